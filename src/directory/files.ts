@@ -1,0 +1,133 @@
+import { dirname, join } from 'node:path'
+import { FpkiError, systemErrorCode } from '../errors.js'
+import type { DurableFiles, FileSystem } from '../ports.js'
+
+/** What an interrupted write leaves: a file with this ending, which nothing has ever used. */
+const UNFINISHED = '.fpki-unfinished'
+
+/** Durable files on top of a file system's single steps. Every failure of the system becomes an {@link FpkiError}. */
+export function durableFiles(fs: FileSystem): DurableFiles {
+  return {
+    makeDirectory: (path) => explained(path, () => makeDirectory(fs, path)),
+    checkDirectory: (path) => explained(path, () => checkDirectory(fs, path)),
+    create: (path, content, mode) => explained(path, () => create(fs, path, content, mode)),
+    replace: (path, content, mode) => explained(path, () => replace(fs, path, content, mode)),
+    read: (path, maxBytes) => explained(path, () => readText(fs, path, maxBytes)),
+    list: (path) => explained(path, () => list(fs, path)),
+    sweep: (path) => explained(path, () => sweep(fs, path)),
+    lock: (path) => explained(path, () => fs.lock(path)),
+  }
+}
+
+async function makeDirectory(fs: FileSystem, path: string): Promise<void> {
+  const parent = dirname(path)
+  if ((await fs.stat(path)) !== null) return
+  if (parent !== path) await makeDirectory(fs, parent)
+  if (await fs.makeDirectory(path, 0o700)) await fs.syncDirectory(parent)
+}
+
+async function checkDirectory(fs: FileSystem, path: string): Promise<void> {
+  const status = await fs.stat(path)
+  if (status?.kind !== 'directory') {
+    throw new FpkiError(
+      'ERR_NOT_A_DIRECTORY',
+      `${path} is not a directory.`,
+      'Name a directory, or a path that is free.',
+    )
+  }
+  if (status.uid !== fs.uid || (status.mode & 0o022) !== 0) {
+    const owner = status.uid === fs.uid ? '' : `, owner ${status.uid}`
+    throw new FpkiError(
+      'ERR_PERMISSIONS',
+      `Others can write to ${path} (mode ${status.mode.toString(8).padStart(4, '0')}${owner}).`,
+      `Make it yours alone (chown, chmod 0700 ${path}), or name another directory.`,
+    )
+  }
+}
+
+/**
+ * The content gets its name by link(2), which refuses a name that is taken, and only when it is on the disk: the file
+ * is whole or absent, and nothing is overwritten even by a program that does not know of our lock.
+ */
+async function create(fs: FileSystem, path: string, content: string, mode: number): Promise<void> {
+  const unfinished = await writeUnfinished(fs, path, content, mode)
+  try {
+    await fs.link(unfinished, path)
+  } catch (error) {
+    await fs.remove(unfinished)
+    if (systemErrorCode(error) !== 'EEXIST') throw error
+    throw new FpkiError('ERR_EXISTS', `${path} exists already.`, 'fpki overwrites nothing; name another directory.')
+  }
+  await fs.syncDirectory(dirname(path))
+  await fs.remove(unfinished)
+}
+
+async function replace(fs: FileSystem, path: string, content: string, mode: number): Promise<void> {
+  await fs.rename(await writeUnfinished(fs, path, content, mode), path)
+  await fs.syncDirectory(dirname(path))
+}
+
+async function writeUnfinished(fs: FileSystem, path: string, content: string, mode: number): Promise<string> {
+  const unfinished = `${path}${UNFINISHED}`
+  await fs.remove(unfinished)
+  const file = await fs.createFile(unfinished, mode)
+  try {
+    await file.write(Buffer.from(content))
+    await file.sync()
+  } catch (error) {
+    // A full disk must not stay fuller than it was. What went wrong first is what is told.
+    await file.close().catch(() => undefined)
+    await fs.remove(unfinished).catch(() => undefined)
+    throw error
+  }
+  await file.close()
+  return unfinished
+}
+
+async function readText(fs: FileSystem, path: string, maxBytes: number): Promise<string | null> {
+  const content = await fs.read(path, maxBytes)
+  return content === null ? null : Buffer.from(content).toString()
+}
+
+async function list(fs: FileSystem, path: string): Promise<readonly string[] | null> {
+  return (await fs.list(path))?.filter((name) => !name.endsWith(UNFINISHED)) ?? null
+}
+
+async function sweep(fs: FileSystem, path: string): Promise<void> {
+  for (const name of (await fs.list(path)) ?? []) {
+    if (name.endsWith(UNFINISHED)) await fs.remove(join(path, name))
+  }
+}
+
+/** What a system error means for the person who runs fpki: [what is wrong, what to do]. */
+const SYSTEM_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
+  ENOSPC: ['the disk is full', 'Free some space and run the same command again; it goes on where it stopped.'],
+  EDQUOT: ['your disk quota is used up', 'Free some space and run the same command again.'],
+  EACCES: ['you have no permission', 'Run fpki as the owner of that directory, or name another one.'],
+  EPERM: ['the file system does not allow it', 'Use a file system with Unix permissions and hard links, such as ext4.'],
+  EOPNOTSUPP: ['the file system cannot do it', 'Use one with Unix permissions and hard links, such as ext4.'],
+  EROFS: ['the file system is read-only', 'Mount it for writing, or name another directory.'],
+  EIO: ['the disk reports an error', 'Check the disk (dmesg) before you go on; nothing that exists was changed.'],
+  ENOTDIR: ['a part of this path is a file', 'Name a directory, or a path that is free.'],
+  EISDIR: ['it is a directory', 'Move it away and run the same command again.'],
+  ELOOP: ['its symbolic links go in a circle', 'Name the real path.'],
+  ENAMETOOLONG: ['the name is too long', 'Choose a shorter name.'],
+  EMFILE: ['too many files are open', 'Raise the limit (ulimit -n) and run the same command again.'],
+}
+
+/** Runs `work` and puts a system error into words that name the path. */
+async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const code = systemErrorCode(error)
+    if (error instanceof FpkiError || code === null) throw error
+    if (code === 'EFBIG') {
+      throw new FpkiError('ERR_BAD_FILE', `${path} is larger than any file of its kind.`, 'Look at what it is.', {
+        cause: error,
+      })
+    }
+    const [reason, hint] = SYSTEM_ERRORS[code] ?? [`the system says ${code}`, 'Mend that and run the command again.']
+    throw new FpkiError('ERR_STORAGE', `${path}: ${reason} (${code}).`, hint, { cause: error })
+  }
+}

@@ -1,0 +1,84 @@
+import { domainToASCII } from 'node:url'
+import { badCsr, type Csr } from './csr.js'
+import { attributeValues } from './name.js'
+import type { Profile } from './profiles.js'
+import { sameKey } from './public-key.js'
+
+/** What a request is checked against before it is signed (contract.md 6). */
+export interface CsrPolicy {
+  /** Names the request in messages, `tls-csr` for instance. */
+  readonly what: string
+  readonly profile: Profile
+  readonly factory: string
+  /** The keys that this request must not have, each with its owner: the root's and the CAs'. */
+  readonly takenKeys: readonly { readonly owner: string; readonly spki: Uint8Array }[]
+}
+
+/** A request that may be signed. */
+export interface AcceptedCsr {
+  readonly csr: Csr
+  readonly dnsNames: readonly string[]
+  /** What is odd about it, a sentence each. */
+  readonly warnings: readonly string[]
+}
+
+/** RFC 1123 host names, with `_` as some networks use it, and `*` as the whole first label. */
+const DNS_NAME =
+  /^(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$/
+
+/** Is `name` a DNS name that a certificate can carry? */
+export function isDnsName(name: string): boolean {
+  return name.length <= 253 && DNS_NAME.test(name)
+}
+
+/** `name` in its ASCII form (RFC 5891), in lower case; null when it is no DNS name. */
+export function toDnsName(name: string): string | null {
+  const ascii = isDnsName(name) ? name.toLowerCase() : domainToASCII(name)
+  return isDnsName(ascii) ? ascii : null
+}
+
+/** Decides whether `csr` is signed. Throws ERR_BAD_CSR with the reason when it is not. */
+export function acceptCsr(csr: Csr, policy: CsrPolicy): AcceptedCsr {
+  const { what, profile, takenKeys } = policy
+  const isTls = profile.extensions.some(({ type }) => type === 'subjectAltName')
+  const owner = takenKeys.find(({ spki }) => sameKey(spki, csr.publicKey.spki))?.owner
+  if (owner !== undefined) throw badCsr(what, `its key is the key of ${owner}`)
+  checkKey(csr, isTls, what)
+  const dnsNames = isTls ? tlsNames(csr, what) : []
+  return { csr, dnsNames, warnings: [...unitWarnings(csr, policy), ...extensionWarnings(csr, policy, isTls)] }
+}
+
+function checkKey({ publicKey }: Csr, isTls: boolean, what: string): void {
+  if (publicKey.kind === 'EC') return
+  if (!isTls) throw badCsr(what, 'its key is RSA, and a device CA needs EC P-256, P-384 or P-521')
+  if (publicKey.bits < 2048) throw badCsr(what, `its RSA key of ${publicKey.bits} bits is too weak; 2048 is the least`)
+}
+
+function tlsNames(csr: Csr, what: string): readonly string[] {
+  const names = (csr.known.subjectAltName ?? []).filter(({ type }) => type === 'DNS').map(({ value }) => value)
+  const broken = names.find((name) => !isDnsName(name))
+  if (broken !== undefined) throw badCsr(what, `it asks for ${JSON.stringify(broken)}, which is no DNS name`)
+  if (new Set(names.map((name) => name.toLowerCase())).size !== names.length)
+    throw badCsr(what, 'it asks for a name twice')
+  if (names.length === 0 && attributeValues(csr.subject, 'CN').length === 0) throw badCsr(what, 'it has no name')
+  return names
+}
+
+function unitWarnings(csr: Csr, { what, factory }: CsrPolicy): readonly string[] {
+  return attributeValues(csr.subject, 'OU')
+    .filter((unit) => unit !== factory)
+    .map((unit) => `The subject of ${what} says OU=${unit}, which is not the factory, ${factory}.`)
+}
+
+function extensionWarnings(csr: Csr, { what, profile }: CsrPolicy, isTls: boolean): readonly string[] {
+  const given = new Set<string>(profile.extensions.map(({ type }) => type))
+  const ignored = csr.extensions.map(({ type }) => type).filter((type) => !given.has(type))
+  const others = (csr.known.subjectAltName ?? []).filter(({ type }) => isTls && type !== 'DNS')
+  return [
+    ...ignored.map((type) => `${what} asks for ${type}, which a ${profile.name} certificate does not get.`),
+    ...others.map(({ type, value }) => `${what} asks for the name ${type}:${value}; only its DNS names are given.`),
+    ...(isTls && (csr.known.subjectAltName ?? []).length === others.length
+      ? [`${what} asks for no DNS name; clients that look at subjectAltName only will not accept the certificate.`]
+      : []),
+  ]
+}

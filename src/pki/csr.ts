@@ -1,0 +1,114 @@
+import { createVerify } from 'node:crypto'
+import { Set as Asn1Set, BitString, Integer, ObjectIdentifier, Sequence } from 'asn1js'
+import { FpkiError } from '../errors.js'
+import type { Signer } from '../ports.js'
+import { algorithmIdentifier, signatureValue } from './algorithm.js'
+import { type Der, expect, explicit, isTagged, members, parseDer, rawDer, sequenceOf, toDer } from './der.js'
+import {
+  type Extension,
+  encodeDnsNames,
+  encodeExtension,
+  type KnownExtensions,
+  knownExtensions,
+  readExtensions,
+} from './extensions.js'
+import { type Name, readName } from './name.js'
+import { oid, oidName } from './oids.js'
+import { decodeOnePem, encodePem } from './pem.js'
+import { type PublicKey, readPublicKey } from './public-key.js'
+import { readAlgorithm } from './read-certificate.js'
+
+/** A PKCS #10 request (RFC 2986) whose signature holds. */
+export interface Csr {
+  readonly subject: Name
+  readonly publicKey: PublicKey
+  /** The extensions that it asks for (RFC 2985, 5.4.2). */
+  readonly extensions: readonly Extension[]
+  readonly known: KnownExtensions
+}
+
+const MAX_CSR_BYTES = 64 * 1024
+
+/** The hashes of the signatures that a request may have; anything older is refused. */
+const HASHES: Readonly<Record<string, string>> = {
+  'ecdsa-with-SHA256': 'sha256',
+  'ecdsa-with-SHA384': 'sha384',
+  'ecdsa-with-SHA512': 'sha512',
+  sha256WithRSAEncryption: 'sha256',
+  sha384WithRSAEncryption: 'sha384',
+  sha512WithRSAEncryption: 'sha512',
+}
+
+/** Reads a PEM request and verifies its signature. `what` names it in errors. Throws ERR_BAD_CSR. */
+export function readCsr(pem: string, what: string): Csr {
+  try {
+    if (pem.length > MAX_CSR_BYTES) throw new Error(`it is larger than ${MAX_CSR_BYTES} bytes`)
+    const [info, signatureAlgorithm, signature] = members(parseDer(decodeOnePem('CERTIFICATE REQUEST', pem, what)))
+    const csr = readInfo(info)
+    verifySignature(csr.publicKey, rawDer(info), readAlgorithm(signatureAlgorithm), signature)
+    return csr
+  } catch (cause) {
+    throw badCsr(what, cause instanceof Error ? cause.message : String(cause), cause)
+  }
+}
+
+/** The error for a request that fpki does not sign, with the reason. */
+export function badCsr(what: string, reason: string, cause?: unknown): FpkiError {
+  return new FpkiError(
+    'ERR_BAD_CSR',
+    `${what} is not signed: ${reason.replace(/\.$/, '')}.`,
+    'Look at it with `openssl req -text -verify`, and ask whoever made it for another one.',
+    { cause },
+  )
+}
+
+/** Makes a request for `subject` and `dnsNames` (none: it asks for no extension), signed by its own key. Resolves to PEM. */
+export async function createCsr(subject: Name, dnsNames: readonly string[], signer: Signer): Promise<string> {
+  const info = sequenceOf(
+    toDer(new Integer({ value: 0 })),
+    subject.der,
+    signer.publicKey,
+    explicit(0, dnsNames.length === 0 ? new Uint8Array() : extensionRequest(dnsNames)),
+  )
+  const signature = signatureValue(await signer.sign(info))
+  return encodePem('CERTIFICATE REQUEST', sequenceOf(info, algorithmIdentifier(signer.algorithm.curve), signature))
+}
+
+function extensionRequest(dnsNames: readonly string[]): Uint8Array {
+  const extension = encodeExtension({ type: 'subjectAltName', critical: false, value: encodeDnsNames(dnsNames) })
+  const values = new Asn1Set({ value: [new Sequence({ value: [extension] })] })
+  return toDer(new Sequence({ value: [new ObjectIdentifier({ value: oid('extensionRequest') }), values] }))
+}
+
+function readInfo(value: Der | undefined): Csr {
+  const [version, subject, spki, attributes] = members(value)
+  if (expect(version, Integer).toBigInt() !== 0n) throw new Error('it is not of version 1')
+  const extensions = attributes === undefined ? [] : requestedExtensions(attributes)
+  return {
+    subject: readName(subject),
+    publicKey: readPublicKey(rawDer(spki)),
+    extensions,
+    known: knownExtensions(extensions),
+  }
+}
+
+function requestedExtensions(attributes: Der): readonly Extension[] {
+  if (!isTagged(attributes, 0)) throw new Error('its attributes are broken')
+  const requests = members(attributes)
+    .map(members)
+    .filter(([type]) => oidName(expect(type, ObjectIdentifier).valueBlock.toString()) === 'extensionRequest')
+  if (requests.length > 1) throw new Error('it asks for extensions twice')
+  const [request] = requests
+  return request === undefined ? [] : readExtensions(members(request[1])[0])
+}
+
+function verifySignature(publicKey: PublicKey, info: Uint8Array, algorithm: string, signature: Der | undefined): void {
+  const hash = HASHES[algorithm]
+  const isEcdsa = algorithm.startsWith('ecdsa')
+  if (hash === undefined || isEcdsa !== (publicKey.kind === 'EC'))
+    throw new Error(`its signature is of an unsupported kind, ${algorithm}`)
+  const { valueHexView } = expect(signature, BitString).valueBlock
+  if (!createVerify(hash).update(info).verify(publicKey.key, valueHexView)) {
+    throw new Error('its signature does not verify')
+  }
+}

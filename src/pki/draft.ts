@@ -1,0 +1,92 @@
+import { GeneralizedTime, Integer, UTCTime } from 'asn1js'
+import type { Curve } from '../ports.js'
+import { algorithmIdentifier } from './algorithm.js'
+import { explicit, sequenceOf, toDer } from './der.js'
+import * as encode from './extensions.js'
+import type { Name } from './name.js'
+import type { Profile, ProfileExtension } from './profiles.js'
+import { keyIdentifier } from './public-key.js'
+import type { Certificate } from './read-certificate.js'
+import type { Validity } from './validity.js'
+
+/** What a new certificate is to say. */
+export interface CertificateRequest {
+  /** What it is for, `tls-crt` for instance; it appears in messages only. */
+  readonly role: string
+  readonly profile: Profile
+  /** Big-endian octets of a positive INTEGER. */
+  readonly serialNumber: Uint8Array
+  readonly validity: Validity
+  readonly subject: Name
+  /** The subject's key: SubjectPublicKeyInfo, DER. */
+  readonly spki: Uint8Array
+  /** Who signs; null for a root, which signs itself. */
+  readonly issuer: Certificate | null
+  /** For subjectAltName, where the profile has one; none: the extension is left out. */
+  readonly dnsNames: readonly string[]
+}
+
+/** A certificate before its signature. */
+export interface CertificateDraft {
+  readonly request: CertificateRequest
+  /** DER. */
+  readonly tbsCertificate: Uint8Array
+}
+
+/** The extensions that a certificate for `request` has, in their order. */
+export function extensionsFor(request: CertificateRequest): readonly ProfileExtension[] {
+  return request.profile.extensions.filter((spec) => spec.type !== 'subjectAltName' || request.dnsNames.length > 0)
+}
+
+/** The keyIdentifier of the key that signs `request` (RFC 5280, 4.2.1.1: as the issuer's certificate has it). */
+export function issuerKeyIdentifier({ issuer, spki }: CertificateRequest): Uint8Array {
+  return issuer?.known.subjectKeyIdentifier ?? keyIdentifier(issuer?.publicKey.spki ?? spki)
+}
+
+/** Lays out the TBSCertificate (RFC 5280, 4.1.2). Names and keys go in as they are, octet by octet. */
+export function draftCertificate(request: CertificateRequest, curve: Curve): CertificateDraft {
+  const { validity, subject, spki, issuer } = request
+  const tbsCertificate = sequenceOf(
+    explicit(0, toDer(new Integer({ value: 2 }))),
+    toDer(new Integer({ valueHex: Uint8Array.from(request.serialNumber).buffer })),
+    algorithmIdentifier(curve),
+    (issuer?.subject ?? subject).der,
+    sequenceOf(time(validity.notBefore), time(validity.notAfter)),
+    subject.der,
+    spki,
+    explicit(
+      3,
+      sequenceOf(...extensionsFor(request).map((spec) => toDer(encode.encodeExtension(extensionOf(spec, request))))),
+    ),
+  )
+  return { request, tbsCertificate }
+}
+
+function extensionOf(spec: ProfileExtension, request: CertificateRequest): encode.Extension {
+  return { type: spec.type, critical: spec.critical, value: extensionValue(spec, request) }
+}
+
+function extensionValue(spec: ProfileExtension, request: CertificateRequest): Uint8Array {
+  switch (spec.type) {
+    case 'keyUsage':
+      return encode.encodeKeyUsage(spec.usages)
+    case 'extKeyUsage':
+      return encode.encodeExtKeyUsage(spec.purposes)
+    case 'basicConstraints':
+      return encode.encodeCaConstraints(spec.pathLenConstraint)
+    case 'subjectKeyIdentifier':
+      return encode.encodeSubjectKeyIdentifier(keyIdentifier(request.spki))
+    case 'authorityKeyIdentifier':
+      return encode.encodeAuthorityKeyIdentifier(issuerKeyIdentifier(request))
+    case 'subjectAltName':
+      return encode.encodeDnsNames(request.dnsNames)
+  }
+}
+
+/** UTCTime through 2049, GeneralizedTime after it (RFC 5280, 4.1.2.5). */
+function time(date: Date): Uint8Array {
+  const digits = date.toISOString().replace(/[-:T]|\.\d+/g, '')
+  return toDer(
+    date.getUTCFullYear() < 2050 ? new UTCTime({ value: digits.slice(2) }) : new GeneralizedTime({ value: digits }),
+  )
+}

@@ -1,0 +1,63 @@
+/** Every object identifier that fpki reads, writes or prints, in one table: [identifier, name]. */
+const OIDS = [
+  // Attribute types of names (RFC 5280, appendix A.1; RFC 4519)
+  ['2.5.4.3', 'CN'],
+  ['2.5.4.4', 'SN'],
+  ['2.5.4.5', 'serialNumber'],
+  ['2.5.4.6', 'C'],
+  ['2.5.4.7', 'L'],
+  ['2.5.4.8', 'ST'],
+  ['2.5.4.9', 'street'],
+  ['2.5.4.10', 'O'],
+  ['2.5.4.11', 'OU'],
+  ['2.5.4.12', 'title'],
+  ['2.5.4.15', 'businessCategory'],
+  ['2.5.4.42', 'GN'],
+  ['0.9.2342.19200300.100.1.1', 'UID'],
+  ['0.9.2342.19200300.100.1.25', 'DC'],
+  ['1.2.840.113549.1.9.1', 'emailAddress'],
+  // Extensions (RFC 5280, 4.2)
+  ['2.5.29.14', 'subjectKeyIdentifier'],
+  ['2.5.29.15', 'keyUsage'],
+  ['2.5.29.17', 'subjectAltName'],
+  ['2.5.29.19', 'basicConstraints'],
+  ['2.5.29.31', 'cRLDistributionPoints'],
+  ['2.5.29.32', 'certificatePolicies'],
+  ['2.5.29.35', 'authorityKeyIdentifier'],
+  ['2.5.29.37', 'extKeyUsage'],
+  ['1.3.6.1.5.5.7.1.1', 'authorityInfoAccess'],
+  // Key purposes (RFC 5280, 4.2.1.12)
+  ['1.3.6.1.5.5.7.3.1', 'serverAuth'],
+  ['1.3.6.1.5.5.7.3.2', 'clientAuth'],
+  // Signature algorithms (RFC 5758, RFC 4055)
+  ['1.2.840.10045.4.3.2', 'ecdsa-with-SHA256'],
+  ['1.2.840.10045.4.3.3', 'ecdsa-with-SHA384'],
+  ['1.2.840.10045.4.3.4', 'ecdsa-with-SHA512'],
+  ['1.2.840.113549.1.1.11', 'sha256WithRSAEncryption'],
+  ['1.2.840.113549.1.1.12', 'sha384WithRSAEncryption'],
+  ['1.2.840.113549.1.1.13', 'sha512WithRSAEncryption'],
+  // Public keys (RFC 5480, RFC 4055)
+  ['1.2.840.10045.2.1', 'id-ecPublicKey'],
+  ['1.2.840.113549.1.1.1', 'rsaEncryption'],
+  ['1.2.840.10045.3.1.7', 'P-256'],
+  ['1.3.132.0.34', 'P-384'],
+  ['1.3.132.0.35', 'P-521'],
+  // Attributes of a certification request (RFC 2985, 5.4.2)
+  ['1.2.840.113549.1.9.14', 'extensionRequest'],
+] as const
+
+/** The names of the table, so that a misspelt one does not compile. */
+export type OidName = (typeof OIDS)[number][1]
+
+const NAMES: ReadonlyMap<string, OidName> = new Map(OIDS)
+const IDENTIFIERS: ReadonlyMap<string, string> = new Map(OIDS.map(([identifier, name]) => [name, identifier]))
+
+/** The name of an object identifier, or its dotted form when the table does not know it. */
+export function oidName(identifier: string): string {
+  return NAMES.get(identifier) ?? identifier
+}
+
+/** The dotted form of a name of the table. */
+export function oid(name: OidName): string {
+  return IDENTIFIERS.get(name) ?? name
+}

@@ -1,0 +1,73 @@
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { BitString, ObjectIdentifier } from 'asn1js'
+import type { Curve, Hash } from '../ports.js'
+import { expect, members, parseDer } from './der.js'
+import { oid } from './oids.js'
+
+/** A public key of a kind that fpki signs or verifies with. */
+export type PublicKey =
+  | { readonly kind: 'EC'; readonly curve: Curve; readonly spki: Uint8Array; readonly key: KeyObject }
+  | { readonly kind: 'RSA'; readonly bits: number; readonly spki: Uint8Array; readonly key: KeyObject }
+
+/** The hash that goes with a curve. */
+export const HASH_OF_CURVE: Readonly<Record<Curve, Hash>> = { 'P-256': 'sha256', 'P-384': 'sha384', 'P-521': 'sha512' }
+
+/** Node's names of the curves. */
+export const NODE_CURVE: Readonly<Record<Curve, string>> = {
+  'P-256': 'prime256v1',
+  'P-384': 'secp384r1',
+  'P-521': 'secp521r1',
+}
+
+const CURVES: readonly Curve[] = ['P-256', 'P-384', 'P-521']
+
+/**
+ * Reads a SubjectPublicKeyInfo: EC on a named curve of {@link Curve}, or RSA. Throws a plain Error that says what is
+ * wrong with it: another kind, explicit curve parameters, a point that is not on the curve.
+ */
+export function readPublicKey(spki: Uint8Array): PublicKey {
+  const key = createKey(spki)
+  if (key.asymmetricKeyType === 'rsa')
+    return { kind: 'RSA', bits: key.asymmetricKeyDetails?.modulusLength ?? 0, spki, key }
+  if (key.asymmetricKeyType === 'ec') return { kind: 'EC', curve: namedCurve(spki), spki, key }
+  throw new Error(`its key is of an unsupported kind, ${key.asymmetricKeyType}`)
+}
+
+/** What people call the key: `EC P-256`, `RSA 2048`. */
+export function formatKeyType(key: PublicKey): string {
+  return key.kind === 'EC' ? `EC ${key.curve}` : `RSA ${key.bits}`
+}
+
+/**
+ * The key identifier: the first 160 bits of the SHA-256 of the subjectPublicKey's octets (RFC 7093, section 2, method 1;
+ * the way that fioctl's certificates have it).
+ */
+export function keyIdentifier(spki: Uint8Array): Uint8Array {
+  const [, subjectPublicKey] = members(parseDer(spki))
+  const { valueHexView } = expect(subjectPublicKey, BitString).valueBlock
+  return createHash('sha256').update(valueHexView).digest().subarray(0, 20)
+}
+
+/** Are two SubjectPublicKeyInfos the same key? */
+export function sameKey(a: Uint8Array, b: Uint8Array): boolean {
+  return createKey(a).equals(createKey(b))
+}
+
+function createKey(spki: Uint8Array): KeyObject {
+  try {
+    return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
+  } catch (cause) {
+    throw new Error('its key does not hold (unknown kind, or a point that is not on its curve)', { cause })
+  }
+}
+
+/** The curve must be named in the key itself: explicit parameters can imitate a known curve with another generator. */
+function namedCurve(spki: Uint8Array): Curve {
+  const [algorithm] = members(parseDer(spki))
+  const [, parameters] = members(algorithm)
+  if (!(parameters instanceof ObjectIdentifier)) throw new Error('its EC key does not name a curve')
+  const identifier = parameters.valueBlock.toString()
+  const curve = CURVES.find((candidate) => oid(candidate) === identifier)
+  if (curve === undefined) throw new Error(`its EC key is on an unsupported curve, ${identifier}`)
+  return curve
+}

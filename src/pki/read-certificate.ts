@@ -1,0 +1,120 @@
+import { X509Certificate } from 'node:crypto'
+import { BitString, GeneralizedTime, Integer, ObjectIdentifier, UTCTime } from 'asn1js'
+import { FpkiError } from '../errors.js'
+import { type Der, expect, isTagged, members, parseDer, rawDer } from './der.js'
+import { type Extension, type KnownExtensions, knownExtensions, readExtensions } from './extensions.js'
+import { type Name, readName } from './name.js'
+import { oidName } from './oids.js'
+import { decodeOnePem, decodePem } from './pem.js'
+import { type PublicKey, readPublicKey } from './public-key.js'
+
+/** The members of a TBSCertificate (RFC 5280, 4.1.2), read strictly. */
+export interface TbsCertificate {
+  readonly serialNumber: bigint
+  /** How many octets the serial number's content takes. */
+  readonly serialNumberOctets: number
+  readonly signature: string
+  readonly issuer: Name
+  readonly notBefore: Date
+  readonly notAfter: Date
+  readonly subject: Name
+  readonly publicKey: PublicKey
+  readonly extensions: readonly Extension[]
+  readonly known: KnownExtensions
+}
+
+/** A certificate that has been read. */
+export interface Certificate extends TbsCertificate {
+  readonly der: Uint8Array
+  /** The same certificate as OpenSSL sees it; it verifies signatures. */
+  readonly x509: X509Certificate
+}
+
+/** Far more than a certificate needs, and little enough to read at once. */
+const MAX_CERTIFICATE_BYTES = 64 * 1024
+
+/** Reads a DER certificate. `what` names it in errors. Throws ERR_BAD_CERTIFICATE. */
+export function readCertificate(der: Uint8Array, what: string): Certificate {
+  try {
+    if (der.length > MAX_CERTIFICATE_BYTES) throw new Error(`it is larger than ${MAX_CERTIFICATE_BYTES} octets`)
+    const [tbs, signatureAlgorithm, ...rest] = members(parseDer(der))
+    const certificate = readTbs(tbs)
+    if (readAlgorithm(signatureAlgorithm) !== certificate.signature) throw new Error('its two algorithms differ')
+    expect(rest[0], BitString)
+    return { ...certificate, der, x509: new X509Certificate(der) }
+  } catch (cause) {
+    throw badCertificate(what, cause)
+  }
+}
+
+/** The one certificate of a PEM text. Throws ERR_BAD_FILE or ERR_BAD_CERTIFICATE. */
+export function readPemCertificate(pem: string, what: string): Certificate {
+  return readCertificate(decodeOnePem('CERTIFICATE', pem, what), what)
+}
+
+/** All certificates of a PEM text, in its order. Throws ERR_BAD_FILE or ERR_BAD_CERTIFICATE. */
+export function readPemCertificates(pem: string, what: string): readonly Certificate[] {
+  return decodePem('CERTIFICATE', pem, what).map((der) => readCertificate(der, what))
+}
+
+/** Reads a DER TBSCertificate, before it has a signature. Throws a plain Error. */
+export function readTbsCertificate(der: Uint8Array): TbsCertificate {
+  return readTbs(parseDer(der))
+}
+
+/** Has `issuer` signed `certificate`, and does its name say so? Checked by OpenSSL. */
+export function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
+  return certificate.x509.checkIssued(issuer.x509) && certificate.x509.verify(issuer.x509.publicKey)
+}
+
+function readTbs(value: Der | undefined): TbsCertificate {
+  const [version, serial, signature, issuer, validity, subject, spki, ...optional] = members(value)
+  if (!isTagged(version, 0) || rawDer(version).at(-1) !== 2) throw new Error('it is not of X.509 version 3')
+  const serialNumber = expect(serial, Integer)
+  const [notBefore, notAfter] = members(validity)
+  const wrapped = optional.find((member) => isTagged(member, 3))
+  const extensions = wrapped === undefined ? [] : readExtensions(members(wrapped)[0])
+  return {
+    serialNumber: serialNumber.toBigInt(),
+    serialNumberOctets: rawDer(serialNumber).length - 2,
+    signature: readAlgorithm(signature),
+    issuer: readName(issuer),
+    notBefore: readTime(notBefore),
+    notAfter: readTime(notAfter),
+    subject: readName(subject),
+    publicKey: readPublicKey(rawDer(spki)),
+    extensions,
+    known: knownExtensions(extensions),
+  }
+}
+
+/** UTCTime through 2049, GeneralizedTime after it, both to the second and in Zulu (RFC 5280, 4.1.2.5). */
+function readTime(value: Der | undefined): Date {
+  const text = Buffer.from(rawDer(value).subarray(2)).toString('latin1')
+  const digits = value instanceof UTCTime && /^\d{12}Z$/.test(text) ? `${centuryOf(text)}${text}` : text
+  const known = value instanceof UTCTime || value instanceof GeneralizedTime
+  if (!known || !/^\d{14}Z$/.test(digits)) throw new Error('a time is not as RFC 5280 has it')
+  const time = new Date(digits.replace(/(....)(..)(..)(..)(..)(..)Z/, '$1-$2-$3T$4:$5:$6.000Z'))
+  if (Number.isNaN(time.getTime())) throw new Error('a time does not exist')
+  return time
+}
+
+function centuryOf(utcTime: string): '19' | '20' {
+  return Number(utcTime.slice(0, 2)) >= 50 ? '19' : '20'
+}
+
+/** The name of the algorithm of an AlgorithmIdentifier. */
+export function readAlgorithm(value: Der | undefined): string {
+  return oidName(expect(members(value)[0], ObjectIdentifier).valueBlock.toString())
+}
+
+function badCertificate(what: string, cause: unknown): FpkiError {
+  if (cause instanceof FpkiError) return cause
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new FpkiError(
+    'ERR_BAD_CERTIFICATE',
+    `${what} is not a certificate that holds: ${reason}.`,
+    'Look at it with `openssl x509 -text`, and get it again from where it was made.',
+    { cause },
+  )
+}

@@ -169,7 +169,7 @@ function breaksProfile({ request }: CertificateDraft, problem: string): FpkiErro
   return new FpkiError(
     'ERR_PROFILE',
     `The certificate for ${request.role} was not signed, because it would not be a ${request.profile.name}: ${problem}.`,
-    'Nothing was signed. Please report this with the message above; it holds no secret.',
+    'Nothing was signed. Check the clock of this machine; if it is right, report this message, which holds no secret.',
   )
 }
 

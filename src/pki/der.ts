@@ -64,9 +64,7 @@ function wrap(tag: number, content: Uint8Array): Uint8Array {
 }
 
 function hasLongLength(value: Der): boolean {
-  const { lenBlock } = value
+  const { lenBlock, idBlock } = value
   if (lenBlock.isIndefiniteForm || (lenBlock.longFormUsed && lenBlock.length < 0x80)) return true
-  return (
-    'value' in value.valueBlock && Array.isArray(value.valueBlock.value) && value.valueBlock.value.some(hasLongLength)
-  )
+  return idBlock.isConstructed && members(value).some(hasLongLength)
 }

@@ -1,3 +1,4 @@
+import * as z from 'zod/mini'
 import type { GeneralName, KnownExtensions } from './extensions.js'
 import { formatName } from './name.js'
 import { encodePem } from './pem.js'
@@ -6,41 +7,46 @@ import { type Certificate, isIssuedBy } from './read-certificate.js'
 import { serialToHex } from './serial.js'
 import { daysLeft } from './validity.js'
 
-/** A certificate in plain words and values, for people, JSON and reports. Shapes as in cli.md ("Output"). */
-export interface CertificateFacts {
-  /** One line, in the order of the encoding. */
-  readonly subject: string
-  readonly issuer: string
+/**
+ * A certificate in plain words and values, for people, JSON and reports (cli.md, "Output"): times are RFC 3339 in UTC,
+ * serials decimal, identifiers and fingerprints lower-case hex.
+ */
+export const certificateFacts = z.strictObject({
+  /** One line, in the order of the encoding: `CN=Factory-CA, OU=acme`. */
+  subject: z.string(),
+  issuer: z.string(),
   /** The ASN.1 string types of the subject's attributes, in their order. */
-  readonly subjectEncodings: readonly string[]
-  /** Decimal. */
-  readonly serial: string
+  subjectEncodings: z.array(z.string()),
+  serial: z.string(),
   /** Colon-separated upper-case hex, as OpenSSL prints it. */
-  readonly serialHex: string
-  /** RFC 3339, UTC. */
-  readonly notBefore: string
-  readonly notAfter: string
+  serialHex: z.string(),
+  notBefore: z.string(),
+  notAfter: z.string(),
   /** Whole days; negative when it has expired. */
-  readonly daysLeft: number
-  readonly keyType: string
-  readonly signatureAlgorithm: string
-  readonly ca: boolean
-  readonly pathLenConstraint: number | null
-  readonly keyUsage: readonly string[]
-  readonly extKeyUsage: readonly string[]
-  readonly subjectAltNames: readonly string[]
-  /** Lower-case hex. */
-  readonly subjectKeyIdentifier: string | null
-  readonly authorityKeyIdentifier: string | null
-  /** SHA-256 of the DER, lower-case hex. */
-  readonly fingerprint: string
-  /** The signature was verified with the root's key; null when there is no root to verify it with. */
-  readonly signedByRoot: boolean | null
-  readonly pem: string
-}
+  daysLeft: z.int(),
+  /** `EC P-256`, `RSA 2048`. */
+  keyType: z.string(),
+  signatureAlgorithm: z.string(),
+  ca: z.boolean(),
+  pathLenConstraint: z.nullable(z.int()),
+  keyUsage: z.array(z.string()),
+  extKeyUsage: z.array(z.string()),
+  /** `DNS:gateway.example`, `IP:192.0.2.1`. */
+  subjectAltNames: z.array(z.string()),
+  subjectKeyIdentifier: z.nullable(z.string()),
+  authorityKeyIdentifier: z.nullable(z.string()),
+  /** SHA-256 of the DER. */
+  fingerprint: z.string(),
+  /** The signature was verified with the root's key. */
+  signedByRoot: z.boolean(),
+  pem: z.string(),
+})
+
+/** See {@link certificateFacts}. */
+export type CertificateFacts = z.infer<typeof certificateFacts>
 
 /** The facts of `certificate` at the time `now`, held against `root`. */
-export function describeCertificate(certificate: Certificate, root: Certificate | null, now: Date): CertificateFacts {
+export function describeCertificate(certificate: Certificate, root: Certificate, now: Date): CertificateFacts {
   const { subject, issuer, serialNumber, notBefore, notAfter, known } = certificate
   return {
     subject: formatName(subject),
@@ -55,7 +61,7 @@ export function describeCertificate(certificate: Certificate, root: Certificate 
     signatureAlgorithm: certificate.signature,
     ...describeExtensions(known),
     fingerprint: certificate.x509.fingerprint256.replaceAll(':', '').toLowerCase(),
-    signedByRoot: root === null ? null : isIssuedBy(certificate, root),
+    signedByRoot: isIssuedBy(certificate, root),
     pem: encodePem('CERTIFICATE', certificate.der),
   }
 }
@@ -69,8 +75,8 @@ function describeExtensions(known: KnownExtensions) {
   return {
     ca: known.basicConstraints?.ca ?? false,
     pathLenConstraint: known.basicConstraints?.pathLenConstraint ?? null,
-    keyUsage: known.keyUsage ?? [],
-    extKeyUsage: known.extKeyUsage ?? [],
+    keyUsage: [...(known.keyUsage ?? [])],
+    extKeyUsage: [...(known.extKeyUsage ?? [])],
     subjectAltNames: (known.subjectAltName ?? []).map(formatGeneralName),
     subjectKeyIdentifier: hex(known.subjectKeyIdentifier),
     authorityKeyIdentifier: hex(known.authorityKeyIdentifier),

@@ -36,6 +36,13 @@ export function decodeOnePem(label: PemLabel, text: string, what: string): Uint8
   return der
 }
 
+/** Do two PEM texts hold the same certificates in the same order? None at all equals none. */
+export function samePem(a: string | null | undefined, b: string | null | undefined): boolean {
+  const ders = (pem: string | null | undefined) => (pem ? decodePem('CERTIFICATE', pem, 'the certificate list') : [])
+  const text = (pem: string | null | undefined) => ders(pem).map((der) => Buffer.from(der).toString('base64'))
+  return text(a).join() === text(b).join()
+}
+
 function decodeBase64(base64: string, label: PemLabel, what: string): Uint8Array {
   const compact = base64.replace(/\s/g, '')
   const der = Buffer.from(compact, 'base64')

@@ -35,9 +35,13 @@ function readPrivateKey(pem: string, what: string): KeyObject {
 }
 
 function curveOf(publicKey: Uint8Array, what: string): Curve {
-  const key = readPublicKey(publicKey)
-  if (key.kind === 'EC') return key.curve
-  throw badKey(what, 'holds a key that is not EC')
+  try {
+    const key = readPublicKey(publicKey)
+    if (key.kind === 'EC') return key.curve
+  } catch {
+    // Another kind or curve; the message below says what fits.
+  }
+  throw badKey(what, 'holds a key that is not EC P-256, P-384 or P-521')
 }
 
 function badKey(what: string, reason: string): FpkiError {

@@ -1,0 +1,80 @@
+import type { ShownCertificate, ShownPki } from '../../../operations/show-pki.js'
+import { type Io, style } from '../../output.js'
+
+/** What people call the certificate of each role. */
+const TITLES: Readonly<Record<ShownCertificate['role'], string>> = {
+  root: 'factory_ca, the root of trust',
+  tls: "tls-crt, the device gateway's server certificate",
+  'est-tls': "est-tls-crt, the EST server's certificate",
+  'online-ca': 'online-ca, signs devices that register on-line',
+  'local-ca': 'local-ca, signs devices in manufacturing',
+}
+
+/** A PKI in words: the hierarchy as a tree, then every certificate. */
+export function pretty(pki: ShownPki, io: Io): string {
+  const { factory, api, root, tls, estTls, deviceCas, changeMeta } = pki
+  const below = [tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
+  const bold = (text: string) => style(io, 'bold', text, 'stdout')
+  const blocks = [root, ...below].map((certificate) => [bold(TITLES[certificate.role]), ...fields(certificate), ''])
+  const lines = [
+    `Factory ${factory}, as the Factory API knows it: ${api}`,
+    `Made ${changeMeta.createdAt} by ${changeMeta.createdBy}, changed ${changeMeta.updatedAt} by ${changeMeta.updatedBy}`,
+    '',
+    ...tree(root, below),
+    '',
+    ...blocks.flat(),
+    ...disabledSerials(pki),
+  ]
+  return lines.join('\n')
+}
+
+function tree(root: ShownCertificate, below: readonly ShownCertificate[]): readonly string[] {
+  const branch = (index: number) => (index === below.length - 1 ? '└── ' : '├── ')
+  return [leaf(root), ...below.map((certificate, index) => branch(index) + leaf(certificate))]
+}
+
+function leaf(certificate: ShownCertificate): string {
+  const [name] = TITLES[certificate.role].split(',')
+  return `${name}  ${certificate.subject}  ${remaining(certificate)}${certificate.disabled ? '  DISABLED' : ''}`
+}
+
+function fields(certificate: ShownCertificate): readonly string[] {
+  const { subjectEncodings, pathLenConstraint } = certificate
+  const pathLen = pathLenConstraint === null ? '' : `, path length ${pathLenConstraint}`
+  const rows: readonly (readonly [string, string])[] = [
+    ['State', certificate.disabled ? 'DISABLED: the gateway refuses its devices' : ''],
+    ['Subject', `${certificate.subject}  (${[...new Set(subjectEncodings)].join(', ')})`],
+    [
+      'Issuer',
+      `${certificate.issuer}  (${certificate.signedByRoot ? 'signature verified' : 'NOT SIGNED BY THE ROOT'})`,
+    ],
+    ['Serial', `${certificate.serial}`],
+    ['', certificate.serialHex],
+    ['Valid from', certificate.notBefore],
+    ['Valid until', `${certificate.notAfter}  (${remaining(certificate)})`],
+    ['Key', certificate.keyType],
+    ['Signature', certificate.signatureAlgorithm],
+    ['CA', certificate.ca ? `yes${pathLen}` : 'no'],
+    ['Key usage', certificate.keyUsage.join(', ')],
+    ['Extended usage', certificate.extKeyUsage.join(', ')],
+    ['Names', certificate.subjectAltNames.join(', ')],
+    ['Subject key id', colons(certificate.subjectKeyIdentifier)],
+    ['Authority key id', colons(certificate.authorityKeyIdentifier)],
+    ['SHA-256', colons(certificate.fingerprint)],
+  ]
+  return rows.filter(([, value]) => value !== '').map(([name, value]) => `  ${name.padEnd(18)}${value}`)
+}
+
+function disabledSerials({ disabledCaSerials }: ShownPki): readonly string[] {
+  if (disabledCaSerials.length === 0) return []
+  return ['Serials of disabled device CAs', ...disabledCaSerials.map((serial) => `  ${serial}`), '']
+}
+
+function remaining({ daysLeft, notBefore, notAfter }: ShownCertificate): string {
+  if (daysLeft < 0) return `EXPIRED on ${notAfter.slice(0, 10)}`
+  return `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'} left, ${notBefore.slice(0, 4)}–${notAfter.slice(0, 4)}`
+}
+
+function colons(hex: string | null): string {
+  return (hex?.match(/../g) ?? []).join(':')
+}

@@ -1,0 +1,63 @@
+import { namedFactory, onlyFactory, stateDirectory } from '../../../config/settings.js'
+import { FpkiError } from '../../../errors.js'
+import { embeddedFactories } from '../../../factory/embedded/index.js'
+import { embeddedFactoryOn, thisMachine } from '../../../machine.js'
+import { type ShownCertificate, type ShownPki, showPki } from '../../../operations/show-pki.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson } from '../../output.js'
+import { pretty } from './show-pretty.js'
+
+/** The flags of `ca show`; at most one of them says what is printed, and how. */
+export interface ShowFlags extends CommonFlags {
+  readonly pretty?: true
+  readonly justRoot?: true
+  readonly justTls?: true
+  readonly justDeviceCas?: true
+}
+
+/** `fpki ca show` */
+export async function show(flags: ShowFlags, io: Io): Promise<void> {
+  const machine = thisMachine()
+  const state = stateDirectory(flags, io.env, io.home)
+  const factory = namedFactory(flags, io.env) ?? onlyFactory(await embeddedFactories(machine.files, state))
+  const api = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
+  const shown = await showPki(factory, api, machine.clock)
+  if (flags.json) return printJson(io, shown)
+  if (flags.pretty) return io.stdout(printable(pretty(shown, io)))
+  io.stdout(justAsked(flags, shown) ?? allPem(shown))
+}
+
+/** The PEM that a `--just-…` flag asks for and nothing else; null when there is no such flag. */
+function justAsked(flags: ShowFlags, { root, tls, deviceCas }: ShownPki): string | null {
+  if (flags.justRoot) return root.pem
+  if (flags.justTls) return pemOf(tls === null ? [] : [tls], 'no server certificate')
+  if (flags.justDeviceCas) return pemOf(deviceCas, 'no device CA')
+  return null
+}
+
+/** Nothing at all would be written to somebody's file as if it were an answer. */
+function pemOf(certificates: readonly ShownCertificate[], nothing: string): string {
+  if (certificates.length > 0) return certificates.map(({ pem }) => pem).join('')
+  throw new FpkiError(
+    'ERR_NOT_INITIALIZED',
+    `The factory has ${nothing}.`,
+    'See what there is with `fpki ca show --pretty`.',
+  )
+}
+
+/** Everything as PEM, with a line before each part; PEM readers skip such lines (RFC 7468, section 2). */
+function allPem({ root, tls, estTls, deviceCas, disabledCaSerials }: ShownPki): string {
+  const part = (title: string, certificates: readonly (ShownCertificate | null)[]) => {
+    const pem = certificates.flatMap((certificate) => (certificate === null ? [] : [certificate.pem])).join('')
+    return pem === '' ? '' : `## ${title}\n${pem}\n`
+  }
+  const disabled = disabledCaSerials.map((serial) => ` - ${serial}\n`).join('')
+  const parts = [
+    part('Factory root certificate', [root]),
+    part('Server TLS certificate', [tls]),
+    part('EST server TLS certificate', [estTls]),
+    part('Device authentication certificates', deviceCas),
+    disabled === '' ? '' : `## Serials of disabled device CAs\n${disabled}\n`,
+  ]
+  return parts.join('').replace(/\n\n$/, '\n')
+}

@@ -1,0 +1,27 @@
+import type { FpkiCode } from '../errors.js'
+
+/** The exit code of each error (cli.md, "Output"). One list, so that no code can lack a number. */
+export const EXIT: Readonly<Record<FpkiCode, number>> = {
+  ERR_USAGE: 2,
+  ERR_EXISTS: 3,
+  ERR_LOCKED: 3,
+  ERR_UNFINISHED: 3,
+  ERR_NOT_INITIALIZED: 3,
+  ERR_FACTORY_IS_SET: 3,
+  ERR_CLOCK: 3,
+  ERR_NOT_A_DIRECTORY: 3,
+  ERR_PERMISSIONS: 3,
+  ERR_STORAGE: 3,
+  ERR_API: 4,
+  ERR_BAD_FILE: 6,
+  ERR_BAD_KEY: 6,
+  ERR_BAD_CSR: 6,
+  ERR_BAD_CERTIFICATE: 6,
+  ERR_PROFILE: 6,
+  ERR_SIGNATURE: 6,
+  ERR_SIGINT: 130,
+  ERR_SIGTERM: 143,
+}
+
+/** An unexpected failure: a defect of fpki's. */
+export const EXIT_DEFECT = 1

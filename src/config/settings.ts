@@ -1,0 +1,84 @@
+import { basename, isAbsolute, join } from 'node:path'
+import { FpkiError } from '../errors.js'
+
+/** The flags that say which factory and which Factory API are meant; what was not given is absent. */
+export interface SettingsFlags {
+  readonly api?: string
+  readonly factory?: string
+}
+
+/** The environment of the process, as Node gives it. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Letters, digits, `-`, `_` and `.`; 1 to 64 of them; never a path of its own (cli.md, "Which Factory API"). */
+const FACTORY_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/
+
+/**
+ * Where the embedded Factory API keeps its state: `$FPKI_STATE_DIR`, else `$XDG_DATA_HOME/fpki`, else
+ * `~/.local/share/fpki`. Throws ERR_USAGE when FPKI_STATE_DIR is relative, or when another API than it is chosen.
+ */
+export function stateDirectory({ api }: SettingsFlags, env: Environment, home: string): string {
+  requireEmbedded(api ?? env['FPKI_API'])
+  const named = env['FPKI_STATE_DIR']
+  if (named) return requireAbsolute(named, 'FPKI_STATE_DIR')
+  const data = env['XDG_DATA_HOME']
+  // The XDG specification has relative values ignored.
+  return data && isAbsolute(data) ? join(data, 'fpki') : join(home, '.local', 'share', 'fpki')
+}
+
+/** The factory that flags or environment name, checked; null when neither does. Throws ERR_USAGE. */
+export function namedFactory({ factory }: SettingsFlags, env: Environment): string | null {
+  const sources = [
+    ['--factory', factory],
+    ['FPKI_FACTORY', env['FPKI_FACTORY'] || undefined],
+    ['FIOCTL_FACTORY', env['FIOCTL_FACTORY'] || undefined],
+  ] as const
+  const [source, name] = sources.find(([, value]) => value !== undefined) ?? []
+  return name === undefined ? null : checkFactoryName(name, source ?? '')
+}
+
+/** The factory that a PKI directory is named after. Throws ERR_USAGE when that is no factory's name. */
+export function factoryOfDirectory(directory: string): string {
+  return checkFactoryName(basename(directory), 'the name of the directory')
+}
+
+/** The only embedded factory there is. Throws ERR_USAGE or ERR_NOT_INITIALIZED when there is none or more than one. */
+export function onlyFactory(factories: readonly string[]): string {
+  const [only, ...more] = factories
+  if (only === undefined) {
+    throw new FpkiError(
+      'ERR_NOT_INITIALIZED',
+      'There is no factory yet.',
+      'Make its PKI with `fpki ca create /absolute/path`, or set FPKI_STATE_DIR to where your factories are.',
+    )
+  }
+  if (more.length === 0) return only
+  throw new FpkiError(
+    'ERR_USAGE',
+    `There are ${factories.length} factories: ${factories.join(', ')}.`,
+    'Name one with --factory.',
+  )
+}
+
+function checkFactoryName(name: string, source: string): string {
+  if (FACTORY_NAME.test(name)) return name
+  throw new FpkiError(
+    'ERR_USAGE',
+    `${JSON.stringify(name)}, from ${source}, cannot be a factory's name.`,
+    'Name it with --factory: 1 to 64 letters, digits, "-", "_" and ".".',
+  )
+}
+
+function requireEmbedded(api: string | undefined): void {
+  if (api === undefined || api === '' || api === 'embedded') return
+  throw new FpkiError(
+    'ERR_USAGE',
+    `This fpki cannot speak to the Factory API ${JSON.stringify(api)}.`,
+    'It has the embedded one only: leave --api and FPKI_API out, or say embedded.',
+  )
+}
+
+function requireAbsolute(path: string, source: string): string {
+  if (isAbsolute(path)) return path
+  throw new FpkiError('ERR_USAGE', `${source} is relative: ${path}.`, 'Give an absolute path.')
+}

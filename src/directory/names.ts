@@ -1,0 +1,29 @@
+/** The files of a PKI directory (contract.md 2), each with mode 0400 and one PEM block. */
+export const PKI_FILES = {
+  rootKey: 'factory_ca.key',
+  rootCertificate: 'factory_ca.pem',
+  tlsCertificate: 'tls-crt',
+  onlineCaCertificate: 'online-crt',
+  localCaKey: 'local-ca.key',
+  localCaCertificate: 'local-ca.pem',
+} as const
+
+/** One of the names of {@link PKI_FILES}. */
+export type PkiFile = (typeof PKI_FILES)[keyof typeof PKI_FILES]
+
+/** What each file is, for people, and whether it is a secret. */
+export const FILE_MEANINGS: Readonly<Record<PkiFile, { readonly meaning: string; readonly secret: boolean }>> = {
+  'factory_ca.key': { meaning: 'the key of the root of trust', secret: true },
+  'factory_ca.pem': { meaning: 'the certificate of the root of trust', secret: false },
+  'tls-crt': { meaning: "the device gateway's server certificate", secret: false },
+  'online-crt': { meaning: 'online-ca: signs devices that register on-line', secret: false },
+  'local-ca.key': { meaning: 'the key of local-ca', secret: true },
+  'local-ca.pem': { meaning: 'local-ca: signs devices in manufacturing', secret: false },
+}
+
+/** Keys and certificates are never changed in place. */
+export const PKI_FILE_MODE = 0o400
+
+/** fpki's own files, in a folder of mode 0700 (cli.md, "The PKI directory"). */
+export const OWN_FOLDER = '.fpki'
+export const OWN_FILES = { state: 'state.json', journal: 'journal.json', lock: 'lock' } as const

@@ -1,0 +1,36 @@
+import * as z from 'zod/mini'
+
+/** What `.fpki/state.json` remembers of a PKI directory; never a secret. */
+export const directoryState = z.strictObject({
+  version: z.literal(1),
+  factory: z.string(),
+  /** The Factory API that knows this PKI. */
+  api: z.string(),
+  /** Where the root key lives. */
+  rootKey: z.strictObject({ kind: z.literal('file'), name: z.string() }),
+})
+
+/** See {@link directoryState}. */
+export type DirectoryState = z.infer<typeof directoryState>
+
+/** One step of a command: before it, in the middle of it, or behind it. */
+const stepRecord = z.strictObject({ name: z.string(), state: z.enum(['pending', 'started', 'done']) })
+
+/** What `.fpki/journal.json` records of the command that last changed a PKI directory. */
+export const journal = z.strictObject({
+  version: z.literal(1),
+  /** `ca create`. */
+  command: z.string(),
+  /** What the command was asked to do; the same again goes on with it, anything else does not. */
+  arguments: z.record(z.string(), z.string()),
+  /** RFC 3339. */
+  startedAt: z.string(),
+  /** null: the command has not ended well yet. */
+  finishedAt: z.nullable(z.string()),
+  steps: z.array(stepRecord),
+  /** What steps have learnt that later ones need, such as the Factory API's requests. Nothing secret. */
+  facts: z.record(z.string(), z.string()),
+})
+
+/** See {@link journal}. */
+export type Journal = z.infer<typeof journal>

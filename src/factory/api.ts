@@ -1,0 +1,82 @@
+import * as z from 'zod/mini'
+import { FpkiError } from '../errors.js'
+
+/** Who changed the PKI, and when; times are RFC 3339. */
+export const changeMeta = z.strictObject({
+  createdBy: z.string(),
+  createdAt: z.string(),
+  updatedBy: z.string(),
+  updatedAt: z.string(),
+})
+
+/** What the Factory API knows of a factory whose PKI is configured (contract.md 4); PEM, null where there is none. */
+export const factoryCertificates = z.strictObject({
+  rootCrt: z.string(),
+  tlsCrt: z.nullable(z.string()),
+  /** All device CAs, concatenated PEM. */
+  caCrt: z.nullable(z.string()),
+  estTlsCrt: z.nullable(z.string()),
+  caRevokeCrl: z.nullable(z.string()),
+  /** Decimal. */
+  disabledCaSerials: z.array(z.string()),
+  changeMeta,
+})
+
+/** See {@link factoryCertificates}. */
+export type FactoryCertificates = z.infer<typeof factoryCertificates>
+
+/** The servers' and CA's keys that the Factory API makes and keeps. */
+export const CSR_KINDS = ['tls', 'ca', 'estTls'] as const
+
+/** One of {@link CSR_KINDS}. */
+export type CsrKind = (typeof CSR_KINDS)[number]
+
+/** Which requests the API is to make, each with a new key. */
+export interface CsrOrder {
+  /** Fails when the root is set already. */
+  readonly firstTimeInit: boolean
+  readonly kinds: readonly CsrKind[]
+}
+
+/** PEM requests, those asked for only. */
+export type Csrs = Readonly<Partial<Record<CsrKind, string>>>
+
+/** New certificates for the API; what is left out stays as it is. `caCrt` replaces the whole list. */
+export interface CertificatesUpdate {
+  /** Can be set once only. */
+  readonly rootCrt?: string
+  readonly tlsCrt?: string
+  readonly caCrt?: string
+  readonly estTlsCrt?: string
+}
+
+/** The caller, as the API knows it. */
+export interface FactoryUser {
+  /** The id that a local-ca's CN carries: `fio-<id>`. */
+  readonly polisId: string
+  readonly name: string
+}
+
+/**
+ * The Factory API (contract.md 4). Every call may throw {@link FactoryApiError}.
+ */
+export interface FactoryApi {
+  /** Which one it is, for messages and records: two APIs with one name know the same factories. */
+  readonly name: string
+  requestCsrs(order: CsrOrder): Promise<Csrs>
+  /** null: the factory's PKI is not configured yet. */
+  getCertificates(): Promise<FactoryCertificates | null>
+  updateCertificates(update: CertificatesUpdate): Promise<void>
+  getUser(): Promise<FactoryUser>
+}
+
+/** The Factory API said no, or did not answer. */
+export class FactoryApiError extends FpkiError {
+  /** The HTTP status that a server answers with. */
+  readonly status: number
+
+  constructor(status: number, message: string, hint: string, options?: ErrorOptions) {
+    super('ERR_API', message, hint, options)
+    this.status = status
+  }
+}

@@ -1,0 +1,133 @@
+import { join } from 'node:path'
+import { FpkiError } from '../../errors.js'
+import { createCsr } from '../../pki/csr.js'
+import { isDnsName } from '../../pki/csr-policy.js'
+import { commonNameAndUnit } from '../../pki/name.js'
+import type { Clock, DurableFiles, Random, Signer } from '../../ports.js'
+import type { CsrKind, CsrOrder, Csrs, FactoryApi } from '../api.js'
+import { applyUpdate, refused } from './rules.js'
+import { type FactoryState, factoryFolder, keyPath, type MadeCsr, readState, writeState } from './state.js'
+
+/** What the embedded Factory API is given. */
+export interface EmbeddedFactoryOptions {
+  /** Absolute; factories are kept in folders below it. Made when something is written first. */
+  readonly stateDirectory: string
+  readonly factory: string
+  /** The names that the gateway's request asks for; none: `<factory>.localhost` and `localhost`. */
+  readonly tlsNames: readonly string[]
+  readonly files: DurableFiles
+  readonly clock: Clock
+  readonly random: Random
+  /** Makes and opens the private keys that the API keeps. */
+  readonly keys: { newPem(): string; open(pem: string, what: string): Signer }
+  /** Waits between two tries to get the lock. */
+  readonly sleep: (milliseconds: number) => Promise<void>
+}
+
+/** A whole Factory API in a folder of this machine (contract.md 4, cli.md "Which Factory API"). */
+export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
+  const folder = factoryFolder(options.stateDirectory, options.factory)
+  return {
+    name: `embedded (${options.stateDirectory})`,
+    requestCsrs: (order) => locked(options, folder, () => requestCsrs(options, folder, order)),
+    getCertificates: async () => (await readState(options.files, folder))?.certificates ?? null,
+    updateCertificates: (update) =>
+      locked(options, folder, async () => {
+        const state = await stateOf(options, folder)
+        await writeState(options.files, folder, applyUpdate(state, update, options.clock()))
+      }),
+    getUser: () =>
+      locked(options, folder, async () => {
+        const { userId } = await stateOf(options, folder)
+        return { polisId: userId, name: 'the owner of this machine' }
+      }),
+  }
+}
+
+/** The names of the factories that a state directory holds, sorted. */
+export async function embeddedFactories(files: DurableFiles, stateDirectory: string): Promise<readonly string[]> {
+  return (await files.list(join(stateDirectory, 'factories'))) ?? []
+}
+
+async function requestCsrs(options: EmbeddedFactoryOptions, folder: string, order: CsrOrder): Promise<Csrs> {
+  let state = await stateOf(options, folder)
+  await options.files.sweep(join(folder, 'keys'))
+  if (order.firstTimeInit && state.certificates !== null) throw refused(409, 'factory PKI is already initialized')
+  const answer: Partial<Record<CsrKind, string>> = {}
+  for (const kind of order.kinds) {
+    const made = openCsr(options, state, kind) ?? (await makeCsr(options, folder, state, kind))
+    answer[kind] = made.csr
+    if (!state.csrs.includes(made)) state = { ...state, csrs: [...state.csrs, made] }
+  }
+  await writeState(options.files, folder, state)
+  return answer
+}
+
+/** A request that was given out and never answered is given out again: an answer that got lost leaves no spare key. */
+function openCsr(options: EmbeddedFactoryOptions, { csrs }: FactoryState, kind: CsrKind): MadeCsr | undefined {
+  const newest = csrs.findLast((made) => made.kind === kind)
+  const sameNames = newest?.dnsNames.join() === dnsNamesFor(options, kind).join()
+  return newest?.answered === false && sameNames ? newest : undefined
+}
+
+async function makeCsr(
+  { files, keys, factory, ...options }: EmbeddedFactoryOptions,
+  folder: string,
+  { csrs }: FactoryState,
+  kind: CsrKind,
+): Promise<MadeCsr> {
+  const generation = csrs.filter((made) => made.kind === kind).length + 1
+  const path = keyPath(folder, kind, generation)
+  // A key without a request was left by an interrupted call; nothing has used it, and it serves now.
+  if ((await files.read(path, 16_384)) === null) await files.create(path, keys.newPem(), 0o600)
+  const signer = keys.open((await files.read(path, 16_384)) ?? '', path)
+  const dnsNames = [...dnsNamesFor({ factory, ...options }, kind)]
+  const csr = await createCsr(commonNameAndUnit(commonNameFor(kind, dnsNames), factory), dnsNames, signer)
+  return { kind, generation, dnsNames, csr, answered: false }
+}
+
+function dnsNamesFor(options: { tlsNames: readonly string[]; factory: string }, kind: CsrKind): readonly string[] {
+  if (kind === 'ca') return []
+  if (options.tlsNames.length > 0) return options.tlsNames
+  // A factory's name may be one that DNS does not take.
+  return [`${options.factory.toLowerCase()}.localhost`, 'localhost'].filter(isDnsName)
+}
+
+/** A commonName has 64 characters at most (RFC 5280, appendix A.1); a longer DNS name is in subjectAltName only. */
+function commonNameFor(kind: CsrKind, dnsNames: readonly string[]): string {
+  if (kind === 'ca') return 'online-ca'
+  return dnsNames.find((name) => name.length <= 64) ?? 'device-gateway'
+}
+
+/** The state in `folder`, made with a new user id when there is none. */
+async function stateOf({ files, factory, random }: EmbeddedFactoryOptions, folder: string): Promise<FactoryState> {
+  const state = await readState(files, folder)
+  if (state !== null) return state
+  const userId = Buffer.from(random.bytes(12)).toString('hex')
+  const fresh: FactoryState = { version: 1, factory, userId, csrs: [], certificates: null }
+  await writeState(files, folder, fresh)
+  return fresh
+}
+
+/** One writer a factory; another one is waited for, since every call is short. */
+async function locked<T>(options: EmbeddedFactoryOptions, folder: string, work: () => Promise<T>): Promise<T> {
+  const { files, sleep } = options
+  await files.makeDirectory(join(folder, 'keys'))
+  await files.checkDirectory(folder)
+  for (let tries = 0; tries < 100; tries++) {
+    const lock = await files.lock(join(folder, 'lock'))
+    if (lock !== null) {
+      try {
+        return await work()
+      } finally {
+        await lock.release()
+      }
+    }
+    await sleep(100)
+  }
+  throw new FpkiError(
+    'ERR_LOCKED',
+    `Another fpki has been working on the embedded factory ${options.factory} for ten seconds.`,
+    'Wait until it has ended, and run the same command again.',
+  )
+}

@@ -1,0 +1,130 @@
+import { FpkiError } from '../../errors.js'
+import { readCsr } from '../../pki/csr.js'
+import { rfc3339 } from '../../pki/describe.js'
+import { attributeValues } from '../../pki/name.js'
+import { sameKey } from '../../pki/public-key.js'
+import { type Certificate, isIssuedBy, readPemCertificate, readPemCertificates } from '../../pki/read-certificate.js'
+import { type CertificatesUpdate, type CsrKind, FactoryApiError, type FactoryCertificates } from '../api.js'
+import type { FactoryState } from './state.js'
+
+/**
+ * What the state becomes when the API takes `update` at the time `now`. Throws {@link FactoryApiError} when one of the
+ * rules of contract.md 3 and 4 is broken; then nothing of the update is taken.
+ */
+export function applyUpdate(state: FactoryState, update: CertificatesUpdate, now: Date): FactoryState {
+  try {
+    return stateAfter(state, update, now)
+  } catch (error) {
+    if (!(error instanceof FpkiError) || error instanceof FactoryApiError) throw error
+    throw refused(400, error.message.replace(/\.$/, ''))
+  }
+}
+
+function stateAfter(state: FactoryState, update: CertificatesUpdate, now: Date): FactoryState {
+  const root = rootAfter(state, update, now)
+  const taken = [
+    ...serverCertificates(state, 'tls', update.tlsCrt, root, now),
+    ...serverCertificates(state, 'estTls', update.estTlsCrt, root, now),
+    ...deviceCas(state, update.caCrt, root, now),
+  ]
+  return {
+    ...state,
+    csrs: state.csrs.map((made) => ({
+      ...made,
+      answered: made.answered || taken.some((crt) => hasKey(made.csr, crt)),
+    })),
+    certificates: { ...merged(state.certificates, update, root), changeMeta: changeMetaAfter(state, now) },
+  }
+}
+
+function rootAfter(state: FactoryState, { rootCrt }: CertificatesUpdate, now: Date): Certificate {
+  const current = state.certificates?.rootCrt
+  if (rootCrt === undefined) {
+    if (current === undefined) throw refused(400, 'the root of trust is not set yet')
+    return readPemCertificate(current, 'root-crt')
+  }
+  if (current !== undefined) throw refused(409, 'the root of trust is set already, and can be set once only')
+  const root = readPemCertificate(rootCrt, 'root-crt')
+  requireCa(root, 'root-crt', state.factory, now)
+  if (!isIssuedBy(root, root)) throw refused(400, 'root-crt is not self-signed')
+  return root
+}
+
+function serverCertificates(
+  state: FactoryState,
+  kind: CsrKind,
+  pem: string | undefined,
+  root: Certificate,
+  now: Date,
+): readonly Certificate[] {
+  if (pem === undefined) return []
+  const what = kind === 'tls' ? 'tls-crt' : 'est-tls-crt'
+  const certificate = readPemCertificate(pem, what)
+  requireIssued(certificate, root, what, now)
+  if (certificate.known.basicConstraints?.ca) throw refused(400, `${what} is a CA`)
+  if (!certificate.known.extKeyUsage?.includes('serverAuth')) throw refused(400, `${what} is not for serverAuth`)
+  if (!holdsKey(state, kind, certificate)) throw refused(400, `${what} is for a key that is not this factory's`)
+  return [certificate]
+}
+
+function deviceCas(state: FactoryState, pem: string | undefined, root: Certificate, now: Date): readonly Certificate[] {
+  if (pem === undefined || pem.trim() === '') return []
+  const certificates = readPemCertificates(pem, 'ca-crt')
+  for (const certificate of certificates) {
+    requireIssued(certificate, root, 'ca-crt', now)
+    requireCa(certificate, 'ca-crt', state.factory, now)
+    const isLocal = attributeValues(certificate.subject, 'CN').includes(`fio-${state.userId}`)
+    if (!isLocal && !holdsKey(state, 'ca', certificate)) {
+      throw refused(400, `a certificate of ca-crt is neither for this factory's key nor named fio-${state.userId}`)
+    }
+  }
+  const serials = new Set(certificates.map(({ serialNumber }) => serialNumber))
+  if (serials.size !== certificates.length) throw refused(400, 'two certificates of ca-crt have one serial number')
+  return certificates
+}
+
+function requireIssued(certificate: Certificate, root: Certificate, what: string, now: Date): void {
+  if (!isIssuedBy(certificate, root)) throw refused(400, `${what} is not signed by the root of trust`)
+  if (now > certificate.notAfter) throw refused(400, `${what} has expired`)
+}
+
+function requireCa(certificate: Certificate, what: string, factory: string, now: Date): void {
+  const { basicConstraints, keyUsage } = certificate.known
+  if (!basicConstraints?.ca || !keyUsage?.includes('keyCertSign')) throw refused(400, `${what} is not a CA`)
+  const units = attributeValues(certificate.subject, 'OU')
+  if (units.length !== 1 || units[0] !== factory) throw refused(400, `${what} does not have OU=${factory}`)
+  if (now > certificate.notAfter) throw refused(400, `${what} has expired`)
+}
+
+function holdsKey(state: FactoryState, kind: CsrKind, certificate: Certificate): boolean {
+  return state.csrs.some((made) => made.kind === kind && hasKey(made.csr, certificate))
+}
+
+function hasKey(csr: string, certificate: Certificate): boolean {
+  return sameKey(readCsr(csr, 'a stored request').publicKey.spki, certificate.publicKey.spki)
+}
+
+function merged(current: FactoryCertificates | null, update: CertificatesUpdate, root: Certificate) {
+  return {
+    rootCrt: current?.rootCrt ?? update.rootCrt ?? root.x509.toString(),
+    tlsCrt: update.tlsCrt ?? current?.tlsCrt ?? null,
+    caCrt: update.caCrt ?? current?.caCrt ?? null,
+    estTlsCrt: update.estTlsCrt ?? current?.estTlsCrt ?? null,
+    caRevokeCrl: current?.caRevokeCrl ?? null,
+    disabledCaSerials: current?.disabledCaSerials ?? [],
+  }
+}
+
+function changeMetaAfter({ certificates, userId }: FactoryState, now: Date): FactoryCertificates['changeMeta'] {
+  const { createdBy, createdAt } = certificates?.changeMeta ?? { createdBy: userId, createdAt: rfc3339(now) }
+  return { createdBy, createdAt, updatedBy: userId, updatedAt: rfc3339(now) }
+}
+
+/** The embedded Factory API's no. */
+export function refused(status: number, reason: string): FactoryApiError {
+  return new FactoryApiError(
+    status,
+    `The embedded Factory API refuses (${status}): ${reason}.`,
+    'Look at what it knows with `fpki ca show --pretty`; nothing was changed there.',
+  )
+}

@@ -1,0 +1,49 @@
+import { join } from 'node:path'
+import * as z from 'zod/mini'
+import { readJsonFile, writeJsonFile } from '../../json-file.js'
+import type { DurableFiles } from '../../ports.js'
+import { CSR_KINDS, type CsrKind, factoryCertificates } from '../api.js'
+
+/** A key that the embedded API made, and the request for it. */
+const madeCsr = z.strictObject({
+  kind: z.enum(CSR_KINDS),
+  /** 1 for the first of its kind; the key is in `keys/<kind>-<generation>.key`. */
+  generation: z.int().check(z.positive()),
+  dnsNames: z.array(z.string()),
+  csr: z.string(),
+  /** A certificate for this key was taken. */
+  answered: z.boolean(),
+})
+
+/** Everything that the embedded API knows of one factory but the private keys. */
+const factoryState = z.strictObject({
+  version: z.literal(1),
+  factory: z.string(),
+  userId: z.string().check(z.regex(/^[0-9a-f]{24}$/)),
+  csrs: z.array(madeCsr),
+  /** null: the PKI is not configured yet. */
+  certificates: z.nullable(factoryCertificates),
+})
+
+export type MadeCsr = z.infer<typeof madeCsr>
+export type FactoryState = z.infer<typeof factoryState>
+
+/** The folder of a factory in the state directory. */
+export function factoryFolder(stateDirectory: string, factory: string): string {
+  return join(stateDirectory, 'factories', factory)
+}
+
+/** The path of a private key that the API keeps. */
+export function keyPath(folder: string, kind: CsrKind, generation: number): string {
+  return join(folder, 'keys', `${kind}-${generation}.key`)
+}
+
+/** The state of the factory in `folder`; null when there is none. Throws ERR_BAD_FILE when it does not hold. */
+export function readState(files: DurableFiles, folder: string): Promise<FactoryState | null> {
+  return readJsonFile(files, join(folder, 'factory.json'), factoryState)
+}
+
+/** Puts `state` in the place of what was there, durably. */
+export function writeState(files: DurableFiles, folder: string, state: FactoryState): Promise<void> {
+  return writeJsonFile(files, join(folder, 'factory.json'), state)
+}

@@ -1,0 +1,24 @@
+/**
+ * fpki as a library: the operations of the command line, and the ports that they take.
+ *
+ * @module
+ */
+
+export { durableFiles } from './directory/files.js'
+export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
+export { nodeFileSystem } from './directory/node-file-system.js'
+export { type FpkiCode, FpkiError } from './errors.js'
+export * from './factory/api.js'
+export { embeddedFactories } from './factory/embedded/index.js'
+export { embeddedFactoryOn, type Machine, thisMachine } from './machine.js'
+export {
+  type CreatedPki,
+  type CreatePkiOptions,
+  type CreatePkiPorts,
+  createdPki,
+  createPki,
+} from './operations/create-pki.js'
+export { type ShownCertificate, type ShownPki, shownPki, showPki } from './operations/show-pki.js'
+export { type CertificateFacts, certificateFacts } from './pki/describe.js'
+export type * from './ports.js'
+export { VERSION } from './version.js'

@@ -1,0 +1,46 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { durableFiles } from './directory/files.js'
+import { nodeFileSystem } from './directory/node-file-system.js'
+import type { FactoryApi } from './factory/api.js'
+import { embeddedFactory } from './factory/embedded/index.js'
+import { NODE_CURVE } from './pki/public-key.js'
+import type { Clock, DurableFiles, Random } from './ports.js'
+import { newPrivateKeyPem, pemSigner } from './signer/file.js'
+
+/** The real ports of this machine, put together. Operations and tests may have others. */
+export interface Machine {
+  readonly files: DurableFiles
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** This machine's disk, clock and random numbers. */
+export function thisMachine(): Machine {
+  return {
+    files: durableFiles(nodeFileSystem()),
+    clock: () => new Date(),
+    random: {
+      bytes: (size) => new Uint8Array(randomBytes(size)),
+      ecKeyPair: (curve) => generateKeyPairSync('ec', { namedCurve: NODE_CURVE[curve] }),
+    },
+  }
+}
+
+/** The embedded Factory API on a machine. `signal` ends the waiting for its lock, with its reason. */
+export function embeddedFactoryOn(
+  machine: Machine,
+  where: { readonly stateDirectory: string; readonly factory: string; readonly tlsNames?: readonly string[] },
+  signal: AbortSignal,
+): FactoryApi {
+  return embeddedFactory({
+    ...machine,
+    stateDirectory: where.stateDirectory,
+    factory: where.factory,
+    tlsNames: where.tlsNames ?? [],
+    keys: { newPem: () => newPrivateKeyPem(machine.random, 'P-256'), open: pemSigner },
+    sleep: async (milliseconds) => {
+      await delay(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
+    },
+  })
+}

@@ -1,0 +1,188 @@
+import * as z from 'zod/mini'
+import type { PkiFile } from '../directory/names.js'
+import { FILE_MEANINGS, PKI_FILES } from '../directory/names.js'
+import { pkiDirectory } from '../directory/pki-directory.js'
+import { FpkiError } from '../errors.js'
+import type { CertificatesUpdate, FactoryApi } from '../factory/api.js'
+import { commonNameAndUnit } from '../pki/name.js'
+import { samePem } from '../pki/pem.js'
+import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
+import {
+  type CreatePkiOptions,
+  type CreatePkiPorts,
+  createArguments,
+  refuseWhatCannotBe,
+} from './create-preconditions.js'
+import { type Facts, newJournal, runSteps, type Step } from './run-steps.js'
+import { keyOf, makeCertificate, makeKey, rootOf, signCsr, type Workplace } from './workplace.js'
+
+export type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
+
+/** What `fpki ca create --json` prints. */
+export const createdPki = z.strictObject({
+  factory: z.string(),
+  /** Which Factory API knows it. */
+  api: z.string(),
+  /** Absolute. */
+  directory: z.string(),
+  /** An interrupted run was brought to its end. */
+  resumed: z.boolean(),
+  /** Every file of the PKI in the directory; a secret one must be backed up and shown to nobody. */
+  files: z.array(z.strictObject({ name: z.string(), meaning: z.string(), secret: z.boolean() })),
+  warnings: z.array(z.string()),
+})
+
+/** See {@link createdPki}. */
+export type CreatedPki = z.infer<typeof createdPki>
+
+interface Work extends Workplace {
+  readonly options: CreatePkiOptions
+  readonly api: FactoryApi
+}
+
+/** The whole of `ca create`: local work first, then the Factory API. */
+const STEPS: readonly (Step<Work> & { readonly onlyFor?: 'onlineCa' | 'localCa' })[] = [
+  { name: 'state', says: 'Remembering which factory this is', run: rememberFactory },
+  { name: 'root-key', says: 'Making the root key', run: makeRootKey },
+  { name: 'root-certificate', says: 'Signing the root certificate', run: makeRootCertificate },
+  { name: 'user', says: 'Asking the Factory API whose local-ca this is', run: askUser, onlyFor: 'localCa' },
+  { name: 'local-ca-key', says: 'Making the key of local-ca', run: makeLocalCaKey, onlyFor: 'localCa' },
+  { name: 'local-ca-certificate', says: 'Signing local-ca', run: makeLocalCa, onlyFor: 'localCa' },
+  { name: 'csrs', says: 'Asking the Factory API for its requests', run: askCsrs },
+  { name: 'tls-certificate', says: 'Signing tls-crt', run: signTls },
+  { name: 'online-ca-certificate', says: 'Signing online-ca', run: signOnlineCa, onlyFor: 'onlineCa' },
+  { name: 'upload', says: 'Telling the Factory API', run: upload },
+  { name: 'read-back', says: 'Reading back what the Factory API knows', run: readBack },
+]
+
+/**
+ * Makes a Factory PKI, or brings an interrupted making to its end (contract.md 2 to 4 and 6).
+ *
+ * @throws FpkiError ERR_EXISTS, ERR_UNFINISHED, ERR_FACTORY_IS_SET, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS
+ *   before anything is made; ERR_STORAGE, ERR_API, ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on
+ *   the way, after which the same call goes on with what is not done.
+ */
+export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatedPki> {
+  const directory = pkiDirectory(ports.files, options.directory)
+  await refuseWhatCannotBe(directory, options, ports)
+  await directory.make()
+  const lock = await directory.lock()
+  try {
+    const found = await refuseWhatCannotBe(directory, options, ports)
+    const journal =
+      found ?? newJournal('ca create', createArguments(options, ports.api), stepsFor(options), ports.clock())
+    const warnings: string[] = []
+    const warn = (text: string) => {
+      warnings.push(text)
+      ports.progress.warn(text)
+    }
+    if (found !== null) ports.progress.note(`Going on with the \`ca create\` that began at ${found.startedAt}.`)
+    await runSteps(STEPS, { ...ports, options, factory: options.factory, directory, warn }, journal, {
+      ...ports,
+      directory,
+    })
+    const files = (await directory.contents()).map((name) => ({ name, ...FILE_MEANINGS[name] }))
+    const { factory } = options
+    return { factory, api: ports.api.name, directory: directory.path, resumed: found !== null, files, warnings }
+  } finally {
+    await lock.release()
+  }
+}
+
+function stepsFor(options: CreatePkiOptions): readonly Step<Work>[] {
+  return STEPS.filter(({ onlyFor }) => onlyFor === undefined || options[onlyFor])
+}
+
+async function rememberFactory({ directory, options, api }: Work): Promise<undefined> {
+  await directory.writeState({
+    version: 1,
+    factory: options.factory,
+    api: api.name,
+    rootKey: { kind: 'file', name: PKI_FILES.rootKey },
+  })
+}
+
+function makeRootKey(work: Work, _: Facts, interrupted: boolean): Promise<undefined> {
+  return makeKey(work, PKI_FILES.rootKey, interrupted)
+}
+
+function makeLocalCaKey(work: Work, _: Facts, interrupted: boolean): Promise<undefined> {
+  return makeKey(work, PKI_FILES.localCaKey, interrupted)
+}
+
+async function makeRootCertificate(work: Work, _: Facts, interrupted: boolean): Promise<undefined> {
+  const { publicKey } = await keyOf(work, PKI_FILES.rootKey)
+  const subject = commonNameAndUnit('Factory-CA', work.options.factory)
+  await makeCertificate(work, interrupted, {
+    file: PKI_FILES.rootCertificate,
+    profile: ROOT_CA,
+    subject,
+    spki: publicKey,
+    issuer: null,
+    dnsNames: [],
+  })
+}
+
+async function askUser({ api }: Work): Promise<Facts> {
+  const { polisId } = await api.getUser()
+  return { userId: polisId }
+}
+
+async function makeLocalCa(work: Work, { userId = '' }: Facts, interrupted: boolean): Promise<undefined> {
+  await makeCertificate(work, interrupted, {
+    file: PKI_FILES.localCaCertificate,
+    profile: DEVICE_CA,
+    subject: commonNameAndUnit(`fio-${userId}`, work.options.factory),
+    spki: (await keyOf(work, PKI_FILES.localCaKey)).publicKey,
+    issuer: await rootOf(work),
+    dnsNames: [],
+  })
+}
+
+async function askCsrs({ api, options }: Work): Promise<Facts> {
+  const kinds = options.onlineCa ? (['tls', 'ca'] as const) : (['tls'] as const)
+  const { tls = '', ca = '' } = await api.requestCsrs({ firstTimeInit: true, kinds })
+  return { tlsCsr: tls, caCsr: ca }
+}
+
+async function signTls(work: Work, { tlsCsr = '' }: Facts, interrupted: boolean): Promise<undefined> {
+  await signCsr(
+    work,
+    { file: PKI_FILES.tlsCertificate, profile: TLS_SERVER, what: 'tls-csr', csr: tlsCsr },
+    interrupted,
+  )
+}
+
+async function signOnlineCa(work: Work, { caCsr = '' }: Facts, interrupted: boolean): Promise<undefined> {
+  await signCsr(
+    work,
+    { file: PKI_FILES.onlineCaCertificate, profile: DEVICE_CA, what: 'ca-csr', csr: caCsr },
+    interrupted,
+  )
+}
+
+/** The API takes all of it in one call, or nothing. An answer that got lost is seen by asking first. */
+async function upload(work: Work): Promise<undefined> {
+  if ((await work.api.getCertificates()) === null) await work.api.updateCertificates(await certificatesOf(work))
+}
+
+async function readBack(work: Work): Promise<undefined> {
+  const known = await work.api.getCertificates()
+  const { rootCrt, tlsCrt, caCrt } = await certificatesOf(work)
+  if (samePem(known?.rootCrt, rootCrt) && samePem(known?.tlsCrt, tlsCrt) && samePem(known?.caCrt, caCrt)) return
+  throw new FpkiError(
+    'ERR_API',
+    'The Factory API does not know the certificates that it was sent and took.',
+    'Compare `fpki ca show` with the PKI directory, where everything is safe; then run the same command again.',
+  )
+}
+
+async function certificatesOf({
+  directory,
+}: Work): Promise<Required<Omit<CertificatesUpdate, 'estTlsCrt' | 'caCrt'>> & CertificatesUpdate> {
+  const read = async (file: PkiFile) => (await directory.read(file)) ?? ''
+  const deviceCas = [await read(PKI_FILES.onlineCaCertificate), await read(PKI_FILES.localCaCertificate)]
+  const caCrt = deviceCas.filter((pem) => pem !== '').join('\n')
+  const certificates = { rootCrt: await read(PKI_FILES.rootCertificate), tlsCrt: await read(PKI_FILES.tlsCertificate) }
+  return caCrt === '' ? certificates : { ...certificates, caCrt }
+}

@@ -1,0 +1,91 @@
+import { PKI_FILES } from '../directory/names.js'
+import type { PkiDirectory } from '../directory/pki-directory.js'
+import type { Journal } from '../directory/records.js'
+import { FpkiError } from '../errors.js'
+import type { FactoryApi } from '../factory/api.js'
+import { samePem } from '../pki/pem.js'
+import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
+import type { Facts } from './run-steps.js'
+
+/** What `ca create` is asked to make. */
+export interface CreatePkiOptions {
+  /** Absolute path. */
+  readonly directory: string
+  readonly factory: string
+  readonly onlineCa: boolean
+  readonly localCa: boolean
+  /** As given to the embedded Factory API; recorded, so that a second run is held to the same. */
+  readonly tlsNames: readonly string[]
+}
+
+/** What `ca create` works with. */
+export interface CreatePkiPorts {
+  readonly api: FactoryApi
+  readonly files: DurableFiles
+  readonly clock: Clock
+  readonly random: Random
+  readonly progress: Progress
+  readonly signal: AbortSignal
+}
+
+/** Before anything is made: the reasons not to. Returns the journal of an interrupted run of the same command. */
+export async function refuseWhatCannotBe(
+  directory: PkiDirectory,
+  options: CreatePkiOptions,
+  { api, clock }: CreatePkiPorts,
+): Promise<Journal | null> {
+  checkClock(clock())
+  const journal = (await directory.check()) === 'missing' ? null : await unfinishedJournal(directory, options, api)
+  const known = await api.getCertificates()
+  if (known === null || (journal !== null && samePem(known.rootCrt, await directory.read(PKI_FILES.rootCertificate)))) {
+    return journal
+  }
+  throw new FpkiError(
+    'ERR_FACTORY_IS_SET',
+    `The factory ${options.factory} has a root of trust already; it can be set once only.`,
+    `See it with \`fpki ca show --pretty --factory ${options.factory}\`, or name another factory with --factory.`,
+  )
+}
+
+async function unfinishedJournal(directory: PkiDirectory, options: CreatePkiOptions, api: FactoryApi) {
+  const journal = await directory.readJournal()
+  const contents = await directory.contents()
+  if (journal === null && contents.length === 0) return null
+  if (journal === null || journal.finishedAt !== null) {
+    throw new FpkiError(
+      'ERR_EXISTS',
+      `${directory.path} holds a PKI already (${contents.join(', ')}).`,
+      'See it with `fpki ca show --pretty`, or name another directory. Nothing was changed.',
+    )
+  }
+  const wanted = createArguments(options, api)
+  const differing = Object.keys(wanted).filter((name) => wanted[name] !== journal.arguments[name])
+  if (journal.command === 'ca create' && differing.length === 0) return journal
+  const begun = differing.map((name) => `${name} ${journal.arguments[name] ?? '(not said)'}`).join(', ')
+  throw new FpkiError(
+    'ERR_UNFINISHED',
+    `${directory.path} holds a \`${journal.command}\` that was interrupted, and it was begun with ${begun}.`,
+    'Run it with the same options as the first time, so that it can be brought to its end.',
+  )
+}
+
+/** What the journal records of a `ca create`, under the flags' names. */
+export function createArguments({ factory, onlineCa, localCa, tlsNames }: CreatePkiOptions, api: FactoryApi): Facts {
+  return {
+    '--factory': factory,
+    '--api': api.name,
+    '--online-ca': String(onlineCa),
+    '--local-ca': String(localCa),
+    '--tls-name': tlsNames.join(' '),
+  }
+}
+
+/** A certificate lasts for decades: a machine whose clock was never set must not make one. */
+function checkClock(now: Date): void {
+  if (now.getTime() >= Date.UTC(2026, 0, 1)) return
+  throw new FpkiError(
+    'ERR_CLOCK',
+    `The clock of this machine says ${now.toISOString()}, which has passed long ago.`,
+    'Set the clock, and run the same command again.',
+  )
+}

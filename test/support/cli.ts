@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process'
+import { chown, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+
+/** The program as it is installed; `npm test` builds it before the tests run. */
+export const FPKI = fileURLToPath(new URL('../../bin/fpki.js', import.meta.url))
+
+/** What a program did. */
+export interface Ended {
+  readonly status: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** How a program is started; its environment is `env` and PATH, nothing else. */
+export interface Start {
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  readonly stdin?: string
+  readonly uid?: number
+  readonly gid?: number
+  /** Called with the running process. */
+  readonly onStart?: (process: import('node:child_process').ChildProcess) => void
+}
+
+/** Runs a program to its end. */
+export function runProgram(program: string, words: readonly string[], start: Start = {}): Promise<Ended> {
+  const { env = {}, cwd, stdin, uid, gid, onStart } = start
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, words, {
+      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...env },
+      stdio: 'pipe',
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(gid === undefined ? {} : { gid }),
+    })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+    })
+    child.on('error', reject)
+    child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr }))
+    child.stdin.on('error', () => undefined).end(stdin ?? '')
+    onStart?.(child)
+  })
+}
+
+/** Runs a program that must succeed, and resolves to its stdout. */
+export async function output(program: string, words: readonly string[], start: Start = {}): Promise<string> {
+  const ended = await runProgram(program, words, start)
+  if (ended.status !== 0)
+    throw new Error(`${program} ${words.join(' ')}: ${ended.status}\n${ended.stdout}${ended.stderr}`)
+  return ended.stdout
+}
+
+/** A new empty directory (0700) that is removed with the test. */
+export async function temporaryDirectory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'fpki-test-'))
+  onTestFinished(() => rm(path, { recursive: true, force: true }))
+  return path
+}
+
+/** fpki with a HOME of its own. */
+export interface Home {
+  /** The HOME; PKI directories of the test go into it too. */
+  readonly path: string
+  /** Where the embedded Factory API keeps its state. */
+  readonly state: string
+  fpki(words: readonly string[], start?: Start): Promise<Ended>
+}
+
+/** The user that tests of permissions run as: root may do everything. */
+export const NOBODY = { uid: 65534, gid: 65534 }
+
+/** A new, empty HOME; it belongs to `owner` when that is given. */
+export async function newHome(owner?: typeof NOBODY): Promise<Home> {
+  const path = await temporaryDirectory()
+  if (owner !== undefined) await chown(path, owner.uid, owner.gid)
+  return {
+    path,
+    state: join(path, '.local', 'share', 'fpki'),
+    fpki: (words, { env, ...start } = {}) =>
+      runProgram(process.execPath, [FPKI, ...words], {
+        ...owner,
+        ...start,
+        env: { HOME: path, NO_COLOR: '1', ...env },
+      }),
+  }
+}

@@ -58,8 +58,8 @@ async function create(fs: FileSystem, path: string, content: string, mode: numbe
     if (systemErrorCode(error) !== 'EEXIST') throw error
     throw new FpkiError('ERR_EXISTS', `${path} exists already.`, 'fpki overwrites nothing; name another directory.')
   }
-  await fs.syncDirectory(dirname(path))
   await fs.remove(unfinished)
+  await fs.syncDirectory(dirname(path))
 }
 
 async function replace(fs: FileSystem, path: string, content: string, mode: number): Promise<void> {

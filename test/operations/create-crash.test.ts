@@ -1,0 +1,100 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { FactoryApi } from '../../src/factory/api.js'
+import { certificatesInApi, createOn, type Disturbance, essence, runAgain, treasures } from '../support/create-scene.js'
+import { type MemoryDisk, memoryDisk } from '../support/memory-disk.js'
+
+/** The end of the world, as far as a process can tell: everything that it does after it fails too. */
+class Stopped extends Error {}
+
+/** Stops the world at the `at`-th point: points are behind each step on the disk and each call of the API. */
+function stopAt(at: number): { readonly disturbance: Disturbance; points(): number } {
+  let count = 0
+  const point = () => {
+    count++
+    if (count >= at) throw new Stopped(`stopped at point ${at}`)
+  }
+  const call = async <T>(work: () => Promise<T>): Promise<T> => {
+    const answer = await work()
+    point()
+    return answer
+  }
+  const disturbance = {
+    disk: { after: point },
+    api: (api: FactoryApi): FactoryApi => ({
+      name: api.name,
+      requestCsrs: (order) => call(() => api.requestCsrs(order)),
+      getCertificates: () => call(() => api.getCertificates()),
+      updateCertificates: (update) => call(() => api.updateCertificates(update)),
+      getUser: () => call(() => api.getUser()),
+    }),
+  }
+  return { disturbance, points: () => count }
+}
+
+/** Runs `create` until it is stopped at a point; true when it was. */
+async function stoppedAt(disk: MemoryDisk, at: number): Promise<boolean> {
+  try {
+    await createOn(disk, stopAt(at).disturbance)
+    return false
+  } catch (error) {
+    if (error instanceof Stopped) return true
+    throw error
+  }
+}
+
+function expectNothingLost(before: ReadonlyMap<string, string>, disk: MemoryDisk): void {
+  const after = treasures(disk)
+  for (const [path, text] of before) expect(after.get(path), path).toBe(text)
+}
+
+function expectOnDisk(certificates: readonly string[], disk: MemoryDisk): void {
+  const onDisk = [...treasures(disk).values()]
+  for (const pem of certificates) expect(onDisk).toContain(pem)
+}
+
+let undisturbed = ''
+let points = 0
+
+beforeAll(async () => {
+  const disk = memoryDisk()
+  const counter = stopAt(Number.POSITIVE_INFINITY)
+  await createOn(disk, counter.disturbance)
+  undisturbed = essence(disk)
+  points = counter.points()
+})
+
+describe.each(['loseProcess', 'losePower'] as const)('ca create cut off at any point (%s)', (loss) => {
+  it('ends as an undisturbed run when it is run again', async () => {
+    for (let at = 1; at <= points; at++) {
+      const disk = memoryDisk()
+      expect(await stoppedAt(disk, at)).toBe(true)
+      disk[loss]()
+      const before = treasures(disk)
+      expectOnDisk(certificatesInApi(disk), disk)
+      await runAgain(disk)
+      expectNothingLost(before, disk)
+      expectOnDisk(certificatesInApi(disk), disk)
+      expect(essence(disk), `point ${at}`).toBe(undisturbed)
+    }
+    console.log(`crash points tried (${loss}): ${points}`)
+  })
+
+  it('ends so too when the second run is cut off as well', async () => {
+    const pairs = Array.from(
+      { length: 100 },
+      (_, index) => [1 + ((index * 37) % points), 1 + ((index * 101) % points)] as const,
+    )
+    for (const [first, second] of pairs) {
+      const disk = memoryDisk()
+      await stoppedAt(disk, first)
+      disk[loss]()
+      await stoppedAt(disk, second).catch((error: unknown) => expect(error).toMatchObject({ code: 'ERR_EXISTS' }))
+      disk[loss]()
+      const before = treasures(disk)
+      await runAgain(disk)
+      expectNothingLost(before, disk)
+      expect(essence(disk), `points ${first} and ${second}`).toBe(undisturbed)
+    }
+    console.log(`pairs of crash points tried (${loss}): ${pairs.length}`)
+  })
+})

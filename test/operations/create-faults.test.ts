@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest'
+import { type FactoryApi, FactoryApiError } from '../../src/factory/api.js'
+import { createOn, essence, runAgain } from '../support/create-scene.js'
+import { memoryDisk } from '../support/memory-disk.js'
+
+/** A hook that makes the `at`-th step on the disk fail with a system error, once. */
+function failAt(at: number, code: string) {
+  let count = 0
+  return {
+    failed: () => count >= at,
+    before: (operation: string, path: string) => {
+      count++
+      if (count === at) throw Object.assign(new Error(`${code}: ${operation} '${path}'`), { code, path })
+    },
+  }
+}
+
+async function essenceOfUndisturbedRun(): Promise<string> {
+  const disk = memoryDisk()
+  await createOn(disk)
+  return essence(disk)
+}
+
+describe.each(['ENOSPC', 'EIO'])('ca create on a disk that fails with %s', (code) => {
+  it('says which path at every step, and ends well when it is run again', async () => {
+    const undisturbed = await essenceOfUndisturbedRun()
+    let points = 0
+    for (let at = 1; ; at++) {
+      const disk = memoryDisk()
+      const hook = failAt(at, code)
+      const outcome = await createOn(disk, { disk: hook }).catch((error: unknown) => error)
+      if (!hook.failed()) break
+      points++
+      expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringMatching(`^/home/.*\\(${code}\\)`) })
+      await runAgain(disk)
+      expect(essence(disk), `point ${at}`).toBe(undisturbed)
+    }
+    console.log(`${code}: points tried: ${points}`)
+  })
+})
+
+const CALLS = ['requestCsrs', 'getCertificates', 'updateCertificates', 'getUser'] as const
+
+/** An API whose `nth` call of `name` fails, before it has its effect or after it. */
+function unreliable(name: (typeof CALLS)[number], nth: number, when: 'before' | 'after') {
+  let count = 0
+  const around = async <T>(called: string, work: () => Promise<T>): Promise<T> => {
+    const fails = called === name && ++count === nth
+    if (fails && when === 'before') throw lost()
+    const answer = await work()
+    if (fails) throw lost()
+    return answer
+  }
+  const wrap = (api: FactoryApi): FactoryApi => ({
+    name: api.name,
+    requestCsrs: (order) => around('requestCsrs', () => api.requestCsrs(order)),
+    getCertificates: () => around('getCertificates', () => api.getCertificates()),
+    updateCertificates: (update) => around('updateCertificates', () => api.updateCertificates(update)),
+    getUser: () => around('getUser', () => api.getUser()),
+  })
+  return { wrap, failed: () => count >= nth }
+}
+
+function lost(): FactoryApiError {
+  return new FactoryApiError(502, 'The answer got lost.', 'Run the same command again.')
+}
+
+describe.each(CALLS)('ca create with an API that fails in %s', (name) => {
+  it.each(['before', 'after'] as const)('ends well when it is run again (it fails %s the work)', async (when) => {
+    const undisturbed = await essenceOfUndisturbedRun()
+    for (let nth = 1; ; nth++) {
+      const disk = memoryDisk()
+      const { wrap, failed } = unreliable(name, nth, when)
+      const outcome = await createOn(disk, { api: wrap }).catch((error: unknown) => error)
+      if (!failed()) break
+      expect(outcome).toMatchObject({ code: 'ERR_API' })
+      await createOn(disk)
+      expect(essence(disk), `call ${nth}`).toBe(undisturbed)
+    }
+  })
+})

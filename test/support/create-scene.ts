@@ -1,0 +1,94 @@
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
+import { durableFiles } from '../../src/directory/files.js'
+import { FpkiError } from '../../src/errors.js'
+import type { FactoryApi } from '../../src/factory/api.js'
+import { embeddedFactoryOn, thisMachine } from '../../src/machine.js'
+import { type CreatedPki, createPki } from '../../src/operations/create-pki.js'
+import type { MemoryDisk, StepHooks } from './memory-disk.js'
+
+/** The PKI directory and the state directory of the scene. */
+export const DIRECTORY = '/home/maker/acme'
+const STATE = '/home/maker/state'
+
+const SILENT = { step: () => undefined, note: () => undefined, warn: () => undefined }
+
+/** What may be put around a run: hooks for the disk, and a wrapper for the API. */
+export interface Disturbance {
+  readonly disk?: StepHooks
+  readonly api?: (api: FactoryApi) => FactoryApi
+}
+
+/** Runs `ca create` for the factory acme on a disk in memory. */
+export function createOn(disk: MemoryDisk, { disk: hooks, api: wrap }: Disturbance = {}): Promise<CreatedPki> {
+  const machine = { ...thisMachine(), files: durableFiles(disk.mount(hooks)) }
+  const { signal } = new AbortController()
+  const api = embeddedFactoryOn(machine, { stateDirectory: STATE, factory: 'acme' }, signal)
+  const options = { directory: DIRECTORY, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [] }
+  return createPki(options, { ...machine, api: wrap?.(api) ?? api, progress: SILENT, signal })
+}
+
+/** Runs the command again; when the first run had come to its very end, the second one is refused. */
+export async function runAgain(disk: MemoryDisk): Promise<void> {
+  await createOn(disk).catch((error: unknown) => {
+    if (!(error instanceof FpkiError) || error.code !== 'ERR_EXISTS') throw error
+  })
+}
+
+/**
+ * A disk as text in which every random value is replaced by what it must agree with, so that two runs are equal when
+ * they made the same things: a key by its name, a certificate by its subject, issuer, key and signer.
+ */
+export function essence(disk: MemoryDisk): string {
+  const files = [...disk.contents()]
+  const keys = new Map(
+    files.flatMap(([path, { text }]) => (path.endsWith('.key') ? [[keyId(text ?? ''), path] as const] : [])),
+  )
+  return files
+    .map(([path, { mode, text }]) => `${mode.toString(8)} ${path}\n${text === null ? '' : masked(text, keys)}`)
+    .join('\n')
+}
+
+function masked(text: string, keys: ReadonlyMap<string, string>): string {
+  return text
+    .replaceAll('\\n', '\n')
+    .replace(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g, (pem) => certificateFacts(pem, keys))
+    .replace(/-----BEGIN CERTIFICATE REQUEST-----[^-]+-----END CERTIFICATE REQUEST-----/g, 'a request')
+    .replace(/-----BEGIN EC PRIVATE KEY-----[^-]+-----END EC PRIVATE KEY-----/g, 'a key')
+    .replace(/[0-9a-f]{24}/g, 'user id')
+    .replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, 'time')
+}
+
+function certificateFacts(pem: string, keys: ReadonlyMap<string, string>): string {
+  const { subject, issuer, publicKey, ca, subjectAltName } = new X509Certificate(pem)
+  const owner = keys.get(fingerprint(publicKey.export({ format: 'der', type: 'spki' })))
+  return `certificate of ${subject} by ${issuer}, key ${owner}, ca ${ca}, ${subjectAltName}`.replaceAll('\n', ',')
+}
+
+function keyId(pem: string): string {
+  const { x, y } = createPrivateKey(pem).export({ format: 'jwk' })
+  const point = Buffer.concat([Buffer.from(x ?? '', 'base64url'), Buffer.from(y ?? '', 'base64url')])
+  return fingerprint(Buffer.concat([SPKI_P256, point]))
+}
+
+/** Everything of a P-256 SubjectPublicKeyInfo but the coordinates (RFC 5480). */
+const SPKI_P256 = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex')
+
+function fingerprint(der: Buffer): string {
+  return createHash('sha256').update(der).digest('hex')
+}
+
+/** What can never be taken back: the text of each key and certificate that is on the disk. */
+export function treasures(disk: MemoryDisk): ReadonlyMap<string, string> {
+  const isPki = (path: string) =>
+    /\/(factory_ca|local-ca)\.(key|pem)$|\/(tls|online)-crt$|\/keys\/[^/]+\.key$/.test(path)
+  return new Map([...disk.contents()].flatMap(([path, { text }]) => (isPki(path) ? [[path, text ?? ''] as const] : [])))
+}
+
+/** The certificates that the embedded API has taken, as PEM blocks. */
+export function certificatesInApi(disk: MemoryDisk): readonly string[] {
+  const text = disk.contents().get(`${STATE}/factories/acme/factory.json`)?.text ?? '{}'
+  const { certificates } = JSON.parse(text) as { certificates?: Record<string, unknown> | null }
+  return Object.values(certificates ?? {})
+    .filter((value) => typeof value === 'string')
+    .flatMap((pem) => pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n/g) ?? [])
+}

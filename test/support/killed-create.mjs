@@ -1,0 +1,23 @@
+// `ca create` on the real disk in a process that kills itself (SIGKILL) at a write of the journal.
+// Arguments: PKI directory, state directory, which write of the journal, "before" or "after".
+import { createPki, durableFiles, embeddedFactoryOn, nodeFileSystem, thisMachine } from '../../dist/index.js'
+
+const [directory, stateDirectory, nth, when] = process.argv.slice(2)
+let writes = 0
+
+const disk = nodeFileSystem()
+const files = durableFiles({
+  ...disk,
+  rename: async (from, to) => {
+    const isLast = to.endsWith('/journal.json') && ++writes === Number(nth)
+    if (isLast && when === 'before') process.kill(process.pid, 'SIGKILL')
+    await disk.rename(from, to)
+    if (isLast) process.kill(process.pid, 'SIGKILL')
+  },
+})
+const machine = { ...thisMachine(), files }
+const { signal } = new AbortController()
+const progress = { step: () => undefined, note: () => undefined, warn: () => undefined }
+const api = embeddedFactoryOn(machine, { stateDirectory, factory: 'acme' }, signal)
+const options = { directory, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [] }
+await createPki(options, { ...machine, api, progress, signal })

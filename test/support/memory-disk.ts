@@ -1,0 +1,152 @@
+import { basename, dirname } from 'node:path'
+import type { FileStatus, FileSystem } from '../../src/ports.js'
+
+/** A disk in memory that knows what would be left of it after a loss of power. */
+export interface MemoryDisk {
+  /** The disk as a file system; `before` runs before each single step and may throw instead of it. */
+  mount(hooks?: StepHooks): FileSystem
+  /** The process died: its locks are gone, and all that it wrote is there. */
+  loseProcess(): void
+  /** The power failed: of content and names, only what was synced is there; other new files are torn. */
+  losePower(): void
+  /** Path -> octal mode and, for files, text. */
+  contents(): ReadonlyMap<string, { readonly mode: number; readonly text: string | null }>
+}
+
+/** What happens around each step that changes something. */
+export interface StepHooks {
+  before?(operation: string, path: string): void
+  after?(operation: string, path: string): void
+}
+
+interface Inode {
+  readonly kind: 'file' | 'directory'
+  readonly mode: number
+  content: Buffer
+  synced: Buffer | null
+  names: Map<string, Inode>
+  syncedNames: Map<string, Inode>
+}
+
+const UID = 1000
+
+/** An empty disk with a root directory. */
+export function memoryDisk(): MemoryDisk {
+  const root = inode('directory', 0o755)
+  const locks = new Set<string>()
+  return {
+    mount: (hooks = {}) => fileSystem(root, locks, hooks),
+    loseProcess: () => locks.clear(),
+    losePower: () => {
+      locks.clear()
+      forget(root)
+    },
+    contents: () => new Map(walk(root, '')),
+  }
+}
+
+function inode(kind: Inode['kind'], mode: number): Inode {
+  return { kind, mode, content: Buffer.alloc(0), synced: null, names: new Map(), syncedNames: new Map() }
+}
+
+function forget(node: Inode): void {
+  node.content = node.synced ?? node.content.subarray(0, node.content.length >> 1)
+  node.names = new Map(node.syncedNames)
+  for (const child of node.names.values()) forget(child)
+}
+
+function* walk(node: Inode, path: string): Generator<[string, { mode: number; text: string | null }]> {
+  for (const [name, child] of [...node.names].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const isFile = child.kind === 'file'
+    yield [`${path}/${name}`, { mode: child.mode, text: isFile ? child.content.toString() : null }]
+    yield* walk(child, `${path}/${name}`)
+  }
+}
+
+function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHooks): FileSystem {
+  const find = (path: string): Inode | undefined =>
+    path === '/'
+      ? root
+      : path
+          .slice(1)
+          .split('/')
+          .reduce<Inode | undefined>((at, name) => at?.names.get(name), root)
+  const at = (path: string): Inode => find(path) ?? fail('ENOENT', path)
+  const step = <T>(operation: string, path: string, change: () => T): T => {
+    before?.(operation, path)
+    const result = change()
+    after?.(operation, path)
+    return result
+  }
+  const put = (path: string, node: Inode) => at(dirname(path)).names.set(basename(path), node)
+  return {
+    uid: UID,
+    stat: async (path): Promise<FileStatus | null> => {
+      const node = find(path)
+      return node === undefined ? null : { kind: node.kind, mode: node.mode, uid: UID }
+    },
+    list: async (path) => {
+      const node = find(path)
+      return node === undefined ? null : [...node.names.keys()].sort()
+    },
+    read: async (path) => find(path)?.content ?? null,
+    makeDirectory: async (path, mode) =>
+      step('mkdir', path, () => {
+        if (find(path) !== undefined) return false
+        put(path, inode('directory', mode))
+        return true
+      }),
+    createFile: async (path, mode) => {
+      const node = step('create', path, () => {
+        if (find(path) !== undefined) fail('EEXIST', path)
+        const made = inode('file', mode)
+        put(path, made)
+        return made
+      })
+      return {
+        write: async (content) =>
+          step('write', path, () => {
+            node.content = Buffer.from(content)
+          }),
+        sync: async () =>
+          step('fsync', path, () => {
+            node.synced = node.content
+          }),
+        close: async () => undefined,
+      }
+    },
+    link: async (existingPath, newPath) =>
+      step('link', newPath, () => {
+        if (find(newPath) !== undefined) fail('EEXIST', newPath)
+        put(newPath, at(existingPath))
+      }),
+    rename: async (oldPath, newPath) =>
+      step('rename', newPath, () => {
+        put(newPath, at(oldPath))
+        at(dirname(oldPath)).names.delete(basename(oldPath))
+      }),
+    remove: async (path) => {
+      if (find(path) === undefined) return
+      step('unlink', path, () => at(dirname(path)).names.delete(basename(path)))
+    },
+    syncDirectory: async (path) =>
+      step('fsync', path, () => {
+        const node = at(path)
+        node.syncedNames = new Map(node.names)
+      }),
+    lock: async (path) => {
+      if (find(path) === undefined) step('create', path, () => put(path, inode('file', 0o600)))
+      if (locks.has(path)) return null
+      locks.add(path)
+      return {
+        release: async () => {
+          locks.delete(path)
+        },
+      }
+    },
+  }
+}
+
+function fail(code: string, path: string): never {
+  throw Object.assign(new Error(`${code}, '${path}'`), { code, path })
+}

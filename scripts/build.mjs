@@ -1,26 +1,33 @@
-// Bundles src into dist: the command line and the library, sharing chunks; each action is a chunk of its own.
+// Bundles src into dist: the command line, in which each action is a chunk of its own, and the library.
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { build } from 'esbuild'
+import { build, transform } from 'esbuild'
 
 await rm('dist', { recursive: true, force: true })
-await build({
-  entryPoints: { cli: 'src/cli/run.ts', index: 'src/index.ts' },
+const shared = {
   bundle: true,
   splitting: true,
   minify: true,
-  keepNames: true,
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  outdir: 'dist',
-  chunkNames: 'chunks/[name]-[hash]',
+  chunkNames: '[name]-[hash]',
   legalComments: 'none',
-  // commander is CommonJS and asks for Node's own modules by require().
-  banner: { js: "import{createRequire as __r}from'node:module';const require=__r(import.meta.url);" },
-})
+}
+// Built apart, because what two entries share becomes a file of its own, and every file costs start-up time.
+await build({ ...shared, entryPoints: { index: 'src/index.ts' }, outdir: 'dist' })
+await build({ ...shared, entryPoints: { cli: 'src/cli/run.ts' }, outdir: 'dist/cli' })
+
+// The command line becomes CommonJS, file by file: esbuild splits ES modules only, and Node starts 5 to 10 ms sooner
+// when its loader of ES modules stays out of it.
+for (const name of await readdir('dist/cli')) {
+  const path = `dist/cli/${name}`
+  const options = { format: 'cjs', minify: true, target: 'node20.19', supported: { 'dynamic-import': false } }
+  await writeFile(path, (await transform(await readFile(path, 'utf8'), options)).code)
+}
+await writeFile('dist/cli/package.json', '{ "type": "commonjs" }\n')
 
 // The bundle holds other people's code; their licences go with it.
-const BUNDLED = ['commander', 'asn1js', 'pvtsutils', 'pvutils', 'tslib', 'zod']
+const BUNDLED = ['commander', 'zod']
 const notices = BUNDLED.map(async (name) => {
   const folder = `node_modules/${name}`
   const file = (await readdir(folder)).find((candidate) => /^licen[cs]e(\.|$)/i.test(candidate))

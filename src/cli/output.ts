@@ -1,5 +1,4 @@
 import { styleText } from 'node:util'
-import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import type { Progress } from '../ports.js'
 import { EXIT, EXIT_DEFECT } from './exit.js'
@@ -23,11 +22,6 @@ export interface OutputFlags {
   readonly quiet?: boolean
   readonly verbose?: boolean
 }
-
-/** What every command prints with --json when it fails. */
-export const errorDocument = z.strictObject({
-  error: z.strictObject({ code: z.string(), message: z.string(), hint: z.string() }),
-})
 
 /**
  * `text` without the characters that a terminal acts on: names in certificates and answers come from outside, and must

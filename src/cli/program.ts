@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
 import { normalizeBooleans, withCommonOptions } from './options.js'
-import type { Io, OutputFlags } from './output.js'
+import { type Io, type OutputFlags, printError } from './output.js'
 
 /**
  * Runs `fpki` with the words behind its name, and resolves to the exit code of cli.md. Never throws: what goes wrong
@@ -16,7 +16,6 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return 0
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
-    const { printError } = await import('./output.js')
     return printError(io, error instanceof CommanderError ? usageError(error) : error, outputFlagsOf(words))
   }
 }

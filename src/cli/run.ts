@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { FpkiError } from '../errors.js'
+import { VERSION } from '../version.js'
 import type { Io } from './output.js'
-import { main } from './program.js'
 
 /**
  * Runs fpki as this process: its arguments, environment, output and signals. Resolves to the exit code.
@@ -13,7 +13,17 @@ export async function run(): Promise<number> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
   })
-  return main(process.argv.slice(2), ioOf(process, stopSignal(process)))
+  const words = process.argv.slice(2)
+  const io = ioOf(process, stopSignal(process))
+  if (words.length === 1 && words[0] === '--version') return printVersion(io)
+  const { main } = await import('./program.js')
+  return main(words, io)
+}
+
+/** The one answer that takes nothing else to be loaded. */
+function printVersion({ stdout }: Io): number {
+  stdout(`${VERSION}\n`)
+  return 0
 }
 
 function ioOf({ env, stdout, stderr, cwd }: NodeJS.Process, signal: AbortSignal): Io {

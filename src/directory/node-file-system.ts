@@ -1,78 +1,75 @@
-import { spawn } from 'node:child_process'
-import { type FileHandle, link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import * as fs from 'node:fs'
 import { FpkiError, systemErrorCode } from '../errors.js'
 import type { FileLock, FileStatus, FileSystem, NewFile } from '../ports.js'
 
-/** The file system of this machine, as the {@link FileSystem} port. */
+/**
+ * The file system of this machine, as the {@link FileSystem} port. It waits for the disk within each call: a command
+ * has nothing else to do meanwhile, and Node's promises would make `ca create` a third slower.
+ */
 export function nodeFileSystem(): FileSystem {
   return {
     uid: process.geteuid?.() ?? 0,
-    stat: (path) => nullWhenMissing(statusOf(path)),
-    list: (path) => nullWhenMissing(readdir(path).then((names) => names.sort())),
-    read: (path, maxBytes) => nullWhenMissing(readAtMost(path, maxBytes)),
-    makeDirectory: (path, mode) => made(mkdir(path, { mode })),
-    createFile: async (path, mode) => newFile(await open(path, 'wx', mode)),
-    link,
-    rename,
-    remove: async (path) => {
-      await nullWhenMissing(unlink(path))
-    },
-    syncDirectory,
+    stat: async (path) => unless('ENOENT', null, () => statusOf(path)),
+    list: async (path) => unless('ENOENT', null, () => fs.readdirSync(path).sort()),
+    read: async (path, maxBytes) => unless('ENOENT', null, () => readAtMost(path, maxBytes)),
+    makeDirectory: async (path, mode) =>
+      unless('EEXIST', false, () => {
+        fs.mkdirSync(path, { mode })
+        return true
+      }),
+    createFile: async (path, mode) => newFile(fs.openSync(path, 'wx', mode)),
+    link: async (existingPath, newPath) => fs.linkSync(existingPath, newPath),
+    rename: async (oldPath, newPath) => fs.renameSync(oldPath, newPath),
+    remove: async (path) => unless('ENOENT', undefined, () => fs.unlinkSync(path)),
+    syncDirectory: async (path) => withOpen(path, 'r', (fd) => fs.fsyncSync(fd)),
     lock: lockFile,
   }
 }
 
-async function nullWhenMissing<T>(work: Promise<T>): Promise<T | null> {
+/** What `work` gives, or `instead` when the system answers with `code`. */
+function unless<T, U>(code: string, instead: U, work: () => T): T | U {
   try {
-    return await work
+    return work()
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return null
+    if (systemErrorCode(error) === code) return instead
     throw error
   }
 }
 
-async function made(work: Promise<unknown>): Promise<boolean> {
+function withOpen<T>(path: string, flags: string, work: (fd: number) => T): T {
+  const fd = fs.openSync(path, flags)
   try {
-    await work
-    return true
-  } catch (error) {
-    if (systemErrorCode(error) === 'EEXIST') return false
-    throw error
+    return work(fd)
+  } finally {
+    fs.closeSync(fd)
   }
 }
 
-async function statusOf(path: string): Promise<FileStatus> {
-  const status = await stat(path)
+function statusOf(path: string): FileStatus {
+  const status = fs.statSync(path)
   const kind = status.isFile() ? 'file' : status.isDirectory() ? 'directory' : 'other'
   return { kind, mode: status.mode & 0o7777, uid: status.uid }
 }
 
-async function readAtMost(path: string, maxBytes: number): Promise<Uint8Array> {
-  const file = await open(path, 'r')
-  try {
-    const content = Buffer.alloc(maxBytes + 1)
+function readAtMost(path: string, maxBytes: number): Uint8Array {
+  return withOpen(path, 'r', (fd) => {
+    // One octet more than is expected, so that a file that grows meanwhile is noticed.
+    const content = Buffer.alloc(Math.min(fs.fstatSync(fd).size, maxBytes) + 1)
     let size = 0
     while (size < content.length) {
-      const { bytesRead } = await file.read(content, size, content.length - size)
+      const bytesRead = fs.readSync(fd, content, size, content.length - size, null)
       if (bytesRead === 0) return content.subarray(0, size)
       size += bytesRead
     }
-  } finally {
-    await file.close()
-  }
-  throw Object.assign(new Error(`EFBIG: larger than ${maxBytes} bytes, read '${path}'`), { code: 'EFBIG', path })
+    throw Object.assign(new Error(`EFBIG: larger than ${maxBytes} bytes, read '${path}'`), { code: 'EFBIG', path })
+  })
 }
 
-function newFile(file: FileHandle): NewFile {
-  return { write: (content) => file.writeFile(content), sync: () => file.sync(), close: () => file.close() }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
+function newFile(fd: number): NewFile {
+  return {
+    write: async (content) => fs.writeFileSync(fd, content),
+    sync: async () => fs.fsyncSync(fd),
+    close: async () => fs.closeSync(fd),
   }
 }
 
@@ -81,18 +78,20 @@ async function syncDirectory(path: string): Promise<void> {
  * inherits and ends; the lock stays with our descriptor, and the kernel takes it back when this process dies.
  */
 async function lockFile(path: string): Promise<FileLock | null> {
-  const file = await open(path, 'a', 0o600)
+  const fd = fs.openSync(path, 'a', 0o600)
   try {
-    if (await flock(file.fd)) return { release: () => file.close() }
+    if (await flock(fd)) return { release: async () => fs.closeSync(fd) }
   } catch (error) {
-    await file.close()
+    fs.closeSync(fd)
     throw error
   }
-  await file.close()
+  fs.closeSync(fd)
   return null
 }
 
-function flock(fd: number): Promise<boolean> {
+async function flock(fd: number): Promise<boolean> {
+  // Loaded here, because commands that only read need no lock, and the module costs them 2 ms.
+  const { spawn } = await import('node:child_process')
   return new Promise((resolve, reject) => {
     // The environment may hold PINs: the child gets none of it but the path on which it is found.
     const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }

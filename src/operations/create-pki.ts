@@ -14,7 +14,7 @@ import {
   refuseWhatCannotBe,
 } from './create-preconditions.js'
 import { type Facts, newJournal, runSteps, type Step } from './run-steps.js'
-import { keyOf, makeCertificate, makeKey, rootOf, signCsr, type Workplace } from './workplace.js'
+import { keyOf, makeCertificate, makeKey, rootOf, rootSignerOf, signCsr, type Workplace } from './workplace.js'
 
 export type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
 
@@ -67,6 +67,7 @@ export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts
   await refuseWhatCannotBe(directory, options, ports)
   await directory.make()
   const lock = await directory.lock()
+  const rootSigner = rootSignerOf(directory)
   try {
     const found = await refuseWhatCannotBe(directory, options, ports)
     const journal =
@@ -77,7 +78,7 @@ export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts
       ports.progress.warn(text)
     }
     if (found !== null) ports.progress.note(`Going on with the \`ca create\` that began at ${found.startedAt}.`)
-    await runSteps(STEPS, { ...ports, options, factory: options.factory, directory, warn }, journal, {
+    await runSteps(STEPS, { ...ports, options, factory: options.factory, directory, rootSigner, warn }, journal, {
       ...ports,
       directory,
     })
@@ -85,6 +86,7 @@ export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts
     const { factory } = options
     return { factory, api: ports.api.name, directory: directory.path, resumed: found !== null, files, warnings }
   } finally {
+    await rootSigner.close()
     await lock.release()
   }
 }
@@ -111,7 +113,7 @@ function makeLocalCaKey(work: Work, _: Facts, interrupted: boolean): Promise<und
 }
 
 async function makeRootCertificate(work: Work, _: Facts, interrupted: boolean): Promise<undefined> {
-  const { publicKey } = await keyOf(work, PKI_FILES.rootKey)
+  const { publicKey } = await work.rootSigner.open()
   const subject = commonNameAndUnit('Factory-CA', work.options.factory)
   await makeCertificate(work, interrupted, {
     file: PKI_FILES.rootCertificate,
@@ -133,7 +135,7 @@ async function makeLocalCa(work: Work, { userId = '' }: Facts, interrupted: bool
     file: PKI_FILES.localCaCertificate,
     profile: DEVICE_CA,
     subject: commonNameAndUnit(`fio-${userId}`, work.options.factory),
-    spki: (await keyOf(work, PKI_FILES.localCaKey)).publicKey,
+    spki: (await keyOf(work.directory, PKI_FILES.localCaKey)).publicKey,
     issuer: await rootOf(work),
     dnsNames: [],
   })

@@ -9,7 +9,6 @@ import type { CertificateRequest } from '../pki/draft.js'
 import { sameName } from '../pki/name.js'
 import { encodePem } from '../pki/pem.js'
 import type { Profile } from '../pki/profiles.js'
-import { sameKey } from '../pki/public-key.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../pki/read-certificate.js'
 import { newSerialNumber } from '../pki/serial.js'
 import { validityFrom } from '../pki/validity.js'
@@ -22,7 +21,26 @@ export interface Workplace {
   readonly factory: string
   readonly clock: Clock
   readonly random: Random
+  readonly rootSigner: RootSigner
   warn(text: string): void
+}
+
+/** The root key, opened when it is first needed and held until the command ends. */
+export interface RootSigner {
+  open(): Promise<Signer>
+  close(): Promise<void>
+}
+
+/** The root key of a PKI directory. */
+export function rootSignerOf(directory: PkiDirectory): RootSigner {
+  let signer: Signer | null = null
+  return {
+    open: async () => {
+      signer ??= await keyOf(directory, PKI_FILES.rootKey)
+      return signer
+    },
+    close: async () => signer?.close(),
+  }
 }
 
 /** What a certificate file is to hold; the rest follows from the profile, the clock and the root. */
@@ -38,11 +56,11 @@ export async function makeKey(work: Workplace, file: PkiFile, interrupted: boole
   const { directory, random } = work
   if (!interrupted || (await directory.read(file)) === null)
     await directory.create(file, newPrivateKeyPem(random, 'P-256'))
-  await (await keyOf(work, file)).close()
+  await (await keyOf(directory, file)).close()
 }
 
 /** The signer of a key file. Throws ERR_BAD_KEY when it is missing or broken. */
-export async function keyOf({ directory }: Workplace, file: PkiFile): Promise<Signer> {
+export async function keyOf(directory: PkiDirectory, file: PkiFile): Promise<Signer> {
   const pem = await directory.read(file)
   if (pem !== null) return pemSigner(pem, `${directory.path}/${file}`)
   throw new FpkiError('ERR_BAD_KEY', `${directory.path}/${file} is missing.`, 'Put it back from a backup.')
@@ -67,14 +85,9 @@ export async function makeCertificate(
   if (validity.capped) {
     work.warn(`${order.file} ends with the root certificate, on ${rfc3339(validity.notAfter)}: nothing may outlive it.`)
   }
-  const root = await keyOf(work, PKI_FILES.rootKey)
-  try {
-    const request = { ...order, role: order.file, serialNumber: newSerialNumber(random), validity }
-    const { der } = await issueCertificate(request, root)
-    await directory.create(order.file, encodePem('CERTIFICATE', der))
-  } finally {
-    await root.close()
-  }
+  const request = { ...order, role: order.file, serialNumber: newSerialNumber(random), validity }
+  const { der } = await issueCertificate(request, await work.rootSigner.open())
+  await directory.create(order.file, encodePem('CERTIFICATE', der))
 }
 
 /** Signs one of the Factory API's requests, when it may be signed (contract.md 6). Throws ERR_BAD_CSR when not. */
@@ -106,7 +119,7 @@ async function takenKeysBut({ directory }: Workplace, file: PkiFile) {
   return Promise.all(
     certificates.map(async (owner) => {
       const { publicKey } = readPemCertificate((await directory.read(owner)) ?? '', `${directory.path}/${owner}`)
-      return { owner, spki: publicKey.spki }
+      return { owner, publicKey }
     }),
   )
 }
@@ -114,7 +127,7 @@ async function takenKeysBut({ directory }: Workplace, file: PkiFile) {
 function checkExisting(pem: string, path: string, { spki, subject, issuer }: CertificateOrder): undefined {
   const certificate = readPemCertificate(pem, path)
   const holds =
-    sameKey(certificate.publicKey.spki, spki) &&
+    Buffer.from(certificate.spki).equals(spki) &&
     sameName(certificate.subject, subject) &&
     isIssuedBy(certificate, issuer ?? certificate)
   if (holds) return

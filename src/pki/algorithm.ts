@@ -1,6 +1,5 @@
-import { BitString, ObjectIdentifier, Sequence } from 'asn1js'
 import type { Curve } from '../ports.js'
-import { toDer } from './der.js'
+import { objectIdentifier, sequence } from './der.js'
 import { type OidName, oid } from './oids.js'
 
 /** The signature algorithm of each curve (RFC 5758, 3.2). */
@@ -12,10 +11,5 @@ const ECDSA_OF_CURVE: Readonly<Record<Curve, OidName>> = {
 
 /** The AlgorithmIdentifier of a signature by a key on `curve`; ECDSA has no parameters (RFC 5758, 3.2). */
 export function algorithmIdentifier(curve: Curve): Uint8Array {
-  return toDer(new Sequence({ value: [new ObjectIdentifier({ value: oid(ECDSA_OF_CURVE[curve]) })] }))
-}
-
-/** A signature as the BIT STRING that certificates and requests carry. */
-export function signatureValue(signature: Uint8Array): Uint8Array {
-  return toDer(new BitString({ valueHex: Uint8Array.from(signature).buffer }))
+  return sequence(objectIdentifier(oid(ECDSA_OF_CURVE[curve])))
 }

@@ -1,7 +1,7 @@
 import type { Signer } from '../ports.js'
-import { algorithmIdentifier, signatureValue } from './algorithm.js'
+import { algorithmIdentifier } from './algorithm.js'
 import { checkCertificate, checkDraft } from './check.js'
-import { sequenceOf } from './der.js'
+import { bitString, sequence } from './der.js'
 import { type CertificateRequest, draftCertificate } from './draft.js'
 import { type Certificate, readCertificate } from './read-certificate.js'
 
@@ -17,6 +17,6 @@ import { type Certificate, readCertificate } from './read-certificate.js'
 export async function issueCertificate(request: CertificateRequest, signer: Signer): Promise<Certificate> {
   const draft = checkDraft(draftCertificate(request, signer.algorithm.curve))
   const signature = await signer.sign(draft.tbsCertificate)
-  const der = sequenceOf(draft.tbsCertificate, algorithmIdentifier(signer.algorithm.curve), signatureValue(signature))
+  const der = sequence(draft.tbsCertificate, algorithmIdentifier(signer.algorithm.curve), bitString(signature))
   return checkCertificate(readCertificate(der, `the new certificate for ${request.role}`), draft, signer.publicKey)
 }

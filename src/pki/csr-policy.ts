@@ -2,7 +2,7 @@ import { domainToASCII } from 'node:url'
 import { badCsr, type Csr } from './csr.js'
 import { attributeValues } from './name.js'
 import type { Profile } from './profiles.js'
-import { sameKey } from './public-key.js'
+import { type PublicKey, sameKey } from './public-key.js'
 
 /** What a request is checked against before it is signed (contract.md 6). */
 export interface CsrPolicy {
@@ -11,7 +11,7 @@ export interface CsrPolicy {
   readonly profile: Profile
   readonly factory: string
   /** The keys that this request must not have, each with its owner: the root's and the CAs'. */
-  readonly takenKeys: readonly { readonly owner: string; readonly spki: Uint8Array }[]
+  readonly takenKeys: readonly { readonly owner: string; readonly publicKey: PublicKey }[]
 }
 
 /** A request that may be signed. */
@@ -41,7 +41,7 @@ export function toDnsName(name: string): string | null {
 export function acceptCsr(csr: Csr, policy: CsrPolicy): AcceptedCsr {
   const { what, profile, takenKeys } = policy
   const isTls = profile.extensions.some(({ type }) => type === 'subjectAltName')
-  const owner = takenKeys.find(({ spki }) => sameKey(spki, csr.publicKey.spki))?.owner
+  const owner = takenKeys.find(({ publicKey }) => sameKey(publicKey, csr.publicKey))?.owner
   if (owner !== undefined) throw badCsr(what, `its key is the key of ${owner}`)
   checkKey(csr, isTls, what)
   const dnsNames = isTls ? tlsNames(csr, what) : []

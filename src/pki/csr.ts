@@ -1,9 +1,23 @@
 import { createVerify } from 'node:crypto'
-import { Set as Asn1Set, BitString, Integer, ObjectIdentifier, Sequence } from 'asn1js'
 import { FpkiError } from '../errors.js'
 import type { Signer } from '../ports.js'
-import { algorithmIdentifier, signatureValue } from './algorithm.js'
-import { type Der, expect, explicit, isTagged, members, parseDer, rawDer, sequenceOf, toDer } from './der.js'
+import { algorithmIdentifier } from './algorithm.js'
+import {
+  bitString,
+  type Der,
+  explicit,
+  integer,
+  isTagged,
+  members,
+  objectIdentifier,
+  parseDer,
+  rawDer,
+  readBitString,
+  readInteger,
+  readObjectIdentifier,
+  sequence,
+  setOf,
+} from './der.js'
 import {
   type Extension,
   encodeDnsNames,
@@ -64,25 +78,24 @@ export function badCsr(what: string, reason: string, cause?: unknown): FpkiError
 
 /** Makes a request for `subject` and `dnsNames` (none: it asks for no extension), signed by its own key. Resolves to PEM. */
 export async function createCsr(subject: Name, dnsNames: readonly string[], signer: Signer): Promise<string> {
-  const info = sequenceOf(
-    toDer(new Integer({ value: 0 })),
+  const info = sequence(
+    integer(Uint8Array.of(0)),
     subject.der,
     signer.publicKey,
     explicit(0, dnsNames.length === 0 ? new Uint8Array() : extensionRequest(dnsNames)),
   )
-  const signature = signatureValue(await signer.sign(info))
-  return encodePem('CERTIFICATE REQUEST', sequenceOf(info, algorithmIdentifier(signer.algorithm.curve), signature))
+  const signature = bitString(await signer.sign(info))
+  return encodePem('CERTIFICATE REQUEST', sequence(info, algorithmIdentifier(signer.algorithm.curve), signature))
 }
 
 function extensionRequest(dnsNames: readonly string[]): Uint8Array {
   const extension = encodeExtension({ type: 'subjectAltName', critical: false, value: encodeDnsNames(dnsNames) })
-  const values = new Asn1Set({ value: [new Sequence({ value: [extension] })] })
-  return toDer(new Sequence({ value: [new ObjectIdentifier({ value: oid('extensionRequest') }), values] }))
+  return sequence(objectIdentifier(oid('extensionRequest')), setOf(sequence(extension)))
 }
 
 function readInfo(value: Der | undefined): Csr {
   const [version, subject, spki, attributes] = members(value)
-  if (expect(version, Integer).toBigInt() !== 0n) throw new Error('it is not of version 1')
+  if (readInteger(version) !== 0n) throw new Error('it is not of version 1')
   const extensions = attributes === undefined ? [] : requestedExtensions(attributes)
   return {
     subject: readName(subject),
@@ -96,7 +109,7 @@ function requestedExtensions(attributes: Der): readonly Extension[] {
   if (!isTagged(attributes, 0)) throw new Error('its attributes are broken')
   const requests = members(attributes)
     .map(members)
-    .filter(([type]) => oidName(expect(type, ObjectIdentifier).valueBlock.toString()) === 'extensionRequest')
+    .filter(([type]) => oidName(readObjectIdentifier(type)) === 'extensionRequest')
   if (requests.length > 1) throw new Error('it asks for extensions twice')
   const [request] = requests
   return request === undefined ? [] : readExtensions(members(request[1])[0])
@@ -107,8 +120,7 @@ function verifySignature(publicKey: PublicKey, info: Uint8Array, algorithm: stri
   const isEcdsa = algorithm.startsWith('ecdsa')
   if (hash === undefined || isEcdsa !== (publicKey.kind === 'EC'))
     throw new Error(`its signature is of an unsupported kind, ${algorithm}`)
-  const { valueHexView } = expect(signature, BitString).valueBlock
-  if (!createVerify(hash).update(info).verify(publicKey.key, valueHexView)) {
+  if (!createVerify(hash).update(info).verify(publicKey.key, readBitString(signature))) {
     throw new Error('its signature does not verify')
   }
 }

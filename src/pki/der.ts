@@ -1,70 +1,204 @@
-import { Set as Asn1Set, type BaseBlock, Constructed, fromBER, Sequence } from 'asn1js'
-
-/** A parsed ASN.1 value. The type of the parser is not part of fpki's public interface. */
-export type Der = BaseBlock
-
 /**
- * Parses one DER value (X.690, section 10). Throws a plain Error, which the caller puts into words, when the octets
- * are no BER, are not the DER form of what they say, or have something behind them.
+ * DER, the encoding of everything that is signed (X.690, section 10): a strict reader and a writer for the types that
+ * certificates and requests are made of. Readers throw a plain Error that says what is wrong; callers know of what.
+ *
+ * Reading a certificate with a general ASN.1 library took longer than all else that `ca show` does, and BER, which
+ * such a library takes, must be refused here (docs/dependencies.md has the figures). What is read here is read by
+ * OpenSSL as well, before anything comes of it.
  */
+
+/** Identifier octets (X.690, 8.1.2). */
+export const TAG = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  objectIdentifier: 0x06,
+  utf8String: 0x0c,
+  numericString: 0x12,
+  printableString: 0x13,
+  teletexString: 0x14,
+  ia5String: 0x16,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  universalString: 0x1c,
+  bmpString: 0x1e,
+  sequence: 0x30,
+  set: 0x31,
+} as const
+
+/** One value, not looked into yet. */
+export interface Der {
+  readonly tag: number
+  readonly content: Uint8Array
+  /** Identifier, length and content, as they stood in the input. */
+  readonly raw: Uint8Array
+}
+
+/** The one value that `octets` are; nothing may follow it. */
 export function parseDer(octets: Uint8Array): Der {
-  const { offset, result } = fromBER(octets)
-  if (offset === -1) throw new Error(result.error || 'it is not ASN.1')
-  if (offset !== octets.length) throw new Error('it has trailing octets')
-  // The parser takes BER; what DER forbids (indefinite and padded lengths) does not survive being written again.
-  if (!Buffer.from(result.toBER()).equals(octets) || hasLongLength(result)) throw new Error('it is BER, not DER')
-  return result
+  const value = valueAt(octets, 0)
+  if (value.raw.length !== octets.length) throw new Error('it has trailing octets')
+  return value
 }
 
-/** The members of a constructed value; throws when `value` is none. */
+/** The members of a SEQUENCE, a SET or a constructed context-specific value. */
 export function members(value: Der | undefined): readonly Der[] {
-  if (value instanceof Sequence || value instanceof Asn1Set || value instanceof Constructed) {
-    return value.valueBlock.value
+  if (value === undefined || (value.tag & 0x20) === 0) throw new Error('a SEQUENCE or SET is missing')
+  const found: Der[] = []
+  for (let at = 0; at < value.content.length; ) {
+    const member = valueAt(value.content, at)
+    found.push(member)
+    at += member.raw.length
   }
-  throw new Error('a SEQUENCE or SET is missing')
+  return found
 }
 
-/** The octets of a value as they stood in its file, tag and length included. */
+/** The octets of a value as they stood in its input. */
 export function rawDer(value: Der | undefined): Uint8Array {
   if (value === undefined) throw new Error('a value is missing')
-  return value.valueBeforeDecodeView.slice()
-}
-
-/** A value of type `kind`; throws when it is something else. */
-export function expect<T extends Der>(value: Der | undefined, kind: new (...args: never[]) => T): T {
-  if (value instanceof kind) return value
-  throw new Error(`${kind.name} is missing`)
+  return value.raw
 }
 
 /** Is `value` the context-specific value `[number]`? */
 export function isTagged(value: Der | undefined, number: number): boolean {
-  return value !== undefined && value.idBlock.tagClass === 3 && value.idBlock.tagNumber === number
+  return value !== undefined && (value.tag & 0xdf) === (0x80 | number)
 }
 
-/** The octets of a value that was made, not parsed. */
-export function toDer(value: Der): Uint8Array {
-  return new Uint8Array(value.toBER())
+/** The content of a value that must have the given type. */
+export function contentOf(value: Der | undefined, type: keyof typeof TAG): Uint8Array {
+  if (value?.tag !== TAG[type]) throw new Error(`a value of type ${type} is missing`)
+  return value.content
 }
 
-/** A SEQUENCE of values that are DER already, each kept octet by octet. */
-export function sequenceOf(...parts: readonly Uint8Array[]): Uint8Array {
-  return wrap(0x30, Buffer.concat(parts))
+/** An INTEGER, in the fewest octets that hold it (X.690, 8.3.2). */
+export function readInteger(value: Der | undefined): bigint {
+  const content = contentOf(value, 'integer')
+  const [first = 0, second] = content
+  const isPadded = second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))
+  if (content.length === 0 || isPadded) throw new Error('an INTEGER is not in its DER form')
+  return BigInt.asIntN(content.length * 8, BigInt(`0x${Buffer.from(content).toString('hex')}`))
 }
 
-/** `[number] EXPLICIT` around a value that is DER already. */
-export function explicit(number: number, part: Uint8Array): Uint8Array {
-  return wrap(0xa0 | number, part)
+/** A BOOLEAN; DER has 0xff for true (X.690, 11.1). */
+export function readBoolean(value: Der | undefined): boolean {
+  const content = contentOf(value, 'boolean')
+  if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff))
+    throw new Error('a BOOLEAN is not in its DER form')
+  return content[0] === 0xff
 }
 
-function wrap(tag: number, content: Uint8Array): Uint8Array {
+/** The octets of a BIT STRING; the bits that are not used must be zero (X.690, 11.2). */
+export function readBitString(value: Der | undefined): Uint8Array {
+  const [unused, ...octets] = contentOf(value, 'bitString')
+  const mask = (1 << (unused ?? 8)) - 1
+  if (unused === undefined || unused > 7 || ((octets.at(-1) ?? (unused && 0xff)) & mask) !== 0) {
+    throw new Error('a BIT STRING is not in its DER form')
+  }
+  return Uint8Array.from(octets)
+}
+
+/** An OBJECT IDENTIFIER in its dotted form (X.690, 8.19). */
+export function readObjectIdentifier(value: Der | undefined): string {
+  const arcs: bigint[] = []
+  let arc = 0n
+  let isInside = false
+  for (const octet of contentOf(value, 'objectIdentifier')) {
+    if (!isInside && octet === 0x80) throw new Error('an OBJECT IDENTIFIER is padded')
+    arc = (arc << 7n) | BigInt(octet & 0x7f)
+    isInside = octet >= 0x80
+    if (isInside) continue
+    arcs.push(arc)
+    arc = 0n
+  }
+  const [first, ...others] = arcs
+  if (first === undefined || isInside) throw new Error('an OBJECT IDENTIFIER is broken')
+  const root = first < 40n ? 0n : first < 80n ? 1n : 2n
+  return [root, first - root * 40n, ...others].join('.')
+}
+
+/** A value with the given identifier octet. */
+export function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
+  const content = Buffer.concat(contents)
   const size = content.length
-  const octets = size < 0x80 ? [size] : size < 0x100 ? [0x81, size] : [0x82, size >> 8, size & 0xff]
-  if (size > 0xffff) throw new RangeError('a value of more than 65535 octets')
-  return Buffer.concat([Uint8Array.from([tag, ...octets]), content])
+  if (size > 0xff_ffff) throw new RangeError('a value of more than 16 MB')
+  const bytes = [size >> 16, (size >> 8) & 0xff, size & 0xff]
+  const significant = bytes.slice(bytes.findIndex((byte) => byte !== 0))
+  const length = size < 0x80 ? [size] : [0x80 | significant.length, ...significant]
+  return Buffer.concat([Uint8Array.from([tag, ...length]), content])
 }
 
-function hasLongLength(value: Der): boolean {
-  const { lenBlock, idBlock } = value
-  if (lenBlock.isIndefiniteForm || (lenBlock.longFormUsed && lenBlock.length < 0x80)) return true
-  return idBlock.isConstructed && members(value).some(hasLongLength)
+/** A SEQUENCE of values. */
+export function sequence(...values: readonly Uint8Array[]): Uint8Array {
+  return der(TAG.sequence, ...values)
+}
+
+/** A SET OF one value; the order of more would matter, and fpki makes none. */
+export function setOf(value: Uint8Array): Uint8Array {
+  return der(TAG.set, value)
+}
+
+/** `[number] EXPLICIT`, or a constructed `[number] IMPLICIT`, around values. */
+export function explicit(number: number, ...values: readonly Uint8Array[]): Uint8Array {
+  return der(0xa0 | number, ...values)
+}
+
+/** `[number] IMPLICIT` in place of a primitive value's own tag. */
+export function implicit(number: number, content: Uint8Array): Uint8Array {
+  return der(0x80 | number, content)
+}
+
+/** A non-negative INTEGER from its big-endian octets. */
+export function integer(magnitude: Uint8Array): Uint8Array {
+  const start = magnitude.findIndex((octet) => octet !== 0)
+  const digits = start === -1 ? Uint8Array.of(0) : magnitude.subarray(start)
+  return der(TAG.integer, (digits[0] ?? 0) >= 0x80 ? Uint8Array.of(0) : Uint8Array.of(), digits)
+}
+
+/** BOOLEAN TRUE; DER leaves a DEFAULT FALSE out. */
+export function booleanTrue(): Uint8Array {
+  return der(TAG.boolean, Uint8Array.of(0xff))
+}
+
+/** A BIT STRING of `octets`, the last of which has `unused` bits that do not count. */
+export function bitString(octets: Uint8Array, unused = 0): Uint8Array {
+  return der(TAG.bitString, Uint8Array.of(unused), octets)
+}
+
+export function octetString(octets: Uint8Array): Uint8Array {
+  return der(TAG.octetString, octets)
+}
+
+/** An OBJECT IDENTIFIER from its dotted form. */
+export function objectIdentifier(dotted: string): Uint8Array {
+  const [first = 0n, second = 0n, ...others] = dotted.split('.').map(BigInt)
+  return der(TAG.objectIdentifier, ...[first * 40n + second, ...others].map(base128))
+}
+
+function base128(arc: bigint): Uint8Array {
+  const octets = [Number(arc & 0x7fn)]
+  for (let rest = arc >> 7n; rest > 0n; rest >>= 7n) octets.unshift(Number(rest & 0x7fn) | 0x80)
+  return Uint8Array.from(octets)
+}
+
+function valueAt(octets: Uint8Array, at: number): Der {
+  const tag = octets[at]
+  if (tag === undefined) throw new Error('it is cut off')
+  if ((tag & 0x1f) === 0x1f) throw new Error('it has a tag that no certificate has')
+  const { size, start } = lengthAt(octets, at + 1)
+  if (start + size > octets.length) throw new Error('it is cut off')
+  return { tag, content: octets.subarray(start, start + size), raw: octets.subarray(at, start + size) }
+}
+
+/** A definite length in the fewest octets (X.690, 10.1). */
+function lengthAt(octets: Uint8Array, at: number): { readonly size: number; readonly start: number } {
+  const first = octets[at]
+  if (first === undefined) throw new Error('it is cut off')
+  if (first < 0x80) return { size: first, start: at + 1 }
+  const count = first & 0x7f
+  const digits = octets.subarray(at + 1, at + 1 + count)
+  if (digits.length < count) throw new Error('it is cut off')
+  const size = digits.reduce((sum, digit) => sum * 256 + digit, 0)
+  if (count === 0 || count > 4 || digits[0] === 0 || size < 0x80) throw new Error('it is BER, not DER')
+  return { size, start: at + 1 + count }
 }

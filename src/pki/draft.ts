@@ -1,7 +1,6 @@
-import { GeneralizedTime, Integer, UTCTime } from 'asn1js'
 import type { Curve } from '../ports.js'
 import { algorithmIdentifier } from './algorithm.js'
-import { explicit, sequenceOf, toDer } from './der.js'
+import { der, explicit, integer, sequence, TAG } from './der.js'
 import * as encode from './extensions.js'
 import type { Name } from './name.js'
 import type { Profile, ProfileExtension } from './profiles.js'
@@ -40,29 +39,26 @@ export function extensionsFor(request: CertificateRequest): readonly ProfileExte
 
 /** The keyIdentifier of the key that signs `request` (RFC 5280, 4.2.1.1: as the issuer's certificate has it). */
 export function issuerKeyIdentifier({ issuer, spki }: CertificateRequest): Uint8Array {
-  return issuer?.known.subjectKeyIdentifier ?? keyIdentifier(issuer?.publicKey.spki ?? spki)
+  return issuer?.known.subjectKeyIdentifier ?? keyIdentifier(issuer?.spki ?? spki)
 }
 
 /** Lays out the TBSCertificate (RFC 5280, 4.1.2). Names and keys go in as they are, octet by octet. */
 export function draftCertificate(request: CertificateRequest, curve: Curve): CertificateDraft {
   const { validity, subject, spki, issuer } = request
-  const tbsCertificate = sequenceOf(
-    explicit(0, toDer(new Integer({ value: 2 }))),
-    toDer(new Integer({ valueHex: Uint8Array.from(request.serialNumber).buffer })),
+  const tbsCertificate = sequence(
+    explicit(0, integer(Uint8Array.of(2))),
+    integer(request.serialNumber),
     algorithmIdentifier(curve),
     (issuer?.subject ?? subject).der,
-    sequenceOf(time(validity.notBefore), time(validity.notAfter)),
+    sequence(time(validity.notBefore), time(validity.notAfter)),
     subject.der,
     spki,
-    explicit(
-      3,
-      sequenceOf(...extensionsFor(request).map((spec) => toDer(encode.encodeExtension(extensionOf(spec, request))))),
-    ),
+    explicit(3, sequence(...extensionsFor(request).map((spec) => encode.encodeExtension(extensionOf(spec, request))))),
   )
   return { request, tbsCertificate }
 }
 
-function extensionOf(spec: ProfileExtension, request: CertificateRequest): encode.Extension {
+function extensionOf(spec: ProfileExtension, request: CertificateRequest) {
   return { type: spec.type, critical: spec.critical, value: extensionValue(spec, request) }
 }
 
@@ -86,7 +82,6 @@ function extensionValue(spec: ProfileExtension, request: CertificateRequest): Ui
 /** UTCTime through 2049, GeneralizedTime after it (RFC 5280, 4.1.2.5). */
 function time(date: Date): Uint8Array {
   const digits = date.toISOString().replace(/[-:T]|\.\d+/g, '')
-  return toDer(
-    date.getUTCFullYear() < 2050 ? new UTCTime({ value: digits.slice(2) }) : new GeneralizedTime({ value: digits }),
-  )
+  const isUtcTime = date.getUTCFullYear() < 2050
+  return der(isUtcTime ? TAG.utcTime : TAG.generalizedTime, Buffer.from(isUtcTime ? digits.slice(2) : digits))
 }

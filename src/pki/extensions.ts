@@ -1,6 +1,24 @@
-import { Boolean as Asn1Boolean, BitString, Integer, ObjectIdentifier, OctetString, Primitive, Sequence } from 'asn1js'
-import { type Der, expect, isTagged, members, parseDer, rawDer, toDer } from './der.js'
-import { oid, oidName } from './oids.js'
+import {
+  bitString,
+  booleanTrue,
+  contentOf,
+  type Der,
+  implicit,
+  integer,
+  isTagged,
+  members,
+  objectIdentifier,
+  octetString,
+  parseDer,
+  rawDer,
+  readBitString,
+  readBoolean,
+  readInteger,
+  readObjectIdentifier,
+  sequence,
+  TAG,
+} from './der.js'
+import { type OidName, oid, oidName } from './oids.js'
 import { KEY_USAGES, type KeyUsage } from './profiles.js'
 
 /** One extension of a certificate or a request (RFC 5280, 4.1.2.9). */
@@ -29,12 +47,10 @@ export interface GeneralName {
   readonly value: string
 }
 
-/** The DER of an Extension. */
-export function encodeExtension({ type, critical, value }: Extension): Sequence {
-  const extnID = new ObjectIdentifier({ value: oid(type as Parameters<typeof oid>[0]) })
-  const extnValue = new OctetString({ valueHex: exactBuffer(value) })
-  // DER leaves a DEFAULT FALSE out.
-  return new Sequence({ value: critical ? [extnID, new Asn1Boolean({ value: true }), extnValue] : [extnID, extnValue] })
+/** The DER of an Extension; one that is not critical does not say so. */
+export function encodeExtension({ type, critical, value }: Extension & { readonly type: OidName }): Uint8Array {
+  const extnID = objectIdentifier(oid(type))
+  return critical ? sequence(extnID, booleanTrue(), octetString(value)) : sequence(extnID, octetString(value))
 }
 
 /** Reads an Extensions value (a SEQUENCE OF Extension). Throws a plain Error when it is none or one comes twice. */
@@ -47,11 +63,11 @@ export function readExtensions(value: Der | undefined): readonly Extension[] {
 
 function readExtension(value: Der): Extension {
   const parts = members(value)
-  const critical = parts.length === 3 && expect(parts[1], Asn1Boolean).getValue()
+  const critical = parts.length === 3 && readBoolean(parts[1])
   return {
-    type: oidName(expect(parts[0], ObjectIdentifier).valueBlock.toString()),
+    type: oidName(readObjectIdentifier(parts[0])),
     critical,
-    value: new Uint8Array(expect(parts.at(-1), OctetString).getValue()),
+    value: contentOf(parts.at(-1), 'octetString'),
   }
 }
 
@@ -65,7 +81,7 @@ export function knownExtensions(extensions: readonly Extension[]): KnownExtensio
     keyUsage: read('keyUsage', decodeKeyUsage),
     extKeyUsage: read('extKeyUsage', decodeExtKeyUsage),
     basicConstraints: read('basicConstraints', decodeBasicConstraints),
-    subjectKeyIdentifier: read('subjectKeyIdentifier', (value) => octets(expect(value, OctetString).getValue())),
+    subjectKeyIdentifier: read('subjectKeyIdentifier', (value) => contentOf(value, 'octetString')),
     authorityKeyIdentifier: read('authorityKeyIdentifier', decodeAuthorityKeyIdentifier),
     subjectAltName: read('subjectAltName', (value) => members(value).map(decodeGeneralName)),
   }
@@ -77,65 +93,58 @@ export function encodeKeyUsage(usages: readonly KeyUsage[]): Uint8Array {
     .join('')
     .replace(/0+$/, '')
   const bytes = (bits.match(/.{1,8}/g) ?? []).map((byte) => Number.parseInt(byte.padEnd(8, '0'), 2))
-  return toDer(
-    new BitString({ valueHex: exactBuffer(Uint8Array.from(bytes)), unusedBits: bytes.length * 8 - bits.length }),
-  )
+  return bitString(Uint8Array.from(bytes), bytes.length * 8 - bits.length)
 }
 
-export function encodeExtKeyUsage(purposes: readonly Parameters<typeof oid>[0][]): Uint8Array {
-  return toDer(new Sequence({ value: purposes.map((purpose) => new ObjectIdentifier({ value: oid(purpose) })) }))
+export function encodeExtKeyUsage(purposes: readonly OidName[]): Uint8Array {
+  return sequence(...purposes.map((purpose) => objectIdentifier(oid(purpose))))
 }
 
 /** basicConstraints of a CA; `null`: any number of CAs may follow. */
 export function encodeCaConstraints(pathLenConstraint: number | null): Uint8Array {
-  const ca = new Asn1Boolean({ value: true })
-  return toDer(
-    new Sequence({ value: pathLenConstraint === null ? [ca] : [ca, new Integer({ value: pathLenConstraint })] }),
-  )
+  const ca = booleanTrue()
+  return pathLenConstraint === null ? sequence(ca) : sequence(ca, integer(Uint8Array.of(pathLenConstraint)))
 }
 
 export function encodeSubjectKeyIdentifier(keyIdentifier: Uint8Array): Uint8Array {
-  return toDer(new OctetString({ valueHex: exactBuffer(keyIdentifier) }))
+  return octetString(keyIdentifier)
 }
 
+/** The keyIdentifier member only, as fioctl has it. */
 export function encodeAuthorityKeyIdentifier(keyIdentifier: Uint8Array): Uint8Array {
-  return toDer(new Sequence({ value: [tagged(0, keyIdentifier)] }))
+  return sequence(implicit(0, keyIdentifier))
 }
 
+/** A subjectAltName of DNS names. */
 export function encodeDnsNames(names: readonly string[]): Uint8Array {
-  return toDer(new Sequence({ value: names.map((name) => tagged(2, Buffer.from(name, 'ascii'))) }))
-}
-
-function tagged(tagNumber: number, value: Uint8Array): Primitive {
-  return new Primitive({ idBlock: { tagClass: 3, tagNumber }, valueHex: exactBuffer(value) })
+  return sequence(...names.map((name) => implicit(2, Buffer.from(name, 'ascii'))))
 }
 
 function decodeKeyUsage(value: Der): readonly KeyUsage[] {
-  const { valueHexView } = expect(value, BitString).valueBlock
-  return KEY_USAGES.filter((_, bit) => ((valueHexView[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0)
+  const octets = readBitString(value)
+  return KEY_USAGES.filter((_, bit) => ((octets[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0)
 }
 
 function decodeExtKeyUsage(value: Der): readonly string[] {
-  return members(value).map((purpose) => oidName(expect(purpose, ObjectIdentifier).valueBlock.toString()))
+  return members(value).map((purpose) => oidName(readObjectIdentifier(purpose)))
 }
 
 function decodeBasicConstraints(value: Der): KnownExtensions['basicConstraints'] {
   const [first, second] = members(value)
-  const ca = first instanceof Asn1Boolean && first.getValue()
-  const pathLen = first instanceof Integer ? first : second
-  return { ca, pathLenConstraint: pathLen === undefined ? null : Number(expect(pathLen, Integer).toBigInt()) }
+  const ca = first?.tag === TAG.boolean && readBoolean(first)
+  const pathLen = first?.tag === TAG.integer ? first : second
+  return { ca, pathLenConstraint: pathLen === undefined ? null : Number(readInteger(pathLen)) }
 }
 
 function decodeAuthorityKeyIdentifier(value: Der): Uint8Array | null {
-  const identifier = members(value).find((member) => isTagged(member, 0))
-  return identifier === undefined ? null : primitiveOctets(identifier)
+  return members(value).find((member) => isTagged(member, 0))?.content ?? null
 }
 
 function decodeGeneralName(value: Der): GeneralName {
   if (isTagged(value, 1)) return { type: 'email', value: latin1(value) }
   if (isTagged(value, 2)) return { type: 'DNS', value: latin1(value) }
   if (isTagged(value, 6)) return { type: 'URI', value: latin1(value) }
-  if (isTagged(value, 7)) return { type: 'IP', value: formatAddress(primitiveOctets(value)) }
+  if (isTagged(value, 7)) return { type: 'IP', value: formatAddress(value.content) }
   return { type: 'other', value: Buffer.from(rawDer(value)).toString('hex') }
 }
 
@@ -144,19 +153,6 @@ function formatAddress(address: Uint8Array): string {
   return (Buffer.from(address).toString('hex').match(/.{4}/g) ?? []).join(':')
 }
 
-function latin1(value: Der): string {
-  return Buffer.from(primitiveOctets(value)).toString('latin1')
-}
-
-function primitiveOctets(value: Der): Uint8Array {
-  return expect(value, Primitive).valueBlock.valueHexView.slice()
-}
-
-function octets(buffer: ArrayBuffer): Uint8Array {
-  return new Uint8Array(buffer)
-}
-
-/** asn1js takes whole ArrayBuffers, and a Buffer's may be a shared pool. */
-function exactBuffer(bytes: Uint8Array): ArrayBuffer {
-  return Uint8Array.from(bytes).buffer
+function latin1({ content }: Der): string {
+  return Buffer.from(content).toString('latin1')
 }

@@ -1,16 +1,15 @@
 import {
-  Set as Asn1Set,
-  BmpString,
-  IA5String,
-  NumericString,
-  ObjectIdentifier,
-  PrintableString,
-  Sequence,
-  TeletexString,
-  UniversalString,
-  Utf8String,
-} from 'asn1js'
-import { type Der, expect, members, parseDer, rawDer } from './der.js'
+  type Der,
+  der,
+  members,
+  objectIdentifier,
+  parseDer,
+  rawDer,
+  readObjectIdentifier,
+  sequence,
+  setOf,
+  TAG,
+} from './der.js'
 import { oid, oidName } from './oids.js'
 
 /** One AttributeTypeAndValue of a name. */
@@ -32,8 +31,7 @@ export interface Name {
 
 /** A name of CN and OU, in that order, both UTF8String (contract.md 3: mbedTLS-based devices need it so). */
 export function commonNameAndUnit(commonName: string, organizationalUnit: string): Name {
-  const rdns = [relativeName('CN', commonName), relativeName('OU', organizationalUnit)]
-  return readName(parseDer(new Uint8Array(new Sequence({ value: rdns }).toBER())))
+  return readName(parseDer(sequence(relativeName('CN', commonName), relativeName('OU', organizationalUnit))))
 }
 
 /** Reads a parsed Name; throws a plain Error when it is none. */
@@ -57,35 +55,48 @@ export function sameName(a: Name, b: Name): boolean {
   return Buffer.from(a.der).equals(b.der)
 }
 
-function relativeName(type: 'CN' | 'OU', value: string): Asn1Set {
-  const attribute = new Sequence({ value: [new ObjectIdentifier({ value: oid(type) }), new Utf8String({ value })] })
-  return new Asn1Set({ value: [attribute] })
+function relativeName(type: 'CN' | 'OU', value: string): Uint8Array {
+  return setOf(sequence(objectIdentifier(oid(type)), der(TAG.utf8String, Buffer.from(value))))
 }
 
 function readAttribute(value: Der): NameAttribute {
   const [type, content, ...more] = members(value)
   if (content === undefined || more.length > 0) throw new Error('a name has a broken attribute')
-  return {
-    type: oidName(expect(type, ObjectIdentifier).valueBlock.toString()),
-    ...readString(content),
-  }
+  return { type: oidName(readObjectIdentifier(type)), ...readString(content) }
 }
 
-/** The string types of DirectoryString and its kin (RFC 5280, 4.1.2.4). */
-const STRING_TYPES = [
-  ['UTF8String', Utf8String],
-  ['PrintableString', PrintableString],
-  ['IA5String', IA5String],
-  ['NumericString', NumericString],
-  ['TeletexString', TeletexString],
-  ['BMPString', BmpString],
-  ['UniversalString', UniversalString],
-] as const
+/** The string types of DirectoryString and its kin (RFC 5280, 4.1.2.4): the name of each and how its octets are read. */
+const STRING_TYPES: ReadonlyMap<number, readonly [string, (octets: Buffer) => string]> = new Map([
+  [TAG.utf8String, ['UTF8String', utf8]],
+  [TAG.printableString, ['PrintableString', latin1]],
+  [TAG.ia5String, ['IA5String', latin1]],
+  [TAG.numericString, ['NumericString', latin1]],
+  // T.61 in the books; Latin-1 in what programs write, and OpenSSL reads it so.
+  [TAG.teletexString, ['TeletexString', latin1]],
+  [TAG.bmpString, ['BMPString', (octets) => codePoints(octets, 2)]],
+  [TAG.universalString, ['UniversalString', (octets) => codePoints(octets, 4)]],
+])
 
 function readString(content: Der): { readonly value: string; readonly encoding: string } {
-  for (const [encoding, type] of STRING_TYPES) {
-    if (content instanceof type) return { value: content.getValue(), encoding }
-  }
+  const [encoding, read] = STRING_TYPES.get(content.tag) ?? []
+  if (encoding !== undefined && read !== undefined) return { value: read(Buffer.from(content.content)), encoding }
   // An attribute may hold any type; what is no string is shown as RFC 4514, section 2.4 has it.
-  return { value: `#${Buffer.from(rawDer(content)).toString('hex')}`, encoding: content.constructor.name }
+  return { value: `#${Buffer.from(content.raw).toString('hex')}`, encoding: 'other' }
+}
+
+function utf8(octets: Buffer): string {
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(octets)
+}
+
+function latin1(octets: Buffer): string {
+  return octets.toString('latin1')
+}
+
+/** Characters of 2 octets (UTF-16 in practice) or 4. */
+function codePoints(octets: Buffer, size: 2 | 4): string {
+  if (octets.length % size !== 0) throw new Error('a name has a string that is cut off')
+  if (size === 2) return Buffer.from(octets).swap16().toString('utf16le')
+  const points = Array.from({ length: octets.length / 4 }, (_, index) => octets.readUInt32BE(index * 4))
+  if (points.some((point) => point > 0x10ffff)) throw new Error('a name has a character that does not exist')
+  return String.fromCodePoint(...points)
 }

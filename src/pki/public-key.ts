@@ -1,7 +1,6 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
-import { BitString, ObjectIdentifier } from 'asn1js'
 import type { Curve, Hash } from '../ports.js'
-import { expect, members, parseDer } from './der.js'
+import { members, parseDer, readBitString, readObjectIdentifier, TAG } from './der.js'
 import { oid } from './oids.js'
 
 /** A public key of a kind that fpki signs or verifies with. */
@@ -22,11 +21,10 @@ export const NODE_CURVE: Readonly<Record<Curve, string>> = {
 const CURVES: readonly Curve[] = ['P-256', 'P-384', 'P-521']
 
 /**
- * Reads a SubjectPublicKeyInfo: EC on a named curve of {@link Curve}, or RSA. Throws a plain Error that says what is
+ * Reads a SubjectPublicKeyInfo (`key`: the same, when OpenSSL has read it already): EC on a named curve of {@link Curve}, or RSA. Throws a plain Error that says what is
  * wrong with it: another kind, explicit curve parameters, a point that is not on the curve.
  */
-export function readPublicKey(spki: Uint8Array): PublicKey {
-  const key = createKey(spki)
+export function readPublicKey(spki: Uint8Array, key: KeyObject = createKey(spki)): PublicKey {
   if (key.asymmetricKeyType === 'rsa')
     return { kind: 'RSA', bits: key.asymmetricKeyDetails?.modulusLength ?? 0, spki, key }
   if (key.asymmetricKeyType === 'ec') return { kind: 'EC', curve: namedCurve(spki), spki, key }
@@ -44,13 +42,12 @@ export function formatKeyType(key: PublicKey): string {
  */
 export function keyIdentifier(spki: Uint8Array): Uint8Array {
   const [, subjectPublicKey] = members(parseDer(spki))
-  const { valueHexView } = expect(subjectPublicKey, BitString).valueBlock
-  return createHash('sha256').update(valueHexView).digest().subarray(0, 20)
+  return createHash('sha256').update(readBitString(subjectPublicKey)).digest().subarray(0, 20)
 }
 
-/** Are two SubjectPublicKeyInfos the same key? */
-export function sameKey(a: Uint8Array, b: Uint8Array): boolean {
-  return createKey(a).equals(createKey(b))
+/** Are they the same key, whichever way each is encoded? */
+export function sameKey(a: PublicKey, b: PublicKey): boolean {
+  return a.key.equals(b.key)
 }
 
 function createKey(spki: Uint8Array): KeyObject {
@@ -65,8 +62,8 @@ function createKey(spki: Uint8Array): KeyObject {
 function namedCurve(spki: Uint8Array): Curve {
   const [algorithm] = members(parseDer(spki))
   const [, parameters] = members(algorithm)
-  if (!(parameters instanceof ObjectIdentifier)) throw new Error('its EC key does not name a curve')
-  const identifier = parameters.valueBlock.toString()
+  if (parameters?.tag !== TAG.objectIdentifier) throw new Error('its EC key does not name a curve')
+  const identifier = readObjectIdentifier(parameters)
   const curve = CURVES.find((candidate) => oid(candidate) === identifier)
   if (curve === undefined) throw new Error(`its EC key is on an unsupported curve, ${identifier}`)
   return curve

@@ -1,7 +1,16 @@
 import { X509Certificate } from 'node:crypto'
-import { BitString, GeneralizedTime, Integer, ObjectIdentifier, UTCTime } from 'asn1js'
 import { FpkiError } from '../errors.js'
-import { type Der, expect, isTagged, members, parseDer, rawDer } from './der.js'
+import {
+  type Der,
+  isTagged,
+  members,
+  parseDer,
+  rawDer,
+  readBitString,
+  readInteger,
+  readObjectIdentifier,
+  TAG,
+} from './der.js'
 import { type Extension, type KnownExtensions, knownExtensions, readExtensions } from './extensions.js'
 import { type Name, readName } from './name.js'
 import { oidName } from './oids.js'
@@ -18,7 +27,8 @@ export interface TbsCertificate {
   readonly notBefore: Date
   readonly notAfter: Date
   readonly subject: Name
-  readonly publicKey: PublicKey
+  /** SubjectPublicKeyInfo, DER. */
+  readonly spki: Uint8Array
   readonly extensions: readonly Extension[]
   readonly known: KnownExtensions
 }
@@ -26,6 +36,7 @@ export interface TbsCertificate {
 /** A certificate that has been read. */
 export interface Certificate extends TbsCertificate {
   readonly der: Uint8Array
+  readonly publicKey: PublicKey
   /** The same certificate as OpenSSL sees it; it verifies signatures. */
   readonly x509: X509Certificate
 }
@@ -40,8 +51,9 @@ export function readCertificate(der: Uint8Array, what: string): Certificate {
     const [tbs, signatureAlgorithm, ...rest] = members(parseDer(der))
     const certificate = readTbs(tbs)
     if (readAlgorithm(signatureAlgorithm) !== certificate.signature) throw new Error('its two algorithms differ')
-    expect(rest[0], BitString)
-    return { ...certificate, der, x509: new X509Certificate(der) }
+    readBitString(rest[0])
+    const x509 = new X509Certificate(der)
+    return { ...certificate, der, x509, publicKey: readPublicKey(certificate.spki, x509.publicKey) }
   } catch (cause) {
     throw badCertificate(what, cause)
   }
@@ -70,19 +82,18 @@ export function isIssuedBy(certificate: Certificate, issuer: Certificate): boole
 function readTbs(value: Der | undefined): TbsCertificate {
   const [version, serial, signature, issuer, validity, subject, spki, ...optional] = members(value)
   if (!isTagged(version, 0) || rawDer(version).at(-1) !== 2) throw new Error('it is not of X.509 version 3')
-  const serialNumber = expect(serial, Integer)
   const [notBefore, notAfter] = members(validity)
   const wrapped = optional.find((member) => isTagged(member, 3))
   const extensions = wrapped === undefined ? [] : readExtensions(members(wrapped)[0])
   return {
-    serialNumber: serialNumber.toBigInt(),
-    serialNumberOctets: rawDer(serialNumber).length - 2,
+    serialNumber: readInteger(serial),
+    serialNumberOctets: serial?.content.length ?? 0,
     signature: readAlgorithm(signature),
     issuer: readName(issuer),
     notBefore: readTime(notBefore),
     notAfter: readTime(notAfter),
     subject: readName(subject),
-    publicKey: readPublicKey(rawDer(spki)),
+    spki: rawDer(spki),
     extensions,
     known: knownExtensions(extensions),
   }
@@ -90,9 +101,9 @@ function readTbs(value: Der | undefined): TbsCertificate {
 
 /** UTCTime through 2049, GeneralizedTime after it, both to the second and in Zulu (RFC 5280, 4.1.2.5). */
 function readTime(value: Der | undefined): Date {
-  const text = Buffer.from(rawDer(value).subarray(2)).toString('latin1')
-  const digits = value instanceof UTCTime && /^\d{12}Z$/.test(text) ? `${centuryOf(text)}${text}` : text
-  const known = value instanceof UTCTime || value instanceof GeneralizedTime
+  const text = Buffer.from(value?.content ?? []).toString('latin1')
+  const digits = value?.tag === TAG.utcTime && /^\d{12}Z$/.test(text) ? `${centuryOf(text)}${text}` : text
+  const known = value?.tag === TAG.utcTime || value?.tag === TAG.generalizedTime
   if (!known || !/^\d{14}Z$/.test(digits)) throw new Error('a time is not as RFC 5280 has it')
   const time = new Date(digits.replace(/(....)(..)(..)(..)(..)(..)Z/, '$1-$2-$3T$4:$5:$6.000Z'))
   if (Number.isNaN(time.getTime())) throw new Error('a time does not exist')
@@ -105,7 +116,7 @@ function centuryOf(utcTime: string): '19' | '20' {
 
 /** The name of the algorithm of an AlgorithmIdentifier. */
 export function readAlgorithm(value: Der | undefined): string {
-  return oidName(expect(members(value)[0], ObjectIdentifier).valueBlock.toString())
+  return oidName(readObjectIdentifier(members(value)[0]))
 }
 
 function badCertificate(what: string, cause: unknown): FpkiError {

@@ -2,7 +2,7 @@ import { FpkiError } from '../../errors.js'
 import { readCsr } from '../../pki/csr.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { attributeValues } from '../../pki/name.js'
-import { sameKey } from '../../pki/public-key.js'
+import { type PublicKey, sameKey } from '../../pki/public-key.js'
 import { type Certificate, isIssuedBy, readPemCertificate, readPemCertificates } from '../../pki/read-certificate.js'
 import { type CertificatesUpdate, type CsrKind, FactoryApiError, type FactoryCertificates } from '../api.js'
 import type { FactoryState } from './state.js'
@@ -22,17 +22,17 @@ export function applyUpdate(state: FactoryState, update: CertificatesUpdate, now
 
 function stateAfter(state: FactoryState, update: CertificatesUpdate, now: Date): FactoryState {
   const root = rootAfter(state, update, now)
+  const held = state.csrs.map((made) => ({ ...made, publicKey: readCsr(made.csr, 'a stored request').publicKey }))
+  const scene = { ...state, held, root, now }
   const taken = [
-    ...serverCertificates(state, 'tls', update.tlsCrt, root, now),
-    ...serverCertificates(state, 'estTls', update.estTlsCrt, root, now),
-    ...deviceCas(state, update.caCrt, root, now),
+    ...serverCertificates(scene, 'tls', update.tlsCrt),
+    ...serverCertificates(scene, 'estTls', update.estTlsCrt),
+    ...deviceCas(scene, update.caCrt),
   ]
+  const isTaken = (key: PublicKey) => taken.some(({ publicKey }) => sameKey(key, publicKey))
   return {
     ...state,
-    csrs: state.csrs.map((made) => ({
-      ...made,
-      answered: made.answered || taken.some((crt) => hasKey(made.csr, crt)),
-    })),
+    csrs: held.map(({ publicKey, ...made }) => ({ ...made, answered: made.answered || isTaken(publicKey) })),
     certificates: { ...merged(state.certificates, update, root), changeMeta: changeMetaAfter(state, now) },
   }
 }
@@ -50,32 +50,35 @@ function rootAfter(state: FactoryState, { rootCrt }: CertificatesUpdate, now: Da
   return root
 }
 
-function serverCertificates(
-  state: FactoryState,
-  kind: CsrKind,
-  pem: string | undefined,
-  root: Certificate,
-  now: Date,
-): readonly Certificate[] {
+/** What an update is held against. */
+interface Scene extends FactoryState {
+  readonly root: Certificate
+  readonly now: Date
+  /** The keys that the API made. */
+  readonly held: readonly { readonly kind: CsrKind; readonly publicKey: PublicKey }[]
+}
+
+function serverCertificates(scene: Scene, kind: CsrKind, pem: string | undefined): readonly Certificate[] {
   if (pem === undefined) return []
   const what = kind === 'tls' ? 'tls-crt' : 'est-tls-crt'
   const certificate = readPemCertificate(pem, what)
-  requireIssued(certificate, root, what, now)
+  requireIssued(certificate, what, scene)
   if (certificate.known.basicConstraints?.ca) throw refused(400, `${what} is a CA`)
   if (!certificate.known.extKeyUsage?.includes('serverAuth')) throw refused(400, `${what} is not for serverAuth`)
-  if (!holdsKey(state, kind, certificate)) throw refused(400, `${what} is for a key that is not this factory's`)
+  if (!holdsKey(scene, kind, certificate)) throw refused(400, `${what} is for a key that is not this factory's`)
   return [certificate]
 }
 
-function deviceCas(state: FactoryState, pem: string | undefined, root: Certificate, now: Date): readonly Certificate[] {
+function deviceCas(scene: Scene, pem: string | undefined): readonly Certificate[] {
+  const { factory, userId, now } = scene
   if (pem === undefined || pem.trim() === '') return []
   const certificates = readPemCertificates(pem, 'ca-crt')
   for (const certificate of certificates) {
-    requireIssued(certificate, root, 'ca-crt', now)
-    requireCa(certificate, 'ca-crt', state.factory, now)
-    const isLocal = attributeValues(certificate.subject, 'CN').includes(`fio-${state.userId}`)
-    if (!isLocal && !holdsKey(state, 'ca', certificate)) {
-      throw refused(400, `a certificate of ca-crt is neither for this factory's key nor named fio-${state.userId}`)
+    requireIssued(certificate, 'ca-crt', scene)
+    requireCa(certificate, 'ca-crt', factory, now)
+    const isLocal = attributeValues(certificate.subject, 'CN').includes(`fio-${userId}`)
+    if (!isLocal && !holdsKey(scene, 'ca', certificate)) {
+      throw refused(400, `a certificate of ca-crt is neither for this factory's key nor named fio-${userId}`)
     }
   }
   const serials = new Set(certificates.map(({ serialNumber }) => serialNumber))
@@ -83,7 +86,7 @@ function deviceCas(state: FactoryState, pem: string | undefined, root: Certifica
   return certificates
 }
 
-function requireIssued(certificate: Certificate, root: Certificate, what: string, now: Date): void {
+function requireIssued(certificate: Certificate, what: string, { root, now }: Scene): void {
   if (!isIssuedBy(certificate, root)) throw refused(400, `${what} is not signed by the root of trust`)
   if (now > certificate.notAfter) throw refused(400, `${what} has expired`)
 }
@@ -96,12 +99,8 @@ function requireCa(certificate: Certificate, what: string, factory: string, now:
   if (now > certificate.notAfter) throw refused(400, `${what} has expired`)
 }
 
-function holdsKey(state: FactoryState, kind: CsrKind, certificate: Certificate): boolean {
-  return state.csrs.some((made) => made.kind === kind && hasKey(made.csr, certificate))
-}
-
-function hasKey(csr: string, certificate: Certificate): boolean {
-  return sameKey(readCsr(csr, 'a stored request').publicKey.spki, certificate.publicKey.spki)
+function holdsKey({ held }: Scene, kind: CsrKind, { publicKey }: Certificate): boolean {
+  return held.some((made) => made.kind === kind && sameKey(made.publicKey, publicKey))
 }
 
 function merged(current: FactoryCertificates | null, update: CertificatesUpdate, root: Certificate) {

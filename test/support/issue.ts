@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
+import { thisMachine } from '../../src/machine.js'
 import { issueCertificate } from '../../src/pki/certificate.js'
-import { type AcceptedCsr, acceptCsr } from '../../src/pki/csr-policy.js'
 import { readCsr } from '../../src/pki/csr.js'
+import { type AcceptedCsr, acceptCsr, type CsrPolicy } from '../../src/pki/csr-policy.js'
 import type { CertificateRequest } from '../../src/pki/draft.js'
 import { commonNameAndUnit, type Name } from '../../src/pki/name.js'
 import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../src/pki/profiles.js'
 import type { Certificate } from '../../src/pki/read-certificate.js'
 import { validityFrom } from '../../src/pki/validity.js'
 import type { Curve, Signer } from '../../src/ports.js'
-import { thisMachine } from '../../src/machine.js'
 import { newPrivateKeyPem, pemSigner } from '../../src/signer/file.js'
 
 export const FACTORY = 'acme'
@@ -72,7 +72,7 @@ export async function newDeviceCa(root: Authority, unusual: Unusual = {}, signer
 }
 
 /** What the policy says of a PEM request for `profile`. */
-export function accept(csr: string, profile: Profile, takenKeys: readonly { owner: string; spki: Uint8Array }[] = []) {
+export function accept(csr: string, profile: Profile, takenKeys: CsrPolicy['takenKeys'] = []) {
   return acceptCsr(readCsr(csr, 'the-csr'), { what: 'the-csr', profile, factory: FACTORY, takenKeys })
 }
 

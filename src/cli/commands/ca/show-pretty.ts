@@ -30,12 +30,13 @@ export function pretty(pki: ShownPki, io: Io): string {
 
 function tree(root: ShownCertificate, below: readonly ShownCertificate[]): readonly string[] {
   const branch = (index: number) => (index === below.length - 1 ? '└── ' : '├── ')
-  return [leaf(root), ...below.map((certificate, index) => branch(index) + leaf(certificate))]
-}
-
-function leaf(certificate: ShownCertificate): string {
-  const [name] = TITLES[certificate.role].split(',')
-  return `${name}  ${certificate.subject}  ${remaining(certificate)}${certificate.disabled ? '  DISABLED' : ''}`
+  const width = Math.max(...[root, ...below].map(({ subject }) => subject.length))
+  const leaf = (lead: string, certificate: ShownCertificate) => {
+    const [name = ''] = TITLES[certificate.role].split(',')
+    const state = certificate.disabled ? '  DISABLED' : ''
+    return `${(lead + name).padEnd(17)}${certificate.subject.padEnd(width)}  ${remaining(certificate)}${state}`
+  }
+  return [leaf('', root), ...below.map((certificate, index) => leaf(branch(index), certificate))]
 }
 
 function fields(certificate: ShownCertificate): readonly string[] {
@@ -70,9 +71,9 @@ function disabledSerials({ disabledCaSerials }: ShownPki): readonly string[] {
   return ['Serials of disabled device CAs', ...disabledCaSerials.map((serial) => `  ${serial}`), '']
 }
 
-function remaining({ daysLeft, notBefore, notAfter }: ShownCertificate): string {
+function remaining({ daysLeft, notAfter }: ShownCertificate): string {
   if (daysLeft < 0) return `EXPIRED on ${notAfter.slice(0, 10)}`
-  return `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'} left, ${notBefore.slice(0, 4)}–${notAfter.slice(0, 4)}`
+  return `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'} left`
 }
 
 function colons(hex: string | null): string {

@@ -7,7 +7,8 @@ import { EXIT, EXIT_DEFECT } from './exit.js'
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly home: string
-  readonly workingDirectory: string
+  /** Absolute; null when it does not exist any more. */
+  workingDirectory(): string | null
   /** Aborted, with the error to end with, when the process is told to stop. */
   readonly signal: AbortSignal
   stdout(text: string): void
@@ -24,31 +25,34 @@ export interface OutputFlags {
 }
 
 /**
- * `text` without the characters that a terminal acts on: names in certificates and answers come from outside, and must
- * not move the cursor or turn the writing around.
+ * What a terminal acts on or what turns the writing around: controls, formats and what no character is. Names in
+ * certificates and answers come from outside, and must neither move the cursor nor pass for a line of fpki's own.
  */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu
+
+/** `text`, a value from outside, with unprintable characters written out as JSON writes them. */
 export function printable(text: string): string {
-  return text.replace(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => {
-      const code = character.codePointAt(0) ?? 0
-      return `\\u${code.toString(16).padStart(4, '0')}`
-    },
-  )
+  return text.replace(UNPRINTABLE, writtenOut)
 }
 
-/** Prints a JSON document on stdout. */
+/** Prints a JSON document on stdout; also in its strings nothing is unprintable. */
 export function printJson(io: Io, document: unknown): void {
-  io.stdout(`${JSON.stringify(document, null, 2)}\n`)
+  const text = JSON.stringify(document, null, 2)
+  io.stdout(`${text.replace(UNPRINTABLE, (character) => (character === '\n' ? character : writtenOut(character)))}\n`)
+}
+
+function writtenOut(character: string): string {
+  const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
 }
 
 /** Progress on stderr: steps and notes unless --quiet, warnings always. */
 export function progressOn(io: Io, { quiet = false }: OutputFlags): Progress {
-  const say = (text: string) => io.stderr(`${printable(text)}\n`)
+  const say = (text: string) => io.stderr(`${text}\n`)
   return {
-    step: (text) => quiet || say(style(io, 'dim', `  ${text} …`)),
-    note: (text) => quiet || say(`note: ${text}`),
-    warn: (text) => say(`${style(io, 'yellow', 'warning:')} ${text}`),
+    step: (text) => quiet || say(style(io, 'dim', `  ${printable(text)} …`)),
+    note: (text) => quiet || say(`note: ${printable(text)}`),
+    warn: (text) => say(`${style(io, 'yellow', 'warning:')} ${printable(text)}`),
   }
 }
 
@@ -63,7 +67,7 @@ export function printError(io: Io, error: unknown, { json = false, verbose = fal
     io.stderr(
       `${style(io, 'red', 'error:')} ${printable(message)} [${known?.code ?? 'ERR_DEFECT'}]\n  ${printable(hint)}\n`,
     )
-  if (verbose && error instanceof Error) io.stderr(`${printable(stackOf(error))}\n`)
+  if (verbose && error instanceof Error) io.stderr(`${stackOf(error).split('\n').map(printable).join('\n')}\n`)
   return known === null ? EXIT_DEFECT : EXIT[known.code]
 }
 

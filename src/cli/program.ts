@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
 import { normalizeBooleans, withCommonOptions } from './options.js'
@@ -42,11 +42,11 @@ function addCreate(ca: Command, io: Io): void {
       .command('create')
       .description('make a Factory PKI, or bring an interrupted making to its end')
       .argument('<directory>', 'the PKI directory, an absolute path; made when missing')
-      .option('--online-ca', 'make online-ca, for devices that register on-line (default)', true)
+      .addOption(new Option('--online-ca', 'make online-ca, for devices that register on-line').default(true, 'yes'))
       .option('--no-online-ca', 'make none')
-      .option('--local-ca', 'make local-ca, for manufacturing (default)', true)
+      .addOption(new Option('--local-ca', 'make local-ca, for manufacturing').default(true, 'yes'))
       .option('--no-local-ca', 'make none')
-      .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect, []),
+      .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect),
   )
     .addHelpText('after', EXAMPLES.create)
     .action(async (directory, flags) => (await import('./commands/ca/create.js')).create(directory, flags, io))
@@ -69,7 +69,7 @@ function addShow(ca: Command, io: Io): void {
   }
 }
 
-function collect(value: string, earlier: readonly string[]): readonly string[] {
+function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value]
 }
 

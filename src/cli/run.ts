@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
+import { EXIT } from './exit.js'
 import type { Io } from './output.js'
 
 /**
@@ -9,15 +10,34 @@ import type { Io } from './output.js'
  * The first SIGINT or SIGTERM asks for a clean stop before the next step; a second one has its usual effect.
  */
 export async function run(): Promise<number> {
-  // `fpki … | head` closes the pipe early; that is no failure of ours.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-  })
+  const failure = outputFailure(process)
   const words = process.argv.slice(2)
   const io = ioOf(process, stopSignal(process))
-  if (words.length === 1 && words[0] === '--version') return printVersion(io)
+  const status = words.length === 1 && words[0] === '--version' ? printVersion(io) : await runProgram(words, io)
+  return (await failure()) ? EXIT.ERR_STORAGE : status
+}
+
+async function runProgram(words: readonly string[], io: Io): Promise<number> {
   const { main } = await import('./program.js')
   return main(words, io)
+}
+
+/**
+ * Watches what happens to the output. Nobody reads stderr any more, or `… | head` has seen enough: that is no reason to
+ * stop in the middle. Data that could not be written is one to fail in the end.
+ */
+function outputFailure({ stdout, stderr }: NodeJS.Process): () => Promise<boolean> {
+  let failed = false
+  stderr.on('error', () => undefined)
+  stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE' || failed) return
+    failed = true
+    stderr.write(`error: The output cannot be written (${code}). [ERR_STORAGE]\n  Write it to another place.\n`)
+  })
+  return async () => {
+    if (!stdout.destroyed) await new Promise((resolve) => stdout.write('', resolve))
+    return failed
+  }
 }
 
 /** The one answer that takes nothing else to be loaded. */
@@ -30,7 +50,13 @@ function ioOf({ env, stdout, stderr, cwd }: NodeJS.Process, signal: AbortSignal)
   return {
     env,
     home: homedir(),
-    workingDirectory: cwd(),
+    workingDirectory: () => {
+      try {
+        return cwd()
+      } catch {
+        return null
+      }
+    },
     signal,
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),

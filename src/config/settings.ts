@@ -15,7 +15,7 @@ const FACTORY_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/
 
 /**
  * Where the embedded Factory API keeps its state: `$FPKI_STATE_DIR`, else `$XDG_DATA_HOME/fpki`, else
- * `~/.local/share/fpki`. Throws ERR_USAGE when FPKI_STATE_DIR is relative, or when another API than it is chosen.
+ * `~/.local/share/fpki`. Throws ERR_USAGE when FPKI_STATE_DIR or HOME is relative, or when another API than it is chosen.
  */
 export function stateDirectory({ api }: SettingsFlags, env: Environment, home: string): string {
   requireEmbedded(api ?? env['FPKI_API'])
@@ -23,7 +23,8 @@ export function stateDirectory({ api }: SettingsFlags, env: Environment, home: s
   if (named) return requireAbsolute(named, 'FPKI_STATE_DIR')
   const data = env['XDG_DATA_HOME']
   // The XDG specification has relative values ignored.
-  return data && isAbsolute(data) ? join(data, 'fpki') : join(home, '.local', 'share', 'fpki')
+  if (data && isAbsolute(data)) return join(data, 'fpki')
+  return join(requireAbsolute(home, 'HOME'), '.local', 'share', 'fpki')
 }
 
 /** The factory that flags or environment name, checked; null when neither does. Throws ERR_USAGE. */
@@ -80,5 +81,10 @@ function requireEmbedded(api: string | undefined): void {
 
 function requireAbsolute(path: string, source: string): string {
   if (isAbsolute(path)) return path
-  throw new FpkiError('ERR_USAGE', `${source} is relative: ${path}.`, 'Give an absolute path.')
+  const is = path === '' ? 'is empty' : `is a relative path, ${JSON.stringify(path)}`
+  throw new FpkiError(
+    'ERR_USAGE',
+    `${source} ${is}.`,
+    `Give an absolute path${source === 'HOME' ? ', or set FPKI_STATE_DIR' : ''}.`,
+  )
 }

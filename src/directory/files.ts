@@ -54,7 +54,7 @@ async function create(fs: FileSystem, path: string, content: string, mode: numbe
   try {
     await fs.link(unfinished, path)
   } catch (error) {
-    await fs.remove(unfinished)
+    await fs.remove(unfinished).catch(() => undefined)
     if (systemErrorCode(error) !== 'EEXIST') throw error
     throw new FpkiError('ERR_EXISTS', `${path} exists already.`, 'fpki overwrites nothing; name another directory.')
   }
@@ -63,7 +63,13 @@ async function create(fs: FileSystem, path: string, content: string, mode: numbe
 }
 
 async function replace(fs: FileSystem, path: string, content: string, mode: number): Promise<void> {
-  await fs.rename(await writeUnfinished(fs, path, content, mode), path)
+  const unfinished = await writeUnfinished(fs, path, content, mode)
+  try {
+    await fs.rename(unfinished, path)
+  } catch (error) {
+    await fs.remove(unfinished).catch(() => undefined)
+    throw error
+  }
   await fs.syncDirectory(dirname(path))
 }
 
@@ -112,6 +118,7 @@ const SYSTEM_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
   EISDIR: ['it is a directory', 'Move it away and run the same command again.'],
   ELOOP: ['its symbolic links go in a circle', 'Name the real path.'],
   ENAMETOOLONG: ['the name is too long', 'Choose a shorter name.'],
+  EFBIG: ['the file would be larger than the system allows', 'Raise the limit (ulimit -f) and run the command again.'],
   EMFILE: ['too many files are open', 'Raise the limit (ulimit -n) and run the same command again.'],
 }
 
@@ -122,7 +129,7 @@ async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
   } catch (error) {
     const code = systemErrorCode(error)
     if (error instanceof FpkiError || code === null) throw error
-    if (code === 'EFBIG') {
+    if (code === 'ERR_FS_FILE_TOO_LARGE') {
       throw new FpkiError('ERR_BAD_FILE', `${path} is larger than any file of its kind.`, 'Look at what it is.', {
         cause: error,
       })

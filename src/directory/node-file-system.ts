@@ -61,7 +61,7 @@ function readAtMost(path: string, maxBytes: number): Uint8Array {
       if (bytesRead === 0) return content.subarray(0, size)
       size += bytesRead
     }
-    throw Object.assign(new Error(`EFBIG: larger than ${maxBytes} bytes, read '${path}'`), { code: 'EFBIG', path })
+    throw Object.assign(new Error(`'${path}' is larger than ${maxBytes} bytes`), { code: 'ERR_FS_FILE_TOO_LARGE' })
   })
 }
 
@@ -95,7 +95,12 @@ async function flock(fd: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     // The environment may hold PINs: the child gets none of it but the path on which it is found.
     const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }
-    const child = spawn('flock', ['--nonblock', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd], env })
+    // Detached: Ctrl-C on the terminal is for fpki to answer, and must not end the child as if the lock had failed.
+    const child = spawn('flock', ['--nonblock', '3'], {
+      stdio: ['ignore', 'ignore', 'ignore', fd],
+      env,
+      detached: true,
+    })
     child.on('error', (cause) => reject(lockError(`it cannot be started (${systemErrorCode(cause)})`, cause)))
     child.on('exit', (status, signal) => {
       if (status === 0 || status === 1) resolve(status === 0)

@@ -18,7 +18,7 @@ export const factoryCertificates = z.strictObject({
   estTlsCrt: z.nullable(z.string()),
   caRevokeCrl: z.nullable(z.string()),
   /** Decimal. */
-  disabledCaSerials: z.array(z.string()),
+  disabledCaSerials: z.array(z.string().check(z.regex(/^\d{1,60}$/))),
   changeMeta,
 })
 

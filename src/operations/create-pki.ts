@@ -11,6 +11,7 @@ import {
   type CreatePkiOptions,
   type CreatePkiPorts,
   createArguments,
+  factoryIsSet,
   refuseWhatCannotBe,
 } from './create-preconditions.js'
 import { type Facts, newJournal, runSteps, type Step } from './run-steps.js'
@@ -165,7 +166,10 @@ async function signOnlineCa(work: Work, { caCsr = '' }: Facts, interrupted: bool
 
 /** The API takes all of it in one call, or nothing. An answer that got lost is seen by asking first. */
 async function upload(work: Work): Promise<undefined> {
-  if ((await work.api.getCertificates()) === null) await work.api.updateCertificates(await certificatesOf(work))
+  const known = await work.api.getCertificates()
+  const certificates = await certificatesOf(work)
+  if (known === null) await work.api.updateCertificates(certificates)
+  else if (!samePem(known.rootCrt, certificates.rootCrt)) throw factoryIsSet(work.options.factory)
 }
 
 async function readBack(work: Work): Promise<undefined> {

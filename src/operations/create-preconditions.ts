@@ -40,10 +40,15 @@ export async function refuseWhatCannotBe(
   if (known === null || (journal !== null && samePem(known.rootCrt, await directory.read(PKI_FILES.rootCertificate)))) {
     return journal
   }
-  throw new FpkiError(
+  throw factoryIsSet(options.factory)
+}
+
+/** The error for a factory whose root somebody else has set. */
+export function factoryIsSet(factory: string): FpkiError {
+  return new FpkiError(
     'ERR_FACTORY_IS_SET',
-    `The factory ${options.factory} has a root of trust already; it can be set once only.`,
-    `See it with \`fpki ca show --pretty --factory ${options.factory}\`, or name another factory with --factory.`,
+    `The factory ${factory} has a root of trust already; it can be set once only.`,
+    `See it with \`fpki ca show --pretty --factory ${factory}\`, or name another factory with --factory.`,
   )
 }
 
@@ -54,14 +59,14 @@ async function unfinishedJournal(directory: PkiDirectory, options: CreatePkiOpti
   if (journal === null || journal.finishedAt !== null) {
     throw new FpkiError(
       'ERR_EXISTS',
-      `${directory.path} holds a PKI already (${contents.join(', ')}).`,
+      `${directory.path} holds a PKI already (${contents.join(', ') || 'its files were moved away'}).`,
       'See it with `fpki ca show --pretty`, or name another directory. Nothing was changed.',
     )
   }
   const wanted = createArguments(options, api)
   const differing = Object.keys(wanted).filter((name) => wanted[name] !== journal.arguments[name])
   if (journal.command === 'ca create' && differing.length === 0) return journal
-  const begun = differing.map((name) => `${name} ${journal.arguments[name] ?? '(not said)'}`).join(', ')
+  const begun = differing.map((name) => `${name} ${journal.arguments[name] || '(not said)'}`).join(', ')
   throw new FpkiError(
     'ERR_UNFINISHED',
     `${directory.path} holds a \`${journal.command}\` that was interrupted, and it was begun with ${begun}.`,

@@ -1,5 +1,5 @@
 import type { Curve } from '../ports.js'
-import { objectIdentifier, sequence } from './der.js'
+import { objectIdentifier, sequence } from './der-write.js'
 import { type OidName, oid } from './oids.js'
 
 /** The signature algorithm of each curve (RFC 5758, 3.2). */

@@ -1,9 +1,8 @@
 import type { Signer } from '../ports.js'
-import { algorithmIdentifier } from './algorithm.js'
 import { checkCertificate, checkDraft } from './check.js'
-import { bitString, sequence } from './der.js'
+import { bitString, sequence } from './der-write.js'
 import { type CertificateRequest, draftCertificate } from './draft.js'
-import { type Certificate, readCertificate } from './read-certificate.js'
+import type { Certificate } from './read-certificate.js'
 
 /**
  * Makes a certificate: draft it by its profile, check the draft, sign it, verify what was signed.
@@ -17,6 +16,9 @@ import { type Certificate, readCertificate } from './read-certificate.js'
 export async function issueCertificate(request: CertificateRequest, signer: Signer): Promise<Certificate> {
   const draft = checkDraft(draftCertificate(request, signer.algorithm.curve))
   const signature = await signer.sign(draft.tbsCertificate)
-  const der = sequence(draft.tbsCertificate, algorithmIdentifier(signer.algorithm.curve), bitString(signature))
-  return checkCertificate(readCertificate(der, `the new certificate for ${request.role}`), draft, signer.publicKey)
+  return checkCertificate(
+    sequence(draft.tbsCertificate, draft.algorithm, bitString(signature)),
+    draft,
+    signer.publicKey,
+  )
 }

@@ -28,7 +28,8 @@ const DNS_NAME =
 
 /** Is `name` a DNS name that a certificate can carry? */
 export function isDnsName(name: string): boolean {
-  return name.length <= 253 && DNS_NAME.test(name)
+  // A name of digits at its end is an IPv4 address to every resolver (RFC 1123, 2.1).
+  return name.length <= 253 && DNS_NAME.test(name) && !/(^|\.)\d+$/.test(name)
 }
 
 /** `name` in its ASCII form (RFC 5891), in lower case; null when it is no DNS name. */
@@ -44,6 +45,7 @@ export function acceptCsr(csr: Csr, policy: CsrPolicy): AcceptedCsr {
   const owner = takenKeys.find(({ publicKey }) => sameKey(publicKey, csr.publicKey))?.owner
   if (owner !== undefined) throw badCsr(what, `its key is the key of ${owner}`)
   checkKey(csr, isTls, what)
+  if (!isTls && csr.subject.attributes.length === 0) throw badCsr(what, 'it has no subject, and a CA needs one')
   const dnsNames = isTls ? tlsNames(csr, what) : []
   return { csr, dnsNames, warnings: [...unitWarnings(csr, policy), ...extensionWarnings(csr, policy, isTls)] }
 }
@@ -52,6 +54,8 @@ function checkKey({ publicKey }: Csr, isTls: boolean, what: string): void {
   if (publicKey.kind === 'EC') return
   if (!isTls) throw badCsr(what, 'its key is RSA, and a device CA needs EC P-256, P-384 or P-521')
   if (publicKey.bits < 2048) throw badCsr(what, `its RSA key of ${publicKey.bits} bits is too weak; 2048 is the least`)
+  // FIPS 186-5, A.1.1; with 1 a signature is the message itself.
+  if (publicKey.exponent < 65_537n) throw badCsr(what, `its RSA key has the public exponent ${publicKey.exponent}`)
 }
 
 function tlsNames(csr: Csr, what: string): readonly string[] {
@@ -60,7 +64,8 @@ function tlsNames(csr: Csr, what: string): readonly string[] {
   if (broken !== undefined) throw badCsr(what, `it asks for ${JSON.stringify(broken)}, which is no DNS name`)
   if (new Set(names.map((name) => name.toLowerCase())).size !== names.length)
     throw badCsr(what, 'it asks for a name twice')
-  if (names.length === 0 && attributeValues(csr.subject, 'CN').length === 0) throw badCsr(what, 'it has no name')
+  if (names.length === 0 && attributeValues(csr.subject, 'CN').every((name) => name === ''))
+    throw badCsr(what, 'it has no name')
   return names
 }
 

@@ -3,21 +3,18 @@ import { FpkiError } from '../errors.js'
 import type { Signer } from '../ports.js'
 import { algorithmIdentifier } from './algorithm.js'
 import {
-  bitString,
+  ANY,
   type Der,
-  explicit,
-  integer,
-  isTagged,
-  members,
-  objectIdentifier,
   parseDer,
   rawDer,
-  readBitString,
   readInteger,
   readObjectIdentifier,
-  sequence,
-  setOf,
+  readOctetBitString,
+  sequenceMembers,
+  setMembers,
+  taggedMembers,
 } from './der.js'
+import { bitString, explicit, integer, objectIdentifier, sequence, setOf } from './der-write.js'
 import {
   type Extension,
   encodeDnsNames,
@@ -57,7 +54,10 @@ const HASHES: Readonly<Record<string, string>> = {
 export function readCsr(pem: string, what: string): Csr {
   try {
     if (pem.length > MAX_CSR_BYTES) throw new Error(`it is larger than ${MAX_CSR_BYTES} bytes`)
-    const [info, signatureAlgorithm, signature] = members(parseDer(decodeOnePem('CERTIFICATE REQUEST', pem, what)))
+    const [info, signatureAlgorithm, signature] = sequenceMembers(
+      parseDer(decodeOnePem('CERTIFICATE REQUEST', pem, what)),
+      3,
+    )
     const csr = readInfo(info)
     verifySignature(csr.publicKey, rawDer(info), readAlgorithm(signatureAlgorithm), signature)
     return csr
@@ -94,7 +94,7 @@ function extensionRequest(dnsNames: readonly string[]): Uint8Array {
 }
 
 function readInfo(value: Der | undefined): Csr {
-  const [version, subject, spki, attributes] = members(value)
+  const [version, subject, spki, attributes] = sequenceMembers(value, 3, 4)
   if (readInteger(version) !== 0n) throw new Error('it is not of version 1')
   const extensions = attributes === undefined ? [] : requestedExtensions(attributes)
   return {
@@ -106,13 +106,12 @@ function readInfo(value: Der | undefined): Csr {
 }
 
 function requestedExtensions(attributes: Der): readonly Extension[] {
-  if (!isTagged(attributes, 0)) throw new Error('its attributes are broken')
-  const requests = members(attributes)
-    .map(members)
+  const requests = taggedMembers(attributes, 0, 0, ANY)
+    .map((attribute) => sequenceMembers(attribute, 2))
     .filter(([type]) => oidName(readObjectIdentifier(type)) === 'extensionRequest')
-  if (requests.length > 1) throw new Error('it asks for extensions twice')
-  const [request] = requests
-  return request === undefined ? [] : readExtensions(members(request[1])[0])
+  const values = requests.flatMap(([, set]) => setMembers(set))
+  if (values.length > 1) throw new Error('it asks for extensions twice')
+  return values[0] === undefined ? [] : readExtensions(values[0])
 }
 
 function verifySignature(publicKey: PublicKey, info: Uint8Array, algorithm: string, signature: Der | undefined): void {
@@ -120,7 +119,7 @@ function verifySignature(publicKey: PublicKey, info: Uint8Array, algorithm: stri
   const isEcdsa = algorithm.startsWith('ecdsa')
   if (hash === undefined || isEcdsa !== (publicKey.kind === 'EC'))
     throw new Error(`its signature is of an unsupported kind, ${algorithm}`)
-  if (!createVerify(hash).update(info).verify(publicKey.key, readBitString(signature))) {
+  if (!createVerify(hash).update(info).verify(publicKey.key, readOctetBitString(signature))) {
     throw new Error('its signature does not verify')
   }
 }

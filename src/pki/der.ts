@@ -1,6 +1,7 @@
 /**
- * DER, the encoding of everything that is signed (X.690, section 10): a strict reader and a writer for the types that
- * certificates and requests are made of. Readers throw a plain Error that says what is wrong; callers know of what.
+ * DER, the encoding of everything that is signed (X.690, section 10): a strict reader of the types that certificates and
+ * requests are made of; der-write.ts writes them. Readers throw a plain Error that says what is wrong; callers know of
+ * what.
  *
  * Reading a certificate with a general ASN.1 library took longer than all else that `ca show` does, and BER, which
  * such a library takes, must be refused here (docs/dependencies.md has the figures). What is read here is read by
@@ -13,6 +14,7 @@ export const TAG = {
   integer: 0x02,
   bitString: 0x03,
   octetString: 0x04,
+  null: 0x05,
   objectIdentifier: 0x06,
   utf8String: 0x0c,
   numericString: 0x12,
@@ -42,15 +44,33 @@ export function parseDer(octets: Uint8Array): Der {
   return value
 }
 
-/** The members of a SEQUENCE, a SET or a constructed context-specific value. */
-export function members(value: Der | undefined): readonly Der[] {
-  if (value === undefined || (value.tag & 0x20) === 0) throw new Error('a SEQUENCE or SET is missing')
+/** The members of a SEQUENCE that has `least` to `most` of them. */
+export function sequenceMembers(value: Der | undefined, least: number, most = least): readonly Der[] {
+  return membersOf(value, TAG.sequence, 'SEQUENCE', least, most)
+}
+
+/** The members of a SET OF; the sets of certificates and requests are never empty. */
+export function setMembers(value: Der | undefined): readonly Der[] {
+  return membersOf(value, TAG.set, 'SET', 1, ANY)
+}
+
+/** The members of a constructed `[number]`. */
+export function taggedMembers(value: Der | undefined, number: number, least: number, most = least): readonly Der[] {
+  return membersOf(value, 0xa0 | number, `[${number}]`, least, most)
+}
+
+/** For SEQUENCE OF: no upper bound. */
+export const ANY = Number.POSITIVE_INFINITY
+
+function membersOf(value: Der | undefined, tag: number, name: string, least: number, most: number): readonly Der[] {
+  if (value?.tag !== tag) throw new Error(`a ${name} is missing`)
   const found: Der[] = []
   for (let at = 0; at < value.content.length; ) {
     const member = valueAt(value.content, at)
     found.push(member)
     at += member.raw.length
   }
+  if (found.length < least || found.length > most) throw new Error(`a ${name} has ${found.length} members`)
   return found
 }
 
@@ -60,9 +80,9 @@ export function rawDer(value: Der | undefined): Uint8Array {
   return value.raw
 }
 
-/** Is `value` the context-specific value `[number]`? */
-export function isTagged(value: Der | undefined, number: number): boolean {
-  return value !== undefined && (value.tag & 0xdf) === (0x80 | number)
+/** Is `value` the primitive context-specific value `[number]`? */
+export function isTagged(value: Der, number: number): boolean {
+  return value.tag === (0x80 | number)
 }
 
 /** The content of a value that must have the given type. */
@@ -98,6 +118,12 @@ export function readBitString(value: Der | undefined): Uint8Array {
   return Uint8Array.from(octets)
 }
 
+/** The octets of a BIT STRING of whole octets, as signatures and keys are. */
+export function readOctetBitString(value: Der | undefined): Uint8Array {
+  if (contentOf(value, 'bitString')[0] !== 0) throw new Error('a BIT STRING has spare bits')
+  return readBitString(value)
+}
+
 /** An OBJECT IDENTIFIER in its dotted form (X.690, 8.19). */
 export function readObjectIdentifier(value: Der | undefined): string {
   const arcs: bigint[] = []
@@ -115,70 +141,6 @@ export function readObjectIdentifier(value: Der | undefined): string {
   if (first === undefined || isInside) throw new Error('an OBJECT IDENTIFIER is broken')
   const root = first < 40n ? 0n : first < 80n ? 1n : 2n
   return [root, first - root * 40n, ...others].join('.')
-}
-
-/** A value with the given identifier octet. */
-export function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
-  const content = Buffer.concat(contents)
-  const size = content.length
-  if (size > 0xff_ffff) throw new RangeError('a value of more than 16 MB')
-  const bytes = [size >> 16, (size >> 8) & 0xff, size & 0xff]
-  const significant = bytes.slice(bytes.findIndex((byte) => byte !== 0))
-  const length = size < 0x80 ? [size] : [0x80 | significant.length, ...significant]
-  return Buffer.concat([Uint8Array.from([tag, ...length]), content])
-}
-
-/** A SEQUENCE of values. */
-export function sequence(...values: readonly Uint8Array[]): Uint8Array {
-  return der(TAG.sequence, ...values)
-}
-
-/** A SET OF one value; the order of more would matter, and fpki makes none. */
-export function setOf(value: Uint8Array): Uint8Array {
-  return der(TAG.set, value)
-}
-
-/** `[number] EXPLICIT`, or a constructed `[number] IMPLICIT`, around values. */
-export function explicit(number: number, ...values: readonly Uint8Array[]): Uint8Array {
-  return der(0xa0 | number, ...values)
-}
-
-/** `[number] IMPLICIT` in place of a primitive value's own tag. */
-export function implicit(number: number, content: Uint8Array): Uint8Array {
-  return der(0x80 | number, content)
-}
-
-/** A non-negative INTEGER from its big-endian octets. */
-export function integer(magnitude: Uint8Array): Uint8Array {
-  const start = magnitude.findIndex((octet) => octet !== 0)
-  const digits = start === -1 ? Uint8Array.of(0) : magnitude.subarray(start)
-  return der(TAG.integer, (digits[0] ?? 0) >= 0x80 ? Uint8Array.of(0) : Uint8Array.of(), digits)
-}
-
-/** BOOLEAN TRUE; DER leaves a DEFAULT FALSE out. */
-export function booleanTrue(): Uint8Array {
-  return der(TAG.boolean, Uint8Array.of(0xff))
-}
-
-/** A BIT STRING of `octets`, the last of which has `unused` bits that do not count. */
-export function bitString(octets: Uint8Array, unused = 0): Uint8Array {
-  return der(TAG.bitString, Uint8Array.of(unused), octets)
-}
-
-export function octetString(octets: Uint8Array): Uint8Array {
-  return der(TAG.octetString, octets)
-}
-
-/** An OBJECT IDENTIFIER from its dotted form. */
-export function objectIdentifier(dotted: string): Uint8Array {
-  const [first = 0n, second = 0n, ...others] = dotted.split('.').map(BigInt)
-  return der(TAG.objectIdentifier, ...[first * 40n + second, ...others].map(base128))
-}
-
-function base128(arc: bigint): Uint8Array {
-  const octets = [Number(arc & 0x7fn)]
-  for (let rest = arc >> 7n; rest > 0n; rest >>= 7n) octets.unshift(Number(rest & 0x7fn) | 0x80)
-  return Uint8Array.from(octets)
 }
 
 function valueAt(octets: Uint8Array, at: number): Der {

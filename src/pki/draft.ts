@@ -1,6 +1,7 @@
 import type { Curve } from '../ports.js'
 import { algorithmIdentifier } from './algorithm.js'
-import { der, explicit, integer, sequence, TAG } from './der.js'
+import { TAG } from './der.js'
+import { der, explicit, integer, sequence } from './der-write.js'
 import * as encode from './extensions.js'
 import type { Name } from './name.js'
 import type { Profile, ProfileExtension } from './profiles.js'
@@ -28,13 +29,19 @@ export interface CertificateRequest {
 /** A certificate before its signature. */
 export interface CertificateDraft {
   readonly request: CertificateRequest
-  /** DER. */
+  /** The AlgorithmIdentifier of the signature to come; DER, as all of it. */
+  readonly algorithm: Uint8Array
   readonly tbsCertificate: Uint8Array
 }
 
-/** The extensions that a certificate for `request` has, in their order. */
-export function extensionsFor(request: CertificateRequest): readonly ProfileExtension[] {
-  return request.profile.extensions.filter((spec) => spec.type !== 'subjectAltName' || request.dnsNames.length > 0)
+/**
+ * The extensions that a certificate for `request` has, in their order. Names that stand in for an empty subject are
+ * critical (RFC 5280, 4.2.1.6).
+ */
+export function extensionsFor({ profile, subject, dnsNames }: CertificateRequest): readonly ProfileExtension[] {
+  return profile.extensions
+    .filter(({ type }) => type !== 'subjectAltName' || dnsNames.length > 0)
+    .map((spec) => (spec.type === 'subjectAltName' ? { ...spec, critical: subject.attributes.length === 0 } : spec))
 }
 
 /** The keyIdentifier of the key that signs `request` (RFC 5280, 4.2.1.1: as the issuer's certificate has it). */
@@ -45,24 +52,26 @@ export function issuerKeyIdentifier({ issuer, spki }: CertificateRequest): Uint8
 /** Lays out the TBSCertificate (RFC 5280, 4.1.2). Names and keys go in as they are, octet by octet. */
 export function draftCertificate(request: CertificateRequest, curve: Curve): CertificateDraft {
   const { validity, subject, spki, issuer } = request
+  const algorithm = algorithmIdentifier(curve)
   const tbsCertificate = sequence(
     explicit(0, integer(Uint8Array.of(2))),
     integer(request.serialNumber),
-    algorithmIdentifier(curve),
+    algorithm,
     (issuer?.subject ?? subject).der,
     sequence(time(validity.notBefore), time(validity.notAfter)),
     subject.der,
     spki,
     explicit(3, sequence(...extensionsFor(request).map((spec) => encode.encodeExtension(extensionOf(spec, request))))),
   )
-  return { request, tbsCertificate }
+  return { request, algorithm, tbsCertificate }
 }
 
 function extensionOf(spec: ProfileExtension, request: CertificateRequest) {
   return { type: spec.type, critical: spec.critical, value: extensionValue(spec, request) }
 }
 
-function extensionValue(spec: ProfileExtension, request: CertificateRequest): Uint8Array {
+/** The DER inside of an extension's extnValue. */
+export function extensionValue(spec: ProfileExtension, request: CertificateRequest): Uint8Array {
   switch (spec.type) {
     case 'keyUsage':
       return encode.encodeKeyUsage(spec.usages)

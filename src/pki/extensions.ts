@@ -1,23 +1,18 @@
 import {
-  bitString,
-  booleanTrue,
+  ANY,
   contentOf,
   type Der,
-  implicit,
-  integer,
   isTagged,
-  members,
-  objectIdentifier,
-  octetString,
   parseDer,
   rawDer,
   readBitString,
   readBoolean,
   readInteger,
   readObjectIdentifier,
-  sequence,
+  sequenceMembers,
   TAG,
 } from './der.js'
+import { bitString, booleanTrue, implicit, integer, objectIdentifier, octetString, sequence } from './der-write.js'
 import { type OidName, oid, oidName } from './oids.js'
 import { KEY_USAGES, type KeyUsage } from './profiles.js'
 
@@ -55,15 +50,17 @@ export function encodeExtension({ type, critical, value }: Extension & { readonl
 
 /** Reads an Extensions value (a SEQUENCE OF Extension). Throws a plain Error when it is none or one comes twice. */
 export function readExtensions(value: Der | undefined): readonly Extension[] {
-  const extensions = members(value).map(readExtension)
+  const extensions = sequenceMembers(value, 1, ANY).map(readExtension)
   const types = new Set(extensions.map(({ type }) => type))
   if (types.size !== extensions.length) throw new Error('an extension comes twice')
   return extensions
 }
 
 function readExtension(value: Der): Extension {
-  const parts = members(value)
-  const critical = parts.length === 3 && readBoolean(parts[1])
+  const parts = sequenceMembers(value, 2, 3)
+  const critical = parts.length === 3
+  // DER leaves a DEFAULT FALSE out.
+  if (critical && !readBoolean(parts[1])) throw new Error('an extension says that it is not critical')
   return {
     type: oidName(readObjectIdentifier(parts[0])),
     critical,
@@ -83,7 +80,7 @@ export function knownExtensions(extensions: readonly Extension[]): KnownExtensio
     basicConstraints: read('basicConstraints', decodeBasicConstraints),
     subjectKeyIdentifier: read('subjectKeyIdentifier', (value) => contentOf(value, 'octetString')),
     authorityKeyIdentifier: read('authorityKeyIdentifier', decodeAuthorityKeyIdentifier),
-    subjectAltName: read('subjectAltName', (value) => members(value).map(decodeGeneralName)),
+    subjectAltName: read('subjectAltName', (value) => sequenceMembers(value, 1, ANY).map(decodeGeneralName)),
   }
 }
 
@@ -126,18 +123,18 @@ function decodeKeyUsage(value: Der): readonly KeyUsage[] {
 }
 
 function decodeExtKeyUsage(value: Der): readonly string[] {
-  return members(value).map((purpose) => oidName(readObjectIdentifier(purpose)))
+  return sequenceMembers(value, 1, ANY).map((purpose) => oidName(readObjectIdentifier(purpose)))
 }
 
 function decodeBasicConstraints(value: Der): KnownExtensions['basicConstraints'] {
-  const [first, second] = members(value)
+  const [first, second] = sequenceMembers(value, 0, 2)
   const ca = first?.tag === TAG.boolean && readBoolean(first)
   const pathLen = first?.tag === TAG.integer ? first : second
   return { ca, pathLenConstraint: pathLen === undefined ? null : Number(readInteger(pathLen)) }
 }
 
 function decodeAuthorityKeyIdentifier(value: Der): Uint8Array | null {
-  return members(value).find((member) => isTagged(member, 0))?.content ?? null
+  return sequenceMembers(value, 0, 3).find((member) => isTagged(member, 0))?.content ?? null
 }
 
 function decodeGeneralName(value: Der): GeneralName {

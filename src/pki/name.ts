@@ -1,15 +1,15 @@
 import {
+  ANY,
   type Der,
-  der,
-  members,
-  objectIdentifier,
   parseDer,
   rawDer,
+  readBitString,
   readObjectIdentifier,
-  sequence,
-  setOf,
+  sequenceMembers,
+  setMembers,
   TAG,
 } from './der.js'
+import { der, objectIdentifier, sequence, setOf } from './der-write.js'
 import { oid, oidName } from './oids.js'
 
 /** One AttributeTypeAndValue of a name. */
@@ -36,7 +36,7 @@ export function commonNameAndUnit(commonName: string, organizationalUnit: string
 
 /** Reads a parsed Name; throws a plain Error when it is none. */
 export function readName(value: Der | undefined): Name {
-  const attributes = members(value).flatMap((rdn) => members(rdn).map(readAttribute))
+  const attributes = sequenceMembers(value, 0, ANY).flatMap((rdn) => setMembers(rdn).map(readAttribute))
   return { der: rawDer(value), attributes }
 }
 
@@ -60,8 +60,7 @@ function relativeName(type: 'CN' | 'OU', value: string): Uint8Array {
 }
 
 function readAttribute(value: Der): NameAttribute {
-  const [type, content, ...more] = members(value)
-  if (content === undefined || more.length > 0) throw new Error('a name has a broken attribute')
+  const [type, content] = sequenceMembers(value, 2)
   return { type: oidName(readObjectIdentifier(type)), ...readString(content) }
 }
 
@@ -74,14 +73,15 @@ const STRING_TYPES: ReadonlyMap<number, readonly [string, (octets: Buffer) => st
   // T.61 in the books; Latin-1 in what programs write, and OpenSSL reads it so.
   [TAG.teletexString, ['TeletexString', latin1]],
   [TAG.bmpString, ['BMPString', (octets) => codePoints(octets, 2)]],
+  // x500UniqueIdentifier and its kin; shown as RFC 4514, section 2.4 has what is no string.
+  [TAG.bitString, ['BIT STRING', bits]],
   [TAG.universalString, ['UniversalString', (octets) => codePoints(octets, 4)]],
 ])
 
-function readString(content: Der): { readonly value: string; readonly encoding: string } {
-  const [encoding, read] = STRING_TYPES.get(content.tag) ?? []
-  if (encoding !== undefined && read !== undefined) return { value: read(Buffer.from(content.content)), encoding }
-  // An attribute may hold any type; what is no string is shown as RFC 4514, section 2.4 has it.
-  return { value: `#${Buffer.from(content.raw).toString('hex')}`, encoding: 'other' }
+function readString(content: Der | undefined): { readonly value: string; readonly encoding: string } {
+  const [encoding, read] = STRING_TYPES.get(content?.tag ?? 0) ?? []
+  if (content === undefined || encoding === undefined || read === undefined) throw new Error('a name holds no string')
+  return { value: read(Buffer.from(content.content)), encoding }
 }
 
 function utf8(octets: Buffer): string {
@@ -90,6 +90,12 @@ function utf8(octets: Buffer): string {
 
 function latin1(octets: Buffer): string {
   return octets.toString('latin1')
+}
+
+function bits(octets: Buffer): string {
+  const value = der(TAG.bitString, octets)
+  readBitString(parseDer(value))
+  return `#${Buffer.from(value).toString('hex')}`
 }
 
 /** Characters of 2 octets (UTF-16 in practice) or 4. */

@@ -1,12 +1,18 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import type { Curve, Hash } from '../ports.js'
-import { members, parseDer, readBitString, readObjectIdentifier, TAG } from './der.js'
+import { parseDer, readObjectIdentifier, readOctetBitString, sequenceMembers, TAG } from './der.js'
 import { oid } from './oids.js'
 
 /** A public key of a kind that fpki signs or verifies with. */
 export type PublicKey =
   | { readonly kind: 'EC'; readonly curve: Curve; readonly spki: Uint8Array; readonly key: KeyObject }
-  | { readonly kind: 'RSA'; readonly bits: number; readonly spki: Uint8Array; readonly key: KeyObject }
+  | {
+      readonly kind: 'RSA'
+      readonly bits: number
+      readonly exponent: bigint
+      readonly spki: Uint8Array
+      readonly key: KeyObject
+    }
 
 /** The hash that goes with a curve. */
 export const HASH_OF_CURVE: Readonly<Record<Curve, Hash>> = { 'P-256': 'sha256', 'P-384': 'sha384', 'P-521': 'sha512' }
@@ -21,12 +27,15 @@ export const NODE_CURVE: Readonly<Record<Curve, string>> = {
 const CURVES: readonly Curve[] = ['P-256', 'P-384', 'P-521']
 
 /**
- * Reads a SubjectPublicKeyInfo (`key`: the same, when OpenSSL has read it already): EC on a named curve of {@link Curve}, or RSA. Throws a plain Error that says what is
+ * Reads a SubjectPublicKeyInfo: EC on a named curve of {@link Curve}, or RSA. `key` is the same when OpenSSL has read it
+ * already. Throws a plain Error that says what is
  * wrong with it: another kind, explicit curve parameters, a point that is not on the curve.
  */
 export function readPublicKey(spki: Uint8Array, key: KeyObject = createKey(spki)): PublicKey {
-  if (key.asymmetricKeyType === 'rsa')
-    return { kind: 'RSA', bits: key.asymmetricKeyDetails?.modulusLength ?? 0, spki, key }
+  if (key.asymmetricKeyType === 'rsa') {
+    const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {}
+    return { kind: 'RSA', bits: modulusLength, exponent: publicExponent, spki, key }
+  }
   if (key.asymmetricKeyType === 'ec') return { kind: 'EC', curve: namedCurve(spki), spki, key }
   throw new Error(`its key is of an unsupported kind, ${key.asymmetricKeyType}`)
 }
@@ -41,8 +50,8 @@ export function formatKeyType(key: PublicKey): string {
  * the way that fioctl's certificates have it).
  */
 export function keyIdentifier(spki: Uint8Array): Uint8Array {
-  const [, subjectPublicKey] = members(parseDer(spki))
-  return createHash('sha256').update(readBitString(subjectPublicKey)).digest().subarray(0, 20)
+  const [, subjectPublicKey] = sequenceMembers(parseDer(spki), 2)
+  return createHash('sha256').update(readOctetBitString(subjectPublicKey)).digest().subarray(0, 20)
 }
 
 /** Are they the same key, whichever way each is encoded? */
@@ -60,8 +69,8 @@ function createKey(spki: Uint8Array): KeyObject {
 
 /** The curve must be named in the key itself: explicit parameters can imitate a known curve with another generator. */
 function namedCurve(spki: Uint8Array): Curve {
-  const [algorithm] = members(parseDer(spki))
-  const [, parameters] = members(algorithm)
+  const [algorithm] = sequenceMembers(parseDer(spki), 2)
+  const [, parameters] = sequenceMembers(algorithm, 1, 2)
   if (parameters?.tag !== TAG.objectIdentifier) throw new Error('its EC key does not name a curve')
   const identifier = readObjectIdentifier(parameters)
   const curve = CURVES.find((candidate) => oid(candidate) === identifier)

@@ -1,15 +1,16 @@
 import { X509Certificate } from 'node:crypto'
 import { FpkiError } from '../errors.js'
 import {
+  contentOf,
   type Der,
-  isTagged,
-  members,
   parseDer,
   rawDer,
-  readBitString,
   readInteger,
   readObjectIdentifier,
+  readOctetBitString,
+  sequenceMembers,
   TAG,
+  taggedMembers,
 } from './der.js'
 import { type Extension, type KnownExtensions, knownExtensions, readExtensions } from './extensions.js'
 import { type Name, readName } from './name.js'
@@ -22,7 +23,10 @@ export interface TbsCertificate {
   readonly serialNumber: bigint
   /** How many octets the serial number's content takes. */
   readonly serialNumberOctets: number
+  /** The name of the signature's algorithm, `ecdsa-with-SHA256`. */
   readonly signature: string
+  /** Its AlgorithmIdentifier, DER. */
+  readonly algorithm: Uint8Array
   readonly issuer: Name
   readonly notBefore: Date
   readonly notAfter: Date
@@ -48,10 +52,11 @@ const MAX_CERTIFICATE_BYTES = 64 * 1024
 export function readCertificate(der: Uint8Array, what: string): Certificate {
   try {
     if (der.length > MAX_CERTIFICATE_BYTES) throw new Error(`it is larger than ${MAX_CERTIFICATE_BYTES} octets`)
-    const [tbs, signatureAlgorithm, ...rest] = members(parseDer(der))
+    const [tbs, signatureAlgorithm, signature] = sequenceMembers(parseDer(der), 3)
     const certificate = readTbs(tbs)
-    if (readAlgorithm(signatureAlgorithm) !== certificate.signature) throw new Error('its two algorithms differ')
-    readBitString(rest[0])
+    if (!Buffer.from(rawDer(signatureAlgorithm)).equals(certificate.algorithm))
+      throw new Error('its two algorithms differ')
+    readOctetBitString(signature)
     const x509 = new X509Certificate(der)
     return { ...certificate, der, x509, publicKey: readPublicKey(certificate.spki, x509.publicKey) }
   } catch (cause) {
@@ -80,15 +85,15 @@ export function isIssuedBy(certificate: Certificate, issuer: Certificate): boole
 }
 
 function readTbs(value: Der | undefined): TbsCertificate {
-  const [version, serial, signature, issuer, validity, subject, spki, ...optional] = members(value)
-  if (!isTagged(version, 0) || rawDer(version).at(-1) !== 2) throw new Error('it is not of X.509 version 3')
-  const [notBefore, notAfter] = members(validity)
-  const wrapped = optional.find((member) => isTagged(member, 3))
-  const extensions = wrapped === undefined ? [] : readExtensions(members(wrapped)[0])
+  const [version, serial, signature, issuer, validity, subject, spki, wrapped] = sequenceMembers(value, 7, 8)
+  if (readInteger(taggedMembers(version, 0, 1)[0]) !== 2n) throw new Error('it is not of X.509 version 3')
+  const [notBefore, notAfter] = sequenceMembers(validity, 2)
+  const extensions = wrapped === undefined ? [] : readExtensions(taggedMembers(wrapped, 3, 1)[0])
   return {
     serialNumber: readInteger(serial),
     serialNumberOctets: serial?.content.length ?? 0,
     signature: readAlgorithm(signature),
+    algorithm: rawDer(signature),
     issuer: readName(issuer),
     notBefore: readTime(notBefore),
     notAfter: readTime(notAfter),
@@ -102,11 +107,15 @@ function readTbs(value: Der | undefined): TbsCertificate {
 /** UTCTime through 2049, GeneralizedTime after it, both to the second and in Zulu (RFC 5280, 4.1.2.5). */
 function readTime(value: Der | undefined): Date {
   const text = Buffer.from(value?.content ?? []).toString('latin1')
-  const digits = value?.tag === TAG.utcTime && /^\d{12}Z$/.test(text) ? `${centuryOf(text)}${text}` : text
-  const known = value?.tag === TAG.utcTime || value?.tag === TAG.generalizedTime
+  const isUtcTime = value?.tag === TAG.utcTime
+  const digits = isUtcTime ? `${centuryOf(text)}${text}` : text
+  const known = isUtcTime || (value?.tag === TAG.generalizedTime && text >= '2050')
   if (!known || !/^\d{14}Z$/.test(digits)) throw new Error('a time is not as RFC 5280 has it')
   const time = new Date(digits.replace(/(....)(..)(..)(..)(..)(..)Z/, '$1-$2-$3T$4:$5:$6.000Z'))
-  if (Number.isNaN(time.getTime())) throw new Error('a time does not exist')
+  // Date takes 31 November for 1 December.
+  if (Number.isNaN(time.getTime()) || time.toISOString().replace(/[-:T]|\.\d+/g, '') !== digits) {
+    throw new Error('a time does not exist')
+  }
   return time
 }
 
@@ -114,9 +123,11 @@ function centuryOf(utcTime: string): '19' | '20' {
   return Number(utcTime.slice(0, 2)) >= 50 ? '19' : '20'
 }
 
-/** The name of the algorithm of an AlgorithmIdentifier. */
+/** The name of the algorithm of an AlgorithmIdentifier; the parameters of those that fpki knows are absent or NULL. */
 export function readAlgorithm(value: Der | undefined): string {
-  return oidName(readObjectIdentifier(members(value)[0]))
+  const [algorithm, parameters] = sequenceMembers(value, 1, 2)
+  if (parameters !== undefined && contentOf(parameters, 'null').length > 0) throw new Error('a NULL is broken')
+  return oidName(readObjectIdentifier(algorithm))
 }
 
 function badCertificate(what: string, cause: unknown): FpkiError {

@@ -30,7 +30,7 @@ export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
   return {
     name: `embedded (${options.stateDirectory})`,
     requestCsrs: (order) => locked(options, folder, () => requestCsrs(options, folder, order)),
-    getCertificates: async () => (await readState(options.files, folder))?.certificates ?? null,
+    getCertificates: async () => (await readState(options.files, folder, options.factory))?.certificates ?? null,
     updateCertificates: (update) =>
       locked(options, folder, async () => {
         const state = await stateOf(options, folder)
@@ -38,7 +38,8 @@ export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
       }),
     getUser: async () => {
       const state =
-        (await readState(options.files, folder)) ?? (await locked(options, folder, () => stateOf(options, folder)))
+        (await readState(options.files, folder, options.factory)) ??
+        (await locked(options, folder, () => stateOf(options, folder)))
       return { polisId: state.userId, name: 'the owner of this machine' }
     },
   }
@@ -47,6 +48,11 @@ export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
 /** The names of the factories that a state directory holds, sorted. */
 export async function embeddedFactories(files: DurableFiles, stateDirectory: string): Promise<readonly string[]> {
   return (await files.list(join(stateDirectory, 'factories'))) ?? []
+}
+
+/** The names of a factory's gateway when nobody says them. A factory's own name may be one that DNS does not take. */
+export function defaultTlsNames(factory: string): readonly string[] {
+  return [`${factory.toLowerCase()}.localhost`, 'localhost'].filter(isDnsName)
 }
 
 async function requestCsrs(options: EmbeddedFactoryOptions, folder: string, order: CsrOrder): Promise<Csrs> {
@@ -88,9 +94,7 @@ async function makeCsr(
 
 function dnsNamesFor(options: { tlsNames: readonly string[]; factory: string }, kind: CsrKind): readonly string[] {
   if (kind === 'ca') return []
-  if (options.tlsNames.length > 0) return options.tlsNames
-  // A factory's name may be one that DNS does not take.
-  return [`${options.factory.toLowerCase()}.localhost`, 'localhost'].filter(isDnsName)
+  return options.tlsNames.length > 0 ? options.tlsNames : defaultTlsNames(options.factory)
 }
 
 /** A commonName has 64 characters at most (RFC 5280, appendix A.1); a longer DNS name is in subjectAltName only. */
@@ -101,7 +105,7 @@ function commonNameFor(kind: CsrKind, dnsNames: readonly string[]): string {
 
 /** The state in `folder`, made with a new user id when there is none. */
 async function stateOf({ files, factory, random }: EmbeddedFactoryOptions, folder: string): Promise<FactoryState> {
-  const state = await readState(files, folder)
+  const state = await readState(files, folder, factory)
   if (state !== null) return state
   const userId = Buffer.from(random.bytes(12)).toString('hex')
   const fresh: FactoryState = { version: 1, factory, userId, csrs: [], certificates: null }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import * as z from 'zod/mini'
+import { FpkiError } from '../../errors.js'
 import { readJsonFile, writeJsonFile } from '../../json-file.js'
 import type { DurableFiles } from '../../ports.js'
 import { CSR_KINDS, type CsrKind, factoryCertificates } from '../api.js'
@@ -38,9 +39,16 @@ export function keyPath(folder: string, kind: CsrKind, generation: number): stri
   return join(folder, 'keys', `${kind}-${generation}.key`)
 }
 
-/** The state of the factory in `folder`; null when there is none. Throws ERR_BAD_FILE when it does not hold. */
-export function readState(files: DurableFiles, folder: string): Promise<FactoryState | null> {
-  return readJsonFile(files, join(folder, 'factory.json'), factoryState)
+/** The state of `factory` in `folder`; null when there is none. Throws ERR_BAD_FILE when it does not hold. */
+export async function readState(files: DurableFiles, folder: string, factory: string): Promise<FactoryState | null> {
+  const path = join(folder, 'factory.json')
+  const state = await readJsonFile(files, path, factoryState)
+  if (state === null || state.factory === factory) return state
+  throw new FpkiError(
+    'ERR_BAD_FILE',
+    `${path} is the state of another factory, ${state.factory}.`,
+    'Nothing was changed; put it back into the folder that bears its name.',
+  )
 }
 
 /** Puts `state` in the place of what was there, durably. */

@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { factoryOfDirectory, namedFactory, stateDirectory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
+import { defaultTlsNames } from '../../../factory/embedded/index.js'
 import { embeddedFactoryOn, thisMachine } from '../../../machine.js'
 import { type CreatedPki, createPki } from '../../../operations/create-pki.js'
 import { toDnsName } from '../../../pki/csr-policy.js'
@@ -11,7 +12,7 @@ import { type Io, printable, printJson, progressOn, style } from '../../output.j
 export interface CreateFlags extends CommonFlags {
   readonly onlineCa: boolean
   readonly localCa: boolean
-  readonly tlsName: readonly string[]
+  readonly tlsName?: readonly string[]
 }
 
 /** `fpki ca create <directory>` */
@@ -20,7 +21,7 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const progress = progressOn(io, flags)
   const named = namedFactory(flags, io.env)
   const factory = named ?? factoryOfDirectory(path)
-  const tlsNames = flags.tlsName.map(dnsName)
+  const tlsNames = [...new Set((flags.tlsName ?? []).map(dnsName))]
   const machine = thisMachine()
   const where = { stateDirectory: stateDirectory(flags, io.env, io.home), factory, tlsNames }
   const api = embeddedFactoryOn(machine, where, io.signal)
@@ -29,17 +30,18 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const made = await createPki(options, { ...machine, api, progress, signal: io.signal })
   if (named === null) progress.note(`the factory is named after the directory, ${factory}; --factory names another.`)
   if (tlsNames.length === 0)
-    progress.note(`tls-crt is for ${factory}.localhost and localhost; --tls-name names a host.`)
+    progress.note(`tls-crt is for ${defaultTlsNames(factory).join(' and ')}; --tls-name names a host.`)
   if (flags.json) printJson(io, made)
   else if (!flags.quiet) io.stdout(summary(made, where.stateDirectory, io))
 }
 
 function absolute(directory: string, { workingDirectory }: Io): string {
   if (isAbsolute(directory)) return resolve(directory)
+  const base = workingDirectory()
   throw new FpkiError(
     'ERR_USAGE',
     `The PKI directory is a relative path: ${JSON.stringify(directory)}.`,
-    `Give it as an absolute path: ${resolve(workingDirectory, directory)}`,
+    `Give it as an absolute path${base === null ? '.' : `: ${resolve(base, directory)}`}`,
   )
 }
 
@@ -51,7 +53,8 @@ function dnsName(name: string): string {
 
 /** What was made, what to back up, and what comes next. */
 function summary(made: CreatedPki, stateDirectory: string, io: Io): string {
-  const { factory, directory, files, resumed } = made
+  const { factory, files, resumed } = made
+  const directory = printable(made.directory)
   const bold = (text: string) => style(io, 'bold', text, 'stdout')
   const rows = files.map(({ name, meaning, secret }) => `  ${name.padEnd(16)}${meaning}${secret ? '  (secret)' : ''}`)
   const lines = [
@@ -61,12 +64,12 @@ function summary(made: CreatedPki, stateDirectory: string, io: Io): string {
     bold('Back up now, and keep off-line:'),
     `  ${directory}`,
     '      factory_ca.key cannot be made again. Without it every device must be re-flashed.',
-    `  ${stateDirectory}/factories/${factory}`,
+    `  ${printable(stateDirectory)}/factories/${factory}`,
     '      the embedded Factory API, which holds the keys of tls-crt and online-ca.',
     '',
     bold('Next:'),
     `  fpki ca show --pretty --factory ${factory}`,
     '',
   ]
-  return printable(lines.join('\n'))
+  return lines.join('\n')
 }

@@ -1,5 +1,5 @@
 import type { ShownCertificate, ShownPki } from '../../../operations/show-pki.js'
-import { type Io, style } from '../../output.js'
+import { type Io, printable, style } from '../../output.js'
 
 /** What people call the certificate of each role. */
 const TITLES: Readonly<Record<ShownCertificate['role'], string>> = {
@@ -17,8 +17,10 @@ export function pretty(pki: ShownPki, io: Io): string {
   const bold = (text: string) => style(io, 'bold', text, 'stdout')
   const blocks = [root, ...below].map((certificate) => [bold(TITLES[certificate.role]), ...fields(certificate), ''])
   const lines = [
-    `Factory ${factory}, as the Factory API knows it: ${api}`,
-    `Made ${changeMeta.createdAt} by ${changeMeta.createdBy}, changed ${changeMeta.updatedAt} by ${changeMeta.updatedBy}`,
+    `Factory ${factory}, as the Factory API knows it: ${printable(api)}`,
+    printable(
+      `Made ${changeMeta.createdAt} by ${changeMeta.createdBy}, changed ${changeMeta.updatedAt} by ${changeMeta.updatedBy}`,
+    ),
     '',
     ...tree(root, below),
     '',
@@ -30,11 +32,11 @@ export function pretty(pki: ShownPki, io: Io): string {
 
 function tree(root: ShownCertificate, below: readonly ShownCertificate[]): readonly string[] {
   const branch = (index: number) => (index === below.length - 1 ? '└── ' : '├── ')
-  const width = Math.max(...[root, ...below].map(({ subject }) => subject.length))
+  const width = Math.max(...[root, ...below].map(({ subject }) => printable(subject).length))
   const leaf = (lead: string, certificate: ShownCertificate) => {
     const [name = ''] = TITLES[certificate.role].split(',')
     const state = certificate.disabled ? '  DISABLED' : ''
-    return `${(lead + name).padEnd(17)}${certificate.subject.padEnd(width)}  ${remaining(certificate)}${state}`
+    return `${(lead + name).padEnd(17)}${printable(certificate.subject).padEnd(width)}  ${remaining(certificate)}${state}`
   }
   return [leaf('', root), ...below.map((certificate, index) => leaf(branch(index), certificate))]
 }
@@ -63,7 +65,7 @@ function fields(certificate: ShownCertificate): readonly string[] {
     ['Authority key id', colons(certificate.authorityKeyIdentifier)],
     ['SHA-256', colons(certificate.fingerprint)],
   ]
-  return rows.filter(([, value]) => value !== '').map(([name, value]) => `  ${name.padEnd(18)}${value}`)
+  return rows.filter(([, value]) => value !== '').map(([name, value]) => `  ${name.padEnd(18)}${printable(value)}`)
 }
 
 function disabledSerials({ disabledCaSerials }: ShownPki): readonly string[] {

@@ -4,7 +4,7 @@ import { embeddedFactories } from '../../../factory/embedded/index.js'
 import { embeddedFactoryOn, thisMachine } from '../../../machine.js'
 import { type ShownCertificate, type ShownPki, showPki } from '../../../operations/show-pki.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson } from '../../output.js'
+import { type Io, printJson } from '../../output.js'
 import { pretty } from './show-pretty.js'
 
 /** The flags of `ca show`; at most one of them says what is printed, and how. */
@@ -23,7 +23,7 @@ export async function show(flags: ShowFlags, io: Io): Promise<void> {
   const api = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
   const shown = await showPki(factory, api, machine.clock)
   if (flags.json) return printJson(io, shown)
-  if (flags.pretty) return io.stdout(printable(pretty(shown, io)))
+  if (flags.pretty) return io.stdout(pretty(shown, io))
   io.stdout(justAsked(flags, shown) ?? allPem(shown))
 }
 

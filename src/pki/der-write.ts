@@ -1,0 +1,65 @@
+import { TAG } from './der.js'
+
+/** A value with the given identifier octet. */
+export function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
+  const content = Buffer.concat(contents)
+  const size = content.length
+  if (size > 0xff_ffff) throw new RangeError('a value of more than 16 MB')
+  const bytes = [size >> 16, (size >> 8) & 0xff, size & 0xff]
+  const significant = bytes.slice(bytes.findIndex((byte) => byte !== 0))
+  const length = size < 0x80 ? [size] : [0x80 | significant.length, ...significant]
+  return Buffer.concat([Uint8Array.from([tag, ...length]), content])
+}
+
+/** A SEQUENCE of values. */
+export function sequence(...values: readonly Uint8Array[]): Uint8Array {
+  return der(TAG.sequence, ...values)
+}
+
+/** A SET OF one value; the order of more would matter, and fpki makes none. */
+export function setOf(value: Uint8Array): Uint8Array {
+  return der(TAG.set, value)
+}
+
+/** `[number] EXPLICIT`, or a constructed `[number] IMPLICIT`, around values. */
+export function explicit(number: number, ...values: readonly Uint8Array[]): Uint8Array {
+  return der(0xa0 | number, ...values)
+}
+
+/** `[number] IMPLICIT` in place of a primitive value's own tag. */
+export function implicit(number: number, content: Uint8Array): Uint8Array {
+  return der(0x80 | number, content)
+}
+
+/** A non-negative INTEGER from its big-endian octets. */
+export function integer(magnitude: Uint8Array): Uint8Array {
+  const start = magnitude.findIndex((octet) => octet !== 0)
+  const digits = start === -1 ? Uint8Array.of(0) : magnitude.subarray(start)
+  return der(TAG.integer, (digits[0] ?? 0) >= 0x80 ? Uint8Array.of(0) : Uint8Array.of(), digits)
+}
+
+/** BOOLEAN TRUE; DER leaves a DEFAULT FALSE out. */
+export function booleanTrue(): Uint8Array {
+  return der(TAG.boolean, Uint8Array.of(0xff))
+}
+
+/** A BIT STRING of `octets`, the last of which has `unused` bits that do not count. */
+export function bitString(octets: Uint8Array, unused = 0): Uint8Array {
+  return der(TAG.bitString, Uint8Array.of(unused), octets)
+}
+
+export function octetString(octets: Uint8Array): Uint8Array {
+  return der(TAG.octetString, octets)
+}
+
+/** An OBJECT IDENTIFIER from its dotted form. */
+export function objectIdentifier(dotted: string): Uint8Array {
+  const [first = 0n, second = 0n, ...others] = dotted.split('.').map(BigInt)
+  return der(TAG.objectIdentifier, ...[first * 40n + second, ...others].map(base128))
+}
+
+function base128(arc: bigint): Uint8Array {
+  const octets = [Number(arc & 0x7fn)]
+  for (let rest = arc >> 7n; rest > 0n; rest >>= 7n) octets.unshift(Number(rest & 0x7fn) | 0x80)
+  return Uint8Array.from(octets)
+}

@@ -1,0 +1,131 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { newHome } from '../support/cli.js'
+import { dnsNamesOf, factoryOf, madePki } from './made.js'
+import { namesBelow } from './snapshot.js'
+
+const ROOT_AND_TLS = ['factory_ca.key', 'factory_ca.pem', 'tls-crt']
+const ONLINE = ['online-crt']
+const LOCAL = ['local-ca.key', 'local-ca.pem']
+
+describe('which device CAs create makes', () => {
+  test.each([
+    ['--online-ca', [...ONLINE, ...LOCAL]],
+    ['--online-ca=true', [...ONLINE, ...LOCAL]],
+    ['--local-ca=true', [...ONLINE, ...LOCAL]],
+    ['--online-ca=false', LOCAL],
+    ['--no-online-ca', LOCAL],
+    ['--local-ca=false', ONLINE],
+    ['--no-local-ca', ONLINE],
+    ['--online-ca=false --local-ca=true', LOCAL],
+    ['--online-ca=0 --local-ca=f', []],
+    ['--no-online-ca --no-local-ca', []],
+  ])('%s', async (flags, deviceCas) => {
+    const { directory, stateFile } = await madePki(flags.split(' '))
+    const files = (await readdir(directory)).filter((name) => name !== '.fpki').sort()
+    expect(files).toEqual([...ROOT_AND_TLS, ...deviceCas].sort())
+    const { certificates } = JSON.parse(await readFile(stateFile, 'utf8'))
+    const known = await Promise.all(
+      ['online-crt', 'local-ca.pem']
+        .filter((name) => deviceCas.includes(name))
+        .map((name) => readFile(join(directory, name), 'utf8')),
+    )
+    expect(certificates.caCrt).toBe(known.length === 0 ? null : known.join('\n'))
+  })
+
+  test('without online-ca the Factory API is asked for no key of it', async () => {
+    const { home } = await madePki(['--no-online-ca'])
+    expect(await namesBelow(join(home.state, 'factories', 'acme', 'keys'))).toEqual(['tls-1.key'])
+  })
+})
+
+describe('the names of tls-crt', () => {
+  test('are <factory>.localhost and localhost when none is given', async () => {
+    const { path } = await madePki()
+    expect(await dnsNamesOf(path('tls-crt'))).toEqual(['acme.localhost', 'localhost'])
+  })
+
+  test('are those of --tls-name, in their order', async () => {
+    const { path } = await madePki(['--tls-name', 'gw.acme.example', '--tls-name=*.gw.acme.example'])
+    expect(await dnsNamesOf(path('tls-crt'))).toEqual(['gw.acme.example', '*.gw.acme.example'])
+  })
+
+  test('are in lower case and in ASCII (RFC 5891)', async () => {
+    const { path } = await madePki(['--tls-name', 'GW.Acme.Example', '--tls-name', 'bücher.example'])
+    expect(await dnsNamesOf(path('tls-crt'))).toEqual(['gw.acme.example', 'xn--bcher-kva.example'])
+  })
+
+  test('may be longer than a common name can be', async () => {
+    const name = `${'a'.repeat(60)}.${'b'.repeat(60)}.example`
+    const { path } = await madePki(['--tls-name', name])
+    expect(await dnsNamesOf(path('tls-crt'))).toEqual([name])
+  })
+
+  test('are there once, also when they are said twice', async () => {
+    const { path } = await madePki(['--tls-name', 'gw.acme.example', '--tls-name', 'GW.acme.example'])
+    expect(await dnsNamesOf(path('tls-crt'))).toEqual(['gw.acme.example'])
+  })
+})
+
+describe('the factory', () => {
+  const FLAG = ['--factory', 'by-flag']
+  const FPKI_FACTORY = { FPKI_FACTORY: 'by-fpki' }
+  const FIOCTL_FACTORY = { FIOCTL_FACTORY: 'by-fioctl' }
+  test.each([
+    ['--factory before everything', 'by-flag', FLAG, { ...FPKI_FACTORY, ...FIOCTL_FACTORY }],
+    ['FPKI_FACTORY before FIOCTL_FACTORY', 'by-fpki', [], { ...FPKI_FACTORY, ...FIOCTL_FACTORY }],
+    ['FIOCTL_FACTORY before the directory', 'by-fioctl', [], FIOCTL_FACTORY],
+    ['an empty variable is none', 'by-fioctl', [], { FPKI_FACTORY: '', ...FIOCTL_FACTORY }],
+    ['-f is --factory', 'short', ['-f', 'short'], FPKI_FACTORY],
+    ['the directory’s base name when nothing is said', 'by-directory', [], {}],
+  ])('%s', async (_, factory, words, env) => {
+    const home = await newHome()
+    const directory = join(home.path, 'by-directory')
+    const { status } = await home.fpki(['ca', 'create', directory, ...words], { env })
+    expect(status).toBe(0)
+    expect(await factoryOf(directory)).toBe(factory)
+    expect(await namesBelow(join(home.state, 'factories'))).toContain(factory)
+  })
+
+  test('is not changed by a slash at the directory’s end', async () => {
+    const home = await newHome()
+    await home.fpki(['ca', 'create', `${join(home.path, 'acme')}//`])
+    expect(await factoryOf(join(home.path, 'acme'))).toBe('acme')
+  })
+
+  test.each(['a.b_c-D9', '...'])('may be called %s', async (factory) => {
+    const home = await newHome()
+    const directory = join(home.path, 'pki')
+    expect((await home.fpki(['ca', 'create', directory, `--factory=${factory}`])).status).toBe(0)
+    expect(await factoryOf(directory)).toBe(factory)
+  })
+})
+
+describe('where the embedded factory is', () => {
+  test.each([
+    ['~/.local/share/fpki', '.local/share/fpki', {}],
+    ['$XDG_DATA_HOME/fpki', 'data/fpki', { XDG_DATA_HOME: 'data' }],
+    ['FPKI_STATE_DIR before XDG_DATA_HOME', 'state', { FPKI_STATE_DIR: 'state', XDG_DATA_HOME: 'data' }],
+  ])('%s', async (_, expected, relative) => {
+    const home = await newHome()
+    const env = Object.fromEntries(Object.entries(relative).map(([name, value]) => [name, join(home.path, value)]))
+    const { status } = await home.fpki(['ca', 'create', join(home.path, 'acme')], { env })
+    expect(status).toBe(0)
+    const state = (await namesBelow(home.path)).filter((name) => name.endsWith('factory.json'))
+    expect(state).toEqual([join(expected, 'factories', 'acme', 'factory.json')])
+    expect((await home.fpki(['ca', 'show', '--just-root'], { env })).status).toBe(0)
+  })
+
+  test('is not changed by a relative XDG_DATA_HOME, as the specification has it', async () => {
+    const home = await newHome()
+    const start = { env: { XDG_DATA_HOME: 'data' }, cwd: home.path }
+    expect((await home.fpki(['ca', 'create', join(home.path, 'acme')], start)).status).toBe(0)
+    expect(await readdir(home.path)).not.toContain('data')
+  })
+
+  test.each([['--api', 'embedded'], ['--api=embedded']])('may be asked for by name: %s', async (...words) => {
+    const { path } = await madePki(words)
+    expect(await dnsNamesOf(path('tls-crt'))).toContain('localhost')
+  })
+})

@@ -1,0 +1,82 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect } from 'vitest'
+import { type Home, newHome, output } from '../support/cli.js'
+
+/** A PKI that `fpki ca create` has made for the factory acme. */
+export interface Made {
+  readonly home: Home
+  readonly directory: string
+  /** The embedded factory's state file. */
+  readonly stateFile: string
+  path(name: string): string
+  text(name: string): Promise<string>
+}
+
+/** Makes the PKI of the factory acme in a HOME of its own. */
+export async function madePki(words: readonly string[] = []): Promise<Made> {
+  const home = await newHome()
+  const ended = await home.fpki(['ca', 'create', join(home.path, 'acme'), '--quiet', ...words])
+  expect(ended).toEqual({ status: 0, signal: null, stdout: '', stderr: '' })
+  return madeIn(home)
+}
+
+let original: string | undefined
+
+afterAll(async () => {
+  if (original !== undefined) await rm(original, { recursive: true })
+})
+
+/** A PKI that is there: made once a test file, and then copied, which takes no time. */
+export async function copiedPki(): Promise<Made> {
+  if (original === undefined) {
+    original = await mkdtemp(join(tmpdir(), 'fpki-original-'))
+    await cp((await madePki()).home.path, original, { recursive: true })
+  }
+  const home = await newHome()
+  await cp(original, home.path, { recursive: true })
+  return madeIn(home)
+}
+
+function madeIn(home: Home): Made {
+  const directory = join(home.path, 'acme')
+  return {
+    home,
+    directory,
+    stateFile: join(home.state, 'factories', 'acme', 'factory.json'),
+    path: (name) => join(directory, name),
+    text: (name) => readFile(join(directory, name), 'utf8'),
+  }
+}
+
+/** The JSON of a file as `change` leaves it. */
+export async function editJson(path: string, change: (content: Record<string, unknown>) => unknown): Promise<void> {
+  const content: Record<string, unknown> = JSON.parse(await readFile(path, 'utf8'))
+  await writeFile(path, JSON.stringify(change(content)))
+}
+
+/** The certificates that the embedded factory knows, with `changes` in their place. */
+export async function editCertificates({ stateFile }: Made, changes: Record<string, unknown>): Promise<void> {
+  await editJson(stateFile, ({ certificates, ...state }) => {
+    const known = typeof certificates === 'object' ? certificates : {}
+    return { ...state, certificates: { ...known, ...changes } }
+  })
+}
+
+/** What `openssl x509` says of a certificate in a file. */
+export async function x509(path: string, ...words: readonly string[]): Promise<string> {
+  return (await output('openssl', ['x509', '-in', path, '-noout', ...words])).trim()
+}
+
+/** The factory in the root certificate, as OpenSSL reads it. */
+export async function factoryOf(directory: string): Promise<string | undefined> {
+  const subject = await x509(join(directory, 'factory_ca.pem'), '-subject', '-nameopt', 'sname,sep_multiline')
+  return /^\s*OU=(.*)$/m.exec(subject)?.[1]
+}
+
+/** The DNS names of a certificate, as OpenSSL reads them. */
+export async function dnsNamesOf(path: string): Promise<readonly string[]> {
+  const text = await x509(path, '-ext', 'subjectAltName')
+  return [...text.matchAll(/DNS:([^,\s]+)/g)].map(([, name = '']) => name)
+}

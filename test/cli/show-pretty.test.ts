@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest'
+import { output, runProgram } from '../support/cli.js'
+import { copiedPki, editCertificates, type Made, madePki, x509 } from './made.js'
+
+const TITLES = {
+  'factory_ca.pem': 'factory_ca, the root of trust',
+  'tls-crt': "tls-crt, the device gateway's server certificate",
+  'online-crt': 'online-ca, signs devices that register on-line',
+  'local-ca.pem': 'local-ca, signs devices in manufacturing',
+} as const
+const FILES = ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.pem'] as const
+
+/** OpenSSL's words for what RFC 5280 calls so. */
+const RFC_NAMES: Readonly<Record<string, string>> = {
+  'Digital Signature': 'digitalSignature',
+  'Certificate Sign': 'keyCertSign',
+  'CRL Sign': 'cRLSign',
+  'TLS Web Server Authentication': 'serverAuth',
+  'TLS Web Client Authentication': 'clientAuth',
+}
+
+describe('show --pretty', () => {
+  test('draws the hierarchy on top: a tree of the four certificates with their subjects', async () => {
+    const { home } = await copiedPki()
+    const { stdout } = await home.fpki(['ca', 'show', '--pretty'])
+    const [head = '', tree = ''] = stdout.split('\n\n')
+    expect(head).toContain('Factory acme')
+    expect(tree.split('\n')).toEqual([
+      expect.stringMatching(/^factory_ca +CN=Factory-CA, OU=acme +\d+ days left$/),
+      expect.stringMatching(/^├── tls-crt +CN=acme\.localhost, OU=acme +\d+ days left$/),
+      expect.stringMatching(/^├── online-ca +CN=online-ca, OU=acme +\d+ days left$/),
+      expect.stringMatching(/^└── local-ca +CN=fio-[0-9a-f]{24}, OU=acme +\d+ days left$/),
+    ])
+    expect(new Set(tree.split('\n').map((line) => line.indexOf('CN='))).size).toBe(1)
+  })
+
+  test('says of every certificate what OpenSSL says of it', async () => {
+    const made = await madePki(['--tls-name', 'gw.acme.example', '--tls-name', 'gw2.acme.example'])
+    const { stdout } = await made.home.fpki(['ca', 'show', '--pretty'])
+    for (const file of FILES) {
+      const shown = fieldsOf(stdout, TITLES[file])
+      const { 'Valid until': until = '', ...others } = shown
+      expect(others).toMatchObject(await expectedFields(made, file))
+      const [, time, days = ''] = /^(\S+) {2}\((\d+) days left\)$/.exec(until) ?? []
+      expect(time).toBe(await date(made, file, '-enddate'))
+      await expectDaysLeft(made.path(file), Number(days))
+    }
+  })
+
+  test('says that a certificate is not signed by the root, and that one has expired', async () => {
+    const made = await copiedPki()
+    const stranger = await madePki()
+    await editCertificates(made, { tlsCrt: await stranger.text('tls-crt'), caCrt: await expiredCa(made) })
+    const { stdout } = await made.home.fpki(['ca', 'show', '--pretty'])
+    expect(fieldsOf(stdout, TITLES['tls-crt'])['Issuer']).toContain('NOT SIGNED BY THE ROOT')
+    expect(stdout).toMatch(/^└── online-ca .*EXPIRED on 20\d\d-\d\d-\d\d$/m)
+  })
+
+  test('has no line of the EST server, which create makes none for', async () => {
+    const { home } = await copiedPki()
+    expect((await home.fpki(['ca', 'show', '--pretty'])).stdout).not.toMatch(/est-tls|EST server/)
+  })
+})
+
+/** A device CA of the root's that ended yesterday. */
+async function expiredCa({ path }: Made): Promise<string> {
+  const csr = await output('openssl', [
+    ...['req', '-new', '-key', path('local-ca.key'), '-subj', '/CN=online-ca/OU=acme'],
+    ...['-addext', 'basicConstraints=critical,CA:TRUE'],
+  ])
+  const ca = ['-CA', path('factory_ca.pem'), '-CAkey', path('factory_ca.key'), '-days', '-1']
+  return output('openssl', ['x509', '-req', ...ca, '-copy_extensions', 'copy'], { stdin: csr })
+}
+
+/** The rows of a certificate, by their names; the serial's second row is `Serial hex`. */
+function fieldsOf(stdout: string, title: string): Record<string, string> {
+  const block = stdout.split('\n\n').find((text) => text.startsWith(`${title}\n`)) ?? ''
+  const rows = block.trimEnd().split('\n').slice(1)
+  return Object.fromEntries(rows.map((row) => [row.slice(0, 20).trim() || 'Serial hex', row.slice(20)]))
+}
+
+/** What the rows must say, read by OpenSSL. */
+async function expectedFields({ path }: Made, file: (typeof FILES)[number]): Promise<Record<string, string>> {
+  const ask = (...words: string[]) => x509(path(file), ...words)
+  const after = async (...words: string[]) => (await ask(...words)).replace(/^[^=]*=/, '')
+  const extension = async (name: string) => (await ask('-ext', name)).split('\n').slice(1).join(' ').trim()
+  const named = async (name: string) =>
+    (await extension(name))
+      .split(', ')
+      .map((word) => RFC_NAMES[word] ?? word)
+      .join(', ')
+  const serial = await after('-serial')
+  const text = await ask('-text', '-certopt', 'no_extensions')
+  const constraints = await extension('basicConstraints')
+  const optional = {
+    'Extended usage': await named('extendedKeyUsage'),
+    Names: await extension('subjectAltName'),
+    'Authority key id': (await extension('authorityKeyIdentifier')).replace('keyid:', '').toLowerCase(),
+  }
+  return {
+    Subject: `${await after('-subject', '-nameopt', 'sname,sep_comma_plus_space')}  (UTF8String)`,
+    Issuer: `${await after('-issuer', '-nameopt', 'sname,sep_comma_plus_space')}  (signature verified)`,
+    Serial: BigInt(`0x${serial}`).toString(),
+    'Serial hex': (serial.match(/../g) ?? []).join(':'),
+    'Valid from': await date({ path }, file, '-startdate'),
+    Key: `EC ${/NIST CURVE: (\S+)/.exec(text)?.[1]}`,
+    Signature: /Signature Algorithm: (\S+)/.exec(text)?.[1] ?? '',
+    CA: constraints.replace('CA:TRUE', 'yes').replace('pathlen:', 'path length ') || 'no',
+    'Key usage': await named('keyUsage'),
+    'Subject key id': (await extension('subjectKeyIdentifier')).toLowerCase(),
+    'SHA-256': (await after('-fingerprint', '-sha256')).toLowerCase(),
+    ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== '')),
+  }
+}
+
+async function date({ path }: Pick<Made, 'path'>, file: string, which: string): Promise<string> {
+  const text = await x509(path(file), which, '-dateopt', 'iso_8601')
+  return text.replace(/^.*=/, '').replace(' ', 'T')
+}
+
+/** OpenSSL agrees: it holds for that many days, and not for one more. */
+async function expectDaysLeft(path: string, days: number): Promise<void> {
+  const holdsFor = async (seconds: number) =>
+    (await runProgram('openssl', ['x509', '-in', path, '-noout', '-checkend', `${seconds}`])).status === 0
+  expect([await holdsFor(days * 86_400), await holdsFor((days + 1) * 86_400)]).toEqual([true, false])
+}

@@ -1,0 +1,170 @@
+import { cp, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { shownPki } from '../../src/operations/show-pki.js'
+import { newHome, output } from '../support/cli.js'
+import { copiedPki, editCertificates, madePki, x509 } from './made.js'
+import { expectRefusal, expectWords } from './refusal.js'
+import { snapshot } from './snapshot.js'
+
+const ONLY_PEM = /^(-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/=]{1,64}\n)+-----END CERTIFICATE-----\n)+$/
+
+describe('show prints PEM', () => {
+  test('of every certificate that the Factory API knows, and OpenSSL finds them all', async () => {
+    const { home, text, path } = await copiedPki()
+    const { stdout, stderr } = await home.fpki(['ca', 'show'])
+    await writeFile(path('all.pem'), stdout)
+    expect(await output('openssl', ['storeutl', '-noout', '-certs', path('all.pem')])).toContain('Total found: 4')
+    for (const name of ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.pem']) {
+      expect(stdout).toContain(await text(name))
+    }
+    expect(stderr).toBe('')
+  })
+
+  test.each([
+    ['--just-root', ['factory_ca.pem']],
+    ['--just-tls', ['tls-crt']],
+    ['--just-device-cas', ['online-crt', 'local-ca.pem']],
+    ['--just-root=true', ['factory_ca.pem']],
+  ])('and with %s nothing but what was asked for', async (flag, files) => {
+    const { home, text } = await copiedPki()
+    const { stdout, stderr } = await home.fpki(['ca', 'show', flag])
+    expect(stdout).toMatch(ONLY_PEM)
+    expect(stdout).toBe((await Promise.all(files.map(text))).join(''))
+    expect(stderr).toBe('')
+  })
+
+  test('in a form that openssl verify takes as it stands', async () => {
+    const { home, path } = await copiedPki()
+    for (const [flag, name] of [
+      ['--just-root', 'root.pem'],
+      ['--just-device-cas', 'cas.pem'],
+    ] as const) {
+      await writeFile(path(name), (await home.fpki(['ca', 'show', flag])).stdout)
+    }
+    expect(await output('openssl', ['verify', '-CAfile', path('root.pem'), path('cas.pem')])).toContain('OK')
+  })
+
+  test('when nothing goes wrong it writes nothing', async () => {
+    const { home } = await copiedPki()
+    const before = await snapshot(home.path)
+    for (const words of [[], ['--pretty'], ['--json']]) await home.fpki(['ca', 'show', ...words])
+    expect(await snapshot(home.path)).toEqual(before)
+  })
+})
+
+describe('show --json', () => {
+  test('prints one document that its schema accepts, in the words of OpenSSL', async () => {
+    const { home, path, text } = await copiedPki()
+    const { stdout, stderr } = await home.fpki(['ca', 'show', '--json'])
+    const { root, tls, deviceCas, ...rest } = shownPki.parse(JSON.parse(stdout))
+    expect(stderr).toBe('')
+    expect(rest).toMatchObject({ factory: 'acme', estTls: null, disabledCaSerials: [] })
+    const shown = { 'factory_ca.pem': root, 'tls-crt': tls, 'online-crt': deviceCas[0], 'local-ca.pem': deviceCas[1] }
+    for (const [name, certificate] of Object.entries(shown)) {
+      const serial = BigInt(`0x${(await x509(path(name), '-serial')).replace('serial=', '')}`)
+      const fingerprint = (await x509(path(name), '-fingerprint', '-sha256')).replace(/^.*=/, '').replaceAll(':', '')
+      expect(certificate).toMatchObject({ serial: `${serial}`, fingerprint: fingerprint.toLowerCase() })
+      expect(certificate).toMatchObject({ pem: await text(name), signedByRoot: true, disabled: false })
+    }
+    expect([root.role, tls?.role, ...deviceCas.map(({ role }) => role)]).toEqual([
+      'root',
+      'tls',
+      'online-ca',
+      'local-ca',
+    ])
+  })
+})
+
+describe('show refuses two ways to print at once', () => {
+  const WAYS = ['--pretty', '--json', '--just-root', '--just-tls', '--just-device-cas']
+  const pairs = WAYS.flatMap((one, index) => WAYS.slice(index + 1).map((other) => [one, other] as const))
+
+  test.each(pairs)('%s with %s', async (one, other) => {
+    // A refusal of words looks for no PKI, so there is none.
+    const home = await newHome()
+    const { status, stdout, stderr } = await home.fpki(['ca', 'show', one, other])
+    expect(status).toBe(2)
+    const told = [one, other].includes('--json') ? stdout : stderr
+    expect(told).toContain(one)
+    expect(told).toContain(other)
+    expect(`${stdout}${stderr}`).not.toContain('BEGIN CERTIFICATE')
+  })
+})
+
+describe('show lists disabled device CAs', () => {
+  test('in every form, and marks the certificate', async () => {
+    const made = await copiedPki()
+    const { home, path } = made
+    const serial = BigInt(`0x${(await x509(path('local-ca.pem'), '-serial')).replace('serial=', '')}`).toString()
+    await editCertificates(made, { disabledCaSerials: [serial] })
+    const [pem, pretty, json] = await Promise.all(
+      [[], ['--pretty'], ['--json']].map(async (words) => (await home.fpki(['ca', 'show', ...words])).stdout),
+    )
+    expect(pem).toMatch(new RegExp(`disabled device CAs\n - ${serial}\n`))
+    expect(pretty).toMatch(new RegExp(`disabled device CAs\n {2}${serial}\n`))
+    expect(pretty).toMatch(/^└── local-ca .*DISABLED$/m)
+    expect(pretty).not.toMatch(/online-ca .*DISABLED/)
+    const { disabledCaSerials, deviceCas } = shownPki.parse(JSON.parse(json ?? ''))
+    expect(disabledCaSerials).toEqual([serial])
+    expect(deviceCas.map(({ disabled }) => disabled)).toEqual([false, true])
+  })
+
+  test('also when the certificate is gone', async () => {
+    const made = await copiedPki()
+    await editCertificates(made, { disabledCaSerials: ['4711'] })
+    expect((await made.home.fpki(['ca', 'show', '--pretty'])).stdout).toContain('  4711\n')
+  })
+})
+
+describe('which factory show takes', () => {
+  test('the only one there is', async () => {
+    const { home } = await copiedPki()
+    expect((await home.fpki(['ca', 'show', '--json'])).stdout).toContain('"factory": "acme"')
+  })
+
+  test('none: exit 3, and how to make one', async () => {
+    const home = await newHome()
+    await expectRefusal(home, ['ca', 'show'], {
+      status: 3,
+      code: 'ERR_NOT_INITIALIZED',
+      names: ['no factory', 'fpki ca create', 'FPKI_STATE_DIR'],
+    })
+  })
+
+  test('one that has no PKI: exit 3, with its name', async () => {
+    const { home } = await copiedPki()
+    await expectRefusal(home, ['ca', 'show', '--factory', 'other'], {
+      status: 3,
+      code: 'ERR_NOT_INITIALIZED',
+      names: ['The factory other has no PKI yet'],
+    })
+  })
+
+  test('several: exit 2, and it lists them', async () => {
+    const { home } = await copiedPki()
+    await home.fpki(['ca', 'create', join(home.path, 'bolt')])
+    await expectRefusal(home, ['ca', 'show'], { status: 2, code: 'ERR_USAGE', names: ['acme, bolt', '--factory'] })
+    for (const factory of ['acme', 'bolt']) {
+      const { stdout } = await home.fpki(['ca', 'show', '--pretty', '-f', factory])
+      expect(stdout).toContain(`OU=${factory}`)
+    }
+    expect((await home.fpki(['ca', 'show', '--json'], { env: { FIOCTL_FACTORY: 'bolt' } })).stdout).toContain('OU=bolt')
+  })
+
+  test('not the state of another factory that lies in its folder', async () => {
+    const { home } = await copiedPki()
+    const copy = join(home.state, 'factories', 'other')
+    await cp(join(home.state, 'factories', 'acme'), copy, { recursive: true })
+    await expectRefusal(home, ['ca', 'show', '-f', 'other'], { status: 6, code: 'ERR_BAD_FILE', names: [copy] })
+  })
+})
+
+test('show --just-device-cas prints no empty answer when there is none: exit 3', async () => {
+  const { home } = await madePki(['--no-online-ca', '--no-local-ca'])
+  expectWords(await home.fpki(['ca', 'show', '--just-device-cas']), {
+    status: 3,
+    code: 'ERR_NOT_INITIALIZED',
+    names: ['no device CA'],
+  })
+})

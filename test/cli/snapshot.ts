@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto'
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** Paths below a directory, each with what is there. */
+export type Snapshot = Readonly<Record<string, string>>
+
+/** Everything at and below `path`: kind, mode, owner and bytes. What Node keeps of compiled code is left out. */
+export async function snapshot(path: string): Promise<Snapshot> {
+  const names = ['.', ...(await namesBelow(path))]
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await describeFile(join(path, name))])))
+}
+
+/** As {@link snapshot}, without the bytes. */
+export async function modes(path: string): Promise<Snapshot> {
+  const all = await snapshot(path)
+  return Object.fromEntries(Object.entries(all).map(([name, text]) => [name, text.split(' ').slice(0, 2).join(' ')]))
+}
+
+/** The paths of everything below a directory, sorted. */
+export async function namesBelow(path: string): Promise<readonly string[]> {
+  const names = await readdir(path, { recursive: true }).catch(() => [])
+  return names.filter((name) => name !== '.cache' && !name.startsWith('.cache/')).sort()
+}
+
+async function describeFile(path: string): Promise<string> {
+  const status = await lstat(path)
+  const what = `${status.isDirectory() ? 'directory' : 'file'} ${(status.mode & 0o7777).toString(8)} ${status.uid}`
+  if (status.isSymbolicLink()) return `link 777 ${await readlink(path)}`
+  return status.isFile()
+    ? `${what} ${createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex')}`
+    : what
+}

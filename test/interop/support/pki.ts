@@ -1,0 +1,115 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { newHome, output } from '../../support/cli.js'
+
+export const FACTORY = 'acme'
+/** The host name that tls-crt is for. */
+export const GATEWAY = 'gateway.acme.example'
+export const DEVICE = '5f0e1c2d-3b4a-4c5d-8e9f-0a1b2c3d4e5f'
+
+/** A PKI as `fpki ca create` makes it, and the keys that the embedded Factory API keeps. */
+export interface Pki {
+  readonly directory: string
+  /** The path of a file of the PKI directory. */
+  path(name: string): string
+  /** The path of a key of the embedded Factory API, `tls-1.key` for instance. */
+  serverKey(name: string): string
+}
+
+/** A key and a certificate in files. */
+export interface KeyAndCertificate {
+  readonly key: string
+  readonly certificate: string
+}
+
+/** Every certificate of a PKI directory, by its file. */
+export const CERTIFICATES = ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.pem'] as const
+
+/** A new PKI in a HOME of its own, removed with the test. */
+export async function newPki(): Promise<Pki> {
+  const home = await newHome()
+  const directory = join(home.path, FACTORY)
+  const { status, stderr } = await home.fpki(['ca', 'create', directory, '--tls-name', GATEWAY])
+  if (status !== 0) throw new Error(`fpki ca create: ${status}\n${stderr}`)
+  return {
+    directory,
+    path: (name) => join(directory, name),
+    serverKey: (name) => join(home.state, 'factories', FACTORY, 'keys', name),
+  }
+}
+
+/** The key and the certificate of a device CA. */
+export function deviceCa(pki: Pki, name: 'local-ca' | 'online-ca'): KeyAndCertificate {
+  return name === 'local-ca'
+    ? { key: pki.path('local-ca.key'), certificate: pki.path('local-ca.pem') }
+    : { key: pki.serverKey('ca-1.key'), certificate: pki.path('online-crt') }
+}
+
+/** A device's client certificate as the registration reference makes it (contract.md 3), made by OpenSSL alone. */
+export function newDevice(ca: KeyAndCertificate, directory: string): Promise<KeyAndCertificate> {
+  const subject = `/CN=${DEVICE}/OU=${FACTORY}/businessCategory=production`
+  const extensions = ['keyUsage=critical,digitalSignature', 'extendedKeyUsage=critical,clientAuth']
+  return certificateBy(ca, directory, {
+    name: 'device',
+    subject,
+    extensions,
+    serial: `0x${DEVICE.replaceAll('-', '')}`,
+  })
+}
+
+/** A CA below `ca`, which pathlen:0 forbids. */
+export function newSubordinateCa(ca: KeyAndCertificate, directory: string): Promise<KeyAndCertificate> {
+  const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign', 'subjectKeyIdentifier=hash']
+  return certificateBy(ca, directory, { name: 'subordinate', subject: '/CN=subordinate', extensions, serial: '0x1234' })
+}
+
+/** A CA of nobody's, which signs itself. */
+export async function newForeignCa(directory: string): Promise<KeyAndCertificate> {
+  const [key, certificate] = [join(directory, 'foreign.key'), join(directory, 'foreign.pem')]
+  const words = [
+    'req',
+    '-x509',
+    '-new',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-days',
+    '30',
+  ]
+  await output('openssl', [...words, '-subj', '/CN=foreign', '-keyout', key, '-out', certificate])
+  return { key, certificate }
+}
+
+async function certificateBy(
+  ca: KeyAndCertificate,
+  directory: string,
+  wanted: { name: string; subject: string; extensions: readonly string[]; serial: string },
+): Promise<KeyAndCertificate> {
+  const path = (ending: string) => join(directory, `${wanted.name}.${ending}`)
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', path('key')]
+  await output('openssl', ['req', '-new', ...key, '-subj', wanted.subject, '-out', path('csr')])
+  await writeFile(path('cnf'), [...wanted.extensions, 'authorityKeyIdentifier=keyid:always', ''].join('\n'))
+  const signing = ['-CA', ca.certificate, '-CAkey', ca.key, '-set_serial', wanted.serial, '-days', '7300']
+  await output('openssl', [
+    'x509',
+    '-req',
+    '-in',
+    path('csr'),
+    ...signing,
+    '-extfile',
+    path('cnf'),
+    '-out',
+    path('pem'),
+  ])
+  return { key: path('key'), certificate: path('pem') }
+}
+
+/** Files put together in a new one; resolves to its path. */
+export async function concatenated(directory: string, name: string, ...files: readonly string[]): Promise<string> {
+  const path = join(directory, name)
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')))
+  await writeFile(path, texts.join('\n'))
+  return path
+}

@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { commonNameAndUnit } from '../../src/pki/name.js'
+import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../src/pki/profiles.js'
+import { readPemCertificate } from '../../src/pki/read-certificate.js'
+import { pemSigner } from '../../src/signer/file.js'
+import { output } from '../support/cli.js'
+import { type Authority, accept, certify, FACTORY, newDeviceCa, newRoot } from '../support/issue.js'
+import { type ExtensionFields, readCertificateFields, readExtension } from './support/certificate-fields.js'
+import { at, derOf, pem, readTlv } from './support/der.js'
+import { fioctlCsrs, fioctlFile, fioctlUploads } from './support/fioctl.js'
+
+/** A certificate of fioctl's, and how fpki makes the same one: with the same keys, CSR and time. */
+interface Golden {
+  readonly name: string
+  readonly profile: Profile
+  readonly fioctl: () => Promise<string>
+  /** Absent: the key is fioctl's own, and there is no CSR. */
+  readonly csr?: () => Promise<string>
+  readonly issue: (golden: Golden, now: Date) => Promise<Uint8Array>
+}
+
+const tlsCsr = (index: number) => async () => (await fioctlCsrs('tls-csr'))[index] ?? ''
+const caCsr = (index: number) => async () => (await fioctlCsrs('ca-csr'))[index] ?? ''
+const estCsr = async () => (await fioctlCsrs('est-tls-csr'))[0] ?? ''
+const estCrt = async () => (await fioctlUploads('est-tls-crt'))[0] ?? ''
+
+const GOLDENS: readonly Golden[] = [
+  { name: 'factory_ca.pem', profile: ROOT_CA, fioctl: () => fioctlFile('factory_ca.pem'), issue: issueRoot },
+  { name: 'local-ca.pem', profile: DEVICE_CA, fioctl: () => fioctlFile('local-ca.pem'), issue: issueLocalCa },
+  { name: 'site-b.pem', profile: DEVICE_CA, fioctl: () => fioctlFile('site-b.pem'), issue: issueLocalCa },
+  signed('online-crt.bak', DEVICE_CA, () => fioctlFile('online-crt.bak'), caCsr(0)),
+  signed('online-crt', DEVICE_CA, () => fioctlFile('online-crt'), caCsr(1)),
+  signed('tls-crt.bak', TLS_SERVER, () => fioctlFile('tls-crt.bak'), tlsCsr(0)),
+  signed('tls-crt', TLS_SERVER, () => fioctlFile('tls-crt'), tlsCsr(1)),
+  signed('est-tls-crt', TLS_SERVER, estCrt, estCsr),
+]
+
+const SUBJECT_KEY_IDENTIFIER = '551d0e'
+const AUTHORITY_KEY_IDENTIFIER = '551d23'
+const EXTENDED_KEY_USAGE = '551d25'
+
+/** Every way in which fpki's certificates differ from fioctl's (contract.md 6), and no other. */
+const DIFFERENCES = {
+  /** fioctl's serial numbers take up to 21 octets. */
+  serialNumberOctets: 20,
+  /** fioctl writes the CSR's subject anew, in another order and with other string types; fpki keeps its octets. */
+  subjectOf: (golden: Golden) => (golden.csr === undefined ? 'fioctl' : 'csr'),
+  /** fioctl's server certificates have no subjectKeyIdentifier; fpki's have it behind extKeyUsage. */
+  addedExtension: (golden: Golden) =>
+    golden.profile === TLS_SERVER ? { type: SUBJECT_KEY_IDENTIFIER, critical: false, after: EXTENDED_KEY_USAGE } : null,
+} as const
+
+let root: Authority
+
+beforeAll(async () => {
+  const certificate = readPemCertificate(await fioctlFile('factory_ca.pem'), 'the root')
+  root = { certificate, signer: pemSigner(await fioctlFile('factory_ca.key'), 'the root key') }
+})
+
+describe.each(GOLDENS)('$name, made by fpki where fioctl made it', (golden) => {
+  test('has the version, algorithms, issuer, validity and key of fioctl', async () => {
+    const [theirs, ours] = await bothFields(golden)
+    for (const field of ['version', 'signature', 'issuer', 'notBefore', 'notAfter', 'spki'] as const) {
+      expect([field, ours[field].toString('hex')]).toEqual([field, theirs[field].toString('hex')])
+    }
+    const [theirDer, ourDer] = await both(golden)
+    expect(at(readTlv(ourDer), 1).der.toString('hex')).toBe(at(readTlv(theirDer), 1).der.toString('hex'))
+  })
+
+  test("has the subject of fioctl, or the CSR's where fioctl writes it anew", async () => {
+    const [theirs, ours] = await bothFields(golden)
+    const subjects = { fioctl: async () => theirs.subject, csr: async () => subjectOfCsr(golden) }
+    const wanted = await subjects[DIFFERENCES.subjectOf(golden)]()
+    expect(ours.subject.toString('hex')).toBe(wanted.toString('hex'))
+  })
+
+  test('has the extensions of fioctl, octet by octet and in their order, but for what fpki adds', async () => {
+    const [theirs, ours] = await bothFields(golden)
+    const wanted = withAdded(theirs.extensions.map(readExtension), golden, ours.spki)
+    expect(ours.extensions.map(readExtension)).toEqual(wanted)
+  })
+
+  test('has the key identifiers of RFC 7093, method 1', async () => {
+    const [, ours] = await bothFields(golden)
+    const extensions = new Map(ours.extensions.map(readExtension).map(({ type, value }) => [type, value]))
+    const rootSpki = readCertificateFields(root.certificate.der).spki
+    expect(extensions.get(SUBJECT_KEY_IDENTIFIER)).toBe(`0414${keyIdentifier(ours.spki)}`)
+    const wanted = golden.profile === ROOT_CA ? undefined : `30168014${keyIdentifier(rootSpki)}`
+    expect(extensions.get(AUTHORITY_KEY_IDENTIFIER)).toBe(wanted)
+  })
+
+  test('has a serial number of at most 20 octets', async () => {
+    const [, ours] = await bothFields(golden)
+    expect(readTlv(ours.serialNumber).content.length).toBeLessThanOrEqual(DIFFERENCES.serialNumberOctets)
+  })
+
+  test('reads the same in OpenSSL, but for what fpki adds', async () => {
+    const [theirs, ours] = await both(golden)
+    const wanted = await extensionText(theirs)
+    expect(wanted).toContain('Key Usage: critical\n')
+    const identifier = keyIdentifier(readCertificateFields(ours).spki).toUpperCase().match(/../g) ?? []
+    const added =
+      DIFFERENCES.addedExtension(golden) === null ? '' : `Subject Key Identifier: \n${identifier.join(':')}\n`
+    expect((await extensionText(ours)).replace(added, '')).toBe(wanted)
+  })
+})
+
+test("fioctl's own serial numbers show why there is a limit: some take 21 octets", async () => {
+  const octets = await Promise.all(
+    GOLDENS.map(
+      async ({ fioctl }) => readTlv(readCertificateFields(derOf(await fioctl())).serialNumber).content.length,
+    ),
+  )
+  expect(Math.max(...octets)).toBe(21)
+})
+
+function signed(name: string, profile: Profile, fioctl: () => Promise<string>, csr: () => Promise<string>): Golden {
+  return { name, profile, fioctl, csr, issue: issueForCsr }
+}
+
+async function issueRoot(_: Golden, now: Date): Promise<Uint8Array> {
+  const { certificate } = await newRoot({ now }, root.signer)
+  return certificate.der
+}
+
+async function issueLocalCa({ name }: Golden, now: Date): Promise<Uint8Array> {
+  const signer = pemSigner(await fioctlFile(name.replace('.pem', '.key')), name)
+  const { certificate } = await newDeviceCa(root, { now, subject: commonNameAndUnit('fio-5f0e1c2d', FACTORY) }, signer)
+  return certificate.der
+}
+
+async function issueForCsr({ csr, profile }: Golden, now: Date): Promise<Uint8Array> {
+  const { der } = await certify(accept((await csr?.()) ?? '', profile), profile, root, { now })
+  return der
+}
+
+/** fioctl's certificate and fpki's. */
+async function both(golden: Golden): Promise<readonly [Uint8Array, Uint8Array]> {
+  const theirs = derOf(await golden.fioctl())
+  const made = readTlv(readCertificateFields(theirs).notBefore).content.toString()
+  const now = made.replace(/(..)(..)(..)(..)(..)(..)Z/, '20$1-$2-$3T$4:$5:$6Z')
+  return [theirs, await golden.issue(golden, new Date(now))]
+}
+
+async function bothFields(golden: Golden) {
+  const [theirs, ours] = await both(golden)
+  return [readCertificateFields(theirs), readCertificateFields(ours)] as const
+}
+
+async function subjectOfCsr({ csr }: Golden): Promise<Buffer> {
+  return at(readTlv(derOf((await csr?.()) ?? '')), 0, 1).der
+}
+
+function withAdded(
+  extensions: readonly ExtensionFields[],
+  golden: Golden,
+  spki: Uint8Array,
+): readonly ExtensionFields[] {
+  const added = DIFFERENCES.addedExtension(golden)
+  if (added === null) return extensions
+  const { type, critical, after } = added
+  return extensions.flatMap((extension) =>
+    extension.type === after ? [extension, { type, critical, value: `0414${keyIdentifier(spki)}` }] : [extension],
+  )
+}
+
+/** The first 160 bits of the SHA-256 of subjectPublicKey's bits (RFC 7093, section 2, method 1). */
+function keyIdentifier(spki: Uint8Array): string {
+  const bits = at(readTlv(spki), 1).content.subarray(1)
+  return createHash('sha256').update(bits).digest('hex').slice(0, 40)
+}
+
+/** The extensions as OpenSSL prints them, without indentation. */
+async function extensionText(der: Uint8Array): Promise<string> {
+  const text = await output('openssl', ['x509', '-noout', '-text'], { stdin: pem('CERTIFICATE', der) })
+  const [, extensions = ''] = /X509v3 extensions:\n(.*?) {4}Signature Algorithm/s.exec(text) ?? []
+  return extensions.replace(/^ +(X509v3 )?/gm, '')
+}

@@ -1,0 +1,171 @@
+import fc from 'fast-check'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { daysLeft, validityFrom } from '../../src/pki/validity.js'
+import { output } from '../support/cli.js'
+import { type Authority, newDeviceCa, newRoot, newSigner } from '../support/issue.js'
+import { readCertificateFields } from './support/certificate-fields.js'
+import { pem } from './support/der.js'
+
+const SECOND = 1000
+const UTC_TIME = 0x17
+const GENERALIZED_TIME = 0x18
+const times = fc.date({
+  min: new Date('2026-01-01T00:00:00Z'),
+  max: new Date('2090-12-31T23:59:59.999Z'),
+  noInvalidDate: true,
+})
+const years = fc.constantFrom(10, 20)
+const signer = newSigner()
+
+describe('validityFrom', () => {
+  test.each([
+    ['2026-11-23T09:43:55Z', 10, '2036-11-23T09:43:55Z'],
+    ['2026-11-23T09:43:55Z', 20, '2046-11-23T09:43:55Z'],
+    ['2028-02-29T12:00:00Z', 20, '2048-02-29T12:00:00Z'],
+    ['2028-02-29T12:00:00Z', 10, '2038-03-01T12:00:00Z'],
+    ['2080-02-29T23:59:59Z', 20, '2100-03-01T23:59:59Z'],
+    ['2038-02-28T00:00:00Z', 10, '2048-02-28T00:00:00Z'],
+    ['2029-12-31T23:59:59Z', 20, '2049-12-31T23:59:59Z'],
+    ['2030-01-01T00:00:00Z', 20, '2050-01-01T00:00:00Z'],
+    ['2039-12-31T23:59:59Z', 10, '2049-12-31T23:59:59Z'],
+  ])('from %s for %i years ends on %s', (now, span, end) => {
+    const { notBefore, notAfter, capped } = validityFrom(new Date(now), span, null)
+    expect(notBefore).toEqual(new Date(now))
+    expect(notAfter).toEqual(new Date(end))
+    expect(capped).toBe(false)
+  })
+
+  test('begins in the second that it is now, never later, and has no part of a second', () => {
+    fc.assert(
+      fc.property(times, years, (now, span) => {
+        const { notBefore, notAfter } = validityFrom(now, span, null)
+        expect(now.getTime() - notBefore.getTime()).toBeGreaterThanOrEqual(0)
+        expect(now.getTime() - notBefore.getTime()).toBeLessThan(SECOND)
+        expect([notBefore, notAfter].map((time) => time.getTime() % SECOND)).toEqual([0, 0])
+      }),
+    )
+  })
+
+  test('keeps month, day and time of day, but for 29 February in a year that has none', () => {
+    fc.assert(
+      fc.property(times, years, (now, span) => {
+        const { notBefore, notAfter } = validityFrom(now, span, null)
+        const year = notBefore.getUTCFullYear() + span
+        const rest = notBefore.toISOString().slice(4)
+        const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+        const wanted = rest.startsWith('-02-29') && !leap ? rest.replace('-02-29', '-03-01') : rest
+        expect(notAfter.toISOString()).toBe(`${year}${wanted}`)
+      }),
+      { examples: [[new Date('2028-02-29T00:00:00Z'), 10]] },
+    )
+  })
+
+  test('never ends after its issuer, and says so when it would have', () => {
+    fc.assert(
+      fc.property(times, years, times, (now, span, end) => {
+        const issuerEnd = new Date(Math.floor(end.getTime() / SECOND) * SECOND)
+        const free = validityFrom(now, span, null).notAfter
+        const { notAfter, capped } = validityFrom(now, span, issuerEnd)
+        expect(notAfter).toEqual(issuerEnd < free ? issuerEnd : free)
+        expect(capped).toBe(issuerEnd < free)
+      }),
+    )
+  })
+
+  test('is not capped by an issuer that ends in the same second', () => {
+    const now = new Date('2026-11-23T09:43:55.999Z')
+    expect(validityFrom(now, 10, new Date('2036-11-23T09:43:55Z')).capped).toBe(false)
+    expect(validityFrom(now, 10, new Date('2036-11-23T09:43:54Z')).capped).toBe(true)
+  })
+
+  test('leaves the time that it was given as it is', () => {
+    const now = new Date('2026-11-23T09:43:55.123Z')
+    validityFrom(now, 20, null)
+    expect(now.toISOString()).toBe('2026-11-23T09:43:55.123Z')
+  })
+})
+
+describe('the times in a certificate', () => {
+  let current: Authority
+
+  beforeAll(async () => {
+    current = await newRoot()
+  })
+
+  test.each([
+    ['2029-12-31T23:59:59Z', '291231235959Z', UTC_TIME, '491231235959Z'],
+    ['2030-01-01T00:00:00Z', '300101000000Z', GENERALIZED_TIME, '20500101000000Z'],
+    ['2030-06-15T12:30:45Z', '300615123045Z', GENERALIZED_TIME, '20500615123045Z'],
+    ['2026-11-23T09:43:55Z', '261123094355Z', UTC_TIME, '461123094355Z'],
+  ])('of a root made on %s are %s and (tag %i) %s', async (now, begin, tag, end) => {
+    const { certificate } = await newRoot({ now: new Date(now) }, signer)
+    const { notBefore, notAfter } = readCertificateFields(certificate.der)
+    expect([notBefore.readUInt8(0), notBefore.subarray(2).toString()]).toEqual([UTC_TIME, begin])
+    expect([notAfter.readUInt8(0), notAfter.subarray(2).toString()]).toEqual([tag, end])
+  })
+
+  test('are GeneralizedTime at both ends for a root made after 2049', async () => {
+    const { certificate } = await newRoot({ now: new Date('2050-01-01T00:00:00Z') }, signer)
+    const { notBefore, notAfter } = readCertificateFields(certificate.der)
+    expect(notBefore.toString('latin1')).toBe('\x18\x0f20500101000000Z')
+    expect(notAfter.toString('latin1')).toBe('\x18\x0f20700101000000Z')
+  })
+
+  test('are the types that RFC 5280 has for each year, as openssl asn1parse reads them', async () => {
+    for (const [now, types] of [
+      ['2029-12-31T23:59:59Z', ['UTCTIME:291231235959Z', 'UTCTIME:491231235959Z']],
+      ['2030-01-01T00:00:00Z', ['UTCTIME:300101000000Z', 'GENERALIZEDTIME:20500101000000Z']],
+    ] as const) {
+      const { certificate } = await newRoot({ now: new Date(now) }, signer)
+      const text = await output('openssl', ['asn1parse'], { stdin: pem('CERTIFICATE', certificate.der) })
+      expect(
+        [...text.matchAll(/(UTCTIME|GENERALIZEDTIME) *:(\S+)/g)].map(([, type, value]) => `${type}:${value}`),
+      ).toEqual(types)
+    }
+  })
+
+  test('are read by OpenSSL as the times that were asked for', async () => {
+    await fc.assert(
+      fc.asyncProperty(times, async (now) => {
+        const { certificate } = await newRoot({ now }, signer)
+        const wanted = validityFrom(now, 20, null)
+        expect(await opensslDates(certificate.der)).toEqual([seconds(wanted.notBefore), seconds(wanted.notAfter)])
+      }),
+      { numRuns: 25, examples: [[new Date('2028-02-29T23:59:59.5Z')], [new Date('2029-12-31T23:59:59.999Z')]] },
+    )
+  })
+
+  test('of a device CA made late end with the root, to the second', async () => {
+    const { certificate } = await newDeviceCa(current, { now: new Date('2040-05-05T05:05:05Z') }, signer)
+    expect(await opensslDates(certificate.der)).toEqual(['2040-05-05 05:05:05Z', '2046-11-23 09:43:55Z'])
+  })
+
+  test('of a device CA under a root that crosses 2050 are its own ten years', async () => {
+    const root = await newRoot({ now: new Date('2030-11-23T09:43:55Z') })
+    const { certificate } = await newDeviceCa(root, { now: new Date('2040-05-05T05:05:05Z') }, signer)
+    expect(await opensslDates(certificate.der)).toEqual(['2040-05-05 05:05:05Z', '2050-05-05 05:05:05Z'])
+  })
+})
+
+describe('daysLeft', () => {
+  test.each([
+    ['2026-11-24T00:00:00Z', 1],
+    ['2026-11-23T23:59:59Z', 0],
+    ['2026-11-23T00:00:00Z', 0],
+    ['2026-11-22T23:59:59Z', -1],
+    ['2036-11-23T00:00:00Z', 3653],
+  ])('until %s are %i', (notAfter, days) => {
+    expect(daysLeft(new Date(notAfter), new Date('2026-11-23T00:00:00Z'))).toBe(days)
+  })
+})
+
+/** notBefore and notAfter as OpenSSL prints them. */
+async function opensslDates(der: Uint8Array): Promise<readonly string[]> {
+  const words = ['x509', '-noout', '-startdate', '-enddate', '-dateopt', 'iso_8601']
+  const text = await output('openssl', words, { stdin: pem('CERTIFICATE', der) })
+  return [...text.matchAll(/^not\w+=(.*)$/gm)].map(([, time = '']) => time)
+}
+
+function seconds(time: Date): string {
+  return time.toISOString().replace('T', ' ').replace(/\.\d+/, '')
+}

@@ -10,8 +10,7 @@ export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export { nodeFileSystem } from './directory/node-file-system.js'
 export { type FpkiCode, FpkiError } from './errors.js'
 export * from './factory/api.js'
-export { embeddedFactories } from './factory/embedded/index.js'
-export { embeddedFactoryOn, type Machine, thisMachine } from './machine.js'
+export { embeddedFactoriesOn, embeddedFactoryOn, type Machine, thisMachine } from './machine.js'
 export {
   type CreatedPki,
   type CreatePkiOptions,

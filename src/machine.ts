@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { durableFiles } from './directory/files.js'
 import { nodeFileSystem } from './directory/node-file-system.js'
 import type { FactoryApi } from './factory/api.js'
-import { embeddedFactory } from './factory/embedded/index.js'
+import { embeddedFactories, embeddedFactory } from './factory/embedded/index.js'
 import { NODE_CURVE } from './pki/public-key.js'
 import type { Clock, DurableFiles, Random } from './ports.js'
 import { newPrivateKeyPem, pemSigner } from './signer/file.js'
@@ -25,6 +25,11 @@ export function thisMachine(): Machine {
       ecKeyPair: (curve) => generateKeyPairSync('ec', { namedCurve: NODE_CURVE[curve] }),
     },
   }
+}
+
+/** The names of the embedded factories on a machine, sorted. */
+export function embeddedFactoriesOn({ files }: Machine, stateDirectory: string): Promise<readonly string[]> {
+  return embeddedFactories(files, stateDirectory)
 }
 
 /** The embedded Factory API on a machine. `signal` ends the waiting for its lock, with its reason. */

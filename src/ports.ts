@@ -74,7 +74,8 @@ export interface FileSystem {
   stat(path: string): Promise<FileStatus | null>
   /** The names in a directory, sorted; null: nothing is there. */
   list(path: string): Promise<readonly string[] | null>
-  /** The content of a file of at most `maxBytes`; null: nothing is there. A larger file throws `ERR_FS_FILE_TOO_LARGE`. */
+  /** The content of a file of at most `maxBytes`; null: nothing is there. A larger file throws
+   * `ERR_FS_FILE_TOO_LARGE`, a pipe or the like `ERR_FS_NOT_A_FILE`. */
   read(path: string, maxBytes: number): Promise<Uint8Array | null>
   /** Makes one directory with its final mode; false: something is there already. */
   makeDirectory(path: string, mode: number): Promise<boolean>

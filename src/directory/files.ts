@@ -122,6 +122,12 @@ const SYSTEM_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
   EMFILE: ['too many files are open', 'Raise the limit (ulimit -n) and run the same command again.'],
 }
 
+/** What {@link FileSystem.read} refuses. */
+const NO_FILE_OF_OURS: Readonly<Record<string, string>> = {
+  ERR_FS_FILE_TOO_LARGE: 'larger than any file of its kind',
+  ERR_FS_NOT_A_FILE: 'not a regular file',
+}
+
 /** Runs `work` and puts a system error into words that name the path. */
 async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
@@ -129,11 +135,9 @@ async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
   } catch (error) {
     const code = systemErrorCode(error)
     if (error instanceof FpkiError || code === null) throw error
-    if (code === 'ERR_FS_FILE_TOO_LARGE') {
-      throw new FpkiError('ERR_BAD_FILE', `${path} is larger than any file of its kind.`, 'Look at what it is.', {
-        cause: error,
-      })
-    }
+    const is = NO_FILE_OF_OURS[code]
+    if (is !== undefined)
+      throw new FpkiError('ERR_BAD_FILE', `${path} is ${is}.`, 'Look at what it is.', { cause: error })
     const [reason, hint] = SYSTEM_ERRORS[code] ?? [`the system says ${code}`, 'Mend that and run the command again.']
     throw new FpkiError('ERR_STORAGE', `${path}: ${reason} (${code}).`, hint, { cause: error })
   }

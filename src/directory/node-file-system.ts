@@ -36,7 +36,7 @@ function unless<T, U>(code: string, instead: U, work: () => T): T | U {
   }
 }
 
-function withOpen<T>(path: string, flags: string, work: (fd: number) => T): T {
+function withOpen<T>(path: string, flags: string | number, work: (fd: number) => T): T {
   const fd = fs.openSync(path, flags)
   try {
     return work(fd)
@@ -52,9 +52,13 @@ function statusOf(path: string): FileStatus {
 }
 
 function readAtMost(path: string, maxBytes: number): Uint8Array {
-  return withOpen(path, 'r', (fd) => {
+  // Not blocking: a pipe in the place of a file must not make fpki wait for ever.
+  return withOpen(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK, (fd) => {
+    const status = fs.fstatSync(fd)
+    const code = status.isDirectory() ? 'EISDIR' : 'ERR_FS_NOT_A_FILE'
+    if (!status.isFile()) throw Object.assign(new Error(`'${path}' is no file`), { code })
     // One octet more than is expected, so that a file that grows meanwhile is noticed.
-    const content = Buffer.alloc(Math.min(fs.fstatSync(fd).size, maxBytes) + 1)
+    const content = Buffer.alloc(Math.min(status.size, maxBytes) + 1)
     let size = 0
     while (size < content.length) {
       const bytesRead = fs.readSync(fd, content, size, content.length - size, null)

@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
-import type { PkiFile } from '../directory/names.js'
 import { FILE_MEANINGS, PKI_FILES } from '../directory/names.js'
-import { pkiDirectory } from '../directory/pki-directory.js'
+import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
-import type { CertificatesUpdate, FactoryApi } from '../factory/api.js'
+import type { FactoryApi } from '../factory/api.js'
 import { commonNameAndUnit } from '../pki/name.js'
 import { samePem } from '../pki/pem.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
+import { readPemCertificate } from '../pki/read-certificate.js'
 import {
   type CreatePkiOptions,
   type CreatePkiPorts,
@@ -15,9 +15,19 @@ import {
   refuseWhatCannotBe,
 } from './create-preconditions.js'
 import { type Facts, newJournal, runSteps, type Step } from './run-steps.js'
-import { keyOf, makeCertificate, makeKey, rootOf, rootSignerOf, signCsr, type Workplace } from './workplace.js'
+import {
+  certificatesOf,
+  keyOf,
+  makeCertificate,
+  makeKey,
+  rootOf,
+  rootSignerOf,
+  signCsr,
+  type Workplace,
+} from './workplace.js'
 
 export type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
+export { dnsNames } from './create-preconditions.js'
 
 /** What `fpki ca create --json` prints. */
 export const createdPki = z.strictObject({
@@ -28,6 +38,8 @@ export const createdPki = z.strictObject({
   directory: z.string(),
   /** An interrupted run was brought to its end. */
   resumed: z.boolean(),
+  /** The DNS names that tls-crt is for. */
+  tlsNames: z.array(z.string()),
   /** Every file of the PKI in the directory; a secret one must be backed up and shown to nobody. */
   files: z.array(z.strictObject({ name: z.string(), meaning: z.string(), secret: z.boolean() })),
   warnings: z.array(z.string()),
@@ -69,6 +81,7 @@ export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts
   await directory.make()
   const lock = await directory.lock()
   const rootSigner = rootSignerOf(directory)
+  const named = { factory: options.factory, api: ports.api.name, directory: directory.path }
   try {
     const found = await refuseWhatCannotBe(directory, options, ports)
     const journal =
@@ -83,13 +96,17 @@ export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts
       ...ports,
       directory,
     })
-    const files = (await directory.contents()).map((name) => ({ name, ...FILE_MEANINGS[name] }))
-    const { factory } = options
-    return { factory, api: ports.api.name, directory: directory.path, resumed: found !== null, files, warnings }
+    return { ...(await whatWasMade(directory)), ...named, resumed: found !== null, warnings }
   } finally {
     await rootSigner.close()
     await lock.release()
   }
+}
+
+async function whatWasMade(directory: PkiDirectory): Promise<Pick<CreatedPki, 'files' | 'tlsNames'>> {
+  const files = (await directory.contents()).map((name) => ({ name, ...FILE_MEANINGS[name] }))
+  const { known } = readPemCertificate((await directory.read(PKI_FILES.tlsCertificate)) ?? '', 'tls-crt')
+  return { files, tlsNames: (known.subjectAltName ?? []).map(({ value }) => value) }
 }
 
 function stepsFor(options: CreatePkiOptions): readonly Step<Work>[] {
@@ -167,28 +184,18 @@ async function signOnlineCa(work: Work, { caCsr = '' }: Facts, interrupted: bool
 /** The API takes all of it in one call, or nothing. An answer that got lost is seen by asking first. */
 async function upload(work: Work): Promise<undefined> {
   const known = await work.api.getCertificates()
-  const certificates = await certificatesOf(work)
+  const certificates = await certificatesOf(work.directory)
   if (known === null) await work.api.updateCertificates(certificates)
   else if (!samePem(known.rootCrt, certificates.rootCrt)) throw factoryIsSet(work.options.factory)
 }
 
 async function readBack(work: Work): Promise<undefined> {
   const known = await work.api.getCertificates()
-  const { rootCrt, tlsCrt, caCrt } = await certificatesOf(work)
+  const { rootCrt, tlsCrt, caCrt } = await certificatesOf(work.directory)
   if (samePem(known?.rootCrt, rootCrt) && samePem(known?.tlsCrt, tlsCrt) && samePem(known?.caCrt, caCrt)) return
   throw new FpkiError(
     'ERR_API',
     'The Factory API does not know the certificates that it was sent and took.',
     'Compare `fpki ca show` with the PKI directory, where everything is safe; then run the same command again.',
   )
-}
-
-async function certificatesOf({
-  directory,
-}: Work): Promise<Required<Omit<CertificatesUpdate, 'estTlsCrt' | 'caCrt'>> & CertificatesUpdate> {
-  const read = async (file: PkiFile) => (await directory.read(file)) ?? ''
-  const deviceCas = [await read(PKI_FILES.onlineCaCertificate), await read(PKI_FILES.localCaCertificate)]
-  const caCrt = deviceCas.filter((pem) => pem !== '').join('\n')
-  const certificates = { rootCrt: await read(PKI_FILES.rootCertificate), tlsCrt: await read(PKI_FILES.tlsCertificate) }
-  return caCrt === '' ? certificates : { ...certificates, caCrt }
 }

@@ -3,6 +3,7 @@ import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi } from '../factory/api.js'
+import { toDnsName } from '../pki/csr-policy.js'
 import { samePem } from '../pki/pem.js'
 import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
 import type { Facts } from './run-steps.js'
@@ -26,6 +27,16 @@ export interface CreatePkiPorts {
   readonly random: Random
   readonly progress: Progress
   readonly signal: AbortSignal
+}
+
+/** The names that `--tls-name` gives, each once, in the ASCII form that certificates carry. Throws ERR_USAGE. */
+export function dnsNames(names: readonly string[]): readonly string[] {
+  const known = names.map((name) => {
+    const ascii = toDnsName(name)
+    if (ascii !== null) return ascii
+    throw new FpkiError('ERR_USAGE', `${JSON.stringify(name)}, from --tls-name, is no DNS name.`, 'Give a host name.')
+  })
+  return [...new Set(known)]
 }
 
 /** Before anything is made: the reasons not to. Returns the journal of an interrupted run of the same command. */

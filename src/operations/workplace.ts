@@ -1,6 +1,7 @@
 import { PKI_FILES, type PkiFile } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
+import type { CertificatesUpdate } from '../factory/api.js'
 import { issueCertificate } from '../pki/certificate.js'
 import { readCsr } from '../pki/csr.js'
 import { acceptCsr } from '../pki/csr-policy.js'
@@ -136,4 +137,15 @@ function checkExisting(pem: string, path: string, { spki, subject, issuer }: Cer
     `${path} is not the certificate that the interrupted run was making.`,
     'Move it away if you know where it comes from, and run the same command again.',
   )
+}
+
+/** The certificates of a PKI directory in the form in which the Factory API takes them (contract.md 4). */
+export async function certificatesOf(
+  directory: PkiDirectory,
+): Promise<CertificatesUpdate & { readonly rootCrt: string }> {
+  const read = async (file: PkiFile) => (await directory.read(file)) ?? ''
+  const deviceCas = [await read(PKI_FILES.onlineCaCertificate), await read(PKI_FILES.localCaCertificate)]
+  const caCrt = deviceCas.filter((pem) => pem !== '').join('\n')
+  const certificates = { rootCrt: await read(PKI_FILES.rootCertificate), tlsCrt: await read(PKI_FILES.tlsCertificate) }
+  return caCrt === '' ? certificates : { ...certificates, caCrt }
 }

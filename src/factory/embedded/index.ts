@@ -51,7 +51,7 @@ export async function embeddedFactories(files: DurableFiles, stateDirectory: str
 }
 
 /** The names of a factory's gateway when nobody says them. A factory's own name may be one that DNS does not take. */
-export function defaultTlsNames(factory: string): readonly string[] {
+function defaultTlsNames(factory: string): readonly string[] {
   return [`${factory.toLowerCase()}.localhost`, 'localhost'].filter(isDnsName)
 }
 

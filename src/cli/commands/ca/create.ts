@@ -1,10 +1,8 @@
 import { isAbsolute, resolve } from 'node:path'
 import { factoryOfDirectory, namedFactory, stateDirectory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
-import { defaultTlsNames } from '../../../factory/embedded/index.js'
 import { embeddedFactoryOn, thisMachine } from '../../../machine.js'
-import { type CreatedPki, createPki } from '../../../operations/create-pki.js'
-import { toDnsName } from '../../../pki/csr-policy.js'
+import { type CreatedPki, createPki, dnsNames } from '../../../operations/create-pki.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn, style } from '../../output.js'
 
@@ -21,7 +19,7 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const progress = progressOn(io, flags)
   const named = namedFactory(flags, io.env)
   const factory = named ?? factoryOfDirectory(path)
-  const tlsNames = [...new Set((flags.tlsName ?? []).map(dnsName))]
+  const tlsNames = dnsNames(flags.tlsName ?? [])
   const machine = thisMachine()
   const where = { stateDirectory: stateDirectory(flags, io.env, io.home), factory, tlsNames }
   const api = embeddedFactoryOn(machine, where, io.signal)
@@ -29,8 +27,7 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const options = { directory: path, factory, onlineCa, localCa, tlsNames }
   const made = await createPki(options, { ...machine, api, progress, signal: io.signal })
   if (named === null) progress.note(`the factory is named after the directory, ${factory}; --factory names another.`)
-  if (tlsNames.length === 0)
-    progress.note(`tls-crt is for ${defaultTlsNames(factory).join(' and ')}; --tls-name names a host.`)
+  if (tlsNames.length === 0) progress.note(`tls-crt is for ${made.tlsNames.join(' and ')}; --tls-name names a host.`)
   if (flags.json) printJson(io, made)
   else if (!flags.quiet) io.stdout(summary(made, where.stateDirectory, io))
 }
@@ -43,12 +40,6 @@ function absolute(directory: string, { workingDirectory }: Io): string {
     `The PKI directory is a relative path: ${JSON.stringify(directory)}.`,
     `Give it as an absolute path${base === null ? '.' : `: ${resolve(base, directory)}`}`,
   )
-}
-
-function dnsName(name: string): string {
-  const ascii = toDnsName(name)
-  if (ascii !== null) return ascii
-  throw new FpkiError('ERR_USAGE', `${JSON.stringify(name)}, from --tls-name, is no DNS name.`, 'Give a host name.')
 }
 
 /** What was made, what to back up, and what comes next. */

@@ -1,7 +1,6 @@
 import { namedFactory, onlyFactory, stateDirectory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
-import { embeddedFactories } from '../../../factory/embedded/index.js'
-import { embeddedFactoryOn, thisMachine } from '../../../machine.js'
+import { embeddedFactoriesOn, embeddedFactoryOn, thisMachine } from '../../../machine.js'
 import { type ShownCertificate, type ShownPki, showPki } from '../../../operations/show-pki.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson } from '../../output.js'
@@ -19,7 +18,7 @@ export interface ShowFlags extends CommonFlags {
 export async function show(flags: ShowFlags, io: Io): Promise<void> {
   const machine = thisMachine()
   const state = stateDirectory(flags, io.env, io.home)
-  const factory = namedFactory(flags, io.env) ?? onlyFactory(await embeddedFactories(machine.files, state))
+  const factory = namedFactory(flags, io.env) ?? onlyFactory(await embeddedFactoriesOn(machine, state))
   const api = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
   const shown = await showPki(factory, api, machine.clock)
   if (flags.json) return printJson(io, shown)

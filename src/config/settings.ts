@@ -1,5 +1,6 @@
 import { basename, isAbsolute, join } from 'node:path'
 import { FpkiError } from '../errors.js'
+import { checkFactoryName } from '../factory-name.js'
 
 /** The flags that say which factory and which Factory API are meant; what was not given is absent. */
 export interface SettingsFlags {
@@ -9,9 +10,6 @@ export interface SettingsFlags {
 
 /** The environment of the process, as Node gives it. */
 export type Environment = Readonly<Record<string, string | undefined>>
-
-/** Letters, digits, `-`, `_` and `.`; 1 to 64 of them; never a path of its own (cli.md, "Which Factory API"). */
-const FACTORY_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/
 
 /**
  * Where the embedded Factory API keeps its state: `$FPKI_STATE_DIR`, else `$XDG_DATA_HOME/fpki`, else
@@ -58,16 +56,6 @@ export function onlyFactory(factories: readonly string[]): string {
     'ERR_USAGE',
     `There are ${factories.length} factories: ${factories.join(', ')}.`,
     'Name one with --factory.',
-  )
-}
-
-function checkFactoryName(name: string, source: string): string {
-  // `--factory --json` forgot the name; a factory called so would stand in certificates for 20 years.
-  if (FACTORY_NAME.test(name) && !name.startsWith('--')) return name
-  throw new FpkiError(
-    'ERR_USAGE',
-    `${JSON.stringify(name)}, from ${source}, cannot be a factory's name.`,
-    'Name it with --factory: 1 to 64 letters, digits, "-", "_" and ".".',
   )
 }
 

@@ -55,7 +55,8 @@ function checkKey({ publicKey }: Csr, isTls: boolean, what: string): void {
   if (!isTls) throw badCsr(what, 'its key is RSA, and a device CA needs EC P-256, P-384 or P-521')
   if (publicKey.bits < 2048) throw badCsr(what, `its RSA key of ${publicKey.bits} bits is too weak; 2048 is the least`)
   // FIPS 186-5, A.1.1; with 1 a signature is the message itself.
-  if (publicKey.exponent < 65_537n) throw badCsr(what, `its RSA key has the public exponent ${publicKey.exponent}`)
+  if (publicKey.exponent < 65_537n || publicKey.exponent % 2n === 0n)
+    throw badCsr(what, `its RSA key has the public exponent ${publicKey.exponent}`)
 }
 
 function tlsNames(csr: Csr, what: string): readonly string[] {
@@ -75,11 +76,25 @@ function unitWarnings(csr: Csr, { what, factory }: CsrPolicy): readonly string[]
     .map((unit) => `The subject of ${what} says OU=${unit}, which is not the factory, ${factory}.`)
 }
 
+/** The usages that a request asks for and its profile does not give. */
+function usagesNotGiven({ known }: Csr, { extensions }: Profile): readonly string[] {
+  const given = extensions.flatMap((spec): readonly string[] => {
+    if (spec.type === 'keyUsage') return spec.usages
+    return spec.type === 'extKeyUsage' ? spec.purposes : []
+  })
+  const givesPurposes = extensions.some(({ type }) => type === 'extKeyUsage')
+  const asked = [...(known.keyUsage ?? []), ...(givesPurposes ? (known.extKeyUsage ?? []) : [])]
+  return asked.filter((usage) => !given.includes(usage))
+}
+
 function extensionWarnings(csr: Csr, { what, profile }: CsrPolicy, isTls: boolean): readonly string[] {
   const given = new Set<string>(profile.extensions.map(({ type }) => type))
   const ignored = csr.extensions.map(({ type }) => type).filter((type) => !given.has(type))
   const others = (csr.known.subjectAltName ?? []).filter(({ type }) => isTls && type !== 'DNS')
   return [
+    ...usagesNotGiven(csr, profile).map(
+      (usage) => `${what} asks for the usage ${usage}, which a ${profile.name} certificate does not get.`,
+    ),
     ...ignored.map((type) => `${what} asks for ${type}, which a ${profile.name} certificate does not get.`),
     ...others.map(({ type, value }) => `${what} asks for the name ${type}:${value}; only its DNS names are given.`),
     ...(isTls && (csr.known.subjectAltName ?? []).length === others.length

@@ -95,6 +95,13 @@ describe('the list of device CAs', () => {
     expect((await api.getCertificates())?.caCrt).toBe(`${one}\n${two}\n${online}`)
   })
 
+  test('is null again when an empty one takes its place', async () => {
+    const { api, root } = await newFactoryWithRoot()
+    await api.updateCertificates({ caCrt: await localCaOf(api, root) })
+    await api.updateCertificates({ caCrt: '\n' })
+    expect((await api.getCertificates())?.caCrt).toBeNull()
+  })
+
   test('takes the online-ca by its key, whatever its common name is', async () => {
     const { api, root } = await newFactoryWithRoot()
     const subject = commonNameAndUnit('anything', FACTORY)

@@ -14,6 +14,14 @@ function named(...attributes: readonly (readonly [string, string])[]) {
   return readName(parseDer(utf8Name(...attributes)))
 }
 
+test.each(['../acme', 'a/b', '..', '', '--json'])(
+  'a factory cannot be called %j, also by a library',
+  async (factory) => {
+    const { again } = await newFactory()
+    expect(() => again({ factory })).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }))
+  },
+)
+
 describe('the root of trust', () => {
   test('is set once: another one and the same one again are refused (409)', async () => {
     const factory = await newFactoryWithRoot()

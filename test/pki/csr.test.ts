@@ -317,6 +317,15 @@ describe('a request is signed with a warning', () => {
     ])
   })
 
+  test('when it asks for usages that the profile does not give', async () => {
+    const extensions = ['subjectAltName=DNS:a.example', 'keyUsage=digitalSignature,keyCertSign']
+    const purposes = 'extendedKeyUsage=serverAuth,clientAuth'
+    expect(accept(await opensslCsr({ extensions: [...extensions, purposes] }), TLS_SERVER).warnings).toEqual([
+      'the-csr asks for the usage keyCertSign, which a TLS server certificate does not get.',
+      'the-csr asks for the usage clientAuth, which a TLS server certificate does not get.',
+    ])
+  })
+
   test('and the certificate does not have them', async () => {
     const extensions = ['subjectAltName=DNS:a.example', 'basicConstraints=critical,CA:TRUE', 'keyUsage=keyCertSign']
     const { der } = await certify(accept(await opensslCsr({ extensions }), TLS_SERVER), TLS_SERVER, root)

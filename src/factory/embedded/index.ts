@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { FpkiError } from '../../errors.js'
+import { checkFactoryName } from '../../factory-name.js'
 import { createCsr } from '../../pki/csr.js'
 import { isDnsName } from '../../pki/csr-policy.js'
 import { commonNameAndUnit } from '../../pki/name.js'
@@ -24,9 +25,12 @@ export interface EmbeddedFactoryOptions {
   readonly sleep: (milliseconds: number) => Promise<void>
 }
 
-/** A whole Factory API in a folder of this machine (contract.md 4, cli.md "Which Factory API"). */
+/**
+ * A whole Factory API in a folder of this machine (contract.md 4, cli.md "Which Factory API"). Throws ERR_USAGE when the
+ * factory's name cannot be one.
+ */
 export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
-  const folder = factoryFolder(options.stateDirectory, options.factory)
+  const folder = factoryFolder(options.stateDirectory, checkFactoryName(options.factory, 'the caller'))
   return {
     name: `embedded (${options.stateDirectory})`,
     requestCsrs: (order) => locked(options, folder, () => requestCsrs(options, folder, order)),

@@ -107,7 +107,8 @@ function merged(current: FactoryCertificates | null, update: CertificatesUpdate,
   return {
     rootCrt: current?.rootCrt ?? update.rootCrt ?? root.x509.toString(),
     tlsCrt: update.tlsCrt ?? current?.tlsCrt ?? null,
-    caCrt: update.caCrt ?? current?.caCrt ?? null,
+    // An empty list is one too, and is answered as there being none.
+    caCrt: update.caCrt?.trim() === '' ? null : (update.caCrt ?? current?.caCrt ?? null),
     estTlsCrt: update.estTlsCrt ?? current?.estTlsCrt ?? null,
     caRevokeCrl: current?.caRevokeCrl ?? null,
     disabledCaSerials: current?.disabledCaSerials ?? [],

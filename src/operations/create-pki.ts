@@ -1,12 +1,10 @@
-import * as z from 'zod/mini'
-import { FILE_MEANINGS, PKI_FILES } from '../directory/names.js'
-import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
+import { PKI_FILES } from '../directory/names.js'
+import { pkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi } from '../factory/api.js'
 import { commonNameAndUnit } from '../pki/name.js'
 import { samePem } from '../pki/pem.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
-import { readPemCertificate } from '../pki/read-certificate.js'
 import {
   type CreatePkiOptions,
   type CreatePkiPorts,
@@ -14,6 +12,7 @@ import {
   factoryIsSet,
   refuseWhatCannotBe,
 } from './create-preconditions.js'
+import { type CreatedPki, whatWasMade } from './created-pki.js'
 import { type Facts, newJournal, runSteps, type Step } from './run-steps.js'
 import {
   certificatesOf,
@@ -28,25 +27,7 @@ import {
 
 export type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
 export { dnsNames } from './create-preconditions.js'
-
-/** What `fpki ca create --json` prints. */
-export const createdPki = z.strictObject({
-  factory: z.string(),
-  /** Which Factory API knows it. */
-  api: z.string(),
-  /** Absolute. */
-  directory: z.string(),
-  /** An interrupted run was brought to its end. */
-  resumed: z.boolean(),
-  /** The DNS names that tls-crt is for. */
-  tlsNames: z.array(z.string()),
-  /** Every file of the PKI in the directory; a secret one must be backed up and shown to nobody. */
-  files: z.array(z.strictObject({ name: z.string(), meaning: z.string(), secret: z.boolean() })),
-  warnings: z.array(z.string()),
-})
-
-/** See {@link createdPki}. */
-export type CreatedPki = z.infer<typeof createdPki>
+export { type CreatedPki, createdPki } from './created-pki.js'
 
 interface Work extends Workplace {
   readonly options: CreatePkiOptions
@@ -101,12 +82,6 @@ export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts
     await rootSigner.close()
     await lock.release()
   }
-}
-
-async function whatWasMade(directory: PkiDirectory): Promise<Pick<CreatedPki, 'files' | 'tlsNames'>> {
-  const files = (await directory.contents()).map((name) => ({ name, ...FILE_MEANINGS[name] }))
-  const { known } = readPemCertificate((await directory.read(PKI_FILES.tlsCertificate)) ?? '', 'tls-crt')
-  return { files, tlsNames: (known.subjectAltName ?? []).map(({ value }) => value) }
 }
 
 function stepsFor(options: CreatePkiOptions): readonly Step<Work>[] {

@@ -8,7 +8,7 @@ const HOME = '/home/me'
 const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-']
 const rightName = fc
   .string({ unit: fc.constantFrom(...LETTERS), minLength: 1, maxLength: 64 })
-  .filter((name) => name !== '.' && name !== '..')
+  .filter((name) => name !== '.' && name !== '..' && !name.startsWith('--'))
 const wrongName = fc
   .string({ unit: 'binary', maxLength: 80 })
   .filter((name) => [...name].some((letter) => !LETTERS.includes(letter)))

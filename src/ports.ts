@@ -72,6 +72,8 @@ export interface FileSystem {
   readonly uid: number
   /** null: nothing is there. Follows symbolic links. */
   stat(path: string): Promise<FileStatus | null>
+  /** The path of what is there without symbolic links. */
+  realPath(path: string): Promise<string>
   /** The names in a directory, sorted; null: nothing is there. */
   list(path: string): Promise<readonly string[] | null>
   /** The content of a file of at most `maxBytes`; null: nothing is there. A larger file throws

@@ -5,9 +5,9 @@ import type { OutputFlags } from './output.js'
 /** The flags that every command has. */
 export type CommonFlags = SettingsFlags & OutputFlags
 
-/** Adds them, in the order in which --help shows them. */
-export function withCommonOptions(command: Command): Command {
-  return command
+/** Adds them to the program; commander takes them before a command and behind it. */
+export function addCommonOptions(program: Command): void {
+  program
     .option('-f, --factory <name>', 'the factory (FPKI_FACTORY, FIOCTL_FACTORY)')
     .option('--api <which>', 'the Factory API: embedded (FPKI_API)')
     .option('--json', 'print one JSON document on stdout')

@@ -79,7 +79,7 @@ export function style(
   on: 'stdout' | 'stderr' = 'stderr',
 ): string {
   const plain = !io.terminal[on] || Boolean(io.env['NO_COLOR']) || io.env['TERM'] === 'dumb'
-  return plain ? text : styleText(format, text)
+  return plain ? text : styleText(format, text, { validateStream: false })
 }
 
 function stackOf(error: Error): string {

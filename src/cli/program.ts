@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
-import { normalizeBooleans, withCommonOptions } from './options.js'
+import { addCommonOptions, normalizeBooleans } from './options.js'
 import { type Io, type OutputFlags, printError } from './output.js'
 
 /**
@@ -26,10 +26,12 @@ export function buildProgram(io: Io): Command {
   const program = new Command('fpki')
     .exitOverride()
     .configureOutput({ writeOut: io.stdout, writeErr: () => undefined })
+    .configureHelp({ showGlobalOptions: true })
     .description('Create and look after the Factory PKI of embedded-Linux devices.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLES.fpki)
+  addCommonOptions(program)
   const ca = program.command('ca').description('the root of trust, the gateway certificate and the device CAs')
   addCreate(ca, io)
   addShow(ca, io)
@@ -37,23 +39,22 @@ export function buildProgram(io: Io): Command {
 }
 
 function addCreate(ca: Command, io: Io): void {
-  withCommonOptions(
-    ca
-      .command('create')
-      .description('make a Factory PKI, or bring an interrupted making to its end')
-      .argument('<directory>', 'the PKI directory, an absolute path; made when missing')
-      .addOption(new Option('--online-ca', 'make online-ca, for devices that register on-line').default(true, 'yes'))
-      .option('--no-online-ca', 'make none')
-      .addOption(new Option('--local-ca', 'make local-ca, for manufacturing').default(true, 'yes'))
-      .option('--no-local-ca', 'make none')
-      .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect),
-  )
+  ca.command('create')
+    .description('make a Factory PKI, or bring an interrupted making to its end')
+    .argument('<directory>', 'the PKI directory, an absolute path; made when missing')
+    .addOption(new Option('--online-ca', 'make online-ca, for devices that register on-line').default(true, 'yes'))
+    .option('--no-online-ca', 'make none')
+    .addOption(new Option('--local-ca', 'make local-ca, for manufacturing').default(true, 'yes'))
+    .option('--no-local-ca', 'make none')
+    .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect)
     .addHelpText('after', EXAMPLES.create)
-    .action(async (directory, flags) => (await import('./commands/ca/create.js')).create(directory, flags, io))
+    .action(async (directory, _, command: Command) =>
+      (await import('./commands/ca/create.js')).create(directory, command.optsWithGlobals(), io),
+    )
 }
 
 function addShow(ca: Command, io: Io): void {
-  const only = ['pretty', 'json', 'justRoot', 'justTls', 'justDeviceCas']
+  const forms = ['pretty', 'justRoot', 'justTls', 'justDeviceCas']
   const show = ca
     .command('show')
     .description('show the certificates that the Factory API knows, as PEM')
@@ -61,12 +62,9 @@ function addShow(ca: Command, io: Io): void {
     .option('--just-root', 'the root certificate only, as PEM')
     .option('--just-tls', 'the server certificate only, as PEM')
     .option('--just-device-cas', 'the device CAs only, as PEM')
-  withCommonOptions(show)
     .addHelpText('after', EXAMPLES.show)
-    .action(async (flags) => (await import('./commands/ca/show.js')).show(flags, io))
-  for (const option of show.options) {
-    if (only.includes(option.attributeName())) option.conflicts(only.filter((name) => name !== option.attributeName()))
-  }
+    .action(async (_, command: Command) => (await import('./commands/ca/show.js')).show(command.optsWithGlobals(), io))
+  for (const option of show.options) option.conflicts(forms.filter((name) => name !== option.attributeName()))
 }
 
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {
@@ -97,7 +95,7 @@ Exit codes: 0 done, 1 a defect of fpki, 2 wrong usage, 3 refused, 4 Factory API,
   create: `
 Examples:
   $ fpki ca create "$HOME/acme"
-  $ fpki ca create /mnt/usb/pki --factory acme --tls-name gateway.acme.example
+  $ fpki ca create /srv/pki/acme --factory acme --tls-name gateway.acme.example
   $ fpki ca create "$HOME/acme" --no-online-ca
 
 Nothing is ever overwritten. Interrupted? Run the same command again: it goes on

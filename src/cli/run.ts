@@ -10,6 +10,8 @@ import type { Io } from './output.js'
  * The first SIGINT or SIGTERM asks for a clean stop before the next step; a second one has its usual effect.
  */
 export async function run(): Promise<number> {
+  // The modes that fpki asks for are final; a umask must neither widen nor narrow them.
+  process.umask(0o077)
   const failure = outputFailure(process)
   const words = process.argv.slice(2)
   const io = ioOf(process, stopSignal(process))
@@ -49,7 +51,7 @@ function printVersion({ stdout }: Io): number {
 function ioOf({ env, stdout, stderr, cwd }: NodeJS.Process, signal: AbortSignal): Io {
   return {
     env,
-    home: homedir(),
+    home: homeDirectory(),
     workingDirectory: () => {
       try {
         return cwd()
@@ -61,6 +63,15 @@ function ioOf({ env, stdout, stderr, cwd }: NodeJS.Process, signal: AbortSignal)
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),
     terminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },
+  }
+}
+
+/** Empty where nobody has one, as in a container with a user id of its own. */
+function homeDirectory(): string {
+  try {
+    return homedir()
+  } catch {
+    return ''
   }
 }
 

@@ -1,4 +1,4 @@
-import { basename, isAbsolute, join } from 'node:path'
+import { basename, isAbsolute, join, resolve } from 'node:path'
 import { FpkiError } from '../errors.js'
 import { checkFactoryName } from '../factory-name.js'
 
@@ -69,7 +69,7 @@ function requireEmbedded(api: string | undefined): void {
 }
 
 function requireAbsolute(path: string, source: string): string {
-  if (isAbsolute(path)) return path
+  if (isAbsolute(path)) return resolve(path)
   const is = path === '' ? 'is empty' : `is a relative path, ${JSON.stringify(path)}`
   throw new FpkiError(
     'ERR_USAGE',

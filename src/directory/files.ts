@@ -39,10 +39,29 @@ async function checkDirectory(fs: FileSystem, path: string): Promise<void> {
     const owner = status.uid === fs.uid ? '' : `, owner ${status.uid}`
     throw new FpkiError(
       'ERR_PERMISSIONS',
-      `Others can write to ${path} (mode ${status.mode.toString(8).padStart(4, '0')}${owner}).`,
+      `Others can write to ${path} (mode ${octal(status.mode)}${owner}).`,
       `Make it yours alone (chown, chmod 0700 ${path}), or name another directory.`,
     )
   }
+  await checkAbove(fs, await fs.realPath(path))
+}
+
+/** Whoever can rename one of the directories above can put another in the place of ours. */
+async function checkAbove(fs: FileSystem, path: string): Promise<void> {
+  const above = dirname(path)
+  const { mode } = (await fs.stat(above)) ?? { mode: 0 }
+  if ((mode & 0o1002) === 0o0002) {
+    throw new FpkiError(
+      'ERR_PERMISSIONS',
+      `Everybody can rename what is in ${above} (mode ${octal(mode)}).`,
+      `Close it (chmod o-w ${above}), or name a directory elsewhere.`,
+    )
+  }
+  if (above !== path) await checkAbove(fs, above)
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0')
 }
 
 /**
@@ -101,7 +120,8 @@ async function list(fs: FileSystem, path: string): Promise<readonly string[] | n
 
 async function sweep(fs: FileSystem, path: string): Promise<void> {
   for (const name of (await fs.list(path)) ?? []) {
-    if (name.endsWith(UNFINISHED)) await fs.remove(join(path, name))
+    const unfinished = join(path, name)
+    if (name.endsWith(UNFINISHED)) await explained(unfinished, () => fs.remove(unfinished))
   }
 }
 
@@ -114,6 +134,7 @@ const SYSTEM_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
   EOPNOTSUPP: ['the file system cannot do it', 'Use one with Unix permissions and hard links, such as ext4.'],
   EROFS: ['the file system is read-only', 'Mount it for writing, or name another directory.'],
   EIO: ['the disk reports an error', 'Check the disk (dmesg) before you go on; nothing that exists was changed.'],
+  ENXIO: ['it is not a regular file', 'Move it away and run the same command again.'],
   ENOTDIR: ['a part of this path is a file', 'Name a directory, or a path that is free.'],
   EISDIR: ['it is a directory', 'Move it away and run the same command again.'],
   ELOOP: ['its symbolic links go in a circle', 'Name the real path.'],

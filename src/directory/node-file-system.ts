@@ -9,6 +9,7 @@ import type { FileLock, FileStatus, FileSystem, NewFile } from '../ports.js'
 export function nodeFileSystem(): FileSystem {
   return {
     uid: process.geteuid?.() ?? 0,
+    realPath: async (path) => fs.realpathSync(path),
     stat: async (path) => unless('ENOENT', null, () => statusOf(path)),
     list: async (path) => unless('ENOENT', null, () => fs.readdirSync(path).sort()),
     read: async (path, maxBytes) => unless('ENOENT', null, () => readAtMost(path, maxBytes)),
@@ -55,8 +56,7 @@ function readAtMost(path: string, maxBytes: number): Uint8Array {
   // Not blocking: a pipe in the place of a file must not make fpki wait for ever.
   return withOpen(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK, (fd) => {
     const status = fs.fstatSync(fd)
-    const code = status.isDirectory() ? 'EISDIR' : 'ERR_FS_NOT_A_FILE'
-    if (!status.isFile()) throw Object.assign(new Error(`'${path}' is no file`), { code })
+    if (!status.isFile()) throw notAFile(path, status.isDirectory() ? 'EISDIR' : undefined)
     // One octet more than is expected, so that a file that grows meanwhile is noticed.
     const content = Buffer.alloc(Math.min(status.size, maxBytes) + 1)
     let size = 0
@@ -67,6 +67,10 @@ function readAtMost(path: string, maxBytes: number): Uint8Array {
     }
     throw Object.assign(new Error(`'${path}' is larger than ${maxBytes} bytes`), { code: 'ERR_FS_FILE_TOO_LARGE' })
   })
+}
+
+function notAFile(path: string, code = 'ERR_FS_NOT_A_FILE'): Error {
+  return Object.assign(new Error(`'${path}' is no file`), { code })
 }
 
 function newFile(fd: number): NewFile {
@@ -82,8 +86,10 @@ function newFile(fd: number): NewFile {
  * inherits and ends; the lock stays with our descriptor, and the kernel takes it back when this process dies.
  */
 async function lockFile(path: string): Promise<FileLock | null> {
-  const fd = fs.openSync(path, 'a', 0o600)
+  const { O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = fs.constants
+  const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOFOLLOW, 0o600)
   try {
+    if (!fs.fstatSync(fd).isFile()) throw notAFile(path)
     if (await flock(fd)) return { release: async () => fs.closeSync(fd) }
   } catch (error) {
     fs.closeSync(fd)
@@ -100,7 +106,7 @@ async function flock(fd: number): Promise<boolean> {
     // The environment may hold PINs: the child gets none of it but the path on which it is found.
     const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }
     // Detached: Ctrl-C on the terminal is for fpki to answer, and must not end the child as if the lock had failed.
-    const child = spawn('flock', ['--nonblock', '3'], {
+    const child = spawn('flock', ['-n', '3'], {
       stdio: ['ignore', 'ignore', 'ignore', fd],
       env,
       detached: true,

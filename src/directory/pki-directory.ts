@@ -3,13 +3,13 @@ import { FpkiError } from '../errors.js'
 import { readJsonFile, writeJsonFile } from '../json-file.js'
 import type { DurableFiles, FileLock } from '../ports.js'
 import { OWN_FILES, OWN_FOLDER, PKI_FILE_MODE, PKI_FILES, type PkiFile } from './names.js'
-import { type DirectoryState, directoryState, type Journal, journal } from './records.js'
+import { type DirectoryState, type Journal, journal } from './records.js'
 
 /** The files of one PKI directory, by what they mean. */
 export interface PkiDirectory {
   /** Absolute. */
   readonly path: string
-  /** Is the directory itself there, and its owner's alone to change? Throws ERR_NOT_A_DIRECTORY or ERR_PERMISSIONS. */
+  /** Is the directory there, and it and fpki's folder in it their owner's alone to change? Throws ERR_NOT_A_DIRECTORY or ERR_PERMISSIONS. */
   check(): Promise<'ready' | 'missing'>
   /** Which files of a PKI it holds; none when there is no directory. */
   contents(): Promise<readonly PkiFile[]>
@@ -23,7 +23,6 @@ export interface PkiDirectory {
   create(name: PkiFile, pem: string): Promise<void>
   readJournal(): Promise<Journal | null>
   writeJournal(content: Journal): Promise<void>
-  readState(): Promise<DirectoryState | null>
   writeState(content: DirectoryState): Promise<void>
 }
 
@@ -38,6 +37,7 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
     check: async () => {
       if ((await files.list(path)) === null) return 'missing'
       await files.checkDirectory(path)
+      if ((await files.list(join(path, OWN_FOLDER))) !== null) await files.checkDirectory(join(path, OWN_FOLDER))
       return 'ready'
     },
     contents: async () => {
@@ -56,7 +56,6 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
     create: (name, pem) => files.create(join(path, name), pem, PKI_FILE_MODE),
     readJournal: () => readJsonFile(files, own('journal'), journal),
     writeJournal: (content) => writeJsonFile(files, own('journal'), content),
-    readState: () => readJsonFile(files, own('state'), directoryState),
     writeState: (content) => writeJsonFile(files, own('state'), content),
   }
 }

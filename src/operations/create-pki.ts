@@ -1,7 +1,7 @@
 import { PKI_FILES } from '../directory/names.js'
 import { pkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
-import type { FactoryApi } from '../factory/api.js'
+import { type CertificatesUpdate, type FactoryApi, FactoryApiError, type FactoryCertificates } from '../factory/api.js'
 import { commonNameAndUnit } from '../pki/name.js'
 import { samePem } from '../pki/pem.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
@@ -12,17 +12,17 @@ import {
   factoryIsSet,
   refuseWhatCannotBe,
 } from './create-preconditions.js'
-import { type CreatedPki, whatWasMade } from './created-pki.js'
-import { type Facts, newJournal, runSteps, type Step } from './run-steps.js'
+import { type CreatedPki, filesFor, whatWasMade } from './created-pki.js'
+import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
 import {
-  certificatesOf,
-  keyOf,
   makeCertificate,
   makeKey,
+  publicKeyOf,
   rootOf,
   rootSignerOf,
   signCsr,
   type Workplace,
+  wholePki,
 } from './workplace.js'
 
 export type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
@@ -45,8 +45,7 @@ const STEPS: readonly (Step<Work> & { readonly onlyFor?: 'onlineCa' | 'localCa' 
   { name: 'csrs', says: 'Asking the Factory API for its requests', run: askCsrs },
   { name: 'tls-certificate', says: 'Signing tls-crt', run: signTls },
   { name: 'online-ca-certificate', says: 'Signing online-ca', run: signOnlineCa, onlyFor: 'onlineCa' },
-  { name: 'upload', says: 'Telling the Factory API', run: upload },
-  { name: 'read-back', says: 'Reading back what the Factory API knows', run: readBack },
+  { name: 'upload', says: 'Telling the Factory API, and reading back what it knows', run: upload },
 ]
 
 /**
@@ -73,11 +72,16 @@ export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts
       ports.progress.warn(text)
     }
     if (found !== null) ports.progress.note(`Going on with the \`ca create\` that began at ${found.startedAt}.`)
-    await runSteps(STEPS, { ...ports, options, factory: options.factory, directory, rootSigner, warn }, journal, {
-      ...ports,
-      directory,
-    })
-    return { ...(await whatWasMade(directory)), ...named, resumed: found !== null, warnings }
+    await runSteps(
+      stepsFor(options),
+      { ...ports, options, factory: options.factory, directory, rootSigner, warn },
+      journal,
+      {
+        ...ports,
+        directory,
+      },
+    )
+    return { ...(await whatWasMade(directory, filesFor(options))), ...named, resumed: found !== null, warnings }
   } finally {
     await rootSigner.close()
     await lock.release()
@@ -123,12 +127,12 @@ async function askUser({ api }: Work): Promise<Facts> {
   return { userId: polisId }
 }
 
-async function makeLocalCa(work: Work, { userId = '' }: Facts, interrupted: boolean): Promise<undefined> {
+async function makeLocalCa(work: Work, facts: Facts, interrupted: boolean): Promise<undefined> {
   await makeCertificate(work, interrupted, {
     file: PKI_FILES.localCaCertificate,
     profile: DEVICE_CA,
-    subject: commonNameAndUnit(`fio-${userId}`, work.options.factory),
-    spki: (await keyOf(work.directory, PKI_FILES.localCaKey)).publicKey,
+    subject: commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.options.factory),
+    spki: await publicKeyOf(work.directory, PKI_FILES.localCaKey),
     issuer: await rootOf(work),
     dnsNames: [],
   })
@@ -140,34 +144,51 @@ async function askCsrs({ api, options }: Work): Promise<Facts> {
   return { tlsCsr: tls, caCsr: ca }
 }
 
-async function signTls(work: Work, { tlsCsr = '' }: Facts, interrupted: boolean): Promise<undefined> {
+async function signTls(work: Work, facts: Facts, interrupted: boolean): Promise<undefined> {
   await signCsr(
     work,
-    { file: PKI_FILES.tlsCertificate, profile: TLS_SERVER, what: 'tls-csr', csr: tlsCsr },
+    { file: PKI_FILES.tlsCertificate, profile: TLS_SERVER, what: 'tls-csr', csr: fact(facts, 'tlsCsr') },
     interrupted,
   )
 }
 
-async function signOnlineCa(work: Work, { caCsr = '' }: Facts, interrupted: boolean): Promise<undefined> {
+async function signOnlineCa(work: Work, facts: Facts, interrupted: boolean): Promise<undefined> {
   await signCsr(
     work,
-    { file: PKI_FILES.onlineCaCertificate, profile: DEVICE_CA, what: 'ca-csr', csr: caCsr },
+    { file: PKI_FILES.onlineCaCertificate, profile: DEVICE_CA, what: 'ca-csr', csr: fact(facts, 'caCsr') },
     interrupted,
   )
 }
 
-/** The API takes all of it in one call, or nothing. An answer that got lost is seen by asking first. */
+/**
+ * The API takes all of it in one call, or nothing; an answer that got lost is seen by asking first. The root can be set
+ * once only, so everything is looked at again before it is.
+ */
 async function upload(work: Work): Promise<undefined> {
+  const certificates = await wholePki(work, filesFor(work.options))
   const known = await work.api.getCertificates()
-  const certificates = await certificatesOf(work.directory)
-  if (known === null) await work.api.updateCertificates(certificates)
+  if (known === null) await setRoot(work, certificates)
   else if (!samePem(known.rootCrt, certificates.rootCrt)) throw factoryIsSet(work.options.factory)
+  await requireSame(await work.api.getCertificates(), certificates)
 }
 
-async function readBack(work: Work): Promise<undefined> {
-  const known = await work.api.getCertificates()
-  const { rootCrt, tlsCrt, caCrt } = await certificatesOf(work.directory)
-  if (samePem(known?.rootCrt, rootCrt) && samePem(known?.tlsCrt, tlsCrt) && samePem(known?.caCrt, caCrt)) return
+async function setRoot({ api, options }: Work, certificates: CertificatesUpdate): Promise<void> {
+  try {
+    await api.updateCertificates(certificates)
+  } catch (error) {
+    if (error instanceof FactoryApiError && error.status === 409) throw factoryIsSet(options.factory)
+    throw error
+  }
+}
+
+async function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate): Promise<void> {
+  if (
+    samePem(known?.rootCrt, sent.rootCrt) &&
+    samePem(known?.tlsCrt, sent.tlsCrt) &&
+    samePem(known?.caCrt, sent.caCrt)
+  ) {
+    return
+  }
   throw new FpkiError(
     'ERR_API',
     'The Factory API does not know the certificates that it was sent and took.',

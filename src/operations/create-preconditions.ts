@@ -1,8 +1,10 @@
+import { isAbsolute } from 'node:path'
 import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi } from '../factory/api.js'
+import { checkFactoryName } from '../factory-name.js'
 import { toDnsName } from '../pki/csr-policy.js'
 import { samePem } from '../pki/pem.js'
 import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
@@ -46,6 +48,8 @@ export async function refuseWhatCannotBe(
   { api, clock }: CreatePkiPorts,
 ): Promise<Journal | null> {
   checkClock(clock())
+  checkFactoryName(options.factory, 'the caller')
+  requireAbsolute(directory.path)
   const journal = (await directory.check()) === 'missing' ? null : await unfinishedJournal(directory, options, api)
   const known = await api.getCertificates()
   if (known === null || (journal !== null && samePem(known.rootCrt, await directory.read(PKI_FILES.rootCertificate)))) {
@@ -75,6 +79,7 @@ async function unfinishedJournal(directory: PkiDirectory, options: CreatePkiOpti
     )
   }
   const wanted = createArguments(options, api)
+  if (journal.steps.length === 0) throw emptyJournal(directory)
   const differing = Object.keys(wanted).filter((name) => wanted[name] !== journal.arguments[name])
   if (journal.command === 'ca create' && differing.length === 0) return journal
   const begun = differing.map((name) => `${name} ${journal.arguments[name] || '(not said)'}`).join(', ')
@@ -83,6 +88,11 @@ async function unfinishedJournal(directory: PkiDirectory, options: CreatePkiOpti
     `${directory.path} holds a \`${journal.command}\` that was interrupted, and it was begun with ${begun}.`,
     'Run it with the same options as the first time, so that it can be brought to its end.',
   )
+}
+
+function emptyJournal(directory: PkiDirectory): FpkiError {
+  const path = `${directory.path}/.fpki/journal.json`
+  return new FpkiError('ERR_BAD_FILE', `${path} has no steps.`, 'Nothing was changed; put it back as fpki wrote it.')
 }
 
 /** What the journal records of a `ca create`, under the flags' names. */
@@ -94,6 +104,15 @@ export function createArguments({ factory, onlineCa, localCa, tlsNames }: Create
     '--local-ca': String(localCa),
     '--tls-name': tlsNames.join(' '),
   }
+}
+
+function requireAbsolute(path: string): void {
+  if (isAbsolute(path)) return
+  throw new FpkiError(
+    'ERR_USAGE',
+    `The PKI directory is a relative path: ${JSON.stringify(path)}.`,
+    'Give an absolute one.',
+  )
 }
 
 /** A certificate lasts for decades: a machine whose clock was never set must not make one. */

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { FILE_MEANINGS, PKI_FILES } from '../directory/names.js'
+import { FILE_MEANINGS, PKI_FILES, type PkiFile } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 
@@ -22,9 +22,30 @@ export const createdPki = z.strictObject({
 /** See {@link createdPki}. */
 export type CreatedPki = z.infer<typeof createdPki>
 
-/** The files of a finished PKI directory, and the names of its gateway. */
-export async function whatWasMade(directory: PkiDirectory): Promise<Pick<CreatedPki, 'files' | 'tlsNames'>> {
-  const files = (await directory.contents()).map((name) => ({ name, ...FILE_MEANINGS[name] }))
+/** The files that a PKI with or without online-ca and local-ca has. */
+export function filesFor({
+  onlineCa,
+  localCa,
+}: {
+  readonly onlineCa: boolean
+  readonly localCa: boolean
+}): readonly PkiFile[] {
+  const { rootKey, rootCertificate, tlsCertificate, onlineCaCertificate, localCaKey, localCaCertificate } = PKI_FILES
+  return [
+    ...[rootKey, rootCertificate, tlsCertificate],
+    ...(onlineCa ? [onlineCaCertificate] : []),
+    ...(localCa ? [localCaKey, localCaCertificate] : []),
+  ]
+}
+
+/** What is told of a finished PKI directory. */
+export async function whatWasMade(
+  directory: PkiDirectory,
+  files: readonly PkiFile[],
+): Promise<Pick<CreatedPki, 'files' | 'tlsNames'>> {
   const { known } = readPemCertificate((await directory.read(PKI_FILES.tlsCertificate)) ?? '', 'tls-crt')
-  return { files, tlsNames: (known.subjectAltName ?? []).map(({ value }) => value) }
+  return {
+    files: files.map((name) => ({ name, ...FILE_MEANINGS[name] })),
+    tlsNames: (known.subjectAltName ?? []).map(({ value }) => value),
+  }
 }

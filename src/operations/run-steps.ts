@@ -7,6 +7,13 @@ import type { Clock, Progress } from '../ports.js'
 /** What the steps of a command have learnt so far; it is in the journal before the next step begins. */
 export type Facts = Readonly<Record<string, string>>
 
+/** A fact that an earlier step must have learnt. Throws ERR_BAD_FILE when the journal does not have it. */
+export function fact(facts: Facts, name: string): string {
+  const value = facts[name]
+  if (value !== undefined) return value
+  throw new FpkiError('ERR_BAD_FILE', `The journal lacks ${name}.`, 'Put journal.json back as fpki wrote it.')
+}
+
 /** One step of a command. Done twice, it has the same end as done once. */
 export interface Step<Work> {
   readonly name: string

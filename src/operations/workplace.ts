@@ -57,7 +57,7 @@ export async function makeKey(work: Workplace, file: PkiFile, interrupted: boole
   const { directory, random } = work
   if (!interrupted || (await directory.read(file)) === null)
     await directory.create(file, newPrivateKeyPem(random, 'P-256'))
-  await (await keyOf(directory, file)).close()
+  await publicKeyOf(directory, file)
 }
 
 /** The signer of a key file. Throws ERR_BAD_KEY when it is missing or broken. */
@@ -67,10 +67,17 @@ export async function keyOf(directory: PkiDirectory, file: PkiFile): Promise<Sig
   throw new FpkiError('ERR_BAD_KEY', `${directory.path}/${file} is missing.`, 'Put it back from a backup.')
 }
 
+/** The public key of a key file: SubjectPublicKeyInfo, DER. Throws as {@link keyOf}. */
+export async function publicKeyOf(directory: PkiDirectory, file: PkiFile): Promise<Uint8Array> {
+  const signer = await keyOf(directory, file)
+  await signer.close()
+  return signer.publicKey
+}
+
 /** The root certificate. Throws ERR_BAD_FILE or ERR_BAD_CERTIFICATE when it is missing or broken. */
 export async function rootOf({ directory }: Workplace): Promise<Certificate> {
   const file = PKI_FILES.rootCertificate
-  return readPemCertificate((await directory.read(file)) ?? '', `${directory.path}/${file}`)
+  return readPemCertificate(await textOf(directory, file), `${directory.path}/${file}`)
 }
 
 /** Signs a certificate with the root key and writes its file; one that an interrupted run left there is checked and kept. */
@@ -82,6 +89,7 @@ export async function makeCertificate(
   const { directory, random, clock } = work
   const existing = interrupted ? await directory.read(order.file) : null
   if (existing !== null) return checkExisting(existing, `${directory.path}/${order.file}`, order)
+  if (order.issuer !== null) requireWithin(order.issuer, clock())
   const validity = validityFrom(clock(), order.profile.years, order.issuer?.notAfter ?? null)
   if (validity.capped) {
     work.warn(`${order.file} ends with the root certificate, on ${rfc3339(validity.notAfter)}: nothing may outlive it.`)
@@ -125,6 +133,17 @@ async function takenKeysBut({ directory }: Workplace, file: PkiFile) {
   )
 }
 
+/** A clock that was set since the root was made must not pass for a defect. */
+function requireWithin({ notBefore, notAfter }: Certificate, now: Date): void {
+  // Certificates are of whole seconds.
+  if (Math.floor(now.getTime() / 1000) * 1000 >= notBefore.getTime() && now < notAfter) return
+  throw new FpkiError(
+    'ERR_CLOCK',
+    `The root certificate is valid from ${rfc3339(notBefore)} to ${rfc3339(notAfter)}, and the clock says ${rfc3339(now)}.`,
+    'Set the clock, or wait. If it was wrong when the root was made, move the directory away and begin again.',
+  )
+}
+
 function checkExisting(pem: string, path: string, { spki, subject, issuer }: CertificateOrder): undefined {
   const certificate = readPemCertificate(pem, path)
   const holds =
@@ -139,13 +158,42 @@ function checkExisting(pem: string, path: string, { spki, subject, issuer }: Cer
   )
 }
 
-/** The certificates of a PKI directory in the form in which the Factory API takes them (contract.md 4). */
-export async function certificatesOf(
-  directory: PkiDirectory,
+/**
+ * The certificates of a PKI directory in the form in which the Factory API takes them (contract.md 4), after a look at
+ * all of `files`: none is missing, and each key is that of its certificate. Throws ERR_BAD_FILE or ERR_BAD_KEY.
+ */
+export async function wholePki(
+  { directory, rootSigner }: Workplace,
+  files: readonly PkiFile[],
 ): Promise<CertificatesUpdate & { readonly rootCrt: string }> {
-  const read = async (file: PkiFile) => (await directory.read(file)) ?? ''
-  const deviceCas = [await read(PKI_FILES.onlineCaCertificate), await read(PKI_FILES.localCaCertificate)]
-  const caCrt = deviceCas.filter((pem) => pem !== '').join('\n')
-  const certificates = { rootCrt: await read(PKI_FILES.rootCertificate), tlsCrt: await read(PKI_FILES.tlsCertificate) }
-  return caCrt === '' ? certificates : { ...certificates, caCrt }
+  const text = async (file: PkiFile) => (files.includes(file) ? textOf(directory, file) : '')
+  for (const file of files) await textOf(directory, file)
+  const { rootKey, rootCertificate, tlsCertificate, onlineCaCertificate, localCaKey, localCaCertificate } = PKI_FILES
+  await requirePair(directory, rootKey, rootCertificate, (await rootSigner.open()).publicKey)
+  if (files.includes(localCaKey)) {
+    await requirePair(directory, localCaKey, localCaCertificate, await publicKeyOf(directory, localCaKey))
+  }
+  const deviceCas = [await text(onlineCaCertificate), await text(localCaCertificate)].filter((pem) => pem !== '')
+  const certificates = { rootCrt: await text(rootCertificate), tlsCrt: await text(tlsCertificate) }
+  return deviceCas.length === 0 ? certificates : { ...certificates, caCrt: deviceCas.join('\n') }
+}
+
+async function requirePair(directory: PkiDirectory, key: PkiFile, file: PkiFile, publicKey: Uint8Array): Promise<void> {
+  const certificate = readPemCertificate(await textOf(directory, file), `${directory.path}/${file}`)
+  if (Buffer.from(certificate.spki).equals(publicKey)) return
+  throw new FpkiError(
+    'ERR_BAD_KEY',
+    `${directory.path}/${key} is not the key of ${file}.`,
+    'Nothing was sent to the Factory API. Put both back as fpki made them, and run the same command again.',
+  )
+}
+
+async function textOf(directory: PkiDirectory, file: PkiFile): Promise<string> {
+  const text = await directory.read(file)
+  if (text !== null) return text
+  throw new FpkiError(
+    'ERR_BAD_FILE',
+    `${directory.path}/${file} is missing.`,
+    'Nothing was sent to the Factory API. Put it back, and run the same command again.',
+  )
 }

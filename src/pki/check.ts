@@ -2,7 +2,7 @@ import { FpkiError } from '../errors.js'
 import { parseDer, rawDer, sequenceMembers } from './der.js'
 import type { CertificateDraft } from './draft.js'
 import { type Certificate, readCertificate, readTbsCertificate, type TbsCertificate } from './read-certificate.js'
-import { RULES } from './rules.js'
+import { RULES, sameOctets, sameTime } from './rules.js'
 
 declare const checked: unique symbol
 
@@ -33,12 +33,12 @@ export function checkCertificate(der: Uint8Array, draft: CheckedDraft, signerKey
   const issuer = request.issuer ?? certificate
   const isCa = request.profile.extensions.some(({ type }) => type === 'basicConstraints')
   const holds =
-    same(issuer.spki, signerKey) &&
+    sameOctets(issuer.spki, signerKey) &&
     x509.verify(issuer.x509.publicKey) &&
     x509.checkIssued(issuer.x509) &&
     BigInt(`0x${x509.serialNumber}`) === certificate.serialNumber &&
     x509.ca === isCa &&
-    same(tbsOf(certificate), draft.tbsCertificate) &&
+    sameOctets(tbsOf(certificate), draft.tbsCertificate) &&
     sameTime(new Date(x509.validTo), certificate.notAfter)
   if (!holds) throw badSignature(draft)
   return certificate
@@ -79,12 +79,4 @@ function breaksProfile({ request }: CertificateDraft, problem: string): FpkiErro
     `The certificate for ${request.role} was not signed, because it would not be a ${request.profile.name}: ${problem}.`,
     'Nothing was signed. Check the clock of this machine; if it is right, report this message, which holds no secret.',
   )
-}
-
-function sameTime(a: Date, b: Date): boolean {
-  return a.getTime() === b.getTime()
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.from(a).equals(b)
 }

@@ -26,6 +26,9 @@ export interface AcceptedCsr {
 const DNS_NAME =
   /^(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$/
 
+/** What a host name in any script is made of. */
+const HOST_CHARACTERS = /^[A-Za-z0-9_.*\u0080-\u{10ffff}-]+$/u
+
 /** Is `name` a DNS name that a certificate can carry? */
 export function isDnsName(name: string): boolean {
   // A name of digits at its end is an IPv4 address to every resolver (RFC 1123, 2.1).
@@ -34,7 +37,8 @@ export function isDnsName(name: string): boolean {
 
 /** `name` in its ASCII form (RFC 5891), in lower case; null when it is no DNS name. */
 export function toDnsName(name: string): string | null {
-  const ascii = isDnsName(name) ? name.toLowerCase() : domainToASCII(name)
+  // domainToASCII reads a host as URLs have it: it would cut `a.example/path` and decode `%2e`.
+  const ascii = isDnsName(name) ? name.toLowerCase() : HOST_CHARACTERS.test(name) ? domainToASCII(name) : ''
   return isDnsName(ascii) ? ascii : null
 }
 
@@ -76,6 +80,15 @@ function unitWarnings(csr: Csr, { what, factory }: CsrPolicy): readonly string[]
     .map((unit) => `The subject of ${what} says OU=${unit}, which is not the factory, ${factory}.`)
 }
 
+function pathLengthWarning({ known }: Csr, { what, profile }: CsrPolicy): readonly string[] {
+  const given = profile.extensions.find((spec) => spec.type === 'basicConstraints')
+  const asked = known.basicConstraints?.pathLenConstraint ?? null
+  if (given?.type !== 'basicConstraints' || asked === null || asked === given.pathLenConstraint) return []
+  return [
+    `${what} asks for the path length ${asked}; a ${profile.name} certificate has ${given.pathLenConstraint ?? 'none'}.`,
+  ]
+}
+
 /** The usages that a request asks for and its profile does not give. */
 function usagesNotGiven({ known }: Csr, { extensions }: Profile): readonly string[] {
   const given = extensions.flatMap((spec): readonly string[] => {
@@ -87,11 +100,13 @@ function usagesNotGiven({ known }: Csr, { extensions }: Profile): readonly strin
   return asked.filter((usage) => !given.includes(usage))
 }
 
-function extensionWarnings(csr: Csr, { what, profile }: CsrPolicy, isTls: boolean): readonly string[] {
+function extensionWarnings(csr: Csr, policy: CsrPolicy, isTls: boolean): readonly string[] {
+  const { what, profile } = policy
   const given = new Set<string>(profile.extensions.map(({ type }) => type))
   const ignored = csr.extensions.map(({ type }) => type).filter((type) => !given.has(type))
   const others = (csr.known.subjectAltName ?? []).filter(({ type }) => isTls && type !== 'DNS')
   return [
+    ...pathLengthWarning(csr, policy),
     ...usagesNotGiven(csr, profile).map(
       (usage) => `${what} asks for the usage ${usage}, which a ${profile.name} certificate does not get.`,
     ),

@@ -28,8 +28,8 @@ const CURVES: readonly Curve[] = ['P-256', 'P-384', 'P-521']
 
 /**
  * Reads a SubjectPublicKeyInfo: EC on a named curve of {@link Curve}, or RSA. `key` is the same when OpenSSL has read it
- * already. Throws a plain Error that says what is
- * wrong with it: another kind, explicit curve parameters, a point that is not on the curve.
+ * already. Throws a plain Error that says what is wrong with it: another kind, explicit curve parameters, a point that
+ * is not on the curve.
  */
 export function readPublicKey(spki: Uint8Array, key: KeyObject = createKey(spki)): PublicKey {
   if (key.asymmetricKeyType === 'rsa') {

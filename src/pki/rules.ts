@@ -33,7 +33,7 @@ export const RULES: readonly Rule[] = [
     id: 'signature-algorithm',
     cite: 'RFC 5280 4.1.2.3',
     check: (tbs, { algorithm }) =>
-      same(tbs.algorithm, algorithm) ? null : "the algorithm is not that of the issuer's key",
+      sameOctets(tbs.algorithm, algorithm) ? null : "the algorithm is not that of the issuer's key",
   },
   {
     id: 'issuer-is-ca',
@@ -56,7 +56,8 @@ export const RULES: readonly Rule[] = [
   {
     id: 'public-key-kept',
     cite: 'RFC 5280 4.1.2.7',
-    check: (tbs, { request: { spki } }) => (same(tbs.spki, spki) ? null : 'the public key is not the one asked for'),
+    check: (tbs, { request: { spki } }) =>
+      sameOctets(tbs.spki, spki) ? null : 'the public key is not the one asked for',
   },
   {
     id: 'validity-order',
@@ -94,7 +95,8 @@ export const RULES: readonly Rule[] = [
     check: (tbs, { request }) => {
       const wrong = extensionsFor(request).find(
         (spec, at) =>
-          !valueHolds(spec, tbs, request) || !same(tbs.extensions[at]?.value ?? null, extensionValue(spec, request)),
+          !valueHolds(spec, tbs, request) ||
+          !sameOctets(tbs.extensions[at]?.value ?? null, extensionValue(spec, request)),
       )
       return wrong === undefined ? null : `${wrong.type} is not as the profile has it`
     },
@@ -110,9 +112,9 @@ function valueHolds(spec: ProfileExtension, { known }: TbsCertificate, request: 
     case 'basicConstraints':
       return known.basicConstraints?.ca === true && known.basicConstraints.pathLenConstraint === spec.pathLenConstraint
     case 'subjectKeyIdentifier':
-      return same(known.subjectKeyIdentifier, keyIdentifier(request.spki))
+      return sameOctets(known.subjectKeyIdentifier, keyIdentifier(request.spki))
     case 'authorityKeyIdentifier':
-      return same(known.authorityKeyIdentifier, issuerKeyIdentifier(request))
+      return sameOctets(known.authorityKeyIdentifier, issuerKeyIdentifier(request))
     case 'subjectAltName':
       return known.subjectAltName?.map(({ type, value }) => `${type}:${value}`).join() === dnsNamesOf(request)
   }
@@ -130,10 +132,12 @@ function sameNameOr(found: Name, wanted: Name, what: string): string | null {
   return sameName(found, wanted) ? null : `the ${what} is not kept octet by octet`
 }
 
-function sameTime(a: Date, b: Date): boolean {
+/** Are they the same moment? */
+export function sameTime(a: Date, b: Date): boolean {
   return a.getTime() === b.getTime()
 }
 
-function same(a: Uint8Array | null, b: Uint8Array): boolean {
+/** Are they the same octets? */
+export function sameOctets(a: Uint8Array | null, b: Uint8Array): boolean {
   return a !== null && Buffer.from(a).equals(b)
 }

@@ -31,7 +31,7 @@ describe('help', () => {
       const { stdout } = await home.fpki(['ca', command, '--help'])
       return [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag)
     }
-    const common = ['--factory', '--api', '--json', '--quiet', '--verbose', '--help']
+    const common = ['--help', '--version', '--factory', '--api', '--json', '--quiet', '--verbose']
     expect(await flagsOf('create')).toEqual([
       ...['--online-ca', '--no-online-ca', '--local-ca', '--no-local-ca', '--tls-name'],
       ...common,
@@ -68,7 +68,7 @@ describe('every example in the help', () => {
     if (words !== 'ca') expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
       const home = example.includes('ca create') ? await newHome() : (await copiedPki()).home
-      const { status, stderr } = await inShell(home, example.replace('/mnt/usb', home.path))
+      const { status, stderr } = await inShell(home, example.replace('/srv/pki', home.path))
       expect({ example, status, stderr: status === 0 ? '' : stderr }).toEqual({ example, status: 0, stderr: '' })
     }
   })

@@ -81,6 +81,7 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
   const put = (path: string, node: Inode) => at(dirname(path)).names.set(basename(path), node)
   return {
     uid: UID,
+    realPath: async (path) => path,
     stat: async (path): Promise<FileStatus | null> => {
       const node = find(path)
       return node === undefined ? null : { kind: node.kind, mode: node.mode, uid: UID }

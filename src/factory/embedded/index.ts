@@ -1,6 +1,6 @@
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { FpkiError } from '../../errors.js'
-import { checkFactoryName } from '../../factory-name.js'
+import { checkFactoryName, isFactoryName } from '../../factory-name.js'
 import { createCsr } from '../../pki/csr.js'
 import { isDnsName } from '../../pki/csr-policy.js'
 import { commonNameAndUnit } from '../../pki/name.js'
@@ -27,14 +27,19 @@ export interface EmbeddedFactoryOptions {
 
 /**
  * A whole Factory API in a folder of this machine (contract.md 4, cli.md "Which Factory API"). Throws ERR_USAGE when the
- * factory's name cannot be one.
+ * factory's name cannot be one, or the state directory is relative.
  */
 export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
+  requireAbsolute(options.stateDirectory)
   const folder = factoryFolder(options.stateDirectory, checkFactoryName(options.factory, 'the caller'))
   return {
     name: `embedded (${options.stateDirectory})`,
     requestCsrs: (order) => locked(options, folder, () => requestCsrs(options, folder, order)),
-    getCertificates: async () => (await readState(options.files, folder, options.factory))?.certificates ?? null,
+    getCertificates: async () => {
+      if ((await options.files.list(folder)) === null) return null
+      await options.files.checkDirectory(folder)
+      return (await readState(options.files, folder, options.factory))?.certificates ?? null
+    },
     updateCertificates: (update) =>
       locked(options, folder, async () => {
         const state = await stateOf(options, folder)
@@ -49,9 +54,22 @@ export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
   }
 }
 
+function requireAbsolute(path: string): void {
+  if (isAbsolute(path)) return
+  throw new FpkiError(
+    'ERR_USAGE',
+    `The state directory is a relative path: ${JSON.stringify(path)}.`,
+    'Give an absolute one.',
+  )
+}
+
 /** The names of the factories that a state directory holds, sorted. */
 export async function embeddedFactories(files: DurableFiles, stateDirectory: string): Promise<readonly string[]> {
-  return (await files.list(join(stateDirectory, 'factories'))) ?? []
+  const names = (await files.list(join(stateDirectory, 'factories'))) ?? []
+  const contents = await Promise.all(
+    names.map((name) => files.list(factoryFolder(stateDirectory, name)).catch(() => null)),
+  )
+  return names.filter((name, at) => isFactoryName(name) && contents[at]?.includes('factory.json'))
 }
 
 /** The names of a factory's gateway when nobody says them. A factory's own name may be one that DNS does not take. */
@@ -122,6 +140,7 @@ async function locked<T>(options: EmbeddedFactoryOptions, folder: string, work: 
   const { files, sleep } = options
   await files.makeDirectory(join(folder, 'keys'))
   await files.checkDirectory(folder)
+  await files.checkDirectory(join(folder, 'keys'))
   for (let tries = 0; tries < 100; tries++) {
     const lock = await files.lock(join(folder, 'lock'))
     if (lock !== null) {

@@ -2,6 +2,7 @@ import { FpkiError } from '../../errors.js'
 import { readCsr } from '../../pki/csr.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { attributeValues } from '../../pki/name.js'
+import { encodePem } from '../../pki/pem.js'
 import { type PublicKey, sameKey } from '../../pki/public-key.js'
 import { type Certificate, isIssuedBy, readPemCertificate, readPemCertificates } from '../../pki/read-certificate.js'
 import { type CertificatesUpdate, type CsrKind, FactoryApiError, type FactoryCertificates } from '../api.js'
@@ -65,7 +66,8 @@ function serverCertificates(scene: Scene, kind: CsrKind, pem: string | undefined
   requireIssued(certificate, what, scene)
   if (certificate.known.basicConstraints?.ca) throw refused(400, `${what} is a CA`)
   if (!certificate.known.extKeyUsage?.includes('serverAuth')) throw refused(400, `${what} is not for serverAuth`)
-  if (!holdsKey(scene, kind, certificate)) throw refused(400, `${what} is for a key that is not this factory's`)
+  if (!holdsKey(scene, kind, certificate))
+    throw refused(400, `${what} is for a key that is not this factory's`, OTHER_STATE)
   return [certificate]
 }
 
@@ -78,7 +80,11 @@ function deviceCas(scene: Scene, pem: string | undefined): readonly Certificate[
     requireCa(certificate, 'ca-crt', factory, now)
     const isLocal = attributeValues(certificate.subject, 'CN').includes(`fio-${userId}`)
     if (!isLocal && !holdsKey(scene, 'ca', certificate)) {
-      throw refused(400, `a certificate of ca-crt is neither for this factory's key nor named fio-${userId}`)
+      throw refused(
+        400,
+        `a certificate of ca-crt is neither for this factory's key nor named fio-${userId}`,
+        OTHER_STATE,
+      )
     }
   }
   const serials = new Set(certificates.map(({ serialNumber }) => serialNumber))
@@ -105,7 +111,7 @@ function holdsKey({ held }: Scene, kind: CsrKind, { publicKey }: Certificate): b
 
 function merged(current: FactoryCertificates | null, update: CertificatesUpdate, root: Certificate) {
   return {
-    rootCrt: current?.rootCrt ?? update.rootCrt ?? root.x509.toString(),
+    rootCrt: encodePem('CERTIFICATE', root.der),
     tlsCrt: update.tlsCrt ?? current?.tlsCrt ?? null,
     // An empty list is one too, and is answered as there being none.
     caCrt: update.caCrt?.trim() === '' ? null : (update.caCrt ?? current?.caCrt ?? null),
@@ -120,11 +126,15 @@ function changeMetaAfter({ certificates, userId }: FactoryState, now: Date): Fac
   return { createdBy, createdAt, updatedBy: userId, updatedAt: rfc3339(now) }
 }
 
+/** Its keys and its user's id are made once; others mean that its folder was removed or exchanged in between. */
+const OTHER_STATE =
+  'Its state is not the one that this PKI was begun with: put it back from a backup, or begin again in another directory; nothing was changed.'
+
 /** The embedded Factory API's no. */
-export function refused(status: number, reason: string): FactoryApiError {
-  return new FactoryApiError(
-    status,
-    `The embedded Factory API refuses (${status}): ${reason}.`,
-    'Look at what it knows with `fpki ca show --pretty`; nothing was changed there.',
-  )
+export function refused(
+  status: number,
+  reason: string,
+  hint = 'Look at what it knows with `fpki ca show --pretty`; nothing was changed there.',
+): FactoryApiError {
+  return new FactoryApiError(status, `The embedded Factory API refuses (${status}): ${reason}.`, hint)
 }

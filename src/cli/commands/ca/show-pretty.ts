@@ -17,7 +17,7 @@ export function pretty(pki: ShownPki, io: Io): string {
   const bold = (text: string) => style(io, 'bold', text, 'stdout')
   const blocks = [root, ...below].map((certificate) => [bold(TITLES[certificate.role]), ...fields(certificate), ''])
   const lines = [
-    `Factory ${factory}, as the Factory API knows it: ${printable(api)}`,
+    `Factory ${printable(factory)}, as the Factory API knows it: ${printable(api)}`,
     printable(
       `Made ${changeMeta.createdAt} by ${changeMeta.createdBy}, changed ${changeMeta.updatedAt} by ${changeMeta.updatedBy}`,
     ),

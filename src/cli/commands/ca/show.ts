@@ -16,6 +16,7 @@ export interface ShowFlags extends CommonFlags {
 
 /** `fpki ca show` */
 export async function show(flags: ShowFlags, io: Io): Promise<void> {
+  requireOneForm(flags)
   const machine = thisMachine()
   const state = stateDirectory(flags, io.env, io.home)
   const factory = namedFactory(flags, io.env) ?? onlyFactory(await embeddedFactoriesOn(machine, state))
@@ -24,6 +25,19 @@ export async function show(flags: ShowFlags, io: Io): Promise<void> {
   if (flags.json) return printJson(io, shown)
   if (flags.pretty) return io.stdout(pretty(shown, io))
   io.stdout(justAsked(flags, shown) ?? allPem(shown))
+}
+
+/** --json belongs to every command, so that its conflict with the forms of this one is found here. */
+function requireOneForm({ json, ...flags }: ShowFlags): void {
+  const forms = {
+    pretty: '--pretty',
+    justRoot: '--just-root',
+    justTls: '--just-tls',
+    justDeviceCas: '--just-device-cas',
+  }
+  const other = Object.entries(forms).find(([name]) => flags[name as keyof typeof forms])
+  if (!json || other === undefined) return
+  throw new FpkiError('ERR_USAGE', `--json and ${other[1]} exclude each other.`, 'Give one of them.')
 }
 
 /** The PEM that a `--just-…` flag asks for and nothing else; null when there is no such flag. */

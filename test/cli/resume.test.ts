@@ -1,0 +1,85 @@
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { type Home, newHome, output, runProgram } from '../support/cli.js'
+import { certificatesInState } from '../support/state.js'
+
+const KILLED_CREATE = fileURLToPath(new URL('../support/killed-create.mjs', import.meta.url))
+
+/** A `ca create` that was killed behind the write of the journal that says that `step` begins. */
+async function killedAt(step: string): Promise<{ readonly home: Home; readonly directory: string }> {
+  const steps = ['state', 'root-key', 'root-certificate', 'user', 'local-ca-key', 'local-ca-certificate', 'csrs']
+  const write = [...steps, 'tls-certificate', 'online-ca-certificate', 'upload'].indexOf(step) + 1
+  const home = await newHome()
+  const directory = join(home.path, 'acme')
+  const words = [KILLED_CREATE, directory, home.state, String(write), 'after']
+  expect((await runProgram(process.execPath, words)).signal).toBe('SIGKILL')
+  return { home, directory }
+}
+
+describe('the root is not set', () => {
+  test.each(['factory_ca.key', 'factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.key', 'local-ca.pem'])(
+    'when %s was lost after the interruption',
+    async (name) => {
+      const { home, directory } = await killedAt('upload')
+      await rm(join(directory, name))
+      const { status, stderr } = await home.fpki(['ca', 'create', directory])
+      expect(stderr).toContain(join(directory, name))
+      expect(status).toBe(6)
+      expect(await certificatesInState(home)).toBeNull()
+    },
+  )
+
+  test.each(['factory_ca.key', 'local-ca.key'])('when %s was exchanged after the interruption', async (name) => {
+    const { home, directory } = await killedAt('upload')
+    const key = await output('openssl', ['ecparam', '-name', 'prime256v1', '-genkey', '-noout'])
+    await rm(join(directory, name))
+    await writeFile(join(directory, name), key, { mode: 0o400 })
+    const { status, stderr } = await home.fpki(['ca', 'create', directory])
+    expect(stderr).toContain(`${join(directory, name)} is not the key of`)
+    expect(status).toBe(6)
+    expect(await certificatesInState(home)).toBeNull()
+  })
+})
+
+test('a folder of fpki that others can write to is not believed', async () => {
+  const { home, directory } = await killedAt('tls-certificate')
+  await chmod(join(directory, '.fpki'), 0o777)
+  const { status, stderr } = await home.fpki(['ca', 'create', directory])
+  expect(stderr).toContain('[ERR_PERMISSIONS]')
+  expect(stderr).toContain(join(directory, '.fpki'))
+  expect(status).toBe(3)
+})
+
+test('a directory whose parent everybody can write to is refused', async () => {
+  const home = await newHome()
+  await mkdir(join(home.path, 'open'))
+  await chmod(join(home.path, 'open'), 0o777)
+  const { status, stderr } = await home.fpki(['ca', 'create', join(home.path, 'open', 'acme')])
+  expect(stderr).toContain(join(home.path, 'open'))
+  expect(stderr).toContain('[ERR_PERMISSIONS]')
+  expect(status).toBe(3)
+})
+
+test('a state of the Factory API that was lost meanwhile is named as the reason', async () => {
+  const { home, directory } = await killedAt('upload')
+  await rm(home.state, { recursive: true })
+  const { status, stderr } = await home.fpki(['ca', 'create', directory])
+  expect(stderr).toContain('put it back from a backup')
+  expect(status).toBe(4)
+})
+
+test.each([
+  ['a fact that it lacks', { facts: {} }, 'userId'],
+  ['a step that nobody knows', { steps: [{ name: 'dance', state: 'pending' }] }, 'dance'],
+  ['no step', { steps: [] }, 'journal'],
+])('a journal with %s is not gone on with', async (_, change, named) => {
+  const { home, directory } = await killedAt('local-ca-certificate')
+  const path = join(directory, '.fpki', 'journal.json')
+  await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), ...change }))
+  const { status, stderr } = await home.fpki(['ca', 'create', directory])
+  expect(stderr).toContain(named)
+  expect([3, 6]).toContain(status)
+  expect(await certificatesInState(home)).toBeNull()
+})

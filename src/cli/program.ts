@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
+import { withHsmOptions } from './hsm-options.js'
 import { normalizeBooleans, withCommonOptions } from './options.js'
 import { type Io, type OutputFlags, printError } from './output.js'
 
@@ -37,17 +38,18 @@ export function buildProgram(io: Io): Command {
 }
 
 function addCreate(ca: Command, io: Io): void {
-  withCommonOptions(
-    ca
-      .command('create')
-      .description('make a Factory PKI, or bring an interrupted making to its end')
-      .argument('<directory>', 'the PKI directory, an absolute path; made when missing')
-      .addOption(new Option('--online-ca', 'make online-ca, for devices that register on-line').default(true, 'yes'))
-      .option('--no-online-ca', 'make none')
-      .addOption(new Option('--local-ca', 'make local-ca, for manufacturing').default(true, 'yes'))
-      .option('--no-local-ca', 'make none')
-      .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect),
-  )
+  const create = ca
+    .command('create')
+    .description('make a Factory PKI, or bring an interrupted making to its end')
+    .argument('<directory>', 'the PKI directory, an absolute path; made when missing')
+    .addOption(new Option('--online-ca', 'make online-ca, for devices that register on-line').default(true, 'yes'))
+    .option('--no-online-ca', 'make none')
+    .addOption(new Option('--local-ca', 'make local-ca, for manufacturing').default(true, 'yes'))
+    .option('--no-local-ca', 'make none')
+    .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect)
+    .addOption(new Option('--key-type <curve>', 'of a root key in a token').choices(['P-256', 'P-384']))
+    .option('--local-ca-in-hsm', 'the key of local-ca goes into the token too')
+  withCommonOptions(withHsmOptions(create))
     .addHelpText('after', EXAMPLES.create)
     .action(async (directory, flags) => (await import('./commands/ca/create.js')).create(directory, flags, io))
 }
@@ -93,12 +95,16 @@ Examples:
   $ fpki ca show --pretty                what the Factory API knows of it
 
 Exit codes: 0 done, 1 a defect of fpki, 2 wrong usage, 3 refused, 4 Factory API,
-6 broken input, 130 and 143 interrupted.`,
+5 HSM or its PIN, 6 broken input, 130 and 143 interrupted.`,
   create: `
 Examples:
   $ fpki ca create "$HOME/acme"
   $ fpki ca create /mnt/usb/pki --factory acme --tls-name gateway.acme.example
   $ fpki ca create "$HOME/acme" --no-online-ca
+
+With the root key in an HSM (docs/hsm.md):
+  fpki ca create "$HOME/acme" --hsm-module /usr/lib/softhsm/libsofthsm2.so \\
+    --hsm-token-label acme
 
 Nothing is ever overwritten. Interrupted? Run the same command again: it goes on
 where it stopped.`,

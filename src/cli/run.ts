@@ -1,4 +1,5 @@
 import { homedir } from 'node:os'
+import { isatty } from 'node:tty'
 import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
 import { EXIT } from './exit.js'
@@ -46,7 +47,8 @@ function printVersion({ stdout }: Io): number {
   return 0
 }
 
-function ioOf({ env, stdout, stderr, cwd }: NodeJS.Process, signal: AbortSignal): Io {
+function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
+  const { env, stdout, stderr, cwd } = process
   return {
     env,
     home: homedir(),
@@ -58,10 +60,17 @@ function ioOf({ env, stdout, stderr, cwd }: NodeJS.Process, signal: AbortSignal)
       }
     },
     signal,
+    // stdin is looked at only when a question comes up: to open it costs every start.
+    askSecret: isatty(0) && stderr.isTTY ? (question) => ask(process, question) : null,
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),
     terminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },
   }
+}
+
+async function ask({ stdin, stderr }: NodeJS.Process, question: string): Promise<string> {
+  const { askSecret } = await import('./prompt.js')
+  return askSecret(stdin, question, (text) => stderr.write(text))
 }
 
 function stopSignal(on: NodeJS.Process): AbortSignal {

@@ -1,4 +1,3 @@
-import * as z from 'zod/mini'
 import { FILE_MEANINGS, PKI_FILES } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
@@ -7,6 +6,7 @@ import { commonNameAndUnit } from '../pki/name.js'
 import { samePem } from '../pki/pem.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
+import { type CreateKeys, createKeys, rootSignerFrom } from './create-keys.js'
 import {
   type CreatePkiOptions,
   type CreatePkiPorts,
@@ -14,43 +14,19 @@ import {
   factoryIsSet,
   refuseWhatCannotBe,
 } from './create-preconditions.js'
+import type { CreatedPki } from './created-pki.js'
+import { makeKey } from './private-key.js'
 import { type Facts, newJournal, runSteps, type Step } from './run-steps.js'
-import {
-  certificatesOf,
-  keyOf,
-  makeCertificate,
-  makeKey,
-  rootOf,
-  rootSignerOf,
-  signCsr,
-  type Workplace,
-} from './workplace.js'
+import { certificatesOf, makeCertificate, rootOf, signCsr, type Workplace } from './workplace.js'
 
 export type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
 export { dnsNames } from './create-preconditions.js'
-
-/** What `fpki ca create --json` prints. */
-export const createdPki = z.strictObject({
-  factory: z.string(),
-  /** Which Factory API knows it. */
-  api: z.string(),
-  /** Absolute. */
-  directory: z.string(),
-  /** An interrupted run was brought to its end. */
-  resumed: z.boolean(),
-  /** The DNS names that tls-crt is for. */
-  tlsNames: z.array(z.string()),
-  /** Every file of the PKI in the directory; a secret one must be backed up and shown to nobody. */
-  files: z.array(z.strictObject({ name: z.string(), meaning: z.string(), secret: z.boolean() })),
-  warnings: z.array(z.string()),
-})
-
-/** See {@link createdPki}. */
-export type CreatedPki = z.infer<typeof createdPki>
+export { type CreatedPki, createdPki } from './created-pki.js'
 
 interface Work extends Workplace {
   readonly options: CreatePkiOptions
   readonly api: FactoryApi
+  readonly keys: CreateKeys
 }
 
 /** The whole of `ca create`: local work first, then the Factory API. */
@@ -77,10 +53,24 @@ const STEPS: readonly (Step<Work> & { readonly onlyFor?: 'onlineCa' | 'localCa' 
  */
 export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatedPki> {
   const directory = pkiDirectory(ports.files, options.directory)
-  await refuseWhatCannotBe(directory, options, ports)
-  await directory.make()
+  const unfinished = await refuseWhatCannotBe(directory, options, ports)
+  const keys = await createKeys(directory, options, ports)
+  try {
+    await keys.refuseTaken(unfinished)
+    await directory.make()
+    return await createWith(keys, directory, options, ports)
+  } finally {
+    await keys.close()
+  }
+}
+
+async function createWith(
+  keys: CreateKeys,
+  directory: PkiDirectory,
+  options: CreatePkiOptions,
+  ports: CreatePkiPorts,
+): Promise<CreatedPki> {
   const lock = await directory.lock()
-  const rootSigner = rootSignerOf(directory)
   const named = { factory: options.factory, api: ports.api.name, directory: directory.path }
   try {
     const found = await refuseWhatCannotBe(directory, options, ports)
@@ -92,13 +82,12 @@ export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts
       ports.progress.warn(text)
     }
     if (found !== null) ports.progress.note(`Going on with the \`ca create\` that began at ${found.startedAt}.`)
-    await runSteps(STEPS, { ...ports, options, factory: options.factory, directory, rootSigner, warn }, journal, {
-      ...ports,
-      directory,
-    })
-    return { ...(await whatWasMade(directory)), ...named, resumed: found !== null, warnings }
+    const rootSigner = rootSignerFrom(keys)
+    const work = { ...ports, options, factory: options.factory, directory, keys, rootSigner, warn }
+    await runSteps(STEPS, work, journal, { ...ports, directory })
+    const rootKey = keys.root.reference
+    return { ...(await whatWasMade(directory)), ...named, rootKey, resumed: found !== null, warnings }
   } finally {
-    await rootSigner.close()
     await lock.release()
   }
 }
@@ -113,21 +102,23 @@ function stepsFor(options: CreatePkiOptions): readonly Step<Work>[] {
   return STEPS.filter(({ onlyFor }) => onlyFor === undefined || options[onlyFor])
 }
 
-async function rememberFactory({ directory, options, api }: Work): Promise<undefined> {
+async function rememberFactory({ directory, options, api, keys }: Work): Promise<undefined> {
+  const { root, localCa } = keys
   await directory.writeState({
     version: 1,
     factory: options.factory,
     api: api.name,
-    rootKey: { kind: 'file', name: PKI_FILES.rootKey },
+    rootKey: root.reference,
+    ...(localCa.reference.kind === 'file' ? {} : { localCaKey: localCa.reference }),
   })
 }
 
-function makeRootKey(work: Work, _: Facts, interrupted: boolean): Promise<undefined> {
-  return makeKey(work, PKI_FILES.rootKey, interrupted)
+function makeRootKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<undefined> {
+  return makeKey(keys.root, interrupted)
 }
 
-function makeLocalCaKey(work: Work, _: Facts, interrupted: boolean): Promise<undefined> {
-  return makeKey(work, PKI_FILES.localCaKey, interrupted)
+function makeLocalCaKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<undefined> {
+  return makeKey(keys.localCa, interrupted)
 }
 
 async function makeRootCertificate(work: Work, _: Facts, interrupted: boolean): Promise<undefined> {
@@ -153,7 +144,7 @@ async function makeLocalCa(work: Work, { userId = '' }: Facts, interrupted: bool
     file: PKI_FILES.localCaCertificate,
     profile: DEVICE_CA,
     subject: commonNameAndUnit(`fio-${userId}`, work.options.factory),
-    spki: (await keyOf(work.directory, PKI_FILES.localCaKey)).publicKey,
+    spki: (await work.keys.localCa.open()).publicKey,
     issuer: await rootOf(work),
     dnsNames: [],
   })

@@ -13,8 +13,8 @@ import type { Profile } from '../pki/profiles.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../pki/read-certificate.js'
 import { newSerialNumber } from '../pki/serial.js'
 import { validityFrom } from '../pki/validity.js'
-import type { Clock, Random, Signer } from '../ports.js'
-import { newPrivateKeyPem, pemSigner } from '../signer/file.js'
+import type { Clock, Random } from '../ports.js'
+import type { RootSigner } from './root-signer.js'
 
 /** Where keys and certificates are made: an open PKI directory, and what making them takes. */
 export interface Workplace {
@@ -26,45 +26,9 @@ export interface Workplace {
   warn(text: string): void
 }
 
-/** The root key, opened when it is first needed and held until the command ends. */
-export interface RootSigner {
-  open(): Promise<Signer>
-  close(): Promise<void>
-}
-
-/** The root key of a PKI directory. */
-export function rootSignerOf(directory: PkiDirectory): RootSigner {
-  let signer: Signer | null = null
-  return {
-    open: async () => {
-      signer ??= await keyOf(directory, PKI_FILES.rootKey)
-      return signer
-    },
-    close: async () => signer?.close(),
-  }
-}
-
 /** What a certificate file is to hold; the rest follows from the profile, the clock and the root. */
 export type CertificateOrder = Pick<CertificateRequest, 'profile' | 'subject' | 'spki' | 'issuer' | 'dnsNames'> & {
   readonly file: PkiFile
-}
-
-/**
- * Makes a private key in its file. One that an interrupted run left there is whole, because files appear in one move,
- * and is kept.
- */
-export async function makeKey(work: Workplace, file: PkiFile, interrupted: boolean): Promise<undefined> {
-  const { directory, random } = work
-  if (!interrupted || (await directory.read(file)) === null)
-    await directory.create(file, newPrivateKeyPem(random, 'P-256'))
-  await (await keyOf(directory, file)).close()
-}
-
-/** The signer of a key file. Throws ERR_BAD_KEY when it is missing or broken. */
-export async function keyOf(directory: PkiDirectory, file: PkiFile): Promise<Signer> {
-  const pem = await directory.read(file)
-  if (pem !== null) return pemSigner(pem, `${directory.path}/${file}`)
-  throw new FpkiError('ERR_BAD_KEY', `${directory.path}/${file} is missing.`, 'Put it back from a backup.')
 }
 
 /** The root certificate. Throws ERR_BAD_FILE or ERR_BAD_CERTIFICATE when it is missing or broken. */

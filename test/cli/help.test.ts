@@ -6,6 +6,10 @@ import { type Ended, FPKI, type Home, newHome, runProgram } from '../support/cli
 import { copiedPki } from './made.js'
 import { expectWords } from './refusal.js'
 
+const HSM_FLAGS = [
+  ...['--hsm-module', '--hsm-token-label', '--hsm-token-serial', '--hsm-uri', '--hsm-init-args'],
+  ...['--hsm-pin-file', '--hsm-pin', '--hsm-pinpad', '--hsm-allow-final-pin-try'],
+]
 const LEVELS = [[], ['ca'], ['ca', 'create'], ['ca', 'show']]
 
 describe('help', () => {
@@ -34,6 +38,7 @@ describe('help', () => {
     const common = ['--factory', '--api', '--json', '--quiet', '--verbose', '--help']
     expect(await flagsOf('create')).toEqual([
       ...['--online-ca', '--no-online-ca', '--local-ca', '--no-local-ca', '--tls-name'],
+      ...['--key-type', '--local-ca-in-hsm', ...HSM_FLAGS],
       ...common,
     ])
     expect(await flagsOf('show')).toEqual(['--pretty', '--just-root', '--just-tls', '--just-device-cas', ...common])

@@ -135,6 +135,8 @@ export interface DurableFiles {
   create(path: string, content: string, mode: number): Promise<void>
   /** Writes a file, or puts a new one in its place in one move. */
   replace(path: string, content: string, mode: number): Promise<void>
+  /** Removes a file, durably; nothing there is fine. */
+  remove(path: string): Promise<void>
   /** The text of a file, or null when there is none. Throws ERR_BAD_FILE when it is larger than `maxBytes`. */
   read(path: string, maxBytes: number): Promise<string | null>
   /** The names in a directory, without those of interrupted writes; null when there is no directory. */

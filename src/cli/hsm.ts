@@ -35,6 +35,14 @@ export async function hsmAccess(flags: HsmFlags, io: Io, progress: Progress): Pr
   }
 }
 
+/** The HSM that a command cannot do without. Throws ERR_USAGE when none is named. */
+export async function requiredHsm(flags: HsmFlags, io: Io, progress: Progress): Promise<HsmChoice> {
+  const { choice } = await hsmAccess(flags, io, progress)
+  if (choice !== null) return choice
+  const hint = 'Give --hsm-module and --hsm-token-label; `fpki hsm list` shows what there is.'
+  throw new FpkiError('ERR_USAGE', 'No HSM is named.', hint)
+}
+
 /** An empty variable is one that was not set. */
 function said<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
   return value ? ({ [name]: value } as { readonly [key in Name]: string }) : {}

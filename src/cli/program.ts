@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
+import { EXAMPLES } from './examples.js'
 import { withHsmOptions } from './hsm-options.js'
 import { normalizeBooleans, withCommonOptions } from './options.js'
 import { type Io, type OutputFlags, printError } from './output.js'
@@ -34,6 +35,8 @@ export function buildProgram(io: Io): Command {
   const ca = program.command('ca').description('the root of trust, the gateway certificate and the device CAs')
   addCreate(ca, io)
   addShow(ca, io)
+  addImportRoot(ca, io)
+  addHsm(program, io)
   return program
 }
 
@@ -71,6 +74,39 @@ function addShow(ca: Command, io: Io): void {
   }
 }
 
+function addImportRoot(ca: Command, io: Io): void {
+  const importRoot = ca
+    .command('import-root')
+    .description('move the root key from its file into an HSM')
+    .argument('<directory>', 'the PKI directory, an absolute path')
+    .option('--remove-key', 'remove factory_ca.key, once the token has signed with it')
+  withCommonOptions(withHsmOptions(importRoot))
+    .addHelpText('after', EXAMPLES.importRoot)
+    .action(async (directory, flags) => {
+      const command = await import('./commands/ca/import-root.js')
+      await command.importRootKey(directory, flags, io)
+    })
+}
+
+function addHsm(program: Command, io: Io): void {
+  const hsm = program.command('hsm').description('PKCS#11 tokens: which there are, and what they can do')
+  const list = hsm
+    .command('list')
+    .description('list the tokens of a module, or of every module that is found')
+    .option('--hsm-module <path>', 'the PKCS#11 module (FPKI_HSM_MODULE)')
+    .option('--hsm-init-args <text>', 'what the module wants to be told, as NSS does')
+  withCommonOptions(list)
+    .addHelpText('after', EXAMPLES.hsmList)
+    .action(async (flags) => (await import('./commands/hsm/list.js')).list(flags, io))
+  const check = hsm
+    .command('check')
+    .description('try all that `ca create` needs of a token, on a throw-away key')
+    .addOption(new Option('--key-type <curve>', 'of the key').choices(['P-256', 'P-384']))
+  withCommonOptions(withHsmOptions(check))
+    .addHelpText('after', EXAMPLES.hsmCheck)
+    .action(async (flags) => (await import('./commands/hsm/check.js')).check(flags, io))
+}
+
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value]
 }
@@ -86,31 +122,4 @@ function usageError({ code, message }: CommanderError): FpkiError {
 function outputFlagsOf(words: readonly string[]): OutputFlags {
   const said = (...flags: string[]) => words.some((word) => flags.includes(word))
   return { json: said('--json'), quiet: said('-q', '--quiet'), verbose: said('-v', '--verbose') }
-}
-
-const EXAMPLES = {
-  fpki: `
-Examples:
-  $ fpki ca create "$HOME/acme"          a whole PKI for the factory acme
-  $ fpki ca show --pretty                what the Factory API knows of it
-
-Exit codes: 0 done, 1 a defect of fpki, 2 wrong usage, 3 refused, 4 Factory API,
-5 HSM or its PIN, 6 broken input, 130 and 143 interrupted.`,
-  create: `
-Examples:
-  $ fpki ca create "$HOME/acme"
-  $ fpki ca create /mnt/usb/pki --factory acme --tls-name gateway.acme.example
-  $ fpki ca create "$HOME/acme" --no-online-ca
-
-With the root key in an HSM (docs/hsm.md):
-  fpki ca create "$HOME/acme" --hsm-module /usr/lib/softhsm/libsofthsm2.so \\
-    --hsm-token-label acme
-
-Nothing is ever overwritten. Interrupted? Run the same command again: it goes on
-where it stopped.`,
-  show: `
-Examples:
-  $ fpki ca show --pretty
-  $ fpki ca show --just-device-cas > cas.pem
-  $ fpki ca show --json --factory acme`,
 }

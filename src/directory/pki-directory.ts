@@ -21,6 +21,8 @@ export interface PkiDirectory {
   read(name: PkiFile): Promise<string | null>
   /** Writes a new PEM file. Throws ERR_EXISTS when there is one. */
   create(name: PkiFile, pem: string): Promise<void>
+  /** Removes factory_ca.key: the one file that ever goes, when a token has proved to hold the key. */
+  removeRootKey(): Promise<void>
   readJournal(): Promise<Journal | null>
   writeJournal(content: Journal): Promise<void>
   readState(): Promise<DirectoryState | null>
@@ -54,6 +56,7 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
     },
     read: (name) => files.read(join(path, name), MAX_PEM_BYTES),
     create: (name, pem) => files.create(join(path, name), pem, PKI_FILE_MODE),
+    removeRootKey: () => files.remove(join(path, PKI_FILES.rootKey)),
     readJournal: () => readJsonFile(files, own('journal'), journal),
     writeJournal: (content) => writeJsonFile(files, own('journal'), content),
     readState: () => readJsonFile(files, own('state'), directoryState),

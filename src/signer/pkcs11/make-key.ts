@@ -1,4 +1,5 @@
 import type { Curve, KeyChoice } from '../../ports.js'
+import type { KeyMaterial } from '../file.js'
 import { type Attribute, CKA, CKK_EC, CKM, CKO } from './cryptoki.js'
 import { explained, explainedError, returnValue } from './errors.js'
 import { flagOf, keyError, requireKey, type TokenKey, template } from './key.js'
@@ -61,15 +62,6 @@ export function generateKey(token: OpenToken, { label, id }: KeyChoice, curve: C
   }
   withFewerAttributes(token, generate)
   return checkStays(token, requireKey(token, { label, id: keyId.toString('hex') }))
-}
-
-/** What a key that comes from outside is made of. */
-export interface KeyMaterial {
-  readonly curve: Curve
-  /** The private scalar, big-endian. Secret. */
-  readonly scalar: Buffer
-  /** The uncompressed point in a DER OCTET STRING. */
-  readonly point: Buffer
 }
 
 /** Puts an EC key pair into a token, as {@link generateKey} would have made it. */

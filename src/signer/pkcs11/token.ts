@@ -22,13 +22,15 @@ export function tokenName({ label, model, serial }: Pick<Token, 'label' | 'model
   return `"${label}" (${model || 'no model'}, serial ${serial || 'none'})`
 }
 
-/** The tokens that a module shows now; those that nobody initialized are left out. */
-export function tokensOf({ cryptoki, path }: Module): readonly Token[] {
+/** The tokens in a module's slots now; also those that nobody has set up. */
+export function slotsOf({ cryptoki, path }: Module): readonly Token[] {
   const slots = explained(path, () => cryptoki.C_GetSlotList(true))
-  return slots.flatMap((slot) => {
-    const token = tokenIn({ cryptoki }, slot)
-    return token !== null && (token.flags & CKF_TOKEN.initialized) !== 0 ? [token] : []
-  })
+  return slots.flatMap((slot) => tokenIn({ cryptoki }, slot) ?? [])
+}
+
+/** The tokens that can be chosen. */
+function tokensOf(module: Module): readonly Token[] {
+  return slotsOf(module).filter(({ flags }) => (flags & CKF_TOKEN.initialized) !== 0)
 }
 
 /** The token in a slot; null when none is there any more, or it is not one that the module knows. */

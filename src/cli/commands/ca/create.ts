@@ -1,9 +1,9 @@
-import { isAbsolute, resolve } from 'node:path'
 import { factoryOfDirectory, namedFactory, stateDirectory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
 import { embeddedFactoryOn, thisMachine } from '../../../machine.js'
 import { type CreatedPki, type CreatePkiOptions, createPki, dnsNames } from '../../../operations/create-pki.js'
 import type { Curve, Progress } from '../../../ports.js'
+import { absolute } from '../../directory.js'
 import { hsmAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
@@ -56,16 +56,6 @@ function withoutHsm(flag: string): FpkiError {
     'ERR_USAGE',
     `--${word} is for keys in an HSM, and no HSM is named.`,
     'Name it with --hsm-module and --hsm-token-label, or leave this flag out.',
-  )
-}
-
-function absolute(directory: string, { workingDirectory }: Io): string {
-  if (isAbsolute(directory)) return resolve(directory)
-  const base = workingDirectory()
-  throw new FpkiError(
-    'ERR_USAGE',
-    `The PKI directory is a relative path: ${JSON.stringify(directory)}.`,
-    `Give it as an absolute path${base === null ? '.' : `: ${resolve(base, directory)}`}`,
   )
 }
 

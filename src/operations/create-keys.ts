@@ -19,7 +19,7 @@ export interface CreateKeys {
 export async function createKeys(
   directory: PkiDirectory,
   { hsm, keyType = 'P-256', localCa, localCaInHsm = false }: CreatePkiOptions,
-  { random, progress }: CreatePkiPorts,
+  { random, progress, makeCryptoki }: CreatePkiPorts,
 ): Promise<CreateKeys> {
   const localCaFile = fileKey(directory, PKI_FILES.localCaKey, random)
   if (hsm === undefined) {
@@ -27,7 +27,7 @@ export async function createKeys(
     return { root, localCa: localCaFile, refuseTaken: async () => undefined, close: async () => undefined }
   }
   const { holdToken, keyExists, tokenKey } = await import('./token-keys.js')
-  const holder = holdToken(hsm, progress)
+  const holder = holdToken(hsm, progress, makeCryptoki)
   const token = await holder.open()
   const inToken = localCa && localCaInHsm
   const root = tokenKey(directory, holder, { key: hsm.key, certificate: PKI_FILES.rootCertificate, curve: keyType })

@@ -6,6 +6,7 @@ import type { FactoryApi } from '../factory/api.js'
 import { toDnsName } from '../pki/csr-policy.js'
 import { samePem } from '../pki/pem.js'
 import type { Clock, Curve, DurableFiles, HsmChoice, Progress, Random } from '../ports.js'
+import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import type { Facts } from './run-steps.js'
 
 /** What `ca create` is asked to make. */
@@ -33,6 +34,8 @@ export interface CreatePkiPorts {
   readonly random: Random
   readonly progress: Progress
   readonly signal: AbortSignal
+  /** What loads PKCS#11 modules; pkcs11js when absent. */
+  readonly makeCryptoki?: CryptokiMaker
 }
 
 /** The names that `--tls-name` gives, each once, in the ASCII form that certificates carry. Throws ERR_USAGE. */

@@ -58,7 +58,7 @@ export async function withModule<T>(
 }
 
 /** pkcs11js is an optional dependency with a native part, so it is loaded here and nowhere else. */
-async function pkcs11js(): Promise<Cryptoki> {
+export async function pkcs11js(): Promise<Cryptoki> {
   try {
     const { default: library } = await import('pkcs11js')
     return new library.PKCS11()

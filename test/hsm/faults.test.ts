@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { FpkiError } from '../../src/errors.js'
 import { embeddedFactoryOn, thisMachine } from '../../src/machine.js'
 import { createPki } from '../../src/operations/create-pki.js'
 import { holdToken } from '../../src/operations/token-keys.js'
@@ -196,6 +197,23 @@ test('a signature that does not verify: nothing is written or uploaded', async (
   expect((await namesBelow(directory)).filter((name) => !name.startsWith('.fpki'))).toEqual([])
   expect(await api.getCertificates()).toBeNull()
   expect(wrong.calls.at(-1)).toBe('C_Finalize')
+})
+
+test('a command that is stopped logs out and lets go of the module', async () => {
+  const choice = choiceOf(await softHsm())
+  const home = await newHome()
+  const machine = thisMachine()
+  const stop = new AbortController()
+  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, stop.signal)
+  const directory = join(home.path, 'acme')
+  const options = { directory, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [], hsm: choice }
+  const reason = new FpkiError('ERR_SIGINT', 'Stopped.', '')
+  const step = (text: string) => text.includes('tls-crt') && stop.abort(reason)
+  const progress = { ...TALK, step }
+  const { make, calls } = differing()
+  const ports = { ...machine, api, progress, signal: stop.signal, makeCryptoki: make }
+  await expect(createPki(options, ports)).rejects.toBe(reason)
+  expect(calls.slice(-3)).toEqual(['C_Logout', 'C_CloseSession', 'C_Finalize'])
 })
 
 test('a token that is asked for before it is opened is a defect', async () => {

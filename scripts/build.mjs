@@ -12,6 +12,8 @@ const shared = {
   target: 'node20.19',
   chunkNames: '[name]-[hash]',
   legalComments: 'none',
+  // Native, optional, and not loaded before an HSM is asked for.
+  external: ['pkcs11js'],
 }
 // Built apart, because what two entries share becomes a file of its own, and every file costs start-up time.
 await build({ ...shared, entryPoints: { index: 'src/index.ts' }, outdir: 'dist' })

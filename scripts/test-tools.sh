@@ -1,16 +1,37 @@
 #!/bin/sh
-# Installs the programs that the tests compare fpki with: OpenSSL, GnuTLS, strace. What is there stays as it is.
+# Installs what the tests compare fpki with (OpenSSL, GnuTLS, strace), software tokens for the tests of HSMs (SoftHSM,
+# NSS), and what npm builds pkcs11js with. What is there stays as it is.
 set -eu
 
 missing=''
-command -v openssl >/dev/null || missing="$missing openssl"
-command -v certtool >/dev/null || missing="$missing gnutls-bin"
-command -v strace >/dev/null || missing="$missing strace"
-command -v flock >/dev/null || missing="$missing util-linux"
-[ -z "$missing" ] && exit 0
+need() { command -v "$1" >/dev/null || missing="$missing $2"; }
+need openssl openssl
+need certtool gnutls-bin
+need strace strace
+need flock util-linux
+need softhsm2-util softhsm2
+need pkcs11-tool opensc
+need certutil libnss3-tools
+need script bsdutils
+need c++ build-essential
+need make build-essential
+need python3 python3
+if [ -n "$missing" ]; then
+  as_root=''
+  [ "$(id -u)" = 0 ] || as_root=sudo
+  $as_root apt-get update -qq
+  # shellcheck disable=SC2086 # a list of names
+  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing
+fi
 
-as_root=''
-[ "$(id -u)" = 0 ] || as_root=sudo
-$as_root apt-get update -qq
-# shellcheck disable=SC2086 # a list of names
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing
+# npm's node-gyp fetches the headers of Node, unless it finds them here. Those that came with this Node are the same.
+version=$(node -p 'process.versions.node')
+headers=$(node -p 'require("node:path").resolve(require("node:fs").realpathSync(process.execPath), "../..")')/include/node
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/node-gyp/$version"
+if [ -f "$headers/node.h" ] && [ ! -e "$cache" ]; then
+  mkdir -p "$cache/include"
+  cp -R "$headers" "$cache/include/node"
+  # Without this number, which npm's node-gyp looks for, it would fetch them all the same.
+  gyp=$(npm root -g)/npm/node_modules/node-gyp/package.json
+  node -p 'require(process.argv[1]).installVersion' "$gyp" > "$cache/installVersion" || rm -r "$cache"
+fi

@@ -11,6 +11,7 @@ export { nodeFileSystem } from './directory/node-file-system.js'
 export { type FpkiCode, FpkiError } from './errors.js'
 export * from './factory/api.js'
 export { embeddedFactoriesOn, embeddedFactoryOn, type Machine, thisMachine } from './machine.js'
+export { type CheckedHsm, type CheckHsmPorts, checkedHsm, checkHsm } from './operations/check-hsm.js'
 export {
   type CreatedPki,
   type CreatePkiOptions,
@@ -18,6 +19,14 @@ export {
   createdPki,
   createPki,
 } from './operations/create-pki.js'
+export {
+  type ImportedRoot,
+  type ImportRootOptions,
+  type ImportRootPorts,
+  importedRoot,
+  importRoot,
+} from './operations/import-root.js'
+export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
 export { type ShownCertificate, type ShownPki, shownPki, showPki } from './operations/show-pki.js'
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export type * from './ports.js'

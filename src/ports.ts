@@ -32,6 +32,39 @@ export interface Signer {
   close(): Promise<void>
 }
 
+/** Which of the tokens that a PKCS#11 module shows is meant; null: any. */
+export interface TokenChoice {
+  readonly label: string | null
+  readonly serial: string | null
+  readonly model: string | null
+  readonly manufacturer: string | null
+  /** Decimal. */
+  readonly slotId: string | null
+}
+
+/** Which key in a token is meant. */
+export interface KeyChoice {
+  /** CKA_LABEL. */
+  readonly label: string
+  /** CKA_ID in lower-case hex; null: one of those that fioctl gives (contract.md 5). */
+  readonly id: string | null
+}
+
+/** An HSM, the root key in it, and how its owner proves to be it (cli.md, "Keys, PINs, passphrases"). */
+export interface HsmChoice {
+  /** The shared library of the token's maker. */
+  readonly module: string
+  /** What some modules want to be told when they start; empty for the others. */
+  readonly initArgs: string
+  readonly token: TokenChoice
+  readonly key: KeyChoice
+  /** The PIN is typed on the token itself. */
+  readonly keypad: boolean
+  readonly allowFinalPinTry: boolean
+  /** The PIN of the token that is described, from where its owner said. Asked for once a command. */
+  pin(token: string): Promise<string>
+}
+
 /** What a person is told while an operation runs. */
 export interface Progress {
   /** A step begins. */
@@ -104,6 +137,8 @@ export interface DurableFiles {
   create(path: string, content: string, mode: number): Promise<void>
   /** Writes a file, or puts a new one in its place in one move. */
   replace(path: string, content: string, mode: number): Promise<void>
+  /** Removes a file, durably; nothing there is fine. */
+  remove(path: string): Promise<void>
   /** The text of a file, or null when there is none. Throws ERR_BAD_FILE when it is larger than `maxBytes`. */
   read(path: string, maxBytes: number): Promise<string | null>
   /** The names in a directory, without those of interrupted writes; null when there is no directory. */

@@ -25,6 +25,10 @@ const FORBIDDEN: readonly Arrow[] = [
   ...arrows('config', ['../cli/output', '../operations/create-pki', '../machine']),
   ...arrows('cli', ['node:fs', 'node:fs/promises', 'node:crypto', 'node:https', 'asn1js']),
   ...arrows('cli/commands/ca', ['node:fs/promises', 'node:crypto']),
+  ...['pki', 'signer', 'directory', 'factory', 'operations', 'config', 'cli'].flatMap((room) =>
+    arrows(room, ['pkcs11js']),
+  ),
+  ...arrows('signer/pkcs11', ['../../operations/create-pki', '../../cli/output', '../../directory/files', 'commander']),
 ]
 
 const PERMITTED: readonly Arrow[] = [
@@ -32,6 +36,7 @@ const PERMITTED: readonly Arrow[] = [
   ...arrows('operations', ['../pki/pem', '../signer/file', '../directory/files', '../factory/api', '../errors']),
   ...arrows('factory', ['../pki/pem', '../ports']),
   ...arrows('signer', ['../pki/public-key', '../errors', 'node:crypto']),
+  ...arrows('signer/pkcs11', ['pkcs11js', '../../pki/public-key', '../../errors', '../file']),
   ...arrows('directory', ['../errors', '../ports', 'node:fs/promises']),
   ...arrows('pki', ['../errors', '../ports', 'node:crypto']),
 ]

@@ -103,6 +103,13 @@ describe('installed in an empty folder, without a compiler', () => {
     expect(shown).toBe(await readFile(join(directory, 'factory_ca.pem'), 'utf8'))
   })
 
+  test('without the native part of pkcs11js an HSM cannot be used, and the message says what to install', async () => {
+    const words = ['hsm', 'list', '--hsm-module', '/usr/lib/softhsm/libsofthsm2.so']
+    const { status, stderr } = await run('npx', ['--no-install', 'fpki', ...words])
+    expect({ status, code: /\[(\w+)\]/.exec(stderr)?.[1] }).toEqual({ status: 5, code: 'ERR_HSM_MODULE' })
+    for (const name of ['pkcs11js', 'build-essential', 'npm install pkcs11js']) expect(stderr).toContain(name)
+  })
+
   test('a TypeScript project type-checks against it, strictly and with its types checked too, and runs', async () => {
     const [, readme = ''] = /```ts\n([\s\S]*?)```/.exec(await readFile(join(CHECKOUT, 'README.md'), 'utf8')) ?? []
     expect(readme).toContain("from 'fpki'")

@@ -11,6 +11,8 @@ export interface Io {
   workingDirectory(): string | null
   /** Aborted, with the error to end with, when the process is told to stop. */
   readonly signal: AbortSignal
+  /** Asks for a secret on the terminal that the program was started on; null when there is none. */
+  readonly askSecret: ((question: string) => Promise<string>) | null
   stdout(text: string): void
   stderr(text: string): void
   /** Is stdout, or stderr, a terminal? */

@@ -1,6 +1,8 @@
 import { Command, CommanderError, Option } from 'commander'
 import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
+import { EXAMPLES } from './examples.js'
+import { withHsmOptions } from './hsm-options.js'
 import { addCommonOptions, normalizeBooleans } from './options.js'
 import { type Io, type OutputFlags, printError } from './output.js'
 
@@ -35,11 +37,15 @@ export function buildProgram(io: Io): Command {
   const ca = program.command('ca').description('the root of trust, the gateway certificate and the device CAs')
   addCreate(ca, io)
   addShow(ca, io)
+  addImportRoot(ca, io)
+  addImportRoot(ca, io)
+  addHsm(program, io)
   return program
 }
 
 function addCreate(ca: Command, io: Io): void {
-  ca.command('create')
+  const create = ca
+    .command('create')
     .description('make a Factory PKI, or bring an interrupted making to its end')
     .argument('<directory>', 'the PKI directory, an absolute path; made when missing')
     .addOption(new Option('--online-ca', 'make online-ca, for devices that register on-line').default(true, 'yes'))
@@ -47,6 +53,9 @@ function addCreate(ca: Command, io: Io): void {
     .addOption(new Option('--local-ca', 'make local-ca, for manufacturing').default(true, 'yes'))
     .option('--no-local-ca', 'make none')
     .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect)
+    .addOption(new Option('--key-type <curve>', 'of a root key in a token').choices(['P-256', 'P-384']))
+    .option('--local-ca-in-hsm', 'the key of local-ca goes into the token too')
+  withHsmOptions(create)
     .addHelpText('after', EXAMPLES.create)
     .action(async (directory, _, command: Command) =>
       (await import('./commands/ca/create.js')).create(directory, command.optsWithGlobals(), io),
@@ -67,6 +76,40 @@ function addShow(ca: Command, io: Io): void {
   for (const option of show.options) option.conflicts(forms.filter((name) => name !== option.attributeName()))
 }
 
+function addImportRoot(ca: Command, io: Io): void {
+  const importRoot = ca
+    .command('import-root')
+    .description('move the root key from its file into an HSM')
+    .argument('<directory>', 'the PKI directory, an absolute path')
+    .option('--remove-key', 'remove factory_ca.key, once the token has signed with it')
+  withHsmOptions(importRoot)
+    .addHelpText('after', EXAMPLES.importRoot)
+    .action(async (directory, _, command: Command) => {
+      const { importRootKey } = await import('./commands/ca/import-root.js')
+      await importRootKey(directory, command.optsWithGlobals(), io)
+    })
+}
+
+function addHsm(program: Command, io: Io): void {
+  const hsm = program.command('hsm').description('PKCS#11 tokens: which there are, and what they can do')
+  hsm
+    .command('list')
+    .description('list the tokens of a module, or of every module that is found')
+    .option('--hsm-module <path>', 'the PKCS#11 module (FPKI_HSM_MODULE)')
+    .option('--hsm-init-args <text>', 'what the module wants to be told, as NSS does')
+    .addHelpText('after', EXAMPLES.hsmList)
+    .action(async (_, command: Command) => (await import('./commands/hsm/list.js')).list(command.optsWithGlobals(), io))
+  const check = hsm
+    .command('check')
+    .description('try all that `ca create` needs of a token, on a throw-away key')
+    .addOption(new Option('--key-type <curve>', 'of the key').choices(['P-256', 'P-384']))
+  withHsmOptions(check)
+    .addHelpText('after', EXAMPLES.hsmCheck)
+    .action(async (_, command: Command) =>
+      (await import('./commands/hsm/check.js')).check(command.optsWithGlobals(), io),
+    )
+}
+
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value]
 }
@@ -82,27 +125,4 @@ function usageError({ code, message }: CommanderError): FpkiError {
 function outputFlagsOf(words: readonly string[]): OutputFlags {
   const said = (...flags: string[]) => words.some((word) => flags.includes(word))
   return { json: said('--json'), quiet: said('-q', '--quiet'), verbose: said('-v', '--verbose') }
-}
-
-const EXAMPLES = {
-  fpki: `
-Examples:
-  $ fpki ca create "$HOME/acme"          a whole PKI for the factory acme
-  $ fpki ca show --pretty                what the Factory API knows of it
-
-Exit codes: 0 done, 1 a defect of fpki, 2 wrong usage, 3 refused, 4 Factory API,
-6 broken input, 130 and 143 interrupted.`,
-  create: `
-Examples:
-  $ fpki ca create "$HOME/acme"
-  $ fpki ca create /srv/pki/acme --factory acme --tls-name gateway.acme.example
-  $ fpki ca create "$HOME/acme" --no-online-ca
-
-Nothing is ever overwritten. Interrupted? Run the same command again: it goes on
-where it stopped.`,
-  show: `
-Examples:
-  $ fpki ca show --pretty
-  $ fpki ca show --just-device-cas > cas.pem
-  $ fpki ca show --json --factory acme`,
 }

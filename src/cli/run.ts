@@ -1,4 +1,5 @@
 import { homedir } from 'node:os'
+import { isatty } from 'node:tty'
 import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
 import { EXIT } from './exit.js'
@@ -48,7 +49,8 @@ function printVersion({ stdout }: Io): number {
   return 0
 }
 
-function ioOf({ env, stdout, stderr, cwd }: NodeJS.Process, signal: AbortSignal): Io {
+function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
+  const { env, stdout, stderr, cwd } = process
   return {
     env,
     home: homeDirectory(),
@@ -60,6 +62,8 @@ function ioOf({ env, stdout, stderr, cwd }: NodeJS.Process, signal: AbortSignal)
       }
     },
     signal,
+    // stdin is looked at only when a question comes up: to open it costs every start.
+    askSecret: isatty(0) && stderr.isTTY ? (question) => ask(process, question) : null,
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),
     terminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },
@@ -73,6 +77,11 @@ function homeDirectory(): string {
   } catch {
     return ''
   }
+}
+
+async function ask({ stdin, stderr }: NodeJS.Process, question: string): Promise<string> {
+  const { askSecret } = await import('./prompt.js')
+  return askSecret(stdin, question, (text) => stderr.write(text))
 }
 
 function stopSignal(on: NodeJS.Process): AbortSignal {

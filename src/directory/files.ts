@@ -11,6 +11,7 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     makeDirectory: (path) => explained(path, () => makeDirectory(fs, path)),
     checkDirectory: (path) => explained(path, () => checkDirectory(fs, path)),
     create: (path, content, mode) => explained(path, () => create(fs, path, content, mode)),
+    remove: (path) => explained(path, () => remove(fs, path)),
     replace: (path, content, mode) => explained(path, () => replace(fs, path, content, mode)),
     read: (path, maxBytes) => explained(path, () => readText(fs, path, maxBytes)),
     list: (path) => explained(path, () => list(fs, path)),
@@ -78,6 +79,11 @@ async function create(fs: FileSystem, path: string, content: string, mode: numbe
     throw new FpkiError('ERR_EXISTS', `${path} exists already.`, 'fpki overwrites nothing; name another directory.')
   }
   await fs.remove(unfinished)
+  await fs.syncDirectory(dirname(path))
+}
+
+async function remove(fs: FileSystem, path: string): Promise<void> {
+  await fs.remove(path)
   await fs.syncDirectory(dirname(path))
 }
 

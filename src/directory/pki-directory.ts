@@ -3,7 +3,7 @@ import { FpkiError } from '../errors.js'
 import { readJsonFile, writeJsonFile } from '../json-file.js'
 import type { DurableFiles, FileLock } from '../ports.js'
 import { OWN_FILES, OWN_FOLDER, PKI_FILE_MODE, PKI_FILES, type PkiFile } from './names.js'
-import { type DirectoryState, type Journal, journal } from './records.js'
+import { type DirectoryState, directoryState, type Journal, journal } from './records.js'
 
 /** The files of one PKI directory, by what they mean. */
 export interface PkiDirectory {
@@ -21,8 +21,11 @@ export interface PkiDirectory {
   read(name: PkiFile): Promise<string | null>
   /** Writes a new PEM file. Throws ERR_EXISTS when there is one. */
   create(name: PkiFile, pem: string): Promise<void>
+  /** Removes factory_ca.key: the one file that ever goes, when a token has proved to hold the key. */
+  removeRootKey(): Promise<void>
   readJournal(): Promise<Journal | null>
   writeJournal(content: Journal): Promise<void>
+  readState(): Promise<DirectoryState | null>
   writeState(content: DirectoryState): Promise<void>
 }
 
@@ -54,8 +57,10 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
     },
     read: (name) => files.read(join(path, name), MAX_PEM_BYTES),
     create: (name, pem) => files.create(join(path, name), pem, PKI_FILE_MODE),
+    removeRootKey: () => files.remove(join(path, PKI_FILES.rootKey)),
     readJournal: () => readJsonFile(files, own('journal'), journal),
     writeJournal: (content) => writeJsonFile(files, own('journal'), content),
+    readState: () => readJsonFile(files, own('state'), directoryState),
     writeState: (content) => writeJsonFile(files, own('state'), content),
   }
 }

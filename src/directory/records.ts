@@ -1,5 +1,27 @@
 import * as z from 'zod/mini'
 
+/** Where a private key lives: in a file of the PKI directory, or in a token. Nothing of it opens the token. */
+export const keyReference = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('file'), name: z.string() }),
+  z.strictObject({
+    kind: z.literal('pkcs11'),
+    module: z.string(),
+    /** What the module wants to be told when it starts. */
+    initArgs: z.optional(z.string()),
+    tokenLabel: z.string(),
+    tokenSerial: z.string(),
+    keyLabel: z.string(),
+    /** CKA_ID in hex. */
+    keyId: z.string(),
+  }),
+])
+
+/** See {@link keyReference}. */
+export type KeyReference = z.infer<typeof keyReference>
+
+/** A {@link KeyReference} to a key in a token. */
+export type TokenKeyReference = Extract<KeyReference, { readonly kind: 'pkcs11' }>
+
 /** What `.fpki/state.json` remembers of a PKI directory; never a secret. */
 export const directoryState = z.strictObject({
   version: z.literal(1),
@@ -7,7 +29,9 @@ export const directoryState = z.strictObject({
   /** The Factory API that knows this PKI. */
   api: z.string(),
   /** Where the root key lives. */
-  rootKey: z.strictObject({ kind: z.literal('file'), name: z.string() }),
+  rootKey: keyReference,
+  /** Where the key of local-ca lives, when that is not its file. */
+  localCaKey: z.optional(keyReference),
 })
 
 /** See {@link directoryState}. */

@@ -1,29 +1,20 @@
-import { PKI_FILES } from '../directory/names.js'
-import { pkiDirectory } from '../directory/pki-directory.js'
-import { FpkiError } from '../errors.js'
-import { type CertificatesUpdate, type FactoryApi, FactoryApiError, type FactoryCertificates } from '../factory/api.js'
+import { PKI_FILES, type PkiFile } from '../directory/names.js'
+import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
+import type { FactoryApi } from '../factory/api.js'
 import { commonNameAndUnit } from '../pki/name.js'
-import { samePem } from '../pki/pem.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
+import { type CreateKeys, createKeys, rootSignerFrom } from './create-keys.js'
 import {
   type CreatePkiOptions,
   type CreatePkiPorts,
   createArguments,
-  factoryIsSet,
   refuseWhatCannotBe,
 } from './create-preconditions.js'
 import { type CreatedPki, filesFor, whatWasMade } from './created-pki.js'
+import { makeKey } from './private-key.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
-import {
-  makeCertificate,
-  makeKey,
-  publicKeyOf,
-  rootOf,
-  rootSignerOf,
-  signCsr,
-  type Workplace,
-  wholePki,
-} from './workplace.js'
+import { uploadPki } from './upload-pki.js'
+import { makeCertificate, rootOf, signCsr, type Workplace } from './workplace.js'
 
 export type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
 export { dnsNames } from './create-preconditions.js'
@@ -32,6 +23,7 @@ export { type CreatedPki, createdPki } from './created-pki.js'
 interface Work extends Workplace {
   readonly options: CreatePkiOptions
   readonly api: FactoryApi
+  readonly keys: CreateKeys
 }
 
 /** The whole of `ca create`: local work first, then the Factory API. */
@@ -57,10 +49,24 @@ const STEPS: readonly (Step<Work> & { readonly onlyFor?: 'onlineCa' | 'localCa' 
  */
 export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatedPki> {
   const directory = pkiDirectory(ports.files, options.directory)
-  await refuseWhatCannotBe(directory, options, ports)
-  await directory.make()
+  const unfinished = await refuseWhatCannotBe(directory, options, ports)
+  const keys = await createKeys(directory, options, ports)
+  try {
+    await keys.refuseTaken(unfinished)
+    await directory.make()
+    return await createWith(keys, directory, options, ports)
+  } finally {
+    await keys.close()
+  }
+}
+
+async function createWith(
+  keys: CreateKeys,
+  directory: PkiDirectory,
+  options: CreatePkiOptions,
+  ports: CreatePkiPorts,
+): Promise<CreatedPki> {
   const lock = await directory.lock()
-  const rootSigner = rootSignerOf(directory)
   const named = { factory: options.factory, api: ports.api.name, directory: directory.path }
   try {
     const found = await refuseWhatCannotBe(directory, options, ports)
@@ -72,41 +78,42 @@ export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts
       ports.progress.warn(text)
     }
     if (found !== null) ports.progress.note(`Going on with the \`ca create\` that began at ${found.startedAt}.`)
-    await runSteps(
-      stepsFor(options),
-      { ...ports, options, factory: options.factory, directory, rootSigner, warn },
-      journal,
-      {
-        ...ports,
-        directory,
-      },
-    )
-    return { ...(await whatWasMade(directory, filesFor(options))), ...named, resumed: found !== null, warnings }
+    const rootSigner = rootSignerFrom(keys)
+    const work = { ...ports, options, factory: options.factory, directory, keys, rootSigner, warn }
+    await runSteps(stepsFor(options), work, journal, { ...ports, directory })
+    const rootKey = keys.root.reference
+    return { ...(await whatWasMade(directory, filesOf(work))), ...named, rootKey, resumed: found !== null, warnings }
   } finally {
-    await rootSigner.close()
     await lock.release()
   }
+}
+
+function filesOf({ options, keys }: Pick<Work, 'options' | 'keys'>): readonly PkiFile[] {
+  const { onlineCa, localCa } = options
+  return filesFor({ onlineCa, localCa, rootKey: keys.root.reference.kind, localCaKey: keys.localCa.reference.kind })
 }
 
 function stepsFor(options: CreatePkiOptions): readonly Step<Work>[] {
   return STEPS.filter(({ onlyFor }) => onlyFor === undefined || options[onlyFor])
 }
 
-async function rememberFactory({ directory, options, api }: Work): Promise<undefined> {
+async function rememberFactory({ directory, options, api, keys }: Work): Promise<undefined> {
+  const { root, localCa } = keys
   await directory.writeState({
     version: 1,
     factory: options.factory,
     api: api.name,
-    rootKey: { kind: 'file', name: PKI_FILES.rootKey },
+    rootKey: root.reference,
+    ...(localCa.reference.kind === 'file' ? {} : { localCaKey: localCa.reference }),
   })
 }
 
-function makeRootKey(work: Work, _: Facts, interrupted: boolean): Promise<undefined> {
-  return makeKey(work, PKI_FILES.rootKey, interrupted)
+function makeRootKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<undefined> {
+  return makeKey(keys.root, interrupted)
 }
 
-function makeLocalCaKey(work: Work, _: Facts, interrupted: boolean): Promise<undefined> {
-  return makeKey(work, PKI_FILES.localCaKey, interrupted)
+function makeLocalCaKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<undefined> {
+  return makeKey(keys.localCa, interrupted)
 }
 
 async function makeRootCertificate(work: Work, _: Facts, interrupted: boolean): Promise<undefined> {
@@ -132,7 +139,7 @@ async function makeLocalCa(work: Work, facts: Facts, interrupted: boolean): Prom
     file: PKI_FILES.localCaCertificate,
     profile: DEVICE_CA,
     subject: commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.options.factory),
-    spki: await publicKeyOf(work.directory, PKI_FILES.localCaKey),
+    spki: (await work.keys.localCa.open()).publicKey,
     issuer: await rootOf(work),
     dnsNames: [],
   })
@@ -160,38 +167,6 @@ async function signOnlineCa(work: Work, facts: Facts, interrupted: boolean): Pro
   )
 }
 
-/**
- * The API takes all of it in one call, or nothing; an answer that got lost is seen by asking first. The root can be set
- * once only, so everything is looked at again before it is.
- */
 async function upload(work: Work): Promise<undefined> {
-  const certificates = await wholePki(work, filesFor(work.options))
-  const known = await work.api.getCertificates()
-  if (known === null) await setRoot(work, certificates)
-  else if (!samePem(known.rootCrt, certificates.rootCrt)) throw factoryIsSet(work.options.factory)
-  await requireSame(await work.api.getCertificates(), certificates)
-}
-
-async function setRoot({ api, options }: Work, certificates: CertificatesUpdate): Promise<void> {
-  try {
-    await api.updateCertificates(certificates)
-  } catch (error) {
-    if (error instanceof FactoryApiError && error.status === 409) throw factoryIsSet(options.factory)
-    throw error
-  }
-}
-
-async function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate): Promise<void> {
-  if (
-    samePem(known?.rootCrt, sent.rootCrt) &&
-    samePem(known?.tlsCrt, sent.tlsCrt) &&
-    samePem(known?.caCrt, sent.caCrt)
-  ) {
-    return
-  }
-  throw new FpkiError(
-    'ERR_API',
-    'The Factory API does not know the certificates that it was sent and took.',
-    'Compare `fpki ca show` with the PKI directory, where everything is safe; then run the same command again.',
-  )
+  await uploadPki(work, filesOf(work))
 }

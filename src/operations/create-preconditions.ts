@@ -7,7 +7,8 @@ import type { FactoryApi } from '../factory/api.js'
 import { checkFactoryName } from '../factory-name.js'
 import { toDnsName } from '../pki/csr-policy.js'
 import { samePem } from '../pki/pem.js'
-import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
+import type { Clock, Curve, DurableFiles, HsmChoice, Progress, Random } from '../ports.js'
+import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import type { Facts } from './run-steps.js'
 
 /** What `ca create` is asked to make. */
@@ -19,6 +20,12 @@ export interface CreatePkiOptions {
   readonly localCa: boolean
   /** As given to the embedded Factory API; recorded, so that a second run is held to the same. */
   readonly tlsNames: readonly string[]
+  /** The token that is to hold the root key; absent: factory_ca.key. */
+  readonly hsm?: HsmChoice
+  /** The curve of a root key in a token. P-256 when absent. */
+  readonly keyType?: Curve
+  /** The key of local-ca goes into the token too. */
+  readonly localCaInHsm?: boolean
 }
 
 /** What `ca create` works with. */
@@ -29,6 +36,8 @@ export interface CreatePkiPorts {
   readonly random: Random
   readonly progress: Progress
   readonly signal: AbortSignal
+  /** What loads PKCS#11 modules; pkcs11js when absent. */
+  readonly makeCryptoki?: CryptokiMaker
 }
 
 /** The names that `--tls-name` gives, each once, in the ASCII form that certificates carry. Throws ERR_USAGE. */
@@ -80,7 +89,8 @@ async function unfinishedJournal(directory: PkiDirectory, options: CreatePkiOpti
   }
   const wanted = createArguments(options, api)
   if (journal.steps.length === 0) throw emptyJournal(directory)
-  const differing = Object.keys(wanted).filter((name) => wanted[name] !== journal.arguments[name])
+  const names = Object.keys({ ...journal.arguments, ...wanted })
+  const differing = names.filter((name) => (wanted[name] ?? '') !== (journal.arguments[name] ?? ''))
   if (journal.command === 'ca create' && differing.length === 0) return journal
   const begun = differing.map((name) => `${name} ${journal.arguments[name] || '(not said)'}`).join(', ')
   throw new FpkiError(
@@ -96,13 +106,27 @@ function emptyJournal(directory: PkiDirectory): FpkiError {
 }
 
 /** What the journal records of a `ca create`, under the flags' names. */
-export function createArguments({ factory, onlineCa, localCa, tlsNames }: CreatePkiOptions, api: FactoryApi): Facts {
+export function createArguments(options: CreatePkiOptions, api: FactoryApi): Facts {
+  const { factory, onlineCa, localCa, tlsNames } = options
   return {
     '--factory': factory,
     '--api': api.name,
     '--online-ca': String(onlineCa),
     '--local-ca': String(localCa),
     '--tls-name': tlsNames.join(' '),
+    ...hsmArguments(options),
+  }
+}
+
+function hsmArguments({ hsm, keyType = 'P-256', localCaInHsm = false }: CreatePkiOptions): Facts {
+  if (hsm === undefined) return {}
+  return {
+    '--hsm-module': hsm.module,
+    '--hsm-token-label': hsm.token.label ?? '',
+    '--hsm-token-serial': hsm.token.serial ?? '',
+    '--hsm-uri': `object=${hsm.key.label};id=${hsm.key.id ?? ''}`,
+    '--key-type': keyType,
+    '--local-ca-in-hsm': String(localCaInHsm),
   }
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { FILE_MEANINGS, PKI_FILES, type PkiFile } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
+import { keyReference } from '../directory/records.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 
 /** What `fpki ca create --json` prints. */
@@ -10,6 +11,8 @@ export const createdPki = z.strictObject({
   api: z.string(),
   /** Absolute. */
   directory: z.string(),
+  /** Where the root key is: a file, or a key in a token. */
+  rootKey: keyReference,
   /** An interrupted run was brought to its end. */
   resumed: z.boolean(),
   /** The DNS names that tls-crt is for. */
@@ -22,19 +25,24 @@ export const createdPki = z.strictObject({
 /** See {@link createdPki}. */
 export type CreatedPki = z.infer<typeof createdPki>
 
-/** The files that a PKI with or without online-ca and local-ca has. */
-export function filesFor({
-  onlineCa,
-  localCa,
-}: {
+/** What decides which files a PKI has. */
+export interface PkiShape {
   readonly onlineCa: boolean
   readonly localCa: boolean
-}): readonly PkiFile[] {
+  /** Keys in a token have no file. */
+  readonly rootKey: 'file' | 'pkcs11'
+  readonly localCaKey: 'file' | 'pkcs11'
+}
+
+/** The files that a PKI of this shape has. */
+export function filesFor({ onlineCa, localCa, ...keys }: PkiShape): readonly PkiFile[] {
   const { rootKey, rootCertificate, tlsCertificate, onlineCaCertificate, localCaKey, localCaCertificate } = PKI_FILES
   return [
-    ...[rootKey, rootCertificate, tlsCertificate],
+    ...(keys.rootKey === 'file' ? [rootKey] : []),
+    ...[rootCertificate, tlsCertificate],
     ...(onlineCa ? [onlineCaCertificate] : []),
-    ...(localCa ? [localCaKey, localCaCertificate] : []),
+    ...(localCa && keys.localCaKey === 'file' ? [localCaKey] : []),
+    ...(localCa ? [localCaCertificate] : []),
   ]
 }
 

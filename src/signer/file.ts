@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto'
 import { FpkiError } from '../errors.js'
+import { octetString } from '../pki/der-write.js'
 import { HASH_OF_CURVE, readPublicKey } from '../pki/public-key.js'
 import type { Curve, Random, Signer } from '../ports.js'
 
@@ -23,6 +24,24 @@ export function pemSigner(pem: string, what: string): Signer {
     sign: async (data) => new Uint8Array(sign(hash, data, { key, dsaEncoding: 'der' })),
     close: async () => undefined,
   }
+}
+
+/** What a private key is made of, for a token to take. */
+export interface KeyMaterial {
+  readonly curve: Curve
+  /** The private scalar, big-endian, as long as the curve's order. Secret. */
+  readonly scalar: Buffer
+  /** The uncompressed point in a DER OCTET STRING. */
+  readonly point: Buffer
+}
+
+/** The parts of a private key in PEM. `what` names the file in errors. Throws ERR_BAD_KEY. */
+export function keyMaterial(pem: string, what: string): KeyMaterial {
+  const { curve } = pemSigner(pem, what).algorithm
+  const { d = '', x = '', y = '' } = readPrivateKey(pem, what).export({ format: 'jwk' })
+  const [scalar, ...coordinates] = [d, x, y].map((value) => Buffer.from(value, 'base64url'))
+  if (scalar === undefined) throw badKey(what, 'does not hold a private key')
+  return { curve, scalar, point: Buffer.from(octetString(Buffer.concat([Buffer.of(4), ...coordinates]))) }
 }
 
 function readPrivateKey(pem: string, what: string): KeyObject {

@@ -6,7 +6,16 @@ import { type Ended, FPKI, type Home, newHome, runProgram } from '../support/cli
 import { copiedPki } from './made.js'
 import { expectWords } from './refusal.js'
 
-const LEVELS = [[], ['ca'], ['ca', 'create'], ['ca', 'show']]
+const HSM_FLAGS = [
+  ...['--hsm-module', '--hsm-token-label', '--hsm-token-serial', '--hsm-uri', '--hsm-init-args'],
+  ...['--hsm-pin-file', '--hsm-pin', '--hsm-pinpad', '--hsm-allow-final-pin-try'],
+]
+const LEVELS = [
+  ...[[], ['ca'], ['ca', 'create'], ['ca', 'show'], ['ca', 'import-root']],
+  ...[['hsm'], ['hsm', 'list'], ['hsm', 'check']],
+]
+/** They have no example that works without an HSM; docs.test.ts runs those of the guide. */
+const WITHOUT_EXAMPLE = ['ca', 'ca import-root', 'hsm', 'hsm check']
 
 describe('help', () => {
   test.each(LEVELS.flatMap((words) => ['--help', '-h'].map((flag) => [[...words, flag].join(' ')])))(
@@ -27,16 +36,20 @@ describe('help', () => {
 
   test('names every flag of the command', async () => {
     const home = await newHome()
-    const flagsOf = async (command: string) => {
-      const { stdout } = await home.fpki(['ca', command, '--help'])
+    const flagsOf = async (command: string, group = 'ca') => {
+      const { stdout } = await home.fpki([group, command, '--help'])
       return [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag)
     }
     const common = ['--help', '--version', '--factory', '--api', '--json', '--quiet', '--verbose']
     expect(await flagsOf('create')).toEqual([
       ...['--online-ca', '--no-online-ca', '--local-ca', '--no-local-ca', '--tls-name'],
+      ...['--key-type', '--local-ca-in-hsm', ...HSM_FLAGS],
       ...common,
     ])
     expect(await flagsOf('show')).toEqual(['--pretty', '--just-root', '--just-tls', '--just-device-cas', ...common])
+    expect(await flagsOf('import-root')).toEqual(['--remove-key', ...HSM_FLAGS, ...common])
+    expect(await flagsOf('check', 'hsm')).toEqual(['--key-type', ...HSM_FLAGS, ...common])
+    expect(await flagsOf('list', 'hsm')).toEqual(['--hsm-module', '--hsm-init-args', ...common])
   })
 
   test('says a default once, and in words', async () => {
@@ -65,7 +78,7 @@ describe('every example in the help', () => {
   test.each(LEVELS.map((words) => [words.join(' ')]))('of fpki %s works as it stands', async (words) => {
     const asked = await (await newHome()).fpki([...words.split(' '), '--help'].filter((word) => word !== ''))
     const examples = [...asked.stdout.matchAll(/^ {2}\$ (fpki .*?)(?: {2,}.*)?$/gm)].map(([, line = '']) => line)
-    if (words !== 'ca') expect(examples.length).toBeGreaterThan(1)
+    if (!WITHOUT_EXAMPLE.includes(words)) expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
       const home = example.includes('ca create') ? await newHome() : (await copiedPki()).home
       const { status, stderr } = await inShell(home, example.replace('/srv/pki', home.path))

@@ -20,7 +20,9 @@ export async function expectRefusal(
 ): Promise<void> {
   const before = await snapshot(home.path)
   const [command = '', action = '', ...rest] = words
-  const asJson = command === 'ca' ? [command, action, '--json', ...rest] : [command, '--json', action, ...rest]
+  const asJson = ['ca', 'hsm'].includes(command)
+    ? [command, action, '--json', ...rest]
+    : [command, '--json', action, ...rest]
   // A refusal changes nothing, so that two at once do not get in each other's way.
   const [inWords, inJson] = await Promise.all([home.fpki(words, start), home.fpki(asJson, start)])
   expectWords(inWords, refusal)

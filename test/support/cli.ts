@@ -21,6 +21,8 @@ export interface Start {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   readonly stdin?: string
+  /** Leave stdin open: `onStart` writes to it. */
+  readonly keepStdin?: true
   readonly uid?: number
   readonly gid?: number
   /** Called with the running process. */
@@ -29,7 +31,7 @@ export interface Start {
 
 /** Runs a program to its end. */
 export function runProgram(program: string, words: readonly string[], start: Start = {}): Promise<Ended> {
-  const { env = {}, cwd, stdin, uid, gid, onStart } = start
+  const { env = {}, cwd, stdin, keepStdin, uid, gid, onStart } = start
   return new Promise((resolve, reject) => {
     const child = spawn(program, words, {
       env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...env },
@@ -48,7 +50,8 @@ export function runProgram(program: string, words: readonly string[], start: Sta
     })
     child.on('error', reject)
     child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr }))
-    child.stdin.on('error', () => undefined).end(stdin ?? '')
+    child.stdin.on('error', () => undefined)
+    if (!keepStdin) child.stdin.end(stdin ?? '')
     onStart?.(child)
   })
 }

@@ -1,16 +1,21 @@
-import { isAbsolute, resolve } from 'node:path'
 import { factoryOfDirectory, namedFactory, stateDirectory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
 import { embeddedFactoryOn, thisMachine } from '../../../machine.js'
-import { type CreatedPki, createPki, dnsNames } from '../../../operations/create-pki.js'
+import { type CreatedPki, type CreatePkiOptions, createPki, dnsNames } from '../../../operations/create-pki.js'
+import type { Curve, Progress } from '../../../ports.js'
+import { absolute } from '../../directory.js'
+import { hsmAccess } from '../../hsm.js'
+import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn, style } from '../../output.js'
 
 /** The flags of `ca create`. */
-export interface CreateFlags extends CommonFlags {
+export interface CreateFlags extends CommonFlags, HsmFlags {
   readonly onlineCa: boolean
   readonly localCa: boolean
   readonly tlsName?: readonly string[]
+  readonly keyType?: Curve
+  readonly localCaInHsm?: true
 }
 
 /** `fpki ca create <directory>` */
@@ -24,7 +29,8 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const where = { stateDirectory: stateDirectory(flags, io.env, io.home), factory, tlsNames }
   const api = embeddedFactoryOn(machine, where, io.signal)
   const { onlineCa, localCa } = flags
-  const options = { directory: path, factory, onlineCa, localCa, tlsNames }
+  const hsm = await hsmOptions(flags, io, progress)
+  const options = { directory: path, factory, onlineCa, localCa, tlsNames, ...hsm }
   const made = await createPki(options, { ...machine, api, progress, signal: io.signal })
   if (named === null) progress.note(`the factory is named after the directory, ${factory}; --factory names another.`)
   if (tlsNames.length === 0) progress.note(`tls-crt is for ${made.tlsNames.join(' and ')}; --tls-name names a host.`)
@@ -32,13 +38,24 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   else if (!flags.quiet) io.stdout(summary(made, where.stateDirectory, io))
 }
 
-function absolute(directory: string, { workingDirectory }: Io): string {
-  if (isAbsolute(directory)) return resolve(directory)
-  const base = workingDirectory()
-  throw new FpkiError(
+type HsmOptions = Pick<CreatePkiOptions, 'hsm' | 'keyType' | 'localCaInHsm'>
+
+async function hsmOptions(flags: CreateFlags, io: Io, progress: Progress): Promise<HsmOptions> {
+  const { keyType = 'P-256', localCaInHsm = false } = flags
+  const { choice } = await hsmAccess(flags, io, progress)
+  if (choice !== null) return { hsm: choice, keyType, localCaInHsm }
+  for (const flag of ['keyType', 'localCaInHsm', 'hsmPinFile', 'hsmPin', 'hsmPinpad'] as const) {
+    if (flags[flag] !== undefined) throw withoutHsm(flag)
+  }
+  return {}
+}
+
+function withoutHsm(flag: string): FpkiError {
+  const word = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  return new FpkiError(
     'ERR_USAGE',
-    `The PKI directory is a relative path: ${JSON.stringify(directory)}.`,
-    `Give it as an absolute path${base === null ? '.' : `: ${resolve(base, directory)}`}`,
+    `--${word} is for keys in an HSM, and no HSM is named.`,
+    'Name it with --hsm-module and --hsm-token-label, or leave this flag out.',
   )
 }
 
@@ -52,9 +69,10 @@ function summary(made: CreatedPki, stateDirectory: string, io: Io): string {
     bold(`${resumed ? 'Finished' : 'Made'} the PKI of the factory ${factory} in ${directory}`),
     ...rows,
     '',
+    ...rootKeyInToken(made),
     bold('Back up now, and keep off-line:'),
     `  ${directory}`,
-    '      factory_ca.key cannot be made again. Without it every device must be re-flashed.',
+    `      ${made.rootKey.kind === 'file' ? 'factory_ca.key cannot be made again. Without it every device must be re-flashed.' : 'the certificates, and where the root key is.'}`,
     `  ${printable(stateDirectory)}/factories/${factory}`,
     '      the embedded Factory API, which holds the keys of tls-crt and online-ca.',
     '',
@@ -63,4 +81,16 @@ function summary(made: CreatedPki, stateDirectory: string, io: Io): string {
     '',
   ]
   return lines.join('\n')
+}
+
+/** The key that is in no file, and in no backup of files. */
+function rootKeyInToken({ rootKey }: CreatedPki): readonly string[] {
+  if (rootKey.kind === 'file') return []
+  const { tokenLabel, tokenSerial, keyLabel } = rootKey
+  return [
+    `  the root key     "${printable(keyLabel)}" in the token "${printable(tokenLabel)}" (serial ${printable(tokenSerial)})`,
+    "                   It never leaves the token. Back it up with the tool of the token's maker, if it has one:",
+    '                   without it every device must be re-flashed.',
+    '',
+  ]
 }

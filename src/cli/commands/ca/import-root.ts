@@ -1,0 +1,36 @@
+import { namedFactory, stateDirectory } from '../../../config/settings.js'
+import { embeddedFactoryOn, thisMachine } from '../../../machine.js'
+import { type ImportedRoot, importRoot } from '../../../operations/import-root.js'
+import { absolute } from '../../directory.js'
+import { requiredHsm } from '../../hsm.js'
+import type { HsmFlags } from '../../hsm-options.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson, progressOn } from '../../output.js'
+
+/** The flags of `ca import-root`. */
+export interface ImportRootFlags extends CommonFlags, HsmFlags {
+  readonly removeKey?: true
+}
+
+/** `fpki ca import-root <directory>` */
+export async function importRootKey(directory: string, flags: ImportRootFlags, io: Io): Promise<void> {
+  const path = absolute(directory, io)
+  const progress = progressOn(io, flags)
+  const hsm = await requiredHsm(flags, io, progress)
+  const machine = thisMachine()
+  const state = stateDirectory(flags, io.env, io.home)
+  const factory = namedFactory(flags, io.env) ?? ''
+  const { name: api } = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
+  const options = { directory: path, hsm, removeKey: flags.removeKey === true, api }
+  const imported = await importRoot(options, { ...machine, progress, signal: io.signal })
+  if (flags.json) printJson(io, imported)
+  else if (!flags.quiet) io.stdout(summary(imported))
+}
+
+function summary({ factory, directory, rootKey, keyFileRemoved }: ImportedRoot): string {
+  const token = rootKey.kind === 'pkcs11' ? rootKey.tokenLabel : ''
+  const file = keyFileRemoved
+    ? 'factory_ca.key was removed. Its copies in backups still are the key: keep them off-line, or destroy them.\n'
+    : 'factory_ca.key is still there. Run the same command with --remove-key when you have a backup of it.\n'
+  return `The root key of the factory ${printable(factory)} (${printable(directory)}) is in the token "${printable(token)}".\n${file}`
+}

@@ -1,0 +1,28 @@
+import { thisMachine } from '../../../machine.js'
+import { checkHsm } from '../../../operations/check-hsm.js'
+import type { Curve } from '../../../ports.js'
+import { requiredHsm } from '../../hsm.js'
+import type { HsmFlags } from '../../hsm-options.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson, progressOn } from '../../output.js'
+
+/** The flags of `hsm check`. */
+export interface HsmCheckFlags extends CommonFlags, HsmFlags {
+  readonly keyType?: Curve
+}
+
+/** `fpki hsm check` */
+export async function check(flags: HsmCheckFlags, io: Io): Promise<void> {
+  const progress = progressOn(io, flags)
+  const hsm = await requiredHsm(flags, io, progress)
+  const isSilent = flags.json === true || flags.quiet === true
+  const works = (text: string) => isSilent || io.stdout(`works: ${printable(text)}\n`)
+  const ports = { ...progress, random: thisMachine().random, works: (text: string) => void works(text) }
+  const checked = await checkHsm(hsm, flags.keyType ?? 'P-256', ports)
+  if (flags.json) return printJson(io, checked)
+  if (isSilent) return
+  const verdict = checked.rootKeyIsThere
+    ? 'This token can hold a root key, and there is one in it already.'
+    : 'This token can hold a root key.'
+  io.stdout(`${verdict}\n`)
+}

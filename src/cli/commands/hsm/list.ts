@@ -1,0 +1,37 @@
+import { FpkiError } from '../../../errors.js'
+import { type ListedModules, type ListedToken, listTokens } from '../../../operations/list-tokens.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson } from '../../output.js'
+
+/** The flags of `hsm list`. */
+export interface HsmListFlags extends CommonFlags {
+  readonly hsmModule?: string
+  readonly hsmInitArgs?: string
+}
+
+/** `fpki hsm list` */
+export async function list(flags: HsmListFlags, io: Io): Promise<void> {
+  const path = flags.hsmModule ?? io.env['FPKI_HSM_MODULE']
+  const initArgs = flags.hsmInitArgs ?? io.env['FPKI_HSM_INIT_ARGS'] ?? ''
+  if (!path && initArgs !== '') {
+    throw new FpkiError('ERR_USAGE', '--hsm-init-args is for one module, and none is named.', 'Give --hsm-module too.')
+  }
+  const listed = await listTokens(path ? { path, initArgs } : null)
+  if (flags.json) printJson(io, listed)
+  else io.stdout(inWords(listed))
+}
+
+function inWords({ modules }: ListedModules): string {
+  if (modules.length === 0) return 'No PKCS#11 module was found. Name one with --hsm-module.\n'
+  const lines = modules.flatMap(({ path, problem, tokens }) => [
+    printable(path),
+    ...(problem === null ? [] : [`  ${printable(problem)}`]),
+    ...(problem === null && tokens.length === 0 ? ['  no token'] : []),
+    ...tokens.map((token) => `  ${describe(token)}`),
+  ])
+  return `${lines.join('\n')}\n`
+}
+
+function describe({ label, model, serial, state }: ListedToken): string {
+  return `"${printable(label)}"  ${printable(model)}, serial ${printable(serial) || 'none'}, ${state}`
+}

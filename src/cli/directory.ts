@@ -1,0 +1,14 @@
+import { isAbsolute, resolve } from 'node:path'
+import { FpkiError } from '../errors.js'
+import type { Io } from './output.js'
+
+/** The PKI directory of the command line. Throws ERR_USAGE, with the absolute form, when it is relative. */
+export function absolute(directory: string, { workingDirectory }: Io): string {
+  if (isAbsolute(directory)) return resolve(directory)
+  const base = workingDirectory()
+  throw new FpkiError(
+    'ERR_USAGE',
+    `The PKI directory is a relative path: ${JSON.stringify(directory)}.`,
+    `Give it as an absolute path${base === null ? '.' : `: ${resolve(base, directory)}`}`,
+  )
+}

@@ -1,0 +1,90 @@
+import { FpkiError } from '../errors.js'
+import type { HsmAccess } from '../operations/root-signer.js'
+import type { HsmChoice, Progress } from '../ports.js'
+import { readSecretFile } from '../secret-file.js'
+import type { HsmFlags } from './hsm-options.js'
+import type { Io } from './output.js'
+
+type PinPlace = Pick<HsmChoice, 'keypad' | 'allowFinalPinTry' | 'pin'>
+
+/**
+ * How a command comes to the root key: by flags, by the environment, or by what the PKI directory remembers. The code of
+ * HSMs is loaded only when flags or environment name one.
+ */
+export async function hsmAccess(flags: HsmFlags, io: Io, progress: Progress): Promise<HsmAccess> {
+  const words = {
+    ...said('module', flags.hsmModule ?? io.env['FPKI_HSM_MODULE']),
+    ...said('tokenLabel', flags.hsmTokenLabel ?? io.env['FPKI_HSM_TOKEN_LABEL']),
+    ...said('tokenSerial', flags.hsmTokenSerial ?? io.env['FPKI_HSM_TOKEN_SERIAL']),
+    ...said('uri', flags.hsmUri ?? io.env['FPKI_HSM_URI']),
+    ...said('initArgs', flags.hsmInitArgs ?? io.env['FPKI_HSM_INIT_ARGS']),
+  }
+  const { note, warn } = progress
+  if (Object.keys(words).length === 0) {
+    const pin = pinPlace(flags, { file: null, value: null }, io, progress)
+    return { choice: null, complete: (place) => ({ ...place, ...pin }), note, warn }
+  }
+  const { readHsmWords } = await import('../operations/hsm-choice.js')
+  const { place, uriPin } = readHsmWords(words)
+  const pin = pinPlace(flags, uriPin, io, progress)
+  return {
+    choice: place === null ? null : { ...place, ...pin },
+    complete: (remembered) => ({ ...remembered, ...pin }),
+    note,
+    warn,
+  }
+}
+
+/** The HSM that a command cannot do without. Throws ERR_USAGE when none is named. */
+export async function requiredHsm(flags: HsmFlags, io: Io, progress: Progress): Promise<HsmChoice> {
+  const { choice } = await hsmAccess(flags, io, progress)
+  if (choice !== null) return choice
+  const hint = 'Give --hsm-module and --hsm-token-label; `fpki hsm list` shows what there is.'
+  throw new FpkiError('ERR_USAGE', 'No HSM is named.', hint)
+}
+
+/** An empty variable is one that was not set. */
+function said<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
+  return value ? ({ [name]: value } as { readonly [key in Name]: string }) : {}
+}
+
+/** The first place of cli.md, "Keys, PINs, passphrases", that has a PIN; read when it is needed, and once. */
+function pinPlace(
+  flags: HsmFlags,
+  uri: { readonly file: string | null; readonly value: string | null },
+  io: Io,
+  progress: Progress,
+): PinPlace {
+  const fromFile = (path: string) => {
+    const { text, isOpenToOthers } = readSecretFile(path, 'PIN')
+    if (isOpenToOthers) progress.warn(`others can read the PIN in ${path}; give it mode 0600.`)
+    return text
+  }
+  return {
+    keypad: flags.hsmPinpad === true,
+    allowFinalPinTry: flags.hsmAllowFinalPinTry === true,
+    pin: async (token) => {
+      if (flags.hsmPinFile !== undefined) return fromFile(flags.hsmPinFile)
+      const fromEnvironment = io.env['FPKI_HSM_PIN']
+      if (fromEnvironment) return fromEnvironment
+      if (uri.file !== null) return fromFile(uri.file)
+      if (uri.value !== null) return withWarning(uri.value, 'pin-value in a URI', progress)
+      if (flags.hsmPin !== undefined) return withWarning(flags.hsmPin, '--hsm-pin', progress)
+      return prompted(token, io)
+    },
+  }
+}
+
+function withWarning(pin: string, where: string, { warn }: Progress): string {
+  warn(`others on this machine can see the PIN in ${where}; --hsm-pin-file and FPKI_HSM_PIN are safer.`)
+  return pin
+}
+
+async function prompted(token: string, io: Io): Promise<string> {
+  if (io.askSecret !== null) return io.askSecret(`PIN of the token ${token}: `)
+  throw new FpkiError(
+    'ERR_HSM_PIN',
+    `There is no PIN for the token ${token}, and no terminal to ask on.`,
+    'Give it with --hsm-pin-file FILE (- is stdin) or FPKI_HSM_PIN, or type it on the reader with --hsm-pinpad.',
+  )
+}

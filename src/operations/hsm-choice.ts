@@ -1,0 +1,98 @@
+import { basename } from 'node:path'
+import type { TokenKeyReference } from '../directory/records.js'
+import { FpkiError } from '../errors.js'
+import type { HsmChoice, KeyChoice } from '../ports.js'
+import { wellKnownModules } from '../signer/pkcs11/discover.js'
+import { readPkcs11Uri } from '../signer/pkcs11/uri.js'
+
+/** What a person said about an HSM; absent where nothing was said. */
+export interface HsmWords {
+  readonly module?: string
+  readonly tokenLabel?: string
+  readonly tokenSerial?: string
+  /** RFC 7512. */
+  readonly uri?: string
+  readonly initArgs?: string
+}
+
+/** The PIN, as far as a URI says where it is. */
+export interface UriPin {
+  readonly file: string | null
+  /** Secret. */
+  readonly value: string | null
+}
+
+/** What the words say of an HSM; how its owner proves to be it is said elsewhere. */
+export type HsmPlace = Pick<HsmChoice, 'module' | 'initArgs' | 'token' | 'key'>
+
+/** What {@link readHsmWords} finds. */
+export interface ReadHsmWords {
+  readonly place: HsmPlace | null
+  readonly uriPin: UriPin
+}
+
+/** The label of the root key (contract.md 5). */
+export const ROOT_KEY_LABEL = 'root-ca'
+
+/** The key of local-ca in a token; its id tells it from the root's also where labels are not shown. */
+export const LOCAL_CA_KEY: KeyChoice = { label: 'local-ca', id: '02' }
+
+/**
+ * Puts the flags and the URI together; a flag goes before the URI. `place` is null when nothing was said of a module.
+ *
+ * @throws FpkiError ERR_USAGE when only a part is said, or the URI does not hold
+ */
+export function readHsmWords(words: HsmWords): ReadHsmWords {
+  const uri = readPkcs11Uri(words.uri ?? 'pkcs11:')
+  const token = {
+    ...uri.token,
+    label: words.tokenLabel ?? uri.token.label,
+    serial: words.tokenSerial ?? uri.token.serial,
+  }
+  const isTokenSaid = Object.values(token).some((value) => value !== null)
+  const module = checkModule(words.module ?? uri.modulePath ?? moduleNamed(uri.moduleName), isTokenSaid)
+  const key = { label: uri.object ?? ROOT_KEY_LABEL, id: uri.id }
+  return {
+    place: module === null ? null : { module, initArgs: words.initArgs ?? '', token, key },
+    uriPin: { file: uri.pinFile, value: uri.pinValue },
+  }
+}
+
+/** RFC 7512, 2.3: the name of the library without what the platform puts around it. */
+function moduleNamed(name: string | null): string | null {
+  if (name === null) return null
+  const paths = wellKnownModules()
+  const found = paths.find((path) => [`${name}.so`, `lib${name}.so`].includes(basename(path)))
+  if (found !== undefined) return found
+  throw new FpkiError(
+    'ERR_HSM_MODULE',
+    `There is no PKCS#11 module named "${name}" on this machine.`,
+    'Say where it is with module-path in the URI, or with --hsm-module.',
+  )
+}
+
+/** A module and a token, or neither. */
+function checkModule(module: string | null, isTokenSaid: boolean): string | null {
+  if (module === null && !isTokenSaid) return null
+  if (module === null) throw missing('which module has the token', '--hsm-module PATH')
+  // state.json remembers it, and the next command may run in another folder.
+  if (module.includes('/') && !module.startsWith('/')) throw relativeModule(module)
+  if (!isTokenSaid) throw missing('which token of the module is meant', '--hsm-token-label LABEL')
+  return module
+}
+
+/** The place of a key that a PKI directory remembers. */
+export function rememberedPlace(reference: TokenKeyReference): HsmPlace {
+  const { module, initArgs = '', tokenLabel, tokenSerial, keyLabel, keyId } = reference
+  const token = { label: tokenLabel, serial: tokenSerial, model: null, manufacturer: null, slotId: null }
+  return { module, initArgs, token, key: { label: keyLabel, id: keyId } }
+}
+
+function relativeModule(module: string): FpkiError {
+  const text = `The PKCS#11 module is a relative path: ${JSON.stringify(module)}.`
+  return new FpkiError('ERR_USAGE', text, 'Give it as an absolute path.')
+}
+
+function missing(what: string, flag: string): FpkiError {
+  return new FpkiError('ERR_USAGE', `It is not said ${what}.`, `Give ${flag}; \`fpki hsm list\` shows what there is.`)
+}

@@ -1,0 +1,72 @@
+import { PKI_FILES } from '../directory/names.js'
+import type { PkiDirectory } from '../directory/pki-directory.js'
+import type { TokenKeyReference } from '../directory/records.js'
+import { FpkiError } from '../errors.js'
+import type { HsmChoice, Signer } from '../ports.js'
+import { type HsmPlace, rememberedPlace } from './hsm-choice.js'
+import { keyOf } from './private-key.js'
+import type { TokenHolder } from './token-keys.js'
+
+/** The root key, opened when it is first needed and held until the command ends. */
+export interface RootSigner {
+  open(): Promise<Signer>
+  close(): Promise<void>
+}
+
+/** How a command comes to a root key that is in a token. */
+export interface HsmAccess {
+  /** The HSM that flags name; null: the one that the PKI directory remembers, if any. */
+  readonly choice: HsmChoice | null
+  /** What the person said of PIN and keypad, added to a place that is remembered. */
+  complete(place: HsmPlace): HsmChoice
+  note(text: string): void
+  warn(text: string): void
+}
+
+/** For callers that were told nothing of an HSM. */
+const NO_PIN: HsmAccess = {
+  choice: null,
+  complete: (place) => ({ ...place, keypad: false, allowFinalPinTry: false, pin: noPin }),
+  note: () => undefined,
+  warn: () => undefined,
+}
+
+async function noPin(token: string): Promise<string> {
+  throw new FpkiError('ERR_HSM_PIN', `There is no PIN for the token ${token}.`, 'Give it with --hsm-pin-file.')
+}
+
+/**
+ * The root key of a PKI directory, wherever it is: in the HSM that is named, in the one that the directory remembers, or
+ * in factory_ca.key. A token is opened once, with one login for the whole command.
+ */
+export function rootSignerOf(directory: PkiDirectory, access: HsmAccess = NO_PIN): RootSigner {
+  let opened: Promise<Signer> | null = null
+  let holder: TokenHolder | null = null
+  const open = async () => {
+    const choice = access.choice ?? (await rememberedChoice(directory, access))
+    if (choice === null) return keyOf(directory, PKI_FILES.rootKey)
+    const { holdToken, tokenKey } = await import('./token-keys.js')
+    holder = holdToken(choice, access)
+    await holder.open()
+    return tokenKey(directory, holder, {
+      key: choice.key,
+      certificate: PKI_FILES.rootCertificate,
+      curve: 'P-256',
+    }).open()
+  }
+  return {
+    open: () => {
+      opened ??= open()
+      return opened
+    },
+    close: async () => {
+      await opened?.then((signer) => signer.close()).catch(() => undefined)
+      await holder?.close()
+    },
+  }
+}
+
+async function rememberedChoice(directory: PkiDirectory, access: HsmAccess): Promise<HsmChoice | null> {
+  const reference = (await directory.readState())?.rootKey
+  return reference?.kind === 'pkcs11' ? access.complete(rememberedPlace(reference satisfies TokenKeyReference)) : null
+}

@@ -1,0 +1,87 @@
+import { PKI_FILES, type PkiFile } from '../directory/names.js'
+import type { PkiDirectory } from '../directory/pki-directory.js'
+import { FpkiError } from '../errors.js'
+import { type CertificatesUpdate, type FactoryApi, FactoryApiError, type FactoryCertificates } from '../factory/api.js'
+import { samePem } from '../pki/pem.js'
+import { readPemCertificate } from '../pki/read-certificate.js'
+import type { CreateKeys } from './create-keys.js'
+import { factoryIsSet } from './create-preconditions.js'
+import { requireText } from './workplace.js'
+
+/** What an upload works with. */
+interface Upload {
+  readonly directory: PkiDirectory
+  readonly factory: string
+  readonly api: FactoryApi
+  readonly keys: Pick<CreateKeys, 'root' | 'localCa'>
+}
+
+/**
+ * Tells the Factory API of a new PKI, and reads back what it knows. The API takes all of it in one call, or nothing; an
+ * answer that got lost is seen by asking first. The root can be set once only, so everything is looked at before it is.
+ *
+ * @throws FpkiError ERR_BAD_FILE or ERR_BAD_KEY when a file is missing or does not fit, ERR_FACTORY_IS_SET, ERR_API
+ */
+export async function uploadPki({ directory, factory, api, keys }: Upload, files: readonly PkiFile[]): Promise<void> {
+  const certificates = await wholePki(directory, keys, files)
+  const known = await api.getCertificates()
+  if (known === null) await setRoot(api, factory, certificates)
+  else if (!samePem(known.rootCrt, certificates.rootCrt)) throw factoryIsSet(factory)
+  requireSame(await api.getCertificates(), certificates)
+}
+
+async function setRoot(api: FactoryApi, factory: string, certificates: CertificatesUpdate): Promise<void> {
+  try {
+    await api.updateCertificates(certificates)
+  } catch (error) {
+    if (error instanceof FactoryApiError && error.status === 409) throw factoryIsSet(factory)
+    throw error
+  }
+}
+
+function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate): void {
+  if (
+    samePem(known?.rootCrt, sent.rootCrt) &&
+    samePem(known?.tlsCrt, sent.tlsCrt) &&
+    samePem(known?.caCrt, sent.caCrt)
+  ) {
+    return
+  }
+  throw new FpkiError(
+    'ERR_API',
+    'The Factory API does not know the certificates that it was sent and took.',
+    'Compare `fpki ca show` with the PKI directory, where everything is safe; then run the same command again.',
+  )
+}
+
+/**
+ * The certificates of a PKI directory in the form in which the Factory API takes them (contract.md 4), after a look at
+ * all of `files`: none is missing, and each key is that of its certificate. Throws ERR_BAD_FILE or ERR_BAD_KEY.
+ */
+async function wholePki(
+  directory: PkiDirectory,
+  keys: Pick<CreateKeys, 'root' | 'localCa'>,
+  files: readonly PkiFile[],
+): Promise<CertificatesUpdate & { readonly rootCrt: string }> {
+  for (const file of files) await requireText(directory, file)
+  const text = async (file: PkiFile) => (files.includes(file) ? requireText(directory, file) : '')
+  const { rootCertificate, tlsCertificate, onlineCaCertificate, localCaCertificate } = PKI_FILES
+  await requirePair(directory, keys.root, rootCertificate)
+  if (files.includes(localCaCertificate)) await requirePair(directory, keys.localCa, localCaCertificate)
+  const deviceCas = [await text(onlineCaCertificate), await text(localCaCertificate)].filter((pem) => pem !== '')
+  const certificates = { rootCrt: await text(rootCertificate), tlsCrt: await text(tlsCertificate) }
+  return deviceCas.length === 0 ? certificates : { ...certificates, caCrt: deviceCas.join('\n') }
+}
+
+async function requirePair(directory: PkiDirectory, key: CreateKeys['root'], file: PkiFile): Promise<void> {
+  const { publicKey } = await key.open()
+  const certificate = readPemCertificate(await requireText(directory, file), `${directory.path}/${file}`)
+  if (Buffer.from(certificate.spki).equals(publicKey)) return
+  const { reference } = key
+  const name = reference.kind === 'file' ? `${directory.path}/${reference.name}` : `${reference.keyLabel} in the token`
+  throw new FpkiError(
+    'ERR_BAD_KEY',
+    `${name} is not the key of ${file}.`,
+    'Nothing was sent to the Factory API. Put both back as fpki made them, and run the same command again.',
+  )
+}

@@ -1,0 +1,69 @@
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
+
+/** Where Debian, Fedora and the makers of tokens put their libraries. */
+const LIBRARY_FOLDERS = [
+  '/usr/lib',
+  '/usr/lib64',
+  '/usr/local/lib',
+  ...['x86_64', 'aarch64', 'arm', 'riscv64'].map((cpu) => `/usr/lib/${cpu}-linux-gnu${cpu === 'arm' ? 'eabihf' : ''}`),
+]
+
+/** The modules that people have, below those folders; p11-kit's own proxy would show their tokens twice. */
+const MODULES = [
+  'softhsm/libsofthsm2.so',
+  'pkcs11/libsofthsm2.so',
+  'libsofthsm2.so',
+  'opensc-pkcs11.so',
+  'pkcs11/opensc-pkcs11.so',
+  'libykcs11.so',
+  'pkcs11/yubihsm_pkcs11.so',
+  'yubihsm_pkcs11.so',
+  'libtpm2_pkcs11.so',
+  'pkcs11/libtpm2_pkcs11.so',
+  'pkcs11/libopencryptoki.so',
+  'opencryptoki/libopencryptoki.so',
+]
+
+/** Modules that live in folders of their own. */
+const ELSEWHERE = ['/opt/cloudhsm/lib/libcloudhsm_pkcs11.so', '/usr/lib/opensc-pkcs11.so']
+
+/** p11-kit's configuration: a `.module` file a module (pkcs11.conf(5)). */
+const P11_KIT_FOLDERS = ['/usr/share/p11-kit/modules', '/etc/pkcs11/modules']
+
+/**
+ * The PKCS#11 modules of this machine: at well-known paths, and in p11-kit's configuration. Each library once, under the
+ * first path that leads to it. Nothing of them is loaded.
+ */
+export function wellKnownModules(): readonly string[] {
+  const known = LIBRARY_FOLDERS.flatMap((folder) => MODULES.map((name) => join(folder, name)))
+  const seen = new Set<string>()
+  return [...known, ...ELSEWHERE, ...P11_KIT_FOLDERS.flatMap(configuredModules)].filter((path) => {
+    const real = realPath(path)
+    const isNew = real !== null && !seen.has(real)
+    if (isNew) seen.add(real)
+    return isNew
+  })
+}
+
+function realPath(path: string): string | null {
+  return existsSync(path) ? realpathSync(path) : null
+}
+
+/** The `module:` line of each file; a relative one is below p11-kit's folder of libraries. */
+function configuredModules(folder: string): readonly string[] {
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.module')) : []
+  return names.flatMap((name) => {
+    const [, module] = /^\s*module:\s*(\S+)\s*$/m.exec(readable(join(folder, name))) ?? []
+    if (module === undefined || module.includes('p11-kit-')) return []
+    return isAbsolute(module) ? [module] : LIBRARY_FOLDERS.map((library) => join(library, 'pkcs11', module))
+  })
+}
+
+function readable(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,110 @@
+import type { Curve, KeyChoice } from '../../ports.js'
+import type { KeyMaterial } from '../file.js'
+import { type Attribute, CKA, CKK_EC, CKM, CKO } from './cryptoki.js'
+import { explained, explainedError, returnValue } from './errors.js'
+import { flagOf, keyError, requireKey, type TokenKey, template } from './key.js'
+import { ecParameters } from './public-point.js'
+import type { OpenToken } from './session.js'
+
+/** Tokens that refuse an attribute that says no more than their own default answer with one of these. */
+const REFUSES_ATTRIBUTES = [
+  'CKR_ATTRIBUTE_TYPE_INVALID',
+  'CKR_ATTRIBUTE_VALUE_INVALID',
+  'CKR_ATTRIBUTE_READ_ONLY',
+  'CKR_TEMPLATE_INCONSISTENT',
+]
+
+/** What every private key of fpki's has: it stays in the token, and never leaves it. */
+function privateTemplate(label: string, id: Buffer): Attribute[] {
+  return template(
+    [CKA.token, true],
+    // Only who knows the PIN sees that it exists.
+    [CKA.private, true],
+    // Its value can neither be read nor, wrapped by another key, be taken out.
+    [CKA.sensitive, true],
+    [CKA.extractable, false],
+    [CKA.sign, true],
+    [CKA.label, label],
+    [CKA.id, id],
+  )
+}
+
+/** It signs and does nothing else. Many tokens refuse some of these for EC keys, which never do such things in them. */
+const SIGNS_ONLY = template([CKA.decrypt, false], [CKA.unwrap, false], [CKA.derive, false], [CKA.signRecover, false])
+
+/** The public half, likewise. */
+const VERIFIES_ONLY = template([CKA.encrypt, false], [CKA.wrap, false])
+
+function publicTemplate(label: string, id: Buffer, curve: Curve): Attribute[] {
+  return template(
+    [CKA.token, true],
+    [CKA.private, false],
+    [CKA.verify, true],
+    [CKA.ecParams, ecParameters(curve)],
+    [CKA.label, label],
+    [CKA.id, id],
+  )
+}
+
+/**
+ * Makes an EC key pair in a token; the caller has seen that its label is free. Throws ERR_HSM_KEY when the token cannot,
+ * or when what it made could leave it.
+ */
+export function generateKey(token: OpenToken, { label, id }: KeyChoice, curve: Curve): TokenKey {
+  const keyId = Buffer.from(id ?? '01', 'hex')
+  const publicOnes = publicTemplate(label, keyId, curve)
+  const privateOnes = privateTemplate(label, keyId)
+  const generate = (isTerse: boolean) => {
+    const [forPublic, forPrivate] = isTerse ? [[], []] : [VERIFIES_ONLY, SIGNS_ONLY]
+    const ofPublic = [...publicOnes, ...forPublic]
+    const ofPrivate = [...privateOnes, ...forPrivate]
+    token.cryptoki.C_GenerateKeyPair(token.session, { mechanism: CKM.ecKeyPairGen }, ofPublic, ofPrivate)
+  }
+  withFewerAttributes(token, generate)
+  return checkStays(token, requireKey(token, { label, id: keyId.toString('hex') }))
+}
+
+/** Puts an EC key pair into a token, as {@link generateKey} would have made it. */
+export function putKey(token: OpenToken, { label, id }: KeyChoice, material: KeyMaterial): TokenKey {
+  const keyId = Buffer.from(id ?? '01', 'hex')
+  const { curve, scalar, point } = material
+  const create = (attributes: Attribute[], optional: Attribute[]) =>
+    withFewerAttributes(token, (isTerse) => {
+      token.cryptoki.C_CreateObject(token.session, isTerse ? attributes : [...attributes, ...optional])
+    })
+  const parameters = template([CKA.keyType, CKK_EC], [CKA.ecParams, ecParameters(curve)])
+  const value = template([CKA.class, CKO.privateKey], [CKA.value, scalar])
+  // NSS alone wants the point with the private key, in an attribute of its own.
+  const ofNss = token.token.manufacturer.startsWith('Mozilla') ? template([CKA.nssDatabase, point]) : []
+  create([...value, ...parameters, ...ofNss, ...privateTemplate(label, keyId)], SIGNS_ONLY)
+  const ofPublic = template([CKA.class, CKO.publicKey], [CKA.keyType, CKK_EC], [CKA.ecPoint, point])
+  create([...ofPublic, ...publicTemplate(label, keyId, curve)], VERIFIES_ONLY)
+  return checkStays(token, requireKey(token, { label, id: keyId.toString('hex') }))
+}
+
+/** Tries with the attributes that say "signs only", and without them where the token refuses them. */
+function withFewerAttributes({ name }: OpenToken, work: (isTerse: boolean) => void): void {
+  try {
+    work(false)
+    return
+  } catch (error) {
+    if (!REFUSES_ATTRIBUTES.includes(returnValue(error) ?? '')) throw explainedError(error, name)
+  }
+  explained(name, () => work(true))
+}
+
+/** Some modules take a template and make what they like; a key that could leave its token is none. */
+export function checkStays(token: OpenToken, key: TokenKey): TokenKey {
+  const sensitive = flagOf(token, key.handle, CKA.sensitive)
+  const extractable = flagOf(token, key.handle, CKA.extractable)
+  if (sensitive !== false && extractable !== true) return key
+  throw keyError(
+    `${token.name} has the key "${key.label}" in a way that it could be read out of it.`,
+    'Delete that key with the tool of the token, and take a token that keeps keys to itself.',
+  )
+}
+
+/** Deletes a throw-away key pair. */
+export function deleteKey({ cryptoki, session }: OpenToken, handles: readonly Buffer[]): void {
+  for (const handle of handles) cryptoki.C_DestroyObject(session, handle)
+}

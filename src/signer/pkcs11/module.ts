@@ -1,0 +1,100 @@
+import { FpkiError } from '../../errors.js'
+import type { Cryptoki, CryptokiMaker } from './cryptoki.js'
+import { explained, returnValue } from './errors.js'
+
+/** A PKCS#11 module that is loaded and initialized. */
+export interface Module {
+  readonly path: string
+  readonly cryptoki: Cryptoki
+  /** C_Finalize. Never throws: there is nothing to be done about it, and what was signed is signed. */
+  close(): void
+}
+
+/**
+ * Loads a module and initializes it.
+ *
+ * @param path of the shared library
+ * @param initArgs what NSS and its like want in C_Initialize; empty for the others
+ * @throws FpkiError ERR_HSM_MODULE when the library or pkcs11js itself cannot be loaded, or does not initialize
+ */
+export async function openModule(
+  path: string,
+  initArgs: string,
+  makeCryptoki: CryptokiMaker = pkcs11js,
+): Promise<Module> {
+  const cryptoki = await makeCryptoki()
+  load(cryptoki, path)
+  try {
+    // pkcs11js 2.1 takes the last character for the end of the text, so it gets one to take.
+    if (initArgs === '') cryptoki.C_Initialize()
+    else cryptoki.C_Initialize({ libraryParameters: `${initArgs} ` })
+  } catch (error) {
+    throw notInitialized(path, returnValue(error))
+  }
+  return {
+    path,
+    cryptoki,
+    close: () => {
+      try {
+        cryptoki.C_Finalize()
+      } catch {
+        // The token is gone, or the module is in disorder. The process ends soon, and its sessions with it.
+      }
+    },
+  }
+}
+
+/** Opens a module for the time of `work`. */
+export async function withModule<T>(
+  { path, initArgs }: { readonly path: string; readonly initArgs: string },
+  work: (module: Module) => T,
+): Promise<T> {
+  const module = await openModule(path, initArgs)
+  try {
+    return explained(path, () => work(module))
+  } finally {
+    module.close()
+  }
+}
+
+/** pkcs11js is an optional dependency with a native part, so it is loaded here and nowhere else. */
+export async function pkcs11js(): Promise<Cryptoki> {
+  try {
+    const { default: library } = await import('pkcs11js')
+    return new library.PKCS11()
+  } catch {
+    throw new FpkiError(
+      'ERR_HSM_MODULE',
+      'HSMs need the package pkcs11js with its native part, which is not installed here.',
+      'Install a C++ compiler, make and python3 (Debian: build-essential python3), then run `npm install pkcs11js` ' +
+        'where fpki is installed. Everything else of fpki works without it.',
+    )
+  }
+}
+
+function load(cryptoki: Cryptoki, path: string): void {
+  try {
+    cryptoki.load(path)
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    const missing = /cannot open shared object file: No such file/.test(text)
+    const foreign = /undefined symbol|invalid ELF header|file too short/.test(text)
+    const reason = missing ? 'is not there' : foreign ? 'is no PKCS#11 module' : 'cannot be loaded'
+    throw new FpkiError(
+      'ERR_HSM_MODULE',
+      `The PKCS#11 module ${path} ${reason}${missing || foreign ? '' : ` (${text.split('\n')[0]})`}.`,
+      'Name the library of your token with --hsm-module; `fpki hsm list` shows the modules that it finds.',
+    )
+  }
+}
+
+function notInitialized(path: string, name: string | null): FpkiError {
+  const parameters = name === 'CKR_ARGUMENTS_BAD'
+  return new FpkiError(
+    'ERR_HSM_MODULE',
+    `The PKCS#11 module ${path} does not start (${name ?? 'it gives no reason'}).`,
+    parameters
+      ? 'It may want a text of its own: give it with --hsm-init-args, for NSS "configdir=\'sql:/path\'".'
+      : 'Look whether the service that it needs is running and its configuration can be read.',
+  )
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto'
+import { FpkiError } from '../../errors.js'
+import { integer, sequence } from '../../pki/der-write.js'
+import { HASH_OF_CURVE } from '../../pki/public-key.js'
+import type { Curve, Signer } from '../../ports.js'
+import { CKM } from './cryptoki.js'
+import { explained } from './errors.js'
+import { keyError, type TokenKey } from './key.js'
+import { COORDINATE_SIZE } from './public-point.js'
+import type { OpenToken } from './session.js'
+
+/** The mechanism that hashes in the token, for tokens that take no digest. */
+const HASHING: Readonly<Record<Curve, number>> = {
+  'P-256': CKM.ecdsaSha256,
+  'P-384': CKM.ecdsaSha384,
+  'P-521': CKM.ecdsaSha512,
+}
+
+/**
+ * The signer of a key in a token. Closing it leaves the token open: its session belongs to whoever opened it.
+ *
+ * @param certified the public key of the certificate that goes with the key, where there is one (SubjectPublicKeyInfo,
+ *   DER): it takes the place of a point that the token hides, and must be the token's where it shows it
+ * @throws FpkiError ERR_HSM_KEY when the two differ, neither is known, or the token cannot sign with it
+ */
+export function tokenSigner(token: OpenToken, key: TokenKey, certified: Uint8Array | null): Signer {
+  const { curve } = key
+  const hash = HASH_OF_CURVE[curve]
+  const mechanism = mechanismFor(token, key)
+  const size = COORDINATE_SIZE[curve]
+  // One more octet than fits, so that a signature which is too long is noticed.
+  const output = Buffer.alloc(2 * size + 1)
+  const { cryptoki, session, name } = token
+  return {
+    publicKey: publicKeyOf(token, key, certified),
+    algorithm: { curve, hash },
+    sign: async (data) => {
+      const input = mechanism === CKM.ecdsa ? createHash(hash).update(data).digest() : Buffer.from(data)
+      const raw = explained(name, () => {
+        cryptoki.C_SignInit(session, { mechanism }, key.handle)
+        if (key.alwaysAuthenticate) token.authenticate()
+        return cryptoki.C_Sign(session, input, output)
+      })
+      if (raw.length !== 2 * size) throw oddSignature(name, raw.length)
+      return signatureDer(raw)
+    },
+    close: async () => undefined,
+  }
+}
+
+/** r and s, side by side (PKCS#11, EC mechanisms), as an ECDSA-Sig-Value (RFC 5480, appendix A). */
+export function signatureDer(raw: Uint8Array): Uint8Array {
+  const half = raw.length / 2
+  return sequence(integer(raw.subarray(0, half)), integer(raw.subarray(half)))
+}
+
+function mechanismFor({ mechanisms, name }: OpenToken, { curve, label }: TokenKey): number {
+  const mechanism = [CKM.ecdsa, HASHING[curve]].find((candidate) => mechanisms.has(candidate))
+  if (mechanism !== undefined) return mechanism
+  throw keyError(
+    `${name} cannot sign with its key "${label}": it offers neither CKM_ECDSA nor ECDSA with the hash of ${curve}.`,
+    'Take another token, or another interface of this one; `fpki hsm check` shows what it can do.',
+  )
+}
+
+function publicKeyOf({ name }: OpenToken, { label, spki }: TokenKey, certified: Uint8Array | null): Uint8Array {
+  if (spki !== null && certified !== null && !Buffer.from(spki).equals(certified)) {
+    throw keyError(
+      `${name} has another key "${label}" than the one of the certificate in the PKI directory.`,
+      'Name the token that this PKI was made with.',
+    )
+  }
+  const known = spki ?? certified
+  if (known !== null) return known
+  throw keyError(
+    `${name} does not show the public key of "${label}".`,
+    'Put factory_ca.pem into the PKI directory, or the public key into the token.',
+  )
+}
+
+function oddSignature(name: string, size: number): FpkiError {
+  return new FpkiError(
+    'ERR_SIGNATURE',
+    `${name} gave a signature of ${size} octets, which is none of its key.`,
+    'Nothing was written or sent. Update the software of the token, or take another one.',
+  )
+}

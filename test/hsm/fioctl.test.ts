@@ -1,0 +1,115 @@
+import { cp, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { pkiDirectory } from '../../src/directory/pki-directory.js'
+import { thisMachine } from '../../src/machine.js'
+import { type HsmAccess, rootSignerOf } from '../../src/operations/root-signer.js'
+import { issueCertificate } from '../../src/pki/certificate.js'
+import { encodePem } from '../../src/pki/pem.js'
+import { DEVICE_CA } from '../../src/pki/profiles.js'
+import { readPemCertificate } from '../../src/pki/read-certificate.js'
+import type { HsmChoice } from '../../src/ports.js'
+import { output, runProgram, temporaryDirectory } from '../support/cli.js'
+import { certificateRequest, newSigner } from '../support/issue.js'
+import { choiceOf, fioctlFixture, fioctlToken } from '../support/token.js'
+
+/** How a command comes to fioctl's token: the flags of fioctl, and its PIN. */
+async function access(changes: Partial<HsmChoice> = {}): Promise<HsmAccess> {
+  const choice = choiceOf(await fioctlToken(), { pin: async () => '1234', ...changes })
+  return { choice, complete: (place) => ({ ...choice, ...place }), note: () => undefined, warn: () => undefined }
+}
+
+/** A copy of the PKI directory that fioctl has made. */
+async function fioctlDirectory(): Promise<string> {
+  const path = join(await temporaryDirectory(), 'pki')
+  await cp(fioctlFixture('pki'), path, { recursive: true })
+  await runProgram('chmod', ['0700', path])
+  return path
+}
+
+test('a token and a PKI directory that fioctl has made sign a device CA, which OpenSSL verifies', async () => {
+  const path = await fioctlDirectory()
+  const { files } = thisMachine()
+  const root = readPemCertificate(await readFile(join(path, 'factory_ca.pem'), 'utf8'), 'factory_ca.pem')
+  const signer = rootSignerOf(pkiDirectory(files, path), await access())
+  try {
+    const request = certificateRequest('site-c', DEVICE_CA, newSigner().publicKey, root, { now: new Date() })
+    const { der } = await issueCertificate(request, await signer.open())
+    const made = join(path, 'site-c.pem')
+    await files.create(made, encodePem('CERTIFICATE', der), 0o400)
+    const verified = await output('openssl', ['verify', '-x509_strict', '-CAfile', join(path, 'factory_ca.pem'), made])
+    expect(verified).toContain('OK')
+  } finally {
+    await signer.close()
+  }
+})
+
+test('another key than the certificate’s is refused', async () => {
+  const path = await fioctlDirectory()
+  const { files } = thisMachine()
+  await output('openssl', ['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', join(path, 'other.key')])
+  await output('chmod', ['0600', join(path, 'factory_ca.pem')])
+  const subject = ['-subj', '/CN=Factory-CA/OU=acme', '-days', '10']
+  await output('openssl', [
+    'req',
+    '-x509',
+    '-new',
+    '-key',
+    join(path, 'other.key'),
+    ...subject,
+    '-out',
+    join(path, 'factory_ca.pem'),
+  ])
+  const signer = rootSignerOf(pkiDirectory(files, path), await access())
+  await expect(signer.open()).rejects.toMatchObject({ code: 'ERR_HSM_KEY' })
+  await signer.close()
+})
+
+test('what the directory remembers is enough, with the PIN', async () => {
+  const path = await fioctlDirectory()
+  const directory = pkiDirectory(thisMachine().files, path)
+  const { choice, ...rest } = await access()
+  if (choice === null) throw new Error('no token')
+  await directory.make()
+  const rootKey = {
+    kind: 'pkcs11',
+    module: choice.module,
+    tokenLabel: 'acme-root',
+    keyLabel: 'root-ca',
+    keyId: '01',
+  } as const
+  const tokenSerial = 'fb6c1666d4c5'
+  await directory.writeState({ version: 1, factory: 'acme', api: 'x', rootKey: { ...rootKey, tokenSerial } })
+  const other = rootSignerOf(directory, { ...rest, choice: null })
+  await expect(other.open()).rejects.toMatchObject({
+    code: 'ERR_HSM_TOKEN',
+    message: expect.stringContaining('"acme-root" (SoftHSM v2, serial '),
+  })
+  const remembered = { ...rootKey, tokenSerial: await serialOfToken() }
+  await directory.writeState({ version: 1, factory: 'acme', api: 'x', rootKey: remembered })
+  const signer = rootSignerOf(directory, { ...rest, choice: null })
+  expect((await (await signer.open()).sign(Buffer.from('a message'))).length).toBeGreaterThan(60)
+  await signer.close()
+})
+
+test('without a PIN, the message says how to give it', async () => {
+  const path = await fioctlDirectory()
+  const directory = pkiDirectory(thisMachine().files, path)
+  const { choice } = await access()
+  await directory.make()
+  const rootKey = {
+    kind: 'pkcs11',
+    module: choice?.module ?? '',
+    tokenLabel: 'acme-root',
+    keyLabel: 'root-ca',
+  } as const
+  const reference = { ...rootKey, tokenSerial: await serialOfToken(), keyId: '01' }
+  await directory.writeState({ version: 1, factory: 'acme', api: 'x', rootKey: reference })
+  await expect(rootSignerOf(directory).open()).rejects.toMatchObject({ code: 'ERR_HSM_PIN' })
+})
+
+/** The serial number that SoftHSM gave the token of the fixture: the end of its folder's name. */
+async function serialOfToken(): Promise<string> {
+  const [folder = ''] = (await output('ls', [fioctlFixture('token')])).split('\n')
+  return folder.replaceAll('-', '').slice(-16)
+}

@@ -1,0 +1,137 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { durableFiles } from '../../src/directory/files.js'
+import { nodeFileSystem } from '../../src/directory/node-file-system.js'
+import { pkiDirectory } from '../../src/directory/pki-directory.js'
+import { FpkiError } from '../../src/errors.js'
+import { thisMachine } from '../../src/machine.js'
+import { importedRoot, importRoot } from '../../src/operations/import-root.js'
+import { rootSignerOf } from '../../src/operations/root-signer.js'
+import { copiedPki, madePki, x509 } from '../cli/made.js'
+import { snapshot } from '../cli/snapshot.js'
+import { differing } from '../support/cryptoki.js'
+import { choiceOf, PIN, pkcs11Tool, softHsm, TOKENS } from '../support/token.js'
+
+const SILENT = { step: () => undefined, note: () => undefined, warn: () => undefined }
+const { signal } = new AbortController()
+
+describe.each(TOKENS)('ca import-root into %s', (_, newToken) => {
+  test('puts the key there, proves it, and removes the file only when it is asked to', async () => {
+    const token = await newToken()
+    const { home, directory, path } = await madePki()
+    const start = { env: { ...token.env, FPKI_HSM_PIN: PIN } }
+    const words = ['ca', 'import-root', directory, ...token.flags, '--json']
+    const first = await home.fpki(words, start)
+    expect({ status: first.status, stderr: first.status === 0 ? '' : first.stderr }).toEqual({ status: 0, stderr: '' })
+    expect(importedRoot.parse(JSON.parse(first.stdout))).toMatchObject({ factory: 'acme', keyFileRemoved: false })
+    expect(existsSync(path('factory_ca.key'))).toBe(true)
+    const second = await home.fpki([...words, '--remove-key'], start)
+    expect(JSON.parse(second.stdout)).toMatchObject({ keyFileRemoved: true, rootKey: { tokenLabel: token.label } })
+    expect(existsSync(path('factory_ca.key'))).toBe(false)
+    const third = await home.fpki([...words, '--remove-key'], start)
+    expect(third.status).toBe(3)
+    expect(JSON.parse(third.stdout)).toMatchObject({ error: { code: 'ERR_EXISTS' } })
+  })
+
+  test('the key signs from there, with what the directory remembers', async () => {
+    const token = await newToken()
+    const { directory } = await madePki()
+    const { files } = thisMachine()
+    const hsm = choiceOf(token)
+    await importRoot({ directory, hsm, removeKey: true, api: 'x' }, { files, progress: SILENT, signal })
+    const access = { choice: null, complete: (place: object) => ({ ...hsm, ...place }), ...SILENT }
+    const signer = rootSignerOf(pkiDirectory(files, directory), access)
+    const { publicKey, sign } = await signer.open()
+    const spki = Buffer.from(publicKey).toString('base64').replace(/.{64}/g, '$&\n').trim()
+    expect(await x509(join(directory, 'factory_ca.pem'), '-pubkey')).toContain(spki)
+    expect((await sign(Buffer.from('a message'))).length).toBeGreaterThan(60)
+    await signer.close()
+  })
+})
+
+test('the imported key is sensitive and not extractable, as pkcs11-tool sees it', async () => {
+  const token = await softHsm()
+  const { directory } = await copiedPki()
+  const { files } = thisMachine()
+  await importRoot({ directory, hsm: choiceOf(token), removeKey: false, api: 'x' }, { files, progress: SILENT, signal })
+  const [, key = ''] = (await pkcs11Tool(token, ['-O', '--type', 'privkey'])).split('Private Key Object; EC')
+  expect(key).toMatch(/Usage: +sign\n +Access: +sensitive\s*$/)
+})
+
+test('another key under the label is refused, and the file stays', async () => {
+  const token = await softHsm()
+  await pkcs11Tool(token, ['--keypairgen', '--key-type', 'EC:prime256v1', '--label', 'root-ca', '--id', '01'])
+  const { home, directory, path } = await copiedPki()
+  const before = await snapshot(directory)
+  const words = ['ca', 'import-root', directory, ...token.flags, '--remove-key']
+  const { status, stderr } = await home.fpki(words, { env: { ...token.env, FPKI_HSM_PIN: PIN } })
+  expect({ status, code: /\[(\w+)\]/.exec(stderr)?.[1] }).toEqual({ status: 3, code: 'ERR_EXISTS' })
+  expect(await snapshot(directory)).toEqual(before)
+  expect(existsSync(path('factory_ca.key'))).toBe(true)
+})
+
+test('a key file that is not the certificate’s is not imported', async () => {
+  const token = await softHsm()
+  const [one, other] = [await copiedPki(), await madePki()]
+  const { files } = thisMachine()
+  await files.remove(one.path('factory_ca.key'))
+  await files.create(one.path('factory_ca.key'), await other.text('factory_ca.key'), 0o400)
+  const options = { directory: one.directory, hsm: choiceOf(token), removeKey: true, api: 'x' }
+  await expect(importRoot(options, { files, progress: SILENT, signal })).rejects.toMatchObject({ code: 'ERR_BAD_KEY' })
+  expect(await pkcs11Tool(token, ['-O'])).not.toContain('root-ca')
+})
+
+test('a token that signs wrongly: the file stays, and the directory still says so', async () => {
+  const { directory, path } = await copiedPki()
+  const state = await readFile(path('.fpki/state.json'), 'utf8')
+  const { files } = thisMachine()
+  const wrong = differing({ signature: (raw) => Buffer.from(raw).reverse() })
+  const options = { directory, hsm: choiceOf(await softHsm()), removeKey: true, api: 'x' }
+  const imported = importRoot(options, { files, progress: SILENT, signal, makeCryptoki: wrong.make })
+  await expect(imported).rejects.toMatchObject({ code: 'ERR_SIGNATURE' })
+  expect(existsSync(path('factory_ca.key'))).toBe(true)
+  expect(await readFile(path('.fpki/state.json'), 'utf8')).toBe(state)
+})
+
+test('cut off at any write of the disk or the token, at least one key works, and the same call ends it', async () => {
+  const stopped = new FpkiError('ERR_STORAGE', 'stopped here', '')
+  for (let at = 1; ; at++) {
+    const { directory, path } = await copiedPki()
+    const hsm = choiceOf(await softHsm(`acme-${at}`))
+    const options = { directory, hsm, removeKey: true, api: 'x' }
+    let left = at
+    const orStop = () => {
+      if (left-- === 1) throw stopped
+    }
+    const disk = nodeFileSystem()
+    const files = durableFiles({
+      ...disk,
+      rename: async (from, to) => {
+        orStop()
+        await disk.rename(from, to)
+        orStop()
+      },
+      remove: async (name) => {
+        if (name.endsWith('.key')) orStop()
+        await disk.remove(name)
+        if (name.endsWith('.key')) orStop()
+      },
+    })
+    const token = differing({ onCreate: orStop })
+    const ports = { files, progress: SILENT, signal, makeCryptoki: token.make }
+    const outcome = await importRoot(options, ports).catch((error: unknown) => error)
+    if (outcome !== stopped) {
+      expect(at).toBeGreaterThan(6)
+      break
+    }
+    const access = { choice: null, complete: (place: object) => ({ ...hsm, ...place }), ...SILENT }
+    const signer = rootSignerOf(pkiDirectory(thisMachine().files, directory), access)
+    expect((await (await signer.open()).sign(Buffer.from('a message'))).length).toBeGreaterThan(60)
+    await signer.close()
+    if (!existsSync(path('factory_ca.key'))) continue
+    await importRoot(options, { files: thisMachine().files, progress: SILENT, signal })
+    expect(existsSync(path('factory_ca.key'))).toBe(false)
+  }
+})

@@ -1,0 +1,148 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { FPKI, runProgram, temporaryDirectory } from '../support/cli.js'
+import { filesBelow } from '../support/files.js'
+import { homeWith, PIN, pkcs11Tool, softHsm } from '../support/token.js'
+
+interface Way {
+  readonly flags?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly stdin?: string
+}
+
+const uri = (query: string) => ['--hsm-uri', `pkcs11:token=acme?${query}`]
+
+/** Every way to give the PIN; `file` holds it. */
+const WAYS: readonly (readonly [string, (file: string) => Way])[] = [
+  ['--hsm-pin-file', (file) => ({ flags: ['--hsm-pin-file', file] })],
+  ['stdin', () => ({ flags: ['--hsm-pin-file', '-'], stdin: PIN })],
+  ['the environment', () => ({ env: { FPKI_HSM_PIN: PIN } })],
+  ['pin-source of the URI', (file) => ({ flags: uri(`pin-source=file:${file}`) })],
+  ['pin-value of the URI', () => ({ flags: uri(`pin-value=${PIN}`) })],
+  ['--hsm-pin', () => ({ flags: ['--hsm-pin', PIN] })],
+]
+
+describe('the PIN', () => {
+  test.each(WAYS)('from %s is taken, and is nowhere in what fpki prints or writes', async (way, how) => {
+    const file = join(await temporaryDirectory(), 'pin')
+    await writeFile(
+      file,
+      `${PIN}
+`,
+      { mode: 0o600 },
+    )
+    const { flags = [], env = {}, stdin } = how(file)
+    const token = await softHsm()
+    const home = await homeWith(token, null)
+    const words = ['ca', 'create', join(home.path, 'acme'), '--verbose', ...token.flags, ...flags]
+    const { status, stdout, stderr } = await home.fpki(words, { env, ...(stdin === undefined ? {} : { stdin }) })
+    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+    expect(`${stdout}${stderr}`).not.toContain(PIN)
+    expect(stderr.includes('others on this machine can see the PIN')).toBe(
+      way === '--hsm-pin' || way.startsWith('pin-value'),
+    )
+    for (const name of await filesBelow(home.path)) expect(await readFile(name, 'latin1')).not.toContain(PIN)
+  })
+
+  test('comes from the file before the environment, and from there before the flag', async () => {
+    const token = await softHsm()
+    const home = await homeWith(token, '11112222')
+    const file = join(home.path, 'pin')
+    await writeFile(file, PIN, { mode: 0o600 })
+    const check = ['hsm', 'check', '--quiet', ...token.flags]
+    expect((await home.fpki([...check, '--hsm-pin-file', file])).status).toBe(0)
+    expect((await home.fpki([...check, '--hsm-pin', PIN])).status).toBe(5)
+  })
+
+  test('in a file that others can read is taken, with a warning', async () => {
+    const token = await softHsm()
+    const home = await homeWith(token, null)
+    const file = join(home.path, 'pin')
+    await writeFile(file, PIN, { mode: 0o644 })
+    const { status, stderr } = await home.fpki(['hsm', 'check', ...token.flags, '--hsm-pin-file', file])
+    expect({ status, warned: stderr.includes('others can read the PIN in') }).toEqual({ status: 0, warned: true })
+  })
+
+  test.each([
+    ['is empty', ''],
+    ['has more than one line', `${PIN}\nmore`],
+  ])('in a file that %s is not tried', async (says, content) => {
+    const token = await softHsm()
+    const home = await homeWith(token, null)
+    const { status, stderr } = await home.fpki(['hsm', 'check', ...token.flags, '--hsm-pin-file', '-'], {
+      stdin: content,
+    })
+    expect({ status, says: stderr.includes(says), leaks: stderr.includes(PIN) }).toEqual({
+      status: 2,
+      says: true,
+      leaks: false,
+    })
+  })
+
+  test('is not asked for without a terminal, and the message says how to give it', async () => {
+    const token = await softHsm()
+    const { status, stderr } = await (await homeWith(token, null)).fpki(['hsm', 'check', ...token.flags])
+    expect(status).toBe(5)
+    expect(stderr).toMatch(/no PIN for the token "acme" \(SoftHSM v2, serial \w+\), and no terminal.*ERR_HSM_PIN/)
+    expect(stderr).toContain('--hsm-pin-file')
+  })
+
+  test('is asked for on a terminal, with the token’s name and without showing it', async () => {
+    const token = await softHsm()
+    const home = await homeWith(token, null)
+    const quoted = [process.execPath, FPKI, 'hsm', 'check', ...token.flags].map((word) => `'${word}'`).join(' ')
+    const { status, stdout } = await runProgram('script', ['-q', '-e', '-c', quoted, '/dev/null'], {
+      env: { HOME: home.path, TERM: 'xterm', NO_COLOR: '1', ...token.env },
+      onStart: (child) => {
+        const typeWhenAsked = (text: Buffer | string) => {
+          if (!String(text).includes('PIN of the token')) return
+          child.stdout?.off('data', typeWhenAsked)
+          // One wrong key, taken back.
+          setTimeout(() => child.stdin?.write(`x\u007f${PIN}\r`), 200)
+        }
+        child.stdout?.on('data', typeWhenAsked)
+      },
+      keepStdin: true,
+    })
+    expect(stdout).toMatch(/PIN of the token "acme" \(SoftHSM v2, serial \w+\): /)
+    expect({ status, works: stdout.includes('can hold a root key'), leaks: stdout.includes(PIN) }).toEqual({
+      status: 0,
+      works: true,
+      leaks: false,
+    })
+  })
+})
+
+test('the PIN is in no argument and no environment of a program that fpki starts', async () => {
+  const token = await softHsm()
+  const home = await homeWith(token, null)
+  const log = join(await temporaryDirectory(), 'strace')
+  const trace = ['-f', '-v', '-qq', '-e', 'trace=execve', '-e', 'signal=none', '-s', '10000', '-o', log]
+  const words = [process.execPath, FPKI, 'ca', 'create', join(home.path, 'acme'), ...token.flags]
+  const { status } = await runProgram('strace', [...trace, ...words], {
+    env: { HOME: home.path, ...token.env, FPKI_HSM_PIN: PIN },
+  })
+  expect(status).toBe(0)
+  const [itself, ...programs] = (await readFile(log, 'utf8')).match(/execve\(.*/g) ?? []
+  expect(itself).toContain(PIN)
+  expect(programs.length).toBeGreaterThan(0)
+  for (const program of programs) {
+    expect(program).toMatch(/^execve\("[^"]*\/flock", \["flock", "-n", "3"\], \["PATH=[^"]*"\]/)
+    expect(program).not.toContain(PIN)
+  }
+})
+
+test('the private key is sensitive and never extractable, as pkcs11-tool sees it, and signs only', async () => {
+  const token = await softHsm()
+  const home = await homeWith(token)
+  const directory = join(home.path, 'acme')
+  expect((await home.fpki(['ca', 'create', directory, '--quiet', '--local-ca-in-hsm', ...token.flags])).status).toBe(0)
+  const keys = (await pkcs11Tool(token, ['-O', '--type', 'privkey'])).split('Private Key Object; EC').slice(1)
+  expect(keys).toHaveLength(2)
+  for (const key of keys) {
+    expect(key).toMatch(/Usage: +sign\n/)
+    expect(key).toContain('sensitive, always sensitive, never extractable, local')
+  }
+  expect((await readdir(directory)).filter((name) => name.endsWith('.key'))).toEqual([])
+})

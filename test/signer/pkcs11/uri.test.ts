@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest'
+import { readHsmWords } from '../../../src/operations/hsm-choice.js'
+import { readPkcs11Uri } from '../../../src/signer/pkcs11/uri.js'
+
+describe('a PKCS#11 URI', () => {
+  test('says token, key, module and where the PIN is', () => {
+    const uri = 'pkcs11:token=The%20Software%20PKCS%2311%20softtoken;serial=4711;object=root-ca;id=%01%FF;type=private'
+    const query = '?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:///run/pin&x-vendor=1'
+    expect(readPkcs11Uri(`${uri}${query}`)).toEqual({
+      token: { label: 'The Software PKCS#11 softtoken', serial: '4711', model: null, manufacturer: null, slotId: null },
+      object: 'root-ca',
+      id: '01ff',
+      modulePath: '/usr/lib/softhsm/libsofthsm2.so',
+      moduleName: null,
+      pinFile: '/run/pin',
+      pinValue: null,
+    })
+  })
+
+  test.each([
+    ['pkcs11:?pin-source=/run/pin', '/run/pin'],
+    ['pkcs11:?pin-source=file:/run/pin', '/run/pin'],
+    ['pkcs11:?pin-source=file://localhost/run/pin', '/run/pin'],
+  ])('%s', (uri, path) => expect(readPkcs11Uri(uri).pinFile).toBe(path))
+
+  test.each([
+    ['http://example.com', 'does not begin'],
+    ['pkcs11:token=a;token=b', 'token twice'],
+    ['pkcs11:token', 'name=value'],
+    ['pkcs11:token=%4', 'two hex digits'],
+    ['pkcs11:colour=red', 'does not know, colour'],
+    ['pkcs11:type=cert', 'not "private"'],
+    ['pkcs11:slot-id=one', 'no number'],
+    ['pkcs11:token=a?pin-source=|cat', 'runs none'],
+    ['pkcs11:token=a?pin-source=pin.txt', 'no absolute path'],
+    ['pkcs11:token=a?pin-value=73915204?x', 'two question marks'],
+  ])('%s is refused, without a value in the message', (uri, reason) => {
+    const read = () => readPkcs11Uri(uri)
+    expect(read).toThrow(reason)
+    expect(read).not.toThrow('73915204')
+  })
+})
+
+describe('flags and URI together', () => {
+  const MODULE = '/usr/lib/m.so'
+
+  test('a flag goes before the URI', () => {
+    const { place } = readHsmWords({ tokenLabel: 'b', uri: `pkcs11:token=a;serial=1?module-path=${MODULE}` })
+    expect(place).toMatchObject({
+      module: MODULE,
+      token: { label: 'b', serial: '1' },
+      key: { label: 'root-ca', id: null },
+    })
+  })
+
+  test('nothing said of a token: none', () => {
+    expect(readHsmWords({}).place).toBeNull()
+    expect(readHsmWords({ uri: 'pkcs11:?pin-source=/run/pin' })).toEqual({
+      place: null,
+      uriPin: { file: '/run/pin', value: null },
+    })
+  })
+
+  test.each([
+    [{ module: MODULE }, 'which token'],
+    [{ tokenLabel: 'a' }, 'which module'],
+    [{ module: 'lib/m.so', tokenLabel: 'a' }, 'relative path'],
+    [{ uri: 'pkcs11:token=a?module-name=nowhere-to-be-found' }, 'no PKCS#11 module named'],
+  ])('%j is refused', (words, reason) => expect(() => readHsmWords(words)).toThrow(reason))
+
+  test('module-name finds a library without its prefix and suffix', () => {
+    const { place } = readHsmWords({ uri: 'pkcs11:token=a?module-name=softhsm2' })
+    expect(place?.module).toMatch(/\/libsofthsm2\.so$/)
+  })
+})

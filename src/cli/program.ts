@@ -38,7 +38,6 @@ export function buildProgram(io: Io): Command {
   addCreate(ca, io)
   addShow(ca, io)
   addImportRoot(ca, io)
-  addImportRoot(ca, io)
   addHsm(program, io)
   return program
 }

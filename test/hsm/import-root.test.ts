@@ -11,6 +11,7 @@ import { importedRoot, importRoot } from '../../src/operations/import-root.js'
 import { rootSignerOf } from '../../src/operations/root-signer.js'
 import { copiedPki, madePki, x509 } from '../cli/made.js'
 import { snapshot } from '../cli/snapshot.js'
+import { output } from '../support/cli.js'
 import { differing } from '../support/cryptoki.js'
 import { choiceOf, PIN, pkcs11Tool, softHsm, TOKENS } from '../support/token.js'
 
@@ -134,4 +135,28 @@ test('cut off at any write of the disk or the token, at least one key works, and
     await importRoot(options, { files: thisMachine().files, progress: SILENT, signal })
     expect(existsSync(path('factory_ca.key'))).toBe(false)
   }
+})
+
+test('a key that the tool of the token’s maker has put there is taken over', async () => {
+  const token = await softHsm()
+  const { home, directory, path } = await copiedPki()
+  const pkcs8 = join(home.path, 'root.p8')
+  await output('openssl', ['pkcs8', '-topk8', '-nocrypt', '-in', path('factory_ca.key'), '-out', pkcs8])
+  const where = ['--token', token.label, '--label', 'Private key for Digital Signature', '--id', '0002', '--pin', PIN]
+  await output('softhsm2-util', ['--import', pkcs8, ...where], { env: token.env })
+  const uri = 'pkcs11:token=acme;object=Private%20key%20for%20Digital%20Signature;id=%00%02'
+  const words = [
+    'ca',
+    'import-root',
+    directory,
+    '--json',
+    '--hsm-module',
+    token.module,
+    '--hsm-uri',
+    uri,
+    '--remove-key',
+  ]
+  const { status, stdout } = await home.fpki(words, { env: { ...token.env, FPKI_HSM_PIN: PIN } })
+  expect(status).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ keyFileRemoved: true, rootKey: { keyId: '0002' } })
 })

@@ -1,0 +1,26 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { FPKI, newHome, output, runProgram } from './support/cli.js'
+import { SOFTHSM } from './support/token.js'
+
+test('the ten lines of docs/hsm.md work as they stand', async () => {
+  const guide = await readFile(fileURLToPath(new URL('../docs/hsm.md', import.meta.url)), 'utf8')
+  const [, lines = ''] = /```sh\n([\s\S]*?)```/.exec(guide) ?? []
+  expect(lines.trim().split('\n')).toHaveLength(10)
+  const home = await newHome()
+  const bin = join(home.path, 'bin')
+  await mkdir(bin)
+  await writeFile(join(bin, 'fpki'), `#!/bin/sh\nexec '${process.execPath}' '${FPKI}' "$@"\n`, { mode: 0o755 })
+  // What the first line installs is there.
+  await writeFile(join(bin, 'sudo'), '#!/bin/sh\n', { mode: 0o755 })
+  const script = `set -eu\n${lines.replace('/usr/lib/softhsm/libsofthsm2.so', SOFTHSM)}`
+  const env = { HOME: home.path, PATH: `${bin}:${process.env['PATH']}` }
+  const { status, stdout, stderr } = await runProgram('sh', ['-c', script], { env })
+  expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+  for (const said of ['This token can hold a root key.', 'in the token "acme"', 'factory_ca, the root of trust']) {
+    expect(stdout).toContain(said)
+  }
+  expect(await output('ls', [join(home.path, 'acme')])).not.toContain('factory_ca.key')
+})

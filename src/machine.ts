@@ -4,6 +4,9 @@ import { durableFiles } from './directory/files.js'
 import { nodeFileSystem } from './directory/node-file-system.js'
 import type { FactoryApi } from './factory/api.js'
 import { embeddedFactories, embeddedFactory } from './factory/embedded/index.js'
+
+export { embeddedApiName } from './factory/embedded/index.js'
+
 import { NODE_CURVE } from './pki/public-key.js'
 import type { Clock, DurableFiles, Random } from './ports.js'
 import { newPrivateKeyPem, pemSigner } from './signer/file.js'

@@ -33,7 +33,7 @@ export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
   requireAbsolute(options.stateDirectory)
   const folder = factoryFolder(options.stateDirectory, checkFactoryName(options.factory, 'the caller'))
   return {
-    name: `embedded (${options.stateDirectory})`,
+    name: embeddedApiName(options.stateDirectory),
     requestCsrs: (order) => locked(options, folder, () => requestCsrs(options, folder, order)),
     getCertificates: async () => {
       if ((await options.files.list(folder)) === null) return null
@@ -61,6 +61,11 @@ function requireAbsolute(path: string): void {
     `The state directory is a relative path: ${JSON.stringify(path)}.`,
     'Give an absolute one.',
   )
+}
+
+/** What the embedded Factory API in a state directory is called in messages and records. */
+export function embeddedApiName(stateDirectory: string): string {
+  return `embedded (${stateDirectory})`
 }
 
 /** The names of the factories that a state directory holds, sorted. */

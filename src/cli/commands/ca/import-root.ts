@@ -1,5 +1,5 @@
-import { namedFactory, stateDirectory } from '../../../config/settings.js'
-import { embeddedFactoryOn, thisMachine } from '../../../machine.js'
+import { stateDirectory } from '../../../config/settings.js'
+import { embeddedApiName, thisMachine } from '../../../machine.js'
 import { type ImportedRoot, importRoot } from '../../../operations/import-root.js'
 import { absolute } from '../../directory.js'
 import { requiredHsm } from '../../hsm.js'
@@ -18,9 +18,7 @@ export async function importRootKey(directory: string, flags: ImportRootFlags, i
   const progress = progressOn(io, flags)
   const hsm = await requiredHsm(flags, io, progress)
   const machine = thisMachine()
-  const state = stateDirectory(flags, io.env, io.home)
-  const factory = namedFactory(flags, io.env) ?? ''
-  const { name: api } = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
+  const api = embeddedApiName(stateDirectory(flags, io.env, io.home))
   const options = { directory: path, hsm, removeKey: flags.removeKey === true, api }
   const imported = await importRoot(options, { ...machine, progress, signal: io.signal })
   if (flags.json) printJson(io, imported)

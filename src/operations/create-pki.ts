@@ -86,7 +86,8 @@ async function createWith(
     const work = { ...ports, options, factory: options.factory, directory, keys, rootSigner, warn }
     await runSteps(STEPS, work, journal, { ...ports, directory })
     const rootKey = keys.root.reference
-    return { ...(await whatWasMade(directory)), ...named, rootKey, resumed: found !== null, warnings }
+    const localCaKey = options.localCa ? keys.localCa.reference : null
+    return { ...(await whatWasMade(directory)), ...named, rootKey, localCaKey, resumed: found !== null, warnings }
   } finally {
     await lock.release()
   }

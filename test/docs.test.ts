@@ -19,7 +19,7 @@ test('the ten lines of docs/hsm.md work as they stand', async () => {
   const env = { HOME: home.path, PATH: `${bin}:${process.env['PATH']}` }
   const { status, stdout, stderr } = await runProgram('sh', ['-c', script], { env })
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
-  for (const said of ['This token can hold a root key.', 'in the token "acme"', 'factory_ca, the root of trust']) {
+  for (const said of ['This token can hold a root key.', 'In the token "acme"', 'factory_ca, the root of trust']) {
     expect(stdout).toContain(said)
   }
   expect(await output('ls', [join(home.path, 'acme')])).not.toContain('factory_ca.key')

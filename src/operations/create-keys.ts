@@ -2,7 +2,7 @@ import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
 import type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
-import { LOCAL_CA_KEY } from './hsm-choice.js'
+import { LOCAL_CA_KEY } from './key-labels.js'
 import { fileKey, type PrivateKey } from './private-key.js'
 import type { RootSigner } from './root-signer.js'
 

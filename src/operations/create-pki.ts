@@ -82,7 +82,9 @@ async function createWith(
     const work = { ...ports, options, factory: options.factory, directory, keys, rootSigner, warn }
     await runSteps(stepsFor(options), work, journal, { ...ports, directory })
     const rootKey = keys.root.reference
-    return { ...(await whatWasMade(directory, filesOf(work))), ...named, rootKey, resumed: found !== null, warnings }
+    const localCaKey = options.localCa ? keys.localCa.reference : null
+    const made = await whatWasMade(directory, filesOf(work))
+    return { ...made, ...named, rootKey, localCaKey, resumed: found !== null, warnings }
   } finally {
     await lock.release()
   }

@@ -7,8 +7,9 @@ import type { FactoryApi } from '../factory/api.js'
 import { checkFactoryName } from '../factory-name.js'
 import { toDnsName } from '../pki/csr-policy.js'
 import { samePem } from '../pki/pem.js'
-import type { Clock, Curve, DurableFiles, HsmChoice, Progress, Random } from '../ports.js'
+import type { Clock, Curve, DurableFiles, HsmChoice, KeyChoice, Progress, Random } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
+import { ROOT_KEY_LABEL } from './key-labels.js'
 import type { Facts } from './run-steps.js'
 
 /** What `ca create` is asked to make. */
@@ -124,7 +125,7 @@ function hsmArguments({ hsm, keyType = 'P-256', localCaInHsm = false }: CreatePk
     '--hsm-module': hsm.module,
     '--hsm-token-label': hsm.token.label ?? '',
     '--hsm-token-serial': hsm.token.serial ?? '',
-    '--hsm-uri': `object=${hsm.key.label};id=${hsm.key.id ?? ''}`,
+    '--hsm-uri': keyInUri(hsm.key),
     '--key-type': keyType,
     '--local-ca-in-hsm': String(localCaInHsm),
   }
@@ -137,6 +138,11 @@ function requireAbsolute(path: string): void {
     `The PKI directory is a relative path: ${JSON.stringify(path)}.`,
     'Give an absolute one.',
   )
+}
+
+/** A key that is not the usual one was named by a URI. */
+function keyInUri({ label, id }: KeyChoice): string {
+  return label === ROOT_KEY_LABEL && id === null ? '' : `object=${label};id=${id ?? ''}`
 }
 
 /** A certificate lasts for decades: a machine whose clock was never set must not make one. */

@@ -13,6 +13,8 @@ export const createdPki = z.strictObject({
   directory: z.string(),
   /** Where the root key is: a file, or a key in a token. */
   rootKey: keyReference,
+  /** Where the key of local-ca is; null: there is no local-ca. */
+  localCaKey: z.nullable(keyReference),
   /** An interrupted run was brought to its end. */
   resumed: z.boolean(),
   /** The DNS names that tls-crt is for. */

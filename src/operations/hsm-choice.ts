@@ -1,9 +1,10 @@
 import { basename } from 'node:path'
 import type { TokenKeyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
-import type { HsmChoice, KeyChoice } from '../ports.js'
+import type { HsmChoice } from '../ports.js'
 import { wellKnownModules } from '../signer/pkcs11/discover.js'
 import { readPkcs11Uri } from '../signer/pkcs11/uri.js'
+import { ROOT_KEY_LABEL } from './key-labels.js'
 
 /** What a person said about an HSM; absent where nothing was said. */
 export interface HsmWords {
@@ -30,12 +31,6 @@ export interface ReadHsmWords {
   readonly place: HsmPlace | null
   readonly uriPin: UriPin
 }
-
-/** The label of the root key (contract.md 5). */
-export const ROOT_KEY_LABEL = 'root-ca'
-
-/** The key of local-ca in a token; its id tells it from the root's also where labels are not shown. */
-export const LOCAL_CA_KEY: KeyChoice = { label: 'local-ca', id: '02' }
 
 /**
  * Puts the flags and the URI together; a flag goes before the URI. `place` is null when nothing was said of a module.

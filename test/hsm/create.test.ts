@@ -100,7 +100,9 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
 
   test('puts local-ca into the token with --local-ca-in-hsm, under a label of its own', async () => {
     const { home, directory, create } = await scene()
-    expect((await home.fpki([...create, '--quiet', '--local-ca-in-hsm'])).status).toBe(0)
+    const made = await home.fpki([...create, '--local-ca-in-hsm'])
+    expect(made.status).toBe(0)
+    expect(made.stdout).toContain('the key "root-ca" and "local-ca".')
     expect(await namesBelow(directory)).not.toContain('local-ca.key')
     await expectVerified(directory, 'local-ca.pem')
     const { localCaKey } = JSON.parse(await readFile(join(directory, '.fpki', 'state.json'), 'utf8'))

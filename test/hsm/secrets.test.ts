@@ -88,27 +88,41 @@ describe('the PIN', () => {
     expect(stderr).toContain('--hsm-pin-file')
   })
 
-  test('is asked for on a terminal, with the token’s name and without showing it', async () => {
+  /** `fpki hsm check` on a terminal, on which `keys` are typed when it asks for the PIN. */
+  async function answering(keys: string) {
     const token = await softHsm()
     const home = await homeWith(token, null)
     const quoted = [process.execPath, FPKI, 'hsm', 'check', ...token.flags].map((word) => `'${word}'`).join(' ')
-    const { status, stdout } = await runProgram('script', ['-q', '-e', '-c', quoted, '/dev/null'], {
+    return runProgram('script', ['-q', '-e', '-c', quoted, '/dev/null'], {
       env: { HOME: home.path, TERM: 'xterm', NO_COLOR: '1', ...token.env },
       onStart: (child) => {
         const typeWhenAsked = (text: Buffer | string) => {
           if (!String(text).includes('PIN of the token')) return
           child.stdout?.off('data', typeWhenAsked)
-          // One wrong key, taken back.
-          setTimeout(() => child.stdin?.write(`x\u007f${PIN}\r`), 200)
+          setTimeout(() => child.stdin?.write(keys), 200)
         }
         child.stdout?.on('data', typeWhenAsked)
       },
       keepStdin: true,
     })
+  }
+
+  test('is asked for on a terminal, with the token’s name and without showing it', async () => {
+    // One wrong key, taken back.
+    const { status, stdout } = await answering(`x\u007f${PIN}\r`)
     expect(stdout).toMatch(/PIN of the token "acme" \(SoftHSM v2, serial \w+\): /)
     expect({ status, works: stdout.includes('can hold a root key'), leaks: stdout.includes(PIN) }).toEqual({
       status: 0,
       works: true,
+      leaks: false,
+    })
+  })
+
+  test('is not given: Ctrl-C at the question ends it with exit 130', async () => {
+    const { status, stdout } = await answering('123\u0003')
+    expect({ status, told: stdout.includes('[ERR_SIGINT]'), leaks: stdout.includes('123\u0003') }).toEqual({
+      status: 130,
+      told: true,
       leaks: false,
     })
   })

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash as digestOf } from 'node:crypto'
 import { FpkiError } from '../../errors.js'
 import { integer, sequence } from '../../pki/der-write.js'
 import { HASH_OF_CURVE } from '../../pki/public-key.js'
@@ -35,7 +35,7 @@ export function tokenSigner(token: OpenToken, key: TokenKey, certified: Uint8Arr
     publicKey: publicKeyOf(token, key, certified),
     algorithm: { curve, hash },
     sign: async (data) => {
-      const input = mechanism === CKM.ecdsa ? createHash(hash).update(data).digest() : Buffer.from(data)
+      const input = mechanism === CKM.ecdsa ? digestOf(hash, data, 'buffer') : Buffer.from(data)
       const raw = explained(name, () => {
         cryptoki.C_SignInit(session, { mechanism }, key.handle)
         if (key.alwaysAuthenticate) token.authenticate()

@@ -69,7 +69,7 @@ function summary(made: CreatedPki, stateDirectory: string, io: Io): string {
     bold(`${resumed ? 'Finished' : 'Made'} the PKI of the factory ${factory} in ${directory}`),
     ...rows,
     '',
-    ...rootKeyInToken(made),
+    ...keysInToken(made),
     bold('Back up now, and keep off-line:'),
     `  ${directory}`,
     `      ${made.rootKey.kind === 'file' ? 'factory_ca.key cannot be made again. Without it every device must be re-flashed.' : 'the certificates, and where the root key is.'}`,
@@ -83,14 +83,15 @@ function summary(made: CreatedPki, stateDirectory: string, io: Io): string {
   return lines.join('\n')
 }
 
-/** The key that is in no file, and in no backup of files. */
-function rootKeyInToken({ rootKey }: CreatedPki): readonly string[] {
+/** The keys that are in no file, and in no backup of files. */
+function keysInToken({ rootKey, localCaKey }: CreatedPki): readonly string[] {
   if (rootKey.kind === 'file') return []
-  const { tokenLabel, tokenSerial, keyLabel } = rootKey
+  const keys = [rootKey, ...(localCaKey?.kind === 'pkcs11' ? [localCaKey] : [])]
+  const labels = keys.map(({ keyLabel }) => `"${printable(keyLabel)}"`).join(' and ')
+  const { tokenLabel, tokenSerial } = rootKey
   return [
-    `  the root key     "${printable(keyLabel)}" in the token "${printable(tokenLabel)}" (serial ${printable(tokenSerial)})`,
-    "                   It never leaves the token. Back it up with the tool of the token's maker, if it has one:",
-    '                   without it every device must be re-flashed.',
+    `  In the token "${printable(tokenLabel)}" (serial ${printable(tokenSerial)}), which it never leaves: the key ${labels}.`,
+    '  Back the token up with the tool of its maker, if it has one: without the root key every device must be re-flashed.',
     '',
   ]
 }

@@ -4,14 +4,19 @@ import { printable } from './output.js'
 
 /**
  * Asks for a secret on a terminal, and shows nothing of what is typed. Rejects with ERR_SIGINT on Ctrl-C and Ctrl-D:
- * while the terminal gives each key by itself, it sends no signals.
+ * while the terminal gives each key by itself, it sends no signals. `signal` ends the waiting, with its reason.
  */
-export async function askSecret(terminal: ReadStream, question: string, say: (text: string) => void): Promise<string> {
+export async function askSecret(
+  terminal: ReadStream,
+  question: string,
+  say: (text: string) => void,
+  signal: AbortSignal,
+): Promise<string> {
   say(printable(question))
   terminal.setRawMode(true)
   terminal.setEncoding('utf8')
   try {
-    return await typedLine(terminal)
+    return await typedLine(terminal, signal)
   } finally {
     terminal.setRawMode(false)
     terminal.pause()
@@ -19,15 +24,22 @@ export async function askSecret(terminal: ReadStream, question: string, say: (te
   }
 }
 
-function typedLine(terminal: ReadStream): Promise<string> {
+function typedLine(terminal: ReadStream, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
     let typed = ''
     const onData = (keys: string) => {
-      const [, line = '', end] = /^([^\r\n\u0003\u0004]*)([\r\n\u0003\u0004]?)/.exec(keys) ?? []
+      const [, line = '', end = '', rest = ''] = /^([^\r\n\u0003\u0004]*)([\r\n\u0003\u0004]?)(.*)$/s.exec(keys) ?? []
       typed = withoutErased(typed + line)
-      if (!end) return
+      const isEnter = /[\r\n]/.test(end)
+      // An empty line is a slip; as a PIN it would cost one of the token's few tries.
+      if (isEnter && typed === '') {
+        if (rest !== '') onData(rest)
+        return
+      }
+      if (end === '') return
       terminal.off('data', onData)
-      if (/[\r\n]/.test(end)) resolve(typed)
+      if (isEnter) resolve(typed)
       else reject(stopped())
     }
     terminal.on('data', onData)
@@ -35,12 +47,13 @@ function typedLine(terminal: ReadStream): Promise<string> {
   })
 }
 
-/** Each backspace takes the character before it along. */
+/** Each backspace takes the character before it along, Ctrl-U all of them; what is no character of a PIN is dropped. */
 function withoutErased(text: string): string {
   const kept: string[] = []
-  for (const character of text) {
-    if (character === '\u007f' || character === '\b') kept.pop()
-    else kept.push(character)
+  for (const character of text.replace(/\u001b\[[0-9;]*[A-Za-z~]?/g, '')) {
+    if (character === '\u0015') kept.length = 0
+    else if (character === '\u007f' || character === '\b') kept.pop()
+    else if (!/\p{Cc}/u.test(character)) kept.push(character)
   }
   return kept.join('')
 }

@@ -63,7 +63,7 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
     },
     signal,
     // stdin is looked at only when a question comes up: to open it costs every start.
-    askSecret: isatty(0) && stderr.isTTY ? (question) => ask(process, question) : null,
+    askSecret: isatty(0) && stderr.isTTY ? (question) => ask(process, question, signal) : null,
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),
     terminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },
@@ -79,9 +79,9 @@ function homeDirectory(): string {
   }
 }
 
-async function ask({ stdin, stderr }: NodeJS.Process, question: string): Promise<string> {
+async function ask({ stdin, stderr }: NodeJS.Process, question: string, signal: AbortSignal): Promise<string> {
   const { askSecret } = await import('./prompt.js')
-  return askSecret(stdin, question, (text) => stderr.write(text))
+  return askSecret(stdin, question, (text) => stderr.write(text), signal)
 }
 
 function stopSignal(on: NodeJS.Process): AbortSignal {

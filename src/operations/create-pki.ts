@@ -1,5 +1,6 @@
 import { PKI_FILES, type PkiFile } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
+import { FpkiError } from '../errors.js'
 import type { FactoryApi } from '../factory/api.js'
 import { commonNameAndUnit } from '../pki/name.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
@@ -11,7 +12,7 @@ import {
   refuseWhatCannotBe,
 } from './create-preconditions.js'
 import { type CreatedPki, filesFor, whatWasMade } from './created-pki.js'
-import { makeKey } from './private-key.js'
+import { fingerprintOf, makeKey, type PrivateKey } from './private-key.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
 import { uploadPki } from './upload-pki.js'
 import { makeCertificate, rootOf, signCsr, type Workplace } from './workplace.js'
@@ -110,16 +111,26 @@ async function rememberFactory({ directory, options, api, keys }: Work): Promise
   })
 }
 
-function makeRootKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<undefined> {
-  return makeKey(keys.root, interrupted)
+async function makeRootKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<Facts> {
+  return { rootKey: await makeKey(keys.root, interrupted) }
 }
 
-function makeLocalCaKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<undefined> {
-  return makeKey(keys.localCa, interrupted)
+async function makeLocalCaKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<Facts> {
+  return { localCaKey: await makeKey(keys.localCa, interrupted) }
 }
 
-async function makeRootCertificate(work: Work, _: Facts, interrupted: boolean): Promise<undefined> {
-  const { publicKey } = await work.rootSigner.open()
+/** The public key that an earlier step made: a token or a file may have been exchanged since. */
+async function madeKey(key: PrivateKey, fingerprint: string): Promise<Uint8Array> {
+  const { publicKey } = await key.open()
+  if (fingerprintOf(publicKey) === fingerprint) return publicKey
+  const { reference } = key
+  const name = reference.kind === 'file' ? reference.name : `the key "${reference.keyLabel}" in the token`
+  const hint = 'Nothing was signed with it. Put back the one that was made, and run the same command again.'
+  throw new FpkiError('ERR_BAD_KEY', `${name} is not the key that this command made.`, hint)
+}
+
+async function makeRootCertificate(work: Work, facts: Facts, interrupted: boolean): Promise<undefined> {
+  const publicKey = await madeKey(work.keys.root, fact(facts, 'rootKey'))
   const subject = commonNameAndUnit('Factory-CA', work.options.factory)
   await makeCertificate(work, interrupted, {
     file: PKI_FILES.rootCertificate,
@@ -141,7 +152,7 @@ async function makeLocalCa(work: Work, facts: Facts, interrupted: boolean): Prom
     file: PKI_FILES.localCaCertificate,
     profile: DEVICE_CA,
     subject: commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.options.factory),
-    spki: (await work.keys.localCa.open()).publicKey,
+    spki: await madeKey(work.keys.localCa, fact(facts, 'localCaKey')),
     issuer: await rootOf(work),
     dnsNames: [],
   })

@@ -9,7 +9,7 @@ import type { DurableFiles, HsmChoice, Progress } from '../ports.js'
 import { keyMaterial, pemSigner } from '../signer/file.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import { isLabelTaken, requireKey, type TokenKey } from '../signer/pkcs11/key.js'
-import { putKey } from '../signer/pkcs11/make-key.js'
+import { checkStays, putKey } from '../signer/pkcs11/make-key.js'
 import type { OpenToken } from '../signer/pkcs11/session.js'
 import { tokenSigner } from '../signer/pkcs11/signer.js'
 import { proveSigner } from './check-hsm.js'
@@ -117,7 +117,7 @@ function importedKey(token: OpenToken, { key }: HsmChoice, pem: string, { spki }
   if (!isLabelTaken(token, key)) return putKey(token, key, keyMaterial(pem, PKI_FILES.rootKey))
   const there = requireKey(token, key)
   if (there.spki !== null && !Buffer.from(there.spki).equals(spki)) throw keyExists(token, key)
-  return there
+  return checkStays(token, there)
 }
 
 async function remember(

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { KeyReference } from '../directory/records.js'
@@ -11,6 +12,8 @@ export interface PrivateKey {
   readonly reference: KeyReference
   /** Is something there that is it, or would be taken for it? */
   exists(): Promise<boolean>
+  /** What an interrupted making left: true when it is whole; what is of no use is cleared away. */
+  takeUp(): Promise<boolean>
   /** Makes it. Throws ERR_EXISTS when it is there. */
   make(): Promise<void>
   /** Throws ERR_BAD_KEY or ERR_HSM_KEY when it is missing or cannot be used. */
@@ -25,6 +28,7 @@ export function fileKey(directory: PkiDirectory, file: KeyFile, random: Random):
   return {
     reference: { kind: 'file', name: file },
     exists: async () => (await directory.read(file)) !== null,
+    takeUp: async () => (await directory.read(file)) !== null,
     make: () => directory.create(file, newPrivateKeyPem(random, 'P-256')),
     open: () => keyOf(directory, file),
   }
@@ -39,9 +43,16 @@ export async function keyOf(directory: PkiDirectory, file: KeyFile): Promise<Sig
 
 /**
  * Makes a key as a step. One that an interrupted run left there is whole, because files and objects appear in one move,
- * and is kept.
+ * and is kept. Resolves to the fingerprint of its public key.
  */
-export async function makeKey(key: PrivateKey, interrupted: boolean): Promise<undefined> {
-  if (!interrupted || !(await key.exists())) await key.make()
-  await (await key.open()).close()
+export async function makeKey(key: PrivateKey, interrupted: boolean): Promise<string> {
+  if (!interrupted || !(await key.takeUp())) await key.make()
+  const signer = await key.open()
+  await signer.close()
+  return fingerprintOf(signer.publicKey)
+}
+
+/** SHA-256 of a SubjectPublicKeyInfo (DER), lower-case hex. */
+export function fingerprintOf(spki: Uint8Array): string {
+  return createHash('sha256').update(spki).digest('hex')
 }

@@ -52,6 +52,8 @@ export function rootSignerOf(directory: PkiDirectory, access: HsmAccess = NO_PIN
       key: choice.key,
       certificate: PKI_FILES.rootCertificate,
       curve: 'P-256',
+      // A token of fioctl's, or a key that another tool has put there, is taken as it is.
+      mustStay: false,
     }).open()
   }
   return {

@@ -69,14 +69,20 @@ export async function runSteps<Work>(
     current = withStep(current, index, 'started')
     await directory.writeJournal(current)
     progress.step(step.says)
-    const learnt = await step.run(work, current.facts, state === 'started')
+    const interrupted = state === 'started'
+    const learnt = await step.run(work, current.facts, interrupted).catch(async (error: unknown) => {
+      // What is there was not made by this step: the next run must not take it for its own.
+      const foreign = !interrupted && error instanceof FpkiError && error.code === 'ERR_EXISTS'
+      if (foreign) await directory.writeJournal(withStep(current, index, 'pending'))
+      throw error
+    })
     current = { ...withStep(current, index, 'done'), facts: { ...current.facts, ...learnt } }
   }
   await directory.writeJournal({ ...current, finishedAt: rfc3339(clock()) })
   return current.facts
 }
 
-function withStep(journal: Journal, index: number, state: 'started' | 'done'): Journal {
+function withStep(journal: Journal, index: number, state: 'pending' | 'started' | 'done'): Journal {
   return { ...journal, steps: journal.steps.map((step, at) => (at === index ? { ...step, state } : step)) }
 }
 

@@ -6,7 +6,7 @@ import { readPemCertificate } from '../pki/read-certificate.js'
 import type { Curve, HsmChoice, KeyChoice } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import { isLabelTaken, requireKey } from '../signer/pkcs11/key.js'
-import { generateKey } from '../signer/pkcs11/make-key.js'
+import { checkStays, clearHalfKey, generateKey } from '../signer/pkcs11/make-key.js'
 import { type OpenToken, openToken, type TokenTalk } from '../signer/pkcs11/session.js'
 import { tokenSigner } from '../signer/pkcs11/signer.js'
 import type { PrivateKey } from './private-key.js'
@@ -45,11 +45,13 @@ export interface TokenKeyOrder {
   readonly certificate: PkiFile
   /** Of a key that is made. */
   readonly curve: Curve
+  /** Refuse the key when it could leave the token. */
+  readonly mustStay: boolean
 }
 
 /** A private key in an open token. */
 export function tokenKey(directory: PkiDirectory, holder: TokenHolder, order: TokenKeyOrder): PrivateKey {
-  const { key, certificate, curve } = order
+  const { key, certificate, curve, mustStay } = order
   const token = holder.token()
   return {
     reference: tokenKeyReference(holder, key),
@@ -58,7 +60,15 @@ export function tokenKey(directory: PkiDirectory, holder: TokenHolder, order: To
       if (isLabelTaken(token, key)) throw keyExists(token, key)
       generateKey(token, key, curve)
     },
-    open: async () => tokenSigner(token, requireKey(token, key), await certifiedKey(directory, certificate)),
+    takeUp: async () => {
+      if (isLabelTaken(token, key)) clearHalfKey(token, key)
+      return isLabelTaken(token, key)
+    },
+    open: async () => {
+      const found = requireKey(token, key)
+      const certified = await certifiedKey(directory, certificate)
+      return tokenSigner(token, mustStay ? checkStays(token, found) : found, certified)
+    },
   }
 }
 
@@ -68,6 +78,15 @@ export function keyExists({ name }: OpenToken, { label }: KeyChoice): FpkiError 
     'ERR_EXISTS',
     `${name} has a key "${label}" already.`,
     'Nothing was changed. Take another token, or name another key with --hsm-uri.',
+  )
+}
+
+/** The error for a command that was begun with another token. */
+export function otherToken({ name }: OpenToken, { tokenLabel, tokenSerial }: TokenKeyReference): FpkiError {
+  return new FpkiError(
+    'ERR_HSM_TOKEN',
+    `This was begun with the token "${tokenLabel}", serial ${tokenSerial}; now there is another. ${name}.`,
+    'Nothing was changed. Put the first one in, and run the same command again.',
   )
 }
 

@@ -107,6 +107,11 @@ describe('the PIN', () => {
     })
   }
 
+  test('is asked for again on an empty line, and Ctrl-U and arrows are no part of it', async () => {
+    const { status, stdout } = await answering(`\r99\u0015${PIN}\u001b[D\r`)
+    expect({ status, works: stdout.includes('can hold a root key') }).toEqual({ status: 0, works: true })
+  })
+
   test('is asked for on a terminal, with the token’s name and without showing it', async () => {
     // One wrong key, taken back.
     const { status, stdout } = await answering(`x\u007f${PIN}\r`)

@@ -54,6 +54,7 @@ function masked(text: string, keys: ReadonlyMap<string, string>): string {
     .replace(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g, (pem) => certificateFacts(pem, keys))
     .replace(/-----BEGIN CERTIFICATE REQUEST-----[^-]+-----END CERTIFICATE REQUEST-----/g, 'a request')
     .replace(/-----BEGIN EC PRIVATE KEY-----[^-]+-----END EC PRIVATE KEY-----/g, 'a key')
+    .replace(/[0-9a-f]{64}/g, 'fingerprint')
     .replace(/[0-9a-f]{24}/g, 'user id')
     .replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, 'time')
 }

@@ -52,12 +52,21 @@ function realPath(path: string): string | null {
 
 /** The `module:` line of each file; a relative one is below p11-kit's folder of libraries. */
 function configuredModules(folder: string): readonly string[] {
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.module')) : []
+  const names = namesIn(folder).filter((name) => name.endsWith('.module'))
   return names.flatMap((name) => {
     const [, module] = /^\s*module:\s*(\S+)\s*$/m.exec(readable(join(folder, name))) ?? []
     if (module === undefined || module.includes('p11-kit-')) return []
     return isAbsolute(module) ? [module] : LIBRARY_FOLDERS.map((library) => join(library, 'pkcs11', module))
   })
+}
+
+/** A folder that is not there or cannot be read has nothing to say. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
 }
 
 function readable(path: string): string {

@@ -1,8 +1,8 @@
 import type { Curve, KeyChoice } from '../../ports.js'
 import type { KeyMaterial } from '../file.js'
-import { type Attribute, CKA, CKK_EC, CKM, CKO } from './cryptoki.js'
+import { type Attribute, CKA, CKK_EC, CKM, CKO, type Handle } from './cryptoki.js'
 import { explained, explainedError, returnValue } from './errors.js'
-import { flagOf, keyError, requireKey, type TokenKey, template } from './key.js'
+import { flagOf, keyError, objectsOf, requireKey, type TokenKey, template } from './key.js'
 import { ecParameters } from './public-point.js'
 import type { OpenToken } from './session.js'
 
@@ -58,10 +58,38 @@ export function generateKey(token: OpenToken, { label, id }: KeyChoice, curve: C
     const [forPublic, forPrivate] = isTerse ? [[], []] : [VERIFIES_ONLY, SIGNS_ONLY]
     const ofPublic = [...publicOnes, ...forPublic]
     const ofPrivate = [...privateOnes, ...forPrivate]
-    token.cryptoki.C_GenerateKeyPair(token.session, { mechanism: CKM.ecKeyPairGen }, ofPublic, ofPrivate)
+    const pair = token.cryptoki.C_GenerateKeyPair(token.session, { mechanism: CKM.ecKeyPairGen }, ofPublic, ofPrivate)
+    made.push(pair.publicKey, pair.privateKey)
   }
+  const made: Handle[] = []
   withFewerAttributes(token, generate)
-  return checkStays(token, requireKey(token, { label, id: keyId.toString('hex') }))
+  try {
+    return checkStays(token, requireKey(token, { label, id: keyId.toString('hex') }))
+  } catch (error) {
+    // Nothing was signed with it, and it must not be taken for a good one by the next run.
+    deleteKey(token, made)
+    throw error
+  }
+}
+
+/**
+ * Clears away the public half of a pair whose private half is not there: what a making that was cut off leaves. Throws
+ * ERR_HSM_KEY when only the private half is there, because fpki deletes no private key.
+ */
+export function clearHalfKey(token: OpenToken, { label }: KeyChoice): void {
+  const anyId = { label, id: null }
+  const publicHalves = objectsOf(token, CKO.publicKey, anyId)
+  const privateHalves = objectsOf(token, CKO.privateKey, anyId)
+  if (privateHalves.length > 0 && publicHalves.length > 0) return
+  if (privateHalves.length === 0) {
+    const handles = publicHalves.map(({ handle }) => handle)
+    deleteKey(token, handles)
+    return
+  }
+  throw keyError(
+    `${token.name} has the private half of the key "${label}" only, which an interrupted making left.`,
+    `Nothing was signed with it. Delete it with \`pkcs11-tool --login --delete-object --type privkey --label ${label}\`, and run the same command again.`,
+  )
 }
 
 /** Puts an EC key pair into a token, as {@link generateKey} would have made it. */

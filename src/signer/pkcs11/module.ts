@@ -66,7 +66,7 @@ export async function pkcs11js(): Promise<Cryptoki> {
     throw new FpkiError(
       'ERR_HSM_MODULE',
       'HSMs need the package pkcs11js with its native part, which is not installed here.',
-      'Install a C++ compiler, make and python3 (Debian: build-essential python3), then run `npm install pkcs11js` ' +
+      'Install a C++ compiler, make and python3 (Debian: build-essential python3), then run `npm install pkcs11js`, and `npm rebuild pkcs11js` if it is there already, ' +
         'where fpki is installed. Everything else of fpki works without it.',
     )
   }
@@ -77,12 +77,15 @@ function load(cryptoki: Cryptoki, path: string): void {
     cryptoki.load(path)
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
-    const missing = /cannot open shared object file: No such file/.test(text)
+    const [, lacking] = /^(.+?): cannot open shared object file: No such file/.exec(text) ?? []
+    const missing = lacking === path
     const foreign = /undefined symbol|invalid ELF header|file too short/.test(text)
-    const reason = missing ? 'is not there' : foreign ? 'is no PKCS#11 module' : 'cannot be loaded'
+    const needs =
+      lacking === undefined ? `cannot be loaded (${text.split('\n')[0]})` : `cannot be loaded: it needs ${lacking}`
+    const reason = missing ? 'is not there' : foreign ? 'is no PKCS#11 module' : needs
     throw new FpkiError(
       'ERR_HSM_MODULE',
-      `The PKCS#11 module ${path} ${reason}${missing || foreign ? '' : ` (${text.split('\n')[0]})`}.`,
+      `The PKCS#11 module ${path} ${reason}.`,
       'Name the library of your token with --hsm-module; `fpki hsm list` shows the modules that it finds.',
     )
   }

@@ -55,13 +55,19 @@ export function readPkcs11Uri(uri: string): Pkcs11Uri {
       manufacturer: text(named, 'manufacturer'),
       slotId,
     },
-    object: text(named, 'object'),
-    id: named.get('id')?.toString('hex') ?? null,
+    object: notEmpty(text(named, 'object'), 'object'),
+    id: notEmpty(named.get('id')?.toString('hex') ?? null, 'id'),
     modulePath: text(asked, 'module-path'),
     moduleName: text(asked, 'module-name'),
     pinFile: pinFile(text(asked, 'pin-source')),
     pinValue: text(asked, 'pin-value'),
   }
+}
+
+/** A key without a label or an id could not be found again. */
+function notEmpty(value: string | null, name: string): string | null {
+  if (value === '') throw badUri(`its ${name} is empty`)
+  return value
 }
 
 type PathAttribute = (typeof PATH_ATTRIBUTES)[number]

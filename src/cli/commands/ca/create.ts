@@ -44,17 +44,24 @@ async function hsmOptions(flags: CreateFlags, io: Io, progress: Progress): Promi
   const { keyType = 'P-256', localCaInHsm = false } = flags
   const { choice } = await hsmAccess(flags, io, progress)
   if (choice !== null) return { hsm: choice, keyType, localCaInHsm }
-  for (const flag of ['keyType', 'localCaInHsm', 'hsmPinFile', 'hsmPin', 'hsmPinpad'] as const) {
-    if (flags[flag] !== undefined) throw withoutHsm(flag)
-  }
+  // Whoever says a word of an HSM must not find the root key on the disk.
+  const words = Object.keys(flags).filter((flag) => flag.startsWith('hsm') || FOR_HSM.includes(flag))
+  const variables = Object.keys(io.env).filter((name) => name.startsWith('FPKI_HSM_') && name !== 'FPKI_HSM_PIN')
+  const [said] = [...words.map(flagWord), ...variables.filter((name) => io.env[name])]
+  if (said !== undefined) throw withoutHsm(said)
   return {}
 }
 
-function withoutHsm(flag: string): FpkiError {
-  const word = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+const FOR_HSM: readonly string[] = ['keyType', 'localCaInHsm']
+
+function flagWord(flag: string): string {
+  return `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+function withoutHsm(word: string): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
-    `--${word} is for keys in an HSM, and no HSM is named.`,
+    `${word} is for keys in an HSM, and no HSM is named.`,
     'Name it with --hsm-module and --hsm-token-label, or leave this flag out.',
   )
 }

@@ -1,0 +1,150 @@
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { embeddedFactoryOn, thisMachine } from '../../src/machine.js'
+import { createPki } from '../../src/operations/create-pki.js'
+import { CKA } from '../../src/signer/pkcs11/cryptoki.js'
+import { editJson, x509 } from '../cli/made.js'
+import { expectRefusal } from '../cli/refusal.js'
+import { namesBelow } from '../cli/snapshot.js'
+import { newHome, output } from '../support/cli.js'
+import { differing } from '../support/cryptoki.js'
+import { choiceOf, homeWith, pkcs11Tool, softHsm, type TestToken } from '../support/token.js'
+
+const NO_PIN = 'pkcs11:object=root-ca?pin-source=/nowhere'
+
+/** A home with a token, and a `ca create` in it. */
+async function scene(token?: TestToken) {
+  const made = token ?? (await softHsm())
+  const home = await homeWith(made)
+  const directory = join(home.path, 'acme')
+  return { token: made, home, directory, create: ['ca', 'create', directory, ...made.flags] }
+}
+
+/** Turns a finished `ca create` back to where `step` had just begun; what came after it is gone. */
+async function cutOffIn(
+  step: string,
+  { home, directory }: Pick<Awaited<ReturnType<typeof scene>>, 'home' | 'directory'>,
+) {
+  await editJson(join(directory, '.fpki', 'journal.json'), ({ steps, ...journal }) => {
+    const names = (steps as { name: string }[]).map(({ name }) => name)
+    const at = names.indexOf(step)
+    const state = (index: number) => (index < at ? 'done' : index === at ? 'started' : 'pending')
+    return { ...journal, finishedAt: null, steps: names.map((name, index) => ({ name, state: state(index) })) }
+  })
+  for (const name of ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.key', 'local-ca.pem']) {
+    await rm(join(directory, name), { force: true })
+  }
+  await rm(home.state, { recursive: true })
+}
+
+describe('a word about an HSM never ends in a root key on the disk', () => {
+  test.each([
+    ['--hsm-uri', ['--hsm-uri', NO_PIN], {}],
+    ['--hsm-init-args', ['--hsm-init-args', 'x'], {}],
+    ['--hsm-allow-final-pin-try', ['--hsm-allow-final-pin-try'], {}],
+    ['FPKI_HSM_URI', [], { FPKI_HSM_URI: NO_PIN }],
+    ['FPKI_HSM_INIT_ARGS', [], { FPKI_HSM_INIT_ARGS: 'x' }],
+  ])('%s alone', async (named, words, env) => {
+    const home = await newHome()
+    const { status, stderr } = await home.fpki(['ca', 'create', join(home.path, 'acme'), ...words], { env })
+    expect({ status, named: stderr.includes(named) }).toEqual({ status: 2, named: true })
+    expect(await namesBelow(home.path)).not.toContain('acme')
+  })
+})
+
+test('the same command goes on with the same token only, also where another bears its label', async () => {
+  const first = await scene()
+  expect((await first.home.fpki([...first.create, '--quiet'])).status).toBe(0)
+  await cutOffIn('root-certificate', first)
+  const other = await softHsm(first.token.label)
+  const { status, stderr } = await first.home.fpki(first.create, { env: other.env })
+  expect({ status, code: stderr.includes('ERR_HSM_TOKEN') }).toEqual({ status: 5, code: true })
+  expect(await namesBelow(first.directory)).not.toContain('factory_ca.pem')
+})
+
+test('a key that was exchanged in the token is not signed with', async () => {
+  const { home, directory, create, token } = await scene()
+  expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
+  await cutOffIn('root-certificate', { home, directory })
+  for (const type of ['privkey', 'pubkey']) {
+    await pkcs11Tool(token, ['--delete-object', '--type', type, '--label', 'root-ca'])
+  }
+  const pair = ['--keypairgen', '--key-type', 'EC:prime256v1', '--label', 'root-ca', '--id', '01']
+  await pkcs11Tool(token, pair)
+  const { status, stderr } = await home.fpki(create)
+  expect({ status, code: stderr.includes('ERR_BAD_KEY') }).toEqual({ status: 6, code: true })
+})
+
+test('a key that came from elsewhere while create ran is not taken for its own by the next run', async () => {
+  const { home, directory, create, token } = await scene()
+  expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
+  const second = ['ca', 'create', join(home.path, 'second'), ...token.flags]
+  for (const _ of ['first', 'again']) {
+    await expectRefusal(home, second, { status: 3, code: 'ERR_EXISTS', names: ['root-ca'] })
+  }
+  expect(await x509(join(directory, 'factory_ca.pem'), '-subject')).toContain('acme')
+})
+
+test('a key that can leave its token is refused, removed, and not taken up by the next run', async () => {
+  const choice = choiceOf(await softHsm())
+  const home = await newHome()
+  const machine = thisMachine()
+  const { signal } = new AbortController()
+  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, signal)
+  const directory = join(home.path, 'acme')
+  const options = { directory, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [], hsm: choice }
+  const progress = { step: () => undefined, note: () => undefined, warn: () => undefined }
+  const { make } = differing({ attributes: { [CKA.extractable]: () => Buffer.of(1) } })
+  const ports = { ...machine, api, progress, signal, makeCryptoki: make }
+  for (const _ of ['first', 'again']) {
+    await expect(createPki(options, ports)).rejects.toMatchObject({ code: 'ERR_HSM_KEY' })
+  }
+  expect(await namesBelow(directory)).not.toContain('factory_ca.pem')
+})
+
+describe('half a key, as a making that was cut off leaves it', () => {
+  test('of the public kind is cleared away, and the key is made', async () => {
+    const { home, directory, create, token } = await scene()
+    expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
+    await cutOffIn('root-key', { home, directory })
+    await pkcs11Tool(token, ['--delete-object', '--type', 'privkey', '--label', 'root-ca'])
+    expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
+    const words = ['verify', '-CAfile', join(directory, 'factory_ca.pem'), join(directory, 'tls-crt')]
+    expect(await output('openssl', words)).toContain('OK')
+  })
+
+  test('of the private kind stays, and the message says how to delete it', async () => {
+    const { home, directory, create, token } = await scene()
+    expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
+    await cutOffIn('root-key', { home, directory })
+    await pkcs11Tool(token, ['--delete-object', '--type', 'pubkey', '--label', 'root-ca'])
+    const { status, stderr } = await home.fpki(create)
+    expect({ status, says: stderr.includes('--delete-object --type privkey') }).toEqual({ status: 5, says: true })
+    expect(await pkcs11Tool(token, ['--list-objects', '--type', 'privkey'])).toContain('root-ca')
+  })
+})
+
+test.each([
+  ['under the label of the root key', ['--local-ca-in-hsm', '--hsm-uri', 'pkcs11:object=local-ca;id=%02']],
+  ['where there is to be none', ['--local-ca-in-hsm', '--no-local-ca']],
+])('local-ca is not put into the token %s', async (_, words) => {
+  const { home, create } = await scene()
+  const { status, stderr } = await home.fpki([...create, ...words])
+  expect({ status, code: stderr.includes('ERR_USAGE') }).toEqual({ status: 2, code: true })
+  expect(await namesBelow(home.path)).not.toContain('acme')
+})
+
+test('import-root takes over no key that can be read out of its token', async () => {
+  const token = await softHsm()
+  const home = await homeWith(token)
+  const directory = join(home.path, 'acme')
+  expect((await home.fpki(['ca', 'create', directory, '--quiet'])).status).toBe(0)
+  const der = join(home.path, 'k.der')
+  await output('openssl', ['pkey', '-in', join(directory, 'factory_ca.key'), '-outform', 'DER', '-out', der])
+  const words = ['--write-object', der, '--type', 'privkey', '--label', 'root-ca', '--id', '01', '--usage-sign']
+  await pkcs11Tool(token, [...words, '--extractable'])
+  const { status } = await home.fpki(['ca', 'import-root', directory, ...token.flags, '--remove-key'])
+  expect(status).toBe(5)
+  expect(await readFile(join(directory, 'factory_ca.key'), 'utf8')).toContain('PRIVATE KEY')
+})

@@ -18,6 +18,7 @@ export async function askSecret(
   try {
     return await typedLine(terminal, signal)
   } finally {
+    terminal.removeAllListeners('data')
     terminal.setRawMode(false)
     terminal.pause()
     say('\n')
@@ -28,29 +29,25 @@ function typedLine(terminal: ReadStream, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
     let typed = ''
-    const onData = (keys: string) => {
-      const [, line = '', end = '', rest = ''] = /^([^\r\n\u0003\u0004]*)([\r\n\u0003\u0004]?)(.*)$/s.exec(keys) ?? []
-      typed = withoutErased(typed + line)
-      const isEnter = /[\r\n]/.test(end)
+    const onKey = (key: string) => {
+      if (!/[\r\n\u0003\u0004]/.test(key)) typed = withoutErased(typed + key)
       // An empty line is a slip; as a PIN it would cost one of the token's few tries.
-      if (isEnter && typed === '') {
-        if (rest !== '') onData(rest)
-        return
-      }
-      if (end === '') return
-      terminal.off('data', onData)
-      if (isEnter) resolve(typed)
-      else reject(stopped())
+      else if (!/[\r\n]/.test(key)) reject(stopped())
+      else if (typed !== '') resolve(typed)
     }
-    terminal.on('data', onData)
+    // A terminal gives whole lines and key sequences at once when it was typed ahead.
+    terminal.on('data', (keys: string) => keys.match(KEYS)?.forEach(onKey))
     terminal.resume()
   })
 }
 
+/** Escape sequences (arrows and the like), which are no part of a PIN, and characters. */
+const KEYS = /\u001b\[[0-9;]*[A-Za-z~]|[^]/gu
+
 /** Each backspace takes the character before it along, Ctrl-U all of them; what is no character of a PIN is dropped. */
 function withoutErased(text: string): string {
   const kept: string[] = []
-  for (const character of text.replace(/\u001b\[[0-9;]*[A-Za-z~]?/g, '')) {
+  for (const character of text.replace(/\u001b\[[0-9;]*[A-Za-z~]/g, '')) {
     if (character === '\u0015') kept.length = 0
     else if (character === '\u007f' || character === '\b') kept.pop()
     else if (!/\p{Cc}/u.test(character)) kept.push(character)

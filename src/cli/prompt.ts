@@ -42,7 +42,7 @@ function typedLine(terminal: ReadStream, signal: AbortSignal): Promise<string> {
 }
 
 /** Escape sequences (arrows and the like), which are no part of a PIN, and characters. */
-const KEYS = /\u001b\[[0-9;]*[A-Za-z~]|[^]/gu
+const KEYS = /\u001b\[[0-9;]*[A-Za-z~]|./gsu
 
 /** Each backspace takes the character before it along, Ctrl-U all of them; what is no character of a PIN is dropped. */
 function withoutErased(text: string): string {

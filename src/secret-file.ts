@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { stdin } from 'node:process'
 import { FpkiError, systemErrorCode } from './errors.js'
 
 /** Longer than any PIN or passphrase. */
@@ -17,38 +18,37 @@ export interface SecretFile {
  *
  * @param what the secret's name, such as `PIN`
  */
-export function readSecretFile(path: string, what: string): SecretFile {
+export async function readSecretFile(path: string, what: string): Promise<SecretFile> {
   const name = path === '-' ? 'stdin' : path
-  const { bytes, isOpenToOthers } = contentOf(path, name, what)
+  const { bytes, isOpenToOthers } = await contentOf(path, name, what)
   const text = bytes.toString('utf8').replace(/\r?\n$/, '')
   const problem = text === '' ? 'is empty' : /[\r\n\0]/.test(text) ? 'has more than one line' : null
   if (problem !== null) throw unreadable(name, what, problem)
   return { text, isOpenToOthers }
 }
 
-function contentOf(path: string, name: string, what: string) {
+/** Read without blocking the process, which must hear signals while somebody looks for the other end of a pipe. */
+async function contentOf(path: string, name: string, what: string) {
   try {
-    const fd = path === '-' ? 0 : openSync(path, 'r')
-    try {
-      const status = fstatSync(fd)
-      return { bytes: readAll(fd), isOpenToOthers: status.isFile() && path !== '-' && (status.mode & 0o077) !== 0 }
-    } finally {
-      if (path !== '-') closeSync(fd)
-    }
+    if (path === '-') return { bytes: await readAll(stdin), isOpenToOthers: false }
+    const file = await open(path)
+    const status = await file.stat()
+    const bytes = await readAll(file.createReadStream())
+    return { bytes, isOpenToOthers: status.isFile() && (status.mode & 0o077) !== 0 }
   } catch (error) {
     throw unreadable(name, what, `cannot be read (${systemErrorCode(error) ?? 'too long'})`)
   }
 }
 
-function readAll(fd: number): Buffer {
-  const content = Buffer.alloc(MAX_BYTES + 1)
+async function readAll(stream: AsyncIterable<Buffer | string>): Promise<Buffer> {
+  const parts: Buffer[] = []
   let size = 0
-  for (;;) {
-    const count = readSync(fd, content, size, content.length - size, null)
-    if (count === 0) return content.subarray(0, size)
-    size += count
+  for await (const part of stream) {
+    parts.push(Buffer.from(part))
+    size += part.length
     if (size > MAX_BYTES) throw new Error('too long')
   }
+  return Buffer.concat(parts)
 }
 
 function unreadable(name: string, what: string, problem: string): FpkiError {

@@ -55,16 +55,19 @@ function pinPlace(
   io: Io,
   progress: Progress,
 ): PinPlace {
-  const fromFile = (path: string) => {
-    const { text, isOpenToOthers } = readSecretFile(path, 'PIN')
+  const fromFile = async (path: string) => {
+    const { text, isOpenToOthers } = await readSecretFile(path, 'PIN')
     if (isOpenToOthers) progress.warn(`others can read the PIN in ${path}; give it mode 0600.`)
     return text
   }
+  // A terminal on stdin would show what is typed; the question does not.
+  const fromFlag = (path: string, token: string) =>
+    path === '-' && io.askSecret !== null ? io.askSecret(question(token)) : fromFile(path)
   return {
     keypad: flags.hsmPinpad === true,
     allowFinalPinTry: flags.hsmAllowFinalPinTry === true,
     pin: async (token) => {
-      if (flags.hsmPinFile !== undefined) return fromFile(flags.hsmPinFile)
+      if (flags.hsmPinFile !== undefined) return fromFlag(flags.hsmPinFile, token)
       const fromEnvironment = io.env['FPKI_HSM_PIN']
       if (fromEnvironment) return fromEnvironment
       if (uri.file !== null) return fromFile(uri.file)
@@ -80,8 +83,12 @@ function withWarning(pin: string, where: string, { warn }: Progress): string {
   return pin
 }
 
+function question(token: string): string {
+  return `PIN of the token ${token}: `
+}
+
 async function prompted(token: string, io: Io): Promise<string> {
-  if (io.askSecret !== null) return io.askSecret(`PIN of the token ${token}: `)
+  if (io.askSecret !== null) return io.askSecret(question(token))
   throw new FpkiError(
     'ERR_HSM_PIN',
     `There is no PIN for the token ${token}, and no terminal to ask on.`,

@@ -1,7 +1,8 @@
+import type { ChildProcess } from 'node:child_process'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { FPKI, runProgram, temporaryDirectory } from '../support/cli.js'
+import { FPKI, output, runProgram, temporaryDirectory } from '../support/cli.js'
 import { filesBelow } from '../support/files.js'
 import { homeWith, PIN, pkcs11Tool, softHsm } from '../support/token.js'
 
@@ -78,6 +79,22 @@ describe('the PIN', () => {
       says: true,
       leaks: false,
     })
+  })
+
+  test('in a pipe is waited for, and Ctrl-C twice ends the waiting', async () => {
+    const token = await softHsm()
+    const home = await homeWith(token, null)
+    const pipe = join(home.path, 'pin')
+    await output('mkfifo', ['-m', '0600', pipe])
+    const words = ['hsm', 'check', '--quiet', ...token.flags, '--hsm-pin-file', pipe]
+    const stop = (child: ChildProcess) => {
+      setTimeout(() => child.kill('SIGINT'), 1500)
+      setTimeout(() => child.kill('SIGINT'), 2000)
+    }
+    expect((await home.fpki(words, { onStart: stop })).signal).toBe('SIGINT')
+    const waiting = home.fpki(words)
+    await output('sh', ['-c', `echo ${PIN} > "$1"`, 'sh', pipe])
+    expect((await waiting).status).toBe(0)
   })
 
   test('is not asked for without a terminal, and the message says how to give it', async () => {

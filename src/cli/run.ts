@@ -1,5 +1,4 @@
 import { homedir } from 'node:os'
-import { isatty } from 'node:tty'
 import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
 import { EXIT } from './exit.js'
@@ -62,8 +61,11 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
       }
     },
     signal,
-    // stdin is looked at only when a question comes up: to open it costs every start.
-    askSecret: isatty(0) && stderr.isTTY ? (question) => ask(process, question, signal) : null,
+    // Looked at only when a question comes up: node:tty and stdin cost every start.
+    get askSecret() {
+      const { isatty } = process.getBuiltinModule('node:tty')
+      return isatty(0) && stderr.isTTY ? (question: string) => ask(process, question, signal) : null
+    },
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),
     terminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },

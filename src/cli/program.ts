@@ -84,7 +84,7 @@ function addImportRoot(ca: Command, io: Io): void {
   withHsmOptions(importRoot)
     .addHelpText('after', EXAMPLES.importRoot)
     .action(async (directory, _, command: Command) => {
-      const { importRootKey } = await import('./commands/ca/import-root.js')
+      const { importRootKey } = await import('./commands/hsm/index.js')
       await importRootKey(directory, command.optsWithGlobals(), io)
     })
 }
@@ -97,7 +97,9 @@ function addHsm(program: Command, io: Io): void {
     .option('--hsm-module <path>', 'the PKCS#11 module (FPKI_HSM_MODULE)')
     .option('--hsm-init-args <text>', 'what the module wants to be told, as NSS does')
     .addHelpText('after', EXAMPLES.hsmList)
-    .action(async (_, command: Command) => (await import('./commands/hsm/list.js')).list(command.optsWithGlobals(), io))
+    .action(async (_, command: Command) =>
+      (await import('./commands/hsm/index.js')).list(command.optsWithGlobals(), io),
+    )
   const check = hsm
     .command('check')
     .description('try all that `ca create` needs of a token, on a throw-away key')
@@ -105,7 +107,7 @@ function addHsm(program: Command, io: Io): void {
   withHsmOptions(check)
     .addHelpText('after', EXAMPLES.hsmCheck)
     .action(async (_, command: Command) =>
-      (await import('./commands/hsm/check.js')).check(command.optsWithGlobals(), io),
+      (await import('./commands/hsm/index.js')).check(command.optsWithGlobals(), io),
     )
 }
 

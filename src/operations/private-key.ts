@@ -25,12 +25,17 @@ export type KeyFile = typeof PKI_FILES.rootKey | typeof PKI_FILES.localCaKey
 
 /** A private key in its file; a new one is on P-256 (contract.md 2). */
 export function fileKey(directory: PkiDirectory, file: KeyFile, random: Random): PrivateKey {
+  let signer: Promise<Signer> | null = null
   return {
     reference: { kind: 'file', name: file },
     exists: async () => (await directory.read(file)) !== null,
     takeUp: async () => (await directory.read(file)) !== null,
     make: () => directory.create(file, newPrivateKeyPem(random, 'P-256')),
-    open: () => keyOf(directory, file),
+    open: () => {
+      // Read once: parsing a key takes longer than signing with it.
+      signer ??= keyOf(directory, file)
+      return signer
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-import { isAbsolute } from 'node:path'
+import { checkAbsolute } from '../absolute-path.js'
 import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
@@ -59,7 +59,7 @@ export async function refuseWhatCannotBe(
 ): Promise<Journal | null> {
   checkClock(clock())
   checkFactoryName(options.factory, 'the caller')
-  requireAbsolute(directory.path)
+  checkAbsolute(directory.path, 'PKI directory')
   const journal = (await directory.check()) === 'missing' ? null : await unfinishedJournal(directory, options, api)
   const known = await api.getCertificates()
   if (known === null || (journal !== null && samePem(known.rootCrt, await directory.read(PKI_FILES.rootCertificate)))) {
@@ -129,15 +129,6 @@ function hsmArguments({ hsm, keyType = 'P-256', localCaInHsm = false }: CreatePk
     '--key-type': keyType,
     '--local-ca-in-hsm': String(localCaInHsm),
   }
-}
-
-function requireAbsolute(path: string): void {
-  if (isAbsolute(path)) return
-  throw new FpkiError(
-    'ERR_USAGE',
-    `The PKI directory is a relative path: ${JSON.stringify(path)}.`,
-    'Give an absolute one.',
-  )
 }
 
 /** A key that is not the usual one was named by a URI. */

@@ -4,6 +4,7 @@ import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { keyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import { attributeValues } from '../pki/name.js'
+import { sameOctets } from '../pki/octets.js'
 import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
 import type { DurableFiles, HsmChoice, Progress } from '../ports.js'
 import { keyMaterial, pemSigner } from '../signer/file.js'
@@ -92,7 +93,7 @@ async function rootOnDisk(directory: PkiDirectory): Promise<{ pem: string; certi
   if (certificatePem === null) throw missing(directory, rootCertificate)
   if (pem === null) throw await noKeyFile(directory)
   const certificate = readPemCertificate(certificatePem, `${directory.path}/${rootCertificate}`)
-  if (Buffer.from(certificate.spki).equals(pemSigner(pem, `${directory.path}/${rootKey}`).publicKey)) {
+  if (sameOctets(certificate.spki, pemSigner(pem, `${directory.path}/${rootKey}`).publicKey)) {
     return { pem, certificate }
   }
   throw new FpkiError(
@@ -116,7 +117,7 @@ async function refuseUnfinished(directory: PkiDirectory): Promise<void> {
 function importedKey(token: OpenToken, { key }: HsmChoice, pem: string, { spki }: Certificate): TokenKey {
   if (!isLabelTaken(token, key)) return putKey(token, key, keyMaterial(pem, PKI_FILES.rootKey))
   const there = requireKey(token, key)
-  if (there.spki !== null && !Buffer.from(there.spki).equals(spki)) throw keyExists(token, key)
+  if (there.spki !== null && !sameOctets(there.spki, spki)) throw keyExists(token, key)
   return checkStays(token, there)
 }
 

@@ -16,7 +16,10 @@ export interface PrivateKey {
   takeUp(): Promise<boolean>
   /** Makes it. Throws ERR_EXISTS when it is there. */
   make(): Promise<void>
-  /** Throws ERR_BAD_KEY or ERR_HSM_KEY when it is missing or cannot be used. */
+  /**
+   * Its signer, which is shared and nobody's to close. Throws ERR_BAD_KEY or ERR_HSM_KEY when it is missing or cannot be
+   * used.
+   */
   open(): Promise<Signer>
 }
 
@@ -52,9 +55,8 @@ export async function keyOf(directory: PkiDirectory, file: KeyFile): Promise<Sig
  */
 export async function makeKey(key: PrivateKey, interrupted: boolean): Promise<string> {
   if (!interrupted || !(await key.takeUp())) await key.make()
-  const signer = await key.open()
-  await signer.close()
-  return fingerprintOf(signer.publicKey)
+  const { publicKey } = await key.open()
+  return fingerprintOf(publicKey)
 }
 
 /** SHA-256 of a SubjectPublicKeyInfo (DER), lower-case hex. */

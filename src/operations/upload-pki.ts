@@ -2,6 +2,7 @@ import { PKI_FILES, type PkiFile } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import { type CertificatesUpdate, type FactoryApi, FactoryApiError, type FactoryCertificates } from '../factory/api.js'
+import { sameOctets } from '../pki/octets.js'
 import { samePem } from '../pki/pem.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import type { CreateKeys } from './create-keys.js'
@@ -76,7 +77,7 @@ async function wholePki(
 async function requirePair(directory: PkiDirectory, key: CreateKeys['root'], file: PkiFile): Promise<void> {
   const { publicKey } = await key.open()
   const certificate = readPemCertificate(await requireText(directory, file), `${directory.path}/${file}`)
-  if (Buffer.from(certificate.spki).equals(publicKey)) return
+  if (sameOctets(certificate.spki, publicKey)) return
   const { reference } = key
   const name = reference.kind === 'file' ? `${directory.path}/${reference.name}` : `${reference.keyLabel} in the token`
   throw new FpkiError(

@@ -7,6 +7,7 @@ import { acceptCsr } from '../pki/csr-policy.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { CertificateRequest } from '../pki/draft.js'
 import { sameName } from '../pki/name.js'
+import { sameOctets } from '../pki/octets.js'
 import { encodePem } from '../pki/pem.js'
 import type { Profile } from '../pki/profiles.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../pki/read-certificate.js'
@@ -114,7 +115,7 @@ function requireWithin({ notBefore, notAfter }: Certificate, now: Date): void {
 function checkExisting(pem: string, path: string, { spki, subject, issuer }: CertificateOrder): undefined {
   const certificate = readPemCertificate(pem, path)
   const holds =
-    Buffer.from(certificate.spki).equals(spki) &&
+    sameOctets(certificate.spki, spki) &&
     sameName(certificate.subject, subject) &&
     isIssuedBy(certificate, issuer ?? certificate)
   if (holds) return

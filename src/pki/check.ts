@@ -1,8 +1,9 @@
 import { FpkiError } from '../errors.js'
 import { parseDer, rawDer, sequenceMembers } from './der.js'
 import type { CertificateDraft } from './draft.js'
+import { sameOctets } from './octets.js'
 import { type Certificate, readCertificate, readTbsCertificate, type TbsCertificate } from './read-certificate.js'
-import { RULES, sameOctets, sameTime } from './rules.js'
+import { RULES, sameTime } from './rules.js'
 
 declare const checked: unique symbol
 

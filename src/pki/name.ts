@@ -10,6 +10,7 @@ import {
   TAG,
 } from './der.js'
 import { der, objectIdentifier, sequence, setOf } from './der-write.js'
+import { sameOctets } from './octets.js'
 import { oid, oidName } from './oids.js'
 
 /** One AttributeTypeAndValue of a name. */
@@ -52,7 +53,7 @@ export function attributeValues(name: Name, type: string): readonly string[] {
 
 /** Are two names the same, octet by octet? */
 export function sameName(a: Name, b: Name): boolean {
-  return Buffer.from(a.der).equals(b.der)
+  return sameOctets(a.der, b.der)
 }
 
 function relativeName(type: 'CN' | 'OU', value: string): Uint8Array {

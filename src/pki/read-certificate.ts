@@ -14,6 +14,7 @@ import {
 } from './der.js'
 import { type Extension, type KnownExtensions, knownExtensions, readExtensions } from './extensions.js'
 import { type Name, readName } from './name.js'
+import { sameOctets } from './octets.js'
 import { oidName } from './oids.js'
 import { decodeOnePem, decodePem } from './pem.js'
 import { type PublicKey, readPublicKey } from './public-key.js'
@@ -54,8 +55,7 @@ export function readCertificate(der: Uint8Array, what: string): Certificate {
     if (der.length > MAX_CERTIFICATE_BYTES) throw new Error(`it is larger than ${MAX_CERTIFICATE_BYTES} octets`)
     const [tbs, signatureAlgorithm, signature] = sequenceMembers(parseDer(der), 3)
     const certificate = readTbs(tbs)
-    if (!Buffer.from(rawDer(signatureAlgorithm)).equals(certificate.algorithm))
-      throw new Error('its two algorithms differ')
+    if (!sameOctets(rawDer(signatureAlgorithm), certificate.algorithm)) throw new Error('its two algorithms differ')
     readOctetBitString(signature)
     const x509 = new X509Certificate(der)
     return { ...certificate, der, x509, publicKey: readPublicKey(certificate.spki, x509.publicKey) }

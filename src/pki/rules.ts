@@ -6,6 +6,7 @@ import {
   issuerKeyIdentifier,
 } from './draft.js'
 import { type Name, sameName } from './name.js'
+import { sameOctets } from './octets.js'
 import type { Profile, ProfileExtension } from './profiles.js'
 import { keyIdentifier } from './public-key.js'
 import type { TbsCertificate } from './read-certificate.js'
@@ -135,9 +136,4 @@ function sameNameOr(found: Name, wanted: Name, what: string): string | null {
 /** Are they the same moment? */
 export function sameTime(a: Date, b: Date): boolean {
   return a.getTime() === b.getTime()
-}
-
-/** Are they the same octets? */
-export function sameOctets(a: Uint8Array | null, b: Uint8Array): boolean {
-  return a !== null && Buffer.from(a).equals(b)
 }

@@ -1,4 +1,5 @@
-import { isAbsolute, join } from 'node:path'
+import { join } from 'node:path'
+import { checkAbsolute } from '../../absolute-path.js'
 import { FpkiError } from '../../errors.js'
 import { checkFactoryName, isFactoryName } from '../../factory-name.js'
 import { createCsr } from '../../pki/csr.js'
@@ -30,7 +31,7 @@ export interface EmbeddedFactoryOptions {
  * factory's name cannot be one, or the state directory is relative.
  */
 export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
-  requireAbsolute(options.stateDirectory)
+  checkAbsolute(options.stateDirectory, 'state directory')
   const folder = factoryFolder(options.stateDirectory, checkFactoryName(options.factory, 'the caller'))
   return {
     name: embeddedApiName(options.stateDirectory),
@@ -52,15 +53,6 @@ export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
       return { polisId: state.userId, name: 'the owner of this machine' }
     },
   }
-}
-
-function requireAbsolute(path: string): void {
-  if (isAbsolute(path)) return
-  throw new FpkiError(
-    'ERR_USAGE',
-    `The state directory is a relative path: ${JSON.stringify(path)}.`,
-    'Give an absolute one.',
-  )
 }
 
 /** What the embedded Factory API in a state directory is called in messages and records. */

@@ -137,6 +137,15 @@ export interface DurableFiles {
   create(path: string, content: string, mode: number): Promise<void>
   /** Writes a file, or puts a new one in its place in one move. */
   replace(path: string, content: string, mode: number): Promise<void>
+  /** Gives a file its name: `to` is free, or holds the same. Throws ERR_EXISTS when it holds anything else. */
+  place(from: string, to: string): Promise<void>
+  /** Moves a file into the place of another, in one step. */
+  move(from: string, to: string): Promise<void>
+  /**
+   * A further name for the file at `path`, so that a move into its place does not lose it: `path.bak`, or `path.bak.1`
+   * and so on behind those that are there. The newest of them is left alone when it holds the same.
+   */
+  keep(path: string): Promise<void>
   /** Removes a file, durably; nothing there is fine. */
   remove(path: string): Promise<void>
   /** The text of a file, or null when there is none. Throws ERR_BAD_FILE when it is larger than `maxBytes`. */

@@ -37,3 +37,8 @@ export function normalizeBooleans(argv: readonly string[], program: Command): re
 function allOptions(command: Command): Command['options'] {
   return [...command.options, ...command.commands.flatMap(allOptions)]
 }
+
+/** For a flag that can be given several times. */
+export function collect(value: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, value]
+}

@@ -1,10 +1,9 @@
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
-import { EXAMPLES } from './examples.js'
-import { withHsmOptions } from './hsm-options.js'
 import { addCommonOptions, normalizeBooleans } from './options.js'
 import { type Io, type OutputFlags, printError } from './output.js'
+import { WORDS } from './words/index.js'
 
 /**
  * Runs `fpki` with the words behind its name, and resolves to the exit code of cli.md. Never throws: what goes wrong
@@ -32,88 +31,22 @@ export function buildProgram(io: Io): Command {
     .description('Create and look after the Factory PKI of embedded-Linux devices.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .addHelpText('after', EXAMPLES.fpki)
+    .addHelpText('after', EXAMPLE)
   addCommonOptions(program)
   const ca = program.command('ca').description('the root of trust, the gateway certificate and the device CAs')
-  addCreate(ca, io)
-  addShow(ca, io)
-  addImportRoot(ca, io)
-  addHsm(program, io)
+  for (const add of WORDS.ca) add(ca, io)
+  const hsm = program.command('hsm').description('PKCS#11 tokens: which there are, and what they can do')
+  for (const add of WORDS.hsm) add(hsm, io)
   return program
 }
 
-function addCreate(ca: Command, io: Io): void {
-  const create = ca
-    .command('create')
-    .description('make a Factory PKI, or bring an interrupted making to its end')
-    .argument('<directory>', 'the PKI directory, an absolute path; made when missing')
-    .addOption(new Option('--online-ca', 'make online-ca, for devices that register on-line').default(true, 'yes'))
-    .option('--no-online-ca', 'make none')
-    .addOption(new Option('--local-ca', 'make local-ca, for manufacturing').default(true, 'yes'))
-    .option('--no-local-ca', 'make none')
-    .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect)
-    .addOption(new Option('--key-type <curve>', 'of a root key in a token').choices(['P-256', 'P-384']))
-    .option('--local-ca-in-hsm', 'the key of local-ca goes into the token too')
-  withHsmOptions(create)
-    .addHelpText('after', EXAMPLES.create)
-    .action(async (directory, _, command: Command) =>
-      (await import('./commands/ca/create.js')).create(directory, command.optsWithGlobals(), io),
-    )
-}
+const EXAMPLE = `
+Examples:
+  $ fpki ca create "$HOME/acme"          a whole PKI for the factory acme
+  $ fpki ca show --pretty                what the Factory API knows of it
 
-function addShow(ca: Command, io: Io): void {
-  const forms = ['pretty', 'justRoot', 'justTls', 'justDeviceCas']
-  const show = ca
-    .command('show')
-    .description('show the certificates that the Factory API knows, as PEM')
-    .option('--pretty', 'in words, with the hierarchy on top')
-    .option('--just-root', 'the root certificate only, as PEM')
-    .option('--just-tls', 'the server certificate only, as PEM')
-    .option('--just-device-cas', 'the device CAs only, as PEM')
-    .addHelpText('after', EXAMPLES.show)
-    .action(async (_, command: Command) => (await import('./commands/ca/show.js')).show(command.optsWithGlobals(), io))
-  for (const option of show.options) option.conflicts(forms.filter((name) => name !== option.attributeName()))
-}
-
-function addImportRoot(ca: Command, io: Io): void {
-  const importRoot = ca
-    .command('import-root')
-    .description('move the root key from its file into an HSM')
-    .argument('<directory>', 'the PKI directory, an absolute path')
-    .option('--remove-key', 'remove factory_ca.key, once the token has signed with it')
-  withHsmOptions(importRoot)
-    .addHelpText('after', EXAMPLES.importRoot)
-    .action(async (directory, _, command: Command) => {
-      const { importRootKey } = await import('./commands/hsm/index.js')
-      await importRootKey(directory, command.optsWithGlobals(), io)
-    })
-}
-
-function addHsm(program: Command, io: Io): void {
-  const hsm = program.command('hsm').description('PKCS#11 tokens: which there are, and what they can do')
-  hsm
-    .command('list')
-    .description('list the tokens of a module, or of every module that is found')
-    .option('--hsm-module <path>', 'the PKCS#11 module (FPKI_HSM_MODULE)')
-    .option('--hsm-init-args <text>', 'what the module wants to be told, as NSS does')
-    .addHelpText('after', EXAMPLES.hsmList)
-    .action(async (_, command: Command) =>
-      (await import('./commands/hsm/index.js')).list(command.optsWithGlobals(), io),
-    )
-  const check = hsm
-    .command('check')
-    .description('try all that `ca create` needs of a token, on a throw-away key')
-    .addOption(new Option('--key-type <curve>', 'of the key').choices(['P-256', 'P-384']))
-  withHsmOptions(check)
-    .addHelpText('after', EXAMPLES.hsmCheck)
-    .action(async (_, command: Command) =>
-      (await import('./commands/hsm/index.js')).check(command.optsWithGlobals(), io),
-    )
-}
-
-function collect(value: string, earlier: readonly string[] = []): readonly string[] {
-  return [...earlier, value]
-}
+Exit codes: 0 done, 1 a defect of fpki, 2 wrong usage, 3 refused, 4 Factory API,
+5 HSM or its PIN, 6 broken input, 130 and 143 interrupted.`
 
 /** commander's words for a mistake, as an error of ours. */
 function usageError({ code, message }: CommanderError): FpkiError {

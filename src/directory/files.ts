@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { FpkiError, systemErrorCode } from '../errors.js'
 import type { DurableFiles, FileSystem } from '../ports.js'
+import { keep, linkNew, move, place } from './take-places.js'
 
 /** What an interrupted write leaves: a file with this ending, which nothing has ever used. */
 const UNFINISHED = '.fpki-unfinished'
@@ -11,6 +12,9 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     makeDirectory: (path) => explained(path, () => makeDirectory(fs, path)),
     checkDirectory: (path) => explained(path, () => checkDirectory(fs, path)),
     create: (path, content, mode) => explained(path, () => create(fs, path, content, mode)),
+    place: (from, to) => explained(to, () => place(fs, from, to)),
+    move: (from, to) => explained(to, () => move(fs, from, to)),
+    keep: (path) => explained(path, () => keep(fs, path)),
     remove: (path) => explained(path, () => remove(fs, path)),
     replace: (path, content, mode) => explained(path, () => replace(fs, path, content, mode)),
     read: (path, maxBytes) => explained(path, () => readText(fs, path, maxBytes)),
@@ -72,11 +76,10 @@ function octal(mode: number): string {
 async function create(fs: FileSystem, path: string, content: string, mode: number): Promise<void> {
   const unfinished = await writeUnfinished(fs, path, content, mode)
   try {
-    await fs.link(unfinished, path)
+    await linkNew(fs, unfinished, path)
   } catch (error) {
     await fs.remove(unfinished).catch(() => undefined)
-    if (systemErrorCode(error) !== 'EEXIST') throw error
-    throw new FpkiError('ERR_EXISTS', `${path} exists already.`, 'fpki overwrites nothing; name another directory.')
+    throw error
   }
   await fs.remove(unfinished)
   await fs.syncDirectory(dirname(path))

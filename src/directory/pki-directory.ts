@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { FpkiError } from '../errors.js'
 import { readJsonFile, writeJsonFile } from '../json-file.js'
 import type { DurableFiles, FileLock } from '../ports.js'
-import { OWN_FILES, OWN_FOLDER, PKI_FILE_MODE, PKI_FILES, type PkiFile } from './names.js'
+import { OWN_FILES, OWN_FOLDER, PENDING_FOLDER, PKI_FILE_MODE, PKI_FILES, type PkiFile } from './names.js'
 import { type DirectoryState, directoryState, type Journal, journal } from './records.js'
 
 /** The files of one PKI directory, by what they mean. */
@@ -17,10 +17,27 @@ export interface PkiDirectory {
   make(): Promise<void>
   /** Takes the directory's lock and clears what interrupted writes left. Throws ERR_LOCKED when another fpki has it. */
   lock(): Promise<FileLock>
+  /** The names of all that is in it, fpki's own folder too; none when there is no directory. */
+  names(): Promise<readonly string[]>
   /** A PEM file's text, or null. */
-  read(name: PkiFile): Promise<string | null>
+  read(name: string): Promise<string | null>
   /** Writes a new PEM file. Throws ERR_EXISTS when there is one. */
-  create(name: PkiFile, pem: string): Promise<void>
+  create(name: string, pem: string): Promise<void>
+  /** Writes what `name` is to be aside; nobody takes it for a file of the PKI before it is published. */
+  stage(name: string, pem: string): Promise<void>
+  /** What {@link stage} has written and {@link publish} has not taken yet. */
+  readStaged(name: string): Promise<string | null>
+  /** The names of all that is staged. */
+  staged(): Promise<readonly string[]>
+  /**
+   * Puts what was staged in its place, durably; nothing staged is fine, so that it can be done twice.
+   *
+   * @param over `nothing`: the name must be free, else ERR_EXISTS; `earlier`: the file that is there is kept as
+   *   `name.bak`, `name.bak.1`, …
+   */
+  publish(name: string, over: 'nothing' | 'earlier'): Promise<void>
+  /** Removes what was staged and is not wanted. */
+  discard(name: string): Promise<void>
   /** Removes factory_ca.key: the one file that ever goes, when a token has proved to hold the key. */
   removeRootKey(): Promise<void>
   readJournal(): Promise<Journal | null>
@@ -53,15 +70,45 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
       if (lock === null) throw locked(path)
       await files.sweep(path)
       await files.sweep(join(path, OWN_FOLDER))
+      await files.sweep(join(path, OWN_FOLDER, PENDING_FOLDER))
       return lock
     },
+    names: async () => (await files.list(path)) ?? [],
     read: (name) => files.read(join(path, name), MAX_PEM_BYTES),
+    ...pending(files, path),
     create: (name, pem) => files.create(join(path, name), pem, PKI_FILE_MODE),
     removeRootKey: () => files.remove(join(path, PKI_FILES.rootKey)),
     readJournal: () => readJsonFile(files, own('journal'), journal),
     writeJournal: (content) => writeJsonFile(files, own('journal'), content),
     readState: () => readJsonFile(files, own('state'), directoryState),
     writeState: (content) => writeJsonFile(files, own('state'), content),
+  }
+}
+
+/** The part of a PKI directory that is about what is not in its place yet. */
+function pending(
+  files: DurableFiles,
+  path: string,
+): Pick<PkiDirectory, 'stage' | 'readStaged' | 'staged' | 'publish' | 'discard'> {
+  const folder = join(path, OWN_FOLDER, PENDING_FOLDER)
+  const readStaged = (name: string) => files.read(join(folder, name), MAX_PEM_BYTES)
+  return {
+    stage: async (name, pem) => {
+      await files.makeDirectory(folder)
+      await files.replace(join(folder, name), pem, PKI_FILE_MODE)
+    },
+    readStaged,
+    staged: async () => (await files.list(folder)) ?? [],
+    publish: async (name, over) => {
+      const staged = await readStaged(name)
+      if (staged === null) return
+      const [from, to] = [join(folder, name), join(path, name)]
+      if (over === 'nothing') return files.place(from, to)
+      const earlier = await files.read(to, MAX_PEM_BYTES)
+      if (earlier !== null && earlier !== staged) await files.keep(to)
+      await files.move(from, to)
+    },
+    discard: (name) => files.remove(join(folder, name)),
   }
 }
 

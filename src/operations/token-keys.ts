@@ -1,4 +1,3 @@
-import type { PkiFile } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { TokenKeyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
@@ -42,7 +41,7 @@ export function holdToken(choice: HsmChoice, talk: TokenTalk, make?: CryptokiMak
 export interface TokenKeyOrder {
   readonly key: KeyChoice
   /** The certificate that goes with it, which may be there or not. */
-  readonly certificate: PkiFile
+  readonly certificate: string
   /** Of a key that is made. */
   readonly curve: Curve
   /** Refuse the key when it could leave the token. */
@@ -105,7 +104,7 @@ export function tokenKeyReference(holder: TokenHolder, key: KeyChoice): TokenKey
   }
 }
 
-async function certifiedKey(directory: PkiDirectory, file: PkiFile): Promise<Uint8Array | null> {
+async function certifiedKey(directory: PkiDirectory, file: string): Promise<Uint8Array | null> {
   const pem = await directory.read(file)
   return pem === null ? null : readPemCertificate(pem, `${directory.path}/${file}`).spki
 }

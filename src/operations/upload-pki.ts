@@ -1,4 +1,4 @@
-import { PKI_FILES, type PkiFile } from '../directory/names.js'
+import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import { type CertificatesUpdate, type FactoryApi, FactoryApiError, type FactoryCertificates } from '../factory/api.js'
@@ -23,7 +23,7 @@ interface Upload {
  *
  * @throws FpkiError ERR_BAD_FILE or ERR_BAD_KEY when a file is missing or does not fit, ERR_FACTORY_IS_SET, ERR_API
  */
-export async function uploadPki({ directory, factory, api, keys }: Upload, files: readonly PkiFile[]): Promise<void> {
+export async function uploadPki({ directory, factory, api, keys }: Upload, files: readonly string[]): Promise<void> {
   const certificates = await wholePki(directory, keys, files)
   const known = await api.getCertificates()
   if (known === null) await setRoot(api, factory, certificates)
@@ -62,10 +62,10 @@ function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate
 async function wholePki(
   directory: PkiDirectory,
   keys: Pick<CreateKeys, 'root' | 'localCa'>,
-  files: readonly PkiFile[],
+  files: readonly string[],
 ): Promise<CertificatesUpdate & { readonly rootCrt: string }> {
   for (const file of files) await requireText(directory, file)
-  const text = async (file: PkiFile) => (files.includes(file) ? requireText(directory, file) : '')
+  const text = async (file: string) => (files.includes(file) ? requireText(directory, file) : '')
   const { rootCertificate, tlsCertificate, onlineCaCertificate, localCaCertificate } = PKI_FILES
   await requirePair(directory, keys.root, rootCertificate)
   if (files.includes(localCaCertificate)) await requirePair(directory, keys.localCa, localCaCertificate)
@@ -74,7 +74,7 @@ async function wholePki(
   return deviceCas.length === 0 ? certificates : { ...certificates, caCrt: deviceCas.join('\n') }
 }
 
-async function requirePair(directory: PkiDirectory, key: CreateKeys['root'], file: PkiFile): Promise<void> {
+async function requirePair(directory: PkiDirectory, key: CreateKeys['root'], file: string): Promise<void> {
   const { publicKey } = await key.open()
   const certificate = readPemCertificate(await requireText(directory, file), `${directory.path}/${file}`)
   if (sameOctets(certificate.spki, publicKey)) return

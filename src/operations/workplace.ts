@@ -1,4 +1,4 @@
-import { PKI_FILES, type PkiFile } from '../directory/names.js'
+import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import { issueCertificate } from '../pki/certificate.js'
@@ -28,11 +28,11 @@ export interface Workplace {
 
 /** What a certificate file is to hold; the rest follows from the profile, the clock and the root. */
 export type CertificateOrder = Pick<CertificateRequest, 'profile' | 'subject' | 'spki' | 'issuer' | 'dnsNames'> & {
-  readonly file: PkiFile
+  readonly file: string
 }
 
 /** The text of a file that must be there. Throws ERR_BAD_FILE when it is not. */
-export async function requireText(directory: PkiDirectory, file: PkiFile): Promise<string> {
+export async function requireText(directory: PkiDirectory, file: string): Promise<string> {
   const text = await directory.read(file)
   if (text !== null) return text
   throw new FpkiError(
@@ -70,7 +70,7 @@ export async function makeCertificate(
 /** Signs one of the Factory API's requests, when it may be signed (contract.md 6). Throws ERR_BAD_CSR when not. */
 export async function signCsr(
   work: Workplace,
-  order: { readonly file: PkiFile; readonly profile: Profile; readonly what: string; readonly csr: string },
+  order: { readonly file: string; readonly profile: Profile; readonly what: string; readonly csr: string },
   interrupted: boolean,
 ): Promise<undefined> {
   const { file, profile, what } = order
@@ -91,7 +91,7 @@ export async function signCsr(
 }
 
 /** The keys of every certificate in the directory but the one of `file`. */
-async function takenKeysBut({ directory }: Workplace, file: PkiFile) {
+async function takenKeysBut({ directory }: Workplace, file: string) {
   const certificates = (await directory.contents()).filter((name) => !name.endsWith('.key') && name !== file)
   return Promise.all(
     certificates.map(async (owner) => {

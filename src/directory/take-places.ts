@@ -1,0 +1,61 @@
+import { basename, dirname, join } from 'node:path'
+import { FpkiError, systemErrorCode } from '../errors.js'
+import type { FileSystem } from '../ports.js'
+
+/** Large enough for any file that is kept. */
+const MAX_BYTES = 1024 * 1024
+
+/** See {@link DurableFiles.place}. Done twice, it has the same end as done once. */
+export async function place(fs: FileSystem, from: string, to: string): Promise<void> {
+  if (!(await holdSame(fs, from, to))) await linkNew(fs, from, to)
+  await fs.syncDirectory(dirname(to))
+  await fs.remove(from)
+  await fs.syncDirectory(dirname(from))
+}
+
+/** See {@link DurableFiles.move}. */
+export async function move(fs: FileSystem, from: string, to: string): Promise<void> {
+  // Two names of one file: rename(2) would leave both.
+  if (await holdSame(fs, from, to)) await fs.remove(from)
+  else await fs.rename(from, to)
+  await fs.syncDirectory(dirname(to))
+  await fs.syncDirectory(dirname(from))
+}
+
+/** See {@link DurableFiles.keep}. */
+export async function keep(fs: FileSystem, path: string): Promise<void> {
+  const folder = dirname(path)
+  const newest = newestBackup(basename(path), (await fs.list(folder)) ?? [])
+  if (newest !== null && (await holdSame(fs, path, join(folder, newest.name)))) return
+  await fs.link(path, newest === null ? `${path}.bak` : `${path}.bak.${newest.number + 1}`)
+  await fs.syncDirectory(folder)
+}
+
+/** The backup of `name` with the highest number; `.bak` alone has the number 0. */
+function newestBackup(name: string, names: readonly string[]) {
+  const numbered = names.flatMap((candidate) => {
+    const suffix = candidate.startsWith(`${name}.bak`) ? candidate.slice(name.length + '.bak'.length) : null
+    const [, digits] = /^\.(\d{1,9})$/.exec(suffix ?? '-') ?? []
+    return suffix === '' || digits !== undefined ? [{ name: candidate, number: Number(digits ?? 0) }] : []
+  })
+  return numbered.sort((a, b) => a.number - b.number).at(-1) ?? null
+}
+
+async function holdSame(fs: FileSystem, a: string, b: string): Promise<boolean> {
+  const [one, other] = [await fs.read(a, MAX_BYTES), await fs.read(b, MAX_BYTES)]
+  return one !== null && other !== null && Buffer.from(one).equals(other)
+}
+
+/** link(2) refuses a name that is taken, so that nothing is overwritten even by a program that does not know our lock. */
+export async function linkNew(fs: FileSystem, from: string, to: string): Promise<void> {
+  try {
+    await fs.link(from, to)
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST') throw error
+    throw new FpkiError(
+      'ERR_EXISTS',
+      `${to} exists already.`,
+      'fpki overwrites nothing; name another directory or file.',
+    )
+  }
+}

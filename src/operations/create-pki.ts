@@ -138,7 +138,7 @@ async function makeRootCertificate(work: Work, facts: Facts, interrupted: boolea
     subject,
     spki: publicKey,
     issuer: null,
-    dnsNames: [],
+    names: [],
   })
 }
 
@@ -154,7 +154,7 @@ async function makeLocalCa(work: Work, facts: Facts, interrupted: boolean): Prom
     subject: commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.options.factory),
     spki: await madeKey(work.keys.localCa, fact(facts, 'localCaKey')),
     issuer: await rootOf(work),
-    dnsNames: [],
+    names: [],
   })
 }
 

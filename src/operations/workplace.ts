@@ -27,7 +27,7 @@ export interface Workplace {
 }
 
 /** What a certificate file is to hold; the rest follows from the profile, the clock and the root. */
-export type CertificateOrder = Pick<CertificateRequest, 'profile' | 'subject' | 'spki' | 'issuer' | 'dnsNames'> & {
+export type CertificateOrder = Pick<CertificateRequest, 'profile' | 'subject' | 'spki' | 'issuer' | 'names'> & {
   readonly file: string
 }
 
@@ -76,17 +76,16 @@ export async function signCsr(
   const { file, profile, what } = order
   const csr = readCsr(order.csr, what)
   const takenKeys = await takenKeysBut(work, file)
-  const accepted = acceptCsr(csr, { what, profile, factory: work.factory, takenKeys })
+  const accepted = acceptCsr(csr, { what, profile, factory: work.factory, nameTypes: ['DNS'], takenKeys })
   for (const warning of accepted.warnings) work.warn(warning)
   const { subject, publicKey } = csr
-  const { dnsNames } = accepted
   await makeCertificate(work, interrupted, {
     file,
     profile,
     subject,
     spki: publicKey.spki,
     issuer: await rootOf(work),
-    dnsNames,
+    names: accepted.names,
   })
 }
 

@@ -16,9 +16,10 @@ import {
 } from './der.js'
 import { bitString, explicit, integer, objectIdentifier, sequence, setOf } from './der-write.js'
 import {
+  dnsNames as asGeneralNames,
   type Extension,
-  encodeDnsNames,
   encodeExtension,
+  encodeSubjectAltName,
   type KnownExtensions,
   knownExtensions,
   readExtensions,
@@ -89,7 +90,11 @@ export async function createCsr(subject: Name, dnsNames: readonly string[], sign
 }
 
 function extensionRequest(dnsNames: readonly string[]): Uint8Array {
-  const extension = encodeExtension({ type: 'subjectAltName', critical: false, value: encodeDnsNames(dnsNames) })
+  const extension = encodeExtension({
+    type: 'subjectAltName',
+    critical: false,
+    value: encodeSubjectAltName(asGeneralNames(dnsNames)),
+  })
   return sequence(objectIdentifier(oid('extensionRequest')), setOf(sequence(extension)))
 }
 

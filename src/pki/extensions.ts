@@ -143,7 +143,8 @@ function decodeBasicConstraints(value: Der): KnownExtensions['basicConstraints']
   return { ca, pathLenConstraint: pathLen === undefined ? null : Number(readInteger(pathLen)) }
 }
 
-function decodeAuthorityKeyIdentifier(value: Der): Uint8Array | null {
+/** The keyIdentifier of a parsed authorityKeyIdentifier (RFC 5280, 4.2.1.1); null when it has none. */
+export function decodeAuthorityKeyIdentifier(value: Der): Uint8Array | null {
   return sequenceMembers(value, 0, 3).find((member) => isTagged(member, 0))?.content ?? null
 }
 

@@ -28,6 +28,16 @@ export {
 } from './operations/import-root.js'
 export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
 export { type ShownCertificate, type ShownPki, shownPki, showPki } from './operations/show-pki.js'
+export { type StatusOfPkis, statusOfDirectories, statusOfFactory, statusOfPkis } from './operations/status-pki.js'
+export { CODES, type CodeMeaning, type FindingCode } from './operations/verify/codes.js'
+export { type Finding, finding } from './operations/verify/finding.js'
+export {
+  type VerifiedPki,
+  type VerifyPkiOptions,
+  type VerifyPkiPorts,
+  verifiedPki,
+  verifyPki,
+} from './operations/verify-pki.js'
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export type * from './ports.js'
 export { VERSION } from './version.js'

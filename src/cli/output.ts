@@ -15,6 +15,8 @@ export interface Io {
   readonly askSecret: ((question: string) => Promise<string>) | null
   stdout(text: string): void
   stderr(text: string): void
+  /** What the process ends with when no error comes up: the command has done its work and found something. */
+  endWith(status: number): void
   /** Is stdout, or stderr, a terminal? */
   readonly terminal: { readonly stdout: boolean; readonly stderr: boolean }
 }

@@ -14,9 +14,12 @@ export async function run(): Promise<number> {
   process.umask(0o077)
   const failure = outputFailure(process)
   const words = process.argv.slice(2)
-  const io = ioOf(process, stopSignal(process))
+  let found = 0
+  const io = ioOf(process, stopSignal(process), (status) => {
+    found = status
+  })
   const status = words.length === 1 && words[0] === '--version' ? printVersion(io) : await runProgram(words, io)
-  return (await failure()) ? EXIT.ERR_STORAGE : status
+  return (await failure()) ? EXIT.ERR_STORAGE : status || found
 }
 
 async function runProgram(words: readonly string[], io: Io): Promise<number> {
@@ -48,7 +51,7 @@ function printVersion({ stdout }: Io): number {
   return 0
 }
 
-function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
+function ioOf(process: NodeJS.Process, signal: AbortSignal, endWith: Io['endWith']): Io {
   const { env, stdout, stderr, cwd } = process
   return {
     env,
@@ -68,6 +71,7 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
     },
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),
+    endWith,
     terminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },
   }
 }

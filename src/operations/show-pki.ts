@@ -6,9 +6,15 @@ import { attributeValues } from '../pki/name.js'
 import { type Certificate, readPemCertificate, readPemCertificates } from '../pki/read-certificate.js'
 import type { Clock } from '../ports.js'
 
+/** What a certificate is in the hierarchy. */
+export const certificateRole = z.enum(['root', 'tls', 'est-tls', 'online-ca', 'local-ca'])
+
+/** See {@link certificateRole}. */
+export type CertificateRole = z.infer<typeof certificateRole>
+
 /** A certificate and its place in the hierarchy. */
 const shownCertificate = z.extend(certificateFacts, {
-  role: z.enum(['root', 'tls', 'est-tls', 'online-ca', 'local-ca']),
+  role: certificateRole,
   /** A device CA that the Factory API does not accept devices of at the moment. */
   disabled: z.boolean(),
 })
@@ -62,11 +68,7 @@ interface Facts {
   readonly disabled: ReadonlySet<string>
 }
 
-function show(
-  certificate: Certificate,
-  role: ShownCertificate['role'],
-  { root, now, disabled }: Facts,
-): ShownCertificate {
+function show(certificate: Certificate, role: CertificateRole, { root, now, disabled }: Facts): ShownCertificate {
   const facts = describeCertificate(certificate, root, now)
   return { role, disabled: disabled.has(facts.serial), ...facts }
 }

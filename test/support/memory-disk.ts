@@ -135,6 +135,7 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
         const node = at(path)
         node.syncedNames = new Map(node.names)
       }),
+    isLocked: async (path) => locks.has(path),
     lock: async (path) => {
       if (find(path) === undefined) step('create', path, () => put(path, inode('file', 0o600)))
       if (locks.has(path)) return null

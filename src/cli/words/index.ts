@@ -3,6 +3,8 @@ import type { Io } from '../output.js'
 import { addCreate } from './ca/create.js'
 import { addImportRoot } from './ca/import-root.js'
 import { addShow } from './ca/show.js'
+import { addStatus } from './ca/status.js'
+import { addVerify } from './ca/verify.js'
 import { addCheck } from './hsm/check.js'
 import { addList } from './hsm/list.js'
 
@@ -11,6 +13,6 @@ export type AddWords = (group: Command, io: Io) => void
 
 /** The commands of each group, in the order in which --help lists them. */
 export const WORDS: Readonly<Record<'ca' | 'hsm', readonly AddWords[]>> = {
-  ca: [addCreate, addShow, addImportRoot],
+  ca: [addCreate, addShow, addVerify, addStatus, addImportRoot],
   hsm: [addList, addCheck],
 }

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { EXIT } from '../../src/cli/exit.js'
+import { EXIT, EXIT_FOUND } from '../../src/cli/exit.js'
 import { type Ended, FPKI, type Home, newHome, runProgram } from '../support/cli.js'
 import { copiedPki } from './made.js'
 import { expectWords } from './refusal.js'
@@ -11,7 +11,7 @@ const HSM_FLAGS = [
   ...['--hsm-pin-file', '--hsm-pin', '--hsm-pinpad', '--hsm-allow-final-pin-try'],
 ]
 const LEVELS = [
-  ...[[], ['ca'], ['ca', 'create'], ['ca', 'show'], ['ca', 'import-root']],
+  ...[[], ['ca'], ['ca', 'create'], ['ca', 'show'], ['ca', 'verify'], ['ca', 'status'], ['ca', 'import-root']],
   ...[['hsm'], ['hsm', 'list'], ['hsm', 'check']],
 ]
 /** They have no example that works without an HSM; docs.test.ts runs those of the guide. */
@@ -47,6 +47,11 @@ describe('help', () => {
       ...common,
     ])
     expect(await flagsOf('show')).toEqual(['--pretty', '--just-root', '--just-tls', '--just-device-cas', ...common])
+    expect(await flagsOf('verify')).toEqual([
+      ...['--offline', '--skip-root-key', '--strict', '--warn-days', ...HSM_FLAGS],
+      ...common,
+    ])
+    expect(await flagsOf('status')).toEqual(['--prometheus', '--warn-days', ...common])
     expect(await flagsOf('import-root')).toEqual(['--remove-key', ...HSM_FLAGS, ...common])
     expect(await flagsOf('check', 'hsm')).toEqual(['--key-type', ...HSM_FLAGS, ...common])
     expect(await flagsOf('list', 'hsm')).toEqual(['--hsm-module', '--hsm-init-args', ...common])
@@ -60,7 +65,8 @@ describe('help', () => {
   test('names every exit code', async () => {
     const { stdout } = await (await newHome()).fpki(['--help'])
     const [, codes = ''] = stdout.split('Exit codes:')
-    for (const code of new Set([0, 1, ...Object.values(EXIT)])) expect(codes).toMatch(new RegExp(`\\b${code}\\b`))
+    for (const code of new Set([0, 1, ...Object.values(EXIT), ...Object.values(EXIT_FOUND)]))
+      expect(codes).toMatch(new RegExp(`\\b${code}\\b`))
   })
 
   test('alone, fpki says that a command is missing: exit 2', async () => {

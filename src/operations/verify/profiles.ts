@@ -28,9 +28,13 @@ function checkFactory({ factory }: Scene, { file, role, certificate }: SeenCerti
   return [found('profile.factory', file, `${file} says ${is}, and the factory is ${factory}.`)]
 }
 
+/** What breaks it on one line, what only differs on another. */
 function checkOne({ root }: Scene, { file, role, certificate }: SeenCertificate): readonly Finding[] {
   const issuer: Certificate | null = role === 'root' ? certificate : root
-  return deviations(certificate, PROFILES[role], issuer).map(({ breaks, text }) =>
-    found(breaks ? 'profile.broken' : 'profile.differs', file, `${file}: ${text}.`),
-  )
+  const all = deviations(certificate, PROFILES[role], issuer)
+  return [true, false].flatMap((breaks) => {
+    const texts = all.filter((deviation) => deviation.breaks === breaks).map(({ text }) => text)
+    if (texts.length === 0) return []
+    return [found(breaks ? 'profile.broken' : 'profile.differs', file, `${file}: ${texts.join('; ')}.`)]
+  })
 }

@@ -28,7 +28,7 @@ export {
 } from './operations/import-root.js'
 export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
 export { type ShownCertificate, type ShownPki, shownPki, showPki } from './operations/show-pki.js'
-export { type StatusOfPkis, statusOfDirectories, statusOfFactory, statusOfPkis } from './operations/status-pki.js'
+export { type StatusOfPkis, statusOfDirectories, statusOfPkis, statusOfShown } from './operations/status-pki.js'
 export { CODES, type CodeMeaning, type FindingCode } from './operations/verify/codes.js'
 export { type Finding, finding } from './operations/verify/finding.js'
 export {

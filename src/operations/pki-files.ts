@@ -1,8 +1,8 @@
 import type { SeenDirectory } from '../directory/inspect.js'
 import { isCertificateFile, isKeyFile, PKI_FILES } from '../directory/names.js'
+import type { CertificateRole } from '../pki/describe.js'
 import { attributeValues } from '../pki/name.js'
 import type { Certificate } from '../pki/read-certificate.js'
-import type { CertificateRole } from './show-pki.js'
 
 /** The role that the name of a certificate's file gives it; every further `.pem` is a local CA (contract.md 2). */
 export function roleOfFile(name: string): CertificateRole {

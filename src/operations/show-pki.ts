@@ -1,16 +1,10 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import { changeMeta, type FactoryApi, type FactoryCertificates } from '../factory/api.js'
-import { certificateFacts, describeCertificate } from '../pki/describe.js'
+import { type CertificateRole, certificateFacts, certificateRole, describeCertificate } from '../pki/describe.js'
 import { attributeValues } from '../pki/name.js'
 import { type Certificate, readPemCertificate, readPemCertificates } from '../pki/read-certificate.js'
 import type { Clock } from '../ports.js'
-
-/** What a certificate is in the hierarchy. */
-export const certificateRole = z.enum(['root', 'tls', 'est-tls', 'online-ca', 'local-ca'])
-
-/** See {@link certificateRole}. */
-export type CertificateRole = z.infer<typeof certificateRole>
 
 /** A certificate and its place in the hierarchy. */
 const shownCertificate = z.extend(certificateFacts, {

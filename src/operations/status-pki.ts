@@ -2,12 +2,17 @@ import * as z from 'zod/mini'
 import { inspectDirectory, type SeenDirectory } from '../directory/inspect.js'
 import { PKI_FILES } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
-import type { FactoryApi } from '../factory/api.js'
-import { type CertificateFacts, describeCertificate, rfc3339 } from '../pki/describe.js'
+import {
+  type CertificateFacts,
+  type CertificateRole,
+  certificateRole,
+  describeCertificate,
+  rfc3339,
+} from '../pki/describe.js'
 import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles } from '../ports.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from './pki-files.js'
-import { type CertificateRole, certificateRole, showPki } from './show-pki.js'
+import type { ShownPki } from './show-pki.js'
 
 /** How a certificate, or the worst of several, stands. */
 const expiryState = z.enum(['fine', 'expiring', 'expired'])
@@ -89,21 +94,13 @@ export async function statusOfDirectories(
   return summed(await Promise.all([...new Set(paths)].map((path) => statusOfDirectory(path, files, moment))), moment)
 }
 
-/**
- * When the certificates end that the Factory API knows of a factory.
- *
- * @throws FpkiError ERR_NOT_INITIALIZED when there is no PKI yet; ERR_API; ERR_BAD_CERTIFICATE or ERR_BAD_FILE
- */
-export async function statusOfFactory(
-  factory: string,
-  warnDays: number,
-  { api, clock }: { readonly api: FactoryApi; readonly clock: Clock },
-): Promise<StatusOfPkis> {
-  const now = clock()
-  const { root, tls, estTls, deviceCas } = await showPki(factory, api, () => now)
-  const shown = [root, tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
-  const certificates = shown.map((facts) => statusOf(facts, facts, { now, warnDays }))
-  return summed([{ directory: null, factory, certificates, unfinished: null, problems: [] }], { now, warnDays })
+/** When the certificates end that the Factory API knows of a factory. */
+export function statusOfShown(shown: ShownPki, warnDays: number, clock: Clock): StatusOfPkis {
+  const moment = { now: clock(), warnDays }
+  const { factory, root, tls, estTls, deviceCas } = shown
+  const all = [root, tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
+  const certificates = all.map((facts) => statusOf(facts, facts, moment))
+  return summed([{ directory: null, factory, certificates, unfinished: null, problems: [] }], moment)
 }
 
 function summed(pkis: readonly PkiStatus[], { now, warnDays }: Moment): StatusOfPkis {

@@ -5,6 +5,7 @@ import {
   CryptoEngine,
   Certificate as PkijsCertificate,
 } from 'pkijs'
+import { FpkiError } from '../errors.js'
 import type { Certificate } from './read-certificate.js'
 
 /** What a certificate is held against. */
@@ -26,6 +27,8 @@ const UNDERSTOOD = new Set([
  * Why there is no valid path (RFC 5280, 6.1) from `certificate` to the root; null: there is one. pkijs finds and
  * validates it; it looks neither at pathLenConstraint nor at critical extensions of the last certificate, so that is
  * done here. Loads pkijs, which is large: import this file when it is needed.
+ *
+ * @throws FpkiError ERR_BAD_CERTIFICATE when pkijs cannot read one of them
  */
 export async function pathProblem(
   certificate: Certificate,
@@ -44,7 +47,12 @@ export async function pathProblem(
 }
 
 function read({ der }: Certificate): PkijsCertificate {
-  return PkijsCertificate.fromBER(Uint8Array.from(der))
+  try {
+    return PkijsCertificate.fromBER(Uint8Array.from(der))
+  } catch (cause) {
+    const hint = 'Look at it with `openssl x509 -text`, and get it again from where it was made.'
+    throw new FpkiError('ERR_BAD_CERTIFICATE', 'pkijs cannot read a certificate that OpenSSL can.', hint, { cause })
+  }
 }
 
 /** pkijs's sentences, some of which end in a full stop. */

@@ -1,4 +1,5 @@
 import { PKI_FILES } from '../../directory/names.js'
+import { FpkiError } from '../../errors.js'
 import { isIssuedBy } from '../../pki/read-certificate.js'
 import { type Finding, found } from './finding.js'
 import type { Scene } from './scene.js'
@@ -10,11 +11,14 @@ export async function checkChain({ root, certificates, now }: Scene): Promise<re
   if (!isIssuedBy(root, root)) return [found('chain.root', file, `${file} is not signed by its own key.`)]
   // pkijs is large; nothing but this needs it.
   const { pathProblem } = await import('../../pki/path.js')
-  const problems = certificates.map(async (seen) => {
-    const problem = await pathProblem(seen.certificate, { root, at: now })
-    return problem === null
-      ? []
-      : [found('chain.invalid', seen.file, `${seen.file} has no valid path to the root: ${problem}.`)]
+  const problems = certificates.map(async ({ file: name, certificate }) => {
+    const problem = await pathProblem(certificate, { root, at: now }).catch(inWords)
+    return problem === null ? [] : [found('chain.invalid', name, `${name} has no valid path to the root: ${problem}.`)]
   })
   return (await Promise.all(problems)).flat()
+}
+
+function inWords(error: unknown): string {
+  if (error instanceof FpkiError) return error.message.replace(/\.$/, '')
+  throw error
 }

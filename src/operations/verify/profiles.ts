@@ -1,8 +1,8 @@
 import { deviations } from '../../pki/conformance.js'
+import type { CertificateRole } from '../../pki/describe.js'
 import { attributeValues } from '../../pki/name.js'
 import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
 import type { Certificate } from '../../pki/read-certificate.js'
-import type { CertificateRole } from '../show-pki.js'
 import { type Finding, found } from './finding.js'
 import type { Scene, SeenCertificate } from './scene.js'
 

@@ -2,10 +2,10 @@ import { inspectDirectory, isAtWork, type SeenDirectory, type SeenFile } from '.
 import { isEarlierCertificate, PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import type { FactoryApi, FactoryCertificates } from '../../factory/api.js'
+import type { CertificateRole } from '../../pki/describe.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles } from '../../ports.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from '../pki-files.js'
-import type { CertificateRole } from '../show-pki.js'
 
 /** A certificate that can be read, and where it is from. */
 export interface SeenCertificate {

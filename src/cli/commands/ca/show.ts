@@ -17,14 +17,19 @@ export interface ShowFlags extends CommonFlags {
 /** `fpki ca show` */
 export async function show(flags: ShowFlags, io: Io): Promise<void> {
   requireOneForm(flags)
-  const machine = thisMachine()
-  const state = stateDirectory(flags, io.env, io.home)
-  const factory = namedFactory(flags, io.env) ?? onlyFactory(await embeddedFactoriesOn(machine, state))
-  const api = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
-  const shown = await showPki(factory, api, machine.clock)
+  const shown = await knownPki(namedFactory(flags, io.env), flags, io)
   if (flags.json) return printJson(io, shown)
   if (flags.pretty) return io.stdout(pretty(shown, io))
   io.stdout(justAsked(flags, shown) ?? allPem(shown))
+}
+
+/** What the Factory API knows of the factory that is named; null: of the only one. */
+export async function knownPki(named: string | null, flags: CommonFlags, io: Io): Promise<ShownPki> {
+  const machine = thisMachine()
+  const state = stateDirectory(flags, io.env, io.home)
+  const factory = named ?? onlyFactory(await embeddedFactoriesOn(machine, state))
+  const api = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
+  return showPki(factory, api, machine.clock)
 }
 
 /** --json belongs to every command, so that its conflict with the forms of this one is found here. */

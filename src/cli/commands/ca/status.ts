@@ -1,12 +1,12 @@
-import { namedFactory, onlyFactory, stateDirectory } from '../../../config/settings.js'
+import { namedFactory } from '../../../config/settings.js'
 import { type FpkiCode, FpkiError } from '../../../errors.js'
-import { embeddedFactoriesOn, embeddedFactoryOn, thisMachine } from '../../../machine.js'
+import { thisMachine } from '../../../machine.js'
 import {
   type CertificateStatus,
   type PkiStatus,
   type StatusOfPkis,
   statusOfDirectories,
-  statusOfFactory,
+  statusOfShown,
 } from '../../../operations/status-pki.js'
 import { absolute } from '../../directory.js'
 import { EXIT, EXIT_FOUND } from '../../exit.js'
@@ -35,12 +35,10 @@ export async function status(directories: readonly string[], flags: StatusFlags,
   io.endWith(exitOf(found))
 }
 
+/** Loaded here, because `ca show` would otherwise have one file more to load at its start. */
 async function ofFactory(flags: StatusFlags, io: Io): Promise<StatusOfPkis> {
-  const machine = thisMachine()
-  const state = stateDirectory(flags, io.env, io.home)
-  const factory = namedFactory(flags, io.env) ?? onlyFactory(await embeddedFactoriesOn(machine, state))
-  const api = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
-  return statusOfFactory(factory, flags.warnDays, { api, clock: machine.clock })
+  const { knownPki } = await import('./show.js')
+  return statusOfShown(await knownPki(namedFactory(flags, io.env), flags, io), flags.warnDays, thisMachine().clock)
 }
 
 /** An end that has passed is certain; behind what cannot be read there may be one, so it weighs more than an end to come. */

@@ -61,11 +61,13 @@ function inWords(message: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1)
 }
 
-/** RFC 5280, 6.1.4 (o) and 6.1.5 (f). */
+/** RFC 5280, 6.1.4 (o) and 6.1.5 (f); and what pkijs takes for empty because it could not read it. */
 function notUnderstood(path: readonly PkijsCertificate[]): string | null {
   const extensions = path.flatMap((certificate) => certificate.extensions ?? [])
   const unknown = extensions.find(({ critical, extnID }) => critical && !UNDERSTOOD.has(extnID))
-  return unknown === undefined ? null : `a critical extension is not understood, ${unknown.extnID}`
+  if (unknown !== undefined) return `a critical extension is not understood, ${unknown.extnID}`
+  const broken = extensions.find(({ parsedValue }) => parsedValue?.parsingError !== undefined)
+  return broken === undefined ? null : `an extension is broken, ${broken.extnID}`
 }
 
 /** RFC 5280, 6.1.4 (l) and (m); the path begins with the certificate that is validated. */

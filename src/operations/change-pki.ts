@@ -131,6 +131,11 @@ async function openJournal({ directory }: OpenPki, { command, arguments: wanted 
   )
 }
 
+/** Was this very change interrupted? Throws ERR_UNFINISHED when another is open. */
+export async function isInterrupted(pki: OpenPki, change: Change): Promise<boolean> {
+  return (await openJournal(pki, change)) !== null
+}
+
 function uploadStep(change: Change): Step<ChangeWork> {
   return {
     name: 'upload',

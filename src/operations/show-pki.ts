@@ -83,7 +83,7 @@ function showServer(pem: string | null, role: 'tls' | 'est-tls', facts: Facts): 
 }
 
 /** contract.md 3: a local-ca is named `fio-<user id>`; any other device CA is the Factory API's own. */
-function roleOf({ subject }: Certificate): 'local-ca' | 'online-ca' {
+export function roleOf({ subject }: Certificate): 'local-ca' | 'online-ca' {
   return attributeValues(subject, 'CN').some((name) => name.startsWith('fio-')) ? 'local-ca' : 'online-ca'
 }
 

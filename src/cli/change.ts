@@ -2,7 +2,7 @@ import { namedFactory, stateDirectory } from '../config/settings.js'
 import { embeddedFactoryOn, thisMachine } from '../machine.js'
 import type { ChangePorts } from '../operations/change-pki.js'
 import { factoryOfPki } from '../operations/open-pki.js'
-import { absolute } from './directory.js'
+import { resolved } from './directory.js'
 import { hsmAccess } from './hsm.js'
 import type { HsmFlags } from './hsm-options.js'
 import type { CommonFlags } from './options.js'
@@ -27,7 +27,7 @@ export async function changeScene(
   io: Io,
   tlsNames: readonly string[] = [],
 ): Promise<ChangeScene> {
-  const path = absolute(directory, io)
+  const path = resolved(directory, io)
   const machine = thisMachine()
   const progress = progressOn(io, flags)
   const state = stateDirectory(flags, io.env, io.home)

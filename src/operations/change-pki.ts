@@ -179,7 +179,7 @@ function notKept(): FpkiError {
 function finishStep(change: Change): Step<ChangeWork> {
   return {
     name: 'finish',
-    says: 'Putting the new files in their places',
+    says: 'Bringing the directory up to date',
     run: async (work, facts) => {
       const learnt = await change.finish(work, facts)
       const { directory, factory, api, rootSigner } = work

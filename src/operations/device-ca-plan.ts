@@ -58,14 +58,15 @@ export async function planOf(
   )
   const isDone = action !== 'revoke' && cas.every(({ disabled }) => disabled === (action === 'disable'))
   const left = current.filter((ca) => !isDisabled(ca) && !serials.includes(ca.serialNumber))
-  return { cas, isDone, dangers: action === 'enable' ? [] : dangersOf(cas, left) }
+  const lost = current.filter((ca) => (action === 'revoke' || !isDisabled(ca)) && serials.includes(ca.serialNumber))
+  return { cas, isDone, dangers: action === 'enable' ? [] : dangersOf(lost, left) }
 }
 
-function dangersOf(cas: readonly PlannedCa[], left: readonly Certificate[]): readonly string[] {
-  if (left.length === 0) return ['No device CA is left then: the gateway refuses every device.']
-  const isOnline = (role: string) => role === 'online-ca'
-  const wasOnline = cas.some(({ role, disabled }) => isOnline(role) && !disabled)
-  if (!wasOnline || left.some((ca) => isOnline(roleOf(ca)))) return []
+/** What stops working for everybody when of the device CAs that devices could use some are lost, and others are left. */
+export function dangersOf(lost: readonly Certificate[], left: readonly Certificate[]): readonly string[] {
+  if (left.length === 0 && lost.length > 0) return ['No device CA is left then: the gateway refuses every device.']
+  const isOnline = (ca: Certificate) => roleOf(ca) === 'online-ca'
+  if (!lost.some(isOnline) || left.some(isOnline)) return []
   return ['No online-ca is left then: no device can register on-line, and those that did are refused.']
 }
 

@@ -87,7 +87,8 @@ export function roleOf({ subject }: Certificate): 'local-ca' | 'online-ca' {
   return attributeValues(subject, 'CN').some((name) => name.startsWith('fio-')) ? 'local-ca' : 'online-ca'
 }
 
-function notInitialized(factory: string): FpkiError {
+/** The error for a factory that has none. */
+export function notInitialized(factory: string): FpkiError {
   return new FpkiError(
     'ERR_NOT_INITIALIZED',
     `The factory ${factory} has no PKI yet.`,

@@ -97,7 +97,10 @@ export async function signCsr(
 }
 
 /** The keys of every certificate in the directory but the one of `file`, and of the device CAs that the API knows. */
-async function takenKeysBut({ directory, deviceCas = [] }: Workplace, file: string) {
+export async function takenKeysBut(
+  { directory, deviceCas = [] }: Pick<Workplace, 'directory' | 'deviceCas'>,
+  file: string | null,
+) {
   const certificates = (await directory.contents()).filter((name) => !name.endsWith('.key') && name !== file)
   const inFiles = certificates.map(async (owner) => {
     const { publicKey } = readPemCertificate((await directory.read(owner)) ?? '', `${directory.path}/${owner}`)
@@ -109,8 +112,8 @@ async function takenKeysBut({ directory, deviceCas = [] }: Workplace, file: stri
   ]
 }
 
-/** A clock that was set since the root was made must not pass for a defect. */
-function requireWithin({ notBefore, notAfter }: Certificate, now: Date): void {
+/** A clock that was set since the root was made must not pass for a defect. Throws ERR_CLOCK. */
+export function requireWithin({ notBefore, notAfter }: Certificate, now: Date): void {
   // Certificates are of whole seconds.
   if (Math.floor(now.getTime() / 1000) * 1000 >= notBefore.getTime() && now < notAfter) return
   throw new FpkiError(

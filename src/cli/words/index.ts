@@ -8,6 +8,8 @@ import { addImportRoot } from './ca/import-root.js'
 import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
 import { addRotateTls } from './ca/rotate-tls.js'
 import { addShow } from './ca/show.js'
+import { addSign } from './ca/sign.js'
+import { addUpdate } from './ca/update.js'
 import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
@@ -25,7 +27,9 @@ export const WORDS: Readonly<Record<'ca' | 'est' | 'hsm', readonly AddWords[]>> 
     addRevokeDeviceCa,
     addDisableDeviceCa,
     addEnableDeviceCa,
+    addUpdate,
     addRotateTls,
+    addSign,
     addImportRoot,
   ],
   est: [addShowEst, addAuthorize],

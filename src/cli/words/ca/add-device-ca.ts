@@ -7,7 +7,7 @@ export function addAddDeviceCa(ca: Command, io: Io): void {
   const add = ca
     .command('add-device-ca')
     .description('add an online-ca, a local-ca, or both to those that there are')
-    .argument('<directory>', 'the PKI directory, an absolute path')
+    .argument('<directory>', 'the PKI directory')
     .addOption(new Option('--online-ca', 'add an online-ca').default(false, 'no'))
     .option('--no-online-ca', 'add none')
     .addOption(new Option('--local-ca', 'add a local-ca').default(false, 'no'))

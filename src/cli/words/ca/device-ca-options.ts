@@ -5,7 +5,7 @@ import { collect } from '../../options.js'
 /** The argument and the flags that the commands about device CAs share. */
 export function withDeviceCaOptions(command: Command): Command {
   const described = command
-    .argument('<directory>', 'the PKI directory, an absolute path')
+    .argument('<directory>', 'the PKI directory')
     .option('--ca-file <name>', 'a file of the directory, or a full path; repeatable', collect)
     .option('--ca-serial <serial>', 'base 10, 0x…, or hex with colons; repeatable', collect)
     .option('--dry-run', 'print the CRL, and change nothing')

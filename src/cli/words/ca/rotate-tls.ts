@@ -8,7 +8,7 @@ export function addRotateTls(ca: Command, io: Io): void {
   const rotateTls = ca
     .command('rotate-tls')
     .description('give the device gateway a new key and server certificate, tls-crt')
-    .argument('<directory>', 'the PKI directory, an absolute path')
+    .argument('<directory>', 'the PKI directory')
     .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect)
   withHsmOptions(rotateTls)
     .addHelpText('after', EXAMPLE)

@@ -8,7 +8,7 @@ export function addAuthorize(est: Command, io: Io): void {
   const authorize = est
     .command('authorize')
     .description('sign a server certificate for the EST server, est-tls-crt')
-    .argument('<directory>', 'the PKI directory, an absolute path')
+    .argument('<directory>', 'the PKI directory')
     .option('--tls-name <host>', "a DNS name of the embedded factory's EST server; repeatable", collect)
   withHsmOptions(authorize)
     .addHelpText('after', EXAMPLE)

@@ -76,9 +76,12 @@ export interface FactoryApi {
 export class FactoryApiError extends FpkiError {
   /** The HTTP status that a server answers with. */
   readonly status: number
+  /** Why, in the words of the API itself; null when it gave none. */
+  readonly reason: string | null
 
-  constructor(status: number, message: string, hint: string, options?: ErrorOptions) {
+  constructor(status: number, message: string, hint: string, options?: ErrorOptions & { reason?: string }) {
     super('ERR_API', message, hint, options)
     this.status = status
+    this.reason = options?.reason ?? null
   }
 }

@@ -6,5 +6,5 @@ export function refused(
   reason: string,
   hint = 'Look at what it knows with `fpki ca show --pretty`; nothing was changed there.',
 ): FactoryApiError {
-  return new FactoryApiError(status, `The embedded Factory API refuses (${status}): ${reason}.`, hint)
+  return new FactoryApiError(status, `The embedded Factory API refuses (${status}): ${reason}.`, hint, { reason })
 }

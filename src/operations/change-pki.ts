@@ -103,8 +103,11 @@ async function changeLocked(pki: OpenPki, change: Change, ports: LockedPorts): P
       ports.progress.warn(text)
     },
   }
-  if (found === null) await change.check?.(work)
-  else ports.progress.note(`Going on with the \`${change.command}\` that began at ${found.startedAt}.`)
+  if (found === null) {
+    // What an undone change could not clear away; no journal wants it any more.
+    await discardStaged(work)
+    await change.check?.(work)
+  } else ports.progress.note(`Going on with the \`${change.command}\` that began at ${found.startedAt}.`)
   const earlier = await directory.readJournal()
   const steps = [...change.prepare, uploadStep(change), finishStep(change)]
   const journal = found ?? newJournal(change.command, change.arguments, steps, ports.clock())
@@ -206,8 +209,12 @@ async function isUndone(error: unknown, change: Change, work: ChangeWork): Promi
   }
 }
 
-/** Leaves the directory as it was. */
-async function restore({ directory }: ChangeWork, earlier: Journal | null): Promise<void> {
+/** Leaves the directory as it was. The journal goes first: without it, nobody wants what is staged. */
+async function restore(work: ChangeWork, earlier: Journal | null): Promise<void> {
+  await work.directory.restoreJournal(earlier)
+  await discardStaged(work)
+}
+
+async function discardStaged({ directory }: ChangeWork): Promise<void> {
   for (const name of await directory.staged()) await directory.discard(name)
-  await directory.restoreJournal(earlier)
 }

@@ -11,7 +11,7 @@ export function addCommonOptions(program: Command): void {
   program
     .option('-f, --factory <name>', 'the factory (FPKI_FACTORY, FIOCTL_FACTORY)')
     .option('-t, --token <token>', 'for the Factory API over HTTP; others can see it')
-    .option('-c, --config <file>', "fioctl's, for the Factory API over HTTP")
+    .option('-c, --config <file>', 'configuration file, for the Factory API over HTTP')
     .option('--api <which>', 'the Factory API: embedded (FPKI_API)')
     .option('--json', 'print one JSON document on stdout')
     .option('-q, --quiet', 'print warnings and errors only')

@@ -83,6 +83,7 @@ describe.each(['bash', 'zsh'] as const)('in an interactive %s, a Tab turns', (na
   test.each([
     ['fpki ca cr', 'fpki ca create '],
     ['fpki keys ca sh', 'fpki keys ca show '],
+    ['true; FOO="x y" fpki ca cr', 'true; FOO="x y" fpki ca create '],
     ['fpki ca create --key', 'fpki ca create --key-type '],
     ['fpki ca show --factory a', 'fpki ca show --factory acme '],
     ['fpki ca show --factory=a', 'fpki ca show --factory=acme '],

@@ -17,8 +17,10 @@ export async function lineAfterTab({ name, folder, env }: Shell, line: string): 
   const result = join(folder, 'line')
   const start = join(folder, 'start')
   await mkdir(start, { recursive: true })
-  const dump = name === 'bash' ? BASH_DUMP : ZSH_DUMP
-  await writeFile(join(start, name === 'bash' ? '.bashrc' : '.zshrc'), dump(await scriptOf(name, env), result))
+  const script = join(start, '_fpki')
+  await writeFile(script, await scriptOf(name, env))
+  if (name === 'bash') await writeFile(join(start, '.bashrc'), BASH_START(script, result))
+  else await writeFile(join(start, '.zshrc'), ZSH_START(start, result))
   const program = name === 'bash' ? `bash --noprofile --rcfile ${start}/.bashrc -i` : 'zsh -d -i'
   await runProgram('script', ['-qec', program, '/dev/null'], {
     cwd: folder,
@@ -58,19 +60,21 @@ function scriptOf(name: Shell['name'], env: Shell['env']): Promise<string> {
   return output('fpki', ['completion', name], { env })
 }
 
-const BASH_DUMP = (script: string, result: string) => `
+/** Ctrl-X p saves the line. */
+const BASH_START = (script: string, result: string) => `
 PS1='> '
 bind 'set enable-bracketed-paste off'
-${script}
+source '${script}'
 save() { printf '%s' "$READLINE_LINE" > '${result}.new'; mv '${result}.new' '${result}'; }
 bind -x '"\\C-xp": save'
 PROMPT_COMMAND='touch ready'
 `
 
-const ZSH_DUMP = (script: string, result: string) => `
+/** The script is found as README.md has it, in a folder of fpath. */
+const ZSH_START = (folder: string, result: string) => `
 PS1='> '
+fpath=('${folder}' $fpath)
 autoload -Uz compinit && compinit -u -D
-${script}
 save() { print -rn -- "$BUFFER" > '${result}.new'; mv '${result}.new' '${result}' }
 zle -N save
 bindkey '^Xp' save

@@ -3,7 +3,7 @@ import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
 import { addCommonOptions, normalizeBooleans } from './options.js'
 import { type Io, type OutputFlags, printError, progressOn } from './output.js'
-import { type Group, SINGLE_WORDS, WORDS } from './words/index.js'
+import { type Group, WORDS } from './words/index.js'
 
 /**
  * Runs `fpki` with the words behind its name, and resolves to the exit code of cli.md. Never throws: what goes wrong
@@ -31,7 +31,7 @@ export function buildProgram(io: Io, argv: readonly string[] | null = null): Com
   const program = new Command('fpki')
     .exitOverride()
     .configureOutput({ writeOut: io.stdout, writeErr: () => undefined })
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })
     .description('Create and look after the Factory PKI of embedded-Linux devices.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
@@ -49,13 +49,13 @@ export function buildProgram(io: Io, argv: readonly string[] | null = null): Com
   addGroup(program, 'hsm')
   const keys = program.command('keys').description("the same commands under fioctl's words")
   if (isNamed('keys')) for (const name of ['ca', 'est'] as const) addGroup(keys, name)
-  for (const add of SINGLE_WORDS) add(program, io)
+  for (const add of WORDS.top) add(program, io)
   return program
 }
 
 const GROUPS: Readonly<Record<Group, string>> = {
   ca: 'the root of trust, the gateway certificate and the device CAs',
-  est: "the EST server's certificate",
+  est: 'the EST server, with which devices renew their certificates',
   hsm: 'PKCS#11 tokens: which there are, and what they can do',
 }
 

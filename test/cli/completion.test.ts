@@ -1,12 +1,11 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { complete } from '../../src/cli/complete.js'
 import { completionDocument } from '../../src/cli/documents.js'
-import { addCommonOptions } from '../../src/cli/options.js'
 import { buildProgram } from '../../src/cli/program.js'
-import { newHome, withFpkiOnPath } from '../support/cli.js'
+import { type Home, newHome, withFpkiOnPath } from '../support/cli.js'
 import { copiedPki, x509 } from './made.js'
 import { bashOffers, fishOffers, lineAfterTab, type Shell } from './shells.js'
 import { silentIo } from './silent-io.js'
@@ -21,34 +20,15 @@ async function shellWithPki(name: Shell['name']): Promise<Shell> {
   return { name, folder: home.path, env: await withFpkiOnPath(home) }
 }
 
-/** A shell whose fpki answers, for this line, what it answers for a PKI directory with one certificate of this name. */
-async function shellWithCaFile(name: Shell['name'], caFile: string, line: string): Promise<Shell> {
+/** A shell in a HOME with a directory `pki` that has a certificate of this name. */
+async function shellWithCaFile(name: Shell['name'], caFile: string): Promise<Shell> {
   const home = await newHome()
   await mkdir(join(home.path, 'pki'))
   await writeFile(join(home.path, 'pki', caFile), '')
-  const behind = line.replace('fpki ca show', 'fpki ca revoke-device-ca ~/pki')
-  const answer = await answerFor(name === 'bash' ? ['bash', behind] : ['words', ...behind.split(' ').slice(1)], home)
-  const env = await withFpkiOnPath(home)
-  await writeFile(join(home.path, 'answer'), answer)
-  const real = join(home.path, 'bin', 'fpki')
-  const fake = join(home.path, 'fake')
-  await mkdir(fake)
-  const script = `#!/bin/sh\n[ "$1" = __complete ] || exec '${real}' "$@"\ncat '${home.path}/answer'\n`
-  await writeFile(join(fake, 'fpki'), script, { mode: 0o755 })
-  return { name, folder: home.path, env: { ...env, PATH: `${fake}:${env.PATH}` } }
+  return { name, folder: home.path, env: await withFpkiOnPath(home) }
 }
 
-/** What `fpki __complete` says for a command like `ca revoke-device-ca`. */
-async function answerFor(asked: readonly string[], { path }: { readonly path: string }): Promise<string> {
-  const said: string[] = []
-  const io = { ...silentIo((text) => said.push(text)), home: path, env: { HOME: path } }
-  const program = new Command('fpki')
-  addCommonOptions(program)
-  const revoke = program.command('ca').command('revoke-device-ca').argument('<directory>')
-  revoke.option('--ca-file <name>').option('--ca-serial <number>')
-  await complete(asked, program, io)
-  return said.join('')
-}
+const REVOKE = 'fpki ca revoke-device-ca ~/pki --ca-file '
 
 describe('bash', () => {
   test.each([
@@ -102,15 +82,14 @@ describe.each(['bash', 'zsh'] as const)('in an interactive %s, a Tab turns', (na
     ['~root&"x".pem', '\\~root\\&\\"x\\".pem '],
     ['süd 2.pem', 'süd\\ 2.pem '],
   ])('a name like %j into a quoted one', async (hostile, quoted) => {
-    const begun = `fpki ca show --ca-file ${quoted.slice(0, 2)}`
-    const shell = await shellWithCaFile(name, hostile, begun)
-    expect(await lineAfterTab(shell, begun)).toBe(`fpki ca show --ca-file ${quoted}`)
+    const shell = await shellWithCaFile(name, hostile)
+    expect(await lineAfterTab(shell, `${REVOKE}${quoted.slice(0, 2)}`)).toBe(`${REVOKE}${quoted}`)
     expect(await readdir(shell.folder)).not.toContain('pwned')
   })
 
   test('a word behind an open quote into one that is closed', async () => {
-    const shell = await shellWithCaFile(name, 'site b.pem', 'fpki ca show --ca-file "si')
-    expect(await lineAfterTab(shell, 'fpki ca show --ca-file "si')).toBe('fpki ca show --ca-file "site b.pem" ')
+    const shell = await shellWithCaFile(name, 'site b.pem')
+    expect(await lineAfterTab(shell, `${REVOKE}"si`)).toBe(`${REVOKE}"site b.pem" `)
   })
 })
 
@@ -134,15 +113,17 @@ describe('fish', () => {
   })
 
   test('runs nothing of a hostile name', async () => {
-    const shell = await shellWithCaFile('fish', '(touch pwned).pem', 'fpki ca show --ca-file ')
-    expect(await fishOffers(shell, 'fpki ca show --ca-file ')).toEqual(['(touch pwned).pem'])
+    const shell = await shellWithCaFile('fish', '(touch pwned).pem')
+    expect(await fishOffers(shell, REVOKE)).toEqual(['(touch pwned).pem'])
     expect(await readdir(shell.folder)).not.toContain('pwned')
   })
 })
 
 describe('the CAs of a PKI', () => {
-  const ask = async (line: string, home: { readonly path: string }) =>
-    (await answerFor(['bash', line], home)).split('\n').slice(0, -1)
+  const ask = async (line: string, home: Home) => {
+    const { stdout } = await home.fpki(['__complete', 'bash', line])
+    return stdout.split('\n').slice(0, -1)
+  }
 
   test('--ca-file: the certificates in the directory, but not the root', async () => {
     const { home, path } = await copiedPki()

@@ -114,6 +114,7 @@ describe('every example in the help', () => {
     if (!WITHOUT_EXAMPLE.includes(words)) expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
       const home = example.includes('ca create') ? await newHome() : (await copiedPki()).home
+      if (words === 'est show') await home.fpki(['est', 'authorize', join(home.path, 'acme')])
       const { status, stderr } = await inShell(home, example.replace('/srv/pki', home.path))
       expect({ example, status, stderr: status === 0 ? '' : stderr }).toEqual({ example, status: 0, stderr: '' })
     }

@@ -17,7 +17,7 @@ const FILES = (await readdir(MAN)).toSorted()
 
 /** A manual page as a terminal shows it, and what groff has to say against it. */
 async function shown(file: string): Promise<{ readonly text: string; readonly warnings: string }> {
-  const words = ['-ww', '-man', '-Tascii', '-P-cbou', '-rLL=200n', join(MAN, file)]
+  const words = ['-ww', '-man', '-Tutf8', '-P-cbou', '-rLL=200n', join(MAN, file)]
   const { status, stdout, stderr } = await runProgram('groff', words)
   expect(status).toBe(0)
   return { text: stdout, warnings: stderr }
@@ -48,7 +48,7 @@ describe.each(commandPages().map(({ words }) => [words.join('-'), words] as cons
 
 test('roff finds no requests and no escapes in the words of a command', async () => {
   const said: string[] = []
-  const text = ".SH no title\n'br no break\n\\fBno font\\fR \\n(.u ~ ^ ` \\"
+  const text = ".SH no title\n'br no break\n\\fBno font\\fR \\n(.u ~ ^ ` … \\"
   const [program] = commandPages()
   if (program === undefined) throw new Error('no page')
   const page = {
@@ -57,10 +57,10 @@ test('roff finds no requests and no escapes in the words of a command', async ()
     remarks: [[...text.split('\n'), '  .in 4', "  'in 4"]],
   }
   for (const [, content] of manPages([page])) said.push(content)
-  const words = ['-ww', '-man', '-Tascii', '-P-cbou', '-rLL=200n', '-']
+  const words = ['-ww', '-man', '-Tutf8', '-P-cbou', '-rLL=200n', '-']
   const { stdout, stderr } = await runProgram('groff', words, { stdin: said.join('') })
   expect(stderr).toBe('')
-  for (const part of ['.SH no title', "'br no break", '\\fBno font\\fR \\n(.u ~ ^ ` \\', '  .in 4', "  'in 4"])
+  for (const part of ['.SH no title', "'br no break", '\\fBno font\\fR \\n(.u ~ ^ ` … \\', '  .in 4', "  'in 4"])
     expect(stdout).toContain(part)
 })
 

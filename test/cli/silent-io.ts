@@ -8,6 +8,7 @@ export function silentIo(stdout: (text: string) => void): Io {
     workingDirectory: () => '/',
     signal: new AbortController().signal,
     askSecret: null,
+    ask: null,
     stdout,
     stderr: () => undefined,
     terminal: { stdout: false, stderr: false },

@@ -101,6 +101,7 @@ function ioInto(said: string[]): Io {
     workingDirectory: () => null,
     signal: new AbortController().signal,
     askSecret: null,
+    ask: null,
     stdout: (text) => void said.push(text),
     stderr: () => undefined,
     terminal: { stdout: false, stderr: false },

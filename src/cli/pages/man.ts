@@ -76,11 +76,20 @@ function sentenceCase(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
-/** Text as roff takes it for what it is: hyphens that can be copied, and no line that begins like a request. */
+/** Characters that roff would take for something else: an escape, or a sign for print that no one can copy. */
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\\': '\\e',
+  '-': '\\-',
+  "'": '\\(aq',
+  '`': '\\(ga',
+  '^': '\\(ha',
+  '~': '\\(ti',
+}
+
+/** Text as roff takes it for what it is; no line begins like a request. */
 function roff(text: string): string {
-  const escaped = text.replace(/\\/g, '\\e').replace(/-/g, '\\-').replace(/'/g, '\\(aq').replace(/`/g, '\\(ga')
-  return escaped
-    .replace(/\^/g, '\\(ha')
-    .replace(/~/g, '\\(ti')
+  return text
+    .replace(/[\\'`^~-]/g, (one) => ESCAPES[one] ?? one)
+    .replace(/\P{ASCII}/gu, (one) => `\\[u${(one.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`)
     .replace(/^(?=\.)/gm, '\\&')
 }

@@ -1,9 +1,16 @@
 import type { Command } from 'commander'
 import type { Io } from '../output.js'
+import { addAddDeviceCa } from './ca/add-device-ca.js'
 import { addCreate } from './ca/create.js'
+import { addDisableDeviceCa } from './ca/disable-device-ca.js'
+import { addEnableDeviceCa } from './ca/enable-device-ca.js'
 import { addImportRoot } from './ca/import-root.js'
+import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
+import { addRotateTls } from './ca/rotate-tls.js'
 import { addShow } from './ca/show.js'
 import { addCompletion } from './completion.js'
+import { addAuthorize } from './est/authorize.js'
+import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
 import { addList } from './hsm/list.js'
 
@@ -13,12 +20,19 @@ export type AddWords = (group: Command, io: Io) => void
 /** The groups of commands. One that has no command yet is not shown. */
 export type Group = 'ca' | 'est' | 'hsm'
 
-/** The commands of each group, in the order in which --help lists them. */
-export const WORDS: Readonly<Record<Group, readonly AddWords[]>> = {
-  ca: [addCreate, addShow, addImportRoot],
-  est: [],
+/** The commands of each group (`top`: of none), in the order in which --help lists them. */
+export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
+  ca: [
+    addCreate,
+    addShow,
+    addAddDeviceCa,
+    addRevokeDeviceCa,
+    addDisableDeviceCa,
+    addEnableDeviceCa,
+    addRotateTls,
+    addImportRoot,
+  ],
+  est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],
+  top: [addCompletion],
 }
-
-/** The commands that are in no group. */
-export const SINGLE_WORDS: readonly AddWords[] = [addCompletion]

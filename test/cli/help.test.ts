@@ -115,11 +115,16 @@ describe('every example in the help', () => {
     for (const example of examples) {
       const home = example.includes('ca create') ? await newHome() : (await copiedPki()).home
       if (words === 'est show') await home.fpki(['est', 'authorize', join(home.path, 'acme')])
+      if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
+      if (words === 'ca sign') await inShell(home, NEW_REQUEST)
       const { status, stderr } = await inShell(home, example.replace('/srv/pki', home.path))
       expect({ example, status, stderr: status === 0 ? '' : stderr }).toEqual({ example, status: 0, stderr: '' })
     }
   })
 })
+
+const NEW_REQUEST =
+  'openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -subj /CN=gw -out gateway.csr'
 
 /** Runs a line that a person would type, with fpki on the PATH. */
 async function inShell(home: Home, line: string): Promise<Ended> {

@@ -14,7 +14,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const words = normalizeBooleans(argv, program)
   try {
     await program.parseAsync(words, { from: 'user' })
-    return 0
+    return io.outcome.status
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
     return printError(io, error instanceof CommanderError ? usageError(error) : error, outputFlagsOf(words))
@@ -35,6 +35,7 @@ export function buildProgram(io: Io): Command {
   addCommonOptions(program)
   const ca = program.command('ca').description('the root of trust, the gateway certificate and the device CAs')
   for (const add of WORDS.ca) add(ca, io)
+  for (const add of WORDS.top) add(program, io)
   const hsm = program.command('hsm').description('PKCS#11 tokens: which there are, and what they can do')
   for (const add of WORDS.hsm) add(hsm, io)
   return program

@@ -66,10 +66,24 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
       const { isatty } = process.getBuiltinModule('node:tty')
       return isatty(0) && stderr.isTTY ? (question: string) => ask(process, question, signal) : null
     },
+    readStdin: (maxBytes) => readAll(process.stdin, maxBytes),
+    outcome: { status: 0 },
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),
     terminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },
   }
+}
+
+async function readAll(stream: AsyncIterable<Buffer | string>, maxBytes: number): Promise<Uint8Array> {
+  const parts: Buffer[] = []
+  let size = 0
+  for await (const part of stream) {
+    parts.push(Buffer.from(part))
+    size += part.length
+    if (size > maxBytes)
+      throw new FpkiError('ERR_BAD_FILE', `stdin has more than ${maxBytes} octets.`, 'Look at what it is.')
+  }
+  return Buffer.concat(parts)
 }
 
 /** Empty where nobody has one, as in a container with a user id of its own. */

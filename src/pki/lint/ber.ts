@@ -10,8 +10,17 @@ export interface Normal {
   readonly trailing: number
 }
 
+/** A CRL of 10 MB has fewer; more only keep fpki busy. */
+const MAX_VALUES = 2_000_000
+
 /** Nothing that certificates are made of is deeper than a dozen levels. */
 const MAX_DEPTH = 32
+
+/** Where in a structure a value is; `count` is of the whole of it. */
+interface Place {
+  readonly depth: number
+  readonly count: { values: number }
+}
 
 interface Value {
   readonly der: Uint8Array
@@ -25,12 +34,14 @@ interface Value {
  * maker can be read on. Throws a plain Error when it is neither: cut off, too deep, or no ASN.1 at all.
  */
 export function toDer(octets: Uint8Array): Normal {
-  const { der, end, isDer } = valueAt(octets, 0, octets.length, 0)
+  const { der, end, isDer } = valueAt(octets, 0, octets.length, { depth: 0, count: { values: 0 } })
   return { der, isDer, trailing: octets.length - end }
 }
 
-function valueAt(octets: Uint8Array, at: number, limit: number, depth: number): Value {
-  if (depth > MAX_DEPTH) throw new Error('its values are too deep in one another')
+function valueAt(octets: Uint8Array, at: number, limit: number, place: Place): Value {
+  place.count.values += 1
+  if (place.depth > MAX_DEPTH) throw new Error('its values are too deep in one another')
+  if (place.count.values > MAX_VALUES) throw new Error('it has more values than any list')
   const tag = at < limit ? octets[at] : undefined
   if (tag === undefined) throw new Error('it is cut off')
   if ((tag & 0x1f) === 0x1f) throw new Error('it has a tag that no certificate has')
@@ -40,7 +51,7 @@ function valueAt(octets: Uint8Array, at: number, limit: number, depth: number): 
   const end = size === null ? limit : start + size
   if (end > limit) throw new Error('it is cut off')
   const content = isConstructed
-    ? membersAt(octets, start, end, size === null, depth)
+    ? membersAt(octets, start, end, size === null, place)
     : { ders: [octets.subarray(start, end)], isDer: true, end }
   const isDer = isShortest && content.isDer
   return {
@@ -50,14 +61,14 @@ function valueAt(octets: Uint8Array, at: number, limit: number, depth: number): 
   }
 }
 
-function membersAt(octets: Uint8Array, start: number, limit: number, isOpen: boolean, depth: number) {
+function membersAt(octets: Uint8Array, start: number, limit: number, isOpen: boolean, { depth, count }: Place) {
   const ders: Uint8Array[] = []
   let isDer = true
   let at = start
   while (at < limit) {
     // Two zero octets end a value of no given length (X.690, 8.1.5).
     if (isOpen && octets[at] === 0 && octets[at + 1] === 0) return { ders, isDer: false, end: at + 2 }
-    const member = valueAt(octets, at, limit, depth + 1)
+    const member = valueAt(octets, at, limit, { depth: depth + 1, count })
     ders.push(member.der)
     isDer &&= member.isDer
     at = member.end

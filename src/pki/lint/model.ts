@@ -33,6 +33,7 @@ export type ReadingCode =
   | 'broken'
   | 'not-der'
   | 'trailing-octets'
+  | 'algorithm-parameters'
   | 'name-broken'
   | 'extension-broken'
   | 'extension-twice'

@@ -4,8 +4,9 @@ import { type Extension, type KnownExtensions, knownExtensions } from '../extens
 import { type Name, readName } from '../name.js'
 import { oidName } from '../oids.js'
 import { formatKeyType, type PublicKey, readPublicKey } from '../public-key.js'
-import { readTime } from '../read-certificate.js'
+import { readAlgorithm, readTime } from '../read-certificate.js'
 import type { LintKey, LintTime, Member, Report } from './model.js'
+import { hashOf } from './signature.js'
 
 /** The sentence of whatever was thrown, without its stop. */
 export function reasonOf(cause: unknown): string {
@@ -32,9 +33,12 @@ export function lenientInteger(value: Member, report: Report): { readonly value:
   }
 }
 
-/** The name of an AlgorithmIdentifier, whatever its parameters. */
-export function lenientAlgorithm(value: Member): string {
-  return oidName(readObjectIdentifier(sequenceMembers(value, 1, 2)[0]))
+/** The name of an AlgorithmIdentifier. Of those that lint can verify none has parameters (RFC 5758, 3.2; RFC 4055, 5). */
+export function lenientAlgorithm(value: Member, report: Report): string {
+  const name = oidName(readObjectIdentifier(sequenceMembers(value, 1, 2)[0]))
+  if (hashOf(name) !== undefined && attempt(() => readAlgorithm(value)) === null)
+    report('algorithm-parameters', `the algorithm ${name} has parameters`)
+  return name
 }
 
 /** A Name; one that cannot be read has no attributes. */

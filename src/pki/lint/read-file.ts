@@ -15,7 +15,7 @@ const OLD_LABELS: readonly string[] = ['X509 CERTIFICATE', 'NEW CERTIFICATE REQU
 const KEY_LABEL = /(PRIVATE KEY|PUBLIC KEY|PARAMETERS)$/
 
 /** More blocks are no file of anybody's. */
-const MAX_BLOCKS = 10_000
+const MAX_BLOCKS = 2000
 
 /** Can `octets` be a file that lint has something to say about? A text of another kind, or an image, cannot. */
 export function isLintable(octets: Uint8Array): boolean {

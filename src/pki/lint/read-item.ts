@@ -74,12 +74,12 @@ function kindOf(der: Uint8Array): Kind {
   return third === TAG.sequence && fourth === TAG.sequence ? 'certificate' : 'csr'
 }
 
-function signedOf(der: Uint8Array) {
+function signedOf(der: Uint8Array, report: Report) {
   const [tbs, outer, signature] = sequenceMembers(parseDer(der), 3)
   return {
     tbs,
     outer,
-    signed: { tbs: rawDer(tbs), algorithm: lenientAlgorithm(outer), signature: readOctetBitString(signature) },
+    signed: { tbs: rawDer(tbs), algorithm: lenientAlgorithm(outer, report), signature: readOctetBitString(signature) },
   }
 }
 
@@ -88,7 +88,7 @@ function readCertificateItem(
   profile: Role | null,
   { place, problems, report }: Reading,
 ): LintCertificate {
-  const { tbs, outer, signed } = signedOf(der)
+  const { tbs, outer, signed } = signedOf(der, report)
   const members = [...sequenceMembers(tbs, 6, 10)]
   const version = members[0]?.tag === 0xa0 ? members.shift() : undefined
   const [serial, algorithm, issuer, validity, subject, spki, ...optional] = members
@@ -123,7 +123,7 @@ function versionOf(value: Der | undefined, report: Report): number {
 }
 
 function readRequestItem(der: Uint8Array, profile: Role | null, { place, problems, report }: Reading): LintRequest {
-  const { tbs, signed } = signedOf(der)
+  const { tbs, signed } = signedOf(der, report)
   const [version, subject, spki, attributes] = sequenceMembers(tbs, 3, 4)
   const extensions = attributes === undefined ? [] : requestedExtensions(attributes, report)
   const known = lenientKnown(extensions, report)

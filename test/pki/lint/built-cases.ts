@@ -55,6 +55,7 @@ export const BUILT_CASES: readonly Case[] = [
   ],
   ['version 1 with extensions', buildCertificate({ version: Buffer.alloc(0) }), ['version-not-3']],
   ['version 2', buildCertificate({ version: tlv(0xa0, integer(1)) }), ['version-not-3']],
+  ['a request whose algorithm has parameters', csrWithParameters(), ['algorithm-parameters']],
   [
     'another algorithm inside',
     buildCertificate({ algorithm: sequence(objectIdentifier('1.2.840.10045.4.3.3')) }),
@@ -66,11 +67,7 @@ export const BUILT_CASES: readonly Case[] = [
     ['time-encoding'],
   ],
   ['UTCTime without seconds', buildCertificate({ notBefore: utcTime('2611230944Z') }), ['time-encoding']],
-  [
-    'UTCTime with an offset',
-    buildCertificate({ notBefore: utcTime('261123104355+0100') }),
-    ['time-encoding'],
-  ],
+  ['UTCTime with an offset', buildCertificate({ notBefore: utcTime('261123104355+0100') }), ['time-encoding']],
   ['no time at all', buildCertificate({ notAfter: utcTime('never') }), ['time-encoding']],
   [
     'the end before the beginning',
@@ -162,4 +159,10 @@ function readForeign(): Buffer {
 
 function deep(levels: number): Buffer {
   return Array.from({ length: levels }).reduce<Buffer>((inner) => sequence(inner), sequence())
+}
+
+function csrWithParameters(): Buffer {
+  const [info, , signature] = membersOf(readTlv(builtCsr())).map(({ der }) => der)
+  const algorithm = sequence(objectIdentifier('1.2.840.10045.4.3.2'), integer(1))
+  return sequence(info ?? algorithm, algorithm, signature ?? algorithm)
 }

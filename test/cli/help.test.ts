@@ -13,6 +13,7 @@ const HSM_FLAGS = [
 const LEVELS = [
   ...[[], ['ca'], ['ca', 'create'], ['ca', 'show'], ['ca', 'import-root']],
   ...[['hsm'], ['hsm', 'list'], ['hsm', 'check']],
+  ['lint'],
 ]
 /** They have no example that works without an HSM; docs.test.ts runs those of the guide. */
 const WITHOUT_EXAMPLE = ['ca', 'ca import-root', 'hsm', 'hsm check']

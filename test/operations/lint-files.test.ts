@@ -7,7 +7,7 @@ import { type LintedFiles, type LintFilesOptions, lintedFiles, lintFiles } from 
 import { allCodes } from '../../src/pki/lint/index.js'
 import { readPemCertificate } from '../../src/pki/read-certificate.js'
 import { BUILT_CASES } from '../pki/lint/built-cases.js'
-import { temporaryDirectory } from '../support/cli.js'
+import { runProgram, temporaryDirectory } from '../support/cli.js'
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/lint', import.meta.url))
 const FIOCTL = fileURLToPath(new URL('../fixtures/fioctl', import.meta.url))
@@ -147,6 +147,34 @@ describe('every fixture shows what it was made for', () => {
   test('and the last one by a CRL alone', async () => {
     const { lines } = await run(['-'], {}, await readFile(join(FIXTURES, 'crl-empty.pem'), 'utf8'))
     expect(lines).toEqual(['stdin crl-empty', 'stdin crl-issuer-unknown'])
+  })
+})
+
+describe('OpenSSL agrees', () => {
+  const verify = (name: string, ca: string) => {
+    const at = String(NOW.getTime() / 1000)
+    const words = ['verify', '-x509_strict', '-attime', at, '-CAfile', 'factory_ca.pem', '-untrusted', ca, name]
+    return runProgram('openssl', words, { cwd: FIXTURES })
+  }
+
+  test.each(['local-ca.pem', 'tls.pem', 'tls-rsa2048.pem', 'device.pem'])('that %s holds', async (name) => {
+    expect(await verify(name, 'local-ca.pem')).toMatchObject({ status: 0, stdout: `${name}: OK\n` })
+  })
+
+  test.each([
+    ['ca-by-another-root.pem', 'unable to get local issuer certificate'],
+    // The key identifier is what OpenSSL looks at first.
+    ['ca-by-same-name-root.pem', 'unable to get local issuer certificate'],
+    ['tls-expired.pem', 'certificate has expired'],
+    ['tls-not-yet.pem', 'certificate is not yet valid'],
+    ['ca-no-key-ids.pem', 'Missing Subject Key Identifier'],
+    ['ca-not-critical.pem', 'Basic Constraints of CA cert not marked critical'],
+    ['tls-no-subject.pem', 'Subject empty and Subject Alt Name extension not critical'],
+    ['tls-extensions.pem', 'unhandled critical extension'],
+  ])('that %s does not: %s', async (name, reason) => {
+    const { status, stderr } = await verify(name, 'local-ca.pem')
+    expect(status).not.toBe(0)
+    expect(stderr.toLowerCase()).toContain(reason.toLowerCase())
   })
 })
 

@@ -114,7 +114,11 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     severity: 'notice',
     cite: 'contract.md 3',
     applies: inRole('root'),
-    check: (certificate) => lacks(purposesOf(certificate), certificate.known.extKeyUsage ?? []),
+    check: (certificate) =>
+      listed(
+        purposesOf(certificate).filter((purpose) => !certificate.known.extKeyUsage?.includes(purpose)),
+        (purposes) => `the root that fpki makes is for ${purposes}, too`,
+      ),
   },
   {
     code: 'ext-key-usage-extra',

@@ -4,7 +4,7 @@
  * @module
  */
 
-export { errorDocument } from './cli/documents.js'
+export { completionDocument, errorDocument } from './cli/documents.js'
 export { durableFiles } from './directory/files.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export { nodeFileSystem } from './directory/node-file-system.js'

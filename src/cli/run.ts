@@ -63,27 +63,16 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
     signal,
     // Looked at only when a question comes up: node:tty and stdin cost every start.
     get askSecret() {
-      const { isatty } = process.getBuiltinModule('node:tty')
-      return isatty(0) && stderr.isTTY ? (question: string) => ask(process, question, signal) : null
+      return onTerminal(process) ? (question: string) => askSecretly(process, question, signal) : null
     },
-    readStdin: (maxBytes) => readAll(process.stdin, maxBytes),
+    get ask() {
+      return onTerminal(process) ? (question: string) => askOpenly(process, question, signal) : null
+    },
     outcome: { status: 0 },
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),
     terminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },
   }
-}
-
-async function readAll(stream: AsyncIterable<Buffer | string>, maxBytes: number): Promise<Uint8Array> {
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of stream) {
-    parts.push(Buffer.from(part))
-    size += part.length
-    if (size > maxBytes)
-      throw new FpkiError('ERR_BAD_FILE', `stdin has more than ${maxBytes} octets.`, 'Look at what it is.')
-  }
-  return Buffer.concat(parts)
 }
 
 /** Empty where nobody has one, as in a container with a user id of its own. */
@@ -95,7 +84,16 @@ function homeDirectory(): string {
   }
 }
 
-async function ask({ stdin, stderr }: NodeJS.Process, question: string, signal: AbortSignal): Promise<string> {
+function onTerminal({ getBuiltinModule, stderr }: NodeJS.Process): boolean {
+  return getBuiltinModule('node:tty').isatty(0) && stderr.isTTY
+}
+
+async function askOpenly({ stdin, stderr }: NodeJS.Process, question: string, signal: AbortSignal): Promise<string> {
+  const { askLine } = await import('./prompt.js')
+  return askLine(stdin, stderr, question, signal)
+}
+
+async function askSecretly({ stdin, stderr }: NodeJS.Process, question: string, signal: AbortSignal): Promise<string> {
   const { askSecret } = await import('./prompt.js')
   return askSecret(stdin, question, (text) => stderr.write(text), signal)
 }

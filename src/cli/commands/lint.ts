@@ -1,4 +1,5 @@
 import { namedFactory } from '../../config/settings.js'
+import { readInputFile } from '../../input-file.js'
 import { thisMachine } from '../../machine.js'
 import { type LintedFiles, lintFiles, type Role } from '../../operations/lint-files.js'
 import { EXIT } from '../exit.js'
@@ -22,7 +23,11 @@ export async function lint(paths: readonly string[], flags: LintFlags, io: Io): 
     profile: flags.profile ?? null,
     strict: flags.strict === true,
   }
-  const ports = { ...thisMachine(), progress: progressOn(io, flags), readStdin: io.readStdin }
+  const ports = {
+    ...thisMachine(),
+    progress: progressOn(io, flags),
+    readStdin: (maxBytes: number) => readInputFile('-', maxBytes),
+  }
   const linted = await lintFiles(options, ports)
   if (flags.json) printJson(io, linted)
   else io.stdout(inWords(linted, flags.quiet === true, io))

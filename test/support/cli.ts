@@ -102,7 +102,7 @@ export async function newHome(owner?: typeof NOBODY): Promise<Home> {
 /** The environment of a shell in which fpki is on the PATH and a home is HOME. */
 export async function withFpkiOnPath({ path }: Home): Promise<{ readonly HOME: string; readonly PATH: string }> {
   const bin = join(path, 'bin')
-  await mkdir(bin)
+  await mkdir(bin, { recursive: true })
   await writeFile(join(bin, 'fpki'), `#!/bin/sh\nexec '${process.execPath}' '${FPKI}' "$@"\n`, { mode: 0o755 })
   return { HOME: path, PATH: `${bin}:${process.env['PATH']}` }
 }

@@ -26,6 +26,13 @@ export {
   importedRoot,
   importRoot,
 } from './operations/import-root.js'
+export {
+  type LintedFiles,
+  type LintFilesOptions,
+  type LintFilesPorts,
+  lintedFiles,
+  lintFiles,
+} from './operations/lint-files.js'
 export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
 export { type ShownCertificate, type ShownPki, shownPki, showPki } from './operations/show-pki.js'
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'

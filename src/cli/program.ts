@@ -15,7 +15,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
     if (argv[0] === '__complete') await (await import('./complete.js')).complete(argv.slice(1), program, io)
     else await program.parseAsync(words, { from: 'user' })
-    return 0
+    return io.outcome.status
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
     return printError(io, error instanceof CommanderError ? usageError(error) : error, outputFlagsOf(words))

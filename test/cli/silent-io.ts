@@ -9,6 +9,7 @@ export function silentIo(stdout: (text: string) => void): Io {
     signal: new AbortController().signal,
     askSecret: null,
     ask: null,
+    outcome: { status: 0 },
     stdout,
     stderr: () => undefined,
     terminal: { stdout: false, stderr: false },

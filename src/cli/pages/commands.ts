@@ -102,6 +102,7 @@ function ioInto(said: string[]): Io {
     signal: new AbortController().signal,
     askSecret: null,
     ask: null,
+    outcome: { status: 0 },
     stdout: (text) => void said.push(text),
     stderr: () => undefined,
     terminal: { stdout: false, stderr: false },

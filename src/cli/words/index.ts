@@ -18,6 +18,7 @@ import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
 import { addList } from './hsm/list.js'
+import { addLint } from './lint.js'
 
 /** What adds the words of one command: its name, arguments, flags and examples. Its action is loaded when it runs. */
 export type AddWords = (group: Command, io: Io) => void
@@ -41,5 +42,5 @@ export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
   ],
   est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],
-  top: [addCompletion],
+  top: [addLint, addCompletion],
 }

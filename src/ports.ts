@@ -145,13 +145,17 @@ export interface DurableFiles {
   move(from: string, to: string): Promise<void>
   /**
    * A further name for the file at `path`, so that a move into its place does not lose it: `path.bak`, or `path.bak.1`
-   * and so on behind those that are there. The newest of them is left alone when it holds the same.
+   * and so on behind those that are there. The newest of them is left alone when it holds the same. Resolves to its path.
    */
-  keep(path: string): Promise<void>
+  keep(path: string): Promise<string>
   /** Removes a file, durably; nothing there is fine. */
   remove(path: string): Promise<void>
   /** The text of a file, or null when there is none. Throws ERR_BAD_FILE when it is larger than `maxBytes`. */
   read(path: string, maxBytes: number): Promise<string | null>
+  /** The octets of a file; else as {@link read}. */
+  readOctets(path: string, maxBytes: number): Promise<Uint8Array | null>
+  /** What is at `path`; null: nothing is there. Follows symbolic links. */
+  kindOf(path: string): Promise<FileStatus['kind'] | null>
   /** The names in a directory, without those of interrupted writes; null when there is no directory. */
   list(path: string): Promise<readonly string[] | null>
   /** Removes what interrupted writes left in a directory. Only for the holder of its lock. */

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { EXIT, EXIT_DEFECT } from '../src/cli/exit.js'
 import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../src/directory/names.js'
 import { CODES } from '../src/operations/verify/codes.js'
+import { allCodes } from '../src/pki/lint/index.js'
 import { copiedPki } from './cli/made.js'
 import { newHome } from './support/cli.js'
 
@@ -69,6 +70,12 @@ test('docs/verify.md has every code of `ca verify` as it is, every metric, and n
   const { stdout } = await home.fpki(['ca', 'status', '--prometheus'])
   const metrics = [...stdout.matchAll(/^# TYPE (\w+)/gm)].map(([, metric = '']) => metric)
   expect([...new Set(text.match(/fpki_(certificate|pki|status)_\w+/g))].sort()).toEqual(metrics.sort())
+})
+
+test('docs/lint.md has every code of lint, with its severity and its source, and no other', async () => {
+  const rows = [...(await read('docs/lint.md')).matchAll(/^\| `([a-z0-9-]+)` \| (\w+) \| .+ \| (.+) \|$/gm)]
+  const found = rows.map(([, code, severity, cite]) => ({ code, severity, cite }))
+  expect(found).toEqual(allCodes())
 })
 
 test('docs/hierarchy.md names every file of a PKI directory', async () => {

@@ -14,12 +14,9 @@ export async function run(): Promise<number> {
   process.umask(0o077)
   const failure = outputFailure(process)
   const words = process.argv.slice(2)
-  let found = 0
-  const io = ioOf(process, stopSignal(process), (status) => {
-    found = status
-  })
+  const io = ioOf(process, stopSignal(process))
   const status = words.length === 1 && words[0] === '--version' ? printVersion(io) : await runProgram(words, io)
-  return (await failure()) ? EXIT.ERR_STORAGE : status || found
+  return (await failure()) ? EXIT.ERR_STORAGE : status
 }
 
 async function runProgram(words: readonly string[], io: Io): Promise<number> {
@@ -51,7 +48,7 @@ function printVersion({ stdout }: Io): number {
   return 0
 }
 
-function ioOf(process: NodeJS.Process, signal: AbortSignal, endWith: Io['endWith']): Io {
+function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
   const { env, stdout, stderr, cwd } = process
   return {
     env,
@@ -66,12 +63,14 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal, endWith: Io['endWith
     signal,
     // Looked at only when a question comes up: node:tty and stdin cost every start.
     get askSecret() {
-      const { isatty } = process.getBuiltinModule('node:tty')
-      return isatty(0) && stderr.isTTY ? (question: string) => ask(process, question, signal) : null
+      return onTerminal(process) ? (question: string) => askSecretly(process, question, signal) : null
     },
+    get ask() {
+      return onTerminal(process) ? (question: string) => askOpenly(process, question, signal) : null
+    },
+    outcome: { status: 0 },
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),
-    endWith,
     terminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },
   }
 }
@@ -85,7 +84,16 @@ function homeDirectory(): string {
   }
 }
 
-async function ask({ stdin, stderr }: NodeJS.Process, question: string, signal: AbortSignal): Promise<string> {
+function onTerminal({ getBuiltinModule, stderr }: NodeJS.Process): boolean {
+  return getBuiltinModule('node:tty').isatty(0) && stderr.isTTY
+}
+
+async function askOpenly({ stdin, stderr }: NodeJS.Process, question: string, signal: AbortSignal): Promise<string> {
+  const { askLine } = await import('./prompt.js')
+  return askLine(stdin, stderr, question, signal)
+}
+
+async function askSecretly({ stdin, stderr }: NodeJS.Process, question: string, signal: AbortSignal): Promise<string> {
   const { askSecret } = await import('./prompt.js')
   return askSecret(stdin, question, (text) => stderr.write(text), signal)
 }

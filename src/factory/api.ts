@@ -48,6 +48,8 @@ export interface CertificatesUpdate {
   readonly tlsCrt?: string
   readonly caCrt?: string
   readonly estTlsCrt?: string
+  /** A CRL of the root's (PEM): what it says of device CAs is done to them (contract.md 3). */
+  readonly caRevokeCrl?: string
 }
 
 /** The caller, as the API knows it. */
@@ -74,9 +76,12 @@ export interface FactoryApi {
 export class FactoryApiError extends FpkiError {
   /** The HTTP status that a server answers with. */
   readonly status: number
+  /** Why, in the words of the API itself; null when it gave none. */
+  readonly reason: string | null
 
-  constructor(status: number, message: string, hint: string, options?: ErrorOptions) {
+  constructor(status: number, message: string, hint: string, options?: ErrorOptions & { reason?: string }) {
     super('ERR_API', message, hint, options)
     this.status = status
+    this.reason = options?.reason ?? null
   }
 }

@@ -80,7 +80,7 @@ async function createWith(
     }
     if (found !== null) ports.progress.note(`Going on with the \`ca create\` that began at ${found.startedAt}.`)
     const rootSigner = rootSignerFrom(keys)
-    const work = { ...ports, options, factory: options.factory, directory, keys, rootSigner, warn }
+    const work = { ...ports, options, factory: options.factory, directory, made: directory, keys, rootSigner, warn }
     await runSteps(stepsFor(options), work, journal, { ...ports, directory })
     const rootKey = keys.root.reference
     const localCaKey = options.localCa ? keys.localCa.reference : null

@@ -41,14 +41,12 @@ export interface Csr {
 
 const MAX_CSR_BYTES = 64 * 1024
 
-/** Reads a PEM request and verifies its signature. `what` names it in errors. Throws ERR_BAD_CSR. */
-export function readCsr(pem: string, what: string): Csr {
+/** Reads a request, PEM or DER, and verifies its signature. `what` names it in errors. Throws ERR_BAD_CSR. */
+export function readCsr(request: string | Uint8Array, what: string): Csr {
   try {
-    if (pem.length > MAX_CSR_BYTES) throw new Error(`it is larger than ${MAX_CSR_BYTES} bytes`)
-    const [info, signatureAlgorithm, signature] = sequenceMembers(
-      parseDer(decodeOnePem('CERTIFICATE REQUEST', pem, what)),
-      3,
-    )
+    if (request.length > MAX_CSR_BYTES) throw new Error(`it is larger than ${MAX_CSR_BYTES} bytes`)
+    const der = typeof request === 'string' ? decodeOnePem('CERTIFICATE REQUEST', request, what) : request
+    const [info, signatureAlgorithm, signature] = sequenceMembers(parseDer(der), 3)
     const csr = readInfo(info)
     const signed = {
       tbs: rawDer(info),

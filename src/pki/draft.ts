@@ -1,7 +1,6 @@
 import type { Curve } from '../ports.js'
 import { algorithmIdentifier } from './algorithm.js'
-import { TAG } from './der.js'
-import { der, explicit, integer, sequence } from './der-write.js'
+import { explicit, integer, sequence, time } from './der-write.js'
 import type { GeneralName } from './extensions.js'
 import * as encode from './extensions.js'
 import type { Name } from './name.js'
@@ -87,11 +86,4 @@ export function extensionValue(spec: ProfileExtension, request: CertificateReque
     case 'subjectAltName':
       return encode.encodeSubjectAltName(request.names)
   }
-}
-
-/** UTCTime through 2049, GeneralizedTime after it (RFC 5280, 4.1.2.5). */
-function time(date: Date): Uint8Array {
-  const digits = date.toISOString().replace(/[-:T]|\.\d+/g, '')
-  const isUtcTime = date.getUTCFullYear() < 2050
-  return der(isUtcTime ? TAG.utcTime : TAG.generalizedTime, Buffer.from(isUtcTime ? digits.slice(2) : digits))
 }

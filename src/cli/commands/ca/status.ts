@@ -32,7 +32,7 @@ export async function status(directories: readonly string[], flags: StatusFlags,
   else if (flags.prometheus) io.stdout(metrics(found))
   else io.stdout(inWords(found, flags, io))
   if (!flags.json) for (const problem of found.pkis.flatMap(({ problems }) => problems)) tell(problem, io)
-  io.endWith(exitOf(found))
+  io.outcome.status = exitOf(found)
 }
 
 /** Loaded here, because `ca show` would otherwise have one file more to load at its start. */

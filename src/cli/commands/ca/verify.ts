@@ -27,7 +27,8 @@ export async function verify(directory: string, flags: VerifyFlags, io: Io): Pro
   const verified = await verifyPki(options, { ...machine, api: flags.offline ? null : api, hsm })
   if (flags.json) printJson(io, verified)
   else io.stdout(inWords(verified, flags, io))
-  if (verified.result === 'failure' || (flags.strict && verified.result === 'warning')) io.endWith(EXIT_FOUND.broken)
+  if (verified.result === 'failure' || (flags.strict && verified.result === 'warning'))
+    io.outcome.status = EXIT_FOUND.broken
 }
 
 type Finding = VerifiedPki['findings'][number]

@@ -48,7 +48,7 @@ export async function forge(pki: Made, file: string, forged: Forged = {}): Promi
   const folder = await temporaryDirectory()
   const path = (name: string) => join(folder, name)
   const isServer = file === 'tls-crt'
-  const { subject = SUBJECTS[file] ?? '/CN=fio-1/OU=acme', from = -1, until = 300, digest = 'sha256' } = forged
+  const { subject = SUBJECTS[file] ?? '/CN=fio-1/OU=acme', from = 0, until = 300, digest = 'sha256' } = forged
   const key = forged.key === undefined ? await newKey(path('key'), forged) : pki.path(forged.key)
   const usual = file === 'factory_ca.pem' ? ROOT_EXTENSIONS : isServer ? TLS_EXTENSIONS : CA_EXTENSIONS
   await writeFile(path('ext'), `${(forged.extensions ?? usual).join('\n')}\n`)

@@ -73,12 +73,10 @@ function answering(known: FactoryCertificates): VerifyPkiPorts['api'] {
 
 /** What fioctl does otherwise than fpki, in both (contract.md 6); how long a serial number is, is chance. */
 const PROFILES = [
-  'profile.differs online-crt: its OU is a PrintableString, and not a UTF8String; its CN is a PrintableString, and not a UTF8String; its subject is of OU,CN, and not of CN,OU.',
-  'profile.differs tls-crt: it has no subjectKeyIdentifier; its CN is a PrintableString, and not a UTF8String.',
+  'profile.differs online-crt: the subject has OU as PrintableString, CN as PrintableString, and mbedTLS-based devices need UTF8String (subject-printable-string); the subject has OU before CN, and mbedTLS-based devices need CN first (subject-order).',
+  'profile.differs tls-crt: it has no subjectKeyIdentifier (subject-key-id-missing).',
 ]
-const EST = [
-  'profile.differs est-tls-crt: it has no subjectKeyIdentifier; its CN is a PrintableString, and not a UTF8String.',
-]
+const EST = ['profile.differs est-tls-crt: it has no subjectKeyIdentifier (subject-key-id-missing).']
 /** What fioctl did last there: it disabled one CA and revoked another. */
 const REVOKED = [
   'api.disabled The device CA site-b.pem is disabled.',

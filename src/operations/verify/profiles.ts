@@ -1,40 +1,45 @@
-import { deviations } from '../../pki/conformance.js'
 import type { CertificateRole } from '../../pki/describe.js'
-import { attributeValues } from '../../pki/name.js'
-import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
-import type { Certificate } from '../../pki/read-certificate.js'
+import { type Finding as LintFinding, lint, type Role, readFileItems } from '../../pki/lint/index.js'
 import { type Finding, found } from './finding.js'
-import type { Scene, SeenCertificate } from './scene.js'
+import type { Scene } from './scene.js'
 
-const PROFILES: Readonly<Record<CertificateRole, Profile>> = {
-  root: ROOT_CA,
-  tls: TLS_SERVER,
-  'est-tls': TLS_SERVER,
-  'online-ca': DEVICE_CA,
-  'local-ca': DEVICE_CA,
+const LINT_ROLE: Readonly<Record<CertificateRole, Role>> = {
+  root: 'root',
+  tls: 'tls',
+  'est-tls': 'tls',
+  'online-ca': 'device-ca',
+  'local-ca': 'device-ca',
 }
 
-/** Each certificate is what its role asks for (contract.md 3). */
-export function checkProfiles(scene: Scene): readonly Finding[] {
-  return scene.certificates.flatMap((seen) => [...checkFactory(scene, seen), ...checkOne(scene, seen)])
+/** What lint finds and another group of checks tells. */
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  ...['serial-zero', 'serial-negative', 'serial-too-long', 'serial-not-random', 'serial-twice'],
+  ...['expired', 'not-yet-valid', 'signature-wrong', 'issuer-unknown', 'not-by-root', 'issuer-not-ca', 'key-of-a-ca'],
+])
+
+const OF_ANOTHER_FACTORY: ReadonlySet<string> = new Set(['unit-missing', 'unit-of-another-factory'])
+
+/** Each certificate is what its role asks for (contract.md 3), as far as lint sees. */
+export function checkProfiles({ certificates, factory, now }: Scene): readonly Finding[] {
+  const items = certificates.flatMap(
+    ({ file, role, certificate }) => readFileItems(certificate.der, file, LINT_ROLE[role]).items,
+  )
+  const { findings } = lint(items, [], { factory, now })
+  const told = findings.filter(({ code }) => !ELSEWHERE.has(code))
+  return certificates.flatMap(({ file }) =>
+    (['profile.factory', 'profile.broken', 'profile.differs'] as const).flatMap((code) => {
+      const here = told.filter((one) => one.file === file && codeOf(one) === code)
+      return here.length === 0 ? [] : [found(code, file, `${file}: ${here.map(inWords).join('; ')}.`)]
+    }),
+  )
 }
 
-/** Only CAs must say the factory (contract.md 3). */
-function checkFactory({ factory }: Scene, { file, role, certificate }: SeenCertificate): readonly Finding[] {
-  if (role === 'tls' || role === 'est-tls' || factory === null) return []
-  const units = attributeValues(certificate.subject, 'OU')
-  if (units.length === 1 && units[0] === factory) return []
-  const is = units.length === 0 ? 'no factory' : units.map((unit) => `OU=${unit}`).join(', ')
-  return [found('profile.factory', file, `${file} says ${is}, and the factory is ${factory}.`)]
+function codeOf({ code, severity }: LintFinding) {
+  if (OF_ANOTHER_FACTORY.has(code)) return 'profile.factory'
+  return severity === 'error' ? 'profile.broken' : 'profile.differs'
 }
 
-/** What breaks it on one line, what only differs on another. */
-function checkOne({ root }: Scene, { file, role, certificate }: SeenCertificate): readonly Finding[] {
-  const issuer: Certificate | null = role === 'root' ? certificate : root
-  const all = deviations(certificate, PROFILES[role], issuer)
-  return [true, false].flatMap((breaks) => {
-    const texts = all.filter((deviation) => deviation.breaks === breaks).map(({ text }) => text)
-    if (texts.length === 0) return []
-    return [found(breaks ? 'profile.broken' : 'profile.differs', file, `${file}: ${texts.join('; ')}.`)]
-  })
+/** With lint's code, by which docs/lint.md says more. */
+function inWords({ reason, code }: LintFinding): string {
+  return `${reason} (${code})`
 }

@@ -27,6 +27,13 @@ export {
   importRoot,
 } from './operations/import-root.js'
 export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
+export {
+  type MadeRootCsr,
+  madeRootCsr,
+  type RootCsrOptions,
+  type RootCsrPorts,
+  rootCsr,
+} from './operations/root-csr.js'
 export { type ShownCertificate, type ShownPki, shownPki, showPki } from './operations/show-pki.js'
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export type * from './ports.js'

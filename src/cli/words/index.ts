@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Io } from '../output.js'
 import { addCreate } from './ca/create.js'
 import { addImportRoot } from './ca/import-root.js'
+import { addRootCsr } from './ca/root-csr.js'
 import { addShow } from './ca/show.js'
 import { addCheck } from './hsm/check.js'
 import { addList } from './hsm/list.js'
@@ -11,6 +12,6 @@ export type AddWords = (group: Command, io: Io) => void
 
 /** The commands of each group, in the order in which --help lists them. */
 export const WORDS: Readonly<Record<'ca' | 'hsm', readonly AddWords[]>> = {
-  ca: [addCreate, addShow, addImportRoot],
+  ca: [addCreate, addShow, addRootCsr, addImportRoot],
   hsm: [addList, addCheck],
 }

@@ -13,28 +13,28 @@ export function passphrasesOf(
   io: Io,
   progress: Progress,
 ): Passphrases {
+  const { passphraseFile, hsmPinFile } = flags
+  if (passphraseFile === '-' && hsmPinFile === '-' && io.askSecret === null) throw bothOnStdin()
   let given: Promise<string> | null = null
-  const once = (
-    ask: NonNullable<Io['askSecret']> | null,
-    question: (ask: NonNullable<Io['askSecret']>) => Promise<string>,
-    what: string,
-  ) => {
-    given ??= said(flags, io, progress) ?? (ask === null ? nobody(what) : question(ask))
+  const once = (what: string, question: (ask: Ask) => Promise<string>) => {
+    const asked = () => (io.askSecret === null ? nobody(what) : question(io.askSecret))
+    given ??= said(flags, io, progress) ?? asked()
     return given
   }
   return {
-    known: (what) => once(io.askSecret, (ask) => ask(`Passphrase of ${what}: `), what),
-    chosen: () => once(io.askSecret, askTwice, 'the new keys'),
+    known: (what) => once(what, (ask) => ask(`Passphrase of ${what}: `)),
+    chosen: () => once('the new keys', askTwice),
   }
 }
 
+type Ask = NonNullable<Io['askSecret']>
+
 /** What a flag or the environment says; null: nothing. */
 function said(
-  { passphraseFile, hsmPinFile }: Pick<HsmFlags, 'passphraseFile' | 'hsmPinFile'>,
+  { passphraseFile }: Pick<HsmFlags, 'passphraseFile'>,
   io: Io,
   progress: Progress,
 ): Promise<string> | null {
-  if (passphraseFile === '-' && hsmPinFile === '-') throw bothOnStdin()
   // A terminal on stdin would show what is typed; the question does not.
   if (passphraseFile === '-' && io.askSecret !== null) return null
   if (passphraseFile !== undefined) return fromFile(passphraseFile, progress)
@@ -49,7 +49,7 @@ async function fromFile(path: string, progress: Progress): Promise<string> {
 }
 
 /** Nobody sees what they type, and a slip would lock the key away for ever. */
-async function askTwice(ask: NonNullable<Io['askSecret']>): Promise<string> {
+async function askTwice(ask: Ask): Promise<string> {
   const first = await ask('New passphrase for the keys, 8 characters or more: ')
   const second = await ask('The same again: ')
   if (first === second) return first

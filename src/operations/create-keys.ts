@@ -2,12 +2,11 @@ import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
-import { checkNewPassphrase } from '../signer/encrypt-key.js'
 import { isEncryptedKey } from '../signer/key-pem.js'
 import type { CreatePkiPorts, KeyOptions } from './create-preconditions.js'
 import type { GivenRoot } from './given-root.js'
 import { LOCAL_CA_KEY } from './key-labels.js'
-import { fileKey, type PrivateKey } from './private-key.js'
+import { fileKey, newPassphrase, type PrivateKey } from './private-key.js'
 import type { RootSigner } from './root-signer.js'
 
 /** The private keys that `ca create` makes, wherever they are to be. */
@@ -88,8 +87,7 @@ export async function checkPassphrase(
     if (!isEncryptedKey(pem, `${directory.path}/${reference.name}`)) throw inTheClear(directory, reference.name)
     await open()
   }
-  if (passphrases === undefined) throw nobodyToAsk()
-  checkNewPassphrase(await passphrases.chosen())
+  await newPassphrase(passphrases)
 }
 
 function noPlaceForLocalCa(localCa: boolean): FpkiError {
@@ -113,10 +111,6 @@ function inTheClear({ path }: PkiDirectory, file: string): FpkiError {
   const text = `${path}/${file} is there already, and in the clear.`
   const hint = 'Leave --encrypt-keys out, or encrypt it yourself first: `openssl pkcs8 -topk8 -iter 600000` does.'
   return new FpkiError('ERR_EXISTS', text, hint)
-}
-
-function nobodyToAsk(): FpkiError {
-  return new FpkiError('ERR_PASSPHRASE', 'There is no passphrase for the new keys.', 'Give one with --passphrase-file.')
 }
 
 function isBegun(journal: Journal | null, step: string): boolean {

@@ -55,10 +55,20 @@ export function fileKey(directory: PkiDirectory, file: KeyFile, random: Random, 
 }
 
 /** What the file of a key is to hold. Encrypted in memory: its clear form never comes near the disk. */
-async function textOfNew(file: KeyFile, random: Random, { passphrases, encrypt, given }: KeyKeeping): Promise<string> {
+async function textOfNew(
+  file: KeyFile,
+  random: Random,
+  { passphrases, encrypt = false, given }: KeyKeeping,
+): Promise<string> {
   const pem = given ?? newPrivateKeyPem(random, 'P-256')
-  if (!encrypt || passphrases === undefined || isEncryptedKey(pem, file)) return pem
-  return encryptKey(pem, checkNewPassphrase(await passphrases.chosen()), random)
+  return encrypt && !isEncryptedKey(pem, file) ? encryptKey(pem, await newPassphrase(passphrases), random) : pem
+}
+
+/** The passphrase for keys that are encrypted now. Throws ERR_PASSPHRASE when there is none that is good enough. */
+export async function newPassphrase(passphrases: Passphrases | undefined): Promise<string> {
+  if (passphrases !== undefined) return checkNewPassphrase(await passphrases.chosen())
+  const hint = 'Give one with --passphrase-file FILE (- is stdin) or FPKI_PASSPHRASE.'
+  throw new FpkiError('ERR_PASSPHRASE', 'There is no passphrase for the new keys.', hint)
 }
 
 /** The signer of a key file. Throws ERR_BAD_KEY when it is missing or broken, ERR_PASSPHRASE when it does not open. */

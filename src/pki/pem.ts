@@ -35,8 +35,8 @@ export function decodeOnePem(label: PemLabel, text: string, what: string): Uint8
   if (der === undefined || more.length > 0) {
     throw new FpkiError(
       'ERR_BAD_FILE',
-      `${what} holds ${more.length + 1} PEM blocks, and only one can be meant.`,
-      `Leave one ${label} block in it; a chain or an earlier version goes into a file of its own.`,
+      `${what} holds ${more.length + 1} PEM blocks.`,
+      `It must hold one ${label} block; a chain or an earlier version goes into a file of its own.`,
     )
   }
   return der

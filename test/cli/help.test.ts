@@ -6,12 +6,15 @@ import { type Ended, FPKI, type Home, newHome, runProgram } from '../support/cli
 import { copiedPki } from './made.js'
 import { expectWords } from './refusal.js'
 
-const HSM_FLAGS = [
+/** Of tokens. */
+const TOKEN_FLAGS = [
   ...['--hsm-module', '--hsm-token-label', '--hsm-token-serial', '--hsm-uri', '--hsm-init-args'],
   ...['--hsm-pin-file', '--hsm-pin', '--hsm-pinpad', '--hsm-allow-final-pin-try'],
 ]
+/** Of keys, wherever they are. */
+const HSM_FLAGS = ['--passphrase-file', ...TOKEN_FLAGS]
 const LEVELS = [
-  ...[[], ['ca'], ['ca', 'create'], ['ca', 'show'], ['ca', 'import-root']],
+  ...[[], ['ca'], ['ca', 'create'], ['ca', 'show'], ['ca', 'root-csr'], ['ca', 'import-root']],
   ...[['hsm'], ['hsm', 'list'], ['hsm', 'check']],
 ]
 /** They have no example that works without an HSM; docs.test.ts runs those of the guide. */
@@ -43,12 +46,13 @@ describe('help', () => {
     const common = ['--help', '--version', '--factory', '--api', '--json', '--quiet', '--verbose']
     expect(await flagsOf('create')).toEqual([
       ...['--online-ca', '--no-online-ca', '--local-ca', '--no-local-ca', '--tls-name'],
-      ...['--key-type', '--local-ca-in-hsm', ...HSM_FLAGS],
+      ...['--encrypt-keys', '--root-cert', '--root-key', '--key-type', '--local-ca-in-hsm', ...HSM_FLAGS],
       ...common,
     ])
     expect(await flagsOf('show')).toEqual(['--pretty', '--just-root', '--just-tls', '--just-device-cas', ...common])
     expect(await flagsOf('import-root')).toEqual(['--remove-key', ...HSM_FLAGS, ...common])
-    expect(await flagsOf('check', 'hsm')).toEqual(['--key-type', ...HSM_FLAGS, ...common])
+    expect(await flagsOf('root-csr')).toEqual(['--out', '--encrypt-keys', '--key-type', ...HSM_FLAGS, ...common])
+    expect(await flagsOf('check', 'hsm')).toEqual(['--key-type', ...TOKEN_FLAGS, ...common])
     expect(await flagsOf('list', 'hsm')).toEqual(['--hsm-module', '--hsm-init-args', ...common])
   })
 
@@ -80,7 +84,7 @@ describe('every example in the help', () => {
     const examples = [...asked.stdout.matchAll(/^ {2}\$ (fpki .*?)(?: {2,}.*)?$/gm)].map(([, line = '']) => line)
     if (!WITHOUT_EXAMPLE.includes(words)) expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
-      const home = example.includes('ca create') ? await newHome() : (await copiedPki()).home
+      const home = /ca (create|root-csr)/.test(example) ? await newHome() : (await copiedPki()).home
       const { status, stderr } = await inShell(home, example.replace('/srv/pki', home.path))
       expect({ example, status, stderr: status === 0 ? '' : stderr }).toEqual({ example, status: 0, stderr: '' })
     }

@@ -114,17 +114,19 @@ function isRootCsr({ command, finishedAt }: Journal, contents: readonly PkiFile[
 /** A new root would be a second one: only the certificate for the key that is there goes on from it. */
 function requireFits(directory: PkiDirectory, { arguments: begun }: Journal, options: CreatePkiOptions): null {
   const { rootCertificateFile, factory, encryptKeys = false } = options
-  const problem =
-    rootCertificateFile === undefined
-      ? ['waits for its certificate', 'Give it with --root-cert FILE, as the company CA has signed it.']
-      : begun['--factory'] !== factory
-        ? [`was made for the factory ${begun['--factory']}`, 'Name that one with --factory, or another directory.']
-        : begun['--encrypt-keys'] === 'true' && !encryptKeys
-          ? ['was made with --encrypt-keys', 'Give --encrypt-keys here too, for the key of local-ca.']
-          : null
-  if (problem === null) return null
-  const [reason, hint = ''] = problem
-  throw new FpkiError('ERR_UNFINISHED', `The root key of ${directory.path}, from \`ca root-csr\`, ${reason}.`, hint)
+  const refuse = (reason: string, hint: string) =>
+    new FpkiError('ERR_UNFINISHED', `The root key of ${directory.path}, from \`ca root-csr\`, ${reason}.`, hint)
+  if (rootCertificateFile === undefined) {
+    throw refuse('waits for its certificate', 'Give it with --root-cert FILE, as the company CA has signed it.')
+  }
+  if (begun['--factory'] !== factory) {
+    const hint = 'Name that one with --factory, or another directory.'
+    throw refuse(`was made for the factory ${begun['--factory']}`, hint)
+  }
+  if (begun['--encrypt-keys'] === 'true' && !encryptKeys) {
+    throw refuse('was made with --encrypt-keys', 'Give --encrypt-keys here too, for the key of local-ca.')
+  }
+  return null
 }
 
 /** What the journal records of a `ca create`, under the flags' names. */

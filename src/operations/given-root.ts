@@ -43,12 +43,12 @@ export async function readGivenRoot(
   const what = rootCertificateFile
   const certificate = readPemCertificate(await textOf(files, what, '--root-cert'), what)
   const warnings = acceptRoot(certificate, { what, factory, now: clock() })
-  const keyPem = rootKeyFile === undefined ? null : await textOf(files, rootKeyFile, '--root-key')
-  const key =
-    rootKeyFile === undefined || keyPem === null
-      ? null
-      : { path: rootKeyFile, pem: privateKeyBlock(keyPem, rootKeyFile).text }
+  const key = rootKeyFile === undefined ? null : await keyIn(files, rootKeyFile)
   return { certificate, path: what, key, warnings }
+}
+
+async function keyIn(files: DurableFiles, path: string): Promise<GivenRoot['key']> {
+  return { path, pem: privateKeyBlock(await textOf(files, path, '--root-key'), path).text }
 }
 
 /** The options with the token that the directory remembers, for the certificate of a key that `ca root-csr` made there. */

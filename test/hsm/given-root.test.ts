@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { createUpTo, holdFactory } from '../cli/interruption.js'
 import { x509 } from '../cli/made.js'
 import { expectRefusal } from '../cli/refusal.js'
 import { namesBelow } from '../cli/snapshot.js'
@@ -36,6 +37,24 @@ describe.each(TOKENS)('a root key in %s', (_, newToken) => {
     const state = JSON.parse(await readFile(join(directory, '.fpki', 'state.json'), 'utf8'))
     expect(state.rootKey).toMatchObject({ kind: 'pkcs11', tokenLabel: token.label })
   })
+})
+
+test('interrupted, it goes on with what the directory remembers, and makes no second key', async () => {
+  const token = await softHsm()
+  const home = await homeWith(token)
+  const directory = join(home.path, 'acme')
+  expect((await home.fpki(['ca', 'root-csr', directory, ...token.flags])).status).toBe(0)
+  const words = ['--root-cert', await (await newCompany()).sign({ csr: join(directory, 'factory_ca.csr') })]
+  const before = await pkcs11Tool(token, ['-O'])
+  const release = await holdFactory(home, 'acme')
+  const waiting = await createUpTo('user', { home, directory, words })
+  waiting.kill('SIGKILL')
+  await waiting.ended
+  await release()
+  const { status, stderr } = await home.fpki(['ca', 'create', directory, ...words])
+  expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+  await expectVerified(directory)
+  expect(await pkcs11Tool(token, ['-O'])).toBe(before)
 })
 
 test('a key that is in the token already, with its certificate', async () => {

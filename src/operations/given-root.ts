@@ -1,3 +1,4 @@
+import { checkAbsolute } from '../absolute-path.js'
 import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
@@ -128,6 +129,7 @@ export async function takeRootCertificate({
 }
 
 async function textOf(files: DurableFiles, path: string, flag: string): Promise<string> {
+  checkAbsolute(path, `file of ${flag}`)
   const text = await files.read(path, MAX_BYTES)
   if (text !== null) return text
   throw new FpkiError('ERR_BAD_FILE', `${path}, from ${flag}, is missing.`, 'Nothing was changed. Name the right file.')

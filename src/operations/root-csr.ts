@@ -68,6 +68,7 @@ const STEPS: readonly Step<Work>[] = [
 export async function rootCsr(options: RootCsrOptions, ports: RootCsrPorts): Promise<MadeRootCsr> {
   checkFactoryName(options.factory, 'the caller')
   checkAbsolute(options.directory, 'PKI directory')
+  if (options.out !== undefined) checkAbsolute(options.out, 'file of --out')
   const directory = pkiDirectory(ports.files, options.directory)
   const begun = await begunWork(directory, options)
   const keys = await createKeys(directory, { ...options, localCa: false }, ports, null)

@@ -23,8 +23,7 @@ const KNOWN: readonly string[] = ['basicConstraints', 'keyUsage', 'extKeyUsage',
  * @throws FpkiError ERR_BAD_CERTIFICATE with the first reason that it cannot
  */
 export function acceptRoot(certificate: Certificate, policy: RootPolicy): readonly string[] {
-  const problem =
-    caProblem(certificate) ?? unitProblem(certificate, policy) ?? timeProblem(certificate, policy.now) ?? null
+  const problem = caProblem(certificate) ?? unitProblem(certificate, policy) ?? timeProblem(certificate, policy.now)
   if (problem === null) return oddities(certificate, policy.what)
   throw new FpkiError(
     'ERR_BAD_CERTIFICATE',

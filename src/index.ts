@@ -34,6 +34,13 @@ export {
   lintFiles,
 } from './operations/lint-files.js'
 export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
+export {
+  type MadeRootCsr,
+  madeRootCsr,
+  type RootCsrOptions,
+  type RootCsrPorts,
+  rootCsr,
+} from './operations/root-csr.js'
 export { type ShownCertificate, type ShownPki, shownPki, showPki } from './operations/show-pki.js'
 export { type StatusOfPkis, statusOfDirectories, statusOfPkis, statusOfShown } from './operations/status-pki.js'
 export { CODES, type CodeMeaning, type FindingCode } from './operations/verify/codes.js'

@@ -4,9 +4,9 @@ import type { FactoryApi } from '../factory/api.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { Clock, DurableFiles, Random } from '../ports.js'
 import { type HsmAccess, rootSignerOf } from './root-signer.js'
-import { CHECKS, type CheckPorts } from './verify/checks.js'
+import { CHECKS } from './verify/checks.js'
 import { type Finding, finding, holds } from './verify/finding.js'
-import { gatherScene, type Scene } from './verify/scene.js'
+import { type CheckPorts, gatherScene, type Scene } from './verify/scene.js'
 
 /** What `fpki ca verify --json` prints. */
 export const verifiedPki = z.strictObject({
@@ -59,7 +59,7 @@ export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts
   const scene = await gatherScene({ ...asked, path, files, api, now })
   const rootSigner = hsm === null ? null : rootSignerOf(pkiDirectory(files, path), hsm)
   try {
-    const findings = await runChecks(scene, { rootSigner, random })
+    const findings = await runChecks(scene, { rootSigner, random, passphrases: hsm?.passphrases })
     const result = worst(findings)
     return {
       directory: path,

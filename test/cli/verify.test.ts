@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { CODES } from '../../src/operations/verify/codes.js'
 import { type VerifiedPki, verifiedPki } from '../../src/operations/verify-pki.js'
-import { output } from '../support/cli.js'
+import { newHome, output } from '../support/cli.js'
 import { CA_EXTENSIONS, forge, put, ROOT_EXTENSIONS, TLS_EXTENSIONS } from './forge.js'
 import { copiedPki, editCertificates, editJson, type Made } from './made.js'
 import { ordinaryUser } from './ordinary-user.js'
@@ -460,6 +460,82 @@ describe('ca verify', () => {
     expect(document.findings).toContainEqual(
       expect.objectContaining({ code: 'profile.differs', file: 'factory_ca.pem' }),
     )
+  })
+
+  test('opens encrypted keys with their passphrase; without it, a warning for local-ca and a failure for the root', async () => {
+    const home = await newHome()
+    const directory = join(home.path, 'acme')
+    const env = { FPKI_PASSPHRASE: 'open sesame' }
+    expect(await home.fpki(['ca', 'create', directory, '--encrypt-keys', '--quiet'], { env })).toMatchObject({
+      status: 0,
+    })
+    const run = async (words: readonly string[], start = {}) => {
+      const { status, stdout } = await home.fpki(['ca', 'verify', directory, '--json', ...words], start)
+      expect(stdout).not.toContain('open sesame')
+      const { findings } = verifiedPki.parse(JSON.parse(stdout))
+      return [status, ...findings.filter((one) => one.status !== 'ok').map(({ code }) => code)]
+    }
+    expect(await run(['--strict'], { env })).toEqual([0])
+    expect(await run([])).toEqual([6, 'keys.encrypted', 'root-key.unusable'])
+    expect(await run(['--skip-root-key'])).toEqual([0, 'keys.encrypted', 'root-key.skipped'])
+    expect(await run([], { env: { FPKI_PASSPHRASE: 'open barley' } })).toEqual([
+      6,
+      'keys.encrypted',
+      'root-key.unusable',
+    ])
+  })
+
+  test('takes a root that a company’s CA has signed for what it is: the anchor', async () => {
+    const pki = await copiedPki()
+    const words = ['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out']
+    const [key, company] = [join(pki.home.path, 'company.key'), join(pki.home.path, 'company.pem')]
+    await output('openssl', [...words, key])
+    await output('openssl', [
+      'req',
+      '-x509',
+      '-new',
+      '-key',
+      key,
+      '-subj',
+      '/CN=Company',
+      '-days',
+      '9000',
+      '-out',
+      company,
+    ])
+    const csr = join(pki.home.path, 'root.csr')
+    const subject = ['-key', pki.path('factory_ca.key'), '-utf8', '-subj', '/CN=Factory-CA/OU=acme']
+    await output('openssl', ['req', '-new', ...subject, '-out', csr])
+    await writeFile(join(pki.home.path, 'ext'), ROOT_EXTENSIONS.join('\n'))
+    const sign = [
+      'x509',
+      '-req',
+      '-in',
+      csr,
+      '-CA',
+      company,
+      '-CAkey',
+      key,
+      '-days',
+      '7000',
+      '-extfile',
+      join(pki.home.path, 'ext'),
+    ]
+    await put(
+      pki.path('factory_ca.pem'),
+      await output('openssl', [...sign, '-set_serial', '0x5A0102030405060708090A0B0C0D0E0F10']),
+    )
+    // Its key id is another one now.
+    for (const [file, serial] of [
+      ['tls-crt', '5A01'],
+      ['online-crt', '5A02'],
+      ['local-ca.pem', '5A03'],
+    ]) {
+      await forge(pki, file ?? '', serial === undefined ? {} : { serial })
+    }
+    const { document } = await verifyJson(pki, ['--offline'])
+    const broken = document.findings.filter((one) => one.status === 'failure')
+    expect(broken).toEqual([])
   })
 
   test('of another factory than the directory is: what the CAs say is told', async () => {

@@ -6,6 +6,7 @@ import { addDisableDeviceCa } from './ca/disable-device-ca.js'
 import { addEnableDeviceCa } from './ca/enable-device-ca.js'
 import { addImportRoot } from './ca/import-root.js'
 import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
+import { addRootCsr } from './ca/root-csr.js'
 import { addRotateTls } from './ca/rotate-tls.js'
 import { addShow } from './ca/show.js'
 import { addSign } from './ca/sign.js'
@@ -29,6 +30,7 @@ export type Group = 'ca' | 'est' | 'hsm'
 export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
   ca: [
     addCreate,
+    addRootCsr,
     addShow,
     addVerify,
     addStatus,

@@ -1,5 +1,3 @@
-import type { Random } from '../../ports.js'
-import type { RootSigner } from '../root-signer.js'
 import { checkApi } from './api.js'
 import { checkChain } from './chain.js'
 import { checkExpiry } from './expiry.js'
@@ -11,15 +9,8 @@ import { checkModes } from './modes.js'
 import { checkPem } from './pem.js'
 import { checkProfiles } from './profiles.js'
 import { checkRootKey } from './root-key.js'
-import type { Scene } from './scene.js'
+import type { CheckPorts, Scene } from './scene.js'
 import { checkSerials } from './serials.js'
-
-/** What the checks work with beside the scene. */
-export interface CheckPorts {
-  /** null: the root key is left out. */
-  readonly rootSigner: RootSigner | null
-  readonly random: Random
-}
 
 /** One group of checks. */
 export interface Check {
@@ -43,7 +34,7 @@ export const CHECKS: readonly Check[] = [
   {
     group: 'chain',
     run: checkChain,
-    holds: ({ certificates }) => `A valid path leads from each of ${certificates.length} certificates to the root.`,
+    holds: ({ certificates }) => `A valid path leads to the root from each of ${certificates.length - 1} certificates.`,
   },
   { group: 'profile', run: checkProfiles, holds: () => 'Each certificate is as its profile has it.' },
   { group: 'serials', run: checkSerials, holds: () => 'The serial numbers are well formed, and each is there once.' },

@@ -54,7 +54,7 @@ export const CODES = {
   'keys.encrypted': {
     status: 'warning',
     means: 'a key is encrypted, so that it was not held against its certificate',
-    hint: 'Check it with `openssl pkey -check`.',
+    hint: 'Give its passphrase with --passphrase-file FILE or FPKI_PASSPHRASE.',
   },
   'chain.root': {
     status: 'failure',

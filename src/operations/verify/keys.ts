@@ -1,40 +1,45 @@
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
+import type { CertificateRole } from '../../pki/describe.js'
 import { sameOctets } from '../../pki/octets.js'
 import { sameKey } from '../../pki/public-key.js'
-import { pemSigner } from '../../signer/file.js'
+import type { Passphrases } from '../../ports.js'
 import { keyFileOf } from '../pki-files.js'
+import { openKey } from '../private-key.js'
 import { type Finding, found } from './finding.js'
-import { isKeyPem } from './pem.js'
-import type { Scene, SeenCertificate } from './scene.js'
+import { keyPemProblem } from './pem.js'
+import type { CheckPorts, Scene, SeenCertificate } from './scene.js'
 
 /** Each key is that of its certificate, and no two certificates have one key. */
-export function checkKeys(scene: Scene): readonly Finding[] {
-  return [...scene.certificates.flatMap((seen) => checkPair(scene, seen)), ...sharedKeys(scene)]
+export async function checkKeys(scene: Scene, { passphrases }: CheckPorts): Promise<readonly Finding[]> {
+  const findings: Finding[] = []
+  // One after the other: the first one asks for the passphrase.
+  for (const seen of scene.certificates) findings.push(...(await checkPair(scene, seen, passphrases)))
+  return [...findings, ...sharedKeys(scene)]
 }
 
-function checkPair({ files }: Scene, { file, role, certificate }: SeenCertificate): readonly Finding[] {
+async function checkPair(
+  { files }: Scene,
+  { file, role, certificate }: SeenCertificate,
+  passphrases: Passphrases | undefined,
+): Promise<readonly Finding[]> {
   const keyFile = role === 'root' ? PKI_FILES.rootKey : keyFileOf(file)
   const text = files.find(({ name }) => name === keyFile)?.text ?? null
-  if (keyFile === null || text === null || !isKeyPem(text)) return []
-  // The check of the root key opens that one, with its passphrase.
-  if (isEncrypted(text)) return role === 'root' ? [] : [encrypted(keyFile)]
+  if (keyFile === null || text === null || keyPemProblem(text, keyFile) !== null) return []
   try {
-    if (sameOctets(pemSigner(text, keyFile).publicKey, certificate.spki)) return []
+    const { publicKey } = await openKey(text, keyFile, passphrases)
+    if (sameOctets(publicKey, certificate.spki)) return []
     return [found('keys.mismatch', keyFile, `${keyFile} is not the key of ${file}.`)]
   } catch (error) {
-    if (error instanceof FpkiError) return [found('keys.broken', keyFile, error.message)]
-    throw error
+    return told(error, keyFile, role)
   }
 }
 
-/** PKCS #8 says it in its label, the older form of OpenSSL in a header. */
-function isEncrypted(text: string): boolean {
-  return /^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(text)
-}
-
-function encrypted(file: string): Finding {
-  return found('keys.encrypted', file, `${file} is encrypted, and was not held against its certificate.`)
+/** Why a key did not open. The check of the root key tells when that one lacks its passphrase. */
+function told(error: unknown, keyFile: string, role: CertificateRole): readonly Finding[] {
+  if (!(error instanceof FpkiError) || error.code === 'ERR_SIGINT' || error.code === 'ERR_SIGTERM') throw error
+  if (error.code !== 'ERR_PASSPHRASE') return [found('keys.broken', keyFile, error.message)]
+  return role === 'root' ? [] : [found('keys.encrypted', keyFile, error.message)]
 }
 
 function sharedKeys({ certificates }: Scene): readonly Finding[] {

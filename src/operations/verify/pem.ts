@@ -1,21 +1,27 @@
 import { isKeyFile } from '../../directory/names.js'
+import { FpkiError } from '../../errors.js'
+import { privateKeyBlock } from '../../signer/key-pem.js'
 import { type Finding, found } from './finding.js'
 import type { Scene } from './scene.js'
 
-/** SEC 1, PKCS #8 plain or encrypted, and the parameters that `openssl ecparam -genkey` puts before a key (contract.md 2). */
-const KEY_BLOCKS = /^(EC PARAMETERS )?(EC PRIVATE KEY|PRIVATE KEY|ENCRYPTED PRIVATE KEY)$/
-
 /** One PEM block of the right kind a file, and a certificate that can be read. */
 export function checkPem({ files, broken }: Scene): readonly Finding[] {
-  const keys = files.filter(({ name, text }) => isKeyFile(name) && text !== null && !isKeyPem(text))
   return [
     ...broken.map(({ file, problem }) => found('pem.broken', file, problem.message)),
-    ...keys.map(({ name }) => found('pem.broken', name, `${name} does not hold one private key in PEM.`)),
+    ...files.flatMap(({ name, text }) => {
+      const problem = text !== null && isKeyFile(name) ? keyPemProblem(text, name) : null
+      return problem === null ? [] : [found('pem.broken', name, problem)]
+    }),
   ]
 }
 
-/** Does `text` hold one private key, as far as its labels say? */
-export function isKeyPem(text: string): boolean {
-  const labels = [...text.matchAll(/^-----BEGIN ([A-Z0-9 ]+)-----\r?$[\s\S]+?^-----END \1-----/gm)]
-  return KEY_BLOCKS.test(labels.map(([, label]) => label).join(' '))
+/** Why `text` does not hold one private key, as far as its PEM says; null: it does. */
+export function keyPemProblem(text: string, name: string): string | null {
+  try {
+    privateKeyBlock(text, name)
+    return null
+  } catch (error) {
+    if (error instanceof FpkiError) return error.message
+    throw error
+  }
 }

@@ -4,8 +4,9 @@ import { FpkiError } from '../../errors.js'
 import type { FactoryApi, FactoryCertificates } from '../../factory/api.js'
 import type { CertificateRole } from '../../pki/describe.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
-import type { DurableFiles } from '../../ports.js'
+import type { DurableFiles, Passphrases, Random } from '../../ports.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from '../pki-files.js'
+import type { RootSigner } from '../root-signer.js'
 
 /** A certificate that can be read, and where it is from. */
 export interface SeenCertificate {
@@ -42,6 +43,15 @@ export interface Scene {
   readonly writable: string | null
   readonly now: Date
   readonly warnDays: number
+}
+
+/** What the checks work with beside the scene. */
+export interface CheckPorts {
+  /** null: the root key is left out. */
+  readonly rootSigner: RootSigner | null
+  readonly random: Random
+  /** Where the passphrase of encrypted key files comes from; absent: from nowhere. */
+  readonly passphrases: Passphrases | undefined
 }
 
 /** What the scene is gathered from. */

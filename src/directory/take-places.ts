@@ -26,7 +26,9 @@ export async function move(fs: FileSystem, from: string, to: string): Promise<vo
 export async function keep(fs: FileSystem, path: string): Promise<string> {
   const folder = dirname(path)
   const newest = newestBackup(basename(path), (await fs.list(folder)) ?? [])
-  if (newest !== null && (await holdSame(fs, path, join(folder, newest.name)))) return join(folder, newest.name)
+  // Whatever else has the name of a backup, a folder for instance, is passed by like one.
+  const isKept = newest !== null && (await holdSame(fs, path, join(folder, newest.name)).catch(() => false))
+  if (isKept) return join(folder, newest.name)
   const backup = newest === null ? `${path}.bak` : `${path}.bak.${newest.number + 1}`
   await fs.link(path, backup)
   await fs.syncDirectory(folder)

@@ -50,7 +50,6 @@ export interface Change {
 export interface Changed {
   readonly pki: OpenPki
   readonly facts: Facts
-  readonly known: FactoryCertificates
   readonly resumed: boolean
   readonly warnings: readonly string[]
 }
@@ -109,11 +108,11 @@ async function changeLocked(pki: OpenPki, change: Change, ports: LockedPorts): P
   const steps = [...change.prepare, uploadStep(change), finishStep(change)]
   const journal = found ?? newJournal(change.command, change.arguments, steps, ports.clock())
   const facts = await runSteps(steps, work, journal, { ...ports, directory }).catch(async (error: unknown) => {
-    if (await isUndone(error, change, work)) await restore(work, found === null ? earlier : null)
+    // What went wrong first is what is told. A journal that could not be put back goes on with what is there.
+    if (await isUndone(error, change, work)) await restore(work, found === null ? earlier : null).catch(() => undefined)
     throw error
   })
-  const known = await knownPki(ports.api, pki)
-  return { pki, facts, known, resumed: found !== null, warnings }
+  return { pki, facts, resumed: found !== null, warnings }
 }
 
 /** The journal of this change, when it was interrupted; null when nothing is open. Throws ERR_UNFINISHED for another. */
@@ -206,8 +205,8 @@ async function isUndone(error: unknown, change: Change, work: ChangeWork): Promi
   }
 }
 
-/** Leaves the directory as it was. */
+/** Leaves the directory as it was; the journal first, as it must never speak of files that have gone. */
 async function restore({ directory }: ChangeWork, earlier: Journal | null): Promise<void> {
-  for (const name of await directory.staged()) await directory.discard(name)
   await directory.restoreJournal(earlier)
+  for (const name of await directory.staged()) await directory.discard(name)
 }

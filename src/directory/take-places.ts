@@ -26,9 +26,7 @@ export async function move(fs: FileSystem, from: string, to: string): Promise<vo
 export async function keep(fs: FileSystem, path: string): Promise<string> {
   const folder = dirname(path)
   const newest = newestBackup(basename(path), (await fs.list(folder)) ?? [])
-  // Whatever else has the name of a backup, a folder for instance, is passed by like one.
-  const isKept = newest !== null && (await holdSame(fs, path, join(folder, newest.name)).catch(() => false))
-  if (isKept) return join(folder, newest.name)
+  if (newest !== null && (await holdSame(fs, path, join(folder, newest.name)))) return join(folder, newest.name)
   const backup = newest === null ? `${path}.bak` : `${path}.bak.${newest.number + 1}`
   await fs.link(path, backup)
   await fs.syncDirectory(folder)
@@ -45,9 +43,14 @@ function newestBackup(name: string, names: readonly string[]) {
   return numbered.sort((a, b) => a.number - b.number).at(-1) ?? null
 }
 
+/** What is no file that can be read, a folder for instance, is not the same; what is done next says what is wrong with it. */
 async function holdSame(fs: FileSystem, a: string, b: string): Promise<boolean> {
-  const [one, other] = [await fs.read(a, MAX_BYTES), await fs.read(b, MAX_BYTES)]
+  const [one, other] = [await textOf(fs, a), await textOf(fs, b)]
   return one !== null && other !== null && Buffer.from(one).equals(other)
+}
+
+function textOf(fs: FileSystem, path: string): Promise<Uint8Array | null> {
+  return fs.read(path, MAX_BYTES).catch(() => null)
 }
 
 /** link(2) refuses a name that is taken, so that nothing is overwritten even by a program that does not know our lock. */

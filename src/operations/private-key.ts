@@ -46,7 +46,11 @@ export function fileKey(directory: PkiDirectory, file: KeyFile, random: Random):
 export async function keyOf(directory: PkiDirectory, file: KeyFile): Promise<Signer> {
   const pem = await directory.read(file)
   if (pem !== null) return pemSigner(pem, `${directory.path}/${file}`)
-  throw new FpkiError('ERR_BAD_KEY', `${directory.path}/${file} is missing.`, 'Put it back from a backup.')
+  throw new FpkiError(
+    'ERR_BAD_KEY',
+    `${directory.path}/${file} is missing.`,
+    'Put it back from a backup; if the key is in an HSM, name that with --hsm-module and --hsm-token-label.',
+  )
 }
 
 /**

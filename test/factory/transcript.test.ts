@@ -55,7 +55,11 @@ describe.each(FIOCTL_PKIS)('the conversation that fioctl had (root key: %s)', (p
       const answer = await answerRequest({ method, path, body: request ?? undefined }, () =>
         embedded.again({ tlsNames }),
       )
-      expect({ index, status: answer.status, body: plain(answer.body) }).toEqual({ index, status, body: plain(response) })
+      expect({ index, status: answer.status, body: plain(answer.body) }).toEqual({
+        index,
+        status,
+        body: plain(response),
+      })
     }
   })
 })

@@ -8,7 +8,7 @@ import { readPemCertificate } from '../pki/read-certificate.js'
 import { newPrivateKeyPem, pemSigner } from '../signer/file.js'
 import { type Change, type ChangePorts, type ChangeWork, changePki } from './change-pki.js'
 import { localCaFiles } from './local-ca-files.js'
-import { withDeviceCas } from './open-pki.js'
+import { type OpenPki, withDeviceCas } from './open-pki.js'
 import { type Facts, fact, type Step } from './run-steps.js'
 import { makeCertificate, requireText, signCsr } from './workplace.js'
 
@@ -69,7 +69,7 @@ export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePort
       '--local-ca': String(localCa),
       '--local-ca-filename': localCa ? local.certificate : '',
     },
-    check: (work) => refuseTaken(work, localCa ? [local.certificate, local.key] : []),
+    check: (pki) => refuseTaken(pki, localCa ? [local.certificate, local.key] : []),
     prepare: [...(onlineCa ? ONLINE_CA : []), ...(localCa ? localCaSteps(local) : [])],
     update: async ({ made }, { caCrt }) => {
       const added = await Promise.all(wanted.map(({ file }) => requireText(made, file)))
@@ -141,7 +141,7 @@ function localCaSteps({ certificate, key }: ReturnType<typeof localCaFiles>): re
   ]
 }
 
-async function refuseTaken({ directory }: ChangeWork, files: readonly string[]): Promise<void> {
+async function refuseTaken({ directory }: OpenPki, files: readonly string[]): Promise<void> {
   const names = await directory.names()
   const taken = files.find((file) => names.includes(file))
   if (taken === undefined) return

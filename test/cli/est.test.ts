@@ -30,7 +30,7 @@ test('authorize leaves tls-crt as it is, and keeps an earlier est-tls-crt', asyn
   const tls = await text('tls-crt')
   expect((await home.fpki(['est', 'authorize', directory, '-q'])).status).toBe(0)
   const earlier = await text('est-tls-crt')
-  const { stdout } = await home.fpki(['est', 'authorize', directory])
+  const { stdout } = await home.fpki(['keys', 'est', 'authorize', directory])
   expect(stdout).toContain('the earlier one is kept as est-tls-crt.bak')
   expect(await text('est-tls-crt.bak')).toBe(earlier)
   expect(await text('est-tls-crt')).not.toBe(earlier)
@@ -41,6 +41,7 @@ test('show prints it as PEM, in words and as JSON', async () => {
   const { home, directory, text, path } = await copiedPki()
   expect((await home.fpki(['est', 'authorize', directory, '-q'])).status).toBe(0)
   expect((await home.fpki(['est', 'show'])).stdout).toBe(await text('est-tls-crt'))
+  expect((await home.fpki(['keys', 'est', 'show'])).stdout).toBe(await text('est-tls-crt'))
   const { estTls, factory } = shownEst.parse(JSON.parse((await home.fpki(['est', 'show', '--json'])).stdout))
   expect({ factory, role: estTls.role, pem: estTls.pem }).toEqual({
     factory: 'acme',

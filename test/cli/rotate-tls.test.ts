@@ -107,6 +107,7 @@ test('says in words what it has done, and nothing on stdout with --quiet', async
 
 test.each([
   ['a relative directory', (made: Made) => ['ca', 'rotate-tls', basename(made.directory)]],
+  ['the words of fioctl', (made: Made) => ['keys', 'ca', 'rotate-tls', made.directory]],
   ['the directory it is in', () => ['ca', 'rotate-tls', '.']],
 ])('takes %s', async (name, words) => {
   const made = await copiedPki()

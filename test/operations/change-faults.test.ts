@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type FactoryApi, FactoryApiError } from '../../src/factory/api.js'
+import { changedDeviceCas } from '../../src/operations/change-device-cas.js'
 import {
   allPem,
   CHANGES,
@@ -11,6 +12,7 @@ import {
   pendingOn,
   type RunChange,
 } from '../support/change-scene.js'
+import { output } from '../support/cli.js'
 import { certificatesInApi, essence } from '../support/create-scene.js'
 import { around, failAt } from '../support/disturb.js'
 import type { MemoryDisk } from '../support/memory-disk.js'
@@ -123,3 +125,30 @@ describe.each(Object.entries(CHANGES))('%s with an API that fails', (command, ru
     }
   })
 })
+
+describe.each(['ca revoke-device-ca', 'ca disable-device-ca'])(
+  '%s that waited for longer than its CRL is good for',
+  (command) => {
+    it('sends a new one with the same number, and tells of that one', async () => {
+      const run = CHANGES[command]
+      const disk = original.copy()
+      const outage = (api: FactoryApi): FactoryApi => {
+        let isDown = false
+        return around(api, async (name, work) => {
+          isDown ||= name === 'updateCertificates'
+          if (isDown) throw lost()
+          return work()
+        })
+      }
+      await expect(run?.(disk, { api: outage })).rejects.toMatchObject({ code: 'ERR_API' })
+      const later = new Date(Date.now() + 20 * 60_000)
+      const told = changedDeviceCas.parse(await run?.(disk, { clock: () => later }))
+      expect(told).toMatchObject({ changed: true, resumed: true, crl: { crlNumber: '1' } })
+      const inApi: { caRevokeCrl?: string } = JSON.parse(knownOn(disk))
+      expect(told.crl?.pem).toBe(inApi.caRevokeCrl)
+      const words = ['crl', '-noout', '-lastupdate', '-dateopt', 'iso_8601']
+      const said = await output('openssl', words, { stdin: told.crl?.pem ?? '' })
+      expect(said).toBe(`lastUpdate=${later.toISOString().replace('T', ' ').replace(/\.\d+/, '')}\n`)
+    })
+  },
+)

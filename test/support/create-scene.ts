@@ -5,6 +5,7 @@ import type { FactoryApi } from '../../src/factory/api.js'
 import { embeddedFactoryOn, thisMachine } from '../../src/machine.js'
 import { type CreatedPki, createPki } from '../../src/operations/create-pki.js'
 import { readCrl } from '../../src/pki/read-crl.js'
+import type { Clock } from '../../src/ports.js'
 import type { MemoryDisk, StepHooks } from './memory-disk.js'
 
 /** The PKI directory and the state directory of the scene. */
@@ -17,11 +18,12 @@ export const SILENT = { step: () => undefined, note: () => undefined, warn: () =
 export interface Disturbance {
   readonly disk?: StepHooks
   readonly api?: (api: FactoryApi) => FactoryApi
+  readonly clock?: Clock
 }
 
 /** This machine with a disk in memory, and the embedded factory acme on it. */
-export function machineOn(disk: MemoryDisk, { disk: hooks, api: wrap }: Disturbance = {}) {
-  const machine = { ...thisMachine(), files: durableFiles(disk.mount(hooks)) }
+export function machineOn(disk: MemoryDisk, { disk: hooks, api: wrap, ...clock }: Disturbance = {}) {
+  const machine = { ...thisMachine(), ...clock, files: durableFiles(disk.mount(hooks)) }
   const { signal } = new AbortController()
   const api = embeddedFactoryOn(machine, { stateDirectory: STATE, factory: 'acme' }, signal)
   return { ...machine, api: wrap?.(api) ?? api, progress: SILENT, signal }

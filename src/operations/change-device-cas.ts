@@ -132,10 +132,10 @@ function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonl
       return { caRevokeCrl: isStale ? await signCrl({ ...work, known }, reason, serials) : crl }
     },
     isTaken: (known) => {
-      const isCurrent = (serial: bigint) => deviceCasOf(known).some(({ serialNumber }) => serialNumber === serial)
+      const current = new Set(deviceCasOf(known).map(({ serialNumber }) => serialNumber))
       const isDisabled = (serial: bigint) => known.disabledCaSerials.includes(serial.toString())
-      if (action === 'revoke') return !serials.some(isCurrent)
-      return serials.every((serial) => isCurrent(serial) && isDisabled(serial) === (action === 'disable'))
+      if (action === 'revoke') return !serials.some((serial) => current.has(serial))
+      return serials.every((serial) => current.has(serial) && isDisabled(serial) === (action === 'disable'))
     },
     finish: async (_, facts) => ({ crlNumber: (readCrl(fact(facts, 'crl'), 'the CRL').crlNumber ?? 0n).toString() }),
   }

@@ -8,7 +8,7 @@ import { readCrl } from '../pki/read-crl.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
 import { type Change, type ChangePorts, changePki, isInterrupted } from './change-pki.js'
 import { CA_ACTIONS, type CaAction, type CaPlan, planOf } from './device-ca-plan.js'
-import { deviceCasOf, knownPki, type OpenPki, openPki } from './open-pki.js'
+import { deviceCaSerials, knownPki, type OpenPki, openPki } from './open-pki.js'
 import { rootSignerOf } from './root-signer.js'
 import { type Facts, fact } from './run-steps.js'
 import { signCrl } from './sign-crl.js'
@@ -132,7 +132,7 @@ function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonl
       return { caRevokeCrl: isStale ? await signCrl({ ...work, known }, reason, serials) : crl }
     },
     isTaken: (known) => {
-      const current = new Set(deviceCasOf(known).map(({ serialNumber }) => serialNumber))
+      const current = deviceCaSerials(known)
       const isDisabled = (serial: bigint) => known.disabledCaSerials.includes(serial.toString())
       if (action === 'revoke') return !serials.some((serial) => current.has(serial))
       return serials.every((serial) => current.has(serial) && isDisabled(serial) === (action === 'disable'))

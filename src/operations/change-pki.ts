@@ -97,7 +97,10 @@ async function changeLocked(pki: OpenPki, change: Change, ports: LockedPorts): P
     ...ports,
     ...pki,
     made: { path: directory.path, read: directory.readStaged, create: directory.stage },
-    deviceCas: deviceCasOf(ports.known),
+    // Read when they are asked for: there may be many, and few commands look at them.
+    get deviceCas() {
+      return deviceCasOf(ports.known)
+    },
     warn: (text) => {
       warnings.push(text)
       ports.progress.warn(text)

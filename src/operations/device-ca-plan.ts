@@ -53,7 +53,7 @@ export async function planOf(
   const cas = serials.map((serial) => {
     const certificate = current.find(({ serialNumber }) => serialNumber === serial)
     if (certificate === undefined) throw notADeviceCa(serial, current, pki)
-    const file = files.find((candidate) => sameOctets(candidate.certificate.der, certificate.der))?.name ?? null
+    const file = files.find((candidate) => sameOctets(candidate.der, certificate.der))?.name ?? null
     return { certificate, role: roleOf(certificate), file, disabled: isDisabled(certificate) }
   })
   const isDone = action !== 'revoke' && cas.every(({ disabled }) => disabled === (action === 'disable'))

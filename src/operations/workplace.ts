@@ -10,7 +10,7 @@ import { formatName, sameName } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
 import { encodePem } from '../pki/pem.js'
 import type { Profile } from '../pki/profiles.js'
-import { type Certificate, isIssuedBy, readPemCertificate } from '../pki/read-certificate.js'
+import { type Certificate, isIssuedBy, readCertificate, readPemCertificate } from '../pki/read-certificate.js'
 import { newSerialNumber } from '../pki/serial.js'
 import { validityFrom } from '../pki/validity.js'
 import type { Clock, Random } from '../ports.js'
@@ -113,9 +113,19 @@ export async function takenKeysBut(
   const others = (await certificateFiles(directory)).filter(({ name }) => !(name in FILE_MEANINGS) && name !== file)
   return [
     ...(await Promise.all(inFiles)),
-    ...others.map(({ name, certificate }) => keyOf(certificate, name)).filter(({ isCa }) => isCa),
+    ...others.flatMap(({ name, der }) => caKeyOf(der, name)),
     ...deviceCas.map((ca) => keyOf(ca, `the device CA ${formatName(ca.subject)}`)),
   ]
+}
+
+/** The key of another CA that lies in the directory; none when it is something else. */
+function caKeyOf(der: Uint8Array, name: string) {
+  try {
+    const key = keyOf(readCertificate(der, name), name)
+    return key.isCa ? [key] : []
+  } catch {
+    return []
+  }
 }
 
 function keyOf({ publicKey, known }: Certificate, owner: string) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-export { errorDocument } from './cli/documents.js'
+export { completionDocument, errorDocument } from './cli/documents.js'
 export { durableFiles } from './directory/files.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export { nodeFileSystem } from './directory/node-file-system.js'
@@ -26,7 +26,21 @@ export {
   importedRoot,
   importRoot,
 } from './operations/import-root.js'
+export {
+  type LintedFiles,
+  type LintFilesOptions,
+  type LintFilesPorts,
+  lintedFiles,
+  lintFiles,
+} from './operations/lint-files.js'
 export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
+export {
+  type MadeRootCsr,
+  madeRootCsr,
+  type RootCsrOptions,
+  type RootCsrPorts,
+  rootCsr,
+} from './operations/root-csr.js'
 export { type ShownCertificate, type ShownPki, shownPki, showPki } from './operations/show-pki.js'
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export type * from './ports.js'

@@ -65,6 +65,14 @@ export interface HsmChoice {
   pin(token: string): Promise<string>
 }
 
+/** Where the passphrase of encrypted key files comes from (cli.md, "Keys, PINs, passphrases"). There is one a command. */
+export interface Passphrases {
+  /** That of the key which `what` names, which is there already; asked for when it turns out to be encrypted. Secret. */
+  known(what: string): Promise<string>
+  /** The one for keys that are made now; a person is asked for it twice. Secret. */
+  chosen(): Promise<string>
+}
+
 /** What a person is told while an operation runs. */
 export interface Progress {
   /** A step begins. */
@@ -150,6 +158,10 @@ export interface DurableFiles {
   remove(path: string): Promise<void>
   /** The text of a file, or null when there is none. Throws ERR_BAD_FILE when it is larger than `maxBytes`. */
   read(path: string, maxBytes: number): Promise<string | null>
+  /** The octets of a file; else as {@link read}. */
+  readOctets(path: string, maxBytes: number): Promise<Uint8Array | null>
+  /** What is at `path`; null: nothing is there. Follows symbolic links. */
+  kindOf(path: string): Promise<FileStatus['kind'] | null>
   /** The names in a directory, without those of interrupted writes; null when there is no directory. */
   list(path: string): Promise<readonly string[] | null>
   /** Removes what interrupted writes left in a directory. Only for the holder of its lock. */

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { EXIT, EXIT_DEFECT } from '../src/cli/exit.js'
 import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../src/directory/names.js'
+import { allCodes } from '../src/pki/lint/index.js'
 import { newHome } from './support/cli.js'
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
@@ -55,6 +56,12 @@ test('docs/exit-codes.md has every exit code, and every error code with the righ
   }
   const told = [...text.matchAll(/`(ERR_[A-Z_]+)`/g)].map(([, code]) => code)
   expect(told.filter((code) => code !== undefined && code !== 'ERR_DEFECT' && !(code in EXIT))).toEqual([])
+})
+
+test('docs/lint.md has every code of lint, with its severity and its source, and no other', async () => {
+  const rows = [...(await read('docs/lint.md')).matchAll(/^\| `([a-z0-9-]+)` \| (\w+) \| .+ \| (.+) \|$/gm)]
+  const found = rows.map(([, code, severity, cite]) => ({ code, severity, cite }))
+  expect(found).toEqual(allCodes())
 })
 
 test('docs/hierarchy.md names every file of a PKI directory', async () => {

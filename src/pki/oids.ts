@@ -38,12 +38,26 @@ const OIDS = [
   ['1.2.840.113549.1.1.11', 'sha256WithRSAEncryption'],
   ['1.2.840.113549.1.1.12', 'sha384WithRSAEncryption'],
   ['1.2.840.113549.1.1.13', 'sha512WithRSAEncryption'],
+  // Those that only lint looks at (RFC 8017, RFC 8410)
+  ['1.2.840.10045.4.1', 'ecdsa-with-SHA1'],
+  ['1.2.840.10045.4.3.1', 'ecdsa-with-SHA224'],
+  ['1.2.840.113549.1.1.4', 'md5WithRSAEncryption'],
+  ['1.2.840.113549.1.1.5', 'sha1WithRSAEncryption'],
+  ['1.2.840.113549.1.1.10', 'RSASSA-PSS'],
+  ['1.2.840.113549.1.1.14', 'sha224WithRSAEncryption'],
+  ['1.3.101.112', 'Ed25519'],
+  ['1.3.101.113', 'Ed448'],
   // Public keys (RFC 5480, RFC 4055)
   ['1.2.840.10045.2.1', 'id-ecPublicKey'],
   ['1.2.840.113549.1.1.1', 'rsaEncryption'],
   ['1.2.840.10045.3.1.7', 'P-256'],
   ['1.3.132.0.34', 'P-384'],
   ['1.3.132.0.35', 'P-521'],
+  // Encrypted private keys (RFC 8018, appendix A; RFC 3565)
+  ['1.2.840.113549.1.5.13', 'PBES2'],
+  ['1.2.840.113549.1.5.12', 'PBKDF2'],
+  ['1.2.840.113549.2.9', 'hmacWithSHA256'],
+  ['2.16.840.1.101.3.4.1.42', 'aes256-CBC'],
   // Attributes of a certification request (RFC 2985, 5.4.2)
   ['1.2.840.113549.1.9.14', 'extensionRequest'],
 ] as const

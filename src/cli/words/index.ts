@@ -6,22 +6,32 @@ import { addDisableDeviceCa } from './ca/disable-device-ca.js'
 import { addEnableDeviceCa } from './ca/enable-device-ca.js'
 import { addImportRoot } from './ca/import-root.js'
 import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
+import { addRootCsr } from './ca/root-csr.js'
 import { addRotateTls } from './ca/rotate-tls.js'
 import { addShow } from './ca/show.js'
+
 import { addSign } from './ca/sign.js'
 import { addUpdate } from './ca/update.js'
+
+import { addCompletion } from './completion.js'
+
 import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
 import { addList } from './hsm/list.js'
+import { addLint } from './lint.js'
 
 /** What adds the words of one command: its name, arguments, flags and examples. Its action is loaded when it runs. */
 export type AddWords = (group: Command, io: Io) => void
 
-/** The commands of each group, in the order in which --help lists them. */
-export const WORDS: Readonly<Record<'ca' | 'est' | 'hsm', readonly AddWords[]>> = {
+/** The groups of commands. One that has no command yet is not shown. */
+export type Group = 'ca' | 'est' | 'hsm'
+
+/** The commands of each group (`top`: of none), in the order in which --help lists them. */
+export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
   ca: [
     addCreate,
+    addRootCsr,
     addShow,
     addAddDeviceCa,
     addRevokeDeviceCa,
@@ -34,4 +44,5 @@ export const WORDS: Readonly<Record<'ca' | 'est' | 'hsm', readonly AddWords[]>> 
   ],
   est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],
+  top: [addLint, addCompletion],
 }

@@ -11,6 +11,26 @@ export { nodeFileSystem } from './directory/node-file-system.js'
 export { type FpkiCode, FpkiError } from './errors.js'
 export * from './factory/api.js'
 export { embeddedFactoriesOn, embeddedFactoryOn, type Machine, thisMachine } from './machine.js'
+export {
+  type AddDeviceCaOptions,
+  type AddedDeviceCas,
+  addDeviceCa,
+  addedDeviceCas,
+} from './operations/add-device-ca.js'
+export {
+  type CertifyServerOptions,
+  certifyServer,
+  type ServerCertified,
+  serverCertified,
+} from './operations/certify-server.js'
+export {
+  type ChangeDeviceCasOptions,
+  type ChangeDeviceCasPorts,
+  type ChangedDeviceCas,
+  changeDeviceCas,
+  changedDeviceCas,
+} from './operations/change-device-cas.js'
+export type { ChangePorts } from './operations/change-pki.js'
 export { type CheckedHsm, type CheckHsmPorts, checkedHsm, checkHsm } from './operations/check-hsm.js'
 export {
   type CreatedPki,
@@ -41,7 +61,29 @@ export {
   type RootCsrPorts,
   rootCsr,
 } from './operations/root-csr.js'
-export { type ShownCertificate, type ShownPki, shownPki, showPki } from './operations/show-pki.js'
+export {
+  type ShownCertificate,
+  type ShownEst,
+  type ShownPki,
+  shownEst,
+  shownPki,
+  showPki,
+} from './operations/show-pki.js'
+export {
+  type SignedRequest,
+  type SignRequestOptions,
+  type SignRequestPorts,
+  signedRequest,
+  signRequest,
+} from './operations/sign-request.js'
+export {
+  type UpdateDeviceCasOptions,
+  type UpdateDeviceCasPorts,
+  type UpdatedDeviceCas,
+  updateDeviceCas,
+  updatedDeviceCas,
+} from './operations/update-device-cas.js'
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
+export { type CrlFacts, crlFacts } from './pki/describe-crl.js'
 export type * from './ports.js'
 export { VERSION } from './version.js'

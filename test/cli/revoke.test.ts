@@ -8,7 +8,7 @@ import { crlNumberOf, deviceCaSerials, entriesOf, knownOf, pkiWithThreeCas, seri
 import { copiedPki, editCertificates, madePki } from './made.js'
 import { expectRefusal } from './refusal.js'
 import { snapshot } from './snapshot.js'
-import { CTRL_C, CTRL_D, typedOnTerminal } from './terminal.js'
+import { CTRL_C, CTRL_D, onTerminal } from './terminal.js'
 
 const REASONS = { revoke: 'Privilege Withdrawn', disable: 'Certificate Hold', enable: 'Remove From CRL' } as const
 
@@ -333,7 +333,7 @@ describe('on a terminal', () => {
     const { home, directory, siteB, ...made } = await pkiWithThreeCas()
     const before = await snapshot(home.path)
     const words = `ca revoke-device-ca ${directory} --ca-file site-b`
-    const { status, stdout } = await typedOnTerminal(home, words, [[QUESTION, keys]])
+    const { status, stdout } = await onTerminal(home, words, [[QUESTION, keys]])
     expect(stdout).toContain('this cannot be undone')
     expect(status).toBe(expected)
     expect((await deviceCaSerials(made)).includes(siteB)).toBe(expected !== 0)
@@ -343,8 +343,8 @@ describe('on a terminal', () => {
 
   test('--yes asks nothing, and neither does disabling one of three', async () => {
     const { home, directory } = await pkiWithThreeCas()
-    const disabled = await typedOnTerminal(home, `ca disable-device-ca ${directory} --ca-file site-b`, [])
-    const revoked = await typedOnTerminal(home, `ca revoke-device-ca ${directory} --ca-file site-b --yes`, [])
+    const disabled = await onTerminal(home, `ca disable-device-ca ${directory} --ca-file site-b`, [])
+    const revoked = await onTerminal(home, `ca revoke-device-ca ${directory} --ca-file site-b --yes`, [])
     expect([disabled.status, revoked.status]).toEqual([0, 0])
     expect(`${disabled.stdout}${revoked.stdout}`).not.toContain('[yes/no]')
   })
@@ -352,7 +352,7 @@ describe('on a terminal', () => {
   test('disabling the only online-ca asks', async () => {
     const made = await copiedPki()
     const words = `ca disable-device-ca ${made.directory} --ca-file online-crt`
-    const { status, stdout } = await typedOnTerminal(made.home, words, [['Disable it? [yes/no] ', 'yes\r']])
+    const { status, stdout } = await onTerminal(made.home, words, [['Disable it? [yes/no] ', 'yes\r']])
     expect(status).toBe(0)
     expect(stdout).toContain('No online-ca is left then')
     expect((await knownOf(made)).disabledCaSerials).toEqual([await serialOf(made.path('online-crt'))])

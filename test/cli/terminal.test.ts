@@ -33,7 +33,7 @@ describe('on a terminal', () => {
 
   test.each([{ NO_COLOR: '1' }, { TERM: 'dumb' }])('nothing is coloured with %o', async (env) => {
     const home = await newHome()
-    const { stdout: shown } = await onTerminal(home, `ca create ${join(home.path, 'acme')}`, env)
+    const { stdout: shown } = await onTerminal(home, `ca create ${join(home.path, 'acme')}`, [], env)
     expect(shown).toContain('Made the PKI')
     expect(shown).not.toContain('\u001b')
     expect(shown).not.toMatch(WRITTEN_OUT)

@@ -1,42 +1,14 @@
-import { onTestFinished } from 'vitest'
-import { type Ended, FPKI, type Home, runProgram } from '../support/cli.js'
+import type { Ended, Home } from '../support/cli.js'
+import { type Answer, answering } from '../support/terminal.js'
 
-/** What fpki prints on a terminal: script(1) of util-linux gives it one. The exit code is fpki's. */
-export function onTerminal(home: Home, words: string, env: Record<string, string> = {}): Promise<Ended> {
-  return typedOnTerminal(home, words, [], env)
-}
-
-/** What a person types, and behind which text. */
-export type Typed = readonly [behind: string, keys: string]
-
-/** As {@link onTerminal}, with somebody who types. */
-export async function typedOnTerminal(
+/** What fpki prints on a terminal that shows colours, and its exit code; each answer is typed behind its question. */
+export async function onTerminal(
   home: Home,
   words: string,
-  typed: readonly Typed[],
-  env: Record<string, string> = {},
+  answers: readonly Answer[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
-  const command = `${process.execPath} ${FPKI} ${words}`
-  const left = [...typed]
-  const ended = await runProgram('script', ['-q', '-e', '-c', command, '/dev/null'], {
-    env: { HOME: home.path, TERM: 'xterm', ...env },
-    ...(typed.length === 0 ? {} : { keepStdin: true }),
-    onStart: (script) => {
-      const { stdin, stdout } = script
-      let shown = ''
-      stdout?.on('data', (text: string) => {
-        shown += text
-        const [next] = left
-        if (next === undefined || !shown.includes(next[0])) return
-        left.shift()
-        shown = ''
-        stdin?.write(next[1])
-      })
-      onTestFinished(() => {
-        script.kill('SIGKILL')
-      })
-    },
-  })
+  const ended = await answering(words.split(' '), { HOME: home.path, NO_COLOR: '', ...env }, answers)
   return { ...ended, stdout: ended.stdout.replaceAll('\r\n', '\n') }
 }
 

@@ -8,7 +8,7 @@ import { deviceCaSerials, knownOf, pkiWithThreeCas, serialOf } from './device-ca
 import { copiedPki, editCertificates, type Made, madePki } from './made.js'
 import { expectRefusal, expectWords } from './refusal.js'
 import { snapshot } from './snapshot.js'
-import { CTRL_C, typedOnTerminal } from './terminal.js'
+import { CTRL_C, onTerminal } from './terminal.js'
 
 const CA = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign']
 
@@ -154,7 +154,7 @@ describe('a list with one less', () => {
     const file = await listOf(made, 'online-crt', 'local-ca.pem')
     const before = await snapshot(made.home.path)
     const question = 'Replace the list of device CAs? [yes/no] '
-    const { status, stdout } = await typedOnTerminal(made.home, `ca update ${file}`, [[question, keys]])
+    const { status, stdout } = await onTerminal(made.home, `ca update ${file}`, [[question, keys]])
     expect(status).toBe(expected)
     expect(stdout).toContain(`remove CN=fio-${await userOf(made)}, OU=acme, serial ${made.siteB}`)
     expect(await deviceCaSerials(made)).toHaveLength(expected === 0 ? 2 : 3)

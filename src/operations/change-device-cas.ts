@@ -83,8 +83,8 @@ export async function changeDeviceCas(
     const plan = await planOf(action, serials, pki, known)
     if (plan.isDone) return { ...told, ...nothing, deviceCas: toldOf(plan), crl: null }
     if (dryRun) {
-      const crl = await drySigned(options, serials, { ...pki, ...ports, known })
-      return { ...told, ...nothing, deviceCas: toldOf(plan), crl }
+      const signed = await drySigned(options, serials, { ...pki, ...ports, known })
+      return { ...told, ...nothing, deviceCas: toldOf(plan), ...signed }
     }
     await ports.confirm(action, plan)
   }
@@ -100,10 +100,14 @@ async function drySigned(
   work: ChangePorts & OpenPki & { readonly known: FactoryCertificates },
 ) {
   const rootSigner = rootSignerOf(work.directory, work.access)
+  const warnings: string[] = []
+  const warn = (text: string) => {
+    warnings.push(text)
+    work.progress.warn(text)
+  }
   try {
-    const { warn } = work.progress
     const pem = await signCrl({ ...work, rootSigner, warn }, CA_ACTIONS[action].reason, serials)
-    return describeCrl(readCrl(pem, 'the CRL'))
+    return { crl: describeCrl(readCrl(pem, 'the CRL')), warnings }
   } finally {
     await rootSigner.close()
   }

@@ -134,6 +134,8 @@ describe('what it does', () => {
       '--dry-run',
     ])
     await editCertificates(made, { caRevokeCrl: foreign.stdout })
+    const dry = ['ca', 'disable-device-ca', made.directory, '--ca-file', 'site-b', '--dry-run', '--json']
+    expect(changedDeviceCas.parse(JSON.parse((await made.home.fpki(dry)).stdout)).warnings).toHaveLength(1)
     const { status, stdout, stderr } = await made.home.fpki([
       ...['ca', 'disable-device-ca', made.directory, '--ca-file', 'site-b', '--json'],
     ])

@@ -76,13 +76,24 @@ export {
   signedRequest,
   signRequest,
 } from './operations/sign-request.js'
+export { type StatusOfPkis, statusOfDirectories, statusOfPkis, statusOfShown } from './operations/status-pki.js'
 export {
   type UpdateDeviceCasOptions,
   type UpdateDeviceCasPorts,
   type UpdatedDeviceCas,
+  type UpdatePlan,
   updateDeviceCas,
   updatedDeviceCas,
 } from './operations/update-device-cas.js'
+export { CODES, type CodeMeaning, type FindingCode } from './operations/verify/codes.js'
+export { type Finding, finding } from './operations/verify/finding.js'
+export {
+  type VerifiedPki,
+  type VerifyPkiOptions,
+  type VerifyPkiPorts,
+  verifiedPki,
+  verifyPki,
+} from './operations/verify-pki.js'
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export { type CrlFacts, crlFacts } from './pki/describe-crl.js'
 export type * from './ports.js'

@@ -17,6 +17,8 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki ca rotate-tls, fpki est authorize': library.serverCertified,
   'fpki ca sign': library.signedRequest,
   'fpki ca import-root': library.importedRoot,
+  'fpki ca verify': library.verifiedPki,
+  'fpki ca status': library.statusOfPkis,
   'fpki est show': library.shownEst,
   'fpki hsm list': library.listedModules,
   'fpki hsm check': library.checkedHsm,
@@ -31,6 +33,7 @@ const PARTS: Readonly<Record<string, z.ZodMiniType>> = {
   'A CRL': library.crlFacts,
   'Where a key is': keyReference,
   'Who changed it': library.changeMeta,
+  'A finding': library.finding,
 }
 
 /** Schemas of the library that no command prints. */

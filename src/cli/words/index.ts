@@ -9,12 +9,11 @@ import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
 import { addRootCsr } from './ca/root-csr.js'
 import { addRotateTls } from './ca/rotate-tls.js'
 import { addShow } from './ca/show.js'
-
 import { addSign } from './ca/sign.js'
+import { addStatus } from './ca/status.js'
 import { addUpdate } from './ca/update.js'
-
+import { addVerify } from './ca/verify.js'
 import { addCompletion } from './completion.js'
-
 import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
@@ -33,6 +32,8 @@ export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
     addCreate,
     addRootCsr,
     addShow,
+    addVerify,
+    addStatus,
     addAddDeviceCa,
     addRevokeDeviceCa,
     addDisableDeviceCa,

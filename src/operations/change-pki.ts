@@ -107,7 +107,10 @@ async function changeLocked(
     made: { path: directory.path, read: directory.readStaged, create: directory.stage },
     known,
     rootSigner,
-    deviceCas: deviceCasOf(known),
+    // Read when they are asked for: there may be many, and few commands look at them.
+    get deviceCas() {
+      return deviceCasOf(known)
+    },
     warn: (text) => {
       warnings.push(text)
       ports.progress.warn(text)

@@ -43,8 +43,9 @@ export function isKeyFile(name: string): boolean {
 
 /** Is it the name of a certificate that is in use? Earlier ones (`tls-crt.bak`) are not. */
 export function isCertificateFile(name: string): boolean {
-  const { tlsCertificate, onlineCaCertificate } = PKI_FILES
-  return name === tlsCertificate || name === onlineCaCertificate || /^[^.].*\.pem$/.test(name)
+  const { tlsCertificate, onlineCaCertificate, estTlsCertificate } = PKI_FILES
+  const plain: readonly string[] = [tlsCertificate, onlineCaCertificate, estTlsCertificate]
+  return plain.includes(name) || /^[^.].*\.pem$/.test(name)
 }
 
 /** Is it the name of an earlier certificate, kept when another took its place? */

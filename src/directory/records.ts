@@ -34,6 +34,8 @@ export const directoryState = z.strictObject({
   localCaKey: z.optional(keyReference),
   /** The number of the newest CRL that the root has signed for the Factory API; decimal. */
   crlNumber: z.optional(z.string().check(z.regex(/^\d{1,49}$/))),
+  /** The device CAs that were revoked, as far as is known here: the Factory API shows its newest CRL only. Decimal. */
+  revokedCaSerials: z.optional(z.array(z.string().check(z.regex(/^\d{1,64}$/)))),
 })
 
 /** See {@link directoryState}. */

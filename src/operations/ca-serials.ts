@@ -31,7 +31,7 @@ export async function serialsOf({ caFiles, caSerials }: CaWords, pki: OpenPki, f
 }
 
 /** A serial number as fioctl takes it (base 10) or as OpenSSL prints it. Throws ERR_USAGE. */
-export function readSerial(word: string): bigint {
+function readSerial(word: string): bigint {
   const hex =
     /^0x([0-9a-f]{1,64})$/i.exec(word)?.[1] ?? (/^[0-9a-f]{1,2}(:[0-9a-f]{2}){1,31}$/i.test(word) ? word : null)
   if (hex !== null && hex !== undefined) return BigInt(`0x${hex.replaceAll(':', '')}`)

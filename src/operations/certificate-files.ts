@@ -1,8 +1,6 @@
+import { isCertificateFile, isEarlierCertificate } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { decodeOnePem } from '../pki/pem.js'
-
-/** The names of certificates: fioctl's and ours, and earlier ones that were kept. */
-const NAME = /(\.pem|-crt)(\.bak(\.\d+)?)?$/
 
 /** What lies as a certificate in a PKI directory. */
 export interface CertificateFile {
@@ -11,9 +9,9 @@ export interface CertificateFile {
   readonly der: Uint8Array
 }
 
-/** The PEM certificates of a PKI directory. Whatever else bears such a name is passed over: other things may lie there. */
+/** The PEM certificates of a PKI directory, in use and earlier ones. Whatever else bears such a name is passed over: other things may lie there. */
 export async function certificateFiles(directory: PkiDirectory): Promise<readonly CertificateFile[]> {
-  const names = (await directory.names()).filter((name) => NAME.test(name))
+  const names = (await directory.names()).filter((name) => isCertificateFile(name) || isEarlierCertificate(name))
   const found = await Promise.all(names.map((name) => certificateFile(directory, name).catch(() => null)))
   return found.filter((file) => file !== null)
 }

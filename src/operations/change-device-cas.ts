@@ -1,17 +1,18 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import type { FactoryCertificates } from '../factory/api.js'
+import { CRL_REASONS } from '../pki/crl.js'
 import { rfc3339 } from '../pki/describe.js'
 import { crlFacts, describeCrl } from '../pki/describe-crl.js'
 import { formatName } from '../pki/name.js'
-import { readCrl } from '../pki/read-crl.js'
+import { type Crl, readCrl } from '../pki/read-crl.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
-import { type Change, type ChangePorts, changePki, isInterrupted } from './change-pki.js'
+import { type Change, type ChangePorts, type ChangeWork, changePki, isInterrupted } from './change-pki.js'
 import { CA_ACTIONS, type CaAction, type CaPlan, planOf } from './device-ca-plan.js'
 import { deviceCaSerials, knownPki, type OpenPki, openPki } from './open-pki.js'
 import { rootSignerOf } from './root-signer.js'
 import { type Facts, fact } from './run-steps.js'
-import { signCrl } from './sign-crl.js'
+import { isRoots, signCrl } from './sign-crl.js'
 
 const toldCas = z.array(
   z.strictObject({
@@ -143,9 +144,27 @@ function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonl
       if (action === 'revoke') return !serials.some((serial) => current.has(serial))
       return serials.every((serial) => current.has(serial) && isDisabled(serial) === (action === 'disable'))
     },
-    finish: async (_, facts) => ({ crlNumber: (readCrl(sentCrl(facts), 'the CRL').crlNumber ?? 0n).toString() }),
+    finish: async (work, facts) => {
+      const sent = readCrl(sentCrl(facts), 'the CRL')
+      // This one takes the place of one that fioctl may have sent.
+      const remembered = (await work.directory.readState())?.revokedCaSerials ?? []
+      const revoked = [...remembered, ...revokedBefore(work), ...revokedIn(sent)]
+      return { crlNumber: (sent.crlNumber ?? 0n).toString(), revokedCaSerials: [...new Set(revoked)] }
+    },
   }
   return { change, sentCrl }
+}
+
+function revokedBefore({ known, root }: ChangeWork): readonly string[] {
+  const crl = known.caRevokeCrl === null ? null : readCrl(known.caRevokeCrl, 'ca-revoke-crl')
+  return crl !== null && isRoots(crl, root) ? revokedIn(crl) : []
+}
+
+/** For good, whatever the reason: that is what a CRL says of whom it names, but for these two (RFC 5280, 5.3.1). */
+function revokedIn({ entries }: Crl): readonly string[] {
+  const { certificateHold, removeFromCRL } = CRL_REASONS
+  const revoked = entries.filter(({ reasonCode }) => reasonCode !== certificateHold && reasonCode !== removeFromCRL)
+  return revoked.map(({ serialNumber }) => serialNumber.toString())
 }
 
 type ToldCas = z.infer<typeof toldCas>

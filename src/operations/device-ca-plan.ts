@@ -4,7 +4,7 @@ import type { CrlReason } from '../pki/crl.js'
 import { formatName } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
 import type { Certificate } from '../pki/read-certificate.js'
-import { certificateFiles } from './certificate-files.js'
+import { type CertificateFile, certificateFiles } from './certificate-files.js'
 import { deviceCasOf, type OpenPki } from './open-pki.js'
 import { roleOf } from './show-pki.js'
 
@@ -52,8 +52,8 @@ export async function planOf(
   const files = await certificateFiles(pki.directory)
   const cas = serials.map((serial) => {
     const certificate = current.find(({ serialNumber }) => serialNumber === serial)
-    if (certificate === undefined) throw notADeviceCa(serial, current, pki)
-    const file = files.find((candidate) => sameOctets(candidate.der, certificate.der))?.name ?? null
+    if (certificate === undefined) throw notADeviceCa(serial, { current, files, factory: pki.factory })
+    const file = fileOf(certificate, files)
     return { certificate, role: roleOf(certificate), file, disabled: isDisabled(certificate) }
   })
   const isDone = action !== 'revoke' && cas.every(({ disabled }) => disabled === (action === 'disable'))
@@ -70,12 +70,28 @@ export function dangersOf(lost: readonly Certificate[], left: readonly Certifica
   return ['No online-ca is left then: no device can register on-line, and those that did are refused.']
 }
 
-function notADeviceCa(serial: bigint, current: readonly Certificate[], pki: OpenPki): FpkiError {
-  const names = current.map((ca) => `${ca.serialNumber} (${formatName(ca.subject)})`)
-  const there = names.length === 0 ? 'It has none at all.' : `It has ${names.join('; ')}.`
+/** The name of the file of the directory that has this very certificate. */
+function fileOf({ der }: Certificate, files: readonly CertificateFile[]): string | null {
+  return files.find((candidate) => sameOctets(candidate.der, der))?.name ?? null
+}
+
+function notADeviceCa(
+  serial: bigint,
+  there: {
+    readonly current: readonly Certificate[]
+    readonly files: readonly CertificateFile[]
+    readonly factory: string
+  },
+): FpkiError {
+  const { current, files, factory } = there
+  const names = current.map((ca) => {
+    const file = fileOf(ca, files)
+    return `${ca.serialNumber} (${file === null ? '' : `${file}, `}${formatName(ca.subject)})`
+  })
+  const list = names.length === 0 ? 'It has none at all.' : `It has ${names.join('; ')}.`
   return new FpkiError(
     'ERR_NOT_A_DEVICE_CA',
-    `${serial} is no device CA that the factory ${pki.factory} has at the moment; it may have been revoked already.`,
-    `Nothing was changed. ${there}`,
+    `${serial} is no device CA that the factory ${factory} has at the moment; it may have been revoked already.`,
+    `Nothing was changed. ${list}`,
   )
 }

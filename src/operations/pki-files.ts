@@ -8,6 +8,7 @@ import type { Certificate } from '../pki/read-certificate.js'
 export function roleOfFile(name: string): CertificateRole {
   if (name === PKI_FILES.rootCertificate) return 'root'
   if (name === PKI_FILES.tlsCertificate) return 'tls'
+  if (name === PKI_FILES.estTlsCertificate) return 'est-tls'
   return name === PKI_FILES.onlineCaCertificate ? 'online-ca' : 'local-ca'
 }
 

@@ -37,7 +37,8 @@ async function nextCrlNumber({ known, directory, root, warn }: CrlWork): Promise
   return (number > remembered ? number : remembered) + 1n
 }
 
-function isRoots(crl: Crl, { publicKey }: OpenPki['root']): boolean {
+/** Has the root signed it? */
+export function isRoots(crl: Crl, { publicKey }: OpenPki['root']): boolean {
   try {
     return isSignedBy(crl, publicKey)
   } catch {

@@ -266,7 +266,7 @@ describe('a serial number of no device CA is refused, with the list of those tha
     const { home, directory, siteB, local } = await pkiWithThreeCas()
     const words = ['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b']
     expect((await home.fpki(words)).status).toBe(0)
-    const names = [`${siteB} is no device CA`, 'revoked already', local]
+    const names = [`${siteB} is no device CA`, 'revoked already', `${local} (local-ca.pem, CN=fio-`]
     await expectRefusal(home, words, { status: 3, code: 'ERR_NOT_A_DEVICE_CA', names })
     await expectRefusal(home, ['ca', 'enable-device-ca', directory, '--ca-file', 'site-b'], {
       ...{ status: 3, code: 'ERR_NOT_A_DEVICE_CA', names },

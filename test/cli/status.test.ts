@@ -42,6 +42,14 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
   ['a server that has ended', (pki) => forge(pki, 'tls-crt', { from: -9, until: -0.1 }), 11],
   ['a device CA that has ended', (pki) => forge(pki, 'site-b.pem', { from: -9, until: -1 }), 11],
   [
+    'a server for EST that ends soon',
+    async (pki) => {
+      await pki.home.fpki(['est', 'authorize', pki.directory])
+      await forge(pki, 'est-tls-crt', { until: 9 })
+    },
+    10,
+  ],
+  [
     'a server that ends soon, and a CA that has ended',
     async (pki) => {
       await forge(pki, 'tls-crt', { until: 9 })

@@ -281,7 +281,10 @@ const ONLINE: readonly Case[] = [
   ['the API’s CAs are broken', (pki) => editCertificates(pki, { caCrt: 'not PEM' }), 'api.unreachable'],
   [
     'the API has another root',
-    async (pki) => editCertificates(pki, { rootCrt: await pki.text('local-ca.pem') }),
+    async (pki) => {
+      const [rootCrt, estTlsCrt] = [await pki.text('local-ca.pem'), await pki.text('online-crt')]
+      await editCertificates(pki, { rootCrt, estTlsCrt, tlsCrt: null, caCrt: null })
+    },
     'api.root factory_ca.pem',
   ],
   [
@@ -302,6 +305,24 @@ const ONLINE: readonly Case[] = [
     'api.unknown-ca online-crt',
   ],
   ['a device CA was revoked', revokeLocalCa, 'api.revoked local-ca.pem'],
+  [
+    'two device CAs were revoked, one after the other',
+    async ({ home, directory }) => {
+      for (const file of ['local-ca', 'online-crt'])
+        await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', file, '--yes'])
+    },
+    'api.revoked local-ca.pem',
+    'api.revoked online-crt',
+  ],
+  [
+    'a device CA was revoked by another program, and another one since',
+    async (pki) => {
+      await revokeLocalCa(pki)
+      await pki.home.fpki(['ca', 'revoke-device-ca', pki.directory, '--ca-file', 'online-crt', '--yes'])
+    },
+    'api.revoked local-ca.pem',
+    'api.revoked online-crt',
+  ],
   ['a device CA has no file', (pki) => unlink(pki.path('online-crt')), 'api.no-file'],
   [
     'a device CA was replaced, and its file is kept',
@@ -311,6 +332,23 @@ const ONLINE: readonly Case[] = [
     'a device CA is disabled',
     async (pki) => editCertificates(pki, { disabledCaSerials: [await serialOf(pki, 'local-ca.pem')] }),
     'api.disabled local-ca.pem',
+  ],
+  ['the server for EST has its file', ({ home, directory }) => home.fpki(['est', 'authorize', directory])],
+  [
+    'the API has another server for EST',
+    async (pki) => {
+      await pki.home.fpki(['est', 'authorize', pki.directory])
+      await editCertificates(pki, { estTlsCrt: await pki.text('local-ca.pem') })
+    },
+    'api.tls est-tls-crt',
+  ],
+  [
+    'the API has no server for EST',
+    async (pki) => {
+      await pki.home.fpki(['est', 'authorize', pki.directory])
+      await editCertificates(pki, { estTlsCrt: null })
+    },
+    'api.tls est-tls-crt',
   ],
   [
     'a server for EST is fine',

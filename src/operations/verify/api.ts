@@ -4,7 +4,7 @@ import type { FactoryCertificates } from '../../factory/api.js'
 import { formatName } from '../../pki/name.js'
 import { sameOctets } from '../../pki/octets.js'
 import { type Certificate, readPemCertificate, readPemCertificates } from '../../pki/read-certificate.js'
-import { type Crl, readCrl } from '../../pki/read-crl.js'
+import { readCrl } from '../../pki/read-crl.js'
 import { type Finding, found } from './finding.js'
 import { certificateOf, type Scene } from './scene.js'
 
@@ -24,25 +24,34 @@ export function checkApi(scene: Scene): readonly Finding[] {
 }
 
 function compare(scene: Scene, known: FactoryCertificates): readonly Finding[] {
-  const { rootCertificate, tlsCertificate } = PKI_FILES
+  const { rootCertificate } = PKI_FILES
+  // Against another root nothing else can hold, and what to do about the rest would do harm.
+  if (!isSame(scene.root, readPemCertificate(known.rootCrt, 'root-crt')))
+    return [found('api.root', rootCertificate, `The Factory API has another root than ${rootCertificate}.`)]
   const cas = known.caCrt === null || known.caCrt.trim() === '' ? [] : readPemCertificates(known.caCrt, 'ca-crt')
-  const tls = known.tlsCrt === null ? null : readPemCertificate(known.tlsCrt, 'tls-crt')
   return [
-    ...(isSame(scene.root, readPemCertificate(known.rootCrt, 'root-crt'))
-      ? []
-      : [found('api.root', rootCertificate, `The Factory API has another root than ${rootCertificate}.`)]),
-    ...(isSame(certificateOf(scene, 'tls'), tls)
-      ? []
-      : [
-          found(
-            'api.tls',
-            tlsCertificate,
-            `The Factory API has ${tls === null ? 'no' : 'another'} server certificate.`,
-          ),
-        ]),
+    ...checkServer(scene, known.tlsCrt),
+    ...checkEstServer(scene, known.estTlsCrt),
     ...cas.flatMap((ca) => checkKnownCa(scene, ca, known.disabledCaSerials)),
-    ...withoutApi(scene, cas, known),
+    ...withoutApi(scene, cas, known.caRevokeCrl),
   ]
+}
+
+function checkServer(scene: Scene, tlsCrt: string | null): readonly Finding[] {
+  const tls = tlsCrt === null ? null : readPemCertificate(tlsCrt, 'tls-crt')
+  if (isSame(certificateOf(scene, 'tls'), tls)) return []
+  const which = tls === null ? 'no' : 'another'
+  return [found('api.tls', PKI_FILES.tlsCertificate, `The Factory API has ${which} server certificate.`)]
+}
+
+/** Without a file of it, that of the Factory API is looked at by the other checks. */
+function checkEstServer(scene: Scene, estTlsCrt: string | null): readonly Finding[] {
+  const file = PKI_FILES.estTlsCertificate
+  if (!scene.directory.names.includes(file)) return []
+  const est = estTlsCrt === null ? null : readPemCertificate(estTlsCrt, file)
+  if (isSame(certificateOf(scene, 'est-tls'), est)) return []
+  const text = `The Factory API has ${est === null ? 'no' : 'another'} certificate of the EST server.`
+  return [found('api.tls', file, text, 'Take its one from `fpki est show`, or run `fpki est authorize`.')]
 }
 
 /** A file that cannot be read is told of elsewhere. */
@@ -67,22 +76,23 @@ function checkKnownCa(
 }
 
 function withoutApi(
-  { certificates }: Scene,
+  { certificates, directory }: Scene,
   cas: readonly Certificate[],
-  { caRevokeCrl }: FactoryCertificates,
+  caRevokeCrl: string | null,
 ): readonly Finding[] {
   const crl = caRevokeCrl === null ? null : readCrl(caRevokeCrl, 'ca-revoke-crl')
+  // The CRL of the Factory API is the newest only; those before it are remembered.
+  const revoked = [
+    ...(crl?.entries ?? []).map(({ serialNumber }) => serialNumber.toString()),
+    ...(directory.state?.revokedCaSerials ?? []),
+  ]
   const unknown = certificates.filter(
     ({ role, certificate }) =>
       (role === 'online-ca' || role === 'local-ca') && !cas.some((ca) => sameOctets(ca.der, certificate.der)),
   )
   return unknown.map(({ file, certificate }) =>
-    isRevoked(crl, certificate)
+    revoked.includes(certificate.serialNumber.toString())
       ? found('api.revoked', file, `${file} was revoked; the Factory API does not accept its devices.`)
       : found('api.unknown-ca', file, `The Factory API does not have the device CA of ${file}.`),
   )
-}
-
-function isRevoked(crl: Crl | null, { serialNumber }: Certificate): boolean {
-  return crl?.entries.some((entry) => entry.serialNumber === serialNumber) ?? false
 }

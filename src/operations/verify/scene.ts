@@ -3,6 +3,7 @@ import { isEarlierCertificate, PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import type { FactoryApi, FactoryCertificates } from '../../factory/api.js'
 import type { CertificateRole } from '../../pki/describe.js'
+import { encodePem, samePem } from '../../pki/pem.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles, Passphrases, Random } from '../../ports.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from '../pki-files.js'
@@ -77,8 +78,9 @@ export async function gatherScene({ path, files: disk, now, warnDays, ...sources
     read.flatMap((seen) => ('certificate' in seen && seen.role === 'root' ? [seen.certificate] : []))[0] ?? null
   const factory = sources.factory ?? factoryIn(directory, root)
   const api = sources.api === null ? null : await ask(sources.api, factory)
-  const est = api === null ? null : estOf(api)
-  const all = est === null ? read : [...read, readSeen('est-tls-crt', 'est-tls', est)]
+  const { estTlsCertificate } = PKI_FILES
+  const est = names.includes(estTlsCertificate) ? null : estOf(api, root)
+  const all = est === null ? read : [...read, readSeen(estTlsCertificate, 'est-tls', est)]
   return {
     directory,
     files,
@@ -122,8 +124,12 @@ async function ask(api: (factory: string) => FactoryApi, factory: string | null)
   }
 }
 
-function estOf({ known }: ApiAnswer): string | null {
-  return known === null || known instanceof FpkiError ? null : known.estTlsCrt
+/** fioctl keeps no file of it. That of another root is not this PKI's. */
+function estOf(api: ApiAnswer | null, root: Certificate | null): string | null {
+  const known = api?.known ?? null
+  if (known === null || known instanceof FpkiError) return null
+  const isOther = root !== null && !samePem(known.rootCrt, encodePem('CERTIFICATE', root.der))
+  return isOther ? null : known.estTlsCrt
 }
 
 async function earlierOf(directory: SeenDirectory): Promise<readonly Certificate[]> {

@@ -14,16 +14,17 @@ export interface Question {
   readonly dangers: readonly string[]
   /** `Revoke them?` */
   readonly question: string
-  /** Ask on a terminal although nothing is dangerous: it cannot be undone. */
-  readonly askAlways: boolean
+  /** `dangers`: ask when something is dangerous; `always`: on a terminal in any case; `never`: tell only. */
+  readonly ask: 'dangers' | 'always' | 'never'
 }
 
 /** Tells what will happen, and asks where it must be asked. Throws ERR_NOT_CONFIRMED. */
-export async function confirm({ summary, dangers, question, askAlways }: Question, flags: ConfirmFlags, io: Io) {
+export async function confirm({ summary, dangers, question, ask }: Question, flags: ConfirmFlags, io: Io) {
   const progress = progressOn(io, flags)
   for (const line of summary) progress.note(line)
   for (const danger of dangers) progress.warn(danger)
-  if (flags.yes || (dangers.length === 0 && (!askAlways || io.ask === null))) return
+  if (flags.yes || ask === 'never') return
+  if (dangers.length === 0 && (ask === 'dangers' || io.ask === null)) return
   if (io.ask === null) throw notConfirmed('it must be, and there is no terminal to ask on')
   const answer = await io.ask(`${question} [yes/no] `)
   if (!/^y(es)?$/i.test(answer.trim())) throw notConfirmed(`the answer was ${JSON.stringify(answer.trim())}`)

@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path'
 import { FpkiError } from '../errors.js'
+import { sameOctets } from '../pki/octets.js'
 import { isIssuedBy, readPemCertificate } from '../pki/read-certificate.js'
 import type { DurableFiles } from '../ports.js'
 import type { OpenPki } from './open-pki.js'
@@ -51,6 +52,8 @@ async function serialOfFile(name: string, { directory, root }: OpenPki, files: D
     const pem = await files.read(path, MAX_BYTES)
     if (pem === null) continue
     const certificate = readPemCertificate(pem, path)
+    if (certificate.known.basicConstraints?.ca !== true || sameOctets(certificate.spki, root.spki))
+      throw noDeviceCa(path)
     if (isIssuedBy(certificate, root)) return certificate.serialNumber
     throw new FpkiError(
       'ERR_BAD_CERTIFICATE',
@@ -63,6 +66,11 @@ async function serialOfFile(name: string, { directory, root }: OpenPki, files: D
     `There is no ${paths[0]}.`,
     'Name a certificate in the PKI directory, or take --ca-serial; `fpki ca show --pretty` prints the serials.',
   )
+}
+
+function noDeviceCa(path: string): FpkiError {
+  const hint = 'Name the certificate of a device CA; `fpki ca show --pretty` shows which there are.'
+  return new FpkiError('ERR_NOT_A_DEVICE_CA', `${path} is not the certificate of a device CA.`, hint)
 }
 
 function noName(name: string): FpkiError {

@@ -1,18 +1,18 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import type { FactoryCertificates } from '../factory/api.js'
-import { CRL_REASONS } from '../pki/crl.js'
+import { isCrlOf, revokedIn } from '../pki/crl.js'
 import { rfc3339 } from '../pki/describe.js'
 import { crlFacts, describeCrl } from '../pki/describe-crl.js'
 import { formatName } from '../pki/name.js'
-import { type Crl, readCrl } from '../pki/read-crl.js'
+import { readCrl } from '../pki/read-crl.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
 import { type Change, type ChangePorts, type ChangeWork, changePki, isInterrupted } from './change-pki.js'
 import { CA_ACTIONS, type CaAction, type CaPlan, planOf } from './device-ca-plan.js'
 import { deviceCaSerials, knownPki, type OpenPki, openPki } from './open-pki.js'
 import { rootSignerOf } from './root-signer.js'
 import { type Facts, fact } from './run-steps.js'
-import { isRoots, signCrl } from './sign-crl.js'
+import { signCrl } from './sign-crl.js'
 
 const toldCas = z.array(
   z.strictObject({
@@ -60,7 +60,10 @@ export interface ChangeDeviceCasOptions extends CaWords {
 
 /** What changing device CAs works with. */
 export interface ChangeDeviceCasPorts extends ChangePorts {
-  /** Asks whoever runs fpki; throws ERR_NOT_CONFIRMED when it is not to be. An interrupted run does not ask again. */
+  /**
+   * Tells whoever runs fpki what will happen, and asks unless it is a dry run; throws ERR_NOT_CONFIRMED when it is not to
+   * be. An interrupted run does not ask again.
+   */
   confirm(action: CaAction, plan: CaPlan): Promise<void>
 }
 
@@ -83,11 +86,11 @@ export async function changeDeviceCas(
     const known = await knownPki(ports.api, pki)
     const plan = await planOf(action, serials, pki, known)
     if (plan.isDone) return { ...told, ...nothing, deviceCas: toldOf(plan), crl: null }
+    await ports.confirm(action, plan)
     if (dryRun) {
       const signed = await drySigned(options, serials, { ...pki, ...ports, known })
       return { ...told, ...nothing, deviceCas: toldOf(plan), ...signed }
     }
-    await ports.confirm(action, plan)
   }
   const { facts, resumed, warnings } = await changePki({ directory, factory }, change, ports)
   const crl = describeCrl(readCrl(sentCrl(facts), 'the CRL'))
@@ -148,7 +151,7 @@ function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonl
       const sent = readCrl(sentCrl(facts), 'the CRL')
       // This one takes the place of one that fioctl may have sent.
       const remembered = (await work.directory.readState())?.revokedCaSerials ?? []
-      const revoked = [...remembered, ...revokedBefore(work), ...revokedIn(sent)]
+      const revoked = [...remembered, ...revokedBefore(work), ...revokedIn(sent).map(String)]
       return { crlNumber: (sent.crlNumber ?? 0n).toString(), revokedCaSerials: [...new Set(revoked)] }
     },
   }
@@ -157,14 +160,7 @@ function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonl
 
 function revokedBefore({ known, root }: ChangeWork): readonly string[] {
   const crl = known.caRevokeCrl === null ? null : readCrl(known.caRevokeCrl, 'ca-revoke-crl')
-  return crl !== null && isRoots(crl, root) ? revokedIn(crl) : []
-}
-
-/** For good, whatever the reason: that is what a CRL says of whom it names, but for these two (RFC 5280, 5.3.1). */
-function revokedIn({ entries }: Crl): readonly string[] {
-  const { certificateHold, removeFromCRL } = CRL_REASONS
-  const revoked = entries.filter(({ reasonCode }) => reasonCode !== certificateHold && reasonCode !== removeFromCRL)
-  return revoked.map(({ serialNumber }) => serialNumber.toString())
+  return crl !== null && isCrlOf(crl, root) ? revokedIn(crl).map(String) : []
 }
 
 type ToldCas = z.infer<typeof toldCas>

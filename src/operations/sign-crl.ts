@@ -1,8 +1,7 @@
 import type { FactoryCertificates } from '../factory/api.js'
-import { type CrlReason, issueCrl } from '../pki/crl.js'
+import { type CrlReason, isCrlOf, issueCrl } from '../pki/crl.js'
 import { encodePem } from '../pki/pem.js'
-import { type Crl, readCrl } from '../pki/read-crl.js'
-import { isSignedBy } from '../pki/signature.js'
+import { readCrl } from '../pki/read-crl.js'
 import type { Clock } from '../ports.js'
 import { type OpenPki, openRootKey } from './open-pki.js'
 import type { RootSigner } from './root-signer.js'
@@ -29,19 +28,10 @@ async function nextCrlNumber({ known, directory, root, warn }: CrlWork): Promise
   const inApi = known.caRevokeCrl === null ? null : readCrl(known.caRevokeCrl, 'ca-revoke-crl')
   if (inApi === null) return remembered + 1n
   // Somebody else's number would be ours for ever: numbers only rise.
-  if (!isRoots(inApi, root)) {
+  if (!isCrlOf(inApi, root)) {
     warn('The CRL that the Factory API has is not signed by the root; its number is not gone on with.')
     return remembered + 1n
   }
   const number = inApi.crlNumber ?? 0n
   return (number > remembered ? number : remembered) + 1n
-}
-
-/** Has the root signed it? */
-export function isRoots(crl: Crl, { publicKey }: OpenPki['root']): boolean {
-  try {
-    return isSignedBy(crl, publicKey)
-  } catch {
-    return false
-  }
 }

@@ -88,7 +88,6 @@ export async function signRequest(options: SignRequestOptions, ports: SignReques
   const validity = validityFrom(clock(), days === null ? profile.years : { days }, root.notAfter)
   const told = [...warnings, ...(validity.capped ? [capped(what, validity.notAfter)] : [])]
   for (const warning of told) progress.warn(warning)
-  progress.note(`${what} becomes a ${profile.name} certificate.`)
   const rootSigner = rootSignerOf(directory, access)
   try {
     const signer = await openRootKey(rootSigner, pki)
@@ -96,6 +95,7 @@ export async function signRequest(options: SignRequestOptions, ports: SignReques
     const request = { role: what, profile, subject, spki: publicKey.spki, issuer: root, names, validity }
     const certificate = await issueCertificate({ ...request, serialNumber: newSerialNumber(random) }, signer)
     const facts = describeCertificate(certificate, root, clock())
+    progress.note(`${what} became a ${profile.name} certificate.`)
     if (out !== null) await files.create(out, facts.pem, MODE)
     return { factory, directory: directory.path, profile: name, certificate: facts, file: out, warnings: told }
   } finally {

@@ -1,11 +1,13 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi, FactoryCertificates } from '../factory/api.js'
+import { isCrlOf, revokedIn } from '../pki/crl.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../pki/describe.js'
 import { attributeValues } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
 import { encodePem } from '../pki/pem.js'
 import { type Certificate, isIssuedBy, readPemCertificate, readPemCertificates } from '../pki/read-certificate.js'
+import { readCrl } from '../pki/read-crl.js'
 import type { Clock } from '../ports.js'
 import { dangersOf } from './device-ca-plan.js'
 import { deviceCasOf } from './open-pki.js'
@@ -78,7 +80,8 @@ export async function updateDeviceCas(
     kept: describe(without(current, removed)),
   }
   if (told.added.length + removed.length === 0) return { ...told, changed: false }
-  await confirm({ ...told, dangers: dangersOfUpdate(removed, wanted, known) })
+  const dangers = [...revokedAgain(without(wanted, current), known, root), ...dangersOfUpdate(removed, wanted, known)]
+  await confirm({ ...told, dangers })
   const caCrt = wanted.map(({ der }) => encodePem('CERTIFICATE', der)).join('\n')
   await api.updateCertificates({ caCrt })
   const after = await api.getCertificates()
@@ -93,6 +96,19 @@ export async function updateDeviceCas(
 
 function without(some: readonly Certificate[], others: readonly Certificate[]): readonly Certificate[] {
   return some.filter(({ der }) => !others.some((other) => sameOctets(other.der, der)))
+}
+
+/** A revoked CA that is in the list again works again: nothing else keeps the gateway from taking it. */
+function revokedAgain(
+  added: readonly Certificate[],
+  { caRevokeCrl }: FactoryCertificates,
+  root: Certificate,
+): readonly string[] {
+  const crl = caRevokeCrl === null ? null : readCrl(caRevokeCrl, 'ca-revoke-crl')
+  const revoked = crl !== null && isCrlOf(crl, root) ? revokedIn(crl) : []
+  return added
+    .filter(({ serialNumber }) => revoked.includes(serialNumber))
+    .map(({ serialNumber }) => `${serialNumber} was revoked, and the gateway accepts its devices again.`)
 }
 
 function dangersOfUpdate(

@@ -96,6 +96,23 @@ function checkCrl(octets: Uint8Array, { issuer, crlNumber, serialNumbers, reason
   )
 }
 
+/** Is it a CRL of this issuer: by name, and by its signature? */
+export function isCrlOf(crl: Crl, issuer: Certificate): boolean {
+  try {
+    return sameName(crl.issuer, issuer.subject) && isSignedBy(crl, issuer.publicKey)
+  } catch {
+    // A signature of a kind that fpki does not take is none of the issuer's.
+    return false
+  }
+}
+
+/** The serial numbers that a CRL revokes for good: whatever the reason, but for these two (RFC 5280, 5.3.1). */
+export function revokedIn({ entries }: Crl): readonly bigint[] {
+  const { certificateHold, removeFromCRL } = CRL_REASONS
+  const revoked = entries.filter(({ reasonCode }) => reasonCode !== certificateHold && reasonCode !== removeFromCRL)
+  return revoked.map(({ serialNumber }) => serialNumber)
+}
+
 function keyIdentifierOf({ known, spki }: Certificate): Uint8Array {
   return known.subjectKeyIdentifier ?? keyIdentifier(spki)
 }

@@ -58,7 +58,9 @@ export function readCsr(request: string | Uint8Array, what: string): Csr {
     if (!isSignedBy(signed, csr.publicKey)) throw new Error('its signature does not verify')
     return csr
   } catch (cause) {
-    throw badCsr(what, cause instanceof Error ? cause.message : String(cause), cause)
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    // The reader of PEM names the file, and so does this error.
+    throw badCsr(what, reason.startsWith(`${what} `) ? `it${reason.slice(what.length)}` : reason, cause)
   }
 }
 

@@ -179,9 +179,10 @@ describe('--dry-run changes nothing, on disk and in the Factory API', () => {
     const run = (...more: string[]) =>
       home.fpki(['ca', `${action}-device-ca`, directory, '--ca-file', 'site-b', '--dry-run', ...more])
     const [pem, pretty, json] = await Promise.all([run(), run('--pretty'), run('--json')])
-    expect([pem, pretty, json].map(({ status, stderr }) => ({ status, stderr }))).toEqual(
-      Array(3).fill({ status: 0, stderr: '' }),
-    )
+    for (const { status, stderr } of [pem, pretty, json]) {
+      expect(status).toBe(0)
+      expect(stderr).toMatch(new RegExp(`^note: ${action} local-ca \\(site-b.pem\\), serial ${siteB}: .*\\n$`))
+    }
     expect(await entriesOf(pem.stdout)).toEqual([[siteB, REASONS[action]]])
     const colons = /^ +([0-9A-F:]{50,})$/m.exec(pretty.stdout)?.[1]?.replaceAll(':', '')
     expect(BigInt(`0x${colons}`).toString()).toBe(siteB)
@@ -258,8 +259,11 @@ describe('a serial number of no device CA is refused, with the list of those tha
       })
     await refused('--ca-serial', '5')
     await refused('--ca-serial', '5', '--ca-serial', siteB)
-    await refused('--ca-file', 'tls-crt')
-    await refused('--ca-file', 'factory_ca')
+    for (const name of ['tls-crt', 'factory_ca']) {
+      const words = ['ca', `${action}-device-ca`, directory, '--ca-file', name]
+      const names = [`${name === 'factory_ca' ? 'factory_ca.pem' : name} is not the certificate of a device CA`]
+      await expectRefusal(home, words, { status: 3, code: 'ERR_NOT_A_DEVICE_CA', names })
+    }
   })
 
   test('revoking what is gone says so', async () => {

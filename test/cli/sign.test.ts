@@ -105,7 +105,7 @@ describe('what it becomes', () => {
     const { status, stdout, stderr } = await sign()
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: expect.stringContaining('becomes a device CA certificate'),
+      stderr: expect.stringContaining('became a device CA certificate'),
     })
     const text = await opensslOf(stdout, '-text')
     expect(text).toMatch(/Key Usage: critical\n +Certificate Sign\n/)

@@ -591,7 +591,7 @@ describe('ca verify', () => {
     for (const [path, status, code] of [
       [join(pki.home.path, 'missing'), 3, 'ERR_NOT_A_DIRECTORY'],
       [join(pki.home.path, 'file'), 3, 'ERR_NOT_A_DIRECTORY'],
-      ['acme', 2, 'ERR_USAGE'],
+      ['elsewhere', 3, 'ERR_NOT_A_DIRECTORY'],
     ] as const) {
       const ended = await pki.home.fpki(['ca', 'verify', path, '--json'])
       expect({ path, status: ended.status, code: JSON.parse(ended.stdout).error.code }).toEqual({ path, status, code })

@@ -1,9 +1,7 @@
-import { CRL_REASONS } from '../../pki/crl.js'
-import { sameName } from '../../pki/name.js'
+import { CRL_REASONS, isCrlOf } from '../../pki/crl.js'
 import { encodePem } from '../../pki/pem.js'
 import { type Certificate, readPemList } from '../../pki/read-certificate.js'
 import { type Crl, readCrl } from '../../pki/read-crl.js'
-import { isSignedBy } from '../../pki/signature.js'
 import type { FactoryCertificates } from '../api.js'
 import { refused } from './refused.js'
 
@@ -42,8 +40,7 @@ export function afterCrl<T extends Revocable>(
 }
 
 function requireCurrent(crl: Crl, root: Certificate, now: Date): void {
-  if (!sameName(crl.issuer, root.subject) || !isSignedBy(crl, root.publicKey))
-    throw refused(400, 'ca-revoke-crl is not signed by the root of trust')
+  if (!isCrlOf(crl, root)) throw refused(400, 'ca-revoke-crl is not signed by the root of trust')
   if (crl.nextUpdate !== null && now > crl.nextUpdate) throw refused(400, 'ca-revoke-crl has expired')
   if (crl.entries.length === 0) throw refused(400, 'ca-revoke-crl names no certificate')
   const known: readonly (number | null)[] = Object.values(CRL_REASONS)

@@ -18,7 +18,7 @@ export async function changeCas(action: CaAction, directory: string, flags: Devi
   const options = { ...where, action, caFiles: flags.caFile ?? [], caSerials: flags.caSerial ?? [] }
   const changed = await changeDeviceCas(
     { ...options, dryRun: flags.dryRun === true },
-    { ...ports, confirm: (_, plan) => confirm(questionOf(action, plan), flags, io) },
+    { ...ports, confirm: (_, plan) => confirm(questionOf(action, plan, flags), flags, io) },
   )
   if (flags.json) return printJson(io, changed)
   if (flags.dryRun && changed.crl !== null) return io.stdout(flags.pretty ? words(changed.crl) : changed.crl.pem)
@@ -33,13 +33,14 @@ const EFFECTS: Readonly<Record<CaAction, string>> = {
   enable: 'devices with its certificates are accepted again',
 }
 
-function questionOf(action: CaAction, { cas, dangers }: CaPlan): Question {
+function questionOf(action: CaAction, { cas, dangers }: CaPlan, { dryRun }: DeviceCasFlags): Question {
   const summary = cas.map(({ certificate, role, file }) => {
     const name = file === null ? role : `${role} (${file})`
     return `${action} ${name}, serial ${certificate.serialNumber}: ${EFFECTS[action]}.`
   })
   const question = `${action.charAt(0).toUpperCase()}${action.slice(1)} ${cas.length === 1 ? 'it' : 'them'}?`
-  return { summary, dangers, question, askAlways: action === 'revoke' }
+  // What cannot be undone is always asked for.
+  return { summary, dangers, question, ask: dryRun ? 'never' : action === 'revoke' ? 'always' : 'dangers' }
 }
 
 function nothingToDo({ action, deviceCas }: ChangedDeviceCas): string {

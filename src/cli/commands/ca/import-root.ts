@@ -1,7 +1,7 @@
 import { stateDirectory } from '../../../config/settings.js'
 import { embeddedApiName, thisMachine } from '../../../machine.js'
 import { type ImportedRoot, importRoot } from '../../../operations/import-root.js'
-import { absolute } from '../../directory.js'
+import { resolved } from '../../directory.js'
 import { requiredHsm } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
@@ -15,7 +15,7 @@ export interface ImportRootFlags extends CommonFlags, HsmFlags {
 
 /** `fpki ca import-root <directory>` */
 export async function importRootKey(directory: string, flags: ImportRootFlags, io: Io): Promise<void> {
-  const path = absolute(directory, io)
+  const path = resolved(directory, io)
   const progress = progressOn(io, flags)
   const hsm = await requiredHsm(flags, io, progress)
   const machine = thisMachine()

@@ -8,7 +8,7 @@ import {
   statusOfDirectories,
   statusOfShown,
 } from '../../../operations/status-pki.js'
-import { absolute } from '../../directory.js'
+import { resolved } from '../../directory.js'
 import { EXIT, EXIT_FOUND } from '../../exit.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, style } from '../../output.js'
@@ -25,7 +25,7 @@ export async function status(directories: readonly string[], flags: StatusFlags,
   if (flags.json && flags.prometheus) {
     throw new FpkiError('ERR_USAGE', '--json and --prometheus exclude each other.', 'Give one of them.')
   }
-  const paths = directories.map((directory) => absolute(directory, io))
+  const paths = directories.map((directory) => resolved(directory, io))
   const found =
     paths.length === 0 ? await ofFactory(flags, io) : await statusOfDirectories(paths, flags.warnDays, thisMachine())
   if (flags.json) printJson(io, found)

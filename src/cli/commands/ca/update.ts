@@ -30,7 +30,7 @@ export async function update(file: string, flags: UpdateFlags, io: Io): Promise<
 function questionOf({ added, removed, kept, dangers }: UpdatePlan): Question {
   const line = (what: string) => (ca: UpdatePlan['added'][number]) => `${what} ${ca.subject}, serial ${ca.serial}`
   const summary = [...added.map(line('add')), ...removed.map(line('remove')), ...kept.map(line('keep'))]
-  return { summary, dangers, question: 'Replace the list of device CAs?', askAlways: true }
+  return { summary, dangers, question: 'Replace the list of device CAs?', ask: 'always' }
 }
 
 function summary({ factory, added, removed, kept }: UpdatedDeviceCas): string {

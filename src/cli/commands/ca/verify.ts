@@ -1,7 +1,7 @@
 import { namedFactory, stateDirectory } from '../../../config/settings.js'
 import { embeddedFactoryOn, thisMachine } from '../../../machine.js'
 import { type VerifiedPki, verifyPki } from '../../../operations/verify-pki.js'
-import { absolute } from '../../directory.js'
+import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { hsmAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
@@ -18,7 +18,7 @@ export interface VerifyFlags extends CommonFlags, HsmFlags {
 
 /** `fpki ca verify <directory>` */
 export async function verify(directory: string, flags: VerifyFlags, io: Io): Promise<void> {
-  const path = absolute(directory, io)
+  const path = resolved(directory, io)
   const machine = thisMachine()
   const state = stateDirectory(flags, io.env, io.home)
   const api = (factory: string) => embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)

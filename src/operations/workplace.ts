@@ -1,4 +1,4 @@
-import { PKI_FILES } from '../directory/names.js'
+import { isCertificateFile, PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import { issueCertificate } from '../pki/certificate.js'
@@ -108,8 +108,23 @@ export async function takenKeysBut(
   })
   return [
     ...(await Promise.all(inFiles)),
+    ...(await furtherKeys(directory, file)),
     ...deviceCas.map(({ subject, publicKey }) => ({ owner: `the device CA ${formatName(subject)}`, publicKey })),
   ]
+}
+
+/** The keys of further local CAs. Anything may lie in a `.pem` that is not one of contract.md 2: it is passed over. */
+async function furtherKeys(directory: PkiDirectory, file: string | null) {
+  const known: readonly string[] = [...(await directory.contents()), file ?? '']
+  const names = (await directory.names()).filter((name) => isCertificateFile(name) && !known.includes(name))
+  const read = names.map(async (owner) => {
+    try {
+      return [{ owner, publicKey: readPemCertificate((await directory.read(owner)) ?? '', owner).publicKey }]
+    } catch {
+      return []
+    }
+  })
+  return (await Promise.all(read)).flat()
 }
 
 /** A clock that was set since the root was made must not pass for a defect. Throws ERR_CLOCK. */

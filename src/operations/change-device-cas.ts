@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import type { FactoryCertificates } from '../factory/api.js'
+import { parseJson } from '../json-file.js'
 import { rfc3339 } from '../pki/describe.js'
 import { crlFacts, describeCrl } from '../pki/describe-crl.js'
 import { formatName } from '../pki/name.js'
@@ -158,7 +159,7 @@ function toldOf({ cas }: CaPlan): ToldCas {
 
 /** The journal is a file, and anything may be in it. */
 function toldInFacts(facts: Facts): ToldCas {
-  const told = toldCas.safeParse(JSON.parse(fact(facts, 'deviceCas')))
+  const told = toldCas.safeParse(parseJson(fact(facts, 'deviceCas')))
   if (told.success) return told.data
   throw new FpkiError('ERR_BAD_FILE', 'The journal is broken.', 'Put journal.json back as fpki wrote it.')
 }

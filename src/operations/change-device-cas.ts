@@ -76,7 +76,8 @@ export async function changeDeviceCas(
   const { directory, factory, action, dryRun } = options
   const pki = await openPki(ports.files, directory, factory)
   const serials = await serialsOf(options, pki, ports.files)
-  const { change, sentCrl } = crlChange(options, serials)
+  let confirmed: readonly string[] | null = null
+  const { change, sentCrl } = crlChange(options, serials, () => confirmed)
   const told = { factory, api: ports.api.name, directory, action, dryRun }
   const nothing = { changed: false, resumed: false, warnings: [] }
   if (dryRun || !(await isInterrupted(pki, change))) {
@@ -88,6 +89,7 @@ export async function changeDeviceCas(
       return { ...told, ...nothing, deviceCas: toldOf(plan), crl }
     }
     await ports.confirm(action, plan)
+    confirmed = plan.dangers
   }
   const { facts, resumed, warnings } = await changePki({ directory, factory }, change, ports)
   const crl = describeCrl(readCrl(sentCrl(facts), 'the CRL'))
@@ -110,7 +112,11 @@ async function drySigned(
   }
 }
 
-function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonly bigint[]) {
+function crlChange(
+  { action, factory }: ChangeDeviceCasOptions,
+  serials: readonly bigint[],
+  confirmed: () => readonly string[] | null,
+) {
   const { command, reason } = CA_ACTIONS[action]
   let resigned: string | null = null
   const sentCrl = (facts: Facts) => resigned ?? fact(facts, 'crl')
@@ -123,6 +129,7 @@ function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonl
         says: 'Signing the CRL',
         run: async (work) => {
           const plan = await planOf(action, serials, work, work.known)
+          requireConfirmed(plan, confirmed())
           return { deviceCas: JSON.stringify(toldOf(plan)), crl: await signCrl(work, reason, serials) }
         },
       },
@@ -143,6 +150,17 @@ function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonl
     finish: async (_, facts) => ({ crlNumber: (readCrl(sentCrl(facts), 'the CRL').crlNumber ?? 0n).toString() }),
   }
   return { change, sentCrl }
+}
+
+/** Another command may have taken the other CAs away while this one was asked about. `null`: a run that goes on. */
+function requireConfirmed({ dangers }: CaPlan, confirmed: readonly string[] | null): void {
+  const unseen = dangers.find((danger) => confirmed !== null && !confirmed.includes(danger))
+  if (unseen === undefined) return
+  throw new FpkiError(
+    'ERR_NOT_CONFIRMED',
+    `The device CAs of the Factory API have changed since the question was asked. ${unseen}`,
+    'Nothing was changed. Run the same command again, and give --yes when it is meant.',
+  )
 }
 
 type ToldCas = z.infer<typeof toldCas>

@@ -27,7 +27,8 @@ export async function writeJsonFile(files: DurableFiles, path: string, content: 
   await files.replace(path, `${JSON.stringify(content, null, 2)}\n`, 0o600)
 }
 
-function parseJson(text: string): unknown {
+/** What `text` says; undefined when it is no JSON. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -143,6 +143,8 @@ export interface DurableFiles {
   makeDirectory(path: string): Promise<void>
   /** Throws ERR_PERMISSIONS when others than this user could change what is in the directory. */
   checkDirectory(path: string): Promise<void>
+  /** The same, and ERR_NOT_A_DIRECTORY when it is a symbolic link. */
+  checkOwnDirectory(path: string): Promise<void>
   /** Writes a new file with its final mode. Throws ERR_EXISTS when anything is there; never overwrites. */
   create(path: string, content: string, mode: number): Promise<void>
   /** Writes a file, or puts a new one in its place in one move. */

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { FpkiError, systemErrorCode } from '../errors.js'
 import type { DurableFiles, FileSystem } from '../ports.js'
 import { keep, linkNew, move, place } from './take-places.js'
@@ -11,6 +11,7 @@ export function durableFiles(fs: FileSystem): DurableFiles {
   return {
     makeDirectory: (path) => explained(path, () => makeDirectory(fs, path)),
     checkDirectory: (path) => explained(path, () => checkDirectory(fs, path)),
+    checkOwnDirectory: (path) => explained(path, () => checkOwnDirectory(fs, path)),
     create: (path, content, mode) => explained(path, () => create(fs, path, content, mode)),
     place: (from, to) => explained(to, () => place(fs, from, to)),
     move: (from, to) => explained(to, () => move(fs, from, to)),
@@ -54,6 +55,17 @@ async function checkDirectory(fs: FileSystem, path: string): Promise<void> {
     )
   }
   await checkAbove(fs, await fs.realPath(path))
+}
+
+/** What is in a folder of fpki's own is cleared away, so that it must not be a link to other people's files. */
+async function checkOwnDirectory(fs: FileSystem, path: string): Promise<void> {
+  await checkDirectory(fs, path)
+  if ((await fs.realPath(path)) === join(await fs.realPath(dirname(path)), basename(path))) return
+  throw new FpkiError(
+    'ERR_NOT_A_DIRECTORY',
+    `${path} is a symbolic link, and fpki keeps a folder of its own there.`,
+    'Nothing was changed. Remove the link, or put the folder back.',
+  )
 }
 
 /** Whoever can rename one of the directories above can put another in the place of ours. */

@@ -60,7 +60,9 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
     check: async () => {
       if ((await files.list(path)) === null) return 'missing'
       await files.checkDirectory(path)
-      if ((await files.list(join(path, OWN_FOLDER))) !== null) await files.checkDirectory(join(path, OWN_FOLDER))
+      for (const folder of [join(path, OWN_FOLDER), join(path, OWN_FOLDER, PENDING_FOLDER)]) {
+        if ((await files.list(folder)) !== null) await files.checkOwnDirectory(folder)
+      }
       return 'ready'
     },
     contents: async () => {

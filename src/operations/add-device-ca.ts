@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { PKI_FILES } from '../directory/names.js'
+import { isKeyFile, PKI_FILES } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
 import { certificateFacts, describeCertificate } from '../pki/describe.js'
 import { commonNameAndUnit } from '../pki/name.js'
@@ -140,12 +140,19 @@ function localCaSteps({ certificate, key }: ReturnType<typeof localCaFiles>): re
 
 /** In a PKI whose keys are encrypted, a new one is too. */
 async function newLocalCaKey({ directory, made, random, access }: ChangeWork, key: string): Promise<PrivateKey> {
-  const there = await Promise.all(KEY_FILES.map((name) => directory.read(name)))
-  const encrypt = there.some((pem, at) => pem !== null && isEncryptedKey(pem, KEY_FILES[at] ?? ''))
-  return fileKey(made, key, random, { passphrases: access?.passphrases, encrypt })
+  const names = (await directory.names()).filter(isKeyFile)
+  const encrypted = await Promise.all(names.map(async (name) => isEncrypted((await directory.read(name)) ?? '', name)))
+  return fileKey(made, key, random, { passphrases: access?.passphrases, encrypt: encrypted.includes(true) })
 }
 
-const KEY_FILES: readonly string[] = [PKI_FILES.rootKey, PKI_FILES.localCaKey]
+/** Anything may lie in a `.key`. */
+function isEncrypted(pem: string, name: string): boolean {
+  try {
+    return isEncryptedKey(pem, name)
+  } catch {
+    return false
+  }
+}
 
 async function refuseTaken({ directory }: OpenPki, files: readonly string[]): Promise<void> {
   const names = await directory.names()

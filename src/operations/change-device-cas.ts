@@ -1,52 +1,18 @@
-import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import type { FactoryCertificates } from '../factory/api.js'
 import { isCrlOf, revokedIn } from '../pki/crl.js'
-import { rfc3339 } from '../pki/describe.js'
-import { crlFacts, describeCrl } from '../pki/describe-crl.js'
-import { formatName } from '../pki/name.js'
+import { describeCrl } from '../pki/describe-crl.js'
 import { readCrl } from '../pki/read-crl.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
 import { type Change, type ChangePorts, type ChangeWork, changePki, isInterrupted } from './change-pki.js'
+import { type ChangedDeviceCas, toldInFacts, toldOf } from './changed-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan, planOf } from './device-ca-plan.js'
 import { deviceCaSerials, knownPki, type OpenPki, openPki } from './open-pki.js'
 import { rootSignerOf } from './root-signer.js'
 import { type Facts, fact } from './run-steps.js'
 import { signCrl } from './sign-crl.js'
 
-const toldCas = z.array(
-  z.strictObject({
-    /** Decimal. */
-    serial: z.string(),
-    subject: z.string(),
-    role: z.enum(['online-ca', 'local-ca']),
-    /** In the PKI directory; null: there is none. */
-    file: z.nullable(z.string()),
-    notAfter: z.string(),
-  }),
-)
-
-/** What `fpki ca revoke-device-ca --json`, and disable and enable, print. */
-export const changedDeviceCas = z.strictObject({
-  factory: z.string(),
-  /** Which Factory API was told. */
-  api: z.string(),
-  /** Absolute. */
-  directory: z.string(),
-  action: z.enum(['revoke', 'disable', 'enable']),
-  dryRun: z.boolean(),
-  /** The Factory API was told; false: it was a dry run, or there was nothing to do. */
-  changed: z.boolean(),
-  deviceCas: toldCas,
-  /** null: there was nothing to do. */
-  crl: z.nullable(crlFacts),
-  /** An interrupted run was brought to its end. */
-  resumed: z.boolean(),
-  warnings: z.array(z.string()),
-})
-
-/** See {@link changedDeviceCas}. */
-export type ChangedDeviceCas = z.infer<typeof changedDeviceCas>
+export { type ChangedDeviceCas, changedDeviceCas } from './changed-device-cas.js'
 
 /** What is to be done to which device CAs. */
 export interface ChangeDeviceCasOptions extends CaWords {
@@ -79,7 +45,8 @@ export async function changeDeviceCas(
   const { directory, factory, action, dryRun } = options
   const pki = await openPki(ports.files, directory, factory)
   const serials = await serialsOf(options, pki, ports.files)
-  const { change, sentCrl } = crlChange(options, serials)
+  let confirmed: readonly string[] | null = null
+  const { change, sentCrl } = crlChange(options, serials, () => confirmed)
   const told = { factory, api: ports.api.name, directory, action, dryRun }
   const nothing = { changed: false, resumed: false, warnings: [] }
   if (dryRun || !(await isInterrupted(pki, change))) {
@@ -91,6 +58,7 @@ export async function changeDeviceCas(
       const signed = await drySigned(options, serials, { ...pki, ...ports, known })
       return { ...told, ...nothing, deviceCas: toldOf(plan), ...signed }
     }
+    confirmed = plan.dangers
   }
   const { facts, resumed, warnings } = await changePki({ directory, factory }, change, ports)
   const crl = describeCrl(readCrl(sentCrl(facts), 'the CRL'))
@@ -117,7 +85,11 @@ async function drySigned(
   }
 }
 
-function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonly bigint[]) {
+function crlChange(
+  { action, factory }: ChangeDeviceCasOptions,
+  serials: readonly bigint[],
+  confirmed: () => readonly string[] | null,
+) {
   const { command, reason } = CA_ACTIONS[action]
   let resigned: string | null = null
   const sentCrl = (facts: Facts) => resigned ?? fact(facts, 'crl')
@@ -130,6 +102,7 @@ function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonl
         says: 'Signing the CRL',
         run: async (work) => {
           const plan = await planOf(action, serials, work, work.known)
+          requireConfirmed(plan, confirmed())
           return { deviceCas: JSON.stringify(toldOf(plan)), crl: await signCrl(work, reason, serials) }
         },
       },
@@ -163,21 +136,13 @@ function revokedBefore({ known, root }: ChangeWork): readonly string[] {
   return crl !== null && isCrlOf(crl, root) ? revokedIn(crl).map(String) : []
 }
 
-type ToldCas = z.infer<typeof toldCas>
-
-function toldOf({ cas }: CaPlan): ToldCas {
-  return cas.map(({ certificate: { serialNumber, subject, notAfter }, role, file }) => ({
-    serial: serialNumber.toString(),
-    subject: formatName(subject),
-    role,
-    file,
-    notAfter: rfc3339(notAfter),
-  }))
-}
-
-/** The journal is a file, and anything may be in it. */
-function toldInFacts(facts: Facts): ToldCas {
-  const told = toldCas.safeParse(JSON.parse(fact(facts, 'deviceCas')))
-  if (told.success) return told.data
-  throw new FpkiError('ERR_BAD_FILE', 'The journal is broken.', 'Put journal.json back as fpki wrote it.')
+/** Another command may have taken the other CAs away while this one was asked about. `null`: a run that goes on. */
+function requireConfirmed({ dangers }: CaPlan, confirmed: readonly string[] | null): void {
+  const unseen = dangers.find((danger) => confirmed !== null && !confirmed.includes(danger))
+  if (unseen === undefined) return
+  throw new FpkiError(
+    'ERR_NOT_CONFIRMED',
+    `The device CAs of the Factory API have changed since the question was asked. ${unseen}`,
+    'Nothing was changed. Run the same command again, and give --yes when it is meant.',
+  )
 }

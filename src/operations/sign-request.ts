@@ -83,11 +83,13 @@ export async function signRequest(options: SignRequestOptions, ports: SignReques
   // The gateway's own key may be certified anew, as a server's; a CA's never.
   const takenKeys = (await takenKeysBut({ directory }, null)).filter(({ isCa }) => isCa || name === 'device-ca')
   const nameTypes = ['DNS', 'IP', 'URI', 'email'] as const
-  const { names, warnings } = acceptCsr(csr, { what, profile, factory, nameTypes, takenKeys })
+  const { names, warnings } = acceptCsr(csr, { what, profile, issuer: root.subject, factory, nameTypes, takenKeys })
   requireWithin(root, clock())
   const validity = validityFrom(clock(), days === null ? profile.years : { days }, root.notAfter)
   const told = [...warnings, ...(validity.capped ? [capped(what, validity.notAfter)] : [])]
   for (const warning of told) progress.warn(warning)
+  // Before the key is asked for: a certificate that has no place is signed for nothing.
+  if (out !== null && (await files.status(out)) !== null) throw outExists(out)
   const rootSigner = rootSignerOf(directory, access)
   try {
     const signer = await openRootKey(rootSigner, pki)
@@ -101,6 +103,10 @@ export async function signRequest(options: SignRequestOptions, ports: SignReques
   } finally {
     await rootSigner.close()
   }
+}
+
+function outExists(out: string): FpkiError {
+  return new FpkiError('ERR_EXISTS', `${out} exists already.`, 'fpki overwrites nothing; name another file.')
 }
 
 function capped(what: string, notAfter: Certificate['notAfter']): string {

@@ -82,6 +82,7 @@ export async function updateDeviceCas(
   if (told.added.length + removed.length === 0) return { ...told, changed: false }
   const dangers = [...revokedAgain(without(wanted, current), known, root), ...dangersOfUpdate(removed, wanted, known)]
   await confirm({ ...told, dangers })
+  await requireUnchanged(api, current)
   const caCrt = wanted.map(({ der }) => encodePem('CERTIFICATE', der)).join('\n')
   await api.updateCertificates({ caCrt })
   const after = await api.getCertificates()
@@ -91,6 +92,18 @@ export async function updateDeviceCas(
     'ERR_API',
     'The Factory API does not show the device CAs that it was sent and took.',
     'See what it knows with `fpki ca show --pretty`, and run the same command again.',
+  )
+}
+
+/** Whoever said yes did so to what was there then: one that was added meanwhile must not go unseen. */
+async function requireUnchanged(api: FactoryApi, current: readonly Certificate[]): Promise<void> {
+  const known = await api.getCertificates()
+  const now = known === null ? [] : deviceCasOf(known)
+  if (without(now, current).length + without(current, now).length === 0) return
+  throw new FpkiError(
+    'ERR_NOT_CONFIRMED',
+    'The device CAs of the Factory API have changed since the question was asked.',
+    'Nothing was sent. Run the same command again, and look at what it would remove.',
   )
 }
 

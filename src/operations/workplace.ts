@@ -84,7 +84,15 @@ export async function signCsr(
   const { file, profile, what } = order
   const csr = readCsr(order.csr, what)
   const takenKeys = await takenKeysBut(work, file)
-  const accepted = acceptCsr(csr, { what, profile, factory: work.factory, nameTypes: ['DNS'], takenKeys })
+  const issuer = await rootOf(work)
+  const accepted = acceptCsr(csr, {
+    what,
+    profile,
+    issuer: issuer.subject,
+    factory: work.factory,
+    nameTypes: ['DNS'],
+    takenKeys,
+  })
   for (const warning of accepted.warnings) work.warn(warning)
   const { subject, publicKey } = csr
   await makeCertificate(work, interrupted, {
@@ -92,7 +100,7 @@ export async function signCsr(
     profile,
     subject,
     spki: publicKey.spki,
-    issuer: await rootOf(work),
+    issuer,
     names: accepted.names,
   })
 }

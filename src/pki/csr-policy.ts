@@ -1,9 +1,9 @@
 import { domainToASCII } from 'node:url'
 import { badCsr, type Csr } from './csr.js'
 import { formatGeneralName, type GeneralName } from './extensions.js'
-import { attributeValues } from './name.js'
+import { attributeValues, type Name, sameName } from './name.js'
 import type { Profile } from './profiles.js'
-import { type PublicKey, sameKey } from './public-key.js'
+import { isCompressed, type PublicKey, sameKey } from './public-key.js'
 
 /** What a request is checked against before it is signed (contract.md 6). */
 export interface CsrPolicy {
@@ -11,6 +11,8 @@ export interface CsrPolicy {
   readonly what: string
   readonly profile: Profile
   readonly factory: string
+  /** The name of whoever signs; nobody else may have it. */
+  readonly issuer: Name
   /** The kinds of names that a server certificate gets: the gateway's has DNS names only (contract.md 3). */
   readonly nameTypes: readonly GeneralName['type'][]
   /** The keys that this request must not have, each with its owner: the root's and the CAs'. */
@@ -53,13 +55,19 @@ export function acceptCsr(csr: Csr, policy: CsrPolicy): AcceptedCsr {
   const owner = takenKeys.find(({ publicKey }) => sameKey(publicKey, csr.publicKey))?.owner
   if (owner !== undefined) throw badCsr(what, `its key is the key of ${owner}`)
   checkKey(csr, isTls, what)
+  // A chain is built by names: with the issuer's own, clients would look for its signature in the wrong certificate.
+  if (sameName(csr.subject, policy.issuer)) throw badCsr(what, "its subject is the issuer's own name")
   if (!isTls && csr.subject.attributes.length === 0) throw badCsr(what, 'it has no subject, and a CA needs one')
   const names = isTls ? tlsNames(csr, policy) : []
   return { csr, names, warnings: [...unitWarnings(csr, policy), ...extensionWarnings(csr, policy, isTls)] }
 }
 
 function checkKey({ publicKey }: Csr, isTls: boolean, what: string): void {
-  if (publicKey.kind === 'EC') return
+  if (publicKey.kind === 'EC') {
+    // RFC 5480, 2.2: others than the uncompressed form need not be understood, and devices do not.
+    if (isCompressed(publicKey.spki)) throw badCsr(what, 'its key is a compressed point, which devices do not read')
+    return
+  }
   if (!isTls) throw badCsr(what, 'its key is RSA, and a device CA needs EC P-256, P-384 or P-521')
   if (publicKey.bits < 2048) throw badCsr(what, `its RSA key of ${publicKey.bits} bits is too weak; 2048 is the least`)
   // FIPS 186-5, A.1.1; with 1 a signature is the message itself.

@@ -125,12 +125,17 @@ export function readOctetBitString(value: Der | undefined): Uint8Array {
   return readBitString(value)
 }
 
+/** Those in use have a dozen octets; the time to read one grows with its square. */
+const MAX_IDENTIFIER_OCTETS = 256
+
 /** An OBJECT IDENTIFIER in its dotted form (X.690, 8.19). */
 export function readObjectIdentifier(value: Der | undefined): string {
+  const octets = contentOf(value, 'objectIdentifier')
+  if (octets.length > MAX_IDENTIFIER_OCTETS) throw new Error('an OBJECT IDENTIFIER is longer than any that is in use')
   const arcs: bigint[] = []
   let arc = 0n
   let isInside = false
-  for (const octet of contentOf(value, 'objectIdentifier')) {
+  for (const octet of octets) {
     if (!isInside && octet === 0x80) throw new Error('an OBJECT IDENTIFIER is padded')
     arc = (arc << 7n) | BigInt(octet & 0x7f)
     isInside = octet >= 0x80

@@ -54,6 +54,12 @@ export function keyIdentifier(spki: Uint8Array): Uint8Array {
   return createHash('sha256').update(readOctetBitString(subjectPublicKey)).digest().subarray(0, 20)
 }
 
+/** Is the point of this EC key (SubjectPublicKeyInfo, DER) in another form than the uncompressed one (SEC 1, 2.3.3)? */
+export function isCompressed(spki: Uint8Array): boolean {
+  const [, subjectPublicKey] = sequenceMembers(parseDer(spki), 2)
+  return readOctetBitString(subjectPublicKey)[0] !== 0x04
+}
+
 /** Are they the same key, whichever way each is encoded? */
 export function sameKey(a: PublicKey, b: PublicKey): boolean {
   // Asked of an RSA and an EC key, OpenSSL leaves an error behind that Node takes for one of the next key it reads.

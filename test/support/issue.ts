@@ -79,6 +79,7 @@ export function accept(csr: string, profile: Profile, takenKeys: CsrPolicy['take
     what: 'the-csr',
     profile,
     factory: FACTORY,
+    issuer: commonNameAndUnit('Factory-CA', FACTORY),
     nameTypes: ['DNS'],
     takenKeys,
   })

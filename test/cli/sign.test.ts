@@ -279,6 +279,15 @@ test('--json: the document', async () => {
   expect(told.certificate.serialHex.replaceAll(':', '')).toBe(serial)
 })
 
+/** A request whose key is the same point in its compressed form (SEC 1, 2.3.3). */
+function compressedCsr(): string {
+  const key = newKey()
+  const point = spkiOf(key).subarray(-65)
+  const header = Buffer.from('3039301306072a8648ce3d020106082a8648ce3d030107032200', 'hex')
+  const sign = Buffer.of(2 + ((point[64] ?? 0) & 1))
+  return csrPem(buildCsr({ subject, key, spki: Buffer.concat([header, sign, point.subarray(1, 33)]) }))
+}
+
 /** A request that must not be signed, and what the message says of it, in one of several ways. */
 type Bad = [title: string, make: (made: Made) => Promise<string | Uint8Array>, names: readonly string[], code?: string]
 
@@ -321,6 +330,12 @@ const BAD: Bad[] = [
   ],
   ['without any name', () => opensslCsr({ subject: null }), ['it has no name']],
   ['for a CA without a subject', () => opensslCsr({ subject: null, extensions: CA }), ['no subject']],
+  [
+    "for a CA with the root's own name",
+    async () => csrPem(buildCsr({ subject: utf8Name([CN, 'Factory-CA'], [OU, 'acme']), key: newKey() })),
+    ["the issuer's own name"],
+  ],
+  ['with a compressed point for a key', async () => compressedCsr(), ['compressed point']],
   ['of 10 MB', async () => Buffer.alloc(10_000_000, 0x30), ['larger than 1048576 bytes'], 'ERR_BAD_FILE'],
   ['of 100 kB', async () => Buffer.alloc(100_000, 0x30), ['larger than 65536 bytes']],
   ['of two blocks', async () => `${await opensslCsr()}${await opensslCsr()}`, ['2 PEM blocks']],

@@ -116,6 +116,19 @@ describe('a list with one more', () => {
   })
 })
 
+describe('a list with one that was revoked', () => {
+  test('is not sent without --yes: its devices would be accepted again', async () => {
+    const made = await pkiWithThreeCas()
+    const file = await listOf(made, 'online-crt', 'local-ca.pem', 'site-b.pem')
+    await made.home.fpki(['ca', 'revoke-device-ca', made.directory, '--ca-file', 'site-b'])
+    const refusal = { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes', `${made.siteB} was revoked`] }
+    await expectRefusal(made.home, ['ca', 'update', file], { ...refusal, names: ['--yes'] })
+    expectWords(await update(made, file), refusal)
+    expect(await update(made, file, '--yes')).toMatchObject({ status: 0 })
+    expect(await deviceCaSerials(made)).toContain(made.siteB)
+  })
+})
+
 describe('a list with one less', () => {
   test('is not sent without --yes where nobody can be asked', async () => {
     const made = await pkiWithThreeCas()

@@ -6,6 +6,14 @@ import { checkFactoryName } from '../factory-name.js'
 export interface SettingsFlags {
   readonly api?: string
   readonly factory?: string
+  /** Secret. */
+  readonly token?: string
+  /** fioctl's configuration. */
+  readonly config?: string
+  readonly stateDir?: string
+  readonly cacert?: string
+  /** Seconds. */
+  readonly timeout?: string
 }
 
 /** The environment of the process, as Node gives it. */
@@ -18,7 +26,11 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export function stateDirectory({ api }: SettingsFlags, env: Environment, home: string): string {
   requireEmbedded(api ?? env['FPKI_API'])
   const named = env['FPKI_STATE_DIR']
-  if (named) return requireAbsolute(named, 'FPKI_STATE_DIR')
+  return named ? requireAbsolute(named, 'FPKI_STATE_DIR') : stateDirectoryOf(env, home)
+}
+
+/** Where the embedded Factory API keeps its state when nobody says it. Throws ERR_USAGE when HOME is relative. */
+export function stateDirectoryOf(env: Environment, home: string): string {
   const data = env['XDG_DATA_HOME']
   // The XDG specification has relative values ignored.
   if (data && isAbsolute(data)) return join(data, 'fpki')
@@ -68,7 +80,8 @@ function requireEmbedded(api: string | undefined): void {
   )
 }
 
-function requireAbsolute(path: string, source: string): string {
+/** `path`, when it is absolute. Throws ERR_USAGE. */
+export function requireAbsolute(path: string, source: string): string {
   if (isAbsolute(path)) return resolve(path)
   const is = path === '' ? 'is empty' : `is a relative path, ${JSON.stringify(path)}`
   throw new FpkiError(

@@ -1,0 +1,106 @@
+import { isAbsolute } from 'node:path'
+import { type ApiChoice, readApi } from '../config/api-choice.js'
+import { connectionTo, fioctlOf, serverUrl } from '../config/connection.js'
+import { requireChosenApi } from '../config/not-guessed.js'
+import { resolveSettings, type Settings } from '../config/resolve.js'
+import { onlyFactory } from '../config/settings.js'
+import { FpkiError } from '../errors.js'
+import { checkFactoryName } from '../factory-name.js'
+import {
+  embeddedApiName,
+  embeddedFactoriesOn,
+  embeddedFactoryOn,
+  type FactoryApi,
+  httpFactoryOn,
+  type Machine,
+} from '../machine.js'
+import type { CommonFlags } from './options.js'
+import { type Io, progressOn } from './output.js'
+
+/** What a command needs a Factory API for. */
+export interface FactoryNeed {
+  /** It changes something, and must not go to an API that was guessed. */
+  readonly changes: boolean
+  /** What the PKI directory's own records say; asked when neither flags nor environment name a factory. */
+  readonly ofDirectory?: () => Promise<string>
+  /** The name of an embedded factory when nothing says one; without it, the only one there is. */
+  readonly otherwise?: () => string
+  /** For the gateway of an embedded factory. */
+  readonly tlsNames?: readonly string[]
+}
+
+/** The Factory API that a command speaks to, and the factory that it speaks of. */
+export interface ChosenFactory {
+  readonly factory: string
+  /** Somebody said the name: a flag, the environment, a record or a configuration. */
+  readonly isNamed: boolean
+  readonly api: FactoryApi
+  /** Of the embedded API; null: it is a server. */
+  readonly stateDirectory: string | null
+}
+
+/**
+ * The Factory API and the factory that flags, environment and configuration choose (cli.md, "Which Factory API").
+ *
+ * @throws FpkiError ERR_API_NOT_CHOSEN, ERR_USAGE, ERR_NOT_INITIALIZED, ERR_BAD_FILE; ERR_API without credentials
+ */
+export async function factoryApiFor(
+  flags: CommonFlags,
+  io: Io,
+  machine: Machine,
+  need: FactoryNeed,
+): Promise<ChosenFactory> {
+  const settings = await resolveSettings(flags, { env: io.env, home: io.home }, machine.files)
+  if (need.changes) await requireChosenApi(settings, machine.files)
+  const choice = readApi(settings.api.value, settings.api.source)
+  const named = await namedFactory(choice, settings, need)
+  if (choice.kind === 'embedded') return embedded(named, settings, io, machine, need)
+  const tlsNames = need.tlsNames ?? []
+  if (tlsNames.length > 0) throw notItsNames(settings.api.value)
+  if (named === null) throw nameless(settings.api.value)
+  const { warn } = progressOn(io, flags)
+  if (flags.token !== undefined) warn('others on this machine can see --token; FPKI_TOKEN and `fpki login` are safer.')
+  const connection = await connectionTo(choice, settings, machine.files)
+  const api = await httpFactoryOn(machine, connection, named, { signal: io.signal, warn })
+  return { factory: named, isNamed: true, api, stateDirectory: null }
+}
+
+/** What the chosen Factory API is called in records; nothing is asked of it. */
+export async function factoryApiName(flags: CommonFlags, io: Io, { files }: Machine): Promise<string> {
+  const settings = await resolveSettings(flags, { env: io.env, home: io.home }, files)
+  const choice = readApi(settings.api.value, settings.api.source)
+  return choice.kind === 'embedded' ? embeddedApiName(settings.stateDirectory().value) : serverUrl(choice, settings)
+}
+
+async function embedded(
+  named: string | null,
+  settings: Settings,
+  io: Io,
+  machine: Machine,
+  { otherwise, tlsNames = [] }: FactoryNeed,
+): Promise<ChosenFactory> {
+  const stateDirectory = settings.stateDirectory().value
+  const factory = named ?? otherwise?.() ?? onlyFactory(await embeddedFactoriesOn(machine, stateDirectory))
+  const api = embeddedFactoryOn(machine, { stateDirectory, factory, tlsNames }, io.signal)
+  return { factory, isNamed: named !== null, api, stateDirectory }
+}
+
+/** Flags and environment, then the records of the PKI directory, then fpki's configuration, then fioctl's. */
+async function namedFactory(choice: ApiChoice, settings: Settings, need: FactoryNeed): Promise<string | null> {
+  const { value, source } = settings.factory
+  if (value !== null && !isAbsolute(source)) return value
+  if (need.ofDirectory !== undefined) return need.ofDirectory()
+  if (value !== null || choice.kind === 'embedded') return value
+  const fioctl = await fioctlOf(await serverUrl(choice, settings), settings)
+  return fioctl === null || fioctl.factory === null ? null : checkFactoryName(fioctl.factory, fioctl.path)
+}
+
+function nameless(api: string): FpkiError {
+  const hint = 'Name it with --factory, or for good with `fpki config set factory NAME`.'
+  return new FpkiError('ERR_USAGE', `It is not said which factory of the API ${api} is meant.`, hint)
+}
+
+function notItsNames(api: string): FpkiError {
+  const hint = 'Leave --tls-name out: that server says itself what its gateway is called.'
+  return new FpkiError('ERR_USAGE', `--tls-name is for the embedded Factory API, and ${api} is chosen.`, hint)
+}

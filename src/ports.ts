@@ -143,9 +143,9 @@ export interface DurableFiles {
   move(from: string, to: string): Promise<void>
   /**
    * A further name for the file at `path`, so that a move into its place does not lose it: `path.bak`, or `path.bak.1`
-   * and so on behind those that are there. The newest of them is left alone when it holds the same.
+   * and so on behind those that are there. The newest of them is left alone when it holds the same. Resolves to its path.
    */
-  keep(path: string): Promise<void>
+  keep(path: string): Promise<string>
   /** Removes a file, durably; nothing there is fine. */
   remove(path: string): Promise<void>
   /** The text of a file, or null when there is none. Throws ERR_BAD_FILE when it is larger than `maxBytes`. */

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 import { stdin } from 'node:process'
 import { FpkiError, systemErrorCode } from './errors.js'
+import { readAtMost } from './input-file.js'
 
 /** Longer than any PIN or passphrase. */
 const MAX_BYTES = 4096
@@ -30,25 +31,14 @@ export async function readSecretFile(path: string, what: string): Promise<Secret
 /** Read without blocking the process, which must hear signals while somebody looks for the other end of a pipe. */
 async function contentOf(path: string, name: string, what: string) {
   try {
-    if (path === '-') return { bytes: await readAll(stdin), isOpenToOthers: false }
+    if (path === '-') return { bytes: await readAtMost(stdin, MAX_BYTES), isOpenToOthers: false }
     const file = await open(path)
     const status = await file.stat()
-    const bytes = await readAll(file.createReadStream())
+    const bytes = await readAtMost(file.createReadStream(), MAX_BYTES)
     return { bytes, isOpenToOthers: status.isFile() && (status.mode & 0o077) !== 0 }
   } catch (error) {
     throw unreadable(name, what, `cannot be read (${systemErrorCode(error) ?? 'too long'})`)
   }
-}
-
-async function readAll(stream: AsyncIterable<Buffer | string>): Promise<Buffer> {
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of stream) {
-    parts.push(Buffer.from(part))
-    size += part.length
-    if (size > MAX_BYTES) throw new Error('too long')
-  }
-  return Buffer.concat(parts)
 }
 
 function unreadable(name: string, what: string, problem: string): FpkiError {

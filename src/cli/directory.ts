@@ -2,7 +2,12 @@ import { isAbsolute, resolve } from 'node:path'
 import { FpkiError } from '../errors.js'
 import type { Io } from './output.js'
 
-/** The PKI directory of the command line. Throws ERR_USAGE, with the absolute form, when it is relative. */
+/** The PKI directory of a command that is given one that is there; fioctl takes a relative path for it. */
+export function resolved(directory: string, { workingDirectory }: Io): string {
+  return isAbsolute(directory) ? resolve(directory) : resolve(workingDirectory() ?? '/', directory)
+}
+
+/** The PKI directory of a command that must be given an absolute path. Throws ERR_USAGE, with the absolute form, when it is relative. */
 export function absolute(directory: string, { workingDirectory }: Io): string {
   if (isAbsolute(directory)) return resolve(directory)
   const base = workingDirectory()

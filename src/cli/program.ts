@@ -35,6 +35,8 @@ export function buildProgram(io: Io): Command {
   addCommonOptions(program)
   const ca = program.command('ca').description('the root of trust, the gateway certificate and the device CAs')
   for (const add of WORDS.ca) add(ca, io)
+  const est = program.command('est').description('the EST server, with which devices renew their certificates')
+  for (const add of WORDS.est) add(est, io)
   const hsm = program.command('hsm').description('PKCS#11 tokens: which there are, and what they can do')
   for (const add of WORDS.hsm) add(hsm, io)
   return program

@@ -1,4 +1,5 @@
-import type { ReadStream } from 'node:tty'
+import { createInterface } from 'node:readline/promises'
+import type { ReadStream, WriteStream } from 'node:tty'
 import { FpkiError } from '../errors.js'
 import { printable } from './output.js'
 
@@ -22,6 +23,25 @@ export async function askSecret(
     terminal.setRawMode(false)
     terminal.pause()
     say('\n')
+  }
+}
+
+/** Asks for a line on a terminal. Rejects with ERR_SIGINT at the end of the input; `signal` ends it with its reason. */
+export async function askLine(
+  terminal: ReadStream,
+  output: WriteStream,
+  question: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const lines = createInterface({ input: terminal, output })
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      lines.once('SIGINT', () => reject(stopped())).once('close', () => reject(stopped()))
+      lines.question(printable(question)).then(resolve, reject)
+    })
+  } finally {
+    lines.close()
   }
 }
 

@@ -63,8 +63,10 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
     signal,
     // Looked at only when a question comes up: node:tty and stdin cost every start.
     get askSecret() {
-      const { isatty } = process.getBuiltinModule('node:tty')
-      return isatty(0) && stderr.isTTY ? (question: string) => ask(process, question, signal) : null
+      return onTerminal(process) ? (question: string) => askSecretly(process, question, signal) : null
+    },
+    get ask() {
+      return onTerminal(process) ? (question: string) => askOpenly(process, question, signal) : null
     },
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),
@@ -81,7 +83,16 @@ function homeDirectory(): string {
   }
 }
 
-async function ask({ stdin, stderr }: NodeJS.Process, question: string, signal: AbortSignal): Promise<string> {
+function onTerminal({ getBuiltinModule, stderr }: NodeJS.Process): boolean {
+  return getBuiltinModule('node:tty').isatty(0) && stderr.isTTY
+}
+
+async function askOpenly({ stdin, stderr }: NodeJS.Process, question: string, signal: AbortSignal): Promise<string> {
+  const { askLine } = await import('./prompt.js')
+  return askLine(stdin, stderr, question, signal)
+}
+
+async function askSecretly({ stdin, stderr }: NodeJS.Process, question: string, signal: AbortSignal): Promise<string> {
   const { askSecret } = await import('./prompt.js')
   return askSecret(stdin, question, (text) => stderr.write(text), signal)
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { FpkiError } from '../errors.js'
 import { readJsonFile, writeJsonFile } from '../json-file.js'
 import type { DurableFiles, FileLock } from '../ports.js'
@@ -34,14 +34,17 @@ export interface PkiDirectory {
    *
    * @param over `nothing`: the name must be free, else ERR_EXISTS; `earlier`: the file that is there is kept as
    *   `name.bak`, `name.bak.1`, …
+   * @returns the name under which an earlier file was kept, or null
    */
-  publish(name: string, over: 'nothing' | 'earlier'): Promise<void>
+  publish(name: string, over: 'nothing' | 'earlier'): Promise<string | null>
   /** Removes what was staged and is not wanted. */
   discard(name: string): Promise<void>
   /** Removes factory_ca.key: the one file that ever goes, when a token has proved to hold the key. */
   removeRootKey(): Promise<void>
   readJournal(): Promise<Journal | null>
   writeJournal(content: Journal): Promise<void>
+  /** Puts an earlier journal back, or removes the one that is there when there was none. */
+  restoreJournal(earlier: Journal | null): Promise<void>
   readState(): Promise<DirectoryState | null>
   writeState(content: DirectoryState): Promise<void>
 }
@@ -80,6 +83,8 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
     removeRootKey: () => files.remove(join(path, PKI_FILES.rootKey)),
     readJournal: () => readJsonFile(files, own('journal'), journal),
     writeJournal: (content) => writeJsonFile(files, own('journal'), content),
+    restoreJournal: (earlier) =>
+      earlier === null ? files.remove(own('journal')) : writeJsonFile(files, own('journal'), earlier),
     readState: () => readJsonFile(files, own('state'), directoryState),
     writeState: (content) => writeJsonFile(files, own('state'), content),
   }
@@ -101,12 +106,16 @@ function pending(
     staged: async () => (await files.list(folder)) ?? [],
     publish: async (name, over) => {
       const staged = await readStaged(name)
-      if (staged === null) return
+      if (staged === null) return null
       const [from, to] = [join(folder, name), join(path, name)]
-      if (over === 'nothing') return files.place(from, to)
+      if (over === 'nothing') {
+        await files.place(from, to)
+        return null
+      }
       const earlier = await files.read(to, MAX_PEM_BYTES)
-      if (earlier !== null && earlier !== staged) await files.keep(to)
+      const kept = earlier !== null && earlier !== staged ? await files.keep(to) : null
       await files.move(from, to)
+      return kept === null ? null : basename(kept)
     },
     discard: (name) => files.remove(join(folder, name)),
   }

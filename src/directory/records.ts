@@ -32,6 +32,8 @@ export const directoryState = z.strictObject({
   rootKey: keyReference,
   /** Where the key of local-ca lives, when that is not its file. */
   localCaKey: z.optional(keyReference),
+  /** The number of the newest CRL that the root has signed for the Factory API; decimal. */
+  crlNumber: z.optional(z.string().check(z.regex(/^\d{1,49}$/))),
 })
 
 /** See {@link directoryState}. */

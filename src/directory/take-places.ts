@@ -23,12 +23,14 @@ export async function move(fs: FileSystem, from: string, to: string): Promise<vo
 }
 
 /** See {@link DurableFiles.keep}. */
-export async function keep(fs: FileSystem, path: string): Promise<void> {
+export async function keep(fs: FileSystem, path: string): Promise<string> {
   const folder = dirname(path)
   const newest = newestBackup(basename(path), (await fs.list(folder)) ?? [])
-  if (newest !== null && (await holdSame(fs, path, join(folder, newest.name)))) return
-  await fs.link(path, newest === null ? `${path}.bak` : `${path}.bak.${newest.number + 1}`)
+  if (newest !== null && (await holdSame(fs, path, join(folder, newest.name)))) return join(folder, newest.name)
+  const backup = newest === null ? `${path}.bak` : `${path}.bak.${newest.number + 1}`
+  await fs.link(path, backup)
   await fs.syncDirectory(folder)
+  return backup
 }
 
 /** The backup of `name` with the highest number; `.bak` alone has the number 0. */

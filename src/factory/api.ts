@@ -48,6 +48,7 @@ export interface CertificatesUpdate {
   readonly tlsCrt?: string
   readonly caCrt?: string
   readonly estTlsCrt?: string
+  /** A CRL of the root's (PEM): what it says of device CAs is done to them (contract.md 3). */
   readonly caRevokeCrl?: string
 }
 

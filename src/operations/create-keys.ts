@@ -78,6 +78,7 @@ export function rootSignerFrom({ root, close }: CreateKeys): RootSigner {
       signer ??= root.open()
       return signer
     },
+    reference: async () => root.reference,
     close,
   }
 }

@@ -80,7 +80,7 @@ async function createWith(
     }
     if (found !== null) ports.progress.note(`Going on with the \`ca create\` that began at ${found.startedAt}.`)
     const rootSigner = rootSignerFrom(keys)
-    const work = { ...ports, options, factory: options.factory, directory, keys, rootSigner, warn }
+    const work = { ...ports, options, factory: options.factory, directory, made: directory, keys, rootSigner, warn }
     await runSteps(stepsFor(options), work, journal, { ...ports, directory })
     const rootKey = keys.root.reference
     const localCaKey = options.localCa ? keys.localCa.reference : null
@@ -138,7 +138,7 @@ async function makeRootCertificate(work: Work, facts: Facts, interrupted: boolea
     subject,
     spki: publicKey,
     issuer: null,
-    dnsNames: [],
+    names: [],
   })
 }
 
@@ -154,7 +154,7 @@ async function makeLocalCa(work: Work, facts: Facts, interrupted: boolean): Prom
     subject: commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.options.factory),
     spki: await madeKey(work.keys.localCa, fact(facts, 'localCaKey')),
     issuer: await rootOf(work),
-    dnsNames: [],
+    names: [],
   })
 }
 

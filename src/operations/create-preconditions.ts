@@ -136,8 +136,8 @@ function keyInUri({ label, id }: KeyChoice): string {
   return label === ROOT_KEY_LABEL && id === null ? '' : `object=${label};id=${id ?? ''}`
 }
 
-/** A certificate lasts for decades: a machine whose clock was never set must not make one. */
-function checkClock(now: Date): void {
+/** A certificate lasts for decades: a machine whose clock was never set must not make one. Throws ERR_CLOCK. */
+export function checkClock(now: Date): void {
   if (now.getTime() >= Date.UTC(2026, 0, 1)) return
   throw new FpkiError(
     'ERR_CLOCK',

@@ -1,6 +1,6 @@
 import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
-import type { TokenKeyReference } from '../directory/records.js'
+import type { KeyReference, TokenKeyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { HsmChoice, Signer } from '../ports.js'
 import { type HsmPlace, rememberedPlace } from './hsm-choice.js'
@@ -10,6 +10,8 @@ import type { TokenHolder } from './token-keys.js'
 /** The root key, opened when it is first needed and held until the command ends. */
 export interface RootSigner {
   open(): Promise<Signer>
+  /** Where it is, once it is open. */
+  reference(): Promise<KeyReference>
   close(): Promise<void>
 }
 
@@ -42,24 +44,31 @@ async function noPin(token: string): Promise<string> {
 export function rootSignerOf(directory: PkiDirectory, access: HsmAccess = NO_PIN): RootSigner {
   let opened: Promise<Signer> | null = null
   let holder: TokenHolder | null = null
+  let reference: KeyReference = { kind: 'file', name: PKI_FILES.rootKey }
   const open = async () => {
     const choice = access.choice ?? (await rememberedChoice(directory, access))
     if (choice === null) return keyOf(directory, PKI_FILES.rootKey)
     const { holdToken, tokenKey } = await import('./token-keys.js')
     holder = holdToken(choice, access)
     await holder.open()
-    return tokenKey(directory, holder, {
+    const key = tokenKey(directory, holder, {
       key: choice.key,
       certificate: PKI_FILES.rootCertificate,
       curve: 'P-256',
       // A token of fioctl's, or a key that another tool has put there, is taken as it is.
       mustStay: false,
-    }).open()
+    })
+    reference = key.reference
+    return key.open()
   }
   return {
     open: () => {
       opened ??= open()
       return opened
+    },
+    reference: async () => {
+      await opened
+      return reference
     },
     close: async () => {
       await opened?.then((signer) => signer.close()).catch(() => undefined)

@@ -1,10 +1,11 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
-import { changeMeta, type FactoryApi, type FactoryCertificates } from '../factory/api.js'
+import { changeMeta, type FactoryApi } from '../factory/api.js'
 import { certificateFacts, describeCertificate } from '../pki/describe.js'
 import { attributeValues } from '../pki/name.js'
-import { type Certificate, readPemCertificate, readPemCertificates } from '../pki/read-certificate.js'
+import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
 import type { Clock } from '../ports.js'
+import { deviceCasOf } from './open-pki.js'
 
 /** A certificate and its place in the hierarchy. */
 const shownCertificate = z.extend(certificateFacts, {
@@ -26,6 +27,12 @@ export const shownPki = z.strictObject({
   disabledCaSerials: z.array(z.string()),
   changeMeta,
 })
+
+/** What `fpki est show --json` prints. */
+export const shownEst = z.strictObject({ factory: z.string(), api: z.string(), estTls: shownCertificate })
+
+/** See {@link shownEst}. */
+export type ShownEst = z.infer<typeof shownEst>
 
 /** See {@link shownPki}. */
 export type ShownPki = z.infer<typeof shownPki>
@@ -75,16 +82,13 @@ function showServer(pem: string | null, role: 'tls' | 'est-tls', facts: Facts): 
   return pem === null ? null : show(readPemCertificate(pem, `${role}-crt`), role, facts)
 }
 
-function deviceCasOf({ caCrt }: FactoryCertificates): readonly Certificate[] {
-  return caCrt === null || caCrt.trim() === '' ? [] : readPemCertificates(caCrt, 'ca-crt')
-}
-
 /** contract.md 3: a local-ca is named `fio-<user id>`; any other device CA is the Factory API's own. */
-function roleOf({ subject }: Certificate): 'local-ca' | 'online-ca' {
+export function roleOf({ subject }: Certificate): 'local-ca' | 'online-ca' {
   return attributeValues(subject, 'CN').some((name) => name.startsWith('fio-')) ? 'local-ca' : 'online-ca'
 }
 
-function notInitialized(factory: string): FpkiError {
+/** The error for a factory that has none. */
+export function notInitialized(factory: string): FpkiError {
   return new FpkiError(
     'ERR_NOT_INITIALIZED',
     `The factory ${factory} has no PKI yet.`,

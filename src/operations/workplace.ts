@@ -6,7 +6,7 @@ import { readCsr } from '../pki/csr.js'
 import { acceptCsr } from '../pki/csr-policy.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { CertificateRequest } from '../pki/draft.js'
-import { sameName } from '../pki/name.js'
+import { formatName, sameName } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
 import { encodePem } from '../pki/pem.js'
 import type { Profile } from '../pki/profiles.js'
@@ -19,25 +19,32 @@ import type { RootSigner } from './root-signer.js'
 /** Where keys and certificates are made: an open PKI directory, and what making them takes. */
 export interface Workplace {
   readonly directory: PkiDirectory
+  /** Where new files go: into their places, or aside until the Factory API has taken them. */
+  readonly made: MadeFiles
   readonly factory: string
   readonly clock: Clock
   readonly random: Random
   readonly rootSigner: RootSigner
+  /** Those that the Factory API knows; none is said before it knows any. */
+  readonly deviceCas?: readonly Certificate[]
   warn(text: string): void
 }
 
+/** Where the files that a command makes are written, and found again when it was interrupted. */
+export type MadeFiles = Pick<PkiDirectory, 'path' | 'read' | 'create'>
+
 /** What a certificate file is to hold; the rest follows from the profile, the clock and the root. */
-export type CertificateOrder = Pick<CertificateRequest, 'profile' | 'subject' | 'spki' | 'issuer' | 'dnsNames'> & {
+export type CertificateOrder = Pick<CertificateRequest, 'profile' | 'subject' | 'spki' | 'issuer' | 'names'> & {
   readonly file: string
 }
 
 /** The text of a file that must be there. Throws ERR_BAD_FILE when it is not. */
-export async function requireText(directory: PkiDirectory, file: string): Promise<string> {
-  const text = await directory.read(file)
+export async function requireText({ path, read }: Pick<PkiDirectory, 'path' | 'read'>, file: string): Promise<string> {
+  const text = await read(file)
   if (text !== null) return text
   throw new FpkiError(
     'ERR_BAD_FILE',
-    `${directory.path}/${file} is missing.`,
+    `${path}/${file} is missing.`,
     'Nothing was sent to the Factory API. Put it back, and run the same command again.',
   )
 }
@@ -54,8 +61,8 @@ export async function makeCertificate(
   interrupted: boolean,
   order: CertificateOrder,
 ): Promise<undefined> {
-  const { directory, random, clock } = work
-  const existing = interrupted ? await directory.read(order.file) : null
+  const { directory, made, random, clock } = work
+  const existing = interrupted ? await made.read(order.file) : null
   if (existing !== null) return checkExisting(existing, `${directory.path}/${order.file}`, order)
   if (order.issuer !== null) requireWithin(order.issuer, clock())
   const validity = validityFrom(clock(), order.profile.years, order.issuer?.notAfter ?? null)
@@ -64,7 +71,7 @@ export async function makeCertificate(
   }
   const request = { ...order, role: order.file, serialNumber: newSerialNumber(random), validity }
   const { der } = await issueCertificate(request, await work.rootSigner.open())
-  await directory.create(order.file, encodePem('CERTIFICATE', der))
+  await made.create(order.file, encodePem('CERTIFICATE', der))
 }
 
 /** Signs one of the Factory API's requests, when it may be signed (contract.md 6). Throws ERR_BAD_CSR when not. */
@@ -76,33 +83,37 @@ export async function signCsr(
   const { file, profile, what } = order
   const csr = readCsr(order.csr, what)
   const takenKeys = await takenKeysBut(work, file)
-  const accepted = acceptCsr(csr, { what, profile, factory: work.factory, takenKeys })
+  const accepted = acceptCsr(csr, { what, profile, factory: work.factory, nameTypes: ['DNS'], takenKeys })
   for (const warning of accepted.warnings) work.warn(warning)
   const { subject, publicKey } = csr
-  const { dnsNames } = accepted
   await makeCertificate(work, interrupted, {
     file,
     profile,
     subject,
     spki: publicKey.spki,
     issuer: await rootOf(work),
-    dnsNames,
+    names: accepted.names,
   })
 }
 
-/** The keys of every certificate in the directory but the one of `file`. */
-async function takenKeysBut({ directory }: Workplace, file: string) {
+/** The keys of every certificate in the directory but the one of `file`, and of the device CAs that the API knows. */
+export async function takenKeysBut(
+  { directory, deviceCas = [] }: Pick<Workplace, 'directory' | 'deviceCas'>,
+  file: string | null,
+) {
   const certificates = (await directory.contents()).filter((name) => !name.endsWith('.key') && name !== file)
-  return Promise.all(
-    certificates.map(async (owner) => {
-      const { publicKey } = readPemCertificate((await directory.read(owner)) ?? '', `${directory.path}/${owner}`)
-      return { owner, publicKey }
-    }),
-  )
+  const inFiles = certificates.map(async (owner) => {
+    const { publicKey } = readPemCertificate((await directory.read(owner)) ?? '', `${directory.path}/${owner}`)
+    return { owner, publicKey }
+  })
+  return [
+    ...(await Promise.all(inFiles)),
+    ...deviceCas.map(({ subject, publicKey }) => ({ owner: `the device CA ${formatName(subject)}`, publicKey })),
+  ]
 }
 
-/** A clock that was set since the root was made must not pass for a defect. */
-function requireWithin({ notBefore, notAfter }: Certificate, now: Date): void {
+/** A clock that was set since the root was made must not pass for a defect. Throws ERR_CLOCK. */
+export function requireWithin({ notBefore, notAfter }: Certificate, now: Date): void {
   // Certificates are of whole seconds.
   if (Math.floor(now.getTime() / 1000) * 1000 >= notBefore.getTime() && now < notAfter) return
   throw new FpkiError(

@@ -1,5 +1,6 @@
 import { domainToASCII } from 'node:url'
 import { badCsr, type Csr } from './csr.js'
+import { formatGeneralName, type GeneralName } from './extensions.js'
 import { attributeValues } from './name.js'
 import type { Profile } from './profiles.js'
 import { type PublicKey, sameKey } from './public-key.js'
@@ -10,6 +11,8 @@ export interface CsrPolicy {
   readonly what: string
   readonly profile: Profile
   readonly factory: string
+  /** The kinds of names that a server certificate gets: the gateway's has DNS names only (contract.md 3). */
+  readonly nameTypes: readonly GeneralName['type'][]
   /** The keys that this request must not have, each with its owner: the root's and the CAs'. */
   readonly takenKeys: readonly { readonly owner: string; readonly publicKey: PublicKey }[]
 }
@@ -17,7 +20,8 @@ export interface CsrPolicy {
 /** A request that may be signed. */
 export interface AcceptedCsr {
   readonly csr: Csr
-  readonly dnsNames: readonly string[]
+  /** For subjectAltName. */
+  readonly names: readonly GeneralName[]
   /** What is odd about it, a sentence each. */
   readonly warnings: readonly string[]
 }
@@ -50,8 +54,8 @@ export function acceptCsr(csr: Csr, policy: CsrPolicy): AcceptedCsr {
   if (owner !== undefined) throw badCsr(what, `its key is the key of ${owner}`)
   checkKey(csr, isTls, what)
   if (!isTls && csr.subject.attributes.length === 0) throw badCsr(what, 'it has no subject, and a CA needs one')
-  const dnsNames = isTls ? tlsNames(csr, what) : []
-  return { csr, dnsNames, warnings: [...unitWarnings(csr, policy), ...extensionWarnings(csr, policy, isTls)] }
+  const names = isTls ? tlsNames(csr, policy) : []
+  return { csr, names, warnings: [...unitWarnings(csr, policy), ...extensionWarnings(csr, policy, isTls)] }
 }
 
 function checkKey({ publicKey }: Csr, isTls: boolean, what: string): void {
@@ -63,15 +67,33 @@ function checkKey({ publicKey }: Csr, isTls: boolean, what: string): void {
     throw badCsr(what, `its RSA key has the public exponent ${publicKey.exponent}`)
 }
 
-function tlsNames(csr: Csr, what: string): readonly string[] {
-  const names = (csr.known.subjectAltName ?? []).filter(({ type }) => type === 'DNS').map(({ value }) => value)
-  const broken = names.find((name) => !isDnsName(name))
-  if (broken !== undefined) throw badCsr(what, `it asks for ${JSON.stringify(broken)}, which is no DNS name`)
-  if (new Set(names.map((name) => name.toLowerCase())).size !== names.length)
+/** What a name of each kind is made of; anything else is no name of that kind. */
+const IS_NAME: Readonly<Record<GeneralName['type'], (value: string) => boolean>> = {
+  DNS: isDnsName,
+  IP: (value) => /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f]{4}(:[0-9a-f]{4}){7})$/.test(value),
+  URI: (value) => /^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$/.test(value),
+  email: (value) => /^[!-?A-~]+@[!-?A-~]+$/.test(value),
+  other: () => false,
+}
+
+function tlsNames(csr: Csr, { what, nameTypes }: CsrPolicy): readonly GeneralName[] {
+  const names = (csr.known.subjectAltName ?? []).filter(({ type }) => nameTypes.includes(type))
+  const broken = names.find(({ type, value }) => !IS_NAME[type](value))
+  if (broken !== undefined)
+    throw badCsr(what, `it asks for ${JSON.stringify(broken.value)}, which is no ${NAME_WORDS[broken.type]}`)
+  if (new Set(names.map((name) => formatGeneralName(name).toLowerCase())).size !== names.length)
     throw badCsr(what, 'it asks for a name twice')
   if (names.length === 0 && attributeValues(csr.subject, 'CN').every((name) => name === ''))
     throw badCsr(what, 'it has no name')
   return names
+}
+
+const NAME_WORDS: Readonly<Record<GeneralName['type'], string>> = {
+  DNS: 'DNS name',
+  IP: 'IP address',
+  URI: 'URI',
+  email: 'e-mail address',
+  other: 'name of a known kind',
 }
 
 function unitWarnings(csr: Csr, { what, factory }: CsrPolicy): readonly string[] {
@@ -101,17 +123,17 @@ function usagesNotGiven({ known }: Csr, { extensions }: Profile): readonly strin
 }
 
 function extensionWarnings(csr: Csr, policy: CsrPolicy, isTls: boolean): readonly string[] {
-  const { what, profile } = policy
+  const { what, profile, nameTypes } = policy
   const given = new Set<string>(profile.extensions.map(({ type }) => type))
   const ignored = csr.extensions.map(({ type }) => type).filter((type) => !given.has(type))
-  const others = (csr.known.subjectAltName ?? []).filter(({ type }) => isTls && type !== 'DNS')
+  const others = (csr.known.subjectAltName ?? []).filter(({ type }) => isTls && !nameTypes.includes(type))
   return [
     ...pathLengthWarning(csr, policy),
     ...usagesNotGiven(csr, profile).map(
       (usage) => `${what} asks for the usage ${usage}, which a ${profile.name} certificate does not get.`,
     ),
     ...ignored.map((type) => `${what} asks for ${type}, which a ${profile.name} certificate does not get.`),
-    ...others.map(({ type, value }) => `${what} asks for the name ${type}:${value}; only its DNS names are given.`),
+    ...others.map(({ type, value }) => `${what} asks for the name ${type}:${value}; names of this kind are not given.`),
     ...(isTls && (csr.known.subjectAltName ?? []).length === others.length
       ? [`${what} asks for no DNS name; clients that look at subjectAltName only will not accept the certificate.`]
       : []),

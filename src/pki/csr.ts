@@ -1,4 +1,3 @@
-import { createVerify } from 'node:crypto'
 import { FpkiError } from '../errors.js'
 import type { Signer } from '../ports.js'
 import { algorithmIdentifier } from './algorithm.js'
@@ -16,9 +15,10 @@ import {
 } from './der.js'
 import { bitString, explicit, integer, objectIdentifier, sequence, setOf } from './der-write.js'
 import {
+  dnsNames as asGeneralNames,
   type Extension,
-  encodeDnsNames,
   encodeExtension,
+  encodeSubjectAltName,
   type KnownExtensions,
   knownExtensions,
   readExtensions,
@@ -28,6 +28,7 @@ import { oid, oidName } from './oids.js'
 import { decodeOnePem, encodePem } from './pem.js'
 import { type PublicKey, readPublicKey } from './public-key.js'
 import { readAlgorithm } from './read-certificate.js'
+import { isSignedBy } from './signature.js'
 
 /** A PKCS #10 request (RFC 2986) whose signature holds. */
 export interface Csr {
@@ -40,26 +41,19 @@ export interface Csr {
 
 const MAX_CSR_BYTES = 64 * 1024
 
-/** The hashes of the signatures that a request may have; anything older is refused. */
-const HASHES: Readonly<Record<string, string>> = {
-  'ecdsa-with-SHA256': 'sha256',
-  'ecdsa-with-SHA384': 'sha384',
-  'ecdsa-with-SHA512': 'sha512',
-  sha256WithRSAEncryption: 'sha256',
-  sha384WithRSAEncryption: 'sha384',
-  sha512WithRSAEncryption: 'sha512',
-}
-
-/** Reads a PEM request and verifies its signature. `what` names it in errors. Throws ERR_BAD_CSR. */
-export function readCsr(pem: string, what: string): Csr {
+/** Reads a request, PEM or DER, and verifies its signature. `what` names it in errors. Throws ERR_BAD_CSR. */
+export function readCsr(request: string | Uint8Array, what: string): Csr {
   try {
-    if (pem.length > MAX_CSR_BYTES) throw new Error(`it is larger than ${MAX_CSR_BYTES} bytes`)
-    const [info, signatureAlgorithm, signature] = sequenceMembers(
-      parseDer(decodeOnePem('CERTIFICATE REQUEST', pem, what)),
-      3,
-    )
+    if (request.length > MAX_CSR_BYTES) throw new Error(`it is larger than ${MAX_CSR_BYTES} bytes`)
+    const der = typeof request === 'string' ? decodeOnePem('CERTIFICATE REQUEST', request, what) : request
+    const [info, signatureAlgorithm, signature] = sequenceMembers(parseDer(der), 3)
     const csr = readInfo(info)
-    verifySignature(csr.publicKey, rawDer(info), readAlgorithm(signatureAlgorithm), signature)
+    const signed = {
+      tbs: rawDer(info),
+      algorithm: readAlgorithm(signatureAlgorithm),
+      signature: readOctetBitString(signature),
+    }
+    if (!isSignedBy(signed, csr.publicKey)) throw new Error('its signature does not verify')
     return csr
   } catch (cause) {
     throw badCsr(what, cause instanceof Error ? cause.message : String(cause), cause)
@@ -89,7 +83,11 @@ export async function createCsr(subject: Name, dnsNames: readonly string[], sign
 }
 
 function extensionRequest(dnsNames: readonly string[]): Uint8Array {
-  const extension = encodeExtension({ type: 'subjectAltName', critical: false, value: encodeDnsNames(dnsNames) })
+  const extension = encodeExtension({
+    type: 'subjectAltName',
+    critical: false,
+    value: encodeSubjectAltName(asGeneralNames(dnsNames)),
+  })
   return sequence(objectIdentifier(oid('extensionRequest')), setOf(sequence(extension)))
 }
 
@@ -112,14 +110,4 @@ function requestedExtensions(attributes: Der): readonly Extension[] {
   const values = requests.flatMap(([, set]) => setMembers(set))
   if (values.length > 1) throw new Error('it asks for extensions twice')
   return values[0] === undefined ? [] : readExtensions(values[0])
-}
-
-function verifySignature(publicKey: PublicKey, info: Uint8Array, algorithm: string, signature: Der | undefined): void {
-  const hash = HASHES[algorithm]
-  const isEcdsa = algorithm.startsWith('ecdsa')
-  if (hash === undefined || isEcdsa !== (publicKey.kind === 'EC'))
-    throw new Error(`its signature is of an unsupported kind, ${algorithm}`)
-  if (!createVerify(hash).update(info).verify(publicKey.key, readOctetBitString(signature))) {
-    throw new Error('its signature does not verify')
-  }
 }

@@ -71,6 +71,13 @@ export function objectIdentifier(dotted: string): Uint8Array {
   return der(TAG.objectIdentifier, ...[first * 40n + second, ...others].map(base128))
 }
 
+/** UTCTime through 2049, GeneralizedTime after it (RFC 5280, 4.1.2.5). */
+export function time(date: Date): Uint8Array {
+  const digits = date.toISOString().replace(/[-:T]|\.\d+/g, '')
+  const isUtcTime = date.getUTCFullYear() < 2050
+  return der(isUtcTime ? TAG.utcTime : TAG.generalizedTime, Buffer.from(isUtcTime ? digits.slice(2) : digits))
+}
+
 function base128(arc: bigint): Uint8Array {
   const octets = [Number(arc & 0x7fn)]
   for (let rest = arc >> 7n; rest > 0n; rest >>= 7n) octets.unshift(Number(rest & 0x7fn) | 0x80)

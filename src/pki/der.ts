@@ -16,6 +16,7 @@ export const TAG = {
   octetString: 0x04,
   null: 0x05,
   objectIdentifier: 0x06,
+  enumerated: 0x0a,
   utf8String: 0x0c,
   numericString: 0x12,
   printableString: 0x13,
@@ -91,9 +92,9 @@ export function contentOf(value: Der | undefined, type: keyof typeof TAG): Uint8
   return value.content
 }
 
-/** An INTEGER, in the fewest octets that hold it (X.690, 8.3.2). */
-export function readInteger(value: Der | undefined): bigint {
-  const content = contentOf(value, 'integer')
+/** An INTEGER or an ENUMERATED, in the fewest octets that hold it (X.690, 8.3.2). */
+export function readInteger(value: Der | undefined, type: 'integer' | 'enumerated' = 'integer'): bigint {
+  const content = contentOf(value, type)
   const [first = 0, second] = content
   const isPadded = second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))
   if (content.length === 0 || isPadded) throw new Error('an INTEGER is not in its DER form')

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import type { GeneralName, KnownExtensions } from './extensions.js'
+import { formatGeneralName, type KnownExtensions } from './extensions.js'
 import { formatName } from './name.js'
 import { encodePem } from './pem.js'
 import { formatKeyType } from './public-key.js'
@@ -81,10 +81,6 @@ function describeExtensions(known: KnownExtensions) {
     subjectKeyIdentifier: hex(known.subjectKeyIdentifier),
     authorityKeyIdentifier: hex(known.authorityKeyIdentifier),
   }
-}
-
-function formatGeneralName({ type, value }: GeneralName): string {
-  return `${type}:${value}`
 }
 
 function hex(octets: Uint8Array | null): string | null {

@@ -1,7 +1,7 @@
 import type { Curve } from '../ports.js'
 import { algorithmIdentifier } from './algorithm.js'
-import { TAG } from './der.js'
-import { der, explicit, integer, sequence } from './der-write.js'
+import { explicit, integer, sequence, time } from './der-write.js'
+import type { GeneralName } from './extensions.js'
 import * as encode from './extensions.js'
 import type { Name } from './name.js'
 import type { Profile, ProfileExtension } from './profiles.js'
@@ -23,7 +23,7 @@ export interface CertificateRequest {
   /** Who signs; null for a root, which signs itself. */
   readonly issuer: Certificate | null
   /** For subjectAltName, where the profile has one; none: the extension is left out. */
-  readonly dnsNames: readonly string[]
+  readonly names: readonly GeneralName[]
 }
 
 /** A certificate before its signature. */
@@ -38,9 +38,9 @@ export interface CertificateDraft {
  * The extensions that a certificate for `request` has, in their order. Names that stand in for an empty subject are
  * critical (RFC 5280, 4.2.1.6).
  */
-export function extensionsFor({ profile, subject, dnsNames }: CertificateRequest): readonly ProfileExtension[] {
+export function extensionsFor({ profile, subject, names }: CertificateRequest): readonly ProfileExtension[] {
   return profile.extensions
-    .filter(({ type }) => type !== 'subjectAltName' || dnsNames.length > 0)
+    .filter(({ type }) => type !== 'subjectAltName' || names.length > 0)
     .map((spec) => (spec.type === 'subjectAltName' ? { ...spec, critical: subject.attributes.length === 0 } : spec))
 }
 
@@ -84,13 +84,6 @@ export function extensionValue(spec: ProfileExtension, request: CertificateReque
     case 'authorityKeyIdentifier':
       return encode.encodeAuthorityKeyIdentifier(issuerKeyIdentifier(request))
     case 'subjectAltName':
-      return encode.encodeDnsNames(request.dnsNames)
+      return encode.encodeSubjectAltName(request.names)
   }
-}
-
-/** UTCTime through 2049, GeneralizedTime after it (RFC 5280, 4.1.2.5). */
-function time(date: Date): Uint8Array {
-  const digits = date.toISOString().replace(/[-:T]|\.\d+/g, '')
-  const isUtcTime = date.getUTCFullYear() < 2050
-  return der(isUtcTime ? TAG.utcTime : TAG.generalizedTime, Buffer.from(isUtcTime ? digits.slice(2) : digits))
 }

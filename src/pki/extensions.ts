@@ -112,9 +112,19 @@ export function encodeAuthorityKeyIdentifier(keyIdentifier: Uint8Array): Uint8Ar
   return sequence(implicit(0, keyIdentifier))
 }
 
-/** A subjectAltName of DNS names. */
-export function encodeDnsNames(names: readonly string[]): Uint8Array {
-  return sequence(...names.map((name) => implicit(2, Buffer.from(name, 'ascii'))))
+/** A subjectAltName of names of the kinds that have words. */
+export function encodeSubjectAltName(names: readonly GeneralName[]): Uint8Array {
+  return sequence(...names.map(encodeGeneralName))
+}
+
+/** DNS names as subjectAltName has them. */
+export function dnsNames(names: readonly string[]): readonly GeneralName[] {
+  return names.map((value) => ({ type: 'DNS', value }))
+}
+
+/** A name as people read it: `DNS:gateway.example`. */
+export function formatGeneralName({ type, value }: GeneralName): string {
+  return `${type}:${value}`
 }
 
 function decodeKeyUsage(value: Der): readonly KeyUsage[] {
@@ -133,16 +143,32 @@ function decodeBasicConstraints(value: Der): KnownExtensions['basicConstraints']
   return { ca, pathLenConstraint: pathLen === undefined ? null : Number(readInteger(pathLen)) }
 }
 
-function decodeAuthorityKeyIdentifier(value: Der): Uint8Array | null {
+/** The keyIdentifier of a parsed authorityKeyIdentifier (RFC 5280, 4.2.1.1); null when it has none. */
+export function decodeAuthorityKeyIdentifier(value: Der): Uint8Array | null {
   return sequenceMembers(value, 0, 3).find((member) => isTagged(member, 0))?.content ?? null
 }
 
+/** The tags of the kinds that have words (RFC 5280, 4.2.1.6). */
+const NAME_TAGS = { email: 1, DNS: 2, URI: 6, IP: 7 } as const
+
+function encodeGeneralName({ type, value }: GeneralName): Uint8Array {
+  if (type === 'other') return Buffer.from(value, 'hex')
+  return implicit(NAME_TAGS[type], type === 'IP' ? parseAddress(value) : Buffer.from(value, 'latin1'))
+}
+
 function decodeGeneralName(value: Der): GeneralName {
-  if (isTagged(value, 1)) return { type: 'email', value: latin1(value) }
-  if (isTagged(value, 2)) return { type: 'DNS', value: latin1(value) }
-  if (isTagged(value, 6)) return { type: 'URI', value: latin1(value) }
-  if (isTagged(value, 7)) return { type: 'IP', value: formatAddress(value.content) }
+  if (isTagged(value, NAME_TAGS.email)) return { type: 'email', value: latin1(value) }
+  if (isTagged(value, NAME_TAGS.DNS)) return { type: 'DNS', value: latin1(value) }
+  if (isTagged(value, NAME_TAGS.URI)) return { type: 'URI', value: latin1(value) }
+  if (isTagged(value, NAME_TAGS.IP)) return { type: 'IP', value: formatAddress(value.content) }
   return { type: 'other', value: Buffer.from(rawDer(value)).toString('hex') }
+}
+
+/** The reverse of {@link formatAddress}. */
+function parseAddress(address: string): Uint8Array {
+  return address.includes('.')
+    ? Uint8Array.from(address.split('.').map(Number))
+    : Buffer.from(address.replaceAll(':', ''), 'hex')
 }
 
 function formatAddress(address: Uint8Array): string {

@@ -104,8 +104,8 @@ function readTbs(value: Der | undefined): TbsCertificate {
   }
 }
 
-/** UTCTime through 2049, GeneralizedTime after it, both to the second and in Zulu (RFC 5280, 4.1.2.5). */
-function readTime(value: Der | undefined): Date {
+/** UTCTime through 2049, GeneralizedTime after it, both to the second and in Zulu (RFC 5280, 4.1.2.5). Throws a plain Error. */
+export function readTime(value: Der | undefined): Date {
   const text = Buffer.from(value?.content ?? []).toString('latin1')
   const isUtcTime = value?.tag === TAG.utcTime
   const digits = isUtcTime ? `${centuryOf(text)}${text}` : text

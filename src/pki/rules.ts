@@ -5,6 +5,7 @@ import {
   extensionValue,
   issuerKeyIdentifier,
 } from './draft.js'
+import { formatGeneralName } from './extensions.js'
 import { type Name, sameName } from './name.js'
 import { sameOctets } from './octets.js'
 import type { Profile, ProfileExtension } from './profiles.js'
@@ -117,12 +118,8 @@ function valueHolds(spec: ProfileExtension, { known }: TbsCertificate, request: 
     case 'authorityKeyIdentifier':
       return sameOctets(known.authorityKeyIdentifier, issuerKeyIdentifier(request))
     case 'subjectAltName':
-      return known.subjectAltName?.map(({ type, value }) => `${type}:${value}`).join() === dnsNamesOf(request)
+      return known.subjectAltName?.map(formatGeneralName).join() === request.names.map(formatGeneralName).join()
   }
-}
-
-function dnsNamesOf({ dnsNames }: CertificateRequest): string {
-  return dnsNames.map((name) => `DNS:${name}`).join()
 }
 
 function within({ years }: Profile, { notBefore, notAfter }: { notBefore: Date; notAfter: Date }): boolean {

@@ -7,13 +7,18 @@ export interface Validity {
 }
 
 /**
- * `years` calendar years from `now` in whole seconds, no longer than the issuer. 29 February plus years that have none
- * is 1 March, as fioctl has it.
+ * `years` calendar years, or `days`, from `now` in whole seconds, no longer than the issuer. 29 February plus years that
+ * have none is 1 March, as fioctl has it.
  */
-export function validityFrom(now: Date, years: number, issuerNotAfter: Date | null): Validity {
+export function validityFrom(
+  now: Date,
+  length: number | { readonly days: number },
+  issuerNotAfter: Date | null,
+): Validity {
   const notBefore = new Date(Math.floor(now.getTime() / 1000) * 1000)
   const wanted = new Date(notBefore)
-  wanted.setUTCFullYear(wanted.getUTCFullYear() + years)
+  if (typeof length === 'number') wanted.setUTCFullYear(wanted.getUTCFullYear() + length)
+  else wanted.setUTCDate(wanted.getUTCDate() + length.days)
   const capped = issuerNotAfter !== null && wanted > issuerNotAfter
   return { notBefore, notAfter: capped ? issuerNotAfter : wanted, capped }
 }

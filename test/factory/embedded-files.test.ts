@@ -62,7 +62,7 @@ describe('a broken state file', () => {
     ['is cut off', (text) => text.slice(0, text.length / 2), 'it is not the JSON that fpki wrote'],
     ['is another JSON value', () => '[]', 'it is not the JSON that fpki wrote'],
     ['is of another version', (text) => text.replace('"version": 1', '"version": 2'), '"version" is wrong'],
-    ['has a user id of another form', (text) => text.replace(/"userId": "../, '"userId": "XY'), '"userId" is wrong'],
+    ['has a user id of another form', (text) => text.replace(/"userId": "../, '"userId": "X/'), '"userId" is wrong'],
     ['lacks its requests', (text) => text.replace('"csrs"', '"others"'), '"csrs" is wrong'],
     [
       'has a request of an unknown kind',

@@ -309,8 +309,8 @@ describe('a request is signed with a warning', () => {
 
   test('when it asks for extensions that the profile does not give', async () => {
     const extensions = ['subjectAltName=DNS:a.example', 'basicConstraints=CA:TRUE', '1.2.3.4=ASN1:NULL']
-    const { warnings, dnsNames: names } = accept(await opensslCsr({ extensions }), TLS_SERVER)
-    expect(names).toEqual(['a.example'])
+    const { warnings, names } = accept(await opensslCsr({ extensions }), TLS_SERVER)
+    expect(names).toEqual([{ type: 'DNS', value: 'a.example' }])
     expect(warnings).toEqual([
       'the-csr asks for basicConstraints, which a TLS server certificate does not get.',
       'the-csr asks for 1.2.3.4, which a TLS server certificate does not get.',
@@ -337,9 +337,9 @@ describe('a request is signed with a warning', () => {
   test('when it asks for names that are no DNS names', async () => {
     const extensions = ['subjectAltName=DNS:a.example,IP:192.0.2.1,email:me@a.example,URI:https://a.example/']
     expect(accept(await opensslCsr({ extensions }), TLS_SERVER).warnings).toEqual([
-      'the-csr asks for the name IP:192.0.2.1; only its DNS names are given.',
-      'the-csr asks for the name email:me@a.example; only its DNS names are given.',
-      'the-csr asks for the name URI:https://a.example/; only its DNS names are given.',
+      'the-csr asks for the name IP:192.0.2.1; names of this kind are not given.',
+      'the-csr asks for the name email:me@a.example; names of this kind are not given.',
+      'the-csr asks for the name URI:https://a.example/; names of this kind are not given.',
     ])
   })
 
@@ -369,7 +369,7 @@ describe('a request is signed', () => {
 
   test.each<KeyKind>(['P-256', 'P-384', 'P-521'])('for a device CA with a %s key', async (key) => {
     const accepted = accept(await opensslCsr({ key }), DEVICE_CA)
-    expect(accepted).toMatchObject({ warnings: [], dnsNames: [] })
+    expect(accepted).toMatchObject({ warnings: [], names: [] })
     const { der } = await certify(accepted, DEVICE_CA, root)
     const text = await output('openssl', ['x509', '-noout', '-text'], { stdin: pem('CERTIFICATE', der) })
     expect(text).toContain(`NIST CURVE: ${key}`)

@@ -4,6 +4,7 @@ import { issueCertificate } from '../../src/pki/certificate.js'
 import { readCsr } from '../../src/pki/csr.js'
 import { type AcceptedCsr, acceptCsr, type CsrPolicy } from '../../src/pki/csr-policy.js'
 import type { CertificateRequest } from '../../src/pki/draft.js'
+import { dnsNames } from '../../src/pki/extensions.js'
 import { commonNameAndUnit, type Name } from '../../src/pki/name.js'
 import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../src/pki/profiles.js'
 import type { Certificate } from '../../src/pki/read-certificate.js'
@@ -27,6 +28,7 @@ export interface Unusual {
   readonly years?: number
   readonly serialNumber?: Uint8Array
   readonly dnsNames?: readonly string[]
+  readonly names?: CertificateRequest['names']
   readonly profile?: Profile
 }
 
@@ -56,7 +58,7 @@ export function certificateRequest(
     subject: unusual.subject ?? commonNameAndUnit(role, FACTORY),
     spki,
     issuer,
-    dnsNames: unusual.dnsNames ?? [],
+    names: unusual.names ?? dnsNames(unusual.dnsNames ?? []),
   }
 }
 
@@ -73,18 +75,24 @@ export async function newDeviceCa(root: Authority, unusual: Unusual = {}, signer
 
 /** What the policy says of a PEM request for `profile`. */
 export function accept(csr: string, profile: Profile, takenKeys: CsrPolicy['takenKeys'] = []) {
-  return acceptCsr(readCsr(csr, 'the-csr'), { what: 'the-csr', profile, factory: FACTORY, takenKeys })
+  return acceptCsr(readCsr(csr, 'the-csr'), {
+    what: 'the-csr',
+    profile,
+    factory: FACTORY,
+    nameTypes: ['DNS'],
+    takenKeys,
+  })
 }
 
 /** A certificate for a request that was accepted. */
 export function certify(
-  { csr, dnsNames }: AcceptedCsr,
+  { csr, names }: AcceptedCsr,
   profile: Profile,
   root: Authority,
   unusual: Unusual = {},
 ): Promise<Certificate> {
   const { subject, publicKey } = csr
-  const words = { subject, dnsNames, ...unusual }
+  const words = { subject, names, ...unusual }
   return issueCertificate(certificateRequest('the-crt', profile, publicKey.spki, root.certificate, words), root.signer)
 }
 

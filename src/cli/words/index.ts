@@ -1,8 +1,17 @@
 import type { Command } from 'commander'
 import type { Io } from '../output.js'
+import { addAddDeviceCa } from './ca/add-device-ca.js'
 import { addCreate } from './ca/create.js'
+import { addDisableDeviceCa } from './ca/disable-device-ca.js'
+import { addEnableDeviceCa } from './ca/enable-device-ca.js'
 import { addImportRoot } from './ca/import-root.js'
+import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
+import { addRotateTls } from './ca/rotate-tls.js'
 import { addShow } from './ca/show.js'
+import { addSign } from './ca/sign.js'
+import { addUpdate } from './ca/update.js'
+import { addAuthorize } from './est/authorize.js'
+import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
 import { addList } from './hsm/list.js'
 
@@ -10,7 +19,19 @@ import { addList } from './hsm/list.js'
 export type AddWords = (group: Command, io: Io) => void
 
 /** The commands of each group, in the order in which --help lists them. */
-export const WORDS: Readonly<Record<'ca' | 'hsm', readonly AddWords[]>> = {
-  ca: [addCreate, addShow, addImportRoot],
+export const WORDS: Readonly<Record<'ca' | 'est' | 'hsm', readonly AddWords[]>> = {
+  ca: [
+    addCreate,
+    addShow,
+    addAddDeviceCa,
+    addRevokeDeviceCa,
+    addDisableDeviceCa,
+    addEnableDeviceCa,
+    addUpdate,
+    addRotateTls,
+    addSign,
+    addImportRoot,
+  ],
+  est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],
 }

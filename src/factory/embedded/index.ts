@@ -7,7 +7,8 @@ import { isDnsName } from '../../pki/csr-policy.js'
 import { commonNameAndUnit } from '../../pki/name.js'
 import type { Clock, DurableFiles, Random, Signer } from '../../ports.js'
 import type { CsrKind, CsrOrder, Csrs, FactoryApi } from '../api.js'
-import { applyUpdate, refused } from './rules.js'
+import { refused } from './refused.js'
+import { applyUpdate } from './rules.js'
 import { type FactoryState, factoryFolder, keyPath, type MadeCsr, readState, writeState } from './state.js'
 
 /** What the embedded Factory API is given. */
@@ -91,7 +92,7 @@ async function requestCsrs(options: EmbeddedFactoryOptions, folder: string, orde
 /** A request that was given out and never answered is given out again: an answer that got lost leaves no spare key. */
 function openCsr(options: EmbeddedFactoryOptions, { csrs }: FactoryState, kind: CsrKind): MadeCsr | undefined {
   const newest = csrs.findLast((made) => made.kind === kind)
-  const sameNames = newest?.dnsNames.join() === dnsNamesFor(options, kind).join()
+  const sameNames = newest?.dnsNames.join() === dnsNamesFor(options, csrs, kind).join()
   return newest?.answered === false && sameNames ? newest : undefined
 }
 
@@ -106,14 +107,21 @@ async function makeCsr(
   // A key without a request was left by an interrupted call; nothing has used it, and it serves now.
   if ((await files.read(path, 16_384)) === null) await files.create(path, keys.newPem(), 0o600)
   const signer = keys.open((await files.read(path, 16_384)) ?? '', path)
-  const dnsNames = [...dnsNamesFor({ factory, ...options }, kind)]
+  const dnsNames = [...dnsNamesFor({ factory, ...options }, csrs, kind)]
   const csr = await createCsr(commonNameAndUnit(commonNameFor(kind, dnsNames), factory), dnsNames, signer)
   return { kind, generation, dnsNames, csr, answered: false }
 }
 
-function dnsNamesFor(options: { tlsNames: readonly string[]; factory: string }, kind: CsrKind): readonly string[] {
+/** Those that were said, else those of the certificate that is in use: a server keeps its names when its key changes. */
+function dnsNamesFor(
+  options: { tlsNames: readonly string[]; factory: string },
+  csrs: FactoryState['csrs'],
+  kind: CsrKind,
+): readonly string[] {
   if (kind === 'ca') return []
-  return options.tlsNames.length > 0 ? options.tlsNames : defaultTlsNames(options.factory)
+  if (options.tlsNames.length > 0) return options.tlsNames
+  const inUse = csrs.findLast((made) => made.kind === kind && made.answered)
+  return inUse?.dnsNames ?? defaultTlsNames(options.factory)
 }
 
 /** A commonName has 64 characters at most (RFC 5280, appendix A.1); a longer DNS name is in subjectAltName only. */

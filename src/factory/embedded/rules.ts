@@ -6,6 +6,8 @@ import { encodePem } from '../../pki/pem.js'
 import { type PublicKey, sameKey } from '../../pki/public-key.js'
 import { type Certificate, isIssuedBy, readPemCertificate, readPemCertificates } from '../../pki/read-certificate.js'
 import { type CertificatesUpdate, type CsrKind, FactoryApiError, type FactoryCertificates } from '../api.js'
+import { refused } from './refused.js'
+import { afterCrl } from './revocations.js'
 import type { FactoryState } from './state.js'
 
 /**
@@ -30,11 +32,12 @@ function stateAfter(state: FactoryState, update: CertificatesUpdate, now: Date):
     ...serverCertificates(scene, 'estTls', update.estTlsCrt),
     ...deviceCas(scene, update.caCrt),
   ]
+  const certificates = afterCrl(merged(state.certificates, update, root), update.caRevokeCrl, scene)
   const isTaken = (key: PublicKey) => taken.some(({ publicKey }) => sameKey(key, publicKey))
   return {
     ...state,
     csrs: held.map(({ publicKey, ...made }) => ({ ...made, answered: made.answered || isTaken(publicKey) })),
-    certificates: { ...merged(state.certificates, update, root), changeMeta: changeMetaAfter(state, now) },
+    certificates: { ...certificates, changeMeta: changeMetaAfter(state, now) },
   }
 }
 
@@ -129,12 +132,3 @@ function changeMetaAfter({ certificates, userId }: FactoryState, now: Date): Fac
 /** Its keys and its user's id are made once; others mean that its folder was removed or exchanged in between. */
 const OTHER_STATE =
   'Its state is not the one that this PKI was begun with: put it back from a backup, or begin again in another directory; nothing was changed.'
-
-/** The embedded Factory API's no. */
-export function refused(
-  status: number,
-  reason: string,
-  hint = 'Look at what it knows with `fpki ca show --pretty`; nothing was changed there.',
-): FactoryApiError {
-  return new FactoryApiError(status, `The embedded Factory API refuses (${status}): ${reason}.`, hint, { reason })
-}

@@ -20,7 +20,8 @@ const madeCsr = z.strictObject({
 const factoryState = z.strictObject({
   version: z.literal(1),
   factory: z.string(),
-  userId: z.string().check(z.regex(/^[0-9a-f]{24}$/)),
+  /** 24 hex digits when made here; another API's may look otherwise. */
+  userId: z.string().check(z.regex(/^[A-Za-z0-9_-]{1,57}$/)),
   csrs: z.array(madeCsr),
   /** null: the PKI is not configured yet. */
   certificates: z.nullable(factoryCertificates),

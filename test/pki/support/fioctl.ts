@@ -25,17 +25,17 @@ export async function fioctlCsrs(member: string): Promise<readonly string[]> {
   )
 }
 
-/** All PEM certificates that fioctl uploaded as `member`, in their order. */
-export async function fioctlUploads(member: string): Promise<readonly string[]> {
-  const calls = await transcript()
+/** All PEM texts that fioctl uploaded as `member`, in their order; `hsm`: with the root key in a token. */
+export async function fioctlUploads(member: string, from: 'file' | 'hsm' = 'file'): Promise<readonly string[]> {
+  const calls = await transcript(from)
   return textsOf(
     calls.filter(({ method }) => method === 'PATCH'),
     ({ request }) => request?.[member],
   )
 }
 
-async function transcript(): Promise<readonly Call[]> {
-  const path = fileURLToPath(new URL('../../fixtures/fioctl/file/transcript.jsonl', import.meta.url))
+async function transcript(from: 'file' | 'hsm' = 'file'): Promise<readonly Call[]> {
+  const path = fileURLToPath(new URL(`../../fixtures/fioctl/${from}/transcript.jsonl`, import.meta.url))
   const lines = (await readFile(path, 'utf8')).trim().split('\n')
   return lines.map((line) => call.parse(JSON.parse(line)))
 }

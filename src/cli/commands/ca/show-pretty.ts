@@ -14,8 +14,6 @@ const TITLES: Readonly<Record<ShownCertificate['role'], string>> = {
 export function pretty(pki: ShownPki, io: Io): string {
   const { factory, api, root, tls, estTls, deviceCas, changeMeta } = pki
   const below = [tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
-  const bold = (text: string) => style(io, 'bold', text, 'stdout')
-  const blocks = [root, ...below].map((certificate) => [bold(TITLES[certificate.role]), ...fields(certificate), ''])
   const lines = [
     `Factory ${printable(factory)}, as the Factory API knows it: ${printable(api)}`,
     printable(
@@ -24,10 +22,15 @@ export function pretty(pki: ShownPki, io: Io): string {
     '',
     ...tree(root, below),
     '',
-    ...blocks.flat(),
+    ...[root, ...below].map((certificate) => prettyCertificate(certificate, io)),
     ...disabledSerials(pki),
   ]
   return lines.join('\n')
+}
+
+/** One certificate in words, with its role above it. */
+export function prettyCertificate(certificate: ShownCertificate, io: Io): string {
+  return [style(io, 'bold', TITLES[certificate.role], 'stdout'), ...fields(certificate), ''].join('\n')
 }
 
 function tree(root: ShownCertificate, below: readonly ShownCertificate[]): readonly string[] {

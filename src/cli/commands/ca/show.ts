@@ -1,10 +1,10 @@
 import { namedFactory, onlyFactory, stateDirectory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
 import { embeddedFactoriesOn, embeddedFactoryOn, thisMachine } from '../../../machine.js'
-import { type ShownCertificate, type ShownPki, showPki } from '../../../operations/show-pki.js'
+import { type ShownCertificate, type ShownEst, type ShownPki, showPki } from '../../../operations/show-pki.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson } from '../../output.js'
-import { pretty } from './show-pretty.js'
+import { pretty, prettyCertificate } from './show-pretty.js'
 
 /** The flags of `ca show`; at most one of them says what is printed, and how. */
 export interface ShowFlags extends CommonFlags {
@@ -17,14 +17,34 @@ export interface ShowFlags extends CommonFlags {
 /** `fpki ca show` */
 export async function show(flags: ShowFlags, io: Io): Promise<void> {
   requireOneForm(flags)
-  const machine = thisMachine()
-  const state = stateDirectory(flags, io.env, io.home)
-  const factory = namedFactory(flags, io.env) ?? onlyFactory(await embeddedFactoriesOn(machine, state))
-  const api = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
-  const shown = await showPki(factory, api, machine.clock)
+  const shown = await shownPkiOf(flags, io)
   if (flags.json) return printJson(io, shown)
   if (flags.pretty) return io.stdout(pretty(shown, io))
   io.stdout(justAsked(flags, shown) ?? allPem(shown))
+}
+
+/** `fpki est show` */
+export async function showEst(flags: ShowFlags, io: Io): Promise<void> {
+  requireOneForm(flags)
+  const { factory, api, estTls } = await shownPkiOf(flags, io)
+  if (estTls === null) throw noEst(factory)
+  if (flags.json) return printJson(io, { factory, api, estTls } satisfies ShownEst)
+  io.stdout(flags.pretty ? prettyCertificate(estTls, io) : estTls.pem)
+}
+
+async function shownPkiOf(flags: CommonFlags, io: Io): Promise<ShownPki> {
+  const machine = thisMachine()
+  const state = stateDirectory(flags, io.env, io.home)
+  const factory = namedFactory(flags, io.env) ?? onlyFactory(await embeddedFactoriesOn(machine, state))
+  return showPki(factory, embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal), machine.clock)
+}
+
+function noEst(factory: string): FpkiError {
+  return new FpkiError(
+    'ERR_NOT_INITIALIZED',
+    `The factory ${factory} has no EST server certificate.`,
+    'Make one with `fpki est authorize` and the PKI directory.',
+  )
 }
 
 /** --json belongs to every command, so that its conflict with the forms of this one is found here. */

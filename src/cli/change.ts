@@ -1,0 +1,38 @@
+import { namedFactory, stateDirectory } from '../config/settings.js'
+import { embeddedFactoryOn, thisMachine } from '../machine.js'
+import type { ChangePorts } from '../operations/change-pki.js'
+import { factoryOfPki } from '../operations/open-pki.js'
+import { resolved } from './directory.js'
+import { hsmAccess } from './hsm.js'
+import type { HsmFlags } from './hsm-options.js'
+import type { CommonFlags } from './options.js'
+import { type Io, progressOn } from './output.js'
+
+/** The flags of the commands that change a PKI. */
+export interface ChangeFlags extends CommonFlags, HsmFlags {}
+
+/** Which PKI is meant, and what changing it takes. */
+export interface ChangeScene {
+  readonly where: { readonly directory: string; readonly factory: string }
+  readonly ports: ChangePorts
+}
+
+/**
+ * What a command needs to change the PKI in a directory. The factory is the one that the directory's own records name,
+ * unless flags or environment name one. Throws ERR_USAGE, and what opening the directory throws.
+ */
+export async function changeScene(
+  directory: string,
+  flags: ChangeFlags,
+  io: Io,
+  tlsNames: readonly string[] = [],
+): Promise<ChangeScene> {
+  const path = resolved(directory, io)
+  const machine = thisMachine()
+  const progress = progressOn(io, flags)
+  const state = stateDirectory(flags, io.env, io.home)
+  const factory = namedFactory(flags, io.env) ?? (await factoryOfPki(machine.files, path))
+  const api = embeddedFactoryOn(machine, { stateDirectory: state, factory, tlsNames }, io.signal)
+  const access = await hsmAccess(flags, io, progress)
+  return { where: { directory: path, factory }, ports: { ...machine, api, progress, signal: io.signal, access } }
+}

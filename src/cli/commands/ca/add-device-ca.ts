@@ -1,0 +1,28 @@
+import { type AddedDeviceCas, addDeviceCa } from '../../../operations/add-device-ca.js'
+import { type ChangeFlags, changeScene } from '../../change.js'
+import { type Io, printable, printJson } from '../../output.js'
+
+/** The flags of `ca add-device-ca`. */
+export interface AddDeviceCaFlags extends ChangeFlags {
+  readonly onlineCa: boolean
+  readonly localCa: boolean
+  readonly localCaFilename: string
+}
+
+/** `fpki ca add-device-ca <directory>` */
+export async function addCa(directory: string, flags: AddDeviceCaFlags, io: Io): Promise<void> {
+  const { where, ports } = await changeScene(directory, flags, io)
+  const { onlineCa, localCa, localCaFilename } = flags
+  const added = await addDeviceCa({ ...where, onlineCa, localCa, localCaFilename }, ports)
+  if (flags.json) printJson(io, added)
+  else if (!flags.quiet) io.stdout(summary(added))
+}
+
+function summary({ factory, directory, added }: AddedDeviceCas): string {
+  const lines = added.flatMap(({ role, file, keyFile, serial, notAfter }) => [
+    `The factory ${factory} has a further ${role}, in ${directory}/${file}`,
+    `  valid until ${notAfter}, serial ${serial}`,
+    ...(keyFile === null ? [] : [`  its key is in ${directory}/${keyFile}: a secret; back it up, off-line`]),
+  ])
+  return `${lines.map(printable).join('\n')}\n`
+}

@@ -1,0 +1,42 @@
+import { namedFactory } from '../../../config/settings.js'
+import { readInputFile } from '../../../input-file.js'
+import { thisMachine } from '../../../machine.js'
+import { readDays, type SignProfile, signRequest } from '../../../operations/sign-request.js'
+import { resolved } from '../../directory.js'
+import { hsmAccess } from '../../hsm.js'
+import type { HsmFlags } from '../../hsm-options.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printJson, progressOn } from '../../output.js'
+
+/** The flags of `ca sign`. */
+export interface SignFlags extends CommonFlags, HsmFlags {
+  readonly pkiDir: string
+  readonly out?: string
+  readonly profile?: SignProfile
+  readonly days?: string
+}
+
+/** Larger than any request, and little enough to read at once. */
+const MAX_BYTES = 1024 * 1024
+
+/** `fpki ca sign <CSR>` */
+export async function sign(file: string, flags: SignFlags, io: Io): Promise<void> {
+  const days = flags.days === undefined ? null : readDays(flags.days)
+  const progress = progressOn(io, flags)
+  const content = await readInputFile(file, MAX_BYTES)
+  const signed = await signRequest(
+    {
+      request: content.includes('-----BEGIN') ? content.toString('latin1') : content,
+      what: file === '-' ? 'the request on stdin' : file,
+      directory: resolved(flags.pkiDir, io),
+      factory: namedFactory(flags, io.env),
+      profile: flags.profile ?? null,
+      days,
+      out: flags.out ?? null,
+    },
+    { ...thisMachine(), progress, access: await hsmAccess(flags, io, progress) },
+  )
+  if (flags.json) printJson(io, signed)
+  else if (signed.file === null) io.stdout(signed.certificate.pem)
+  else progress.note(`The certificate is in ${signed.file}, valid until ${signed.certificate.notAfter}.`)
+}

@@ -1,0 +1,40 @@
+import { namedFactory, onlyFactory, stateDirectory } from '../../../config/settings.js'
+import { readInputFile } from '../../../input-file.js'
+import { embeddedFactoriesOn, embeddedFactoryOn, thisMachine } from '../../../machine.js'
+import { type UpdatedDeviceCas, type UpdatePlan, updateDeviceCas } from '../../../operations/update-device-cas.js'
+import { type ConfirmFlags, confirm, type Question } from '../../confirm.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson, progressOn } from '../../output.js'
+
+/** The flags of `ca update`. */
+export interface UpdateFlags extends CommonFlags, ConfirmFlags {}
+
+/** Some thousands of device CAs. */
+const MAX_BYTES = 4 * 1024 * 1024
+
+/** `fpki ca update <ca-crts file>` */
+export async function update(file: string, flags: UpdateFlags, io: Io): Promise<void> {
+  const machine = thisMachine()
+  const state = stateDirectory(flags, io.env, io.home)
+  const factory = namedFactory(flags, io.env) ?? onlyFactory(await embeddedFactoriesOn(machine, state))
+  const api = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
+  const text = (await readInputFile(file, MAX_BYTES)).toString('latin1')
+  const what = file === '-' ? 'stdin' : file
+  const ask = (plan: UpdatePlan) => confirm(questionOf(plan), flags, io)
+  const updated = await updateDeviceCas({ factory, text, what }, { ...machine, api, confirm: ask })
+  if (flags.json) return printJson(io, updated)
+  if (!updated.changed) progressOn(io, flags).note('The Factory API has exactly these device CAs; nothing was changed.')
+  else if (!flags.quiet) io.stdout(summary(updated))
+}
+
+function questionOf({ added, removed, kept, dangers }: UpdatePlan): Question {
+  const line = (what: string) => (ca: UpdatePlan['added'][number]) => `${what} ${ca.subject}, serial ${ca.serial}`
+  const summary = [...added.map(line('add')), ...removed.map(line('remove')), ...kept.map(line('keep'))]
+  return { summary, dangers, question: 'Replace the list of device CAs?', askAlways: true }
+}
+
+function summary({ factory, added, removed, kept }: UpdatedDeviceCas): string {
+  const count = added.length + kept.length
+  const text = `The factory ${factory} has ${count} device CA${count === 1 ? '' : 's'}: ${added.length} added, ${removed.length} removed`
+  return `${printable(text)}\n`
+}

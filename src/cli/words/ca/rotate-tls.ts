@@ -1,0 +1,26 @@
+import type { Command } from 'commander'
+import { withHsmOptions } from '../../hsm-options.js'
+import { collect } from '../../options.js'
+import type { Io } from '../../output.js'
+
+/** The words of `fpki ca rotate-tls`. */
+export function addRotateTls(ca: Command, io: Io): void {
+  const rotateTls = ca
+    .command('rotate-tls')
+    .description('give the device gateway a new key and server certificate, tls-crt')
+    .argument('<directory>', 'the PKI directory')
+    .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect)
+  withHsmOptions(rotateTls)
+    .addHelpText('after', EXAMPLE)
+    .action(async (directory, _, command: Command) =>
+      (await import('../../commands/ca/rotate-tls.js')).rotateTls(directory, command.optsWithGlobals(), io),
+    )
+}
+
+const EXAMPLE = `
+Examples:
+  $ fpki ca rotate-tls "$HOME/acme"
+  $ fpki ca rotate-tls "$HOME/acme" --tls-name gateway.acme.example
+
+The earlier tls-crt is kept as tls-crt.bak, tls-crt.bak.1 and so on. Nothing in
+the directory changes before the Factory API has taken the new one.`

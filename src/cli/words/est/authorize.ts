@@ -1,0 +1,26 @@
+import type { Command } from 'commander'
+import { withHsmOptions } from '../../hsm-options.js'
+import { collect } from '../../options.js'
+import type { Io } from '../../output.js'
+
+/** The words of `fpki est authorize`. */
+export function addAuthorize(est: Command, io: Io): void {
+  const authorize = est
+    .command('authorize')
+    .description('sign a server certificate for the EST server, est-tls-crt')
+    .argument('<directory>', 'the PKI directory')
+    .option('--tls-name <host>', "a DNS name of the embedded factory's EST server; repeatable", collect)
+  withHsmOptions(authorize)
+    .addHelpText('after', EXAMPLE)
+    .action(async (directory, _, command: Command) =>
+      (await import('../../commands/ca/rotate-tls.js')).authorizeEst(directory, command.optsWithGlobals(), io),
+    )
+}
+
+const EXAMPLE = `
+Examples:
+  $ fpki est authorize "$HOME/acme"
+  $ fpki est authorize "$HOME/acme" --tls-name est.acme.example
+
+Run again, it gives the EST server a new key; the earlier certificate is kept as
+est-tls-crt.bak, est-tls-crt.bak.1 and so on.`

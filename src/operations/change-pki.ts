@@ -1,0 +1,213 @@
+import type { DirectoryState, Journal } from '../directory/records.js'
+import { FpkiError } from '../errors.js'
+import type { CertificatesUpdate, FactoryApi, FactoryCertificates } from '../factory/api.js'
+import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
+import { checkClock } from './create-preconditions.js'
+import { deviceCasOf, knownPki, type OpenPki, openPki, openRootKey } from './open-pki.js'
+import { type HsmAccess, type RootSigner, rootSignerOf } from './root-signer.js'
+import { type Facts, newJournal, runSteps, type Step } from './run-steps.js'
+import type { Workplace } from './workplace.js'
+
+/** What a command that changes a PKI works with. */
+export interface ChangePorts {
+  readonly api: FactoryApi
+  readonly files: DurableFiles
+  readonly clock: Clock
+  readonly random: Random
+  readonly progress: Progress
+  readonly signal: AbortSignal
+  /** How to come to the root key when it is in a token. */
+  readonly access?: HsmAccess
+}
+
+/** A PKI in the middle of a change. Files are made aside, and published when the Factory API has taken them. */
+export interface ChangeWork extends Workplace, OpenPki {
+  readonly api: FactoryApi
+  readonly signal: AbortSignal
+  /** What the Factory API knew when the change began. */
+  readonly known: FactoryCertificates
+}
+
+/** One command that changes a PKI: sign, upload, read back; only then the files of the directory change. */
+export interface Change {
+  /** `ca rotate-tls` */
+  readonly command: string
+  /** What was asked for, under the names of the flags; the same again goes on with it. */
+  readonly arguments: Facts
+  /** What must hold before anything is asked for or made; throws when it does not. */
+  check?(work: ChangeWork): Promise<void>
+  /** Makes and stages what is to be uploaded. */
+  readonly prepare: readonly Step<ChangeWork>[]
+  /** What the Factory API is to be told, given what it knows now. */
+  update(work: ChangeWork, known: FactoryCertificates, facts: Facts): Promise<CertificatesUpdate>
+  /** Does the Factory API say what `update` wants it to? */
+  isTaken(known: FactoryCertificates, update: CertificatesUpdate): boolean
+  /** Puts what was staged in its place. Resolves to what state.json is to remember. */
+  finish(work: ChangeWork, facts: Facts): Promise<Partial<DirectoryState> | undefined>
+}
+
+/** How a change ended. */
+export interface Changed {
+  readonly pki: OpenPki
+  readonly facts: Facts
+  readonly known: FactoryCertificates
+  readonly resumed: boolean
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Carries a change through, or an interrupted one to its end. When the Factory API does not take it, the directory is
+ * left as it was; when it is not known whether it did, the same call finds out.
+ *
+ * @throws FpkiError as openPki, knownPki and openRootKey do; ERR_UNFINISHED when another command is open, ERR_LOCKED,
+ *   and what the steps throw
+ */
+export async function changePki(
+  where: { readonly directory: string; readonly factory: string },
+  change: Change,
+  ports: ChangePorts,
+): Promise<Changed> {
+  const pki = await openPki(ports.files, where.directory, where.factory)
+  const { directory } = pki
+  checkClock(ports.clock())
+  await openJournal(pki, change)
+  const rootSigner = rootSignerOf(directory, ports.access)
+  try {
+    const known = await knownPki(ports.api, pki)
+    await openRootKey(rootSigner, pki)
+    await directory.make()
+    const lock = await directory.lock()
+    try {
+      return await changeLocked(pki, change, { ...ports, known, rootSigner })
+    } finally {
+      await lock.release()
+    }
+  } finally {
+    await rootSigner.close()
+  }
+}
+
+type LockedPorts = ChangePorts & { readonly known: FactoryCertificates; readonly rootSigner: RootSigner }
+
+async function changeLocked(pki: OpenPki, change: Change, ports: LockedPorts): Promise<Changed> {
+  const { directory } = pki
+  const found = await openJournal(pki, change)
+  const warnings: string[] = []
+  const work: ChangeWork = {
+    ...ports,
+    ...pki,
+    made: { path: directory.path, read: directory.readStaged, create: directory.stage },
+    deviceCas: deviceCasOf(ports.known),
+    warn: (text) => {
+      warnings.push(text)
+      ports.progress.warn(text)
+    },
+  }
+  if (found === null) await change.check?.(work)
+  else ports.progress.note(`Going on with the \`${change.command}\` that began at ${found.startedAt}.`)
+  const earlier = await directory.readJournal()
+  const steps = [...change.prepare, uploadStep(change), finishStep(change)]
+  const journal = found ?? newJournal(change.command, change.arguments, steps, ports.clock())
+  const facts = await runSteps(steps, work, journal, { ...ports, directory }).catch(async (error: unknown) => {
+    if (await isUndone(error, change, work)) await restore(work, found === null ? earlier : null)
+    throw error
+  })
+  const known = await knownPki(ports.api, pki)
+  return { pki, facts, known, resumed: found !== null, warnings }
+}
+
+/** The journal of this change, when it was interrupted; null when nothing is open. Throws ERR_UNFINISHED for another. */
+async function openJournal({ directory }: OpenPki, { command, arguments: wanted }: Change): Promise<Journal | null> {
+  const journal = await directory.readJournal()
+  if (journal === null || journal.finishedAt !== null) return null
+  const names = Object.keys({ ...journal.arguments, ...wanted })
+  const same = names.every((name) => (journal.arguments[name] ?? '') === (wanted[name] ?? ''))
+  if (journal.command === command && same) return journal
+  const said = Object.entries(journal.arguments).map(([name, value]) => `${name} ${value || '(not said)'}`)
+  throw new FpkiError(
+    'ERR_UNFINISHED',
+    `${directory.path} holds a \`${journal.command}\` that was interrupted${said.length === 0 ? '' : `, begun with ${said.join(', ')}`}.`,
+    'Run that one again first, with the same options, so that it comes to its end.',
+  )
+}
+
+/** Was this very change interrupted? Throws ERR_UNFINISHED when another is open. */
+export async function isInterrupted(pki: OpenPki, change: Change): Promise<boolean> {
+  return (await openJournal(pki, change)) !== null
+}
+
+function uploadStep(change: Change): Step<ChangeWork> {
+  return {
+    name: 'upload',
+    says: 'Telling the Factory API, and reading back what it knows',
+    run: async (work, facts) => {
+      const known = await knownPki(work.api, work)
+      const update = await change.update(work, known, facts)
+      if (change.isTaken(known, update)) return undefined
+      let lost: unknown
+      await work.api.updateCertificates(update).catch((error: unknown) => {
+        lost = error
+      })
+      const after = await knownPki(work.api, work).catch((error: unknown) => {
+        throw outcomeUnknown(lost ?? error)
+      })
+      // An answer that got lost is no failure when the work was done.
+      if (change.isTaken(after, update)) return undefined
+      throw lost ?? notKept()
+    },
+  }
+}
+
+function outcomeUnknown(cause: unknown): FpkiError {
+  const reason = cause instanceof Error ? cause.message.replace(/\.$/, '') : String(cause)
+  return new FpkiError(
+    'ERR_API',
+    `It is not known whether the Factory API has taken the change: ${reason}.`,
+    'Run the same command again: it finds out, and goes on.',
+    { cause },
+  )
+}
+
+function notKept(): FpkiError {
+  return new FpkiError(
+    'ERR_API',
+    'The Factory API does not show what it was sent and took.',
+    'See what it knows with `fpki ca show --pretty`. The PKI directory is as it was.',
+  )
+}
+
+function finishStep(change: Change): Step<ChangeWork> {
+  return {
+    name: 'finish',
+    says: 'Bringing the directory up to date',
+    run: async (work, facts) => {
+      const learnt = await change.finish(work, facts)
+      const { directory, factory, api, rootSigner } = work
+      const state = await directory.readState()
+      // A directory of fioctl's has none: from now on the root key is found without flags.
+      const fresh = { version: 1, factory, api: api.name, rootKey: await rootSigner.reference() } as const
+      if (state === null || learnt !== undefined) await directory.writeState({ ...(state ?? fresh), ...learnt })
+      return undefined
+    },
+  }
+}
+
+/** Is it certain that the Factory API has not taken the change? A stop by the user is gone on with, not undone. */
+async function isUndone(error: unknown, change: Change, work: ChangeWork): Promise<boolean> {
+  if (work.signal.aborted || !(error instanceof FpkiError)) return false
+  const journal = await work.directory.readJournal().catch(() => null)
+  const upload = journal?.steps.find(({ name }) => name === 'upload')?.state
+  if (journal === null || upload !== 'started') return upload === 'pending'
+  try {
+    const known = await knownPki(work.api, work)
+    return !change.isTaken(known, await change.update(work, known, journal.facts))
+  } catch {
+    return false
+  }
+}
+
+/** Leaves the directory as it was. */
+async function restore({ directory }: ChangeWork, earlier: Journal | null): Promise<void> {
+  for (const name of await directory.staged()) await directory.discard(name)
+  await directory.restoreJournal(earlier)
+}

@@ -1,0 +1,100 @@
+import { FpkiError } from '../errors.js'
+import type { FactoryCertificates } from '../factory/api.js'
+import type { CrlReason } from '../pki/crl.js'
+import { formatName } from '../pki/name.js'
+import { sameOctets } from '../pki/octets.js'
+import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
+import { deviceCasOf, type OpenPki } from './open-pki.js'
+import { roleOf } from './show-pki.js'
+
+/** What can be done to a device CA, and what the Factory API is told for it (contract.md 3). */
+export const CA_ACTIONS = {
+  revoke: { command: 'ca revoke-device-ca', reason: 'privilegeWithdrawn', done: 'revoked' },
+  disable: { command: 'ca disable-device-ca', reason: 'certificateHold', done: 'disabled' },
+  enable: { command: 'ca enable-device-ca', reason: 'removeFromCRL', done: 'enabled' },
+} as const satisfies Readonly<Record<string, { command: string; reason: CrlReason; done: string }>>
+
+/** One of {@link CA_ACTIONS}. */
+export type CaAction = keyof typeof CA_ACTIONS
+
+/** A device CA that an action is about. */
+export interface PlannedCa {
+  readonly certificate: Certificate
+  readonly role: 'online-ca' | 'local-ca'
+  /** Its file in the PKI directory; null: it has none there. */
+  readonly file: string | null
+  readonly disabled: boolean
+}
+
+/** What an action would do. */
+export interface CaPlan {
+  readonly cas: readonly PlannedCa[]
+  /** All of them are as they would be: there is nothing to do. */
+  readonly isDone: boolean
+  /** A sentence for each thing that stops working for everybody; none for an everyday change. */
+  readonly dangers: readonly string[]
+}
+
+/**
+ * What `action` on the device CAs with these serial numbers would do.
+ *
+ * @throws FpkiError ERR_NOT_A_DEVICE_CA, with those that there are, when one of them is no device CA now
+ */
+export async function planOf(
+  action: CaAction,
+  serials: readonly bigint[],
+  pki: OpenPki,
+  known: FactoryCertificates,
+): Promise<CaPlan> {
+  const current = deviceCasOf(known)
+  const isDisabled = ({ serialNumber }: Certificate) => known.disabledCaSerials.includes(serialNumber.toString())
+  const cas = await Promise.all(
+    serials.map(async (serial) => {
+      const certificate = current.find(({ serialNumber }) => serialNumber === serial)
+      if (certificate === undefined) throw await notADeviceCa(serial, current, pki)
+      const file = await fileOf(certificate, pki)
+      return { certificate, role: roleOf(certificate), file, disabled: isDisabled(certificate) }
+    }),
+  )
+  const isDone = action !== 'revoke' && cas.every(({ disabled }) => disabled === (action === 'disable'))
+  const left = current.filter((ca) => !isDisabled(ca) && !serials.includes(ca.serialNumber))
+  const lost = current.filter((ca) => (action === 'revoke' || !isDisabled(ca)) && serials.includes(ca.serialNumber))
+  return { cas, isDone, dangers: action === 'enable' ? [] : dangersOf(lost, left) }
+}
+
+/** What stops working for everybody when of the device CAs that devices could use some are lost, and others are left. */
+export function dangersOf(lost: readonly Certificate[], left: readonly Certificate[]): readonly string[] {
+  if (left.length === 0 && lost.length > 0) return ['No device CA is left then: the gateway refuses every device.']
+  const isOnline = (ca: Certificate) => roleOf(ca) === 'online-ca'
+  if (!lost.some(isOnline) || left.some(isOnline)) return []
+  return ['No online-ca is left then: no device can register on-line, and those that did are refused.']
+}
+
+/** The name of the file of the directory that has this very certificate. */
+async function fileOf({ der }: Certificate, { directory }: OpenPki): Promise<string | null> {
+  for (const name of await directory.names()) {
+    if (!/(\.pem|-crt)$/.test(name)) continue
+    const pem = await directory.read(name).catch(() => null)
+    if (pem !== null && sameOctets(derOf(pem, name), der)) return name
+  }
+  return null
+}
+
+/** Other things may lie in the directory; they are not our business here. */
+function derOf(pem: string, name: string): Uint8Array | null {
+  try {
+    return readPemCertificate(pem, name).der
+  } catch {
+    return null
+  }
+}
+
+async function notADeviceCa(serial: bigint, current: readonly Certificate[], pki: OpenPki): Promise<FpkiError> {
+  const names = current.map((ca) => `${ca.serialNumber} (${formatName(ca.subject)})`)
+  const there = names.length === 0 ? 'It has none at all.' : `It has ${names.join('; ')}.`
+  return new FpkiError(
+    'ERR_NOT_A_DEVICE_CA',
+    `${serial} is no device CA that the factory ${pki.factory} has at the moment; it may have been revoked already.`,
+    `Nothing was changed. ${there}`,
+  )
+}

@@ -1,0 +1,46 @@
+import type { FactoryCertificates } from '../factory/api.js'
+import { type CrlReason, issueCrl } from '../pki/crl.js'
+import { encodePem } from '../pki/pem.js'
+import { type Crl, readCrl } from '../pki/read-crl.js'
+import { isSignedBy } from '../pki/signature.js'
+import type { Clock } from '../ports.js'
+import { type OpenPki, openRootKey } from './open-pki.js'
+import type { RootSigner } from './root-signer.js'
+
+/** What signing a CRL takes. */
+export interface CrlWork extends OpenPki {
+  readonly known: FactoryCertificates
+  readonly rootSigner: RootSigner
+  readonly clock: Clock
+  warn(text: string): void
+}
+
+/** Signs a CRL with the next number, for the Factory API (contract.md 3). Resolves to PEM. */
+export async function signCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {
+  const signer = await openRootKey(work.rootSigner, work)
+  const crlNumber = await nextCrlNumber(work)
+  const request = { issuer: work.root, crlNumber, now: work.clock(), reason, serialNumbers }
+  return encodePem('X509 CRL', (await issueCrl(request, signer)).der)
+}
+
+/** One more than that of any CRL before: the one that the Factory API has, or the newest that was signed here. */
+async function nextCrlNumber({ known, directory, root, warn }: CrlWork): Promise<bigint> {
+  const remembered = BigInt((await directory.readState())?.crlNumber ?? 0)
+  const inApi = known.caRevokeCrl === null ? null : readCrl(known.caRevokeCrl, 'ca-revoke-crl')
+  if (inApi === null) return remembered + 1n
+  // Somebody else's number would be ours for ever: numbers only rise.
+  if (!isRoots(inApi, root)) {
+    warn('The CRL that the Factory API has is not signed by the root; its number is not gone on with.')
+    return remembered + 1n
+  }
+  const number = inApi.crlNumber ?? 0n
+  return (number > remembered ? number : remembered) + 1n
+}
+
+function isRoots(crl: Crl, { publicKey }: OpenPki['root']): boolean {
+  try {
+    return isSignedBy(crl, publicKey)
+  } catch {
+    return false
+  }
+}

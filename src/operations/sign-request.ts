@@ -1,0 +1,113 @@
+import * as z from 'zod/mini'
+import { FpkiError } from '../errors.js'
+import { issueCertificate } from '../pki/certificate.js'
+import { readCsr } from '../pki/csr.js'
+import { acceptCsr } from '../pki/csr-policy.js'
+import { certificateFacts, describeCertificate, rfc3339 } from '../pki/describe.js'
+import { DEVICE_CA, TLS_SERVER } from '../pki/profiles.js'
+import type { Certificate } from '../pki/read-certificate.js'
+import { newSerialNumber } from '../pki/serial.js'
+import { validityFrom } from '../pki/validity.js'
+import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
+import { openPki, openRootKey } from './open-pki.js'
+import { type HsmAccess, rootSignerOf } from './root-signer.js'
+import { requireWithin, takenKeysBut } from './workplace.js'
+
+/** What `--profile` can say. */
+export const SIGN_PROFILES = { tls: TLS_SERVER, 'device-ca': DEVICE_CA } as const
+
+/** One of {@link SIGN_PROFILES}. */
+export type SignProfile = keyof typeof SIGN_PROFILES
+
+/** What `fpki ca sign --json` prints. */
+export const signedRequest = z.strictObject({
+  factory: z.string(),
+  /** Absolute. */
+  directory: z.string(),
+  profile: z.enum(['tls', 'device-ca']),
+  certificate: certificateFacts,
+  /** The file that has it; null: it is on stdout only. */
+  file: z.nullable(z.string()),
+  warnings: z.array(z.string()),
+})
+
+/** See {@link signedRequest}. */
+export type SignedRequest = z.infer<typeof signedRequest>
+
+/** What `ca sign` is asked for. */
+export interface SignRequestOptions {
+  /** PEM text or DER. */
+  readonly request: string | Uint8Array
+  /** Names the request in messages. */
+  readonly what: string
+  /** Absolute path of the PKI directory. */
+  readonly directory: string
+  /** null: the directory's own. */
+  readonly factory: string | null
+  /** null: as the request asks (contract.md 3). */
+  readonly profile: SignProfile | null
+  /** null: the profile's years. */
+  readonly days: number | null
+  /** A new file for the certificate; null: none. */
+  readonly out: string | null
+}
+
+/** What `ca sign` works with. */
+export interface SignRequestPorts {
+  readonly files: DurableFiles
+  readonly clock: Clock
+  readonly random: Random
+  readonly progress: Progress
+  readonly access?: HsmAccess
+}
+
+/** A certificate is no secret. */
+const MODE = 0o644
+
+/**
+ * Signs a request with the root key (contract.md 3 and 6). The directory is not changed, and the Factory API is not told.
+ *
+ * @throws FpkiError ERR_BAD_CSR with the reason; ERR_EXISTS when `out` is there; ERR_CLOCK, ERR_PROFILE, ERR_SIGNATURE, and
+ *   what opening the directory and the root key throw
+ */
+export async function signRequest(options: SignRequestOptions, ports: SignRequestPorts): Promise<SignedRequest> {
+  const { what, out, days } = options
+  const { files, clock, random, progress, access } = ports
+  const pki = await openPki(files, options.directory, options.factory)
+  const { directory, root, factory } = pki
+  const csr = readCsr(options.request, what)
+  const name = options.profile ?? (csr.known.basicConstraints?.ca ? 'device-ca' : 'tls')
+  const { years, ...rest } = SIGN_PROFILES[name]
+  // Whoever says how long may go beyond the profile; nothing goes beyond the root.
+  const profile = { ...rest, years: Math.max(years, Math.ceil((days ?? 0) / 365)) }
+  const takenKeys = await takenKeysBut({ directory }, null)
+  const nameTypes = ['DNS', 'IP', 'URI', 'email'] as const
+  const { names, warnings } = acceptCsr(csr, { what, profile, factory, nameTypes, takenKeys })
+  requireWithin(root, clock())
+  const validity = validityFrom(clock(), days === null ? profile.years : { days }, root.notAfter)
+  const told = [...warnings, ...(validity.capped ? [capped(what, validity.notAfter)] : [])]
+  for (const warning of told) progress.warn(warning)
+  progress.note(`${what} becomes a ${profile.name} certificate.`)
+  const rootSigner = rootSignerOf(directory, access)
+  try {
+    const signer = await openRootKey(rootSigner, pki)
+    const { subject, publicKey } = csr
+    const request = { role: what, profile, subject, spki: publicKey.spki, issuer: root, names, validity }
+    const certificate = await issueCertificate({ ...request, serialNumber: newSerialNumber(random) }, signer)
+    const facts = describeCertificate(certificate, root, clock())
+    if (out !== null) await files.create(out, facts.pem, MODE)
+    return { factory, directory: directory.path, profile: name, certificate: facts, file: out, warnings: told }
+  } finally {
+    await rootSigner.close()
+  }
+}
+
+function capped(what: string, notAfter: Certificate['notAfter']): string {
+  return `The certificate for ${what} ends with the root certificate, on ${rfc3339(notAfter)}: nothing may outlive it.`
+}
+
+/** The number of days that somebody wrote. Throws ERR_USAGE. */
+export function readDays(word: string): number {
+  if (/^[1-9]\d{0,4}$/.test(word)) return Number(word)
+  throw new FpkiError('ERR_USAGE', `${JSON.stringify(word)}, from --days, is no number of days.`, 'Give 1 to 99999.')
+}

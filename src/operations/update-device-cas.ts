@@ -1,0 +1,148 @@
+import * as z from 'zod/mini'
+import { FpkiError } from '../errors.js'
+import type { FactoryApi, FactoryCertificates } from '../factory/api.js'
+import { certificateFacts, describeCertificate, rfc3339 } from '../pki/describe.js'
+import { attributeValues } from '../pki/name.js'
+import { sameOctets } from '../pki/octets.js'
+import { encodePem } from '../pki/pem.js'
+import { type Certificate, isIssuedBy, readPemCertificate, readPemCertificates } from '../pki/read-certificate.js'
+import type { Clock } from '../ports.js'
+import { dangersOf } from './device-ca-plan.js'
+import { deviceCasOf } from './open-pki.js'
+import { notInitialized } from './show-pki.js'
+
+/** What `fpki ca update --json` prints. */
+export const updatedDeviceCas = z.strictObject({
+  factory: z.string(),
+  /** Which Factory API was told. */
+  api: z.string(),
+  /** false: it has had these already. */
+  changed: z.boolean(),
+  added: z.array(certificateFacts),
+  removed: z.array(certificateFacts),
+  kept: z.array(certificateFacts),
+})
+
+/** See {@link updatedDeviceCas}. */
+export type UpdatedDeviceCas = z.infer<typeof updatedDeviceCas>
+
+/** What an update would change. */
+export type UpdatePlan = Omit<UpdatedDeviceCas, 'changed'> & {
+  /** A sentence for each thing that stops working. */
+  readonly dangers: readonly string[]
+}
+
+/** The list that the Factory API is to have. */
+export interface UpdateDeviceCasOptions {
+  readonly factory: string
+  /** PEM; all device CAs, and nothing else. */
+  readonly text: string
+  /** Names the text in messages. */
+  readonly what: string
+}
+
+/** What `ca update` works with. */
+export interface UpdateDeviceCasPorts {
+  readonly api: FactoryApi
+  readonly clock: Clock
+  /** Asks whoever runs fpki; throws ERR_NOT_CONFIRMED when it is not to be. */
+  confirm(plan: UpdatePlan): Promise<void>
+}
+
+/**
+ * Replaces the Factory API's list of device CAs (contract.md 1, 4 and 6).
+ *
+ * @throws FpkiError ERR_NOT_INITIALIZED; ERR_BAD_FILE or ERR_BAD_CERTIFICATE when the text is no list of device CAs of this
+ *   factory; ERR_NOT_CONFIRMED; ERR_API
+ */
+export async function updateDeviceCas(
+  { factory, text, what }: UpdateDeviceCasOptions,
+  { api, clock, confirm }: UpdateDeviceCasPorts,
+): Promise<UpdatedDeviceCas> {
+  const known = await api.getCertificates()
+  if (known === null) throw notInitialized(factory)
+  const root = readPemCertificate(known.rootCrt, 'root-crt')
+  const wanted = readPemCertificates(text, what)
+  wanted.forEach((certificate, index) => {
+    checkDeviceCa(certificate, { root, factory, now: clock(), what: `certificate ${index + 1} of ${what}` })
+  })
+  refuseTwice(wanted, what)
+  const current = deviceCasOf(known)
+  const describe = (cas: readonly Certificate[]) => cas.map((ca) => describeCertificate(ca, root, clock()))
+  const removed = without(current, wanted)
+  const told = {
+    factory,
+    api: api.name,
+    added: describe(without(wanted, current)),
+    removed: describe(removed),
+    kept: describe(without(current, removed)),
+  }
+  if (told.added.length + removed.length === 0) return { ...told, changed: false }
+  await confirm({ ...told, dangers: dangersOfUpdate(removed, wanted, known) })
+  const caCrt = wanted.map(({ der }) => encodePem('CERTIFICATE', der)).join('\n')
+  await api.updateCertificates({ caCrt })
+  const after = await api.getCertificates()
+  const kept = after === null ? [] : deviceCasOf(after)
+  if (without(kept, wanted).length + without(wanted, kept).length === 0) return { ...told, changed: true }
+  throw new FpkiError(
+    'ERR_API',
+    'The Factory API does not show the device CAs that it was sent and took.',
+    'See what it knows with `fpki ca show --pretty`, and run the same command again.',
+  )
+}
+
+function without(some: readonly Certificate[], others: readonly Certificate[]): readonly Certificate[] {
+  return some.filter(({ der }) => !others.some((other) => sameOctets(other.der, der)))
+}
+
+function dangersOfUpdate(
+  removed: readonly Certificate[],
+  wanted: readonly Certificate[],
+  { disabledCaSerials }: FactoryCertificates,
+): readonly string[] {
+  if (removed.length === 0) return []
+  const isEnabled = ({ serialNumber }: Certificate) => !disabledCaSerials.includes(serialNumber.toString())
+  const names = removed.map(({ serialNumber }) => serialNumber.toString())
+  return [
+    `The gateway refuses the devices of what is removed (${names.join(', ')}).`,
+    ...dangersOf(removed.filter(isEnabled), wanted.filter(isEnabled)),
+  ]
+}
+
+interface DeviceCaScene {
+  readonly root: Certificate
+  readonly factory: string
+  readonly now: Date
+  readonly what: string
+}
+
+/** A device CA of this factory, signed by its root (contract.md 3 and 6). */
+function checkDeviceCa(certificate: Certificate, { root, factory, now, what }: DeviceCaScene): void {
+  const { basicConstraints, keyUsage } = certificate.known
+  const units = attributeValues(certificate.subject, 'OU')
+  const problems = [
+    isIssuedBy(certificate, root) ? null : 'is not signed by the root of the factory',
+    basicConstraints?.ca && keyUsage?.includes('keyCertSign') ? null : 'is not a CA',
+    units.length === 1 && units[0] === factory ? null : `has OU=${units.join(', OU=')}, not OU=${factory}`,
+    sameOctets(certificate.spki, root.spki) ? 'is the root itself' : null,
+    now <= certificate.notAfter ? null : `has expired on ${rfc3339(certificate.notAfter)}`,
+  ]
+  const problem = problems.find((found) => found !== null)
+  if (problem === undefined) return
+  throw new FpkiError(
+    'ERR_BAD_CERTIFICATE',
+    `The ${what} ${problem}.`,
+    'The file must hold all device CAs of this factory, and nothing else. Nothing was sent.',
+  )
+}
+
+function refuseTwice(certificates: readonly Certificate[], what: string): void {
+  const serials = certificates.map(({ serialNumber }) => serialNumber)
+  const twice = serials.find((serial, index) => serials.indexOf(serial) !== index)
+  if (twice === undefined) return
+  throw new FpkiError(
+    'ERR_BAD_CERTIFICATE',
+    `Two certificates in ${what} have the serial number ${twice}.`,
+    'Leave one of them out. Nothing was sent.',
+  )
+}

@@ -1,0 +1,32 @@
+import { createVerify } from 'node:crypto'
+import type { PublicKey } from './public-key.js'
+
+/** The hashes of the signatures that fpki takes; anything older is refused. */
+const HASHES: Readonly<Record<string, string>> = {
+  'ecdsa-with-SHA256': 'sha256',
+  'ecdsa-with-SHA384': 'sha384',
+  'ecdsa-with-SHA512': 'sha512',
+  sha256WithRSAEncryption: 'sha256',
+  sha384WithRSAEncryption: 'sha384',
+  sha512WithRSAEncryption: 'sha512',
+}
+
+/** Octets that were signed: their DER, the name of the algorithm, and the signature. */
+export interface Signed {
+  readonly tbs: Uint8Array
+  readonly algorithm: string
+  readonly signature: Uint8Array
+}
+
+/**
+ * Is the signature one of `publicKey` over these octets? Checked by OpenSSL. Throws a plain Error when the algorithm is
+ * not one that fpki takes, or not one for this key.
+ */
+export function isSignedBy({ tbs, algorithm, signature }: Signed, publicKey: PublicKey): boolean {
+  const hash = HASHES[algorithm]
+  const isEcdsa = algorithm.startsWith('ecdsa')
+  if (hash === undefined || isEcdsa !== (publicKey.kind === 'EC')) {
+    throw new Error(`its signature is of an unsupported kind, ${algorithm}`)
+  }
+  return createVerify(hash).update(tbs).verify(publicKey.key, signature)
+}

@@ -40,7 +40,7 @@ for (const name of await readdir('dist/cli')) {
 await writeFile('dist/cli/package.json', '{ "type": "commonjs" }\n')
 
 // The bundle holds other people's code; their licences go with it.
-const BUNDLED = ['commander', 'zod']
+const BUNDLED = ['commander', 'undici', 'yaml', 'zod']
 const notices = BUNDLED.map(async (name) => {
   const folder = `node_modules/${name}`
   const file = (await readdir(folder)).find((candidate) => /^licen[cs]e(\.|$)/i.test(candidate))

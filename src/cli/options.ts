@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { SettingsFlags } from '../config/settings.js'
 import type { OutputFlags } from './output.js'
 
@@ -9,10 +9,16 @@ export type CommonFlags = SettingsFlags & OutputFlags
 export function addCommonOptions(program: Command): void {
   program
     .option('-f, --factory <name>', 'the factory (FPKI_FACTORY, FIOCTL_FACTORY)')
-    .option('--api <which>', 'the Factory API: embedded (FPKI_API)')
+    .option('--api <which>', 'embedded, foundries or https://host[:port] (FPKI_API)')
+    .option('-t, --token <token>', 'for the Factory API; FPKI_TOKEN is safer')
+    .option('-c, --config <file>', "fioctl's configuration (FIOCTL_CONFIG)")
     .option('--json', 'print one JSON document on stdout')
     .option('-q, --quiet', 'print warnings and errors only')
     .option('-v, --verbose', 'print more about errors')
+  // Seldom said on the command line; `fpki config --help` names them.
+  for (const flags of ['--state-dir <directory>', '--cacert <file>', '--timeout <seconds>']) {
+    program.addOption(new Option(flags).hideHelp())
+  }
 }
 
 /**

@@ -39,6 +39,14 @@ export function buildProgram(io: Io): Command {
   for (const add of WORDS.est) add(est, io)
   const hsm = program.command('hsm').description('PKCS#11 tokens: which there are, and what they can do')
   for (const add of WORDS.hsm) add(hsm, io)
+  const api = program.command('api').description('the Factory API: who and what answers')
+  for (const add of WORDS.api) add(api, io)
+  const config = program
+    .command('config')
+    .description('the settings, and where each comes from')
+    .addHelpText('after', SETTINGS)
+  for (const add of WORDS.config) add(config, io)
+  for (const add of WORDS.fpki) add(program, io)
   return program
 }
 
@@ -49,6 +57,14 @@ Examples:
 
 Exit codes: 0 done, 1 a defect of fpki, 2 wrong usage, 3 refused, 4 Factory API,
 5 HSM or its PIN, 6 broken input, 130 and 143 interrupted.`
+
+const SETTINGS = `
+Settings, each from a flag, else a variable, else the configuration:
+  api        --api        FPKI_API                      embedded
+  factory    --factory    FPKI_FACTORY, FIOCTL_FACTORY
+  state-dir  --state-dir  FPKI_STATE_DIR                ~/.local/share/fpki
+  cacert     --cacert     FPKI_CACERT, CACERT           more trusted roots, PEM
+  timeout    --timeout    FPKI_TIMEOUT                  30 seconds`
 
 /** commander's words for a mistake, as an error of ours. */
 function usageError({ code, message }: CommanderError): FpkiError {

@@ -116,7 +116,8 @@ function stored(
   return credentials ? { kind: 'client', credentials, source, place } : null
 }
 
-function tokenProof(token: string, source: string, { places: { env } }: Settings): Proof {
+/** A token as a proof. Throws ERR_USAGE when it cannot stand in a header. */
+export function tokenProof(token: string, source: string, { places: { env } }: Settings): Proof {
   const header = env['TOKEN_HEADER'] || 'OSF-TOKEN'
   if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(header)) {
     throw new FpkiError('ERR_USAGE', 'TOKEN_HEADER is not the name of a header.', 'Give a name such as OSF-TOKEN.')

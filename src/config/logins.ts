@@ -3,7 +3,8 @@ import * as z from 'zod/mini'
 import type { DurableFiles } from '../ports.js'
 import { type ClientCredentials, clientCredentials } from './fioctl.js'
 import { credentialsPath, type Places } from './places.js'
-import { badMember, editYaml, isThere, readYaml, type YamlEdit } from './yaml-file.js'
+import { badMember, editYaml, isThere, readYaml } from './yaml-file.js'
+import type { YamlEdit } from './yaml-text.js'
 
 const login = z.strictObject({ token: z.optional(z.string()), clientcredentials: z.optional(clientCredentials) })
 

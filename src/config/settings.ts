@@ -20,16 +20,9 @@ export interface SettingsFlags {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Where the embedded Factory API keeps its state: `$FPKI_STATE_DIR`, else `$XDG_DATA_HOME/fpki`, else
- * `~/.local/share/fpki`. Throws ERR_USAGE when FPKI_STATE_DIR or HOME is relative, or when another API than it is chosen.
+ * Where the embedded Factory API keeps its state when nobody says it: `$XDG_DATA_HOME/fpki`, else `~/.local/share/fpki`.
+ * Throws ERR_USAGE when HOME is relative.
  */
-export function stateDirectory({ api }: SettingsFlags, env: Environment, home: string): string {
-  requireEmbedded(api ?? env['FPKI_API'])
-  const named = env['FPKI_STATE_DIR']
-  return named ? requireAbsolute(named, 'FPKI_STATE_DIR') : stateDirectoryOf(env, home)
-}
-
-/** Where the embedded Factory API keeps its state when nobody says it. Throws ERR_USAGE when HOME is relative. */
 export function stateDirectoryOf(env: Environment, home: string): string {
   const data = env['XDG_DATA_HOME']
   // The XDG specification has relative values ignored.
@@ -68,15 +61,6 @@ export function onlyFactory(factories: readonly string[]): string {
     'ERR_USAGE',
     `There are ${factories.length} factories: ${factories.join(', ')}.`,
     'Name one with --factory.',
-  )
-}
-
-function requireEmbedded(api: string | undefined): void {
-  if (api === undefined || api === '' || api === 'embedded') return
-  throw new FpkiError(
-    'ERR_USAGE',
-    `This fpki cannot speak to the Factory API ${JSON.stringify(api)}.`,
-    'It has the embedded one only: leave --api and FPKI_API out, or say embedded.',
   )
 }
 

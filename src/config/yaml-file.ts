@@ -1,11 +1,9 @@
 import { realpath } from 'node:fs/promises'
 import { FpkiError, systemErrorCode } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
+import type { YamlEdit } from './yaml-text.js'
 
 const MAX_BYTES = 1024 * 1024
-
-/** A place in a YAML file and what is to stand there; null: nothing. */
-export type YamlEdit = readonly [path: readonly string[], value: string | number | null]
 
 /**
  * What a YAML file holds, every scalar as the text that it was written as: a token of digits is no number. null: there is
@@ -14,11 +12,8 @@ export type YamlEdit = readonly [path: readonly string[], value: string | number
 export async function readYaml(files: DurableFiles, path: string): Promise<unknown> {
   const text = await files.read(path, MAX_BYTES)
   if (text === null || text.trim() === '') return null
-  const { parseDocument } = await import('yaml')
-  const document = parseDocument(text, { schema: 'failsafe', strict: true, logLevel: 'silent' })
-  const [error] = document.errors
-  if (error !== undefined) throw badYaml(path, error.linePos?.[0].line)
-  return orBroken(path, () => document.toJS())
+  const { parseYaml } = await import('./yaml-text.js')
+  return explained(path, () => parseYaml(text))
 }
 
 /** Is the file there? */
@@ -28,16 +23,14 @@ export async function isThere(files: DurableFiles, path: string): Promise<boolea
 
 /** Changes single places of a YAML file, or makes one with mode 0600; comments and all else stay as they are. */
 export async function editYaml(files: DurableFiles, path: string, edits: readonly YamlEdit[]): Promise<void> {
-  const { parseDocument } = await import('yaml')
+  const { changeYaml } = await import('./yaml-text.js')
   const real = await realPathOf(path)
-  const document = parseDocument((await files.read(real, MAX_BYTES)) ?? '', { logLevel: 'silent' })
-  const [error] = document.errors
-  if (error !== undefined) throw badYaml(path, error.linePos?.[0].line)
-  for (const [place, value] of edits) {
-    if (value === null) document.deleteIn(place)
-    else orBroken(path, () => document.setIn(place, value))
-  }
-  await files.replace(real, document.toString({ lineWidth: 0 }), 0o600)
+  const text = (await files.read(real, MAX_BYTES)) ?? ''
+  await files.replace(
+    real,
+    explained(path, () => changeYaml(text, edits)),
+    0o600,
+  )
 }
 
 /** A symbolic link stays one; the file that it leads to is changed. */
@@ -50,18 +43,15 @@ async function realPathOf(path: string): Promise<string> {
   }
 }
 
-/** The library refuses what grows without bounds, and places below what is no map. */
-function orBroken<T>(path: string, work: () => T): T {
+/** By its shape: its class is loaded only when there is YAML to read. */
+function explained<T>(path: string, work: () => T): T {
   try {
     return work()
-  } catch {
-    throw badYaml(path, undefined)
+  } catch (error) {
+    if (!(error instanceof Error) || !('line' in error)) throw error
+    const where = typeof error.line === 'number' ? ` in line ${error.line}` : ''
+    throw new FpkiError('ERR_BAD_FILE', `${path} is broken${where}: it is not the YAML of a configuration.`, MEND)
   }
-}
-
-function badYaml(path: string, line: number | undefined): FpkiError {
-  const where = line === undefined ? '' : ` in line ${line}`
-  return new FpkiError('ERR_BAD_FILE', `${path} is broken${where}: it is not the YAML of a configuration.`, MEND)
 }
 
 const MEND = 'Mend it, or move it away; fpki changed nothing in it.'

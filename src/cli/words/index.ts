@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Io } from '../output.js'
+import { addPing } from './api/ping.js'
 import { addAddDeviceCa } from './ca/add-device-ca.js'
 import { addCreate } from './ca/create.js'
 import { addDisableDeviceCa } from './ca/disable-device-ca.js'
@@ -10,16 +11,22 @@ import { addRotateTls } from './ca/rotate-tls.js'
 import { addShow } from './ca/show.js'
 import { addSign } from './ca/sign.js'
 import { addUpdate } from './ca/update.js'
+import { addConfigPath } from './config/path.js'
+import { addConfigSet } from './config/set.js'
+import { addConfigShow } from './config/show.js'
+import { addConfigUnset } from './config/unset.js'
 import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
 import { addList } from './hsm/list.js'
+import { addLogin } from './login.js'
+import { addLogout } from './logout.js'
 
 /** What adds the words of one command: its name, arguments, flags and examples. Its action is loaded when it runs. */
 export type AddWords = (group: Command, io: Io) => void
 
 /** The commands of each group, in the order in which --help lists them. */
-export const WORDS: Readonly<Record<'ca' | 'est' | 'hsm', readonly AddWords[]>> = {
+export const WORDS: Readonly<Record<'ca' | 'est' | 'hsm' | 'api' | 'config' | 'fpki', readonly AddWords[]>> = {
   ca: [
     addCreate,
     addShow,
@@ -34,4 +41,8 @@ export const WORDS: Readonly<Record<'ca' | 'est' | 'hsm', readonly AddWords[]>> 
   ],
   est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],
+  api: [addPing],
+  config: [addConfigShow, addConfigSet, addConfigUnset, addConfigPath],
+  /** Those that stand alone. */
+  fpki: [addLogin, addLogout],
 }

@@ -1,7 +1,7 @@
-import { namedFactory, onlyFactory, stateDirectory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
-import { embeddedFactoriesOn, embeddedFactoryOn, thisMachine } from '../../../machine.js'
+import { thisMachine } from '../../../machine.js'
 import { type ShownCertificate, type ShownEst, type ShownPki, showPki } from '../../../operations/show-pki.js'
+import { factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson } from '../../output.js'
 import { pretty, prettyCertificate } from './show-pretty.js'
@@ -34,9 +34,8 @@ export async function showEst(flags: ShowFlags, io: Io): Promise<void> {
 
 async function shownPkiOf(flags: CommonFlags, io: Io): Promise<ShownPki> {
   const machine = thisMachine()
-  const state = stateDirectory(flags, io.env, io.home)
-  const factory = namedFactory(flags, io.env) ?? onlyFactory(await embeddedFactoriesOn(machine, state))
-  return showPki(factory, embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal), machine.clock)
+  const { factory, api } = await factoryApiFor(flags, io, machine, { changes: false })
+  return showPki(factory, api, machine.clock)
 }
 
 function noEst(factory: string): FpkiError {

@@ -13,9 +13,11 @@ const HSM_FLAGS = [
 const LEVELS = [
   ...[[], ['ca'], ['ca', 'create'], ['ca', 'show'], ['ca', 'import-root']],
   ...[['hsm'], ['hsm', 'list'], ['hsm', 'check']],
+  ...[['api'], ['api', 'ping'], ['login'], ['logout'], ['config']],
+  ...['show', 'set', 'unset', 'path'].map((name) => ['config', name]),
 ]
 /** They have no example that works without an HSM; docs.test.ts runs those of the guide. */
-const WITHOUT_EXAMPLE = ['ca', 'ca import-root', 'hsm', 'hsm check']
+const WITHOUT_EXAMPLE = ['ca', 'ca import-root', 'hsm', 'hsm check', 'api', 'config', 'login']
 
 describe('help', () => {
   test.each(LEVELS.flatMap((words) => ['--help', '-h'].map((flag) => [[...words, flag].join(' ')])))(
@@ -40,7 +42,17 @@ describe('help', () => {
       const { stdout } = await home.fpki([group, command, '--help'])
       return [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag)
     }
-    const common = ['--help', '--version', '--factory', '--api', '--json', '--quiet', '--verbose']
+    const common = [
+      '--help',
+      '--version',
+      '--factory',
+      '--api',
+      '--token',
+      '--config',
+      '--json',
+      '--quiet',
+      '--verbose',
+    ]
     expect(await flagsOf('create')).toEqual([
       ...['--online-ca', '--no-online-ca', '--local-ca', '--no-local-ca', '--tls-name'],
       ...['--key-type', '--local-ca-in-hsm', ...HSM_FLAGS],

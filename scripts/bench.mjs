@@ -18,12 +18,19 @@ const COMMANDS = {
   'node -e 0': () => node('-e', '0'),
   'fpki --version': () => node(FPKI, '--version'),
   'fpki --help': () => node(FPKI, '--help'),
+  'a Tab behind fpki ca cr': () => node(FPKI, '__complete', 'bash', 'fpki ca cr'),
   'fpki ca show --pretty': () => node(FPKI, 'ca', 'show', '--pretty', '--factory', 'shown'),
   'fpki ca create': () => node(FPKI, 'ca', 'create', join(home, `pki${++made}`)),
   'the same with openssl': () => ['sh', OPENSSL, join(home, `openssl${++made}`)],
 }
 /** What issue and README promise; a miss is marked, and fails nothing. */
-const PROMISED = { 'fpki --version': 1.25, 'fpki --help': 1.25, 'fpki ca show --pretty': 1.5, 'fpki ca create': 2.5 }
+const PROMISED = {
+  'fpki --version': 1.25,
+  'fpki --help': 1.25,
+  'a Tab behind fpki ca cr': 1.5,
+  'fpki ca show --pretty': 1.5,
+  'fpki ca create': 2.5,
+}
 
 function run([program, ...words]) {
   const begin = performance.now()

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests compare fpki with (OpenSSL, GnuTLS, strace), software tokens for the tests of HSMs (SoftHSM,
-# NSS), and what npm builds pkcs11js with. What is there stays as it is.
+# NSS), the shells that complete fpki's words, groff for the manual pages, and what npm builds pkcs11js with. What is
+# there stays as it is.
 set -eu
 
 missing=''
@@ -13,6 +14,9 @@ need softhsm2-util softhsm2
 need pkcs11-tool opensc
 need certutil libnss3-tools
 need script bsdutils
+need zsh zsh
+need fish fish
+need groff groff-base
 need c++ build-essential
 need make build-essential
 need python3 python3

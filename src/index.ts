@@ -4,7 +4,7 @@
  * @module
  */
 
-export { errorDocument } from './cli/documents.js'
+export { completionDocument, errorDocument } from './cli/documents.js'
 export type { Connection, Proof } from './config/connection.js'
 export { changedLogin, changedSetting, configPath, type ShownConfig, shownConfig } from './config/shown.js'
 export { durableFiles } from './directory/files.js'
@@ -35,6 +35,13 @@ export {
   importedRoot,
   importRoot,
 } from './operations/import-root.js'
+export {
+  type LintedFiles,
+  type LintFilesOptions,
+  type LintFilesPorts,
+  lintedFiles,
+  lintFiles,
+} from './operations/lint-files.js'
 export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
 export { type PingedApi, pingApi, pingedApi } from './operations/ping-api.js'
 export { type ShownCertificate, type ShownPki, shownPki, showPki } from './operations/show-pki.js'

@@ -150,6 +150,10 @@ export interface DurableFiles {
   remove(path: string): Promise<void>
   /** The text of a file, or null when there is none. Throws ERR_BAD_FILE when it is larger than `maxBytes`. */
   read(path: string, maxBytes: number): Promise<string | null>
+  /** The octets of a file; else as {@link read}. */
+  readOctets(path: string, maxBytes: number): Promise<Uint8Array | null>
+  /** What is at `path`; null: nothing is there. Follows symbolic links. */
+  kindOf(path: string): Promise<FileStatus['kind'] | null>
   /** The names in a directory, without those of interrupted writes; null when there is no directory. */
   list(path: string): Promise<readonly string[] | null>
   /** Removes what interrupted writes left in a directory. Only for the holder of its lock. */

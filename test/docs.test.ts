@@ -1,8 +1,8 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { FPKI, newHome, output, runProgram } from './support/cli.js'
+import { newHome, output, runProgram, withFpkiOnPath } from './support/cli.js'
 import { SOFTHSM } from './support/token.js'
 
 test('the ten lines of docs/hsm.md work as they stand', async () => {
@@ -10,13 +10,10 @@ test('the ten lines of docs/hsm.md work as they stand', async () => {
   const [, lines = ''] = /```sh\n([\s\S]*?)```/.exec(guide) ?? []
   expect(lines.trim().split('\n')).toHaveLength(10)
   const home = await newHome()
-  const bin = join(home.path, 'bin')
-  await mkdir(bin)
-  await writeFile(join(bin, 'fpki'), `#!/bin/sh\nexec '${process.execPath}' '${FPKI}' "$@"\n`, { mode: 0o755 })
+  const env = await withFpkiOnPath(home)
   // What the first line installs is there.
-  await writeFile(join(bin, 'sudo'), '#!/bin/sh\n', { mode: 0o755 })
+  await writeFile(join(home.path, 'bin', 'sudo'), '#!/bin/sh\n', { mode: 0o755 })
   const script = `set -eu\n${lines.replace('/usr/lib/softhsm/libsofthsm2.so', SOFTHSM)}`
-  const env = { HOME: home.path, PATH: `${bin}:${process.env['PATH']}` }
   const { status, stdout, stderr } = await runProgram('sh', ['-c', script], { env })
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
   for (const said of ['This token can hold a root key.', 'In the token "acme"', 'factory_ca, the root of trust']) {

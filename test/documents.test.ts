@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { EXIT, EXIT_DEFECT } from '../src/cli/exit.js'
 import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../src/directory/names.js'
+import { allCodes } from '../src/pki/lint/index.js'
 import { newHome } from './support/cli.js'
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
@@ -35,7 +36,7 @@ describe.each(DOCUMENTS)('%s', (name) => {
   test('names commands and flags that there are', async () => {
     const home = await newHome()
     for (const line of await commandsIn(name)) {
-      const [, command = '', action = '', rest = ''] = /^fpki (\S+)(?: (\S+))?(.*)$/.exec(line) ?? []
+      const [, command = '', action = '', rest = ''] = /^fpki (\S+)(?: ([^-\s]\S*))?(.*)$/.exec(line) ?? []
       const { status, stdout: help } = await home.fpki([command, action, '--help'])
       expect({ line, status }).toEqual({ line, status: 0 })
       for (const [flag] of rest.matchAll(/--[a-z-]+/g)) expect(help).toMatch(new RegExp(`${flag}\\b`))
@@ -55,6 +56,12 @@ test('docs/exit-codes.md has every exit code, and every error code with the righ
   }
   const told = [...text.matchAll(/`(ERR_[A-Z_]+)`/g)].map(([, code]) => code)
   expect(told.filter((code) => code !== undefined && code !== 'ERR_DEFECT' && !(code in EXIT))).toEqual([])
+})
+
+test('docs/lint.md has every code of lint, with its severity and its source, and no other', async () => {
+  const rows = [...(await read('docs/lint.md')).matchAll(/^\| `([a-z0-9-]+)` \| (\w+) \| .+ \| (.+) \|$/gm)]
+  const found = rows.map(([, code, severity, cite]) => ({ code, severity, cite }))
+  expect(found).toEqual(allCodes())
 })
 
 test('docs/hierarchy.md names every file of a PKI directory', async () => {

@@ -14,8 +14,11 @@ const NPM = Object.fromEntries(
     .map(([name, value]) => [name, value ?? '']),
 )
 
+const FLAGS = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']
+
 let folder = ''
 let home = ''
+let tarball = ''
 let contents: readonly string[] = []
 let unpackedSize = Number.NaN
 
@@ -39,10 +42,10 @@ beforeAll(async () => {
   const words = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder, CHECKOUT]
   const [packed] = JSON.parse(await succeed('npm', words))
   unpackedSize = packed.unpackedSize
+  tarball = join(folder, packed.filename)
   contents = packed.files.map(({ path }: { path: string }) => path)
   await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'project', private: true, type: 'module' }))
-  const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']
-  await succeed('npm', ['install', ...flags, join(folder, packed.filename)])
+  await succeed('npm', ['install', ...FLAGS, tarball])
 }, 60_000)
 
 afterAll(() => rm(join(folder, '..'), { recursive: true, force: true }))
@@ -68,6 +71,13 @@ describe('the tarball', () => {
   test('is small', () => {
     expect(unpackedSize).toBeLessThan(3_000_000)
   })
+})
+
+test('installed globally, it brings its manual pages to where man looks', async () => {
+  const prefix = join(home, 'global')
+  await succeed('npm', ['install', '--global', '--prefix', prefix, ...FLAGS, tarball])
+  const page = await readFile(join(prefix, 'share/man/man1/fpki-ca-create.1'), 'utf8')
+  expect(page).toContain('\\-\\-online\\-ca')
 })
 
 test('the lock file is one that `npm ci` takes, as README.md has it', async () => {

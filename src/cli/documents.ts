@@ -4,3 +4,6 @@ import * as z from 'zod/mini'
 export const errorDocument = z.strictObject({
   error: z.strictObject({ code: z.string(), message: z.string(), hint: z.string() }),
 })
+
+/** What `fpki completion --json` prints. */
+export const completionDocument = z.strictObject({ shell: z.enum(['bash', 'zsh', 'fish']), script: z.string() })

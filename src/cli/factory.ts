@@ -59,7 +59,6 @@ export async function factoryApiFor(
   if (tlsNames.length > 0) throw notItsNames(settings.api.value)
   if (named === null) throw nameless(settings.api.value)
   const { warn } = progressOn(io, flags)
-  if (flags.token !== undefined) warn('others on this machine can see --token; FPKI_TOKEN and `fpki login` are safer.')
   const connection = await connectionTo(choice, settings, machine.files)
   const api = await httpFactoryOn(machine, connection, named, { signal: io.signal, warn })
   return { factory: named, isNamed: true, api, stateDirectory: null }
@@ -70,6 +69,12 @@ export async function factoryApiName(flags: CommonFlags, io: Io, { files }: Mach
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, files)
   const choice = readApi(settings.api.value, settings.api.source)
   return choice.kind === 'embedded' ? embeddedApiName(settings.stateDirectory().value) : serverUrl(choice, settings)
+}
+
+/** Where the embedded Factory API has its state; null: it is not the one that is chosen. */
+export async function embeddedStateDirectory(flags: CommonFlags, io: Io, { files }: Machine): Promise<string | null> {
+  const settings = await resolveSettings(flags, { env: io.env, home: io.home }, files)
+  return settings.api.value === 'embedded' ? settings.stateDirectory().value : null
 }
 
 async function embedded(

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { SettingsFlags } from '../config/settings.js'
+import { flagWords, optionsOf, readLine, takesValue } from './line.js'
 import type { OutputFlags } from './output.js'
 
 /** The flags that every command has. */
@@ -9,9 +10,9 @@ export type CommonFlags = SettingsFlags & OutputFlags
 export function addCommonOptions(program: Command): void {
   program
     .option('-f, --factory <name>', 'the factory (FPKI_FACTORY, FIOCTL_FACTORY)')
-    .option('--api <which>', 'embedded, foundries or https://host[:port] (FPKI_API)')
-    .option('-t, --token <token>', 'for the Factory API; FPKI_TOKEN is safer')
+    .option('-t, --token <token>', 'for the Factory API over HTTP; others can see it')
     .option('-c, --config <file>', "fioctl's configuration (FIOCTL_CONFIG)")
+    .option('--api <which>', 'embedded, foundries or https://… (FPKI_API)')
     .option('--json', 'print one JSON document on stdout')
     .option('-q, --quiet', 'print warnings and errors only')
     .option('-v, --verbose', 'print more about errors')
@@ -22,26 +23,32 @@ export function addCommonOptions(program: Command): void {
 }
 
 /**
- * Turns `--flag=true` and `--flag=false` into `--flag` and `--no-flag` (or nothing, where that is the default), for the
- * flags of `command` and the ones below it that take no value: fioctl's users write them so.
+ * Turns `--flag=true`, `--flag=false` and `--no-flag` into what the command on the line knows: `--flag`, a `--no-flag`
+ * of its own, or nothing where that is the default. The last one counts. fioctl's users write them so.
  */
 export function normalizeBooleans(argv: readonly string[], program: Command): readonly string[] {
-  const options = allOptions(program)
-  const known = new Set(options.filter(({ required, optional }) => !required && !optional).map(({ long }) => long))
-  const end = argv.indexOf('--')
-  return argv.flatMap((word, index) => {
-    const match = /^(--[a-z-]+)=(.*)$/.exec(word)
-    if (match === null || (end !== -1 && index > end) || !known.has(match[1])) return [word]
-    const [, flag = '', value = ''] = match
-    if (/^(true|t|1)$/i.test(value)) return [flag]
-    if (!/^(false|f|0)$/i.test(value)) return [word]
-    const negated = flag.replace('--', '--no-')
-    return known.has(negated) ? [negated] : []
+  const { command } = readLine(argv, program)
+  const longs = new Set(optionsOf(command).flatMap((option) => (takesValue(option) ? [] : [option.long ?? ''])))
+  const said = flagWords(argv, program).map((isFlag, at) => (isFlag ? readBoolean(argv[at] ?? '', longs) : null))
+  return argv.flatMap((word, at) => {
+    const one = said[at] ?? null
+    if (one === null) return [word]
+    const negated = one.flag.replace('--', '--no-')
+    if (longs.has(negated)) return [one.isOn ? one.flag : negated]
+    const isTakenBack = said.slice(at).some((later) => later?.flag === one.flag && !later.isOn)
+    return isTakenBack ? [] : [one.flag]
   })
 }
 
-function allOptions(command: Command): Command['options'] {
-  return [...command.options, ...command.commands.flatMap(allOptions)]
+/** A flag without a value in any of its spellings; null when `word` is none. */
+function readBoolean(
+  word: string,
+  longs: ReadonlySet<string>,
+): { readonly flag: string; readonly isOn: boolean } | null {
+  const [, no, name, value = 'true'] = /^--(no-)?([a-z-]+)(?:=(.*))?$/.exec(word) ?? []
+  const flag = `--${name}`
+  if (!longs.has(flag) || !/^(true|t|1|false|f|0)$/i.test(value)) return null
+  return { flag, isOn: /^(true|t|1)$/i.test(value) !== (no !== undefined) }
 }
 
 /** For a flag that can be given several times. */

@@ -13,6 +13,8 @@ export interface Io {
   readonly signal: AbortSignal
   /** Asks for a secret on the terminal that the program was started on; null when there is none. */
   readonly askSecret: ((question: string) => Promise<string>) | null
+  /** What a command that has done its work ends with: 0, or the number for what it has found. */
+  readonly outcome: { status: number }
   /** Asks for a line, which is shown as it is typed; null when there is no terminal. */
   readonly ask: ((question: string) => Promise<string>) | null
   stdout(text: string): void

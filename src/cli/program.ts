@@ -2,52 +2,71 @@ import { Command, CommanderError } from 'commander'
 import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
 import { addCommonOptions, normalizeBooleans } from './options.js'
-import { type Io, type OutputFlags, printError } from './output.js'
-import { WORDS } from './words/index.js'
+import { type Io, type OutputFlags, printError, progressOn } from './output.js'
+import { type Group, WORDS } from './words/index.js'
 
 /**
  * Runs `fpki` with the words behind its name, and resolves to the exit code of cli.md. Never throws: what goes wrong
  * is told on stderr, or as JSON on stdout.
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
-  const program = buildProgram(io)
+  const program = buildProgram(io, argv)
   const words = normalizeBooleans(argv, program)
   try {
-    await program.parseAsync(words, { from: 'user' })
-    return 0
+    if (argv[0] === '__complete') await (await import('./complete.js')).complete(argv.slice(1), program, io)
+    else await program.parseAsync(words, { from: 'user' })
+    return io.outcome.status
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
     return printError(io, error instanceof CommanderError ? usageError(error) : error, outputFlagsOf(words))
   }
 }
 
-/** The tree of commands. An action's code is loaded when it runs. */
-export function buildProgram(io: Io): Command {
+/**
+ * The tree of commands. An action's code is loaded when it runs. With `argv`, groups that it does not name stay empty:
+ * nobody can reach what is in them, and every flag costs the start some time.
+ */
+export function buildProgram(io: Io, argv: readonly string[] | null = null): Command {
   // What these two set is taken over by the commands below, so it comes before them.
   const program = new Command('fpki')
     .exitOverride()
     .configureOutput({ writeOut: io.stdout, writeErr: () => undefined })
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })
     .description('Create and look after the Factory PKI of embedded-Linux devices.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLE)
+    .hook('preAction', (_, action) => warnOfToken(action.optsWithGlobals(), io))
   addCommonOptions(program)
-  const ca = program.command('ca').description('the root of trust, the gateway certificate and the device CAs')
-  for (const add of WORDS.ca) add(ca, io)
-  const est = program.command('est').description('the EST server, with which devices renew their certificates')
-  for (const add of WORDS.est) add(est, io)
-  const hsm = program.command('hsm').description('PKCS#11 tokens: which there are, and what they can do')
-  for (const add of WORDS.hsm) add(hsm, io)
-  const api = program.command('api').description('the Factory API: who and what answers')
-  for (const add of WORDS.api) add(api, io)
-  const config = program
-    .command('config')
-    .description('the settings, and where each comes from')
-    .addHelpText('after', SETTINGS)
-  for (const add of WORDS.config) add(config, io)
-  for (const add of WORDS.fpki) add(program, io)
+  const isNamed = (name: string) => argv === null || argv.some((word) => word.split(/\s/).includes(name))
+  const addGroup = (parent: Command, name: Group) => {
+    if (WORDS[name].length === 0) return null
+    const group = parent.command(name).description(GROUPS[name])
+    if (isNamed(name)) for (const add of WORDS[name]) add(group, io)
+    return group
+  }
+  addGroup(program, 'ca')
+  addGroup(program, 'est')
+  addGroup(program, 'hsm')
+  addGroup(program, 'api')
+  addGroup(program, 'config')?.addHelpText('after', SETTINGS)
+  const keys = program.command('keys').description("the same commands under fioctl's words")
+  if (isNamed('keys')) for (const name of ['ca', 'est'] as const) addGroup(keys, name)
+  for (const add of WORDS.top) add(program, io)
   return program
+}
+
+const GROUPS: Readonly<Record<Group, string>> = {
+  ca: 'the root of trust, the gateway certificate and the device CAs',
+  est: 'the EST server, with which devices renew their certificates',
+  hsm: 'PKCS#11 tokens: which there are, and what they can do',
+  api: 'the Factory API: who and what answers',
+  config: 'the settings, and where each comes from',
+}
+
+function warnOfToken(flags: OutputFlags & { readonly token?: string }, io: Io): void {
+  if (flags.token === undefined) return
+  progressOn(io, flags).warn('others on this machine can see the token in --token; FIOCTL_TOKEN is safer.')
 }
 
 const EXAMPLE = `

@@ -68,6 +68,7 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
     get ask() {
       return onTerminal(process) ? (question: string) => askOpenly(process, question, signal) : null
     },
+    outcome: { status: 0 },
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),
     terminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },

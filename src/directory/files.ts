@@ -18,6 +18,8 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     remove: (path) => explained(path, () => remove(fs, path)),
     replace: (path, content, mode) => explained(path, () => replace(fs, path, content, mode)),
     read: (path, maxBytes) => explained(path, () => readText(fs, path, maxBytes)),
+    readOctets: (path, maxBytes) => explained(path, () => fs.read(path, maxBytes)),
+    kindOf: (path) => explained(path, async () => (await fs.stat(path))?.kind ?? null),
     list: (path) => explained(path, () => list(fs, path)),
     sweep: (path) => explained(path, () => sweep(fs, path)),
     lock: (path) => explained(path, () => fs.lock(path)),

@@ -2,6 +2,7 @@ import type { DirectoryState, Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { CertificatesUpdate, FactoryApi, FactoryCertificates } from '../factory/api.js'
 import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
+import { finishStep, uploadStep } from './change-steps.js'
 import { checkClock } from './create-preconditions.js'
 import { deviceCasOf, knownPki, type OpenPki, openPki, openRootKey } from './open-pki.js'
 import { type HsmAccess, type RootSigner, rootSignerOf } from './root-signer.js'
@@ -103,8 +104,11 @@ async function changeLocked(pki: OpenPki, change: Change, ports: LockedPorts): P
       ports.progress.warn(text)
     },
   }
-  if (found === null) await change.check?.(work)
-  else ports.progress.note(`Going on with the \`${change.command}\` that began at ${found.startedAt}.`)
+  if (found === null) {
+    // What an undone change could not clear away; no journal wants it any more.
+    await discardStaged(work)
+    await change.check?.(work)
+  } else ports.progress.note(`Going on with the \`${change.command}\` that began at ${found.startedAt}.`)
   const earlier = await directory.readJournal()
   const steps = [...change.prepare, uploadStep(change), finishStep(change)]
   const journal = found ?? newJournal(change.command, change.arguments, steps, ports.clock())
@@ -136,62 +140,6 @@ export async function isInterrupted(pki: OpenPki, change: Change): Promise<boole
   return (await openJournal(pki, change)) !== null
 }
 
-function uploadStep(change: Change): Step<ChangeWork> {
-  return {
-    name: 'upload',
-    says: 'Telling the Factory API, and reading back what it knows',
-    run: async (work, facts) => {
-      const known = await knownPki(work.api, work)
-      const update = await change.update(work, known, facts)
-      if (change.isTaken(known, update)) return undefined
-      let lost: unknown
-      await work.api.updateCertificates(update).catch((error: unknown) => {
-        lost = error
-      })
-      const after = await knownPki(work.api, work).catch((error: unknown) => {
-        throw outcomeUnknown(lost ?? error)
-      })
-      // An answer that got lost is no failure when the work was done.
-      if (change.isTaken(after, update)) return undefined
-      throw lost ?? notKept()
-    },
-  }
-}
-
-function outcomeUnknown(cause: unknown): FpkiError {
-  const reason = cause instanceof Error ? cause.message.replace(/\.$/, '') : String(cause)
-  return new FpkiError(
-    'ERR_API',
-    `It is not known whether the Factory API has taken the change: ${reason}.`,
-    'Run the same command again: it finds out, and goes on.',
-    { cause },
-  )
-}
-
-function notKept(): FpkiError {
-  return new FpkiError(
-    'ERR_API',
-    'The Factory API does not show what it was sent and took.',
-    'See what it knows with `fpki ca show --pretty`. The PKI directory is as it was.',
-  )
-}
-
-function finishStep(change: Change): Step<ChangeWork> {
-  return {
-    name: 'finish',
-    says: 'Bringing the directory up to date',
-    run: async (work, facts) => {
-      const learnt = await change.finish(work, facts)
-      const { directory, factory, api, rootSigner } = work
-      const state = await directory.readState()
-      // A directory of fioctl's has none: from now on the root key is found without flags.
-      const fresh = { version: 1, factory, api: api.name, rootKey: await rootSigner.reference() } as const
-      if (state === null || learnt !== undefined) await directory.writeState({ ...(state ?? fresh), ...learnt })
-      return undefined
-    },
-  }
-}
-
 /** Is it certain that the Factory API has not taken the change? A stop by the user is gone on with, not undone. */
 async function isUndone(error: unknown, change: Change, work: ChangeWork): Promise<boolean> {
   if (work.signal.aborted || !(error instanceof FpkiError)) return false
@@ -206,8 +154,12 @@ async function isUndone(error: unknown, change: Change, work: ChangeWork): Promi
   }
 }
 
-/** Leaves the directory as it was. */
-async function restore({ directory }: ChangeWork, earlier: Journal | null): Promise<void> {
+/** Leaves the directory as it was. The journal goes first: without it, nobody wants what is staged. */
+async function restore(work: ChangeWork, earlier: Journal | null): Promise<void> {
+  await work.directory.restoreJournal(earlier)
+  await discardStaged(work)
+}
+
+async function discardStaged({ directory }: ChangeWork): Promise<void> {
   for (const name of await directory.staged()) await directory.discard(name)
-  await directory.restoreJournal(earlier)
 }

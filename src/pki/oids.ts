@@ -38,6 +38,15 @@ const OIDS = [
   ['1.2.840.113549.1.1.11', 'sha256WithRSAEncryption'],
   ['1.2.840.113549.1.1.12', 'sha384WithRSAEncryption'],
   ['1.2.840.113549.1.1.13', 'sha512WithRSAEncryption'],
+  // Those that only lint looks at (RFC 8017, RFC 8410)
+  ['1.2.840.10045.4.1', 'ecdsa-with-SHA1'],
+  ['1.2.840.10045.4.3.1', 'ecdsa-with-SHA224'],
+  ['1.2.840.113549.1.1.4', 'md5WithRSAEncryption'],
+  ['1.2.840.113549.1.1.5', 'sha1WithRSAEncryption'],
+  ['1.2.840.113549.1.1.10', 'RSASSA-PSS'],
+  ['1.2.840.113549.1.1.14', 'sha224WithRSAEncryption'],
+  ['1.3.101.112', 'Ed25519'],
+  ['1.3.101.113', 'Ed448'],
   // Public keys (RFC 5480, RFC 4055)
   ['1.2.840.10045.2.1', 'id-ecPublicKey'],
   ['1.2.840.113549.1.1.1', 'rsaEncryption'],

@@ -67,3 +67,14 @@ export const TLS_SERVER: Profile = {
     { type: 'subjectAltName', critical: false },
   ],
 }
+
+/** A device's client certificate. fpki signs none; lint holds those of the registration reference against it. */
+export const DEVICE: Profile = {
+  name: 'device',
+  years: 20,
+  extensions: [
+    { type: 'keyUsage', critical: true, usages: ['digitalSignature'] },
+    { type: 'extKeyUsage', critical: true, purposes: ['clientAuth'] },
+    { type: 'authorityKeyIdentifier', critical: false },
+  ],
+}

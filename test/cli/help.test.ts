@@ -1,23 +1,34 @@
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { EXIT } from '../../src/cli/exit.js'
-import { type Ended, FPKI, type Home, newHome, runProgram } from '../support/cli.js'
+import { buildProgram } from '../../src/cli/program.js'
+import { type Ended, FPKI, type Home, newHome, runProgram, withFpkiOnPath } from '../support/cli.js'
 import { copiedPki } from './made.js'
 import { expectWords } from './refusal.js'
+import { silentIo } from './silent-io.js'
 
 const HSM_FLAGS = [
   ...['--hsm-module', '--hsm-token-label', '--hsm-token-serial', '--hsm-uri', '--hsm-init-args'],
   ...['--hsm-pin-file', '--hsm-pin', '--hsm-pinpad', '--hsm-allow-final-pin-try'],
 ]
-const LEVELS = [
-  ...[[], ['ca'], ['ca', 'create'], ['ca', 'show'], ['ca', 'import-root']],
-  ...[['hsm'], ['hsm', 'list'], ['hsm', 'check']],
-  ...[['api'], ['api', 'ping'], ['login'], ['logout'], ['config']],
-  ...['show', 'set', 'unset', 'path'].map((name) => ['config', name]),
-]
+/** Every command and group, as the words behind `fpki`. */
+const LEVELS = levelsOf(buildProgram(silentIo(() => undefined)))
 /** They have no example that works without an HSM; docs.test.ts runs those of the guide. */
-const WITHOUT_EXAMPLE = ['ca', 'ca import-root', 'hsm', 'hsm check', 'api', 'config', 'login']
+const WITHOUT_EXAMPLE = ['ca import-root', 'hsm check', 'login']
+
+function levelsOf(command: Command, words: readonly string[] = []): readonly (readonly string[])[] {
+  return [words, ...command.commands.flatMap((below) => levelsOf(below, [...words, below.name()]))]
+}
+
+/** A group has commands, and they have the examples; those below `keys` are the same under other words. */
+function isGroup(words: readonly string[]): boolean {
+  return (
+    words.length > 0 &&
+    LEVELS.some((level) => level.length > words.length && level.join(' ').startsWith(`${words.join(' ')} `))
+  )
+}
 
 describe('help', () => {
   test.each(LEVELS.flatMap((words) => ['--help', '-h'].map((flag) => [[...words, flag].join(' ')])))(
@@ -46,9 +57,9 @@ describe('help', () => {
       '--help',
       '--version',
       '--factory',
-      '--api',
       '--token',
       '--config',
+      '--api',
       '--json',
       '--quiet',
       '--verbose',
@@ -75,6 +86,15 @@ describe('help', () => {
     for (const code of new Set([0, 1, ...Object.values(EXIT)])) expect(codes).toMatch(new RegExp(`\\b${code}\\b`))
   })
 
+  test.each(LEVELS.filter(([first, ...below]) => first === 'keys' && below.length > 0).map(([, ...words]) => [words]))(
+    'fpki keys %j --help is that of the same command without keys',
+    async (words) => {
+      const home = await newHome()
+      const { stdout } = await home.fpki(['keys', ...words, '--help'])
+      expect(stdout.replace('fpki keys ', 'fpki ')).toBe((await home.fpki([...words, '--help'])).stdout)
+    },
+  )
+
   test('alone, fpki says that a command is missing: exit 2', async () => {
     const refusal = { status: 2, code: 'ERR_USAGE', names: ['A command is missing', 'fpki --help'] }
     expectWords(await (await newHome()).fpki([]), refusal)
@@ -87,26 +107,26 @@ test.each(['--version', '-V'])('%s is the version of package.json', async (flag)
 })
 
 describe('every example in the help', () => {
-  test.each(LEVELS.map((words) => [words.join(' ')]))('of fpki %s works as it stands', async (words) => {
+  const withExamples = LEVELS.filter((words) => words[0] !== 'keys' && !isGroup(words))
+  test.each(withExamples.map((words) => [words.join(' ')]))('of fpki %s works as it stands', async (words) => {
     const asked = await (await newHome()).fpki([...words.split(' '), '--help'].filter((word) => word !== ''))
     const examples = [...asked.stdout.matchAll(/^ {2}\$ (fpki .*?)(?: {2,}.*)?$/gm)].map(([, line = '']) => line)
     if (!WITHOUT_EXAMPLE.includes(words)) expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
       const home = example.includes('ca create') ? await newHome() : (await copiedPki()).home
+      if (words === 'est show') await home.fpki(['est', 'authorize', join(home.path, 'acme')])
+      if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
+      if (words === 'ca sign') await inShell(home, NEW_REQUEST)
       const { status, stderr } = await inShell(home, example.replace('/srv/pki', home.path))
       expect({ example, status, stderr: status === 0 ? '' : stderr }).toEqual({ example, status: 0, stderr: '' })
     }
   })
 })
 
+const NEW_REQUEST =
+  'openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -subj /CN=gw -out gateway.csr'
+
 /** Runs a line that a person would type, with fpki on the PATH. */
 async function inShell(home: Home, line: string): Promise<Ended> {
-  const bin = join(home.path, 'bin')
-  await mkdir(bin)
-  await writeFile(join(bin, 'fpki'), `#!/bin/sh\nexec '${process.execPath}' '${FPKI}' "$@"\n`)
-  await chmod(join(bin, 'fpki'), 0o755)
-  return runProgram('sh', ['-c', line], {
-    cwd: home.path,
-    env: { HOME: home.path, PATH: `${bin}:${process.env['PATH']}` },
-  })
+  return runProgram('sh', ['-c', line], { cwd: home.path, env: await withFpkiOnPath(home) })
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chown, mkdtemp, rm } from 'node:fs/promises'
+import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -97,4 +97,12 @@ export async function newHome(owner?: typeof NOBODY): Promise<Home> {
         env: { HOME: path, NO_COLOR: '1', ...env },
       }),
   }
+}
+
+/** The environment of a shell in which fpki is on the PATH and a home is HOME. */
+export async function withFpkiOnPath({ path }: Home): Promise<{ readonly HOME: string; readonly PATH: string }> {
+  const bin = join(path, 'bin')
+  await mkdir(bin, { recursive: true })
+  await writeFile(join(bin, 'fpki'), `#!/bin/sh\nexec '${process.execPath}' '${FPKI}' "$@"\n`, { mode: 0o755 })
+  return { HOME: path, PATH: `${bin}:${process.env['PATH']}` }
 }

@@ -9,24 +9,31 @@ import { addImportRoot } from './ca/import-root.js'
 import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
 import { addRotateTls } from './ca/rotate-tls.js'
 import { addShow } from './ca/show.js'
+
 import { addSign } from './ca/sign.js'
 import { addUpdate } from './ca/update.js'
+import { addCompletion } from './completion.js'
 import { addConfigPath } from './config/path.js'
 import { addConfigSet } from './config/set.js'
 import { addConfigShow } from './config/show.js'
 import { addConfigUnset } from './config/unset.js'
+
 import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
 import { addList } from './hsm/list.js'
+import { addLint } from './lint.js'
 import { addLogin } from './login.js'
 import { addLogout } from './logout.js'
 
 /** What adds the words of one command: its name, arguments, flags and examples. Its action is loaded when it runs. */
 export type AddWords = (group: Command, io: Io) => void
 
-/** The commands of each group, in the order in which --help lists them. */
-export const WORDS: Readonly<Record<'ca' | 'est' | 'hsm' | 'api' | 'config' | 'fpki', readonly AddWords[]>> = {
+/** The groups of commands. One that has no command yet is not shown. */
+export type Group = 'ca' | 'est' | 'hsm' | 'api' | 'config'
+
+/** The commands of each group (`top`: of none), in the order in which --help lists them. */
+export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
   ca: [
     addCreate,
     addShow,
@@ -43,6 +50,5 @@ export const WORDS: Readonly<Record<'ca' | 'est' | 'hsm' | 'api' | 'config' | 'f
   hsm: [addList, addCheck],
   api: [addPing],
   config: [addConfigShow, addConfigSet, addConfigUnset, addConfigPath],
-  /** Those that stand alone. */
-  fpki: [addLogin, addLogout],
+  top: [addLogin, addLogout, addLint, addCompletion],
 }

@@ -15,7 +15,7 @@ export function addDisableDeviceCa(ca: Command, io: Io): void {
 const EXAMPLE = `
 Examples:
   $ fpki ca disable-device-ca "$HOME/acme" --ca-file local-ca.pem
-  $ fpki ca disable-device-ca "$HOME/acme" --ca-file local-ca.pem --dry-run --pretty
+  $ fpki ca disable-device-ca "$HOME/acme" --ca-file local-ca --dry-run --pretty
 
 The gateway refuses the devices of a disabled CA; \`fpki ca enable-device-ca\`
 takes it back.`

@@ -15,6 +15,6 @@ export function addEnableDeviceCa(ca: Command, io: Io): void {
 const EXAMPLE = `
 Examples:
   $ fpki ca enable-device-ca "$HOME/acme" --ca-file local-ca.pem
-  $ fpki ca enable-device-ca "$HOME/acme" --ca-file local-ca.pem --dry-run --pretty
+  $ fpki ca enable-device-ca "$HOME/acme" --ca-file local-ca --dry-run --pretty
 
 A CA that was revoked cannot be enabled; make another one.`

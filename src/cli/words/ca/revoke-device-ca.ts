@@ -17,7 +17,7 @@ export function addRevokeDeviceCa(ca: Command, io: Io): void {
 const EXAMPLE = `
 Examples:
   $ fpki ca revoke-device-ca "$HOME/acme" --ca-file local-ca.pem
-  $ fpki ca revoke-device-ca "$HOME/acme" --ca-file local-ca.pem --dry-run --pretty
+  $ fpki ca revoke-device-ca "$HOME/acme" --ca-file local-ca --dry-run --pretty
 
 This cannot be undone. On a terminal it asks first; scripts give --yes where the
 last device CA or the only online-ca would go.`

@@ -18,5 +18,5 @@ Examples:
   $ fpki ca show --just-device-cas > cas.pem
   $ fpki ca update cas.pem
 
-Every certificate is checked first. It shows what is added and removed, and asks;
-a script gives --yes where something is removed.`
+Every certificate is checked first. It shows what is added and removed, and
+asks; a script gives --yes where something is removed.`

@@ -1,0 +1,56 @@
+import { namedFactory } from '../../config/settings.js'
+import { readInputFile } from '../../input-file.js'
+import { thisMachine } from '../../machine.js'
+import { type LintedFiles, lintFiles, type Role } from '../../operations/lint-files.js'
+import { EXIT } from '../exit.js'
+import type { CommonFlags } from '../options.js'
+import { type Io, printable, printJson, progressOn, style } from '../output.js'
+
+/** The flags of `lint`. */
+export interface LintFlags extends CommonFlags {
+  readonly profile?: Role
+  readonly strict?: true
+}
+
+type Finding = LintedFiles['findings'][number]
+
+/** `fpki lint <file...>` */
+export async function lint(paths: readonly string[], flags: LintFlags, io: Io): Promise<void> {
+  const options = {
+    paths,
+    workingDirectory: io.workingDirectory() ?? '/',
+    factory: namedFactory(flags, io.env),
+    profile: flags.profile ?? null,
+    strict: flags.strict === true,
+  }
+  const ports = {
+    ...thisMachine(),
+    progress: progressOn(io, flags),
+    readStdin: (maxBytes: number) => readInputFile('-', maxBytes),
+  }
+  const linted = await lintFiles(options, ports)
+  if (flags.json) printJson(io, linted)
+  else io.stdout(inWords(linted, flags.quiet === true, io))
+  if (!linted.passed) io.outcome.status = EXIT.ERR_BAD_CERTIFICATE
+}
+
+function inWords(linted: LintedFiles, isQuiet: boolean, io: Io): string {
+  const severals = new Set(linted.items.filter(({ block }) => block > 1).map(({ file }) => file))
+  const told = linted.findings.filter(({ severity }) => !(isQuiet && severity === 'notice'))
+  const lines = told.map((finding) => line(finding, severals.has(finding.file), io))
+  return [...lines, ...(isQuiet ? [] : [summary(linted)])].map((text) => `${text}\n`).join('')
+}
+
+function line({ file, block, severity, code, reason, cite }: Finding, isOneOfMany: boolean, io: Io): string {
+  const word = severity === 'notice' ? severity : style(io, severity === 'error' ? 'red' : 'yellow', severity, 'stdout')
+  return `${printable(file)}${isOneOfMany ? `#${block}` : ''}: ${word} ${code} ${printable(reason)} (${cite})`
+}
+
+function summary({ items, errors, warnings, notices }: LintedFiles): string {
+  const counted = [plural(errors, 'error'), plural(warnings, 'warning'), plural(notices, 'notice')]
+  return `${counted.join(', ')} in ${plural(items.length, 'certificate, request or CRL', 'certificates, requests and CRLs')}`
+}
+
+function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
+}

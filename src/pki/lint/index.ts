@@ -1,0 +1,101 @@
+import { type LintContext, lintContext } from './context.js'
+import type { LintItem, Place, Severity } from './model.js'
+import { READING } from './reading.js'
+import type { Rule } from './rule.js'
+import { CHAIN_RULES } from './rules/chain.js'
+import { CRL_RULES } from './rules/crls.js'
+import { EXTENSION_RULES } from './rules/extensions.js'
+import { FIELD_RULES } from './rules/fields.js'
+import { CERTIFICATE_KEY_RULES, KEY_RULES } from './rules/keys.js'
+import { NAME_RULES } from './rules/names.js'
+import { REQUEST_RULES } from './rules/requests.js'
+
+export type { LintItem, Role, Severity } from './model.js'
+export { isLintable, type ReadFile, readFileItems, unreadable } from './read-file.js'
+export { ROLES } from './role.js'
+
+const CERTIFICATE_RULES = [
+  ...FIELD_RULES,
+  ...NAME_RULES,
+  ...KEY_RULES,
+  ...CERTIFICATE_KEY_RULES,
+  ...EXTENSION_RULES,
+  ...CHAIN_RULES,
+]
+
+/** Something that lint has to say. */
+export interface Finding extends Place {
+  readonly code: string
+  readonly severity: Severity
+  readonly reason: string
+  /** Where it is written. */
+  readonly cite: string
+}
+
+/** What every code of lint stands for. */
+export interface Meaning {
+  readonly code: string
+  readonly severity: Severity
+  readonly cite: string
+}
+
+/** All codes that a {@link Finding} can have, each once. */
+export function allCodes(): readonly Meaning[] {
+  const reading = Object.entries(READING).map(([code, meaning]) => ({ code, ...meaning }))
+  const rules: readonly Meaning[] = [...CERTIFICATE_RULES, ...REQUEST_RULES, ...CRL_RULES]
+  const all = [...reading, ...rules.map(({ code, severity, cite }) => ({ code, severity, cite }))]
+  return [...new Map(all.map((meaning) => [meaning.code, meaning])).values()]
+}
+
+/** What lint was told beside the files. */
+export interface LintOptions {
+  /** null: the one that the roots name. */
+  readonly factory: string | null
+  readonly now: Date
+}
+
+/** What lint has found, and the factory that it held names against (null: none is known). */
+export interface Linted {
+  readonly findings: readonly Finding[]
+  readonly factory: string | null
+}
+
+/**
+ * Holds every one of `items` against the rules, in their order. `beside` are certificates that are known and not linted
+ * themselves, such as the root of the directory.
+ */
+export function lint(items: readonly LintItem[], beside: readonly LintItem[], options: LintOptions): Linted {
+  const context = lintContext([...items, ...beside], options.factory, options.now)
+  return {
+    findings: items.flatMap((item) => [...readingFindings(item), ...ruleFindings(item, context)]),
+    factory: context.factory,
+  }
+}
+
+function readingFindings({ place, problems }: LintItem): readonly Finding[] {
+  return problems.map(({ code, reason }) => ({ ...place, code, ...READING[code], reason }))
+}
+
+function ruleFindings(item: LintItem, context: LintContext): readonly Finding[] {
+  switch (item.kind) {
+    case 'certificate':
+      return apply(CERTIFICATE_RULES, item, context)
+    case 'csr':
+      return apply(REQUEST_RULES, item, context)
+    case 'crl':
+      return apply(CRL_RULES, item, context)
+    case 'unreadable':
+      return []
+  }
+}
+
+function apply<Item extends LintItem>(
+  rules: readonly Rule<Item>[],
+  item: Item,
+  context: LintContext,
+): readonly Finding[] {
+  return rules.flatMap(({ code, severity, cite, applies, check }) => {
+    const reason = applies(item, context) ? check(item, context) : null
+    return reason === null ? [] : [{ ...item.place, code, severity, reason, cite }]
+  })
+}

@@ -1,0 +1,195 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { complete } from '../../src/cli/complete.js'
+import { completionDocument } from '../../src/cli/documents.js'
+import { buildProgram } from '../../src/cli/program.js'
+import { type Home, newHome, withFpkiOnPath } from '../support/cli.js'
+import { copiedPki, x509 } from './made.js'
+import { bashOffers, fishOffers, lineAfterTab, type Shell } from './shells.js'
+import { silentIo } from './silent-io.js'
+
+const SHELLS = ['bash', 'zsh', 'fish'] as const
+
+/** A shell in the HOME of a test that has a PKI and some files. */
+async function shellWithPki(name: Shell['name']): Promise<Shell> {
+  const { home } = await copiedPki()
+  await mkdir(join(home.path, 'my folder'))
+  await writeFile(join(home.path, 'my file'), '')
+  return { name, folder: home.path, env: await withFpkiOnPath(home) }
+}
+
+/** A shell in a HOME with a directory `pki` that has a certificate of this name. */
+async function shellWithCaFile(name: Shell['name'], caFile: string): Promise<Shell> {
+  const home = await newHome()
+  await mkdir(join(home.path, 'pki'))
+  await writeFile(join(home.path, 'pki', caFile), '')
+  return { name, folder: home.path, env: await withFpkiOnPath(home) }
+}
+
+const REVOKE = 'fpki ca revoke-device-ca ~/pki --ca-file '
+
+describe('bash', () => {
+  test.each([
+    ['fpki ', ['ca', 'hsm', 'keys', 'completion', 'help']],
+    ['fpki ca sh', ['show']],
+    ['fpki keys ca sh', ['show']],
+    ['fpki ca create --on', ['--online-ca']],
+    ['fpki -q ca create --key-type ', ['P-256', 'P-384']],
+    ['fpki ca create --key-type=P-3', ['P-384']],
+    ['fpki ca show --factory ', ['acme']],
+    ['fpki ca show -f a', ['acme']],
+    ['fpki ca show -- --fact', []],
+    ['fpki completion ', ['bash', 'zsh', 'fish']],
+    ['fpki completion "ba', ['bash']],
+    ['fpki ca create --hsm-pin ', []],
+  ])('offers for %j: %j', async (line, words) => {
+    const offered = await bashOffers(await shellWithPki('bash'), line)
+    if (line === 'fpki ') expect(offered.words).toEqual(expect.arrayContaining(words))
+    else expect(offered).toEqual({ words, options: '' })
+  })
+
+  test.each([
+    ['fpki ca create ', '-o dirnames'],
+    ['fpki --config ', '-o default'],
+    ['fpki ca create --hsm-pin-file=', '-o default'],
+  ])('leaves the paths of %j to the shell', async (line, options) => {
+    expect(await bashOffers(await shellWithPki('bash'), line)).toEqual({ words: [], options })
+  })
+})
+
+describe.each(['bash', 'zsh'] as const)('in an interactive %s, a Tab turns', (name) => {
+  test.each([
+    ['fpki ca cr', 'fpki ca create '],
+    ['fpki keys ca sh', 'fpki keys ca show '],
+    ['true; FOO="x y" fpki ca cr', 'true; FOO="x y" fpki ca create '],
+    ['fpki ca create --key', 'fpki ca create --key-type '],
+    ['fpki ca show --factory a', 'fpki ca show --factory acme '],
+    ['fpki ca show --factory=a', 'fpki ca show --factory=acme '],
+    ['fpki ca create my', 'fpki ca create my\\ folder/'],
+    ['fpki ca show --config my\\ fi', 'fpki ca show --config my\\ file '],
+    ['fpki ca create $(touch pwned) --online', 'fpki ca create $(touch pwned) --online-ca '],
+  ])('%j into %j', async (line, after) => {
+    const shell = await shellWithPki(name)
+    expect(await lineAfterTab(shell, line)).toBe(after)
+    expect(await readdir(shell.folder)).not.toContain('pwned')
+  })
+
+  test.each([
+    ['$(touch pwned).pem', '\\$\\(touch\\ pwned\\).pem '],
+    ["it's; touch pwned `touch pwned`.pem", "it\\'s\\;\\ touch\\ pwned\\ \\`touch\\ pwned\\`.pem "],
+    ['~root&"x".pem', '\\~root\\&\\"x\\".pem '],
+    ['süd 2.pem', 'süd\\ 2.pem '],
+  ])('a name like %j into a quoted one', async (hostile, quoted) => {
+    const shell = await shellWithCaFile(name, hostile)
+    expect(await lineAfterTab(shell, `${REVOKE}${quoted.slice(0, 2)}`)).toBe(`${REVOKE}${quoted}`)
+    expect(await readdir(shell.folder)).not.toContain('pwned')
+  })
+
+  test('a word behind an open quote into one that is closed', async () => {
+    const shell = await shellWithCaFile(name, 'site b.pem')
+    expect(await lineAfterTab(shell, `${REVOKE}"si`)).toBe(`${REVOKE}"site b.pem" `)
+  })
+})
+
+describe('fish', () => {
+  test.each([
+    ['fpki ca cr', ['create\tmake a Factory PKI, or bring an interrupted making to its end']],
+    ['fpki keys ca sh', ['show\tshow the certificates that the Factory API knows, as PEM']],
+    ['fpki ca create --key-type ', ['P-256', 'P-384']],
+    ['fpki ca create --key-type=', ['--key-type=P-256', '--key-type=P-384']],
+    ['fpki ca show --factory ', ['acme']],
+    ['fpki ca create my', ['my folder/']],
+    ['fpki --config=my', ['--config=my file', '--config=my folder/']],
+    [
+      'fpki ca create (touch pwned) --online',
+      ['--online-ca\tmake online-ca, for devices that register on-line (default: yes)'],
+    ],
+  ])('offers for %j: %j', async (line, offered) => {
+    const shell = await shellWithPki('fish')
+    expect(await fishOffers(shell, line)).toEqual(offered)
+    expect(await readdir(shell.folder)).not.toContain('pwned')
+  })
+
+  test('runs nothing of a hostile name', async () => {
+    const shell = await shellWithCaFile('fish', '(touch pwned).pem')
+    expect(await fishOffers(shell, REVOKE)).toEqual(['(touch pwned).pem'])
+    expect(await readdir(shell.folder)).not.toContain('pwned')
+  })
+})
+
+describe('the CAs of a PKI', () => {
+  const ask = async (line: string, home: Home) => {
+    const { stdout } = await home.fpki(['__complete', 'bash', line])
+    return stdout.split('\n').slice(0, -1)
+  }
+
+  test('--ca-file: the certificates in the directory, but not the root', async () => {
+    const { home, path } = await copiedPki()
+    await writeFile(path('site b.pem'), '')
+    await writeFile(path('broken\nname.pem'), '')
+    for (const directory of ['"$HOME/acme"', '~/acme', `'${home.path}'/acme`, `\${HOME}/acme`])
+      expect(await ask(`fpki ca revoke-device-ca ${directory} --ca-file `, home)).toEqual([
+        ...['words', 'local-ca.pem\t', 'online-crt\t', 'site\\ b.pem\t'],
+      ])
+    expect(await ask('fpki ca revoke-device-ca ~/acme --ca-file="si', home)).toEqual(['words', 'site b.pem\t'])
+    expect(await ask('fpki ca revoke-device-ca ~/none --ca-file ', home)).toEqual(['words'])
+    expect(await ask('fpki ca revoke-device-ca --ca-file ', home)).toEqual(['words'])
+  })
+
+  test('--ca-serial: those that the Factory API knows, as OpenSSL reads them', async () => {
+    const { home, path } = await copiedPki()
+    const hex = (await x509(path('local-ca.pem'), '-serial')).replace('serial=', '')
+    const [kind, ...offered] = await ask('fpki ca revoke-device-ca ~/acme --ca-serial ', home)
+    expect({ kind, count: offered.length }).toEqual({ kind: 'words', count: 2 })
+    expect(offered.map((line) => line.split('\t')[0])).toContain(BigInt(`0x${hex}`).toString())
+  })
+
+  test('a broken state offers nothing, and says nothing', async () => {
+    const { home, stateFile } = await copiedPki()
+    await writeFile(stateFile, '{')
+    expect(await ask('fpki ca revoke-device-ca ~/acme --ca-serial ', home)).toEqual(['words'])
+  })
+})
+
+describe('every command', () => {
+  const io = silentIo(() => undefined)
+  const commands = pathsOf(buildProgram(io))
+  let said = ''
+  const asking = silentIo((text) => {
+    said += text
+  })
+
+  beforeAll(() => {
+    expect(commands).toContain('fpki keys ca create')
+  })
+
+  test.each(commands)('%s: all its flags are offered', async (line) => {
+    said = ''
+    await complete(['bash', `${line} -`], buildProgram(asking), asking)
+    const command = line.split(' ').slice(1).reduce(commandIn, buildProgram(io))
+    const flags = command.options.filter(({ hidden }) => !hidden).map(({ long }) => long)
+    expect(said.split('\n').map((offer) => offer.split('\t')[0])).toEqual(
+      expect.arrayContaining([...flags, '--factory', '--token', '--config', '--verbose', '--help']),
+    )
+  })
+})
+
+function commandIn(command: Command, name: string): Command {
+  const below = command.commands.find((one) => one.name() === name)
+  if (below === undefined) throw new Error(`no ${name}`)
+  return below
+}
+
+function pathsOf(command: Command, above = ''): readonly string[] {
+  const path = `${above} ${command.name()}`.trim()
+  return [path, ...command.commands.flatMap((below) => pathsOf(below, path))]
+}
+
+test.each(SHELLS)('fpki completion %s --json is the same script, in a document', async (shell) => {
+  const home = await newHome()
+  const { stdout } = await home.fpki(['completion', shell])
+  const { stdout: json } = await home.fpki(['completion', shell, '--json'])
+  expect(completionDocument.parse(JSON.parse(json))).toEqual({ shell, script: stdout })
+})

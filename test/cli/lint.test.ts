@@ -1,0 +1,80 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { lintedFiles } from '../../src/operations/lint-files.js'
+import { newHome, temporaryDirectory } from '../support/cli.js'
+import { copiedPki } from './made.js'
+import { expectWords } from './refusal.js'
+
+const FIXTURES = fileURLToPath(new URL('../fixtures/lint', import.meta.url))
+const TLS_CA = join(FIXTURES, 'tls-ca.pem')
+
+describe('fpki lint', () => {
+  test('finds nothing in what `ca create` makes, notices neither', async () => {
+    const { home, directory } = await copiedPki()
+    const ended = await home.fpki(['lint', '--strict', directory])
+    const said = '0 errors, 0 warnings, 0 notices in 4 certificates, requests and CRLs\n'
+    expect(ended).toEqual({ status: 0, signal: null, stdout: said, stderr: '' })
+  })
+
+  test('says each finding on a line with its place, severity, code, reason and source: exit 6', async () => {
+    const { status, stdout, stderr } = await (await newHome()).fpki(['lint', 'tls-ca.pem'], { cwd: FIXTURES })
+    expect({ status, stderr }).toEqual({ status: 6, stderr: '' })
+    const [line, summary] = stdout.split('\n')
+    expect(line).toBe(
+      'tls-ca.pem: error ca-on-tls it is CA:TRUE, so that the server can make certificates (contract.md 3; RFC 5280 4.2.1.9)',
+    )
+    expect(summary).toBe('1 error, 0 warnings, 0 notices in 1 certificate, request or CRL')
+  })
+
+  test('counts the blocks of a file that has several', async () => {
+    const { stdout } = await (await newHome()).fpki(['lint', join(FIXTURES, 'serial-twice.pem')])
+    expect(stdout).toContain('serial-twice.pem#2: error serial-twice ')
+  })
+
+  test('--json prints one document, also with findings', async () => {
+    const { status, stdout } = await (await newHome()).fpki(['lint', TLS_CA, '--json'])
+    const { findings, ...report } = lintedFiles.parse(JSON.parse(stdout))
+    const items = [{ file: TLS_CA, block: 1, kind: 'certificate', role: 'tls', name: 'CN=gateway.example' }]
+    expect(status).toBe(6)
+    expect(report).toEqual({ factory: 'acme', items, errors: 1, warnings: 0, notices: 0, passed: false })
+    expect(findings).toMatchObject([{ file: TLS_CA, block: 1, severity: 'error', code: 'ca-on-tls' }])
+  })
+
+  test('--strict makes a warning count, --quiet leaves the rest out', async () => {
+    const home = await newHome()
+    const words = ['lint', join(FIXTURES, 'tls-no-san.pem'), '--quiet']
+    expect(await home.fpki(words)).toMatchObject({ status: 0, stdout: expect.stringMatching(/^.* san-missing .*\n$/) })
+    expect(await home.fpki([...words, '--strict'])).toMatchObject({ status: 6 })
+    expect(await home.fpki(['lint', join(FIXTURES, 'ca-sha512.pem'), '-q'])).toMatchObject({ status: 0, stdout: '' })
+  })
+
+  test('reads stdin, and holds it against the factory that is named', async () => {
+    const stdin = await readFile(join(FIXTURES, 'ca-other-factory.pem'), 'utf8')
+    const home = await newHome()
+    const nobody = await home.fpki(['lint', '-'], { stdin })
+    expect(nobody).toMatchObject({ status: 0, stderr: expect.stringContaining('--factory names it') })
+    const named = await home.fpki(['lint', '-', '-f', 'acme'], { stdin })
+    expect(named).toMatchObject({ status: 6, stderr: '' })
+    expect(named.stdout).toContain('stdin: error unit-of-another-factory ')
+  })
+
+  test('prints what names say so that it moves no cursor', async () => {
+    const directory = await temporaryDirectory()
+    const path = join(directory, 'a\u001b[2Jb.pem')
+    await writeFile(path, '-----BEGIN CERT\u001b[2J-----\nAAAA\n-----END CERT\u001b[2J-----\n')
+    const { stdout } = await (await newHome()).fpki(['lint', path])
+    expect(stdout).toContain('\\u001b[2Jb.pem: warning pem-label ')
+    expect(stdout).not.toContain('\u001b')
+  })
+
+  test.each([
+    [['lint'], 2, 'ERR_USAGE', 'file'],
+    [['lint', 'nothing-there'], 6, 'ERR_BAD_FILE', 'nothing-there'],
+    [['lint', TLS_CA, '--profile', 'server'], 2, 'ERR_USAGE', 'server'],
+    [['lint', TLS_CA, '--factory', '../x'], 2, 'ERR_USAGE', '../x'],
+  ])('%j is refused', async (words, status, code, name) => {
+    expectWords(await (await newHome()).fpki(words), { status, code, names: [name] })
+  })
+})

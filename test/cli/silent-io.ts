@@ -1,0 +1,17 @@
+import type { Io } from '../../src/cli/output.js'
+
+/** What the program is given in a test that runs it in the test's own process; stdout goes to `stdout`. */
+export function silentIo(stdout: (text: string) => void): Io {
+  return {
+    env: {},
+    home: '',
+    workingDirectory: () => '/',
+    signal: new AbortController().signal,
+    askSecret: null,
+    ask: null,
+    outcome: { status: 0 },
+    stdout,
+    stderr: () => undefined,
+    terminal: { stdout: false, stderr: false },
+  }
+}

@@ -21,6 +21,7 @@ export type FpkiCode =
   | 'ERR_HSM_KEY'
   | 'ERR_BAD_FILE'
   | 'ERR_BAD_KEY'
+  | 'ERR_PASSPHRASE'
   | 'ERR_BAD_CSR'
   | 'ERR_BAD_CERTIFICATE'
   | 'ERR_PROFILE'

@@ -44,6 +44,13 @@ export {
 } from './operations/lint-files.js'
 export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
 export { type PingedApi, pingApi, pingedApi } from './operations/ping-api.js'
+export {
+  type MadeRootCsr,
+  madeRootCsr,
+  type RootCsrOptions,
+  type RootCsrPorts,
+  rootCsr,
+} from './operations/root-csr.js'
 export { type ShownCertificate, type ShownPki, shownPki, showPki } from './operations/show-pki.js'
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export type * from './ports.js'

@@ -65,6 +65,14 @@ export interface HsmChoice {
   pin(token: string): Promise<string>
 }
 
+/** Where the passphrase of encrypted key files comes from (cli.md, "Keys, PINs, passphrases"). There is one a command. */
+export interface Passphrases {
+  /** That of the key which `what` names, which is there already; asked for when it turns out to be encrypted. Secret. */
+  known(what: string): Promise<string>
+  /** The one for keys that are made now; a person is asked for it twice. Secret. */
+  chosen(): Promise<string>
+}
+
 /** What a person is told while an operation runs. */
 export interface Progress {
   /** A step begins. */

@@ -17,3 +17,10 @@ export function absolute(directory: string, { workingDirectory }: Io): string {
     `Give it as an absolute path${base === null ? '.' : `: ${resolve(base, directory)}`}`,
   )
 }
+
+/** A file of the command line, absolute. Throws ERR_USAGE when it is relative to a directory that is gone. */
+export function filePath(file: string, { workingDirectory }: Io): string {
+  const base = isAbsolute(file) ? '/' : workingDirectory()
+  if (base !== null && file !== '') return resolve(base, file)
+  throw new FpkiError('ERR_USAGE', `${JSON.stringify(file)} cannot be a file's path.`, 'Give an absolute path.')
+}

@@ -23,6 +23,7 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_HSM_KEY: 5,
   ERR_BAD_FILE: 6,
   ERR_BAD_KEY: 6,
+  ERR_PASSPHRASE: 6,
   ERR_BAD_CSR: 6,
   ERR_BAD_CERTIFICATE: 6,
   ERR_PROFILE: 6,

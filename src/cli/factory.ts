@@ -71,6 +71,20 @@ export async function factoryApiName(flags: CommonFlags, io: Io, { files }: Mach
   return choice.kind === 'embedded' ? embeddedApiName(settings.stateDirectory().value) : serverUrl(choice, settings)
 }
 
+/** As {@link factoryApiFor}, for a command that only writes both names down. `otherwise` is for embedded factories. */
+export async function factoryNames(
+  flags: CommonFlags,
+  io: Io,
+  machine: Machine,
+  otherwise: () => string,
+): Promise<{ readonly factory: string; readonly api: string }> {
+  const settings = await resolveSettings(flags, { env: io.env, home: io.home }, machine.files)
+  const choice = readApi(settings.api.value, settings.api.source)
+  const named = await namedFactory(choice, settings, { changes: false })
+  if (named === null && choice.kind !== 'embedded') throw nameless(settings.api.value)
+  return { factory: named ?? otherwise(), api: await factoryApiName(flags, io, machine) }
+}
+
 /** Where the embedded Factory API has its state; null: it is not the one that is chosen. */
 export async function embeddedStateDirectory(flags: CommonFlags, io: Io, { files }: Machine): Promise<string | null> {
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, files)

@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 
-/** The flags that say which HSM is meant, and how its owner proves to be it. */
+/** The flags that say which HSM is meant, and how the owner of a key proves to be it. */
 export interface HsmFlags {
+  /** Of key files. */
+  readonly passphraseFile?: string
   readonly hsmModule?: string
   readonly hsmTokenLabel?: string
   readonly hsmTokenSerial?: string
@@ -13,8 +15,15 @@ export interface HsmFlags {
   readonly hsmAllowFinalPinTry?: true
 }
 
-/** Adds them, in the order in which --help shows them. */
+/** Adds all of them, for a command that uses a key wherever it is, in the order in which --help shows them. */
 export function withHsmOptions(command: Command): Command {
+  return withTokenOptions(
+    command.option('--passphrase-file <file>', 'opens key files; - is stdin (or FPKI_PASSPHRASE)'),
+  )
+}
+
+/** Adds those that are about tokens. */
+export function withTokenOptions(command: Command): Command {
   return command
     .option('--hsm-module <path>', 'the PKCS#11 module of the token (FPKI_HSM_MODULE)')
     .option('--hsm-token-label <label>', 'the token (FPKI_HSM_TOKEN_LABEL)')

@@ -1,15 +1,16 @@
 import { FpkiError } from '../errors.js'
 import type { HsmAccess } from '../operations/root-signer.js'
-import type { HsmChoice, Progress } from '../ports.js'
+import type { Curve, HsmChoice, Progress } from '../ports.js'
 import { readSecretFile } from '../secret-file.js'
 import type { HsmFlags } from './hsm-options.js'
 import type { Io } from './output.js'
+import { passphrasesOf } from './passphrase.js'
 
 type PinPlace = Pick<HsmChoice, 'keypad' | 'allowFinalPinTry' | 'pin'>
 
 /**
- * How a command comes to the root key: by flags, by the environment, or by what the PKI directory remembers. The code of
- * HSMs is loaded only when flags or environment name one.
+ * How a command comes to the root key: by flags, by the environment, or by what the PKI directory remembers; and who is
+ * asked for PIN and passphrase. The code of HSMs is loaded only when flags or environment name one.
  */
 export async function hsmAccess(flags: HsmFlags, io: Io, progress: Progress): Promise<HsmAccess> {
   const words = {
@@ -20,9 +21,10 @@ export async function hsmAccess(flags: HsmFlags, io: Io, progress: Progress): Pr
     ...said('initArgs', flags.hsmInitArgs ?? io.env['FPKI_HSM_INIT_ARGS']),
   }
   const { note, warn } = progress
+  const passphrases = passphrasesOf(flags, io, progress)
   if (Object.keys(words).length === 0) {
     const pin = pinPlace(flags, { file: null, value: null }, io, progress)
-    return { choice: null, complete: (place) => ({ ...place, ...pin }), note, warn }
+    return { choice: null, complete: (place) => ({ ...place, ...pin }), passphrases, note, warn }
   }
   const { readHsmWords } = await import('../operations/hsm-choice.js')
   const { place, uriPin } = readHsmWords(words)
@@ -30,6 +32,7 @@ export async function hsmAccess(flags: HsmFlags, io: Io, progress: Progress): Pr
   return {
     choice: place === null ? null : { ...place, ...pin },
     complete: (remembered) => ({ ...remembered, ...pin }),
+    passphrases,
     note,
     warn,
   }
@@ -41,6 +44,44 @@ export async function requiredHsm(flags: HsmFlags, io: Io, progress: Progress): 
   if (choice !== null) return choice
   const hint = 'Give --hsm-module and --hsm-token-label; `fpki hsm list` shows what there is.'
   throw new FpkiError('ERR_USAGE', 'No HSM is named.', hint)
+}
+
+/** Flags that mean nothing but where a new key is to be. */
+interface NewKeyFlags extends HsmFlags {
+  readonly keyType?: Curve
+  readonly localCaInHsm?: true
+}
+
+/**
+ * Where the new keys of a command are to be: `{}` stands for files. Whoever says a word of an HSM must not find the root
+ * key on the disk: that throws ERR_USAGE when no HSM is named.
+ */
+export function newKeyPlace(
+  { choice }: HsmAccess,
+  flags: NewKeyFlags,
+  io: Io,
+): { readonly hsm?: HsmChoice; readonly keyType?: Curve; readonly localCaInHsm?: boolean } {
+  const { keyType = 'P-256', localCaInHsm = false } = flags
+  if (choice !== null) return { hsm: choice, keyType, localCaInHsm }
+  const words = Object.keys(flags).filter((flag) => flag.startsWith('hsm') || FOR_HSM.includes(flag))
+  const variables = Object.keys(io.env).filter((name) => name.startsWith('FPKI_HSM_') && name !== 'FPKI_HSM_PIN')
+  const [said] = [...words.map(flagWord), ...variables.filter((name) => io.env[name])]
+  if (said !== undefined) throw withoutHsm(said)
+  return {}
+}
+
+const FOR_HSM: readonly string[] = ['keyType', 'localCaInHsm']
+
+function flagWord(flag: string): string {
+  return `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+function withoutHsm(word: string): FpkiError {
+  return new FpkiError(
+    'ERR_USAGE',
+    `${word} is for keys in an HSM, and no HSM is named.`,
+    'Name it with --hsm-module and --hsm-token-label, or leave this flag out.',
+  )
 }
 
 /** An empty variable is one that was not set. */

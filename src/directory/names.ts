@@ -23,6 +23,9 @@ export const FILE_MEANINGS: Readonly<Record<PkiFile, { readonly meaning: string;
   'local-ca.pem': { meaning: 'local-ca: signs devices in manufacturing', secret: false },
 }
 
+/** The request for a root certificate that a company's CA is to sign; `ca root-csr` makes it. */
+export const ROOT_CSR = 'factory_ca.csr'
+
 /** Keys and certificates are never changed in place. */
 export const PKI_FILE_MODE = 0o400
 

@@ -1,7 +1,4 @@
-import { verify } from 'node:crypto'
 import * as z from 'zod/mini'
-import { FpkiError } from '../errors.js'
-import { readPublicKey } from '../pki/public-key.js'
 import type { Curve, HsmChoice, KeyChoice, Random, Signer } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import { CKA, CKM, CKO } from '../signer/pkcs11/cryptoki.js'
@@ -10,6 +7,7 @@ import { flagOf, isLabelTaken, keyError, objectsOf, type TokenKey } from '../sig
 import { deleteKey, generateKey } from '../signer/pkcs11/make-key.js'
 import { type OpenToken, openToken, type TokenTalk } from '../signer/pkcs11/session.js'
 import { tokenSigner } from '../signer/pkcs11/signer.js'
+import { proveSigner } from './prove-signer.js'
 
 /** What `fpki hsm check --json` prints. */
 export const checkedHsm = z.strictObject({
@@ -83,18 +81,6 @@ async function trySigning(token: OpenToken, signer: Signer, say: (text: string) 
   const how = token.mechanisms.has(CKM.ecdsa) ? 'CKM_ECDSA' : 'CKM_ECDSA with a hash'
   await proveSigner(signer, token.name)
   say(`it signs (${how}), and OpenSSL verifies the signature`)
-}
-
-/** Signs a test message, and has OpenSSL verify it. Throws ERR_SIGNATURE. */
-export async function proveSigner({ publicKey, algorithm, sign }: Signer, name: string): Promise<void> {
-  const message = Buffer.from('fpki tests that this key signs')
-  const signature = await sign(message)
-  if (verify(algorithm.hash, message, readPublicKey(publicKey).key, signature)) return
-  throw new FpkiError(
-    'ERR_SIGNATURE',
-    `${name} signs in a way that OpenSSL does not verify.`,
-    'Nothing was written. Update the software of the token, or take another one.',
-  )
 }
 
 /** The key is not to be left behind, also when something went wrong on the way. */

@@ -2,9 +2,11 @@ import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
-import type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
+import { isEncryptedKey } from '../signer/key-pem.js'
+import type { CreatePkiPorts, KeyOptions } from './create-preconditions.js'
+import type { GivenRoot } from './given-root.js'
 import { LOCAL_CA_KEY } from './key-labels.js'
-import { fileKey, type PrivateKey } from './private-key.js'
+import { fileKey, newPassphrase, type PrivateKey } from './private-key.js'
 import type { RootSigner } from './root-signer.js'
 
 /** The private keys that `ca create` makes, wherever they are to be. */
@@ -16,27 +18,37 @@ export interface CreateKeys {
   close(): Promise<void>
 }
 
-/** Opens the token, when the root key is to be in one: before anything is made, so that a wrong PIN leaves nothing. */
+/**
+ * Opens the token, when the root key is to be in one: before anything is made, so that a wrong PIN leaves nothing.
+ *
+ * @param given the root that comes from elsewhere; null: it is made
+ */
 export async function createKeys(
   directory: PkiDirectory,
-  { hsm, keyType = 'P-256', localCa, localCaInHsm = false }: CreatePkiOptions,
-  { random, progress, makeCryptoki }: CreatePkiPorts,
+  { hsm, keyType = 'P-256', localCa, localCaInHsm = false, encryptKeys = false, passphrases }: KeyOptions,
+  { random, progress, makeCryptoki }: Pick<CreatePkiPorts, 'random' | 'progress' | 'makeCryptoki'>,
+  given: GivenRoot | null,
 ): Promise<CreateKeys> {
-  const localCaFile = fileKey(directory, PKI_FILES.localCaKey, random)
+  const keeping = { passphrases, encrypt: encryptKeys }
+  const localCaFile = fileKey(directory, PKI_FILES.localCaKey, random, keeping)
   if (hsm === undefined) {
-    const root = fileKey(directory, PKI_FILES.rootKey, random)
+    if (localCaInHsm) throw noToken()
+    const root = fileKey(directory, PKI_FILES.rootKey, random, { ...keeping, given: given?.key?.pem })
     return { root, localCa: localCaFile, refuseTaken: async () => undefined, close: async () => undefined }
   }
+  const inToken = localCa && localCaInHsm
   if (localCaInHsm && (!localCa || hsm.key.label === LOCAL_CA_KEY.label)) throw noPlaceForLocalCa(localCa)
+  if (encryptKeys && (!localCa || inToken)) throw nothingToEncrypt()
   const { holdToken, keyExists, otherToken, tokenKey } = await import('./token-keys.js')
   const holder = holdToken(hsm, progress, makeCryptoki)
   const token = await holder.open()
-  const inToken = localCa && localCaInHsm
   const root = tokenKey(directory, holder, {
     key: hsm.key,
     certificate: PKI_FILES.rootCertificate,
+    ...(given === null ? {} : { spki: given.certificate.spki }),
     curve: keyType,
-    mustStay: true,
+    // A key that was put there by another tool is taken as it is.
+    mustStay: given === null,
   })
   const localCaOrder = {
     key: LOCAL_CA_KEY,
@@ -51,7 +63,7 @@ export async function createKeys(
     refuseTaken: async (journal) => {
       const begun = journal === null ? null : ((await directory.readState())?.rootKey ?? null)
       if (begun?.kind === 'pkcs11' && begun.tokenSerial !== token.token.serial) throw otherToken(token, begun)
-      if (!isBegun(journal, 'root-key') && (await root.exists())) throw keyExists(token, hsm.key)
+      if (given === null && !isBegun(journal, 'root-key') && (await root.exists())) throw keyExists(token, hsm.key)
       if (inToken && !isBegun(journal, 'local-ca-key') && (await localCaKey.exists()))
         throw keyExists(token, LOCAL_CA_KEY)
     },
@@ -59,11 +71,46 @@ export async function createKeys(
   }
 }
 
+/**
+ * Before anything is written: the passphrase is good enough for new keys, and opens those that an earlier run has made.
+ * Throws ERR_PASSPHRASE; ERR_EXISTS when a key is there in the clear.
+ */
+export async function checkPassphrase(
+  directory: PkiDirectory,
+  { root, localCa }: Pick<CreateKeys, 'root' | 'localCa'>,
+  { encryptKeys, passphrases }: KeyOptions,
+): Promise<void> {
+  if (!encryptKeys) return
+  for (const { reference, open } of [root, localCa]) {
+    const pem = reference.kind === 'file' ? await directory.read(reference.name) : null
+    if (reference.kind !== 'file' || pem === null) continue
+    if (!isEncryptedKey(pem, `${directory.path}/${reference.name}`)) throw inTheClear(directory, reference.name)
+    await open()
+  }
+  await newPassphrase(passphrases)
+}
+
 function noPlaceForLocalCa(localCa: boolean): FpkiError {
   const reason = localCa
     ? `its label, "${LOCAL_CA_KEY.label}", is the one of the root key`
     : 'there is to be no local-ca'
   return new FpkiError('ERR_USAGE', `local-ca cannot be in the token: ${reason}.`, 'Leave --local-ca-in-hsm out.')
+}
+
+function noToken(): FpkiError {
+  const text = '--local-ca-in-hsm is for keys in an HSM, and no HSM is named.'
+  return new FpkiError('ERR_USAGE', text, 'Name it with --hsm-module and --hsm-token-label, or leave this flag out.')
+}
+
+function nothingToEncrypt(): FpkiError {
+  const text = '--encrypt-keys is for key files, and every key is to be in the token.'
+  return new FpkiError('ERR_USAGE', text, 'Leave --encrypt-keys out.')
+}
+
+function inTheClear({ path }: PkiDirectory, file: string): FpkiError {
+  const text = `${path}/${file} is there already, and in the clear.`
+  const hint = 'Leave --encrypt-keys out, or encrypt it yourself first: `openssl pkcs8 -topk8 -iter 600000` does.'
+  return new FpkiError('ERR_EXISTS', text, hint)
 }
 
 function isBegun(journal: Journal | null, step: string): boolean {

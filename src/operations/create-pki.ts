@@ -1,10 +1,9 @@
 import { PKI_FILES, type PkiFile } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
-import { FpkiError } from '../errors.js'
 import type { FactoryApi } from '../factory/api.js'
 import { commonNameAndUnit } from '../pki/name.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
-import { type CreateKeys, createKeys, rootSignerFrom } from './create-keys.js'
+import { type CreateKeys, checkPassphrase, createKeys, rootSignerFrom } from './create-keys.js'
 import {
   type CreatePkiOptions,
   type CreatePkiPorts,
@@ -12,7 +11,15 @@ import {
   refuseWhatCannotBe,
 } from './create-preconditions.js'
 import { type CreatedPki, filesFor, whatWasMade } from './created-pki.js'
-import { fingerprintOf, makeKey, type PrivateKey } from './private-key.js'
+import {
+  checkGivenRoot,
+  type GivenRoot,
+  readGivenRoot,
+  takeRootCertificate,
+  takeRootKey,
+  withRememberedToken,
+} from './given-root.js'
+import { madeKey, makeKey } from './private-key.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
 import { uploadPki } from './upload-pki.js'
 import { makeCertificate, rootOf, signCsr, type Workplace } from './workplace.js'
@@ -25,13 +32,20 @@ interface Work extends Workplace {
   readonly options: CreatePkiOptions
   readonly api: FactoryApi
   readonly keys: CreateKeys
+  /** null: the root is made here. */
+  readonly given: GivenRoot | null
 }
 
+/** What decides whether a step is for a PKI. */
+type OnlyFor = 'onlineCa' | 'localCa' | 'newRoot' | 'givenRoot'
+
 /** The whole of `ca create`: local work first, then the Factory API. */
-const STEPS: readonly (Step<Work> & { readonly onlyFor?: 'onlineCa' | 'localCa' })[] = [
+const STEPS: readonly (Step<Work> & { readonly onlyFor?: OnlyFor })[] = [
   { name: 'state', says: 'Remembering which factory this is', run: rememberFactory },
-  { name: 'root-key', says: 'Making the root key', run: makeRootKey },
-  { name: 'root-certificate', says: 'Signing the root certificate', run: makeRootCertificate },
+  { name: 'root-key', says: 'Making the root key', run: makeRootKey, onlyFor: 'newRoot' },
+  { name: 'root-certificate', says: 'Signing the root certificate', run: makeRootCertificate, onlyFor: 'newRoot' },
+  { name: 'root-key', says: 'Taking over the root key', run: takeRootKey, onlyFor: 'givenRoot' },
+  { name: 'root-certificate', says: 'Taking over its certificate', run: takeRootCertificate, onlyFor: 'givenRoot' },
   { name: 'user', says: 'Asking the Factory API whose local-ca this is', run: askUser, onlyFor: 'localCa' },
   { name: 'local-ca-key', says: 'Making the key of local-ca', run: makeLocalCaKey, onlyFor: 'localCa' },
   { name: 'local-ca-certificate', says: 'Signing local-ca', run: makeLocalCa, onlyFor: 'localCa' },
@@ -44,25 +58,29 @@ const STEPS: readonly (Step<Work> & { readonly onlyFor?: 'onlineCa' | 'localCa' 
 /**
  * Makes a Factory PKI, or brings an interrupted making to its end (contract.md 2 to 4 and 6).
  *
- * @throws FpkiError ERR_EXISTS, ERR_UNFINISHED, ERR_FACTORY_IS_SET, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS
- *   before anything is made; ERR_STORAGE, ERR_API, ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on
+ * @throws FpkiError ERR_EXISTS, ERR_UNFINISHED, ERR_FACTORY_IS_SET, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS,
+ *   ERR_PASSPHRASE, and what is wrong with a root that is given, before anything is made; ERR_STORAGE, ERR_API, ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on
  *   the way, after which the same call goes on with what is not done.
  */
-export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatedPki> {
-  const directory = pkiDirectory(ports.files, options.directory)
+export async function createPki(asked: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatedPki> {
+  const directory = pkiDirectory(ports.files, asked.directory)
+  const options = await withRememberedToken(asked, directory)
   const unfinished = await refuseWhatCannotBe(directory, options, ports)
-  const keys = await createKeys(directory, options, ports)
+  const given = await readGivenRoot(options, ports)
+  const keys = await createKeys(directory, options, ports, given)
   try {
     await keys.refuseTaken(unfinished)
+    if (given !== null) await checkGivenRoot(directory, given, keys.root, options.passphrases)
+    await checkPassphrase(directory, keys, options)
     await directory.make()
-    return await createWith(keys, directory, options, ports)
+    return await createWith({ keys, given }, directory, options, ports)
   } finally {
     await keys.close()
   }
 }
 
 async function createWith(
-  keys: CreateKeys,
+  { keys, given }: Pick<Work, 'keys' | 'given'>,
   directory: PkiDirectory,
   options: CreatePkiOptions,
   ports: CreatePkiPorts,
@@ -70,18 +88,29 @@ async function createWith(
   const lock = await directory.lock()
   const named = { factory: options.factory, api: ports.api.name, directory: directory.path }
   try {
+    const steps = stepsFor(options, given)
     const found = await refuseWhatCannotBe(directory, options, ports)
-    const journal =
-      found ?? newJournal('ca create', createArguments(options, ports.api), stepsFor(options), ports.clock())
+    const journal = found ?? newJournal('ca create', createArguments(options, ports.api), steps, ports.clock())
     const warnings: string[] = []
     const warn = (text: string) => {
       warnings.push(text)
       ports.progress.warn(text)
     }
     if (found !== null) ports.progress.note(`Going on with the \`ca create\` that began at ${found.startedAt}.`)
+    for (const warning of given?.warnings ?? []) warn(warning)
     const rootSigner = rootSignerFrom(keys)
-    const work = { ...ports, options, factory: options.factory, directory, made: directory, keys, rootSigner, warn }
-    await runSteps(stepsFor(options), work, journal, { ...ports, directory })
+    const work = {
+      ...ports,
+      options,
+      factory: options.factory,
+      directory,
+      made: directory,
+      keys,
+      given,
+      rootSigner,
+      warn,
+    }
+    await runSteps(steps, work, journal, { ...ports, directory })
     const rootKey = keys.root.reference
     const localCaKey = options.localCa ? keys.localCa.reference : null
     const made = await whatWasMade(directory, filesOf(work))
@@ -96,8 +125,9 @@ function filesOf({ options, keys }: Pick<Work, 'options' | 'keys'>): readonly Pk
   return filesFor({ onlineCa, localCa, rootKey: keys.root.reference.kind, localCaKey: keys.localCa.reference.kind })
 }
 
-function stepsFor(options: CreatePkiOptions): readonly Step<Work>[] {
-  return STEPS.filter(({ onlyFor }) => onlyFor === undefined || options[onlyFor])
+function stepsFor({ onlineCa, localCa }: CreatePkiOptions, given: GivenRoot | null): readonly Step<Work>[] {
+  const wanted = { onlineCa, localCa, newRoot: given === null, givenRoot: given !== null }
+  return STEPS.filter(({ onlyFor }) => onlyFor === undefined || wanted[onlyFor])
 }
 
 async function rememberFactory({ directory, options, api, keys }: Work): Promise<undefined> {
@@ -117,16 +147,6 @@ async function makeRootKey({ keys }: Work, _: Facts, interrupted: boolean): Prom
 
 async function makeLocalCaKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<Facts> {
   return { localCaKey: await makeKey(keys.localCa, interrupted) }
-}
-
-/** The public key that an earlier step made: a token or a file may have been exchanged since. */
-async function madeKey(key: PrivateKey, fingerprint: string): Promise<Uint8Array> {
-  const { publicKey } = await key.open()
-  if (fingerprintOf(publicKey) === fingerprint) return publicKey
-  const { reference } = key
-  const name = reference.kind === 'file' ? reference.name : `the key "${reference.keyLabel}" in the token`
-  const hint = 'Nothing was signed with it. Put back the one that was made, and run the same command again.'
-  throw new FpkiError('ERR_BAD_KEY', `${name} is not the key that this command made.`, hint)
 }
 
 async function makeRootCertificate(work: Work, facts: Facts, interrupted: boolean): Promise<undefined> {

@@ -1,5 +1,5 @@
 import { checkAbsolute } from '../absolute-path.js'
-import { PKI_FILES } from '../directory/names.js'
+import { PKI_FILES, type PkiFile } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
@@ -7,8 +7,10 @@ import type { FactoryApi } from '../factory/api.js'
 import { checkFactoryName } from '../factory-name.js'
 import { toDnsName } from '../pki/csr-policy.js'
 import { samePem } from '../pki/pem.js'
-import type { Clock, Curve, DurableFiles, HsmChoice, KeyChoice, Progress, Random } from '../ports.js'
+import type { Clock, Curve, DurableFiles, HsmChoice, KeyChoice, Passphrases, Progress, Random } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
+import { holdsPki, requireSameWork } from './begun.js'
+import type { HsmPlace } from './hsm-choice.js'
 import { ROOT_KEY_LABEL } from './key-labels.js'
 import type { Facts } from './run-steps.js'
 
@@ -27,7 +29,23 @@ export interface CreatePkiOptions {
   readonly keyType?: Curve
   /** The key of local-ca goes into the token too. */
   readonly localCaInHsm?: boolean
+  /** Key files are encrypted with a passphrase, which is asked for. */
+  readonly encryptKeys?: boolean
+  /** Where the passphrase of encrypted keys comes from. */
+  readonly passphrases?: Passphrases
+  /** The certificate of a root that is there already, absolute; absent: a root is made. */
+  readonly rootCertificateFile?: string
+  /** Its key, absolute; absent: it is in the token, or where `ca root-csr` made it. */
+  readonly rootKeyFile?: string
+  /** Says how to open the token that the directory remembers, where `ca root-csr` made the key in one. */
+  readonly completeHsm?: (place: HsmPlace) => HsmChoice
 }
+
+/** The part of them that says where keys are, and how they are kept. */
+export type KeyOptions = Pick<
+  CreatePkiOptions,
+  'hsm' | 'keyType' | 'localCa' | 'localCaInHsm' | 'encryptKeys' | 'passphrases'
+>
 
 /** What `ca create` works with. */
 export interface CreatePkiPorts {
@@ -81,45 +99,56 @@ async function unfinishedJournal(directory: PkiDirectory, options: CreatePkiOpti
   const journal = await directory.readJournal()
   const contents = await directory.contents()
   if (journal === null && contents.length === 0) return null
-  if (journal === null || journal.finishedAt !== null) {
-    throw new FpkiError(
-      'ERR_EXISTS',
-      `${directory.path} holds a PKI already (${contents.join(', ') || 'its files were moved away'}).`,
-      'See it with `fpki ca show --pretty`, or name another directory. Nothing was changed.',
-    )
-  }
-  const wanted = createArguments(options, api)
-  if (journal.steps.length === 0) throw emptyJournal(directory)
-  const names = Object.keys({ ...journal.arguments, ...wanted })
-  const differing = names.filter((name) => (wanted[name] ?? '') !== (journal.arguments[name] ?? ''))
-  if (journal.command === 'ca create' && differing.length === 0) return journal
-  const begun = differing.map((name) => `${name} ${journal.arguments[name] || '(not said)'}`).join(', ')
-  throw new FpkiError(
-    'ERR_UNFINISHED',
-    `${directory.path} holds a \`${journal.command}\` that was interrupted, and it was begun with ${begun}.`,
-    'Run it with the same options as the first time, so that it can be brought to its end.',
-  )
+  if (journal !== null && isRootCsr(journal, contents)) return requireFits(directory, journal, options)
+  if (journal === null || journal.finishedAt !== null) throw await holdsPki(directory)
+  requireSameWork(directory, journal, 'ca create', createArguments(options, api))
+  return journal
 }
 
-function emptyJournal(directory: PkiDirectory): FpkiError {
-  const path = `${directory.path}/.fpki/journal.json`
-  return new FpkiError('ERR_BAD_FILE', `${path} has no steps.`, 'Nothing was changed; put it back as fpki wrote it.')
+/** Is it what `ca root-csr` left: a key, which waits for its certificate? */
+function isRootCsr({ command, finishedAt }: Journal, contents: readonly PkiFile[]): boolean {
+  const root: readonly PkiFile[] = [PKI_FILES.rootKey, PKI_FILES.rootCertificate]
+  return command === 'ca root-csr' && finishedAt !== null && contents.every((name) => root.includes(name))
+}
+
+/** A new root would be a second one: only the certificate for the key that is there goes on from it. */
+function requireFits(directory: PkiDirectory, { arguments: begun }: Journal, options: CreatePkiOptions): null {
+  const { rootCertificateFile, factory, encryptKeys = false } = options
+  const refuse = (reason: string, hint: string) =>
+    new FpkiError('ERR_UNFINISHED', `The root key of ${directory.path}, from \`ca root-csr\`, ${reason}.`, hint)
+  if (rootCertificateFile === undefined) {
+    throw refuse('waits for its certificate', 'Give it with --root-cert FILE, as the company CA has signed it.')
+  }
+  if (begun['--factory'] !== factory) {
+    const hint = 'Name that one with --factory, or another directory.'
+    throw refuse(`was made for the factory ${begun['--factory']}`, hint)
+  }
+  if (begun['--encrypt-keys'] === 'true' && !encryptKeys) {
+    throw refuse('was made with --encrypt-keys', 'Give --encrypt-keys here too, for the key of local-ca.')
+  }
+  return null
 }
 
 /** What the journal records of a `ca create`, under the flags' names. */
 export function createArguments(options: CreatePkiOptions, api: FactoryApi): Facts {
-  const { factory, onlineCa, localCa, tlsNames } = options
+  const { factory, onlineCa, localCa, tlsNames, rootCertificateFile } = options
   return {
     '--factory': factory,
     '--api': api.name,
     '--online-ca': String(onlineCa),
     '--local-ca': String(localCa),
     '--tls-name': tlsNames.join(' '),
-    ...hsmArguments(options),
+    ...(rootCertificateFile === undefined ? {} : { '--root-cert': rootCertificateFile }),
+    ...keyArguments(options),
   }
 }
 
-function hsmArguments({ hsm, keyType = 'P-256', localCaInHsm = false }: CreatePkiOptions): Facts {
+/** What a journal records of where keys are, and how they are kept. */
+export function keyArguments(options: KeyOptions): Facts {
+  return { ...(options.encryptKeys ? { '--encrypt-keys': 'true' } : {}), ...hsmArguments(options) }
+}
+
+function hsmArguments({ hsm, keyType = 'P-256', localCaInHsm = false }: KeyOptions): Facts {
   if (hsm === undefined) return {}
   return {
     '--hsm-module': hsm.module,

@@ -6,14 +6,15 @@ import { FpkiError } from '../errors.js'
 import { attributeValues } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
 import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
-import type { DurableFiles, HsmChoice, Progress } from '../ports.js'
-import { keyMaterial, pemSigner } from '../signer/file.js'
+import type { DurableFiles, HsmChoice, Passphrases, Progress } from '../ports.js'
+import { type KeyMaterial, keyMaterial } from '../signer/file.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import { isLabelTaken, requireKey, type TokenKey } from '../signer/pkcs11/key.js'
 import { checkStays, putKey } from '../signer/pkcs11/make-key.js'
 import type { OpenToken } from '../signer/pkcs11/session.js'
 import { tokenSigner } from '../signer/pkcs11/signer.js'
-import { proveSigner } from './check-hsm.js'
+import { openKey, passphraseOf } from './private-key.js'
+import { proveSigner } from './prove-signer.js'
 import { holdToken, keyExists, tokenKeyReference } from './token-keys.js'
 
 /** What `fpki ca import-root --json` prints. */
@@ -38,6 +39,8 @@ export interface ImportRootOptions {
   readonly removeKey: boolean
   /** The Factory API's name, for a directory that fpki has not made. */
   readonly api: string
+  /** For a factory_ca.key that is encrypted. */
+  readonly passphrases?: Passphrases
 }
 
 /** What `ca import-root` works with. */
@@ -53,12 +56,12 @@ export interface ImportRootPorts {
  * cut off, the file or the token has a key that works, and the same call goes on.
  *
  * @throws FpkiError ERR_EXISTS when the token has another key under the label; ERR_BAD_KEY when the file is missing or not
- *   the certificate's; ERR_SIGNATURE when the token does not sign as it should; ERR_HSM_…
+ *   the certificate's; ERR_PASSPHRASE when it does not open; ERR_SIGNATURE when the token does not sign as it should; ERR_HSM_…
  */
 export async function importRoot(options: ImportRootOptions, ports: ImportRootPorts): Promise<ImportedRoot> {
   const directory = pkiDirectory(ports.files, options.directory)
   const { progress, signal } = ports
-  const { pem, certificate } = await rootOnDisk(directory)
+  const { material, certificate } = await rootOnDisk(directory, options.passphrases)
   await directory.make()
   const lock = await directory.lock()
   const holder = holdToken(options.hsm, progress, ports.makeCryptoki)
@@ -66,7 +69,7 @@ export async function importRoot(options: ImportRootOptions, ports: ImportRootPo
     const token = await holder.open()
     signal.throwIfAborted()
     progress.step('Putting the root key into the token')
-    const key = importedKey(token, options.hsm, pem, certificate)
+    const key = importedKey(token, options.hsm, material, certificate)
     progress.step('Signing a test message with it')
     await proveSigner(tokenSigner(token, key, certificate.spki), token.name)
     signal.throwIfAborted()
@@ -84,7 +87,10 @@ export async function importRoot(options: ImportRootOptions, ports: ImportRootPo
 }
 
 /** The key file and the certificate, which must belong together; else the token would get a key that is not the root's. */
-async function rootOnDisk(directory: PkiDirectory): Promise<{ pem: string; certificate: Certificate }> {
+async function rootOnDisk(
+  directory: PkiDirectory,
+  passphrases: Passphrases | undefined,
+): Promise<{ material: KeyMaterial; certificate: Certificate }> {
   const { rootKey, rootCertificate } = PKI_FILES
   if ((await directory.check()) === 'missing') throw missing(directory, rootCertificate)
   await refuseUnfinished(directory)
@@ -93,12 +99,14 @@ async function rootOnDisk(directory: PkiDirectory): Promise<{ pem: string; certi
   if (certificatePem === null) throw missing(directory, rootCertificate)
   if (pem === null) throw await noKeyFile(directory)
   const certificate = readPemCertificate(certificatePem, `${directory.path}/${rootCertificate}`)
-  if (sameOctets(certificate.spki, pemSigner(pem, `${directory.path}/${rootKey}`).publicKey)) {
-    return { pem, certificate }
+  const path = `${directory.path}/${rootKey}`
+  const { publicKey } = await openKey(pem, path, passphrases)
+  if (sameOctets(certificate.spki, publicKey)) {
+    return { material: keyMaterial(pem, path, await passphraseOf(pem, path, passphrases)), certificate }
   }
   throw new FpkiError(
     'ERR_BAD_KEY',
-    `${directory.path}/${rootKey} is not the key of ${rootCertificate}.`,
+    `${path} is not the key of ${rootCertificate}.`,
     'Put the right one back from a backup.',
   )
 }
@@ -114,8 +122,8 @@ async function refuseUnfinished(directory: PkiDirectory): Promise<void> {
 }
 
 /** The key in the token: put there now, or by an earlier run that was cut off. */
-function importedKey(token: OpenToken, { key }: HsmChoice, pem: string, { spki }: Certificate): TokenKey {
-  if (!isLabelTaken(token, key)) return putKey(token, key, keyMaterial(pem, PKI_FILES.rootKey))
+function importedKey(token: OpenToken, { key }: HsmChoice, material: KeyMaterial, { spki }: Certificate): TokenKey {
+  if (!isLabelTaken(token, key)) return putKey(token, key, material)
   const there = requireKey(token, key)
   if (there.spki !== null && !sameOctets(there.spki, spki)) throw keyExists(token, key)
   return checkStays(token, there)

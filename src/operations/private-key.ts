@@ -3,8 +3,10 @@ import type { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { KeyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
-import type { Random, Signer } from '../ports.js'
+import type { Passphrases, Random, Signer } from '../ports.js'
+import { checkNewPassphrase, encryptKey } from '../signer/encrypt-key.js'
 import { newPrivateKeyPem, pemSigner } from '../signer/file.js'
+import { isEncryptedKey } from '../signer/key-pem.js'
 
 /** One private key of a PKI: a file of its directory, or an object in a token. */
 export interface PrivateKey {
@@ -17,8 +19,8 @@ export interface PrivateKey {
   /** Makes it. Throws ERR_EXISTS when it is there. */
   make(): Promise<void>
   /**
-   * Its signer, which is shared and nobody's to close. Throws ERR_BAD_KEY or ERR_HSM_KEY when it is missing or cannot be
-   * used.
+   * Its signer, which is shared and nobody's to close. Throws ERR_BAD_KEY, ERR_PASSPHRASE or ERR_HSM_KEY when it is
+   * missing or cannot be used.
    */
   open(): Promise<Signer>
 }
@@ -26,27 +28,64 @@ export interface PrivateKey {
 /** The names of key files. */
 export type KeyFile = typeof PKI_FILES.rootKey | typeof PKI_FILES.localCaKey
 
+/** How a key file is kept, where that is not in the clear. */
+export interface KeyKeeping {
+  /** Where its passphrase comes from. */
+  readonly passphrases?: Passphrases | undefined
+  /** Is it to be encrypted? Absent: no. */
+  readonly encrypt?: boolean
+  /** The PEM block that is put there when the key comes from elsewhere; absent: a new key. Secret. */
+  readonly given?: string | undefined
+}
+
 /** A private key in its file; a new one is on P-256 (contract.md 2). */
-export function fileKey(directory: PkiDirectory, file: KeyFile, random: Random): PrivateKey {
+export function fileKey(directory: PkiDirectory, file: KeyFile, random: Random, keeping: KeyKeeping = {}): PrivateKey {
   let signer: Promise<Signer> | null = null
   return {
     reference: { kind: 'file', name: file },
     exists: async () => (await directory.read(file)) !== null,
     takeUp: async () => (await directory.read(file)) !== null,
-    make: () => directory.create(file, newPrivateKeyPem(random, 'P-256')),
+    make: async () => directory.create(file, await textOfNew(file, random, keeping)),
     open: () => {
       // Read once: parsing a key takes longer than signing with it.
-      signer ??= keyOf(directory, file)
+      signer ??= keyOf(directory, file, keeping.passphrases)
       return signer
     },
   }
 }
 
-/** The signer of a key file. Throws ERR_BAD_KEY when it is missing or broken. */
-export async function keyOf(directory: PkiDirectory, file: KeyFile): Promise<Signer> {
+/** What the file of a key is to hold. Encrypted in memory: its clear form never comes near the disk. */
+async function textOfNew(
+  file: KeyFile,
+  random: Random,
+  { passphrases, encrypt = false, given }: KeyKeeping,
+): Promise<string> {
+  const pem = given ?? newPrivateKeyPem(random, 'P-256')
+  return encrypt && !isEncryptedKey(pem, file) ? encryptKey(pem, await newPassphrase(passphrases), random) : pem
+}
+
+/** The passphrase for keys that are encrypted now. Throws ERR_PASSPHRASE when there is none that is good enough. */
+export async function newPassphrase(passphrases: Passphrases | undefined): Promise<string> {
+  if (passphrases !== undefined) return checkNewPassphrase(await passphrases.chosen())
+  const hint = 'Give one with --passphrase-file FILE (- is stdin) or FPKI_PASSPHRASE.'
+  throw new FpkiError('ERR_PASSPHRASE', 'There is no passphrase for the new keys.', hint)
+}
+
+/** The signer of a key file. Throws ERR_BAD_KEY when it is missing or broken, ERR_PASSPHRASE when it does not open. */
+export async function keyOf(directory: PkiDirectory, file: KeyFile, passphrases?: Passphrases): Promise<Signer> {
   const pem = await directory.read(file)
-  if (pem !== null) return pemSigner(pem, `${directory.path}/${file}`)
+  if (pem !== null) return openKey(pem, `${directory.path}/${file}`, passphrases)
   throw new FpkiError('ERR_BAD_KEY', `${directory.path}/${file} is missing.`, 'Put it back from a backup.')
+}
+
+/** The signer of a private key in PEM, which `what` names. Throws ERR_BAD_KEY or ERR_PASSPHRASE. */
+export async function openKey(pem: string, what: string, passphrases?: Passphrases): Promise<Signer> {
+  return pemSigner(pem, what, await passphraseOf(pem, what, passphrases))
+}
+
+/** The passphrase of a private key in PEM; asked for only when it is encrypted. Throws ERR_BAD_KEY or ERR_PASSPHRASE. */
+export async function passphraseOf(pem: string, what: string, passphrases?: Passphrases): Promise<string | null> {
+  return passphrases !== undefined && isEncryptedKey(pem, what) ? passphrases.known(what) : null
 }
 
 /**
@@ -57,6 +96,16 @@ export async function makeKey(key: PrivateKey, interrupted: boolean): Promise<st
   if (!interrupted || !(await key.takeUp())) await key.make()
   const { publicKey } = await key.open()
   return fingerprintOf(publicKey)
+}
+
+/** The public key that an earlier step made: a token or a file may have been exchanged since. Throws ERR_BAD_KEY. */
+export async function madeKey(key: PrivateKey, fingerprint: string): Promise<Uint8Array> {
+  const { publicKey } = await key.open()
+  if (fingerprintOf(publicKey) === fingerprint) return publicKey
+  const { reference } = key
+  const name = reference.kind === 'file' ? reference.name : `the key "${reference.keyLabel}" in the token`
+  const hint = 'Nothing was signed with it. Put back the one that was made, and run the same command again.'
+  throw new FpkiError('ERR_BAD_KEY', `${name} is not the key that this command made.`, hint)
 }
 
 /** SHA-256 of a SubjectPublicKeyInfo (DER), lower-case hex. */

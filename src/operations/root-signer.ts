@@ -2,7 +2,7 @@ import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { KeyReference, TokenKeyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
-import type { HsmChoice, Signer } from '../ports.js'
+import type { HsmChoice, Passphrases, Signer } from '../ports.js'
 import { type HsmPlace, rememberedPlace } from './hsm-choice.js'
 import { keyOf } from './private-key.js'
 import type { TokenHolder } from './token-keys.js'
@@ -15,12 +15,14 @@ export interface RootSigner {
   close(): Promise<void>
 }
 
-/** How a command comes to a root key that is in a token. */
+/** How a command comes to a root key that is in a token, or in a file that is encrypted. */
 export interface HsmAccess {
   /** The HSM that flags name; null: the one that the PKI directory remembers, if any. */
   readonly choice: HsmChoice | null
   /** What the person said of PIN and keypad, added to a place that is remembered. */
   complete(place: HsmPlace): HsmChoice
+  /** Where the passphrase of an encrypted factory_ca.key comes from; absent: there is none. */
+  readonly passphrases?: Passphrases
   note(text: string): void
   warn(text: string): void
 }
@@ -47,7 +49,7 @@ export function rootSignerOf(directory: PkiDirectory, access: HsmAccess = NO_PIN
   let reference: KeyReference = { kind: 'file', name: PKI_FILES.rootKey }
   const open = async () => {
     const choice = access.choice ?? (await rememberedChoice(directory, access))
-    if (choice === null) return keyOf(directory, PKI_FILES.rootKey)
+    if (choice === null) return keyOf(directory, PKI_FILES.rootKey, access.passphrases)
     const { holdToken, tokenKey } = await import('./token-keys.js')
     holder = holdToken(choice, access)
     await holder.open()

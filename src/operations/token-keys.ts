@@ -42,6 +42,8 @@ export interface TokenKeyOrder {
   readonly key: KeyChoice
   /** The certificate that goes with it, which may be there or not. */
   readonly certificate: string
+  /** The public key of a certificate that is not in the directory yet: it stands in for one that the token hides. */
+  readonly spki?: Uint8Array
   /** Of a key that is made. */
   readonly curve: Curve
   /** Refuse the key when it could leave the token. */
@@ -50,7 +52,7 @@ export interface TokenKeyOrder {
 
 /** A private key in an open token. */
 export function tokenKey(directory: PkiDirectory, holder: TokenHolder, order: TokenKeyOrder): PrivateKey {
-  const { key, certificate, curve, mustStay } = order
+  const { key, certificate, spki = null, curve, mustStay } = order
   const token = holder.token()
   return {
     reference: tokenKeyReference(holder, key),
@@ -65,7 +67,7 @@ export function tokenKey(directory: PkiDirectory, holder: TokenHolder, order: To
     },
     open: async () => {
       const found = requireKey(token, key)
-      const certified = await certifiedKey(directory, certificate)
+      const certified = (await certifiedKey(directory, certificate)) ?? spki
       return tokenSigner(token, mustStay ? checkStays(token, found) : found, certified)
     },
   }

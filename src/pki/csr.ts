@@ -17,7 +17,9 @@ import { bitString, explicit, integer, objectIdentifier, sequence, setOf } from 
 import {
   dnsNames as asGeneralNames,
   type Extension,
+  encodeCaConstraints,
   encodeExtension,
+  encodeKeyUsage,
   encodeSubjectAltName,
   type KnownExtensions,
   knownExtensions,
@@ -71,24 +73,41 @@ export function badCsr(what: string, reason: string, cause?: unknown): FpkiError
 }
 
 /** Makes a request for `subject` and `dnsNames` (none: it asks for no extension), signed by its own key. Resolves to PEM. */
-export async function createCsr(subject: Name, dnsNames: readonly string[], signer: Signer): Promise<string> {
+export function createCsr(subject: Name, dnsNames: readonly string[], signer: Signer): Promise<string> {
+  const names = {
+    type: 'subjectAltName',
+    critical: false,
+    value: encodeSubjectAltName(asGeneralNames(dnsNames)),
+  } as const
+  return requestFor(subject, dnsNames.length === 0 ? [] : [names], signer)
+}
+
+/** Makes a request for a CA that may have CAs below it and signs certificates and CRLs. Resolves to PEM. */
+export function createCaCsr(subject: Name, signer: Signer): Promise<string> {
+  const usage = encodeKeyUsage(['keyCertSign', 'cRLSign'])
+  const extensions = [
+    { type: 'keyUsage', critical: true, value: usage },
+    { type: 'basicConstraints', critical: true, value: encodeCaConstraints(null) },
+  ] as const
+  return requestFor(subject, extensions, signer)
+}
+
+type AskedExtension = Parameters<typeof encodeExtension>[0]
+
+async function requestFor(subject: Name, asked: readonly AskedExtension[], signer: Signer): Promise<string> {
   const info = sequence(
     integer(Uint8Array.of(0)),
     subject.der,
     signer.publicKey,
-    explicit(0, dnsNames.length === 0 ? new Uint8Array() : extensionRequest(dnsNames)),
+    explicit(0, asked.length === 0 ? new Uint8Array() : extensionRequest(asked)),
   )
   const signature = bitString(await signer.sign(info))
   return encodePem('CERTIFICATE REQUEST', sequence(info, algorithmIdentifier(signer.algorithm.curve), signature))
 }
 
-function extensionRequest(dnsNames: readonly string[]): Uint8Array {
-  const extension = encodeExtension({
-    type: 'subjectAltName',
-    critical: false,
-    value: encodeSubjectAltName(asGeneralNames(dnsNames)),
-  })
-  return sequence(objectIdentifier(oid('extensionRequest')), setOf(sequence(extension)))
+function extensionRequest(asked: readonly AskedExtension[]): Uint8Array {
+  const extensions = sequence(...asked.map((extension) => encodeExtension(extension)))
+  return sequence(objectIdentifier(oid('extensionRequest')), setOf(extensions))
 }
 
 function readInfo(value: Der | undefined): Csr {

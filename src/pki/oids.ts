@@ -53,6 +53,11 @@ const OIDS = [
   ['1.2.840.10045.3.1.7', 'P-256'],
   ['1.3.132.0.34', 'P-384'],
   ['1.3.132.0.35', 'P-521'],
+  // Encrypted private keys (RFC 8018, appendix A; RFC 3565)
+  ['1.2.840.113549.1.5.13', 'PBES2'],
+  ['1.2.840.113549.1.5.12', 'PBKDF2'],
+  ['1.2.840.113549.2.9', 'hmacWithSHA256'],
+  ['2.16.840.1.101.3.4.1.42', 'aes256-CBC'],
   // Attributes of a certification request (RFC 2985, 5.4.2)
   ['1.2.840.113549.1.9.14', 'extensionRequest'],
 ] as const

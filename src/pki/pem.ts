@@ -1,9 +1,9 @@
 import { FpkiError } from '../errors.js'
 
-/** What the PEM blocks that fpki reads and writes hold (RFC 7468, sections 5 to 7). */
-export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'X509 CRL'
+/** What the PEM blocks that fpki reads and writes hold (RFC 7468, sections 5 to 7 and 11). */
+export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'X509 CRL' | 'ENCRYPTED PRIVATE KEY'
 
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\s]+?)-----END \1-----/g
+const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n([A-Za-z0-9+/=\s]+?)-----END \1-----/g
 
 /** One PEM block with 64 characters a line and a line feed at its end. */
 export function encodePem(label: PemLabel, der: Uint8Array): string {
@@ -32,7 +32,13 @@ export function decodePem(label: PemLabel, text: string, what: string): readonly
 /** The DER of the only block in `text`; else as {@link decodePem}. */
 export function decodeOnePem(label: PemLabel, text: string, what: string): Uint8Array {
   const [der, ...more] = decodePem(label, text, what)
-  if (der === undefined || more.length > 0) throw notPem(label, what, `holds ${more.length + 1} PEM blocks`)
+  if (der === undefined || more.length > 0) {
+    throw new FpkiError(
+      'ERR_BAD_FILE',
+      `${what} holds ${more.length + 1} PEM blocks.`,
+      `It must hold one ${label} block; a chain or an earlier version goes into a file of its own.`,
+    )
+  }
   return der
 }
 

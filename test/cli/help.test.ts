@@ -9,12 +9,15 @@ import { copiedPki } from './made.js'
 import { expectWords } from './refusal.js'
 import { silentIo } from './silent-io.js'
 
-const HSM_FLAGS = [
+/** Of tokens. */
+const TOKEN_FLAGS = [
   ...['--hsm-module', '--hsm-token-label', '--hsm-token-serial', '--hsm-uri', '--hsm-init-args'],
   ...['--hsm-pin-file', '--hsm-pin', '--hsm-pinpad', '--hsm-allow-final-pin-try'],
 ]
 /** Every command and group, as the words behind `fpki`. */
 const LEVELS = levelsOf(buildProgram(silentIo(() => undefined)))
+/** Of keys, wherever they are. */
+const HSM_FLAGS = ['--passphrase-file', ...TOKEN_FLAGS]
 /** They have no example that works without an HSM; docs.test.ts runs those of the guide. */
 const WITHOUT_EXAMPLE = ['ca import-root', 'hsm check', 'login']
 
@@ -66,12 +69,13 @@ describe('help', () => {
     ]
     expect(await flagsOf('create')).toEqual([
       ...['--online-ca', '--no-online-ca', '--local-ca', '--no-local-ca', '--tls-name'],
-      ...['--key-type', '--local-ca-in-hsm', ...HSM_FLAGS],
+      ...['--encrypt-keys', '--root-cert', '--root-key', '--key-type', '--local-ca-in-hsm', ...HSM_FLAGS],
       ...common,
     ])
     expect(await flagsOf('show')).toEqual(['--pretty', '--just-root', '--just-tls', '--just-device-cas', ...common])
     expect(await flagsOf('import-root')).toEqual(['--remove-key', ...HSM_FLAGS, ...common])
-    expect(await flagsOf('check', 'hsm')).toEqual(['--key-type', ...HSM_FLAGS, ...common])
+    expect(await flagsOf('root-csr')).toEqual(['--out', '--encrypt-keys', '--key-type', ...HSM_FLAGS, ...common])
+    expect(await flagsOf('check', 'hsm')).toEqual(['--key-type', ...TOKEN_FLAGS, ...common])
     expect(await flagsOf('list', 'hsm')).toEqual(['--hsm-module', '--hsm-init-args', ...common])
   })
 
@@ -113,7 +117,7 @@ describe('every example in the help', () => {
     const examples = [...asked.stdout.matchAll(/^ {2}\$ (fpki .*?)(?: {2,}.*)?$/gm)].map(([, line = '']) => line)
     if (!WITHOUT_EXAMPLE.includes(words)) expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
-      const home = example.includes('ca create') ? await newHome() : (await copiedPki()).home
+      const home = /ca (create|root-csr)/.test(example) ? await newHome() : (await copiedPki()).home
       if (words === 'est show') await home.fpki(['est', 'authorize', join(home.path, 'acme')])
       if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
       if (words === 'ca sign') await inShell(home, NEW_REQUEST)

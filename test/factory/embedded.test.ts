@@ -60,9 +60,22 @@ describe('the root of trust', () => {
     await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, `does not have OU=${FACTORY}`)
   })
 
-  test('is refused when it is not self-signed (400)', async () => {
+  test('may be signed by the CA of a company, whose signature nobody here can check', async () => {
+    const { certificate } = await newDeviceCa(await newRoot(), { profile: ROOT_CA })
+    const { api } = await newFactory()
+    await api.updateCertificates({ rootCrt: pemOf(certificate) })
+    expect((await api.getCertificates())?.rootCrt).toBe(pemOf(certificate))
+  })
+
+  test('is refused when it says that it is self-signed and is not (400)', async () => {
+    const other = await newRoot()
+    const { certificate } = await newDeviceCa(other, { profile: ROOT_CA, subject: other.certificate.subject })
+    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, 'is not signed by its own key')
+  })
+
+  test('is refused when no CA may be below it (400)', async () => {
     const { certificate } = await newDeviceCa(await newRoot())
-    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, 'is not self-signed')
+    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, 'may have no CA below it')
   })
 
   test('is refused when it is no CA, or none that signs certificates (400)', async () => {

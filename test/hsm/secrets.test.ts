@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FPKI, output, runProgram, temporaryDirectory } from '../support/cli.js'
 import { filesBelow } from '../support/files.js'
+import { answering } from '../support/terminal.js'
 import { homeWith, PIN, pkcs11Tool, softHsm } from '../support/token.js'
 
 interface Way {
@@ -106,32 +107,21 @@ describe('the PIN', () => {
   })
 
   /** `fpki hsm check` on a terminal, on which `keys` are typed when it asks for the PIN. */
-  async function answering(keys: string) {
+  async function answeringPin(keys: string) {
     const token = await softHsm()
     const home = await homeWith(token, null)
-    const quoted = [process.execPath, FPKI, 'hsm', 'check', ...token.flags].map((word) => `'${word}'`).join(' ')
-    return runProgram('script', ['-q', '-e', '-c', quoted, '/dev/null'], {
-      env: { HOME: home.path, TERM: 'xterm', NO_COLOR: '1', ...token.env },
-      onStart: (child) => {
-        const typeWhenAsked = (text: Buffer | string) => {
-          if (!String(text).includes('PIN of the token')) return
-          child.stdout?.off('data', typeWhenAsked)
-          setTimeout(() => child.stdin?.write(keys), 200)
-        }
-        child.stdout?.on('data', typeWhenAsked)
-      },
-      keepStdin: true,
-    })
+    const env = { HOME: home.path, ...token.env }
+    return answering(['hsm', 'check', ...token.flags], env, [['PIN of the token', keys]])
   }
 
   test('is asked for again on an empty line, and Ctrl-U and arrows are no part of it', async () => {
-    const { status, stdout } = await answering(`\r99\u0015${PIN}\u001b[D\r`)
+    const { status, stdout } = await answeringPin(`\r99\u0015${PIN}\u001b[D\r`)
     expect({ status, works: stdout.includes('can hold a root key') }).toEqual({ status: 0, works: true })
   })
 
   test('is asked for on a terminal, with the token’s name and without showing it', async () => {
     // One wrong key, taken back.
-    const { status, stdout } = await answering(`x\u007f${PIN}\r`)
+    const { status, stdout } = await answeringPin(`x\u007f${PIN}\r`)
     expect(stdout).toMatch(/PIN of the token "acme" \(SoftHSM v2, serial \w+\): /)
     expect({ status, works: stdout.includes('can hold a root key'), leaks: stdout.includes(PIN) }).toEqual({
       status: 0,
@@ -141,7 +131,7 @@ describe('the PIN', () => {
   })
 
   test('is not given: Ctrl-C at the question ends it with exit 130', async () => {
-    const { status, stdout } = await answering('123\u0003')
+    const { status, stdout } = await answeringPin('123\u0003')
     expect({ status, told: stdout.includes('[ERR_SIGINT]'), leaks: stdout.includes('123\u0003') }).toEqual({
       status: 130,
       told: true,

@@ -1,8 +1,9 @@
 // `ca create` on the real disk in a process that kills itself (SIGKILL) at a write of the journal.
-// Arguments: PKI directory, state directory, which write of the journal, "before" or "after".
+// Arguments: PKI directory, state directory, which write of the journal, "before" or "after";
+// then, for a root that is there already, its certificate and its key.
 import { createPki, durableFiles, embeddedFactoryOn, nodeFileSystem, thisMachine } from '../../dist/index.js'
 
-const [directory, stateDirectory, nth, when] = process.argv.slice(2)
+const [directory, stateDirectory, nth, when, rootCertificateFile, rootKeyFile] = process.argv.slice(2)
 let writes = 0
 
 const disk = nodeFileSystem()
@@ -20,4 +21,5 @@ const { signal } = new AbortController()
 const progress = { step: () => undefined, note: () => undefined, warn: () => undefined }
 const api = embeddedFactoryOn(machine, { stateDirectory, factory: 'acme' }, signal)
 const options = { directory, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [] }
+if (rootCertificateFile !== undefined) Object.assign(options, { rootCertificateFile, rootKeyFile })
 await createPki(options, { ...machine, api, progress, signal })

@@ -7,6 +7,7 @@ import { addDisableDeviceCa } from './ca/disable-device-ca.js'
 import { addEnableDeviceCa } from './ca/enable-device-ca.js'
 import { addImportRoot } from './ca/import-root.js'
 import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
+import { addRootCsr } from './ca/root-csr.js'
 import { addRotateTls } from './ca/rotate-tls.js'
 import { addShow } from './ca/show.js'
 
@@ -36,6 +37,7 @@ export type Group = 'ca' | 'est' | 'hsm' | 'api' | 'config'
 export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
   ca: [
     addCreate,
+    addRootCsr,
     addShow,
     addAddDeviceCa,
     addRevokeDeviceCa,

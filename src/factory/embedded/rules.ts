@@ -5,6 +5,7 @@ import { attributeValues } from '../../pki/name.js'
 import { encodePem } from '../../pki/pem.js'
 import { type PublicKey, sameKey } from '../../pki/public-key.js'
 import { type Certificate, isIssuedBy, readPemCertificate, readPemCertificates } from '../../pki/read-certificate.js'
+import { isSelfIssued } from '../../pki/root-policy.js'
 import { type CertificatesUpdate, type CsrKind, FactoryApiError, type FactoryCertificates } from '../api.js'
 import { refused } from './refused.js'
 import { afterCrl } from './revocations.js'
@@ -50,7 +51,9 @@ function rootAfter(state: FactoryState, { rootCrt }: CertificatesUpdate, now: Da
   if (current !== undefined) throw refused(409, 'the root of trust is set already, and can be set once only')
   const root = readPemCertificate(rootCrt, 'root-crt')
   requireCa(root, 'root-crt', state.factory, now)
-  if (!isIssuedBy(root, root)) throw refused(400, 'root-crt is not self-signed')
+  if (root.known.basicConstraints?.pathLenConstraint === 0) throw refused(400, 'root-crt may have no CA below it')
+  // One that a company's CA has signed is the trust anchor itself; that signature is not this API's to check.
+  if (isSelfIssued(root) && !isIssuedBy(root, root)) throw refused(400, 'root-crt is not signed by its own key')
   return root
 }
 

@@ -1,11 +1,10 @@
 import { factoryOfDirectory } from '../../../config/settings.js'
-import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine.js'
 import { type CreatedPki, type CreatePkiOptions, createPki, dnsNames } from '../../../operations/create-pki.js'
 import type { Curve, Progress } from '../../../ports.js'
-import { absolute } from '../../directory.js'
+import { absolute, filePath } from '../../directory.js'
 import { factoryApiFor } from '../../factory.js'
-import { hsmAccess } from '../../hsm.js'
+import { hsmAccess, newKeyPlace } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn, style } from '../../output.js'
@@ -17,6 +16,9 @@ export interface CreateFlags extends CommonFlags, HsmFlags {
   readonly tlsName?: readonly string[]
   readonly keyType?: Curve
   readonly localCaInHsm?: true
+  readonly encryptKeys?: true
+  readonly rootKey?: string
+  readonly rootCert?: string
 }
 
 /** `fpki ca create <directory>` */
@@ -29,46 +31,31 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const chosen = await factoryApiFor(flags, io, machine, { changes: true, otherwise, tlsNames })
   const { factory, isNamed, api, stateDirectory } = chosen
   const { onlineCa, localCa } = flags
-  const hsm = await hsmOptions(flags, io, progress)
-  const options = { directory: path, factory, onlineCa, localCa, tlsNames, ...hsm }
+  const keys = await keyOptions(flags, io, progress)
+  const options = { directory: path, factory, onlineCa, localCa, tlsNames, ...keys }
   const made = await createPki(options, { ...machine, api, progress, signal: io.signal })
   if (!isNamed) progress.note(`the factory is named after the directory, ${factory}; --factory names another.`)
   if (stateDirectory !== null && tlsNames.length === 0)
     progress.note(`tls-crt is for ${made.tlsNames.join(' and ')}; --tls-name names a host.`)
   if (flags.json) printJson(io, made)
-  else if (!flags.quiet) io.stdout(summary(made, stateDirectory, io))
+  else if (!flags.quiet) io.stdout(summary(made, stateDirectory, flags, io))
 }
 
-type HsmOptions = Pick<CreatePkiOptions, 'hsm' | 'keyType' | 'localCaInHsm'>
-
-async function hsmOptions(flags: CreateFlags, io: Io, progress: Progress): Promise<HsmOptions> {
-  const { keyType = 'P-256', localCaInHsm = false } = flags
-  const { choice } = await hsmAccess(flags, io, progress)
-  if (choice !== null) return { hsm: choice, keyType, localCaInHsm }
-  // Whoever says a word of an HSM must not find the root key on the disk.
-  const words = Object.keys(flags).filter((flag) => flag.startsWith('hsm') || FOR_HSM.includes(flag))
-  const variables = Object.keys(io.env).filter((name) => name.startsWith('FPKI_HSM_') && name !== 'FPKI_HSM_PIN')
-  const [said] = [...words.map(flagWord), ...variables.filter((name) => io.env[name])]
-  if (said !== undefined) throw withoutHsm(said)
-  return {}
-}
-
-const FOR_HSM: readonly string[] = ['keyType', 'localCaInHsm']
-
-function flagWord(flag: string): string {
-  return `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-}
-
-function withoutHsm(word: string): FpkiError {
-  return new FpkiError(
-    'ERR_USAGE',
-    `${word} is for keys in an HSM, and no HSM is named.`,
-    'Name it with --hsm-module and --hsm-token-label, or leave this flag out.',
-  )
+/** Where the keys are and how they are kept. */
+async function keyOptions(flags: CreateFlags, io: Io, progress: Progress): Promise<Partial<CreatePkiOptions>> {
+  const access = await hsmAccess(flags, io, progress)
+  const { passphrases, complete } = access
+  const kept = { encryptKeys: flags.encryptKeys === true, ...(passphrases === undefined ? {} : { passphrases }) }
+  const key = flags.rootKey === undefined ? {} : { rootKeyFile: filePath(flags.rootKey, io) }
+  if (flags.rootCert === undefined) return { ...kept, ...key, ...newKeyPlace(access, flags, io) }
+  const rootCertificateFile = filePath(flags.rootCert, io)
+  // The key is there already, where `ca root-csr` made it: the directory may remember a token, and wants its PIN only.
+  const place = access.choice === null ? { completeHsm: complete } : newKeyPlace(access, flags, io)
+  return { ...kept, ...key, rootCertificateFile, ...place, localCaInHsm: flags.localCaInHsm === true }
 }
 
 /** What was made, what to back up, and what comes next. */
-function summary(made: CreatedPki, stateDirectory: string | null, io: Io): string {
+function summary(made: CreatedPki, stateDirectory: string | null, { encryptKeys }: CreateFlags, io: Io): string {
   const { factory, files, resumed } = made
   const directory = printable(made.directory)
   const bold = (text: string) => style(io, 'bold', text, 'stdout')
@@ -81,6 +68,9 @@ function summary(made: CreatedPki, stateDirectory: string | null, io: Io): strin
     bold('Back up now, and keep off-line:'),
     `  ${directory}`,
     `      ${made.rootKey.kind === 'file' ? 'factory_ca.key cannot be made again. Without it every device must be re-flashed.' : 'the certificates, and where the root key is.'}`,
+    ...(encryptKeys
+      ? ['      The passphrase is in no file. Keep it elsewhere: without it the keys are of no use.']
+      : []),
     ...stateToKeep(stateDirectory, factory),
     '',
     bold('Next:'),

@@ -6,6 +6,7 @@ import { requiredHsm } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn } from '../../output.js'
+import { passphrasesOf } from '../../passphrase.js'
 
 /** The flags of `ca import-root`. */
 export interface ImportRootFlags extends CommonFlags, HsmFlags {
@@ -19,7 +20,8 @@ export async function importRootKey(directory: string, flags: ImportRootFlags, i
   const hsm = await requiredHsm(flags, io, progress)
   const machine = thisMachine()
   const api = await factoryApiName(flags, io, machine)
-  const options = { directory: path, hsm, removeKey: flags.removeKey === true, api }
+  const passphrases = passphrasesOf(flags, io, progress)
+  const options = { directory: path, hsm, removeKey: flags.removeKey === true, api, passphrases }
   const imported = await importRoot(options, { ...machine, progress, signal: io.signal })
   if (flags.json) printJson(io, imported)
   else if (!flags.quiet) io.stdout(summary(imported))

@@ -50,10 +50,7 @@ function fields(certificate: ShownCertificate): readonly string[] {
   const rows: readonly (readonly [string, string])[] = [
     ['State', certificate.disabled ? 'DISABLED: the gateway refuses its devices' : ''],
     ['Subject', `${certificate.subject}  (${[...new Set(subjectEncodings)].join(', ')})`],
-    [
-      'Issuer',
-      `${certificate.issuer}  (${certificate.signedByRoot ? 'signature verified' : 'NOT SIGNED BY THE ROOT'})`,
-    ],
+    ['Issuer', `${certificate.issuer}  (${signatureState(certificate)})`],
     ['Serial', `${certificate.serial}`],
     ['', certificate.serialHex],
     ['Valid from', certificate.notBefore],
@@ -69,6 +66,12 @@ function fields(certificate: ShownCertificate): readonly string[] {
     ['SHA-256', colons(certificate.fingerprint)],
   ]
   return rows.filter(([, value]) => value !== '').map(([name, value]) => `  ${name.padEnd(18)}${printable(value)}`)
+}
+
+/** A root that another CA has signed is trusted as it is; its issuer is not known here. */
+function signatureState({ role, subject, issuer, signedByRoot }: ShownCertificate): string {
+  if (signedByRoot) return 'signature verified'
+  return role === 'root' && subject !== issuer ? 'the trust anchor all the same' : 'NOT SIGNED BY THE ROOT'
 }
 
 function disabledSerials({ disabledCaSerials }: ShownPki): readonly string[] {

@@ -14,6 +14,9 @@ export function addCreate(ca: Command, io: Io): void {
     .addOption(new Option('--local-ca', 'make local-ca, for manufacturing').default(true, 'yes'))
     .option('--no-local-ca', 'make none')
     .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect)
+    .option('--encrypt-keys', 'encrypt the key files with a passphrase')
+    .option('--root-cert <file>', 'take this root certificate, and make none')
+    .option('--root-key <file>', 'its key; it is copied')
     .addOption(new Option('--key-type <curve>', 'of a root key in a token').choices(['P-256', 'P-384']))
     .option('--local-ca-in-hsm', 'the key of local-ca goes into the token too')
   withHsmOptions(create)
@@ -28,6 +31,9 @@ Examples:
   $ fpki ca create "$HOME/acme"
   $ fpki ca create /srv/pki/acme --factory acme --tls-name gateway.acme.example
   $ fpki ca create "$HOME/acme" --no-online-ca
+
+With a root that is there already (docs/roots.md):
+  fpki ca create "$HOME/acme" --root-cert root.pem --root-key root.key
 
 With the root key in an HSM (docs/hsm.md):
   fpki ca create "$HOME/acme" --hsm-module /usr/lib/softhsm/libsofthsm2.so \\

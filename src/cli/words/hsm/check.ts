@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { withHsmOptions } from '../../hsm-options.js'
+import { withTokenOptions } from '../../hsm-options.js'
 import type { Io } from '../../output.js'
 
 /** The words of `fpki hsm check`. */
@@ -8,7 +8,7 @@ export function addCheck(hsm: Command, io: Io): void {
     .command('check')
     .description('try all that `ca create` needs of a token, on a throw-away key')
     .addOption(new Option('--key-type <curve>', 'of the key').choices(['P-256', 'P-384']))
-  withHsmOptions(check)
+  withTokenOptions(check)
     .addHelpText('after', EXAMPLE)
     .action(async (_, command: Command) =>
       (await import('../../commands/hsm/index.js')).check(command.optsWithGlobals(), io),

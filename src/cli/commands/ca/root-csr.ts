@@ -1,0 +1,56 @@
+import { factoryOfDirectory } from '../../../config/settings.js'
+import { FpkiError } from '../../../errors.js'
+import { thisMachine } from '../../../machine.js'
+import { type MadeRootCsr, type RootCsrOptions, rootCsr } from '../../../operations/root-csr.js'
+import type { Curve } from '../../../ports.js'
+import { absolute, filePath } from '../../directory.js'
+import { factoryNames } from '../../factory.js'
+import { hsmAccess, newKeyPlace } from '../../hsm.js'
+import type { HsmFlags } from '../../hsm-options.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson, progressOn } from '../../output.js'
+
+/** The flags of `ca root-csr`. */
+export interface RootCsrFlags extends CommonFlags, HsmFlags {
+  readonly out?: string
+  readonly encryptKeys?: true
+  readonly keyType?: Curve
+}
+
+/** `fpki ca root-csr <directory>` */
+export async function makeRootCsr(directory: string, flags: RootCsrFlags, io: Io): Promise<void> {
+  const path = absolute(directory, io)
+  const isToStdout = flags.out === '-'
+  if (isToStdout && flags.json) throw twoForms()
+  const progress = progressOn(io, flags)
+  const machine = thisMachine()
+  const access = await hsmAccess(flags, io, progress)
+  const options: RootCsrOptions = {
+    directory: path,
+    ...(await factoryNames(flags, io, machine, () => factoryOfDirectory(path))),
+    encryptKeys: flags.encryptKeys === true,
+    ...newKeyPlace(access, flags, io),
+    ...(access.passphrases === undefined ? {} : { passphrases: access.passphrases }),
+    ...(flags.out === undefined || isToStdout ? {} : { out: filePath(flags.out, io) }),
+  }
+  const made = await rootCsr(options, { ...machine, progress, signal: io.signal })
+  if (flags.json) printJson(io, made)
+  else if (isToStdout) io.stdout(made.csr)
+  else if (!flags.quiet) io.stdout(summary(made))
+}
+
+function summary({ factory, directory, rootKey, csrFile, subject }: MadeRootCsr): string {
+  const place = rootKey.kind === 'file' ? `${directory}/${rootKey.name}` : `the token "${rootKey.tokenLabel}"`
+  return [
+    `The root key of the factory ${factory} is in ${printable(place)}. Back it up: it cannot be made again.`,
+    `The request for its certificate (${printable(subject)}) is ${printable(csrFile)}`,
+    '',
+    'Next: have it signed as a CA, with a path length of 1 or more or none, then',
+    `  fpki ca create ${printable(directory)} --factory ${factory} --root-cert signed.pem`,
+    '',
+  ].join('\n')
+}
+
+function twoForms(): FpkiError {
+  return new FpkiError('ERR_USAGE', '--json and --out - exclude each other.', 'Give one; the document has the request.')
+}

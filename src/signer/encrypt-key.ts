@@ -1,0 +1,61 @@
+import { createCipheriv, createPrivateKey, pbkdf2Sync } from 'node:crypto'
+import { FpkiError } from '../errors.js'
+import { TAG } from '../pki/der.js'
+import { der, integer, objectIdentifier, octetString, sequence } from '../pki/der-write.js'
+import { oid } from '../pki/oids.js'
+import { encodePem } from '../pki/pem.js'
+import type { Random } from '../ports.js'
+
+/** Rounds of PBKDF2 with HMAC-SHA-256 (OWASP's least); Node's own export has 2048, which a graphics card tries in no time. */
+const ITERATIONS = 600_000
+
+/** What a passphrase that is chosen now must have. */
+const MIN_CHARACTERS = 8
+/** OpenSSL's programs read no more than 1024 octets. */
+const MAX_OCTETS = 1000
+
+/**
+ * A private key as PEM `ENCRYPTED PRIVATE KEY`: PKCS#8 with PBES2, PBKDF2 with HMAC-SHA-256 and AES-256-CBC (RFC 8018, 6.2),
+ * which OpenSSL and others open.
+ *
+ * @param pem a private key in the clear. Secret
+ * @param passphrase see {@link checkNewPassphrase}. Secret
+ */
+export function encryptKey(pem: string, passphrase: string, random: Random): string {
+  const salt = random.bytes(16)
+  const iv = random.bytes(16)
+  const key = pbkdf2Sync(passphrase, salt, ITERATIONS, 32, 'sha256')
+  const cipher = createCipheriv('aes-256-cbc', key, iv)
+  const plain = createPrivateKey(pem).export({ format: 'der', type: 'pkcs8' })
+  const encrypted = Buffer.concat([cipher.update(plain), cipher.final()])
+  key.fill(0)
+  plain.fill(0)
+  const algorithm = sequence(objectIdentifier(oid('PBES2')), sequence(derivation(salt), encryption(iv)))
+  return encodePem('ENCRYPTED PRIVATE KEY', sequence(algorithm, octetString(encrypted)))
+}
+
+/** `passphrase`, when a key may be encrypted with it. Throws ERR_PASSPHRASE when it is too short or too long. */
+export function checkNewPassphrase(passphrase: string): string {
+  const problem =
+    [...passphrase].length < MIN_CHARACTERS
+      ? `has fewer than ${MIN_CHARACTERS} characters`
+      : Buffer.byteLength(passphrase) > MAX_OCTETS
+        ? `is longer than ${MAX_OCTETS} octets`
+        : null
+  if (problem === null) return passphrase
+  throw new FpkiError(
+    'ERR_PASSPHRASE',
+    `The passphrase for new keys ${problem}.`,
+    'Nothing was encrypted with it. Five or more words that nobody would guess are good.',
+  )
+}
+
+function derivation(salt: Uint8Array): Uint8Array {
+  const prf = sequence(objectIdentifier(oid('hmacWithSHA256')), der(TAG.null))
+  const iterations = integer(Buffer.from(ITERATIONS.toString(16).padStart(6, '0'), 'hex'))
+  return sequence(objectIdentifier(oid('PBKDF2')), sequence(octetString(salt), iterations, prf))
+}
+
+function encryption(iv: Uint8Array): Uint8Array {
+  return sequence(objectIdentifier(oid('aes256-CBC')), octetString(iv))
+}

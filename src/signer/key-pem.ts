@@ -1,0 +1,67 @@
+import { FpkiError } from '../errors.js'
+import { parseDer } from '../pki/der.js'
+
+/** What a block with a private key may say of itself (RFC 5915, RFC 5958). */
+const KEY_LABELS: readonly string[] = ['EC PRIVATE KEY', 'PRIVATE KEY', 'ENCRYPTED PRIVATE KEY']
+
+/** `openssl ecparam -genkey` writes the curve in a block of its own before the key. */
+const PARAMETERS_LABEL = 'EC PARAMETERS'
+
+const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n([\s\S]*?)-----END \1-----/g
+
+/** The private key of a file, as it stands in it. */
+export interface KeyBlock {
+  /** The block alone, with line feeds: without parameters, byte order mark or text around it. Secret. */
+  readonly text: string
+  readonly isEncrypted: boolean
+  /** The DER of the EC PARAMETERS block before it; null: there is none. */
+  readonly parameters: Uint8Array | null
+}
+
+/**
+ * The one private key in a PEM text, however its lines end and whatever text is around it. `what` names the file in
+ * errors, which never hold a part of it. Throws ERR_BAD_KEY when there is none, more than one, or another block.
+ */
+export function privateKeyBlock(pem: string, what: string): KeyBlock {
+  const blocks = [...pem.matchAll(BLOCK)].map(([, label = '', body = '']) => ({ label, body }))
+  if (blocks.length !== (pem.match(/-----BEGIN /g)?.length ?? 0)) throw badKey(what, 'holds a broken PEM block')
+  const other = blocks.find(({ label }) => !KEY_LABELS.includes(label) && label !== PARAMETERS_LABEL)
+  if (other !== undefined) throw badKey(what, `holds a PEM block of another kind, ${other.label}`)
+  const [parameters, ...moreParameters] = blocks.filter(({ label }) => label === PARAMETERS_LABEL)
+  const [key, ...moreKeys] = blocks.filter(({ label }) => label !== PARAMETERS_LABEL)
+  if (key === undefined) throw badKey(what, 'does not hold a private key')
+  if (moreKeys.length > 0) throw badKey(what, `holds ${moreKeys.length + 1} private keys, and only one can be meant`)
+  if (moreParameters.length > 0) throw badKey(what, 'holds the parameters of a curve twice')
+  const isEncrypted = key.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type:.*ENCRYPTED/m.test(key.body)
+  const der = (body: string) => Buffer.from(body.replace(/\s/g, ''), 'base64')
+  if (key.label === 'ENCRYPTED PRIVATE KEY') requireWhole(der(key.body), what)
+  return { text: textOf(key), isEncrypted, parameters: parameters === undefined ? null : der(parameters.body) }
+}
+
+/** Is the private key of a PEM text encrypted, so that a passphrase is needed? Throws ERR_BAD_KEY. */
+export function isEncryptedKey(pem: string, what: string): boolean {
+  return privateKeyBlock(pem, what).isEncrypted
+}
+
+/** The error for a private key that cannot be used. */
+export function badKey(what: string, reason: string): FpkiError {
+  return new FpkiError(
+    'ERR_BAD_KEY',
+    `${what} ${reason}.`,
+    'It must be one EC private key on P-256, P-384 or P-521, in PEM; take it from a backup.',
+  )
+}
+
+function textOf({ label, body }: { readonly label: string; readonly body: string }): string {
+  const lines = body.split('\n').map((line) => line.trimEnd())
+  return `-----BEGIN ${label}-----\n${lines.join('\n').trimEnd()}\n-----END ${label}-----\n`
+}
+
+/** What is cut off would else pass for a wrong passphrase. */
+function requireWhole(der: Uint8Array, what: string): void {
+  try {
+    parseDer(der)
+  } catch {
+    throw badKey(what, 'holds an encrypted key that is broken')
+  }
+}

@@ -1,0 +1,246 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { durableFiles } from '../../src/directory/files.js'
+import { nodeFileSystem } from '../../src/directory/node-file-system.js'
+import { pkiDirectory } from '../../src/directory/pki-directory.js'
+import { embeddedFactoryOn, thisMachine } from '../../src/machine.js'
+import { createPki } from '../../src/operations/create-pki.js'
+import { rootSignerOf } from '../../src/operations/root-signer.js'
+import { type Ended, FPKI, newHome, output, runProgram, temporaryDirectory } from '../support/cli.js'
+import { filesBelow } from '../support/files.js'
+import { type Answer, answering } from '../support/terminal.js'
+import { createUpTo, holdFactory } from './interruption.js'
+import { x509 } from './made.js'
+import { expectRefusal } from './refusal.js'
+import { found, secretForms } from './secret-forms.js'
+import { namesBelow, snapshot } from './snapshot.js'
+
+/** Nothing else in the tests has these letters. */
+const PASSPHRASE = 'zebra quokka vole'
+const IN_ENVIRONMENT = { env: { FPKI_PASSPHRASE: PASSPHRASE } }
+const SILENT = { step: () => undefined, note: () => undefined, warn: () => undefined }
+const { signal } = new AbortController()
+
+/** A home, and the words of a `ca create --encrypt-keys` in it. */
+async function scene() {
+  const home = await newHome()
+  const directory = join(home.path, 'acme')
+  return { home, directory, create: ['ca', 'create', directory, '--encrypt-keys'] }
+}
+
+/** What OpenSSL says the public key of an encrypted key file is. */
+function publicKeyOf(directory: string, name: string): Promise<string> {
+  const words = ['pkey', '-in', join(directory, name), '-passin', 'stdin', '-pubout']
+  return output('openssl', words, { stdin: `${PASSPHRASE}\n` })
+}
+
+async function expectEncrypted(directory: string): Promise<void> {
+  for (const [key, certificate] of [
+    ['factory_ca.key', 'factory_ca.pem'],
+    ['local-ca.key', 'local-ca.pem'],
+  ] as const) {
+    expect(await readFile(join(directory, key), 'utf8')).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/)
+    const certified = await x509(join(directory, certificate), '-pubkey')
+    expect((await publicKeyOf(directory, key)).trim()).toBe(certified)
+  }
+}
+
+describe('the passphrase', () => {
+  test.each([
+    ['--passphrase-file', (file: string) => ({ flags: ['--passphrase-file', file] })],
+    ['stdin', () => ({ flags: ['--passphrase-file', '-'], start: { stdin: `${PASSPHRASE}\n` } })],
+    ['the environment', () => ({ flags: [], start: IN_ENVIRONMENT })],
+    [
+      'the file before the environment',
+      (file: string) => ({ flags: ['--passphrase-file', file], start: { env: { FPKI_PASSPHRASE: 'another one' } } }),
+    ],
+  ])('from %s encrypts the keys, and is nowhere in what fpki prints or writes', async (_, how) => {
+    const { home, directory, create } = await scene()
+    const file = join(await temporaryDirectory(), 'passphrase')
+    await writeFile(file, `${PASSPHRASE}\n`, { mode: 0o600 })
+    const { flags, start = {} } = how(file) as { flags: string[]; start?: object }
+    const { status, stdout, stderr } = await home.fpki([...create, '--verbose', ...flags], start)
+    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+    await expectEncrypted(directory)
+    expect(`${stdout}${stderr}`).not.toContain(PASSPHRASE)
+    expect(stdout).toContain('The passphrase is in no file.')
+    for (const name of await filesBelow(home.path)) expect(await readFile(name, 'latin1')).not.toContain(PASSPHRASE)
+  })
+
+  test('in a file that others can read is taken, with a warning', async () => {
+    const { home, create } = await scene()
+    const file = join(home.path, 'passphrase')
+    await writeFile(file, PASSPHRASE, { mode: 0o644 })
+    const { status, stderr } = await home.fpki([...create, '--passphrase-file', file])
+    expect({ status, warned: stderr.includes('others can read the passphrase in') }).toEqual({
+      status: 0,
+      warned: true,
+    })
+  })
+
+  const refused: readonly (readonly [string, readonly string[], object, number, string, string])[] = [
+    ['is not given', [], {}, 6, 'ERR_PASSPHRASE', '--passphrase-file'],
+    ['is too short', [], { env: { FPKI_PASSPHRASE: '1234567' } }, 6, 'ERR_PASSPHRASE', 'fewer than 8 characters'],
+    ['is an empty file', ['--passphrase-file', '-'], { stdin: '' }, 2, 'ERR_USAGE', 'is empty'],
+    ['has two lines', ['--passphrase-file', '-'], { stdin: 'one\ntwo' }, 2, 'ERR_USAGE', 'more than one line'],
+    ['is in no file', ['--passphrase-file', '/nowhere/it'], {}, 2, 'ERR_USAGE', '/nowhere/it'],
+  ]
+  test.each(refused)('%s: nothing is made', async (_, flags, start, status, code, named) => {
+    const { home, create } = await scene()
+    await expectRefusal(home, [...create, ...flags], { status, code, names: [named] }, start)
+  })
+
+  test('cannot come from stdin together with the PIN', async () => {
+    const { home, create } = await scene()
+    const both = ['--passphrase-file', '-', '--hsm-pin-file', '-']
+    const refusal = { status: 2, code: 'ERR_USAGE', names: ['both to come from stdin'] }
+    await expectRefusal(home, [...create, ...both], refusal, { stdin: 'x' })
+  })
+
+  test('is not looked for when no key is encrypted', async () => {
+    const home = await newHome()
+    const words = ['ca', 'create', join(home.path, 'acme'), '--quiet', '--passphrase-file', '/nowhere/it']
+    expect(await home.fpki(words)).toMatchObject({ status: 0, stderr: '' })
+  })
+
+  /** `ca create --encrypt-keys` on a terminal. */
+  async function onTerminal(...answers: readonly Answer[]): Promise<Ended & { directory: string }> {
+    const { home, directory, create } = await scene()
+    return { ...(await answering(create, { HOME: home.path }, answers)), directory }
+  }
+
+  test('is asked for twice on a terminal, for all keys, and not shown', async () => {
+    const answers = [
+      ['New passphrase', `${PASSPHRASE}\r`],
+      ['The same again', `${PASSPHRASE}\r`],
+    ] as const
+    const { status, stdout, directory } = await onTerminal(...answers)
+    expect(status).toBe(0)
+    expect(stdout.match(/assphrase.*: $|The same again: /gm)).toHaveLength(2)
+    expect(stdout).not.toContain(PASSPHRASE)
+    await expectEncrypted(directory)
+  })
+
+  test.each([
+    ['differ', 'zebra quokka vale', 'The two passphrases differ'],
+    ['are too short', 'x', 'fewer than 8'],
+  ])('nothing is made when the two that are typed %s', async (title, second, said) => {
+    const first = title === 'differ' ? PASSPHRASE : second
+    const typed = [
+      ['New passphrase', `${first}\r`],
+      ['The same again', `${second}\r`],
+    ] as const
+    const { status, stdout, directory } = await onTerminal(...typed)
+    expect({ status, said: stdout.includes(said) }).toEqual({ status: 6, said: true })
+    expect(await namesBelow(join(directory, '..'))).not.toContain('acme')
+  })
+
+  test('is in no argument and no environment of a program that fpki starts', async () => {
+    const { home, create } = await scene()
+    const log = join(await temporaryDirectory(), 'strace')
+    const trace = ['-f', '-v', '-qq', '-e', 'trace=execve', '-e', 'signal=none', '-s', '10000', '-o', log]
+    const { status } = await runProgram('strace', [...trace, process.execPath, FPKI, ...create], {
+      env: { HOME: home.path, FPKI_PASSPHRASE: PASSPHRASE },
+    })
+    expect(status).toBe(0)
+    const [itself, ...programs] = (await readFile(log, 'utf8')).match(/execve\(.*/g) ?? []
+    expect(itself).toContain(PASSPHRASE)
+    expect(programs.length).toBeGreaterThan(0)
+    for (const program of programs) expect(program).not.toContain(PASSPHRASE)
+  })
+})
+
+test('no write to the disk has a key in the clear', async () => {
+  const { home, directory } = await scene()
+  const written: string[] = []
+  const disk = nodeFileSystem()
+  const files = durableFiles({
+    ...disk,
+    createFile: async (path, mode) => {
+      const file = await disk.createFile(path, mode)
+      const write = async (content: Uint8Array) => {
+        written.push(Buffer.from(content).toString('latin1'))
+        await file.write(content)
+      }
+      // The Factory API's own keys are not the PKI directory's.
+      return {
+        ...file,
+        sync: () => file.sync(),
+        close: () => file.close(),
+        write: path.startsWith(directory) ? write : (content) => file.write(content),
+      }
+    },
+  })
+  const machine = { ...thisMachine(), files }
+  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, signal)
+  const passphrases = { known: async () => PASSPHRASE, chosen: async () => PASSPHRASE }
+  const kept = { encryptKeys: true, passphrases, tlsNames: [], onlineCa: true, localCa: true }
+  await createPki({ directory, factory: 'acme', ...kept }, { ...machine, api, progress: SILENT, signal })
+  expect(written.length).toBeGreaterThan(10)
+  const clear = await temporaryDirectory()
+  for (const name of ['factory_ca.key', 'local-ca.key']) {
+    const words = ['ec', '-in', join(directory, name), '-passin', 'stdin', '-out', join(clear, name)]
+    await output('openssl', words, { stdin: `${PASSPHRASE}\n` })
+  }
+  const forms = await secretForms(clear)
+  expect(forms.length).toBeGreaterThan(10)
+  expect(found(forms, written.join('\n'))).toEqual([])
+})
+
+test('every command that signs opens the root key with it', async () => {
+  const { home, directory, create } = await scene()
+  expect((await home.fpki(create, IN_ENVIRONMENT)).status).toBe(0)
+  const passphrases = { known: async () => PASSPHRASE, chosen: async () => '' }
+  const access = { choice: null, complete: (place: object) => place as never, passphrases, ...SILENT }
+  const at = pkiDirectory(thisMachine().files, directory)
+  const { publicKey, algorithm } = await rootSignerOf(at, access).open()
+  expect(algorithm).toEqual({ curve: 'P-256', hash: 'sha256' })
+  const spki = (await publicKeyOf(directory, 'factory_ca.key')).replace(/-----.*-----|\n/g, '')
+  expect(Buffer.from(publicKey).toString('base64')).toBe(spki)
+  await expect(rootSignerOf(at).open()).rejects.toMatchObject({ code: 'ERR_PASSPHRASE' })
+})
+
+describe('ca create --encrypt-keys that was interrupted', () => {
+  test.each(['user', 'csrs'])('in the step %s goes on with the same passphrase only', async (step) => {
+    const { home, directory, create } = await scene()
+    const release = await holdFactory(home, 'acme')
+    const words = step === 'csrs' ? ['--no-local-ca'] : []
+    const waiting = await createUpTo(step, {
+      home: { ...home, fpki: (all, start) => home.fpki(all, { ...start, ...IN_ENVIRONMENT }) },
+      directory,
+      words: ['--encrypt-keys', ...words],
+    })
+    waiting.kill('SIGKILL')
+    await waiting.ended
+    await release()
+    const before = await snapshot(directory)
+    const key = await publicKeyOf(directory, 'factory_ca.key')
+    const wrong = { env: { FPKI_PASSPHRASE: 'another passphrase' } }
+    const refusal = { status: 6, code: 'ERR_PASSPHRASE', names: ['does not open', 'factory_ca.key'] }
+    await expectRefusal(home, [...create, ...words], refusal, wrong)
+    const clear = { status: 3, code: 'ERR_UNFINISHED', names: ['--encrypt-keys true'] }
+    await expectRefusal(home, ['ca', 'create', directory, ...words], clear)
+    expect(await snapshot(directory)).toEqual(before)
+    expect((await home.fpki([...create, ...words], IN_ENVIRONMENT)).status).toBe(0)
+    expect(await publicKeyOf(directory, 'factory_ca.key')).toBe(key)
+    if (step === 'user') await expectEncrypted(directory)
+  })
+
+  test('is asked for the passphrase once, on a terminal too', async () => {
+    const { home, directory, create } = await scene()
+    const release = await holdFactory(home, 'acme')
+    const ports = {
+      ...home,
+      fpki: (all: readonly string[], start?: object) => home.fpki(all, { ...start, ...IN_ENVIRONMENT }),
+    }
+    const waiting = await createUpTo('user', { home: ports, directory, words: ['--encrypt-keys'] })
+    waiting.kill('SIGTERM')
+    await waiting.ended
+    await release()
+    const { status, stdout } = await answering(create, { HOME: home.path }, [['Passphrase of', `${PASSPHRASE}\r`]])
+    expect(status).toBe(0)
+    expect(stdout.match(/assphrase of .*factory_ca\.key: /g)).toHaveLength(1)
+    await expectEncrypted(directory)
+  })
+})

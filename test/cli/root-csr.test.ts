@@ -1,0 +1,253 @@
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { durableFiles } from '../../src/directory/files.js'
+import { nodeFileSystem } from '../../src/directory/node-file-system.js'
+import { thisMachine } from '../../src/machine.js'
+import { madeRootCsr, rootCsr } from '../../src/operations/root-csr.js'
+import { type Home, newHome, output } from '../support/cli.js'
+import { newCompany } from '../support/company.js'
+import { createUpTo, holdFactory } from './interruption.js'
+import { copiedPki } from './made.js'
+import { expectRefusal, expectWords } from './refusal.js'
+import { modes, snapshot } from './snapshot.js'
+
+const PASSPHRASE = 'correct horse battery'
+const ENCRYPTED = { env: { FPKI_PASSPHRASE: PASSPHRASE } }
+const SILENT = { step: () => undefined, note: () => undefined, warn: () => undefined }
+
+/** A directory with the key and the request of `ca root-csr`. */
+async function withCsr(
+  words: readonly string[] = [],
+  start = {},
+): Promise<{ home: Home; directory: string; csr: string }> {
+  const home = await newHome()
+  const directory = join(home.path, 'acme')
+  const { status, stderr } = await home.fpki(['ca', 'root-csr', directory, ...words], start)
+  expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+  return { home, directory, csr: join(directory, 'factory_ca.csr') }
+}
+
+async function expectVerified(directory: string): Promise<void> {
+  const issued = ['tls-crt', 'online-crt', 'local-ca.pem'].map((name) => join(directory, name))
+  const root = ['-partial_chain', '-CAfile', join(directory, 'factory_ca.pem')]
+  await output('openssl', ['verify', '-x509_strict', ...root, ...issued])
+}
+
+describe('ca root-csr', () => {
+  test('makes a key and a request for a CA, as OpenSSL reads it', async () => {
+    const { directory, csr } = await withCsr()
+    const text = await output('openssl', [
+      'req',
+      '-in',
+      csr,
+      '-noout',
+      '-verify',
+      '-text',
+      '-nameopt',
+      'sname,sep_multiline',
+    ])
+    expect(text).toMatch(/CN=Factory-CA\s+OU=acme\s/)
+    expect(text).toMatch(/Key Usage: critical\s+Certificate Sign, CRL Sign\s/)
+    expect(text).toMatch(/Basic Constraints: critical\s+CA:TRUE\s/)
+    const structure = await output('openssl', ['asn1parse', '-in', csr])
+    expect(structure.match(/UTF8STRING/g)).toHaveLength(2)
+    const key = join(directory, 'factory_ca.key')
+    expect(await output('openssl', ['req', '-in', csr, '-noout', '-pubkey'])).toBe(
+      await output('openssl', ['pkey', '-in', key, '-pubout']),
+    )
+    expect(await modes(directory)).toMatchObject({
+      'factory_ca.key': 'file 400',
+      'factory_ca.csr': 'file 400',
+      '.fpki': 'directory 700',
+    })
+  })
+
+  test('asks no Factory API, and prints one JSON document', async () => {
+    const home = await newHome()
+    const directory = join(home.path, 'acme')
+    const { stdout } = await home.fpki(['ca', 'root-csr', directory, '--json'])
+    const made = madeRootCsr.parse(JSON.parse(stdout))
+    expect(made).toMatchObject({ factory: 'acme', directory, subject: 'CN=Factory-CA, OU=acme' })
+    expect(made.csr).toBe(await readFile(made.csrFile, 'utf8'))
+    expect(await snapshot(home.path)).not.toHaveProperty(['.local'])
+  })
+
+  test('run again, changes nothing and gives the same', async () => {
+    const { home, directory, csr } = await withCsr()
+    const before = await snapshot(directory)
+    const out = join(home.path, 'copy.csr')
+    const again = await home.fpki(['ca', 'root-csr', directory, '--out', '-'])
+    expect(again.stdout).toBe(await readFile(csr, 'utf8'))
+    for (let times = 0; times < 2; times++) {
+      expect((await home.fpki(['ca', 'root-csr', directory, '--out', out])).status).toBe(0)
+      expect(await readFile(out, 'utf8')).toBe(again.stdout)
+    }
+    expect(await snapshot(directory)).toEqual(before)
+  })
+
+  test('makes a request that was lost again, for the same key', async () => {
+    const { home, directory, csr } = await withCsr()
+    const key = await readFile(join(directory, 'factory_ca.key'), 'utf8')
+    await rm(csr)
+    expect((await home.fpki(['ca', 'root-csr', directory])).status).toBe(0)
+    expect(await readFile(join(directory, 'factory_ca.key'), 'utf8')).toBe(key)
+    expect(await output('openssl', ['req', '-in', csr, '-noout', '-pubkey'])).toBe(
+      await output('openssl', ['pkey', '-pubout'], { stdin: key }),
+    )
+  })
+
+  test('makes no second key in the place of one that was lost', async () => {
+    const { home, directory, csr } = await withCsr()
+    await rm(join(directory, 'factory_ca.key'))
+    const refusal = { status: 6, code: 'ERR_BAD_KEY', names: ['factory_ca.key is missing'] }
+    expectWords(await home.fpki(['ca', 'root-csr', directory]), refusal)
+    await rm(csr)
+    expect((await home.fpki(['ca', 'root-csr', directory])).status).toBe(6)
+  })
+
+  test('with --encrypt-keys has the key encrypted, and wants the passphrase again', async () => {
+    const { home, directory } = await withCsr(['--encrypt-keys'], ENCRYPTED)
+    const key = join(directory, 'factory_ca.key')
+    expect(await readFile(key, 'utf8')).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----/)
+    const words = ['ca', 'root-csr', directory, '--encrypt-keys']
+    const wrong = { env: { FPKI_PASSPHRASE: 'another horse' } }
+    await expectRefusal(home, words, { status: 6, code: 'ERR_PASSPHRASE', names: ['does not open', key] }, wrong)
+    expect((await home.fpki(words, ENCRYPTED)).status).toBe(0)
+  })
+
+  test('is refused over a PKI, over a file, and with other options than the first time', async () => {
+    const made = await copiedPki()
+    const exists = { status: 3, code: 'ERR_EXISTS', names: ['holds a PKI already'] }
+    await expectRefusal(made.home, ['ca', 'root-csr', made.directory], exists)
+    const { home, directory } = await withCsr()
+    const other = { status: 3, code: 'ERR_UNFINISHED', names: ['--factory acme'] }
+    await expectRefusal(home, ['ca', 'root-csr', directory, '--factory', 'bolt'], other)
+    await writeFile(join(home.path, 'taken'), 'something')
+    const taken = { status: 3, code: 'ERR_EXISTS', names: ['taken exists already'] }
+    // Not two at once: it is found behind the lock.
+    expectWords(await home.fpki(['ca', 'root-csr', directory, '--out', join(home.path, 'taken')]), taken)
+    expect(await readFile(join(home.path, 'taken'), 'utf8')).toBe('something')
+    const relative = { status: 2, code: 'ERR_USAGE', names: ['relative path'] }
+    await expectRefusal(home, ['ca', 'root-csr', 'acme'], relative)
+    const unnamed = { status: 2, code: 'ERR_USAGE', names: ['--key-type is for keys in an HSM'] }
+    await expectRefusal(home, ['ca', 'root-csr', join(home.path, 'x'), '--key-type', 'P-384'], unnamed)
+    const both = await home.fpki(['ca', 'root-csr', directory, '--json', '--out', '-'])
+    expect({ status: both.status, code: JSON.parse(both.stdout).error.code }).toEqual({ status: 2, code: 'ERR_USAGE' })
+  })
+
+  test('a request of another key that is in the way is not overwritten', async () => {
+    const { csr } = await withCsr()
+    const home = await newHome()
+    const directory = join(home.path, 'acme')
+    await mkdir(directory, { mode: 0o700 })
+    await copyFile(csr, join(directory, 'factory_ca.csr'))
+    const { status, stderr } = await home.fpki(['ca', 'root-csr', directory])
+    expect({ status, code: stderr.includes('[ERR_EXISTS]') }).toEqual({ status: 3, code: true })
+    expect(await readFile(join(directory, 'factory_ca.csr'), 'utf8')).toBe(await readFile(csr, 'utf8'))
+  })
+
+  test('cut off at any write, it is brought to its end with one key', async () => {
+    const stopped = new Error('stopped here')
+    const { signal } = new AbortController()
+    for (let at = 1; ; at++) {
+      const home = await newHome()
+      const directory = join(home.path, 'acme')
+      let left = at
+      const disk = nodeFileSystem()
+      const orStop = async <T>(work: Promise<T>) => {
+        const done = await work
+        if (left-- <= 1) throw stopped
+        return done
+      }
+      const files = durableFiles({
+        ...disk,
+        rename: (from, to) => orStop(disk.rename(from, to)),
+        link: (from, to) => orStop(disk.link(from, to)),
+      })
+      const options = { directory, factory: 'acme', api: 'none' }
+      const outcome = await rootCsr(options, { ...thisMachine(), files, progress: SILENT, signal }).catch(
+        (error: unknown) => error,
+      )
+      if (outcome !== stopped) {
+        expect(at).toBeGreaterThan(7)
+        break
+      }
+      const key = await readFile(join(directory, 'factory_ca.key'), 'utf8').catch(() => null)
+      expect((await home.fpki(['ca', 'root-csr', directory])).status).toBe(0)
+      const now = await readFile(join(directory, 'factory_ca.key'), 'utf8')
+      if (key !== null) expect(now).toBe(key)
+      const pubkey = await output('openssl', ['req', '-in', join(directory, 'factory_ca.csr'), '-noout', '-pubkey'])
+      expect(pubkey).toBe(await output('openssl', ['pkey', '-pubout'], { stdin: now }))
+    }
+  })
+})
+
+describe('ca create after it', () => {
+  test.each([
+    ['in the clear', [], {}],
+    ['encrypted', ['--encrypt-keys'], ENCRYPTED],
+  ])('takes the certificate that the company has signed, with the key %s', async (_, words, start) => {
+    const { home, directory, csr } = await withCsr(words, start)
+    const key = await readFile(join(directory, 'factory_ca.key'), 'utf8')
+    const company = await newCompany()
+    const certificate = await company.sign({ csr })
+    const create = ['ca', 'create', directory, '--root-cert', certificate, ...words]
+    const { status, stderr } = await home.fpki(create, start)
+    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+    expect(await readFile(join(directory, 'factory_ca.key'), 'utf8')).toBe(key)
+    await expectVerified(directory)
+    const local = await readFile(join(directory, 'local-ca.key'), 'utf8')
+    expect(local.includes('ENCRYPTED')).toBe(words.length > 0)
+    const exists = { status: 3, code: 'ERR_EXISTS', names: ['holds a PKI already'] }
+    await expectRefusal(home, create, exists, start)
+    await expectRefusal(home, ['ca', 'root-csr', directory], exists, start)
+  })
+
+  test('takes a certificate that was put into the directory under its name', async () => {
+    const { home, directory, csr } = await withCsr()
+    const certificate = join(directory, 'factory_ca.pem')
+    await copyFile(await (await newCompany()).sign({ csr }), certificate)
+    expect((await home.fpki(['ca', 'create', directory, '--root-cert', certificate])).status).toBe(0)
+    await expectVerified(directory)
+  })
+
+  test('is refused without a certificate, with that of another key, and for another factory; nothing changes', async () => {
+    const { home, directory, csr } = await withCsr()
+    const company = await newCompany()
+    const own = await company.sign({ csr })
+    const other = await company.sign({ csr: (await withCsr()).csr })
+    const create = ['ca', 'create', directory]
+    const waits = { status: 3, code: 'ERR_UNFINISHED', names: ['waits for its certificate', '--root-cert'] }
+    await expectRefusal(home, create, waits)
+    const foreign = { status: 6, code: 'ERR_BAD_KEY', names: ['factory_ca.key is not the key of', other] }
+    await expectRefusal(home, [...create, '--root-cert', other], foreign)
+    const factory = { status: 3, code: 'ERR_UNFINISHED', names: ['made for the factory acme'] }
+    await expectRefusal(home, [...create, '--root-cert', own, '--factory', 'bolt'], factory)
+    const clear = { status: 3, code: 'ERR_EXISTS', names: ['in the clear'] }
+    await expectRefusal(home, [...create, '--root-cert', own, '--encrypt-keys'], clear, ENCRYPTED)
+  })
+
+  test('wants --encrypt-keys when the request was made with it', async () => {
+    const { home, directory, csr } = await withCsr(['--encrypt-keys'], ENCRYPTED)
+    const certificate = await (await newCompany()).sign({ csr })
+    const words = ['ca', 'create', directory, '--root-cert', certificate]
+    const refusal = { status: 3, code: 'ERR_UNFINISHED', names: ['was made with --encrypt-keys'] }
+    await expectRefusal(home, words, refusal, ENCRYPTED)
+  })
+
+  test('interrupted, goes on with the same key when it is run again', async () => {
+    const { home, directory, csr } = await withCsr()
+    const key = await readFile(join(directory, 'factory_ca.key'), 'utf8')
+    const words = ['--root-cert', await (await newCompany()).sign({ csr })]
+    const release = await holdFactory(home, 'acme')
+    const waiting = await createUpTo('user', { home, directory, words })
+    waiting.kill('SIGKILL')
+    await waiting.ended
+    await release()
+    const { status, stderr } = await home.fpki(['ca', 'create', directory, ...words])
+    expect({ status, told: stderr.includes('Going on with') }).toEqual({ status: 0, told: true })
+    expect(await readFile(join(directory, 'factory_ca.key'), 'utf8')).toBe(key)
+    await expectVerified(directory)
+  })
+})

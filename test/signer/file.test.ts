@@ -1,0 +1,116 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { FpkiError } from '../../src/errors.js'
+import { readPemCertificate } from '../../src/pki/read-certificate.js'
+import { keyMaterial, pemSigner } from '../../src/signer/file.js'
+import { output, temporaryDirectory } from '../support/cli.js'
+
+const FIXTURES = fileURLToPath(new URL('../fixtures/openssl', import.meta.url))
+const PASSPHRASE = 'correct horse battery'
+
+function fixture(name: string): Promise<string> {
+  return readFile(join(FIXTURES, name), 'utf8')
+}
+
+/** The public key of a key file as OpenSSL sees it, PEM. */
+function publicKeyOf(name: string): Promise<string> {
+  return output('openssl', ['pkey', '-in', join(FIXTURES, name), '-passin', `pass:${PASSPHRASE}`, '-pubout'])
+}
+
+/** The code of the FpkiError that `work` throws, and its words. */
+function refusal(work: () => unknown): string {
+  try {
+    work()
+    return 'not refused'
+  } catch (error) {
+    if (error instanceof FpkiError) return `${error.code} ${error.message}`
+    throw error
+  }
+}
+
+const ENCRYPTED = [
+  'encrypted-pbkdf2.key',
+  'encrypted-scrypt.key',
+  'encrypted-pbes1.key',
+  'encrypted-traditional.key',
+  'encrypted-traditional-crlf.key',
+]
+
+describe('a private key from elsewhere', () => {
+  test.each([
+    ...['sec1-p256.key', 'pkcs8-p256.key', 'crlf.key', 'text-before.key', 'text-openssl.key', 'bom.key', ...ENCRYPTED]
+      .concat('parameters-p256.key')
+      .map((name) => [name, 'P-256', 'sha256'] as const),
+    ...['sec1-p384.key', 'parameters-p384.key'].map((name) => [name, 'P-384', 'sha384'] as const),
+    ...['sec1-p521.key', 'parameters-p521.key'].map((name) => [name, 'P-521', 'sha512'] as const),
+  ])('%s signs on %s with %s, as OpenSSL verifies', async (name, curve, hash) => {
+    const signer = pemSigner(await fixture(name), name, name.startsWith('encrypted') ? PASSPHRASE : null)
+    expect(signer.algorithm).toEqual({ curve, hash })
+    const folder = await temporaryDirectory()
+    const files = { key: join(folder, 'pub.pem'), signature: join(folder, 'signature'), text: join(folder, 'text') }
+    await writeFile(files.key, await publicKeyOf(name))
+    await writeFile(files.text, 'a message')
+    await writeFile(files.signature, await signer.sign(Buffer.from('a message')))
+    const words = ['dgst', `-${hash}`, '-verify', files.key, '-signature', files.signature, files.text]
+    expect(await output('openssl', words)).toBe('Verified OK\n')
+  })
+
+  test.each(ENCRYPTED)('%s needs its passphrase, and says so', async (name) => {
+    const pem = await fixture(name)
+    expect(refusal(() => pemSigner(pem, name))).toBe(`ERR_PASSPHRASE ${name} is encrypted.`)
+    for (const wrong of ['wrong', '', `${PASSPHRASE} `]) {
+      expect(refusal(() => pemSigner(pem, name, wrong))).toBe(`ERR_PASSPHRASE The passphrase does not open ${name}.`)
+    }
+  })
+
+  test.each([
+    ['refused-parameters-mismatch.key', 'an EC PARAMETERS block that does not name that curve'],
+    ['refused-parameters-explicit.key', 'an EC PARAMETERS block that does not name that curve'],
+    ['refused-explicit.key', 'does not name'],
+    ['refused-two-keys.key', 'holds 2 private keys'],
+    ['refused-rsa.key', 'its key is RSA 2048'],
+    ['refused-ed25519.key', 'ed25519'],
+    ['refused-secp256k1.key', '1.3.132.0.10'],
+    ['refused-cut-off.key', 'holds a broken PEM block'],
+    ['refused-line-lost.key', 'holds an encrypted key that is broken'],
+    ['root-p256.pem', 'holds a PEM block of another kind, CERTIFICATE'],
+  ])('%s is refused: %s', async (name, reason) => {
+    const pem = await fixture(name)
+    const said = refusal(() => pemSigner(pem, name, PASSPHRASE))
+    expect(said).toMatch(/^ERR_BAD_KEY /)
+    expect(said).toContain(reason)
+  })
+
+  test('a text that is none is refused, and nothing of it is told', () => {
+    for (const text of ['', 'secret words', '-----BEGIN PRIVATE KEY-----\nsecretwords\n-----END PRIVATE KEY-----\n']) {
+      const said = refusal(() => pemSigner(text, 'it'))
+      expect(said).toBe('ERR_BAD_KEY it does not hold a private key.')
+    }
+  })
+
+  test('is the same material for a token, in whatever form it comes', async () => {
+    const plain = keyMaterial(await fixture('sec1-p256.key'), 'it')
+    for (const name of ['pkcs8-p256.key', 'text-openssl.key', ...ENCRYPTED]) {
+      const passphrase = name.startsWith('encrypted') ? PASSPHRASE : null
+      expect(keyMaterial(await fixture(name), name, passphrase)).toEqual(plain)
+    }
+    const words = ['ec', '-in', join(FIXTURES, 'sec1-p256.key'), '-noout', '-text']
+    const hex = /priv:([\s\da-f:]+)pub:/.exec(await output('openssl', words))?.[1]?.replace(/[^\da-f]/g, '')
+    expect(plain.scalar.toString('hex')).toBe(hex)
+  })
+})
+
+describe('a certificate from elsewhere', () => {
+  test.each(['root-crlf.pem', 'root-text.pem', 'root-text-crlf-bom.pem'])('%s is the one in it', async (name) => {
+    const words = ['x509', '-in', join(FIXTURES, 'root-p256.pem'), '-noout', '-fingerprint', '-sha256']
+    const { x509 } = readPemCertificate(await fixture(name), name)
+    expect(await output('openssl', words)).toContain(x509.fingerprint256)
+  })
+
+  test('in a file with a second one is refused', async () => {
+    const pem = await fixture('refused-two-roots.pem')
+    expect(refusal(() => readPemCertificate(pem, 'it'))).toBe('ERR_BAD_FILE it holds 2 PEM blocks.')
+  })
+})

@@ -1,0 +1,26 @@
+import { type Ended, FPKI, runProgram } from './cli.js'
+
+/** What is typed when a question is asked that has these words. */
+export type Answer = readonly [question: string, keys: string]
+
+/** Runs fpki on a terminal, script(1)'s, and types each answer when its question has come up. */
+export function answering(
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+  answers: readonly Answer[],
+): Promise<Ended> {
+  const quoted = [process.execPath, FPKI, ...words].map((word) => `'${word}'`).join(' ')
+  return runProgram('script', ['-q', '-e', '-c', quoted, '/dev/null'], {
+    env: { TERM: 'xterm', NO_COLOR: '1', ...env },
+    onStart: (child) => {
+      const left = [...answers]
+      child.stdout?.on('data', (text: Buffer | string) => {
+        const [next] = left
+        if (next === undefined || !String(text).includes(next[0])) return
+        left.shift()
+        setTimeout(() => child.stdin?.write(next[1]), 200)
+      })
+    },
+    keepStdin: true,
+  })
+}

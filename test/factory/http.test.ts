@@ -109,11 +109,12 @@ describe('an answer that is none:', () => {
   })
 
   test('a slow body', async () => {
-    const { again, server } = await overHttp()
+    const { again, server, waits } = await overHttp()
     server.faults.push({ method: 'GET', times: 9, fault: { kind: 'slow' } })
     const message = expect.stringContaining('did not answer in time')
     await expect(again({ timeoutMilliseconds: 150 }).getCertificates()).rejects.toMatchObject({ status: 0, message })
-    expect(methods(server)).toBe('GET GET GET GET')
+    // A busy machine may not even connect in that time; it is tried as often.
+    expect(waits).toEqual([250, 500, 1000])
   })
 })
 
@@ -185,7 +186,7 @@ describe('a change whose answer is lost', () => {
     const { again, behind, server } = await overHttp()
     const update = await rootUpdate()
     server.faults.push({ method: 'PATCH', times: 1, fault: { kind } })
-    await again({ timeoutMilliseconds: 400 }).updateCertificates(update)
+    await again({ timeoutMilliseconds: 2_000 }).updateCertificates(update)
     expect((await behind.getCertificates())?.rootCrt).toBe(update.rootCrt)
     expect(methods(server)).toMatch(/^PATCH( GET)+$/)
   })

@@ -13,11 +13,10 @@ import { newFactory } from './embedded.js'
 export const TOKEN = 'a-token-that-nobody-may-see'
 
 /** Waits that took no time: what was asked for is written down. */
-export function quickPorts() {
-  const waits: number[] = []
+export function quickPorts(waits: number[] = []) {
   const random: Random = { ...thisMachine().random, bytes: (size) => new Uint8Array(size) }
   const sleep = async (milliseconds: number) => void waits.push(milliseconds)
-  return { waits, clock: () => NOW, random, sleep }
+  return { clock: () => NOW, random, sleep }
 }
 
 export interface HttpScene {
@@ -39,14 +38,19 @@ interface Others extends Partial<SendOptions> {
 export async function overHttp(tls: ServerTls = 'good'): Promise<HttpScene> {
   const { api: behind } = await newFactory()
   const server = await factoryServer(behind, tls)
-  const { waits, ...ports } = quickPorts()
-  const token = fixedCredentials({ name: 'OSF-TOKEN', value: TOKEN })
-  const again = ({ url = server.url, credentials = token, ...send }: Others) =>
-    httpFactory({
-      ...{ ...ports, url, factory: FACTORY, credentials, extraHeaders: {}, userAgent: 'fpki/test' },
-      send: sendTo(server, send),
-    })
+  const waits: number[] = []
+  const again = (others: Others) => httpClient(server, others, waits)
   return { server, behind, api: again({}), waits, again }
+}
+
+/** A client of a server, which waits for nothing and writes down in `waits` how long it would have. */
+export function httpClient(server: FactoryServer, others: Others = {}, waits: number[] = []): FactoryApi {
+  const token = fixedCredentials({ name: 'OSF-TOKEN', value: TOKEN })
+  const { url = server.url, credentials = token, ...send } = others
+  return httpFactory({
+    ...{ ...quickPorts(waits), url, factory: FACTORY, credentials, extraHeaders: {}, userAgent: 'fpki/test' },
+    send: sendTo(server, send),
+  })
 }
 
 /** Requests that trust the server's certificate. */

@@ -5,10 +5,11 @@ import { certificateFacts, describeCertificate } from '../pki/describe.js'
 import { commonNameAndUnit } from '../pki/name.js'
 import { DEVICE_CA } from '../pki/profiles.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
-import { newPrivateKeyPem, pemSigner } from '../signer/file.js'
+import { isEncryptedKey } from '../signer/key-pem.js'
 import { type Change, type ChangePorts, type ChangeWork, changePki } from './change-pki.js'
 import { localCaFiles } from './local-ca-files.js'
 import { withDeviceCas } from './open-pki.js'
+import { fileKey, madeKey, makeKey, type PrivateKey } from './private-key.js'
 import { type Facts, fact, type Step } from './run-steps.js'
 import { makeCertificate, requireText, signCsr } from './workplace.js'
 
@@ -122,24 +123,29 @@ function localCaSteps({ certificate, key }: ReturnType<typeof localCaFiles>): re
     {
       name: 'local-ca-key',
       says: 'Making the key of local-ca',
-      run: async ({ made, random }) => {
-        // One that an interrupted run left is whole, and nothing has used it; it serves.
-        if ((await made.read(key)) === null) await made.create(key, newPrivateKeyPem(random, 'P-256'))
-        return undefined
-      },
+      run: async (work, _, interrupted) => ({ localCaKey: await makeKey(await newLocalCaKey(work, key), interrupted) }),
     },
     {
       name: 'local-ca-certificate',
       says: 'Signing local-ca',
       run: async (work, facts, interrupted) => {
-        const { publicKey } = pemSigner(await requireText(work.made, key), key)
+        const spki = await madeKey(await newLocalCaKey(work, key), fact(facts, 'localCaKey'))
         const subject = commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.factory)
-        const order = { file: certificate, profile: DEVICE_CA, subject, spki: publicKey, issuer: work.root, names: [] }
+        const order = { file: certificate, profile: DEVICE_CA, subject, spki, issuer: work.root, names: [] }
         return makeCertificate(work, interrupted, order)
       },
     },
   ]
 }
+
+/** In a PKI whose keys are encrypted, a new one is too. */
+async function newLocalCaKey({ directory, made, random, access }: ChangeWork, key: string): Promise<PrivateKey> {
+  const there = await Promise.all(KEY_FILES.map((name) => directory.read(name)))
+  const encrypt = there.some((pem, at) => pem !== null && isEncryptedKey(pem, KEY_FILES[at] ?? ''))
+  return fileKey(made, key, random, { passphrases: access?.passphrases, encrypt })
+}
+
+const KEY_FILES: readonly string[] = [PKI_FILES.rootKey, PKI_FILES.localCaKey]
 
 async function refuseTaken({ directory }: ChangeWork, files: readonly string[]): Promise<void> {
   const names = await directory.names()

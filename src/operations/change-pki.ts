@@ -25,6 +25,7 @@ export interface ChangePorts {
 export interface ChangeWork extends Workplace, OpenPki {
   readonly api: FactoryApi
   readonly signal: AbortSignal
+  readonly access?: HsmAccess
   /** What the Factory API knew when the change began. */
   readonly known: FactoryCertificates
 }

@@ -59,8 +59,8 @@ const STEPS: readonly (Step<Work> & { readonly onlyFor?: OnlyFor })[] = [
  * Makes a Factory PKI, or brings an interrupted making to its end (contract.md 2 to 4 and 6).
  *
  * @throws FpkiError ERR_EXISTS, ERR_UNFINISHED, ERR_FACTORY_IS_SET, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS,
- *   ERR_PASSPHRASE, and what is wrong with a root that is given, before anything is made; ERR_STORAGE, ERR_API, ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on
- *   the way, after which the same call goes on with what is not done.
+ *   ERR_PASSPHRASE, and what is wrong with a root that is given, before anything is made; ERR_STORAGE, ERR_API,
+ *   ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on the way, after which the same call goes on with what is not done.
  */
 export async function createPki(asked: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatedPki> {
   const directory = pkiDirectory(ports.files, asked.directory)
@@ -98,18 +98,8 @@ async function createWith(
     }
     if (found !== null) ports.progress.note(`Going on with the \`ca create\` that began at ${found.startedAt}.`)
     for (const warning of given?.warnings ?? []) warn(warning)
-    const rootSigner = rootSignerFrom(keys)
-    const work = {
-      ...ports,
-      options,
-      factory: options.factory,
-      directory,
-      made: directory,
-      keys,
-      given,
-      rootSigner,
-      warn,
-    }
+    const place = { directory, made: directory, factory: options.factory, rootSigner: rootSignerFrom(keys) }
+    const work = { ...ports, ...place, options, keys, given, warn }
     await runSteps(steps, work, journal, { ...ports, directory })
     const rootKey = keys.root.reference
     const localCaKey = options.localCa ? keys.localCa.reference : null

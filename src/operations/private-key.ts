@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { KeyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
@@ -25,8 +24,8 @@ export interface PrivateKey {
   open(): Promise<Signer>
 }
 
-/** The names of key files. */
-export type KeyFile = typeof PKI_FILES.rootKey | typeof PKI_FILES.localCaKey
+/** Where key files are: in the PKI directory, or aside. */
+export type KeyFolder = Pick<PkiDirectory, 'path' | 'read' | 'create'>
 
 /** How a key file is kept, where that is not in the clear. */
 export interface KeyKeeping {
@@ -39,7 +38,7 @@ export interface KeyKeeping {
 }
 
 /** A private key in its file; a new one is on P-256 (contract.md 2). */
-export function fileKey(directory: PkiDirectory, file: KeyFile, random: Random, keeping: KeyKeeping = {}): PrivateKey {
+export function fileKey(directory: KeyFolder, file: string, random: Random, keeping: KeyKeeping = {}): PrivateKey {
   let signer: Promise<Signer> | null = null
   return {
     reference: { kind: 'file', name: file },
@@ -56,7 +55,7 @@ export function fileKey(directory: PkiDirectory, file: KeyFile, random: Random, 
 
 /** What the file of a key is to hold. Encrypted in memory: its clear form never comes near the disk. */
 async function textOfNew(
-  file: KeyFile,
+  file: string,
   random: Random,
   { passphrases, encrypt = false, given }: KeyKeeping,
 ): Promise<string> {
@@ -72,7 +71,11 @@ export async function newPassphrase(passphrases: Passphrases | undefined): Promi
 }
 
 /** The signer of a key file. Throws ERR_BAD_KEY when it is missing or broken, ERR_PASSPHRASE when it does not open. */
-export async function keyOf(directory: PkiDirectory, file: KeyFile, passphrases?: Passphrases): Promise<Signer> {
+export async function keyOf(
+  directory: Pick<KeyFolder, 'path' | 'read'>,
+  file: string,
+  passphrases?: Passphrases,
+): Promise<Signer> {
   const pem = await directory.read(file)
   if (pem !== null) return openKey(pem, `${directory.path}/${file}`, passphrases)
   throw new FpkiError('ERR_BAD_KEY', `${directory.path}/${file} is missing.`, 'Put it back from a backup.')

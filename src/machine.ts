@@ -11,6 +11,7 @@ export { embeddedApiName } from './factory/embedded/index.js'
 export type { HttpPorts } from './machine-http.js'
 
 import type { HttpPorts } from './machine-http.js'
+import type { OAuthClient, OAuthTokens } from './oauth.js'
 import { NODE_CURVE } from './pki/public-key.js'
 import type { Clock, DurableFiles, Random } from './ports.js'
 import { newPrivateKeyPem, pemSigner } from './signer/file.js'
@@ -66,4 +67,15 @@ export async function httpFactoryOn(
 ): Promise<FactoryApi> {
   const { openHttpFactory } = await import('./machine-http.js')
   return openHttpFactory(machine, connection, factory, ports)
+}
+
+/** New OAuth tokens, by the client's own secret; `way` says how requests go out. Throws ERR_API. */
+export async function oauthTokensOn(
+  machine: Machine,
+  way: Omit<Connection, 'url' | 'proof' | 'extraHeaders'>,
+  client: OAuthClient,
+  signal: AbortSignal,
+): Promise<OAuthTokens> {
+  const { getTokens } = await import('./machine-http.js')
+  return getTokens(machine, way, client, signal)
 }

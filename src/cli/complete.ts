@@ -102,7 +102,7 @@ const KNOWN_VALUES: Readonly<Record<string, (line: Line, io: Io) => Promise<Comp
 
 async function factories({ values }: Line, io: Io): Promise<Completion> {
   const { embeddedFactoriesOn, thisMachine } = await import('../machine.js')
-  const { embeddedStateDirectory } = await import('./factory.js')
+  const { embeddedStateDirectory } = await import('./commands/config/index.js')
   const machine = thisMachine()
   const state = await embeddedStateDirectory(settings(values), io, machine)
   const names = state === null ? [] : await embeddedFactoriesOn(machine, state)
@@ -123,7 +123,7 @@ async function caSerials({ values, operands: [directory] }: Line, io: Io): Promi
   const { embeddedFactoriesOn, embeddedFactoryOn, thisMachine } = await import('../machine.js')
   const { showPki } = await import('../operations/show-pki.js')
   const machine = thisMachine()
-  const { embeddedStateDirectory } = await import('./factory.js')
+  const { embeddedStateDirectory } = await import('./commands/config/index.js')
   const state = await embeddedStateDirectory(settings(values), io, machine)
   // A Tab waits for no server.
   if (state === null) return NOTHING

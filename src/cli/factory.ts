@@ -1,7 +1,5 @@
 import { isAbsolute } from 'node:path'
 import { type ApiChoice, readApi } from '../config/api-choice.js'
-import { connectionTo, fioctlOf, serverUrl } from '../config/connection.js'
-import { requireChosenApi } from '../config/not-guessed.js'
 import { resolveSettings, type Settings } from '../config/resolve.js'
 import { onlyFactory } from '../config/settings.js'
 import { FpkiError } from '../errors.js'
@@ -51,7 +49,7 @@ export async function factoryApiFor(
   need: FactoryNeed,
 ): Promise<ChosenFactory> {
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, machine.files)
-  if (need.changes) await requireChosenApi(settings, machine.files)
+  if (need.changes) await (await servers()).requireChosenApi(settings, machine.files)
   const choice = readApi(settings.api.value, settings.api.source)
   const named = await namedFactory(choice, settings, need)
   if (choice.kind === 'embedded') return embedded(named, settings, io, machine, need)
@@ -59,7 +57,7 @@ export async function factoryApiFor(
   if (tlsNames.length > 0) throw notItsNames(settings.api.value)
   if (named === null) throw nameless(settings.api.value)
   const { warn } = progressOn(io, flags)
-  const connection = await connectionTo(choice, settings, machine.files)
+  const connection = await (await servers()).connectionTo(choice, settings, machine.files)
   const api = await httpFactoryOn(machine, connection, named, { signal: io.signal, warn })
   return { factory: named, isNamed: true, api, stateDirectory: null }
 }
@@ -68,7 +66,8 @@ export async function factoryApiFor(
 export async function factoryApiName(flags: CommonFlags, io: Io, { files }: Machine): Promise<string> {
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, files)
   const choice = readApi(settings.api.value, settings.api.source)
-  return choice.kind === 'embedded' ? embeddedApiName(settings.stateDirectory().value) : serverUrl(choice, settings)
+  if (choice.kind === 'embedded') return embeddedApiName(settings.stateDirectory().value)
+  return (await servers()).serverUrl(choice, settings)
 }
 
 /** As {@link factoryApiFor}, for a command that only writes both names down. `otherwise` is for embedded factories. */
@@ -110,8 +109,14 @@ async function namedFactory(choice: ApiChoice, settings: Settings, need: Factory
   if (value !== null && !isAbsolute(source)) return value
   if (need.ofDirectory !== undefined) return need.ofDirectory()
   if (value !== null || choice.kind === 'embedded') return value
+  const { fioctlOf, serverUrl } = await servers()
   const fioctl = await fioctlOf(await serverUrl(choice, settings), settings)
   return fioctl === null || fioctl.factory === null ? null : checkFactoryName(fioctl.factory, fioctl.path)
+}
+
+/** Loaded when a server may be meant: it costs every start that reads a file more. */
+function servers() {
+  return import('../config/servers.js')
 }
 
 function nameless(api: string): FpkiError {

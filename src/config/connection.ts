@@ -1,20 +1,24 @@
 import { FpkiError } from '../errors.js'
+import type { OAuthClient, OAuthTokens } from '../oauth.js'
 import type { DurableFiles } from '../ports.js'
 import { type ApiChoice, baseUrl, FOUNDRIES_URL } from './api-choice.js'
 import type { ClientCredentials, FioctlConfig } from './fioctl.js'
 import { readLogins } from './logins.js'
+import { clientOf, membersOf, tokensOf } from './oauth.js'
 import { credentialsPath } from './places.js'
 import type { Setting, Settings } from './resolve.js'
+import { editYaml } from './yaml-file.js'
 
 /** How a server is told who asks; where it was said. Secret. */
 export type Proof =
   | { readonly kind: 'token'; readonly header: string; readonly token: string; readonly source: string }
   | {
       readonly kind: 'client'
-      readonly credentials: ClientCredentials
+      readonly client: OAuthClient
+      readonly held: OAuthTokens | null
       readonly source: string
-      /** Where new tokens are written to: the place of the credentials in `source`. */
-      readonly place: readonly string[]
+      /** Writes new tokens into the place of the old ones in `source`. */
+      keep(tokens: OAuthTokens): Promise<void>
     }
 
 /** All that speaking to a server takes. */
@@ -87,10 +91,8 @@ export async function proofFor(
   const path = credentialsPath(settings.places)
   const login = (await readLogins(files, settings.places)).get(url)
   return (
-    stored(login?.token, login?.clientcredentials, path, [url, 'clientcredentials'], settings) ??
-    (fioctl === null
-      ? null
-      : stored(fioctl.token, fioctl.clientCredentials, fioctl.path, ['clientcredentials'], settings))
+    stored(login?.token, login?.clientcredentials, { path, at: [url], files }, settings) ??
+    (fioctl === null ? null : stored(fioctl.token, fioctl.clientCredentials, { ...fioctl, at: [], files }, settings))
   )
 }
 
@@ -108,12 +110,18 @@ export function saidToken({ flags, places: { env } }: Settings, isFioctls: boole
 function stored(
   token: string | null | undefined,
   credentials: ClientCredentials | null | undefined,
-  source: string,
-  place: readonly string[],
+  { path, at, files }: { readonly path: string; readonly at: readonly string[]; readonly files: DurableFiles },
   settings: Settings,
 ): Proof | null {
-  if (token) return tokenProof(token, source, settings)
-  return credentials ? { kind: 'client', credentials, source, place } : null
+  if (token) return tokenProof(token, path, settings)
+  if (!credentials) return null
+  const keep = (tokens: OAuthTokens) => {
+    const edits = Object.entries(membersOf(tokens)).map(
+      ([name, value]) => [[...at, 'clientcredentials', name], value] as const,
+    )
+    return editYaml(files, path, edits)
+  }
+  return { kind: 'client', client: clientOf(credentials, path), held: tokensOf(credentials), source: path, keep }
 }
 
 /** A token as a proof. Throws ERR_USAGE when it cannot stand in a header. */

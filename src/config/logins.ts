@@ -1,7 +1,9 @@
 import { dirname } from 'node:path'
 import * as z from 'zod/mini'
+import type { OAuthClient, OAuthTokens } from '../oauth.js'
 import type { DurableFiles } from '../ports.js'
-import { type ClientCredentials, clientCredentials } from './fioctl.js'
+import { clientCredentials } from './fioctl.js'
+import { membersOf } from './oauth.js'
 import { credentialsPath, type Places } from './places.js'
 import { badMember, editYaml, isThere, readYaml } from './yaml-file.js'
 import type { YamlEdit } from './yaml-text.js'
@@ -24,19 +26,18 @@ export async function writeLogin(
   files: DurableFiles,
   places: Places,
   url: string,
-  value: { readonly token: string } | { readonly clientcredentials: ClientCredentials } | null,
+  value: { readonly token: string } | { readonly client: OAuthClient; readonly tokens: OAuthTokens } | null,
 ): Promise<string> {
   const path = credentialsPath(places)
   if (value === null && !(await isThere(files, path))) return path
   await files.makeDirectory(dirname(path))
-  await editYaml(files, path, [[[url], null], ...editsOf(url, value ?? {})])
+  await editYaml(files, path, [[[url], null], ...(value === null ? [] : editsOf(url, value))])
   return path
 }
 
-function editsOf(url: string, value: Login): readonly YamlEdit[] {
-  const { token, clientcredentials = {} } = value
-  const members = Object.entries(clientcredentials).map(
-    ([name, text]): YamlEdit => [[url, 'clientcredentials', name], text ?? null],
-  )
-  return [...(token === undefined ? [] : [[[url, 'token'], token] as const]), ...members]
+function editsOf(url: string, value: Exclude<Parameters<typeof writeLogin>[3], null>): readonly YamlEdit[] {
+  if ('token' in value) return [[[url, 'token'], value.token]]
+  const { clientId, clientSecret, url: oauthUrl } = value.client
+  const members = { client_id: clientId, client_secret: clientSecret, url: oauthUrl, ...membersOf(value.tokens) }
+  return Object.entries(members).map(([name, text]): YamlEdit => [[url, 'clientcredentials', name], text])
 }

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path'
 import type { DurableFiles } from '../ports.js'
-import { type FioctlConfig, readFioctlConfig } from './fioctl.js'
+import type { FioctlConfig } from './fioctl.js'
 import { PLACES, readOwnConfig, SETTING_NAMES, type SettingName } from './own.js'
 import type { Places } from './places.js'
 import { type SettingsFlags, stateDirectoryOf } from './settings.js'
@@ -44,7 +44,7 @@ export async function resolveSettings(flags: SettingsFlags, places: Places, file
     stateDirectory: () => orDefault(settings['state-dir'], () => stateDirectoryOf(places.env, places.home)),
     cacert: settings.cacert,
     timeout: orDefault(settings.timeout, () => '30'),
-    fioctl: () => readFioctlConfig(files, flags.config, places),
+    fioctl: async () => (await import('./servers.js')).readFioctlConfig(files, flags.config, places),
   }
 }
 

@@ -55,7 +55,7 @@ function hidden(proof: Proof | null): Setting {
   if (proof === null) return { value: null, source: 'default' }
   const { source } = proof
   if (proof.kind === 'token') return { value: 'a token (hidden)', source }
-  return { value: `client credentials of ${proof.credentials.client_id} (secret hidden)`, source }
+  return { value: `client credentials of ${proof.client.clientId} (secret hidden)`, source }
 }
 
 /** What `fpki config set` and `unset` print with --json. */

@@ -123,7 +123,11 @@ describe('credentials', () => {
   test('of OAuth are read as fioctl writes them, and an empty token is none', async () => {
     const text = 'token: ""\nclientcredentials:\n  client_id: 0042\n  client_secret: s\n  expires_in: 3600\n'
     const proof = await proofOf(await settingsWith({ [FIOCTL]: text }), 'foundries')
-    expect(proof).toMatchObject({ kind: 'client', credentials: { client_id: '0042', expires_in: '3600' } })
+    expect(proof).toMatchObject({
+      kind: 'client',
+      client: { clientId: '0042', clientSecret: 's', url: 'https://app.foundries.io/oauth' },
+      held: null,
+    })
   })
 
   test.each([

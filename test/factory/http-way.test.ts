@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type OAuthTokens, oauthCredentials } from '../../src/factory/http/credentials.js'
+import { oauthCredentials } from '../../src/factory/http/credentials.js'
+import type { OAuthTokens } from '../../src/oauth.js'
 import type { Seen } from '../support/factory-server.js'
 import { overHttp, quickPorts, sendTo } from './support/http.js'
 

@@ -1,9 +1,10 @@
 import { baseUrl, readApi } from '../../config/api-choice.js'
 import { fioctlOf, serverUrl, tokenProof, wayTo } from '../../config/connection.js'
 import { writeLogin } from '../../config/logins.js'
+import { clientOf } from '../../config/oauth.js'
 import { resolveSettings, type Settings } from '../../config/resolve.js'
 import { FpkiError } from '../../errors.js'
-import { thisMachine } from '../../machine.js'
+import { oauthTokensOn, thisMachine } from '../../machine.js'
 import { readSecretFile } from '../../secret-file.js'
 import type { CommonFlags } from '../options.js'
 import { type Io, printable, printJson, progressOn } from '../output.js'
@@ -76,10 +77,9 @@ async function tokenLogin({ tokenFile, ...flags }: LoginFlags, settings: Setting
 async function clientLogin({ clientId, clientSecretFile, oauthUrl, ...flags }: LoginFlags, settings: Settings, io: Io) {
   const url = oauthUrl === undefined ? {} : { url: baseUrl(oauthUrl, '--oauth-url') }
   const client_secret = await secret('client secret', clientSecretFile, '--client-secret-file', flags, io)
-  const { getTokens } = await import('../../machine-http.js')
-  const credentials = { client_id: clientId, client_secret, ...url }
+  const client = clientOf({ client_id: clientId, client_secret, ...url }, 'fpki login')
   const way = { ...wayTo(settings), insecure: false }
-  return { clientcredentials: await getTokens(thisMachine(), way, credentials, io.signal) }
+  return { client, tokens: await oauthTokensOn(thisMachine(), way, client, io.signal) }
 }
 
 async function secret(

@@ -11,7 +11,9 @@ export function addLogin(program: Command, io: Io): void {
     .option('--client-secret-file <file>', 'its secret is in this file; - is stdin')
     .option('--oauth-url <url>', 'where tokens are given (default: that of Foundries)')
     .addHelpText('after', EXAMPLE)
-    .action(async (_, command: Command) => (await import('../commands/login.js')).login(command.optsWithGlobals(), io))
+    .action(async (_, command: Command) =>
+      (await import('../commands/config/index.js')).login(command.optsWithGlobals(), io),
+    )
 }
 
 const EXAMPLE = `

@@ -7,7 +7,9 @@ export function addLogout(program: Command, io: Io): void {
     .command('logout')
     .description('forget the credentials that `fpki login` kept')
     .addHelpText('after', EXAMPLE)
-    .action(async (_, command: Command) => (await import('../commands/login.js')).logout(command.optsWithGlobals(), io))
+    .action(async (_, command: Command) =>
+      (await import('../commands/config/index.js')).logout(command.optsWithGlobals(), io),
+    )
 }
 
 const EXAMPLE = `

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import type { OAuthClient, OAuthTokens } from '../../oauth.js'
 import type { Clock } from '../../ports.js'
 import { FactoryApiError } from '../api.js'
 import { wrongMember } from '../wire.js'
@@ -12,26 +13,6 @@ export interface Credentials {
   headers(): Promise<Readonly<Record<string, string>>>
   /** The server took them no longer: true, when there are new ones to try. */
   renew(): Promise<boolean>
-}
-
-/** OAuth tokens, as contract.md 4 has them in a configuration. Secret. */
-export interface OAuthTokens {
-  readonly accessToken: string
-  readonly refreshToken: string | null
-  readonly tokenType: string
-  /** Seconds; 0: nobody knows. */
-  readonly expiresIn: number
-  /** When they were given, RFC 3339; empty: nobody knows. */
-  readonly created: string
-}
-
-/** What a client is known by, and where it gets tokens. */
-export interface OAuthClient {
-  readonly clientId: string
-  /** Secret. */
-  readonly clientSecret: string
-  /** Without `/token/`. */
-  readonly url: string
 }
 
 /** What getting tokens works with. */

@@ -8,7 +8,7 @@ export function addPing(api: Command, io: Io): void {
     .description('ask the Factory API who you are, and whether the PKI is set')
     .addHelpText('after', EXAMPLE)
     .action(async (_, command: Command) =>
-      (await import('../../commands/api/ping.js')).ping(command.optsWithGlobals(), io),
+      (await import('../../commands/config/index.js')).ping(command.optsWithGlobals(), io),
     )
 }
 

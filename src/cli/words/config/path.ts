@@ -8,7 +8,7 @@ export function addConfigPath(config: Command, io: Io): void {
     .description('print the path of the configuration')
     .addHelpText('after', EXAMPLE)
     .action(async (_, command: Command) =>
-      (await import('../../commands/config/path.js')).configPath(command.optsWithGlobals(), io),
+      (await import('../../commands/config/index.js')).configPath(command.optsWithGlobals(), io),
     )
 }
 

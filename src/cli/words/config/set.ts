@@ -10,7 +10,7 @@ export function addConfigSet(config: Command, io: Io): void {
     .argument('<value>')
     .addHelpText('after', EXAMPLE)
     .action(async (setting, value, _, command: Command) =>
-      (await import('../../commands/config/set.js')).configSet(setting, value, command.optsWithGlobals(), io),
+      (await import('../../commands/config/index.js')).configSet(setting, value, command.optsWithGlobals(), io),
     )
 }
 

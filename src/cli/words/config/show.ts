@@ -8,7 +8,7 @@ export function addConfigShow(config: Command, io: Io): void {
     .description('print every setting, and where it comes from')
     .addHelpText('after', EXAMPLE)
     .action(async (_, command: Command) =>
-      (await import('../../commands/config/show.js')).configShow(command.optsWithGlobals(), io),
+      (await import('../../commands/config/index.js')).configShow(command.optsWithGlobals(), io),
     )
 }
 

@@ -9,7 +9,7 @@ export function addConfigUnset(config: Command, io: Io): void {
     .argument('<setting>', 'one of those that `fpki config --help` lists')
     .addHelpText('after', EXAMPLE)
     .action(async (setting, _, command: Command) =>
-      (await import('../../commands/config/unset.js')).configUnset(setting, command.optsWithGlobals(), io),
+      (await import('../../commands/config/index.js')).configUnset(setting, command.optsWithGlobals(), io),
     )
 }
 

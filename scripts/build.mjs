@@ -40,7 +40,10 @@ for (const name of await readdir('dist/cli')) {
 await writeFile('dist/cli/package.json', '{ "type": "commonjs" }\n')
 
 // The bundle holds other people's code; their licences go with it.
-const BUNDLED = ['commander', 'undici', 'yaml', 'zod']
+const BUNDLED = [
+  ...['commander', 'undici', 'yaml', 'zod'],
+  ...['pkijs', 'asn1js', '@peculiar/utils', '@noble/hashes', 'bytestreamjs'],
+]
 const notices = BUNDLED.map(async (name) => {
   const folder = `node_modules/${name}`
   const file = (await readdir(folder)).find((candidate) => /^licen[cs]e(\.|$)/i.test(candidate))

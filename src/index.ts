@@ -20,6 +20,26 @@ export {
   type Machine,
   thisMachine,
 } from './machine.js'
+export {
+  type AddDeviceCaOptions,
+  type AddedDeviceCas,
+  addDeviceCa,
+  addedDeviceCas,
+} from './operations/add-device-ca.js'
+export {
+  type CertifyServerOptions,
+  certifyServer,
+  type ServerCertified,
+  serverCertified,
+} from './operations/certify-server.js'
+export {
+  type ChangeDeviceCasOptions,
+  type ChangeDeviceCasPorts,
+  type ChangedDeviceCas,
+  changeDeviceCas,
+  changedDeviceCas,
+} from './operations/change-device-cas.js'
+export type { ChangePorts } from './operations/change-pki.js'
 export { type CheckedHsm, type CheckHsmPorts, checkedHsm, checkHsm } from './operations/check-hsm.js'
 export {
   type CreatedPki,
@@ -51,7 +71,39 @@ export {
   type RootCsrPorts,
   rootCsr,
 } from './operations/root-csr.js'
-export { type ShownCertificate, type ShownPki, shownPki, showPki } from './operations/show-pki.js'
+export {
+  type ShownCertificate,
+  type ShownEst,
+  type ShownPki,
+  shownEst,
+  shownPki,
+  showPki,
+} from './operations/show-pki.js'
+export {
+  type SignedRequest,
+  type SignRequestOptions,
+  type SignRequestPorts,
+  signedRequest,
+  signRequest,
+} from './operations/sign-request.js'
+export { type StatusOfPkis, statusOfDirectories, statusOfPkis, statusOfShown } from './operations/status-pki.js'
+export {
+  type UpdateDeviceCasOptions,
+  type UpdateDeviceCasPorts,
+  type UpdatedDeviceCas,
+  type UpdatePlan,
+  updateDeviceCas,
+  updatedDeviceCas,
+} from './operations/update-device-cas.js'
+export { CODES, type CodeMeaning, type FindingCode } from './operations/verify/codes.js'
+export { type Finding, finding } from './operations/verify/finding.js'
+export {
+  type VerifiedPki,
+  type VerifyPkiOptions,
+  type VerifyPkiPorts,
+  verifiedPki,
+  verifyPki,
+} from './operations/verify-pki.js'
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export type * from './ports.js'
 export { VERSION } from './version.js'

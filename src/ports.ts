@@ -133,6 +133,8 @@ export interface FileSystem {
   syncDirectory(path: string): Promise<void>
   /** Locks the file at `path`, made with mode 0600 when missing; null: another process holds it. */
   lock(path: string): Promise<FileLock | null>
+  /** Does another process hold the lock of the file at `path`? Nothing is made; what cannot be looked at is free. */
+  isLocked(path: string): Promise<boolean>
 }
 
 /** Files that are whole or absent, whatever happens in between. */
@@ -168,4 +170,10 @@ export interface DurableFiles {
   sweep(path: string): Promise<void>
   /** null: another process holds it. */
   lock(path: string): Promise<FileLock | null>
+  /** Does another process hold it? Nothing is made. */
+  isLocked(path: string): Promise<boolean>
+  /** What is at `path`, behind symbolic links; null: nothing. */
+  status(path: string): Promise<FileStatus | null>
+  /** The names of what interrupted writes left in a directory. */
+  unfinished(path: string): Promise<readonly string[]>
 }

@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { EXIT, EXIT_DEFECT } from '../src/cli/exit.js'
 import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../src/directory/names.js'
+import { CODES } from '../src/operations/verify/codes.js'
 import { allCodes } from '../src/pki/lint/index.js'
+import { copiedPki } from './cli/made.js'
 import { newHome } from './support/cli.js'
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
@@ -56,6 +58,18 @@ test('docs/exit-codes.md has every exit code, and every error code with the righ
   }
   const told = [...text.matchAll(/`(ERR_[A-Z_]+)`/g)].map(([, code]) => code)
   expect(told.filter((code) => code !== undefined && code !== 'ERR_DEFECT' && !(code in EXIT))).toEqual([])
+})
+
+test('docs/verify.md has every code of `ca verify` as it is, every metric, and nothing else', async () => {
+  const text = await read('docs/verify.md')
+  const rows = text.match(/^\| `[a-z-]+\.[a-z-]+` .*$/gm)
+  expect(rows).toEqual(
+    Object.entries(CODES).map(([code, { status, means, hint }]) => `| \`${code}\` | ${status} | ${means} | ${hint} |`),
+  )
+  const { home } = await copiedPki()
+  const { stdout } = await home.fpki(['ca', 'status', '--prometheus'])
+  const metrics = [...stdout.matchAll(/^# TYPE (\w+)/gm)].map(([, metric = '']) => metric)
+  expect([...new Set(text.match(/fpki_(certificate|pki|status)_\w+/g))].sort()).toEqual(metrics.sort())
 })
 
 test('docs/lint.md has every code of lint, with its severity and its source, and no other', async () => {

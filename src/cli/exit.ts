@@ -34,3 +34,6 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
 
 /** An unexpected failure: a defect of fpki's. */
 export const EXIT_DEFECT = 1
+
+/** What `ca verify` and `ca status` end with when they have done their work, and what they found is not all well. */
+export const EXIT_FOUND = { broken: 6, expiring: 10, expired: 11 } as const

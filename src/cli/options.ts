@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { SettingsFlags } from '../config/settings.js'
 import { flagWords, optionsOf, readLine, takesValue } from './line.js'
 import type { OutputFlags } from './output.js'
@@ -49,6 +49,16 @@ function readBoolean(
   const flag = `--${name}`
   if (!longs.has(flag) || !/^(true|t|1|false|f|0)$/i.test(value)) return null
   return { flag, isOn: /^(true|t|1)$/i.test(value) !== (no !== undefined) }
+}
+
+/** Adds the flag of the commands that look at how long certificates hold; 60 days is its default. */
+export function withWarnDays(command: Command): Command {
+  return command.option('--warn-days <days>', 'warn so many days before an end', parseDays, 60)
+}
+
+function parseDays(text: string): number {
+  if (/^\d{1,5}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Give a whole number of days.')
 }
 
 /** For a flag that can be given several times. */

@@ -75,7 +75,8 @@ Examples:
   $ fpki ca show --pretty                what the Factory API knows of it
 
 Exit codes: 0 done, 1 a defect of fpki, 2 wrong usage, 3 refused, 4 Factory API,
-5 HSM or its PIN, 6 broken input, 130 and 143 interrupted.`
+5 HSM or its PIN, 6 broken input, 10 and 11 of \`ca status\`: something expires
+soon, has expired; 130 and 143 interrupted.`
 
 const SETTINGS = `
 Settings, each from a flag, else a variable, else the configuration:

@@ -23,6 +23,9 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     list: (path) => explained(path, () => list(fs, path)),
     sweep: (path) => explained(path, () => sweep(fs, path)),
     lock: (path) => explained(path, () => fs.lock(path)),
+    isLocked: (path) => explained(path, () => fs.isLocked(path)),
+    status: (path) => explained(path, () => fs.stat(path)),
+    unfinished: (path) => explained(path, () => unfinished(fs, path)),
   }
 }
 
@@ -129,10 +132,14 @@ async function list(fs: FileSystem, path: string): Promise<readonly string[] | n
   return (await fs.list(path))?.filter((name) => !name.endsWith(UNFINISHED)) ?? null
 }
 
+async function unfinished(fs: FileSystem, path: string): Promise<readonly string[]> {
+  return ((await fs.list(path)) ?? []).filter((name) => name.endsWith(UNFINISHED))
+}
+
 async function sweep(fs: FileSystem, path: string): Promise<void> {
-  for (const name of (await fs.list(path)) ?? []) {
-    const unfinished = join(path, name)
-    if (name.endsWith(UNFINISHED)) await explained(unfinished, () => fs.remove(unfinished))
+  for (const name of await unfinished(fs, path)) {
+    const left = join(path, name)
+    await explained(left, () => fs.remove(left))
   }
 }
 

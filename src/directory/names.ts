@@ -35,3 +35,20 @@ export const OWN_FILES = { state: 'state.json', journal: 'journal.json', lock: '
 
 /** Below it: what a command has made and the Factory API has not taken yet, each file under its name to be. */
 export const PENDING_FOLDER = 'pending'
+
+/** Is it the name of a private key: that of the root or of a local CA? */
+export function isKeyFile(name: string): boolean {
+  return /^[^.].*\.key$/.test(name)
+}
+
+/** Is it the name of a certificate that is in use? Earlier ones (`tls-crt.bak`) are not. */
+export function isCertificateFile(name: string): boolean {
+  const { tlsCertificate, onlineCaCertificate } = PKI_FILES
+  return name === tlsCertificate || name === onlineCaCertificate || /^[^.].*\.pem$/.test(name)
+}
+
+/** Is it the name of an earlier certificate, kept when another took its place? */
+export function isEarlierCertificate(name: string): boolean {
+  const [, base = ''] = /^(.+)\.bak(?:\.\d+)?$/.exec(name) ?? []
+  return isCertificateFile(base)
+}

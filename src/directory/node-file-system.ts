@@ -24,6 +24,7 @@ export function nodeFileSystem(): FileSystem {
     remove: async (path) => unless('ENOENT', undefined, () => fs.unlinkSync(path)),
     syncDirectory: async (path) => withOpen(path, 'r', (fd) => fs.fsyncSync(fd)),
     lock: lockFile,
+    isLocked,
   }
 }
 
@@ -90,7 +91,7 @@ async function lockFile(path: string): Promise<FileLock | null> {
   const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOFOLLOW, 0o600)
   try {
     if (!fs.fstatSync(fd).isFile()) throw notAFile(path)
-    if (await flock(fd)) return { release: async () => fs.closeSync(fd) }
+    if (await flock(fd, ['-n'])) return { release: async () => fs.closeSync(fd) }
   } catch (error) {
     fs.closeSync(fd)
     throw error
@@ -99,14 +100,30 @@ async function lockFile(path: string): Promise<FileLock | null> {
   return null
 }
 
-async function flock(fd: number): Promise<boolean> {
+/** A shared lock, let go at once, is refused while somebody holds the file alone. It needs no right to write. */
+async function isLocked(path: string): Promise<boolean> {
+  const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants
+  const open = () => fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
+  const fd = ['ENOENT', 'EACCES', 'ELOOP', 'ENOTDIR'].reduce<() => number | null>(
+    (next, code) => () => unless(code, null, next),
+    open,
+  )()
+  if (fd === null) return false
+  try {
+    return fs.fstatSync(fd).isFile() && !(await flock(fd, ['-n', '-s']))
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+async function flock(fd: number, flags: readonly string[]): Promise<boolean> {
   // Loaded here, because commands that only read need no lock, and the module costs them 2 ms.
   const { spawn } = await import('node:child_process')
   return new Promise((resolve, reject) => {
     // The environment may hold PINs: the child gets none of it but the path on which it is found.
     const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }
     // Detached: Ctrl-C on the terminal is for fpki to answer, and must not end the child as if the lock had failed.
-    const child = spawn('flock', ['-n', '3'], {
+    const child = spawn('flock', [...flags, '3'], {
       stdio: ['ignore', 'ignore', 'ignore', fd],
       env,
       detached: true,

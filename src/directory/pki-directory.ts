@@ -50,7 +50,7 @@ export interface PkiDirectory {
 }
 
 /** Far more than a PEM block of fpki's needs. */
-const MAX_PEM_BYTES = 64 * 1024
+export const MAX_PEM_BYTES = 64 * 1024
 
 /** The PKI directory at `path`; nothing is read or made yet. */
 export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {

@@ -43,9 +43,14 @@ function newestBackup(name: string, names: readonly string[]) {
   return numbered.sort((a, b) => a.number - b.number).at(-1) ?? null
 }
 
+/** What is no file that can be read, a folder for instance, is not the same; what is done next says what is wrong with it. */
 async function holdSame(fs: FileSystem, a: string, b: string): Promise<boolean> {
-  const [one, other] = [await fs.read(a, MAX_BYTES), await fs.read(b, MAX_BYTES)]
+  const [one, other] = [await textOf(fs, a), await textOf(fs, b)]
   return one !== null && other !== null && Buffer.from(one).equals(other)
+}
+
+function textOf(fs: FileSystem, path: string): Promise<Uint8Array | null> {
+  return fs.read(path, MAX_BYTES).catch(() => null)
 }
 
 /** link(2) refuses a name that is taken, so that nothing is overwritten even by a program that does not know our lock. */

@@ -8,7 +8,7 @@ import { readPemCertificate } from '../pki/read-certificate.js'
 import { isEncryptedKey } from '../signer/key-pem.js'
 import { type Change, type ChangePorts, type ChangeWork, changePki } from './change-pki.js'
 import { localCaFiles } from './local-ca-files.js'
-import { withDeviceCas } from './open-pki.js'
+import { type OpenPki, withDeviceCas } from './open-pki.js'
 import { fileKey, madeKey, makeKey, type PrivateKey } from './private-key.js'
 import { type Facts, fact, type Step } from './run-steps.js'
 import { makeCertificate, requireText, signCsr } from './workplace.js'
@@ -70,7 +70,7 @@ export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePort
       '--local-ca': String(localCa),
       '--local-ca-filename': localCa ? local.certificate : '',
     },
-    check: (work) => refuseTaken(work, localCa ? [local.certificate, local.key] : []),
+    check: (pki) => refuseTaken(pki, localCa ? [local.certificate, local.key] : []),
     prepare: [...(onlineCa ? ONLINE_CA : []), ...(localCa ? localCaSteps(local) : [])],
     update: async ({ made }, { caCrt }) => {
       const added = await Promise.all(wanted.map(({ file }) => requireText(made, file)))
@@ -147,7 +147,7 @@ async function newLocalCaKey({ directory, made, random, access }: ChangeWork, ke
 
 const KEY_FILES: readonly string[] = [PKI_FILES.rootKey, PKI_FILES.localCaKey]
 
-async function refuseTaken({ directory }: ChangeWork, files: readonly string[]): Promise<void> {
+async function refuseTaken({ directory }: OpenPki, files: readonly string[]): Promise<void> {
   const names = await directory.names()
   const taken = files.find((file) => names.includes(file))
   if (taken === undefined) return

@@ -75,7 +75,7 @@ export async function changeDeviceCas(
   const { directory, factory, action, dryRun } = options
   const pki = await openPki(ports.files, directory, factory)
   const serials = await serialsOf(options, pki, ports.files)
-  const change = crlChange(options, serials)
+  const { change, sentCrl } = crlChange(options, serials)
   const told = { factory, api: ports.api.name, directory, action, dryRun }
   const nothing = { changed: false, resumed: false, warnings: [] }
   if (dryRun || !(await isInterrupted(pki, change))) {
@@ -89,7 +89,7 @@ export async function changeDeviceCas(
     await ports.confirm(action, plan)
   }
   const { facts, resumed, warnings } = await changePki({ directory, factory }, change, ports)
-  const crl = describeCrl(readCrl(fact(facts, 'crl'), 'the CRL'))
+  const crl = describeCrl(readCrl(sentCrl(facts), 'the CRL'))
   return { ...told, changed: true, deviceCas: toldInFacts(facts), crl, resumed, warnings: [...warnings] }
 }
 
@@ -109,9 +109,11 @@ async function drySigned(
   }
 }
 
-function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonly bigint[]): Change {
+function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonly bigint[]) {
   const { command, reason } = CA_ACTIONS[action]
-  return {
+  let resigned: string | null = null
+  const sentCrl = (facts: Facts) => resigned ?? fact(facts, 'crl')
+  const change: Change = {
     command,
     arguments: { '--factory': factory, '--ca-serial': serials.join(' ') },
     prepare: [
@@ -125,11 +127,11 @@ function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonl
       },
     ],
     update: async (work, known, facts) => {
-      const crl = fact(facts, 'crl')
-      const { nextUpdate } = readCrl(crl, 'the CRL')
+      const { nextUpdate } = readCrl(sentCrl(facts), 'the CRL')
       // It may have waited for longer than it is good for.
       const isStale = nextUpdate !== null && nextUpdate <= work.clock()
-      return { caRevokeCrl: isStale ? await signCrl({ ...work, known }, reason, serials) : crl }
+      if (isStale && !change.isTaken(known, {})) resigned = await signCrl({ ...work, known }, reason, serials)
+      return { caRevokeCrl: sentCrl(facts) }
     },
     isTaken: (known) => {
       const isCurrent = (serial: bigint) => deviceCasOf(known).some(({ serialNumber }) => serialNumber === serial)
@@ -137,8 +139,9 @@ function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonl
       if (action === 'revoke') return !serials.some(isCurrent)
       return serials.every((serial) => isCurrent(serial) && isDisabled(serial) === (action === 'disable'))
     },
-    finish: async (_, facts) => ({ crlNumber: (readCrl(fact(facts, 'crl'), 'the CRL').crlNumber ?? 0n).toString() }),
+    finish: async (_, facts) => ({ crlNumber: (readCrl(sentCrl(facts), 'the CRL').crlNumber ?? 0n).toString() }),
   }
+  return { change, sentCrl }
 }
 
 type ToldCas = z.infer<typeof toldCas>

@@ -37,7 +37,7 @@ export interface Change {
   /** What was asked for, under the names of the flags; the same again goes on with it. */
   readonly arguments: Facts
   /** What must hold before anything is asked for or made; throws when it does not. */
-  check?(work: ChangeWork): Promise<void>
+  check?(pki: OpenPki): Promise<void>
   /** Makes and stages what is to be uploaded. */
   readonly prepare: readonly Step<ChangeWork>[]
   /** What the Factory API is to be told, given what it knows now. */
@@ -52,7 +52,6 @@ export interface Change {
 export interface Changed {
   readonly pki: OpenPki
   readonly facts: Facts
-  readonly known: FactoryCertificates
   readonly resumed: boolean
   readonly warnings: readonly string[]
 }
@@ -72,7 +71,8 @@ export async function changePki(
   const pki = await openPki(ports.files, where.directory, where.factory)
   const { directory } = pki
   checkClock(ports.clock())
-  await openJournal(pki, change)
+  // Before anybody is asked for a PIN; and again behind the lock.
+  if ((await openJournal(pki, change)) === null) await change.check?.(pki)
   const rootSigner = rootSignerOf(directory, ports.access)
   try {
     const known = await knownPki(ports.api, pki)
@@ -108,17 +108,17 @@ async function changeLocked(pki: OpenPki, change: Change, ports: LockedPorts): P
   if (found === null) {
     // What an undone change could not clear away; no journal wants it any more.
     await discardStaged(work)
-    await change.check?.(work)
+    await change.check?.(pki)
   } else ports.progress.note(`Going on with the \`${change.command}\` that began at ${found.startedAt}.`)
   const earlier = await directory.readJournal()
   const steps = [...change.prepare, uploadStep(change), finishStep(change)]
   const journal = found ?? newJournal(change.command, change.arguments, steps, ports.clock())
   const facts = await runSteps(steps, work, journal, { ...ports, directory }).catch(async (error: unknown) => {
-    if (await isUndone(error, change, work)) await restore(work, found === null ? earlier : null)
+    // What went wrong first is what is told. A journal that could not be put back goes on with what is there.
+    if (await isUndone(error, change, work)) await restore(work, found === null ? earlier : null).catch(() => undefined)
     throw error
   })
-  const known = await knownPki(ports.api, pki)
-  return { pki, facts, known, resumed: found !== null, warnings }
+  return { pki, facts, resumed: found !== null, warnings }
 }
 
 /** The journal of this change, when it was interrupted; null when nothing is open. Throws ERR_UNFINISHED for another. */

@@ -12,7 +12,8 @@ const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/
  */
 export function localCaFiles(name: string): { readonly certificate: string; readonly key: string } {
   const stem = name.replace(/\.pem$/, '')
-  const isOwn = stem !== 'local-ca' && [`${stem}.pem`, `${stem}.key`, stem].some((file) => file in FILE_MEANINGS)
+  const isOwn =
+    stem !== 'local-ca' && [`${stem}.pem`, `${stem}.key`, stem].some((file) => Object.hasOwn(FILE_MEANINGS, file))
   if (FILE_NAME.test(stem) && !isOwn) return { certificate: `${stem}.pem`, key: `${stem}.key` }
   const is = isOwn ? 'is that of another file of the PKI' : 'is no plain file name'
   throw new FpkiError(

@@ -78,7 +78,8 @@ export async function keyOf(
 ): Promise<Signer> {
   const pem = await directory.read(file)
   if (pem !== null) return openKey(pem, `${directory.path}/${file}`, passphrases)
-  throw new FpkiError('ERR_BAD_KEY', `${directory.path}/${file} is missing.`, 'Put it back from a backup.')
+  const hint = 'Put it back from a backup; if it is in an HSM, name that with --hsm-module and --hsm-token-label.'
+  throw new FpkiError('ERR_BAD_KEY', `${directory.path}/${file} is missing.`, hint)
 }
 
 /** The signer of a private key in PEM, which `what` names. Throws ERR_BAD_KEY or ERR_PASSPHRASE. */

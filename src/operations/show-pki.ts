@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import { changeMeta, type FactoryApi } from '../factory/api.js'
-import { certificateFacts, describeCertificate } from '../pki/describe.js'
+import { type CertificateRole, certificateFacts, certificateRole, describeCertificate } from '../pki/describe.js'
 import { attributeValues } from '../pki/name.js'
 import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
 import type { Clock } from '../ports.js'
@@ -9,7 +9,7 @@ import { deviceCasOf } from './open-pki.js'
 
 /** A certificate and its place in the hierarchy. */
 const shownCertificate = z.extend(certificateFacts, {
-  role: z.enum(['root', 'tls', 'est-tls', 'online-ca', 'local-ca']),
+  role: certificateRole,
   /** A device CA that the Factory API does not accept devices of at the moment. */
   disabled: z.boolean(),
 })
@@ -69,11 +69,7 @@ interface Facts {
   readonly disabled: ReadonlySet<string>
 }
 
-function show(
-  certificate: Certificate,
-  role: ShownCertificate['role'],
-  { root, now, disabled }: Facts,
-): ShownCertificate {
+function show(certificate: Certificate, role: CertificateRole, { root, now, disabled }: Facts): ShownCertificate {
   const facts = describeCertificate(certificate, root, now)
   return { role, disabled: disabled.has(facts.serial), ...facts }
 }

@@ -45,6 +45,12 @@ export const certificateFacts = z.strictObject({
 /** See {@link certificateFacts}. */
 export type CertificateFacts = z.infer<typeof certificateFacts>
 
+/** What a certificate is in the hierarchy. */
+export const certificateRole = z.enum(['root', 'tls', 'est-tls', 'online-ca', 'local-ca'])
+
+/** See {@link certificateRole}. */
+export type CertificateRole = z.infer<typeof certificateRole>
+
 /** The facts of `certificate` at the time `now`, held against `root`. */
 export function describeCertificate(certificate: Certificate, root: Certificate, now: Date): CertificateFacts {
   const { subject, issuer, serialNumber, notBefore, notAfter, known } = certificate

@@ -129,7 +129,10 @@ export function formatGeneralName({ type, value }: GeneralName): string {
 
 function decodeKeyUsage(value: Der): readonly KeyUsage[] {
   const octets = readBitString(value)
-  return KEY_USAGES.filter((_, bit) => ((octets[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0)
+  const usages = KEY_USAGES.filter((_, bit) => ((octets[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0)
+  // RFC 5280, 4.2.1.3: at least one bit must be set.
+  if (usages.length === 0) throw new Error('its keyUsage is for nothing')
+  return usages
 }
 
 function decodeExtKeyUsage(value: Der): readonly string[] {
@@ -137,15 +140,21 @@ function decodeExtKeyUsage(value: Der): readonly string[] {
 }
 
 function decodeBasicConstraints(value: Der): KnownExtensions['basicConstraints'] {
-  const [first, second] = sequenceMembers(value, 0, 2)
-  const ca = first?.tag === TAG.boolean && readBoolean(first)
-  const pathLen = first?.tag === TAG.integer ? first : second
-  return { ca, pathLenConstraint: pathLen === undefined ? null : Number(readInteger(pathLen)) }
+  const members = sequenceMembers(value, 0, 2)
+  const ca = members[0]?.tag === TAG.boolean ? members[0] : undefined
+  const [limit, more] = ca === undefined ? members : members.slice(1)
+  const pathLenConstraint = limit === undefined ? null : Number(readInteger(limit))
+  if (more !== undefined || (pathLenConstraint ?? 0) < 0) throw new Error('its basicConstraints are broken')
+  return { ca: ca !== undefined && readBoolean(ca), pathLenConstraint }
 }
 
 /** The keyIdentifier of a parsed authorityKeyIdentifier (RFC 5280, 4.2.1.1); null when it has none. */
 export function decodeAuthorityKeyIdentifier(value: Der): Uint8Array | null {
-  return sequenceMembers(value, 0, 3).find((member) => isTagged(member, 0))?.content ?? null
+  const members = sequenceMembers(value, 0, 3)
+  // keyIdentifier, authorityCertIssuer (which is constructed), authorityCertSerialNumber.
+  const isKnown = ({ tag }: Der) => [0x80, 0xa1, 0x82].includes(tag)
+  if (!members.every(isKnown)) throw new Error('its authorityKeyIdentifier is broken')
+  return members.find((member) => isTagged(member, 0))?.content ?? null
 }
 
 /** The tags of the kinds that have words (RFC 5280, 4.2.1.6). */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
-import { EXIT } from '../../src/cli/exit.js'
+import { EXIT, EXIT_FOUND } from '../../src/cli/exit.js'
 import { buildProgram } from '../../src/cli/program.js'
 import { type Ended, FPKI, type Home, newHome, runProgram, withFpkiOnPath } from '../support/cli.js'
 import { copiedPki } from './made.js'
@@ -73,6 +73,11 @@ describe('help', () => {
       ...common,
     ])
     expect(await flagsOf('show')).toEqual(['--pretty', '--just-root', '--just-tls', '--just-device-cas', ...common])
+    expect(await flagsOf('verify')).toEqual([
+      ...['--offline', '--skip-root-key', '--strict', '--warn-days', ...HSM_FLAGS],
+      ...common,
+    ])
+    expect(await flagsOf('status')).toEqual(['--prometheus', '--warn-days', ...common])
     expect(await flagsOf('import-root')).toEqual(['--remove-key', ...HSM_FLAGS, ...common])
     expect(await flagsOf('root-csr')).toEqual(['--out', '--encrypt-keys', '--key-type', ...HSM_FLAGS, ...common])
     expect(await flagsOf('check', 'hsm')).toEqual(['--key-type', ...TOKEN_FLAGS, ...common])
@@ -87,7 +92,8 @@ describe('help', () => {
   test('names every exit code', async () => {
     const { stdout } = await (await newHome()).fpki(['--help'])
     const [, codes = ''] = stdout.split('Exit codes:')
-    for (const code of new Set([0, 1, ...Object.values(EXIT)])) expect(codes).toMatch(new RegExp(`\\b${code}\\b`))
+    for (const code of new Set([0, 1, ...Object.values(EXIT), ...Object.values(EXIT_FOUND)]))
+      expect(codes).toMatch(new RegExp(`\\b${code}\\b`))
   })
 
   test.each(LEVELS.filter(([first, ...below]) => first === 'keys' && below.length > 0).map(([, ...words]) => [words]))(

@@ -1,35 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { FactoryApi } from '../../src/factory/api.js'
-import { certificatesInApi, createOn, type Disturbance, essence, runAgain, treasures } from '../support/create-scene.js'
+import { certificatesInApi, createOn, essence, runAgain, treasures } from '../support/create-scene.js'
+import { Stopped, stopAt } from '../support/disturb.js'
 import { type MemoryDisk, memoryDisk } from '../support/memory-disk.js'
-
-/** The end of the world, as far as a process can tell: everything that it does after it fails too. */
-class Stopped extends Error {}
-
-/** Stops the world at the `at`-th point: points are behind each step on the disk and each call of the API. */
-function stopAt(at: number): { readonly disturbance: Disturbance; points(): number } {
-  let count = 0
-  const point = () => {
-    count++
-    if (count >= at) throw new Stopped(`stopped at point ${at}`)
-  }
-  const call = async <T>(work: () => Promise<T>): Promise<T> => {
-    const answer = await work()
-    point()
-    return answer
-  }
-  const disturbance = {
-    disk: { after: point },
-    api: (api: FactoryApi): FactoryApi => ({
-      name: api.name,
-      requestCsrs: (order) => call(() => api.requestCsrs(order)),
-      getCertificates: () => call(() => api.getCertificates()),
-      updateCertificates: (update) => call(() => api.updateCertificates(update)),
-      getUser: () => call(() => api.getUser()),
-    }),
-  }
-  return { disturbance, points: () => count }
-}
 
 /** Runs `create` until it is stopped at a point; true when it was. */
 async function stoppedAt(disk: MemoryDisk, at: number): Promise<boolean> {

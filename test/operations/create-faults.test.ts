@@ -1,19 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type FactoryApi, FactoryApiError } from '../../src/factory/api.js'
 import { createOn, essence, runAgain } from '../support/create-scene.js'
+import { around, failAt } from '../support/disturb.js'
 import { memoryDisk } from '../support/memory-disk.js'
-
-/** A hook that makes the `at`-th step on the disk fail with a system error, once. */
-function failAt(at: number, code: string) {
-  let count = 0
-  return {
-    failed: () => count >= at,
-    before: (operation: string, path: string) => {
-      count++
-      if (count === at) throw Object.assign(new Error(`${code}: ${operation} '${path}'`), { code, path })
-    },
-  }
-}
 
 async function essenceOfUndisturbedRun(): Promise<string> {
   const disk = memoryDisk()
@@ -44,21 +33,14 @@ const CALLS = ['requestCsrs', 'getCertificates', 'updateCertificates', 'getUser'
 /** An API whose `nth` call of `name` fails, before it has its effect or after it. */
 function unreliable(name: (typeof CALLS)[number], nth: number, when: 'before' | 'after') {
   let count = 0
-  const around = async <T>(called: string, work: () => Promise<T>): Promise<T> => {
+  const call = async <T>(called: string, work: () => Promise<T>): Promise<T> => {
     const fails = called === name && ++count === nth
     if (fails && when === 'before') throw lost()
     const answer = await work()
     if (fails) throw lost()
     return answer
   }
-  const wrap = (api: FactoryApi): FactoryApi => ({
-    name: api.name,
-    requestCsrs: (order) => around('requestCsrs', () => api.requestCsrs(order)),
-    getCertificates: () => around('getCertificates', () => api.getCertificates()),
-    updateCertificates: (update) => around('updateCertificates', () => api.updateCertificates(update)),
-    getUser: () => around('getUser', () => api.getUser()),
-  })
-  return { wrap, failed: () => count >= nth }
+  return { wrap: (api: FactoryApi) => around(api, call), failed: () => count >= nth }
 }
 
 function lost(): FactoryApiError {

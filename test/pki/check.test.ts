@@ -262,12 +262,15 @@ describe('a draft is refused for the value of an extension', () => {
   const identifier = Buffer.from(root.certificate.known.subjectKeyIdentifier ?? [])
   const otherIdentifier = Buffer.from(otherRoot.certificate.known.subjectKeyIdentifier ?? [])
 
+  test('no keyUsage bit at all, which cannot even be read', () => {
+    expect(verdict('tls-crt', usage('030100'))).toMatch(/keyUsage is for nothing\.$/)
+  })
+
   test.each<[string, Role, Tamper]>([
     ['keyEncipherment besides digitalSignature', 'tls-crt', usage('030205a0')],
     ['keyCertSign on a server certificate', 'tls-crt', usage('03020204')],
     ['cRLSign on a device CA', 'local-ca.pem', usage('03020106')],
     ['no cRLSign on a root', 'factory_ca.pem', usage('03020204')],
-    ['no keyUsage bit at all', 'tls-crt', usage('030100')],
     ['clientAuth besides serverAuth', 'tls-crt', purposes(SERVER_AUTH, CLIENT_AUTH)],
     ['clientAuth only', 'tls-crt', purposes(CLIENT_AUTH)],
     ['the purposes of a root in another order', 'factory_ca.pem', purposes(CLIENT_AUTH, SERVER_AUTH)],

@@ -4,27 +4,35 @@ import { FpkiError } from '../../src/errors.js'
 import type { FactoryApi } from '../../src/factory/api.js'
 import { embeddedFactoryOn, thisMachine } from '../../src/machine.js'
 import { type CreatedPki, createPki } from '../../src/operations/create-pki.js'
+import { readCrl } from '../../src/pki/read-crl.js'
+import type { Clock } from '../../src/ports.js'
 import type { MemoryDisk, StepHooks } from './memory-disk.js'
 
 /** The PKI directory and the state directory of the scene. */
 export const DIRECTORY = '/home/maker/acme'
-const STATE = '/home/maker/state'
+export const STATE = '/home/maker/state'
 
-const SILENT = { step: () => undefined, note: () => undefined, warn: () => undefined }
+export const SILENT = { step: () => undefined, note: () => undefined, warn: () => undefined }
 
 /** What may be put around a run: hooks for the disk, and a wrapper for the API. */
 export interface Disturbance {
   readonly disk?: StepHooks
   readonly api?: (api: FactoryApi) => FactoryApi
+  readonly clock?: Clock
+}
+
+/** This machine with a disk in memory, and the embedded factory acme on it. */
+export function machineOn(disk: MemoryDisk, { disk: hooks, api: wrap, ...clock }: Disturbance = {}) {
+  const machine = { ...thisMachine(), ...clock, files: durableFiles(disk.mount(hooks)) }
+  const { signal } = new AbortController()
+  const api = embeddedFactoryOn(machine, { stateDirectory: STATE, factory: 'acme' }, signal)
+  return { ...machine, api: wrap?.(api) ?? api, progress: SILENT, signal }
 }
 
 /** Runs `ca create` for the factory acme on a disk in memory. */
-export function createOn(disk: MemoryDisk, { disk: hooks, api: wrap }: Disturbance = {}): Promise<CreatedPki> {
-  const machine = { ...thisMachine(), files: durableFiles(disk.mount(hooks)) }
-  const { signal } = new AbortController()
-  const api = embeddedFactoryOn(machine, { stateDirectory: STATE, factory: 'acme' }, signal)
+export function createOn(disk: MemoryDisk, disturbance: Disturbance = {}): Promise<CreatedPki> {
   const options = { directory: DIRECTORY, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [] }
-  return createPki(options, { ...machine, api: wrap?.(api) ?? api, progress: SILENT, signal })
+  return createPki(options, machineOn(disk, disturbance))
 }
 
 /** Runs the command again; when the first run had come to its very end, the second one is refused. */
@@ -54,6 +62,8 @@ function masked(text: string, keys: ReadonlyMap<string, string>): string {
     .replace(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g, (pem) => certificateFacts(pem, keys))
     .replace(/-----BEGIN CERTIFICATE REQUEST-----[^-]+-----END CERTIFICATE REQUEST-----/g, 'a request')
     .replace(/-----BEGIN EC PRIVATE KEY-----[^-]+-----END EC PRIVATE KEY-----/g, 'a key')
+    .replace(/-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g, crlFacts)
+    .replace(/\d{40,49}/g, 'serial number')
     .replace(/[0-9a-f]{64}/g, 'fingerprint')
     .replace(/[0-9a-f]{24}/g, 'user id')
     .replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, 'time')
@@ -63,6 +73,11 @@ function certificateFacts(pem: string, keys: ReadonlyMap<string, string>): strin
   const { subject, issuer, publicKey, ca, subjectAltName } = new X509Certificate(pem)
   const owner = keys.get(fingerprint(publicKey.export({ format: 'der', type: 'spki' })))
   return `certificate of ${subject} by ${issuer}, key ${owner}, ca ${ca}, ${subjectAltName}`.replaceAll('\n', ',')
+}
+
+function crlFacts(pem: string): string {
+  const { crlNumber, entries } = readCrl(pem, 'a CRL')
+  return `CRL ${crlNumber} of ${entries.map(({ reasonCode }) => `reason ${reasonCode}`).join(', ')}`
 }
 
 function keyId(pem: string): string {

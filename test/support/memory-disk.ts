@@ -9,6 +9,8 @@ export interface MemoryDisk {
   loseProcess(): void
   /** The power failed: of content and names, only what was synced is there; other new files are torn. */
   losePower(): void
+  /** Another disk with the same on it, also as to what is synced; it goes its own way from then on. */
+  copy(): MemoryDisk
   /** Path -> octal mode and, for files, text. */
   contents(): ReadonlyMap<string, { readonly mode: number; readonly text: string | null }>
 }
@@ -32,7 +34,10 @@ const UID = 1000
 
 /** An empty disk with a root directory. */
 export function memoryDisk(): MemoryDisk {
-  const root = inode('directory', 0o755)
+  return diskOn(inode('directory', 0o755))
+}
+
+function diskOn(root: Inode): MemoryDisk {
   const locks = new Set<string>()
   return {
     mount: (hooks = {}) => fileSystem(root, locks, hooks),
@@ -41,12 +46,25 @@ export function memoryDisk(): MemoryDisk {
       locks.clear()
       forget(root)
     },
+    copy: () => diskOn(copied(root, new Map())),
     contents: () => new Map(walk(root, '')),
   }
 }
 
 function inode(kind: Inode['kind'], mode: number): Inode {
   return { kind, mode, content: Buffer.alloc(0), synced: null, names: new Map(), syncedNames: new Map() }
+}
+
+/** A copy of a tree in which two names of one file stay that. */
+function copied(node: Inode, done: Map<Inode, Inode>): Inode {
+  const known = done.get(node)
+  if (known !== undefined) return known
+  const copy = { ...node }
+  done.set(node, copy)
+  const namesOf = (names: Inode['names']) => new Map([...names].map(([name, child]) => [name, copied(child, done)]))
+  copy.names = namesOf(node.names)
+  copy.syncedNames = namesOf(node.syncedNames)
+  return copy
 }
 
 function forget(node: Inode): void {
@@ -123,6 +141,8 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
       }),
     rename: async (oldPath, newPath) =>
       step('rename', newPath, () => {
+        // Two names of one file: rename(2) does nothing.
+        if (find(newPath) === at(oldPath)) return
         put(newPath, at(oldPath))
         at(dirname(oldPath)).names.delete(basename(oldPath))
       }),
@@ -135,6 +155,7 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
         const node = at(path)
         node.syncedNames = new Map(node.names)
       }),
+    isLocked: async (path) => locks.has(path),
     lock: async (path) => {
       if (find(path) === undefined) step('create', path, () => put(path, inode('file', 0o600)))
       if (locks.has(path)) return null

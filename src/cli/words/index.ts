@@ -10,15 +10,15 @@ import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
 import { addRootCsr } from './ca/root-csr.js'
 import { addRotateTls } from './ca/rotate-tls.js'
 import { addShow } from './ca/show.js'
-
 import { addSign } from './ca/sign.js'
+import { addStatus } from './ca/status.js'
 import { addUpdate } from './ca/update.js'
+import { addVerify } from './ca/verify.js'
 import { addCompletion } from './completion.js'
 import { addConfigPath } from './config/path.js'
 import { addConfigSet } from './config/set.js'
 import { addConfigShow } from './config/show.js'
 import { addConfigUnset } from './config/unset.js'
-
 import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
@@ -39,6 +39,8 @@ export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
     addCreate,
     addRootCsr,
     addShow,
+    addVerify,
+    addStatus,
     addAddDeviceCa,
     addRevokeDeviceCa,
     addDisableDeviceCa,

@@ -17,7 +17,7 @@ export interface ShowFlags extends CommonFlags {
 /** `fpki ca show` */
 export async function show(flags: ShowFlags, io: Io): Promise<void> {
   requireOneForm(flags)
-  const shown = await shownPkiOf(flags, io)
+  const shown = await knownPki(flags, io)
   if (flags.json) return printJson(io, shown)
   if (flags.pretty) return io.stdout(pretty(shown, io))
   io.stdout(justAsked(flags, shown) ?? allPem(shown))
@@ -26,13 +26,14 @@ export async function show(flags: ShowFlags, io: Io): Promise<void> {
 /** `fpki est show` */
 export async function showEst(flags: ShowFlags, io: Io): Promise<void> {
   requireOneForm(flags)
-  const { factory, api, estTls } = await shownPkiOf(flags, io)
+  const { factory, api, estTls } = await knownPki(flags, io)
   if (estTls === null) throw noEst(factory)
   if (flags.json) return printJson(io, { factory, api, estTls } satisfies ShownEst)
   io.stdout(flags.pretty ? prettyCertificate(estTls, io) : estTls.pem)
 }
 
-async function shownPkiOf(flags: CommonFlags, io: Io): Promise<ShownPki> {
+/** What the Factory API knows of the factory that is chosen. */
+export async function knownPki(flags: CommonFlags, io: Io): Promise<ShownPki> {
   const machine = thisMachine()
   const { factory, api } = await factoryApiFor(flags, io, machine, { changes: false })
   return showPki(factory, api, machine.clock)

@@ -1,0 +1,102 @@
+import type { CertificateStatus, PkiStatus, StatusOfPkis } from '../../../operations/status-pki.js'
+import { printable } from '../../output.js'
+
+/** A value and what it is of. */
+interface Sample {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+/** One metric, a gauge like all of them. */
+interface Metric {
+  readonly name: string
+  readonly help: string
+  readonly samples: (status: StatusOfPkis) => readonly Sample[]
+}
+
+const METRICS: readonly Metric[] = [
+  certificateMetric('not_before_seconds', 'When the certificate begins, in seconds since 1970.', ({ notBefore }) =>
+    seconds(notBefore),
+  ),
+  certificateMetric('not_after_seconds', 'When the certificate ends, in seconds since 1970.', ({ notAfter }) =>
+    seconds(notAfter),
+  ),
+  certificateMetric(
+    'remaining_seconds',
+    'How long the certificate is valid from when this was looked at; negative when it has ended.',
+    ({ notAfter }, { checkedAt }) => seconds(notAfter) - seconds(checkedAt),
+  ),
+  certificateMetric('expiring', 'Does the certificate end within --warn-days, or has it ended?', ({ state }) =>
+    Number(state !== 'fine'),
+  ),
+  certificateMetric('valid', 'Is the certificate within its validity?', ({ notAfter, notYetValid }, { checkedAt }) =>
+    Number(!notYetValid && seconds(checkedAt) <= seconds(notAfter)),
+  ),
+  certificateMetric('disabled', 'Is it a device CA that the Factory API accepts no devices of?', ({ disabled }) =>
+    Number(disabled),
+  ),
+  pkiMetric('unfinished', 'Does an interrupted command wait to be brought to its end?', ({ unfinished }) =>
+    Number(unfinished !== null),
+  ),
+  pkiMetric('problems', 'How many things could not be read.', ({ problems }) => problems.length),
+  {
+    name: 'fpki_status_checked_seconds',
+    help: 'When this was looked at, in seconds since 1970.',
+    samples: ({ checkedAt }) => [{ labels: {}, value: seconds(checkedAt) }],
+  },
+]
+
+/** A status in the text format of Prometheus, version 0.0.4, for the textfile collector of node_exporter. */
+export function metrics(status: StatusOfPkis): string {
+  return METRICS.map((metric) => family(metric, status)).join('')
+}
+
+function certificateMetric(
+  name: string,
+  help: string,
+  value: (certificate: CertificateStatus, status: StatusOfPkis) => number,
+): Metric {
+  return {
+    name: `fpki_certificate_${name}`,
+    help,
+    samples: (status) =>
+      status.pkis.flatMap((pki) =>
+        pki.certificates.map((certificate) => {
+          const { role, file, serial } = certificate
+          return { labels: { ...labelsOf(pki), role, file: file ?? '', serial }, value: value(certificate, status) }
+        }),
+      ),
+  }
+}
+
+function pkiMetric(name: string, help: string, value: (pki: PkiStatus) => number): Metric {
+  return {
+    name: `fpki_pki_${name}`,
+    help,
+    samples: ({ pkis }) => pkis.map((pki) => ({ labels: labelsOf(pki), value: value(pki) })),
+  }
+}
+
+function labelsOf({ factory, directory }: PkiStatus): Readonly<Record<string, string>> {
+  return { factory: factory ?? '', directory: directory ?? '' }
+}
+
+function family({ name, help, samples }: Metric, status: StatusOfPkis): string {
+  // The same labels twice would have the whole file refused.
+  const lines = new Set(samples(status).map(({ labels, value }) => `${name}${labelSet(labels)} ${value}\n`))
+  return lines.size === 0 ? '' : `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${[...lines].join('')}`
+}
+
+function labelSet(labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+}
+
+/** The three characters that the format escapes; a line feed is written out as all that cannot be printed is. */
+function escaped(value: string): string {
+  return printable(value).replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}
+
+function seconds(time: string): number {
+  return Date.parse(time) / 1000
+}

@@ -1,0 +1,81 @@
+import { type FpkiCode, FpkiError } from '../../../errors.js'
+import { thisMachine } from '../../../machine.js'
+import {
+  type CertificateStatus,
+  type PkiStatus,
+  type StatusOfPkis,
+  statusOfDirectories,
+  statusOfShown,
+} from '../../../operations/status-pki.js'
+import { absolute } from '../../directory.js'
+import { EXIT, EXIT_FOUND } from '../../exit.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson, style } from '../../output.js'
+import { metrics } from './status-metrics.js'
+
+/** The flags of `ca status`. */
+export interface StatusFlags extends CommonFlags {
+  readonly prometheus?: true
+  readonly warnDays: number
+}
+
+/** `fpki ca status [directories…]` */
+export async function status(directories: readonly string[], flags: StatusFlags, io: Io): Promise<void> {
+  if (flags.json && flags.prometheus) {
+    throw new FpkiError('ERR_USAGE', '--json and --prometheus exclude each other.', 'Give one of them.')
+  }
+  const paths = directories.map((directory) => absolute(directory, io))
+  const found =
+    paths.length === 0 ? await ofFactory(flags, io) : await statusOfDirectories(paths, flags.warnDays, thisMachine())
+  if (flags.json) printJson(io, found)
+  else if (flags.prometheus) io.stdout(metrics(found))
+  else io.stdout(inWords(found, flags, io))
+  if (!flags.json) for (const problem of found.pkis.flatMap(({ problems }) => problems)) tell(problem, io)
+  io.outcome.status = exitOf(found)
+}
+
+/** Loaded here, because `ca show` would otherwise have one file more to load at its start. */
+async function ofFactory(flags: StatusFlags, io: Io): Promise<StatusOfPkis> {
+  const { knownPki } = await import('./show.js')
+  return statusOfShown(await knownPki(flags, io), flags.warnDays, thisMachine().clock)
+}
+
+/** An end that has passed is certain; behind what cannot be read there may be one, so it weighs more than an end to come. */
+function exitOf({ state, pkis }: StatusOfPkis): number {
+  if (state === 'expired') return EXIT_FOUND.expired
+  const problem = pkis.flatMap(({ problems }) => problems)[0]
+  if (problem !== undefined) return EXIT[problem.code as FpkiCode]
+  return state === 'expiring' ? EXIT_FOUND.expiring : 0
+}
+
+function tell({ code, message, hint }: PkiStatus['problems'][number], io: Io): void {
+  io.stderr(`${style(io, 'red', 'error:')} ${printable(message)} [${code}]\n  ${printable(hint)}\n`)
+}
+
+/** A block for each PKI. With --quiet, what is well is left out. */
+function inWords({ pkis }: StatusOfPkis, { quiet = false }: StatusFlags, io: Io): string {
+  return pkis.map((pki) => block(pki, quiet, io)).join('')
+}
+
+function block({ directory, factory, certificates, unfinished }: PkiStatus, quiet: boolean, io: Io): string {
+  const told = certificates.filter(({ state }) => !quiet || state !== 'fine')
+  const rows = told.map((certificate) => row(certificate, io))
+  const command = unfinished === null ? [] : [`  \`fpki ${printable(unfinished)}\` was interrupted; run it again.`]
+  const lines = [...rows, ...command]
+  if (lines.length === 0) return ''
+  const title = `Factory ${printable(factory ?? 'unknown')}, ${printable(directory ?? 'as the Factory API knows it')}`
+  return `${[title, ...lines].join('\n')}\n`
+}
+
+const WORDS = { fine: '', expiring: 'EXPIRES SOON', expired: 'EXPIRED' } as const
+const COLOUR = { fine: 'dim', expiring: 'yellow', expired: 'red' } as const
+
+function row({ role, file, notAfter, daysLeft, state, ...certificate }: CertificateStatus, io: Io): string {
+  const days = `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'}`.padStart(11)
+  const also = [certificate.disabled ? 'disabled' : '', certificate.notYetValid ? 'not valid yet' : '']
+    .filter(Boolean)
+    .join(', ')
+  const word = WORDS[state] || also
+  const name = `${printable(file ?? '').padEnd(file === null ? 0 : 18)}`
+  return `  ${name}${role.padEnd(10)}${notAfter.slice(0, 10)}${days}  ${style(io, COLOUR[state], word, 'stdout')}`.trimEnd()
+}

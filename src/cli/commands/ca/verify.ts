@@ -1,0 +1,58 @@
+import { namedFactory } from '../../../config/settings.js'
+import { thisMachine } from '../../../machine.js'
+import { type VerifiedPki, verifyPki } from '../../../operations/verify-pki.js'
+import { absolute } from '../../directory.js'
+import { EXIT_FOUND } from '../../exit.js'
+import { factoryApiFor, factoryApiName } from '../../factory.js'
+import { hsmAccess } from '../../hsm.js'
+import type { HsmFlags } from '../../hsm-options.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson, progressOn, style } from '../../output.js'
+
+/** The flags of `ca verify`. */
+export interface VerifyFlags extends CommonFlags, HsmFlags {
+  readonly offline?: true
+  readonly skipRootKey?: true
+  readonly strict?: true
+  readonly warnDays: number
+}
+
+/** `fpki ca verify <directory>` */
+export async function verify(directory: string, flags: VerifyFlags, io: Io): Promise<void> {
+  const path = absolute(directory, io)
+  const machine = thisMachine()
+  // A choice that cannot be followed is no finding.
+  if (!flags.offline) await factoryApiName(flags, io, machine)
+  const api = async (factory: string) =>
+    (await factoryApiFor({ ...flags, factory }, io, machine, { changes: false })).api
+  const options = { directory: path, factory: namedFactory(flags, io.env), warnDays: flags.warnDays }
+  const hsm = flags.skipRootKey ? null : await hsmAccess(flags, io, progressOn(io, flags))
+  const verified = await verifyPki(options, { ...machine, api: flags.offline ? null : api, hsm })
+  if (flags.json) printJson(io, verified)
+  else io.stdout(inWords(verified, flags, io))
+  if (verified.result === 'failure' || (flags.strict && verified.result === 'warning'))
+    io.outcome.status = EXIT_FOUND.broken
+}
+
+type Finding = VerifiedPki['findings'][number]
+
+const COLOUR = { ok: 'dim', warning: 'yellow', failure: 'red' } as const
+
+/** A line for each finding: how much it weighs, its code, what it is, what to do. With --quiet, what is well is left out. */
+function inWords({ findings }: VerifiedPki, { quiet }: VerifyFlags, io: Io): string {
+  const told = findings.filter(({ status }) => !quiet || status !== 'ok')
+  const width = Math.max(...told.map(({ code }) => code.length))
+  const lines = told.map((one) => line(one, width, io))
+  return [...lines, ...(quiet ? [] : [summary(findings)])].map((text) => `${text}\n`).join('')
+}
+
+function line({ status, code, message, hint }: Finding, width: number, io: Io): string {
+  const what = `${printable(message)}${hint === null ? '' : ` ${printable(hint)}`}`
+  return `${style(io, COLOUR[status], status.padEnd(7), 'stdout')}  ${code.padEnd(width)}  ${what}`
+}
+
+function summary(findings: readonly Finding[]): string {
+  const count = (status: Finding['status']) => findings.filter((one) => one.status === status).length
+  const plural = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`
+  return `${count('ok')} ok, ${plural(count('warning'), 'warning')}, ${plural(count('failure'), 'failure')}`
+}

@@ -1,0 +1,26 @@
+import type { Command } from 'commander'
+import { withWarnDays } from '../../options.js'
+import type { Io } from '../../output.js'
+
+/** The words of `fpki ca status`. */
+export function addStatus(ca: Command, io: Io): void {
+  const status = ca
+    .command('status')
+    .description('when certificates expire, for monitors and CI')
+    .argument('[directories...]', 'PKI directories, absolute paths; none: ask the API')
+    .option('--prometheus', "metrics, for node_exporter's textfile collector")
+  withWarnDays(status)
+    .addHelpText('after', EXAMPLE)
+    .action(async (directories, _, command: Command) =>
+      (await import('../../commands/ca/status.js')).status(directories, command.optsWithGlobals(), io),
+    )
+}
+
+const EXAMPLE = `
+Examples:
+  $ fpki ca status "$HOME/acme" --warn-days 90
+  $ fpki ca status --factory acme
+  $ fpki ca status "$HOME/acme" --prometheus > fpki.prom
+
+Exit codes: 0 all is well, 10 something expires within --warn-days, 11 something
+has expired. What cannot be read has its usual code, which comes before 10.`

@@ -1,0 +1,178 @@
+import * as z from 'zod/mini'
+import { inspectDirectory, type SeenDirectory } from '../directory/inspect.js'
+import { PKI_FILES } from '../directory/names.js'
+import { FpkiError } from '../errors.js'
+import {
+  type CertificateFacts,
+  type CertificateRole,
+  certificateRole,
+  describeCertificate,
+  rfc3339,
+} from '../pki/describe.js'
+import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
+import type { Clock, DurableFiles } from '../ports.js'
+import { factoryIn, pkiFilesOf, roleOfFile } from './pki-files.js'
+import type { ShownPki } from './show-pki.js'
+
+/** How a certificate, or the worst of several, stands. */
+const expiryState = z.enum(['fine', 'expiring', 'expired'])
+
+/** When one certificate ends. */
+const certificateStatus = z.strictObject({
+  role: certificateRole,
+  /** Its name in the directory; null: it is as the Factory API knows it. */
+  file: z.nullable(z.string()),
+  subject: z.string(),
+  /** Decimal. */
+  serial: z.string(),
+  notBefore: z.string(),
+  notAfter: z.string(),
+  /** Whole days; negative when it has expired. */
+  daysLeft: z.int(),
+  state: expiryState,
+  /** It is not valid yet: a clock is wrong, here or where it was made. It counts as fine. */
+  notYetValid: z.boolean(),
+  /** A device CA that the Factory API does not accept devices of; it does not count. */
+  disabled: z.boolean(),
+})
+
+/** Why something could not be looked at. */
+const statusProblem = z.strictObject({
+  /** null: it is about the directory. */
+  file: z.nullable(z.string()),
+  code: z.string(),
+  message: z.string(),
+  hint: z.string(),
+})
+
+/** One PKI. */
+const pkiStatus = z.strictObject({
+  /** Absolute; null: as the Factory API knows it. */
+  directory: z.nullable(z.string()),
+  factory: z.nullable(z.string()),
+  certificates: z.array(certificateStatus),
+  /** A command that was interrupted and waits to be brought to its end. */
+  unfinished: z.nullable(z.string()),
+  problems: z.array(statusProblem),
+})
+
+/** What `fpki ca status --json` prints. */
+export const statusOfPkis = z.strictObject({
+  checkedAt: z.string(),
+  warnDays: z.int(),
+  /** The worst of all certificates. */
+  state: expiryState,
+  pkis: z.array(pkiStatus),
+})
+
+/** See {@link statusOfPkis}. */
+export type StatusOfPkis = z.infer<typeof statusOfPkis>
+
+/** One PKI of a {@link StatusOfPkis}. */
+export type PkiStatus = z.infer<typeof pkiStatus>
+
+/** One certificate of a {@link PkiStatus}. */
+export type CertificateStatus = z.infer<typeof certificateStatus>
+
+/** The time, and how many days before its end a certificate counts as expiring. */
+interface Moment {
+  readonly now: Date
+  readonly warnDays: number
+}
+
+/**
+ * When the certificates of PKI directories end. Only certificates are read, and nothing is changed. What cannot be read is
+ * told of beside the rest.
+ */
+export async function statusOfDirectories(
+  paths: readonly string[],
+  warnDays: number,
+  { files, clock }: { readonly files: DurableFiles; readonly clock: Clock },
+): Promise<StatusOfPkis> {
+  const moment = { now: clock(), warnDays }
+  // Named twice, its metrics would be there twice, which Prometheus refuses.
+  return summed(await Promise.all([...new Set(paths)].map((path) => statusOfDirectory(path, files, moment))), moment)
+}
+
+/** When the certificates end that the Factory API knows of a factory. */
+export function statusOfShown(shown: ShownPki, warnDays: number, clock: Clock): StatusOfPkis {
+  const moment = { now: clock(), warnDays }
+  const { factory, root, tls, estTls, deviceCas } = shown
+  const all = [root, tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
+  const certificates = all.map((facts) => statusOf(facts, facts, moment))
+  return summed([{ directory: null, factory, certificates, unfinished: null, problems: [] }], moment)
+}
+
+function summed(pkis: readonly PkiStatus[], { now, warnDays }: Moment): StatusOfPkis {
+  const states = pkis.flatMap(({ certificates }) => certificates.map(({ state }) => state))
+  const state = (['expired', 'expiring'] as const).find((one) => states.includes(one)) ?? 'fine'
+  return { checkedAt: rfc3339(now), warnDays, state, pkis: [...pkis] }
+}
+
+async function statusOfDirectory(path: string, files: DurableFiles, moment: Moment): Promise<PkiStatus> {
+  try {
+    return await statusOfSeen(await inspectDirectory(files, path), moment)
+  } catch (error) {
+    const problems = [problemOf(null, error)]
+    return { directory: path, factory: null, certificates: [], unfinished: null, problems }
+  }
+}
+
+async function statusOfSeen(directory: SeenDirectory, moment: Moment): Promise<PkiStatus> {
+  const { certificates: names } = pkiFilesOf(directory)
+  if (!names.includes(PKI_FILES.rootCertificate)) throw noPki(directory)
+  const read = await Promise.all(names.map((name) => readFile(directory, name)))
+  const seen = read.flatMap((one) => ('certificate' in one ? [one] : []))
+  const root = seen.find(({ file }) => file === PKI_FILES.rootCertificate)?.certificate ?? null
+  const { journal } = directory
+  return {
+    directory: directory.path,
+    factory: factoryIn(directory, root),
+    certificates: seen.map(({ file, certificate }) => {
+      const facts = describeCertificate(certificate, root ?? certificate, moment.now)
+      return statusOf(facts, { role: roleOfFile(file), file, disabled: false }, moment)
+    }),
+    unfinished: journal !== null && journal.finishedAt === null ? journal.command : null,
+    problems: [
+      ...directory.problems.map((problem) => problemOf(null, problem)),
+      ...read.flatMap((one) => ('problem' in one ? [one.problem] : [])),
+    ],
+  }
+}
+
+type ReadFile =
+  | { readonly file: string; readonly certificate: Certificate }
+  | { readonly problem: PkiStatus['problems'][number] }
+
+async function readFile(directory: SeenDirectory, file: string): Promise<ReadFile> {
+  const { text, problem } = await directory.see(file)
+  if (text === null) return { problem: problemOf(file, problem) }
+  try {
+    return { file, certificate: readPemCertificate(text, `${directory.path}/${file}`) }
+  } catch (error) {
+    return { problem: problemOf(file, error) }
+  }
+}
+
+function statusOf(
+  { subject, serial, notBefore, notAfter, daysLeft }: CertificateFacts,
+  place: { readonly role: CertificateRole; readonly file?: string; readonly disabled: boolean },
+  { now, warnDays }: Moment,
+): CertificateStatus {
+  const { role, file = null, disabled } = place
+  const expired = now > new Date(notAfter)
+  const state = disabled ? 'fine' : expired ? 'expired' : daysLeft < warnDays ? 'expiring' : 'fine'
+  const notYetValid = now < new Date(notBefore)
+  return { role, file, subject, serial, notBefore, notAfter, daysLeft, state, notYetValid, disabled }
+}
+
+function problemOf(file: string | null, error: unknown): PkiStatus['problems'][number] {
+  if (!(error instanceof FpkiError)) throw error
+  const { code, message, hint } = error
+  return { file, code, message, hint }
+}
+
+function noPki({ path }: SeenDirectory): FpkiError {
+  const hint = 'Name a PKI directory, or put the file back from a backup.'
+  return new FpkiError('ERR_NOT_INITIALIZED', `${path} has no ${PKI_FILES.rootCertificate}.`, hint)
+}

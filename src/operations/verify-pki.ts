@@ -1,0 +1,90 @@
+import * as z from 'zod/mini'
+import { pkiDirectory } from '../directory/pki-directory.js'
+import { rfc3339 } from '../pki/describe.js'
+import type { Clock, DurableFiles, Random } from '../ports.js'
+import { type HsmAccess, rootSignerOf } from './root-signer.js'
+import { CHECKS } from './verify/checks.js'
+import { type Finding, finding, holds } from './verify/finding.js'
+import { type ApiOf, type CheckPorts, gatherScene, type Scene } from './verify/scene.js'
+
+/** What `fpki ca verify --json` prints. */
+export const verifiedPki = z.strictObject({
+  /** Absolute. */
+  directory: z.string(),
+  /** null: nothing says it. */
+  factory: z.nullable(z.string()),
+  /** Which Factory API was asked; null: none was. */
+  api: z.nullable(z.string()),
+  checkedAt: z.string(),
+  /** The worst of the findings. */
+  result: z.enum(['ok', 'warning', 'failure']),
+  findings: z.array(finding),
+})
+
+/** See {@link verifiedPki}. */
+export type VerifiedPki = z.infer<typeof verifiedPki>
+
+/** What `ca verify` is asked to do. */
+export interface VerifyPkiOptions {
+  /** Absolute path. */
+  readonly directory: string
+  /** null: the directory says it. */
+  readonly factory: string | null
+  /** A certificate that ends within so many days is warned of. */
+  readonly warnDays: number
+}
+
+/** What `ca verify` works with. */
+export interface VerifyPkiPorts {
+  readonly files: DurableFiles
+  readonly clock: Clock
+  readonly random: Random
+  /** The Factory API that knows a factory; null: the directory is looked at alone. */
+  readonly api: ApiOf | null
+  /** How a root key in a token is come by; null: the root key is left out. */
+  readonly hsm: HsmAccess | null
+}
+
+/**
+ * Audits a PKI directory: files, keys, certificates, the Factory API, the root key. It changes nothing, and goes on
+ * whatever it finds.
+ *
+ * @throws FpkiError ERR_NOT_A_DIRECTORY or ERR_STORAGE when there is no directory to look at
+ */
+export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts): Promise<VerifiedPki> {
+  const { files, random, api, hsm } = ports
+  const now = ports.clock()
+  const { directory: path, ...asked } = options
+  const scene = await gatherScene({ ...asked, path, files, api, now })
+  const rootSigner = hsm === null ? null : rootSignerOf(pkiDirectory(files, path), hsm)
+  try {
+    const findings = await runChecks(scene, { rootSigner, random, passphrases: hsm?.passphrases })
+    const result = worst(findings)
+    return {
+      directory: path,
+      factory: scene.factory,
+      api: scene.api?.name ?? null,
+      checkedAt: rfc3339(now),
+      result,
+      findings,
+    }
+  } finally {
+    await rootSigner?.close()
+  }
+}
+
+async function runChecks(scene: Scene, ports: CheckPorts): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const check of CHECKS) {
+    const found = await check.run(scene, ports)
+    const nothing = check.holds(scene)
+    findings.push(...(found.length === 0 && nothing !== null ? [holds(check.group, nothing)] : found))
+  }
+  return findings
+}
+
+function worst(findings: readonly Finding[]): VerifiedPki['result'] {
+  const has = (status: Finding['status']) => findings.some((one) => one.status === status)
+  if (has('failure')) return 'failure'
+  return has('warning') ? 'warning' : 'ok'
+}

@@ -1,0 +1,32 @@
+import * as z from 'zod/mini'
+import { CODES, type FindingCode } from './codes.js'
+
+/** One line of `ca verify`. */
+export const finding = z.strictObject({
+  status: z.enum(['ok', 'warning', 'failure']),
+  /** Stable: a group alone (`files`) when it holds, else one of the codes of docs/verify.md (`files.missing`). */
+  code: z.string(),
+  /** The file that it is about, by its name in the directory; null: none, or several. */
+  file: z.nullable(z.string()),
+  message: z.string(),
+  /** What to do; null when it holds. */
+  hint: z.nullable(z.string()),
+})
+
+/** See {@link finding}. */
+export type Finding = z.infer<typeof finding>
+
+/** Something that does not hold; how much it weighs follows from the code. `hint` replaces the code's own. */
+export function found(
+  code: FindingCode,
+  file: string | null,
+  message: string,
+  hint: string = CODES[code].hint,
+): Finding {
+  return { status: CODES[code].status, code, file, message, hint }
+}
+
+/** A group of checks that holds. */
+export function holds(group: string, message: string): Finding {
+  return { status: 'ok', code: group, file: null, message, hint: null }
+}

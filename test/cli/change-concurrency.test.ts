@@ -1,0 +1,68 @@
+import { readdir } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+import { errorDocument } from '../../src/cli/documents.js'
+import { addedDeviceCas, serverCertified, shownPki } from '../../src/index.js'
+import { type Ended, output } from '../support/cli.js'
+import { copiedPki, type Made, x509 } from './made.js'
+import { namesBelow } from './snapshot.js'
+
+/** Runs the same command in so many processes at once. */
+function atOnce({ home }: Made, count: number, words: readonly string[]): Promise<readonly Ended[]> {
+  return Promise.all(Array.from({ length: count }, () => home.fpki([...words, '--json'])))
+}
+
+/** Those that worked; each of the others was refused, exit 3, with one of these codes. */
+function winners(ended: readonly Ended[], codes: readonly string[]): readonly unknown[] {
+  for (const { status, stdout } of ended.filter((one) => one.status !== 0)) {
+    expect(status, stdout).toBe(3)
+    expect(codes).toContain(errorDocument.parse(JSON.parse(stdout)).error.code)
+  }
+  return ended.filter(({ status }) => status === 0).map(({ stdout }): unknown => JSON.parse(stdout))
+}
+
+/** No file is half done, and every certificate in its place is one that the API has. */
+async function expectWhole(made: Made, names: readonly string[]): Promise<void> {
+  const { home, path, text } = made
+  const all = (await home.fpki(['ca', 'show'])).stdout
+  for (const name of names) {
+    expect(await output('openssl', ['verify', '-CAfile', path('factory_ca.pem'), path(name)])).toContain('OK')
+    expect(all).toContain(await text(name))
+  }
+  expect((await namesBelow(home.path)).filter((name) => name.endsWith('.fpki-unfinished'))).toEqual([])
+  expect(await readdir(path('.fpki/pending'))).toEqual([])
+}
+
+test('of 20 processes that add one local-ca, one works, and the others exit 3', async () => {
+  const made = await copiedPki()
+  const words = ['ca', 'add-device-ca', made.directory, '--local-ca', '--local-ca-filename', 'site-b.pem']
+  const documents = winners(await atOnce(made, 20, words), ['ERR_LOCKED', 'ERR_EXISTS'])
+  expect(documents).toHaveLength(1)
+  expect(addedDeviceCas.parse(documents[0]).added[0]?.pem).toBe(await made.text('site-b.pem'))
+  await expectWhole(made, ['tls-crt', 'online-crt', 'local-ca.pem', 'site-b.pem'])
+  const key = await output('openssl', ['pkey', '-in', made.path('site-b.key'), '-pubout'])
+  expect(key.trim()).toBe(await x509(made.path('site-b.pem'), '-pubkey'))
+})
+
+test('of 20 processes that rotate, those that work do so one behind the other, and the others exit 3', async () => {
+  const made = await copiedPki()
+  const first = await made.text('tls-crt')
+  const documents = winners(await atOnce(made, 20, ['ca', 'rotate-tls', made.directory]), ['ERR_LOCKED'])
+  const rotated = documents.map((document) => serverCertified.parse(document))
+  expect(rotated.length).toBeGreaterThan(0)
+  const names = (await readdir(made.directory)).filter((name) => name.startsWith('tls-crt'))
+  // Every version is there once: the first, and one of each that worked.
+  const texts = await Promise.all(names.map(made.text))
+  expect(texts.toSorted()).toEqual([first, ...rotated.map(({ certificate }) => certificate.pem)].toSorted())
+  await expectWhole(made, ['tls-crt', 'online-crt', 'local-ca.pem'])
+})
+
+test('`ca show` beside them shows the PKI before or behind a change, never a part', async () => {
+  const made = await copiedPki()
+  const [changed, shown] = await Promise.all([
+    made.home.fpki(['ca', 'add-device-ca', made.directory, '--online-ca', '--local-ca', '--local-ca-filename', 'b']),
+    atOnce(made, 19, ['ca', 'show']),
+  ])
+  expect(changed.status).toBe(0)
+  for (const document of winners(shown, [])) expect([2, 4]).toContain(shownPki.parse(document).deviceCas.length)
+  expect(winners(shown, [])).toHaveLength(19)
+})

@@ -1,0 +1,287 @@
+import { execFileSync } from 'node:child_process'
+import { chmod, cp, mkdir, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type StatusOfPkis, statusOfPkis } from '../../src/operations/status-pki.js'
+import { output } from '../support/cli.js'
+import { parsePrometheus } from '../support/prometheus.js'
+import { forge, put } from './forge.js'
+import { copiedPki, editCertificates, editJson, type Made } from './made.js'
+import { ordinaryUser } from './ordinary-user.js'
+import { snapshot } from './snapshot.js'
+
+async function statusJson(
+  pki: Made,
+  words: readonly string[],
+): Promise<{ status: number | null; document: StatusOfPkis; stderr: string }> {
+  const { status, stdout, stderr } = await pki.home.fpki(['ca', 'status', '--json', ...words])
+  return { status, stderr, document: statusOfPkis.parse(JSON.parse(stdout)) }
+}
+
+/** When a certificate ends, as OpenSSL reads it. */
+function endOf(pki: Made, name: string): number {
+  const text = execFileSync('openssl', [
+    'x509',
+    '-in',
+    pki.path(name),
+    '-noout',
+    '-enddate',
+    '-dateopt',
+    'iso_8601',
+  ]).toString()
+  return Date.parse(text.replace('notAfter=', '').trim().replace(' ', 'T'))
+}
+
+const FILES = ['factory_ca.pem', 'local-ca.pem', 'online-crt', 'tls-crt']
+
+/** What is done to a PKI, and the exit code that follows. */
+const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<unknown>, status: number])[] = [
+  ['a new PKI', async () => undefined, 0],
+  ['a server that ends in 59 days', (pki) => forge(pki, 'tls-crt', { until: 59.5 }), 10],
+  ['a server that ends in 60 days', (pki) => forge(pki, 'tls-crt', { until: 60.5 }), 0],
+  ['a server that has ended', (pki) => forge(pki, 'tls-crt', { from: -9, until: -0.1 }), 11],
+  ['a device CA that has ended', (pki) => forge(pki, 'site-b.pem', { from: -9, until: -1 }), 11],
+  [
+    'a server that ends soon, and a CA that has ended',
+    async (pki) => {
+      await forge(pki, 'tls-crt', { until: 9 })
+      await forge(pki, 'site-b.pem', { from: -9, until: -1 })
+    },
+    11,
+  ],
+  [
+    'an earlier server that has ended',
+    async (pki) => {
+      const tls = await pki.text('tls-crt')
+      await forge(pki, 'tls-crt', { from: -9, until: -1 })
+      await rename(pki.path('tls-crt'), pki.path('tls-crt.bak'))
+      await put(pki.path('tls-crt'), tls)
+    },
+    0,
+  ],
+  ['a server of tomorrow', (pki) => forge(pki, 'tls-crt', { from: 1 }), 0],
+  [
+    'an interrupted command',
+    (pki) => editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null })),
+    0,
+  ],
+  [
+    'no keys',
+    async (pki) => {
+      await unlink(pki.path('factory_ca.key'))
+      await unlink(pki.path('local-ca.key'))
+    },
+    0,
+  ],
+  ['a broken certificate', (pki) => put(pki.path('tls-crt'), 'not PEM'), 6],
+  ['a certificate of 10 MB', (pki) => put(pki.path('tls-crt'), 'x'.repeat(10_000_000)), 6],
+  [
+    'a certificate that is a link to /dev/zero',
+    async (pki) => {
+      await unlink(pki.path('tls-crt'))
+      await symlink('/dev/zero', pki.path('tls-crt'))
+    },
+    6,
+  ],
+  [
+    'a certificate that is a pipe',
+    async (pki) => {
+      await unlink(pki.path('tls-crt'))
+      await output('mkfifo', [pki.path('tls-crt')])
+    },
+    6,
+  ],
+  [
+    'a broken certificate, and a server that ends soon',
+    async (pki) => {
+      await put(pki.path('online-crt'), 'not PEM')
+      await forge(pki, 'tls-crt', { until: 9 })
+    },
+    6,
+  ],
+  [
+    'a broken certificate, and a CA that has ended',
+    async (pki) => {
+      await put(pki.path('tls-crt'), 'not PEM')
+      await forge(pki, 'site-b.pem', { from: -9, until: -1 })
+    },
+    11,
+  ],
+  ['no root certificate', (pki) => unlink(pki.path('factory_ca.pem')), 3],
+  ['a broken state.json', (pki) => put(pki.path('.fpki/state.json'), '{', 0o600), 6],
+]
+
+describe('the exit code of', () => {
+  test.each(CASES)('%s', async (_, breakIt, expected) => {
+    const pki = await copiedPki()
+    await breakIt(pki)
+    const before = await snapshot(pki.home.path)
+    const { status } = await statusJson(pki, [pki.directory])
+    expect(status).toBe(expected)
+    for (const form of [[], ['--prometheus'], ['--quiet']]) {
+      expect((await pki.home.fpki(['ca', 'status', pki.directory, ...form])).status).toBe(expected)
+    }
+    expect(await snapshot(pki.home.path)).toEqual(before)
+  })
+})
+
+describe('ca status', () => {
+  test('tells when each certificate of a directory ends, as OpenSSL does', async () => {
+    const pki = await copiedPki()
+    const { document } = await statusJson(pki, [pki.directory])
+    const [only] = document.pkis
+    expect(only).toMatchObject({ directory: pki.directory, factory: 'acme', unfinished: null, problems: [] })
+    expect(only?.certificates.map(({ file }) => file)).toEqual(FILES)
+    for (const { file, notAfter, daysLeft } of only?.certificates ?? []) {
+      const end = endOf(pki, file ?? '')
+      expect(Date.parse(notAfter)).toBe(end)
+      expect(daysLeft).toBe(Math.floor((end - Date.parse(document.checkedAt)) / 86_400_000))
+    }
+  })
+
+  test('without a directory tells what the Factory API knows, and needs none', async () => {
+    const pki = await copiedPki()
+    const { status, document } = await statusJson(pki, [])
+    expect(status).toBe(0)
+    expect(document.pkis).toMatchObject([{ directory: null, factory: 'acme', problems: [] }])
+    expect(document.pkis[0]?.certificates.map(({ role }) => role)).toEqual(['root', 'tls', 'online-ca', 'local-ca'])
+    const unknown = await pki.home.fpki(['ca', 'status', '--json', '--factory', 'other'])
+    expect({ status: unknown.status, code: JSON.parse(unknown.stdout).error.code }).toEqual({
+      status: 3,
+      code: 'ERR_NOT_INITIALIZED',
+    })
+  })
+
+  test('does not count a device CA that the Factory API has disabled', async () => {
+    const pki = await copiedPki()
+    await forge(pki, 'site-b.pem', { from: -9, until: -1, serial: '5A0B' })
+    const caCrt = (await pki.text('local-ca.pem')) + (await pki.text('site-b.pem'))
+    await editCertificates(pki, { caCrt })
+    expect((await statusJson(pki, [])).status).toBe(11)
+    await editCertificates(pki, { caCrt, disabledCaSerials: [`${0x5a0b}`] })
+    const { status, document } = await statusJson(pki, [])
+    expect(status).toBe(0)
+    expect(document.pkis[0]?.certificates.filter(({ disabled }) => disabled)).toMatchObject([
+      { serial: `${0x5a0b}`, state: 'fine' },
+    ])
+    const { stdout } = await pki.home.fpki(['ca', 'status'])
+    expect(stdout).toMatch(/local-ca .* disabled$/m)
+  })
+
+  test('tells of several directories, each once, and of what it cannot read beside them', async () => {
+    const pki = await copiedPki()
+    const [second, missing] = [join(pki.home.path, 'second'), join(pki.home.path, 'missing')]
+    await cp(pki.directory, second, { recursive: true })
+    await chmod(second, 0o700)
+    const { status, document } = await statusJson(pki, [pki.directory, second, missing, `${pki.directory}/`])
+    expect(status).toBe(3)
+    expect(document.pkis.map(({ directory, problems }) => [directory, problems.map(({ code }) => code)])).toEqual([
+      [pki.directory, []],
+      [second, []],
+      [missing, ['ERR_NOT_A_DIRECTORY']],
+    ])
+    const inWords = await pki.home.fpki(['ca', 'status', pki.directory, missing])
+    expect(inWords.stdout).toContain('factory_ca.pem')
+    expect(inWords.stderr).toMatch(/missing does not exist\. \[ERR_NOT_A_DIRECTORY\]/)
+  })
+
+  test('in words says what ends soon and what has ended; --quiet leaves out the rest', async () => {
+    const pki = await copiedPki()
+    await forge(pki, 'tls-crt', { until: 9.5 })
+    await forge(pki, 'online-crt', { from: -9, until: -1.5 })
+    const { stdout } = await pki.home.fpki(['ca', 'status', pki.directory, '--quiet'])
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines).toEqual([
+      `Factory acme, ${pki.directory}`,
+      expect.stringMatching(/^ {2}online-crt +online-ca +\S+ +-2 days {2}EXPIRED$/),
+      expect.stringMatching(/^ {2}tls-crt +tls +\S+ +9 days {2}EXPIRES SOON$/),
+    ])
+  })
+
+  test('says that an interrupted command waits', async () => {
+    const pki = await copiedPki()
+    await editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
+    expect((await pki.home.fpki(['ca', 'status', pki.directory])).stdout).toContain('`fpki ca create` was interrupted')
+  })
+
+  test('needs no right to read the keys', async () => {
+    const user = await ordinaryUser()
+    const { directory } = await copiedPki()
+    const copy = join(user.path, 'acme')
+    await mkdir(copy)
+    for (const name of FILES) await writeFile(join(copy, name), await readFile(join(directory, name)))
+    await writeFile(join(copy, 'factory_ca.key'), '', { mode: 0o000 })
+    await chmod(copy, 0o755)
+    expect(await user.fpki(['ca', 'status', copy])).toMatchObject({ status: 0, stderr: '' })
+  })
+
+  test('refuses what excludes each other, and relative paths', async () => {
+    const { home } = await copiedPki()
+    for (const words of [['--json', '--prometheus'], ['acme']]) {
+      const { status, stdout } = await home.fpki(['ca', 'status', '--json', ...words])
+      expect({ status, code: JSON.parse(stdout).error.code }).toEqual({ status: 2, code: 'ERR_USAGE' })
+    }
+  })
+})
+
+describe('ca status --prometheus', () => {
+  test('has the values of each certificate, in the format that Prometheus reads', async () => {
+    const pki = await copiedPki()
+    await forge(pki, 'tls-crt', { until: 9.5 })
+    await forge(pki, 'online-crt', { from: -9, until: -1.5 })
+    const { stdout } = await pki.home.fpki(['ca', 'status', pki.directory, '--prometheus'])
+    const samples = parsePrometheus(stdout)
+    const of = (metric: string) =>
+      Object.fromEntries(
+        samples.flatMap((one) =>
+          one.metric === `fpki_certificate_${metric}` ? [[one.labels['file'] ?? '', one.value]] : [],
+        ),
+      )
+    expect(of('not_after_seconds')).toEqual(Object.fromEntries(FILES.map((file) => [file, endOf(pki, file) / 1000])))
+    expect(of('valid')).toEqual({ 'factory_ca.pem': 1, 'local-ca.pem': 1, 'online-crt': 0, 'tls-crt': 1 })
+    expect(of('expiring')).toEqual({ 'factory_ca.pem': 0, 'local-ca.pem': 0, 'online-crt': 1, 'tls-crt': 1 })
+    expect(Math.floor((of('remaining_seconds')['tls-crt'] ?? 0) / 86_400)).toBe(9)
+    const tls = samples.find(({ labels }) => labels['file'] === 'tls-crt')
+    expect(tls?.labels).toMatchObject({
+      factory: 'acme',
+      directory: pki.directory,
+      role: 'tls',
+      serial: expect.stringMatching(/^\d+$/),
+    })
+    const pkiMetrics = samples.filter(({ metric }) => metric.startsWith('fpki_pki_'))
+    expect(pkiMetrics.map(({ metric, value }) => [metric, value])).toEqual([
+      ['fpki_pki_unfinished', 0],
+      ['fpki_pki_problems', 0],
+    ])
+  })
+
+  test('escapes what a directory or a certificate is called', async () => {
+    const pki = await copiedPki()
+    const odd = join(pki.home.path, 'a "b" \\c\nd')
+    await cp(pki.directory, odd, { recursive: true })
+    const { stdout } = await pki.home.fpki(['ca', 'status', odd, pki.directory, odd, '--prometheus'])
+    const directories = new Set(parsePrometheus(stdout).flatMap(({ labels }) => labels['directory'] ?? []))
+    // A line feed is written out as it is everywhere else in fpki.
+    expect([...directories]).toEqual([odd.replace('\n', '\\u000a'), pki.directory])
+  })
+
+  test('counts what it could not read', async () => {
+    const pki = await copiedPki()
+    const { status, stdout } = await pki.home.fpki(['ca', 'status', join(pki.home.path, 'missing'), '--prometheus'])
+    const problems = parsePrometheus(stdout).find(({ metric }) => metric === 'fpki_pki_problems')
+    expect({ status, problems: problems?.value }).toEqual({ status: 3, problems: 1 })
+  })
+})
+
+test.each([
+  ['# HELP a A.\n# TYPE a gauge\na 1', 'no line feed'],
+  ['a 1\n', 'no TYPE'],
+  ['# HELP a A.\n# TYPE a gauge\na{b="c"} 1\na{b="c"} 2\n', 'twice'],
+  ['# HELP a A.\n# TYPE a gauge\na{b="\\x"} 1\n', 'an escape that there is none'],
+  ['# HELP a A.\n# TYPE a gauge\na{b="c",b="d"} 1\n', 'a label twice'],
+  ['# HELP a A.\n# TYPE a gauge\na{b="c} 1\n', 'no end of the label'],
+  ['# HELP a A.\n# TYPE a gauge\na one\n', 'no number'],
+  ['# HELP a A.\n# TYPE a gauge\na 1\n# HELP b B.\n# TYPE b gauge\na 2\n', 'not together'],
+])('the test’s own reader of metrics refuses %j: %s', (text) => {
+  expect(() => parsePrometheus(text)).toThrow()
+})

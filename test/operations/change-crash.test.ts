@@ -1,0 +1,44 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { allPem, CHANGES, diskWithPki, isFinished, knownOn, liveFiles } from '../support/change-scene.js'
+import { certificatesInApi, essence } from '../support/create-scene.js'
+import { isStop, stopAt } from '../support/disturb.js'
+import type { MemoryDisk } from '../support/memory-disk.js'
+
+let original: MemoryDisk
+
+beforeAll(async () => {
+  original = await diskWithPki()
+})
+
+/** Nothing whole goes, and what the API has taken is on the disk. */
+function expectNothingLost(before: ReadonlySet<string>, disk: MemoryDisk): void {
+  const after = allPem(disk)
+  for (const text of before) expect(after).toContain(text)
+  for (const pem of certificatesInApi(disk)) expect(after).toContain(pem)
+}
+
+describe.each(Object.entries(CHANGES))('%s cut off at any point', (command, run) => {
+  it.each(['loseProcess', 'losePower'] as const)(
+    'ends as an undisturbed run when it is run again (%s)',
+    async (loss) => {
+      const whole = original.copy()
+      const counter = stopAt(Number.POSITIVE_INFINITY)
+      await run(whole, counter.disturbance)
+      const undisturbed = essence(whole)
+      for (let at = 1; at <= counter.points(); at++) {
+        const disk = original.copy()
+        const outcome = await run(disk, stopAt(at).disturbance).catch((error: unknown) => error)
+        expect(outcome, `point ${at}`).toSatisfy(isStop)
+        disk[loss]()
+        expectNothingLost(allPem(original), disk)
+        // What is in its place is known to the API: a file never changes before.
+        if (knownOn(disk) === knownOn(original)) expect(liveFiles(disk)).toEqual(liveFiles(original))
+        const before = allPem(disk)
+        if (!isFinished(disk, command)) await run(disk)
+        expectNothingLost(before, disk)
+        expect(essence(disk), `point ${at}`).toBe(undisturbed)
+      }
+      console.log(`crash points tried (${command}, ${loss}): ${counter.points()}`)
+    },
+  )
+})

@@ -1,5 +1,5 @@
 import { rootCertificates } from 'node:tls'
-import { EnvHttpProxyAgent, request as undiciRequest } from 'undici'
+import { EnvHttpProxyAgent } from 'undici'
 import { FpkiError } from '../../errors.js'
 import { type HttpAnswer, type HttpRequest, NoAnswer, type Send } from './exchange.js'
 import { noAnswer } from './faults.js'
@@ -55,10 +55,15 @@ interface Exchange {
   readonly maxBytes: number
 }
 
-async function exchange(request: HttpRequest, { timeout, maxBytes, ...how }: Exchange): Promise<HttpAnswer> {
+async function exchange(
+  request: HttpRequest,
+  { dispatcher, signal, timeout, maxBytes }: Exchange,
+): Promise<HttpAnswer> {
   const { url, method, headers, body: sent } = request
   const times = { headersTimeout: timeout, bodyTimeout: timeout }
-  const answer = await undiciRequest(url, { method, headers: { ...headers }, body: sent, ...times, ...how })
+  const { origin, pathname: path } = new URL(url)
+  const call = { origin, path, method, headers: { ...headers }, body: sent, signal, ...times }
+  const answer = await dispatcher.request(call)
   const header = (name: string) => [answer.headers[name] ?? []].flat()[0] ?? null
   const parts: Buffer[] = []
   let size = 0

@@ -6,6 +6,12 @@ import { badMember, isThere, readYaml } from './yaml-file.js'
 
 const text = z.nullish(z.string())
 
+/** RFC 9110, 5.1 and 5.5: what can be the name of a header, and the value. */
+const headers = z.record(
+  z.string().check(z.regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/)),
+  z.string().check(z.regex(/^[\t\x20-\x7e]*$/)),
+)
+
 /** OAuth credentials as fioctl writes them (contract.md 4); every value is a text. */
 export const clientCredentials = z.object({
   client_id: text,
@@ -25,7 +31,7 @@ const fioctlConfig = z.object({
   factory: text,
   token: text,
   server: z.nullish(z.object({ url: text, insecure_skip_verify: text })),
-  extraheaders: z.nullish(z.record(z.string(), z.string())),
+  extraheaders: z.nullish(headers),
   clientcredentials: z.nullish(clientCredentials),
 })
 

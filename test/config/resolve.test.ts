@@ -139,6 +139,12 @@ describe('credentials', () => {
     await expect(refused).rejects.toMatchObject({ code: 'ERR_USAGE', message: expect.not.stringContaining('a b') })
   })
 
+  test.each(['X-A: "a\\nb"', 'X A: b', 'X-A: ä', 'X-A: [b]'])('with a header %j are refused', async (header) => {
+    const settings = await settingsWith({ [FIOCTL]: `token: t\nextraheaders:\n  ${header}\n` })
+    const message = expect.stringContaining('"extraheaders.')
+    await expect(proofOf(settings, 'foundries')).rejects.toMatchObject({ code: 'ERR_BAD_FILE', message })
+  })
+
   test('in a configuration that was named and is not there are an error', async () => {
     for (const [flags, env] of [
       [{ config: '/nowhere/fioctl.yaml' }, {}],

@@ -1,9 +1,8 @@
-import { createServer } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { oauthCredentials } from '../../src/factory/http/credentials.js'
 import type { OAuthTokens } from '../../src/oauth.js'
 import type { Seen } from '../support/factory-server.js'
+import { startProxy } from '../support/proxy.js'
 import { overHttp, quickPorts, sendTo } from './support/http.js'
 
 const SECRET = 'a-client-secret'
@@ -111,25 +110,6 @@ describe('OAuth tokens', () => {
     expect(await api.getCertificates()).toBeNull()
   })
 })
-
-/** A proxy that leads every CONNECT to `port` of this machine, and writes down where to. */
-async function startProxy(port: number, status = '200 OK') {
-  const asked: { readonly to: string; readonly authorization: string | undefined }[] = []
-  const server = createServer().on('connect', (request, socket) => {
-    asked.push({ to: request.url ?? '', authorization: request.headers['proxy-authorization'] })
-    socket.write(`HTTP/1.1 ${status}\r\n\r\n`)
-    if (status !== '200 OK') return void socket.end()
-    const target = connect(port, '127.0.0.1')
-    for (const end of [socket, target]) end.on('error', () => undefined)
-    target.pipe(socket).pipe(target)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { at: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
-}
 
 describe('a proxy', () => {
   test('leads to the server, which proves who it is all the same', async () => {

@@ -1,5 +1,6 @@
 // Bundles src into dist: the command line, in which each action is a chunk of its own, and the library.
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { build, transform } from 'esbuild'
 
 await rm('dist', { recursive: true, force: true })
@@ -15,8 +16,22 @@ const shared = {
   // Native, optional, and not loaded before an HSM is asked for.
   external: ['pkcs11js'],
 }
+// All of undici would be half a megabyte, and 30 ms of each command that speaks to a server; what is its index.js without
+// fetch, web sockets, caches and mocks is all that fpki asks of it.
+const undiciWithoutFetch = {
+  name: 'undici-without-fetch',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: 'part' }))
+    onLoad({ filter: /.*/, namespace: 'part' }, () => ({
+      resolveDir: resolve('node_modules/undici'),
+      contents: `
+        Object.assign(require('./lib/dispatcher/dispatcher').prototype, require('./lib/api'))
+        exports.EnvHttpProxyAgent = require('./lib/dispatcher/env-http-proxy-agent')`,
+    }))
+  },
+}
 // Built apart, because what two entries share becomes a file of its own, and every file costs start-up time.
-await build({ ...shared, entryPoints: { index: 'src/index.ts' }, outdir: 'dist' })
+await build({ ...shared, plugins: [undiciWithoutFetch], entryPoints: { index: 'src/index.ts' }, outdir: 'dist' })
 // commander loads node:child_process at its start for subcommands that are programs of their own. fpki has none, and
 // the module costs every start 2 ms.
 const withoutPrograms = {
@@ -28,7 +43,12 @@ const withoutPrograms = {
     onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'module.exports = {}' }))
   },
 }
-await build({ ...shared, plugins: [withoutPrograms], entryPoints: { cli: 'src/cli/run.ts' }, outdir: 'dist/cli' })
+await build({
+  ...shared,
+  plugins: [withoutPrograms, undiciWithoutFetch],
+  entryPoints: { cli: 'src/cli/run.ts' },
+  outdir: 'dist/cli',
+})
 
 // The command line becomes CommonJS, file by file: esbuild splits ES modules only, and Node starts 5 to 10 ms sooner
 // when its loader of ES modules stays out of it.
@@ -40,7 +60,10 @@ for (const name of await readdir('dist/cli')) {
 await writeFile('dist/cli/package.json', '{ "type": "commonjs" }\n')
 
 // The bundle holds other people's code; their licences go with it.
-const BUNDLED = ['commander', 'zod', 'pkijs', 'asn1js', '@peculiar/utils', '@noble/hashes', 'bytestreamjs']
+const BUNDLED = [
+  ...['commander', 'undici', 'yaml', 'zod'],
+  ...['pkijs', 'asn1js', '@peculiar/utils', '@noble/hashes', 'bytestreamjs'],
+]
 const notices = BUNDLED.map(async (name) => {
   const folder = `node_modules/${name}`
   const file = (await readdir(folder)).find((candidate) => /^licen[cs]e(\.|$)/i.test(candidate))

@@ -5,12 +5,21 @@
  */
 
 export { completionDocument, errorDocument } from './cli/documents.js'
+export type { Connection, Proof } from './config/connection.js'
+export { changedLogin, changedSetting, configPath, type ShownConfig, shownConfig } from './config/shown.js'
 export { durableFiles } from './directory/files.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export { nodeFileSystem } from './directory/node-file-system.js'
 export { type FpkiCode, FpkiError } from './errors.js'
 export * from './factory/api.js'
-export { embeddedFactoriesOn, embeddedFactoryOn, type Machine, thisMachine } from './machine.js'
+export {
+  embeddedFactoriesOn,
+  embeddedFactoryOn,
+  type HttpPorts,
+  httpFactoryOn,
+  type Machine,
+  thisMachine,
+} from './machine.js'
 export {
   type AddDeviceCaOptions,
   type AddedDeviceCas,
@@ -54,6 +63,7 @@ export {
   lintFiles,
 } from './operations/lint-files.js'
 export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
+export { type PingedApi, pingApi, pingedApi } from './operations/ping-api.js'
 export {
   type MadeRootCsr,
   madeRootCsr,

@@ -1,12 +1,17 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Connection } from './config/connection.js'
 import { durableFiles } from './directory/files.js'
 import { nodeFileSystem } from './directory/node-file-system.js'
 import type { FactoryApi } from './factory/api.js'
 import { embeddedFactories, embeddedFactory } from './factory/embedded/index.js'
 
+export type { FactoryApi } from './factory/api.js'
 export { embeddedApiName } from './factory/embedded/index.js'
+export type { HttpPorts } from './machine-http.js'
 
+import type { HttpPorts } from './machine-http.js'
+import type { OAuthClient, OAuthTokens } from './oauth.js'
 import { NODE_CURVE } from './pki/public-key.js'
 import type { Clock, DurableFiles, Random } from './ports.js'
 import { newPrivateKeyPem, pemSigner } from './signer/file.js'
@@ -51,4 +56,26 @@ export function embeddedFactoryOn(
       await delay(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
     },
   })
+}
+
+/** A Foundries-compatible Factory API over HTTP(S); its code is loaded here. Throws ERR_USAGE, ERR_BAD_FILE. */
+export async function httpFactoryOn(
+  machine: Machine,
+  connection: Connection,
+  factory: string,
+  ports: HttpPorts,
+): Promise<FactoryApi> {
+  const { openHttpFactory } = await import('./machine-http.js')
+  return openHttpFactory(machine, connection, factory, ports)
+}
+
+/** New OAuth tokens, by the client's own secret; `way` says how requests go out. Throws ERR_API. */
+export async function oauthTokensOn(
+  machine: Machine,
+  way: Omit<Connection, 'url' | 'proof' | 'extraHeaders'>,
+  client: OAuthClient,
+  signal: AbortSignal,
+): Promise<OAuthTokens> {
+  const { getTokens } = await import('./machine-http.js')
+  return getTokens(machine, way, client, signal)
 }

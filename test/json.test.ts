@@ -22,6 +22,11 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki est show': library.shownEst,
   'fpki hsm list': library.listedModules,
   'fpki hsm check': library.checkedHsm,
+  'fpki api ping': library.pingedApi,
+  'fpki config show': library.shownConfig,
+  'fpki config set, unset': library.changedSetting,
+  'fpki config path': library.configPath,
+  'fpki login, logout': library.changedLogin,
   'fpki lint': library.lintedFiles,
   'fpki completion': library.completionDocument,
 }

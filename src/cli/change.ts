@@ -1,8 +1,8 @@
-import { namedFactory, stateDirectory } from '../config/settings.js'
-import { embeddedFactoryOn, thisMachine } from '../machine.js'
+import { thisMachine } from '../machine.js'
 import type { ChangePorts } from '../operations/change-pki.js'
 import { factoryOfPki } from '../operations/open-pki.js'
 import { resolved } from './directory.js'
+import { factoryApiFor } from './factory.js'
 import { hsmAccess } from './hsm.js'
 import type { HsmFlags } from './hsm-options.js'
 import type { CommonFlags } from './options.js'
@@ -30,9 +30,8 @@ export async function changeScene(
   const path = resolved(directory, io)
   const machine = thisMachine()
   const progress = progressOn(io, flags)
-  const state = stateDirectory(flags, io.env, io.home)
-  const factory = namedFactory(flags, io.env) ?? (await factoryOfPki(machine.files, path))
-  const api = embeddedFactoryOn(machine, { stateDirectory: state, factory, tlsNames }, io.signal)
+  const ofDirectory = () => factoryOfPki(machine.files, path)
+  const { factory, api } = await factoryApiFor(flags, io, machine, { changes: true, ofDirectory, tlsNames })
   const access = await hsmAccess(flags, io, progress)
   return { where: { directory: path, factory }, ports: { ...machine, api, progress, signal: io.signal, access } }
 }

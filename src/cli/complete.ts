@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path'
 import type { Argument, Command, Option } from 'commander'
-import { namedFactory, onlyFactory, type SettingsFlags, stateDirectory } from '../config/settings.js'
+import { namedFactory, onlyFactory, type SettingsFlags } from '../config/settings.js'
 import { FpkiError } from '../errors.js'
 import { flagWithValue, type Line, readLine } from './line.js'
 import { type Io, printable } from './output.js'
@@ -102,7 +102,10 @@ const KNOWN_VALUES: Readonly<Record<string, (line: Line, io: Io) => Promise<Comp
 
 async function factories({ values }: Line, io: Io): Promise<Completion> {
   const { embeddedFactoriesOn, thisMachine } = await import('../machine.js')
-  const names = await embeddedFactoriesOn(thisMachine(), stateDirectory(settings(values), io.env, io.home))
+  const { embeddedStateDirectory } = await import('./commands/config/index.js')
+  const machine = thisMachine()
+  const state = await embeddedStateDirectory(settings(values), io, machine)
+  const names = state === null ? [] : await embeddedFactoriesOn(machine, state)
   return words(names.map((name) => [name, '']))
 }
 
@@ -120,7 +123,10 @@ async function caSerials({ values, operands: [directory] }: Line, io: Io): Promi
   const { embeddedFactoriesOn, embeddedFactoryOn, thisMachine } = await import('../machine.js')
   const { showPki } = await import('../operations/show-pki.js')
   const machine = thisMachine()
-  const state = stateDirectory(settings(values), io.env, io.home)
+  const { embeddedStateDirectory } = await import('./commands/config/index.js')
+  const state = await embeddedStateDirectory(settings(values), io, machine)
+  // A Tab waits for no server.
+  if (state === null) return NOTHING
   const known = await embeddedFactoriesOn(machine, state)
   const ofDirectory = known.find((name) => name === basename(directory ?? ''))
   const factory = namedFactory(settings(values), io.env) ?? ofDirectory ?? onlyFactory(known)

@@ -8,6 +8,7 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_UNFINISHED: 3,
   ERR_NOT_INITIALIZED: 3,
   ERR_FACTORY_IS_SET: 3,
+  ERR_API_NOT_CHOSEN: 3,
   ERR_OTHER_ROOT: 3,
   ERR_NOT_A_DEVICE_CA: 3,
   ERR_NOT_CONFIRMED: 3,

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { SettingsFlags } from '../config/settings.js'
 import { flagWords, optionsOf, readLine, takesValue } from './line.js'
 import type { OutputFlags } from './output.js'
@@ -11,11 +11,15 @@ export function addCommonOptions(program: Command): void {
   program
     .option('-f, --factory <name>', 'the factory (FPKI_FACTORY, FIOCTL_FACTORY)')
     .option('-t, --token <token>', 'for the Factory API over HTTP; others can see it')
-    .option('-c, --config <file>', 'configuration file, for the Factory API over HTTP')
-    .option('--api <which>', 'the Factory API: embedded (FPKI_API)')
+    .option('-c, --config <file>', "fioctl's configuration (FIOCTL_CONFIG)")
+    .option('--api <which>', 'embedded, foundries or https://… (FPKI_API)')
     .option('--json', 'print one JSON document on stdout')
     .option('-q, --quiet', 'print warnings and errors only')
     .option('-v, --verbose', 'print more about errors')
+  // Seldom said on the command line; `fpki config --help` names them.
+  for (const flags of ['--state-dir <directory>', '--cacert <file>', '--timeout <seconds>']) {
+    program.addOption(new Option(flags).hideHelp())
+  }
 }
 
 /**

@@ -40,13 +40,16 @@ export function buildProgram(io: Io, argv: readonly string[] | null = null): Com
   addCommonOptions(program)
   const isNamed = (name: string) => argv === null || argv.some((word) => word.split(/\s/).includes(name))
   const addGroup = (parent: Command, name: Group) => {
-    if (WORDS[name].length === 0) return
+    if (WORDS[name].length === 0) return null
     const group = parent.command(name).description(GROUPS[name])
     if (isNamed(name)) for (const add of WORDS[name]) add(group, io)
+    return group
   }
   addGroup(program, 'ca')
   addGroup(program, 'est')
   addGroup(program, 'hsm')
+  addGroup(program, 'api')
+  addGroup(program, 'config')?.addHelpText('after', SETTINGS)
   const keys = program.command('keys').description("the same commands under fioctl's words")
   if (isNamed('keys')) for (const name of ['ca', 'est'] as const) addGroup(keys, name)
   for (const add of WORDS.top) add(program, io)
@@ -57,6 +60,8 @@ const GROUPS: Readonly<Record<Group, string>> = {
   ca: 'the root of trust, the gateway certificate and the device CAs',
   est: 'the EST server, with which devices renew their certificates',
   hsm: 'PKCS#11 tokens: which there are, and what they can do',
+  api: 'the Factory API: who and what answers',
+  config: 'the settings, and where each comes from',
 }
 
 function warnOfToken(flags: OutputFlags & { readonly token?: string }, io: Io): void {
@@ -72,6 +77,14 @@ Examples:
 Exit codes: 0 done, 1 a defect of fpki, 2 wrong usage, 3 refused, 4 Factory API,
 5 HSM or its PIN, 6 broken input, 10 and 11 of \`ca status\`: something expires
 soon, has expired; 130 and 143 interrupted.`
+
+const SETTINGS = `
+Settings, each from a flag, else a variable, else the configuration:
+  api        --api        FPKI_API                      embedded
+  factory    --factory    FPKI_FACTORY, FIOCTL_FACTORY
+  state-dir  --state-dir  FPKI_STATE_DIR                ~/.local/share/fpki
+  cacert     --cacert     FPKI_CACERT, CACERT           more trusted roots, PEM
+  timeout    --timeout    FPKI_TIMEOUT                  30 seconds`
 
 /** commander's words for a mistake, as an error of ours. */
 function usageError({ code, message }: CommanderError): FpkiError {

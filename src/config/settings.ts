@@ -6,19 +6,24 @@ import { checkFactoryName } from '../factory-name.js'
 export interface SettingsFlags {
   readonly api?: string
   readonly factory?: string
+  /** Secret. */
+  readonly token?: string
+  /** fioctl's configuration. */
+  readonly config?: string
+  readonly stateDir?: string
+  readonly cacert?: string
+  /** Seconds. */
+  readonly timeout?: string
 }
 
 /** The environment of the process, as Node gives it. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Where the embedded Factory API keeps its state: `$FPKI_STATE_DIR`, else `$XDG_DATA_HOME/fpki`, else
- * `~/.local/share/fpki`. Throws ERR_USAGE when FPKI_STATE_DIR or HOME is relative, or when another API than it is chosen.
+ * Where the embedded Factory API keeps its state when nobody says it: `$XDG_DATA_HOME/fpki`, else `~/.local/share/fpki`.
+ * Throws ERR_USAGE when HOME is relative.
  */
-export function stateDirectory({ api }: SettingsFlags, env: Environment, home: string): string {
-  requireEmbedded(api ?? env['FPKI_API'])
-  const named = env['FPKI_STATE_DIR']
-  if (named) return requireAbsolute(named, 'FPKI_STATE_DIR')
+export function stateDirectoryOf(env: Environment, home: string): string {
   const data = env['XDG_DATA_HOME']
   // The XDG specification has relative values ignored.
   if (data && isAbsolute(data)) return join(data, 'fpki')
@@ -59,16 +64,8 @@ export function onlyFactory(factories: readonly string[]): string {
   )
 }
 
-function requireEmbedded(api: string | undefined): void {
-  if (api === undefined || api === '' || api === 'embedded') return
-  throw new FpkiError(
-    'ERR_USAGE',
-    `This fpki cannot speak to the Factory API ${JSON.stringify(api)}.`,
-    'It has the embedded one only: leave --api and FPKI_API out, or say embedded.',
-  )
-}
-
-function requireAbsolute(path: string, source: string): string {
+/** `path`, when it is absolute. Throws ERR_USAGE. */
+export function requireAbsolute(path: string, source: string): string {
   if (isAbsolute(path)) return resolve(path)
   const is = path === '' ? 'is empty' : `is a relative path, ${JSON.stringify(path)}`
   throw new FpkiError(

@@ -74,7 +74,7 @@ export interface FactoryApi {
 
 /** The Factory API said no, or did not answer. */
 export class FactoryApiError extends FpkiError {
-  /** The HTTP status that a server answers with. */
+  /** The HTTP status that a server answers with; 0: no answer came. */
   readonly status: number
   /** Why, in the words of the API itself; null when it gave none. */
   readonly reason: string | null

@@ -1,12 +1,11 @@
 import * as z from 'zod/mini'
 import { pkiDirectory } from '../directory/pki-directory.js'
-import type { FactoryApi } from '../factory/api.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { Clock, DurableFiles, Random } from '../ports.js'
 import { type HsmAccess, rootSignerOf } from './root-signer.js'
 import { CHECKS } from './verify/checks.js'
 import { type Finding, finding, holds } from './verify/finding.js'
-import { type CheckPorts, gatherScene, type Scene } from './verify/scene.js'
+import { type ApiOf, type CheckPorts, gatherScene, type Scene } from './verify/scene.js'
 
 /** What `fpki ca verify --json` prints. */
 export const verifiedPki = z.strictObject({
@@ -41,7 +40,7 @@ export interface VerifyPkiPorts {
   readonly clock: Clock
   readonly random: Random
   /** The Factory API that knows a factory; null: the directory is looked at alone. */
-  readonly api: ((factory: string) => FactoryApi) | null
+  readonly api: ApiOf | null
   /** How a root key in a token is come by; null: the root key is left out. */
   readonly hsm: HsmAccess | null
 }

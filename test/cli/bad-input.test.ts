@@ -112,18 +112,24 @@ describe('settings that this fpki cannot follow', () => {
     {
       title: '--api foundries',
       words: ['ca', 'create', '{home}/acme', '--api', 'foundries'],
-      names: ['"foundries"', 'embedded'],
+      names: ['the API foundries', '--factory'],
     },
     {
       title: '--api https://…',
       words: ['ca', 'show', '--api', 'https://x.example'],
-      names: ['"https://x.example"', 'embedded'],
+      names: ['the API https://x.example', '--factory'],
     },
+    {
+      title: '--api http://…',
+      words: ['ca', 'show', '--api', 'http://x.example'],
+      names: ['"http://x.example/"', '--api', 'embedded', 'this machine only'],
+    },
+    { title: '--api with nothing', words: ['ca', 'show', '--api', ''], names: ['--api is none: ""', 'embedded'] },
     {
       title: 'FPKI_API=foundries',
       words: ['ca', 'create', '{home}/acme'],
-      names: ['"foundries"', 'FPKI_API'],
-      env: { FPKI_API: 'foundries' },
+      names: ['"foundry"', 'FPKI_API'],
+      env: { FPKI_API: 'foundry' },
     },
     {
       title: 'a relative FPKI_STATE_DIR',

@@ -169,7 +169,7 @@ describe('every command', () => {
     said = ''
     await complete(['bash', `${line} -`], buildProgram(asking), asking)
     const command = line.split(' ').slice(1).reduce(commandIn, buildProgram(io))
-    const flags = command.options.map(({ long }) => long)
+    const flags = command.options.filter(({ hidden }) => !hidden).map(({ long }) => long)
     expect(said.split('\n').map((offer) => offer.split('\t')[0])).toEqual(
       expect.arrayContaining([...flags, '--factory', '--token', '--config', '--verbose', '--help']),
     )

@@ -20,7 +20,7 @@ export async function expectRefusal(
 ): Promise<void> {
   const before = await snapshot(home.path)
   const [command = '', action = '', ...rest] = words
-  const asJson = ['ca', 'hsm'].includes(command)
+  const asJson = ['ca', 'hsm', 'api', 'config'].includes(command)
     ? [command, action, '--json', ...rest]
     : [command, '--json', action, ...rest]
   // A refusal changes nothing, so that two at once do not get in each other's way; but SoftHSM rewrites its token at each

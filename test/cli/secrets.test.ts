@@ -9,6 +9,8 @@ import { modes } from './snapshot.js'
 
 /** Secrets that the environment may hold for other commands, or for none. */
 const ENVIRONMENT = {
+  // With tokens for others, nothing is guessed.
+  FPKI_API: 'embedded',
   FPKI_HSM_PIN: 'pin-7f3a9c',
   FPKI_PASSPHRASE: 'passphrase-7f3a9c',
   FIOCTL_TOKEN: 'token-7f3a9c',

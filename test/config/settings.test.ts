@@ -1,7 +1,16 @@
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { factoryOfDirectory, namedFactory, onlyFactory, stateDirectory } from '../../src/config/settings.js'
+import { resolveSettings } from '../../src/config/resolve.js'
+import {
+  type Environment,
+  factoryOfDirectory,
+  namedFactory,
+  onlyFactory,
+  type SettingsFlags,
+} from '../../src/config/settings.js'
+import { durableFiles } from '../../src/directory/files.js'
+import { nodeFileSystem } from '../../src/directory/node-file-system.js'
 import { FpkiError } from '../../src/errors.js'
 
 const HOME = '/home/me'
@@ -24,57 +33,45 @@ function usageErrorOf(work: () => unknown): FpkiError {
   throw new Error('nothing was thrown')
 }
 
-describe('stateDirectory', () => {
+const NO_FILES = { ...durableFiles(nodeFileSystem()), read: async () => null }
+
+/** Where flags, environment and HOME put the state of the embedded factories. */
+async function stateDirectory(flags: SettingsFlags, env: Environment, home = HOME): Promise<string> {
+  return (await resolveSettings(flags, { env, home }, NO_FILES)).stateDirectory().value
+}
+
+describe('the state directory', () => {
   test.each([
-    ['/state', { FPKI_STATE_DIR: '/state', XDG_DATA_HOME: '/data' }],
-    ['/data/fpki', { XDG_DATA_HOME: '/data' }],
-    ['/data/fpki', { FPKI_STATE_DIR: '', XDG_DATA_HOME: '/data' }],
-    ['/home/me/.local/share/fpki', {}],
-    ['/home/me/.local/share/fpki', { XDG_DATA_HOME: '' }],
-    ['/home/me/.local/share/fpki', { XDG_DATA_HOME: 'relative' }],
-  ])('is %s with %j', (expected, env) => {
-    expect(stateDirectory({}, env, HOME)).toBe(expected)
+    ['/flag', { FPKI_STATE_DIR: '/state' }, { stateDir: '/flag' }],
+    ['/state', { FPKI_STATE_DIR: '/state', XDG_DATA_HOME: '/data' }, {}],
+    ['/data/fpki', { XDG_DATA_HOME: '/data' }, {}],
+    ['/data/fpki', { FPKI_STATE_DIR: '', XDG_DATA_HOME: '/data' }, {}],
+    ['/home/me/.local/share/fpki', {}, {}],
+    ['/home/me/.local/share/fpki', { XDG_DATA_HOME: '' }, {}],
+    ['/home/me/.local/share/fpki', { XDG_DATA_HOME: 'relative' }, {}],
+  ])('is %s with %j and %j', async (expected, env, flags) => {
+    expect(await stateDirectory(flags, env)).toBe(expected)
   })
 
-  test.each(['state', './state', '../state', '~/state'])('must be absolute: FPKI_STATE_DIR=%s', (path) => {
-    expect(usageErrorOf(() => stateDirectory({}, { FPKI_STATE_DIR: path }, HOME)).message).toContain(path)
+  test.each(['state', './state', '../state', '~/state'])('must be absolute: FPKI_STATE_DIR=%s', async (path) => {
+    const message = expect.stringContaining(path)
+    await expect(stateDirectory({}, { FPKI_STATE_DIR: path })).rejects.toMatchObject({ code: 'ERR_USAGE', message })
   })
 
-  test.each(['', '.', 'home'])('is never below the working directory: HOME=%j', (home) => {
-    expect(usageErrorOf(() => stateDirectory({}, {}, home)).message).toContain('HOME')
-    expect(stateDirectory({}, { FPKI_STATE_DIR: '/state' }, home)).toBe('/state')
+  test.each(['', '.', 'home'])('is never below the working directory: HOME=%j', async (home) => {
+    const message = expect.stringContaining('HOME')
+    await expect(stateDirectory({}, {}, home)).rejects.toMatchObject({ code: 'ERR_USAGE', message })
+    expect(await stateDirectory({}, { FPKI_STATE_DIR: '/state' }, home)).toBe('/state')
   })
 
-  test('is absolute whatever the environment holds, or it is refused', () => {
+  test('is absolute whatever the environment holds, or it is refused', async () => {
     const maybe = fc.option(fc.string(), { nil: undefined })
-    fc.assert(
-      fc.property(maybe, maybe, fc.string(), (state, data, home) => {
-        try {
-          expect(isAbsolute(stateDirectory({}, { FPKI_STATE_DIR: state, XDG_DATA_HOME: data }, home))).toBe(true)
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'ERR_USAGE' })
-        }
-      }),
-    )
-  })
-})
-
-describe('the Factory API', () => {
-  test.each([{}, { api: 'embedded' }, { api: '' }])('may be left out or called embedded: %j', (flags) => {
-    expect(stateDirectory(flags, {}, HOME)).toContain(HOME)
-  })
-
-  test('is that of --api before that of FPKI_API', () => {
-    expect(stateDirectory({ api: 'embedded' }, { FPKI_API: 'foundries' }, HOME)).toContain(HOME)
-    usageErrorOf(() => stateDirectory({ api: 'foundries' }, { FPKI_API: 'embedded' }, HOME))
-  })
-
-  test('is refused by name when it is another one', () => {
-    const other = fc.string({ minLength: 1 }).filter((name) => name !== 'embedded')
-    fc.assert(
-      fc.property(other, (api) => {
-        expect(usageErrorOf(() => stateDirectory({ api }, {}, HOME)).message).toContain(JSON.stringify(api))
-        usageErrorOf(() => stateDirectory({}, { FPKI_API: api }, HOME))
+    await fc.assert(
+      fc.asyncProperty(maybe, maybe, fc.string(), async (state, data, home) => {
+        const directory = await stateDirectory({}, { FPKI_STATE_DIR: state, XDG_DATA_HOME: data }, home).catch(
+          (error) => void expect(error).toMatchObject({ code: 'ERR_USAGE' }),
+        )
+        if (directory !== undefined) expect(isAbsolute(directory)).toBe(true)
       }),
     )
   })

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Io } from '../output.js'
+import { addPing } from './api/ping.js'
 import { addAddDeviceCa } from './ca/add-device-ca.js'
 import { addCreate } from './ca/create.js'
 import { addDisableDeviceCa } from './ca/disable-device-ca.js'
@@ -14,17 +15,23 @@ import { addStatus } from './ca/status.js'
 import { addUpdate } from './ca/update.js'
 import { addVerify } from './ca/verify.js'
 import { addCompletion } from './completion.js'
+import { addConfigPath } from './config/path.js'
+import { addConfigSet } from './config/set.js'
+import { addConfigShow } from './config/show.js'
+import { addConfigUnset } from './config/unset.js'
 import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
 import { addList } from './hsm/list.js'
 import { addLint } from './lint.js'
+import { addLogin } from './login.js'
+import { addLogout } from './logout.js'
 
 /** What adds the words of one command: its name, arguments, flags and examples. Its action is loaded when it runs. */
 export type AddWords = (group: Command, io: Io) => void
 
 /** The groups of commands. One that has no command yet is not shown. */
-export type Group = 'ca' | 'est' | 'hsm'
+export type Group = 'ca' | 'est' | 'hsm' | 'api' | 'config'
 
 /** The commands of each group (`top`: of none), in the order in which --help lists them. */
 export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
@@ -45,5 +52,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
   ],
   est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],
-  top: [addLint, addCompletion],
+  api: [addPing],
+  config: [addConfigShow, addConfigSet, addConfigUnset, addConfigPath],
+  top: [addLogin, addLogout, addLint, addCompletion],
 }

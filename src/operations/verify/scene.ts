@@ -55,6 +55,9 @@ export interface CheckPorts {
   readonly passphrases: Passphrases | undefined
 }
 
+/** The Factory API that knows a factory. */
+export type ApiOf = (factory: string) => FactoryApi | Promise<FactoryApi>
+
 /** What the scene is gathered from. */
 export interface SceneSources {
   readonly path: string
@@ -62,7 +65,7 @@ export interface SceneSources {
   /** Said by flags or environment; null: the directory says it. */
   readonly factory: string | null
   /** The Factory API that knows a factory; null: none is asked. */
-  readonly api: ((factory: string) => FactoryApi) | null
+  readonly api: ApiOf | null
   readonly now: Date
   readonly warnDays: number
 }
@@ -111,12 +114,12 @@ function readSeen(file: string, role: CertificateRole, text: string): SeenCertif
   }
 }
 
-async function ask(api: (factory: string) => FactoryApi, factory: string | null): Promise<ApiAnswer> {
+async function ask(api: ApiOf, factory: string | null): Promise<ApiAnswer> {
   const hint = 'Name it with --factory.'
   try {
     if (factory === null)
       throw new FpkiError('ERR_USAGE', `Nothing says which factory ${PKI_FILES.rootCertificate} is of.`, hint)
-    const port = api(factory)
+    const port = await api(factory)
     return { name: port.name, known: await port.getCertificates() }
   } catch (error) {
     if (error instanceof FpkiError) return { name: 'the Factory API', known: error }

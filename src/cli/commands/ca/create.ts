@@ -1,8 +1,9 @@
-import { factoryOfDirectory, namedFactory, stateDirectory } from '../../../config/settings.js'
-import { embeddedFactoryOn, thisMachine } from '../../../machine.js'
+import { factoryOfDirectory } from '../../../config/settings.js'
+import { thisMachine } from '../../../machine.js'
 import { type CreatedPki, type CreatePkiOptions, createPki, dnsNames } from '../../../operations/create-pki.js'
 import type { Curve, Progress } from '../../../ports.js'
 import { absolute, filePath } from '../../directory.js'
+import { factoryApiFor } from '../../factory.js'
 import { hsmAccess, newKeyPlace } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
@@ -24,20 +25,20 @@ export interface CreateFlags extends CommonFlags, HsmFlags {
 export async function create(directory: string, flags: CreateFlags, io: Io): Promise<void> {
   const path = absolute(directory, io)
   const progress = progressOn(io, flags)
-  const named = namedFactory(flags, io.env)
-  const factory = named ?? factoryOfDirectory(path)
   const tlsNames = dnsNames(flags.tlsName ?? [])
   const machine = thisMachine()
-  const where = { stateDirectory: stateDirectory(flags, io.env, io.home), factory, tlsNames }
-  const api = embeddedFactoryOn(machine, where, io.signal)
+  const otherwise = () => factoryOfDirectory(path)
+  const chosen = await factoryApiFor(flags, io, machine, { changes: true, otherwise, tlsNames })
+  const { factory, isNamed, api, stateDirectory } = chosen
   const { onlineCa, localCa } = flags
   const keys = await keyOptions(flags, io, progress)
   const options = { directory: path, factory, onlineCa, localCa, tlsNames, ...keys }
   const made = await createPki(options, { ...machine, api, progress, signal: io.signal })
-  if (named === null) progress.note(`the factory is named after the directory, ${factory}; --factory names another.`)
-  if (tlsNames.length === 0) progress.note(`tls-crt is for ${made.tlsNames.join(' and ')}; --tls-name names a host.`)
+  if (!isNamed) progress.note(`the factory is named after the directory, ${factory}; --factory names another.`)
+  if (stateDirectory !== null && tlsNames.length === 0)
+    progress.note(`tls-crt is for ${made.tlsNames.join(' and ')}; --tls-name names a host.`)
   if (flags.json) printJson(io, made)
-  else if (!flags.quiet) io.stdout(summary(made, where.stateDirectory, flags, io))
+  else if (!flags.quiet) io.stdout(summary(made, stateDirectory, flags, io))
 }
 
 /** Where the keys are and how they are kept. */
@@ -54,7 +55,7 @@ async function keyOptions(flags: CreateFlags, io: Io, progress: Progress): Promi
 }
 
 /** What was made, what to back up, and what comes next. */
-function summary(made: CreatedPki, stateDirectory: string, { encryptKeys }: CreateFlags, io: Io): string {
+function summary(made: CreatedPki, stateDirectory: string | null, { encryptKeys }: CreateFlags, io: Io): string {
   const { factory, files, resumed } = made
   const directory = printable(made.directory)
   const bold = (text: string) => style(io, 'bold', text, 'stdout')
@@ -70,14 +71,22 @@ function summary(made: CreatedPki, stateDirectory: string, { encryptKeys }: Crea
     ...(encryptKeys
       ? ['      The passphrase is in no file. Keep it elsewhere: without it the keys are of no use.']
       : []),
-    `  ${printable(stateDirectory)}/factories/${factory}`,
-    '      the embedded Factory API, which holds the keys of tls-crt and online-ca.',
+    ...stateToKeep(stateDirectory, factory),
     '',
     bold('Next:'),
     `  fpki ca show --pretty --factory ${factory}`,
     '',
   ]
   return lines.join('\n')
+}
+
+/** A server keeps its own. */
+function stateToKeep(stateDirectory: string | null, factory: string): readonly string[] {
+  if (stateDirectory === null) return []
+  return [
+    `  ${printable(stateDirectory)}/factories/${factory}`,
+    '      the embedded Factory API, which holds the keys of tls-crt and online-ca.',
+  ]
 }
 
 /** The keys that are in no file, and in no backup of files. */

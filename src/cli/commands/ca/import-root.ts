@@ -1,7 +1,7 @@
-import { stateDirectory } from '../../../config/settings.js'
-import { embeddedApiName, thisMachine } from '../../../machine.js'
+import { thisMachine } from '../../../machine.js'
 import { type ImportedRoot, importRoot } from '../../../operations/import-root.js'
 import { resolved } from '../../directory.js'
+import { factoryApiName } from '../../factory.js'
 import { requiredHsm } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
@@ -19,7 +19,7 @@ export async function importRootKey(directory: string, flags: ImportRootFlags, i
   const progress = progressOn(io, flags)
   const hsm = await requiredHsm(flags, io, progress)
   const machine = thisMachine()
-  const api = embeddedApiName(stateDirectory(flags, io.env, io.home))
+  const api = await factoryApiName(flags, io, machine)
   const passphrases = passphrasesOf(flags, io, progress)
   const options = { directory: path, hsm, removeKey: flags.removeKey === true, api, passphrases }
   const imported = await importRoot(options, { ...machine, progress, signal: io.signal })

@@ -1,9 +1,10 @@
-import { factoryOfDirectory, namedFactory, stateDirectory } from '../../../config/settings.js'
+import { factoryOfDirectory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
-import { embeddedApiName, thisMachine } from '../../../machine.js'
+import { thisMachine } from '../../../machine.js'
 import { type MadeRootCsr, type RootCsrOptions, rootCsr } from '../../../operations/root-csr.js'
 import type { Curve } from '../../../ports.js'
 import { absolute, filePath } from '../../directory.js'
+import { factoryNames } from '../../factory.js'
 import { hsmAccess, newKeyPlace } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
@@ -22,17 +23,17 @@ export async function makeRootCsr(directory: string, flags: RootCsrFlags, io: Io
   const isToStdout = flags.out === '-'
   if (isToStdout && flags.json) throw twoForms()
   const progress = progressOn(io, flags)
+  const machine = thisMachine()
   const access = await hsmAccess(flags, io, progress)
   const options: RootCsrOptions = {
     directory: path,
-    factory: namedFactory(flags, io.env) ?? factoryOfDirectory(path),
-    api: embeddedApiName(stateDirectory(flags, io.env, io.home)),
+    ...(await factoryNames(flags, io, machine, () => factoryOfDirectory(path))),
     encryptKeys: flags.encryptKeys === true,
     ...newKeyPlace(access, flags, io),
     ...(access.passphrases === undefined ? {} : { passphrases: access.passphrases }),
     ...(flags.out === undefined || isToStdout ? {} : { out: filePath(flags.out, io) }),
   }
-  const made = await rootCsr(options, { ...thisMachine(), progress, signal: io.signal })
+  const made = await rootCsr(options, { ...machine, progress, signal: io.signal })
   if (flags.json) printJson(io, made)
   else if (isToStdout) io.stdout(made.csr)
   else if (!flags.quiet) io.stdout(summary(made))

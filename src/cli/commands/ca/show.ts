@@ -1,7 +1,7 @@
-import { namedFactory, onlyFactory, stateDirectory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
-import { embeddedFactoriesOn, embeddedFactoryOn, thisMachine } from '../../../machine.js'
+import { thisMachine } from '../../../machine.js'
 import { type ShownCertificate, type ShownEst, type ShownPki, showPki } from '../../../operations/show-pki.js'
+import { factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson } from '../../output.js'
 import { pretty, prettyCertificate } from './show-pretty.js'
@@ -17,7 +17,7 @@ export interface ShowFlags extends CommonFlags {
 /** `fpki ca show` */
 export async function show(flags: ShowFlags, io: Io): Promise<void> {
   requireOneForm(flags)
-  const shown = await knownPki(namedFactory(flags, io.env), flags, io)
+  const shown = await knownPki(flags, io)
   if (flags.json) return printJson(io, shown)
   if (flags.pretty) return io.stdout(pretty(shown, io))
   io.stdout(justAsked(flags, shown) ?? allPem(shown))
@@ -26,18 +26,16 @@ export async function show(flags: ShowFlags, io: Io): Promise<void> {
 /** `fpki est show` */
 export async function showEst(flags: ShowFlags, io: Io): Promise<void> {
   requireOneForm(flags)
-  const { factory, api, estTls } = await knownPki(namedFactory(flags, io.env), flags, io)
+  const { factory, api, estTls } = await knownPki(flags, io)
   if (estTls === null) throw noEst(factory)
   if (flags.json) return printJson(io, { factory, api, estTls } satisfies ShownEst)
   io.stdout(flags.pretty ? prettyCertificate(estTls, io) : estTls.pem)
 }
 
-/** What the Factory API knows of the factory that is named; null: of the only one. */
-export async function knownPki(named: string | null, flags: CommonFlags, io: Io): Promise<ShownPki> {
+/** What the Factory API knows of the factory that is chosen. */
+export async function knownPki(flags: CommonFlags, io: Io): Promise<ShownPki> {
   const machine = thisMachine()
-  const state = stateDirectory(flags, io.env, io.home)
-  const factory = named ?? onlyFactory(await embeddedFactoriesOn(machine, state))
-  const api = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
+  const { factory, api } = await factoryApiFor(flags, io, machine, { changes: false })
   return showPki(factory, api, machine.clock)
 }
 

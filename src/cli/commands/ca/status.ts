@@ -1,4 +1,3 @@
-import { namedFactory } from '../../../config/settings.js'
 import { type FpkiCode, FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine.js'
 import {
@@ -38,7 +37,7 @@ export async function status(directories: readonly string[], flags: StatusFlags,
 /** Loaded here, because `ca show` would otherwise have one file more to load at its start. */
 async function ofFactory(flags: StatusFlags, io: Io): Promise<StatusOfPkis> {
   const { knownPki } = await import('./show.js')
-  return statusOfShown(await knownPki(namedFactory(flags, io.env), flags, io), flags.warnDays, thisMachine().clock)
+  return statusOfShown(await knownPki(flags, io), flags.warnDays, thisMachine().clock)
 }
 
 /** An end that has passed is certain; behind what cannot be read there may be one, so it weighs more than an end to come. */

@@ -1,8 +1,8 @@
-import { namedFactory, onlyFactory, stateDirectory } from '../../../config/settings.js'
 import { readInputFile } from '../../../input-file.js'
-import { embeddedFactoriesOn, embeddedFactoryOn, thisMachine } from '../../../machine.js'
+import { thisMachine } from '../../../machine.js'
 import { type UpdatedDeviceCas, type UpdatePlan, updateDeviceCas } from '../../../operations/update-device-cas.js'
 import { type ConfirmFlags, confirm, type Question } from '../../confirm.js'
+import { factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn } from '../../output.js'
 
@@ -15,9 +15,7 @@ const MAX_BYTES = 4 * 1024 * 1024
 /** `fpki ca update <ca-crts file>` */
 export async function update(file: string, flags: UpdateFlags, io: Io): Promise<void> {
   const machine = thisMachine()
-  const state = stateDirectory(flags, io.env, io.home)
-  const factory = namedFactory(flags, io.env) ?? onlyFactory(await embeddedFactoriesOn(machine, state))
-  const api = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
+  const { factory, api } = await factoryApiFor(flags, io, machine, { changes: true })
   const text = (await readInputFile(file, MAX_BYTES)).toString('latin1')
   const what = file === '-' ? 'stdin' : file
   const ask = (plan: UpdatePlan) => confirm(questionOf(plan), flags, io)

@@ -1,8 +1,9 @@
-import { namedFactory, stateDirectory } from '../../../config/settings.js'
-import { embeddedFactoryOn, thisMachine } from '../../../machine.js'
+import { namedFactory } from '../../../config/settings.js'
+import { thisMachine } from '../../../machine.js'
 import { type VerifiedPki, verifyPki } from '../../../operations/verify-pki.js'
 import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
+import { factoryApiFor, factoryApiName } from '../../factory.js'
 import { hsmAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
@@ -20,8 +21,10 @@ export interface VerifyFlags extends CommonFlags, HsmFlags {
 export async function verify(directory: string, flags: VerifyFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   const machine = thisMachine()
-  const state = stateDirectory(flags, io.env, io.home)
-  const api = (factory: string) => embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
+  // A choice that cannot be followed is no finding.
+  if (!flags.offline) await factoryApiName(flags, io, machine)
+  const api = async (factory: string) =>
+    (await factoryApiFor({ ...flags, factory }, io, machine, { changes: false })).api
   const options = { directory: path, factory: namedFactory(flags, io.env), warnDays: flags.warnDays }
   const hsm = flags.skipRootKey ? null : await hsmAccess(flags, io, progressOn(io, flags))
   const verified = await verifyPki(options, { ...machine, api: flags.offline ? null : api, hsm })

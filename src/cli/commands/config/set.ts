@@ -1,0 +1,13 @@
+import { checkSettingName, PLACES, writeOwnConfig } from '../../../config/own.js'
+import { thisMachine } from '../../../machine.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson } from '../../output.js'
+
+/** `fpki config set <setting> <value>` */
+export async function configSet(setting: string, value: string, flags: CommonFlags, io: Io): Promise<void> {
+  const name = checkSettingName(setting)
+  const checked = PLACES[name].check(value, `the setting ${name}`)
+  const file = await writeOwnConfig(thisMachine().files, { env: io.env, home: io.home }, name, checked)
+  if (flags.json) printJson(io, { name, value: checked, file })
+  else if (!flags.quiet) io.stdout(`${name} is ${printable(checked)} from now on (${printable(file)}).\n`)
+}

@@ -1,0 +1,130 @@
+import { isAbsolute } from 'node:path'
+import { type ApiChoice, readApi } from '../config/api-choice.js'
+import { resolveSettings, type Settings } from '../config/resolve.js'
+import { onlyFactory } from '../config/settings.js'
+import { FpkiError } from '../errors.js'
+import { checkFactoryName } from '../factory-name.js'
+import {
+  embeddedApiName,
+  embeddedFactoriesOn,
+  embeddedFactoryOn,
+  type FactoryApi,
+  httpFactoryOn,
+  type Machine,
+} from '../machine.js'
+import type { CommonFlags } from './options.js'
+import { type Io, progressOn } from './output.js'
+
+/** What a command needs a Factory API for. */
+export interface FactoryNeed {
+  /** It changes something, and must not go to an API that was guessed. */
+  readonly changes: boolean
+  /** What the PKI directory's own records say; asked when neither flags nor environment name a factory. */
+  readonly ofDirectory?: () => Promise<string>
+  /** The name of an embedded factory when nothing says one; without it, the only one there is. */
+  readonly otherwise?: () => string
+  /** For the gateway of an embedded factory. */
+  readonly tlsNames?: readonly string[]
+}
+
+/** The Factory API that a command speaks to, and the factory that it speaks of. */
+export interface ChosenFactory {
+  readonly factory: string
+  /** Somebody said the name: a flag, the environment, a record or a configuration. */
+  readonly isNamed: boolean
+  readonly api: FactoryApi
+  /** Of the embedded API; null: it is a server. */
+  readonly stateDirectory: string | null
+}
+
+/**
+ * The Factory API and the factory that flags, environment and configuration choose (cli.md, "Which Factory API").
+ *
+ * @throws FpkiError ERR_API_NOT_CHOSEN, ERR_USAGE, ERR_NOT_INITIALIZED, ERR_BAD_FILE; ERR_API without credentials
+ */
+export async function factoryApiFor(
+  flags: CommonFlags,
+  io: Io,
+  machine: Machine,
+  need: FactoryNeed,
+): Promise<ChosenFactory> {
+  const settings = await resolveSettings(flags, { env: io.env, home: io.home }, machine.files)
+  if (need.changes) await (await servers()).requireChosenApi(settings, machine.files)
+  const choice = readApi(settings.api.value, settings.api.source)
+  const named = await namedFactory(choice, settings, need)
+  if (choice.kind === 'embedded') return embedded(named, settings, io, machine, need)
+  const tlsNames = need.tlsNames ?? []
+  if (tlsNames.length > 0) throw notItsNames(settings.api.value)
+  if (named === null) throw nameless(settings.api.value)
+  const { warn } = progressOn(io, flags)
+  const connection = await (await servers()).connectionTo(choice, settings, machine.files)
+  const api = await httpFactoryOn(machine, connection, named, { signal: io.signal, warn })
+  return { factory: named, isNamed: true, api, stateDirectory: null }
+}
+
+/** What the chosen Factory API is called in records; nothing is asked of it. */
+export async function factoryApiName(flags: CommonFlags, io: Io, { files }: Machine): Promise<string> {
+  const settings = await resolveSettings(flags, { env: io.env, home: io.home }, files)
+  const choice = readApi(settings.api.value, settings.api.source)
+  if (choice.kind === 'embedded') return embeddedApiName(settings.stateDirectory().value)
+  return (await servers()).serverUrl(choice, settings)
+}
+
+/** As {@link factoryApiFor}, for a command that only writes both names down. `otherwise` is for embedded factories. */
+export async function factoryNames(
+  flags: CommonFlags,
+  io: Io,
+  machine: Machine,
+  otherwise: () => string,
+): Promise<{ readonly factory: string; readonly api: string }> {
+  const settings = await resolveSettings(flags, { env: io.env, home: io.home }, machine.files)
+  const choice = readApi(settings.api.value, settings.api.source)
+  const named = await namedFactory(choice, settings, { changes: false })
+  if (named === null && choice.kind !== 'embedded') throw nameless(settings.api.value)
+  return { factory: named ?? otherwise(), api: await factoryApiName(flags, io, machine) }
+}
+
+/** Where the embedded Factory API has its state; null: it is not the one that is chosen. */
+export async function embeddedStateDirectory(flags: CommonFlags, io: Io, { files }: Machine): Promise<string | null> {
+  const settings = await resolveSettings(flags, { env: io.env, home: io.home }, files)
+  return settings.api.value === 'embedded' ? settings.stateDirectory().value : null
+}
+
+async function embedded(
+  named: string | null,
+  settings: Settings,
+  io: Io,
+  machine: Machine,
+  { otherwise, tlsNames = [] }: FactoryNeed,
+): Promise<ChosenFactory> {
+  const stateDirectory = settings.stateDirectory().value
+  const factory = named ?? otherwise?.() ?? onlyFactory(await embeddedFactoriesOn(machine, stateDirectory))
+  const api = embeddedFactoryOn(machine, { stateDirectory, factory, tlsNames }, io.signal)
+  return { factory, isNamed: named !== null, api, stateDirectory }
+}
+
+/** Flags and environment, then the records of the PKI directory, then fpki's configuration, then fioctl's. */
+async function namedFactory(choice: ApiChoice, settings: Settings, need: FactoryNeed): Promise<string | null> {
+  const { value, source } = settings.factory
+  if (value !== null && !isAbsolute(source)) return value
+  if (need.ofDirectory !== undefined) return need.ofDirectory()
+  if (value !== null || choice.kind === 'embedded') return value
+  const { fioctlOf, serverUrl } = await servers()
+  const fioctl = await fioctlOf(await serverUrl(choice, settings), settings)
+  return fioctl === null || fioctl.factory === null ? null : checkFactoryName(fioctl.factory, fioctl.path)
+}
+
+/** Loaded when a server may be meant: it costs every start that reads a file more. */
+function servers() {
+  return import('../config/servers.js')
+}
+
+function nameless(api: string): FpkiError {
+  const hint = 'Name it with --factory, or for good with `fpki config set factory NAME`.'
+  return new FpkiError('ERR_USAGE', `It is not said which factory of the API ${api} is meant.`, hint)
+}
+
+function notItsNames(api: string): FpkiError {
+  const hint = 'Leave --tls-name out: that server says itself what its gateway is called.'
+  return new FpkiError('ERR_USAGE', `--tls-name is for the embedded Factory API, and ${api} is chosen.`, hint)
+}

@@ -1,0 +1,80 @@
+import * as z from 'zod/mini'
+import { FpkiError } from '../errors.js'
+import type { DurableFiles } from '../ports.js'
+import { fioctlPath, type Places } from './places.js'
+import { badMember, isThere, readYaml } from './yaml-file.js'
+
+const text = z.nullish(z.string())
+
+/** RFC 9110, 5.1 and 5.5: what can be the name of a header, and the value. */
+const headers = z.record(
+  z.string().check(z.regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/)),
+  z.string().check(z.regex(/^[\t\x20-\x7e]*$/)),
+)
+
+/** OAuth credentials as fioctl writes them (contract.md 4); every value is a text. */
+export const clientCredentials = z.object({
+  client_id: text,
+  client_secret: text,
+  access_token: text,
+  refresh_token: text,
+  token_type: text,
+  expires_in: text,
+  created: text,
+  url: text,
+})
+
+/** See {@link clientCredentials}. */
+export type ClientCredentials = z.infer<typeof clientCredentials>
+
+const fioctlConfig = z.object({
+  factory: text,
+  token: text,
+  server: z.nullish(z.object({ url: text, insecure_skip_verify: text })),
+  extraheaders: z.nullish(headers),
+  clientcredentials: z.nullish(clientCredentials),
+})
+
+/** fioctl's configuration. */
+export interface FioctlConfig {
+  readonly path: string
+  readonly factory: string | null
+  /** Secret. */
+  readonly token: string | null
+  readonly serverUrl: string | null
+  readonly insecure: boolean
+  /** Secret. */
+  readonly extraHeaders: Readonly<Record<string, string>>
+  readonly clientCredentials: ClientCredentials | null
+}
+
+/** Reads it; nothing is in one that is not there. Throws ERR_USAGE when a named one is not there, ERR_BAD_FILE. */
+export async function readFioctlConfig(
+  files: DurableFiles,
+  flag: string | undefined,
+  places: Places,
+): Promise<FioctlConfig> {
+  const { path, isNamed } = fioctlPath(flag, places)
+  if (isNamed && !(await isThere(files, path))) {
+    throw new FpkiError('ERR_USAGE', `There is no ${path}.`, 'Look at --config and FIOCTL_CONFIG.')
+  }
+  const parsed = fioctlConfig.safeParse(withoutEmpty((await readYaml(files, path)) ?? {}))
+  if (!parsed.success) throw badMember(path, parsed.error.issues[0]?.path.join('.') ?? '')
+  const { factory, token, server, extraheaders, clientcredentials } = parsed.data
+  return {
+    path,
+    factory: factory ?? null,
+    token: token ?? null,
+    serverUrl: server?.url ?? null,
+    insecure: /^(true|t|1|yes|on)$/i.test(server?.insecure_skip_verify ?? ''),
+    extraHeaders: extraheaders ?? {},
+    clientCredentials: clientcredentials?.client_id ? clientcredentials : null,
+  }
+}
+
+/** `value` without the members that are there and empty, which YAML reads as ''. */
+function withoutEmpty(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  const members = Object.entries(value).filter(([, member]) => member !== '')
+  return Object.fromEntries(members.map(([name, member]) => [name, withoutEmpty(member)]))
+}

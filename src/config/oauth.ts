@@ -1,0 +1,36 @@
+import { FpkiError } from '../errors.js'
+import type { OAuthClient, OAuthTokens } from '../oauth.js'
+import { baseUrl } from './api-choice.js'
+import type { ClientCredentials } from './fioctl.js'
+
+/** Where Foundries gives tokens (contract.md 4). */
+const OAUTH_URL = 'https://app.foundries.io/oauth'
+
+/** The client of a configuration. Throws ERR_BAD_FILE when its id or secret is missing, ERR_USAGE for a bad address. */
+export function clientOf({ client_id, client_secret, url }: ClientCredentials, source: string): OAuthClient {
+  if (!client_id || !client_secret) {
+    const hint = 'Log in with `fpki login --client-id ID`.'
+    throw new FpkiError('ERR_BAD_FILE', `The client credentials in ${source} lack their id or secret.`, hint)
+  }
+  const address = baseUrl(url || OAUTH_URL, `clientcredentials.url in ${source}`)
+  return { clientId: client_id, clientSecret: client_secret, url: address }
+}
+
+/** The tokens that a configuration keeps; null: none. */
+export function tokensOf(credentials: ClientCredentials): OAuthTokens | null {
+  const { access_token, refresh_token, token_type, expires_in, created } = credentials
+  if (!access_token) return null
+  return {
+    ...{ accessToken: access_token, refreshToken: refresh_token || null, tokenType: token_type || 'Bearer' },
+    ...{ expiresIn: Number(expires_in) || 0, created: created ?? '' },
+  }
+}
+
+/** Tokens under the names that they have in a configuration; null: take it out. */
+export function membersOf(tokens: OAuthTokens): Readonly<Record<string, string | number | null>> {
+  const { accessToken, refreshToken, tokenType, expiresIn, created } = tokens
+  return {
+    ...{ access_token: accessToken, refresh_token: refreshToken, token_type: tokenType },
+    ...{ expires_in: expiresIn, created },
+  }
+}

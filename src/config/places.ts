@@ -1,0 +1,39 @@
+import { isAbsolute, join, resolve } from 'node:path'
+import { FpkiError } from '../errors.js'
+import type { Environment } from './settings.js'
+
+/** Where the configuration of a person is. */
+export interface Places {
+  readonly env: Environment
+  readonly home: string
+}
+
+/** The folder of fpki's own configuration. Throws ERR_USAGE when there is no HOME. */
+function ownFolder({ env, home }: Places): string {
+  const config = env['XDG_CONFIG_HOME']
+  // The XDG specification has relative values ignored.
+  if (config && isAbsolute(config)) return join(config, 'fpki')
+  return join(requireHome(home), '.config', 'fpki')
+}
+
+/** fpki's own configuration. */
+export function ownConfigPath(places: Places): string {
+  return join(ownFolder(places), 'config.yaml')
+}
+
+/** What `fpki login` keeps. */
+export function credentialsPath(places: Places): string {
+  return join(ownFolder(places), 'credentials.yaml')
+}
+
+/** fioctl's configuration, and whether somebody named it: then it must be there. */
+export function fioctlPath(flag: string | undefined, { env, home }: Places): { path: string; isNamed: boolean } {
+  const named = flag ?? (env['FIOCTL_CONFIG'] || undefined)
+  if (named !== undefined) return { path: resolve(named), isNamed: true }
+  return { path: join(requireHome(home), '.config', 'fioctl.yaml'), isNamed: false }
+}
+
+function requireHome(home: string): string {
+  if (isAbsolute(home)) return home
+  throw new FpkiError('ERR_USAGE', `HOME is no absolute path: ${JSON.stringify(home)}.`, 'Set HOME.')
+}

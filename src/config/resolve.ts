@@ -1,0 +1,76 @@
+import { isAbsolute } from 'node:path'
+import type { DurableFiles } from '../ports.js'
+import type { FioctlConfig } from './fioctl.js'
+import { PLACES, readOwnConfig, SETTING_NAMES, type SettingName } from './own.js'
+import type { Places } from './places.js'
+import { type SettingsFlags, stateDirectoryOf } from './settings.js'
+
+/** The value of a setting and where it comes from; null: nobody says it. */
+export interface Setting<T = string | null> {
+  readonly value: T
+  /** A flag, a variable, the path of a file, or `default`. */
+  readonly source: string
+}
+
+/** What flags, environment and files say together. */
+export interface Settings {
+  readonly flags: SettingsFlags
+  readonly places: Places
+  readonly api: Setting<string>
+  /** Without fioctl's configuration, which counts for its own server only. */
+  readonly factory: Setting
+  /** Of the embedded Factory API. Throws ERR_USAGE when there is no HOME for it. */
+  stateDirectory(): Setting<string>
+  /** A PEM file. */
+  readonly cacert: Setting
+  /** Seconds. */
+  readonly timeout: Setting<string>
+  /** fioctl's configuration; read when it is asked for. */
+  fioctl(): Promise<FioctlConfig>
+}
+
+const NOT_SAID = { value: null, source: 'default' } as const
+
+/** Flags, environment and fpki's own configuration put together, each value checked. Throws ERR_USAGE, ERR_BAD_FILE. */
+export async function resolveSettings(flags: SettingsFlags, places: Places, files: DurableFiles): Promise<Settings> {
+  const own = await ownOrNothing(files, places)
+  const said = (name: SettingName) => settingOf(name, flags, places, own)
+  const settings = Object.fromEntries(SETTING_NAMES.map((name) => [name, said(name)])) as Record<SettingName, Setting>
+  return {
+    flags,
+    places,
+    api: orDefault(settings.api, () => 'embedded'),
+    factory: settings.factory,
+    stateDirectory: () => orDefault(settings['state-dir'], () => stateDirectoryOf(places.env, places.home)),
+    cacert: settings.cacert,
+    timeout: orDefault(settings.timeout, () => '30'),
+    fioctl: async () => (await import('./servers.js')).readFioctlConfig(files, flags.config, places),
+  }
+}
+
+/** Without a HOME there is no configuration, and the environment may say all. */
+async function ownOrNothing(files: DurableFiles, places: Places): Promise<Awaited<ReturnType<typeof readOwnConfig>>> {
+  const hasPlace = isAbsolute(places.home) || Boolean(places.env['XDG_CONFIG_HOME'])
+  return hasPlace ? readOwnConfig(files, places) : { path: '', values: {} }
+}
+
+function settingOf(
+  name: SettingName,
+  flags: SettingsFlags,
+  { env }: Places,
+  own: Awaited<ReturnType<typeof readOwnConfig>>,
+): Setting {
+  const { flag, variables, check } = PLACES[name]
+  const sources: readonly (readonly [string, string | undefined])[] = [
+    [`--${name}`, flags[flag]],
+    // An empty variable is one that was not set.
+    ...variables.map((variable) => [variable, env[variable] || undefined] as const),
+    [own.path, own.values[name] || undefined],
+  ]
+  const [source, value] = sources.find(([, one]) => one !== undefined) ?? []
+  return value === undefined || source === undefined ? NOT_SAID : { value: check(value, source), source }
+}
+
+function orDefault({ value, source }: Setting, make: () => string): Setting<string> {
+  return value === null ? { value: make(), source: 'default' } : { value, source }
+}

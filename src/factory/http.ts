@@ -1,0 +1,172 @@
+import type * as z from 'zod/mini'
+import { samePem } from '../pki/pem.js'
+import { type CertificatesUpdate, type FactoryApi, FactoryApiError, type FactoryCertificates } from './api.js'
+import type { Credentials } from './http/credentials.js'
+import type { HttpAnswer, HttpRequest, Send } from './http/exchange.js'
+import { badAnswer, parsedJson, refusalOf } from './http/refusal.js'
+import { type Outcome, type RetryPorts, repeated } from './http/retry.js'
+import * as wire from './wire.js'
+
+/** What a Factory API over HTTP is given. */
+export interface HttpFactoryOptions extends RetryPorts {
+  /** The base URL, without a slash at its end. */
+  readonly url: string
+  readonly factory: string
+  readonly credentials: Credentials
+  /** Headers of the caller's own, sent with each request. */
+  readonly extraHeaders: Readonly<Record<string, string>>
+  readonly userAgent: string
+  readonly send: Send
+}
+
+const CERTS = 'certs/'
+const SUCCESS: ReadonlySet<number> = new Set([200, 201, 202, 204])
+const NOTHING_CHANGED = 'Nothing was changed there.'
+
+/**
+ * A Foundries-compatible Factory API over HTTP(S) (contract.md 4). Reading is repeated when it fails in a way that may
+ * pass. A change is repeated only when the server has not got it, or when reading back shows that it had no effect; one
+ * whose answer got lost counts as done when reading back shows that it had.
+ */
+export function httpFactory(options: HttpFactoryOptions): FactoryApi {
+  return {
+    name: options.url,
+    getCertificates: () => getCertificates(options),
+    requestCsrs: async (order) => {
+      const call = () => exchange(options, 'POST', CERTS, wire.csrOrderToWire(order))
+      const outcome = await repeated(call, options, async ({ missing }) => {
+        // Requests change nothing that could be read back; the way there and back must work again.
+        return missing?.fault.mayHaveArrived === false || (await readBack(options)) !== 'failed'
+      })
+      const answered = read(options, 'POST', CERTS, wire.wireCsrs, outcome)
+      const ordered = Object.entries(wire.csrOrderToWire(order)).filter(([, isOrdered]) => isOrdered)
+      const lacking = ordered.find(([name]) => name in wire.wireCsrs.shape && !answered[name as keyof typeof answered])
+      const about = asked(options, 'POST', CERTS, NOTHING_CHANGED)
+      if (lacking !== undefined && outcome.answer !== null) throw badAnswer(outcome.answer, about, lacking[0])
+      return wire.csrsFromWire(answered)
+    },
+    updateCertificates: (update) => updateCertificates(options, update),
+    getUser: async () => {
+      const path = 'users/self/'
+      const outcome = await repeated(() => exchange(options, 'GET', path), options)
+      return wire.userFromWire(read(options, 'GET', path, wire.wireUser, outcome))
+    },
+  }
+}
+
+async function getCertificates(options: HttpFactoryOptions): Promise<FactoryCertificates | null> {
+  const outcome = await repeated(() => exchange(options, 'GET', CERTS), options)
+  if (outcome.answer?.status === 206) return null
+  return wire.certificatesFromWire(read(options, 'GET', CERTS, wire.wireCertificates, outcome))
+}
+
+async function updateCertificates(options: HttpFactoryOptions, update: CertificatesUpdate): Promise<void> {
+  const call = () => exchange(options, 'PATCH', CERTS, wire.updateToWire(update))
+  const seen = { mayHaveArrived: false }
+  const outcome = await repeated(call, options, async ({ missing }) => {
+    if (missing?.fault.mayHaveArrived === false) return true
+    seen.mayHaveArrived = true
+    return (await effectOf(options, update)) === 'none'
+  })
+  if (isSuccess(outcome)) return
+  // A refusal of the first attempt is clear. Behind an attempt whose answer got lost it may refuse the repetition.
+  const isClear = outcome.answer !== null && outcome.answer.status >= 400 && outcome.answer.status < 500
+  const isNew = outcome.missing?.fault.mayHaveArrived === false
+  const effect = (isClear || isNew) && !seen.mayHaveArrived ? 'none' : await effectOf(options, update)
+  if (effect === 'done') return
+  const unknown =
+    'Whether it took the certificates is not known; run the same command again, which looks first. Nothing is lost.'
+  throw refusalOf(outcome, asked(options, 'PATCH', CERTS, effect === 'none' ? NOTHING_CHANGED : unknown))
+}
+
+/** Did the server take it? An answer from elsewhere, such as a page of a proxy, may have the right status too. */
+function isSuccess({ answer }: Outcome): boolean {
+  if (answer === null || !SUCCESS.has(answer.status)) return false
+  return answer.text.trim() === '' || parsedJson(answer.text) !== undefined
+}
+
+/** What has become of an update: the server has it, has it not, or cannot be asked. */
+async function effectOf(options: HttpFactoryOptions, update: CertificatesUpdate): Promise<'done' | 'none' | 'unknown'> {
+  const known = await readBack(options)
+  if (known === 'failed') return 'unknown'
+  return known !== null && hasAll(known, update) ? 'done' : 'none'
+}
+
+async function readBack(options: HttpFactoryOptions): Promise<FactoryCertificates | null | 'failed'> {
+  try {
+    return await getCertificates(options)
+  } catch (error) {
+    if (error instanceof FactoryApiError) return 'failed'
+    throw error
+  }
+}
+
+function hasAll(known: FactoryCertificates, { caRevokeCrl, ...certificates }: CertificatesUpdate): boolean {
+  const compact = (text: string | null) => text?.replace(/\s/g, '')
+  if (caRevokeCrl !== undefined && compact(caRevokeCrl) !== compact(known.caRevokeCrl)) return false
+  const names = Object.keys(certificates) as (keyof typeof certificates)[]
+  try {
+    return names.every((name) => certificates[name] === undefined || samePem(certificates[name], known[name]))
+  } catch {
+    // What is no PEM is not what was sent.
+    return false
+  }
+}
+
+/** One exchange; a 401 is answered once with new credentials, when there are any. */
+async function exchange(
+  options: HttpFactoryOptions,
+  method: HttpRequest['method'],
+  path: string,
+  body?: unknown,
+): Promise<HttpAnswer> {
+  const { url, factory, credentials, extraHeaders, userAgent, send } = options
+  const attempt = async () => {
+    const own = {
+      ...(await credentials.headers()),
+      'User-Agent': userAgent,
+      Accept: 'application/json',
+      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+    }
+    const text = body === undefined ? null : JSON.stringify(body)
+    const address = `${url}/ota/factories/${encodeURIComponent(factory)}/${path}`
+    const headers = { ...extraHeaders, ...own }
+    return redacted(await send({ method, url: address, headers, body: text }), headers)
+  }
+  const answer = await attempt()
+  return answer.status === 401 && (await credentials.renew()) ? attempt() : answer
+}
+
+const PUBLIC: readonly string[] = ['User-Agent', 'Accept', 'Content-Type']
+
+/** A server that repeats the token in its complaint must not bring it into a log. */
+function redacted(answer: HttpAnswer, headers: Readonly<Record<string, string>>): HttpAnswer {
+  if (SUCCESS.has(answer.status)) return answer
+  const values = Object.entries(headers).flatMap(([name, value]) => (PUBLIC.includes(name) ? [] : [value]))
+  const bearers = values.flatMap((value) => (value.startsWith('Bearer ') ? [value.slice('Bearer '.length)] : []))
+  const tokens = bearers.map((bearer) => Buffer.from(bearer, 'base64').toString('utf8'))
+  const secrets = [...values, ...bearers, ...tokens].filter((secret) => secret.length >= SHORTEST_SECRET)
+  return { ...answer, text: secrets.reduce((text, secret) => text.replaceAll(secret, '***'), answer.text) }
+}
+
+/** Anything shorter is in every other sentence. */
+const SHORTEST_SECRET = 6
+
+/** What an answer holds. Throws {@link FactoryApiError} when it is no success, or names the member that does not hold. */
+function read<T>(
+  options: HttpFactoryOptions,
+  method: HttpRequest['method'],
+  path: string,
+  schema: z.ZodMiniType<T>,
+  outcome: Outcome,
+): T {
+  const about = asked(options, method, path, NOTHING_CHANGED)
+  if (outcome.answer === null || !SUCCESS.has(outcome.answer.status)) throw refusalOf(outcome, about)
+  const parsed = schema.safeParse(parsedJson(outcome.answer.text))
+  if (parsed.success) return parsed.data
+  throw badAnswer(outcome.answer, about, wire.wrongMember(parsed.error) || null)
+}
+
+function asked({ url }: HttpFactoryOptions, method: string, path: string, left: string) {
+  return { server: url, call: `${method} ${path.replace(/\/(self\/)?$/, '')}`, left }
+}

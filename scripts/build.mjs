@@ -30,6 +30,15 @@ const undiciWithoutFetch = {
     }))
   },
 }
+// fastify logs with pino, compiles schemas and fakes requests only when it is asked to, and fpki does not ask.
+const fastifyWithoutSpares = {
+  name: 'fastify-without-spares',
+  setup: ({ onResolve, onLoad }) => {
+    const spares = /^(pino|light-my-request|@fastify\/(ajv-compiler|fast-json-stringify-compiler))$/
+    onResolve({ filter: spares }, ({ path }) => ({ path, namespace: 'spare' }))
+    onLoad({ filter: /.*/, namespace: 'spare' }, () => ({ contents: 'module.exports = {}' }))
+  },
+}
 // Built apart, because what two entries share becomes a file of its own, and every file costs start-up time.
 await build({ ...shared, plugins: [undiciWithoutFetch], entryPoints: { index: 'src/index.ts' }, outdir: 'dist' })
 // commander loads node:child_process at its start for subcommands that are programs of their own. fpki has none, and
@@ -45,7 +54,7 @@ const withoutPrograms = {
 }
 await build({
   ...shared,
-  plugins: [withoutPrograms, undiciWithoutFetch],
+  plugins: [withoutPrograms, undiciWithoutFetch, fastifyWithoutSpares],
   entryPoints: { cli: 'src/cli/run.ts' },
   outdir: 'dist/cli',
 })

@@ -27,6 +27,16 @@ export {
   addedDeviceCas,
 } from './operations/add-device-ca.js'
 export {
+  type ApiToken,
+  apiToken,
+  type CreatedApiToken,
+  createdApiToken,
+  type ListedApiTokens,
+  listedApiTokens,
+  type RevokedApiToken,
+  revokedApiToken,
+} from './operations/api-tokens.js'
+export {
   type CertifyServerOptions,
   certifyServer,
   type ServerCertified,

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { checkAbsolute } from '../../absolute-path.js'
 import { checkFactoryName, isFactoryName } from '../../factory-name.js'
+import { readJsonFileText } from '../../json-file.js'
 import { createCsr } from '../../pki/csr.js'
 import { isDnsName } from '../../pki/csr-policy.js'
 import { commonNameAndUnit } from '../../pki/name.js'
@@ -9,7 +10,7 @@ import type { CsrKind, CsrOrder, Csrs, FactoryApi } from '../api.js'
 import { withLock } from '../lock.js'
 import { refused } from './refused.js'
 import { applyUpdate } from './rules.js'
-import { type FactoryState, factoryFolder, keyPath, type MadeCsr, readState, writeState } from './state.js'
+import { type FactoryState, factoryFolder, keyPath, type MadeCsr, readState, statePath, writeState } from './state.js'
 
 /** What the embedded Factory API is given. */
 export interface EmbeddedFactoryOptions {
@@ -72,8 +73,17 @@ export async function embeddedFactories(files: DurableFiles, stateDirectory: str
 
 /** Does a state directory hold this factory? `factory` comes from outside. */
 export async function embeddedHas(files: DurableFiles, stateDirectory: string, factory: string): Promise<boolean> {
-  const path = () => join(factoryFolder(stateDirectory, factory), 'factory.json')
-  return isFactoryName(factory) && (await files.kindOf(path())) === 'file'
+  const isThere = async () => (await files.kindOf(statePath(factoryFolder(stateDirectory, factory)))) === 'file'
+  return isFactoryName(factory) && (await isThere())
+}
+
+/** The state of a factory as it stands in its file; null: there is none. `factory` comes from outside. */
+export async function embeddedText(
+  files: DurableFiles,
+  stateDirectory: string,
+  factory: string,
+): Promise<string | null> {
+  return isFactoryName(factory) ? readJsonFileText(files, statePath(factoryFolder(stateDirectory, factory))) : null
 }
 
 /** The names of a factory's gateway when nobody says them. A factory's own name may be one that DNS does not take. */

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { DurableFiles } from '../../ports.js'
 import { findGranted } from './oauth.js'
 import { sharedReading } from './reading.js'
-import { findToken, readTokens, type StoredToken } from './tokens.js'
+import { findToken, type StoredToken, tokenReader } from './tokens.js'
 
 /** What stands at the door. */
 export interface Gate {
@@ -14,10 +14,7 @@ export interface Gate {
 
 /** Lets in who has one of the tokens of a state directory. They are read for each request: one that is revoked is so at once. */
 export function gate(files: DurableFiles, stateDirectory: string, oauthKey: Uint8Array): Gate {
-  const read = sharedReading(async () => {
-    const tokens = await readTokens(files, stateDirectory)
-    return new Map(tokens.map((token) => [token.id, token]))
-  })
+  const read = sharedReading(tokenReader(files, stateDirectory))
   const tokens = () => read('tokens')
   return {
     tokens,

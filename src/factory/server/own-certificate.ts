@@ -92,7 +92,7 @@ async function makeIdentity(ports: OwnPorts, folder: string, names: readonly Gen
   )
   await files.replace(join(folder, FILES.key), key, 0o600)
   await files.replace(join(folder, FILES.certificate), encodePem('CERTIFICATE', server.der), 0o600)
-  await files.replace(join(folder, FILES.trust), encodePem('CERTIFICATE', ca.der), 0o644)
+  await files.replace(join(folder, FILES.trust), encodePem('CERTIFICATE', ca.der), 0o600)
 }
 
 /** Two CAs with one name would confuse a client that trusts both. */

@@ -19,6 +19,29 @@ export function sharedReading<T>(read: (key: string) => Promise<T>): (key: strin
   }
 }
 
+/**
+ * What `make` gives for a key, made again only when the text that it is made from has become another one: reading a file is
+ * cheap, and parsing it is not. The text is compared whole; times and sizes of files can be the same after a change.
+ *
+ * @param textOf null: there is none, and nothing is kept
+ */
+export function whileSame<T>(
+  textOf: (key: string) => Promise<string | null>,
+  make: (key: string) => Promise<T>,
+): (key: string) => Promise<T> {
+  const kept = new Map<string, { readonly text: string; readonly made: T }>()
+  return async (key) => {
+    const text = await textOf(key)
+    const last = kept.get(key)
+    if (text !== null && last?.text === text) return last.made
+    const made = await make(key)
+    // It may have changed while it was read.
+    if (text === null || (await textOf(key)) !== text) kept.delete(key)
+    else kept.set(key, { text, made })
+    return made
+  }
+}
+
 /** One work after the other for each key: whoever comes later waits for all before him, whatever became of them. */
 export function inTurn(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>()

@@ -2,11 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock, DurableFiles } from '../../ports.js'
 import { answerRequest } from '../answer.js'
 import type { FactoryApi } from '../api.js'
-import { embeddedHas } from '../embedded/index.js'
+import { embeddedHas, embeddedText } from '../embedded/index.js'
 import type { Faults } from './faults.js'
 import { type Gate, whyNot } from './gate.js'
 import { misbehaveAfter, misbehaveBefore } from './misbehave.js'
-import { inTurn, sharedReading } from './reading.js'
+import { inTurn, sharedReading, whileSame } from './reading.js'
 
 /** What answers the requests of the Factory API. */
 export interface RoutePorts {
@@ -78,7 +78,12 @@ function answering(ports: RoutePorts): (request: FastifyRequest<{ Params: Params
     const given = await answerRequest({ method, path, body }, () => (isThere ? apiOf(factory) : null))
     return { status: given.status, text: JSON.stringify(given.body) }
   }
-  const certificates = sharedReading((factory) => answer('GET', `/ota/factories/${factory}/certs/`, factory, undefined))
+  const certificates = sharedReading(
+    whileSame(
+      (factory) => embeddedText(files, stateDirectory, factory),
+      (factory) => answer('GET', `/ota/factories/${factory}/certs/`, factory, undefined),
+    ),
+  )
   const one = inTurn()
   return ({ method, params: { factory, id }, body }) => {
     if (method === 'GET' && id === undefined) return certificates(factory)

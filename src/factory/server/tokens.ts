@@ -1,8 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { FpkiError } from '../../errors.js'
-import { readJsonFile, writeJsonFile } from '../../json-file.js'
+import { readJsonFile, readJsonFileText, readJsonText, writeJsonFile } from '../../json-file.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { Clock, DurableFiles, Random } from '../../ports.js'
 import { type LockPorts, withLock } from '../lock.js'
@@ -44,8 +44,24 @@ export function serverFolder(stateDirectory: string): string {
 
 /** The tokens of a state directory, in the order in which they were made. Throws ERR_BAD_FILE. */
 export async function readTokens(files: DurableFiles, stateDirectory: string): Promise<readonly StoredToken[]> {
-  const file = await readJsonFile(files, join(serverFolder(stateDirectory), 'tokens.json'), tokenFile)
-  return file?.tokens ?? []
+  return (await readJsonFile(files, tokensPath(stateDirectory), tokenFile))?.tokens ?? []
+}
+
+/** Reads the tokens by their ids again and again; the file is parsed when it is another one. */
+export function tokenReader(
+  files: DurableFiles,
+  stateDirectory: string,
+): () => Promise<ReadonlyMap<string, StoredToken>> {
+  const path = tokensPath(stateDirectory)
+  let last: { readonly text: string | null; readonly tokens: ReadonlyMap<string, StoredToken> } | null = null
+  return async () => {
+    const text = await readJsonFileText(files, path)
+    if (last?.text !== text || last === null) {
+      const tokens = text === null ? [] : readJsonText(text, path, tokenFile).tokens
+      last = { text, tokens: new Map(tokens.map((token) => [token.id, token])) }
+    }
+    return last.tokens
+  }
 }
 
 /** A new token; `text` is the only time that it can be seen. Throws ERR_LOCKED, ERR_BAD_FILE. */
@@ -91,6 +107,10 @@ export function hasExpired({ expiresAt }: StoredToken, now: Date): boolean {
   return expiresAt !== null && Date.parse(expiresAt) <= now.getTime()
 }
 
+function tokensPath(stateDirectory: string): string {
+  return join(serverFolder(stateDirectory), 'tokens.json')
+}
+
 async function changeTokens(
   ports: TokenPorts,
   stateDirectory: string,
@@ -101,10 +121,10 @@ async function changeTokens(
   await ports.files.checkDirectory(folder)
   await withLock(ports, folder, 'the tokens of the embedded Factory API', async () => {
     const tokens = change(await readTokens(ports.files, stateDirectory))
-    await writeJsonFile(ports.files, join(folder, 'tokens.json'), { version: 1, tokens })
+    await writeJsonFile(ports.files, tokensPath(stateDirectory), { version: 1, tokens })
   })
 }
 
 function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
+  return hash('sha256', text, 'buffer')
 }

@@ -11,12 +11,22 @@ declare module 'fastify' {
   }
 }
 
+/** How a request ended. */
+interface Ended {
+  readonly route: string
+  readonly status: number
+  readonly seconds: number
+  readonly from: string
+}
+
 /** Counts every request and writes a line about it, however it ends. */
 export function watchRequests(app: FastifyInstance, metrics: Metrics, log: Log): void {
   app.decorateRequest('tokenId', null)
   app.decorateRequest('factory', null)
   app.addHook('onRequest', (request, reply, done) => {
     const begin = performance.now()
+    // The connection may be gone when the line is written.
+    const from = request.ip
     metrics.begin()
     // `close` comes behind an answer and behind a connection that was cut.
     reply.raw.once('close', () => {
@@ -24,15 +34,14 @@ export function watchRequests(app: FastifyInstance, metrics: Metrics, log: Log):
       const status = reply.raw.writableFinished ? reply.raw.statusCode : 0
       const route = request.routeOptions.url ?? 'none'
       metrics.end({ method: request.method, route, status, seconds })
-      log.write(levelOf(status), 'request', factsOf(request, route, status, seconds))
+      log.write(levelOf(status), 'request', factsOf(request, { route, status, seconds, from }))
     })
     done()
   })
 }
 
-function factsOf(request: FastifyRequest, route: string, status: number, seconds: number) {
-  const { method, ip, factory, tokenId } = request
-  return { method, route, factory, status, ms: Math.round(seconds * 10_000) / 10, token: tokenId, from: ip }
+function factsOf({ method, factory, tokenId }: FastifyRequest, { route, status, seconds, from }: Ended) {
+  return { method, route, factory, status, ms: Math.round(seconds * 10_000) / 10, token: tokenId, from }
 }
 
 /** 0: there was no answer. */

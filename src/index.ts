@@ -115,5 +115,6 @@ export {
   verifyPki,
 } from './operations/verify-pki.js'
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
+export { type CrlFacts, crlFacts } from './pki/describe-crl.js'
 export type * from './ports.js'
 export { VERSION } from './version.js'

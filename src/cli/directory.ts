@@ -2,7 +2,7 @@ import { isAbsolute, resolve } from 'node:path'
 import { FpkiError } from '../errors.js'
 import type { Io } from './output.js'
 
-/** The PKI directory of a command that is given one that is there; fioctl takes a relative path for it. */
+/** The absolute path of a file, or of the PKI directory of a command that is given one that is there; fioctl takes a relative path for it. */
 export function resolved(directory: string, { workingDirectory }: Io): string {
   return isAbsolute(directory) ? resolve(directory) : resolve(workingDirectory() ?? '/', directory)
 }

@@ -147,6 +147,7 @@ async function sweep(fs: FileSystem, path: string): Promise<void> {
 const SYSTEM_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
   ENOSPC: ['the disk is full', 'Free some space and run the same command again; it goes on where it stopped.'],
   EDQUOT: ['your disk quota is used up', 'Free some space and run the same command again.'],
+  ENOENT: ['its directory does not exist', 'Make that first, or name another path.'],
   EACCES: ['you have no permission', 'Run fpki as the owner of that directory, or name another one.'],
   EPERM: ['the file system does not allow it', 'Use a file system with Unix permissions and hard links, such as ext4.'],
   EOPNOTSUPP: ['the file system cannot do it', 'Use one with Unix permissions and hard links, such as ext4.'],

@@ -18,7 +18,7 @@ export function nodeFileSystem(): FileSystem {
         fs.mkdirSync(path, { mode })
         return true
       }),
-    createFile: async (path, mode) => newFile(fs.openSync(path, 'wx', mode)),
+    createFile: async (path, mode) => newFile(openNew(path, mode)),
     link: async (existingPath, newPath) => fs.linkSync(existingPath, newPath),
     rename: async (oldPath, newPath) => fs.renameSync(oldPath, newPath),
     remove: async (path) => unless('ENOENT', undefined, () => fs.unlinkSync(path)),
@@ -72,6 +72,13 @@ function readAtMost(path: string, maxBytes: number): Uint8Array {
 
 function notAFile(path: string, code = 'ERR_FS_NOT_A_FILE'): Error {
   return Object.assign(new Error(`'${path}' is no file`), { code })
+}
+
+/** With that very mode: the umask of this process is for what others make. */
+function openNew(path: string, mode: number): number {
+  const fd = fs.openSync(path, 'wx', mode)
+  fs.fchmodSync(fd, mode)
+  return fd
 }
 
 function newFile(fd: number): NewFile {

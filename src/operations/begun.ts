@@ -12,11 +12,15 @@ export function requireSameWork(directory: PkiDirectory, journal: Journal, comma
   const names = Object.keys({ ...journal.arguments, ...wanted })
   const differing = names.filter((name) => (wanted[name] ?? '') !== (journal.arguments[name] ?? ''))
   if (journal.command === command && differing.length === 0) return
-  const begun = differing.map((name) => `${name} ${journal.arguments[name] || '(not said)'}`).join(', ')
+  const isOther = journal.command !== command
+  const said = isOther ? Object.keys(journal.arguments) : differing
+  const begun = said.map((name) => `${name} ${journal.arguments[name] || '(not said)'}`).join(', ')
   throw new FpkiError(
     'ERR_UNFINISHED',
     `${directory.path} holds a \`${journal.command}\` that was interrupted, and it was begun with ${begun}.`,
-    'Run it with the same options as the first time, so that it can be brought to its end.',
+    isOther
+      ? 'Run that one again first, with the same options, so that it comes to its end.'
+      : 'Run it with the same options as the first time, so that it can be brought to its end.',
   )
 }
 

@@ -8,7 +8,7 @@ import { readCrl } from '../pki/read-crl.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
 import { type Change, type ChangePorts, changePki, isInterrupted } from './change-pki.js'
 import { CA_ACTIONS, type CaAction, type CaPlan, planOf } from './device-ca-plan.js'
-import { deviceCasOf, knownPki, type OpenPki, openPki } from './open-pki.js'
+import { deviceCaSerials, knownPki, type OpenPki, openPki } from './open-pki.js'
 import { rootSignerOf } from './root-signer.js'
 import { type Facts, fact } from './run-steps.js'
 import { signCrl } from './sign-crl.js'
@@ -83,8 +83,8 @@ export async function changeDeviceCas(
     const plan = await planOf(action, serials, pki, known)
     if (plan.isDone) return { ...told, ...nothing, deviceCas: toldOf(plan), crl: null }
     if (dryRun) {
-      const crl = await drySigned(options, serials, { ...pki, ...ports, known })
-      return { ...told, ...nothing, deviceCas: toldOf(plan), crl }
+      const signed = await drySigned(options, serials, { ...pki, ...ports, known })
+      return { ...told, ...nothing, deviceCas: toldOf(plan), ...signed }
     }
     await ports.confirm(action, plan)
   }
@@ -100,10 +100,14 @@ async function drySigned(
   work: ChangePorts & OpenPki & { readonly known: FactoryCertificates },
 ) {
   const rootSigner = rootSignerOf(work.directory, work.access)
+  const warnings: string[] = []
+  const warn = (text: string) => {
+    warnings.push(text)
+    work.progress.warn(text)
+  }
   try {
-    const { warn } = work.progress
     const pem = await signCrl({ ...work, rootSigner, warn }, CA_ACTIONS[action].reason, serials)
-    return describeCrl(readCrl(pem, 'the CRL'))
+    return { crl: describeCrl(readCrl(pem, 'the CRL')), warnings }
   } finally {
     await rootSigner.close()
   }
@@ -134,10 +138,10 @@ function crlChange({ action, factory }: ChangeDeviceCasOptions, serials: readonl
       return { caRevokeCrl: sentCrl(facts) }
     },
     isTaken: (known) => {
-      const isCurrent = (serial: bigint) => deviceCasOf(known).some(({ serialNumber }) => serialNumber === serial)
+      const current = deviceCaSerials(known)
       const isDisabled = (serial: bigint) => known.disabledCaSerials.includes(serial.toString())
-      if (action === 'revoke') return !serials.some(isCurrent)
-      return serials.every((serial) => isCurrent(serial) && isDisabled(serial) === (action === 'disable'))
+      if (action === 'revoke') return !serials.some((serial) => current.has(serial))
+      return serials.every((serial) => current.has(serial) && isDisabled(serial) === (action === 'disable'))
     },
     finish: async (_, facts) => ({ crlNumber: (readCrl(sentCrl(facts), 'the CRL').crlNumber ?? 0n).toString() }),
   }

@@ -2,6 +2,7 @@ import type { DirectoryState, Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { CertificatesUpdate, FactoryApi, FactoryCertificates } from '../factory/api.js'
 import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
+import { requireSameWork } from './begun.js'
 import { finishStep, uploadStep } from './change-steps.js'
 import { checkClock } from './create-preconditions.js'
 import { deviceCasOf, knownPki, type OpenPki, openPki, openRootKey } from './open-pki.js'
@@ -75,12 +76,13 @@ export async function changePki(
   if ((await openJournal(pki, change)) === null) await change.check?.(pki)
   const rootSigner = rootSignerOf(directory, ports.access)
   try {
-    const known = await knownPki(ports.api, pki)
+    // Before anything is asked for or made; and again under the lock, since a PIN may have been waited for.
+    await knownPki(ports.api, pki)
     await openRootKey(rootSigner, pki)
     await directory.make()
     const lock = await directory.lock()
     try {
-      return await changeLocked(pki, change, { ...ports, known, rootSigner })
+      return await changeLocked(pki, change, ports, rootSigner)
     } finally {
       await lock.release()
     }
@@ -89,24 +91,33 @@ export async function changePki(
   }
 }
 
-type LockedPorts = ChangePorts & { readonly known: FactoryCertificates; readonly rootSigner: RootSigner }
-
-async function changeLocked(pki: OpenPki, change: Change, ports: LockedPorts): Promise<Changed> {
+async function changeLocked(
+  pki: OpenPki,
+  change: Change,
+  ports: ChangePorts,
+  rootSigner: RootSigner,
+): Promise<Changed> {
   const { directory } = pki
   const found = await openJournal(pki, change)
+  const known = await knownPki(ports.api, pki)
   const warnings: string[] = []
   const work: ChangeWork = {
     ...ports,
     ...pki,
     made: { path: directory.path, read: directory.readStaged, create: directory.stage },
-    deviceCas: deviceCasOf(ports.known),
+    known,
+    rootSigner,
+    // Read when they are asked for: there may be many, and few commands look at them.
+    get deviceCas() {
+      return deviceCasOf(known)
+    },
     warn: (text) => {
       warnings.push(text)
       ports.progress.warn(text)
     },
   }
   if (found === null) {
-    // What an undone change could not clear away; no journal wants it any more.
+    await refuseTakenLeftovers(work)
     await discardStaged(work)
     await change.check?.(pki)
   } else ports.progress.note(`Going on with the \`${change.command}\` that began at ${found.startedAt}.`)
@@ -122,18 +133,11 @@ async function changeLocked(pki: OpenPki, change: Change, ports: LockedPorts): P
 }
 
 /** The journal of this change, when it was interrupted; null when nothing is open. Throws ERR_UNFINISHED for another. */
-async function openJournal({ directory }: OpenPki, { command, arguments: wanted }: Change): Promise<Journal | null> {
+async function openJournal({ directory }: OpenPki, change: Change): Promise<Journal | null> {
   const journal = await directory.readJournal()
   if (journal === null || journal.finishedAt !== null) return null
-  const names = Object.keys({ ...journal.arguments, ...wanted })
-  const same = names.every((name) => (journal.arguments[name] ?? '') === (wanted[name] ?? ''))
-  if (journal.command === command && same) return journal
-  const said = Object.entries(journal.arguments).map(([name, value]) => `${name} ${value || '(not said)'}`)
-  throw new FpkiError(
-    'ERR_UNFINISHED',
-    `${directory.path} holds a \`${journal.command}\` that was interrupted${said.length === 0 ? '' : `, begun with ${said.join(', ')}`}.`,
-    'Run that one again first, with the same options, so that it comes to its end.',
-  )
+  requireSameWork(directory, journal, change.command, change.arguments)
+  return journal
 }
 
 /** Was this very change interrupted? Throws ERR_UNFINISHED when another is open. */
@@ -152,6 +156,23 @@ async function isUndone(error: unknown, change: Change, work: ChangeWork): Promi
     return !change.isTaken(known, await change.update(work, known, journal.facts))
   } catch {
     return false
+  }
+}
+
+/**
+ * What is staged and no journal speaks of is what an undone change could not clear away. But when the Factory API has it,
+ * its journal was lost, and it is in use: it is not for us to remove it.
+ */
+async function refuseTakenLeftovers({ directory, known }: ChangeWork): Promise<void> {
+  const inApi = [known.tlsCrt, known.estTlsCrt, known.caCrt].join('\n').replace(/\s/g, '')
+  for (const name of await directory.staged()) {
+    const pem = (await directory.readStaged(name)) ?? ''
+    if (pem === '' || !inApi.includes(pem.replace(/\s/g, ''))) continue
+    throw new FpkiError(
+      'ERR_UNFINISHED',
+      `The Factory API has ${name} of ${directory.path}/.fpki/pending, and the journal that speaks of it is gone.`,
+      'Move what is in that folder to its places in the PKI directory, and run the command again.',
+    )
   }
 }
 

@@ -3,7 +3,8 @@ import type { FactoryCertificates } from '../factory/api.js'
 import type { CrlReason } from '../pki/crl.js'
 import { formatName } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
-import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
+import type { Certificate } from '../pki/read-certificate.js'
+import { certificateFiles } from './certificate-files.js'
 import { deviceCasOf, type OpenPki } from './open-pki.js'
 import { roleOf } from './show-pki.js'
 
@@ -48,14 +49,13 @@ export async function planOf(
 ): Promise<CaPlan> {
   const current = deviceCasOf(known)
   const isDisabled = ({ serialNumber }: Certificate) => known.disabledCaSerials.includes(serialNumber.toString())
-  const cas = await Promise.all(
-    serials.map(async (serial) => {
-      const certificate = current.find(({ serialNumber }) => serialNumber === serial)
-      if (certificate === undefined) throw await notADeviceCa(serial, current, pki)
-      const file = await fileOf(certificate, pki)
-      return { certificate, role: roleOf(certificate), file, disabled: isDisabled(certificate) }
-    }),
-  )
+  const files = await certificateFiles(pki.directory)
+  const cas = serials.map((serial) => {
+    const certificate = current.find(({ serialNumber }) => serialNumber === serial)
+    if (certificate === undefined) throw notADeviceCa(serial, current, pki)
+    const file = files.find((candidate) => sameOctets(candidate.der, certificate.der))?.name ?? null
+    return { certificate, role: roleOf(certificate), file, disabled: isDisabled(certificate) }
+  })
   const isDone = action !== 'revoke' && cas.every(({ disabled }) => disabled === (action === 'disable'))
   const left = current.filter((ca) => !isDisabled(ca) && !serials.includes(ca.serialNumber))
   const lost = current.filter((ca) => (action === 'revoke' || !isDisabled(ca)) && serials.includes(ca.serialNumber))
@@ -70,26 +70,7 @@ export function dangersOf(lost: readonly Certificate[], left: readonly Certifica
   return ['No online-ca is left then: no device can register on-line, and those that did are refused.']
 }
 
-/** The name of the file of the directory that has this very certificate. */
-async function fileOf({ der }: Certificate, { directory }: OpenPki): Promise<string | null> {
-  for (const name of await directory.names()) {
-    if (!/(\.pem|-crt)$/.test(name)) continue
-    const pem = await directory.read(name).catch(() => null)
-    if (pem !== null && sameOctets(derOf(pem, name), der)) return name
-  }
-  return null
-}
-
-/** Other things may lie in the directory; they are not our business here. */
-function derOf(pem: string, name: string): Uint8Array | null {
-  try {
-    return readPemCertificate(pem, name).der
-  } catch {
-    return null
-  }
-}
-
-async function notADeviceCa(serial: bigint, current: readonly Certificate[], pki: OpenPki): Promise<FpkiError> {
+function notADeviceCa(serial: bigint, current: readonly Certificate[], pki: OpenPki): FpkiError {
   const names = current.map((ca) => `${ca.serialNumber} (${formatName(ca.subject)})`)
   const there = names.length === 0 ? 'It has none at all.' : `It has ${names.join('; ')}.`
   return new FpkiError(

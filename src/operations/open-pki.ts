@@ -7,7 +7,7 @@ import { checkFactoryName } from '../factory-name.js'
 import { attributeValues } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
 import { encodePem } from '../pki/pem.js'
-import { type Certificate, readPemCertificate, readPemCertificates } from '../pki/read-certificate.js'
+import { type Certificate, readPemCertificate, readPemCertificates, readPemList } from '../pki/read-certificate.js'
 import type { DurableFiles, Signer } from '../ports.js'
 import type { RootSigner } from './root-signer.js'
 
@@ -71,10 +71,16 @@ export function deviceCasOf({ caCrt }: FactoryCertificates): readonly Certificat
   return caCrt === null || caCrt.trim() === '' ? [] : readPemCertificates(caCrt, 'ca-crt')
 }
 
+/** Their serial numbers only. Throws as {@link deviceCasOf}. */
+export function deviceCaSerials({ caCrt }: FactoryCertificates): ReadonlySet<bigint> {
+  const cas = caCrt === null || caCrt.trim() === '' ? [] : readPemList(caCrt, 'ca-crt')
+  return new Set(cas.map(({ serialNumber }) => serialNumber))
+}
+
 /** A list of device CAs (PEM, contract.md 4) with those of `added` behind it that it lacks. */
 export function withDeviceCas(caCrt: string | null, added: readonly string[]): string {
   const ders = [caCrt ?? '', ...added].flatMap((pem) =>
-    pem.trim() === '' ? [] : readPemCertificates(pem, 'ca-crt').map(({ der }) => encodePem('CERTIFICATE', der)),
+    pem.trim() === '' ? [] : readPemList(pem, 'ca-crt').map(({ der }) => encodePem('CERTIFICATE', der)),
   )
   return [...new Set(ders)].join('\n')
 }

@@ -26,7 +26,7 @@ export const signedRequest = z.strictObject({
   directory: z.string(),
   profile: z.enum(['tls', 'device-ca']),
   certificate: certificateFacts,
-  /** The file that has it; null: it is on stdout only. */
+  /** The file that has it, absolute; null: there is none. */
   file: z.nullable(z.string()),
   warnings: z.array(z.string()),
 })
@@ -48,7 +48,7 @@ export interface SignRequestOptions {
   readonly profile: SignProfile | null
   /** null: the profile's years. */
   readonly days: number | null
-  /** A new file for the certificate; null: none. */
+  /** Absolute path of a new file for the certificate; null: none. */
   readonly out: string | null
 }
 
@@ -80,7 +80,8 @@ export async function signRequest(options: SignRequestOptions, ports: SignReques
   const { years, ...rest } = SIGN_PROFILES[name]
   // Whoever says how long may go beyond the profile; nothing goes beyond the root.
   const profile = { ...rest, years: Math.max(years, Math.ceil((days ?? 0) / 365)) }
-  const takenKeys = await takenKeysBut({ directory }, null)
+  // The gateway's own key may be certified anew, as a server's; a CA's never.
+  const takenKeys = (await takenKeysBut({ directory }, null)).filter(({ isCa }) => isCa || name === 'device-ca')
   const nameTypes = ['DNS', 'IP', 'URI', 'email'] as const
   const { names, warnings } = acceptCsr(csr, { what, profile, factory, nameTypes, takenKeys })
   requireWithin(root, clock())

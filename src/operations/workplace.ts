@@ -1,4 +1,4 @@
-import { PKI_FILES } from '../directory/names.js'
+import { FILE_MEANINGS, PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import { issueCertificate } from '../pki/certificate.js'
@@ -10,10 +10,11 @@ import { formatName, sameName } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
 import { encodePem } from '../pki/pem.js'
 import type { Profile } from '../pki/profiles.js'
-import { type Certificate, isIssuedBy, readPemCertificate } from '../pki/read-certificate.js'
+import { type Certificate, isIssuedBy, readCertificate, readPemCertificate } from '../pki/read-certificate.js'
 import { newSerialNumber } from '../pki/serial.js'
 import { validityFrom } from '../pki/validity.js'
 import type { Clock, Random } from '../ports.js'
+import { certificateFiles } from './certificate-files.js'
 import type { RootSigner } from './root-signer.js'
 
 /** Where keys and certificates are made: an open PKI directory, and what making them takes. */
@@ -96,20 +97,39 @@ export async function signCsr(
   })
 }
 
-/** The keys of every certificate in the directory but the one of `file`, and of the device CAs that the API knows. */
+/**
+ * The keys of the PKI's certificates but that of `file`, of every other CA that lies in the directory, and of the device
+ * CAs that the API knows. Throws as reading does when a certificate of the PKI is broken.
+ */
 export async function takenKeysBut(
   { directory, deviceCas = [] }: Pick<Workplace, 'directory' | 'deviceCas'>,
   file: string | null,
 ) {
   const certificates = (await directory.contents()).filter((name) => !name.endsWith('.key') && name !== file)
   const inFiles = certificates.map(async (owner) => {
-    const { publicKey } = readPemCertificate((await directory.read(owner)) ?? '', `${directory.path}/${owner}`)
-    return { owner, publicKey }
+    const certificate = readPemCertificate((await directory.read(owner)) ?? '', `${directory.path}/${owner}`)
+    return keyOf(certificate, owner)
   })
+  const others = (await certificateFiles(directory)).filter(({ name }) => !(name in FILE_MEANINGS) && name !== file)
   return [
     ...(await Promise.all(inFiles)),
-    ...deviceCas.map(({ subject, publicKey }) => ({ owner: `the device CA ${formatName(subject)}`, publicKey })),
+    ...others.flatMap(({ name, der }) => caKeyOf(der, name)),
+    ...deviceCas.map((ca) => keyOf(ca, `the device CA ${formatName(ca.subject)}`)),
   ]
+}
+
+/** The key of another CA that lies in the directory; none when it is something else. */
+function caKeyOf(der: Uint8Array, name: string) {
+  try {
+    const key = keyOf(readCertificate(der, name), name)
+    return key.isCa ? [key] : []
+  } catch {
+    return []
+  }
+}
+
+function keyOf({ publicKey, known }: Certificate, owner: string) {
+  return { owner, publicKey, isCa: known.basicConstraints?.ca === true }
 }
 
 /** A clock that was set since the root was made must not pass for a defect. Throws ERR_CLOCK. */

@@ -74,6 +74,22 @@ export function readPemCertificates(pem: string, what: string): readonly Certifi
   return decodePem('CERTIFICATE', pem, what).map((der) => readCertificate(der, what))
 }
 
+/** A certificate of a list, as far as a list needs to know it. */
+export type ListedCertificate = Pick<Certificate, 'serialNumber' | 'der'>
+
+/** As {@link readPemCertificates}, but no more than tells one from another: a list may be long. */
+export function readPemList(pem: string, what: string): readonly ListedCertificate[] {
+  return decodePem('CERTIFICATE', pem, what).map((der) => {
+    try {
+      const [tbs] = sequenceMembers(parseDer(der), 3)
+      const [, serialNumber] = sequenceMembers(tbs, 7, 8)
+      return { serialNumber: readInteger(serialNumber), der }
+    } catch (cause) {
+      throw badCertificate(what, cause)
+    }
+  })
+}
+
 /** Reads a DER TBSCertificate, before it has a signature. Throws a plain Error. */
 export function readTbsCertificate(der: Uint8Array): TbsCertificate {
   return readTbs(parseDer(der))

@@ -22,18 +22,17 @@ export async function madePki(words: readonly string[] = []): Promise<Made> {
   return madeIn(home)
 }
 
-let original: string | undefined
+const originals = new Map<() => Promise<Made>, string>()
 
 afterAll(async () => {
-  if (original !== undefined) await rm(original, { recursive: true })
+  for (const original of originals.values()) await rm(original, { recursive: true })
 })
 
-/** A PKI that is there: made once a test file, and then copied, which takes no time. */
-export async function copiedPki(): Promise<Made> {
-  if (original === undefined) {
-    original = await mkdtemp(join(tmpdir(), 'fpki-original-'))
-    await cp((await madePki()).home.path, original, { recursive: true })
-  }
+/** A PKI that is there: made once a test file, by `make`, and then copied, which takes no time. */
+export async function copiedPki(make: () => Promise<Made> = madePki): Promise<Made> {
+  const original = originals.get(make) ?? (await mkdtemp(join(tmpdir(), 'fpki-original-')))
+  if (!originals.has(make)) await cp((await make()).home.path, original, { recursive: true })
+  originals.set(make, original)
   const home = await newHome()
   await cp(original, home.path, { recursive: true })
   return madeIn(home)

@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
 import { readCsr } from '../../src/pki/csr.js'
 import { TLS_SERVER } from '../../src/pki/profiles.js'
-import { isIssuedBy, readCertificate } from '../../src/pki/read-certificate.js'
+import { isIssuedBy, readCertificate, readPemList } from '../../src/pki/read-certificate.js'
 import { runProgram } from '../support/cli.js'
 import { accept, certify, newRoot } from '../support/issue.js'
 import { buildCsr, CN, csrPem, dnsNames, extensionRequest, newKey, OU, utf8Name } from './support/csr.js'
-import { at, bitString, derOf, integer, objectIdentifier, readTlv, sequence, tlv } from './support/der.js'
+import { at, bitString, derOf, integer, objectIdentifier, pem, readTlv, sequence, tlv } from './support/der.js'
 import { fioctlFile } from './support/fioctl.js'
 import { mutationsOf } from './support/mutations.js'
 
@@ -52,6 +52,16 @@ function bitsOf(der: Uint8Array): readonly number[] {
 }
 
 describe('a certificate', () => {
+  test('of a list, with any one value replaced, is read with its own serial number, or refused', () => {
+    for (const { der } of certificates.flatMap(mutationsOf)) {
+      const read = () => readPemList(pem('CERTIFICATE', der), 'it')
+      const found = outcome(read)
+      expect(['read', 'ERR_BAD_CERTIFICATE', 'ERR_BAD_FILE']).toContain(found)
+      if (certificateOutcome(der) !== 'read') continue
+      expect(read().map(({ serialNumber }) => serialNumber)).toEqual([readCertificate(der, 'it').serialNumber])
+    }
+  })
+
   test('that is cut off anywhere is refused', () => {
     for (const der of certificates) {
       const outcomes = Array.from(der, (_, length) => certificateOutcome(der.subarray(0, length)))

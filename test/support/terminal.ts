@@ -14,10 +14,13 @@ export function answering(
     env: { TERM: 'xterm', NO_COLOR: '1', ...env },
     onStart: (child) => {
       const left = [...answers]
+      let shown = ''
       child.stdout?.on('data', (text: Buffer | string) => {
+        shown += String(text)
         const [next] = left
-        if (next === undefined || !String(text).includes(next[0])) return
+        if (next === undefined || !shown.includes(next[0])) return
         left.shift()
+        shown = ''
         setTimeout(() => child.stdin?.write(next[1]), 200)
       })
     },

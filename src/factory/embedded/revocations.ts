@@ -1,7 +1,7 @@
 import { CRL_REASONS } from '../../pki/crl.js'
 import { sameName } from '../../pki/name.js'
 import { encodePem } from '../../pki/pem.js'
-import { type Certificate, readPemCertificates } from '../../pki/read-certificate.js'
+import { type Certificate, readPemList } from '../../pki/read-certificate.js'
 import { type Crl, readCrl } from '../../pki/read-crl.js'
 import { isSignedBy } from '../../pki/signature.js'
 import type { FactoryCertificates } from '../api.js'
@@ -23,7 +23,7 @@ export function afterCrl<T extends Revocable>(
   const crl = readCrl(pem, 'ca-revoke-crl')
   requireCurrent(crl, root, now)
   const { caCrt } = certificates
-  const cas = caCrt === null ? [] : readPemCertificates(caCrt, 'ca-crt')
+  const cas = caCrt === null ? [] : readPemList(caCrt, 'ca-crt')
   const isCa = (serial: bigint) => cas.some(({ serialNumber }) => serialNumber === serial)
   const unknown = crl.entries.find(({ serialNumber }) => !isCa(serialNumber))
   if (unknown !== undefined) throw refused(400, `ca-revoke-crl names ${unknown.serialNumber}, which is no device CA`)

@@ -12,8 +12,8 @@ const call = z.object({
 type Call = z.infer<typeof call>
 
 /** The text of a file that fioctl made. */
-export function fioctlFile(name: string): Promise<string> {
-  return readFile(fileURLToPath(new URL(`../../fixtures/fioctl/file/pki/${name}`, import.meta.url)), 'utf8')
+export function fioctlFile(name: string, from: 'file' | 'hsm' = 'file'): Promise<string> {
+  return readFile(fileURLToPath(new URL(`../../fixtures/fioctl/${from}/pki/${name}`, import.meta.url)), 'utf8')
 }
 
 /** All PEM requests that fioctl was given for `member` (`tls-csr`, for instance), in their order. */

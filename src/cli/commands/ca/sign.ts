@@ -32,7 +32,7 @@ export async function sign(file: string, flags: SignFlags, io: Io): Promise<void
       factory: namedFactory(flags, io.env),
       profile: flags.profile ?? null,
       days,
-      out: flags.out ?? null,
+      out: flags.out === undefined ? null : resolved(flags.out, io),
     },
     { ...thisMachine(), progress, access: await hsmAccess(flags, io, progress) },
   )

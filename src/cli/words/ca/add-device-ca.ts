@@ -16,7 +16,7 @@ export function addAddDeviceCa(ca: Command, io: Io): void {
   withHsmOptions(add)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
-      (await import('../../commands/ca/add-device-ca.js')).addCa(directory, command.optsWithGlobals(), io),
+      (await import('../../commands/ca/index.js')).addCa(directory, command.optsWithGlobals(), io),
     )
 }
 

@@ -22,7 +22,7 @@ export function addCreate(ca: Command, io: Io): void {
   withHsmOptions(create)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
-      (await import('../../commands/ca/create.js')).create(directory, command.optsWithGlobals(), io),
+      (await import('../../commands/ca/index.js')).create(directory, command.optsWithGlobals(), io),
     )
 }
 

@@ -7,7 +7,7 @@ export function addDisableDeviceCa(ca: Command, io: Io): void {
   withDeviceCaOptions(ca.command('disable-device-ca').description('disable device CAs, until they are enabled again'))
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) => {
-      const { changeCas } = await import('../../commands/ca/change-device-cas.js')
+      const { changeCas } = await import('../../commands/ca/index.js')
       await changeCas('disable', directory, command.optsWithGlobals(), io)
     })
 }

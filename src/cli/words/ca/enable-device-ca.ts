@@ -7,7 +7,7 @@ export function addEnableDeviceCa(ca: Command, io: Io): void {
   withDeviceCaOptions(ca.command('enable-device-ca').description('enable device CAs that were disabled'))
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) => {
-      const { changeCas } = await import('../../commands/ca/change-device-cas.js')
+      const { changeCas } = await import('../../commands/ca/index.js')
       await changeCas('enable', directory, command.optsWithGlobals(), io)
     })
 }

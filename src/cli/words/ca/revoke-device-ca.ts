@@ -9,7 +9,7 @@ export function addRevokeDeviceCa(ca: Command, io: Io): void {
   )
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) => {
-      const { changeCas } = await import('../../commands/ca/change-device-cas.js')
+      const { changeCas } = await import('../../commands/ca/index.js')
       await changeCas('revoke', directory, command.optsWithGlobals(), io)
     })
 }

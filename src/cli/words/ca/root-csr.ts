@@ -14,7 +14,7 @@ export function addRootCsr(ca: Command, io: Io): void {
   withHsmOptions(rootCsr)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
-      (await import('../../commands/ca/root-csr.js')).makeRootCsr(directory, command.optsWithGlobals(), io),
+      (await import('../../commands/ca/index.js')).makeRootCsr(directory, command.optsWithGlobals(), io),
     )
 }
 

@@ -13,7 +13,7 @@ export function addRotateTls(ca: Command, io: Io): void {
   withHsmOptions(rotateTls)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
-      (await import('../../commands/ca/rotate-tls.js')).rotateTls(directory, command.optsWithGlobals(), io),
+      (await import('../../commands/ca/index.js')).rotateTls(directory, command.optsWithGlobals(), io),
     )
 }
 

@@ -15,7 +15,7 @@ export function addSign(ca: Command, io: Io): void {
   withHsmOptions(sign)
     .addHelpText('after', EXAMPLE)
     .action(async (file, _, command: Command) =>
-      (await import('../../commands/ca/sign.js')).sign(file, command.optsWithGlobals(), io),
+      (await import('../../commands/ca/index.js')).sign(file, command.optsWithGlobals(), io),
     )
 }
 

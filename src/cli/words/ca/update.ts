@@ -9,7 +9,7 @@ export function addUpdate(ca: Command, io: Io): void {
     .option('--yes', 'answer every question with yes')
     .addHelpText('after', EXAMPLE)
     .action(async (file, _, command: Command) =>
-      (await import('../../commands/ca/update.js')).update(file, command.optsWithGlobals(), io),
+      (await import('../../commands/ca/index.js')).update(file, command.optsWithGlobals(), io),
     )
 }
 

@@ -13,7 +13,7 @@ export function addAuthorize(est: Command, io: Io): void {
   withHsmOptions(authorize)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
-      (await import('../../commands/ca/rotate-tls.js')).authorizeEst(directory, command.optsWithGlobals(), io),
+      (await import('../../commands/ca/index.js')).authorizeEst(directory, command.optsWithGlobals(), io),
     )
 }
 

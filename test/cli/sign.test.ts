@@ -1,0 +1,486 @@
+import { spawn } from 'node:child_process'
+import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { signedRequest } from '../../src/operations/sign-request.js'
+import { readCertificateFields, readExtension } from '../pki/support/certificate-fields.js'
+import { buildCsr, CN, csrPem, dnsNames, extensionRequest, newKey, OU, spkiOf, utf8Name } from '../pki/support/csr.js'
+import { at, derOf, objectIdentifier, readTlv, sequence, setOf, tlv } from '../pki/support/der.js'
+import { fioctlCsrs, fioctlFile, fioctlUploads } from '../pki/support/fioctl.js'
+import { opensslCsr, opensslKey } from '../pki/support/openssl-csr.js'
+import { newHome, output } from '../support/cli.js'
+import { fioctlToken, homeWith, softHsm } from '../support/token.js'
+import { pkiWithThreeCas, serialOf } from './device-cas.js'
+import { copiedPki, type Made, x509 } from './made.js'
+import { expectRefusal, expectWords } from './refusal.js'
+import { modes, snapshot } from './snapshot.js'
+
+const CA = ['basicConstraints=critical,CA:TRUE']
+const NAMES = [
+  'subjectAltName=DNS:gateway.example,DNS:*.Gateway.example,IP:192.0.2.1,IP:2001:db8::1,URI:https://a.example/b,email:a@b.example',
+]
+
+/** A PKI, and a request in a file of its HOME. */
+async function scene(csr: string | Uint8Array, made?: Made) {
+  const pki = made ?? (await copiedPki())
+  const file = join(pki.home.path, 'the.csr')
+  await writeFile(file, csr)
+  return {
+    ...pki,
+    file,
+    sign: (...words: string[]) => pki.home.fpki(['ca', 'sign', file, '--pki-dir', pki.directory, ...words]),
+  }
+}
+
+/** What `openssl x509` says of a certificate. */
+function opensslOf(certificate: string, ...words: readonly string[]): Promise<string> {
+  return output('openssl', ['x509', '-noout', ...words], { stdin: certificate })
+}
+
+/** The days from the first to the last second of a certificate, as OpenSSL reads them. */
+async function daysOf(certificate: string): Promise<number> {
+  const text = await opensslOf(certificate, '-dates')
+  const [from = '', until = ''] = text.split('\n').map((line) => line.replace(/^.*=/, ''))
+  return (Date.parse(until) - Date.parse(from)) / 86_400_000
+}
+
+describe('the request', () => {
+  test('is taken from a file as PEM or DER, from stdin: stdout is the certificate alone', async () => {
+    const csr = await opensslCsr({ extensions: NAMES })
+    const { home, directory, file, path } = await scene(csr)
+    const der = join(home.path, 'the.der')
+    await writeFile(der, derOf(csr))
+    const words = (name: string) => ['ca', 'sign', name, '--pki-dir', directory]
+    const before = await snapshot(directory)
+    const ended = await Promise.all([
+      home.fpki(words(file)),
+      home.fpki(words(der)),
+      home.fpki(words('-'), { stdin: csr }),
+      home.fpki(['ca', 'sign', 'the.csr', '--pki-dir', 'acme', '--quiet'], { cwd: home.path }),
+    ])
+    for (const { status, stdout } of ended) {
+      expect(status).toBe(0)
+      expect(stdout).toMatch(/^-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----\n$/)
+      const verify = ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', path('factory_ca.pem')]
+      expect(await output('openssl', verify, { stdin: stdout })).toBe('stdin: OK\n')
+    }
+    expect(ended[3]?.stderr).toBe('')
+    expect(new Set(ended.map(({ stdout }) => stdout)).size).toBe(4)
+    expect(await snapshot(directory)).toEqual(before)
+  })
+
+  test('in a pipe with a name is waited for', async () => {
+    const { home, directory } = await copiedPki()
+    const pipe = join(home.path, 'pipe')
+    await output('mkfifo', [pipe])
+    const ended = home.fpki(['ca', 'sign', pipe, '--pki-dir', directory])
+    const writer = spawn('sh', ['-c', 'cat > "$0"', pipe], { stdio: 'pipe' })
+    writer.stdin.end(await opensslCsr())
+    expect(await ended).toMatchObject({ status: 0, stdout: expect.stringContaining('BEGIN CERTIFICATE') })
+  })
+
+  test('with text before its block and CRLF line ends is read', async () => {
+    const csr = await opensslCsr()
+    const { sign } = await scene(`Certificate Request:\n  as openssl req -text has it\n${csr}`.replaceAll('\n', '\r\n'))
+    expect((await sign()).status).toBe(0)
+  })
+})
+
+describe('what it becomes', () => {
+  test('without CA:TRUE a TLS server with the names that it asks for, of four kinds', async () => {
+    const { sign } = await scene(await opensslCsr({ extensions: NAMES }))
+    const { stdout, stderr } = await sign()
+    expect(stderr).not.toContain('warning')
+    const text = await opensslOf(stdout, '-text')
+    expect(text).toMatch(/Key Usage: critical\n +Digital Signature\n/)
+    expect(text).toMatch(/Extended Key Usage: \n +TLS Web Server Authentication\n/)
+    expect(text).not.toContain('Basic Constraints')
+    expect((await opensslOf(stdout, '-ext', 'subjectAltName')).split('\n')[1]?.trim()).toBe(
+      'DNS:gateway.example, DNS:*.Gateway.example, IP Address:192.0.2.1, IP Address:2001:DB8:0:0:0:0:0:1, URI:https://a.example/b, email:a@b.example',
+    )
+  })
+
+  test('with CA:TRUE a device CA', async () => {
+    const { sign, path } = await scene(await opensslCsr({ subject: '/CN=fio-site-c/OU=acme', extensions: CA }))
+    const { status, stdout, stderr } = await sign()
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: expect.stringContaining('becomes a device CA certificate'),
+    })
+    const text = await opensslOf(stdout, '-text')
+    expect(text).toMatch(/Key Usage: critical\n +Certificate Sign\n/)
+    expect(text).toMatch(/Basic Constraints: critical\n +CA:TRUE, pathlen:0\n/)
+    const verify = ['verify', '-x509_strict', '-CAfile', path('factory_ca.pem')]
+    expect(await output('openssl', verify, { stdin: stdout })).toBe('stdin: OK\n')
+  })
+
+  test('--profile says otherwise, with a warning for what is asked for and not given', async () => {
+    const ca = await scene(await opensslCsr({ extensions: [...CA, 'subjectAltName=DNS:a.example'] }))
+    const asTls = await ca.sign('--profile', 'tls')
+    expect(asTls.stderr).toMatch(
+      /^warning: .*the\.csr asks for basicConstraints, which a TLS server certificate does not get\.$/m,
+    )
+    expect(await opensslOf(asTls.stdout, '-text')).not.toContain('CA:TRUE')
+    const server = await scene(
+      await opensslCsr({ extensions: ['subjectAltName=DNS:a.example', 'keyUsage=digitalSignature'] }),
+    )
+    const asCa = await server.sign('--profile=device-ca')
+    expect(asCa.stderr).toMatch(/^warning: .*asks for subjectAltName, which a device CA certificate does not get\.$/m)
+    expect(asCa.stderr).toMatch(
+      /^warning: .*asks for the usage digitalSignature, which a device CA certificate does not get\.$/m,
+    )
+    expect(await opensslOf(asCa.stdout, '-text')).toMatch(/CA:TRUE, pathlen:0/)
+    expect(await opensslOf(asCa.stdout, '-text')).not.toContain('a.example, ')
+  })
+
+  test('an OU of another factory, no name in subjectAltName, a name of an odd kind: warned about, and signed', async () => {
+    const odd = await scene(
+      await opensslCsr({ subject: '/CN=a.example/OU=bolt', extensions: ['subjectAltName=RID:1.2.3'] }),
+    )
+    const { status, stderr } = await odd.sign('--quiet')
+    expect(status).toBe(0)
+    expect(stderr).toContain('OU=bolt, which is not the factory, acme')
+    expect(stderr).toContain('names of this kind are not given')
+    expect(stderr).toContain('asks for no DNS name')
+    expect(
+      stderr
+        .trim()
+        .split('\n')
+        .every((line) => line.startsWith('warning: ')),
+    ).toBe(true)
+  })
+
+  test.each(['RSA-2048', 'P-384', 'P-521'] as const)('%s is a key for a server', async (key) => {
+    const { sign, path } = await scene(await opensslCsr({ key, extensions: ['subjectAltName=DNS:a.example'] }))
+    const { stdout } = await sign()
+    expect(await output('openssl', ['verify', '-CAfile', path('factory_ca.pem')], { stdin: stdout })).toBe(
+      'stdin: OK\n',
+    )
+  })
+
+  test('the DER of the subject is kept: order, string types, attributes that nobody knows', async () => {
+    const rdn = (oid: string, tag: number, text: string) =>
+      setOf(sequence(objectIdentifier(oid), tlv(tag, Buffer.from(text, 'latin1'))))
+    const subject = sequence(
+      rdn(OU, 0x13, 'acme'),
+      rdn('1.3.6.1.4.1.99999.7', 0x0c, 'x'),
+      rdn(CN, 0x14, 'gatew\u00e4y'),
+      rdn('0.9.2342.19200300.100.1.25', 0x16, 'example'),
+    )
+    const { sign } = await scene(buildCsr({ subject, attributes: [extensionRequest(dnsNames('a.example'))] }))
+    const { stdout } = await sign()
+    expect(readCertificateFields(derOf(stdout)).subject.toString('hex')).toBe(subject.toString('hex'))
+  })
+
+  test('its serial number is positive, of 20 octets at most, and another one each time', async () => {
+    const { sign } = await scene(await opensslCsr())
+    const both = await Promise.all([sign(), sign()])
+    const serials = both.map(({ stdout }) => at(readTlv(derOf(stdout)), 0, 1).content)
+    for (const serial of serials) expect(serial.length <= 20 && serial.readUInt8(0) < 0x80).toBe(true)
+    expect(serials[0]?.equals(serials[1] ?? Buffer.alloc(0))).toBe(false)
+  })
+
+  test('the key of the gateway may be certified anew as a server’s, and never as a CA’s', async () => {
+    const made = await copiedPki()
+    const keyPem = await readFile(join(made.home.state, 'factories', 'acme', 'keys', 'tls-1.key'), 'utf8')
+    expect((await (await scene(await opensslCsr({ keyPem }), made)).sign()).status).toBe(0)
+    const { sign } = await scene(await opensslCsr({ keyPem, extensions: CA }), made)
+    expectWords(await sign(), { status: 6, code: 'ERR_BAD_CSR', names: ['the key of tls-crt'] })
+  })
+})
+
+describe('--days', () => {
+  test.each([
+    ['1', 1],
+    ['365', 365],
+    ['3650', 3650],
+    ['3653', 3653],
+    ['5000', 5000],
+  ])('%s', async (days, expected) => {
+    const { sign } = await scene(await opensslCsr({ extensions: ['subjectAltName=DNS:a.example'] }))
+    const { stdout, stderr } = await sign('--days', days)
+    expect(stderr).not.toContain('warning')
+    expect(await daysOf(stdout)).toBe(expected)
+  })
+
+  test.each(['7400', '99999'])('%s: no longer than the root, with a warning', async (days) => {
+    const { sign, path } = await scene(await opensslCsr({ extensions: CA }))
+    const { stdout, stderr } = await sign('--days', days)
+    expect(stderr).toMatch(/^warning: .* ends with the root certificate, on 20.*Z: nothing may outlive it\.$/m)
+    expect(await opensslOf(stdout, '-enddate')).toBe(`${await x509(path('factory_ca.pem'), '-enddate')}\n`)
+  })
+
+  test('left out, it is ten years', async () => {
+    const { sign } = await scene(await opensslCsr())
+    expect([3652, 3653]).toContain(await daysOf((await sign()).stdout))
+  })
+
+  test.each(['0', '-1', 'abc', '1.5', '', '100000', '1d', ' 1'])('%j is no number of days', async (days) => {
+    const { home, file, directory } = await scene(await opensslCsr())
+    const words = ['ca', 'sign', file, '--pki-dir', directory, `--days=${days}`]
+    await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [JSON.stringify(days), '--days'] })
+  })
+})
+
+describe('--out', () => {
+  test('is a new file of mode 0644, with nothing on stdout', async () => {
+    const { home, sign, directory } = await scene(await opensslCsr())
+    const before = await snapshot(directory)
+    const { status, stdout, stderr } = await sign('--out', join(home.path, 'it.pem'))
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
+    expect(stderr).toContain(`The certificate is in ${join(home.path, 'it.pem')}, valid until 20`)
+    expect((await modes(home.path))['it.pem']).toBe('file 644')
+    expect(await x509(join(home.path, 'it.pem'), '-subject')).toContain('gateway.example')
+    expect(await snapshot(directory)).toEqual(before)
+  })
+
+  test('named relatively is beside the person who names it', async () => {
+    const { home, directory } = await scene(await opensslCsr())
+    const words = ['ca', 'sign', 'the.csr', '--pki-dir', 'acme', '--out', 'it.pem', '--json']
+    const { stdout } = await home.fpki(words, { cwd: home.path })
+    const told = signedRequest.parse(JSON.parse(stdout))
+    expect(told).toMatchObject({ file: join(home.path, 'it.pem'), directory })
+    expect(await serialOf(join(home.path, 'it.pem'))).toBe(told.certificate.serial)
+  })
+
+  test.each(['tls-crt', 'factory_ca.key', '../there', '../a link', '..'])('never overwrites: %s', async (name) => {
+    const { home, sign, directory } = await scene(await opensslCsr())
+    await writeFile(join(home.path, 'there'), 'mine', { mode: 0o600 })
+    await output('ln', ['-s', 'nowhere', join(home.path, 'a link')])
+    const before = await snapshot(home.path)
+    const out = join(directory, name)
+    expectWords(await sign('--out', out), { status: 3, code: 'ERR_EXISTS', names: [out] })
+    expect(await snapshot(home.path)).toEqual(before)
+  })
+
+  test('in a directory that is missing is refused', async () => {
+    const { home, file, directory } = await scene(await opensslCsr())
+    const out = join(home.path, 'none', 'it.pem')
+    const words = ['ca', 'sign', file, '--pki-dir', directory, '--out', out]
+    await expectRefusal(home, words, { status: 3, code: 'ERR_STORAGE', names: [out, 'directory does not exist'] })
+  })
+})
+
+test('--json: the document', async () => {
+  const { sign, directory } = await scene(
+    await opensslCsr({ subject: '/CN=gateway.example/OU=bolt', extensions: NAMES }),
+  )
+  const told = signedRequest.parse(JSON.parse((await sign('--json', '--days', '30')).stdout))
+  expect(told).toMatchObject({ factory: 'acme', directory, profile: 'tls', file: null })
+  expect(told.warnings).toEqual([expect.stringContaining('OU=bolt')])
+  expect(told.certificate).toMatchObject({
+    subject: 'CN=gateway.example, OU=bolt',
+    issuer: 'CN=Factory-CA, OU=acme',
+    ca: false,
+    signedByRoot: true,
+    subjectAltNames: expect.arrayContaining(['DNS:gateway.example', 'IP:192.0.2.1', 'email:a@b.example']),
+  })
+  const serial = (await opensslOf(told.certificate.pem, '-serial')).trim().replace('serial=', '')
+  expect(told.certificate.serialHex.replaceAll(':', '')).toBe(serial)
+})
+
+/** A request that must not be signed, and what the message says of it, in one of several ways. */
+type Bad = [title: string, make: (made: Made) => Promise<string | Uint8Array>, names: readonly string[], code?: string]
+
+const subject = utf8Name([CN, 'gateway.example'], [OU, 'acme'])
+const BAD: Bad[] = [
+  ['that is truncated', async () => derOf(await opensslCsr()).subarray(0, -10), ['cut off']],
+  [
+    'that is truncated in its PEM',
+    async () => (await opensslCsr()).slice(0, 200),
+    ['broken PEM block', 'no PEM block'],
+  ],
+  ['with octets behind it', async () => Buffer.concat([derOf(await opensslCsr()), Buffer.of(0)]), ['trailing']],
+  [
+    'with octets behind it in its PEM',
+    async () => csrPem(Buffer.concat([derOf(await opensslCsr()), Buffer.of(0)])),
+    ['trailing'],
+  ],
+  [
+    'whose signature does not verify',
+    async () => csrPem(buildCsr({ subject, spki: spkiOf(newKey()) })),
+    ['its signature does not verify'],
+  ],
+  ['with an RSA key of 1024 bits', () => opensslCsr({ key: 'RSA-1024' }), ['1024']],
+  ['with a key on secp256k1', () => opensslCsr({ key: 'secp256k1' }), ['1.3.132.0.10']],
+  ['with an RSA key, for a CA', () => opensslCsr({ key: 'RSA-2048', extensions: CA }), ['its key is RSA']],
+  [
+    'that asks for a name twice',
+    () => opensslCsr({ extensions: ['subjectAltName=DNS:a.example,DNS:A.example'] }),
+    ['a name twice'],
+  ],
+  [
+    'that asks for an address twice',
+    () => opensslCsr({ extensions: ['subjectAltName=IP:192.0.2.1,IP:192.0.2.1'] }),
+    ['a name twice'],
+  ],
+  [
+    'that asks for a name that is none',
+    async () => csrPem(buildCsr({ subject, attributes: [extensionRequest(dnsNames('a b'))] })),
+    ['"a b"'],
+  ],
+  ['without any name', () => opensslCsr({ subject: null }), ['it has no name']],
+  ['for a CA without a subject', () => opensslCsr({ subject: null, extensions: CA }), ['no subject']],
+  ['of 10 MB', async () => Buffer.alloc(10_000_000, 0x30), ['larger than 1048576 bytes'], 'ERR_BAD_FILE'],
+  ['of 100 kB', async () => Buffer.alloc(100_000, 0x30), ['larger than 65536 bytes']],
+  ['of two blocks', async () => `${await opensslCsr()}${await opensslCsr()}`, ['2 PEM blocks']],
+  ['behind its key', async () => `${await opensslKey('P-256')}${await opensslCsr()}`, ['of another kind, PRIVATE KEY']],
+  ['that is empty', async () => '', ['cut off']],
+  ['that is text', async () => 'please sign this', ['is not signed']],
+  ['that is a certificate', ({ text }) => text('local-ca.pem'), ['of another kind, CERTIFICATE']],
+  ['that is a certificate, in DER', async ({ text }) => derOf(await text('local-ca.pem')), ['is not signed']],
+  [
+    'with the key of the root',
+    async ({ text }) => opensslCsr({ keyPem: await text('factory_ca.key') }),
+    ['the key of factory_ca.pem'],
+  ],
+  [
+    'with the key of local-ca',
+    async ({ text }) => opensslCsr({ keyPem: await text('local-ca.key') }),
+    ['the key of local-ca.pem'],
+  ],
+  [
+    'with the key of a further local-ca',
+    async ({ text }) => opensslCsr({ keyPem: await text('site-b.key') }),
+    ['the key of site-b.pem'],
+  ],
+  [
+    'for a CA with the key of a further local-ca',
+    async ({ text }) => opensslCsr({ keyPem: await text('site-b.key'), extensions: CA }),
+    ['the key of site-b.pem'],
+  ],
+  [
+    'with the key of online-ca',
+    async ({ home }) =>
+      opensslCsr({ keyPem: await readFile(join(home.state, 'factories/acme/keys/ca-1.key'), 'utf8') }),
+    ['the key of online-crt'],
+  ],
+]
+
+describe('a request is refused with its reason, exit 6, and nothing is changed:', () => {
+  test.each(BAD)('one %s', async (_, make, names, code = 'ERR_BAD_CSR') => {
+    const made = await pkiWithThreeCas()
+    const { home, file, directory } = await scene(await make(made), made)
+    const before = await snapshot(home.path)
+    const words = ['ca', 'sign', file, '--pki-dir', directory, '--out', join(home.path, 'it.pem')]
+    const ended = await home.fpki(words)
+    expectWords(ended, { status: 6, code, names: [file] })
+    expect(
+      names.some((name) => ended.stderr.includes(name)),
+      ended.stderr,
+    ).toBe(true)
+    expect(ended.stderr).not.toMatch(/PRIVATE KEY-----|MHcCAQEE|MIGHAgEA/)
+    expect(await snapshot(home.path)).toEqual(before)
+  })
+
+  test.each([
+    ['/dev/zero', 'larger than'],
+    ['/dev/null', 'cut off'],
+    ['/etc', 'EISDIR'],
+    ['/nowhere', 'does not exist'],
+  ])('%s', async (file, reason) => {
+    const { home, directory } = await copiedPki()
+    const words = ['ca', 'sign', file, '--pki-dir', directory]
+    const code = file === '/dev/null' ? 'ERR_BAD_CSR' : 'ERR_BAD_FILE'
+    await expectRefusal(home, words, { status: 6, code, names: [file, reason] })
+  })
+
+  test('nothing at all on stdin', async () => {
+    const { home, directory } = await copiedPki()
+    const words = ['ca', 'sign', '-', '--pki-dir', directory]
+    await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_CSR', names: ['the request on stdin'] })
+  })
+
+  test('as the JSON of an error', async () => {
+    const { sign } = await scene(await opensslCsr({ key: 'RSA-1024' }))
+    const { status, stdout } = await sign('--json')
+    expect({ status, document: JSON.parse(stdout) }).toMatchObject({
+      status: 6,
+      document: { error: { code: 'ERR_BAD_CSR' } },
+    })
+  })
+})
+
+describe('fioctl', () => {
+  /** The name of the extension that only fpki has in a server's certificate (contract.md 6). */
+  const SUBJECT_KEY_ID = objectIdentifier('2.5.29.14')
+
+  test.each(['tls', 'ca', 'est-tls'] as const)('signs its %s-csr with the same fields', async (kind) => {
+    const [csrs, certificates] = await Promise.all([fioctlCsrs(`${kind}-csr`), fioctlUploads(`${kind}-crt`)])
+    const theirs = certificates.flatMap((text) => text.match(/-----BEGIN[\s\S]*?-----END CERTIFICATE-----/g) ?? [])
+    const home = await newHome()
+    const directory = join(home.path, 'acme')
+    await mkdir(directory, { mode: 0o700 })
+    for (const name of ['factory_ca.pem', 'factory_ca.key'])
+      await writeFile(join(directory, name), await fioctlFile(name))
+    expect(csrs.length).toBeGreaterThan(0)
+    for (const stdin of csrs) {
+      const profile = kind === 'ca' ? 'device-ca' : 'tls'
+      const { stdout } = await home.fpki(['ca', 'sign', '-', '--pki-dir', directory, '--profile', profile], { stdin })
+      const ours = readCertificateFields(derOf(stdout))
+      const same = theirs.map((text) => readCertificateFields(derOf(text))).find(({ spki }) => spki.equals(ours.spki))
+      expect(same).toBeDefined()
+      const extensions = (of: typeof ours) =>
+        of.extensions
+          .map(readExtension)
+          .filter(({ type }) => kind === 'ca' || type !== SUBJECT_KEY_ID.subarray(2).toString('hex'))
+      expect(extensions(ours)).toEqual(same === undefined ? [] : extensions(same))
+      // fioctl encodes the subject anew; fpki keeps it as the request has it.
+      expect(ours.subject.toString('hex')).toBe(at(readTlv(derOf(stdin)), 0, 1).der.toString('hex'))
+      for (const field of ['version', 'signature', 'issuer', 'spki'] as const) {
+        expect([field, ours[field].toString('hex')]).toEqual([field, same?.[field].toString('hex')])
+      }
+      expect([3652, 3653]).toContain(await daysOf(stdout))
+      expect(
+        await output('openssl', ['verify', '-CAfile', join(directory, 'factory_ca.pem')], { stdin: stdout }),
+      ).toContain('OK')
+    }
+  })
+
+  test('left a token with the root key: ca sign works with it', async () => {
+    const token = await fioctlToken()
+    const home = await homeWith(token, '1234')
+    const directory = join(home.path, 'acme')
+    await mkdir(directory, { mode: 0o700 })
+    await writeFile(join(directory, 'factory_ca.pem'), await fioctlFile('factory_ca.pem', 'hsm'))
+    const before = await snapshot(directory)
+    const words = ['ca', 'sign', '-', '--pki-dir', directory, ...token.flags]
+    const { status, stdout } = await home.fpki(words, { stdin: await opensslCsr({ extensions: NAMES }) })
+    expect(status).toBe(0)
+    expect(
+      await output('openssl', ['verify', '-CAfile', join(directory, 'factory_ca.pem')], { stdin: stdout }),
+    ).toContain('OK')
+    expect(await snapshot(directory)).toEqual(before)
+  })
+})
+
+describe('with the root key in SoftHSM', () => {
+  test('signs with the token that the directory remembers; a wrong PIN is exit 5, and nothing is made', async () => {
+    const token = await softHsm()
+    const home = await homeWith(token)
+    const directory = join(home.path, 'acme')
+    expect((await home.fpki(['ca', 'create', directory, ...token.flags, '--quiet'])).status).toBe(0)
+    const stdin = await opensslCsr({ extensions: CA })
+    const words = ['ca', 'sign', '-', '--pki-dir', directory, '--out', join(home.path, 'it.pem')]
+    const before = await snapshot(home.path)
+    const wrong = await home.fpki(words, { stdin, env: { FPKI_HSM_PIN: '00000000' } })
+    expectWords(wrong, { status: 5, code: 'ERR_HSM_PIN', names: [] })
+    expect(await snapshot(home.path)).toEqual(before)
+    expect(await home.fpki(words, { stdin })).toMatchObject({ status: 0, stdout: '' })
+    const verify = ['verify', '-CAfile', join(directory, 'factory_ca.pem'), join(home.path, 'it.pem')]
+    expect(await output('openssl', verify)).toContain('OK')
+    const bad = await home.fpki(words, { stdin: await opensslCsr({ key: 'secp256k1' }) })
+    expectWords(bad, { status: 6, code: 'ERR_BAD_CSR', names: ['the request on stdin'] })
+  })
+})
+
+test('a root key that is not that of factory_ca.pem signs nothing', async () => {
+  const { home, file, directory, path } = await scene(await opensslCsr())
+  await chmod(path('factory_ca.key'), 0o600)
+  await copyFile(path('local-ca.key'), path('factory_ca.key'))
+  await expectRefusal(home, ['ca', 'sign', file, '--pki-dir', directory], {
+    status: 6,
+    code: 'ERR_BAD_KEY',
+    names: [directory, 'factory_ca.pem'],
+  })
+})

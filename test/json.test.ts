@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import type * as z from 'zod/mini'
+import { keyReference } from '../src/directory/records.js'
+import * as library from '../src/index.js'
+
+/** The schemas of docs/json.md, by the headings of their sections. A new document needs a line here and a section there. */
+const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
+  'An error': library.errorDocument,
+  'fpki ca create': library.createdPki,
+  'fpki ca root-csr': library.madeRootCsr,
+  'fpki ca show': library.shownPki,
+  'fpki ca add-device-ca': library.addedDeviceCas,
+  'fpki ca revoke-device-ca, disable-device-ca, enable-device-ca': library.changedDeviceCas,
+  'fpki ca update': library.updatedDeviceCas,
+  'fpki ca rotate-tls, fpki est authorize': library.serverCertified,
+  'fpki ca sign': library.signedRequest,
+  'fpki ca import-root': library.importedRoot,
+  'fpki ca verify': library.verifiedPki,
+  'fpki ca status': library.statusOfPkis,
+  'fpki est show': library.shownEst,
+  'fpki hsm list': library.listedModules,
+  'fpki hsm check': library.checkedHsm,
+  'fpki api ping': library.pingedApi,
+  'fpki config show': library.shownConfig,
+  'fpki config set, unset': library.changedSetting,
+  'fpki config path': library.configPath,
+  'fpki login, logout': library.changedLogin,
+  'fpki lint': library.lintedFiles,
+  'fpki completion': library.completionDocument,
+}
+
+/** What several documents have in them. */
+const PARTS: Readonly<Record<string, z.ZodMiniType>> = {
+  'A certificate': library.certificateFacts,
+  'A shown certificate': library.shownPki.shape.root,
+  'A CRL': library.crlFacts,
+  'Where a key is': keyReference,
+  'Who changed it': library.changeMeta,
+  'A finding': library.finding,
+}
+
+/** Schemas of the library that no command prints. */
+const NOT_PRINTED: readonly unknown[] = [library.factoryCertificates]
+
+const SECTIONS = { ...DOCUMENTS, ...PARTS }
+
+/** A field: its path from the document down, and its type in words. */
+type Field = readonly [path: string, type: string]
+
+/** What zod knows of a schema. */
+interface Definition {
+  readonly type: string
+  readonly shape: Readonly<Record<string, z.ZodMiniType>>
+  readonly innerType: z.ZodMiniType
+  readonly element: z.ZodMiniType
+  readonly options: readonly z.ZodMiniType[]
+  readonly entries: Readonly<Record<string, string>>
+  readonly values: readonly string[]
+}
+
+function definitionOf(schema: z.ZodMiniType): Definition {
+  return schema._zod.def as unknown as Definition
+}
+
+function partOf(schema: z.ZodMiniType): string | undefined {
+  return Object.entries(PARTS).find(([, part]) => part === schema)?.[0]
+}
+
+/** The type of a field as docs/json.md has it. */
+function typeOf(schema: z.ZodMiniType): string {
+  const part = partOf(schema)
+  if (part !== undefined)
+    return `[${part.charAt(0).toLowerCase()}${part.slice(1)}](#${part.toLowerCase().replaceAll(' ', '-')})`
+  const { type, innerType, element, entries, values } = definitionOf(schema)
+  switch (type) {
+    case 'nullable':
+      return `${typeOf(innerType)} or null`
+    case 'optional':
+      return `${typeOf(innerType)}, or absent`
+    case 'array':
+      return `array of ${typeOf(element)}`
+    case 'enum':
+      return Object.values(entries)
+        .map((word) => `\`"${word}"\``)
+        .join(', ')
+    case 'literal':
+      return values.map((word) => `\`"${word}"\``).join(', ')
+    case 'object':
+      return isCertificate(schema) ? '[a certificate](#a-certificate) with' : 'object'
+    default:
+      return type
+  }
+}
+
+const CERTIFICATE_FIELDS = Object.keys(library.certificateFacts.shape)
+
+/** Is it a certificate with more fields? */
+function isCertificate(schema: z.ZodMiniType): boolean {
+  const { shape } = definitionOf(schema)
+  return schema !== library.certificateFacts && CERTIFICATE_FIELDS.every((name) => name in shape)
+}
+
+/** All fields of a schema, each before those in it. What is a part has a section of its own. */
+function fieldsOf(schema: z.ZodMiniType, path = ''): readonly Field[] {
+  const { type, shape, innerType, element, options } = definitionOf(schema)
+  if (type === 'nullable' || type === 'optional') return inside(innerType, path)
+  if (type === 'array') return inside(element, `${path}[]`)
+  if (type === 'union') return options.flatMap((option) => fieldsOf(option, path))
+  if (type !== 'object') return []
+  const own = Object.entries(shape).filter(([name]) => !isCertificate(schema) || !CERTIFICATE_FIELDS.includes(name))
+  return own.flatMap(([name, field]) => {
+    const at = path === '' ? name : `${path}.${name}`
+    return [[at, typeOf(field)] as const, ...inside(field, at)]
+  })
+}
+
+function inside(schema: z.ZodMiniType, path: string): readonly Field[] {
+  return partOf(schema) === undefined ? fieldsOf(schema, path) : []
+}
+
+const text = await readFile(fileURLToPath(new URL('../docs/json.md', import.meta.url)), 'utf8')
+
+/** The first two columns of a section's table. */
+function writtenIn(heading: string): readonly Field[] {
+  const [, section = ''] = text.split(`\n## ${heading}\n`)
+  const [own = ''] = section.split('\n## ')
+  return [...own.matchAll(/^\| `([^`]+)` \| (.+?) \| (.+) \|$/gm)].map(([, path = '', type = '']) => [path, type])
+}
+
+describe('docs/json.md', () => {
+  test.each(Object.keys(SECTIONS))(
+    '%s: every field with its type, in the order of the document, and no other',
+    (heading) => {
+      const schema = SECTIONS[heading]
+      expect(writtenIn(heading)).toEqual(schema === undefined ? [] : fieldsOf(schema))
+    },
+  )
+
+  test('has a section for every document of the library, and no other', () => {
+    const isSchema = (value: unknown): value is z.ZodMiniType =>
+      typeof value === 'object' && value !== null && '_zod' in value
+    const schemas = Object.entries(library).filter(([, value]) => isSchema(value))
+    const known = [...Object.values(SECTIONS), ...NOT_PRINTED]
+    expect(schemas.filter(([, value]) => !known.includes(value)).map(([name]) => name)).toEqual([])
+    expect([...text.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual(Object.keys(SECTIONS))
+  })
+})

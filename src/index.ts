@@ -81,6 +81,7 @@ export {
   type RootCsrPorts,
   rootCsr,
 } from './operations/root-csr.js'
+export { type ServedApi, servedApi } from './operations/served-api.js'
 export {
   type ShownCertificate,
   type ShownEst,

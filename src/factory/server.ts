@@ -41,7 +41,7 @@ export interface ApiServer {
 const MAX_BODY_BYTES = 1024 * 1024
 
 /** How long, in milliseconds, clients may take. */
-const PATIENCE = { headers: 10_000, request: 20_000, idle: 75_000, silence: 120_000, stop: 10_000 } as const
+const PATIENCE = { headers: 5_000, request: 10_000, idle: 75_000, silence: 120_000, stop: 10_000 } as const
 
 /**
  * Serves the embedded Factory API of a state directory over HTTP(S). Throws ERR_USAGE when the address cannot be
@@ -54,6 +54,7 @@ export async function serveFactories(options: ApiServerOptions, ports: ApiServer
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
+  app.removeContentTypeParser('text/plain')
   watchRequests(app, ports.metrics, ports.log)
   addErrorHandlers(app, ports.log)
   addFactoryRoutes(app, ports)

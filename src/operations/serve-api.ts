@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi } from '../factory/api.js'
 import { embeddedFactories } from '../factory/embedded/index.js'
@@ -12,20 +11,7 @@ import { readTokens, serverFolder, type TokenPorts } from '../factory/server/tok
 import { serveFactories } from '../factory/server.js'
 import type { Progress, Signer } from '../ports.js'
 import { VERSION } from '../version.js'
-
-/** What `fpki api serve --json` prints when it serves. */
-export const servedApi = z.strictObject({
-  url: z.string(),
-  stateDirectory: z.string(),
-  factories: z.array(z.string()),
-  /** How many there are. */
-  tokens: z.number(),
-  /** What clients are to trust, when fpki made it; null: they know it already, or there is no TLS. */
-  trust: z.nullable(z.strictObject({ path: z.string(), sha256: z.string() })),
-})
-
-/** See {@link servedApi}. */
-export type ServedApi = z.infer<typeof servedApi>
+import type { ServedApi } from './served-api.js'
 
 /** How the embedded Factory API is served. */
 export interface ServeApiOptions {

@@ -37,6 +37,11 @@ const fastifyWithoutSpares = {
     const spares = /^(pino|light-my-request|@fastify\/(ajv-compiler|fast-json-stringify-compiler))$/
     onResolve({ filter: spares }, ({ path }) => ({ path, namespace: 'spare' }))
     onLoad({ filter: /.*/, namespace: 'spare' }, () => ({ contents: 'module.exports = {}' }))
+    // What logs nothing; the package of that name comes without a licence to hand on.
+    onResolve({ filter: /^abstract-logging$/ }, ({ path }) => ({ path, namespace: 'silent' }))
+    onLoad({ filter: /.*/, namespace: 'silent' }, () => ({
+      contents: "for (const name of ['fatal', 'error', 'warn', 'info', 'debug', 'trace']) exports[name] = () => {}",
+    }))
   },
 }
 // Built apart, because what two entries share becomes a file of its own, and every file costs start-up time.
@@ -71,6 +76,17 @@ await writeFile('dist/cli/package.json', '{ "type": "commonjs" }\n')
 // The bundle holds other people's code; their licences go with it.
 const BUNDLED = [
   ...['commander', 'undici', 'yaml', 'zod'],
+  ...['fastify', '@fastify/error', '@fastify/forwarded', '@fastify/proxy-addr', 'avvio', 'fast-decode-uri-component'],
+  ...[
+    'fast-deep-equal',
+    'fast-json-stringify',
+    'fast-querystring',
+    'fastq',
+    'find-my-way',
+    'ipaddr.js',
+    'process-warning',
+  ],
+  ...['ret', 'reusify', 'rfdc', 'safe-regex2', 'secure-json-parse', 'semver', 'toad-cache'],
   ...['pkijs', 'asn1js', '@peculiar/utils', '@noble/hashes', 'bytestreamjs'],
 ]
 const notices = BUNDLED.map(async (name) => {

@@ -101,7 +101,8 @@ function noCompiler(): never {
 
 async function listen(app: FastifyInstance, { host, port }: ApiServerOptions): Promise<void> {
   try {
-    await app.listen({ host, port })
+    // fastify would open a second server for ::1, whose connections nobody counts.
+    await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port })
   } catch (cause) {
     const code = systemErrorCode(cause)
     if (code === null || code.startsWith('FST_')) throw cause

@@ -66,6 +66,7 @@ async function bench() {
 async function start(words, env, stdin, log = null) {
   const stderr = log === null ? 'pipe' : openSync(log, 'w')
   const child = spawn(process.execPath, words, { env, stdio: ['pipe', 'ignore', stderr] })
+  process.on('exit', () => child.kill())
   child.stdin.end(stdin)
   let text = ''
   child.stderr?.setEncoding('utf8').on('data', (more) => {

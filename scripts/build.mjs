@@ -30,11 +30,12 @@ const undiciWithoutFetch = {
     }))
   },
 }
-// fastify logs with pino, compiles schemas and fakes requests only when it is asked to, and fpki does not ask.
+// fastify logs with pino, compiles schemas, fakes requests and compares its version with that of plugins only when it is
+// asked to, and fpki does not ask.
 const fastifyWithoutSpares = {
   name: 'fastify-without-spares',
   setup: ({ onResolve, onLoad }) => {
-    const spares = /^(pino|light-my-request|@fastify\/(ajv-compiler|fast-json-stringify-compiler))$/
+    const spares = /^(pino|semver|light-my-request|@fastify\/(ajv-compiler|fast-json-stringify-compiler))$/
     onResolve({ filter: spares }, ({ path }) => ({ path, namespace: 'spare' }))
     onLoad({ filter: /.*/, namespace: 'spare' }, () => ({ contents: 'module.exports = {}' }))
     // What logs nothing; the package of that name comes without a licence to hand on.
@@ -86,7 +87,7 @@ const BUNDLED = [
     'ipaddr.js',
     'process-warning',
   ],
-  ...['ret', 'reusify', 'rfdc', 'safe-regex2', 'secure-json-parse', 'semver', 'toad-cache'],
+  ...['ret', 'reusify', 'rfdc', 'safe-regex2', 'secure-json-parse', 'toad-cache'],
   ...['pkijs', 'asn1js', '@peculiar/utils', '@noble/hashes', 'bytestreamjs'],
 ]
 const notices = BUNDLED.map(async (name) => {

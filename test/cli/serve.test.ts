@@ -253,6 +253,9 @@ test('/openapi.json and /metrics are what they say', async () => {
     ['none', '404', 1],
   ])
   expect(text).not.toMatch(/acme|elsewhere|secret-looking/)
+  const page = await readFile(new URL('../../docs/api.md', import.meta.url), 'utf8')
+  const named = new Set(page.match(/\b(fpki_api|process)_\w+/g))
+  expect([...named].sort()).toEqual([...new Set(samples.map(({ metric }) => metric))].sort())
   const document = JSON.parse((await server.ask('GET', '/openapi.json')).text)
   expect(document.openapi).toBe('3.1.0')
   expect(document.components.schemas.CsrOrder.required.sort()).toEqual([

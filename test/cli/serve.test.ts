@@ -179,9 +179,11 @@ test('of two that begin a PKI at once one is first, and the other is told so', a
   await mkdir(home.path)
   const begin = (name: string) => run(['ca', 'create', join(home.path, name), '--factory', 'acme'])
   const both = await Promise.all([begin('one'), begin('two')])
-  expect(both.map(({ status }) => status).sort()).toEqual([0, 3])
-  const [loser] = both.filter(({ status }) => status !== 0)
-  expect(loser?.stderr).toContain('[ERR_FACTORY_IS_SET]')
+  const [loser, ...others] = both.filter(({ status }) => status !== 0)
+  expect(others).toEqual([])
+  // Whether its order or its certificates came too late is a matter of moments: 409 to the one is exit 4, to the other 3.
+  expect([3, 4]).toContain(loser?.status)
+  expect(loser?.stderr).toMatch(/has a root of trust already|409 Conflict: factory PKI is already initialized/)
   const winner = both[0]?.status === 0 ? 'one' : 'two'
   expect(await done(run(['ca', 'show', '--just-root']))).toBe(
     await readFile(join(home.path, winner, 'factory_ca.pem'), 'utf8'),

@@ -30,6 +30,21 @@ const undiciWithoutFetch = {
     }))
   },
 }
+// fastify logs with pino, compiles schemas, fakes requests and compares its version with that of plugins only when it is
+// asked to, and fpki does not ask.
+const fastifyWithoutSpares = {
+  name: 'fastify-without-spares',
+  setup: ({ onResolve, onLoad }) => {
+    const spares = /^(pino|semver|light-my-request|@fastify\/(ajv-compiler|fast-json-stringify-compiler))$/
+    onResolve({ filter: spares }, ({ path }) => ({ path, namespace: 'spare' }))
+    onLoad({ filter: /.*/, namespace: 'spare' }, () => ({ contents: 'module.exports = {}' }))
+    // What logs nothing; the package of that name comes without a licence to hand on.
+    onResolve({ filter: /^abstract-logging$/ }, ({ path }) => ({ path, namespace: 'silent' }))
+    onLoad({ filter: /.*/, namespace: 'silent' }, () => ({
+      contents: "for (const name of ['fatal', 'error', 'warn', 'info', 'debug', 'trace']) exports[name] = () => {}",
+    }))
+  },
+}
 // Built apart, because what two entries share becomes a file of its own, and every file costs start-up time.
 await build({ ...shared, plugins: [undiciWithoutFetch], entryPoints: { index: 'src/index.ts' }, outdir: 'dist' })
 // commander loads node:child_process at its start for subcommands that are programs of their own. fpki has none, and
@@ -45,7 +60,7 @@ const withoutPrograms = {
 }
 await build({
   ...shared,
-  plugins: [withoutPrograms, undiciWithoutFetch],
+  plugins: [withoutPrograms, undiciWithoutFetch, fastifyWithoutSpares],
   entryPoints: { cli: 'src/cli/run.ts' },
   outdir: 'dist/cli',
 })
@@ -62,6 +77,17 @@ await writeFile('dist/cli/package.json', '{ "type": "commonjs" }\n')
 // The bundle holds other people's code; their licences go with it.
 const BUNDLED = [
   ...['commander', 'undici', 'yaml', 'zod'],
+  ...['fastify', '@fastify/error', '@fastify/forwarded', '@fastify/proxy-addr', 'avvio', 'fast-decode-uri-component'],
+  ...[
+    'fast-deep-equal',
+    'fast-json-stringify',
+    'fast-querystring',
+    'fastq',
+    'find-my-way',
+    'ipaddr.js',
+    'process-warning',
+  ],
+  ...['ret', 'reusify', 'rfdc', 'safe-regex2', 'secure-json-parse', 'toad-cache'],
   ...['pkijs', 'asn1js', '@peculiar/utils', '@noble/hashes', 'bytestreamjs'],
 ]
 const notices = BUNDLED.map(async (name) => {

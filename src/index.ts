@@ -27,6 +27,16 @@ export {
   addedDeviceCas,
 } from './operations/add-device-ca.js'
 export {
+  type ApiToken,
+  apiToken,
+  type CreatedApiToken,
+  createdApiToken,
+  type ListedApiTokens,
+  listedApiTokens,
+  type RevokedApiToken,
+  revokedApiToken,
+} from './operations/api-tokens.js'
+export {
   type CertifyServerOptions,
   certifyServer,
   type ServerCertified,
@@ -71,6 +81,7 @@ export {
   type RootCsrPorts,
   rootCsr,
 } from './operations/root-csr.js'
+export { type ServedApi, servedApi } from './operations/served-api.js'
 export {
   type ShownCertificate,
   type ShownEst,

@@ -9,8 +9,12 @@ const MAX_JSON_BYTES = 16 * 1024 * 1024
  * names the member that does not hold.
  */
 export async function readJsonFile<T>(files: DurableFiles, path: string, schema: z.ZodMiniType<T>): Promise<T | null> {
-  const text = await files.read(path, MAX_JSON_BYTES)
-  if (text === null) return null
+  const text = await readJsonFileText(files, path)
+  return text === null ? null : readJsonText(text, path, schema)
+}
+
+/** The content of such a file by its text. Throws as {@link readJsonFile}. */
+export function readJsonText<T>(text: string, path: string, schema: z.ZodMiniType<T>): T {
   const parsed = schema.safeParse(parseJson(text))
   if (parsed.success) return parsed.data
   const member = parsed.error.issues[0]?.path ?? []
@@ -20,6 +24,11 @@ export async function readJsonFile<T>(files: DurableFiles, path: string, schema:
     `${path} is broken: ${reason}.`,
     'Nothing was changed; put the file back from a backup.',
   )
+}
+
+/** The text of a JSON file; null when there is none. */
+export function readJsonFileText(files: DurableFiles, path: string): Promise<string | null> {
+  return files.read(path, MAX_JSON_BYTES)
 }
 
 /** Puts a JSON file in its place, whole and durably, with mode 0600. */

@@ -46,16 +46,19 @@ export function embeddedFactoryOn(
   where: { readonly stateDirectory: string; readonly factory: string; readonly tlsNames?: readonly string[] },
   signal: AbortSignal,
 ): FactoryApi {
-  return embeddedFactory({
+  const { stateDirectory, factory, tlsNames = [] } = where
+  return embeddedFactory({ ...embeddedPortsOn(machine, signal), stateDirectory, factory, tlsNames })
+}
+
+/** What the embedded Factory API makes keys and waits with. `signal` ends the waiting, with its reason. */
+export function embeddedPortsOn(machine: Machine, signal: AbortSignal) {
+  return {
     ...machine,
-    stateDirectory: where.stateDirectory,
-    factory: where.factory,
-    tlsNames: where.tlsNames ?? [],
     keys: { newPem: () => newPrivateKeyPem(machine.random, 'P-256'), open: pemSigner },
-    sleep: async (milliseconds) => {
+    sleep: async (milliseconds: number) => {
       await delay(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
     },
-  })
+  }
 }
 
 /** A Foundries-compatible Factory API over HTTP(S); its code is loaded here. Throws ERR_USAGE, ERR_BAD_FILE. */

@@ -23,6 +23,10 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki hsm list': library.listedModules,
   'fpki hsm check': library.checkedHsm,
   'fpki api ping': library.pingedApi,
+  'fpki api serve': library.servedApi,
+  'fpki api token create': library.createdApiToken,
+  'fpki api token list': library.listedApiTokens,
+  'fpki api token revoke': library.revokedApiToken,
   'fpki config show': library.shownConfig,
   'fpki config set, unset': library.changedSetting,
   'fpki config path': library.configPath,
@@ -42,7 +46,7 @@ const PARTS: Readonly<Record<string, z.ZodMiniType>> = {
 }
 
 /** Schemas of the library that no command prints. */
-const NOT_PRINTED: readonly unknown[] = [library.factoryCertificates]
+const NOT_PRINTED: readonly unknown[] = [library.factoryCertificates, library.apiToken]
 
 const SECTIONS = { ...DOCUMENTS, ...PARTS }
 

@@ -90,6 +90,29 @@ export async function embeddedStateDirectory(flags: CommonFlags, io: Io, { files
   return settings.api.value === 'embedded' ? settings.stateDirectory().value : null
 }
 
+/** The state directory that `fpki api serve` and its tokens are about, whichever API is chosen otherwise. */
+export async function servedStateDirectory(flags: CommonFlags, io: Io, { files }: Machine): Promise<string> {
+  const { api, stateDirectory } = await resolveSettings(flags, { env: io.env, home: io.home }, files)
+  if (api.value === 'embedded' || api.source !== '--api') return stateDirectory().value
+  throw new FpkiError('ERR_USAGE', `Only the embedded Factory API is served, not ${api.value}.`, 'Leave --api out.')
+}
+
+/** The factory that a token is for; null: all. Nothing is guessed: one of both has to be said. Throws ERR_USAGE. */
+export async function tokenFactory(
+  flags: CommonFlags & { readonly allFactories?: boolean },
+  io: Io,
+  { files }: Machine,
+): Promise<string | null> {
+  if (flags.allFactories === true && flags.factory === undefined) return null
+  const { factory } = await resolveSettings(flags, { env: io.env, home: io.home }, files)
+  if (factory.value !== null && flags.allFactories !== true) return factory.value
+  throw new FpkiError(
+    'ERR_USAGE',
+    'Is the token for one factory, or for all?',
+    'Give --factory NAME or --all-factories.',
+  )
+}
+
 async function embedded(
   named: string | null,
   settings: Settings,

@@ -60,7 +60,7 @@ const GROUPS: Readonly<Record<Group, string>> = {
   ca: 'the root of trust, the gateway certificate and the device CAs',
   est: 'the EST server, with which devices renew their certificates',
   hsm: 'PKCS#11 tokens: which there are, and what they can do',
-  api: 'the Factory API: who and what answers',
+  api: 'the Factory API: who answers, and how others get at the embedded one',
   config: 'the settings, and where each comes from',
 }
 

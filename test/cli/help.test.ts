@@ -19,7 +19,7 @@ const LEVELS = levelsOf(buildProgram(silentIo(() => undefined)))
 /** Of keys, wherever they are. */
 const HSM_FLAGS = ['--passphrase-file', ...TOKEN_FLAGS]
 /** They have no example that works without an HSM; docs.test.ts runs those of the guide. */
-const WITHOUT_EXAMPLE = ['ca import-root', 'hsm check', 'login']
+const WITHOUT_EXAMPLE = ['ca import-root', 'hsm check', 'login', 'api serve', 'api token revoke']
 
 function levelsOf(command: Command, words: readonly string[] = []): readonly (readonly string[])[] {
   return [words, ...command.commands.flatMap((below) => levelsOf(below, [...words, below.name()]))]

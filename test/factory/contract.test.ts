@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { CertificatesUpdate, Csrs, FactoryApi } from '../../src/factory/api.js'
+import { fixedCredentials } from '../../src/factory/http/credentials.js'
 import * as wire from '../../src/factory/wire.js'
 import { issueCrl } from '../../src/pki/crl.js'
 import { readCsr } from '../../src/pki/csr.js'
 import { encodePem, samePem } from '../../src/pki/pem.js'
 import { readPemCertificates } from '../../src/pki/read-certificate.js'
 import { factoryServer } from '../support/factory-server.js'
-import { type Authority, NOW, newRoot } from '../support/issue.js'
+import { type Authority, FACTORY, NOW, newRoot } from '../support/issue.js'
+import { serve } from '../support/served.js'
 import { localCaOf, newFactory, pemOf, signed } from './support/embedded.js'
 import { httpClient, overHttp } from './support/http.js'
 
@@ -22,7 +24,7 @@ interface Scene {
 }
 
 /** Certificates of a root that the test makes. */
-async function owned(api: FactoryApi): Promise<Scene> {
+async function owned(api: FactoryApi, now = NOW): Promise<Scene> {
   const root = await newRoot()
   return {
     api,
@@ -32,14 +34,14 @@ async function owned(api: FactoryApi): Promise<Scene> {
       caCrt: `${await signed(ca, 'ca', root)}\n${await localCaOf(api, root)}`,
     }),
     estTls: async (csr) => ({ estTlsCrt: await signed(csr, 'estTls', root) }),
-    hold: async () => ({ caRevokeCrl: await crlOf(root, (await api.getCertificates())?.caCrt ?? '') }),
+    hold: async () => ({ caRevokeCrl: await crlOf(root, (await api.getCertificates())?.caCrt ?? '', now) }),
   }
 }
 
-async function crlOf({ certificate, signer }: Authority, caCrt: string): Promise<string> {
+async function crlOf({ certificate, signer }: Authority, caCrt: string, now: Date): Promise<string> {
   const last = readPemCertificates(caCrt, 'ca-crt').at(-1)
   const serialNumbers = last === undefined ? [] : [last.serialNumber]
-  const request = { issuer: certificate, crlNumber: 1n, now: NOW, reason: 'certificateHold', serialNumbers } as const
+  const request = { issuer: certificate, crlNumber: 1n, now, reason: 'certificateHold', serialNumbers } as const
   return encodePem('X509 CRL', (await issueCrl(request, signer)).der)
 }
 
@@ -96,6 +98,11 @@ function parsed(body: string): Readonly<Record<string, unknown>> | null {
 const SCENES: Readonly<Record<string, () => Promise<Scene>>> = {
   embedded: async () => owned((await newFactory()).api),
   'embedded, over HTTPS': async () => owned((await overHttp()).api),
+  'embedded, behind `fpki api serve`': async () => {
+    const server = await serve()
+    const credentials = fixedCredentials({ name: 'OSF-TOKEN', value: await server.token('--factory', FACTORY) })
+    return owned(httpClient({ url: server.url, root: server.trust }, { credentials }), new Date())
+  },
   'as in a conversation of fioctl': recorded,
 }
 

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import type { Io } from '../output.js'
 import { addPing } from './api/ping.js'
+import { addServe } from './api/serve.js'
+import { addToken } from './api/token.js'
 import { addAddDeviceCa } from './ca/add-device-ca.js'
 import { addCreate } from './ca/create.js'
 import { addDisableDeviceCa } from './ca/disable-device-ca.js'
@@ -52,7 +54,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
   ],
   est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],
-  api: [addPing],
+  api: [addPing, addServe, addToken],
   config: [addConfigShow, addConfigSet, addConfigUnset, addConfigPath],
   top: [addLogin, addLogout, addLint, addCompletion],
 }

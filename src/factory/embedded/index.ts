@@ -1,15 +1,16 @@
 import { join } from 'node:path'
 import { checkAbsolute } from '../../absolute-path.js'
-import { FpkiError } from '../../errors.js'
 import { checkFactoryName, isFactoryName } from '../../factory-name.js'
+import { readJsonFileText } from '../../json-file.js'
 import { createCsr } from '../../pki/csr.js'
 import { isDnsName } from '../../pki/csr-policy.js'
 import { commonNameAndUnit } from '../../pki/name.js'
 import type { Clock, DurableFiles, Random, Signer } from '../../ports.js'
 import type { CsrKind, CsrOrder, Csrs, FactoryApi } from '../api.js'
+import { withLock } from '../lock.js'
 import { refused } from './refused.js'
 import { applyUpdate } from './rules.js'
-import { type FactoryState, factoryFolder, keyPath, type MadeCsr, readState, writeState } from './state.js'
+import { type FactoryState, factoryFolder, keyPath, type MadeCsr, readState, statePath, writeState } from './state.js'
 
 /** What the embedded Factory API is given. */
 export interface EmbeddedFactoryOptions {
@@ -68,6 +69,21 @@ export async function embeddedFactories(files: DurableFiles, stateDirectory: str
     names.map((name) => files.list(factoryFolder(stateDirectory, name)).catch(() => null)),
   )
   return names.filter((name, at) => isFactoryName(name) && contents[at]?.includes('factory.json'))
+}
+
+/** Does a state directory hold this factory? `factory` comes from outside. */
+export async function embeddedHas(files: DurableFiles, stateDirectory: string, factory: string): Promise<boolean> {
+  const isThere = async () => (await files.kindOf(statePath(factoryFolder(stateDirectory, factory)))) === 'file'
+  return isFactoryName(factory) && (await isThere())
+}
+
+/** The state of a factory as it stands in its file; null: there is none. `factory` comes from outside. */
+export async function embeddedText(
+  files: DurableFiles,
+  stateDirectory: string,
+  factory: string,
+): Promise<string | null> {
+  return isFactoryName(factory) ? readJsonFileText(files, statePath(factoryFolder(stateDirectory, factory))) : null
 }
 
 /** The names of a factory's gateway when nobody says them. A factory's own name may be one that DNS does not take. */
@@ -142,24 +158,9 @@ async function stateOf({ files, factory, random }: EmbeddedFactoryOptions, folde
 
 /** One writer a factory; another one is waited for, since every call is short. */
 async function locked<T>(options: EmbeddedFactoryOptions, folder: string, work: () => Promise<T>): Promise<T> {
-  const { files, sleep } = options
+  const { files } = options
   await files.makeDirectory(join(folder, 'keys'))
   await files.checkDirectory(folder)
   await files.checkDirectory(join(folder, 'keys'))
-  for (let tries = 0; tries < 100; tries++) {
-    const lock = await files.lock(join(folder, 'lock'))
-    if (lock !== null) {
-      try {
-        return await work()
-      } finally {
-        await lock.release()
-      }
-    }
-    await sleep(100)
-  }
-  throw new FpkiError(
-    'ERR_LOCKED',
-    `Another fpki has been working on the embedded factory ${options.factory} for ten seconds.`,
-    'Wait until it has ended, and run the same command again.',
-  )
+  return withLock(options, folder, `the embedded factory ${options.factory}`, work)
 }

@@ -35,6 +35,11 @@ export function factoryFolder(stateDirectory: string, factory: string): string {
   return join(stateDirectory, 'factories', factory)
 }
 
+/** The file that has the state of the factory in a folder. */
+export function statePath(folder: string): string {
+  return join(folder, 'factory.json')
+}
+
 /** The path of a private key that the API keeps. */
 export function keyPath(folder: string, kind: CsrKind, generation: number): string {
   return join(folder, 'keys', `${kind}-${generation}.key`)
@@ -42,7 +47,7 @@ export function keyPath(folder: string, kind: CsrKind, generation: number): stri
 
 /** The state of `factory` in `folder`; null when there is none. Throws ERR_BAD_FILE when it does not hold. */
 export async function readState(files: DurableFiles, folder: string, factory: string): Promise<FactoryState | null> {
-  const path = join(folder, 'factory.json')
+  const path = statePath(folder)
   const state = await readJsonFile(files, path, factoryState)
   if (state === null || state.factory === factory) return state
   throw new FpkiError(
@@ -54,5 +59,5 @@ export async function readState(files: DurableFiles, folder: string, factory: st
 
 /** Puts `state` in the place of what was there, durably. */
 export function writeState(files: DurableFiles, folder: string, state: FactoryState): Promise<void> {
-  return writeJsonFile(files, join(folder, 'factory.json'), state)
+  return writeJsonFile(files, statePath(folder), state)
 }

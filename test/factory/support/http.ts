@@ -44,7 +44,11 @@ export async function overHttp(tls: ServerTls = 'good'): Promise<HttpScene> {
 }
 
 /** A client of a server, which waits for nothing and writes down in `waits` how long it would have. */
-export function httpClient(server: FactoryServer, others: Others = {}, waits: number[] = []): FactoryApi {
+export function httpClient(
+  server: Pick<FactoryServer, 'url' | 'root'>,
+  others: Others = {},
+  waits: number[] = [],
+): FactoryApi {
   const token = fixedCredentials({ name: 'OSF-TOKEN', value: TOKEN })
   const { url = server.url, credentials = token, ...send } = others
   return httpFactory({
@@ -54,7 +58,7 @@ export function httpClient(server: FactoryServer, others: Others = {}, waits: nu
 }
 
 /** Requests that trust the server's certificate. */
-export function sendTo({ root }: FactoryServer, others: Partial<SendOptions> = {}): Send {
+export function sendTo({ root }: Pick<FactoryServer, 'root'>, others: Partial<SendOptions> = {}): Send {
   return undiciSend({
     extraRoots: root === '' ? null : readFileSync(root, 'utf8'),
     ...{ insecure: false, proxy: null, noProxy: '', timeoutMilliseconds: 5_000, maxBytes: 1024 * 1024 },

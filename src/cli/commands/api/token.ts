@@ -1,0 +1,73 @@
+import { embeddedFactoriesOn, embeddedFactoryOn, embeddedPortsOn, type Machine, thisMachine } from '../../../machine.js'
+import {
+  type ApiToken,
+  type CreatedApiToken,
+  createApiToken,
+  listApiTokens,
+  revokeApiToken,
+} from '../../../operations/api-tokens.js'
+import { servedStateDirectory, tokenFactory } from '../../factory.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson } from '../../output.js'
+
+/** The flags of `fpki api token create`. */
+export interface CreateTokenFlags extends CommonFlags {
+  readonly allFactories?: boolean
+  readonly scope?: readonly string[]
+  readonly expires?: string
+}
+
+/** `fpki api token create` */
+export async function createToken(flags: CreateTokenFlags, io: Io): Promise<void> {
+  const machine = thisMachine()
+  const stateDirectory = await servedStateDirectory(flags, io, machine)
+  const factory = await tokenFactory(flags, io, machine)
+  const { scope: scopes = ['ci-write'], expires = null } = flags
+  const created = await createApiToken(
+    { stateDirectory, factory, scopes, expires },
+    {
+      ...embeddedPortsOn(machine, io.signal),
+      factories: await embeddedFactoriesOn(machine, stateDirectory),
+      apiOf: (name) => embeddedFactoryOn(machine, { stateDirectory, factory: name }, io.signal),
+    },
+  )
+  if (flags.json) printJson(io, created)
+  else {
+    io.stdout(`${created.token}\n`)
+    if (!flags.quiet) io.stderr(told(created))
+  }
+}
+
+/** `fpki api token list` */
+export async function listTokens(flags: CommonFlags, io: Io): Promise<void> {
+  const { stateDirectory, machine } = await here(flags, io)
+  const listed = await listApiTokens(stateDirectory, embeddedPortsOn(machine, io.signal))
+  if (flags.json) printJson(io, listed)
+  else for (const token of listed.tokens) io.stdout(`${inWords(token)}\n`)
+}
+
+/** `fpki api token revoke` */
+export async function revokeToken(id: string, flags: CommonFlags, io: Io): Promise<void> {
+  const { stateDirectory, machine } = await here(flags, io)
+  const revoked = await revokeApiToken(stateDirectory, id, embeddedPortsOn(machine, io.signal))
+  if (flags.json) printJson(io, revoked)
+  else if (!flags.quiet) io.stderr(`Revoked ${inWords(revoked.revoked)}\n`)
+}
+
+async function here(
+  flags: CommonFlags,
+  io: Io,
+): Promise<{ readonly stateDirectory: string; readonly machine: Machine }> {
+  const machine = thisMachine()
+  return { machine, stateDirectory: await servedStateDirectory(flags, io, machine) }
+}
+
+function told({ details, madeFactory }: CreatedApiToken): string {
+  const factory = madeFactory ? `Made the factory ${details.factory}, whose PKI is not set yet.\n` : ''
+  return `${printable(factory.trim())}${factory === '' ? '' : '\n'}Made ${inWords(details)}; it is not shown again.\n`
+}
+
+function inWords({ id, factory, scopes, createdAt, expiresAt, expired }: ApiToken): string {
+  const end = expiresAt === null ? 'does not expire' : `${expired ? 'expired' : 'expires'} ${expiresAt}`
+  return printable(`${id}  ${factory ?? 'all factories'}  ${scopes.join(' ')}  made ${createdAt}, ${end}`)
+}

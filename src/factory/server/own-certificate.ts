@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto'
+import { isIP } from 'node:net'
+import { join } from 'node:path'
+import { FpkiError } from '../../errors.js'
+import { issueCertificate } from '../../pki/certificate.js'
+import { isDnsName } from '../../pki/csr-policy.js'
+import type { GeneralName } from '../../pki/extensions.js'
+import { commonNameAndUnit } from '../../pki/name.js'
+import { encodePem } from '../../pki/pem.js'
+import { ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
+import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
+import { newSerialNumber } from '../../pki/serial.js'
+import { validityFrom } from '../../pki/validity.js'
+import type { Random, Signer } from '../../ports.js'
+import { withLock } from '../lock.js'
+import { serverFolder, type TokenPorts } from './tokens.js'
+
+/** What a server of HTTPS proves to be one with. */
+export interface ServerIdentity {
+  /** PEM; secret. */
+  readonly key: string
+  /** PEM, the server's own first. */
+  readonly certificate: string
+}
+
+/** An identity that fpki made itself, and what its clients are to trust. */
+export interface OwnIdentity extends ServerIdentity {
+  /** The file that CACERT is to name. */
+  readonly trustPath: string
+  /** SHA-256 of the certificate in it, lower-case hex. */
+  readonly trustSha256: string
+  /** What is odd about it; empty: nothing. */
+  readonly warnings: readonly string[]
+}
+
+interface OwnPorts extends TokenPorts {
+  readonly keys: { newPem(): string; open(pem: string, what: string): Signer }
+}
+
+/** The names of files in the state directory. */
+const FILES = { key: 'server.key', certificate: 'server.pem', trust: 'ca.pem' } as const
+
+/**
+ * The identity that `fpki api serve` has without --tls-cert, made at the first start: a server's certificate for
+ * `names`, signed by a CA of its own, whose key is thrown away, so that nobody can make a further server that clients
+ * trust. Throws ERR_BAD_FILE, ERR_USAGE, ERR_LOCKED.
+ */
+export async function ownIdentity(
+  ports: OwnPorts,
+  stateDirectory: string,
+  names: readonly string[],
+): Promise<OwnIdentity> {
+  const folder = serverFolder(stateDirectory)
+  const wanted = names.map(generalName)
+  await ports.files.makeDirectory(folder)
+  await ports.files.checkDirectory(folder)
+  await withLock(ports, folder, 'the certificate of the embedded Factory API', async () => {
+    // The CA is written last: where it is, all is.
+    if ((await ports.files.kindOf(join(folder, FILES.trust))) === null) await makeIdentity(ports, folder, wanted)
+  })
+  const text = (name: string) => requiredText(ports, join(folder, name))
+  const [key, certificate, trust] = [await text(FILES.key), await text(FILES.certificate), await text(FILES.trust)]
+  const trustPath = join(folder, FILES.trust)
+  return {
+    ...{ key, certificate, trustPath },
+    trustSha256: createHash('sha256').update(readPemCertificate(trust, trustPath).der).digest('hex'),
+    warnings: warningsOf(readPemCertificate(certificate, FILES.certificate), wanted, ports.clock(), folder),
+  }
+}
+
+async function makeIdentity(ports: OwnPorts, folder: string, names: readonly GeneralName[]): Promise<void> {
+  const { files, clock, random, keys } = ports
+  const [caKey, key] = [keys.open(keys.newPem(), 'a new key'), keys.newPem()]
+  const subject = (name: string) => commonNameAndUnit(name, 'fpki api serve')
+  const now = clock()
+  const ca = await issueCertificate(
+    {
+      ...{ role: FILES.trust, profile: ROOT_CA, issuer: null, names: [], spki: caKey.publicKey },
+      ...{ serialNumber: newSerialNumber(random), validity: validityFrom(now, ROOT_CA.years, null) },
+      subject: subject(`fpki ${suffix(random)}`),
+    },
+    caKey,
+  )
+  const server = await issueCertificate(
+    {
+      ...{ role: FILES.certificate, profile: TLS_SERVER, issuer: ca, names },
+      spki: keys.open(key, FILES.key).publicKey,
+      ...{ serialNumber: newSerialNumber(random), validity: validityFrom(now, TLS_SERVER.years, ca.notAfter) },
+      subject: subject('server'),
+    },
+    caKey,
+  )
+  await files.replace(join(folder, FILES.key), key, 0o600)
+  await files.replace(join(folder, FILES.certificate), encodePem('CERTIFICATE', server.der), 0o600)
+  await files.replace(join(folder, FILES.trust), encodePem('CERTIFICATE', ca.der), 0o600)
+}
+
+/** Two CAs with one name would confuse a client that trusts both. */
+function suffix(random: Random): string {
+  return Buffer.from(random.bytes(4)).toString('hex')
+}
+
+function warningsOf(
+  { notAfter, known }: Certificate,
+  wanted: readonly GeneralName[],
+  now: Date,
+  folder: string,
+): readonly string[] {
+  const has = new Set(known.subjectAltName?.map(({ value }) => value))
+  const missing = wanted.filter(({ value }) => !has.has(value)).map(({ value }) => value)
+  const again = `remove ${join(folder, FILES.trust)}, and the next start makes another one, which clients have to be told of.`
+  return [
+    ...(missing.length === 0 ? [] : [`the server's certificate does not name ${missing.join(', ')}; ${again}`]),
+    ...(now <= notAfter ? [] : [`the server's certificate has expired; ${again}`]),
+  ]
+}
+
+async function requiredText({ files }: OwnPorts, path: string): Promise<string> {
+  const text = await files.read(path, 65_536)
+  if (text !== null) return text
+  const hint = `Remove ${FILES.trust} beside it: then all three are made anew.`
+  throw new FpkiError('ERR_BAD_FILE', `${path} is missing.`, hint)
+}
+
+function generalName(name: string): GeneralName {
+  if (isIP(name) === 4) return { type: 'IP', value: name }
+  if (isIP(name) === 6 && !name.includes('%')) return { type: 'IP', value: longAddress(name) }
+  if (isDnsName(name)) return { type: 'DNS', value: name }
+  throw new FpkiError(
+    'ERR_USAGE',
+    `${JSON.stringify(name)} is no name of a server.`,
+    'Give a DNS name or an IP address.',
+  )
+}
+
+/** An IPv6 address with all of its digits; URL knows how the short forms are meant. */
+function longAddress(address: string): string {
+  const short = new URL(`http://[${address}]`).hostname.slice(1, -1)
+  const [head = [], tail = []] = short.split('::').map((part) => part.split(':').filter((group) => group !== ''))
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0')
+  return [...head, ...zeros, ...tail].map((group) => group.padStart(4, '0')).join(':')
+}

@@ -1,0 +1,93 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Clock, DurableFiles } from '../../ports.js'
+import { answerRequest } from '../answer.js'
+import type { FactoryApi } from '../api.js'
+import { embeddedHas, embeddedText } from '../embedded/index.js'
+import type { Faults } from './faults.js'
+import { type Gate, whyNot } from './gate.js'
+import { misbehaveAfter, misbehaveBefore } from './misbehave.js'
+import { inTurn, sharedReading, whileSame } from './reading.js'
+
+/** What answers the requests of the Factory API. */
+export interface RoutePorts {
+  readonly files: DurableFiles
+  readonly clock: Clock
+  readonly stateDirectory: string
+  readonly gate: Gate
+  readonly faults: Faults
+  /** The embedded API of a factory that is there. */
+  apiOf(factory: string): FactoryApi
+}
+
+/** An answer as it goes out. */
+interface Answer {
+  readonly status: number
+  readonly text: string
+}
+
+interface Params {
+  readonly factory: string
+  readonly id?: string
+}
+
+const METHODS = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE']
+
+/** Adds the paths of contract.md 4. */
+export function addFactoryRoutes(app: FastifyInstance, ports: RoutePorts): void {
+  const answerOf = answering(ports)
+  const route = (url: string) =>
+    app.route<{ Params: Params }>({
+      ...{ method: METHODS, url },
+      onRequest: (request, reply) => letIn(ports, request, reply),
+      handler: async (request, reply) => {
+        const fault = ports.faults(request.method)
+        if (misbehaveBefore(fault, reply)) return reply
+        const { status, text } = await answerOf(request)
+        if (await misbehaveAfter(fault, reply)) return reply
+        return reply.code(status).header('Content-Type', 'application/json; charset=utf-8').send(text)
+      },
+    })
+  route('/ota/factories/:factory/certs/')
+  route('/ota/factories/:factory/users/:id/')
+}
+
+/** Before the body is read: who may not ask is not listened to. */
+async function letIn(
+  { gate, clock }: RoutePorts,
+  request: FastifyRequest<{ Params: Params }>,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { factory } = request.params
+  const token = await gate.owner(request.headers, clock())
+  if (token === null) {
+    reply.header('WWW-Authenticate', 'Bearer')
+    return reply.code(401).send({ msg: 'no token, or one that is wrong, expired or revoked' })
+  }
+  request.tokenId = token.id
+  const reason = whyNot(token, { factory, method: request.method })
+  if (reason !== null) return reply.code(403).send({ msg: reason })
+  request.factory = factory
+  return undefined
+}
+
+/** Whatever is only read is read once for all who ask at the same time; what changes is done one after the other. */
+function answering(ports: RoutePorts): (request: FastifyRequest<{ Params: Params }>) => Promise<Answer> {
+  const { files, stateDirectory, apiOf } = ports
+  const answer = async (method: string, path: string, factory: string, body: unknown): Promise<Answer> => {
+    const isThere = await embeddedHas(files, stateDirectory, factory)
+    const given = await answerRequest({ method, path, body }, () => (isThere ? apiOf(factory) : null))
+    return { status: given.status, text: JSON.stringify(given.body) }
+  }
+  const certificates = sharedReading(
+    whileSame(
+      (factory) => embeddedText(files, stateDirectory, factory),
+      (factory) => answer('GET', `/ota/factories/${factory}/certs/`, factory, undefined),
+    ),
+  )
+  const one = inTurn()
+  return ({ method, params: { factory, id }, body }) => {
+    if (method === 'GET' && id === undefined) return certificates(factory)
+    const path = `/ota/factories/${factory}/${id === undefined ? 'certs' : `users/${id}`}/`
+    return one(factory, () => answer(method, path, factory, body))
+  }
+}

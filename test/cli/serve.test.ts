@@ -1,0 +1,317 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { connect } from 'node:tls'
+import { describe, expect, test } from 'vitest'
+import { type Ended, newHome, output } from '../support/cli.js'
+import { parsePrometheus } from '../support/prometheus.js'
+import { CERTS, SELF, type Served, serve } from '../support/served.js'
+import { transcript } from '../support/transcript.js'
+
+async function done(ended: Promise<Ended>): Promise<string> {
+  const { status, stdout, stderr } = await ended
+  expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+  return stdout
+}
+
+test('every command that speaks to a Factory API does so with a server in a process of its own', async () => {
+  const server = await serve()
+  const { home, run } = server.client(await server.token('--factory', 'acme'))
+  await mkdir(home.path)
+  const directory = join(home.path, 'acme')
+  const show = async () => JSON.parse(await done(run(['ca', 'show', '--json'])))
+  const cas = join(home.path, 'cas.pem')
+  await done(run(['ca', 'create', directory]))
+  const { api, root, deviceCas } = await show()
+  expect(api).toBe(server.url)
+  expect(root.pem).toBe(await readFile(join(directory, 'factory_ca.pem'), 'utf8'))
+  expect(deviceCas.length).toBe(2)
+  expect(JSON.parse(await done(run(['api', 'ping', '--json'])))).toMatchObject({ api: server.url, isSet: true })
+  await done(run(['ca', 'add-device-ca', directory, '--local-ca', '--local-ca-filename', 'site-b.pem']))
+  await done(run(['ca', 'rotate-tls', directory]))
+  await done(run(['est', 'authorize', directory]))
+  expect(JSON.parse(await done(run(['est', 'show', '--json']))).estTls.pem).toContain('CERTIFICATE')
+  await done(run(['ca', 'disable-device-ca', directory, '--ca-file', 'site-b', '--yes']))
+  expect((await show()).disabledCaSerials.length).toBe(1)
+  await done(run(['ca', 'enable-device-ca', directory, '--ca-file', 'site-b', '--yes']))
+  expect((await show()).disabledCaSerials).toEqual([])
+  await done(run(['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b', '--yes']))
+  expect((await show()).deviceCas.length).toBe(2)
+  await writeFile(cas, await done(run(['ca', 'show', '--just-device-cas'])))
+  await done(run(['ca', 'update', cas, '--yes']))
+  await writeFile(join(home.path, 'server.csr'), await newCsr(home.path))
+  expect(await done(run(['ca', 'sign', join(home.path, 'server.csr'), '--pki-dir', directory]))).toContain(
+    'CERTIFICATE',
+  )
+  await done(run(['ca', 'verify', directory, '--json']))
+  expect(JSON.parse(await done(run(['ca', 'status', directory, '--json']))).pkis[0].problems).toEqual([])
+}, 60_000)
+
+async function newCsr(folder: string): Promise<string> {
+  const key = join(folder, 'server.key')
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  await writeFile(key, privateKey.export({ format: 'pem', type: 'pkcs8' }))
+  const subject = ['-subj', '/OU=acme/CN=x.example', '-addext', 'subjectAltName=DNS:x.example']
+  return output('openssl', ['req', '-new', '-key', key, ...subject])
+}
+
+describe('its own certificate', () => {
+  test('is one that curl and OpenSSL trust by the file that it names, and stays the same', async () => {
+    const server = await serve(['--tls-name', 'factory.example'])
+    const { log, url, port, trust, home } = server
+    expect(log()).toContain(`CACERT=${trust}`)
+    const [, said] = /SHA-256 ([0-9a-f]{64})/.exec(log()) ?? []
+    const printed = await output('openssl', ['x509', '-in', trust, '-noout', '-fingerprint', '-sha256'])
+    expect(printed.trim().split('=')[1]?.replaceAll(':', '').toLowerCase()).toBe(said)
+    for (const host of ['127.0.0.1', 'localhost', 'factory.example']) {
+      const resolved = ['--resolve', `${host}:${port}:127.0.0.1`]
+      const words = ['-sS', '--cacert', trust, ...resolved, `https://${host}:${port}/healthz`]
+      expect(JSON.parse(await output('curl', words))).toEqual({ status: 'ok' })
+    }
+    for (const name of ['server.key', 'server.pem', 'ca.pem', 'oauth.key'])
+      expect((await stat(join(home.state, 'api', name))).mode & 0o777).toBe(0o600)
+    const before = await readFile(trust, 'utf8')
+    expect(url).toBe(`https://127.0.0.1:${port}`)
+    expect(await server.stop()).toEqual({ status: 0, signal: null })
+    const again = await serve(['--tls-name', 'other.example'], home)
+    expect(await readFile(again.trust, 'utf8')).toBe(before)
+    expect(again.log()).toContain('does not name other.example')
+  })
+
+  test('has nobody who could sign another one: its key is nowhere', async () => {
+    const { home, trust } = await serve()
+    const spki = async (words: readonly string[]) => output('openssl', [...words, '-pubout'])
+    const ofCa = await output('openssl', ['x509', '-in', trust, '-noout', '-pubkey'])
+    expect(await spki(['ec', '-in', join(home.state, 'api', 'server.key')])).not.toBe(ofCa)
+  })
+})
+
+test('a certificate of one’s own is served; one that does not fit its key is refused', async () => {
+  const home = await newHome()
+  const pair = async (name: string) => {
+    const [key, cert] = [join(home.path, `${name}.key`), join(home.path, `${name}.pem`)]
+    const names = ['-subj', '/CN=own', '-addext', 'subjectAltName=IP:127.0.0.1']
+    await output('openssl', [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      ...names,
+      '-keyout',
+      key,
+      '-out',
+      cert,
+    ])
+    return { key, cert }
+  }
+  const [own, other] = [await pair('own'), await pair('other')]
+  const server = await serve(['--tls-cert', own.cert, '--tls-key', own.key], home)
+  expect(await output('curl', ['-sS', '--cacert', own.cert, `${server.url}/healthz`])).toContain('ok')
+  expect(server.log()).not.toContain('CACERT')
+  const wrong = await home.fpki(['api', 'serve', '--tls-cert', own.cert, '--tls-key', other.key])
+  expect({ status: wrong.status, stderr: wrong.stderr }).toEqual({
+    status: 6,
+    stderr: expect.stringContaining('[ERR_BAD_KEY]'),
+  })
+})
+
+describe('it does not start', () => {
+  test.each<readonly [string, readonly string[], string]>([
+    ['in the clear for other machines', ['--no-tls', '--listen', '0.0.0.0:0'], 'in the clear'],
+    ['in the clear at a name', ['--no-tls', '--listen', '127.evil.example:0'], 'in the clear'],
+    ['at no address', ['--listen', 'here'], 'is no address'],
+    ['at a port that is none', ['--listen', '127.0.0.1:70000'], 'is no address'],
+    ['with half an identity', ['--tls-cert', '/x'], 'belong together'],
+    ['with a fault that there is not', ['--fault', 'PATCH:0:500'], 'is no fault'],
+    ['with a slow fault of another kind', ['--fault', 'PATCH:1:500:3'], 'is no fault'],
+    ['for another API', ['--api', 'foundries'], 'Only the embedded'],
+  ])('%s: exit 2', async (_, words, said) => {
+    const { status, stderr } = await (await newHome()).fpki(['api', 'serve', ...words])
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(said) })
+  })
+
+  test('where somebody listens: exit 2', async () => {
+    const { home, port } = await serve()
+    const { status, stderr } = await home.fpki(['api', 'serve', '--listen', `127.0.0.1:${port}`])
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('EADDRINUSE') })
+  })
+})
+
+test('plain HTTP is for a loopback address, and --json is one document', async () => {
+  const home = await newHome()
+  let stdout = ''
+  const ended = home.fpki(['api', 'serve', '--no-tls', '--listen', '127.0.0.1:0', '--json'], {
+    onStart: (child) =>
+      child.stdout?.on('data', async (text: string) => {
+        stdout += text
+        const { url } = JSON.parse(stdout)
+        expect(await (await fetch(`${url}/healthz`)).json()).toEqual({ status: 'ok' })
+        child.kill('SIGINT')
+      }),
+  })
+  expect(await ended).toMatchObject({ status: 0, signal: null })
+  expect(JSON.parse(stdout)).toMatchObject({ stateDirectory: home.state, factories: [], tokens: 0, trust: null })
+})
+
+test('told to stop, it answers what it was asked, and takes nothing more', async () => {
+  const server = await serve(['--fault', 'POST:1:slow:1'])
+  const token = await server.token('--factory', 'acme')
+  const body = JSON.stringify({ 'first-time-init': true, 'ca-csr': true, 'tls-csr': true, 'est-tls-csr': false })
+  const answer = server.ask('POST', CERTS, { token, body })
+  // One that says nothing must not hold it up.
+  const silent = connect({ port: server.port, host: '127.0.0.1', rejectUnauthorized: false })
+  silent.on('error', () => undefined)
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  const stopped = server.stop()
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  await expect(server.ask('GET', '/healthz')).rejects.toThrow()
+  expect((await answer).status).toBe(201)
+  expect(JSON.parse((await answer).text)['tls-csr']).toContain('CERTIFICATE REQUEST')
+  expect(await stopped).toEqual({ status: 0, signal: null })
+})
+
+test('of two that begin a PKI at once one is first, and the other is told so', async () => {
+  const server = await serve()
+  const { home, run } = server.client(await server.token('--factory', 'acme'))
+  await mkdir(home.path)
+  const begin = (name: string) => run(['ca', 'create', join(home.path, name), '--factory', 'acme'])
+  const both = await Promise.all([begin('one'), begin('two')])
+  const [loser, ...others] = both.filter(({ status }) => status !== 0)
+  expect(others).toEqual([])
+  // Whether its order or its certificates came too late is a matter of moments: 409 to the one is exit 4, to the other 3.
+  expect([3, 4]).toContain(loser?.status)
+  expect(loser?.stderr).toMatch(/has a root of trust already|409 Conflict: factory PKI is already initialized/)
+  const winner = both[0]?.status === 0 ? 'one' : 'two'
+  expect(await done(run(['ca', 'show', '--just-root']))).toBe(
+    await readFile(join(home.path, winner, 'factory_ca.pem'), 'utf8'),
+  )
+  await done(run(['ca', 'verify', join(home.path, winner)]))
+}, 30_000)
+
+test('with the requests of both in hand, the PATCH of the second is a conflict', async () => {
+  const server = await serve()
+  const token = await server.token('--factory', 'acme')
+  const [, post, ...later] = transcript('file')
+  expect(post?.method).toBe('POST')
+  const order = { token, body: JSON.stringify(post?.request) }
+  const [first, second] = [await server.ask('POST', CERTS, order), await server.ask('POST', CERTS, order)]
+  expect([first.status, second.status]).toEqual([201, 201])
+  expect(second.text).toBe(first.text)
+  const root = later.find(({ request }) => request !== null && 'root-crt' in request)?.request?.['root-crt']
+  const setting = { token, body: JSON.stringify({ 'root-crt': root }) }
+  const answers = await Promise.all([server.ask('PATCH', CERTS, setting), server.ask('PATCH', CERTS, setting)])
+  expect(answers.map(({ status }) => status).sort()).toEqual([202, 409])
+  expect(answers.find(({ status }) => status === 409)?.text).toContain('can be set once only')
+})
+
+test('curl, with the requests that fioctl has made, is answered with the statuses of its server until certificates come', async () => {
+  const server = await serve()
+  const token = await server.token('--factory', 'acme')
+  const answered: unknown[] = []
+  // The certificates that fioctl sent later are for other keys than those of this server; its reads and orders hold.
+  const asked = transcript('file').filter(({ method, status }) => method !== 'PATCH' && status !== 409)
+  const before = asked.slice(
+    0,
+    asked.findIndex(({ status, path }) => status === 200 && path.endsWith('/certs/')),
+  )
+  for (const { method, path, request } of before) {
+    const data = request === null ? [] : ['-H', 'Content-Type: application/json', '-d', JSON.stringify(request)]
+    const proof = ['-H', `Authorization: Bearer ${Buffer.from(token).toString('base64')}`]
+    const words = [
+      '-sS',
+      '--cacert',
+      server.trust,
+      '-X',
+      method,
+      ...proof,
+      ...data,
+      '-w',
+      '%{http_code}',
+      '-o',
+      '/dev/null',
+    ]
+    answered.push(Number(await output('curl', [...words, `${server.url}${path}`])))
+  }
+  expect(before.length).toBeGreaterThan(2)
+  expect(answered).toEqual(before.map(({ status }) => status))
+})
+
+test('/openapi.json and /metrics are what they say', async () => {
+  const server = await serve()
+  const token = await server.token('--factory', 'acme')
+  await server.ask('GET', CERTS, { token })
+  await server.ask('GET', CERTS, { token: 'wrong' })
+  await server.ask('GET', '/ota/factories/elsewhere/secret-looking-path', { token })
+  const { text, headers } = await server.ask('GET', '/metrics')
+  expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8')
+  const samples = parsePrometheus(text)
+  const counted = samples.filter(({ metric }) => metric === 'fpki_api_requests_total')
+  expect(counted.map(({ labels, value }) => [labels['route'], labels['status'], value]).sort()).toEqual([
+    ['/ota/factories/:factory/certs/', '206', 1],
+    ['/ota/factories/:factory/certs/', '401', 1],
+    ['none', '404', 1],
+  ])
+  expect(text).not.toMatch(/acme|elsewhere|secret-looking/)
+  const page = await readFile(new URL('../../docs/api.md', import.meta.url), 'utf8')
+  const named = new Set(page.match(/\b(fpki_api|process)_\w+/g))
+  expect([...named].sort()).toEqual([...new Set(samples.map(({ metric }) => metric))].sort())
+  const document = JSON.parse((await server.ask('GET', '/openapi.json')).text)
+  expect(document.openapi).toBe('3.1.0')
+  expect(document.components.schemas.CsrOrder.required.sort()).toEqual([
+    'ca-csr',
+    'est-tls-csr',
+    'first-time-init',
+    'tls-csr',
+  ])
+  const references = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name)
+  for (const name of references) expect(document.components.schemas).toHaveProperty([name ?? ''])
+  expect(Object.keys(document.paths['/ota/factories/{factory}/certs/'])).toEqual(['parameters', 'get', 'post', 'patch'])
+})
+
+describe('a fault that was ordered', () => {
+  const order: (server: Served, token: string) => Promise<string> = async (server, token) => {
+    const body = JSON.stringify({ 'first-time-init': false, 'ca-csr': false, 'tls-csr': true, 'est-tls-csr': false })
+    return server.ask('POST', CERTS, { token, body }).then(
+      ({ status, headers }) => `${status} ${headers['content-type']} ${headers['retry-after'] ?? ''}`.trim(),
+      (error: Error & { code?: string }) => error.code ?? error.message,
+    )
+  }
+  const keys = async ({ home }: Served) => {
+    const text = await readFile(join(home.state, 'factories', 'acme', 'factory.json'), 'utf8')
+    return JSON.parse(text).csrs.length
+  }
+
+  test.each<readonly [string, string, number]>([
+    ['500', '500 application/json; charset=utf-8', 0],
+    ['429', '429 application/json; charset=utf-8 1', 0],
+    ['html', '200 text/html', 0],
+    ['cut-before', 'ECONNRESET', 0],
+    ['cut-after', 'ECONNRESET', 1],
+    ['slow:1', '201 application/json; charset=utf-8', 1],
+  ])('%s', async (kind, answered, worked) => {
+    const server = await serve(['--fault', `POST:2:${kind}`, '--fault', 'GET:*:500'])
+    const token = await server.token('--factory', 'acme')
+    // The first is counted, though it is refused.
+    expect((await server.ask('POST', CERTS, { token, body: '{}' })).status).toBe(400)
+    const begin = performance.now()
+    expect(await order(server, token)).toBe(answered)
+    if (kind === 'slow:1') expect(performance.now() - begin).toBeGreaterThan(950)
+    expect(await keys(server)).toBe(worked)
+    expect(await order(server, token)).toContain('201')
+    expect((await server.ask('GET', SELF, { token })).status).toBe(500)
+    expect((await server.ask('GET', CERTS, { token })).status).toBe(500)
+  })
+
+  test('cut-after in ca create: it ends well by itself', async () => {
+    const server = await serve(['--fault', 'PATCH:1:cut-after', '--fault', 'POST:1:429'])
+    const { home, run } = server.client(await server.token('--factory', 'acme'))
+    await mkdir(home.path)
+    await done(run(['ca', 'create', join(home.path, 'acme')]))
+    expect(await done(run(['ca', 'show', '--just-root']))).toBe(
+      await readFile(join(home.path, 'acme', 'factory_ca.pem'), 'utf8'),
+    )
+  })
+})

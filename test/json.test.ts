@@ -23,6 +23,7 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki hsm list': library.listedModules,
   'fpki hsm check': library.checkedHsm,
   'fpki api ping': library.pingedApi,
+  'fpki api export-gateway': library.exportedGateway,
   'fpki config show': library.shownConfig,
   'fpki config set, unset': library.changedSetting,
   'fpki config path': library.configPath,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Io } from '../output.js'
+import { addExportGateway } from './api/export-gateway.js'
 import { addPing } from './api/ping.js'
 import { addAddDeviceCa } from './ca/add-device-ca.js'
 import { addCreate } from './ca/create.js'
@@ -52,7 +53,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
   ],
   est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],
-  api: [addPing],
+  api: [addPing, addExportGateway],
   config: [addConfigShow, addConfigSet, addConfigUnset, addConfigPath],
   top: [addLogin, addLogout, addLint, addCompletion],
 }

@@ -1,4 +1,3 @@
-import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { FactoryApi } from '../../src/factory/api.js'
@@ -67,25 +66,6 @@ test('disable, enable and revoke reach the server as CRLs of the root', async ()
   expect(await change('revoke', '--yes')).toMatchObject({ changed: true })
   expect(await crlOf(behind)).toEqual([[siteB, 'Privilege Withdrawn']])
   expect(await serialsOf(behind)).not.toContain(siteB)
-  expect((await serialsOf(behind)).length).toBe(2)
-})
-
-test('update replaces the list of the server', async () => {
-  const { behind, directory, run, json } = await scene()
-  const file = join(directory, '..', 'cas.pem')
-  const pem = (
-    await Promise.all(['online-crt', 'local-ca.pem'].map((name) => readFile(join(directory, name), 'utf8')))
-  ).join('\n')
-  await writeFile(file, pem)
-  const names = (list: unknown) => (list as readonly { subject: string }[]).length
-  const updated = await json(['ca', 'update', file, '--yes'])
-  expect([names(updated['removed']), names(updated['kept']), updated['changed']]).toEqual([1, 2, true])
-  expect(await serialsOf(behind)).toEqual([
-    await serialOf(join(directory, 'online-crt')),
-    await serialOf(join(directory, 'local-ca.pem')),
-  ])
-  await writeFile(file, await readFile(join(directory, 'tls-crt'), 'utf8'))
-  expect((await run(['ca', 'update', file, '--yes'])).status).toBe(6)
   expect((await serialsOf(behind)).length).toBe(2)
 })
 

@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { output, temporaryDirectory } from '../support/cli.js'
+import { output, runProgram, temporaryDirectory, withFpkiOnPath } from '../support/cli.js'
 import {
   ask,
   type Device,
@@ -210,3 +211,27 @@ test('exported again after a change and reloaded, it holds from the next connect
   await update()
   expect(await statuses(nginx, root, all)).toEqual({ local: ACCEPTED, online: REFUSED, none: REFUSED })
 }, 30_000)
+
+test('the lines of docs/gateway.md work as they stand', async () => {
+  const guide = await readFile(fileURLToPath(new URL('../../docs/gateway.md', import.meta.url)), 'utf8')
+  const [first = '', again = '', ...more] = [...guide.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, text = '']) => text)
+  expect(more).toEqual([])
+  const pki = await newPki()
+  const [port, upstream, env] = [await freePort(), await startUpstream(), await withFpkiOnPath(pki.home)]
+  const gateway = join(pki.home.path, 'gateway')
+  const run = async (lines: string) => {
+    const here = lines.replaceAll('/srv/gateway', gateway).replaceAll('8443', `127.0.0.1:${port}`)
+    const script = `set -e\n${here.replaceAll('http://127.0.0.1:8080', upstream.url)}`
+    const { status, stderr } = await runProgram('sh', ['-c', script], { env })
+    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+  }
+  await run(first)
+  const nginx = await startNginx(join(gateway, 'nginx.conf'), port)
+  const wrapper = `#!/bin/sh\nexec /usr/sbin/nginx ${nginx.flags.join(' ')} "$@"\n`
+  const identity = await newDevice(deviceCa(pki, 'local-ca'), await temporaryDirectory())
+  expect(await statuses(nginx, pki.path('factory_ca.pem'), { identity: { identity } })).toEqual({ identity: ACCEPTED })
+  await pki.home.fpki(['ca', 'disable-device-ca', pki.directory, '--ca-file', 'local-ca'])
+  await writeFile(join(pki.home.path, 'bin', 'nginx'), wrapper, { mode: 0o755 })
+  await nginx.reload(() => run(again))
+  expect(await statuses(nginx, pki.path('factory_ca.pem'), { identity: { identity } })).toEqual({ identity: REFUSED })
+})

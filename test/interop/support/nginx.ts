@@ -13,8 +13,10 @@ import { GATEWAY, type KeyAndCertificate } from './pki.js'
 /** nginx as an ordinary process, with the configuration that was exported. */
 export interface Nginx {
   readonly port: number
-  /** Reads its files again; resolves when the new ones are served. */
-  reload(): Promise<void>
+  /** The flags that name it, for nginx -s and nginx -t. */
+  readonly flags: readonly string[]
+  /** Makes it read its files again, by a signal unless said otherwise; resolves when the new ones are served. */
+  reload(how?: () => Promise<void>): Promise<void>
 }
 
 /** A server behind the gateway. */
@@ -63,7 +65,8 @@ http {\naccess_log off;\n${own.join('\n')}\ninclude "${configuration}";\n}\n`,
   let child: ChildProcess | undefined
   // nginx is not on the PATH of ordinary users.
   const env = { PATH: `${process.env['PATH']}:/usr/sbin` }
-  const ended = runProgram('nginx', ['-p', folder, '-e', log, '-c', main], { env, onStart: (one) => (child = one) })
+  const flags = ['-p', folder, '-e', log, '-c', main]
+  const ended = runProgram('nginx', flags, { env, onStart: (one) => (child = one) })
   onTestFinished(async () => {
     child?.kill('SIGTERM')
     await ended
@@ -72,9 +75,10 @@ http {\naccess_log off;\n${own.join('\n')}\ninclude "${configuration}";\n}\n`,
   await until(async () => isListening(port), logged)
   return {
     port,
-    reload: async () => {
+    flags,
+    reload: async (how = async () => void child?.kill('SIGHUP')) => {
       const before = (await logged()).length
-      child?.kill('SIGHUP')
+      await how()
       // The earlier worker has stopped listening when it says so.
       await until(async () => /worker process \d+ exited/.test((await logged()).slice(before)), logged)
     },

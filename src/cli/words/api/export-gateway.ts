@@ -23,5 +23,5 @@ Examples:
   $ fpki api export-gateway acme "$HOME/gateway"
   $ fpki api export-gateway acme "$HOME/gateway" --replace --at /etc/gateway
 
-Devices of a CA that is disabled or revoked are let in until it is exported again
+Devices of a CA that is disabled or revoked come in until it is exported again
 and nginx has read it: nginx -t && nginx -s reload. The guide: docs/gateway.md`

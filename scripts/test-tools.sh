@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what the tests compare fpki with (OpenSSL, GnuTLS, strace), software tokens for the tests of HSMs (SoftHSM,
-# NSS), the shells that complete fpki's words, groff for the manual pages, and what npm builds pkcs11js with. What is
-# there stays as it is.
+# Installs what the tests compare fpki with (OpenSSL, GnuTLS, strace), nginx for the gateway, software tokens for the
+# tests of HSMs (SoftHSM, NSS), the shells that complete fpki's words, groff for the manual pages, and what npm builds
+# pkcs11js with. What is there stays as it is.
 set -eu
 
 missing=''
@@ -9,6 +9,8 @@ need() { command -v "$1" >/dev/null || missing="$missing $2"; }
 need openssl openssl
 need certtool gnutls-bin
 need strace strace
+# It is not on the PATH of ordinary users.
+[ -x /usr/sbin/nginx ] || need nginx nginx-light
 need flock util-linux
 need softhsm2-util softhsm2
 need pkcs11-tool opensc

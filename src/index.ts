@@ -59,6 +59,13 @@ export {
   createPki,
 } from './operations/create-pki.js'
 export {
+  type ExportedGateway,
+  type ExportGatewayOptions,
+  type ExportGatewayPorts,
+  exportedGateway,
+  exportGateway,
+} from './operations/export-gateway.js'
+export {
   type ImportedRoot,
   type ImportRootOptions,
   type ImportRootPorts,

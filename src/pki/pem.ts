@@ -1,7 +1,12 @@
 import { FpkiError } from '../errors.js'
 
-/** What the PEM blocks that fpki reads and writes hold (RFC 7468, sections 5 to 7 and 11). */
-export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'X509 CRL' | 'ENCRYPTED PRIVATE KEY'
+/** What the PEM blocks that fpki reads and writes hold (RFC 7468, sections 5 to 7 and 11; the last is OpenSSL's own). */
+export type PemLabel =
+  | 'CERTIFICATE'
+  | 'CERTIFICATE REQUEST'
+  | 'X509 CRL'
+  | 'ENCRYPTED PRIVATE KEY'
+  | 'TRUSTED CERTIFICATE'
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n([A-Za-z0-9+/=\s]+?)-----END \1-----/g
 

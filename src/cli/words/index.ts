@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Io } from '../output.js'
+import { addExportGateway } from './api/export-gateway.js'
 import { addPing } from './api/ping.js'
 import { addServe } from './api/serve.js'
 import { addToken } from './api/token.js'
@@ -54,7 +55,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
   ],
   est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],
-  api: [addPing, addServe, addToken],
+  api: [addPing, addServe, addToken, addExportGateway],
   config: [addConfigShow, addConfigSet, addConfigUnset, addConfigPath],
   top: [addLogin, addLogout, addLint, addCompletion],
 }

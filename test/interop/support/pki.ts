@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { newHome, output } from '../../support/cli.js'
+import { type Home, newHome, output } from '../../support/cli.js'
 
 export const FACTORY = 'acme'
 /** The host name that tls-crt is for. */
@@ -9,6 +9,7 @@ export const DEVICE = '5f0e1c2d-3b4a-4c5d-8e9f-0a1b2c3d4e5f'
 
 /** A PKI as `fpki ca create` makes it, and the keys that the embedded Factory API keeps. */
 export interface Pki {
+  readonly home: Home
   readonly directory: string
   /** The path of a file of the PKI directory. */
   path(name: string): string
@@ -32,21 +33,22 @@ export async function newPki(): Promise<Pki> {
   const { status, stderr } = await home.fpki(['ca', 'create', directory, '--tls-name', GATEWAY])
   if (status !== 0) throw new Error(`fpki ca create: ${status}\n${stderr}`)
   return {
+    home,
     directory,
     path: (name) => join(directory, name),
     serverKey: (name) => join(home.state, 'factories', FACTORY, 'keys', name),
   }
 }
 
-/** The key and the certificate of a device CA. */
-export function deviceCa(pki: Pki, name: 'local-ca' | 'online-ca'): KeyAndCertificate {
-  return name === 'local-ca'
-    ? { key: pki.path('local-ca.key'), certificate: pki.path('local-ca.pem') }
-    : { key: pki.serverKey('ca-1.key'), certificate: pki.path('online-crt') }
+/** The key and the certificate of a device CA: `online-ca`, or the name of a local CA's files. */
+export function deviceCa(pki: Pki, name: string): KeyAndCertificate {
+  return name === 'online-ca'
+    ? { key: pki.serverKey('ca-1.key'), certificate: pki.path('online-crt') }
+    : { key: pki.path(`${name}.key`), certificate: pki.path(`${name}.pem`) }
 }
 
 /** A device's client certificate as the registration reference makes it (contract.md 3), made by OpenSSL alone. */
-export function newDevice(ca: KeyAndCertificate, directory: string): Promise<KeyAndCertificate> {
+export function newDevice(ca: KeyAndCertificate, directory: string, days = '7300'): Promise<KeyAndCertificate> {
   const subject = `/CN=${DEVICE}/OU=${FACTORY}/businessCategory=production`
   const extensions = ['keyUsage=critical,digitalSignature', 'extendedKeyUsage=critical,clientAuth']
   return certificateBy(ca, directory, {
@@ -54,17 +56,24 @@ export function newDevice(ca: KeyAndCertificate, directory: string): Promise<Key
     subject,
     extensions,
     serial: `0x${DEVICE.replaceAll('-', '')}`,
+    days,
   })
 }
 
 /** A CA below `ca`, which pathlen:0 forbids. */
 export function newSubordinateCa(ca: KeyAndCertificate, directory: string): Promise<KeyAndCertificate> {
   const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign', 'subjectKeyIdentifier=hash']
-  return certificateBy(ca, directory, { name: 'subordinate', subject: '/CN=subordinate', extensions, serial: '0x1234' })
+  return certificateBy(ca, directory, {
+    name: 'subordinate',
+    subject: '/CN=subordinate',
+    extensions,
+    serial: '0x1234',
+    days: '30',
+  })
 }
 
 /** A CA of nobody's, which signs itself. */
-export async function newForeignCa(directory: string): Promise<KeyAndCertificate> {
+export async function newForeignCa(directory: string, subject = '/CN=foreign'): Promise<KeyAndCertificate> {
   const [key, certificate] = [join(directory, 'foreign.key'), join(directory, 'foreign.pem')]
   const words = [
     'req',
@@ -78,20 +87,20 @@ export async function newForeignCa(directory: string): Promise<KeyAndCertificate
     '-days',
     '30',
   ]
-  await output('openssl', [...words, '-subj', '/CN=foreign', '-keyout', key, '-out', certificate])
+  await output('openssl', [...words, '-subj', subject, '-keyout', key, '-out', certificate])
   return { key, certificate }
 }
 
 async function certificateBy(
   ca: KeyAndCertificate,
   directory: string,
-  wanted: { name: string; subject: string; extensions: readonly string[]; serial: string },
+  wanted: { name: string; subject: string; extensions: readonly string[]; serial: string; days: string },
 ): Promise<KeyAndCertificate> {
   const path = (ending: string) => join(directory, `${wanted.name}.${ending}`)
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', path('key')]
   await output('openssl', ['req', '-new', ...key, '-subj', wanted.subject, '-out', path('csr')])
   await writeFile(path('cnf'), [...wanted.extensions, 'authorityKeyIdentifier=keyid:always', ''].join('\n'))
-  const signing = ['-CA', ca.certificate, '-CAkey', ca.key, '-set_serial', wanted.serial, '-days', '7300']
+  const signing = ['-CA', ca.certificate, '-CAkey', ca.key, '-set_serial', wanted.serial, '-days', wanted.days]
   await output('openssl', [
     'x509',
     '-req',

@@ -1,0 +1,64 @@
+import { FpkiError } from '../../../errors.js'
+import { thisMachine } from '../../../machine.js'
+import { type ExportedGateway, exportGateway as exportTo } from '../../../operations/export-gateway.js'
+import { filePath } from '../../directory.js'
+import { embeddedStateDirectory } from '../../factory.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson, progressOn } from '../../output.js'
+
+/** The flags of `api export-gateway`. */
+export interface ExportGatewayFlags extends CommonFlags {
+  readonly replace?: boolean
+  readonly listen: string
+  readonly upstream: string
+  readonly at?: string
+}
+
+/** `fpki api export-gateway <factory> <directory>` */
+export async function exportGateway(
+  factory: string,
+  directory: string,
+  flags: ExportGatewayFlags,
+  io: Io,
+): Promise<void> {
+  const { listen, upstream, at, replace = false } = flags
+  const exported = await exportTo(
+    {
+      ...{ factory, listen, upstream, replace },
+      stateDirectory: await stateDirectoryOf(factory, flags, io),
+      directory: filePath(directory, io),
+      at: at === undefined ? null : filePath(at, io),
+    },
+    { ...thisMachine(), progress: progressOn(io, flags) },
+  )
+  if (flags.json) printJson(io, exported)
+  else if (!flags.quiet) io.stdout(summary(exported))
+}
+
+async function stateDirectoryOf(factory: string, flags: ExportGatewayFlags, io: Io): Promise<string> {
+  if (flags.factory !== undefined && flags.factory !== factory) {
+    throw new FpkiError(
+      'ERR_USAGE',
+      `Two factories are named: ${factory}, and ${flags.factory}.`,
+      'Leave --factory out.',
+    )
+  }
+  const directory = await embeddedStateDirectory(flags, io, thisMachine())
+  if (directory !== null) return directory
+  throw new FpkiError(
+    'ERR_USAGE',
+    'Only an embedded factory can be exported: a server gives the key of its gateway to nobody.',
+    'Say --api embedded, or run the gateway where that server has its own.',
+  )
+}
+
+function summary({ factory, directory, changed, tls, deviceCas, disabledCaSerials }: ExportedGateway): string {
+  const disabled = disabledCaSerials.length === 0 ? '' : `, without ${disabledCaSerials.length} disabled`
+  const lines = [
+    `The gateway of the factory ${factory} is in ${directory}`,
+    `  tls-crt for ${tls.subjectAltNames.join(' and ') || tls.subject}, valid until ${tls.notAfter}`,
+    `  device CAs: ${deviceCas.length}${disabled}`,
+    `  ${changed.length === 0 ? 'nothing has changed' : `new: ${changed.join(', ')}`}`,
+  ]
+  return `${lines.map(printable).join('\n')}\n`
+}

@@ -1,0 +1,70 @@
+import { checkAbsolute } from '../../absolute-path.js'
+import { FpkiError } from '../../errors.js'
+import { checkFactoryName } from '../../factory-name.js'
+import { readCsr } from '../../pki/csr.js'
+import { sameKey } from '../../pki/public-key.js'
+import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
+import type { DurableFiles, Signer } from '../../ports.js'
+import type { FactoryCertificates } from '../api.js'
+import { type FactoryState, factoryFolder, keyPath, readState } from './state.js'
+
+/** What a device gateway needs of an embedded factory. */
+export interface GatewayMaterial {
+  readonly certificates: FactoryCertificates
+  readonly tls: Certificate
+  /** The private key of tls-crt, PEM. Secret. */
+  readonly tlsKey: string
+}
+
+/** Where an embedded factory is, and how its keys are opened. */
+export interface GatewaySource {
+  readonly stateDirectory: string
+  readonly factory: string
+  readonly files: DurableFiles
+  openKey(pem: string, what: string): Signer
+}
+
+/**
+ * The certificates of an embedded factory, with the key of its tls-crt. No Factory API gives the key away; this reads it
+ * where the embedded one keeps it. Nothing is written.
+ *
+ * @throws FpkiError ERR_NOT_INITIALIZED without a PKI or a tls-crt; ERR_BAD_FILE, ERR_BAD_KEY when the state does not hold
+ */
+export async function readGateway(source: GatewaySource): Promise<GatewayMaterial> {
+  const { stateDirectory, factory, files } = source
+  checkAbsolute(stateDirectory, 'state directory')
+  const folder = factoryFolder(stateDirectory, checkFactoryName(factory, 'the caller'))
+  const isThere = (await files.list(folder)) !== null
+  if (isThere) await files.checkDirectory(folder)
+  const state = isThere ? await readState(files, folder, factory) : null
+  const certificates = state?.certificates ?? null
+  if (state === null || certificates === null || certificates.tlsCrt === null) throw noGateway(factory)
+  const tls = readPemCertificate(certificates.tlsCrt, 'tls-crt')
+  return { certificates, tls, tlsKey: await readTlsKey(source, folder, state, tls) }
+}
+
+async function readTlsKey(
+  { files, openKey }: GatewaySource,
+  folder: string,
+  { csrs }: FactoryState,
+  { publicKey }: Certificate,
+): Promise<string> {
+  const made = csrs.find(({ kind, csr }) => kind === 'tls' && sameKey(readCsr(csr, 'tls-csr').publicKey, publicKey))
+  const path = made === undefined ? null : keyPath(folder, made.kind, made.generation)
+  const pem = path === null ? null : await files.read(path, 16_384)
+  const isItsKey = pem !== null && Buffer.from(publicKey.spki).equals(openKey(pem, path ?? '').publicKey)
+  if (isItsKey) return pem
+  throw new FpkiError(
+    'ERR_BAD_KEY',
+    `${path ?? folder} does not hold the key of tls-crt.`,
+    'Put it back from a backup, or make a new one with `fpki ca rotate-tls`.',
+  )
+}
+
+function noGateway(factory: string): FpkiError {
+  return new FpkiError(
+    'ERR_NOT_INITIALIZED',
+    `The embedded Factory API has no gateway certificate of a factory ${factory}.`,
+    'Make its PKI with `fpki ca create /absolute/path`, or name another factory.',
+  )
+}

@@ -1,0 +1,188 @@
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { nodeFileSystem } from '../../src/directory/node-file-system.js'
+import { exportedGateway } from '../../src/index.js'
+import { newHome, output } from '../support/cli.js'
+import { pkiWithThreeCas } from './device-cas.js'
+import { copiedPki, type Made, madePki, x509 } from './made.js'
+import { expectRefusal } from './refusal.js'
+
+const NAMES = ['device-cas.pem', 'nginx.conf', 'tls.pem']
+
+function words({ home }: Pick<Made, 'home'>, ...more: readonly string[]): readonly string[] {
+  return ['api', 'export-gateway', 'acme', join(home.path, 'gateway'), ...more]
+}
+
+async function exported(made: Made, ...more: readonly string[]) {
+  const { status, stdout, stderr } = await made.home.fpki([...words(made, '--json'), ...more])
+  expect({ status, stderr }).toMatchObject({ status: 0 })
+  expect(`${stdout}${stderr}`).not.toContain('PRIVATE KEY')
+  return { document: exportedGateway.parse(JSON.parse(stdout)), stderr }
+}
+
+/** The serial numbers of the certificates in a file, as OpenSSL reads them; decimal. */
+async function serialsIn(path: string): Promise<readonly string[]> {
+  const text = await output('openssl', ['storeutl', '-noout', '-text', '-certs', path])
+  const serials = [...text.matchAll(/Serial Number:\s+(?:\d+ \(0x(\w+)\)|([0-9a-f:]+))\n/g)]
+  return [
+    ...new Set(serials.map(([, short, long = '']) => BigInt(`0x${short ?? long.replaceAll(':', '')}`).toString())),
+  ]
+}
+
+/** Key and certificate of tls.pem belong together, and are those that the factory has. */
+async function expectTls(made: Made): Promise<void> {
+  const path = join(made.home.path, 'gateway', 'tls.pem')
+  expect(await output('openssl', ['pkey', '-in', path, '-pubout'])).toBe(
+    await x509(path, '-pubkey').then((key) => `${key}\n`),
+  )
+  expect(await x509(path, '-fingerprint')).toBe(await x509(made.path('tls-crt'), '-fingerprint'))
+}
+
+test('it makes a directory that is closed to others, with the enabled CAs and without the root', async () => {
+  const made = await pkiWithThreeCas()
+  await made.home.fpki(['ca', 'disable-device-ca', made.directory, '--ca-file', 'site-b'])
+  const { document } = await exported(made)
+  const directory = join(made.home.path, 'gateway')
+  expect((await readdir(directory)).filter((name) => name !== '.lock')).toEqual(NAMES)
+  const modes = await Promise.all(['', ...NAMES].map(async (name) => (await stat(join(directory, name))).mode & 0o777))
+  expect(modes.map((mode) => mode.toString(8))).toEqual(['700', '444', '444', '400'])
+  expect(await serialsIn(join(directory, 'device-cas.pem'))).toEqual([made.online, made.local])
+  await expectTls(made)
+  expect(document).toMatchObject({ factory: 'acme', directory, disabledCaSerials: [made.siteB], warnings: [] })
+  expect(document.deviceCas.map(({ serial }) => serial)).toEqual([made.online, made.local])
+  expect([...document.changed].sort()).toEqual(NAMES)
+  const first = await output('openssl', ['x509', '-in', join(directory, 'device-cas.pem'), '-noout', '-text'])
+  expect(first).toMatch(/Trusted Uses:\s+TLS Web Client Authentication\s+No Rejected Uses/)
+})
+
+test('with --replace only what differs is written, and the key follows the certificate', async () => {
+  const made = await copiedPki()
+  await exported(made)
+  const inode = async (name: string) => (await stat(join(made.home.path, 'gateway', name))).ino
+  const before = await Promise.all(NAMES.map(inode))
+  expect((await exported(made, '--replace')).document.changed).toEqual([])
+  expect(await Promise.all(NAMES.map(inode))).toEqual(before)
+  await made.home.fpki(['ca', 'rotate-tls', made.directory])
+  expect((await exported(made, '--replace')).document.changed).toEqual(['tls.pem'])
+  await expectTls(made)
+  await made.home.fpki(['ca', 'disable-device-ca', made.directory, '--ca-file', 'local-ca'])
+  expect((await exported(made, '--replace')).document.changed).toEqual(['device-cas.pem'])
+  await made.home.fpki(['ca', 'disable-device-ca', made.directory, '--ca-file', 'online-crt', '--yes'])
+  const { document, stderr } = await exported(made, '--replace')
+  expect(document.changed).toEqual(['device-cas.pem', 'nginx.conf'])
+  expect(document.warnings.length).toBe(1)
+  expect(stderr).toContain('turn every device away')
+})
+
+test('--replace finishes an export that was interrupted, and removes what it left', async () => {
+  const made = await copiedPki()
+  await exported(made)
+  const directory = join(made.home.path, 'gateway')
+  await rm(join(directory, 'nginx.conf'))
+  await writeFile(join(directory, 'tls.pem.fpki-unfinished'), 'half a k', { mode: 0o400 })
+  await expectRefusal(made.home, words(made), { status: 3, code: 'ERR_EXISTS', names: ['is not empty', '--replace'] })
+  expect((await exported(made, '--replace')).document.changed).toEqual(['nginx.conf'])
+  expect((await readdir(directory)).filter((name) => name !== '.lock')).toEqual(NAMES)
+})
+
+test('paths, address and upstream are what was said', async () => {
+  const made = await copiedPki()
+  await exported(made, '--listen', '[::1]:9443', '--upstream', 'http://[::1]:81/a', '--at', '/etc/the gateway/')
+  const conf = await readFile(join(made.home.path, 'gateway', 'nginx.conf'), 'utf8')
+  expect(conf).toContain('listen [::1]:9443 ssl;')
+  expect(conf).toContain('proxy_pass http://[::1]:81/a;')
+  expect(conf.match(/"[^"]*"/g)).toEqual([
+    '"/etc/the gateway/tls.pem"',
+    '"/etc/the gateway/tls.pem"',
+    '"/etc/the gateway/device-cas.pem"',
+  ])
+})
+
+describe('it refuses', () => {
+  test.each([
+    ['--listen', '8443; root /'],
+    ['--listen', ''],
+    ['--upstream', 'http://x; }'],
+    ['--upstream', 'http://$host'],
+    ['--upstream', 'ftp://x'],
+    ['--at', '/etc/$x'],
+    ['--at', '/etc/"x'],
+    ['--at', '/etc/\n}'],
+    ['--factory', 'other'],
+  ])('%s %j, which says something else: exit 2', async (flag, value) => {
+    const { home } = await copiedPki()
+    const names = [JSON.stringify(value).slice(1, -1)]
+    await expectRefusal(home, words({ home }, flag, value), { status: 2, code: 'ERR_USAGE', names })
+    expect(await readdir(home.path)).not.toContain('gateway')
+  })
+
+  test('a server, which gives no key away: exit 2, and it is not asked', async () => {
+    const { home } = await copiedPki()
+    const refusal = { status: 2, code: 'ERR_USAGE', names: ['Only an embedded factory'] } as const
+    await expectRefusal(home, words({ home }, '--api', 'https://factory.example', '-t', 'x'), refusal)
+    await expectRefusal(home, words({ home }, '--api', 'foundries'), refusal)
+  })
+
+  test.each(['typo', '../acme', 'acme/..'])(
+    'the factory %j, which is not there, and makes nothing',
+    async (factory) => {
+      const { home } = await copiedPki()
+      const { status } = await home.fpki(['api', 'export-gateway', factory, join(home.path, 'gateway')])
+      expect(status).toBe(factory === 'typo' ? 3 : 2)
+      expect(await readdir(home.path)).not.toContain('gateway')
+      expect(await readdir(join(home.state, 'factories'))).toEqual(['acme'])
+    },
+  )
+
+  test('a factory that has no PKI yet', async () => {
+    const home = await newHome()
+    await expectRefusal(home, words({ home }), { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['acme', 'ca create'] })
+  })
+
+  test.each(NAMES)('to write over a %s that is not its own, with and without --replace', async (name) => {
+    const { home } = await copiedPki()
+    const path = join(home.path, 'gateway', name)
+    await mkdir(join(home.path, 'gateway'), { mode: 0o700 })
+    await writeFile(path, 'mine')
+    const refusal = { status: 3, code: 'ERR_EXISTS', names: [join(home.path, 'gateway')] } as const
+    await expectRefusal(home, words({ home }), refusal)
+    await expectRefusal(home, words({ home }, '--replace'), refusal)
+    expect(await readFile(path, 'utf8')).toBe('mine')
+    expect((await readdir(join(home.path, 'gateway'))).filter((one) => one !== '.lock')).toEqual([name])
+  })
+
+  test('to write over the export of another factory', async () => {
+    const made = await copiedPki()
+    await exported(made)
+    await made.home.fpki(['ca', 'create', join(made.home.path, 'other'), '--factory', 'other'])
+    const other = ['api', 'export-gateway', 'other', join(made.home.path, 'gateway'), '--replace']
+    await expectRefusal(made.home, other, { status: 3, code: 'ERR_EXISTS', names: ['the factory other'] })
+    await expectTls(made)
+  })
+
+  test('a directory that others can write to, or in which another one is at work', async () => {
+    const { home } = await copiedPki()
+    const directory = join(home.path, 'gateway')
+    await mkdir(directory)
+    await chmod(directory, 0o777)
+    await expectRefusal(home, words({ home }), { status: 3, code: 'ERR_PERMISSIONS', names: [directory] })
+    await chmod(directory, 0o700)
+    const lock = await nodeFileSystem().lock(join(directory, '.lock'))
+    await expectRefusal(home, words({ home }), { status: 3, code: 'ERR_LOCKED', names: [directory] })
+    await lock?.release()
+    expect((await home.fpki(words({ home }))).status).toBe(0)
+  })
+
+  test('a key that is not that of tls-crt: exit 6, without a word of it', async () => {
+    const made = await madePki()
+    const key = join(made.home.state, 'factories', 'acme', 'keys', 'tls-1.key')
+    const text = await readFile(made.path('local-ca.key'), 'utf8')
+    await chmod(key, 0o600)
+    await writeFile(key, text)
+    const { stderr } = await made.home.fpki(words(made, '--verbose'))
+    expect(stderr).not.toContain(text.split('\n')[1])
+    await expectRefusal(made.home, words(made), { status: 6, code: 'ERR_BAD_KEY', names: [key] })
+    expect(await readdir(made.home.path)).not.toContain('gateway')
+  })
+})

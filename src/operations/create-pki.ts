@@ -21,7 +21,7 @@ import {
 } from './given-root.js'
 import { madeKey, makeKey } from './private-key.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
-import { uploadPki } from './upload-pki.js'
+import { beforeTheRoot, uploadPki } from './upload-pki.js'
 import { makeCertificate, rootOf, signCsr, type Workplace } from './workplace.js'
 
 export type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
@@ -170,7 +170,8 @@ async function makeLocalCa(work: Work, facts: Facts, interrupted: boolean): Prom
 
 async function askCsrs({ api, options }: Work): Promise<Facts> {
   const kinds = options.onlineCa ? (['tls', 'ca'] as const) : (['tls'] as const)
-  const { tls = '', ca = '' } = await api.requestCsrs({ firstTimeInit: true, kinds })
+  const answer = api.requestCsrs({ firstTimeInit: true, kinds })
+  const { tls = '', ca = '' } = await beforeTheRoot(api, options.factory, answer)
   return { tlsCsr: tls, caCsr: ca }
 }
 

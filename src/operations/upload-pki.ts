@@ -26,16 +26,18 @@ interface Upload {
 export async function uploadPki({ directory, factory, api, keys }: Upload, files: readonly string[]): Promise<void> {
   const certificates = await wholePki(directory, keys, files)
   const known = await api.getCertificates()
-  if (known === null) await setRoot(api, factory, certificates)
+  if (known === null) await beforeTheRoot(api, factory, api.updateCertificates(certificates))
   else if (!samePem(known.rootCrt, certificates.rootCrt)) throw factoryIsSet(factory)
   requireSame(await api.getCertificates(), certificates)
 }
 
-async function setRoot(api: FactoryApi, factory: string, certificates: CertificatesUpdate): Promise<void> {
+/** An answer of an API that has no root yet; a conflict may be that somebody else has set one meanwhile. */
+export async function beforeTheRoot<T>(api: FactoryApi, factory: string, answer: Promise<T>): Promise<T> {
   try {
-    await api.updateCertificates(certificates)
+    return await answer
   } catch (error) {
-    if (error instanceof FactoryApiError && error.status === 409) throw factoryIsSet(factory)
+    const isConflict = error instanceof FactoryApiError && error.status === 409
+    if (isConflict && (await api.getCertificates().catch(() => null)) !== null) throw factoryIsSet(factory)
     throw error
   }
 }

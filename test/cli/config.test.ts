@@ -1,5 +1,5 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { changedLogin, changedSetting, configPath, shownConfig } from '../../src/config/shown.js'
 import { newFactory } from '../factory/support/embedded.js'
@@ -27,6 +27,12 @@ describe('fpki config', () => {
     expect(settings[0]).toEqual({ name: 'api', value: 'https://factory.example', source: path })
     await json(home, ['config', 'unset', 'api'])
     expect(await readFile(path, 'utf8')).toBe('{}\n')
+  })
+
+  test('keeps where a CACERT is, whichever folder fpki runs in later', async () => {
+    const home = await newHome()
+    const set = changedSetting.parse(await json(home, ['config', 'set', 'cacert', 'roots.pem']))
+    expect(set.value).toBe(resolve('roots.pem'))
   })
 
   test('shows no secret, and where each comes from', async () => {

@@ -72,19 +72,6 @@ describe('changing', () => {
     expect(await readFile(path, 'utf8')).toBe(`${others}  new: "0012" # kept\n  other: "1e5"\n  count: 3600\n`)
   })
 
-  test('of many at once: each is kept, and nobody reads a half-written file', async () => {
-    const path = await fileWith(TEXT)
-    const names = Array.from({ length: 12 }, (_, at) => `n${at}`)
-    const changes = Promise.all(names.map((name) => editYaml(files, path, [[[name], 'x']])))
-    const seen = { isOver: false }
-    changes.finally(() => {
-      seen.isOver = true
-    })
-    while (!seen.isOver) expect(await readFile(path, 'utf8')).toMatch(/^# mine\na: 1 # one\n/)
-    await changes
-    expect(await readYaml(files, path)).toMatchObject(Object.fromEntries(names.map((name) => [name, 'x'])))
-  })
-
   test('makes a file that is not there', async () => {
     const path = join(await temporaryDirectory(), 'new.yaml')
     const long = `${'x'.repeat(200)} ${'y'.repeat(200)}`

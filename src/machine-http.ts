@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection, Proof } from './config/connection.js'
 import { FpkiError } from './errors.js'
@@ -59,7 +60,7 @@ async function outward(
   const extraRoots = cacert === null ? null : await files.read(cacert, MAX_BYTES)
   if (cacert !== null) {
     if (extraRoots === null) throw new FpkiError('ERR_USAGE', `There is no ${cacert}.`, 'Look at CACERT.')
-    decodePem('CERTIFICATE', extraRoots, cacert)
+    checkRoots(decodePem('CERTIFICATE', extraRoots, cacert), cacert)
   }
   return {
     ...{ clock, random, userAgent: `fpki/${VERSION}` },
@@ -67,6 +68,16 @@ async function outward(
     sleep: async (milliseconds) => {
       await delay(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
     },
+  }
+}
+
+/** TLS leaves a root that it cannot read out, and says nothing. Throws ERR_BAD_FILE. */
+function checkRoots(roots: readonly Uint8Array[], cacert: string): void {
+  try {
+    for (const der of roots) new X509Certificate(der)
+  } catch (cause) {
+    const hint = 'Give a PEM file with the roots to trust.'
+    throw new FpkiError('ERR_BAD_FILE', `${cacert} holds something that is no certificate.`, hint, { cause })
   }
 }
 

@@ -66,7 +66,7 @@ const GROUPS: Readonly<Record<Group, string>> = {
 
 function warnOfToken(flags: OutputFlags & { readonly token?: string }, io: Io): void {
   if (flags.token === undefined) return
-  progressOn(io, flags).warn('others on this machine can see the token in --token; FIOCTL_TOKEN is safer.')
+  progressOn(io, flags).warn('others on this machine can see the token in --token; FPKI_TOKEN is safer.')
 }
 
 const EXAMPLE = `

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import { checkFactoryName } from '../factory-name.js'
@@ -34,7 +34,7 @@ export const PLACES: Readonly<Record<SettingName, Place>> = {
   },
   factory: { flag: 'factory', variables: ['FPKI_FACTORY', 'FIOCTL_FACTORY'], check: checkFactoryName },
   'state-dir': { flag: 'stateDir', variables: ['FPKI_STATE_DIR'], check: requireAbsolute },
-  cacert: { flag: 'cacert', variables: ['FPKI_CACERT', 'CACERT'], check: (value) => value },
+  cacert: { flag: 'cacert', variables: ['FPKI_CACERT', 'CACERT'], check: (value) => resolve(value) },
   timeout: { flag: 'timeout', variables: ['FPKI_TIMEOUT'], check: checkSeconds },
 }
 

@@ -1,4 +1,5 @@
 import { realpath } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { FpkiError, systemErrorCode } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
 import type { YamlEdit } from './yaml-text.js'
@@ -21,15 +22,37 @@ export async function isThere(files: DurableFiles, path: string): Promise<boolea
   return (await files.read(path, MAX_BYTES)) !== null
 }
 
-/** Changes single places of a YAML file, or makes one with mode 0600; comments and all else stay as they are. */
+/**
+ * Changes single places of a YAML file, or makes one with mode 0600; comments and all else stay as they are. One at a
+ * time: two runs that write new tokens back would take each other's half-written file for theirs. Throws ERR_LOCKED.
+ */
 export async function editYaml(files: DurableFiles, path: string, edits: readonly YamlEdit[]): Promise<void> {
   const { changeYaml } = await import('./yaml-text.js')
   const real = await realPathOf(path)
-  const text = (await files.read(real, MAX_BYTES)) ?? ''
-  await files.replace(
-    real,
-    explained(path, () => changeYaml(text, edits)),
-    0o600,
+  const lock = await lockFor(files, real)
+  try {
+    const text = (await files.read(real, MAX_BYTES)) ?? ''
+    const changed = explained(path, () => changeYaml(text, edits))
+    await files.replace(real, changed, 0o600)
+  } finally {
+    await lock.release()
+  }
+}
+
+/** A change takes milliseconds. */
+const LOCK_TRIES = 200
+const LOCK_WAIT_MILLISECONDS = 25
+
+async function lockFor(files: DurableFiles, path: string) {
+  for (let tries = 0; tries < LOCK_TRIES; tries++) {
+    const lock = await files.lock(`${path}.fpki-lock`)
+    if (lock !== null) return lock
+    await delay(LOCK_WAIT_MILLISECONDS)
+  }
+  throw new FpkiError(
+    'ERR_LOCKED',
+    `Another fpki is changing ${path}.`,
+    'Run the same command again when it has ended.',
   )
 }
 

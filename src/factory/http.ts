@@ -76,7 +76,10 @@ async function updateCertificates(options: HttpFactoryOptions, update: Certifica
   if (effect === 'done') return
   const unknown =
     'Whether it took the certificates is not known; run the same command again, which looks first. Nothing is lost.'
-  throw refusalOf(outcome, asked(options, 'PATCH', CERTS, effect === 'none' ? NOTHING_CHANGED : unknown))
+  const about = asked(options, 'PATCH', CERTS, effect === 'none' ? NOTHING_CHANGED : unknown)
+  // The right status with the wrong content, such as a page of a proxy, is no refusal.
+  if (outcome.answer !== null && SUCCESS.has(outcome.answer.status)) throw badAnswer(outcome.answer, about, null)
+  throw refusalOf(outcome, about)
 }
 
 /** Did the server take it? An answer from elsewhere, such as a page of a proxy, may have the right status too. */

@@ -12,13 +12,14 @@ export interface NginxOptions {
 
 /** What stands in nginx's configuration between double quotes, where no escape takes the meaning from a `$`. */
 const QUOTABLE = /^[^\p{C}"$\\]+$/u
-const LISTEN = /^(?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):)?\d{1,5}$/
+const LISTEN = /^(?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):)?(\d{1,5})$/
 const UPSTREAM = /^https?:\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/
 
 /** Throws ERR_USAGE when nginx would read something else out of the options. */
 export function checkNginxOptions({ at, listen, upstream }: NginxOptions): void {
   if (!QUOTABLE.test(at)) throw unfit('directory', at, 'Name one without quotes, "$", "\\" and control characters.')
-  if (!LISTEN.test(listen)) throw unfit('--listen', listen, 'Give PORT, HOST:PORT or [ADDRESS]:PORT.')
+  const port = Number(LISTEN.exec(listen)?.[1] ?? 0)
+  if (port < 1 || port > 65_535) throw unfit('--listen', listen, 'Give PORT, HOST:PORT or [ADDRESS]:PORT.')
   if (!UPSTREAM.test(upstream)) throw unfit('--upstream', upstream, 'Give http://HOST:PORT or https://HOST:PORT.')
 }
 

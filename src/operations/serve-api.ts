@@ -48,7 +48,7 @@ export interface ServeApiPorts extends TokenPorts {
 
 /**
  * Serves the embedded Factory API until `signal` is aborted. `onReady` is told when it listens. Throws ERR_USAGE,
- * ERR_BAD_KEY, ERR_BAD_FILE, ERR_LOCKED; nothing once it serves.
+ * ERR_BAD_KEY, ERR_BAD_FILE, ERR_PERMISSIONS, ERR_LOCKED; nothing once it serves.
  */
 export async function serveApi(
   options: ServeApiOptions,
@@ -112,6 +112,8 @@ async function givenText({ files }: ServeApiPorts, path: string): Promise<string
 async function keptKey({ files, random }: ServeApiPorts, stateDirectory: string): Promise<Uint8Array> {
   const path = join(serverFolder(stateDirectory), 'oauth.key')
   await files.makeDirectory(serverFolder(stateDirectory))
+  // Whoever can write there can put a token of his own among ours.
+  await files.checkDirectory(serverFolder(stateDirectory))
   if ((await files.read(path, 1024)) === null) {
     await files.replace(path, `${Buffer.from(random.bytes(32)).toString('hex')}\n`, 0o600)
   }

@@ -1,5 +1,5 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { changedLogin, changedSetting, configPath, shownConfig } from '../../src/config/shown.js'
 import { newFactory } from '../factory/support/embedded.js'
@@ -27,6 +27,21 @@ describe('fpki config', () => {
     expect(settings[0]).toEqual({ name: 'api', value: 'https://factory.example', source: path })
     await json(home, ['config', 'unset', 'api'])
     expect(await readFile(path, 'utf8')).toBe('{}\n')
+  })
+
+  test('of many that are set at once none is lost, and none fails', async () => {
+    const home = await newHome()
+    const wanted = { api: 'embedded', factory: 'acme', timeout: '5', cacert: '/ca.pem', 'state-dir': '/state' }
+    const set = (words: readonly string[]) => json(home, ['config', 'set', ...words])
+    for (let round = 0; round < 3; round++) await Promise.all(Object.entries(wanted).map(set))
+    const { settings } = shownConfig.parse(await json(home, ['config', 'show']))
+    expect(Object.fromEntries(settings.map(({ name, value }) => [name, value]))).toMatchObject(wanted)
+  })
+
+  test('keeps where a CACERT is, whichever folder fpki runs in later', async () => {
+    const home = await newHome()
+    const set = changedSetting.parse(await json(home, ['config', 'set', 'cacert', 'roots.pem']))
+    expect(set.value).toBe(resolve('roots.pem'))
   })
 
   test('shows no secret, and where each comes from', async () => {

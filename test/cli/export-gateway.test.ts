@@ -103,6 +103,8 @@ describe('it refuses', () => {
   test.each([
     ['--listen', '8443; root /'],
     ['--listen', ''],
+    ['--listen', '0'],
+    ['--listen', '65536'],
     ['--upstream', 'http://x; }'],
     ['--upstream', 'http://$host'],
     ['--upstream', 'ftp://x'],

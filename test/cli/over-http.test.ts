@@ -159,6 +159,17 @@ describe('fioctl’s configuration', () => {
     expect(server.seen).toEqual([])
   })
 
+  test('and a CACERT with something else in it than certificates is refused, not left out', async () => {
+    const { home, server } = await scene()
+    const cacert = join(home.path, 'roots.pem')
+    const noCertificate = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'
+    await writeFile(cacert, `${await readFile(server.root, 'utf8')}${noCertificate}`)
+    const words = ['api', 'ping', '--api', server.url, '-f', 'acme', '--cacert', cacert]
+    const { status, stderr } = await home.fpki(words, { env: { FPKI_TOKEN: TOKEN } })
+    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining(`${cacert} holds something`) })
+    expect(server.seen).toEqual([])
+  })
+
   test('with insecure_skip_verify is warned of each time', async () => {
     const { home, server } = await scene()
     await fioctlYaml(home, server, { insecure: true, token: TOKEN })

@@ -114,6 +114,14 @@ describe('a token', () => {
     expect((await home.fpki(['api', 'token', 'revoke', '0123456789abcdef'])).status).toBe(2)
   })
 
+  test('that is given in the place of its id is not told', async () => {
+    const home = await newHome()
+    const token = (await home.fpki(['api', 'token', 'create', '--factory', 'acme'])).stdout.trim()
+    const { status, stderr } = await home.fpki(['api', 'token', 'revoke', token])
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('give the id, not the token') })
+    expect(stderr).not.toContain(token.slice(-43))
+  })
+
   test('of eight that are made at once none is lost', async () => {
     const home = await newHome()
     const one = () => home.fpki(['api', 'token', 'create', '--factory', 'acme'])

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { describe, expect, test } from 'vitest'
@@ -119,6 +119,14 @@ test('a certificate of one’s own is served; one that does not fit its key is r
 })
 
 describe('it does not start', () => {
+  test.each([['--no-tls'], []])('where others can make tokens %s: exit 3', async (...words) => {
+    const home = await newHome()
+    await mkdir(join(home.state, 'api'), { recursive: true })
+    await chmod(join(home.state, 'api'), 0o777)
+    const { status, stderr } = await home.fpki(['api', 'serve', '--listen', '127.0.0.1:0', ...words])
+    expect({ status, stderr }).toEqual({ status: 3, stderr: expect.stringContaining('Others can write to') })
+  })
+
   test.each<readonly [string, readonly string[], string]>([
     ['in the clear for other machines', ['--no-tls', '--listen', '0.0.0.0:0'], 'in the clear'],
     ['in the clear at a name', ['--no-tls', '--listen', '127.evil.example:0'], 'in the clear'],

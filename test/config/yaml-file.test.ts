@@ -61,6 +61,17 @@ describe('changing', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600)
   })
 
+  test('leaves every other scalar as it was written, and quotes what would be read as a number', async () => {
+    const others = 'factory: 007\ntoken: 12345678901234567890123\nb:\n  id: 12e4567 # mine\n  secret: +0x1F\n  empty:\n'
+    const path = await fileWith(`${others}  new: old # kept\n  other: x\n  count: "1"\n`)
+    await editYaml(files, path, [
+      [['b', 'new'], '0012'],
+      [['b', 'other'], '1e5'],
+      [['b', 'count'], 3600],
+    ])
+    expect(await readFile(path, 'utf8')).toBe(`${others}  new: "0012" # kept\n  other: "1e5"\n  count: 3600\n`)
+  })
+
   test('makes a file that is not there', async () => {
     const path = join(await temporaryDirectory(), 'new.yaml')
     const long = `${'x'.repeat(200)} ${'y'.repeat(200)}`

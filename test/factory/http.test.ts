@@ -205,6 +205,14 @@ describe('a change whose answer is lost', () => {
     }
   })
 
+  test('for a page of a proxy in place of the work: is no refusal', async () => {
+    const { api, server } = await overHttp()
+    server.faults.push({ method: 'PATCH', times: 1, fault: { kind: 'answer', status: 200, body: '<html>' } })
+    const message = expect.stringContaining('answers PATCH certs with something that is no JSON object')
+    const hint = expect.stringMatching(/^Nothing was changed there\./)
+    await expect(api.updateCertificates(await rootUpdate())).rejects.toMatchObject({ message, hint })
+  })
+
   test('before the work: is sent again, once it is seen that it had no effect', async () => {
     const { api, behind, server } = await overHttp()
     server.faults.push({ method: 'PATCH', times: 1, fault: { kind: 'cut-before' } })

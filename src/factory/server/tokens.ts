@@ -90,7 +90,9 @@ export async function removeToken(ports: TokenPorts, stateDirectory: string, id:
   })
   const [token] = gone
   if (token !== undefined) return token
-  const message = `There is no token ${JSON.stringify(id)} for the embedded Factory API.`
+  // Whoever gives the token itself must not find it in a log.
+  const shown = /^[0-9a-f]{16}$/.test(id) ? ` ${id}` : ' with this id'
+  const message = `There is no token${shown} for the embedded Factory API.`
   throw new FpkiError('ERR_USAGE', message, 'See `fpki api token list`; give the id, not the token.')
 }
 

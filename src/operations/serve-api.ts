@@ -115,7 +115,11 @@ async function keptKey({ files, random }: ServeApiPorts, stateDirectory: string)
   // Whoever can write there can put a token of his own among ours.
   await files.checkDirectory(serverFolder(stateDirectory))
   if ((await files.read(path, 1024)) === null) {
-    await files.replace(path, `${Buffer.from(random.bytes(32)).toString('hex')}\n`, 0o600)
+    const text = `${Buffer.from(random.bytes(32)).toString('hex')}\n`
+    await files.create(path, text, 0o600).catch((error: unknown) => {
+      // Another server that starts just now was first; both take its key.
+      if (!(error instanceof FpkiError) || error.code !== 'ERR_EXISTS') throw error
+    })
   }
   const text = (await files.read(path, 1024)) ?? ''
   if (/^[0-9a-f]{64}\n$/.test(text)) return Buffer.from(text.trim(), 'hex')

@@ -61,7 +61,7 @@ await writeFile('dist/cli/package.json', '{ "type": "commonjs" }\n')
 
 // The bundle holds other people's code; their licences go with it.
 const BUNDLED = [
-  ...['commander', 'undici', 'yaml', 'zod'],
+  ...['commander', 'qr', 'shamir-secret-sharing', 'undici', 'yaml', 'zod'],
   ...['pkijs', 'asn1js', '@peculiar/utils', '@noble/hashes', 'bytestreamjs'],
 ]
 const notices = BUNDLED.map(async (name) => {

@@ -1,7 +1,7 @@
 import { FpkiError } from '../errors.js'
 
 /** What the PEM blocks that fpki reads and writes hold (RFC 7468, sections 5 to 7 and 11). */
-export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'X509 CRL' | 'ENCRYPTED PRIVATE KEY'
+export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'X509 CRL' | 'ENCRYPTED PRIVATE KEY' | 'PRIVATE KEY'
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n([A-Za-z0-9+/=\s]+?)-----END \1-----/g
 

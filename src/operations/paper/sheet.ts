@@ -30,10 +30,10 @@ export type Protection =
 const STYLE = `
   @page { size: A4; margin: 12mm }
   * { box-sizing: border-box; margin: 0 }
-  body { font: 9.5pt/1.35 sans-serif; color: #000; background: #fff; max-width: 186mm; margin: 0 auto }
+  body { font: 9.5pt/1.35 sans-serif; color: #000; background: #fff; max-width: 186mm; margin: 0 auto; overflow-wrap: anywhere }
   h1 { font-size: 15pt } h2 { font-size: 11pt; margin-top: 3mm }
   .is { font-weight: bold; margin: 1mm 0 2mm }
-  dl { display: grid; grid-template-columns: 48mm 1fr; overflow-wrap: anywhere } dd { font: 8.5pt/1.5 monospace }
+  dl { display: grid; grid-template-columns: 48mm 1fr } dd { font: 8.5pt/1.5 monospace }
   .codes { display: flex; gap: 8mm; margin-top: 2mm } figure { width: 80mm } figcaption { text-align: center }
   svg { display: block; width: 100% }
   pre { font: 10pt/1.3 monospace; margin-top: 1mm }

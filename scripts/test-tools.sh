@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests compare fpki with (OpenSSL, GnuTLS, strace), software tokens for the tests of HSMs (SoftHSM,
-# NSS), the shells that complete fpki's words, groff for the manual pages, a browser and a
-# reader of QR codes for the sheets of paper, and what npm builds pkcs11js with. What is there stays as it is.
+# NSS), the shells that complete fpki's words, groff for the manual pages, a browser and a reader of QR codes for the sheets
+# of paper, and what npm builds pkcs11js with. What is there stays as it is.
 set -eu
 
 missing=''

@@ -76,7 +76,7 @@ await writeFile('dist/cli/package.json', '{ "type": "commonjs" }\n')
 
 // The bundle holds other people's code; their licences go with it.
 const BUNDLED = [
-  ...['commander', 'undici', 'yaml', 'zod'],
+  ...['commander', 'qr', 'shamir-secret-sharing', 'undici', 'yaml', 'zod'],
   ...['fastify', '@fastify/error', '@fastify/forwarded', '@fastify/proxy-addr', 'avvio', 'fast-decode-uri-component'],
   ...[
     'fast-deep-equal',

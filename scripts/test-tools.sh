@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests compare fpki with (OpenSSL, GnuTLS, strace), nginx for the gateway, software tokens for the
-# tests of HSMs (SoftHSM, NSS), the shells that complete fpki's words, groff for the manual pages, and what npm builds
-# pkcs11js with. What is there stays as it is.
+# tests of HSMs (SoftHSM, NSS), the shells that complete fpki's words, groff for the manual pages, a browser and a reader
+# of QR codes for the sheets of paper, and what npm builds pkcs11js with. What is there stays as it is.
 set -eu
 
 missing=''
@@ -19,6 +19,9 @@ need script bsdutils
 need zsh zsh
 need fish fish
 need groff groff-base
+need chromium chromium
+need zbarimg zbar-tools
+need pdfinfo poppler-utils
 need c++ build-essential
 need make build-essential
 need python3 python3

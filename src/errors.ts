@@ -10,6 +10,7 @@ export type FpkiCode =
   | 'ERR_OTHER_ROOT'
   | 'ERR_NOT_A_DEVICE_CA'
   | 'ERR_NOT_CONFIRMED'
+  | 'ERR_KEY_IN_TOKEN'
   | 'ERR_CLOCK'
   | 'ERR_NOT_A_DIRECTORY'
   | 'ERR_PERMISSIONS'

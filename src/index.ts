@@ -66,6 +66,13 @@ export {
   exportGateway,
 } from './operations/export-gateway.js'
 export {
+  type ExportedP12,
+  type ExportP12Options,
+  type ExportP12Ports,
+  exportedP12,
+  exportP12,
+} from './operations/export-p12.js'
+export {
   type ImportedRoot,
   type ImportRootOptions,
   type ImportRootPorts,
@@ -81,6 +88,20 @@ export {
 } from './operations/lint-files.js'
 export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
 export { type PingedApi, pingApi, pingedApi } from './operations/ping-api.js'
+export {
+  type PrintedPaper,
+  type PrintPaperOptions,
+  type PrintPaperPorts,
+  printedPaper,
+  printPaper,
+} from './operations/print-paper.js'
+export {
+  type RestoredPaper,
+  type RestorePaperOptions,
+  type RestorePaperPorts,
+  restoredPaper,
+  restorePaper,
+} from './operations/restore-paper.js'
 export {
   type MadeRootCsr,
   madeRootCsr,

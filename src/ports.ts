@@ -146,7 +146,7 @@ export interface DurableFiles {
   /** The same, and ERR_NOT_A_DIRECTORY when it is a symbolic link. */
   checkOwnDirectory(path: string): Promise<void>
   /** Writes a new file with its final mode. Throws ERR_EXISTS when anything is there; never overwrites. */
-  create(path: string, content: string, mode: number): Promise<void>
+  create(path: string, content: string | Uint8Array, mode: number): Promise<void>
   /** Writes a file, or puts a new one in its place in one move. */
   replace(path: string, content: string, mode: number): Promise<void>
   /** Gives a file its name: `to` is free, or holds the same. Throws ERR_EXISTS when it holds anything else. */

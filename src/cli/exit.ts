@@ -12,6 +12,7 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_OTHER_ROOT: 3,
   ERR_NOT_A_DEVICE_CA: 3,
   ERR_NOT_CONFIRMED: 3,
+  ERR_KEY_IN_TOKEN: 3,
   ERR_CLOCK: 3,
   ERR_NOT_A_DIRECTORY: 3,
   ERR_PERMISSIONS: 3,

@@ -1,7 +1,10 @@
 import { styleText } from 'node:util'
 import { FpkiError } from '../errors.js'
 import type { Progress } from '../ports.js'
+import { printable, printableLines } from '../printable.js'
 import { EXIT, EXIT_DEFECT } from './exit.js'
+
+export { printable } from '../printable.js'
 
 /** What the program is given to speak with the world. */
 export interface Io {
@@ -30,26 +33,9 @@ export interface OutputFlags {
   readonly verbose?: boolean
 }
 
-/**
- * What a terminal acts on or what turns the writing around: controls, formats and what no character is. Names in
- * certificates and answers come from outside, and must neither move the cursor nor pass for a line of fpki's own.
- */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu
-
-/** `text`, a value from outside, with unprintable characters written out as JSON writes them. */
-export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, writtenOut)
-}
-
 /** Prints a JSON document on stdout; also in its strings nothing is unprintable. */
 export function printJson(io: Io, document: unknown): void {
-  const text = JSON.stringify(document, null, 2)
-  io.stdout(`${text.replace(UNPRINTABLE, (character) => (character === '\n' ? character : writtenOut(character)))}\n`)
-}
-
-function writtenOut(character: string): string {
-  const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
-  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
+  io.stdout(`${printableLines(JSON.stringify(document, null, 2))}\n`)
 }
 
 /** Progress on stderr: steps and notes unless --quiet, warnings always. */
@@ -73,7 +59,7 @@ export function printError(io: Io, error: unknown, { json = false, verbose = fal
     io.stderr(
       `${style(io, 'red', 'error:')} ${printable(message)} [${known?.code ?? 'ERR_DEFECT'}]\n  ${printable(hint)}\n`,
     )
-  if (verbose && error instanceof Error) io.stderr(`${stackOf(error).split('\n').map(printable).join('\n')}\n`)
+  if (verbose && error instanceof Error) io.stderr(`${printableLines(stackOf(error))}\n`)
   return known === null ? EXIT_DEFECT : EXIT[known.code]
 }
 

@@ -6,6 +6,8 @@ import { keep, linkNew, move, place } from './take-places.js'
 /** What an interrupted write leaves: a file with this ending, which nothing has ever used. */
 const UNFINISHED = '.fpki-unfinished'
 
+type Content = string | Uint8Array
+
 /** Durable files on top of a file system's single steps. Every failure of the system becomes an {@link FpkiError}. */
 export function durableFiles(fs: FileSystem): DurableFiles {
   return {
@@ -90,7 +92,7 @@ function octal(mode: number): string {
  * The content gets its name by link(2), which refuses a name that is taken, and only when it is on the disk: the file
  * is whole or absent, and nothing is overwritten even by a program that does not know of our lock.
  */
-async function create(fs: FileSystem, path: string, content: string, mode: number): Promise<void> {
+async function create(fs: FileSystem, path: string, content: Content, mode: number): Promise<void> {
   const unfinished = await writeUnfinished(fs, path, content, mode)
   try {
     await linkNew(fs, unfinished, path)
@@ -118,7 +120,7 @@ async function replace(fs: FileSystem, path: string, content: string, mode: numb
   await fs.syncDirectory(dirname(path))
 }
 
-async function writeUnfinished(fs: FileSystem, path: string, content: string, mode: number): Promise<string> {
+async function writeUnfinished(fs: FileSystem, path: string, content: Content, mode: number): Promise<string> {
   const unfinished = `${path}${UNFINISHED}`
   await fs.remove(unfinished)
   const file = await fs.createFile(unfinished, mode)

@@ -86,7 +86,7 @@ export function withDeviceCas(caCrt: string | null, added: readonly string[]): s
 }
 
 /** The root key. Throws ERR_BAD_KEY when it is not that of the root certificate, and what opening it throws. */
-export async function openRootKey(rootSigner: RootSigner, { root, directory }: OpenPki): Promise<Signer> {
+export async function openRootKey(rootSigner: Pick<RootSigner, 'open'>, { root, directory }: OpenPki): Promise<Signer> {
   const signer = await rootSigner.open()
   if (sameOctets(signer.publicKey, root.spki)) return signer
   throw new FpkiError(

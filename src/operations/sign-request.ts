@@ -9,6 +9,7 @@ import type { Certificate } from '../pki/read-certificate.js'
 import { newSerialNumber } from '../pki/serial.js'
 import { validityFrom } from '../pki/validity.js'
 import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
+import { requireFree } from './free-place.js'
 import { openPki, openRootKey } from './open-pki.js'
 import { type HsmAccess, rootSignerOf } from './root-signer.js'
 import { requireWithin, takenKeysBut } from './workplace.js'
@@ -89,7 +90,7 @@ export async function signRequest(options: SignRequestOptions, ports: SignReques
   const told = [...warnings, ...(validity.capped ? [capped(what, validity.notAfter)] : [])]
   for (const warning of told) progress.warn(warning)
   // Before the key is asked for: a certificate that has no place is signed for nothing.
-  if (out !== null && (await files.status(out)) !== null) throw outExists(out)
+  if (out !== null) await requireFree(files, out, 'file of --out')
   const rootSigner = rootSignerOf(directory, access)
   try {
     const signer = await openRootKey(rootSigner, pki)
@@ -103,10 +104,6 @@ export async function signRequest(options: SignRequestOptions, ports: SignReques
   } finally {
     await rootSigner.close()
   }
-}
-
-function outExists(out: string): FpkiError {
-  return new FpkiError('ERR_EXISTS', `${out} exists already.`, 'fpki overwrites nothing; name another file.')
 }
 
 function capped(what: string, notAfter: Certificate['notAfter']): string {

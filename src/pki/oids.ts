@@ -58,6 +58,14 @@ const OIDS = [
   ['1.2.840.113549.1.5.12', 'PBKDF2'],
   ['1.2.840.113549.2.9', 'hmacWithSHA256'],
   ['2.16.840.1.101.3.4.1.42', 'aes256-CBC'],
+  // PKCS#12 files (RFC 7292, appendix D; RFC 5754)
+  ['1.2.840.113549.1.7.1', 'data'],
+  ['1.2.840.113549.1.12.10.1.2', 'pkcs8ShroudedKeyBag'],
+  ['1.2.840.113549.1.12.10.1.3', 'certBag'],
+  ['1.2.840.113549.1.9.22.1', 'x509Certificate'],
+  ['1.2.840.113549.1.9.20', 'friendlyName'],
+  ['1.2.840.113549.1.9.21', 'localKeyID'],
+  ['2.16.840.1.101.3.4.2.1', 'SHA-256'],
   // Attributes of a certification request (RFC 2985, 5.4.2)
   ['1.2.840.113549.1.9.14', 'extensionRequest'],
 ] as const

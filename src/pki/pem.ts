@@ -6,6 +6,7 @@ export type PemLabel =
   | 'CERTIFICATE REQUEST'
   | 'X509 CRL'
   | 'ENCRYPTED PRIVATE KEY'
+  | 'PRIVATE KEY'
   | 'TRUSTED CERTIFICATE'
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n([A-Za-z0-9+/=\s]+?)-----END \1-----/g

@@ -7,7 +7,7 @@ import { encodePem } from '../pki/pem.js'
 import type { Random } from '../ports.js'
 
 /** Rounds of PBKDF2 with HMAC-SHA-256 (OWASP's least); Node's own export has 2048, which a graphics card tries in no time. */
-const ITERATIONS = 600_000
+export const ITERATIONS = 600_000
 
 /** What a passphrase that is chosen now must have. */
 const MIN_CHARACTERS = 8

@@ -28,6 +28,14 @@ export function pemSigner(pem: string, what: string, passphrase: string | null =
   }
 }
 
+/**
+ * A private key in PEM without its encryption: `pkcs8` as others take it, `sec1` as contract.md 2 has it. Secret. Arguments
+ * and errors as those of {@link pemSigner}.
+ */
+export function clearKeyPem(pem: string, what: string, passphrase: string | null, type: 'pkcs8' | 'sec1'): string {
+  return readPrivateKey(pem, what, passphrase).key.export({ format: 'pem', type }).toString()
+}
+
 /** What a private key is made of, for a token to take. */
 export interface KeyMaterial {
   readonly curve: Curve

@@ -126,6 +126,7 @@ describe('every example in the help', () => {
       const home = /ca (create|root-csr)/.test(example) ? await newHome() : (await copiedPki()).home
       if (words === 'est show') await home.fpki(['est', 'authorize', join(home.path, 'acme')])
       if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
+      if (words === 'ca export') await inShell(home, '(umask 077; echo seventy-six trombones > phrase)')
       if (words === 'ca sign') await inShell(home, NEW_REQUEST)
       const { status, stderr } = await inShell(home, example.replace('/srv/pki', home.path))
       expect({ example, status, stderr: status === 0 ? '' : stderr }).toEqual({ example, status: 0, stderr: '' })

@@ -8,7 +8,9 @@ import { addAddDeviceCa } from './ca/add-device-ca.js'
 import { addCreate } from './ca/create.js'
 import { addDisableDeviceCa } from './ca/disable-device-ca.js'
 import { addEnableDeviceCa } from './ca/enable-device-ca.js'
+import { addExport } from './ca/export.js'
 import { addImportRoot } from './ca/import-root.js'
+import { addPaper } from './ca/paper.js'
 import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
 import { addRootCsr } from './ca/root-csr.js'
 import { addRotateTls } from './ca/rotate-tls.js'
@@ -52,6 +54,8 @@ export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
     addRotateTls,
     addSign,
     addImportRoot,
+    addPaper,
+    addExport,
   ],
   est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],

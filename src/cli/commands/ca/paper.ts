@@ -1,0 +1,108 @@
+import { namedFactory } from '../../../config/settings.js'
+import { FpkiError } from '../../../errors.js'
+import { readInputFile } from '../../../input-file.js'
+import { thisMachine } from '../../../machine.js'
+import { readSharing } from '../../../operations/paper/sharing.js'
+import { filePath, resolved } from '../../directory.js'
+import type { HsmFlags } from '../../hsm-options.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson, progressOn } from '../../output.js'
+import { passphrasesOf } from '../../passphrase.js'
+
+/** The flags of `ca paper`. */
+export interface PaperFlags extends CommonFlags, Pick<HsmFlags, 'passphraseFile'> {
+  readonly out: string
+  readonly plain?: true
+  readonly shares?: string
+  readonly restore?: string
+  readonly cert?: string
+  readonly encryptKeys?: true
+}
+
+/** Many times what all sheets hold. */
+const MAX_BYTES = 256 * 1024
+
+/** `fpki ca paper [directory]` */
+export async function paper(directory: string | undefined, flags: PaperFlags, io: Io): Promise<void> {
+  requireOneWay(directory, flags)
+  if (flags.restore !== undefined) await restore(flags.restore, flags, io)
+  else await print(directory ?? '', flags, io)
+}
+
+async function print(directory: string, flags: PaperFlags, io: Io): Promise<void> {
+  const progress = progressOn(io, flags)
+  const { printPaper } = await import('../../../operations/print-paper.js')
+  const printed = await printPaper(
+    {
+      directory: resolved(directory, io),
+      factory: namedFactory(flags, io.env),
+      out: filePath(flags.out, io),
+      plain: flags.plain === true,
+      sharing: flags.shares === undefined ? null : readSharing(flags.shares),
+      passphrases: passphrasesOf(flags, io, progress),
+    },
+    { ...thisMachine(), progress },
+  )
+  if (flags.json) return printJson(io, printed)
+  const sheets = printed.files.map((file) => `  ${printable(file)}`)
+  const last = 'Print them with a browser, try one out with --restore, and delete the files: they are the key.'
+  if (!flags.quiet) io.stdout(`${['The root key is on', ...sheets, last].join('\n')}\n`)
+}
+
+async function restore(file: string, flags: PaperFlags, io: Io): Promise<void> {
+  const progress = progressOn(io, flags)
+  const { lineProblem, restorePaper } = await import('../../../operations/restore-paper.js')
+  const isTyped = file === '-' && io.ask !== null
+  const text = isTyped ? await typedLines(lineProblem, io) : (await readInputFile(file, MAX_BYTES)).toString('utf8')
+  const restored = await restorePaper(
+    {
+      text,
+      out: filePath(flags.out, io),
+      certificate: flags.cert === undefined ? null : filePath(flags.cert, io),
+      encrypt: flags.encryptKeys === true,
+      passphrases: passphrasesOf(flags, io, progress),
+    },
+    { ...thisMachine(), progress },
+  )
+  if (flags.json) return printJson(io, restored)
+  const against = restored.heldAgainst === 'certificate' ? `, and fits ${printable(flags.cert ?? '')}` : ''
+  if (!flags.quiet)
+    io.stdout(`The root key is back in ${printable(restored.file)}. It has signed a test message${against}.\n`)
+}
+
+/** Each line is looked at when it has been typed, so that a mistake costs one line. */
+async function typedLines(problemOf: (line: string) => string | null, io: Io): Promise<string> {
+  const lines: string[] = []
+  for (;;) {
+    const line = await io.ask?.('Line of the sheet (empty: that is all): ')
+    if (line === undefined || line.trim() === '') return lines.join('\n')
+    const problem = problemOf(line)
+    if (problem === null) lines.push(line)
+    else io.stderr(`  ${printable(problem)}; type it again.\n`)
+  }
+}
+
+/** Flags of the one way that mean nothing on the other. */
+const OF_RESTORE = [
+  ['cert', '--cert'],
+  ['encryptKeys', '--encrypt-keys'],
+] as const
+const OF_PRINTING = [
+  ['shares', '--shares'],
+  ['plain', '--plain'],
+] as const
+
+/** Printing wants a directory, getting the key back a file; words for the other way are mistakes. */
+function requireOneWay(directory: string | undefined, flags: PaperFlags): void {
+  const isRestore = flags.restore !== undefined
+  if (isRestore === (directory !== undefined))
+    throw usage('Give a PKI directory to print, or --restore FILE; one of them.')
+  const stray = (isRestore ? OF_PRINTING : OF_RESTORE).find(([name]) => flags[name] !== undefined)
+  if (stray !== undefined) throw usage(`${stray[1]} is for ${isRestore ? 'printing' : '--restore'}.`)
+  const isTwice = flags.restore === '-' && flags.passphraseFile === '-'
+  if (isTwice) throw usage('The lines and the passphrase cannot both be on stdin.')
+}
+
+function usage(text: string): FpkiError {
+  return new FpkiError('ERR_USAGE', text, 'See `fpki ca paper --help`.')
+}

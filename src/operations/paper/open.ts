@@ -1,0 +1,44 @@
+import { sameOctets } from '../../pki/octets.js'
+import { encodePem } from '../../pki/pem.js'
+import { clearKeyPem, pemSigner } from '../../signer/file.js'
+import { fingerprintOf } from '../private-key.js'
+import { badLines } from './frame.js'
+import type { PaperKey, TypedPaper } from './parts.js'
+import { combinedPassphrase } from './shares.js'
+
+/** A key from paper, opened. */
+export interface OpenedPaper {
+  /** PEM as it is on the sheet. Secret. */
+  readonly pem: string
+  /** PEM `EC PRIVATE KEY`. Secret. */
+  readonly clear: string
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Uint8Array
+}
+
+/** Names the key in messages. */
+export const ON_PAPER = 'the key on the sheet'
+
+/** The key as PEM. Secret. */
+export function keyPem({ der, isEncrypted }: PaperKey): string {
+  return encodePem(isEncrypted ? 'ENCRYPTED PRIVATE KEY' : 'PRIVATE KEY', der)
+}
+
+/**
+ * Opens the key of a sheet, with the passphrase that its shares make, or with the one that `known` gives, which is asked
+ * only when it is needed. Throws ERR_BAD_FILE, ERR_BAD_KEY, ERR_PASSPHRASE.
+ */
+export async function openPaper({ key, shares }: TypedPaper, known: () => Promise<string>): Promise<OpenedPaper> {
+  const pem = keyPem(key)
+  const shared = shares.length === 0 ? null : await combinedPassphrase(shares, key)
+  const passphrase = key.isEncrypted ? (shared ?? (await known())) : null
+  const { publicKey } = pemSigner(pem, ON_PAPER, passphrase)
+  const digest = Buffer.from(fingerprintOf(publicKey), 'hex')
+  if (
+    key.publicKeyDigest !== null &&
+    !sameOctets(digest.subarray(0, key.publicKeyDigest.length), key.publicKeyDigest)
+  ) {
+    throw badLines('the key is another one than its lines say')
+  }
+  return { pem, clear: clearKeyPem(pem, ON_PAPER, passphrase, 'sec1'), publicKey }
+}

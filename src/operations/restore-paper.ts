@@ -1,0 +1,104 @@
+import * as z from 'zod/mini'
+import { checkAbsolute } from '../absolute-path.js'
+import { PKI_FILE_MODE } from '../directory/names.js'
+import { MAX_PEM_BYTES } from '../directory/pki-directory.js'
+import { FpkiError } from '../errors.js'
+import { sameOctets } from '../pki/octets.js'
+import { readPemCertificate } from '../pki/read-certificate.js'
+import type { DurableFiles, Passphrases, Progress, Random } from '../ports.js'
+import { encryptKey } from '../signer/encrypt-key.js'
+import { pemSigner } from '../signer/file.js'
+import { requireFree } from './free-place.js'
+import { ON_PAPER, type OpenedPaper, openPaper } from './paper/open.js'
+import { readPaper, type TypedPaper } from './paper/parts.js'
+import { fingerprintOf, newPassphrase } from './private-key.js'
+import { proveSigner } from './prove-signer.js'
+
+export { lineProblem } from './paper/parts.js'
+
+/** What `fpki ca paper --restore --json` prints. */
+export const restoredPaper = z.strictObject({
+  /** Where the key is, absolute. */
+  file: z.string(),
+  encrypted: z.boolean(),
+  /** SHA-256 of its public key, as it is on the sheet. */
+  publicKeyFingerprint: z.string(),
+  heldAgainst: z.enum(['certificate', 'sheet', 'nothing']),
+})
+
+/** See {@link restoredPaper}. */
+export type RestoredPaper = z.infer<typeof restoredPaper>
+
+/** What `ca paper --restore` is asked for. */
+export interface RestorePaperOptions {
+  /** What was typed or scanned. Secret. */
+  readonly text: string
+  /** Absolute path of a new file for the key. */
+  readonly out: string
+  /** Absolute path of the root certificate; null: there is none at hand. */
+  readonly certificate: string | null
+  /** A key that would be written in the clear is encrypted. */
+  readonly encrypt: boolean
+  readonly passphrases: Passphrases
+}
+
+/** What `ca paper --restore` works with. */
+export interface RestorePaperPorts {
+  readonly files: DurableFiles
+  readonly random: Random
+  readonly progress: Progress
+}
+
+/**
+ * Brings the root key back from what somebody typed or scanned of its sheets. It is written when it has signed, and fits
+ * the certificate.
+ *
+ * @throws FpkiError ERR_BAD_FILE, which names each line with a mistake; ERR_BAD_KEY when it is not the certificate's key;
+ *   ERR_PASSPHRASE, ERR_EXISTS, ERR_BAD_CERTIFICATE
+ */
+export async function restorePaper(options: RestorePaperOptions, ports: RestorePaperPorts): Promise<RestoredPaper> {
+  const { files, progress } = ports
+  await requireFree(files, options.out, 'file of --out')
+  const spki = options.certificate === null ? null : await publicKeyIn(files, options.certificate)
+  const paper = readPaper(options.text)
+  const opened = await openPaper(paper, () => options.passphrases.known(ON_PAPER))
+  await proveSigner(pemSigner(opened.clear, ON_PAPER), ON_PAPER)
+  if (spki !== null && !sameOctets(spki, opened.publicKey)) throw otherKey(options.certificate ?? '')
+  const content = await contentOf(paper, opened, options, ports)
+  await files.create(options.out, content.pem, PKI_FILE_MODE)
+  const publicKeyFingerprint = fingerprintOf(opened.publicKey)
+  const onSheet = paper.key.publicKeyDigest === null ? 'nothing' : 'sheet'
+  const heldAgainst = spki === null ? onSheet : 'certificate'
+  if (heldAgainst !== 'certificate') {
+    progress.warn(`Compare the public key with the one on the sheet: SHA-256 ${publicKeyFingerprint}.`)
+  }
+  if (!content.encrypted) progress.note('The key file is in the clear; with --encrypt-keys it would not be.')
+  return { file: options.out, encrypted: content.encrypted, publicKeyFingerprint, heldAgainst }
+}
+
+/** Nobody knows the passphrase that shares make, so a key that is opened with it is not kept under it. */
+async function contentOf(
+  { key, shares }: TypedPaper,
+  { pem, clear }: OpenedPaper,
+  { encrypt, passphrases }: RestorePaperOptions,
+  { random }: RestorePaperPorts,
+): Promise<{ readonly pem: string; readonly encrypted: boolean }> {
+  if (key.isEncrypted && shares.length === 0) return { pem, encrypted: true }
+  if (!encrypt) return { pem: clear, encrypted: false }
+  return { pem: encryptKey(clear, await newPassphrase(passphrases), random), encrypted: true }
+}
+
+async function publicKeyIn(files: DurableFiles, path: string): Promise<Uint8Array> {
+  checkAbsolute(path, 'file of --cert')
+  const pem = await files.read(path, MAX_PEM_BYTES)
+  if (pem === null) throw new FpkiError('ERR_BAD_FILE', `${path} does not exist.`, 'Name the root certificate.')
+  return readPemCertificate(pem, path).spki
+}
+
+function otherKey(certificate: string): FpkiError {
+  return new FpkiError(
+    'ERR_BAD_KEY',
+    `The key on the sheet is not the key of ${certificate}.`,
+    'Nothing was written. Take the sheet, or the certificate, that belongs to it.',
+  )
+}

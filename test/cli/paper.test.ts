@@ -1,0 +1,331 @@
+import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { printedPaper } from '../../src/operations/print-paper.js'
+import { restoredPaper } from '../../src/operations/restore-paper.js'
+import { newHome, output } from '../support/cli.js'
+import { linesOf, print } from '../support/paper.js'
+import { copiedPki, editJson, type Made, madePki, x509 } from './made.js'
+import { expectRefusal, expectWords } from './refusal.js'
+import { found, secretForms } from './secret-forms.js'
+import { onTerminal } from './terminal.js'
+
+const PASSPHRASE = 'correct horse battery'
+const START = { env: { FPKI_PASSPHRASE: PASSPHRASE } }
+const FIXTURES = fileURLToPath(new URL('../fixtures/openssl', import.meta.url))
+
+/** A PKI and the paths beside it. */
+async function scene(make?: () => Promise<Made>) {
+  const made = await copiedPki(make)
+  const at = (name: string) => join(made.home.path, name)
+  const restore = ['ca', 'paper', '--restore', at('typed'), '--out', at('back.key')]
+  return { ...made, at, restore, withCert: [...restore, '--cert', made.path('factory_ca.pem')] }
+}
+
+/** The same with one sheet under the passphrase. */
+async function printedScene() {
+  const all = await scene()
+  const { status, stderr } = await all.home.fpki(['ca', 'paper', all.directory, '--out', all.at('s.html')], START)
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  return { ...all, lines: await linesOf(all.at('s.html')) }
+}
+
+/** The same with shares; `sheets` has the lines of each. */
+async function sharedScene(shares: string, folder = 'sheets') {
+  const all = await scene()
+  const words = ['ca', 'paper', all.directory, '--shares', shares, '--out', all.at(folder)]
+  expect((await all.home.fpki(words)).status).toBe(0)
+  const names = (await readdir(all.at(folder))).sort()
+  return { ...all, names, sheets: await Promise.all(names.map((name) => linesOf(join(all.at(folder), name)))) }
+}
+
+/** The public key of a private one, as OpenSSL reads it. */
+async function publicKeyOf(path: string, passphrase = PASSPHRASE): Promise<string> {
+  return output('openssl', ['pkey', '-in', path, '-passin', 'env:P', '-pubout'], { env: { P: passphrase } })
+}
+
+async function expectBack(path: string, made: Pick<Made, 'path'>): Promise<void> {
+  expect(await publicKeyOf(path)).toBe(
+    await output('openssl', ['x509', '-in', made.path('factory_ca.pem'), '-noout', '-pubkey']),
+  )
+  expect((await stat(path)).mode & 0o777).toBe(0o400)
+}
+
+describe('a sheet that a browser prints', () => {
+  test('is one page of A4, whose QR code is a key that OpenSSL opens and fpki restores', async () => {
+    const all = await printedScene()
+    const { home, at, withCert } = all
+    expect((await stat(at('s.html'))).mode & 0o777).toBe(0o600)
+    const { pages, size, scanned, text } = await print(at('s.html'))
+    expect({ pages, size }).toEqual({ pages: 1, size: [210, 297] })
+    expect(scanned).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/)
+    await writeFile(at('typed'), scanned)
+    expect(await publicKeyOf(at('typed'))).toBe(await publicKeyOf(all.path('factory_ca.key')))
+    expect((await home.fpki(withCert, START)).status).toBe(0)
+    await expectBack(at('back.key'), all)
+    expect(text).toContain('Root key of the factory acme')
+    const fingerprint = (await x509(all.path('factory_ca.pem'), '-fingerprint', '-sha256')).replace(/.*=|:/g, '')
+    expect(text.replace(/ /g, '')).toContain(fingerprint.toLowerCase())
+    // What is printed is what would be typed.
+    await writeFile(at('typed'), (text.match(/^ *K\d\d .*$/gm) ?? []).join('\n'))
+    await rm(at('back.key'))
+    expect((await home.fpki(withCert, START)).status).toBe(0)
+    await expectBack(at('back.key'), all)
+  }, 30_000)
+
+  test('with shares has the key and one share; three of five, scanned, restore it', async () => {
+    const all = await sharedScene('3/5')
+    expect(all.names).toEqual([1, 2, 3, 4, 5].map((number) => `sheet-${number}.html`))
+    const scans: string[] = []
+    for (const name of ['sheet-5.html', 'sheet-1.html', 'sheet-3.html']) {
+      const { pages, scanned } = await print(join(all.at('sheets'), name))
+      expect(pages).toBe(1)
+      scans.push(scanned)
+    }
+    await writeFile(all.at('typed'), scans.join(''))
+    expect((await all.home.fpki(all.withCert)).status).toBe(0)
+    await expectBack(all.at('back.key'), all)
+  }, 60_000)
+
+  test('is one page with the largest key and a name that is hostile', async () => {
+    const home = await newHome()
+    const directory = join(home.path, 'big')
+    await mkdir(directory, { mode: 0o700 })
+    const name = `<b>${'W'.repeat(52)}"&'</b>`
+    const key = join(directory, 'factory_ca.key')
+    await copyFile(join(FIXTURES, 'sec1-p521.key'), key)
+    await output('openssl', [
+      ...[
+        'req',
+        '-x509',
+        '-new',
+        '-key',
+        key,
+        '-days',
+        '9',
+        '-utf8',
+        '-subj',
+        `/CN=Factory-CA/OU=${name.replaceAll('/', '\\/')}`,
+      ],
+      ...['-out', join(directory, 'factory_ca.pem')],
+    ])
+    await chmod(key, 0o400)
+    const words = ['ca', 'paper', directory, '--shares', '2/2', '--out', join(home.path, 'sheets')]
+    expect((await home.fpki(words)).stderr).toBe('')
+    const { pages, scanned, text } = await print(join(home.path, 'sheets', 'sheet-2.html'))
+    expect(pages).toBe(1)
+    expect(text.replace(/\s/g, '')).toContain(name)
+    expect(scanned).toMatch(/-----END ENCRYPTED PRIVATE KEY-----/)
+    expect(scanned).toMatch(/^S02-01 /m)
+  }, 30_000)
+})
+
+describe('ca paper', () => {
+  test('prints one JSON document, with nothing secret in it', async () => {
+    const { home, directory, at } = await scene()
+    const words = ['ca', 'paper', directory, '--shares', '2/3', '--out', at('sheets'), '--json', '--verbose']
+    const { stdout, stderr } = await home.fpki(words)
+    const printed = printedPaper.parse(JSON.parse(stdout))
+    expect(printed).toMatchObject({ factory: 'acme', protection: 'share', needed: 2 })
+    expect(printed.files).toEqual([1, 2, 3].map((number) => at(`sheets/sheet-${number}.html`)))
+    const lines = (await Promise.all(printed.files.map(linesOf))).flat()
+    expect(found([...lines, ...(await secretForms(home.path))], stdout + stderr)).toEqual([])
+  })
+
+  test('of a key file that is encrypted takes its passphrase, and nobody sees it', async () => {
+    const all = await scene(encryptedPki)
+    const words = ['ca', 'paper', all.directory, '--out', all.at('s.html'), '--json']
+    await expectRefusal(all.home, words.slice(0, -1), { status: 6, code: 'ERR_PASSPHRASE', names: ['factory_ca.key'] })
+    const { status, stdout, stderr } = await all.home.fpki(words, START)
+    expect({ status, isSaid: found([PASSPHRASE], stdout + stderr) }).toEqual({ status: 0, isSaid: [] })
+    await writeFile(all.at('typed'), (await linesOf(all.at('s.html'))).join('\n'))
+    expect(found([PASSPHRASE], await readFile(all.at('s.html'), 'utf8'))).toEqual([])
+    expect((await all.home.fpki(all.withCert, START)).status).toBe(0)
+    await expectBack(all.at('back.key'), all)
+  })
+
+  test('--plain warns, and prints a key that needs no passphrase', async () => {
+    const all = await scene()
+    const { status, stderr } = await all.home.fpki(['ca', 'paper', all.directory, '--plain', '--out', all.at('s.html')])
+    expect({ status, warned: /warning: .*in the clear/.test(stderr) }).toEqual({ status: 0, warned: true })
+    expect(await readFile(all.at('s.html'), 'utf8')).toContain('NOT ENCRYPTED')
+    await writeFile(all.at('typed'), (await linesOf(all.at('s.html'))).join('\n'))
+    const { status: back, stderr: said } = await all.home.fpki(all.withCert)
+    expect({ back, said: said.includes('in the clear') }).toEqual({ back: 0, said: true })
+    await expectBack(all.at('back.key'), all)
+    expect(await readFile(all.at('back.key'), 'utf8')).toBe(await all.text('factory_ca.key'))
+  })
+
+  test('never overwrites, and writes all sheets or none', async () => {
+    const { home, directory, at } = await scene()
+    await mkdir(at('sheets'))
+    await writeFile(at('sheets/sheet-3.html'), 'mine')
+    const exists = { status: 3, code: 'ERR_EXISTS', names: ['sheet-3.html'] }
+    await expectRefusal(home, ['ca', 'paper', directory, '--shares', '2/4', '--out', at('sheets')], exists)
+    const one = { status: 3, code: 'ERR_EXISTS', names: ['sheet-3.html'] }
+    await expectRefusal(home, ['ca', 'paper', directory, '--plain', '--out', at('sheets/sheet-3.html')], one)
+  })
+
+  test('is refused for a key in a token, with the reason: exit 3', async () => {
+    const { home, directory, path, at } = await scene()
+    await rm(path('factory_ca.key'))
+    const reference = {
+      kind: 'pkcs11',
+      module: '/m.so',
+      tokenLabel: 'safe',
+      tokenSerial: '1',
+      keyLabel: 'root-ca',
+      keyId: '01',
+    }
+    await editJson(path('.fpki/state.json'), (state) => ({ ...state, rootKey: reference }))
+    const refusal = { status: 3, code: 'ERR_KEY_IN_TOKEN', names: ['token "safe"', 'never gives it away'] }
+    await expectRefusal(home, ['ca', 'paper', directory, '--out', at('s.html')], refusal)
+  })
+
+  test('is refused when the key is missing, is not that of the certificate, or the passphrase is too short', async () => {
+    const { home, directory, path, at } = await scene()
+    const words = ['ca', 'paper', directory, '--out', at('s.html')]
+    const short = { status: 6, code: 'ERR_PASSPHRASE', names: ['fewer than 8'] }
+    await expectRefusal(home, words, short, { env: { FPKI_PASSPHRASE: 'short' } })
+    await rm(path('factory_ca.key'))
+    await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_KEY', names: ['is missing'] }, START)
+    await copyFile(path('local-ca.key'), path('factory_ca.key'))
+    await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_KEY', names: ['is not the key of'] }, START)
+  })
+
+  test.each([
+    [['--out', 'x'], 'one of them'],
+    [['acme', '--restore', 'f', '--out', 'x'], 'one of them'],
+    [['acme', '--plain', '--shares', '2/3', '--out', 'x'], 'exclude each other'],
+    [['acme', '--cert', 'f', '--out', 'x'], '--cert is for --restore'],
+    [['--restore', 'f', '--shares', '2/3', '--out', 'x'], '--shares is for printing'],
+    [['--restore', '-', '--passphrase-file', '-', '--out', 'x'], 'both be on stdin'],
+    [['acme', '--shares', '1/3', '--out', 'x'], 'from --shares'],
+    [['acme'], '--out'],
+  ])('%j is wrong usage: exit 2', async (words, name) => {
+    const { home } = await copiedPki()
+    await expectRefusal(
+      home,
+      ['ca', 'paper', ...words],
+      { status: 2, code: 'ERR_USAGE', names: [name] },
+      { cwd: home.path },
+    )
+  })
+})
+
+describe('ca paper --restore', () => {
+  test('takes typed lines from stdin, in any order and form', async () => {
+    const all = await printedScene()
+    const stdin = [...all.lines]
+      .reverse()
+      .map((line) => line.toLowerCase().replace(/0/g, 'O').replace(/1/g, 'l'))
+      .join('\n')
+    const words = [
+      'ca',
+      'paper',
+      '--restore',
+      '-',
+      '--out',
+      all.at('back.key'),
+      '--cert',
+      all.path('factory_ca.pem'),
+      '--json',
+    ]
+    const { stdout } = await all.home.fpki(words, { ...START, stdin })
+    expect(restoredPaper.parse(JSON.parse(stdout))).toMatchObject({ encrypted: true, heldAgainst: 'certificate' })
+    await expectBack(all.at('back.key'), all)
+  })
+
+  test('names every line with a mistake, and shows none of them', async () => {
+    const all = await printedScene()
+    const typed = all.lines.map((line, at) =>
+      at === 2 || at === 6 ? line.replace(/\w(\w)$/, '$1$1').replace(/ (.)/, ' Z$1') : line,
+    )
+    await writeFile(all.at('typed'), typed.join('\n'))
+    const refusal = { status: 6, code: 'ERR_BAD_FILE', names: ['Line K03', 'line K07', 'letter by letter'] }
+    await expectRefusal(all.home, all.restore, refusal, START)
+    const { stdout, stderr } = await all.home.fpki([...all.restore, '--verbose'], START)
+    const groups = [...typed, ...all.lines].flatMap((line) => line.match(/ (\w{5} \w{5}) /g) ?? [])
+    expect(found(groups, stdout + stderr)).toEqual([])
+    await writeFile(all.at('typed'), all.lines.slice(0, -2).join('\n'))
+    await expectRefusal(
+      all.home,
+      all.restore,
+      { status: 6, code: 'ERR_BAD_FILE', names: ['K11, K12', 'missing'] },
+      START,
+    )
+  })
+
+  test('holds the key against the certificate, or has a person compare it', async () => {
+    const all = await printedScene()
+    await writeFile(all.at('typed'), all.lines.join('\n'))
+    const other = [...all.restore, '--cert', all.path('local-ca.pem')]
+    await expectRefusal(all.home, other, { status: 6, code: 'ERR_BAD_KEY', names: ['local-ca.pem'] }, START)
+    const { status, stderr } = await all.home.fpki(all.restore, START)
+    expect({ status, told: /Compare the public key .* [0-9a-f]{64}\./.test(stderr) }).toEqual({ status: 0, told: true })
+    await expectRefusal(all.home, all.restore, { status: 3, code: 'ERR_EXISTS', names: ['back.key'] }, START)
+    await rm(all.at('back.key'))
+    const wrong = { env: { FPKI_PASSPHRASE: 'another horse battery' } }
+    await expectRefusal(all.home, all.restore, { status: 6, code: 'ERR_PASSPHRASE', names: ['does not open'] }, wrong)
+  })
+
+  test('from shares encrypts the key again when it is asked to', async () => {
+    const all = await sharedScene('2/3')
+    await writeFile(all.at('typed'), [all.sheets[2], all.sheets[0]].flat().join('\n'))
+    expect((await all.home.fpki([...all.withCert, '--encrypt-keys'], START)).status).toBe(0)
+    expect(await readFile(all.at('back.key'), 'utf8')).toMatch(/^-----BEGIN ENCRYPTED/)
+    await expectBack(all.at('back.key'), all)
+  })
+
+  test('tells of too few shares, of a typing mistake in one, and of those of another printing', async () => {
+    const all = await sharedScene('3/5')
+    const again = await all.home.fpki(['ca', 'paper', all.directory, '--shares', '3/5', '--out', all.at('other')])
+    expect(again.status).toBe(0)
+    const stranger = (await linesOf(all.at('other/sheet-4.html'))).filter((line) => line.startsWith('S'))
+    const [one = [], two = [], three = []] = all.sheets
+    const tell = async (lines: readonly string[], ...names: readonly string[]) => {
+      await writeFile(all.at('typed'), lines.join('\n'))
+      expectWords(await all.home.fpki(all.withCert), { status: 6, code: 'ERR_BAD_FILE', names })
+    }
+    await tell([...one, ...two], '3 of the 5 shares are needed, and only 1, 2')
+    await tell([...one, ...one, ...one], '3 of the 5 shares are needed, and only 1')
+    await tell([...one, ...two, ...stranger], 'Share 4 was not printed with this key')
+    await tell(
+      [...one, ...two, ...three.map((line) => line.replace(/^(S03-02 .)./, '$1U'))],
+      'Line S03-02 has a typing mistake',
+    )
+    await tell(
+      [...one, ...two, ...three].filter((line) => !line.startsWith('S02-01')),
+      'Line S02-01 is missing',
+    )
+    await tell(
+      [...one, ...two, ...three].filter((line) => line.startsWith('S')),
+      'no lines of a key',
+    )
+    const other = await linesOf(all.at('other/sheet-1.html'))
+    await tell([...one, ...other], 'there twice, with other letters')
+  })
+
+  test('on a terminal looks at each line when it is typed', async () => {
+    const all = await printedScene()
+    const question = 'Line of the sheet'
+    const wrong = all.lines[0]?.replace(/ \w/, ' U') ?? ''
+    const answers = [wrong, ...all.lines, ''].map((line) => [question, `${line}\r`] as const)
+    const words = `ca paper --restore - --out ${all.at('back.key')} --cert ${all.path('factory_ca.pem')}`
+    const { status, stdout } = await onTerminal(all.home, words, [...answers, ['Passphrase of', `${PASSPHRASE}\r`]])
+    expect({ status, stdout }).toMatchObject({ status: 0 })
+    expect(stdout).toMatch(/line K01 has a typing mistake; type it again/)
+    expect(stdout).not.toContain(PASSPHRASE)
+    await expectBack(all.at('back.key'), all)
+  }, 20_000)
+})
+
+async function encryptedPki(): Promise<Made> {
+  const made = await madePki()
+  const path = made.path('factory_ca.key')
+  const pem = await output('openssl', ['pkcs8', '-topk8', '-in', path, '-passout', 'env:P'], { env: { P: PASSPHRASE } })
+  await rm(path)
+  await writeFile(path, pem, { mode: 0o400 })
+  return made
+}

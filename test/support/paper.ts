@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { output, runProgram, temporaryDirectory } from './cli.js'
+
+/** A sheet as it came out of the printer. */
+export interface Printed {
+  readonly pages: number
+  /** Width and height in millimetres. */
+  readonly size: readonly [number, number]
+  /** What a reader of QR codes sees on the page. */
+  readonly scanned: string
+  /** The text on the page. */
+  readonly text: string
+}
+
+/** Prints a sheet with a browser, and looks at the page as a picture. */
+export async function print(sheet: string): Promise<Printed> {
+  const folder = await temporaryDirectory()
+  const pdf = join(folder, 'sheet.pdf')
+  const browser = ['--headless', '--no-sandbox', '--disable-gpu', '--no-pdf-header-footer']
+  const place = [`--user-data-dir=${join(folder, 'profile')}`, `--print-to-pdf=${pdf}`, `file://${sheet}`]
+  await output('chromium', [...browser, ...place], { env: { HOME: folder } })
+  const facts = await output('pdfinfo', [pdf])
+  const [, width = '0', height = '0'] = /^Page size: +([\d.]+) x ([\d.]+) pts/m.exec(facts) ?? []
+  await output('pdftoppm', ['-r', '150', '-png', pdf, join(folder, 'page')])
+  const picture = join(folder, 'page-1.png')
+  return {
+    pages: Number(/^Pages: +(\d+)/m.exec(facts)?.[1]),
+    size: [toMillimetres(width), toMillimetres(height)],
+    // It says on stderr that there is no D-Bus.
+    scanned: (await runProgram('zbarimg', ['--raw', '-q', '-Sdisable', '-Sqrcode.enable', picture])).stdout,
+    text: await output('pdftotext', ['-layout', pdf, '-']),
+  }
+}
+
+function toMillimetres(points: string): number {
+  return Math.round((Number(points) / 72) * 25.4)
+}
+
+/** The lines of a sheet that a person would type, from its HTML. */
+export async function linesOf(sheet: string): Promise<readonly string[]> {
+  const html = await readFile(sheet, 'utf8')
+  const blocks = [...html.matchAll(/<pre>([\s\S]*?)<\/pre>/g)].map(([, block = '']) => block)
+  return blocks.flatMap((block) => block.split('\n'))
+}

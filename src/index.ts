@@ -27,6 +27,16 @@ export {
   addedDeviceCas,
 } from './operations/add-device-ca.js'
 export {
+  type BackupPkiOptions,
+  type BackupPkiPorts,
+  type BackupTarget,
+  backupPki,
+  type MadeBackup,
+  madeBackup,
+  type ReadyTarget,
+  readyTarget,
+} from './operations/backup-pki.js'
+export {
   type CertifyServerOptions,
   certifyServer,
   type ServerCertified,
@@ -40,6 +50,13 @@ export {
   changedDeviceCas,
 } from './operations/change-device-cas.js'
 export type { ChangePorts } from './operations/change-pki.js'
+export {
+  type CheckBackupOptions,
+  type CheckBackupPorts,
+  type CheckedBackup,
+  checkBackup,
+  checkedBackup,
+} from './operations/check-backup.js'
 export { type CheckedHsm, type CheckHsmPorts, checkedHsm, checkHsm } from './operations/check-hsm.js'
 export {
   type CreatedPki,
@@ -64,6 +81,13 @@ export {
 } from './operations/lint-files.js'
 export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
 export { type PingedApi, pingApi, pingedApi } from './operations/ping-api.js'
+export {
+  type RestoredPki,
+  type RestorePkiOptions,
+  type RestorePkiPorts,
+  restoredPki,
+  restorePki,
+} from './operations/restore-pki.js'
 export {
   type MadeRootCsr,
   madeRootCsr,

@@ -143,12 +143,19 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
       step('rename', newPath, () => {
         // Two names of one file: rename(2) does nothing.
         if (find(newPath) === at(oldPath)) return
+        if (find(newPath)?.names.size) fail('ENOTEMPTY', newPath)
         put(newPath, at(oldPath))
         at(dirname(oldPath)).names.delete(basename(oldPath))
       }),
     remove: async (path) => {
-      if (find(path) === undefined) return
+      const node = find(path)
+      if (node === undefined) return
+      if (node.kind === 'directory') fail('EISDIR', path)
       step('unlink', path, () => at(dirname(path)).names.delete(basename(path)))
+    },
+    removeDirectory: async (path) => {
+      if (at(path).names.size > 0) fail('ENOTEMPTY', path)
+      step('rmdir', path, () => at(dirname(path)).names.delete(basename(path)))
     },
     syncDirectory: async (path) =>
       step('fsync', path, () => {

@@ -2,10 +2,12 @@ import type { Command } from 'commander'
 import type { Io } from '../output.js'
 import { addPing } from './api/ping.js'
 import { addAddDeviceCa } from './ca/add-device-ca.js'
+import { addBackup } from './ca/backup.js'
 import { addCreate } from './ca/create.js'
 import { addDisableDeviceCa } from './ca/disable-device-ca.js'
 import { addEnableDeviceCa } from './ca/enable-device-ca.js'
 import { addImportRoot } from './ca/import-root.js'
+import { addRestore } from './ca/restore.js'
 import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
 import { addRootCsr } from './ca/root-csr.js'
 import { addRotateTls } from './ca/rotate-tls.js'
@@ -49,6 +51,8 @@ export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
     addRotateTls,
     addSign,
     addImportRoot,
+    addBackup,
+    addRestore,
   ],
   est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],

@@ -97,27 +97,33 @@ function splitPath(path: string): readonly [prefix: string, name: string] {
 }
 
 function entryAt(tar: Uint8Array, at: number): ArchiveEntry {
-  const { path, kind, mode, size } = readHeader(Buffer.from(tar.subarray(at, at + BLOCK)))
+  const header = Buffer.from(tar.subarray(at, at + BLOCK))
+  if (header.length < BLOCK) throw refused('is cut off')
+  const { size, time, ...entry } = readHeader(header)
   const content = tar.subarray(at + BLOCK, at + BLOCK + size)
   const padding = tar.subarray(at + BLOCK + size, at + BLOCK + Math.ceil(size / BLOCK) * BLOCK)
   if (content.length < size || !isEmpty(padding, 0)) throw refused('is cut off')
-  if (mode > 0o777 || (kind === 'directory' && size > 0)) throw refused(`has a wrong mode or size for ${path}`)
-  return { path, kind, mode, content }
+  // What is not read is as fpki writes it, or it means something that fpki does not know.
+  if (!headerOf({ ...entry, content }, time).equals(header)) throw refused('has a broken header')
+  if (entry.mode > 0o777 || (entry.kind === 'directory' && size > 0)) {
+    throw refused(`has a wrong mode or size for ${entry.path}`)
+  }
+  return { ...entry, content }
 }
 
-function readHeader(header: Buffer): Omit<ArchiveEntry, 'content'> & { readonly size: number } {
+function readHeader(header: Buffer): Omit<ArchiveEntry, 'content'> & { readonly size: number; readonly time: Date } {
   const text = (field: keyof typeof FIELD) => {
     const [from, size] = FIELD[field]
     return header.toString('utf8', from, from + size).replace(/\0*$/, '')
   }
-  if (header.length < BLOCK || Number.parseInt(text('sum'), 8) !== sumOf(header)) throw refused('has a broken header')
   const whole = text('prefix') === '' ? text('name') : `${text('prefix')}/${text('name')}`
   const type = text('type')
-  const isKnown = text('magic') === MAGIC && text('link') === '' && (type === FILE || type === DIRECTORY)
+  const isKnown = text('magic') === MAGIC && (type === FILE || type === DIRECTORY)
   if (!isKnown) throw refused(`has ${JSON.stringify(whole)}, which is no plain file or folder`)
   const kind = type === DIRECTORY ? 'directory' : 'file'
   const path = checkPath(kind === 'directory' ? whole.replace(/\/$/, '') : whole)
-  return { path, kind, mode: number(text('mode')), size: number(text('size')) }
+  const time = new Date(number(text('time')) * 1000)
+  return { path, kind, mode: number(text('mode')), size: number(text('size')), time }
 }
 
 function checkPath(path: string): string {

@@ -88,13 +88,13 @@ async function writeBackup(
   target: ReadyTarget,
   { files, clock, random, progress }: BackupPkiPorts,
 ): Promise<MadeBackup> {
-  const { out, passphrase, certificates } = target
+  const { out, passphrase, certificates, ...cost } = target
   const now = clock()
   const createdAt = rfc3339(now)
   const warnings = warningsOf(facts.unfinished, certificates, now)
   for (const warning of warnings) progress.warn(warning)
   progress.step('Encrypting and writing the backup')
-  const envelope = newEnvelope({ passphrase, certificates }, random)
+  const envelope = newEnvelope({ passphrase, certificates, ...cost }, random)
   const { recipients } = envelope
   const all = withManifest({ version: 1, fpki: VERSION, createdAt, ...facts, recipients }, entries)
   const file = envelope.seal(writeArchive(all, now))

@@ -57,7 +57,7 @@ export interface CheckBackupPorts {
  */
 export async function checkBackup(options: CheckBackupOptions, ports: CheckBackupPorts): Promise<CheckedBackup> {
   const { file } = options
-  const backup = await openBackup(file, ports.opener)
+  const backup = await openBackup(ports.files, file, ports.opener)
   const { manifest } = backup
   const opener = { ...ports.opener, skipRootKey: false }
   const { findings, record, rootKeyProven } = await rehearse(backup, manifest.directory, opener, ports)

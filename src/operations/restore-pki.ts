@@ -64,10 +64,11 @@ export async function restorePki(options: RestorePkiOptions, ports: RestorePkiPo
   const { files, progress, opener } = ports
   checkAbsolute(directory, 'PKI directory')
   await refuseTaken(files, directory)
-  const backup = await openBackup(file, opener)
+  const backup = await openBackup(files, file, opener)
   const { manifest } = backup
   checkFactoryName(manifest.factory, `the backup ${file}`)
-  const how = { ...opener, skipRootKey: options.skipRootKey }
+  // The rest is looked at when it is in its place.
+  const how = { ...opener, skipRootKey: options.skipRootKey, groups: ['chain', 'root-key'] }
   const { record, access } = await rehearse(backup, directory, how, ports)
   progress.step('Writing the PKI directory')
   const state = await write({ ...backup, pki: withRecord(backup.pki, record) }, options, ports)
@@ -95,6 +96,8 @@ async function write(
   const stateAside = asideOf(stateDirectory ?? '', `${manifest.factory}-${sha256(Buffer.from(directory)).slice(0, 16)}`)
   try {
     await refuseTaken(files, directory)
+    // An interrupted restore may have left it.
+    if (folder !== null) await files.removeTree(stateAside)
     await files.writeTree(aside, withoutLock(pki))
     if (folder !== null && state === 'restored') {
       await fillState(files, stateAside, folder, factory)
@@ -125,10 +128,10 @@ async function stateOutcome(
 /** The folder beside the directory, empty, and locked against another restore. */
 async function beginAside(files: DurableFiles, aside: string): Promise<FileLock> {
   const own = join(aside, OWN_FOLDER)
-  await files.makeDirectory(own)
-  await files.checkOwnDirectory(aside)
-  await files.checkOwnDirectory(own)
-  const lock = await files.lock(join(own, OWN_FILES.lock))
+  const lock = await lockAside(files, aside, own).catch(async (error: unknown) => {
+    await files.removeTree(aside).catch(() => undefined)
+    throw error
+  })
   if (lock === null) {
     const hint = 'Wait until it has ended, and look at what it has made.'
     throw new FpkiError('ERR_LOCKED', `Another fpki is restoring beside ${aside}.`, hint)
@@ -138,6 +141,13 @@ async function beginAside(files: DurableFiles, aside: string): Promise<FileLock>
     if (name !== OWN_FILES.lock) await files.removeTree(join(own, name))
   }
   return lock
+}
+
+async function lockAside(files: DurableFiles, aside: string, own: string): Promise<FileLock | null> {
+  await files.makeDirectory(own)
+  await files.checkOwnDirectory(aside)
+  await files.checkOwnDirectory(own)
+  return files.lock(join(own, OWN_FILES.lock))
 }
 
 /** The lock that is held is the one that stays. */
@@ -152,7 +162,6 @@ async function fillState(
   factory: readonly ArchiveEntry[],
 ): Promise<void> {
   await files.makeDirectory(dirname(folder))
-  await files.removeTree(aside)
   await files.makeDirectory(aside)
   await files.checkOwnDirectory(aside)
   await files.writeTree(aside, factory)

@@ -73,6 +73,13 @@ function forget(node: Inode): void {
   for (const child of node.names.values()) forget(child)
 }
 
+function forgetName(node: Inode, directory: Inode): void {
+  for (const [name, child] of node.syncedNames) {
+    if (child === directory) node.syncedNames.delete(name)
+    else forgetName(child, directory)
+  }
+}
+
 function* walk(node: Inode, path: string): Generator<[string, { mode: number; text: string | null }]> {
   for (const [name, child] of [...node.names].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const isFile = child.kind === 'file'
@@ -160,6 +167,8 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
     syncDirectory: async (path) =>
       step('fsync', path, () => {
         const node = at(path)
+        // A directory has one name: where the new one is on the disk, the old one is gone.
+        for (const child of node.names.values()) if (child.kind === 'directory') forgetName(root, child)
         node.syncedNames = new Map(node.names)
       }),
     isLocked: async (path) => locks.has(path),

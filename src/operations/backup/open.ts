@@ -9,7 +9,7 @@ import { MAX_TREE_BYTES } from '../../directory/tree.js'
 import { FpkiError } from '../../errors.js'
 import { readInputFile } from '../../input-file.js'
 import { rfc3339 } from '../../pki/describe.js'
-import type { Clock, Passphrases, Random } from '../../ports.js'
+import type { Clock, DurableFiles, Passphrases, Random } from '../../ports.js'
 import { type OpenedEnvelope, type Opener, openEnvelope, waysToOpen } from '../../signer/envelope.js'
 import { pemSigner } from '../../signer/file.js'
 import { badKey, isEncryptedKey } from '../../signer/key-pem.js'
@@ -46,8 +46,9 @@ export interface OpenedBackup {
 }
 
 /** Opens a backup, in memory. Throws ERR_BAD_FILE, ERR_PASSPHRASE, ERR_BAD_KEY, ERR_USAGE. */
-export async function openBackup(file: string, opener: BackupOpener): Promise<OpenedBackup> {
-  const octets = await readInputFile(file, MAX_BACKUP_BYTES)
+export async function openBackup(files: DurableFiles, file: string, opener: BackupOpener): Promise<OpenedBackup> {
+  const octets = await files.readOctets(file, MAX_BACKUP_BYTES)
+  if (octets === null) throw new FpkiError('ERR_BAD_FILE', `${file} does not exist.`, 'Name the backup.')
   const ways = described(file, () => waysToOpen(octets))
   if (opener.recipientKey === null && !ways.passphrase) {
     const hint = 'Give the key of one of them with --recipient-key FILE.'
@@ -108,12 +109,13 @@ const BLOCKING = ['chain.root', 'root-key.mismatch', 'root-key.unusable']
  * must fit factory_ca.pem.
  *
  * @param directory where it would be
+ * @param opener also: are the checks of some groups enough?
  * @throws FpkiError ERR_BAD_KEY, ERR_BAD_CERTIFICATE, ERR_PASSPHRASE when the root does not hold
  */
 export async function rehearse(
   backup: OpenedBackup,
   directory: string,
-  opener: BackupOpener & { readonly skipRootKey: boolean },
+  { groups, ...opener }: BackupOpener & { readonly skipRootKey: boolean; readonly groups?: readonly string[] },
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<Rehearsed> {
   const { manifest, file } = backup
@@ -122,7 +124,7 @@ export async function rehearse(
   const isHere = manifest.rootKey?.kind === 'file' && !opener.skipRootKey
   const access = isHere ? await keyAccess(backup, opener) : null
   const files = durableFiles(archiveFileSystem(withRecord(backup.pki, record), directory))
-  const options = { directory, factory: null, warnDays: 0 }
+  const options = { directory, factory: null, warnDays: 0, ...(groups === undefined ? {} : { groups }) }
   const { findings } = await verifyPki(options, { files, clock, random, api: null, hsm: access })
   const blocking = findings.find(({ code, status }) => status === 'failure' && BLOCKING.includes(code))
   if (blocking !== undefined) throw notTheRoot(backup, blocking)

@@ -22,6 +22,8 @@ export interface ReadyTarget {
   /** Secret. */
   readonly passphrase: string | null
   readonly certificates: readonly Certificate[]
+  /** Rounds of PBKDF2; absent: as many as there should be. */
+  readonly rounds?: number
 }
 
 /**

@@ -81,8 +81,7 @@ function backupLine(
   quiet: boolean,
   io: Io,
 ): readonly string[] {
-  const isWell = !backupDue && backup?.outdated === false
-  if (directory === null || certificates.length === 0 || (quiet && isWell)) return []
+  if (directory === null || certificates.length === 0 || (quiet && !backupDue)) return []
   const due = backupDue ? `  ${style(io, 'yellow', 'BACKUP DUE', 'stdout')}` : ''
   if (backup === null) return [`  no backup is known; make one with \`fpki ca backup\`${due}`]
   const proof = backup.provedAt === null ? 'never proven' : `proven ${backup.provedAt.slice(0, 10)}`

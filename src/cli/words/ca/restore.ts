@@ -20,8 +20,8 @@ export function addRestore(ca: Command, io: Io): void {
 const EXAMPLE = `
 Examples:
   $ fpki ca restore acme.backup "$HOME/again" --passphrase-file pass.txt
-  $ fpki ca restore acme.backup /srv/pki/acme --no-state --passphrase-file pass.txt
+  $ fpki ca restore acme.backup "$HOME/b" --no-state --passphrase-file pass.txt
 
-Everything is checked before anything is written, and nothing is overwritten: the
-state of an embedded factory that is there already is left as it is. It ends as
+Everything is checked before anything is written, and nothing is overwritten:
+the state of an embedded factory that is there already stays. It ends as
 \`fpki ca verify --offline\` of the new directory does.`

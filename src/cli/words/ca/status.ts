@@ -25,5 +25,5 @@ Examples:
 Is there a backup of the last 30 days? (docs/backup.md)
   fpki ca status "$HOME/acme" --backup-days 30
 
-Exit codes: 0 all is well, 10 something expires within --warn-days or a backup is
-due after --backup-days, 11 something has expired. What cannot be read has its usual code, which comes before 10.`
+Exit codes: 0 all is well, 10 something expires within --warn-days or there is
+no backup of --backup-days, 11 something has expired. What cannot be read has its usual code, which comes before 10.`

@@ -26,4 +26,5 @@ Is there a backup of the last 30 days? (docs/backup.md)
   fpki ca status "$HOME/acme" --backup-days 30
 
 Exit codes: 0 all is well, 10 something expires within --warn-days or there is
-no backup of --backup-days, 11 something has expired. What cannot be read has its usual code, which comes before 10.`
+no backup of --backup-days, 11 something has expired. What cannot be read has
+its usual code, which comes before 10.`

@@ -37,6 +37,16 @@ export {
   revokedApiToken,
 } from './operations/api-tokens.js'
 export {
+  type BackupPkiOptions,
+  type BackupPkiPorts,
+  type BackupTarget,
+  backupPki,
+  type MadeBackup,
+  madeBackup,
+  type ReadyTarget,
+  readyTarget,
+} from './operations/backup-pki.js'
+export {
   type CertifyServerOptions,
   certifyServer,
   type ServerCertified,
@@ -50,6 +60,13 @@ export {
   changedDeviceCas,
 } from './operations/change-device-cas.js'
 export type { ChangePorts } from './operations/change-pki.js'
+export {
+  type CheckBackupOptions,
+  type CheckBackupPorts,
+  type CheckedBackup,
+  checkBackup,
+  checkedBackup,
+} from './operations/check-backup.js'
 export { type CheckedHsm, type CheckHsmPorts, checkedHsm, checkHsm } from './operations/check-hsm.js'
 export {
   type CreatedPki,
@@ -102,6 +119,13 @@ export {
   restoredPaper,
   restorePaper,
 } from './operations/restore-paper.js'
+export {
+  type RestoredPki,
+  type RestorePkiOptions,
+  type RestorePkiPorts,
+  restoredPki,
+  restorePki,
+} from './operations/restore-pki.js'
 export {
   type MadeRootCsr,
   madeRootCsr,

@@ -3,6 +3,7 @@
  * numbers or touches a disk by itself. Each port has its real form in one room and a double in the tests.
  */
 import type { KeyObject } from 'node:crypto'
+import type { ArchiveEntry } from './directory/archive.js'
 
 /** The time, in whole milliseconds; certificates use whole seconds of it. */
 export type Clock = () => Date
@@ -129,6 +130,8 @@ export interface FileSystem {
   rename(oldPath: string, newPath: string): Promise<void>
   /** Removes a name; nothing there is fine. */
   remove(path: string): Promise<void>
+  /** Removes a directory, which must be empty. */
+  removeDirectory(path: string): Promise<void>
   /** Resolves when the names in a directory are on the disk (fsync of the directory). */
   syncDirectory(path: string): Promise<void>
   /** Locks the file at `path`, made with mode 0600 when missing; null: another process holds it. */
@@ -176,6 +179,10 @@ export interface DurableFiles {
   isLocked(path: string): Promise<boolean>
   /** What is at `path`, behind symbolic links; null: nothing. */
   status(path: string): Promise<FileStatus | null>
+  /** Fills a directory that nobody uses yet, durably. Its folders have mode 0700, files the mode that `entries` say. */
+  writeTree(path: string, entries: readonly ArchiveEntry[]): Promise<void>
+  /** Removes a directory with all that is in it; follows no link. For what fpki itself has put there only. */
+  removeTree(path: string): Promise<void>
   /** The names of what interrupted writes left in a directory. */
   unfinished(path: string): Promise<readonly string[]>
 }

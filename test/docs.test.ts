@@ -21,3 +21,16 @@ test('the ten lines of docs/hsm.md work as they stand', async () => {
   }
   expect(await output('ls', [join(home.path, 'acme')])).not.toContain('factory_ca.key')
 })
+
+test('the drill of docs/backup.md works as it stands', async () => {
+  const guide = await readFile(fileURLToPath(new URL('../docs/backup.md', import.meta.url)), 'utf8')
+  const [, lines = ''] = /```sh\n([\s\S]*?)```/.exec(guide) ?? []
+  expect(lines.trim().split('\n')).toHaveLength(5)
+  const home = await newHome()
+  const env = { ...(await withFpkiOnPath(home)), FPKI_PASSPHRASE: 'nine lives of a fish' }
+  const { status, stdout, stderr } = await runProgram('sh', ['-c', `set -eu\n${lines}`], { env })
+  expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+  for (const said of ['Backed up', 'The root key in it has signed', 'Restored', '0 failures']) {
+    expect(stdout).toContain(said)
+  }
+})

@@ -56,6 +56,11 @@ export function withWarnDays(command: Command): Command {
   return command.option('--warn-days <days>', 'warn so many days before an end', parseDays, 60)
 }
 
+/** Adds the flag that says how old a backup may be; without it, any age will do. */
+export function withBackupDays(command: Command): Command {
+  return command.option('--backup-days <days>', 'warn when the backup is so old, or there is none', parseDays)
+}
+
 function parseDays(text: string): number {
   if (/^\d{1,5}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('Give a whole number of days.')

@@ -7,11 +7,14 @@ import type { Io } from './output.js'
 /**
  * The first place of cli.md, "Keys, PINs, passphrases", that has a passphrase; looked for when it is needed, and once a
  * command: a second question would be about the same one.
+ *
+ * @param newFor what a passphrase that is chosen now is for
  */
 export function passphrasesOf(
   flags: Pick<HsmFlags, 'passphraseFile' | 'hsmPinFile'>,
   io: Io,
   progress: Progress,
+  newFor: 'keys' | 'backup' = 'keys',
 ): Passphrases {
   const { passphraseFile, hsmPinFile } = flags
   if (passphraseFile === '-' && hsmPinFile === '-' && io.askSecret === null) throw bothOnStdin()
@@ -23,7 +26,7 @@ export function passphrasesOf(
   }
   return {
     known: (what) => once(what, (ask) => ask(`Passphrase of ${what}: `)),
-    chosen: () => once('the new keys', askTwice),
+    chosen: () => once(`the new ${newFor}`, (ask) => askTwice(ask, newFor)),
   }
 }
 
@@ -49,8 +52,8 @@ async function fromFile(path: string, progress: Progress): Promise<string> {
 }
 
 /** Nobody sees what they type, and a slip would lock the key away for ever. */
-async function askTwice(ask: Ask): Promise<string> {
-  const first = await ask('New passphrase for the keys, 8 characters or more: ')
+async function askTwice(ask: Ask, newFor: string): Promise<string> {
+  const first = await ask(`New passphrase for the ${newFor}, 8 characters or more: `)
   const second = await ask('The same again: ')
   if (first === second) return first
   throw new FpkiError('ERR_PASSPHRASE', 'The two passphrases differ.', 'Nothing was made. Run the same command again.')

@@ -4,7 +4,14 @@ import { readJsonFile } from '../json-file.js'
 import type { DurableFiles } from '../ports.js'
 import { OWN_FILES, OWN_FOLDER, PENDING_FOLDER } from './names.js'
 import { MAX_PEM_BYTES } from './pki-directory.js'
-import { type DirectoryState, directoryState, type Journal, journal } from './records.js'
+import {
+  type BackupRecord,
+  backupRecord,
+  type DirectoryState,
+  directoryState,
+  type Journal,
+  journal,
+} from './records.js'
 
 /** One file of a PKI directory as it was found. */
 export interface SeenFile {
@@ -29,6 +36,7 @@ export interface SeenDirectory {
   readonly staged: readonly string[]
   readonly state: DirectoryState | null
   readonly journal: Journal | null
+  readonly backup: BackupRecord | null
   /** Why fpki's own files cannot be read. */
   readonly problems: readonly FpkiError[]
   see(name: string): Promise<SeenFile>
@@ -62,6 +70,7 @@ export async function inspectDirectory(files: DurableFiles, path: string): Promi
     staged: await attempt([], async () => (await files.list(join(own, PENDING_FOLDER))) ?? []),
     state: await attempt(null, () => readJsonFile(files, join(own, OWN_FILES.state), directoryState)),
     journal: await attempt(null, () => readJsonFile(files, join(own, OWN_FILES.journal), journal)),
+    backup: await attempt(null, () => readJsonFile(files, join(own, OWN_FILES.backup), backupRecord)),
     // One thing that is in the way of all of them is told once.
     problems: problems.filter(({ message }, at) => problems.findIndex((other) => other.message === message) === at),
     see: (name) => see(files, path, name),

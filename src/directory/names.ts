@@ -31,7 +31,7 @@ export const PKI_FILE_MODE = 0o400
 
 /** fpki's own files, in a folder of mode 0700 (cli.md, "The PKI directory"). */
 export const OWN_FOLDER = '.fpki'
-export const OWN_FILES = { state: 'state.json', journal: 'journal.json', lock: 'lock' } as const
+export const OWN_FILES = { state: 'state.json', journal: 'journal.json', lock: 'lock', backup: 'backup.json' } as const
 
 /** Below it: what a command has made and the Factory API has not taken yet, each file under its name to be. */
 export const PENDING_FOLDER = 'pending'

@@ -22,6 +22,7 @@ export function nodeFileSystem(): FileSystem {
     link: async (existingPath, newPath) => fs.linkSync(existingPath, newPath),
     rename: async (oldPath, newPath) => fs.renameSync(oldPath, newPath),
     remove: async (path) => unless('ENOENT', undefined, () => fs.unlinkSync(path)),
+    removeDirectory: async (path) => fs.rmdirSync(path),
     syncDirectory: async (path) => withOpen(path, 'r', (fd) => fs.fsyncSync(fd)),
     lock: lockFile,
     isLocked,

@@ -3,7 +3,14 @@ import { FpkiError } from '../errors.js'
 import { readJsonFile, writeJsonFile } from '../json-file.js'
 import type { DurableFiles, FileLock } from '../ports.js'
 import { OWN_FILES, OWN_FOLDER, PENDING_FOLDER, PKI_FILE_MODE, PKI_FILES, type PkiFile } from './names.js'
-import { type DirectoryState, directoryState, type Journal, journal } from './records.js'
+import {
+  type BackupRecord,
+  backupRecord,
+  type DirectoryState,
+  directoryState,
+  type Journal,
+  journal,
+} from './records.js'
 
 /** The files of one PKI directory, by what they mean. */
 export interface PkiDirectory {
@@ -47,6 +54,8 @@ export interface PkiDirectory {
   restoreJournal(earlier: Journal | null): Promise<void>
   readState(): Promise<DirectoryState | null>
   writeState(content: DirectoryState): Promise<void>
+  readBackup(): Promise<BackupRecord | null>
+  writeBackup(content: BackupRecord): Promise<void>
 }
 
 /** Far more than a PEM block of fpki's needs. */
@@ -89,6 +98,8 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
       earlier === null ? files.remove(own('journal')) : writeJsonFile(files, own('journal'), earlier),
     readState: () => readJsonFile(files, own('state'), directoryState),
     writeState: (content) => writeJsonFile(files, own('state'), content),
+    readBackup: () => readJsonFile(files, own('backup'), backupRecord),
+    writeBackup: (content) => writeJsonFile(files, own('backup'), content),
   }
 }
 

@@ -62,3 +62,19 @@ export const journal = z.strictObject({
 
 /** See {@link journal}. */
 export type Journal = z.infer<typeof journal>
+
+/** What `.fpki/backup.json` remembers of the newest backup. It is about backups, so that none holds it. */
+export const backupRecord = z.strictObject({
+  version: z.literal(1),
+  /** RFC 3339. */
+  madeAt: z.string(),
+  /** Where it was written, or seen last; absolute. */
+  file: z.string(),
+  /** SHA-256 of the file, lower-case hex. */
+  sha256: z.string(),
+  /** When `ca backup --check` or `ca restore` last proved it; null: nobody has. */
+  provedAt: z.nullable(z.string()),
+})
+
+/** See {@link backupRecord}. */
+export type BackupRecord = z.infer<typeof backupRecord>

@@ -104,7 +104,7 @@ async function createWith(
     const rootKey = keys.root.reference
     const localCaKey = options.localCa ? keys.localCa.reference : null
     const made = await whatWasMade(directory, filesOf(work))
-    return { ...made, ...named, rootKey, localCaKey, resumed: found !== null, warnings }
+    return { ...made, ...named, rootKey, localCaKey, resumed: found !== null, warnings, backup: null }
   } finally {
     await lock.release()
   }

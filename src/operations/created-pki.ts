@@ -22,6 +22,8 @@ export const createdPki = z.strictObject({
   /** Every file of the PKI in the directory; a secret one must be backed up and shown to nobody. */
   files: z.array(z.strictObject({ name: z.string(), meaning: z.string(), secret: z.boolean() })),
   warnings: z.array(z.string()),
+  /** The backup that `--backup` has made; null: there is none yet. */
+  backup: z.nullable(z.string()),
 })
 
 /** See {@link createdPki}. */

@@ -63,11 +63,11 @@ async function textOfNew(
   return encrypt && !isEncryptedKey(pem, file) ? encryptKey(pem, await newPassphrase(passphrases), random) : pem
 }
 
-/** The passphrase for keys that are encrypted now. Throws ERR_PASSPHRASE when there is none that is good enough. */
+/** The passphrase for what is encrypted now. Throws ERR_PASSPHRASE when there is none that is good enough. */
 export async function newPassphrase(passphrases: Passphrases | undefined): Promise<string> {
   if (passphrases !== undefined) return checkNewPassphrase(await passphrases.chosen())
   const hint = 'Give one with --passphrase-file FILE (- is stdin) or FPKI_PASSPHRASE.'
-  throw new FpkiError('ERR_PASSPHRASE', 'There is no passphrase for the new keys.', hint)
+  throw new FpkiError('ERR_PASSPHRASE', 'There is no new passphrase.', hint)
 }
 
 /** The signer of a key file. Throws ERR_BAD_KEY when it is missing or broken, ERR_PASSPHRASE when it does not open. */

@@ -11,6 +11,7 @@ import {
 } from '../pki/describe.js'
 import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles } from '../ports.js'
+import { backupStatus, statusOfBackup } from './backup/age.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from './pki-files.js'
 import type { ShownPki } from './show-pki.js'
 
@@ -53,6 +54,10 @@ const pkiStatus = z.strictObject({
   certificates: z.array(certificateStatus),
   /** A command that was interrupted and waits to be brought to its end. */
   unfinished: z.nullable(z.string()),
+  /** The newest backup; null: none is known. */
+  backup: z.nullable(backupStatus),
+  /** There is none, or it is older than `--backup-days`. */
+  backupDue: z.boolean(),
   problems: z.array(statusProblem),
 })
 
@@ -60,6 +65,8 @@ const pkiStatus = z.strictObject({
 export const statusOfPkis = z.strictObject({
   checkedAt: z.string(),
   warnDays: z.int(),
+  /** How old a backup may be; null: any age will do. */
+  backupDays: z.nullable(z.int()),
   /** The worst of all certificates. */
   state: expiryState,
   pkis: z.array(pkiStatus),
@@ -74,10 +81,11 @@ export type PkiStatus = z.infer<typeof pkiStatus>
 /** One certificate of a {@link PkiStatus}. */
 export type CertificateStatus = z.infer<typeof certificateStatus>
 
-/** The time, and how many days before its end a certificate counts as expiring. */
+/** The time, how many days before its end a certificate counts as expiring, and how old a backup may be. */
 interface Moment {
   readonly now: Date
   readonly warnDays: number
+  readonly backupDays: number | null
 }
 
 /**
@@ -88,25 +96,29 @@ export async function statusOfDirectories(
   paths: readonly string[],
   warnDays: number,
   { files, clock }: { readonly files: DurableFiles; readonly clock: Clock },
+  backupDays: number | null = null,
 ): Promise<StatusOfPkis> {
-  const moment = { now: clock(), warnDays }
+  const moment = { now: clock(), warnDays, backupDays }
   // Named twice, its metrics would be there twice, which Prometheus refuses.
   return summed(await Promise.all([...new Set(paths)].map((path) => statusOfDirectory(path, files, moment))), moment)
 }
 
 /** When the certificates end that the Factory API knows of a factory. */
 export function statusOfShown(shown: ShownPki, warnDays: number, clock: Clock): StatusOfPkis {
-  const moment = { now: clock(), warnDays }
+  const moment = { now: clock(), warnDays, backupDays: null }
   const { factory, root, tls, estTls, deviceCas } = shown
   const all = [root, tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
   const certificates = all.map((facts) => statusOf(facts, facts, moment))
-  return summed([{ directory: null, factory, certificates, unfinished: null, problems: [] }], moment)
+  return summed([{ directory: null, factory, certificates, ...NOTHING, problems: [] }], moment)
 }
 
-function summed(pkis: readonly PkiStatus[], { now, warnDays }: Moment): StatusOfPkis {
+/** What only a directory that can be read tells. */
+const NOTHING = { unfinished: null, backup: null, backupDue: false }
+
+function summed(pkis: readonly PkiStatus[], { now, warnDays, backupDays }: Moment): StatusOfPkis {
   const states = pkis.flatMap(({ certificates }) => certificates.map(({ state }) => state))
   const state = (['expired', 'expiring'] as const).find((one) => states.includes(one)) ?? 'fine'
-  return { checkedAt: rfc3339(now), warnDays, state, pkis: [...pkis] }
+  return { checkedAt: rfc3339(now), warnDays, backupDays, state, pkis: [...pkis] }
 }
 
 async function statusOfDirectory(path: string, files: DurableFiles, moment: Moment): Promise<PkiStatus> {
@@ -114,7 +126,7 @@ async function statusOfDirectory(path: string, files: DurableFiles, moment: Mome
     return await statusOfSeen(await inspectDirectory(files, path), moment)
   } catch (error) {
     const problems = [problemOf(null, error)]
-    return { directory: path, factory: null, certificates: [], unfinished: null, problems }
+    return { directory: path, factory: null, certificates: [], ...NOTHING, problems }
   }
 }
 
@@ -125,6 +137,8 @@ async function statusOfSeen(directory: SeenDirectory, moment: Moment): Promise<P
   const seen = read.flatMap((one) => ('certificate' in one ? [one] : []))
   const root = seen.find(({ file }) => file === PKI_FILES.rootCertificate)?.certificate ?? null
   const { journal } = directory
+  const { backupDays } = moment
+  const backup = statusOfBackup(directory, moment.now)
   return {
     directory: directory.path,
     factory: factoryIn(directory, root),
@@ -133,6 +147,8 @@ async function statusOfSeen(directory: SeenDirectory, moment: Moment): Promise<P
       return statusOf(facts, { role: roleOfFile(file), file, disabled: false }, moment)
     }),
     unfinished: journal !== null && journal.finishedAt === null ? journal.command : null,
+    backup,
+    backupDue: backupDays !== null && (backup === null || backup.daysOld >= backupDays),
     problems: [
       ...directory.problems.map((problem) => problemOf(null, problem)),
       ...read.flatMap((one) => ('problem' in one ? [one.problem] : [])),

@@ -66,6 +66,14 @@ const OIDS = [
   ['1.2.840.113549.1.9.20', 'friendlyName'],
   ['1.2.840.113549.1.9.21', 'localKeyID'],
   ['2.16.840.1.101.3.4.2.1', 'SHA-256'],
+  // Backups: CMS envelopes (RFC 5083, RFC 5084, RFC 3211, RFC 4055, RFC 5753, RFC 3565)
+  ['1.2.840.113549.1.9.16.1.23', 'authEnvelopedData'],
+  ['2.16.840.1.101.3.4.1.46', 'aes256-GCM'],
+  ['1.2.840.113549.1.9.16.3.9', 'PWRI-KEK'],
+  ['1.2.840.113549.1.1.7', 'RSAES-OAEP'],
+  ['1.2.840.113549.1.1.8', 'MGF1'],
+  ['1.3.132.1.11.1', 'dhSinglePass-stdDH-sha256kdf'],
+  ['2.16.840.1.101.3.4.1.45', 'aes256-wrap'],
   // Attributes of a certification request (RFC 2985, 5.4.2)
   ['1.2.840.113549.1.9.14', 'extensionRequest'],
 ] as const

@@ -45,7 +45,7 @@ export function checkNewPassphrase(passphrase: string): string {
   if (problem === null) return passphrase
   throw new FpkiError(
     'ERR_PASSPHRASE',
-    `The passphrase for new keys ${problem}.`,
+    `The new passphrase ${problem}.`,
     'Nothing was encrypted with it. Five or more words that nobody would guess are good.',
   )
 }

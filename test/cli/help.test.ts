@@ -69,7 +69,7 @@ describe('help', () => {
     ]
     expect(await flagsOf('create')).toEqual([
       ...['--online-ca', '--no-online-ca', '--local-ca', '--no-local-ca', '--tls-name'],
-      ...['--encrypt-keys', '--root-cert', '--root-key', '--key-type', '--local-ca-in-hsm', ...HSM_FLAGS],
+      ...['--encrypt-keys', '--root-cert', '--root-key', '--key-type', '--local-ca-in-hsm', '--backup', ...HSM_FLAGS],
       ...common,
     ])
     expect(await flagsOf('show')).toEqual(['--pretty', '--just-root', '--just-tls', '--just-device-cas', ...common])
@@ -77,7 +77,15 @@ describe('help', () => {
       ...['--offline', '--skip-root-key', '--strict', '--warn-days', ...HSM_FLAGS],
       ...common,
     ])
-    expect(await flagsOf('status')).toEqual(['--prometheus', '--warn-days', ...common])
+    expect(await flagsOf('status')).toEqual(['--prometheus', '--warn-days', '--backup-days', ...common])
+    expect(await flagsOf('backup')).toEqual([
+      ...['--out', '--check', '--recipient', '--recipient-key', '--pki-dir', '--passphrase-file'],
+      ...common,
+    ])
+    expect(await flagsOf('restore')).toEqual([
+      ...['--no-state', '--skip-root-key', '--recipient-key', '--passphrase-file'],
+      ...common,
+    ])
     expect(await flagsOf('import-root')).toEqual(['--remove-key', ...HSM_FLAGS, ...common])
     expect(await flagsOf('root-csr')).toEqual(['--out', '--encrypt-keys', '--key-type', ...HSM_FLAGS, ...common])
     expect(await flagsOf('check', 'hsm')).toEqual(['--key-type', ...TOKEN_FLAGS, ...common])
@@ -128,6 +136,8 @@ describe('every example in the help', () => {
       if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
       if (words === 'ca export') await inShell(home, '(umask 077; echo seventy-six trombones > phrase)')
       if (words === 'ca sign') await inShell(home, NEW_REQUEST)
+      if (['ca backup', 'ca restore'].includes(words)) await inShell(home, NEW_PASSPHRASE)
+      if (!example.includes('--out') && example.includes('acme.backup')) await inShell(home, NEW_BACKUP)
       const { status, stderr } = await inShell(home, example.replace('/srv/pki', home.path))
       expect({ example, status, stderr: status === 0 ? '' : stderr }).toEqual({ example, status: 0, stderr: '' })
     }
@@ -136,6 +146,9 @@ describe('every example in the help', () => {
 
 const NEW_REQUEST =
   'openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -subj /CN=gw -out gateway.csr'
+
+const NEW_PASSPHRASE = '(umask 077; echo nine lives of a fish > pass.txt)'
+const NEW_BACKUP = 'fpki ca backup "$HOME/acme" --out acme.backup --passphrase-file pass.txt'
 
 /** Runs a line that a person would type, with fpki on the PATH. */
 async function inShell(home: Home, line: string): Promise<Ended> {

@@ -49,6 +49,19 @@ function madeIn(home: Home): Made {
   }
 }
 
+/** A PKI directory that knows of a backup, which `ca verify` would else warn of. No change is behind its time. */
+export async function knowsOfBackup(directory: string): Promise<void> {
+  const record = { version: 1, madeAt: '2098-01-01T00:00:00Z', file: '/mnt/acme.backup', sha256: '', provedAt: null }
+  await writeFile(join(directory, '.fpki', 'backup.json'), JSON.stringify(record), { mode: 0o600 })
+}
+
+/** As {@link copiedPki}, with a backup that is known. */
+export async function backedUpPki(): Promise<Made> {
+  const pki = await copiedPki()
+  await knowsOfBackup(pki.directory)
+  return pki
+}
+
 /** The JSON of a file as `change` leaves it. */
 export async function editJson(path: string, change: (content: Record<string, unknown>) => unknown): Promise<void> {
   const content: Record<string, unknown> = JSON.parse(await readFile(path, 'utf8'))

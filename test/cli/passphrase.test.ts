@@ -114,6 +114,7 @@ describe('the passphrase', () => {
     const answers = [
       ['New passphrase', `${PASSPHRASE}\r`],
       ['The same again', `${PASSPHRASE}\r`],
+      ['encrypted backup now?', '\r'],
     ] as const
     const { status, stdout, directory } = await onTerminal(...answers)
     expect(status).toBe(0)
@@ -238,7 +239,10 @@ describe('ca create --encrypt-keys that was interrupted', () => {
     waiting.kill('SIGTERM')
     await waiting.ended
     await release()
-    const { status, stdout } = await answering(create, { HOME: home.path }, [['Passphrase of', `${PASSPHRASE}\r`]])
+    const { status, stdout } = await answering(create, { HOME: home.path }, [
+      ['Passphrase of', `${PASSPHRASE}\r`],
+      ['encrypted backup now?', '\r'],
+    ])
     expect(status).toBe(0)
     expect(stdout.match(/assphrase of .*factory_ca\.key: /g)).toHaveLength(1)
     await expectEncrypted(directory)

@@ -262,6 +262,9 @@ describe('ca status --prometheus', () => {
     const pkiMetrics = samples.filter(({ metric }) => metric.startsWith('fpki_pki_'))
     expect(pkiMetrics.map(({ metric, value }) => [metric, value])).toEqual([
       ['fpki_pki_unfinished', 0],
+      ['fpki_pki_backup_made_seconds', 0],
+      ['fpki_pki_backup_proved_seconds', 0],
+      ['fpki_pki_backup_due', 0],
       ['fpki_pki_problems', 0],
     ])
   })

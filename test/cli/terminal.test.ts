@@ -8,13 +8,29 @@ import { onTerminal } from './terminal.js'
 /** A terminal's own sequences written out as text: what a person must never see. */
 const WRITTEN_OUT = /\\u001b|\\x1b/
 
+/** What `ca create` offers at its end. */
+const NO_BACKUP = [['encrypted backup now?', '\r']] as const
+
 describe('on a terminal', () => {
   test('create uses weight and colour, and no sequence is written out', async () => {
     const home = await newHome()
-    const { stdout: shown } = await onTerminal(home, `ca create ${join(home.path, 'acme')}`)
+    const { stdout: shown } = await onTerminal(home, `ca create ${join(home.path, 'acme')}`, NO_BACKUP)
     expect(shown).not.toMatch(WRITTEN_OUT)
     expect(shown).toContain('\u001b[1mNext:\u001b[22m')
     expect(stripVTControlCharacters(shown)).toContain('Made the PKI of the factory acme')
+  })
+
+  test('create offers a backup, and makes it', async () => {
+    const home = await newHome()
+    const [directory, file] = [join(home.path, 'acme'), join(home.path, 'acme.backup')]
+    const { status, stdout } = await onTerminal(home, `ca create ${directory}`, [
+      ['encrypted backup now?', `${file}\r`],
+      ['New passphrase for the backup', 'nine lives of a fish\r'],
+      ['The same again', 'nine lives of a fish\r'],
+    ])
+    expect({ status, said: stdout.includes('Backed up the PKI') }).toEqual({ status: 0, said: true })
+    const check = ['ca', 'backup', '--check', file]
+    expect((await home.fpki(check, { env: { FPKI_PASSPHRASE: 'nine lives of a fish' } })).status).toBe(0)
   })
 
   test('show --pretty says the same as into a pipe', async () => {
@@ -33,7 +49,11 @@ describe('on a terminal', () => {
 
   test.each([{ NO_COLOR: '1' }, { TERM: 'dumb' }])('nothing is coloured with %o', async (env) => {
     const home = await newHome()
-    const { stdout: shown } = await onTerminal(home, `ca create ${join(home.path, 'acme')}`, [], env)
+    const at = (name: string) => join(home.path, name)
+    const { stdout: shown } = await onTerminal(home, `ca create ${at('acme')} --backup ${at('b')}`, [], {
+      ...env,
+      FPKI_PASSPHRASE: 'nine lives of a fish',
+    })
     expect(shown).toContain('Made the PKI')
     expect(shown).not.toContain('\u001b')
     expect(shown).not.toMatch(WRITTEN_OUT)

@@ -6,7 +6,7 @@ import { CODES } from '../../src/operations/verify/codes.js'
 import { type VerifiedPki, verifiedPki } from '../../src/operations/verify-pki.js'
 import { newHome, output } from '../support/cli.js'
 import { CA_EXTENSIONS, forge, put, ROOT_EXTENSIONS, TLS_EXTENSIONS } from './forge.js'
-import { copiedPki, editCertificates, editJson, type Made } from './made.js'
+import { backedUpPki, editCertificates, editJson, type Made } from './made.js'
 import { ordinaryUser } from './ordinary-user.js'
 import { snapshot } from './snapshot.js'
 
@@ -24,6 +24,7 @@ const GROUPS = [
   'expiry',
   'api',
   'root-key',
+  'backup',
   'leftovers',
 ]
 
@@ -388,7 +389,7 @@ function named(cases: readonly Case[]): readonly (readonly [string, Case])[] {
 
 /** Breaks a copy of a PKI, and holds what is found, the exit code and the words against each other. */
 async function expectFindings([, breakIt, ...expected]: Case, words: readonly string[]): Promise<void> {
-  const pki = await copiedPki()
+  const pki = await backedUpPki()
   await breakIt(pki)
   const before = await snapshot(pki.home.path)
   const { status, document } = await verifyJson(pki, words)
@@ -422,7 +423,7 @@ test('every code is found by one of these, or by a test of its own', () => {
 
 describe('ca verify', () => {
   test('says a line for each group when all holds: exit 0', async () => {
-    const pki = await copiedPki()
+    const pki = await backedUpPki()
     const { status, stdout, stderr } = await pki.home.fpki(['ca', 'verify', pki.directory])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     const lines = stdout.trimEnd().split('\n')
@@ -433,7 +434,7 @@ describe('ca verify', () => {
   })
 
   test('says in words what is wrong and what to do; --quiet leaves out what is well', async () => {
-    const pki = await copiedPki()
+    const pki = await backedUpPki()
     await unlink(pki.path('tls-crt'))
     const { status, stdout } = await pki.home.fpki(['ca', 'verify', pki.directory, '--quiet', '--offline'])
     expect({ status, stdout }).toEqual({
@@ -443,7 +444,7 @@ describe('ca verify', () => {
   })
 
   test('fails for a warning with --strict only, and --skip-root-key is one', async () => {
-    const pki = await copiedPki()
+    const pki = await backedUpPki()
     const skipping = await verifyJson(pki, ['--skip-root-key'])
     expect(skipping).toMatchObject({ status: 0, document: { result: 'warning' } })
     expect(skipping.document.findings).toContainEqual(
@@ -454,7 +455,7 @@ describe('ca verify', () => {
   })
 
   test('warns as many days before an end as it is told', async () => {
-    const pki = await copiedPki()
+    const pki = await backedUpPki()
     await forge(pki, 'tls-crt', { until: 100.5 })
     for (const [days, result] of [
       ['100', 'ok'],
@@ -472,7 +473,7 @@ describe('ca verify', () => {
     ['P-384', 'secp384r1', 'sha384'],
     ['P-521', 'secp521r1', 'sha512'],
   ])('holds with a root on %s', async (_, curve, digest) => {
-    const pki = await copiedPki()
+    const pki = await backedUpPki()
     await forge(pki, 'factory_ca.pem', {
       curve,
       digest,
@@ -492,7 +493,7 @@ describe('ca verify', () => {
   })
 
   test('says that a root signed with another hash than its curve’s only differs', async () => {
-    const pki = await copiedPki()
+    const pki = await backedUpPki()
     await forge(pki, 'factory_ca.pem', { key: 'factory_ca.key', digest: 'sha384', extensions: [...ROOT_EXTENSIONS] })
     const { document } = await verifyJson(pki, ['--offline'])
     expect(document.findings).toContainEqual(
@@ -524,7 +525,7 @@ describe('ca verify', () => {
   })
 
   test('takes a root that a company’s CA has signed for what it is: the anchor', async () => {
-    const pki = await copiedPki()
+    const pki = await backedUpPki()
     const words = ['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out']
     const [key, company] = [join(pki.home.path, 'company.key'), join(pki.home.path, 'company.pem')]
     await output('openssl', [...words, key])
@@ -577,7 +578,7 @@ describe('ca verify', () => {
   })
 
   test('of another factory than the directory is: what the CAs say is told', async () => {
-    const pki = await copiedPki()
+    const pki = await backedUpPki()
     const { status, document } = await verifyJson(pki, ['--offline', '--factory', 'other'])
     expect({ status, codes: document.findings.filter((one) => one.status !== 'ok').map(({ code }) => code) }).toEqual({
       status: 6,
@@ -586,7 +587,7 @@ describe('ca verify', () => {
   })
 
   test('of no directory is refused', async () => {
-    const pki = await copiedPki()
+    const pki = await backedUpPki()
     await writeFile(join(pki.home.path, 'file'), '')
     for (const [path, status, code] of [
       [join(pki.home.path, 'missing'), 3, 'ERR_NOT_A_DIRECTORY'],
@@ -600,7 +601,7 @@ describe('ca verify', () => {
 
   test('works on a copy that nothing can be written to, as an ordinary user', async () => {
     const user = await ordinaryUser()
-    const { directory } = await copiedPki()
+    const { directory } = await backedUpPki()
     const copy = join(user.path, 'acme')
     await cp(directory, copy, { recursive: true })
     for (const name of await readdir(copy, { recursive: true })) await user.own(join(copy, name), 0o400)
@@ -618,7 +619,7 @@ describe('ca verify', () => {
 
   test('says which files an ordinary user may not read', async () => {
     const user = await ordinaryUser()
-    const { directory } = await copiedPki()
+    const { directory } = await backedUpPki()
     const copy = join(user.path, 'acme')
     await cp(directory, copy, { recursive: true })
     for (const name of await readdir(copy, { recursive: true })) await user.own(join(copy, name), 0o400)
@@ -634,7 +635,7 @@ describe('ca verify', () => {
   })
 
   test('writes out what a certificate must not do to a terminal', async () => {
-    const pki = await copiedPki()
+    const pki = await backedUpPki()
     await forge(pki, 'site-b.pem', { subject: '/CN=fio-1/OU=\u001b[31mred' })
     const { stdout } = await pki.home.fpki(['ca', 'verify', pki.directory, '--offline'])
     expect(stdout).toContain('OU=\\u001b[31mred')

@@ -2,6 +2,7 @@ import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { verifiedPki } from '../../src/operations/verify-pki.js'
+import { knowsOfBackup } from '../cli/made.js'
 import type { Home } from '../support/cli.js'
 import { homeWith, PIN, softHsm, type TestToken } from '../support/token.js'
 
@@ -12,6 +13,7 @@ async function pkiIn(token: TestToken): Promise<{ home: Home; directory: string 
   const words = ['ca', 'create', directory, '--quiet', '--local-ca-in-hsm', ...token.flags]
   const { status, stderr } = await home.fpki(words, { env: { FPKI_HSM_PIN: PIN } })
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  await knowsOfBackup(directory)
   return { home, directory }
 }
 

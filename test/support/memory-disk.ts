@@ -73,6 +73,13 @@ function forget(node: Inode): void {
   for (const child of node.names.values()) forget(child)
 }
 
+function forgetName(node: Inode, directory: Inode): void {
+  for (const [name, child] of node.syncedNames) {
+    if (child === directory) node.syncedNames.delete(name)
+    else forgetName(child, directory)
+  }
+}
+
 function* walk(node: Inode, path: string): Generator<[string, { mode: number; text: string | null }]> {
   for (const [name, child] of [...node.names].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const isFile = child.kind === 'file'
@@ -143,16 +150,25 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
       step('rename', newPath, () => {
         // Two names of one file: rename(2) does nothing.
         if (find(newPath) === at(oldPath)) return
+        if (find(newPath)?.names.size) fail('ENOTEMPTY', newPath)
         put(newPath, at(oldPath))
         at(dirname(oldPath)).names.delete(basename(oldPath))
       }),
     remove: async (path) => {
-      if (find(path) === undefined) return
+      const node = find(path)
+      if (node === undefined) return
+      if (node.kind === 'directory') fail('EISDIR', path)
       step('unlink', path, () => at(dirname(path)).names.delete(basename(path)))
+    },
+    removeDirectory: async (path) => {
+      if (at(path).names.size > 0) fail('ENOTEMPTY', path)
+      step('rmdir', path, () => at(dirname(path)).names.delete(basename(path)))
     },
     syncDirectory: async (path) =>
       step('fsync', path, () => {
         const node = at(path)
+        // A directory has one name: where the new one is on the disk, the old one is gone.
+        for (const child of node.names.values()) if (child.kind === 'directory') forgetName(root, child)
         node.syncedNames = new Map(node.names)
       }),
     isLocked: async (path) => locks.has(path),

@@ -5,12 +5,14 @@ import { addPing } from './api/ping.js'
 import { addServe } from './api/serve.js'
 import { addToken } from './api/token.js'
 import { addAddDeviceCa } from './ca/add-device-ca.js'
+import { addBackup } from './ca/backup.js'
 import { addCreate } from './ca/create.js'
 import { addDisableDeviceCa } from './ca/disable-device-ca.js'
 import { addEnableDeviceCa } from './ca/enable-device-ca.js'
 import { addExport } from './ca/export.js'
 import { addImportRoot } from './ca/import-root.js'
 import { addPaper } from './ca/paper.js'
+import { addRestore } from './ca/restore.js'
 import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
 import { addRootCsr } from './ca/root-csr.js'
 import { addRotateTls } from './ca/rotate-tls.js'
@@ -56,6 +58,8 @@ export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
     addImportRoot,
     addPaper,
     addExport,
+    addBackup,
+    addRestore,
   ],
   est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],

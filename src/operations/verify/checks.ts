@@ -1,4 +1,5 @@
 import { checkApi } from './api.js'
+import { backupInWords, checkBackupRecord } from './backup.js'
 import { checkChain } from './chain.js'
 import { checkExpiry } from './expiry.js'
 import { checkFiles } from './files.js'
@@ -50,5 +51,6 @@ export const CHECKS: readonly Check[] = [
     run: (scene, { rootSigner, random }) => checkRootKey(scene, rootSigner, random),
     holds: () => null,
   },
+  { group: 'backup', run: checkBackupRecord, holds: backupInWords },
   { group: 'leftovers', run: checkLeftovers, holds: () => 'No interrupted work is left.' },
 ]

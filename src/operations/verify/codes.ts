@@ -147,6 +147,16 @@ export const CODES = {
     means: 'the root key was left out, as --skip-root-key says',
     hint: 'Check it from time to time where it is kept.',
   },
+  'backup.none': {
+    status: 'warning',
+    means: 'no backup is known; copies that fpki has not made are not',
+    hint: 'Make one with `fpki ca backup`.',
+  },
+  'backup.outdated': {
+    status: 'warning',
+    means: 'the PKI was changed since its newest backup',
+    hint: 'Make another one with `fpki ca backup`.',
+  },
   'leftovers.unfinished': {
     status: 'failure',
     means: 'a command was interrupted and has not been brought to its end',

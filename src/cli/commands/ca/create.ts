@@ -8,6 +8,7 @@ import { hsmAccess, newKeyPlace } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn, style } from '../../output.js'
+import { backupPlan } from './create-backup.js'
 
 /** The flags of `ca create`. */
 export interface CreateFlags extends CommonFlags, HsmFlags {
@@ -19,6 +20,7 @@ export interface CreateFlags extends CommonFlags, HsmFlags {
   readonly encryptKeys?: true
   readonly rootKey?: string
   readonly rootCert?: string
+  readonly backup?: string
 }
 
 /** `fpki ca create <directory>` */
@@ -32,13 +34,17 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const { factory, isNamed, api, stateDirectory } = chosen
   const { onlineCa, localCa } = flags
   const keys = await keyOptions(flags, io, progress)
+  const backup = backupPlan(path, flags, io, keys.passphrases)
+  const target = await backup.prepare()
   const options = { directory: path, factory, onlineCa, localCa, tlsNames, ...keys }
   const made = await createPki(options, { ...machine, api, progress, signal: io.signal })
   if (!isNamed) progress.note(`the factory is named after the directory, ${factory}; --factory names another.`)
   if (stateDirectory !== null && tlsNames.length === 0)
     progress.note(`tls-crt is for ${made.tlsNames.join(' and ')}; --tls-name names a host.`)
-  if (flags.json) printJson(io, made)
+  const done = target === null ? null : await backup.make(target, stateDirectory)
+  if (flags.json) printJson(io, { ...made, backup: done?.file ?? null })
   else if (!flags.quiet) io.stdout(summary(made, stateDirectory, flags, io))
+  if (done === null) await backup.offer(stateDirectory)
 }
 
 /** Where the keys are and how they are kept. */
@@ -55,7 +61,12 @@ async function keyOptions(flags: CreateFlags, io: Io, progress: Progress): Promi
 }
 
 /** What was made, what to back up, and what comes next. */
-function summary(made: CreatedPki, stateDirectory: string | null, { encryptKeys }: CreateFlags, io: Io): string {
+function summary(
+  made: CreatedPki,
+  stateDirectory: string | null,
+  { encryptKeys, backup }: CreateFlags,
+  io: Io,
+): string {
   const { factory, files, resumed } = made
   const directory = printable(made.directory)
   const bold = (text: string) => style(io, 'bold', text, 'stdout')
@@ -65,7 +76,8 @@ function summary(made: CreatedPki, stateDirectory: string | null, { encryptKeys 
     ...rows,
     '',
     ...keysInToken(made),
-    bold('Back up now, and keep off-line:'),
+    ...(backup === undefined ? [] : [bold('Backed up, opened again and compared:'), `  ${printable(backup)}`, '']),
+    bold(backup === undefined ? 'Back up now, and keep off-line:' : 'What the backup holds; keep it off-line:'),
     `  ${directory}`,
     `      ${made.rootKey.kind === 'file' ? 'factory_ca.key cannot be made again. Without it every device must be re-flashed.' : 'the certificates, and where the root key is.'}`,
     ...(encryptKeys

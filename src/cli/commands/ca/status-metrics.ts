@@ -38,6 +38,15 @@ const METRICS: readonly Metric[] = [
   pkiMetric('unfinished', 'Does an interrupted command wait to be brought to its end?', ({ unfinished }) =>
     Number(unfinished !== null),
   ),
+  pkiMetric('backup_made_seconds', 'When the newest backup was made, in seconds since 1970; 0: none is known.', (pki) =>
+    seconds(pki.backup?.madeAt ?? null),
+  ),
+  pkiMetric('backup_proved_seconds', 'When it was last proven, in seconds since 1970; 0: never.', (pki) =>
+    seconds(pki.backup?.provedAt ?? null),
+  ),
+  pkiMetric('backup_due', 'Is there no backup that is younger than --backup-days?', ({ backupDue }) =>
+    Number(backupDue),
+  ),
   pkiMetric('problems', 'How many things could not be read.', ({ problems }) => problems.length),
   {
     name: 'fpki_status_checked_seconds',
@@ -97,6 +106,6 @@ function escaped(value: string): string {
   return printable(value).replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }
 
-function seconds(time: string): number {
-  return Date.parse(time) / 1000
+function seconds(time: string | null): number {
+  return time === null ? 0 : Date.parse(time) / 1000
 }

@@ -17,6 +17,7 @@ import { metrics } from './status-metrics.js'
 export interface StatusFlags extends CommonFlags {
   readonly prometheus?: true
   readonly warnDays: number
+  readonly backupDays?: number
 }
 
 /** `fpki ca status [directories…]` */
@@ -26,7 +27,9 @@ export async function status(directories: readonly string[], flags: StatusFlags,
   }
   const paths = directories.map((directory) => resolved(directory, io))
   const found =
-    paths.length === 0 ? await ofFactory(flags, io) : await statusOfDirectories(paths, flags.warnDays, thisMachine())
+    paths.length === 0
+      ? await ofFactory(flags, io)
+      : await statusOfDirectories(paths, flags.warnDays, thisMachine(), flags.backupDays)
   if (flags.json) printJson(io, found)
   else if (flags.prometheus) io.stdout(metrics(found))
   else io.stdout(inWords(found, flags, io))
@@ -36,6 +39,10 @@ export async function status(directories: readonly string[], flags: StatusFlags,
 
 /** Loaded here, because `ca show` would otherwise have one file more to load at its start. */
 async function ofFactory(flags: StatusFlags, io: Io): Promise<StatusOfPkis> {
+  if (flags.backupDays !== undefined) {
+    const hint = 'Name the PKI directory, which remembers its backups.'
+    throw new FpkiError('ERR_USAGE', '--backup-days needs a PKI directory.', hint)
+  }
   const { knownPki } = await import('./show.js')
   return statusOfShown(await knownPki(flags, io), flags.warnDays, thisMachine().clock)
 }
@@ -45,7 +52,7 @@ function exitOf({ state, pkis }: StatusOfPkis): number {
   if (state === 'expired') return EXIT_FOUND.expired
   const problem = pkis.flatMap(({ problems }) => problems)[0]
   if (problem !== undefined) return EXIT[problem.code as FpkiCode]
-  return state === 'expiring' ? EXIT_FOUND.expiring : 0
+  return state === 'expiring' || pkis.some(({ backupDue }) => backupDue) ? EXIT_FOUND.expiring : 0
 }
 
 function tell({ code, message, hint }: PkiStatus['problems'][number], io: Io): void {
@@ -57,14 +64,29 @@ function inWords({ pkis }: StatusOfPkis, { quiet = false }: StatusFlags, io: Io)
   return pkis.map((pki) => block(pki, quiet, io)).join('')
 }
 
-function block({ directory, factory, certificates, unfinished }: PkiStatus, quiet: boolean, io: Io): string {
+function block(pki: PkiStatus, quiet: boolean, io: Io): string {
+  const { directory, factory, certificates, unfinished } = pki
   const told = certificates.filter(({ state }) => !quiet || state !== 'fine')
   const rows = told.map((certificate) => row(certificate, io))
   const command = unfinished === null ? [] : [`  \`fpki ${printable(unfinished)}\` was interrupted; run it again.`]
-  const lines = [...rows, ...command]
+  const lines = [...rows, ...command, ...backupLine(pki, quiet, io)]
   if (lines.length === 0) return ''
   const title = `Factory ${printable(factory ?? 'unknown')}, ${printable(directory ?? 'as the Factory API knows it')}`
   return `${[title, ...lines].join('\n')}\n`
+}
+
+/** Of a directory that could be read. */
+function backupLine(
+  { directory, certificates, backup, backupDue }: PkiStatus,
+  quiet: boolean,
+  io: Io,
+): readonly string[] {
+  if (directory === null || certificates.length === 0 || (quiet && !backupDue)) return []
+  const due = backupDue ? `  ${style(io, 'yellow', 'BACKUP DUE', 'stdout')}` : ''
+  if (backup === null) return [`  no backup is known; make one with \`fpki ca backup\`${due}`]
+  const proof = backup.provedAt === null ? 'never proven' : `proven ${backup.provedAt.slice(0, 10)}`
+  const changed = backup.outdated ? ', before the last change' : ''
+  return [`  backup ${backup.madeAt.slice(0, 10)}${changed}, ${proof}: ${printable(backup.file)}${due}`]
 }
 
 const WORDS = { fine: '', expiring: 'EXPIRES SOON', expired: 'EXPIRED' } as const

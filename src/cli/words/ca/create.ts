@@ -19,6 +19,7 @@ export function addCreate(ca: Command, io: Io): void {
     .option('--root-key <file>', 'its key; it is copied')
     .addOption(new Option('--key-type <curve>', 'of a root key in a token').choices(['P-256', 'P-384']))
     .option('--local-ca-in-hsm', 'the key of local-ca goes into the token too')
+    .option('--backup <file>', 'write an encrypted backup too, with a passphrase')
   withHsmOptions(create)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { withWarnDays } from '../../options.js'
+import { withBackupDays, withWarnDays } from '../../options.js'
 import type { Io } from '../../output.js'
 
 /** The words of `fpki ca status`. */
@@ -9,7 +9,7 @@ export function addStatus(ca: Command, io: Io): void {
     .description('when certificates expire, for monitors and CI')
     .argument('[directories...]', 'PKI directories, absolute paths; none: ask the API')
     .option('--prometheus', "metrics, for node_exporter's textfile collector")
-  withWarnDays(status)
+  withBackupDays(withWarnDays(status))
     .addHelpText('after', EXAMPLE)
     .action(async (directories, _, command: Command) =>
       (await import('../../commands/ca/status.js')).status(directories, command.optsWithGlobals(), io),
@@ -22,5 +22,9 @@ Examples:
   $ fpki ca status --factory acme
   $ fpki ca status "$HOME/acme" --prometheus > fpki.prom
 
-Exit codes: 0 all is well, 10 something expires within --warn-days, 11 something
-has expired. What cannot be read has its usual code, which comes before 10.`
+Is there a backup of the last 30 days? (docs/backup.md)
+  fpki ca status "$HOME/acme" --backup-days 30
+
+Exit codes: 0 all is well, 10 something expires within --warn-days or there is
+no backup of --backup-days, 11 something has expired. What cannot be read has
+its usual code, which comes before 10.`

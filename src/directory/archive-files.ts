@@ -1,0 +1,42 @@
+import { join } from 'node:path'
+import type { FileStatus, FileSystem } from '../ports.js'
+import type { ArchiveEntry } from './archive.js'
+
+/**
+ * A file system in memory that has the entries of an archive below `root`, and cannot be written to: what looks at a
+ * directory looks at a backup the same way, and nothing of it comes near the disk.
+ */
+export function archiveFileSystem(entries: readonly ArchiveEntry[], root: string): FileSystem {
+  const at = new Map(entries.map((entry) => [join(root, entry.path), entry]))
+  const statusOf = (path: string): FileStatus | null => {
+    const entry = at.get(path)
+    if (entry !== undefined) return { kind: entry.kind, mode: entry.mode, uid: 0 }
+    // The directories above belong to nobody who could change them.
+    return join(root, '/').startsWith(join(path, '/')) ? { kind: 'directory', mode: 0o700, uid: 0 } : null
+  }
+  const namesIn = (path: string) => {
+    const inside = join(path, '/')
+    const below = [...at.keys()].filter((one) => one.startsWith(inside) && one !== path)
+    return [...new Set(below.map((one) => one.slice(inside.length).split('/')[0] ?? ''))].sort()
+  }
+  return {
+    uid: 0,
+    stat: async (path) => statusOf(path),
+    realPath: async (path) => path,
+    list: async (path) => (statusOf(path)?.kind === 'directory' ? namesIn(path) : null),
+    read: async (path) => at.get(path)?.content ?? null,
+    isLocked: async () => false,
+    makeDirectory: readOnly,
+    createFile: readOnly,
+    link: readOnly,
+    rename: readOnly,
+    remove: readOnly,
+    removeDirectory: readOnly,
+    syncDirectory: readOnly,
+    lock: readOnly,
+  }
+}
+
+async function readOnly(path: string): Promise<never> {
+  throw Object.assign(new Error(`EROFS, '${path}'`), { code: 'EROFS' })
+}

@@ -1,0 +1,86 @@
+import { dirname, join } from 'node:path'
+import { FpkiError, systemErrorCode } from '../errors.js'
+import type { DurableFiles, FileSystem } from '../ports.js'
+import type { ArchiveEntry } from './archive.js'
+
+/** What a backup may hold: far more than any PKI, and little enough for memory. */
+export const MAX_TREE_BYTES = 64 * 1024 * 1024
+
+/** Folders in folders: more than any PKI has, and an end for links that lead in circles. */
+const MAX_DEPTH = 8
+
+/**
+ * All that is in the directory `root`, as entries below `path`; what interrupted writes left is no part of it.
+ *
+ * @param skip paths below `root` that are left out
+ * @throws FpkiError ERR_BAD_FILE when it is too large, or something in it is no file and no folder; ERR_STORAGE
+ */
+export async function readTree(
+  files: DurableFiles,
+  root: string,
+  path: string,
+  skip: readonly string[] = [],
+): Promise<readonly ArchiveEntry[]> {
+  const entries: ArchiveEntry[] = []
+  let left = MAX_TREE_BYTES
+  const walk = async (below: string, depth: number): Promise<void> => {
+    const place = join(root, below)
+    const name = below === '' ? path : `${path}/${below}`
+    const { kind, mode } = await statusOf(files, place)
+    if (kind === 'other' || depth > MAX_DEPTH) throw notKept(place, 'is no file that a backup can hold')
+    if (kind === 'file') {
+      const content = (await files.readOctets(place, left)) ?? new Uint8Array()
+      left -= content.length
+      entries.push({ path: name, kind, mode: mode & 0o777, content })
+      return
+    }
+    entries.push({ path: name, kind, mode: mode & 0o777, content: new Uint8Array() })
+    const inside = ((await files.list(place)) ?? []).map((one) => (below === '' ? one : `${below}/${one}`))
+    for (const one of inside.filter((candidate) => !skip.includes(candidate))) await walk(one, depth + 1)
+  }
+  await walk('', 0)
+  return entries
+}
+
+/** See {@link DurableFiles.writeTree}. Nobody knows of the files yet: a name of its own for each would gain nothing. */
+export async function writeTree(fs: FileSystem, root: string, entries: readonly ArchiveEntry[]): Promise<void> {
+  for (const { path, kind, mode, content } of entries) {
+    const place = join(root, path)
+    if (kind === 'directory') await fs.makeDirectory(place, 0o700)
+    else await writeFile(fs, place, content, mode)
+  }
+  const folders = new Set([root, ...entries.map(({ path }) => dirname(join(root, path)))])
+  for (const folder of [...folders].sort().reverse()) await fs.syncDirectory(folder)
+}
+
+/** See {@link DurableFiles.removeTree}. A link is removed, and what it leads to is left alone. */
+export async function removeTree(fs: FileSystem, path: string): Promise<void> {
+  try {
+    await fs.remove(path)
+  } catch (error) {
+    if (!['EISDIR', 'EPERM'].includes(systemErrorCode(error) ?? '')) throw error
+    for (const name of (await fs.list(path)) ?? []) await removeTree(fs, join(path, name))
+    await fs.removeDirectory(path)
+  }
+}
+
+async function writeFile(fs: FileSystem, path: string, content: Uint8Array, mode: number): Promise<void> {
+  const file = await fs.createFile(path, mode)
+  try {
+    await file.write(content)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function statusOf(files: DurableFiles, place: string) {
+  const status = await files.status(place)
+  if (status === null) throw notKept(place, 'is a link that leads nowhere')
+  return status
+}
+
+function notKept(place: string, reason: string): FpkiError {
+  const hint = 'A backup holds everything or is none. Move it elsewhere, and run the command again.'
+  return new FpkiError('ERR_BAD_FILE', `${place} ${reason}.`, hint)
+}

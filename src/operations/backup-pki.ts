@@ -1,0 +1,153 @@
+import * as z from 'zod/mini'
+import { type ArchiveEntry, readArchive, writeArchive } from '../directory/archive.js'
+import { keyReference } from '../directory/records.js'
+import { FpkiError } from '../errors.js'
+import { rfc3339 } from '../pki/describe.js'
+import type { Certificate } from '../pki/read-certificate.js'
+import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
+import { type Envelope, newEnvelope, type OpenedEnvelope, openEnvelope } from '../signer/envelope.js'
+import { VERSION } from '../version.js'
+import { collect } from './backup/collect.js'
+import { checkedManifest, sha256, withManifest } from './backup/manifest.js'
+import { MAX_BACKUP_BYTES } from './backup/open.js'
+import type { ReadyTarget } from './backup/target.js'
+import { type OpenPki, openPki } from './open-pki.js'
+
+export { type BackupTarget, type ReadyTarget, readyTarget } from './backup/target.js'
+
+/** What `fpki ca backup --out --json` prints. */
+export const madeBackup = z.strictObject({
+  /** Absolute. */
+  file: z.string(),
+  size: z.int(),
+  /** Of the file. */
+  sha256: z.string(),
+  createdAt: z.string(),
+  factory: z.string(),
+  /** The PKI directory, absolute. */
+  directory: z.string(),
+  rootFingerprint: z.string(),
+  /** null: in a token that the directory does not remember. */
+  rootKey: z.nullable(keyReference),
+  /** Is the state of the embedded Factory API in it? */
+  embedded: z.boolean(),
+  /** How many files it holds. */
+  files: z.int(),
+  /** Who can open it. */
+  openedBy: z.strictObject({ passphrase: z.boolean(), certificates: z.array(z.string()) }),
+  /** What it cannot hold, a sentence each. */
+  notHeld: z.array(z.string()),
+  warnings: z.array(z.string()),
+})
+
+/** See {@link madeBackup}. */
+export type MadeBackup = z.infer<typeof madeBackup>
+
+/** What `ca backup` is asked to do. */
+export interface BackupPkiOptions {
+  /** Absolute path. */
+  readonly directory: string
+  /** Said by flags or environment; null: the directory says it. */
+  readonly factory: string | null
+  /** Where the embedded Factory API keeps its factories; null: it is not the one that is chosen. */
+  readonly stateDirectory: string | null
+  readonly target: ReadyTarget
+}
+
+/** What `ca backup` works with. */
+export interface BackupPkiPorts {
+  readonly files: DurableFiles
+  readonly clock: Clock
+  readonly random: Random
+  readonly progress: Progress
+}
+
+/**
+ * Makes a backup of a PKI, as one encrypted file, and opens it again before it says so. Nothing of it is on the disk in
+ * the clear.
+ *
+ * @throws FpkiError as openPki does; ERR_LOCKED, ERR_EXISTS, ERR_STORAGE, ERR_BAD_FILE
+ */
+export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts): Promise<MadeBackup> {
+  const { files, progress } = ports
+  const pki = await openPki(files, options.directory, options.factory)
+  await pki.directory.make()
+  const lock = await pki.directory.lock()
+  try {
+    progress.step('Reading the PKI directory')
+    const collected = await collect(files, pki, options.stateDirectory)
+    return await writeBackup(pki, collected, options.target, ports)
+  } finally {
+    await lock.release()
+  }
+}
+
+async function writeBackup(
+  { directory }: OpenPki,
+  { entries, facts }: Awaited<ReturnType<typeof collect>>,
+  target: ReadyTarget,
+  { files, clock, random, progress }: BackupPkiPorts,
+): Promise<MadeBackup> {
+  const { out, passphrase, certificates, ...cost } = target
+  const now = clock()
+  const createdAt = rfc3339(now)
+  const warnings = warningsOf(facts.unfinished, certificates, now)
+  for (const warning of warnings) progress.warn(warning)
+  progress.step('Encrypting and writing the backup')
+  const envelope = newEnvelope({ passphrase, certificates, ...cost }, random)
+  const { recipients } = envelope
+  const all = withManifest({ version: 1, fpki: VERSION, createdAt, ...facts, recipients }, entries)
+  const file = envelope.seal(writeArchive(all, now))
+  await files.create(out, file, 0o600)
+  progress.step('Opening it again')
+  await proveWritten(files, target, envelope, all)
+  const sum = sha256(file)
+  await directory.writeBackup({ version: 1, madeAt: createdAt, file: out, sha256: sum, provedAt: null })
+  const { factory, rootFingerprint, rootKey, embedded, notHeld } = facts
+  return {
+    ...{ file: out, size: file.length, sha256: sum, createdAt, factory, directory: directory.path, rootFingerprint },
+    ...{ rootKey, embedded, files: entries.filter(({ kind }) => kind === 'file').length },
+    openedBy: { passphrase: passphrase !== null, certificates: certificates.map(({ x509 }) => x509.subject) },
+    ...{ notHeld, warnings },
+  }
+}
+
+/** Reads the file from the disk and compares all that is in it. One that does not hold is removed: nobody may trust it. */
+async function proveWritten(
+  files: DurableFiles,
+  { out, passphrase }: ReadyTarget,
+  envelope: Envelope,
+  written: readonly ArchiveEntry[],
+): Promise<void> {
+  const file = (await files.readOctets(out, MAX_BACKUP_BYTES)) ?? new Uint8Array()
+  try {
+    const opened = passphrase === null ? envelope.reopen(file) : openEnvelope(file, { passphrase })
+    if (opened !== null && isSame(out, opened, written)) return
+  } catch {
+    // Told below, whatever it was.
+  }
+  await files.remove(out)
+  const hint = 'It was removed again. Check the disk (dmesg), or name a file on another one.'
+  throw new FpkiError('ERR_STORAGE', `${out} cannot be read back as it was written.`, hint)
+}
+
+function isSame(out: string, { content, recipients }: OpenedEnvelope, written: readonly ArchiveEntry[]): boolean {
+  const read = readArchive(content)
+  checkedManifest(out, read, recipients)
+  return read.every(({ path, kind, mode, content: octets }, at) => {
+    const one = written[at]
+    return one?.path === path && one.kind === kind && one.mode === mode && Buffer.from(octets).equals(one.content)
+  })
+}
+
+function warningsOf(unfinished: string | null, certificates: readonly Certificate[], now: Date): string[] {
+  const ended = certificates.filter(({ notAfter }) => notAfter < now)
+  return [
+    ...(unfinished === null
+      ? []
+      : [`\`fpki ${unfinished}\` was interrupted: bring it to its end, and make another backup.`]),
+    ...ended.map(
+      ({ x509 }) => `The certificate of ${x509.subject} has expired; its key opens the backup all the same.`,
+    ),
+  ]
+}

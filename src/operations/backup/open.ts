@@ -1,0 +1,196 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { join } from 'node:path'
+import { type ArchiveEntry, readArchive } from '../../directory/archive.js'
+import { archiveFileSystem } from '../../directory/archive-files.js'
+import { durableFiles } from '../../directory/files.js'
+import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
+import type { BackupRecord } from '../../directory/records.js'
+import { MAX_TREE_BYTES } from '../../directory/tree.js'
+import { FpkiError } from '../../errors.js'
+import { readInputFile } from '../../input-file.js'
+import { rfc3339 } from '../../pki/describe.js'
+import type { Clock, DurableFiles, Passphrases, Random } from '../../ports.js'
+import { type OpenedEnvelope, type Opener, openEnvelope, waysToOpen } from '../../signer/envelope.js'
+import { pemSigner } from '../../signer/file.js'
+import { badKey, isEncryptedKey } from '../../signer/key-pem.js'
+import type { HsmAccess } from '../root-signer.js'
+import type { Finding } from '../verify/finding.js'
+import { verifyPki } from '../verify-pki.js'
+import { ARCHIVE, type BackupManifest, below, brokenBackup, checkedManifest, sha256, textEntry } from './manifest.js'
+
+/** A directory and an embedded factory of the largest size, with headers and sums. */
+export const MAX_BACKUP_BYTES = 3 * MAX_TREE_BYTES
+
+/** How a backup, and the keys in it, are opened. */
+export interface BackupOpener {
+  /** Of the backup, and then of encrypted keys in it. */
+  readonly passphrases: Passphrases
+  /** Asks for another one, where that of the backup does not open the root key; null: there is no terminal. */
+  readonly askAnother: ((what: string) => Promise<string>) | null
+  /** The private key of a certificate that it was made for, absolute path; null: a passphrase opens it. */
+  readonly recipientKey: string | null
+}
+
+/** A backup that was opened, all of which is as its manifest says. */
+export interface OpenedBackup {
+  /** Absolute. */
+  readonly file: string
+  readonly sha256: string
+  readonly manifest: BackupManifest
+  /** The PKI directory, as paths in it. Secret. */
+  readonly pki: readonly ArchiveEntry[]
+  /** The folder of the embedded factory; empty: it is not in it. Secret. */
+  readonly factory: readonly ArchiveEntry[]
+  /** Secret; null: a private key opened it. */
+  readonly passphrase: string | null
+}
+
+/** Opens a backup, in memory. Throws ERR_BAD_FILE, ERR_PASSPHRASE, ERR_BAD_KEY, ERR_USAGE. */
+export async function openBackup(files: DurableFiles, file: string, opener: BackupOpener): Promise<OpenedBackup> {
+  const octets = await files.readOctets(file, MAX_BACKUP_BYTES)
+  if (octets === null) throw new FpkiError('ERR_BAD_FILE', `${file} does not exist.`, 'Name the backup.')
+  const ways = described(file, () => waysToOpen(octets))
+  if (opener.recipientKey === null && !ways.passphrase) {
+    const hint = 'Give the key of one of them with --recipient-key FILE.'
+    throw new FpkiError('ERR_USAGE', `${file} was made for certificates, and not for a passphrase.`, hint)
+  }
+  const secret = await secretOf(file, opener)
+  const opened = described(file, () => openEnvelope(octets, secret))
+  if (opened === null) throw notOpened(file, opener.recipientKey)
+  const { manifest, entries } = readContent(file, opened)
+  return {
+    file,
+    sha256: sha256(octets),
+    manifest,
+    pki: below(entries, ARCHIVE.pki),
+    factory: below(entries, `${ARCHIVE.factories}/${manifest.factory}`),
+    passphrase: 'passphrase' in secret ? secret.passphrase : null,
+  }
+}
+
+function readContent(file: string, { content, recipients }: OpenedEnvelope) {
+  return checkedManifest(file, readArchive(content), recipients)
+}
+
+async function secretOf(file: string, { passphrases, recipientKey }: BackupOpener): Promise<Opener> {
+  if (recipientKey === null) return { passphrase: await passphrases.known(`the backup ${file}`) }
+  return { key: await readRecipientKey(recipientKey, passphrases) }
+}
+
+/** The private key of a person: of any kind that OpenSSL reads. */
+async function readRecipientKey(path: string, passphrases: Passphrases): Promise<KeyObject> {
+  const pem = (await readInputFile(path, 64 * 1024)).toString()
+  const passphrase = pem.includes('ENCRYPTED') ? await passphrases.known(path) : undefined
+  try {
+    return createPrivateKey({ key: pem, ...(passphrase === undefined ? {} : { passphrase }) })
+  } catch {
+    // OpenSSL's own error is left out: what it quotes is not ours to check.
+    const hint = 'Give the private key of a certificate that the backup was made for, in PEM, and its passphrase.'
+    throw new FpkiError('ERR_BAD_KEY', `${path} cannot be read as a private key.`, hint)
+  }
+}
+
+/** What is proven of a backup before anything is written. */
+export interface Rehearsed {
+  /** What does not hold or is odd; the backup is as good as the directory was. */
+  readonly findings: readonly Finding[]
+  readonly record: BackupRecord
+  /** Has the root key signed? Not when it is in a token, or was left out. */
+  readonly rootKeyProven: boolean
+  /** Opens the keys as they were opened here. */
+  readonly access: HsmAccess | null
+}
+
+/** Without these there is no PKI to restore. */
+const BLOCKING = ['chain.root', 'root-key.mismatch', 'root-key.unusable']
+
+/**
+ * Looks at the PKI in a backup as `ca verify` looks at a directory, in memory: the root key signs a fresh message, which
+ * must fit factory_ca.pem.
+ *
+ * @param directory where it would be
+ * @param opener also: are the checks of some groups enough?
+ * @throws FpkiError ERR_BAD_KEY, ERR_BAD_CERTIFICATE, ERR_PASSPHRASE when the root does not hold
+ */
+export async function rehearse(
+  backup: OpenedBackup,
+  directory: string,
+  { groups, ...opener }: BackupOpener & { readonly skipRootKey: boolean; readonly groups?: readonly string[] },
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+): Promise<Rehearsed> {
+  const { manifest, file } = backup
+  const now = rfc3339(clock())
+  const record = { version: 1, madeAt: manifest.createdAt, file, sha256: backup.sha256, provedAt: now } as const
+  const isHere = manifest.rootKey?.kind === 'file' && !opener.skipRootKey
+  const access = isHere ? await keyAccess(backup, opener) : null
+  const files = durableFiles(archiveFileSystem(withRecord(backup.pki, record), directory))
+  const options = { directory, factory: null, warnDays: 0, ...(groups === undefined ? {} : { groups }) }
+  const { findings } = await verifyPki(options, { files, clock, random, api: null, hsm: access })
+  const blocking = findings.find(({ code, status }) => status === 'failure' && BLOCKING.includes(code))
+  if (blocking !== undefined) throw notTheRoot(backup, blocking)
+  const told = findings.filter(
+    ({ status, code }) => status !== 'ok' && !(access === null && code === 'root-key.skipped'),
+  )
+  return { findings: told, record, rootKeyProven: isHere, access }
+}
+
+/** The directory as it is put back: it knows of the backup that it comes from. */
+export function withRecord(pki: readonly ArchiveEntry[], record: BackupRecord): readonly ArchiveEntry[] {
+  return [...pki, textEntry(`${OWN_FOLDER}/${OWN_FILES.backup}`, `${JSON.stringify(record, null, 2)}\n`)]
+}
+
+/** The passphrase of the root key may be that of the backup, or another one. */
+async function keyAccess({ pki, passphrase, file }: OpenedBackup, { askAnother }: BackupOpener): Promise<HsmAccess> {
+  const what = `${PKI_FILES.rootKey} in ${file}`
+  const pem = Buffer.from(pki.find(({ path }) => path === PKI_FILES.rootKey)?.content ?? []).toString()
+  const silent = { note: () => undefined, warn: () => undefined }
+  const access = { choice: null, complete: noToken, ...silent }
+  if (!isEncryptedKey(pem, what)) return access
+  const known = opens(pem, what, passphrase) ? passphrase : await askAnother?.(what)
+  if (known === undefined || known === null) throw noPassphrase(what)
+  return { ...access, passphrases: { known: async () => known, chosen: async () => known } }
+}
+
+function opens(pem: string, what: string, passphrase: string | null): boolean {
+  try {
+    return passphrase !== null && pemSigner(pem, what, passphrase).publicKey.length > 0
+  } catch (error) {
+    if (error instanceof FpkiError && error.code === 'ERR_PASSPHRASE') return false
+    throw error
+  }
+}
+
+function described<T>(file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof FpkiError) throw error
+    throw brokenBackup(file, error instanceof Error ? error.message : String(error))
+  }
+}
+
+function notOpened(file: string, recipientKey: string | null): FpkiError {
+  if (recipientKey !== null) return badKey(recipientKey, `does not open ${file}`)
+  const hint = 'Nothing was written. Try the right one; if it is that, the file is damaged.'
+  return new FpkiError('ERR_PASSPHRASE', `The passphrase does not open ${file}.`, hint)
+}
+
+function noPassphrase(what: string): FpkiError {
+  const hint = 'Run it on a terminal, which asks for both, or leave the root key out with --skip-root-key.'
+  return new FpkiError('ERR_PASSPHRASE', `The passphrase of the backup does not open ${what}.`, hint)
+}
+
+function notTheRoot({ file }: OpenedBackup, { code, message }: Finding): FpkiError {
+  const hint = 'Nothing was written. Take another backup.'
+  const text = `The PKI in ${file} has no root that holds: ${message}`
+  return new FpkiError(code === 'chain.root' ? 'ERR_BAD_CERTIFICATE' : 'ERR_BAD_KEY', text, hint)
+}
+
+function noToken(): never {
+  throw new TypeError('a key in a file needs no token')
+}
+
+/** Where a folder is filled before it gets its name. */
+export function asideOf(folder: string, name: string): string {
+  return join(folder, `.fpki-restore-${name}`)
+}

@@ -1,0 +1,58 @@
+import { dirname, relative } from 'node:path'
+import { FpkiError } from '../../errors.js'
+import { readInputFile } from '../../input-file.js'
+import { decodeOnePem } from '../../pki/pem.js'
+import { type Certificate, readCertificate } from '../../pki/read-certificate.js'
+import type { DurableFiles, Passphrases } from '../../ports.js'
+import { newPassphrase } from '../private-key.js'
+
+/** Where a backup goes, and who can open it. */
+export interface BackupTarget {
+  /** The new file, absolute. */
+  readonly out: string
+  /** Files with the certificates of people who can open it, absolute. */
+  readonly recipients: readonly string[]
+  /** Can it be opened with a passphrase? Must be, when there are no recipients. */
+  readonly withPassphrase: boolean
+}
+
+/** A {@link BackupTarget} that was looked at: nothing about it can fail any more but the disk. */
+export interface ReadyTarget {
+  readonly out: string
+  /** Secret. */
+  readonly passphrase: string | null
+  readonly certificates: readonly Certificate[]
+  /** Rounds of PBKDF2; absent: as many as there should be. */
+  readonly rounds?: number
+}
+
+/**
+ * Looks at a target before anything is done, so that `ca create --backup` does not find out afterwards.
+ *
+ * @throws FpkiError ERR_EXISTS, ERR_STORAGE, ERR_USAGE, ERR_PASSPHRASE, ERR_BAD_FILE, ERR_BAD_CERTIFICATE
+ */
+export async function readyTarget(
+  { out, recipients, withPassphrase }: BackupTarget,
+  directory: string,
+  { files, passphrases }: { readonly files: DurableFiles; readonly passphrases: Passphrases | undefined },
+): Promise<ReadyTarget> {
+  if (!relative(directory, out).startsWith('..')) {
+    const hint = 'Name a file elsewhere, best on another disk.'
+    throw new FpkiError('ERR_USAGE', `The backup ${out} would be in the PKI directory itself.`, hint)
+  }
+  if ((await files.list(dirname(out))) === null) {
+    throw new FpkiError('ERR_STORAGE', `${dirname(out)} does not exist.`, 'Make that first, or name another path.')
+  }
+  if ((await files.kindOf(out)) !== null) {
+    throw new FpkiError('ERR_EXISTS', `${out} exists already.`, 'fpki overwrites nothing; name another file.')
+  }
+  const certificates = await Promise.all([...new Set(recipients)].map(readRecipient))
+  const passphrase = withPassphrase || certificates.length === 0 ? await newPassphrase(passphrases) : null
+  return { out, passphrase, certificates }
+}
+
+/** A certificate as PEM or DER. */
+async function readRecipient(path: string): Promise<Certificate> {
+  const octets = await readInputFile(path, 64 * 1024)
+  return readCertificate(octets[0] === 0x30 ? octets : decodeOnePem('CERTIFICATE', octets.toString(), path), path)
+}

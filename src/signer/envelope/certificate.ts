@@ -1,0 +1,152 @@
+import {
+  constants,
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createPublicKey,
+  diffieHellman,
+  type KeyObject,
+  privateDecrypt,
+  publicEncrypt,
+} from 'node:crypto'
+import { BitString, fromBER, OctetString } from 'asn1js'
+import {
+  AlgorithmIdentifier,
+  ECCCMSSharedInfo,
+  IssuerAndSerialNumber,
+  KeyAgreeRecipientIdentifier,
+  KeyAgreeRecipientInfo,
+  KeyTransRecipientInfo,
+  OriginatorIdentifierOrKey,
+  OriginatorPublicKey,
+  Certificate as PkijsCertificate,
+  RecipientEncryptedKey,
+  RecipientEncryptedKeys,
+  RSAESOAEPParams,
+} from 'pkijs'
+import { oid } from '../../pki/oids.js'
+import { type PublicKey, readPublicKey } from '../../pki/public-key.js'
+import type { Curve, Random } from '../../ports.js'
+
+/** A certificate that a backup is made for. */
+export interface EnvelopeRecipient {
+  readonly der: Uint8Array
+  readonly publicKey: PublicKey
+}
+
+const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }
+/** RFC 3394, 2.2.3.1. */
+const WRAP_IV = Buffer.alloc(8, 0xa6)
+
+/** `contentKey` (secret) for whoever has the key of a certificate: RSA-OAEP (RFC 4056) or ECDH (RFC 5753). */
+export function forCertificate(
+  contentKey: Uint8Array,
+  { der, publicKey }: EnvelopeRecipient,
+  random: Random,
+): KeyTransRecipientInfo | KeyAgreeRecipientInfo {
+  const { issuer, serialNumber } = PkijsCertificate.fromBER(Uint8Array.from(der))
+  const name = new IssuerAndSerialNumber({ issuer, serialNumber })
+  return publicKey.kind === 'RSA'
+    ? transport(contentKey, publicKey.key, name)
+    : agreement(contentKey, publicKey.key, publicKey.curve, name, random)
+}
+
+/** The content key, by a private key (secret); null: it is not for that key. */
+export function byPrivateKey(info: KeyTransRecipientInfo | KeyAgreeRecipientInfo, key: KeyObject): Buffer | null {
+  try {
+    return info instanceof KeyTransRecipientInfo ? byTransport(info, key) : byAgreement(info, key)
+  } catch {
+    // Not for this key, or changed: neither opens it, and what OpenSSL says of it tells nobody more.
+    return null
+  }
+}
+
+function transport(contentKey: Uint8Array, key: KeyObject, name: IssuerAndSerialNumber): KeyTransRecipientInfo {
+  const hash = new AlgorithmIdentifier({ algorithmId: oid('SHA-256') })
+  const mask = new AlgorithmIdentifier({ algorithmId: oid('MGF1'), algorithmParams: hash.toSchema() })
+  const parameters = new RSAESOAEPParams({ hashAlgorithm: hash, maskGenAlgorithm: mask }).toSchema()
+  return new KeyTransRecipientInfo({
+    version: 0,
+    rid: name,
+    keyEncryptionAlgorithm: new AlgorithmIdentifier({ algorithmId: oid('RSAES-OAEP'), algorithmParams: parameters }),
+    encryptedKey: new OctetString({ valueHex: octets(publicEncrypt({ key, ...OAEP }, contentKey)) }),
+  })
+}
+
+function byTransport({ encryptedKey }: KeyTransRecipientInfo, key: KeyObject): Buffer | null {
+  if (key.asymmetricKeyType !== 'rsa') return null
+  return privateDecrypt({ key, ...OAEP }, encryptedKey.valueBlock.valueHexView)
+}
+
+function agreement(
+  contentKey: Uint8Array,
+  publicKey: KeyObject,
+  curve: Curve,
+  name: IssuerAndSerialNumber,
+  random: Random,
+): KeyAgreeRecipientInfo {
+  const own = random.ecKeyPair(curve)
+  const kek = agreedKey(own.privateKey, publicKey)
+  const cipher = createCipheriv('id-aes256-wrap', kek, WRAP_IV)
+  const encryptedKey = new OctetString({ valueHex: octets(Buffer.concat([cipher.update(contentKey), cipher.final()])) })
+  const rid = new KeyAgreeRecipientIdentifier({ variant: 1, value: name })
+  return new KeyAgreeRecipientInfo({
+    version: 3,
+    originator: new OriginatorIdentifierOrKey({ variant: 3, value: originator(own.publicKey) }),
+    keyEncryptionAlgorithm: new AlgorithmIdentifier({
+      algorithmId: oid('dhSinglePass-stdDH-sha256kdf'),
+      algorithmParams: wrapAlgorithm().toSchema(),
+    }),
+    recipientEncryptedKeys: new RecipientEncryptedKeys({
+      encryptedKeys: [new RecipientEncryptedKey({ rid, encryptedKey })],
+    }),
+  })
+}
+
+function byAgreement({ originator: from, recipientEncryptedKeys }: KeyAgreeRecipientInfo, key: KeyObject) {
+  const [{ encryptedKey } = { encryptedKey: null }] = recipientEncryptedKeys.encryptedKeys
+  if (key.asymmetricKeyType !== 'ec' || !(from.value instanceof OriginatorPublicKey) || encryptedKey === null)
+    return null
+  // The point stands for itself: its curve is that of our key, or it is not for us.
+  const ours = readPublicKey(createPublicKey(key).export({ format: 'der', type: 'spki' }))
+  const template = Buffer.from(ours.spki)
+  const point = from.value.publicKey.valueBlock.valueHexView
+  const theirs = Buffer.concat([template.subarray(0, template.length - point.length), point])
+  const publicKey = createPublicKey({ key: theirs, format: 'der', type: 'spki' })
+  const decipher = createDecipheriv('id-aes256-wrap', agreedKey(key, publicKey), WRAP_IV)
+  return Buffer.concat([decipher.update(encryptedKey.valueBlock.valueHexView), decipher.final()])
+}
+
+function originator(publicKey: KeyObject): OriginatorPublicKey {
+  const spki = fromBER(octets(publicKey.export({ format: 'der', type: 'spki' }))).result
+  const [, point] = 'value' in spki.valueBlock ? (spki.valueBlock.value as unknown[]) : []
+  if (!(point instanceof BitString)) throw new TypeError('a public key without a point')
+  return new OriginatorPublicKey({
+    algorithm: new AlgorithmIdentifier({ algorithmId: oid('id-ecPublicKey') }),
+    publicKey: new BitString({ valueHex: octets(point.valueBlock.valueHexView) }),
+  })
+}
+
+/** The key that both sides come to: ANSI X9.63's derivation with SHA-256, one block of it (RFC 5753, 7.2). */
+function agreedKey(privateKey: KeyObject, publicKey: KeyObject): Buffer {
+  const shared = new ECCCMSSharedInfo({
+    keyInfo: wrapAlgorithm(),
+    suppPubInfo: new OctetString({ valueHex: Uint8Array.of(0, 0, 1, 0) }),
+  })
+  const secret = diffieHellman({ privateKey, publicKey })
+  const info = new Uint8Array(shared.toSchema().toBER(false))
+  return createHash('sha256')
+    .update(secret)
+    .update(Uint8Array.of(0, 0, 0, 1))
+    .update(info)
+    .digest()
+}
+
+function wrapAlgorithm(): AlgorithmIdentifier {
+  return new AlgorithmIdentifier({ algorithmId: oid('aes256-wrap') })
+}
+
+/** What asn1js takes: octets with a buffer of their own. */
+function octets(value: Uint8Array): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(value)
+}

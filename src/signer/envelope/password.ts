@@ -1,0 +1,94 @@
+import { createCipheriv, createDecipheriv, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
+import { Null, OctetString } from 'asn1js'
+import { AlgorithmIdentifier, PasswordRecipientinfo, PBKDF2Params } from 'pkijs'
+import { oid } from '../../pki/oids.js'
+import type { Random } from '../../ports.js'
+
+/** Rounds of PBKDF2 with HMAC-SHA-256, as for encrypted keys. */
+const ROUNDS = 600_000
+/** A file that asks for more would keep the machine busy, and is none of ours. */
+const MAX_ROUNDS = 10_000_000
+
+const BLOCK = 16
+const KEY = 32
+
+/**
+ * `contentKey` for whoever knows `passphrase` (both secret): a PasswordRecipientInfo (RFC 5652, 6.2.4) after RFC 3211.
+ * pkijs itself wraps with AES key wrap, which OpenSSL does not open.
+ */
+export function forPassphrase(
+  contentKey: Uint8Array,
+  passphrase: string,
+  random: Random,
+  rounds: number = ROUNDS,
+): PasswordRecipientinfo {
+  const [salt, iv] = [random.bytes(BLOCK), random.bytes(BLOCK)]
+  const wrapped = wrap(contentKey, derived(passphrase, salt, rounds), iv, random)
+  const prf = new AlgorithmIdentifier({ algorithmId: oid('hmacWithSHA256'), algorithmParams: new Null() })
+  const derivation = new PBKDF2Params({
+    salt: new OctetString({ valueHex: salt }),
+    iterationCount: rounds,
+    prf,
+  }).toSchema()
+  const cipher = new AlgorithmIdentifier({
+    algorithmId: oid('aes256-CBC'),
+    algorithmParams: new OctetString({ valueHex: iv }),
+  }).toSchema()
+  return new PasswordRecipientinfo({
+    version: 0,
+    keyDerivationAlgorithm: new AlgorithmIdentifier({ algorithmId: oid('PBKDF2'), algorithmParams: derivation }),
+    keyEncryptionAlgorithm: new AlgorithmIdentifier({ algorithmId: oid('PWRI-KEK'), algorithmParams: cipher }),
+    encryptedKey: new OctetString({ valueHex: wrapped }),
+  })
+}
+
+/** The content key, by the passphrase; null: it does not open it. Throws a plain Error when it is none of fpki's. */
+export function byPassphrase(info: PasswordRecipientinfo, passphrase: string): Buffer | null {
+  const { keyDerivationAlgorithm: derivation, keyEncryptionAlgorithm, encryptedKey } = info
+  const { salt, iterationCount } = new PBKDF2Params({ schema: derivation?.algorithmParams })
+  const cipher = new AlgorithmIdentifier({ schema: keyEncryptionAlgorithm.algorithmParams })
+  const known =
+    derivation?.algorithmId === oid('PBKDF2') &&
+    keyEncryptionAlgorithm.algorithmId === oid('PWRI-KEK') &&
+    cipher.algorithmId === oid('aes256-CBC')
+  if (!known || iterationCount < 1 || iterationCount > MAX_ROUNDS)
+    throw new Error('its passphrase is used in an unknown way')
+  const key = derived(passphrase, octetsOf(salt), iterationCount)
+  return unwrap(octetsOf(encryptedKey), key, octetsOf(cipher.algorithmParams))
+}
+
+function derived(passphrase: string, salt: Uint8Array, rounds: number): Buffer {
+  return pbkdf2Sync(passphrase, salt, rounds, KEY, 'sha256')
+}
+
+function octetsOf(value: unknown): Uint8Array {
+  if (value instanceof OctetString) return new Uint8Array(value.valueBlock.valueHexView)
+  throw new Error('an OCTET STRING is missing')
+}
+
+/** RFC 3211, 2.3.1: length, check octets, key and padding, encrypted twice in one chain. */
+function wrap(contentKey: Uint8Array, key: Buffer, iv: Uint8Array, random: Random): Buffer {
+  const head = Buffer.of(contentKey.length, ...checkOctets(contentKey))
+  const filled = head.length + contentKey.length
+  const plain = Buffer.concat([head, contentKey, random.bytes(Math.ceil(filled / BLOCK) * BLOCK - filled)])
+  const cipher = createCipheriv('aes-256-cbc', key, iv).setAutoPadding(false)
+  return cipher.update(cipher.update(plain))
+}
+
+/** RFC 3211, 2.3.2. */
+function unwrap(wrapped: Uint8Array, key: Buffer, iv: Uint8Array): Buffer | null {
+  const whole = wrapped.length >= 2 * BLOCK && wrapped.length % BLOCK === 0 && iv.length === BLOCK
+  if (!whole) throw new Error('its wrapped key is broken')
+  const decrypt = (input: Uint8Array, from: Uint8Array) =>
+    createDecipheriv('aes-256-cbc', key, from).setAutoPadding(false).update(input)
+  // The last block of the inner layer is what the outer layer began with.
+  const last = decrypt(wrapped.subarray(-BLOCK), wrapped.subarray(-2 * BLOCK, -BLOCK))
+  const plain = decrypt(decrypt(wrapped, last), iv)
+  const contentKey = plain.subarray(4, 4 + KEY)
+  const isKey = plain[0] === KEY && contentKey.length === KEY
+  return isKey && timingSafeEqual(plain.subarray(1, 4), checkOctets(contentKey)) ? contentKey : null
+}
+
+function checkOctets(contentKey: Uint8Array): Buffer {
+  return Buffer.from(contentKey.subarray(0, 3)).map((octet) => octet ^ 0xff) as Buffer
+}

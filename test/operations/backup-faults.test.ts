@@ -1,0 +1,194 @@
+import { describe, expect, test } from 'vitest'
+import { EXIT } from '../../src/cli/exit.js'
+import { type ArchiveEntry, writeArchive } from '../../src/directory/archive.js'
+import { durableFiles } from '../../src/directory/files.js'
+import { FpkiError } from '../../src/errors.js'
+import { withManifest } from '../../src/operations/backup/manifest.js'
+import { restorePki } from '../../src/operations/restore-pki.js'
+import { newEnvelope } from '../../src/signer/envelope.js'
+import { BACKUP, backupOn, OPENER, PASSPHRASE, RESTORED, RESTORED_STATE, restoreOn } from '../support/backup-scene.js'
+import { diskWithPki } from '../support/change-scene.js'
+import { DIRECTORY, machineOn, STATE } from '../support/create-scene.js'
+import { failAt, isStop, stopAt } from '../support/disturb.js'
+import type { MemoryDisk } from '../support/memory-disk.js'
+
+/** Everything below a folder, with mode and text, but what is remembered of backups. */
+function tree(disk: MemoryDisk, folder: string): Readonly<Record<string, unknown>> {
+  const all = [...disk.contents()].filter(([path]) => path.startsWith(`${folder}/`) && !path.endsWith('backup.json'))
+  return Object.fromEntries(all.map(([path, what]) => [path.slice(folder.length), what]))
+}
+
+function paths(disk: MemoryDisk): readonly string[] {
+  return [...disk.contents().keys()]
+}
+
+function expectRestored(disk: MemoryDisk): void {
+  expect(tree(disk, RESTORED)).toEqual(tree(disk, DIRECTORY))
+  const factory = '/factories/acme'
+  expect(tree(disk, `${RESTORED_STATE}${factory}`)).toEqual(tree(disk, `${STATE}${factory}`))
+  expect(paths(disk).filter((path) => path.includes('.fpki-restore-'))).toEqual([])
+}
+
+async function stopped(run: Promise<unknown>): Promise<void> {
+  await run.then(
+    () => expect.unreachable('it went on after its end'),
+    (error: unknown) => {
+      if (!isStop(error)) throw error
+    },
+  )
+}
+
+test('a backup that is killed, wherever, leaves no backup or a whole one, and the next one ends well', async () => {
+  const made = await diskWithPki()
+  const probe = stopAt(Number.POSITIVE_INFINITY)
+  await backupOn(made.copy(), probe.disturbance)
+  expect(probe.points()).toBeGreaterThan(8)
+  for (let at = 1; at <= probe.points(); at++) {
+    for (const lose of ['loseProcess', 'losePower'] as const) {
+      const disk = made.copy()
+      await stopped(backupOn(disk, stopAt(at).disturbance))
+      disk[lose]()
+      expect(tree(disk, STATE)).toEqual(tree(made, STATE))
+      const isThere = paths(disk).includes(BACKUP)
+      await backupOn(disk, {}, isThere ? `${BACKUP}2` : BACKUP)
+      expect(paths(disk).filter((path) => path.startsWith(`${DIRECTORY}/`) && path.endsWith('-unfinished'))).toEqual([])
+    }
+  }
+}, 120_000)
+
+test('a restore that is killed, wherever, leaves nothing or all of it, and the next one ends well', async () => {
+  const made = await diskWithPki()
+  await backupOn(made)
+  const probe = stopAt(Number.POSITIVE_INFINITY)
+  const whole = made.copy()
+  await restoreOn(whole, probe.disturbance)
+  expectRestored(whole)
+  const points = probe.points()
+  expect(points).toBeGreaterThan(40)
+  for (let at = 1; at <= points; at += 1) {
+    const disk = made.copy()
+    await stopped(restoreOn(disk, stopAt(at).disturbance))
+    disk[at % 2 === 0 ? 'loseProcess' : 'losePower']()
+    if (paths(disk).includes(RESTORED)) {
+      expect(tree(disk, RESTORED)).toEqual(tree(disk, DIRECTORY))
+      continue
+    }
+    await restoreOn(disk)
+    expectRestored(disk)
+  }
+}, 180_000)
+
+describe.each(['ENOSPC', 'EACCES', 'EROFS', 'EIO'])('%s', (code) => {
+  test('at each step of a restore leaves nothing behind', async () => {
+    const made = await diskWithPki()
+    await backupOn(made)
+    const before = paths(made).filter((path) => path !== RESTORED_STATE)
+    for (let at = 1; ; at += code === 'ENOSPC' ? 1 : 7) {
+      const disk = made.copy()
+      const fault = failAt(at, code)
+      const outcome = await restoreOn(disk, { disk: fault }).catch((error: unknown) => error)
+      if (!fault.failed()) break
+      if (!(outcome instanceof FpkiError)) {
+        // It came to its end: what failed was only the clearing away.
+        expectRestored(disk)
+        continue
+      }
+      expect(outcome.code).toBe('ERR_STORAGE')
+      expect(outcome.message).toContain('/home/maker')
+      if (paths(disk).includes(RESTORED)) continue
+      const left = paths(disk).filter((path) => !before.includes(path) && !path.startsWith(RESTORED_STATE))
+      expect(left).toEqual([])
+      await restoreOn(disk)
+      expect(tree(disk, RESTORED)).toEqual(tree(disk, DIRECTORY))
+    }
+  }, 120_000)
+
+  test('at each step of a backup leaves no backup that is not whole', async () => {
+    const made = await diskWithPki()
+    for (let at = 1; ; at++) {
+      const disk = made.copy()
+      const fault = failAt(at, code)
+      const outcome = await backupOn(disk, { disk: fault }).catch((error: unknown) => error)
+      if (!fault.failed()) break
+      expect(outcome).toBeInstanceOf(FpkiError)
+      expect(tree(disk, STATE)).toEqual(tree(made, STATE))
+    }
+  }, 120_000)
+})
+
+describe('a file that was changed', () => {
+  const fate = async (octets: Uint8Array): Promise<string> => {
+    const disk = await scene
+    const before = paths(disk)
+    const files = durableFiles({
+      ...disk.mount({ before: (operation, path) => expect.unreachable(`${operation} ${path}`) }),
+      read: async (path) => (path === BACKUP ? octets : null),
+    })
+    const where = { file: BACKUP, directory: RESTORED, stateDirectory: RESTORED_STATE, skipRootKey: false }
+    const outcome = await restorePki(where, { ...machineOn(disk), files, opener: OPENER }).catch((error) => error)
+    expect(paths(disk)).toEqual(before)
+    return outcome instanceof FpkiError ? outcome.code : String(outcome)
+  }
+  const scene = diskWithPki()
+  const whole = async () => {
+    const disk = (await scene).copy()
+    await backupOn(disk)
+    return Buffer.from((await disk.mount().read(BACKUP, 1e9)) ?? [])
+  }
+
+  test('in one bit of every 97th octet is refused with exit 6, and nothing is written', async () => {
+    const file = await whole()
+    for (let at = 0; at < file.length; at += 97) {
+      const changed = Buffer.from(file)
+      changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8))
+      const code = await fate(changed)
+      expect({ at, exit: Object.entries(EXIT).find(([one]) => one === code)?.[1] }).toEqual({ at, exit: 6 })
+    }
+  }, 60_000)
+
+  test('or cut off is refused with exit 6, and nothing is written', async () => {
+    const file = await whole()
+    for (let size = 0; size < file.length; size += 997) {
+      expect({ size, code: await fate(file.subarray(0, size)) }).toEqual({ size, code: 'ERR_BAD_FILE' })
+    }
+  })
+
+  test('by somebody who can seal one: paths that lead out of it, links, and other files than it lists', async () => {
+    const { random } = machineOn(await scene)
+    const sealed = (change: (entries: ArchiveEntry[]) => readonly ArchiveEntry[], edit = (tar: Buffer) => tar) => {
+      const envelope = newEnvelope({ passphrase: PASSPHRASE, certificates: [], rounds: 1 }, random)
+      const folder: ArchiveEntry = { path: 'pki', kind: 'directory', mode: 0o700, content: new Uint8Array() }
+      const facts = {
+        ...{
+          version: 1,
+          fpki: '0',
+          createdAt: '2026-01-01T00:00:00Z',
+          factory: 'acme',
+          api: null,
+          directory: DIRECTORY,
+        },
+        ...{ rootFingerprint: '', rootKey: null, embedded: false, unfinished: null, notHeld: [] },
+        recipients: envelope.recipients,
+      } as const
+      return Buffer.from(envelope.seal(edit(writeArchive(change([...withManifest(facts, [folder])]), new Date(0)))))
+    }
+    const file = (path: string): ArchiveEntry => ({ path, kind: 'file', mode: 0o600, content: Buffer.from('x') })
+    for (const path of ['../out', '/etc/cron.d/out', 'pki/../../out', 'pki/extra']) {
+      const added = sealed((entries) => [...entries.slice(0, -1), file(path), ...entries.slice(-1)])
+      expect(await fate(added), path).toBe('ERR_BAD_FILE')
+    }
+    expect(await fate(sealed((entries) => entries.slice(0, -1)))).toBe('ERR_BAD_FILE')
+    expect(await fate(sealed((entries) => [...entries].reverse()))).toBe('ERR_BAD_FILE')
+    expect(await fate(sealed((entries) => [...entries, ...entries]))).toBe('ERR_BAD_FILE')
+    expect(
+      await fate(
+        sealed(
+          (entries) => entries,
+          (tar) => tar.subarray(512),
+        ),
+      ),
+    ).toBe('ERR_BAD_FILE')
+    // A whole one without a root is refused for that.
+    expect(await fate(sealed((entries) => entries))).toBe('ERR_BAD_CERTIFICATE')
+  })
+})

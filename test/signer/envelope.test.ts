@@ -1,0 +1,135 @@
+import { createPrivateKey, randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { thisMachine } from '../../src/machine.js'
+import { readPemCertificate } from '../../src/pki/read-certificate.js'
+import { newEnvelope, openEnvelope, type Recipients } from '../../src/signer/envelope.js'
+import { output, runProgram, temporaryDirectory } from '../support/cli.js'
+
+const { random } = thisMachine()
+const PASSPHRASE = 'nine lives of a fish'
+const CONTENT = Buffer.from(`the content ${'of a backup '.repeat(50)}`)
+
+function sealed(recipients: Partial<Recipients> = {}, content: Uint8Array = CONTENT): Buffer {
+  const all = { passphrase: PASSPHRASE, certificates: [], rounds: 1000, ...recipients }
+  return Buffer.from(newEnvelope(all, random).seal(content))
+}
+
+/** Somebody with a key and a certificate of OpenSSL's. */
+async function somebody(words: readonly string[]) {
+  const folder = await temporaryDirectory()
+  const [key, pem] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  await output('openssl', ['req', '-x509', '-nodes', '-subj', '/CN=somebody', '-keyout', key, '-out', pem, ...words])
+  const certificate = readPemCertificate(await readFile(pem, 'utf8'), pem)
+  return { folder, pem, certificate, key, privateKey: createPrivateKey(await readFile(key)) }
+}
+
+const KINDS = {
+  'P-256': ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'],
+  'P-384': ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384'],
+  'P-521': ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-521'],
+  'RSA 2048': ['-newkey', 'rsa:2048'],
+}
+
+async function openedByOpenssl(file: Uint8Array, words: readonly string[], folder: string): Promise<string> {
+  await writeFile(join(folder, 'file'), file)
+  return output('openssl', ['cms', '-decrypt', '-inform', 'der', '-binary', '-in', join(folder, 'file'), ...words])
+}
+
+describe('an envelope for a passphrase', () => {
+  test('is opened by it, and by OpenSSL', async () => {
+    const file = sealed()
+    expect(openEnvelope(file, { passphrase: PASSPHRASE })?.content).toEqual(CONTENT)
+    const opened = await openedByOpenssl(file, ['-pwri_password', PASSPHRASE], await temporaryDirectory())
+    expect(opened).toBe(CONTENT.toString())
+  })
+
+  test('takes 600,000 rounds of PBKDF2 with SHA-256', async () => {
+    const envelope = newEnvelope({ passphrase: PASSPHRASE, certificates: [] }, random)
+    const file = join(await temporaryDirectory(), 'file')
+    await writeFile(file, envelope.seal(CONTENT))
+    const shown = await output('openssl', ['cms', '-cmsout', '-print', '-inform', 'der', '-in', file])
+    const derivation = shown.slice(shown.indexOf('PBKDF2'), shown.indexOf('keyEncryptionAlgorithm'))
+    expect(derivation).toMatch(/INTEGER\s*:0927C0\b/)
+    expect(derivation).toContain('hmacWithSHA256')
+    expect(shown).toContain('aes-256-gcm')
+  })
+
+  test('is not opened by another', () => {
+    const file = sealed()
+    const others = Array.from({ length: 500 }, (_, at) => openEnvelope(file, { passphrase: `${PASSPHRASE}${at}` }))
+    expect(new Set(others)).toEqual(new Set([null]))
+  })
+
+  test.each([0, 1, 15, 16, 17, 100_000])('holds %i octets', (size) => {
+    const content = randomBytes(size)
+    const file = sealed({}, content)
+    expect(openEnvelope(file, { passphrase: PASSPHRASE })?.content).toEqual(content)
+  })
+})
+
+describe.each(Object.entries(KINDS))('an envelope for a certificate, %s', (_, words) => {
+  test('is opened by its key, and by OpenSSL', async () => {
+    const { folder, pem, certificate, key, privateKey } = await somebody(words)
+    const file = sealed({ passphrase: null, certificates: [certificate] })
+    expect(openEnvelope(file, { key: privateKey })?.content).toEqual(CONTENT)
+    expect(await openedByOpenssl(file, ['-recip', pem, '-inkey', key], folder)).toBe(CONTENT.toString())
+  })
+
+  test('is not opened by the key of another', async () => {
+    const [one, other] = [await somebody(words), await somebody(words)]
+    const file = sealed({ passphrase: null, certificates: [one.certificate] })
+    expect(openEnvelope(file, { key: other.privateKey })).toBeNull()
+  })
+})
+
+test('an envelope for a passphrase and several people is opened by each of them', async () => {
+  const people = [await somebody(KINDS['P-256']), await somebody(KINDS['RSA 2048']), await somebody(KINDS['P-384'])]
+  const file = sealed({ certificates: people.map(({ certificate }) => certificate) })
+  expect(openEnvelope(file, { passphrase: PASSPHRASE })?.content).toEqual(CONTENT)
+  for (const { folder, pem, key, privateKey } of people) {
+    expect(openEnvelope(file, { key: privateKey })?.content).toEqual(CONTENT)
+    expect(await openedByOpenssl(file, ['-recip', pem, '-inkey', key], folder)).toBe(CONTENT.toString())
+  }
+  const [{ folder } = { folder: '' }] = people
+  expect(await openedByOpenssl(file, ['-pwri_password', PASSPHRASE], folder)).toBe(CONTENT.toString())
+})
+
+/** What becomes of a file: its content and the digest of its recipients, or that it is refused. */
+function fateOf(file: Uint8Array): string {
+  try {
+    const opened = openEnvelope(file, { passphrase: PASSPHRASE })
+    return opened === null ? 'not opened' : `${opened.recipients} ${opened.content.toString('hex')}`
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    return 'refused'
+  }
+}
+
+test('a flipped bit in any octet is noticed', async () => {
+  const { certificate } = await somebody(KINDS['P-256'])
+  const file = sealed({ certificates: [certificate], rounds: 1 })
+  const whole = fateOf(file)
+  const passed = Array.from(file.keys()).filter((at) => {
+    const changed = Buffer.from(file)
+    changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8))
+    return fateOf(changed) === whole
+  })
+  expect(passed).toEqual([])
+})
+
+test('a file that is cut off, or has something behind it, is refused', () => {
+  const file = sealed({ rounds: 1 })
+  for (let size = 0; size < file.length; size++) expect(fateOf(file.subarray(0, size))).toBe('refused')
+  expect(fateOf(Buffer.concat([file, Buffer.of(0)]))).toBe('refused')
+})
+
+test('OpenSSL refuses the content when a bit of it is flipped', async () => {
+  const file = sealed()
+  file[file.length - 100] = (file[file.length - 100] ?? 0) ^ 1
+  const path = join(await temporaryDirectory(), 'file')
+  await writeFile(path, file)
+  const words = ['cms', '-decrypt', '-inform', 'der', '-binary', '-in', path, '-pwri_password', PASSPHRASE]
+  expect((await runProgram('openssl', words)).status).not.toBe(0)
+})

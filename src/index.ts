@@ -20,6 +20,7 @@ export {
   type Machine,
   thisMachine,
 } from './machine.js'
+export { type AbandonedWork, type AbandonPorts, abandonedWork, abandonWork } from './operations/abandon.js'
 export {
   type AddDeviceCaOptions,
   type AddedDeviceCas,
@@ -41,6 +42,7 @@ export {
 } from './operations/change-device-cas.js'
 export type { ChangePorts } from './operations/change-pki.js'
 export { type CheckedHsm, type CheckHsmPorts, checkedHsm, checkHsm } from './operations/check-hsm.js'
+export { type CheckedRegister, checkedRegister, checkRegister } from './operations/check-register.js'
 export {
   type CreatedPki,
   type CreatePkiOptions,
@@ -48,6 +50,7 @@ export {
   createdPki,
   createPki,
 } from './operations/create-pki.js'
+export { diffSnapshots, type SnapshotDiff, snapshotDiff } from './operations/diff-snapshots.js'
 export {
   type ImportedRoot,
   type ImportRootOptions,
@@ -63,6 +66,7 @@ export {
   lintFiles,
 } from './operations/lint-files.js'
 export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
+export { nothingToResume, type OpenWork, openWork } from './operations/open-work.js'
 export { type PingedApi, pingApi, pingedApi } from './operations/ping-api.js'
 export {
   type MadeRootCsr,
@@ -71,6 +75,7 @@ export {
   type RootCsrPorts,
   rootCsr,
 } from './operations/root-csr.js'
+export { type ShownHistory, showHistory, shownHistory } from './operations/show-history.js'
 export {
   type ShownCertificate,
   type ShownEst,
@@ -79,6 +84,7 @@ export {
   shownPki,
   showPki,
 } from './operations/show-pki.js'
+export { type RegisterFilter, type ShownRegister, shownRegister, showRegister } from './operations/show-register.js'
 export {
   type SignedRequest,
   type SignRequestOptions,

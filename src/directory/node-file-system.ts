@@ -19,9 +19,11 @@ export function nodeFileSystem(): FileSystem {
         return true
       }),
     createFile: async (path, mode) => newFile(openNew(path, mode)),
+    openToAppend: async (path, mode) => newFile(openBehind(path, mode)),
     link: async (existingPath, newPath) => fs.linkSync(existingPath, newPath),
     rename: async (oldPath, newPath) => fs.renameSync(oldPath, newPath),
     remove: async (path) => unless('ENOENT', undefined, () => fs.unlinkSync(path)),
+    removeDirectory: async (path) => unless('ENOENT', undefined, () => fs.rmdirSync(path)),
     syncDirectory: async (path) => withOpen(path, 'r', (fd) => fs.fsyncSync(fd)),
     lock: lockFile,
     isLocked,
@@ -79,6 +81,15 @@ function openNew(path: string, mode: number): number {
   const fd = fs.openSync(path, 'wx', mode)
   fs.fchmodSync(fd, mode)
   return fd
+}
+
+/** Not blocking, and through no link: what is written there must be the file of its name. */
+function openBehind(path: string, mode: number): number {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = fs.constants
+  const fd = fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOFOLLOW, mode)
+  if (fs.fstatSync(fd).isFile()) return fd
+  fs.closeSync(fd)
+  throw notAFile(path)
 }
 
 function newFile(fd: number): NewFile {

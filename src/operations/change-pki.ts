@@ -1,11 +1,13 @@
 import type { DirectoryState, Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { CertificatesUpdate, FactoryApi, FactoryCertificates } from '../factory/api.js'
-import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
+import type { Clock, DurableFiles, Progress, Random, Who } from '../ports.js'
 import { requireSameWork } from './begun.js'
 import { finishStep, uploadStep } from './change-steps.js'
 import { checkClock } from './create-preconditions.js'
+import { beginRecords, KEEP, keepStep } from './keep-records.js'
 import { deviceCasOf, knownPki, type OpenPki, openPki, openRootKey } from './open-pki.js'
+import { isRefusal, registerOf } from './register.js'
 import { type HsmAccess, type RootSigner, rootSignerOf } from './root-signer.js'
 import { type Facts, newJournal, runSteps, type Step } from './run-steps.js'
 import type { Workplace } from './workplace.js'
@@ -15,6 +17,7 @@ export interface ChangePorts {
   readonly api: FactoryApi
   readonly files: DurableFiles
   readonly clock: Clock
+  readonly who: () => Who
   readonly random: Random
   readonly progress: Progress
   readonly signal: AbortSignal
@@ -72,11 +75,11 @@ export async function changePki(
   const pki = await openPki(ports.files, where.directory, where.factory)
   const { directory } = pki
   checkClock(ports.clock())
-  // Before anybody is asked for a PIN; and again behind the lock.
+  // Before a PIN is asked for; again behind the lock.
   if ((await openJournal(pki, change)) === null) await change.check?.(pki)
   const rootSigner = rootSignerOf(directory, ports.access)
   try {
-    // Before anything is asked for or made; and again under the lock, since a PIN may have been waited for.
+    // Before anything is asked for or made; again under the lock: a PIN may have been waited for.
     await knownPki(ports.api, pki)
     await openRootKey(rootSigner, pki)
     await directory.make()
@@ -107,7 +110,8 @@ async function changeLocked(
     made: { path: directory.path, read: directory.readStaged, create: directory.stage },
     known,
     rootSigner,
-    // Read when they are asked for: there may be many, and few commands look at them.
+    register: registerOf(directory, change.command, ports),
+    // Read when asked for: there may be many.
     get deviceCas() {
       return deviceCasOf(known)
     },
@@ -120,16 +124,26 @@ async function changeLocked(
     await refuseTakenLeftovers(work)
     await discardStaged(work)
     await change.check?.(pki)
+    await beginRecords(directory, work.register, ports.clock())
   } else ports.progress.note(`Going on with the \`${change.command}\` that began at ${found.startedAt}.`)
   const earlier = await directory.readJournal()
   const steps = [...change.prepare, uploadStep(change), finishStep(change)]
-  const journal = found ?? newJournal(change.command, change.arguments, steps, ports.clock())
-  const facts = await runSteps(steps, work, journal, { ...ports, directory }).catch(async (error: unknown) => {
-    // What went wrong first is what is told. A journal that could not be put back goes on with what is there.
-    if (await isUndone(error, change, work)) await restore(work, found === null ? earlier : null).catch(() => undefined)
-    throw error
-  })
+  const journal = found ?? newJournal(change.command, change.arguments, [...steps, KEEP], ports.clock())
+  const facts = await runSteps([...steps, keepStep(journal)], work, journal, { ...ports, directory }).catch(
+    async (error: unknown) => {
+      await sealRefusal(error, work)
+      // What went wrong first is what is told. A journal that could not be put back goes on with what is there.
+      if (await isUndone(error, change, work))
+        await restore(work, found === null ? earlier : null).catch(() => undefined)
+      throw error
+    },
+  )
   return { pki, facts, resumed: found !== null, warnings }
+}
+
+/** The root key is open, and signs for what the register says of a refusal; else the next command does it. */
+async function sealRefusal(error: unknown, { register, rootSigner }: ChangeWork): Promise<void> {
+  if (isRefusal(error)) await register.seal(await rootSigner.open()).catch(() => undefined)
 }
 
 /** The journal of this change, when it was interrupted; null when nothing is open. Throws ERR_UNFINISHED for another. */

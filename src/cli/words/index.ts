@@ -1,11 +1,16 @@
 import type { Command } from 'commander'
 import type { Io } from '../output.js'
 import { addPing } from './api/ping.js'
+import { addAbandon } from './ca/abandon.js'
 import { addAddDeviceCa } from './ca/add-device-ca.js'
 import { addCreate } from './ca/create.js'
+import { addDiff } from './ca/diff.js'
 import { addDisableDeviceCa } from './ca/disable-device-ca.js'
 import { addEnableDeviceCa } from './ca/enable-device-ca.js'
+import { addHistory } from './ca/history.js'
 import { addImportRoot } from './ca/import-root.js'
+import { addLog } from './ca/log.js'
+import { addResume } from './ca/resume.js'
 import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
 import { addRootCsr } from './ca/root-csr.js'
 import { addRotateTls } from './ca/rotate-tls.js'
@@ -49,6 +54,11 @@ export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
     addRotateTls,
     addSign,
     addImportRoot,
+    addResume,
+    addAbandon,
+    addLog,
+    addHistory,
+    addDiff,
   ],
   est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],

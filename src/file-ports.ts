@@ -52,8 +52,8 @@ export interface FileSystem {
   removeDirectory(path: string): Promise<void>
   /** Resolves when the names in a directory are on the disk (fsync of the directory). */
   syncDirectory(path: string): Promise<void>
-  /** Locks the file at `path`, made with mode 0600 when missing; null: another process holds it. */
-  lock(path: string): Promise<FileLock | null>
+  /** Locks the file at `path`, made with mode 0600 when missing; null: another process holds it, also after so many seconds. */
+  lock(path: string, seconds?: number): Promise<FileLock | null>
   /** Does another process hold the lock of the file at `path`? Nothing is made; what cannot be looked at is free. */
   isLocked(path: string): Promise<boolean>
 }
@@ -105,8 +105,8 @@ export interface DurableFiles {
   list(path: string): Promise<readonly string[] | null>
   /** Removes what interrupted writes left in a directory, folders too. Only for the holder of its lock. */
   sweep(path: string): Promise<void>
-  /** null: another process holds it. */
-  lock(path: string): Promise<FileLock | null>
+  /** null: another process holds it, also after so many seconds; 0 when left out. */
+  lock(path: string, seconds?: number): Promise<FileLock | null>
   /** Does another process hold it? Nothing is made. */
   isLocked(path: string): Promise<boolean>
   /** What is at `path`, behind symbolic links; null: nothing. */

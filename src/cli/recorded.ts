@@ -10,7 +10,6 @@ export function withRecorded<Flags extends CommonFlags>(flags: Flags, { journal,
   const factory = flags.factory ?? journal.arguments['--factory'] ?? state?.factory
   const named = factory === undefined ? {} : { factory }
   if (flags.api !== undefined || flags.stateDir !== undefined || api === null) return { ...flags, ...named }
-  const [, stateDir] = /^embedded \((.*)\)$/s.exec(api) ?? []
-  if (stateDir !== undefined) return { ...flags, ...named, api: 'embedded', stateDir }
-  return { ...flags, ...named, api: api === FOUNDRIES_URL ? 'foundries' : api }
+  if ('stateDirectory' in api) return { ...flags, ...named, api: 'embedded', stateDir: api.stateDirectory }
+  return { ...flags, ...named, api: api.url === FOUNDRIES_URL ? 'foundries' : api.url }
 }

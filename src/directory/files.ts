@@ -25,7 +25,7 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     kindOf: (path) => explained(path, async () => (await fs.stat(path))?.kind ?? null),
     list: (path) => explained(path, () => list(fs, path)),
     sweep: (path) => explained(path, () => sweep(fs, path)),
-    lock: (path) => explained(path, () => fs.lock(path)),
+    lock: (path, seconds) => explained(path, () => fs.lock(path, seconds)),
     isLocked: (path) => explained(path, () => fs.isLocked(path)),
     status: (path) => explained(path, () => fs.stat(path)),
     unfinished: (path) => explained(path, () => unfinished(fs, path)),

@@ -104,12 +104,13 @@ function newFile(fd: number): NewFile {
  * Node cannot ask for a kernel lock itself. flock(1) of util-linux, which every Debian has, locks the open file that it
  * inherits and ends; the lock stays with our descriptor, and the kernel takes it back when this process dies.
  */
-async function lockFile(path: string): Promise<FileLock | null> {
+async function lockFile(path: string, seconds = 0): Promise<FileLock | null> {
   const { O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = fs.constants
   const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOFOLLOW, 0o600)
   try {
     if (!fs.fstatSync(fd).isFile()) throw notAFile(path)
-    if (await flock(fd, ['-n'])) return { release: async () => fs.closeSync(fd) }
+    if (await flock(fd, seconds === 0 ? ['-n'] : ['-w', String(seconds)]))
+      return { release: async () => fs.closeSync(fd) }
   } catch (error) {
     fs.closeSync(fd)
     throw error

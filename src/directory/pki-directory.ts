@@ -26,8 +26,8 @@ export interface PkiDirectory extends RegisterFiles, HistoryFiles {
   contents(): Promise<readonly PkiFile[]>
   /** Makes the directory and fpki's own folder in it where they are missing. */
   make(): Promise<void>
-  /** Takes the directory's lock and clears what interrupted writes left. Throws ERR_LOCKED when another fpki has it. */
-  lock(): Promise<FileLock>
+  /** Takes the directory's lock and clears what interrupted writes left. Throws ERR_LOCKED when another fpki has it for so many seconds (0). */
+  lock(seconds?: number): Promise<FileLock>
   /** The names of all that is in it, fpki's own folder too; none when there is no directory. */
   names(): Promise<readonly string[]>
   /** A PEM file's text, or null. */
@@ -91,8 +91,8 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
       return Object.values(PKI_FILES).filter((name) => names.includes(name))
     },
     make: () => files.makeDirectory(join(path, OWN_FOLDER)),
-    lock: async () => {
-      const lock = await files.lock(own('lock'))
+    lock: async (seconds) => {
+      const lock = await files.lock(own('lock'), seconds)
       if (lock === null) throw locked(path)
       for (const folder of [path, ...folders]) await files.sweep(folder)
       return lock

@@ -59,6 +59,9 @@ export function keepStep<Work extends KeepWork>({
   }
 }
 
+/** Seconds: several may sign at once, and each is done in no time. */
+const PATIENCE = 20
+
 /**
  * Does `work` with the register, for a command that signs and changes nothing else: under the directory's lock, and with what
  * the root signs for it in the end. Throws ERR_LOCKED, what the register throws, and what `work` throws.
@@ -73,7 +76,7 @@ export async function registering<T>(
   work: (register: Register) => Promise<T>,
 ): Promise<T> {
   await directory.make()
-  const lock = await directory.lock()
+  const lock = await directory.lock(PATIENCE)
   try {
     const register = registerOf(directory, command, ports)
     await beginRegister(directory, register)

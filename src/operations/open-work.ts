@@ -15,9 +15,12 @@ export const nothingToResume = z.strictObject({
 export interface OpenWork {
   readonly journal: Journal
   readonly state: DirectoryState | null
-  /** The Factory API that it spoke to, as its name is recorded; null: that is not known. */
-  readonly api: string | null
+  /** The Factory API that it spoke to, as far as it is recorded; null: that is not known, or is not there any more. */
+  readonly api: RecordedApi | null
 }
+
+/** A Factory API as records name it: the embedded one in a state directory, or a server. */
+export type RecordedApi = { readonly stateDirectory: string } | { readonly url: string }
 
 /** The command that is open in a PKI directory; null: none. Nothing is changed. Throws ERR_NOT_A_DIRECTORY, ERR_BAD_FILE. */
 export async function openWork(files: DurableFiles, path: string): Promise<OpenWork | null> {
@@ -26,5 +29,18 @@ export async function openWork(files: DurableFiles, path: string): Promise<OpenW
   const journal = await directory.readJournal()
   if (journal === null || journal.finishedAt !== null) return null
   const state = await directory.readState()
-  return { journal, state, api: journal.arguments['--api'] ?? state?.api ?? null }
+  const said = journal.arguments['--api']
+  return { journal, state, api: said === undefined ? await stillThere(files, state) : recordedApi(said) }
+}
+
+/** What state.json says may be older than the place of things: a PKI can be moved with its embedded factory. */
+async function stillThere(files: DurableFiles, state: DirectoryState | null): Promise<RecordedApi | null> {
+  const api = state === null ? null : recordedApi(state.api)
+  const isGone = api !== null && 'stateDirectory' in api && (await files.kindOf(api.stateDirectory)) === null
+  return isGone ? null : api
+}
+
+function recordedApi(name: string): RecordedApi {
+  const [, stateDirectory] = /^embedded \((.*)\)$/s.exec(name) ?? []
+  return stateDirectory === undefined ? { url: name } : { stateDirectory }
 }

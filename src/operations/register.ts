@@ -50,7 +50,8 @@ export function registerOf(directory: PkiDirectory, command: string, { clock, wh
   let end: ChainEnd | null = null
   const entry = (of: Partial<RegisterEntry> & Pick<RegisterEntry, 'kind'>): RegisterEntry => {
     const { name, uid } = who()
-    return { time: rfc3339(clock()), who: { name, uid }, command, certificates: [], crl: null, text: null, ...of }
+    const { kind, certificates = [], crl = null, text = null } = of
+    return { time: rfc3339(clock()), who: { name, uid }, command, kind, certificates, crl, text }
   }
   const write = async (from: ChainEnd, of: RegisterEntry): Promise<ChainEnd> => {
     const line = lineBehind(from, of)

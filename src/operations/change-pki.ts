@@ -4,6 +4,7 @@ import type { CertificatesUpdate, FactoryApi, FactoryCertificates } from '../fac
 import type { Clock, DurableFiles, Progress, Random, Who } from '../ports.js'
 import { requireSameWork } from './begun.js'
 import { finishStep, uploadStep } from './change-steps.js'
+import { discardStaged, isUndone, refuseTakenLeftovers, restore } from './change-undo.js'
 import { checkClock } from './create-preconditions.js'
 import { beginRecords, KEEP, keepStep } from './keep-records.js'
 import { deviceCasOf, knownPki, type OpenPki, openPki, openRootKey } from './open-pki.js'
@@ -128,7 +129,7 @@ async function changeLocked(
   } else ports.progress.note(`Going on with the \`${change.command}\` that began at ${found.startedAt}.`)
   const earlier = await directory.readJournal()
   const steps = [...change.prepare, uploadStep(change), finishStep(change)]
-  const journal = found ?? newJournal(change.command, change.arguments, [...steps, KEEP], ports.clock())
+  const journal = found ?? beginning(change, [...steps, KEEP], ports)
   const facts = await runSteps([...steps, keepStep(journal)], work, journal, { ...ports, directory }).catch(
     async (error: unknown) => {
       await sealRefusal(error, work)
@@ -139,6 +140,15 @@ async function changeLocked(
     },
   )
   return { pki, facts, resumed: found !== null, warnings }
+}
+
+/** Which API it speaks to is for `ca resume` to know. */
+function beginning(
+  { command, arguments: args }: Change,
+  steps: readonly { name: string }[],
+  ports: ChangePorts,
+): Journal {
+  return { ...newJournal(command, args, steps, ports.clock()), facts: { api: ports.api.name } }
 }
 
 /** The root key is open, and signs for what the register says of a refusal; else the next command does it. */
@@ -157,45 +167,4 @@ async function openJournal({ directory }: OpenPki, change: Change): Promise<Jour
 /** Was this very change interrupted? Throws ERR_UNFINISHED when another is open. */
 export async function isInterrupted(pki: OpenPki, change: Change): Promise<boolean> {
   return (await openJournal(pki, change)) !== null
-}
-
-/** Is it certain that the Factory API has not taken the change? A stop by the user is gone on with, not undone. */
-async function isUndone(error: unknown, change: Change, work: ChangeWork): Promise<boolean> {
-  if (work.signal.aborted || !(error instanceof FpkiError)) return false
-  const journal = await work.directory.readJournal().catch(() => null)
-  const upload = journal?.steps.find(({ name }) => name === 'upload')?.state
-  if (journal === null || upload !== 'started') return upload === 'pending'
-  try {
-    const known = await knownPki(work.api, work)
-    return !change.isTaken(known, await change.update(work, known, journal.facts))
-  } catch {
-    return false
-  }
-}
-
-/**
- * What is staged and no journal speaks of is what an undone change could not clear away. But when the Factory API has it,
- * its journal was lost, and it is in use: it is not for us to remove it.
- */
-async function refuseTakenLeftovers({ directory, known }: ChangeWork): Promise<void> {
-  const inApi = [known.tlsCrt, known.estTlsCrt, known.caCrt].join('\n').replace(/\s/g, '')
-  for (const name of await directory.staged()) {
-    const pem = (await directory.readStaged(name)) ?? ''
-    if (pem === '' || !inApi.includes(pem.replace(/\s/g, ''))) continue
-    throw new FpkiError(
-      'ERR_UNFINISHED',
-      `The Factory API has ${name} of ${directory.path}/.fpki/pending, and the journal that speaks of it is gone.`,
-      'Move what is in that folder to its places in the PKI directory, and run the command again.',
-    )
-  }
-}
-
-/** Leaves the directory as it was. The journal goes first: without it, nobody wants what is staged. */
-async function restore(work: ChangeWork, earlier: Journal | null): Promise<void> {
-  await work.directory.restoreJournal(earlier)
-  await discardStaged(work)
-}
-
-async function discardStaged({ directory }: ChangeWork): Promise<void> {
-  for (const name of await directory.staged()) await directory.discard(name)
 }

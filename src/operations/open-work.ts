@@ -15,7 +15,7 @@ export const nothingToResume = z.strictObject({
 export interface OpenWork {
   readonly journal: Journal
   readonly state: DirectoryState | null
-  /** The Factory API that it spoke to, as far as it is recorded; null: that is not known, or is not there any more. */
+  /** The Factory API that it spoke to, as its journal has it; null: it has none. */
   readonly api: RecordedApi | null
 }
 
@@ -28,16 +28,8 @@ export async function openWork(files: DurableFiles, path: string): Promise<OpenW
   await directory.check()
   const journal = await directory.readJournal()
   if (journal === null || journal.finishedAt !== null) return null
-  const state = await directory.readState()
-  const said = journal.arguments['--api']
-  return { journal, state, api: said === undefined ? await stillThere(files, state) : recordedApi(said) }
-}
-
-/** What state.json says may be older than the place of things: a PKI can be moved with its embedded factory. */
-async function stillThere(files: DurableFiles, state: DirectoryState | null): Promise<RecordedApi | null> {
-  const api = state === null ? null : recordedApi(state.api)
-  const isGone = api !== null && 'stateDirectory' in api && (await files.kindOf(api.stateDirectory)) === null
-  return isGone ? null : api
+  const said = journal.arguments['--api'] ?? journal.facts['api']
+  return { journal, state: await directory.readState(), api: said === undefined ? null : recordedApi(said) }
 }
 
 function recordedApi(name: string): RecordedApi {

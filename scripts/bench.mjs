@@ -1,5 +1,5 @@
 // npm run bench: how long fpki takes beside `node -e 0` and beside the same work done with openssl, in one run.
-// Then: how long commands take with a hundred device CAs beside one.
+// Then: how long commands take with a hundred device CAs beside one, what durability costs, and how large history becomes.
 // Every round runs each command once, so that a busy machine is busy for all of them; ratios of medians are printed.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -133,4 +133,5 @@ for (const name of Object.keys(one)) {
     `${name.padEnd(28)}${ofOne.toFixed(1).padStart(8)} ms ${ofHundred.toFixed(1).padStart(8)} ms  x ${ratio.toFixed(2)}${verdict}`,
   )
 }
+await import('./bench-durability.js').then(({ benchDurability }) => benchDurability(home, ROUNDS))
 rmSync(home, { recursive: true })

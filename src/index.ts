@@ -20,6 +20,7 @@ export {
   type Machine,
   thisMachine,
 } from './machine.js'
+export { type AbandonedWork, type AbandonPorts, abandonedWork, abandonWork } from './operations/abandon.js'
 export {
   type AddDeviceCaOptions,
   type AddedDeviceCas,
@@ -68,6 +69,7 @@ export {
   checkedBackup,
 } from './operations/check-backup.js'
 export { type CheckedHsm, type CheckHsmPorts, checkedHsm, checkHsm } from './operations/check-hsm.js'
+export { type CheckedRegister, checkedRegister, checkRegister } from './operations/check-register.js'
 export {
   type CreatedPki,
   type CreatePkiOptions,
@@ -75,6 +77,7 @@ export {
   createdPki,
   createPki,
 } from './operations/create-pki.js'
+export { diffSnapshots, type SnapshotDiff, snapshotDiff } from './operations/diff-snapshots.js'
 export {
   type ExportedGateway,
   type ExportGatewayOptions,
@@ -104,6 +107,7 @@ export {
   lintFiles,
 } from './operations/lint-files.js'
 export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/list-tokens.js'
+export { nothingToResume, type OpenWork, openWork } from './operations/open-work.js'
 export { type PingedApi, pingApi, pingedApi } from './operations/ping-api.js'
 export {
   type PrintedPaper,
@@ -134,6 +138,7 @@ export {
   rootCsr,
 } from './operations/root-csr.js'
 export { type ServedApi, servedApi } from './operations/served-api.js'
+export { type ShownHistory, showHistory, shownHistory } from './operations/show-history.js'
 export {
   type ShownCertificate,
   type ShownEst,
@@ -142,6 +147,7 @@ export {
   shownPki,
   showPki,
 } from './operations/show-pki.js'
+export { type RegisterFilter, type ShownRegister, shownRegister, showRegister } from './operations/show-register.js'
 export {
   type SignedRequest,
   type SignRequestOptions,

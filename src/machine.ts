@@ -1,4 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { userInfo } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from './config/connection.js'
 import { durableFiles } from './directory/files.js'
@@ -13,7 +14,7 @@ export type { HttpPorts } from './machine-http.js'
 import type { HttpPorts } from './machine-http.js'
 import type { OAuthClient, OAuthTokens } from './oauth.js'
 import { NODE_CURVE } from './pki/public-key.js'
-import type { Clock, DurableFiles, Random } from './ports.js'
+import type { Clock, DurableFiles, Random, Who } from './ports.js'
 import { newPrivateKeyPem, pemSigner } from './signer/file.js'
 
 /** The real ports of this machine, put together. Operations and tests may have others. */
@@ -21,6 +22,7 @@ export interface Machine {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly random: Random
+  readonly who: () => Who
 }
 
 /** This machine's disk, clock and random numbers. */
@@ -28,10 +30,21 @@ export function thisMachine(): Machine {
   return {
     files: durableFiles(nodeFileSystem()),
     clock: () => new Date(),
+    who: thisUser,
     random: {
       bytes: (size) => new Uint8Array(randomBytes(size)),
       ecKeyPair: (curve) => generateKeyPairSync('ec', { namedCurve: NODE_CURVE[curve] }),
     },
+  }
+}
+
+/** A container may run with a user id that has no name. */
+function thisUser(): Who {
+  const uid = process.geteuid?.() ?? 0
+  try {
+    return { name: userInfo().username, uid }
+  } catch {
+    return { name: null, uid }
   }
 }
 

@@ -3,7 +3,6 @@
  * numbers or touches a disk by itself. Each port has its real form in one room and a double in the tests.
  */
 import type { KeyObject } from 'node:crypto'
-import type { ArchiveEntry } from './directory/archive.js'
 
 /** The time, in whole milliseconds; certificates use whole seconds of it. */
 export type Clock = () => Date
@@ -84,105 +83,11 @@ export interface Progress {
   warn(text: string): void
 }
 
-/** What {@link FileSystem.stat} tells of a file. */
-export interface FileStatus {
-  readonly kind: 'file' | 'directory' | 'other'
-  /** The permission bits, 0o000 to 0o7777. */
-  readonly mode: number
+/** Who runs fpki, as the register records it. */
+export interface Who {
+  /** null: the system has no name for the user. */
+  readonly name: string | null
   readonly uid: number
 }
 
-/** A file that {@link FileSystem.createFile} has just made, and nobody else has open. */
-export interface NewFile {
-  write(content: Uint8Array): Promise<void>
-  /** Resolves when the content is on the disk (fsync). */
-  sync(): Promise<void>
-  close(): Promise<void>
-}
-
-/** A kernel lock on a file; it goes when it is released or its process ends, however that happens. */
-export interface FileLock {
-  release(): Promise<void>
-}
-
-/**
- * The single steps that a file system can be asked for. `directory/files.ts` builds durable writes from them, and the
- * crash tests stop the world after each one. Failures are Node's system errors.
- */
-export interface FileSystem {
-  /** The effective user, to tell one's own files from others'. */
-  readonly uid: number
-  /** null: nothing is there. Follows symbolic links. */
-  stat(path: string): Promise<FileStatus | null>
-  /** The path of what is there without symbolic links. */
-  realPath(path: string): Promise<string>
-  /** The names in a directory, sorted; null: nothing is there. */
-  list(path: string): Promise<readonly string[] | null>
-  /** The content of a file of at most `maxBytes`; null: nothing is there. A larger file throws
-   * `ERR_FS_FILE_TOO_LARGE`, a pipe or the like `ERR_FS_NOT_A_FILE`. */
-  read(path: string, maxBytes: number): Promise<Uint8Array | null>
-  /** Makes one directory with its final mode; false: something is there already. */
-  makeDirectory(path: string, mode: number): Promise<boolean>
-  /** Makes a file with its final mode, open for writing; throws `EEXIST` when anything is there. */
-  createFile(path: string, mode: number): Promise<NewFile>
-  /** A second name for a file; throws `EEXIST` when anything is at `newPath`. */
-  link(existingPath: string, newPath: string): Promise<void>
-  rename(oldPath: string, newPath: string): Promise<void>
-  /** Removes a name; nothing there is fine. */
-  remove(path: string): Promise<void>
-  /** Removes a directory, which must be empty. */
-  removeDirectory(path: string): Promise<void>
-  /** Resolves when the names in a directory are on the disk (fsync of the directory). */
-  syncDirectory(path: string): Promise<void>
-  /** Locks the file at `path`, made with mode 0600 when missing; null: another process holds it. */
-  lock(path: string): Promise<FileLock | null>
-  /** Does another process hold the lock of the file at `path`? Nothing is made; what cannot be looked at is free. */
-  isLocked(path: string): Promise<boolean>
-}
-
-/** Files that are whole or absent, whatever happens in between. */
-export interface DurableFiles {
-  /** Makes a directory (and what is missing above it) with mode 0700; one that is there is left as it is. */
-  makeDirectory(path: string): Promise<void>
-  /** Throws ERR_PERMISSIONS when others than this user could change what is in the directory. */
-  checkDirectory(path: string): Promise<void>
-  /** The same, and ERR_NOT_A_DIRECTORY when it is a symbolic link. */
-  checkOwnDirectory(path: string): Promise<void>
-  /** Writes a new file with its final mode. Throws ERR_EXISTS when anything is there; never overwrites. */
-  create(path: string, content: string | Uint8Array, mode: number): Promise<void>
-  /** Writes a file, or puts a new one in its place in one move. */
-  replace(path: string, content: string, mode: number): Promise<void>
-  /** Gives a file its name: `to` is free, or holds the same. Throws ERR_EXISTS when it holds anything else. */
-  place(from: string, to: string): Promise<void>
-  /** Moves a file into the place of another, in one step. */
-  move(from: string, to: string): Promise<void>
-  /**
-   * A further name for the file at `path`, so that a move into its place does not lose it: `path.bak`, or `path.bak.1`
-   * and so on behind those that are there. The newest of them is left alone when it holds the same. Resolves to its path.
-   */
-  keep(path: string): Promise<string>
-  /** Removes a file, durably; nothing there is fine. */
-  remove(path: string): Promise<void>
-  /** The text of a file, or null when there is none. Throws ERR_BAD_FILE when it is larger than `maxBytes`. */
-  read(path: string, maxBytes: number): Promise<string | null>
-  /** The octets of a file; else as {@link read}. */
-  readOctets(path: string, maxBytes: number): Promise<Uint8Array | null>
-  /** What is at `path`; null: nothing is there. Follows symbolic links. */
-  kindOf(path: string): Promise<FileStatus['kind'] | null>
-  /** The names in a directory, without those of interrupted writes; null when there is no directory. */
-  list(path: string): Promise<readonly string[] | null>
-  /** Removes what interrupted writes left in a directory. Only for the holder of its lock. */
-  sweep(path: string): Promise<void>
-  /** null: another process holds it. */
-  lock(path: string): Promise<FileLock | null>
-  /** Does another process hold it? Nothing is made. */
-  isLocked(path: string): Promise<boolean>
-  /** What is at `path`, behind symbolic links; null: nothing. */
-  status(path: string): Promise<FileStatus | null>
-  /** Fills a directory that nobody uses yet, durably. Its folders have mode 0700, files the mode that `entries` say. */
-  writeTree(path: string, entries: readonly ArchiveEntry[]): Promise<void>
-  /** Removes a directory with all that is in it; follows no link. For what fpki itself has put there only. */
-  removeTree(path: string): Promise<void>
-  /** The names of what interrupted writes left in a directory. */
-  unfinished(path: string): Promise<readonly string[]>
-}
+export type * from './file-ports.js'

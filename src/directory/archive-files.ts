@@ -28,6 +28,7 @@ export function archiveFileSystem(entries: readonly ArchiveEntry[], root: string
     isLocked: async () => false,
     makeDirectory: readOnly,
     createFile: readOnly,
+    openToAppend: readOnly,
     link: readOnly,
     rename: readOnly,
     remove: readOnly,

@@ -1,12 +1,10 @@
 import { basename, dirname, join } from 'node:path'
 import { FpkiError } from '../errors.js'
 import type { DurableFiles, FileSystem } from '../ports.js'
-import { explained } from './explained.js'
+import { append, createFolder, removeFolder, UNFINISHED } from './folders.js'
+import { explained } from './system-errors.js'
 import { keep, linkNew, move, place } from './take-places.js'
 import { removeTree, writeTree } from './tree.js'
-
-/** What an interrupted write leaves: a file with this ending, which nothing has ever used. */
-const UNFINISHED = '.fpki-unfinished'
 
 type Content = string | Uint8Array
 
@@ -17,6 +15,9 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     checkDirectory: (path) => explained(path, () => checkDirectory(fs, path)),
     checkOwnDirectory: (path) => explained(path, () => checkOwnDirectory(fs, path)),
     create: (path, content, mode) => explained(path, () => create(fs, path, content, mode)),
+    append: (path, text, mode) => explained(path, () => append(fs, path, text, mode)),
+    createFolder: (path, entries) => explained(path, () => createFolder(fs, path, entries)),
+    removeFolder: (path) => explained(path, () => removeFolder(fs, path)),
     place: (from, to) => explained(to, () => place(fs, from, to)),
     move: (from, to) => explained(to, () => move(fs, from, to)),
     keep: (path) => explained(path, () => keep(fs, path)),
@@ -27,7 +28,7 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     kindOf: (path) => explained(path, async () => (await fs.stat(path))?.kind ?? null),
     list: (path) => explained(path, () => list(fs, path)),
     sweep: (path) => explained(path, () => sweep(fs, path)),
-    lock: (path) => explained(path, () => fs.lock(path)),
+    lock: (path, seconds) => explained(path, () => fs.lock(path, seconds)),
     isLocked: (path) => explained(path, () => fs.isLocked(path)),
     status: (path) => explained(path, () => fs.stat(path)),
     writeTree: (path, entries) => explained(path, () => writeTree(fs, path, entries)),
@@ -157,6 +158,6 @@ async function unfinished(fs: FileSystem, path: string): Promise<readonly string
 async function sweep(fs: FileSystem, path: string): Promise<void> {
   for (const name of await unfinished(fs, path)) {
     const left = join(path, name)
-    await explained(left, () => fs.remove(left))
+    await explained(left, () => removeTree(fs, left))
   }
 }

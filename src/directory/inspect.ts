@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { FpkiError } from '../errors.js'
 import { readJsonFile } from '../json-file.js'
 import type { DurableFiles } from '../ports.js'
-import { OWN_FILES, OWN_FOLDER, PENDING_FOLDER } from './names.js'
+import { HISTORY_FOLDER, OWN_FILES, OWN_FOLDER, PENDING_FOLDER } from './names.js'
 import { MAX_PEM_BYTES } from './pki-directory.js'
 import {
   type BackupRecord,
@@ -57,7 +57,7 @@ export async function inspectDirectory(files: DurableFiles, path: string): Promi
       return nothing
     }
   }
-  const folders = ['.', OWN_FOLDER, join(OWN_FOLDER, PENDING_FOLDER)]
+  const folders = ['.', OWN_FOLDER, ...[PENDING_FOLDER, HISTORY_FOLDER].map((folder) => join(OWN_FOLDER, folder))]
   const unfinished = folders.map((folder) =>
     attempt([], async () => (await files.unfinished(join(path, folder))).map((name) => join(folder, name))),
   )

@@ -36,6 +36,10 @@ export const OWN_FILES = { state: 'state.json', journal: 'journal.json', lock: '
 /** Below it: what a command has made and the Factory API has not taken yet, each file under its name to be. */
 export const PENDING_FOLDER = 'pending'
 
+/** Below it too: a snapshot of each change, and what abandoned commands have made. */
+export const HISTORY_FOLDER = 'history'
+export const ABANDONED_FOLDER = 'abandoned'
+
 /** Is it the name of a private key: that of the root or of a local CA? */
 export function isKeyFile(name: string): boolean {
   return /^[^.].*\.key$/.test(name)

@@ -19,10 +19,11 @@ export function nodeFileSystem(): FileSystem {
         return true
       }),
     createFile: async (path, mode) => newFile(openNew(path, mode)),
+    openToAppend: async (path, mode) => newFile(openBehind(path, mode)),
     link: async (existingPath, newPath) => fs.linkSync(existingPath, newPath),
     rename: async (oldPath, newPath) => fs.renameSync(oldPath, newPath),
     remove: async (path) => unless('ENOENT', undefined, () => fs.unlinkSync(path)),
-    removeDirectory: async (path) => fs.rmdirSync(path),
+    removeDirectory: async (path) => unless('ENOENT', undefined, () => fs.rmdirSync(path)),
     syncDirectory: async (path) => withOpen(path, 'r', (fd) => fs.fsyncSync(fd)),
     lock: lockFile,
     isLocked,
@@ -82,6 +83,15 @@ function openNew(path: string, mode: number): number {
   return fd
 }
 
+/** Not blocking, and through no link: what is written there must be the file of its name. */
+function openBehind(path: string, mode: number): number {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = fs.constants
+  const fd = fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOFOLLOW, mode)
+  if (fs.fstatSync(fd).isFile()) return fd
+  fs.closeSync(fd)
+  throw notAFile(path)
+}
+
 function newFile(fd: number): NewFile {
   return {
     write: async (content) => fs.writeFileSync(fd, content),
@@ -94,12 +104,13 @@ function newFile(fd: number): NewFile {
  * Node cannot ask for a kernel lock itself. flock(1) of util-linux, which every Debian has, locks the open file that it
  * inherits and ends; the lock stays with our descriptor, and the kernel takes it back when this process dies.
  */
-async function lockFile(path: string): Promise<FileLock | null> {
+async function lockFile(path: string, seconds = 0): Promise<FileLock | null> {
   const { O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = fs.constants
   const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOFOLLOW, 0o600)
   try {
     if (!fs.fstatSync(fd).isFile()) throw notAFile(path)
-    if (await flock(fd, ['-n'])) return { release: async () => fs.closeSync(fd) }
+    if (await flock(fd, seconds === 0 ? ['-n'] : ['-w', String(seconds)]))
+      return { release: async () => fs.closeSync(fd) }
   } catch (error) {
     fs.closeSync(fd)
     throw error

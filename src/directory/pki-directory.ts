@@ -2,7 +2,17 @@ import { basename, join } from 'node:path'
 import { FpkiError } from '../errors.js'
 import { readJsonFile, writeJsonFile } from '../json-file.js'
 import type { DurableFiles, FileLock } from '../ports.js'
-import { OWN_FILES, OWN_FOLDER, PENDING_FOLDER, PKI_FILE_MODE, PKI_FILES, type PkiFile } from './names.js'
+import { type HistoryFiles, historyFiles } from './history.js'
+import {
+  ABANDONED_FOLDER,
+  HISTORY_FOLDER,
+  OWN_FILES,
+  OWN_FOLDER,
+  PENDING_FOLDER,
+  PKI_FILE_MODE,
+  PKI_FILES,
+  type PkiFile,
+} from './names.js'
 import {
   type BackupRecord,
   backupRecord,
@@ -11,9 +21,10 @@ import {
   type Journal,
   journal,
 } from './records.js'
+import { type RegisterFiles, registerFiles } from './register.js'
 
 /** The files of one PKI directory, by what they mean. */
-export interface PkiDirectory {
+export interface PkiDirectory extends RegisterFiles, HistoryFiles {
   /** Absolute. */
   readonly path: string
   /** Is the directory there, and it and fpki's folder in it their owner's alone to change? Throws ERR_NOT_A_DIRECTORY or ERR_PERMISSIONS. */
@@ -22,8 +33,8 @@ export interface PkiDirectory {
   contents(): Promise<readonly PkiFile[]>
   /** Makes the directory and fpki's own folder in it where they are missing. */
   make(): Promise<void>
-  /** Takes the directory's lock and clears what interrupted writes left. Throws ERR_LOCKED when another fpki has it. */
-  lock(): Promise<FileLock>
+  /** Takes the directory's lock and clears what interrupted writes left. Throws ERR_LOCKED when another fpki has it for so many seconds (0). */
+  lock(seconds?: number): Promise<FileLock>
   /** The names of all that is in it, fpki's own folder too; none when there is no directory. */
   names(): Promise<readonly string[]>
   /** A PEM file's text, or null. */
@@ -46,6 +57,15 @@ export interface PkiDirectory {
   publish(name: string, over: 'nothing' | 'earlier'): Promise<string | null>
   /** Removes what was staged and is not wanted. */
   discard(name: string): Promise<void>
+  /**
+   * Moves files of the directory, or what is staged, into `.fpki/abandoned/<folder>/`, durably; what is not there is passed
+   * over, so that it can be done twice.
+   */
+  putAside(folder: string, from: 'directory' | 'pending', names: readonly string[]): Promise<void>
+  /** Puts state.json aside too, of a PKI that is given up as a whole. */
+  forgetState(folder: string): Promise<void>
+  /** Writes a note beside what was put aside. */
+  noteAside(folder: string, name: string, content: unknown): Promise<void>
   /** Removes factory_ca.key: the one file that ever goes, when a token has proved to hold the key. */
   removeRootKey(): Promise<void>
   readJournal(): Promise<Journal | null>
@@ -64,12 +84,13 @@ export const MAX_PEM_BYTES = 64 * 1024
 /** The PKI directory at `path`; nothing is read or made yet. */
 export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
   const own = (name: keyof typeof OWN_FILES) => join(path, OWN_FOLDER, OWN_FILES[name])
+  const folders = ['.', PENDING_FOLDER, HISTORY_FOLDER, ABANDONED_FOLDER].map((name) => join(path, OWN_FOLDER, name))
   return {
     path,
     check: async () => {
       if ((await files.list(path)) === null) return 'missing'
       await files.checkDirectory(path)
-      for (const folder of [join(path, OWN_FOLDER), join(path, OWN_FOLDER, PENDING_FOLDER)]) {
+      for (const folder of folders) {
         if ((await files.list(folder)) !== null) await files.checkOwnDirectory(folder)
       }
       return 'ready'
@@ -79,18 +100,19 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
       return Object.values(PKI_FILES).filter((name) => names.includes(name))
     },
     make: () => files.makeDirectory(join(path, OWN_FOLDER)),
-    lock: async () => {
-      const lock = await files.lock(own('lock'))
+    lock: async (seconds) => {
+      const lock = await files.lock(own('lock'), seconds)
       if (lock === null) throw locked(path)
-      await files.sweep(path)
-      await files.sweep(join(path, OWN_FOLDER))
-      await files.sweep(join(path, OWN_FOLDER, PENDING_FOLDER))
+      for (const folder of [path, ...folders]) await files.sweep(folder)
       return lock
     },
     names: async () => (await files.list(path)) ?? [],
     read: (name) => files.read(join(path, name), MAX_PEM_BYTES),
     ...pending(files, path),
+    ...registerFiles(files, path),
+    ...historyFiles(files, path),
     create: (name, pem) => files.create(join(path, name), pem, PKI_FILE_MODE),
+    ...aside(files, path),
     removeRootKey: () => files.remove(join(path, PKI_FILES.rootKey)),
     readJournal: () => readJsonFile(files, own('journal'), journal),
     writeJournal: (content) => writeJsonFile(files, own('journal'), content),
@@ -131,6 +153,23 @@ function pending(
       return kept === null ? null : basename(kept)
     },
     discard: (name) => files.remove(join(folder, name)),
+  }
+}
+
+/** The part of a PKI directory that is about what was given up. Nothing of it is ever removed. */
+function aside(files: DurableFiles, path: string): Pick<PkiDirectory, 'putAside' | 'forgetState' | 'noteAside'> {
+  const own = join(path, OWN_FOLDER)
+  const placeIn = async (folder: string, home: string, names: readonly string[]) => {
+    const to = join(own, ABANDONED_FOLDER, folder)
+    await files.makeDirectory(to)
+    for (const name of names) {
+      if ((await files.kindOf(join(home, name))) !== null) await files.place(join(home, name), join(to, name))
+    }
+  }
+  return {
+    putAside: (folder, from, names) => placeIn(folder, from === 'directory' ? path : join(own, PENDING_FOLDER), names),
+    forgetState: (folder) => placeIn(folder, own, [OWN_FILES.state]),
+    noteAside: (folder, name, content) => writeJsonFile(files, join(own, ABANDONED_FOLDER, folder, name), content),
   }
 }
 

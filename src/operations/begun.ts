@@ -3,6 +3,9 @@ import type { Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { Facts } from './run-steps.js'
 
+/** The command that gives up an interrupted one. */
+export const ABANDON = 'ca abandon'
+
 /**
  * Refuses to go on with the work of a journal when it is another command's, or was begun with other arguments. Throws
  * ERR_UNFINISHED, or ERR_BAD_FILE when the journal has no steps.
@@ -19,7 +22,7 @@ export function requireSameWork(directory: PkiDirectory, journal: Journal, comma
     'ERR_UNFINISHED',
     `${directory.path} holds a \`${journal.command}\` that was interrupted, and it was begun with ${begun}.`,
     isOther
-      ? 'Run that one again first, with the same options, so that it comes to its end.'
+      ? 'Bring it to its end first with `fpki ca resume`, or give it up with `fpki ca abandon`.'
       : 'Run it with the same options as the first time, so that it can be brought to its end.',
   )
 }

@@ -27,19 +27,19 @@ export async function serialsOf({ caFiles, caSerials }: CaWords, pki: OpenPki, f
     throw new FpkiError('ERR_USAGE', 'No device CA is named.', 'Name it with --ca-file or --ca-serial.')
   }
   const fromFiles = await Promise.all(caFiles.map((name) => serialOfFile(name, pki, files)))
-  const serials = new Set([...caSerials.map(readSerial), ...fromFiles])
+  const serials = new Set([...caSerials.map((word) => readSerial(word, '--ca-serial')), ...fromFiles])
   return [...serials].sort((a, b) => (a < b ? -1 : 1))
 }
 
-/** A serial number as fioctl takes it (base 10) or as OpenSSL prints it. Throws ERR_USAGE. */
-function readSerial(word: string): bigint {
+/** A serial number as fioctl takes it (base 10) or as OpenSSL prints it; `flag` says where it stands. Throws ERR_USAGE. */
+export function readSerial(word: string, flag: string): bigint {
   const hex =
     /^0x([0-9a-f]{1,64})$/i.exec(word)?.[1] ?? (/^[0-9a-f]{1,2}(:[0-9a-f]{2}){1,31}$/i.test(word) ? word : null)
   if (hex !== null && hex !== undefined) return BigInt(`0x${hex.replaceAll(':', '')}`)
   if (/^\d{1,64}$/.test(word)) return BigInt(word)
   throw new FpkiError(
     'ERR_USAGE',
-    `${JSON.stringify(word)}, from --ca-serial, is no serial number.`,
+    `${JSON.stringify(word)}, from ${flag}, is no serial number.`,
     'Give it in base 10, as 0x…, or as hex with colons; `fpki ca show --pretty` prints them.',
   )
 }

@@ -7,7 +7,8 @@ import { type CaWords, serialsOf } from './ca-serials.js'
 import { type Change, type ChangePorts, type ChangeWork, changePki, isInterrupted } from './change-pki.js'
 import { type ChangedDeviceCas, toldInFacts, toldOf } from './changed-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan, planOf } from './device-ca-plan.js'
-import { deviceCaSerials, knownPki, type OpenPki, openPki } from './open-pki.js'
+import { registering } from './keep-records.js'
+import { deviceCaSerials, knownPki, type OpenPki, openPki, openRootKey } from './open-pki.js'
 import { rootSignerOf } from './root-signer.js'
 import { type Facts, fact } from './run-steps.js'
 import { signCrl } from './sign-crl.js'
@@ -65,7 +66,7 @@ export async function changeDeviceCas(
   return { ...told, changed: true, deviceCas: toldInFacts(facts), crl, resumed, warnings: [...warnings] }
 }
 
-/** The CRL that would be sent; nothing is written, and nothing is locked. */
+/** The CRL that would be sent. It is signed, and so it is registered; nothing else is written. */
 async function drySigned(
   { action }: ChangeDeviceCasOptions,
   serials: readonly bigint[],
@@ -77,8 +78,12 @@ async function drySigned(
     warnings.push(text)
     work.progress.warn(text)
   }
+  const { command, reason } = CA_ACTIONS[action]
   try {
-    const pem = await signCrl({ ...work, rootSigner, warn }, CA_ACTIONS[action].reason, serials)
+    const signer = await openRootKey(rootSigner, work)
+    const pem = await registering(work.directory, `${command} --dry-run`, work, signer, (register) =>
+      signCrl({ ...work, rootSigner, register, warn }, reason, serials),
+    )
     return { crl: describeCrl(readCrl(pem, 'the CRL')), warnings }
   } finally {
     await rootSigner.close()

@@ -1,11 +1,13 @@
 import type { DirectoryState, Journal } from '../directory/records.js'
-import { FpkiError } from '../errors.js'
 import type { CertificatesUpdate, FactoryApi, FactoryCertificates } from '../factory/api.js'
-import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
+import type { Clock, DurableFiles, Progress, Random, Who } from '../ports.js'
 import { requireSameWork } from './begun.js'
 import { finishStep, uploadStep } from './change-steps.js'
+import { discardStaged, isUndone, refuseTakenLeftovers, restore } from './change-undo.js'
 import { checkClock } from './create-preconditions.js'
+import { beginRecords, KEEP, keepStep } from './keep-records.js'
 import { deviceCasOf, knownPki, type OpenPki, openPki, openRootKey } from './open-pki.js'
+import { isRefusal, registerOf } from './register.js'
 import { type HsmAccess, type RootSigner, rootSignerOf } from './root-signer.js'
 import { type Facts, newJournal, runSteps, type Step } from './run-steps.js'
 import type { Workplace } from './workplace.js'
@@ -15,6 +17,7 @@ export interface ChangePorts {
   readonly api: FactoryApi
   readonly files: DurableFiles
   readonly clock: Clock
+  readonly who: () => Who
   readonly random: Random
   readonly progress: Progress
   readonly signal: AbortSignal
@@ -72,11 +75,11 @@ export async function changePki(
   const pki = await openPki(ports.files, where.directory, where.factory)
   const { directory } = pki
   checkClock(ports.clock())
-  // Before anybody is asked for a PIN; and again behind the lock.
+  // Before a PIN is asked for; again behind the lock.
   if ((await openJournal(pki, change)) === null) await change.check?.(pki)
   const rootSigner = rootSignerOf(directory, ports.access)
   try {
-    // Before anything is asked for or made; and again under the lock, since a PIN may have been waited for.
+    // Before anything is asked for or made; again under the lock: a PIN may have been waited for.
     await knownPki(ports.api, pki)
     await openRootKey(rootSigner, pki)
     await directory.make()
@@ -107,7 +110,8 @@ async function changeLocked(
     made: { path: directory.path, read: directory.readStaged, create: directory.stage },
     known,
     rootSigner,
-    // Read when they are asked for: there may be many, and few commands look at them.
+    register: registerOf(directory, change.command, ports),
+    // Read when asked for: there may be many.
     get deviceCas() {
       return deviceCasOf(known)
     },
@@ -120,16 +124,35 @@ async function changeLocked(
     await refuseTakenLeftovers(work)
     await discardStaged(work)
     await change.check?.(pki)
+    await beginRecords(directory, work.register, ports.clock())
   } else ports.progress.note(`Going on with the \`${change.command}\` that began at ${found.startedAt}.`)
   const earlier = await directory.readJournal()
   const steps = [...change.prepare, uploadStep(change), finishStep(change)]
-  const journal = found ?? newJournal(change.command, change.arguments, steps, ports.clock())
-  const facts = await runSteps(steps, work, journal, { ...ports, directory }).catch(async (error: unknown) => {
-    // What went wrong first is what is told. A journal that could not be put back goes on with what is there.
-    if (await isUndone(error, change, work)) await restore(work, found === null ? earlier : null).catch(() => undefined)
-    throw error
-  })
+  const journal = found ?? beginning(change, [...steps, KEEP], ports)
+  const facts = await runSteps([...steps, keepStep(journal)], work, journal, { ...ports, directory }).catch(
+    async (error: unknown) => {
+      await sealRefusal(error, work)
+      // What went wrong first is what is told. A journal that could not be put back goes on with what is there.
+      if (await isUndone(error, change, work))
+        await restore(work, found === null ? earlier : null).catch(() => undefined)
+      throw error
+    },
+  )
   return { pki, facts, resumed: found !== null, warnings }
+}
+
+/** Which API it speaks to is for `ca resume` to know. */
+function beginning(
+  { command, arguments: args }: Change,
+  steps: readonly { name: string }[],
+  ports: ChangePorts,
+): Journal {
+  return { ...newJournal(command, args, steps, ports.clock()), facts: { api: ports.api.name } }
+}
+
+/** The root key is open, and signs for what the register says of a refusal; else the next command does it. */
+async function sealRefusal(error: unknown, { register, rootSigner }: ChangeWork): Promise<void> {
+  if (isRefusal(error)) await register.seal(await rootSigner.open()).catch(() => undefined)
 }
 
 /** The journal of this change, when it was interrupted; null when nothing is open. Throws ERR_UNFINISHED for another. */
@@ -143,45 +166,4 @@ async function openJournal({ directory }: OpenPki, change: Change): Promise<Jour
 /** Was this very change interrupted? Throws ERR_UNFINISHED when another is open. */
 export async function isInterrupted(pki: OpenPki, change: Change): Promise<boolean> {
   return (await openJournal(pki, change)) !== null
-}
-
-/** Is it certain that the Factory API has not taken the change? A stop by the user is gone on with, not undone. */
-async function isUndone(error: unknown, change: Change, work: ChangeWork): Promise<boolean> {
-  if (work.signal.aborted || !(error instanceof FpkiError)) return false
-  const journal = await work.directory.readJournal().catch(() => null)
-  const upload = journal?.steps.find(({ name }) => name === 'upload')?.state
-  if (journal === null || upload !== 'started') return upload === 'pending'
-  try {
-    const known = await knownPki(work.api, work)
-    return !change.isTaken(known, await change.update(work, known, journal.facts))
-  } catch {
-    return false
-  }
-}
-
-/**
- * What is staged and no journal speaks of is what an undone change could not clear away. But when the Factory API has it,
- * its journal was lost, and it is in use: it is not for us to remove it.
- */
-async function refuseTakenLeftovers({ directory, known }: ChangeWork): Promise<void> {
-  const inApi = [known.tlsCrt, known.estTlsCrt, known.caCrt].join('\n').replace(/\s/g, '')
-  for (const name of await directory.staged()) {
-    const pem = (await directory.readStaged(name)) ?? ''
-    if (pem === '' || !inApi.includes(pem.replace(/\s/g, ''))) continue
-    throw new FpkiError(
-      'ERR_UNFINISHED',
-      `The Factory API has ${name} of ${directory.path}/.fpki/pending, and the journal that speaks of it is gone.`,
-      'Move what is in that folder to its places in the PKI directory, and run the command again.',
-    )
-  }
-}
-
-/** Leaves the directory as it was. The journal goes first: without it, nobody wants what is staged. */
-async function restore(work: ChangeWork, earlier: Journal | null): Promise<void> {
-  await work.directory.restoreJournal(earlier)
-  await discardStaged(work)
-}
-
-async function discardStaged({ directory }: ChangeWork): Promise<void> {
-  for (const name of await directory.staged()) await directory.discard(name)
 }

@@ -19,7 +19,9 @@ import {
   takeRootKey,
   withRememberedToken,
 } from './given-root.js'
+import { KEEP, keepStep } from './keep-records.js'
 import { madeKey, makeKey } from './private-key.js'
+import { registerOf } from './register.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
 import { beforeTheRoot, uploadPki } from './upload-pki.js'
 import { makeCertificate, rootOf, signCsr, type Workplace } from './workplace.js'
@@ -38,6 +40,8 @@ interface Work extends Workplace {
 
 /** What decides whether a step is for a PKI. */
 type OnlyFor = 'onlineCa' | 'localCa' | 'newRoot' | 'givenRoot'
+
+const COMMAND = 'ca create'
 
 /** The whole of `ca create`: local work first, then the Factory API. */
 const STEPS: readonly (Step<Work> & { readonly onlyFor?: OnlyFor })[] = [
@@ -90,7 +94,7 @@ async function createWith(
   try {
     const steps = stepsFor(options, given)
     const found = await refuseWhatCannotBe(directory, options, ports)
-    const journal = found ?? newJournal('ca create', createArguments(options, ports.api), steps, ports.clock())
+    const journal = found ?? newJournal(COMMAND, createArguments(options, ports.api), [...steps, KEEP], ports.clock())
     const warnings: string[] = []
     const warn = (text: string) => {
       warnings.push(text)
@@ -99,8 +103,9 @@ async function createWith(
     if (found !== null) ports.progress.note(`Going on with the \`ca create\` that began at ${found.startedAt}.`)
     for (const warning of given?.warnings ?? []) warn(warning)
     const place = { directory, made: directory, factory: options.factory, rootSigner: rootSignerFrom(keys) }
-    const work = { ...ports, ...place, options, keys, given, warn }
-    await runSteps(steps, work, journal, { ...ports, directory })
+    const register = registerOf(directory, COMMAND, ports)
+    const work = { ...ports, ...place, register, options, keys, given, warn }
+    await runSteps([...steps, keepStep(journal)], work, journal, { ...ports, directory })
     const rootKey = keys.root.reference
     const localCaKey = options.localCa ? keys.localCa.reference : null
     const made = await whatWasMade(directory, filesOf(work))

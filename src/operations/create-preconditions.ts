@@ -7,9 +7,9 @@ import type { FactoryApi } from '../factory/api.js'
 import { checkFactoryName } from '../factory-name.js'
 import { toDnsName } from '../pki/csr-policy.js'
 import { samePem } from '../pki/pem.js'
-import type { Clock, Curve, DurableFiles, HsmChoice, KeyChoice, Passphrases, Progress, Random } from '../ports.js'
+import type { Clock, Curve, DurableFiles, HsmChoice, KeyChoice, Passphrases, Progress, Random, Who } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
-import { holdsPki, requireSameWork } from './begun.js'
+import { ABANDON, holdsPki, requireSameWork } from './begun.js'
 import type { HsmPlace } from './hsm-choice.js'
 import { ROOT_KEY_LABEL } from './key-labels.js'
 import type { Facts } from './run-steps.js'
@@ -52,6 +52,7 @@ export interface CreatePkiPorts {
   readonly api: FactoryApi
   readonly files: DurableFiles
   readonly clock: Clock
+  readonly who: () => Who
   readonly random: Random
   readonly progress: Progress
   readonly signal: AbortSignal
@@ -98,7 +99,8 @@ export function factoryIsSet(factory: string): FpkiError {
 async function unfinishedJournal(directory: PkiDirectory, options: CreatePkiOptions, api: FactoryApi) {
   const journal = await directory.readJournal()
   const contents = await directory.contents()
-  if (journal === null && contents.length === 0) return null
+  const isFree = journal === null || (journal.command === ABANDON && journal.finishedAt !== null)
+  if (isFree && contents.length === 0) return null
   if (journal !== null && isRootCsr(journal, contents)) return requireFits(directory, journal, options)
   if (journal === null || journal.finishedAt !== null) throw await holdsPki(directory)
   requireSameWork(directory, journal, 'ca create', createArguments(options, api))
@@ -148,7 +150,12 @@ export function keyArguments(options: KeyOptions): Facts {
   return { ...(options.encryptKeys ? { '--encrypt-keys': 'true' } : {}), ...hsmArguments(options) }
 }
 
-function hsmArguments({ hsm, keyType = 'P-256', localCaInHsm = false }: KeyOptions): Facts {
+/** The part of them that is about a token; none: nothing. */
+export function hsmArguments({
+  hsm,
+  keyType = 'P-256',
+  localCaInHsm = false,
+}: Pick<KeyOptions, 'hsm' | 'keyType' | 'localCaInHsm'>): Facts {
   if (hsm === undefined) return {}
   return {
     '--hsm-module': hsm.module,

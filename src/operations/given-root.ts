@@ -12,6 +12,7 @@ import type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js
 import { rememberedPlace } from './hsm-choice.js'
 import { fingerprintOf, openKey, type PrivateKey } from './private-key.js'
 import { proveSigner } from './prove-signer.js'
+import type { Register } from './register.js'
 import type { Facts } from './run-steps.js'
 
 /** A root that comes from elsewhere: `ca create --root-cert`, with the key in a file, in the directory or in a token. */
@@ -117,13 +118,16 @@ export async function takeRootKey({
 export async function takeRootCertificate({
   directory,
   given,
+  register,
 }: {
   readonly directory: PkiDirectory
   readonly given: GivenRoot | null
+  readonly register: Register
 }): Promise<undefined> {
   if (given === null) return
   const file = PKI_FILES.rootCertificate
   const pem = encodePem('CERTIFICATE', given.certificate.der)
+  await register.found([{ certificate: given.certificate, file }], 'The root was made elsewhere, and taken over.')
   const existing = await directory.read(file)
   if (existing === null || !samePem(existing, pem)) await directory.create(file, pem)
 }

@@ -1,21 +1,32 @@
 import * as z from 'zod/mini'
 import { PKI_FILES } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
-import { keyReference } from '../directory/records.js'
+import { type Journal, keyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
-import { attributeValues } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
-import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
-import type { DurableFiles, HsmChoice, Passphrases, Progress } from '../ports.js'
-import { type KeyMaterial, keyMaterial } from '../signer/file.js'
+import { readPemCertificate } from '../pki/read-certificate.js'
+import type { Clock, DurableFiles, Progress, Who } from '../ports.js'
+import { keyMaterial } from '../signer/file.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
-import { isLabelTaken, requireKey, type TokenKey } from '../signer/pkcs11/key.js'
-import { checkStays, putKey } from '../signer/pkcs11/make-key.js'
-import type { OpenToken } from '../signer/pkcs11/session.js'
-import { tokenSigner } from '../signer/pkcs11/signer.js'
+import { requireSameWork } from './begun.js'
+import { hsmArguments } from './create-preconditions.js'
+import {
+  IMPORT_STEPS,
+  type ImportRootOptions,
+  type ImportWork,
+  REMOVE_KEY,
+  type RootOnDisk,
+  referenceOf,
+  refuseOther,
+  signerIn,
+} from './import-root-steps.js'
+import { beginRecords, KEEP, keepStep } from './keep-records.js'
 import { openKey, passphraseOf } from './private-key.js'
-import { proveSigner } from './prove-signer.js'
-import { holdToken, keyExists, tokenKeyReference } from './token-keys.js'
+import { registerOf } from './register.js'
+import { type Facts, newJournal, runSteps } from './run-steps.js'
+import { holdToken } from './token-keys.js'
+
+export type { ImportRootOptions } from './import-root-steps.js'
 
 /** What `fpki ca import-root --json` prints. */
 export const importedRoot = z.strictObject({
@@ -30,55 +41,37 @@ export const importedRoot = z.strictObject({
 /** See {@link importedRoot}. */
 export type ImportedRoot = z.infer<typeof importedRoot>
 
-/** What `ca import-root` is asked to do. */
-export interface ImportRootOptions {
-  /** Absolute path. */
-  readonly directory: string
-  readonly hsm: HsmChoice
-  /** factory_ca.key goes, once the token has proved to have it. */
-  readonly removeKey: boolean
-  /** The Factory API's name, for a directory that fpki has not made. */
-  readonly api: string
-  /** For a factory_ca.key that is encrypted. */
-  readonly passphrases?: Passphrases
-}
-
 /** What `ca import-root` works with. */
 export interface ImportRootPorts {
   readonly files: DurableFiles
+  readonly clock: Clock
+  readonly who: () => Who
   readonly progress: Progress
   readonly signal: AbortSignal
   readonly makeCryptoki?: CryptokiMaker
 }
 
+const COMMAND = 'ca import-root'
+
 /**
- * Moves the root key from factory_ca.key into a token. The file goes last, and only when it is asked for: wherever this is
- * cut off, the file or the token has a key that works, and the same call goes on.
+ * Moves the root key from factory_ca.key into a token. The file goes last, and only when it is asked for, from the snapshots
+ * too: wherever this is cut off, the file or the token has a key that works, and the same call goes on.
  *
  * @throws FpkiError ERR_EXISTS when the token has another key under the label; ERR_BAD_KEY when the file is missing or not
- *   the certificate's; ERR_PASSPHRASE when it does not open; ERR_SIGNATURE when the token does not sign as it should; ERR_HSM_…
+ *   the certificate's; ERR_PASSPHRASE when it does not open; ERR_SIGNATURE when the token does not sign as it should;
+ *   ERR_UNFINISHED when another command is open; ERR_HSM_…
  */
 export async function importRoot(options: ImportRootOptions, ports: ImportRootPorts): Promise<ImportedRoot> {
   const directory = pkiDirectory(ports.files, options.directory)
-  const { progress, signal } = ports
-  const { material, certificate } = await rootOnDisk(directory, options.passphrases)
+  const root = await rootOnDisk(directory, options)
   await directory.make()
   const lock = await directory.lock()
-  const holder = holdToken(options.hsm, progress, ports.makeCryptoki)
+  const holder = holdToken(options.hsm, ports.progress, ports.makeCryptoki)
   try {
-    const token = await holder.open()
-    signal.throwIfAborted()
-    progress.step('Putting the root key into the token')
-    const key = importedKey(token, options.hsm, material, certificate)
-    progress.step('Signing a test message with it')
-    await proveSigner(tokenSigner(token, key, certificate.spki), token.name)
-    signal.throwIfAborted()
-    const rootKey = tokenKeyReference(holder, { label: key.label, id: key.id.toString('hex') })
-    const factory = await remember(directory, certificate, options.api, rootKey)
-    if (options.removeKey) {
-      progress.step('Removing factory_ca.key')
-      await directory.removeRootKey()
-    }
+    await holder.open()
+    const register = registerOf(directory, COMMAND, ports)
+    const work = { ...root, directory, options, holder, register, rootSigner: signerIn(holder, root) }
+    const { rootKey, factory } = await importLocked(work, ports)
     return { factory, directory: directory.path, rootKey, keyFileRemoved: options.removeKey }
   } finally {
     await holder.close()
@@ -86,19 +79,57 @@ export async function importRoot(options: ImportRootOptions, ports: ImportRootPo
   }
 }
 
+async function importLocked(work: ImportWork, ports: ImportRootPorts) {
+  const { directory, options, holder } = work
+  // Again, under the lock.
+  const found = await openJournal(directory, options)
+  refuseOther(holder, work)
+  if (found === null) await beginRecords(directory, work.register, ports.clock())
+  const earlier = await directory.readJournal()
+  const steps = [...IMPORT_STEPS, ...(options.removeKey ? [REMOVE_KEY] : [])]
+  const journal = found ?? newJournal(COMMAND, argumentsOf(options), [...steps, KEEP], ports.clock())
+  await runSteps([...steps, keepStep(journal)], work, journal, { ...ports, directory }).catch(
+    async (error: unknown) => {
+      if (found === null && (await isUndone(error, work, ports)))
+        await directory.restoreJournal(earlier).catch(() => undefined)
+      throw error
+    },
+  )
+  const state = await directory.readState()
+  return { factory: state?.factory ?? '', rootKey: state?.rootKey ?? referenceOf(holder) }
+}
+
+/** Is the directory as it was? What is in the token is taken up by the next run. */
+async function isUndone(error: unknown, { directory }: ImportWork, { signal }: ImportRootPorts): Promise<boolean> {
+  if (signal.aborted || !(error instanceof FpkiError)) return false
+  const journal = await directory.readJournal().catch(() => null)
+  return journal?.steps.find(({ name }) => name === 'state')?.state === 'pending'
+}
+
+function argumentsOf({ hsm, removeKey }: ImportRootOptions): Facts {
+  return { '--remove-key': String(removeKey), ...hsmArguments({ hsm }) }
+}
+
+async function openJournal(directory: PkiDirectory, options: ImportRootOptions): Promise<Journal | null> {
+  const journal = await directory.readJournal()
+  if (journal === null || journal.finishedAt !== null) return null
+  requireSameWork(directory, journal, COMMAND, argumentsOf(options))
+  return journal
+}
+
 /** The key file and the certificate, which must belong together; else the token would get a key that is not the root's. */
-async function rootOnDisk(
-  directory: PkiDirectory,
-  passphrases: Passphrases | undefined,
-): Promise<{ material: KeyMaterial; certificate: Certificate }> {
+async function rootOnDisk(directory: PkiDirectory, options: ImportRootOptions): Promise<RootOnDisk> {
   const { rootKey, rootCertificate } = PKI_FILES
+  const { passphrases } = options
   if ((await directory.check()) === 'missing') throw missing(directory, rootCertificate)
-  await refuseUnfinished(directory)
+  const journal = await openJournal(directory, options)
   const pem = await directory.read(rootKey)
   const certificatePem = await directory.read(rootCertificate)
   if (certificatePem === null) throw missing(directory, rootCertificate)
-  if (pem === null) throw await noKeyFile(directory)
   const certificate = readPemCertificate(certificatePem, `${directory.path}/${rootCertificate}`)
+  const isRemoving = journal?.steps.some(({ name, state }) => name === REMOVE_KEY.name && state !== 'pending') ?? false
+  if (pem === null && isRemoving) return { material: null, certificate }
+  if (pem === null) throw await noKeyFile(directory)
   const path = `${directory.path}/${rootKey}`
   const { publicKey } = await openKey(pem, path, passphrases)
   if (sameOctets(certificate.spki, publicKey)) {
@@ -109,36 +140,6 @@ async function rootOnDisk(
     `${path} is not the key of ${rootCertificate}.`,
     'Put the right one back from a backup.',
   )
-}
-
-async function refuseUnfinished(directory: PkiDirectory): Promise<void> {
-  const journal = await directory.readJournal()
-  if (journal === null || journal.finishedAt !== null) return
-  throw new FpkiError(
-    'ERR_UNFINISHED',
-    `${directory.path} holds a \`${journal.command}\` that was interrupted.`,
-    'Run that command again first, so that it comes to its end.',
-  )
-}
-
-/** The key in the token: put there now, or by an earlier run that was cut off. */
-function importedKey(token: OpenToken, { key }: HsmChoice, material: KeyMaterial, { spki }: Certificate): TokenKey {
-  if (!isLabelTaken(token, key)) return putKey(token, key, material)
-  const there = requireKey(token, key)
-  if (there.spki !== null && !sameOctets(there.spki, spki)) throw keyExists(token, key)
-  return checkStays(token, there)
-}
-
-async function remember(
-  directory: PkiDirectory,
-  { subject }: Certificate,
-  api: string,
-  rootKey: ImportedRoot['rootKey'],
-): Promise<string> {
-  const state = await directory.readState()
-  const factory = state?.factory ?? attributeValues(subject, 'OU')[0] ?? ''
-  await directory.writeState({ version: 1, api, ...state, factory, rootKey })
-  return factory
 }
 
 async function noKeyFile(directory: PkiDirectory): Promise<FpkiError> {

@@ -8,10 +8,12 @@ import { checkFactoryName } from '../factory-name.js'
 import { createCaCsr, readCsr } from '../pki/csr.js'
 import { commonNameAndUnit, formatName } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
-import { holdsPki, requireSameWork } from './begun.js'
+import { ABANDON, holdsPki, requireSameWork } from './begun.js'
 import { type CreateKeys, checkPassphrase, createKeys } from './create-keys.js'
 import { type CreatePkiPorts, type KeyOptions, keyArguments } from './create-preconditions.js'
+import { KEEP, type KeepWork, keepStep } from './keep-records.js'
 import { madeKey, makeKey } from './private-key.js'
+import { registerOf } from './register.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
 
 /** What `fpki ca root-csr --json` prints. */
@@ -44,8 +46,7 @@ export interface RootCsrOptions extends Omit<KeyOptions, 'localCa' | 'localCaInH
 /** What `ca root-csr` works with. */
 export type RootCsrPorts = Omit<CreatePkiPorts, 'api'>
 
-interface Work {
-  readonly directory: PkiDirectory
+interface Work extends KeepWork {
   readonly options: RootCsrOptions
   readonly keys: CreateKeys
 }
@@ -76,7 +77,10 @@ export async function rootCsr(options: RootCsrOptions, ports: RootCsrPorts): Pro
     await keys.refuseTaken(begun)
     await checkPassphrase(directory, keys, { ...options, localCa: false })
     await directory.make()
-    const csr = await csrWith({ directory, options, keys }, ports)
+    const csr = await csrWith(
+      { directory, options, keys, rootSigner: null, register: registerOf(directory, COMMAND, ports) },
+      ports,
+    )
     if (options.out !== undefined) await writeOut(ports, options.out, csr)
     const subject = formatName(readCsr(csr, ROOT_CSR).subject)
     const { factory } = options
@@ -104,8 +108,9 @@ async function csrWith(work: Work, ports: RootCsrPorts): Promise<string> {
       ports.progress.note(`the key and the request were made at ${begun.startedAt}, and are kept.`)
       return made
     }
-    const journal = begun === null ? newJournal(COMMAND, argumentsOf(options), STEPS, ports.clock()) : reopened(begun)
-    await runSteps(STEPS, work, journal, { ...ports, directory })
+    const journal =
+      begun === null ? newJournal(COMMAND, argumentsOf(options), [...STEPS, KEEP], ports.clock()) : reopened(begun)
+    await runSteps([...STEPS, keepStep(journal)], work, journal, { ...ports, directory })
     return (await directory.read(ROOT_CSR)) ?? ''
   } finally {
     await lock.release()
@@ -120,7 +125,8 @@ function argumentsOf(options: RootCsrOptions): Facts {
 async function begunWork(directory: PkiDirectory, options: RootCsrOptions): Promise<Journal | null> {
   if ((await directory.check()) === 'missing') return null
   const journal = await directory.readJournal()
-  if (journal === null && (await directory.contents()).length === 0) return null
+  const isFree = journal === null || (journal.command === ABANDON && journal.finishedAt !== null)
+  if (isFree && (await directory.contents()).length === 0) return null
   if (journal === null || (journal.command !== COMMAND && journal.finishedAt !== null)) throw await holdsPki(directory)
   requireSameWork(directory, journal, COMMAND, argumentsOf(options))
   return journal
@@ -142,16 +148,15 @@ async function makeRootKey({ keys }: Work, _: Facts, interrupted: boolean): Prom
   return { rootKey: await makeKey(keys.root, interrupted) }
 }
 
-async function makeCsr({ directory, options, keys }: Work, facts: Facts): Promise<undefined> {
+async function makeCsr({ directory, options, keys, register }: Work, facts: Facts): Promise<undefined> {
   const publicKey = await madeKey(keys.root, fact(facts, 'rootKey'))
   const existing = await directory.read(ROOT_CSR)
   const path = `${directory.path}/${ROOT_CSR}`
   if (existing !== null && sameOctets(readCsr(existing, path).publicKey.spki, publicKey)) return
+  const csr = await createCaCsr(commonNameAndUnit('Factory-CA', options.factory), await keys.root.open())
+  await register.event('The root key signed the request for its certificate.')
   // One of another key: create refuses to overwrite it, and says so.
-  await directory.create(
-    ROOT_CSR,
-    await createCaCsr(commonNameAndUnit('Factory-CA', options.factory), await keys.root.open()),
-  )
+  await directory.create(ROOT_CSR, csr)
 }
 
 async function writeOut({ files }: RootCsrPorts, path: string, csr: string): Promise<void> {

@@ -4,22 +4,30 @@ import { encodePem } from '../pki/pem.js'
 import { readCrl } from '../pki/read-crl.js'
 import type { Clock } from '../ports.js'
 import { type OpenPki, openRootKey } from './open-pki.js'
+import { type Register, refusalsIn } from './register.js'
 import type { RootSigner } from './root-signer.js'
 
 /** What signing a CRL takes. */
 export interface CrlWork extends OpenPki {
   readonly known: FactoryCertificates
   readonly rootSigner: RootSigner
+  readonly register: Register
   readonly clock: Clock
   warn(text: string): void
 }
 
-/** Signs a CRL with the next number, for the Factory API (contract.md 3). Resolves to PEM. */
-export async function signCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {
+/** Signs a CRL with the next number, for the Factory API (contract.md 3), and registers it. Resolves to PEM. */
+export function signCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {
+  return refusalsIn(work, 'a CRL', () => signNextCrl(work, reason, serialNumbers))
+}
+
+async function signNextCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {
   const signer = await openRootKey(work.rootSigner, work)
   const crlNumber = await nextCrlNumber(work)
   const request = { issuer: work.root, crlNumber, now: work.clock(), reason, serialNumbers }
-  return encodePem('X509 CRL', (await issueCrl(request, signer)).der)
+  const crl = await issueCrl(request, signer)
+  await work.register.crl(crl, reason)
+  return encodePem('X509 CRL', crl.der)
 }
 
 /** One more than that of any CRL before: the one that the Factory API has, or the newest that was signed here. */

@@ -8,9 +8,11 @@ import { DEVICE_CA, TLS_SERVER } from '../pki/profiles.js'
 import type { Certificate } from '../pki/read-certificate.js'
 import { newSerialNumber } from '../pki/serial.js'
 import { validityFrom } from '../pki/validity.js'
-import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
+import type { Clock, DurableFiles, Progress, Random, Who } from '../ports.js'
 import { requireFree } from './free-place.js'
-import { openPki, openRootKey } from './open-pki.js'
+import { registering } from './keep-records.js'
+import { type OpenPki, openPki, openRootKey } from './open-pki.js'
+import { isRefusal, notRegistered } from './register.js'
 import { type HsmAccess, rootSignerOf } from './root-signer.js'
 import { requireWithin, takenKeysBut } from './workplace.js'
 
@@ -57,24 +59,46 @@ export interface SignRequestOptions {
 export interface SignRequestPorts {
   readonly files: DurableFiles
   readonly clock: Clock
+  readonly who: () => Who
   readonly random: Random
   readonly progress: Progress
   readonly access?: HsmAccess
 }
 
+const COMMAND = 'ca sign'
+
 /** A certificate is no secret. */
 const MODE = 0o644
 
 /**
- * Signs a request with the root key (contract.md 3 and 6). The directory is not changed, and the Factory API is not told.
+ * Signs a request with the root key (contract.md 3 and 6), and registers it, or the refusal. The directory is not changed but
+ * for its register, and the Factory API is not told.
  *
  * @throws FpkiError ERR_BAD_CSR with the reason; ERR_EXISTS when `out` is there; ERR_CLOCK, ERR_PROFILE, ERR_SIGNATURE, and
  *   what opening the directory and the root key throw
  */
 export async function signRequest(options: SignRequestOptions, ports: SignRequestPorts): Promise<SignedRequest> {
+  const pki = await openPki(ports.files, options.directory, options.factory)
+  try {
+    return await signFor(pki, options, ports)
+  } catch (error) {
+    if (isRefusal(error)) await registerRefusal(pki, options.what, error, ports)
+    throw error
+  }
+}
+
+/** The refusal is what is told, whatever becomes of its line. */
+async function registerRefusal({ directory }: OpenPki, what: string, error: FpkiError, ports: SignRequestPorts) {
+  try {
+    await registering(directory, COMMAND, ports, null, (register) => register.refused(what, error))
+  } catch (failure) {
+    ports.progress.warn(notRegistered(failure))
+  }
+}
+
+async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignRequestPorts): Promise<SignedRequest> {
   const { what, out, days } = options
   const { files, clock, random, progress, access } = ports
-  const pki = await openPki(files, options.directory, options.factory)
   const { directory, root, factory } = pki
   const csr = readCsr(options.request, what)
   const name = options.profile ?? (csr.known.basicConstraints?.ca ? 'device-ca' : 'tls')
@@ -96,7 +120,11 @@ export async function signRequest(options: SignRequestOptions, ports: SignReques
     const signer = await openRootKey(rootSigner, pki)
     const { subject, publicKey } = csr
     const request = { role: what, profile, subject, spki: publicKey.spki, issuer: root, names, validity }
-    const certificate = await issueCertificate({ ...request, serialNumber: newSerialNumber(random) }, signer)
+    const certificate = await registering(directory, COMMAND, ports, signer, async (register) => {
+      const signed = await issueCertificate({ ...request, serialNumber: newSerialNumber(random) }, signer)
+      await register.certificate(signed, profile.name, out)
+      return signed
+    })
     const facts = describeCertificate(certificate, root, clock())
     progress.note(`${what} became a ${profile.name} certificate.`)
     if (out !== null) await files.create(out, facts.pem, MODE)

@@ -15,6 +15,7 @@ import { newSerialNumber } from '../pki/serial.js'
 import { validityFrom } from '../pki/validity.js'
 import type { Clock, Random } from '../ports.js'
 import { certificateFiles } from './certificate-files.js'
+import { type Register, refusalsIn } from './register.js'
 import type { RootSigner } from './root-signer.js'
 
 /** Where keys and certificates are made: an open PKI directory, and what making them takes. */
@@ -26,6 +27,8 @@ export interface Workplace {
   readonly clock: Clock
   readonly random: Random
   readonly rootSigner: RootSigner
+  /** What is signed goes into it before anything else is done with it. */
+  readonly register: Register
   /** Those that the Factory API knows; none is said before it knows any. */
   readonly deviceCas?: readonly Certificate[]
   warn(text: string): void
@@ -57,11 +60,11 @@ export async function rootOf({ directory }: Workplace): Promise<Certificate> {
 }
 
 /** Signs a certificate with the root key and writes its file; one that an interrupted run left there is checked and kept. */
-export async function makeCertificate(
-  work: Workplace,
-  interrupted: boolean,
-  order: CertificateOrder,
-): Promise<undefined> {
+export function makeCertificate(work: Workplace, interrupted: boolean, order: CertificateOrder): Promise<undefined> {
+  return refusalsIn(work, order.file, () => signAndWrite(work, interrupted, order))
+}
+
+async function signAndWrite(work: Workplace, interrupted: boolean, order: CertificateOrder): Promise<undefined> {
   const { directory, made, random, clock } = work
   const existing = interrupted ? await made.read(order.file) : null
   if (existing !== null) return checkExisting(existing, `${directory.path}/${order.file}`, order)
@@ -71,16 +74,27 @@ export async function makeCertificate(
     work.warn(`${order.file} ends with the root certificate, on ${rfc3339(validity.notAfter)}: nothing may outlive it.`)
   }
   const request = { ...order, role: order.file, serialNumber: newSerialNumber(random), validity }
-  const { der } = await issueCertificate(request, await work.rootSigner.open())
-  await made.create(order.file, encodePem('CERTIFICATE', der))
+  const certificate = await issueCertificate(request, await work.rootSigner.open())
+  await work.register.certificate(certificate, order.profile.name, order.file)
+  await made.create(order.file, encodePem('CERTIFICATE', certificate.der))
+}
+
+/** One of the Factory API's requests, and what it is to become. */
+interface CsrOrder {
+  readonly file: string
+  readonly profile: Profile
+  readonly what: string
+  readonly csr: string
 }
 
 /** Signs one of the Factory API's requests, when it may be signed (contract.md 6). Throws ERR_BAD_CSR when not. */
-export async function signCsr(
-  work: Workplace,
-  order: { readonly file: string; readonly profile: Profile; readonly what: string; readonly csr: string },
-  interrupted: boolean,
-): Promise<undefined> {
+export async function signCsr(work: Workplace, order: CsrOrder, interrupted: boolean): Promise<undefined> {
+  const accepted = await refusalsIn(work, order.what, () => acceptedOrder(work, order))
+  for (const warning of accepted.warnings) work.warn(warning)
+  return makeCertificate(work, interrupted, accepted.order)
+}
+
+async function acceptedOrder(work: Workplace, order: CsrOrder) {
   const { file, profile, what } = order
   const csr = readCsr(order.csr, what)
   const takenKeys = await takenKeysBut(work, file)
@@ -93,16 +107,8 @@ export async function signCsr(
     nameTypes: ['DNS'],
     takenKeys,
   })
-  for (const warning of accepted.warnings) work.warn(warning)
-  const { subject, publicKey } = csr
-  await makeCertificate(work, interrupted, {
-    file,
-    profile,
-    subject,
-    spki: publicKey.spki,
-    issuer,
-    names: accepted.names,
-  })
+  const { warnings, names } = accepted
+  return { warnings, order: { file, profile, subject: csr.subject, spki: csr.publicKey.spki, issuer, names } }
 }
 
 /**

@@ -11,6 +11,12 @@ export async function snapshot(path: string): Promise<Snapshot> {
   return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await describeFile(join(path, name))])))
 }
 
+/** As {@link snapshot}, without what registering a signature or a refusal changes. */
+export async function snapshotButRegister(path: string): Promise<Snapshot> {
+  const all = Object.entries(await snapshot(path))
+  return Object.fromEntries(all.filter(([name]) => !/(^|\/)\.fpki\/(log\.(jsonl|head)|lock)$/.test(name)))
+}
+
 /** As {@link snapshot}, without the bytes. */
 export async function modes(path: string): Promise<Snapshot> {
   const all = await snapshot(path)

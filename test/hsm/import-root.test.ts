@@ -41,7 +41,10 @@ describe.each(TOKENS)('ca import-root into %s', (_, newToken) => {
     const { directory } = await madePki()
     const { files } = thisMachine()
     const hsm = choiceOf(token)
-    await importRoot({ directory, hsm, removeKey: true, api: 'x' }, { files, progress: SILENT, signal })
+    await importRoot(
+      { directory, hsm, removeKey: true, api: 'x' },
+      { ...thisMachine(), files, progress: SILENT, signal },
+    )
     const access = { choice: null, complete: (place: object) => ({ ...hsm, ...place }), ...SILENT }
     const signer = rootSignerOf(pkiDirectory(files, directory), access)
     const { publicKey, sign } = await signer.open()
@@ -56,7 +59,10 @@ test('the imported key is sensitive and not extractable, as pkcs11-tool sees it'
   const token = await softHsm()
   const { directory } = await copiedPki()
   const { files } = thisMachine()
-  await importRoot({ directory, hsm: choiceOf(token), removeKey: false, api: 'x' }, { files, progress: SILENT, signal })
+  await importRoot(
+    { directory, hsm: choiceOf(token), removeKey: false, api: 'x' },
+    { ...thisMachine(), files, progress: SILENT, signal },
+  )
   const [, key = ''] = (await pkcs11Tool(token, ['-O', '--type', 'privkey'])).split('Private Key Object; EC')
   expect(key).toMatch(/Usage: +sign\n +Access: +sensitive\s*$/)
 })
@@ -80,7 +86,9 @@ test('a key file that is not the certificate’s is not imported', async () => {
   await files.remove(one.path('factory_ca.key'))
   await files.create(one.path('factory_ca.key'), await other.text('factory_ca.key'), 0o400)
   const options = { directory: one.directory, hsm: choiceOf(token), removeKey: true, api: 'x' }
-  await expect(importRoot(options, { files, progress: SILENT, signal })).rejects.toMatchObject({ code: 'ERR_BAD_KEY' })
+  await expect(importRoot(options, { ...thisMachine(), files, progress: SILENT, signal })).rejects.toMatchObject({
+    code: 'ERR_BAD_KEY',
+  })
   expect(await pkcs11Tool(token, ['-O'])).not.toContain('root-ca')
 })
 
@@ -90,7 +98,7 @@ test('a token that signs wrongly: the file stays, and the directory still says s
   const { files } = thisMachine()
   const wrong = differing({ signature: (raw) => Buffer.from(raw).reverse() })
   const options = { directory, hsm: choiceOf(await softHsm()), removeKey: true, api: 'x' }
-  const imported = importRoot(options, { files, progress: SILENT, signal, makeCryptoki: wrong.make })
+  const imported = importRoot(options, { ...thisMachine(), files, progress: SILENT, signal, makeCryptoki: wrong.make })
   await expect(imported).rejects.toMatchObject({ code: 'ERR_SIGNATURE' })
   expect(existsSync(path('factory_ca.key'))).toBe(true)
   expect(await readFile(path('.fpki/state.json'), 'utf8')).toBe(state)
@@ -121,7 +129,7 @@ test('cut off at any write of the disk or the token, at least one key works, and
       },
     })
     const token = differing({ onCreate: orStop })
-    const ports = { files, progress: SILENT, signal, makeCryptoki: token.make }
+    const ports = { ...thisMachine(), files, progress: SILENT, signal, makeCryptoki: token.make }
     const outcome = await importRoot(options, ports).catch((error: unknown) => error)
     if (outcome !== stopped) {
       expect(at).toBeGreaterThan(6)
@@ -132,7 +140,7 @@ test('cut off at any write of the disk or the token, at least one key works, and
     expect((await (await signer.open()).sign(Buffer.from('a message'))).length).toBeGreaterThan(60)
     await signer.close()
     if (!existsSync(path('factory_ca.key'))) continue
-    await importRoot(options, { files: thisMachine().files, progress: SILENT, signal })
+    await importRoot(options, { ...thisMachine(), progress: SILENT, signal })
     expect(existsSync(path('factory_ca.key'))).toBe(false)
   }
 })

@@ -160,7 +160,7 @@ describe('a file that was changed', () => {
       const folder: ArchiveEntry = { path: 'pki', kind: 'directory', mode: 0o700, content: new Uint8Array() }
       const facts = {
         ...{
-          version: 1,
+          version: 1 as const,
           fpki: '0',
           createdAt: '2026-01-01T00:00:00Z',
           factory: 'acme',

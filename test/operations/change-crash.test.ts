@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { allPem, CHANGES, diskWithPki, isFinished, knownOn, liveFiles } from '../support/change-scene.js'
-import { certificatesInApi, essence } from '../support/create-scene.js'
+import { certificatesInApi, essence, expectRegistered } from '../support/create-scene.js'
 import { isStop, stopAt } from '../support/disturb.js'
 import type { MemoryDisk } from '../support/memory-disk.js'
 
@@ -31,11 +31,13 @@ describe.each(Object.entries(CHANGES))('%s cut off at any point', (command, run)
         expect(outcome, `point ${at}`).toSatisfy(isStop)
         disk[loss]()
         expectNothingLost(allPem(original), disk)
+        expectRegistered(disk, false)
         // What is in its place is known to the API: a file never changes before.
         if (knownOn(disk) === knownOn(original)) expect(liveFiles(disk)).toEqual(liveFiles(original))
         const before = allPem(disk)
         if (!isFinished(disk, command)) await run(disk)
         expectNothingLost(before, disk)
+        expectRegistered(disk)
         expect(essence(disk), `point ${at}`).toBe(undisturbed)
       }
       console.log(`crash points tried (${command}, ${loss}): ${counter.points()}`)

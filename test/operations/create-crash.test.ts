@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { certificatesInApi, createOn, essence, runAgain, treasures } from '../support/create-scene.js'
+import { certificatesInApi, createOn, essence, expectRegistered, runAgain, treasures } from '../support/create-scene.js'
 import { Stopped, stopAt } from '../support/disturb.js'
 import { type MemoryDisk, memoryDisk } from '../support/memory-disk.js'
 
@@ -43,7 +43,9 @@ describe.each(['loseProcess', 'losePower'] as const)('ca create cut off at any p
       disk[loss]()
       const before = treasures(disk)
       expectOnDisk(certificatesInApi(disk), disk)
+      expectRegistered(disk, false)
       await runAgain(disk)
+      expectRegistered(disk)
       expectNothingLost(before, disk)
       expectOnDisk(certificatesInApi(disk), disk)
       expect(essence(disk), `point ${at}`).toBe(undisturbed)

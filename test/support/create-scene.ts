@@ -1,4 +1,5 @@
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
+import { createHash, createPrivateKey, verify, X509Certificate } from 'node:crypto'
+import { expect } from 'vitest'
 import { durableFiles } from '../../src/directory/files.js'
 import { FpkiError } from '../../src/errors.js'
 import type { FactoryApi } from '../../src/factory/api.js'
@@ -52,8 +53,50 @@ export function essence(disk: MemoryDisk): string {
     files.flatMap(([path, { text }]) => (path.endsWith('.key') ? [[keyId(text ?? ''), path] as const] : [])),
   )
   return files
-    .map(([path, { mode, text }]) => `${mode.toString(8)} ${path}\n${text === null ? '' : masked(text, keys)}`)
+    .map(
+      ([path, { mode, text }]) => `${mode.toString(8)} ${path}\n${text === null ? '' : masked(told(path, text), keys)}`,
+    )
     .join('\n')
+    .replace(/\d{8}T\d{6}Z/g, 'time')
+}
+
+/** A run that was cut off has signed more than one that was not: {@link expectRegistered} looks at what the register says. */
+function told(path: string, text: string): string {
+  return /\/log\.(jsonl|head)$/.test(path) ? 'the register' : text
+}
+
+/**
+ * The register on a disk holds, by another reckoning than fpki's, and has all that the root has signed and that is anywhere:
+ * in a file, a journal or the API.
+ *
+ * @param isEnded the command came to its end, so that the root has signed for the last line
+ */
+export function expectRegistered(disk: MemoryDisk, isEnded = true): void {
+  const text = (name: string) => disk.contents().get(`${DIRECTORY}/.fpki/${name}`)?.text ?? ''
+  const log = text('log.jsonl')
+  const lines = log.split('\n').slice(0, -1)
+  lines.forEach((line, at) => {
+    const before = at === 0 ? '0'.repeat(64) : fingerprint(Buffer.from(lines[at - 1] ?? ''))
+    if (!isEnded && at === lines.length - 1 && !line.endsWith('}')) return
+    expect(JSON.parse(line)).toMatchObject({ number: at + 1, previous: before })
+  })
+  const everything = [...disk.contents()]
+    .filter(([path]) => !path.endsWith('.fpki-unfinished'))
+    .map(([, file]) => file.text?.replaceAll('\\n', '\n') ?? '')
+    .join('')
+  const certificates = everything.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n/g) ?? []
+  const crls = everything.match(/-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----\n/g) ?? []
+  for (const pem of new Set([...certificates, ...crls])) {
+    const der = Buffer.from(pem.replace(/-----[^-]+-----/g, ''), 'base64')
+    expect(log).toContain(fingerprint(der))
+  }
+  if (!isEnded) return
+  expect(log).toMatch(/\n$/)
+  const { number, hash, signature } = JSON.parse(text('log.head'))
+  expect({ number, hash }).toEqual({ number: lines.length, hash: fingerprint(Buffer.from(lines.at(-1) ?? '')) })
+  const root = new X509Certificate(disk.contents().get(`${DIRECTORY}/factory_ca.pem`)?.text ?? '')
+  const signed = Buffer.from(`fpki register 1\n${number}\n${hash}\n`)
+  expect(verify('sha256', signed, root.publicKey, Buffer.from(signature, 'base64'))).toBe(true)
 }
 
 function masked(text: string, keys: ReadonlyMap<string, string>): string {
@@ -96,6 +139,7 @@ function fingerprint(der: Buffer): string {
 /** What can never be taken back: the text of each key and certificate that is on the disk. */
 export function treasures(disk: MemoryDisk): ReadonlyMap<string, string> {
   const isPki = (path: string) =>
+    !path.includes('.fpki-unfinished') &&
     /\/(factory_ca|local-ca)\.(key|pem)$|\/(tls|online)-crt$|\/keys\/[^/]+\.key$/.test(path)
   return new Map([...disk.contents()].flatMap(([path, { text }]) => (isPki(path) ? [[path, text ?? ''] as const] : [])))
 }

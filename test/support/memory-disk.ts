@@ -68,7 +68,7 @@ function copied(node: Inode, done: Map<Inode, Inode>): Inode {
 }
 
 function forget(node: Inode): void {
-  node.content = node.synced ?? node.content.subarray(0, node.content.length >> 1)
+  node.content = tornContent(node)
   node.names = new Map(node.syncedNames)
   for (const child of node.names.values()) forget(child)
 }
@@ -78,6 +78,13 @@ function forgetName(node: Inode, directory: Inode): void {
     if (child === directory) node.syncedNames.delete(name)
     else forgetName(child, directory)
   }
+}
+
+/** What was not synced is there by half: of a new file, and of what was written behind an old one. */
+function tornContent({ content, synced }: Inode): Buffer {
+  const kept = synced?.length ?? 0
+  const isAppended = synced === null || content.subarray(0, kept).equals(synced)
+  return isAppended ? content.subarray(0, kept + ((content.length - kept) >> 1)) : synced
 }
 
 function* walk(node: Inode, path: string): Generator<[string, { mode: number; text: string | null }]> {
@@ -141,6 +148,26 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
         close: async () => undefined,
       }
     },
+    openToAppend: async (path, mode) => {
+      const node =
+        find(path) ??
+        step('create', path, () => {
+          const made = inode('file', mode)
+          put(path, made)
+          return made
+        })
+      return {
+        write: async (content) =>
+          step('append', path, () => {
+            node.content = Buffer.concat([node.content, content])
+          }),
+        sync: async () =>
+          step('fsync', path, () => {
+            node.synced = node.content
+          }),
+        close: async () => undefined,
+      }
+    },
     link: async (existingPath, newPath) =>
       step('link', newPath, () => {
         if (find(newPath) !== undefined) fail('EEXIST', newPath)
@@ -161,8 +188,11 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
       step('unlink', path, () => at(dirname(path)).names.delete(basename(path)))
     },
     removeDirectory: async (path) => {
-      if (at(path).names.size > 0) fail('ENOTEMPTY', path)
-      step('rmdir', path, () => at(dirname(path)).names.delete(basename(path)))
+      if (find(path) === undefined) return
+      step('rmdir', path, () => {
+        if (at(path).names.size > 0) fail('ENOTEMPTY', path)
+        at(dirname(path)).names.delete(basename(path))
+      })
     },
     syncDirectory: async (path) =>
       step('fsync', path, () => {

@@ -4,15 +4,20 @@ import { addExportGateway } from './api/export-gateway.js'
 import { addPing } from './api/ping.js'
 import { addServe } from './api/serve.js'
 import { addToken } from './api/token.js'
+import { addAbandon } from './ca/abandon.js'
 import { addAddDeviceCa } from './ca/add-device-ca.js'
 import { addBackup } from './ca/backup.js'
 import { addCreate } from './ca/create.js'
+import { addDiff } from './ca/diff.js'
 import { addDisableDeviceCa } from './ca/disable-device-ca.js'
 import { addEnableDeviceCa } from './ca/enable-device-ca.js'
 import { addExport } from './ca/export.js'
+import { addHistory } from './ca/history.js'
 import { addImportRoot } from './ca/import-root.js'
+import { addLog } from './ca/log.js'
 import { addPaper } from './ca/paper.js'
 import { addRestore } from './ca/restore.js'
+import { addResume } from './ca/resume.js'
 import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
 import { addRootCsr } from './ca/root-csr.js'
 import { addRotateTls } from './ca/rotate-tls.js'
@@ -60,6 +65,11 @@ export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
     addExport,
     addBackup,
     addRestore,
+    addResume,
+    addAbandon,
+    addLog,
+    addHistory,
+    addDiff,
   ],
   est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],

@@ -92,22 +92,36 @@ export function clearHalfKey(token: OpenToken, { label }: KeyChoice): void {
   )
 }
 
-/** Puts an EC key pair into a token, as {@link generateKey} would have made it. */
+/** Puts an EC key pair into a token, as {@link generateKey} would have made it. Cut off, the private half may be alone there. */
 export function putKey(token: OpenToken, { label, id }: KeyChoice, material: KeyMaterial): TokenKey {
   const keyId = Buffer.from(id ?? '01', 'hex')
   const { curve, scalar, point } = material
-  const create = (attributes: Attribute[], optional: Attribute[]) =>
-    withFewerAttributes(token, (isTerse) => {
-      token.cryptoki.C_CreateObject(token.session, isTerse ? attributes : [...attributes, ...optional])
-    })
   const parameters = template([CKA.keyType, CKK_EC], [CKA.ecParams, ecParameters(curve)])
   const value = template([CKA.class, CKO.privateKey], [CKA.value, scalar])
   // NSS alone wants the point with the private key, in an attribute of its own.
   const ofNss = token.token.manufacturer.startsWith('Mozilla') ? template([CKA.nssDatabase, point]) : []
-  create([...value, ...parameters, ...ofNss, ...privateTemplate(label, keyId)], SIGNS_ONLY)
-  const ofPublic = template([CKA.class, CKO.publicKey], [CKA.keyType, CKK_EC], [CKA.ecPoint, point])
-  create([...ofPublic, ...publicTemplate(label, keyId, curve)], VERIFIES_ONLY)
-  return checkStays(token, requireKey(token, { label, id: keyId.toString('hex') }))
+  create(token, [...value, ...parameters, ...ofNss, ...privateTemplate(label, keyId)], SIGNS_ONLY)
+  return putPublicHalf(token, { label, id: keyId }, material)
+}
+
+/** Puts the public half beside a private one, unless it is there. */
+export function putPublicHalf(
+  token: OpenToken,
+  { label, id }: Pick<TokenKey, 'label' | 'id'>,
+  { curve, point }: KeyMaterial,
+): TokenKey {
+  const choice = { label, id: id.toString('hex') }
+  if (objectsOf(token, CKO.publicKey, choice).length === 0) {
+    const ofPublic = template([CKA.class, CKO.publicKey], [CKA.keyType, CKK_EC], [CKA.ecPoint, point])
+    create(token, [...ofPublic, ...publicTemplate(label, id, curve)], VERIFIES_ONLY)
+  }
+  return checkStays(token, requireKey(token, choice))
+}
+
+function create(token: OpenToken, attributes: Attribute[], optional: Attribute[]): void {
+  withFewerAttributes(token, (isTerse) => {
+    token.cryptoki.C_CreateObject(token.session, isTerse ? attributes : [...attributes, ...optional])
+  })
 }
 
 /** Tries with the attributes that say "signs only", and without them where the token refuses them. */

@@ -20,13 +20,13 @@ const SYSTEM_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
   EMFILE: ['too many files are open', 'Raise the limit (ulimit -n) and run the same command again.'],
 }
 
-/** What `FileSystem.read` refuses. */
+/** What {@link FileSystem.read} refuses. */
 const NO_FILE_OF_OURS: Readonly<Record<string, string>> = {
   ERR_FS_FILE_TOO_LARGE: 'larger than any file of its kind',
   ERR_FS_NOT_A_FILE: 'not a regular file',
 }
 
-/** Runs `work` and puts a system error into words that name the path. */
+/** Runs `work` and puts a system error into words that name the path. Throws ERR_STORAGE or ERR_BAD_FILE in its place. */
 export async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()

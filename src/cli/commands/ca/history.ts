@@ -1,0 +1,30 @@
+import { thisMachine } from '../../../machine.js'
+import { diffSnapshots, type SnapshotDiff } from '../../../operations/diff-snapshots.js'
+import { showHistory } from '../../../operations/show-history.js'
+import { resolved } from '../../directory.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson, progressOn } from '../../output.js'
+
+/** `fpki ca history <directory>` */
+export async function history(directory: string, flags: CommonFlags, io: Io): Promise<void> {
+  const shown = await showHistory(thisMachine().files, resolved(directory, io))
+  if (flags.json) return printJson(io, shown)
+  if (shown.snapshots.length === 0) progressOn(io, flags).note('there is no snapshot yet; the next change makes one.')
+  const rows = shown.snapshots.map(({ number, time, command, files }) => {
+    return `${String(number).padStart(5)}  ${time}  ${command.padEnd(22)} ${files.join(' ')}`
+  })
+  io.stdout(rows.map((row) => `${printable(row)}\n`).join(''))
+}
+
+/** `fpki ca diff <directory> <from> [to]` */
+export async function diff(directory: string, from: string, to: string, flags: CommonFlags, io: Io): Promise<void> {
+  const found = await diffSnapshots(thisMachine().files, resolved(directory, io), from, to)
+  if (flags.json) return printJson(io, found)
+  if (found.changes.length === 0)
+    progressOn(io, flags).note(`nothing changed between ${nameOf(found.from)} and ${nameOf(found.to)}.`)
+  io.stdout(found.changes.map(({ text }) => `${printable(text)}\n`).join(''))
+}
+
+function nameOf({ number }: SnapshotDiff['from']): string {
+  return number === null ? 'now' : `snapshot ${number}`
+}

@@ -1,0 +1,123 @@
+import { FpkiError } from '../../../errors.js'
+import { thisMachine } from '../../../machine.js'
+import { readSerial } from '../../../operations/ca-serials.js'
+import { type CheckedRegister, checkRegister } from '../../../operations/check-register.js'
+import { type RegisterFilter, readSince, type ShownRegister, showRegister } from '../../../operations/show-register.js'
+import { resolved } from '../../directory.js'
+import { EXIT_FOUND } from '../../exit.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson, style } from '../../output.js'
+
+/** The flags of `ca log`. */
+export interface LogFlags extends CommonFlags {
+  readonly serial?: string
+  readonly since?: string
+  readonly kind?: NonNullable<RegisterFilter['kind']>
+  readonly csv?: true
+}
+
+type RegisterLine = ShownRegister['lines'][number]
+
+/** `fpki ca log <directory>` */
+export async function log(directory: string, flags: LogFlags, io: Io): Promise<void> {
+  if (flags.json && flags.csv)
+    throw new FpkiError('ERR_USAGE', '--json and --csv exclude each other.', 'Give one of them.')
+  const filter = {
+    serial: flags.serial === undefined ? null : readSerial(flags.serial, '--serial').toString(),
+    since: flags.since === undefined ? null : readSince(flags.since),
+    kind: flags.kind ?? null,
+  }
+  const shown = await showRegister(thisMachine().files, resolved(directory, io), filter)
+  if (flags.json) printJson(io, shown)
+  else if (flags.csv) io.stdout(csv(shown.lines))
+  else io.stdout(shown.lines.map(inWords).join(''))
+}
+
+function inWords(line: RegisterLine): string {
+  const { number, time, who, command, kind, certificates, crl, text } = line
+  const told = [
+    `${String(number).padStart(5)}  ${time}  ${who.name ?? who.uid}  ${command}  ${kind}`,
+    ...(text === null ? [] : [`       ${text}`]),
+    ...certificates.map(({ serial, subject, file }) => `       ${file ?? 'printed'}: ${subject}, serial ${serial}`),
+    ...(crl === null ? [] : [`       CRL ${crl.number}, ${crl.reason}: ${crl.serials.join(', ')}`]),
+  ]
+  return `${told.map(printable).join('\n')}\n`
+}
+
+const COLUMNS = [
+  'number',
+  'time',
+  'user',
+  'uid',
+  'command',
+  'kind',
+  'serial',
+  'subject',
+  'fingerprint',
+  'profile',
+  'file',
+  'crl',
+  'text',
+]
+
+/** RFC 4180: a row for each certificate and each serial number in a CRL, and one for a line with neither. */
+function csv(lines: readonly RegisterLine[]): string {
+  return [COLUMNS, ...lines.flatMap(rowsOf)].map((row) => `${row.map(quoted).join(',')}\r\n`).join('')
+}
+
+function rowsOf({
+  number,
+  time,
+  who,
+  command,
+  kind,
+  certificates,
+  crl,
+  text,
+}: RegisterLine): readonly (readonly string[])[] {
+  const first = [String(number), time, who.name ?? '', String(who.uid), command, kind]
+  const ofCertificates = certificates.map((one) => [
+    ...[one.serial, one.subject, one.fingerprint, one.profile ?? '', one.file ?? '', ''],
+  ])
+  const ofCrl = (crl?.serials ?? []).map((serial) => [
+    serial,
+    '',
+    crl?.fingerprint ?? '',
+    crl?.reason ?? '',
+    '',
+    crl?.number ?? '',
+  ])
+  const all = [...ofCertificates, ...ofCrl]
+  return (all.length === 0 ? [['', '', '', '', '', '']] : all).map((rest) => [...first, ...rest, text ?? ''])
+}
+
+/** A spreadsheet would take what begins so for a formula, and names come from outside. */
+function quoted(value: string): string {
+  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+}
+
+/** `fpki ca log verify <directory>` */
+export async function verifyLog(directory: string, flags: CommonFlags, io: Io): Promise<void> {
+  const checked = await checkRegister(thisMachine().files, resolved(directory, io))
+  if (flags.json) printJson(io, checked)
+  else if (!flags.quiet || checked.problems.length > 0) io.stdout(verdict(checked, io))
+  if (checked.problems.length > 0) io.outcome.status = EXIT_FOUND.broken
+}
+
+function verdict({ directory, lines, signed, unsigned, torn, problems }: CheckedRegister, io: Io): string {
+  const told = [
+    problems.length === 0
+      ? `The register of ${directory} holds: ${lines} ${lines === 1 ? 'line' : 'lines'}.`
+      : style(io, 'red', `The register of ${directory} does not hold.`, 'stdout'),
+    ...problems.map(({ code, message }) => printable(`  ${message} [${code}]`)),
+    signed === null
+      ? '  The root has signed for none of it yet.'
+      : `  The root has signed for line ${signed.line}, at ${signed.at}.`,
+    ...(unsigned === 0 || signed === null
+      ? []
+      : [`  It has not signed for the ${unsigned} behind it; the next command that uses its key does.`]),
+    ...(torn ? ['  The last line was cut off in the writing; the next command removes what is left of it.'] : []),
+  ]
+  return `${told.join('\n')}\n`
+}

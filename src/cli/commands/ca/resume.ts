@@ -1,0 +1,110 @@
+import { FpkiError } from '../../../errors.js'
+import { thisMachine } from '../../../machine.js'
+import { CA_ACTIONS, type CaAction } from '../../../operations/device-ca-plan.js'
+import { type OpenWork, openWork } from '../../../operations/open-work.js'
+import type { Curve } from '../../../ports.js'
+import { resolved } from '../../directory.js'
+import type { HsmFlags } from '../../hsm-options.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printJson, progressOn } from '../../output.js'
+import { withRecorded } from '../../recorded.js'
+import { abandonDirectory } from './abandon.js'
+import { addCa } from './add-device-ca.js'
+import { changeCas } from './change-device-cas.js'
+import { create } from './create.js'
+import { makeRootCsr } from './root-csr.js'
+import { authorizeEst, rotateTls } from './rotate-tls.js'
+
+/** The flags of `ca resume`. */
+export interface ResumeFlags extends CommonFlags, HsmFlags {
+  /** In no journal: where the key of a root from elsewhere is. */
+  readonly rootKey?: string
+}
+
+/** `fpki ca resume <directory>` */
+export async function resume(directory: string, flags: ResumeFlags, io: Io): Promise<void> {
+  const path = resolved(directory, io)
+  const open = await openWork(thisMachine().files, path)
+  if (open === null) {
+    progressOn(io, flags).note(`nothing is open in ${path}.`)
+    if (flags.json) printJson(io, { directory: path, resumed: null })
+    return
+  }
+  const { command } = open.journal
+  const run = RUNS[command]
+  if (run === undefined) throw unknownCommand(command, path)
+  await run(path, { ...flagsFor(flags, open) }, open, io)
+}
+
+/** The flags that the command was begun with, as far as the journal has them, and those that are given now. */
+function flagsFor(flags: ResumeFlags, open: OpenWork) {
+  const said = open.journal.arguments
+  return {
+    ...withRecorded(flags, open),
+    ...given('hsmModule', flags.hsmModule ?? said['--hsm-module']),
+    ...given('hsmTokenLabel', flags.hsmTokenLabel ?? said['--hsm-token-label']),
+    ...given('hsmTokenSerial', flags.hsmTokenSerial ?? said['--hsm-token-serial']),
+    ...given('hsmUri', flags.hsmUri ?? keyUri(said['--hsm-uri'] ?? '')),
+    ...given('rootCert', said['--root-cert']),
+    ...(said['--encrypt-keys'] === 'true' ? { encryptKeys: true as const } : {}),
+    ...(said['--local-ca-in-hsm'] === 'true' ? { localCaInHsm: true as const } : {}),
+    ...(said['--key-type'] === undefined ? {} : { keyType: said['--key-type'] as Curve }),
+    ...(said['--tls-name'] ? { tlsName: said['--tls-name'].split(' ') } : {}),
+  }
+}
+
+type ResumedFlags = ReturnType<typeof flagsFor>
+type Run = (directory: string, flags: ResumedFlags, open: OpenWork, io: Io) => Promise<void>
+
+/** What brings each command to its end. */
+const RUNS: Readonly<Record<string, Run>> = {
+  'ca create': (directory, flags, { journal }, io) =>
+    create(directory, { ...flags, ...whichCas(journal.arguments) }, io),
+  'ca root-csr': (directory, flags, _, io) => makeRootCsr(directory, flags, io),
+  'ca rotate-tls': (directory, flags, _, io) => rotateTls(directory, flags, io),
+  'est authorize': (directory, flags, _, io) => authorizeEst(directory, flags, io),
+  'ca add-device-ca': (directory, flags, { journal }, io) => {
+    const localCaFilename = journal.arguments['--local-ca-filename'] || 'local-ca.pem'
+    return addCa(directory, { ...flags, ...whichCas(journal.arguments), localCaFilename }, io)
+  },
+  'ca import-root': async (directory, { rootKey, ...flags }, { journal }, io) => {
+    const { importRootKey } = await import('../hsm/index.js')
+    const remove = journal.arguments['--remove-key'] === 'true' ? { removeKey: true as const } : {}
+    await importRootKey(directory, { ...flags, ...remove }, io)
+  },
+  'ca abandon': (directory, flags, _, io) => abandonDirectory(directory, flags, io),
+  ...Object.fromEntries(
+    Object.entries(CA_ACTIONS).map(([action, { command }]) => [command, changesCas(action as CaAction)]),
+  ),
+}
+
+function changesCas(action: CaAction): Run {
+  return (directory, flags, { journal }, io) => {
+    const caSerial = (journal.arguments['--ca-serial'] ?? '').split(' ')
+    return changeCas(action, directory, { ...flags, caSerial }, io)
+  }
+}
+
+function whichCas(said: OpenWork['journal']['arguments']) {
+  return { onlineCa: said['--online-ca'] === 'true', localCa: said['--local-ca'] === 'true' }
+}
+
+/** `object=root-ca;id=01`, as a journal has it, in the form of RFC 7512. */
+function keyUri(words: string): string | undefined {
+  const [, object, id = ''] = /^object=(.*);id=([0-9a-f]*)$/s.exec(words) ?? []
+  if (object === undefined) return undefined
+  const encoded = id.replace(/../g, (octet) => `%${octet}`)
+  return `pkcs11:object=${encodeURIComponent(object)}${id === '' ? '' : `;id=${encoded}`}`
+}
+
+function given<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
+  return value ? ({ [name]: value } as { readonly [key in Name]: string }) : {}
+}
+
+function unknownCommand(command: string, path: string): FpkiError {
+  return new FpkiError(
+    'ERR_UNFINISHED',
+    `${path} holds a \`${command}\` that was interrupted, and this fpki has no such command.`,
+    'Another version of fpki began this work; finish it with that version.',
+  )
+}

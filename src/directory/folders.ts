@@ -1,0 +1,66 @@
+import { dirname, join } from 'node:path'
+import { systemErrorCode } from '../errors.js'
+import type { FileSystem, FolderEntry, NewFile } from '../ports.js'
+import { removeTree } from './tree.js'
+
+/** What an interrupted write leaves: a file or a folder with this ending, which nothing has ever used. */
+export const UNFINISHED = '.fpki-unfinished'
+
+/** Larger than any file that goes into a folder of fpki's. */
+const MAX_BYTES = 1024 * 1024
+
+/** Where the system makes no hard link: none there, too many, another disk. */
+const NO_LINK = ['EPERM', 'EMLINK', 'EXDEV', 'EOPNOTSUPP', 'ENOTSUP']
+
+/** See {@link DurableFiles.append}. */
+export async function append(fs: FileSystem, path: string, text: string, mode: number): Promise<void> {
+  const isNew = (await fs.stat(path)) === null
+  await writeThrough(await fs.openToAppend(path, mode), Buffer.from(text))
+  if (isNew) await fs.syncDirectory(dirname(path))
+}
+
+/** See {@link DurableFiles.createFolder}. Nobody looks into it before it has its name, so its files need no care of their own. */
+export async function createFolder(fs: FileSystem, path: string, entries: readonly FolderEntry[]): Promise<void> {
+  const unfinished = `${path}${UNFINISHED}`
+  await removeTree(fs, unfinished)
+  await fs.makeDirectory(unfinished, 0o700)
+  try {
+    for (const entry of entries) await putEntry(fs, join(unfinished, entry.name), entry)
+    await fs.syncDirectory(unfinished)
+    await fs.rename(unfinished, path)
+  } catch (error) {
+    // What went wrong first is what is told.
+    await removeTree(fs, unfinished).catch(() => undefined)
+    throw error
+  }
+  await fs.syncDirectory(dirname(path))
+}
+
+async function putEntry(fs: FileSystem, path: string, entry: FolderEntry): Promise<void> {
+  if ('text' in entry) return writeThrough(await fs.createFile(path, entry.mode), Buffer.from(entry.text))
+  try {
+    await fs.link(entry.from, path)
+  } catch (error) {
+    if (!NO_LINK.includes(systemErrorCode(error) ?? '')) throw error
+    const content = (await fs.read(entry.from, MAX_BYTES)) ?? new Uint8Array()
+    await writeThrough(await fs.createFile(path, entry.mode), content)
+  }
+}
+
+async function writeThrough(file: NewFile, content: Uint8Array): Promise<void> {
+  try {
+    await file.write(content)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** See {@link DurableFiles.removeFolder}. It loses its name first, so that nobody takes the half of it for the whole. */
+export async function removeFolder(fs: FileSystem, path: string): Promise<void> {
+  const unfinished = `${path}${UNFINISHED}`
+  await removeTree(fs, unfinished)
+  await fs.rename(path, unfinished)
+  await fs.syncDirectory(dirname(path))
+  await removeTree(fs, unfinished)
+}

@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { FpkiError } from '../errors.js'
+import { readJsonFile } from '../json-file.js'
+import type { DurableFiles, FolderEntry } from '../ports.js'
+import {
+  HISTORY_FOLDER,
+  isCertificateFile,
+  isEarlierCertificate,
+  isKeyFile,
+  OWN_FOLDER,
+  PKI_FILE_MODE,
+  ROOT_CSR,
+} from './names.js'
+import type { DirectoryState } from './records.js'
+import { type SnapshotRecord, snapshotRecord } from './register-records.js'
+import { thinnedOut } from './thinning.js'
+
+/** A snapshot that is there. */
+export interface Snapshot extends SnapshotRecord {
+  /** The name of its folder in `.fpki/history/`. */
+  readonly folder: string
+}
+
+/** The snapshots of a PKI directory. */
+export interface HistoryFiles {
+  /** Those that are there, the oldest first. What is no snapshot is passed over. */
+  snapshots(): Promise<readonly Snapshot[]>
+  /** Makes one of what is in the directory now. The one that the same run of a command has made already is left as it is. */
+  takeSnapshot(of: {
+    readonly command: string
+    readonly time: string
+    readonly state: DirectoryState | null
+  }): Promise<void>
+  /** What a snapshot of now would say of the files. */
+  filesNow(): Promise<SnapshotRecord['files']>
+  /** A file of a snapshot; null: it is not there any more. */
+  readInSnapshot(folder: string, name: string): Promise<string | null>
+  /** Lets old snapshots go; one that has the only copy of a key or a certificate stays. Resolves to their names. */
+  thinSnapshots(): Promise<readonly string[]>
+  /** Removes factory_ca.key from all of them, when a token has proved to hold it. */
+  removeFromSnapshots(name: string): Promise<void>
+}
+
+/** Far more than a PEM file of fpki's needs. */
+const MAX_BYTES = 64 * 1024
+const RECORD = 'snapshot.json'
+
+/** A file of the directory as it goes into a snapshot. */
+type Seen = SnapshotRecord['files'][number] & { readonly text: string }
+
+/** The snapshots of the PKI directory at `path`. */
+export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
+  const history = join(path, OWN_FOLDER, HISTORY_FOLDER)
+  const snapshots = async () => {
+    const folders = (await files.list(history)) ?? []
+    const read = folders.map((folder) => readSnapshot(files, history, folder))
+    return (await Promise.all(read)).filter((one) => one !== null).sort((a, b) => a.number - b.number)
+  }
+  const readInSnapshot = (folder: string, name: string) => files.read(join(history, folder, name), MAX_BYTES)
+  return {
+    snapshots,
+    readInSnapshot,
+    filesNow: async () => (await inDirectory(files, path)).map(({ name, sha256 }) => ({ name, sha256 })),
+    takeSnapshot: async (of) => {
+      await files.makeDirectory(history)
+      const newest = (await snapshots()).at(-1)
+      if (newest?.time === of.time && newest.command === of.command) return
+      const number = (newest?.number ?? 0) + 1
+      const seen = await inDirectory(files, path)
+      const listed = seen.map(({ name, sha256 }) => ({ name, sha256 }))
+      const record: SnapshotRecord = { version: 1, number, ...of, files: listed }
+      const entries = seen.map((one) => entryOf(one, path))
+      const text = `${JSON.stringify(record, null, 2)}\n`
+      await files.createFolder(join(history, folderOf(record)), [
+        ...entries,
+        { name: RECORD, text, mode: PKI_FILE_MODE },
+      ])
+    },
+    thinSnapshots: async () => {
+      const all = await snapshots()
+      const gone = new Set(thinnedOut(all))
+      for (const one of all.filter((snapshot) => gone.has(snapshot))) {
+        const others = all.filter((other) => other !== one && !gone.has(other))
+        const isSafe = await holdNothingOfItsOwn(files, { path, history }, one, others)
+        if (isSafe) await files.removeFolder(join(history, one.folder))
+        else gone.delete(one)
+      }
+      return [...gone].map(({ folder }) => folder)
+    },
+    removeFromSnapshots: async (name) => {
+      for (const { folder } of await snapshots()) await files.remove(join(history, folder, name))
+    },
+  }
+}
+
+/** `0003-20260728T120000Z-ca-rotate-tls` */
+function folderOf({ number, time, command }: SnapshotRecord): string {
+  return [String(number).padStart(4, '0'), time.replace(/[-:]/g, ''), command.replace(/\W+/g, '-')].join('-')
+}
+
+async function readSnapshot(files: DurableFiles, history: string, folder: string): Promise<Snapshot | null> {
+  try {
+    const record = await readJsonFile(files, join(history, folder, RECORD), snapshotRecord)
+    return record === null ? null : { ...record, folder }
+  } catch (error) {
+    if (error instanceof FpkiError) return null
+    throw error
+  }
+}
+
+/** Keys, certificates in use, and the request for a root. Earlier certificates stay in the directory, and are not copied. */
+async function inDirectory(files: DurableFiles, path: string): Promise<readonly Seen[]> {
+  const names = (await files.list(path)) ?? []
+  const wanted = names.filter((name) => isKeyFile(name) || isCertificateFile(name) || name === ROOT_CSR)
+  const seen = await Promise.all(wanted.map((name) => see(files, path, name)))
+  return seen.filter((one) => one !== null)
+}
+
+/** Other things may lie there, which cannot be read or are no file: they are none of ours. */
+async function see(files: DurableFiles, path: string, name: string): Promise<Seen | null> {
+  try {
+    const text = await files.read(join(path, name), MAX_BYTES)
+    return text === null ? null : { name, text, sha256: sha256Of(text) }
+  } catch (error) {
+    if (error instanceof FpkiError) return null
+    throw error
+  }
+}
+
+function entryOf({ name, text }: Seen, path: string): FolderEntry {
+  const mode = PKI_FILE_MODE
+  return isKeyFile(name) ? { name, from: join(path, name), mode } : { name, text, mode }
+}
+
+function sha256Of(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
+
+/** Is each file of a snapshot in another one, or in the directory, under its name or an earlier one's? Looked at, not believed. */
+async function holdNothingOfItsOwn(
+  files: DurableFiles,
+  { path, history }: { readonly path: string; readonly history: string },
+  snapshot: Snapshot,
+  others: readonly Snapshot[],
+): Promise<boolean> {
+  const live = (await files.list(path)) ?? []
+  for (const { name } of snapshot.files) {
+    const own = await see(files, join(history, snapshot.folder), name)
+    if (own === null) continue
+    const places = [
+      ...live
+        .filter((other) => other === name || (isEarlierCertificate(other) && other.startsWith(`${name}.bak`)))
+        .sort(newestFirst)
+        .map((other) => [path, other] as const),
+      ...others
+        .filter((other) => other.files.some((file) => file.sha256 === own.sha256))
+        .map(({ folder }) => [join(history, folder), name] as const),
+    ]
+    if (!(await isInOneOf(files, places, own))) return false
+  }
+  return true
+}
+
+/** `tls-crt`, then `tls-crt.bak.10` before `tls-crt.bak.9`: what is looked for is among the newest. */
+function newestFirst(a: string, b: string): number {
+  const number = (name: string) =>
+    Number(/\.bak\.(\d+)$/.exec(name)?.[1] ?? (name.endsWith('.bak') ? 0 : Number.POSITIVE_INFINITY))
+  return number(b) > number(a) ? 1 : -1
+}
+
+async function isInOneOf(
+  files: DurableFiles,
+  places: readonly (readonly [string, string])[],
+  { sha256 }: Seen,
+): Promise<boolean> {
+  for (const [folder, name] of places) if ((await see(files, folder, name))?.sha256 === sha256) return true
+  return false
+}

@@ -1,0 +1,44 @@
+import { PKI_FILES, ROOT_CSR } from '../directory/names.js'
+import type { PkiDirectory } from '../directory/pki-directory.js'
+import type { Journal } from '../directory/records.js'
+
+/** What an open command has put into the directory itself, and whether state.json is older than it. */
+export interface MadeInPlace {
+  readonly inPlace: readonly string[]
+  readonly keepsState: boolean
+}
+
+/**
+ * What an open command has put into the directory itself. Those that make a PKI begin with an empty one, so that all files of
+ * a PKI are theirs; those that change one make everything aside first.
+ */
+export async function filesMadeBy(directory: PkiDirectory, { command }: Journal): Promise<MadeInPlace> {
+  if (command !== 'ca create' && command !== 'ca root-csr') return { inPlace: [], keepsState: true }
+  const names = await directory.names()
+  const made = [...Object.values(PKI_FILES), ROOT_CSR].filter((name) => names.includes(name))
+  return { inPlace: made, keepsState: false }
+}
+
+/** The steps that make a key in a token, and the arguments that say so. */
+const TOKEN_STEPS = ['root-key', 'local-ca-key', 'token-key']
+
+/** What an open command may have left in a token: a sentence for each. fpki deletes nothing there. */
+export function leftInToken({ arguments: args, steps, command }: Journal): readonly string[] {
+  if (args['--hsm-module'] === undefined) return []
+  const token = args['--hsm-token-label'] || args['--hsm-token-serial'] || 'that the URI names'
+  const begun = steps.filter(({ name, state }) => TOKEN_STEPS.includes(name) && state !== 'pending')
+  return begun.flatMap(({ name }) => {
+    const isLocal = name === 'local-ca-key'
+    if (isLocal && args['--local-ca-in-hsm'] !== 'true') return []
+    const key = isLocal ? 'local-ca' : labelIn(args['--hsm-uri'] ?? '')
+    const fate =
+      command === 'ca import-root'
+        ? 'factory_ca.key is the same key'
+        : 'nothing has been signed for the Factory API with it'
+    return [`The key "${key}" may be in the token "${token}": it stays there, and ${fate}.`]
+  })
+}
+
+function labelIn(uri: string): string {
+  return /^object=(.*);id=/.exec(uri)?.[1] ?? 'root-ca'
+}

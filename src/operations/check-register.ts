@@ -1,0 +1,116 @@
+import { verify } from 'node:crypto'
+import * as z from 'zod/mini'
+import { PKI_FILES } from '../directory/names.js'
+import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
+import type { RegisterHead } from '../directory/register-records.js'
+import { chainProblems, readLine, signedText, splitRegister } from '../directory/register-text.js'
+import { FpkiError } from '../errors.js'
+import { HASH_OF_CURVE } from '../pki/public-key.js'
+import { type Certificate, isIssuedBy, readCertificate, readPemCertificate } from '../pki/read-certificate.js'
+import type { DurableFiles } from '../ports.js'
+import { certificateFiles } from './certificate-files.js'
+import { fingerprintOf } from './private-key.js'
+import { requireRegister } from './show-register.js'
+
+/** What is wrong with a register, or with what it should have. */
+const registerProblem = z.strictObject({
+  /** From 1; null: it is about no line. */
+  line: z.nullable(z.int()),
+  code: z.enum([
+    'changed',
+    'removed',
+    'swapped',
+    'inserted',
+    'cut-off',
+    'bad-signature',
+    'not-signed',
+    'not-registered',
+  ]),
+  message: z.string(),
+})
+
+/** What `fpki ca log verify --json` prints. */
+export const checkedRegister = z.strictObject({
+  /** Absolute. */
+  directory: z.string(),
+  lines: z.int(),
+  /** The newest line that the root has signed for; null: none. */
+  signed: z.nullable(z.strictObject({ line: z.int(), at: z.string() })),
+  /** Lines behind it: a command was interrupted, or signed nothing. The next one that uses the root key signs for them. */
+  unsigned: z.int(),
+  /** A line was cut off in the writing; what it spoke of never left fpki. */
+  torn: z.boolean(),
+  /** None: it holds. */
+  problems: z.array(registerProblem),
+})
+
+/** See {@link checkedRegister}. */
+export type CheckedRegister = z.infer<typeof checkedRegister>
+
+type Problem = CheckedRegister['problems'][number]
+
+/**
+ * Checks the register of a PKI directory: its chain, what the root has signed for, and that every certificate of the root's that
+ * lies in the directory is in it. Nothing is changed.
+ *
+ * @throws FpkiError as showRegister does, but for lines that are none
+ */
+export async function checkRegister(files: DurableFiles, path: string): Promise<CheckedRegister> {
+  const directory = pkiDirectory(files, path)
+  const head = await directory.readRegisterHead()
+  // Looked at before the register is read: what a command signs meanwhile is there first.
+  const root = await rootOf(directory)
+  const there = root === null ? [] : await signedBy(root, directory)
+  const { lines, torn } = splitRegister(await textOf(files, directory, head), head)
+  const problems = [
+    ...chainProblems(lines, head),
+    ...(head === null || root === null ? [] : signatureProblems(head, root)),
+    ...missingIn(lines, there),
+  ]
+  const signed = head === null ? null : { line: head.number, at: head.signedAt }
+  const unsigned = Math.max(0, lines.length - (head?.number ?? 0))
+  return { directory: path, lines: lines.length, signed, unsigned, torn: torn !== '', problems }
+}
+
+/** A register that is gone, and that the root has signed for, is one that was cut off at its beginning. */
+async function textOf(files: DurableFiles, directory: PkiDirectory, head: RegisterHead | null): Promise<string> {
+  return head === null ? requireRegister(files, directory) : ((await directory.readRegister()) ?? '')
+}
+
+async function rootOf(directory: PkiDirectory): Promise<Certificate | null> {
+  const pem = await directory.read(PKI_FILES.rootCertificate)
+  return pem === null ? null : readPemCertificate(pem, `${directory.path}/${PKI_FILES.rootCertificate}`)
+}
+
+async function signedBy(root: Certificate, directory: PkiDirectory) {
+  const files = await certificateFiles(directory)
+  return files.filter(({ name, der }) => {
+    try {
+      return isIssuedBy(readCertificate(der, name), root)
+    } catch (error) {
+      if (error instanceof FpkiError) return false
+      throw error
+    }
+  })
+}
+
+function signatureProblems(head: RegisterHead, { publicKey }: Certificate): readonly Problem[] {
+  const text = Buffer.from(signedText(head))
+  const hash = publicKey.kind === 'EC' ? HASH_OF_CURVE[publicKey.curve] : 'sha256'
+  if (verify(hash, text, publicKey.key, Buffer.from(head.signature, 'base64'))) return []
+  const message = `The root has not signed for line ${head.number}: the signature in .fpki/log.head is not by its key.`
+  return [{ line: head.number, code: 'bad-signature', message }]
+}
+
+function missingIn(
+  lines: readonly string[],
+  there: readonly { readonly name: string; readonly der: Uint8Array }[],
+): readonly Problem[] {
+  const known = new Set(
+    lines.flatMap((line) => readLine(line)?.certificates.map(({ fingerprint }) => fingerprint) ?? []),
+  )
+  const missing = there.filter(({ der }) => !known.has(fingerprintOf(der)))
+  return missing.map(({ name }) => {
+    return { line: null, code: 'not-registered', message: `${name} is signed by the root, and not in the register.` }
+  })
+}

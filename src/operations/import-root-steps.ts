@@ -1,0 +1,100 @@
+import { PKI_FILES } from '../directory/names.js'
+import type { KeyReference } from '../directory/records.js'
+import { attributeValues } from '../pki/name.js'
+import { sameOctets } from '../pki/octets.js'
+import type { Certificate } from '../pki/read-certificate.js'
+import type { HsmChoice, Passphrases } from '../ports.js'
+import type { KeyMaterial } from '../signer/file.js'
+import { isLabelTaken, requireKey } from '../signer/pkcs11/key.js'
+import { putKey, putPublicHalf } from '../signer/pkcs11/make-key.js'
+import { tokenSigner } from '../signer/pkcs11/signer.js'
+import type { KeepWork } from './keep-records.js'
+import { proveSigner } from './prove-signer.js'
+import type { RootSigner } from './root-signer.js'
+import type { Step } from './run-steps.js'
+import { keyExists, type TokenHolder, tokenKeyReference } from './token-keys.js'
+
+/** What `ca import-root` is asked to do. */
+export interface ImportRootOptions {
+  /** Absolute path. */
+  readonly directory: string
+  readonly hsm: HsmChoice
+  /** factory_ca.key goes, once the token has proved to have it. */
+  readonly removeKey: boolean
+  /** The Factory API's name, for a directory that fpki has not made. */
+  readonly api: string
+  /** For a factory_ca.key that is encrypted. */
+  readonly passphrases?: Passphrases
+}
+
+/** The root key as it lies in the directory; `material` is null when an interrupted run has removed the file already. */
+export interface RootOnDisk {
+  readonly material: KeyMaterial | null
+  readonly certificate: Certificate
+}
+
+/** What the steps work with. */
+export interface ImportWork extends RootOnDisk, KeepWork {
+  readonly options: ImportRootOptions
+  readonly holder: TokenHolder
+}
+
+/** The steps of every `ca import-root`, and the one of --remove-key. */
+export const IMPORT_STEPS: readonly Step<ImportWork>[] = [
+  { name: 'token-key', says: 'Putting the root key into the token', run: putRootKey },
+  { name: 'proof', says: 'Signing a test message with it', run: proveRootKey },
+  { name: 'state', says: 'Remembering where it is', run: remember },
+]
+
+export const REMOVE_KEY: Step<ImportWork> = { name: 'remove-key', says: 'Removing factory_ca.key', run: removeKeyFile }
+
+/** The root key in the open token, as the last step wants it. */
+export function signerIn(holder: TokenHolder, { certificate }: RootOnDisk): RootSigner {
+  const open = async () => tokenSigner(holder.token(), requireKey(holder.token(), holder.choice.key), certificate.spki)
+  return { open, reference: async () => referenceOf(holder), close: holder.close }
+}
+
+/** What state.json is to remember of it. Throws ERR_HSM_KEY when it is not there. */
+export function referenceOf(holder: TokenHolder): KeyReference {
+  const { label, id } = requireKey(holder.token(), holder.choice.key)
+  return tokenKeyReference(holder, { label, id: id.toString('hex') })
+}
+
+/** Before anything is written. Throws ERR_EXISTS. */
+export function refuseOther(holder: TokenHolder, { certificate: { spki } }: RootOnDisk): void {
+  const [token, { key }] = [holder.token(), holder.choice]
+  if (!isLabelTaken(token, key)) return
+  const there = requireKey(token, key)
+  if (there.spki !== null && !sameOctets(there.spki, spki)) throw keyExists(token, key)
+}
+
+async function proveRootKey({ rootSigner, holder }: ImportWork): Promise<undefined> {
+  if (rootSigner !== null) await proveSigner(await rootSigner.open(), holder.token().name)
+}
+
+/** An earlier run may have been cut off between the two halves, or behind them. */
+async function putRootKey(work: ImportWork): Promise<undefined> {
+  const { holder, material } = work
+  const [token, { key }] = [holder.token(), holder.choice]
+  if (material === null) return
+  if (!isLabelTaken(token, key)) {
+    putKey(token, key, material)
+    return
+  }
+  // Before it gets a public half: it may be another key, which shows nothing of itself.
+  await proveRootKey(work)
+  putPublicHalf(token, requireKey(token, key), material)
+}
+
+async function remember({ directory, certificate, options, holder, register }: ImportWork): Promise<undefined> {
+  const state = await directory.readState()
+  const factory = state?.factory ?? attributeValues(certificate.subject, 'OU')[0] ?? ''
+  await directory.writeState({ version: 1, api: options.api, ...state, factory, rootKey: referenceOf(holder) })
+  await register.event(`The root key was put into the token ${holder.token().name}.`)
+}
+
+async function removeKeyFile({ directory, register }: ImportWork): Promise<undefined> {
+  await register.event('factory_ca.key is removed, from the directory and from its snapshots.')
+  await directory.removeFromSnapshots(PKI_FILES.rootKey)
+  await directory.removeRootKey()
+}

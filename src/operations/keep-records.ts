@@ -1,0 +1,89 @@
+import type { PkiDirectory } from '../directory/pki-directory.js'
+import type { Journal } from '../directory/records.js'
+import { rfc3339 } from '../pki/describe.js'
+import { readCertificate } from '../pki/read-certificate.js'
+import type { Signer } from '../ports.js'
+import { certificateFiles } from './certificate-files.js'
+import { type Register, type RegisterPorts, registerOf } from './register.js'
+import type { RootSigner } from './root-signer.js'
+import type { Step } from './run-steps.js'
+
+/** Before the first change of a directory that has none: a line that lists the certificates that are there, and a snapshot. */
+export async function beginRecords(directory: PkiDirectory, register: Register, now: Date): Promise<void> {
+  await beginRegister(directory, register)
+  if ((await directory.snapshots()).length > 0) return
+  await directory.takeSnapshot({ command: 'as found', time: rfc3339(now), state: await directory.readState() })
+}
+
+/** The line that a register begins with in a directory that fioctl, or an fpki without one, has made. */
+export async function beginRegister(directory: PkiDirectory, register: Register): Promise<void> {
+  const isThere = (await directory.readRegister()) !== null || (await directory.readRegisterHead()) !== null
+  if (isThere) return
+  const there = (await certificateFiles(directory)).flatMap(({ name, der }) => readable(der, name))
+  await register.found(there, 'Here the register begins. These were in the directory already.')
+}
+
+function readable(der: Uint8Array, file: string) {
+  try {
+    return [{ certificate: readCertificate(der, file), file }]
+  } catch {
+    return []
+  }
+}
+
+/** What keeping the records takes. */
+export interface KeepWork {
+  readonly directory: PkiDirectory
+  readonly register: Register
+  /** null: there is no root certificate yet by which anybody could verify what the root signs. */
+  readonly rootSigner: RootSigner | null
+}
+
+/** The name of {@link keepStep}, for journals. */
+export const KEEP = { name: 'keep' } as const
+
+/** The last step of every command that changes something: the root signs for the register, and a snapshot is made. */
+export function keepStep<Work extends KeepWork>({
+  command,
+  startedAt,
+}: Pick<Journal, 'command' | 'startedAt'>): Step<Work> {
+  return {
+    ...KEEP,
+    says: 'Keeping a snapshot',
+    run: async ({ directory, register, rootSigner }) => {
+      if (rootSigner !== null) await register.seal(await rootSigner.open())
+      await directory.takeSnapshot({ command, time: startedAt, state: await directory.readState() })
+      await directory.thinSnapshots()
+      return undefined
+    },
+  }
+}
+
+/** Seconds: several may sign at once, and each is done in no time. */
+const PATIENCE = 20
+
+/**
+ * Does `work` with the register, for a command that signs and changes nothing else: under the directory's lock, and with what
+ * the root signs for it in the end. Throws ERR_LOCKED, what the register throws, and what `work` throws.
+ *
+ * @param signer the root key; null: it is not open, and the next command signs for the lines
+ */
+export async function registering<T>(
+  directory: PkiDirectory,
+  command: string,
+  ports: RegisterPorts,
+  signer: Signer | null,
+  work: (register: Register) => Promise<T>,
+): Promise<T> {
+  await directory.make()
+  const lock = await directory.lock(PATIENCE)
+  try {
+    const register = registerOf(directory, command, ports)
+    await beginRegister(directory, register)
+    const done = await work(register)
+    if (signer !== null) await register.seal(signer)
+    return done
+  } finally {
+    await lock.release()
+  }
+}

@@ -1,0 +1,38 @@
+import * as z from 'zod/mini'
+import type { DirectoryState, Journal } from '../directory/records.js'
+import type { DurableFiles } from '../ports.js'
+import { existing } from './show-history.js'
+
+/** What `fpki ca resume --json` prints when nothing is open; else it prints what the command does that it goes on with. */
+export const nothingToResume = z.strictObject({
+  /** Absolute. */
+  directory: z.string(),
+  /** No command is open. */
+  resumed: z.null(),
+})
+
+/** A command that was interrupted in a PKI directory. */
+export interface OpenWork {
+  readonly journal: Journal
+  readonly state: DirectoryState | null
+  /** The Factory API that it spoke to, as its journal has it; null: it has none. */
+  readonly api: RecordedApi | null
+}
+
+/** A Factory API as records name it: the embedded one in a state directory, or a server. */
+export type RecordedApi = { readonly stateDirectory: string } | { readonly url: string }
+
+/** The command that is open in a PKI directory; null: none. Nothing is changed. Throws ERR_NOT_A_DIRECTORY, ERR_BAD_FILE. */
+export async function openWork(files: DurableFiles, path: string): Promise<OpenWork | null> {
+  const directory = await existing(files, path)
+  await directory.check()
+  const journal = await directory.readJournal()
+  if (journal === null || journal.finishedAt !== null) return null
+  const said = journal.arguments['--api'] ?? journal.facts['api']
+  return { journal, state: await directory.readState(), api: said === undefined ? null : recordedApi(said) }
+}
+
+function recordedApi(name: string): RecordedApi {
+  const [, stateDirectory] = /^embedded \((.*)\)$/s.exec(name) ?? []
+  return stateDirectory === undefined ? { url: name } : { stateDirectory }
+}

@@ -1,0 +1,79 @@
+import * as z from 'zod/mini'
+import { PKI_FILES } from '../directory/names.js'
+import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
+import { type REGISTER_KINDS, type RegisterLine, registerLine } from '../directory/register-records.js'
+import { readLine, splitRegister } from '../directory/register-text.js'
+import { FpkiError } from '../errors.js'
+import type { DurableFiles } from '../ports.js'
+
+/** What `fpki ca log --json` prints. */
+export const shownRegister = z.strictObject({
+  /** Absolute. */
+  directory: z.string(),
+  /** Those that the filters let through, the oldest first. */
+  lines: z.array(registerLine),
+  /** How many there are in all. */
+  total: z.int(),
+})
+
+/** See {@link shownRegister}. */
+export type ShownRegister = z.infer<typeof shownRegister>
+
+/** Which lines are wanted; null: all. */
+export interface RegisterFilter {
+  /** Decimal; of a certificate, or in a CRL. */
+  readonly serial: string | null
+  readonly since: Date | null
+  readonly kind: (typeof REGISTER_KINDS)[number] | null
+}
+
+/**
+ * The lines of a PKI directory's register. Nothing is changed, and nothing checked: {@link checkRegister} does that.
+ *
+ * @throws FpkiError ERR_NOT_A_DIRECTORY, ERR_NOT_INITIALIZED when there is no register, ERR_BAD_FILE when a line is none,
+ *   ERR_STORAGE
+ */
+export async function showRegister(files: DurableFiles, path: string, filter: RegisterFilter): Promise<ShownRegister> {
+  const directory = pkiDirectory(files, path)
+  const { lines } = splitRegister(await requireRegister(files, directory), await directory.readRegisterHead())
+  const read = lines.map((line, at) => readLine(line) ?? broken(directory, at + 1))
+  return { directory: path, lines: read.filter((line) => isWanted(line, filter)), total: lines.length }
+}
+
+/** The text of the register. Throws ERR_NOT_A_DIRECTORY or ERR_NOT_INITIALIZED. */
+export async function requireRegister(files: DurableFiles, directory: PkiDirectory): Promise<string> {
+  const { path } = directory
+  if ((await files.kindOf(path)) !== 'directory') {
+    throw new FpkiError('ERR_NOT_A_DIRECTORY', `${path} is no directory.`, 'Name a PKI directory.')
+  }
+  const text = await directory.readRegister()
+  if (text !== null) return text
+  const names = await directory.names()
+  const [what, hint] = names.includes(PKI_FILES.rootCertificate)
+    ? ['has no register yet', 'It begins with the next command that signs or changes something.']
+    : ['holds no PKI, and no register', 'Name the directory that `fpki ca create` has made.']
+  throw new FpkiError('ERR_NOT_INITIALIZED', `${path} ${what}.`, hint)
+}
+
+function isWanted({ kind, time, certificates, crl }: RegisterLine, filter: RegisterFilter): boolean {
+  const serials = [...certificates.map(({ serial }) => serial), ...(crl?.serials ?? [])]
+  return (
+    (filter.kind === null || filter.kind === kind) &&
+    (filter.since === null || new Date(time) >= filter.since) &&
+    (filter.serial === null || serials.includes(filter.serial))
+  )
+}
+
+function broken({ path }: PkiDirectory, line: number): never {
+  const text = `Line ${line} of ${path}/.fpki/log.jsonl is none that fpki wrote.`
+  throw new FpkiError('ERR_BAD_FILE', text, 'See what else is wrong with `fpki ca log verify`.')
+}
+
+/** The time that `--since` says: a day, or a time in RFC 3339. Throws ERR_USAGE. */
+export function readSince(word: string): Date {
+  const isTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(word)
+  const time = new Date(isTime ? word : Number.NaN)
+  if (!Number.isNaN(time.getTime())) return time
+  const text = `${JSON.stringify(word)}, from --since, is no day and no time.`
+  throw new FpkiError('ERR_USAGE', text, 'Give 2026-07-28, or 2026-07-28T12:00:00Z.')
+}

@@ -1,0 +1,269 @@
+import { createHash } from 'node:crypto'
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { checkedRegister, shownHistory, shownRegister, snapshotDiff } from '../../src/index.js'
+import { opensslCsr } from '../pki/support/openssl-csr.js'
+import { output } from '../support/cli.js'
+import { copiedPki, type Made, madePki, x509 } from './made.js'
+import { snapshot } from './snapshot.js'
+
+const sha256 = (content: string | Buffer) => createHash('sha256').update(content).digest('hex')
+
+function logOf({ path }: Made): Promise<string> {
+  return readFile(path('.fpki/log.jsonl'), 'utf8')
+}
+
+async function verified(made: Made): Promise<{ status: number | null; codes: readonly string[]; told: string }> {
+  const { status, stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory, '--json'])
+  const { problems } = checkedRegister.parse(JSON.parse(stdout))
+  return { status, codes: problems.map(({ code }) => code), told: problems.map(({ message }) => message).join('\n') }
+}
+
+/** A PKI with a dozen lines in its register. */
+async function pkiWithRegister(): Promise<Made> {
+  const made = await madePki()
+  for (const words of [['rotate-tls'], ['add-device-ca', '--local-ca', '--local-ca-filename', 'b'], ['rotate-tls']]) {
+    const [command = '', ...flags] = words
+    expect((await made.home.fpki(['ca', command, made.directory, ...flags, '--quiet'])).status).toBe(0)
+  }
+  return made
+}
+
+describe('the register', () => {
+  test('has each certificate as OpenSSL reads it, chained by SHA-256, and signed for by the root', async () => {
+    const { home, directory, path } = await copiedPki(pkiWithRegister)
+    const lines = (await readFile(path('.fpki/log.jsonl'), 'utf8')).trimEnd().split('\n')
+    const { stdout } = await home.fpki(['ca', 'log', directory, '--json'])
+    const shown = shownRegister.parse(JSON.parse(stdout))
+    expect(shown.lines.map((line) => JSON.stringify(line))).toEqual(lines)
+    shown.lines.forEach(({ previous, number }, at) => {
+      expect({ previous, number }).toEqual({
+        previous: at === 0 ? '0'.repeat(64) : sha256(lines[at - 1] ?? ''),
+        number: at + 1,
+      })
+    })
+    expect(shown.lines.map(({ command }) => command)).toEqual([
+      ...Array(4).fill('ca create'),
+      'ca rotate-tls',
+      'ca add-device-ca',
+      'ca rotate-tls',
+    ])
+    for (const name of [
+      'factory_ca.pem',
+      'tls-crt',
+      'tls-crt.bak',
+      'tls-crt.bak.1',
+      'online-crt',
+      'local-ca.pem',
+      'b.pem',
+    ]) {
+      const fingerprint = (await x509(path(name), '-fingerprint', '-sha256')).replace(/^.*=|:/g, '').toLowerCase()
+      const serial = BigInt(`0x${(await x509(path(name), '-serial')).replace(/^.*=/, '')}`).toString()
+      const found = shown.lines
+        .flatMap(({ certificates }) => certificates)
+        .filter((one) => one.fingerprint === fingerprint)
+      expect(found, name).toEqual([expect.objectContaining({ serial, file: name.replace(/\.bak.*/, '') })])
+    }
+    const head = JSON.parse(await readFile(path('.fpki/log.head'), 'utf8'))
+    expect(head).toMatchObject({ number: lines.length, hash: sha256(lines.at(-1) ?? '') })
+    await writeFile(join(home.path, 'signed'), `fpki register 1\n${head.number}\n${head.hash}\n`)
+    await writeFile(join(home.path, 'signature'), Buffer.from(head.signature, 'base64'))
+    await writeFile(join(home.path, 'root.pub'), `${await x509(path('factory_ca.pem'), '-pubkey')}\n`)
+    const words = ['dgst', '-sha256', '-verify', 'root.pub', '-signature', 'signature', 'signed']
+    expect(await output('openssl', words, { cwd: home.path })).toBe('Verified OK\n')
+  })
+
+  test('has what `ca sign` signs and refuses, and the CRL of a dry run, before they are printed', async () => {
+    const made = await copiedPki()
+    const { home, directory } = made
+    const file = join(home.path, 'a.csr')
+    await writeFile(file, await opensslCsr({}))
+    const signed = await home.fpki(['ca', 'sign', file, '--pki-dir', directory])
+    expect(await logOf(made)).toContain(sha256(Buffer.from(signed.stdout.replace(/-----[^-]+-----/g, ''), 'base64')))
+    const dry = await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'online-crt', '--dry-run', '-q'])
+    expect(await logOf(made)).toContain(sha256(Buffer.from(dry.stdout.replace(/-----[^-]+-----/g, ''), 'base64')))
+    await writeFile(file, await opensslCsr({ key: 'RSA-1024' }))
+    expect((await home.fpki(['ca', 'sign', file, '--pki-dir', directory])).status).toBe(6)
+    const { stdout } = await home.fpki(['ca', 'log', directory, '--json', '--kind', 'refused'])
+    expect(shownRegister.parse(JSON.parse(stdout)).lines).toMatchObject([
+      { command: 'ca sign', text: expect.stringContaining(file) },
+    ])
+    expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
+  })
+
+  test('of 50 that sign at once, each has its line', async () => {
+    const made = await copiedPki()
+    const file = join(made.home.path, 'a.csr')
+    await writeFile(file, await opensslCsr({}))
+    const words = ['ca', 'sign', file, '--pki-dir', made.directory]
+    const ended = await Promise.all(Array.from({ length: 50 }, () => made.home.fpki(words)))
+    const done = ended.filter(({ status }) => status === 0)
+    // One that waited for longer than 20 seconds is refused, and prints nothing.
+    for (const { status, stdout } of ended.filter((one) => !done.includes(one)))
+      expect({ status, stdout }).toEqual({ status: 3, stdout: '' })
+    const log = await logOf(made)
+    for (const { stdout } of done)
+      expect(log).toContain(sha256(Buffer.from(stdout.replace(/-----[^-]+-----/g, ''), 'base64')))
+    expect(log.trimEnd().split('\n')).toHaveLength(4 + done.length)
+    expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
+  })
+
+  test('begins in a directory without one with a line that lists what is there', async () => {
+    const made = await copiedPki()
+    for (const name of ['log.jsonl', 'log.head', 'history', 'journal.json', 'state.json']) {
+      await rm(made.path(`.fpki/${name}`), { recursive: true })
+    }
+    expect((await made.home.fpki(['ca', 'log', made.directory])).status).toBe(3)
+    expect((await made.home.fpki(['ca', 'rotate-tls', made.directory, '-q'])).status).toBe(0)
+    const [first = ''] = (await logOf(made)).split('\n')
+    const { kind, certificates } = JSON.parse(first)
+    expect({ kind, files: certificates.map(({ file }: { file: string }) => file).sort() }).toEqual({
+      kind: 'found',
+      files: ['factory_ca.pem', 'local-ca.pem', 'online-crt', 'tls-crt'],
+    })
+    expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
+    const { stdout } = await made.home.fpki(['ca', 'history', made.directory, '--json'])
+    expect(shownHistory.parse(JSON.parse(stdout)).snapshots.map(({ command }) => command)).toEqual([
+      'as found',
+      'ca rotate-tls',
+    ])
+  })
+})
+
+const TAMPERED: Readonly<Record<string, readonly [(lines: string[]) => readonly string[], string, string]>> = {
+  changed: [(lines) => lines.with(2, (lines[2] ?? '').replace('tls-crt', 'tls-xxx')), 'changed', 'Line 3 was changed'],
+  'changed at the end': [
+    (lines) => lines.with(-1, (lines.at(-1) ?? '').replace('tls-crt', 'tls-xxx')),
+    'changed',
+    'Line 7 was changed',
+  ],
+  'no JSON any more': [(lines) => lines.with(2, 'nothing'), 'changed', 'Line 3 was changed'],
+  removed: [(lines) => lines.toSpliced(2, 1), 'removed', 'Number 3 was removed in front of line 3'],
+  'removed at the beginning': [(lines) => lines.slice(1), 'removed', 'Number 1 was removed in front of line 1'],
+  swapped: [
+    (lines) => [...lines.slice(0, 2), lines[3] ?? '', lines[2] ?? '', ...lines.slice(4)],
+    'swapped',
+    'line 3 is number 4',
+  ],
+  'put in': [(lines) => lines.toSpliced(3, 0, lines[1] ?? ''), 'inserted', 'Line 4 was put in: number 2'],
+  'cut off': [
+    (lines) => lines.slice(0, -1),
+    'cut-off',
+    'The end was cut off: there are 6 lines, and the root has signed for 7',
+  ],
+  emptied: [() => [], 'cut-off', 'The end was cut off'],
+}
+
+describe('ca log verify names the line', () => {
+  test.each(Object.entries(TAMPERED))('that was %s', async (_, [change, code, words]) => {
+    const made = await copiedPki(pkiWithRegister)
+    const lines = (await logOf(made)).trimEnd().split('\n')
+    await writeFile(
+      made.path('.fpki/log.jsonl'),
+      change(lines)
+        .map((line) => `${line}\n`)
+        .join(''),
+    )
+    const { status, codes, told } = await verified(made)
+    expect(status).toBe(6)
+    expect(codes[0]).toBe(code)
+    expect(told).toContain(words)
+  })
+
+  test('and a register that is made anew by somebody without the root key', async () => {
+    const made = await copiedPki(pkiWithRegister)
+    const lines = (await logOf(made)).trimEnd().split('\n').slice(0, 3)
+    await writeFile(made.path('.fpki/log.jsonl'), lines.map((line) => `${line}\n`).join(''))
+    const head = JSON.parse(await readFile(made.path('.fpki/log.head'), 'utf8'))
+    await writeFile(made.path('.fpki/log.head'), JSON.stringify({ ...head, number: 3, hash: sha256(lines[2] ?? '') }))
+    expect((await verified(made)).codes).toContain('bad-signature')
+  })
+
+  test('and an earlier register with its own signature: what is in the directory is not in it', async () => {
+    const made = await copiedPki()
+    const earlier = join(made.home.path, 'earlier')
+    await cp(made.path('.fpki'), earlier, { recursive: true })
+    await made.home.fpki(['ca', 'rotate-tls', made.directory, '-q'])
+    for (const name of ['log.jsonl', 'log.head']) await cp(join(earlier, name), made.path(`.fpki/${name}`))
+    expect(await verified(made)).toMatchObject({
+      status: 6,
+      codes: ['not-registered'],
+      told: expect.stringContaining('tls-crt'),
+    })
+  })
+
+  test('and fpki signs nothing more before it is put right', async () => {
+    const made = await copiedPki(pkiWithRegister)
+    const log = await logOf(made)
+    await writeFile(made.path('.fpki/log.jsonl'), `${log.split('\n').slice(0, -2).join('\n')}\n`)
+    const before = await snapshot(made.directory)
+    const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
+    expect({ status, told: stderr }).toEqual({ status: 6, told: expect.stringContaining('cut off') })
+    const after = await snapshot(made.directory)
+    for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(before[name])
+  })
+})
+
+test.each(['{"number":8,"time":"2026-0', '\0\0\0\0\0\0\0\0\n'])(
+  'a line that power loss tore is told, and mended by the next command',
+  async (torn) => {
+    const made = await copiedPki(pkiWithRegister)
+    const log = await logOf(made)
+    await writeFile(made.path('.fpki/log.jsonl'), log + torn)
+    const { stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory, '--json'])
+    expect(checkedRegister.parse(JSON.parse(stdout))).toMatchObject({ torn: true, problems: [], lines: 7 })
+    expect((await made.home.fpki(['ca', 'rotate-tls', made.directory, '-q'])).status).toBe(0)
+    const mended = await logOf(made)
+    expect(mended.startsWith(log)).toBe(true)
+    expect(
+      mended
+        .split('\n')
+        .slice(7)
+        .map((line) => (line === '' ? '' : JSON.parse(line).kind)),
+    ).toEqual(['repaired', 'certificate', ''])
+    expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
+  },
+)
+
+test('filters and CSV', async () => {
+  const { home, directory, path } = await copiedPki(pkiWithRegister)
+  const serial = (await x509(path('b.pem'), '-serial')).replace(/^.*=/, '')
+  const only = await home.fpki(['ca', 'log', directory, '--json', '--serial', `0x${serial}`])
+  expect(shownRegister.parse(JSON.parse(only.stdout))).toMatchObject({
+    lines: [{ number: 6, command: 'ca add-device-ca' }],
+    total: 7,
+  })
+  expect((await home.fpki(['ca', 'log', directory, '--since', '2999-01-01'])).stdout).toBe('')
+  expect((await home.fpki(['ca', 'log', directory, '--since', 'tomorrow'])).status).toBe(2)
+  const csv = (await home.fpki(['ca', 'log', directory, '--csv'])).stdout.split('\r\n')
+  expect(csv[0]).toBe('number,time,user,uid,command,kind,serial,subject,fingerprint,profile,file,crl,text')
+  expect(csv).toHaveLength(9)
+  expect(csv[1]).toContain('"CN=Factory-CA, OU=acme"')
+})
+
+test('commands that only look write nothing', async () => {
+  const { home, directory } = await copiedPki(pkiWithRegister)
+  const before = await snapshot(home.path)
+  for (const words of [['log'], ['log', 'verify'], ['history'], ['verify'], ['status'], ['resume']]) {
+    expect((await home.fpki(['ca', ...words, directory])).status, words.join(' ')).toBe(0)
+  }
+  expect((await home.fpki(['ca', 'diff', directory, '1', '3'])).status).toBe(0)
+  expect((await home.fpki(['lint', directory])).status).toBe(0)
+  expect(await snapshot(home.path)).toEqual(before)
+})
+
+test('diff says in words what a change changed', async () => {
+  const { home, directory, path } = await copiedPki(pkiWithRegister)
+  const serial = BigInt(`0x${(await x509(path('b.pem'), '-serial')).replace(/^.*=/, '')}`)
+  expect((await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'b', '--yes', '-q'])).status).toBe(0)
+  const words = (...sides: string[]) => home.fpki(['ca', 'diff', directory, ...sides, '--json'])
+  const added = snapshotDiff.parse(JSON.parse((await words('2', '3')).stdout))
+  expect(added.changes).toMatchObject([
+    { what: 'added', file: 'b.key' },
+    { what: 'added', file: 'b.pem', text: expect.stringContaining(`${serial}`) },
+  ])
+  const revoked = snapshotDiff.parse(JSON.parse((await words('4', 'now')).stdout))
+  expect(revoked.changes.map(({ text }) => text)).toContain(`The device CA ${serial} was revoked.`)
+  expect((await words('99')).status).toBe(2)
+})

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest'
+import { durableFiles } from '../../src/directory/files.js'
+import { pkiDirectory } from '../../src/directory/pki-directory.js'
+import { thinnedOut } from '../../src/directory/thinning.js'
+import { memoryDisk } from '../support/memory-disk.js'
+
+const DAY = 24 * 60 * 60 * 1000
+
+function times(count: number, step: number): readonly { readonly time: string }[] {
+  return Array.from({ length: count }, (_, at) => ({ time: new Date(Date.UTC(2026, 0, 1) + at * step).toISOString() }))
+}
+
+describe('thinning', () => {
+  it.each([
+    ['a minute', 60_000, 25],
+    ['an hour', DAY / 24, 70],
+    ['a day', DAY, 85],
+    ['ten days', 10 * DAY, 110],
+  ])('of 1,000 snapshots, one each %s, some are left', (_, step, most) => {
+    const all = times(1000, step)
+    const gone = new Set(thinnedOut(all))
+    const left = all.filter((one) => !gone.has(one))
+    expect(left.slice(-20)).toEqual(all.slice(-20))
+    expect(left[0]).toBe(all[0])
+    expect(left.length).toBeLessThan(most)
+    expect(left.length).toBeGreaterThan(20)
+  })
+
+  it('ends the same when it is done one by one', () => {
+    let left: readonly { readonly time: string }[] = []
+    for (const one of times(1000, DAY / 4)) {
+      const all = [...left, one]
+      const gone = new Set(thinnedOut(all))
+      left = all.filter((other) => !gone.has(other))
+    }
+    expect(left.length).toBeLessThan(95)
+    expect(new Set(left.map(({ time }) => time.slice(0, 7))).size).toBe(9)
+  })
+})
+
+describe('the history of a directory', () => {
+  it('lets no snapshot go that has the only copy of a key or a certificate', async () => {
+    const disk = memoryDisk()
+    const files = durableFiles(disk.mount())
+    const directory = pkiDirectory(files, '/pki')
+    await directory.make()
+    const change = async (minute: number) => {
+      const time = new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString().replace('.000', '')
+      await directory.takeSnapshot({ command: 'ca rotate-tls', time, state: null })
+      return directory.thinSnapshots()
+    }
+    await directory.create('tls-crt', 'the first certificate')
+    await directory.create('lost.key', 'a key')
+    await change(0)
+    await directory.stage('tls-crt', 'a certificate that is lost')
+    await directory.publish('tls-crt', 'earlier')
+    await change(1)
+    // Somebody removed both from the directory by hand.
+    await files.remove('/pki/tls-crt')
+    await files.remove('/pki/lost.key')
+    const gone: string[] = []
+    for (let minute = 2; minute < 60; minute++) {
+      await directory.stage('tls-crt', `certificate ${minute}`)
+      await directory.publish('tls-crt', 'earlier')
+      gone.push(...(await change(minute)))
+    }
+    expect(gone.length).toBeGreaterThan(30)
+    const texts = [...disk.contents()].map(([, { text }]) => text)
+    for (const text of [
+      'the first certificate',
+      'a certificate that is lost',
+      'a key',
+      'certificate 2',
+      'certificate 30',
+    ]) {
+      expect(texts).toContain(text)
+    }
+    const folders = (await directory.snapshots()).map(({ number }) => number)
+    expect(folders.slice(0, 2)).toEqual([1, 2])
+  })
+})

@@ -6,7 +6,7 @@ import { CODES } from '../../src/operations/verify/codes.js'
 import { type VerifiedPki, verifiedPki } from '../../src/operations/verify-pki.js'
 import { newHome, output } from '../support/cli.js'
 import { CA_EXTENSIONS, forge, put, ROOT_EXTENSIONS, TLS_EXTENSIONS } from './forge.js'
-import { backedUpPki, editCertificates, editJson, type Made } from './made.js'
+import { backedUpPki, editCertificates, editJson, knowsOfBackup, type Made } from './made.js'
 import { ordinaryUser } from './ordinary-user.js'
 import { snapshot } from './snapshot.js'
 
@@ -249,6 +249,12 @@ const OFFLINE: readonly Case[] = [
     'chain.invalid tls-crt',
     'expiry.not-yet tls-crt',
   ],
+  ['there is no backup', (pki) => unlink(pki.path('.fpki/backup.json')), 'backup.none'],
+  [
+    'the backup is from before the last change',
+    (pki) => editJson(pki.path('.fpki/backup.json'), (record) => ({ ...record, madeAt: '2020-01-01T00:00:00Z' })),
+    'backup.outdated',
+  ],
   [
     'create was interrupted',
     (pki) => editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null })),
@@ -430,7 +436,7 @@ describe('ca verify', () => {
     expect(lines.slice(0, -1).map((line) => line.split(/\s+/).slice(0, 2).join(' '))).toEqual(
       GROUPS.map((group) => `ok ${group}`),
     )
-    expect(lines.at(-1)).toBe('11 ok, 0 warnings, 0 failures')
+    expect(lines.at(-1)).toBe('12 ok, 0 warnings, 0 failures')
   })
 
   test('says in words what is wrong and what to do; --quiet leaves out what is well', async () => {
@@ -508,6 +514,7 @@ describe('ca verify', () => {
     expect(await home.fpki(['ca', 'create', directory, '--encrypt-keys', '--quiet'], { env })).toMatchObject({
       status: 0,
     })
+    await knowsOfBackup(directory)
     const run = async (words: readonly string[], start = {}) => {
       const { status, stdout } = await home.fpki(['ca', 'verify', directory, '--json', ...words], start)
       expect(stdout).not.toContain('open sesame')
@@ -612,7 +619,7 @@ describe('ca verify', () => {
     expect({ status, stderr, last: stdout.trimEnd().split('\n').at(-1) }).toEqual({
       status: 0,
       stderr: '',
-      last: '10 ok, 0 warnings, 0 failures',
+      last: '11 ok, 0 warnings, 0 failures',
     })
     expect(await snapshot(copy)).toEqual(before)
   })

@@ -159,17 +159,19 @@ describe('a file that was changed', () => {
       const envelope = newEnvelope({ passphrase: PASSPHRASE, certificates: [], rounds: 1 }, random)
       const folder: ArchiveEntry = { path: 'pki', kind: 'directory', mode: 0o700, content: new Uint8Array() }
       const facts = {
-        ...{
-          version: 1 as const,
-          fpki: '0',
-          createdAt: '2026-01-01T00:00:00Z',
-          factory: 'acme',
-          api: null,
-          directory: DIRECTORY,
-        },
-        ...{ rootFingerprint: '', rootKey: null, embedded: false, unfinished: null, notHeld: [] },
+        version: 1 as const,
+        fpki: '0',
+        createdAt: '2026-01-01T00:00:00Z',
+        factory: 'acme',
+        api: null,
+        directory: DIRECTORY,
+        rootFingerprint: '',
+        rootKey: null,
+        embedded: false,
+        unfinished: null,
+        notHeld: [],
         recipients: envelope.recipients,
-      } as const
+      }
       return Buffer.from(envelope.seal(edit(writeArchive(change([...withManifest(facts, [folder])]), new Date(0)))))
     }
     const file = (path: string): ArchiveEntry => ({ path, kind: 'file', mode: 0o600, content: Buffer.from('x') })

@@ -1,5 +1,4 @@
 import type { DirectoryState, Journal } from '../directory/records.js'
-import { FpkiError } from '../errors.js'
 import type { CertificatesUpdate, FactoryApi, FactoryCertificates } from '../factory/api.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../ports.js'
 import { requireSameWork } from './begun.js'

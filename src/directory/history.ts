@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { FpkiError } from '../errors.js'
 import { readJsonFile } from '../json-file.js'
 import type { DurableFiles, FolderEntry } from '../ports.js'
@@ -65,11 +66,11 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
     takeSnapshot: async (of) => {
       await files.makeDirectory(history)
       const newest = (await snapshots()).at(-1)
-      if (newest?.time === of.time && newest.command === of.command) return
       const number = (newest?.number ?? 0) + 1
       const seen = await inDirectory(files, path)
       const listed = seen.map(({ name, sha256 }) => ({ name, sha256 }))
       const record: SnapshotRecord = { version: 1, number, ...of, files: listed }
+      if (newest !== undefined && isSame(newest, record)) return
       const entries = seen.map((one) => entryOf(one, path))
       const text = `${JSON.stringify(record, null, 2)}\n`
       await files.createFolder(join(history, folderOf(record)), [
@@ -92,6 +93,11 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
       for (const { folder } of await snapshots()) await files.remove(join(history, folder, name))
     },
   }
+}
+
+/** Did the same run make it? Two commands can begin within one second; what they leave tells them apart. */
+function isSame({ folder: _, ...newest }: Snapshot, record: SnapshotRecord): boolean {
+  return isDeepStrictEqual(newest, { ...record, number: newest.number })
 }
 
 /** `0003-20260728T120000Z-ca-rotate-tls` */

@@ -16,16 +16,7 @@ import { requireRegister } from './show-register.js'
 const registerProblem = z.strictObject({
   /** From 1; null: it is about no line. */
   line: z.nullable(z.int()),
-  code: z.enum([
-    'changed',
-    'removed',
-    'swapped',
-    'inserted',
-    'cut-off',
-    'bad-signature',
-    'not-signed',
-    'not-registered',
-  ]),
+  code: z.enum(['changed', 'removed', 'swapped', 'inserted', 'cut-off', 'bad-signature', 'not-registered']),
   message: z.string(),
 })
 

@@ -26,8 +26,7 @@ import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.j
 import { beforeTheRoot, uploadPki } from './upload-pki.js'
 import { makeCertificate, rootOf, signCsr, type Workplace } from './workplace.js'
 
-export type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
-export { dnsNames } from './create-preconditions.js'
+export { type CreatePkiOptions, type CreatePkiPorts, dnsNames } from './create-preconditions.js'
 export { type CreatedPki, createdPki } from './created-pki.js'
 
 interface Work extends Workplace {
@@ -64,7 +63,7 @@ const STEPS: readonly (Step<Work> & { readonly onlyFor?: OnlyFor })[] = [
  *
  * @throws FpkiError ERR_EXISTS, ERR_UNFINISHED, ERR_FACTORY_IS_SET, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS,
  *   ERR_PASSPHRASE, and what is wrong with a root that is given, before anything is made; ERR_STORAGE, ERR_API,
- *   ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on the way, after which the same call goes on with what is not done.
+ *   ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on the way, after which the same call goes on.
  */
 export async function createPki(asked: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatedPki> {
   const directory = pkiDirectory(ports.files, asked.directory)

@@ -242,6 +242,16 @@ test('filters and CSV', async () => {
   expect(csv[1]).toContain('"CN=Factory-CA, OU=acme"')
 })
 
+test("register and history are their owner's alone, and keys in it are links", async () => {
+  const { directory, path } = await copiedPki(madePki)
+  const all = Object.entries(await snapshot(directory)).filter(([name]) => name.includes('.fpki/'))
+  const open = all.filter(([, text]) => !/^(file (400|600)|directory 700) /.test(text))
+  expect(open).toEqual([])
+  const keys = all.filter(([name]) => name.endsWith('factory_ca.key')).map(([name]) => name)
+  expect(keys).toHaveLength(1)
+  expect(await readFile(join(directory, keys[0] ?? ''), 'utf8')).toBe(await readFile(path('factory_ca.key'), 'utf8'))
+})
+
 test('commands that only look write nothing', async () => {
   const { home, directory } = await copiedPki(pkiWithRegister)
   const before = await snapshot(home.path)

@@ -7,7 +7,7 @@ export type Snapshot = Readonly<Record<string, string>>
 
 /** Everything at and below `path`: kind, mode, owner and bytes. What Node keeps of compiled code is left out. */
 export async function snapshot(path: string): Promise<Snapshot> {
-  const names = ['.', ...(await namesBelow(path))]
+  const names = ['.', ...(await allBelow(path))]
   return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await describeFile(join(path, name))])))
 }
 
@@ -17,14 +17,23 @@ export async function snapshotButRegister(path: string): Promise<Snapshot> {
   return Object.fromEntries(all.filter(([name]) => !/(^|\/)\.fpki\/(log\.(jsonl|head)|lock)$/.test(name)))
 }
 
-/** As {@link snapshot}, without the bytes. */
+/** As {@link snapshot}, without the bytes, and without register and history. */
 export async function modes(path: string): Promise<Snapshot> {
-  const all = await snapshot(path)
-  return Object.fromEntries(Object.entries(all).map(([name, text]) => [name, text.split(' ').slice(0, 2).join(' ')]))
+  const all = Object.entries(await snapshot(path)).filter(([name]) => !isRecord(name))
+  return Object.fromEntries(all.map(([name, text]) => [name, text.split(' ').slice(0, 2).join(' ')]))
 }
 
-/** The paths of everything below a directory, sorted. */
+/** Is it of the register or the history, which have tests of their own (log.test.ts)? */
+function isRecord(name: string): boolean {
+  return /(^|\/)\.fpki\/(log\.(jsonl|head)$|history(\/|$))/.test(name)
+}
+
+/** The paths of everything below a directory but register and history, sorted. */
 export async function namesBelow(path: string): Promise<readonly string[]> {
+  return (await allBelow(path)).filter((name) => !isRecord(name))
+}
+
+async function allBelow(path: string): Promise<readonly string[]> {
   const names = await readdir(path, { recursive: true }).catch(() => [])
   return names.filter((name) => name !== '.cache' && !name.startsWith('.cache/')).sort()
 }

@@ -18,5 +18,6 @@ Examples:
   $ fpki ca abandon "$HOME/acme"
   $ fpki ca abandon "$HOME/acme" --yes
 
-What the command had made goes into .fpki/abandoned/. It says what is left there,
-in a token and in the Factory API. What the API has taken cannot be given up.`
+What the command had made goes into .fpki/abandoned/. It says what is left
+there, in a token and in the Factory API. What the API has taken cannot be
+given up.`

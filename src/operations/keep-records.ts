@@ -1,5 +1,6 @@
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
+import { readLine, splitRegister } from '../directory/register-text.js'
 import { rfc3339 } from '../pki/describe.js'
 import { readCertificate } from '../pki/read-certificate.js'
 import type { Signer } from '../ports.js'
@@ -17,8 +18,10 @@ export async function beginRecords(directory: PkiDirectory, register: Register, 
 
 /** The line that a register begins with in a directory that fioctl, or an fpki without one, has made. */
 export async function beginRegister(directory: PkiDirectory, register: Register): Promise<void> {
-  const isThere = (await directory.readRegister()) !== null || (await directory.readRegisterHead()) !== null
-  if (isThere) return
+  const head = await directory.readRegisterHead()
+  const { lines } = splitRegister((await directory.readRegister()) ?? '', head)
+  // A file without a line, or with half of one, is what an interrupted beginning leaves.
+  if (head !== null || lines.some((line) => readLine(line)?.kind !== 'repaired')) return
   const there = (await certificateFiles(directory)).flatMap(({ name, der }) => readable(der, name))
   await register.found(there, 'Here the register begins. These were in the directory already.')
 }

@@ -39,7 +39,8 @@ export async function createFolder(fs: FileSystem, path: string, entries: readon
 async function putEntry(fs: FileSystem, path: string, entry: FolderEntry): Promise<void> {
   if ('text' in entry) return writeThrough(await fs.createFile(path, entry.mode), Buffer.from(entry.text))
   try {
-    await fs.link(entry.from, path)
+    // Where a link leads: link(2) would make another link, which leads elsewhere from here.
+    await fs.link(await fs.realPath(entry.from), path)
   } catch (error) {
     if (!NO_LINK.includes(systemErrorCode(error) ?? '')) throw error
     const content = (await fs.read(entry.from, MAX_BYTES)) ?? new Uint8Array()

@@ -11,6 +11,7 @@ import {
   isKeyFile,
   OWN_FOLDER,
   PKI_FILE_MODE,
+  PKI_FILES,
   ROOT_CSR,
 } from './names.js'
 import type { DirectoryState } from './records.js'
@@ -39,7 +40,7 @@ export interface HistoryFiles {
   readInSnapshot(folder: string, name: string): Promise<string | null>
   /** Lets old snapshots go; one that has the only copy of a key or a certificate stays. Resolves to their names. */
   thinSnapshots(): Promise<readonly string[]>
-  /** Removes factory_ca.key from all of them, when a token has proved to hold it. */
+  /** Removes factory_ca.key from all of them, when a token has proved to hold it; one of another root's stays. */
   removeFromSnapshots(name: string): Promise<void>
 }
 
@@ -90,7 +91,14 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
       return [...gone].map(({ folder }) => folder)
     },
     removeFromSnapshots: async (name) => {
-      for (const { folder } of await snapshots()) await files.remove(join(history, folder, name))
+      const own = await see(files, path, name)
+      const root = await see(files, path, PKI_FILES.rootCertificate)
+      for (const folder of (await files.list(history)) ?? []) {
+        const place = join(history, folder)
+        const isOfRoot = root !== null && (await see(files, place, PKI_FILES.rootCertificate))?.sha256 === root.sha256
+        const isSame = own !== null && (await see(files, place, name))?.sha256 === own.sha256
+        if (isOfRoot || isSame) await files.remove(join(place, name))
+      }
     },
   }
 }

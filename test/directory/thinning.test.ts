@@ -78,4 +78,23 @@ describe('the history of a directory', () => {
     const folders = (await directory.snapshots()).map(({ number }) => number)
     expect(folders.slice(0, 2)).toEqual([1, 2])
   })
+
+  it('removes the key of the root from each snapshot, a broken one too, and leaves the key of another root', async () => {
+    const disk = memoryDisk()
+    const files = durableFiles(disk.mount())
+    const directory = pkiDirectory(files, '/pki')
+    await directory.make()
+    const snapshotOf = async (root: string) => {
+      await directory.create('factory_ca.key', `the key of ${root}`)
+      await directory.create('factory_ca.pem', `the certificate of ${root}`)
+      await directory.takeSnapshot({ command: root, time: '2026-01-01T00:00:00Z', state: null })
+    }
+    await snapshotOf('one')
+    for (const name of ['factory_ca.key', 'factory_ca.pem']) await files.remove(`/pki/${name}`)
+    await snapshotOf('other')
+    await files.replace('/pki/.fpki/history/0002-20260101T000000Z-other/snapshot.json', '{', 0o400)
+    await directory.removeFromSnapshots('factory_ca.key')
+    const keys = [...disk.contents().keys()].filter((path) => path.endsWith('factory_ca.key')).sort()
+    expect(keys).toEqual(['/pki/.fpki/history/0001-20260101T000000Z-one/factory_ca.key', '/pki/factory_ca.key'])
+  })
 })

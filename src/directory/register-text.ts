@@ -90,7 +90,7 @@ function problemOf(
   // The number that the line before should have is what counts when it says none itself.
   const expected = (read[at - 1]?.number ?? at) + 1
   if (one.number !== expected) return [outOfOrder(read, at, one.number, expected)]
-  if (one.previous === endOf(lines.slice(0, at).slice(-1)).hash || ((read[at - 1] ?? null) === null && at > 0))
+  if (one.previous === endOf(lines.slice(Math.max(0, at - 1), at)).hash || ((read[at - 1] ?? null) === null && at > 0))
     return []
   const changed = Math.max(at, 1)
   const message =

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, lstat, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkedRegister, shownHistory, shownRegister, snapshotDiff } from '../../src/index.js'
@@ -107,6 +107,31 @@ describe('the register', () => {
       expect(log).toContain(sha256(Buffer.from(stdout.replace(/-----[^-]+-----/g, ''), 'base64')))
     expect(log.trimEnd().split('\n')).toHaveLength(4 + done.length)
     expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
+  })
+
+  test.each([
+    ['nothing', ''],
+    ['half a line', '{"number":1,"time":"20'],
+  ])('begins so too when the first beginning was cut off and left %s', async (_, left) => {
+    const made = await copiedPki()
+    await rm(made.path('.fpki/log.head'))
+    await writeFile(made.path('.fpki/log.jsonl'), left)
+    expect((await made.home.fpki(['ca', 'rotate-tls', made.directory, '-q'])).status).toBe(0)
+    expect(await logOf(made)).toContain('"kind":"found"')
+    expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
+  })
+
+  test('and history of a directory whose key lies elsewhere have the key itself', async () => {
+    const made = await copiedPki()
+    const elsewhere = `${made.home.path}/stick`
+    await mkdir(elsewhere)
+    await rename(made.path('factory_ca.key'), `${elsewhere}/factory_ca.key`)
+    await symlink('../stick/factory_ca.key', made.path('factory_ca.key'))
+    expect((await made.home.fpki(['ca', 'rotate-tls', made.directory, '-q'])).status).toBe(0)
+    const newest = (await readdir(made.path('.fpki/history'))).sort().at(-1)
+    const kept = made.path(`.fpki/history/${newest}/factory_ca.key`)
+    expect((await lstat(kept)).isFile()).toBe(true)
+    expect(await readFile(kept)).toEqual(await readFile(`${elsewhere}/factory_ca.key`))
   })
 
   test('begins in a directory without one with a line that lists what is there', async () => {

@@ -7,7 +7,7 @@ import { type Certificate, isIssuedBy, readPemCertificate } from '../pki/read-ce
 import type { Clock, DurableFiles, Passphrases, Random } from '../ports.js'
 import { checkNewPassphrase } from '../signer/encrypt-key.js'
 import { clearKeyPem, pemSigner } from '../signer/file.js'
-import { requireFree } from './free-place.js'
+import { requireFreeInFolder } from './free-place.js'
 import { localCaFiles } from './local-ca-files.js'
 import { type OpenPki, openPki } from './open-pki.js'
 import { newPassphrase, passphraseOf } from './private-key.js'
@@ -57,7 +57,7 @@ export async function exportP12(options: ExportP12Options, ports: ExportP12Ports
   const { files, clock, random } = ports
   if (/^factory_ca(\.pem|\.key)?$/.test(name)) throw rootKeyStays()
   const names = localCaFiles(name)
-  await requireFree(files, out, 'file of --out')
+  await requireFreeInFolder(files, out, 'file of --out')
   const pki = await openPki(files, options.directory, options.factory)
   const certificate = await certificateOf(pki, names.certificate)
   const { pem, path } = await keyOf(pki, names.key)

@@ -9,7 +9,7 @@ import type { Certificate } from '../pki/read-certificate.js'
 import { newSerialNumber } from '../pki/serial.js'
 import { validityFrom } from '../pki/validity.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../ports.js'
-import { requireFree } from './free-place.js'
+import { requireFreeInFolder } from './free-place.js'
 import { registering } from './keep-records.js'
 import { type OpenPki, openPki, openRootKey } from './open-pki.js'
 import { isRefusal, notRegistered } from './register.js'
@@ -114,7 +114,7 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   const told = [...warnings, ...(validity.capped ? [capped(what, validity.notAfter)] : [])]
   for (const warning of told) progress.warn(warning)
   // Before the key is asked for: a certificate that has no place is signed for nothing.
-  if (out !== null) await requireFree(files, out, 'file of --out')
+  if (out !== null) await requireFreeInFolder(files, out, 'file of --out')
   const rootSigner = rootSignerOf(directory, access)
   try {
     const signer = await openRootKey(rootSigner, pki)

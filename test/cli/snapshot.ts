@@ -14,7 +14,7 @@ export async function snapshot(path: string): Promise<Snapshot> {
 /** As {@link snapshot}, without what registering a signature or a refusal changes. */
 export async function snapshotButRegister(path: string): Promise<Snapshot> {
   const all = Object.entries(await snapshot(path))
-  return Object.fromEntries(all.filter(([name]) => !/(^|\/)\.fpki\/(log\.(jsonl|head)|lock)$/.test(name)))
+  return Object.fromEntries(all.filter(([name]) => !/(^|\/)\.fpki(\/(log\.(jsonl|head)|lock))?$/.test(name)))
 }
 
 /** As {@link snapshot}, without the bytes, and without register and history. */

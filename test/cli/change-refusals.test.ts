@@ -113,7 +113,7 @@ describe.each(COMMANDS)('%s refuses, and changes nothing:', (_, words) => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     await interruptedCreate(home, directory)
-    const names = [directory, 'ca create', '--factory acme', 'Run that one again']
+    const names = [directory, 'ca create', '--factory acme', 'fpki ca resume']
     // The file of local-ca is not there yet.
     const said = words(directory).map((word) => word.replace('--ca-file', '--ca-serial').replace('local-ca.pem', '1'))
     await expectRefusal(home, said, { status: 3, code: 'ERR_UNFINISHED', names })
@@ -141,7 +141,7 @@ test('an unfinished rotate-tls stops the others, and itself with other names; th
   const made = await copiedPki()
   const { home, directory } = made
   await interrupt(made, 'ca rotate-tls', { '--factory': 'acme', '--tls-name': 'gw.example' })
-  const names = [directory, 'ca rotate-tls', '--tls-name gw.example', 'same options']
+  const names = [directory, 'ca rotate-tls', '--tls-name gw.example', 'to its end']
   const refusal = { status: 3, code: 'ERR_UNFINISHED', names }
   for (const [name, words] of COMMANDS.filter(([name]) => name !== 'rotate-tls')) {
     await expectRefusal(home, words(directory), refusal).catch((error: unknown) => {

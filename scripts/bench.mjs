@@ -1,5 +1,5 @@
 // npm run bench: how long fpki takes beside `node -e 0` and beside the same work done with openssl, in one run.
-// Then: how long commands take with a hundred device CAs beside one, what durability costs, and how large history becomes.
+// Then: how long commands take with a hundred device CAs beside one. What durability costs: bench-durability.mjs.
 // Every round runs each command once, so that a busy machine is busy for all of them; ratios of medians are printed.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -21,7 +21,7 @@ export async function expectRefusal(
   refusal: Refusal,
   start: Start = {},
 ): Promise<void> {
-  const look = REGISTERED.includes(refusal.code) ? snapshotButRegister : snapshot
+  const look = REGISTERED.includes(refusal.code) || words.includes('sign') ? snapshotButRegister : snapshot
   const before = await look(home.path)
   const [command = '', action = '', ...rest] = words
   const asJson = ['ca', 'hsm', 'api', 'config'].includes(command)

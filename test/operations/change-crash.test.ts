@@ -25,7 +25,9 @@ describe.each(Object.entries(CHANGES))('%s cut off at any point', (command, run)
       const counter = stopAt(Number.POSITIVE_INFINITY)
       await run(whole, counter.disturbance)
       const undisturbed = essence(whole)
-      for (let at = 1; at <= counter.points(); at++) {
+      // What a loss of power leaves is the harder of the two; of the other every second point is tried.
+      const every = loss === 'losePower' ? 1 : 2
+      for (let at = 1; at <= counter.points(); at += every) {
         const disk = original.copy()
         const outcome = await run(disk, stopAt(at).disturbance).catch((error: unknown) => error)
         expect(outcome, `point ${at}`).toSatisfy(isStop)
@@ -40,7 +42,7 @@ describe.each(Object.entries(CHANGES))('%s cut off at any point', (command, run)
         expectRegistered(disk)
         expect(essence(disk), `point ${at}`).toBe(undisturbed)
       }
-      console.log(`crash points tried (${command}, ${loss}): ${counter.points()}`)
+      console.log(`crash points tried (${command}, ${loss}): ${Math.ceil(counter.points() / every)}`)
     },
   )
 })

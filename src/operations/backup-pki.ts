@@ -1,15 +1,20 @@
+import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { type ArchiveEntry, readArchive, writeArchive } from '../directory/archive.js'
+import { PKI_FILES } from '../directory/names.js'
 import { keyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import { rfc3339 } from '../pki/describe.js'
+import { sameOctets } from '../pki/octets.js'
 import type { Certificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
 import { type Envelope, newEnvelope, type OpenedEnvelope, openEnvelope } from '../signer/envelope.js'
+import { pemSigner } from '../signer/file.js'
+import { isEncryptedKey } from '../signer/key-pem.js'
 import { VERSION } from '../version.js'
-import { collect } from './backup/collect.js'
+import { type Collected, collect } from './backup/collect.js'
 import { checkedManifest, sha256, withManifest } from './backup/manifest.js'
-import { MAX_BACKUP_BYTES } from './backup/open.js'
+import { MAX_BACKUP_BYTES, opens } from './backup/open.js'
 import type { ReadyTarget } from './backup/target.js'
 import { type OpenPki, openPki } from './open-pki.js'
 
@@ -76,15 +81,30 @@ export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts
   try {
     progress.step('Reading the PKI directory')
     const collected = await collect(files, pki, options.stateDirectory)
+    await requireRoot(pki, collected.facts, options.target.passphrase)
     return await writeBackup(pki, collected, options.target, ports)
   } finally {
     await lock.release()
   }
 }
 
+/**
+ * Nothing would restore a backup whose root key is another one. One that is encrypted is tried with the passphrase of the
+ * backup, and left to `--check` when that does not open it.
+ */
+async function requireRoot({ directory, root }: OpenPki, { rootKey }: Collected['facts'], passphrase: string | null) {
+  if (rootKey?.kind !== 'file') return
+  const path = join(directory.path, PKI_FILES.rootKey)
+  const pem = (await directory.read(PKI_FILES.rootKey)) ?? ''
+  if (isEncryptedKey(pem, path) && !opens(pem, path, passphrase)) return
+  if (sameOctets(pemSigner(pem, path, passphrase).publicKey, root.spki)) return
+  const hint = 'No backup was made: it could not be restored. Put the right key back from an earlier backup.'
+  throw new FpkiError('ERR_BAD_KEY', `${path} is not the key of ${PKI_FILES.rootCertificate}.`, hint)
+}
+
 async function writeBackup(
   { directory }: OpenPki,
-  { entries, facts }: Awaited<ReturnType<typeof collect>>,
+  { entries, facts }: Collected,
   target: ReadyTarget,
   { files, clock, random, progress }: BackupPkiPorts,
 ): Promise<MadeBackup> {

@@ -162,7 +162,10 @@ function partsOf(file: Uint8Array): Parts {
 }
 
 function infosOf({ recipients }: Parts): readonly unknown[] {
-  return members(fromBER(octetsOf(recipients)).result).map((schema) => new RecipientInfo({ schema }).value)
+  const infos = members(fromBER(octetsOf(recipients)).result).map((schema) => new RecipientInfo({ schema }).value)
+  // Each one would be derived from, for seconds, and anybody can add to them without knowing a secret.
+  if (infos.filter((info) => info instanceof PasswordRecipientinfo).length <= 1) return infos
+  throw new Error('it is made for more than one passphrase, which fpki never does')
 }
 
 /** The members of a constructed value; none of anything else. */

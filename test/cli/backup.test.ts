@@ -117,6 +117,7 @@ describe('a backup', () => {
     await expectRefusal(home, ['ca', 'backup', directory, '--out', file], refusal, start)
     const inside = { status: 2, code: 'ERR_USAGE', names: ['in the PKI directory itself'] }
     await expectRefusal(home, ['ca', 'backup', directory, '--out', path('b')], inside, start)
+    await expectRefusal(home, ['ca', 'backup', directory, '--out', path('..b')], inside, start)
     const nowhere = { status: 3, code: 'ERR_STORAGE', names: ['nowhere does not exist'] }
     await expectRefusal(home, ['ca', 'backup', directory, '--out', join(home.path, 'nowhere', 'b')], nowhere, start)
   })
@@ -195,14 +196,23 @@ describe('ca backup --check', () => {
     expect(stderr).toContain('[ERR_OTHER_ROOT]')
   })
 
-  test('finds a key that is not that of factory_ca.pem', async () => {
+  test('is not made of a root key that is not that of factory_ca.pem', async () => {
     const { directory, file, home, path } = inHome(await copiedPki())
     await rm(path('factory_ca.key'))
     await copyFile(path('local-ca.key'), path('factory_ca.key'))
-    await home.fpki(['ca', 'backup', directory, '--out', file], { env: ENV })
-    const refusal = { status: 6, code: 'ERR_BAD_KEY', names: [file, 'The root key is not the key of factory_ca.pem'] }
-    await expectRefusal(home, ['ca', 'backup', '--check', file], refusal, { env: ENV })
-    await expectRefusal(home, ['ca', 'restore', file, join(home.path, 'again')], refusal, { env: ENV })
+    const refusal = { status: 6, code: 'ERR_BAD_KEY', names: ['factory_ca.key is not the key of factory_ca.pem'] }
+    await expectRefusal(home, ['ca', 'backup', directory, '--out', file], refusal, { env: ENV })
+    expect(await readdir(home.path)).not.toContain('acme.backup')
+  })
+
+  test('says that the root key is not in it when its file is gone', async () => {
+    const { directory, file, run, path } = inHome(await copiedPki())
+    await rm(path('factory_ca.key'))
+    const { stdout } = await run(['ca', 'backup', directory, '--out', file])
+    expect(stdout).toContain('Not in it: factory_ca.key is not in the directory')
+    const { stdout: checked } = await run(['ca', 'backup', '--check', file])
+    expect(checked).toContain('The root key is not in it, and was not proven.')
+    expect(checked).not.toContain('in a token')
   })
 })
 

@@ -1,6 +1,7 @@
 import { createPrivateKey, randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Constructed, fromBER } from 'asn1js'
 import { describe, expect, test } from 'vitest'
 import { thisMachine } from '../../src/machine.js'
 import { readPemCertificate } from '../../src/pki/read-certificate.js'
@@ -117,6 +118,17 @@ test('a flipped bit in any octet is noticed', async () => {
     return fateOf(changed) === whole
   })
   expect(passed).toEqual([])
+})
+
+test('a file for many passphrases, each of which costs seconds, is refused at once', () => {
+  const file = newEnvelope({ passphrase: PASSPHRASE, certificates: [], rounds: 1 }, random).seal(Buffer.from('x'))
+  const info = fromBER(Uint8Array.from(file)).result
+  const inside = (value: unknown, at: number) => (value as Constructed).valueBlock.value[at] as Constructed
+  const recipients = inside(inside(inside(info, 1), 0), 1).valueBlock.value
+  recipients.push(...recipients)
+  const many = new Uint8Array(info.toBER())
+  expect(many.length).toBeGreaterThan(file.length)
+  expect(() => openEnvelope(many, { passphrase: PASSPHRASE })).toThrow('more than one passphrase')
 })
 
 test('a file that is cut off, or has something behind it, is refused', () => {

@@ -33,7 +33,7 @@ export async function collect(files: DurableFiles, pki: OpenPki, stateDirectory:
   const journal = await directory.readJournal()
   const embedded = await embeddedEntries(files, pki, stateDirectory ?? embeddedIn(state))
   const hasKey = inDirectory.some(({ path }) => path === `${ARCHIVE.pki}/${PKI_FILES.rootKey}`)
-  const rootKey = hasKey ? ({ kind: 'file', name: PKI_FILES.rootKey } as const) : (state?.rootKey ?? null)
+  const rootKey = hasKey ? ({ kind: 'file', name: PKI_FILES.rootKey } as const) : tokenOf(state)
   const api = state?.api ?? null
   return {
     entries: [...inDirectory, ...embedded],
@@ -42,12 +42,17 @@ export async function collect(files: DurableFiles, pki: OpenPki, stateDirectory:
       api,
       directory: directory.path,
       rootFingerprint: sha256(root.der),
-      rootKey: rootKey?.kind === 'file' && !hasKey ? null : rootKey,
+      rootKey,
       embedded: embedded.length > 0,
       unfinished: journal !== null && journal.finishedAt === null ? journal.command : null,
       notHeld: [...tokens(rootKey, state?.localCaKey), ...(embedded.length > 0 ? [] : [notItsKeys(api)])],
     },
   }
+}
+
+/** Where the root key is when it is in no file; null: nothing says it, or the file is gone. */
+function tokenOf(state: DirectoryState | null): BackupManifest['rootKey'] {
+  return state?.rootKey.kind === 'pkcs11' ? state.rootKey : null
 }
 
 /** The state directory that the PKI directory's record names. */
@@ -77,7 +82,10 @@ async function embeddedEntries(
 
 function tokens(rootKey: BackupManifest['rootKey'], localCaKey: DirectoryState['localCaKey']): readonly string[] {
   const hint = 'back the token up with the tool of its maker, if it has one.'
-  if (rootKey === null) return [`The root key is not in the directory: if it is in a token, ${hint}`]
+  if (rootKey === null)
+    return [
+      `${PKI_FILES.rootKey} is not in the directory: keep it where it is, with a copy; if it is in a token, ${hint}`,
+    ]
   const named = [
     ...(rootKey.kind === 'pkcs11' ? [rootKey] : []),
     ...(localCaKey?.kind === 'pkcs11' ? [localCaKey] : []),

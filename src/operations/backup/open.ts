@@ -151,7 +151,8 @@ async function keyAccess({ pki, passphrase, file }: OpenedBackup, { askAnother }
   return { ...access, passphrases: { known: async () => known, chosen: async () => known } }
 }
 
-function opens(pem: string, what: string, passphrase: string | null): boolean {
+/** Does the passphrase (secret) open the encrypted key? Throws ERR_BAD_KEY when it is broken. */
+export function opens(pem: string, what: string, passphrase: string | null): boolean {
   try {
     return passphrase !== null && pemSigner(pem, what, passphrase).publicKey.length > 0
   } catch (error) {

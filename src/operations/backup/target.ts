@@ -1,4 +1,4 @@
-import { dirname, relative } from 'node:path'
+import { dirname, join } from 'node:path'
 import { FpkiError } from '../../errors.js'
 import { readInputFile } from '../../input-file.js'
 import { decodeOnePem } from '../../pki/pem.js'
@@ -36,7 +36,7 @@ export async function readyTarget(
   directory: string,
   { files, passphrases }: { readonly files: DurableFiles; readonly passphrases: Passphrases | undefined },
 ): Promise<ReadyTarget> {
-  if (!relative(directory, out).startsWith('..')) {
+  if (join(out, '/').startsWith(join(directory, '/'))) {
     const hint = 'Name a file elsewhere, best on another disk.'
     throw new FpkiError('ERR_USAGE', `The backup ${out} would be in the PKI directory itself.`, hint)
   }

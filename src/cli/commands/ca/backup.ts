@@ -83,14 +83,14 @@ export function summary(made: MadeBackup, io: Io): string {
 }
 
 function proven(checked: CheckedBackup, io: Io): string {
-  const { file, factory, createdAt, files, rootKeyProven, rootFingerprint, recordedIn } = checked
+  const { file, factory, createdAt, files, rootKeyProven, rootKey, rootFingerprint, recordedIn } = checked
   const lines = [
     style(io, 'bold', `${printable(file)} holds the PKI of the factory ${printable(factory)}`, 'stdout'),
     `  made ${createdAt}, ${files} files, all as they were`,
     `  root certificate, SHA-256: ${rootFingerprint}`,
     rootKeyProven
       ? '  The root key in it has signed, and the signature fits factory_ca.pem.'
-      : '  The root key is not in it: it is in a token.',
+      : `  The root key is not in it${rootKey === null ? ', and was not proven' : ': it is in a token'}.`,
     ...(recordedIn === null ? [] : [`  ${printable(recordedIn)} remembers that it was proven.`]),
     '',
   ]

@@ -68,8 +68,8 @@ describe('the tarball', () => {
     ).toEqual([])
   })
 
-  test('is small', () => {
-    expect(unpackedSize).toBeLessThan(3_500_000)
+  test('is small: what a release adds without being meant to shows here', () => {
+    expect(unpackedSize).toBeLessThan(4_000_000)
   })
 })
 

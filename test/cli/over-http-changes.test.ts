@@ -6,6 +6,7 @@ import { type Ended, newHome, output } from '../support/cli.js'
 import { type FactoryServer, type FaultRule, factoryServer } from '../support/factory-server.js'
 import { entriesOf, serialOf } from './device-cas.js'
 import { TOKEN } from './fioctl-yaml.js'
+import { knowsOfBackup } from './made.js'
 
 interface Scene {
   readonly server: FactoryServer
@@ -73,6 +74,7 @@ test('verify and status look at the server too, and change nothing there', async
   const { server, behind, directory, run, json } = await scene()
   const before = await behind.getCertificates()
   const begin = server.seen.length
+  await knowsOfBackup(directory)
   expect(await json(['ca', 'verify', directory])).toMatchObject({ api: server.url, result: 'ok' })
   expect(await json(['ca', 'status'])).toMatchObject({ state: 'fine', pkis: [{ directory: null, factory: 'acme' }] })
   expect((await run(['ca', 'status', '--warn-days', '10000'])).status).toBe(10)

@@ -91,13 +91,13 @@ describe('a root key that is encrypted with another passphrase', () => {
       ['New passphrase for the backup', `${PASSPHRASE}\r`],
       ['The same again', `${PASSPHRASE}\r`],
     ] as const
-    const known = await onTerminal(home, words, [...answers, ['factory_ca.key; Enter:', `${OF_KEYS}\r`]])
+    const known = await onTerminal(home, words, [...answers, ['factory_ca.key (-', `${OF_KEYS}\r`]])
     expect({ status: known.status, proven: /"rootKeyProven": true/.test(known.stdout) }).toEqual({
       status: 0,
       proven: true,
     })
     await rm(file)
-    const unknown = await onTerminal(home, words, [...answers, ['factory_ca.key; Enter:', '\r']])
+    const unknown = await onTerminal(home, words, [...answers, ['factory_ca.key (-', '-\r']])
     expect(unknown.stdout).toContain('was not tried')
   })
 })
@@ -256,13 +256,9 @@ describe('--recipient', () => {
 
   test('whose certificate has expired is taken with a warning: the key opens it all the same', async () => {
     const { home, at, file, backup, run } = await scene()
-    const pem = await person(home.path, 'ann', P256, [
-      '-not_before',
-      '20200101000000Z',
-      '-not_after',
-      '20210101000000Z',
-    ])
-    const { status, stderr } = await backup('--recipient', pem)
+    const pem = await person(home.path, 'ann', P256)
+    await output('openssl', ['x509', '-in', pem, '-signkey', at('ann.key'), '-days', '-1', '-out', at('ended.pem')])
+    const { status, stderr } = await backup('--recipient', at('ended.pem'))
     expect({ status, warned: /warning: The certificate of CN=ann has expired/.test(stderr) }).toEqual({
       status: 0,
       warned: true,
@@ -272,7 +268,14 @@ describe('--recipient', () => {
 })
 
 describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () => {
-  const token = { kind: 'pkcs11', module: '/m.so', tokenLabel: 'safe', tokenSerial: '1', keyLabel: 'r', keyId: '01' }
+  const token = {
+    kind: 'pkcs11' as const,
+    module: '/m.so',
+    tokenLabel: 'safe',
+    tokenSerial: '1',
+    keyLabel: 'r',
+    keyId: '01',
+  }
   test.each([
     ['which it says', undefined],
     ['though it says that there is none', null],

@@ -111,7 +111,7 @@ async function create(fs: FileSystem, path: string, content: Content, mode: numb
     await fs.syncDirectory(dirname(path))
   } catch (error) {
     // It has its name, and nobody was told that it is there: it would be in the way of the next try.
-    await fs.remove(path).catch(() => undefined)
+    for (const name of [path, unfinished]) await fs.remove(name).catch(() => undefined)
     throw error
   }
 }

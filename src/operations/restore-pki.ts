@@ -7,7 +7,7 @@ import { FpkiError } from '../errors.js'
 import { factoryFolder } from '../factory/embedded/state.js'
 import { checkFactoryName } from '../factory-name.js'
 import type { Clock, DurableFiles, FileLock, Progress, Random } from '../ports.js'
-import { sha256 } from './backup/manifest.js'
+import { type BackupManifest, sha256 } from './backup/manifest.js'
 import {
   type BackupOpener,
   type OpenedBackup,
@@ -80,12 +80,19 @@ export async function restorePki(options: RestorePkiOptions, ports: RestorePkiPo
   const { record, access } = await rehearse(backup, directory, how, ports)
   progress.step('Writing the PKI directory')
   const state = await write({ ...backup, pki: withRecord(backup.pki, record) }, options, ports)
-  for (const sentence of manifest.notHeld) progress.note(sentence)
+  for (const sentence of [...manifest.notHeld, ...interrupted(manifest, options)]) progress.note(sentence)
   progress.step('Verifying it')
   const verified = await verifyRestored({ directory }, access, ports)
   const { version: _, entries: __, api: ___, recipients: ____, directory: _____, ...facts } = manifest
   const count = backup.pki.filter(({ kind }) => kind === 'file').length
   return { ...facts, file, sha256: backup.sha256, directory, files: count, state, verified }
+}
+
+/** The journal names the Factory API of the time, and the embedded one may be elsewhere now. */
+function interrupted({ unfinished, embedded }: BackupManifest, { directory }: RestorePkiOptions): readonly string[] {
+  if (unfinished === null) return []
+  const resume = `\`fpki ca resume ${directory}${embedded ? ' --api embedded' : ''}\``
+  return [`\`fpki ${unfinished}\` was interrupted when this was made: run it again, or ${resume}.`]
 }
 
 const EMPTY = new Uint8Array()

@@ -374,4 +374,26 @@ describe('where a PKI is restored', () => {
     )
     expect(embedded).toBe(true)
   })
+
+  test('in another HOME, an interrupted command goes on', async () => {
+    const all = await scene()
+    expect((await all.run(['rotate-tls', all.directory])).status).toBe(0)
+    await editJson(all.path('.fpki/journal.json'), ({ steps, ...journal }) => ({
+      ...journal,
+      finishedAt: null,
+      steps: (steps as object[]).map((step, at) => (at === 0 ? step : { ...step, state: 'pending' })),
+    }))
+    await all.backup()
+    const { path: elsewhere, fpki } = await newHome()
+    const again = join(elsewhere, 'pki')
+    await copyFile(all.file, join(elsewhere, 'b'))
+    await rm(all.home.path, { recursive: true })
+    const { status, stderr } = await fpki(['ca', 'restore', join(elsewhere, 'b'), again], start)
+    expect({ status, said: stderr.includes(`\`fpki ca resume ${again} --api embedded\``) }).toEqual({
+      status: 6,
+      said: true,
+    })
+    expect(await fpki(['ca', 'resume', again, '--api', 'embedded'], start)).toMatchObject({ status: 0 })
+    expect(await fpki(['ca', 'verify', again], start)).toMatchObject({ status: 0 })
+  })
 })

@@ -147,8 +147,8 @@ async function proveWritten(
   envelope: Envelope,
   written: readonly ArchiveEntry[],
 ): Promise<void> {
-  const file = (await files.readOctets(out, MAX_BACKUP_BYTES)) ?? new Uint8Array()
   try {
+    const file = (await files.readOctets(out, MAX_BACKUP_BYTES)) ?? new Uint8Array()
     const opened = passphrase === null ? envelope.reopen(file) : openEnvelope(file, { passphrase })
     if (opened !== null && isSame(out, opened, written)) return
   } catch {

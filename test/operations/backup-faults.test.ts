@@ -4,7 +4,7 @@ import { type ArchiveEntry, writeArchive } from '../../src/directory/archive.js'
 import { durableFiles } from '../../src/directory/files.js'
 import { FpkiError } from '../../src/errors.js'
 import { withManifest } from '../../src/operations/backup/manifest.js'
-import { backupPki } from '../../src/operations/backup-pki.js'
+import { backupPki, readyTarget } from '../../src/operations/backup-pki.js'
 import { restorePki } from '../../src/operations/restore-pki.js'
 import { newEnvelope } from '../../src/signer/envelope.js'
 import { BACKUP, backupOn, OPENER, PASSPHRASE, RESTORED, RESTORED_STATE, restoreOn } from '../support/backup-scene.js'
@@ -144,6 +144,72 @@ describe.each([
     }
     expect(at).toBeGreaterThan(10)
   }, 120_000)
+})
+
+/** A disk whose `at`-th look at anything fails: reading, listing, asking what it is, locking. */
+function unreadable(disk: MemoryDisk, at: number, code: string) {
+  let count = 0
+  const fs = disk.mount()
+  const failing = <Result>(path: string, work: () => Promise<Result>): Promise<Result> => {
+    count++
+    if (count === at) throw Object.assign(new Error(`${code}: '${path}'`), { code, path })
+    return work()
+  }
+  const files = durableFiles({
+    ...fs,
+    stat: async (path) => failing(path, () => fs.stat(path)),
+    realPath: async (path) => failing(path, () => fs.realPath(path)),
+    list: async (path) => failing(path, () => fs.list(path)),
+    read: async (path, maxBytes) => failing(path, () => fs.read(path, maxBytes)),
+    lock: async (path, seconds) => failing(path, () => fs.lock(path, seconds)),
+  })
+  return { files, failed: () => count >= at }
+}
+
+describe.each(['EACCES', 'EIO'])('%s at each look at the disk', (code) => {
+  test('while a backup is made, leaves a whole one or none, and the next one ends well', async () => {
+    const made = await diskWithPki()
+    let at = 1
+    for (; ; at++) {
+      const disk = made.copy()
+      const { files, failed } = unreadable(disk, at, code)
+      const wanted = { out: BACKUP, recipients: [], withPassphrase: true }
+      const run = async () => {
+        const target = await readyTarget(wanted, DIRECTORY, { files, passphrases: OPENER.passphrases })
+        const where = { directory: DIRECTORY, factory: null, stateDirectory: STATE }
+        return backupPki({ ...where, target: { ...target, rounds: 1 } }, { ...machineOn(disk), files })
+      }
+      const outcome = await run().catch((error: unknown) => error)
+      if (!failed()) break
+      expect(outcome).toBeInstanceOf(FpkiError)
+      expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringContaining('/home/maker') })
+      expect(paths(disk).filter((path) => path.startsWith(BACKUP))).toEqual([])
+      await backupOn(disk)
+    }
+    expect(at).toBeGreaterThan(80)
+  }, 60_000)
+
+  test('while one is restored, leaves nothing or all of it, and the next one ends well', async () => {
+    const made = await diskWithPki()
+    await backupOn(made)
+    let at = 1
+    for (; ; at += 2) {
+      const disk = made.copy()
+      const { files, failed } = unreadable(disk, at, code)
+      const where = { file: BACKUP, directory: RESTORED, stateDirectory: RESTORED_STATE, skipRootKey: false }
+      const run = restorePki(where, { ...machineOn(disk), files, opener: OPENER })
+      const outcome = await run.catch((error: unknown) => error)
+      if (!failed()) break
+      if (paths(disk).includes(RESTORED)) {
+        expectRestored(disk)
+        continue
+      }
+      expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringContaining('/home/maker') })
+      await restoreOn(disk)
+      expectRestored(disk)
+    }
+    expect(at).toBeGreaterThan(80)
+  }, 60_000)
 })
 
 test('a backup that the disk gives back otherwise than it was written is removed, and not told of', async () => {

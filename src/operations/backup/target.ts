@@ -44,7 +44,9 @@ export async function readyTarget(
   // Links may lead there as well.
   requireOutside(out, await realPath(files, out), await realPath(files, directory))
   if ((await files.kindOf(out)) !== null) {
-    throw new FpkiError('ERR_EXISTS', `${out} exists already.`, 'fpki overwrites nothing; name another file.')
+    // A run that was killed may have come so far.
+    const hint = `fpki overwrites nothing; name another file. \`fpki ca backup --check ${out}\` says whether it is a whole backup.`
+    throw new FpkiError('ERR_EXISTS', `${out} exists already.`, hint)
   }
   const certificates = await Promise.all([...new Set(recipients)].map(readRecipient))
   const passphrase = withPassphrase || certificates.length === 0 ? await newPassphrase(passphrases) : null

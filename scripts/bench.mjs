@@ -134,4 +134,5 @@ for (const name of Object.keys(one)) {
   )
 }
 await import('./bench-durability.mjs').then(({ benchDurability }) => benchDurability(home, ROUNDS))
+await import('./bench-backup.mjs').then(({ benchBackup }) => benchBackup(home, Math.min(ROUNDS, 10)))
 rmSync(home, { recursive: true })

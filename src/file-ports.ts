@@ -39,6 +39,8 @@ export interface FileSystem {
   /** The content of a file of at most `maxBytes`; null: nothing is there. A larger file throws
    * `ERR_FS_FILE_TOO_LARGE`, a pipe or the like `ERR_FS_NOT_A_FILE`. */
   read(path: string, maxBytes: number): Promise<Uint8Array | null>
+  /** Gives a directory its final mode. */
+  setMode(path: string, mode: number): Promise<void>
   /** Makes one directory with its final mode; false: something is there already. */
   makeDirectory(path: string, mode: number): Promise<boolean>
   /** Makes a file with its final mode, open for writing; throws `EEXIST` when anything is there. */
@@ -103,6 +105,8 @@ export interface DurableFiles {
   readOctets(path: string, maxBytes: number): Promise<Uint8Array | null>
   /** What is at `path`; null: nothing is there. Follows symbolic links. */
   kindOf(path: string): Promise<FileStatus['kind'] | null>
+  /** The path of what is there without symbolic links; null: nothing is there. */
+  realPath(path: string): Promise<string | null>
   /** The names in a directory, without those of interrupted writes; null when there is no directory. */
   list(path: string): Promise<readonly string[] | null>
   /** Removes what interrupted writes left in a directory, folders too. Only for the holder of its lock. */
@@ -113,9 +117,12 @@ export interface DurableFiles {
   isLocked(path: string): Promise<boolean>
   /** What is at `path`, behind symbolic links; null: nothing. */
   status(path: string): Promise<FileStatus | null>
-  /** Fills a directory that nobody uses yet, durably. Its folders have mode 0700, files the mode that `entries` say. */
+  /**
+   * Fills a directory that nobody uses yet, durably. All in it gets the mode that `entries` say, and so does the directory
+   * by an entry of path ``; but nobody except the owner may write to a folder.
+   */
   writeTree(path: string, entries: readonly ArchiveEntry[]): Promise<void>
-  /** Removes a directory with all that is in it; follows no link. For what fpki itself has put there only. */
+  /** Removes a directory with all that is in it, read-only folders too; follows no link. For what fpki itself has put there only. */
   removeTree(path: string): Promise<void>
   /** The names of what interrupted writes left in a directory. */
   unfinished(path: string): Promise<readonly string[]>

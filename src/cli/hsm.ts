@@ -1,4 +1,5 @@
 import { FpkiError } from '../errors.js'
+import type { HsmPlace } from '../operations/hsm-choice.js'
 import type { HsmAccess } from '../operations/root-signer.js'
 import type { Curve, HsmChoice, Progress } from '../ports.js'
 import { readSecretFile } from '../secret-file.js'
@@ -12,7 +13,11 @@ type PinPlace = Pick<HsmChoice, 'keypad' | 'allowFinalPinTry' | 'pin'>
  * How a command comes to the root key: by flags, by the environment, or by what the PKI directory remembers; and who is
  * asked for PIN and passphrase. The code of HSMs is loaded only when flags or environment name one.
  */
-export async function hsmAccess(flags: HsmFlags, io: Io, progress: Progress): Promise<HsmAccess> {
+export async function hsmAccess(
+  flags: HsmFlags,
+  io: Io,
+  progress: Progress,
+): Promise<HsmAccess & { complete(place: HsmPlace): HsmChoice }> {
   const words = {
     ...said('module', flags.hsmModule ?? io.env['FPKI_HSM_MODULE']),
     ...said('tokenLabel', flags.hsmTokenLabel ?? io.env['FPKI_HSM_TOKEN_LABEL']),

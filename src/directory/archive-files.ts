@@ -27,6 +27,7 @@ export function archiveFileSystem(entries: readonly ArchiveEntry[], root: string
     read: async (path) => at.get(path)?.content ?? null,
     isLocked: async () => false,
     makeDirectory: readOnly,
+    setMode: readOnly,
     createFile: readOnly,
     openToAppend: readOnly,
     link: readOnly,

@@ -26,6 +26,7 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     read: (path, maxBytes) => explained(path, () => readText(fs, path, maxBytes)),
     readOctets: (path, maxBytes) => explained(path, () => fs.read(path, maxBytes)),
     kindOf: (path) => explained(path, async () => (await fs.stat(path))?.kind ?? null),
+    realPath: (path) => explained(path, async () => ((await fs.stat(path)) === null ? null : fs.realPath(path))),
     list: (path) => explained(path, () => list(fs, path)),
     sweep: (path) => explained(path, () => sweep(fs, path)),
     lock: (path, seconds) => explained(path, () => fs.lock(path, seconds)),
@@ -105,8 +106,14 @@ async function create(fs: FileSystem, path: string, content: Content, mode: numb
     await fs.remove(unfinished).catch(() => undefined)
     throw error
   }
-  await fs.remove(unfinished)
-  await fs.syncDirectory(dirname(path))
+  try {
+    await fs.remove(unfinished)
+    await fs.syncDirectory(dirname(path))
+  } catch (error) {
+    // It has its name, and nobody was told that it is there: it would be in the way of the next try.
+    for (const name of [path, unfinished]) await fs.remove(name).catch(() => undefined)
+    throw error
+  }
 }
 
 async function remove(fs: FileSystem, path: string): Promise<void> {

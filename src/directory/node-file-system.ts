@@ -18,6 +18,7 @@ export function nodeFileSystem(): FileSystem {
         fs.mkdirSync(path, { mode })
         return true
       }),
+    setMode: async (path, mode) => fs.chmodSync(path, mode),
     createFile: async (path, mode) => newFile(openNew(path, mode)),
     openToAppend: async (path, mode) => newFile(openBehind(path, mode)),
     link: async (existingPath, newPath) => fs.linkSync(existingPath, newPath),

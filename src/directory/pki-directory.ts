@@ -103,8 +103,13 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
     lock: async (seconds) => {
       const lock = await files.lock(own('lock'), seconds)
       if (lock === null) throw locked(path)
-      for (const folder of [path, ...folders]) await files.sweep(folder)
-      return lock
+      try {
+        for (const folder of [path, ...folders]) await files.sweep(folder)
+        return lock
+      } catch (error) {
+        await lock.release()
+        throw error
+      }
     },
     names: async () => (await files.list(path)) ?? [],
     read: (name) => files.read(join(path, name), MAX_PEM_BYTES),

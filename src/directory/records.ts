@@ -63,6 +63,12 @@ export const journal = z.strictObject({
 /** See {@link journal}. */
 export type Journal = z.infer<typeof journal>
 
+/** Why a proof of a backup says nothing of the root key: in a token, in no file of it, or nobody gave its passphrase. */
+export const rootKeyUnproven = z.enum(['in-token', 'not-held', 'not-tried'])
+
+/** See {@link rootKeyUnproven}. */
+export type RootKeyUnproven = z.infer<typeof rootKeyUnproven>
+
 /** What `.fpki/backup.json` remembers of the newest backup. It is about backups, so that none holds it. */
 export const backupRecord = z.strictObject({
   version: z.literal(1),
@@ -74,6 +80,8 @@ export const backupRecord = z.strictObject({
   sha256: z.string(),
   /** When `ca backup --check` or `ca restore` last proved it; null: nobody has. */
   provedAt: z.nullable(z.string()),
+  /** Absent: the root key was proven with the rest. */
+  rootKeyUnproven: z.optional(rootKeyUnproven),
 })
 
 /** See {@link backupRecord}. */

@@ -1,10 +1,14 @@
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { FpkiError, systemErrorCode } from '../errors.js'
 import type { DurableFiles, FileSystem } from '../ports.js'
 import type { ArchiveEntry } from './archive.js'
 
 /** What a backup may hold: far more than any PKI, and little enough for memory. */
 export const MAX_TREE_BYTES = 64 * 1024 * 1024
+
+/** Whoever can write to a folder can exchange the keys in it. */
+const NOT_OTHERS_TO_WRITE = 0o755
+const OWNER_TO_READ = 0o500
 
 /** Folders in folders: more than any PKI has, and an end for links that lead in circles. */
 const MAX_DEPTH = 8
@@ -49,8 +53,13 @@ export async function writeTree(fs: FileSystem, root: string, entries: readonly 
     if (kind === 'directory') await fs.makeDirectory(place, 0o700)
     else await writeFile(fs, place, content, mode)
   }
-  const folders = new Set([root, ...entries.map(({ path }) => dirname(join(root, path)))])
-  for (const folder of [...folders].sort().reverse()) await fs.syncDirectory(folder)
+  const folders = new Map(entries.flatMap(({ path, kind, mode }) => (kind === 'directory' ? [[path, mode]] : [])))
+  // What is deepest comes first: a folder may be closed to writing from then on.
+  for (const path of [...new Set(['', ...folders.keys()])].sort().reverse()) {
+    const mode = folders.get(path)
+    if (mode !== undefined) await fs.setMode(join(root, path), (mode & NOT_OTHERS_TO_WRITE) | OWNER_TO_READ)
+    await fs.syncDirectory(join(root, path))
+  }
 }
 
 /** See {@link DurableFiles.removeTree}. A link is removed, and what it leads to is left alone. */
@@ -59,6 +68,7 @@ export async function removeTree(fs: FileSystem, path: string): Promise<void> {
     await fs.remove(path)
   } catch (error) {
     if (!['EISDIR', 'EPERM'].includes(systemErrorCode(error) ?? '')) throw error
+    await fs.setMode(path, 0o700)
     for (const name of (await fs.list(path)) ?? []) await removeTree(fs, join(path, name))
     await fs.removeDirectory(path)
   }

@@ -1,20 +1,18 @@
-import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { type ArchiveEntry, readArchive, writeArchive } from '../directory/archive.js'
 import { PKI_FILES } from '../directory/names.js'
-import { keyReference } from '../directory/records.js'
+import type { PkiDirectory } from '../directory/pki-directory.js'
+import { type BackupRecord, keyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import { rfc3339 } from '../pki/describe.js'
-import { sameOctets } from '../pki/octets.js'
 import type { Certificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
 import { type Envelope, newEnvelope, type OpenedEnvelope, openEnvelope } from '../signer/envelope.js'
-import { pemSigner } from '../signer/file.js'
-import { isEncryptedKey } from '../signer/key-pem.js'
 import { VERSION } from '../version.js'
 import { type Collected, collect } from './backup/collect.js'
 import { checkedManifest, sha256, withManifest } from './backup/manifest.js'
-import { MAX_BACKUP_BYTES, opens } from './backup/open.js'
+import { MAX_BACKUP_BYTES } from './backup/open.js'
+import { type KeyPassphrases, requireRoot } from './backup/root-key.js'
 import type { ReadyTarget } from './backup/target.js'
 import { type OpenPki, openPki } from './open-pki.js'
 
@@ -36,6 +34,8 @@ export const madeBackup = z.strictObject({
   rootKey: z.nullable(keyReference),
   /** Is the state of the embedded Factory API in it? */
   embedded: z.boolean(),
+  /** The root key in it was opened, and is that of factory_ca.pem. */
+  rootKeyProven: z.boolean(),
   /** How many files it holds. */
   files: z.int(),
   /** Who can open it. */
@@ -57,6 +57,8 @@ export interface BackupPkiOptions {
   /** Where the embedded Factory API keeps its factories; null: it is not the one that is chosen. */
   readonly stateDirectory: string | null
   readonly target: ReadyTarget
+  /** How an encrypted root key is tried; absent: with the passphrase of the backup only. */
+  readonly keyPassphrases?: KeyPassphrases
 }
 
 /** What `ca backup` works with. */
@@ -81,37 +83,28 @@ export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts
   try {
     progress.step('Reading the PKI directory')
     const collected = await collect(files, pki, options.stateDirectory)
-    await requireRoot(pki, collected.facts, options.target.passphrase)
-    return await writeBackup(pki, collected, options.target, ports)
+    const rootKeyProven = await requireRoot(
+      pki,
+      collected.facts,
+      options.target.passphrase,
+      options.keyPassphrases ?? null,
+    )
+    return await writeBackup(pki, { ...collected, rootKeyProven }, options.target, ports)
   } finally {
     await lock.release()
   }
 }
 
-/**
- * Nothing would restore a backup whose root key is another one. One that is encrypted is tried with the passphrase of the
- * backup, and left to `--check` when that does not open it.
- */
-async function requireRoot({ directory, root }: OpenPki, { rootKey }: Collected['facts'], passphrase: string | null) {
-  if (rootKey?.kind !== 'file') return
-  const path = join(directory.path, PKI_FILES.rootKey)
-  const pem = (await directory.read(PKI_FILES.rootKey)) ?? ''
-  if (isEncryptedKey(pem, path) && !opens(pem, path, passphrase)) return
-  if (sameOctets(pemSigner(pem, path, passphrase).publicKey, root.spki)) return
-  const hint = 'No backup was made: it could not be restored. Put the right key back from an earlier backup.'
-  throw new FpkiError('ERR_BAD_KEY', `${path} is not the key of ${PKI_FILES.rootCertificate}.`, hint)
-}
-
 async function writeBackup(
   { directory }: OpenPki,
-  { entries, facts }: Collected,
+  { entries, facts, rootKeyProven }: Collected & { readonly rootKeyProven: boolean },
   target: ReadyTarget,
   { files, clock, random, progress }: BackupPkiPorts,
 ): Promise<MadeBackup> {
   const { out, passphrase, certificates, ...cost } = target
   const now = clock()
   const createdAt = rfc3339(now)
-  const warnings = warningsOf(facts.unfinished, certificates, now)
+  const warnings = [...warningsOf(facts.unfinished, certificates, now), ...untried(facts, rootKeyProven, out)]
   for (const warning of warnings) progress.warn(warning)
   progress.step('Encrypting and writing the backup')
   const envelope = newEnvelope({ passphrase, certificates, ...cost }, random)
@@ -122,13 +115,28 @@ async function writeBackup(
   progress.step('Opening it again')
   await proveWritten(files, target, envelope, all)
   const sum = sha256(file)
-  await directory.writeBackup({ version: 1, madeAt: createdAt, file: out, sha256: sum, provedAt: null })
+  const record = { version: 1, madeAt: createdAt, file: out, sha256: sum, provedAt: null } as const
+  warnings.push(...(await remembered(directory, record, progress)))
   const { factory, rootFingerprint, rootKey, embedded, notHeld } = facts
   return {
     ...{ file: out, size: file.length, sha256: sum, createdAt, factory, directory: directory.path, rootFingerprint },
-    ...{ rootKey, embedded, files: entries.filter(({ kind }) => kind === 'file').length },
+    ...{ rootKey, embedded, rootKeyProven, files: entries.filter(({ kind }) => kind === 'file').length },
     openedBy: { passphrase: passphrase !== null, certificates: certificates.map(({ x509 }) => x509.subject) },
     ...{ notHeld, warnings },
+  }
+}
+
+/** The backup is made and whole, whatever becomes of what the directory knows of it. Resolves to what went wrong. */
+async function remembered(directory: PkiDirectory, record: BackupRecord, { warn }: Progress): Promise<string[]> {
+  try {
+    await directory.writeBackup(record)
+    return []
+  } catch (error) {
+    if (!(error instanceof FpkiError) || error.code !== 'ERR_STORAGE') throw error
+    const again = `\`fpki ca backup --check ${record.file}\` has it remember`
+    const warning = `The backup is made, but ${directory.path} does not remember it: ${error.message} ${again}.`
+    warn(warning)
+    return [warning]
   }
 }
 
@@ -139,8 +147,8 @@ async function proveWritten(
   envelope: Envelope,
   written: readonly ArchiveEntry[],
 ): Promise<void> {
-  const file = (await files.readOctets(out, MAX_BACKUP_BYTES)) ?? new Uint8Array()
   try {
+    const file = (await files.readOctets(out, MAX_BACKUP_BYTES)) ?? new Uint8Array()
     const opened = passphrase === null ? envelope.reopen(file) : openEnvelope(file, { passphrase })
     if (opened !== null && isSame(out, opened, written)) return
   } catch {
@@ -158,6 +166,13 @@ function isSame(out: string, { content, recipients }: OpenedEnvelope, written: r
     const one = written[at]
     return one?.path === path && one.kind === kind && one.mode === mode && Buffer.from(octets).equals(one.content)
   })
+}
+
+/** A backup with a key that nobody can open is none. */
+function untried({ rootKey }: Collected['facts'], rootKeyProven: boolean, out: string): string[] {
+  if (rootKey?.kind !== 'file' || rootKeyProven) return []
+  const what = `${PKI_FILES.rootKey} is encrypted, and its passphrase was not tried: without it, the backup is worth nothing.`
+  return [`${what} \`fpki ca backup --check ${out}\` on a terminal asks for it.`]
 }
 
 function warningsOf(unfinished: string | null, certificates: readonly Certificate[], now: Date): string[] {

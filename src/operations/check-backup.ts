@@ -7,6 +7,7 @@ import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
 import { backupManifest, sha256 } from './backup/manifest.js'
 import { type BackupOpener, type OpenedBackup, openBackup, rehearse } from './backup/open.js'
 import { finding } from './verify/finding.js'
+import { verifiedPki } from './verify-pki.js'
 
 /** What is told of a backup that was opened: its manifest without the list of what is in it. */
 const { factory, createdAt, rootFingerprint, rootKey, embedded, unfinished, notHeld, fpki } = backupManifest.shape
@@ -23,8 +24,10 @@ export const checkedBackup = z.strictObject({
   directory: z.string(),
   /** How many files it holds. */
   files: z.int(),
-  /** The key in it has signed, and the signature fits factory_ca.pem; false: the key is in a token. */
+  /** The key in it has signed, and the signature fits factory_ca.pem; false: the key is not in it. */
   rootKeyProven: z.boolean(),
+  /** As `ca restore` would end; a failure is no proof. */
+  result: verifiedPki.shape.result,
   /** The PKI directory that now remembers the proof; null: none. */
   recordedIn: z.nullable(z.string()),
   findings: z.array(finding),
@@ -51,7 +54,8 @@ export interface CheckBackupPorts {
 }
 
 /**
- * Proves that a backup can be restored, in memory; the PKI directory remembers when that was.
+ * Proves that a backup can be restored, in memory; the PKI directory remembers when that was, unless what is restored
+ * would have a fault.
  *
  * @throws FpkiError as openBackup and rehearse do; ERR_OTHER_ROOT when `directory` is of another PKI
  */
@@ -60,12 +64,13 @@ export async function checkBackup(options: CheckBackupOptions, ports: CheckBacku
   const backup = await openBackup(ports.files, file, ports.opener)
   const { manifest } = backup
   const opener = { ...ports.opener, skipRootKey: false }
-  const { findings, record, rootKeyProven } = await rehearse(backup, manifest.directory, opener, ports)
+  const { result, findings, record } = await rehearse(backup, manifest.directory, opener, ports)
   for (const sentence of manifest.notHeld) ports.progress.note(sentence)
-  const recordedIn = await remember(options.directory, backup, record, ports)
+  const recordedIn = result === 'failure' ? null : await remember(options.directory, backup, record, ports)
   const { version: _, entries, api: __, recipients: ___, ...facts } = manifest
   const files = entries.filter(({ kind }) => kind === 'file').length
-  return { ...facts, file, sha256: backup.sha256, files, rootKeyProven, recordedIn, findings: [...findings] }
+  const rootKeyProven = record.rootKeyUnproven === undefined
+  return { ...facts, file, sha256: backup.sha256, files, rootKeyProven, result, recordedIn, findings: [...findings] }
 }
 
 /** Writes the proof down where the PKI is, when it is the same; a directory that is only guessed must not fail the proof. */

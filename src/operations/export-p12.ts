@@ -4,7 +4,7 @@ import { FpkiError } from '../errors.js'
 import { certificateFacts, describeCertificate } from '../pki/describe.js'
 import { sameOctets } from '../pki/octets.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../pki/read-certificate.js'
-import type { Clock, DurableFiles, Passphrases, Random } from '../ports.js'
+import type { Clock, DurableFiles, Passphrases, Progress, Random } from '../ports.js'
 import { checkNewPassphrase } from '../signer/encrypt-key.js'
 import { clearKeyPem, pemSigner } from '../signer/file.js'
 import { requireFreeInFolder } from './free-place.js'
@@ -44,6 +44,7 @@ export interface ExportP12Ports {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly random: Random
+  readonly progress: Progress
 }
 
 /**
@@ -54,7 +55,7 @@ export interface ExportP12Ports {
  */
 export async function exportP12(options: ExportP12Options, ports: ExportP12Ports): Promise<ExportedP12> {
   const { name, out, passphrases } = options
-  const { files, clock, random } = ports
+  const { files, clock, random, progress } = ports
   if (/^factory_ca(\.pem|\.key)?$/.test(name)) throw rootKeyStays()
   const names = localCaFiles(name)
   await requireFreeInFolder(files, out, 'file of --out')
@@ -64,6 +65,9 @@ export async function exportP12(options: ExportP12Options, ports: ExportP12Ports
   const known = (await passphraseOf(pem, path, passphrases)) ?? null
   if (!sameOctets(pemSigner(pem, path, known).publicKey, certificate.spki)) throw notItsKey(path, names.certificate)
   const passphrase = known === null ? await newPassphrase(passphrases) : checkNewPassphrase(known)
+  // Java, as of 17: "Password is not ASCII".
+  if (/[^ -~]/.test(passphrase))
+    progress.warn('The passphrase has more than ASCII characters: Java opens no such file.')
   const key = clearKeyPem(pem, path, known, 'pkcs8')
   const chain = [certificate.der, pki.root.der]
   // Its code is of no use to any other command.

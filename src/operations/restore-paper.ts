@@ -72,7 +72,7 @@ export async function restorePaper(options: RestorePaperOptions, ports: RestoreP
   if (heldAgainst !== 'certificate') {
     progress.warn(`Compare the public key with the one on the sheet: SHA-256 ${publicKeyFingerprint}.`)
   }
-  if (!content.encrypted) progress.note('The key file is in the clear; with --encrypt-keys it would not be.')
+  if (!content.encrypted) tellClear(paper, options.out, progress)
   return { file: options.out, encrypted: content.encrypted, publicKeyFingerprint, heldAgainst }
 }
 
@@ -86,6 +86,15 @@ async function contentOf(
   if (key.isEncrypted && shares.length === 0) return { pem, encrypted: true }
   if (!encrypt) return { pem: clear, encrypted: false }
   return { pem: encryptKey(clear, await newPassphrase(passphrases), random), encrypted: true }
+}
+
+/** Whoever reads the file has the key; on paper, it may have been better kept. */
+function tellClear({ key }: TypedPaper, out: string, { note, warn }: Progress): void {
+  if (key.isEncrypted) {
+    warn(
+      `${out} is the root key in the clear: nobody knows the passphrase that shares make. --encrypt-keys takes one of yours.`,
+    )
+  } else note('The key file is in the clear; with --encrypt-keys it would not be.')
 }
 
 async function publicKeyIn(files: DurableFiles, path: string): Promise<Uint8Array> {

@@ -7,10 +7,18 @@ import { FpkiError } from '../errors.js'
 import { factoryFolder } from '../factory/embedded/state.js'
 import { checkFactoryName } from '../factory-name.js'
 import type { Clock, DurableFiles, FileLock, Progress, Random } from '../ports.js'
-import { sha256 } from './backup/manifest.js'
-import { asideOf, type BackupOpener, type OpenedBackup, openBackup, rehearse, withRecord } from './backup/open.js'
+import { type BackupManifest, sha256 } from './backup/manifest.js'
+import {
+  type BackupOpener,
+  type OpenedBackup,
+  openBackup,
+  rehearse,
+  verifyRestored,
+  withRecord,
+} from './backup/open.js'
+import { asideOf, refuseTaken } from './backup/place.js'
 import { backupFacts } from './check-backup.js'
-import { verifiedPki, verifyPki } from './verify-pki.js'
+import { verifiedPki } from './verify-pki.js'
 
 /** What `fpki ca restore --json` prints. */
 export const restoredPki = z.strictObject({
@@ -72,14 +80,22 @@ export async function restorePki(options: RestorePkiOptions, ports: RestorePkiPo
   const { record, access } = await rehearse(backup, directory, how, ports)
   progress.step('Writing the PKI directory')
   const state = await write({ ...backup, pki: withRecord(backup.pki, record) }, options, ports)
-  for (const sentence of manifest.notHeld) progress.note(sentence)
+  for (const sentence of [...manifest.notHeld, ...interrupted(manifest, options)]) progress.note(sentence)
   progress.step('Verifying it')
-  const where = { directory, factory: null, warnDays: 60 }
-  const verified = await verifyPki(where, { ...ports, api: null, hsm: access })
+  const verified = await verifyRestored({ directory }, access, ports)
   const { version: _, entries: __, api: ___, recipients: ____, directory: _____, ...facts } = manifest
   const count = backup.pki.filter(({ kind }) => kind === 'file').length
   return { ...facts, file, sha256: backup.sha256, directory, files: count, state, verified }
 }
+
+/** The journal names the Factory API of the time, and the embedded one may be elsewhere now. */
+function interrupted({ unfinished, embedded }: BackupManifest, { directory }: RestorePkiOptions): readonly string[] {
+  if (unfinished === null) return []
+  const resume = `\`fpki ca resume ${directory}${embedded ? ' --api embedded' : ''}\``
+  return [`\`fpki ${unfinished}\` was interrupted when this was made: run it again, or ${resume}.`]
+}
+
+const EMPTY = new Uint8Array()
 
 /** Fills both folders aside, and gives them their names only when all of it is on the disk. */
 async function write(
@@ -91,10 +107,11 @@ async function write(
   const state = await stateOutcome(files, factory, folder)
   if (state === 'kept') progress.warn(`${folder} is there already and is left as it is.`)
   const aside = asideOf(dirname(directory), basename(directory))
-  const lock = await beginAside(files, aside)
+  const lock = await holdAside(files, aside)
   // Two restores of one factory into two directories have a folder each.
   const stateAside = asideOf(stateDirectory ?? '', `${manifest.factory}-${sha256(Buffer.from(directory)).slice(0, 16)}`)
   try {
+    await clearAside(files, aside)
     await refuseTaken(files, directory)
     // An interrupted restore may have left it.
     if (folder !== null) await files.removeTree(stateAside)
@@ -125,22 +142,27 @@ async function stateOutcome(
   return (await files.kindOf(folder)) === null ? 'restored' : 'kept'
 }
 
-/** The folder beside the directory, empty, and locked against another restore. */
-async function beginAside(files: DurableFiles, aside: string): Promise<FileLock> {
+/** The folder beside the directory, locked against another restore. */
+async function holdAside(files: DurableFiles, aside: string): Promise<FileLock> {
   const own = join(aside, OWN_FOLDER)
   const lock = await lockAside(files, aside, own).catch(async (error: unknown) => {
     await files.removeTree(aside).catch(() => undefined)
     throw error
   })
-  if (lock === null) {
-    const hint = 'Wait until it has ended, and look at what it has made.'
-    throw new FpkiError('ERR_LOCKED', `Another fpki is restoring beside ${aside}.`, hint)
-  }
+  if (lock !== null) return lock
+  const hint = 'Wait until it has ended, and look at what it has made.'
+  throw new FpkiError('ERR_LOCKED', `Another fpki is restoring beside ${aside}.`, hint)
+}
+
+/** Removes what an interrupted restore left in the folder, but the lock. Folders that it closed to writing are opened. */
+async function clearAside(files: DurableFiles, aside: string): Promise<void> {
+  const own = join(aside, OWN_FOLDER)
+  const open = ['', OWN_FOLDER].map((path) => ({ path, kind: 'directory', mode: 0o700, content: EMPTY }) as const)
+  await files.writeTree(aside, open)
   for (const name of (await files.list(aside)) ?? []) if (name !== OWN_FOLDER) await files.removeTree(join(aside, name))
   for (const name of (await files.list(own)) ?? []) {
     if (name !== OWN_FILES.lock) await files.removeTree(join(own, name))
   }
-  return lock
 }
 
 async function lockAside(files: DurableFiles, aside: string, own: string): Promise<FileLock | null> {
@@ -152,7 +174,7 @@ async function lockAside(files: DurableFiles, aside: string, own: string): Promi
 
 /** The lock that is held is the one that stays. */
 function withoutLock(pki: readonly ArchiveEntry[]): readonly ArchiveEntry[] {
-  return pki.filter(({ path }) => path !== OWN_FOLDER && path !== `${OWN_FOLDER}/${OWN_FILES.lock}`)
+  return pki.filter(({ path }) => path !== `${OWN_FOLDER}/${OWN_FILES.lock}`)
 }
 
 async function fillState(
@@ -165,16 +187,4 @@ async function fillState(
   await files.makeDirectory(aside)
   await files.checkOwnDirectory(aside)
   await files.writeTree(aside, factory)
-}
-
-/** Throws unless nothing would be lost. */
-async function refuseTaken(files: DurableFiles, directory: string): Promise<void> {
-  const kind = await files.kindOf(directory)
-  if (kind === null) return
-  // Says what is wrong with it when it is no directory.
-  await files.checkDirectory(directory)
-  const names = [...((await files.list(directory)) ?? []), ...(await files.unfinished(directory))]
-  if (names.length === 0) return
-  const hint = 'fpki overwrites nothing: name a directory that is new or empty.'
-  throw new FpkiError('ERR_EXISTS', `${directory} is not empty.`, hint)
 }

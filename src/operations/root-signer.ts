@@ -19,8 +19,8 @@ export interface RootSigner {
 export interface HsmAccess {
   /** The HSM that flags name; null: the one that the PKI directory remembers, if any. */
   readonly choice: HsmChoice | null
-  /** What the person said of PIN and keypad, added to a place that is remembered. */
-  complete(place: HsmPlace): HsmChoice
+  /** What the person said of PIN and keypad, added to a place that is remembered; null: factory_ca.key is taken all the same. */
+  complete(place: HsmPlace): HsmChoice | null
   /** Where the passphrase of an encrypted factory_ca.key comes from; absent: there is none. */
   readonly passphrases?: Passphrases
   note(text: string): void

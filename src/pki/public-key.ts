@@ -40,6 +40,15 @@ export function readPublicKey(spki: Uint8Array, key: KeyObject = createKey(spki)
   throw new Error(`its key is of an unsupported kind, ${key.asymmetricKeyType}`)
 }
 
+/** Why an RSA key is not to be used; null: it is strong, or of another kind. */
+export function rsaWeakness(key: PublicKey): string | null {
+  if (key.kind === 'EC') return null
+  if (key.bits < 2048) return `its RSA key has ${key.bits} bits; 2048 is the least`
+  // FIPS 186-5, A.1.1; with 1 a signature is the message itself.
+  if (key.exponent < 65_537n || key.exponent % 2n === 0n) return `its RSA key has the public exponent ${key.exponent}`
+  return null
+}
+
 /** What people call the key: `EC P-256`, `RSA 2048`. */
 export function formatKeyType(key: PublicKey): string {
   return key.kind === 'EC' ? `EC ${key.curve}` : `RSA ${key.bits}`

@@ -1,4 +1,4 @@
-import { copyFile, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { exportedP12 } from '../../src/operations/export-p12.js'
@@ -49,9 +49,26 @@ describe('ca export --p12', () => {
     expect(read.match(/Type: (Certificate|PKCS #8 Encrypted key)/gi)).toHaveLength(3)
   })
 
+  test('is taken by NSS, key and chain', async () => {
+    const { home, out, words, text } = await scene()
+    const { stderr } = await home.fpki(words, START)
+    expect(stderr).not.toContain('warning')
+    const database = join(home.path, 'nss')
+    await mkdir(database)
+    await writeFile(join(home.path, 'phrase'), PASSPHRASE)
+    await output('certutil', ['-N', '-d', database, '--empty-password'])
+    await output('pk12util', ['-i', out, '-d', database, '-w', join(home.path, 'phrase')])
+    expect(await output('certutil', ['-K', '-d', database])).toMatch(/ ec .*local-ca/)
+    expect((await output('certutil', ['-L', '-d', database, '-n', 'local-ca', '-a'])).replaceAll('\r', '').trim()).toBe(
+      (await text('local-ca.pem')).trim(),
+    )
+    expect(await output('certutil', ['-L', '-d', database])).toContain('Factory-CA')
+  })
+
   test.each(['pässwört', 'пароль пароль', 'horse 🐎 battery'])('works with the passphrase %s', async (passphrase) => {
     const { home, directory, path, out, words } = await scene()
-    expect((await home.fpki(words, { env: { FPKI_PASSPHRASE: passphrase } })).status).toBe(0)
+    const { status, stderr } = await home.fpki(words, { env: { FPKI_PASSPHRASE: passphrase } })
+    expect({ status, warned: /warning: .*Java/.test(stderr) }).toEqual({ status: 0, warned: true })
     await expectHolds(out, passphrase, path('local-ca.key'), directory)
     await expect(pkcs12(out, 'another one', '-nodes')).rejects.toThrow(/invalid password|mac verify/i)
   })

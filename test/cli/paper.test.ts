@@ -273,6 +273,10 @@ describe('ca paper --restore', () => {
   test('from shares encrypts the key again when it is asked to', async () => {
     const all = await sharedScene('2/3')
     await writeFile(all.at('typed'), [all.sheets[2], all.sheets[0]].flat().join('\n'))
+    const { stderr } = await all.home.fpki(all.withCert)
+    expect(stderr).toMatch(/warning: \S+back\.key is the root key in the clear: .*--encrypt-keys/)
+    expect(await readFile(all.at('back.key'), 'utf8')).toBe(await all.text('factory_ca.key'))
+    await rm(all.at('back.key'))
     expect((await all.home.fpki([...all.withCert, '--encrypt-keys'], START)).status).toBe(0)
     expect(await readFile(all.at('back.key'), 'utf8')).toMatch(/^-----BEGIN ENCRYPTED/)
     await expectBack(all.at('back.key'), all)
@@ -288,8 +292,11 @@ describe('ca paper --restore', () => {
       await writeFile(all.at('typed'), lines.join('\n'))
       expectWords(await all.home.fpki(all.withCert), { status: 6, code: 'ERR_BAD_FILE', names })
     }
-    await tell([...one, ...two], '3 of the 5 shares are needed, and only 1, 2')
-    await tell([...one, ...one, ...one], '3 of the 5 shares are needed, and only 1')
+    await tell([...one, ...two], '3 of the 5 shares are needed: shares 1, 2 are here, and 1 more of 3, 4, 5 is needed')
+    await tell(
+      [...one, ...one, ...one],
+      '3 of the 5 shares are needed: share 1 is here, and 2 more of 2, 3, 4, 5 are needed',
+    )
     await tell([...one, ...two, ...stranger], 'Share 4 was not printed with this key')
     await tell(
       [...one, ...two, ...three.map((line) => line.replace(/^(S03-02 .)./, '$1U'))],

@@ -264,6 +264,7 @@ describe('ca status --prometheus', () => {
       ['fpki_pki_unfinished', 0],
       ['fpki_pki_backup_made_seconds', 0],
       ['fpki_pki_backup_proved_seconds', 0],
+      ['fpki_pki_backup_root_key_proved', 0],
       ['fpki_pki_backup_due', 0],
       ['fpki_pki_problems', 0],
     ])

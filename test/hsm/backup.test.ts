@@ -22,6 +22,9 @@ test('of a PKI with its root key in a token says what it cannot hold, and needs 
   const { stdout } = await run(['backup', '--check', `${file}`, '--json'])
   expect(checkedBackup.parse(JSON.parse(stdout))).toMatchObject({ rootKeyProven: false, recordedIn: directory })
 
+  const { stdout: said } = await run(['status', `${directory}`])
+  expect(said).toMatch(/, proven \S+ but for the root key, which is in a token: /)
+
   const ended = await run(['restore', `${file}`, `${again}`, '--json'])
   expect(ended.status).toBe(0)
   expect(restoredPki.parse(JSON.parse(ended.stdout)).notHeld).toEqual(made.notHeld)

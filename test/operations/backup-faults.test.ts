@@ -4,6 +4,7 @@ import { type ArchiveEntry, writeArchive } from '../../src/directory/archive.js'
 import { durableFiles } from '../../src/directory/files.js'
 import { FpkiError } from '../../src/errors.js'
 import { withManifest } from '../../src/operations/backup/manifest.js'
+import { backupPki, readyTarget } from '../../src/operations/backup-pki.js'
 import { restorePki } from '../../src/operations/restore-pki.js'
 import { newEnvelope } from '../../src/signer/envelope.js'
 import { BACKUP, backupOn, OPENER, PASSPHRASE, RESTORED, RESTORED_STATE, restoreOn } from '../support/backup-scene.js'
@@ -24,6 +25,7 @@ function paths(disk: MemoryDisk): readonly string[] {
 
 function expectRestored(disk: MemoryDisk): void {
   expect(tree(disk, RESTORED)).toEqual(tree(disk, DIRECTORY))
+  expect(disk.contents().get(RESTORED)).toEqual(disk.contents().get(DIRECTORY))
   const factory = '/factories/acme'
   expect(tree(disk, `${RESTORED_STATE}${factory}`)).toEqual(tree(disk, `${STATE}${factory}`))
   expect(paths(disk).filter((path) => path.includes('.fpki-restore-'))).toEqual([])
@@ -78,14 +80,23 @@ test('a restore that is killed, wherever, leaves nothing or all of it, and the n
   }
 }, 180_000)
 
-describe.each(['ENOSPC', 'EACCES', 'EROFS', 'EIO'])('%s', (code) => {
-  test('at each step of a restore leaves nothing behind', async () => {
+describe.each([
+  ['ENOSPC', false],
+  ['ENOSPC', true],
+  ['EACCES', false],
+  ['EROFS', true],
+  ['EIO', false],
+  ['EIO', true],
+] as const)('%s, from then on: %j', (code, lasting) => {
+  test('at each step of a restore leaves nothing, or all of it, and the next one ends well', async () => {
     const made = await diskWithPki()
     await backupOn(made)
-    const before = paths(made).filter((path) => path !== RESTORED_STATE)
-    for (let at = 1; ; at += code === 'ENOSPC' ? 1 : 7) {
+    const before = paths(made)
+    // Of one that fails once there is a point at each step; the others see less between two of them.
+    const stride = code === 'ENOSPC' ? 1 : 5
+    for (let at = 1; ; at += stride) {
       const disk = made.copy()
-      const fault = failAt(at, code)
+      const fault = failAt(at, code, lasting)
       const outcome = await restoreOn(disk, { disk: fault }).catch((error: unknown) => error)
       if (!fault.failed()) break
       if (!(outcome instanceof FpkiError)) {
@@ -95,25 +106,138 @@ describe.each(['ENOSPC', 'EACCES', 'EROFS', 'EIO'])('%s', (code) => {
       }
       expect(outcome.code).toBe('ERR_STORAGE')
       expect(outcome.message).toContain('/home/maker')
-      if (paths(disk).includes(RESTORED)) continue
-      const left = paths(disk).filter((path) => !before.includes(path) && !path.startsWith(RESTORED_STATE))
-      expect(left).toEqual([])
+      const isThere = paths(disk).includes(RESTORED)
+      if (isThere) expect(tree(disk, RESTORED)).toEqual(tree(disk, DIRECTORY))
+      // The embedded factory's state is whole, or it is not there.
+      const state = tree(disk, `${RESTORED_STATE}/factories/acme`)
+      if (Object.keys(state).length > 0) expect(state).toEqual(tree(disk, `${STATE}/factories/acme`))
+      if (!lasting && !isThere) {
+        const left = paths(disk).filter((path) => !before.includes(path) && !path.startsWith(RESTORED_STATE))
+        expect(left).toEqual([])
+      }
+      if (isThere) continue
       await restoreOn(disk)
-      expect(tree(disk, RESTORED)).toEqual(tree(disk, DIRECTORY))
+      expectRestored(disk)
     }
   }, 120_000)
 
-  test('at each step of a backup leaves no backup that is not whole', async () => {
+  test('at each step of a backup leaves a whole one or none, and the next one ends well', async () => {
     const made = await diskWithPki()
-    for (let at = 1; ; at++) {
+    let at = 1
+    for (; ; at++) {
       const disk = made.copy()
-      const fault = failAt(at, code)
+      const fault = failAt(at, code, lasting)
       const outcome = await backupOn(disk, { disk: fault }).catch((error: unknown) => error)
       if (!fault.failed()) break
-      expect(outcome).toBeInstanceOf(FpkiError)
       expect(tree(disk, STATE)).toEqual(tree(made, STATE))
+      if (outcome instanceof FpkiError) {
+        expect(outcome.code).toBe('ERR_STORAGE')
+        expect(outcome.message).toContain('/home/maker')
+        expect(paths(disk).filter((path) => path.startsWith(BACKUP))).toEqual([])
+        await backupOn(disk)
+      } else {
+        // The backup is made; what failed is the directory's memory of it.
+        expect(outcome).toMatchObject({ file: BACKUP, warnings: [expect.stringContaining('does not remember it')] })
+      }
+      await restoreOn(disk)
+      expectRestored(disk)
     }
+    expect(at).toBeGreaterThan(10)
   }, 120_000)
+})
+
+/** A disk whose `at`-th look at anything fails: reading, listing, asking what it is, locking. */
+function unreadable(disk: MemoryDisk, at: number, code: string) {
+  let count = 0
+  const fs = disk.mount()
+  const failing = <Result>(path: string, work: () => Promise<Result>): Promise<Result> => {
+    count++
+    if (count === at) throw Object.assign(new Error(`${code}: '${path}'`), { code, path })
+    return work()
+  }
+  const files = durableFiles({
+    ...fs,
+    stat: async (path) => failing(path, () => fs.stat(path)),
+    realPath: async (path) => failing(path, () => fs.realPath(path)),
+    list: async (path) => failing(path, () => fs.list(path)),
+    read: async (path, maxBytes) => failing(path, () => fs.read(path, maxBytes)),
+    lock: async (path, seconds) => failing(path, () => fs.lock(path, seconds)),
+  })
+  return { files, failed: () => count >= at }
+}
+
+describe.each(['EACCES', 'EIO'])('%s at each look at the disk', (code) => {
+  test('while a backup is made, leaves a whole one or none, and the next one ends well', async () => {
+    const made = await diskWithPki()
+    let at = 1
+    for (; ; at++) {
+      const disk = made.copy()
+      const { files, failed } = unreadable(disk, at, code)
+      const wanted = { out: BACKUP, recipients: [], withPassphrase: true }
+      const run = async () => {
+        const target = await readyTarget(wanted, DIRECTORY, { files, passphrases: OPENER.passphrases })
+        const where = { directory: DIRECTORY, factory: null, stateDirectory: STATE }
+        return backupPki({ ...where, target: { ...target, rounds: 1 } }, { ...machineOn(disk), files })
+      }
+      const outcome = await run().catch((error: unknown) => error)
+      if (!failed()) break
+      expect(outcome).toBeInstanceOf(FpkiError)
+      expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringContaining('/home/maker') })
+      expect(paths(disk).filter((path) => path.startsWith(BACKUP))).toEqual([])
+      await backupOn(disk)
+    }
+    expect(at).toBeGreaterThan(80)
+  }, 60_000)
+
+  test('while one is restored, leaves nothing or all of it, and the next one ends well', async () => {
+    const made = await diskWithPki()
+    await backupOn(made)
+    let at = 1
+    for (; ; at += 2) {
+      const disk = made.copy()
+      const { files, failed } = unreadable(disk, at, code)
+      const where = { file: BACKUP, directory: RESTORED, stateDirectory: RESTORED_STATE, skipRootKey: false }
+      const run = restorePki(where, { ...machineOn(disk), files, opener: OPENER })
+      const outcome = await run.catch((error: unknown) => error)
+      if (!failed()) break
+      if (paths(disk).includes(RESTORED)) {
+        expectRestored(disk)
+        continue
+      }
+      expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringContaining('/home/maker') })
+      await restoreOn(disk)
+      expectRestored(disk)
+    }
+    expect(at).toBeGreaterThan(80)
+  }, 60_000)
+})
+
+test('a backup that the disk gives back otherwise than it was written is removed, and not told of', async () => {
+  const made = await diskWithPki()
+  const damages: readonly ((file: Uint8Array) => Uint8Array | null)[] = [
+    (file) => file.map((octet, at) => (at === 2000 ? octet ^ 1 : octet)),
+    (file) => file.subarray(0, -1),
+    () => new Uint8Array(),
+    () => null,
+  ]
+  for (const damage of damages) {
+    const disk = made.copy()
+    const machine = machineOn(disk)
+    const mounted = disk.mount()
+    const files = durableFiles({
+      ...mounted,
+      read: async (path, maxBytes) => {
+        const content = await mounted.read(path, maxBytes)
+        return path === BACKUP && content !== null ? damage(content) : content
+      },
+    })
+    const target = { out: BACKUP, passphrase: PASSPHRASE, certificates: [], rounds: 1 }
+    const options = { directory: DIRECTORY, factory: null, stateDirectory: STATE, target }
+    const outcome = await backupPki(options, { ...machine, files }).catch((error: unknown) => error)
+    expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: `${BACKUP} cannot be read back as it was written.` })
+    expect(paths(disk).filter((path) => path.startsWith(BACKUP))).toEqual([])
+    expect(paths(disk)).not.toContain(`${DIRECTORY}/.fpki/backup.json`)
+  }
 })
 
 describe('a file that was changed', () => {
@@ -136,19 +260,25 @@ describe('a file that was changed', () => {
     return Buffer.from((await disk.mount().read(BACKUP, 1e9)) ?? [])
   }
 
-  test('in one bit of every 97th octet is refused with exit 6, and nothing is written', async () => {
+  /** All of what is not content, head and tail, and of the content every 97th octet. */
+  const sampled = (size: number) =>
+    Array.from({ length: size }, (_, at) => at).filter((at) => at < 400 || at >= size - 40 || at % 97 === 0)
+
+  test('in one bit is refused with exit 6, and nothing is written', async () => {
     const file = await whole()
-    for (let at = 0; at < file.length; at += 97) {
+    const places = sampled(file.length)
+    for (const at of places) {
       const changed = Buffer.from(file)
       changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8))
       const code = await fate(changed)
       expect({ at, exit: Object.entries(EXIT).find(([one]) => one === code)?.[1] }).toEqual({ at, exit: 6 })
     }
+    expect(places.length).toBeGreaterThan(800)
   }, 60_000)
 
   test('or cut off is refused with exit 6, and nothing is written', async () => {
     const file = await whole()
-    for (let size = 0; size < file.length; size += 997) {
+    for (const size of sampled(file.length)) {
       expect({ size, code: await fate(file.subarray(0, size)) }).toEqual({ size, code: 'ERR_BAD_FILE' })
     }
   })

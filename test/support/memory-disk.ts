@@ -23,7 +23,7 @@ export interface StepHooks {
 
 interface Inode {
   readonly kind: 'file' | 'directory'
-  readonly mode: number
+  mode: number
   content: Buffer
   synced: Buffer | null
   names: Map<string, Inode>
@@ -128,6 +128,10 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
         if (find(path) !== undefined) return false
         put(path, inode('directory', mode))
         return true
+      }),
+    setMode: async (path, mode) =>
+      step('chmod', path, () => {
+        at(path).mode = mode
       }),
     createFile: async (path, mode) => {
       const node = step('create', path, () => {

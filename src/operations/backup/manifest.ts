@@ -89,10 +89,10 @@ export function brokenBackup(what: string, reason: string): FpkiError {
   )
 }
 
-/** The entries below the folder `path` of an archive, as paths in it; the folder itself is left out. */
+/** The folder `path` of an archive, as an entry of path ``, and all below it, as paths in it. */
 export function below(entries: readonly ArchiveEntry[], path: string): readonly ArchiveEntry[] {
   return entries.flatMap((entry) =>
-    entry.path.startsWith(`${path}/`) ? [{ ...entry, path: entry.path.slice(path.length + 1) }] : [],
+    `${entry.path}/`.startsWith(`${path}/`) ? [{ ...entry, path: entry.path.slice(path.length + 1) }] : [],
   )
 }
 

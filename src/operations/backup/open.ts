@@ -1,32 +1,28 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
-import { join } from 'node:path'
 import { type ArchiveEntry, readArchive } from '../../directory/archive.js'
 import { archiveFileSystem } from '../../directory/archive-files.js'
 import { durableFiles } from '../../directory/files.js'
 import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
-import type { BackupRecord } from '../../directory/records.js'
+import type { BackupRecord, RootKeyUnproven } from '../../directory/records.js'
 import { MAX_TREE_BYTES } from '../../directory/tree.js'
 import { FpkiError } from '../../errors.js'
 import { readInputFile } from '../../input-file.js'
 import { rfc3339 } from '../../pki/describe.js'
+import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Passphrases, Random } from '../../ports.js'
 import { type OpenedEnvelope, type Opener, openEnvelope, waysToOpen } from '../../signer/envelope.js'
-import { pemSigner } from '../../signer/file.js'
 import { badKey, isEncryptedKey } from '../../signer/key-pem.js'
 import type { HsmAccess } from '../root-signer.js'
 import type { Finding } from '../verify/finding.js'
-import { verifyPki } from '../verify-pki.js'
+import { type VerifiedPki, type VerifyPkiPorts, verifyPki } from '../verify-pki.js'
 import { ARCHIVE, type BackupManifest, below, brokenBackup, checkedManifest, sha256, textEntry } from './manifest.js'
+import { type KeyPassphrases, passphraseOfKey } from './root-key.js'
 
 /** A directory and an embedded factory of the largest size, with headers and sums. */
 export const MAX_BACKUP_BYTES = 3 * MAX_TREE_BYTES
 
 /** How a backup, and the keys in it, are opened. */
-export interface BackupOpener {
-  /** Of the backup, and then of encrypted keys in it. */
-  readonly passphrases: Passphrases
-  /** Asks for another one, where that of the backup does not open the root key; null: there is no terminal. */
-  readonly askAnother: ((what: string) => Promise<string>) | null
+export interface BackupOpener extends KeyPassphrases {
   /** The private key of a certificate that it was made for, absolute path; null: a passphrase opens it. */
   readonly recipientKey: string | null
 }
@@ -92,17 +88,26 @@ async function readRecipientKey(path: string, passphrases: Passphrases): Promise
 
 /** What is proven of a backup before anything is written. */
 export interface Rehearsed {
+  /** As `ca verify --offline` says it. */
+  readonly result: VerifiedPki['result']
   /** What does not hold or is odd; the backup is as good as the directory was. */
   readonly findings: readonly Finding[]
   readonly record: BackupRecord
-  /** Has the root key signed? Not when it is in a token, or was left out. */
-  readonly rootKeyProven: boolean
   /** Opens the keys as they were opened here. */
   readonly access: HsmAccess | null
 }
 
 /** Without these there is no PKI to restore. */
 const BLOCKING = ['chain.root', 'root-key.mismatch', 'root-key.unusable']
+
+/** A PKI that is, or would be, restored, as both `ca restore` and `ca backup --check` look at it: as `ca verify --offline` does. */
+export function verifyRestored(
+  where: { readonly directory: string; readonly groups?: readonly string[] },
+  access: HsmAccess | null,
+  ports: Pick<VerifyPkiPorts, 'files' | 'clock' | 'random'>,
+): Promise<VerifiedPki> {
+  return verifyPki({ factory: null, warnDays: 60, ...where }, { ...ports, api: null, hsm: access })
+}
 
 /**
  * Looks at the PKI in a backup as `ca verify` looks at a directory, in memory: the root key signs a fresh message, which
@@ -118,20 +123,35 @@ export async function rehearse(
   { groups, ...opener }: BackupOpener & { readonly skipRootKey: boolean; readonly groups?: readonly string[] },
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<Rehearsed> {
-  const { manifest, file } = backup
-  const now = rfc3339(clock())
-  const record = { version: 1, madeAt: manifest.createdAt, file, sha256: backup.sha256, provedAt: now } as const
-  const isHere = manifest.rootKey?.kind === 'file' && !opener.skipRootKey
-  const access = isHere ? await keyAccess(backup, opener) : null
+  const unproven = unprovenIn(backup, opener.skipRootKey)
+  const access = unproven === null ? await keyAccess(backup, opener) : null
+  const record: BackupRecord = {
+    ...{ version: 1, madeAt: backup.manifest.createdAt, file: backup.file, sha256: backup.sha256 },
+    ...{ provedAt: rfc3339(clock()), ...(unproven === null ? {} : { rootKeyUnproven: unproven }) },
+  }
   const files = durableFiles(archiveFileSystem(withRecord(backup.pki, record), directory))
-  const options = { directory, factory: null, warnDays: 0, ...(groups === undefined ? {} : { groups }) }
-  const { findings } = await verifyPki(options, { files, clock, random, api: null, hsm: access })
+  const where = { directory, ...(groups === undefined ? {} : { groups }) }
+  const { result, findings } = await verifyRestored(where, access, { files, clock, random })
   const blocking = findings.find(({ code, status }) => status === 'failure' && BLOCKING.includes(code))
   if (blocking !== undefined) throw notTheRoot(backup, blocking)
+  requireFingerprint(backup)
   const told = findings.filter(
     ({ status, code }) => status !== 'ok' && !(access === null && code === 'root-key.skipped'),
   )
-  return { findings: told, record, rootKeyProven: isHere, access }
+  return { result, findings: told, record, access }
+}
+
+/** The proof is written down where that root is. */
+function requireFingerprint({ pki, manifest, file }: OpenedBackup): void {
+  const pem = Buffer.from(pki.find(({ path }) => path === PKI_FILES.rootCertificate)?.content ?? []).toString()
+  const { der } = readPemCertificate(pem, `${PKI_FILES.rootCertificate} in ${file}`)
+  if (sha256(der) !== manifest.rootFingerprint) throw brokenBackup(file, 'it has another root than its manifest says')
+}
+
+/** Why the root key cannot be tried; null: it can. */
+function unprovenIn({ pki, manifest }: OpenedBackup, skipRootKey: boolean): RootKeyUnproven | null {
+  if (pki.some(({ path }) => path === PKI_FILES.rootKey)) return skipRootKey ? 'not-tried' : null
+  return manifest.rootKey?.kind === 'pkcs11' ? 'in-token' : 'not-held'
 }
 
 /** The directory as it is put back: it knows of the backup that it comes from. */
@@ -140,25 +160,16 @@ export function withRecord(pki: readonly ArchiveEntry[], record: BackupRecord): 
 }
 
 /** The passphrase of the root key may be that of the backup, or another one. */
-async function keyAccess({ pki, passphrase, file }: OpenedBackup, { askAnother }: BackupOpener): Promise<HsmAccess> {
+async function keyAccess({ pki, passphrase, file }: OpenedBackup, opener: BackupOpener): Promise<HsmAccess> {
   const what = `${PKI_FILES.rootKey} in ${file}`
   const pem = Buffer.from(pki.find(({ path }) => path === PKI_FILES.rootKey)?.content ?? []).toString()
   const silent = { note: () => undefined, warn: () => undefined }
-  const access = { choice: null, complete: noToken, ...silent }
+  // The key is in its file, also where the directory remembers a token that it was put into.
+  const access = { choice: null, complete: () => null, ...silent }
   if (!isEncryptedKey(pem, what)) return access
-  const known = opens(pem, what, passphrase) ? passphrase : await askAnother?.(what)
-  if (known === undefined || known === null) throw noPassphrase(what)
+  const known = await passphraseOfKey(pem, what, passphrase, opener)
+  if (known === null) throw noPassphrase(what)
   return { ...access, passphrases: { known: async () => known, chosen: async () => known } }
-}
-
-/** Does the passphrase (secret) open the encrypted key? Throws ERR_BAD_KEY when it is broken. */
-export function opens(pem: string, what: string, passphrase: string | null): boolean {
-  try {
-    return passphrase !== null && pemSigner(pem, what, passphrase).publicKey.length > 0
-  } catch (error) {
-    if (error instanceof FpkiError && error.code === 'ERR_PASSPHRASE') return false
-    throw error
-  }
 }
 
 function described<T>(file: string, work: () => T): T {
@@ -177,21 +188,12 @@ function notOpened(file: string, recipientKey: string | null): FpkiError {
 }
 
 function noPassphrase(what: string): FpkiError {
-  const hint = 'Run it on a terminal, which asks for both, or leave the root key out with --skip-root-key.'
-  return new FpkiError('ERR_PASSPHRASE', `The passphrase of the backup does not open ${what}.`, hint)
+  const hint = 'Run it on a terminal, which asks for it; `fpki ca restore --skip-root-key` does without.'
+  return new FpkiError('ERR_PASSPHRASE', `No passphrase that was given opens ${what}.`, hint)
 }
 
 function notTheRoot({ file }: OpenedBackup, { code, message }: Finding): FpkiError {
   const hint = 'Nothing was written. Take another backup.'
   const text = `The PKI in ${file} has no root that holds: ${message}`
   return new FpkiError(code === 'chain.root' ? 'ERR_BAD_CERTIFICATE' : 'ERR_BAD_KEY', text, hint)
-}
-
-function noToken(): never {
-  throw new TypeError('a key in a file needs no token')
-}
-
-/** Where a folder is filled before it gets its name. */
-export function asideOf(folder: string, name: string): string {
-  return join(folder, `.fpki-restore-${name}`)
 }

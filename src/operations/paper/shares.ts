@@ -27,8 +27,25 @@ export async function combinedPassphrase(shares: readonly PaperShare[], key: Pap
   }
   const [{ threshold, count }] = shares as readonly [PaperShare]
   if (shares.length < threshold) {
-    const there = shares.map(({ number }) => number).join(', ')
-    throw badLines(`${threshold} of the ${count} shares are needed, and only ${there} is there`.replace(/, is/, ' is'))
+    throw badLines(
+      tooFew(
+        shares.map(({ number }) => number),
+        threshold,
+        count,
+      ),
+    )
   }
   return toCrockford(await combine(shares.map(({ share }) => Uint8Array.from(share))))
+}
+
+/** Which are there, and how many of which others are still needed. */
+function tooFew(there: readonly number[], threshold: number, count: number): string {
+  const others = Array.from({ length: count }, (_, at) => at + 1).filter((number) => !there.includes(number))
+  const here = there.length === 1 ? `share ${there[0]} is here` : `shares ${inOrder(there).join(', ')} are here`
+  const more = threshold - there.length
+  return `${threshold} of the ${count} shares are needed: ${here}, and ${more} more of ${others.join(', ')} ${more === 1 ? 'is' : 'are'} needed`
+}
+
+function inOrder(numbers: readonly number[]): readonly number[] {
+  return numbers.toSorted((a, b) => a - b)
 }

@@ -1,4 +1,4 @@
-import { statusOfBackup } from '../backup/age.js'
+import { proofInWords, statusOfBackup } from '../backup/age.js'
 import { type Finding, found } from './finding.js'
 import type { Scene } from './scene.js'
 
@@ -14,6 +14,6 @@ export function checkBackupRecord({ directory, now }: Scene): readonly Finding[]
 export function backupInWords({ directory, now }: Scene): string | null {
   const backup = statusOfBackup(directory, now)
   if (backup === null) return null
-  const proof = backup.provedAt === null ? 'never proven' : `proven on ${backup.provedAt}`
+  const proof = proofInWords(backup, (time) => `on ${time}`)
   return `The newest backup is of ${backup.madeAt}, ${proof}: ${backup.file}.`
 }

@@ -3,7 +3,7 @@ import { ANY, contentOf, type Der, rawDer, readInteger, readObjectIdentifier, se
 import { type Extension, type KnownExtensions, knownExtensions } from '../extensions.js'
 import { type Name, readName } from '../name.js'
 import { oidName } from '../oids.js'
-import { formatKeyType, type PublicKey, readPublicKey } from '../public-key.js'
+import { formatKeyType, readPublicKey, rsaWeakness } from '../public-key.js'
 import { readAlgorithm, readTime } from '../read-certificate.js'
 import type { LintKey, LintTime, Member, Report } from './model.js'
 import { hashOf } from './signature.js'
@@ -81,7 +81,7 @@ export function lenientKey(value: Member): LintKey {
       kind: key.kind,
       curve: key.kind === 'EC' ? key.curve : null,
       unsupported: null,
-      weak: weakness(key),
+      weak: rsaWeakness(key),
       object,
     }
   } catch (cause) {
@@ -98,14 +98,6 @@ export function lenientKey(value: Member): LintKey {
       object,
     }
   }
-}
-
-function weakness(key: PublicKey): string | null {
-  if (key.kind === 'EC') return null
-  if (key.bits < 2048) return `its RSA key has ${key.bits} bits; 2048 is the least`
-  // FIPS 186-5, A.1.1; with 1 a signature is the message itself.
-  if (key.exponent < 65_537n || key.exponent % 2n === 0n) return `its RSA key has the public exponent ${key.exponent}`
-  return null
 }
 
 function nameOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {

@@ -6,6 +6,7 @@ import { backupPki, type MadeBackup, readyTarget } from '../../../operations/bac
 import { type CheckedBackup, checkBackup } from '../../../operations/check-backup.js'
 import type { Progress } from '../../../ports.js'
 import { filePath, resolved } from '../../directory.js'
+import { EXIT_FOUND } from '../../exit.js'
 import { embeddedStateDirectory } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn, style } from '../../output.js'
@@ -40,7 +41,9 @@ export async function backup(directory: string | undefined, flags: BackupFlags, 
   const target = await readyTarget(wanted, path, { ...machine, passphrases })
   const stateDirectory = await embeddedStateDirectory(flags, io, machine)
   const factory = namedFactory(flags, io.env)
-  const made = await backupPki({ directory: path, factory, stateDirectory, target }, { ...machine, progress })
+  const keyPassphrases = { passphrases, askAnother: askAnotherOn(io) }
+  const options = { directory: path, factory, stateDirectory, target, keyPassphrases }
+  const made = await backupPki(options, { ...machine, progress })
   if (flags.json) printJson(io, made)
   else if (!flags.quiet) io.stdout(summary(made, io))
 }
@@ -53,6 +56,7 @@ async function prove(file: string, directory: string | null, flags: BackupFlags,
   for (const { message, code } of checked.findings) progress.warn(`${message} (${code})`)
   if (flags.json) printJson(io, checked)
   else if (!flags.quiet) io.stdout(proven(checked, io))
+  if (checked.result === 'failure') io.outcome.status = EXIT_FOUND.broken
 }
 
 /** How a backup is opened: by a passphrase, or by the key of a certificate. */
@@ -60,9 +64,13 @@ export function openerOf(flags: OpenFlags, io: Io, progress: Progress): BackupOp
   const { recipientKey } = flags
   return {
     passphrases: passphrasesOf(flags, io, progress),
-    askAnother: io.askSecret === null ? null : async (what) => (await io.askSecret?.(`Passphrase of ${what}: `)) ?? '',
+    askAnother: askAnotherOn(io),
     recipientKey: recipientKey === undefined ? null : filePath(recipientKey, io),
   }
+}
+
+function askAnotherOn({ askSecret }: Io): BackupOpener['askAnother'] {
+  return askSecret === null ? null : (what) => askSecret(`Passphrase of ${what} (- when it is not known): `)
 }
 
 /** What a new backup holds, and what it does not. */
@@ -83,7 +91,7 @@ export function summary(made: MadeBackup, io: Io): string {
 }
 
 function proven(checked: CheckedBackup, io: Io): string {
-  const { file, factory, createdAt, files, rootKeyProven, rootKey, rootFingerprint, recordedIn } = checked
+  const { file, factory, createdAt, files, rootKeyProven, rootKey, rootFingerprint, result, recordedIn } = checked
   const lines = [
     style(io, 'bold', `${printable(file)} holds the PKI of the factory ${printable(factory)}`, 'stdout'),
     `  made ${createdAt}, ${files} files, all as they were`,
@@ -91,6 +99,9 @@ function proven(checked: CheckedBackup, io: Io): string {
     rootKeyProven
       ? '  The root key in it has signed, and the signature fits factory_ca.pem.'
       : `  The root key is not in it${rootKey === null ? ', and was not proven' : ': it is in a token'}.`,
+    ...(result === 'failure'
+      ? ['  But it has the faults above: restored as it is, it would fail `fpki ca verify`.']
+      : []),
     ...(recordedIn === null ? [] : [`  ${printable(recordedIn)} remembers that it was proven.`]),
     '',
   ]

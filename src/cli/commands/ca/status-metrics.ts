@@ -44,6 +44,9 @@ const METRICS: readonly Metric[] = [
   pkiMetric('backup_proved_seconds', 'When it was last proven, in seconds since 1970; 0: never.', (pki) =>
     seconds(pki.backup?.provedAt ?? null),
   ),
+  pkiMetric('backup_root_key_proved', 'Has the root key in it signed when it was last proven?', ({ backup }) =>
+    Number((backup?.provedAt ?? null) !== null && backup?.rootKeyUnproven === null),
+  ),
   pkiMetric('backup_due', 'Is there no backup that is younger than --backup-days?', ({ backupDue }) =>
     Number(backupDue),
   ),

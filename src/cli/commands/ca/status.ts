@@ -1,5 +1,6 @@
 import { type FpkiCode, FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine.js'
+import { proofInWords } from '../../../operations/backup/age.js'
 import {
   type CertificateStatus,
   type PkiStatus,
@@ -84,7 +85,7 @@ function backupLine(
   if (directory === null || certificates.length === 0 || (quiet && !backupDue)) return []
   const due = backupDue ? `  ${style(io, 'yellow', 'BACKUP DUE', 'stdout')}` : ''
   if (backup === null) return [`  no backup is known; make one with \`fpki ca backup\`${due}`]
-  const proof = backup.provedAt === null ? 'never proven' : `proven ${backup.provedAt.slice(0, 10)}`
+  const proof = proofInWords(backup, (time) => time.slice(0, 10))
   const changed = backup.outdated ? ', before the last change' : ''
   return [`  backup ${backup.madeAt.slice(0, 10)}${changed}, ${proof}: ${printable(backup.file)}${due}`]
 }

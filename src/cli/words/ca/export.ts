@@ -21,4 +21,5 @@ Examples:
   $ fpki ca export acme --p12 local-ca --out ca.p12 --passphrase-file phrase
 
 The file has the key, its certificate and factory_ca, under AES-256 and a MAC
-with SHA-256. An encrypted local-ca.key is opened with the same passphrase.`
+with SHA-256. An encrypted local-ca.key is opened with the same passphrase.
+OpenSSL, GnuTLS, NSS and Java open it; Java if the passphrase is ASCII.`

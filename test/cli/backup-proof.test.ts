@@ -1,0 +1,399 @@
+import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { checkedBackup, madeBackup, restoredPki, statusOfPkis, verifiedPki } from '../../src/index.js'
+import { type Ended, NOBODY, newHome, output } from '../support/cli.js'
+import { exchanged, forge } from '../support/forged-backup.js'
+import { copiedPki, editJson, type Made, madePki } from './made.js'
+import { expectRefusal, expectWords } from './refusal.js'
+import { snapshot } from './snapshot.js'
+import { onTerminal } from './terminal.js'
+
+const PASSPHRASE = 'nine lives of a fish'
+const OF_KEYS = 'another one for the keys'
+
+interface Scene extends Made {
+  readonly file: string
+  /** A path in the HOME. */
+  at(name: string): string
+  run(words: readonly string[], passphrase?: string): Promise<Ended>
+  backup(...words: readonly string[]): Promise<Ended>
+}
+
+async function scene(make?: () => Promise<Made>): Promise<Scene> {
+  const made = await copiedPki(make)
+  const at = (name: string) => join(made.home.path, name)
+  const run = (words: readonly string[], passphrase = PASSPHRASE) =>
+    made.home.fpki(['ca', ...words], { env: { FPKI_PASSPHRASE: passphrase } })
+  const file = at('acme.backup')
+  return { ...made, at, file, run, backup: (...words) => run(['backup', made.directory, '--out', file, ...words]) }
+}
+
+/** A PKI whose keys are encrypted. */
+async function encryptedPki(): Promise<Made> {
+  const passphrase = join((await newHome()).path, 'pass')
+  await writeFile(passphrase, OF_KEYS, { mode: 0o600 })
+  return madePki(['--encrypt-keys', '--passphrase-file', passphrase])
+}
+
+/** A certificate of OpenSSL's, with its key beside it: `name.pem`, `name.key`. */
+async function person(folder: string, name: string, key: readonly string[], more: readonly string[] = []) {
+  const files = ['-keyout', `${name}.key`, '-out', `${name}.pem`]
+  const words = ['req', '-x509', '-nodes', '-subj', `/CN=${name}`, '-newkey', ...key, ...files, ...more]
+  await output('openssl', words, { cwd: folder })
+  return join(folder, `${name}.pem`)
+}
+
+const P256 = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
+
+describe('a root key that is encrypted with another passphrase', () => {
+  test('was not tried, and the backup says so', async () => {
+    const { file, backup, run, directory } = await scene(encryptedPki)
+    const { status, stdout, stderr } = await backup('--json')
+    expect({ status, proven: madeBackup.parse(JSON.parse(stdout)).rootKeyProven }).toEqual({ status: 0, proven: false })
+    expect(stderr).toMatch(/^warning: .*factory_ca\.key is encrypted, and its passphrase was not tried/m)
+    expect(madeBackup.parse(JSON.parse(stdout)).warnings).toHaveLength(1)
+    expectWords(await run(['backup', '--check', file]), {
+      status: 6,
+      code: 'ERR_PASSPHRASE',
+      names: ['factory_ca.key'],
+    })
+    expect((await run(['status', directory])).stdout).toContain('never proven')
+  })
+
+  test('is tried with the passphrase of the backup', async () => {
+    const { directory, file, run } = await scene(encryptedPki)
+    const { stdout, stderr } = await run(['backup', directory, '--out', file, '--json', '--quiet'], OF_KEYS)
+    expect({ proven: madeBackup.parse(JSON.parse(stdout)).rootKeyProven, stderr }).toEqual({ proven: true, stderr: '' })
+  })
+
+  test('is tried with the passphrase that is given, when certificates open the backup, and so does --check', async () => {
+    const { directory, file, at, home, run } = await scene(encryptedPki)
+    const recipient = ['--recipient', await person(home.path, 'ann', P256)]
+    const right = await run(['backup', directory, '--out', file, '--json', ...recipient], OF_KEYS)
+    expect(madeBackup.parse(JSON.parse(right.stdout)).rootKeyProven).toBe(true)
+    const check = ['backup', '--check', file, '--recipient-key', at('ann.key'), '--json']
+    expect(checkedBackup.parse(JSON.parse((await run(check, OF_KEYS)).stdout)).rootKeyProven).toBe(true)
+    for (const other of ['', 'a wrong one']) {
+      await rm(file)
+      const { status, stdout } = await run(['backup', directory, '--out', file, '--json', ...recipient], other)
+      expect({ status, proven: madeBackup.parse(JSON.parse(stdout)).rootKeyProven }).toEqual({
+        status: 0,
+        proven: false,
+      })
+    }
+  })
+
+  test('is asked for on a terminal', async () => {
+    const { directory, file, home } = await scene(encryptedPki)
+    const words = `ca backup ${directory} --out ${file} --json`
+    const answers = [
+      ['New passphrase for the backup', `${PASSPHRASE}\r`],
+      ['The same again', `${PASSPHRASE}\r`],
+    ] as const
+    const known = await onTerminal(home, words, [...answers, ['factory_ca.key (-', `${OF_KEYS}\r`]])
+    expect({ status: known.status, proven: /"rootKeyProven": true/.test(known.stdout) }).toEqual({
+      status: 0,
+      proven: true,
+    })
+    await rm(file)
+    const unknown = await onTerminal(home, words, [...answers, ['factory_ca.key (-', '-\r']])
+    expect(unknown.stdout).toContain('was not tried')
+  })
+})
+
+describe('--check and restore see the same', () => {
+  const junk = '-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n'
+  const damages: readonly [string, number, (made: Scene) => Promise<unknown>][] = [
+    ['nothing', 0, async () => undefined],
+    [
+      'a junk local-ca.key',
+      6,
+      ({ path }) => rm(path('local-ca.key')).then(() => writeFile(path('local-ca.key'), junk)),
+    ],
+    ['a missing tls-crt', 6, ({ path }) => rm(path('tls-crt'))],
+    ['a loose mode of a key', 6, ({ path }) => chmod(path('local-ca.key'), 0o644)],
+    [
+      'an interrupted command',
+      6,
+      ({ path }) => editJson(path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null })),
+    ],
+  ]
+  test.each(damages)('%s: exit %i', async (_, expected, damage) => {
+    const all = await scene()
+    await damage(all)
+    expect((await all.backup()).status).toBe(0)
+    const check = await all.run(['backup', '--check', all.file, '--json'])
+    const checked = checkedBackup.parse(JSON.parse(check.stdout))
+    const restore = await all.run(['restore', all.file, all.at('again'), '--json'])
+    const { verified } = restoredPki.parse(JSON.parse(restore.stdout))
+    expect([check.status, restore.status]).toEqual([expected, expected])
+    expect(checked.result).toBe(verified.result)
+    expect(checked.findings).toEqual(verified.findings.filter(({ status }) => status !== 'ok'))
+    // What would fail is no proof.
+    expect(checked.recordedIn).toBe(expected === 0 ? all.directory : null)
+    const said = (await all.run(['status', all.directory])).stdout
+    expect(said).toContain(expected === 0 ? ', proven ' : ', never proven')
+  })
+})
+
+describe('a proof says what was proven', () => {
+  const status = async ({ run }: Scene, directory: string) => {
+    const { stdout } = await run(['status', directory, '--json'])
+    return statusOfPkis.parse(JSON.parse(stdout)).pkis[0]?.backup
+  }
+
+  test('the root key, when it is in it', async () => {
+    const all = await scene()
+    await all.backup()
+    await all.run(['backup', '--check', all.file])
+    expect(await status(all, all.directory)).toMatchObject({ rootKeyUnproven: null, provedAt: expect.any(String) })
+    const metrics = (await all.run(['status', all.directory, '--prometheus'])).stdout
+    expect(metrics).toMatch(/^fpki_pki_backup_root_key_proved\{.*\} 1$/m)
+  })
+
+  test('not the root key, when that is elsewhere', async () => {
+    const all = await scene()
+    await rm(all.path('factory_ca.key'))
+    await all.backup()
+    await all.run(['backup', '--check', all.file])
+    const { stdout } = await all.run(['status', all.directory])
+    expect(stdout).toMatch(/, proven \S+ but for the root key, which is not in it: /)
+    expect(await status(all, all.directory)).toMatchObject({ rootKeyUnproven: 'not-held' })
+    const metrics = (await all.run(['status', all.directory, '--prometheus'])).stdout
+    expect(metrics).toMatch(/^fpki_pki_backup_root_key_proved\{.*\} 0$/m)
+    const verified = verifiedPki.parse(JSON.parse((await all.run(['verify', all.directory, '--json'])).stdout))
+    expect(verified.findings.find(({ code }) => code === 'backup')?.message).toContain('but for the root key')
+  })
+
+  test('not the root key, when restore left it out', async () => {
+    const all = await scene(encryptedPki)
+    await all.backup()
+    expect((await all.run(['restore', all.file, all.at('again'), '--skip-root-key'])).status).toBe(0)
+    expect(await status(all, all.at('again'))).toMatchObject({ rootKeyUnproven: 'not-tried' })
+    expect((await all.run(['status', all.at('again')])).stdout).toContain('whose passphrase was not tried')
+  })
+
+  test('the key in its file, where the directory remembers a token that it was put into', async () => {
+    const all = await scene()
+    const token = { kind: 'pkcs11', module: '/m.so', tokenLabel: 'safe', tokenSerial: '1', keyLabel: 'r', keyId: '01' }
+    await editJson(all.path('.fpki/state.json'), (state) => ({ ...state, rootKey: token }))
+    await all.backup()
+    const { stdout } = await all.run(['backup', '--check', all.file, '--json'])
+    expect(checkedBackup.parse(JSON.parse(stdout))).toMatchObject({ rootKeyProven: true, result: 'ok' })
+  })
+})
+
+test.each([
+  ['a link to the PKI directory', (directory: string) => directory],
+  ['a link to a folder in it', (directory: string) => join(directory, '.fpki')],
+])('--out through %s is refused', async (_, leadsTo) => {
+  const { directory, at, home, path } = await scene()
+  await symlink(leadsTo(directory), at('link'))
+  await symlink(home.path, at('home'))
+  const refusal = { status: 2, code: 'ERR_USAGE', names: ['in the PKI directory itself'] }
+  const start = { env: { FPKI_PASSPHRASE: PASSPHRASE } }
+  await expectRefusal(home, ['ca', 'backup', directory, '--out', join(at('link'), 'b')], refusal, start)
+  // The directory's own path may lead over a link too.
+  await expectRefusal(home, ['ca', 'backup', at('home/acme'), '--out', path('b')], refusal, start)
+})
+
+test('folders are restored with their modes, but nobody else may write to them', async () => {
+  const all = await scene()
+  const { path, at, directory } = all
+  for (const folder of ['read-only', 'open', 'open/below']) await mkdir(path(folder))
+  await writeFile(path('read-only/notes'), 'notes')
+  const modes = { '.': 0o750, '.fpki': 0o755, 'read-only': 0o500, open: 0o777, 'open/below': 0o711 }
+  for (const [folder, mode] of Object.entries(modes)) await chmod(path(folder), mode)
+  expect((await all.backup()).status).toBe(0)
+  const restored = async (name: string) => (await stat(join(at('again'), name))).mode & 0o7777
+  const { status, stdout } = await all.run(['restore', all.file, at('again')])
+  expect({ status, stdout }).toMatchObject({ status: 0 })
+  for (const [folder, mode] of Object.entries(modes)) expect(await restored(folder)).toBe(mode & 0o755)
+  await chmod(path('open'), 0o755)
+  const [before, after] = await Promise.all([snapshot(directory), snapshot(at('again'))])
+  expect({ ...after, '.fpki/backup.json': '' }).toEqual({ ...before, '.fpki/backup.json': '' })
+})
+
+test('a restore that was killed when its folders were closed is cleared away by the next one', async () => {
+  const home = await newHome(NOBODY)
+  const run = (...words: string[]) => home.fpki(['ca', ...words], { env: { FPKI_PASSPHRASE: PASSPHRASE } })
+  const at = (name: string) => join(home.path, name)
+  expect((await run('create', at('acme'), '--backup', at('b'), '--quiet')).status).toBe(0)
+  // As it is left behind the last step but one.
+  const aside = at('.fpki-restore-again')
+  const make = `umask 077; cp -R "$0/acme" "${aside}"; mkdir "${aside}/deep"; touch "${aside}/deep/x"; chmod -R a-w "${aside}"; chmod u+w "${aside}/.fpki/lock"`
+  await output('sh', ['-c', make, home.path], NOBODY)
+  expect(await run('restore', at('b'), at('again'))).toMatchObject({ status: 0 })
+  expect((await readdir(home.path)).filter((name) => name.startsWith('.fpki-restore'))).toEqual([])
+})
+
+describe('--recipient', () => {
+  const usage = (names: string) => ['-addext', `keyUsage=critical,${names}`]
+  test.each([
+    ['RSA of 1024 bits', ['rsa:1024'], [], '1024 bits; 2048 is the least'],
+    ['RSA for signatures', ['rsa:2048'], usage('digitalSignature'), 'does not permit keyEncipherment'],
+    ['RSA for agreement', ['rsa:2048'], usage('keyAgreement'), 'does not permit keyEncipherment'],
+    ['EC for encipherment', P256, usage('keyEncipherment'), 'does not permit keyAgreement'],
+    ['a CA', P256, usage('keyCertSign,cRLSign'), '(keyCertSign, cRLSign) does not permit keyAgreement'],
+  ] as const)('%s is refused', async (_, key, more, reason) => {
+    const { home, directory, file } = await scene()
+    const pem = await person(home.path, 'ann', key, more)
+    const words = ['ca', 'backup', directory, '--out', file, '--recipient', pem]
+    await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_CERTIFICATE', names: ['ann.pem', reason] })
+  })
+
+  test.each([
+    ['RSA', ['rsa:2048'], usage('keyEncipherment,digitalSignature')],
+    ['EC', P256, usage('keyAgreement')],
+    ['one without keyUsage', P256, []],
+  ] as const)('%s is taken', async (_, key, more) => {
+    const { home, at, file, backup, run } = await scene()
+    const made = await backup('--quiet', '--recipient', await person(home.path, 'ann', key, more))
+    expect(made).toMatchObject({ status: 0, stderr: '' })
+    expect((await run(['backup', '--check', file, '--recipient-key', at('ann.key')])).status).toBe(0)
+  })
+
+  test('whose certificate has expired is taken with a warning: the key opens it all the same', async () => {
+    const { home, at, file, backup, run } = await scene()
+    const pem = await person(home.path, 'ann', P256)
+    await output('openssl', ['x509', '-in', pem, '-signkey', at('ann.key'), '-days', '-1', '-out', at('ended.pem')])
+    const { status, stderr } = await backup('--recipient', at('ended.pem'))
+    expect({ status, warned: /warning: The certificate of CN=ann has expired/.test(stderr) }).toEqual({
+      status: 0,
+      warned: true,
+    })
+    expect((await run(['backup', '--check', file, '--recipient-key', at('ann.key')])).status).toBe(0)
+  })
+})
+
+describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () => {
+  const token = {
+    kind: 'pkcs11' as const,
+    module: '/m.so',
+    tokenLabel: 'safe',
+    tokenSerial: '1',
+    keyLabel: 'r',
+    keyId: '01',
+  }
+  test.each([
+    ['which it says', undefined],
+    ['though it says that there is none', null],
+    ['though it says that it is in a token', token],
+  ] as const)('%s, is refused and nothing is written', async (_, rootKey) => {
+    const { home, file, at, backup, run, text } = await scene()
+    await backup()
+    const other = Buffer.from(await text('local-ca.key'))
+    const facts = rootKey === undefined ? {} : { rootKey }
+    await forge(file, PASSPHRASE, (entries) => ({ entries: exchanged(entries, 'pki/factory_ca.key', other), facts }))
+    const refusal = { status: 6, code: 'ERR_BAD_KEY', names: [file, 'The root key is not the key of factory_ca.pem'] }
+    const start = { env: { FPKI_PASSPHRASE: PASSPHRASE } }
+    await expectRefusal(home, ['ca', 'restore', file, at('again')], refusal, start)
+    await expectRefusal(home, ['ca', 'backup', '--check', file], refusal, start)
+    expect((await run(['status', at('acme')])).stdout).toContain('never proven')
+  })
+
+  test('the same forgery with the right key is restored', async () => {
+    const { file, at, backup, run } = await scene()
+    await backup()
+    await forge(file, PASSPHRASE, (entries) => ({ entries }))
+    expect((await run(['restore', file, at('again')])).status).toBe(0)
+  })
+
+  test('of another root certificate than its manifest says is refused', async () => {
+    const [all, other] = [await scene(), await madePki()]
+    await all.backup()
+    const [pem, key] = [await readFile(other.path('factory_ca.pem')), await readFile(other.path('factory_ca.key'))]
+    await forge(all.file, PASSPHRASE, (entries) => ({
+      entries: exchanged(exchanged(entries, 'pki/factory_ca.pem', pem), 'pki/factory_ca.key', key),
+    }))
+    const refusal = { status: 6, code: 'ERR_BAD_FILE', names: ['another root'] }
+    const start = { env: { FPKI_PASSPHRASE: PASSPHRASE } }
+    await expectRefusal(all.home, ['ca', 'restore', all.file, all.at('again')], refusal, start)
+    await expectRefusal(all.home, ['ca', 'backup', '--check', all.file], refusal, start)
+  })
+})
+
+describe('where a PKI is restored', () => {
+  const start = { env: { FPKI_PASSPHRASE: PASSPHRASE } }
+
+  test('is no link', async () => {
+    const { home, file, at, backup } = await scene()
+    await backup()
+    await mkdir(at('empty'), { mode: 0o700 })
+    await symlink(at('empty'), at('link'))
+    await symlink(at('nowhere'), at('dangling'))
+    const link = { status: 3, code: 'ERR_NOT_A_DIRECTORY', names: ['link is a symbolic link', at('empty')] }
+    await expectRefusal(home, ['ca', 'restore', file, at('link')], link, start)
+    const dangling = { ...link, names: ['dangling is a symbolic link', 'leads nowhere'] }
+    await expectRefusal(home, ['ca', 'restore', file, at('dangling')], dangling, start)
+  })
+
+  test('may have a link above it', async () => {
+    const { home, file, at, backup, run } = await scene()
+    await backup()
+    await mkdir(at('real'), { mode: 0o700 })
+    await symlink(at('real'), at('link'))
+    expect((await run(['restore', file, join(at('link'), 'again')])).status).toBe(0)
+    expect(await readdir(at('real'))).toEqual(['again'])
+    expect(home.path).toBe(at('.'))
+  })
+
+  test('when a PKI is there, a killed restore has come to its end: it says how to look', async () => {
+    const { home, file, at, backup, run } = await scene()
+    await backup()
+    expect((await run(['restore', file, at('again')])).status).toBe(0)
+    const refusal = { status: 3, code: 'ERR_EXISTS', names: ['is not empty', `fpki ca verify ${at('again')}`] }
+    await expectRefusal(home, ['ca', 'restore', file, at('again')], refusal, start)
+  })
+
+  test('in another HOME, everything works with the state that came with it', async () => {
+    const all = await scene()
+    await all.backup()
+    const { path: elsewhere, state, fpki } = await newHome()
+    const [file, again] = [join(elsewhere, 'acme.backup'), join(elsewhere, 'pki')]
+    await copyFile(all.file, file)
+    // Nothing of the first HOME is left.
+    await rm(all.home.path, { recursive: true })
+    const run = async (...words: string[]) => {
+      const ended = await fpki(['ca', ...words], start)
+      expect({ words, ...ended, stdout: '' }).toMatchObject({ status: 0, signal: null })
+      return ended.stdout
+    }
+    await run('restore', file, again)
+    expect(await readdir(join(state, 'factories'))).toEqual(['acme'])
+    expect(await run('show', '--just-root')).toBe(await readFile(join(again, 'factory_ca.pem'), 'utf8'))
+    await run('status', again)
+    expect(await run('verify', again)).toContain('The Factory API knows the same PKI of acme')
+    await run('rotate-tls', again)
+    await run('add-device-ca', again, '--local-ca', '--local-ca-filename', 'site-b')
+    await run('verify', again)
+    await run('backup', again, '--out', join(elsewhere, 'second'), '--json')
+    const { embedded } = checkedBackup.parse(
+      JSON.parse(await run('backup', '--check', join(elsewhere, 'second'), '--json')),
+    )
+    expect(embedded).toBe(true)
+  })
+
+  test('in another HOME, an interrupted command goes on', async () => {
+    const all = await scene()
+    expect((await all.run(['rotate-tls', all.directory])).status).toBe(0)
+    await editJson(all.path('.fpki/journal.json'), ({ steps, ...journal }) => ({
+      ...journal,
+      finishedAt: null,
+      steps: (steps as object[]).map((step, at) => (at === 0 ? step : { ...step, state: 'pending' })),
+    }))
+    await all.backup()
+    const { path: elsewhere, fpki } = await newHome()
+    const again = join(elsewhere, 'pki')
+    await copyFile(all.file, join(elsewhere, 'b'))
+    await rm(all.home.path, { recursive: true })
+    const { status, stderr } = await fpki(['ca', 'restore', join(elsewhere, 'b'), again], start)
+    expect({ status, said: stderr.includes(`\`fpki ca resume ${again} --api embedded\``) }).toEqual({
+      status: 6,
+      said: true,
+    })
+    expect(await fpki(['ca', 'resume', again, '--api', 'embedded'], start)).toMatchObject({ status: 0 })
+    expect(await fpki(['ca', 'verify', again], start)).toMatchObject({ status: 0 })
+  })
+})

@@ -1,0 +1,115 @@
+import { describe, expect, test } from 'vitest'
+import { FpkiError } from '../../src/errors.js'
+import { printPaper } from '../../src/operations/print-paper.js'
+import { restorePaper } from '../../src/operations/restore-paper.js'
+import { diskWithPki } from '../support/change-scene.js'
+import { DIRECTORY, type Disturbance, machineOn } from '../support/create-scene.js'
+import { failAt, isStop, stopAt } from '../support/disturb.js'
+import type { MemoryDisk } from '../support/memory-disk.js'
+
+const OUT = '/home/maker/sheets'
+const KEY = '/home/maker/back.key'
+const PASSPHRASES = { known: async () => 'nine lives of a fish', chosen: async () => 'nine lives of a fish' }
+
+function print(disk: MemoryDisk, sharing: { threshold: number; count: number } | null, disturbance: Disturbance = {}) {
+  const options = { directory: DIRECTORY, factory: null, out: OUT, plain: sharing === null, sharing }
+  return printPaper({ ...options, passphrases: PASSPHRASES }, machineOn(disk, disturbance))
+}
+
+function restore(disk: MemoryDisk, text: string, disturbance: Disturbance = {}) {
+  const options = { text, out: KEY, certificate: `${DIRECTORY}/factory_ca.pem`, encrypt: false }
+  return restorePaper({ ...options, passphrases: PASSPHRASES }, machineOn(disk, disturbance))
+}
+
+/** What is at and below a path, with mode. */
+function at(disk: MemoryDisk, path: string) {
+  return [...disk.contents()].filter(([one]) => one.startsWith(path)).map(([one, { mode }]) => [one, mode])
+}
+
+/** The lines of all sheets. */
+function linesOn(disk: MemoryDisk): string {
+  const html = [...disk.contents()].filter(([path]) => path.startsWith(OUT)).map(([, { text }]) => text ?? '')
+  return html.flatMap((text) => [...text.matchAll(/<pre>([\s\S]*?)<\/pre>/g)].map(([, block]) => block)).join('\n')
+}
+
+async function expectBack(disk: MemoryDisk): Promise<void> {
+  expect((await restore(disk, linesOn(disk))).heldAgainst).toBe('certificate')
+  expectKey(disk)
+}
+
+function expectKey(disk: MemoryDisk): void {
+  expect(disk.contents().get(KEY)).toEqual(disk.contents().get(`${DIRECTORY}/factory_ca.key`))
+}
+
+describe.each([
+  ['ENOSPC', false],
+  ['ENOSPC', true],
+  ['EACCES', false],
+  ['EROFS', true],
+  ['EIO', false],
+] as const)('%s, from then on: %j', (code, lasting) => {
+  /** `made`: the disk before. `path`: what is to be there, or not. */
+  async function atEachStep(
+    made: MemoryDisk,
+    path: string,
+    run: (disk: MemoryDisk, disturbance: Disturbance) => Promise<unknown>,
+    expectDone: (disk: MemoryDisk) => Promise<void>,
+  ): Promise<void> {
+    let point = 1
+    for (; ; point++) {
+      const disk = made.copy()
+      const fault = failAt(point, code, lasting)
+      const outcome = await run(disk, { disk: fault }).catch((error: unknown) => error)
+      if (!fault.failed()) break
+      expect(outcome).toBeInstanceOf(FpkiError)
+      expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringContaining('/home/maker') })
+      expect(at(disk, path)).toEqual([])
+      await run(disk, {})
+      await expectDone(disk)
+    }
+    expect(point).toBeGreaterThan(4)
+  }
+
+  test('at each step of printing a sheet leaves none, and the next time ends well', async () => {
+    const run = (disk: MemoryDisk, disturbance: Disturbance) => print(disk, null, disturbance)
+    await atEachStep(await diskWithPki(), OUT, run, expectBack)
+  })
+
+  test('at each step of getting the key back leaves none, and the next time ends well', async () => {
+    const made = await diskWithPki()
+    await print(made, null)
+    const run = (disk: MemoryDisk, disturbance: Disturbance) => restore(disk, linesOn(disk), disturbance)
+    await atEachStep(made, KEY, run, async (disk) => expectKey(disk))
+  })
+})
+
+test('ENOSPC at any sheet of shares leaves none of them, and the next time ends well', async () => {
+  const made = await diskWithPki()
+  let point = 1
+  for (; ; point += 3) {
+    const disk = made.copy()
+    const fault = failAt(point, 'ENOSPC', true)
+    const outcome = await print(disk, { threshold: 2, count: 3 }, { disk: fault }).catch((error: unknown) => error)
+    if (!fault.failed()) break
+    expect(outcome).toMatchObject({ code: 'ERR_STORAGE' })
+    expect(at(disk, `${OUT}/`)).toEqual([])
+    await print(disk, { threshold: 2, count: 3 })
+    await expectBack(disk)
+  }
+  expect(point).toBeGreaterThan(15)
+}, 60_000)
+
+test('a print that is killed, wherever, leaves whole sheets only', async () => {
+  const made = await diskWithPki()
+  const probe = stopAt(Number.POSITIVE_INFINITY)
+  await print(made.copy(), null, probe.disturbance)
+  for (let point = 1; point <= probe.points(); point++) {
+    const disk = made.copy()
+    await print(disk, null, stopAt(point).disturbance).catch((error: unknown) => {
+      if (!isStop(error)) throw error
+    })
+    disk.losePower()
+    if (disk.contents().has(OUT)) await expectBack(disk)
+    else await print(disk, null)
+  }
+})

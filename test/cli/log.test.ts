@@ -307,6 +307,13 @@ describe('a register that is gone', () => {
   })
 })
 
+test('a broken journal does not stop those who only look at the register', async () => {
+  const made = await copiedPki(pkiWithRegister)
+  await writeFile(made.path('.fpki/journal.json'), '{')
+  expect((await made.home.fpki(['ca', 'log', made.directory])).status).toBe(0)
+  expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
+})
+
 test('log verify prints the number and the hash that the root has signed for, to be noted down elsewhere', async () => {
   const made = await copiedPki(pkiWithRegister)
   const last = sha256((await logOf(made)).trimEnd().split('\n').at(-1) ?? '')

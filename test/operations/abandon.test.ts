@@ -131,7 +131,7 @@ it('what was given up within one second has a folder of its own each', async () 
   const clock = { clock: () => new Date('2026-12-01T00:00:00Z') }
   const folders: (string | null)[] = []
   for (const command of ['ca add-device-ca', 'ca add-device-ca', 'ca rotate-tls', 'ca add-device-ca']) {
-    await CHANGES[command]?.(disk, { ...stopAt(command === 'ca rotate-tls' ? 30 : 45).disturbance, ...clock }).catch(
+    await CHANGES[command]?.(disk, { ...stopAt(command === 'ca rotate-tls' ? 30 : 58).disturbance, ...clock }).catch(
       () => undefined,
     )
     disk.losePower()

@@ -10,7 +10,7 @@ import { type Certificate, isIssuedBy, readCertificate, readPemCertificate } fro
 import type { DurableFiles } from '../ports.js'
 import { certificateFiles } from './certificate-files.js'
 import { fingerprintOf } from './private-key.js'
-import { GONE_MESSAGES, goneOf, registerDue } from './register-due.js'
+import { GONE_MESSAGES, goneOf, tracesOfRegister } from './register-traces.js'
 import { noRegister, requireDirectory } from './show-register.js'
 
 /** What is wrong with a register, or with what it should have. */
@@ -53,13 +53,13 @@ export async function checkRegister(files: DurableFiles, path: string): Promise<
   const directory = pkiDirectory(files, path)
   await requireDirectory(files, path)
   // Looked at first, and the register last: what a command keeps and signs meanwhile is there by then.
-  const due = await registerDue(directory)
+  const traces = await tracesOfRegister(directory)
   const head = await directory.readRegisterHead()
   const root = await rootOf(directory)
   const there = root === null ? [] : await signedBy(root, directory)
   const text = await directory.readRegister()
   const { lines, torn } = splitRegister(text ?? '', head)
-  const gone = head === null ? goneOf(due, lines) : null
+  const gone = head === null ? goneOf(traces, lines) : null
   if (head === null && text === null && gone === null) throw await noRegister(directory)
   const problems = [
     ...(gone === null ? [] : [{ line: null, code: 'missing' as const, message: GONE_MESSAGES[gone] }]),

@@ -18,7 +18,7 @@ import {
 import { keepStep } from './keep-records.js'
 import { madeKey, makeKey } from './private-key.js'
 import { registerOf } from './register.js'
-import { KEEP } from './register-due.js'
+import { KEEP } from './register-traces.js'
 import { type Facts, fact, runSteps, type Step } from './run-steps.js'
 import { beforeTheRoot, uploadPki } from './upload-pki.js'
 import { makeCertificate, rootOf, signCsr, type Workplace } from './workplace.js'

@@ -23,7 +23,7 @@ import {
 import { beginRecords, keepStep } from './keep-records.js'
 import { openKey, passphraseOf } from './private-key.js'
 import { registerOf } from './register.js'
-import { KEEP } from './register-due.js'
+import { KEEP } from './register-traces.js'
 import { type Facts, newJournal, runSteps } from './run-steps.js'
 import { holdToken } from './token-keys.js'
 

@@ -5,7 +5,7 @@ import { rfc3339 } from '../pki/describe.js'
 import type { Signer } from '../ports.js'
 import { readableCertificates } from './certificate-files.js'
 import { type Register, type RegisterPorts, registerOf } from './register.js'
-import { AS_FOUND, hasLine, KEEP, registerDue } from './register-due.js'
+import { AS_FOUND, hasLine, KEEP, tracesOfRegister } from './register-traces.js'
 import type { RootSigner } from './root-signer.js'
 import type { Step } from './run-steps.js'
 
@@ -22,7 +22,7 @@ export async function beginRegister(directory: PkiDirectory, register: Register)
   const { lines } = splitRegister((await directory.readRegister()) ?? '', head)
   if (head !== null || hasLine(lines)) return
   // One that is gone begins anew, and not here: its first line says so, whichever command writes it.
-  if ((await registerDue(directory)) !== 'nothing') return
+  if ((await tracesOfRegister(directory)).length > 0) return
   const there = await readableCertificates(directory)
   await register.found(there, 'Here the register begins. These were in the directory already.')
 }

@@ -20,7 +20,7 @@ import type { Crl } from '../pki/read-crl.js'
 import type { Clock, Signer, Who } from '../ports.js'
 import { readableCertificates } from './certificate-files.js'
 import { fingerprintOf } from './private-key.js'
-import { GONE_MESSAGES, goneOf, registerDue } from './register-due.js'
+import { GONE_MESSAGES, goneOf, tracesOfRegister } from './register-traces.js'
 
 /** What the register is kept with. */
 export interface RegisterPorts {
@@ -107,7 +107,7 @@ async function readSound(directory: PkiDirectory) {
   const head = await directory.readRegisterHead()
   const text = splitRegister((await directory.readRegister()) ?? '', head)
   const [problem] = chainProblems(text.lines, head, head?.number ?? 0)
-  const gone = head === null && problem === undefined ? goneOf(await registerDue(directory), text.lines) : null
+  const gone = head === null && problem === undefined ? goneOf(await tracesOfRegister(directory), text.lines) : null
   const message = problem?.message ?? (gone === 'head' ? GONE_MESSAGES.head : null)
   if (message === null) return { ...text, isGone: gone === 'register' }
   throw new FpkiError(

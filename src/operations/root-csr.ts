@@ -14,7 +14,7 @@ import { type CreatePkiPorts, type KeyOptions, keyArguments } from './create-pre
 import { type KeepWork, keepStep } from './keep-records.js'
 import { madeKey, makeKey } from './private-key.js'
 import { registerOf } from './register.js'
-import { KEEP } from './register-due.js'
+import { KEEP } from './register-traces.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
 
 /** What `fpki ca root-csr --json` prints. */

@@ -6,7 +6,7 @@ import { type REGISTER_KINDS, type RegisterLine, registerLine } from '../directo
 import { readLine, splitRegister } from '../directory/register-text.js'
 import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
-import { GONE_MESSAGES, registerDue } from './register-due.js'
+import { GONE_MESSAGES, tracesOfRegister } from './register-traces.js'
 
 /** What `fpki ca log --json` prints. */
 export const shownRegister = z.strictObject({
@@ -46,11 +46,11 @@ export async function showRegister(files: DurableFiles, path: string, filter: Re
 async function requireRegister(files: DurableFiles, directory: PkiDirectory): Promise<string> {
   const { path } = directory
   await requireDirectory(files, path)
-  const due = await registerDue(directory)
+  const traces = await tracesOfRegister(directory)
   // Behind that: a command that ends meanwhile has written both.
   const text = await directory.readRegister()
   if (text !== null) return text
-  if (due === 'nothing' && (await directory.readRegisterHead()) === null) throw await noRegister(directory)
+  if (traces.length === 0 && (await directory.readRegisterHead()) === null) throw await noRegister(directory)
   throw new FpkiError('ERR_BAD_FILE', `${path}: ${GONE_MESSAGES.register}`, wayOut(path))
 }
 

@@ -12,21 +12,24 @@ export const AS_FOUND = 'as found'
 /** What leaves a line and a snapshot, and no signature of the root: before it, there is none or nobody could verify it. */
 const UNSIGNED: readonly string[] = [AS_FOUND, ROOT_CSR_COMMAND]
 
-/** What a directory must have, as its journal and its history show: lines, and the root's signature for them. */
-export type RegisterDue = 'nothing' | 'lines' | 'head'
+/** What shows that a directory has a register: something that was made behind a line of it. */
+export interface RegisterTrace {
+  /** RFC 3339. */
+  readonly time: string
+  /** The root had signed for it. */
+  readonly isSigned: boolean
+}
 
 /**
- * What a directory must have of a register. A snapshot, or a journal whose last step is done, was made behind a line, and but for
- * the first ones behind the root's signature. Without either, this is a directory of fioctl's or of an earlier fpki. A broken
- * journal says nothing: whoever changes something is told of that. Throws ERR_STORAGE.
+ * What shows that a directory has a register: its snapshots, and a journal whose last step is done. None: this is a directory of
+ * fioctl's, or of an earlier fpki. A broken journal says nothing: whoever changes something is told of that. Throws ERR_STORAGE.
  */
-export async function registerDue(directory: PkiDirectory): Promise<RegisterDue> {
+export async function tracesOfRegister(directory: PkiDirectory): Promise<readonly RegisterTrace[]> {
   const journal = await directory.readJournal().catch(nullIfBroken)
   const isKept = journal?.steps.some(({ name, state }) => name === KEEP.name && state === 'done') ?? false
-  const ofSnapshots = (await directory.snapshots()).map(({ command }) => command)
-  const commands = [...ofSnapshots, ...(journal !== null && isKept ? [journal.command] : [])]
-  if (commands.some((command) => !UNSIGNED.includes(command))) return 'head'
-  return commands.length === 0 ? 'nothing' : 'lines'
+  const kept = journal !== null && isKept ? [{ ...journal, time: journal.finishedAt ?? journal.startedAt }] : []
+  const all = [...(await directory.snapshots()), ...kept]
+  return all.map(({ time, command }) => ({ time, isSigned: !UNSIGNED.includes(command) }))
 }
 
 function nullIfBroken(error: unknown): null {
@@ -35,11 +38,12 @@ function nullIfBroken(error: unknown): null {
 }
 
 /** What is gone of a register that has no head: both files, or the root's signature for the lines that are there. */
-export function goneOf(due: RegisterDue, lines: readonly string[]): 'register' | 'head' | null {
-  if (!hasLine(lines)) return due === 'nothing' ? null : 'register'
-  const first = lines.map((line) => readLine(line)?.kind).find((kind) => kind !== 'repaired')
-  // One that was begun anew may have been cut off before the root could sign for it.
-  return due === 'head' && first !== 'begun-anew' ? 'head' : null
+export function goneOf(traces: readonly RegisterTrace[], lines: readonly string[]): 'register' | 'head' | null {
+  if (!hasLine(lines)) return traces.length === 0 ? null : 'register'
+  const first = lines.map(readLine).find((line) => line?.kind !== 'repaired')
+  // One that was begun anew may have been cut off before the root could sign for it: what is older shows nothing.
+  const begin = first?.kind === 'begun-anew' ? first.time : ''
+  return traces.some(({ time, isSigned }) => isSigned && time > begin) ? 'head' : null
 }
 
 /** Is there a line but those that speak of a torn one? A file without is what an interrupted beginning leaves. */

@@ -1,6 +1,7 @@
 // npm run bench:durability [rounds] [rotations]: what it costs that each step is on the disk before the next one begins (`ca
-// create` with fsync and without it, in turn, in one process), and how large register and history are after many rotations.
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+// create` with fsync and without it, in turn, in one process), and how large register and history are after many rotations
+// (without fsync, which changes no size).
+import { lstatSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -41,16 +42,41 @@ async function create(files, home, factory) {
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 
-/** All that is below a folder: names, octets and blocks, each file once however many names it has. */
+/** All that is below a folder: how many names, and the octets and blocks of each file once, however many names it has. */
 function sizeOf(folder) {
   const seen = new Map()
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
   for (const entry of entries) {
-    const status = statSync(join(entry.parentPath, entry.name))
+    const status = lstatSync(join(entry.parentPath, entry.name))
     seen.set(status.ino, status)
   }
-  const all = [...seen.values()]
-  return { names: entries.length, kilobytes: Math.round(all.reduce((sum, { blocks }) => sum + blocks * 512, 0) / 1024) }
+  const sum = (of) => [...seen.values()].reduce((total, status) => total + of(status), 0)
+  return { names: entries.length, octets: sum(({ size }) => size), onDisk: sum(({ blocks }) => blocks * 512) }
+}
+
+/** Rotates the gateway's certificate many times, `days` apart by the clock, and prints what is left of it. */
+async function rotate(home, { rotations, days, word }) {
+  const factory = word.replaceAll(' ', '-')
+  const directory = join(home, factory)
+  const disk = withoutSync(nodeFileSystem())
+  await create(disk, home, factory)
+  const begin = Date.now()
+  const times = []
+  for (let rotation = 1; rotation <= rotations; rotation++) {
+    const clock = () => new Date(begin + rotation * days * 86_400_000 + (Date.now() - begin) * Number(days === 0))
+    const started = performance.now()
+    await certifyServer('tls', { directory, factory, tlsNames: [] }, { ...portsOn(disk, home, factory), clock })
+    times.push(performance.now() - started)
+    if (rotation !== 10 && rotation !== 100 && rotation !== rotations) continue
+    const { names, octets, onDisk } = sizeOf(join(directory, '.fpki', 'history'))
+    const snapshots = readdirSync(join(directory, '.fpki', 'history')).length
+    const log = statSync(join(directory, '.fpki', 'log.jsonl')).size
+    const earlier = readdirSync(directory).filter((name) => name.startsWith('tls-crt.bak')).length
+    const pace = median(times.slice(-10)).toFixed(1)
+    console.log(
+      `history after ${String(rotation).padStart(4)} rotations (${word}): ${snapshots} snapshots, ${names} names, ${octets} octets, ${onDisk} on the disk; the register ${log} octets; ${earlier} earlier certificates; the last ten took ${pace} ms each`,
+    )
+  }
 }
 
 /** Prints both; `home` is a folder for it. */
@@ -82,20 +108,8 @@ export async function benchDurability(home, rounds = 40, rotations = 1000) {
   console.log(
     `\nwhat durability costs: ca create with ${syncs} fsync ${slow.toFixed(1)} ms, without ${fast.toFixed(1)} ms, x ${(slow / fast).toFixed(2)}`,
   )
-  const directory = join(home, 'warm')
-  const times = []
-  for (let rotation = 1; rotation <= rotations; rotation++) {
-    const begin = performance.now()
-    await certifyServer('tls', { directory, factory: 'warm', tlsNames: [] }, portsOn(withoutSync(disk), home, 'warm'))
-    times.push(performance.now() - begin)
-    if (rotation !== 10 && rotation !== 100 && rotation !== rotations) continue
-    const history = sizeOf(join(directory, '.fpki', 'history'))
-    const snapshots = readdirSync(join(directory, '.fpki', 'history')).length
-    const log = Math.round(statSync(join(directory, '.fpki', 'log.jsonl')).size / 1024)
-    console.log(
-      `after ${String(rotation).padStart(4)} rotations: ${snapshots} snapshots, ${history.kilobytes} KB in ${history.names} names; the register ${log} KB; the last ten took ${median(times.slice(-10)).toFixed(1)} ms each`,
-    )
-  }
+  await rotate(home, { rotations, days: 0, word: 'at once' })
+  await rotate(home, { rotations, days: 1, word: 'one a day' })
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -46,7 +46,16 @@ const fastifyWithoutSpares = {
   },
 }
 // Built apart, because what two entries share becomes a file of its own, and every file costs start-up time.
-await build({ ...shared, plugins: [undiciWithoutFetch], entryPoints: { index: 'src/index.ts' }, outdir: 'dist' })
+await build({
+  ...shared,
+  plugins: [undiciWithoutFetch],
+  entryPoints: { index: 'src/index.ts' },
+  outdir: 'dist',
+  // undici is CommonJS and asks for Node's modules by require, which an ES module has to make for itself.
+  banner: {
+    js: "import{createRequire as newRequire}from'node:module';const require=newRequire(import.meta.url);",
+  },
+})
 // commander loads node:child_process at its start for subcommands that are programs of their own. fpki has none, and
 // the module costs every start 2 ms.
 const withoutPrograms = {

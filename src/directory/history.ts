@@ -160,18 +160,20 @@ async function holdNothingOfItsOwn(
 ): Promise<boolean> {
   const live = (await files.list(path)) ?? []
   for (const { name } of snapshot.files) {
-    const own = await see(files, join(history, snapshot.folder), name)
+    // What cannot be read is not absent: its error is told, and nothing goes.
+    const own = await files.read(join(history, snapshot.folder, name), MAX_BYTES)
     if (own === null) continue
+    const sha256 = sha256Of(own)
     const places = [
       ...live
         .filter((other) => other === name || (isEarlierCertificate(other) && other.startsWith(`${name}.bak`)))
         .sort(newestFirst)
         .map((other) => [path, other] as const),
       ...others
-        .filter((other) => other.files.some((file) => file.sha256 === own.sha256))
+        .filter((other) => other.files.some((file) => file.sha256 === sha256))
         .map(({ folder }) => [join(history, folder), name] as const),
     ]
-    if (!(await isInOneOf(files, places, own))) return false
+    if (!(await isInOneOf(files, places, sha256))) return false
   }
   return true
 }
@@ -186,7 +188,7 @@ function newestFirst(a: string, b: string): number {
 async function isInOneOf(
   files: DurableFiles,
   places: readonly (readonly [string, string])[],
-  { sha256 }: Seen,
+  sha256: string,
 ): Promise<boolean> {
   for (const [folder, name] of places) if ((await see(files, folder, name))?.sha256 === sha256) return true
   return false

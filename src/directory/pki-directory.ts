@@ -57,6 +57,8 @@ export interface PkiDirectory extends RegisterFiles, HistoryFiles {
   publish(name: string, over: 'nothing' | 'earlier'): Promise<string | null>
   /** Removes what was staged and is not wanted. */
   discard(name: string): Promise<void>
+  /** A name in `.fpki/abandoned/` that is free: `name`, or `name-2`, … */
+  freeNameAside(name: string): Promise<string>
   /**
    * Moves files of the directory, or what is staged, into `.fpki/abandoned/<folder>/`, durably; what is not there is passed
    * over, so that it can be done twice.
@@ -162,7 +164,10 @@ function pending(
 }
 
 /** The part of a PKI directory that is about what was given up. Nothing of it is ever removed. */
-function aside(files: DurableFiles, path: string): Pick<PkiDirectory, 'putAside' | 'forgetState' | 'noteAside'> {
+function aside(
+  files: DurableFiles,
+  path: string,
+): Pick<PkiDirectory, 'freeNameAside' | 'putAside' | 'forgetState' | 'noteAside'> {
   const own = join(path, OWN_FOLDER)
   const placeIn = async (folder: string, home: string, names: readonly string[]) => {
     const to = join(own, ABANDONED_FOLDER, folder)
@@ -172,6 +177,13 @@ function aside(files: DurableFiles, path: string): Pick<PkiDirectory, 'putAside'
     }
   }
   return {
+    freeNameAside: async (name) => {
+      const taken = (await files.list(join(own, ABANDONED_FOLDER))) ?? []
+      for (let number = 2, free = name; ; number++) {
+        if (!taken.includes(free)) return free
+        free = `${name}-${number}`
+      }
+    },
     putAside: (folder, from, names) => placeIn(folder, from === 'directory' ? path : join(own, PENDING_FOLDER), names),
     forgetState: (folder) => placeIn(folder, own, [OWN_FILES.state]),
     noteAside: (folder, name, content) => writeJsonFile(files, join(own, ABANDONED_FOLDER, folder, name), content),

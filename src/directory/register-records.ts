@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { directoryState } from './records.js'
 
 /** What a line of the register is about. */
-export const REGISTER_KINDS = ['found', 'certificate', 'crl', 'refused', 'event', 'repaired'] as const
+export const REGISTER_KINDS = ['found', 'begun-anew', 'certificate', 'crl', 'refused', 'event', 'repaired'] as const
 
 const decimal = z.string().check(z.regex(/^\d{1,64}$/))
 const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/))

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { FpkiError } from '../errors.js'
 import { readJsonFile, writeJsonFile } from '../json-file.js'
 import type { DurableFiles } from '../ports.js'
 import { OWN_FOLDER } from './names.js'
@@ -21,15 +22,34 @@ const MAX_BYTES = 1024 * 1024 * 1024
 
 const MODE = 0o600
 
+/** What to do when the register of the PKI directory at `path` is broken, and nobody is to wait for that: to revoke, for instance. */
+export function wayOut(path: string): string {
+  const own = join(path, OWN_FOLDER)
+  return [
+    `Put ${own}/log.jsonl and ${own}/log.head back as they were.`,
+    'Until then nothing is signed; if that cannot wait, move both of them elsewhere and keep them:',
+    'the next command that signs begins a new register, and its first line says so.',
+  ].join(' ')
+}
+
 /** The register's files of the PKI directory at `path`. */
 export function registerFiles(files: DurableFiles, path: string): RegisterFiles {
   const log = join(path, OWN_FOLDER, 'log.jsonl')
   const head = join(path, OWN_FOLDER, 'log.head')
   return {
-    readRegister: () => files.read(log, MAX_BYTES),
+    readRegister: () => withWayOut(path, () => files.read(log, MAX_BYTES)),
     appendToRegister: (text) => files.append(log, text, MODE),
     repairRegister: (text) => files.replace(log, text, MODE),
-    readRegisterHead: () => readJsonFile(files, head, registerHead),
+    readRegisterHead: () => withWayOut(path, () => readJsonFile(files, head, registerHead)),
     writeRegisterHead: (content) => writeJsonFile(files, head, content),
+  }
+}
+
+async function withWayOut<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!(error instanceof FpkiError) || error.code !== 'ERR_BAD_FILE') throw error
+    throw new FpkiError(error.code, error.message, wayOut(path), { cause: error })
   }
 }

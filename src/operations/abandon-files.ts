@@ -1,6 +1,7 @@
 import { PKI_FILES, ROOT_CSR } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
+import { goesOnFrom } from './begun.js'
 
 /** What an open command has put into the directory itself, and whether state.json is older than it. */
 export interface MadeInPlace {
@@ -10,13 +11,17 @@ export interface MadeInPlace {
 
 /**
  * What an open command has put into the directory itself. Those that make a PKI begin with an empty one, so that all files of
- * a PKI are theirs; those that change one make everything aside first.
+ * a PKI are theirs, but for the key that waits in one for its certificate; those that change one make everything aside first.
  */
-export async function filesMadeBy(directory: PkiDirectory, { command }: Journal): Promise<MadeInPlace> {
+export async function filesMadeBy(directory: PkiDirectory, journal: Journal): Promise<MadeInPlace> {
+  const { command, arguments: args } = journal
   if (command !== 'ca create' && command !== 'ca root-csr') return { inPlace: [], keepsState: true }
   const names = await directory.names()
-  const made = [...Object.values(PKI_FILES), ROOT_CSR].filter((name) => names.includes(name))
-  return { inPlace: made, keepsState: false }
+  const goesOn = goesOnFrom(journal) !== null
+  const wasThere = (name: string) =>
+    name === PKI_FILES.rootKey || name === ROOT_CSR || `${directory.path}/${name}` === args['--root-cert']
+  const made = [...Object.values(PKI_FILES), ROOT_CSR].filter((name) => !goesOn || !wasThere(name))
+  return { inPlace: made.filter((name) => names.includes(name)), keepsState: goesOn }
 }
 
 /** The steps that make a key in a token, and the arguments that say so. */

@@ -9,7 +9,7 @@ import { rfc3339 } from '../pki/describe.js'
 import type { Clock, DurableFiles, Progress, Who } from '../ports.js'
 import { apiHasTaken, leftInApi } from './abandon-api.js'
 import { filesMadeBy, leftInToken } from './abandon-files.js'
-import { ABANDON } from './begun.js'
+import { ABANDON, broughtAlong } from './begun.js'
 import { registerOf } from './register.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
 
@@ -116,7 +116,8 @@ async function planOf(directory: PkiDirectory, open: Journal, ports: AbandonPort
   if (await apiHasTaken(directory, open, ports)) throw taken(directory, open)
   const pending = await directory.staged()
   const { inPlace, keepsState } = await filesMadeBy(directory, open)
-  const folder = `${rfc3339(ports.clock()).replace(/[-:]/g, '')}-${open.command.replace(/\W+/g, '-')}`
+  const name = `${rfc3339(ports.clock()).replace(/[-:]/g, '')}-${open.command.replace(/\W+/g, '-')}`
+  const folder = await directory.freeNameAside(name)
   const told: AbandonedWork = {
     directory: directory.path,
     command: open.command,
@@ -127,7 +128,7 @@ async function planOf(directory: PkiDirectory, open: Journal, ports: AbandonPort
     inApi: [...leftInApi(open)],
   }
   const names = { inPlace: inPlace.join('/'), pending: pending.join('/'), hasState: String(keepsState) }
-  const facts = { ...names, folder, journal: JSON.stringify(open), told: JSON.stringify(told) }
+  const facts = { ...names, ...broughtAlong(open), folder, journal: JSON.stringify(open), told: JSON.stringify(told) }
   return { told, facts, arguments: { of: open.command, startedAt: open.startedAt } }
 }
 

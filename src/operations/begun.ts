@@ -1,10 +1,45 @@
 import type { PkiDirectory } from '../directory/pki-directory.js'
-import type { Journal } from '../directory/records.js'
+import { type Journal, journal as journalRecord } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
+import { readJsonText } from '../json-file.js'
 import type { Facts } from './run-steps.js'
 
 /** The command that gives up an interrupted one. */
 export const ABANDON = 'ca abandon'
+
+/** The command that makes a PKI. */
+export const CREATE = 'ca create'
+
+/** The command that leaves a key, which waits for its certificate. */
+export const ROOT_CSR_COMMAND = 'ca root-csr'
+
+/** The fact under which a `ca create --root-cert`, and what gives it up, has the journal of the `ca root-csr` before it. */
+const GOES_ON_FROM = 'goesOnFrom'
+
+/** The facts that a `ca create` begins with where `ca root-csr` has made the key. Throws ERR_BAD_FILE. */
+export async function goingOnFrom(directory: PkiDirectory): Promise<Facts> {
+  const journal = await lastJournal(directory)
+  return journal?.command === ROOT_CSR_COMMAND ? { [GOES_ON_FROM]: JSON.stringify(journal) } : {}
+}
+
+/** The facts of an open command that whoever gives it up must have too. */
+export function broughtAlong({ facts }: Journal): Facts {
+  const before = facts[GOES_ON_FROM]
+  return before === undefined ? {} : { [GOES_ON_FROM]: before }
+}
+
+/** The journal of the `ca root-csr` that a command went on from; null: there was none. Throws ERR_BAD_FILE. */
+export function goesOnFrom({ facts }: Journal): Journal | null {
+  const before = facts[GOES_ON_FROM]
+  return before === undefined ? null : readJsonText(before, `${GOES_ON_FROM} in journal.json`, journalRecord)
+}
+
+/** The journal that counts: where a `ca create --root-cert` was given up, that of the `ca root-csr` whose key is still there. */
+export async function lastJournal(directory: PkiDirectory): Promise<Journal | null> {
+  const journal = await directory.readJournal()
+  if (journal?.command !== ABANDON || journal.finishedAt === null) return journal
+  return goesOnFrom(journal) ?? journal
+}
 
 /**
  * Refuses to go on with the work of a journal when it is another command's, or was begun with other arguments. Throws

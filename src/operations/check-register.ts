@@ -10,13 +10,14 @@ import { type Certificate, isIssuedBy, readCertificate, readPemCertificate } fro
 import type { DurableFiles } from '../ports.js'
 import { certificateFiles } from './certificate-files.js'
 import { fingerprintOf } from './private-key.js'
-import { requireRegister } from './show-register.js'
+import { GONE_MESSAGES, goneOf, tracesOfRegister } from './register-traces.js'
+import { noRegister, requireDirectory } from './show-register.js'
 
 /** What is wrong with a register, or with what it should have. */
 const registerProblem = z.strictObject({
   /** From 1; null: it is about no line. */
   line: z.nullable(z.int()),
-  code: z.enum(['changed', 'removed', 'swapped', 'inserted', 'cut-off', 'bad-signature', 'not-registered']),
+  code: z.enum(['changed', 'removed', 'swapped', 'inserted', 'cut-off', 'bad-signature', 'not-registered', 'missing']),
   message: z.string(),
 })
 
@@ -26,9 +27,11 @@ export const checkedRegister = z.strictObject({
   directory: z.string(),
   lines: z.int(),
   /** The newest line that the root has signed for; null: none. */
-  signed: z.nullable(z.strictObject({ line: z.int(), at: z.string() })),
+  signed: z.nullable(z.strictObject({ line: z.int(), hash: z.string(), at: z.string() })),
   /** Lines behind it: a command was interrupted, or signed nothing. The next one that uses the root key signs for them. */
   unsigned: z.int(),
+  /** The line that says that an earlier register was not there any more; null: this is the first one. */
+  begunAnew: z.nullable(z.strictObject({ line: z.int(), at: z.string() })),
   /** A line was cut off in the writing; what it spoke of never left fpki. */
   torn: z.boolean(),
   /** None: it holds. */
@@ -48,24 +51,38 @@ type Problem = CheckedRegister['problems'][number]
  */
 export async function checkRegister(files: DurableFiles, path: string): Promise<CheckedRegister> {
   const directory = pkiDirectory(files, path)
+  await requireDirectory(files, path)
+  // Looked at first, and the register last: what a command keeps and signs meanwhile is there by then.
+  const traces = await tracesOfRegister(directory)
   const head = await directory.readRegisterHead()
-  // Looked at before the register is read: what a command signs meanwhile is there first.
   const root = await rootOf(directory)
   const there = root === null ? [] : await signedBy(root, directory)
-  const { lines, torn } = splitRegister(await textOf(files, directory, head), head)
+  const text = await directory.readRegister()
+  const { lines, torn } = splitRegister(text ?? '', head)
+  const gone = head === null ? goneOf(traces, lines) : null
+  if (head === null && text === null && gone === null) throw await noRegister(directory)
   const problems = [
+    ...(gone === null ? [] : [{ line: null, code: 'missing' as const, message: GONE_MESSAGES[gone] }]),
     ...chainProblems(lines, head),
     ...(head === null || root === null ? [] : signatureProblems(head, root)),
     ...missingIn(lines, there),
   ]
-  const signed = head === null ? null : { line: head.number, at: head.signedAt }
+  const signed = head === null ? null : { line: head.number, hash: head.hash, at: head.signedAt }
   const unsigned = Math.max(0, lines.length - (head?.number ?? 0))
-  return { directory: path, lines: lines.length, signed, unsigned, torn: torn !== '', problems }
+  return {
+    directory: path,
+    lines: lines.length,
+    signed,
+    unsigned,
+    begunAnew: begunAnewIn(lines),
+    torn: torn !== '',
+    problems,
+  }
 }
 
-/** A register that is gone, and that the root has signed for, is one that was cut off at its beginning. */
-async function textOf(files: DurableFiles, directory: PkiDirectory, head: RegisterHead | null): Promise<string> {
-  return head === null ? requireRegister(files, directory) : ((await directory.readRegister()) ?? '')
+function begunAnewIn(lines: readonly string[]): CheckedRegister['begunAnew'] {
+  const line = lines.map(readLine).findLast((one) => one?.kind === 'begun-anew')
+  return line == null ? null : { line: line.number, at: line.time }
 }
 
 async function rootOf(directory: PkiDirectory): Promise<Certificate | null> {

@@ -3,13 +3,9 @@ import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import type { FactoryApi } from '../factory/api.js'
 import { commonNameAndUnit } from '../pki/name.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
+import { CREATE } from './begun.js'
 import { type CreateKeys, checkPassphrase, createKeys, rootSignerFrom } from './create-keys.js'
-import {
-  type CreatePkiOptions,
-  type CreatePkiPorts,
-  createArguments,
-  refuseWhatCannotBe,
-} from './create-preconditions.js'
+import { type CreatePkiOptions, type CreatePkiPorts, newCreate, refuseWhatCannotBe } from './create-preconditions.js'
 import { type CreatedPki, filesFor, whatWasMade } from './created-pki.js'
 import {
   checkGivenRoot,
@@ -19,10 +15,11 @@ import {
   takeRootKey,
   withRememberedToken,
 } from './given-root.js'
-import { KEEP, keepStep } from './keep-records.js'
+import { keepStep } from './keep-records.js'
 import { madeKey, makeKey } from './private-key.js'
 import { registerOf } from './register.js'
-import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
+import { KEEP } from './register-traces.js'
+import { type Facts, fact, runSteps, type Step } from './run-steps.js'
 import { beforeTheRoot, uploadPki } from './upload-pki.js'
 import { makeCertificate, rootOf, signCsr, type Workplace } from './workplace.js'
 
@@ -39,8 +36,6 @@ interface Work extends Workplace {
 
 /** What decides whether a step is for a PKI. */
 type OnlyFor = 'onlineCa' | 'localCa' | 'newRoot' | 'givenRoot'
-
-const COMMAND = 'ca create'
 
 /** The whole of `ca create`: local work first, then the Factory API. */
 const STEPS: readonly (Step<Work> & { readonly onlyFor?: OnlyFor })[] = [
@@ -93,7 +88,7 @@ async function createWith(
   try {
     const steps = stepsFor(options, given)
     const found = await refuseWhatCannotBe(directory, options, ports)
-    const journal = found ?? newJournal(COMMAND, createArguments(options, ports.api), [...steps, KEEP], ports.clock())
+    const journal = found ?? (await newCreate(directory, options, [...steps, KEEP], ports))
     const warnings: string[] = []
     const warn = (text: string) => {
       warnings.push(text)
@@ -102,7 +97,7 @@ async function createWith(
     if (found !== null) ports.progress.note(`Going on with the \`ca create\` that began at ${found.startedAt}.`)
     for (const warning of given?.warnings ?? []) warn(warning)
     const place = { directory, made: directory, factory: options.factory, rootSigner: rootSignerFrom(keys) }
-    const register = registerOf(directory, COMMAND, ports)
+    const register = registerOf(directory, CREATE, ports)
     const work = { ...ports, ...place, register, options, keys, given, warn }
     await runSteps([...steps, keepStep(journal)], work, journal, { ...ports, directory })
     const rootKey = keys.root.reference

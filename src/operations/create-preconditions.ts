@@ -9,10 +9,10 @@ import { toDnsName } from '../pki/csr-policy.js'
 import { samePem } from '../pki/pem.js'
 import type { Clock, Curve, DurableFiles, HsmChoice, KeyChoice, Passphrases, Progress, Random, Who } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
-import { ABANDON, holdsPki, requireSameWork } from './begun.js'
+import { ABANDON, CREATE, goingOnFrom, holdsPki, lastJournal, ROOT_CSR_COMMAND, requireSameWork } from './begun.js'
 import type { HsmPlace } from './hsm-choice.js'
 import { ROOT_KEY_LABEL } from './key-labels.js'
-import type { Facts } from './run-steps.js'
+import { type Facts, newJournal } from './run-steps.js'
 
 /** What `ca create` is asked to make. */
 export interface CreatePkiOptions {
@@ -97,20 +97,20 @@ export function factoryIsSet(factory: string): FpkiError {
 }
 
 async function unfinishedJournal(directory: PkiDirectory, options: CreatePkiOptions, api: FactoryApi) {
-  const journal = await directory.readJournal()
+  const journal = await lastJournal(directory)
   const contents = await directory.contents()
   const isFree = journal === null || (journal.command === ABANDON && journal.finishedAt !== null)
   if (isFree && contents.length === 0) return null
   if (journal !== null && isRootCsr(journal, contents)) return requireFits(directory, journal, options)
   if (journal === null || journal.finishedAt !== null) throw await holdsPki(directory)
-  requireSameWork(directory, journal, 'ca create', createArguments(options, api))
+  requireSameWork(directory, journal, CREATE, createArguments(options, api))
   return journal
 }
 
 /** Is it what `ca root-csr` left: a key, which waits for its certificate? */
 function isRootCsr({ command, finishedAt }: Journal, contents: readonly PkiFile[]): boolean {
   const root: readonly PkiFile[] = [PKI_FILES.rootKey, PKI_FILES.rootCertificate]
-  return command === 'ca root-csr' && finishedAt !== null && contents.every((name) => root.includes(name))
+  return command === ROOT_CSR_COMMAND && finishedAt !== null && contents.every((name) => root.includes(name))
 }
 
 /** A new root would be a second one: only the certificate for the key that is there goes on from it. */
@@ -131,8 +131,19 @@ function requireFits(directory: PkiDirectory, { arguments: begun }: Journal, opt
   return null
 }
 
+/** The journal of a `ca create` that begins now. Throws ERR_BAD_FILE. */
+export async function newCreate(
+  directory: PkiDirectory,
+  options: CreatePkiOptions,
+  steps: readonly { name: string }[],
+  { api, clock }: CreatePkiPorts,
+): Promise<Journal> {
+  const journal = newJournal(CREATE, createArguments(options, api), steps, clock())
+  return { ...journal, facts: await goingOnFrom(directory) }
+}
+
 /** What the journal records of a `ca create`, under the flags' names. */
-export function createArguments(options: CreatePkiOptions, api: FactoryApi): Facts {
+function createArguments(options: CreatePkiOptions, api: FactoryApi): Facts {
   const { factory, onlineCa, localCa, tlsNames, rootCertificateFile } = options
   return {
     '--factory': factory,

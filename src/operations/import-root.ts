@@ -20,9 +20,10 @@ import {
   refuseOther,
   signerIn,
 } from './import-root-steps.js'
-import { beginRecords, KEEP, keepStep } from './keep-records.js'
+import { beginRecords, keepStep } from './keep-records.js'
 import { openKey, passphraseOf } from './private-key.js'
 import { registerOf } from './register.js'
+import { KEEP } from './register-traces.js'
 import { type Facts, newJournal, runSteps } from './run-steps.js'
 import { holdToken } from './token-keys.js'
 

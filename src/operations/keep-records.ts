@@ -1,11 +1,11 @@
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
-import { readLine, splitRegister } from '../directory/register-text.js'
+import { splitRegister } from '../directory/register-text.js'
 import { rfc3339 } from '../pki/describe.js'
-import { readCertificate } from '../pki/read-certificate.js'
 import type { Signer } from '../ports.js'
-import { certificateFiles } from './certificate-files.js'
+import { readableCertificates } from './certificate-files.js'
 import { type Register, type RegisterPorts, registerOf } from './register.js'
+import { AS_FOUND, hasLine, KEEP, tracesOfRegister } from './register-traces.js'
 import type { RootSigner } from './root-signer.js'
 import type { Step } from './run-steps.js'
 
@@ -13,25 +13,18 @@ import type { Step } from './run-steps.js'
 export async function beginRecords(directory: PkiDirectory, register: Register, now: Date): Promise<void> {
   await beginRegister(directory, register)
   if ((await directory.snapshots()).length > 0) return
-  await directory.takeSnapshot({ command: 'as found', time: rfc3339(now), state: await directory.readState() })
+  await directory.takeSnapshot({ command: AS_FOUND, time: rfc3339(now), state: await directory.readState() })
 }
 
 /** The line that a register begins with in a directory that fioctl, or an fpki without one, has made. */
 export async function beginRegister(directory: PkiDirectory, register: Register): Promise<void> {
   const head = await directory.readRegisterHead()
   const { lines } = splitRegister((await directory.readRegister()) ?? '', head)
-  // A file without a line, or with half of one, is what an interrupted beginning leaves.
-  if (head !== null || lines.some((line) => readLine(line)?.kind !== 'repaired')) return
-  const there = (await certificateFiles(directory)).flatMap(({ name, der }) => readable(der, name))
+  if (head !== null || hasLine(lines)) return
+  // One that is gone begins anew, and not here: its first line says so, whichever command writes it.
+  if ((await tracesOfRegister(directory)).length > 0) return
+  const there = await readableCertificates(directory)
   await register.found(there, 'Here the register begins. These were in the directory already.')
-}
-
-function readable(der: Uint8Array, file: string) {
-  try {
-    return [{ certificate: readCertificate(der, file), file }]
-  } catch {
-    return []
-  }
 }
 
 /** What keeping the records takes. */
@@ -41,9 +34,6 @@ export interface KeepWork {
   /** null: there is no root certificate yet by which anybody could verify what the root signs. */
   readonly rootSigner: RootSigner | null
 }
-
-/** The name of {@link keepStep}, for journals. */
-export const KEEP = { name: 'keep' } as const
 
 /** The last step of every command that changes something: the root signs for the register, and a snapshot is made. */
 export function keepStep<Work extends KeepWork>({

@@ -1,5 +1,6 @@
 import { verify } from 'node:crypto'
 import type { PkiDirectory } from '../directory/pki-directory.js'
+import { wayOut } from '../directory/register.js'
 import type { RegisterEntry } from '../directory/register-records.js'
 import {
   type ChainEnd,
@@ -17,7 +18,9 @@ import { readPublicKey } from '../pki/public-key.js'
 import type { Certificate } from '../pki/read-certificate.js'
 import type { Crl } from '../pki/read-crl.js'
 import type { Clock, Signer, Who } from '../ports.js'
+import { readableCertificates } from './certificate-files.js'
 import { fingerprintOf } from './private-key.js'
+import { GONE_MESSAGES, goneOf, tracesOfRegister } from './register-traces.js'
 
 /** What the register is kept with. */
 export interface RegisterPorts {
@@ -63,11 +66,19 @@ export function registerOf(directory: PkiDirectory, command: string, { clock, wh
   }
   const open = async (): Promise<ChainEnd> => {
     if (end !== null) return end
-    const { lines, torn } = await readSound(directory)
-    if (torn === '') return endOf(lines)
+    const { lines, torn, isGone } = await readSound(directory)
+    const sound = torn === '' ? endOf(lines) : await repair(lines, torn)
+    return isGone ? beginAnew(sound) : sound
+  }
+  const repair = async (lines: readonly string[], torn: string) => {
     await directory.repairRegister(lines.map((line) => `${line}\n`).join(''))
     const text = `${Buffer.byteLength(torn)} octets of a line that was cut off were removed; what it spoke of never left fpki.`
     return write(endOf(lines), entry({ kind: 'repaired', text }))
+  }
+  const beginAnew = async (from: ChainEnd) => {
+    const there = await readableCertificates(directory)
+    const certificates = there.map(({ certificate, file }) => registered(certificate, null, file))
+    return write(from, entry({ kind: 'begun-anew', certificates, text: BEGUN_ANEW }))
   }
   const append = async (of: RegisterEntry) => {
     await write(await open(), of)
@@ -89,16 +100,20 @@ export function registerOf(directory: PkiDirectory, command: string, { clock, wh
   }
 }
 
+const BEGUN_ANEW = 'The register that this directory had was not there any more. These certificates were.'
+
 /** The lines, whole as far as the root has not signed for them. What it has signed for is for `ca log verify` to look at. */
 async function readSound(directory: PkiDirectory) {
   const head = await directory.readRegisterHead()
   const text = splitRegister((await directory.readRegister()) ?? '', head)
   const [problem] = chainProblems(text.lines, head, head?.number ?? 0)
-  if (problem === undefined) return text
+  const gone = head === null && problem === undefined ? goneOf(await tracesOfRegister(directory), text.lines) : null
+  const message = problem?.message ?? (gone === 'head' ? GONE_MESSAGES.head : null)
+  if (message === null) return { ...text, isGone: gone === 'register' }
   throw new FpkiError(
     'ERR_BAD_FILE',
-    `The register of ${directory.path} does not hold. ${problem.message}`,
-    'Nothing was signed. See `fpki ca log verify`; put .fpki/log.jsonl and log.head back, or both aside to begin a new one.',
+    `The register of ${directory.path} does not hold. ${message}`,
+    `Nothing was signed. ${wayOut(directory.path)}`,
   )
 }
 

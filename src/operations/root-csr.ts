@@ -8,12 +8,13 @@ import { checkFactoryName } from '../factory-name.js'
 import { createCaCsr, readCsr } from '../pki/csr.js'
 import { commonNameAndUnit, formatName } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
-import { ABANDON, holdsPki, requireSameWork } from './begun.js'
+import { ABANDON, holdsPki, lastJournal, ROOT_CSR_COMMAND, requireSameWork } from './begun.js'
 import { type CreateKeys, checkPassphrase, createKeys } from './create-keys.js'
 import { type CreatePkiPorts, type KeyOptions, keyArguments } from './create-preconditions.js'
-import { KEEP, type KeepWork, keepStep } from './keep-records.js'
+import { type KeepWork, keepStep } from './keep-records.js'
 import { madeKey, makeKey } from './private-key.js'
 import { registerOf } from './register.js'
+import { KEEP } from './register-traces.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
 
 /** What `fpki ca root-csr --json` prints. */
@@ -51,7 +52,7 @@ interface Work extends KeepWork {
   readonly keys: CreateKeys
 }
 
-const COMMAND = 'ca root-csr'
+const COMMAND = ROOT_CSR_COMMAND
 
 const STEPS: readonly Step<Work>[] = [
   { name: 'state', says: 'Remembering which factory this is', run: rememberFactory },
@@ -124,7 +125,7 @@ function argumentsOf(options: RootCsrOptions): Facts {
 /** What there is to go on with, or has been finished; null: nothing. */
 async function begunWork(directory: PkiDirectory, options: RootCsrOptions): Promise<Journal | null> {
   if ((await directory.check()) === 'missing') return null
-  const journal = await directory.readJournal()
+  const journal = await lastJournal(directory)
   const isFree = journal === null || (journal.command === ABANDON && journal.finishedAt !== null)
   if (isFree && (await directory.contents()).length === 0) return null
   if (journal === null || (journal.command !== COMMAND && journal.finishedAt !== null)) throw await holdsPki(directory)

@@ -1,10 +1,12 @@
 import * as z from 'zod/mini'
 import { PKI_FILES } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
+import { wayOut } from '../directory/register.js'
 import { type REGISTER_KINDS, type RegisterLine, registerLine } from '../directory/register-records.js'
 import { readLine, splitRegister } from '../directory/register-text.js'
 import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
+import { GONE_MESSAGES, tracesOfRegister } from './register-traces.js'
 
 /** What `fpki ca log --json` prints. */
 export const shownRegister = z.strictObject({
@@ -40,19 +42,31 @@ export async function showRegister(files: DurableFiles, path: string, filter: Re
   return { directory: path, lines: read.filter((line) => isWanted(line, filter)), total: lines.length }
 }
 
-/** The text of the register. Throws ERR_NOT_A_DIRECTORY or ERR_NOT_INITIALIZED. */
-export async function requireRegister(files: DurableFiles, directory: PkiDirectory): Promise<string> {
+/** The text of the register. Throws ERR_NOT_A_DIRECTORY or ERR_NOT_INITIALIZED; ERR_BAD_FILE when it is gone. */
+async function requireRegister(files: DurableFiles, directory: PkiDirectory): Promise<string> {
   const { path } = directory
-  if ((await files.kindOf(path)) !== 'directory') {
-    throw new FpkiError('ERR_NOT_A_DIRECTORY', `${path} is no directory.`, 'Name a PKI directory.')
-  }
+  await requireDirectory(files, path)
+  const traces = await tracesOfRegister(directory)
+  // Behind that: a command that ends meanwhile has written both.
   const text = await directory.readRegister()
   if (text !== null) return text
+  if (traces.length === 0 && (await directory.readRegisterHead()) === null) throw await noRegister(directory)
+  throw new FpkiError('ERR_BAD_FILE', `${path}: ${GONE_MESSAGES.register}`, wayOut(path))
+}
+
+/** Throws ERR_NOT_A_DIRECTORY. */
+export async function requireDirectory(files: DurableFiles, path: string): Promise<void> {
+  if ((await files.kindOf(path)) === 'directory') return
+  throw new FpkiError('ERR_NOT_A_DIRECTORY', `${path} is no directory.`, 'Name a PKI directory.')
+}
+
+/** The error for a directory that has no register, and never had one. */
+export async function noRegister(directory: PkiDirectory): Promise<FpkiError> {
   const names = await directory.names()
   const [what, hint] = names.includes(PKI_FILES.rootCertificate)
     ? ['has no register yet', 'It begins with the next command that signs or changes something.']
     : ['holds no PKI, and no register', 'Name the directory that `fpki ca create` has made.']
-  throw new FpkiError('ERR_NOT_INITIALIZED', `${path} ${what}.`, hint)
+  return new FpkiError('ERR_NOT_INITIALIZED', `${directory.path} ${what}.`, hint)
 }
 
 function isWanted({ kind, time, certificates, crl }: RegisterLine, filter: RegisterFilter): boolean {

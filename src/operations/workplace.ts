@@ -124,12 +124,18 @@ export async function takenKeysBut(
     const certificate = readPemCertificate((await directory.read(owner)) ?? '', `${directory.path}/${owner}`)
     return keyOf(certificate, owner)
   })
-  const others = (await certificateFiles(directory)).filter(({ name }) => !(name in FILE_MEANINGS) && name !== file)
+  const others = await certificateFiles(directory, (name) => mayBeCa(name) && name !== file)
   return [
     ...(await Promise.all(inFiles)),
     ...others.flatMap(({ name, der }) => caKeyOf(der, name)),
     ...deviceCas.map((ca) => keyOf(ca, `the device CA ${formatName(ca.subject)}`)),
   ]
+}
+
+/** Of the PKI's own files the earlier ones of online-ca only: a server has no end of them, and none is a CA. */
+function mayBeCa(name: string): boolean {
+  const base = name.replace(/\.bak(\.\d+)?$/, '')
+  return !(name in FILE_MEANINGS) && base !== PKI_FILES.tlsCertificate && base !== PKI_FILES.estTlsCertificate
 }
 
 /** The key of another CA that lies in the directory; none when it is something else. */

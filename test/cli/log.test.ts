@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkedRegister, shownHistory, shownRegister, snapshotDiff } from '../../src/index.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
-import { output } from '../support/cli.js'
+import { newHome, output } from '../support/cli.js'
 import { copiedPki, type Made, madePki, x509 } from './made.js'
 import { snapshot } from './snapshot.js'
 
@@ -114,7 +114,8 @@ describe('the register', () => {
     ['half a line', '{"number":1,"time":"20'],
   ])('begins so too when the first beginning was cut off and left %s', async (_, left) => {
     const made = await copiedPki()
-    await rm(made.path('.fpki/log.head'))
+    for (const name of ['log.head', 'history', 'journal.json'])
+      await rm(made.path(`.fpki/${name}`), { recursive: true })
     await writeFile(made.path('.fpki/log.jsonl'), left)
     expect((await made.home.fpki(['ca', 'rotate-tls', made.directory, '-q'])).status).toBe(0)
     expect(await logOf(made)).toContain('"kind":"found"')
@@ -228,6 +229,104 @@ describe('ca log verify names the line', () => {
     const after = await snapshot(made.directory)
     for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(before[name])
   })
+})
+
+describe('a register that is gone', () => {
+  test.each([
+    ['the signature', ['log.head'], 'log.head is gone'],
+    ['the lines', ['log.jsonl'], 'The end was cut off'],
+    ['both', ['log.jsonl', 'log.head'], 'The register is gone'],
+    ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The register is gone'],
+    ['both, and the journal', ['log.jsonl', 'log.head', 'journal.json'], 'The register is gone'],
+  ])('is told, whatever of it is gone: %s', async (_, names, told) => {
+    const made = await copiedPki(pkiWithRegister)
+    for (const name of names) await rm(made.path(`.fpki/${name}`), { recursive: true })
+    const seen = await verified(made)
+    expect({ ...seen, told: seen.told.includes(told) }).toMatchObject({ status: 6, told: true })
+    expect(seen.codes[0]).toBe(names.includes('log.head') ? 'missing' : 'cut-off')
+  })
+
+  test('by its signature and its last lines is not signed for again', async () => {
+    const made = await copiedPki(pkiWithRegister)
+    const lines = (await logOf(made)).split('\n').slice(0, 3)
+    await writeFile(made.path('.fpki/log.jsonl'), `${lines.join('\n')}\n`)
+    await rm(made.path('.fpki/log.head'))
+    expect((await verified(made)).codes[0]).toBe('missing')
+    const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
+    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('log.head is gone') })
+    expect(await logOf(made)).toBe(`${lines.join('\n')}\n`)
+  })
+
+  test.each(['log.head', 'log.jsonl'])(
+    'or broken (%s) is put aside as the hint says, and begins anew',
+    async (name) => {
+      const made = await copiedPki(pkiWithRegister)
+      const { home, directory, path } = made
+      await writeFile(path(`.fpki/${name}`), '{"number":')
+      const revoke = ['ca', 'revoke-device-ca', directory, '--ca-file', 'b', '--yes']
+      const { status, stderr } = await home.fpki(revoke)
+      const both = `${path('.fpki/log.jsonl')} and ${path('.fpki/log.head')}`
+      expect({ status, says: stderr.includes(both), how: stderr.includes('move both of them elsewhere') }).toEqual({
+        status: 6,
+        says: true,
+        how: true,
+      })
+      for (const one of ['log.jsonl', 'log.head']) await rename(path(`.fpki/${one}`), join(home.path, one))
+      expect((await home.fpki([...revoke, '--quiet'])).status).toBe(0)
+      const { stdout } = await home.fpki(['ca', 'log', directory, '--json'])
+      const [first, ...rest] = shownRegister.parse(JSON.parse(stdout)).lines
+      const files = first?.certificates.map(({ file }) => file).sort()
+      expect({ kind: first?.kind, files }).toEqual({
+        kind: 'begun-anew',
+        files: ['b.pem', 'factory_ca.pem', 'local-ca.pem', 'online-crt', 'tls-crt', 'tls-crt.bak', 'tls-crt.bak.1'],
+      })
+      expect(rest.map(({ kind }) => kind)).toEqual(['crl'])
+      expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
+      const told = await home.fpki(['ca', 'log', 'verify', directory])
+      expect(told).toMatchObject({ status: 0, stdout: expect.stringContaining(`It was begun anew at ${first?.time}`) })
+      // What was made behind the new beginning shows that the root has signed since.
+      await new Promise((resolve) => setTimeout(resolve, 1_100))
+      expect((await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])).status).toBe(0)
+      const begun = (await logOf(made)).split('\n').slice(0, 1)
+      await writeFile(path('.fpki/log.jsonl'), `${begun}\n`)
+      await rm(path('.fpki/log.head'))
+      expect((await verified(made)).codes).toContain('missing')
+      // Half a line of the beginning, as a loss of power leaves it, is mended by the next one.
+      await writeFile(path('.fpki/log.jsonl'), '{"number":1,"ti')
+      expect((await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])).status).toBe(0)
+      const kinds = (await logOf(made)).trimEnd().split('\n')
+      expect(kinds.map((line) => JSON.parse(line).kind)).toEqual(['repaired', 'begun-anew', 'certificate'])
+    },
+  )
+
+  test('is no fault where there never was one, or where the root could not sign yet', async () => {
+    const home = await newHome()
+    const directory = join(home.path, 'acme')
+    expect((await home.fpki(['ca', 'root-csr', directory, '--quiet'])).status).toBe(0)
+    const verify = ['ca', 'log', 'verify', directory]
+    expect(await home.fpki(verify)).toMatchObject({ status: 0, stdout: expect.stringContaining('none of it yet') })
+    await rm(join(directory, '.fpki/log.jsonl'))
+    expect((await home.fpki(verify)).status).toBe(6)
+    expect((await home.fpki(['ca', 'log', directory])).status).toBe(6)
+    await rm(join(directory, '.fpki'), { recursive: true })
+    expect((await home.fpki(verify)).status).toBe(3)
+  })
+})
+
+test('a broken journal does not stop those who only look at the register', async () => {
+  const made = await copiedPki(pkiWithRegister)
+  await writeFile(made.path('.fpki/journal.json'), '{')
+  expect((await made.home.fpki(['ca', 'log', made.directory])).status).toBe(0)
+  expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
+})
+
+test('log verify prints the number and the hash that the root has signed for, to be noted down elsewhere', async () => {
+  const made = await copiedPki(pkiWithRegister)
+  const last = sha256((await logOf(made)).trimEnd().split('\n').at(-1) ?? '')
+  const { stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory])
+  expect(stdout).toMatch(new RegExp(`has signed for line 7, at \\S+; SHA-256 ${last}\\.\n`))
+  const asJson = await made.home.fpki(['ca', 'log', 'verify', made.directory, '--json'])
+  expect(checkedRegister.parse(JSON.parse(asJson.stdout)).signed).toMatchObject({ line: 7, hash: last })
 })
 
 test.each(['{"number":8,"time":"2026-0', '\0\0\0\0\0\0\0\0\n'])(

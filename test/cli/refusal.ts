@@ -28,9 +28,9 @@ export async function expectRefusal(
     ? [command, action, '--json', ...rest]
     : [command, '--json', action, ...rest]
   // A refusal changes nothing, so that two at once do not get in each other's way; but SoftHSM rewrites its token at each
-  // login, and another process may not see it just then.
+  // login, and another process may not see it just then; and a backup takes the lock before it looks.
   const first = home.fpki(words, start)
-  if (words.includes('--hsm-module')) await first
+  if (words.includes('--hsm-module') || words.includes('backup')) await first
   const [inWords, inJson] = await Promise.all([first, home.fpki(asJson, start)])
   expectWords(inWords, refusal)
   expectJson(inJson, refusal)

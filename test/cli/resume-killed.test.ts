@@ -1,55 +1,13 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { abandonedWork, checkedRegister } from '../../src/index.js'
-import { type Home, newHome, output, runProgram } from '../support/cli.js'
-import { homeWith, PIN, pkcs11Tool, softHsm, type TestToken } from '../support/token.js'
+import { abandonedWork } from '../../src/index.js'
+import { type Home, newHome, output } from '../support/cli.js'
+import { homeWith, PIN, pkcs11Tool, softHsm } from '../support/token.js'
+import { expectResumed, killed } from './killed.js'
 import { copiedPki, madePki } from './made.js'
 import { snapshot } from './snapshot.js'
-
-const KILLED = fileURLToPath(new URL('../support/killed-change.mjs', import.meta.url))
-
-/** How a command is killed. */
-interface Kill {
-  readonly home: Home
-  readonly directory: string
-  readonly command: string
-  readonly nth: number
-  readonly when: 'before' | 'after'
-  readonly token?: TestToken
-}
-
-/** Runs a command that kills itself at a write of the journal; false: there was no such write, and it came to its end. */
-async function killed({ home, directory, command, nth, when, token }: Kill): Promise<boolean> {
-  const hsm = token && {
-    FPKI_TEST_HSM: JSON.stringify({ module: token.module, label: token.label, pin: PIN }),
-    ...token.env,
-  }
-  const words = [KILLED, command, directory, home.state, String(nth), when]
-  const { signal, status, stderr } = await runProgram(process.execPath, words, { env: { HOME: home.path, ...hsm } })
-  if (signal !== 'SIGKILL') expect(stderr + status).toBe('0')
-  return signal === 'SIGKILL'
-}
-
-/** `ca resume` brings the command to its end: register and PKI hold, and nothing is left over. */
-async function expectResumed(home: Home, directory: string): Promise<void> {
-  const resumed = await home.fpki(['ca', 'resume', directory, '--quiet'])
-  expect(resumed.stderr).toBe('')
-  expect(resumed.status).toBe(0)
-  const journal = JSON.parse(await readFile(join(directory, '.fpki/journal.json'), 'utf8'))
-  expect(journal.finishedAt).not.toBeNull()
-  const log = await home.fpki(['ca', 'log', 'verify', directory, '--json'])
-  expect(checkedRegister.parse(JSON.parse(log.stdout))).toMatchObject({ problems: [], unsigned: 0, torn: false })
-  const verified = await home.fpki(['ca', 'verify', directory, '--json'])
-  expect(JSON.parse(verified.stdout).findings.filter(({ status }: { status: string }) => status === 'failure')).toEqual(
-    [],
-  )
-  expect(Object.keys(await snapshot(directory)).filter((name) => /history.*unfinished|pending\//.test(name))).toEqual(
-    [],
-  )
-}
 
 describe.each(['rotate-tls', 'add-device-ca', 'revoke-device-ca'])(
   '%s, killed at each write of the journal',

@@ -79,6 +79,31 @@ describe('the history of a directory', () => {
     expect(folders.slice(0, 2)).toEqual([1, 2])
   })
 
+  it('lets none go that it cannot read, and says which file', async () => {
+    const disk = memoryDisk()
+    const whole = disk.mount()
+    const isKept = (path: string) => path.includes('/history/0002-') && path.endsWith('/local.key')
+    const fs: typeof whole = {
+      ...whole,
+      read: async (path, most) => {
+        if (isKept(path)) throw Object.assign(new Error('EIO'), { code: 'EIO' })
+        return whole.read(path, most)
+      },
+    }
+    const directory = pkiDirectory(durableFiles(fs), '/pki')
+    await directory.make()
+    await directory.create('local.key', 'a key')
+    for (let minute = 0; minute < 23; minute++) {
+      const time = `2026-01-01T00:${String(minute).padStart(2, '0')}:00Z`
+      await directory.takeSnapshot({ command: 'ca rotate-tls', time, state: null })
+    }
+    await expect(directory.thinSnapshots()).rejects.toMatchObject({
+      code: 'ERR_STORAGE',
+      message: expect.stringMatching(/history\/0002-.*local\.key: .*EIO/),
+    })
+    expect([...disk.contents().keys()].filter(isKept)).toHaveLength(1)
+  })
+
   it('removes the key of the root from each snapshot, a broken one too, and leaves the key of another root', async () => {
     const disk = memoryDisk()
     const files = durableFiles(disk.mount())

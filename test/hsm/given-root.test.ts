@@ -39,7 +39,10 @@ describe.each(TOKENS)('a root key in %s', (_, newToken) => {
   })
 })
 
-test('interrupted, it goes on with what the directory remembers, and makes no second key', async () => {
+test.each([
+  ['interrupted', false],
+  ['interrupted and given up', true],
+])('%s, it goes on with what the directory remembers, and makes no second key', async (_, isGivenUp) => {
   const token = await softHsm()
   const home = await homeWith(token)
   const directory = join(home.path, 'acme')
@@ -51,6 +54,7 @@ test('interrupted, it goes on with what the directory remembers, and makes no se
   waiting.kill('SIGKILL')
   await waiting.ended
   await release()
+  if (isGivenUp) expect((await home.fpki(['ca', 'abandon', directory, '--yes'])).status).toBe(0)
   const { status, stderr } = await home.fpki(['ca', 'create', directory, ...words])
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
   await expectVerified(directory)

@@ -2,10 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { durableFiles } from '../../src/directory/files.js'
-import { nodeFileSystem } from '../../src/directory/node-file-system.js'
 import { pkiDirectory } from '../../src/directory/pki-directory.js'
-import { FpkiError } from '../../src/errors.js'
 import { thisMachine } from '../../src/machine.js'
 import { importedRoot, importRoot } from '../../src/operations/import-root.js'
 import { rootSignerOf } from '../../src/operations/root-signer.js'
@@ -102,47 +99,6 @@ test('a token that signs wrongly: the file stays, and the directory still says s
   await expect(imported).rejects.toMatchObject({ code: 'ERR_SIGNATURE' })
   expect(existsSync(path('factory_ca.key'))).toBe(true)
   expect(await readFile(path('.fpki/state.json'), 'utf8')).toBe(state)
-})
-
-test('cut off at any write of the disk or the token, at least one key works, and the same call ends it', async () => {
-  const stopped = new FpkiError('ERR_STORAGE', 'stopped here', '')
-  for (let at = 1; ; at++) {
-    const { directory, path } = await copiedPki()
-    const hsm = choiceOf(await softHsm(`acme-${at}`))
-    const options = { directory, hsm, removeKey: true, api: 'x' }
-    let left = at
-    const orStop = () => {
-      if (left-- === 1) throw stopped
-    }
-    const disk = nodeFileSystem()
-    const files = durableFiles({
-      ...disk,
-      rename: async (from, to) => {
-        orStop()
-        await disk.rename(from, to)
-        orStop()
-      },
-      remove: async (name) => {
-        if (name.endsWith('.key')) orStop()
-        await disk.remove(name)
-        if (name.endsWith('.key')) orStop()
-      },
-    })
-    const token = differing({ onCreate: orStop })
-    const ports = { ...thisMachine(), files, progress: SILENT, signal, makeCryptoki: token.make }
-    const outcome = await importRoot(options, ports).catch((error: unknown) => error)
-    if (outcome !== stopped) {
-      expect(at).toBeGreaterThan(6)
-      break
-    }
-    const access = { choice: null, complete: (place: object) => ({ ...hsm, ...place }), ...SILENT }
-    const signer = rootSignerOf(pkiDirectory(thisMachine().files, directory), access)
-    expect((await (await signer.open()).sign(Buffer.from('a message'))).length).toBeGreaterThan(60)
-    await signer.close()
-    if (!existsSync(path('factory_ca.key'))) continue
-    await importRoot(options, { ...thisMachine(), progress: SILENT, signal })
-    expect(existsSync(path('factory_ca.key'))).toBe(false)
-  }
 })
 
 test('a key that the tool of the token’s maker has put there is taken over', async () => {

@@ -126,6 +126,25 @@ it('a create that is given up leaves a directory for another one, and every key'
   console.log(`points at which a ca create was abandoned: ${tried}`)
 })
 
+it('what was given up within one second has a folder of its own each', async () => {
+  const disk = original.copy()
+  const clock = { clock: () => new Date('2026-12-01T00:00:00Z') }
+  const folders: (string | null)[] = []
+  for (const command of ['ca add-device-ca', 'ca add-device-ca', 'ca rotate-tls', 'ca add-device-ca']) {
+    await CHANGES[command]?.(disk, { ...stopAt(command === 'ca rotate-tls' ? 30 : 58).disturbance, ...clock }).catch(
+      () => undefined,
+    )
+    disk.losePower()
+    folders.push((await abandonOn(disk, clock)).folder)
+  }
+  const there = [...disk.contents().keys()]
+  const base = `${DIRECTORY}/.fpki/abandoned/20261201T000000Z-ca`
+  const ends = ['add-device-ca', 'add-device-ca-2', 'rotate-tls', 'add-device-ca-3']
+  expect(folders).toEqual(ends.map((end) => `${base}-${end}`))
+  for (const folder of folders) expect(there).toContain(`${folder}/journal.json`)
+  for (const folder of folders.filter((one) => one?.includes('add-'))) expect(there).toContain(`${folder}/site-b.key`)
+})
+
 it('an abandoning that is cut off goes on, and ends as one that was not', async () => {
   const rotate = CHANGES['ca rotate-tls']
   const open = original.copy()

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { allPem, CHANGES, diskWithPki, isFinished, knownOn, liveFiles } from '../support/change-scene.js'
-import { certificatesInApi, essence, expectRegistered } from '../support/create-scene.js'
+import { certificatesInApi, DIRECTORY, essence, expectRegistered } from '../support/create-scene.js'
 import { isStop, stopAt } from '../support/disturb.js'
 import type { MemoryDisk } from '../support/memory-disk.js'
 
@@ -46,3 +46,40 @@ describe.each(Object.entries(CHANGES))('%s cut off at any point', (command, run)
     },
   )
 })
+
+describe('a register that was put aside', () => {
+  it.each(['loseProcess', 'losePower'] as const)('begins anew once, wherever that is cut off (%s)', async (loss) => {
+    const run = CHANGES['ca rotate-tls']
+    const without = original.copy()
+    for (const name of ['log.jsonl', 'log.head']) await without.mount().remove(`${DIRECTORY}/.fpki/${name}`)
+    await without.mount().syncDirectory(`${DIRECTORY}/.fpki`)
+    const counter = stopAt(Number.POSITIVE_INFINITY)
+    await run?.(without.copy(), counter.disturbance)
+    for (let at = 1; at <= counter.points(); at++) {
+      const disk = without.copy()
+      await run?.(disk, stopAt(at).disturbance).catch(() => undefined)
+      disk[loss]()
+      expectNothingLost(allPem(original), disk)
+      if (!isFinished(disk, 'ca rotate-tls')) await run?.(disk)
+      expectRegistered(disk)
+      const kinds = registerOf(disk).map(({ kind }) => kind)
+      expect(
+        kinds.filter((kind) => kind === 'begun-anew'),
+        `point ${at}`,
+      ).toHaveLength(1)
+      expect(
+        kinds.findIndex((kind) => kind !== 'repaired'),
+        `point ${at}`,
+      ).toBe(kinds.indexOf('begun-anew'))
+    }
+    console.log(`crash points tried (a register that begins anew, ${loss}): ${counter.points()}`)
+  })
+})
+
+function registerOf(disk: MemoryDisk): readonly { readonly kind: string }[] {
+  const text = disk.contents().get(`${DIRECTORY}/.fpki/log.jsonl`)?.text ?? ''
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}

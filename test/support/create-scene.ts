@@ -5,8 +5,10 @@ import { FpkiError } from '../../src/errors.js'
 import type { FactoryApi } from '../../src/factory/api.js'
 import { embeddedFactoryOn, thisMachine } from '../../src/machine.js'
 import { type CreatedPki, createPki } from '../../src/operations/create-pki.js'
+import type { HsmAccess } from '../../src/operations/root-signer.js'
 import { readCrl } from '../../src/pki/read-crl.js'
 import type { Clock } from '../../src/ports.js'
+import type { CryptokiMaker } from '../../src/signer/pkcs11/cryptoki.js'
 import type { MemoryDisk, StepHooks } from './memory-disk.js'
 
 /** The PKI directory and the state directory of the scene. */
@@ -20,11 +22,14 @@ export interface Disturbance {
   readonly disk?: StepHooks
   readonly api?: (api: FactoryApi) => FactoryApi
   readonly clock?: Clock
+  /** How a root key in a token is come to, and what loads modules. */
+  readonly access?: HsmAccess
+  readonly makeCryptoki?: CryptokiMaker
 }
 
 /** This machine with a disk in memory, and the embedded factory acme on it. */
-export function machineOn(disk: MemoryDisk, { disk: hooks, api: wrap, ...clock }: Disturbance = {}) {
-  const machine = { ...thisMachine(), ...clock, files: durableFiles(disk.mount(hooks)) }
+export function machineOn(disk: MemoryDisk, { disk: hooks, api: wrap, ...others }: Disturbance = {}) {
+  const machine = { ...thisMachine(), ...others, files: durableFiles(disk.mount(hooks)) }
   const { signal } = new AbortController()
   const api = embeddedFactoryOn(machine, { stateDirectory: STATE, factory: 'acme' }, signal)
   return { ...machine, api: wrap?.(api) ?? api, progress: SILENT, signal }

@@ -16,8 +16,6 @@ export interface Differences {
   readonly signature?: (raw: Buffer) => Buffer
   /** The attributes that it takes in no template. */
   readonly refuses?: readonly number[]
-  /** Called before and after each object that is put into it. */
-  readonly onCreate?: () => void
   /** The PIN is typed on it: C_Login takes none. */
   readonly keypadPin?: string
 }
@@ -50,7 +48,7 @@ export function differing(differences: Differences = {}): Watched {
 }
 
 function changedCalls(real: Cryptoki, differences: Differences): Partial<Cryptoki> {
-  const { flags = 0, attributes = {}, mechanisms, hashes, signature, refuses = [], onCreate, keypadPin } = differences
+  const { flags = 0, attributes = {}, mechanisms, hashes, signature, refuses = [], keypadPin } = differences
   const checkTemplate = (...templates: readonly Attribute[][]) => {
     if (templates.flat().some(({ type }) => refuses.includes(type))) throw new Error('CKR_TEMPLATE_INCONSISTENT:209')
   }
@@ -84,10 +82,7 @@ function changedCalls(real: Cryptoki, differences: Differences): Partial<Cryptok
     },
     C_CreateObject: (session, template) => {
       checkTemplate(template)
-      onCreate?.()
-      const made = real.C_CreateObject(session, template)
-      onCreate?.()
-      return made
+      return real.C_CreateObject(session, template)
     },
     // SoftHSM knows no login for one use of a key; that it was asked for is what counts.
     C_Login: (session, who, pin) => {

@@ -1,6 +1,7 @@
-// A command on the real disk in a process that kills itself (SIGKILL) at a write of the journal.
-// Arguments: command, PKI directory, state directory, which write of the journal, "before" or "after"; for a root key in a
-// token FPKI_TEST_HSM has the module, the label of the token and the PIN as JSON.
+// A command on the real disk in a process that kills itself (SIGKILL) at a write of the journal, or at a call of the API.
+// Arguments: command, PKI directory, state directory, which write or call, and when: "before", "after" (a write),
+// "before-call", "after-call"; for a root key in a token FPKI_TEST_HSM has the module, the label of the token and the PIN as
+// JSON, and for a Factory API over HTTP FPKI_TEST_API its URL, a token and what it is trusted by.
 import {
   addDeviceCa,
   certifyServer,
@@ -8,6 +9,7 @@ import {
   createPki,
   durableFiles,
   embeddedFactoryOn,
+  httpFactoryOn,
   importRoot,
   nodeFileSystem,
   thisMachine,
@@ -15,12 +17,14 @@ import {
 
 const [command, directory, stateDirectory, nth, when] = process.argv.slice(2)
 let writes = 0
+let calls = 0
+const isOfCalls = when.endsWith('-call')
 
 const disk = nodeFileSystem()
 const files = durableFiles({
   ...disk,
   rename: async (from, to) => {
-    const isLast = to.endsWith('/journal.json') && ++writes === Number(nth)
+    const isLast = !isOfCalls && to.endsWith('/journal.json') && ++writes === Number(nth)
     if (isLast && when === 'before') process.kill(process.pid, 'SIGKILL')
     await disk.rename(from, to)
     if (isLast) process.kill(process.pid, 'SIGKILL')
@@ -33,7 +37,28 @@ const choice = { module: hsm?.module, initArgs: '', token: tokens, key: { label:
 const silent = { step: () => undefined, note: () => undefined, warn: () => undefined }
 const access = { choice: null, complete: (place) => ({ ...place, ...proof }), ...silent }
 const machine = { ...thisMachine(), files, progress: silent, signal: new AbortController().signal, access }
-const api = embeddedFactoryOn(machine, { stateDirectory, factory: 'acme' }, machine.signal)
+const server = process.env.FPKI_TEST_API === undefined ? null : JSON.parse(process.env.FPKI_TEST_API)
+const connection = server && {
+  ...{ url: server.url, cacert: server.cacert, proxy: null, noProxy: '', insecure: false, extraHeaders: {} },
+  timeoutMilliseconds: 30_000,
+  proof: { kind: 'token', header: 'OSF-TOKEN', token: server.token },
+}
+const real =
+  server === null
+    ? embeddedFactoryOn(machine, { stateDirectory, factory: 'acme' }, machine.signal)
+    : await httpFactoryOn(machine, connection, 'acme', { signal: machine.signal, warn: () => undefined })
+const api = new Proxy(real, {
+  get: (target, name) => {
+    if (typeof target[name] !== 'function') return target[name]
+    return async (...words) => {
+      const isLast = isOfCalls && ++calls === Number(nth)
+      if (isLast && when === 'before-call') process.kill(process.pid, 'SIGKILL')
+      const answer = await target[name](...words)
+      if (isLast) process.kill(process.pid, 'SIGKILL')
+      return answer
+    }
+  },
+})
 const ports = { ...machine, api, confirm: async () => undefined }
 const where = { directory, factory: 'acme' }
 const both = { onlineCa: true, localCa: true }

@@ -49,7 +49,7 @@ async function readTlsKey(
   { csrs }: FactoryState,
   { publicKey }: Certificate,
 ): Promise<string> {
-  const made = csrs.find(({ kind, csr }) => kind === 'tls' && sameKey(readCsr(csr, 'tls-csr').publicKey, publicKey))
+  const made = csrs.findLast(({ kind, csr }) => kind === 'tls' && sameKey(readCsr(csr, 'tls-csr').publicKey, publicKey))
   const path = made === undefined ? null : keyPath(folder, made.kind, made.generation)
   const pem = path === null ? null : await files.read(path, 16_384)
   const isItsKey = pem !== null && Buffer.from(publicKey.spki).equals(openKey(pem, path ?? '').publicKey)

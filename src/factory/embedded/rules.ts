@@ -9,7 +9,7 @@ import { isSelfIssued } from '../../pki/root-policy.js'
 import { type CertificatesUpdate, type CsrKind, FactoryApiError, type FactoryCertificates } from '../api.js'
 import { refused } from './refused.js'
 import { afterCrl } from './revocations.js'
-import type { FactoryState } from './state.js'
+import type { FactoryState, MadeCsr } from './state.js'
 
 /**
  * What the state becomes when the API takes `update` at the time `now`. Throws {@link FactoryApiError} when one of the
@@ -26,7 +26,7 @@ export function applyUpdate(state: FactoryState, update: CertificatesUpdate, now
 
 function stateAfter(state: FactoryState, update: CertificatesUpdate, now: Date): FactoryState {
   const root = rootAfter(state, update, now)
-  const held = state.csrs.map((made) => ({ ...made, publicKey: readCsr(made.csr, 'a stored request').publicKey }))
+  const held = state.csrs.map((made) => ({ made, key: keyOnce(made) }))
   const scene = { ...state, held, root, now }
   const taken = [
     ...serverCertificates(scene, 'tls', update.tlsCrt),
@@ -37,7 +37,7 @@ function stateAfter(state: FactoryState, update: CertificatesUpdate, now: Date):
   const isTaken = (key: PublicKey) => taken.some(({ publicKey }) => sameKey(key, publicKey))
   return {
     ...state,
-    csrs: held.map(({ publicKey, ...made }) => ({ ...made, answered: made.answered || isTaken(publicKey) })),
+    csrs: held.map(({ made, key }) => ({ ...made, answered: made.answered || isTaken(key()) })),
     certificates: { ...certificates, changeMeta: changeMetaAfter(state, now) },
   }
 }
@@ -57,12 +57,26 @@ function rootAfter(state: FactoryState, { rootCrt }: CertificatesUpdate, now: Da
   return root
 }
 
+/** A key that the API made. It is read when it is asked for: after many rotations there are many. */
+interface HeldKey {
+  readonly made: MadeCsr
+  key(): PublicKey
+}
+
+function keyOnce({ csr }: MadeCsr): () => PublicKey {
+  let key: PublicKey | null = null
+  return () => {
+    key ??= readCsr(csr, 'a stored request').publicKey
+    return key
+  }
+}
+
 /** What an update is held against. */
 interface Scene extends FactoryState {
   readonly root: Certificate
   readonly now: Date
   /** The keys that the API made. */
-  readonly held: readonly { readonly kind: CsrKind; readonly publicKey: PublicKey }[]
+  readonly held: readonly HeldKey[]
 }
 
 function serverCertificates(scene: Scene, kind: CsrKind, pem: string | undefined): readonly Certificate[] {
@@ -112,7 +126,8 @@ function requireCa(certificate: Certificate, what: string, factory: string, now:
 }
 
 function holdsKey({ held }: Scene, kind: CsrKind, { publicKey }: Certificate): boolean {
-  return held.some((made) => made.kind === kind && sameKey(made.publicKey, publicKey))
+  // The newest is the likeliest.
+  return held.findLast(({ made, key }) => made.kind === kind && sameKey(key(), publicKey)) !== undefined
 }
 
 function merged(current: FactoryCertificates | null, update: CertificatesUpdate, root: Certificate) {

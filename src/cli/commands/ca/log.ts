@@ -105,7 +105,7 @@ export async function verifyLog(directory: string, flags: CommonFlags, io: Io): 
   if (checked.problems.length > 0) io.outcome.status = EXIT_FOUND.broken
 }
 
-function verdict({ directory, lines, signed, unsigned, torn, problems }: CheckedRegister, io: Io): string {
+function verdict({ directory, lines, signed, unsigned, begunAnew, torn, problems }: CheckedRegister, io: Io): string {
   const told = [
     problems.length === 0
       ? `The register of ${directory} holds: ${lines} ${lines === 1 ? 'line' : 'lines'}.`
@@ -113,10 +113,15 @@ function verdict({ directory, lines, signed, unsigned, torn, problems }: Checked
     ...problems.map(({ code, message }) => printable(`  ${message} [${code}]`)),
     signed === null
       ? '  The root has signed for none of it yet.'
-      : `  The root has signed for line ${signed.line}, at ${signed.at}.`,
+      : `  The root has signed for line ${signed.line}, at ${signed.at}; SHA-256 ${signed.hash}.`,
     ...(unsigned === 0 || signed === null
       ? []
       : [`  It has not signed for the ${unsigned} behind it; the next command that uses its key does.`]),
+    ...(begunAnew === null
+      ? []
+      : [
+          `  It was begun anew at ${begunAnew.at} (line ${begunAnew.line}): the earlier register was not there any more.`,
+        ]),
     ...(torn ? ['  The last line was cut off in the writing; the next command removes what is left of it.'] : []),
   ]
   return `${told.join('\n')}\n`

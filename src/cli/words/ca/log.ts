@@ -3,7 +3,7 @@ import type { Io } from '../../output.js'
 
 /** The words of `fpki ca log` and `fpki ca log verify`. */
 export function addLog(ca: Command, io: Io): void {
-  const kinds = ['found', 'certificate', 'crl', 'refused', 'event', 'repaired']
+  const kinds = ['found', 'begun-anew', 'certificate', 'crl', 'refused', 'event', 'repaired']
   const log = ca
     .command('log')
     .description('the register: all that was ever signed, and all that was refused')

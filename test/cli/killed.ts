@@ -1,0 +1,56 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
+import { checkedRegister } from '../../src/index.js'
+import { type Home, runProgram } from '../support/cli.js'
+import { PIN, type TestToken } from '../support/token.js'
+import { snapshot } from './snapshot.js'
+
+const KILLED = fileURLToPath(new URL('../support/killed-change.mjs', import.meta.url))
+
+/** How a command is killed. */
+export interface Kill {
+  readonly home: Home
+  readonly directory: string
+  readonly command: string
+  readonly nth: number
+  /** In relation to a write of the journal, or to a call of the API. */
+  readonly when: 'before' | 'after' | 'before-call' | 'after-call'
+  readonly token?: TestToken
+  /** A Factory API over HTTP, in the place of the embedded one. */
+  readonly server?: { readonly url: string; readonly token: string; readonly cacert: string }
+}
+
+/** Runs a command that kills itself at such a moment; false: there was none, and it came to its end. */
+export async function killed({ home, directory, command, nth, when, token, server }: Kill): Promise<boolean> {
+  const hsm = token && {
+    FPKI_TEST_HSM: JSON.stringify({ module: token.module, label: token.label, pin: PIN }),
+    ...token.env,
+  }
+  const api = server && { FPKI_TEST_API: JSON.stringify(server) }
+  const words = [KILLED, command, directory, home.state, String(nth), when]
+  const { signal, status, stderr } = await runProgram(process.execPath, words, {
+    env: { HOME: home.path, ...hsm, ...api },
+  })
+  if (signal !== 'SIGKILL') expect(stderr + status).toBe('0')
+  return signal === 'SIGKILL'
+}
+
+/** `ca resume` brings the command to its end: register and PKI hold, and nothing is left over. */
+export async function expectResumed(home: Pick<Home, 'fpki'>, directory: string): Promise<void> {
+  const resumed = await home.fpki(['ca', 'resume', directory, '--quiet'])
+  expect(resumed.stderr).toBe('')
+  expect(resumed.status).toBe(0)
+  const journal = JSON.parse(await readFile(join(directory, '.fpki/journal.json'), 'utf8'))
+  expect(journal.finishedAt).not.toBeNull()
+  const log = await home.fpki(['ca', 'log', 'verify', directory, '--json'])
+  expect(checkedRegister.parse(JSON.parse(log.stdout))).toMatchObject({ problems: [], unsigned: 0, torn: false })
+  const verified = await home.fpki(['ca', 'verify', directory, '--json'])
+  expect(JSON.parse(verified.stdout).findings.filter(({ status }: { status: string }) => status === 'failure')).toEqual(
+    [],
+  )
+  expect(Object.keys(await snapshot(directory)).filter((name) => /history.*unfinished|pending\//.test(name))).toEqual(
+    [],
+  )
+}

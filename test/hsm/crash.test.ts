@@ -1,0 +1,186 @@
+import { describe, expect, test } from 'vitest'
+import { FpkiError } from '../../src/errors.js'
+import { importRoot } from '../../src/operations/import-root.js'
+import type { HsmChoice } from '../../src/ports.js'
+import { allPem, CHANGES, diskWithPki, isFinished, knownOn, liveFiles } from '../support/change-scene.js'
+import {
+  certificatesInApi,
+  DIRECTORY,
+  type Disturbance,
+  essence,
+  expectRegistered,
+  machineOn,
+} from '../support/create-scene.js'
+import { failAt, isStop, stopAt } from '../support/disturb.js'
+import { type MemoryDisk, memoryDisk } from '../support/memory-disk.js'
+import { choiceOf, softHsm } from '../support/token.js'
+import {
+  accessTo,
+  createInToken,
+  emptyToken,
+  everyPoint,
+  expectRootOf,
+  hookedCryptoki,
+  whatIsIn,
+} from '../support/token-scene.js'
+
+const LOSSES = ['loseProcess', 'losePower'] as const
+/** Both halves of both keys. */
+const WHOLE = ['2 local-ca', '2 root-ca', '3 local-ca', '3 root-ca']
+
+function expectInApiOnDisk(disk: MemoryDisk): void {
+  for (const pem of certificatesInApi(disk)) expect(allPem(disk)).toContain(pem)
+}
+
+/** Is any private key on the disk but those that the embedded API makes for its servers? */
+function keyFiles(disk: MemoryDisk): readonly string[] {
+  return [...disk.contents()]
+    .filter(([path, { text }]) => path.startsWith(DIRECTORY) && text?.includes('PRIVATE KEY'))
+    .map(([path]) => path)
+}
+
+async function createAgain(disk: MemoryDisk, choice: HsmChoice): Promise<void> {
+  await createInToken(disk, choice).catch((error: unknown) => {
+    if (!(error instanceof FpkiError) || error.code !== 'ERR_EXISTS') throw error
+  })
+}
+
+describe('with both keys in a token', () => {
+  test.each(LOSSES)('ca create cut off at any point ends as an undisturbed run, with one root (%s)', async (loss) => {
+    const choice = choiceOf(await softHsm())
+    const whole = memoryDisk()
+    const counter = stopAt(Number.POSITIVE_INFINITY)
+    await createInToken(whole, choice, counter.disturbance)
+    const undisturbed = essence(whole)
+    expect((await whatIsIn(choice)).objects).toEqual(WHOLE)
+    let tried = 0
+    for (let at = 1 + LOSSES.indexOf(loss); at <= counter.points(); at += everyPoint(2)) {
+      await emptyToken(choice)
+      const disk = memoryDisk()
+      const outcome = await createInToken(disk, choice, stopAt(at).disturbance).catch((error: unknown) => error)
+      expect(outcome, `point ${at}`).toSatisfy(isStop)
+      disk[loss]()
+      expectInApiOnDisk(disk)
+      expectRegistered(disk, false)
+      const before = await whatIsIn(choice)
+      await createAgain(disk, choice)
+      const after = await whatIsIn(choice)
+      expect(after.objects, `point ${at}`).toEqual(WHOLE)
+      // Never a second root: the key that was made is the one that is used.
+      for (const key of before.keys) expect(after.keys, `point ${at}`).toContain(key)
+      expectRootOf(after.keys.slice(0, 1), disk)
+      expect(keyFiles(disk)).toEqual([])
+      expectInApiOnDisk(disk)
+      expectRegistered(disk)
+      expect(essence(disk), `point ${at}`).toBe(undisturbed)
+      tried++
+    }
+    console.log(`crash points tried (ca create in a token, ${loss}): ${tried} of ${counter.points()}`)
+  })
+
+  test.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])(
+    '%s cut off at any point ends as an undisturbed run, and leaves the token as it is',
+    async (command) => {
+      const choice = choiceOf(await softHsm())
+      const access = accessTo(choice)
+      const original = memoryDisk()
+      await createInToken(original, choice)
+      const made = await whatIsIn(choice)
+      const run = (disk: MemoryDisk, disturbance: Disturbance = {}) =>
+        CHANGES[command]?.(disk, { ...disturbance, access })
+      const whole = original.copy()
+      const counter = stopAt(Number.POSITIVE_INFINITY)
+      await run(whole, counter.disturbance)
+      const undisturbed = essence(whole)
+      let tried = 0
+      for (let at = 1; at <= counter.points(); at++) {
+        const disk = original.copy()
+        const outcome = await run(disk, stopAt(at).disturbance)?.catch((error: unknown) => error)
+        expect(outcome, `point ${at}`).toSatisfy(isStop)
+        disk[LOSSES[tried % 2] ?? 'losePower']()
+        const before = [...allPem(original), ...allPem(disk)]
+        if (knownOn(disk) === knownOn(original)) expect(liveFiles(disk)).toEqual(liveFiles(original))
+        expectInApiOnDisk(disk)
+        if (!isFinished(disk, command)) await run(disk)
+        for (const pem of before) expect(allPem(disk), `point ${at}`).toContain(pem)
+        expectInApiOnDisk(disk)
+        expectRegistered(disk)
+        expect(essence(disk), `point ${at}`).toBe(undisturbed)
+        tried++
+      }
+      expect(await whatIsIn(choice)).toEqual(made)
+      console.log(`crash points tried (${command} with a token): ${tried}`)
+    },
+  )
+})
+
+describe('ca import-root', () => {
+  const run = (disk: MemoryDisk, hsm: HsmChoice, disturbance: Disturbance = {}) => {
+    const options = { directory: DIRECTORY, hsm, removeKey: true, api: 'x' }
+    return importRoot(options, machineOn(disk, { ...disturbance, makeCryptoki: hookedCryptoki(disturbance) }))
+  }
+  const rootOnDisk = (disk: MemoryDisk) => keyFiles(disk).filter((path) => path.endsWith('/factory_ca.key'))
+
+  /** The root key is on the disk or in the token; the same call, again, ends as an undisturbed one. */
+  async function expectEnds(disk: MemoryDisk, choice: HsmChoice, end: { essence: string; point: string }) {
+    const { keys, objects } = await whatIsIn(choice)
+    if (rootOnDisk(disk).length === 0) {
+      expect(objects, end.point).toEqual(WHOLE.filter((name) => name.endsWith('root-ca')))
+      expectRootOf(keys, disk)
+    }
+    if (!isFinished(disk, 'ca import-root')) await run(disk, choice)
+    const after = await whatIsIn(choice)
+    expect(after.objects, end.point).toEqual(WHOLE.filter((name) => name.endsWith('root-ca')))
+    expectRootOf(after.keys, disk)
+    expect(rootOnDisk(disk), end.point).toEqual([])
+    expectRegistered(disk)
+    expect(essence(disk), end.point).toBe(end.essence)
+  }
+
+  async function scene() {
+    const choice = choiceOf(await softHsm())
+    const original = await diskWithPki()
+    const whole = original.copy()
+    const counter = stopAt(Number.POSITIVE_INFINITY)
+    await run(whole, choice, counter.disturbance)
+    return { choice, original, undisturbed: essence(whole), points: counter.points() }
+  }
+
+  test.each(LOSSES)('cut off at any point of disk and token ends as an undisturbed run (%s)', async (loss) => {
+    const { choice, original, undisturbed, points } = await scene()
+    for (let at = 1; at <= points; at++) {
+      await emptyToken(choice)
+      const disk = original.copy()
+      const outcome = await run(disk, choice, stopAt(at).disturbance).catch((error: unknown) => error)
+      expect(outcome, `point ${at}`).toSatisfy(isStop)
+      disk[loss]()
+      await expectEnds(disk, choice, { essence: undisturbed, point: `point ${at}` })
+    }
+    console.log(`crash points tried (ca import-root, ${loss}): ${points}`)
+  })
+
+  test.each([
+    ['ENOSPC', true],
+    ['EACCES', true],
+    ['EROFS', true],
+    ['EIO', false],
+  ])('on a disk that fails with %s (for good: %s) says so, and goes on when it is run again', async (code, lasting) => {
+    const { choice, original, undisturbed } = await scene()
+    let points = 0
+    for (let at = 1; ; at += lasting ? 3 : 1) {
+      await emptyToken(choice)
+      const disk = original.copy()
+      const fault = failAt(at, code, lasting)
+      // The disk of the token is another one.
+      const hook = { before: (what: string, path: string) => path !== 'token' && fault.before(what, path) }
+      const outcome = await run(disk, choice, { disk: hook }).catch((error: unknown) => error)
+      if (!fault.failed()) break
+      points++
+      const point = `${code} at ${at}`
+      if (outcome instanceof Error)
+        expect(outcome, point).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringMatching(`/home.*${code}`) })
+      await expectEnds(disk, choice, { essence: undisturbed, point })
+    }
+    console.log(`ca import-root, ${code}${lasting ? ' for good' : ''}: points tried: ${points}`)
+  })
+})

@@ -1,0 +1,107 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { FpkiError } from '../../src/errors.js'
+import { signRequest } from '../../src/operations/sign-request.js'
+import { opensslCsr } from '../pki/support/openssl-csr.js'
+import { CHANGES, diskWithPki, liveFiles } from '../support/change-scene.js'
+import { DIRECTORY, type Disturbance, expectRegistered, machineOn } from '../support/create-scene.js'
+import { failAt, isStop, stopAt } from '../support/disturb.js'
+import type { MemoryDisk } from '../support/memory-disk.js'
+
+const OUT = '/home/maker/gateway.pem'
+
+let original: MemoryDisk
+
+beforeAll(async () => {
+  original = await diskWithPki()
+})
+
+let good: string | undefined
+
+/** A request that may be signed. */
+async function request(): Promise<string> {
+  good ??= await opensslCsr({})
+  return good
+}
+
+function sign(disk: MemoryDisk, csr: string, disturbance?: Disturbance) {
+  const asked = { request: csr, what: 'gateway.csr', factory: null, profile: null, days: null }
+  return signRequest({ ...asked, directory: DIRECTORY, out: OUT }, machineOn(disk, disturbance))
+}
+
+function textOf(disk: MemoryDisk, path: string): string {
+  return disk.contents().get(path)?.text ?? ''
+}
+
+/** What was signed is in the register before it is in a file; nothing else changed; and the register can be gone on with. */
+async function expectHeld(disk: MemoryDisk, point: string): Promise<void> {
+  expect(liveFiles(disk), point).toEqual(liveFiles(original))
+  expectRegistered(disk, false)
+  expect(textOf(disk, `${DIRECTORY}/.fpki/log.jsonl`), point).toContain(
+    textOf(original, `${DIRECTORY}/.fpki/log.jsonl`),
+  )
+  const isOut = disk.contents().has(OUT)
+  if (isOut) await disk.mount().remove(OUT)
+  await sign(disk, await request())
+  expectRegistered(disk)
+  await CHANGES['ca rotate-tls']?.(disk)
+  expectRegistered(disk)
+}
+
+describe('ca sign', () => {
+  it.each(['loseProcess', 'losePower'] as const)(
+    'cut off at any point lets out nothing unregistered (%s)',
+    async (loss) => {
+      const whole = original.copy()
+      const counter = stopAt(Number.POSITIVE_INFINITY)
+      await sign(whole, await request(), counter.disturbance)
+      expectRegistered(whole)
+      for (let at = 1; at <= counter.points(); at++) {
+        const disk = original.copy()
+        const outcome = await sign(disk, await request(), stopAt(at).disturbance).catch((error: unknown) => error)
+        expect(outcome, `point ${at}`).toSatisfy(isStop)
+        disk[loss]()
+        await expectHeld(disk, `point ${at}`)
+      }
+      console.log(`crash points tried (ca sign, ${loss}): ${counter.points()}`)
+    },
+  )
+
+  it.each([
+    ['ENOSPC', true],
+    ['EACCES', true],
+    ['EROFS', true],
+    ['EIO', false],
+  ])('on a disk that fails with %s (for good: %s) lets out nothing unregistered', async (code, lasting) => {
+    let points = 0
+    for (let at = 1; ; at++) {
+      const disk = original.copy()
+      const fault = failAt(at, code, lasting)
+      const outcome = await sign(disk, await request(), { disk: fault }).catch((error: unknown) => error)
+      if (!fault.failed()) break
+      points++
+      const point = `${code} at ${at}`
+      if (outcome instanceof Error)
+        expect(outcome, point).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringMatching(`/home.*${code}`) })
+      else expect(disk.contents().has(OUT), point).toBe(true)
+      await expectHeld(disk, point)
+    }
+    console.log(`ca sign, ${code}${lasting ? ' for good' : ''}: points tried: ${points}`)
+  })
+
+  it.each(['ENOSPC', 'EIO'])('that is refused says why, whether or not the register can take it (%s)', async (code) => {
+    const refused = await opensslCsr({ key: 'RSA-1024' })
+    for (let at = 1; ; at++) {
+      const disk = original.copy()
+      const fault = failAt(at, code)
+      const outcome = await sign(disk, refused, { disk: fault }).catch((error: unknown) => error)
+      expect(outcome, `${code} at ${at}`).toBeInstanceOf(FpkiError)
+      expect(outcome, `${code} at ${at}`).toMatchObject({ code: 'ERR_BAD_CSR' })
+      if (!fault.failed()) {
+        expect(at).toBeGreaterThan(2)
+        expect(textOf(disk, `${DIRECTORY}/.fpki/log.jsonl`)).toContain('"kind":"refused"')
+        break
+      }
+      await expectHeld(disk, `${code} at ${at}`)
+    }
+  })
+})

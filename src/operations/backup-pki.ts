@@ -69,6 +69,9 @@ export interface BackupPkiPorts {
   readonly progress: Progress
 }
 
+/** Seconds: a backup at night is not to fail because another command is at work for a moment. */
+const PATIENCE = 20
+
 /**
  * Makes a backup of a PKI, as one encrypted file, and opens it again before it says so. Nothing of it is on the disk in
  * the clear.
@@ -79,7 +82,7 @@ export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts
   const { files, progress } = ports
   const pki = await openPki(files, options.directory, options.factory)
   await pki.directory.make()
-  const lock = await pki.directory.lock()
+  const lock = await pki.directory.lock(PATIENCE)
   try {
     progress.step('Reading the PKI directory')
     const collected = await collect(files, pki, options.stateDirectory)

@@ -10,13 +10,20 @@ async function essenceOfUndisturbedRun(): Promise<string> {
   return essence(disk)
 }
 
-describe.each(['ENOSPC', 'EIO'])('ca create on a disk that fails with %s', (code) => {
+describe.each([
+  ['ENOSPC', false],
+  ['EIO', false],
+  ['ENOSPC', true],
+  ['EACCES', true],
+  ['EROFS', true],
+])('ca create on a disk that fails with %s (for good: %s)', (code, lasting) => {
   it('says which path at every step, and ends well when it is run again', async () => {
     const undisturbed = await essenceOfUndisturbedRun()
     let points = 0
-    for (let at = 1; ; at++) {
+    // A disk that stays full ends alike from one point to the next.
+    for (let at = 1; ; at += lasting ? 3 : 1) {
       const disk = memoryDisk()
-      const hook = failAt(at, code)
+      const hook = failAt(at, code, lasting)
       const outcome = await createOn(disk, { disk: hook }).catch((error: unknown) => error)
       if (!hook.failed()) break
       points++
@@ -24,7 +31,7 @@ describe.each(['ENOSPC', 'EIO'])('ca create on a disk that fails with %s', (code
       await runAgain(disk)
       expect(essence(disk), `point ${at}`).toBe(undisturbed)
     }
-    console.log(`${code}: points tried: ${points}`)
+    console.log(`${code}${lasting ? ' for good' : ''}: points tried: ${points}`)
   })
 })
 

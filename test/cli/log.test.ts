@@ -204,6 +204,12 @@ describe('ca log verify names the line', () => {
     const head = JSON.parse(await readFile(made.path('.fpki/log.head'), 'utf8'))
     await writeFile(made.path('.fpki/log.head'), JSON.stringify({ ...head, number: 3, hash: sha256(lines[2] ?? '') }))
     expect((await verified(made)).codes).toContain('bad-signature')
+    // Nor does the root sign behind it: the next signature would hold, and hide what was cut off.
+    const forged = await snapshot(made.directory)
+    const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
+    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('not by its key') })
+    const after = await snapshot(made.directory)
+    for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(forged[name])
   })
 
   test('and an earlier register with its own signature: what is in the directory is not in it', async () => {
@@ -349,6 +355,27 @@ test.each(['{"number":8,"time":"2026-0', '\0\0\0\0\0\0\0\0\n'])(
     expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
   },
 )
+
+test('an old snapshot that cannot be read stays, and keeps nobody from a change', async () => {
+  const { home, directory, path } = await copiedPki()
+  const history = path('.fpki/history')
+  const [first = ''] = await readdir(history)
+  const record = JSON.parse(await readFile(join(history, first, 'snapshot.json'), 'utf8'))
+  // More than are kept, all of one day.
+  for (let number = 2; number <= 23; number++) {
+    const folder = join(history, `${String(number).padStart(4, '0')}-old`)
+    await mkdir(folder)
+    await writeFile(join(folder, 'snapshot.json'), JSON.stringify({ ...record, number }))
+    await mkdir(join(folder, 'tls-crt'))
+  }
+  const { status, stderr } = await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])
+  expect({ status, stderr }).toEqual({
+    status: 0,
+    stderr: expect.stringContaining('warning: Old snapshots were not cleared away: '),
+  })
+  expect(await readdir(history)).toHaveLength(24)
+  expect((await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])).status).toBe(0)
+})
 
 test('filters and CSV', async () => {
   const { home, directory, path } = await copiedPki(pkiWithRegister)

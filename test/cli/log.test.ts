@@ -393,6 +393,44 @@ test('filters and CSV', async () => {
   expect(csv[1]).toContain('"CN=Factory-CA, OU=acme"')
 })
 
+test('what a file is called is no formula in the CSV, and moves no cursor', async () => {
+  const { home, directory } = await copiedPki()
+  for (const name of ['=1+1.csr', '\uff1d2.csr', '@a\u001b[31m,\n.csr']) {
+    await writeFile(join(home.path, name), await opensslCsr({ key: 'RSA-1024' }))
+    const { status } = await home.fpki(['ca', 'sign', name, '--pki-dir', directory], { cwd: home.path })
+    expect(status).toBe(6)
+  }
+  const { stdout } = await home.fpki(['ca', 'log', directory, '--csv', '--kind', 'refused'])
+  const texts = stdout.trimEnd().split('\r\n').slice(1)
+  expect(texts.map((row) => row.replace(/^.*?,refused,,,,,,,/, '').slice(0, 8))).toEqual([
+    "'=1+1.cs",
+    "'\uff1d2.csr:",
+    '"\'@a\\u00',
+  ])
+  expect(texts[2]).toContain('"\'@a\\u001b[31m,\\u000a.csr:')
+})
+
+test('what somebody has written into log.head or journal.json moves no cursor, and leads out of no folder', async () => {
+  const { home, directory, path } = await copiedPki()
+  const rewrite = async (name: string, members: object) => {
+    const was = JSON.parse(await readFile(path(name), 'utf8'))
+    await writeFile(path(name), JSON.stringify({ ...was, ...members }))
+    return was
+  }
+  await rewrite('.fpki/log.head', { signedAt: '\u001b[2J' })
+  const told = await home.fpki(['ca', 'log', 'verify', directory])
+  expect(told.stdout).toContain('at \\u001b[2J;')
+  const { steps } = await rewrite('.fpki/journal.json', { finishedAt: null })
+  const open = steps.map((step: { name: string }) => (step.name === 'keep' ? { ...step, state: 'started' } : step))
+  const before = await readdir(home.path)
+  for (const members of [{ startedAt: '2026/../../../../out', steps: open }, { command: 'constructor' }]) {
+    await rewrite('.fpki/journal.json', members)
+    expect((await home.fpki(['ca', 'resume', directory])).status).toBe('command' in members ? 3 : 6)
+    await rewrite('.fpki/journal.json', { startedAt: '2026-07-28T12:00:00Z' })
+  }
+  expect(await readdir(home.path)).toEqual(before)
+})
+
 test("register and history are their owner's alone, and keys in it are links", async () => {
   const { directory, path } = await copiedPki(madePki)
   const all = Object.entries(await snapshot(directory)).filter(([name]) => name.includes('.fpki/'))

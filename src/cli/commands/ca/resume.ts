@@ -31,7 +31,7 @@ export async function resume(directory: string, flags: ResumeFlags, io: Io): Pro
     return
   }
   const { command } = open.journal
-  const run = RUNS[command]
+  const run = Object.hasOwn(RUNS, command) ? RUNS[command] : undefined
   if (run === undefined) throw unknownCommand(command, path)
   await run(path, flagsFor(await withRecorded(flags, open, io), open), open, io)
 }

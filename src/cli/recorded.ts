@@ -1,15 +1,43 @@
-import { FOUNDRIES_URL } from '../config/api-choice.js'
+import { FOUNDRIES_URL, readApi } from '../config/api-choice.js'
+import { resolveSettings } from '../config/resolve.js'
+import { FpkiError } from '../errors.js'
+import { thisMachine } from '../machine.js'
 import type { OpenWork } from '../operations/open-work.js'
 import type { CommonFlags } from './options.js'
+import type { Io } from './output.js'
 
 /**
  * The flags with the factory and the Factory API that an open command was begun with, where the person says no others: the same
- * work goes to the same place, whatever the configuration says by now.
+ * work goes to the same place, whatever the configuration says by now. Throws ERR_API_NOT_CHOSEN.
  */
-export function withRecorded<Flags extends CommonFlags>(flags: Flags, { journal, state, api }: OpenWork): Flags {
+export async function withRecorded<Flags extends CommonFlags>(
+  flags: Flags,
+  { journal, state, api }: OpenWork,
+  io: Io,
+): Promise<Flags> {
   const factory = flags.factory ?? journal.arguments['--factory'] ?? state?.factory
   const named = factory === undefined ? {} : { factory }
   if (flags.api !== undefined || flags.stateDir !== undefined || api === null) return { ...flags, ...named }
   if ('stateDirectory' in api) return { ...flags, ...named, api: 'embedded', stateDir: api.stateDirectory }
+  await requireNoOthersToken(api.url, flags, io)
   return { ...flags, ...named, api: api.url === FOUNDRIES_URL ? 'foundries' : api.url }
+}
+
+/**
+ * A login is for one server; a token that flags or environment give is for the one that they name, and a journal may have come
+ * from elsewhere. Throws ERR_API_NOT_CHOSEN when that token would go to another server.
+ */
+async function requireNoOthersToken(url: string, flags: CommonFlags, io: Io): Promise<void> {
+  const { saidToken, serverUrl } = await import('../config/servers.js')
+  const settings = await resolveSettings(flags, { env: io.env, home: io.home }, thisMachine().files)
+  // fioctl's own goes to fioctl's server only.
+  const token = saidToken(settings, false)
+  if (token === null) return
+  const choice = readApi(settings.api.value, settings.api.source)
+  if (choice.kind !== 'embedded' && (await serverUrl(choice, settings)) === url) return
+  throw new FpkiError(
+    'ERR_API_NOT_CHOSEN',
+    `The journal says that the command spoke to ${url}, and nothing else says that the token of ${token.source} is for it.`,
+    `Nothing was sent. If it is, run the same with --api ${url}.`,
+  )
 }

@@ -5,6 +5,7 @@ import { FpkiError } from '../errors.js'
 import { readJsonFile } from '../json-file.js'
 import type { DurableFiles, FolderEntry } from '../ports.js'
 import {
+  ABANDONED_FOLDER,
   HISTORY_FOLDER,
   isCertificateFile,
   isEarlierCertificate,
@@ -40,7 +41,7 @@ export interface HistoryFiles {
   readInSnapshot(folder: string, name: string): Promise<string | null>
   /** Lets old snapshots go; one that has the only copy of a key or a certificate stays. Resolves to their names. */
   thinSnapshots(): Promise<readonly string[]>
-  /** Removes factory_ca.key from all of them, when a token has proved to hold it; one of another root's stays. */
+  /** Removes factory_ca.key from all of them, and from what was given up, when a token has proved to hold it; one of another root's stays. */
   removeFromSnapshots(name: string): Promise<void>
 }
 
@@ -93,8 +94,10 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
     removeFromSnapshots: async (name) => {
       const own = await see(files, path, name)
       const root = await see(files, path, PKI_FILES.rootCertificate)
-      for (const folder of (await files.list(history)) ?? []) {
-        const place = join(history, folder)
+      const kept = [history, join(path, OWN_FOLDER, ABANDONED_FOLDER)].map(async (folder) =>
+        ((await files.list(folder)) ?? []).map((one) => join(folder, one)),
+      )
+      for (const place of (await Promise.all(kept)).flat()) {
         const isOfRoot = root !== null && (await see(files, place, PKI_FILES.rootCertificate))?.sha256 === root.sha256
         const isSame = own !== null && (await see(files, place, name))?.sha256 === own.sha256
         if (isOfRoot || isSame) await files.remove(join(place, name))

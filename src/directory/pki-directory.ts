@@ -21,7 +21,7 @@ import {
   type Journal,
   journal,
 } from './records.js'
-import { type RegisterFiles, registerFiles } from './register.js'
+import { REGISTER_HEAD, type RegisterFiles, registerFiles } from './register.js'
 
 /** The files of one PKI directory, by what they mean. */
 export interface PkiDirectory extends RegisterFiles, HistoryFiles {
@@ -64,7 +64,7 @@ export interface PkiDirectory extends RegisterFiles, HistoryFiles {
    * over, so that it can be done twice.
    */
   putAside(folder: string, from: 'directory' | 'pending', names: readonly string[]): Promise<void>
-  /** Puts state.json aside too, of a PKI that is given up as a whole. */
+  /** Puts state.json aside too, of a PKI that is given up as a whole, and log.head: the next root can verify none of it. */
   forgetState(folder: string): Promise<void>
   /** Writes a note beside what was put aside. */
   noteAside(folder: string, name: string, content: unknown): Promise<void>
@@ -185,7 +185,7 @@ function aside(
       }
     },
     putAside: (folder, from, names) => placeIn(folder, from === 'directory' ? path : join(own, PENDING_FOLDER), names),
-    forgetState: (folder) => placeIn(folder, own, [OWN_FILES.state]),
+    forgetState: (folder) => placeIn(folder, own, [OWN_FILES.state, REGISTER_HEAD]),
     noteAside: (folder, name, content) => writeJsonFile(files, join(own, ABANDONED_FOLDER, folder, name), content),
   }
 }

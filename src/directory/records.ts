@@ -22,6 +22,9 @@ export type KeyReference = z.infer<typeof keyReference>
 /** A {@link KeyReference} to a key in a token. */
 export type TokenKeyReference = Extract<KeyReference, { readonly kind: 'pkcs11' }>
 
+/** RFC 3339, as fpki writes it. Names of folders are made of it, so that it is nothing else. */
+export const recordedTime = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/))
+
 /** What `.fpki/state.json` remembers of a PKI directory; never a secret. */
 export const directoryState = z.strictObject({
   version: z.literal(1),
@@ -51,8 +54,7 @@ export const journal = z.strictObject({
   command: z.string(),
   /** What the command was asked to do; the same again goes on with it, anything else does not. */
   arguments: z.record(z.string(), z.string()),
-  /** RFC 3339. */
-  startedAt: z.string(),
+  startedAt: recordedTime,
   /** null: the command has not ended well yet. */
   finishedAt: z.nullable(z.string()),
   steps: z.array(stepRecord),

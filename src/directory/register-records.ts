@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { directoryState } from './records.js'
+import { directoryState, recordedTime } from './records.js'
 
 /** What a line of the register is about. */
 export const REGISTER_KINDS = ['found', 'begun-anew', 'certificate', 'crl', 'refused', 'event', 'repaired'] as const
@@ -68,8 +68,8 @@ export const registerHead = z.strictObject({
 export const snapshotRecord = z.strictObject({
   version: z.literal(1),
   number: z.int(),
-  /** RFC 3339; when the command began. */
-  time: z.string(),
+  /** When the command began. */
+  time: recordedTime,
   command: z.string(),
   files: z.array(z.strictObject({ name: z.string(), sha256 })),
   state: z.nullable(directoryState),

@@ -13,7 +13,10 @@ const SYSTEM_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
   ENXIO: ['it is not a regular file', 'Move it away and run the same command again.'],
   ENOTDIR: ['a part of this path is a file', 'Name a directory, or a path that is free.'],
   EISDIR: ['it is a directory', 'Move it away and run the same command again.'],
-  ELOOP: ['its symbolic links go in a circle', 'Name the real path.'],
+  ELOOP: [
+    'it is a symbolic link where none may be, or links go in a circle',
+    'Put a file there, or name the real path.',
+  ],
   ENAMETOOLONG: ['the name is too long', 'Choose a shorter name.'],
   EFBIG: ['the file would be larger than the system allows', 'Raise the limit (ulimit -f) and run the command again.'],
   ENOTEMPTY: ['it is not empty', 'Name a directory that is new or empty.'],

@@ -37,11 +37,16 @@ export function leftInToken({ arguments: args, steps, command }: Journal): reado
     if (isLocal && args['--local-ca-in-hsm'] !== 'true') return []
     const key = isLocal ? 'local-ca' : labelIn(args['--hsm-uri'] ?? '')
     const fate =
-      command === 'ca import-root'
-        ? 'factory_ca.key is the same key'
-        : 'nothing has been signed for the Factory API with it'
+      command === 'ca import-root' ? fateOfImported(steps) : 'nothing has been signed for the Factory API with it'
     return [`The key "${key}" may be in the token "${token}": it stays there, and ${fate}.`]
   })
+}
+
+/** Whoever reads that there is another copy may delete this one. */
+function fateOfImported(steps: Journal['steps']): string {
+  const isBegun = (wanted: string) => steps.some(({ name, state }) => name === wanted && state !== 'pending')
+  if (isBegun('remove-key')) return 'this PKI needs it: factory_ca.key is gone, or may be'
+  return isBegun('state') ? 'this PKI signs with it; factory_ca.key is the same key' : 'factory_ca.key is the same key'
 }
 
 function labelIn(uri: string): string {

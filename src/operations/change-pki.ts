@@ -153,7 +153,11 @@ function beginning(
 
 /** The root key is open, and signs for what the register says of a refusal; else the next command does it. */
 async function sealRefusal(error: unknown, { register, rootSigner }: ChangeWork): Promise<void> {
-  if (isRefusal(error)) await register.seal(await rootSigner.open()).catch(() => undefined)
+  if (!isRefusal(error)) return
+  await rootSigner
+    .open()
+    .then((signer) => register.seal(signer))
+    .catch(() => undefined)
 }
 
 /** The journal of this change, when it was interrupted; null when nothing is open. Throws ERR_UNFINISHED for another. */

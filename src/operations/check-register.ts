@@ -1,15 +1,13 @@
-import { verify } from 'node:crypto'
 import * as z from 'zod/mini'
-import { PKI_FILES } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import type { RegisterHead } from '../directory/register-records.js'
-import { chainProblems, readLine, signedText, splitRegister } from '../directory/register-text.js'
+import { chainProblems, readLine, splitRegister } from '../directory/register-text.js'
 import { FpkiError } from '../errors.js'
-import { HASH_OF_CURVE } from '../pki/public-key.js'
-import { type Certificate, isIssuedBy, readCertificate, readPemCertificate } from '../pki/read-certificate.js'
+import { type Certificate, isIssuedBy, readCertificate } from '../pki/read-certificate.js'
 import type { DurableFiles } from '../ports.js'
 import { certificateFiles } from './certificate-files.js'
 import { fingerprintOf } from './private-key.js'
+import { forgedHead, rootIn } from './register-root.js'
 import { GONE_MESSAGES, goneOf, tracesOfRegister } from './register-traces.js'
 import { noRegister, requireDirectory } from './show-register.js'
 
@@ -55,7 +53,7 @@ export async function checkRegister(files: DurableFiles, path: string): Promise<
   // Looked at first, and the register last: what a command keeps and signs meanwhile is there by then.
   const traces = await tracesOfRegister(directory)
   const head = await directory.readRegisterHead()
-  const root = await rootOf(directory)
+  const root = await rootIn(directory)
   const there = root === null ? [] : await signedBy(root, directory)
   const text = await directory.readRegister()
   const { lines, torn } = splitRegister(text ?? '', head)
@@ -64,7 +62,7 @@ export async function checkRegister(files: DurableFiles, path: string): Promise<
   const problems = [
     ...(gone === null ? [] : [{ line: null, code: 'missing' as const, message: GONE_MESSAGES[gone] }]),
     ...chainProblems(lines, head),
-    ...(head === null || root === null ? [] : signatureProblems(head, root)),
+    ...signatureProblems(head, root),
     ...missingIn(lines, there),
   ]
   const signed = head === null ? null : { line: head.number, hash: head.hash, at: head.signedAt }
@@ -85,11 +83,6 @@ function begunAnewIn(lines: readonly string[]): CheckedRegister['begunAnew'] {
   return line == null ? null : { line: line.number, at: line.time }
 }
 
-async function rootOf(directory: PkiDirectory): Promise<Certificate | null> {
-  const pem = await directory.read(PKI_FILES.rootCertificate)
-  return pem === null ? null : readPemCertificate(pem, `${directory.path}/${PKI_FILES.rootCertificate}`)
-}
-
 async function signedBy(root: Certificate, directory: PkiDirectory) {
   const files = await certificateFiles(directory)
   return files.filter(({ name, der }) => {
@@ -102,12 +95,9 @@ async function signedBy(root: Certificate, directory: PkiDirectory) {
   })
 }
 
-function signatureProblems(head: RegisterHead, { publicKey }: Certificate): readonly Problem[] {
-  const text = Buffer.from(signedText(head))
-  const hash = publicKey.kind === 'EC' ? HASH_OF_CURVE[publicKey.curve] : 'sha256'
-  if (verify(hash, text, publicKey.key, Buffer.from(head.signature, 'base64'))) return []
-  const message = `The root has not signed for line ${head.number}: the signature in .fpki/log.head is not by its key.`
-  return [{ line: head.number, code: 'bad-signature', message }]
+function signatureProblems(head: RegisterHead | null, root: Certificate | null): readonly Problem[] {
+  const message = forgedHead(head, root)
+  return message === null ? [] : [{ line: head?.number ?? null, code: 'bad-signature', message }]
 }
 
 function missingIn(

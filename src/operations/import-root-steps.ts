@@ -94,7 +94,7 @@ async function remember({ directory, certificate, options, holder, register }: I
 }
 
 async function removeKeyFile({ directory, register }: ImportWork): Promise<undefined> {
-  await register.event('factory_ca.key is removed, from the directory and from its snapshots.')
+  await register.event('factory_ca.key is removed, from the directory, its snapshots, and what was given up.')
   await directory.removeFromSnapshots(PKI_FILES.rootKey)
   await directory.removeRootKey()
 }

@@ -71,7 +71,15 @@ export async function importRoot(options: ImportRootOptions, ports: ImportRootPo
   try {
     await holder.open()
     const register = registerOf(directory, COMMAND, ports)
-    const work = { ...root, directory, options, holder, register, rootSigner: signerIn(holder, root) }
+    const work = {
+      ...root,
+      directory,
+      options,
+      holder,
+      register,
+      rootSigner: signerIn(holder, root),
+      warn: ports.progress.warn,
+    }
     const { rootKey, factory } = await importLocked(work, ports)
     return { factory, directory: directory.path, rootKey, keyFileRemoved: options.removeKey }
   } finally {

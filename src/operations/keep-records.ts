@@ -1,6 +1,7 @@
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
 import { splitRegister } from '../directory/register-text.js'
+import { FpkiError } from '../errors.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { Signer } from '../ports.js'
 import { readableCertificates } from './certificate-files.js'
@@ -33,6 +34,7 @@ export interface KeepWork {
   readonly register: Register
   /** null: there is no root certificate yet by which anybody could verify what the root signs. */
   readonly rootSigner: RootSigner | null
+  warn(text: string): void
 }
 
 /** The last step of every command that changes something: the root signs for the register, and a snapshot is made. */
@@ -43,10 +45,14 @@ export function keepStep<Work extends KeepWork>({
   return {
     ...KEEP,
     says: 'Keeping a snapshot',
-    run: async ({ directory, register, rootSigner }) => {
+    run: async ({ directory, register, rootSigner, warn }) => {
       if (rootSigner !== null) await register.seal(await rootSigner.open())
       await directory.takeSnapshot({ command, time: startedAt, state: await directory.readState() })
-      await directory.thinSnapshots()
+      await directory.thinSnapshots().catch((error: unknown) => {
+        // The work is done: an old snapshot that cannot be read must keep nobody from the next command.
+        if (!(error instanceof FpkiError)) throw error
+        warn(`Old snapshots were not cleared away: ${error.message}`)
+      })
       return undefined
     },
   }

@@ -20,6 +20,7 @@ import type { Crl } from '../pki/read-crl.js'
 import type { Clock, Signer, Who } from '../ports.js'
 import { readableCertificates } from './certificate-files.js'
 import { fingerprintOf } from './private-key.js'
+import { forgedHead, rootIn } from './register-root.js'
 import { GONE_MESSAGES, goneOf, tracesOfRegister } from './register-traces.js'
 
 /** What the register is kept with. */
@@ -47,7 +48,7 @@ export interface Register {
 
 /**
  * The register of a PKI directory. Each call throws ERR_BAD_FILE when the register was changed behind the line that the root has
- * signed for last, or cut off before it; ERR_STORAGE when it cannot be written.
+ * signed for last, or cut off before it, or somebody else has signed for it; ERR_STORAGE when it cannot be written.
  */
 export function registerOf(directory: PkiDirectory, command: string, { clock, who }: RegisterPorts): Register {
   let end: ChainEnd | null = null
@@ -108,7 +109,9 @@ async function readSound(directory: PkiDirectory) {
   const text = splitRegister((await directory.readRegister()) ?? '', head)
   const [problem] = chainProblems(text.lines, head, head?.number ?? 0)
   const gone = head === null && problem === undefined ? goneOf(await tracesOfRegister(directory), text.lines) : null
-  const message = problem?.message ?? (gone === 'head' ? GONE_MESSAGES.head : null)
+  // Else the root would sign behind an end that somebody else has made, and nobody could tell any more.
+  const forged = forgedHead(head, await rootIn(directory))
+  const message = problem?.message ?? (gone === 'head' ? GONE_MESSAGES.head : forged)
   if (message === null) return { ...text, isGone: gone === 'register' }
   throw new FpkiError(
     'ERR_BAD_FILE',

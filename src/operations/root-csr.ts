@@ -79,7 +79,14 @@ export async function rootCsr(options: RootCsrOptions, ports: RootCsrPorts): Pro
     await checkPassphrase(directory, keys, { ...options, localCa: false })
     await directory.make()
     const csr = await csrWith(
-      { directory, options, keys, rootSigner: null, register: registerOf(directory, COMMAND, ports) },
+      {
+        directory,
+        options,
+        keys,
+        rootSigner: null,
+        register: registerOf(directory, COMMAND, ports),
+        warn: ports.progress.warn,
+      },
       ports,
     )
     if (options.out !== undefined) await writeOut(ports, options.out, csr)

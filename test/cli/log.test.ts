@@ -204,6 +204,12 @@ describe('ca log verify names the line', () => {
     const head = JSON.parse(await readFile(made.path('.fpki/log.head'), 'utf8'))
     await writeFile(made.path('.fpki/log.head'), JSON.stringify({ ...head, number: 3, hash: sha256(lines[2] ?? '') }))
     expect((await verified(made)).codes).toContain('bad-signature')
+    // Nor does the root sign behind it: the next signature would hold, and hide what was cut off.
+    const forged = await snapshot(made.directory)
+    const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
+    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('not by its key') })
+    const after = await snapshot(made.directory)
+    for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(forged[name])
   })
 
   test('and an earlier register with its own signature: what is in the directory is not in it', async () => {
@@ -350,6 +356,27 @@ test.each(['{"number":8,"time":"2026-0', '\0\0\0\0\0\0\0\0\n'])(
   },
 )
 
+test('an old snapshot that cannot be read stays, and keeps nobody from a change', async () => {
+  const { home, directory, path } = await copiedPki()
+  const history = path('.fpki/history')
+  const [first = ''] = await readdir(history)
+  const record = JSON.parse(await readFile(join(history, first, 'snapshot.json'), 'utf8'))
+  // More than are kept, all of one day.
+  for (let number = 2; number <= 23; number++) {
+    const folder = join(history, `${String(number).padStart(4, '0')}-old`)
+    await mkdir(folder)
+    await writeFile(join(folder, 'snapshot.json'), JSON.stringify({ ...record, number }))
+    await mkdir(join(folder, 'tls-crt'))
+  }
+  const { status, stderr } = await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])
+  expect({ status, stderr }).toEqual({
+    status: 0,
+    stderr: expect.stringContaining('warning: Old snapshots were not cleared away: '),
+  })
+  expect(await readdir(history)).toHaveLength(24)
+  expect((await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])).status).toBe(0)
+})
+
 test('filters and CSV', async () => {
   const { home, directory, path } = await copiedPki(pkiWithRegister)
   const serial = (await x509(path('b.pem'), '-serial')).replace(/^.*=/, '')
@@ -364,6 +391,44 @@ test('filters and CSV', async () => {
   expect(csv[0]).toBe('number,time,user,uid,command,kind,serial,subject,fingerprint,profile,file,crl,text')
   expect(csv).toHaveLength(9)
   expect(csv[1]).toContain('"CN=Factory-CA, OU=acme"')
+})
+
+test('what a file is called is no formula in the CSV, and moves no cursor', async () => {
+  const { home, directory } = await copiedPki()
+  for (const name of ['=1+1.csr', '\uff1d2.csr', '@a\u001b[31m,\n.csr']) {
+    await writeFile(join(home.path, name), await opensslCsr({ key: 'RSA-1024' }))
+    const { status } = await home.fpki(['ca', 'sign', name, '--pki-dir', directory], { cwd: home.path })
+    expect(status).toBe(6)
+  }
+  const { stdout } = await home.fpki(['ca', 'log', directory, '--csv', '--kind', 'refused'])
+  const texts = stdout.trimEnd().split('\r\n').slice(1)
+  expect(texts.map((row) => row.replace(/^.*?,refused,,,,,,,/, '').slice(0, 8))).toEqual([
+    "'=1+1.cs",
+    "'\uff1d2.csr:",
+    '"\'@a\\u00',
+  ])
+  expect(texts[2]).toContain('"\'@a\\u001b[31m,\\u000a.csr:')
+})
+
+test('what somebody has written into log.head or journal.json moves no cursor, and leads out of no folder', async () => {
+  const { home, directory, path } = await copiedPki()
+  const rewrite = async (name: string, members: object) => {
+    const was = JSON.parse(await readFile(path(name), 'utf8'))
+    await writeFile(path(name), JSON.stringify({ ...was, ...members }))
+    return was
+  }
+  await rewrite('.fpki/log.head', { signedAt: '\u001b[2J' })
+  const told = await home.fpki(['ca', 'log', 'verify', directory])
+  expect(told.stdout).toContain('at \\u001b[2J;')
+  const { steps } = await rewrite('.fpki/journal.json', { finishedAt: null })
+  const open = steps.map((step: { name: string }) => (step.name === 'keep' ? { ...step, state: 'started' } : step))
+  const before = await readdir(home.path)
+  for (const members of [{ startedAt: '2026/../../../../out', steps: open }, { command: 'constructor' }]) {
+    await rewrite('.fpki/journal.json', members)
+    expect((await home.fpki(['ca', 'resume', directory])).status).toBe('command' in members ? 3 : 6)
+    await rewrite('.fpki/journal.json', { startedAt: '2026-07-28T12:00:00Z' })
+  }
+  expect(await readdir(home.path)).toEqual(before)
 })
 
 test("register and history are their owner's alone, and keys in it are links", async () => {

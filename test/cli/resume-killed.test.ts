@@ -1,8 +1,12 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { abandonedWork } from '../../src/index.js'
+import { opensslCsr } from '../pki/support/openssl-csr.js'
 import { type Home, newHome, output } from '../support/cli.js'
 import { homeWith, PIN, pkcs11Tool, softHsm } from '../support/token.js'
 import { expectResumed, killed } from './killed.js'
@@ -47,6 +51,43 @@ test('another command says what is open first; resume goes to the API and the fa
   const env = { FPKI_STATE_DIR: elsewhere, FPKI_API: 'embedded' }
   expect((await home.fpki(['ca', 'resume', directory, '--quiet'], { env })).status).toBe(0)
   expect(existsSync(elsewhere)).toBe(false)
+})
+
+test('a token that is not said to be for the API of the record is not sent there', async () => {
+  const { home, directory, path } = await copiedPki()
+  expect(await killed({ home, directory, command: 'rotate-tls', nth: 3, when: 'after' })).toBe(true)
+  const asked: unknown[] = []
+  const server = createServer(({ headers }, answer) => {
+    asked.push(headers['osf-token'])
+    answer.writeHead(500).end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const journal = JSON.parse(await readFile(path('.fpki/journal.json'), 'utf8'))
+  await writeFile(path('.fpki/journal.json'), JSON.stringify({ ...journal, facts: { ...journal.facts, api: url } }))
+  for (const words of [['resume'], ['abandon', '--yes']]) {
+    for (const env of [{}, { FPKI_API: 'https://api.example.com' }, { FPKI_API: 'foundries' }]) {
+      const refused = await home.fpki(['ca', ...words, directory], { env: { ...env, FPKI_TOKEN: 'secret' } })
+      expect(refused).toMatchObject({ status: 3, stderr: expect.stringContaining('ERR_API_NOT_CHOSEN') })
+    }
+  }
+  expect(asked).toEqual([])
+  await home.fpki(['ca', 'resume', directory, '--api', url], { env: { FPKI_TOKEN: 'secret' } })
+  await home.fpki(['ca', 'resume', directory], { env: { FPKI_TOKEN: 'secret', FPKI_API: url } })
+  expect(asked).toEqual(['secret', 'secret'])
+  server.close()
+})
+
+test('a create that is given up when `ca sign` has used its root makes room for another root', async () => {
+  const home = await newHome()
+  const directory = join(home.path, 'acme')
+  expect(await killed({ home, directory, command: 'create', nth: 5, when: 'after' })).toBe(true)
+  const csr = await opensslCsr({})
+  const signed = await home.fpki(['ca', 'sign', '-', '--pki-dir', directory], { stdin: csr })
+  expect(signed.status).toBe(0)
+  expect((await home.fpki(['ca', 'abandon', directory, '--yes', '--quiet'])).status).toBe(0)
+  expect((await home.fpki(['ca', 'create', directory, '--quiet'])).status).toBe(0)
+  expect((await home.fpki(['ca', 'log', 'verify', directory])).status).toBe(0)
 })
 
 test('abandon asks, is refused when the API has taken the work, and else says what it leaves', async () => {
@@ -115,6 +156,23 @@ describe('with the root key in a token', () => {
     }
     expect(points).toBe(6)
   })
+
+  // The writes of its journal: before and behind the key, the proof, state.json, and the removal of the file.
+  test.each([
+    [2, 'and factory_ca.key is the same key.'],
+    [4, 'this PKI needs it: factory_ca.key is gone, or may be.'],
+    [5, 'this PKI needs it: factory_ca.key is gone, or may be.'],
+  ])(
+    'an import-root that is given up at write %s of the journal says whether its key is the only one',
+    async (nth, fate) => {
+      const token = await softHsm()
+      const { home, directory } = await copiedPki()
+      expect(await killed({ home, directory, command: 'import-root', nth, when: 'after', token })).toBe(true)
+      const env = { ...token.env, FPKI_HSM_PIN: PIN }
+      const { status, stdout } = await home.fpki(['ca', 'abandon', directory, '--yes'], { env })
+      expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining(fate) })
+    },
+  )
 
   test('a create that is given up leaves its key in the token, and says so', async () => {
     const token = await softHsm()

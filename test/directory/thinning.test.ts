@@ -104,7 +104,7 @@ describe('the history of a directory', () => {
     expect([...disk.contents().keys()].filter(isKept)).toHaveLength(1)
   })
 
-  it('removes the key of the root from each snapshot, a broken one too, and leaves the key of another root', async () => {
+  it('removes the key of the root from each snapshot, a broken one too, and from what was given up, and leaves the key of another root', async () => {
     const disk = memoryDisk()
     const files = durableFiles(disk.mount())
     const directory = pkiDirectory(files, '/pki')
@@ -118,8 +118,16 @@ describe('the history of a directory', () => {
     for (const name of ['factory_ca.key', 'factory_ca.pem']) await files.remove(`/pki/${name}`)
     await snapshotOf('other')
     await files.replace('/pki/.fpki/history/0002-20260101T000000Z-other/snapshot.json', '{', 0o400)
+    for (const root of ['one', 'other']) {
+      await files.makeDirectory(`/pki/.fpki/abandoned/${root}`)
+      await files.create(`/pki/.fpki/abandoned/${root}/factory_ca.key`, `the key of ${root}`, 0o400)
+    }
     await directory.removeFromSnapshots('factory_ca.key')
     const keys = [...disk.contents().keys()].filter((path) => path.endsWith('factory_ca.key')).sort()
-    expect(keys).toEqual(['/pki/.fpki/history/0001-20260101T000000Z-one/factory_ca.key', '/pki/factory_ca.key'])
+    expect(keys).toEqual([
+      '/pki/.fpki/abandoned/one/factory_ca.key',
+      '/pki/.fpki/history/0001-20260101T000000Z-one/factory_ca.key',
+      '/pki/factory_ca.key',
+    ])
   })
 })

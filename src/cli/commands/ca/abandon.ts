@@ -17,7 +17,7 @@ export async function abandonDirectory(directory: string, flags: AbandonFlags, i
   const machine = thisMachine()
   const progress = progressOn(io, flags)
   const open = await openWork(machine.files, path)
-  const recorded = open === null ? flags : withRecorded(flags, open)
+  const recorded = open === null ? flags : await withRecorded(flags, open, io)
   const abandoned = await abandonWork(path, {
     ...machine,
     progress,

@@ -91,10 +91,11 @@ function rowsOf({
   return (all.length === 0 ? [['', '', '', '', '', '']] : all).map((rest) => [...first, ...rest, text ?? ''])
 }
 
-/** A spreadsheet would take what begins so for a formula, and names come from outside. */
+/** A spreadsheet would take what begins so for a formula, a terminal acts on controls, and names come from outside. */
 function quoted(value: string): string {
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+  const shown = printable(value)
+  const safe = /^[=+\-@＝＋－＠]/.test(shown) ? `'${shown}` : shown
+  return /[",]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
 /** `fpki ca log verify <directory>` */
@@ -106,11 +107,13 @@ export async function verifyLog(directory: string, flags: CommonFlags, io: Io): 
 }
 
 function verdict({ directory, lines, signed, unsigned, begunAnew, torn, problems }: CheckedRegister, io: Io): string {
-  const told = [
+  const path = printable(directory)
+  const title =
     problems.length === 0
-      ? `The register of ${directory} holds: ${lines} ${lines === 1 ? 'line' : 'lines'}.`
-      : style(io, 'red', `The register of ${directory} does not hold.`, 'stdout'),
-    ...problems.map(({ code, message }) => printable(`  ${message} [${code}]`)),
+      ? `The register of ${path} holds: ${lines} ${lines === 1 ? 'line' : 'lines'}.`
+      : style(io, 'red', `The register of ${path} does not hold.`, 'stdout')
+  const told = [
+    ...problems.map(({ code, message }) => `  ${message} [${code}]`),
     signed === null
       ? '  The root has signed for none of it yet.'
       : `  The root has signed for line ${signed.line}, at ${signed.at}; SHA-256 ${signed.hash}.`,
@@ -124,5 +127,5 @@ function verdict({ directory, lines, signed, unsigned, begunAnew, torn, problems
         ]),
     ...(torn ? ['  The last line was cut off in the writing; the next command removes what is left of it.'] : []),
   ]
-  return `${told.join('\n')}\n`
+  return `${[title, ...told.map(printable)].join('\n')}\n`
 }

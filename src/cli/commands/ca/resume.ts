@@ -31,16 +31,16 @@ export async function resume(directory: string, flags: ResumeFlags, io: Io): Pro
     return
   }
   const { command } = open.journal
-  const run = RUNS[command]
+  const run = Object.hasOwn(RUNS, command) ? RUNS[command] : undefined
   if (run === undefined) throw unknownCommand(command, path)
-  await run(path, { ...flagsFor(flags, open) }, open, io)
+  await run(path, flagsFor(await withRecorded(flags, open, io), open), open, io)
 }
 
 /** The flags that the command was begun with, as far as the journal has them, and those that are given now. */
 function flagsFor(flags: ResumeFlags, open: OpenWork) {
   const said = open.journal.arguments
   return {
-    ...withRecorded(flags, open),
+    ...flags,
     ...given('hsmModule', flags.hsmModule ?? said['--hsm-module']),
     ...given('hsmTokenLabel', flags.hsmTokenLabel ?? said['--hsm-token-label']),
     ...given('hsmTokenSerial', flags.hsmTokenSerial ?? said['--hsm-token-serial']),

@@ -257,6 +257,13 @@ describe('ca paper --restore', () => {
     )
   })
 
+  test('of another file tells of some lines, and how many more there are', async () => {
+    const all = await printedScene()
+    await writeFile(all.at('typed'), 'a line\n'.repeat(50))
+    const refusal = { status: 6, code: 'ERR_BAD_FILE', names: ['line 30 of the input', 'and 20 more'] }
+    await expectRefusal(all.home, all.restore, refusal, START)
+  })
+
   test('holds the key against the certificate, or has a person compare it', async () => {
     const all = await printedScene()
     await writeFile(all.at('typed'), all.lines.join('\n'))

@@ -14,6 +14,7 @@ import { readPaper, type TypedPaper } from './paper/parts.js'
 import { fingerprintOf, newPassphrase } from './private-key.js'
 import { proveSigner } from './prove-signer.js'
 
+export { paperProblem } from './paper/open.js'
 export { lineProblem } from './paper/parts.js'
 
 /** What `fpki ca paper --restore --json` prints. */

@@ -14,18 +14,29 @@ export interface SecretFile {
 }
 
 /**
- * The one line of a file that holds a secret; `-` is stdin. Pipes are fine. Throws ERR_USAGE when it cannot be read, is
- * empty, or has more than one line; no message holds a part of it.
+ * The one line of a file that holds a secret, in UTF-8; `-` is stdin. Pipes are fine. Throws ERR_USAGE when it cannot be
+ * read, is empty or no UTF-8, or has more than one line; no message holds a part of it.
  *
  * @param what the secret's name, such as `PIN`
  */
 export async function readSecretFile(path: string, what: string): Promise<SecretFile> {
   const name = path === '-' ? 'stdin' : path
   const { bytes, isOpenToOthers } = await contentOf(path, name, what)
-  const text = bytes.toString('utf8').replace(/\r?\n$/, '')
-  const problem = text === '' ? 'is empty' : /[\r\n\0]/.test(text) ? 'has more than one line' : null
+  // Windows begins a file with a byte order mark, which nobody types.
+  const text = bytes
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+    .replace(/\r?\n$/, '')
+  const problem = problemOf(text)
   if (problem !== null) throw unreadable(name, what, problem)
   return { text, isOpenToOthers }
+}
+
+/** Node puts one and the same sign in the place of each octet that is no UTF-8: many secrets would become one. */
+function problemOf(text: string): string | null {
+  if (text === '') return 'is empty'
+  if (/[\r\n\0]/.test(text)) return 'has more than one line'
+  return text.includes('\ufffd') ? 'is not UTF-8' : null
 }
 
 /** Read without blocking the process, which must hear signals while somebody looks for the other end of a pipe. */

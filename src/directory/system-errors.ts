@@ -12,7 +12,10 @@ const SYSTEM_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
   EIO: ['the disk reports an error', 'Check the disk (dmesg) before you go on; nothing that exists was changed.'],
   ENXIO: ['it is not a regular file', 'Move it away and run the same command again.'],
   ENOTDIR: ['a part of this path is a file', 'Name a directory, or a path that is free.'],
-  EISDIR: ['it is a directory', 'Move it away and run the same command again.'],
+  EISDIR: [
+    'it is a directory',
+    'Name a file; where a file of fpki is to be, move the directory away and run it again.',
+  ],
   ELOOP: [
     'it is a symbolic link where none may be, or links go in a circle',
     'Put a file there, or name the real path.',
@@ -20,6 +23,8 @@ const SYSTEM_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
   ENAMETOOLONG: ['the name is too long', 'Choose a shorter name.'],
   EFBIG: ['the file would be larger than the system allows', 'Raise the limit (ulimit -f) and run the command again.'],
   ENOTEMPTY: ['it is not empty', 'Name a directory that is new or empty.'],
+  EBUSY: ['something is mounted there', 'Name a directory in it, or another one.'],
+  EXDEV: ['it is on another file system', 'Name a directory in it, or another one.'],
   EMFILE: ['too many files are open', 'Raise the limit (ulimit -n) and run the same command again.'],
 }
 

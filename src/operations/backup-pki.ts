@@ -175,7 +175,7 @@ function isSame(out: string, { content, recipients }: OpenedEnvelope, written: r
 function untried({ rootKey }: Collected['facts'], rootKeyProven: boolean, out: string): string[] {
   if (rootKey?.kind !== 'file' || rootKeyProven) return []
   const what = `${PKI_FILES.rootKey} is encrypted, and its passphrase was not tried: without it, the backup is worth nothing.`
-  return [`${what} \`fpki ca backup --check ${out}\` on a terminal asks for it.`]
+  return [`${what} \`fpki ca backup --check ${out} --key-passphrase-file FILE\` tries it.`]
 }
 
 function warningsOf(unfinished: string | null, certificates: readonly Certificate[], now: Date): string[] {

@@ -14,6 +14,7 @@ import { readPaper, type TypedPaper } from './paper/parts.js'
 import { fingerprintOf, newPassphrase } from './private-key.js'
 import { proveSigner } from './prove-signer.js'
 
+export { paperProblem } from './paper/open.js'
 export { lineProblem } from './paper/parts.js'
 
 /** What `fpki ca paper --restore --json` prints. */
@@ -61,6 +62,9 @@ export async function restorePaper(options: RestorePaperOptions, ports: RestoreP
   await requireFree(files, options.out, 'file of --out')
   const spki = options.certificate === null ? null : await publicKeyIn(files, options.certificate)
   const paper = readPaper(options.text)
+  if (paper.key.isEncrypted && paper.shares.length === 0) {
+    progress.note('There are no lines of shares (S…), so that a passphrase is needed.')
+  }
   const opened = await openPaper(paper, () => options.passphrases.known(ON_PAPER))
   await proveSigner(pemSigner(opened.clear, ON_PAPER), ON_PAPER)
   if (spki !== null && !sameOctets(spki, opened.publicKey)) throw otherKey(options.certificate ?? '')

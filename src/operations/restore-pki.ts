@@ -5,7 +5,6 @@ import type { ArchiveEntry } from '../directory/archive.js'
 import { OWN_FILES, OWN_FOLDER } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
 import { factoryFolder } from '../factory/embedded/state.js'
-import { checkFactoryName } from '../factory-name.js'
 import type { Clock, DurableFiles, FileLock, Progress, Random } from '../ports.js'
 import { type BackupManifest, sha256 } from './backup/manifest.js'
 import {
@@ -74,7 +73,6 @@ export async function restorePki(options: RestorePkiOptions, ports: RestorePkiPo
   await refuseTaken(files, directory)
   const backup = await openBackup(files, file, opener)
   const { manifest } = backup
-  checkFactoryName(manifest.factory, `the backup ${file}`)
   // The rest is looked at when it is in its place.
   const how = { ...opener, skipRootKey: options.skipRootKey, groups: ['chain', 'root-key'] }
   const { record, access } = await rehearse(backup, directory, how, ports)
@@ -146,7 +144,8 @@ async function stateOutcome(
 async function holdAside(files: DurableFiles, aside: string): Promise<FileLock> {
   const own = join(aside, OWN_FOLDER)
   const lock = await lockAside(files, aside, own).catch(async (error: unknown) => {
-    await files.removeTree(aside).catch(() => undefined)
+    // What is somebody else's is not cleared away: a link could come into it meanwhile.
+    if (error instanceof FpkiError && error.code === 'ERR_STORAGE') await files.removeTree(aside).catch(() => undefined)
     throw error
   })
   if (lock !== null) return lock
@@ -166,8 +165,9 @@ async function clearAside(files: DurableFiles, aside: string): Promise<void> {
 }
 
 async function lockAside(files: DurableFiles, aside: string, own: string): Promise<FileLock | null> {
-  await files.makeDirectory(own)
+  await files.makeDirectory(aside)
   await files.checkOwnDirectory(aside)
+  await files.makeDirectory(own)
   await files.checkOwnDirectory(own)
   return files.lock(join(own, OWN_FILES.lock))
 }

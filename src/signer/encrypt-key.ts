@@ -34,14 +34,16 @@ export function encryptKey(pem: string, passphrase: string, random: Random): str
   return encodePem('ENCRYPTED PRIVATE KEY', sequence(algorithm, octetString(encrypted)))
 }
 
-/** `passphrase`, when a key may be encrypted with it. Throws ERR_PASSPHRASE when it is too short or too long. */
+/** `passphrase`, when a key may be encrypted with it. Throws ERR_PASSPHRASE when it is too short, too long or no UTF-8. */
 export function checkNewPassphrase(passphrase: string): string {
   const problem =
     [...passphrase].length < MIN_CHARACTERS
       ? `has fewer than ${MIN_CHARACTERS} characters`
       : Buffer.byteLength(passphrase) > MAX_OCTETS
         ? `is longer than ${MAX_OCTETS} octets`
-        : null
+        : passphrase.includes('\ufffd')
+          ? 'is not UTF-8, and no other program would open what is encrypted with it'
+          : null
   if (problem === null) return passphrase
   throw new FpkiError(
     'ERR_PASSPHRASE',

@@ -145,7 +145,8 @@ function written({ recipients, nonce, encrypted, tag }: Parts): Uint8Array {
 
 /** The parts of a file that is written as {@link written} writes it, octet by octet. */
 function partsOf(file: Uint8Array): Parts {
-  const [, content] = members(fromBER(octetsOf(file)).result)
+  // asn1js takes no more than 16 MB of its own accord; how large a file may be is said where it is read.
+  const [, content] = members(fromBER(octetsOf(file), { maxContentLength: file.length }).result)
   const [enveloped] = members(content)
   const [, recipients, data, tag] = members(enveloped)
   const [, algorithm, encrypted] = members(data)

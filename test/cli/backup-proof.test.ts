@@ -84,6 +84,42 @@ describe('a root key that is encrypted with another passphrase', () => {
     }
   })
 
+  test('is proven with --key-passphrase-file, and restored, by a file or stdin', async () => {
+    const { directory, file, at, home, run } = await scene(encryptedPki)
+    await writeFile(at('keys'), `${OF_KEYS}\n`, { mode: 0o600 })
+    const right = ['--key-passphrase-file', at('keys')]
+    const made = await run(['backup', directory, '--out', file, '--json', '--quiet', ...right])
+    expect({ ...madeBackup.parse(JSON.parse(made.stdout)), stderr: made.stderr }).toMatchObject({
+      rootKeyProven: true,
+      warnings: [],
+      stderr: '',
+    })
+    const checked = await run(['backup', '--check', file, '--json', ...right])
+    expect(checkedBackup.parse(JSON.parse(checked.stdout)).rootKeyProven).toBe(true)
+    expect((await run(['status', directory])).stdout).not.toContain('but for the root key')
+    const fromStdin = ['ca', 'restore', file, at('again'), '--json', '--key-passphrase-file', '-']
+    const start = { env: { FPKI_PASSPHRASE: PASSPHRASE }, stdin: `${OF_KEYS}\n` }
+    const restored = await home.fpki(fromStdin, start)
+    expect(restoredPki.parse(JSON.parse(restored.stdout)).verified.result).not.toBe('failure')
+    expect(await readFile(at('again/factory_ca.key'), 'utf8')).toContain('ENCRYPTED PRIVATE KEY')
+  })
+
+  test('which --key-passphrase-file does not have ends everything before anything is written', async () => {
+    const { directory, file, at, home, run } = await scene(encryptedPki)
+    await writeFile(at('keys'), 'a wrong one', { mode: 0o600 })
+    const wrong = ['--key-passphrase-file', at('keys')]
+    const refusal = { status: 6, code: 'ERR_PASSPHRASE', names: ['factory_ca.key', '--key-passphrase-file'] }
+    // That of the backup, which opens the key, is not taken in its place.
+    expectWords(await run(['backup', directory, '--out', file, ...wrong], OF_KEYS), refusal)
+    expect(await readdir(home.path)).not.toContain('acme.backup')
+    expect((await run(['backup', directory, '--out', file], OF_KEYS)).status).toBe(0)
+    expectWords(await run(['backup', '--check', file, ...wrong], OF_KEYS), refusal)
+    expectWords(await run(['restore', file, at('again'), ...wrong], OF_KEYS), refusal)
+    expect(await readdir(home.path)).not.toContain('again')
+    const both = ['backup', '--check', file, '--passphrase-file', '-', '--key-passphrase-file', '-']
+    expectWords(await run(both), { status: 2, code: 'ERR_USAGE', names: ['stdin'] })
+  })
+
   test('is asked for on a terminal', async () => {
     const { directory, file, home } = await scene(encryptedPki)
     const words = `ca backup ${directory} --out ${file} --json`
@@ -293,11 +329,22 @@ describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () =>
     expect((await run(['status', at('acme')])).stdout).toContain('never proven')
   })
 
-  test('the same forgery with the right key is restored', async () => {
+  test('the same forgery with the right key is restored, with a record of its own', async () => {
     const { file, at, backup, run } = await scene()
     await backup()
-    await forge(file, PASSPHRASE, (entries) => ({ entries }))
+    const record = { path: 'pki/.fpki/backup.json', kind: 'file', mode: 0o600, content: Buffer.from('{}') } as const
+    await forge(file, PASSPHRASE, (entries) => ({ entries: [...entries, record] }))
     expect((await run(['restore', file, at('again')])).status).toBe(0)
+    expect(JSON.parse(await readFile(at('again/.fpki/backup.json'), 'utf8'))).toMatchObject({ file })
+  })
+
+  test('of a factory whose name leads out of its folder is refused', async () => {
+    const { file, at, backup, run } = await scene()
+    await backup()
+    await forge(file, PASSPHRASE, (entries) => ({ entries, facts: { factory: '../acme' } }))
+    const refusal = { status: 2, code: 'ERR_USAGE', names: [file, '"../acme"'] }
+    expectWords(await run(['backup', '--check', file]), refusal)
+    expectWords(await run(['restore', file, at('again')]), refusal)
   })
 
   test('of another root certificate than its manifest says is refused', async () => {
@@ -316,6 +363,17 @@ describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () =>
 
 describe('where a PKI is restored', () => {
   const start = { env: { FPKI_PASSPHRASE: PASSPHRASE } }
+
+  test('a folder that others can write to is not used, and not cleared away', async () => {
+    const { file, at, backup, run } = await scene()
+    await backup()
+    await mkdir(at('.fpki-restore-again'))
+    await chmod(at('.fpki-restore-again'), 0o777)
+    await writeFile(at('.fpki-restore-again/theirs'), '')
+    const refusal = { status: 3, code: 'ERR_PERMISSIONS', names: ['.fpki-restore-again'] }
+    expectWords(await run(['restore', file, at('again')]), refusal)
+    expect(await readdir(at('.fpki-restore-again'))).toEqual(['theirs'])
+  })
 
   test('is no link', async () => {
     const { home, file, at, backup } = await scene()

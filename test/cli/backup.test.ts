@@ -273,7 +273,7 @@ test('people with certificates open it, and nobody else', async () => {
     await output('openssl', ['cms', '-decrypt', '-binary', ...words, '-inkey', at(`${name}.key`)])
     expect(await output('tar', ['-tf', at('tar')])).toContain('pki/factory_ca.key')
   }
-  const eve = { status: 6, code: 'ERR_BAD_KEY', names: ['eve.key', 'does not open'] }
+  const eve = { status: 6, code: 'ERR_BAD_KEY', names: ['eve.key', 'does not open', 'that the backup was made for'] }
   await expectRefusal(home, ['ca', 'backup', '--check', file, '--recipient-key', at('eve.key')], eve)
   const none = { status: 2, code: 'ERR_USAGE', names: ['--recipient-key'] }
   await expectRefusal(home, ['ca', 'restore', file, at('again')], none, { env: ENV })

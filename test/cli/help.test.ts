@@ -79,11 +79,19 @@ describe('help', () => {
     ])
     expect(await flagsOf('status')).toEqual(['--prometheus', '--warn-days', '--backup-days', ...common])
     expect(await flagsOf('backup')).toEqual([
-      ...['--out', '--check', '--recipient', '--recipient-key', '--pki-dir', '--passphrase-file'],
+      ...[
+        '--out',
+        '--check',
+        '--recipient',
+        '--recipient-key',
+        '--pki-dir',
+        '--passphrase-file',
+        '--key-passphrase-file',
+      ],
       ...common,
     ])
     expect(await flagsOf('restore')).toEqual([
-      ...['--no-state', '--skip-root-key', '--recipient-key', '--passphrase-file'],
+      ...['--no-state', '--skip-root-key', '--recipient-key', '--passphrase-file', '--key-passphrase-file'],
       ...common,
     ])
     expect(await flagsOf('import-root')).toEqual(['--remove-key', ...HSM_FLAGS, ...common])

@@ -257,6 +257,13 @@ describe('ca paper --restore', () => {
     )
   })
 
+  test('of another file tells of some lines, and how many more there are', async () => {
+    const all = await printedScene()
+    await writeFile(all.at('typed'), 'a line\n'.repeat(50))
+    const refusal = { status: 6, code: 'ERR_BAD_FILE', names: ['line 30 of the input', 'and 20 more'] }
+    await expectRefusal(all.home, all.restore, refusal, START)
+  })
+
   test('holds the key against the certificate, or has a person compare it', async () => {
     const all = await printedScene()
     await writeFile(all.at('typed'), all.lines.join('\n'))
@@ -318,11 +325,13 @@ describe('ca paper --restore', () => {
     const all = await printedScene()
     const question = 'Line of the sheet'
     const wrong = all.lines[0]?.replace(/ \w/, ' U') ?? ''
-    const answers = [wrong, ...all.lines, ''].map((line) => [question, `${line}\r`] as const)
+    const [first = '', ...others] = all.lines
+    const answers = [wrong, ...others, '', first, ''].map((line) => [question, `${line}\r`] as const)
     const words = `ca paper --restore - --out ${all.at('back.key')} --cert ${all.path('factory_ca.pem')}`
     const { status, stdout } = await onTerminal(all.home, words, [...answers, ['Passphrase of', `${PASSPHRASE}\r`]])
     expect({ status, stdout }).toMatchObject({ status: 0 })
     expect(stdout).toMatch(/line K01 has a typing mistake; type it again/)
+    expect(stdout).toContain('Line K01 is missing. Ctrl-C ends it.')
     expect(stdout).not.toContain(PASSPHRASE)
     await expectBack(all.at('back.key'), all)
   }, 20_000)

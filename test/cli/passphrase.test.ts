@@ -50,6 +50,7 @@ describe('the passphrase', () => {
   test.each([
     ['--passphrase-file', (file: string) => ({ flags: ['--passphrase-file', file] })],
     ['stdin', () => ({ flags: ['--passphrase-file', '-'], start: { stdin: `${PASSPHRASE}\n` } })],
+    ['Windows', () => ({ flags: ['--passphrase-file', '-'], start: { stdin: `\ufeff${PASSPHRASE}\r\n` } })],
     ['the environment', () => ({ flags: [], start: IN_ENVIRONMENT })],
     [
       'the file before the environment',
@@ -84,6 +85,15 @@ describe('the passphrase', () => {
     ['is too short', [], { env: { FPKI_PASSPHRASE: '1234567' } }, 6, 'ERR_PASSPHRASE', 'fewer than 8 characters'],
     ['is an empty file', ['--passphrase-file', '-'], { stdin: '' }, 2, 'ERR_USAGE', 'is empty'],
     ['has two lines', ['--passphrase-file', '-'], { stdin: 'one\ntwo' }, 2, 'ERR_USAGE', 'more than one line'],
+    [
+      'is no UTF-8',
+      ['--passphrase-file', '-'],
+      { stdin: Buffer.from('p\xe4ssw\xf6rd long', 'latin1') },
+      2,
+      'ERR_USAGE',
+      'UTF-8',
+    ],
+    ['was no UTF-8', [], { env: { FPKI_PASSPHRASE: 'p\ufffdssw\ufffdrd long' } }, 6, 'ERR_PASSPHRASE', 'UTF-8'],
     ['is in no file', ['--passphrase-file', '/nowhere/it'], {}, 2, 'ERR_USAGE', '/nowhere/it'],
   ]
   test.each(refused)('%s: nothing is made', async (_, flags, start, status, code, named) => {

@@ -46,6 +46,11 @@ describe('an envelope for a passphrase', () => {
     expect(opened).toBe(CONTENT.toString())
   })
 
+  test('holds more than the 16 MB that asn1js takes of its own accord', () => {
+    const content = Buffer.alloc(20_000_000, 'a PKI with a long history ')
+    expect(openEnvelope(sealed({}, content), { passphrase: PASSPHRASE })?.content.equals(content)).toBe(true)
+  })
+
   test('takes 600,000 rounds of PBKDF2 with SHA-256', async () => {
     const envelope = newEnvelope({ passphrase: PASSPHRASE, certificates: [] }, random)
     const file = join(await temporaryDirectory(), 'file')

@@ -20,7 +20,7 @@ export interface Ended {
 export interface Start {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
-  readonly stdin?: string
+  readonly stdin?: string | Uint8Array
   /** Leave stdin open: `onStart` writes to it. */
   readonly keepStdin?: true
   readonly uid?: number

@@ -1,4 +1,3 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { type ArchiveEntry, readArchive } from '../../directory/archive.js'
 import { archiveFileSystem } from '../../directory/archive-files.js'
 import { durableFiles } from '../../directory/files.js'
@@ -6,16 +5,17 @@ import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
 import type { BackupRecord, RootKeyUnproven } from '../../directory/records.js'
 import { MAX_TREE_BYTES } from '../../directory/tree.js'
 import { FpkiError } from '../../errors.js'
-import { readInputFile } from '../../input-file.js'
+import { checkFactoryName } from '../../factory-name.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
-import type { Clock, DurableFiles, Passphrases, Random } from '../../ports.js'
+import type { Clock, DurableFiles, Random } from '../../ports.js'
 import { type OpenedEnvelope, type Opener, openEnvelope, waysToOpen } from '../../signer/envelope.js'
-import { badKey, isEncryptedKey } from '../../signer/key-pem.js'
+import { isEncryptedKey } from '../../signer/key-pem.js'
 import type { HsmAccess } from '../root-signer.js'
 import type { Finding } from '../verify/finding.js'
 import { type VerifiedPki, type VerifyPkiPorts, verifyPki } from '../verify-pki.js'
 import { ARCHIVE, type BackupManifest, below, brokenBackup, checkedManifest, sha256, textEntry } from './manifest.js'
+import { readRecipientKey, wrongRecipientKey } from './recipient-key.js'
 import { type KeyPassphrases, passphraseOfKey } from './root-key.js'
 
 /** A directory and an embedded factory of the largest size, with headers and sums. */
@@ -54,6 +54,7 @@ export async function openBackup(files: DurableFiles, file: string, opener: Back
   const opened = described(file, () => openEnvelope(octets, secret))
   if (opened === null) throw notOpened(file, opener.recipientKey)
   const { manifest, entries } = readContent(file, opened)
+  checkFactoryName(manifest.factory, `the backup ${file}`)
   return {
     file,
     sha256: sha256(octets),
@@ -71,19 +72,6 @@ function readContent(file: string, { content, recipients }: OpenedEnvelope) {
 async function secretOf(file: string, { passphrases, recipientKey }: BackupOpener): Promise<Opener> {
   if (recipientKey === null) return { passphrase: await passphrases.known(`the backup ${file}`) }
   return { key: await readRecipientKey(recipientKey, passphrases) }
-}
-
-/** The private key of a person: of any kind that OpenSSL reads. */
-async function readRecipientKey(path: string, passphrases: Passphrases): Promise<KeyObject> {
-  const pem = (await readInputFile(path, 64 * 1024)).toString()
-  const passphrase = pem.includes('ENCRYPTED') ? await passphrases.known(path) : undefined
-  try {
-    return createPrivateKey({ key: pem, ...(passphrase === undefined ? {} : { passphrase }) })
-  } catch {
-    // OpenSSL's own error is left out: what it quotes is not ours to check.
-    const hint = 'Give the private key of a certificate that the backup was made for, in PEM, and its passphrase.'
-    throw new FpkiError('ERR_BAD_KEY', `${path} cannot be read as a private key.`, hint)
-  }
 }
 
 /** What is proven of a backup before anything is written. */
@@ -156,7 +144,8 @@ function unprovenIn({ pki, manifest }: OpenedBackup, skipRootKey: boolean): Root
 
 /** The directory as it is put back: it knows of the backup that it comes from. */
 export function withRecord(pki: readonly ArchiveEntry[], record: BackupRecord): readonly ArchiveEntry[] {
-  return [...pki, textEntry(`${OWN_FOLDER}/${OWN_FILES.backup}`, `${JSON.stringify(record, null, 2)}\n`)]
+  const own = textEntry(`${OWN_FOLDER}/${OWN_FILES.backup}`, `${JSON.stringify(record, null, 2)}\n`)
+  return [...pki.filter(({ path }) => path !== own.path), own]
 }
 
 /** The passphrase of the root key may be that of the backup, or another one. */
@@ -182,13 +171,13 @@ function described<T>(file: string, work: () => T): T {
 }
 
 function notOpened(file: string, recipientKey: string | null): FpkiError {
-  if (recipientKey !== null) return badKey(recipientKey, `does not open ${file}`)
+  if (recipientKey !== null) return wrongRecipientKey(recipientKey, `does not open ${file}`)
   const hint = 'Nothing was written. Try the right one; if it is that, the file is damaged.'
   return new FpkiError('ERR_PASSPHRASE', `The passphrase does not open ${file}.`, hint)
 }
 
 function noPassphrase(what: string): FpkiError {
-  const hint = 'Run it on a terminal, which asks for it; `fpki ca restore --skip-root-key` does without.'
+  const hint = 'Give it with --key-passphrase-file FILE; `fpki ca restore --skip-root-key` does without.'
   return new FpkiError('ERR_PASSPHRASE', `No passphrase that was given opens ${what}.`, hint)
 }
 

@@ -12,16 +12,18 @@ import type { Collected } from './collect.js'
 export interface KeyPassphrases {
   /** Of the backup, and then of encrypted keys in it. */
   readonly passphrases: Passphrases
+  /** Of encrypted keys in it alone: it must open them; null: it was not given. */
+  readonly ofKeys: Passphrases | null
   /** Asks for another one, where that of the backup does not open the root key; null: there is no terminal. */
   readonly askAnother: ((what: string) => Promise<string>) | null
 }
 
 /**
  * Nothing would restore a backup whose root key is another one. Resolves to false when there is none to look at, or it is
- * encrypted and nobody gives the passphrase: that one may be lost, or not; `--check` on a terminal proves it.
+ * encrypted and nobody gives the passphrase: that one may be lost, or not; `--check --key-passphrase-file` proves it.
  *
  * @param known the passphrase of the backup. Secret; null: it has none
- * @throws FpkiError ERR_BAD_KEY when it is not the key of factory_ca.pem
+ * @throws FpkiError ERR_BAD_KEY when it is not the key of factory_ca.pem; as {@link passphraseOfKey} does
  */
 export async function requireRoot(
   { directory, root }: OpenPki,
@@ -41,10 +43,10 @@ export async function requireRoot(
 }
 
 /**
- * The passphrase of an encrypted key: that of its backup (`known`, secret; null: it has none), the one that is given, or
- * another that is asked for. null: none of them opens it.
+ * The passphrase of an encrypted key: the one that is given for keys; else that of its backup (`known`, secret; null: it
+ * has none), the one that is given, or another that is asked for. null: none of them opens it.
  *
- * @throws FpkiError ERR_BAD_KEY when the key is broken
+ * @throws FpkiError ERR_BAD_KEY when the key is broken; ERR_PASSPHRASE when the one for keys does not open it
  */
 export async function passphraseOfKey(
   pem: string,
@@ -52,6 +54,12 @@ export async function passphraseOfKey(
   known: string | null,
   from: KeyPassphrases | null,
 ): Promise<string | null> {
+  const ofKeys = await from?.ofKeys?.known(what)
+  if (ofKeys !== undefined) {
+    if (opens(pem, what, ofKeys)) return ofKeys
+    const hint = 'It is that of --key-passphrase-file. Give the right one; without the flag, others are tried.'
+    throw new FpkiError('ERR_PASSPHRASE', `The passphrase does not open ${what}.`, hint)
+  }
   const given = async () => known ?? (await from?.passphrases.known(what).catch(noneGiven))
   for (const next of [given, async () => from?.askAnother?.(what)]) {
     const passphrase = await next()

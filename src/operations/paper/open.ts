@@ -1,10 +1,11 @@
+import { FpkiError } from '../../errors.js'
 import { sameOctets } from '../../pki/octets.js'
 import { encodePem } from '../../pki/pem.js'
 import { clearKeyPem, pemSigner } from '../../signer/file.js'
 import { fingerprintOf } from '../private-key.js'
 import { badLines } from './frame.js'
-import type { PaperKey, TypedPaper } from './parts.js'
-import { combinedPassphrase } from './shares.js'
+import { type PaperKey, readPaper, type TypedPaper } from './parts.js'
+import { combinedPassphrase, requireShares } from './shares.js'
 
 /** A key from paper, opened. */
 export interface OpenedPaper {
@@ -22,6 +23,18 @@ export const ON_PAPER = 'the key on the sheet'
 /** The key as PEM. Secret. */
 export function keyPem({ der, isEncrypted }: PaperKey): string {
   return encodePem(isEncrypted ? 'ENCRYPTED PRIVATE KEY' : 'PRIVATE KEY', der)
+}
+
+/** Why the lines that were typed so far are not all that is needed, in words that hold nothing of them; null: they are. */
+export function paperProblem(text: string): string | null {
+  try {
+    const { key, shares } = readPaper(text)
+    if (shares.length > 0) requireShares(shares, key)
+    return null
+  } catch (error) {
+    if (error instanceof FpkiError) return error.message
+    throw error
+  }
 }
 
 /**

@@ -25,6 +25,9 @@ export interface PaperShare {
   readonly share: Uint8Array
 }
 
+/** More mistakes than this are another file. */
+const MOST_TOLD = 30
+
 const PUBLIC_KEY_DIGEST_OCTETS = 16
 const SHARE_HEADER_OCTETS = 11
 
@@ -56,14 +59,15 @@ export interface TypedPaper {
 /**
  * Reads the lines of one or more sheets, or what their QR codes hold, in any order; `#` begins a remark.
  *
- * @throws FpkiError ERR_BAD_FILE, which names every line with a mistake, or those that are missing
+ * @throws FpkiError ERR_BAD_FILE, which names the lines with a mistake, or those that are missing
  */
 export function readPaper(text: string): TypedPaper {
   const { blocks, rest } = withoutBlocks(text.replace(/^QR-Code:/gm, ''))
   const typed = rest.map((line, at) => ({ line, place: `line ${at + 1} of the input` }))
   const read = typed.filter(({ line }) => /^\s*[^#\s]/.test(line)).map(({ line, place }) => readLine(line, place))
-  const mistakes = read.filter((line) => typeof line === 'string')
-  if (mistakes.length > 0) throw badLines(...new Set(mistakes))
+  const mistakes = [...new Set(read.filter((line) => typeof line === 'string'))]
+  const more = mistakes.splice(MOST_TOLD).length
+  if (mistakes.length > 0) throw badLines(...mistakes, ...(more === 0 ? [] : [`and ${more} more`]))
   const lines = read.filter((line) => typeof line !== 'string')
   const linesOf = (part: Part) => lines.filter((line) => line.part === part)
   const keys = [...blocks, ...keysOf(linesOf('K'))]

@@ -18,8 +18,8 @@ export async function sharedPassphrase({ threshold, count }: Sharing, random: Ra
   return { passphrase: toCrockford(secret), shares: await split(secret, count, threshold) }
 }
 
-/** The passphrase that the shares make for a key. Throws ERR_BAD_FILE when they are too few, or one is of another key. */
-export async function combinedPassphrase(shares: readonly PaperShare[], key: PaperKey): Promise<string> {
+/** Throws ERR_BAD_FILE when shares of a key are too few, or one is of another key. */
+export function requireShares(shares: readonly PaperShare[], key: PaperKey): void {
   const strangers = shares.filter((share) => !sameOctets(keyDigest(key), share.key))
   if (strangers.length > 0) {
     const numbers = strangers.map(({ number }) => number).join(', ')
@@ -35,6 +35,11 @@ export async function combinedPassphrase(shares: readonly PaperShare[], key: Pap
       ),
     )
   }
+}
+
+/** The passphrase that the shares make for a key. Throws as {@link requireShares} does. */
+export async function combinedPassphrase(shares: readonly PaperShare[], key: PaperKey): Promise<string> {
+  requireShares(shares, key)
   return toCrockford(await combine(shares.map(({ share }) => Uint8Array.from(share))))
 }
 

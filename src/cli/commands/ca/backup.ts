@@ -2,9 +2,10 @@ import { namedFactory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
 import { type Machine, thisMachine } from '../../../machine.js'
 import type { BackupOpener } from '../../../operations/backup/open.js'
+import type { KeyPassphrases } from '../../../operations/backup/root-key.js'
 import { backupPki, type MadeBackup, readyTarget } from '../../../operations/backup-pki.js'
 import { type CheckedBackup, checkBackup } from '../../../operations/check-backup.js'
-import type { Progress } from '../../../ports.js'
+import type { Passphrases, Progress } from '../../../ports.js'
 import { filePath, resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { embeddedStateDirectory } from '../../factory.js'
@@ -15,6 +16,7 @@ import { passphrasesOf } from '../../passphrase.js'
 /** The flags with which a backup is opened. */
 export interface OpenFlags extends CommonFlags {
   readonly passphraseFile?: string
+  readonly keyPassphraseFile?: string
   readonly recipientKey?: string
 }
 
@@ -41,7 +43,7 @@ export async function backup(directory: string | undefined, flags: BackupFlags, 
   const target = await readyTarget(wanted, path, { ...machine, passphrases })
   const stateDirectory = await embeddedStateDirectory(flags, io, machine)
   const factory = namedFactory(flags, io.env)
-  const keyPassphrases = { passphrases, askAnother: askAnotherOn(io) }
+  const keyPassphrases = keysOf(passphrases, flags, io, progress)
   const options = { directory: path, factory, stateDirectory, target, keyPassphrases }
   const made = await backupPki(options, { ...machine, progress })
   if (flags.json) printJson(io, made)
@@ -62,15 +64,24 @@ async function prove(file: string, directory: string | null, flags: BackupFlags,
 /** How a backup is opened: by a passphrase, or by the key of a certificate. */
 export function openerOf(flags: OpenFlags, io: Io, progress: Progress): BackupOpener {
   const { recipientKey } = flags
+  const keys = keysOf(passphrasesOf(flags, io, progress), flags, io, progress)
+  return { ...keys, recipientKey: recipientKey === undefined ? null : filePath(recipientKey, io) }
+}
+
+/** How the root key in a backup is opened when it is encrypted; `passphrases`: of the backup. */
+function keysOf(passphrases: Passphrases, flags: OpenFlags, io: Io, progress: Progress): KeyPassphrases {
+  const { passphraseFile, keyPassphraseFile } = flags
+  const { askSecret } = io
+  if (passphraseFile === '-' && keyPassphraseFile === '-' && askSecret === null) throw bothOnStdin()
   return {
-    passphrases: passphrasesOf(flags, io, progress),
-    askAnother: askAnotherOn(io),
-    recipientKey: recipientKey === undefined ? null : filePath(recipientKey, io),
+    passphrases,
+    ofKeys: keyPassphraseFile === undefined ? null : passphrasesOf({ passphraseFile: keyPassphraseFile }, io, progress),
+    askAnother: askSecret === null ? null : (what) => askSecret(`Passphrase of ${what} (- when it is not known): `),
   }
 }
 
-function askAnotherOn({ askSecret }: Io): BackupOpener['askAnother'] {
-  return askSecret === null ? null : (what) => askSecret(`Passphrase of ${what} (- when it is not known): `)
+function bothOnStdin(): FpkiError {
+  return new FpkiError('ERR_USAGE', 'Both passphrases are to come from stdin.', 'Give one of them in a file.')
 }
 
 /** What a new backup holds, and what it does not. */

@@ -51,9 +51,12 @@ async function print(directory: string, flags: PaperFlags, io: Io): Promise<void
 
 async function restore(file: string, flags: PaperFlags, io: Io): Promise<void> {
   const progress = progressOn(io, flags)
-  const { lineProblem, restorePaper } = await import('../../../operations/restore-paper.js')
-  const isTyped = file === '-' && io.ask !== null
-  const text = isTyped ? await typedLines(lineProblem, io) : (await readInputFile(file, MAX_BYTES)).toString('utf8')
+  const { lineProblem, paperProblem, restorePaper } = await import('../../../operations/restore-paper.js')
+  const ask = file === '-' ? io.ask : null
+  const text =
+    ask === null
+      ? (await readInputFile(file, MAX_BYTES)).toString('utf8')
+      : await typedLines(ask, io, { ofLine: lineProblem, ofAll: paperProblem })
   const restored = await restorePaper(
     {
       text,
@@ -70,15 +73,22 @@ async function restore(file: string, flags: PaperFlags, io: Io): Promise<void> {
     io.stdout(`The root key is back in ${printable(restored.file)}. It has signed a test message${against}.\n`)
 }
 
-/** Each line is looked at when it has been typed, so that a mistake costs one line. */
-async function typedLines(problemOf: (line: string) => string | null, io: Io): Promise<string> {
+type ProblemOf = (text: string) => string | null
+
+/** Each line is looked at when it has been typed, and all of them at the end, so that a mistake costs one line. */
+async function typedLines(
+  ask: NonNullable<Io['ask']>,
+  io: Io,
+  problem: { readonly ofLine: ProblemOf; readonly ofAll: ProblemOf },
+): Promise<string> {
   const lines: string[] = []
   for (;;) {
-    const line = await io.ask?.('Line of the sheet (empty: that is all): ')
-    if (line === undefined || line.trim() === '') return lines.join('\n')
-    const problem = problemOf(line)
-    if (problem === null) lines.push(line)
-    else io.stderr(`  ${printable(problem)}; type it again.\n`)
+    const line = await ask('Line of the sheet (empty: that is all): ')
+    const isEnd = line.trim() === ''
+    const wrong = isEnd ? problem.ofAll(lines.join('\n')) : problem.ofLine(line)
+    if (wrong !== null) io.stderr(`  ${printable(wrong)}${isEnd ? ' Ctrl-C ends it.' : '; type it again.'}\n`)
+    else if (isEnd) return lines.join('\n')
+    else lines.push(line)
   }
 }
 

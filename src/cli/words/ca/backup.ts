@@ -13,6 +13,7 @@ export function addBackup(ca: Command, io: Io): void {
     .option('--recipient-key <key>', 'with --check: the key of such a certificate')
     .option('--pki-dir <directory>', 'with --check: remembers that it was proven')
     .option('--passphrase-file <file>', 'opens it; - is stdin (or FPKI_PASSPHRASE)')
+    .option('--key-passphrase-file <file>', 'opens the root key, when it has another one')
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
       (await import('../../commands/ca/backup.js')).backup(directory, command.optsWithGlobals(), io),

@@ -11,6 +11,7 @@ export function addRestore(ca: Command, io: Io): void {
     .option('--skip-root-key', 'do not try the root key: its passphrase is not at hand')
     .option('--recipient-key <key>', 'the key of a certificate that it was made for')
     .option('--passphrase-file <file>', 'opens it; - is stdin (or FPKI_PASSPHRASE)')
+    .option('--key-passphrase-file <file>', 'opens the root key, when it has another one')
     .addHelpText('after', EXAMPLE)
     .action(async (file, directory, _, command: Command) =>
       (await import('../../commands/ca/restore.js')).restore(file, directory, command.optsWithGlobals(), io),

@@ -1,0 +1,25 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { FpkiError } from '../../errors.js'
+import { readInputFile } from '../../input-file.js'
+import type { Passphrases } from '../../ports.js'
+
+/**
+ * The private key of a person, of any kind that OpenSSL reads; `passphrases` when it is encrypted. Throws ERR_BAD_FILE,
+ * ERR_BAD_KEY, ERR_PASSPHRASE.
+ */
+export async function readRecipientKey(path: string, passphrases: Passphrases): Promise<KeyObject> {
+  const pem = (await readInputFile(path, 64 * 1024)).toString()
+  const passphrase = pem.includes('ENCRYPTED') ? await passphrases.known(path) : undefined
+  try {
+    return createPrivateKey({ key: pem, ...(passphrase === undefined ? {} : { passphrase }) })
+  } catch {
+    // OpenSSL's own error is left out: what it quotes is not ours to check.
+    throw wrongRecipientKey(path, 'cannot be read as a private key')
+  }
+}
+
+/** The error for a file that is not the key of anybody who can open the backup. */
+export function wrongRecipientKey(path: string, reason: string): FpkiError {
+  const hint = 'Give the private key of a certificate that the backup was made for, in PEM, and its passphrase.'
+  return new FpkiError('ERR_BAD_KEY', `${path} ${reason}.`, hint)
+}

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { systemErrorCode } from '../errors.js'
 import type { FileSystem, FolderEntry, NewFile } from '../ports.js'
 import { removeTree } from './tree.js'
@@ -38,14 +38,19 @@ export async function createFolder(fs: FileSystem, path: string, entries: readon
 
 async function putEntry(fs: FileSystem, path: string, entry: FolderEntry): Promise<void> {
   if ('text' in entry) return writeThrough(await fs.createFile(path, entry.mode), Buffer.from(entry.text))
+  if (await isElsewhere(fs, entry.from)) return
   try {
-    // Where a link leads: link(2) would make another link, which leads elsewhere from here.
-    await fs.link(await fs.realPath(entry.from), path)
+    await fs.link(entry.from, path)
   } catch (error) {
     if (!NO_LINK.includes(systemErrorCode(error) ?? '')) throw error
     const content = (await fs.read(entry.from, MAX_BYTES)) ?? new Uint8Array()
     await writeThrough(await fs.createFile(path, entry.mode), content)
   }
+}
+
+/** A key behind a symbolic link, on a stick say, is to be there only: nobody asked for it in another place. */
+async function isElsewhere(fs: FileSystem, path: string): Promise<boolean> {
+  return (await fs.realPath(path)) !== join(await fs.realPath(dirname(path)), basename(path))
 }
 
 async function writeThrough(file: NewFile, content: Uint8Array): Promise<void> {

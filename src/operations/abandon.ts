@@ -97,13 +97,24 @@ const STEPS: readonly Step<Work>[] = [
 ]
 
 async function putAside({ directory }: Work, facts: Facts): Promise<undefined> {
-  const folder = fact(facts, 'folder')
+  const folder = plainName(fact(facts, 'folder'), directory)
   const namesIn = (name: string) => fact(facts, name).split('/').filter(Boolean)
   const [inPlace, pending] = [namesIn('inPlace'), namesIn('pending')]
   await directory.putAside(folder, 'directory', inPlace)
   await directory.putAside(folder, 'pending', pending)
   if (fact(facts, 'hasState') === 'false') await directory.forgetState(folder)
   await directory.noteAside(folder, 'journal.json', parseJson(fact(facts, 'journal')))
+}
+
+/** The journal is a file like any other: whoever changed it is not to say where keys go. */
+function plainName(folder: string, { path }: PkiDirectory): string {
+  if (/^[\w-]+$/.test(folder)) return folder
+  const hint = 'Nothing was changed; put .fpki/journal.json back as fpki wrote it.'
+  throw new FpkiError(
+    'ERR_BAD_FILE',
+    `The journal of ${path} names ${JSON.stringify(folder)} for what is given up.`,
+    hint,
+  )
 }
 
 async function registerIt({ directory, clock, who }: Work, facts: Facts): Promise<undefined> {

@@ -68,7 +68,7 @@ export async function holdsPki(directory: PkiDirectory): Promise<FpkiError> {
   return new FpkiError(
     'ERR_EXISTS',
     `${directory.path} holds a PKI already (${contents.join(', ') || 'its files were moved away'}).`,
-    'See it with `fpki ca show --pretty`, or name another directory. Nothing was changed.',
+    'See it with `fpki ca show --pretty`, back it up with `fpki ca backup`, or name another directory. Nothing was changed.',
   )
 }
 

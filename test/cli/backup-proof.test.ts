@@ -342,7 +342,7 @@ describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () =>
     const { file, at, backup, run } = await scene()
     await backup()
     await forge(file, PASSPHRASE, (entries) => ({ entries, facts: { factory: '../acme' } }))
-    const refusal = { status: 2, code: 'ERR_USAGE', names: [file, '"../acme"'] }
+    const refusal = { status: 6, code: 'ERR_BAD_FILE', names: [file, 'its manifest'] }
     expectWords(await run(['backup', '--check', file]), refusal)
     expectWords(await run(['restore', file, at('again')]), refusal)
   })

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { durableFiles } from '../../src/directory/files.js'
 import { FpkiError } from '../../src/errors.js'
 import { type AbandonedWork, abandonedWork, abandonWork } from '../../src/operations/abandon.js'
 import {
@@ -166,4 +167,23 @@ it('an abandoning that is cut off goes on, and ends as one that was not', async 
     for (const text of allPem(open)) expect(allPem(disk), `point ${at}`).toContain(text)
     expect(JSON.parse(journalOn(disk))).toMatchObject({ command: 'ca abandon', finishedAt: expect.any(String) })
   }
+})
+
+it('an abandoning whose journal was changed to put files elsewhere moves nothing', async () => {
+  const disk = original.copy()
+  await CHANGES['ca rotate-tls']?.(disk, stopAt(40).disturbance).catch(() => undefined)
+  disk.losePower()
+  // Cut off behind its plan, before anything has moved.
+  for (let at = 1; !journalOn(disk).includes('ca abandon'); at++) {
+    await abandonOn(disk, stopAt(at).disturbance).catch(() => undefined)
+    disk.losePower()
+  }
+  const changed = journalOn(disk).replace(/"folder": "[^"]+"/, '"folder": "../../.."')
+  await durableFiles(disk.mount()).replace(`${DIRECTORY}/.fpki/journal.json`, changed, 0o600)
+  const before = disk.contents()
+  await expect(abandonOn(disk)).rejects.toMatchObject({
+    code: 'ERR_BAD_FILE',
+    message: expect.stringContaining('"../../.."'),
+  })
+  expect(disk.contents()).toEqual(before)
 })

@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import type { ArchiveEntry } from '../../directory/archive.js'
 import { keyReference } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
+import { isFactoryName } from '../../factory-name.js'
 import { parseJson } from '../../json-file.js'
 
 /** What `manifest.json` in a backup says, for people and for fpki. */
@@ -11,7 +12,7 @@ export const backupManifest = z.strictObject({
   /** The version of fpki that made it. */
   fpki: z.string(),
   createdAt: z.string(),
-  factory: z.string(),
+  factory: z.string().check(z.refine(isFactoryName)),
   /** The Factory API that knows the PKI; null: nothing says it. */
   api: z.nullable(z.string()),
   /** Where the PKI directory was. */

@@ -5,7 +5,6 @@ import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
 import type { BackupRecord, RootKeyUnproven } from '../../directory/records.js'
 import { MAX_TREE_BYTES } from '../../directory/tree.js'
 import { FpkiError } from '../../errors.js'
-import { checkFactoryName } from '../../factory-name.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Random } from '../../ports.js'
@@ -54,7 +53,6 @@ export async function openBackup(files: DurableFiles, file: string, opener: Back
   const opened = described(file, () => openEnvelope(octets, secret))
   if (opened === null) throw notOpened(file, opener.recipientKey)
   const { manifest, entries } = readContent(file, opened)
-  checkFactoryName(manifest.factory, `the backup ${file}`)
   return {
     file,
     sha256: sha256(octets),

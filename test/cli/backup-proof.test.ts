@@ -2,9 +2,10 @@ import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, symlink, writeFile
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkedBackup, madeBackup, restoredPki, statusOfPkis, verifiedPki } from '../../src/index.js'
-import { type Ended, NOBODY, newHome, output } from '../support/cli.js'
+import { type Ended, newHome, output } from '../support/cli.js'
 import { exchanged, forge } from '../support/forged-backup.js'
 import { copiedPki, editJson, type Made, madePki } from './made.js'
+import { ordinaryUser } from './ordinary-user.js'
 import { expectRefusal, expectWords } from './refusal.js'
 import { snapshot } from './snapshot.js'
 import { onTerminal } from './terminal.js'
@@ -252,14 +253,15 @@ test('folders are restored with their modes, but nobody else may write to them',
 })
 
 test('a restore that was killed when its folders were closed is cleared away by the next one', async () => {
-  const home = await newHome(NOBODY)
+  const home = await ordinaryUser()
   const run = (...words: string[]) => home.fpki(['ca', ...words], { env: { FPKI_PASSPHRASE: PASSPHRASE } })
   const at = (name: string) => join(home.path, name)
   expect((await run('create', at('acme'), '--backup', at('b'), '--quiet')).status).toBe(0)
   // As it is left behind the last step but one.
   const aside = at('.fpki-restore-again')
-  const make = `umask 077; cp -R "$0/acme" "${aside}"; mkdir "${aside}/deep"; touch "${aside}/deep/x"; chmod -R a-w "${aside}"; chmod u+w "${aside}/.fpki/lock"`
-  await output('sh', ['-c', make, home.path], NOBODY)
+  const make =
+    'umask 077; cp -a acme "$0"; mkdir "$0/deep"; touch "$0/deep/x"; chmod -R a-w "$0"; chmod u+w "$0/.fpki/lock"'
+  await output('sh', ['-c', `cd "$1" && ${make} && chown -R --reference=acme "$0"`, aside, home.path])
   expect(await run('restore', at('b'), at('again'))).toMatchObject({ status: 0 })
   expect((await readdir(home.path)).filter((name) => name.startsWith('.fpki-restore'))).toEqual([])
 })

@@ -1,7 +1,7 @@
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { FpkiError } from '../errors.js'
 import type { DurableFiles, FileSystem } from '../ports.js'
-import { append, createFolder, removeFolder, UNFINISHED } from './folders.js'
+import { append, createFolder, isLink, removeFolder, UNFINISHED } from './folders.js'
 import { explained } from './system-errors.js'
 import { keep, linkNew, move, place } from './take-places.js'
 import { removeTree, writeTree } from './tree.js'
@@ -68,7 +68,7 @@ async function checkDirectory(fs: FileSystem, path: string): Promise<void> {
 /** What is in a folder of fpki's own is cleared away, so that it must not be a link to other people's files. */
 async function checkOwnDirectory(fs: FileSystem, path: string): Promise<void> {
   await checkDirectory(fs, path)
-  if ((await fs.realPath(path)) === join(await fs.realPath(dirname(path)), basename(path))) return
+  if (!(await isLink(fs, path))) return
   throw new FpkiError(
     'ERR_NOT_A_DIRECTORY',
     `${path} is a symbolic link, and fpki keeps a folder of its own there.`,

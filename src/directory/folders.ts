@@ -38,7 +38,8 @@ export async function createFolder(fs: FileSystem, path: string, entries: readon
 
 async function putEntry(fs: FileSystem, path: string, entry: FolderEntry): Promise<void> {
   if ('text' in entry) return writeThrough(await fs.createFile(path, entry.mode), Buffer.from(entry.text))
-  if (await isElsewhere(fs, entry.from)) return
+  // A key behind a link, on a stick say, is to be there only: nobody asked for it in another place.
+  if (await isLink(fs, entry.from)) return
   try {
     await fs.link(entry.from, path)
   } catch (error) {
@@ -48,8 +49,8 @@ async function putEntry(fs: FileSystem, path: string, entry: FolderEntry): Promi
   }
 }
 
-/** A key behind a symbolic link, on a stick say, is to be there only: nobody asked for it in another place. */
-async function isElsewhere(fs: FileSystem, path: string): Promise<boolean> {
+/** Is there a symbolic link at `path`? Links above it do not count. */
+export async function isLink(fs: FileSystem, path: string): Promise<boolean> {
   return (await fs.realPath(path)) !== join(await fs.realPath(dirname(path)), basename(path))
 }
 

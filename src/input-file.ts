@@ -1,15 +1,17 @@
 import { open } from 'node:fs/promises'
-import { stdin } from 'node:process'
 import { FpkiError, systemErrorCode } from './errors.js'
 
 /**
- * The content of a file that a person names, whatever it is; `-` is stdin. Throws ERR_BAD_FILE when it cannot be read or
- * is larger than `maxBytes`.
+ * The content of a file that a person names, whatever it is. Throws ERR_BAD_FILE when it cannot be read or is larger than
+ * `maxBytes`.
+ *
+ * @param stdin what `-` names; null where it is a file like any other
  */
-export async function readInputFile(path: string, maxBytes: number): Promise<Buffer> {
-  const name = path === '-' ? 'stdin' : path
+export async function readInputFile(path: string, maxBytes: number, stdin: Stdin | null = null): Promise<Buffer> {
+  const from = path === '-' ? stdin : null
+  const name = from === null ? path : 'stdin'
   try {
-    return await readAtMost(path === '-' ? stdin : (await open(path)).createReadStream(), maxBytes)
+    return await readAtMost(from ?? (await open(path)).createReadStream(), maxBytes)
   } catch (error) {
     const code = systemErrorCode(error)
     const reason = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code ?? `larger than ${maxBytes} bytes`})`
@@ -17,8 +19,11 @@ export async function readInputFile(path: string, maxBytes: number): Promise<Buf
   }
 }
 
+/** What a person, or another program, writes to this one. */
+export type Stdin = AsyncIterable<Buffer | string>
+
 /** All of a stream. Throws a plain Error when it is longer than `maxBytes`. */
-export async function readAtMost(stream: AsyncIterable<Buffer | string>, maxBytes: number): Promise<Buffer> {
+export async function readAtMost(stream: Stdin, maxBytes: number): Promise<Buffer> {
   const parts: Buffer[] = []
   let size = 0
   for await (const part of stream) {

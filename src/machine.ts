@@ -14,19 +14,23 @@ export type { HttpPorts } from './machine-http.js'
 import type { HttpPorts } from './machine-http.js'
 import type { OAuthClient, OAuthTokens } from './oauth.js'
 import { NODE_CURVE } from './pki/public-key.js'
-import type { Clock, DurableFiles, Random, Who } from './ports.js'
+import type { Clock, DurableFiles, EncryptionPorts, Who } from './ports.js'
+import { PASSPHRASE_ROUNDS } from './signer/encrypt-key.js'
 import { newPrivateKeyPem, pemSigner } from './signer/file.js'
 
 /** The real ports of this machine, put together. Operations and tests may have others. */
-export interface Machine {
+export interface Machine extends EncryptionPorts {
   readonly files: DurableFiles
   readonly clock: Clock
-  readonly random: Random
   readonly who: () => Who
 }
 
-/** This machine's disk, clock and random numbers. */
-export function thisMachine(): Machine {
+/**
+ * This machine's disk, clock and random numbers.
+ *
+ * @param others ports that take the place of the real ones, as in tests
+ */
+export function thisMachine(others: Partial<Machine> = {}): Machine {
   return {
     files: durableFiles(nodeFileSystem()),
     clock: () => new Date(),
@@ -35,6 +39,8 @@ export function thisMachine(): Machine {
       bytes: (size) => new Uint8Array(randomBytes(size)),
       ecKeyPair: (curve) => generateKeyPairSync('ec', { namedCurve: NODE_CURVE[curve] }),
     },
+    passphraseRounds: PASSPHRASE_ROUNDS,
+    ...others,
   }
 }
 

@@ -21,6 +21,16 @@ export interface Random {
   ecKeyPair(curve: Curve): { readonly privateKey: KeyObject; readonly publicKey: KeyObject }
 }
 
+/** What encrypting something with a passphrase takes. */
+export interface EncryptionPorts {
+  readonly random: Random
+  /**
+   * Rounds of PBKDF2 (and of the MAC of PKCS#12): what each guess at the passphrase costs. `PASSPHRASE_ROUNDS` on a real
+   * machine; tests take fewer, to save time.
+   */
+  readonly passphraseRounds: number
+}
+
 /** Who holds a private key. Code that makes a certificate cannot tell a disk from an HSM. */
 export interface Signer {
   /** SubjectPublicKeyInfo, DER (RFC 5280, 4.1.2.7). */

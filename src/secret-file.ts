@@ -1,7 +1,6 @@
 import { open } from 'node:fs/promises'
-import { stdin } from 'node:process'
 import { FpkiError, systemErrorCode } from './errors.js'
-import { readAtMost } from './input-file.js'
+import { readAtMost, type Stdin } from './input-file.js'
 
 /** Longer than any PIN or passphrase. */
 const MAX_BYTES = 4096
@@ -18,10 +17,11 @@ export interface SecretFile {
  * read, is empty or no UTF-8, or has more than one line; no message holds a part of it.
  *
  * @param what the secret's name, such as `PIN`
+ * @param stdin what `-` names
  */
-export async function readSecretFile(path: string, what: string): Promise<SecretFile> {
+export async function readSecretFile(path: string, what: string, stdin: Stdin): Promise<SecretFile> {
   const name = path === '-' ? 'stdin' : path
-  const { bytes, isOpenToOthers } = await contentOf(path, name, what)
+  const { bytes, isOpenToOthers } = await contentOf(path, name, what, stdin)
   // Windows begins a file with a byte order mark, which nobody types.
   const text = bytes
     .toString('utf8')
@@ -40,7 +40,7 @@ function problemOf(text: string): string | null {
 }
 
 /** Read without blocking the process, which must hear signals while somebody looks for the other end of a pipe. */
-async function contentOf(path: string, name: string, what: string) {
+async function contentOf(path: string, name: string, what: string, stdin: Stdin) {
   try {
     if (path === '-') return { bytes: await readAtMost(stdin, MAX_BYTES), isOpenToOthers: false }
     const file = await open(path)

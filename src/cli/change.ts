@@ -28,7 +28,7 @@ export async function changeScene(
   tlsNames: readonly string[] = [],
 ): Promise<ChangeScene> {
   const path = resolved(directory, io)
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const progress = progressOn(io, flags)
   const ofDirectory = () => factoryOfPki(machine.files, path)
   const { factory, api } = await factoryApiFor(flags, io, machine, { changes: true, ofDirectory, tlsNames })

@@ -103,7 +103,7 @@ const KNOWN_VALUES: Readonly<Record<string, (line: Line, io: Io) => Promise<Comp
 async function factories({ values }: Line, io: Io): Promise<Completion> {
   const { embeddedFactoriesOn, thisMachine } = await import('../machine.js')
   const { embeddedStateDirectory } = await import('./commands/config/index.js')
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const state = await embeddedStateDirectory(settings(values), io, machine)
   const names = state === null ? [] : await embeddedFactoriesOn(machine, state)
   return words(names.map((name) => [name, '']))
@@ -114,7 +114,7 @@ async function caFiles({ operands: [directory] }: Line, io: Io): Promise<Complet
   const base = io.workingDirectory()
   if (directory === undefined || base === null) return NOTHING
   const { thisMachine } = await import('../machine.js')
-  const names = (await thisMachine().files.list(resolve(base, expanded(directory, io)))) ?? []
+  const names = (await thisMachine(io.machine).files.list(resolve(base, expanded(directory, io)))) ?? []
   const certificates = names.filter((name) => name === 'online-crt' || /(?<!^factory_ca)\.pem$/.test(name))
   return words(certificates.map((name) => [name, '']))
 }
@@ -122,7 +122,7 @@ async function caFiles({ operands: [directory] }: Line, io: Io): Promise<Complet
 async function caSerials({ values, operands: [directory] }: Line, io: Io): Promise<Completion> {
   const { embeddedFactoriesOn, embeddedFactoryOn, thisMachine } = await import('../machine.js')
   const { showPki } = await import('../operations/show-pki.js')
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const { embeddedStateDirectory } = await import('./commands/config/index.js')
   const state = await embeddedStateDirectory(settings(values), io, machine)
   // A Tab waits for no server.

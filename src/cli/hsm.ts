@@ -102,7 +102,7 @@ function pinPlace(
   progress: Progress,
 ): PinPlace {
   const fromFile = async (path: string) => {
-    const { text, isOpenToOthers } = await readSecretFile(path, 'PIN')
+    const { text, isOpenToOthers } = await readSecretFile(path, 'PIN', io.stdin)
     if (isOpenToOthers) progress.warn(`others can read the PIN in ${path}; give it mode 0600.`)
     return text
   }

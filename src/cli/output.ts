@@ -1,5 +1,7 @@
 import { styleText } from 'node:util'
 import { FpkiError } from '../errors.js'
+import type { Stdin } from '../input-file.js'
+import type { Machine } from '../machine.js'
 import type { Progress } from '../ports.js'
 import { printable, printableLines } from '../printable.js'
 import { EXIT, EXIT_DEFECT } from './exit.js'
@@ -20,9 +22,12 @@ export interface Io {
   readonly outcome: { status: number }
   /** Asks for a line, which is shown as it is typed; null when there is no terminal. */
   readonly ask: ((question: string) => Promise<string>) | null
+  readonly stdin: Stdin
   stdout(text: string): void
   stderr(text: string): void
   /** Is stdout, or stderr, a terminal? */
+  /** Ports that take the place of this machine's own; the program itself has none. */
+  readonly machine: Partial<Machine>
   readonly terminal: { readonly stdout: boolean; readonly stderr: boolean }
 }
 

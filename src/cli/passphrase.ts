@@ -40,13 +40,13 @@ function said(
 ): Promise<string> | null {
   // A terminal on stdin would show what is typed; the question does not.
   if (passphraseFile === '-' && io.askSecret !== null) return null
-  if (passphraseFile !== undefined) return fromFile(passphraseFile, progress)
+  if (passphraseFile !== undefined) return fromFile(passphraseFile, io, progress)
   const fromEnvironment = io.env['FPKI_PASSPHRASE']
   return fromEnvironment ? Promise.resolve(fromEnvironment) : null
 }
 
-async function fromFile(path: string, progress: Progress): Promise<string> {
-  const { text, isOpenToOthers } = await readSecretFile(path, 'passphrase')
+async function fromFile(path: string, io: Io, progress: Progress): Promise<string> {
+  const { text, isOpenToOthers } = await readSecretFile(path, 'passphrase', io.stdin)
   if (isOpenToOthers) progress.warn(`others can read the passphrase in ${path}; give it mode 0600.`)
   return text
 }

@@ -29,7 +29,7 @@ export async function withRecorded<Flags extends CommonFlags>(
  */
 async function requireNoOthersToken(url: string, flags: CommonFlags, io: Io): Promise<void> {
   const { saidToken, serverUrl } = await import('../config/servers.js')
-  const settings = await resolveSettings(flags, { env: io.env, home: io.home }, thisMachine().files)
+  const settings = await resolveSettings(flags, { env: io.env, home: io.home }, thisMachine(io.machine).files)
   // fioctl's own goes to fioctl's server only.
   const token = saidToken(settings, false)
   if (token === null) return

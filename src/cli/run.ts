@@ -15,13 +15,15 @@ export async function run(): Promise<number> {
   const failure = outputFailure(process)
   const words = process.argv.slice(2)
   const io = ioOf(process, stopSignal(process))
-  const status = words.length === 1 && words[0] === '--version' ? printVersion(io) : await runProgram(words, io)
+  const status = await main(words, io)
   return (await failure()) ? EXIT.ERR_STORAGE : status
 }
 
-async function runProgram(words: readonly string[], io: Io): Promise<number> {
-  const { main } = await import('./program.js')
-  return main(words, io)
+/** Runs `fpki` with the words after its name, on any input and output, and resolves to the exit code. Never throws. */
+export async function main(words: readonly string[], io: Io): Promise<number> {
+  if (words.length === 1 && words[0] === '--version') return printVersion(io)
+  const program = await import('./program.js')
+  return program.main(words, io)
 }
 
 /**
@@ -69,6 +71,10 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
       return onTerminal(process) ? (question: string) => askOpenly(process, question, signal) : null
     },
     outcome: { status: 0 },
+    get stdin() {
+      return process.stdin
+    },
+    machine: {},
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),
     terminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },

@@ -139,10 +139,11 @@ function localCaSteps({ certificate, key }: ReturnType<typeof localCaFiles>): re
 }
 
 /** In a PKI whose keys are encrypted, a new one is too. */
-async function newLocalCaKey({ directory, made, random, access }: ChangeWork, key: string): Promise<PrivateKey> {
+async function newLocalCaKey(work: ChangeWork, key: string): Promise<PrivateKey> {
+  const { directory, made, access } = work
   const names = (await directory.names()).filter(isKeyFile)
   const encrypted = await Promise.all(names.map(async (name) => isEncrypted((await directory.read(name)) ?? '', name)))
-  return fileKey(made, key, random, { passphrases: access?.passphrases, encrypt: encrypted.includes(true) })
+  return fileKey(made, key, work, { passphrases: access?.passphrases, encrypt: encrypted.includes(true) })
 }
 
 /** Anything may lie in a `.key`. */

@@ -6,7 +6,7 @@ import { type BackupRecord, keyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { Certificate } from '../pki/read-certificate.js'
-import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
+import type { Clock, DurableFiles, EncryptionPorts, Progress } from '../ports.js'
 import { type Envelope, newEnvelope, type OpenedEnvelope, openEnvelope } from '../signer/envelope.js'
 import { VERSION } from '../version.js'
 import { type Collected, collect } from './backup/collect.js'
@@ -62,10 +62,9 @@ export interface BackupPkiOptions {
 }
 
 /** What `ca backup` works with. */
-export interface BackupPkiPorts {
+export interface BackupPkiPorts extends EncryptionPorts {
   readonly files: DurableFiles
   readonly clock: Clock
-  readonly random: Random
   readonly progress: Progress
 }
 
@@ -102,15 +101,16 @@ async function writeBackup(
   { directory }: OpenPki,
   { entries, facts, rootKeyProven }: Collected & { readonly rootKeyProven: boolean },
   target: ReadyTarget,
-  { files, clock, random, progress }: BackupPkiPorts,
+  ports: BackupPkiPorts,
 ): Promise<MadeBackup> {
-  const { out, passphrase, certificates, ...cost } = target
+  const { files, clock, progress } = ports
+  const { out, passphrase, certificates } = target
   const now = clock()
   const createdAt = rfc3339(now)
   const warnings = [...warningsOf(facts.unfinished, certificates, now), ...untried(facts, rootKeyProven, out)]
   for (const warning of warnings) progress.warn(warning)
   progress.step('Encrypting and writing the backup')
-  const envelope = newEnvelope({ passphrase, certificates, ...cost }, random)
+  const envelope = newEnvelope({ passphrase, certificates }, ports)
   const { recipients } = envelope
   const all = withManifest({ version: 1, fpki: VERSION, createdAt, ...facts, recipients }, entries)
   const file = envelope.seal(writeArchive(all, now))

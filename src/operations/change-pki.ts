@@ -1,6 +1,6 @@
 import type { DirectoryState, Journal } from '../directory/records.js'
 import type { CertificatesUpdate, FactoryApi, FactoryCertificates } from '../factory/api.js'
-import type { Clock, DurableFiles, Progress, Random, Who } from '../ports.js'
+import type { Clock, DurableFiles, EncryptionPorts, Progress, Who } from '../ports.js'
 import { requireSameWork } from './begun.js'
 import { finishStep, uploadStep } from './change-steps.js'
 import { discardStaged, isUndone, refuseTakenLeftovers, restore } from './change-undo.js'
@@ -14,12 +14,11 @@ import { type Facts, newJournal, runSteps, type Step } from './run-steps.js'
 import type { Workplace } from './workplace.js'
 
 /** What a command that changes a PKI works with. */
-export interface ChangePorts {
+export interface ChangePorts extends EncryptionPorts {
   readonly api: FactoryApi
   readonly files: DurableFiles
   readonly clock: Clock
   readonly who: () => Who
-  readonly random: Random
   readonly progress: Progress
   readonly signal: AbortSignal
   /** How to come to the root key when it is in a token. */
@@ -27,7 +26,7 @@ export interface ChangePorts {
 }
 
 /** A PKI in the middle of a change. Files are made aside, and published when the Factory API has taken them. */
-export interface ChangeWork extends Workplace, OpenPki {
+export interface ChangeWork extends Workplace, OpenPki, EncryptionPorts {
   readonly api: FactoryApi
   readonly signal: AbortSignal
   readonly access?: HsmAccess

@@ -2,6 +2,7 @@ import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
+import type { EncryptionPorts } from '../ports.js'
 import { isEncryptedKey } from '../signer/key-pem.js'
 import type { CreatePkiPorts, KeyOptions } from './create-preconditions.js'
 import type { GivenRoot } from './given-root.js'
@@ -26,21 +27,21 @@ export interface CreateKeys {
 export async function createKeys(
   directory: PkiDirectory,
   { hsm, keyType = 'P-256', localCa, localCaInHsm = false, encryptKeys = false, passphrases }: KeyOptions,
-  { random, progress, makeCryptoki }: Pick<CreatePkiPorts, 'random' | 'progress' | 'makeCryptoki'>,
+  ports: Pick<CreatePkiPorts, keyof EncryptionPorts | 'progress' | 'makeCryptoki'>,
   given: GivenRoot | null,
 ): Promise<CreateKeys> {
   const keeping = { passphrases, encrypt: encryptKeys }
-  const localCaFile = fileKey(directory, PKI_FILES.localCaKey, random, keeping)
+  const localCaFile = fileKey(directory, PKI_FILES.localCaKey, ports, keeping)
   if (hsm === undefined) {
     if (localCaInHsm) throw noToken()
-    const root = fileKey(directory, PKI_FILES.rootKey, random, { ...keeping, given: given?.key?.pem })
+    const root = fileKey(directory, PKI_FILES.rootKey, ports, { ...keeping, given: given?.key?.pem })
     return { root, localCa: localCaFile, refuseTaken: async () => undefined, close: async () => undefined }
   }
   const inToken = localCa && localCaInHsm
   if (localCaInHsm && (!localCa || hsm.key.label === LOCAL_CA_KEY.label)) throw noPlaceForLocalCa(localCa)
   if (encryptKeys && (!localCa || inToken)) throw nothingToEncrypt()
   const { holdToken, keyExists, otherToken, tokenKey } = await import('./token-keys.js')
-  const holder = holdToken(hsm, progress, makeCryptoki)
+  const holder = holdToken(hsm, ports.progress, ports.makeCryptoki)
   const token = await holder.open()
   const root = tokenKey(directory, holder, {
     key: hsm.key,

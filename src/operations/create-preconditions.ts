@@ -7,7 +7,17 @@ import type { FactoryApi } from '../factory/api.js'
 import { checkFactoryName } from '../factory-name.js'
 import { toDnsName } from '../pki/csr-policy.js'
 import { samePem } from '../pki/pem.js'
-import type { Clock, Curve, DurableFiles, HsmChoice, KeyChoice, Passphrases, Progress, Random, Who } from '../ports.js'
+import type {
+  Clock,
+  Curve,
+  DurableFiles,
+  EncryptionPorts,
+  HsmChoice,
+  KeyChoice,
+  Passphrases,
+  Progress,
+  Who,
+} from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import { ABANDON, CREATE, goingOnFrom, holdsPki, lastJournal, ROOT_CSR_COMMAND, requireSameWork } from './begun.js'
 import type { HsmPlace } from './hsm-choice.js'
@@ -48,12 +58,11 @@ export type KeyOptions = Pick<
 >
 
 /** What `ca create` works with. */
-export interface CreatePkiPorts {
+export interface CreatePkiPorts extends EncryptionPorts {
   readonly api: FactoryApi
   readonly files: DurableFiles
   readonly clock: Clock
   readonly who: () => Who
-  readonly random: Random
   readonly progress: Progress
   readonly signal: AbortSignal
   /** What loads PKCS#11 modules; pkcs11js when absent. */

@@ -4,7 +4,7 @@ import { FpkiError } from '../errors.js'
 import { certificateFacts, describeCertificate } from '../pki/describe.js'
 import { sameOctets } from '../pki/octets.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../pki/read-certificate.js'
-import type { Clock, DurableFiles, Passphrases, Progress, Random } from '../ports.js'
+import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../ports.js'
 import { checkNewPassphrase } from '../signer/encrypt-key.js'
 import { clearKeyPem, pemSigner } from '../signer/file.js'
 import { requireFreeInFolder } from './free-place.js'
@@ -40,10 +40,9 @@ export interface ExportP12Options {
 }
 
 /** What `ca export` works with. */
-export interface ExportP12Ports {
+export interface ExportP12Ports extends EncryptionPorts {
   readonly files: DurableFiles
   readonly clock: Clock
-  readonly random: Random
   readonly progress: Progress
 }
 
@@ -55,7 +54,7 @@ export interface ExportP12Ports {
  */
 export async function exportP12(options: ExportP12Options, ports: ExportP12Ports): Promise<ExportedP12> {
   const { name, out, passphrases } = options
-  const { files, clock, random, progress } = ports
+  const { files, clock, progress } = ports
   if (/^factory_ca(\.pem|\.key)?$/.test(name)) throw rootKeyStays()
   const names = localCaFiles(name)
   await requireFreeInFolder(files, out, 'file of --out')
@@ -73,7 +72,7 @@ export async function exportP12(options: ExportP12Options, ports: ExportP12Ports
   // Its code is of no use to any other command.
   const { pkcs12 } = await import('../signer/pkcs12.js')
   const title = names.certificate.replace(/\.pem$/, '')
-  await files.create(out, pkcs12({ name: title, key, certificates: chain }, passphrase, random), 0o600)
+  await files.create(out, pkcs12({ name: title, key, certificates: chain }, passphrase, ports), 0o600)
   const facts = describeCertificate(certificate, pki.root, clock())
   return { factory: pki.factory, directory: pki.directory.path, file: out, certificate: facts }
 }

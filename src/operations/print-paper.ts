@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
-import type { Clock, DurableFiles, Passphrases, Progress, Random } from '../ports.js'
+import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../ports.js'
 import { checkNewPassphrase } from '../signer/encrypt-key.js'
 import { clearKeyPem, pemSigner } from '../signer/file.js'
 import { requireFree } from './free-place.js'
@@ -48,10 +48,9 @@ export interface PrintPaperOptions {
 }
 
 /** What `ca paper` works with. */
-export interface PrintPaperPorts {
+export interface PrintPaperPorts extends EncryptionPorts {
   readonly files: DurableFiles
   readonly clock: Clock
-  readonly random: Random
   readonly progress: Progress
 }
 
@@ -66,7 +65,7 @@ const SHEET_MODE = 0o600
  */
 export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPorts): Promise<PrintedPaper> {
   const { plain, sharing, passphrases } = options
-  const { files, random, progress } = ports
+  const { files, progress } = ports
   if (plain && sharing !== null) throw plainShares()
   const pki = await openPki(files, options.directory, options.factory)
   const places = placesOf(options)
@@ -77,7 +76,7 @@ export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPo
   await openRootKey({ open: async () => pemSigner(pem, pathOf(pki), known) }, pki)
   const clear = clearKeyPem(pem, pathOf(pki), known, 'pkcs8')
   const chosen = async () => (known === null ? newPassphrase(passphrases) : checkNewPassphrase(known))
-  const ready = plain ? inTheClear(clear, pki) : await encrypted({ clear, pki, sharing, random }, chosen)
+  const ready = plain ? inTheClear(clear, pki) : await encrypted({ clear, pki, sharing, ports }, chosen)
   const sheets = sheetsOf(ready, pki, ports.clock())
   await prove(ready, sheets, pki)
   await writeAll(files, sharing === null ? null : options.out, places, sheets.map(sheetHtml))

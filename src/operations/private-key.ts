@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { KeyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
-import type { Passphrases, Random, Signer } from '../ports.js'
+import type { EncryptionPorts, Passphrases, Signer } from '../ports.js'
 import { checkNewPassphrase, encryptKey } from '../signer/encrypt-key.js'
 import { newPrivateKeyPem, pemSigner } from '../signer/file.js'
 import { isEncryptedKey } from '../signer/key-pem.js'
@@ -38,13 +38,18 @@ export interface KeyKeeping {
 }
 
 /** A private key in its file; a new one is on P-256 (contract.md 2). */
-export function fileKey(directory: KeyFolder, file: string, random: Random, keeping: KeyKeeping = {}): PrivateKey {
+export function fileKey(
+  directory: KeyFolder,
+  file: string,
+  ports: EncryptionPorts,
+  keeping: KeyKeeping = {},
+): PrivateKey {
   let signer: Promise<Signer> | null = null
   return {
     reference: { kind: 'file', name: file },
     exists: async () => (await directory.read(file)) !== null,
     takeUp: async () => (await directory.read(file)) !== null,
-    make: async () => directory.create(file, await textOfNew(file, random, keeping)),
+    make: async () => directory.create(file, await textOfNew(file, ports, keeping)),
     open: () => {
       // Read once: parsing a key takes longer than signing with it.
       signer ??= keyOf(directory, file, keeping.passphrases)
@@ -56,11 +61,11 @@ export function fileKey(directory: KeyFolder, file: string, random: Random, keep
 /** What the file of a key is to hold. Encrypted in memory: its clear form never comes near the disk. */
 async function textOfNew(
   file: string,
-  random: Random,
+  ports: EncryptionPorts,
   { passphrases, encrypt = false, given }: KeyKeeping,
 ): Promise<string> {
-  const pem = given ?? newPrivateKeyPem(random, 'P-256')
-  return encrypt && !isEncryptedKey(pem, file) ? encryptKey(pem, await newPassphrase(passphrases), random) : pem
+  const pem = given ?? newPrivateKeyPem(ports.random, 'P-256')
+  return encrypt && !isEncryptedKey(pem, file) ? encryptKey(pem, await newPassphrase(passphrases), ports) : pem
 }
 
 /** The passphrase for what is encrypted now. Throws ERR_PASSPHRASE when there is none that is good enough. */

@@ -5,7 +5,7 @@ import { MAX_PEM_BYTES } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import { sameOctets } from '../pki/octets.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
-import type { DurableFiles, Passphrases, Progress, Random } from '../ports.js'
+import type { DurableFiles, EncryptionPorts, Passphrases, Progress } from '../ports.js'
 import { encryptKey } from '../signer/encrypt-key.js'
 import { pemSigner } from '../signer/file.js'
 import { requireFree } from './free-place.js'
@@ -44,9 +44,8 @@ export interface RestorePaperOptions {
 }
 
 /** What `ca paper --restore` works with. */
-export interface RestorePaperPorts {
+export interface RestorePaperPorts extends EncryptionPorts {
   readonly files: DurableFiles
-  readonly random: Random
   readonly progress: Progress
 }
 
@@ -85,11 +84,11 @@ async function contentOf(
   { key, shares }: TypedPaper,
   { pem, clear }: OpenedPaper,
   { encrypt, passphrases }: RestorePaperOptions,
-  { random }: RestorePaperPorts,
+  ports: RestorePaperPorts,
 ): Promise<{ readonly pem: string; readonly encrypted: boolean }> {
   if (key.isEncrypted && shares.length === 0) return { pem, encrypted: true }
   if (!encrypt) return { pem: clear, encrypted: false }
-  return { pem: encryptKey(clear, await newPassphrase(passphrases), random), encrypted: true }
+  return { pem: encryptKey(clear, await newPassphrase(passphrases), ports), encrypted: true }
 }
 
 /** Whoever reads the file has the key; on paper, it may have been better kept. */

@@ -4,10 +4,10 @@ import { TAG } from '../pki/der.js'
 import { der, integer, objectIdentifier, octetString, sequence } from '../pki/der-write.js'
 import { oid } from '../pki/oids.js'
 import { encodePem } from '../pki/pem.js'
-import type { Random } from '../ports.js'
+import type { EncryptionPorts } from '../ports.js'
 
 /** Rounds of PBKDF2 with HMAC-SHA-256 (OWASP's least); Node's own export has 2048, which a graphics card tries in no time. */
-export const ITERATIONS = 600_000
+export const PASSPHRASE_ROUNDS = 600_000
 
 /** What a passphrase that is chosen now must have. */
 const MIN_CHARACTERS = 8
@@ -21,16 +21,19 @@ const MAX_OCTETS = 1000
  * @param pem a private key in the clear. Secret
  * @param passphrase see {@link checkNewPassphrase}. Secret
  */
-export function encryptKey(pem: string, passphrase: string, random: Random): string {
+export function encryptKey(pem: string, passphrase: string, { random, passphraseRounds }: EncryptionPorts): string {
   const salt = random.bytes(16)
   const iv = random.bytes(16)
-  const key = pbkdf2Sync(passphrase, salt, ITERATIONS, 32, 'sha256')
+  const key = pbkdf2Sync(passphrase, salt, passphraseRounds, 32, 'sha256')
   const cipher = createCipheriv('aes-256-cbc', key, iv)
   const plain = createPrivateKey(pem).export({ format: 'der', type: 'pkcs8' })
   const encrypted = Buffer.concat([cipher.update(plain), cipher.final()])
   key.fill(0)
   plain.fill(0)
-  const algorithm = sequence(objectIdentifier(oid('PBES2')), sequence(derivation(salt), encryption(iv)))
+  const algorithm = sequence(
+    objectIdentifier(oid('PBES2')),
+    sequence(derivation(salt, passphraseRounds), encryption(iv)),
+  )
   return encodePem('ENCRYPTED PRIVATE KEY', sequence(algorithm, octetString(encrypted)))
 }
 
@@ -52,10 +55,14 @@ export function checkNewPassphrase(passphrase: string): string {
   )
 }
 
-function derivation(salt: Uint8Array): Uint8Array {
+function derivation(salt: Uint8Array, rounds: number): Uint8Array {
   const prf = sequence(objectIdentifier(oid('hmacWithSHA256')), der(TAG.null))
-  const iterations = integer(Buffer.from(ITERATIONS.toString(16).padStart(6, '0'), 'hex'))
-  return sequence(objectIdentifier(oid('PBKDF2')), sequence(octetString(salt), iterations, prf))
+  return sequence(objectIdentifier(oid('PBKDF2')), sequence(octetString(salt), roundsInteger(rounds), prf))
+}
+
+/** A number of rounds as a DER INTEGER. */
+export function roundsInteger(rounds: number): Uint8Array {
+  return integer(Buffer.from(rounds.toString(16).padStart(8, '0'), 'hex'))
 }
 
 function encryption(iv: Uint8Array): Uint8Array {

@@ -12,7 +12,7 @@ import {
 } from 'asn1js'
 import { KeyAgreeRecipientInfo, KeyTransRecipientInfo, PasswordRecipientinfo, RecipientInfo } from 'pkijs'
 import { oid } from '../pki/oids.js'
-import type { Random } from '../ports.js'
+import type { EncryptionPorts } from '../ports.js'
 import { byPrivateKey, type EnvelopeRecipient, forCertificate } from './envelope/certificate.js'
 import { byPassphrase, forPassphrase } from './envelope/password.js'
 
@@ -45,8 +45,6 @@ export interface Recipients {
   /** Secret; null: nobody by a passphrase. */
   readonly passphrase: string | null
   readonly certificates: readonly EnvelopeRecipient[]
-  /** Rounds of PBKDF2, where not as many as there should be are wanted. */
-  readonly rounds?: number
 }
 
 /** A recipient's secret. */
@@ -66,10 +64,11 @@ const NONCE = 12
 const TAG = 16
 
 /** A new envelope for `recipients`, of whom there must be one. */
-export function newEnvelope({ passphrase, certificates, rounds }: Recipients, random: Random): Envelope {
+export function newEnvelope({ passphrase, certificates }: Recipients, ports: EncryptionPorts): Envelope {
+  const { random } = ports
   const key = random.bytes(32)
   const infos = [
-    ...(passphrase === null ? [] : [recipientInfo(4, forPassphrase(key, passphrase, random, rounds))]),
+    ...(passphrase === null ? [] : [recipientInfo(4, forPassphrase(key, passphrase, ports))]),
     ...certificates.map((certificate) => {
       const info = forCertificate(key, certificate, random)
       return recipientInfo(info instanceof KeyTransRecipientInfo ? 1 : 2, info)

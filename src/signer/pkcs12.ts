@@ -3,8 +3,8 @@ import { TAG } from '../pki/der.js'
 import { der, explicit, integer, objectIdentifier, octetString, sequence, setOf } from '../pki/der-write.js'
 import { type OidName, oid } from '../pki/oids.js'
 import { decodeOnePem } from '../pki/pem.js'
-import type { Random } from '../ports.js'
-import { encryptKey, ITERATIONS } from './encrypt-key.js'
+import type { EncryptionPorts } from '../ports.js'
+import { encryptKey, roundsInteger } from './encrypt-key.js'
 
 /** A key and its certificates. */
 export interface KeyWithChain {
@@ -22,17 +22,21 @@ export interface KeyWithChain {
  *
  * @param passphrase see {@link encryptKey}. Secret
  */
-export function pkcs12({ name, key, certificates }: KeyWithChain, passphrase: string, random: Random): Uint8Array {
+export function pkcs12(
+  { name, key, certificates }: KeyWithChain,
+  passphrase: string,
+  ports: EncryptionPorts,
+): Uint8Array {
   const [own = Uint8Array.of()] = certificates
   const keyId = createHash('sha1').update(own).digest()
   const ofKey = [attribute('friendlyName', bmpString(name)), attribute('localKeyID', octetString(keyId))]
-  const encrypted = decodeOnePem('ENCRYPTED PRIVATE KEY', encryptKey(key, passphrase, random), name)
+  const encrypted = decodeOnePem('ENCRYPTED PRIVATE KEY', encryptKey(key, passphrase, ports), name)
   const bags = certificates.map((certificate) => {
     const value = sequence(objectIdentifier(oid('x509Certificate')), explicit(0, octetString(certificate)))
     return bag('certBag', value, certificate === own ? ofKey : [])
   })
   const safe = sequence(data(sequence(...bags)), data(sequence(bag('pkcs8ShroudedKeyBag', encrypted, ofKey))))
-  return sequence(integer(Uint8Array.of(3)), data(safe), macData(safe, passphrase, random))
+  return sequence(integer(Uint8Array.of(3)), data(safe), macData(safe, passphrase, ports))
 }
 
 function data(content: Uint8Array): Uint8Array {
@@ -56,19 +60,20 @@ function bmp(text: string): Uint8Array {
   return Buffer.from(text, 'utf16le').swap16()
 }
 
-function macData(safe: Uint8Array, passphrase: string, random: Random): Uint8Array {
+function macData(safe: Uint8Array, passphrase: string, { random, passphraseRounds }: EncryptionPorts): Uint8Array {
   const salt = random.bytes(16)
-  const mac = createHmac('sha256', macKey(passphrase, salt)).update(safe).digest()
+  const mac = createHmac('sha256', macKey(passphrase, salt, passphraseRounds))
+    .update(safe)
+    .digest()
   const algorithm = sequence(objectIdentifier(oid('SHA-256')), der(TAG.null))
-  const iterations = integer(Buffer.from(ITERATIONS.toString(16).padStart(6, '0'), 'hex'))
-  return sequence(sequence(algorithm, octetString(mac)), octetString(salt), iterations)
+  return sequence(sequence(algorithm, octetString(mac)), octetString(salt), roundsInteger(passphraseRounds))
 }
 
 /** RFC 7292, appendix B.2, for a MAC with SHA-256: the key is one digest long, so that there is one round of step 6. */
-function macKey(passphrase: string, salt: Uint8Array): Uint8Array {
+function macKey(passphrase: string, salt: Uint8Array, rounds: number): Uint8Array {
   const password = Buffer.concat([bmp(passphrase), Buffer.alloc(2)])
   let key = Buffer.concat([Buffer.alloc(BLOCK, 3), filled(salt), filled(password)])
-  for (let round = 0; round < ITERATIONS; round++) key = createHash('sha256').update(key).digest()
+  for (let round = 0; round < rounds; round++) key = createHash('sha256').update(key).digest()
   return key
 }
 

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { Io } from '../../src/cli/output.js'
 
 /** What the program is given in a test that runs it in the test's own process; stdout goes to `stdout`. */
@@ -10,6 +11,8 @@ export function silentIo(stdout: (text: string) => void): Io {
     askSecret: null,
     ask: null,
     outcome: { status: 0 },
+    stdin: Readable.from([]),
+    machine: {},
     stdout,
     stderr: () => undefined,
     terminal: { stdout: false, stderr: false },

@@ -177,7 +177,7 @@ describe.each(['EACCES', 'EIO'])('%s at each look at the disk', (code) => {
       const run = async () => {
         const target = await readyTarget(wanted, DIRECTORY, { files, passphrases: OPENER.passphrases })
         const where = { directory: DIRECTORY, factory: null, stateDirectory: STATE }
-        return backupPki({ ...where, target: { ...target, rounds: 1 } }, { ...machineOn(disk), files })
+        return backupPki({ ...where, target }, { ...machineOn(disk), files })
       }
       const outcome = await run().catch((error: unknown) => error)
       if (!failed()) break
@@ -231,7 +231,7 @@ test('a backup that the disk gives back otherwise than it was written is removed
         return path === BACKUP && content !== null ? damage(content) : content
       },
     })
-    const target = { out: BACKUP, passphrase: PASSPHRASE, certificates: [], rounds: 1 }
+    const target = { out: BACKUP, passphrase: PASSPHRASE, certificates: [] }
     const options = { directory: DIRECTORY, factory: null, stateDirectory: STATE, target }
     const outcome = await backupPki(options, { ...machine, files }).catch((error: unknown) => error)
     expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: `${BACKUP} cannot be read back as it was written.` })
@@ -284,9 +284,9 @@ describe('a file that was changed', () => {
   })
 
   test('by somebody who can seal one: paths that lead out of it, links, and other files than it lists', async () => {
-    const { random } = machineOn(await scene)
+    const machine = machineOn(await scene)
     const sealed = (change: (entries: ArchiveEntry[]) => readonly ArchiveEntry[], edit = (tar: Buffer) => tar) => {
-      const envelope = newEnvelope({ passphrase: PASSPHRASE, certificates: [], rounds: 1 }, random)
+      const envelope = newEnvelope({ passphrase: PASSPHRASE, certificates: [] }, machine)
       const folder: ArchiveEntry = { path: 'pki', kind: 'directory', mode: 0o700, content: new Uint8Array() }
       const facts = {
         version: 1 as const,

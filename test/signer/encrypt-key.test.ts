@@ -6,7 +6,9 @@ import { checkNewPassphrase, encryptKey } from '../../src/signer/encrypt-key.js'
 import { newPrivateKeyPem, pemSigner } from '../../src/signer/file.js'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
 
-const { random } = thisMachine()
+const machine = thisMachine()
+const { random } = machine
+const QUICK = { random, passphraseRounds: 1000 }
 
 describe('encryptKey', () => {
   test.each([
@@ -17,7 +19,7 @@ describe('encryptKey', () => {
     async (curve, passphrase) => {
       const pem = newPrivateKeyPem(random, curve)
       const encrypted = join(await temporaryDirectory(), 'encrypted.key')
-      await writeFile(encrypted, encryptKey(pem, passphrase, random))
+      await writeFile(encrypted, encryptKey(pem, passphrase, QUICK))
       const words = ['pkey', '-in', encrypted, '-passin', 'stdin']
       const opened = await output('openssl', words, { stdin: `${passphrase}\n` })
       expect(opened).toBe(await output('openssl', ['pkey'], { stdin: pem }))
@@ -26,7 +28,7 @@ describe('encryptKey', () => {
   )
 
   test('is PBES2 with AES-256 and 600,000 rounds of PBKDF2 with SHA-256, as OpenSSL reads it', async () => {
-    const pem = encryptKey(newPrivateKeyPem(random, 'P-256'), 'correct horse', random)
+    const pem = encryptKey(newPrivateKeyPem(random, 'P-256'), 'correct horse', machine)
     const structure = await output('openssl', ['asn1parse'], { stdin: pem })
     for (const part of ['PBES2', 'PBKDF2', 'hmacWithSHA256', 'aes-256-cbc', 'INTEGER           :0927C0']) {
       expect(structure).toContain(part)
@@ -36,12 +38,12 @@ describe('encryptKey', () => {
 
   test('takes another salt and another start each time', () => {
     const pem = newPrivateKeyPem(random, 'P-256')
-    expect(encryptKey(pem, 'correct horse', random)).not.toBe(encryptKey(pem, 'correct horse', random))
+    expect(encryptKey(pem, 'correct horse', QUICK)).not.toBe(encryptKey(pem, 'correct horse', QUICK))
   })
 
   test('is opened by fpki again', async () => {
     const pem = newPrivateKeyPem(random, 'P-384')
-    const { publicKey } = pemSigner(encryptKey(pem, 'correct horse', random), 'it', 'correct horse')
+    const { publicKey } = pemSigner(encryptKey(pem, 'correct horse', QUICK), 'it', 'correct horse')
     const spki = await output('openssl', ['pkey', '-pubout'], { stdin: pem })
     expect(spki.replace(/-----.*-----|\n/g, '')).toBe(Buffer.from(publicKey).toString('base64'))
   })

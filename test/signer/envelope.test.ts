@@ -8,13 +8,13 @@ import { readPemCertificate } from '../../src/pki/read-certificate.js'
 import { newEnvelope, openEnvelope, type Recipients } from '../../src/signer/envelope.js'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
 
-const { random } = thisMachine()
+const machine = thisMachine()
 const PASSPHRASE = 'nine lives of a fish'
 const CONTENT = Buffer.from(`the content ${'of a backup '.repeat(50)}`)
 
-function sealed(recipients: Partial<Recipients> = {}, content: Uint8Array = CONTENT): Buffer {
-  const all = { passphrase: PASSPHRASE, certificates: [], rounds: 1000, ...recipients }
-  return Buffer.from(newEnvelope(all, random).seal(content))
+function sealed(recipients: Partial<Recipients> = {}, content: Uint8Array = CONTENT, passphraseRounds = 1000): Buffer {
+  const all = { passphrase: PASSPHRASE, certificates: [], ...recipients }
+  return Buffer.from(newEnvelope(all, { ...machine, passphraseRounds }).seal(content))
 }
 
 /** Somebody with a key and a certificate of OpenSSL's. */
@@ -52,7 +52,7 @@ describe('an envelope for a passphrase', () => {
   })
 
   test('takes 600,000 rounds of PBKDF2 with SHA-256', async () => {
-    const envelope = newEnvelope({ passphrase: PASSPHRASE, certificates: [] }, random)
+    const envelope = newEnvelope({ passphrase: PASSPHRASE, certificates: [] }, machine)
     const file = join(await temporaryDirectory(), 'file')
     await writeFile(file, envelope.seal(CONTENT))
     const shown = await output('openssl', ['cms', '-cmsout', '-print', '-inform', 'der', '-in', file])
@@ -115,7 +115,7 @@ function fateOf(file: Uint8Array): string {
 
 test('any flipped bit, each of them, is noticed', async () => {
   const { certificate } = await somebody(KINDS['P-256'])
-  const file = sealed({ certificates: [certificate], rounds: 1 }, CONTENT.subarray(0, 64))
+  const file = sealed({ certificates: [certificate] }, CONTENT.subarray(0, 64), 1)
   const whole = fateOf(file)
   const bits = Array.from({ length: 8 * file.length }, (_, at) => at)
   const passed = bits.filter((bit) => {
@@ -128,7 +128,7 @@ test('any flipped bit, each of them, is noticed', async () => {
 })
 
 test('a file for many passphrases, each of which costs seconds, is refused at once', () => {
-  const file = newEnvelope({ passphrase: PASSPHRASE, certificates: [], rounds: 1 }, random).seal(Buffer.from('x'))
+  const file = sealed({}, Buffer.from('x'), 1)
   const info = fromBER(Uint8Array.from(file)).result
   const inside = (value: unknown, at: number) => (value as Constructed).valueBlock.value[at] as Constructed
   const recipients = inside(inside(inside(info, 1), 0), 1).valueBlock.value
@@ -139,7 +139,7 @@ test('a file for many passphrases, each of which costs seconds, is refused at on
 })
 
 test('a file that is cut off, or has something behind it, is refused', () => {
-  const file = sealed({ rounds: 1 })
+  const file = sealed({}, CONTENT, 1)
   for (let size = 0; size < file.length; size++) expect(fateOf(file.subarray(0, size))).toBe('refused')
   expect(fateOf(Buffer.concat([file, Buffer.of(0)]))).toBe('refused')
 })

@@ -18,7 +18,7 @@ export async function backupOn(disk: MemoryDisk, disturbance: Disturbance = {}, 
   const wanted = { out, recipients: [], withPassphrase: true }
   const target = await readyTarget(wanted, DIRECTORY, { ...machine, passphrases: PASSPHRASES })
   const where = { directory: DIRECTORY, factory: null, stateDirectory: STATE }
-  return backupPki({ ...where, target: { ...target, rounds: 1 } }, machine)
+  return backupPki({ ...where, target }, machine)
 }
 
 /** Runs `ca restore` on a disk in memory. */

@@ -29,7 +29,7 @@ export interface Disturbance {
 
 /** This machine with a disk in memory, and the embedded factory acme on it. */
 export function machineOn(disk: MemoryDisk, { disk: hooks, api: wrap, ...others }: Disturbance = {}) {
-  const machine = { ...thisMachine(), ...others, files: durableFiles(disk.mount(hooks)) }
+  const machine = { ...thisMachine({ passphraseRounds: 1 }), ...others, files: durableFiles(disk.mount(hooks)) }
   const { signal } = new AbortController()
   const api = embeddedFactoryOn(machine, { stateDirectory: STATE, factory: 'acme' }, signal)
   return { ...machine, api: wrap?.(api) ?? api, progress: SILENT, signal }

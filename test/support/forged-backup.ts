@@ -20,7 +20,7 @@ export async function forge(
   const [manifest, ...rest] = readArchive(opened?.content ?? Buffer.alloc(0))
   const { entries: _, ...facts }: BackupManifest = JSON.parse(Buffer.from(manifest?.content ?? []).toString())
   const { entries, facts: others = {} } = change(rest.slice(0, -1))
-  const envelope = newEnvelope({ passphrase, certificates: [], rounds: 1000 }, thisMachine().random)
+  const envelope = newEnvelope({ passphrase, certificates: [] }, thisMachine({ passphraseRounds: 1000 }))
   const all = withManifest({ ...facts, ...others, recipients: envelope.recipients }, entries)
   await writeFile(file, envelope.seal(writeArchive(all, new Date(0))))
 }

@@ -24,9 +24,9 @@ export async function lint(paths: readonly string[], flags: LintFlags, io: Io): 
     strict: flags.strict === true,
   }
   const ports = {
-    ...thisMachine(),
+    ...thisMachine(io.machine),
     progress: progressOn(io, flags),
-    readStdin: (maxBytes: number) => readInputFile('-', maxBytes),
+    readStdin: (maxBytes: number) => readInputFile('-', maxBytes, io.stdin),
   }
   const linted = await lintFiles(options, ports)
   if (flags.json) printJson(io, linted)

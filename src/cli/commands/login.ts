@@ -20,7 +20,7 @@ export interface LoginFlags extends CommonFlags {
 /** `fpki login` */
 export async function login(flags: LoginFlags, io: Io): Promise<void> {
   requireOneKind(flags)
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, machine.files)
   const url = await serverOf(settings)
   const kind = flags.clientId === undefined ? 'token' : 'client'
@@ -35,7 +35,7 @@ export async function login(flags: LoginFlags, io: Io): Promise<void> {
 
 /** `fpki logout` */
 export async function logout(flags: CommonFlags, io: Io): Promise<void> {
-  const { files } = thisMachine()
+  const { files } = thisMachine(io.machine)
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, files)
   const url = await serverOf(settings)
   const file = await writeLogin(files, settings.places, url, null)
@@ -79,7 +79,7 @@ async function clientLogin({ clientId, clientSecretFile, oauthUrl, ...flags }: L
   const client_secret = await secret('client secret', clientSecretFile, '--client-secret-file', flags, io)
   const client = clientOf({ client_id: clientId, client_secret, ...url }, 'fpki login')
   const way = { ...wayTo(settings), insecure: false }
-  return { client, tokens: await oauthTokensOn(thisMachine(), way, client, io.signal) }
+  return { client, tokens: await oauthTokensOn(thisMachine(io.machine), way, client, io.signal) }
 }
 
 async function secret(
@@ -90,7 +90,7 @@ async function secret(
   io: Io,
 ): Promise<string> {
   if (file !== undefined && !(file === '-' && io.askSecret !== null)) {
-    const { text, isOpenToOthers } = await readSecretFile(file, what)
+    const { text, isOpenToOthers } = await readSecretFile(file, what, io.stdin)
     if (isOpenToOthers) progressOn(io, flags).warn(`others can read the ${what} in ${file}; give it mode 0600.`)
     return text
   }

@@ -93,6 +93,8 @@ function linesOf(paragraph: string): Paragraph {
   return paragraph.split('\n')
 }
 
+async function* nothing(): AsyncGenerator<string> {}
+
 /** Nothing runs: the words are only looked at. */
 function ioInto(said: string[]): Io {
   return {
@@ -103,6 +105,8 @@ function ioInto(said: string[]): Io {
     askSecret: null,
     ask: null,
     outcome: { status: 0 },
+    stdin: nothing(),
+    machine: {},
     stdout: (text) => void said.push(text),
     stderr: () => undefined,
     terminal: { stdout: false, stderr: false },

@@ -23,8 +23,6 @@ export interface ReadyTarget {
   /** Secret. */
   readonly passphrase: string | null
   readonly certificates: readonly Certificate[]
-  /** Rounds of PBKDF2; absent: as many as there should be. */
-  readonly rounds?: number
 }
 
 /**

@@ -1,7 +1,7 @@
 import { describeCertificate, rfc3339 } from '../../pki/describe.js'
 import { sameOctets } from '../../pki/octets.js'
 import { decodeOnePem } from '../../pki/pem.js'
-import type { Random } from '../../ports.js'
+import type { EncryptionPorts } from '../../ports.js'
 import { encryptKey } from '../../signer/encrypt-key.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
 import type { OpenPki } from '../open-pki.js'
@@ -36,20 +36,20 @@ interface ToEncrypt {
   readonly clear: string
   readonly pki: OpenPki
   readonly sharing: Sharing | null
-  readonly random: Random
+  readonly ports: EncryptionPorts
 }
 
 /** The key under a passphrase: that of \`chosen\`, or with \`sharing\` one that is made, and shared, here. Throws ERR_PASSPHRASE. */
 export async function encrypted(
-  { clear, pki, sharing, random }: ToEncrypt,
+  { clear, pki, sharing, ports }: ToEncrypt,
   chosen: () => Promise<string>,
 ): Promise<ReadyKey> {
   if (sharing === null) {
     const passphrase = await chosen()
-    return { key: paperKey(encryptKey(clear, passphrase, random), pki), passphrase, shares: [] }
+    return { key: paperKey(encryptKey(clear, passphrase, ports), pki), passphrase, shares: [] }
   }
-  const { passphrase, shares } = await sharedPassphrase(sharing, random)
-  const key = paperKey(encryptKey(clear, passphrase, random), pki)
+  const { passphrase, shares } = await sharedPassphrase(sharing, ports.random)
+  const key = paperKey(encryptKey(clear, passphrase, ports), pki)
   const numbered = shares.map((share, at) => ({ ...sharing, number: at + 1, key: keyDigest(key), share }))
   return { key, passphrase, shares: numbered }
 }

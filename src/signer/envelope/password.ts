@@ -2,10 +2,8 @@ import { createCipheriv, createDecipheriv, pbkdf2Sync, timingSafeEqual } from 'n
 import { Null, OctetString } from 'asn1js'
 import { AlgorithmIdentifier, PasswordRecipientinfo, PBKDF2Params } from 'pkijs'
 import { oid } from '../../pki/oids.js'
-import type { Random } from '../../ports.js'
+import type { EncryptionPorts, Random } from '../../ports.js'
 
-/** Rounds of PBKDF2 with HMAC-SHA-256, as for encrypted keys. */
-const ROUNDS = 600_000
 /** A file that asks for more would keep the machine busy, and is none of ours. */
 const MAX_ROUNDS = 10_000_000
 
@@ -19,15 +17,14 @@ const KEY = 32
 export function forPassphrase(
   contentKey: Uint8Array,
   passphrase: string,
-  random: Random,
-  rounds: number = ROUNDS,
+  { random, passphraseRounds }: EncryptionPorts,
 ): PasswordRecipientinfo {
   const [salt, iv] = [random.bytes(BLOCK), random.bytes(BLOCK)]
-  const wrapped = wrap(contentKey, derived(passphrase, salt, rounds), iv, random)
+  const wrapped = wrap(contentKey, derived(passphrase, salt, passphraseRounds), iv, random)
   const prf = new AlgorithmIdentifier({ algorithmId: oid('hmacWithSHA256'), algorithmParams: new Null() })
   const derivation = new PBKDF2Params({
     salt: new OctetString({ valueHex: salt }),
-    iterationCount: rounds,
+    iterationCount: passphraseRounds,
     prf,
   }).toSchema()
   const cipher = new AlgorithmIdentifier({

@@ -29,7 +29,7 @@ export async function exportGateway(
       directory: filePath(directory, io),
       at: at === undefined ? null : filePath(at, io),
     },
-    { ...thisMachine(), progress: progressOn(io, flags) },
+    { ...thisMachine(io.machine), progress: progressOn(io, flags) },
   )
   if (flags.json) printJson(io, exported)
   else if (!flags.quiet) io.stdout(summary(exported))
@@ -43,7 +43,7 @@ async function stateDirectoryOf(factory: string, flags: ExportGatewayFlags, io: 
       'Leave --factory out.',
     )
   }
-  const directory = await embeddedStateDirectory(flags, io, thisMachine())
+  const directory = await embeddedStateDirectory(flags, io, thisMachine(io.machine))
   if (directory !== null) return directory
   throw new FpkiError(
     'ERR_USAGE',

@@ -7,7 +7,7 @@ import { type Io, printable, printJson } from '../../output.js'
 
 /** `fpki api ping` */
 export async function ping(flags: CommonFlags, io: Io): Promise<void> {
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const chosen = await factoryApiFor(flags, io, machine, { changes: false })
   await requireThere(chosen, machine)
   const pinged = await pingApi(chosen.factory, chosen.api, machine.clock)

@@ -20,7 +20,7 @@ export interface ServeFlags extends CommonFlags {
 
 /** `fpki api serve` */
 export async function serve(flags: ServeFlags, io: Io): Promise<void> {
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const stateDirectory = await servedStateDirectory(flags, io, machine)
   // Work that is begun is brought to its end when fpki is told to stop: the server has a time-out of its own for it.
   const { signal } = new AbortController()

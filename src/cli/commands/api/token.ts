@@ -19,7 +19,7 @@ export interface CreateTokenFlags extends CommonFlags {
 
 /** `fpki api token create` */
 export async function createToken(flags: CreateTokenFlags, io: Io): Promise<void> {
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const stateDirectory = await servedStateDirectory(flags, io, machine)
   const factory = await tokenFactory(flags, io, machine)
   const { scope: scopes = ['ci-write'], expires = null } = flags
@@ -58,7 +58,7 @@ async function here(
   flags: CommonFlags,
   io: Io,
 ): Promise<{ readonly stateDirectory: string; readonly machine: Machine }> {
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   return { machine, stateDirectory: await servedStateDirectory(flags, io, machine) }
 }
 

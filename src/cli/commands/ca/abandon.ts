@@ -14,7 +14,7 @@ export interface AbandonFlags extends CommonFlags, ConfirmFlags {}
 /** `fpki ca abandon <directory>` */
 export async function abandonDirectory(directory: string, flags: AbandonFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const progress = progressOn(io, flags)
   const open = await openWork(machine.files, path)
   const recorded = open === null ? flags : await withRecorded(flags, open, io)

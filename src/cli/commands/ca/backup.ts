@@ -35,7 +35,7 @@ export async function backup(directory: string | undefined, flags: BackupFlags, 
   if (directory === undefined || out === undefined || check !== undefined) throw halfSaid()
   const path = resolved(directory, io)
   const progress = progressOn(io, flags)
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const recipients = (flags.recipient ?? []).map((file) => filePath(file, io))
   const passphrases = passphrasesOf(flags, io, progress, 'backup')
   const withPassphrase = recipients.length === 0 || flags.passphraseFile !== undefined
@@ -52,7 +52,7 @@ export async function backup(directory: string | undefined, flags: BackupFlags, 
 
 async function prove(file: string, directory: string | null, flags: BackupFlags, io: Io): Promise<void> {
   const progress = progressOn(io, flags)
-  const machine: Machine = thisMachine()
+  const machine: Machine = thisMachine(io.machine)
   const options = { file: filePath(file, io), directory: directory === null ? null : resolved(directory, io) }
   const checked = await checkBackup(options, { ...machine, progress, opener: openerOf(flags, io, progress) })
   for (const { message, code } of checked.findings) progress.warn(`${message} (${code})`)

@@ -23,7 +23,7 @@ export function backupPlan(
   io: Io,
   keyPassphrases: Passphrases | undefined,
 ): BackupPlan {
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const progress = progressOn(io, flags)
   const prepare = async (file: string) => {
     const { readyTarget } = await operations()

@@ -28,7 +28,7 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const path = absolute(directory, io)
   const progress = progressOn(io, flags)
   const tlsNames = dnsNames(flags.tlsName ?? [])
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const otherwise = () => factoryOfDirectory(path)
   const chosen = await factoryApiFor(flags, io, machine, { changes: true, otherwise, tlsNames })
   const { factory, isNamed, api, stateDirectory } = chosen

@@ -24,7 +24,7 @@ export async function exportLocalCa(directory: string, flags: ExportFlags, io: I
       out: filePath(flags.out ?? `${flags.p12.replace(/\.pem$/, '')}.p12`, io),
       passphrases: passphrasesOf(flags, io, progress),
     },
-    { ...thisMachine(), progress },
+    { ...thisMachine(io.machine), progress },
   )
   if (flags.json) printJson(io, exported)
   else progress.note(`The key of ${exported.certificate.subject} and its chain are in ${exported.file}.`)

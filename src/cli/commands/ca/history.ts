@@ -7,7 +7,7 @@ import { type Io, printable, printJson, progressOn } from '../../output.js'
 
 /** `fpki ca history <directory>` */
 export async function history(directory: string, flags: CommonFlags, io: Io): Promise<void> {
-  const shown = await showHistory(thisMachine().files, resolved(directory, io))
+  const shown = await showHistory(thisMachine(io.machine).files, resolved(directory, io))
   if (flags.json) return printJson(io, shown)
   if (shown.snapshots.length === 0) progressOn(io, flags).note('there is no snapshot yet; the next change makes one.')
   const rows = shown.snapshots.map(({ number, time, command, files }) => {
@@ -18,7 +18,7 @@ export async function history(directory: string, flags: CommonFlags, io: Io): Pr
 
 /** `fpki ca diff <directory> <from> [to]` */
 export async function diff(directory: string, from: string, to: string, flags: CommonFlags, io: Io): Promise<void> {
-  const found = await diffSnapshots(thisMachine().files, resolved(directory, io), from, to)
+  const found = await diffSnapshots(thisMachine(io.machine).files, resolved(directory, io), from, to)
   if (flags.json) return printJson(io, found)
   if (found.changes.length === 0)
     progressOn(io, flags).note(`nothing changed between ${nameOf(found.from)} and ${nameOf(found.to)}.`)

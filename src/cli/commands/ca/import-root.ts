@@ -18,7 +18,7 @@ export async function importRootKey(directory: string, flags: ImportRootFlags, i
   const path = resolved(directory, io)
   const progress = progressOn(io, flags)
   const hsm = await requiredHsm(flags, io, progress)
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const api = await factoryApiName(flags, io, machine)
   const passphrases = passphrasesOf(flags, io, progress)
   const options = { directory: path, hsm, removeKey: flags.removeKey === true, api, passphrases }

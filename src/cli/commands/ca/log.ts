@@ -27,7 +27,7 @@ export async function log(directory: string, flags: LogFlags, io: Io): Promise<v
     since: flags.since === undefined ? null : readSince(flags.since),
     kind: flags.kind ?? null,
   }
-  const shown = await showRegister(thisMachine().files, resolved(directory, io), filter)
+  const shown = await showRegister(thisMachine(io.machine).files, resolved(directory, io), filter)
   if (flags.json) printJson(io, shown)
   else if (flags.csv) io.stdout(csv(shown.lines))
   else io.stdout(shown.lines.map(inWords).join(''))
@@ -100,7 +100,7 @@ function quoted(value: string): string {
 
 /** `fpki ca log verify <directory>` */
 export async function verifyLog(directory: string, flags: CommonFlags, io: Io): Promise<void> {
-  const checked = await checkRegister(thisMachine().files, resolved(directory, io))
+  const checked = await checkRegister(thisMachine(io.machine).files, resolved(directory, io))
   if (flags.json) printJson(io, checked)
   else if (!flags.quiet || checked.problems.length > 0) io.stdout(verdict(checked, io))
   if (checked.problems.length > 0) io.outcome.status = EXIT_FOUND.broken

@@ -41,7 +41,7 @@ async function print(directory: string, flags: PaperFlags, io: Io): Promise<void
       sharing: flags.shares === undefined ? null : readSharing(flags.shares),
       passphrases: passphrasesOf(flags, io, progress),
     },
-    { ...thisMachine(), progress },
+    { ...thisMachine(io.machine), progress },
   )
   if (flags.json) return printJson(io, printed)
   const sheets = printed.files.map((file) => `  ${printable(file)}`)
@@ -55,7 +55,7 @@ async function restore(file: string, flags: PaperFlags, io: Io): Promise<void> {
   const ask = file === '-' ? io.ask : null
   const text =
     ask === null
-      ? (await readInputFile(file, MAX_BYTES)).toString('utf8')
+      ? (await readInputFile(file, MAX_BYTES, io.stdin)).toString('utf8')
       : await typedLines(ask, io, { ofLine: lineProblem, ofAll: paperProblem })
   const restored = await restorePaper(
     {
@@ -65,7 +65,7 @@ async function restore(file: string, flags: PaperFlags, io: Io): Promise<void> {
       encrypt: flags.encryptKeys === true,
       passphrases: passphrasesOf(flags, io, progress),
     },
-    { ...thisMachine(), progress },
+    { ...thisMachine(io.machine), progress },
   )
   if (flags.json) return printJson(io, restored)
   const against = restored.heldAgainst === 'certificate' ? `, and fits ${printable(flags.cert ?? '')}` : ''

@@ -15,7 +15,7 @@ export interface RestoreFlags extends OpenFlags {
 /** `fpki ca restore <file> <directory>` */
 export async function restore(file: string, directory: string, flags: RestoreFlags, io: Io): Promise<void> {
   const progress = progressOn(io, flags)
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const options = {
     file: filePath(file, io),
     directory: resolved(directory, io),

@@ -23,7 +23,7 @@ export async function makeRootCsr(directory: string, flags: RootCsrFlags, io: Io
   const isToStdout = flags.out === '-'
   if (isToStdout && flags.json) throw twoForms()
   const progress = progressOn(io, flags)
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const access = await hsmAccess(flags, io, progress)
   const options: RootCsrOptions = {
     directory: path,

@@ -34,7 +34,7 @@ export async function showEst(flags: ShowFlags, io: Io): Promise<void> {
 
 /** What the Factory API knows of the factory that is chosen. */
 export async function knownPki(flags: CommonFlags, io: Io): Promise<ShownPki> {
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   const { factory, api } = await factoryApiFor(flags, io, machine, { changes: false })
   return showPki(factory, api, machine.clock)
 }

@@ -23,7 +23,7 @@ const MAX_BYTES = 1024 * 1024
 export async function sign(file: string, flags: SignFlags, io: Io): Promise<void> {
   const days = flags.days === undefined ? null : readDays(flags.days)
   const progress = progressOn(io, flags)
-  const content = await readInputFile(file, MAX_BYTES)
+  const content = await readInputFile(file, MAX_BYTES, io.stdin)
   const signed = await signRequest(
     {
       request: content.includes('-----BEGIN') ? content.toString('latin1') : content,
@@ -34,7 +34,7 @@ export async function sign(file: string, flags: SignFlags, io: Io): Promise<void
       days,
       out: flags.out === undefined ? null : resolved(flags.out, io),
     },
-    { ...thisMachine(), progress, access: await hsmAccess(flags, io, progress) },
+    { ...thisMachine(io.machine), progress, access: await hsmAccess(flags, io, progress) },
   )
   if (flags.json) printJson(io, signed)
   else if (signed.file === null) io.stdout(signed.certificate.pem)

@@ -30,7 +30,7 @@ export async function status(directories: readonly string[], flags: StatusFlags,
   const found =
     paths.length === 0
       ? await ofFactory(flags, io)
-      : await statusOfDirectories(paths, flags.warnDays, thisMachine(), flags.backupDays)
+      : await statusOfDirectories(paths, flags.warnDays, thisMachine(io.machine), flags.backupDays)
   if (flags.json) printJson(io, found)
   else if (flags.prometheus) io.stdout(metrics(found))
   else io.stdout(inWords(found, flags, io))
@@ -45,7 +45,7 @@ async function ofFactory(flags: StatusFlags, io: Io): Promise<StatusOfPkis> {
     throw new FpkiError('ERR_USAGE', '--backup-days needs a PKI directory.', hint)
   }
   const { knownPki } = await import('./show.js')
-  return statusOfShown(await knownPki(flags, io), flags.warnDays, thisMachine().clock)
+  return statusOfShown(await knownPki(flags, io), flags.warnDays, thisMachine(io.machine).clock)
 }
 
 /** An end that has passed is certain; behind what cannot be read there may be one, so it weighs more than an end to come. */

@@ -20,7 +20,7 @@ export interface VerifyFlags extends CommonFlags, HsmFlags {
 /** `fpki ca verify <directory>` */
 export async function verify(directory: string, flags: VerifyFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
-  const machine = thisMachine()
+  const machine = thisMachine(io.machine)
   // A choice that cannot be followed is no finding.
   if (!flags.offline) await factoryApiName(flags, io, machine)
   const api = async (factory: string) =>

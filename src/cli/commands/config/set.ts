@@ -7,7 +7,7 @@ import { type Io, printable, printJson } from '../../output.js'
 export async function configSet(setting: string, value: string, flags: CommonFlags, io: Io): Promise<void> {
   const name = checkSettingName(setting)
   const checked = PLACES[name].check(value, `the setting ${name}`)
-  const file = await writeOwnConfig(thisMachine().files, { env: io.env, home: io.home }, name, checked)
+  const file = await writeOwnConfig(thisMachine(io.machine).files, { env: io.env, home: io.home }, name, checked)
   if (flags.json) printJson(io, { name, value: checked, file })
   else if (!flags.quiet) io.stdout(`${name} is ${printable(checked)} from now on (${printable(file)}).\n`)
 }

@@ -6,7 +6,7 @@ import { type Io, printable, printJson } from '../../output.js'
 
 /** `fpki config show` */
 export async function configShow(flags: CommonFlags, io: Io): Promise<void> {
-  const { files } = thisMachine()
+  const { files } = thisMachine(io.machine)
   const shown = await showConfig(await resolveSettings(flags, { env: io.env, home: io.home }, files), files)
   if (flags.json) return printJson(io, shown)
   const rows = shown.settings.map(({ name, value, source }) => [name, value ?? 'not set', value === null ? '' : source])

@@ -6,7 +6,7 @@ import { type Io, printable, printJson } from '../../output.js'
 /** `fpki config unset <setting>` */
 export async function configUnset(setting: string, flags: CommonFlags, io: Io): Promise<void> {
   const name = checkSettingName(setting)
-  const file = await writeOwnConfig(thisMachine().files, { env: io.env, home: io.home }, name, null)
+  const file = await writeOwnConfig(thisMachine(io.machine).files, { env: io.env, home: io.home }, name, null)
   if (flags.json) printJson(io, { name, value: null, file })
   else if (!flags.quiet) io.stdout(`${name} is not set in ${printable(file)}.\n`)
 }

@@ -8,7 +8,7 @@ import { namesBelow } from './snapshot.js'
 
 /** Runs the same command in so many processes at once. */
 function atOnce({ home }: Made, count: number, words: readonly string[]): Promise<readonly Ended[]> {
-  return Promise.all(Array.from({ length: count }, () => home.fpki([...words, '--json'])))
+  return Promise.all(Array.from({ length: count }, () => home.spawn([...words, '--json'])))
 }
 
 /** Those that worked; each of the others was refused, exit 3, with one of these codes. */
@@ -59,7 +59,7 @@ test('of 20 processes that rotate, those that work do so one behind the other, a
 test('`ca show` beside them shows the PKI before or behind a change, never a part', async () => {
   const made = await copiedPki()
   const [changed, shown] = await Promise.all([
-    made.home.fpki(['ca', 'add-device-ca', made.directory, '--online-ca', '--local-ca', '--local-ca-filename', 'b']),
+    made.home.spawn(['ca', 'add-device-ca', made.directory, '--online-ca', '--local-ca', '--local-ca-filename', 'b']),
     atOnce(made, 19, ['ca', 'show']),
   ])
   expect(changed.status).toBe(0)

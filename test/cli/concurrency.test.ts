@@ -14,7 +14,7 @@ import { namesBelow } from './snapshot.js'
 /** Starts `fpki ca create` for each directory at once. */
 function createAll(home: Home, directories: readonly string[]): Promise<readonly Ended[]> {
   return Promise.all(
-    directories.map((directory) => home.fpki(['ca', 'create', directory, '--factory', 'acme', '--json'])),
+    directories.map((directory) => home.spawn(['ca', 'create', directory, '--factory', 'acme', '--json'])),
   )
 }
 

@@ -14,14 +14,16 @@ export interface OrdinaryUser extends Home {
 export async function ordinaryUser(): Promise<OrdinaryUser> {
   const home = await newHome(AM_ROOT ? NOBODY : undefined)
   const program = await readableProgram()
+  const spawned: Home['spawn'] = (words, { env, ...start } = {}) =>
+    runProgram(process.execPath, [program, ...words], {
+      ...(AM_ROOT ? NOBODY : {}),
+      ...start,
+      env: { HOME: home.path, NO_COLOR: '1', ...env },
+    })
   return {
     ...home,
-    fpki: (words, { env, ...start } = {}) =>
-      runProgram(process.execPath, [program, ...words], {
-        ...(AM_ROOT ? NOBODY : {}),
-        ...start,
-        env: { HOME: home.path, NO_COLOR: '1', ...env },
-      }),
+    fpki: spawned,
+    spawn: spawned,
     own: async (path, mode) => {
       if (AM_ROOT) await chown(path, NOBODY.uid, NOBODY.gid)
       await chmod(path, mode)

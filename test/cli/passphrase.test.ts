@@ -7,7 +7,7 @@ import { pkiDirectory } from '../../src/directory/pki-directory.js'
 import { embeddedFactoryOn, thisMachine } from '../../src/machine.js'
 import { createPki } from '../../src/operations/create-pki.js'
 import { rootSignerOf } from '../../src/operations/root-signer.js'
-import { type Ended, FPKI, newHome, output, runProgram, temporaryDirectory } from '../support/cli.js'
+import { type Ended, FPKI, homeAt, newHome, output, runProgram, temporaryDirectory } from '../support/cli.js'
 import { filesBelow } from '../support/files.js'
 import { type Answer, answering } from '../support/terminal.js'
 import { createUpTo, holdFactory } from './interruption.js'
@@ -218,7 +218,7 @@ describe('ca create --encrypt-keys that was interrupted', () => {
     const release = await holdFactory(home, 'acme')
     const words = step === 'csrs' ? ['--no-local-ca'] : []
     const waiting = await createUpTo(step, {
-      home: { ...home, fpki: (all, start) => home.fpki(all, { ...start, ...IN_ENVIRONMENT }) },
+      home: homeAt(home.path, IN_ENVIRONMENT),
       directory,
       words: ['--encrypt-keys', ...words],
     })
@@ -241,11 +241,8 @@ describe('ca create --encrypt-keys that was interrupted', () => {
   test('is asked for the passphrase once, on a terminal too', async () => {
     const { home, directory, create } = await scene()
     const release = await holdFactory(home, 'acme')
-    const ports = {
-      ...home,
-      fpki: (all: readonly string[], start?: object) => home.fpki(all, { ...start, ...IN_ENVIRONMENT }),
-    }
-    const waiting = await createUpTo('user', { home: ports, directory, words: ['--encrypt-keys'] })
+    const inEnvironment = homeAt(home.path, IN_ENVIRONMENT)
+    const waiting = await createUpTo('user', { home: inEnvironment, directory, words: ['--encrypt-keys'] })
     waiting.kill('SIGTERM')
     await waiting.ended
     await release()

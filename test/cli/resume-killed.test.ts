@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { abandonedWork } from '../../src/index.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
-import { type Home, newHome, output } from '../support/cli.js'
+import { homeAt, newHome, output } from '../support/cli.js'
 import { homeWith, PIN, pkcs11Tool, softHsm } from '../support/token.js'
 import { expectResumed, killed } from './killed.js'
 import { copiedPki, madePki } from './made.js'
@@ -143,7 +143,7 @@ describe('with the root key in a token', () => {
       const token = await softHsm(`acme-${points}`)
       const { home: plain, directory, path } = await copiedPki()
       const env = { ...token.env, FPKI_HSM_PIN: PIN }
-      const home: Home = { ...plain, fpki: (words, start) => plain.fpki(words, { ...start, env }) }
+      const home = homeAt(plain.path, { env })
       if (!(await killed({ home, directory, command: 'import-root', nth: points + 1, when: 'after', token }))) break
       points++
       await expectResumed(home, directory)
@@ -192,7 +192,7 @@ describe('with the root key in a token', () => {
 test('of 50 processes at once one works, and the others exit 3 and touch nothing', async () => {
   const home = await newHome()
   const directory = join(home.path, 'acme')
-  const ended = await Promise.all(Array.from({ length: 50 }, () => home.fpki(['ca', 'create', directory, '--json'])))
+  const ended = await Promise.all(Array.from({ length: 50 }, () => home.spawn(['ca', 'create', directory, '--json'])))
   const refused = ended.filter(({ status }) => status !== 0)
   expect(refused.map(({ status }) => status)).toEqual(Array(49).fill(3))
   const log = await home.fpki(['ca', 'log', 'verify', directory, '--json'])

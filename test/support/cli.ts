@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { needsProcess, runInProcess } from './in-process.js'
 
 /** The program as it is installed; `npm test` builds it before the tests run. */
 export const FPKI = fileURLToPath(new URL('../../bin/fpki.js', import.meta.url))
@@ -77,7 +78,10 @@ export interface Home {
   readonly path: string
   /** Where the embedded Factory API keeps its state. */
   readonly state: string
+  /** Runs fpki in the process of the test, unless `start` asks for what only a process of its own can have. */
   fpki(words: readonly string[], start?: Start): Promise<Ended>
+  /** Runs it in a process of its own, as people do: for signals, the cost of passphrases, and what is said of a process. */
+  spawn(words: readonly string[], start?: Start): Promise<Ended>
 }
 
 /** The user that tests of permissions run as: root may do everything. */
@@ -87,15 +91,25 @@ export const NOBODY = { uid: 65534, gid: 65534 }
 export async function newHome(owner?: typeof NOBODY): Promise<Home> {
   const path = await temporaryDirectory()
   if (owner !== undefined) await chown(path, owner.uid, owner.gid)
+  return homeAt(path, owner)
+}
+
+/** A folder, which is there, as HOME; fpki is always started as `always` says. */
+export function homeAt(path: string, always: Start = {}): Home {
+  const inHome = ({ env, ...start }: Start = {}) => ({
+    ...always,
+    ...start,
+    env: { HOME: path, NO_COLOR: '1', ...always.env, ...env },
+  })
+  const spawned: Home['spawn'] = (words, start) => runProgram(process.execPath, [FPKI, ...words], inHome(start))
   return {
     path,
     state: join(path, '.local', 'share', 'fpki'),
-    fpki: (words, { env, ...start } = {}) =>
-      runProgram(process.execPath, [FPKI, ...words], {
-        ...owner,
-        ...start,
-        env: { HOME: path, NO_COLOR: '1', ...env },
-      }),
+    spawn: spawned,
+    fpki: (words, start) => {
+      const all = inHome(start)
+      return needsProcess(words, all) ? spawned(words, start) : runInProcess(words, all)
+    },
   }
 }
 

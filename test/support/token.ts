@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import type { HsmChoice } from '../../src/ports.js'
-import { type Ended, type Home, newHome, output, runProgram, temporaryDirectory } from './cli.js'
+import { type Home, homeAt, newHome, output, runProgram, temporaryDirectory } from './cli.js'
 
 /** The user PIN of every token of the tests but fioctl's; nothing else in the tests has these digits. */
 export const PIN = '73915204'
@@ -97,13 +97,9 @@ export function pkcs11Tool({ module, label, env }: TestToken, words: readonly st
 
 /** A HOME in which fpki finds the token, and its PIN in the environment. */
 export async function homeWith(token: TestToken, pin: string | null = PIN): Promise<Home> {
-  const home = await newHome()
+  const { path } = await newHome()
   const secrets = pin === null ? {} : { FPKI_HSM_PIN: pin }
-  return {
-    ...home,
-    fpki: (words, { env, ...start } = {}): Promise<Ended> =>
-      home.fpki(words, { ...start, env: { ...token.env, ...secrets, ...env } }),
-  }
+  return homeAt(path, { env: { ...token.env, ...secrets } })
 }
 
 /** The token as the library is told of it. The module reads its configuration from this process's environment. */

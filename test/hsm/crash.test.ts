@@ -11,18 +11,11 @@ import {
   expectRegistered,
   machineOn,
 } from '../support/create-scene.js'
-import { failAt, isStop, stopAt } from '../support/disturb.js'
+import { failAt, isStop, pointsOf, stopAt } from '../support/disturb.js'
 import { type MemoryDisk, memoryDisk } from '../support/memory-disk.js'
+import { pointsToTry } from '../support/points.js'
 import { choiceOf, softHsm } from '../support/token.js'
-import {
-  accessTo,
-  createInToken,
-  emptyToken,
-  everyPoint,
-  expectRootOf,
-  hookedCryptoki,
-  whatIsIn,
-} from '../support/token-scene.js'
+import { accessTo, createInToken, emptyToken, expectRootOf, hookedCryptoki, whatIsIn } from '../support/token-scene.js'
 
 const LOSSES = ['loseProcess', 'losePower'] as const
 /** Both halves of both keys. */
@@ -49,12 +42,11 @@ describe('with both keys in a token', () => {
   test.each(LOSSES)('ca create cut off at any point ends as an undisturbed run, with one root (%s)', async (loss) => {
     const choice = choiceOf(await softHsm())
     const whole = memoryDisk()
-    const counter = stopAt(Number.POSITIVE_INFINITY)
-    await createInToken(whole, choice, counter.disturbance)
+    const points = await pointsOf((disturbance) => createInToken(whole, choice, disturbance))
     const undisturbed = essence(whole)
     expect((await whatIsIn(choice)).objects).toEqual(WHOLE)
-    let tried = 0
-    for (let at = 1 + LOSSES.indexOf(loss); at <= counter.points(); at += everyPoint(2)) {
+    const tried = pointsToTry(points, `ca create in a token ${loss}`)
+    for (const at of tried) {
       await emptyToken(choice)
       const disk = memoryDisk()
       const outcome = await createInToken(disk, choice, stopAt(at).disturbance).catch((error: unknown) => error)
@@ -73,9 +65,8 @@ describe('with both keys in a token', () => {
       expectInApiOnDisk(disk)
       expectRegistered(disk)
       expect(essence(disk), `point ${at}`).toBe(undisturbed)
-      tried++
     }
-    console.log(`crash points tried (ca create in a token, ${loss}): ${tried} of ${counter.points()}`)
+    console.log(`crash points tried (ca create in a token, ${loss}): ${tried.length} of ${points.length}`)
   })
 
   test.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])(
@@ -89,15 +80,14 @@ describe('with both keys in a token', () => {
       const run = (disk: MemoryDisk, disturbance: Disturbance = {}) =>
         CHANGES[command]?.(disk, { ...disturbance, access })
       const whole = original.copy()
-      const counter = stopAt(Number.POSITIVE_INFINITY)
-      await run(whole, counter.disturbance)
+      const points = await pointsOf(async (disturbance) => run(whole, disturbance))
       const undisturbed = essence(whole)
-      let tried = 0
-      for (let at = 1; at <= counter.points(); at++) {
+      const tried = pointsToTry(points, `${command} with a token`)
+      for (const [index, at] of tried.entries()) {
         const disk = original.copy()
         const outcome = await run(disk, stopAt(at).disturbance)?.catch((error: unknown) => error)
         expect(outcome, `point ${at}`).toSatisfy(isStop)
-        disk[LOSSES[tried % 2] ?? 'losePower']()
+        disk[LOSSES[index % 2] ?? 'losePower']()
         const before = [...allPem(original), ...allPem(disk)]
         if (knownOn(disk) === knownOn(original)) expect(liveFiles(disk)).toEqual(liveFiles(original))
         expectInApiOnDisk(disk)
@@ -106,10 +96,9 @@ describe('with both keys in a token', () => {
         expectInApiOnDisk(disk)
         expectRegistered(disk)
         expect(essence(disk), `point ${at}`).toBe(undisturbed)
-        tried++
       }
       expect(await whatIsIn(choice)).toEqual(made)
-      console.log(`crash points tried (${command} with a token): ${tried}`)
+      console.log(`crash points tried (${command} with a token): ${tried.length} of ${points.length}`)
     },
   )
 })
@@ -141,14 +130,14 @@ describe('ca import-root', () => {
     const choice = choiceOf(await softHsm())
     const original = await diskWithPki()
     const whole = original.copy()
-    const counter = stopAt(Number.POSITIVE_INFINITY)
-    await run(whole, choice, counter.disturbance)
-    return { choice, original, undisturbed: essence(whole), points: counter.points() }
+    const points = await pointsOf((disturbance) => run(whole, choice, disturbance))
+    return { choice, original, undisturbed: essence(whole), points }
   }
 
   test.each(LOSSES)('cut off at any point of disk and token ends as an undisturbed run (%s)', async (loss) => {
     const { choice, original, undisturbed, points } = await scene()
-    for (let at = 1; at <= points; at++) {
+    const tried = pointsToTry(points, `ca import-root ${loss}`)
+    for (const at of tried) {
       await emptyToken(choice)
       const disk = original.copy()
       const outcome = await run(disk, choice, stopAt(at).disturbance).catch((error: unknown) => error)
@@ -156,7 +145,7 @@ describe('ca import-root', () => {
       disk[loss]()
       await expectEnds(disk, choice, { essence: undisturbed, point: `point ${at}` })
     }
-    console.log(`crash points tried (ca import-root, ${loss}): ${points}`)
+    console.log(`crash points tried (ca import-root, ${loss}): ${tried.length} of ${points.length}`)
   })
 
   test.each([
@@ -166,21 +155,27 @@ describe('ca import-root', () => {
     ['EIO', false],
   ])('on a disk that fails with %s (for good: %s) says so, and goes on when it is run again', async (code, lasting) => {
     const { choice, original, undisturbed } = await scene()
-    let points = 0
-    for (let at = 1; ; at += lasting ? 3 : 1) {
+    // The disk of the token is another one.
+    const onDisk = (fault: ReturnType<typeof failAt>) => ({
+      before: (what: string, path: string) => path !== 'token' && fault.before(what, path),
+    })
+    const probe = failAt(Number.POSITIVE_INFINITY, code)
+    await emptyToken(choice)
+    await run(original.copy(), choice, { disk: onDisk(probe) })
+    const tried = pointsToTry(probe.kinds(), `ca import-root ${code} ${lasting}`)
+    for (const at of tried) {
       await emptyToken(choice)
       const disk = original.copy()
       const fault = failAt(at, code, lasting)
-      // The disk of the token is another one.
-      const hook = { before: (what: string, path: string) => path !== 'token' && fault.before(what, path) }
-      const outcome = await run(disk, choice, { disk: hook }).catch((error: unknown) => error)
-      if (!fault.failed()) break
-      points++
+      const outcome = await run(disk, choice, { disk: onDisk(fault) }).catch((error: unknown) => error)
       const point = `${code} at ${at}`
+      expect(fault.failed(), point).toBe(true)
       if (outcome instanceof Error)
         expect(outcome, point).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringMatching(`/home.*${code}`) })
       await expectEnds(disk, choice, { essence: undisturbed, point })
     }
-    console.log(`ca import-root, ${code}${lasting ? ' for good' : ''}: points tried: ${points}`)
+    console.log(
+      `ca import-root, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${probe.kinds().length}`,
+    )
   })
 })

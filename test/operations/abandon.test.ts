@@ -21,11 +21,9 @@ import {
   machineOn,
   treasures,
 } from '../support/create-scene.js'
-import { stopAt } from '../support/disturb.js'
+import { pointsOf, stopAt } from '../support/disturb.js'
 import { type MemoryDisk, memoryDisk } from '../support/memory-disk.js'
-
-/** A point in so many is tried: all of them would take minutes. */
-const EVERY = 4
+import { pointsToTry } from '../support/points.js'
 
 function abandonOn(disk: MemoryDisk, disturbance: Disturbance = {}): Promise<AbandonedWork> {
   const machine = machineOn(disk, disturbance)
@@ -40,23 +38,22 @@ async function abandonedOn(disk: MemoryDisk): Promise<AbandonedWork | null> {
   })
 }
 
-/** Runs something up to each point; the disk is as its crash leaves it. */
+/** Runs something up to each point that is tried; the disk is as its crash leaves it. Resolves to how many there were. */
 async function atEachPoint(
+  test: string,
   run: (disk: MemoryDisk, disturbance?: Disturbance) => Promise<unknown>,
   fresh: () => MemoryDisk,
   then: (disk: MemoryDisk, point: string) => Promise<void>,
-): Promise<number> {
-  const counter = stopAt(Number.POSITIVE_INFINITY)
-  await run(fresh(), counter.disturbance)
-  let tried = 0
-  for (let at = 1; at <= counter.points(); at += EVERY) {
+): Promise<string> {
+  const points = await pointsOf((disturbance) => run(fresh(), disturbance))
+  const tried = pointsToTry(points, test)
+  for (const at of tried) {
     const disk = fresh()
     await run(disk, stopAt(at).disturbance).catch(() => undefined)
     disk.losePower()
     await then(disk, `point ${at}`)
-    tried++
   }
-  return tried
+  return `${tried.length} of ${points.length}`
 }
 
 let original: MemoryDisk
@@ -72,6 +69,7 @@ describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('ca 
   it('leaves PKI and API as they were and every key somewhere, or is refused since the API has taken it', async () => {
     const outcomes = new Set<string>()
     const tried = await atEachPoint(
+      `abandon ${command}`,
       run,
       () => original.copy(),
       async (disk, point) => {
@@ -106,7 +104,7 @@ describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('ca 
 })
 
 it('a create that is given up leaves a directory for another one, and every key', async () => {
-  const tried = await atEachPoint(createOn, memoryDisk, async (disk, point) => {
+  const tried = await atEachPoint('abandon ca create', createOn, memoryDisk, async (disk, point) => {
     if (!disk.contents().has(`${DIRECTORY}/.fpki/journal.json`)) return
     const before = new Set(treasures(disk).values())
     const abandoned = await abandonedOn(disk)
@@ -152,9 +150,9 @@ it('an abandoning that is cut off goes on, and ends as one that was not', async 
   const stop = stopAt(40)
   await rotate?.(open, stop.disturbance).catch(() => undefined)
   open.losePower()
-  const counter = stopAt(Number.POSITIVE_INFINITY)
-  await abandonOn(open.copy(), counter.disturbance)
-  for (let at = 1; at <= counter.points(); at++) {
+  const points = await pointsOf((disturbance) => abandonOn(open.copy(), disturbance))
+  const tried = pointsToTry(points, 'ca abandon')
+  for (const at of tried) {
     const disk = open.copy()
     await abandonOn(disk, stopAt(at).disturbance).catch(() => undefined)
     disk.losePower()
@@ -167,6 +165,7 @@ it('an abandoning that is cut off goes on, and ends as one that was not', async 
     for (const text of allPem(open)) expect(allPem(disk), `point ${at}`).toContain(text)
     expect(JSON.parse(journalOn(disk))).toMatchObject({ command: 'ca abandon', finishedAt: expect.any(String) })
   }
+  console.log(`crash points tried (ca abandon): ${tried.length} of ${points.length}`)
 })
 
 it('an abandoning whose journal was changed to put files elsewhere moves nothing', async () => {

@@ -6,12 +6,14 @@ import { FpkiError } from '../../src/errors.js'
 import { withManifest } from '../../src/operations/backup/manifest.js'
 import { backupPki, readyTarget } from '../../src/operations/backup-pki.js'
 import { restorePki } from '../../src/operations/restore-pki.js'
+import type { DurableFiles } from '../../src/ports.js'
 import { newEnvelope } from '../../src/signer/envelope.js'
 import { BACKUP, backupOn, OPENER, PASSPHRASE, RESTORED, RESTORED_STATE, restoreOn } from '../support/backup-scene.js'
 import { diskWithPki } from '../support/change-scene.js'
 import { DIRECTORY, machineOn, STATE } from '../support/create-scene.js'
-import { failAt, isStop, stopAt } from '../support/disturb.js'
+import { failAt, isStop, pointsOf, stepsOf, stopAt } from '../support/disturb.js'
 import type { MemoryDisk } from '../support/memory-disk.js'
+import { pointsToTry } from '../support/points.js'
 
 /** Everything below a folder, with mode and text, but what is remembered of backups. */
 function tree(disk: MemoryDisk, folder: string): Readonly<Record<string, unknown>> {
@@ -42,11 +44,12 @@ async function stopped(run: Promise<unknown>): Promise<void> {
 
 test('a backup that is killed, wherever, leaves no backup or a whole one, and the next one ends well', async () => {
   const made = await diskWithPki()
-  const probe = stopAt(Number.POSITIVE_INFINITY)
-  await backupOn(made.copy(), probe.disturbance)
-  expect(probe.points()).toBeGreaterThan(8)
-  for (let at = 1; at <= probe.points(); at++) {
-    for (const lose of ['loseProcess', 'losePower'] as const) {
+  const points = await pointsOf((disturbance) => backupOn(made.copy(), disturbance))
+  expect(points.length).toBeGreaterThan(8)
+  for (const lose of ['loseProcess', 'losePower'] as const) {
+    const tried = pointsToTry(points, `ca backup ${lose}`)
+    console.log(`crash points tried (ca backup, ${lose}): ${tried.length} of ${points.length}`)
+    for (const at of tried) {
       const disk = made.copy()
       await stopped(backupOn(disk, stopAt(at).disturbance))
       disk[lose]()
@@ -56,21 +59,21 @@ test('a backup that is killed, wherever, leaves no backup or a whole one, and th
       expect(paths(disk).filter((path) => path.startsWith(`${DIRECTORY}/`) && path.endsWith('-unfinished'))).toEqual([])
     }
   }
-}, 120_000)
+})
 
 test('a restore that is killed, wherever, leaves nothing or all of it, and the next one ends well', async () => {
   const made = await diskWithPki()
   await backupOn(made)
-  const probe = stopAt(Number.POSITIVE_INFINITY)
   const whole = made.copy()
-  await restoreOn(whole, probe.disturbance)
+  const points = await pointsOf((disturbance) => restoreOn(whole, disturbance))
   expectRestored(whole)
-  const points = probe.points()
-  expect(points).toBeGreaterThan(40)
-  for (let at = 1; at <= points; at += 1) {
+  expect(points.length).toBeGreaterThan(40)
+  const tried = pointsToTry(points, 'ca restore')
+  console.log(`crash points tried (ca restore): ${tried.length} of ${points.length}`)
+  for (const [index, at] of tried.entries()) {
     const disk = made.copy()
     await stopped(restoreOn(disk, stopAt(at).disturbance))
-    disk[at % 2 === 0 ? 'loseProcess' : 'losePower']()
+    disk[index % 2 === 0 ? 'loseProcess' : 'losePower']()
     if (paths(disk).includes(RESTORED)) {
       expect(tree(disk, RESTORED)).toEqual(tree(disk, DIRECTORY))
       continue
@@ -78,7 +81,7 @@ test('a restore that is killed, wherever, leaves nothing or all of it, and the n
     await restoreOn(disk)
     expectRestored(disk)
   }
-}, 180_000)
+})
 
 describe.each([
   ['ENOSPC', false],
@@ -92,13 +95,14 @@ describe.each([
     const made = await diskWithPki()
     await backupOn(made)
     const before = paths(made)
-    // Of one that fails once there is a point at each step; the others see less between two of them.
-    const stride = code === 'ENOSPC' ? 1 : 5
-    for (let at = 1; ; at += stride) {
+    const steps = await stepsOf((disturbance) => restoreOn(made.copy(), disturbance))
+    const tried = pointsToTry(steps, `ca restore ${code} ${lasting}`)
+    console.log(`ca restore, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
+    for (const at of tried) {
       const disk = made.copy()
       const fault = failAt(at, code, lasting)
       const outcome = await restoreOn(disk, { disk: fault }).catch((error: unknown) => error)
-      if (!fault.failed()) break
+      expect(fault.failed(), `point ${at}`).toBe(true)
       if (!(outcome instanceof FpkiError)) {
         // It came to its end: what failed was only the clearing away.
         expectRestored(disk)
@@ -119,16 +123,19 @@ describe.each([
       await restoreOn(disk)
       expectRestored(disk)
     }
-  }, 120_000)
+  })
 
   test('at each step of a backup leaves a whole one or none, and the next one ends well', async () => {
     const made = await diskWithPki()
-    let at = 1
-    for (; ; at++) {
+    const steps = await stepsOf((disturbance) => backupOn(made.copy(), disturbance))
+    expect(steps.length).toBeGreaterThan(9)
+    const tried = pointsToTry(steps, `ca backup ${code} ${lasting}`)
+    console.log(`ca backup, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
+    for (const at of tried) {
       const disk = made.copy()
       const fault = failAt(at, code, lasting)
       const outcome = await backupOn(disk, { disk: fault }).catch((error: unknown) => error)
-      if (!fault.failed()) break
+      expect(fault.failed(), `point ${at}`).toBe(true)
       expect(tree(disk, STATE)).toEqual(tree(made, STATE))
       if (outcome instanceof FpkiError) {
         expect(outcome.code).toBe('ERR_STORAGE')
@@ -142,64 +149,81 @@ describe.each([
       await restoreOn(disk)
       expectRestored(disk)
     }
-    expect(at).toBeGreaterThan(10)
-  }, 120_000)
+  })
 })
 
-/** A disk whose `at`-th look at anything fails: reading, listing, asking what it is, locking. */
+/** A disk whose `at`-th look at anything fails: reading, listing, asking what it is, locking. `kinds` are the looks so far. */
 function unreadable(disk: MemoryDisk, at: number, code: string) {
-  let count = 0
+  const kinds: string[] = []
   const fs = disk.mount()
-  const failing = <Result>(path: string, work: () => Promise<Result>): Promise<Result> => {
-    count++
-    if (count === at) throw Object.assign(new Error(`${code}: '${path}'`), { code, path })
+  const failing = <Result>(kind: string, path: string, work: () => Promise<Result>): Promise<Result> => {
+    kinds.push(kind)
+    if (kinds.length === at) throw Object.assign(new Error(`${code}: '${path}'`), { code, path })
     return work()
   }
   const files = durableFiles({
     ...fs,
-    stat: async (path) => failing(path, () => fs.stat(path)),
-    realPath: async (path) => failing(path, () => fs.realPath(path)),
-    list: async (path) => failing(path, () => fs.list(path)),
-    read: async (path, maxBytes) => failing(path, () => fs.read(path, maxBytes)),
-    lock: async (path, seconds) => failing(path, () => fs.lock(path, seconds)),
+    stat: async (path) => failing('stat', path, () => fs.stat(path)),
+    realPath: async (path) => failing('realPath', path, () => fs.realPath(path)),
+    list: async (path) => failing('list', path, () => fs.list(path)),
+    read: async (path, maxBytes) => failing('read', path, () => fs.read(path, maxBytes)),
+    lock: async (path, seconds) => failing('lock', path, () => fs.lock(path, seconds)),
   })
-  return { files, failed: () => count >= at }
+  return { files, failed: () => kinds.length >= at, kinds: () => kinds }
+}
+
+/** What an undisturbed run looks at. */
+async function looksOf(
+  made: MemoryDisk,
+  code: string,
+  run: (disk: MemoryDisk, files: DurableFiles) => Promise<unknown>,
+): Promise<readonly string[]> {
+  const disk = made.copy()
+  const { files, kinds } = unreadable(disk, Number.POSITIVE_INFINITY, code)
+  await run(disk, files)
+  return kinds()
 }
 
 describe.each(['EACCES', 'EIO'])('%s at each look at the disk', (code) => {
   test('while a backup is made, leaves a whole one or none, and the next one ends well', async () => {
     const made = await diskWithPki()
-    let at = 1
-    for (; ; at++) {
+    const wanted = { out: BACKUP, recipients: [], withPassphrase: true }
+    const run = async (disk: MemoryDisk, files: DurableFiles) => {
+      const target = await readyTarget(wanted, DIRECTORY, { files, passphrases: OPENER.passphrases })
+      const where = { directory: DIRECTORY, factory: null, stateDirectory: STATE }
+      return backupPki({ ...where, target }, { ...machineOn(disk), files })
+    }
+    const looks = await looksOf(made, code, run)
+    expect(looks.length).toBeGreaterThan(80)
+    const tried = pointsToTry(looks, `looks of ca backup ${code}`)
+    console.log(`ca backup, ${code} at looks: points tried: ${tried.length} of ${looks.length}`)
+    for (const at of tried) {
       const disk = made.copy()
       const { files, failed } = unreadable(disk, at, code)
-      const wanted = { out: BACKUP, recipients: [], withPassphrase: true }
-      const run = async () => {
-        const target = await readyTarget(wanted, DIRECTORY, { files, passphrases: OPENER.passphrases })
-        const where = { directory: DIRECTORY, factory: null, stateDirectory: STATE }
-        return backupPki({ ...where, target }, { ...machineOn(disk), files })
-      }
-      const outcome = await run().catch((error: unknown) => error)
-      if (!failed()) break
+      const outcome = await run(disk, files).catch((error: unknown) => error)
+      expect(failed(), `point ${at}`).toBe(true)
       expect(outcome).toBeInstanceOf(FpkiError)
       expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringContaining('/home/maker') })
       expect(paths(disk).filter((path) => path.startsWith(BACKUP))).toEqual([])
       await backupOn(disk)
     }
-    expect(at).toBeGreaterThan(80)
-  }, 60_000)
+  })
 
   test('while one is restored, leaves nothing or all of it, and the next one ends well', async () => {
     const made = await diskWithPki()
     await backupOn(made)
-    let at = 1
-    for (; ; at += 2) {
+    const where = { file: BACKUP, directory: RESTORED, stateDirectory: RESTORED_STATE, skipRootKey: false }
+    const run = (disk: MemoryDisk, files: DurableFiles) =>
+      restorePki(where, { ...machineOn(disk), files, opener: OPENER })
+    const looks = await looksOf(made, code, run)
+    expect(looks.length).toBeGreaterThan(80)
+    const tried = pointsToTry(looks, `looks of ca restore ${code}`)
+    console.log(`ca restore, ${code} at looks: points tried: ${tried.length} of ${looks.length}`)
+    for (const at of tried) {
       const disk = made.copy()
       const { files, failed } = unreadable(disk, at, code)
-      const where = { file: BACKUP, directory: RESTORED, stateDirectory: RESTORED_STATE, skipRootKey: false }
-      const run = restorePki(where, { ...machineOn(disk), files, opener: OPENER })
-      const outcome = await run.catch((error: unknown) => error)
-      if (!failed()) break
+      const outcome = await run(disk, files).catch((error: unknown) => error)
+      expect(failed(), `point ${at}`).toBe(true)
       if (paths(disk).includes(RESTORED)) {
         expectRestored(disk)
         continue
@@ -208,8 +232,7 @@ describe.each(['EACCES', 'EIO'])('%s at each look at the disk', (code) => {
       await restoreOn(disk)
       expectRestored(disk)
     }
-    expect(at).toBeGreaterThan(80)
-  }, 60_000)
+  })
 })
 
 test('a backup that the disk gives back otherwise than it was written is removed, and not told of', async () => {
@@ -274,7 +297,7 @@ describe('a file that was changed', () => {
       expect({ at, exit: Object.entries(EXIT).find(([one]) => one === code)?.[1] }).toEqual({ at, exit: 6 })
     }
     expect(places.length).toBeGreaterThan(800)
-  }, 60_000)
+  })
 
   test('or cut off is refused with exit 6, and nothing is written', async () => {
     const file = await whole()

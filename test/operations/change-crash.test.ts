@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { allPem, CHANGES, diskWithPki, isFinished, knownOn, liveFiles } from '../support/change-scene.js'
 import { certificatesInApi, DIRECTORY, essence, expectRegistered } from '../support/create-scene.js'
-import { isStop, stopAt } from '../support/disturb.js'
+import { isStop, pointsOf, stopAt } from '../support/disturb.js'
 import type { MemoryDisk } from '../support/memory-disk.js'
+import { pointsToTry } from '../support/points.js'
 
 let original: MemoryDisk
 
@@ -22,12 +23,10 @@ describe.each(Object.entries(CHANGES))('%s cut off at any point', (command, run)
     'ends as an undisturbed run when it is run again (%s)',
     async (loss) => {
       const whole = original.copy()
-      const counter = stopAt(Number.POSITIVE_INFINITY)
-      await run(whole, counter.disturbance)
+      const points = await pointsOf((disturbance) => run(whole, disturbance))
       const undisturbed = essence(whole)
-      // What a loss of power leaves is the harder of the two; of the other every second point is tried.
-      const every = loss === 'losePower' ? 1 : 2
-      for (let at = 1; at <= counter.points(); at += every) {
+      const tried = pointsToTry(points, `${command} ${loss}`)
+      for (const at of tried) {
         const disk = original.copy()
         const outcome = await run(disk, stopAt(at).disturbance).catch((error: unknown) => error)
         expect(outcome, `point ${at}`).toSatisfy(isStop)
@@ -42,7 +41,7 @@ describe.each(Object.entries(CHANGES))('%s cut off at any point', (command, run)
         expectRegistered(disk)
         expect(essence(disk), `point ${at}`).toBe(undisturbed)
       }
-      console.log(`crash points tried (${command}, ${loss}): ${Math.ceil(counter.points() / every)}`)
+      console.log(`crash points tried (${command}, ${loss}): ${tried.length} of ${points.length}`)
     },
   )
 })
@@ -53,9 +52,9 @@ describe('a register that was put aside', () => {
     const without = original.copy()
     for (const name of ['log.jsonl', 'log.head']) await without.mount().remove(`${DIRECTORY}/.fpki/${name}`)
     await without.mount().syncDirectory(`${DIRECTORY}/.fpki`)
-    const counter = stopAt(Number.POSITIVE_INFINITY)
-    await run?.(without.copy(), counter.disturbance)
-    for (let at = 1; at <= counter.points(); at++) {
+    const points = await pointsOf(async (disturbance) => run?.(without.copy(), disturbance))
+    const tried = pointsToTry(points, `a register that begins anew, ${loss}`)
+    for (const at of tried) {
       const disk = without.copy()
       await run?.(disk, stopAt(at).disturbance).catch(() => undefined)
       disk[loss]()
@@ -72,7 +71,7 @@ describe('a register that was put aside', () => {
         `point ${at}`,
       ).toBe(kinds.indexOf('begun-anew'))
     }
-    console.log(`crash points tried (a register that begins anew, ${loss}): ${counter.points()}`)
+    console.log(`crash points tried (a register that begins anew, ${loss}): ${tried.length} of ${points.length}`)
   })
 })
 

@@ -14,8 +14,9 @@ import {
 } from '../support/change-scene.js'
 import { output } from '../support/cli.js'
 import { certificatesInApi, essence } from '../support/create-scene.js'
-import { around, failAt } from '../support/disturb.js'
+import { around, failAt, stepsOf } from '../support/disturb.js'
 import type { MemoryDisk } from '../support/memory-disk.js'
+import { pointsToTry } from '../support/points.js'
 
 let original: MemoryDisk
 
@@ -60,15 +61,14 @@ describe.each(Object.entries(CHANGES))('%s on a disk that fails', (command, run)
     ['EIO', false],
   ])('with %s (for good: %s) is undone, or goes on when it is run again', async (code, lasting) => {
     const undisturbed = await undisturbedEssence(run)
-    let points = 0
-    // A disk that stays full ends alike from one point to the next.
-    for (let at = 1; ; at += lasting ? 3 : 1) {
+    const steps = await stepsOf((disturbance) => run(original.copy(), disturbance))
+    const tried = pointsToTry(steps, `${command} ${code} ${lasting}`)
+    for (const at of tried) {
       const disk = original.copy()
       const hook = failAt(at, code, lasting)
       const outcome = await run(disk, { disk: hook }).catch((error: unknown) => error)
-      if (!hook.failed()) break
-      points++
       const point = `${code} at ${at}`
+      expect(hook.failed(), point).toBe(true)
       expectHeld(disk, point)
       // An API whose own disk fails behind the work has done it.
       if (outcome instanceof Error) {
@@ -77,7 +77,7 @@ describe.each(Object.entries(CHANGES))('%s on a disk that fails', (command, run)
       }
       await expectGoesOn(disk, command, run, { essence: undisturbed, point })
     }
-    console.log(`${command}, ${code}${lasting ? ' for good' : ''}: points tried: ${points}`)
+    console.log(`${command}, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
   })
 })
 

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { certificatesInApi, createOn, essence, expectRegistered, runAgain, treasures } from '../support/create-scene.js'
-import { Stopped, stopAt } from '../support/disturb.js'
+import { pointsOf, Stopped, stopAt } from '../support/disturb.js'
 import { type MemoryDisk, memoryDisk } from '../support/memory-disk.js'
+import { pointsToTry, sampleOf } from '../support/points.js'
 
 /** Runs `create` until it is stopped at a point; true when it was. */
 async function stoppedAt(disk: MemoryDisk, at: number): Promise<boolean> {
@@ -25,19 +26,18 @@ function expectOnDisk(certificates: readonly string[], disk: MemoryDisk): void {
 }
 
 let undisturbed = ''
-let points = 0
+let points: readonly string[] = []
 
 beforeAll(async () => {
   const disk = memoryDisk()
-  const counter = stopAt(Number.POSITIVE_INFINITY)
-  await createOn(disk, counter.disturbance)
+  points = await pointsOf((disturbance) => createOn(disk, disturbance))
   undisturbed = essence(disk)
-  points = counter.points()
 })
 
 describe.each(['loseProcess', 'losePower'] as const)('ca create cut off at any point (%s)', (loss) => {
   it('ends as an undisturbed run when it is run again', async () => {
-    for (let at = 1; at <= points; at++) {
+    const tried = pointsToTry(points, `ca create ${loss}`)
+    for (const at of tried) {
       const disk = memoryDisk()
       expect(await stoppedAt(disk, at)).toBe(true)
       disk[loss]()
@@ -50,14 +50,15 @@ describe.each(['loseProcess', 'losePower'] as const)('ca create cut off at any p
       expectOnDisk(certificatesInApi(disk), disk)
       expect(essence(disk), `point ${at}`).toBe(undisturbed)
     }
-    console.log(`crash points tried (${loss}): ${points}`)
+    console.log(`crash points tried (${loss}): ${tried.length} of ${points.length}`)
   })
 
   it('ends so too when the second run is cut off as well', async () => {
-    const pairs = Array.from(
+    const all = Array.from(
       { length: 100 },
-      (_, index) => [1 + ((index * 37) % points), 1 + ((index * 101) % points)] as const,
+      (_, index) => [1 + ((index * 37) % points.length), 1 + ((index * 101) % points.length)] as const,
     )
+    const pairs = sampleOf(all, `pairs of ca create ${loss}`)
     for (const [first, second] of pairs) {
       const disk = memoryDisk()
       await stoppedAt(disk, first)
@@ -69,6 +70,6 @@ describe.each(['loseProcess', 'losePower'] as const)('ca create cut off at any p
       expectNothingLost(before, disk)
       expect(essence(disk), `points ${first} and ${second}`).toBe(undisturbed)
     }
-    console.log(`pairs of crash points tried (${loss}): ${pairs.length}`)
+    console.log(`pairs of crash points tried (${loss}): ${pairs.length} of ${all.length}`)
   })
 })

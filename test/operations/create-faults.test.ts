@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { type FactoryApi, FactoryApiError } from '../../src/factory/api.js'
 import { createOn, essence, runAgain } from '../support/create-scene.js'
-import { around, failAt } from '../support/disturb.js'
+import { around, failAt, stepsOf } from '../support/disturb.js'
 import { memoryDisk } from '../support/memory-disk.js'
+import { pointsToTry } from '../support/points.js'
 
 async function essenceOfUndisturbedRun(): Promise<string> {
   const disk = memoryDisk()
@@ -19,19 +20,18 @@ describe.each([
 ])('ca create on a disk that fails with %s (for good: %s)', (code, lasting) => {
   it('says which path at every step, and ends well when it is run again', async () => {
     const undisturbed = await essenceOfUndisturbedRun()
-    let points = 0
-    // A disk that stays full ends alike from one point to the next.
-    for (let at = 1; ; at += lasting ? 3 : 1) {
+    const steps = await stepsOf((disturbance) => createOn(memoryDisk(), disturbance))
+    const tried = pointsToTry(steps, `ca create ${code} ${lasting}`)
+    for (const at of tried) {
       const disk = memoryDisk()
       const hook = failAt(at, code, lasting)
       const outcome = await createOn(disk, { disk: hook }).catch((error: unknown) => error)
-      if (!hook.failed()) break
-      points++
+      expect(hook.failed(), `point ${at}`).toBe(true)
       expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringMatching(`^/home/.*\\(${code}\\)`) })
       await runAgain(disk)
       expect(essence(disk), `point ${at}`).toBe(undisturbed)
     }
-    console.log(`${code}${lasting ? ' for good' : ''}: points tried: ${points}`)
+    console.log(`${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
   })
 })
 

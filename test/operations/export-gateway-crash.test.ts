@@ -2,8 +2,9 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { exportGateway } from '../../src/operations/export-gateway.js'
 import { CHANGES, diskWithPki } from '../support/change-scene.js'
 import { type Disturbance, machineOn, STATE } from '../support/create-scene.js'
-import { isStop, stopAt } from '../support/disturb.js'
+import { isStop, pointsOf, stopAt } from '../support/disturb.js'
 import type { MemoryDisk } from '../support/memory-disk.js'
+import { pointsToTry } from '../support/points.js'
 
 const GATEWAY = '/home/maker/gateway'
 
@@ -21,25 +22,26 @@ function filesOn(disk: MemoryDisk): Readonly<Record<string, unknown>> {
 /** Runs on copies of `original`, each cut off one step later than the one before. */
 async function cutOff(
   original: MemoryDisk,
-  loss: 'loseProcess' | 'losePower',
+  test: { readonly name: string; readonly loss: 'loseProcess' | 'losePower' },
   check: (disk: MemoryDisk, wanted: Readonly<Record<string, unknown>>) => void,
 ): Promise<void> {
   const whole = original.copy()
-  const counter = stopAt(Number.POSITIVE_INFINITY)
-  await run(whole, counter.disturbance)
+  const points = await pointsOf((disturbance) => run(whole, disturbance))
   const wanted = filesOn(whole)
   expect(Object.keys(wanted).length).toBe(3)
-  for (let at = 1; at <= counter.points(); at++) {
+  const tried = pointsToTry(points, `${test.name} ${test.loss}`)
+  for (const at of tried) {
     const disk = original.copy()
     const outcome = await run(disk, stopAt(at).disturbance).catch((error: unknown) => error)
     expect(outcome, `point ${at}`).toSatisfy(isStop)
-    disk[loss]()
+    disk[test.loss]()
     check(disk, wanted)
     await run(disk)
     expect(filesOn(disk), `point ${at}`).toEqual(wanted)
     expect([...disk.contents().keys()].filter((path) => path.endsWith('-unfinished'))).toEqual([])
   }
-  expect(counter.points()).toBeGreaterThan(9)
+  expect(points.length).toBeGreaterThan(9)
+  console.log(`crash points tried (${test.name}, ${test.loss}): ${tried.length} of ${points.length}`)
 }
 
 let original: MemoryDisk
@@ -50,7 +52,7 @@ beforeAll(async () => {
 
 describe.each(['loseProcess', 'losePower'] as const)('an export cut off at any point (%s)', (loss) => {
   it('leaves no nginx.conf without the other files, and is finished by the next one', async () => {
-    await cutOff(original, loss, (disk, wanted) => {
+    await cutOff(original, { name: 'api export-gateway', loss }, (disk, wanted) => {
       const there = filesOn(disk)
       for (const [path, file] of Object.entries(there)) expect(file).toEqual(wanted[path])
       if (`${GATEWAY}/nginx.conf` in there) expect(there).toEqual(wanted)
@@ -63,7 +65,7 @@ describe.each(['loseProcess', 'losePower'] as const)('an export cut off at any p
     const before = filesOn(changed)
     await CHANGES['ca rotate-tls']?.(changed)
     await CHANGES['ca disable-device-ca']?.(changed)
-    await cutOff(changed, loss, (disk, wanted) => {
+    await cutOff(changed, { name: 'api export-gateway again', loss }, (disk, wanted) => {
       const there = filesOn(disk)
       expect(Object.keys(there)).toEqual(Object.keys(before))
       for (const [path, file] of Object.entries(there)) expect([before[path], wanted[path]]).toContainEqual(file)

@@ -4,8 +4,9 @@ import { printPaper } from '../../src/operations/print-paper.js'
 import { restorePaper } from '../../src/operations/restore-paper.js'
 import { diskWithPki } from '../support/change-scene.js'
 import { DIRECTORY, type Disturbance, machineOn } from '../support/create-scene.js'
-import { failAt, isStop, stopAt } from '../support/disturb.js'
+import { failAt, isStop, pointsOf, stepsOf, stopAt } from '../support/disturb.js'
 import type { MemoryDisk } from '../support/memory-disk.js'
+import { pointsToTry } from '../support/points.js'
 
 const OUT = '/home/maker/sheets'
 const KEY = '/home/maker/back.key'
@@ -55,19 +56,23 @@ describe.each([
     run: (disk: MemoryDisk, disturbance: Disturbance) => Promise<unknown>,
     expectDone: (disk: MemoryDisk) => Promise<void>,
   ): Promise<void> {
-    let point = 1
-    for (; ; point++) {
+    const steps = await stepsOf((disturbance) => run(made.copy(), disturbance))
+    const tried = pointsToTry(steps, `paper ${path} ${code} ${lasting}`)
+    for (const point of tried) {
       const disk = made.copy()
       const fault = failAt(point, code, lasting)
       const outcome = await run(disk, { disk: fault }).catch((error: unknown) => error)
-      if (!fault.failed()) break
+      expect(fault.failed(), `point ${point}`).toBe(true)
       expect(outcome).toBeInstanceOf(FpkiError)
       expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringContaining('/home/maker') })
       expect(at(disk, path)).toEqual([])
       await run(disk, {})
       await expectDone(disk)
     }
-    expect(point).toBeGreaterThan(4)
+    expect(steps.length).toBeGreaterThan(3)
+    console.log(
+      `paper, ${path}, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`,
+    )
   }
 
   test('at each step of printing a sheet leaves none, and the next time ends well', async () => {
@@ -85,25 +90,28 @@ describe.each([
 
 test('ENOSPC at any sheet of shares leaves none of them, and the next time ends well', async () => {
   const made = await diskWithPki()
-  let point = 1
-  for (; ; point += 3) {
+  const shares = { threshold: 2, count: 3 }
+  const steps = await stepsOf((disturbance) => print(made.copy(), shares, disturbance))
+  const tried = pointsToTry(steps, 'sheets of shares')
+  for (const point of tried) {
     const disk = made.copy()
     const fault = failAt(point, 'ENOSPC', true)
-    const outcome = await print(disk, { threshold: 2, count: 3 }, { disk: fault }).catch((error: unknown) => error)
-    if (!fault.failed()) break
+    const outcome = await print(disk, shares, { disk: fault }).catch((error: unknown) => error)
+    expect(fault.failed(), `point ${point}`).toBe(true)
     expect(outcome).toMatchObject({ code: 'ERR_STORAGE' })
     expect(at(disk, `${OUT}/`)).toEqual([])
-    await print(disk, { threshold: 2, count: 3 })
+    await print(disk, shares)
     await expectBack(disk)
   }
-  expect(point).toBeGreaterThan(15)
-}, 60_000)
+  expect(steps.length).toBeGreaterThan(12)
+  console.log(`sheets of shares, ENOSPC for good: points tried: ${tried.length} of ${steps.length}`)
+})
 
 test('a print that is killed, wherever, leaves whole sheets only', async () => {
   const made = await diskWithPki()
-  const probe = stopAt(Number.POSITIVE_INFINITY)
-  await print(made.copy(), null, probe.disturbance)
-  for (let point = 1; point <= probe.points(); point++) {
+  const points = await pointsOf((disturbance) => print(made.copy(), null, disturbance))
+  const tried = pointsToTry(points, 'ca paper killed')
+  for (const point of tried) {
     const disk = made.copy()
     await print(disk, null, stopAt(point).disturbance).catch((error: unknown) => {
       if (!isStop(error)) throw error
@@ -112,4 +120,5 @@ test('a print that is killed, wherever, leaves whole sheets only', async () => {
     if (disk.contents().has(OUT)) await expectBack(disk)
     else await print(disk, null)
   }
+  console.log(`crash points tried (ca paper): ${tried.length} of ${points.length}`)
 })

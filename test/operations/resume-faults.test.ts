@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { CHANGES, diskWithPki, isFinished } from '../support/change-scene.js'
 import { essence, expectRegistered } from '../support/create-scene.js'
-import { failAt, stopAt } from '../support/disturb.js'
+import { failAt, stepsOf, stopAt } from '../support/disturb.js'
 import type { MemoryDisk } from '../support/memory-disk.js'
+import { pointsToTry } from '../support/points.js'
 
 let original: MemoryDisk
 
@@ -20,15 +21,18 @@ describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('the
     await run(whole, counter.disturbance)
     const undisturbed = essence(whole)
     let points = 0
+    let all = 0
     for (const share of [0.3, 0.6, 0.85]) {
       const open = original.copy()
-      await run(open, stopAt(Math.floor(counter.points() * share)).disturbance).catch(() => undefined)
+      await run(open, stopAt(Math.floor(counter.kinds().length * share)).disturbance).catch(() => undefined)
       open.losePower()
-      for (let at = 1; ; at += 2) {
+      const steps = await stepsOf((disturbance) => run(open.copy(), disturbance))
+      all += steps.length
+      for (const at of pointsToTry(steps, `resuming ${command} ${code} ${share}`)) {
         const disk = open.copy()
         const fault = failAt(at, code)
         const outcome = await run(disk, { disk: fault }).catch((error: unknown) => error)
-        if (!fault.failed()) break
+        expect(fault.failed(), `${share}, ${at}`).toBe(true)
         points++
         if (outcome instanceof Error)
           expect(outcome, `${share}, ${at}`).toMatchObject({ message: expect.stringContaining(code) })
@@ -38,6 +42,6 @@ describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('the
         expect(essence(disk), `${share}, ${at}`).toBe(undisturbed)
       }
     }
-    console.log(`the resuming of a ${command}, ${code}: points tried: ${points}`)
+    console.log(`the resuming of a ${command}, ${code}: points tried: ${points} of ${all}`)
   })
 })

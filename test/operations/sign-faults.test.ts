@@ -4,8 +4,9 @@ import { signRequest } from '../../src/operations/sign-request.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
 import { CHANGES, diskWithPki, liveFiles } from '../support/change-scene.js'
 import { DIRECTORY, type Disturbance, expectRegistered, machineOn } from '../support/create-scene.js'
-import { failAt, isStop, stopAt } from '../support/disturb.js'
+import { failAt, isStop, pointsOf, stepsOf, stopAt } from '../support/disturb.js'
 import type { MemoryDisk } from '../support/memory-disk.js'
+import { pointsToTry } from '../support/points.js'
 
 const OUT = '/home/maker/gateway.pem'
 
@@ -52,17 +53,18 @@ describe('ca sign', () => {
     'cut off at any point lets out nothing unregistered (%s)',
     async (loss) => {
       const whole = original.copy()
-      const counter = stopAt(Number.POSITIVE_INFINITY)
-      await sign(whole, await request(), counter.disturbance)
+      const csr = await request()
+      const points = await pointsOf((disturbance) => sign(whole, csr, disturbance))
       expectRegistered(whole)
-      for (let at = 1; at <= counter.points(); at++) {
+      const tried = pointsToTry(points, `ca sign ${loss}`)
+      for (const at of tried) {
         const disk = original.copy()
-        const outcome = await sign(disk, await request(), stopAt(at).disturbance).catch((error: unknown) => error)
+        const outcome = await sign(disk, csr, stopAt(at).disturbance).catch((error: unknown) => error)
         expect(outcome, `point ${at}`).toSatisfy(isStop)
         disk[loss]()
         await expectHeld(disk, `point ${at}`)
       }
-      console.log(`crash points tried (ca sign, ${loss}): ${counter.points()}`)
+      console.log(`crash points tried (ca sign, ${loss}): ${tried.length} of ${points.length}`)
     },
   )
 
@@ -72,20 +74,21 @@ describe('ca sign', () => {
     ['EROFS', true],
     ['EIO', false],
   ])('on a disk that fails with %s (for good: %s) lets out nothing unregistered', async (code, lasting) => {
-    let points = 0
-    for (let at = 1; ; at++) {
+    const csr = await request()
+    const steps = await stepsOf((disturbance) => sign(original.copy(), csr, disturbance))
+    const tried = pointsToTry(steps, `ca sign ${code} ${lasting}`)
+    for (const at of tried) {
       const disk = original.copy()
       const fault = failAt(at, code, lasting)
-      const outcome = await sign(disk, await request(), { disk: fault }).catch((error: unknown) => error)
-      if (!fault.failed()) break
-      points++
+      const outcome = await sign(disk, csr, { disk: fault }).catch((error: unknown) => error)
       const point = `${code} at ${at}`
+      expect(fault.failed(), point).toBe(true)
       if (outcome instanceof Error)
         expect(outcome, point).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringMatching(`/home.*${code}`) })
       else expect(disk.contents().has(OUT), point).toBe(true)
       await expectHeld(disk, point)
     }
-    console.log(`ca sign, ${code}${lasting ? ' for good' : ''}: points tried: ${points}`)
+    console.log(`ca sign, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
   })
 
   it.each(['ENOSPC', 'EIO'])('that is refused says why, whether or not the register can take it (%s)', async (code) => {

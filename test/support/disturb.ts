@@ -9,41 +9,62 @@ export function isStop(error: unknown): boolean {
   return error instanceof Stopped || (error instanceof Error && error.cause instanceof Stopped)
 }
 
-/** Stops the world at the `at`-th point: points are behind each step on the disk and each call of the API. */
-export function stopAt(at: number): { readonly disturbance: Disturbance; points(): number } {
-  let count = 0
+/**
+ * Stops the world at the `at`-th point: points are after each step on the disk and each call of the API. `kinds` are the
+ * steps and calls so far.
+ */
+export function stopAt(at: number): { readonly disturbance: Disturbance; kinds(): readonly string[] } {
+  const kinds: string[] = []
   const checkAlive = () => {
-    if (count >= at) throw new Stopped(`stopped at point ${at}`)
+    if (kinds.length >= at) throw new Stopped(`stopped at point ${at}`)
   }
-  const point = () => {
-    count++
+  const point = (kind: string) => {
+    kinds.push(kind)
     checkAlive()
   }
-  const call = async <T>(_: string, work: () => Promise<T>): Promise<T> => {
+  const call = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     checkAlive()
     const answer = await work()
-    point()
+    point(name)
     return answer
   }
   return {
     disturbance: { disk: { before: checkAlive, after: point }, api: (api) => around(api, call) },
-    points: () => count,
+    kinds: () => kinds,
   }
 }
 
-/** Hooks that make the `at`-th step on the disk fail with a system error: once, or that step and all behind it. */
+/**
+ * Hooks that make the `at`-th step on the disk fail with a system error: once, or that step and all after it. `kinds` are
+ * the steps so far.
+ */
 export function failAt(at: number, code: string, lasting = false) {
-  let count = 0
+  const kinds: string[] = []
   return {
-    failed: () => count >= at,
+    kinds: () => kinds,
+    failed: () => kinds.length >= at,
     before: (operation: string, path: string) => {
       // A full disk lets go of files.
-      if (lasting && count >= at && operation === 'unlink') return
-      count++
-      if (count === at || (lasting && count > at))
+      if (lasting && kinds.length >= at && operation === 'unlink') return
+      kinds.push(operation)
+      if (kinds.length === at || (lasting && kinds.length > at))
         throw Object.assign(new Error(`${code}: ${operation} '${path}'`), { code, path })
     },
   }
+}
+
+/** The kinds of step on the disk that an undisturbed run takes: the points at which {@link failAt} can make it fail. */
+export async function stepsOf(run: (disturbance: Disturbance) => Promise<unknown>): Promise<readonly string[]> {
+  const probe = failAt(Number.POSITIVE_INFINITY, '')
+  await run({ disk: probe })
+  return probe.kinds()
+}
+
+/** The kinds of step and call that an undisturbed run takes: the points at which {@link stopAt} can stop it. */
+export async function pointsOf(run: (disturbance: Disturbance) => Promise<unknown>): Promise<readonly string[]> {
+  const probe = stopAt(Number.POSITIVE_INFINITY)
+  await run(probe.disturbance)
+  return probe.kinds()
 }
 
 /** An API each of whose calls goes through `call`, under its name. */

@@ -93,8 +93,3 @@ export function expectRootOf(keys: readonly string[], disk: MemoryDisk): void {
   const spki = new X509Certificate(pem).publicKey.export({ format: 'der', type: 'spki' })
   expect(keys).toContain(spki.toString('hex'))
 }
-
-/** A point in so many is tried; with FPKI_TEST_ALL_POINTS each one. */
-export function everyPoint(many: number): number {
-  return process.env['FPKI_TEST_ALL_POINTS'] === undefined ? many : 1
-}

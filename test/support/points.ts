@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto'
+
+/** Of so many points at which something can be cut off or fail, `npm test` tries one; `npm run test:all` tries each. */
+const ONE_IN = process.env['FPKI_TEST_ALL_POINTS'] === undefined ? 6 : 1
+
+/**
+ * The points to try, counted from 1: one in six, and besides one of each kind of step that these leave out. It is the same
+ * choice in every run; another test has another one, so that all of them together see more.
+ *
+ * @param kinds the kind of step at each point of an undisturbed run
+ * @param test what tells this test from others
+ */
+export function pointsToTry(kinds: readonly string[], test: string): readonly number[] {
+  const start = createHash('sha256').update(test).digest().readUInt32BE()
+  const chosen = new Set([...kinds.keys()].filter((at) => at % ONE_IN === start % ONE_IN))
+  const isChosen = (kind: string) => [...chosen].some((at) => kinds[at] === kind)
+  for (const kind of new Set(kinds)) {
+    if (isChosen(kind)) continue
+    const places = [...kinds.keys()].filter((at) => kinds[at] === kind)
+    chosen.add(places[start % places.length] ?? 0)
+  }
+  return [...chosen].map((at) => at + 1).sort((a, b) => a - b)
+}
+
+/** As {@link pointsToTry}, of what a test names itself: one in six, at least one. */
+export function sampleOf<Item>(all: readonly Item[], test: string): readonly Item[] {
+  const kinds = all.map(() => 'one')
+  return pointsToTry(kinds, test).map((point) => all[point - 1] as Item)
+}

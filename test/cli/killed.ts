@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { checkedRegister } from '../../src/index.js'
-import { type Home, runProgram } from '../support/cli.js'
+import { type Ended, type Home, runProgram } from '../support/cli.js'
+import { pointsToTry } from '../support/points.js'
 import { PIN, type TestToken } from '../support/token.js'
 import { snapshot } from './snapshot.js'
 
@@ -23,18 +24,34 @@ export interface Kill {
 }
 
 /** Runs a command that kills itself at such a moment; false: there was none, and it came to its end. */
-export async function killed({ home, directory, command, nth, when, token, server }: Kill): Promise<boolean> {
+export async function killed(kill: Kill): Promise<boolean> {
+  const { signal, status, stderr } = await runKilled(kill)
+  if (signal !== 'SIGKILL') expect(stderr + status).toBe('0')
+  return signal === 'SIGKILL'
+}
+
+/** Which of the moments to try at which a command can be killed. It runs once to its end. */
+export async function momentsToTry(kill: Omit<Kill, 'nth'>, test: string): Promise<Moments> {
+  const { status, stdout, stderr } = await runKilled({ ...kill, nth: 0 })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  const all = Number(stdout)
+  return { all, tried: pointsToTry(Array(all).fill('moment'), test) }
+}
+
+/** The numbers of some moments, of so many. */
+export interface Moments {
+  readonly all: number
+  readonly tried: readonly number[]
+}
+
+function runKilled({ home, directory, command, nth, when, token, server }: Kill): Promise<Ended> {
   const hsm = token && {
     FPKI_TEST_HSM: JSON.stringify({ module: token.module, label: token.label, pin: PIN }),
     ...token.env,
   }
   const api = server && { FPKI_TEST_API: JSON.stringify(server) }
   const words = [KILLED, command, directory, home.state, String(nth), when]
-  const { signal, status, stderr } = await runProgram(process.execPath, words, {
-    env: { HOME: home.path, ...hsm, ...api },
-  })
-  if (signal !== 'SIGKILL') expect(stderr + status).toBe('0')
-  return signal === 'SIGKILL'
+  return runProgram(process.execPath, words, { env: { HOME: home.path, ...hsm, ...api } })
 }
 
 /** `ca resume` brings the command to its end: register and PKI hold, and nothing is left over. */

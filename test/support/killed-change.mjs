@@ -71,3 +71,5 @@ const COMMANDS = {
   'import-root': () => importRoot({ directory, hsm: choice, removeKey: true, api: api.name }, ports),
 }
 await COMMANDS[command]()
+// It was not killed; so many moments there were.
+process.stdout.write(`${isOfCalls ? calls : writes}\n`)

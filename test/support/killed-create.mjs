@@ -23,3 +23,5 @@ const api = embeddedFactoryOn(machine, { stateDirectory, factory: 'acme' }, sign
 const options = { directory, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [] }
 if (rootCertificateFile !== undefined) Object.assign(options, { rootCertificateFile, rootKeyFile })
 await createPki(options, { ...machine, api, progress, signal })
+// It was not killed; so many moments there were.
+process.stdout.write(`${writes}\n`)

@@ -46,7 +46,7 @@ beforeAll(async () => {
   contents = packed.files.map(({ path }: { path: string }) => path)
   await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'project', private: true, type: 'module' }))
   await succeed('npm', ['install', ...FLAGS, tarball])
-}, 60_000)
+})
 
 afterAll(() => rm(join(folder, '..'), { recursive: true, force: true }))
 

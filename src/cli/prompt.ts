@@ -13,10 +13,11 @@ export async function askSecret(
   say: (text: string) => void,
   signal: AbortSignal,
 ): Promise<string> {
-  say(printable(question))
+  // Before the question: what is typed as soon as it shows is not to be seen.
   terminal.setRawMode(true)
   terminal.setEncoding('utf8')
   try {
+    say(printable(question))
     return await typedLine(terminal, signal)
   } finally {
     terminal.removeAllListeners('data')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, vi } from 'vitest'
 import { journal } from '../../src/directory/records.js'
 import type { Ended, Home } from '../support/cli.js'
+import { PATIENT } from '../support/patience.js'
 
 /** A `fpki ca create` in the middle of its work. */
 export interface Waiting {
@@ -39,10 +40,7 @@ export async function createUpTo(
       kill = (signal) => process.kill(signal)
     },
   })
-  await vi.waitFor(async () => expect(await stateOf(directory, step)).toBe('started'), {
-    timeout: 20_000,
-    interval: 20,
-  })
+  await vi.waitFor(async () => expect(await stateOf(directory, step)).toBe('started'), PATIENT)
   return { ended, kill }
 }
 

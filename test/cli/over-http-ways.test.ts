@@ -19,7 +19,7 @@ test('Ctrl-C ends the waiting for a slow server at once', async () => {
         if (server.seen.length === 0) return
         clearInterval(timer)
         child.kill('SIGINT')
-      }, 20)
+      })
     },
   })
   expect(ended).toMatchObject({ status: 130, stderr: expect.stringContaining('ERR_SIGINT') })

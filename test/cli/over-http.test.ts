@@ -64,7 +64,7 @@ test('every command that speaks to a Factory API does so over HTTPS', async () =
     expect(headers['osf-token']).toBe(TOKEN)
     expect(headers['user-agent']).toMatch(/^fpki\/\d/)
   }
-}, 30_000)
+})
 
 test('the names of a gateway are the server’s own business', async () => {
   const { directory, run } = await scene()

@@ -72,7 +72,7 @@ describe('a sheet that a browser prints', () => {
     await rm(at('back.key'))
     expect((await home.fpki(withCert, START)).status).toBe(0)
     await expectBack(at('back.key'), all)
-  }, 30_000)
+  })
 
   test('with shares has the key and one share; three of five, scanned, restore it', async () => {
     const all = await sharedScene('3/5')
@@ -86,7 +86,7 @@ describe('a sheet that a browser prints', () => {
     await writeFile(all.at('typed'), scans.join(''))
     expect((await all.home.fpki(all.withCert)).status).toBe(0)
     await expectBack(all.at('back.key'), all)
-  }, 60_000)
+  })
 
   test('is one page with the largest key and a name that is hostile', async () => {
     const home = await newHome()
@@ -118,7 +118,7 @@ describe('a sheet that a browser prints', () => {
     expect(text.replace(/\s/g, '')).toContain(name)
     expect(scanned).toMatch(/-----END ENCRYPTED PRIVATE KEY-----/)
     expect(scanned).toMatch(/^S02-01 /m)
-  }, 30_000)
+  })
 })
 
 describe('ca paper', () => {
@@ -333,7 +333,7 @@ describe('ca paper --restore', () => {
     expect(stdout).toContain('Line K01 is missing. Ctrl-C ends it.')
     expect(stdout).not.toContain(PASSPHRASE)
     await expectBack(all.at('back.key'), all)
-  }, 20_000)
+  })
 })
 
 async function encryptedPki(): Promise<Made> {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { describe, expect, test, vi } from 'vitest'
+import { PATIENT } from '../support/patience.js'
 import { CERTS, SELF, type Served, serve } from '../support/served.js'
 import { copiedPki } from './made.js'
 
@@ -70,10 +71,10 @@ describe('a request that is not as it should be', () => {
       raw(server, (write) => write(`${head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{`)),
       raw(server, (write) => write('\0\0\0\r\n\r\n')),
     ])
-    expect(performance.now() - began).toBeLessThan(20_000)
+    expect(performance.now() - began).toBeLessThan(120_000)
     expect([slowHead, slowBody, none].map((text) => text.slice(9, 12))).toEqual(['408', '408', '400'])
     expect((await server.ask('GET', CERTS, { token })).status).toBe(200)
-  }, 30_000)
+  })
 
   test('with a head of 20 kB is 431', async () => {
     const { server } = await onMade()
@@ -100,7 +101,7 @@ test('2,000 requests of which some are malformed neither change the state nor le
   expect((await rss(server)) - warm).toBeLessThan(25)
   expect(Object.fromEntries(statuses)).toEqual({ 200: 1920, 400: 80 })
   expect(await state()).toBe(before)
-}, 60_000)
+})
 
 test('a change by another fpki is seen at once, under load too', async () => {
   const { server, token } = await onMade()
@@ -118,7 +119,7 @@ test('a change by another fpki is seen at once, under load too', async () => {
   }
   load.on = false
   await busy
-}, 30_000)
+})
 
 test('a broken state file is a 500 that says nothing of this machine; the log says what it is', async () => {
   const { server, token } = await onMade()
@@ -126,7 +127,7 @@ test('a broken state file is a 500 that says nothing of this machine; the log sa
   await writeFile(join(server.home.state, 'factories', 'acme', 'factory.json'), '{"version": 2}')
   const { status, text } = await server.ask('GET', CERTS, { token })
   expect({ status, text }).toEqual({ status: 500, text: '{"msg":"the server failed; its log says why"}' })
-  await vi.waitFor(() => expect(server.log()).toContain('"code":"ERR_BAD_FILE"'))
+  await vi.waitFor(() => expect(server.log()).toContain('"code":"ERR_BAD_FILE"'), PATIENT)
 })
 
 test('no token or secret is in the log, the metrics, an answer, --verbose or the arguments of a process', async () => {

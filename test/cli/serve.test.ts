@@ -2,8 +2,9 @@ import { generateKeyPairSync } from 'node:crypto'
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type Ended, newHome, output } from '../support/cli.js'
+import { PATIENT } from '../support/patience.js'
 import { parsePrometheus } from '../support/prometheus.js'
 import { CERTS, SELF, type Served, serve } from '../support/served.js'
 import { transcript } from '../support/transcript.js'
@@ -45,7 +46,7 @@ test('every command that speaks to a Factory API does so with a server in a proc
   )
   await done(run(['ca', 'verify', directory, '--json']))
   expect(JSON.parse(await done(run(['ca', 'status', directory, '--json']))).pkis[0].problems).toEqual([])
-}, 60_000)
+})
 
 async function newCsr(folder: string): Promise<string> {
   const key = join(folder, 'server.key')
@@ -174,8 +175,7 @@ test('told to stop, it answers what it was asked, and takes nothing more', async
   silent.on('error', () => undefined)
   await new Promise((resolve) => setTimeout(resolve, 500))
   const stopped = server.stop()
-  await new Promise((resolve) => setTimeout(resolve, 200))
-  await expect(server.ask('GET', '/healthz')).rejects.toThrow()
+  await vi.waitFor(() => expect(server.ask('GET', '/healthz')).rejects.toThrow(), PATIENT)
   expect((await answer).status).toBe(201)
   expect(JSON.parse((await answer).text)['tls-csr']).toContain('CERTIFICATE REQUEST')
   expect(await stopped).toEqual({ status: 0, signal: null })
@@ -196,7 +196,7 @@ test('of two that begin a PKI at once one is first, and the other is told so', a
     await readFile(join(home.path, winner, 'factory_ca.pem'), 'utf8'),
   )
   await done(run(['ca', 'verify', join(home.path, winner)]))
-}, 30_000)
+})
 
 test('with the requests of both in hand, the PATCH of the second is a conflict', async () => {
   const server = await serve()

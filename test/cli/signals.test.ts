@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { createdPki } from '../../src/operations/create-pki.js'
 import { FPKI, type Home, newHome, output, runProgram, temporaryDirectory } from '../support/cli.js'
+import { PATIENT } from '../support/patience.js'
 import { createUpTo, holdFactory } from './interruption.js'
 import { madePki } from './made.js'
 import { modes, namesBelow, snapshot } from './snapshot.js'
@@ -43,13 +44,14 @@ describe.each(SIGNALS)('%s in the middle of create', (signal, exitCode) => {
 test('a second SIGINT need not wait for the step to end', async () => {
   const home = await newHome()
   const directory = join(home.path, 'acme')
-  const { path, began } = await slowFlock()
+  const { path, began } = await slowFlock(60)
   const ended = home.fpki(['ca', 'create', directory], {
     env: { PATH: `${path}:${process.env['PATH']}` },
     onStart: async (child) => {
       await began()
-      child.kill('SIGINT')
-      setTimeout(() => child.kill('SIGINT'), 100)
+      // Two that come before it has seen the first are one.
+      const again = setInterval(() => child.kill('SIGINT'), 100)
+      child.on('exit', () => clearInterval(again))
     },
   })
   expect(await ended).toMatchObject({ status: null, signal: 'SIGINT' })
@@ -117,15 +119,15 @@ async function withoutRandomValues(home: Home): Promise<string> {
     .replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, 'TIME')
 }
 
-/** A `flock` on the PATH that takes a while before it locks. */
-async function slowFlock(): Promise<{ path: string; began: () => Promise<void> }> {
+/** A `flock` on the PATH that takes some seconds before it locks. */
+async function slowFlock(seconds = 0.5): Promise<{ path: string; began: () => Promise<void> }> {
   const path = await temporaryDirectory()
   const marker = join(path, 'began')
   const real = (await output('sh', ['-c', 'command -v flock'])).trim()
-  await writeFile(join(path, 'flock'), `#!/bin/sh\n: > ${marker}\nsleep 0.5\nexec ${real} "$@"\n`)
+  await writeFile(join(path, 'flock'), `#!/bin/sh\n: > ${marker}\nsleep ${seconds}\nexec ${real} "$@"\n`)
   await chmod(join(path, 'flock'), 0o755)
   return {
     path,
-    began: () => vi.waitFor(() => readFile(marker, 'utf8').then(() => undefined), { timeout: 20_000, interval: 20 }),
+    began: () => vi.waitFor(() => readFile(marker, 'utf8').then(() => undefined), PATIENT),
   }
 }

@@ -148,7 +148,7 @@ test('nginx takes devices of the enabled CAs, and no other, whatever they send a
   await writeFile(join(folder, 'naive.conf'), naive)
   const open = await startNginx(join(folder, 'naive.conf'), naivePort)
   expect(await statuses(open, root, { attack })).toEqual({ attack: ACCEPTED })
-}, 30_000)
+})
 
 test('the upstream is told who the device is, and nothing that the device says of it', async () => {
   const { root, gateway, port, upstream, deviceOf } = await scene()
@@ -210,7 +210,7 @@ test('exported again after a change and reloaded, it holds from the next connect
   await fpki(['ca', 'enable-device-ca', pki.directory, '--ca-file', 'local-ca.pem'])
   await update()
   expect(await statuses(nginx, root, all)).toEqual({ local: ACCEPTED, online: REFUSED, none: REFUSED })
-}, 30_000)
+})
 
 test('the lines of docs/gateway.md work as they stand', async () => {
   const guide = await readFile(fileURLToPath(new URL('../../docs/gateway.md', import.meta.url)), 'utf8')

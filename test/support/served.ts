@@ -96,7 +96,7 @@ function clientOf(server: Home, env: Readonly<Record<string, string>>): Client {
 }
 
 async function readyUrl(child: ChildProcess, log: () => string): Promise<string> {
-  for (let waited = 0; waited < 15_000 && child.exitCode === null; waited += 20) {
+  while (child.exitCode === null) {
     const [, url] = /^Serving the embedded Factory API at (https?:\/\/\S+)$/m.exec(log()) ?? []
     if (url !== undefined) return url
     await new Promise((resolve) => setTimeout(resolve, 20))

@@ -21,7 +21,7 @@ export function answering(
         if (next === undefined || !shown.includes(next[0])) return
         left.shift()
         shown = ''
-        setTimeout(() => child.stdin?.write(next[1]), 200)
+        child.stdin?.write(next[1])
       })
     },
     keepStdin: true,

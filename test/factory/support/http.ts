@@ -61,7 +61,7 @@ export function httpClient(
 export function sendTo({ root }: Pick<FactoryServer, 'root'>, others: Partial<SendOptions> = {}): Send {
   return undiciSend({
     extraRoots: root === '' ? null : readFileSync(root, 'utf8'),
-    ...{ insecure: false, proxy: null, noProxy: '', timeoutMilliseconds: 5_000, maxBytes: 1024 * 1024 },
+    ...{ insecure: false, proxy: null, noProxy: '', timeoutMilliseconds: 60_000, maxBytes: 1024 * 1024 },
     signal: new AbortController().signal,
     ...others,
   })

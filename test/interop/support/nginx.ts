@@ -86,7 +86,7 @@ http {\naccess_log off;\n${own.join('\n')}\ninclude "${configuration}";\n}\n`,
 }
 
 async function until(isSo: () => Promise<boolean>, log: () => Promise<string>): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
+  for (let tries = 0; tries < 12_000; tries++) {
     if (await isSo()) return
     await delay(20)
   }

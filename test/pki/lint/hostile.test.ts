@@ -60,7 +60,7 @@ describe('octets', () => {
   ])('10 MB of %s are read in seconds', (_, octets) => {
     const begun = performance.now()
     expect(codesOf(octets)).not.toEqual([])
-    expect(performance.now() - begun).toBeLessThan(8000)
+    expect(performance.now() - begun).toBeLessThan(60_000)
   })
 
   test('that are a CRL of nearly 10 MB have none', () => {

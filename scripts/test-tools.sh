@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the tests compare fpki with (OpenSSL, GnuTLS, strace), nginx for the gateway, software tokens for the
 # tests of HSMs (SoftHSM, NSS), the shells that complete fpki's words, groff for the manual pages, a browser and a reader
-# of QR codes for the sheets of paper, and what npm builds pkcs11js with. What is there stays as it is.
+# of QR codes for the sheets of paper, a clock that can be set (faketime), and what npm builds pkcs11js with. What is there
+# stays as it is. Without root's rights and without sudo it installs nothing, and says what to install.
 set -eu
 
 missing=''
@@ -25,9 +26,19 @@ need pdfinfo poppler-utils
 need c++ build-essential
 need make build-essential
 need python3 python3
+need faketime faketime
 if [ -n "$missing" ]; then
+  # One package brings several of them.
+  missing=$(printf '%s\n' $missing | sort -u | paste -s -d ' ')
   as_root=''
-  [ "$(id -u)" = 0 ] || as_root=sudo
+  if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      echo 'Tools of the tests are missing, and only root can install them (there is no sudo here). As root, run:' >&2
+      echo "  apt-get update && apt-get install -y --no-install-recommends $missing" >&2
+      exit 1
+    fi
+    as_root=sudo
+  fi
   $as_root apt-get update -qq
   # shellcheck disable=SC2086 # a list of names
   DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing

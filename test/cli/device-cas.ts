@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { factoryCertificates } from '../../src/factory/api.js'
 import { output } from '../support/cli.js'
-import { copiedPki, type Made, madePki, x509 } from './made.js'
+import { copiedPki, type Made, x509 } from './made.js'
 
 /** The serial number of a certificate in a file, as OpenSSL reads it; decimal. */
 export async function serialOf(path: string): Promise<string> {
@@ -39,7 +39,7 @@ export async function entriesOf(crl: string): Promise<readonly (readonly [serial
 }
 
 async function makeThreeCas(): Promise<Made> {
-  const made = await madePki()
+  const made = await copiedPki()
   const words = ['ca', 'add-device-ca', made.directory, '--local-ca', '--local-ca-filename', 'site-b.pem', '--quiet']
   expect(await made.home.fpki(words)).toMatchObject({ status: 0, stderr: '' })
   return made

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { checkedRegister, shownHistory, shownRegister, snapshotDiff } from '../../src/index.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
 import { newHome, output } from '../support/cli.js'
-import { copiedPki, type Made, madePki, x509 } from './made.js'
+import { copiedPki, type Made, x509 } from './made.js'
 import { snapshot } from './snapshot.js'
 
 const sha256 = (content: string | Buffer) => createHash('sha256').update(content).digest('hex')
@@ -22,7 +22,7 @@ async function verified(made: Made): Promise<{ status: number | null; codes: rea
 
 /** A PKI with a dozen lines in its register. */
 async function pkiWithRegister(): Promise<Made> {
-  const made = await madePki()
+  const made = await copiedPki()
   for (const words of [['rotate-tls'], ['add-device-ca', '--local-ca', '--local-ca-filename', 'b'], ['rotate-tls']]) {
     const [command = '', ...flags] = words
     expect((await made.home.fpki(['ca', command, made.directory, ...flags, '--quiet'])).status).toBe(0)
@@ -436,7 +436,7 @@ test('what somebody has written into log.head or journal.json moves no cursor, a
 })
 
 test("register and history are their owner's alone, and keys in it are links", async () => {
-  const { directory, path } = await copiedPki(madePki)
+  const { directory, path } = await copiedPki()
   const all = Object.entries(await snapshot(directory)).filter(([name]) => name.includes('.fpki/'))
   const open = all.filter(([, text]) => !/^(file (400|600)|directory 700) /.test(text))
   expect(open).toEqual([])

@@ -1,7 +1,7 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect } from 'vitest'
+import { afterAll, expect, inject } from 'vitest'
 import { type Home, newHome, output } from '../support/cli.js'
 
 /** A PKI that `fpki ca create` has made for the factory acme. */
@@ -14,7 +14,7 @@ export interface Made {
   text(name: string): Promise<string>
 }
 
-/** Makes the PKI of the factory acme in a HOME of its own. */
+/** Makes a PKI of the factory acme in a HOME of its own: for tests of the making, and as one that is not that of others. */
 export async function madePki(words: readonly string[] = []): Promise<Made> {
   const home = await newHome()
   const ended = await home.fpki(['ca', 'create', join(home.path, 'acme'), '--quiet', ...words])
@@ -28,11 +28,23 @@ afterAll(async () => {
   for (const original of originals.values()) await rm(original, { recursive: true })
 })
 
-/** A PKI that is there: made once a test file, by `make`, and then copied, which takes no time. */
-export async function copiedPki(make: () => Promise<Made> = madePki): Promise<Made> {
+/**
+ * A PKI that is there, with its embedded factory: made once in the whole run, by `ca create`, or once a test file, by `make`;
+ * and then copied, which takes no time. All of them are one PKI; another one is {@link madePki}.
+ */
+export async function copiedPki(make?: () => Promise<Made>): Promise<Made> {
+  if (make === undefined) return copyOf(inject('pkiHome') ?? notBuilt())
   const original = originals.get(make) ?? (await mkdtemp(join(tmpdir(), 'fpki-original-')))
   if (!originals.has(make)) await cp((await make()).home.path, original, { recursive: true })
   originals.set(make, original)
+  return copyOf(original)
+}
+
+function notBuilt(): never {
+  throw new Error('dist is missing: run `npm run build`')
+}
+
+async function copyOf(original: string): Promise<Made> {
   const home = await newHome()
   await cp(original, home.path, { recursive: true })
   return madeIn(home)

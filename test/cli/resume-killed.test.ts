@@ -11,7 +11,7 @@ import { homeAt, newHome, output } from '../support/cli.js'
 import { sampleOf } from '../support/points.js'
 import { homeWith, PIN, pkcs11Tool, softHsm } from '../support/token.js'
 import { expectResumed, killed, momentsToTry } from './killed.js'
-import { copiedPki, madePki } from './made.js'
+import { copiedPki } from './made.js'
 import { snapshot } from './snapshot.js'
 
 describe.each(['rotate-tls', 'add-device-ca', 'revoke-device-ca'])(
@@ -39,7 +39,7 @@ describe.each(['rotate-tls', 'add-device-ca', 'revoke-device-ca'])(
 )
 
 test('another command says what is open first; resume goes to the API and the factory that the record names', async () => {
-  const { home, directory } = await madePki()
+  const { home, directory } = await copiedPki()
   const elsewhere = join(home.path, 'other-state')
   expect(await killed({ home, directory, command: 'rotate-tls', nth: 3, when: 'after' })).toBe(true)
   const other = await home.fpki(['ca', 'add-device-ca', directory, '--online-ca'])

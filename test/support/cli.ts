@@ -1,69 +1,11 @@
-import { spawn } from 'node:child_process'
 import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { needsProcess, runInProcess } from './in-process.js'
+import { type Ended, FPKI, runProgram, type Start } from './run-program.js'
 
-/** The program as it is installed; `npm test` builds it before the tests run. */
-export const FPKI = fileURLToPath(new URL('../../bin/fpki.js', import.meta.url))
-
-/** What a program did. */
-export interface Ended {
-  readonly status: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** How a program is started; its environment is `env` and PATH, nothing else. */
-export interface Start {
-  readonly env?: Readonly<Record<string, string>>
-  readonly cwd?: string
-  readonly stdin?: string | Uint8Array
-  /** Leave stdin open: `onStart` writes to it. */
-  readonly keepStdin?: true
-  readonly uid?: number
-  readonly gid?: number
-  /** Called with the running process. */
-  readonly onStart?: (process: import('node:child_process').ChildProcess) => void
-}
-
-/** Runs a program to its end. */
-export function runProgram(program: string, words: readonly string[], start: Start = {}): Promise<Ended> {
-  const { env = {}, cwd, stdin, keepStdin, uid, gid, onStart } = start
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, words, {
-      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...env },
-      stdio: 'pipe',
-      ...(cwd === undefined ? {} : { cwd }),
-      ...(uid === undefined ? {} : { uid }),
-      ...(gid === undefined ? {} : { gid }),
-    })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text
-    })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text
-    })
-    child.on('error', reject)
-    child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr }))
-    child.stdin.on('error', () => undefined)
-    if (!keepStdin) child.stdin.end(stdin ?? '')
-    onStart?.(child)
-  })
-}
-
-/** Runs a program that must succeed, and resolves to its stdout. */
-export async function output(program: string, words: readonly string[], start: Start = {}): Promise<string> {
-  const ended = await runProgram(program, words, start)
-  if (ended.status !== 0)
-    throw new Error(`${program} ${words.join(' ')}: ${ended.status}\n${ended.stdout}${ended.stderr}`)
-  return ended.stdout
-}
+export { type Ended, FPKI, output, runProgram, type Start } from './run-program.js'
 
 /** A new empty directory (0700) that is removed with the test. */
 export async function temporaryDirectory(): Promise<string> {

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
 import type * as Run from '../../src/cli/run.js'
-import type { Ended, Start } from './cli.js'
+import type { Ended, Start } from './run-program.js'
 
 /** The program as it is installed; `npm test` builds it before the tests run. */
 const { main }: Pick<typeof Run, 'main'> = createRequire(import.meta.url)('../../dist/cli/cli.js')

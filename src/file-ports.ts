@@ -48,6 +48,8 @@ export interface FileSystem {
   readonly uid: number
   /** Who that is to groups; looked up when it is asked for. */
   person(): Person
+  /** The text of /proc/self/mountinfo; empty where there is none. */
+  mountinfo(): string
   /** The symbolic link at `path`; null: something else is there, or nothing. */
   linkAt(path: string): Promise<LinkStatus | null>
   /** null: nothing is there. Follows symbolic links. */
@@ -101,6 +103,8 @@ export interface DurableFiles {
   whyForeign(path: string): Promise<string | null>
   /** The same for everything on the way to `path`: each folder above, each symbolic link and the folders above that. */
   whyForeignWay(path: string): Promise<string | null>
+  /** Why the owners of what is at `path` mean nothing, because of how its file system is mounted: a clause; null: they do. */
+  whyForeignMount(path: string): Promise<string | null>
   /** Throws ERR_PERMISSIONS when everybody can rename what is in one of the folders above `path`. */
   checkAbove(path: string): Promise<void>
   /** Who else could rename what is in the folders above `path`: a sentence each. */

@@ -22,6 +22,7 @@ export function archiveFileSystem(entries: readonly ArchiveEntry[], root: string
   return {
     uid: 0,
     person: () => ({ uid: 0, privateGroup: null }),
+    mountinfo: () => '',
     linkAt: async () => null,
     stat: async (path) => statusOf(path),
     realPath: async (path) => path,

@@ -11,6 +11,7 @@ export function nodeFileSystem(): FileSystem {
   return {
     uid: process.geteuid?.() ?? 0,
     person: thisPerson,
+    mountinfo: () => textOf('/proc/self/mountinfo'),
     linkAt: async (path) => unless('EINVAL', null, () => unless('ENOENT', null, () => linkOf(path))),
     realPath: async (path) => fs.realpathSync(path),
     stat: async (path) => unless('ENOENT', null, () => statusOf(path)),

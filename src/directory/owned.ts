@@ -70,7 +70,7 @@ async function whyNotLoad(
     const reason = await files.whyForeignWay(path)
     if (reason !== null) return reason
   }
-  return whyInside(files, module, directory)
+  return (await files.whyForeignMount(module)) ?? whyInside(files, module, directory)
 }
 
 /** A PKI directory is data, whoever it belongs to; and what is in /proc can be another file than the one its name shows. */

@@ -1,10 +1,14 @@
 import { FpkiError } from '../errors.js'
 import type { DurableFiles, FileSystem } from '../ports.js'
 import { isLink } from './folders.js'
+import { whyForeignMount } from './mounts.js'
 import { explained } from './system-errors.js'
 import { octal, openFolderAbove, warningsAbove, wayTo, whyForeign, whyForeignWay } from './trust.js'
 
-type Ownership = Pick<DurableFiles, 'checkOwnFile' | 'whyForeign' | 'whyForeignWay' | 'checkAbove' | 'warningsAbove'>
+type Ownership = Pick<
+  DurableFiles,
+  'checkOwnFile' | 'whyForeign' | 'whyForeignWay' | 'whyForeignMount' | 'checkAbove' | 'warningsAbove'
+>
 
 /** The part of {@link DurableFiles} that asks whose files are. */
 export function ownership(fs: FileSystem): Ownership {
@@ -20,6 +24,7 @@ export function ownership(fs: FileSystem): Ownership {
       }),
     whyForeign: (path) => explained(path, () => reasonAt(path)),
     whyForeignWay: (path) => explained(path, async () => whyForeignWay(await wayTo(fs, path), fs.person())),
+    whyForeignMount: (path) => explained(path, async () => whyForeignMount(await wayTo(fs, path), fs.mountinfo())),
     checkAbove: (path) => explained(path, () => checkAbove(fs, path)),
     warningsAbove: (path) => explained(path, async () => warningsAbove(await wayTo(fs, path), fs.person())),
   }

@@ -129,6 +129,7 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
   return {
     uid: UID,
     person: () => ({ uid: UID, privateGroup: UID }),
+    mountinfo: () => '',
     linkAt: async () => null,
     realPath: async (path) => path,
     stat: async (path): Promise<FileStatus | null> => {

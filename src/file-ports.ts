@@ -8,6 +8,22 @@ export interface FileStatus {
   /** The permission bits, 0o000 to 0o7777. */
   readonly mode: number
   readonly uid: number
+  readonly gid: number
+}
+
+/** A symbolic link, as {@link FileSystem.linkAt} shows it. */
+export interface LinkStatus {
+  /** What it leads to, as it is written in it. */
+  readonly target: string
+  readonly uid: number
+  readonly gid: number
+}
+
+/** Who runs fpki. */
+export interface Person {
+  readonly uid: number
+  /** The group that nobody else is in; null: there is none. */
+  readonly privateGroup: number | null
 }
 
 /** A file that {@link FileSystem.createFile} has just made, and nobody else has open. */
@@ -30,6 +46,12 @@ export interface FileLock {
 export interface FileSystem {
   /** The effective user, to tell one's own files from others'. */
   readonly uid: number
+  /** Who that is to groups; looked up when it is asked for. */
+  person(): Person
+  /** The text of /proc/self/mountinfo; empty where there is none. */
+  mountinfo(): string
+  /** The symbolic link at `path`; null: something else is there, or nothing. */
+  linkAt(path: string): Promise<LinkStatus | null>
   /** null: nothing is there. Follows symbolic links. */
   stat(path: string): Promise<FileStatus | null>
   /** The path of what is there without symbolic links. */
@@ -75,6 +97,18 @@ export interface DurableFiles {
   checkDirectory(path: string): Promise<void>
   /** The same, and ERR_NOT_A_DIRECTORY when it is a symbolic link. */
   checkOwnDirectory(path: string): Promise<void>
+  /** Throws ERR_PERMISSIONS when others than this user and root could have written the file at `path`; nothing there is fine. */
+  checkOwnFile(path: string, mayGroupWrite?: boolean): Promise<void>
+  /** Why others could have written what is at `path`: a clause; null: they could not, or nothing is there. */
+  whyForeign(path: string): Promise<string | null>
+  /** The same for everything on the way to `path`: each folder above, each symbolic link and the folders above that. */
+  whyForeignWay(path: string): Promise<string | null>
+  /** Why the owners of what is at `path` mean nothing, because of how its file system is mounted: a clause; null: they do. */
+  whyForeignMount(path: string): Promise<string | null>
+  /** Throws ERR_PERMISSIONS when everybody can rename what is in one of the folders above `path`. */
+  checkAbove(path: string): Promise<void>
+  /** Who else could rename what is in the folders above `path`: a sentence each. */
+  warningsAbove(path: string): Promise<readonly string[]>
   /** Writes a new file with its final mode. Throws ERR_EXISTS when anything is there; never overwrites. */
   create(path: string, content: string | Uint8Array, mode: number): Promise<void>
   /** Writes a file, or puts a new one in its place in one move. */

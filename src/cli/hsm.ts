@@ -1,5 +1,6 @@
 import { FpkiError } from '../errors.js'
 import type { HsmPlace } from '../operations/hsm-choice.js'
+import { noToken } from '../operations/remembered-token.js'
 import type { HsmAccess } from '../operations/root-signer.js'
 import type { Curve, HsmChoice, Progress } from '../ports.js'
 import { readSecretFile } from '../secret-file.js'
@@ -32,10 +33,11 @@ export async function hsmAccess(
     return { choice: null, complete: (place) => ({ ...place, ...pin }), passphrases, note, warn }
   }
   const { readHsmWords } = await import('../operations/hsm-choice.js')
-  const { place, uriPin } = readHsmWords(words)
+  const { place, module, uriPin } = readHsmWords(words)
   const pin = pinPlace(flags, uriPin, io, progress)
   return {
     choice: place === null ? null : { ...place, ...pin },
+    module,
     complete: (remembered) => ({ ...remembered, ...pin }),
     passphrases,
     note,
@@ -45,8 +47,9 @@ export async function hsmAccess(
 
 /** The HSM that a command cannot do without. Throws ERR_USAGE when none is named. */
 export async function requiredHsm(flags: HsmFlags, io: Io, progress: Progress): Promise<HsmChoice> {
-  const { choice } = await hsmAccess(flags, io, progress)
+  const { choice, module } = await hsmAccess(flags, io, progress)
   if (choice !== null) return choice
+  if (module) throw noToken(module)
   const hint = 'Give --hsm-module and --hsm-token-label; `fpki hsm list` shows what there is.'
   throw new FpkiError('ERR_USAGE', 'No HSM is named.', hint)
 }
@@ -62,12 +65,13 @@ interface NewKeyFlags extends HsmFlags {
  * key on the disk: that throws ERR_USAGE when no HSM is named.
  */
 export function newKeyPlace(
-  { choice }: HsmAccess,
+  { choice, module }: HsmAccess,
   flags: NewKeyFlags,
   io: Io,
 ): { readonly hsm?: HsmChoice; readonly keyType?: Curve; readonly localCaInHsm?: boolean } {
   const { keyType = 'P-256', localCaInHsm = false } = flags
   if (choice !== null) return { hsm: choice, keyType, localCaInHsm }
+  if (module) throw noToken(module)
   const words = Object.keys(flags).filter((flag) => flag.startsWith('hsm') || FOR_HSM.includes(flag))
   const variables = Object.keys(io.env).filter((name) => name.startsWith('FPKI_HSM_') && name !== 'FPKI_HSM_PIN')
   const [said] = [...words.map(flagWord), ...variables.filter((name) => io.env[name])]

@@ -8,9 +8,12 @@ const MAX_BYTES = 1024 * 1024
 
 /**
  * What a YAML file holds, every scalar as the text that it was written as: a token of digits is no number. null: there is
- * no file, or nothing in it. Throws ERR_BAD_FILE, with the line and never with what stands there.
+ * no file, or nothing in it. Throws ERR_BAD_FILE, with the line and never with what stands there; ERR_PERMISSIONS when others can write
+ * it, unless a person named it.
  */
-export async function readYaml(files: DurableFiles, path: string): Promise<unknown> {
+export async function readYaml(files: DurableFiles, path: string, isNamed = false): Promise<unknown> {
+  // It says where credentials go. One that a person names is that person's to judge, as with ssh and -F.
+  if (!isNamed) await files.checkOwnFile(path, true)
   const text = await files.read(path, MAX_BYTES)
   if (text === null || text.trim() === '') return null
   const { parseYaml } = await import('./yaml-text.js')

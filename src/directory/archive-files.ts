@@ -10,9 +10,9 @@ export function archiveFileSystem(entries: readonly ArchiveEntry[], root: string
   const at = new Map(entries.map((entry) => [join(root, entry.path), entry]))
   const statusOf = (path: string): FileStatus | null => {
     const entry = at.get(path)
-    if (entry !== undefined) return { kind: entry.kind, mode: entry.mode, uid: 0 }
+    if (entry !== undefined) return { kind: entry.kind, mode: entry.mode, uid: 0, gid: 0 }
     // The directories above belong to nobody who could change them.
-    return join(root, '/').startsWith(join(path, '/')) ? { kind: 'directory', mode: 0o700, uid: 0 } : null
+    return join(root, '/').startsWith(join(path, '/')) ? { kind: 'directory', mode: 0o700, uid: 0, gid: 0 } : null
   }
   const namesIn = (path: string) => {
     const inside = join(path, '/')
@@ -21,6 +21,9 @@ export function archiveFileSystem(entries: readonly ArchiveEntry[], root: string
   }
   return {
     uid: 0,
+    person: () => ({ uid: 0, privateGroup: null }),
+    mountinfo: () => '',
+    linkAt: async () => null,
     stat: async (path) => statusOf(path),
     realPath: async (path) => path,
     list: async (path) => (statusOf(path)?.kind === 'directory' ? namesIn(path) : null),

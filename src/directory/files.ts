@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path'
-import { FpkiError } from '../errors.js'
 import type { DurableFiles, FileSystem } from '../ports.js'
-import { append, createFolder, isLink, removeFolder, UNFINISHED } from './folders.js'
+import { append, createFolder, removeFolder, UNFINISHED } from './folders.js'
+import { checkDirectory, checkOwnDirectory, ownership } from './ownership.js'
 import { explained } from './system-errors.js'
 import { keep, linkNew, move, place } from './take-places.js'
 import { removeTree, writeTree } from './tree.js'
@@ -14,6 +14,7 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     makeDirectory: (path) => explained(path, () => makeDirectory(fs, path)),
     checkDirectory: (path) => explained(path, () => checkDirectory(fs, path)),
     checkOwnDirectory: (path) => explained(path, () => checkOwnDirectory(fs, path)),
+    ...ownership(fs),
     create: (path, content, mode) => explained(path, () => create(fs, path, content, mode)),
     append: (path, text, mode) => explained(path, () => append(fs, path, text, mode)),
     createFolder: (path, entries) => explained(path, () => createFolder(fs, path, entries)),
@@ -43,55 +44,6 @@ async function makeDirectory(fs: FileSystem, path: string): Promise<void> {
   if ((await fs.stat(path)) !== null) return
   if (parent !== path) await makeDirectory(fs, parent)
   if (await fs.makeDirectory(path, 0o700)) await fs.syncDirectory(parent)
-}
-
-async function checkDirectory(fs: FileSystem, path: string): Promise<void> {
-  const status = await fs.stat(path)
-  if (status?.kind !== 'directory') {
-    throw new FpkiError(
-      'ERR_NOT_A_DIRECTORY',
-      `${path} is not a directory.`,
-      'Name a directory, or a path that is free.',
-    )
-  }
-  if (status.uid !== fs.uid || (status.mode & 0o022) !== 0) {
-    const owner = status.uid === fs.uid ? '' : `, owner ${status.uid}`
-    throw new FpkiError(
-      'ERR_PERMISSIONS',
-      `Others can write to ${path} (mode ${octal(status.mode)}${owner}).`,
-      `Make it yours alone (chown, chmod 0700 ${path}), or name another directory.`,
-    )
-  }
-  await checkAbove(fs, await fs.realPath(path))
-}
-
-/** What is in a folder of fpki's own is cleared away, so that it must not be a link to other people's files. */
-async function checkOwnDirectory(fs: FileSystem, path: string): Promise<void> {
-  await checkDirectory(fs, path)
-  if (!(await isLink(fs, path))) return
-  throw new FpkiError(
-    'ERR_NOT_A_DIRECTORY',
-    `${path} is a symbolic link, and fpki keeps a folder of its own there.`,
-    'Nothing was changed. Remove the link, or put the folder back.',
-  )
-}
-
-/** Whoever can rename one of the directories above can put another in the place of ours. */
-async function checkAbove(fs: FileSystem, path: string): Promise<void> {
-  const above = dirname(path)
-  const { mode } = (await fs.stat(above)) ?? { mode: 0 }
-  if ((mode & 0o1002) === 0o0002) {
-    throw new FpkiError(
-      'ERR_PERMISSIONS',
-      `Everybody can rename what is in ${above} (mode ${octal(mode)}).`,
-      `Close it (chmod o-w ${above}), or name a directory elsewhere.`,
-    )
-  }
-  if (above !== path) await checkAbove(fs, above)
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, '0')
 }
 
 /**

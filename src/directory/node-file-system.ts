@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import { FpkiError, systemErrorCode } from '../errors.js'
-import type { FileLock, FileStatus, FileSystem, NewFile } from '../ports.js'
+import type { FileLock, FileStatus, FileSystem, LinkStatus, NewFile, Person } from '../ports.js'
+import { privateGroupOf } from './trust.js'
 
 /**
  * The file system of this machine, as the {@link FileSystem} port. It waits for the disk within each call: a command
@@ -9,6 +10,9 @@ import type { FileLock, FileStatus, FileSystem, NewFile } from '../ports.js'
 export function nodeFileSystem(): FileSystem {
   return {
     uid: process.geteuid?.() ?? 0,
+    person: thisPerson,
+    mountinfo: () => textOf('/proc/self/mountinfo'),
+    linkAt: async (path) => unless('EINVAL', null, () => unless('ENOENT', null, () => linkOf(path))),
     realPath: async (path) => fs.realpathSync(path),
     stat: async (path) => unless('ENOENT', null, () => statusOf(path)),
     list: async (path) => unless('ENOENT', null, () => fs.readdirSync(path).sort()),
@@ -53,7 +57,23 @@ function withOpen<T>(path: string, flags: string | number, work: (fd: number) =>
 function statusOf(path: string): FileStatus {
   const status = fs.statSync(path)
   const kind = status.isFile() ? 'file' : status.isDirectory() ? 'directory' : 'other'
-  return { kind, mode: status.mode & 0o7777, uid: status.uid }
+  return { kind, mode: status.mode & 0o7777, uid: status.uid, gid: status.gid }
+}
+
+/** readlink(2) says EINVAL of what is no link. */
+function linkOf(path: string): LinkStatus {
+  const { uid, gid } = fs.lstatSync(path)
+  return { target: fs.readlinkSync(path), uid, gid }
+}
+
+function thisPerson(): Person {
+  const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0]
+  return { uid, privateGroup: privateGroupOf(textOf('/etc/passwd'), textOf('/etc/group'), { uid, gid }) }
+}
+
+/** A container may have neither file. */
+function textOf(path: string): string {
+  return unless('EACCES', '', () => unless('ENOENT', '', () => fs.readFileSync(path, 'utf8')))
 }
 
 function readAtMost(path: string, maxBytes: number): Uint8Array {

@@ -5,7 +5,6 @@ import type { DurableFiles, FileLock } from '../ports.js'
 import { type HistoryFiles, historyFiles } from './history.js'
 import {
   ABANDONED_FOLDER,
-  HISTORY_FOLDER,
   OWN_FILES,
   OWN_FOLDER,
   PENDING_FOLDER,
@@ -13,6 +12,7 @@ import {
   PKI_FILES,
   type PkiFile,
 } from './names.js'
+import { type OwnedDirectory, ownedDirectory, ownFolders } from './owned.js'
 import {
   type BackupRecord,
   backupRecord,
@@ -24,11 +24,9 @@ import {
 import { REGISTER_HEAD, type RegisterFiles, registerFiles } from './register.js'
 
 /** The files of one PKI directory, by what they mean. */
-export interface PkiDirectory extends RegisterFiles, HistoryFiles {
+export interface PkiDirectory extends RegisterFiles, HistoryFiles, OwnedDirectory {
   /** Absolute. */
   readonly path: string
-  /** Is the directory there, and it and fpki's folder in it their owner's alone to change? Throws ERR_NOT_A_DIRECTORY or ERR_PERMISSIONS. */
-  check(): Promise<'ready' | 'missing'>
   /** Which files of a PKI it holds; none when there is no directory. */
   contents(): Promise<readonly PkiFile[]>
   /** Makes the directory and fpki's own folder in it where they are missing. */
@@ -86,17 +84,9 @@ export const MAX_PEM_BYTES = 64 * 1024
 /** The PKI directory at `path`; nothing is read or made yet. */
 export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
   const own = (name: keyof typeof OWN_FILES) => join(path, OWN_FOLDER, OWN_FILES[name])
-  const folders = ['.', PENDING_FOLDER, HISTORY_FOLDER, ABANDONED_FOLDER].map((name) => join(path, OWN_FOLDER, name))
   return {
     path,
-    check: async () => {
-      if ((await files.list(path)) === null) return 'missing'
-      await files.checkDirectory(path)
-      for (const folder of folders) {
-        if ((await files.list(folder)) !== null) await files.checkOwnDirectory(folder)
-      }
-      return 'ready'
-    },
+    ...ownedDirectory(files, path),
     contents: async () => {
       const names = (await files.list(path)) ?? []
       return Object.values(PKI_FILES).filter((name) => names.includes(name))
@@ -106,7 +96,7 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
       const lock = await files.lock(own('lock'), seconds)
       if (lock === null) throw locked(path)
       try {
-        for (const folder of [path, ...folders]) await files.sweep(folder)
+        for (const folder of [path, ...ownFolders(path)]) await files.sweep(folder)
         return lock
       } catch (error) {
         await lock.release()

@@ -25,6 +25,12 @@ export type TokenKeyReference = Extract<KeyReference, { readonly kind: 'pkcs11' 
 /** RFC 3339, as fpki writes it. Names of folders are made of it, so that it is nothing else. */
 export const recordedTime = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/))
 
+/**
+ * `ca restore` put the record there, and no backup proves who made it: the module and the Factory API that it names have to be named
+ * again.
+ */
+const restored = z.optional(z.literal(true))
+
 /** What `.fpki/state.json` remembers of a PKI directory; never a secret. */
 export const directoryState = z.strictObject({
   version: z.literal(1),
@@ -39,6 +45,7 @@ export const directoryState = z.strictObject({
   crlNumber: z.optional(z.string().check(z.regex(/^\d{1,49}$/))),
   /** The device CAs that were revoked, as far as is known here: the Factory API shows its newest CRL only. Decimal. */
   revokedCaSerials: z.optional(z.array(z.string().check(z.regex(/^\d{1,64}$/)))),
+  restored,
 })
 
 /** See {@link directoryState}. */
@@ -60,6 +67,7 @@ export const journal = z.strictObject({
   steps: z.array(stepRecord),
   /** What steps have learnt that later ones need, such as the Factory API's requests. Nothing secret. */
   facts: z.record(z.string(), z.string()),
+  restored,
 })
 
 /** See {@link journal}. */

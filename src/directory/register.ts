@@ -23,6 +23,7 @@ const MAX_BYTES = 1024 * 1024 * 1024
 const MODE = 0o600
 
 /** In fpki's own folder. */
+export const REGISTER = 'log.jsonl'
 export const REGISTER_HEAD = 'log.head'
 
 /** What to do when the register of the PKI directory at `path` is broken, and nobody is to wait for that: to revoke, for instance. */
@@ -37,7 +38,7 @@ export function wayOut(path: string): string {
 
 /** The register's files of the PKI directory at `path`. */
 export function registerFiles(files: DurableFiles, path: string): RegisterFiles {
-  const log = join(path, OWN_FOLDER, 'log.jsonl')
+  const log = join(path, OWN_FOLDER, REGISTER)
   const head = join(path, OWN_FOLDER, REGISTER_HEAD)
   return {
     readRegister: () => withWayOut(path, () => files.read(log, MAX_BYTES)),

@@ -1,3 +1,4 @@
+import type { DirectoryState, KeyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { Change, ChangeWork } from './change-pki.js'
 import { knownPki } from './open-pki.js'
@@ -43,6 +44,12 @@ function notKept(): FpkiError {
   )
 }
 
+/** In a restored directory, a token is open only when the person named its module: from now on it is remembered again. */
+function namedAgain(state: DirectoryState, rootKey: KeyReference): DirectoryState {
+  const { restored: _, ...rest } = state
+  return rootKey.kind === 'pkcs11' ? { ...rest, rootKey } : state
+}
+
 /** Puts what was made in its place, and remembers what is to be remembered. */
 export function finishStep(change: Change): Step<ChangeWork> {
   return {
@@ -54,7 +61,9 @@ export function finishStep(change: Change): Step<ChangeWork> {
       const state = await directory.readState()
       // A directory of fioctl's has none: from now on the root key is found without flags.
       const fresh = { version: 1, factory, api: api.name, rootKey: await rootSigner.reference() } as const
-      if (state === null || learnt !== undefined) await directory.writeState({ ...(state ?? fresh), ...learnt })
+      const named = state?.restored ? namedAgain(state, await rootSigner.reference()) : state
+      if (named !== state || state === null || learnt !== undefined)
+        await directory.writeState({ ...(named ?? fresh), ...learnt })
       return undefined
     },
   }

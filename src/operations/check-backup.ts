@@ -4,6 +4,7 @@ import type { BackupRecord } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
+import { askedFor } from './backup/carried.js'
 import { backupManifest, sha256 } from './backup/manifest.js'
 import { type BackupOpener, type OpenedBackup, openBackup, rehearse } from './backup/open.js'
 import { finding } from './verify/finding.js'
@@ -65,6 +66,7 @@ export async function checkBackup(options: CheckBackupOptions, ports: CheckBacku
   const { manifest } = backup
   const opener = { ...ports.opener, skipRootKey: false }
   const { result, findings, record } = await rehearse(backup, manifest.directory, opener, ports)
+  for (const sentence of askedFor(backup.pki)) ports.progress.warn(sentence)
   for (const sentence of manifest.notHeld) ports.progress.note(sentence)
   const recordedIn = result === 'failure' ? null : await remember(options.directory, backup, record, ports)
   const { version: _, entries, api: __, recipients: ___, ...facts } = manifest
@@ -76,10 +78,12 @@ export async function checkBackup(options: CheckBackupOptions, ports: CheckBacku
 /** Writes the proof down where the PKI is, when it is the same; a directory that is only guessed must not fail the proof. */
 async function remember(
   asked: string | null,
-  { manifest }: OpenedBackup,
+  { manifest, passphrase }: OpenedBackup,
   record: BackupRecord,
   { files, progress }: CheckBackupPorts,
 ): Promise<string | null> {
+  // Everybody can make a backup for a certificate: without the root key in it, it must not pass for one of that directory.
+  if (asked === null && passphrase === null && record.rootKeyUnproven !== undefined) return null
   const directory = pkiDirectory(files, asked ?? manifest.directory)
   try {
     if (!(await isOfRoot(directory, manifest.rootFingerprint))) {

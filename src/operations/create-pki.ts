@@ -64,6 +64,7 @@ export async function createPki(asked: CreatePkiOptions, ports: CreatePkiPorts):
   const directory = pkiDirectory(ports.files, asked.directory)
   const options = await withRememberedToken(asked, directory)
   const unfinished = await refuseWhatCannotBe(directory, options, ports)
+  for (const warning of await directory.warningsAbove()) ports.progress.warn(warning)
   const given = await readGivenRoot(options, ports)
   const keys = await createKeys(directory, options, ports, given)
   try {

@@ -20,7 +20,7 @@ import type {
 } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import { ABANDON, CREATE, goingOnFrom, holdsPki, lastJournal, ROOT_CSR_COMMAND, requireSameWork } from './begun.js'
-import type { HsmPlace } from './hsm-choice.js'
+import type { HsmPlace, NamedModule } from './hsm-choice.js'
 import { ROOT_KEY_LABEL } from './key-labels.js'
 import { type Facts, newJournal } from './run-steps.js'
 
@@ -49,6 +49,8 @@ export interface CreatePkiOptions {
   readonly rootKeyFile?: string
   /** Says how to open the token that the directory remembers, where `ca root-csr` made the key in one. */
   readonly completeHsm?: (place: HsmPlace) => HsmChoice
+  /** Its module, where the person names that. */
+  readonly hsmModule?: NamedModule | null
 }
 
 /** The part of them that says where keys are, and how they are kept. */

@@ -9,10 +9,10 @@ import { acceptRoot } from '../pki/root-policy.js'
 import type { DurableFiles, Passphrases, Signer } from '../ports.js'
 import { privateKeyBlock } from '../signer/key-pem.js'
 import type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
-import { rememberedPlace } from './hsm-choice.js'
 import { fingerprintOf, openKey, type PrivateKey } from './private-key.js'
 import { proveSigner } from './prove-signer.js'
 import type { Register } from './register.js'
+import { rememberedChoice } from './remembered-token.js'
 import type { Facts } from './run-steps.js'
 
 /** A root that comes from elsewhere: `ca create --root-cert`, with the key in a file, in the directory or in a token. */
@@ -58,11 +58,11 @@ export async function withRememberedToken(
   options: CreatePkiOptions,
   directory: PkiDirectory,
 ): Promise<CreatePkiOptions> {
-  const { hsm, completeHsm, rootCertificateFile, rootKeyFile } = options
-  const isSaid = hsm !== undefined || rootCertificateFile === undefined || rootKeyFile !== undefined
+  const { completeHsm, hsmModule, rootCertificateFile, rootKeyFile } = options
+  const isSaid = options.hsm !== undefined || rootCertificateFile === undefined || rootKeyFile !== undefined
   if (isSaid || completeHsm === undefined || (await directory.check()) === 'missing') return options
-  const reference = (await directory.readState())?.rootKey
-  return reference?.kind === 'pkcs11' ? { ...options, hsm: completeHsm(rememberedPlace(reference)) } : options
+  const hsm = await rememberedChoice(directory, { complete: completeHsm, module: hsmModule ?? null })
+  return hsm === null ? options : { ...options, hsm }
 }
 
 /**

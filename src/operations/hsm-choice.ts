@@ -26,9 +26,14 @@ export interface UriPin {
 /** What the words say of an HSM; how its owner proves to be it is said elsewhere. */
 export type HsmPlace = Pick<HsmChoice, 'module' | 'initArgs' | 'token' | 'key'>
 
+/** A module that was named without its token. */
+export type NamedModule = Pick<HsmPlace, 'module' | 'initArgs'>
+
 /** What {@link readHsmWords} finds. */
 export interface ReadHsmWords {
   readonly place: HsmPlace | null
+  /** Named alone: the token may be one that the PKI directory remembers. */
+  readonly module: NamedModule | null
   readonly uriPin: UriPin
 }
 
@@ -46,9 +51,11 @@ export function readHsmWords(words: HsmWords): ReadHsmWords {
   }
   const isTokenSaid = Object.values(token).some((value) => value !== null)
   const module = checkModule(words.module ?? uri.modulePath ?? moduleNamed(uri.moduleName), isTokenSaid)
+  const named = module === null ? null : { module, initArgs: words.initArgs ?? '' }
   const key = { label: uri.object ?? ROOT_KEY_LABEL, id: uri.id }
   return {
-    place: module === null ? null : { module, initArgs: words.initArgs ?? '', token, key },
+    place: named === null || !isTokenSaid ? null : { ...named, token, key },
+    module: isTokenSaid ? null : named,
     uriPin: { file: uri.pinFile, value: uri.pinValue },
   }
 }
@@ -66,13 +73,12 @@ function moduleNamed(name: string | null): string | null {
   )
 }
 
-/** A module and a token, or neither. */
+/** A token is nothing without its module. */
 function checkModule(module: string | null, isTokenSaid: boolean): string | null {
   if (module === null && !isTokenSaid) return null
   if (module === null) throw missing('which module has the token', '--hsm-module PATH')
   // state.json remembers it, and the next command may run in another folder.
   if (module.includes('/') && !module.startsWith('/')) throw relativeModule(module)
-  if (!isTokenSaid) throw missing('which token of the module is meant', '--hsm-token-label LABEL')
   return module
 }
 

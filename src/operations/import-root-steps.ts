@@ -89,7 +89,14 @@ async function putRootKey(work: ImportWork): Promise<undefined> {
 async function remember({ directory, certificate, options, holder, register }: ImportWork): Promise<undefined> {
   const state = await directory.readState()
   const factory = state?.factory ?? attributeValues(certificate.subject, 'OU')[0] ?? ''
-  await directory.writeState({ version: 1, api: options.api, ...state, factory, rootKey: referenceOf(holder) })
+  const { restored: _, ...known } = {
+    version: 1 as const,
+    api: options.api,
+    ...state,
+    factory,
+    rootKey: referenceOf(holder),
+  }
+  await directory.writeState(known)
   await register.event(`The root key was put into the token ${holder.token().name}.`)
 }
 

@@ -1,6 +1,8 @@
 import * as z from 'zod/mini'
+import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { DirectoryState, Journal } from '../directory/records.js'
 import type { DurableFiles } from '../ports.js'
+import { requireTrusted } from './remembered-token.js'
 import { existing } from './show-history.js'
 
 /** What `fpki ca resume --json` prints when nothing is open; else it prints what the command does that it goes on with. */
@@ -17,6 +19,8 @@ export interface OpenWork {
   readonly state: DirectoryState | null
   /** The Factory API that it spoke to, as its journal has it; null: it has none. */
   readonly api: RecordedApi | null
+  /** The PKCS#11 module that its journal names; null: none. Throws ERR_HSM_MODULE when somebody else could have put it there. */
+  module(): Promise<string | null>
 }
 
 /** A Factory API as records name it: the embedded one in a state directory, or a server. */
@@ -28,8 +32,18 @@ export async function openWork(files: DurableFiles, path: string): Promise<OpenW
   await directory.check()
   const journal = await directory.readJournal()
   if (journal === null || journal.finishedAt !== null) return null
+  const state = await directory.readState()
   const said = journal.arguments['--api'] ?? journal.facts['api']
-  return { journal, state: await directory.readState(), api: said === undefined ? null : recordedApi(said) }
+  // A backup does not prove who made it: where a restored command goes on is for the person to say.
+  const api = said === undefined || journal.restored ? null : recordedApi(said)
+  return { journal, state, api, module: () => recordedModule(directory, journal) }
+}
+
+async function recordedModule(directory: PkiDirectory, journal: Journal): Promise<string | null> {
+  const module = journal.arguments['--hsm-module']
+  if (!module) return null
+  await requireTrusted(directory, 'journal', module, journal)
+  return module
 }
 
 function recordedApi(name: string): RecordedApi {

@@ -6,6 +6,7 @@ import { OWN_FILES, OWN_FOLDER } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
 import { factoryFolder } from '../factory/embedded/state.js'
 import type { Clock, DurableFiles, FileLock, Progress, Random } from '../ports.js'
+import { askedFor, markRestored } from './backup/carried.js'
 import { type BackupManifest, sha256 } from './backup/manifest.js'
 import {
   type BackupOpener,
@@ -71,13 +72,15 @@ export async function restorePki(options: RestorePkiOptions, ports: RestorePkiPo
   const { files, progress, opener } = ports
   checkAbsolute(directory, 'PKI directory')
   await refuseTaken(files, directory)
+  for (const sentence of await files.warningsAbove(directory)) progress.warn(sentence)
   const backup = await openBackup(files, file, opener)
   const { manifest } = backup
   // The rest is looked at when it is in its place.
   const how = { ...opener, skipRootKey: options.skipRootKey, groups: ['chain', 'root-key'] }
   const { record, access } = await rehearse(backup, directory, how, ports)
   progress.step('Writing the PKI directory')
-  const state = await write({ ...backup, pki: withRecord(backup.pki, record) }, options, ports)
+  const state = await write({ ...backup, pki: markRestored(withRecord(backup.pki, record)) }, options, ports)
+  for (const sentence of askedFor(backup.pki)) progress.warn(sentence)
   for (const sentence of [...manifest.notHeld, ...interrupted(manifest, options)]) progress.note(sentence)
   progress.step('Verifying it')
   const verified = await verifyRestored({ directory }, access, ports)
@@ -86,10 +89,10 @@ export async function restorePki(options: RestorePkiOptions, ports: RestorePkiPo
   return { ...facts, file, sha256: backup.sha256, directory, files: count, state, verified }
 }
 
-/** The journal names the Factory API of the time, and the embedded one may be elsewhere now. */
+/** The Factory API that the journal names is not taken from a backup. */
 function interrupted({ unfinished, embedded }: BackupManifest, { directory }: RestorePkiOptions): readonly string[] {
   if (unfinished === null) return []
-  const resume = `\`fpki ca resume ${directory}${embedded ? ' --api embedded' : ''}\``
+  const resume = `\`fpki ca resume ${directory} --api ${embedded ? 'embedded' : 'API'}\``
   return [`\`fpki ${unfinished}\` was interrupted when this was made: run it again, or ${resume}.`]
 }
 

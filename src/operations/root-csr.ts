@@ -73,6 +73,7 @@ export async function rootCsr(options: RootCsrOptions, ports: RootCsrPorts): Pro
   if (options.out !== undefined) checkAbsolute(options.out, 'file of --out')
   const directory = pkiDirectory(ports.files, options.directory)
   const begun = await begunWork(directory, options)
+  for (const warning of await directory.warningsAbove()) ports.progress.warn(warning)
   const keys = await createKeys(directory, { ...options, localCa: false }, ports, null)
   try {
     await keys.refuseTaken(begun)

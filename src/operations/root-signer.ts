@@ -1,10 +1,10 @@
 import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
-import type { KeyReference, TokenKeyReference } from '../directory/records.js'
+import type { KeyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { HsmChoice, Passphrases, Signer } from '../ports.js'
-import { type HsmPlace, rememberedPlace } from './hsm-choice.js'
 import { keyOf } from './private-key.js'
+import { type RememberedAccess, rememberedChoice } from './remembered-token.js'
 import type { TokenHolder } from './token-keys.js'
 
 /** The root key, opened when it is first needed and held until the command ends. */
@@ -16,11 +16,9 @@ export interface RootSigner {
 }
 
 /** How a command comes to a root key that is in a token, or in a file that is encrypted. */
-export interface HsmAccess {
+export interface HsmAccess extends RememberedAccess {
   /** The HSM that flags name; null: the one that the PKI directory remembers, if any. */
   readonly choice: HsmChoice | null
-  /** What the person said of PIN and keypad, added to a place that is remembered; null: factory_ca.key is taken all the same. */
-  complete(place: HsmPlace): HsmChoice | null
   /** Where the passphrase of an encrypted factory_ca.key comes from; absent: there is none. */
   readonly passphrases?: Passphrases
   note(text: string): void
@@ -77,9 +75,4 @@ export function rootSignerOf(directory: PkiDirectory, access: HsmAccess = NO_PIN
       await holder?.close()
     },
   }
-}
-
-async function rememberedChoice(directory: PkiDirectory, access: HsmAccess): Promise<HsmChoice | null> {
-  const reference = (await directory.readState())?.rootKey
-  return reference?.kind === 'pkcs11' ? access.complete(rememberedPlace(reference satisfies TokenKeyReference)) : null
 }

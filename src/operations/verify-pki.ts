@@ -1,7 +1,8 @@
 import * as z from 'zod/mini'
 import { pkiDirectory } from '../directory/pki-directory.js'
+import { FpkiError } from '../errors.js'
 import { rfc3339 } from '../pki/describe.js'
-import type { Clock, DurableFiles, Random } from '../ports.js'
+import type { Clock, DurableFiles, Passphrases, Random } from '../ports.js'
 import { type HsmAccess, rootSignerOf } from './root-signer.js'
 import { CHECKS, type Check } from './verify/checks.js'
 import { type Finding, finding, holds } from './verify/finding.js'
@@ -54,10 +55,12 @@ export interface VerifyPkiPorts {
  * @throws FpkiError ERR_NOT_A_DIRECTORY or ERR_STORAGE when there is no directory to look at
  */
 export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts): Promise<VerifiedPki> {
-  const { files, random, api, hsm } = ports
+  const { files, random, api } = ports
   const now = ports.clock()
   const { directory: path, groups, ...asked } = options
   const scene = await gatherScene({ ...asked, path, files, api, now })
+  const hsm =
+    ports.hsm === null || scene.foreign === null ? ports.hsm : { ...ports.hsm, passphrases: noPassphrases(path) }
   const rootSigner = hsm === null ? null : rootSignerOf(pkiDirectory(files, path), hsm)
   try {
     const checks = CHECKS.filter(({ group }) => groups?.includes(group) ?? true)
@@ -74,6 +77,15 @@ export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts
   } finally {
     await rootSigner?.close()
   }
+}
+
+/** A key in somebody else's directory is no reason to give a passphrase away. */
+function noPassphrases(directory: string): Passphrases {
+  const refuse = async (what: string): Promise<never> => {
+    const hint = 'Check the directory and make it yours, or leave the root key out with --skip-root-key.'
+    throw new FpkiError('ERR_PASSPHRASE', `Not using a passphrase for ${what}: ${directory} is not yours alone.`, hint)
+  }
+  return { known: refuse, chosen: () => refuse('a new key') }
 }
 
 async function runChecks(checks: readonly Check[], scene: Scene, ports: CheckPorts): Promise<Finding[]> {

@@ -30,10 +30,36 @@ test('of a PKI with its root key in a token says what it cannot hold, and needs 
   expect(restoredPki.parse(JSON.parse(ended.stdout)).notHeld).toEqual(made.notHeld)
   expect(await readdir(`${again}`)).toEqual(await readdir(`${directory}`))
 
-  // The token and the directory belong together again.
-  const verified = await run(['verify', `${again}`], { FPKI_HSM_PIN: PIN })
-  expect({ status: verified.status, said: verified.stdout.includes('The root key signs') }).toEqual({
-    status: 0,
-    said: true,
+  // A backup proves no sender: what it names as module is shown, and loaded only when it is named again.
+  expect(ended.stderr).toContain(`asks for the PKCS#11 module "${token.module}" (token "acme")`)
+  const verify = async (...words: readonly string[]) => run(['verify', `${again}`, ...words], { FPKI_HSM_PIN: PIN })
+  const unnamed = await verify()
+  expect(unnamed.status).toBe(6)
+  expect(unnamed.stdout).toMatch(/failure {2}root-key\.unusable.*restored from a backup.*--hsm-module PATH/)
+  const named = await verify('--hsm-module', token.module)
+  expect({ status: named.status, said: named.stdout.includes('The root key signs') }).toEqual({ status: 0, said: true })
+
+  // A change with the module named remembers it again.
+  const rotate = ['rotate-tls', `${again}`, '--quiet']
+  const refused = await run(rotate, { FPKI_HSM_PIN: PIN })
+  expect({ status: refused.status, code: refused.stderr.includes('[ERR_HSM_MODULE]') }).toEqual({
+    status: 5,
+    code: true,
   })
+  expect((await run([...rotate, '--hsm-module', token.module], { FPKI_HSM_PIN: PIN })).status).toBe(0)
+  expect((await verify()).status).toBe(0)
+})
+
+test('a module without a token is refused where no directory remembers one', async () => {
+  const token = await softHsm()
+  const home = await homeWith(token)
+  const module = ['--hsm-module', token.module]
+  for (const words of [
+    ['ca', 'create', join(home.path, 'acme')],
+    ['hsm', 'check'],
+  ]) {
+    const { status, stderr } = await home.fpki([...words, ...module])
+    expect(status).toBe(2)
+    expect(stderr).toContain(`No token given for the PKCS#11 module ${token.module}`)
+  }
 })

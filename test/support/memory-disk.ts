@@ -11,6 +11,8 @@ export interface MemoryDisk {
   losePower(): void
   /** Another disk with the same on it, also as to what is synced; it goes its own way from then on. */
   copy(): MemoryDisk
+  /** Gives what is at `path` to another user, with a mode. */
+  give(path: string, owner: { readonly uid: number; readonly gid?: number; readonly mode: number }): void
   /** Path -> octal mode and, for files, text. */
   contents(): ReadonlyMap<string, { readonly mode: number; readonly text: string | null }>
 }
@@ -24,6 +26,8 @@ export interface StepHooks {
 interface Inode {
   readonly kind: 'file' | 'directory'
   mode: number
+  uid: number
+  gid: number
   content: Buffer
   synced: Buffer | null
   names: Map<string, Inode>
@@ -47,12 +51,29 @@ function diskOn(root: Inode): MemoryDisk {
       forget(root)
     },
     copy: () => diskOn(copied(root, new Map())),
+    give: (path, { uid, gid = uid, mode }) => {
+      Object.assign(findIn(root, path) ?? fail('ENOENT', path), { uid, gid, mode })
+    },
     contents: () => new Map(walk(root, '')),
   }
 }
 
 function inode(kind: Inode['kind'], mode: number): Inode {
-  return { kind, mode, content: Buffer.alloc(0), synced: null, names: new Map(), syncedNames: new Map() }
+  return {
+    kind,
+    mode,
+    uid: UID,
+    gid: UID,
+    content: Buffer.alloc(0),
+    synced: null,
+    names: new Map(),
+    syncedNames: new Map(),
+  }
+}
+
+function findIn(root: Inode, path: string): Inode | undefined {
+  const names = path.split('/').filter(Boolean)
+  return names.reduce<Inode | undefined>((at, name) => at?.names.get(name), root)
 }
 
 /** A copy of a tree in which two names of one file stay that. */
@@ -96,13 +117,7 @@ function* walk(node: Inode, path: string): Generator<[string, { mode: number; te
 }
 
 function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHooks): FileSystem {
-  const find = (path: string): Inode | undefined =>
-    path === '/'
-      ? root
-      : path
-          .slice(1)
-          .split('/')
-          .reduce<Inode | undefined>((at, name) => at?.names.get(name), root)
+  const find = (path: string) => findIn(root, path)
   const at = (path: string): Inode => find(path) ?? fail('ENOENT', path)
   const step = <T>(operation: string, path: string, change: () => T): T => {
     before?.(operation, path)
@@ -113,10 +128,13 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
   const put = (path: string, node: Inode) => at(dirname(path)).names.set(basename(path), node)
   return {
     uid: UID,
+    person: () => ({ uid: UID, privateGroup: UID }),
+    mountinfo: () => '',
+    linkAt: async () => null,
     realPath: async (path) => path,
     stat: async (path): Promise<FileStatus | null> => {
       const node = find(path)
-      return node === undefined ? null : { kind: node.kind, mode: node.mode, uid: UID }
+      return node === undefined ? null : { kind: node.kind, mode: node.mode, uid: node.uid, gid: node.gid }
     },
     list: async (path) => {
       const node = find(path)

@@ -1,8 +1,10 @@
+import { resolve } from 'node:path'
 import { namedFactory } from '../../config/settings.js'
 import { readInputFile } from '../../input-file.js'
 import { thisMachine } from '../../machine.js'
 import { type LintedFiles, lintFiles, type Role } from '../../operations/lint-files.js'
 import { EXIT } from '../exit.js'
+import { warnOfForeign } from '../foreign.js'
 import type { CommonFlags } from '../options.js'
 import { type Io, printable, printJson, progressOn, style } from '../output.js'
 
@@ -28,6 +30,11 @@ export async function lint(paths: readonly string[], flags: LintFlags, io: Io): 
     progress: progressOn(io, flags),
     readStdin: (maxBytes: number) => readInputFile('-', maxBytes, io.stdin),
   }
+  await warnOfForeign(
+    paths.map((path) => resolve(options.workingDirectory, path)),
+    flags,
+    io,
+  )
   const linted = await lintFiles(options, ports)
   if (flags.json) printJson(io, linted)
   else io.stdout(inWords(linted, flags.quiet === true, io))

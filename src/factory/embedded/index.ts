@@ -83,7 +83,10 @@ export async function embeddedText(
   stateDirectory: string,
   factory: string,
 ): Promise<string | null> {
-  return isFactoryName(factory) ? readJsonFileText(files, statePath(factoryFolder(stateDirectory, factory))) : null
+  if (!isFactoryName(factory)) return null
+  const path = statePath(factoryFolder(stateDirectory, factory))
+  await files.checkOwnFile(path)
+  return readJsonFileText(files, path)
 }
 
 /** The names of a factory's gateway when nobody says them. A factory's own name may be one that DNS does not take. */

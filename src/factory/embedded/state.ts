@@ -45,9 +45,10 @@ export function keyPath(folder: string, kind: CsrKind, generation: number): stri
   return join(folder, 'keys', `${kind}-${generation}.key`)
 }
 
-/** The state of `factory` in `folder`; null when there is none. Throws ERR_BAD_FILE when it does not hold. */
+/** The state of `factory` in `folder`; null when there is none. Throws ERR_BAD_FILE when it is broken, ERR_PERMISSIONS when others can write it. */
 export async function readState(files: DurableFiles, folder: string, factory: string): Promise<FactoryState | null> {
   const path = statePath(folder)
+  await files.checkOwnFile(path)
   const state = await readJsonFile(files, path, factoryState)
   if (state === null || state.factory === factory) return state
   throw new FpkiError(

@@ -70,6 +70,7 @@ async function embeddedEntries(
   const folder = factoryFolder(stateDirectory, factory)
   const known = (await readState(files, folder, factory))?.certificates?.rootCrt
   if (!samePem(known, root.x509.toString())) return []
+  await files.checkDirectory(folder)
   const lock = await files.lock(join(folder, 'lock'))
   if (lock === null) throw busy(factory)
   try {

@@ -6,7 +6,7 @@ import type { DurableFiles } from '../../ports.js'
 /** Throws ERR_EXISTS, ERR_NOT_A_DIRECTORY or ERR_PERMISSIONS unless a PKI can be restored in `directory`, and nothing would be lost. */
 export async function refuseTaken(files: DurableFiles, directory: string): Promise<void> {
   await refuseLink(files, directory)
-  if ((await files.kindOf(directory)) === null) return
+  if ((await files.kindOf(directory)) === null) return files.checkAbove(directory)
   // Says what is wrong with it when it is no directory.
   await files.checkDirectory(directory)
   const names = [...((await files.list(directory)) ?? []), ...(await files.unfinished(directory))]

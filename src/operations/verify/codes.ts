@@ -37,6 +37,16 @@ export const CODES = {
     means: 'others can change what is in the directory, or put another in its place',
     hint: 'Make it yours alone (chown, chmod 0700).',
   },
+  'modes.foreign': {
+    status: 'failure',
+    means: 'the directory or a record in `.fpki/` belongs to another user, or others can write it',
+    hint: 'Nothing recorded there is acted on: no PKCS#11 module, no passphrase, no request to the Factory API. Name what you trust with --hsm-module and --factory, or check the directory and make it yours.',
+  },
+  'modes.above': {
+    status: 'warning',
+    means: 'somebody else can rename a folder above the directory, and put another one in its place',
+    hint: 'Close that folder, or keep the PKI below one that is yours.',
+  },
   'modes.directory': {
     status: 'warning',
     means: 'the directory or `.fpki/` is open to others',

@@ -3,12 +3,14 @@ import { type Finding, found } from './finding.js'
 import type { Scene } from './scene.js'
 
 /** Who may read and change what (contract.md 2, cli.md "The PKI directory"). */
-export function checkModes({ directory, files, writable }: Scene): readonly Finding[] {
+export function checkModes({ directory, files, writable, foreign, above }: Scene): readonly Finding[] {
   const { path, mode, ownMode } = directory
   return [
+    ...(foreign === null ? [] : [found('modes.foreign', null, `${path} is not yours alone: ${foreign}.`)]),
     ...(writable === null ? [] : [found('modes.writable', null, writable)]),
     ...checkFolder('.', path, mode, writable !== null),
     ...(ownMode === null ? [] : checkFolder(OWN_FOLDER, `${path}/${OWN_FOLDER}`, ownMode, false)),
+    ...above.map((sentence) => found('modes.above', null, sentence)),
     ...files.flatMap(({ name, mode: fileMode }) => (fileMode === null ? [] : checkFile(name, fileMode))),
   ]
 }

@@ -1,5 +1,6 @@
 import { inspectDirectory, isAtWork, type SeenDirectory, type SeenFile } from '../../directory/inspect.js'
 import { isEarlierCertificate, PKI_FILES } from '../../directory/names.js'
+import { whyForeignDirectory } from '../../directory/owned.js'
 import { FpkiError } from '../../errors.js'
 import type { FactoryApi, FactoryCertificates } from '../../factory/api.js'
 import type { CertificateRole } from '../../pki/describe.js'
@@ -42,6 +43,10 @@ export interface Scene {
   readonly atWork: boolean
   /** Why others could change the directory; null: they cannot. */
   readonly writable: string | null
+  /** Why what is recorded in the directory is not known to be ours, a clause; null: it is ours. */
+  readonly foreign: string | null
+  /** Who else could put another directory in its place: a sentence each. */
+  readonly above: readonly string[]
   readonly now: Date
   readonly warnDays: number
 }
@@ -80,7 +85,10 @@ export async function gatherScene({ path, files: disk, now, warnDays, ...sources
   const root =
     read.flatMap((seen) => ('certificate' in seen && seen.role === 'root' ? [seen.certificate] : []))[0] ?? null
   const factory = sources.factory ?? factoryIn(directory, root)
-  const api = sources.api === null ? null : await ask(sources.api, factory)
+  const foreign = await whyForeignDirectory(disk, path).catch(toMessage)
+  // What somebody else has written does not decide what is asked of the Factory API, with our credentials.
+  const isUnasked = sources.api === null || (foreign !== null && sources.factory === null)
+  const api = isUnasked || sources.api === null ? null : await ask(sources.api, factory)
   const { estTlsCertificate } = PKI_FILES
   const est = names.includes(estTlsCertificate) ? null : estOf(api, root)
   const all = est === null ? read : [...read, readSeen(estTlsCertificate, 'est-tls', est)]
@@ -95,6 +103,8 @@ export async function gatherScene({ path, files: disk, now, warnDays, ...sources
     api,
     atWork: await isAtWork(disk, path),
     writable: await complaintOf(() => disk.checkDirectory(path)),
+    foreign,
+    above: await disk.warningsAbove(path),
     now,
     warnDays,
   }
@@ -143,12 +153,14 @@ async function earlierOf(directory: SeenDirectory): Promise<readonly Certificate
   })
 }
 
-async function complaintOf(check: () => Promise<void>): Promise<string | null> {
-  try {
-    await check()
-    return null
-  } catch (error) {
-    if (error instanceof FpkiError) return error.message
-    throw error
-  }
+function complaintOf(check: () => Promise<void>): Promise<string | null> {
+  return check().then(
+    () => null,
+    (error: unknown) => `${toMessage(error)}.`,
+  )
+}
+
+function toMessage(error: unknown): string {
+  if (error instanceof FpkiError) return error.message.replace(/\.$/, '')
+  throw error
 }

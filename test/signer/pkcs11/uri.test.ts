@@ -57,12 +57,17 @@ describe('flags and URI together', () => {
     expect(readHsmWords({}).place).toBeNull()
     expect(readHsmWords({ uri: 'pkcs11:?pin-source=/run/pin' })).toEqual({
       place: null,
+      module: null,
       uriPin: { file: '/run/pin', value: null },
     })
   })
 
+  test('a module alone is no place yet: the PKI directory may remember its token', () => {
+    const { place, module } = readHsmWords({ module: MODULE, initArgs: 'x' })
+    expect({ place, module }).toEqual({ place: null, module: { module: MODULE, initArgs: 'x' } })
+  })
+
   test.each([
-    [{ module: MODULE }, 'which token'],
     [{ tokenLabel: 'a' }, 'which module'],
     [{ module: 'lib/m.so', tokenLabel: 'a' }, 'relative path'],
     [{ uri: 'pkcs11:token=a?module-name=nowhere-to-be-found' }, 'no PKCS#11 module named'],

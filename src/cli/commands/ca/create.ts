@@ -56,7 +56,10 @@ async function keyOptions(flags: CreateFlags, io: Io, progress: Progress): Promi
   if (flags.rootCert === undefined) return { ...kept, ...key, ...newKeyPlace(access, flags, io) }
   const rootCertificateFile = filePath(flags.rootCert, io)
   // The key is there already, where `ca root-csr` made it: the directory may remember a token, and wants its PIN only.
-  const place = access.choice === null ? { completeHsm: complete } : newKeyPlace(access, flags, io)
+  const place =
+    access.choice === null
+      ? { completeHsm: complete, hsmModule: access.module ?? null }
+      : newKeyPlace(access, flags, io)
   return { ...kept, ...key, rootCertificateFile, ...place, localCaInHsm: flags.localCaInHsm === true }
 }
 

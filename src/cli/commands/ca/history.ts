@@ -2,12 +2,15 @@ import { thisMachine } from '../../../machine.js'
 import { diffSnapshots, type SnapshotDiff } from '../../../operations/diff-snapshots.js'
 import { showHistory } from '../../../operations/show-history.js'
 import { resolved } from '../../directory.js'
+import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn } from '../../output.js'
 
 /** `fpki ca history <directory>` */
 export async function history(directory: string, flags: CommonFlags, io: Io): Promise<void> {
-  const shown = await showHistory(thisMachine(io.machine).files, resolved(directory, io))
+  const path = resolved(directory, io)
+  await warnOfForeign([path], flags, io)
+  const shown = await showHistory(thisMachine(io.machine).files, path)
   if (flags.json) return printJson(io, shown)
   if (shown.snapshots.length === 0) progressOn(io, flags).note('there is no snapshot yet; the next change makes one.')
   const rows = shown.snapshots.map(({ number, time, command, files }) => {
@@ -18,7 +21,9 @@ export async function history(directory: string, flags: CommonFlags, io: Io): Pr
 
 /** `fpki ca diff <directory> <from> [to]` */
 export async function diff(directory: string, from: string, to: string, flags: CommonFlags, io: Io): Promise<void> {
-  const found = await diffSnapshots(thisMachine(io.machine).files, resolved(directory, io), from, to)
+  const path = resolved(directory, io)
+  await warnOfForeign([path], flags, io)
+  const found = await diffSnapshots(thisMachine(io.machine).files, path, from, to)
   if (flags.json) return printJson(io, found)
   if (found.changes.length === 0)
     progressOn(io, flags).note(`nothing changed between ${nameOf(found.from)} and ${nameOf(found.to)}.`)

@@ -5,6 +5,7 @@ import { type CheckedRegister, checkRegister } from '../../../operations/check-r
 import { type RegisterFilter, readSince, type ShownRegister, showRegister } from '../../../operations/show-register.js'
 import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
+import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, style } from '../../output.js'
 
@@ -27,7 +28,9 @@ export async function log(directory: string, flags: LogFlags, io: Io): Promise<v
     since: flags.since === undefined ? null : readSince(flags.since),
     kind: flags.kind ?? null,
   }
-  const shown = await showRegister(thisMachine(io.machine).files, resolved(directory, io), filter)
+  const path = resolved(directory, io)
+  await warnOfForeign([path], flags, io)
+  const shown = await showRegister(thisMachine(io.machine).files, path, filter)
   if (flags.json) printJson(io, shown)
   else if (flags.csv) io.stdout(csv(shown.lines))
   else io.stdout(shown.lines.map(inWords).join(''))
@@ -100,7 +103,9 @@ function quoted(value: string): string {
 
 /** `fpki ca log verify <directory>` */
 export async function verifyLog(directory: string, flags: CommonFlags, io: Io): Promise<void> {
-  const checked = await checkRegister(thisMachine(io.machine).files, resolved(directory, io))
+  const path = resolved(directory, io)
+  await warnOfForeign([path], flags, io)
+  const checked = await checkRegister(thisMachine(io.machine).files, path)
   if (flags.json) printJson(io, checked)
   else if (!flags.quiet || checked.problems.length > 0) io.stdout(verdict(checked, io))
   if (checked.problems.length > 0) io.outcome.status = EXIT_FOUND.broken

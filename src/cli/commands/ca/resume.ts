@@ -33,7 +33,8 @@ export async function resume(directory: string, flags: ResumeFlags, io: Io): Pro
   const { command } = open.journal
   const run = Object.hasOwn(RUNS, command) ? RUNS[command] : undefined
   if (run === undefined) throw unknownCommand(command, path)
-  await run(path, flagsFor(await withRecorded(flags, open, io), open), open, io)
+  const recorded = await withRecorded(flags, open, io)
+  await run(path, flagsFor({ ...recorded, ...(await moduleFor(flags, open, io)) }, open), open, io)
 }
 
 /** The flags that the command was begun with, as far as the journal has them, and those that are given now. */
@@ -41,7 +42,6 @@ function flagsFor(flags: ResumeFlags, open: OpenWork) {
   const said = open.journal.arguments
   return {
     ...flags,
-    ...given('hsmModule', flags.hsmModule ?? said['--hsm-module']),
     ...given('hsmTokenLabel', flags.hsmTokenLabel ?? said['--hsm-token-label']),
     ...given('hsmTokenSerial', flags.hsmTokenSerial ?? said['--hsm-token-serial']),
     ...given('hsmUri', flags.hsmUri ?? keyUri(said['--hsm-uri'] ?? '')),
@@ -51,6 +51,13 @@ function flagsFor(flags: ResumeFlags, open: OpenWork) {
     ...(said['--key-type'] === undefined ? {} : { keyType: said['--key-type'] as Curve }),
     ...(said['--tls-name'] ? { tlsName: said['--tls-name'].split(' ') } : {}),
   }
+}
+
+/** The module that the person names, else that of the journal. */
+async function moduleFor({ hsmModule, hsmUri }: ResumeFlags, open: OpenWork, { env }: Io) {
+  const named = hsmModule ?? (env['FPKI_HSM_MODULE'] || undefined)
+  if (named !== undefined || hsmUri?.includes('module-')) return given('hsmModule', named)
+  return given('hsmModule', (await open.module()) ?? undefined)
 }
 
 type ResumedFlags = ReturnType<typeof flagsFor>

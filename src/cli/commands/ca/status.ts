@@ -10,6 +10,7 @@ import {
 } from '../../../operations/status-pki.js'
 import { resolved } from '../../directory.js'
 import { EXIT, EXIT_FOUND } from '../../exit.js'
+import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, style } from '../../output.js'
 import { metrics } from './status-metrics.js'
@@ -27,6 +28,7 @@ export async function status(directories: readonly string[], flags: StatusFlags,
     throw new FpkiError('ERR_USAGE', '--json and --prometheus exclude each other.', 'Give one of them.')
   }
   const paths = directories.map((directory) => resolved(directory, io))
+  await warnOfForeign(paths, flags, io)
   const found =
     paths.length === 0
       ? await ofFactory(flags, io)

@@ -1,0 +1,9 @@
+import { thisMachine } from '../machine.js'
+import { foreignDirectories } from '../operations/foreign-directories.js'
+import { type Io, type OutputFlags, progressOn } from './output.js'
+
+/** Warns of each of these directories that is not the user's alone; for commands that look and act on nothing. */
+export async function warnOfForeign(paths: readonly string[], flags: OutputFlags, io: Io): Promise<void> {
+  const { warn } = progressOn(io, flags)
+  for (const sentence of await foreignDirectories(thisMachine(io.machine).files, paths)) warn(sentence)
+}

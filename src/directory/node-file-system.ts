@@ -8,9 +8,13 @@ import { privateGroupOf } from './trust.js'
  * has nothing else to do meanwhile, and Node's promises would make `ca create` a third slower.
  */
 export function nodeFileSystem(): FileSystem {
+  let person: Person | null = null
   return {
     uid: process.geteuid?.() ?? 0,
-    person: thisPerson,
+    person: () => {
+      person ??= thisPerson()
+      return person
+    },
     mountinfo: () => textOf('/proc/self/mountinfo'),
     linkAt: async (path) => unless('EINVAL', null, () => unless('ENOENT', null, () => linkOf(path))),
     realPath: async (path) => fs.realpathSync(path),

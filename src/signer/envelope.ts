@@ -14,7 +14,7 @@ import { KeyAgreeRecipientInfo, KeyTransRecipientInfo, PasswordRecipientinfo, Re
 import { oid } from '../pki/oids.js'
 import type { Random } from '../ports.js'
 import { byPrivateKey, type EnvelopeRecipient, forCertificate } from './envelope/certificate.js'
-import { byPassphrase, forPassphrase } from './envelope/password.js'
+import { byPassphrase, derivationOf, forPassphrase } from './envelope/password.js'
 
 export type { EnvelopeRecipient } from './envelope/certificate.js'
 
@@ -50,7 +50,9 @@ export interface Recipients {
 }
 
 /** A recipient's secret. */
-export type Opener = { readonly passphrase: string } | { readonly key: KeyObject }
+export type Opener =
+  | { readonly passphrase: string; readonly signal?: AbortSignal | undefined }
+  | { readonly key: KeyObject }
 
 type RecipientInfoValue = PasswordRecipientinfo | KeyTransRecipientInfo | KeyAgreeRecipientInfo
 
@@ -92,22 +94,27 @@ export function newEnvelope({ passphrase, certificates, rounds }: Recipients, ra
 export function waysToOpen(file: Uint8Array): { readonly passphrase: boolean; readonly key: boolean } {
   const infos = infosOf(partsOf(file))
   const isPassword = (info: unknown) => info instanceof PasswordRecipientinfo
+  // Before anybody is asked for a passphrase.
+  for (const info of infos) if (info instanceof PasswordRecipientinfo) derivationOf(info)
   return { passphrase: infos.some(isPassword), key: !infos.every(isPassword) }
 }
 
-/** Opens an envelope; null: the secret does not open it. Throws a plain Error when it is broken, or not of fpki's kind. */
-export function openEnvelope(file: Uint8Array, opener: Opener): OpenedEnvelope | null {
+/**
+ * Opens an envelope; null: the secret does not open it. Rejects with a plain Error when it is broken, or not of fpki's
+ * kind, and with the reason of the signal.
+ */
+export async function openEnvelope(file: Uint8Array, opener: Opener): Promise<OpenedEnvelope | null> {
   const parts = partsOf(file)
   for (const info of infosOf(parts)) {
-    const key = contentKeyOf(info, opener)
+    const key = await contentKeyOf(info, opener)
     if (key !== null) return decrypted(parts, key)
   }
   return null
 }
 
-function contentKeyOf(info: unknown, opener: Opener): Buffer | null {
+async function contentKeyOf(info: unknown, opener: Opener): Promise<Buffer | null> {
   if (info instanceof PasswordRecipientinfo) {
-    return 'passphrase' in opener ? byPassphrase(info, opener.passphrase) : null
+    return 'passphrase' in opener ? byPassphrase(info, opener.passphrase, opener.signal) : null
   }
   const isForKey = info instanceof KeyTransRecipientInfo || info instanceof KeyAgreeRecipientInfo
   return isForKey && 'key' in opener ? byPrivateKey(info, opener.key) : null

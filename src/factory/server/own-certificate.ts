@@ -34,7 +34,7 @@ export interface OwnIdentity extends ServerIdentity {
 }
 
 interface OwnPorts extends TokenPorts {
-  readonly keys: { newPem(): string; open(pem: string, what: string): Signer }
+  readonly keys: { newPem(): string; open(pem: string, what: string): Promise<Signer> }
 }
 
 /** The names of files in the state directory. */
@@ -70,7 +70,7 @@ export async function ownIdentity(
 
 async function makeIdentity(ports: OwnPorts, folder: string, names: readonly GeneralName[]): Promise<void> {
   const { files, clock, random, keys } = ports
-  const [caKey, key] = [keys.open(keys.newPem(), 'a new key'), keys.newPem()]
+  const [caKey, key] = [await keys.open(keys.newPem(), 'a new key'), keys.newPem()]
   const subject = (name: string) => commonNameAndUnit(name, 'fpki api serve')
   const now = clock()
   const ca = await issueCertificate(
@@ -84,7 +84,7 @@ async function makeIdentity(ports: OwnPorts, folder: string, names: readonly Gen
   const server = await issueCertificate(
     {
       ...{ role: FILES.certificate, profile: TLS_SERVER, issuer: ca, names },
-      spki: keys.open(key, FILES.key).publicKey,
+      spki: (await keys.open(key, FILES.key)).publicKey,
       ...{ serialNumber: newSerialNumber(random), validity: validityFrom(now, TLS_SERVER.years, ca.notAfter) },
       subject: subject('server'),
     },

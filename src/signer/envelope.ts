@@ -14,7 +14,7 @@ import { KeyAgreeRecipientInfo, KeyTransRecipientInfo, PasswordRecipientinfo, Re
 import { oid } from '../pki/oids.js'
 import type { Random } from '../ports.js'
 import { byPrivateKey, type EnvelopeRecipient, forCertificate } from './envelope/certificate.js'
-import { byPassphrase, derivationOf, forPassphrase } from './envelope/password.js'
+import { byPassphrase, checkPasswordCost, forPassphrase } from './envelope/password.js'
 
 export type { EnvelopeRecipient } from './envelope/certificate.js'
 
@@ -94,8 +94,6 @@ export function newEnvelope({ passphrase, certificates, rounds }: Recipients, ra
 export function waysToOpen(file: Uint8Array): { readonly passphrase: boolean; readonly key: boolean } {
   const infos = infosOf(partsOf(file))
   const isPassword = (info: unknown) => info instanceof PasswordRecipientinfo
-  // Before anybody is asked for a passphrase.
-  for (const info of infos) if (info instanceof PasswordRecipientinfo) derivationOf(info)
   return { passphrase: infos.some(isPassword), key: !infos.every(isPassword) }
 }
 
@@ -171,9 +169,8 @@ function partsOf(file: Uint8Array): Parts {
 
 function infosOf({ recipients }: Parts): readonly unknown[] {
   const infos = members(fromBER(octetsOf(recipients)).result).map((schema) => new RecipientInfo({ schema }).value)
-  // Each one would be derived from, for seconds, and anybody can add to them without knowing a secret.
-  if (infos.filter((info) => info instanceof PasswordRecipientinfo).length <= 1) return infos
-  throw new Error('it is made for more than one passphrase, which fpki never does')
+  checkPasswordCost(infos)
+  return infos
 }
 
 /** The members of a constructed value; none of anything else. */

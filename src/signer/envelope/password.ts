@@ -60,8 +60,18 @@ export async function byPassphrase(
   return unwrap(octetsOf(encryptedKey), key, octetsOf(cipher.algorithmParams))
 }
 
+/**
+ * Refuses recipients that would keep the machine busy, before anybody is asked for a passphrase: anybody can add them
+ * without knowing a secret. Throws a plain Error.
+ */
+export function checkPasswordCost(infos: readonly unknown[]): void {
+  const passwords = infos.filter((info) => info instanceof PasswordRecipientinfo)
+  passwords.forEach(derivationOf)
+  if (passwords.length > 1) throw new Error('it is made for more than one passphrase, which fpki never does')
+}
+
 /** What a passphrase costs, within limits. Throws a plain Error. */
-export function derivationOf({ keyDerivationAlgorithm }: PasswordRecipientinfo): KeyDerivation {
+function derivationOf({ keyDerivationAlgorithm }: PasswordRecipientinfo): KeyDerivation {
   if (keyDerivationAlgorithm === undefined) throw new Error('it names no key derivation')
   const der = new Uint8Array(keyDerivationAlgorithm.toSchema().toBER())
   return readKeyDerivation(parseDer(der), KEY)

@@ -81,6 +81,8 @@ export interface Passphrases {
   known(what: string): Promise<string>
   /** The one for keys that are made now; a person is asked for it twice. Secret. */
   chosen(): Promise<string>
+  /** Ends a long derivation from a passphrase, with its reason; absent: nothing does. */
+  readonly signal?: AbortSignal
 }
 
 /** What a person is told while an operation runs. */

@@ -3,7 +3,7 @@ import type { HsmPlace } from '../operations/hsm-choice.js'
 import { noToken } from '../operations/remembered-token.js'
 import type { HsmAccess } from '../operations/root-signer.js'
 import type { Curve, HsmChoice, Progress } from '../ports.js'
-import { readSecretFile } from '../secret-file.js'
+import { readSecretFile, secretText } from '../secret.js'
 import type { HsmFlags } from './hsm-options.js'
 import type { Io } from './output.js'
 import { passphrasesOf } from './passphrase.js'
@@ -119,9 +119,9 @@ function pinPlace(
     pin: async (token) => {
       if (flags.hsmPinFile !== undefined) return fromFlag(flags.hsmPinFile, token)
       const fromEnvironment = io.env['FPKI_HSM_PIN']
-      if (fromEnvironment) return fromEnvironment
+      if (fromEnvironment) return secretText(fromEnvironment, 'PIN', 'FPKI_HSM_PIN')
       if (uri.file !== null) return fromFile(uri.file)
-      if (uri.value !== null) return withWarning(uri.value, 'pin-value in a URI', progress)
+      if (uri.value !== null) return withWarning(uri.value, 'pin-value in the URI', progress)
       if (flags.hsmPin !== undefined) return withWarning(flags.hsmPin, '--hsm-pin', progress)
       return prompted(token, io)
     },
@@ -130,7 +130,7 @@ function pinPlace(
 
 function withWarning(pin: string, where: string, { warn }: Progress): string {
   warn(`others on this machine can see the PIN in ${where}; --hsm-pin-file and FPKI_HSM_PIN are safer.`)
-  return pin
+  return secretText(pin, 'PIN', where)
 }
 
 function question(token: string): string {

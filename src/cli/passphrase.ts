@@ -1,6 +1,6 @@
 import { FpkiError } from '../errors.js'
 import type { Passphrases, Progress } from '../ports.js'
-import { readSecretFile } from '../secret-file.js'
+import { readSecretFile, secretText } from '../secret.js'
 import type { HsmFlags } from './hsm-options.js'
 import type { Io } from './output.js'
 
@@ -27,6 +27,7 @@ export function passphrasesOf(
   return {
     known: (what) => once(what, (ask) => ask(`Passphrase of ${what}: `)),
     chosen: () => once(`the new ${newFor}`, (ask) => askTwice(ask, newFor)),
+    signal: io.signal,
   }
 }
 
@@ -42,7 +43,8 @@ function said(
   if (passphraseFile === '-' && io.askSecret !== null) return null
   if (passphraseFile !== undefined) return fromFile(passphraseFile, io, progress)
   const fromEnvironment = io.env['FPKI_PASSPHRASE']
-  return fromEnvironment ? Promise.resolve(fromEnvironment) : null
+  if (!fromEnvironment) return null
+  return Promise.resolve().then(() => secretText(fromEnvironment, 'passphrase', 'FPKI_PASSPHRASE'))
 }
 
 async function fromFile(path: string, io: Io, progress: Progress): Promise<string> {

@@ -1,11 +1,13 @@
 import { createInterface } from 'node:readline/promises'
 import type { ReadStream, WriteStream } from 'node:tty'
 import { FpkiError } from '../errors.js'
+import { secretText } from '../secret.js'
 import { printable } from './output.js'
 
 /**
  * Asks for a secret on a terminal, and shows nothing of what is typed. Rejects with ERR_SIGINT on Ctrl-C and Ctrl-D:
- * while the terminal gives each key by itself, it sends no signals. `signal` ends the waiting, with its reason.
+ * while the terminal gives each key by itself, it sends no signals. `signal` ends the waiting, with its reason. Throws
+ * ERR_USAGE for an answer that contains control characters.
  */
 export async function askSecret(
   terminal: ReadStream,
@@ -18,7 +20,7 @@ export async function askSecret(
   terminal.setEncoding('utf8')
   try {
     say(printable(question))
-    return await typedLine(terminal, signal)
+    return secretText(await typedLine(terminal, signal), 'answer', 'the terminal')
   } finally {
     terminal.removeAllListeners('data')
     terminal.setRawMode(false)
@@ -65,13 +67,13 @@ function typedLine(terminal: ReadStream, signal: AbortSignal): Promise<string> {
 /** Escape sequences (arrows and the like), which are no part of a PIN, and characters. */
 const KEYS = /\u001b\[[0-9;]*[A-Za-z~]|./gsu
 
-/** Each backspace takes the character before it along, Ctrl-U all of them; what is no character of a PIN is dropped. */
+/** Each backspace erases the character before it, Ctrl-U all of them; a pasted tab stays, to be refused rather than lost. */
 function withoutErased(text: string): string {
   const kept: string[] = []
   for (const character of text.replace(/\u001b\[[0-9;]*[A-Za-z~]/g, '')) {
     if (character === '\u0015') kept.length = 0
     else if (character === '\u007f' || character === '\b') kept.pop()
-    else if (!/\p{Cc}/u.test(character)) kept.push(character)
+    else kept.push(character)
   }
   return kept.join('')
 }

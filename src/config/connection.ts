@@ -1,6 +1,7 @@
 import { FpkiError } from '../errors.js'
 import type { OAuthClient, OAuthTokens } from '../oauth.js'
 import type { DurableFiles } from '../ports.js'
+import { secretText } from '../secret.js'
 import { type ApiChoice, baseUrl, FOUNDRIES_URL } from './api-choice.js'
 import type { ClientCredentials, FioctlConfig } from './fioctl.js'
 import { readLogins } from './logins.js'
@@ -104,7 +105,7 @@ export function saidToken({ flags, places: { env } }: Settings, isFioctls: boole
     ['FIOCTL_TOKEN', isFioctls ? env['FIOCTL_TOKEN'] : undefined],
   ] as const
   const [source, value] = sources.find(([, token]) => token) ?? []
-  return value === undefined || source === undefined ? null : { value, source }
+  return value === undefined || source === undefined ? null : { value: secretText(value, 'token', source), source }
 }
 
 function stored(
@@ -130,9 +131,9 @@ export function tokenProof(token: string, source: string, { places: { env } }: S
   if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(header)) {
     throw new FpkiError('ERR_USAGE', 'TOKEN_HEADER is not the name of a header.', 'Give a name such as OSF-TOKEN.')
   }
-  // Anything else cannot stand in a header; and the token is not told.
   if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw new FpkiError('ERR_USAGE', `The token from ${source} is none.`, 'Give it in one line, without spaces.')
+    const problem = 'it contains a space or a character that is not ASCII'
+    throw new FpkiError('ERR_USAGE', `Cannot send the token from ${source}: ${problem}.`, 'Check where it was copied.')
   }
   return { kind: 'token', header, token, source }
 }

@@ -152,7 +152,7 @@ async function proveWritten(
 ): Promise<void> {
   try {
     const file = (await files.readOctets(out, MAX_BACKUP_BYTES)) ?? new Uint8Array()
-    const opened = passphrase === null ? envelope.reopen(file) : openEnvelope(file, { passphrase })
+    const opened = passphrase === null ? envelope.reopen(file) : await openEnvelope(file, { passphrase })
     if (opened !== null && isSame(out, opened, written)) return
   } catch {
     // Told below, whatever it was.

@@ -2,15 +2,14 @@ import * as z from 'zod/mini'
 import { PKI_FILES } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
 import { certificateFacts, describeCertificate } from '../pki/describe.js'
-import { sameOctets } from '../pki/octets.js'
+import { provesPossession } from '../pki/possession.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../ports.js'
 import { checkNewPassphrase } from '../signer/encrypt-key.js'
-import { clearKeyPem, pemSigner } from '../signer/file.js'
 import { requireFreeInFolder } from './free-place.js'
 import { localCaFiles } from './local-ca-files.js'
 import { type OpenPki, openPki } from './open-pki.js'
-import { newPassphrase, passphraseOf } from './private-key.js'
+import { newPassphrase, openWith } from './private-key.js'
 
 /** What `fpki ca export --json` prints. */
 export const exportedP12 = z.strictObject({
@@ -61,13 +60,14 @@ export async function exportP12(options: ExportP12Options, ports: ExportP12Ports
   const pki = await openPki(files, options.directory, options.factory)
   const certificate = await certificateOf(pki, names.certificate)
   const { pem, path } = await keyOf(pki, names.key)
-  const known = (await passphraseOf(pem, path, passphrases)) ?? null
-  if (!sameOctets(pemSigner(pem, path, known).publicKey, certificate.spki)) throw notItsKey(path, names.certificate)
+  const opened = await openWith(pem, path, passphrases)
+  if (!(await provesPossession(opened.signer, certificate.spki))) throw notItsKey(path, names.certificate)
+  const known = opened.passphrase
   const passphrase = known === null ? await newPassphrase(passphrases) : checkNewPassphrase(known)
   // Java, as of 17: "Password is not ASCII".
   if (/[^ -~]/.test(passphrase))
     progress.warn('The passphrase has more than ASCII characters: Java opens no such file.')
-  const key = clearKeyPem(pem, path, known, 'pkcs8')
+  const key = opened.clearPem('pkcs8')
   const chain = [certificate.der, pki.root.der]
   // Its code is of no use to any other command.
   const { pkcs12 } = await import('../signer/pkcs12.js')

@@ -4,13 +4,14 @@ import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import { sameOctets } from '../pki/octets.js'
 import { encodePem, samePem } from '../pki/pem.js'
+import { provesPossession } from '../pki/possession.js'
 import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
 import { acceptRoot } from '../pki/root-policy.js'
 import type { DurableFiles, Passphrases, Signer } from '../ports.js'
 import { privateKeyBlock } from '../signer/key-pem.js'
 import type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
 import { fingerprintOf, openKey, type PrivateKey } from './private-key.js'
-import { proveSigner } from './prove-signer.js'
+import { badSignatures } from './prove-signer.js'
 import type { Register } from './register.js'
 import { rememberedChoice } from './remembered-token.js'
 import type { Facts } from './run-steps.js'
@@ -79,7 +80,8 @@ export async function checkGivenRoot(
   if (existing !== null && !samePem(existing, encodePem('CERTIFICATE', certificate.der))) throw other(directory, path)
   const { name, open } = await keyOfRoot(root, key, path, passphrases)
   const signer = await open()
-  if (sameOctets(signer.publicKey, certificate.spki)) return proveSigner(signer, name)
+  if (await provesPossession(signer, certificate.spki)) return
+  if (sameOctets(signer.publicKey, certificate.spki)) throw badSignatures(name)
   throw new FpkiError(
     'ERR_BAD_KEY',
     `${name} is not the key of ${path}.`,

@@ -3,10 +3,9 @@ import { PKI_FILES } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { type Journal, keyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
-import { sameOctets } from '../pki/octets.js'
+import { provesPossession } from '../pki/possession.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Who } from '../ports.js'
-import { keyMaterial } from '../signer/file.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import { requireSameWork } from './begun.js'
 import { hsmArguments } from './create-preconditions.js'
@@ -21,7 +20,7 @@ import {
   signerIn,
 } from './import-root-steps.js'
 import { beginRecords, keepStep } from './keep-records.js'
-import { openKey, passphraseOf } from './private-key.js'
+import { openWith } from './private-key.js'
 import { registerOf } from './register.js'
 import { KEEP } from './register-traces.js'
 import { type Facts, newJournal, runSteps } from './run-steps.js'
@@ -140,10 +139,8 @@ async function rootOnDisk(directory: PkiDirectory, options: ImportRootOptions): 
   if (pem === null && isRemoving) return { material: null, certificate }
   if (pem === null) throw await noKeyFile(directory)
   const path = `${directory.path}/${rootKey}`
-  const { publicKey } = await openKey(pem, path, passphrases)
-  if (sameOctets(certificate.spki, publicKey)) {
-    return { material: keyMaterial(pem, path, await passphraseOf(pem, path, passphrases)), certificate }
-  }
+  const key = await openWith(pem, path, passphrases)
+  if (await provesPossession(key.signer, certificate.spki)) return { material: key.material(), certificate }
   throw new FpkiError(
     'ERR_BAD_KEY',
     `${path} is not the key of ${rootCertificate}.`,

@@ -7,6 +7,7 @@ import { checkFactoryName } from '../factory-name.js'
 import { attributeValues } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
 import { encodePem } from '../pki/pem.js'
+import { provesPossession } from '../pki/possession.js'
 import { type Certificate, readPemCertificate, readPemCertificates, readPemList } from '../pki/read-certificate.js'
 import type { DurableFiles, Signer } from '../ports.js'
 import type { RootSigner } from './root-signer.js'
@@ -88,7 +89,7 @@ export function withDeviceCas(caCrt: string | null, added: readonly string[]): s
 /** The root key. Throws ERR_BAD_KEY when it is not that of the root certificate, and what opening it throws. */
 export async function openRootKey(rootSigner: Pick<RootSigner, 'open'>, { root, directory }: OpenPki): Promise<Signer> {
   const signer = await rootSigner.open()
-  if (sameOctets(signer.publicKey, root.spki)) return signer
+  if (await provesPossession(signer, root.spki)) return signer
   throw new FpkiError(
     'ERR_BAD_KEY',
     `The root key of ${directory.path} is not the key of factory_ca.pem.`,

@@ -5,13 +5,12 @@ import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../ports.js'
 import { checkNewPassphrase } from '../signer/encrypt-key.js'
-import { clearKeyPem, pemSigner } from '../signer/file.js'
 import { requireFree } from './free-place.js'
 import { type OpenPki, openPki, openRootKey } from './open-pki.js'
 import { encrypted, inTheClear, prove, sheetsOf } from './paper/ready.js'
 import type { Sharing } from './paper/sharing.js'
 import { type Sheet, sheetHtml } from './paper/sheet.js'
-import { newPassphrase, passphraseOf } from './private-key.js'
+import { newPassphrase, openWith } from './private-key.js'
 
 /** What `fpki ca paper --json` prints. */
 export const printedPaper = z.strictObject({
@@ -72,9 +71,9 @@ export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPo
   for (const place of places) await requireFree(files, place, 'place of the sheets')
   if (plain) progress.warn('The sheet has the root key in the clear: whoever reads it, or a printer’s memory, has it.')
   const pem = await rootKeyPem(pki)
-  const known = await passphraseOf(pem, pathOf(pki), passphrases)
-  await openRootKey({ open: async () => pemSigner(pem, pathOf(pki), known) }, pki)
-  const clear = clearKeyPem(pem, pathOf(pki), known, 'pkcs8')
+  const key = await openWith(pem, pathOf(pki), passphrases)
+  await openRootKey({ open: async () => key.signer }, pki)
+  const [clear, known] = [key.clearPem('pkcs8'), key.passphrase]
   const chosen = async () => (known === null ? newPassphrase(passphrases) : checkNewPassphrase(known))
   const ready = plain ? inTheClear(clear, pki) : await encrypted({ clear, pki, sharing, ports }, chosen)
   const sheets = sheetsOf(ready, pki, ports.clock())

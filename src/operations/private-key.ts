@@ -4,8 +4,9 @@ import type { KeyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { EncryptionPorts, Passphrases, Signer } from '../ports.js'
 import { checkNewPassphrase, encryptKey } from '../signer/encrypt-key.js'
-import { newPrivateKeyPem, pemSigner } from '../signer/file.js'
+import { newPrivateKeyPem } from '../signer/file.js'
 import { isEncryptedKey } from '../signer/key-pem.js'
+import { type EcKey, openEcKey } from '../signer/open-key.js'
 
 /** One private key of a PKI: a file of its directory, or an object in a token. */
 export interface PrivateKey {
@@ -89,11 +90,20 @@ export async function keyOf(
 
 /** The signer of a private key in PEM, which `what` names. Throws ERR_BAD_KEY or ERR_PASSPHRASE. */
 export async function openKey(pem: string, what: string, passphrases?: Passphrases): Promise<Signer> {
-  return pemSigner(pem, what, await passphraseOf(pem, what, passphrases))
+  return (await openWith(pem, what, passphrases)).signer
 }
 
-/** The passphrase of a private key in PEM; asked for only when it is encrypted. Throws ERR_BAD_KEY or ERR_PASSPHRASE. */
-export async function passphraseOf(pem: string, what: string, passphrases?: Passphrases): Promise<string | null> {
+/** A private key in PEM, opened once for all that is done with it. Throws ERR_BAD_KEY or ERR_PASSPHRASE. */
+export async function openWith(
+  pem: string,
+  what: string,
+  passphrases?: Passphrases,
+): Promise<EcKey & { readonly passphrase: string | null }> {
+  const passphrase = await passphraseOf(pem, what, passphrases)
+  return { ...(await openEcKey(pem, what, { passphrase, signal: passphrases?.signal })), passphrase }
+}
+
+async function passphraseOf(pem: string, what: string, passphrases?: Passphrases): Promise<string | null> {
   return passphrases !== undefined && isEncryptedKey(pem, what) ? passphrases.known(what) : null
 }
 

@@ -1,16 +1,17 @@
-import { verify } from 'node:crypto'
 import { FpkiError } from '../errors.js'
-import { readPublicKey } from '../pki/public-key.js'
+import { provesPossession } from '../pki/possession.js'
 import type { Signer } from '../ports.js'
 
-/** Signs a test message, and has OpenSSL verify it. `name` is the token or the file. Throws ERR_SIGNATURE. */
-export async function proveSigner({ publicKey, algorithm, sign }: Signer, name: string): Promise<void> {
-  const message = Buffer.from('fpki tests that this key signs')
-  const signature = await sign(message)
-  if (verify(algorithm.hash, message, readPublicKey(publicKey).key, signature)) return
-  throw new FpkiError(
+/** Signs a test message, and has OpenSSL verify it. `name` is the token. Throws ERR_SIGNATURE. */
+export async function proveSigner(signer: Signer, name: string): Promise<void> {
+  if (!(await provesPossession(signer, signer.publicKey))) throw badSignatures(name)
+}
+
+/** The error for a token whose signatures do not verify with the public key that it shows. */
+export function badSignatures(name: string): FpkiError {
+  return new FpkiError(
     'ERR_SIGNATURE',
     `${name} signs in a way that OpenSSL does not verify.`,
-    'Nothing was written. Update the software of the token, or take another one; a file must come from a backup.',
+    'Nothing was written. Update the software of the token, or take another one.',
   )
 }

@@ -3,16 +3,14 @@ import { checkAbsolute } from '../absolute-path.js'
 import { PKI_FILE_MODE } from '../directory/names.js'
 import { MAX_PEM_BYTES } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
-import { sameOctets } from '../pki/octets.js'
+import { provesPossession } from '../pki/possession.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import type { DurableFiles, EncryptionPorts, Passphrases, Progress } from '../ports.js'
 import { encryptKey } from '../signer/encrypt-key.js'
-import { pemSigner } from '../signer/file.js'
 import { requireFree } from './free-place.js'
-import { ON_PAPER, type OpenedPaper, openPaper } from './paper/open.js'
+import { type OpenedPaper, openPaper } from './paper/open.js'
 import { readPaper, type TypedPaper } from './paper/parts.js'
 import { fingerprintOf, newPassphrase } from './private-key.js'
-import { proveSigner } from './prove-signer.js'
 
 export { paperProblem } from './paper/open.js'
 export { lineProblem } from './paper/parts.js'
@@ -64,12 +62,11 @@ export async function restorePaper(options: RestorePaperOptions, ports: RestoreP
   if (paper.key.isEncrypted && paper.shares.length === 0) {
     progress.note('There are no lines of shares (S…), so that a passphrase is needed.')
   }
-  const opened = await openPaper(paper, () => options.passphrases.known(ON_PAPER))
-  await proveSigner(pemSigner(opened.clear, ON_PAPER), ON_PAPER)
-  if (spki !== null && !sameOctets(spki, opened.publicKey)) throw otherKey(options.certificate ?? '')
+  const opened = await openPaper(paper, options.passphrases)
+  if (spki !== null && !(await provesPossession(opened.signer, spki))) throw otherKey(options.certificate ?? '')
   const content = await contentOf(paper, opened, options, ports)
   await files.create(options.out, content.pem, PKI_FILE_MODE)
-  const publicKeyFingerprint = fingerprintOf(opened.publicKey)
+  const publicKeyFingerprint = fingerprintOf(opened.signer.publicKey)
   const onSheet = paper.key.publicKeyDigest === null ? 'nothing' : 'sheet'
   const heldAgainst = spki === null ? onSheet : 'certificate'
   if (heldAgainst !== 'certificate') {

@@ -33,7 +33,7 @@ export interface ServeApiOptions {
 
 /** What the server is given. */
 export interface ServeApiPorts extends TokenPorts {
-  readonly keys: { newPem(): string; open(pem: string, what: string): Signer }
+  readonly keys: { newPem(): string; open(pem: string, what: string): Promise<Signer> }
   /** The embedded API of a factory that is there. */
   apiOf(factory: string): FactoryApi
   readonly progress: Progress

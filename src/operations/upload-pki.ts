@@ -2,8 +2,8 @@ import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import { type CertificatesUpdate, type FactoryApi, FactoryApiError, type FactoryCertificates } from '../factory/api.js'
-import { sameOctets } from '../pki/octets.js'
 import { samePem } from '../pki/pem.js'
+import { provesPossession } from '../pki/possession.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import type { CreateKeys } from './create-keys.js'
 import { factoryIsSet } from './create-preconditions.js'
@@ -77,9 +77,8 @@ async function wholePki(
 }
 
 async function requirePair(directory: PkiDirectory, key: CreateKeys['root'], file: string): Promise<void> {
-  const { publicKey } = await key.open()
   const certificate = readPemCertificate(await requireText(directory, file), `${directory.path}/${file}`)
-  if (sameOctets(certificate.spki, publicKey)) return
+  if (await provesPossession(await key.open(), certificate.spki)) return
   const { reference } = key
   const name = reference.kind === 'file' ? `${directory.path}/${reference.name}` : `${reference.keyLabel} in the token`
   throw new FpkiError(

@@ -14,7 +14,7 @@ import { KeyAgreeRecipientInfo, KeyTransRecipientInfo, PasswordRecipientinfo, Re
 import { oid } from '../pki/oids.js'
 import type { EncryptionPorts } from '../ports.js'
 import { byPrivateKey, type EnvelopeRecipient, forCertificate } from './envelope/certificate.js'
-import { byPassphrase, forPassphrase } from './envelope/password.js'
+import { byPassphrase, checkPasswordCost, forPassphrase } from './envelope/password.js'
 
 export type { EnvelopeRecipient } from './envelope/certificate.js'
 
@@ -48,7 +48,9 @@ export interface Recipients {
 }
 
 /** A recipient's secret. */
-export type Opener = { readonly passphrase: string } | { readonly key: KeyObject }
+export type Opener =
+  | { readonly passphrase: string; readonly signal?: AbortSignal | undefined }
+  | { readonly key: KeyObject }
 
 type RecipientInfoValue = PasswordRecipientinfo | KeyTransRecipientInfo | KeyAgreeRecipientInfo
 
@@ -94,19 +96,22 @@ export function waysToOpen(file: Uint8Array): { readonly passphrase: boolean; re
   return { passphrase: infos.some(isPassword), key: !infos.every(isPassword) }
 }
 
-/** Opens an envelope; null: the secret does not open it. Throws a plain Error when it is broken, or not of fpki's kind. */
-export function openEnvelope(file: Uint8Array, opener: Opener): OpenedEnvelope | null {
+/**
+ * Opens an envelope; null: the secret does not open it. Rejects with a plain Error when it is broken, or not of fpki's
+ * kind, and with the reason of the signal.
+ */
+export async function openEnvelope(file: Uint8Array, opener: Opener): Promise<OpenedEnvelope | null> {
   const parts = partsOf(file)
   for (const info of infosOf(parts)) {
-    const key = contentKeyOf(info, opener)
+    const key = await contentKeyOf(info, opener)
     if (key !== null) return decrypted(parts, key)
   }
   return null
 }
 
-function contentKeyOf(info: unknown, opener: Opener): Buffer | null {
+async function contentKeyOf(info: unknown, opener: Opener): Promise<Buffer | null> {
   if (info instanceof PasswordRecipientinfo) {
-    return 'passphrase' in opener ? byPassphrase(info, opener.passphrase) : null
+    return 'passphrase' in opener ? byPassphrase(info, opener.passphrase, opener.signal) : null
   }
   const isForKey = info instanceof KeyTransRecipientInfo || info instanceof KeyAgreeRecipientInfo
   return isForKey && 'key' in opener ? byPrivateKey(info, opener.key) : null
@@ -163,9 +168,8 @@ function partsOf(file: Uint8Array): Parts {
 
 function infosOf({ recipients }: Parts): readonly unknown[] {
   const infos = members(fromBER(octetsOf(recipients)).result).map((schema) => new RecipientInfo({ schema }).value)
-  // Each one would be derived from, for seconds, and anybody can add to them without knowing a secret.
-  if (infos.filter((info) => info instanceof PasswordRecipientinfo).length <= 1) return infos
-  throw new Error('it is made for more than one passphrase, which fpki never does')
+  checkPasswordCost(infos)
+  return infos
 }
 
 /** The members of a constructed value; none of anything else. */

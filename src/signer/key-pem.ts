@@ -1,5 +1,4 @@
 import { FpkiError } from '../errors.js'
-import { parseDer } from '../pki/der.js'
 
 /** What a block with a private key may say of itself (RFC 5915, RFC 5958). */
 const KEY_LABELS: readonly string[] = ['EC PRIVATE KEY', 'PRIVATE KEY', 'ENCRYPTED PRIVATE KEY']
@@ -13,6 +12,7 @@ const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n([\s\S]*?)-----END \1-----
 export interface KeyBlock {
   /** The block alone, with line feeds: without parameters, byte order mark or text around it. Secret. */
   readonly text: string
+  readonly label: string
   readonly isEncrypted: boolean
   /** The DER of the EC PARAMETERS block before it; null: there is none. */
   readonly parameters: Uint8Array | null
@@ -29,13 +29,23 @@ export function privateKeyBlock(pem: string, what: string): KeyBlock {
   if (other !== undefined) throw badKey(what, `holds a PEM block of another kind, ${other.label}`)
   const [parameters, ...moreParameters] = blocks.filter(({ label }) => label === PARAMETERS_LABEL)
   const [key, ...moreKeys] = blocks.filter(({ label }) => label !== PARAMETERS_LABEL)
-  if (key === undefined) throw badKey(what, 'does not hold a private key')
+  if (key === undefined) throw badKey(what, 'does not contain a private key')
   if (moreKeys.length > 0) throw badKey(what, `holds ${moreKeys.length + 1} private keys, and only one can be meant`)
   if (moreParameters.length > 0) throw badKey(what, 'holds the parameters of a curve twice')
-  const isEncrypted = key.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type:.*ENCRYPTED/m.test(key.body)
   const der = (body: string) => Buffer.from(body.replace(/\s/g, ''), 'base64')
-  if (key.label === 'ENCRYPTED PRIVATE KEY') requireWhole(der(key.body), what)
-  return { text: textOf(key), isEncrypted, parameters: parameters === undefined ? null : der(parameters.body) }
+  return {
+    text: textOf(key),
+    label: key.label,
+    isEncrypted: isEncrypted(key),
+    parameters: parameters === undefined ? null : der(parameters.body),
+  }
+}
+
+/** The first private key in a PEM text, whatever its kind, and whatever is beside it; null: there is none. */
+export function anyKeyBlock(pem: string): Pick<KeyBlock, 'text' | 'label' | 'isEncrypted'> | null {
+  const blocks = [...pem.matchAll(BLOCK)].map(([, label = '', body = '']) => ({ label, body }))
+  const key = blocks.find(({ label }) => label.endsWith('PRIVATE KEY'))
+  return key === undefined ? null : { text: textOf(key), label: key.label, isEncrypted: isEncrypted(key) }
 }
 
 /** Is the private key of a PEM text encrypted, so that a passphrase is needed? Throws ERR_BAD_KEY. */
@@ -52,16 +62,11 @@ export function badKey(what: string, reason: string): FpkiError {
   )
 }
 
+function isEncrypted({ label, body }: { readonly label: string; readonly body: string }): boolean {
+  return label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type:.*ENCRYPTED/m.test(body)
+}
+
 function textOf({ label, body }: { readonly label: string; readonly body: string }): string {
   const lines = body.split('\n').map((line) => line.trimEnd())
   return `-----BEGIN ${label}-----\n${lines.join('\n').trimEnd()}\n-----END ${label}-----\n`
-}
-
-/** What is cut off would else pass for a wrong passphrase. */
-function requireWhole(der: Uint8Array, what: string): void {
-  try {
-    parseDer(der)
-  } catch {
-    throw badKey(what, 'holds an encrypted key that is broken')
-  }
 }

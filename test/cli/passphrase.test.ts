@@ -50,7 +50,7 @@ describe('the passphrase', () => {
   test.each([
     ['--passphrase-file', (file: string) => ({ flags: ['--passphrase-file', file] })],
     ['stdin', () => ({ flags: ['--passphrase-file', '-'], start: { stdin: `${PASSPHRASE}\n` } })],
-    ['Windows', () => ({ flags: ['--passphrase-file', '-'], start: { stdin: `\ufeff${PASSPHRASE}\r\n` } })],
+    ['Windows', () => ({ flags: ['--passphrase-file', '-'], start: { stdin: `${PASSPHRASE}\r\n` } })],
     ['the environment', () => ({ flags: [], start: IN_ENVIRONMENT })],
     [
       'the file before the environment',
@@ -93,7 +93,15 @@ describe('the passphrase', () => {
       'ERR_USAGE',
       'UTF-8',
     ],
-    ['was no UTF-8', [], { env: { FPKI_PASSPHRASE: 'p\ufffdssw\ufffdrd long' } }, 6, 'ERR_PASSPHRASE', 'UTF-8'],
+    ['was no UTF-8', [], { env: { FPKI_PASSPHRASE: 'p\ufffdssw\ufffdrd long' } }, 2, 'ERR_USAGE', 'UTF-8'],
+    [
+      'has a byte order mark',
+      ['--passphrase-file', '-'],
+      { stdin: '\ufeffzebra quokka' },
+      2,
+      'ERR_USAGE',
+      'byte order mark',
+    ],
     ['is in no file', ['--passphrase-file', '/nowhere/it'], {}, 2, 'ERR_USAGE', '/nowhere/it'],
   ]
   test.each(refused)('%s: nothing is made', async (_, flags, start, status, code, named) => {

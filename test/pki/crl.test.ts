@@ -96,7 +96,7 @@ describe('the CRLs that fioctl made', async () => {
 
   test('are made again with fioctl’s root key', async () => {
     const certificate = readPemCertificate(await fioctlFile('factory_ca.pem'), 'it')
-    const signer = pemSigner(await fioctlFile('factory_ca.key'), 'it')
+    const signer = await pemSigner(await fioctlFile('factory_ca.key'), 'it')
     const text = await opensslText(await issue({}, { certificate, signer }), { certificate, signer })
     expect(text).toContain('Issuer: CN = Factory-CA, OU = acme')
   })

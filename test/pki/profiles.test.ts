@@ -55,7 +55,7 @@ let root: Authority
 
 beforeAll(async () => {
   const certificate = readPemCertificate(await fioctlFile('factory_ca.pem'), 'the root')
-  root = { certificate, signer: pemSigner(await fioctlFile('factory_ca.key'), 'the root key') }
+  root = { certificate, signer: await pemSigner(await fioctlFile('factory_ca.key'), 'the root key') }
 })
 
 describe.each(GOLDENS)('$name, made by fpki where fioctl made it', (golden) => {
@@ -125,7 +125,7 @@ async function issueRoot(_: Golden, now: Date): Promise<Uint8Array> {
 }
 
 async function issueLocalCa({ name }: Golden, now: Date): Promise<Uint8Array> {
-  const signer = pemSigner(await fioctlFile(name.replace('.pem', '.key')), name)
+  const signer = await pemSigner(await fioctlFile(name.replace('.pem', '.key')), name)
   const { certificate } = await newDeviceCa(root, { now, subject: commonNameAndUnit('fio-5f0e1c2d', FACTORY) }, signer)
   return certificate.der
 }

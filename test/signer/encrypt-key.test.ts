@@ -43,7 +43,8 @@ describe('encryptKey', () => {
 
   test('is opened by fpki again', async () => {
     const pem = newPrivateKeyPem(random, 'P-384')
-    const { publicKey } = pemSigner(encryptKey(pem, 'correct horse', QUICK), 'it', 'correct horse')
+    const encrypted = encryptKey(pem, 'correct horse', QUICK)
+    const { publicKey } = await pemSigner(encrypted, 'it', { passphrase: 'correct horse' })
     const spki = await output('openssl', ['pkey', '-pubout'], { stdin: pem })
     expect(spki.replace(/-----.*-----|\n/g, '')).toBe(Buffer.from(publicKey).toString('base64'))
   })

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
 import { readPemCertificate } from '../../src/pki/read-certificate.js'
-import { keyMaterial, pemSigner } from '../../src/signer/file.js'
+import { pemSigner } from '../../src/signer/file.js'
+import { openEcKey } from '../../src/signer/open-key.js'
 import { output, temporaryDirectory } from '../support/cli.js'
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/openssl', import.meta.url))
@@ -20,9 +21,9 @@ function publicKeyOf(name: string): Promise<string> {
 }
 
 /** The code of the FpkiError that `work` throws, and its words. */
-function refusal(work: () => unknown): string {
+async function refusal(work: () => unknown): Promise<string> {
   try {
-    work()
+    await work()
     return 'not refused'
   } catch (error) {
     if (error instanceof FpkiError) return `${error.code} ${error.message}`
@@ -46,7 +47,8 @@ describe('a private key from elsewhere', () => {
     ...['sec1-p384.key', 'parameters-p384.key'].map((name) => [name, 'P-384', 'sha384'] as const),
     ...['sec1-p521.key', 'parameters-p521.key'].map((name) => [name, 'P-521', 'sha512'] as const),
   ])('%s signs on %s with %s, as OpenSSL verifies', async (name, curve, hash) => {
-    const signer = pemSigner(await fixture(name), name, name.startsWith('encrypted') ? PASSPHRASE : null)
+    const passphrase = name.startsWith('encrypted') ? PASSPHRASE : null
+    const signer = await pemSigner(await fixture(name), name, { passphrase })
     expect(signer.algorithm).toEqual({ curve, hash })
     const folder = await temporaryDirectory()
     const files = { key: join(folder, 'pub.pem'), signature: join(folder, 'signature'), text: join(folder, 'text') }
@@ -59,9 +61,11 @@ describe('a private key from elsewhere', () => {
 
   test.each(ENCRYPTED)('%s needs its passphrase, and says so', async (name) => {
     const pem = await fixture(name)
-    expect(refusal(() => pemSigner(pem, name))).toBe(`ERR_PASSPHRASE ${name} is encrypted.`)
+    expect(await refusal(() => pemSigner(pem, name))).toBe(`ERR_PASSPHRASE ${name} is encrypted.`)
     for (const wrong of ['wrong', '', `${PASSPHRASE} `]) {
-      expect(refusal(() => pemSigner(pem, name, wrong))).toBe(`ERR_PASSPHRASE The passphrase does not open ${name}.`)
+      expect(await refusal(() => pemSigner(pem, name, { passphrase: wrong }))).toBe(
+        `ERR_PASSPHRASE The passphrase does not open ${name}.`,
+      )
     }
   })
 
@@ -74,27 +78,30 @@ describe('a private key from elsewhere', () => {
     ['refused-ed25519.key', 'ed25519'],
     ['refused-secp256k1.key', '1.3.132.0.10'],
     ['refused-cut-off.key', 'holds a broken PEM block'],
-    ['refused-line-lost.key', 'holds an encrypted key that is broken'],
+    ['refused-line-lost.key', 'cannot be decrypted: it is cut off'],
     ['root-p256.pem', 'holds a PEM block of another kind, CERTIFICATE'],
   ])('%s is refused: %s', async (name, reason) => {
     const pem = await fixture(name)
-    const said = refusal(() => pemSigner(pem, name, PASSPHRASE))
+    const said = await refusal(() => pemSigner(pem, name, { passphrase: PASSPHRASE }))
     expect(said).toMatch(/^ERR_BAD_KEY /)
     expect(said).toContain(reason)
   })
 
-  test('a text that is none is refused, and nothing of it is told', () => {
-    for (const text of ['', 'secret words', '-----BEGIN PRIVATE KEY-----\nsecretwords\n-----END PRIVATE KEY-----\n']) {
-      const said = refusal(() => pemSigner(text, 'it'))
-      expect(said).toBe('ERR_BAD_KEY it does not hold a private key.')
+  test('a text that is none is refused, and nothing of it is told', async () => {
+    for (const text of ['', 'secret words']) {
+      const said = await refusal(() => pemSigner(text, 'it'))
+      expect(said).toBe('ERR_BAD_KEY it does not contain a private key.')
     }
+    const block = '-----BEGIN PRIVATE KEY-----\nsecretwords\n-----END PRIVATE KEY-----\n'
+    const said = await refusal(() => pemSigner(block, 'it'))
+    expect(said).toBe('ERR_BAD_KEY it contains a private key that OpenSSL cannot read.')
   })
 
   test('is the same material for a token, in whatever form it comes', async () => {
-    const plain = keyMaterial(await fixture('sec1-p256.key'), 'it')
+    const plain = (await openEcKey(await fixture('sec1-p256.key'), 'it')).material()
     for (const name of ['pkcs8-p256.key', 'text-openssl.key', ...ENCRYPTED]) {
       const passphrase = name.startsWith('encrypted') ? PASSPHRASE : null
-      expect(keyMaterial(await fixture(name), name, passphrase)).toEqual(plain)
+      expect((await openEcKey(await fixture(name), name, { passphrase })).material()).toEqual(plain)
     }
     const words = ['ec', '-in', join(FIXTURES, 'sec1-p256.key'), '-noout', '-text']
     const hex = /priv:([\s\da-f:]+)pub:/.exec(await output('openssl', words))?.[1]?.replace(/[^\da-f]/g, '')
@@ -111,6 +118,6 @@ describe('a certificate from elsewhere', () => {
 
   test('in a file with a second one is refused', async () => {
     const pem = await fixture('refused-two-roots.pem')
-    expect(refusal(() => readPemCertificate(pem, 'it'))).toBe('ERR_BAD_FILE it holds 2 PEM blocks.')
+    expect(await refusal(() => readPemCertificate(pem, 'it'))).toBe('ERR_BAD_FILE it holds 2 PEM blocks.')
   })
 })

@@ -16,7 +16,7 @@ export async function forge(
   passphrase: string,
   change: (entries: readonly ArchiveEntry[]) => Forgery,
 ): Promise<void> {
-  const opened = openEnvelope(await readFile(file), { passphrase })
+  const opened = await openEnvelope(await readFile(file), { passphrase })
   const [manifest, ...rest] = readArchive(opened?.content ?? Buffer.alloc(0))
   const { entries: _, ...facts }: BackupManifest = JSON.parse(Buffer.from(manifest?.content ?? []).toString())
   const { entries, facts: others = {} } = change(rest.slice(0, -1))

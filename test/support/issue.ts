@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, sign } from 'node:crypto'
 import { thisMachine } from '../../src/machine.js'
 import { issueCertificate } from '../../src/pki/certificate.js'
 import { readCsr } from '../../src/pki/csr.js'
@@ -7,10 +7,10 @@ import type { CertificateRequest } from '../../src/pki/draft.js'
 import { dnsNames } from '../../src/pki/extensions.js'
 import { commonNameAndUnit, type Name } from '../../src/pki/name.js'
 import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../src/pki/profiles.js'
+import { HASH_OF_CURVE } from '../../src/pki/public-key.js'
 import type { Certificate } from '../../src/pki/read-certificate.js'
 import { validityFrom } from '../../src/pki/validity.js'
 import type { Curve, Signer } from '../../src/ports.js'
-import { newPrivateKeyPem, pemSigner } from '../../src/signer/file.js'
 
 export const FACTORY = 'acme'
 export const NOW = new Date('2026-11-23T09:43:55Z')
@@ -33,7 +33,14 @@ export interface Unusual {
 }
 
 export function newSigner(curve: Curve = 'P-256'): Signer {
-  return pemSigner(newPrivateKeyPem(thisMachine().random, curve), 'a key of the test')
+  const { privateKey: key, publicKey } = thisMachine().random.ecKeyPair(curve)
+  const hash = HASH_OF_CURVE[curve]
+  return {
+    publicKey: new Uint8Array(publicKey.export({ format: 'der', type: 'spki' })),
+    algorithm: { curve, hash },
+    sign: async (data) => new Uint8Array(sign(hash, data, { key, dsaEncoding: 'der' })),
+    close: async () => undefined,
+  }
 }
 
 /** A serial number that is not made by the code under test. */

@@ -5,7 +5,7 @@ import { clientOf } from '../../config/oauth.js'
 import { resolveSettings, type Settings } from '../../config/resolve.js'
 import { FpkiError } from '../../errors.js'
 import { oauthTokensOn, thisMachine } from '../../machine.js'
-import { readSecretFile } from '../../secret-file.js'
+import { readSecretFile } from '../../secret.js'
 import type { CommonFlags } from '../options.js'
 import { type Io, printable, printJson, progressOn } from '../output.js'
 

@@ -2,6 +2,7 @@ import { checkAbsolute } from '../../absolute-path.js'
 import { FpkiError } from '../../errors.js'
 import { checkFactoryName } from '../../factory-name.js'
 import { readCsr } from '../../pki/csr.js'
+import { provesPossession } from '../../pki/possession.js'
 import { sameKey } from '../../pki/public-key.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles, Signer } from '../../ports.js'
@@ -21,7 +22,7 @@ export interface GatewaySource {
   readonly stateDirectory: string
   readonly factory: string
   readonly files: DurableFiles
-  openKey(pem: string, what: string): Signer
+  openKey(pem: string, what: string): Promise<Signer>
 }
 
 /**
@@ -52,11 +53,11 @@ async function readTlsKey(
   const made = csrs.findLast(({ kind, csr }) => kind === 'tls' && sameKey(readCsr(csr, 'tls-csr').publicKey, publicKey))
   const path = made === undefined ? null : keyPath(folder, made.kind, made.generation)
   const pem = path === null ? null : await files.read(path, 16_384)
-  const isItsKey = pem !== null && Buffer.from(publicKey.spki).equals(openKey(pem, path ?? '').publicKey)
+  const isItsKey = pem !== null && (await provesPossession(await openKey(pem, path ?? ''), publicKey.spki))
   if (isItsKey) return pem
   throw new FpkiError(
     'ERR_BAD_KEY',
-    `${path ?? folder} does not hold the key of tls-crt.`,
+    `${path ?? folder} is not the key of tls-crt.`,
     'Put it back from a backup, or make a new one with `fpki ca rotate-tls`.',
   )
 }

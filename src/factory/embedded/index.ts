@@ -23,7 +23,7 @@ export interface EmbeddedFactoryOptions {
   readonly clock: Clock
   readonly random: Random
   /** Makes and opens the private keys that the API keeps. */
-  readonly keys: { newPem(): string; open(pem: string, what: string): Signer }
+  readonly keys: { newPem(): string; open(pem: string, what: string): Promise<Signer> }
   /** Waits between two tries to get the lock. */
   readonly sleep: (milliseconds: number) => Promise<void>
 }
@@ -125,7 +125,7 @@ async function makeCsr(
   const path = keyPath(folder, kind, generation)
   // A key without a request was left by an interrupted call; nothing has used it, and it serves now.
   if ((await files.read(path, 16_384)) === null) await files.create(path, keys.newPem(), 0o600)
-  const signer = keys.open((await files.read(path, 16_384)) ?? '', path)
+  const signer = await keys.open((await files.read(path, 16_384)) ?? '', path)
   const dnsNames = [...dnsNamesFor({ factory, ...options }, csrs, kind)]
   const csr = await createCsr(commonNameAndUnit(commonNameFor(kind, dnsNames), factory), dnsNames, signer)
   return { kind, generation, dnsNames, csr, answered: false }

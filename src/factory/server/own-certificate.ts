@@ -7,6 +7,7 @@ import { isDnsName } from '../../pki/csr-policy.js'
 import type { GeneralName } from '../../pki/extensions.js'
 import { commonNameAndUnit } from '../../pki/name.js'
 import { encodePem } from '../../pki/pem.js'
+import { provesPossession } from '../../pki/possession.js'
 import { ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import { newSerialNumber } from '../../pki/serial.js'
@@ -34,7 +35,7 @@ export interface OwnIdentity extends ServerIdentity {
 }
 
 interface OwnPorts extends TokenPorts {
-  readonly keys: { newPem(): string; open(pem: string, what: string): Signer }
+  readonly keys: { newPem(): string; open(pem: string, what: string): Promise<Signer> }
 }
 
 /** The names of files in the state directory. */
@@ -43,7 +44,7 @@ const FILES = { key: 'server.key', certificate: 'server.pem', trust: 'ca.pem' } 
 /**
  * The identity that `fpki api serve` has without --tls-cert, made at the first start: a server's certificate for
  * `names`, signed by a CA of its own, whose key is thrown away, so that nobody can make a further server that clients
- * trust. Throws ERR_BAD_FILE, ERR_USAGE, ERR_LOCKED.
+ * trust. Throws ERR_BAD_FILE, ERR_BAD_KEY, ERR_USAGE, ERR_LOCKED.
  */
 export async function ownIdentity(
   ports: OwnPorts,
@@ -61,6 +62,9 @@ export async function ownIdentity(
   const text = (name: string) => requiredText(ports, join(folder, name))
   const [key, certificate, trust] = [await text(FILES.key), await text(FILES.certificate), await text(FILES.trust)]
   const trustPath = join(folder, FILES.trust)
+  const { spki } = readPemCertificate(certificate, FILES.certificate)
+  const keyPath = join(folder, FILES.key)
+  if (!(await provesPossession(await ports.keys.open(key, keyPath), spki))) throw notItsKey(keyPath)
   return {
     ...{ key, certificate, trustPath },
     trustSha256: createHash('sha256').update(readPemCertificate(trust, trustPath).der).digest('hex'),
@@ -70,7 +74,7 @@ export async function ownIdentity(
 
 async function makeIdentity(ports: OwnPorts, folder: string, names: readonly GeneralName[]): Promise<void> {
   const { files, clock, random, keys } = ports
-  const [caKey, key] = [keys.open(keys.newPem(), 'a new key'), keys.newPem()]
+  const [caKey, key] = [await keys.open(keys.newPem(), 'a new key'), keys.newPem()]
   const subject = (name: string) => commonNameAndUnit(name, 'fpki api serve')
   const now = clock()
   const ca = await issueCertificate(
@@ -84,7 +88,7 @@ async function makeIdentity(ports: OwnPorts, folder: string, names: readonly Gen
   const server = await issueCertificate(
     {
       ...{ role: FILES.certificate, profile: TLS_SERVER, issuer: ca, names },
-      spki: keys.open(key, FILES.key).publicKey,
+      spki: (await keys.open(key, FILES.key)).publicKey,
       ...{ serialNumber: newSerialNumber(random), validity: validityFrom(now, TLS_SERVER.years, ca.notAfter) },
       subject: subject('server'),
     },
@@ -113,6 +117,11 @@ function warningsOf(
     ...(missing.length === 0 ? [] : [`the server's certificate does not name ${missing.join(', ')}; ${again}`]),
     ...(now <= notAfter ? [] : [`the server's certificate has expired; ${again}`]),
   ]
+}
+
+function notItsKey(path: string): FpkiError {
+  const hint = `Remove ${FILES.trust} beside it: the next start makes all three again.`
+  return new FpkiError('ERR_BAD_KEY', `${path} is not the key of ${FILES.certificate}.`, hint)
 }
 
 async function requiredText({ files }: OwnPorts, path: string): Promise<string> {

@@ -44,13 +44,13 @@ export interface OpenedBackup {
 export async function openBackup(files: DurableFiles, file: string, opener: BackupOpener): Promise<OpenedBackup> {
   const octets = await files.readOctets(file, MAX_BACKUP_BYTES)
   if (octets === null) throw new FpkiError('ERR_BAD_FILE', `${file} does not exist.`, 'Name the backup.')
-  const ways = described(file, () => waysToOpen(octets))
+  const ways = await described(file, async () => waysToOpen(octets))
   if (opener.recipientKey === null && !ways.passphrase) {
     const hint = 'Give the key of one of them with --recipient-key FILE.'
     throw new FpkiError('ERR_USAGE', `${file} was made for certificates, and not for a passphrase.`, hint)
   }
   const secret = await secretOf(file, opener)
-  const opened = described(file, () => openEnvelope(octets, secret))
+  const opened = await described(file, () => openEnvelope(octets, secret))
   if (opened === null) throw notOpened(file, opener.recipientKey)
   const { manifest, entries } = readContent(file, opened)
   return {
@@ -68,7 +68,8 @@ function readContent(file: string, { content, recipients }: OpenedEnvelope) {
 }
 
 async function secretOf(file: string, { passphrases, recipientKey }: BackupOpener): Promise<Opener> {
-  if (recipientKey === null) return { passphrase: await passphrases.known(`the backup ${file}`) }
+  if (recipientKey === null)
+    return { passphrase: await passphrases.known(`the backup ${file}`), signal: passphrases.signal }
   return { key: await readRecipientKey(recipientKey, passphrases) }
 }
 
@@ -156,12 +157,18 @@ async function keyAccess({ pki, passphrase, file }: OpenedBackup, opener: Backup
   if (!isEncryptedKey(pem, what)) return access
   const known = await passphraseOfKey(pem, what, passphrase, opener)
   if (known === null) throw noPassphrase(what)
-  return { ...access, passphrases: { known: async () => known, chosen: async () => known } }
+  const { signal } = opener.passphrases
+  const passphrases = {
+    known: async () => known,
+    chosen: async () => known,
+    ...(signal === undefined ? {} : { signal }),
+  }
+  return { ...access, passphrases }
 }
 
-function described<T>(file: string, work: () => T): T {
+async function described<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
-    return work()
+    return await work()
   } catch (error) {
     if (error instanceof FpkiError) throw error
     throw brokenBackup(file, error instanceof Error ? error.message : String(error))

@@ -1,21 +1,20 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { FpkiError } from '../../errors.js'
 import { readInputFile } from '../../input-file.js'
 import type { Passphrases } from '../../ports.js'
+import { anyKeyBlock } from '../../signer/key-pem.js'
+import { privateKeyIn } from '../../signer/open-key.js'
 
 /**
  * The private key of a person, of any kind that OpenSSL reads; `passphrases` when it is encrypted. Throws ERR_BAD_FILE,
  * ERR_BAD_KEY, ERR_PASSPHRASE.
  */
 export async function readRecipientKey(path: string, passphrases: Passphrases): Promise<KeyObject> {
-  const pem = (await readInputFile(path, 64 * 1024)).toString()
-  const passphrase = pem.includes('ENCRYPTED') ? await passphrases.known(path) : undefined
-  try {
-    return createPrivateKey({ key: pem, ...(passphrase === undefined ? {} : { passphrase }) })
-  } catch {
-    // OpenSSL's own error is left out: what it quotes is not ours to check.
-    throw wrongRecipientKey(path, 'cannot be read as a private key')
-  }
+  const text = (await readInputFile(path, 64 * 1024)).toString()
+  const block = anyKeyBlock(text)
+  if (block === null) throw wrongRecipientKey(path, 'cannot be read as a private key')
+  const passphrase = block.isEncrypted ? await passphrases.known(path) : null
+  return privateKeyIn(block, path, { passphrase, signal: passphrases.signal })
 }
 
 /** The error for a file that is not the key of anybody who can open the backup. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
-import { sameOctets } from '../../pki/octets.js'
+import { provesPossession } from '../../pki/possession.js'
 import type { Passphrases } from '../../ports.js'
 import { pemSigner } from '../../signer/file.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
@@ -37,7 +37,8 @@ export async function requireRoot(
   const isEncrypted = isEncryptedKey(pem, path)
   const passphrase = isEncrypted ? await passphraseOfKey(pem, path, known, from) : null
   if (isEncrypted && passphrase === null) return false
-  if (sameOctets(pemSigner(pem, path, passphrase).publicKey, root.spki)) return true
+  const signer = await pemSigner(pem, path, { passphrase, signal: from?.passphrases.signal })
+  if (await provesPossession(signer, root.spki)) return true
   const hint = 'No backup was made: it could not be restored. Put the right key back from an earlier backup.'
   throw new FpkiError('ERR_BAD_KEY', `${path} is not the key of ${PKI_FILES.rootCertificate}.`, hint)
 }
@@ -56,14 +57,14 @@ export async function passphraseOfKey(
 ): Promise<string | null> {
   const ofKeys = await from?.ofKeys?.known(what)
   if (ofKeys !== undefined) {
-    if (opens(pem, what, ofKeys)) return ofKeys
+    if (await opens(pem, what, ofKeys, from)) return ofKeys
     const hint = 'It is that of --key-passphrase-file. Give the right one; without the flag, others are tried.'
     throw new FpkiError('ERR_PASSPHRASE', `The passphrase does not open ${what}.`, hint)
   }
   const given = async () => known ?? (await from?.passphrases.known(what).catch(noneGiven))
   for (const next of [given, async () => from?.askAnother?.(what)]) {
     const passphrase = await next()
-    if (passphrase && opens(pem, what, passphrase)) return passphrase
+    if (passphrase && (await opens(pem, what, passphrase, from))) return passphrase
   }
   return null
 }
@@ -73,9 +74,10 @@ function noneGiven(error: unknown): null {
   throw error
 }
 
-function opens(pem: string, what: string, passphrase: string): boolean {
+async function opens(pem: string, what: string, passphrase: string, from: KeyPassphrases | null): Promise<boolean> {
   try {
-    return pemSigner(pem, what, passphrase).publicKey.length > 0
+    await pemSigner(pem, what, { passphrase, signal: from?.passphrases.signal })
+    return true
   } catch (error) {
     if (error instanceof FpkiError && error.code === 'ERR_PASSPHRASE') return false
     throw error

@@ -1,7 +1,8 @@
 import { FpkiError } from '../../errors.js'
 import { sameOctets } from '../../pki/octets.js'
 import { encodePem } from '../../pki/pem.js'
-import { clearKeyPem, pemSigner } from '../../signer/file.js'
+import type { Passphrases, Signer } from '../../ports.js'
+import { openEcKey } from '../../signer/open-key.js'
 import { fingerprintOf } from '../private-key.js'
 import { badLines } from './frame.js'
 import { type PaperKey, readPaper, type TypedPaper } from './parts.js'
@@ -13,8 +14,7 @@ export interface OpenedPaper {
   readonly pem: string
   /** PEM `EC PRIVATE KEY`. Secret. */
   readonly clear: string
-  /** SubjectPublicKeyInfo, DER. */
-  readonly publicKey: Uint8Array
+  readonly signer: Signer
 }
 
 /** Names the key in messages. */
@@ -38,20 +38,23 @@ export function paperProblem(text: string): string | null {
 }
 
 /**
- * Opens the key of a sheet, with the passphrase that its shares make, or with the one that `known` gives, which is asked
+ * Opens the key of a sheet, with the passphrase that its shares make, or with that of `passphrases`, which is asked for
  * only when it is needed. Throws ERR_BAD_FILE, ERR_BAD_KEY, ERR_PASSPHRASE.
  */
-export async function openPaper({ key, shares }: TypedPaper, known: () => Promise<string>): Promise<OpenedPaper> {
+export async function openPaper(
+  { key, shares }: TypedPaper,
+  passphrases: Pick<Passphrases, 'known' | 'signal'>,
+): Promise<OpenedPaper> {
   const pem = keyPem(key)
   const shared = shares.length === 0 ? null : await combinedPassphrase(shares, key)
-  const passphrase = key.isEncrypted ? (shared ?? (await known())) : null
-  const { publicKey } = pemSigner(pem, ON_PAPER, passphrase)
-  const digest = Buffer.from(fingerprintOf(publicKey), 'hex')
+  const passphrase = key.isEncrypted ? (shared ?? (await passphrases.known(ON_PAPER))) : null
+  const { signer, clearPem } = await openEcKey(pem, ON_PAPER, { passphrase, signal: passphrases.signal })
+  const digest = Buffer.from(fingerprintOf(signer.publicKey), 'hex')
   if (
     key.publicKeyDigest !== null &&
     !sameOctets(digest.subarray(0, key.publicKeyDigest.length), key.publicKeyDigest)
   ) {
     throw badLines('the key is another one than its lines say')
   }
-  return { pem, clear: clearKeyPem(pem, ON_PAPER, passphrase, 'sec1'), publicKey }
+  return { pem, clear: clearPem('sec1'), signer }
 }

@@ -1,6 +1,6 @@
 import { describeCertificate, rfc3339 } from '../../pki/describe.js'
-import { sameOctets } from '../../pki/octets.js'
 import { decodeOnePem } from '../../pki/pem.js'
+import { provesPossession } from '../../pki/possession.js'
 import type { EncryptionPorts } from '../../ports.js'
 import { encryptKey } from '../../signer/encrypt-key.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
@@ -78,7 +78,7 @@ export async function prove({ passphrase }: ReadyKey, sheets: readonly Sheet[], 
   const needed = first.protection.kind === 'share' ? first.protection.threshold : 1
   for (const some of [sheets.slice(0, needed), sheets.slice(-needed)]) {
     const lines = some.flatMap((sheet) => [...sheet.keyLines, ...sheet.shareLines])
-    const { publicKey } = await openPaper(readPaper(lines.join('\n')), async () => passphrase)
-    if (!sameOctets(publicKey, root.spki)) throw new Error('the sheets do not give the root key back')
+    const { signer } = await openPaper(readPaper(lines.join('\n')), { known: async () => passphrase })
+    if (!(await provesPossession(signer, root.spki))) throw new Error('the sheets do not give the root key back')
   }
 }

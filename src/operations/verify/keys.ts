@@ -1,7 +1,7 @@
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import type { CertificateRole } from '../../pki/describe.js'
-import { sameOctets } from '../../pki/octets.js'
+import { provesPossession } from '../../pki/possession.js'
 import { sameKey } from '../../pki/public-key.js'
 import type { Passphrases } from '../../ports.js'
 import { keyFileOf } from '../pki-files.js'
@@ -27,8 +27,8 @@ async function checkPair(
   const text = files.find(({ name }) => name === keyFile)?.text ?? null
   if (keyFile === null || text === null || keyPemProblem(text, keyFile) !== null) return []
   try {
-    const { publicKey } = await openKey(text, keyFile, passphrases)
-    if (sameOctets(publicKey, certificate.spki)) return []
+    const signer = await openKey(text, keyFile, passphrases)
+    if (await provesPossession(signer, certificate.spki)) return []
     return [found('keys.mismatch', keyFile, `${keyFile} is not the key of ${file}.`)]
   } catch (error) {
     return told(error, keyFile, role)

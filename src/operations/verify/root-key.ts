@@ -1,7 +1,7 @@
-import { verify } from 'node:crypto'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
-import type { Random, Signer } from '../../ports.js'
+import { provesPossession } from '../../pki/possession.js'
+import type { Random } from '../../ports.js'
 import type { RootSigner } from '../root-signer.js'
 import { type Finding, found, holds } from './finding.js'
 import type { Scene } from './scene.js'
@@ -17,22 +17,11 @@ export async function checkRootKey(
   if (root === null)
     return [found('root-key.mismatch', file, 'There is no root certificate to hold the root key against.')]
   try {
-    const key = await signer.open()
-    const isItsKey = await signsFor(key, root.publicKey.key, random)
+    const isItsKey = await provesPossession(await signer.open(), root.spki, random.bytes(32))
     if (isItsKey) return [holds('root-key', `The root key signs, and it is the key of ${file}.`)]
     return [found('root-key.mismatch', file, `The root key is not the key of ${file}.`)]
   } catch (error) {
     if (!(error instanceof FpkiError) || error.code === 'ERR_SIGINT' || error.code === 'ERR_SIGTERM') throw error
     return [found('root-key.unusable', null, error.message, error.hint)]
   }
-}
-
-/** The words before the nonce keep it from being anything that somebody could use as signed. */
-async function signsFor(
-  { algorithm, sign }: Signer,
-  publicKey: Parameters<typeof verify>[2],
-  random: Random,
-): Promise<boolean> {
-  const message = Buffer.concat([Buffer.from('fpki ca verify: a nonce, and nothing else. '), random.bytes(32)])
-  return verify(algorithm.hash, message, publicKey, await sign(message))
 }

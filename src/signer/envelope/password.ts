@@ -1,11 +1,10 @@
 import { createCipheriv, createDecipheriv, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
 import { Null, OctetString } from 'asn1js'
 import { AlgorithmIdentifier, PasswordRecipientinfo, PBKDF2Params } from 'pkijs'
+import { parseDer } from '../../pki/der.js'
 import { oid } from '../../pki/oids.js'
 import type { EncryptionPorts, Random } from '../../ports.js'
-
-/** A file that asks for more would keep the machine busy, and is none of ours. */
-const MAX_ROUNDS = 10_000_000
+import { deriveKey, type KeyDerivation, readKeyDerivation } from '../key-derivation.js'
 
 const BLOCK = 16
 const KEY = 32
@@ -39,19 +38,39 @@ export function forPassphrase(
   })
 }
 
-/** The content key, by the passphrase; null: it does not open it. Throws a plain Error when it is none of fpki's. */
-export function byPassphrase(info: PasswordRecipientinfo, passphrase: string): Buffer | null {
-  const { keyDerivationAlgorithm: derivation, keyEncryptionAlgorithm, encryptedKey } = info
-  const { salt, iterationCount } = new PBKDF2Params({ schema: derivation?.algorithmParams })
+/**
+ * The content key, by the passphrase; null: it does not open it. Rejects with a plain Error when fpki did not write it or
+ * it costs too much, and with the reason of `signal` when that is aborted.
+ */
+export async function byPassphrase(
+  info: PasswordRecipientinfo,
+  passphrase: string,
+  signal: AbortSignal | undefined,
+): Promise<Buffer | null> {
+  const { keyEncryptionAlgorithm, encryptedKey } = info
+  const derivation = derivationOf(info)
   const cipher = new AlgorithmIdentifier({ schema: keyEncryptionAlgorithm.algorithmParams })
-  const known =
-    derivation?.algorithmId === oid('PBKDF2') &&
-    keyEncryptionAlgorithm.algorithmId === oid('PWRI-KEK') &&
-    cipher.algorithmId === oid('aes256-CBC')
-  if (!known || iterationCount < 1 || iterationCount > MAX_ROUNDS)
-    throw new Error('its passphrase is used in an unknown way')
-  const key = derived(passphrase, octetsOf(salt), iterationCount)
+  const known = keyEncryptionAlgorithm.algorithmId === oid('PWRI-KEK') && cipher.algorithmId === oid('aes256-CBC')
+  if (!known) throw new Error('its passphrase is used in an unknown way')
+  const key = await deriveKey(derivation, passphrase, KEY, signal)
   return unwrap(octetsOf(encryptedKey), key, octetsOf(cipher.algorithmParams))
+}
+
+/**
+ * Refuses recipients that would keep the machine busy, before anybody is asked for a passphrase: anybody can add them
+ * without knowing a secret. Throws a plain Error.
+ */
+export function checkPasswordCost(infos: readonly unknown[]): void {
+  const passwords = infos.filter((info) => info instanceof PasswordRecipientinfo)
+  passwords.forEach(derivationOf)
+  if (passwords.length > 1) throw new Error('it is made for more than one passphrase, which fpki never does')
+}
+
+/** What a passphrase costs, within limits. Throws a plain Error. */
+function derivationOf({ keyDerivationAlgorithm }: PasswordRecipientinfo): KeyDerivation {
+  if (keyDerivationAlgorithm === undefined) throw new Error('it names no key derivation')
+  const der = new Uint8Array(keyDerivationAlgorithm.toSchema().toBER())
+  return readKeyDerivation(parseDer(der), KEY)
 }
 
 function derived(passphrase: string, salt: Uint8Array, rounds: number): Buffer {

@@ -1,5 +1,5 @@
 import type { Curve, KeyChoice } from '../../ports.js'
-import type { KeyMaterial } from '../file.js'
+import type { KeyMaterial } from '../open-key.js'
 import { type Attribute, CKA, CKK_EC, CKM, CKO, type Handle } from './cryptoki.js'
 import { explained, explainedError, returnValue } from './errors.js'
 import { flagOf, keyError, objectsOf, requireKey, type TokenKey, template } from './key.js'

@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest'
+import { thisMachine } from '../../src/machine.js'
+import type { Curve } from '../../src/ports.js'
+import { newPrivateKeyPem, pemSigner } from '../../src/signer/file.js'
+import { runProgram } from '../support/cli.js'
+import { DAMAGES, encryptedPem, type KeyParts, partsOf, pkcs8Pem, sec1Pem } from '../support/damaged-key.js'
+
+const PASSPHRASE = 'correct horse'
+const FORMS: Readonly<Record<string, (parts: KeyParts) => string>> = {
+  SEC1: sec1Pem,
+  'PKCS#8': pkcs8Pem,
+  'encrypted PKCS#8': (parts) => encryptedPem(parts, PASSPHRASE),
+}
+const CURVES: readonly Curve[] = ['P-256', 'P-384', 'P-521']
+const TABLE = CURVES.flatMap((curve) => Object.keys(FORMS).map((form) => [curve, form] as const))
+
+describe.each(TABLE)('a key on %s in %s', (curve, form) => {
+  const write = FORMS[form] ?? sec1Pem
+  const opener = { passphrase: PASSPHRASE }
+
+  test('opens undamaged, with and without its public key', async () => {
+    const whole = partsOf(newPrivateKeyPem(thisMachine().random, curve))
+    const { publicKey } = await pemSigner(write(whole), 'it', opener)
+    expect((await pemSigner(write({ ...whole, point: null }), 'it', opener)).publicKey).toEqual(publicKey)
+  })
+
+  test.each(Object.entries(DAMAGES))('with %s is refused, as OpenSSL does', async (_, damage) => {
+    const whole = partsOf(newPrivateKeyPem(thisMachine().random, curve))
+    const pem = write(damage(whole))
+    const openssl = ['pkey', '-check', '-noout', '-passin', `pass:${PASSPHRASE}`]
+    expect((await runProgram('openssl', openssl, { stdin: pem })).status).not.toBe(0)
+    await expect(pemSigner(pem, 'it', opener)).rejects.toMatchObject({ code: 'ERR_BAD_KEY' })
+    // Nothing of it stays in OpenSSL's queue of errors.
+    expect((await pemSigner(write(whole), 'it', opener)).algorithm.curve).toBe(curve)
+  })
+})
+
+test('any flipped bit of the scalar is noticed', async () => {
+  const whole = partsOf(newPrivateKeyPem(thisMachine().random, 'P-256'))
+  for (let bit = 0; bit < 256; bit++) {
+    const scalar = Buffer.from(whole.scalar)
+    scalar[bit >> 3] = (scalar[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+    await expect(pemSigner(sec1Pem({ ...whole, scalar }), 'it')).rejects.toMatchObject({ code: 'ERR_BAD_KEY' })
+  }
+})

@@ -159,7 +159,7 @@ describe('docs/ci.md', () => {
     expect(await rotate()).toMatchObject({ status: 0 })
     expect(await serialOf(join(directory, 'tls-crt'))).not.toBe(second)
     expect((await rotate()).stdout).toBe('tls-crt is not due\n')
-  }, 30_000)
+  }, 150_000)
 
   test('the metrics appear as a whole file, whatever the exit code is', async () => {
     const { home, directory, run } = await runner()

@@ -1,52 +1,27 @@
 import { join } from 'node:path'
-import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import { type GatewayMaterial, readGateway } from '../factory/embedded/gateway.js'
 import { embeddedApiName } from '../factory/embedded/index.js'
 import { clientAnchorPem } from '../pki/client-anchor.js'
 import { isDnsName } from '../pki/csr-policy.js'
-import { certificateFacts, describeCertificate } from '../pki/describe.js'
+import { describeCertificate } from '../pki/describe.js'
 import { encodePem } from '../pki/pem.js'
 import { type Certificate, readPemCertificate, readPemCertificates } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress } from '../ports.js'
 import { pemSigner } from '../signer/file.js'
+import type { ExportedGateway } from './exported-gateway.js'
 import { checkNginxOptions, nginxConfiguration } from './gateway-nginx.js'
 import {
   changesOf,
   earlierOptions,
   effectiveOptions,
   type GatewayOptions,
-  gatewayOptions,
   nginxOptionsOf,
   optionsLine,
   type RequestedOptions,
 } from './gateway-options.js'
 
-/** What `fpki api export-gateway --json` prints. */
-export const exportedGateway = z.strictObject({
-  factory: z.string(),
-  /** Which Factory API it is of. */
-  api: z.string(),
-  /** Absolute. */
-  directory: z.string(),
-  /** What nginx.conf says. */
-  options: gatewayOptions,
-  /** What it said before; null: it was not there. */
-  earlierOptions: z.nullable(gatewayOptions),
-  /** The names of its files. */
-  files: z.array(z.string()),
-  /** Those that were made, or are not what they were before. */
-  changed: z.array(z.string()),
-  tls: certificateFacts,
-  /** Those whose devices may come in. */
-  deviceCas: z.array(certificateFacts),
-  /** The serial numbers of those that are left out, decimal. */
-  disabledCaSerials: z.array(z.string()),
-  warnings: z.array(z.string()),
-})
-
-/** See {@link exportedGateway}. */
-export type ExportedGateway = z.infer<typeof exportedGateway>
+export { type ExportedGateway, exportedGateway } from './exported-gateway.js'
 
 /** What is exported, and where to. */
 export interface ExportGatewayOptions extends RequestedOptions {

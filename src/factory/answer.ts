@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
-import { type FactoryApi, FactoryApiError } from './api.js'
+import { CONFLICT, type FactoryApi, FactoryApiError } from './api.js'
 import {
   certificatesToWire,
   csrOrderFromWire,
@@ -17,11 +17,15 @@ export interface WireRequest {
   /** Without a query. */
   readonly path: string
   readonly body: unknown
+  /** The header If-Match. */
+  readonly ifMatch?: string | undefined
 }
 
 /** What a server answers; `body` becomes JSON. */
 export interface WireAnswer {
   readonly status: number
+  /** The header ETag. */
+  readonly etag?: string | null
   readonly body: unknown
 }
 
@@ -48,22 +52,38 @@ export async function answerRequest(
   }
 }
 
-async function certificates(api: FactoryApi, { method, body }: WireRequest): Promise<WireAnswer> {
+async function certificates(api: FactoryApi, { method, body, ifMatch }: WireRequest): Promise<WireAnswer> {
   switch (method) {
     case 'GET': {
       const known = await api.getCertificates()
-      return known === null ? said(206, 'not initialized') : { status: 200, body: certificatesToWire(known) }
+      if (known === null) return said(206, 'not initialized')
+      return { status: 200, body: certificatesToWire(known), etag: known.version }
     }
     case 'POST': {
       const csrs = await api.requestCsrs(csrOrderFromWire(read(wireCsrOrder, body)))
       return { status: 201, body: csrsToWire(csrs) }
     }
-    case 'PATCH':
-      await api.updateCertificates(updateFromWire(read(wireUpdate, body)))
+    case 'PATCH': {
+      const update = updateFromWire(read(wireUpdate, body))
+      await api.updateCertificates(update, ifMatch === undefined ? null : await expectedVersion(api, ifMatch))
       return { status: 202, body: {} }
+    }
     default:
       return said(405, 'method not allowed')
   }
+}
+
+/**
+ * The version that If-Match allows (RFC 9110, 13.1.1); the API compares it again under its lock. null: any. Throws
+ * {@link FactoryApiError} with the status {@link CONFLICT} when the present version is not in the list.
+ */
+async function expectedVersion(api: FactoryApi, ifMatch: string): Promise<string | null> {
+  const known = await api.getCertificates()
+  if (known !== null && ifMatch.trim() === '*') return null
+  const versions = ifMatch.split(',').map((version) => version.trim())
+  if (known !== null && known.version !== null && versions.includes(known.version)) return known.version
+  const reason = 'the certificates have changed since they were read'
+  throw new FactoryApiError(CONFLICT, `The request was refused: ${reason}.`, 'Nothing was changed.', { reason })
 }
 
 async function users(api: FactoryApi, { method }: WireRequest, id: string): Promise<WireAnswer> {

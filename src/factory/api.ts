@@ -25,6 +25,12 @@ export const factoryCertificates = z.strictObject({
 /** See {@link factoryCertificates}. */
 export type FactoryCertificates = z.infer<typeof factoryCertificates>
 
+/** {@link FactoryCertificates} as the API answers them, with the version that an update can be conditional on. */
+export interface KnownCertificates extends FactoryCertificates {
+  /** A strong entity tag (RFC 9110, 8.8.3), quotes included; null: the server has none. */
+  readonly version: string | null
+}
+
 /** The servers' and CA's keys that the Factory API makes and keeps. */
 export const CSR_KINDS = ['tls', 'ca', 'estTls'] as const
 
@@ -67,10 +73,17 @@ export interface FactoryApi {
   readonly name: string
   requestCsrs(order: CsrOrder): Promise<Csrs>
   /** null: the factory's PKI is not configured yet. */
-  getCertificates(): Promise<FactoryCertificates | null>
-  updateCertificates(update: CertificatesUpdate): Promise<void>
+  getCertificates(): Promise<KnownCertificates | null>
+  /**
+   * @param version change nothing, and fail with the status {@link CONFLICT}, unless the certificates still have this
+   *   version; null: update whatever is there
+   */
+  updateCertificates(update: CertificatesUpdate, version?: string | null): Promise<void>
   getUser(): Promise<FactoryUser>
 }
+
+/** The status for an update that was made for another version: 412 Precondition Failed (RFC 9110, 15.5.13). */
+export const CONFLICT = 412
 
 /** The Factory API said no, or did not answer. */
 export class FactoryApiError extends FpkiError {

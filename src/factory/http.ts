@@ -1,6 +1,12 @@
 import type * as z from 'zod/mini'
 import { samePem } from '../pki/pem.js'
-import { type CertificatesUpdate, type FactoryApi, FactoryApiError, type FactoryCertificates } from './api.js'
+import {
+  type CertificatesUpdate,
+  type FactoryApi,
+  FactoryApiError,
+  type FactoryCertificates,
+  type KnownCertificates,
+} from './api.js'
 import type { Credentials } from './http/credentials.js'
 import type { HttpAnswer, HttpRequest, Send } from './http/exchange.js'
 import { badAnswer, parsedJson, refusalOf } from './http/refusal.js'
@@ -45,7 +51,7 @@ export function httpFactory(options: HttpFactoryOptions): FactoryApi {
       if (lacking !== undefined && outcome.answer !== null) throw badAnswer(outcome.answer, about, lacking[0])
       return wire.csrsFromWire(answered)
     },
-    updateCertificates: (update) => updateCertificates(options, update),
+    updateCertificates: (update, version = null) => updateCertificates(options, update, version),
     getUser: async () => {
       const path = 'users/self/'
       const outcome = await repeated(() => exchange(options, 'GET', path), options)
@@ -54,14 +60,25 @@ export function httpFactory(options: HttpFactoryOptions): FactoryApi {
   }
 }
 
-async function getCertificates(options: HttpFactoryOptions): Promise<FactoryCertificates | null> {
+async function getCertificates(options: HttpFactoryOptions): Promise<KnownCertificates | null> {
   const outcome = await repeated(() => exchange(options, 'GET', CERTS), options)
   if (outcome.answer?.status === 206) return null
-  return wire.certificatesFromWire(read(options, 'GET', CERTS, wire.wireCertificates, outcome))
+  const certificates = wire.certificatesFromWire(read(options, 'GET', CERTS, wire.wireCertificates, outcome))
+  return certificates === null ? null : { ...certificates, version: strongTag(outcome.answer?.headers.etag ?? null) }
 }
 
-async function updateCertificates(options: HttpFactoryOptions, update: CertificatesUpdate): Promise<void> {
-  const call = () => exchange(options, 'PATCH', CERTS, wire.updateToWire(update))
+/** If-Match compares strong entity tags only (RFC 9110, 8.8.3 and 13.1.1); with a weak one it would fail each time. */
+function strongTag(etag: string | null): string | null {
+  return etag !== null && /^"[\x21\x23-\x7e]{1,200}"$/.test(etag) ? etag : null
+}
+
+async function updateCertificates(
+  options: HttpFactoryOptions,
+  update: CertificatesUpdate,
+  version: string | null,
+): Promise<void> {
+  const condition: Readonly<Record<string, string>> = version === null ? {} : { 'If-Match': version }
+  const call = () => exchange(options, 'PATCH', CERTS, wire.updateToWire(update), condition)
   const seen = { mayHaveArrived: false }
   const outcome = await repeated(call, options, async ({ missing }) => {
     if (missing?.fault.mayHaveArrived === false) return true
@@ -95,7 +112,7 @@ async function effectOf(options: HttpFactoryOptions, update: CertificatesUpdate)
   return known !== null && hasAll(known, update) ? 'done' : 'none'
 }
 
-async function readBack(options: HttpFactoryOptions): Promise<FactoryCertificates | null | 'failed'> {
+async function readBack(options: HttpFactoryOptions): Promise<KnownCertificates | null | 'failed'> {
   try {
     return await getCertificates(options)
   } catch (error) {
@@ -122,6 +139,7 @@ async function exchange(
   method: HttpRequest['method'],
   path: string,
   body?: unknown,
+  condition: Readonly<Record<string, string>> = {},
 ): Promise<HttpAnswer> {
   const { url, factory, credentials, extraHeaders, userAgent, send } = options
   const attempt = async () => {
@@ -130,6 +148,7 @@ async function exchange(
       'User-Agent': userAgent,
       Accept: 'application/json',
       ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      ...condition,
     }
     const text = body === undefined ? null : JSON.stringify(body)
     const address = `${url}/ota/factories/${encodeURIComponent(factory)}/${path}`
@@ -140,7 +159,7 @@ async function exchange(
   return answer.status === 401 && (await credentials.renew()) ? attempt() : answer
 }
 
-const PUBLIC: readonly string[] = ['User-Agent', 'Accept', 'Content-Type']
+const PUBLIC: readonly string[] = ['User-Agent', 'Accept', 'Content-Type', 'If-Match']
 
 /** A server that repeats the token in its complaint must not bring it into a log. */
 function redacted(answer: HttpAnswer, headers: Readonly<Record<string, string>>): HttpAnswer {

@@ -112,11 +112,14 @@ function crlChange(
         },
       },
     ],
+    recheck: async (work, known) => requireConfirmed(await planOf(action, serials, work, known), confirmed()),
     update: async (work, known, facts) => {
-      const { nextUpdate } = readCrl(sentCrl(facts), 'the CRL')
+      const { nextUpdate, crlNumber } = readCrl(sentCrl(facts), 'the CRL')
       // It may have waited for longer than it is good for.
       const isStale = nextUpdate !== null && nextUpdate <= work.clock()
-      if (isStale && !change.isTaken(known, {})) resigned = await signCrl({ ...work, known }, reason, serials)
+      const isOvertaken = (crlNumber ?? 0n) <= numberOf(known, work)
+      if ((isStale || isOvertaken) && !change.isTaken(known, {}))
+        resigned = await signCrl({ ...work, known }, reason, serials)
       return { caRevokeCrl: sentCrl(facts) }
     },
     isTaken: (known) => {
@@ -134,6 +137,12 @@ function crlChange(
     },
   }
   return { change, sentCrl }
+}
+
+/** The number of the root's CRL that the Factory API has; somebody else may have sent one since ours was signed. */
+function numberOf({ caRevokeCrl }: FactoryCertificates, { root }: ChangeWork): bigint {
+  const crl = caRevokeCrl === null ? null : readCrl(caRevokeCrl, 'ca-revoke-crl')
+  return crl !== null && isCrlOf(crl, root) ? (crl.crlNumber ?? 0n) : 0n
 }
 
 function revokedBefore({ known, root }: ChangeWork): readonly string[] {

@@ -1,8 +1,8 @@
 import type { DirectoryState, Journal } from '../directory/records.js'
-import type { CertificatesUpdate, FactoryApi, FactoryCertificates } from '../factory/api.js'
+import type { CertificatesUpdate, FactoryApi, FactoryCertificates, KnownCertificates } from '../factory/api.js'
 import type { Clock, DurableFiles, EncryptionPorts, Progress, Who } from '../ports.js'
 import { requireSameWork } from './begun.js'
-import { finishStep, uploadStep } from './change-steps.js'
+import { finishStep, lookAgain, type Sent, uploadStep } from './change-steps.js'
 import { discardStaged, isUndone, refuseTakenLeftovers, restore } from './change-undo.js'
 import { checkClock } from './create-preconditions.js'
 import { beginRecords, keepStep } from './keep-records.js'
@@ -31,7 +31,7 @@ export interface ChangeWork extends Workplace, OpenPki, EncryptionPorts {
   readonly signal: AbortSignal
   readonly access?: HsmAccess
   /** What the Factory API knew when the change began. */
-  readonly known: FactoryCertificates
+  readonly known: KnownCertificates
 }
 
 /** One command that changes a PKI: sign, upload, read back; only then the files of the directory change. */
@@ -44,6 +44,8 @@ export interface Change {
   check?(pki: OpenPki): Promise<void>
   /** Makes and stages what is to be uploaded. */
   readonly prepare: readonly Step<ChangeWork>[]
+  /** Is it still right to send it, given what the Factory API knows now? Throws when it is not; nothing was sent then. */
+  recheck?(work: ChangeWork, known: FactoryCertificates): Promise<void>
   /** What the Factory API is to be told, given what it knows now. */
   update(work: ChangeWork, known: FactoryCertificates, facts: Facts): Promise<CertificatesUpdate>
   /** Does the Factory API say what `update` wants it to? */
@@ -127,7 +129,8 @@ async function changeLocked(
     await beginRecords(directory, work.register, ports.clock())
   } else ports.progress.note(`Going on with the \`${change.command}\` that began at ${found.startedAt}.`)
   const earlier = await directory.readJournal()
-  const steps = [...change.prepare, uploadStep(change), finishStep(change)]
+  const sent: Sent[] = []
+  const steps = [...change.prepare, uploadStep(change, (one) => sent.push(one)), finishStep(change)]
   const journal = found ?? beginning(change, [...steps, KEEP], ports)
   const facts = await runSteps([...steps, keepStep(journal)], work, journal, { ...ports, directory }).catch(
     async (error: unknown) => {
@@ -138,6 +141,7 @@ async function changeLocked(
       throw error
     },
   )
+  await lookAgain(change, work, sent.at(-1))
   return { pki, facts, resumed: found !== null, warnings }
 }
 

@@ -1,29 +1,86 @@
 import type { DirectoryState, KeyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
+import type { CertificatesUpdate, FactoryCertificates, KnownCertificates } from '../factory/api.js'
+import { revokedIn } from '../pki/crl.js'
+import { readPemList } from '../pki/read-certificate.js'
+import { readCrl } from '../pki/read-crl.js'
+import { againOnConflict } from './again-on-conflict.js'
 import type { Change, ChangeWork } from './change-pki.js'
-import { knownPki } from './open-pki.js'
+import { deviceCaSerials, knownPki } from './open-pki.js'
 import type { Step } from './run-steps.js'
 
+/** An update that the Factory API has taken. */
+export interface Sent {
+  readonly update: CertificatesUpdate
+  /** What the API knew when the update was made. */
+  readonly before: KnownCertificates
+}
+
 /** Tells the Factory API, and reads back what it knows; an answer that got lost is no failure when the work was done. */
-export function uploadStep(change: Change): Step<ChangeWork> {
+export function uploadStep(change: Change, onSent: (sent: Sent) => void): Step<ChangeWork> {
   return {
     name: 'upload',
     says: 'Telling the Factory API, and reading back what it knows',
-    run: async (work, facts) => {
-      const known = await knownPki(work.api, work)
-      const update = await change.update(work, known, facts)
-      if (change.isTaken(known, update)) return undefined
-      let lost: unknown
-      await work.api.updateCertificates(update).catch((error: unknown) => {
-        lost = error
-      })
-      const after = await knownPki(work.api, work).catch((error: unknown) => {
-        throw outcomeUnknown(lost ?? error)
-      })
-      if (change.isTaken(after, update)) return undefined
-      throw lost ?? notKept()
-    },
+    run: (work, facts) =>
+      againOnConflict(async () => {
+        const known = await knownPki(work.api, work)
+        const update = await change.update(work, known, facts)
+        if (change.isTaken(known, update)) return undefined
+        await change.recheck?.(work, known)
+        let lost: unknown
+        await work.api.updateCertificates(update, known.version).catch((error: unknown) => {
+          lost = error
+        })
+        const after = await knownPki(work.api, work).catch((error: unknown) => {
+          throw outcomeUnknown(lost ?? error)
+        })
+        if (!change.isTaken(after, update)) throw lost ?? notKept(update, after)
+        onSent({ update, before: known })
+        return undefined
+      }),
   }
+}
+
+/**
+ * Looks at the Factory API once more, now that some time has passed. One without versions lets another command that read
+ * before this one wrote replace the whole list afterwards. Throws ERR_API when it no longer shows what was sent.
+ */
+export async function lookAgain(change: Change, work: ChangeWork, sent: Sent | undefined): Promise<void> {
+  if (sent === undefined || sent.before.version !== null) return
+  const known = await knownPki(work.api, work).catch(() => null)
+  if (known === null) return work.warn('The Factory API could not be read once more; see `fpki ca show --pretty`.')
+  const revived = revivedIn(known, sent)
+  if (revived.length > 0) throw broughtBack(revived)
+  if (change.isTaken(known, sent.update)) return
+  throw new FpkiError(
+    'ERR_API',
+    `The Factory API took \`${change.command}\` and no longer shows it${missingIn(known, sent.update)}: somebody else changed it at the same time.`,
+    'The PKI directory is up to date. Compare it with `fpki ca show --pretty`; `fpki ca update` puts a whole list in place.',
+  )
+}
+
+/** The device CAs that somebody else revoked between our reading and our writing: the list that we sent has them still. */
+function revivedIn(known: FactoryCertificates, { update, before }: Sent): readonly bigint[] {
+  const { caRevokeCrl } = known
+  if (update.caCrt === undefined || caRevokeCrl === null || caRevokeCrl === before.caRevokeCrl) return []
+  const there = deviceCaSerials(known)
+  return revokedIn(readCrl(caRevokeCrl, 'ca-revoke-crl')).filter((serial) => there.has(serial))
+}
+
+function broughtBack(serials: readonly bigint[]): FpkiError {
+  return new FpkiError(
+    'ERR_API',
+    `Somebody else revoked device CAs at the same time, and the list that was sent has them again: ${serials.join(', ')}.`,
+    'The PKI directory is up to date. Revoke them again with `fpki ca revoke-device-ca DIR --ca-serial SERIAL`.',
+  )
+}
+
+/** Names the device CAs that were sent and are not there. */
+function missingIn(known: FactoryCertificates, { caCrt = '' }: CertificatesUpdate): string {
+  const there = deviceCaSerials(known)
+  const sent = caCrt.trim() === '' ? [] : readPemList(caCrt, 'ca-crt').map(({ serialNumber }) => serialNumber)
+  const missing = sent.filter((serial) => !there.has(serial))
+  return missing.length === 0 ? '' : ` (missing: ${missing.join(', ')})`
 }
 
 function outcomeUnknown(cause: unknown): FpkiError {
@@ -36,10 +93,10 @@ function outcomeUnknown(cause: unknown): FpkiError {
   )
 }
 
-function notKept(): FpkiError {
+function notKept(update: CertificatesUpdate, known: FactoryCertificates): FpkiError {
   return new FpkiError(
     'ERR_API',
-    'The Factory API does not show what it was sent and took.',
+    `The Factory API does not show what it was sent and took${missingIn(known, update)}.`,
     'See what it knows with `fpki ca show --pretty`. The PKI directory is as it was.',
   )
 }

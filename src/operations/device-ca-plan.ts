@@ -59,7 +59,9 @@ export async function planOf(
   const isDone = action !== 'revoke' && cas.every(({ disabled }) => disabled === (action === 'disable'))
   const left = current.filter((ca) => !isDisabled(ca) && !serials.includes(ca.serialNumber))
   const lost = current.filter((ca) => (action === 'revoke' || !isDisabled(ca)) && serials.includes(ca.serialNumber))
-  return { cas, isDone, dangers: action === 'enable' ? [] : dangersOf(lost, left) }
+  const dangers = action === 'enable' ? [] : dangersOf(lost, left)
+  // Disabling can be taken back; the key of a revoked local-ca signs for nobody any more.
+  return { cas, isDone, dangers: action === 'revoke' ? [...dangers, ...localDanger(lost, left)] : dangers }
 }
 
 /** What stops working for everybody when of the device CAs that devices could use some are lost, and others are left. */
@@ -67,7 +69,14 @@ export function dangersOf(lost: readonly Certificate[], left: readonly Certifica
   if (left.length === 0 && lost.length > 0) return ['No device CA is left then: the gateway refuses every device.']
   const isOnline = (ca: Certificate) => roleOf(ca) === 'online-ca'
   if (!lost.some(isOnline) || left.some(isOnline)) return []
-  return ['No online-ca is left then: no device can register on-line, and those that did are refused.']
+  return ['No online-ca is left then: no device can register online, and those that did are refused.']
+}
+
+/** As {@link dangersOf}, for the only local-ca; when no device CA at all is left, that is said already. */
+function localDanger(lost: readonly Certificate[], left: readonly Certificate[]): readonly string[] {
+  const isLocal = (ca: Certificate) => roleOf(ca) === 'local-ca'
+  if (left.length === 0 || !lost.some(isLocal) || left.some(isLocal)) return []
+  return ['No local-ca is left then: no device certificate can be signed offline, and those that were are refused.']
 }
 
 /** The name of the file of the directory that has this very certificate. */

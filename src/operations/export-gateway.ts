@@ -1,48 +1,35 @@
 import { join } from 'node:path'
-import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import { type GatewayMaterial, readGateway } from '../factory/embedded/gateway.js'
 import { embeddedApiName } from '../factory/embedded/index.js'
 import { clientAnchorPem } from '../pki/client-anchor.js'
 import { isDnsName } from '../pki/csr-policy.js'
-import { certificateFacts, describeCertificate } from '../pki/describe.js'
+import { describeCertificate } from '../pki/describe.js'
 import { encodePem } from '../pki/pem.js'
 import { type Certificate, readPemCertificate, readPemCertificates } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress } from '../ports.js'
 import { pemSigner } from '../signer/file.js'
-import { checkNginxOptions, type NginxOptions, nginxConfiguration } from './gateway-nginx.js'
+import type { ExportedGateway } from './exported-gateway.js'
+import { checkNginxOptions, nginxConfiguration } from './gateway-nginx.js'
+import {
+  changesOf,
+  earlierOptions,
+  effectiveOptions,
+  type GatewayOptions,
+  nginxOptionsOf,
+  optionsLine,
+  type RequestedOptions,
+} from './gateway-options.js'
 
-/** What `fpki api export-gateway --json` prints. */
-export const exportedGateway = z.strictObject({
-  factory: z.string(),
-  /** Which Factory API it is of. */
-  api: z.string(),
-  /** Absolute. */
-  directory: z.string(),
-  /** The names of its files. */
-  files: z.array(z.string()),
-  /** Those that were made, or are not what they were before. */
-  changed: z.array(z.string()),
-  tls: certificateFacts,
-  /** Those whose devices may come in. */
-  deviceCas: z.array(certificateFacts),
-  /** The serial numbers of those that are left out, decimal. */
-  disabledCaSerials: z.array(z.string()),
-  warnings: z.array(z.string()),
-})
-
-/** See {@link exportedGateway}. */
-export type ExportedGateway = z.infer<typeof exportedGateway>
+export { type ExportedGateway, exportedGateway } from './exported-gateway.js'
 
 /** What is exported, and where to. */
-export interface ExportGatewayOptions extends Omit<NginxOptions, 'at'> {
+export interface ExportGatewayOptions extends RequestedOptions {
   /** Absolute: that of the embedded Factory API. */
   readonly stateDirectory: string
   readonly factory: string
   /** Absolute; new or empty, or an earlier export of this factory with `replace`. */
   readonly directory: string
-  /** Where nginx finds it; null: there. */
-  readonly at: string | null
   readonly replace: boolean
 }
 
@@ -76,21 +63,20 @@ export async function exportGateway(
   options: ExportGatewayOptions,
   ports: ExportGatewayPorts,
 ): Promise<ExportedGateway> {
-  const { directory, at } = options
+  const { directory } = options
   const { files } = ports
   const source = { ...options, files, openKey: pemSigner }
-  const nginx = { ...options, at: at ?? directory }
-  checkNginxOptions(nginx)
+  checkNginxOptions(nginxOptionsOf(effectiveOptions(options, null), directory))
   // Before anything is made for what will be refused.
   await readGateway(source)
-  await filesThere(files, options)
+  earlierIn(await filesThere(files, options), directory)
   await files.makeDirectory(directory)
   await files.checkDirectory(directory)
   const lock = await files.lock(join(directory, LOCK))
   if (lock === null) throw busy(directory)
   try {
     // Read under the lock, so that the later of two exports does not write the earlier state.
-    return await write(options, nginx, await readGateway(source), ports)
+    return await write(options, await readGateway(source), ports)
   } finally {
     await lock.release()
   }
@@ -98,23 +84,26 @@ export async function exportGateway(
 
 async function write(
   options: ExportGatewayOptions,
-  nginx: NginxOptions,
   material: GatewayMaterial,
   { files, clock, progress }: ExportGatewayPorts,
 ): Promise<ExportedGateway> {
   const { factory, directory, stateDirectory } = options
   const enabled = enabledCas(material)
-  const wanted = gatewayFiles(factory, nginx, material, enabled)
   const found = await filesThere(files, options)
+  const earlier = earlierIn(found, directory)
+  const effective = effectiveOptions(options, earlier)
+  const wanted = gatewayFiles(options, effective, material, enabled)
   const changed = wanted.filter(({ name, content }) => found.get(name) !== content)
   await files.sweep(directory)
   for (const { name, content, mode } of changed) await files.replace(join(directory, name), content, mode)
   const warnings = enabled.length > 0 ? [] : ['No device CA is enabled: the gateway will turn every device away.']
   warnings.forEach(progress.warn)
+  changesOf(earlier, effective).forEach(progress.note)
   const root = readPemCertificate(material.certificates.rootCrt, 'root-crt')
   const facts = (certificate: Certificate) => describeCertificate(certificate, root, clock())
   return {
     ...{ factory, api: embeddedApiName(stateDirectory), directory },
+    ...{ options: effective, earlierOptions: earlier },
     files: wanted.map(({ name }) => name),
     changed: changed.map(({ name }) => name),
     tls: facts(material.tls),
@@ -131,12 +120,13 @@ function enabledCas({ certificates: { caCrt, disabledCaSerials } }: GatewayMater
 
 /** nginx.conf is the last: a directory that has it is whole. */
 function gatewayFiles(
-  factory: string,
-  nginx: NginxOptions,
+  { factory, directory }: ExportGatewayOptions,
+  effective: GatewayOptions,
   { tls, tlsKey }: GatewayMaterial,
   enabled: readonly Certificate[],
 ): readonly GatewayFile[] {
   const mark = markOf(factory)
+  const nginx = nginxOptionsOf(effective, directory)
   const names = (tls.known.subjectAltName ?? []).flatMap((name) => (name.type === 'DNS' ? [name.value] : []))
   const cas = enabled.map(({ der }) => clientAnchorPem(der)).join('')
   return [
@@ -144,7 +134,7 @@ function gatewayFiles(
     { name: NAMES.tls, content: `${mark}${tlsKey}${encodePem('CERTIFICATE', tls.der)}`, mode: 0o400 },
     {
       name: NAMES.nginx,
-      content: `${mark}${nginxConfiguration(nginx, names.filter(isDnsName), enabled.length > 0)}`,
+      content: `${mark}${nginxConfiguration(nginx, names.filter(isDnsName), enabled.length > 0)}${optionsLine(effective)}`,
       mode: 0o444,
     },
   ]
@@ -153,6 +143,11 @@ function gatewayFiles(
 /** The first line of each file, by which the next export knows it. Text around PEM blocks is no part of them. */
 function markOf(factory: string): string {
   return `# Made by fpki api export-gateway for the factory ${factory}; do not change it, export again with --replace.\n`
+}
+
+function earlierIn(found: ReadonlyMap<string, string>, directory: string): GatewayOptions | null {
+  const text = found.get(NAMES.nginx)
+  return text === undefined ? null : earlierOptions(text, join(directory, NAMES.nginx))
 }
 
 /** What the files hold already. Throws ERR_EXISTS when something may not be written over. */

@@ -1,85 +1,16 @@
-import * as z from 'zod/mini'
 import { inspectDirectory, type SeenDirectory } from '../directory/inspect.js'
 import { PKI_FILES } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
-import {
-  type CertificateFacts,
-  type CertificateRole,
-  certificateRole,
-  describeCertificate,
-  rfc3339,
-} from '../pki/describe.js'
+import { type CertificateFacts, type CertificateRole, describeCertificate, rfc3339 } from '../pki/describe.js'
 import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles } from '../ports.js'
-import { backupStatus, statusOfBackup } from './backup/age.js'
+import { statusOfBackup } from './backup/age.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from './pki-files.js'
 import type { ShownPki } from './show-pki.js'
+import { interruptedIn, missingFiles } from './status-completeness.js'
+import type { CertificateStatus, PkiStatus, StatusOfPkis } from './status-report.js'
 
-/** How a certificate, or the worst of several, stands. */
-const expiryState = z.enum(['fine', 'expiring', 'expired'])
-
-/** When one certificate ends. */
-const certificateStatus = z.strictObject({
-  role: certificateRole,
-  /** Its name in the directory; null: it is as the Factory API knows it. */
-  file: z.nullable(z.string()),
-  subject: z.string(),
-  /** Decimal. */
-  serial: z.string(),
-  notBefore: z.string(),
-  notAfter: z.string(),
-  /** Whole days; negative when it has expired. */
-  daysLeft: z.int(),
-  state: expiryState,
-  /** It is not valid yet: a clock is wrong, here or where it was made. It counts as fine. */
-  notYetValid: z.boolean(),
-  /** A device CA that the Factory API does not accept devices of; it does not count. */
-  disabled: z.boolean(),
-})
-
-/** Why something could not be looked at. */
-const statusProblem = z.strictObject({
-  /** null: it is about the directory. */
-  file: z.nullable(z.string()),
-  code: z.string(),
-  message: z.string(),
-  hint: z.string(),
-})
-
-/** One PKI. */
-const pkiStatus = z.strictObject({
-  /** Absolute; null: as the Factory API knows it. */
-  directory: z.nullable(z.string()),
-  factory: z.nullable(z.string()),
-  certificates: z.array(certificateStatus),
-  /** A command that was interrupted and waits to be brought to its end. */
-  unfinished: z.nullable(z.string()),
-  /** The newest backup; null: none is known. */
-  backup: z.nullable(backupStatus),
-  /** There is none, or it is older than `--backup-days`. */
-  backupDue: z.boolean(),
-  problems: z.array(statusProblem),
-})
-
-/** What `fpki ca status --json` prints. */
-export const statusOfPkis = z.strictObject({
-  checkedAt: z.string(),
-  warnDays: z.int(),
-  /** How old a backup may be; null: any age will do. */
-  backupDays: z.nullable(z.int()),
-  /** The worst of all certificates. */
-  state: expiryState,
-  pkis: z.array(pkiStatus),
-})
-
-/** See {@link statusOfPkis}. */
-export type StatusOfPkis = z.infer<typeof statusOfPkis>
-
-/** One PKI of a {@link StatusOfPkis}. */
-export type PkiStatus = z.infer<typeof pkiStatus>
-
-/** One certificate of a {@link PkiStatus}. */
-export type CertificateStatus = z.infer<typeof certificateStatus>
+export { type CertificateStatus, type PkiStatus, type StatusOfPkis, statusOfPkis } from './status-report.js'
 
 /** The time, how many days before its end a certificate counts as expiring, and how old a backup may be. */
 interface Moment {
@@ -109,34 +40,46 @@ export function statusOfShown(shown: ShownPki, warnDays: number, clock: Clock): 
   const { factory, root, tls, estTls, deviceCas } = shown
   const all = [root, tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
   const certificates = all.map((facts) => statusOf(facts, facts, moment))
-  return summed([{ directory: null, factory, certificates, ...NOTHING, problems: [] }], moment)
+  const problems = tls === null ? [problemOf(null, noTls(shown))] : []
+  return summed([{ directory: null, factory, certificates, ...NOTHING, problems }], moment)
 }
 
 /** What only a directory that can be read tells. */
 const NOTHING = { unfinished: null, backup: null, backupDue: false }
 
 function summed(pkis: readonly PkiStatus[], { now, warnDays, backupDays }: Moment): StatusOfPkis {
-  const states = pkis.flatMap(({ certificates }) => certificates.map(({ state }) => state))
-  const state = (['expired', 'expiring'] as const).find((one) => states.includes(one)) ?? 'fine'
+  const states = pkis.flatMap(statesOf)
+  const state = OVERALL.find((one) => states.includes(one)) ?? 'fine'
   return { checkedAt: rfc3339(now), warnDays, backupDays, state, pkis: [...pkis] }
+}
+
+/** The worst first. */
+const OVERALL = ['expired', 'not-yet-valid', 'problem', 'unfinished', 'expiring'] as const
+
+function statesOf({ certificates, problems, unfinished }: PkiStatus): readonly StatusOfPkis['state'][] {
+  return [
+    ...certificates.map(({ state }) => state),
+    ...(problems.length > 0 ? (['problem'] as const) : []),
+    ...(unfinished === null ? [] : (['unfinished'] as const)),
+  ]
 }
 
 async function statusOfDirectory(path: string, files: DurableFiles, moment: Moment): Promise<PkiStatus> {
   try {
-    return await statusOfSeen(await inspectDirectory(files, path), moment)
+    const directory = await inspectDirectory(files, path)
+    return await statusOfSeen(directory, moment, await interruptedIn(files, directory))
   } catch (error) {
     const problems = [problemOf(null, error)]
     return { directory: path, factory: null, certificates: [], ...NOTHING, problems }
   }
 }
 
-async function statusOfSeen(directory: SeenDirectory, moment: Moment): Promise<PkiStatus> {
+async function statusOfSeen(directory: SeenDirectory, moment: Moment, unfinished: string | null): Promise<PkiStatus> {
+  const missing = missingFiles(directory)
   const { certificates: names } = pkiFilesOf(directory)
-  if (!names.includes(PKI_FILES.rootCertificate)) throw noPki(directory)
   const read = await Promise.all(names.map((name) => readFile(directory, name)))
   const seen = read.flatMap((one) => ('certificate' in one ? [one] : []))
   const root = seen.find(({ file }) => file === PKI_FILES.rootCertificate)?.certificate ?? null
-  const { journal } = directory
   const { backupDays } = moment
   const backup = statusOfBackup(directory, moment.now)
   return {
@@ -146,10 +89,11 @@ async function statusOfSeen(directory: SeenDirectory, moment: Moment): Promise<P
       const facts = describeCertificate(certificate, root ?? certificate, moment.now)
       return statusOf(facts, { role: roleOfFile(file), file, disabled: false }, moment)
     }),
-    unfinished: journal !== null && journal.finishedAt === null ? journal.command : null,
+    unfinished,
     backup,
     backupDue: backupDays !== null && (backup === null || backup.daysOld >= backupDays),
     problems: [
+      ...missing.map(({ file, error }) => problemOf(file, error)),
       ...directory.problems.map((problem) => problemOf(null, problem)),
       ...read.flatMap((one) => ('problem' in one ? [one.problem] : [])),
     ],
@@ -177,8 +121,13 @@ function statusOf(
 ): CertificateStatus {
   const { role, file = null, disabled } = place
   const expired = now > new Date(notAfter)
-  const state = disabled ? 'fine' : expired ? 'expired' : daysLeft < warnDays ? 'expiring' : 'fine'
   const notYetValid = now < new Date(notBefore)
+  const states = [
+    ...(expired ? (['expired'] as const) : []),
+    ...(notYetValid ? (['not-yet-valid'] as const) : []),
+    ...(daysLeft < warnDays ? (['expiring'] as const) : []),
+  ]
+  const state = (disabled ? undefined : states[0]) ?? 'fine'
   return { role, file, subject, serial, notBefore, notAfter, daysLeft, state, notYetValid, disabled }
 }
 
@@ -188,7 +137,7 @@ function problemOf(file: string | null, error: unknown): PkiStatus['problems'][n
   return { file, code, message, hint }
 }
 
-function noPki({ path }: SeenDirectory): FpkiError {
-  const hint = 'Name a PKI directory, or put the file back from a backup.'
-  return new FpkiError('ERR_NOT_INITIALIZED', `${path} has no ${PKI_FILES.rootCertificate}.`, hint)
+function noTls({ factory, api }: ShownPki): FpkiError {
+  const hint = 'Make one with `fpki ca rotate-tls`.'
+  return new FpkiError('ERR_NOT_INITIALIZED', `The factory ${factory} has no tls-crt in the Factory API ${api}.`, hint)
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
-import type { FactoryApi, FactoryCertificates } from '../factory/api.js'
+import type { FactoryApi, FactoryCertificates, KnownCertificates } from '../factory/api.js'
 import { isCrlOf, revokedIn } from '../pki/crl.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../pki/describe.js'
 import { attributeValues } from '../pki/name.js'
@@ -9,6 +9,7 @@ import { encodePem } from '../pki/pem.js'
 import { type Certificate, isIssuedBy, readPemCertificate, readPemCertificates } from '../pki/read-certificate.js'
 import { readCrl } from '../pki/read-crl.js'
 import type { Clock } from '../ports.js'
+import { againOnConflict } from './again-on-conflict.js'
 import { dangersOf } from './device-ca-plan.js'
 import { deviceCasOf } from './open-pki.js'
 import { notInitialized } from './show-pki.js'
@@ -82,24 +83,29 @@ export async function updateDeviceCas(
   if (told.added.length + removed.length === 0) return { ...told, changed: false }
   const dangers = [...revokedAgain(without(wanted, current), known, root), ...dangersOfUpdate(removed, wanted, known)]
   await confirm({ ...told, dangers })
-  await requireUnchanged(api, current)
   const caCrt = wanted.map(({ der }) => encodePem('CERTIFICATE', der)).join('\n')
-  await api.updateCertificates({ caCrt })
+  await againOnConflict(async () => api.updateCertificates({ caCrt }, await unchangedVersion(api, known)))
   const after = await api.getCertificates()
   const kept = after === null ? [] : deviceCasOf(after)
-  if (without(kept, wanted).length + without(wanted, kept).length === 0) return { ...told, changed: true }
+  const [missing, surplus] = [without(wanted, kept), without(kept, wanted)]
+  if (missing.length + surplus.length === 0) return { ...told, changed: true }
+  const serials = [...missing, ...surplus].map(({ serialNumber }) => serialNumber)
   throw new FpkiError(
     'ERR_API',
-    'The Factory API does not show the device CAs that it was sent and took.',
+    `The Factory API does not show the device CAs that it was sent and took (different: ${serials.join(', ')}).`,
     'See what it knows with `fpki ca show --pretty`, and run the same command again.',
   )
 }
 
-/** Whoever said yes did so to what was there then: one that was added meanwhile must not go unseen. */
-async function requireUnchanged(api: FactoryApi, current: readonly Certificate[]): Promise<void> {
+/**
+ * The version to update, for whoever said yes did so to what was there then: a device CA that was added, revoked or disabled
+ * since must not go unseen.
+ */
+async function unchangedVersion(api: FactoryApi, confirmed: KnownCertificates): Promise<string | null> {
   const known = await api.getCertificates()
-  const now = known === null ? [] : deviceCasOf(known)
-  if (without(now, current).length + without(current, now).length === 0) return
+  const facts = ({ caCrt, caRevokeCrl, disabledCaSerials }: KnownCertificates) =>
+    JSON.stringify([caCrt, caRevokeCrl, disabledCaSerials])
+  if (known !== null && facts(known) === facts(confirmed)) return known.version
   throw new FpkiError(
     'ERR_NOT_CONFIRMED',
     'The device CAs of the Factory API have changed since the question was asked.',

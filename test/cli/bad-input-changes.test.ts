@@ -9,7 +9,7 @@ import { snapshot } from './snapshot.js'
 
 /** The commands that sign with the root key and are given a PKI directory, each as it would work. */
 const COMMANDS: Readonly<Record<string, (made: Made) => readonly string[]>> = {
-  'ca revoke-device-ca': ({ directory }) => ['ca', 'revoke-device-ca', directory, '--ca-file', 'local-ca.pem'],
+  'ca revoke-device-ca': ({ directory }) => ['ca', 'revoke-device-ca', directory, '--ca-file', 'local-ca.pem', '--yes'],
   'ca disable-device-ca': ({ directory }) => ['ca', 'disable-device-ca', directory, '--ca-file', 'local-ca.pem'],
   'ca enable-device-ca': ({ directory }) => ['ca', 'enable-device-ca', directory, '--ca-file', 'local-ca.pem'],
   'ca sign': ({ home, directory }) => ['ca', 'sign', join(home.path, 'the.csr'), '--pki-dir', directory],
@@ -200,7 +200,7 @@ test('a change that fails behind the lock leaves everything as it was', async ()
   const made = await copiedPki()
   await editCertificates(made, { caRevokeCrl: 'broken' })
   const before = await snapshot(made.home.path)
-  const ended = await made.home.fpki(['ca', 'revoke-device-ca', made.directory, '--ca-file', 'local-ca'])
+  const ended = await made.home.fpki(['ca', 'revoke-device-ca', made.directory, '--ca-file', 'local-ca', '--yes'])
   expectWords(ended, { status: 6, code: 'ERR_BAD_FILE', names: ['ca-revoke-crl'] })
   expect(await snapshot(made.home.path)).toEqual(before)
 })

@@ -1,8 +1,11 @@
-import { readdir } from 'node:fs/promises'
+import { cp, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { errorDocument } from '../../src/cli/documents.js'
 import { addedDeviceCas, serverCertified, shownPki } from '../../src/index.js'
 import { type Ended, output } from '../support/cli.js'
+import { serve } from '../support/served.js'
+import { deviceCaSerials } from './device-cas.js'
 import { copiedPki, type Made, x509 } from './made.js'
 import { namesBelow } from './snapshot.js'
 
@@ -65,4 +68,44 @@ test('`ca show` beside them shows the PKI before or behind a change, never a par
   expect(changed.status).toBe(0)
   for (const document of winners(shown, [])) expect([2, 4]).toContain(shownPki.parse(document).deviceCas.length)
   expect(winners(shown, [])).toHaveLength(19)
+})
+
+/** Both directories add a local CA at once, in `rounds` rounds; each that exits 0 must be in the Factory API afterwards. */
+async function addInRounds(
+  made: Made,
+  rounds: number,
+  run: (words: readonly string[]) => Promise<Ended>,
+): Promise<readonly string[]> {
+  const directories = [made.directory, join(made.home.path, 'other')]
+  await cp(made.directory, directories[1] ?? '', { recursive: true })
+  const added: string[] = []
+  for (let round = 0; round < rounds; round++) {
+    const name = `site-${round}`
+    const ended = await Promise.all(
+      directories.map((path) =>
+        run(['ca', 'add-device-ca', path, '--local-ca', '--local-ca-filename', name, '--json', '--factory', 'acme']),
+      ),
+    )
+    for (const { status, stdout } of ended) {
+      expect({ status, stdout }).toMatchObject({ status: 0 })
+      added.push(...addedDeviceCas.parse(JSON.parse(stdout)).added.map(({ serial }) => serial))
+    }
+  }
+  return added
+}
+
+test('two directories of one factory that add a device CA at once: both are there', async () => {
+  const made = await copiedPki()
+  const added = await addInRounds(made, 5, (words) => made.home.fpki(words))
+  expect(added).toHaveLength(10)
+  expect(await deviceCaSerials(made)).toEqual(expect.arrayContaining([...added]))
+})
+
+test('the same through the served Factory API', async () => {
+  const made = await copiedPki()
+  const server = await serve([], made.home)
+  const client = server.client(await server.token('--factory', 'acme'))
+  const added = await addInRounds(made, 3, (words) => client.run(words))
+  expect(added).toHaveLength(6)
+  expect(await deviceCaSerials(made)).toEqual(expect.arrayContaining([...added]))
 })

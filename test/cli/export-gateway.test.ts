@@ -92,11 +92,64 @@ test('paths, address and upstream are what was said', async () => {
   const conf = await readFile(join(made.home.path, 'gateway', 'nginx.conf'), 'utf8')
   expect(conf).toContain('listen [::1]:9443 ssl;')
   expect(conf).toContain('proxy_pass http://[::1]:81/a;')
-  expect(conf.match(/"[^"]*"/g)).toEqual([
+  expect(conf.replace(/^# Options: .*\n/m, '').match(/"[^"]*"/g)).toEqual([
     '"/etc/the gateway/tls.pem"',
     '"/etc/the gateway/tls.pem"',
     '"/etc/the gateway/device-cas.pem"',
   ])
+})
+
+test('--replace keeps listen, upstream and at, also while no device CA is enabled, and says what changes', async () => {
+  const made = await copiedPki()
+  const conf = () => readFile(join(made.home.path, 'gateway', 'nginx.conf'), 'utf8')
+  await exported(made, '--listen', '[::1]:9443', '--upstream', 'http://[::1]:81/a', '--at', '/etc/the gateway/')
+  const first = await conf()
+  const again = await exported(made, '--replace')
+  expect(again.document).toMatchObject({
+    changed: [],
+    options: { listen: '[::1]:9443', upstream: 'http://[::1]:81/a' },
+  })
+  expect(again.document.earlierOptions).toEqual(again.document.options)
+  expect(again.stderr).not.toContain('--listen')
+  for (const [action, name] of [
+    ['disable', 'local-ca'],
+    ['disable', 'online-crt'],
+  ]) {
+    await made.home.fpki(['ca', `${action}-device-ca`, made.directory, '--ca-file', name ?? '', '--yes'])
+    await exported(made, '--replace')
+  }
+  expect(await conf()).not.toContain('proxy_pass')
+  expect(await conf()).toContain('listen [::1]:9443 ssl;')
+  await made.home.fpki(['ca', 'enable-device-ca', made.directory, '--ca-file', 'local-ca'])
+  await exported(made, '--replace')
+  expect(await conf()).toBe(first)
+  const changed = await exported(made, '--replace', '--listen', '7443', '--at', join(made.home.path, 'gateway'))
+  expect(changed.stderr).toContain('note: --listen changes from [::1]:9443 to 7443')
+  expect(changed.stderr).not.toContain('--upstream')
+  expect(await conf()).toContain('listen 7443 ssl;')
+  expect(await conf()).toContain('proxy_pass http://[::1]:81/a;')
+  expect(await conf()).toContain(`"${made.home.path}/gateway/tls.pem"`)
+})
+
+test.each([
+  ['no options', (text: string) => text.replace(/^# Options: .*\n/m, '')],
+  ['options that are not JSON', (text: string) => text.replace(/^# Options: .*$/m, '# Options: {')],
+  ['a listen that says more', (text: string) => text.replace('"listen":"8443"', '"listen":"1; root /"')],
+  ['an upstream with a variable', (text: string) => text.replace('"upstream":"http://', '"upstream":"http://$host')],
+  ['an unknown option', (text: string) => text.replace('"listen":', '"more":1,"listen":')],
+])('an nginx.conf with %s is refused, and nothing is written', async (_, spoil) => {
+  const made = await copiedPki()
+  await exported(made)
+  const path = join(made.home.path, 'gateway', 'nginx.conf')
+  const spoilt = spoil(await readFile(path, 'utf8'))
+  await rm(path)
+  await writeFile(path, spoilt, { mode: 0o444 })
+  await made.home.fpki(['ca', 'rotate-tls', made.directory])
+  const tls = await readFile(join(made.home.path, 'gateway', 'tls.pem'), 'utf8')
+  const refusal = { status: 6, code: 'ERR_BAD_FILE', names: [path, '--listen'] } as const
+  await expectRefusal(made.home, words(made, '--replace'), refusal)
+  expect(await readFile(path, 'utf8')).toBe(spoilt)
+  expect(await readFile(join(made.home.path, 'gateway', 'tls.pem'), 'utf8')).toBe(tls)
 })
 
 describe('it refuses', () => {

@@ -294,6 +294,7 @@ describe('what would stop devices from working for everybody', () => {
     ['revoke', ALL, LAST],
     ['disable', ALL, LAST],
     ['revoke', ['--ca-file', 'online-crt'], ONLINE],
+    ['revoke', ['--ca-file', 'local-ca'], 'No local-ca is left then'],
     ['disable', ['--ca-file', 'online-crt'], ONLINE],
   ])('%s %j is not done without --yes where nobody can be asked', async (action, words, danger) => {
     const made = await copiedPki()
@@ -312,6 +313,23 @@ describe('what would stop devices from working for everybody', () => {
     const refusal = { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes'] }
     await expectRefusal(made.home, words('revoke', 'local-ca'), refusal)
     expect((await made.home.fpki(words('revoke', 'online-crt'))).stderr).toContain('online-ca')
+  })
+
+  test('a local-ca beside one that is disabled counts as the only one', async () => {
+    const { home, directory } = await pkiWithThreeCas()
+    const words = (action: string, name: string) => ['ca', `${action}-device-ca`, directory, '--ca-file', name]
+    expect((await home.fpki(words('disable', 'site-b'))).status).toBe(0)
+    const refusal = { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes'] }
+    await expectRefusal(home, words('revoke', 'local-ca'), refusal)
+    // The disabled one serves nobody already.
+    expect((await home.fpki(words('revoke', 'site-b'))).stderr).not.toContain('No online-ca')
+  })
+
+  test('disabling the only local-ca, which can be taken back, needs no --yes', async () => {
+    const made = await copiedPki()
+    const ended = await made.home.fpki(['ca', 'disable-device-ca', made.directory, '--ca-file', 'local-ca'])
+    expect(ended.status).toBe(0)
+    expect((await knownOf(made)).disabledCaSerials).toEqual([await serialOf(made.path('local-ca.pem'))])
   })
 
   test('any other revocation is told of, and done', async () => {

@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { chmod, cp, mkdir, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { pkiDirectory } from '../../src/directory/pki-directory.js'
+import { thisMachine } from '../../src/machine.js'
 import { type StatusOfPkis, statusOfPkis } from '../../src/operations/status-pki.js'
 import { output } from '../support/cli.js'
 import { parsePrometheus } from '../support/prometheus.js'
@@ -33,6 +35,10 @@ function endOf(pki: Made, name: string): number {
 }
 
 const FILES = ['factory_ca.pem', 'local-ca.pem', 'online-crt', 'tls-crt']
+
+function interrupt(pki: Made): Promise<unknown> {
+  return editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
+}
 
 /** What is done to a PKI, and the exit code that follows. */
 const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<unknown>, status: number])[] = [
@@ -67,12 +73,25 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
     },
     0,
   ],
-  ['a server of tomorrow', (pki) => forge(pki, 'tls-crt', { from: 1 }), 0],
+  ['a server of tomorrow', (pki) => forge(pki, 'tls-crt', { from: 1 }), 11],
+  ['no tls-crt', (pki) => unlink(pki.path('tls-crt')), 6],
   [
-    'an interrupted command',
-    (pki) => editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null })),
-    0,
+    'an interrupted create without tls-crt',
+    async (pki) => {
+      await interrupt(pki)
+      await unlink(pki.path('tls-crt'))
+    },
+    3,
   ],
+  [
+    'an interrupted create without factory_ca.pem',
+    async (pki) => {
+      await interrupt(pki)
+      await unlink(pki.path('factory_ca.pem'))
+    },
+    3,
+  ],
+  ['an interrupted command', interrupt, 10],
   [
     'no keys',
     async (pki) => {
@@ -209,7 +228,87 @@ describe('ca status', () => {
   test('says that an interrupted command waits', async () => {
     const pki = await copiedPki()
     await editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
-    expect((await pki.home.fpki(['ca', 'status', pki.directory])).stdout).toContain('`fpki ca create` was interrupted')
+    expect((await pki.home.fpki(['ca', 'status', pki.directory])).stdout).toContain(
+      `\`fpki ca create\` was interrupted; finish it: fpki ca resume ${pki.directory}\n`,
+    )
+  })
+
+  test('calls nothing fine when nothing is valid yet', async () => {
+    const pki = await copiedPki()
+    await forge(pki, 'factory_ca.pem', { from: 1, key: 'factory_ca.key' })
+    for (const file of FILES.slice(1)) await forge(pki, file, { from: 1 })
+    const [rootCrt, local, online, tlsCrt] = await Promise.all(FILES.map(pki.text))
+    await editCertificates(pki, { rootCrt, tlsCrt, caCrt: `${online}${local}` })
+    const at = (words: readonly string[]) => pki.home.fpki(['ca', 'status', ...words])
+    const [json, words, quiet, api, metrics] = await Promise.all([
+      at([pki.directory, '--json']),
+      at([pki.directory]),
+      at([pki.directory, '--quiet']),
+      at(['--json']),
+      at([pki.directory, '--prometheus']),
+    ])
+    expect([json, words, quiet, api, metrics].map(({ status }) => status)).toEqual([11, 11, 11, 11, 11])
+    for (const { stdout } of [json, api]) {
+      const { state, pkis } = statusOfPkis.parse(JSON.parse(stdout))
+      expect(state).toBe('not-yet-valid')
+      const certificates = pkis.flatMap((one) => one.certificates.map((two) => [two.state, two.notYetValid]))
+      expect(certificates).toEqual(FILES.map(() => ['not-yet-valid', true]))
+    }
+    for (const { stdout } of [words, quiet]) expect(stdout.match(/ NOT VALID YET$/gm)).toHaveLength(4)
+    const samples = parsePrometheus(metrics.stdout)
+    const values = (name: string) => samples.flatMap(({ metric, value }) => (metric === name ? [value] : []))
+    expect(values('fpki_certificate_valid')).toEqual([0, 0, 0, 0])
+    expect(values('fpki_certificate_expiring')).toEqual([0, 0, 0, 0])
+  })
+
+  test('names what is missing, in words, in JSON and in the metrics', async () => {
+    const pki = await copiedPki()
+    await unlink(pki.path('tls-crt'))
+    const { document } = await statusJson(pki, [pki.directory])
+    expect(document).toMatchObject({
+      state: 'problem',
+      pkis: [{ unfinished: null, problems: [{ file: 'tls-crt', code: 'ERR_BAD_FILE' }] }],
+    })
+    const { stderr } = await pki.home.fpki(['ca', 'status', pki.directory])
+    expect(stderr).toContain(`${pki.directory} has no tls-crt. [ERR_BAD_FILE]`)
+    await interrupt(pki)
+    const open = await statusJson(pki, [pki.directory])
+    expect(open.document).toMatchObject({
+      state: 'problem',
+      pkis: [{ unfinished: 'ca create', problems: [{ file: 'tls-crt', code: 'ERR_UNFINISHED' }] }],
+    })
+    const { stdout } = await pki.home.fpki(['ca', 'status', pki.directory, '--prometheus'])
+    const pkiMetrics = parsePrometheus(stdout).map(({ metric, value }) => [metric, value])
+    expect(pkiMetrics).toContainEqual(['fpki_pki_problems', 1])
+    expect(pkiMetrics).toContainEqual(['fpki_pki_unfinished', 1])
+  })
+
+  test('tells of a Factory API that has no tls-crt', async () => {
+    const pki = await copiedPki()
+    await editCertificates(pki, { tlsCrt: null })
+    const { status, document } = await statusJson(pki, [])
+    expect(status).toBe(3)
+    expect(document).toMatchObject({ state: 'problem', pkis: [{ problems: [{ code: 'ERR_NOT_INITIALIZED' }] }] })
+  })
+
+  test('does not call a command interrupted that is running', async () => {
+    const pki = await copiedPki()
+    await interrupt(pki)
+    const lock = await pkiDirectory(thisMachine().files, pki.directory).lock()
+    try {
+      const { status, document } = await statusJson(pki, [pki.directory])
+      expect({ status, unfinished: document.pkis[0]?.unfinished }).toEqual({ status: 0, unfinished: null })
+    } finally {
+      await lock.release()
+    }
+    expect((await statusJson(pki, [pki.directory])).document.state).toBe('unfinished')
+  })
+
+  test('keeps the columns apart for a long name and for a root until 9999', async () => {
+    const pki = await copiedPki()
+    await forge(pki, 'a-site-with-a-rather-long-name.pem', { until: 2_912_111 - 1 })
+    const { stdout } = await pki.home.fpki(['ca', 'status', pki.directory])
+    expect(stdout).toMatch(/^ {2}a-site-with-a-rather-long-name\.pem local-ca +9999-\d\d-\d\d +29\d{5} days$/m)
   })
 
   test('needs no right to read the keys', async () => {

@@ -3,7 +3,7 @@ import { answerRequest, type WireAnswer } from '../../src/factory/answer.js'
 import type { FactoryApi } from '../../src/factory/api.js'
 import { readCsr } from '../../src/pki/csr.js'
 import { FACTORY, newRoot } from '../support/issue.js'
-import { newFactory, pemOf, signed } from './support/embedded.js'
+import { localCaOf, newFactory, pemOf, signed } from './support/embedded.js'
 
 const CERTS = `/ota/factories/${FACTORY}/certs/`
 const FIRST = { 'first-time-init': true, 'ca-csr': true, 'est-tls-csr': false, 'tls-csr': true }
@@ -73,4 +73,43 @@ test('what is not a refusal is thrown, not told to a stranger', async () => {
   const { api } = await newFactory()
   const broken: FactoryApi = { ...api, getCertificates: () => Promise.reject(new Error('/srv/secret')) }
   await expect(asking(broken)('GET')).rejects.toThrow('/srv/secret')
+})
+
+describe('an update that is conditional', () => {
+  test('is taken with the version that is there, and refused with any other: 412', async () => {
+    const { api } = await newFactory()
+    const root = await newRoot()
+    const patch = (ifMatch: string, body: unknown) =>
+      answerRequest({ method: 'PATCH', path: CERTS, body, ifMatch }, () => api)
+    const first = { 'root-crt': pemOf(root.certificate) }
+    expect(await patch('*', first)).toMatchObject({ status: 412 })
+    expect(await api.getCertificates()).toBeNull()
+    await asking(api)('PATCH', CERTS, first)
+    const { etag } = await asking(api)('GET')
+    const { ca = '', tls = '' } = await api.requestCsrs({ firstTimeInit: false, kinds: ['ca', 'tls'] })
+    const caCrt = { 'ca-crt': await signed(ca, 'ca', root) }
+    for (const other of ['', 'x', '"x"', `W/${etag}`, String(etag).slice(1, -1)]) {
+      expect(await patch(other, caCrt)).toEqual({
+        status: 412,
+        body: { msg: 'the certificates have changed since they were read' },
+      })
+    }
+    expect((await asking(api)('GET')).etag).toBe(etag)
+    expect(await patch(`"x", ${etag}`, caCrt)).toEqual({ status: 202, body: {} })
+    expect(await patch(String(etag), { 'tls-crt': await signed(tls, 'tls', root) })).toMatchObject({ status: 412 })
+    expect((await asking(api)('GET')).etag).not.toBe(etag)
+    expect(await patch('*', { 'tls-crt': await signed(tls, 'tls', root) })).toEqual({ status: 202, body: {} })
+  })
+
+  test('of many that are made for one version at once, one is taken', async () => {
+    const { api } = await newFactory()
+    const root = await newRoot()
+    await api.updateCertificates({ rootCrt: pemOf(root.certificate) })
+    const { version = '' } = (await api.getCertificates()) ?? {}
+    const lists = await Promise.all([1, 2, 3, 4].map(() => localCaOf(api, root)))
+    const ended = await Promise.allSettled(lists.map((caCrt) => api.updateCertificates({ caCrt }, version)))
+    expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    const won = lists[ended.findIndex(({ status }) => status === 'fulfilled')]
+    expect((await api.getCertificates())?.caCrt).toBe(won)
+  })
 })

@@ -246,3 +246,37 @@ test('requests whose answer is lost are asked for again when the server can be r
   expect(await api.requestCsrs(FIRST)).toEqual(await behind.requestCsrs(FIRST))
   expect(methods(server)).toBe('POST GET POST')
 })
+
+describe('the version of the certificates', () => {
+  test('is sent as If-Match, and another one there is a refusal that changes nothing', async () => {
+    const { api, behind, server } = await overHttp()
+    const root = await newRoot()
+    await api.updateCertificates({ rootCrt: pemOf(root.certificate) })
+    const { version = null } = (await api.getCertificates()) ?? {}
+    expect(version).toMatch(/^"/)
+    const tlsCrt = await signed(await csrOf(api, 'tls'), 'tls', root)
+    await api.updateCertificates({ tlsCrt }, version)
+    expect(server.seen.at(-1)?.headers['if-match']).toBe(version)
+    const refused = api.updateCertificates({ tlsCrt: 'x' }, version)
+    await expect(refused).rejects.toMatchObject({
+      code: 'ERR_API',
+      status: 412,
+      hint: expect.stringContaining('again'),
+    })
+    expect((await behind.getCertificates())?.tlsCrt).toBe(tlsCrt)
+  })
+
+  test.each(['W/"weak"', 'bare', '"', '"with\tcontrol"', `"${'x'.repeat(300)}"`])(
+    'is not %s, which no server may match',
+    async (etag) => {
+      const { api, server } = await overHttp()
+      const body = JSON.stringify({ 'root-crt': 'x' })
+      server.faults.push({
+        method: 'GET',
+        times: 1,
+        fault: { kind: 'answer', status: 200, body, headers: { ETag: etag } },
+      })
+      expect((await api.getCertificates())?.version).toBeNull()
+    },
+  )
+})

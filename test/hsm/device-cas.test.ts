@@ -13,7 +13,7 @@ test.each(TOKENS)('with the root key in %s device CAs are disabled, enabled and 
   const stateFile = join(home.state, 'factories', 'acme', 'factory.json')
   expect((await home.fpki(['ca', 'create', directory, ...token.flags, '--quiet'])).status).toBe(0)
   const serial = await serialOf(join(directory, 'local-ca.pem'))
-  const words = (action: string) => ['ca', `${action}-device-ca`, directory, '--ca-file', 'local-ca']
+  const words = (action: string) => ['ca', `${action}-device-ca`, directory, '--ca-file', 'local-ca', '--yes']
   const before = await snapshotButRegister(home.path)
   const dry = await home.fpki([...words('revoke'), '--dry-run'])
   expect(await entriesOf(dry.stdout)).toEqual([[serial, 'Privilege Withdrawn']])

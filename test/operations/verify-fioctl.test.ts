@@ -65,7 +65,7 @@ function answering(known: FactoryCertificates): VerifyPkiPorts['api'] {
   const unused = () => Promise.reject(new Error('verify only asks'))
   const api: FactoryApi = {
     name: 'a recording',
-    getCertificates: async () => known,
+    getCertificates: async () => ({ ...known, version: null }),
     requestCsrs: unused,
     updateCertificates: unused,
     getUser: unused,

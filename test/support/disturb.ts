@@ -73,7 +73,7 @@ export function around(api: FactoryApi, call: <T>(name: string, work: () => Prom
     name: api.name,
     requestCsrs: (order) => call('requestCsrs', () => api.requestCsrs(order)),
     getCertificates: () => call('getCertificates', () => api.getCertificates()),
-    updateCertificates: (update) => call('updateCertificates', () => api.updateCertificates(update)),
+    updateCertificates: (update, version) => call('updateCertificates', () => api.updateCertificates(update, version)),
     getUser: () => call('getUser', () => api.getUser()),
   }
 }

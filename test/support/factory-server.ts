@@ -106,7 +106,8 @@ async function handle(
   if (fault?.kind === 'answer' && !fault.works) return write(response, fault)
   const other = state.others.get(seen.path)
   const answer = other?.(seen) ?? (state.accepts(seen) ? await work(api, seen) : { status: 401, body: { msg: 'who?' } })
-  if (fault === null) return write(response, { status: answer.status, body: JSON.stringify(answer.body) })
+  const headers = answer.etag === undefined || answer.etag === null ? {} : { ETag: answer.etag }
+  if (fault === null) return write(response, { status: answer.status, body: JSON.stringify(answer.body), headers })
   if (fault.kind === 'answer') return write(response, fault)
   if (fault.kind === 'cut-after') return void response.destroy()
   response.writeHead(answer.status, { 'Content-Type': 'application/json', 'Content-Length': '1000' })
@@ -130,9 +131,9 @@ function takeFault(faults: FaultRule[], { method, path }: Seen): Fault | null {
   return rule.fault
 }
 
-function work(api: FactoryApi | null, { method, path, body }: Seen): Promise<WireAnswer> {
+function work(api: FactoryApi | null, { method, path, body, headers }: Seen): Promise<WireAnswer> {
   const parsed = body === '' || !body.startsWith('{') ? undefined : JSON.parse(body)
-  return answerRequest({ method, path, body: parsed }, () => api)
+  return answerRequest({ method, path, body: parsed, ifMatch: headers['if-match'] }, () => api)
 }
 
 function write(

@@ -6,11 +6,20 @@ import { createCsr } from '../../pki/csr.js'
 import { isDnsName } from '../../pki/csr-policy.js'
 import { commonNameAndUnit } from '../../pki/name.js'
 import type { Clock, DurableFiles, Random, Signer } from '../../ports.js'
-import type { CsrKind, CsrOrder, Csrs, FactoryApi } from '../api.js'
+import { CONFLICT, type CsrKind, type CsrOrder, type Csrs, type FactoryApi } from '../api.js'
 import { withLock } from '../lock.js'
 import { refused } from './refused.js'
 import { applyUpdate } from './rules.js'
-import { type FactoryState, factoryFolder, keyPath, type MadeCsr, readState, statePath, writeState } from './state.js'
+import {
+  type FactoryState,
+  factoryFolder,
+  keyPath,
+  type MadeCsr,
+  readState,
+  statePath,
+  versionOf,
+  writeState,
+} from './state.js'
 
 /** What the embedded Factory API is given. */
 export interface EmbeddedFactoryOptions {
@@ -41,11 +50,13 @@ export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
     getCertificates: async () => {
       if ((await options.files.list(folder)) === null) return null
       await options.files.checkDirectory(folder)
-      return (await readState(options.files, folder, options.factory))?.certificates ?? null
+      const certificates = (await readState(options.files, folder, options.factory))?.certificates ?? null
+      return certificates === null ? null : { ...certificates, version: versionOf(certificates) }
     },
-    updateCertificates: (update) =>
+    updateCertificates: (update, version = null) =>
       locked(options, folder, async () => {
         const state = await stateOf(options, folder)
+        requireVersion(state, version)
         await writeState(options.files, folder, applyUpdate(state, update, options.clock()))
       }),
     getUser: async () => {
@@ -147,6 +158,13 @@ function dnsNamesFor(
 function commonNameFor(kind: CsrKind, dnsNames: readonly string[]): string {
   if (kind === 'ca') return 'online-ca'
   return dnsNames.find((name) => name.length <= 64) ?? 'device-gateway'
+}
+
+/** Under the lock, so that nothing can come between this and the write. */
+function requireVersion({ certificates }: FactoryState, version: string | null): void {
+  if (version === null || (certificates !== null && versionOf(certificates) === version)) return
+  const hint = 'Somebody else changed it at the same time; nothing was changed by this command. Run it again.'
+  throw refused(CONFLICT, 'the certificates have changed since they were read', hint)
 }
 
 /** The state in `folder`, made with a new user id when there is none. */

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { FpkiError } from '../../errors.js'
 import { readJsonFile, writeJsonFile } from '../../json-file.js'
 import type { DurableFiles } from '../../ports.js'
-import { CSR_KINDS, type CsrKind, factoryCertificates } from '../api.js'
+import { CSR_KINDS, type CsrKind, type FactoryCertificates, factoryCertificates } from '../api.js'
 
 /** A key that the embedded API made, and the request for it. */
 const madeCsr = z.strictObject({
@@ -56,6 +57,14 @@ export async function readState(files: DurableFiles, folder: string, factory: st
     `${path} is the state of another factory, ${state.factory}.`,
     'Nothing was changed; put it back into the folder that bears its name.',
   )
+}
+
+/**
+ * The version of what the API answers, as a strong entity tag (RFC 9110, 8.8.3). It is a digest of the content: an update
+ * that was made for these certificates is right for them, whatever they were in between.
+ */
+export function versionOf(certificates: FactoryCertificates): string {
+  return `"${createHash('sha256').update(JSON.stringify(certificates)).digest('base64url')}"`
 }
 
 /** Puts `state` in the place of what was there, durably. */

@@ -11,7 +11,7 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number
   /** Null where the server said none. */
-  readonly headers: Readonly<Record<'retry-after' | 'location' | 'content-type', string | null>>
+  readonly headers: Readonly<Record<'retry-after' | 'location' | 'content-type' | 'etag', string | null>>
   readonly text: string
 }
 

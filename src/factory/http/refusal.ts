@@ -22,6 +22,7 @@ const HINTS: Readonly<Record<number, string>> = {
   403: 'The token may not do this: ask the owner of the factory for its scopes, or log in as another with `fpki login`.',
   404: 'Look at the names of the factory and of the API with `fpki config show`.',
   409: 'Look at what it knows with `fpki ca show --pretty`.',
+  412: 'Somebody else changed it at the same time; run the same command again.',
   429: 'It has too much to do; run the same command again in a while.',
 }
 

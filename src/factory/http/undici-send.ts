@@ -79,6 +79,7 @@ async function exchange(
       'retry-after': header('retry-after'),
       location: header('location'),
       'content-type': header('content-type'),
+      etag: header('etag'),
     },
     text: Buffer.concat(parts).toString('utf8'),
   }

@@ -54,7 +54,20 @@ const CERTS = {
     requestBody: json('CsrOrder'),
   },
   patch: {
-    ...operation('updateCertificates', 'Sets certificates; the root once only.', { 202: null, 409: 'Error' }),
+    ...operation('updateCertificates', 'Sets certificates; the root once only.', {
+      202: null,
+      409: 'Error',
+      412: 'Error',
+    }),
+    parameters: [
+      {
+        name: 'If-Match',
+        in: 'header',
+        required: false,
+        description: 'The ETag of GET: with another version there, nothing is changed and the answer is 412.',
+        schema: { type: 'string' },
+      },
+    ],
     requestBody: json('Update'),
   },
 }

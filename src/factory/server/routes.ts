@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock, DurableFiles } from '../../ports.js'
-import { answerRequest } from '../answer.js'
+import { answerRequest, type WireRequest } from '../answer.js'
 import type { FactoryApi } from '../api.js'
 import { embeddedHas, embeddedText } from '../embedded/index.js'
 import type { Faults } from './faults.js'
@@ -23,6 +23,7 @@ export interface RoutePorts {
 interface Answer {
   readonly status: number
   readonly text: string
+  readonly etag: string | null
 }
 
 interface Params {
@@ -42,8 +43,9 @@ export function addFactoryRoutes(app: FastifyInstance, ports: RoutePorts): void 
       handler: async (request, reply) => {
         const fault = ports.faults(request.method)
         if (misbehaveBefore(fault, reply)) return reply
-        const { status, text } = await answerOf(request)
+        const { status, text, etag } = await answerOf(request)
         if (await misbehaveAfter(fault, reply)) return reply
+        if (etag !== null) reply.header('ETag', etag)
         return reply.code(status).header('Content-Type', 'application/json; charset=utf-8').send(text)
       },
     })
@@ -73,21 +75,21 @@ async function letIn(
 /** Whatever is only read is read once for all who ask at the same time; what changes is done one after the other. */
 function answering(ports: RoutePorts): (request: FastifyRequest<{ Params: Params }>) => Promise<Answer> {
   const { files, stateDirectory, apiOf } = ports
-  const answer = async (method: string, path: string, factory: string, body: unknown): Promise<Answer> => {
+  const answer = async (factory: string, request: WireRequest): Promise<Answer> => {
     const isThere = await embeddedHas(files, stateDirectory, factory)
-    const given = await answerRequest({ method, path, body }, () => (isThere ? apiOf(factory) : null))
-    return { status: given.status, text: JSON.stringify(given.body) }
+    const { status, body, etag = null } = await answerRequest(request, () => (isThere ? apiOf(factory) : null))
+    return { status, text: JSON.stringify(body), etag }
   }
   const certificates = sharedReading(
     whileSame(
       (factory) => embeddedText(files, stateDirectory, factory),
-      (factory) => answer('GET', `/ota/factories/${factory}/certs/`, factory, undefined),
+      (factory) => answer(factory, { method: 'GET', path: `/ota/factories/${factory}/certs/`, body: undefined }),
     ),
   )
   const one = inTurn()
-  return ({ method, params: { factory, id }, body }) => {
+  return ({ method, params: { factory, id }, body, headers }) => {
     if (method === 'GET' && id === undefined) return certificates(factory)
     const path = `/ota/factories/${factory}/${id === undefined ? 'certs' : `users/${id}`}/`
-    return one(factory, () => answer(method, path, factory, body))
+    return one(factory, () => answer(factory, { method, path, body, ifMatch: headers['if-match'] }))
   }
 }

@@ -9,8 +9,8 @@ import { type Io, printable, printJson, progressOn } from '../../output.js'
 /** The flags of `api export-gateway`. */
 export interface ExportGatewayFlags extends CommonFlags {
   readonly replace?: boolean
-  readonly listen: string
-  readonly upstream: string
+  readonly listen?: string
+  readonly upstream?: string
   readonly at?: string
 }
 
@@ -21,7 +21,7 @@ export async function exportGateway(
   flags: ExportGatewayFlags,
   io: Io,
 ): Promise<void> {
-  const { listen, upstream, at, replace = false } = flags
+  const { listen = null, upstream = null, at, replace = false } = flags
   const exported = await exportTo(
     {
       ...{ factory, listen, upstream, replace },
@@ -52,11 +52,12 @@ async function stateDirectoryOf(factory: string, flags: ExportGatewayFlags, io: 
   )
 }
 
-function summary({ factory, directory, changed, tls, deviceCas, disabledCaSerials }: ExportedGateway): string {
+function summary({ factory, directory, options, changed, tls, deviceCas, disabledCaSerials }: ExportedGateway): string {
   const disabled = disabledCaSerials.length === 0 ? '' : `, without ${disabledCaSerials.length} disabled`
   const lines = [
     `The gateway of the factory ${factory} is in ${directory}`,
     `  tls-crt for ${tls.subjectAltNames.join(' and ') || tls.subject}, valid until ${tls.notAfter}`,
+    `  nginx listens on ${options.listen}, and passes requests on to ${options.upstream}`,
     `  device CAs: ${deviceCas.length}${disabled}`,
     `  ${changed.length === 0 ? 'nothing has changed' : `new: ${changed.join(', ')}`}`,
   ]

@@ -27,7 +27,7 @@ const METRICS: readonly Metric[] = [
     ({ notAfter }, { checkedAt }) => seconds(notAfter) - seconds(checkedAt),
   ),
   certificateMetric('expiring', 'Does the certificate end within --warn-days, or has it ended?', ({ state }) =>
-    Number(state !== 'fine'),
+    Number(state === 'expiring' || state === 'expired'),
   ),
   certificateMetric('valid', 'Is the certificate within its validity?', ({ notAfter, notYetValid }, { checkedAt }) =>
     Number(!notYetValid && seconds(checkedAt) <= seconds(notAfter)),
@@ -35,7 +35,7 @@ const METRICS: readonly Metric[] = [
   certificateMetric('disabled', 'Is it a device CA that the Factory API accepts no devices of?', ({ disabled }) =>
     Number(disabled),
   ),
-  pkiMetric('unfinished', 'Does an interrupted command wait to be brought to its end?', ({ unfinished }) =>
+  pkiMetric('unfinished', 'Does an interrupted command wait to be resumed?', ({ unfinished }) =>
     Number(unfinished !== null),
   ),
   pkiMetric('backup_made_seconds', 'When the newest backup was made, in seconds since 1970; 0: none is known.', (pki) =>
@@ -50,7 +50,7 @@ const METRICS: readonly Metric[] = [
   pkiMetric('backup_due', 'Is there no backup that is younger than --backup-days?', ({ backupDue }) =>
     Number(backupDue),
   ),
-  pkiMetric('problems', 'How many things could not be read.', ({ problems }) => problems.length),
+  pkiMetric('problems', 'How many files are missing or could not be read.', ({ problems }) => problems.length),
   {
     name: 'fpki_status_checked_seconds',
     help: 'When this was looked at, in seconds since 1970.',

@@ -13,6 +13,7 @@ import { EXIT, EXIT_FOUND } from '../../exit.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, style } from '../../output.js'
+import { quoted } from '../../shell-words.js'
 import { metrics } from './status-metrics.js'
 
 /** The flags of `ca status`. */
@@ -50,12 +51,12 @@ async function ofFactory(flags: StatusFlags, io: Io): Promise<StatusOfPkis> {
   return statusOfShown(await knownPki(flags, io), flags.warnDays, thisMachine(io.machine).clock)
 }
 
-/** An end that has passed is certain; behind what cannot be read there may be one, so it weighs more than an end to come. */
+/** What is not valid now is certain; what cannot be read may hide an end that has passed, so it outweighs an end that is near. */
 function exitOf({ state, pkis }: StatusOfPkis): number {
-  if (state === 'expired') return EXIT_FOUND.expired
+  if (state === 'expired' || state === 'not-yet-valid') return EXIT_FOUND.expired
   const problem = pkis.flatMap(({ problems }) => problems)[0]
   if (problem !== undefined) return EXIT[problem.code as FpkiCode]
-  return state === 'expiring' || pkis.some(({ backupDue }) => backupDue) ? EXIT_FOUND.expiring : 0
+  return state !== 'fine' || pkis.some(({ backupDue }) => backupDue) ? EXIT_FOUND.expiring : 0
 }
 
 function tell({ code, message, hint }: PkiStatus['problems'][number], io: Io): void {
@@ -71,7 +72,8 @@ function block(pki: PkiStatus, quiet: boolean, io: Io): string {
   const { directory, factory, certificates, unfinished } = pki
   const told = certificates.filter(({ state }) => !quiet || state !== 'fine')
   const rows = told.map((certificate) => row(certificate, io))
-  const command = unfinished === null ? [] : [`  \`fpki ${printable(unfinished)}\` was interrupted; run it again.`]
+  const resume = directory === null ? '' : `; finish it: ${printable(`fpki ca resume ${quoted(directory)}`)}`
+  const command = unfinished === null ? [] : [`  \`fpki ${printable(unfinished)}\` was interrupted${resume}`]
   const lines = [...rows, ...command, ...backupLine(pki, quiet, io)]
   if (lines.length === 0) return ''
   const title = `Factory ${printable(factory ?? 'unknown')}, ${printable(directory ?? 'as the Factory API knows it')}`
@@ -92,15 +94,16 @@ function backupLine(
   return [`  backup ${backup.madeAt.slice(0, 10)}${changed}, ${proof}: ${printable(backup.file)}${due}`]
 }
 
-const WORDS = { fine: '', expiring: 'EXPIRES SOON', expired: 'EXPIRED' } as const
-const COLOUR = { fine: 'dim', expiring: 'yellow', expired: 'red' } as const
+const WORDS = { fine: '', expiring: 'EXPIRES SOON', 'not-yet-valid': 'NOT VALID YET', expired: 'EXPIRED' } as const
+const COLOUR = { fine: 'dim', expiring: 'yellow', 'not-yet-valid': 'red', expired: 'red' } as const
 
 function row({ role, file, notAfter, daysLeft, state, ...certificate }: CertificateStatus, io: Io): string {
-  const days = `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'}`.padStart(11)
+  // The largest is that of a root until 9999: 2912111 days.
+  const days = `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'}`.padStart(12)
   const also = [certificate.disabled ? 'disabled' : '', certificate.notYetValid ? 'not valid yet' : '']
     .filter(Boolean)
     .join(', ')
   const word = WORDS[state] || also
-  const name = `${printable(file ?? '').padEnd(file === null ? 0 : 18)}`
-  return `  ${name}${role.padEnd(10)}${notAfter.slice(0, 10)}${days}  ${style(io, COLOUR[state], word, 'stdout')}`.trimEnd()
+  const name = file === null ? '' : `${printable(file).padEnd(17)} `
+  return `  ${name}${role.padEnd(10)}${notAfter.slice(0, 10)} ${days}  ${style(io, COLOUR[state], word, 'stdout')}`.trimEnd()
 }

@@ -16,8 +16,8 @@ export function addRevokeDeviceCa(ca: Command, io: Io): void {
 
 const EXAMPLE = `
 Examples:
-  $ fpki ca revoke-device-ca "$HOME/acme" --ca-file local-ca.pem
+  $ fpki ca revoke-device-ca "$HOME/acme" --ca-file local-ca.pem --yes
   $ fpki ca revoke-device-ca "$HOME/acme" --ca-file local-ca --dry-run --pretty
 
-This cannot be undone. On a terminal it asks first; scripts give --yes where the
-last device CA or the only online-ca would go.`
+This cannot be undone. On a terminal it asks first. In a script, --yes is needed
+to revoke the last device CA, the only online-ca or the only local-ca.`

@@ -25,6 +25,7 @@ Examples:
 Is there a backup of the last 30 days? (docs/backup.md)
   fpki ca status "$HOME/acme" --backup-days 30
 
-Exit codes: 0 all is well, 10 something expires within --warn-days or there is
-no backup of --backup-days, 11 something has expired. What cannot be read has
-its usual code, which comes before 10.`
+Exit codes: 0 all is well; 10 something expires within --warn-days, there is no
+backup of --backup-days, or an interrupted command waits; 11 something has
+expired or is not valid yet. What is missing or cannot be read has its usual
+code, which outweighs 10.`

@@ -1,0 +1,71 @@
+import * as z from 'zod/mini'
+import { certificateRole } from '../pki/describe.js'
+import { backupStatus } from './backup/age.js'
+
+/** How a certificate stands. */
+const expiryState = z.enum(['fine', 'expiring', 'not-yet-valid', 'expired'])
+
+/** How everything stands: the worst that was found. */
+const overallState = z.enum(['fine', 'expiring', 'unfinished', 'problem', 'not-yet-valid', 'expired'])
+
+/** When one certificate ends. */
+const certificateStatus = z.strictObject({
+  role: certificateRole,
+  /** Its name in the directory; null: it is as the Factory API knows it. */
+  file: z.nullable(z.string()),
+  subject: z.string(),
+  /** Decimal. */
+  serial: z.string(),
+  notBefore: z.string(),
+  notAfter: z.string(),
+  /** Whole days; negative when it has expired. */
+  daysLeft: z.int(),
+  state: expiryState,
+  /** A clock is wrong, here or where it was made. */
+  notYetValid: z.boolean(),
+  /** A device CA that the Factory API does not accept devices of; it does not count. */
+  disabled: z.boolean(),
+})
+
+/** Why something could not be looked at. */
+const statusProblem = z.strictObject({
+  /** null: it is about the directory. */
+  file: z.nullable(z.string()),
+  code: z.string(),
+  message: z.string(),
+  hint: z.string(),
+})
+
+/** One PKI. */
+const pkiStatus = z.strictObject({
+  /** Absolute; null: as the Factory API knows it. */
+  directory: z.nullable(z.string()),
+  factory: z.nullable(z.string()),
+  certificates: z.array(certificateStatus),
+  /** A command that was interrupted and waits to be resumed; null: none, or it is running. */
+  unfinished: z.nullable(z.string()),
+  /** The newest backup; null: none is known. */
+  backup: z.nullable(backupStatus),
+  /** There is none, or it is older than `--backup-days`. */
+  backupDue: z.boolean(),
+  problems: z.array(statusProblem),
+})
+
+/** What `fpki ca status --json` prints. */
+export const statusOfPkis = z.strictObject({
+  checkedAt: z.string(),
+  warnDays: z.int(),
+  /** How old a backup may be; null: any age will do. */
+  backupDays: z.nullable(z.int()),
+  state: overallState,
+  pkis: z.array(pkiStatus),
+})
+
+/** See {@link statusOfPkis}. */
+export type StatusOfPkis = z.infer<typeof statusOfPkis>
+
+/** One PKI of a {@link StatusOfPkis}. */
+export type PkiStatus = z.infer<typeof pkiStatus>
+
+/** One certificate of a {@link PkiStatus}. */
+export type CertificateStatus = z.infer<typeof certificateStatus>

@@ -110,7 +110,7 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   const nameTypes = ['DNS', 'IP', 'URI', 'email'] as const
   const { names, warnings } = acceptCsr(csr, { what, profile, issuer: root.subject, factory, nameTypes, takenKeys })
   requireWithin(root, clock())
-  const validity = validityFrom(clock(), days === null ? profile.years : { days }, root.notAfter)
+  const validity = validityFrom(clock(), days === null ? profile.years : { days }, root)
   const told = [...warnings, ...(validity.capped ? [capped(what, validity.notAfter)] : [])]
   for (const warning of told) progress.warn(warning)
   // Before the key is asked for: a certificate that has no place is signed for nothing.

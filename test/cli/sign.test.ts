@@ -132,6 +132,43 @@ describe('what it becomes', () => {
     expect(await opensslOf(asCa.stdout, '-text')).not.toContain('a.example, ')
   })
 
+  const UUID = '5f0e1c2d-3b4a-4c5d-8e9f-0a1b2c3d4e5f'
+  const DEVICE = `/CN=${UUID}/OU=acme/businessCategory=production`
+  test.each([
+    ['asks for clientAuth', { subject: '/CN=gw.example', extensions: ['extendedKeyUsage=clientAuth'] }, 'clientAuth'],
+    [
+      'asks for clientAuth and a DNS name',
+      { extensions: ['extendedKeyUsage=critical,clientAuth', 'subjectAltName=DNS:a.example'] },
+      'clientAuth',
+    ],
+    ['has the subject of a device', { subject: DEVICE }, UUID],
+    ['has it the other way round, in capitals', { subject: `/OU=acme/CN=${UUID.toUpperCase()}` }, UUID.toUpperCase()],
+    ['has it and an IP address', { subject: DEVICE, extensions: ['subjectAltName=IP:192.0.2.1'] }, UUID],
+  ])("a device's request is refused: it %s", async (_, wanted, name) => {
+    const { home, file, directory, path, sign } = await scene(await opensslCsr(wanted))
+    const words = ['ca', 'sign', file, '--pki-dir', directory]
+    const refused = { status: 6, code: 'ERR_BAD_CSR', names: [file, name, '--profile tls-server', 'device CA'] }
+    await expectRefusal(home, words, refused)
+    await expectRefusal(home, [...words, '--profile', 'device-ca'], refused)
+    for (const profile of ['tls-server', 'tls']) {
+      const { status, stdout } = await sign('--profile', profile)
+      expect(status).toBe(0)
+      const verify = ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', path('factory_ca.pem')]
+      expect(await output('openssl', verify, { stdin: stdout })).toBe('stdin: OK\n')
+    }
+  })
+
+  test.each([
+    ['asks for both purposes', { extensions: ['extendedKeyUsage=serverAuth,clientAuth'] }],
+    ['has a UUID for its name and a DNS name', { subject: DEVICE, extensions: ['subjectAltName=DNS:a.example'] }],
+    ['has a UUID for its name, and another OU', { subject: `/CN=${UUID}/OU=other` }],
+    ['has a UUID for its name, and no OU', { subject: `/CN=${UUID}` }],
+    ['asks for CA:TRUE and clientAuth', { extensions: [...CA, 'extendedKeyUsage=clientAuth'] }],
+  ])('a request that %s is not a device’s, and is signed', async (_, wanted) => {
+    const { sign } = await scene(await opensslCsr(wanted))
+    expect((await sign()).status).toBe(0)
+  })
+
   test('an OU of another factory, no name in subjectAltName, a name of an odd kind: warned about, and signed', async () => {
     const odd = await scene(
       await opensslCsr({ subject: '/CN=a.example/OU=bolt', extensions: ['subjectAltName=RID:1.2.3'] }),

@@ -44,7 +44,10 @@ export function extensionsFor({ profile, subject, names }: CertificateRequest): 
     .map((spec) => (spec.type === 'subjectAltName' ? { ...spec, critical: subject.attributes.length === 0 } : spec))
 }
 
-/** The keyIdentifier of the key that signs `request` (RFC 5280, 4.2.1.1: as the issuer's certificate has it). */
+/**
+ * The keyIdentifier of the key that signs `request`: a copy of the issuer's subjectKeyIdentifier, however that was
+ * computed (RFC 5280, 4.2.1.1). It is computed from the key only when the issuer has none.
+ */
 export function issuerKeyIdentifier({ issuer, spki }: CertificateRequest): Uint8Array {
   return issuer?.known.subjectKeyIdentifier ?? keyIdentifier(issuer?.spki ?? spki)
 }

@@ -11,6 +11,7 @@ import { sameOctets } from './octets.js'
 import type { Profile, ProfileExtension } from './profiles.js'
 import { keyIdentifier } from './public-key.js'
 import type { TbsCertificate } from './read-certificate.js'
+import { latestEnd, type Validity } from './validity.js'
 
 /** One thing that must hold before a certificate is signed. */
 export interface Rule {
@@ -122,8 +123,8 @@ function valueHolds(spec: ProfileExtension, { known }: TbsCertificate, request: 
   }
 }
 
-function within({ years }: Profile, { notBefore, notAfter }: { notBefore: Date; notAfter: Date }): boolean {
-  return notAfter.getUTCFullYear() - notBefore.getUTCFullYear() <= years
+function within({ years }: Profile, { notBefore, notAfter }: Validity): boolean {
+  return notAfter <= latestEnd(notBefore, years)
 }
 
 function sameNameOr(found: Name, wanted: Name, what: string): string | null {

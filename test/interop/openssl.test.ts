@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
 import {
@@ -7,14 +8,21 @@ import {
   deviceCa,
   GATEWAY,
   newDevice,
+  newDeviceByKey,
   newForeignCa,
   newPki,
   newSubordinateCa,
   type Pki,
+  publicKeyHash,
 } from './support/pki.js'
 
 /** What `openssl verify -x509_strict` says: `OK`, or its error. */
-async function verify(pki: Pki, file: string, purpose: string, ...words: readonly string[]): Promise<string> {
+async function verify(
+  pki: Pick<Pki, 'path'>,
+  file: string,
+  purpose: string,
+  ...words: readonly string[]
+): Promise<string> {
   const trusted = ['-no-CAfile', '-no-CApath', '-CAfile', pki.path('factory_ca.pem')]
   const { status, stdout, stderr } = await runProgram('openssl', [
     'verify',
@@ -100,6 +108,29 @@ describe('openssl verify -x509_strict', () => {
     expect(await verify(pki, device.certificate, 'sslclient')).toBe('unable to get local issuer certificate')
   })
 
+  test.each(['local-ca', 'online-ca'] as const)(
+    'takes a device by %s whose authorityKeyIdentifier was computed from the key of the CA',
+    async (name) => {
+      const [pki, directory] = [await newPki(), await temporaryDirectory()]
+      const ca = deviceCa(pki, name)
+      const device = await newDeviceByKey(ca, directory)
+      expect(await verify(pki, device.certificate, 'sslclient', '-untrusted', ca.certificate)).toBe('OK')
+    },
+  )
+
+  test("takes no such device by fioctl's local-ca, which lint and verify warn of", async () => {
+    const fioctl = fileURLToPath(new URL('../fixtures/fioctl/file/pki', import.meta.url))
+    const path = (name: string) => join(fioctl, name)
+    const ca = { key: path('local-ca.key'), certificate: path('local-ca.pem') }
+    const anyTime = ['-no_check_time', '-untrusted', ca.certificate]
+    const copied = await newDevice(ca, await temporaryDirectory())
+    expect(await verify({ path }, copied.certificate, 'sslclient', ...anyTime)).toBe('OK')
+    const computed = await newDeviceByKey(ca, await temporaryDirectory())
+    expect(await verify({ path }, computed.certificate, 'sslclient', ...anyTime)).toBe(
+      'unable to get local issuer certificate',
+    )
+  })
+
   test('takes no device of a CA below local-ca, which has pathlen:0', async () => {
     const [pki, directory] = [await newPki(), await temporaryDirectory()]
     const subordinate = await newSubordinateCa(deviceCa(pki, 'local-ca'), directory)
@@ -118,6 +149,14 @@ describe('openssl verify -x509_strict', () => {
 })
 
 describe('openssl x509 -text', () => {
+  test('shows the SHA-1 of the key as the subject key identifier', async () => {
+    const pki = await newPki()
+    for (const name of CERTIFICATES) {
+      const identifier = (await factsOf(pki.path(name))).get('Subject Key Identifier')
+      expect([name, identifier?.replaceAll(':', '')]).toEqual([name, await publicKeyHash(pki.path(name))])
+    }
+  })
+
   test('shows the facts of the profiles', async () => {
     const pki = await newPki()
     const [root, tls, online, local] = await Promise.all(CERTIFICATES.map((name) => factsOf(pki.path(name))))
@@ -159,14 +198,16 @@ describe('openssl x509 -text', () => {
     })
   })
 
-  test('shows 20 years for the root and 10 for the others, from now on', async () => {
+  test('shows 20 years for the root and 10 for the others, from now on, and begins an hour ago', async () => {
     const pki = await newPki()
     for (const name of CERTIFICATES) {
       const words = ['x509', '-in', pki.path(name), '-noout', '-startdate', '-enddate', '-dateopt', 'iso_8601']
       const [begin = '', end = ''] = [...(await output('openssl', words)).matchAll(/=(.*)/g)].map(([, time]) => time)
-      const years = Number(end.slice(0, 4)) - Number(begin.slice(0, 4))
-      expect([name, years, end.slice(4)]).toEqual([name, name === 'factory_ca.pem' ? 20 : 10, begin.slice(4)])
-      expect(Math.abs(Date.now() - Date.parse(begin.replace(' ', 'T')))).toBeLessThan(60_000)
+      const madeAt = new Date(Date.parse(begin.replace(' ', 'T')) + 3_600_000)
+      const madeText = madeAt.toISOString().replace('T', ' ').replace('.000', '')
+      const years = Number(end.slice(0, 4)) - Number(madeText.slice(0, 4))
+      expect([name, years, end.slice(4)]).toEqual([name, name === 'factory_ca.pem' ? 20 : 10, madeText.slice(4)])
+      expect(Math.abs(Date.now() - madeAt.getTime())).toBeLessThan(600_000)
     }
   })
 

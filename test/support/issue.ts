@@ -61,7 +61,7 @@ export function certificateRequest(
     role,
     profile: unusual.profile ?? profile,
     serialNumber: unusual.serialNumber ?? serialNumber(),
-    validity: validityFrom(unusual.now ?? NOW, years, issuer?.notAfter ?? null),
+    validity: validityFrom(unusual.now ?? NOW, years, issuer),
     subject: unusual.subject ?? commonNameAndUnit(role, FACTORY),
     spki,
     issuer,

@@ -3,7 +3,7 @@ import { ANY, contentOf, type Der, rawDer, readInteger, readObjectIdentifier, se
 import { type Extension, type KnownExtensions, knownExtensions } from '../extensions.js'
 import { type Name, readName } from '../name.js'
 import { oidName } from '../oids.js'
-import { formatKeyType, readPublicKey, rsaWeakness } from '../public-key.js'
+import { formatKeyType, keyIdentifier, readPublicKey, rsaWeakness } from '../public-key.js'
 import { readAlgorithm, readTime } from '../read-certificate.js'
 import type { LintKey, LintTime, Member, Report } from './model.js'
 import { hashOf } from './signature.js'
@@ -72,6 +72,7 @@ function timeOf(tag: number | undefined, text: string): Date {
 export function lenientKey(value: Member): LintKey {
   const spki = rawDer(value)
   const object = attempt(() => createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' }))
+  const identifier = attempt(() => keyIdentifier(spki))
   try {
     const key = readPublicKey(spki, object ?? undefined)
     const name = formatKeyType(key)
@@ -82,6 +83,7 @@ export function lenientKey(value: Member): LintKey {
       curve: key.kind === 'EC' ? key.curve : null,
       unsupported: null,
       weak: rsaWeakness(key),
+      identifier,
       object,
     }
   } catch (cause) {
@@ -95,6 +97,7 @@ export function lenientKey(value: Member): LintKey {
       curve: null,
       unsupported: reasonOf(cause),
       weak: isSmall ? `its key is on the small curve ${name.replace('EC ', '')}` : null,
+      identifier,
       object,
     }
   }

@@ -4,7 +4,7 @@ import type { Clock, DurableFiles, EncryptionPorts, Progress, Who } from '../por
 import { requireSameWork } from './begun.js'
 import { finishStep, lookAgain, type Sent, uploadStep } from './change-steps.js'
 import { discardStaged, isUndone, refuseTakenLeftovers, restore } from './change-undo.js'
-import { checkClock } from './create-preconditions.js'
+import { checkClock } from './check-clock.js'
 import { beginRecords, keepStep } from './keep-records.js'
 import { deviceCasOf, knownPki, type OpenPki, openPki, openRootKey } from './open-pki.js'
 import { isRefusal, registerOf } from './register.js'

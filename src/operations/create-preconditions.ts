@@ -20,6 +20,7 @@ import type {
 } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import { ABANDON, CREATE, goingOnFrom, holdsPki, lastJournal, ROOT_CSR_COMMAND, requireSameWork } from './begun.js'
+import { checkClock } from './check-clock.js'
 import type { HsmPlace, NamedModule } from './hsm-choice.js'
 import { ROOT_KEY_LABEL } from './key-labels.js'
 import { type Facts, newJournal } from './run-steps.js'
@@ -192,14 +193,4 @@ export function hsmArguments({
 /** A key that is not the usual one was named by a URI. */
 function keyInUri({ label, id }: KeyChoice): string {
   return label === ROOT_KEY_LABEL && id === null ? '' : `object=${label};id=${id ?? ''}`
-}
-
-/** A certificate lasts for decades: a machine whose clock was never set must not make one. Throws ERR_CLOCK. */
-export function checkClock(now: Date): void {
-  if (now.getTime() >= Date.UTC(2026, 0, 1)) return
-  throw new FpkiError(
-    'ERR_CLOCK',
-    `The clock of this machine says ${now.toISOString()}, which has passed long ago.`,
-    'Set the clock, and run the same command again.',
-  )
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, vi } from 'vitest'
 import { journal } from '../../src/directory/records.js'
@@ -29,7 +29,7 @@ export async function holdFactory(home: Home, factory: string): Promise<() => Pr
   }
 }
 
-/** Starts `fpki ca create` and resolves when its journal says that it has begun `step`. */
+/** Starts `fpki ca create` on a factory acme that is held, and resolves when it waits for it in the step `step`. */
 export async function createUpTo(
   step: string,
   { home, directory, words = [] }: { home: Home; directory: string; words?: readonly string[] },
@@ -41,6 +41,8 @@ export async function createUpTo(
     },
   })
   await vi.waitFor(async () => expect(await stateOf(directory, step)).toBe('started'), PATIENT)
+  // From here on it only waits: this folder is the last that it makes before the lock.
+  await vi.waitFor(() => access(join(home.state, 'factories', 'acme', 'keys')), PATIENT)
   return { ended, kill }
 }
 

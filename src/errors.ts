@@ -26,6 +26,7 @@ export type FpkiCode =
   | 'ERR_BAD_CSR'
   | 'ERR_BAD_CERTIFICATE'
   | 'ERR_PROFILE'
+  | 'ERR_CONSTRAINTS'
   | 'ERR_SIGNATURE'
   | 'ERR_SIGINT'
   | 'ERR_SIGTERM'

@@ -28,6 +28,7 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_BAD_CSR: 6,
   ERR_BAD_CERTIFICATE: 6,
   ERR_PROFILE: 6,
+  ERR_CONSTRAINTS: 6,
   ERR_SIGNATURE: 6,
   ERR_SIGINT: 130,
   ERR_SIGTERM: 143,

@@ -16,6 +16,7 @@ import {
   withRememberedToken,
 } from './given-root.js'
 import { keepStep } from './keep-records.js'
+import { requireRoomBelow } from './planned-certificates.js'
 import { madeKey, makeKey } from './private-key.js'
 import { registerOf } from './register.js'
 import { KEEP } from './register-traces.js'
@@ -66,6 +67,7 @@ export async function createPki(asked: CreatePkiOptions, ports: CreatePkiPorts):
   const unfinished = await refuseWhatCannotBe(directory, options, ports)
   for (const warning of await directory.warningsAbove()) ports.progress.warn(warning)
   const given = await readGivenRoot(options, ports)
+  if (given !== null) await requireRoomBelow(given.certificate, options, ports)
   const keys = await createKeys(directory, options, ports, given)
   try {
     await keys.refuseTaken(unfinished)

@@ -164,6 +164,7 @@ const REFUSALS: readonly FpkiCode[] = [
   'ERR_BAD_CERTIFICATE',
   'ERR_CLOCK',
   'ERR_PROFILE',
+  'ERR_CONSTRAINTS',
   'ERR_SIGNATURE',
 ]
 

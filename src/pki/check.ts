@@ -2,6 +2,7 @@ import { FpkiError } from '../errors.js'
 import { parseDer, rawDer, sequenceMembers } from './der.js'
 import type { CertificateDraft } from './draft.js'
 import { sameOctets } from './octets.js'
+import { pathFault } from './path-validation/validate.js'
 import { type Certificate, readCertificate, readTbsCertificate, type TbsCertificate } from './read-certificate.js'
 import { RULES, sameTime } from './rules.js'
 
@@ -11,8 +12,8 @@ declare const checked: unique symbol
 export type CheckedDraft = CertificateDraft & { readonly [checked]: true }
 
 /**
- * Checks a draft against its profile, from its octets and not from what was meant. Throws ERR_PROFILE with the rule
- * that it breaks.
+ * Checks a draft against its profile, from its octets and not from what was meant; and that it would be valid below its
+ * issuer (RFC 5280, 6.1). Throws ERR_PROFILE with the rule that it breaks, or ERR_CONSTRAINTS.
  */
 export function checkDraft(draft: CertificateDraft): CheckedDraft {
   const tbs = readDraft(draft)
@@ -20,6 +21,9 @@ export function checkDraft(draft: CertificateDraft): CheckedDraft {
     const problem = rule.check(tbs, draft)
     if (problem !== null) throw breaksProfile(draft, `${problem} (rule ${rule.id}; ${rule.cite})`)
   }
+  const { issuer, role, validity } = draft.request
+  const fault = issuer === null ? null : pathFault([issuer, tbs], validity.notBefore)
+  if (fault !== null) throw outsideConstraints(role, fault)
   return draft as CheckedDraft
 }
 
@@ -43,6 +47,15 @@ export function checkCertificate(der: Uint8Array, draft: CheckedDraft, signerKey
     sameTime(new Date(x509.validTo), certificate.notAfter)
   if (!holds) throw badSignature(draft)
   return certificate
+}
+
+/** The error for a certificate that clients would reject because of what the CA that is to sign it says of itself. */
+export function outsideConstraints(role: string, fault: string): FpkiError {
+  return new FpkiError(
+    'ERR_CONSTRAINTS',
+    `Refusing to sign ${role}: it would not be valid below its CA: ${fault}.`,
+    'Nothing was signed. Ask for names that the CA allows, or use a root whose constraints allow them: see `openssl x509 -text`.',
+  )
 }
 
 function readSigned(der: Uint8Array, draft: CheckedDraft): Certificate {

@@ -1,7 +1,8 @@
 import { domainToASCII } from 'node:url'
 import { badCsr, type Csr } from './csr.js'
 import { formatGeneralName, type GeneralName } from './extensions.js'
-import { attributeValues, type Name, sameName } from './name.js'
+import { attributeValues, type Name } from './name.js'
+import { equivalentNames } from './name-comparison.js'
 import type { Profile } from './profiles.js'
 import { isCompressed, type PublicKey, sameKey } from './public-key.js'
 
@@ -56,7 +57,8 @@ export function acceptCsr(csr: Csr, policy: CsrPolicy): AcceptedCsr {
   if (owner !== undefined) throw badCsr(what, `its key is the key of ${owner}`)
   checkKey(csr, isTls, what)
   // A chain is built by names: with the issuer's own, clients would look for its signature in the wrong certificate.
-  if (sameName(csr.subject, policy.issuer)) throw badCsr(what, "its subject is the issuer's own name")
+  if (equivalentNames(csr.subject, policy.issuer))
+    throw badCsr(what, "its subject is the issuer's own name, as RFC 5280, section 7.1 compares names")
   if (!isTls && csr.subject.attributes.length === 0) throw badCsr(what, 'it has no subject, and a CA needs one')
   const names = isTls ? tlsNames(csr, policy) : []
   return { csr, names, warnings: [...unitWarnings(csr, policy), ...extensionWarnings(csr, policy, isTls)] }

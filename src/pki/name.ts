@@ -79,7 +79,8 @@ const STRING_TYPES: ReadonlyMap<number, readonly [string, (octets: Buffer) => st
   [TAG.universalString, ['UniversalString', (octets) => codePoints(octets, 4)]],
 ])
 
-function readString(content: Der | undefined): { readonly value: string; readonly encoding: string } {
+/** A string of a name: its text and its ASN.1 type. Throws a plain Error when it is of another type. */
+export function readString(content: Der | undefined): { readonly value: string; readonly encoding: string } {
   const [encoding, read] = STRING_TYPES.get(content?.tag ?? 0) ?? []
   if (content === undefined || encoding === undefined || read === undefined) throw new Error('a name holds no string')
   return { value: read(Buffer.from(content.content)), encoding }

@@ -1,12 +1,7 @@
-import { webcrypto } from 'node:crypto'
-import {
-  BasicConstraints,
-  CertificateChainValidationEngine,
-  CryptoEngine,
-  Certificate as PkijsCertificate,
-} from 'pkijs'
-import { FpkiError } from '../errors.js'
-import type { Certificate } from './read-certificate.js'
+import { equivalentNames } from './name-comparison.js'
+import { sameOctets } from './octets.js'
+import { pathFault } from './path-validation/validate.js'
+import { type Certificate, isIssuedBy } from './read-certificate.js'
 
 /** What a certificate is held against. */
 export interface PathAnchor {
@@ -17,71 +12,60 @@ export interface PathAnchor {
   readonly at: Date
 }
 
-/** Extensions that may be critical: fpki or pkijs looks at what they say. By their identifiers (RFC 5280, 4.2.1). */
-const UNDERSTOOD = new Set([
-  ...['2.5.29.15', '2.5.29.17', '2.5.29.19', '2.5.29.30'],
-  ...['2.5.29.32', '2.5.29.33', '2.5.29.36', '2.5.29.37', '2.5.29.54'],
-])
+/** How many certificates a path may have, and how many signatures are verified in search of one (RFC 4158, 6). */
+const LONGEST_PATH = 12
+const MOST_SIGNATURES = 200
 
 /**
- * Why there is no valid path (RFC 5280, 6.1) from `certificate` to the root; null: there is one. pkijs finds and
- * validates it; it looks neither at pathLenConstraint nor at critical extensions of the last certificate, so that is
- * done here. Loads pkijs, which is large: import this file when it is needed.
- *
- * @throws FpkiError ERR_BAD_CERTIFICATE when pkijs cannot read one of them
+ * Why there is no valid path (RFC 5280, 6.1) from `certificate` to the root; null: there is one. Every path is tried, within
+ * bounds, until one is valid; the reason is that of the first one. Signatures are OpenSSL's to verify.
  */
-export async function pathProblem(
-  certificate: Certificate,
-  { root, between = [], at }: PathAnchor,
-): Promise<string | null> {
-  const crypto = new CryptoEngine({ name: 'node', crypto: webcrypto })
-  const engine = new CertificateChainValidationEngine({
-    trustedCerts: [read(root)],
-    // The last one is the one that is validated.
-    certs: [...between, certificate].map(read),
-    checkDate: at,
-  })
-  const { result, resultMessage, certificatePath = [] } = await engine.verify({}, crypto)
-  if (!result) return inWords(resultMessage)
-  return notUnderstood(certificatePath) ?? tooLong(certificatePath)
+export function pathProblem(certificate: Certificate, { root, between = [], at }: PathAnchor): string | null {
+  const search = { root, between, at, signaturesLeft: MOST_SIGNATURES, fault: null }
+  return isValidFrom(search, [certificate]) ? null : (search.fault ?? NO_ISSUER)
 }
 
-function read({ der }: Certificate): PkijsCertificate {
-  try {
-    return PkijsCertificate.fromBER(Uint8Array.from(der))
-  } catch (cause) {
-    const hint = 'Look at it with `openssl x509 -text`, and get it again from where it was made.'
-    throw new FpkiError('ERR_BAD_CERTIFICATE', 'pkijs cannot read a certificate that OpenSSL can.', hint, { cause })
-  }
+const NO_ISSUER = 'unable to get local issuer certificate'
+
+interface Search extends Required<PathAnchor> {
+  signaturesLeft: number
+  /** The first reason why a path was not valid. */
+  fault: string | null
 }
 
-/** pkijs's sentences, some of which end in a full stop. */
-function inWords(message: string): string {
-  const text = message.replace(/\.$/, '')
-  return text.charAt(0).toLowerCase() + text.slice(1)
+/** Tries all paths that go on upwards from `path`, whose first certificate is the highest so far. */
+function isValidFrom(search: Search, path: readonly [Certificate, ...Certificate[]]): boolean {
+  const { root, between, at } = search
+  const [highest] = path
+  if (sameOctets(highest.der, root.der)) return isValidPath(search, path, at)
+  if (mayFollow(search, root, highest) && isValidPath(search, [root, ...path], at)) return true
+  if (path.length === LONGEST_PATH) return false
+  return between
+    .filter((ca) => !path.some((certificate) => isSameCa(certificate, ca)))
+    .some((ca) => mayFollow(search, ca, highest) && isValidFrom(search, [ca, ...path]))
 }
 
-/** RFC 5280, 6.1.4 (o) and 6.1.5 (f); and what pkijs takes for empty because it could not read it. */
-function notUnderstood(path: readonly PkijsCertificate[]): string | null {
-  const extensions = path.flatMap((certificate) => certificate.extensions ?? [])
-  const unknown = extensions.find(({ critical, extnID }) => critical && !UNDERSTOOD.has(extnID))
-  if (unknown !== undefined) return `a critical extension is not understood, ${unknown.extnID}`
-  const broken = extensions.find(({ parsedValue }) => parsedValue?.parsingError !== undefined)
-  return broken === undefined ? null : `an extension is broken, ${broken.extnID}`
+function isValidPath(search: Search, path: readonly Certificate[], at: Date): boolean {
+  const fault = pathFault(path, at)
+  if (fault !== null) search.fault ??= fault
+  return fault === null
 }
 
-/** RFC 5280, 6.1.4 (l) and (m); the path begins with the certificate that is validated. */
-function tooLong(path: readonly PkijsCertificate[]): string | null {
-  const isBroken = path.some((ca, index) => {
-    const limit = pathLength(ca)
-    const below = path.slice(1, index).filter(({ subject, issuer }) => !subject.isEqual(issuer)).length
-    return index > 0 && limit !== null && below > limit
-  })
-  return isBroken ? 'more CAs follow than a path length allows' : null
+/** One name with one key, a second time in a path, is a loop (RFC 4158, 2.4.2). */
+function isSameCa(one: Certificate, other: Certificate): boolean {
+  return sameOctets(one.spki, other.spki) && equivalentNames(one.subject, other.subject)
 }
 
-function pathLength({ extensions = [] }: PkijsCertificate): number | null {
-  const value = extensions.map(({ parsedValue }) => parsedValue).find((parsed) => parsed instanceof BasicConstraints)
-  const limit = value?.pathLenConstraint
-  return typeof limit === 'number' ? limit : null
+/** Has `ca` signed `certificate`, by name, by signature and by authorityKeyIdentifier? */
+function mayFollow(search: Search, ca: Certificate, certificate: Certificate): boolean {
+  if (!equivalentNames(ca.subject, certificate.issuer) || search.signaturesLeft === 0) return false
+  search.signaturesLeft--
+  const isSigned = certificate.x509.verify(ca.publicKey.key)
+  if (!isSigned) search.fault ??= 'certificate signature failure'
+  // OpenSSL takes a CA that may not sign certificates for no issuer; that has a better reason, which is found later.
+  return isSigned && (!maySign(ca) || isIssuedBy(certificate, ca))
+}
+
+function maySign({ known }: Certificate): boolean {
+  return known.keyUsage === null || known.keyUsage.includes('keyCertSign')
 }

@@ -1,6 +1,7 @@
 import { FpkiError } from '../errors.js'
 import { rfc3339 } from './describe.js'
-import { attributeValues, formatName, sameName } from './name.js'
+import { attributeValues, formatName } from './name.js'
+import { isSelfIssued } from './path-validation/self-issued.js'
 import { formatKeyType } from './public-key.js'
 import { type Certificate, isIssuedBy } from './read-certificate.js'
 
@@ -30,11 +31,6 @@ export function acceptRoot(certificate: Certificate, policy: RootPolicy): readon
     `${policy.what} cannot be the root of trust of ${policy.factory}: ${problem.reason}.`,
     problem.hint ?? 'Nothing was changed. Have it made again; docs/roots.md says what it needs.',
   )
-}
-
-/** Does a certificate say that it is signed by its own key? One that does not is a trust anchor with a CA above it. */
-export function isSelfIssued({ subject, issuer }: Certificate): boolean {
-  return sameName(subject, issuer)
 }
 
 interface Problem {

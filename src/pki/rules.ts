@@ -7,6 +7,7 @@ import {
 } from './draft.js'
 import { formatGeneralName } from './extensions.js'
 import { type Name, sameName } from './name.js'
+import { equivalentNames } from './name-comparison.js'
 import { sameOctets } from './octets.js'
 import type { Profile, ProfileExtension } from './profiles.js'
 import { keyIdentifier } from './public-key.js'
@@ -55,6 +56,14 @@ export const RULES: readonly Rule[] = [
     id: 'subject-kept',
     cite: 'contract.md 6',
     check: (tbs, { request: { subject } }) => sameNameOr(tbs.subject, subject, 'subject'),
+  },
+  {
+    id: 'subject-not-issuer',
+    cite: 'RFC 5280 7.1 and 6.1.3',
+    check: (tbs, { request: { issuer } }) =>
+      issuer === null || !equivalentNames(tbs.subject, issuer.subject)
+        ? null
+        : "the subject is the issuer's own name, in these or other letters",
   },
   {
     id: 'public-key-kept',

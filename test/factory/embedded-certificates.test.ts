@@ -146,7 +146,7 @@ describe('the list of device CAs', () => {
 
   test('refuses the root itself', async () => {
     const factory = await newFactoryWithRoot()
-    await expectRefused(factory, { caCrt: pemOf(factory.root.certificate) }, 400, "neither for this factory's key")
+    await expectRefused(factory, { caCrt: pemOf(factory.root.certificate) }, 400, 'has the name of the root of trust')
   })
 
   test('refuses all of it when one of it is refused', async () => {

@@ -5,6 +5,7 @@ import { parseDer } from '../../src/pki/der.js'
 import { commonNameAndUnit, readName } from '../../src/pki/name.js'
 import { ROOT_CA } from '../../src/pki/profiles.js'
 import { utf8Name } from '../pki/support/csr.js'
+import { basicConstraints, dn, forge, keyUsage, newKey } from '../pki/support/forge.js'
 import { FACTORY, newDeviceCa, newRoot } from '../support/issue.js'
 import { csrOf, expectRefused, localCaOf, newFactory, newFactoryWithRoot, pemOf, signed } from './support/embedded.js'
 
@@ -68,8 +69,9 @@ describe('the root of trust', () => {
   })
 
   test('is refused when it says that it is self-signed and is not (400)', async () => {
-    const other = await newRoot()
-    const { certificate } = await newDeviceCa(other, { profile: ROOT_CA, subject: other.certificate.subject })
+    const name = dn(`CN=Factory-CA,OU=${FACTORY}`)
+    const extensions = [basicConstraints(), keyUsage(0x06)]
+    const certificate = forge({ subject: name, issuer: name, key: newKey(), issuerKey: newKey(), extensions })
     await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, 'is not signed by its own key')
   })
 

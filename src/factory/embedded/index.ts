@@ -44,8 +44,10 @@ export interface EmbeddedFactoryOptions {
 export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
   checkAbsolute(options.stateDirectory, 'state directory')
   const folder = factoryFolder(options.stateDirectory, checkFactoryName(options.factory, 'the caller'))
+  const names = dnsNamesFor(options, [], 'tls')
   return {
     name: embeddedApiName(options.stateDirectory),
+    plannedServer: { commonName: commonNameFor('tls', names), dnsNames: names },
     requestCsrs: (order) => locked(options, folder, () => requestCsrs(options, folder, order)),
     getCertificates: async () => {
       if ((await options.files.list(folder)) === null) return null

@@ -2,10 +2,12 @@ import { FpkiError } from '../../errors.js'
 import { readCsr } from '../../pki/csr.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { attributeValues } from '../../pki/name.js'
+import { equivalentNames } from '../../pki/name-comparison.js'
+import { pathProblem } from '../../pki/path.js'
+import { isSelfIssued } from '../../pki/path-validation/self-issued.js'
 import { encodePem } from '../../pki/pem.js'
 import { type PublicKey, sameKey } from '../../pki/public-key.js'
 import { type Certificate, isIssuedBy, readPemCertificate, readPemCertificates } from '../../pki/read-certificate.js'
-import { isSelfIssued } from '../../pki/root-policy.js'
 import { type CertificatesUpdate, type CsrKind, FactoryApiError, type FactoryCertificates } from '../api.js'
 import { refused } from './refused.js'
 import { afterCrl } from './revocations.js'
@@ -113,8 +115,13 @@ function deviceCas(scene: Scene, pem: string | undefined): readonly Certificate[
 }
 
 function requireIssued(certificate: Certificate, what: string, { root, now }: Scene): void {
+  if (equivalentNames(certificate.subject, root.subject))
+    throw refused(400, `${what} has the name of the root of trust`)
   if (!isIssuedBy(certificate, root)) throw refused(400, `${what} is not signed by the root of trust`)
   if (now > certificate.notAfter) throw refused(400, `${what} has expired`)
+  const at = certificate.notBefore < root.notBefore ? root.notBefore : certificate.notBefore
+  const problem = pathProblem(certificate, { root, at })
+  if (problem !== null) throw refused(400, `${what} has no valid path to the root of trust: ${problem}`)
 }
 
 function requireCa(certificate: Certificate, what: string, factory: string, now: Date): void {

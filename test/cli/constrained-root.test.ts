@@ -1,0 +1,73 @@
+import { chmod, copyFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { opensslCsr } from '../pki/support/openssl-csr.js'
+import { type Home, newHome, output } from '../support/cli.js'
+import { newCompany, selfSigned } from '../support/company.js'
+
+const CA = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign', 'subjectKeyIdentifier=hash']
+
+function create(home: Home, certificate: string, key: string, ...words: readonly string[]) {
+  return home.fpki(['ca', 'create', join(home.path, 'acme'), '--root-cert', certificate, '--root-key', key, ...words])
+}
+
+test.each([
+  ['nameConstraints=permitted;DNS:corp.example', 'tls-crt', 'permit DNS:corp.example, not DNS:gw.example'],
+  ['nameConstraints=critical,excluded;DNS:gw.example', 'tls-crt', 'exclude DNS:gw.example'],
+  ['nameConstraints=critical,permitted;dirName:dn', 'local-ca.pem', 'permit dirName:O=Company'],
+  ['policyConstraints=critical,requireExplicitPolicy:0', 'local-ca.pem', 'no explicit policy'],
+])('A root with %s is refused before anything is made: %s would not be valid', async (constraint, file, reason) => {
+  const { key, certificate } = await selfSigned({ extensions: [...CA, constraint, '[dn]', 'O=Company'] })
+  const home = await newHome()
+  const { status, stderr } = await create(home, certificate, key, '--tls-name', 'gw.example')
+  expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining(`Refusing to sign ${file}`) })
+  expect(stderr).toContain(reason)
+  expect(stderr).toContain('ERR_CONSTRAINTS')
+  expect((await home.fpki(['ca', 'show', '--factory', 'acme'])).status).toBe(3)
+  await expect(output('ls', [join(home.path, 'acme')])).rejects.toThrow()
+})
+
+test('Below a root with nameConstraints, what they permit is signed and all else refused', async () => {
+  const extensions = [...CA, 'nameConstraints=permitted;DNS:corp.example']
+  const { key, certificate } = await selfSigned({ extensions })
+  const home = await newHome()
+  const directory = join(home.path, 'acme')
+  const made = await create(home, certificate, key, '--tls-name', 'gw.corp.example')
+  expect(made.status).toBe(0)
+  const issued = ['tls-crt', 'online-crt', 'local-ca.pem'].map((name) => join(directory, name))
+  await output('openssl', ['verify', '-x509_strict', '-CAfile', certificate, ...issued])
+  const csr = (name: string) => opensslCsr({ extensions: [`subjectAltName=DNS:${name}`] })
+  const sign = async (name: string) =>
+    home.fpki(['ca', 'sign', '-', '--pki-dir', directory], { stdin: await csr(name) })
+  expect((await sign('b.corp.example')).status).toBe(0)
+  const refused = [
+    await sign('b.example'),
+    await home.fpki(['ca', 'rotate-tls', directory, '--tls-name', 'gw.example']),
+    await home.fpki(['est', 'authorize', directory, '--tls-name', 'est.example']),
+  ]
+  for (const { status, stderr } of refused) {
+    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('permitted subtree violation') })
+  }
+  // Nothing is left behind by the refusals: the allowed change goes through.
+  expect((await home.fpki(['ca', 'verify', directory])).stdout).not.toContain('chain.invalid')
+})
+
+test('`verify` reports certificates that the constraints of the root forbid, with the reason', async () => {
+  const { key, certificate } = await selfSigned({ extensions: CA })
+  const home = await newHome()
+  const directory = join(home.path, 'acme')
+  expect((await create(home, certificate, key, '--tls-name', 'gw.example')).status).toBe(0)
+  const company = await newCompany()
+  const constrained = await company.sign({ key }, { extensions: [...CA, 'nameConstraints=permitted;DNS:corp.example'] })
+  const root = join(directory, 'factory_ca.pem')
+  await chmod(root, 0o600)
+  await copyFile(constrained, root)
+  const words = ['verify', '-partial_chain', '-CAfile', root, join(directory, 'tls-crt')]
+  await expect(output('openssl', words)).rejects.toThrow(/permitted subtree violation/)
+  const { status, stdout } = await home.fpki(['ca', 'verify', directory, '--offline', '--json'])
+  const chain = JSON.parse(stdout).findings.filter(({ code }: { code: string }) => code === 'chain.invalid')
+  expect({ status, chain }).toMatchObject({
+    status: 6,
+    chain: [{ file: 'tls-crt', message: expect.stringContaining('permitted subtree') }],
+  })
+})

@@ -48,7 +48,9 @@ test('Below a root with nameConstraints, what they permit is signed and all else
   for (const { status, stderr } of refused) {
     expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('permitted subtree violation') })
   }
-  // Nothing is left behind by the refusals: the allowed change goes through.
+  // A refusal leaves no interrupted run: the same command with a permitted name works.
+  const rotated = await home.fpki(['ca', 'rotate-tls', directory, '--tls-name', 'gw2.corp.example'])
+  expect({ status: rotated.status, stderr: rotated.stderr }).toMatchObject({ status: 0 })
   expect((await home.fpki(['ca', 'verify', directory])).stdout).not.toContain('chain.invalid')
 })
 

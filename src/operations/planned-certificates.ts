@@ -58,7 +58,7 @@ function checkPlan({ file, profile, commonName, ...plan }: Plan, root: Certifica
     // Key and serial number are no matter of constraints.
     serialNumber: Buffer.alloc(16, 0x5a),
     spki: root.spki,
-    validity: validityFrom(now, profile.years, root.notAfter),
+    validity: validityFrom(now, profile.years, root),
     subject: commonNameAndUnit(commonName, factory),
     issuer: root,
     names: dnsNames(plan.dnsNames),

@@ -8,6 +8,7 @@ import { isDnsName } from '../pki/csr-policy.js'
 import { certificateFacts, describeCertificate } from '../pki/describe.js'
 import { encodePem } from '../pki/pem.js'
 import { type Certificate, readPemCertificate, readPemCertificates } from '../pki/read-certificate.js'
+import { urlHosts } from '../pki/server-name.js'
 import type { Clock, DurableFiles, Progress } from '../ports.js'
 import { pemSigner } from '../signer/file.js'
 import { checkNginxOptions, type NginxOptions, nginxConfiguration } from './gateway-nginx.js'
@@ -137,14 +138,14 @@ function gatewayFiles(
   enabled: readonly Certificate[],
 ): readonly GatewayFile[] {
   const mark = markOf(factory)
-  const names = (tls.known.subjectAltName ?? []).flatMap((name) => (name.type === 'DNS' ? [name.value] : []))
+  const names = (tls.known.subjectAltName ?? []).filter(({ type, value }) => type !== 'DNS' || isDnsName(value))
   const cas = enabled.map(({ der }) => clientAnchorPem(der)).join('')
   return [
     { name: NAMES.cas, content: `${mark}${cas}`, mode: 0o444 },
     { name: NAMES.tls, content: `${mark}${tlsKey}${encodePem('CERTIFICATE', tls.der)}`, mode: 0o400 },
     {
       name: NAMES.nginx,
-      content: `${mark}${nginxConfiguration(nginx, names.filter(isDnsName), enabled.length > 0)}`,
+      content: `${mark}${nginxConfiguration(nginx, urlHosts(names), enabled.length > 0)}`,
       mode: 0o444,
     },
   ]

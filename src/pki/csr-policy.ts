@@ -2,6 +2,7 @@ import { domainToASCII } from 'node:url'
 import { badCsr, type Csr } from './csr.js'
 import { formatGeneralName, type GeneralName } from './extensions.js'
 import { attributeValues, type Name, sameName } from './name.js'
+import { nameProblem } from './name-strings.js'
 import type { Profile } from './profiles.js'
 import { isCompressed, type PublicKey, sameKey } from './public-key.js'
 
@@ -13,7 +14,7 @@ export interface CsrPolicy {
   readonly factory: string
   /** The name of whoever signs; nobody else may have it. */
   readonly issuer: Name
-  /** The kinds of names that a server certificate gets: the gateway's has DNS names only (contract.md 3). */
+  /** The kinds of names that a server certificate gets: the gateway's has DNS names and IP addresses (contract.md 3). */
   readonly nameTypes: readonly GeneralName['type'][]
   /** The keys that this request must not have, each with its owner: the root's and the CAs'. */
   readonly takenKeys: readonly { readonly owner: string; readonly publicKey: PublicKey }[]
@@ -58,8 +59,10 @@ export function acceptCsr(csr: Csr, policy: CsrPolicy): AcceptedCsr {
   // A chain is built by names: with the issuer's own, clients would look for its signature in the wrong certificate.
   if (sameName(csr.subject, policy.issuer)) throw badCsr(what, "its subject is the issuer's own name")
   if (!isTls && csr.subject.attributes.length === 0) throw badCsr(what, 'it has no subject, and a CA needs one')
+  const broken = nameProblem(csr.subject)
+  if (broken !== null) throw badCsr(what, `in its subject, ${broken}`)
   const names = isTls ? tlsNames(csr, policy) : []
-  return { csr, names, warnings: [...unitWarnings(csr, policy), ...extensionWarnings(csr, policy, isTls)] }
+  return { csr, names, warnings: [...unitWarnings(csr, policy), ...ignoredWarnings(csr, policy, isTls)] }
 }
 
 function checkKey({ publicKey }: Csr, isTls: boolean, what: string): void {
@@ -130,12 +133,14 @@ function usagesNotGiven({ known }: Csr, { extensions }: Profile): readonly strin
   return asked.filter((usage) => !given.includes(usage))
 }
 
-function extensionWarnings(csr: Csr, policy: CsrPolicy, isTls: boolean): readonly string[] {
+function ignoredWarnings(csr: Csr, policy: CsrPolicy, isTls: boolean): readonly string[] {
   const { what, profile, nameTypes } = policy
+  const attributes = [...new Set(csr.unusedAttributes)].join(', ')
   const given = new Set<string>(profile.extensions.map(({ type }) => type))
   const ignored = csr.extensions.map(({ type }) => type).filter((type) => !given.has(type))
   const others = (csr.known.subjectAltName ?? []).filter(({ type }) => isTls && !nameTypes.includes(type))
   return [
+    ...(attributes === '' ? [] : [`${what} has attributes that fpki ignores: ${attributes}.`]),
     ...pathLengthWarning(csr, policy),
     ...usagesNotGiven(csr, profile).map(
       (usage) => `${what} asks for the usage ${usage}, which a ${profile.name} certificate does not get.`,

@@ -9,9 +9,9 @@ import {
   setMembers,
   TAG,
 } from './der.js'
-import { der, objectIdentifier, sequence, setOf } from './der-write.js'
+import { der } from './der-write.js'
 import { sameOctets } from './octets.js'
-import { oid, oidName } from './oids.js'
+import { oidName } from './oids.js'
 
 /** One AttributeTypeAndValue of a name. */
 export interface NameAttribute {
@@ -28,11 +28,6 @@ export interface Name {
   readonly der: Uint8Array
   /** The attributes in the order of the encoding. */
   readonly attributes: readonly NameAttribute[]
-}
-
-/** A name of CN and OU, in that order, both UTF8String (contract.md 3: mbedTLS-based devices need it so). */
-export function commonNameAndUnit(commonName: string, organizationalUnit: string): Name {
-  return readName(parseDer(sequence(relativeName('CN', commonName), relativeName('OU', organizationalUnit))))
 }
 
 /** Reads a parsed Name; throws a plain Error when it is none. */
@@ -54,10 +49,6 @@ export function attributeValues(name: Name, type: string): readonly string[] {
 /** Are two names the same, octet by octet? */
 export function sameName(a: Name, b: Name): boolean {
   return sameOctets(a.der, b.der)
-}
-
-function relativeName(type: 'CN' | 'OU', value: string): Uint8Array {
-  return setOf(sequence(objectIdentifier(oid(type)), der(TAG.utf8String, Buffer.from(value))))
 }
 
 function readAttribute(value: Der): NameAttribute {

@@ -1,13 +1,12 @@
 import { FpkiError } from '../errors.js'
 import { parseDer } from '../pki/der.js'
+import { pemBlocks, pemText } from '../pki/pem.js'
 
 /** What a block with a private key may say of itself (RFC 5915, RFC 5958). */
 const KEY_LABELS: readonly string[] = ['EC PRIVATE KEY', 'PRIVATE KEY', 'ENCRYPTED PRIVATE KEY']
 
 /** `openssl ecparam -genkey` writes the curve in a block of its own before the key. */
 const PARAMETERS_LABEL = 'EC PARAMETERS'
-
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n([\s\S]*?)-----END \1-----/g
 
 /** The private key of a file, as it stands in it. */
 export interface KeyBlock {
@@ -23,8 +22,10 @@ export interface KeyBlock {
  * errors, which never hold a part of it. Throws ERR_BAD_KEY when there is none, more than one, or another block.
  */
 export function privateKeyBlock(pem: string, what: string): KeyBlock {
-  const blocks = [...pem.matchAll(BLOCK)].map(([, label = '', body = '']) => ({ label, body }))
-  if (blocks.length !== (pem.match(/-----BEGIN /g)?.length ?? 0)) throw badKey(what, 'holds a broken PEM block')
+  const blocks = pemBlocks(pem)
+  // An encrypted key of OpenSSL's old form has headers before its base64 (RFC 1421), so OpenSSL reads what is inside.
+  const isBroken = blocks.some(({ problem }) => problem !== null && problem !== 'its base64 is broken')
+  if (isBroken) throw badKey(what, 'holds a broken PEM block')
   const other = blocks.find(({ label }) => !KEY_LABELS.includes(label) && label !== PARAMETERS_LABEL)
   if (other !== undefined) throw badKey(what, `holds a PEM block of another kind, ${other.label}`)
   const [parameters, ...moreParameters] = blocks.filter(({ label }) => label === PARAMETERS_LABEL)
@@ -53,8 +54,8 @@ export function badKey(what: string, reason: string): FpkiError {
 }
 
 function textOf({ label, body }: { readonly label: string; readonly body: string }): string {
-  const lines = body.split('\n').map((line) => line.trimEnd())
-  return `-----BEGIN ${label}-----\n${lines.join('\n').trimEnd()}\n-----END ${label}-----\n`
+  const [, ...lines] = body.split('\n').map((line) => line.trimEnd())
+  return pemText(label, lines.join('\n'))
 }
 
 /** What is cut off would else pass for a wrong passphrase. */

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { embeddedFactories } from '../../src/factory/embedded/index.js'
 import { thisMachine } from '../../src/machine.js'
 import { parseDer } from '../../src/pki/der.js'
-import { commonNameAndUnit, readName } from '../../src/pki/name.js'
+import { readName } from '../../src/pki/name.js'
 import { ROOT_CA } from '../../src/pki/profiles.js'
 import { utf8Name } from '../pki/support/csr.js'
-import { FACTORY, newDeviceCa, newRoot } from '../support/issue.js'
+import { FACTORY, newDeviceCa, newRoot, utf8Subject } from '../support/issue.js'
 import { csrOf, expectRefused, localCaOf, newFactory, newFactoryWithRoot, pemOf, signed } from './support/embedded.js'
 
 const LATER = new Date('2027-01-02T03:04:05Z')
@@ -41,8 +41,8 @@ describe('the root of trust', () => {
   })
 
   test.each([
-    ['of another factory', commonNameAndUnit('Factory-CA', 'other')],
-    ['of a factory with the same name in other letters', commonNameAndUnit('Factory-CA', FACTORY.toUpperCase())],
+    ['of another factory', utf8Subject('Factory-CA', 'other')],
+    ['of a factory with the same name in other letters', utf8Subject('Factory-CA', FACTORY.toUpperCase())],
     ['of no factory', named(['2.5.4.3', 'Factory-CA'])],
     ['of two factories', named(['2.5.4.11', FACTORY], ['2.5.4.11', 'other'])],
   ])('is refused when its subject is %s (400)', async (_, subject) => {

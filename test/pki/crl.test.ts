@@ -2,22 +2,23 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { CRL_REASONS, type CrlReason, type CrlRequest, issueCrl } from '../../src/pki/crl.js'
+import { CRL_REASONS, type CrlReason } from '../../src/pki/crl.js'
 import { describeCrl } from '../../src/pki/describe-crl.js'
 import { readPemCertificate } from '../../src/pki/read-certificate.js'
 import { type Crl, readCrl } from '../../src/pki/read-crl.js'
 import type { Signer } from '../../src/ports.js'
 import { pemSigner } from '../../src/signer/file.js'
+import { type CrlOrder, issueCrl } from '../../src/signer/x509/crl.js'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
-import { type Authority, NOW, newRoot, newSigner } from '../support/issue.js'
+import { type Authority, NOW, newRoot, newSigner, unchecked } from '../support/issue.js'
 import { at, derOf, integer, membersOf, pem, readTlv } from './support/der.js'
 import { fioctlFile, fioctlUploads } from './support/fioctl.js'
 
 const root = await newRoot()
 
 /** The CRL that `by` makes where nothing else is said. */
-function issue(wanted: Partial<CrlRequest> = {}, by: Authority = root): Promise<Crl> {
-  const usual: CrlRequest = {
+function issue(wanted: Partial<CrlOrder> = {}, by: Authority = root): Promise<Crl> {
+  const usual: CrlOrder = {
     issuer: by.certificate,
     crlNumber: 1n,
     now: NOW,
@@ -73,6 +74,7 @@ describe('the CRLs that fioctl made', async () => {
       const asked: Uint8Array[] = []
       const signer: Signer = {
         ...root.signer,
+        publicKey: issuer.spki,
         sign: async (data) => {
           asked.push(data)
           // fioctl's own signature, so that it is checked too.
@@ -227,7 +229,7 @@ describe('a CRL is not issued when the signer returns', () => {
   })
 
   test('a signature over other data, or one of an earlier CRL', async () => {
-    await expect(issueWith((data) => root.signer.sign(data.subarray(1)))).rejects.toEqual(REFUSED)
+    await expect(issueWith((data) => root.signer.sign(unchecked(data.subarray(1))))).rejects.toEqual(REFUSED)
     const { signature } = await issue({ crlNumber: 2n })
     await expect(issueWith(async () => signature)).rejects.toEqual(REFUSED)
   })

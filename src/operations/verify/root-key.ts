@@ -1,6 +1,7 @@
 import { verify } from 'node:crypto'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
+import { statement } from '../../pki/statement.js'
 import type { Random, Signer } from '../../ports.js'
 import type { RootSigner } from '../root-signer.js'
 import { type Finding, found, holds } from './finding.js'
@@ -33,6 +34,8 @@ async function signsFor(
   publicKey: Parameters<typeof verify>[2],
   random: Random,
 ): Promise<boolean> {
-  const message = Buffer.concat([Buffer.from('fpki ca verify: a nonce, and nothing else. '), random.bytes(32)])
+  const message = statement(
+    Buffer.concat([Buffer.from('fpki ca verify: a nonce, and nothing else. '), random.bytes(32)]),
+  )
   return verify(algorithm.hash, message, publicKey, await sign(message))
 }

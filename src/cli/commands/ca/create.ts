@@ -1,6 +1,6 @@
 import { factoryOfDirectory } from '../../../config/settings.js'
 import { thisMachine } from '../../../machine.js'
-import { type CreatedPki, type CreatePkiOptions, createPki, dnsNames } from '../../../operations/create-pki.js'
+import { type CreatedPki, type CreatePkiOptions, checkedTlsNames, createPki } from '../../../operations/create-pki.js'
 import type { Curve, Progress } from '../../../ports.js'
 import { absolute, filePath } from '../../directory.js'
 import { factoryApiFor } from '../../factory.js'
@@ -27,7 +27,7 @@ export interface CreateFlags extends CommonFlags, HsmFlags {
 export async function create(directory: string, flags: CreateFlags, io: Io): Promise<void> {
   const path = absolute(directory, io)
   const progress = progressOn(io, flags)
-  const tlsNames = dnsNames(flags.tlsName ?? [])
+  const tlsNames = checkedTlsNames(flags.tlsName ?? [])
   const machine = thisMachine()
   const otherwise = () => factoryOfDirectory(path)
   const chosen = await factoryApiFor(flags, io, machine, { changes: true, otherwise, tlsNames })

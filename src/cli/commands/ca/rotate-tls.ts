@@ -1,5 +1,5 @@
 import { certifyServer, type ServerCertified } from '../../../operations/certify-server.js'
-import { dnsNames } from '../../../operations/create-preconditions.js'
+import { checkedTlsNames } from '../../../operations/create-preconditions.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type Io, printable, printJson } from '../../output.js'
 
@@ -19,7 +19,7 @@ export function authorizeEst(directory: string, flags: RotateTlsFlags, io: Io): 
 }
 
 async function certify(kind: 'tls' | 'estTls', directory: string, flags: RotateTlsFlags, io: Io): Promise<void> {
-  const tlsNames = dnsNames(flags.tlsName ?? [])
+  const tlsNames = checkedTlsNames(flags.tlsName ?? [])
   const { where, ports } = await changeScene(directory, flags, io, tlsNames)
   const certified = await certifyServer(kind, { ...where, tlsNames }, ports)
   if (flags.json) printJson(io, certified)

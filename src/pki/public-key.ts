@@ -55,12 +55,12 @@ export function formatKeyType(key: PublicKey): string {
 }
 
 /**
- * The key identifier: the first 160 bits of the SHA-256 of the subjectPublicKey's octets (RFC 7093, section 2, method 1;
- * the way that fioctl's certificates have it).
+ * The key identifier: the SHA-1 of the subjectPublicKey's octets (RFC 5280, 4.2.1.2, method 1). Tools that issue device
+ * certificates compute the issuer's identifier this way, so a CA with any other one breaks their chains.
  */
 export function keyIdentifier(spki: Uint8Array): Uint8Array {
   const [, subjectPublicKey] = sequenceMembers(parseDer(spki), 2)
-  return createHash('sha256').update(readOctetBitString(subjectPublicKey)).digest().subarray(0, 20)
+  return createHash('sha1').update(readOctetBitString(subjectPublicKey)).digest()
 }
 
 /** Is the point of this EC key (SubjectPublicKeyInfo, DER) in another form than the uncompressed one (SEC 1, 2.3.3)? */

@@ -32,7 +32,10 @@ export function extensionsFor({ profile, subject, names }: CertificateTemplate):
     .map((spec) => (spec.type === 'subjectAltName' ? { ...spec, critical: subject.attributes.length === 0 } : spec))
 }
 
-/** The keyIdentifier of the key that signs (RFC 5280, 4.2.1.1: as the issuer's certificate has it). */
+/**
+ * The keyIdentifier of the key that signs: a copy of the issuer's subjectKeyIdentifier, however that was computed (RFC 5280,
+ * 4.2.1.1). It is computed from the key only when the issuer has none.
+ */
 export function issuerKeyIdentifier({ issuer, spki }: Pick<CertificateTemplate, 'issuer' | 'spki'>): Uint8Array {
   return issuer?.known.subjectKeyIdentifier ?? keyIdentifier(issuer?.spki ?? spki)
 }

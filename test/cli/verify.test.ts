@@ -203,6 +203,11 @@ const OFFLINE: readonly Case[] = [
     'profile.broken site-b.pem',
   ],
   [
+    'a CA whose subjectKeyIdentifier is not the SHA-1 of its key',
+    (pki) => forge(pki, 'site-b.pem', { extensions: CA_EXTENSIONS.with(2, `subjectKeyIdentifier=${'5A'.repeat(20)}`) }),
+    'profile.key-id site-b.pem',
+  ],
+  [
     'a critical extension that nobody knows',
     (pki) => forge(pki, 'tls-crt', { extensions: [...TLS_EXTENSIONS, '1.2.3.4=critical,DER:0500'] }),
     'chain.invalid tls-crt',

@@ -20,6 +20,7 @@ import {
   GATEWAY,
   type KeyAndCertificate,
   newDevice,
+  newDeviceByKey,
   newForeignCa,
   newPki,
   newSubordinateCa,
@@ -79,7 +80,7 @@ test('nginx takes devices of the enabled CAs, and no other, whatever they send a
   const { pki, root, gateway, port, upstream, deviceOf } = await scene()
   const [local, disabled, revoked] = await Promise.all(['local-ca', 'site-b', 'site-c'].map(deviceOf))
   const other = deviceCa(await newPki(), 'local-ca')
-  const folders = await Promise.all(Array.from({ length: 5 }, temporaryDirectory))
+  const folders = await Promise.all(Array.from({ length: 6 }, temporaryDirectory))
   const newFolder = () => folders.pop() ?? ''
   const ofOther = await newDevice(other, newFolder())
   const expired = await newDevice(deviceCa(pki, 'local-ca'), newFolder(), '-1')
@@ -99,6 +100,9 @@ test('nginx takes devices of the enabled CAs, and no other, whatever they send a
     await statuses(nginx, root, {
       'of local-ca': { identity: local },
       'of online-ca': { identity: await deviceOf('online-ca') },
+      'of local-ca, whose identifier was computed from its key': {
+        identity: await newDeviceByKey(deviceCa(pki, 'local-ca'), newFolder()),
+      },
       'of local-ca, which is sent along': { identity: local, along: [pki.path('local-ca.pem')] },
       'of local-ca, with all above it': { identity: local, along: [pki.path('local-ca.pem'), root] },
       'of a disabled CA': { identity: disabled },
@@ -120,6 +124,7 @@ test('nginx takes devices of the enabled CAs, and no other, whatever they send a
   ).toEqual({
     'of local-ca': ACCEPTED,
     'of online-ca': ACCEPTED,
+    'of local-ca, whose identifier was computed from its key': ACCEPTED,
     'of local-ca, which is sent along': ACCEPTED,
     'of local-ca, with all above it': ACCEPTED,
     'of a disabled CA': REFUSED,
@@ -136,7 +141,7 @@ test('nginx takes devices of the enabled CAs, and no other, whatever they send a
     'with the certificate of the gateway': REFUSED,
     'with none': REFUSED,
   })
-  expect(upstream.seen.length).toBe(4 * TLS_VERSIONS.length)
+  expect(upstream.seen.length).toBe(5 * TLS_VERSIONS.length)
 
   // The attack is one: with the root among the CAs, as many a guide has it, nginx lets the same device in.
   const folder = await temporaryDirectory()

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
 import {
@@ -7,6 +8,7 @@ import {
   deviceCa,
   GATEWAY,
   newDevice,
+  newDeviceByKey,
   newForeignCa,
   newPki,
   newSubordinateCa,
@@ -14,7 +16,12 @@ import {
 } from './support/pki.js'
 
 /** What `openssl verify -x509_strict` says: `OK`, or its error. */
-async function verify(pki: Pki, file: string, purpose: string, ...words: readonly string[]): Promise<string> {
+async function verify(
+  pki: Pick<Pki, 'path'>,
+  file: string,
+  purpose: string,
+  ...words: readonly string[]
+): Promise<string> {
   const trusted = ['-no-CAfile', '-no-CApath', '-CAfile', pki.path('factory_ca.pem')]
   const { status, stdout, stderr } = await runProgram('openssl', [
     'verify',
@@ -98,6 +105,29 @@ describe('openssl verify -x509_strict', () => {
       'unsuitable certificate purpose',
     )
     expect(await verify(pki, device.certificate, 'sslclient')).toBe('unable to get local issuer certificate')
+  })
+
+  test.each(['local-ca', 'online-ca'] as const)(
+    'takes a device by %s whose authorityKeyIdentifier was computed from the key of the CA',
+    async (name) => {
+      const [pki, directory] = [await newPki(), await temporaryDirectory()]
+      const ca = deviceCa(pki, name)
+      const device = await newDeviceByKey(ca, directory)
+      expect(await verify(pki, device.certificate, 'sslclient', '-untrusted', ca.certificate)).toBe('OK')
+    },
+  )
+
+  test("takes no such device by fioctl's local-ca, which lint and verify warn of", async () => {
+    const fioctl = fileURLToPath(new URL('../fixtures/fioctl/file/pki', import.meta.url))
+    const path = (name: string) => join(fioctl, name)
+    const ca = { key: path('local-ca.key'), certificate: path('local-ca.pem') }
+    const anyTime = ['-no_check_time', '-untrusted', ca.certificate]
+    const copied = await newDevice(ca, await temporaryDirectory())
+    expect(await verify({ path }, copied.certificate, 'sslclient', ...anyTime)).toBe('OK')
+    const computed = await newDeviceByKey(ca, await temporaryDirectory())
+    expect(await verify({ path }, computed.certificate, 'sslclient', ...anyTime)).toBe(
+      'unable to get local issuer certificate',
+    )
   })
 
   test('takes no device of a CA below local-ca, which has pathlen:0', async () => {

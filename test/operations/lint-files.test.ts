@@ -179,7 +179,8 @@ describe('OpenSSL agrees', () => {
 })
 
 describe('the PKI directories of fioctl have the defects that fioctl has, and no other', () => {
-  const online = ['subject-printable-string', 'subject-order']
+  const keyId = 'ca-subject-key-id-not-sha1'
+  const online = ['subject-printable-string', 'subject-order', keyId]
   test.each([
     ['file', { 'local-ca.pem': ['serial-too-long'], 'tls-crt': [], 'tls-crt.bak': [], 'online-crt': [] }],
     ['hsm', { 'tls-crt': ['serial-too-long'], 'tls-crt.bak': ['serial-too-long'], 'online-crt': ['serial-too-long'] }],
@@ -187,9 +188,10 @@ describe('the PKI directories of fioctl have the defects that fioctl has, and no
     const directory = join(FIOCTL, from, 'pki')
     const long: Readonly<Record<string, readonly string[]>> = serials
     const expected = {
-      'local-ca.pem': long['local-ca.pem'] ?? [],
+      'local-ca.pem': [...(long['local-ca.pem'] ?? []), keyId],
       'online-crt': [...(long['online-crt'] ?? []), ...online],
       'online-crt.bak': online,
+      'site-b.pem': [keyId],
       'tls-crt': [...(long['tls-crt'] ?? []), 'subject-key-id-missing'],
       'tls-crt.bak': [...(long['tls-crt.bak'] ?? []), 'subject-key-id-missing'],
     }

@@ -75,7 +75,10 @@ function answering(known: FactoryCertificates): VerifyPkiPorts['api'] {
 
 /** What fioctl does otherwise than fpki, in both (contract.md 6); how long a serial number is, is chance. */
 const PROFILES = [
+  keyId('local-ca.pem'),
+  keyId('online-crt'),
   'profile.differs online-crt: the subject has OU as PrintableString, CN as PrintableString, and mbedTLS-based devices need UTF8String (subject-printable-string); the subject has OU before CN, and mbedTLS-based devices need CN first (subject-order).',
+  keyId('site-b.pem'),
   'profile.differs tls-crt: it has no subjectKeyIdentifier (subject-key-id-missing).',
 ]
 const EST = ['profile.differs est-tls-crt: it has no subjectKeyIdentifier (subject-key-id-missing).']
@@ -84,6 +87,10 @@ const REVOKED = [
   'api.disabled The device CA site-b.pem is disabled.',
   'api.revoked local-ca.pem was revoked; the Factory API does not accept its devices.',
 ]
+
+function keyId(file: string): string {
+  return `profile.key-id ${file}: its subjectKeyIdentifier is not the SHA-1 of its key, so OpenSSL and nginx reject devices whose certificates were issued with an authorityKeyIdentifier computed from that key (unable to get local issuer certificate) (ca-subject-key-id-not-sha1).`
+}
 
 function long(file: string): string {
   return `serials.long The serial number of ${file} takes 21 octets.`

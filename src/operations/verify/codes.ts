@@ -73,6 +73,15 @@ export const CODES = {
     means: 'a certificate differs from its profile in a way that works, such as those that fioctl makes',
     hint: 'The next one that fpki makes has it right.',
   },
+  'profile.key-id': {
+    status: 'warning',
+    means:
+      "a device CA's subjectKeyIdentifier is not the SHA-1 of its key, so OpenSSL and nginx reject devices whose " +
+      'certificates were issued with the identifier computed from that key, as registration services do',
+    hint:
+      'Register devices with a tool that copies the identifier from the certificate, or add a local CA: ' +
+      'fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem.',
+  },
   'serials.broken': { status: 'failure', means: 'a serial number is not positive', hint: AGAIN },
   'serials.long': {
     status: 'warning',

@@ -27,7 +27,7 @@ export function checkProfiles({ certificates, factory, now }: Scene): readonly F
   const { findings } = lint(items, [], { factory, now })
   const told = findings.filter(({ code }) => !ELSEWHERE.has(code))
   return certificates.flatMap(({ file }) =>
-    (['profile.factory', 'profile.broken', 'profile.differs'] as const).flatMap((code) => {
+    (['profile.factory', 'profile.broken', 'profile.key-id', 'profile.differs'] as const).flatMap((code) => {
       const here = told.filter((one) => one.file === file && codeOf(one) === code)
       return here.length === 0 ? [] : [found(code, file, `${file}: ${here.map(inWords).join('; ')}.`)]
     }),
@@ -36,6 +36,7 @@ export function checkProfiles({ certificates, factory, now }: Scene): readonly F
 
 function codeOf({ code, severity }: LintFinding) {
   if (OF_ANOTHER_FACTORY.has(code)) return 'profile.factory'
+  if (code === 'ca-subject-key-id-not-sha1') return 'profile.key-id'
   return severity === 'error' ? 'profile.broken' : 'profile.differs'
 }
 

@@ -49,6 +49,8 @@ export interface LintKey {
   /** Why fpki does not take it; null: it does. */
   readonly unsupported: string | null
   readonly weak: string | null
+  /** As RFC 5280, 4.2.1.2, method 1 has it; null: the key cannot be read. */
+  readonly identifier: Uint8Array | null
   /** null: OpenSSL cannot read it. */
   readonly object: KeyObject | null
 }

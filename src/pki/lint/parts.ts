@@ -4,7 +4,7 @@ import { type Extension, type KnownExtensions, knownExtensions } from '../extens
 import { type Name, readName } from '../name.js'
 import { nameProblem } from '../name-strings.js'
 import { oidName } from '../oids.js'
-import { formatKeyType, readPublicKey, rsaWeakness } from '../public-key.js'
+import { formatKeyType, keyIdentifier, readPublicKey, rsaWeakness } from '../public-key.js'
 import { readAlgorithm, readTime } from '../read-certificate.js'
 import type { LintKey, LintTime, Member, Report } from './model.js'
 import { hashOf } from './signature.js'
@@ -76,6 +76,7 @@ function timeOf(tag: number | undefined, text: string): Date {
 export function lenientKey(value: Member): LintKey {
   const spki = rawDer(value)
   const object = attempt(() => createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' }))
+  const identifier = attempt(() => keyIdentifier(spki))
   try {
     const key = readPublicKey(spki, object ?? undefined)
     const name = formatKeyType(key)
@@ -86,6 +87,7 @@ export function lenientKey(value: Member): LintKey {
       curve: key.kind === 'EC' ? key.curve : null,
       unsupported: null,
       weak: rsaWeakness(key),
+      identifier,
       object,
     }
   } catch (cause) {
@@ -99,6 +101,7 @@ export function lenientKey(value: Member): LintKey {
       curve: null,
       unsupported: reasonOf(cause),
       weak: isSmall ? `its key is on the small curve ${name.replace('EC ', '')}` : null,
+      identifier,
       object,
     }
   }

@@ -1,3 +1,4 @@
+import { createHash, createPublicKey } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Home, newHome, output } from '../../support/cli.js'
@@ -47,10 +48,20 @@ export function deviceCa(pki: Pki, name: string): KeyAndCertificate {
     : { key: pki.path(`${name}.key`), certificate: pki.path(`${name}.pem`) }
 }
 
-/** A device's client certificate as the registration reference makes it (contract.md 3), made by OpenSSL alone. */
-export function newDevice(ca: KeyAndCertificate, directory: string, days = '7300'): Promise<KeyAndCertificate> {
+/**
+ * A device's client certificate as the registration reference makes it (contract.md 3), made by OpenSSL alone.
+ *
+ * @param authorityKeyIdentifier a line of an OpenSSL extension file; else a copy of the CA's subjectKeyIdentifier
+ */
+export function newDevice(
+  ca: KeyAndCertificate,
+  directory: string,
+  days = '7300',
+  authorityKeyIdentifier = 'authorityKeyIdentifier=keyid:always',
+): Promise<KeyAndCertificate> {
   const subject = `/CN=${DEVICE}/OU=${FACTORY}/businessCategory=production`
-  const extensions = ['keyUsage=critical,digitalSignature', 'extendedKeyUsage=critical,clientAuth']
+  const usages = ['keyUsage=critical,digitalSignature', 'extendedKeyUsage=critical,clientAuth']
+  const extensions = [...usages, authorityKeyIdentifier]
   return certificateBy(ca, directory, {
     name: 'device',
     subject,
@@ -60,9 +71,21 @@ export function newDevice(ca: KeyAndCertificate, directory: string, days = '7300
   })
 }
 
+/**
+ * The same with an authorityKeyIdentifier that is computed from the CA's public key, as factory-registration-ref does
+ * (`AuthorityKeyIdentifier.from_issuer_public_key` of Python's cryptography): SHA-1 of the point.
+ */
+export async function newDeviceByKey(ca: KeyAndCertificate, directory: string): Promise<KeyAndCertificate> {
+  const { x = '', y = '' } = createPublicKey(await readFile(ca.key)).export({ format: 'jwk' })
+  const point = Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])
+  const identifier = createHash('sha1').update(point).digest('hex')
+  return newDevice(ca, directory, '7300', `2.5.29.35=DER:30168014${identifier}`)
+}
+
 /** A CA below `ca`, which pathlen:0 forbids. */
 export function newSubordinateCa(ca: KeyAndCertificate, directory: string): Promise<KeyAndCertificate> {
-  const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign', 'subjectKeyIdentifier=hash']
+  const usages = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign']
+  const extensions = [...usages, 'subjectKeyIdentifier=hash', 'authorityKeyIdentifier=keyid:always']
   return certificateBy(ca, directory, {
     name: 'subordinate',
     subject: '/CN=subordinate',
@@ -99,7 +122,7 @@ async function certificateBy(
   const path = (ending: string) => join(directory, `${wanted.name}.${ending}`)
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', path('key')]
   await output('openssl', ['req', '-new', ...key, '-subj', wanted.subject, '-out', path('csr')])
-  await writeFile(path('cnf'), [...wanted.extensions, 'authorityKeyIdentifier=keyid:always', ''].join('\n'))
+  await writeFile(path('cnf'), [...wanted.extensions, ''].join('\n'))
   const signing = ['-CA', ca.certificate, '-CAkey', ca.key, '-set_serial', wanted.serial, '-days', wanted.days]
   await output('openssl', [
     'x509',

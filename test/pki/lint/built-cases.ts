@@ -7,8 +7,18 @@ import {
   SERVER_EXTENSIONS,
   utcTime,
 } from '../support/built.js'
-import { CN, extension, utf8Name } from '../support/csr.js'
-import { integer, membersOf, objectIdentifier, pem, readTlv, sequence, setOf, tlv } from '../support/der.js'
+import { CN, extension, OU, utf8Name } from '../support/csr.js'
+import {
+  integer,
+  membersOf,
+  objectIdentifier,
+  octetString,
+  pem,
+  readTlv,
+  sequence,
+  setOf,
+  tlv,
+} from '../support/der.js'
 
 /** [what it is, its octets, the codes of its findings]. What no tool makes is made here. */
 export type Case = readonly [what: string, octets: Uint8Array, codes: readonly string[]]
@@ -94,6 +104,19 @@ export const BUILT_CASES: readonly Case[] = [
       extensions: [keyUsage, ...Object.values(others), critical('2.5.29.35', ROOT_KEY_ID), subjectAltName],
     }),
     ['critical-extension', 'key-id-critical'],
+  ],
+  [
+    'a device CA whose identifier is not computed from its key',
+    buildCertificate({
+      subject: utf8Name([CN, 'fio-1'], [OU, 'acme']),
+      extensions: [
+        critical('2.5.29.15', tlv(0x03, Buffer.of(2, 0x04))),
+        critical('2.5.29.19', sequence(tlv(0x01, Buffer.of(0xff)), integer(0))),
+        extension('2.5.29.14', octetString(Buffer.alloc(20, 0x5a))),
+        authorityKeyIdentifier,
+      ],
+    }),
+    ['ca-subject-key-id-not-sha1'],
   ],
   ['a name that is no UTF-8', buildCertificate({ subject: broken }), ['name-broken', 'san-not-critical']],
   [

@@ -16,6 +16,19 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     check: ({ known }) => unless(known.subjectKeyIdentifier !== null, 'it is a CA and has no subjectKeyIdentifier'),
   },
   {
+    code: 'ca-subject-key-id-not-sha1',
+    severity: 'warning',
+    cite: 'contract.md 6; RFC 5280 4.2.1.2',
+    applies: (item) => inRole('device-ca')(item) && item.known.subjectKeyIdentifier !== null,
+    check: ({ known, key: { identifier } }) =>
+      unless(
+        identifier === null || sameOctets(known.subjectKeyIdentifier, identifier),
+        'its subjectKeyIdentifier is not the SHA-1 of its key, so OpenSSL and nginx reject devices ' +
+          'whose certificates were issued with an authorityKeyIdentifier computed from that key ' +
+          '(unable to get local issuer certificate)',
+      ),
+  },
+  {
     code: 'subject-key-id-missing',
     severity: 'warning',
     cite: 'contract.md 6; RFC 5280 4.2.1.2',

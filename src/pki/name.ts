@@ -1,15 +1,4 @@
-import {
-  ANY,
-  type Der,
-  parseDer,
-  rawDer,
-  readBitString,
-  readObjectIdentifier,
-  sequenceMembers,
-  setMembers,
-  TAG,
-} from './der.js'
-import { der } from './der-write.js'
+import { ANY, type Der, rawDer, readBitString, readObjectIdentifier, sequenceMembers, setMembers, TAG } from './der.js'
 import { sameOctets } from './octets.js'
 import { oidName } from './oids.js'
 
@@ -57,7 +46,7 @@ function readAttribute(value: Der): NameAttribute {
 }
 
 /** The string types of DirectoryString and its kin (RFC 5280, 4.1.2.4): the name of each and how its octets are read. */
-const STRING_TYPES: ReadonlyMap<number, readonly [string, (octets: Buffer) => string]> = new Map([
+const STRING_TYPES: ReadonlyMap<number, readonly [string, (octets: Buffer, value: Der) => string]> = new Map([
   [TAG.utf8String, ['UTF8String', utf8]],
   [TAG.printableString, ['PrintableString', latin1]],
   [TAG.ia5String, ['IA5String', latin1]],
@@ -73,7 +62,7 @@ const STRING_TYPES: ReadonlyMap<number, readonly [string, (octets: Buffer) => st
 function readString(content: Der | undefined): { readonly value: string; readonly encoding: string } {
   const [encoding, read] = STRING_TYPES.get(content?.tag ?? 0) ?? []
   if (content === undefined || encoding === undefined || read === undefined) throw new Error('a name holds no string')
-  return { value: read(Buffer.from(content.content)), encoding }
+  return { value: read(Buffer.from(content.content), content), encoding }
 }
 
 function utf8(octets: Buffer): string {
@@ -84,10 +73,9 @@ function latin1(octets: Buffer): string {
   return octets.toString('latin1')
 }
 
-function bits(octets: Buffer): string {
-  const value = der(TAG.bitString, octets)
-  readBitString(parseDer(value))
-  return `#${Buffer.from(value).toString('hex')}`
+function bits(_: Buffer, value: Der): string {
+  readBitString(value)
+  return `#${Buffer.from(value.raw).toString('hex')}`
 }
 
 /** Characters of 2 octets (UTF-16 in practice) or 4. */

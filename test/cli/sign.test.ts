@@ -164,7 +164,7 @@ describe('what it becomes', () => {
     const subject = sequence(
       rdn(OU, 0x13, 'acme'),
       rdn('1.3.6.1.4.1.99999.7', 0x0c, 'x'),
-      rdn(CN, 0x14, 'gatew\u00e4y'),
+      rdn(CN, 0x14, 'gateway'),
       rdn('0.9.2342.19200300.100.1.25', 0x16, 'example'),
     )
     const { sign } = await scene(buildCsr({ subject, attributes: [extensionRequest(dnsNames('a.example'))] }))

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { CsrKind } from '../../src/factory/api.js'
 import { DEVICE_CA, TLS_SERVER } from '../../src/pki/profiles.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
-import { FACTORY, newDeviceCa, newRoot, serialNumber, utf8Subject } from '../support/issue.js'
+import { FACTORY, newDeviceCa, newRoot, serialNumber, signedAgain, utf8Subject } from '../support/issue.js'
 import { csrOf, expectRefused, localCaOf, newFactoryWithRoot, pemOf, signed } from './support/embedded.js'
 
 const EXPIRED = new Date('2036-11-23T09:43:56Z')
@@ -131,7 +131,9 @@ describe('the list of device CAs', () => {
     async (unit) => {
       const factory = await newFactoryWithRoot()
       const { polisId } = await factory.api.getUser()
-      const caCrt = await localCaOf(factory.api, factory.root, { subject: utf8Subject(`fio-${polisId}`, unit) })
+      const { certificate } = await newDeviceCa(factory.root)
+      const subject = Buffer.from(utf8Subject(`fio-${polisId}`, unit).der)
+      const caCrt = pemOf(await signedAgain(certificate, { subject }, factory.root))
       await expectRefused(factory, { caCrt }, 400, `ca-crt does not have OU=${FACTORY}`)
     },
   )

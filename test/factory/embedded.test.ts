@@ -5,7 +5,7 @@ import { parseDer } from '../../src/pki/der.js'
 import { readName } from '../../src/pki/name.js'
 import { ROOT_CA } from '../../src/pki/profiles.js'
 import { utf8Name } from '../pki/support/csr.js'
-import { FACTORY, newDeviceCa, newRoot, utf8Subject } from '../support/issue.js'
+import { FACTORY, newDeviceCa, newRoot, signedAgain, utf8Subject } from '../support/issue.js'
 import { csrOf, expectRefused, localCaOf, newFactory, newFactoryWithRoot, pemOf, signed } from './support/embedded.js'
 
 const LATER = new Date('2027-01-02T03:04:05Z')
@@ -55,8 +55,9 @@ describe('the root of trust', () => {
     const value = Buffer.concat([Buffer.of(0x1c, lookalike.length), lookalike])
     const attribute = Buffer.concat([Buffer.of(0x30, 5 + value.length, 6, 3, 0x55, 4, 11), value])
     const rdn = Buffer.concat([Buffer.of(0x31, attribute.length), attribute])
-    const subject = readName(parseDer(Buffer.concat([Buffer.of(0x30, rdn.length), rdn])))
-    const { certificate } = await newRoot({ subject })
+    const subject = Buffer.concat([Buffer.of(0x30, rdn.length), rdn])
+    const root = await newRoot()
+    const certificate = await signedAgain(root.certificate, { subject, issuer: subject }, root)
     await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, `does not have OU=${FACTORY}`)
   })
 

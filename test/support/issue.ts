@@ -5,17 +5,20 @@ import { type AcceptedCsr, acceptCsr, type CsrPolicy } from '../../src/pki/csr-p
 import { parseDer } from '../../src/pki/der.js'
 import { type Name, readName } from '../../src/pki/name.js'
 import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../src/pki/profiles.js'
-import type { Certificate } from '../../src/pki/read-certificate.js'
+import { type Certificate, readCertificate } from '../../src/pki/read-certificate.js'
 import { serverNames } from '../../src/pki/server-name.js'
 import type { CertificateTemplate } from '../../src/pki/template.js'
 import { validityFrom } from '../../src/pki/validity.js'
 import type { CheckedOctets, Curve, Signer } from '../../src/ports.js'
 import { newPrivateKeyPem, pemSigner } from '../../src/signer/file.js'
 import { issueCertificate } from '../../src/signer/x509/certificate.js'
+import { readCertificateFields, type TbsFields, writeTbs } from '../pki/support/certificate-fields.js'
 import { CN, OU, utf8Name } from '../pki/support/csr.js'
 
 export const FACTORY = 'acme'
 export const NOW = new Date('2026-11-23T09:43:55Z')
+
+import { at, bitString, readTlv, sequence } from '../pki/support/der.js'
 
 /** A CA: its certificate and its key. */
 export interface Authority {
@@ -93,7 +96,7 @@ export function accept(csr: string, profile: Profile, takenKeys: CsrPolicy['take
     profile,
     factory: FACTORY,
     issuer: utf8Subject('Factory-CA', FACTORY),
-    nameTypes: ['DNS'],
+    nameTypes: ['DNS', 'IP'],
     takenKeys,
   })
 }
@@ -113,4 +116,16 @@ export function certify(
 /** A server certificate for a PEM request. */
 export function certifyTls(csr: string, root: Authority, unusual: Unusual = {}): Promise<Certificate> {
   return certify(accept(csr, TLS_SERVER), TLS_SERVER, root, unusual)
+}
+
+/** A certificate again with other fields, which fpki itself would refuse to sign. */
+export async function signedAgain(
+  { der }: Certificate,
+  fields: Partial<TbsFields>,
+  { signer }: Authority,
+): Promise<Certificate> {
+  const tbs = writeTbs({ ...readCertificateFields(der), ...fields })
+  const algorithm = at(readTlv(der), 1).der
+  const signature = bitString(await signer.sign(unchecked(tbs)))
+  return readCertificate(sequence(tbs, algorithm, signature), 'a certificate of the test')
 }

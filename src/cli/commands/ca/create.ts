@@ -40,7 +40,7 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const made = await createPki(options, { ...machine, api, progress, signal: io.signal })
   if (!isNamed) progress.note(`the factory is named after the directory, ${factory}; --factory names another.`)
   if (stateDirectory !== null && tlsNames.length === 0)
-    progress.note(`tls-crt is for ${made.tlsNames.join(' and ')}; --tls-name names a host.`)
+    progress.note(`tls-crt is for ${made.tlsNames.join(' and ')}; --tls-name gives other names or IP addresses.`)
   const done = target === null ? null : await backup.make(target, stateDirectory)
   if (flags.json) printJson(io, { ...made, backup: done?.file ?? null })
   else if (!flags.quiet) io.stdout(summary(made, stateDirectory, flags, io))

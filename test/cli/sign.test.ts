@@ -172,6 +172,16 @@ describe('what it becomes', () => {
     expect(readCertificateFields(derOf(stdout)).subject.toString('hex')).toBe(subject.toString('hex'))
   })
 
+  test('a request of certreq.exe or keytool, under their label and with CRLF line ends, is signed', async () => {
+    const csr = await opensslCsr({ extensions: ['subjectAltName=DNS:a.example,IP:192.0.2.1'] })
+    const theirs = csr.replaceAll('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST').replaceAll('\n', '\r\n')
+    const { sign, path } = await scene(theirs)
+    const { status, stdout } = await sign()
+    expect(status).toBe(0)
+    const verify = ['verify', '-verify_ip', '192.0.2.1', '-CAfile', path('factory_ca.pem')]
+    expect(await output('openssl', verify, { stdin: stdout })).toBe('stdin: OK\n')
+  })
+
   test('its serial number is positive, of 20 octets at most, and another one each time', async () => {
     const { sign } = await scene(await opensslCsr())
     const both = await Promise.all([sign(), sign()])

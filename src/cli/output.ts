@@ -66,7 +66,7 @@ export function printError(io: Io, error: unknown, { json = false, verbose = fal
 /** `text` in a colour or weight, on a terminal that wants it (NO_COLOR is honoured). */
 export function style(
   io: Io,
-  format: 'dim' | 'bold' | 'red' | 'yellow',
+  format: 'dim' | 'bold' | 'red' | 'yellow' | 'cyan',
   text: string,
   on: 'stdout' | 'stderr' = 'stderr',
 ): string {

@@ -1,9 +1,11 @@
 import * as z from 'zod/mini'
 import { FILE_MEANINGS, PKI_FILES, type PkiFile } from '../directory/names.js'
-import type { PkiDirectory } from '../directory/pki-directory.js'
+import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { keyReference } from '../directory/records.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import { toServerName } from '../pki/server-name.js'
+import type { DurableFiles } from '../ports.js'
+import { isPlainKey } from '../signer/key-pem.js'
 
 /** What `fpki ca create --json` prints. */
 export const createdPki = z.strictObject({
@@ -49,6 +51,13 @@ export function filesFor({ onlineCa, localCa, ...keys }: PkiShape): readonly Pki
     ...(localCa && keys.localCaKey === 'file' ? [localCaKey] : []),
     ...(localCa ? [localCaCertificate] : []),
   ]
+}
+
+/** Is the root key of a finished PKI in a file that is not encrypted? */
+export async function hasPlainRootKey({ directory, rootKey }: CreatedPki, files: DurableFiles): Promise<boolean> {
+  if (rootKey.kind !== 'file') return false
+  const text = await pkiDirectory(files, directory).read(PKI_FILES.rootKey)
+  return text !== null && isPlainKey(text, PKI_FILES.rootKey)
 }
 
 /** What is told of a finished PKI directory. */

@@ -1,8 +1,9 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
-import { readCsr } from '../pki/csr.js'
+import { type Csr, readCsr } from '../pki/csr.js'
 import { acceptCsr } from '../pki/csr-policy.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../pki/describe.js'
+import { deviceEvidence } from '../pki/device-request.js'
 import { DEVICE_CA, TLS_SERVER } from '../pki/profiles.js'
 import type { Certificate } from '../pki/read-certificate.js'
 import { newSerialNumber } from '../pki/serial.js'
@@ -47,7 +48,7 @@ export interface SignRequestOptions {
   readonly directory: string
   /** null: the directory's own. */
   readonly factory: string | null
-  /** null: as the request asks (contract.md 3). */
+  /** null: as the request asks (contract.md 3); `tls` signs a device's request as a server's, too. */
   readonly profile: SignProfile | null
   /** null: the profile's years. */
   readonly days: number | null
@@ -101,6 +102,7 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   const { files, clock, random, progress, access } = ports
   const { directory, root, factory } = pki
   const csr = readCsr(options.request, what)
+  if (options.profile !== 'tls') requireNoDevice(csr, what, factory)
   const name = options.profile ?? (csr.known.basicConstraints?.ca ? 'device-ca' : 'tls')
   const { years, ...rest } = SIGN_PROFILES[name]
   // Whoever says how long may go beyond the profile; nothing goes beyond the root.
@@ -110,7 +112,7 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   const nameTypes = ['DNS', 'IP', 'URI', 'email'] as const
   const { names, warnings } = acceptCsr(csr, { what, profile, issuer: root.subject, factory, nameTypes, takenKeys })
   requireWithin(root, clock())
-  const validity = validityFrom(clock(), days === null ? profile.years : { days }, root.notAfter)
+  const validity = validityFrom(clock(), days === null ? profile.years : { days }, root)
   const told = [...warnings, ...(validity.capped ? [capped(what, validity.notAfter)] : [])]
   for (const warning of told) progress.warn(warning)
   // Before the key is asked for: a certificate that has no place is signed for nothing.
@@ -132,6 +134,18 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   } finally {
     await rootSigner.close()
   }
+}
+
+/** The root signs no device, and a TLS server's certificate is of no use to one. Throws ERR_BAD_CSR. */
+function requireNoDevice(csr: Csr, what: string, factory: string): void {
+  const evidence = deviceEvidence(csr, factory)
+  if (evidence === null) return
+  throw new FpkiError(
+    'ERR_BAD_CSR',
+    `Refusing to sign ${what}: this is a device's request (${evidence}), and the root signs CAs and servers only.`,
+    'A device CA signs devices: register the device with lmp-device-register, or sign its request with local-ca.key ' +
+      'as docs/quick-start.md does. If it is a server, pass --profile tls-server.',
+  )
 }
 
 function capped(what: string, notAfter: Certificate['notAfter']): string {

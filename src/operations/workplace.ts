@@ -69,7 +69,7 @@ async function signAndWrite(work: Workplace, interrupted: boolean, order: Certif
   const existing = interrupted ? await made.read(order.file) : null
   if (existing !== null) return checkExisting(existing, `${directory.path}/${order.file}`, order)
   if (order.issuer !== null) requireWithin(order.issuer, clock())
-  const validity = validityFrom(clock(), order.profile.years, order.issuer?.notAfter ?? null)
+  const validity = validityFrom(clock(), order.profile.years, order.issuer)
   if (validity.capped) {
     work.warn(`${order.file} ends with the root certificate, on ${rfc3339(validity.notAfter)}: nothing may outlive it.`)
   }

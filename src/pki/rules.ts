@@ -9,6 +9,7 @@ import { keyIdentifier } from './public-key.js'
 import type { TbsCertificate } from './read-certificate.js'
 import { ECDSA_OF_CURVE } from './signature.js'
 import { type CertificateTemplate, extensionsFor, issuerKeyIdentifier } from './template.js'
+import { latestEnd, type Validity } from './validity.js'
 
 /** What a TBSCertificate is checked against. */
 export interface Intent {
@@ -149,8 +150,8 @@ function sameNames(a: readonly GeneralName[], b: readonly GeneralName[]): boolea
   return a.length === b.length && a.every(({ type, value }, at) => type === b[at]?.type && value === b[at]?.value)
 }
 
-function within({ years }: Profile, { notBefore, notAfter }: { notBefore: Date; notAfter: Date }): boolean {
-  return notAfter.getUTCFullYear() - notBefore.getUTCFullYear() <= years
+function within({ years }: Profile, { notBefore, notAfter }: Validity): boolean {
+  return notAfter <= latestEnd(notBefore, years)
 }
 
 function sameNameOr(found: Name, wanted: Name, what: string): string | null {

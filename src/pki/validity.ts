@@ -6,21 +6,53 @@ export interface Validity {
   readonly capped: boolean
 }
 
+/** How far before now a certificate begins: a device whose clock is behind accepts it at once, as with public CAs. */
+const BACKDATE = 3_600_000
+
 /**
- * `years` calendar years, or `days`, from `now` in whole seconds, no longer than the issuer. 29 February plus years that
- * have none is 1 March, as fioctl has it.
+ * `length` calendar years, or days, from `now` in whole seconds, and the hour before it, within the validity of the
+ * issuer. 29 February plus years that have none is 1 March, as fioctl has it.
+ *
+ * @param issuer null: a root, which nothing limits
  */
 export function validityFrom(
   now: Date,
   length: number | { readonly days: number },
-  issuerNotAfter: Date | null,
+  issuer: Pick<Validity, 'notBefore' | 'notAfter'> | null,
 ): Validity {
-  const notBefore = new Date(Math.floor(now.getTime() / 1000) * 1000)
-  const wanted = new Date(notBefore)
-  if (typeof length === 'number') wanted.setUTCFullYear(wanted.getUTCFullYear() + length)
-  else wanted.setUTCDate(wanted.getUTCDate() + length.days)
-  const capped = issuerNotAfter !== null && wanted > issuerNotAfter
-  return { notBefore, notAfter: capped ? issuerNotAfter : wanted, capped }
+  const start = new Date(Math.floor(now.getTime() / 1000) * 1000)
+  const wanted = typeof length === 'number' ? yearsAfter(start, length) : daysAfter(start, length.days)
+  const notBefore = issuer === null ? hourBefore(start) : beginUnder(issuer, start)
+  const capped = issuer !== null && wanted > issuer.notAfter
+  return { notBefore, notAfter: capped ? issuer.notAfter : wanted, capped }
+}
+
+/** The latest notAfter of a certificate of `years` years that begins at `notBefore`, an hour before it was made. */
+export function latestEnd(notBefore: Date, years: number): Date {
+  return yearsAfter(new Date(notBefore.getTime() + BACKDATE), years)
+}
+
+/** Under an issuer that is not valid at `start` nothing is backdated: the rules then refuse the certificate. */
+function beginUnder(issuer: Pick<Validity, 'notBefore' | 'notAfter'>, start: Date): Date {
+  if (start < issuer.notBefore || start >= issuer.notAfter) return start
+  const early = hourBefore(start)
+  return early < issuer.notBefore ? issuer.notBefore : early
+}
+
+function hourBefore(time: Date): Date {
+  return new Date(time.getTime() - BACKDATE)
+}
+
+function yearsAfter(start: Date, years: number): Date {
+  const end = new Date(start)
+  end.setUTCFullYear(end.getUTCFullYear() + years)
+  return end
+}
+
+function daysAfter(start: Date, days: number): Date {
+  const end = new Date(start)
+  end.setUTCDate(end.getUTCDate() + days)
+  return end
 }
 
 /** Whole days from `now` until `notAfter`; negative when it has passed. */

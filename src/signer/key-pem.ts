@@ -44,6 +44,15 @@ export function isEncryptedKey(pem: string, what: string): boolean {
   return privateKeyBlock(pem, what).isEncrypted
 }
 
+/** Is a PEM text one private key that is not encrypted? Never throws: what cannot be read is none. */
+export function isPlainKey(pem: string, what: string): boolean {
+  try {
+    return !isEncryptedKey(pem, what)
+  } catch {
+    return false
+  }
+}
+
 /** The error for a private key that cannot be used. */
 export function badKey(what: string, reason: string): FpkiError {
   return new FpkiError(

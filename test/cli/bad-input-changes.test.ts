@@ -184,7 +184,7 @@ describe('ca sign says what is missing', () => {
     { words: ['ca', 'sign', '--pki-dir', 'acme'], names: ["'CSR'"] },
     { words: ['ca', 'sign', 'the.csr'], names: ['--pki-dir'] },
     { words: ['ca', 'sign', 'the.csr', '--pki-dir'], names: ['--pki-dir'] },
-    { words: ['ca', 'sign', 'the.csr', '--pki-dir', 'acme', '--profile', 'root'], names: ['tls', 'device-ca'] },
+    { words: ['ca', 'sign', 'the.csr', '--pki-dir', 'acme', '--profile', 'root'], names: ['tls-server', 'device-ca'] },
     { words: ['ca', 'update'], names: ["'ca-crts'"] },
     { words: ['ca', 'revoke-device-ca'], names: ["'directory'"] },
     { words: ['ca', 'revoke-device-ca', 'acme', '--ca-serial'], names: ['--ca-serial'] },

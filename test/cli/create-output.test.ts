@@ -41,6 +41,20 @@ describe('what create tells', () => {
     expect(stderr).not.toMatch(/warning|error/)
   })
 
+  test('ends with one line that recommends an HSM, when the root key is in the clear', async () => {
+    const home = await newHome()
+    const directory = join(home.path, 'acme')
+    const { stderr } = await home.fpki(['ca', 'create', directory])
+    const advice = stderr.split('\n').filter((line) => line.includes('HSM'))
+    expect(advice).toEqual([stderr.trimEnd().split('\n').at(-1)])
+    expect(advice[0]).toContain(`An HSM is recommended: \`fpki ca import-root ${directory} --hsm-module `)
+    expect(advice[0]).toContain('--encrypt-keys')
+    const encrypted = await home.fpki(['ca', 'create', join(home.path, 'other'), '--encrypt-keys'], {
+      env: { FPKI_PASSPHRASE: 'open sesame' },
+    })
+    expect(encrypted).toMatchObject({ status: 0, stderr: expect.not.stringContaining('HSM') })
+  })
+
   test.each(['-q', '--quiet'])('is nothing with %s', async (flag) => {
     const home = await newHome()
     expect(await home.fpki(['ca', 'create', join(home.path, 'acme'), flag])).toEqual({

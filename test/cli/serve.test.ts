@@ -70,6 +70,15 @@ describe('its own certificate', () => {
     }
     for (const name of ['server.key', 'server.pem', 'ca.pem', 'oauth.key'])
       expect((await stat(join(home.state, 'api', name))).mode & 0o777).toBe(0o600)
+    const own = join(home.state, 'api', 'server.pem')
+    const clientBehind = ['-attime', String(Math.floor(Date.now() / 1000) - 3000)]
+    const verified = await output('openssl', ['verify', '-x509_strict', ...clientBehind, '-CAfile', trust, own])
+    expect(verified).toBe(`${own}: OK\n`)
+    for (const file of [trust, own]) {
+      const text = await output('openssl', ['x509', '-in', file, '-noout', '-ocspid', '-ext', 'subjectKeyIdentifier'])
+      const [, hash] = /^ *Public key OCSP hash: (.*)$/m.exec(text) ?? []
+      expect(text.replaceAll(':', '')).toContain(`\n    ${hash}\n`)
+    }
     const before = await readFile(trust, 'utf8')
     expect(url).toBe(`https://127.0.0.1:${port}`)
     expect(await server.stop()).toEqual({ status: 0, signal: null })

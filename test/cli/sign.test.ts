@@ -37,11 +37,10 @@ function opensslOf(certificate: string, ...words: readonly string[]): Promise<st
   return output('openssl', ['x509', '-noout', ...words], { stdin: certificate })
 }
 
-/** The days from the first to the last second of a certificate, as OpenSSL reads them. */
+/** The days from now to the last second of a certificate, as OpenSSL reads it; a test may take a while. */
 async function daysOf(certificate: string): Promise<number> {
-  const text = await opensslOf(certificate, '-dates')
-  const [from = '', until = ''] = text.split('\n').map((line) => line.replace(/^.*=/, ''))
-  return (Date.parse(until) - Date.parse(from)) / 86_400_000
+  const until = (await opensslOf(certificate, '-enddate')).replace(/^.*=/, '')
+  return Math.ceil((Date.parse(until) - Date.now()) / 86_400_000)
 }
 
 describe('the request', () => {
@@ -131,6 +130,43 @@ describe('what it becomes', () => {
     )
     expect(await opensslOf(asCa.stdout, '-text')).toMatch(/CA:TRUE, pathlen:0/)
     expect(await opensslOf(asCa.stdout, '-text')).not.toContain('a.example, ')
+  })
+
+  const UUID = '5f0e1c2d-3b4a-4c5d-8e9f-0a1b2c3d4e5f'
+  const DEVICE = `/CN=${UUID}/OU=acme/businessCategory=production`
+  test.each([
+    ['asks for clientAuth', { subject: '/CN=gw.example', extensions: ['extendedKeyUsage=clientAuth'] }, 'clientAuth'],
+    [
+      'asks for clientAuth and a DNS name',
+      { extensions: ['extendedKeyUsage=critical,clientAuth', 'subjectAltName=DNS:a.example'] },
+      'clientAuth',
+    ],
+    ['has the subject of a device', { subject: DEVICE }, UUID],
+    ['has it the other way round, in capitals', { subject: `/OU=acme/CN=${UUID.toUpperCase()}` }, UUID.toUpperCase()],
+    ['has it and an IP address', { subject: DEVICE, extensions: ['subjectAltName=IP:192.0.2.1'] }, UUID],
+  ])("a device's request is refused: it %s", async (_, wanted, name) => {
+    const { home, file, directory, path, sign } = await scene(await opensslCsr(wanted))
+    const words = ['ca', 'sign', file, '--pki-dir', directory]
+    const refused = { status: 6, code: 'ERR_BAD_CSR', names: [file, name, '--profile tls-server', 'device CA'] }
+    await expectRefusal(home, words, refused)
+    await expectRefusal(home, [...words, '--profile', 'device-ca'], refused)
+    for (const profile of ['tls-server', 'tls']) {
+      const { status, stdout } = await sign('--profile', profile)
+      expect(status).toBe(0)
+      const verify = ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', path('factory_ca.pem')]
+      expect(await output('openssl', verify, { stdin: stdout })).toBe('stdin: OK\n')
+    }
+  })
+
+  test.each([
+    ['asks for both purposes', { extensions: ['extendedKeyUsage=serverAuth,clientAuth'] }],
+    ['has a UUID for its name and a DNS name', { subject: DEVICE, extensions: ['subjectAltName=DNS:a.example'] }],
+    ['has a UUID for its name, and another OU', { subject: `/CN=${UUID}/OU=other` }],
+    ['has a UUID for its name, and no OU', { subject: `/CN=${UUID}` }],
+    ['asks for CA:TRUE and clientAuth', { extensions: [...CA, 'extendedKeyUsage=clientAuth'] }],
+  ])('a request that %s is not a device’s, and is signed', async (_, wanted) => {
+    const { sign } = await scene(await opensslCsr(wanted))
+    expect((await sign()).status).toBe(0)
   })
 
   test('an OU of another factory, no name in subjectAltName, a name of an odd kind: warned about, and signed', async () => {
@@ -427,8 +463,8 @@ describe('a request is refused with its reason, exit 6, and nothing is changed:'
 })
 
 describe('fioctl', () => {
-  /** The name of the extension that only fpki has in a server's certificate (contract.md 6). */
-  const SUBJECT_KEY_ID = objectIdentifier('2.5.29.14')
+  /** fpki has it in a server's certificate, too, and computes it in another way (contract.md 6). */
+  const SUBJECT_KEY_ID = objectIdentifier('2.5.29.14').subarray(2).toString('hex')
 
   test.each(['tls', 'ca', 'est-tls'] as const)('signs its %s-csr with the same fields', async (kind) => {
     const [csrs, certificates] = await Promise.all([fioctlCsrs(`${kind}-csr`), fioctlUploads(`${kind}-crt`)])
@@ -448,7 +484,8 @@ describe('fioctl', () => {
       const extensions = (of: typeof ours) =>
         of.extensions
           .map(readExtension)
-          .filter(({ type }) => kind === 'ca' || type !== SUBJECT_KEY_ID.subarray(2).toString('hex'))
+          .filter(({ type }) => kind === 'ca' || type !== SUBJECT_KEY_ID)
+          .map((one) => (one.type === SUBJECT_KEY_ID ? { ...one, value: one.value.slice(0, 4) } : one))
       expect(extensions(ours)).toEqual(same === undefined ? [] : extensions(same))
       // fioctl encodes the subject anew; fpki keeps it as the request has it.
       expect(ours.subject.toString('hex')).toBe(at(readTlv(derOf(stdin)), 0, 1).der.toString('hex'))

@@ -3,6 +3,7 @@ import { chmod, cp, mkdir, open, readdir, readFile, rename, rm, symlink, unlink,
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { CODES } from '../../src/operations/verify/codes.js'
+import { isWrong } from '../../src/operations/verify/finding.js'
 import { type VerifiedPki, verifiedPki } from '../../src/operations/verify-pki.js'
 import { newHome, output } from '../support/cli.js'
 import { CA_EXTENSIONS, forge, put, ROOT_EXTENSIONS, TLS_EXTENSIONS } from './forge.js'
@@ -404,7 +405,7 @@ async function expectFindings([, breakIt, ...expected]: Case, words: readonly st
   await breakIt(pki)
   const before = await snapshot(pki.home.path)
   const { status, document } = await verifyJson(pki, words)
-  const wrong = document.findings.filter((finding) => finding.status !== 'ok')
+  const wrong = document.findings.filter(isWrong)
   expect(wrong.map(({ code, file }) => (file === null ? code : `${code} ${file}`))).toEqual(expected)
   for (const { code, status: weight, message, hint } of wrong) {
     expect(CODES).toHaveProperty([code], expect.objectContaining({ status: weight }))
@@ -429,7 +430,7 @@ describe('ca verify finds, at the Factory API, that', () => {
 
 test('every code is found by one of these, or by a test of its own', () => {
   const tested = new Set([...OFFLINE, ...ONLINE].flatMap(([, , ...found]) => found.map((text) => text.split(' ')[0])))
-  expect(Object.keys(CODES).filter((code) => !tested.has(code))).toEqual(['root-key.skipped'])
+  expect(Object.keys(CODES).filter((code) => !tested.has(code))).toEqual(['root-key.skipped', 'root-key.plain'])
 })
 
 describe('ca verify', () => {
@@ -439,9 +440,9 @@ describe('ca verify', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     const lines = stdout.trimEnd().split('\n')
     expect(lines.slice(0, -1).map((line) => line.split(/\s+/).slice(0, 2).join(' '))).toEqual(
-      GROUPS.map((group) => `ok ${group}`),
+      GROUPS.flatMap((group) => [`ok ${group}`, ...(group === 'root-key' ? ['notice root-key.plain'] : [])]),
     )
-    expect(lines.at(-1)).toBe('12 ok, 0 warnings, 0 failures')
+    expect(lines.at(-1)).toBe('12 ok, 1 notice, 0 warnings, 0 failures')
   })
 
   test('says in words what is wrong and what to do; --quiet leaves out what is well', async () => {
@@ -452,6 +453,25 @@ describe('ca verify', () => {
       status: 6,
       stdout: 'failure  files.missing  tls-crt is missing. Put the right file back from a backup.\n',
     })
+  })
+
+  test('recommends an HSM for a plain root key as a notice, which changes neither the exit code nor the result', async () => {
+    const pki = await backedUpPki()
+    const { status, document } = await verifyJson(pki, ['--strict'])
+    expect({ status, result: document.result }).toEqual({ status: 0, result: 'ok' })
+    expect(document.findings.filter((one) => one.status === 'notice')).toEqual([
+      {
+        status: 'notice',
+        code: 'root-key.plain',
+        file: 'factory_ca.key',
+        message: 'factory_ca.key is not encrypted.',
+        hint: expect.stringMatching(/HSM is recommended: fpki ca import-root .*--encrypt-keys/),
+      },
+    ])
+    const skipped = await verifyJson(pki, ['--skip-root-key'])
+    expect(skipped.document.findings.map(({ code }) => code)).toContain('root-key.plain')
+    const quiet = await pki.home.fpki(['ca', 'verify', pki.directory, '--quiet', '--strict'])
+    expect(quiet).toMatchObject({ status: 0, stdout: '' })
   })
 
   test('fails for a warning with --strict only, and --skip-root-key is one', async () => {
@@ -496,7 +516,7 @@ describe('ca verify', () => {
       await forge(pki, file, { digest, serial: serials[at] ?? '' })
     }
     const { status, document } = await verifyJson(pki, ['--offline'])
-    expect({ status, result: document.result, wrong: document.findings.filter((one) => one.status !== 'ok') }).toEqual({
+    expect({ status, result: document.result, wrong: document.findings.filter(isWrong) }).toEqual({
       status: 0,
       result: 'ok',
       wrong: [],
@@ -592,7 +612,7 @@ describe('ca verify', () => {
   test('of another factory than the directory is: what the CAs say is told', async () => {
     const pki = await backedUpPki()
     const { status, document } = await verifyJson(pki, ['--offline', '--factory', 'other'])
-    expect({ status, codes: document.findings.filter((one) => one.status !== 'ok').map(({ code }) => code) }).toEqual({
+    expect({ status, codes: document.findings.filter(isWrong).map(({ code }) => code) }).toEqual({
       status: 6,
       codes: ['profile.factory', 'profile.factory', 'profile.factory'],
     })
@@ -624,7 +644,7 @@ describe('ca verify', () => {
     expect({ status, stderr, last: stdout.trimEnd().split('\n').at(-1) }).toEqual({
       status: 0,
       stderr: '',
-      last: '11 ok, 0 warnings, 0 failures',
+      last: '11 ok, 1 notice, 0 warnings, 0 failures',
     })
     expect(await snapshot(copy)).toEqual(before)
   })
@@ -639,7 +659,7 @@ describe('ca verify', () => {
     await user.own(join(copy, 'local-ca.key'), 0o000)
     await user.own(join(copy, '.fpki'), 0o000)
     const { status, stdout } = await user.fpki(['ca', 'verify', copy, '--offline', '--json'])
-    const wrong = verifiedPki.parse(JSON.parse(stdout)).findings.filter((one) => one.status !== 'ok')
+    const wrong = verifiedPki.parse(JSON.parse(stdout)).findings.filter(isWrong)
     expect({ status, wrong: wrong.map(({ code, file }) => `${code} ${file}`) }).toEqual({
       status: 6,
       wrong: expect.arrayContaining(['files.unreadable local-ca.key', 'files.own null']),

@@ -13,6 +13,7 @@ import {
   newPki,
   newSubordinateCa,
   type Pki,
+  publicKeyHash,
 } from './support/pki.js'
 
 /** What `openssl verify -x509_strict` says: `OK`, or its error. */
@@ -148,6 +149,14 @@ describe('openssl verify -x509_strict', () => {
 })
 
 describe('openssl x509 -text', () => {
+  test('shows the SHA-1 of the key as the subject key identifier', async () => {
+    const pki = await newPki()
+    for (const name of CERTIFICATES) {
+      const identifier = (await factsOf(pki.path(name))).get('Subject Key Identifier')
+      expect([name, identifier?.replaceAll(':', '')]).toEqual([name, await publicKeyHash(pki.path(name))])
+    }
+  })
+
   test('shows the facts of the profiles', async () => {
     const pki = await newPki()
     const [root, tls, online, local] = await Promise.all(CERTIFICATES.map((name) => factsOf(pki.path(name))))
@@ -189,14 +198,16 @@ describe('openssl x509 -text', () => {
     })
   })
 
-  test('shows 20 years for the root and 10 for the others, from now on', async () => {
+  test('shows 20 years for the root and 10 for the others, from now on, and begins an hour ago', async () => {
     const pki = await newPki()
     for (const name of CERTIFICATES) {
       const words = ['x509', '-in', pki.path(name), '-noout', '-startdate', '-enddate', '-dateopt', 'iso_8601']
       const [begin = '', end = ''] = [...(await output('openssl', words)).matchAll(/=(.*)/g)].map(([, time]) => time)
-      const years = Number(end.slice(0, 4)) - Number(begin.slice(0, 4))
-      expect([name, years, end.slice(4)]).toEqual([name, name === 'factory_ca.pem' ? 20 : 10, begin.slice(4)])
-      expect(Math.abs(Date.now() - Date.parse(begin.replace(' ', 'T')))).toBeLessThan(60_000)
+      const madeAt = new Date(Date.parse(begin.replace(' ', 'T')) + 3_600_000)
+      const madeText = madeAt.toISOString().replace('T', ' ').replace('.000', '')
+      const years = Number(end.slice(0, 4)) - Number(madeText.slice(0, 4))
+      expect([name, years, end.slice(4)]).toEqual([name, name === 'factory_ca.pem' ? 20 : 10, madeText.slice(4)])
+      expect(Math.abs(Date.now() - madeAt.getTime())).toBeLessThan(600_000)
     }
   })
 

@@ -41,6 +41,8 @@ const EXTENDED_KEY_USAGE = '551d25'
 
 /** Every way in which fpki's certificates differ from fioctl's (contract.md 6), and no other. */
 const DIFFERENCES = {
+  /** fioctl's certificates begin when they are made; a device whose clock is behind rejects them. In milliseconds. */
+  beginsBefore: 3_600_000,
   /** fioctl's serial numbers take up to 21 octets. */
   serialNumberOctets: 20,
   /** fioctl writes the CSR's subject anew, in another order and with other string types; fpki keeps its octets. */
@@ -60,13 +62,20 @@ beforeAll(async () => {
 })
 
 describe.each(GOLDENS)('$name, made by fpki where fioctl made it', (golden) => {
-  test('has the version, algorithms, issuer, validity and key of fioctl', async () => {
+  test('has the version, algorithms, issuer, end and key of fioctl', async () => {
     const [theirs, ours] = await bothFields(golden)
-    for (const field of ['version', 'signature', 'issuer', 'notBefore', 'notAfter', 'spki'] as const) {
+    for (const field of ['version', 'signature', 'issuer', 'notAfter', 'spki'] as const) {
       expect([field, ours[field].toString('hex')]).toEqual([field, theirs[field].toString('hex')])
     }
     const [theirDer, ourDer] = await both(golden)
     expect(at(readTlv(ourDer), 1).der.toString('hex')).toBe(at(readTlv(theirDer), 1).der.toString('hex'))
+  })
+
+  test('begins an hour before that of fioctl, not before its issuer', async () => {
+    const [theirs, ours] = await bothFields(golden)
+    const issuer = readCertificateFields(root.certificate.der)
+    const earliest = golden.profile === ROOT_CA ? 0 : timeOf(issuer.notBefore)
+    expect(timeOf(ours.notBefore)).toBe(Math.max(timeOf(theirs.notBefore) - DIFFERENCES.beginsBefore, earliest))
   })
 
   test("has the subject of fioctl, or the CSR's where fioctl writes it anew", async () => {
@@ -144,9 +153,14 @@ async function issueForCsr({ csr, profile }: Golden, now: Date): Promise<Uint8Ar
 /** fioctl's certificate and fpki's. */
 async function both(golden: Golden): Promise<readonly [Uint8Array, Uint8Array]> {
   const theirs = derOf(await golden.fioctl())
-  const made = readTlv(readCertificateFields(theirs).notBefore).content.toString()
-  const now = made.replace(/(..)(..)(..)(..)(..)(..)Z/, '20$1-$2-$3T$4:$5:$6Z')
-  return [theirs, await golden.issue(golden, new Date(now))]
+  const made = timeOf(readCertificateFields(theirs).notBefore)
+  return [theirs, await golden.issue(golden, new Date(made))]
+}
+
+/** A UTCTime in milliseconds. */
+function timeOf(der: Uint8Array): number {
+  const text = readTlv(der).content.toString()
+  return Date.parse(text.replace(/(..)(..)(..)(..)(..)(..)Z/, '20$1-$2-$3T$4:$5:$6Z'))
 }
 
 async function bothFields(golden: Golden) {

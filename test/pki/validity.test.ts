@@ -7,6 +7,7 @@ import { readCertificateFields } from './support/certificate-fields.js'
 import { pem } from './support/der.js'
 
 const SECOND = 1000
+const HOUR = 3600 * SECOND
 const UTC_TIME = 0x17
 const GENERALIZED_TIME = 0x18
 const times = fc.date({
@@ -28,19 +29,20 @@ describe('validityFrom', () => {
     ['2029-12-31T23:59:59Z', 20, '2049-12-31T23:59:59Z'],
     ['2030-01-01T00:00:00Z', 20, '2050-01-01T00:00:00Z'],
     ['2039-12-31T23:59:59Z', 10, '2049-12-31T23:59:59Z'],
+    ['2027-01-01T00:30:00Z', 20, '2047-01-01T00:30:00Z'],
   ])('from %s for %i years ends on %s', (now, span, end) => {
     const { notBefore, notAfter, capped } = validityFrom(new Date(now), span, null)
-    expect(notBefore).toEqual(new Date(now))
+    expect(notBefore.getTime()).toBe(Date.parse(now) - HOUR)
     expect(notAfter).toEqual(new Date(end))
     expect(capped).toBe(false)
   })
 
-  test('begins in the second that it is now, never later, and has no part of a second', () => {
+  test('begins an hour ago, and has no part of a second', () => {
     fc.assert(
       fc.property(times, years, (now, span) => {
         const { notBefore, notAfter } = validityFrom(now, span, null)
-        expect(now.getTime() - notBefore.getTime()).toBeGreaterThanOrEqual(0)
-        expect(now.getTime() - notBefore.getTime()).toBeLessThan(SECOND)
+        expect(now.getTime() - notBefore.getTime()).toBeGreaterThanOrEqual(HOUR)
+        expect(now.getTime() - notBefore.getTime()).toBeLessThan(HOUR + SECOND)
         expect([notBefore, notAfter].map((time) => time.getTime() % SECOND)).toEqual([0, 0])
       }),
     )
@@ -49,9 +51,9 @@ describe('validityFrom', () => {
   test('keeps month, day and time of day, but for 29 February in a year that has none', () => {
     fc.assert(
       fc.property(times, years, (now, span) => {
-        const { notBefore, notAfter } = validityFrom(now, span, null)
-        const year = notBefore.getUTCFullYear() + span
-        const rest = notBefore.toISOString().slice(4)
+        const { notAfter } = validityFrom(now, span, null)
+        const year = now.getUTCFullYear() + span
+        const rest = now.toISOString().slice(4).replace(/\.\d+/, '.000')
         const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
         const wanted = rest.startsWith('-02-29') && !leap ? rest.replace('-02-29', '-03-01') : rest
         expect(notAfter.toISOString()).toBe(`${year}${wanted}`)
@@ -65,17 +67,37 @@ describe('validityFrom', () => {
       fc.property(times, years, times, (now, span, end) => {
         const issuerEnd = new Date(Math.floor(end.getTime() / SECOND) * SECOND)
         const free = validityFrom(now, span, null).notAfter
-        const { notAfter, capped } = validityFrom(now, span, issuerEnd)
+        const { notAfter, capped } = validityFrom(now, span, { notBefore: new Date(0), notAfter: issuerEnd })
         expect(notAfter).toEqual(issuerEnd < free ? issuerEnd : free)
         expect(capped).toBe(issuerEnd < free)
       }),
     )
   })
 
+  test.each([
+    ['2026-11-23T09:43:55Z', '2026-11-23T09:43:55Z'],
+    ['2026-11-23T09:00:00Z', '2026-11-23T09:00:00Z'],
+    ['2026-11-23T08:43:56Z', '2026-11-23T08:43:56Z'],
+    ['2026-11-23T08:43:55Z', '2026-11-23T08:43:55Z'],
+    ['2026-11-23T08:43:54Z', '2026-11-23T08:43:55Z'],
+    ['2020-01-01T00:00:00Z', '2026-11-23T08:43:55Z'],
+  ])('never begins before its issuer: %s gives %s', (issuerBegin, begin) => {
+    const issuer = { notBefore: new Date(issuerBegin), notAfter: new Date('2046-11-23T09:43:55Z') }
+    const { notBefore, notAfter } = validityFrom(new Date('2026-11-23T09:43:55.9Z'), 10, issuer)
+    expect(notBefore).toEqual(new Date(begin))
+    expect(notAfter).toEqual(new Date('2036-11-23T09:43:55Z'))
+  })
+
+  test('counts days from now, too', () => {
+    const { notBefore, notAfter } = validityFrom(new Date('2026-11-23T00:30:00Z'), { days: 1 }, null)
+    expect([notBefore, notAfter]).toEqual([new Date('2026-11-22T23:30:00Z'), new Date('2026-11-24T00:30:00Z')])
+  })
+
   test('is not capped by an issuer that ends in the same second', () => {
     const now = new Date('2026-11-23T09:43:55.999Z')
-    expect(validityFrom(now, 10, new Date('2036-11-23T09:43:55Z')).capped).toBe(false)
-    expect(validityFrom(now, 10, new Date('2036-11-23T09:43:54Z')).capped).toBe(true)
+    const until = (end: string) => ({ notBefore: new Date(0), notAfter: new Date(end) })
+    expect(validityFrom(now, 10, until('2036-11-23T09:43:55Z')).capped).toBe(false)
+    expect(validityFrom(now, 10, until('2036-11-23T09:43:54Z')).capped).toBe(true)
   })
 
   test('leaves the time that it was given as it is', () => {
@@ -93,10 +115,11 @@ describe('the times in a certificate', () => {
   })
 
   test.each([
-    ['2029-12-31T23:59:59Z', '291231235959Z', UTC_TIME, '491231235959Z'],
-    ['2030-01-01T00:00:00Z', '300101000000Z', GENERALIZED_TIME, '20500101000000Z'],
-    ['2030-06-15T12:30:45Z', '300615123045Z', GENERALIZED_TIME, '20500615123045Z'],
-    ['2026-11-23T09:43:55Z', '261123094355Z', UTC_TIME, '461123094355Z'],
+    ['2029-12-31T23:59:59Z', '291231225959Z', UTC_TIME, '491231235959Z'],
+    ['2030-01-01T00:00:00Z', '291231230000Z', GENERALIZED_TIME, '20500101000000Z'],
+    ['2030-06-15T12:30:45Z', '300615113045Z', GENERALIZED_TIME, '20500615123045Z'],
+    ['2026-11-23T09:43:55Z', '261123084355Z', UTC_TIME, '461123094355Z'],
+    ['2050-01-01T00:59:59Z', '491231235959Z', GENERALIZED_TIME, '20700101005959Z'],
   ])('of a root made on %s are %s and (tag %i) %s', async (now, begin, tag, end) => {
     const { certificate } = await newRoot({ now: new Date(now) }, signer)
     const { notBefore, notAfter } = readCertificateFields(certificate.der)
@@ -104,17 +127,17 @@ describe('the times in a certificate', () => {
     expect([notAfter.readUInt8(0), notAfter.subarray(2).toString()]).toEqual([tag, end])
   })
 
-  test('are GeneralizedTime at both ends for a root made after 2049', async () => {
-    const { certificate } = await newRoot({ now: new Date('2050-01-01T00:00:00Z') }, signer)
+  test('are GeneralizedTime at both ends for a root that begins after 2049', async () => {
+    const { certificate } = await newRoot({ now: new Date('2050-01-01T01:00:00Z') }, signer)
     const { notBefore, notAfter } = readCertificateFields(certificate.der)
     expect(notBefore.toString('latin1')).toBe('\x18\x0f20500101000000Z')
-    expect(notAfter.toString('latin1')).toBe('\x18\x0f20700101000000Z')
+    expect(notAfter.toString('latin1')).toBe('\x18\x0f20700101010000Z')
   })
 
   test('are the types that RFC 5280 has for each year, as openssl asn1parse reads them', async () => {
     for (const [now, types] of [
-      ['2029-12-31T23:59:59Z', ['UTCTIME:291231235959Z', 'UTCTIME:491231235959Z']],
-      ['2030-01-01T00:00:00Z', ['UTCTIME:300101000000Z', 'GENERALIZEDTIME:20500101000000Z']],
+      ['2029-12-31T23:59:59Z', ['UTCTIME:291231225959Z', 'UTCTIME:491231235959Z']],
+      ['2030-01-01T00:00:00Z', ['UTCTIME:291231230000Z', 'GENERALIZEDTIME:20500101000000Z']],
     ] as const) {
       const { certificate } = await newRoot({ now: new Date(now) }, signer)
       const text = await output('openssl', ['asn1parse'], { stdin: pem('CERTIFICATE', certificate.der) })
@@ -137,13 +160,13 @@ describe('the times in a certificate', () => {
 
   test('of a device CA made late end with the root, to the second', async () => {
     const { certificate } = await newDeviceCa(current, { now: new Date('2040-05-05T05:05:05Z') }, signer)
-    expect(await opensslDates(certificate.der)).toEqual(['2040-05-05 05:05:05Z', '2046-11-23 09:43:55Z'])
+    expect(await opensslDates(certificate.der)).toEqual(['2040-05-05 04:05:05Z', '2046-11-23 09:43:55Z'])
   })
 
   test('of a device CA under a root that crosses 2050 are its own ten years', async () => {
     const root = await newRoot({ now: new Date('2030-11-23T09:43:55Z') })
     const { certificate } = await newDeviceCa(root, { now: new Date('2040-05-05T05:05:05Z') }, signer)
-    expect(await opensslDates(certificate.der)).toEqual(['2040-05-05 05:05:05Z', '2050-05-05 05:05:05Z'])
+    expect(await opensslDates(certificate.der)).toEqual(['2040-05-05 04:05:05Z', '2050-05-05 05:05:05Z'])
   })
 })
 

@@ -70,7 +70,7 @@ export function certificateTemplate(
     role,
     profile: unusual.profile ?? profile,
     serialNumber: unusual.serialNumber ?? serialNumber(),
-    validity: validityFrom(unusual.now ?? NOW, years, issuer?.notAfter ?? null),
+    validity: validityFrom(unusual.now ?? NOW, years, issuer),
     subject: unusual.subject ?? utf8Subject(role, FACTORY),
     spki,
     issuer,

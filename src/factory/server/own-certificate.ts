@@ -84,7 +84,7 @@ async function makeIdentity(ports: OwnPorts, folder: string, names: readonly Gen
     {
       ...{ role: FILES.certificate, profile: TLS_SERVER, issuer: ca, names },
       spki: keys.open(key, FILES.key).publicKey,
-      ...{ serialNumber: newSerialNumber(random), validity: validityFrom(now, TLS_SERVER.years, ca.notAfter) },
+      ...{ serialNumber: newSerialNumber(random), validity: validityFrom(now, TLS_SERVER.years, ca) },
       subject: await subject('server'),
     },
     caKey,

@@ -11,7 +11,7 @@ import type { Clock, DurableFiles, Random } from '../../ports.js'
 import { type OpenedEnvelope, type Opener, openEnvelope, waysToOpen } from '../../signer/envelope.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
 import type { HsmAccess } from '../root-signer.js'
-import type { Finding } from '../verify/finding.js'
+import { type Finding, isWrong } from '../verify/finding.js'
 import { type VerifiedPki, type VerifyPkiPorts, verifyPki } from '../verify-pki.js'
 import { ARCHIVE, type BackupManifest, below, brokenBackup, checkedManifest, sha256, textEntry } from './manifest.js'
 import { readRecipientKey, wrongRecipientKey } from './recipient-key.js'
@@ -121,9 +121,7 @@ export async function rehearse(
   const blocking = findings.find(({ code, status }) => status === 'failure' && BLOCKING.includes(code))
   if (blocking !== undefined) throw notTheRoot(backup, blocking)
   requireFingerprint(backup)
-  const told = findings.filter(
-    ({ status, code }) => status !== 'ok' && !(access === null && code === 'root-key.skipped'),
-  )
+  const told = findings.filter((one) => isWrong(one) && !(access === null && one.code === 'root-key.skipped'))
   return { result, findings: told, record, access }
 }
 

@@ -9,7 +9,7 @@ import { checkLeftovers } from './leftovers.js'
 import { checkModes } from './modes.js'
 import { checkPem } from './pem.js'
 import { checkProfiles } from './profiles.js'
-import { checkRootKey } from './root-key.js'
+import { checkPlainRootKey, checkRootKey } from './root-key.js'
 import type { CheckPorts, Scene } from './scene.js'
 import { checkSerials } from './serials.js'
 
@@ -48,7 +48,10 @@ export const CHECKS: readonly Check[] = [
   },
   {
     group: 'root-key',
-    run: (scene, { rootSigner, random }) => checkRootKey(scene, rootSigner, random),
+    run: async (scene, { rootSigner, random }) => [
+      ...(await checkRootKey(scene, rootSigner, random)),
+      ...checkPlainRootKey(scene),
+    ],
     holds: () => null,
   },
   { group: 'backup', run: checkBackupRecord, holds: backupInWords },

@@ -1,6 +1,6 @@
 /** How much a finding weighs, and what to do about it. */
 export interface CodeMeaning {
-  readonly status: 'warning' | 'failure'
+  readonly status: 'notice' | 'warning' | 'failure'
   /** For docs/verify.md: what was found. */
   readonly means: string
   readonly hint: string
@@ -9,7 +9,7 @@ export interface CodeMeaning {
 const BACKUP = 'Put the right file back from a backup.'
 const AGAIN = 'Make it again with the command that made it, or put the right one back from a backup.'
 
-/** Every code of `ca verify` for what does not hold. What holds has the first part of the code alone: `files`. */
+/** Every code of `ca verify` but those of groups that hold, which have the first part of the code alone: `files`. */
 export const CODES = {
   'files.missing': { status: 'failure', means: 'a file is missing', hint: BACKUP },
   'files.unreadable': {
@@ -155,6 +155,13 @@ export const CODES = {
     status: 'warning',
     means: 'the root key was left out, as --skip-root-key says',
     hint: 'Check it from time to time where it is kept.',
+  },
+  'root-key.plain': {
+    status: 'notice',
+    means: 'the root key is in a file that is not encrypted',
+    hint:
+      'An HSM is recommended: fpki ca import-root DIR --hsm-module MODULE --hsm-token-label LABEL moves the key there. ' +
+      'At least encrypt it; `ca create` does with --encrypt-keys.',
   },
   'backup.none': {
     status: 'warning',

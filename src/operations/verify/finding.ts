@@ -3,7 +3,7 @@ import { CODES, type FindingCode } from './codes.js'
 
 /** One line of `ca verify`. */
 export const finding = z.strictObject({
-  status: z.enum(['ok', 'warning', 'failure']),
+  status: z.enum(['ok', 'notice', 'warning', 'failure']),
   /** Stable: a group alone (`files`) when it holds, else one of the codes of docs/verify.md (`files.missing`). */
   code: z.string(),
   /** The file that it is about, by its name in the directory; null: none, or several. */
@@ -15,6 +15,11 @@ export const finding = z.strictObject({
 
 /** See {@link finding}. */
 export type Finding = z.infer<typeof finding>
+
+/** Is it a warning or a failure? A notice is advice, and changes neither the result nor the exit code. */
+export function isWrong({ status }: Pick<Finding, 'status'>): boolean {
+  return status === 'warning' || status === 'failure'
+}
 
 /** Something that does not hold; how much it weighs follows from the code. `hint` replaces the code's own. */
 export function found(

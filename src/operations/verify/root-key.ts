@@ -3,9 +3,18 @@ import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import { statement } from '../../pki/statement.js'
 import type { Random, Signer } from '../../ports.js'
+import { isPlainKey } from '../../signer/key-pem.js'
 import type { RootSigner } from '../root-signer.js'
 import { type Finding, found, holds } from './finding.js'
 import type { Scene } from './scene.js'
+
+/** Advice for a root key that lies in the clear; whether it is the right one, other checks say. */
+export function checkPlainRootKey({ files }: Scene): readonly Finding[] {
+  const { rootKey } = PKI_FILES
+  const text = files.find(({ name }) => name === rootKey)?.text ?? null
+  if (text === null || !isPlainKey(text, rootKey)) return []
+  return [found('root-key.plain', rootKey, `${rootKey} is not encrypted.`)]
+}
 
 /** Signs a fresh nonce with the root key, wherever it is, and holds the signature against factory_ca.pem. */
 export async function checkRootKey(

@@ -1,3 +1,4 @@
+import { isUuid } from '../device-request.js'
 import type { KnownExtensions } from '../extensions.js'
 import { attributeValues, type Name, sameName } from '../name.js'
 import { DEVICE, DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../profiles.js'
@@ -13,13 +14,6 @@ export const PROFILE_OF: Readonly<Record<Role, Profile>> = {
 
 /** All roles, as `--profile` takes them. */
 export const ROLES = Object.keys(PROFILE_OF) as readonly Role[]
-
-const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i
-
-/** Is `name` a UUID, as devices are called? */
-export function isUuid(name: string): boolean {
-  return UUID.test(name)
-}
 
 /**
  * What a certificate seems to be for. A device or a server may wrongly say that it is a CA, so its names and purposes

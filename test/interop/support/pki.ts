@@ -1,4 +1,3 @@
-import { createHash, createPublicKey } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Home, newHome, output } from '../../support/cli.js'
@@ -76,10 +75,13 @@ export function newDevice(
  * (`AuthorityKeyIdentifier.from_issuer_public_key` of Python's cryptography): SHA-1 of the point.
  */
 export async function newDeviceByKey(ca: KeyAndCertificate, directory: string): Promise<KeyAndCertificate> {
-  const { x = '', y = '' } = createPublicKey(await readFile(ca.key)).export({ format: 'jwk' })
-  const point = Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])
-  const identifier = createHash('sha1').update(point).digest('hex')
-  return newDevice(ca, directory, '7300', `2.5.29.35=DER:30168014${identifier}`)
+  return newDevice(ca, directory, '7300', `2.5.29.35=DER:30168014${await publicKeyHash(ca.certificate)}`)
+}
+
+/** The SHA-1 of a certificate's subjectPublicKey, upper-case hex, as OpenSSL computes it for OCSP (RFC 6960, 4.1.1). */
+export async function publicKeyHash(certificate: string): Promise<string> {
+  const text = await output('openssl', ['x509', '-in', certificate, '-noout', '-ocspid'])
+  return /^ *Public key OCSP hash: ([0-9A-F]{40})$/m.exec(text)?.[1] ?? text
 }
 
 /** A CA below `ca`, which pathlen:0 forbids. */

@@ -1,6 +1,7 @@
 import { factoryOfDirectory } from '../../../config/settings.js'
 import { thisMachine } from '../../../machine.js'
 import { type CreatedPki, type CreatePkiOptions, checkedTlsNames, createPki } from '../../../operations/create-pki.js'
+import { hasPlainRootKey } from '../../../operations/created-pki.js'
 import type { Curve, Progress } from '../../../ports.js'
 import { absolute, filePath } from '../../directory.js'
 import { factoryApiFor } from '../../factory.js'
@@ -45,6 +46,12 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   if (flags.json) printJson(io, { ...made, backup: done?.file ?? null })
   else if (!flags.quiet) io.stdout(summary(made, stateDirectory, flags, io))
   if (done === null) await backup.offer(stateDirectory)
+  if (await hasPlainRootKey(made, machine.files)) progress.note(hsmAdvice(made.directory))
+}
+
+function hsmAdvice(directory: string): string {
+  const move = `fpki ca import-root ${directory} --hsm-module MODULE --hsm-token-label LABEL`
+  return `factory_ca.key is not encrypted. An HSM is recommended: \`${move}\` moves the key there. Use --encrypt-keys at least.`
 }
 
 /** Where the keys are and how they are kept. */

@@ -1,5 +1,6 @@
 import { thisMachine } from '../../../machine.js'
 import { type RestoredPki, restorePki } from '../../../operations/restore-pki.js'
+import { isWrong } from '../../../operations/verify/finding.js'
 import { filePath, resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { embeddedStateDirectory } from '../../factory.js'
@@ -48,7 +49,7 @@ function inWords(
     ...(told === null ? [] : [`  ${told}`]),
   ]
   const findings = verified.findings
-    .filter(({ status }) => status !== 'ok')
+    .filter(isWrong)
     .map(({ status, code, message, hint }) => `  ${status}  ${code}  ${printable(`${message} ${hint ?? ''}`).trim()}`)
   const verdict = findings.length === 0 ? ['  `fpki ca verify --offline` finds nothing wrong.'] : findings
   const all = quiet ? findings : [...lines, ...verdict]

@@ -12,9 +12,15 @@ import { type Io, printJson, progressOn } from '../../output.js'
 export interface SignFlags extends CommonFlags, HsmFlags {
   readonly pkiDir: string
   readonly out?: string
-  readonly profile?: SignProfile
+  readonly profile?: keyof typeof PROFILES
   readonly days?: string
 }
+
+/** What `--profile` takes. */
+const PROFILES = { 'tls-server': 'tls', tls: 'tls', 'device-ca': 'device-ca' } as const satisfies Record<
+  string,
+  SignProfile
+>
 
 /** Larger than any request, and little enough to read at once. */
 const MAX_BYTES = 1024 * 1024
@@ -30,7 +36,7 @@ export async function sign(file: string, flags: SignFlags, io: Io): Promise<void
       what: file === '-' ? 'the request on stdin' : file,
       directory: resolved(flags.pkiDir, io),
       factory: namedFactory(flags, io.env),
-      profile: flags.profile ?? null,
+      profile: flags.profile === undefined ? null : PROFILES[flags.profile],
       days,
       out: flags.out === undefined ? null : resolved(flags.out, io),
     },

@@ -1,5 +1,6 @@
 import { namedFactory } from '../../../config/settings.js'
 import { thisMachine } from '../../../machine.js'
+import { isWrong } from '../../../operations/verify/finding.js'
 import { type VerifiedPki, verifyPki } from '../../../operations/verify-pki.js'
 import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
@@ -36,11 +37,11 @@ export async function verify(directory: string, flags: VerifyFlags, io: Io): Pro
 
 type Finding = VerifiedPki['findings'][number]
 
-const COLOUR = { ok: 'dim', warning: 'yellow', failure: 'red' } as const
+const COLOUR = { ok: 'dim', notice: 'cyan', warning: 'yellow', failure: 'red' } as const
 
-/** A line for each finding: how much it weighs, its code, what it is, what to do. With --quiet, what is well is left out. */
+/** A line for each finding: how much it weighs, its code, what it is, what to do. With --quiet, only what is wrong. */
 function inWords({ findings }: VerifiedPki, { quiet }: VerifyFlags, io: Io): string {
-  const told = findings.filter(({ status }) => !quiet || status !== 'ok')
+  const told = findings.filter((one) => !quiet || isWrong(one))
   const width = Math.max(...told.map(({ code }) => code.length))
   const lines = told.map((one) => line(one, width, io))
   return [...lines, ...(quiet ? [] : [summary(findings)])].map((text) => `${text}\n`).join('')
@@ -54,5 +55,6 @@ function line({ status, code, message, hint }: Finding, width: number, io: Io): 
 function summary(findings: readonly Finding[]): string {
   const count = (status: Finding['status']) => findings.filter((one) => one.status === status).length
   const plural = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`
-  return `${count('ok')} ok, ${plural(count('warning'), 'warning')}, ${plural(count('failure'), 'failure')}`
+  const notices = count('notice') === 0 ? '' : `${plural(count('notice'), 'notice')}, `
+  return `${count('ok')} ok, ${notices}${plural(count('warning'), 'warning')}, ${plural(count('failure'), 'failure')}`
 }

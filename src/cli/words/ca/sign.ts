@@ -10,7 +10,13 @@ export function addSign(ca: Command, io: Io): void {
     .argument('<CSR>', 'the request, PEM or DER; - is stdin')
     .requiredOption('--pki-dir <directory>', 'the PKI directory')
     .option('--out <file>', 'write the certificate to a new file, not to stdout')
-    .addOption(new Option('--profile <name>', 'as the request asks, when left out').choices(['tls', 'device-ca']))
+    .addOption(
+      new Option('--profile <name>', 'as the request asks, when left out; tls is short for tls-server').choices([
+        'tls-server',
+        'tls',
+        'device-ca',
+      ]),
+    )
     .option('--days <number>', 'how long it is valid; 10 years when left out')
   withHsmOptions(sign)
     .addHelpText('after', EXAMPLE)
@@ -25,4 +31,5 @@ Examples:
   $ fpki ca sign - --pki-dir "$HOME/acme" --days 365 < gateway.csr > gateway.pem
 
 A request that asks for CA:TRUE becomes a device CA, any other a TLS server with
-the names that it asks for. No certificate outlives the root.`
+the names that it asks for. No certificate outlives the root. A device's request
+is refused, because a device CA signs devices; --profile tls-server insists.`

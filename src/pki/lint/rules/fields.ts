@@ -1,5 +1,6 @@
 import { serialToHex } from '../../serial.js'
-import type { LintCertificate, LintTime } from '../model.js'
+import { latestEnd } from '../../validity.js'
+import type { LintTime } from '../model.js'
 import { PROFILE_OF } from '../role.js'
 import { always, type CertificateRule, unless } from '../rule.js'
 
@@ -98,18 +99,12 @@ export const FIELD_RULES: readonly CertificateRule[] = [
       if (role === null) return null
       const { name, years } = PROFILE_OF[role]
       return unless(
-        !(notAfter.time > yearsAfter(notBefore, years)),
+        !(notAfter.time > latestEnd(notBefore.time, years)),
         `it holds for more than the ${years} years of a ${name}`,
       )
     },
   },
 ]
-
-function yearsAfter({ time }: LintCertificate['notBefore'], years: number): Date {
-  const end = new Date(time)
-  end.setUTCFullYear(end.getUTCFullYear() + years)
-  return end
-}
 
 function day({ time, text }: LintTime): string {
   return Number.isNaN(time.getTime()) ? text : time.toISOString().slice(0, 10)

@@ -1,7 +1,7 @@
 import { isDnsName } from '../../csr-policy.js'
+import { isUuid } from '../../device-request.js'
 import { attributeValues, type Name } from '../../name.js'
 import type { LintCertificate } from '../model.js'
-import { isUuid } from '../role.js'
 import { always, type CertificateRule, inRole, listed, unless } from '../rule.js'
 
 /** RFC 5280, appendix A.1, and RFC 4519 have these in another type than UTF8String. */

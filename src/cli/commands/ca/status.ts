@@ -32,7 +32,7 @@ export async function status(directories: readonly string[], flags: StatusFlags,
       ? await ofFactory(flags, io)
       : await statusOfDirectories(paths, flags.warnDays, thisMachine(), flags.backupDays)
   if (flags.json) printJson(io, found)
-  else if (flags.prometheus) io.stdout(metrics(found))
+  else if (flags.prometheus) io.stdout(await metrics(found))
   else io.stdout(inWords(found, flags, io))
   if (!flags.json) for (const problem of found.pkis.flatMap(({ problems }) => problems)) tell(problem, io)
   io.outcome.status = exitOf(found)

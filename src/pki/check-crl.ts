@@ -21,6 +21,13 @@ export interface CrlTemplate {
   readonly serialNumbers: readonly bigint[]
 }
 
+/** Checks that a CRL can list these serial numbers (RFC 5280, 4.1.2.2): all positive, each once. Throws ERR_PROFILE. */
+export function checkSerialNumbers(serialNumbers: readonly bigint[]): void {
+  const negative = serialNumbers.find((serialNumber) => serialNumber <= 0n)
+  if (negative !== undefined) throw notAsMeant(`the serial number ${negative} is not positive`)
+  if (new Set(serialNumbers).size !== serialNumbers.length) throw notAsMeant('a serial number is listed twice')
+}
+
 const EXTENSIONS = 'authorityKeyIdentifier,cRLNumber'
 
 /**

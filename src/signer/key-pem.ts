@@ -34,9 +34,9 @@ export function privateKeyBlock(pem: string, what: string): KeyBlock {
   if (moreKeys.length > 0) throw badKey(what, `holds ${moreKeys.length + 1} private keys, and only one can be meant`)
   if (moreParameters.length > 0) throw badKey(what, 'holds the parameters of a curve twice')
   const isEncrypted = key.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type:.*ENCRYPTED/m.test(key.body)
-  const der = (body: string) => Buffer.from(body.replace(/\s/g, ''), 'base64')
-  if (key.label === 'ENCRYPTED PRIVATE KEY') requireWhole(der(key.body), what)
-  return { text: textOf(key), isEncrypted, parameters: parameters === undefined ? null : der(parameters.body) }
+  if (key.label === 'ENCRYPTED PRIVATE KEY') requireWhole(key.der ?? new Uint8Array(), what)
+  const curve = parameters === undefined ? null : (parameters.der ?? new Uint8Array())
+  return { text: textOf(key), isEncrypted, parameters: curve }
 }
 
 /** Is the private key of a PEM text encrypted, so that a passphrase is needed? Throws ERR_BAD_KEY. */

@@ -1,4 +1,4 @@
-import { type CrlTemplate, checkCrl, checkTbsCrl } from '../../pki/check-crl.js'
+import { type CrlTemplate, checkCrl, checkSerialNumbers, checkTbsCrl } from '../../pki/check-crl.js'
 import { CRL_REASONS } from '../../pki/crl.js'
 import type { Crl } from '../../pki/read-crl.js'
 import { issuerKeyIdentifier } from '../../pki/template.js'
@@ -22,6 +22,7 @@ export type CrlOrder = Omit<CrlTemplate, 'thisUpdate' | 'nextUpdate'> & { readon
  *   is not a signature of the issuer's key
  */
 export async function issueCrl({ now, ...order }: CrlOrder, signer: Signer): Promise<Crl> {
+  checkSerialNumbers(order.serialNumbers)
   const x509 = await loadX509()
   const thisUpdate = new Date(Math.floor(now.getTime() / 1000) * 1000)
   const nextUpdate = new Date(thisUpdate.getTime() + MINUTES * 60_000)

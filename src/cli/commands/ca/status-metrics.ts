@@ -1,3 +1,4 @@
+import { Gauge, Registry } from 'prom-client'
 import type { CertificateStatus, PkiStatus, StatusOfPkis } from '../../../operations/status-pki.js'
 import { printable } from '../../output.js'
 
@@ -59,8 +60,7 @@ const METRICS: readonly Metric[] = [
 ]
 
 /** A status in the text format of Prometheus, version 0.0.4, for the textfile collector of node_exporter. */
-export async function metrics(status: StatusOfPkis): Promise<string> {
-  const { Gauge, Registry } = await import('prom-client')
+export function metrics(status: StatusOfPkis): Promise<string> {
   const registry = new Registry()
   for (const { name, help, samples } of METRICS) {
     const all = samples(status)

@@ -13,7 +13,7 @@ export function addCreate(ca: Command, io: Io): void {
     .option('--no-online-ca', 'make none')
     .addOption(new Option('--local-ca', 'make local-ca, for manufacturing').default(true, 'yes'))
     .option('--no-local-ca', 'make none')
-    .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect)
+    .option('--tls-name <host>', "a DNS name or IP address of the embedded factory's gateway; repeatable", collect)
     .option('--encrypt-keys', 'encrypt the key files with a passphrase')
     .option('--root-cert <file>', 'take this root certificate, and make none')
     .option('--root-key <file>', 'its key; it is copied')

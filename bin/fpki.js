@@ -16,8 +16,8 @@ function cacheFolder() {
 
 const cache = module_.enableCompileCache ? cacheFolder() : null
 if (cache !== null) module_.enableCompileCache(cache)
-require('../dist/cli/cli.js')
-  .run()
+import('../dist/cli/cli.js')
+  .then(({ run }) => run())
   .then((exitCode) => {
     process.exitCode = exitCode
   })

@@ -62,18 +62,18 @@ async function bench() {
   rmSync(home, { recursive: true })
 }
 
-/** Starts a server and waits for the address that it tells on stderr, which goes to a file as it would under systemd. */
+/** Starts a server and waits for its address on stderr. Its log goes to a file, as it would under systemd. */
 async function start(words, env, stdin, log = null) {
-  const stderr = log === null ? 'pipe' : openSync(log, 'w')
-  const child = spawn(process.execPath, words, { env, stdio: ['pipe', 'ignore', stderr] })
+  const stdout = log === null ? 'ignore' : openSync(log, 'w')
+  const child = spawn(process.execPath, words, { env, stdio: ['pipe', stdout, 'pipe'] })
   process.on('exit', () => child.kill())
   child.stdin.end(stdin)
   let text = ''
-  child.stderr?.setEncoding('utf8').on('data', (more) => {
+  child.stderr.setEncoding('utf8').on('data', (more) => {
     text += more
   })
   for (let waited = 0; waited < 10_000; waited += 20) {
-    const [, port] = /\bat https:\/\/127\.0\.0\.1:(\d+)/.exec(log === null ? text : readFileSync(log, 'utf8')) ?? []
+    const [, port] = /\bat https:\/\/127\.0\.0\.1:(\d+)/.exec(text) ?? []
     if (port !== undefined) return { child, port: Number(port) }
     await new Promise((resolve) => setTimeout(resolve, 20))
   }

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * fpki as a library: the operations of the command line, and the ports that they take.
  *
@@ -48,8 +49,9 @@ export {
   readyTarget,
 } from './operations/backup-pki.js'
 export {
+  authorizeEst,
   type CertifyServerOptions,
-  certifyServer,
+  rotateTls,
   type ServerCertified,
   serverCertified,
 } from './operations/certify-server.js'

@@ -31,13 +31,21 @@ export interface EncryptionPorts {
   readonly passphraseRounds: number
 }
 
+declare const checked: unique symbol
+
+/**
+ * Octets that a private key may sign. Only what checks them makes them: pki/check.ts and its neighbours for certificates,
+ * CRLs and requests, pki/statement.ts for everything else.
+ */
+export type CheckedOctets = Uint8Array & { readonly [checked]: true }
+
 /** Who holds a private key. Code that makes a certificate cannot tell a disk from an HSM. */
 export interface Signer {
   /** SubjectPublicKeyInfo, DER (RFC 5280, 4.1.2.7). */
   readonly publicKey: Uint8Array
   readonly algorithm: { readonly curve: Curve; readonly hash: Hash }
   /** Hashes `data` with the key's hash and signs it; resolves to the DER `ECDSA-Sig-Value` (RFC 5480, appendix A). */
-  sign(data: Uint8Array): Promise<Uint8Array>
+  sign(data: CheckedOctets): Promise<Uint8Array>
   /** Lets go of the key. A signer is not used after it. */
   close(): Promise<void>
 }

@@ -1,4 +1,6 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { builtinModules } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,19 +10,23 @@ import { type Ended, runProgram } from './support/cli.js'
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
 
 /** What npm was configured with; its cache too, so that nothing is fetched twice. */
-const NPM = Object.fromEntries(
-  Object.entries(process.env)
-    .filter(([name]) => /^npm_config_(cache|registry|https?_proxy|noproxy|cafile)$|_proxy$/i.test(name))
-    .map(([name, value]) => [name, value ?? '']),
-)
+const NPM = {
+  npm_config_cache: execFileSync('npm', ['config', 'get', 'cache'], { encoding: 'utf8' }).trim(),
+  ...Object.fromEntries(
+    Object.entries(process.env)
+      .filter(([name]) => /^npm_config_(registry|https?_proxy|noproxy|cafile)$|_proxy$/i.test(name))
+      .map(([name, value]) => [name, value ?? '']),
+  ),
+}
 
-const FLAGS = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']
+const FLAGS = ['--prefer-offline', '--no-audit', '--no-fund']
 
 let folder = ''
 let home = ''
 let tarball = ''
 let contents: readonly string[] = []
 let unpackedSize = Number.NaN
+let installation: Ended = { status: null, signal: null, stdout: '', stderr: '' }
 
 /** Runs a program in the folder where the package is installed, under an empty HOME. */
 async function run(program: string, words: readonly string[]): Promise<Ended> {
@@ -45,17 +51,17 @@ beforeAll(async () => {
   tarball = join(folder, packed.filename)
   contents = packed.files.map(({ path }: { path: string }) => path)
   await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'project', private: true, type: 'module' }))
-  await succeed('npm', ['install', ...FLAGS, tarball])
+  installation = await run('npm', ['install', ...FLAGS, tarball])
 })
 
 afterAll(() => rm(join(folder, '..'), { recursive: true, force: true }))
 
 describe('the tarball', () => {
-  test('holds the program, the library with its types, the licence and other people’s', async () => {
+  test('holds the program, the library with its types, the licences and the bill of materials', () => {
     expect(contents).toEqual(
       expect.arrayContaining([
         ...['package.json', 'LICENSE', 'README.md', 'CHANGELOG.md', 'bin/fpki.js'],
-        ...['dist/index.js', 'dist/types/index.d.ts', 'dist/THIRD-PARTY-NOTICES.txt'],
+        ...['dist/index.js', 'dist/types/index.d.ts', 'dist/THIRD-PARTY-NOTICES.txt', 'dist/sbom.cdx.json'],
       ]),
     )
   })
@@ -71,6 +77,63 @@ describe('the tarball', () => {
   test('is small: what a release adds without being meant to shows here', () => {
     expect(unpackedSize).toBeLessThan(4_000_000)
   })
+})
+
+describe('what it needs', () => {
+  test('is declared: every package that a file of dist imports', async () => {
+    const { dependencies, peerDependencies } = await description()
+    const imported = new Set((await Promise.all((await built()).map(importsOf))).flat())
+    expect([...imported]).toEqual(expect.arrayContaining(['zod', 'pkijs', 'undici', 'fastify', 'pkcs11js']))
+    expect([...imported].filter((name) => !(name in dependencies) && !(name in peerDependencies))).toEqual([])
+  })
+
+  test('is imported by the library, and no package is bundled into it', async () => {
+    const library = (await built()).filter((file) => !file.startsWith('dist/cli/'))
+    const texts = await Promise.all(library.map((file) => readFile(join(CHECKOUT, file), 'utf8')))
+    expect(texts.join('')).not.toMatch(/__commonJS|ZodMiniType=|CertificateChainValidationEngine=/)
+    const size = texts.reduce((sum, { length }) => sum + length, 0)
+    expect(size).toBeLessThan(500_000)
+  })
+
+  test('is used as published: no overrides, no plugin in the build', async () => {
+    expect(Object.keys(await description())).not.toContain('overrides')
+    expect(await readFile(join(CHECKOUT, 'scripts/build.mjs'), 'utf8')).not.toMatch(/plugin|onLoad|onResolve/)
+  })
+
+  test('has one version of asn1js', async () => {
+    const { packages } = JSON.parse(await readFile(join(CHECKOUT, 'package-lock.json'), 'utf8'))
+    expect(Object.keys(packages).filter((path) => path.endsWith('node_modules/asn1js'))).toHaveLength(1)
+  })
+
+  test('is in the bill of materials, with a version and a licence', async () => {
+    const { bomFormat, metadata, components } = JSON.parse(await readFile(join(CHECKOUT, 'dist/sbom.cdx.json'), 'utf8'))
+    expect({ bomFormat, name: metadata.component.name }).toEqual({ bomFormat: 'CycloneDX', name: 'fpki' })
+    const purls: string[] = components.map(({ purl }: { purl: string }) => purl)
+    const listed = execFileSync('npm', ['ls', '--all', '--omit=dev', '--json', '--package-lock-only'], {
+      cwd: CHECKOUT,
+    })
+    const running = packagesIn(JSON.parse(listed.toString('utf8')))
+    expect(running.length).toBeGreaterThan(50)
+    expect(purls.toSorted()).toEqual([...new Set(running)].toSorted())
+    const silent = components.filter(({ licenses }: { licenses?: unknown[] }) => !licenses?.length)
+    expect(silent).toEqual([])
+  })
+
+  test('is credited, with its licence, when it is bundled into the program', async () => {
+    const notices = await readFile(join(CHECKOUT, 'dist/THIRD-PARTY-NOTICES.txt'), 'utf8')
+    for (const name of ['commander', 'zod', 'pkijs', 'asn1js', 'undici', 'yaml', 'qr']) {
+      expect(notices).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(`, 'm'))
+    }
+    expect(notices).not.toMatch(/^(vitest|esbuild|typescript) /m)
+  })
+})
+
+test('README.md does not have people install fpki by its name, which nobody has registered', async () => {
+  const pages = (await readdir(join(CHECKOUT, 'docs'))).filter((name) => name.endsWith('.md'))
+  for (const page of ['README.md', ...pages.map((name) => `docs/${name}`)]) {
+    const text = await readFile(join(CHECKOUT, page), 'utf8')
+    expect(text, page).not.toMatch(/npm (install|i|add|exec)( -\S+)* fpki\b|npx fpki\b/)
+  }
 })
 
 test('installed globally, it brings its manual pages to where man looks', async () => {
@@ -89,7 +152,12 @@ test('the lock file is one that `npm ci` takes, as README.md has it', async () =
   await succeed('npm', ['ci', '--prefix', clone, ...flags])
 })
 
-describe('installed in an empty folder, without a compiler', () => {
+describe('installed in an empty folder', () => {
+  test('npm warns of nothing', () => {
+    const { status, stderr } = installation
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  })
+
   test('npx finds the program', async () => {
     const { version } = JSON.parse(await readFile(join(CHECKOUT, 'package.json'), 'utf8'))
     expect(await succeed('npx', ['--no-install', 'fpki', '--version'])).toBe(`${version}\n`)
@@ -97,11 +165,8 @@ describe('installed in an empty folder, without a compiler', () => {
 
   test('nothing has to be compiled or run to install it', async () => {
     const lock = JSON.parse(await readFile(join(folder, 'package-lock.json'), 'utf8'))
-    const installed: Record<string, { hasInstallScript?: true; optional?: true }> = lock.packages
-    const scripts = Object.entries(installed).filter(
-      ([, { hasInstallScript, optional }]) => hasInstallScript && !optional,
-    )
-    expect(scripts).toEqual([])
+    const installed: Record<string, { hasInstallScript?: true }> = lock.packages
+    expect(Object.entries(installed).filter(([, { hasInstallScript }]) => hasInstallScript)).toEqual([])
     expect(Object.keys(installed)).toContain('node_modules/fpki')
   })
 
@@ -113,14 +178,14 @@ describe('installed in an empty folder, without a compiler', () => {
     expect(shown).toBe(await readFile(join(directory, 'factory_ca.pem'), 'utf8'))
   })
 
-  test('without the native part of pkcs11js an HSM cannot be used, and the message says what to install', async () => {
+  test('an HSM cannot be used without pkcs11js, and the message says what to install', async () => {
     const words = ['hsm', 'list', '--hsm-module', '/usr/lib/softhsm/libsofthsm2.so']
     const { status, stderr } = await run('npx', ['--no-install', 'fpki', ...words])
     expect({ status, code: /\[(\w+)\]/.exec(stderr)?.[1] }).toEqual({ status: 5, code: 'ERR_HSM_MODULE' })
     for (const name of ['pkcs11js', 'build-essential', 'npm install pkcs11js']) expect(stderr).toContain(name)
   })
 
-  test('a TypeScript project type-checks against it, strictly and with its types checked too, and runs', async () => {
+  test('a TypeScript project with fpki alone type-checks, strictly and with its types checked too, and runs', async () => {
     const [, readme = ''] = /```ts\n([\s\S]*?)```/.exec(await readFile(join(CHECKOUT, 'README.md'), 'utf8')) ?? []
     expect(readme).toContain("from 'fpki'")
     await writeFile(join(folder, 'readme.ts'), readme)
@@ -129,13 +194,9 @@ describe('installed in an empty folder, without a compiler', () => {
       join(folder, 'tsconfig.json'),
       JSON.stringify({ compilerOptions: COMPILER, files: ['main.ts', 'readme.ts'] }),
     )
-    await mkdir(join(folder, 'node_modules', '@types'), { recursive: true })
-    await symlink(join(CHECKOUT, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node')).catch(
-      () => undefined,
-    )
     await succeed(join(CHECKOUT, 'node_modules/.bin/tsc'), ['-p', folder])
     const printed = await succeed(process.execPath, ['main.js', join(home, 'library'), join(home, 'state')])
-    expect(printed).toBe('library root,online-ca,local-ca ERR_EXISTS\n')
+    expect(printed).toBe('library root,online-ca,local-ca ERR_EXISTS\ntls-crt.bak\nDNS:plant.example\n')
   })
 
   test('a wrong use of it is found by the type-checker', async () => {
@@ -151,15 +212,17 @@ const COMPILER = {
   target: 'es2023',
   lib: ['es2023'],
   module: 'nodenext',
-  types: ['node'],
   strict: true,
   exactOptionalPropertyTypes: true,
   skipLibCheck: false,
 }
 
-/** Makes and shows a PKI with the library. */
+/** Makes, shows and changes a PKI with the library, and signs a request. */
 const PROGRAM = `
-import { createPki, embeddedFactoryOn, FpkiError, type ShownPki, showPki, shownPki, thisMachine } from 'fpki'
+import { execFileSync } from 'node:child_process'
+import {
+  createPki, embeddedFactoryOn, FpkiError, rotateTls, type ShownPki, showPki, shownPki, signRequest, thisMachine,
+} from 'fpki'
 
 const [, , directory = '', stateDirectory = ''] = process.argv
 const machine = thisMachine()
@@ -173,4 +236,48 @@ const shown: ShownPki = shownPki.parse(await showPki('library', api, machine.clo
 const roles: string = [shown.root, ...shown.deviceCas].map(({ role }) => role).join()
 const again: unknown = await createPki(options, ports).catch((error: unknown) => error)
 console.log(made.factory, roles, again instanceof FpkiError ? again.code : again)
+
+const { keptAs } = await rotateTls({ directory, factory: 'library', tlsNames: [] }, ports)
+console.log(keptAs)
+
+const words = ['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', '/dev/null']
+const names = ['-subj', '/CN=plant.example', '-addext', 'subjectAltName=DNS:plant.example']
+const request = execFileSync('openssl', [...words, ...names], { encoding: 'utf8', stdio: 'pipe' })
+const order = { request, what: 'plant.csr', directory, factory: null, profile: null, days: null, out: null }
+const { certificate } = await signRequest(order, ports)
+console.log(certificate.subjectAltNames.join())
 `
+
+async function description(): Promise<Record<'dependencies' | 'peerDependencies', Record<string, string>>> {
+  return JSON.parse(await readFile(join(CHECKOUT, 'package.json'), 'utf8'))
+}
+
+interface Listed {
+  readonly dependencies?: Readonly<Record<string, Listed & { readonly version?: string }>>
+}
+
+/** The package URLs of all that `npm ls` lists. */
+function packagesIn({ dependencies = {} }: Listed): readonly string[] {
+  return Object.entries(dependencies).flatMap(([name, listed]) =>
+    listed.version === undefined
+      ? []
+      : [`pkg:npm/${name.replace('@', '%40')}@${listed.version}`, ...packagesIn(listed)],
+  )
+}
+
+/** The files of JavaScript that the build has made. */
+async function built(): Promise<readonly string[]> {
+  const files = await Promise.all(
+    ['dist', 'dist/cli'].map(async (path) => (await readdir(join(CHECKOUT, path))).map((name) => `${path}/${name}`)),
+  )
+  return files.flat().filter((file) => file.endsWith('.js'))
+}
+
+/** The packages that a built file imports. */
+async function importsOf(file: string): Promise<readonly string[]> {
+  const text = await readFile(join(CHECKOUT, file), 'utf8')
+  const specifier = /(?:\bfrom|\bimport|\bimport\()"((?:@[a-z0-9-]+\/)?[a-z0-9][a-z0-9._-]*(?:[:/][\w./-]*)?)"/g
+  const names = [...text.matchAll(specifier)].map(([, name = '']) => name)
+  const packages = names.map((name) => /^(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? '')
+  return packages.filter((name) => !name.startsWith('node:') && !builtinModules.includes(name))
+}

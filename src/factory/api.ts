@@ -72,7 +72,7 @@ export interface FactoryApi {
   /** Which one it is, for messages and records: two APIs with one name know the same factories. */
   readonly name: string
   /** The names of the gateway's first request, where they are known before it is made. */
-  readonly plannedServer?: { readonly commonName: string; readonly dnsNames: readonly string[] }
+  readonly plannedServer?: { readonly commonName: string; readonly names: readonly string[] }
   requestCsrs(order: CsrOrder): Promise<Csrs>
   /** null: the factory's PKI is not configured yet. */
   getCertificates(): Promise<KnownCertificates | null>

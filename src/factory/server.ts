@@ -79,7 +79,7 @@ function newApp({ identity }: ApiServerOptions): FastifyInstance {
     ...{ logger: false, exposeHeadRoutes: false, forceCloseConnections: 'idle' as const, bodyLimit: MAX_BODY_BYTES },
     ...{ requestTimeout: PATIENCE.request, connectionTimeout: PATIENCE.silence, keepAliveTimeout: PATIENCE.idle },
     routerOptions: { maxParamLength: 100 },
-    // No route has a schema of fastify's: zod reads what comes, and the compilers stay out of the bundle.
+    // No route has a schema of fastify's: zod reads what comes, and the compilers are not loaded.
     schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
   }
   const limits = { headersTimeout: PATIENCE.headers, connectionsCheckingInterval: 2_000 }
@@ -122,8 +122,8 @@ function addOtherRoutes(app: FastifyInstance, { version }: ApiServerOptions, por
   })
   app.get('/metrics', async (_, reply) => {
     const tokens = (await ports.gate.tokens()).size
-    const text = ports.metrics.text({ residentBytes: ports.residentBytes(), tokens })
-    return reply.header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8').send(text)
+    const text = await ports.metrics.text({ residentBytes: ports.residentBytes(), tokens })
+    return reply.header('Content-Type', ports.metrics.contentType).send(text)
   })
   const document = JSON.stringify(openApi(version))
   app.get('/openapi.json', async (_, reply) => reply.header('Content-Type', 'application/json').send(document))

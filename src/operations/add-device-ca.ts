@@ -2,10 +2,10 @@ import * as z from 'zod/mini'
 import { isKeyFile, PKI_FILES } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
 import { certificateFacts, describeCertificate } from '../pki/describe.js'
-import { commonNameAndUnit } from '../pki/name.js'
 import { DEVICE_CA } from '../pki/profiles.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import { isEncryptedKey } from '../signer/key-pem.js'
+import { commonNameAndUnit } from '../signer/x509/name.js'
 import { type Change, type ChangePorts, type ChangeWork, changePki } from './change-pki.js'
 import { localCaFiles } from './local-ca-files.js'
 import { type OpenPki, withDeviceCas } from './open-pki.js'
@@ -130,7 +130,7 @@ function localCaSteps({ certificate, key }: ReturnType<typeof localCaFiles>): re
       says: 'Signing local-ca',
       run: async (work, facts, interrupted) => {
         const spki = await madeKey(await newLocalCaKey(work, key), fact(facts, 'localCaKey'))
-        const subject = commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.factory)
+        const subject = await commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.factory)
         const order = { file: certificate, profile: DEVICE_CA, subject, spki, issuer: work.root, names: [] }
         return makeCertificate(work, interrupted, order)
       },

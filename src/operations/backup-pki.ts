@@ -113,7 +113,7 @@ async function writeBackup(
   const envelope = newEnvelope({ passphrase, certificates }, ports)
   const { recipients } = envelope
   const all = withManifest({ version: 1, fpki: VERSION, createdAt, ...facts, recipients }, entries)
-  const file = envelope.seal(writeArchive(all, now))
+  const file = envelope.seal(await writeArchive(all, now))
   await files.create(out, file, 0o600)
   progress.step('Opening it again')
   await proveWritten(files, target, envelope, all)
@@ -153,7 +153,7 @@ async function proveWritten(
   try {
     const file = (await files.readOctets(out, MAX_BACKUP_BYTES)) ?? new Uint8Array()
     const opened = passphrase === null ? envelope.reopen(file) : await openEnvelope(file, { passphrase })
-    if (opened !== null && isSame(out, opened, written)) return
+    if (opened !== null && (await isSame(out, opened, written))) return
   } catch {
     // Told below, whatever it was.
   }
@@ -162,8 +162,12 @@ async function proveWritten(
   throw new FpkiError('ERR_STORAGE', `${out} cannot be read back as it was written.`, hint)
 }
 
-function isSame(out: string, { content, recipients }: OpenedEnvelope, written: readonly ArchiveEntry[]): boolean {
-  const read = readArchive(content)
+async function isSame(
+  out: string,
+  { content, recipients }: OpenedEnvelope,
+  written: readonly ArchiveEntry[],
+): Promise<boolean> {
+  const read = await readArchive(content)
   checkedManifest(out, read, recipients)
   return read.every(({ path, kind, mode, content: octets }, at) => {
     const one = written[at]

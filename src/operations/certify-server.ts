@@ -43,13 +43,23 @@ export interface CertifyServerOptions {
   readonly tlsNames: readonly string[]
 }
 
+/** A new key and certificate for the device gateway: `ca rotate-tls`. See {@link certifyServer}. */
+export function rotateTls(options: CertifyServerOptions, ports: ChangePorts): Promise<ServerCertified> {
+  return certifyServer('tls', options, ports)
+}
+
+/** A new key and certificate for the EST server: `est authorize`. See {@link certifyServer}. */
+export function authorizeEst(options: CertifyServerOptions, ports: ChangePorts): Promise<ServerCertified> {
+  return certifyServer('estTls', options, ports)
+}
+
 /**
  * Has the Factory API make a new key for a server, and signs its request: `ca rotate-tls` (the device gateway) and
  * `est authorize` (contract.md 3 and 4).
  *
  * @throws FpkiError as {@link changePki}; ERR_BAD_CSR when the request may not be signed
  */
-export async function certifyServer(
+async function certifyServer(
   kind: keyof typeof SERVERS,
   { directory, factory, tlsNames }: CertifyServerOptions,
   ports: ChangePorts,

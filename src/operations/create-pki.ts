@@ -1,8 +1,8 @@
 import { PKI_FILES, type PkiFile } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import type { FactoryApi } from '../factory/api.js'
-import { commonNameAndUnit } from '../pki/name.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
+import { commonNameAndUnit } from '../signer/x509/name.js'
 import { CREATE } from './begun.js'
 import { type CreateKeys, checkPassphrase, createKeys, rootSignerFrom } from './create-keys.js'
 import { type CreatePkiOptions, type CreatePkiPorts, newCreate, refuseWhatCannotBe } from './create-preconditions.js'
@@ -24,7 +24,7 @@ import { type Facts, fact, runSteps, type Step } from './run-steps.js'
 import { beforeTheRoot, uploadPki } from './upload-pki.js'
 import { makeCertificate, rootOf, signCsr, type Workplace } from './workplace.js'
 
-export { type CreatePkiOptions, type CreatePkiPorts, dnsNames } from './create-preconditions.js'
+export { type CreatePkiOptions, type CreatePkiPorts, checkedTlsNames } from './create-preconditions.js'
 export { type CreatedPki, createdPki } from './created-pki.js'
 
 interface Work extends Workplace {
@@ -143,7 +143,7 @@ async function makeLocalCaKey({ keys }: Work, _: Facts, interrupted: boolean): P
 
 async function makeRootCertificate(work: Work, facts: Facts, interrupted: boolean): Promise<undefined> {
   const publicKey = await madeKey(work.keys.root, fact(facts, 'rootKey'))
-  const subject = commonNameAndUnit('Factory-CA', work.options.factory)
+  const subject = await commonNameAndUnit('Factory-CA', work.options.factory)
   await makeCertificate(work, interrupted, {
     file: PKI_FILES.rootCertificate,
     profile: ROOT_CA,
@@ -163,7 +163,7 @@ async function makeLocalCa(work: Work, facts: Facts, interrupted: boolean): Prom
   await makeCertificate(work, interrupted, {
     file: PKI_FILES.localCaCertificate,
     profile: DEVICE_CA,
-    subject: commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.options.factory),
+    subject: await commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.options.factory),
     spki: await madeKey(work.keys.localCa, fact(facts, 'localCaKey')),
     issuer: await rootOf(work),
     names: [],

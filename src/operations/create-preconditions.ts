@@ -5,8 +5,8 @@ import type { Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi } from '../factory/api.js'
 import { checkFactoryName } from '../factory-name.js'
-import { toDnsName } from '../pki/csr-policy.js'
 import { samePem } from '../pki/pem.js'
+import { toServerName } from '../pki/server-name.js'
 import type {
   Clock,
   Curve,
@@ -72,14 +72,15 @@ export interface CreatePkiPorts extends EncryptionPorts {
   readonly makeCryptoki?: CryptokiMaker
 }
 
-/** The names that `--tls-name` gives, each once, in the ASCII form that certificates carry. Throws ERR_USAGE. */
-export function dnsNames(names: readonly string[]): readonly string[] {
-  const known = names.map((name) => {
-    const ascii = toDnsName(name)
-    if (ascii !== null) return ascii
-    throw new FpkiError('ERR_USAGE', `${JSON.stringify(name)}, from --tls-name, is no DNS name.`, 'Give a host name.')
+/** The names that `--tls-name` gives, each once, in the form that certificates carry. Throws ERR_USAGE. */
+export function checkedTlsNames(names: readonly string[]): readonly string[] {
+  const all = names.map((text) => {
+    const name = toServerName(text)
+    if (name !== null) return name
+    const what = `${JSON.stringify(text)}, from --tls-name, is neither a DNS name nor an IP address.`
+    throw new FpkiError('ERR_USAGE', what, 'Give a host name, or an IP address such as 192.0.2.1 or 2001:db8::1.')
   })
-  return [...new Set(known)]
+  return [...new Set(all)]
 }
 
 /** Before anything is made: the reasons not to. Returns the journal of an interrupted run of the same command. */

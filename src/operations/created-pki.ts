@@ -3,6 +3,7 @@ import { FILE_MEANINGS, PKI_FILES, type PkiFile } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { keyReference } from '../directory/records.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
+import { toServerName } from '../pki/server-name.js'
 import type { DurableFiles } from '../ports.js'
 import { isPlainKey } from '../signer/key-pem.js'
 
@@ -67,6 +68,6 @@ export async function whatWasMade(
   const { known } = readPemCertificate((await directory.read(PKI_FILES.tlsCertificate)) ?? '', 'tls-crt')
   return {
     files: files.map((name) => ({ name, ...FILE_MEANINGS[name] })),
-    tlsNames: (known.subjectAltName ?? []).map(({ value }) => value),
+    tlsNames: (known.subjectAltName ?? []).map(({ value }) => toServerName(value) ?? value),
   }
 }

@@ -7,6 +7,7 @@ import { isDnsName } from '../pki/csr-policy.js'
 import { describeCertificate } from '../pki/describe.js'
 import { encodePem } from '../pki/pem.js'
 import { type Certificate, readPemCertificate, readPemCertificates } from '../pki/read-certificate.js'
+import { urlHosts } from '../pki/server-name.js'
 import type { Clock, DurableFiles, Progress } from '../ports.js'
 import { pemSigner } from '../signer/file.js'
 import type { ExportedGateway } from './exported-gateway.js'
@@ -127,14 +128,14 @@ function gatewayFiles(
 ): readonly GatewayFile[] {
   const mark = markOf(factory)
   const nginx = nginxOptionsOf(effective, directory)
-  const names = (tls.known.subjectAltName ?? []).flatMap((name) => (name.type === 'DNS' ? [name.value] : []))
+  const names = (tls.known.subjectAltName ?? []).filter(({ type, value }) => type !== 'DNS' || isDnsName(value))
   const cas = enabled.map(({ der }) => clientAnchorPem(der)).join('')
   return [
     { name: NAMES.cas, content: `${mark}${cas}`, mode: 0o444 },
     { name: NAMES.tls, content: `${mark}${tlsKey}${encodePem('CERTIFICATE', tls.der)}`, mode: 0o400 },
     {
       name: NAMES.nginx,
-      content: `${mark}${nginxConfiguration(nginx, names.filter(isDnsName), enabled.length > 0)}${optionsLine(effective)}`,
+      content: `${mark}${nginxConfiguration(nginx, urlHosts(names), enabled.length > 0)}${optionsLine(effective)}`,
       mode: 0o444,
     },
   ]

@@ -1,13 +1,12 @@
 import { PKI_FILES } from '../directory/names.js'
 import type { FactoryApi } from '../factory/api.js'
-import { checkDraft } from '../pki/check.js'
-import { draftCertificate } from '../pki/draft.js'
-import { dnsNames } from '../pki/extensions.js'
-import { commonNameAndUnit } from '../pki/name.js'
 import { DEVICE_CA, type Profile, TLS_SERVER } from '../pki/profiles.js'
 import type { Certificate } from '../pki/read-certificate.js'
+import { serverNames } from '../pki/server-name.js'
 import { validityFrom } from '../pki/validity.js'
 import type { Clock } from '../ports.js'
+import { checkTemplate } from '../signer/x509/certificate.js'
+import { commonNameAndUnit } from '../signer/x509/name.js'
 import type { CreatePkiOptions } from './create-preconditions.js'
 
 /** A certificate that `ca create` is going to sign, as far as it is known in advance. */
@@ -15,7 +14,7 @@ interface Plan {
   readonly file: string
   readonly profile: Profile
   readonly commonName: string
-  readonly dnsNames: readonly string[]
+  readonly names: readonly string[]
 }
 
 /**
@@ -33,7 +32,7 @@ export async function requireRoomBelow(
   // Only nameConstraints depend on the user, and asking makes the embedded API write its first file.
   const hasNameConstraints = root.extensions.some(({ type }) => type === 'nameConstraints')
   const userId = hasNameConstraints && options.localCa ? (await api.getUser()).polisId : '0'
-  for (const plan of plansFor(options, userId, api)) checkPlan(plan, root, options.factory, clock())
+  for (const plan of plansFor(options, userId, api)) await checkPlan(plan, root, options.factory, clock())
 }
 
 function plansFor(
@@ -41,7 +40,7 @@ function plansFor(
   userId: string,
   { plannedServer }: FactoryApi,
 ): readonly Plan[] {
-  const ca = { profile: DEVICE_CA, dnsNames: [] }
+  const ca = { profile: DEVICE_CA, names: [] }
   return [
     ...(localCa ? [{ ...ca, file: PKI_FILES.localCaCertificate, commonName: `fio-${userId}` }] : []),
     ...(plannedServer === undefined ? [] : [{ ...plannedServer, file: PKI_FILES.tlsCertificate, profile: TLS_SERVER }]),
@@ -49,19 +48,19 @@ function plansFor(
   ]
 }
 
-function checkPlan({ file, profile, commonName, ...plan }: Plan, root: Certificate, factory: string, now: Date): void {
+async function checkPlan({ file, profile, commonName, names }: Plan, root: Certificate, factory: string, now: Date) {
   // Roots with other keys were refused before.
   if (root.publicKey.kind !== 'EC') return
-  const request = {
+  const template = {
     role: file,
     profile,
     // Key and serial number are no matter of constraints.
     serialNumber: Buffer.alloc(16, 0x5a),
     spki: root.spki,
     validity: validityFrom(now, profile.years, root),
-    subject: commonNameAndUnit(commonName, factory),
+    subject: await commonNameAndUnit(commonName, factory),
     issuer: root,
-    names: dnsNames(plan.dnsNames),
+    names: serverNames(names),
   }
-  checkDraft(draftCertificate(request, root.publicKey.curve))
+  await checkTemplate(template, root.publicKey.curve)
 }

@@ -17,6 +17,7 @@ import { formatName } from '../pki/name.js'
 import { readPublicKey } from '../pki/public-key.js'
 import type { Certificate } from '../pki/read-certificate.js'
 import type { Crl } from '../pki/read-crl.js'
+import { statement } from '../pki/statement.js'
 import type { Clock, Signer, Who } from '../ports.js'
 import { readableCertificates } from './certificate-files.js'
 import { fingerprintOf } from './private-key.js'
@@ -123,7 +124,7 @@ async function readSound(directory: PkiDirectory) {
 async function seal(directory: PkiDirectory, end: ChainEnd, signer: Signer, signedAt: string): Promise<void> {
   const known = await directory.readRegisterHead()
   if (known?.number === end.number && known.hash === end.hash) return
-  const text = Buffer.from(signedText(end))
+  const text = statement(signedText(end))
   const signature = await signer.sign(text)
   if (!isSealedBy(signer, text, signature)) {
     const hint = 'Check the token, and run the same command again.'

@@ -5,9 +5,11 @@ import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { type Journal, keyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import { checkFactoryName } from '../factory-name.js'
-import { createCaCsr, readCsr } from '../pki/csr.js'
-import { commonNameAndUnit, formatName } from '../pki/name.js'
+import { readCsr } from '../pki/csr.js'
+import { formatName } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
+import { createCaCsr } from '../signer/x509/csr.js'
+import { commonNameAndUnit } from '../signer/x509/name.js'
 import { ABANDON, holdsPki, lastJournal, ROOT_CSR_COMMAND, requireSameWork } from './begun.js'
 import { type CreateKeys, checkPassphrase, createKeys } from './create-keys.js'
 import { type CreatePkiPorts, type KeyOptions, keyArguments } from './create-preconditions.js'
@@ -162,7 +164,7 @@ async function makeCsr({ directory, options, keys, register }: Work, facts: Fact
   const existing = await directory.read(ROOT_CSR)
   const path = `${directory.path}/${ROOT_CSR}`
   if (existing !== null && sameOctets(readCsr(existing, path).publicKey.spki, publicKey)) return
-  const csr = await createCaCsr(commonNameAndUnit('Factory-CA', options.factory), await keys.root.open())
+  const csr = await createCaCsr(await commonNameAndUnit('Factory-CA', options.factory), await keys.root.open())
   await register.event('The root key signed the request for its certificate.')
   // One of another key: create refuses to overwrite it, and says so.
   await directory.create(ROOT_CSR, csr)

@@ -4,7 +4,7 @@ import type { FactoryApi } from '../factory/api.js'
 import { embeddedFactories } from '../factory/embedded/index.js'
 import { readFaults } from '../factory/server/faults.js'
 import { gate } from '../factory/server/gate.js'
-import { jsonLog } from '../factory/server/log.js'
+import { newLog } from '../factory/server/log.js'
 import { newMetrics } from '../factory/server/metrics.js'
 import { ownIdentity, type ServerIdentity } from '../factory/server/own-certificate.js'
 import { readTokens, serverFolder, type TokenPorts } from '../factory/server/tokens.js'
@@ -62,7 +62,7 @@ export async function serveApi(
   const faults = readFaults(options.faults)
   const { identity, trust } = await identityFor(options, host, ports)
   const oauthKey = await keptKey(ports, stateDirectory)
-  const log = jsonLog(ports.log, clock, options.isQuiet)
+  const log = newLog({ write: ports.log }, clock, options.isQuiet)
   const metrics = newMetrics(VERSION, clock())
   const server = await serveFactories(
     { host, port, identity, oauthKey, version: VERSION },
@@ -78,10 +78,9 @@ export async function serveApi(
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
-  log.write('info', 'stopping', { inFlight: metrics.inFlight() })
+  log.info({ inFlight: metrics.inFlight() }, 'stopping')
   await server.close()
-  log.write('info', 'stopped', {})
-  log.flush()
+  log.info('stopped')
 }
 
 async function identityFor(

@@ -1,19 +1,19 @@
 import { FILE_MEANINGS, PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
-import { issueCertificate } from '../pki/certificate.js'
 import { readCsr } from '../pki/csr.js'
 import { acceptCsr } from '../pki/csr-policy.js'
 import { rfc3339 } from '../pki/describe.js'
-import type { CertificateRequest } from '../pki/draft.js'
 import { formatName, sameName } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
 import { encodePem } from '../pki/pem.js'
 import type { Profile } from '../pki/profiles.js'
 import { type Certificate, isIssuedBy, readCertificate, readPemCertificate } from '../pki/read-certificate.js'
 import { newSerialNumber } from '../pki/serial.js'
+import type { CertificateTemplate } from '../pki/template.js'
 import { validityFrom } from '../pki/validity.js'
 import type { Clock, Random } from '../ports.js'
+import { issueCertificate } from '../signer/x509/certificate.js'
 import { certificateFiles } from './certificate-files.js'
 import { type Register, refusalsIn } from './register.js'
 import type { RootSigner } from './root-signer.js'
@@ -38,7 +38,7 @@ export interface Workplace {
 export type MadeFiles = Pick<PkiDirectory, 'path' | 'read' | 'create'>
 
 /** What a certificate file is to hold; the rest follows from the profile, the clock and the root. */
-export type CertificateOrder = Pick<CertificateRequest, 'profile' | 'subject' | 'spki' | 'issuer' | 'names'> & {
+export type CertificateOrder = Pick<CertificateTemplate, 'profile' | 'subject' | 'spki' | 'issuer' | 'names'> & {
   readonly file: string
 }
 
@@ -104,7 +104,7 @@ async function acceptedOrder(work: Workplace, order: CsrOrder) {
     profile,
     issuer: issuer.subject,
     factory: work.factory,
-    nameTypes: ['DNS'],
+    nameTypes: ['DNS', 'IP'],
     takenKeys,
   })
   const { warnings, names } = accepted

@@ -1,51 +1,53 @@
 import { FpkiError } from '../errors.js'
+import type { CheckedOctets, Curve } from '../ports.js'
 import { parseDer, rawDer, sequenceMembers } from './der.js'
-import type { CertificateDraft } from './draft.js'
 import { sameOctets } from './octets.js'
 import { pathFault } from './path-validation/validate.js'
 import { type Certificate, readCertificate, readTbsCertificate, type TbsCertificate } from './read-certificate.js'
 import { RULES, sameTime } from './rules.js'
-
-declare const checked: unique symbol
-
-/** A draft that has passed every rule. Only such a draft can be signed: the compiler holds this line. */
-export type CheckedDraft = CertificateDraft & { readonly [checked]: true }
+import type { CertificateTemplate } from './template.js'
 
 /**
- * Checks a draft against its profile, from its octets and not from what was meant; and that it would be valid below its
- * issuer (RFC 5280, 6.1). Throws ERR_PROFILE with the rule that it breaks, or ERR_CONSTRAINTS.
+ * Checks a TBSCertificate (DER) against its template and profile, and that it would be valid below its issuer (RFC 5280,
+ * 6.1). It is read again with fpki's own strict reader, which shares no code with the library that wrote it.
+ *
+ * @param curve that of the key that is to sign it
+ * @throws FpkiError ERR_PROFILE with the rule that it breaks; ERR_CONSTRAINTS
  */
-export function checkDraft(draft: CertificateDraft): CheckedDraft {
-  const tbs = readDraft(draft)
+export function checkTbsCertificate(der: Uint8Array, template: CertificateTemplate, curve: Curve): CheckedOctets {
+  const tbs = readStrictly(der, template)
   for (const rule of RULES) {
-    const problem = rule.check(tbs, draft)
-    if (problem !== null) throw breaksProfile(draft, `${problem} (rule ${rule.id}; ${rule.cite})`)
+    const problem = rule.check(tbs, { template, curve })
+    if (problem !== null) throw breaksProfile(template, `${problem} (rule ${rule.id}; ${rule.cite})`)
   }
-  const { issuer, role, validity } = draft.request
+  const { issuer, role, validity } = template
   const fault = issuer === null ? null : pathFault([issuer, tbs], validity.notBefore)
   if (fault !== null) throw outsideConstraints(role, fault)
-  return draft as CheckedDraft
+  return der as CheckedOctets
 }
 
 /**
- * Checks a signed certificate (DER) with another implementation, OpenSSL in node:crypto: it says what the draft says,
- * and the signature is by `signerKey` (SubjectPublicKeyInfo, DER). Throws ERR_SIGNATURE.
+ * Checks a signed certificate (DER) with fpki's own reader and with OpenSSL (node:crypto): both read what the template
+ * says, and the signature is by `signer`. Throws ERR_SIGNATURE.
  */
-export function checkCertificate(der: Uint8Array, draft: CheckedDraft, signerKey: Uint8Array): Certificate {
-  const certificate = readSigned(der, draft)
-  const { request } = draft
+export function checkCertificate(
+  der: Uint8Array,
+  template: CertificateTemplate,
+  signer: { readonly publicKey: Uint8Array; readonly algorithm: { readonly curve: Curve } },
+): Certificate {
+  const certificate = readSigned(der, template)
+  checkTbsCertificate(tbsOf(certificate), template, signer.algorithm.curve)
   const { x509 } = certificate
-  const issuer = request.issuer ?? certificate
-  const isCa = request.profile.extensions.some(({ type }) => type === 'basicConstraints')
-  const holds =
-    sameOctets(issuer.spki, signerKey) &&
+  const issuer = template.issuer ?? certificate
+  const isCa = template.profile.extensions.some(({ type }) => type === 'basicConstraints')
+  const isValid =
+    sameOctets(issuer.spki, signer.publicKey) &&
     x509.verify(issuer.x509.publicKey) &&
     x509.checkIssued(issuer.x509) &&
     BigInt(`0x${x509.serialNumber}`) === certificate.serialNumber &&
     x509.ca === isCa &&
-    sameOctets(tbsOf(certificate), draft.tbsCertificate) &&
     sameTime(new Date(x509.validTo), certificate.notAfter)
-  if (!holds) throw badSignature(draft)
+  if (!isValid) throw badSignature(template)
   return certificate
 }
 
@@ -58,18 +60,18 @@ export function outsideConstraints(role: string, fault: string): FpkiError {
   )
 }
 
-function readSigned(der: Uint8Array, draft: CheckedDraft): Certificate {
+function readSigned(der: Uint8Array, template: CertificateTemplate): Certificate {
   try {
-    return readCertificate(der, draft.request.role)
+    return readCertificate(der, template.role)
   } catch (cause) {
-    throw badSignature(draft, cause)
+    throw badSignature(template, cause)
   }
 }
 
-function badSignature({ request }: CertificateDraft, cause?: unknown): FpkiError {
+function badSignature({ role }: CertificateTemplate, cause?: unknown): FpkiError {
   return new FpkiError(
     'ERR_SIGNATURE',
-    `OpenSSL does not accept the new certificate for ${request.role}: its signature is not by the root key.`,
+    `OpenSSL does not accept the new certificate for ${role}: its signature is not by the root key.`,
     'Nothing was written or sent. Check that factory_ca.pem and the root key belong together.',
     { cause },
   )
@@ -79,18 +81,18 @@ function tbsOf(certificate: Certificate): Uint8Array {
   return rawDer(sequenceMembers(parseDer(certificate.der), 3)[0])
 }
 
-function readDraft(draft: CertificateDraft): TbsCertificate {
+function readStrictly(der: Uint8Array, template: CertificateTemplate): TbsCertificate {
   try {
-    return readTbsCertificate(draft.tbsCertificate)
+    return readTbsCertificate(der)
   } catch (cause) {
-    throw breaksProfile(draft, cause instanceof Error ? cause.message : String(cause))
+    throw breaksProfile(template, cause instanceof Error ? cause.message : String(cause))
   }
 }
 
-function breaksProfile({ request }: CertificateDraft, problem: string): FpkiError {
+function breaksProfile({ role, profile }: CertificateTemplate, problem: string): FpkiError {
   return new FpkiError(
     'ERR_PROFILE',
-    `The certificate for ${request.role} was not signed, because it would not be a ${request.profile.name}: ${problem}.`,
+    `The certificate for ${role} was not signed, because it would not be a ${profile.name}: ${problem}.`,
     'Nothing was signed. Check the clock of this machine; if it is right, report this message, which holds no secret.',
   )
 }

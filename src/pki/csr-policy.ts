@@ -3,6 +3,7 @@ import { badCsr, type Csr } from './csr.js'
 import { formatGeneralName, type GeneralName } from './extensions.js'
 import { attributeValues, type Name } from './name.js'
 import { equivalentNames } from './name-comparison.js'
+import { nameProblem } from './name-strings.js'
 import type { Profile } from './profiles.js'
 import { isCompressed, type PublicKey, sameKey } from './public-key.js'
 
@@ -14,7 +15,7 @@ export interface CsrPolicy {
   readonly factory: string
   /** The name of whoever signs; nobody else may have it. */
   readonly issuer: Name
-  /** The kinds of names that a server certificate gets: the gateway's has DNS names only (contract.md 3). */
+  /** The kinds of names that a server certificate gets: the gateway's has DNS names and IP addresses (contract.md 3). */
   readonly nameTypes: readonly GeneralName['type'][]
   /** The keys that this request must not have, each with its owner: the root's and the CAs'. */
   readonly takenKeys: readonly { readonly owner: string; readonly publicKey: PublicKey }[]
@@ -60,8 +61,10 @@ export function acceptCsr(csr: Csr, policy: CsrPolicy): AcceptedCsr {
   if (equivalentNames(csr.subject, policy.issuer))
     throw badCsr(what, "its subject is the issuer's own name, as RFC 5280, section 7.1 compares names")
   if (!isTls && csr.subject.attributes.length === 0) throw badCsr(what, 'it has no subject, and a CA needs one')
+  const broken = nameProblem(csr.subject)
+  if (broken !== null) throw badCsr(what, `in its subject, ${broken}`)
   const names = isTls ? tlsNames(csr, policy) : []
-  return { csr, names, warnings: [...unitWarnings(csr, policy), ...extensionWarnings(csr, policy, isTls)] }
+  return { csr, names, warnings: [...unitWarnings(csr, policy), ...ignoredWarnings(csr, policy, isTls)] }
 }
 
 function checkKey({ publicKey }: Csr, isTls: boolean, what: string): void {
@@ -93,8 +96,7 @@ function tlsNames(csr: Csr, { what, nameTypes }: CsrPolicy): readonly GeneralNam
     throw badCsr(what, `it asks for ${JSON.stringify(broken.value)}, which is no ${NAME_WORDS[broken.type]}`)
   if (new Set(names.map((name) => formatGeneralName(name).toLowerCase())).size !== names.length)
     throw badCsr(what, 'it asks for a name twice')
-  if (names.length === 0 && attributeValues(csr.subject, 'CN').every((name) => name === ''))
-    throw badCsr(what, 'it has no name')
+  if (names.length === 0 && attributeValues(csr.subject, 'CN').length === 0) throw badCsr(what, 'it has no name')
   return names
 }
 
@@ -132,12 +134,14 @@ function usagesNotGiven({ known }: Csr, { extensions }: Profile): readonly strin
   return asked.filter((usage) => !given.includes(usage))
 }
 
-function extensionWarnings(csr: Csr, policy: CsrPolicy, isTls: boolean): readonly string[] {
+function ignoredWarnings(csr: Csr, policy: CsrPolicy, isTls: boolean): readonly string[] {
   const { what, profile, nameTypes } = policy
+  const attributes = [...new Set(csr.unusedAttributes)].join(', ')
   const given = new Set<string>(profile.extensions.map(({ type }) => type))
   const ignored = csr.extensions.map(({ type }) => type).filter((type) => !given.has(type))
   const others = (csr.known.subjectAltName ?? []).filter(({ type }) => isTls && !nameTypes.includes(type))
   return [
+    ...(attributes === '' ? [] : [`${what} has attributes that fpki ignores: ${attributes}.`]),
     ...pathLengthWarning(csr, policy),
     ...usagesNotGiven(csr, profile).map(
       (usage) => `${what} asks for the usage ${usage}, which a ${profile.name} certificate does not get.`,

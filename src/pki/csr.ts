@@ -1,6 +1,4 @@
 import { FpkiError } from '../errors.js'
-import type { Signer } from '../ports.js'
-import { algorithmIdentifier } from './algorithm.js'
 import {
   ANY,
   type Der,
@@ -13,21 +11,10 @@ import {
   setMembers,
   taggedMembers,
 } from './der.js'
-import { bitString, explicit, integer, objectIdentifier, sequence, setOf } from './der-write.js'
-import {
-  dnsNames as asGeneralNames,
-  type Extension,
-  encodeCaConstraints,
-  encodeExtension,
-  encodeKeyUsage,
-  encodeSubjectAltName,
-  type KnownExtensions,
-  knownExtensions,
-  readExtensions,
-} from './extensions.js'
+import { type Extension, type KnownExtensions, knownExtensions, readExtensions } from './extensions.js'
 import { type Name, readName } from './name.js'
-import { oid, oidName } from './oids.js'
-import { decodeOnePem, encodePem } from './pem.js'
+import { type OidName, oidName } from './oids.js'
+import { decodeOnePem } from './pem.js'
 import { type PublicKey, readPublicKey } from './public-key.js'
 import { readAlgorithm } from './read-certificate.js'
 import { isSignedBy } from './signature.js'
@@ -39,15 +26,20 @@ export interface Csr {
   /** The extensions that it asks for (RFC 2985, 5.4.2). */
   readonly extensions: readonly Extension[]
   readonly known: KnownExtensions
+  /** The types of its other attributes, `challengePassword` for instance: fpki does not use them. */
+  readonly unusedAttributes: readonly string[]
 }
 
 const MAX_CSR_BYTES = 64 * 1024
+
+/** The second is written by certreq.exe, keytool and others (RFC 7468, section 7). */
+const PEM_LABELS = ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'] as const
 
 /** Reads a request, PEM or DER, and verifies its signature. `what` names it in errors. Throws ERR_BAD_CSR. */
 export function readCsr(request: string | Uint8Array, what: string): Csr {
   try {
     if (request.length > MAX_CSR_BYTES) throw new Error(`it is larger than ${MAX_CSR_BYTES} bytes`)
-    const der = typeof request === 'string' ? decodeOnePem('CERTIFICATE REQUEST', request, what) : request
+    const der = typeof request === 'string' ? decodeOnePem(PEM_LABELS, request, what) : request
     const [info, signatureAlgorithm, signature] = sequenceMembers(parseDer(der), 3)
     const csr = readInfo(info)
     const signed = {
@@ -74,61 +66,45 @@ export function badCsr(what: string, reason: string, cause?: unknown): FpkiError
   )
 }
 
-/** Makes a request for `subject` and `dnsNames` (none: it asks for no extension), signed by its own key. Resolves to PEM. */
-export function createCsr(subject: Name, dnsNames: readonly string[], signer: Signer): Promise<string> {
-  const names = {
-    type: 'subjectAltName',
-    critical: false,
-    value: encodeSubjectAltName(asGeneralNames(dnsNames)),
-  } as const
-  return requestFor(subject, dnsNames.length === 0 ? [] : [names], signer)
-}
-
-/** Makes a request for a CA that may have CAs below it and signs certificates and CRLs. Resolves to PEM. */
-export function createCaCsr(subject: Name, signer: Signer): Promise<string> {
-  const usage = encodeKeyUsage(['keyCertSign', 'cRLSign'])
-  const extensions = [
-    { type: 'keyUsage', critical: true, value: usage },
-    { type: 'basicConstraints', critical: true, value: encodeCaConstraints(null) },
-  ] as const
-  return requestFor(subject, extensions, signer)
-}
-
-type AskedExtension = Parameters<typeof encodeExtension>[0]
-
-async function requestFor(subject: Name, asked: readonly AskedExtension[], signer: Signer): Promise<string> {
-  const info = sequence(
-    integer(Uint8Array.of(0)),
-    subject.der,
-    signer.publicKey,
-    explicit(0, asked.length === 0 ? new Uint8Array() : extensionRequest(asked)),
-  )
-  const signature = bitString(await signer.sign(info))
-  return encodePem('CERTIFICATE REQUEST', sequence(info, algorithmIdentifier(signer.algorithm.curve), signature))
-}
-
-function extensionRequest(asked: readonly AskedExtension[]): Uint8Array {
-  const extensions = sequence(...asked.map((extension) => encodeExtension(extension)))
-  return sequence(objectIdentifier(oid('extensionRequest')), setOf(extensions))
+/** Reads a DER CertificationRequestInfo, before it has a signature. Throws a plain Error. */
+export function readRequestInfo(der: Uint8Array): Csr {
+  return readInfo(parseDer(der))
 }
 
 function readInfo(value: Der | undefined): Csr {
   const [version, subject, spki, attributes] = sequenceMembers(value, 3, 4)
   if (readInteger(version) !== 0n) throw new Error('it is not of version 1')
-  const extensions = attributes === undefined ? [] : requestedExtensions(attributes)
+  const { requests, unused } = readAttributes(attributes)
+  if (requests.length > 1) throw new Error('it asks for extensions twice')
+  const extensions = requests[0] === undefined ? [] : readExtensions(requests[0])
   return {
     subject: readName(subject),
     publicKey: readPublicKey(rawDer(spki)),
     extensions,
     known: knownExtensions(extensions),
+    unusedAttributes: unused,
   }
 }
 
-function requestedExtensions(attributes: Der): readonly Extension[] {
-  const requests = taggedMembers(attributes, 0, 0, ANY)
-    .map((attribute) => sequenceMembers(attribute, 2))
-    .filter(([type]) => oidName(readObjectIdentifier(type)) === 'extensionRequest')
-  const values = requests.flatMap(([, set]) => setMembers(set))
-  if (values.length > 1) throw new Error('it asks for extensions twice')
-  return values[0] === undefined ? [] : readExtensions(values[0])
+/** PKCS #9's attribute (RFC 2985, 5.4.2), and Microsoft's for the same (szOID_CERT_EXTENSIONS), which OpenSSL heeds too. */
+const EXTENSION_REQUESTS: readonly string[] = ['extensionRequest', 'msExtensionRequest'] satisfies readonly OidName[]
+
+/**
+ * The attributes of a request (RFC 2986, 4.1): every list of extensions that it asks for, and the types of all others.
+ * Throws a plain Error when they cannot be read.
+ */
+export function readAttributes(attributes: Der | undefined): {
+  readonly requests: readonly Der[]
+  readonly unused: readonly string[]
+} {
+  const members = attributes === undefined ? [] : taggedMembers(attributes, 0, 0, ANY)
+  const read = members.map((attribute) => {
+    const [type, values] = sequenceMembers(attribute, 2)
+    return { type: oidName(readObjectIdentifier(type)), values }
+  })
+  const isRequest = ({ type }: { readonly type: string }) => EXTENSION_REQUESTS.includes(type)
+  return {
+    requests: read.filter(isRequest).flatMap(({ values }) => setMembers(values)),
+    unused: read.filter((attribute) => !isRequest(attribute)).map(({ type }) => type),
+  }
 }

@@ -1,5 +1,8 @@
 import { TAG } from './der.js'
 
+// DER for PKCS#8, PKCS#12 and the keys and signatures of tokens. Certificates, CRLs and requests are laid out by
+// @peculiar/x509 (signer/x509/).
+
 /** A value with the given identifier octet. */
 export function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
   const size = contents.reduce((sum, content) => sum + content.length, 0)
@@ -39,21 +42,11 @@ export function explicit(number: number, ...values: readonly Uint8Array[]): Uint
   return der(0xa0 | number, ...values)
 }
 
-/** `[number] IMPLICIT` in place of a primitive value's own tag. */
-export function implicit(number: number, content: Uint8Array): Uint8Array {
-  return der(0x80 | number, content)
-}
-
 /** A non-negative INTEGER from its big-endian octets. */
 export function integer(magnitude: Uint8Array): Uint8Array {
   const start = magnitude.findIndex((octet) => octet !== 0)
   const digits = start === -1 ? Uint8Array.of(0) : magnitude.subarray(start)
   return der(TAG.integer, (digits[0] ?? 0) >= 0x80 ? Uint8Array.of(0) : Uint8Array.of(), digits)
-}
-
-/** BOOLEAN TRUE; DER leaves a DEFAULT FALSE out. */
-export function booleanTrue(): Uint8Array {
-  return der(TAG.boolean, Uint8Array.of(0xff))
 }
 
 /** A BIT STRING of `octets`, the last of which has `unused` bits that do not count. */
@@ -69,13 +62,6 @@ export function octetString(octets: Uint8Array): Uint8Array {
 export function objectIdentifier(dotted: string): Uint8Array {
   const [first = 0n, second = 0n, ...others] = dotted.split('.').map(BigInt)
   return der(TAG.objectIdentifier, ...[first * 40n + second, ...others].map(base128))
-}
-
-/** UTCTime through 2049, GeneralizedTime after it (RFC 5280, 4.1.2.5). */
-export function time(date: Date): Uint8Array {
-  const digits = date.toISOString().replace(/[-:T]|\.\d+/g, '')
-  const isUtcTime = date.getUTCFullYear() < 2050
-  return der(isUtcTime ? TAG.utcTime : TAG.generalizedTime, Buffer.from(isUtcTime ? digits.slice(2) : digits))
 }
 
 function base128(arc: bigint): Uint8Array {

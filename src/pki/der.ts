@@ -1,11 +1,10 @@
 /**
  * DER, the encoding of everything that is signed (X.690, section 10): a strict reader of the types that certificates and
- * requests are made of; der-write.ts writes them. Readers throw a plain Error that says what is wrong; callers know of
- * what.
+ * requests are made of. Readers throw a plain Error that says what is wrong; the caller adds what it was reading.
  *
- * Reading a certificate with a general ASN.1 library took longer than all else that `ca show` does, and BER, which
- * such a library takes, must be refused here (docs/dependencies.md has the figures). What is read here is read by
- * OpenSSL as well, before anything comes of it.
+ * It is the second opinion on what others send and on what @peculiar/x509 has just laid out, and shares no code with that
+ * library; OpenSSL is the third. A general ASN.1 library accepts BER, which has to be refused here, and takes longer to load
+ * than `ca show` takes (docs/dependencies.md has the figures).
  */
 
 /** Identifier octets (X.690, 8.1.2). */

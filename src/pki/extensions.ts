@@ -12,8 +12,7 @@ import {
   sequenceMembers,
   TAG,
 } from './der.js'
-import { bitString, booleanTrue, implicit, integer, objectIdentifier, octetString, sequence } from './der-write.js'
-import { type OidName, oid, oidName } from './oids.js'
+import { oidName } from './oids.js'
 import { KEY_USAGES, type KeyUsage } from './profiles.js'
 
 /** One extension of a certificate or a request (RFC 5280, 4.1.2.9). */
@@ -40,12 +39,6 @@ export interface KnownExtensions {
 export interface GeneralName {
   readonly type: 'DNS' | 'IP' | 'URI' | 'email' | 'other'
   readonly value: string
-}
-
-/** The DER of an Extension; one that is not critical does not say so. */
-export function encodeExtension({ type, critical, value }: Extension & { readonly type: OidName }): Uint8Array {
-  const extnID = objectIdentifier(oid(type))
-  return critical ? sequence(extnID, booleanTrue(), octetString(value)) : sequence(extnID, octetString(value))
 }
 
 /** Reads an Extensions value (a SEQUENCE OF Extension). Throws a plain Error when it is none or one comes twice. */
@@ -82,44 +75,6 @@ export function knownExtensions(extensions: readonly Extension[]): KnownExtensio
     authorityKeyIdentifier: read('authorityKeyIdentifier', decodeAuthorityKeyIdentifier),
     subjectAltName: read('subjectAltName', (value) => sequenceMembers(value, 1, ANY).map(decodeGeneralName)),
   }
-}
-
-/** keyUsage as a named bit list: trailing zero bits are left out (X.690, 11.2.2). */
-export function encodeKeyUsage(usages: readonly KeyUsage[]): Uint8Array {
-  const bits = KEY_USAGES.map((usage) => (usages.includes(usage) ? '1' : '0'))
-    .join('')
-    .replace(/0+$/, '')
-  const bytes = (bits.match(/.{1,8}/g) ?? []).map((byte) => Number.parseInt(byte.padEnd(8, '0'), 2))
-  return bitString(Uint8Array.from(bytes), bytes.length * 8 - bits.length)
-}
-
-export function encodeExtKeyUsage(purposes: readonly OidName[]): Uint8Array {
-  return sequence(...purposes.map((purpose) => objectIdentifier(oid(purpose))))
-}
-
-/** basicConstraints of a CA; `null`: any number of CAs may follow. */
-export function encodeCaConstraints(pathLenConstraint: number | null): Uint8Array {
-  const ca = booleanTrue()
-  return pathLenConstraint === null ? sequence(ca) : sequence(ca, integer(Uint8Array.of(pathLenConstraint)))
-}
-
-export function encodeSubjectKeyIdentifier(keyIdentifier: Uint8Array): Uint8Array {
-  return octetString(keyIdentifier)
-}
-
-/** The keyIdentifier member only, as fioctl has it. */
-export function encodeAuthorityKeyIdentifier(keyIdentifier: Uint8Array): Uint8Array {
-  return sequence(implicit(0, keyIdentifier))
-}
-
-/** A subjectAltName of names of the kinds that have words. */
-export function encodeSubjectAltName(names: readonly GeneralName[]): Uint8Array {
-  return sequence(...names.map(encodeGeneralName))
-}
-
-/** DNS names as subjectAltName has them. */
-export function dnsNames(names: readonly string[]): readonly GeneralName[] {
-  return names.map((value) => ({ type: 'DNS', value }))
 }
 
 /** A name as people read it: `DNS:gateway.example`. */
@@ -160,24 +115,12 @@ export function decodeAuthorityKeyIdentifier(value: Der): Uint8Array | null {
 /** The tags of the kinds that have words (RFC 5280, 4.2.1.6). */
 const NAME_TAGS = { email: 1, DNS: 2, URI: 6, IP: 7 } as const
 
-function encodeGeneralName({ type, value }: GeneralName): Uint8Array {
-  if (type === 'other') return Buffer.from(value, 'hex')
-  return implicit(NAME_TAGS[type], type === 'IP' ? parseAddress(value) : Buffer.from(value, 'latin1'))
-}
-
 function decodeGeneralName(value: Der): GeneralName {
   if (isTagged(value, NAME_TAGS.email)) return { type: 'email', value: latin1(value) }
   if (isTagged(value, NAME_TAGS.DNS)) return { type: 'DNS', value: latin1(value) }
   if (isTagged(value, NAME_TAGS.URI)) return { type: 'URI', value: latin1(value) }
   if (isTagged(value, NAME_TAGS.IP)) return { type: 'IP', value: formatAddress(value.content) }
   return { type: 'other', value: Buffer.from(rawDer(value)).toString('hex') }
-}
-
-/** The reverse of {@link formatAddress}. */
-function parseAddress(address: string): Uint8Array {
-  return address.includes('.')
-    ? Uint8Array.from(address.split('.').map(Number))
-    : Buffer.from(address.replaceAll(':', ''), 'hex')
 }
 
 function formatAddress(address: Uint8Array): string {

@@ -1,17 +1,6 @@
-import {
-  ANY,
-  type Der,
-  parseDer,
-  rawDer,
-  readBitString,
-  readObjectIdentifier,
-  sequenceMembers,
-  setMembers,
-  TAG,
-} from './der.js'
-import { der, objectIdentifier, sequence, setOf } from './der-write.js'
+import { ANY, type Der, rawDer, readBitString, readObjectIdentifier, sequenceMembers, setMembers, TAG } from './der.js'
 import { sameOctets } from './octets.js'
-import { oid, oidName } from './oids.js'
+import { oidName } from './oids.js'
 
 /** One AttributeTypeAndValue of a name. */
 export interface NameAttribute {
@@ -28,11 +17,6 @@ export interface Name {
   readonly der: Uint8Array
   /** The attributes in the order of the encoding. */
   readonly attributes: readonly NameAttribute[]
-}
-
-/** A name of CN and OU, in that order, both UTF8String (contract.md 3: mbedTLS-based devices need it so). */
-export function commonNameAndUnit(commonName: string, organizationalUnit: string): Name {
-  return readName(parseDer(sequence(relativeName('CN', commonName), relativeName('OU', organizationalUnit))))
 }
 
 /** Reads a parsed Name; throws a plain Error when it is none. */
@@ -56,17 +40,13 @@ export function sameName(a: Name, b: Name): boolean {
   return sameOctets(a.der, b.der)
 }
 
-function relativeName(type: 'CN' | 'OU', value: string): Uint8Array {
-  return setOf(sequence(objectIdentifier(oid(type)), der(TAG.utf8String, Buffer.from(value))))
-}
-
 function readAttribute(value: Der): NameAttribute {
   const [type, content] = sequenceMembers(value, 2)
   return { type: oidName(readObjectIdentifier(type)), ...readString(content) }
 }
 
 /** The string types of DirectoryString and its kin (RFC 5280, 4.1.2.4): the name of each and how its octets are read. */
-const STRING_TYPES: ReadonlyMap<number, readonly [string, (octets: Buffer) => string]> = new Map([
+const STRING_TYPES: ReadonlyMap<number, readonly [string, (octets: Buffer, value: Der) => string]> = new Map([
   [TAG.utf8String, ['UTF8String', utf8]],
   [TAG.printableString, ['PrintableString', latin1]],
   [TAG.ia5String, ['IA5String', latin1]],
@@ -83,7 +63,7 @@ const STRING_TYPES: ReadonlyMap<number, readonly [string, (octets: Buffer) => st
 export function readString(content: Der | undefined): { readonly value: string; readonly encoding: string } {
   const [encoding, read] = STRING_TYPES.get(content?.tag ?? 0) ?? []
   if (content === undefined || encoding === undefined || read === undefined) throw new Error('a name holds no string')
-  return { value: read(Buffer.from(content.content)), encoding }
+  return { value: read(Buffer.from(content.content), content), encoding }
 }
 
 function utf8(octets: Buffer): string {
@@ -94,10 +74,9 @@ function latin1(octets: Buffer): string {
   return octets.toString('latin1')
 }
 
-function bits(octets: Buffer): string {
-  const value = der(TAG.bitString, octets)
-  readBitString(parseDer(value))
-  return `#${Buffer.from(value).toString('hex')}`
+function bits(_: Buffer, value: Der): string {
+  readBitString(value)
+  return `#${Buffer.from(value.raw).toString('hex')}`
 }
 
 /** Characters of 2 octets (UTF-16 in practice) or 4. */

@@ -13,6 +13,7 @@ const OIDS = [
   ['2.5.4.12', 'title'],
   ['2.5.4.15', 'businessCategory'],
   ['2.5.4.42', 'GN'],
+  ['2.5.4.65', 'pseudonym'],
   ['0.9.2342.19200300.100.1.1', 'UID'],
   ['0.9.2342.19200300.100.1.25', 'DC'],
   ['1.2.840.113549.1.9.1', 'emailAddress'],
@@ -86,8 +87,14 @@ const OIDS = [
   ['1.2.840.113549.1.1.8', 'MGF1'],
   ['1.3.132.1.11.1', 'dhSinglePass-stdDH-sha256kdf'],
   ['2.16.840.1.101.3.4.1.45', 'aes256-wrap'],
-  // Attributes of a certification request (RFC 2985, 5.4.2)
+  // Attributes of a certification request (RFC 2985, 5.4; Microsoft's [MS-WCCE] 2.2.2.7)
   ['1.2.840.113549.1.9.14', 'extensionRequest'],
+  ['1.3.6.1.4.1.311.2.1.14', 'msExtensionRequest'],
+  ['1.2.840.113549.1.9.2', 'unstructuredName'],
+  ['1.2.840.113549.1.9.7', 'challengePassword'],
+  ['1.3.6.1.4.1.311.13.2.2', 'msEnrollmentCsp'],
+  ['1.3.6.1.4.1.311.13.2.3', 'msOsVersion'],
+  ['1.3.6.1.4.1.311.21.20', 'msClientInformation'],
 ] as const
 
 /** The names of the table, so that a misspelt one does not compile. */

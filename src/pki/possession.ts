@@ -1,6 +1,7 @@
 import { verify } from 'node:crypto'
 import type { Signer } from '../ports.js'
 import { type PublicKey, readPublicKey } from './public-key.js'
+import { statement } from './statement.js'
 
 /** Nothing that anybody could use as signed. */
 const MESSAGE = 'fpki: a proof of possession, and nothing else. '
@@ -19,7 +20,7 @@ export async function provesPossession(
 ): Promise<boolean> {
   const publicKey = readable(spki)
   if (publicKey?.kind !== 'EC' || publicKey.curve !== algorithm.curve) return false
-  const message = Buffer.concat([Buffer.from(MESSAGE), nonce])
+  const message = statement(Buffer.concat([Buffer.from(MESSAGE), nonce]))
   return verify(algorithm.hash, message, publicKey.key, await sign(message))
 }
 

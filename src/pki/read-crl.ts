@@ -64,6 +64,11 @@ export function readCrl(crl: string | Uint8Array, what: string): Crl {
   }
 }
 
+/** Reads a DER TBSCertList, before it has a signature. Throws a plain Error. */
+export function readTbsCrl(der: Uint8Array) {
+  return readTbs(parseDer(der))
+}
+
 function readTbs(value: Der | undefined) {
   const members = [...sequenceMembers(value, 3, 7)]
   const take = (holds: (member: Der) => boolean) =>

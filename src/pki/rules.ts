@@ -1,18 +1,23 @@
-import {
-  type CertificateDraft,
-  type CertificateRequest,
-  extensionsFor,
-  extensionValue,
-  issuerKeyIdentifier,
-} from './draft.js'
-import { formatGeneralName } from './extensions.js'
+import type { Curve } from '../ports.js'
+import { parseDer, rawDer, readBitString, sequenceMembers } from './der.js'
+import type { GeneralName } from './extensions.js'
 import { type Name, sameName } from './name.js'
 import { equivalentNames } from './name-comparison.js'
+import { nameProblem } from './name-strings.js'
 import { sameOctets } from './octets.js'
 import type { Profile, ProfileExtension } from './profiles.js'
 import { keyIdentifier } from './public-key.js'
 import type { TbsCertificate } from './read-certificate.js'
+import { ECDSA_OF_CURVE } from './signature.js'
+import { type CertificateTemplate, extensionsFor, issuerKeyIdentifier } from './template.js'
 import { latestEnd, type Validity } from './validity.js'
+
+/** What a TBSCertificate is checked against. */
+export interface Intent {
+  readonly template: CertificateTemplate
+  /** That of the key that signs. */
+  readonly curve: Curve
+}
 
 /** One thing that must hold before a certificate is signed. */
 export interface Rule {
@@ -20,29 +25,35 @@ export interface Rule {
   /** Where it is written. */
   readonly cite: string
   /** null: it holds; else what is wrong. */
-  readonly check: (tbs: TbsCertificate, draft: CertificateDraft) => string | null
+  readonly check: (tbs: TbsCertificate, intent: Intent) => string | null
 }
 
-/** All of them. They look at what the draft's octets say, not at what was meant. */
+/** All of them. They look at what the octets say, as fpki's own reader reads them. */
 export const RULES: readonly Rule[] = [
   {
     id: 'serial-number',
     cite: 'RFC 5280 4.1.2.2; contract.md 6',
-    check: ({ serialNumber, serialNumberOctets }) =>
-      serialNumber > 0n && serialNumberOctets >= 16 && serialNumberOctets <= 20
+    check: ({ serialNumber, serialNumberOctets }, { template }) =>
+      serialNumber > 0n &&
+      serialNumberOctets >= 16 &&
+      serialNumberOctets <= 20 &&
+      serialNumber === BigInt(`0x${Buffer.from(template.serialNumber).toString('hex')}`)
         ? null
         : `the serial number is ${serialNumber}, ${serialNumberOctets} octets long`,
   },
   {
     id: 'signature-algorithm',
     cite: 'RFC 5280 4.1.2.3',
-    check: (tbs, { algorithm }) =>
-      sameOctets(tbs.algorithm, algorithm) ? null : "the algorithm is not that of the issuer's key",
+    check: ({ signature, algorithm }, { curve }) =>
+      // ECDSA's identifiers have no parameters (RFC 5758, 3.2).
+      signature === ECDSA_OF_CURVE[curve] && sequenceMembers(parseDer(algorithm), 1, 2).length === 1
+        ? null
+        : "the algorithm is not that of the issuer's key",
   },
   {
     id: 'issuer-is-ca',
     cite: 'RFC 5280 4.2.1.9 and 4.2.1.3',
-    check: (_, { request: { issuer } }) =>
+    check: (_, { template: { issuer } }) =>
       issuer === null || (issuer.known.basicConstraints?.ca && issuer.known.keyUsage?.includes('keyCertSign'))
         ? null
         : 'the issuer is not a CA that may sign certificates',
@@ -50,17 +61,22 @@ export const RULES: readonly Rule[] = [
   {
     id: 'issuer-name',
     cite: 'RFC 5280 4.1.2.4',
-    check: (tbs, { request: { issuer, subject } }) => sameNameOr(tbs.issuer, issuer?.subject ?? subject, 'issuer'),
+    check: (tbs, { template: { issuer, subject } }) => sameNameOr(tbs.issuer, issuer?.subject ?? subject, 'issuer'),
   },
   {
     id: 'subject-kept',
     cite: 'contract.md 6',
-    check: (tbs, { request: { subject } }) => sameNameOr(tbs.subject, subject, 'subject'),
+    check: (tbs, { template: { subject } }) => sameNameOr(tbs.subject, subject, 'subject'),
+  },
+  {
+    id: 'subject-strings',
+    cite: 'RFC 5280 4.1.2.4 and appendix A.1',
+    check: ({ subject }) => nameProblem(subject),
   },
   {
     id: 'subject-not-issuer',
     cite: 'RFC 5280 7.1 and 6.1.3',
-    check: (tbs, { request: { issuer } }) =>
+    check: (tbs, { template: { issuer } }) =>
       issuer === null || !equivalentNames(tbs.subject, issuer.subject)
         ? null
         : "the subject is the issuer's own name, in these or other letters",
@@ -68,7 +84,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'public-key-kept',
     cite: 'RFC 5280 4.1.2.7',
-    check: (tbs, { request: { spki } }) =>
+    check: (tbs, { template: { spki } }) =>
       sameOctets(tbs.spki, spki) ? null : 'the public key is not the one asked for',
   },
   {
@@ -79,7 +95,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'validity-within-issuer',
     cite: 'contract.md 6',
-    check: ({ notBefore, notAfter }, { request: { issuer } }) =>
+    check: ({ notBefore, notAfter }, { template: { issuer } }) =>
       issuer === null || (notBefore >= issuer.notBefore && notAfter <= issuer.notAfter)
         ? null
         : 'the certificate would begin before its issuer or outlive it',
@@ -87,7 +103,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'validity-as-profile',
     cite: 'contract.md 3',
-    check: ({ notBefore, notAfter }, { request: { profile, validity } }) =>
+    check: ({ notBefore, notAfter }, { template: { profile, validity } }) =>
       sameTime(notBefore, validity.notBefore) && sameTime(notAfter, validity.notAfter) && within(profile, validity)
         ? null
         : `the validity is not the profile's ${profile.years} years`,
@@ -95,8 +111,8 @@ export const RULES: readonly Rule[] = [
   {
     id: 'extensions-as-profile',
     cite: 'contract.md 3',
-    check: (tbs, { request }) => {
-      const wanted = extensionsFor(request).map(({ type, critical }) => `${type} ${critical}`)
+    check: (tbs, { template }) => {
+      const wanted = extensionsFor(template).map(({ type, critical }) => `${type} ${critical}`)
       const found = tbs.extensions.map(({ type, critical }) => `${type} ${critical}`)
       return wanted.join() === found.join() ? null : `the extensions are ${found.join(', ')}`
     },
@@ -104,18 +120,16 @@ export const RULES: readonly Rule[] = [
   {
     id: 'extension-values-as-profile',
     cite: 'contract.md 3; RFC 5280 4.2.1',
-    check: (tbs, { request }) => {
-      const wrong = extensionsFor(request).find(
-        (spec, at) =>
-          !valueHolds(spec, tbs, request) ||
-          !sameOctets(tbs.extensions[at]?.value ?? null, extensionValue(spec, request)),
+    check: (tbs, { template }) => {
+      const wrong = extensionsFor(template).find(
+        (spec, at) => !isAsMeant(spec, tbs.known, template) || !isShortest(spec.type, tbs.extensions[at]?.value),
       )
       return wrong === undefined ? null : `${wrong.type} is not as the profile has it`
     },
   },
 ]
 
-function valueHolds(spec: ProfileExtension, { known }: TbsCertificate, request: CertificateRequest): boolean {
+function isAsMeant(spec: ProfileExtension, known: TbsCertificate['known'], template: CertificateTemplate): boolean {
   switch (spec.type) {
     case 'keyUsage':
       return known.keyUsage?.join() === spec.usages.join()
@@ -124,12 +138,25 @@ function valueHolds(spec: ProfileExtension, { known }: TbsCertificate, request: 
     case 'basicConstraints':
       return known.basicConstraints?.ca === true && known.basicConstraints.pathLenConstraint === spec.pathLenConstraint
     case 'subjectKeyIdentifier':
-      return sameOctets(known.subjectKeyIdentifier, keyIdentifier(request.spki))
+      return sameOctets(known.subjectKeyIdentifier, keyIdentifier(template.spki))
     case 'authorityKeyIdentifier':
-      return sameOctets(known.authorityKeyIdentifier, issuerKeyIdentifier(request))
+      return sameOctets(known.authorityKeyIdentifier, issuerKeyIdentifier(template))
     case 'subjectAltName':
-      return known.subjectAltName?.map(formatGeneralName).join() === request.names.map(formatGeneralName).join()
+      return sameNames(known.subjectAltName ?? [], template.names)
   }
+}
+
+/** What the decoded value does not show: bits and members that mean nothing, or that no profile has. */
+function isShortest(type: ProfileExtension['type'], value: Uint8Array = new Uint8Array()): boolean {
+  const der = parseDer(value)
+  // X.690, 11.2.2: a list of named bits ends with a bit that is set.
+  if (type === 'keyUsage') return ((readBitString(der).at(-1) ?? 0) >> (der.content[0] ?? 0)) % 2 === 1
+  // The keyIdentifier alone, as fioctl has it.
+  return type !== 'authorityKeyIdentifier' || rawDer(sequenceMembers(der, 1, 3)[0]).length === der.content.length
+}
+
+function sameNames(a: readonly GeneralName[], b: readonly GeneralName[]): boolean {
+  return a.length === b.length && a.every(({ type, value }, at) => type === b[at]?.type && value === b[at]?.value)
 }
 
 function within({ years }: Profile, { notBefore, notAfter }: Validity): boolean {

@@ -1,5 +1,14 @@
 import { createVerify } from 'node:crypto'
+import type { Curve } from '../ports.js'
+import type { OidName } from './oids.js'
 import type { PublicKey } from './public-key.js'
+
+/** The signature algorithm of each curve (RFC 5758, 3.2). */
+export const ECDSA_OF_CURVE: Readonly<Record<Curve, OidName>> = {
+  'P-256': 'ecdsa-with-SHA256',
+  'P-384': 'ecdsa-with-SHA384',
+  'P-521': 'ecdsa-with-SHA512',
+}
 
 /** The hashes of the signatures that fpki takes; anything older is refused. */
 const HASHES: Readonly<Record<string, string>> = {

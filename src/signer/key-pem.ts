@@ -1,12 +1,11 @@
 import { FpkiError } from '../errors.js'
+import { pemBlocks, pemText } from '../pki/pem.js'
 
 /** What a block with a private key may say of itself (RFC 5915, RFC 5958). */
 const KEY_LABELS: readonly string[] = ['EC PRIVATE KEY', 'PRIVATE KEY', 'ENCRYPTED PRIVATE KEY']
 
 /** `openssl ecparam -genkey` writes the curve in a block of its own before the key. */
 const PARAMETERS_LABEL = 'EC PARAMETERS'
-
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n([\s\S]*?)-----END \1-----/g
 
 /** The private key of a file, as it stands in it. */
 export interface KeyBlock {
@@ -23,8 +22,10 @@ export interface KeyBlock {
  * errors, which never hold a part of it. Throws ERR_BAD_KEY when there is none, more than one, or another block.
  */
 export function privateKeyBlock(pem: string, what: string): KeyBlock {
-  const blocks = [...pem.matchAll(BLOCK)].map(([, label = '', body = '']) => ({ label, body }))
-  if (blocks.length !== (pem.match(/-----BEGIN /g)?.length ?? 0)) throw badKey(what, 'holds a broken PEM block')
+  const blocks = pemBlocks(pem)
+  // An encrypted key of OpenSSL's old form has headers before its base64 (RFC 1421), so OpenSSL reads what is inside.
+  const isBroken = blocks.some(({ problem }) => problem !== null && problem !== 'its base64 is broken')
+  if (isBroken) throw badKey(what, 'holds a broken PEM block')
   const other = blocks.find(({ label }) => !KEY_LABELS.includes(label) && label !== PARAMETERS_LABEL)
   if (other !== undefined) throw badKey(what, `holds a PEM block of another kind, ${other.label}`)
   const [parameters, ...moreParameters] = blocks.filter(({ label }) => label === PARAMETERS_LABEL)
@@ -32,19 +33,13 @@ export function privateKeyBlock(pem: string, what: string): KeyBlock {
   if (key === undefined) throw badKey(what, 'does not contain a private key')
   if (moreKeys.length > 0) throw badKey(what, `holds ${moreKeys.length + 1} private keys, and only one can be meant`)
   if (moreParameters.length > 0) throw badKey(what, 'holds the parameters of a curve twice')
-  const der = (body: string) => Buffer.from(body.replace(/\s/g, ''), 'base64')
-  return {
-    text: textOf(key),
-    label: key.label,
-    isEncrypted: isEncrypted(key),
-    parameters: parameters === undefined ? null : der(parameters.body),
-  }
+  const curve = parameters === undefined ? null : (parameters.der ?? new Uint8Array())
+  return { text: textOf(key), label: key.label, isEncrypted: isEncrypted(key), parameters: curve }
 }
 
 /** The first private key in a PEM text, whatever its kind, and whatever is beside it; null: there is none. */
 export function anyKeyBlock(pem: string): Pick<KeyBlock, 'text' | 'label' | 'isEncrypted'> | null {
-  const blocks = [...pem.matchAll(BLOCK)].map(([, label = '', body = '']) => ({ label, body }))
-  const key = blocks.find(({ label }) => label.endsWith('PRIVATE KEY'))
+  const key = pemBlocks(pem).find(({ label }) => label.endsWith('PRIVATE KEY'))
   return key === undefined ? null : { text: textOf(key), label: key.label, isEncrypted: isEncrypted(key) }
 }
 
@@ -76,6 +71,6 @@ function isEncrypted({ label, body }: { readonly label: string; readonly body: s
 }
 
 function textOf({ label, body }: { readonly label: string; readonly body: string }): string {
-  const lines = body.split('\n').map((line) => line.trimEnd())
-  return `-----BEGIN ${label}-----\n${lines.join('\n').trimEnd()}\n-----END ${label}-----\n`
+  const [, ...lines] = body.split('\n').map((line) => line.trimEnd())
+  return pemText(label, lines.join('\n'))
 }

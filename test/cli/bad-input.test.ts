@@ -93,7 +93,17 @@ describe('a factory that cannot be called so', () => {
 })
 
 describe('a gateway that cannot be called so', () => {
-  const names = ['a b', '', '-x', 'x..y', 'http://x.example', 'x.*', `${'a'.repeat(64)}.b`, '192.0.2.1', '2001:db8::1']
+  const names = [
+    'a b',
+    '',
+    '-x',
+    'x..y',
+    'http://x.example',
+    'x.*',
+    `${'a'.repeat(64)}.b`,
+    '192.0.2.256',
+    '2001:db8::1::2',
+  ]
   test.each(names)('--tls-name %j', async (name) => {
     await expectUsageError({
       words: ['ca', 'create', '{home}/acme', `--tls-name=${name}`],

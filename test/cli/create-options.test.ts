@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { newHome } from '../support/cli.js'
-import { dnsNamesOf, factoryOf, madePki } from './made.js'
+import { newHome, output } from '../support/cli.js'
+import { dnsNamesOf, factoryOf, madePki, namesOf, x509 } from './made.js'
 import { namesBelow } from './snapshot.js'
 
 const ROOT_AND_TLS = ['factory_ca.key', 'factory_ca.pem', 'tls-crt']
@@ -60,6 +60,44 @@ describe('the names of tls-crt', () => {
     const name = `${'a'.repeat(60)}.${'b'.repeat(60)}.example`
     const { path } = await madePki(['--tls-name', name])
     expect(await dnsNamesOf(path('tls-crt'))).toEqual([name])
+  })
+
+  test('may be IP addresses, which follow the DNS names, and OpenSSL verifies the certificate by each', async () => {
+    const names = ['10.20.30.1', 'gw.acme.example', '2001:DB8:0::1', '2001:db8::1']
+    const { path, home } = await madePki(names.map((name) => `--tls-name=${name}`))
+    const wanted = ['DNS:gw.acme.example', 'IP Address:10.20.30.1', 'IP Address:2001:DB8:0:0:0:0:0:1']
+    expect(await namesOf(path('tls-crt'))).toEqual(wanted)
+    const csr = JSON.parse(await readFile(join(home.state, 'factories/acme/factory.json'), 'utf8')).csrs[0].csr
+    expect(await output('openssl', ['req', '-noout', '-text'], { stdin: csr })).toContain(wanted.join(', '))
+    const verify = ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', path('factory_ca.pem')]
+    for (const by of [
+      ['-verify_ip', '10.20.30.1'],
+      ['-verify_ip', '2001:db8::1'],
+      ['-verify_hostname', 'gw.acme.example'],
+    ])
+      expect(await output('openssl', [...verify, ...by, path('tls-crt')])).toBe(`${path('tls-crt')}: OK\n`)
+  })
+
+  test('may be one IP address only, which is the common name then', async () => {
+    const { path } = await madePki(['--tls-name', '2001:db8::1'])
+    expect(await namesOf(path('tls-crt'))).toEqual(['IP Address:2001:DB8:0:0:0:0:0:1'])
+    expect(await x509(path('tls-crt'), '-subject', '-nameopt', 'sname')).toContain('CN=2001:db8::1')
+  })
+
+  test.each([
+    '10.20.30.256',
+    '10.20.30',
+    '010.20.30.1',
+    '2001:db8::g',
+    'fe80::1%eth0',
+    '[2001:db8::1]',
+    '1::2::3',
+    ':',
+  ])('is not %s', async (name) => {
+    const home = await newHome()
+    const { status, stderr } = await home.fpki(['ca', 'create', join(home.path, 'acme'), '--tls-name', name])
+    expect(status).toBe(2)
+    expect(stderr).toContain(`"${name}", from --tls-name, is neither a DNS name nor an IP address.`)
   })
 
   test('are there once, also when they are said twice', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { serverCertified, shownEst } from '../../src/index.js'
 import { output } from '../support/cli.js'
-import { copiedPki, dnsNamesOf, x509 } from './made.js'
+import { copiedPki, dnsNamesOf, namesOf, x509 } from './made.js'
 import { expectRefusal } from './refusal.js'
 import { modes } from './snapshot.js'
 
@@ -23,6 +23,13 @@ test('authorize makes est-tls-crt, as the profile says, which OpenSSL verifies',
   expect((await modes(directory))['est-tls-crt']).toBe('file 400')
   const key = await output('openssl', ['pkey', '-pubout', '-in', `${home.state}/factories/acme/keys/estTls-1.key`])
   expect(key.trim()).toBe(await x509(path('est-tls-crt'), '-pubkey'))
+})
+
+test('authorize takes IP addresses', async () => {
+  const { home, directory, path } = await copiedPki()
+  const words = ['est', 'authorize', directory, '--quiet', '--tls-name', '10.0.0.1', '--tls-name', 'est.acme.example']
+  expect((await home.fpki(words)).status).toBe(0)
+  expect(await namesOf(path('est-tls-crt'))).toEqual(['DNS:est.acme.example', 'IP Address:10.0.0.1'])
 })
 
 test('authorize leaves tls-crt as it is, and keeps an earlier est-tls-crt', async () => {

@@ -99,6 +99,12 @@ export async function factoryOf(directory: string): Promise<string | undefined> 
   return /^\s*OU=(.*)$/m.exec(subject)?.[1]
 }
 
+/** All names of a certificate, as OpenSSL reads them: `DNS:…` and `IP Address:…`. */
+export async function namesOf(path: string): Promise<readonly string[]> {
+  const [, names = ''] = (await x509(path, '-ext', 'subjectAltName')).split('\n')
+  return names.trim().split(', ')
+}
+
 /** The DNS names of a certificate, as OpenSSL reads them. */
 export async function dnsNamesOf(path: string): Promise<readonly string[]> {
   const text = await x509(path, '-ext', 'subjectAltName')

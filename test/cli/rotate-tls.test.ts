@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { serverCertified, shownPki } from '../../src/index.js'
 import { output } from '../support/cli.js'
-import { copiedPki, dnsNamesOf, type Made, x509 } from './made.js'
+import { copiedPki, dnsNamesOf, type Made, namesOf, x509 } from './made.js'
 import { modes, snapshot } from './snapshot.js'
 
 /** Rotates, and gives the document that `--json` prints. */
@@ -96,6 +96,15 @@ test('takes the names that are said, and keeps them the next time', async () => 
   await rotate(made)
   expect(await dnsNamesOf(made.path('tls-crt'))).toEqual(names)
   expect(await dnsNamesOf(made.path('tls-crt.bak.1'))).toEqual(names)
+})
+
+test('takes IP addresses, and keeps them the next time', async () => {
+  const made = await copiedPki()
+  const wanted = ['IP Address:10.0.0.1', 'IP Address:2001:DB8:0:0:0:0:0:1']
+  await rotate(made, '--tls-name=10.0.0.1', '--tls-name=2001:db8::1')
+  expect(await namesOf(made.path('tls-crt'))).toEqual(wanted)
+  await rotate(made)
+  expect(await namesOf(made.path('tls-crt'))).toEqual(wanted)
 })
 
 test('says in words what it has done, and nothing on stdout with --quiet', async () => {

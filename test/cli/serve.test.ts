@@ -59,9 +59,9 @@ async function newCsr(folder: string): Promise<string> {
 describe('its own certificate', () => {
   test('is one that curl and OpenSSL trust by the file that it names, and stays the same', async () => {
     const server = await serve(['--tls-name', 'factory.example'])
-    const { log, url, port, trust, home } = server
-    expect(log()).toContain(`CACERT=${trust}`)
-    const [, said] = /SHA-256 ([0-9a-f]{64})/.exec(log()) ?? []
+    const { said: words, url, port, trust, home } = server
+    expect(words()).toContain(`CACERT=${trust}`)
+    const [, said] = /SHA-256 ([0-9a-f]{64})/.exec(words()) ?? []
     const printed = await output('openssl', ['x509', '-in', trust, '-noout', '-fingerprint', '-sha256'])
     expect(printed.trim().split('=')[1]?.replaceAll(':', '').toLowerCase()).toBe(said)
     for (const host of ['127.0.0.1', 'localhost', 'factory.example']) {
@@ -85,7 +85,7 @@ describe('its own certificate', () => {
     expect(await server.stop()).toEqual({ status: 0, signal: null })
     const again = await serve(['--tls-name', 'other.example'], home)
     expect(await readFile(again.trust, 'utf8')).toBe(before)
-    expect(again.log()).toContain('does not name other.example')
+    expect(again.said()).toContain('does not name other.example')
   })
 
   test('has nobody who could sign another one: its key is nowhere', async () => {
@@ -120,7 +120,7 @@ test('a certificate of one’s own is served; one that does not fit its key is r
   const [own, other] = [await pair('own'), await pair('other')]
   const server = await serve(['--tls-cert', own.cert, '--tls-key', own.key], home)
   expect(await output('curl', ['-sS', '--cacert', own.cert, `${server.url}/healthz`])).toContain('ok')
-  expect(server.log()).not.toContain('CACERT')
+  expect(server.said()).not.toContain('CACERT')
   const wrong = await home.fpki(['api', 'serve', '--tls-cert', own.cert, '--tls-key', other.key])
   expect({ status: wrong.status, stderr: wrong.stderr }).toEqual({
     status: 6,

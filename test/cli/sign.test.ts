@@ -200,12 +200,22 @@ describe('what it becomes', () => {
     const subject = sequence(
       rdn(OU, 0x13, 'acme'),
       rdn('1.3.6.1.4.1.99999.7', 0x0c, 'x'),
-      rdn(CN, 0x14, 'gatew\u00e4y'),
+      rdn(CN, 0x14, 'gateway'),
       rdn('0.9.2342.19200300.100.1.25', 0x16, 'example'),
     )
     const { sign } = await scene(buildCsr({ subject, attributes: [extensionRequest(dnsNames('a.example'))] }))
     const { stdout } = await sign()
     expect(readCertificateFields(derOf(stdout)).subject.toString('hex')).toBe(subject.toString('hex'))
+  })
+
+  test('a request of certreq.exe or keytool, under their label and with CRLF line ends, is signed', async () => {
+    const csr = await opensslCsr({ extensions: ['subjectAltName=DNS:a.example,IP:192.0.2.1'] })
+    const theirs = csr.replaceAll('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST').replaceAll('\n', '\r\n')
+    const { sign, path } = await scene(theirs)
+    const { status, stdout } = await sign()
+    expect(status).toBe(0)
+    const verify = ['verify', '-verify_ip', '192.0.2.1', '-CAfile', path('factory_ca.pem')]
+    expect(await output('openssl', verify, { stdin: stdout })).toBe('stdin: OK\n')
   })
 
   test('its serial number is positive, of 20 octets at most, and another one each time', async () => {

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { CsrKind } from '../../src/factory/api.js'
-import { commonNameAndUnit } from '../../src/pki/name.js'
 import { DEVICE_CA, TLS_SERVER } from '../../src/pki/profiles.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
-import { FACTORY, newDeviceCa, newRoot, serialNumber } from '../support/issue.js'
+import { FACTORY, newDeviceCa, newRoot, serialNumber, signedAgain, utf8Subject } from '../support/issue.js'
 import { csrOf, expectRefused, localCaOf, newFactoryWithRoot, pemOf, signed } from './support/embedded.js'
 
 const EXPIRED = new Date('2036-11-23T09:43:56Z')
@@ -104,7 +103,7 @@ describe('the list of device CAs', () => {
 
   test('takes the online-ca by its key, whatever its common name is', async () => {
     const { api, root } = await newFactoryWithRoot()
-    const subject = commonNameAndUnit('anything', FACTORY)
+    const subject = utf8Subject('anything', FACTORY)
     const caCrt = await signed(await csrOf(api, 'ca'), 'ca', root, { subject })
     await api.updateCertificates({ caCrt })
     expect((await api.getCertificates())?.caCrt).toBe(caCrt)
@@ -115,7 +114,7 @@ describe('the list of device CAs', () => {
     const { polisId } = await factory.api.getUser()
     await csrOf(factory.api, 'ca')
     for (const name of ['online-ca', `fio-${'0'.repeat(24)}`, polisId, `fio-${polisId}x`, `FIO-${polisId}`]) {
-      const { certificate } = await newDeviceCa(factory.root, { subject: commonNameAndUnit(name, FACTORY) })
+      const { certificate } = await newDeviceCa(factory.root, { subject: utf8Subject(name, FACTORY) })
       const reason = `neither for this factory's key nor named fio-${polisId}`
       await expectRefused(factory, { caCrt: pemOf(certificate) }, 400, reason)
     }
@@ -132,7 +131,9 @@ describe('the list of device CAs', () => {
     async (unit) => {
       const factory = await newFactoryWithRoot()
       const { polisId } = await factory.api.getUser()
-      const caCrt = await localCaOf(factory.api, factory.root, { subject: commonNameAndUnit(`fio-${polisId}`, unit) })
+      const { certificate } = await newDeviceCa(factory.root)
+      const subject = Buffer.from(utf8Subject(`fio-${polisId}`, unit).der)
+      const caCrt = pemOf(await signedAgain(certificate, { subject }, factory.root))
       await expectRefused(factory, { caCrt }, 400, `ca-crt does not have OU=${FACTORY}`)
     },
   )

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { embeddedFactories } from '../../src/factory/embedded/index.js'
 import { thisMachine } from '../../src/machine.js'
 import { parseDer } from '../../src/pki/der.js'
-import { commonNameAndUnit, readName } from '../../src/pki/name.js'
+import { readName } from '../../src/pki/name.js'
 import { ROOT_CA } from '../../src/pki/profiles.js'
 import { utf8Name } from '../pki/support/csr.js'
 import { basicConstraints, dn, forge, keyUsage, newKey } from '../pki/support/forge.js'
-import { FACTORY, newDeviceCa, newRoot } from '../support/issue.js'
+import { FACTORY, newDeviceCa, newRoot, signedAgain, utf8Subject } from '../support/issue.js'
 import { csrOf, expectRefused, localCaOf, newFactory, newFactoryWithRoot, pemOf, signed } from './support/embedded.js'
 
 const LATER = new Date('2027-01-02T03:04:05Z')
@@ -42,8 +42,8 @@ describe('the root of trust', () => {
   })
 
   test.each([
-    ['of another factory', commonNameAndUnit('Factory-CA', 'other')],
-    ['of a factory with the same name in other letters', commonNameAndUnit('Factory-CA', FACTORY.toUpperCase())],
+    ['of another factory', utf8Subject('Factory-CA', 'other')],
+    ['of a factory with the same name in other letters', utf8Subject('Factory-CA', FACTORY.toUpperCase())],
     ['of no factory', named(['2.5.4.3', 'Factory-CA'])],
     ['of two factories', named(['2.5.4.11', FACTORY], ['2.5.4.11', 'other'])],
   ])('is refused when its subject is %s (400)', async (_, subject) => {
@@ -56,8 +56,9 @@ describe('the root of trust', () => {
     const value = Buffer.concat([Buffer.of(0x1c, lookalike.length), lookalike])
     const attribute = Buffer.concat([Buffer.of(0x30, 5 + value.length, 6, 3, 0x55, 4, 11), value])
     const rdn = Buffer.concat([Buffer.of(0x31, attribute.length), attribute])
-    const subject = readName(parseDer(Buffer.concat([Buffer.of(0x30, rdn.length), rdn])))
-    const { certificate } = await newRoot({ subject })
+    const subject = Buffer.concat([Buffer.of(0x30, rdn.length), rdn])
+    const root = await newRoot()
+    const certificate = await signedAgain(root.certificate, { subject, issuer: subject }, root)
     await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, `does not have OU=${FACTORY}`)
   })
 

@@ -17,9 +17,9 @@ async function seed(embedded: Embedded, { response }: Exchange): Promise<readonl
   let names: readonly string[] = []
   await edit(embedded, (state) => {
     const csrs = withCsrs(state['csrs'] as Parameters<typeof withCsrs>[0], response)
-    names = csrs.at(-1)?.dnsNames ?? []
+    names = csrs.at(-1)?.names ?? []
     const server = csrs.findLast(({ kind }) => kind !== 'ca')
-    if (csrs.at(-1)?.kind === 'ca' && 'tls-csr' in response) names = server?.dnsNames ?? []
+    if (csrs.at(-1)?.kind === 'ca' && 'tls-csr' in response) names = server?.names ?? []
     return { ...state, csrs }
   })
   return names

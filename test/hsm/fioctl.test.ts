@@ -4,13 +4,14 @@ import { expect, test } from 'vitest'
 import { pkiDirectory } from '../../src/directory/pki-directory.js'
 import { thisMachine } from '../../src/machine.js'
 import { type HsmAccess, rootSignerOf } from '../../src/operations/root-signer.js'
-import { issueCertificate } from '../../src/pki/certificate.js'
 import { encodePem } from '../../src/pki/pem.js'
 import { DEVICE_CA } from '../../src/pki/profiles.js'
 import { readPemCertificate } from '../../src/pki/read-certificate.js'
+import { statement } from '../../src/pki/statement.js'
 import type { HsmChoice } from '../../src/ports.js'
+import { issueCertificate } from '../../src/signer/x509/certificate.js'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
-import { certificateRequest, newSigner } from '../support/issue.js'
+import { certificateTemplate, newSigner } from '../support/issue.js'
 import { choiceOf, fioctlFixture, fioctlToken } from '../support/token.js'
 
 /** How a command comes to fioctl's token: the flags of fioctl, and its PIN. */
@@ -33,7 +34,7 @@ test('a token and a PKI directory that fioctl has made sign a device CA, which O
   const root = readPemCertificate(await readFile(join(path, 'factory_ca.pem'), 'utf8'), 'factory_ca.pem')
   const signer = rootSignerOf(pkiDirectory(files, path), await access())
   try {
-    const request = certificateRequest('site-c', DEVICE_CA, newSigner().publicKey, root, { now: new Date() })
+    const request = certificateTemplate('site-c', DEVICE_CA, newSigner().publicKey, root, { now: new Date() })
     const { der } = await issueCertificate(request, await signer.open())
     const made = join(path, 'site-c.pem')
     await files.create(made, encodePem('CERTIFICATE', der), 0o400)
@@ -88,7 +89,7 @@ test('what the directory remembers is enough, with the PIN', async () => {
   const remembered = { ...rootKey, tokenSerial: await serialOfToken() }
   await directory.writeState({ version: 1, factory: 'acme', api: 'x', rootKey: remembered })
   const signer = rootSignerOf(directory, { ...rest, choice: null })
-  expect((await (await signer.open()).sign(Buffer.from('a message'))).length).toBeGreaterThan(60)
+  expect((await (await signer.open()).sign(statement('a message'))).length).toBeGreaterThan(60)
   await signer.close()
 })
 

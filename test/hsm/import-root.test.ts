@@ -6,6 +6,7 @@ import { pkiDirectory } from '../../src/directory/pki-directory.js'
 import { thisMachine } from '../../src/machine.js'
 import { importedRoot, importRoot } from '../../src/operations/import-root.js'
 import { rootSignerOf } from '../../src/operations/root-signer.js'
+import { statement } from '../../src/pki/statement.js'
 import { copiedPki, madePki, x509 } from '../cli/made.js'
 import { snapshot } from '../cli/snapshot.js'
 import { output } from '../support/cli.js'
@@ -47,7 +48,7 @@ describe.each(TOKENS)('ca import-root into %s', (_, newToken) => {
     const { publicKey, sign } = await signer.open()
     const spki = Buffer.from(publicKey).toString('base64').replace(/.{64}/g, '$&\n').trim()
     expect(await x509(join(directory, 'factory_ca.pem'), '-pubkey')).toContain(spki)
-    expect((await sign(Buffer.from('a message'))).length).toBeGreaterThan(60)
+    expect((await sign(statement('a message'))).length).toBeGreaterThan(60)
     await signer.close()
   })
 })

@@ -1,4 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { HsmChoice } from '../../src/ports.js'
 import { CKA, CKF_TOKEN, CKM } from '../../src/signer/pkcs11/cryptoki.js'
@@ -6,7 +8,12 @@ import { requireKey } from '../../src/signer/pkcs11/key.js'
 import { generateKey } from '../../src/signer/pkcs11/make-key.js'
 import { type OpenToken, openToken } from '../../src/signer/pkcs11/session.js'
 import { signatureDer, tokenSigner } from '../../src/signer/pkcs11/signer.js'
+import { issueCrl } from '../../src/signer/x509/crl.js'
+import { createCaCsr } from '../../src/signer/x509/csr.js'
+import { pem } from '../pki/support/der.js'
+import { output, runProgram, temporaryDirectory } from '../support/cli.js'
 import { type Differences, differing } from '../support/cryptoki.js'
+import { NOW, newDeviceCa, newRoot, unchecked } from '../support/issue.js'
 import { choiceOf, softHsm, TOKENS } from '../support/token.js'
 
 const KEY = { label: 'root-ca', id: null }
@@ -46,7 +53,7 @@ async function signs(choice: HsmChoice, differences: Differences, certified: Uin
   return using(choice, differences, async (token) => {
     const signer = tokenSigner(token, requireKey(token, KEY), certified)
     const key = createPublicKey({ key: Buffer.from(signer.publicKey), format: 'der', type: 'spki' })
-    return verify('sha256', MESSAGE, key, await signer.sign(MESSAGE))
+    return verify('sha256', MESSAGE, key, await signer.sign(unchecked(MESSAGE)))
   })
 }
 
@@ -63,7 +70,7 @@ describe.each(TOKENS)('on %s', (_, newToken) => {
       const key = createPublicKey({ key: Buffer.from(signer.publicKey), format: 'der', type: 'spki' })
       for (let count = 0; count < 300; count++) {
         const message = Buffer.from(`message ${count}`)
-        expect(verify('sha256', message, key, await signer.sign(message))).toBe(true)
+        expect(verify('sha256', message, key, await signer.sign(unchecked(message)))).toBe(true)
       }
     })
     const count = (name: string) => calls.filter((call) => call === name).length
@@ -76,9 +83,42 @@ describe.each(TOKENS)('on %s', (_, newToken) => {
       const signer = tokenSigner(token, generateKey(token, KEY, curve), null)
       const key = createPublicKey({ key: Buffer.from(signer.publicKey), format: 'der', type: 'spki' })
       expect(signer.algorithm.curve).toBe(curve)
-      expect(verify(signer.algorithm.hash, MESSAGE, key, await signer.sign(MESSAGE))).toBe(true)
+      expect(verify(signer.algorithm.hash, MESSAGE, key, await signer.sign(unchecked(MESSAGE)))).toBe(true)
     })
   })
+
+  test.each(['P-256', 'P-384', 'P-521'] as const)(
+    'a key on %s signs certificates, CRLs and requests',
+    async (curve) => {
+      await using(choiceOf(await newToken()), {}, async (token) => {
+        const signer = tokenSigner(token, generateKey(token, KEY, curve), null)
+        const root = await newRoot({}, signer)
+        const { certificate } = await newDeviceCa(root)
+        const crlOrder = { issuer: root.certificate, crlNumber: 1n, now: NOW, reason: 'certificateHold' } as const
+        const crl = await issueCrl({ ...crlOrder, serialNumbers: [certificate.serialNumber] }, signer)
+        const folder = await temporaryDirectory()
+        const file = (name: string) => join(folder, name)
+        await writeFile(file('root.pem'), pem('CERTIFICATE', root.certificate.der))
+        await writeFile(file('ca.pem'), pem('CERTIFICATE', certificate.der))
+        await writeFile(file('crl.pem'), pem('X509 CRL', crl.der))
+        await writeFile(file('csr.pem'), await createCaCsr(root.certificate.subject, signer))
+        const words = ['-x509_strict', '-attime', String(NOW.getTime() / 1000 + 60), '-CAfile', file('root.pem')]
+        expect(await output('openssl', ['verify', ...words, file('ca.pem')])).toBe(`${file('ca.pem')}: OK\n`)
+        const { stderr } = await runProgram('openssl', [
+          'crl',
+          '-noout',
+          '-in',
+          file('crl.pem'),
+          '-CAfile',
+          file('root.pem'),
+        ])
+        expect(stderr).toBe('verify OK\n')
+        expect((await runProgram('openssl', ['req', '-noout', '-verify', '-in', file('csr.pem')])).stderr).toContain(
+          'verify OK',
+        )
+      })
+    },
+  )
 
   test('a token that the caller forgets about is closed once', async () => {
     const { make, calls } = differing()

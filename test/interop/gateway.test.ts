@@ -217,6 +217,20 @@ test('exported again after a change and reloaded, it holds from the next connect
   expect(await statuses(nginx, root, all)).toEqual({ local: ACCEPTED, online: REFUSED, none: REFUSED })
 })
 
+test('devices reach a gateway by its IP addresses, where a network has no DNS', async () => {
+  const { pki, root, gateway, port, fpki, exportIt, deviceOf } = await scene()
+  const identity = await deviceOf('local-ca')
+  const nginx = await startNginx(join(gateway, 'nginx.conf'), port)
+  const byAddress = { byAddress: { identity, byAddress: true as const } }
+  expect(await statuses(nginx, root, byAddress)).toEqual({ byAddress: [null, null] })
+
+  await fpki(['ca', 'rotate-tls', pki.directory, '--tls-name', '2001:db8::1', '--tls-name', '127.0.0.1'])
+  await exportIt(['--replace'])
+  await nginx.reload()
+  expect(await statuses(nginx, root, byAddress)).toEqual({ byAddress: ACCEPTED })
+  expect(await readFile(join(gateway, 'nginx.conf'), 'utf8')).toContain('server_name [2001:db8::1] 127.0.0.1;\n')
+})
+
 test('the lines of docs/gateway.md work as they stand', async () => {
   const guide = await readFile(fileURLToPath(new URL('../../docs/gateway.md', import.meta.url)), 'utf8')
   const [first = '', again = '', ...more] = [...guide.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, text = '']) => text)

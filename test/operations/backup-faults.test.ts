@@ -308,7 +308,10 @@ describe('a file that was changed', () => {
 
   test('by somebody who can seal one: paths that lead out of it, links, and other files than it lists', async () => {
     const machine = machineOn(await scene)
-    const sealed = (change: (entries: ArchiveEntry[]) => readonly ArchiveEntry[], edit = (tar: Buffer) => tar) => {
+    const sealed = async (
+      change: (entries: ArchiveEntry[]) => readonly ArchiveEntry[],
+      edit = (tar: Buffer) => tar,
+    ) => {
       const envelope = newEnvelope({ passphrase: PASSPHRASE, certificates: [] }, machine)
       const folder: ArchiveEntry = { path: 'pki', kind: 'directory', mode: 0o700, content: new Uint8Array() }
       const facts = {
@@ -325,25 +328,26 @@ describe('a file that was changed', () => {
         notHeld: [],
         recipients: envelope.recipients,
       }
-      return Buffer.from(envelope.seal(edit(writeArchive(change([...withManifest(facts, [folder])]), new Date(0)))))
+      const tar = await writeArchive(change([...withManifest(facts, [folder])]), new Date(0))
+      return Buffer.from(envelope.seal(edit(tar)))
     }
     const file = (path: string): ArchiveEntry => ({ path, kind: 'file', mode: 0o600, content: Buffer.from('x') })
     for (const path of ['../out', '/etc/cron.d/out', 'pki/../../out', 'pki/extra']) {
-      const added = sealed((entries) => [...entries.slice(0, -1), file(path), ...entries.slice(-1)])
+      const added = await sealed((entries) => [...entries.slice(0, -1), file(path), ...entries.slice(-1)])
       expect(await fate(added), path).toBe('ERR_BAD_FILE')
     }
-    expect(await fate(sealed((entries) => entries.slice(0, -1)))).toBe('ERR_BAD_FILE')
-    expect(await fate(sealed((entries) => [...entries].reverse()))).toBe('ERR_BAD_FILE')
-    expect(await fate(sealed((entries) => [...entries, ...entries]))).toBe('ERR_BAD_FILE')
+    expect(await fate(await sealed((entries) => entries.slice(0, -1)))).toBe('ERR_BAD_FILE')
+    expect(await fate(await sealed((entries) => [...entries].reverse()))).toBe('ERR_BAD_FILE')
+    expect(await fate(await sealed((entries) => [...entries, ...entries]))).toBe('ERR_BAD_FILE')
     expect(
       await fate(
-        sealed(
+        await sealed(
           (entries) => entries,
           (tar) => tar.subarray(512),
         ),
       ),
     ).toBe('ERR_BAD_FILE')
     // A whole one without a root is refused for that.
-    expect(await fate(sealed((entries) => entries))).toBe('ERR_BAD_CERTIFICATE')
+    expect(await fate(await sealed((entries) => entries))).toBe('ERR_BAD_CERTIFICATE')
   })
 })

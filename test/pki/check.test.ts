@@ -1,10 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
-import { checkDraft } from '../../src/pki/check.js'
-import { type CertificateRequest, draftCertificate } from '../../src/pki/draft.js'
-import { commonNameAndUnit } from '../../src/pki/name.js'
+import { checkTbsCertificate } from '../../src/pki/check.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../../src/pki/profiles.js'
-import { accept, certificateRequest, certify, newDeviceCa, newRoot, newSigner, type Unusual } from '../support/issue.js'
+import type { CertificateTemplate } from '../../src/pki/template.js'
+import { issueCertificate } from '../../src/signer/x509/certificate.js'
+import {
+  accept,
+  certificateTemplate,
+  certify,
+  newDeviceCa,
+  newRoot,
+  newSigner,
+  type Unusual,
+  utf8Subject,
+} from '../support/issue.js'
 import { readTbs, type TbsFields, writeTbs } from './support/certificate-fields.js'
 import { buildCsr, CN, csrPem, extension, OU, utf8Name } from './support/csr.js'
 import { integer, objectIdentifier, octetString, readTlv, sequence, setOf, tlv } from './support/der.js'
@@ -15,35 +24,56 @@ const spki = newSigner().publicKey
 const otherRoot = await newRoot()
 
 const requests = {
-  'factory_ca.pem': (unusual: Unusual = {}) => certificateRequest('factory_ca.pem', ROOT_CA, spki, null, unusual),
+  'factory_ca.pem': (unusual: Unusual = {}) => certificateTemplate('factory_ca.pem', ROOT_CA, spki, null, unusual),
   'local-ca.pem': (unusual: Unusual = {}) =>
-    certificateRequest('local-ca.pem', DEVICE_CA, spki, root.certificate, unusual),
+    certificateTemplate('local-ca.pem', DEVICE_CA, spki, root.certificate, unusual),
   'tls-crt': (unusual: Unusual = {}) =>
-    certificateRequest('tls-crt', TLS_SERVER, spki, root.certificate, { dnsNames: DNS_NAMES, ...unusual }),
+    certificateTemplate('tls-crt', TLS_SERVER, spki, root.certificate, { dnsNames: DNS_NAMES, ...unusual }),
 } as const
 
 type Role = keyof typeof requests
 
-/** A change of a draft's fields. */
+/** A change of the fields. */
 type Tamper = (fields: TbsFields) => Partial<TbsFields>
 
-/** What checkDraft says of a draft for `role` after `tamper`. */
-function verdict(role: Role, tamper: Tamper, request: CertificateRequest = requests[role]()): string {
-  const fields = readTbs(draftCertificate(request, 'P-256').tbsCertificate)
-  return verdictOn(request, writeTbs({ ...fields, ...tamper(fields) }))
+/** What the check says of a TBSCertificate for `role` after `tamper`. */
+async function verdict(role: Role, tamper: Tamper, template: CertificateTemplate = requests[role]()): Promise<string> {
+  const fields = readTbs(await layOut(template))
+  return verdictOn(template, writeTbs({ ...fields, ...tamper(fields) }))
+}
+
+/** What is signed for a template that nothing is wrong with. */
+async function layOut(template: CertificateTemplate): Promise<Uint8Array> {
+  const octets: Uint8Array[] = []
+  const sign = async (data: Uint8Array) => {
+    octets.push(data)
+    return new Uint8Array()
+  }
+  await expect(issueCertificate(template, { ...root.signer, sign })).rejects.toMatchObject({ code: 'ERR_SIGNATURE' })
+  return octets[0] ?? new Uint8Array()
+}
+
+/** What becomes of a template: the rule that it breaks. A key is never asked for it. */
+async function verdictOnTemplate(template: CertificateTemplate): Promise<string> {
+  const sign = () => Promise.reject(new Error('the key was asked'))
+  return ruleOf(template, await issueCertificate(template, { ...root.signer, sign }).catch((error: unknown) => error))
 }
 
 /** `accepted`, or the rule that is broken, or the reason why it cannot be read. */
-function verdictOn(request: CertificateRequest, tbsCertificate: Uint8Array): string {
+function verdictOn(template: CertificateTemplate, tbs: Uint8Array): string {
   try {
-    checkDraft({ ...draftCertificate(request, 'P-256'), tbsCertificate })
+    expect(checkTbsCertificate(tbs, template, 'P-256')).toBe(tbs)
     return 'accepted'
   } catch (error) {
-    if (!(error instanceof FpkiError)) throw error
-    expect(error.code).toBe('ERR_PROFILE')
-    expect(error.message).toContain(`The certificate for ${request.role} was not signed`)
-    return /\(rule ([a-z-]+);/.exec(error.message)?.[1] ?? error.message
+    return ruleOf(template, error)
   }
+}
+
+function ruleOf({ role }: CertificateTemplate, error: unknown): string {
+  if (!(error instanceof FpkiError)) throw error
+  expect(error.code).toBe('ERR_PROFILE')
+  expect(error.message).toContain(`The certificate for ${role} was not signed`)
+  return /\(rule ([a-z-]+);/.exec(error.message)?.[1] ?? error.message
 }
 
 const time = (tag: number, text: string) => tlv(tag, Buffer.from(text))
@@ -76,30 +106,30 @@ function adding(...more: readonly Buffer[]): Tamper {
   return ({ extensions }) => ({ extensions: [...extensions, ...more] })
 }
 
-describe('a draft as fpki makes it', () => {
-  test.each(Object.keys(requests))('for %s passes', (role) => {
-    expect(verdict(role as Role, () => ({}))).toBe('accepted')
+describe('a TBSCertificate as fpki makes it', () => {
+  test.each(Object.keys(requests))('for %s passes', async (role) => {
+    expect(await verdict(role as Role, () => ({}))).toBe('accepted')
   })
 })
 
-describe('a draft is refused for its serial number', () => {
+describe('a TBSCertificate is refused for its serial number', () => {
   test.each([
     ['of 21 octets', tlv(0x02, Buffer.of(0), Buffer.alloc(20, 0xc3))],
     ['of zero', integer(0)],
     ['below zero', tlv(0x02, Buffer.alloc(20, 0xc3))],
     ['of 64 bits', integer(0x7edcba9876543210n)],
     ['of 15 octets', tlv(0x02, Buffer.alloc(15, 0x5a))],
-  ])('%s', (_, serialNumber) => {
-    expect(verdict('tls-crt', () => ({ serialNumber }))).toBe('serial-number')
+  ])('%s', async (_, serialNumber) => {
+    expect(await verdict('tls-crt', () => ({ serialNumber }))).toBe('serial-number')
   })
 
-  test('with an octet in front that it does not need', () => {
+  test('with an octet in front that it does not need', async () => {
     const padded = tlv(0x02, Buffer.of(0), Buffer.alloc(19, 0x5a))
-    expect(verdict('tls-crt', () => ({ serialNumber: padded }))).not.toBe('accepted')
+    expect(await verdict('tls-crt', () => ({ serialNumber: padded }))).not.toBe('accepted')
   })
 })
 
-describe('a draft is refused for its names and key', () => {
+describe('a TBSCertificate is refused for its names and key', () => {
   const printable = (type: string, text: string) => setOf(sequence(objectIdentifier(type), time(0x13, text)))
 
   test.each<[string, Role, Tamper, string]>([
@@ -130,12 +160,12 @@ describe('a draft is refused for its names and key', () => {
       'subject-kept',
     ],
     ['another key', 'tls-crt', () => ({ spki: Buffer.from(newSigner().publicKey) }), 'public-key-kept'],
-  ])('%s', (_, role, tamper, rule) => {
-    expect(verdict(role, tamper)).toBe(rule)
+  ])('%s', async (_, role, tamper, rule) => {
+    expect(await verdict(role, tamper)).toBe(rule)
   })
 })
 
-describe('a draft is refused for its validity', () => {
+describe('a TBSCertificate is refused for its validity', () => {
   test.each<[string, Role, Tamper, string]>([
     ['after its issuer ends', 'tls-crt', () => ({ notAfter: utc('461123094356Z') }), 'validity-within-issuer'],
     ['before its issuer begins', 'tls-crt', () => ({ notBefore: utc('261123084354Z') }), 'validity-within-issuer'],
@@ -144,16 +174,16 @@ describe('a draft is refused for its validity', () => {
     ['a second too long', 'tls-crt', () => ({ notAfter: utc('361123094356Z') }), 'validity-as-profile'],
     ['a second too short', 'local-ca.pem', () => ({ notAfter: utc('361123094354Z') }), 'validity-as-profile'],
     ['that begins a second late', 'local-ca.pem', () => ({ notBefore: utc('261123084356Z') }), 'validity-as-profile'],
-  ])('%s', (_, role, tamper, rule) => {
-    expect(verdict(role, tamper)).toBe(rule)
+  ])('%s', async (_, role, tamper, rule) => {
+    expect(await verdict(role, tamper)).toBe(rule)
   })
 
   test.each<[Role, number]>([
     ['factory_ca.pem', 21],
     ['local-ca.pem', 11],
     ['tls-crt', 11],
-  ])('of %s for %i years, even when that was asked for', (role, years) => {
-    expect(verdict(role, () => ({}), requests[role]({ years }))).toBe('validity-as-profile')
+  ])('of %s for %i years, even when that was asked for', async (role, years) => {
+    expect(await verdictOnTemplate(requests[role]({ years }))).toBe('validity-as-profile')
   })
 
   test.each([
@@ -162,23 +192,23 @@ describe('a draft is refused for its validity', () => {
     ['in local time', utc('361123094355+0000')],
     ['on a day that is none', utc('361332094355Z')],
     ['as GeneralizedTime before 2050', time(0x18, '20361123094355Z')],
-  ])('whose end is written %s', (_, notAfter) => {
-    expect(verdict('tls-crt', () => ({ notAfter }))).not.toBe('accepted')
+  ])('whose end is written %s', async (_, notAfter) => {
+    expect(await verdict('tls-crt', () => ({ notAfter }))).not.toBe('accepted')
   })
 })
 
-describe('a draft is refused for a time that does not exist', () => {
+describe('a TBSCertificate is refused for a time that does not exist', () => {
   test.each([
     ['29 February 2037', '2027-03-01T09:43:55Z', '370229094355Z'],
     ['31 November', '2026-12-01T09:43:55Z', '361131094355Z'],
     ['24 hours', '2026-11-24T00:00:00Z', '361123240000Z'],
-  ])('%s, which a lenient reader takes for what was asked', (_, now, notAfter) => {
+  ])('%s, which a lenient reader takes for what was asked', async (_, now, notAfter) => {
     const request = requests['tls-crt']({ now: new Date(now) })
-    expect(verdict('tls-crt', () => ({ notAfter: utc(notAfter) }), request)).not.toBe('accepted')
+    expect(await verdict('tls-crt', () => ({ notAfter: utc(notAfter) }), request)).not.toBe('accepted')
   })
 })
 
-describe('a draft is refused for its extensions', () => {
+describe('a TBSCertificate is refused for its extensions', () => {
   const types: readonly [Role, keyof typeof OIDS][] = [
     ['factory_ca.pem', 'keyUsage'],
     ['factory_ca.pem', 'extKeyUsage'],
@@ -195,14 +225,14 @@ describe('a draft is refused for its extensions', () => {
     ['tls-crt', 'subjectAltName'],
   ]
 
-  test.each(types)('of %s without %s', (role, type) => {
+  test.each(types)('of %s without %s', async (role, type) => {
     const without: Tamper = ({ extensions }) => ({ extensions: extensions.filter((der) => !isOf(type)(der)) })
-    expect(verdict(role, without)).toBe('extensions-as-profile')
+    expect(await verdict(role, without)).toBe('extensions-as-profile')
   })
 
-  test.each(Object.keys(requests))('of %s in another order', (role) => {
+  test.each(Object.keys(requests))('of %s in another order', async (role) => {
     const reversed: Tamper = ({ extensions }) => ({ extensions: extensions.toReversed() })
-    expect(verdict(role as Role, reversed)).toBe('extensions-as-profile')
+    expect(await verdict(role as Role, reversed)).toBe('extensions-as-profile')
   })
 
   test.each<[string, Role, Tamper]>([
@@ -226,31 +256,31 @@ describe('a draft is refused for its extensions', () => {
     ['extKeyUsage on a device CA', 'local-ca.pem', adding(extension(OIDS.extKeyUsage, sequence(CLIENT_AUTH)))],
     ['subjectAltName on a device CA', 'local-ca.pem', adding(extension(OIDS.subjectAltName, named('a.example')))],
     ['one that nobody knows', 'tls-crt', adding(extension('1.3.6.1.4.1.99999.1', Buffer.of(5, 0)))],
-  ])('with %s', (_, role, tamper) => {
-    expect(verdict(role, tamper)).toBe('extensions-as-profile')
+  ])('with %s', async (_, role, tamper) => {
+    expect(await verdict(role, tamper)).toBe('extensions-as-profile')
   })
 
-  test('with FALSE written out where DER leaves it out', () => {
+  test('with FALSE written out where DER leaves it out', async () => {
     const purposes = sequence(
       objectIdentifier(OIDS.extKeyUsage),
       Buffer.of(1, 1, 0),
       octetString(sequence(SERVER_AUTH)),
     )
-    expect(verdict('tls-crt', replacing('extKeyUsage', purposes))).not.toBe('accepted')
+    expect(await verdict('tls-crt', replacing('extKeyUsage', purposes))).not.toBe('accepted')
   })
 
-  test('with one twice', () => {
+  test('with one twice', async () => {
     expect(
-      verdict('tls-crt', ({ extensions }) => ({ extensions: [...extensions, ...extensions.slice(0, 1)] })),
+      await verdict('tls-crt', ({ extensions }) => ({ extensions: [...extensions, ...extensions.slice(0, 1)] })),
     ).toMatch(/comes twice/)
   })
 
-  test('with none at all', () => {
-    expect(verdict('tls-crt', () => ({ extensions: [] }))).toBe('extensions-as-profile')
+  test('with none at all', async () => {
+    expect(await verdict('tls-crt', () => ({ extensions: [] }))).toBe('extensions-as-profile')
   })
 })
 
-describe('a draft is refused for the value of an extension', () => {
+describe('a TBSCertificate is refused for the value of an extension', () => {
   const usage = (hex: string) => replacing('keyUsage', critical(OIDS.keyUsage, Buffer.from(hex, 'hex')))
   const constraints = (hex: string) =>
     replacing('basicConstraints', critical(OIDS.basicConstraints, Buffer.from(hex, 'hex')))
@@ -262,8 +292,8 @@ describe('a draft is refused for the value of an extension', () => {
   const identifier = Buffer.from(root.certificate.known.subjectKeyIdentifier ?? [])
   const otherIdentifier = Buffer.from(otherRoot.certificate.known.subjectKeyIdentifier ?? [])
 
-  test('no keyUsage bit at all, which cannot even be read', () => {
-    expect(verdict('tls-crt', usage('030100'))).toMatch(/keyUsage is for nothing\.$/)
+  test('no keyUsage bit at all, which cannot even be read', async () => {
+    expect(await verdict('tls-crt', usage('030100'))).toMatch(/keyUsage is for nothing\.$/)
   })
 
   test.each<[string, Role, Tamper]>([
@@ -293,8 +323,8 @@ describe('a draft is refused for the value of an extension', () => {
       'tls-crt',
       names(sequence(...DNS_NAMES.map((name) => tlv(0x82, Buffer.from(name))), tlv(0x87, Buffer.of(192, 0, 2, 1)))),
     ],
-  ])('%s', (_, role, tamper) => {
-    expect(verdict(role, tamper)).toBe('extension-values-as-profile')
+  ])('%s', async (_, role, tamper) => {
+    expect(await verdict(role, tamper)).toBe('extension-values-as-profile')
   })
 
   test.each<[string, Role, Tamper]>([
@@ -308,14 +338,14 @@ describe('a draft is refused for the value of an extension', () => {
     ['keyUsage with zero bits at its end', 'tls-crt', usage('03020080')],
     ['members of basicConstraints that are none', 'local-ca.pem', constraints('30090101ff020100020105')],
     ['a CA flag that is not DER', 'local-ca.pem', constraints('3006010101020100')],
-  ])('%s', (_, role, tamper) => {
-    expect(verdict(role, tamper)).not.toBe('accepted')
+  ])('%s', async (_, role, tamper) => {
+    expect(await verdict(role, tamper)).not.toBe('accepted')
   })
 })
 
-describe('a draft is refused for its form', () => {
+describe('a TBSCertificate is refused for its form', async () => {
   const request = requests['tls-crt']()
-  const fields = readTbs(draftCertificate(request, 'P-256').tbsCertificate)
+  const fields = readTbs(await layOut(request))
 
   test.each<[string, Partial<TbsFields>]>([
     ['version 1', { version: Buffer.alloc(0) }],
@@ -352,30 +382,30 @@ describe('a draft is refused for its form', () => {
   })
 })
 
-describe('a draft is refused for its issuer', () => {
+describe('a TBSCertificate is refused for its issuer', () => {
   test('which is a server certificate', async () => {
     const issuer = await certify(
       accept(csrPem(buildCsr({ subject: utf8Name([CN, 'a.example']) })), TLS_SERVER),
       TLS_SERVER,
       root,
     )
-    const request = certificateRequest('tls-crt', TLS_SERVER, spki, issuer)
-    expect(verdict('tls-crt', () => ({}), request)).toBe('issuer-is-ca')
+    const request = certificateTemplate('tls-crt', TLS_SERVER, spki, issuer)
+    expect(await verdictOnTemplate(request)).toBe('issuer-is-ca')
   })
 
-  test('which ended before the certificate begins', () => {
+  test('which ended before the certificate begins', async () => {
     const now = new Date('2046-11-23T09:43:56Z')
-    expect(verdict('tls-crt', () => ({}), requests['tls-crt']({ now }))).toBe('validity-order')
+    expect(await verdictOnTemplate(requests['tls-crt']({ now }))).toBe('validity-order')
   })
 
-  test('which begins after the certificate', () => {
+  test('which begins after the certificate', async () => {
     const now = new Date('2026-11-23T08:43:54Z')
-    expect(verdict('tls-crt', () => ({}), requests['tls-crt']({ now }))).toBe('validity-within-issuer')
+    expect(await verdictOnTemplate(requests['tls-crt']({ now }))).toBe('validity-within-issuer')
   })
 
   test('and not because it is another CA: what one CA may sign another may too', async () => {
-    const ca = await newDeviceCa(root, { subject: commonNameAndUnit('other', 'acme') })
-    expect(verdict('tls-crt', () => ({}), certificateRequest('tls-crt', TLS_SERVER, spki, ca.certificate))).toBe(
+    const ca = await newDeviceCa(root, { subject: utf8Subject('other', 'acme') })
+    expect(await verdict('tls-crt', () => ({}), certificateTemplate('tls-crt', TLS_SERVER, spki, ca.certificate))).toBe(
       'accepted',
     )
   })

@@ -2,22 +2,24 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { CRL_REASONS, type CrlReason, type CrlRequest, issueCrl } from '../../src/pki/crl.js'
+import { type CrlTemplate, checkTbsCrl } from '../../src/pki/check-crl.js'
+import { CRL_REASONS, type CrlReason } from '../../src/pki/crl.js'
 import { describeCrl } from '../../src/pki/describe-crl.js'
 import { readPemCertificate } from '../../src/pki/read-certificate.js'
 import { type Crl, readCrl } from '../../src/pki/read-crl.js'
 import type { Signer } from '../../src/ports.js'
 import { pemSigner } from '../../src/signer/file.js'
+import { type CrlOrder, issueCrl } from '../../src/signer/x509/crl.js'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
-import { type Authority, NOW, newRoot, newSigner } from '../support/issue.js'
+import { type Authority, NOW, newRoot, newSigner, unchecked, utf8Subject } from '../support/issue.js'
 import { at, derOf, integer, membersOf, pem, readTlv } from './support/der.js'
 import { fioctlFile, fioctlUploads } from './support/fioctl.js'
 
 const root = await newRoot()
 
 /** The CRL that `by` makes where nothing else is said. */
-function issue(wanted: Partial<CrlRequest> = {}, by: Authority = root): Promise<Crl> {
-  const usual: CrlRequest = {
+function issue(wanted: Partial<CrlOrder> = {}, by: Authority = root): Promise<Crl> {
+  const usual: CrlOrder = {
     issuer: by.certificate,
     crlNumber: 1n,
     now: NOW,
@@ -73,6 +75,7 @@ describe('the CRLs that fioctl made', async () => {
       const asked: Uint8Array[] = []
       const signer: Signer = {
         ...root.signer,
+        publicKey: issuer.spki,
         sign: async (data) => {
           asked.push(data)
           // fioctl's own signature, so that it is checked too.
@@ -227,7 +230,7 @@ describe('a CRL is not issued when the signer returns', () => {
   })
 
   test('a signature over other data, or one of an earlier CRL', async () => {
-    await expect(issueWith((data) => root.signer.sign(data.subarray(1)))).rejects.toEqual(REFUSED)
+    await expect(issueWith((data) => root.signer.sign(unchecked(data.subarray(1))))).rejects.toEqual(REFUSED)
     const { signature } = await issue({ crlNumber: 2n })
     await expect(issueWith(async () => signature)).rejects.toEqual(REFUSED)
   })
@@ -243,6 +246,54 @@ describe('a CRL is not issued when the signer returns', () => {
   test('an error of its own: that is what is told', async () => {
     const broken = new Error('the token was pulled out')
     await expect(issueWith(() => Promise.reject(broken))).rejects.toBe(broken)
+  })
+})
+
+test.each<[string, readonly bigint[]]>([
+  ['not positive', [0n]],
+  ['not positive', [5n, -5n]],
+  ['listed twice', [5n, 6n, 5n]],
+])('no key is asked for a CRL in which a serial number is %s', async (reason, serialNumbers) => {
+  const sign = () => Promise.reject(new Error('the key was asked'))
+  const made = issue({ serialNumbers }, { ...root, signer: { ...root.signer, sign } })
+  await expect(made).rejects.toMatchObject({ code: 'ERR_PROFILE', message: expect.stringContaining(reason) })
+})
+
+describe('what is signed as a CRL is refused before that', async () => {
+  const order = { issuer: root.certificate, crlNumber: 7n, now: NOW, reason: 'certificateHold' } as const
+  const template = {
+    ...order,
+    thisUpdate: NOW,
+    nextUpdate: new Date(NOW.getTime() + 15 * 60_000),
+    serialNumbers: [5n, 6n],
+  } as const
+  const { der } = await issueCrl({ ...order, serialNumbers: template.serialNumbers }, root.signer)
+  const tbs = at(readTlv(der), 0).der
+  const other = await newRoot()
+
+  test('and not when it is as the template says', () => {
+    expect(checkTbsCrl(tbs, template, 'P-256')).toBe(tbs)
+  })
+
+  test.each<[string, Partial<CrlTemplate>]>([
+    ['issuer', { issuer: { ...root.certificate, subject: utf8Subject('Evil-CA', 'acme') } }],
+    ['authorityKeyIdentifier', { issuer: { ...other.certificate, subject: root.certificate.subject } }],
+    ['crlNumber', { crlNumber: 8n }],
+    ['thisUpdate', { thisUpdate: new Date(NOW.getTime() + 1000) }],
+    ['nextUpdate', { nextUpdate: NOW }],
+    ['entries', { reason: 'privilegeWithdrawn' }],
+    ['entries', { serialNumbers: [5n] }],
+    ['entries', { serialNumbers: [6n, 5n] }],
+  ])('for another %s', (what, change) => {
+    expect(() => checkTbsCrl(tbs, { ...template, ...change }, 'P-256')).toThrow(
+      expect.objectContaining({ code: 'ERR_PROFILE', message: expect.stringContaining(what) }),
+    )
+  })
+
+  test('for the algorithm of another curve, and for octets that are no CRL', () => {
+    expect(() => checkTbsCrl(tbs, template, 'P-384')).toThrow(expect.objectContaining({ code: 'ERR_PROFILE' }))
+    for (const octets of [tbs.subarray(1), Buffer.concat([tbs, Buffer.of(0)]), Buffer.alloc(0)])
+      expect(() => checkTbsCrl(octets, template, 'P-256')).toThrow(expect.objectContaining({ code: 'ERR_PROFILE' }))
   })
 })
 

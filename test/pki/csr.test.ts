@@ -29,6 +29,7 @@ import {
   integer,
   membersOf,
   objectIdentifier,
+  octetString,
   pem,
   readTlv,
   sequence,
@@ -60,6 +61,11 @@ function refusal(csr: string, profile = TLS_SERVER, takenKeys: CsrPolicy['takenK
 
 function tlsCsr(parts: { subject?: Uint8Array; attributes?: readonly Uint8Array[]; spki?: Uint8Array }): string {
   return csrPem(buildCsr({ subject, ...parts }))
+}
+
+/** The attribute szOID_CERT_EXTENSIONS. */
+function microsoftRequest(...extensions: readonly Uint8Array[]): Buffer {
+  return sequence(objectIdentifier('1.3.6.1.4.1.311.2.1.14'), setOf(sequence(...extensions)))
 }
 
 function asking(...names: readonly string[]): string {
@@ -230,7 +236,7 @@ describe('a request is refused for what it asks', () => {
   test.each<[string, Wanted, RegExp]>([
     ['with an empty subject and no DNS name', { subject: null }, /no name/],
     ['with an organization only', { subject: '/O=Example' }, /no name/],
-    ['with an address only', { subject: '/O=Example', extensions: ['subjectAltName=IP:192.0.2.1'] }, /no name/],
+    ['with a URI only', { subject: '/O=Example', extensions: ['subjectAltName=URI:https://a.example/'] }, /no name/],
     [
       'with a space in a name',
       { extensions: ['subjectAltName=DNS:a b.example'] },
@@ -249,7 +255,7 @@ describe('a request is refused for what it asks', () => {
   })
 
   test('for a server with an empty common name and no DNS name', () => {
-    expect(refusal(tlsCsr({ subject: utf8Name([CN, ''], [O, 'Example']) }))).toMatch(/no name/)
+    expect(refusal(tlsCsr({ subject: utf8Name([CN, ''], [O, 'Example']) }))).toMatch(/CN is empty/)
   })
 
   test.each([
@@ -279,6 +285,12 @@ describe('a request is refused for what it asks', () => {
   test('when it asks for extensions in two attributes', () => {
     const attributes = [extensionRequest(dnsNames('a.example')), extensionRequest(dnsNames('b.example'))]
     expect(refusal(tlsCsr({ attributes }))).toMatch(/twice/)
+  })
+
+  test("when it asks for extensions in PKCS #9's attribute and in Microsoft's, in either order", () => {
+    const attributes = [extensionRequest(dnsNames('a.example')), microsoftRequest(dnsNames('a.example'))]
+    expect(refusal(tlsCsr({ attributes }))).toMatch(/twice/)
+    expect(refusal(tlsCsr({ attributes: attributes.toReversed() }))).toMatch(/twice/)
   })
 
   test('when it asks for extensions in two values of one attribute', () => {
@@ -334,12 +346,25 @@ describe('a request is signed with a warning', () => {
     expect(text).not.toMatch(/CA:TRUE|Certificate Sign/)
   })
 
-  test('when it asks for names that are no DNS names', async () => {
+  test('when it asks for names other than DNS names and IP addresses', async () => {
     const extensions = ['subjectAltName=DNS:a.example,IP:192.0.2.1,email:me@a.example,URI:https://a.example/']
     expect(accept(await opensslCsr({ extensions }), TLS_SERVER).warnings).toEqual([
-      'the-csr asks for the name IP:192.0.2.1; names of this kind are not given.',
       'the-csr asks for the name email:me@a.example; names of this kind are not given.',
       'the-csr asks for the name URI:https://a.example/; names of this kind are not given.',
+    ])
+  })
+
+  test('when it has attributes that are not used; their values, such as passwords, are not shown', () => {
+    const attribute = (oid: string, text: string) =>
+      sequence(objectIdentifier(oid), setOf(tlv(0x0c, Buffer.from(text))))
+    const attributes = [
+      attribute('1.2.840.113549.1.9.7', 'a password'),
+      extensionRequest(dnsNames('a.example')),
+      attribute('1.3.6.1.4.1.311.13.2.3', '10.0.26100.2'),
+      attribute('1.3.6.1.4.1.99999.3', 'x'),
+    ]
+    expect(accept(tlsCsr({ attributes }), TLS_SERVER).warnings).toEqual([
+      'the-csr has attributes that fpki ignores: challengePassword, msOsVersion, 1.3.6.1.4.1.99999.3.',
     ])
   })
 
@@ -405,6 +430,38 @@ describe('a request is signed', () => {
 
   test('for a server with a name of 253 characters, which is the longest', () => {
     expect(refusal(asking(`${`${'a'.repeat(63)}.`.repeat(3)}${'a'.repeat(61)}`))).toBe('it was accepted')
+  })
+
+  test("with the names that it asks for in Microsoft's attribute, as OpenSSL reads them", async () => {
+    const csr = tlsCsr({ attributes: [microsoftRequest(dnsNames('a.example'))] })
+    expect(await output('openssl', ['req', '-noout', '-text'], { stdin: csr })).toContain('DNS:a.example\n')
+    const { der } = await certify(accept(csr, TLS_SERVER), TLS_SERVER, root)
+    const text = await output('openssl', ['x509', '-noout', '-text'], { stdin: pem('CERTIFICATE', der) })
+    expect(text).toContain('DNS:a.example\n')
+  })
+
+  test("as a CA's when that is what it asks for in Microsoft's attribute", () => {
+    const ca = sequence(
+      objectIdentifier('2.5.29.19'),
+      Buffer.of(1, 1, 0xff),
+      octetString(sequence(Buffer.of(1, 1, 0xff))),
+    )
+    const { known } = readCsr(tlsCsr({ attributes: [microsoftRequest(ca)] }), 'it')
+    expect(known.basicConstraints).toEqual({ ca: true, pathLenConstraint: null })
+  })
+
+  test('with IP addresses, as OpenSSL reads them', async () => {
+    const extensions = ['subjectAltName=DNS:a.example,IP:192.0.2.1,IP:2001:db8::1']
+    const accepted = accept(await opensslCsr({ extensions }), TLS_SERVER)
+    expect(accepted.warnings).toEqual([])
+    const { der } = await certify(accepted, TLS_SERVER, root)
+    const text = await output('openssl', ['x509', '-noout', '-text'], { stdin: pem('CERTIFICATE', der) })
+    expect(text).toContain('DNS:a.example, IP Address:192.0.2.1, IP Address:2001:DB8:0:0:0:0:0:1\n')
+  })
+
+  test('under the label that certreq.exe and keytool write, with CRLF line ends', async () => {
+    const csr = (await opensslCsr()).replaceAll('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST')
+    expect(refusal(csr.replaceAll('\n', '\r\n'))).toBe('it was accepted')
   })
 
   test('with no attributes at all', () => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { issueCertificate } from '../../src/pki/certificate.js'
 import { TLS_SERVER } from '../../src/pki/profiles.js'
 import type { Signer } from '../../src/ports.js'
+import { issueCertificate } from '../../src/signer/x509/certificate.js'
 import { output } from '../support/cli.js'
-import { type Authority, certificateRequest, newRoot, newSigner } from '../support/issue.js'
+import { type Authority, certificateTemplate, newRoot, newSigner, unchecked } from '../support/issue.js'
 import { at, pem, readTlv, sequence } from './support/der.js'
 
 let root: Authority
@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 /** Issues a server certificate with a signer that does what `sign` does, and is the root's otherwise. */
 function issueWith(sign: Signer['sign'], others: Partial<Signer> = {}) {
-  const request = certificateRequest('tls-crt', TLS_SERVER, spki, root.certificate, { dnsNames: ['a.example'] })
+  const request = certificateTemplate('tls-crt', TLS_SERVER, spki, root.certificate, { dnsNames: ['a.example'] })
   return issueCertificate(request, { ...root.signer, ...others, sign })
 }
 
@@ -48,7 +48,7 @@ describe('a certificate is not issued when the signer returns', () => {
   })
 
   test('a signature over other data', async () => {
-    await expect(issueWith((data) => root.signer.sign(data.subarray(1)))).rejects.toEqual(REFUSED)
+    await expect(issueWith((data) => root.signer.sign(unchecked(data.subarray(1))))).rejects.toEqual(REFUSED)
   })
 
   test('the signature of an earlier certificate', async () => {
@@ -62,7 +62,7 @@ describe('a certificate is not issued when the signer returns', () => {
   })
 
   test('r and s one after the other, as PKCS #11 has them, and not the DER of both', async () => {
-    const raw = async (data: Uint8Array) => {
+    const raw: Signer['sign'] = async (data) => {
       const signature = readTlv(await root.signer.sign(data))
       const [r, s] = [0, 1].map((index) => at(signature, index).content)
       return Buffer.concat([padded(r), padded(s)])
@@ -75,7 +75,7 @@ describe('a certificate is not issued when the signer returns', () => {
   })
 
   test('a good signature with octets behind it', async () => {
-    const long = async (data: Uint8Array) => Buffer.concat([await root.signer.sign(data), Buffer.of(0)])
+    const long: Signer['sign'] = async (data) => Buffer.concat([await root.signer.sign(data), Buffer.of(0)])
     await expect(issueWith(long)).rejects.toEqual(REFUSED)
   })
 

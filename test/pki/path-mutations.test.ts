@@ -2,15 +2,14 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
-import { algorithmIdentifier } from '../../src/pki/algorithm.js'
 import { parseDer, rawDer, sequenceMembers } from '../../src/pki/der.js'
-import { bitString, sequence } from '../../src/pki/der-write.js'
 import { pathProblem } from '../../src/pki/path.js'
 import { encodePem } from '../../src/pki/pem.js'
 import { DEVICE_CA, TLS_SERVER } from '../../src/pki/profiles.js'
 import { type Certificate, readCertificate } from '../../src/pki/read-certificate.js'
 import { runProgram, temporaryDirectory } from '../support/cli.js'
-import { type Authority, newDeviceCa, newRoot, newSigner } from '../support/issue.js'
+import { type Authority, newDeviceCa, newRoot, newSigner, unchecked } from '../support/issue.js'
+import { bitString, objectIdentifier, sequence } from './support/der.js'
 
 const AT = new Date('2027-01-01T00:00:00Z')
 
@@ -18,7 +17,8 @@ const AT = new Date('2027-01-01T00:00:00Z')
 async function flipped(ca: Certificate, root: Authority, at: number): Promise<Uint8Array> {
   const tbs = Uint8Array.from(rawDer(sequenceMembers(parseDer(ca.der), 3)[0]))
   tbs[at] = (tbs[at] ?? 0) ^ (1 << (at % 8))
-  return sequence(tbs, algorithmIdentifier('P-256'), bitString(await root.signer.sign(tbs)))
+  const algorithm = sequence(objectIdentifier('1.2.840.10045.4.3.2'))
+  return sequence(tbs, algorithm, bitString(await root.signer.sign(unchecked(tbs))))
 }
 
 async function accepts(der: Uint8Array, { certificate: root }: Authority): Promise<boolean> {

@@ -82,7 +82,9 @@ describe('decodePem', () => {
 
   test('refuses a second block that is cut off, though the first is whole', () => {
     const text = pem('CERTIFICATE', Buffer.alloc(100, 7))
-    expect(refusal(() => decode(text + text.slice(0, -20)))).toBe('ERR_BAD_FILE it holds a broken PEM block.')
+    expect(refusal(() => decode(text + text.slice(0, -20)))).toBe(
+      'ERR_BAD_FILE it holds a broken PEM block (it has no end).',
+    )
   })
 
   test('refuses base64 with any character that does not belong there', () => {

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { commonNameAndUnit } from '../../src/pki/name.js'
 import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../src/pki/profiles.js'
 import { readPemCertificate } from '../../src/pki/read-certificate.js'
 import { pemSigner } from '../../src/signer/file.js'
 import { output } from '../support/cli.js'
-import { type Authority, accept, certify, FACTORY, newDeviceCa, newRoot } from '../support/issue.js'
+import { type Authority, accept, certify, FACTORY, newDeviceCa, newRoot, utf8Subject } from '../support/issue.js'
 import { type ExtensionFields, readCertificateFields, readExtension } from './support/certificate-fields.js'
 import { at, derOf, pem, readTlv } from './support/der.js'
 import { fioctlCsrs, fioctlFile, fioctlUploads } from './support/fioctl.js'
@@ -142,7 +141,7 @@ async function issueRoot(_: Golden, now: Date): Promise<Uint8Array> {
 
 async function issueLocalCa({ name }: Golden, now: Date): Promise<Uint8Array> {
   const signer = await pemSigner(await fioctlFile(name.replace('.pem', '.key')), name)
-  const { certificate } = await newDeviceCa(root, { now, subject: commonNameAndUnit('fio-5f0e1c2d', FACTORY) }, signer)
+  const { certificate } = await newDeviceCa(root, { now, subject: utf8Subject('fio-5f0e1c2d', FACTORY) }, signer)
   return certificate.der
 }
 

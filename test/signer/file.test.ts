@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
 import { readPemCertificate } from '../../src/pki/read-certificate.js'
+import { statement } from '../../src/pki/statement.js'
 import { pemSigner } from '../../src/signer/file.js'
 import { openEcKey } from '../../src/signer/open-key.js'
 import { output, temporaryDirectory } from '../support/cli.js'
@@ -54,7 +55,7 @@ describe('a private key from elsewhere', () => {
     const files = { key: join(folder, 'pub.pem'), signature: join(folder, 'signature'), text: join(folder, 'text') }
     await writeFile(files.key, await publicKeyOf(name))
     await writeFile(files.text, 'a message')
-    await writeFile(files.signature, await signer.sign(Buffer.from('a message')))
+    await writeFile(files.signature, await signer.sign(statement('a message')))
     const words = ['dgst', `-${hash}`, '-verify', files.key, '-signature', files.signature, files.text]
     expect(await output('openssl', words)).toBe('Verified OK\n')
   })

@@ -1,5 +1,5 @@
 import { addDeviceCa } from '../../src/operations/add-device-ca.js'
-import { certifyServer } from '../../src/operations/certify-server.js'
+import { authorizeEst, rotateTls } from '../../src/operations/certify-server.js'
 import { changeDeviceCas } from '../../src/operations/change-device-cas.js'
 import { createOn, DIRECTORY, type Disturbance, machineOn, STATE } from './create-scene.js'
 import { type MemoryDisk, memoryDisk } from './memory-disk.js'
@@ -11,10 +11,8 @@ export type RunChange = (disk: MemoryDisk, disturbance?: Disturbance) => Promise
 
 /** The commands that change a PKI, as somebody would give them. */
 export const CHANGES: Readonly<Record<string, RunChange>> = {
-  'ca rotate-tls': (disk, disturbance) =>
-    certifyServer('tls', { ...WHERE, tlsNames: [] }, machineOn(disk, disturbance)),
-  'est authorize': (disk, disturbance) =>
-    certifyServer('estTls', { ...WHERE, tlsNames: [] }, machineOn(disk, disturbance)),
+  'ca rotate-tls': (disk, disturbance) => rotateTls({ ...WHERE, tlsNames: [] }, machineOn(disk, disturbance)),
+  'est authorize': (disk, disturbance) => authorizeEst({ ...WHERE, tlsNames: [] }, machineOn(disk, disturbance)),
   'ca add-device-ca': (disk, disturbance) =>
     addDeviceCa(
       { ...WHERE, onlineCa: true, localCa: true, localCaFilename: 'site-b.pem' },

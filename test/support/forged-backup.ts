@@ -17,12 +17,12 @@ export async function forge(
   change: (entries: readonly ArchiveEntry[]) => Forgery,
 ): Promise<void> {
   const opened = await openEnvelope(await readFile(file), { passphrase })
-  const [manifest, ...rest] = readArchive(opened?.content ?? Buffer.alloc(0))
+  const [manifest, ...rest] = await readArchive(opened?.content ?? Buffer.alloc(0))
   const { entries: _, ...facts }: BackupManifest = JSON.parse(Buffer.from(manifest?.content ?? []).toString())
   const { entries, facts: others = {} } = change(rest.slice(0, -1))
   const envelope = newEnvelope({ passphrase, certificates: [] }, thisMachine({ passphraseRounds: 1000 }))
   const all = withManifest({ ...facts, ...others, recipients: envelope.recipients }, entries)
-  await writeFile(file, envelope.seal(writeArchive(all, new Date(0))))
+  await writeFile(file, envelope.seal(await writeArchive(all, new Date(0))))
 }
 
 /** The entries with `content` in the place of one; null: without it. */

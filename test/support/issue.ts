@@ -1,19 +1,24 @@
 import { randomBytes, sign } from 'node:crypto'
 import { thisMachine } from '../../src/machine.js'
-import { issueCertificate } from '../../src/pki/certificate.js'
 import { readCsr } from '../../src/pki/csr.js'
 import { type AcceptedCsr, acceptCsr, type CsrPolicy } from '../../src/pki/csr-policy.js'
-import type { CertificateRequest } from '../../src/pki/draft.js'
-import { dnsNames } from '../../src/pki/extensions.js'
-import { commonNameAndUnit, type Name } from '../../src/pki/name.js'
+import { parseDer } from '../../src/pki/der.js'
+import { type Name, readName } from '../../src/pki/name.js'
 import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../src/pki/profiles.js'
 import { HASH_OF_CURVE } from '../../src/pki/public-key.js'
-import type { Certificate } from '../../src/pki/read-certificate.js'
+import { type Certificate, readCertificate } from '../../src/pki/read-certificate.js'
+import { serverNames } from '../../src/pki/server-name.js'
+import type { CertificateTemplate } from '../../src/pki/template.js'
 import { validityFrom } from '../../src/pki/validity.js'
-import type { Curve, Signer } from '../../src/ports.js'
+import type { CheckedOctets, Curve, Signer } from '../../src/ports.js'
+import { issueCertificate } from '../../src/signer/x509/certificate.js'
+import { readCertificateFields, type TbsFields, writeTbs } from '../pki/support/certificate-fields.js'
+import { CN, OU, utf8Name } from '../pki/support/csr.js'
 
 export const FACTORY = 'acme'
 export const NOW = new Date('2026-11-23T09:43:55Z')
+
+import { at, bitString, readTlv, sequence } from '../pki/support/der.js'
 
 /** A CA: its certificate and its key. */
 export interface Authority {
@@ -27,8 +32,9 @@ export interface Unusual {
   readonly now?: Date
   readonly years?: number
   readonly serialNumber?: Uint8Array
+  /** DNS names and IP addresses. */
   readonly dnsNames?: readonly string[]
-  readonly names?: CertificateRequest['names']
+  readonly names?: CertificateTemplate['names']
   readonly profile?: Profile
 }
 
@@ -43,40 +49,50 @@ export function newSigner(curve: Curve = 'P-256'): Signer {
   }
 }
 
+/** CN and OU, as a factory's certificates have them. */
+export function utf8Subject(commonName: string, unit: string): Name {
+  return readName(parseDer(utf8Name([CN, commonName], [OU, unit])))
+}
+
+/** Octets that a key of a test signs although nothing has checked them. */
+export function unchecked(octets: Uint8Array): CheckedOctets {
+  return octets as CheckedOctets
+}
+
 /** A serial number that is not made by the code under test. */
 export function serialNumber(): Buffer {
   return Buffer.concat([Buffer.of(0x5a), randomBytes(19)])
 }
 
-/** The request for a certificate with the key `spki`, by `issuer` or, for a root, by itself. */
-export function certificateRequest(
+/** The template of a certificate with the key `spki`, by `issuer` or, for a root, by itself. */
+export function certificateTemplate(
   role: string,
   profile: Profile,
   spki: Uint8Array,
   issuer: Certificate | null,
   unusual: Unusual = {},
-): CertificateRequest {
+): CertificateTemplate {
   const years = unusual.years ?? profile.years
   return {
     role,
     profile: unusual.profile ?? profile,
     serialNumber: unusual.serialNumber ?? serialNumber(),
     validity: validityFrom(unusual.now ?? NOW, years, issuer),
-    subject: unusual.subject ?? commonNameAndUnit(role, FACTORY),
+    subject: unusual.subject ?? utf8Subject(role, FACTORY),
     spki,
     issuer,
-    names: unusual.names ?? dnsNames(unusual.dnsNames ?? []),
+    names: unusual.names ?? serverNames(unusual.dnsNames ?? []),
   }
 }
 
 export async function newRoot(unusual: Unusual = {}, signer = newSigner()): Promise<Authority> {
-  const subject = commonNameAndUnit('Factory-CA', FACTORY)
-  const request = certificateRequest('factory_ca.pem', ROOT_CA, signer.publicKey, null, { subject, ...unusual })
+  const subject = utf8Subject('Factory-CA', FACTORY)
+  const request = certificateTemplate('factory_ca.pem', ROOT_CA, signer.publicKey, null, { subject, ...unusual })
   return { certificate: await issueCertificate(request, signer), signer }
 }
 
 export async function newDeviceCa(root: Authority, unusual: Unusual = {}, signer = newSigner()): Promise<Authority> {
-  const request = certificateRequest('local-ca', DEVICE_CA, signer.publicKey, root.certificate, unusual)
+  const request = certificateTemplate('local-ca', DEVICE_CA, signer.publicKey, root.certificate, unusual)
   return { certificate: await issueCertificate(request, root.signer), signer }
 }
 
@@ -86,8 +102,8 @@ export function accept(csr: string, profile: Profile, takenKeys: CsrPolicy['take
     what: 'the-csr',
     profile,
     factory: FACTORY,
-    issuer: commonNameAndUnit('Factory-CA', FACTORY),
-    nameTypes: ['DNS'],
+    issuer: utf8Subject('Factory-CA', FACTORY),
+    nameTypes: ['DNS', 'IP'],
     takenKeys,
   })
 }
@@ -101,10 +117,22 @@ export function certify(
 ): Promise<Certificate> {
   const { subject, publicKey } = csr
   const words = { subject, names, ...unusual }
-  return issueCertificate(certificateRequest('the-crt', profile, publicKey.spki, root.certificate, words), root.signer)
+  return issueCertificate(certificateTemplate('the-crt', profile, publicKey.spki, root.certificate, words), root.signer)
 }
 
 /** A server certificate for a PEM request. */
 export function certifyTls(csr: string, root: Authority, unusual: Unusual = {}): Promise<Certificate> {
   return certify(accept(csr, TLS_SERVER), TLS_SERVER, root, unusual)
+}
+
+/** A certificate again with other fields, which fpki itself would refuse to sign. */
+export async function signedAgain(
+  { der }: Certificate,
+  fields: Partial<TbsFields>,
+  { signer }: Authority,
+): Promise<Certificate> {
+  const tbs = writeTbs({ ...readCertificateFields(der), ...fields })
+  const algorithm = at(readTlv(der), 1).der
+  const signature = bitString(await signer.sign(unchecked(tbs)))
+  return readCertificate(sequence(tbs, algorithm, signature), 'a certificate of the test')
 }

@@ -4,7 +4,6 @@
 // JSON, and for a Factory API over HTTP FPKI_TEST_API its URL, a token and what it is trusted by.
 import {
   addDeviceCa,
-  certifyServer,
   changeDeviceCas,
   createPki,
   durableFiles,
@@ -12,6 +11,7 @@ import {
   httpFactoryOn,
   importRoot,
   nodeFileSystem,
+  rotateTls,
   thisMachine,
 } from '../../dist/index.js'
 
@@ -65,7 +65,7 @@ const both = { onlineCa: true, localCa: true }
 const cas = { caFiles: ['local-ca'], caSerials: [], dryRun: false }
 const COMMANDS = {
   create: () => createPki({ ...where, ...both, tlsNames: [], ...(hsm === null ? {} : { hsm: choice }) }, ports),
-  'rotate-tls': () => certifyServer('tls', { ...where, tlsNames: [] }, ports),
+  'rotate-tls': () => rotateTls({ ...where, tlsNames: [] }, ports),
   'add-device-ca': () => addDeviceCa({ ...where, ...both, localCaFilename: 'site-b.pem' }, ports),
   'revoke-device-ca': () => changeDeviceCas({ ...where, ...cas, action: 'revoke' }, ports),
   'import-root': () => importRoot({ directory, hsm: choice, removeKey: true, api: api.name }, ports),

@@ -16,7 +16,7 @@ const VALUE = /^(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|NaN|[+-]?Inf)$/
 /**
  * Reads Prometheus's text format 0.0.4, and throws at anything that its specification does not allow: a value without
  * HELP and TYPE before it, a metric whose lines are not together, the same labels twice, a label twice, an escape that there is
- * none, no line feed at the end. Of what the specification leaves free (spaces, comments, time stamps) nothing is allowed.
+ * none, no line feed at the end. Of what the specification leaves free (spaces, comments, time stamps) only empty lines are allowed.
  */
 export function parsePrometheus(text: string): readonly ParsedSample[] {
   if (!text.endsWith('\n')) throw new Error('the last line has no line feed')
@@ -25,7 +25,10 @@ export function parsePrometheus(text: string): readonly ParsedSample[] {
   const seen = new Set<string>()
   let helped = ''
   let typed = ''
-  for (const line of text.slice(0, -1).split('\n')) {
+  for (const line of text
+    .slice(0, -1)
+    .split('\n')
+    .filter((one) => one !== '')) {
     const [, help] = HELP.exec(line) ?? []
     const [, type] = TYPE.exec(line) ?? []
     if (help !== undefined) helped = once(begun, help)

@@ -20,8 +20,10 @@ export interface Served {
   /** The file that clients are to trust. */
   readonly trust: string
   readonly pid: number
-  /** All that it has written to stderr. */
+  /** All that it has written to stdout: the log. */
   log(): string
+  /** All that it has written to stderr. */
+  said(): string
   /** Makes a token, and resolves to it. */
   token(...words: readonly string[]): Promise<string>
   /** One request; `token` goes into OSF-TOKEN. */
@@ -52,25 +54,30 @@ export async function serve(words: readonly string[] = [], home?: Home): Promise
   const where = home ?? (await newHome())
   const child = spawn(process.execPath, [FPKI, 'api', 'serve', '--listen', '127.0.0.1:0', ...words], {
     env: { PATH: process.env['PATH'] ?? '', HOME: where.path },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   const ended = new Promise<{ status: number | null; signal: string | null }>((resolve) =>
     child.on('close', (status, signal) => resolve({ status, signal })),
   )
   let log = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
     log += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text
   })
   onTestFinished(async () => {
     child.kill('SIGKILL')
     await ended
   })
-  const url = await readyUrl(child, () => log)
+  const url = await readyUrl(child, () => said)
   const port = Number(new URL(url).port)
   const trust = join(where.state, 'api', 'ca.pem')
   return {
     ...{ home: where, url, port, trust, pid: child.pid ?? 0 },
     log: () => log,
+    said: () => said,
     token: async (...flags) => {
       const { status, stdout, stderr } = await where.fpki(['api', 'token', 'create', ...flags])
       expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })

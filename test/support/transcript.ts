@@ -34,17 +34,17 @@ export function transcript(pki: FioctlPki): readonly Exchange[] {
 }
 
 /** The request of each kind that an answer has, by its name there. */
-const KINDS: Readonly<Record<string, { readonly kind: CsrKind; readonly dnsNames: readonly string[] }>> = {
-  'tls-csr': { kind: 'tls', dnsNames: ['repo.ota-lite.example', 'repo.ostree.example'] },
-  'est-tls-csr': { kind: 'estTls', dnsNames: ['repo.est.example'] },
-  'ca-csr': { kind: 'ca', dnsNames: [] },
+const KINDS: Readonly<Record<string, { readonly kind: CsrKind; readonly names: readonly string[] }>> = {
+  'tls-csr': { kind: 'tls', names: ['repo.ota-lite.example', 'repo.ostree.example'] },
+  'est-tls-csr': { kind: 'estTls', names: ['repo.est.example'] },
+  'ca-csr': { kind: 'ca', names: [] },
 }
 
 /** A request as the embedded factory's state file has it. */
 export interface StoredCsr {
   readonly kind: CsrKind
   readonly generation: number
-  readonly dnsNames: readonly string[]
+  readonly names: readonly string[]
   readonly csr: string
   readonly answered: boolean
 }
@@ -52,10 +52,10 @@ export interface StoredCsr {
 /** The requests of an answer, behind `earlier`, as the embedded factory would have stored them. */
 export function withCsrs(earlier: readonly StoredCsr[], response: Exchange['response']): readonly StoredCsr[] {
   const added = Object.entries(response).flatMap(([name, csr]) => {
-    const { kind, dnsNames } = KINDS[name] ?? {}
-    if (kind === undefined || dnsNames === undefined || typeof csr !== 'string') return []
+    const { kind, names } = KINDS[name] ?? {}
+    if (kind === undefined || names === undefined || typeof csr !== 'string') return []
     const generation = earlier.filter((stored) => stored.kind === kind).length + 1
-    return [{ kind, generation, dnsNames, csr, answered: false }]
+    return [{ kind, generation, names, csr, answered: false }]
   })
   return [...earlier, ...added]
 }

@@ -2,10 +2,11 @@ import { join } from 'node:path'
 import { checkAbsolute } from '../../absolute-path.js'
 import { checkFactoryName, isFactoryName } from '../../factory-name.js'
 import { readJsonFileText } from '../../json-file.js'
-import { createCsr } from '../../pki/csr.js'
 import { isDnsName } from '../../pki/csr-policy.js'
-import { commonNameAndUnit } from '../../pki/name.js'
+import { serverNames } from '../../pki/server-name.js'
 import type { Clock, DurableFiles, Random, Signer } from '../../ports.js'
+import { createCsr } from '../../signer/x509/csr.js'
+import { commonNameAndUnit } from '../../signer/x509/name.js'
 import { CONFLICT, type CsrKind, type CsrOrder, type Csrs, type FactoryApi } from '../api.js'
 import { withLock } from '../lock.js'
 import { refused } from './refused.js'
@@ -26,7 +27,10 @@ export interface EmbeddedFactoryOptions {
   /** Absolute; factories are kept in folders below it. Made when something is written first. */
   readonly stateDirectory: string
   readonly factory: string
-  /** The names that the gateway's request asks for; none: `<factory>.localhost` and `localhost`. */
+  /**
+   * The names that the gateway's request asks for, from toServerName: DNS names and IP addresses. Empty: `<factory>.localhost`
+   * and `localhost`.
+   */
   readonly tlsNames: readonly string[]
   readonly files: DurableFiles
   readonly clock: Clock
@@ -44,10 +48,10 @@ export interface EmbeddedFactoryOptions {
 export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
   checkAbsolute(options.stateDirectory, 'state directory')
   const folder = factoryFolder(options.stateDirectory, checkFactoryName(options.factory, 'the caller'))
-  const names = dnsNamesFor(options, [], 'tls')
+  const names = namesFor(options, [], 'tls')
   return {
     name: embeddedApiName(options.stateDirectory),
-    plannedServer: { commonName: commonNameFor('tls', names), dnsNames: names },
+    plannedServer: { commonName: commonNameFor('tls', names), names },
     requestCsrs: (order) => locked(options, folder, () => requestCsrs(options, folder, order)),
     getCertificates: async () => {
       if ((await options.files.list(folder)) === null) return null
@@ -124,7 +128,7 @@ async function requestCsrs(options: EmbeddedFactoryOptions, folder: string, orde
 /** A request that was given out and never answered is given out again: an answer that got lost leaves no spare key. */
 function openCsr(options: EmbeddedFactoryOptions, { csrs }: FactoryState, kind: CsrKind): MadeCsr | undefined {
   const newest = csrs.findLast((made) => made.kind === kind)
-  const sameNames = newest?.dnsNames.join() === dnsNamesFor(options, csrs, kind).join()
+  const sameNames = newest?.names.join() === namesFor(options, csrs, kind).join()
   return newest?.answered === false && sameNames ? newest : undefined
 }
 
@@ -139,13 +143,14 @@ async function makeCsr(
   // A key without a request was left by an interrupted call; nothing has used it, and it serves now.
   if ((await files.read(path, 16_384)) === null) await files.create(path, keys.newPem(), 0o600)
   const signer = await keys.open((await files.read(path, 16_384)) ?? '', path)
-  const dnsNames = [...dnsNamesFor({ factory, ...options }, csrs, kind)]
-  const csr = await createCsr(commonNameAndUnit(commonNameFor(kind, dnsNames), factory), dnsNames, signer)
-  return { kind, generation, dnsNames, csr, answered: false }
+  const names = [...namesFor({ factory, ...options }, csrs, kind)]
+  const subject = await commonNameAndUnit(commonNameFor(kind, names), factory)
+  const csr = await createCsr(subject, serverNames(names), signer)
+  return { kind, generation, names, csr, answered: false }
 }
 
 /** Those that were said, else those of the certificate that is in use: a server keeps its names when its key changes. */
-function dnsNamesFor(
+function namesFor(
   options: { tlsNames: readonly string[]; factory: string },
   csrs: FactoryState['csrs'],
   kind: CsrKind,
@@ -153,13 +158,13 @@ function dnsNamesFor(
   if (kind === 'ca') return []
   if (options.tlsNames.length > 0) return options.tlsNames
   const inUse = csrs.findLast((made) => made.kind === kind && made.answered)
-  return inUse?.dnsNames ?? defaultTlsNames(options.factory)
+  return inUse?.names ?? defaultTlsNames(options.factory)
 }
 
-/** A commonName has 64 characters at most (RFC 5280, appendix A.1); a longer DNS name is in subjectAltName only. */
-function commonNameFor(kind: CsrKind, dnsNames: readonly string[]): string {
+/** A commonName has 64 characters at most (RFC 5280, appendix A.1); a longer name is in subjectAltName only. */
+function commonNameFor(kind: CsrKind, names: readonly string[]): string {
   if (kind === 'ca') return 'online-ca'
-  return dnsNames.find((name) => name.length <= 64) ?? 'device-gateway'
+  return names.find((name) => name.length <= 64) ?? 'device-gateway'
 }
 
 /** Under the lock, so that nothing can come between this and the write. */

@@ -11,7 +11,8 @@ const madeCsr = z.strictObject({
   kind: z.enum(CSR_KINDS),
   /** 1 for the first of its kind; the key is in `keys/<kind>-<generation>.key`. */
   generation: z.int().check(z.positive()),
-  dnsNames: z.array(z.string()),
+  /** DNS names and IP addresses. */
+  names: z.array(z.string()),
   csr: z.string(),
   /** A certificate for this key was taken. */
   answered: z.boolean(),

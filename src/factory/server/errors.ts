@@ -28,7 +28,7 @@ export function addErrorHandlers(app: FastifyInstance, log: Log): void {
 export function failure(error: unknown, log: Log): WireAnswer {
   const known = error instanceof FpkiError ? error : null
   const { message = String(error), stack = '' } = error instanceof Error ? error : {}
-  log.write('error', 'failure', { code: known?.code ?? 'ERR_DEFECT', message, ...(known === null ? { stack } : {}) })
+  log.error({ code: known?.code ?? 'ERR_DEFECT', message, ...(known === null ? { stack } : {}) }, 'failure')
   if (known?.code === 'ERR_LOCKED')
     return { status: 503, body: { msg: 'another change of this factory takes too long' } }
   return { status: 500, body: { msg: 'the server failed; its log says why' } }

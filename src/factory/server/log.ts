@@ -1,29 +1,27 @@
+import { type DestinationStream, type Logger, pino } from 'pino'
 import type { Clock } from '../../ports.js'
 
 /** How much it matters. */
 export type LogLevel = 'info' | 'warn' | 'error'
 
 /** Writes one JSON document a line. Nothing that a client sent is in them but what was found to be a name. */
-export interface Log {
-  write(level: LogLevel, event: string, facts: Readonly<Record<string, unknown>>): void
-  /** Brings out what waits. */
-  flush(): void
-}
+export type Log = Pick<Logger, LogLevel>
 
-/** Lines of one turn of the event loop go out together: under load, a write for each would cost more than the answers. */
-export function jsonLog(out: (text: string) => void, clock: Clock, isQuiet: boolean): Log {
-  let waiting = ''
-  const flush = () => {
-    const text = waiting
-    waiting = ''
-    if (text !== '') out(text)
-  }
-  return {
-    write: (level, event, facts) => {
-      if (isQuiet && level === 'info') return
-      if (waiting === '') setImmediate(flush)
-      waiting += `${JSON.stringify({ time: clock().toISOString(), level, event, ...facts })}\n`
+/** Members whose values are left out, should a line ever have them. */
+const SECRETS = ['authorization', 'cookie', 'key', 'passphrase', 'password', 'pin', 'secret', 'client_secret']
+const HEADERS = ['["osf-token"]', '["private-token"]']
+
+/** A log of pino's on `destination`; `isQuiet`: warnings and errors only. */
+export function newLog(destination: DestinationStream, clock: Clock, isQuiet: boolean): Log {
+  return pino(
+    {
+      level: isQuiet ? 'warn' : 'info',
+      base: null,
+      messageKey: 'event',
+      timestamp: () => `,"time":"${clock().toISOString()}"`,
+      formatters: { level: (level) => ({ level }) },
+      redact: [...SECRETS, ...HEADERS, ...SECRETS.map((name) => `*.${name}`), ...HEADERS.map((name) => `*${name}`)],
     },
-    flush,
-  }
+    destination,
+  )
 }

@@ -1,3 +1,5 @@
+import { Counter, Gauge, Registry } from 'prom-client'
+
 /** A request that was answered. */
 export interface Answered {
   readonly method: string
@@ -13,13 +15,28 @@ export interface Metrics {
   end(answered: Answered): void
   /** How many requests are not answered yet. */
   inFlight(): number
-  /** In the text format of Prometheus, version 0.0.4. */
-  text(now: { readonly residentBytes: number; readonly tokens: number }): string
+  /** In the text format of Prometheus, as {@link contentType} says. */
+  text(now: { readonly residentBytes: number; readonly tokens: number }): Promise<string>
+  readonly contentType: string
 }
 
 /** Counts from zero. `started` is now. */
 export function newMetrics(version: string, started: Date): Metrics {
-  const requests = new Map<string, { count: number; seconds: number }>()
+  const registry = new Registry()
+  const registers = [registry]
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers })
+  const counter = (name: string, help: string) =>
+    new Counter({ name, help, labelNames: ['method', 'route', 'status'], registers })
+  new Gauge({ name: 'fpki_api_info', help: 'Which fpki serves.', labelNames: ['version'], registers }).set(
+    { version },
+    1,
+  )
+  gauge('fpki_api_start_seconds', 'When it was started, in seconds since 1970.').set(started.getTime() / 1000)
+  const requests = counter('fpki_api_requests_total', 'Requests that were answered.')
+  const spent = counter('fpki_api_request_seconds_total', 'How long they took, all together.')
+  const inFlight = gauge('fpki_api_requests_in_flight', 'Requests that are not answered yet.')
+  const held = gauge('fpki_api_tokens', 'Tokens that were not revoked.')
+  const memory = gauge('process_resident_memory_bytes', 'Memory of this process.')
   let open = 0
   return {
     begin: () => {
@@ -27,35 +44,16 @@ export function newMetrics(version: string, started: Date): Metrics {
     },
     end: ({ method, route, status, seconds }) => {
       open -= 1
-      const labels = `{method="${method}",route="${route}",status="${status}"}`
-      const so = requests.get(labels)
-      if (so === undefined) requests.set(labels, { count: 1, seconds })
-      else {
-        so.count += 1
-        so.seconds += seconds
-      }
+      requests.inc({ method, route, status })
+      spent.inc({ method, route, status }, seconds)
     },
     inFlight: () => open,
     text: ({ residentBytes, tokens }) => {
-      const all = [...requests]
-      const counted = all.map(([labels, { count }]) => `${labels} ${count}`)
-      const spent = all.map(([labels, { seconds }]) => `${labels} ${seconds.toFixed(6)}`)
-      return [
-        family('fpki_api_info', 'gauge', 'Which fpki serves.', [`{version="${version}"} 1`]),
-        family('fpki_api_start_seconds', 'gauge', 'When it was started, in seconds since 1970.', [
-          ` ${started.getTime() / 1000}`,
-        ]),
-        family('fpki_api_requests_total', 'counter', 'Requests that were answered.', counted),
-        family('fpki_api_request_seconds_total', 'counter', 'How long they took, all together.', spent),
-        family('fpki_api_requests_in_flight', 'gauge', 'Requests that are not answered yet.', [` ${open}`]),
-        family('fpki_api_tokens', 'gauge', 'Tokens that were not revoked.', [` ${tokens}`]),
-        family('process_resident_memory_bytes', 'gauge', 'Memory of this process.', [` ${residentBytes}`]),
-      ].join('')
+      inFlight.set(open)
+      held.set(tokens)
+      memory.set(residentBytes)
+      return registry.metrics()
     },
+    contentType: registry.contentType,
   }
-}
-
-function family(name: string, type: 'counter' | 'gauge', help: string, samples: readonly string[]): string {
-  if (samples.length === 0) return ''
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${samples.map((sample) => `${name}${sample}\n`).join('')}`
 }

@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto'
-import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { FpkiError } from '../../errors.js'
-import { issueCertificate } from '../../pki/certificate.js'
-import { isDnsName } from '../../pki/csr-policy.js'
 import type { GeneralName } from '../../pki/extensions.js'
-import { commonNameAndUnit } from '../../pki/name.js'
 import { encodePem } from '../../pki/pem.js'
 import { provesPossession } from '../../pki/possession.js'
 import { ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import { newSerialNumber } from '../../pki/serial.js'
+import { serverNames, toServerName } from '../../pki/server-name.js'
 import { validityFrom } from '../../pki/validity.js'
 import type { Random, Signer } from '../../ports.js'
+import { issueCertificate } from '../../signer/x509/certificate.js'
+import { commonNameAndUnit } from '../../signer/x509/name.js'
 import { withLock } from '../lock.js'
 import { serverFolder, type TokenPorts } from './tokens.js'
 
@@ -52,7 +51,7 @@ export async function ownIdentity(
   names: readonly string[],
 ): Promise<OwnIdentity> {
   const folder = serverFolder(stateDirectory)
-  const wanted = names.map(generalName)
+  const wanted = serverNames(names.map(checkedName))
   await ports.files.makeDirectory(folder)
   await ports.files.checkDirectory(folder)
   await withLock(ports, folder, 'the certificate of the embedded Factory API', async () => {
@@ -81,7 +80,7 @@ async function makeIdentity(ports: OwnPorts, folder: string, names: readonly Gen
     {
       ...{ role: FILES.trust, profile: ROOT_CA, issuer: null, names: [], spki: caKey.publicKey },
       ...{ serialNumber: newSerialNumber(random), validity: validityFrom(now, ROOT_CA.years, null) },
-      subject: subject(`fpki ${suffix(random)}`),
+      subject: await subject(`fpki ${suffix(random)}`),
     },
     caKey,
   )
@@ -90,7 +89,7 @@ async function makeIdentity(ports: OwnPorts, folder: string, names: readonly Gen
       ...{ role: FILES.certificate, profile: TLS_SERVER, issuer: ca, names },
       spki: (await keys.open(key, FILES.key)).publicKey,
       ...{ serialNumber: newSerialNumber(random), validity: validityFrom(now, TLS_SERVER.years, ca) },
-      subject: subject('server'),
+      subject: await subject('server'),
     },
     caKey,
   )
@@ -131,21 +130,8 @@ async function requiredText({ files }: OwnPorts, path: string): Promise<string> 
   throw new FpkiError('ERR_BAD_FILE', `${path} is missing.`, hint)
 }
 
-function generalName(name: string): GeneralName {
-  if (isIP(name) === 4) return { type: 'IP', value: name }
-  if (isIP(name) === 6 && !name.includes('%')) return { type: 'IP', value: longAddress(name) }
-  if (isDnsName(name)) return { type: 'DNS', value: name }
-  throw new FpkiError(
-    'ERR_USAGE',
-    `${JSON.stringify(name)} is no name of a server.`,
-    'Give a DNS name or an IP address.',
-  )
-}
-
-/** An IPv6 address with all of its digits; URL knows how the short forms are meant. */
-function longAddress(address: string): string {
-  const short = new URL(`http://[${address}]`).hostname.slice(1, -1)
-  const [head = [], tail = []] = short.split('::').map((part) => part.split(':').filter((group) => group !== ''))
-  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0')
-  return [...head, ...zeros, ...tail].map((group) => group.padStart(4, '0')).join(':')
+function checkedName(text: string): string {
+  const name = toServerName(text)
+  if (name !== null) return name
+  throw new FpkiError('ERR_USAGE', `${JSON.stringify(text)} is not a server name.`, 'Give a DNS name or an IP address.')
 }

@@ -34,7 +34,7 @@ export function watchRequests(app: FastifyInstance, metrics: Metrics, log: Log):
       const status = reply.raw.writableFinished ? reply.raw.statusCode : 0
       const route = request.routeOptions.url ?? 'none'
       metrics.end({ method: request.method, route, status, seconds })
-      log.write(levelOf(status), 'request', factsOf(request, { route, status, seconds, from }))
+      log[levelOf(status)](factsOf(request, { route, status, seconds, from }), 'request')
     })
     done()
   })

@@ -52,7 +52,7 @@ export async function openBackup(files: DurableFiles, file: string, opener: Back
   const secret = await secretOf(file, opener)
   const opened = await described(file, () => openEnvelope(octets, secret))
   if (opened === null) throw notOpened(file, opener.recipientKey)
-  const { manifest, entries } = readContent(file, opened)
+  const { manifest, entries } = await readContent(file, opened)
   return {
     file,
     sha256: sha256(octets),
@@ -63,8 +63,8 @@ export async function openBackup(files: DurableFiles, file: string, opener: Back
   }
 }
 
-function readContent(file: string, { content, recipients }: OpenedEnvelope) {
-  return checkedManifest(file, readArchive(content), recipients)
+async function readContent(file: string, { content, recipients }: OpenedEnvelope) {
+  return checkedManifest(file, await readArchive(content), recipients)
 }
 
 async function secretOf(file: string, { passphrases, recipientKey }: BackupOpener): Promise<Opener> {

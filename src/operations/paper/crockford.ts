@@ -1,18 +1,17 @@
-/** Crockford's base32: no I, L, O and U, so that what is read wrongly can be put right. */
-const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+import { base32crockford } from '@scure/base'
 
-/** `octets` in base32, without padding. */
+/** `octets` in Crockford's base32, without padding: no I, L, O and U, so that what is read wrongly can be put right. */
 export function toCrockford(octets: Uint8Array): string {
-  const bits = [...octets].map((octet) => octet.toString(2).padStart(8, '0')).join('')
-  return (bits.match(/.{1,5}/g) ?? []).map((five) => ALPHABET[Number.parseInt(five.padEnd(5, '0'), 2)]).join('')
+  return base32crockford.encode(Uint8Array.from(octets))
 }
 
-/** The octets of what {@link toCrockford} gave; null when a letter is none of the alphabet. */
+/** The octets of what {@link toCrockford} gave; null when it cannot have given `text`. */
 export function fromCrockford(text: string): Uint8Array | null {
-  const values = [...text].map((letter) => ALPHABET.indexOf(letter))
-  if (values.includes(-1)) return null
-  const bits = values.map((value) => value.toString(2).padStart(5, '0')).join('')
-  return Uint8Array.from(bits.match(/.{8}/g) ?? [], (octet) => Number.parseInt(octet, 2))
+  try {
+    return base32crockford.decode(text)
+  } catch {
+    return null
+  }
 }
 
 /** What somebody typed, as it was printed: capitals, without what only groups it, O for zero, I and L for one. */

@@ -40,7 +40,7 @@ export function readLine(typed: string, place: string): PaperLine | string {
   const number = Number(digits)
   const letters = text.slice(label.length + digits.length)
   const data = letters.slice(0, -CHECK_LETTERS)
-  if (fromCrockford(letters) !== null && letters.slice(-CHECK_LETTERS) === checksum(part, number, data)) {
+  if (fromCrockford(data) !== null && letters.slice(-CHECK_LETTERS) === checksum(part, number, data)) {
     return { part, number, data }
   }
   const full = DATA_LETTERS + CHECK_LETTERS

@@ -101,6 +101,7 @@ function shareOf(part: Part, lines: readonly PaperLine[]): PaperShare {
   return { threshold, count, number, key: body.subarray(3, SHARE_HEADER_OCTETS), share }
 }
 
+/** A block of a QR code; pki/pem.ts reads it. */
 const BLOCK = /-----BEGIN (ENCRYPTED )?PRIVATE KEY-----[^-]+-----END \1PRIVATE KEY-----/g
 
 /** The keys of PEM blocks, which the QR codes hold, and the lines around them. */

@@ -35,7 +35,7 @@ const STYLE = `
   .is { font-weight: bold; margin: 1mm 0 2mm }
   dl { display: grid; grid-template-columns: 48mm 1fr } dd { font: 8.5pt/1.5 monospace }
   .codes { display: flex; gap: 8mm; margin-top: 2mm } figure { width: 80mm } figcaption { text-align: center }
-  svg { display: block; width: 100% }
+  svg { display: block; width: 100%; shape-rendering: crispEdges }
   pre { font: 10pt/1.3 monospace; margin-top: 1mm }
   ol { padding-left: 5mm } code { font-size: 9pt }`
 
@@ -93,9 +93,9 @@ function whatItIs(protection: Protection): string {
 }
 
 function codes({ protection, key: onPaper, shareLines }: Sheet): string {
-  const key = `<figure>${qrSvg(keyPem(onPaper), 'The key')}<figcaption>The key (PEM)</figcaption></figure>`
+  const key = `<figure>${qrSvg(keyPem(onPaper))}<figcaption>The key (PEM)</figcaption></figure>`
   const share = protection.kind === 'share' ? `share ${protection.number}` : ''
-  const more = `<figure>${qrSvg(shareLines.join('\n'), share)}<figcaption>${share}</figcaption></figure>`
+  const more = `<figure>${qrSvg(shareLines.join('\n'))}<figcaption>${share}</figcaption></figure>`
   return `<div class="codes">${key}${share === '' ? '' : more}</div>`
 }
 

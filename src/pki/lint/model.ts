@@ -94,6 +94,8 @@ export interface LintRequest extends Read, Signed {
   readonly key: LintKey
   readonly extensions: readonly Extension[]
   readonly known: KnownExtensions
+  /** The types of attributes that fpki does not use. */
+  readonly unusedAttributes: readonly string[]
   readonly role: 'device-ca' | 'tls'
 }
 

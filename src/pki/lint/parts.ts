@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import { ANY, contentOf, type Der, rawDer, readInteger, readObjectIdentifier, sequenceMembers, TAG } from '../der.js'
 import { type Extension, type KnownExtensions, knownExtensions } from '../extensions.js'
 import { type Name, readName } from '../name.js'
+import { nameProblem } from '../name-strings.js'
 import { oidName } from '../oids.js'
 import { formatKeyType, keyIdentifier, readPublicKey, rsaWeakness } from '../public-key.js'
 import { readAlgorithm, readTime } from '../read-certificate.js'
@@ -44,7 +45,10 @@ export function lenientAlgorithm(value: Member, report: Report): string {
 /** A Name; one that cannot be read has no attributes. */
 export function lenientName(value: Member, what: string, report: Report): Name {
   try {
-    return readName(value)
+    const name = readName(value)
+    const problem = nameProblem(name)
+    if (problem !== null) report('name-broken', `in the ${what}, ${problem}`)
+    return name
   } catch (cause) {
     report('name-broken', `the ${what} is no name: ${reasonOf(cause)}`)
     return { der: rawDer(value), attributes: [] }

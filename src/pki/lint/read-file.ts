@@ -1,5 +1,5 @@
+import { isPem, type PemBlock, pemBlocks } from '../pem.js'
 import type { LintItem, Place, ReadingCode, Role } from './model.js'
-import { type Block, isPem, pemBlocks } from './pem-blocks.js'
 import { readItem } from './read-item.js'
 
 /** What a file holds. */
@@ -58,15 +58,14 @@ function readDer(octets: Uint8Array, place: Place, profile: Role | null): LintIt
   return unreadable(place, 'nothing-found', 'it holds no certificate, request or CRL, neither PEM nor DER')
 }
 
-function readBlock({ label, der, problem }: Block, place: Place, profile: Role | null): readonly LintItem[] {
+function readBlock({ label, der, problem }: PemBlock, place: Place, profile: Role | null): readonly LintItem[] {
   if (KEY_LABEL.test(label)) return []
   if (der === null)
     return [unreadable(place, 'pem-broken', `the PEM block ${JSON.stringify(label)} does not hold: ${problem}`)]
   if (LABELS.includes(label)) return [readItem(der, place, profile)]
-  const odd = {
-    code: 'pem-label' as const,
-    reason: `the PEM block is labelled ${JSON.stringify(label)}, which fpki does not read`,
-  }
+  // RFC 7468, section 7: the one old label that fpki's other commands read as well.
+  const rest = label === 'NEW CERTIFICATE REQUEST' ? 'an old name of CERTIFICATE REQUEST' : 'which fpki does not read'
+  const odd = { code: 'pem-label' as const, reason: `the PEM block is labelled ${JSON.stringify(label)}, ${rest}` }
   const item = OLD_LABELS.includes(label) ? readItem(der, place, profile) : unreadable(place, odd.code, odd.reason)
   return [OLD_LABELS.includes(label) ? { ...item, problems: [odd, ...item.problems] } : item]
 }

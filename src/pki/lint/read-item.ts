@@ -1,17 +1,6 @@
-import {
-  ANY,
-  type Der,
-  parseDer,
-  rawDer,
-  readObjectIdentifier,
-  readOctetBitString,
-  sequenceMembers,
-  setMembers,
-  TAG,
-  taggedMembers,
-} from '../der.js'
+import { readAttributes } from '../csr.js'
+import { ANY, type Der, parseDer, rawDer, readOctetBitString, sequenceMembers, TAG, taggedMembers } from '../der.js'
 import { sameOctets } from '../octets.js'
-import { oidName } from '../oids.js'
 import { readCrl } from '../read-crl.js'
 import { toDer } from './ber.js'
 import type { LintCertificate, LintCrl, LintItem, LintRequest, Place, Problem, Report, Role } from './model.js'
@@ -125,7 +114,9 @@ function versionOf(value: Der | undefined, report: Report): number {
 function readRequestItem(der: Uint8Array, profile: Role | null, { place, problems, report }: Reading): LintRequest {
   const { tbs, signed } = signedOf(der, report)
   const [version, subject, spki, attributes] = sequenceMembers(tbs, 3, 4)
-  const extensions = attributes === undefined ? [] : requestedExtensions(attributes, report)
+  const { requests, unused } = readAttributes(attributes)
+  if (requests.length > 1) report('extension-twice', 'it asks for extensions twice')
+  const extensions = requests[0] === undefined ? [] : lenientExtensions(requests[0], report)
   const known = lenientKnown(extensions, report)
   const isCa = known.basicConstraints?.ca || profile === 'device-ca' || profile === 'root'
   return {
@@ -139,17 +130,9 @@ function readRequestItem(der: Uint8Array, profile: Role | null, { place, problem
     key: lenientKey(spki),
     extensions,
     known,
+    unusedAttributes: unused,
     role: isCa ? 'device-ca' : 'tls',
   }
-}
-
-function requestedExtensions(attributes: Der, report: Report) {
-  const requests = taggedMembers(attributes, 0, 0, ANY)
-    .map((attribute) => sequenceMembers(attribute, 2))
-    .filter(([type]) => oidName(readObjectIdentifier(type)) === 'extensionRequest')
-    .flatMap(([, values]) => setMembers(values))
-  if (requests.length > 1) report('extension-twice', 'it asks for extensions twice')
-  return requests[0] === undefined ? [] : lenientExtensions(requests[0], report)
 }
 
 /** Lists are read strictly: one that does not hold must not be used, whatever it says. */

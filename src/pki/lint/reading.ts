@@ -10,7 +10,7 @@ export const READING: Readonly<Record<ReadingCode, { readonly severity: Severity
   'not-der': { severity: 'error', cite: 'X.690 10 and 11; RFC 5280 4.1' },
   'trailing-octets': { severity: 'error', cite: 'contract.md 6' },
   'algorithm-parameters': { severity: 'error', cite: 'RFC 5758 3.2; RFC 4055 5' },
-  'name-broken': { severity: 'error', cite: 'RFC 5280 4.1.2.4' },
+  'name-broken': { severity: 'error', cite: 'RFC 5280 4.1.2.4 and appendix A.1' },
   'extension-broken': { severity: 'error', cite: 'RFC 5280 4.2' },
   'extension-twice': { severity: 'error', cite: 'RFC 5280 4.2' },
   'crl-broken': { severity: 'error', cite: 'RFC 5280 5.1' },

@@ -57,7 +57,7 @@ export async function withModule<T>(
   }
 }
 
-/** pkcs11js is an optional dependency with a native part, so it is loaded here and nowhere else. */
+/** pkcs11js is an optional peer dependency with a native part, so it is loaded here and nowhere else. */
 export async function pkcs11js(): Promise<Cryptoki> {
   try {
     const { default: library } = await import('pkcs11js')

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { CertificatesUpdate, CsrKind, FactoryApi } from '../../../src/factory/api.js'
 import { embeddedFactoryOn, thisMachine } from '../../../src/machine.js'
-import { commonNameAndUnit } from '../../../src/pki/name.js'
 import { DEVICE_CA, TLS_SERVER } from '../../../src/pki/profiles.js'
 import type { Certificate } from '../../../src/pki/read-certificate.js'
 import { pem } from '../../pki/support/der.js'
@@ -17,6 +16,7 @@ import {
   newDeviceCa,
   newRoot,
   type Unusual,
+  utf8Subject,
 } from '../../support/issue.js'
 
 /** An embedded factory on real files, whose clock the test sets. */
@@ -73,7 +73,7 @@ export async function signed(csr: string, kind: CsrKind, root: Authority, unusua
 /** A local-ca of the API's user in PEM. */
 export async function localCaOf(api: FactoryApi, root: Authority, unusual: Unusual = {}): Promise<string> {
   const { polisId } = await api.getUser()
-  const subject = commonNameAndUnit(`fio-${polisId}`, FACTORY)
+  const subject = utf8Subject(`fio-${polisId}`, FACTORY)
   const { certificate } = await newDeviceCa(root, { subject, ...unusual })
   return pemOf(certificate)
 }

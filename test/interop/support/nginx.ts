@@ -122,11 +122,13 @@ export interface Device {
   readonly version?: (typeof TLS_VERSIONS)[number]
   readonly headers?: Readonly<Record<string, string>>
   readonly session?: Buffer | undefined
+  /** It knows the gateway by its address, and not by a name. */
+  readonly byAddress?: true
 }
 
 /** Asks the gateway for `/` over a connection of its own; the device trusts `root` only. */
 export async function ask({ port }: Nginx, root: string, device: Device): Promise<Answer> {
-  const { identity, along = [], version = 'TLSv1.3', headers = {}, session } = device
+  const { identity, along = [], version = 'TLSv1.3', headers = {}, session, byAddress = false } = device
   const chain = [...(identity === null ? [] : [identity.certificate]), ...along]
   const own =
     identity === null
@@ -135,12 +137,13 @@ export async function ask({ port }: Nginx, root: string, device: Device): Promis
           key: await readFile(identity.key),
           cert: (await Promise.all(chain.map((file) => readFile(file, 'utf8')))).join(''),
         }
-  const trust = { ca: await readFile(root), servername: GATEWAY, minVersion: version, maxVersion: version }
+  const name = byAddress ? {} : { servername: GATEWAY }
+  const trust = { ca: await readFile(root), ...name, minVersion: version, maxVersion: version }
   const resumed = session === undefined ? {} : { session }
   return new Promise((resolve) => {
     const refused: Answer = { status: null, body: '', serverSerial: '', isResumed: false, session: undefined }
     const options = { host: '127.0.0.1', port, agent: false as const, ...trust, ...own, ...resumed }
-    request({ ...options, headers: { Host: GATEWAY, ...headers } }, (response) => {
+    request({ ...options, headers: { ...(byAddress ? {} : { Host: GATEWAY }), ...headers } }, (response) => {
       const socket = response.socket as TLSSocket
       const facts = {
         serverSerial: socket.getPeerCertificate().serialNumber,

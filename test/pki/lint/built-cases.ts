@@ -7,7 +7,7 @@ import {
   SERVER_EXTENSIONS,
   utcTime,
 } from '../support/built.js'
-import { CN, extension, OU, utf8Name } from '../support/csr.js'
+import { buildCsr, CN, extension, extensionRequest, OU, utf8Name } from '../support/csr.js'
 import {
   integer,
   membersOf,
@@ -27,6 +27,9 @@ const extensions = Object.values(SERVER_EXTENSIONS)
 const { authorityKeyIdentifier, subjectAltName, keyUsage, ...others } = SERVER_EXTENSIONS
 const broken = sequence(setOf(sequence(objectIdentifier(CN), tlv(0x0c, Buffer.of(0xc3, 0x28)))))
 const certificate = buildCertificate()
+const request = extensionRequest(subjectAltName)
+const microsoftRequest = sequence(objectIdentifier('1.3.6.1.4.1.311.2.1.14'), setOf(sequence(subjectAltName)))
+const password = sequence(objectIdentifier('1.2.840.113549.1.9.7'), setOf(tlv(0x0c, Buffer.from('a password'))))
 
 /** `der` with the length of its outermost value in one octet more than DER has. */
 function padded(der: Buffer): Buffer {
@@ -139,6 +142,16 @@ export const BUILT_CASES: readonly Case[] = [
   ],
   ['values deep in one another', deep(3000), ['broken']],
   ['a request of version 2', csrOfVersion(1), ['csr-version', 'csr-signature']],
+  [
+    'a request with a password',
+    buildCsr({ subject: utf8Name([CN, 'gateway.example']), attributes: [request, password] }),
+    ['csr-attribute'],
+  ],
+  [
+    'a request that asks for extensions in two ways',
+    buildCsr({ subject: utf8Name([CN, 'gateway.example']), attributes: [request, microsoftRequest] }),
+    ['extension-twice'],
+  ],
   [
     'a CRL with a negative number',
     buildCrl({ number: extension('2.5.29.20', tlv(2, Buffer.of(0xff))) }),

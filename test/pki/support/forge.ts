@@ -1,16 +1,12 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
-import { algorithmIdentifier } from '../../../src/pki/algorithm.js'
 import {
   bitString,
-  booleanTrue,
   der,
   explicit,
-  implicit,
   integer,
   objectIdentifier,
   octetString,
   sequence,
-  time,
 } from '../../../src/pki/der-write.js'
 import { encodePem } from '../../../src/pki/pem.js'
 import { keyIdentifier } from '../../../src/pki/public-key.js'
@@ -40,6 +36,27 @@ export interface Forged {
 }
 
 const DAY = 86_400_000
+const ECDSA_WITH_SHA256 = sequence(objectIdentifier('1.2.840.10045.4.3.2'))
+
+function implicit(number: number, content: Uint8Array): Uint8Array {
+  return der(0x80 | number, content)
+}
+
+function booleanTrue(): Uint8Array {
+  return der(0x01, Uint8Array.of(0xff))
+}
+
+function utcTime(date: Date): Uint8Array {
+  return der(
+    0x17,
+    Buffer.from(
+      date
+        .toISOString()
+        .replace(/[-:T]|\.\d+/g, '')
+        .slice(2),
+    ),
+  )
+}
 
 /** A certificate that OpenSSL can read, with whatever in it. */
 export function forge({ subject, issuer, key, issuerKey, extensions }: Forged): Certificate {
@@ -47,15 +64,15 @@ export function forge({ subject, issuer, key, issuerKey, extensions }: Forged): 
   const tbs = sequence(
     explicit(0, integer(Uint8Array.of(2))),
     integer(Buffer.concat([Buffer.of(0x5a), randomBytes(15)])),
-    algorithmIdentifier('P-256'),
+    ECDSA_WITH_SHA256,
     issuer,
-    sequence(time(new Date(now - DAY)), time(new Date(now + 30 * DAY))),
+    sequence(utcTime(new Date(now - DAY)), utcTime(new Date(now + 30 * DAY))),
     subject,
     key.spki,
     explicit(3, sequence(...extensions, skid(key), akid(issuerKey))),
   )
   const signature = sign('sha256', tbs, issuerKey.privateKey)
-  return readCertificate(sequence(tbs, algorithmIdentifier('P-256'), bitString(signature)), 'a forged certificate')
+  return readCertificate(sequence(tbs, ECDSA_WITH_SHA256, bitString(signature)), 'a forged certificate')
 }
 
 export function pemOf(certificates: readonly Certificate[]): string {

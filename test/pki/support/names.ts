@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { CN } from './csr.js'
 import { objectIdentifier, sequence, setOf, tlv } from './der.js'
 
 /** One attribute of a name, and how it is encoded. */
@@ -85,5 +86,34 @@ export const attribute: fc.Arbitrary<Attribute> = fc
 /** Names of one to five RDNs with one to three attributes each, the types of one RDN all different. */
 export const rdns: fc.Arbitrary<readonly (readonly Attribute[])[]> = fc.array(
   fc.uniqueArray(attribute, { minLength: 1, maxLength: 3, selector: ({ type }) => type }),
+  { minLength: 1, maxLength: 5 },
+)
+
+const SIGNABLE_TEXTS: Readonly<Record<string, fc.Arbitrary<string>>> = {
+  ...Object.fromEntries(
+    ['UTF8String', 'NumericString', 'PrintableString', 'BMPString'].map((one) => [one, textIn(one)]),
+  ),
+  TeletexString: upTo(0x7f),
+  IA5String: upTo(0x7f),
+}
+
+const signableTypes = fc.oneof(
+  fc.constantFrom(CN, '2.5.4.11', '2.5.4.10', '2.5.4.6', '2.5.4.5', '2.5.4.15', '0.9.2342.19200300.100.1.25'),
+  fc.integer({ min: 1, max: 2 ** 31 - 1 }).map((arc) => `1.3.6.1.4.1.${arc}`),
+)
+
+const signableAttribute: fc.Arbitrary<Attribute> = fc
+  .record({ type: signableTypes, encoding: fc.constantFrom(...Object.keys(SIGNABLE_TEXTS)) })
+  .chain(({ type, encoding }) => {
+    const text = (SIGNABLE_TEXTS[encoding] ?? unicode).map((value) => {
+      const shown = value.replace(/\p{Cc}/gu, '7')
+      return type === '2.5.4.6' ? [...`${shown}77`].slice(0, 2).join('') : shown
+    })
+    return fc.record({ type: fc.constant(type), encoding: fc.constant(encoding), value: text })
+  })
+
+/** As {@link rdns}, but only what every program can read. */
+export const signableRdns: fc.Arbitrary<readonly (readonly Attribute[])[]> = fc.array(
+  fc.uniqueArray(signableAttribute, { minLength: 1, maxLength: 3, selector: ({ type }) => type }),
   { minLength: 1, maxLength: 5 },
 )

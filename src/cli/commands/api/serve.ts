@@ -29,7 +29,8 @@ export async function serve(flags: ServeFlags, io: Io): Promise<void> {
     apiOf: (factory: string) => embeddedFactoryOn(machine, { stateDirectory, factory }, signal),
     progress: progressOn(io, flags),
     signal: io.signal,
-    log: io.stderr,
+    // With --json, stdout is for that one document.
+    log: flags.json ? io.stderr : io.stdout,
     residentBytes: () => process.memoryUsage.rss(),
     hostName: () => hostname().toLowerCase(),
   }

@@ -1,6 +1,6 @@
 import { factoryOfDirectory } from '../../../config/settings.js'
 import { thisMachine } from '../../../machine.js'
-import { type CreatedPki, type CreatePkiOptions, createPki, dnsNames } from '../../../operations/create-pki.js'
+import { type CreatedPki, type CreatePkiOptions, checkedTlsNames, createPki } from '../../../operations/create-pki.js'
 import { hasPlainRootKey } from '../../../operations/created-pki.js'
 import type { Curve, Progress } from '../../../ports.js'
 import { absolute, filePath } from '../../directory.js'
@@ -28,7 +28,7 @@ export interface CreateFlags extends CommonFlags, HsmFlags {
 export async function create(directory: string, flags: CreateFlags, io: Io): Promise<void> {
   const path = absolute(directory, io)
   const progress = progressOn(io, flags)
-  const tlsNames = dnsNames(flags.tlsName ?? [])
+  const tlsNames = checkedTlsNames(flags.tlsName ?? [])
   const machine = thisMachine(io.machine)
   const otherwise = () => factoryOfDirectory(path)
   const chosen = await factoryApiFor(flags, io, machine, { changes: true, otherwise, tlsNames })
@@ -41,7 +41,7 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const made = await createPki(options, { ...machine, api, progress, signal: io.signal })
   if (!isNamed) progress.note(`the factory is named after the directory, ${factory}; --factory names another.`)
   if (stateDirectory !== null && tlsNames.length === 0)
-    progress.note(`tls-crt is for ${made.tlsNames.join(' and ')}; --tls-name names a host.`)
+    progress.note(`tls-crt is for ${made.tlsNames.join(' and ')}; --tls-name gives other names or IP addresses.`)
   const done = target === null ? null : await backup.make(target, stateDirectory)
   if (flags.json) printJson(io, { ...made, backup: done?.file ?? null })
   else if (!flags.quiet) io.stdout(summary(made, stateDirectory, flags, io))

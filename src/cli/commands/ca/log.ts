@@ -32,7 +32,7 @@ export async function log(directory: string, flags: LogFlags, io: Io): Promise<v
   await warnOfForeign([path], flags, io)
   const shown = await showRegister(thisMachine(io.machine).files, path, filter)
   if (flags.json) printJson(io, shown)
-  else if (flags.csv) io.stdout(csv(shown.lines))
+  else if (flags.csv) io.stdout(await csv(shown.lines))
   else io.stdout(shown.lines.map(inWords).join(''))
 }
 
@@ -63,9 +63,14 @@ const COLUMNS = [
   'text',
 ]
 
-/** RFC 4180: a row for each certificate and each serial number in a CRL, and one for a line with neither. */
-function csv(lines: readonly RegisterLine[]): string {
-  return [COLUMNS, ...lines.flatMap(rowsOf)].map((row) => `${row.map(quoted).join(',')}\r\n`).join('')
+/**
+ * RFC 4180: a row for each certificate and each serial number in a CRL, and one for a line with neither. Names come from
+ * outside: a spreadsheet must not take one for a formula, and a terminal acts on no control character.
+ */
+async function csv(lines: readonly RegisterLine[]): Promise<string> {
+  const { stringify } = await import('csv-stringify/sync')
+  const rows = [COLUMNS, ...lines.flatMap(rowsOf)].map((row) => row.map(printable))
+  return stringify(rows, { record_delimiter: 'windows', escape_formulas: true })
 }
 
 function rowsOf({
@@ -92,13 +97,6 @@ function rowsOf({
   ])
   const all = [...ofCertificates, ...ofCrl]
   return (all.length === 0 ? [['', '', '', '', '', '']] : all).map((rest) => [...first, ...rest, text ?? ''])
-}
-
-/** A spreadsheet would take what begins so for a formula, a terminal acts on controls, and names come from outside. */
-function quoted(value: string): string {
-  const shown = printable(value)
-  const safe = /^[=+\-@＝＋－＠]/.test(shown) ? `'${shown}` : shown
-  return /[",]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
 /** `fpki ca log verify <directory>` */

@@ -1,5 +1,5 @@
-import { certifyServer, type ServerCertified } from '../../../operations/certify-server.js'
-import { dnsNames } from '../../../operations/create-preconditions.js'
+import * as operations from '../../../operations/certify-server.js'
+import { checkedTlsNames } from '../../../operations/create-preconditions.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type Io, printable, printJson } from '../../output.js'
 
@@ -10,23 +10,28 @@ export interface RotateTlsFlags extends ChangeFlags {
 
 /** `fpki ca rotate-tls <directory>` */
 export function rotateTls(directory: string, flags: RotateTlsFlags, io: Io): Promise<void> {
-  return certify('tls', directory, flags, io)
+  return certify(operations.rotateTls, directory, flags, io)
 }
 
 /** `fpki est authorize <directory>` */
 export function authorizeEst(directory: string, flags: RotateTlsFlags, io: Io): Promise<void> {
-  return certify('estTls', directory, flags, io)
+  return certify(operations.authorizeEst, directory, flags, io)
 }
 
-async function certify(kind: 'tls' | 'estTls', directory: string, flags: RotateTlsFlags, io: Io): Promise<void> {
-  const tlsNames = dnsNames(flags.tlsName ?? [])
+async function certify(
+  operation: typeof operations.rotateTls,
+  directory: string,
+  flags: RotateTlsFlags,
+  io: Io,
+): Promise<void> {
+  const tlsNames = checkedTlsNames(flags.tlsName ?? [])
   const { where, ports } = await changeScene(directory, flags, io, tlsNames)
-  const certified = await certifyServer(kind, { ...where, tlsNames }, ports)
+  const certified = await operation({ ...where, tlsNames }, ports)
   if (flags.json) printJson(io, certified)
   else if (!flags.quiet) io.stdout(summary(certified))
 }
 
-function summary({ directory, file, keptAs, factory, certificate }: ServerCertified): string {
+function summary({ directory, file, keptAs, factory, certificate }: operations.ServerCertified): string {
   const lines = [
     `The factory ${factory} has a new ${file}, for ${certificate.subjectAltNames.join(' and ') || certificate.subject}`,
     `  valid until ${certificate.notAfter}, serial ${certificate.serial}`,

@@ -1,3 +1,4 @@
+import { Gauge, Registry } from 'prom-client'
 import type { CertificateStatus, PkiStatus, StatusOfPkis } from '../../../operations/status-pki.js'
 import { printable } from '../../output.js'
 
@@ -59,8 +60,16 @@ const METRICS: readonly Metric[] = [
 ]
 
 /** A status in the text format of Prometheus, version 0.0.4, for the textfile collector of node_exporter. */
-export function metrics(status: StatusOfPkis): string {
-  return METRICS.map((metric) => family(metric, status)).join('')
+export function metrics(status: StatusOfPkis): Promise<string> {
+  const registry = new Registry()
+  for (const { name, help, samples } of METRICS) {
+    const all = samples(status)
+    const [first] = all
+    if (first === undefined) continue
+    const gauge = new Gauge({ name, help, labelNames: Object.keys(first.labels), registers: [registry] })
+    for (const { labels, value } of all) gauge.set(printableLabels(labels), value)
+  }
+  return registry.metrics()
 }
 
 function certificateMetric(
@@ -93,20 +102,9 @@ function labelsOf({ factory, directory }: PkiStatus): Readonly<Record<string, st
   return { factory: factory ?? '', directory: directory ?? '' }
 }
 
-function family({ name, help, samples }: Metric, status: StatusOfPkis): string {
-  // The same labels twice would have the whole file refused.
-  const lines = new Set(samples(status).map(({ labels, value }) => `${name}${labelSet(labels)} ${value}\n`))
-  return lines.size === 0 ? '' : `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${[...lines].join('')}`
-}
-
-function labelSet(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
-}
-
-/** The three characters that the format escapes; a line feed is written out as all that cannot be printed is. */
-function escaped(value: string): string {
-  return printable(value).replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+/** A terminal acts on no control character, and prom-client escapes what the format wants escaped. */
+function printableLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, printable(value)]))
 }
 
 function seconds(time: string | null): number {

@@ -14,7 +14,6 @@ import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, style } from '../../output.js'
 import { quoted } from '../../shell-words.js'
-import { metrics } from './status-metrics.js'
 
 /** The flags of `ca status`. */
 export interface StatusFlags extends CommonFlags {
@@ -35,10 +34,16 @@ export async function status(directories: readonly string[], flags: StatusFlags,
       ? await ofFactory(flags, io)
       : await statusOfDirectories(paths, flags.warnDays, thisMachine(io.machine), flags.backupDays)
   if (flags.json) printJson(io, found)
-  else if (flags.prometheus) io.stdout(metrics(found))
+  else if (flags.prometheus) io.stdout(await inMetrics(found))
   else io.stdout(inWords(found, flags, io))
   if (!flags.json) for (const problem of found.pkis.flatMap(({ problems }) => problems)) tell(problem, io)
   io.outcome.status = exitOf(found)
+}
+
+/** Loaded here, with prom-client: nothing else of the command needs it. */
+async function inMetrics(found: StatusOfPkis): Promise<string> {
+  const { metrics } = await import('./status-metrics.js')
+  return metrics(found)
 }
 
 /** Loaded here, because `ca show` would otherwise have one file more to load at its start. */

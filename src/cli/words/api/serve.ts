@@ -27,7 +27,8 @@ Examples:
 
 Clients need a token (fpki api token create), and CACERT set to the file that is
 named at the start. It stops at SIGTERM when the requests that are there have
-been answered. Each line on stderr that begins with { is a line of the log.
+been answered. The log is on stdout, one JSON document a line (with --json on
+stderr).
 
 A fault is METHOD:NTH:KIND, where the NTH GET, POST or PATCH (* for each) gets:
   500, 429     such a status, 429 with Retry-After; nothing is done

@@ -13,7 +13,7 @@ export function addCreate(ca: Command, io: Io): void {
     .option('--no-online-ca', 'do not create online-ca')
     .addOption(new Option('--local-ca', 'create local-ca, for manufacturing').default(true, 'yes'))
     .option('--no-local-ca', 'do not create local-ca')
-    .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect)
+    .option('--tls-name <host>', "a DNS name or IP address of the embedded factory's gateway; repeatable", collect)
     .option('--encrypt-keys', 'encrypt the key files with a passphrase')
     .option('--root-cert <file>', 'use this root certificate instead of a new one')
     .option('--root-key <file>', 'the key of --root-cert; it is copied')

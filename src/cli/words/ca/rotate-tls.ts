@@ -9,7 +9,7 @@ export function addRotateTls(ca: Command, io: Io): void {
     .command('rotate-tls')
     .description('give the device gateway a new key and server certificate, tls-crt')
     .argument('<directory>', 'the PKI directory')
-    .option('--tls-name <host>', "a DNS name of the embedded factory's gateway; repeatable", collect)
+    .option('--tls-name <host>', "a DNS name or IP address of the embedded factory's gateway; repeatable", collect)
   withHsmOptions(rotateTls)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>

@@ -9,7 +9,7 @@ export function addAuthorize(est: Command, io: Io): void {
     .command('authorize')
     .description('sign a server certificate for the EST server, est-tls-crt')
     .argument('<directory>', 'the PKI directory')
-    .option('--tls-name <host>', "a DNS name of the embedded factory's EST server; repeatable", collect)
+    .option('--tls-name <host>', "a DNS name or IP address of the embedded factory's EST server; repeatable", collect)
   withHsmOptions(authorize)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>

@@ -93,4 +93,12 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
       )
     },
   },
+  {
+    code: 'csr-attribute',
+    severity: 'notice',
+    cite: 'RFC 2985 5.4',
+    applies: always,
+    check: ({ unusedAttributes }) =>
+      listed(unusedAttributes, (types) => `it has attributes that fpki ignores: ${types}`),
+  },
 ]

@@ -1,0 +1,88 @@
+import { FpkiError } from '../errors.js'
+import type { CheckedOctets, Curve } from '../ports.js'
+import { CRL_REASONS, type CrlReason } from './crl.js'
+import { sameName } from './name.js'
+import { sameOctets } from './octets.js'
+import type { Certificate } from './read-certificate.js'
+import { type Crl, readCrl, readTbsCrl } from './read-crl.js'
+import { sameTime } from './rules.js'
+import { ECDSA_OF_CURVE, isSignedBy } from './signature.js'
+import { issuerKeyIdentifier } from './template.js'
+
+/** What a new CRL is to say (RFC 5280, 5; contract.md 3). */
+export interface CrlTemplate {
+  readonly issuer: Certificate
+  /** Positive; one more than that of the CRL before. */
+  readonly crlNumber: bigint
+  readonly thisUpdate: Date
+  readonly nextUpdate: Date
+  readonly reason: CrlReason
+  /** At least one, each once. */
+  readonly serialNumbers: readonly bigint[]
+}
+
+/** Checks that a CRL can list these serial numbers (RFC 5280, 4.1.2.2): all positive, each once. Throws ERR_PROFILE. */
+export function checkSerialNumbers(serialNumbers: readonly bigint[]): void {
+  const negative = serialNumbers.find((serialNumber) => serialNumber <= 0n)
+  if (negative !== undefined) throw notAsMeant(`the serial number ${negative} is not positive`)
+  if (new Set(serialNumbers).size !== serialNumbers.length) throw notAsMeant('a serial number is listed twice')
+}
+
+const EXTENSIONS = 'authorityKeyIdentifier,cRLNumber'
+
+/**
+ * Checks a TBSCertList (DER) against its template, with fpki's own strict reader.
+ *
+ * @param curve that of the key that is to sign it
+ * @throws FpkiError ERR_PROFILE with what is wrong
+ */
+export function checkTbsCrl(der: Uint8Array, template: CrlTemplate, curve: Curve): CheckedOctets {
+  const crl = readStrictly(der)
+  const { issuer, crlNumber, thisUpdate, nextUpdate, reason, serialNumbers } = template
+  const revoked = serialNumbers.map((serialNumber) => `${serialNumber} ${CRL_REASONS[reason]}`)
+  const problems = {
+    version: crl.version !== 2,
+    algorithm: crl.algorithm !== ECDSA_OF_CURVE[curve],
+    issuer: !sameName(crl.issuer, issuer.subject),
+    thisUpdate: !sameTime(crl.thisUpdate, thisUpdate),
+    nextUpdate: crl.nextUpdate === null || !sameTime(crl.nextUpdate, nextUpdate),
+    entries:
+      crl.entries.map(({ serialNumber, reasonCode }) => `${serialNumber} ${reasonCode}`).join() !== revoked.join(),
+    'dates of its entries': crl.entries.some(({ revocationDate }) => !sameTime(revocationDate, thisUpdate)),
+    extensions: crl.extensions.map(({ type }) => type).join() !== EXTENSIONS,
+    crlNumber: crl.crlNumber !== crlNumber,
+    authorityKeyIdentifier: !sameOctets(crl.authorityKeyIdentifier, issuerKeyIdentifier({ ...issuer, issuer })),
+  }
+  const wrong = Object.entries(problems).flatMap(([what, isWrong]) => (isWrong ? [what] : []))
+  if (wrong.length > 0) throw notAsMeant(`unexpected ${wrong.join(', ')}`)
+  return der as CheckedOctets
+}
+
+/**
+ * Reads a signed CRL (DER) again, and has OpenSSL verify its signature with the issuer's key. Throws ERR_SIGNATURE.
+ */
+export function checkCrl(der: Uint8Array, { issuer }: CrlTemplate): Crl {
+  const crl = readCrl(der, 'the new CRL')
+  if (sameName(crl.issuer, issuer.subject) && isSignedBy(crl, issuer.publicKey)) return crl
+  throw new FpkiError(
+    'ERR_SIGNATURE',
+    'OpenSSL does not accept the new CRL: its signature is not by the root key.',
+    'Nothing was sent. Check that factory_ca.pem and the root key belong together.',
+  )
+}
+
+function readStrictly(der: Uint8Array): ReturnType<typeof readTbsCrl> {
+  try {
+    return readTbsCrl(der)
+  } catch (cause) {
+    throw notAsMeant(cause instanceof Error ? cause.message : String(cause))
+  }
+}
+
+function notAsMeant(problem: string): FpkiError {
+  return new FpkiError(
+    'ERR_PROFILE',
+    `The CRL was not signed: ${problem}.`,
+    'Nothing was signed. Check the clock of this machine; if it is right, report this message, which holds no secret.',
+  )
+}

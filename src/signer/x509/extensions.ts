@@ -1,0 +1,71 @@
+import type { Extension, GeneralNameType } from '@peculiar/x509'
+import { integer } from '../../pki/der-write.js'
+import type { GeneralName } from '../../pki/extensions.js'
+import { oid } from '../../pki/oids.js'
+import type { KeyUsage, ProfileExtension } from '../../pki/profiles.js'
+import { keyIdentifier } from '../../pki/public-key.js'
+import { type CertificateTemplate, extensionsFor, issuerKeyIdentifier } from '../../pki/template.js'
+import type { X509Library } from './library.js'
+
+/** The extensions of a certificate from `template`, in the order of its profile. */
+export function certificateExtensions(x509: X509Library, template: CertificateTemplate): Extension[] {
+  return extensionsFor(template).map((spec) => extension(x509, spec, template))
+}
+
+function extension(x509: X509Library, spec: ProfileExtension, template: CertificateTemplate): Extension {
+  switch (spec.type) {
+    case 'keyUsage':
+      return keyUsage(x509, spec.usages)
+    case 'extKeyUsage':
+      return new x509.ExtendedKeyUsageExtension(spec.purposes.map(oid), spec.critical)
+    case 'basicConstraints':
+      return caConstraints(x509, spec.pathLenConstraint)
+    case 'subjectKeyIdentifier':
+      return new x509.SubjectKeyIdentifierExtension(hex(keyIdentifier(template.spki)), spec.critical)
+    case 'authorityKeyIdentifier':
+      return authorityKeyIdentifier(x509, issuerKeyIdentifier(template))
+    case 'subjectAltName':
+      return subjectAltName(x509, template.names, spec.critical)
+  }
+}
+
+/** A critical keyUsage. */
+export function keyUsage(x509: X509Library, usages: readonly KeyUsage[]): Extension {
+  const { KeyUsageFlags, KeyUsagesExtension } = x509
+  return new KeyUsagesExtension(
+    usages.reduce((flags, usage) => flags | KeyUsageFlags[usage], 0),
+    true,
+  )
+}
+
+/** A critical basicConstraints of a CA; `null`: any number of CAs may follow. */
+export function caConstraints(x509: X509Library, pathLenConstraint: number | null): Extension {
+  return new x509.BasicConstraintsExtension(true, pathLenConstraint ?? undefined, true)
+}
+
+/** The keyIdentifier member only, as fioctl has it. */
+export function authorityKeyIdentifier(x509: X509Library, identifier: Uint8Array): Extension {
+  return new x509.AuthorityKeyIdentifierExtension(hex(identifier), false)
+}
+
+/** A subjectAltName of names of the kinds that have words. Throws a plain Error for any other. */
+export function subjectAltName(x509: X509Library, names: readonly GeneralName[], critical: boolean): Extension {
+  const json = names.map(({ type, value }) => ({ type: libraryType(type), value }))
+  return new x509.SubjectAlternativeNameExtension(json, critical)
+}
+
+/** cRLNumber (RFC 5280, 5.2.3), for which the library has no class of its own. */
+export function crlNumber(x509: X509Library, number: bigint): Extension {
+  const digits = number.toString(16)
+  const magnitude = Buffer.from(digits.padStart(digits.length + (digits.length % 2), '0'), 'hex')
+  return new x509.Extension(oid('cRLNumber'), false, integer(magnitude))
+}
+
+function libraryType(type: GeneralName['type']): GeneralNameType {
+  if (type === 'other') throw new Error('a name of this kind is never written')
+  return ({ DNS: 'dns', IP: 'ip', URI: 'url', email: 'email' } as const)[type]
+}
+
+function hex(octets: Uint8Array): string {
+  return Buffer.from(octets).toString('hex')
+}

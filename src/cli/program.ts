@@ -3,7 +3,7 @@ import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
 import { readLine } from './line.js'
 import { addCommonOptions, normalizeBooleans } from './options.js'
-import { type Io, type OutputFlags, printError, progressOn } from './output.js'
+import { type Io, type OutputFlags, printError, printJson, progressOn } from './output.js'
 import { type Group, type Section, WORDS } from './words/index.js'
 
 /**
@@ -18,15 +18,23 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     else await program.parseAsync(words, { from: 'user' })
     return io.outcome.status
   } catch (error) {
-    if (!(error instanceof CommanderError)) return printError(io, error, outputFlagsOf(words))
-    if (error.exitCode === 0) return 0
-    const flags = outputFlagsOf(words)
-    const { command } = readLine(words, program)
-    if (error.code !== 'commander.help' || flags.json) return printError(io, usageError(error, command), flags)
-    // A group alone: people want to see what it has.
-    command.outputHelp()
-    return 0
+    return error instanceof CommanderError
+      ? endOfParsing(error, words, program, io)
+      : printError(io, error, outputFlagsOf(words))
   }
+}
+
+/** commander stopped: help or the version were printed, a command is missing, or the words are wrong. */
+function endOfParsing(error: CommanderError, words: readonly string[], program: Command, io: Io): number {
+  if (error.exitCode === 0) return 0
+  const flags = outputFlagsOf(words)
+  // What follows an unknown command was not read.
+  const [, unknown] = /unknown command '(.*)'/.exec(error.message) ?? []
+  const { command } = readLine(unknown === undefined ? words : words.slice(0, words.indexOf(unknown)), program)
+  if (error.code !== 'commander.help' || flags.json) return printError(io, usageError(error, command), flags)
+  // A group alone: people want to see what it has.
+  command.outputHelp()
+  return 0
 }
 
 /**
@@ -40,7 +48,8 @@ export function buildProgram(io: Io, argv: readonly string[] | null = null): Com
     .configureOutput({ writeOut: io.stdout, writeErr: () => undefined })
     .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })
     .description('Create and look after the Factory PKI of embedded-Linux devices.')
-    .version(VERSION, '-V, --version', 'print the version')
+    .option('-V, --version', 'print the version')
+    .on('option:version', () => printVersion(io, argv ?? []))
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLE)
     .hook('preAction', (_, action) => warnOfToken(action.optsWithGlobals(), io))
@@ -136,6 +145,13 @@ function commandAt(words: readonly string[], program: Command): Command | null {
     (command, word) => command?.commands.find((below) => below.name() === word) ?? null,
     program,
   )
+}
+
+/** In place of commander's own, which knows no --json. Throws, as that one does, so that nothing else runs. */
+function printVersion(io: Io, argv: readonly string[]): never {
+  if (outputFlagsOf(argv).json) printJson(io, { version: VERSION })
+  else io.stdout(`${VERSION}\n`)
+  throw new CommanderError(0, 'commander.version', VERSION)
 }
 
 /** The flags that say how to speak, read off the words when they could not be parsed. */

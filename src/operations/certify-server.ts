@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { PKI_FILES } from '../directory/names.js'
+import { jsonDocument } from '../json-document.js'
 import { certificateFacts, describeCertificate } from '../pki/describe.js'
 import { samePem } from '../pki/pem.js'
 import { TLS_SERVER } from '../pki/profiles.js'
@@ -9,7 +10,7 @@ import { fact } from './run-steps.js'
 import { requireText, signCsr } from './workplace.js'
 
 /** What `fpki ca rotate-tls --json` and `fpki est authorize --json` print. */
-export const serverCertified = z.strictObject({
+export const serverCertified = jsonDocument({
   factory: z.string(),
   /** Which Factory API has taken it. */
   api: z.string(),

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { jsonDocument } from '../json-document.js'
 import type { Curve, HsmChoice, KeyChoice, Random, Signer } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import { CKA, CKM, CKO } from '../signer/pkcs11/cryptoki.js'
@@ -10,7 +11,7 @@ import { tokenSigner } from '../signer/pkcs11/signer.js'
 import { proveSigner } from './prove-signer.js'
 
 /** What `fpki hsm check --json` prints. */
-export const checkedHsm = z.strictObject({
+export const checkedHsm = jsonDocument({
   module: z.string(),
   token: z.strictObject({ label: z.string(), model: z.string(), serial: z.string() }),
   /** What was tried and worked, in words, in the order in which it was tried. */

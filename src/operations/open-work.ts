@@ -1,12 +1,13 @@
 import * as z from 'zod/mini'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { DirectoryState, Journal } from '../directory/records.js'
+import { jsonDocument } from '../json-document.js'
 import type { DurableFiles } from '../ports.js'
 import { requireTrusted } from './remembered-token.js'
 import { existing } from './show-history.js'
 
 /** What `fpki ca resume --json` prints when nothing is open; else it prints what the command does that it goes on with. */
-export const nothingToResume = z.strictObject({
+export const nothingToResume = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** No command is open. */

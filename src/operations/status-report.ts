@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { jsonDocument } from '../json-document.js'
 import { certificateRole } from '../pki/describe.js'
 import { backupStatus } from './backup/age.js'
 
@@ -52,7 +53,7 @@ const pkiStatus = z.strictObject({
 })
 
 /** What `fpki ca status --json` prints. */
-export const statusOfPkis = z.strictObject({
+export const statusOfPkis = jsonDocument({
   checkedAt: z.string(),
   warnDays: z.int(),
   /** How old a backup may be; null: any age will do. */

@@ -185,6 +185,12 @@ test.each(['--version', '-V'])('%s is the version of package.json', async (flag)
   expect(await (await newHome()).fpki([flag])).toEqual({ status: 0, signal: null, stdout: `${version}\n`, stderr: '' })
 })
 
+test.each([['--version --json'], ['--json -V'], ['ca show --json --version']])('%s prints JSON', async (words) => {
+  const { version }: { version: string } = JSON.parse(await readFile(join(FPKI, '..', '..', 'package.json'), 'utf8'))
+  const { status, stdout } = await (await newHome()).fpki(words.split(' '))
+  expect({ status, document: JSON.parse(stdout) }).toEqual({ status: 0, document: { schemaVersion: 1, version } })
+})
+
 describe('every example in the help', () => {
   const withExamples = LEVELS.filter((words) => words[0] !== 'keys' && !isGroup(words))
   test.each(withExamples.map((words) => [words.join(' ')]))('of fpki %s works as it stands', async (words) => {

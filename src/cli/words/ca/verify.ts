@@ -24,5 +24,5 @@ Examples:
   $ fpki ca verify "$HOME/acme"
   $ fpki ca verify "$HOME/acme" --offline --skip-root-key --json
 
-Exit codes: 0 all holds, or there are warnings only (not with --strict)
-or notices, which are advice; 6 something does not hold. docs/verify.md explains each code.`
+Exit codes: 0 no errors (warnings count with --strict, notices never do);
+6 errors were found. docs/verify.md explains each finding.`

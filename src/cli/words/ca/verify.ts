@@ -24,5 +24,5 @@ Examples:
   $ fpki ca verify "$HOME/acme"
   $ fpki ca verify "$HOME/acme" --offline --skip-root-key --json
 
-Exit codes: 0 no errors (warnings count with --strict, notices never do);
-6 errors were found. docs/verify.md explains each finding.`
+Exit codes: 0 nothing failed (with --strict: no warnings either); 6 something
+failed. Notices are advice. docs/verify.md explains each code.`

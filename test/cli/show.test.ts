@@ -183,7 +183,8 @@ describe('show of a PKI directory', () => {
       api: `embedded (${join(home.path, 'elsewhere')})`,
     })
     expect(await shown(['bolt'], { cwd: home.path })).toMatchObject({ factory: 'bolt' })
-    expect(await shown([join(home.path, 'acme')])).toMatchObject({ factory: 'acme', api: `embedded (${home.state})` })
+    await home.fpki(['ca', 'create', join(home.path, 'coil')])
+    expect(await shown([join(home.path, 'coil')])).toMatchObject({ factory: 'coil', api: `embedded (${home.state})` })
   })
 
   test('asks the Factory API that a flag names, whatever the directory says', async () => {
@@ -203,6 +204,6 @@ describe('show of a PKI directory', () => {
   test('one that is no PKI: exit 3', async () => {
     const { home } = await copiedPki()
     const names = [join(home.path, 'nothing')]
-    await expectRefusal(home, ['ca', 'show', names[0] ?? ''], { status: 3, code: 'ERR_NOT_INITIALIZED', names })
+    await expectRefusal(home, ['ca', 'show', names[0] ?? ''], { status: 3, code: 'ERR_NOT_A_DIRECTORY', names })
   })
 })

@@ -70,9 +70,14 @@ export function pkcs8Pem(parts: KeyParts): string {
 
 /** An EncryptedPrivateKeyInfo as PEM, with PBKDF2 at a cost for tests. */
 export function encryptedPem(parts: KeyParts, passphrase: string, rounds = 1000): string {
+  return encryptedPkcs8(pkcs8(parts), passphrase, rounds)
+}
+
+/** The same around any PrivateKeyInfo. */
+export function encryptedPkcs8(content: Uint8Array, passphrase: string, rounds = 1000): string {
   const salt = Buffer.alloc(16, 7)
   const cipher = createCipheriv('aes-256-cbc', pbkdf2Sync(passphrase, salt, rounds, 32, 'sha256'), salt)
-  const encrypted = Buffer.concat([cipher.update(pkcs8(parts)), cipher.final()])
+  const encrypted = Buffer.concat([cipher.update(content), cipher.final()])
   const prf = sequence(objectIdentifier(oid('hmacWithSHA256')), der(5))
   const count = integer(Buffer.from(rounds.toString(16).padStart(8, '0'), 'hex'))
   return pbes2Pem('PBKDF2', [octetString(salt), count, prf], encrypted)

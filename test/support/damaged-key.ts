@@ -1,4 +1,5 @@
 import { createCipheriv, createPrivateKey, type KeyObject, pbkdf2Sync } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
 import { der, explicit, integer, objectIdentifier, octetString, sequence } from '../../src/pki/der-write.js'
 import { oid } from '../../src/pki/oids.js'
 import { encodePem } from '../../src/pki/pem.js'
@@ -56,6 +57,13 @@ export const DAMAGES: Readonly<Record<string, (parts: KeyParts) => KeyParts>> = 
   'the point at infinity': (parts) => ({ ...parts, point: Buffer.of(0) }),
   'a point off the curve': (parts) => ({ ...parts, point: flipped(parts.point ?? Buffer.of(), -1) }),
   'a point that is cut off': (parts) => ({ ...parts, point: (parts.point ?? Buffer.of()).subarray(0, -1) }),
+}
+
+/** Puts a damaged key in the place of the one in a file. */
+export async function damageKey(path: string, damage: string): Promise<void> {
+  const change = DAMAGES[damage]
+  if (change === undefined) throw new Error(`there is no damage ${damage}`)
+  await writeFile(path, sec1Pem(change(partsOf(await readFile(path, 'utf8')))))
 }
 
 /** An ECPrivateKey (RFC 5915) as PEM. */

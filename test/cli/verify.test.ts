@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { CODES } from '../../src/operations/verify/codes.js'
 import { isWrong } from '../../src/operations/verify/finding.js'
 import { type VerifiedPki, verifiedPki } from '../../src/operations/verify-pki.js'
-import { newHome, output } from '../support/cli.js'
+import { newHome, output, runProgram } from '../support/cli.js'
 import { CA_EXTENSIONS, forge, put, ROOT_EXTENSIONS, TLS_EXTENSIONS } from './forge.js'
 import { backedUpPki, editCertificates, editJson, knowsOfBackup, type Made } from './made.js'
 import { ordinaryUser } from './ordinary-user.js'
@@ -153,6 +153,11 @@ const OFFLINE: readonly Case[] = [
   ],
   ['the root did not sign itself', (pki) => tamper(pki, 'factory_ca.pem'), 'chain.root factory_ca.pem'],
   ['a signature was changed', (pki) => tamper(pki, 'tls-crt'), 'chain.invalid tls-crt'],
+  [
+    'the issuer of a server is the root, written in another case',
+    (pki) => forge(pki, 'tls-crt', { issuer: '/CN=FACTORY-CA/OU=acme' }),
+    'chain.invalid tls-crt',
+  ],
   ['a further local CA is fine', (pki) => forge(pki, 'site-b.pem')],
   [
     'a further local CA of another factory',
@@ -386,6 +391,20 @@ const ONLINE: readonly Case[] = [
   ],
   ['the server for EST is none', (pki) => editCertificates(pki, { estTlsCrt: 'not PEM' }), 'pem.broken est-tls-crt'],
 ]
+
+test('An issuer that only OpenSSL takes for the root is reported, since GnuTLS does not find the root', async () => {
+  const pki = await backedUpPki()
+  await forge(pki, 'tls-crt', { issuer: '/CN=FACTORY-CA/OU=acme' })
+  const [root, tls] = [pki.path('factory_ca.pem'), pki.path('tls-crt')]
+  expect(await output('openssl', ['verify', '-x509_strict', '-CAfile', root, tls])).toBe(`${tls}: OK\n`)
+  const words = ['--verify', '--load-ca-certificate', root, '--infile', tls]
+  expect((await runProgram('certtool', words)).stdout).toContain('The certificate issuer is unknown')
+  const { document } = await verifyJson(pki, ['--offline'])
+  const [finding] = document.findings.filter(({ code }) => code === 'chain.invalid')
+  expect(finding?.message).toContain(
+    'its issuer, CN=FACTORY-CA, OU=acme, is not octet for octet the subject of the root',
+  )
+})
 
 async function verifyJson(
   pki: Made,

@@ -80,7 +80,7 @@ export async function serveApi(
   })
   log.info({ inFlight: metrics.inFlight() }, 'stopping')
   await server.close()
-  log.info('stopped')
+  log.info({}, 'stopped')
 }
 
 async function identityFor(

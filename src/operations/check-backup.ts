@@ -27,7 +27,7 @@ export const checkedBackup = z.strictObject({
   files: z.int(),
   /** The key in it has signed, and the signature fits factory_ca.pem; false: the key is not in it. */
   rootKeyProven: z.boolean(),
-  /** As `ca restore` would end; a failure is no proof. */
+  /** As `ca restore` would end; `failure`: a key does not sign or a chain is not valid, and nothing is proven. */
   result: verifiedPki.shape.result,
   /** The PKI directory in which the proof was recorded; null: none. */
   recordedIn: z.nullable(z.string()),

@@ -149,11 +149,20 @@ describe('--check and restore see the same', () => {
       6,
       ({ path }) => rm(path('local-ca.key')).then(() => writeFile(path('local-ca.key'), junk)),
     ],
-    ['a missing tls-crt', 6, ({ path }) => rm(path('tls-crt'))],
-    ['a loose mode of a key', 6, ({ path }) => chmod(path('local-ca.key'), 0o644)],
+    [
+      'a certificate of another root',
+      6,
+      async ({ path }) => {
+        const other = await madePki()
+        await rm(path('tls-crt'))
+        await writeFile(path('tls-crt'), await other.text('tls-crt'))
+      },
+    ],
+    ['a missing tls-crt', 0, ({ path }) => rm(path('tls-crt'))],
+    ['a loose mode of a key', 0, ({ path }) => chmod(path('local-ca.key'), 0o644)],
     [
       'an interrupted command',
-      6,
+      0,
       ({ path }) => editJson(path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null })),
     ],
   ]
@@ -464,7 +473,7 @@ describe('where a PKI is restored', () => {
     await rm(all.home.path, { recursive: true })
     const { status, stderr } = await fpki(['ca', 'restore', join(elsewhere, 'b'), again], start)
     expect({ status, said: stderr.includes(`\`fpki ca resume ${again} --api embedded\``) }).toEqual({
-      status: 6,
+      status: 0,
       said: true,
     })
     expect(await fpki(['ca', 'resume', again, '--api', 'embedded'], start)).toMatchObject({ status: 0 })

@@ -424,7 +424,7 @@ const BAD: Bad[] = [
   ['of 100 kB', async () => Buffer.alloc(100_000, 0x30), ['larger than 65536 bytes']],
   ['of two blocks', async () => `${await opensslCsr()}${await opensslCsr()}`, ['2 PEM blocks']],
   ['behind its key', async () => `${await opensslKey('P-256')}${await opensslCsr()}`, ['of another kind, PRIVATE KEY']],
-  ['that is empty', async () => '', ['cut off']],
+  ['that is empty', async () => '', ['it is empty']],
   ['that is text', async () => 'please sign this', ['is not signed']],
   ['that is a certificate', ({ text }) => text('local-ca.pem'), ['of another kind, CERTIFICATE']],
   ['that is a certificate, in DER', async ({ text }) => derOf(await text('local-ca.pem')), ['is not signed']],
@@ -474,7 +474,7 @@ describe('a request is refused with its reason, exit 6, and nothing is changed:'
 
   test.each([
     ['/dev/zero', 'larger than'],
-    ['/dev/null', 'cut off'],
+    ['/dev/null', 'it is empty'],
     ['/etc', 'EISDIR'],
     ['/nowhere', 'does not exist'],
   ])('%s', async (file, reason) => {

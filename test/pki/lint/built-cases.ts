@@ -58,6 +58,14 @@ function csrOfVersion(version: number): Buffer {
 export const BUILT_CASES: readonly Case[] = [
   ['a certificate that is right', certificate, []],
   [
+    'a request for a device CA that is called neither fio-… nor online-ca',
+    buildCsr({
+      subject: utf8Name([CN, 'plant'], [OU, 'acme']),
+      attributes: [extensionRequest(critical('2.5.29.19', sequence(tlv(0x01, Buffer.of(0xff)))))],
+    }),
+    ['device-ca-name'],
+  ],
+  [
     'a request with a compressed point',
     buildCsr({ subject: utf8Name([CN, 'gateway.example']), attributes: [request], key: pair, spki: compressed }),
     ['compressed-point'],

@@ -3,7 +3,7 @@ import { contentOf, parseDer, readObjectIdentifier, sequenceMembers, TAG } from 
 import { octetString } from '../pki/der-write.js'
 import { oid } from '../pki/oids.js'
 import { provesPossession } from '../pki/possession.js'
-import { HASH_OF_CURVE, NODE_CURVE, type PublicKey, readPublicKey } from '../pki/public-key.js'
+import { HASH_OF_CURVE, NODE_CURVE, type PublicKey, readPublicKey, uncompressedSpki } from '../pki/public-key.js'
 import type { Curve, Signer } from '../ports.js'
 import {
   decryptKey,
@@ -128,7 +128,8 @@ function publicHalf(key: KeyObject, what: string): { readonly spki: Uint8Array; 
     return new Uint8Array(createPublicKey(key).export({ format: 'der', type: 'spki' }))
   })
   const publicKey = readable(spki, what)
-  if (publicKey.kind === 'EC') return { spki, curve: publicKey.curve }
+  // The file may have a compressed point; what is signed for the key has the one form that everybody reads.
+  if (publicKey.kind === 'EC') return { spki: uncompressedSpki(spki), curve: publicKey.curve }
   throw badKey(what, `cannot be used: its key is RSA ${publicKey.bits}`)
 }
 

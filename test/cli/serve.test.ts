@@ -5,7 +5,7 @@ import { connect } from 'node:tls'
 import { describe, expect, test, vi } from 'vitest'
 import { type Ended, newHome, output } from '../support/cli.js'
 import { newKey } from '../support/company.js'
-import { damageKey } from '../support/damaged-key.js'
+import { DAMAGES, damageKey, partsOf, pkcs8Pem } from '../support/damaged-key.js'
 import { PATIENT } from '../support/patience.js'
 import { parsePrometheus } from '../support/prometheus.js'
 import { CERTS, SELF, type Served, serve } from '../support/served.js'
@@ -123,6 +123,15 @@ test('a certificate of one’s own is served; one that does not fit its key is r
   const server = await serve(['--tls-cert', own.cert, '--tls-key', own.key], home)
   expect(await output('curl', ['-sS', '--cacert', own.cert, `${server.url}/healthz`])).toContain('ok')
   expect(server.said()).not.toContain('CACERT')
+  const damaged = join(home.path, 'damaged.key')
+  const parts = partsOf(await readFile(own.key, 'utf8'))
+  await writeFile(damaged, pkcs8Pem(DAMAGES['a flipped bit in the scalar']?.(parts) ?? parts))
+  const words = ['api', 'serve', '--listen', '127.0.0.1:0', '--tls-cert', own.cert, '--tls-key', damaged]
+  const refused = await home.fpki(words)
+  expect({ status: refused.status, stderr: refused.stderr }).toEqual({
+    status: 6,
+    stderr: expect.stringMatching(/damaged\.key is damaged.*\[ERR_BAD_KEY\]/),
+  })
   const wrong = await home.fpki(['api', 'serve', '--tls-cert', own.cert, '--tls-key', other.key])
   expect({ status: wrong.status, stderr: wrong.stderr }).toEqual({
     status: 6,

@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process'
 import { chmod, cp, mkdir, open, readdir, readFile, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { thisMachine } from '../../src/machine.js'
 import { CODES } from '../../src/operations/verify/codes.js'
 import { isWrong } from '../../src/operations/verify/finding.js'
-import { type VerifiedPki, verifiedPki } from '../../src/operations/verify-pki.js'
+import { type VerifiedPki, verifiedPki, verifyPki } from '../../src/operations/verify-pki.js'
 import { newHome, output, runProgram } from '../support/cli.js'
 import { CA_EXTENSIONS, forge, put, ROOT_EXTENSIONS, TLS_EXTENSIONS } from './forge.js'
 import { backedUpPki, editCertificates, editJson, knowsOfBackup, type Made } from './made.js'
@@ -254,12 +255,7 @@ const OFFLINE: readonly Case[] = [
   ],
   ['a server expires soon', (pki) => forge(pki, 'tls-crt', { until: 59.5 }), 'expiry.soon tls-crt'],
   ['a server expires in 60 days and a half', (pki) => forge(pki, 'tls-crt', { until: 60.5 })],
-  [
-    'a server is of tomorrow',
-    (pki) => forge(pki, 'tls-crt', { from: 1 }),
-    'chain.invalid tls-crt',
-    'expiry.not-yet tls-crt',
-  ],
+  ['a server is of tomorrow', (pki) => forge(pki, 'tls-crt', { from: 1 }), 'expiry.not-yet tls-crt'],
   ['there is no backup', (pki) => unlink(pki.path('.fpki/backup.json')), 'backup.none'],
   [
     'the backup is from before the last change',
@@ -758,3 +754,14 @@ async function revokeLocalCa(pki: Made): Promise<void> {
   const crl = await output('openssl', [...ca, '-gencrl', '-crldays', '1'])
   await editCertificates(pki, { caCrt: await readFile(pki.path('online-crt'), 'utf8'), caRevokeCrl: crl })
 }
+
+test('with a clock that is set back, it is the clock that is reported, and no certificate', async () => {
+  const { directory } = await backedUpPki()
+  const clock = () => new Date(Date.now() - 2 * 24 * 3600 * 1000)
+  const options = { directory, factory: null, warnDays: 60, groups: ['chain', 'profile', 'serials', 'expiry'] }
+  const { findings } = await verifyPki(options, { ...thisMachine(), clock, api: null, hsm: null })
+  const wrong = findings.filter(isWrong)
+  expect(new Set(wrong.map(({ code }) => code))).toEqual(new Set(['expiry.not-yet']))
+  for (const { message, hint } of wrong)
+    expect(`${message} ${hint}`).toMatch(/the clock of this machine says .* Set the clock of this machine/)
+})

@@ -16,7 +16,8 @@ export function checkChain({ root, certificates, now }: Scene): readonly Finding
   return certificates
     .filter(({ role }) => role !== 'root')
     .flatMap(({ file: name, certificate }) => {
-      const problem = pathProblem(certificate, { root, at: now }) ?? spellingProblem(certificate, root)
+      const at = withinBoth(now, certificate, root)
+      const problem = pathProblem(certificate, { root, at }) ?? spellingProblem(certificate, root)
       return problem === null
         ? []
         : [found('chain.invalid', name, `${name} has no valid path to the root: ${problem}.`)]
@@ -27,4 +28,14 @@ export function checkChain({ root, certificates, now }: Scene): readonly Finding
 function spellingProblem({ issuer }: Certificate, { subject }: Certificate): string | null {
   if (sameOctets(issuer.der, subject.der)) return null
   return `its issuer, ${formatName(issuer)}, is not octet for octet the subject of the root, and Go and GnuTLS reject it`
+}
+
+/**
+ * A time at which both are valid, `now` when they are: what has expired, and a clock that is wrong, the checks of expiry tell,
+ * and there is nothing to make again.
+ */
+function withinBoth(now: Date, certificate: Certificate, root: Certificate): Date {
+  const from = Math.max(certificate.notBefore.getTime(), root.notBefore.getTime())
+  const until = Math.min(certificate.notAfter.getTime(), root.notAfter.getTime())
+  return new Date(Math.min(Math.max(now.getTime(), from), until))
 }

@@ -1,8 +1,7 @@
 import { hash as digestOf } from 'node:crypto'
 import { FpkiError } from '../../errors.js'
 import { integer, sequence } from '../../pki/der-write.js'
-import { sameOctets } from '../../pki/octets.js'
-import { HASH_OF_CURVE } from '../../pki/public-key.js'
+import { HASH_OF_CURVE, sameSpki } from '../../pki/public-key.js'
 import type { Curve, Signer } from '../../ports.js'
 import { CKM } from './cryptoki.js'
 import { explained } from './errors.js'
@@ -65,7 +64,7 @@ function mechanismFor({ mechanisms, name }: OpenToken, { curve, label }: TokenKe
 }
 
 function publicKeyOf({ name }: OpenToken, { label, spki }: TokenKey, certified: Uint8Array | null): Uint8Array {
-  if (spki !== null && certified !== null && !sameOctets(spki, certified)) {
+  if (spki !== null && certified !== null && !sameSpki(spki, certified)) {
     throw keyError(
       `${name} has another key "${label}" than the one of the certificate in the PKI directory.`,
       'Name the token that this PKI was made with.',

@@ -18,7 +18,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return io.outcome.status
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
-    return printError(io, error instanceof CommanderError ? usageError(error) : error, outputFlagsOf(words))
+    return printError(io, await explained(error, words, program, io), outputFlagsOf(words))
   }
 }
 
@@ -85,6 +85,13 @@ Settings, each from a flag, else a variable, else the configuration:
   state-dir  --state-dir  FPKI_STATE_DIR                ~/.local/share/fpki
   cacert     --cacert     FPKI_CACERT, CACERT           more trusted roots, PEM
   timeout    --timeout    FPKI_TIMEOUT                  30 seconds`
+
+/** An error with what can be said of it once the command has ended. */
+async function explained(error: unknown, words: readonly string[], program: Command, io: Io): Promise<unknown> {
+  if (error instanceof CommanderError) return usageError(error)
+  if (!(error instanceof FpkiError) || (error.code !== 'ERR_SIGINT' && error.code !== 'ERR_SIGTERM')) return error
+  return (await import('./interrupted.js')).interrupted(error, words, program, io)
+}
 
 /** commander's words for a mistake, as an error of ours. */
 function usageError({ code, message }: CommanderError): FpkiError {

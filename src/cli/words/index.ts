@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Io } from '../output.js'
+import { addDeleteFactory } from './api/delete-factory.js'
 import { addExportGateway } from './api/export-gateway.js'
 import { addPing } from './api/ping.js'
 import { addServe } from './api/serve.js'
@@ -73,7 +74,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
   ],
   est: [addShowEst, addAuthorize],
   hsm: [addList, addCheck],
-  api: [addPing, addServe, addToken, addExportGateway],
+  api: [addPing, addServe, addToken, addExportGateway, addDeleteFactory],
   config: [addConfigShow, addConfigSet, addConfigUnset, addConfigPath],
   top: [addLogin, addLogout, addLint, addCompletion],
 }

@@ -63,6 +63,10 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
       }
     },
     signal,
+    flushed: async () => {
+      if (!stdout.destroyed) await new Promise<unknown>((resolve) => stdout.write('', resolve))
+      return !stdout.destroyed && stdout.errored === null
+    },
     // Looked at only when a question comes up: node:tty and stdin cost every start.
     get askSecret() {
       return onTerminal(process) ? (question: string) => askSecretly(process, question, signal) : null

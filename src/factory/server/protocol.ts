@@ -33,8 +33,9 @@ export function addProtocolAnswers(app: FastifyInstance): void {
   })
   const server = app.server as Server
   server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) => {
-    response.writeHead(417, { 'Content-Type': JSON_TYPE, Connection: 'close' })
-    response.end(JSON.stringify({ msg: 'this Expect is not supported' }))
+    const body = JSON.stringify({ msg: 'this Expect is not supported' })
+    const headers = { 'Content-Type': JSON_TYPE, 'Content-Length': Buffer.byteLength(body), Connection: 'close' }
+    response.writeHead(417, headers).end(body)
   })
   server.on('connect', (_: IncomingMessage, socket: Duplex) => {
     endWith(socket, '405 Method Not Allowed', 'CONNECT is not supported')

@@ -21,10 +21,13 @@ export interface CrlTemplate {
   readonly serialNumbers: readonly bigint[]
 }
 
-/** Checks that a CRL can list these serial numbers (RFC 5280, 4.1.2.2): all positive, each once. Throws ERR_PROFILE. */
+/**
+ * Checks that a CRL can list these serial numbers: none is negative, each is there once. 0 is no serial number of RFC 5280's
+ * (4.1.2.2), but a certificate of another tool that has it must be revocable. Throws ERR_PROFILE.
+ */
 export function checkSerialNumbers(serialNumbers: readonly bigint[]): void {
-  const negative = serialNumbers.find((serialNumber) => serialNumber <= 0n)
-  if (negative !== undefined) throw notAsMeant(`the serial number ${negative} is not positive`)
+  const negative = serialNumbers.find((serialNumber) => serialNumber < 0n)
+  if (negative !== undefined) throw notAsMeant(`the serial number ${negative} is negative`)
   if (new Set(serialNumbers).size !== serialNumbers.length) throw notAsMeant('a serial number is listed twice')
 }
 

@@ -24,5 +24,5 @@ Examples:
   $ fpki ca verify "$HOME/acme"
   $ fpki ca verify "$HOME/acme" --offline --skip-root-key --json
 
-Exit codes: 0 all holds, or there are warnings only (not with --strict)
-or notices, which are advice; 6 something does not hold. docs/verify.md explains each code.`
+Exit codes: 0 nothing failed (with --strict: no warnings either); 6 something
+failed. Notices are advice. docs/verify.md explains each code.`

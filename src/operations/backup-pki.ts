@@ -4,6 +4,7 @@ import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { type BackupRecord, keyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { Certificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles, EncryptionPorts, Progress } from '../ports.js'
@@ -20,7 +21,7 @@ import { type OpenPki, openPki } from './open-pki.js'
 export { type BackupTarget, type ReadyTarget, readyTarget } from './backup/target.js'
 
 /** What `fpki ca backup --out --json` prints. */
-export const madeBackup = z.strictObject({
+export const madeBackup = jsonDocument({
   /** Absolute. */
   file: z.string(),
   size: z.int(),

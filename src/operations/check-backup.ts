@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { pkiDirectory } from '../directory/pki-directory.js'
 import type { BackupRecord } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Random } from '../ports.js'
 import { askedFor } from './backup/carried.js'
@@ -15,7 +16,7 @@ const { factory, createdAt, rootFingerprint, rootKey, embedded, unfinished, notH
 export const backupFacts = { factory, createdAt, rootFingerprint, rootKey, embedded, unfinished, notHeld, fpki }
 
 /** What `fpki ca backup --check --json` prints. */
-export const checkedBackup = z.strictObject({
+export const checkedBackup = jsonDocument({
   /** The backup, absolute. */
   file: z.string(),
   /** Of the file. */

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import type { Curve, HsmChoice, KeyChoice, Random, Signer } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import { CKA, CKM, CKO } from '../signer/pkcs11/cryptoki.js'
@@ -14,7 +15,7 @@ import { newRootKeyName } from './key-labels.js'
 import { proveSigner } from './prove-signer.js'
 
 /** What `fpki hsm check --json` prints. */
-export const checkedHsm = z.strictObject({
+export const checkedHsm = jsonDocument({
   module: z.string(),
   token: z.strictObject({ label: z.string(), model: z.string(), serial: z.string() }),
   /** What was tried and worked, in words, in the order in which it was tried. */

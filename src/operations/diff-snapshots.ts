@@ -4,6 +4,7 @@ import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { DirectoryState, KeyReference } from '../directory/records.js'
 import type { SnapshotRecord } from '../directory/register-records.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { rfc3339 } from '../pki/describe.js'
 import { formatName } from '../pki/name.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
@@ -20,7 +21,7 @@ const comparedSnapshot = z.strictObject({
 })
 
 /** What `fpki ca diff --json` prints. */
-export const snapshotDiff = z.strictObject({
+export const snapshotDiff = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   from: comparedSnapshot,

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { CKF_TOKEN } from '../signer/pkcs11/cryptoki.js'
 import { wellKnownModules } from '../signer/pkcs11/discover.js'
 import { withModule } from '../signer/pkcs11/module.js'
@@ -17,7 +18,7 @@ const listedToken = z.strictObject({
 })
 
 /** What `fpki hsm list --json` prints. */
-export const listedModules = z.strictObject({
+export const listedModules = jsonDocument({
   modules: z.array(
     z.strictObject({
       path: z.string(),

@@ -5,6 +5,7 @@ import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { type Journal, keyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import { checkFactoryName } from '../factory-name.js'
+import { jsonDocument } from '../json-document.js'
 import { readCsr } from '../pki/csr.js'
 import { formatName } from '../pki/name.js'
 import { sameSpki } from '../pki/public-key.js'
@@ -20,7 +21,7 @@ import { KEEP } from './register-traces.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
 
 /** What `fpki ca root-csr --json` prints. */
-export const madeRootCsr = z.strictObject({
+export const madeRootCsr = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { PKI_FILES } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { type Csr, readCsr } from '../pki/csr.js'
 import { acceptCsr } from '../pki/csr-policy.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../pki/describe.js'
@@ -27,7 +28,7 @@ export const SIGN_PROFILES = { tls: TLS_SERVER, 'device-ca': DEVICE_CA } as cons
 export type SignProfile = keyof typeof SIGN_PROFILES
 
 /** What `fpki ca sign --json` prints. */
-export const signedRequest = z.strictObject({
+export const signedRequest = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi, FactoryCertificates, KnownCertificates } from '../factory/api.js'
+import { jsonDocument } from '../json-document.js'
 import { isCrlOf, revokedIn } from '../pki/crl.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../pki/describe.js'
 import { attributeValues } from '../pki/name.js'
@@ -16,7 +17,7 @@ import { deviceCasOf } from './open-pki.js'
 import { notInitialized } from './show-pki.js'
 
 /** What `fpki ca update --json` prints. */
-export const updatedDeviceCas = z.strictObject({
+export const updatedDeviceCas = jsonDocument({
   factory: z.string(),
   /** Which Factory API was told. */
   api: z.string(),

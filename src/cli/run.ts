@@ -122,10 +122,8 @@ async function askSecretly({ stdin, stderr }: NodeJS.Process, question: string, 
 function stopSignal(on: NodeJS.Process): AbortSignal {
   const controller = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    on.once(name, () => {
-      const hint = 'Run the same command again; it goes on where it stopped.'
-      controller.abort(new FpkiError(`ERR_${name}`, `Stopped by ${name}; nothing is half done.`, hint))
-    })
+    // Whether progress was saved is known when the command has ended: interrupted.ts replaces the hint.
+    on.once(name, () => controller.abort(new FpkiError(`ERR_${name}`, `Interrupted by ${name}.`, 'Run it again.')))
   }
   return controller.signal
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-export { completionDocument, errorDocument } from './cli/documents.js'
+export { completionDocument, errorDocument, versionDocument } from './cli/documents.js'
 export type { Connection, Proof } from './config/connection.js'
 export { changedLogin, changedSetting, configPath, type ShownConfig, shownConfig } from './config/shown.js'
 export { durableFiles } from './directory/files.js'

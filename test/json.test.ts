@@ -8,6 +8,7 @@ import * as library from '../src/index.js'
 /** The schemas of docs/json.md, by the headings of their sections. A new document needs a line here and a section there. */
 const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'An error': library.errorDocument,
+  'fpki --version': library.versionDocument,
   'fpki ca create': library.createdPki,
   'fpki ca root-csr': library.madeRootCsr,
   'fpki ca show': library.shownPki,
@@ -91,12 +92,14 @@ function typeOf(schema: z.ZodMiniType): string {
   const part = partOf(schema)
   if (part !== undefined)
     return `[${part.charAt(0).toLowerCase()}${part.slice(1)}](#${part.toLowerCase().replaceAll(' ', '-')})`
-  const { type, innerType, element, entries, values } = definitionOf(schema)
+  const { type, innerType, element, entries, options, values } = definitionOf(schema)
   switch (type) {
     case 'nullable':
       return `${typeOf(innerType)} or null`
     case 'optional':
       return `${typeOf(innerType)}, or absent`
+    case 'union':
+      return options.map(typeOf).join(' or ')
     case 'array':
       return `array of ${typeOf(element)}`
     case 'enum':
@@ -127,7 +130,9 @@ function fieldsOf(schema: z.ZodMiniType, path = ''): readonly Field[] {
   if (type === 'array') return inside(element, `${path}[]`)
   if (type === 'union') return options.flatMap((option) => fieldsOf(option, path))
   if (type !== 'object') return []
-  const own = Object.entries(shape).filter(([name]) => !isCertificate(schema) || !CERTIFICATE_FIELDS.includes(name))
+  // Every document has it, so that it stands at the top of the page.
+  const { schemaVersion: _, ...members } = shape
+  const own = Object.entries(members).filter(([name]) => !isCertificate(schema) || !CERTIFICATE_FIELDS.includes(name))
   return own.flatMap(([name, field]) => {
     const at = path === '' ? name : `${path}.${name}`
     return [[at, typeOf(field)] as const, ...inside(field, at)]
@@ -155,6 +160,13 @@ describe('docs/json.md', () => {
       expect(writtenIn(heading)).toEqual(schema === undefined ? [] : fieldsOf(schema))
     },
   )
+
+  test('schemaVersion is said once, for every document and for no part of one', () => {
+    expect(text.split('\n## ')[0]).toContain('`schemaVersion`, the number 1')
+    const versioned = (schema: z.ZodMiniType) => 'schemaVersion' in (definitionOf(schema).shape ?? {})
+    expect(Object.entries(DOCUMENTS).filter(([, schema]) => !versioned(schema))).toEqual([])
+    expect(Object.entries(PARTS).filter(([, schema]) => versioned(schema))).toEqual([])
+  })
 
   test('has a section for every document of the library, and no other', () => {
     const isSchema = (value: unknown): value is z.ZodMiniType =>

@@ -102,9 +102,22 @@ function pathsFor(placeholder: string): Completion | null {
 
 /** The flags whose values fpki can look up. */
 const KNOWN_VALUES: Readonly<Record<string, LookUp>> = {
+  '--api': apis,
   '--factory': factories,
   '--ca-file': caFiles,
   '--ca-serial': caSerials,
+}
+
+/** The two that have names, and the servers that `fpki login` knows. */
+async function apis(_: Line, { env, home, machine }: Io): Promise<Completion> {
+  const { readLogins } = await import('../config/logins.js')
+  const { thisMachine } = await import('../machine.js')
+  const logins = await readLogins(thisMachine(machine).files, { env, home }).catch(() => new Map<string, unknown>())
+  return words([
+    ['embedded', 'kept in files on this machine'],
+    ['foundries', 'the server of Foundries.io'],
+    ...[...logins.keys()].map((url): Value => [url, 'from `fpki login`']),
+  ])
 }
 
 async function factories({ values }: Line, io: Io): Promise<Completion> {

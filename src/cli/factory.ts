@@ -1,4 +1,4 @@
-import { isAbsolute } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { type ApiChoice, readApi } from '../config/api-choice.js'
 import { resolveSettings, type Setting, type Settings } from '../config/resolve.js'
 import { onlyFactory } from '../config/settings.js'
@@ -120,12 +120,33 @@ async function embedded(
   settings: Settings,
   io: Io,
   machine: Machine,
-  { otherwise, tlsNames = [] }: FactoryNeed,
+  { changes, otherwise, tlsNames = [] }: FactoryNeed,
 ): Promise<ChosenFactory> {
   const stateDirectory = settings.stateDirectory().value
   const factory = named?.value ?? otherwise?.() ?? onlyFactory(await embeddedFactoriesOn(machine, stateDirectory))
+  if (changes) await requireWritable(machine, stateDirectory, factory)
   const api = embeddedFactoryOn(machine, { stateDirectory, factory, tlsNames }, io.signal)
   return { factory, source: named?.source ?? null, api, stateDirectory }
+}
+
+/**
+ * Before anything is made: a HOME of `/`, as containers have it, is the usual reason. Whether a group's permission is ours is
+ * left to the system. Throws ERR_STORAGE.
+ */
+async function requireWritable({ files, who }: Machine, stateDirectory: string, factory: string): Promise<void> {
+  const { uid } = who()
+  let path = join(stateDirectory, 'factories', factory)
+  let status = await files.status(path).catch(() => null)
+  while (status === null && path !== dirname(path)) {
+    path = dirname(path)
+    status = await files.status(path).catch(() => null)
+  }
+  if (status === null || uid === 0 || (status.mode & (status.uid === uid ? 0o200 : 0o022)) !== 0) return
+  throw new FpkiError(
+    'ERR_STORAGE',
+    `The embedded Factory API cannot keep its state in ${stateDirectory}: you have no permission to write to ${path}.`,
+    'Name a directory of your own with --state-dir DIR or in FPKI_STATE_DIR.',
+  )
 }
 
 type NamedFactory = Setting<string>

@@ -61,6 +61,11 @@ export function withBackupDays(command: Command): Command {
   return command.option('--backup-days <days>', 'warn when the backup is so old, or there is none', parseDays)
 }
 
+/** Adds the flag with which a pipeline runs a rotation every day. */
+export function withIfExpiring(command: Command): Command {
+  return command.option('--if-expiring <days>', 'only when fewer days are left; else exit 0, "not due"', parseDays)
+}
+
 function parseDays(text: string): number {
   if (/^\d{1,5}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('Give a whole number of days.')

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import { FpkiError } from '../errors.js'
 import type { Stdin } from '../input-file.js'
+import { SCHEMA_VERSION } from '../json-document.js'
 import type { Machine } from '../machine.js'
 import type { Progress } from '../ports.js'
 import { printable, printableLines } from '../printable.js'
@@ -24,6 +25,8 @@ export interface Io {
   readonly ask: ((question: string) => Promise<string>) | null
   readonly stdin: Stdin
   stdout(text: string): void
+  /** Has all of it been written? false: stdout failed. Absent where stdout cannot fail. */
+  readonly flushed?: () => Promise<boolean>
   stderr(text: string): void
   /** Is stdout, or stderr, a terminal? */
   /** Ports that take the place of this machine's own; the program itself has none. */
@@ -38,9 +41,9 @@ export interface OutputFlags {
   readonly verbose?: boolean
 }
 
-/** Prints a JSON document on stdout; also in its strings nothing is unprintable. */
-export function printJson(io: Io, document: unknown): void {
-  io.stdout(`${printableLines(JSON.stringify(document, null, 2))}\n`)
+/** Prints a JSON document with its schema version on stdout; also in its strings nothing is unprintable. */
+export function printJson(io: Io, document: object): void {
+  io.stdout(`${printableLines(JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...document }, null, 2))}\n`)
 }
 
 /** Progress on stderr: steps and notes unless --quiet, warnings always. */

@@ -2,7 +2,7 @@ import { FOUNDRIES_URL, readApi } from '../config/api-choice.js'
 import { resolveSettings } from '../config/resolve.js'
 import { FpkiError } from '../errors.js'
 import { thisMachine } from '../machine.js'
-import type { OpenWork } from '../operations/open-work.js'
+import { apiOfDirectory, type OpenWork, type RecordedApi } from '../operations/open-work.js'
 import type { CommonFlags } from './options.js'
 import type { Io } from './output.js'
 
@@ -18,9 +18,25 @@ export async function withRecorded<Flags extends CommonFlags>(
   const factory = flags.factory ?? journal.arguments['--factory'] ?? state?.factory
   const named = factory === undefined ? {} : { factory }
   if (flags.api !== undefined || flags.stateDir !== undefined || api === null) return { ...flags, ...named }
-  if ('stateDirectory' in api) return { ...flags, ...named, api: 'embedded', stateDir: api.stateDirectory }
+  return withApi({ ...flags, ...named }, api, io)
+}
+
+/**
+ * The flags with the Factory API that a PKI directory's own record names, unless flags or environment name one. A record that
+ * somebody else could have written is not acted on. Throws ERR_API_NOT_CHOSEN, ERR_BAD_FILE.
+ */
+export async function withApiOf<Flags extends CommonFlags>(path: string, flags: Flags, io: Io): Promise<Flags> {
+  const { env, machine } = io
+  const isNamed = [flags.api, flags.stateDir, env['FPKI_API'], env['FPKI_STATE_DIR']].some(Boolean)
+  if (isNamed) return flags
+  const api = await apiOfDirectory(thisMachine(machine).files, path)
+  return api === null ? flags : withApi(flags, api, io)
+}
+
+async function withApi<Flags extends CommonFlags>(flags: Flags, api: RecordedApi, io: Io): Promise<Flags> {
+  if ('stateDirectory' in api) return { ...flags, api: 'embedded', stateDir: api.stateDirectory }
   await requireNoOthersToken(api.url, flags, io)
-  return { ...flags, ...named, api: api.url === FOUNDRIES_URL ? 'foundries' : api.url }
+  return { ...flags, api: api.url === FOUNDRIES_URL ? 'foundries' : api.url }
 }
 
 /**
@@ -37,7 +53,7 @@ async function requireNoOthersToken(url: string, flags: CommonFlags, io: Io): Pr
   if (choice.kind !== 'embedded' && (await serverUrl(choice, settings)) === url) return
   throw new FpkiError(
     'ERR_API_NOT_CHOSEN',
-    `The journal says that the command spoke to ${url}, and nothing else says that the token of ${token.source} is for it.`,
+    `Only the records of the PKI directory name the Factory API ${url}; nothing says that the token from ${token.source} is for it.`,
     `Nothing was sent. If it is, run the same with --api ${url}.`,
   )
 }

@@ -6,7 +6,7 @@ import { type ApiChoice, baseUrl, FOUNDRIES_URL } from './api-choice.js'
 import type { ClientCredentials, FioctlConfig } from './fioctl.js'
 import { readLogins } from './logins.js'
 import { clientOf, membersOf, tokensOf } from './oauth.js'
-import { credentialsPath } from './places.js'
+import { credentialsPath, hasConfiguration } from './places.js'
 import type { Setting, Settings } from './resolve.js'
 import { editYaml } from './yaml-file.js'
 
@@ -89,7 +89,7 @@ export async function proofFor(
 ): Promise<Proof | null> {
   const said = saidToken(settings, fioctl !== null)
   if (said !== null) return tokenProof(said.value, said.source, settings)
-  const path = credentialsPath(settings.places)
+  const path = hasConfiguration(settings.places) ? credentialsPath(settings.places) : ''
   const login = (await readLogins(files, settings.places)).get(url)
   return (
     stored(login?.token, login?.clientcredentials, { path, at: [url], files }, settings) ??

@@ -58,7 +58,7 @@ export async function readFioctlConfig(
   if (isNamed && !(await isThere(files, path))) {
     throw new FpkiError('ERR_USAGE', `There is no ${path}.`, 'Look at --config and FIOCTL_CONFIG.')
   }
-  const parsed = fioctlConfig.safeParse(withoutEmpty((await readYaml(files, path, isNamed)) ?? {}))
+  const parsed = fioctlConfig.safeParse(withoutEmpty((path === '' ? null : await readYaml(files, path, isNamed)) ?? {}))
   if (!parsed.success) throw badMember(path, parsed.error.issues[0]?.path.join('.') ?? '')
   const { factory, token, server, extraheaders, clientcredentials } = parsed.data
   return {

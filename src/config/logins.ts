@@ -4,7 +4,7 @@ import type { OAuthClient, OAuthTokens } from '../oauth.js'
 import type { DurableFiles } from '../ports.js'
 import { clientCredentials } from './fioctl.js'
 import { membersOf } from './oauth.js'
-import { credentialsPath, type Places } from './places.js'
+import { credentialsPath, hasConfiguration, type Places } from './places.js'
 import { badMember, editYaml, isThere, readYaml } from './yaml-file.js'
 import type { YamlEdit } from './yaml-text.js'
 
@@ -15,6 +15,7 @@ export type Login = z.infer<typeof login>
 
 /** What `fpki login` keeps: for the base URL of each server a token or client credentials. Throws ERR_BAD_FILE. */
 export async function readLogins(files: DurableFiles, places: Places): Promise<ReadonlyMap<string, Login>> {
+  if (!hasConfiguration(places)) return new Map()
   const path = credentialsPath(places)
   const parsed = z.record(z.string(), login).safeParse((await readYaml(files, path)) ?? {})
   if (!parsed.success) throw badMember(path, parsed.error.issues[0]?.path.join('.') ?? '')

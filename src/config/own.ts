@@ -33,9 +33,15 @@ export const PLACES: Readonly<Record<SettingName, Place>> = {
     },
   },
   factory: { flag: 'factory', variables: ['FPKI_FACTORY', 'FIOCTL_FACTORY'], check: checkFactoryName },
-  'state-dir': { flag: 'stateDir', variables: ['FPKI_STATE_DIR'], check: requireAbsolute },
+  'state-dir': { flag: 'stateDir', variables: ['FPKI_STATE_DIR'], check: checkStateDirectory },
   cacert: { flag: 'cacert', variables: ['FPKI_CACERT', 'CACERT'], check: (value) => resolve(value) },
   timeout: { flag: 'timeout', variables: ['FPKI_TIMEOUT'], check: checkSeconds },
+}
+
+/** A path on the command line is relative to where it is typed; one that is kept must mean the same from everywhere. */
+function checkStateDirectory(value: string, source: string): string {
+  const isTyped = source === '--state-dir' || source === 'the setting state-dir'
+  return isTyped && value !== '' ? resolve(value) : requireAbsolute(value, source)
 }
 
 function checkSeconds(value: string, source: string): string {

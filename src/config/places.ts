@@ -8,6 +8,11 @@ export interface Places {
   readonly home: string
 }
 
+/** Is there a place for configuration? Without HOME and XDG_CONFIG_HOME flags and environment may say everything. */
+export function hasConfiguration({ env, home }: Places): boolean {
+  return isAbsolute(home) || isAbsolute(env['XDG_CONFIG_HOME'] ?? '')
+}
+
 /** The folder of fpki's own configuration. Throws ERR_USAGE when there is no HOME. */
 function ownFolder({ env, home }: Places): string {
   const config = env['XDG_CONFIG_HOME']
@@ -26,11 +31,12 @@ export function credentialsPath(places: Places): string {
   return join(ownFolder(places), 'credentials.yaml')
 }
 
-/** fioctl's configuration, and whether somebody named it: then it must be there. */
+/** fioctl's configuration, and whether somebody named it: then it must be there. Without a HOME the path is empty. */
 export function fioctlPath(flag: string | undefined, { env, home }: Places): { path: string; isNamed: boolean } {
   const named = flag ?? (env['FIOCTL_CONFIG'] || undefined)
   if (named !== undefined) return { path: resolve(named), isNamed: true }
-  return { path: join(requireHome(home), '.config', 'fioctl.yaml'), isNamed: false }
+  if (!isAbsolute(home)) return { path: '', isNamed: false }
+  return { path: join(home, '.config', 'fioctl.yaml'), isNamed: false }
 }
 
 function requireHome(home: string): string {

@@ -1,8 +1,7 @@
-import { isAbsolute } from 'node:path'
 import type { DurableFiles } from '../ports.js'
 import type { FioctlConfig } from './fioctl.js'
 import { PLACES, readOwnConfig, SETTING_NAMES, type SettingName } from './own.js'
-import type { Places } from './places.js'
+import { hasConfiguration, type Places } from './places.js'
 import { type SettingsFlags, stateDirectoryOf } from './settings.js'
 
 /** The value of a setting and where it comes from; null: nobody says it. */
@@ -50,8 +49,7 @@ export async function resolveSettings(flags: SettingsFlags, places: Places, file
 
 /** Without a HOME there is no configuration, and the environment may say all. */
 async function ownOrNothing(files: DurableFiles, places: Places): Promise<Awaited<ReturnType<typeof readOwnConfig>>> {
-  const hasPlace = isAbsolute(places.home) || Boolean(places.env['XDG_CONFIG_HOME'])
-  return hasPlace ? readOwnConfig(files, places) : { path: '', values: {} }
+  return hasConfiguration(places) ? readOwnConfig(files, places) : { path: '', values: {} }
 }
 
 function settingOf(

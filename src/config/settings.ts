@@ -60,7 +60,7 @@ export function onlyFactory(factories: readonly string[]): string {
   throw new FpkiError(
     'ERR_USAGE',
     `There are ${factories.length} factories: ${factories.join(', ')}.`,
-    'Name one with --factory.',
+    `Name one: --factory ${only}, for example.`,
   )
 }
 
@@ -71,6 +71,6 @@ export function requireAbsolute(path: string, source: string): string {
   throw new FpkiError(
     'ERR_USAGE',
     `${source} ${is}.`,
-    `Give an absolute path${source === 'HOME' ? ', or set FPKI_STATE_DIR' : ''}.`,
+    `Give an absolute path${source === 'HOME' ? ', or name one with --state-dir or in FPKI_STATE_DIR' : ''}.`,
   )
 }

@@ -1,17 +1,25 @@
 import * as z from 'zod/mini'
+import { jsonDocument } from '../json-document.js'
 import type { DurableFiles } from '../ports.js'
 import { readApi } from './api-choice.js'
 import { fioctlOf, type Proof, proofFor, serverUrl } from './connection.js'
 import { credentialsPath, fioctlPath, ownConfigPath } from './places.js'
 import type { Setting, Settings } from './resolve.js'
 
+const settingValue = z.nullable(z.union([z.string(), z.number()]))
+
+/** The value of a setting as JSON has it. */
+export function asJsonValue(name: string, value: string | null): string | number | null {
+  return name === 'timeout' && value !== null ? Number(value) : value
+}
+
 /** What `fpki config show --json` prints. */
-export const shownConfig = z.strictObject({
+export const shownConfig = jsonDocument({
   settings: z.array(
     z.strictObject({
       name: z.string(),
-      /** null: nobody says it. Never a secret. */
-      value: z.nullable(z.string()),
+      /** A number where it counts something (`timeout`); null: not set. Never a secret. */
+      value: settingValue,
       /** A flag, a variable, the path of a file, or `default`. */
       source: z.string(),
     }),
@@ -32,7 +40,7 @@ export async function showConfig(settings: Settings, files: DurableFiles): Promi
   const fioctl = await fioctlOf(url, settings)
   const urlSource = fioctl === null || fioctl.serverUrl === null ? 'default' : fioctl.path
   const isFioctls = factory.value === null && choice.kind !== 'embedded' && fioctl !== null && fioctl.factory !== null
-  const row = (name: string, { value, source }: Setting) => ({ name, value, source })
+  const row = (name: string, { value, source }: Setting) => ({ name, value: asJsonValue(name, value), source })
   return {
     settings: [
       row('api', api),
@@ -59,18 +67,18 @@ function hidden(proof: Proof | null): Setting {
 }
 
 /** What `fpki config set` and `unset` print with --json. */
-export const changedSetting = z.strictObject({
+export const changedSetting = jsonDocument({
   name: z.string(),
-  /** null: it was taken out. */
-  value: z.nullable(z.string()),
+  /** As `config show` has it; null: it was removed. */
+  value: settingValue,
   file: z.string(),
 })
 
 /** What `fpki config path --json` prints. */
-export const configPath = z.strictObject({ path: z.string() })
+export const configPath = jsonDocument({ path: z.string() })
 
 /** What `fpki login --json` and `fpki logout --json` print. */
-export const changedLogin = z.strictObject({
+export const changedLogin = jsonDocument({
   server: z.string(),
   /** null: there are none any more. */
   credentials: z.nullable(z.enum(['token', 'client'])),

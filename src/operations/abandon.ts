@@ -4,6 +4,7 @@ import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { type Journal, journal as journalRecord } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi } from '../factory/api.js'
+import { jsonDocument } from '../json-document.js'
 import { parseJson } from '../json-file.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { Clock, DurableFiles, Progress, Who } from '../ports.js'
@@ -14,7 +15,7 @@ import { registerOf } from './register.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
 
 /** What `fpki ca abandon --json` prints. */
-export const abandonedWork = z.strictObject({
+export const abandonedWork = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** What was given up; null: nothing was open. */

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { isKeyFile, PKI_FILES } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { certificateFacts, describeCertificate } from '../pki/describe.js'
 import { DEVICE_CA } from '../pki/profiles.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
@@ -14,7 +15,7 @@ import { type Facts, fact, type Step } from './run-steps.js'
 import { makeCertificate, requireText, signCsr } from './workplace.js'
 
 /** What `fpki ca add-device-ca --json` prints. */
-export const addedDeviceCas = z.strictObject({
+export const addedDeviceCas = jsonDocument({
   factory: z.string(),
   /** Which Factory API has taken them. */
   api: z.string(),

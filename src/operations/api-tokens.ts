@@ -11,6 +11,7 @@ import {
   type StoredToken,
   type TokenPorts,
 } from '../factory/server/tokens.js'
+import { jsonDocument } from '../json-document.js'
 import { rfc3339 } from '../pki/describe.js'
 
 /** What is known of a token for the served API, without the token. */
@@ -26,7 +27,7 @@ export const apiToken = z.strictObject({
 })
 
 /** What `fpki api token create --json` prints; `token` is secret. */
-export const createdApiToken = z.strictObject({
+export const createdApiToken = jsonDocument({
   stateDirectory: z.string(),
   token: z.string(),
   details: apiToken,
@@ -35,10 +36,10 @@ export const createdApiToken = z.strictObject({
 })
 
 /** What `fpki api token list --json` prints. */
-export const listedApiTokens = z.strictObject({ stateDirectory: z.string(), tokens: z.array(apiToken) })
+export const listedApiTokens = jsonDocument({ stateDirectory: z.string(), tokens: z.array(apiToken) })
 
 /** What `fpki api token revoke --json` prints. */
-export const revokedApiToken = z.strictObject({ stateDirectory: z.string(), revoked: apiToken })
+export const revokedApiToken = jsonDocument({ stateDirectory: z.string(), revoked: apiToken })
 
 /** See {@link apiToken}. */
 export type ApiToken = z.infer<typeof apiToken>

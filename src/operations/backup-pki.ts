@@ -4,6 +4,7 @@ import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { type BackupRecord, keyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { Certificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles, EncryptionPorts, Progress } from '../ports.js'
@@ -14,12 +15,13 @@ import { checkedManifest, sha256, withManifest } from './backup/manifest.js'
 import { MAX_BACKUP_BYTES } from './backup/open.js'
 import { type KeyPassphrases, requireRoot } from './backup/root-key.js'
 import type { ReadyTarget } from './backup/target.js'
+import { worthlessKeys } from './backup/worthless-keys.js'
 import { type OpenPki, openPki } from './open-pki.js'
 
 export { type BackupTarget, type ReadyTarget, readyTarget } from './backup/target.js'
 
 /** What `fpki ca backup --out --json` prints. */
-export const madeBackup = z.strictObject({
+export const madeBackup = jsonDocument({
   /** Absolute. */
   file: z.string(),
   size: z.int(),
@@ -107,7 +109,11 @@ async function writeBackup(
   const { out, passphrase, certificates } = target
   const now = clock()
   const createdAt = rfc3339(now)
-  const warnings = [...warningsOf(facts.unfinished, certificates, now), ...untried(facts, rootKeyProven, out)]
+  const warnings = [
+    ...warningsOf(facts.unfinished, certificates, now),
+    ...untried(facts, rootKeyProven, out),
+    ...(await worthlessKeys(entries, directory.path, ports)),
+  ]
   for (const warning of warnings) progress.warn(warning)
   progress.step('Encrypting and writing the backup')
   const envelope = newEnvelope({ passphrase, certificates }, ports)

@@ -1,15 +1,18 @@
 import * as z from 'zod/mini'
 import { PKI_FILES } from '../directory/names.js'
-import { certificateFacts, describeCertificate } from '../pki/describe.js'
+import { jsonDocument } from '../json-document.js'
+import { type CertificateFacts, certificateFacts, describeCertificate } from '../pki/describe.js'
 import { samePem } from '../pki/pem.js'
 import { TLS_SERVER } from '../pki/profiles.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
-import { type Change, type ChangePorts, changePki } from './change-pki.js'
+import { type Change, type ChangePorts, changePki, isInterrupted } from './change-pki.js'
+import { checkClock } from './check-clock.js'
+import { knownPki, openPki } from './open-pki.js'
 import { fact } from './run-steps.js'
 import { requireText, signCsr } from './workplace.js'
 
 /** What `fpki ca rotate-tls --json` and `fpki est authorize --json` print. */
-export const serverCertified = z.strictObject({
+export const serverCertified = jsonDocument({
   factory: z.string(),
   /** Which Factory API has taken it. */
   api: z.string(),
@@ -19,7 +22,10 @@ export const serverCertified = z.strictObject({
   file: z.string(),
   /** The name beside it under which the earlier one is kept; null: there was none, or an interrupted run kept it. */
   keptAs: z.nullable(z.string()),
+  /** The new one; when it was not due, the one in use. */
   certificate: certificateFacts,
+  /** false: `--if-expiring` was given and the certificate in use has more days left, so that nothing was changed. */
+  due: z.boolean(),
   /** An interrupted run was brought to its end. */
   resumed: z.boolean(),
   warnings: z.array(z.string()),
@@ -41,6 +47,8 @@ export interface CertifyServerOptions {
   readonly factory: string
   /** As given to the embedded Factory API; recorded, so that a second run is held to the same. */
   readonly tlsNames: readonly string[]
+  /** Only when the certificate in use has fewer whole days left than this, or lacks one of `tlsNames`; absent: in any case. */
+  readonly ifExpiring?: number | undefined
 }
 
 /** A new key and certificate for the device gateway: `ca rotate-tls`. See {@link certifyServer}. */
@@ -61,7 +69,7 @@ export function authorizeEst(options: CertifyServerOptions, ports: ChangePorts):
  */
 async function certifyServer(
   kind: keyof typeof SERVERS,
-  { directory, factory, tlsNames }: CertifyServerOptions,
+  { directory, factory, tlsNames, ifExpiring }: CertifyServerOptions,
   ports: ChangePorts,
 ): Promise<ServerCertified> {
   const { command, file, what, member } = SERVERS[kind]
@@ -92,8 +100,33 @@ async function certifyServer(
       return undefined
     },
   }
+  const named = { factory, api: ports.api.name, directory, file }
+  if (ifExpiring !== undefined) {
+    const inUse = await notDue(change, member, { directory, factory, tlsNames, ifExpiring }, ports)
+    if (inUse !== null) return { ...named, keptAs, certificate: inUse, due: false, resumed: false, warnings: [] }
+  }
   const { pki, resumed, warnings } = await changePki({ directory, factory }, change, ports)
   const certificate = readPemCertificate(await requireText(pki.directory, file), file)
   const facts = describeCertificate(certificate, pki.root, ports.clock())
-  return { factory, api: ports.api.name, directory, file, keptAs, certificate: facts, resumed, warnings: [...warnings] }
+  return { ...named, keptAs, certificate: facts, due: true, resumed, warnings: [...warnings] }
+}
+
+/**
+ * The certificate in use, when it need not be replaced; null: it must be, or an interrupted run waits to be finished. No key
+ * is opened. Throws as {@link changePki} does before it makes anything.
+ */
+async function notDue(
+  change: Change,
+  member: 'tlsCrt' | 'estTlsCrt',
+  { directory, factory, tlsNames, ifExpiring }: CertifyServerOptions & { readonly ifExpiring: number },
+  { api, files, clock }: ChangePorts,
+): Promise<CertificateFacts | null> {
+  const pki = await openPki(files, directory, factory)
+  checkClock(clock())
+  if (await isInterrupted(pki, change)) return null
+  const { [member]: pem } = await knownPki(api, pki)
+  if (pem === null) return null
+  const facts = describeCertificate(readPemCertificate(pem, member), pki.root, clock())
+  const names = facts.subjectAltNames.map((name) => name.replace(/^(DNS|IP):/, '').toLowerCase())
+  return facts.daysLeft >= ifExpiring && tlsNames.every((name) => names.includes(name.toLowerCase())) ? facts : null
 }

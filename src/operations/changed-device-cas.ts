@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { parseJson } from '../json-file.js'
 import { rfc3339 } from '../pki/describe.js'
 import { crlFacts } from '../pki/describe-crl.js'
@@ -20,7 +21,7 @@ const toldCas = z.array(
 )
 
 /** What `fpki ca revoke-device-ca --json`, and disable and enable, print. */
-export const changedDeviceCas = z.strictObject({
+export const changedDeviceCas = jsonDocument({
   factory: z.string(),
   /** Which Factory API was told. */
   api: z.string(),

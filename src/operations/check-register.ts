@@ -3,6 +3,7 @@ import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import type { RegisterHead } from '../directory/register-records.js'
 import { chainProblems, readLine, splitRegister } from '../directory/register-text.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { type Certificate, isIssuedBy, readCertificate } from '../pki/read-certificate.js'
 import type { DurableFiles } from '../ports.js'
 import { certificateFiles } from './certificate-files.js'
@@ -20,7 +21,7 @@ const registerProblem = z.strictObject({
 })
 
 /** What `fpki ca log verify --json` prints. */
-export const checkedRegister = z.strictObject({
+export const checkedRegister = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   lines: z.int(),

@@ -19,11 +19,12 @@ import type {
   Who,
 } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
+import { formatPkcs11Uri } from '../signer/pkcs11/uri.js'
 import { ABANDON, CREATE, goingOnFrom, holdsPki, lastJournal, ROOT_CSR_COMMAND, requireSameWork } from './begun.js'
 import { checkClock } from './check-clock.js'
 import { factoryIsSet } from './factory-is-set.js'
 import type { HsmPlace, NamedModule } from './hsm-choice.js'
-import { ROOT_KEY_LABEL } from './key-labels.js'
+import { ROOT_KEY } from './key-labels.js'
 import { type Facts, newJournal } from './run-steps.js'
 
 /** What `ca create` is asked to make. */
@@ -187,5 +188,6 @@ export function hsmArguments({
 
 /** A key that is not the usual one was named by a URI. */
 function keyInUri({ label, id }: KeyChoice): string {
-  return label === ROOT_KEY_LABEL && id === null ? '' : `object=${label};id=${id ?? ''}`
+  const isUsual = id === null && (label === null || label === ROOT_KEY.label)
+  return isUsual ? '' : formatPkcs11Uri({ object: label, id })
 }

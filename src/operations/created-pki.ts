@@ -2,13 +2,14 @@ import * as z from 'zod/mini'
 import { FILE_MEANINGS, PKI_FILES, type PkiFile } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { keyReference } from '../directory/records.js'
+import { jsonDocument } from '../json-document.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import { toServerName } from '../pki/server-name.js'
 import type { DurableFiles } from '../ports.js'
 import { isPlainKey } from '../signer/key-pem.js'
 
 /** What `fpki ca create --json` prints. */
-export const createdPki = z.strictObject({
+export const createdPki = jsonDocument({
   factory: z.string(),
   /** Which Factory API knows it. */
   api: z.string(),

@@ -4,10 +4,12 @@ import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { DirectoryState, KeyReference } from '../directory/records.js'
 import type { SnapshotRecord } from '../directory/register-records.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { rfc3339 } from '../pki/describe.js'
 import { formatName } from '../pki/name.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import type { DurableFiles } from '../ports.js'
+import { rememberedKeyName } from './key-labels.js'
 import { existing, snapshotOf } from './show-history.js'
 
 /** What is compared. */
@@ -19,7 +21,7 @@ const comparedSnapshot = z.strictObject({
 })
 
 /** What `fpki ca diff --json` prints. */
-export const snapshotDiff = z.strictObject({
+export const snapshotDiff = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   from: comparedSnapshot,
@@ -125,5 +127,5 @@ function recordChanges(a: DirectoryState | null, b: DirectoryState | null): Chan
 function placeOf(reference: KeyReference | undefined): string | undefined {
   if (reference === undefined) return undefined
   if (reference.kind === 'file') return `in the file ${reference.name}`
-  return `"${reference.keyLabel}" in the token "${reference.tokenLabel}", serial ${reference.tokenSerial}`
+  return `the key ${rememberedKeyName(reference)} in the token "${reference.tokenLabel}", serial ${reference.tokenSerial}`
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { PKI_FILES } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { certificateFacts, describeCertificate } from '../pki/describe.js'
 import { provesPossession } from '../pki/possession.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../pki/read-certificate.js'
@@ -12,7 +13,7 @@ import { type OpenPki, openPki } from './open-pki.js'
 import { newPassphrase, openWith } from './private-key.js'
 
 /** What `fpki ca export --json` prints. */
-export const exportedP12 = z.strictObject({
+export const exportedP12 = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),

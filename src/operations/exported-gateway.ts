@@ -1,9 +1,10 @@
 import * as z from 'zod/mini'
+import { jsonDocument } from '../json-document.js'
 import { certificateFacts } from '../pki/describe.js'
 import { gatewayOptions } from './gateway-options.js'
 
 /** What `fpki api export-gateway --json` prints. */
-export const exportedGateway = z.strictObject({
+export const exportedGateway = jsonDocument({
   factory: z.string(),
   /** Which Factory API it is of. */
   api: z.string(),

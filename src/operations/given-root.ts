@@ -2,14 +2,15 @@ import { checkAbsolute } from '../absolute-path.js'
 import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
-import { sameOctets } from '../pki/octets.js'
 import { encodePem, samePem } from '../pki/pem.js'
 import { provesPossession } from '../pki/possession.js'
+import { sameSpki } from '../pki/public-key.js'
 import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
 import { acceptRoot } from '../pki/root-policy.js'
 import type { DurableFiles, Passphrases, Signer } from '../ports.js'
 import { privateKeyBlock } from '../signer/key-pem.js'
 import type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
+import { rememberedKeyName } from './key-labels.js'
 import { fingerprintOf, openKey, type PrivateKey } from './private-key.js'
 import { badSignatures } from './prove-signer.js'
 import type { Register } from './register.js'
@@ -81,7 +82,7 @@ export async function checkGivenRoot(
   const { name, open } = await keyOfRoot(root, key, path, passphrases)
   const signer = await open()
   if (await provesPossession(signer, certificate.spki)) return
-  if (sameOctets(signer.publicKey, certificate.spki)) throw badSignatures(name)
+  if (sameSpki(signer.publicKey, certificate.spki)) throw badSignatures(name)
   throw new FpkiError(
     'ERR_BAD_KEY',
     `${name} is not the key of ${path}.`,
@@ -97,7 +98,7 @@ async function keyOfRoot(
   passphrases: Passphrases | undefined,
 ): Promise<{ name: string; open(): Promise<Signer> }> {
   const { reference } = root
-  const name = reference.kind === 'file' ? reference.name : `The key "${reference.keyLabel}" in the token`
+  const name = reference.kind === 'file' ? reference.name : `The key ${rememberedKeyName(reference)} in the token`
   if (reference.kind === 'pkcs11' || (await root.exists())) return { name, open: root.open }
   if (key === null) throw noKey(path)
   return { name: key.path, open: () => openKey(key.pem, key.path, passphrases) }

@@ -3,6 +3,7 @@ import { PKI_FILES } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { type Journal, keyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { provesPossession } from '../pki/possession.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Who } from '../ports.js'
@@ -29,7 +30,7 @@ import { holdToken } from './token-keys.js'
 export type { ImportRootOptions } from './import-root-steps.js'
 
 /** What `fpki ca import-root --json` prints. */
-export const importedRoot = z.strictObject({
+export const importedRoot = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -104,7 +105,7 @@ async function importLocked(work: ImportWork, ports: ImportRootPorts) {
     },
   )
   const state = await directory.readState()
-  return { factory: state?.factory ?? '', rootKey: state?.rootKey ?? referenceOf(holder) }
+  return { factory: state?.factory ?? '', rootKey: state?.rootKey ?? referenceOf(holder, work) }
 }
 
 /** Is the directory as it was? What is in the token is taken up by the next run. */

@@ -2,6 +2,7 @@ import { dirname, join, resolve } from 'node:path'
 import * as z from 'zod/mini'
 import { PKI_FILES } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import {
   type Finding,
   isLintable,
@@ -19,7 +20,7 @@ export { ROLES, type Role } from '../pki/lint/index.js'
 const place = { file: z.string(), block: z.int() }
 
 /** What `fpki lint --json` prints. */
-export const lintedFiles = z.strictObject({
+export const lintedFiles = jsonDocument({
   /** The factory that names were held against; null: none was named, and no root names one. */
   factory: z.nullable(z.string()),
   /** What was looked at; `block` counts the PEM blocks of a file from 1. */

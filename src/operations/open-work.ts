@@ -1,12 +1,14 @@
 import * as z from 'zod/mini'
+import { whyForeignDirectory } from '../directory/owned.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { DirectoryState, Journal } from '../directory/records.js'
+import { jsonDocument } from '../json-document.js'
 import type { DurableFiles } from '../ports.js'
 import { requireTrusted } from './remembered-token.js'
 import { existing } from './show-history.js'
 
 /** What `fpki ca resume --json` prints when nothing is open; else it prints what the command does that it goes on with. */
-export const nothingToResume = z.strictObject({
+export const nothingToResume = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** No command is open. */
@@ -37,6 +39,16 @@ export async function openWork(files: DurableFiles, path: string): Promise<OpenW
   // A backup does not prove who made it: where a restored command goes on is for the person to say.
   const api = said === undefined || journal.restored ? null : recordedApi(said)
   return { journal, state, api, module: () => recordedModule(directory, journal) }
+}
+
+/**
+ * The Factory API that the state of a PKI directory names; null: none does, or somebody else could have written it, as in a
+ * restored directory. Throws ERR_NOT_A_DIRECTORY, ERR_BAD_FILE.
+ */
+export async function apiOfDirectory(files: DurableFiles, path: string): Promise<RecordedApi | null> {
+  const state = await (await existing(files, path)).readState()
+  if (state === null || state.restored || (await whyForeignDirectory(files, path)) !== null) return null
+  return recordedApi(state.api)
 }
 
 async function recordedModule(directory: PkiDirectory, journal: Journal): Promise<string | null> {

@@ -1,9 +1,10 @@
 import * as z from 'zod/mini'
 import type { FactoryApi } from '../factory/api.js'
+import { jsonDocument } from '../json-document.js'
 import type { Clock } from '../ports.js'
 
 /** What `fpki api ping --json` prints. */
-export const pingedApi = z.strictObject({
+export const pingedApi = jsonDocument({
   factory: z.string(),
   /** Which Factory API answered. */
   api: z.string(),

@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../ports.js'
 import { checkNewPassphrase } from '../signer/encrypt-key.js'
 import { requireFree } from './free-place.js'
@@ -13,7 +14,7 @@ import { type Sheet, sheetHtml } from './paper/sheet.js'
 import { newPassphrase, openWith } from './private-key.js'
 
 /** What `fpki ca paper --json` prints. */
-export const printedPaper = z.strictObject({
+export const printedPaper = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),

@@ -3,6 +3,7 @@ import { checkAbsolute } from '../absolute-path.js'
 import { PKI_FILE_MODE } from '../directory/names.js'
 import { MAX_PEM_BYTES } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { provesPossession } from '../pki/possession.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import type { DurableFiles, EncryptionPorts, Passphrases, Progress } from '../ports.js'
@@ -16,7 +17,7 @@ export { paperProblem } from './paper/open.js'
 export { lineProblem } from './paper/parts.js'
 
 /** What `fpki ca paper --restore --json` prints. */
-export const restoredPaper = z.strictObject({
+export const restoredPaper = jsonDocument({
   /** Where the key is, absolute. */
   file: z.string(),
   encrypted: z.boolean(),

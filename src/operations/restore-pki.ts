@@ -5,6 +5,7 @@ import type { ArchiveEntry } from '../directory/archive.js'
 import { OWN_FILES, OWN_FOLDER } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
 import { factoryFolder } from '../factory/embedded/state.js'
+import { jsonDocument } from '../json-document.js'
 import type { Clock, DurableFiles, FileLock, Progress, Random } from '../ports.js'
 import { askedFor, markRestored } from './backup/carried.js'
 import { type BackupManifest, sha256 } from './backup/manifest.js'
@@ -21,7 +22,7 @@ import { backupFacts } from './check-backup.js'
 import { verifiedPki } from './verify-pki.js'
 
 /** What `fpki ca restore --json` prints. */
-export const restoredPki = z.strictObject({
+export const restoredPki = jsonDocument({
   /** The backup, absolute. */
   file: z.string(),
   /** Of the file. */
@@ -33,7 +34,7 @@ export const restoredPki = z.strictObject({
   files: z.int(),
   /** The state of the embedded Factory API: `restored`, `kept` (there is one already), `left-out`, or `none` in the backup. */
   state: z.enum(['restored', 'kept', 'left-out', 'none']),
-  /** What `ca verify --offline` says of it. */
+  /** As `ca verify --offline`, but a failure is about keys and chains alone; other findings are warnings. */
   verified: verifiedPki,
 })
 

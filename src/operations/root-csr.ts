@@ -5,9 +5,10 @@ import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { type Journal, keyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import { checkFactoryName } from '../factory-name.js'
+import { jsonDocument } from '../json-document.js'
 import { readCsr } from '../pki/csr.js'
 import { formatName } from '../pki/name.js'
-import { sameOctets } from '../pki/octets.js'
+import { sameSpki } from '../pki/public-key.js'
 import { createCaCsr } from '../signer/x509/csr.js'
 import { commonNameAndUnit } from '../signer/x509/name.js'
 import { ABANDON, holdsPki, lastJournal, ROOT_CSR_COMMAND, requireSameWork } from './begun.js'
@@ -21,7 +22,7 @@ import { KEEP } from './register-traces.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from './run-steps.js'
 
 /** What `fpki ca root-csr --json` prints. */
-export const madeRootCsr = z.strictObject({
+export const madeRootCsr = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -174,7 +175,7 @@ async function makeCsr({ directory, options, keys, register }: Work, facts: Fact
   const publicKey = await madeKey(keys.root, fact(facts, 'rootKey'))
   const existing = await directory.read(ROOT_CSR)
   const path = `${directory.path}/${ROOT_CSR}`
-  if (existing !== null && sameOctets(readCsr(existing, path).publicKey.spki, publicKey)) return
+  if (existing !== null && sameSpki(readCsr(existing, path).publicKey.spki, publicKey)) return
   const csr = await createCaCsr(await commonNameAndUnit('Factory-CA', options.factory), await keys.root.open())
   await register.event('The root key signed the request for its certificate.')
   // One of another key: create refuses to overwrite it, and says so.

@@ -1,7 +1,8 @@
 import * as z from 'zod/mini'
+import { jsonDocument } from '../json-document.js'
 
 /** What `fpki api serve --json` prints when it serves. */
-export const servedApi = z.strictObject({
+export const servedApi = jsonDocument({
   url: z.string(),
   stateDirectory: z.string(),
   factories: z.array(z.string()),

@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import type { Snapshot } from '../directory/history.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import type { DurableFiles } from '../ports.js'
 
 /** A snapshot, in words and values. */
@@ -17,7 +18,7 @@ const snapshotFacts = z.strictObject({
 })
 
 /** What `fpki ca history --json` prints. */
-export const shownHistory = z.strictObject({
+export const shownHistory = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** The oldest first. */

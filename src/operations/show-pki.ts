@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import { changeMeta, type FactoryApi } from '../factory/api.js'
+import { jsonDocument } from '../json-document.js'
 import { type CertificateRole, certificateFacts, certificateRole, describeCertificate } from '../pki/describe.js'
 import { attributeValues } from '../pki/name.js'
 import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
@@ -15,7 +16,7 @@ const shownCertificate = z.extend(certificateFacts, {
 })
 
 /** What `fpki ca show --json` prints. */
-export const shownPki = z.strictObject({
+export const shownPki = jsonDocument({
   factory: z.string(),
   /** Which Factory API said so. */
   api: z.string(),
@@ -29,7 +30,7 @@ export const shownPki = z.strictObject({
 })
 
 /** What `fpki est show --json` prints. */
-export const shownEst = z.strictObject({ factory: z.string(), api: z.string(), estTls: shownCertificate })
+export const shownEst = jsonDocument({ factory: z.string(), api: z.string(), estTls: shownCertificate })
 
 /** See {@link shownEst}. */
 export type ShownEst = z.infer<typeof shownEst>

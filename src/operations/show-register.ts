@@ -5,11 +5,12 @@ import { wayOut } from '../directory/register.js'
 import { type REGISTER_KINDS, type RegisterLine, registerLine } from '../directory/register-records.js'
 import { readLine, splitRegister } from '../directory/register-text.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import type { DurableFiles } from '../ports.js'
 import { GONE_MESSAGES, tracesOfRegister } from './register-traces.js'
 
 /** What `fpki ca log --json` prints. */
-export const shownRegister = z.strictObject({
+export const shownRegister = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** Those that the filters let through, the oldest first. */

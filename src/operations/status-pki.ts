@@ -8,7 +8,7 @@ import { statusOfBackup } from './backup/age.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from './pki-files.js'
 import type { ShownPki } from './show-pki.js'
 import { interruptedIn, missingFiles } from './status-completeness.js'
-import type { CertificateStatus, PkiStatus, StatusOfPkis } from './status-report.js'
+import { type CertificateStatus, type PkiStatus, type StatusOfPkis, withDue } from './status-report.js'
 
 export { type CertificateStatus, type PkiStatus, type StatusOfPkis, statusOfPkis } from './status-report.js'
 
@@ -41,7 +41,7 @@ export function statusOfShown(shown: ShownPki, warnDays: number, clock: Clock): 
   const all = [root, tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
   const certificates = all.map((facts) => statusOf(facts, facts, moment))
   const problems = tls === null ? [problemOf(null, noTls(shown))] : []
-  return summed([{ directory: null, factory, certificates, ...NOTHING, problems }], moment)
+  return summed([withDue({ directory: null, factory, certificates, ...NOTHING, problems })], moment)
 }
 
 /** What only a directory that can be read tells. */
@@ -70,7 +70,7 @@ async function statusOfDirectory(path: string, files: DurableFiles, moment: Mome
     return await statusOfSeen(directory, moment, await interruptedIn(files, directory))
   } catch (error) {
     const problems = [problemOf(null, error)]
-    return { directory: path, factory: null, certificates: [], ...NOTHING, problems }
+    return withDue({ directory: path, factory: null, certificates: [], ...NOTHING, problems })
   }
 }
 
@@ -82,7 +82,7 @@ async function statusOfSeen(directory: SeenDirectory, moment: Moment, unfinished
   const root = seen.find(({ file }) => file === PKI_FILES.rootCertificate)?.certificate ?? null
   const { backupDays } = moment
   const backup = statusOfBackup(directory, moment.now)
-  return {
+  return withDue({
     directory: directory.path,
     factory: factoryIn(directory, root),
     certificates: seen.map(({ file, certificate }) => {
@@ -97,7 +97,7 @@ async function statusOfSeen(directory: SeenDirectory, moment: Moment, unfinished
       ...directory.problems.map((problem) => problemOf(null, problem)),
       ...read.flatMap((one) => ('problem' in one ? [one.problem] : [])),
     ],
-  }
+  })
 }
 
 type ReadFile =

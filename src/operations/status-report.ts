@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { jsonDocument } from '../json-document.js'
 import { certificateRole } from '../pki/describe.js'
 import { backupStatus } from './backup/age.js'
 
@@ -36,6 +37,18 @@ const statusProblem = z.strictObject({
   hint: z.string(),
 })
 
+/** What there is to do: one field for each decision of a pipeline. */
+const dueActions = z.strictObject({
+  rotateTls: z.boolean(),
+  authorizeEst: z.boolean(),
+  addDeviceCa: z.boolean(),
+  replaceRoot: z.boolean(),
+  resume: z.boolean(),
+  backup: z.boolean(),
+  /** Something is missing, unreadable or not valid yet. */
+  repair: z.boolean(),
+})
+
 /** One PKI. */
 const pkiStatus = z.strictObject({
   /** Absolute; null: as the Factory API knows it. */
@@ -48,11 +61,12 @@ const pkiStatus = z.strictObject({
   backup: z.nullable(backupStatus),
   /** There is none, or it is older than `--backup-days`. */
   backupDue: z.boolean(),
+  due: dueActions,
   problems: z.array(statusProblem),
 })
 
 /** What `fpki ca status --json` prints. */
-export const statusOfPkis = z.strictObject({
+export const statusOfPkis = jsonDocument({
   checkedAt: z.string(),
   warnDays: z.int(),
   /** How old a backup may be; null: any age will do. */
@@ -69,3 +83,25 @@ export type PkiStatus = z.infer<typeof pkiStatus>
 
 /** One certificate of a {@link PkiStatus}. */
 export type CertificateStatus = z.infer<typeof certificateStatus>
+
+/** What there is to do in a PKI, from what was found in it. */
+export function withDue(found: Omit<PkiStatus, 'due'>): PkiStatus {
+  const { certificates, unfinished, backupDue, problems } = found
+  const ends = (...roles: readonly CertificateStatus['role'][]) =>
+    certificates.some(({ role, state }) => roles.includes(role) && (state === 'expiring' || state === 'expired'))
+  const hasRoot = certificates.some(({ role }) => role === 'root')
+  const hasTls = certificates.some(({ role }) => role === 'tls')
+  return {
+    ...found,
+    due: {
+      // A broken file is for a person.
+      rotateTls: ends('tls') || (hasRoot && !hasTls && problems.every(({ code }) => code === 'ERR_NOT_INITIALIZED')),
+      authorizeEst: ends('est-tls'),
+      addDeviceCa: ends('online-ca', 'local-ca'),
+      replaceRoot: ends('root'),
+      resume: unfinished !== null,
+      backup: backupDue,
+      repair: problems.length > 0 || certificates.some(({ state }) => state === 'not-yet-valid'),
+    },
+  }
+}

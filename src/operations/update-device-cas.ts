@@ -1,11 +1,13 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi, FactoryCertificates, KnownCertificates } from '../factory/api.js'
+import { jsonDocument } from '../json-document.js'
 import { isCrlOf, revokedIn } from '../pki/crl.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../pki/describe.js'
 import { attributeValues } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
 import { encodePem } from '../pki/pem.js'
+import { isCompressed, sameKey } from '../pki/public-key.js'
 import { type Certificate, isIssuedBy, readPemCertificate, readPemCertificates } from '../pki/read-certificate.js'
 import { readCrl } from '../pki/read-crl.js'
 import type { Clock } from '../ports.js'
@@ -15,7 +17,7 @@ import { deviceCasOf } from './open-pki.js'
 import { notInitialized } from './show-pki.js'
 
 /** What `fpki ca update --json` prints. */
-export const updatedDeviceCas = z.strictObject({
+export const updatedDeviceCas = jsonDocument({
   factory: z.string(),
   /** Which Factory API was told. */
   api: z.string(),
@@ -159,7 +161,8 @@ function checkDeviceCa(certificate: Certificate, { root, factory, now, what }: D
     isIssuedBy(certificate, root) ? null : 'is not signed by the root of the factory',
     basicConstraints?.ca && keyUsage?.includes('keyCertSign') ? null : 'is not a CA',
     units.length === 1 && units[0] === factory ? null : `has OU=${units.join(', OU=')}, not OU=${factory}`,
-    sameOctets(certificate.spki, root.spki) ? 'is the root itself' : null,
+    sameKey(certificate.publicKey, root.publicKey) ? 'is the root itself' : null,
+    isCompressed(certificate.spki) ? 'has a compressed key, which devices do not read' : null,
     now <= certificate.notAfter ? null : `has expired on ${rfc3339(certificate.notAfter)}`,
   ]
   const problem = problems.find((found) => found !== null)

@@ -7,6 +7,7 @@ import { provesPossession } from '../pki/possession.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import type { CreateKeys } from './create-keys.js'
 import { factoryIsSet } from './factory-is-set.js'
+import { rememberedKeyName } from './key-labels.js'
 import { requireText } from './workplace.js'
 
 /** What an upload works with. */
@@ -80,7 +81,10 @@ async function requirePair(directory: PkiDirectory, key: CreateKeys['root'], fil
   const certificate = readPemCertificate(await requireText(directory, file), `${directory.path}/${file}`)
   if (await provesPossession(await key.open(), certificate.spki)) return
   const { reference } = key
-  const name = reference.kind === 'file' ? `${directory.path}/${reference.name}` : `${reference.keyLabel} in the token`
+  const name =
+    reference.kind === 'file'
+      ? `${directory.path}/${reference.name}`
+      : `The key ${rememberedKeyName(reference)} in the token`
   throw new FpkiError(
     'ERR_BAD_KEY',
     `${name} is not the key of ${file}.`,

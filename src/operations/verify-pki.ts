@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { pkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
+import { jsonDocument } from '../json-document.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { Clock, DurableFiles, Passphrases, Random } from '../ports.js'
 import { type HsmAccess, rootSignerOf } from './root-signer.js'
@@ -9,7 +10,7 @@ import { type Finding, finding, holds } from './verify/finding.js'
 import { type ApiOf, type CheckPorts, gatherScene, type Scene } from './verify/scene.js'
 
 /** What `fpki ca verify --json` prints. */
-export const verifiedPki = z.strictObject({
+export const verifiedPki = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** null: nothing says it. */
@@ -98,7 +99,8 @@ async function runChecks(checks: readonly Check[], scene: Scene, ports: CheckPor
   return findings
 }
 
-function worst(findings: readonly Finding[]): VerifiedPki['result'] {
+/** The result that follows from findings. */
+export function worst(findings: readonly Finding[]): VerifiedPki['result'] {
   const has = (status: Finding['status']) => findings.some((one) => one.status === status)
   if (has('failure')) return 'failure'
   return has('warning') ? 'warning' : 'ok'

@@ -1,11 +1,11 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { complete } from '../../src/cli/complete.js'
 import { completionDocument } from '../../src/cli/documents.js'
 import { buildProgram } from '../../src/cli/program.js'
-import { type Home, newHome, withFpkiOnPath } from '../support/cli.js'
+import { type Home, newHome, runProgram, withFpkiOnPath } from '../support/cli.js'
 import { copiedPki, x509 } from './made.js'
 import { bashOffers, fishOffers, lineAfterTab, type Shell } from './shells.js'
 import { silentIo } from './silent-io.js'
@@ -42,12 +42,31 @@ describe('bash', () => {
     ['fpki ca show -f a', ['acme']],
     ['fpki ca show -- --fact', []],
     ['fpki completion ', ['bash', 'zsh', 'fish']],
+    ['fpki ca show --api ', ['embedded', 'foundries']],
+    ['fpki ca show --api=f', ['foundries']],
     ['fpki completion "ba', ['bash']],
     ['fpki ca create --hsm-pin ', []],
   ])('offers for %j: %j', async (line, words) => {
     const offered = await bashOffers(await shellWithPki('bash'), line)
     if (line === 'fpki ') expect(offered.words).toEqual(expect.arrayContaining(words))
     else expect(offered).toEqual({ words, options: '' })
+  })
+
+  test('finds the script where the README puts it, in an empty HOME', async () => {
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+    const [, block = ''] = /^```sh\n((?:.*\n)?fpki completion bash .*\n)/m.exec(readme) ?? []
+    const home = await newHome()
+    const script = `${block}\n. ~/.local/share/bash-completion/completions/fpki; complete -p fpki`
+    const ended = await runProgram('bash', ['-e', '-c', script], { env: await withFpkiOnPath(home) })
+    expect(ended).toMatchObject({ status: 0, stdout: 'complete -F _fpki fpki\n', stderr: '' })
+  })
+
+  test('offers the servers of `fpki login` for --api', async () => {
+    const shell = await shellWithPki('bash')
+    const login = 'echo t0ken | fpki login --api https://factory.example --token-file -'
+    expect(await runProgram('sh', ['-c', login], { env: shell.env })).toMatchObject({ status: 0 })
+    const { words } = await bashOffers(shell, 'fpki ca show --api h')
+    expect(words).toEqual([expect.stringContaining('https')])
   })
 
   test.each([
@@ -95,7 +114,7 @@ describe.each(['bash', 'zsh'] as const)('in an interactive %s, a Tab turns', (na
 
 describe('fish', () => {
   test.each([
-    ['fpki ca cr', ['create\tmake a Factory PKI, or bring an interrupted making to its end']],
+    ['fpki ca cr', ['create\tcreate a Factory PKI, or finish an interrupted create']],
     ['fpki keys ca sh', ['show\tshow the certificates that the Factory API knows, as PEM']],
     ['fpki ca create --key-type ', ['P-256', 'P-384']],
     ['fpki ca create --key-type=', ['--key-type=P-256', '--key-type=P-384']],
@@ -104,7 +123,7 @@ describe('fish', () => {
     ['fpki --config=my', ['--config=my file', '--config=my folder/']],
     [
       'fpki ca create (touch pwned) --online',
-      ['--online-ca\tmake online-ca, for devices that register on-line (default: yes)'],
+      ['--online-ca\tcreate online-ca, for devices that register online (default: yes)'],
     ],
   ])('offers for %j: %j', async (line, offered) => {
     const shell = await shellWithPki('fish')
@@ -191,5 +210,5 @@ test.each(SHELLS)('fpki completion %s --json is the same script, in a document',
   const home = await newHome()
   const { stdout } = await home.fpki(['completion', shell])
   const { stdout: json } = await home.fpki(['completion', shell, '--json'])
-  expect(completionDocument.parse(JSON.parse(json))).toEqual({ shell, script: stdout })
+  expect(completionDocument.parse(JSON.parse(json))).toEqual({ schemaVersion: 1, shell, script: stdout })
 })

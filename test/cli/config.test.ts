@@ -20,7 +20,7 @@ describe('fpki config', () => {
     const { path } = configPath.parse(await json(home, ['config', 'path']))
     expect(path).toBe(join(home.path, '.config/fpki/config.yaml'))
     const set = changedSetting.parse(await json(home, ['config', 'set', 'api', 'https://factory.example/']))
-    expect(set).toEqual({ name: 'api', value: 'https://factory.example', file: path })
+    expect(set).toEqual({ schemaVersion: 1, name: 'api', value: 'https://factory.example', file: path })
     expect(await readFile(path, 'utf8')).toBe('api: https://factory.example\n')
     expect((await stat(path)).mode & 0o777).toBe(0o600)
     const { settings } = shownConfig.parse(await json(home, ['config', 'show']))
@@ -35,7 +35,22 @@ describe('fpki config', () => {
     const set = (words: readonly string[]) => json(home, ['config', 'set', ...words])
     for (let round = 0; round < 3; round++) await Promise.all(Object.entries(wanted).map(set))
     const { settings } = shownConfig.parse(await json(home, ['config', 'show']))
-    expect(Object.fromEntries(settings.map(({ name, value }) => [name, value]))).toMatchObject(wanted)
+    expect(Object.fromEntries(settings.map(({ name, value }) => [name, value]))).toMatchObject({
+      ...wanted,
+      timeout: 5,
+    })
+  })
+
+  test('timeout is a number in JSON, also when nobody set it', async () => {
+    const home = await newHome()
+    const timeout = async () => {
+      const { settings } = shownConfig.parse(await json(home, ['config', 'show']))
+      return settings.find(({ name }) => name === 'timeout')?.value
+    }
+    expect(await timeout()).toBe(30)
+    expect(await json(home, ['config', 'set', 'timeout', '5'])).toMatchObject({ name: 'timeout', value: 5 })
+    expect(await timeout()).toBe(5)
+    expect((await home.fpki(['config', 'show'])).stdout).toMatch(/^timeout +5 /m)
   })
 
   test('keeps where a CACERT is, whichever folder fpki runs in later', async () => {

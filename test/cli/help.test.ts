@@ -44,11 +44,14 @@ describe('help', () => {
     },
   )
 
-  test.each(['help', 'help ca', 'ca help', 'ca help create'])('fpki %s is the same', async (words) => {
-    const home = await newHome()
-    const asFlag = [...words.split(' ').filter((word) => word !== 'help'), '--help']
-    expect(await home.fpki(words.split(' '))).toEqual(await home.fpki(asFlag))
-  })
+  test.each(['help', 'help ca', 'ca help', 'ca help create', 'help ca create', 'help keys ca create', 'help ca log'])(
+    'fpki %s is the same',
+    async (words) => {
+      const home = await newHome()
+      const asFlag = [...words.split(' ').filter((word) => word !== 'help'), '--help']
+      expect(await home.fpki(words.split(' '))).toEqual(await home.fpki(asFlag))
+    },
+  )
 
   test('names every flag of the command', async () => {
     const home = await newHome()
@@ -121,15 +124,71 @@ describe('help', () => {
     },
   )
 
-  test('alone, fpki says that a command is missing: exit 2', async () => {
-    const refusal = { status: 2, code: 'ERR_USAGE', names: ['A command is missing', 'fpki --help'] }
-    expectWords(await (await newHome()).fpki([]), refusal)
+  test.each([[[]], [['ca']], [['est']], [['keys', 'ca']], [['api', 'token']]])(
+    'fpki %j alone shows its commands, as --help does',
+    async (words) => {
+      const home = await newHome()
+      expect(await home.fpki(words)).toEqual(await home.fpki([...words, '--help']))
+    },
+  )
+
+  test('with --json a missing command is an error: exit 2', async () => {
+    const { status, stdout } = await (await newHome()).fpki(['ca', '--json'])
+    expect(status).toBe(2)
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'ERR_USAGE', message: 'A command is missing.' } })
+  })
+
+  test('lists the commands of ca by what they are for', async () => {
+    const { stdout } = await (await newHome()).fpki(['ca'])
+    const headings = [...stdout.matchAll(/^(\w+):$/gm)].map(([, heading]) => heading)
+    expect(headings).toEqual(['Options', 'Make', 'Look', 'Change', 'Protect', 'Recover', 'Help'])
+    const under = (heading: string) => {
+      const [section = ''] = (stdout.split(`\n${heading}:\n`)[1] ?? '').split('\n\n')
+      return [...section.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name)
+    }
+    expect(under('Look')).toEqual(['show', 'verify', 'status', 'log', 'history', 'diff'])
+    expect(under('Recover')).toEqual(['restore', 'resume', 'abandon'])
+  })
+
+  test('ca create says what it makes, who owns which key and what to back up', async () => {
+    const { stdout } = await (await newHome()).fpki(['ca', 'create', '--help'])
+    for (const file of ['factory_ca.key', 'factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.key', 'local-ca.pem'])
+      expect(stdout.split('Who owns which key:')[0]).toContain(file)
+    expect(stdout).toMatch(/Who owns which key:\n {2}factory_ca\.key, local-ca\.key +you/)
+    expect(stdout).toMatch(/^Back up the PKI directory.*`fpki ca backup`/m)
+  })
+})
+
+describe('a typo', () => {
+  test.each([
+    ['ca shwo', 'Did you mean show?', 'fpki ca --help'],
+    ['ca show --fatcory acme', 'Did you mean --factory?', 'fpki ca show --help'],
+    ['ca craete /tmp/acme', 'Did you mean create?', 'fpki ca --help'],
+    ['kyes ca show', 'Did you mean keys?', 'fpki --help'],
+    ['help ca shwo', 'Did you mean show?', 'fpki ca --help'],
+    ['help shwo', 'See', 'fpki --help'],
+  ])('fpki %s: exit 2, and what was meant', async (words, similar, help) => {
+    const refusal = { status: 2, code: 'ERR_USAGE', names: [similar, `\`${help}\``] }
+    expectWords(await (await newHome()).fpki(words.split(' ')), refusal)
+  })
+
+  test('with --json the suggestion is in the hint', async () => {
+    const { stdout } = await (await newHome()).fpki(['ca', 'shwo', '--json'])
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { message: "Unknown command 'shwo'.", hint: 'Did you mean show? See `fpki ca --help`.' },
+    })
   })
 })
 
 test.each(['--version', '-V'])('%s is the version of package.json', async (flag) => {
   const { version }: { version: string } = JSON.parse(await readFile(join(FPKI, '..', '..', 'package.json'), 'utf8'))
   expect(await (await newHome()).fpki([flag])).toEqual({ status: 0, signal: null, stdout: `${version}\n`, stderr: '' })
+})
+
+test.each([['--version --json'], ['--json -V'], ['ca show --json --version']])('%s prints JSON', async (words) => {
+  const { version }: { version: string } = JSON.parse(await readFile(join(FPKI, '..', '..', 'package.json'), 'utf8'))
+  const { status, stdout } = await (await newHome()).fpki(words.split(' '))
+  expect({ status, document: JSON.parse(stdout) }).toEqual({ status: 0, document: { schemaVersion: 1, version } })
 })
 
 describe('every example in the help', () => {

@@ -168,3 +168,42 @@ test('show --just-device-cas prints no empty answer when there is none: exit 3',
     names: ['no device CA'],
   })
 })
+
+describe('show of a PKI directory', () => {
+  test('takes its factory and its Factory API, by a relative path too', async () => {
+    const { home } = await copiedPki()
+    await home.fpki(['ca', 'create', join(home.path, 'bolt'), '--state-dir', join(home.path, 'elsewhere')])
+    const shown = async (words: readonly string[], start = {}) => {
+      const { status, stdout } = await home.fpki(['ca', 'show', ...words, '--json'], start)
+      expect(status).toBe(0)
+      return shownPki.parse(JSON.parse(stdout))
+    }
+    expect(await shown([join(home.path, 'bolt')])).toMatchObject({
+      factory: 'bolt',
+      api: `embedded (${join(home.path, 'elsewhere')})`,
+    })
+    expect(await shown(['bolt'], { cwd: home.path })).toMatchObject({ factory: 'bolt' })
+    await home.fpki(['ca', 'create', join(home.path, 'coil')])
+    expect(await shown([join(home.path, 'coil')])).toMatchObject({ factory: 'coil', api: `embedded (${home.state})` })
+  })
+
+  test('asks the Factory API that a flag names, whatever the directory says', async () => {
+    const { home } = await copiedPki()
+    const words = ['ca', 'show', join(home.path, 'acme'), '--state-dir', join(home.path, 'empty')]
+    await expectRefusal(home, words, { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['acme has no PKI yet'] })
+  })
+
+  test('with two factories the hint that is printed works', async () => {
+    const { home } = await copiedPki()
+    await home.fpki(['ca', 'create', join(home.path, 'bolt')])
+    const { stderr } = await home.fpki(['ca', 'show'])
+    const [, factory = ''] = /--factory (\w+)/.exec(stderr) ?? []
+    expect((await home.fpki(['ca', 'show', '--factory', factory])).status).toBe(0)
+  })
+
+  test('one that is no PKI: exit 3', async () => {
+    const { home } = await copiedPki()
+    const names = [join(home.path, 'nothing')]
+    await expectRefusal(home, ['ca', 'show', names[0] ?? ''], { status: 3, code: 'ERR_NOT_A_DIRECTORY', names })
+  })
+})

@@ -68,7 +68,7 @@ describe('a setting', () => {
     { factory: 'a/b' },
     { timeout: '0' },
     { timeout: '1.5' },
-    { stateDir: 'relative' },
+    { stateDir: '' },
   ])('%j is refused, and no password is told', async (flags) => {
     const error = await settingsWith({}, flags).catch((caught) => caught)
     expect(error).toMatchObject({ code: 'ERR_USAGE' })

@@ -19,7 +19,8 @@ Examples:
   $ fpki completion zsh > _fpki
   $ fpki completion fish > fpki.fish
 
-Put the file where your shell looks for it, and start the shell again:
+Put the file where your shell looks for it (mkdir -p its folder first),
+and start the shell again:
   bash   ~/.local/share/bash-completion/completions/fpki
   zsh    _fpki in a folder of fpath, before compinit runs
   fish   ~/.config/fish/completions/fpki.fish`

@@ -46,35 +46,30 @@ export type AddWords = (group: Command, io: Io) => void
 /** The groups of commands. One that has no command yet is not shown. */
 export type Group = 'ca' | 'est' | 'hsm' | 'api' | 'config'
 
-/** The commands of each group (`top`: of none), in the order in which --help lists them. */
-export const WORDS: Readonly<Record<Group | 'top', readonly AddWords[]>> = {
+/** Commands that --help lists under one heading, in this order. */
+export interface Section {
+  readonly heading: string
+  readonly commands: readonly AddWords[]
+}
+
+/** The commands of each group; `top` has those of none. */
+export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
   ca: [
-    addCreate,
-    addRootCsr,
-    addShow,
-    addVerify,
-    addStatus,
-    addAddDeviceCa,
-    addRevokeDeviceCa,
-    addDisableDeviceCa,
-    addEnableDeviceCa,
-    addUpdate,
-    addRotateTls,
-    addSign,
-    addImportRoot,
-    addPaper,
-    addExport,
-    addBackup,
-    addRestore,
-    addResume,
-    addAbandon,
-    addLog,
-    addHistory,
-    addDiff,
+    { heading: 'Make:', commands: [addCreate, addRootCsr, addSign, addExport] },
+    { heading: 'Look:', commands: [addShow, addVerify, addStatus, addLog, addHistory, addDiff] },
+    {
+      heading: 'Change:',
+      commands: [addAddDeviceCa, addRevokeDeviceCa, addDisableDeviceCa, addEnableDeviceCa, addUpdate, addRotateTls],
+    },
+    { heading: 'Protect:', commands: [addBackup, addPaper, addImportRoot] },
+    { heading: 'Recover:', commands: [addRestore, addResume, addAbandon] },
   ],
-  est: [addShowEst, addAuthorize],
-  hsm: [addList, addCheck],
-  api: [addPing, addServe, addToken, addExportGateway, addDeleteFactory],
-  config: [addConfigShow, addConfigSet, addConfigUnset, addConfigPath],
-  top: [addLogin, addLogout, addLint, addCompletion],
+  est: [{ heading: 'Commands:', commands: [addShowEst, addAuthorize] }],
+  hsm: [{ heading: 'Commands:', commands: [addList, addCheck] }],
+  api: [{ heading: 'Commands:', commands: [addPing, addServe, addToken, addExportGateway, addDeleteFactory] }],
+  config: [{ heading: 'Commands:', commands: [addConfigShow, addConfigSet, addConfigUnset, addConfigPath] }],
+  top: [
+    { heading: 'Log in:', commands: [addLogin, addLogout] },
+    { heading: 'Tools:', commands: [addLint, addCompletion] },
+  ],
 }

@@ -3,6 +3,7 @@ import { factoryOfDirectory } from '../../../config/settings.js'
 import { thisMachine } from '../../../machine.js'
 import { type CreatedPki, type CreatePkiOptions, checkedTlsNames, createPki } from '../../../operations/create-pki.js'
 import { hasPlainRootKey } from '../../../operations/created-pki.js'
+import { rememberedKeyName } from '../../../operations/key-labels.js'
 import type { Curve, Progress } from '../../../ports.js'
 import { shellWord } from '../../../shell-word.js'
 import { absolute, filePath } from '../../directory.js'
@@ -124,7 +125,7 @@ function stateToKeep(stateDirectory: string | null, factory: string): readonly s
 function keysInToken({ rootKey, localCaKey }: CreatedPki): readonly string[] {
   if (rootKey.kind === 'file') return []
   const keys = [rootKey, ...(localCaKey?.kind === 'pkcs11' ? [localCaKey] : [])]
-  const labels = keys.map(({ keyLabel }) => `"${printable(keyLabel)}"`).join(' and ')
+  const labels = keys.map((key) => printable(rememberedKeyName(key))).join(' and ')
   const { tokenLabel, tokenSerial } = rootKey
   return [
     `  In the token "${printable(tokenLabel)}" (serial ${printable(tokenSerial)}), which it never leaves: the key ${labels}.`,

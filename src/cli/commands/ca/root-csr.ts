@@ -3,7 +3,7 @@ import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine.js'
 import { type MadeRootCsr, type RootCsrOptions, rootCsr } from '../../../operations/root-csr.js'
 import type { Curve } from '../../../ports.js'
-import { absolute, filePath } from '../../directory.js'
+import { filePath, resolved } from '../../directory.js'
 import { factoryApiFor, factoryNames } from '../../factory.js'
 import { hsmAccess, newKeyPlace } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
@@ -19,7 +19,7 @@ export interface RootCsrFlags extends CommonFlags, HsmFlags {
 
 /** `fpki ca root-csr <directory>` */
 export async function makeRootCsr(directory: string, flags: RootCsrFlags, io: Io): Promise<void> {
-  const path = absolute(directory, io)
+  const path = resolved(directory, io)
   const isToStdout = flags.out === '-'
   if (isToStdout && flags.json) throw twoForms()
   const progress = progressOn(io, flags)

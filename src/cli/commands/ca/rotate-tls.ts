@@ -6,6 +6,7 @@ import { type Io, printable, printJson } from '../../output.js'
 /** The flags of `ca rotate-tls`. */
 export interface RotateTlsFlags extends ChangeFlags {
   readonly tlsName?: readonly string[]
+  readonly ifExpiring?: number
 }
 
 /** `fpki ca rotate-tls <directory>` */
@@ -26,12 +27,16 @@ async function certify(
 ): Promise<void> {
   const tlsNames = checkedTlsNames(flags.tlsName ?? [])
   const { where, ports } = await changeScene(directory, flags, io, tlsNames)
-  const certified = await operation({ ...where, tlsNames }, ports)
+  const certified = await operation({ ...where, tlsNames, ifExpiring: flags.ifExpiring }, ports)
   if (flags.json) printJson(io, certified)
   else if (!flags.quiet) io.stdout(summary(certified))
 }
 
-function summary({ directory, file, keptAs, factory, certificate }: operations.ServerCertified): string {
+function summary({ directory, file, keptAs, factory, certificate, due }: operations.ServerCertified): string {
+  if (!due) {
+    const { notAfter, daysLeft } = certificate
+    return `${printable(`${file} of the factory ${factory} is not due: valid until ${notAfter}, ${daysLeft} days left`)}\n`
+  }
   const lines = [
     `The factory ${factory} has a new ${file}, for ${certificate.subjectAltNames.join(' and ') || certificate.subject}`,
     `  valid until ${certificate.notAfter}, serial ${certificate.serial}`,

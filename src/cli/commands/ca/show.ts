@@ -1,6 +1,8 @@
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine.js'
+import { factoryOfPki } from '../../../operations/open-pki.js'
 import { type ShownCertificate, type ShownEst, type ShownPki, showPki } from '../../../operations/show-pki.js'
+import { resolved } from '../../directory.js'
 import { factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson } from '../../output.js'
@@ -14,29 +16,39 @@ export interface ShowFlags extends CommonFlags {
   readonly justDeviceCas?: true
 }
 
-/** `fpki ca show` */
-export async function show(flags: ShowFlags, io: Io): Promise<void> {
+/** `fpki ca show [directory]` */
+export async function show(directory: string | undefined, flags: ShowFlags, io: Io): Promise<void> {
   requireOneForm(flags)
-  const shown = await knownPki(flags, io)
+  const shown = await knownPki(flags, io, directory)
   if (flags.json) return printJson(io, shown)
   if (flags.pretty) return io.stdout(pretty(shown, io))
   io.stdout(justAsked(flags, shown) ?? allPem(shown))
 }
 
-/** `fpki est show` */
-export async function showEst(flags: ShowFlags, io: Io): Promise<void> {
+/** `fpki est show [directory]` */
+export async function showEst(directory: string | undefined, flags: ShowFlags, io: Io): Promise<void> {
   requireOneForm(flags)
-  const { factory, api, estTls } = await knownPki(flags, io)
+  const { factory, api, estTls } = await knownPki(flags, io, directory)
   if (estTls === null) throw noEst(factory)
   if (flags.json) return printJson(io, { factory, api, estTls } satisfies ShownEst)
   io.stdout(flags.pretty ? prettyCertificate(estTls, io) : estTls.pem)
 }
 
-/** What the Factory API knows of the factory that is chosen. */
-export async function knownPki(flags: CommonFlags, io: Io): Promise<ShownPki> {
+/** What the Factory API knows of the factory that is chosen, or of that of a PKI directory. */
+export async function knownPki(flags: CommonFlags, io: Io, directory?: string): Promise<ShownPki> {
   const machine = thisMachine(io.machine)
-  const { factory, api } = await factoryApiFor(flags, io, machine, { changes: false })
+  const { factory, api } =
+    directory === undefined
+      ? await factoryApiFor(flags, io, machine, { changes: false })
+      : await ofDirectory(resolved(directory, io), flags, io)
   return showPki(factory, api, machine.clock)
+}
+
+async function ofDirectory(path: string, flags: CommonFlags, io: Io) {
+  const machine = thisMachine(io.machine)
+  const { withApiOf } = await import('../../recorded.js')
+  const named = () => factoryOfPki(machine.files, path)
+  return factoryApiFor(await withApiOf(path, flags, io), io, machine, { changes: false, ofDirectory: named })
 }
 
 function noEst(factory: string): FpkiError {
@@ -61,20 +73,20 @@ function requireOneForm({ json, ...flags }: ShowFlags): void {
 }
 
 /** The PEM that a `--just-…` flag asks for and nothing else; null when there is no such flag. */
-function justAsked(flags: ShowFlags, { root, tls, deviceCas }: ShownPki): string | null {
+function justAsked(flags: ShowFlags, { factory, root, tls, deviceCas }: ShownPki): string | null {
   if (flags.justRoot) return root.pem
-  if (flags.justTls) return pemOf(tls === null ? [] : [tls], 'no server certificate')
-  if (flags.justDeviceCas) return pemOf(deviceCas, 'no device CA')
+  if (flags.justTls) return pemOf(tls === null ? [] : [tls], factory, 'no server certificate')
+  if (flags.justDeviceCas) return pemOf(deviceCas, factory, 'no device CA')
   return null
 }
 
 /** Nothing at all would be written to somebody's file as if it were an answer. */
-function pemOf(certificates: readonly ShownCertificate[], nothing: string): string {
+function pemOf(certificates: readonly ShownCertificate[], factory: string, nothing: string): string {
   if (certificates.length > 0) return certificates.map(({ pem }) => pem).join('')
   throw new FpkiError(
     'ERR_NOT_INITIALIZED',
-    `The factory has ${nothing}.`,
-    'See what there is with `fpki ca show --pretty`.',
+    `The factory ${factory} has ${nothing}.`,
+    `See what there is with \`fpki ca show --pretty --factory ${factory}\`.`,
   )
 }
 

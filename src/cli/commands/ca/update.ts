@@ -15,8 +15,8 @@ const MAX_BYTES = 4 * 1024 * 1024
 /** `fpki ca update <ca-crts file>` */
 export async function update(file: string, flags: UpdateFlags, io: Io): Promise<void> {
   const machine = thisMachine(io.machine)
-  const { factory, api } = await factoryApiFor(flags, io, machine, { changes: true })
   const text = (await readInputFile(file, MAX_BYTES, io.stdin)).toString('latin1')
+  const { factory, api } = await factoryApiFor(flags, io, machine, { changes: true })
   const what = file === '-' ? 'stdin' : file
   const ask = (plan: UpdatePlan) => confirm(questionOf(plan), flags, io)
   const updated = await updateDeviceCas({ factory, text, what }, { ...machine, api, confirm: ask })

@@ -1,4 +1,5 @@
 import { checkSettingName, PLACES, writeOwnConfig } from '../../../config/own.js'
+import { asJsonValue } from '../../../config/shown.js'
 import { thisMachine } from '../../../machine.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson } from '../../output.js'
@@ -8,6 +9,6 @@ export async function configSet(setting: string, value: string, flags: CommonFla
   const name = checkSettingName(setting)
   const checked = PLACES[name].check(value, `the setting ${name}`)
   const file = await writeOwnConfig(thisMachine(io.machine).files, { env: io.env, home: io.home }, name, checked)
-  if (flags.json) printJson(io, { name, value: checked, file })
+  if (flags.json) printJson(io, { name, value: asJsonValue(name, checked), file })
   else if (!flags.quiet) io.stdout(`${name} is ${printable(checked)} from now on (${printable(file)}).\n`)
 }

@@ -7,7 +7,7 @@ export function addRootCsr(ca: Command, io: Io): void {
   const rootCsr = ca
     .command('root-csr')
     .description("make a root key, and a request that a company's CA is to sign")
-    .argument('<directory>', 'the PKI directory, an absolute path; made when missing')
+    .argument('<directory>', 'the PKI directory; created if missing')
     .option('--out <file>', 'put the request there too; - is stdout')
     .option('--encrypt-keys', 'encrypt the key file with a passphrase')
     .addOption(new Option('--key-type <curve>', 'of a root key in a token').choices(['P-256', 'P-384']))

@@ -7,7 +7,7 @@ export function addStatus(ca: Command, io: Io): void {
   const status = ca
     .command('status')
     .description('when certificates expire, for monitors and CI')
-    .argument('[directories...]', 'PKI directories, absolute paths; none: ask the API')
+    .argument('[directories...]', 'PKI directories; none: ask the Factory API')
     .option('--prometheus', "metrics, for node_exporter's textfile collector")
   withBackupDays(withWarnDays(status))
     .addHelpText('after', EXAMPLE)

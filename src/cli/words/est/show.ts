@@ -6,10 +6,11 @@ export function addShowEst(est: Command, io: Io): void {
   est
     .command('show')
     .description('show the certificate of the EST server, as PEM')
+    .argument('[directory]', 'a PKI directory: its factory and its Factory API are meant')
     .option('--pretty', 'in words')
     .addHelpText('after', EXAMPLE)
-    .action(async (_, command: Command) =>
-      (await import('../../commands/ca/show.js')).showEst(command.optsWithGlobals(), io),
+    .action(async (directory, _, command: Command) =>
+      (await import('../../commands/ca/show.js')).showEst(directory, command.optsWithGlobals(), io),
     )
 }
 

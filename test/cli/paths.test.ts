@@ -1,0 +1,67 @@
+import { chmod, mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { NOBODY, newHome } from '../support/cli.js'
+import { copiedPki } from './made.js'
+import { expectWords } from './refusal.js'
+
+describe('relative paths', () => {
+  test('root-csr, status and --state-dir take them; only create wants an absolute PKI directory', async () => {
+    const home = await newHome()
+    const start = { cwd: home.path }
+    expect(await home.fpki(['ca', 'root-csr', 'acme', '-q'], start)).toMatchObject({ status: 0 })
+    expect(await readdir(join(home.path, 'acme'))).toContain('factory_ca.key')
+    const create = ['ca', 'create', join(home.path, 'bolt'), '--state-dir', 'state', '-q']
+    expect(await home.fpki(create, start)).toMatchObject({ status: 0 })
+    expect(await readdir(join(home.path, 'state', 'factories'))).toEqual(['bolt'])
+    expect(await home.fpki(['ca', 'status', 'bolt', '-q'], start)).toMatchObject({ status: 0 })
+    const refusal = { status: 2, code: 'ERR_USAGE', names: ['"coil"', join(home.path, 'coil')] }
+    expectWords(await home.fpki(['ca', 'create', 'coil'], start), refusal)
+  })
+})
+
+describe('a HOME that is not the user’s', () => {
+  test('HOME=/: the error names the setting, and the PKI directory is not begun', async () => {
+    const home = await newHome(NOBODY)
+    const open = join(home.path, 'pub')
+    await mkdir(open)
+    await chmod(open, 0o1777)
+    const ended = await home.fpki(['ca', 'create', join(open, 'p'), '--factory', 'acme'], {
+      env: { HOME: '/' },
+      ...NOBODY,
+    })
+    expectWords(ended, {
+      status: 3,
+      code: 'ERR_STORAGE',
+      names: ['--state-dir', 'FPKI_STATE_DIR', '/.local/share/fpki'],
+    })
+    expect(await readdir(open)).toEqual([])
+  })
+
+  test('HOME is empty: with --state-dir everything works, without it the hint names the setting', async () => {
+    const home = await newHome()
+    const env = { HOME: '' }
+    const directory = join(home.path, 'acme')
+    expectWords(await home.fpki(['ca', 'create', directory], { env }), {
+      status: 2,
+      code: 'ERR_USAGE',
+      names: ['HOME', '--state-dir', 'FPKI_STATE_DIR'],
+    })
+    const state = ['--state-dir', join(home.path, 'state')]
+    for (const words of [
+      ['ca', 'create', directory],
+      ['ca', 'show'],
+      ['ca', 'rotate-tls', directory],
+    ])
+      expect(await home.fpki([...words, '-q', ...state], { env })).toMatchObject({ status: 0 })
+  })
+})
+
+test('ca update looks for its file before it asks which factory is meant', async () => {
+  const { home } = await copiedPki()
+  await home.fpki(['ca', 'create', join(home.path, 'bolt')])
+  const missing = join(home.path, 'missing.pem')
+  const { status, stderr } = await home.fpki(['ca', 'update', missing])
+  expect(status).not.toBe(0)
+  expect(stderr).toContain(missing)
+})

@@ -74,7 +74,9 @@ async function contentOf(path: string, name: string, what: string, stdin: Stdin)
     const bytes = await readAtMost(file.createReadStream(), MAX_BYTES)
     return { bytes, isOpenToOthers: status.isFile() && (status.mode & 0o077) !== 0 }
   } catch (error) {
-    throw unusable(name, what, `cannot be read (${systemErrorCode(error) ?? 'too long'})`)
+    const code = systemErrorCode(error)
+    if (code === null) throw unusable(name, what, `has more than ${MAX_BYTES} octets`)
+    throw unusable(name, what, `cannot be read (${code})`, `Name a file that you can read: ls -l ${name}`)
   }
 }
 

@@ -152,6 +152,11 @@ test('the lock file is one that `npm ci` takes, as README.md has it', async () =
   await succeed('npm', ['ci', '--prefix', clone, ...flags])
 })
 
+test("README.md's first line compiles nothing, so it works without a compiler and without Node's headers", async () => {
+  const readme = await readFile(join(CHECKOUT, 'README.md'), 'utf8')
+  expect(/^npm ci.*/m.exec(readme)?.[0]).toMatch(/^npm ci --ignore-scripts && npm run build && /)
+})
+
 describe('installed in an empty folder', () => {
   test('npm warns of nothing', () => {
     const { status, stderr } = installation

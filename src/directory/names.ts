@@ -57,3 +57,11 @@ export function isEarlierCertificate(name: string): boolean {
   const [, base = ''] = /^(.+)\.bak(?:\.\d+)?$/.exec(name) ?? []
   return isCertificateFile(base)
 }
+
+/**
+ * Does a name end as fpki's own files do: certificates, keys, requests, earlier certificates (`.bak`, `.bak.1`), or what an
+ * interrupted write leaves? Such an ending before `.pem` would make one file look like another.
+ */
+export function isReservedSuffix(name: string): boolean {
+  return /\.(pem|key|csr|bak(\.\d+)?|fpki-[^.]*)$/i.test(name)
+}

@@ -45,7 +45,7 @@ export async function checkDirectory(fs: FileSystem, path: string): Promise<void
     throw new FpkiError(
       'ERR_PERMISSIONS',
       `Others can write to ${path} (mode ${octal(status.mode)}${owner}).`,
-      `Make it yours alone (chown, chmod 0700 ${path}), or name another directory.`,
+      `If it is yours, run: chown "$(id -u)" ${path} && chmod go-w ${path}; or name another directory.`,
     )
   }
   await checkAbove(fs, path)

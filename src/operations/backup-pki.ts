@@ -14,6 +14,7 @@ import { checkedManifest, sha256, withManifest } from './backup/manifest.js'
 import { MAX_BACKUP_BYTES } from './backup/open.js'
 import { type KeyPassphrases, requireRoot } from './backup/root-key.js'
 import type { ReadyTarget } from './backup/target.js'
+import { worthlessKeys } from './backup/worthless-keys.js'
 import { type OpenPki, openPki } from './open-pki.js'
 
 export { type BackupTarget, type ReadyTarget, readyTarget } from './backup/target.js'
@@ -107,7 +108,11 @@ async function writeBackup(
   const { out, passphrase, certificates } = target
   const now = clock()
   const createdAt = rfc3339(now)
-  const warnings = [...warningsOf(facts.unfinished, certificates, now), ...untried(facts, rootKeyProven, out)]
+  const warnings = [
+    ...warningsOf(facts.unfinished, certificates, now),
+    ...untried(facts, rootKeyProven, out),
+    ...(await worthlessKeys(entries, directory.path, ports)),
+  ]
   for (const warning of warnings) progress.warn(warning)
   progress.step('Encrypting and writing the backup')
   const envelope = newEnvelope({ passphrase, certificates }, ports)

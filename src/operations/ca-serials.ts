@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path'
 import { FpkiError } from '../errors.js'
-import { sameOctets } from '../pki/octets.js'
+import { sameKey } from '../pki/public-key.js'
 import { isIssuedBy, readPemCertificate } from '../pki/read-certificate.js'
 import type { DurableFiles } from '../ports.js'
 import type { OpenPki } from './open-pki.js'
@@ -52,7 +52,7 @@ async function serialOfFile(name: string, { directory, root }: OpenPki, files: D
     const pem = await files.read(path, MAX_BYTES)
     if (pem === null) continue
     const certificate = readPemCertificate(pem, path)
-    if (certificate.known.basicConstraints?.ca !== true || sameOctets(certificate.spki, root.spki))
+    if (certificate.known.basicConstraints?.ca !== true || sameKey(certificate.publicKey, root.publicKey))
       throw noDeviceCa(path)
     if (isIssuedBy(certificate, root)) return certificate.serialNumber
     throw new FpkiError(

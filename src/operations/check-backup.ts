@@ -27,9 +27,9 @@ export const checkedBackup = z.strictObject({
   files: z.int(),
   /** The key in it has signed, and the signature fits factory_ca.pem; false: the key is not in it. */
   rootKeyProven: z.boolean(),
-  /** As `ca restore` would end; a failure is no proof. */
+  /** As `ca restore` would end; `failure`: a key does not sign or a chain is not valid, and nothing is proven. */
   result: verifiedPki.shape.result,
-  /** The PKI directory that now remembers the proof; null: none. */
+  /** The PKI directory in which the proof was recorded; null: none. */
   recordedIn: z.nullable(z.string()),
   findings: z.array(finding),
 })
@@ -41,7 +41,7 @@ export type CheckedBackup = z.infer<typeof checkedBackup>
 export interface CheckBackupOptions {
   /** Absolute path. */
   readonly file: string
-  /** The PKI directory that is to remember the proof; null: the one that it was made of, where that is. */
+  /** The PKI directory that records the proof; null: nothing is written. */
   readonly directory: string | null
 }
 
@@ -55,8 +55,8 @@ export interface CheckBackupPorts {
 }
 
 /**
- * Proves that a backup can be restored, in memory; the PKI directory remembers when that was, unless what is restored
- * would have a fault.
+ * Proves that a backup can be restored, in memory. A PKI directory that the options name records when that was, unless what
+ * is restored would have a fault.
  *
  * @throws FpkiError as openBackup and rehearse do; ERR_OTHER_ROOT when `directory` is of another PKI
  */
@@ -75,27 +75,18 @@ export async function checkBackup(options: CheckBackupOptions, ports: CheckBacku
   return { ...facts, file, sha256: backup.sha256, files, rootKeyProven, result, recordedIn, findings: [...findings] }
 }
 
-/** Writes the proof down where the PKI is, when it is the same; a directory that is only guessed must not fail the proof. */
+/** Writes the proof down in a directory of the same PKI. */
 async function remember(
   asked: string | null,
-  { manifest, passphrase }: OpenedBackup,
+  { manifest }: OpenedBackup,
   record: BackupRecord,
   { files, progress }: CheckBackupPorts,
 ): Promise<string | null> {
-  // Everybody can make a backup for a certificate: without the root key in it, it must not pass for one of that directory.
-  if (asked === null && passphrase === null && record.rootKeyUnproven !== undefined) return null
-  const directory = pkiDirectory(files, asked ?? manifest.directory)
-  try {
-    if (!(await isOfRoot(directory, manifest.rootFingerprint))) {
-      if (asked !== null) throw otherRoot(asked)
-      return null
-    }
-    return await write(directory, record, progress)
-  } catch (error) {
-    if (asked !== null || !(error instanceof FpkiError)) throw error
-    progress.warn(`${directory.path} does not remember this proof: ${error.message}`)
-    return null
-  }
+  // The manifest names a directory, too, and anybody can write one: nothing is changed because of what it says.
+  if (asked === null) return null
+  const directory = pkiDirectory(files, asked)
+  if (!(await isOfRoot(directory, manifest.rootFingerprint))) throw otherRoot(asked)
+  return write(directory, record, progress)
 }
 
 async function write(

@@ -166,6 +166,8 @@ async function filesThere(
     const path = join(directory, name)
     const content = (await files.read(path, MAX_BYTES)) ?? ''
     if (!content.startsWith(markOf(factory))) throw foreign(path, factory)
+    // Its options are used again, so nobody else may have written them.
+    if (name === NAMES.nginx) await files.checkOwnFile(path)
     found.set(name, content)
   }
   return found

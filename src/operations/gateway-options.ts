@@ -40,7 +40,7 @@ export function earlierOptions(configuration: string, path: string): GatewayOpti
     throw new FpkiError(
       'ERR_BAD_FILE',
       `${path} does not say how it was exported: its line "${PREFIX.trim()}" is missing or was changed.`,
-      'Move the file away, and export again with --replace, --listen and --upstream.',
+      `Run: mv ${path} ${path}.old, and export again with --replace, --listen and --upstream.`,
       { cause },
     )
   }

@@ -2,9 +2,9 @@ import { checkAbsolute } from '../absolute-path.js'
 import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
-import { sameOctets } from '../pki/octets.js'
 import { encodePem, samePem } from '../pki/pem.js'
 import { provesPossession } from '../pki/possession.js'
+import { sameSpki } from '../pki/public-key.js'
 import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
 import { acceptRoot } from '../pki/root-policy.js'
 import type { DurableFiles, Passphrases, Signer } from '../ports.js'
@@ -82,7 +82,7 @@ export async function checkGivenRoot(
   const { name, open } = await keyOfRoot(root, key, path, passphrases)
   const signer = await open()
   if (await provesPossession(signer, certificate.spki)) return
-  if (sameOctets(signer.publicKey, certificate.spki)) throw badSignatures(name)
+  if (sameSpki(signer.publicKey, certificate.spki)) throw badSignatures(name)
   throw new FpkiError(
     'ERR_BAD_KEY',
     `${name} is not the key of ${path}.`,

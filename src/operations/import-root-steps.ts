@@ -1,7 +1,7 @@
 import { PKI_FILES } from '../directory/names.js'
 import type { KeyReference } from '../directory/records.js'
 import { attributeValues } from '../pki/name.js'
-import { sameOctets } from '../pki/octets.js'
+import { sameSpki } from '../pki/public-key.js'
 import type { Certificate } from '../pki/read-certificate.js'
 import type { HsmChoice, KeyName, Passphrases } from '../ports.js'
 import type { KeyMaterial } from '../signer/open-key.js'
@@ -82,7 +82,7 @@ export function refuseOther(holder: TokenHolder, { certificate: { spki } }: Root
   const [token, key] = [holder.token(), keyFor(holder, spki)]
   if (!isLabelTaken(token, key)) return
   const there = requireKey(token, key)
-  if (there.spki !== null && !sameOctets(there.spki, spki)) throw keyExists(token, key)
+  if (there.spki !== null && !sameSpki(there.spki, spki)) throw keyExists(token, key)
 }
 
 async function proveRootKey({ rootSigner, holder }: ImportWork): Promise<undefined> {

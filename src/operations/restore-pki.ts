@@ -33,7 +33,7 @@ export const restoredPki = z.strictObject({
   files: z.int(),
   /** The state of the embedded Factory API: `restored`, `kept` (there is one already), `left-out`, or `none` in the backup. */
   state: z.enum(['restored', 'kept', 'left-out', 'none']),
-  /** What `ca verify --offline` says of it. */
+  /** As `ca verify --offline`, but a failure is about keys and chains alone; other findings are warnings. */
   verified: verifiedPki,
 })
 

@@ -7,7 +7,7 @@ import { FpkiError } from '../errors.js'
 import { checkFactoryName } from '../factory-name.js'
 import { readCsr } from '../pki/csr.js'
 import { formatName } from '../pki/name.js'
-import { sameOctets } from '../pki/octets.js'
+import { sameSpki } from '../pki/public-key.js'
 import { createCaCsr } from '../signer/x509/csr.js'
 import { commonNameAndUnit } from '../signer/x509/name.js'
 import { ABANDON, holdsPki, lastJournal, ROOT_CSR_COMMAND, requireSameWork } from './begun.js'
@@ -163,7 +163,7 @@ async function makeCsr({ directory, options, keys, register }: Work, facts: Fact
   const publicKey = await madeKey(keys.root, fact(facts, 'rootKey'))
   const existing = await directory.read(ROOT_CSR)
   const path = `${directory.path}/${ROOT_CSR}`
-  if (existing !== null && sameOctets(readCsr(existing, path).publicKey.spki, publicKey)) return
+  if (existing !== null && sameSpki(readCsr(existing, path).publicKey.spki, publicKey)) return
   const csr = await createCaCsr(await commonNameAndUnit('Factory-CA', options.factory), await keys.root.open())
   await register.event('The root key signed the request for its certificate.')
   // One of another key: create refuses to overwrite it, and says so.

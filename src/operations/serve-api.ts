@@ -9,6 +9,8 @@ import { newMetrics } from '../factory/server/metrics.js'
 import { ownIdentity, type ServerIdentity } from '../factory/server/own-certificate.js'
 import { readTokens, serverFolder, type TokenPorts } from '../factory/server/tokens.js'
 import { serveFactories } from '../factory/server.js'
+import { provesPossession } from '../pki/possession.js'
+import { readPemCertificates } from '../pki/read-certificate.js'
 import type { Progress, Signer } from '../ports.js'
 import { VERSION } from '../version.js'
 import type { ServedApi } from './served-api.js'
@@ -80,7 +82,7 @@ export async function serveApi(
   })
   log.info({ inFlight: metrics.inFlight() }, 'stopping')
   await server.close()
-  log.info('stopped')
+  log.info({}, 'stopped')
 }
 
 async function identityFor(
@@ -91,6 +93,7 @@ async function identityFor(
   if (!tls) return { identity: null, trust: null }
   if (given !== null) {
     const [key, certificate] = [await givenText(ports, given.key), await givenText(ports, given.certificate)]
+    await requireItsKey(ports, given, key, certificate)
     return { identity: { key, certificate }, trust: null }
   }
   // 0.0.0.0 is where a server listens, and nobody's name.
@@ -99,6 +102,23 @@ async function identityFor(
   const identity = await ownIdentity(ports, stateDirectory, all)
   for (const warning of identity.warnings) ports.progress.warn(warning)
   return { identity, trust: { path: identity.trustPath, sha256: identity.trustSha256 } }
+}
+
+/**
+ * An EC key proves that it is that of the certificate, as everywhere; TLS itself notices a damaged one only when the first client
+ * connects. A key of another kind is left to TLS.
+ */
+async function requireItsKey(
+  { keys }: ServeApiPorts,
+  paths: { readonly certificate: string; readonly key: string },
+  key: string,
+  certificate: string,
+): Promise<void> {
+  const [own] = readPemCertificates(certificate, paths.certificate)
+  if (own?.publicKey.kind !== 'EC') return
+  if (await provesPossession(await keys.open(key, paths.key), own.spki)) return
+  const text = `${paths.key} is not the key of ${paths.certificate}.`
+  throw new FpkiError('ERR_BAD_KEY', text, 'Look at --tls-cert and --tls-key.')
 }
 
 async function givenText({ files }: ServeApiPorts, path: string): Promise<string> {

@@ -1,11 +1,14 @@
 import * as z from 'zod/mini'
+import { PKI_FILES } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
 import { type Csr, readCsr } from '../pki/csr.js'
 import { acceptCsr } from '../pki/csr-policy.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../pki/describe.js'
+import { deviceCaNameProblem } from '../pki/device-ca-name.js'
 import { deviceEvidence } from '../pki/device-request.js'
+import { attributeValues } from '../pki/name.js'
 import { DEVICE_CA, TLS_SERVER } from '../pki/profiles.js'
-import type { Certificate } from '../pki/read-certificate.js'
+import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
 import { newSerialNumber } from '../pki/serial.js'
 import { validityFrom } from '../pki/validity.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../ports.js'
@@ -113,7 +116,11 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   const { names, warnings } = acceptCsr(csr, { what, profile, issuer: root.subject, factory, nameTypes, takenKeys })
   requireWithin(root, clock())
   const validity = validityFrom(clock(), days === null ? profile.years : { days }, root)
-  const told = [...warnings, ...(validity.capped ? [capped(what, validity.notAfter)] : [])]
+  const told = [
+    ...warnings,
+    ...(name === 'device-ca' ? await nameWarnings(pki, csr, what) : []),
+    ...(validity.capped ? [capped(what, validity.notAfter)] : []),
+  ]
   for (const warning of told) progress.warn(warning)
   // Before the key is asked for: a certificate that has no place is signed for nothing.
   if (out !== null) await requireFreeInFolder(files, out, 'file of --out')
@@ -146,6 +153,16 @@ function requireNoDevice(csr: Csr, what: string, factory: string): void {
     'A device CA signs devices: register the device with lmp-device-register, or sign its request with local-ca.key ' +
       'as docs/quick-start.md does. If it is a server, pass --profile tls-server.',
   )
+}
+
+/** Before the root signs: a plant CA that no Factory API takes is found out about when the ceremony is over. */
+async function nameWarnings({ directory }: OpenPki, { subject }: Csr, what: string): Promise<readonly string[]> {
+  const pem = await directory.read(PKI_FILES.localCaCertificate)
+  const local = pem === null ? undefined : readPemCertificate(pem, PKI_FILES.localCaCertificate).subject
+  const [wanted] = local === undefined ? [] : attributeValues(local, 'CN')
+  const problem = deviceCaNameProblem(subject, wanted)
+  if (problem === null) return []
+  return [`${what} may be of no use to \`fpki ca update\`: ${problem}. Have the request made with that CN.`]
 }
 
 function capped(what: string, notAfter: Certificate['notAfter']): string {

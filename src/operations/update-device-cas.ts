@@ -6,6 +6,7 @@ import { certificateFacts, describeCertificate, rfc3339 } from '../pki/describe.
 import { attributeValues } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
 import { encodePem } from '../pki/pem.js'
+import { isCompressed, sameKey } from '../pki/public-key.js'
 import { type Certificate, isIssuedBy, readPemCertificate, readPemCertificates } from '../pki/read-certificate.js'
 import { readCrl } from '../pki/read-crl.js'
 import type { Clock } from '../ports.js'
@@ -159,7 +160,8 @@ function checkDeviceCa(certificate: Certificate, { root, factory, now, what }: D
     isIssuedBy(certificate, root) ? null : 'is not signed by the root of the factory',
     basicConstraints?.ca && keyUsage?.includes('keyCertSign') ? null : 'is not a CA',
     units.length === 1 && units[0] === factory ? null : `has OU=${units.join(', OU=')}, not OU=${factory}`,
-    sameOctets(certificate.spki, root.spki) ? 'is the root itself' : null,
+    sameKey(certificate.publicKey, root.publicKey) ? 'is the root itself' : null,
+    isCompressed(certificate.spki) ? 'has a compressed key, which devices do not read' : null,
     now <= certificate.notAfter ? null : `has expired on ${rfc3339(certificate.notAfter)}`,
   ]
   const problem = problems.find((found) => found !== null)

@@ -98,7 +98,8 @@ async function runChecks(checks: readonly Check[], scene: Scene, ports: CheckPor
   return findings
 }
 
-function worst(findings: readonly Finding[]): VerifiedPki['result'] {
+/** The result that follows from findings. */
+export function worst(findings: readonly Finding[]): VerifiedPki['result'] {
   const has = (status: Finding['status']) => findings.some((one) => one.status === status)
   if (has('failure')) return 'failure'
   return has('warning') ? 'warning' : 'ok'

@@ -5,9 +5,9 @@ import { readCsr } from '../pki/csr.js'
 import { acceptCsr } from '../pki/csr-policy.js'
 import { rfc3339 } from '../pki/describe.js'
 import { formatName, sameName } from '../pki/name.js'
-import { sameOctets } from '../pki/octets.js'
 import { encodePem } from '../pki/pem.js'
 import type { Profile } from '../pki/profiles.js'
+import { sameSpki } from '../pki/public-key.js'
 import { type Certificate, isIssuedBy, readCertificate, readPemCertificate } from '../pki/read-certificate.js'
 import { newSerialNumber } from '../pki/serial.js'
 import type { CertificateTemplate } from '../pki/template.js'
@@ -166,7 +166,7 @@ export function requireWithin({ notBefore, notAfter }: Certificate, now: Date): 
 function checkExisting(pem: string, path: string, { spki, subject, issuer }: CertificateOrder): undefined {
   const certificate = readPemCertificate(pem, path)
   const holds =
-    sameOctets(certificate.spki, spki) &&
+    sameSpki(certificate.spki, spki) &&
     sameName(certificate.subject, subject) &&
     isIssuedBy(certificate, issuer ?? certificate)
   if (holds) return

@@ -1,8 +1,8 @@
 import { FpkiError } from '../errors.js'
 import type { CheckedOctets, Curve } from '../ports.js'
 import { parseDer, rawDer, sequenceMembers } from './der.js'
-import { sameOctets } from './octets.js'
 import { pathFault } from './path-validation/validate.js'
+import { sameSpki } from './public-key.js'
 import { type Certificate, readCertificate, readTbsCertificate, type TbsCertificate } from './read-certificate.js'
 import { RULES, sameTime } from './rules.js'
 import type { CertificateTemplate } from './template.js'
@@ -41,7 +41,7 @@ export function checkCertificate(
   const issuer = template.issuer ?? certificate
   const isCa = template.profile.extensions.some(({ type }) => type === 'basicConstraints')
   const isValid =
-    sameOctets(issuer.spki, signer.publicKey) &&
+    sameSpki(issuer.spki, signer.publicKey) &&
     x509.verify(issuer.x509.publicKey) &&
     x509.checkIssued(issuer.x509) &&
     BigInt(`0x${x509.serialNumber}`) === certificate.serialNumber &&

@@ -94,8 +94,9 @@ function tlsNames(csr: Csr, { what, nameTypes }: CsrPolicy): readonly GeneralNam
   const broken = names.find(({ type, value }) => !IS_NAME[type](value))
   if (broken !== undefined)
     throw badCsr(what, `it asks for ${JSON.stringify(broken.value)}, which is no ${NAME_WORDS[broken.type]}`)
-  if (new Set(names.map((name) => formatGeneralName(name).toLowerCase())).size !== names.length)
-    throw badCsr(what, 'it asks for a name twice')
+  const folded = names.map((name) => formatGeneralName(name).toLowerCase())
+  const twice = names.filter((_, at) => folded.filter((name) => name === folded[at]).length > 1)
+  if (twice.length > 0) throw badCsr(what, `it asks for a name twice: ${twice.map(formatGeneralName).join(', ')}`)
   if (names.length === 0 && attributeValues(csr.subject, 'CN').length === 0) throw badCsr(what, 'it has no name')
   return names
 }

@@ -12,6 +12,7 @@ import {
   taggedMembers,
 } from './der.js'
 import { type Extension, type KnownExtensions, knownExtensions, readExtensions } from './extensions.js'
+import { foreignForm } from './foreign-form.js'
 import { type Name, readName } from './name.js'
 import { type OidName, oidName } from './oids.js'
 import { decodeOnePem } from './pem.js'
@@ -39,6 +40,8 @@ const PEM_LABELS = ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'] as const
 export function readCsr(request: string | Uint8Array, what: string): Csr {
   try {
     if (request.length > MAX_CSR_BYTES) throw new Error(`it is larger than ${MAX_CSR_BYTES} bytes`)
+    const foreign = typeof request === 'string' ? null : foreignForm(request)
+    if (foreign !== null) throw new Error(foreign)
     const der = typeof request === 'string' ? decodeOnePem(PEM_LABELS, request, what) : request
     const [info, signatureAlgorithm, signature] = sequenceMembers(parseDer(der), 3)
     const csr = readInfo(info)

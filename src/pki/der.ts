@@ -91,13 +91,26 @@ export function contentOf(value: Der | undefined, type: keyof typeof TAG): Uint8
   return value.content
 }
 
-/** An INTEGER or an ENUMERATED, in the fewest octets that hold it (X.690, 8.3.2). */
+/** Serial numbers have 20 octets, the numbers of a signature 66; the time to print one grows with its square. */
+const MAX_INTEGER_OCTETS = 128
+
+/** An INTEGER or an ENUMERATED, in the fewest octets that hold it (X.690, 8.3.2), and in no more than are in use. */
 export function readInteger(value: Der | undefined, type: 'integer' | 'enumerated' = 'integer'): bigint {
   const content = contentOf(value, type)
   const [first = 0, second] = content
   const isPadded = second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))
   if (content.length === 0 || isPadded) throw new Error('an INTEGER is not in its DER form')
-  return BigInt.asIntN(content.length * 8, BigInt(`0x${Buffer.from(content).toString('hex')}`))
+  return readPaddedInteger(value, type)
+}
+
+/** As {@link readInteger}, also in more octets than DER has. */
+export function readPaddedInteger(value: Der | undefined, type: 'integer' | 'enumerated' = 'integer'): bigint {
+  const content = contentOf(value, type)
+  if (content.length > MAX_INTEGER_OCTETS)
+    throw new Error(`an INTEGER of ${content.length} octets is longer than any that is in use`)
+  return content.length === 0
+    ? 0n
+    : BigInt.asIntN(content.length * 8, BigInt(`0x${Buffer.from(content).toString('hex')}`))
 }
 
 /** A BOOLEAN; DER has 0xff for true (X.690, 11.1). */
@@ -110,12 +123,14 @@ export function readBoolean(value: Der | undefined): boolean {
 
 /** The octets of a BIT STRING; the bits that are not used must be zero (X.690, 11.2). */
 export function readBitString(value: Der | undefined): Uint8Array {
-  const [unused, ...octets] = contentOf(value, 'bitString')
+  const content = contentOf(value, 'bitString')
+  const [unused] = content
+  const octets = content.subarray(1)
   const mask = (1 << (unused ?? 8)) - 1
   if (unused === undefined || unused > 7 || ((octets.at(-1) ?? (unused && 0xff)) & mask) !== 0) {
     throw new Error('a BIT STRING is not in its DER form')
   }
-  return Uint8Array.from(octets)
+  return octets
 }
 
 /** The octets of a BIT STRING of whole octets, as signatures and keys are. */

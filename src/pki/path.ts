@@ -1,6 +1,7 @@
 import { equivalentNames } from './name-comparison.js'
 import { sameOctets } from './octets.js'
 import { pathFault } from './path-validation/validate.js'
+import { sameKey } from './public-key.js'
 import { type Certificate, isIssuedBy } from './read-certificate.js'
 
 /** What a certificate is held against. */
@@ -53,7 +54,7 @@ function isValidPath(search: Search, path: readonly Certificate[], at: Date): bo
 
 /** One name with one key, a second time in a path, is a loop (RFC 4158, 2.4.2). */
 function isSameCa(one: Certificate, other: Certificate): boolean {
-  return sameOctets(one.spki, other.spki) && equivalentNames(one.subject, other.subject)
+  return sameKey(one.publicKey, other.publicKey) && equivalentNames(one.subject, other.subject)
 }
 
 /** Has `ca` signed `certificate`, by name, by signature and by authorityKeyIdentifier? */

@@ -1,6 +1,8 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { createHash, createPublicKey, ECDH, type KeyObject } from 'node:crypto'
 import type { Curve, Hash } from '../ports.js'
-import { parseDer, readObjectIdentifier, readOctetBitString, sequenceMembers, TAG } from './der.js'
+import { parseDer, rawDer, readObjectIdentifier, readOctetBitString, sequenceMembers, TAG } from './der.js'
+import { bitString, sequence } from './der-write.js'
+import { sameOctets } from './octets.js'
 import { oid } from './oids.js'
 
 /** A public key of a kind that fpki signs or verifies with. */
@@ -67,6 +69,24 @@ export function keyIdentifier(spki: Uint8Array): Uint8Array {
 export function isCompressed(spki: Uint8Array): boolean {
   const [, subjectPublicKey] = sequenceMembers(parseDer(spki), 2)
   return readOctetBitString(subjectPublicKey)[0] !== 0x04
+}
+
+/**
+ * A SubjectPublicKeyInfo (DER) with its point uncompressed (SEC 1, 2.3.3), the one form that everybody reads; any other key
+ * as it is. Throws a plain Error when the point is not on its curve, or the curve is unsupported.
+ */
+export function uncompressedSpki(spki: Uint8Array): Uint8Array {
+  const [algorithm, subjectPublicKey] = sequenceMembers(parseDer(spki), 2)
+  const isEc = readObjectIdentifier(sequenceMembers(algorithm, 1, 2)[0]) === oid('id-ecPublicKey')
+  if (!isEc || !isCompressed(spki)) return spki
+  const curve = NODE_CURVE[namedCurve(spki)]
+  const point = ECDH.convertKey(readOctetBitString(subjectPublicKey), curve, undefined, undefined, 'uncompressed')
+  return sequence(rawDer(algorithm), bitString(Buffer.from(point)))
+}
+
+/** Are they the same key (SubjectPublicKeyInfo, DER), in whichever form each has its point? Throws as the above does. */
+export function sameSpki(a: Uint8Array, b: Uint8Array): boolean {
+  return sameOctets(uncompressedSpki(a), uncompressedSpki(b))
 }
 
 /** Are they the same key, whichever way each is encoded? */

@@ -142,8 +142,11 @@ function centuryOf(utcTime: string): '19' | '20' {
 /** The name of the algorithm of an AlgorithmIdentifier; the parameters of those that fpki knows are absent or NULL. */
 export function readAlgorithm(value: Der | undefined): string {
   const [algorithm, parameters] = sequenceMembers(value, 1, 2)
+  const name = oidName(readObjectIdentifier(algorithm))
+  if (name === 'RSASSA-PSS')
+    throw new Error('it is signed with RSASSA-PSS, which is unsupported: sign it with PKCS #1 v1.5')
   if (parameters !== undefined && contentOf(parameters, 'null').length > 0) throw new Error('a NULL is broken')
-  return oidName(readObjectIdentifier(algorithm))
+  return name
 }
 
 function badCertificate(what: string, cause: unknown): FpkiError {

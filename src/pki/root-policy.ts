@@ -1,8 +1,9 @@
 import { FpkiError } from '../errors.js'
 import { rfc3339 } from './describe.js'
+import { type Finding, lint, readFileItems } from './lint/index.js'
 import { attributeValues, formatName } from './name.js'
 import { isSelfIssued } from './path-validation/self-issued.js'
-import { formatKeyType } from './public-key.js'
+import { formatKeyType, isCompressed } from './public-key.js'
 import { type Certificate, isIssuedBy } from './read-certificate.js'
 
 /** What a root certificate from elsewhere is held against. */
@@ -16,16 +17,25 @@ export interface RootPolicy {
 /** The extensions that devices know, and that may therefore be critical. */
 const KNOWN: readonly string[] = ['basicConstraints', 'keyUsage', 'extKeyUsage', 'subjectKeyIdentifier']
 
+/** What {@link oddities} say in more words. */
+const IN_WORDS: readonly string[] = ['subject-not-utf8', 'common-name-missing', 'ca-subject-key-id-missing']
+
 /**
  * Can a certificate be the root of trust of a factory (contract.md 3)? It must be a CA for an EC key that may sign device
- * CAs and CRLs, of this factory, valid now.
+ * CAs and CRLs, of this factory, valid now, and lint finds no error in it: what is taken here, `ca verify` and `ca restore`
+ * go by the same rules, and the root can be set once only.
  *
  * @returns what is odd about it, a sentence each
  * @throws FpkiError ERR_BAD_CERTIFICATE with the first reason that it cannot
  */
 export function acceptRoot(certificate: Certificate, policy: RootPolicy): readonly string[] {
-  const problem = caProblem(certificate) ?? unitProblem(certificate, policy) ?? timeProblem(certificate, policy.now)
-  if (problem === null) return oddities(certificate, policy.what)
+  const findings = lintFindings(certificate, policy)
+  const problem =
+    caProblem(certificate) ??
+    unitProblem(certificate, policy) ??
+    timeProblem(certificate, policy.now) ??
+    lintProblem(findings)
+  if (problem === null) return [...oddities(certificate, policy.what), ...lintWarnings(findings, policy.what)]
   throw new FpkiError(
     'ERR_BAD_CERTIFICATE',
     `${policy.what} cannot be the root of trust of ${policy.factory}: ${problem.reason}.`,
@@ -38,12 +48,31 @@ interface Problem {
   readonly hint?: string
 }
 
+function lintFindings({ der }: Certificate, { what, factory, now }: RootPolicy): readonly Finding[] {
+  return lint(readFileItems(der, what, 'root').items, [], { factory, now }).findings
+}
+
+function lintProblem(findings: readonly Finding[]): Problem | null {
+  const error = findings.find(({ severity }) => severity === 'error')
+  return error === undefined ? null : { reason: `${error.reason} (${error.code})` }
+}
+
+function lintWarnings(findings: readonly Finding[], what: string): readonly string[] {
+  const odd = findings.filter(({ code, severity }) => severity === 'warning' && !IN_WORDS.includes(code))
+  return odd.map(({ reason, code }) => `${what} differs from the root that fpki makes, and works: ${reason} (${code}).`)
+}
+
 function caProblem(certificate: Certificate): Problem | null {
   const { publicKey, known } = certificate
   const { basicConstraints, keyUsage, extKeyUsage } = known
   if (publicKey.kind !== 'EC') {
     const hint = 'Devices, tokens and gateways of this hierarchy know EC P-256, P-384 and P-521 only.'
     return { reason: `its key is ${formatKeyType(publicKey)}, and it must be EC`, hint }
+  }
+  if (isCompressed(publicKey.spki)) {
+    const hint =
+      'Have the certificate made again for the same key with an uncompressed point: `openssl ec -conv_form uncompressed`.'
+    return { reason: 'its key is a compressed point, which devices do not read', hint }
   }
   if (!basicConstraints?.ca) return { reason: 'it is no CA (basicConstraints does not say CA:TRUE)' }
   if (basicConstraints.pathLenConstraint === 0) {

@@ -1,5 +1,5 @@
 import { FpkiError } from '../errors.js'
-import { pemBlocks, pemText } from '../pki/pem.js'
+import { type PemBlock, pemBlocks, pemText } from '../pki/pem.js'
 
 /** What a block with a private key may say of itself (RFC 5915, RFC 5958). */
 const KEY_LABELS: readonly string[] = ['EC PRIVATE KEY', 'PRIVATE KEY', 'ENCRYPTED PRIVATE KEY']
@@ -13,6 +13,8 @@ export interface KeyBlock {
   readonly text: string
   readonly label: string
   readonly isEncrypted: boolean
+  /** What its base64 decodes to, secret; null: it has headers before the base64 (RFC 1421), or is broken. */
+  readonly der: Uint8Array | null
   /** The DER of the EC PARAMETERS block before it; null: there is none. */
   readonly parameters: Uint8Array | null
 }
@@ -34,13 +36,13 @@ export function privateKeyBlock(pem: string, what: string): KeyBlock {
   if (moreKeys.length > 0) throw badKey(what, `holds ${moreKeys.length + 1} private keys, and only one can be meant`)
   if (moreParameters.length > 0) throw badKey(what, 'holds the parameters of a curve twice')
   const curve = parameters === undefined ? null : (parameters.der ?? new Uint8Array())
-  return { text: textOf(key), label: key.label, isEncrypted: isEncrypted(key), parameters: curve }
+  return { ...keyBlock(key), parameters: curve }
 }
 
 /** The first private key in a PEM text, whatever its kind, and whatever is beside it; null: there is none. */
-export function anyKeyBlock(pem: string): Pick<KeyBlock, 'text' | 'label' | 'isEncrypted'> | null {
+export function anyKeyBlock(pem: string): Omit<KeyBlock, 'parameters'> | null {
   const key = pemBlocks(pem).find(({ label }) => label.endsWith('PRIVATE KEY'))
-  return key === undefined ? null : { text: textOf(key), label: key.label, isEncrypted: isEncrypted(key) }
+  return key === undefined ? null : keyBlock(key)
 }
 
 /** Is the private key of a PEM text encrypted, so that a passphrase is needed? Throws ERR_BAD_KEY. */
@@ -64,6 +66,10 @@ export function badKey(what: string, reason: string): FpkiError {
     `${what} ${reason}.`,
     'It must be one EC private key on P-256, P-384 or P-521, in PEM; take it from a backup.',
   )
+}
+
+function keyBlock(block: PemBlock): Omit<KeyBlock, 'parameters'> {
+  return { text: textOf(block), label: block.label, isEncrypted: isEncrypted(block), der: block.der }
 }
 
 function isEncrypted({ label, body }: { readonly label: string; readonly body: string }): boolean {

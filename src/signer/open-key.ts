@@ -3,7 +3,7 @@ import { contentOf, parseDer, readObjectIdentifier, sequenceMembers, TAG } from 
 import { octetString } from '../pki/der-write.js'
 import { oid } from '../pki/oids.js'
 import { provesPossession } from '../pki/possession.js'
-import { HASH_OF_CURVE, NODE_CURVE, type PublicKey, readPublicKey } from '../pki/public-key.js'
+import { HASH_OF_CURVE, NODE_CURVE, type PublicKey, readPublicKey, uncompressedSpki } from '../pki/public-key.js'
 import type { Curve, Signer } from '../ports.js'
 import {
   decryptKey,
@@ -13,6 +13,7 @@ import {
   wrongPassphrase,
 } from './encrypted-key.js'
 import { badKey, type KeyBlock, privateKeyBlock } from './key-pem.js'
+import { expensiveKind } from './private-key-info.js'
 
 /** An EC private key from a PEM text, which has proven that it is whole. */
 export interface EcKey {
@@ -72,24 +73,34 @@ export async function openEcKey(pem: string, what: string, opener: KeyOpener = {
  * first. Arguments and errors as those of {@link openEcKey}.
  */
 export async function privateKeyIn(
-  { text, label, isEncrypted }: Pick<KeyBlock, 'text' | 'label' | 'isEncrypted'>,
+  { text, label, isEncrypted, der }: Omit<KeyBlock, 'parameters'>,
   what: string,
   { passphrase = null, signal }: KeyOpener,
 ): Promise<KeyObject> {
-  if (!isEncrypted) return parsed(text, what)
-  const encrypted = label === 'ENCRYPTED PRIVATE KEY' ? described(text, what) : null
+  if (label === 'PRIVATE KEY') return fromPkcs8(der, what)
+  if (!isEncrypted) return guarded(what, UNREADABLE, () => createPrivateKey(text))
+  const encrypted = label === 'ENCRYPTED PRIVATE KEY' ? described(der, what) : null
   const known = requiredPassphrase(passphrase, what)
   if (encrypted?.scheme !== 'PBES2') return byOpenssl(text, what, known)
   const pkcs8 = await decryptKey(encrypted, known, signal)
   if (pkcs8 === null) throw wrongPassphrase(what)
   try {
-    return createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
-  } catch {
-    throw badKey(what, 'is encrypted, and the key in it is damaged')
+    return fromPkcs8(pkcs8, what, 'is encrypted, and the key in it is damaged')
   } finally {
     pkcs8.fill(0)
   }
 }
+
+/** A PrivateKeyInfo (RFC 5958). */
+function fromPkcs8(der: Uint8Array | null, what: string, damaged = UNREADABLE): KeyObject {
+  const kind = guarded(what, damaged, () => expensiveKind(der ?? new Uint8Array()))
+  if (kind !== null) throw badKey(what, `contains a private key of an unsupported kind (${kind})`)
+  const { buffer, byteOffset, length } = der ?? new Uint8Array()
+  const key = Buffer.from(buffer, byteOffset, length)
+  return guarded(what, damaged, () => createPrivateKey({ key, format: 'der', type: 'pkcs8' }))
+}
+
+const UNREADABLE = 'contains a private key that OpenSSL cannot read'
 
 /** The traditional form (RFC 1421) and the old schemes, whose derivations are short. */
 function byOpenssl(text: string, what: string, passphrase: string): KeyObject {
@@ -103,21 +114,12 @@ function byOpenssl(text: string, what: string, passphrase: string): KeyObject {
   }
 }
 
-function described(text: string, what: string): EncryptedKey {
-  const base64 = text.replace(/-----[^-]*-----|\s/g, '')
+function described(der: Uint8Array | null, what: string): EncryptedKey {
   try {
-    return readEncryptedKey(Buffer.from(base64, 'base64'))
+    if (der === null) throw new Error('its base64 is broken')
+    return readEncryptedKey(der)
   } catch (error) {
     throw badKey(what, `cannot be decrypted: ${reasonOf(error)}`)
-  }
-}
-
-function parsed(text: string, what: string): KeyObject {
-  try {
-    return createPrivateKey(text)
-  } catch {
-    // OpenSSL's own error is left out: what it quotes is not ours to check.
-    throw badKey(what, 'contains a private key that OpenSSL cannot read')
   }
 }
 
@@ -126,7 +128,8 @@ function publicHalf(key: KeyObject, what: string): { readonly spki: Uint8Array; 
     return new Uint8Array(createPublicKey(key).export({ format: 'der', type: 'spki' }))
   })
   const publicKey = readable(spki, what)
-  if (publicKey.kind === 'EC') return { spki, curve: publicKey.curve }
+  // The file may have a compressed point; what is signed for the key has the one form that everybody reads.
+  if (publicKey.kind === 'EC') return { spki: uncompressedSpki(spki), curve: publicKey.curve }
   throw badKey(what, `cannot be used: its key is RSA ${publicKey.bits}`)
 }
 

@@ -149,11 +149,20 @@ describe('--check and restore see the same', () => {
       6,
       ({ path }) => rm(path('local-ca.key')).then(() => writeFile(path('local-ca.key'), junk)),
     ],
-    ['a missing tls-crt', 6, ({ path }) => rm(path('tls-crt'))],
-    ['a loose mode of a key', 6, ({ path }) => chmod(path('local-ca.key'), 0o644)],
+    [
+      'a certificate of another root',
+      6,
+      async ({ path }) => {
+        const other = await madePki()
+        await rm(path('tls-crt'))
+        await writeFile(path('tls-crt'), await other.text('tls-crt'))
+      },
+    ],
+    ['a missing tls-crt', 0, ({ path }) => rm(path('tls-crt'))],
+    ['a loose mode of a key', 0, ({ path }) => chmod(path('local-ca.key'), 0o644)],
     [
       'an interrupted command',
-      6,
+      0,
       ({ path }) => editJson(path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null })),
     ],
   ]
@@ -161,7 +170,7 @@ describe('--check and restore see the same', () => {
     const all = await scene()
     await damage(all)
     expect((await all.backup()).status).toBe(0)
-    const check = await all.run(['backup', '--check', all.file, '--json'])
+    const check = await all.run(['backup', '--check', all.file, '--pki-dir', all.directory, '--json'])
     const checked = checkedBackup.parse(JSON.parse(check.stdout))
     const restore = await all.run(['restore', all.file, all.at('again'), '--json'])
     const { verified } = restoredPki.parse(JSON.parse(restore.stdout))
@@ -175,6 +184,19 @@ describe('--check and restore see the same', () => {
   })
 })
 
+test('a proof changes nothing in the directory that the backup names, unless --pki-dir does', async () => {
+  const all = await scene()
+  await all.backup()
+  const before = await snapshot(all.directory)
+  const { status, stdout } = await all.run(['backup', '--check', all.file, '--json'])
+  expect({ status, recordedIn: checkedBackup.parse(JSON.parse(stdout)).recordedIn }).toEqual({
+    status: 0,
+    recordedIn: null,
+  })
+  expect(await snapshot(all.directory)).toEqual(before)
+  expect((await all.run(['backup', '--check', all.file])).stdout).toContain('not recorded: --pki-dir DIR')
+})
+
 describe('a proof says what was proven', () => {
   const status = async ({ run }: Scene, directory: string) => {
     const { stdout } = await run(['status', directory, '--json'])
@@ -184,7 +206,7 @@ describe('a proof says what was proven', () => {
   test('the root key, when it is in it', async () => {
     const all = await scene()
     await all.backup()
-    await all.run(['backup', '--check', all.file])
+    await all.run(['backup', '--check', all.file, '--pki-dir', all.directory])
     expect(await status(all, all.directory)).toMatchObject({ rootKeyUnproven: null, provedAt: expect.any(String) })
     const metrics = (await all.run(['status', all.directory, '--prometheus'])).stdout
     expect(metrics).toMatch(/^fpki_pki_backup_root_key_proved\{.*\} 1$/m)
@@ -194,7 +216,7 @@ describe('a proof says what was proven', () => {
     const all = await scene()
     await rm(all.path('factory_ca.key'))
     await all.backup()
-    await all.run(['backup', '--check', all.file])
+    await all.run(['backup', '--check', all.file, '--pki-dir', all.directory])
     const { stdout } = await all.run(['status', all.directory])
     expect(stdout).toMatch(/, proven \S+ but for the root key, which is not in it: /)
     expect(await status(all, all.directory)).toMatchObject({ rootKeyUnproven: 'not-held' })
@@ -451,7 +473,7 @@ describe('where a PKI is restored', () => {
     await rm(all.home.path, { recursive: true })
     const { status, stderr } = await fpki(['ca', 'restore', join(elsewhere, 'b'), again], start)
     expect({ status, said: stderr.includes(`\`fpki ca resume ${again} --api embedded\``) }).toEqual({
-      status: 6,
+      status: 0,
       said: true,
     })
     expect(await fpki(['ca', 'resume', again, '--api', 'embedded'], start)).toMatchObject({ status: 0 })

@@ -193,14 +193,28 @@ describe('add-device-ca refuses', () => {
     await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: ["local-ca's file", 'without folders'] })
   })
 
-  test.each(['factory_ca.pem', 'factory_ca', 'tls-crt', 'online-crt.pem', 'est-tls-crt', 'local-ca.key'])(
-    'the name of another file of the PKI, %s',
-    async (name) => {
-      const { home, directory } = await copiedPki()
-      const words = ['ca', 'add-device-ca', directory, '--local-ca', '--local-ca-filename', name]
-      await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [name, 'another file of the PKI'] })
-    },
-  )
+  test.each([
+    ...['factory_ca.pem', 'factory_ca', 'tls-crt', 'online-crt.pem', 'est-tls-crt', 'local-ca.key', 'factory_ca.csr'],
+    ...['factory_ca.PEM', 'Factory_CA.pem', 'TLS-CRT', 'Local-CA.pem', 'LOCAL-CA.KEY'],
+  ])('the name of another file of the PKI, %s', async (name) => {
+    const { home, directory } = await copiedPki()
+    const words = ['ca', 'add-device-ca', directory, '--local-ca', '--local-ca-filename', name]
+    await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [name, 'another file of the PKI'] })
+  })
+
+  test.each([
+    'x.pem.fpki-unfinished',
+    'x.fpki-unfinished.pem',
+    'x.FPKI-lock',
+    'site.key',
+    'site.PEM',
+    'x.bak',
+    'x.bak.1.pem',
+  ])("an ending of fpki's own files, %s", async (name) => {
+    const { home, directory } = await copiedPki()
+    const words = ['ca', 'add-device-ca', directory, '--local-ca', '--local-ca-filename', name]
+    await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [name, 'files of its own'] })
+  })
 
   test('no name that only JavaScript knows', async () => {
     const { home, directory } = await copiedPki()

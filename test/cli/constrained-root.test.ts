@@ -1,9 +1,11 @@
-import { chmod, copyFile } from 'node:fs/promises'
+import { chmod, copyFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
 import { type Home, newHome, output } from '../support/cli.js'
 import { newCompany, selfSigned } from '../support/company.js'
+import { editCertificates } from './made.js'
+import { snapshotButRegister } from './snapshot.js'
 
 const CA = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign', 'subjectKeyIdentifier=hash']
 
@@ -73,3 +75,33 @@ test('`verify` reports certificates that the constraints of the root forbid, wit
     chain: [{ file: 'tls-crt', message: expect.stringContaining('permitted subtree') }],
   })
 })
+
+test.each([
+  ['nameConstraints=permitted;dirName:dn', 'permit dirName:O=Company'],
+  ['policyConstraints=critical,requireExplicitPolicy:0', 'no explicit policy'],
+])(
+  '`add-device-ca` below a root with %s, which the factory has already, changes nothing',
+  async (constraint, reason) => {
+    const { key, certificate } = await selfSigned({ extensions: CA })
+    const home = await newHome()
+    const directory = join(home.path, 'acme')
+    expect((await create(home, certificate, key)).status).toBe(0)
+    const company = await newCompany()
+    const constrained = await company.sign({ key }, { extensions: [...CA, constraint, '[dn]', 'O=Company'] })
+    const root = join(directory, 'factory_ca.pem')
+    await chmod(root, 0o600)
+    await copyFile(constrained, root)
+    const stateFile = join(home.state, 'factories', 'acme', 'factory.json')
+    await editCertificates({ stateFile }, { rootCrt: await readFile(constrained, 'utf8') })
+    const known = async () => (await home.fpki(['ca', 'show', '--factory', 'acme'])).stdout
+    const before = [await snapshotButRegister(directory), await known()]
+    for (const words of [['--online-ca'], ['--local-ca', '--local-ca-filename', 'site-b.pem']]) {
+      const { status, stderr } = await home.fpki(['ca', 'add-device-ca', directory, ...words])
+      expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('ERR_CONSTRAINTS') })
+      expect(stderr).toContain(reason)
+    }
+    // Made and empty.
+    await output('rmdir', [join(directory, '.fpki', 'pending')])
+    expect([await snapshotButRegister(directory), await known()]).toEqual(before)
+  },
+)

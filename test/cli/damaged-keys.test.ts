@@ -104,6 +104,20 @@ describe.each(TABLE)('with %s in %s', (...how) => {
 const FEW = ['a flipped bit in the scalar', 'a scalar equal to the order', 'the point at infinity']
 
 describe.each(FEW.map((damage) => [damage, 'SEC1'] as const))('with %s in %s', (...how) => {
+  test('local-ca.key is backed up with all the rest, and with a warning', async () => {
+    const { home, directory, path } = await copiedPki()
+    const whole = await run(home, ['ca', 'backup', directory, '--out', join(home.path, 'whole.backup')])
+    expect(whole).toMatchObject({ status: 0, stderr: expect.not.stringContaining('local-ca.key') })
+    await damage(path('local-ca.key'), how)
+    const file = join(home.path, 'acme.backup')
+    const { status, stdout, stderr } = await run(home, ['ca', 'backup', directory, '--out', file, '--json'])
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: expect.stringMatching(/^warning: local-ca\.key is damaged/m),
+    })
+    expect(JSON.parse(stdout).warnings).toEqual([expect.stringContaining('The backup contains it as it is.')])
+  })
+
   test('the keys of the embedded API are neither exported nor used', async () => {
     const { home, directory } = await copiedPki()
     const keys = join(home.state, 'factories', 'acme', 'keys')

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { nodeFileSystem } from '../../src/directory/node-file-system.js'
@@ -146,10 +146,44 @@ test.each([
   await writeFile(path, spoilt, { mode: 0o444 })
   await made.home.fpki(['ca', 'rotate-tls', made.directory])
   const tls = await readFile(join(made.home.path, 'gateway', 'tls.pem'), 'utf8')
-  const refusal = { status: 6, code: 'ERR_BAD_FILE', names: [path, '--listen'] } as const
+  const refusal = { status: 6, code: 'ERR_BAD_FILE', names: [`mv ${path} ${path}.old`, '--listen'] } as const
   await expectRefusal(made.home, words(made, '--replace'), refusal)
   expect(await readFile(path, 'utf8')).toBe(spoilt)
   expect(await readFile(join(made.home.path, 'gateway', 'tls.pem'), 'utf8')).toBe(tls)
+  await output('mv', [path, `${path}.old`])
+  const { document } = await exported(made, '--replace', '--listen', '9443', '--upstream', 'http://localhost:81')
+  expect(document.options).toEqual({ listen: '9443', upstream: 'http://localhost:81', at: null })
+})
+
+describe('the options in an nginx.conf', () => {
+  const OTHERS: readonly (readonly [string, (path: string) => Promise<void>])[] = [
+    ['that everybody can write', (path) => chmod(path, 0o666)],
+    ['that a group can write', (path) => chmod(path, 0o664)],
+    [
+      'that is a link to a file that everybody can write',
+      async (path) => {
+        const elsewhere = join(path, '..', '..', 'elsewhere.conf')
+        await rename(path, elsewhere)
+        await chmod(elsewhere, 0o666)
+        await symlink(elsewhere, path)
+      },
+    ],
+  ]
+
+  async function expectNotKept(change: (path: string) => Promise<void>): Promise<void> {
+    const made = await copiedPki()
+    await exported(made, '--upstream', 'http://10.0.0.1')
+    const path = join(made.home.path, 'gateway', 'nginx.conf')
+    await change(path)
+    const refusal = { status: 3, code: 'ERR_PERMISSIONS', names: [path] } as const
+    await expectRefusal(made.home, words(made, '--replace'), refusal)
+  }
+
+  test.each(OTHERS)('%s are not kept', (_, change) => expectNotKept(change))
+
+  test.runIf(process.geteuid?.() === 0)('of another user are not kept', () => {
+    return expectNotKept((path) => chown(path, 12_345, 12_345))
+  })
 })
 
 describe('it refuses', () => {

@@ -19,6 +19,8 @@ export interface Forged {
   readonly key?: string
   /** Signed by a key of nobody's, under the root's name. */
   readonly stolen?: true
+  /** The issuer; else the root's name as the root writes it. */
+  readonly issuer?: string
   readonly rsaBits?: number
   readonly stringMask?: string
 }
@@ -82,10 +84,12 @@ async function newKey(path: string, { curve = 'prime256v1', rsaBits }: Forged): 
   return path
 }
 
-async function issuerOf(pki: Made, path: (name: string) => string, { stolen }: Forged): Promise<readonly string[]> {
-  if (!stolen) return ['-cert', pki.path('factory_ca.pem'), '-keyfile', pki.path('factory_ca.key')]
-  const key = await newKey(path('other.key'), {})
-  const self = ['req', '-x509', '-new', '-config', path('cnf'), '-key', key, '-subj', SUBJECTS['factory_ca.pem'] ?? '']
+async function issuerOf(pki: Made, path: (name: string) => string, forged: Forged): Promise<readonly string[]> {
+  const { stolen, issuer = SUBJECTS['factory_ca.pem'] ?? '' } = forged
+  const rootKey = pki.path('factory_ca.key')
+  if (!stolen && forged.issuer === undefined) return ['-cert', pki.path('factory_ca.pem'), '-keyfile', rootKey]
+  const key = stolen ? await newKey(path('other.key'), {}) : rootKey
+  const self = ['req', '-x509', '-new', '-config', path('cnf'), '-key', key, '-subj', issuer]
   await output('openssl', [...self, '-addext', 'subjectKeyIdentifier=hash', '-out', path('other.pem')])
   return ['-cert', path('other.pem'), '-keyfile', key]
 }

@@ -23,7 +23,47 @@ async function expectVerified(directory: string, ...words: readonly string[]): P
   await output('openssl', ['verify', '-x509_strict', ...words, '-CAfile', join(directory, 'factory_ca.pem'), ...issued])
 }
 
+/** Whatever `ca create` took: verify, `backup --check`, restore and lint find no failure. */
+async function expectOneJudge(home: Home): Promise<void> {
+  const env = { FPKI_PASSPHRASE: PASSPHRASE }
+  const [directory, file, again] = ['acme', 'acme.backup', 'again'].map((name) => join(home.path, name))
+  const run = async (...words: readonly (string | undefined)[]) => (await home.fpki(words.map(String), { env })).status
+  expect({
+    verify: await run('ca', 'verify', directory),
+    lint: await run('lint', `${directory}/factory_ca.pem`, '--profile', 'root', '--factory', 'acme'),
+    backup: await run('ca', 'backup', directory, '--out', file),
+    check: await run('ca', 'backup', '--check', file, '--pki-dir', directory),
+    restore: await run('ca', 'restore', file, again, '--no-state'),
+  }).toEqual({ verify: 0, lint: 0, backup: 0, check: 0, restore: 0 })
+}
+
 describe('a root from elsewhere', () => {
+  test('has the same key in a file whose point is compressed', async () => {
+    const { folder, key, certificate } = await selfSigned()
+    const compressed = join(folder, 'compressed.key')
+    await output('openssl', ['ec', '-in', key, '-conv_form', 'compressed', '-out', compressed])
+    const home = await newHome()
+    expect(await home.fpki([...create(home, certificate, compressed), '--quiet'])).toMatchObject({
+      status: 0,
+      stderr: '',
+    })
+    await expectVerified(join(home.path, 'acme'))
+    await expectOneJudge(home)
+  })
+
+  test('with a compressed point is refused before anything is made, and lint says why', async () => {
+    const { folder, key } = await selfSigned()
+    const [compressed, certificate] = [join(folder, 'compressed.key'), join(folder, 'compressed.pem')]
+    await output('openssl', ['ec', '-in', key, '-conv_form', 'compressed', '-out', compressed])
+    const ca = ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign']
+    const request = ['req', '-x509', '-new', '-key', compressed, '-utf8', '-subj', '/CN=Factory-CA/OU=acme', ...ca]
+    await output('openssl', [...request, '-days', '7000', '-out', certificate])
+    const home = await newHome()
+    const refusal = { status: 6, code: 'ERR_BAD_CERTIFICATE', names: [certificate, 'compressed point'] }
+    await expectRefusal(home, [...create(home, certificate, key)], refusal)
+    expect((await home.fpki(['lint', certificate])).stdout).toContain('error compressed-point')
+  })
+
   test.each([
     ['sec1-p256.key', 'root-p256.pem', 'ecdsa-with-SHA256'],
     ['pkcs8-p256.key', 'root-crlf.pem', 'ecdsa-with-SHA256'],
@@ -105,6 +145,14 @@ describe('a root from elsewhere', () => {
     expect(shown.stdout).not.toContain('NOT SIGNED')
   })
 
+  const differing: readonly (readonly [string, RootWords, string])[] = [
+    [
+      'extensions that are not critical, as in the OpenSSL recipe of Foundries and in easy-rsa',
+      { extensions: ['basicConstraints=CA:TRUE', 'keyUsage=keyCertSign,cRLSign'] },
+      'basicConstraints is not critical (basic-constraints-not-critical)',
+    ],
+    ['an end that is far away', { until: '99991231235959Z', printable: true }, 'PrintableString'],
+  ]
   const odd: readonly (readonly [string, RootWords, string])[] = [
     ['another CN', { subject: '/CN=Old Root/OU=acme' }, 'CN=Old Root; that of other roots is CN=Factory-CA'],
     ['a PrintableString', { printable: true }, 'PrintableString; devices with mbedTLS may refuse it'],
@@ -127,12 +175,13 @@ describe('a root from elsewhere', () => {
       'critical extension nameConstraints',
     ],
   ]
-  test.each(odd)('with %s is taken, with a warning', async (_, words, warning) => {
+  test.each([...odd, ...differing])('with %s is taken, with a warning', async (_, words, warning) => {
     const { key, certificate } = await selfSigned(words)
     const home = await newHome()
     const { status, stdout, stderr } = await home.fpki([...create(home, certificate, key), '--json'])
     expect({ status, stderr: stderr.includes(warning) }).toEqual({ status: 0, stderr: true })
     expect(JSON.parse(stdout).warnings.join()).toContain(warning)
+    await expectOneJudge(home)
   })
 })
 

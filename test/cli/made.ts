@@ -81,7 +81,10 @@ export async function editJson(path: string, change: (content: Record<string, un
 }
 
 /** The certificates that the embedded factory knows, with `changes` in their place. */
-export async function editCertificates({ stateFile }: Made, changes: Record<string, unknown>): Promise<void> {
+export async function editCertificates(
+  { stateFile }: { readonly stateFile: string },
+  changes: Record<string, unknown>,
+): Promise<void> {
   await editJson(stateFile, ({ certificates, ...state }) => {
     const known = typeof certificates === 'object' ? certificates : {}
     return { ...state, certificates: { ...known, ...changes } }

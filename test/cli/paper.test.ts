@@ -74,6 +74,18 @@ describe('a sheet that a browser prints', () => {
     await expectBack(at('back.key'), all)
   })
 
+  test('has a key that takes 600,000 rounds of PBKDF2 with SHA-256 to open, as OpenSSL reads it', async () => {
+    const { home, directory, at } = await scene()
+    // A process of its own: in the test's own, passphrases cost little.
+    const { status } = await home.spawn(['ca', 'paper', directory, '--out', at('s.html')], START)
+    expect(status).toBe(0)
+    const { scanned } = await print(at('s.html'))
+    const structure = await output('openssl', ['asn1parse'], { stdin: scanned })
+    for (const part of ['PBES2', 'PBKDF2', 'hmacWithSHA256', 'aes-256-cbc', 'INTEGER           :0927C0'])
+      expect(structure).toContain(part)
+    expect(0x0927c0).toBe(600_000)
+  })
+
   test('with shares has the key and one share; three of five, scanned, restore it', async () => {
     const all = await sharedScene('3/5')
     expect(all.names).toEqual([1, 2, 3, 4, 5].map((number) => `sheet-${number}.html`))

@@ -118,7 +118,7 @@ describe('what it does', () => {
     await home.fpki(words('disable'))
     expect(await crlNumberOf(made)).toBe(3)
     // The Factory API forgets its CRL.
-    await editCertificates({ ...made, home, directory }, { caRevokeCrl: null })
+    await editCertificates(made, { caRevokeCrl: null })
     await home.fpki(words('enable'))
     expect(await crlNumberOf(made)).toBe(4)
   })

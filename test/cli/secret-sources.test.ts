@@ -10,7 +10,7 @@ import { askSecret } from '../../src/cli/prompt.js'
 import { saidToken } from '../../src/config/connection.js'
 import { resolveSettings } from '../../src/config/resolve.js'
 import { thisMachine } from '../../src/machine.js'
-import { temporaryDirectory } from '../support/cli.js'
+import { newHome, temporaryDirectory } from '../support/cli.js'
 import { silentIo } from './silent-io.js'
 
 const SECRET = 'zebra-quokka-9'
@@ -107,6 +107,19 @@ describe.each(Object.entries(SOURCES))('a secret from %s', (name, source) => {
     expect(problem).toMatchObject({ code: 'ERR_USAGE', message: expect.stringContaining(`it ${reason}`) })
     expect(JSON.stringify(problem)).not.toContain('zebra')
   })
+})
+
+test.each([
+  ['is missing', async () => undefined, 'cannot be read (ENOENT)', 'Name a file that you can read: ls -l '],
+  ['has 5,000 octets', (path: string) => writeFile(path, 'x'.repeat(5000)), 'has more than 4096 octets', 'on one line'],
+] as const)('a file of a secret that %s is refused, with what helps', async (_, make, reason, hint) => {
+  const home = await newHome()
+  const path = join(home.path, 'secret')
+  await make(path)
+  const words = ['ca', 'create', join(home.path, 'acme'), '--encrypt-keys', '--passphrase-file', path]
+  const { status, stderr } = await home.fpki(words)
+  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(`from ${path}: it ${reason}`) })
+  expect(stderr).toContain(hint)
 })
 
 test('an empty variable is one that is not set', async () => {

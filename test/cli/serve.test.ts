@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { describe, expect, test, vi } from 'vitest'
 import { type Ended, newHome, output } from '../support/cli.js'
+import { newKey } from '../support/company.js'
+import { DAMAGES, damageKey, partsOf, pkcs8Pem } from '../support/damaged-key.js'
 import { PATIENT } from '../support/patience.js'
 import { parsePrometheus } from '../support/prometheus.js'
 import { CERTS, SELF, type Served, serve } from '../support/served.js'
@@ -121,6 +123,15 @@ test('a certificate of one’s own is served; one that does not fit its key is r
   const server = await serve(['--tls-cert', own.cert, '--tls-key', own.key], home)
   expect(await output('curl', ['-sS', '--cacert', own.cert, `${server.url}/healthz`])).toContain('ok')
   expect(server.said()).not.toContain('CACERT')
+  const damaged = join(home.path, 'damaged.key')
+  const parts = partsOf(await readFile(own.key, 'utf8'))
+  await writeFile(damaged, pkcs8Pem(DAMAGES['a flipped bit in the scalar']?.(parts) ?? parts))
+  const words = ['api', 'serve', '--listen', '127.0.0.1:0', '--tls-cert', own.cert, '--tls-key', damaged]
+  const refused = await home.fpki(words)
+  expect({ status: refused.status, stderr: refused.stderr }).toEqual({
+    status: 6,
+    stderr: expect.stringMatching(/damaged\.key is damaged.*\[ERR_BAD_KEY\]/),
+  })
   const wrong = await home.fpki(['api', 'serve', '--tls-cert', own.cert, '--tls-key', other.key])
   expect({ status: wrong.status, stderr: wrong.stderr }).toEqual({
     status: 6,
@@ -129,6 +140,23 @@ test('a certificate of one’s own is served; one that does not fit its key is r
 })
 
 describe('it does not start', () => {
+  test.each([
+    ['is damaged', 'is damaged', async (path: string) => damageKey(path, 'a flipped bit in the scalar')],
+    ['is another one', 'is not the key of server.pem', (path: string) => newKey(path)],
+  ])('when its own key %s: exit 6, and what it advises helps', async (_, reason, change) => {
+    const first = await serve()
+    expect(await first.stop()).toMatchObject({ status: 0 })
+    const key = join(first.home.state, 'api', 'server.key')
+    await change(key)
+    const { status, stderr } = await first.home.fpki(['api', 'serve', '--listen', '127.0.0.1:0'])
+    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('[ERR_BAD_KEY]') })
+    expect(stderr).toContain(`${key} ${reason}`)
+    expect(stderr).toContain(`rm ${first.trust}`)
+    await output('rm', [first.trust])
+    const again = await serve([], first.home)
+    expect(await output('curl', ['-sS', '--cacert', again.trust, `${again.url}/healthz`])).toContain('ok')
+  })
+
   test.each([['--no-tls'], []])('where others can make tokens %s: exit 3', async (...words) => {
     const home = await newHome()
     await mkdir(join(home.state, 'api'), { recursive: true })

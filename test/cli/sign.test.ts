@@ -43,6 +43,44 @@ async function daysOf(certificate: string): Promise<number> {
   return Math.ceil((Date.parse(until) - Date.now()) / 86_400_000)
 }
 
+test.each([
+  ['UTF-16', (pem: string) => Buffer.from(`\ufeff${pem}`, 'utf16le'), 'it is UTF-16'],
+  ['UTF-16 without a mark', (pem: string) => Buffer.from(pem, 'utf16le'), 'it is UTF-16'],
+  ['a file without its end', (pem: string) => Buffer.from(pem.slice(0, 300)), 'it has no end'],
+  ['an empty file', () => Buffer.alloc(0), 'it is empty'],
+  ['base64 alone', (pem: string) => Buffer.from(pem.replace(/-----.*-----/g, '')), 'BEGIN and END lines'],
+])('a request that is %s is refused with what it is', async (_, change, reason) => {
+  const { home, directory } = await copiedPki()
+  const file = join(home.path, 'odd.csr')
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(home.path, 'odd.key')]
+  await output('openssl', ['req', '-new', ...key, '-subj', '/CN=gw.example', '-out', file])
+  await writeFile(file, change(await readFile(file, 'utf8')))
+  const refused = await home.fpki(['ca', 'sign', file, '--pki-dir', directory])
+  expect({ status: refused.status, stderr: refused.stderr }).toEqual({
+    status: 6,
+    stderr: expect.stringContaining(reason),
+  })
+})
+
+test('a request for a device CA that the Factory API does not take is warned of before it is signed', async () => {
+  const { home, directory } = await copiedPki()
+  const file = join(home.path, 'plant.csr')
+  const key = [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-keyout',
+    join(home.path, 'plant.key'),
+  ]
+  const ca = ['-addext', 'basicConstraints=critical,CA:TRUE', '-utf8']
+  await output('openssl', ['req', '-new', ...key, '-subj', '/CN=plant/OU=acme', ...ca, '-out', file])
+  const { stderr } = await home.fpki(['ca', 'sign', file, '--pki-dir', directory])
+  expect(stderr).toMatch(/only with CN=fio-[0-9a-f]+, as local-ca\.pem has/)
+  expect((await home.fpki(['lint', file, '--factory', 'acme'])).stdout).toContain('notice device-ca-name')
+})
+
 describe('the request', () => {
   test('is taken from a file as PEM or DER, from stdin: stdout is the certificate alone', async () => {
     const csr = await opensslCsr({ extensions: NAMES })
@@ -386,7 +424,7 @@ const BAD: Bad[] = [
   ['of 100 kB', async () => Buffer.alloc(100_000, 0x30), ['larger than 65536 bytes']],
   ['of two blocks', async () => `${await opensslCsr()}${await opensslCsr()}`, ['2 PEM blocks']],
   ['behind its key', async () => `${await opensslKey('P-256')}${await opensslCsr()}`, ['of another kind, PRIVATE KEY']],
-  ['that is empty', async () => '', ['cut off']],
+  ['that is empty', async () => '', ['it is empty']],
   ['that is text', async () => 'please sign this', ['is not signed']],
   ['that is a certificate', ({ text }) => text('local-ca.pem'), ['of another kind, CERTIFICATE']],
   ['that is a certificate, in DER', async ({ text }) => derOf(await text('local-ca.pem')), ['is not signed']],
@@ -436,7 +474,7 @@ describe('a request is refused with its reason, exit 6, and nothing is changed:'
 
   test.each([
     ['/dev/zero', 'larger than'],
-    ['/dev/null', 'cut off'],
+    ['/dev/null', 'it is empty'],
     ['/etc', 'EISDIR'],
     ['/nowhere', 'does not exist'],
   ])('%s', async (file, reason) => {

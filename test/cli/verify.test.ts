@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process'
 import { chmod, cp, mkdir, open, readdir, readFile, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { thisMachine } from '../../src/machine.js'
 import { CODES } from '../../src/operations/verify/codes.js'
 import { isWrong } from '../../src/operations/verify/finding.js'
-import { type VerifiedPki, verifiedPki } from '../../src/operations/verify-pki.js'
-import { newHome, output } from '../support/cli.js'
+import { type VerifiedPki, verifiedPki, verifyPki } from '../../src/operations/verify-pki.js'
+import { newHome, output, runProgram } from '../support/cli.js'
 import { CA_EXTENSIONS, forge, put, ROOT_EXTENSIONS, TLS_EXTENSIONS } from './forge.js'
 import { backedUpPki, editCertificates, editJson, knowsOfBackup, type Made } from './made.js'
 import { ordinaryUser } from './ordinary-user.js'
@@ -153,6 +154,11 @@ const OFFLINE: readonly Case[] = [
   ],
   ['the root did not sign itself', (pki) => tamper(pki, 'factory_ca.pem'), 'chain.root factory_ca.pem'],
   ['a signature was changed', (pki) => tamper(pki, 'tls-crt'), 'chain.invalid tls-crt'],
+  [
+    'the issuer of a server is the root, written in another case',
+    (pki) => forge(pki, 'tls-crt', { issuer: '/CN=FACTORY-CA/OU=acme' }),
+    'chain.invalid tls-crt',
+  ],
   ['a further local CA is fine', (pki) => forge(pki, 'site-b.pem')],
   [
     'a further local CA of another factory',
@@ -249,12 +255,7 @@ const OFFLINE: readonly Case[] = [
   ],
   ['a server expires soon', (pki) => forge(pki, 'tls-crt', { until: 59.5 }), 'expiry.soon tls-crt'],
   ['a server expires in 60 days and a half', (pki) => forge(pki, 'tls-crt', { until: 60.5 })],
-  [
-    'a server is of tomorrow',
-    (pki) => forge(pki, 'tls-crt', { from: 1 }),
-    'chain.invalid tls-crt',
-    'expiry.not-yet tls-crt',
-  ],
+  ['a server is of tomorrow', (pki) => forge(pki, 'tls-crt', { from: 1 }), 'expiry.not-yet tls-crt'],
   ['there is no backup', (pki) => unlink(pki.path('.fpki/backup.json')), 'backup.none'],
   [
     'the backup is from before the last change',
@@ -386,6 +387,20 @@ const ONLINE: readonly Case[] = [
   ],
   ['the server for EST is none', (pki) => editCertificates(pki, { estTlsCrt: 'not PEM' }), 'pem.broken est-tls-crt'],
 ]
+
+test('An issuer that only OpenSSL takes for the root is reported, since GnuTLS does not find the root', async () => {
+  const pki = await backedUpPki()
+  await forge(pki, 'tls-crt', { issuer: '/CN=FACTORY-CA/OU=acme' })
+  const [root, tls] = [pki.path('factory_ca.pem'), pki.path('tls-crt')]
+  expect(await output('openssl', ['verify', '-x509_strict', '-CAfile', root, tls])).toBe(`${tls}: OK\n`)
+  const words = ['--verify', '--load-ca-certificate', root, '--infile', tls]
+  expect((await runProgram('certtool', words)).stdout).toContain('The certificate issuer is unknown')
+  const { document } = await verifyJson(pki, ['--offline'])
+  const [finding] = document.findings.filter(({ code }) => code === 'chain.invalid')
+  expect(finding?.message).toContain(
+    'its issuer, CN=FACTORY-CA, OU=acme, is not octet for octet the subject of the root',
+  )
+})
 
 async function verifyJson(
   pki: Made,
@@ -739,3 +754,14 @@ async function revokeLocalCa(pki: Made): Promise<void> {
   const crl = await output('openssl', [...ca, '-gencrl', '-crldays', '1'])
   await editCertificates(pki, { caCrt: await readFile(pki.path('online-crt'), 'utf8'), caRevokeCrl: crl })
 }
+
+test('with a clock that is set back, it is the clock that is reported, and no certificate', async () => {
+  const { directory } = await backedUpPki()
+  const clock = () => new Date(Date.now() - 2 * 24 * 3600 * 1000)
+  const options = { directory, factory: null, warnDays: 60, groups: ['chain', 'profile', 'serials', 'expiry'] }
+  const { findings } = await verifyPki(options, { ...thisMachine(), clock, api: null, hsm: null })
+  const wrong = findings.filter(isWrong)
+  expect(new Set(wrong.map(({ code }) => code))).toEqual(new Set(['expiry.not-yet']))
+  for (const { message, hint } of wrong)
+    expect(`${message} ${hint}`).toMatch(/the clock of this machine says .* Set the clock of this machine/)
+})

@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest'
-import { newLog } from '../../src/factory/server/log.js'
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import { type Facts, newLog } from '../../src/factory/server/log.js'
 import { newMetrics } from '../../src/factory/server/metrics.js'
 import { parsePrometheus } from '../support/prometheus.js'
 
@@ -15,7 +15,7 @@ describe('the log of the server', () => {
   test('is one JSON document a line, with the time of its clock', () => {
     const lines = logged(false, (log) => {
       log.info({ route: '/x', note: 'a\nb' }, 'request')
-      log.error('failure')
+      log.error({}, 'failure')
     })
     const time = '2026-01-01T00:00:00.000Z'
     expect(lines).toEqual([
@@ -34,9 +34,15 @@ describe('the log of the server', () => {
 
   test('leaves out what is secret by its name, and says so', () => {
     const secrets = { authorization: 'S3CRET', 'osf-token': 'S3CRET', passphrase: 'S3CRET', pin: 'S3CRET' }
-    const [line] = logged(false, (log) => log.info({ ...secrets, headers: secrets, token: 'id' }, 'request'))
+    const [line] = logged(false, (log) => log.info({ ...secrets, token: 'id' }, 'request'))
     expect(JSON.stringify(line)).not.toContain('S3CRET')
-    expect(line).toMatchObject({ pin: '[Redacted]', headers: { 'osf-token': '[Redacted]' }, token: 'id' })
+    expect(line).toMatchObject({ pin: '[Redacted]', 'osf-token': '[Redacted]', token: 'id' })
+  })
+
+  test('takes flat facts only, because a secret inside another value is not redacted', () => {
+    expectTypeOf<{ headers: { pin: string } }>().not.toExtend<Facts>()
+    expectTypeOf<{ headers: readonly string[] }>().not.toExtend<Facts>()
+    expectTypeOf<{ pin: string; status: number; factory: null }>().toExtend<Facts>()
   })
 })
 

@@ -19,7 +19,7 @@ test('of a PKI with its root key in a token says what it cannot hold, and needs 
   expect(made.rootKey).toMatchObject({ kind: 'pkcs11', tokenLabel: 'acme' })
   expect(made.notHeld).toEqual([expect.stringContaining('"root-ca" is in the token "acme"')])
 
-  const { stdout } = await run(['backup', '--check', `${file}`, '--json'])
+  const { stdout } = await run(['backup', '--check', `${file}`, '--pki-dir', `${directory}`, '--json'])
   expect(checkedBackup.parse(JSON.parse(stdout))).toMatchObject({ rootKeyProven: false, recordedIn: directory })
 
   const { stdout: said } = await run(['status', `${directory}`])

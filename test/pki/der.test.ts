@@ -109,6 +109,7 @@ describe('what is not DER is refused', () => {
     ['an INTEGER of no octet', '0200'],
     ['an INTEGER with a zero too many', '02020001'],
     ['a negative INTEGER with an octet too many', '0202ff80'],
+    ['an INTEGER longer than any that is in use', `02818101${'00'.repeat(128)}`],
     ['a BOOLEAN where an INTEGER should be', '0101ff'],
   ])('%s', (_, text) => {
     expect(() => read(text, der.readInteger)).toThrow(Error)

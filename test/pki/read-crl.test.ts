@@ -126,6 +126,19 @@ describe('a CRL', () => {
       'algorithms differ',
     ],
     ['with octets behind it', Buffer.concat([derOf(first), Buffer.of(0)]), 'trailing octets'],
+    [
+      'with a serial of 9.9 MB',
+      listOf(integer(1), ECDSA, NAME, TIME, sequence(sequence(tlv(2, Buffer.alloc(9_900_000, 1)), TIME))),
+      'an INTEGER of 9900000 octets',
+    ],
+    [
+      'with a number of 9.9 MB',
+      listOf(
+        ...[integer(1), ECDSA, NAME, TIME],
+        tlv(0xa0, sequence(extensionOf('2.5.29.20', tlv(2, Buffer.alloc(9_900_000, 1))))),
+      ),
+      'an INTEGER of 9900000 octets',
+    ],
     ['of more than 10 MB', Buffer.alloc(10 * 1024 * 1024 + 1), 'larger than 10 MB'],
   ])('%s is refused', (_, der, words) => {
     expect(refusal(der)).toContain(words)

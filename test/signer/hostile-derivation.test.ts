@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { thisMachine } from '../../src/machine.js'
 import { der, objectIdentifier, octetString, sequence } from '../../src/pki/der-write.js'
 import { type OidName, oid } from '../../src/pki/oids.js'
+import { encodePem } from '../../src/pki/pem.js'
 import { newPrivateKeyPem, pemSigner } from '../../src/signer/file.js'
 import { deriveKey, MAX_ROUNDS } from '../../src/signer/key-derivation.js'
 import { output } from '../support/cli.js'
-import { encryptedPem, partsOf, pbes2Pem } from '../support/damaged-key.js'
+import { encryptedPem, encryptedPkcs8, partsOf, pbes2Pem } from '../support/damaged-key.js'
 
 const PASSPHRASE = 'correct horse'
 const SALT = octetString(Buffer.alloc(16, 1))
@@ -105,4 +106,46 @@ test('the longest permitted derivation ends at once when it is aborted', async (
   await pemSigner(key, 'it', { passphrase: PASSPHRASE })
   controller.abort(new Error('stopped'))
   await expect(derived).rejects.toThrow('stopped')
+})
+
+/** A DSA key in PKCS#8 whose numbers are this long: OpenSSL computes its public half, g to the power of x, while it reads. */
+function dsaKey(bits: number): Uint8Array {
+  const number = () => der(2, Buffer.alloc(bits / 8, 0x5b))
+  const algorithm = sequence(objectIdentifier('1.2.840.10040.4.1'), sequence(number(), number(), number()))
+  return sequence(der(2, Buffer.of(0)), algorithm, octetString(number()))
+}
+
+describe('a private key of a kind that takes minutes to read', () => {
+  test.each([
+    ['not encrypted', encodePem('PRIVATE KEY', dsaKey(80_000))],
+    ['encrypted', encryptedPkcs8(dsaKey(80_000), PASSPHRASE)],
+  ])('%s, is refused before OpenSSL reads it', async (_, pem) => {
+    await expect(pemSigner(pem, 'it', { passphrase: PASSPHRASE })).rejects.toMatchObject({
+      code: 'ERR_BAD_KEY',
+      message: 'it contains a private key of an unsupported kind (1.2.840.10040.4.1).',
+    })
+  })
+
+  test.each([
+    ['DSA', ['dsaparam', '-genkey', '1024']],
+    ['DH', ['genpkey', '-algorithm', 'DH', '-pkeyopt', 'group:ffdhe2048']],
+    ['X25519', ['genpkey', '-algorithm', 'X25519']],
+  ])('%s, is refused even when OpenSSL makes it', async (_, words) => {
+    const made = await output('openssl', words)
+    const pem = await output('openssl', ['pkcs8', '-topk8', '-nocrypt'], { stdin: made })
+    await expect(pemSigner(pem, 'it')).rejects.toMatchObject({
+      code: 'ERR_BAD_KEY',
+      message: expect.stringContaining('of an unsupported kind'),
+    })
+  })
+})
+
+test('base64 that OpenSSL would read in another way is refused', async () => {
+  const key = newPrivateKeyPem(thisMachine().random, 'P-256')
+  const pem = await output('openssl', ['pkcs8', '-topk8', '-passout', `pass:${PASSPHRASE}`], { stdin: key })
+  const broken = pem.replace(/(?<=KEY-----\n.{10})/, '!')
+  await expect(pemSigner(broken, 'it', { passphrase: PASSPHRASE })).rejects.toMatchObject({
+    code: 'ERR_BAD_KEY',
+    message: 'it cannot be decrypted: its base64 is broken.',
+  })
 })

@@ -1,4 +1,5 @@
 import { createCipheriv, createPrivateKey, type KeyObject, pbkdf2Sync } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
 import { der, explicit, integer, objectIdentifier, octetString, sequence } from '../../src/pki/der-write.js'
 import { oid } from '../../src/pki/oids.js'
 import { encodePem } from '../../src/pki/pem.js'
@@ -58,6 +59,13 @@ export const DAMAGES: Readonly<Record<string, (parts: KeyParts) => KeyParts>> = 
   'a point that is cut off': (parts) => ({ ...parts, point: (parts.point ?? Buffer.of()).subarray(0, -1) }),
 }
 
+/** Puts a damaged key in the place of the one in a file. */
+export async function damageKey(path: string, damage: string): Promise<void> {
+  const change = DAMAGES[damage]
+  if (change === undefined) throw new Error(`there is no damage ${damage}`)
+  await writeFile(path, sec1Pem(change(partsOf(await readFile(path, 'utf8')))))
+}
+
 /** An ECPrivateKey (RFC 5915) as PEM. */
 export function sec1Pem(parts: KeyParts): string {
   return `-----BEGIN EC PRIVATE KEY-----\n${lines(ecPrivateKey(parts))}-----END EC PRIVATE KEY-----\n`
@@ -70,9 +78,14 @@ export function pkcs8Pem(parts: KeyParts): string {
 
 /** An EncryptedPrivateKeyInfo as PEM, with PBKDF2 at a cost for tests. */
 export function encryptedPem(parts: KeyParts, passphrase: string, rounds = 1000): string {
+  return encryptedPkcs8(pkcs8(parts), passphrase, rounds)
+}
+
+/** The same around any PrivateKeyInfo. */
+export function encryptedPkcs8(content: Uint8Array, passphrase: string, rounds = 1000): string {
   const salt = Buffer.alloc(16, 7)
   const cipher = createCipheriv('aes-256-cbc', pbkdf2Sync(passphrase, salt, rounds, 32, 'sha256'), salt)
-  const encrypted = Buffer.concat([cipher.update(pkcs8(parts)), cipher.final()])
+  const encrypted = Buffer.concat([cipher.update(content), cipher.final()])
   const prf = sequence(objectIdentifier(oid('hmacWithSHA256')), der(5))
   const count = integer(Buffer.from(rounds.toString(16).padStart(8, '0'), 'hex'))
   return pbes2Pem('PBKDF2', [octetString(salt), count, prf], encrypted)

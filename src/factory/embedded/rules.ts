@@ -1,6 +1,7 @@
 import { FpkiError } from '../../errors.js'
 import { readCsr } from '../../pki/csr.js'
 import { rfc3339 } from '../../pki/describe.js'
+import { isDeviceCaName } from '../../pki/device-ca-name.js'
 import { attributeValues } from '../../pki/name.js'
 import { equivalentNames } from '../../pki/name-comparison.js'
 import { pathProblem } from '../../pki/path.js'
@@ -105,7 +106,7 @@ function deviceCas(scene: Scene, pem: string | undefined): readonly Certificate[
       throw refused(
         400,
         `a certificate of ca-crt is neither for this factory's key nor named fio-${userId}`,
-        OTHER_STATE,
+        isDeviceCaName(certificate.subject) ? OTHER_STATE : otherName(userId, factory),
       )
     }
   }
@@ -152,6 +153,10 @@ function merged(current: FactoryCertificates | null, update: CertificatesUpdate,
 function changeMetaAfter({ certificates, userId }: FactoryState, now: Date): FactoryCertificates['changeMeta'] {
   const { createdBy, createdAt } = certificates?.changeMeta ?? { createdBy: userId, createdAt: rfc3339(now) }
   return { createdBy, createdAt, updatedBy: userId, updatedAt: rfc3339(now) }
+}
+
+function otherName(userId: string, factory: string): string {
+  return `Have the request made again with the subject CN=fio-${userId}, OU=${factory}, sign that one with \`fpki ca sign\`, and upload it; nothing was changed.`
 }
 
 /** Its keys and its user's id are made once; others mean that its folder was removed or exchanged in between. */

@@ -62,8 +62,7 @@ export async function ownIdentity(
   const [key, certificate, trust] = [await text(FILES.key), await text(FILES.certificate), await text(FILES.trust)]
   const trustPath = join(folder, FILES.trust)
   const { spki } = readPemCertificate(certificate, FILES.certificate)
-  const keyPath = join(folder, FILES.key)
-  if (!(await provesPossession(await ports.keys.open(key, keyPath), spki))) throw notItsKey(keyPath)
+  await requireKey(ports, { key, path: join(folder, FILES.key), spki, trustPath })
   return {
     ...{ key, certificate, trustPath },
     trustSha256: createHash('sha256').update(readPemCertificate(trust, trustPath).der).digest('hex'),
@@ -118,9 +117,24 @@ function warningsOf(
   ]
 }
 
-function notItsKey(path: string): FpkiError {
-  const hint = `Remove ${FILES.trust} beside it: the next start makes all three again.`
-  return new FpkiError('ERR_BAD_KEY', `${path} is not the key of ${FILES.certificate}.`, hint)
+interface OwnKey {
+  /** PEM; secret. */
+  readonly key: string
+  readonly path: string
+  /** The public key of the server's certificate. */
+  readonly spki: Uint8Array
+  readonly trustPath: string
+}
+
+/** Throws ERR_BAD_KEY unless the key is whole, and that of the server's certificate. */
+async function requireKey({ keys }: OwnPorts, { key, path, spki, trustPath }: OwnKey): Promise<void> {
+  // No backup has these files: they are made, not restored.
+  const hint = `Run: rm ${trustPath}. The next start makes a new key and certificate; give clients the new ${FILES.trust}.`
+  const signer = await keys.open(key, path).catch((error: unknown) => {
+    throw error instanceof FpkiError ? new FpkiError(error.code, error.message, hint, { cause: error }) : error
+  })
+  if (await provesPossession(signer, spki)) return
+  throw new FpkiError('ERR_BAD_KEY', `${path} is not the key of ${FILES.certificate}.`, hint)
 }
 
 async function requiredText({ files }: OwnPorts, path: string): Promise<string> {

@@ -80,8 +80,9 @@ export const CODES = {
   'profile.broken': { status: 'failure', means: 'a certificate is not what its role asks for', hint: AGAIN },
   'profile.differs': {
     status: 'warning',
-    means: 'a certificate differs from its profile in a way that works, such as those that fioctl makes',
-    hint: 'The next one that fpki makes has it right.',
+    means:
+      'a certificate differs from its profile in a way that works, such as those that fioctl makes, and roots from elsewhere',
+    hint: 'Nothing has to be done: the next one that fpki makes is as the profile has it.',
   },
   'profile.key-id': {
     status: 'warning',
@@ -109,7 +110,7 @@ export const CODES = {
   'expiry.not-yet': {
     status: 'failure',
     means: 'a certificate is not valid yet',
-    hint: 'Check the clock of this machine.',
+    hint: 'Set the clock of this machine. Nothing is wrong with the certificate, unless the clock is right.',
   },
   'api.unreachable': {
     status: 'failure',

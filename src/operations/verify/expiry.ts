@@ -12,7 +12,14 @@ function checkOne({ file, certificate }: SeenCertificate, now: Date, warnDays: n
   const { notBefore, notAfter } = certificate
   const left = daysLeft(notAfter, now)
   if (now > notAfter) return [found('expiry.expired', file, `${file} expired on ${rfc3339(notAfter)}.`)]
-  if (now < notBefore) return [found('expiry.not-yet', file, `${file} is not valid before ${rfc3339(notBefore)}.`)]
+  if (now < notBefore)
+    return [
+      found(
+        'expiry.not-yet',
+        file,
+        `${file} is not valid before ${rfc3339(notBefore)}, and the clock of this machine says ${rfc3339(now)}.`,
+      ),
+    ]
   if (left >= warnDays) return []
   return [
     found('expiry.soon', file, `${file} expires on ${rfc3339(notAfter)}, in ${left} ${left === 1 ? 'day' : 'days'}.`),

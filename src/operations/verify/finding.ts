@@ -13,6 +13,9 @@ export const finding = z.strictObject({
   hint: z.nullable(z.string()),
 })
 
+/** What to do about a root that differs: a factory has it once and for all. */
+export const ROOT_STAYS = 'Nothing has to be done: it works, and the root of a factory stays as it is.'
+
 /** See {@link finding}. */
 export type Finding = z.infer<typeof finding>
 

@@ -1,6 +1,6 @@
 import type { CertificateRole } from '../../pki/describe.js'
 import { type Finding as LintFinding, lint, type Role, readFileItems } from '../../pki/lint/index.js'
-import { type Finding, found } from './finding.js'
+import { type Finding, found, ROOT_STAYS } from './finding.js'
 import type { Scene } from './scene.js'
 
 const LINT_ROLE: Readonly<Record<CertificateRole, Role>> = {
@@ -26,10 +26,13 @@ export function checkProfiles({ certificates, factory, now }: Scene): readonly F
   )
   const { findings } = lint(items, [], { factory, now })
   const told = findings.filter(({ code }) => !ELSEWHERE.has(code))
-  return certificates.flatMap(({ file }) =>
+  return certificates.flatMap(({ file, role }) =>
     (['profile.factory', 'profile.broken', 'profile.key-id', 'profile.differs'] as const).flatMap((code) => {
       const here = told.filter((one) => one.file === file && codeOf(one) === code)
-      return here.length === 0 ? [] : [found(code, file, `${file}: ${here.map(inWords).join('; ')}.`)]
+      if (here.length === 0) return []
+      const what = code === 'profile.differs' ? `${file} differs from its profile, and works` : file
+      const hint = code === 'profile.differs' && role === 'root' ? ROOT_STAYS : undefined
+      return [found(code, file, `${what}: ${here.map(inWords).join('; ')}.`, hint)]
     }),
   )
 }

@@ -1,5 +1,5 @@
 import { serialToHex } from '../../pki/serial.js'
-import { type Finding, found } from './finding.js'
+import { type Finding, found, ROOT_STAYS } from './finding.js'
 import type { Scene, SeenCertificate } from './scene.js'
 
 /** Serial numbers as RFC 5280, 4.1.2.2 has them, each once. */
@@ -12,9 +12,12 @@ export function checkSerials({ certificates }: Scene): readonly Finding[] {
 
 function checkForm({
   file,
+  role,
   certificate: { serialNumber, serialNumberOctets: octets },
 }: SeenCertificate): readonly Finding[] {
   const is = `The serial number of ${file}`
+  // The serial number of a trust anchor is compared with nothing; `ca create` takes one of 0, with a warning.
+  if (role === 'root' && serialNumber === 0n) return [found('serials.short', file, `${is} is 0.`, ROOT_STAYS)]
   if (serialNumber <= 0n) return [found('serials.broken', file, `${is} is ${serialNumber}.`)]
   if (octets > 20) return [found('serials.long', file, `${is} takes ${octets} octets.`)]
   return octets < 8 ? [found('serials.short', file, `${is} is ${serialNumber}.`)] : []

@@ -1,6 +1,8 @@
 import { attributeValues } from '../name.js'
 import { sameOctets } from '../octets.js'
+import { uncompressedSpki } from '../public-key.js'
 import type { LintCertificate, LintCrl, LintItem } from './model.js'
+import { attempt } from './parts.js'
 import { verifies } from './signature.js'
 
 /** What a rule knows beside the thing that it looks at. */
@@ -33,7 +35,7 @@ export function lintContext(items: readonly LintItem[], factory: string | null, 
   const bySerial = groupedBy(certificates, serialKey)
   const roots = certificates.filter(({ role }) => role === 'root')
   const deviceCas = certificates.filter(({ role }) => role === 'device-ca')
-  const caBySpki = groupedBy([...roots, ...deviceCas], ({ key }) => hex(key.spki))
+  const caBySpki = groupedBy([...roots, ...deviceCas], ({ key }) => keyOf(key.spki))
   const issuers = new Map<LintItem, LintCertificate | null>()
   const named = (issuer: Uint8Array) => (bySubject.get(hex(issuer)) ?? []).slice(0, MAX_OF_ONE_NAME)
   return {
@@ -55,8 +57,13 @@ export function lintContext(items: readonly LintItem[], factory: string | null, 
       return first === undefined || sameOctets(first.der, item.der) ? null : first
     },
     caWithKey: (spki, subject) =>
-      (caBySpki.get(hex(spki)) ?? []).find((ca) => !sameOctets(ca.subject.der, subject)) ?? null,
+      (caBySpki.get(keyOf(spki)) ?? []).find((ca) => !sameOctets(ca.subject.der, subject)) ?? null,
   }
+}
+
+/** The key, in whichever form its point is. */
+function keyOf(spki: Uint8Array): string {
+  return hex(attempt(() => uncompressedSpki(spki)) ?? spki)
 }
 
 function issuerName(item: LintCertificate | LintCrl): Uint8Array {

@@ -36,14 +36,23 @@ export interface Finding extends Place {
 export interface Meaning {
   readonly code: string
   readonly severity: Severity
+  /** That of a finding about a root. */
+  readonly onRoot: Severity
   readonly cite: string
 }
 
 /** All codes that a {@link Finding} can have, each once. */
 export function allCodes(): readonly Meaning[] {
-  const reading = Object.entries(READING).map(([code, meaning]) => ({ code, ...meaning }))
-  const rules: readonly Meaning[] = [...CERTIFICATE_RULES, ...REQUEST_RULES, ...CRL_RULES]
-  const all = [...reading, ...rules.map(({ code, severity, cite }) => ({ code, severity, cite }))]
+  const reading = Object.entries(READING).map(([code, meaning]) => ({ code, ...meaning, onRoot: meaning.severity }))
+  const rules: readonly (Omit<Meaning, 'onRoot'> & { readonly onRoot?: Severity })[] = [
+    ...CERTIFICATE_RULES,
+    ...REQUEST_RULES,
+    ...CRL_RULES,
+  ]
+  const all = [
+    ...reading,
+    ...rules.map(({ code, severity, onRoot = severity, cite }) => ({ code, severity, onRoot, cite })),
+  ]
   return [...new Map(all.map((meaning) => [meaning.code, meaning])).values()]
 }
 
@@ -94,8 +103,9 @@ function apply<Item extends LintItem>(
   item: Item,
   context: LintContext,
 ): readonly Finding[] {
-  return rules.flatMap(({ code, severity, cite, applies, check }) => {
+  const isRoot = item.kind === 'certificate' && item.role === 'root'
+  return rules.flatMap(({ code, severity, onRoot = severity, cite, applies, check }) => {
     const reason = applies(item, context) ? check(item, context) : null
-    return reason === null ? [] : [{ ...item.place, code, severity, reason, cite }]
+    return reason === null ? [] : [{ ...item.place, code, severity: isRoot ? onRoot : severity, reason, cite }]
   })
 }

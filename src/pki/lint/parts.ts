@@ -1,5 +1,15 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { ANY, contentOf, type Der, rawDer, readInteger, readObjectIdentifier, sequenceMembers, TAG } from '../der.js'
+import {
+  ANY,
+  contentOf,
+  type Der,
+  rawDer,
+  readInteger,
+  readObjectIdentifier,
+  readPaddedInteger,
+  sequenceMembers,
+  TAG,
+} from '../der.js'
 import { type Extension, type KnownExtensions, knownExtensions } from '../extensions.js'
 import { type Name, readName } from '../name.js'
 import { nameProblem } from '../name-strings.js'
@@ -23,15 +33,11 @@ export function attempt<T>(read: () => T): T | null {
   }
 }
 
-/** An INTEGER of any length, also one with octets too many. */
+/** An INTEGER, also one with octets too many. Throws when it is longer than any that is in use. */
 export function lenientInteger(value: Member, report: Report): { readonly value: bigint; readonly octets: number } {
-  const content = contentOf(value, 'integer')
+  const padded = { value: readPaddedInteger(value), octets: contentOf(value, 'integer').length }
   if (attempt(() => readInteger(value)) === null) report('not-der', 'an INTEGER is not in its shortest form')
-  const digits = Buffer.from(content).toString('hex')
-  return {
-    value: digits === '' ? 0n : BigInt.asIntN(content.length * 8, BigInt(`0x${digits}`)),
-    octets: content.length,
-  }
+  return padded
 }
 
 /** The name of an AlgorithmIdentifier. Of those that lint can verify none has parameters (RFC 5758, 3.2; RFC 4055, 5). */

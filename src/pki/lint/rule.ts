@@ -6,6 +6,8 @@ export interface Rule<Item> {
   /** It never changes its meaning, so that scripts can go by it. */
   readonly code: string
   readonly severity: Severity
+  /** The severity for a root, where `ca create` takes one that breaks the rule because it works; absent: the same. */
+  readonly onRoot?: Severity
   /** Where it is written. */
   readonly cite: string
   /** Which of the items it is about. */

@@ -45,8 +45,11 @@ function issuerNameFault(path: Path): string | null {
   return other === undefined ? null : `subject issuer mismatch: ${formatName(other.issuer)} is not the CA above`
 }
 
-/** The extensions whose meaning is looked at here or by whoever uses the certificate (RFC 5280, 4.2). */
-const UNDERSTOOD: readonly string[] = [
+/**
+ * The extensions whose meaning is looked at here or by whoever uses the certificate (RFC 5280, 4.2); any other one that is
+ * critical makes a certificate invalid.
+ */
+export const UNDERSTOOD: readonly string[] = [
   ...['keyUsage', 'extKeyUsage', 'basicConstraints', 'subjectAltName', 'nameConstraints'],
   ...['certificatePolicies', 'policyMappings', 'policyConstraints', 'inhibitAnyPolicy'],
 ]

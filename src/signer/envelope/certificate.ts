@@ -24,6 +24,8 @@ import {
   RecipientEncryptedKeys,
   RSAESOAEPParams,
 } from 'pkijs'
+import { parseDer, rawDer, sequenceMembers } from '../../pki/der.js'
+import { bitString, sequence } from '../../pki/der-write.js'
 import { oid } from '../../pki/oids.js'
 import { type PublicKey, readPublicKey } from '../../pki/public-key.js'
 import type { Curve, Random } from '../../ports.js'
@@ -109,10 +111,9 @@ function byAgreement({ originator: from, recipientEncryptedKeys }: KeyAgreeRecip
     return null
   // The point stands for itself: its curve is that of our key, or it is not for us.
   const ours = readPublicKey(createPublicKey(key).export({ format: 'der', type: 'spki' }))
-  const template = Buffer.from(ours.spki)
-  const point = from.value.publicKey.valueBlock.valueHexView
-  const theirs = Buffer.concat([template.subarray(0, template.length - point.length), point])
-  const publicKey = createPublicKey({ key: theirs, format: 'der', type: 'spki' })
+  const [algorithm] = sequenceMembers(parseDer(ours.spki), 2)
+  const theirs = sequence(rawDer(algorithm), bitString(from.value.publicKey.valueBlock.valueHexView))
+  const publicKey = createPublicKey({ key: Buffer.from(theirs), format: 'der', type: 'spki' })
   const decipher = createDecipheriv('id-aes256-wrap', agreedKey(key, publicKey), WRAP_IV)
   return Buffer.concat([decipher.update(encryptedKey.valueBlock.valueHexView), decipher.final()])
 }

@@ -1,8 +1,7 @@
 import { hash as digestOf } from 'node:crypto'
 import { FpkiError } from '../../errors.js'
 import { integer, sequence } from '../../pki/der-write.js'
-import { sameOctets } from '../../pki/octets.js'
-import { HASH_OF_CURVE } from '../../pki/public-key.js'
+import { HASH_OF_CURVE, sameSpki } from '../../pki/public-key.js'
 import type { Signer } from '../../ports.js'
 import { CKM } from './cryptoki.js'
 import { explained } from './errors.js'
@@ -53,7 +52,7 @@ export function signatureDer(raw: Uint8Array): Uint8Array {
 
 function publicKeyOf({ name }: OpenToken, { label, id, spki }: TokenKey, certified: Uint8Array | null): Uint8Array {
   const key = keyName({ label, id: id.toString('hex') })
-  if (spki !== null && certified !== null && !sameOctets(spki, certified)) {
+  if (spki !== null && certified !== null && !sameSpki(spki, certified)) {
     throw keyError(
       `${name} has another key ${key} than the one of the certificate.`,
       'Name the token that this PKI was made with.',

@@ -7,8 +7,9 @@ import {
   SERVER_EXTENSIONS,
   utcTime,
 } from '../support/built.js'
-import { buildCsr, CN, extension, extensionRequest, OU, utf8Name } from '../support/csr.js'
+import { buildCsr, CN, extension, extensionRequest, newKey, OU, spkiOf, utf8Name } from '../support/csr.js'
 import {
+  bitString,
   integer,
   membersOf,
   objectIdentifier,
@@ -28,6 +29,12 @@ const { authorityKeyIdentifier, subjectAltName, keyUsage, ...others } = SERVER_E
 const broken = sequence(setOf(sequence(objectIdentifier(CN), tlv(0x0c, Buffer.of(0xc3, 0x28)))))
 const certificate = buildCertificate()
 const request = extensionRequest(subjectAltName)
+const pair = newKey()
+const point = readTlv(membersOf(readTlv(spkiOf(pair)))[1]?.der ?? Buffer.of()).content.subarray(1)
+const compressed = sequence(
+  membersOf(readTlv(spkiOf(pair)))[0]?.der ?? Buffer.of(),
+  bitString(Buffer.concat([Buffer.of(2 + ((point.at(-1) ?? 0) & 1)), point.subarray(1, 33)])),
+)
 const microsoftRequest = sequence(objectIdentifier('1.3.6.1.4.1.311.2.1.14'), setOf(sequence(subjectAltName)))
 const password = sequence(objectIdentifier('1.2.840.113549.1.9.7'), setOf(tlv(0x0c, Buffer.from('a password'))))
 
@@ -50,6 +57,19 @@ function csrOfVersion(version: number): Buffer {
 
 export const BUILT_CASES: readonly Case[] = [
   ['a certificate that is right', certificate, []],
+  [
+    'a request for a device CA that is called neither fio-… nor online-ca',
+    buildCsr({
+      subject: utf8Name([CN, 'plant'], [OU, 'acme']),
+      attributes: [extensionRequest(critical('2.5.29.19', sequence(tlv(0x01, Buffer.of(0xff)))))],
+    }),
+    ['device-ca-name'],
+  ],
+  [
+    'a request with a compressed point',
+    buildCsr({ subject: utf8Name([CN, 'gateway.example']), attributes: [request], key: pair, spki: compressed }),
+    ['compressed-point'],
+  ],
   ['a request that is right', builtCsr(), []],
   ['a CRL that is right', buildCrl(), []],
   ['a length with an octet too many', padded(certificate), ['not-der']],

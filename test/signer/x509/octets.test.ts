@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { readCsr } from '../../../src/pki/csr.js'
 import { parseDer } from '../../../src/pki/der.js'
 import type { GeneralName } from '../../../src/pki/extensions.js'
 import { type Name, readName } from '../../../src/pki/name.js'
@@ -129,7 +130,10 @@ describe('what @peculiar/x509 lays out is what the standard says, octet by octet
           )
           expect(at(readTlv(crl.der), 0).der.toString('hex')).toBe(wanted.toString('hex'))
           const read = readCrl(crl.der, 'it')
-          expect(read.entries.map(({ serialNumber }) => serialNumber)).toEqual(serialNumbers)
+          const nextUpdate = new Date(now.getTime() + 15 * 60_000)
+          expect(read).toMatchObject({ thisUpdate: now, nextUpdate, crlNumber })
+          const entry = { revocationDate: now, reasonCode: reasons[reason] }
+          expect(read.entries).toMatchObject(serialNumbers.map((serialNumber) => ({ serialNumber, ...entry })))
         },
       ),
       { numRuns: 60 },
@@ -144,6 +148,9 @@ describe('what @peculiar/x509 lays out is what the standard says, octet by octet
         const asked =
           names.length === 0 ? [] : [extension('2.5.29.17', false, sequence(...names.map(encodeGeneralName)))]
         expect(infoOf(server)).toBe(info(subject, signer.publicKey, asked))
+        const read = readCsr(server, 'it')
+        expect(read.subject.attributes).toEqual(subject.attributes)
+        expect(read.known.subjectAltName ?? []).toEqual(names)
         const ca = derOf(await createCaCsr(subject, signer))
         const ofCa = [
           extension('2.5.29.15', true, Buffer.from('03020106', 'hex')),

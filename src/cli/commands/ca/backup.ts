@@ -12,6 +12,7 @@ import { embeddedStateDirectory } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn, style } from '../../output.js'
 import { passphrasesOf } from '../../passphrase.js'
+import { quoted } from '../../shell-words.js'
 
 /** The flags with which a backup is opened. */
 export interface OpenFlags extends CommonFlags {
@@ -95,7 +96,7 @@ export function summary(made: MadeBackup, io: Io): string {
     '  It was opened again and is the same. Keep it off-line, and what opens it elsewhere.',
     '',
     style(io, 'bold', 'Next, and from time to time:', 'stdout'),
-    `  fpki ca backup --check ${printable(file)}`,
+    `  fpki ca backup --check ${printable(quoted(file))} --pki-dir ${printable(quoted(directory))}`,
     '',
   ]
   return lines.join('\n')
@@ -113,7 +114,9 @@ function proven(checked: CheckedBackup, io: Io): string {
     ...(result === 'failure'
       ? ['  But it has the faults above: restored as it is, it would fail `fpki ca verify`.']
       : []),
-    ...(recordedIn === null ? [] : [`  ${printable(recordedIn)} remembers that it was proven.`]),
+    recordedIn === null
+      ? '  The proof was not recorded: --pki-dir DIR does that, for `fpki ca status`.'
+      : `  The proof is recorded in ${printable(recordedIn)}.`,
     '',
   ]
   return lines.join('\n')

@@ -11,7 +11,7 @@ export function addBackup(ca: Command, io: Io): void {
     .option('--check <file>', 'prove this backup; nothing of it is written')
     .option('--recipient <cert>', 'who can open it, PEM or DER; repeatable', collect)
     .option('--recipient-key <key>', 'with --check: the key of such a certificate')
-    .option('--pki-dir <directory>', 'with --check: remembers that it was proven')
+    .option('--pki-dir <directory>', 'with --check: record the proof in this directory')
     .option('--passphrase-file <file>', 'opens it; - is stdin (or FPKI_PASSPHRASE)')
     .option('--key-passphrase-file <file>', 'opens the root key, when it has another one')
     .addHelpText('after', EXAMPLE)
@@ -23,7 +23,8 @@ export function addBackup(ca: Command, io: Io): void {
 const EXAMPLE = `
 Examples:
   $ fpki ca backup "$HOME/acme" --out acme.backup --passphrase-file pass.txt
-  $ fpki ca backup --check acme.backup --passphrase-file pass.txt
+  $ fpki ca backup --check acme.backup --pki-dir "$HOME/acme" \\
+      --passphrase-file pass.txt
 
 For people with a certificate; a passphrase too when --passphrase-file says one:
   fpki ca backup "$HOME/acme" --out acme.backup \\

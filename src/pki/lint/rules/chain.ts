@@ -11,6 +11,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
   {
     code: 'ca-subject-key-id-missing',
     severity: 'error',
+    onRoot: 'warning',
     cite: 'RFC 5280 4.2.1.2',
     applies: inRole('root', 'device-ca'),
     check: ({ known }) => unless(known.subjectKeyIdentifier !== null, 'it is a CA and has no subjectKeyIdentifier'),
@@ -38,6 +39,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
   {
     code: 'authority-key-id-missing',
     severity: 'error',
+    onRoot: 'warning',
     cite: 'contract.md 3; RFC 5280 4.2.1.1',
     applies: (item) => !isSelfIssued(item),
     check: ({ known }) => unless(known.authorityKeyIdentifier !== null, 'it has no authorityKeyIdentifier'),

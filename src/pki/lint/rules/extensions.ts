@@ -1,3 +1,4 @@
+import { UNDERSTOOD } from '../../path-validation/validate.js'
 import type { ProfileExtension } from '../../profiles.js'
 import type { LintCertificate, Role } from '../model.js'
 import { PROFILE_OF } from '../role.js'
@@ -14,7 +15,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     applies: always,
     check: ({ extensions }) =>
       listed(
-        extensions.filter(({ type, critical }) => critical && !KNOWN.includes(type)).map(({ type }) => type),
+        extensions.filter(({ type, critical }) => critical && !UNDERSTOOD.includes(type)).map(({ type }) => type),
         (types) => `it has a critical extension that fpki does not know, and others may not either: ${types}`,
       ),
   },
@@ -44,6 +45,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
   {
     code: 'basic-constraints-not-critical',
     severity: 'error',
+    onRoot: 'warning',
     cite: 'RFC 5280 4.2.1.9',
     applies: inRole(...CAS),
     check: (certificate) => criticality(certificate, 'basicConstraints'),
@@ -134,15 +136,6 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     applies: inRole('device'),
     check: (certificate) => criticality(certificate, 'extKeyUsage'),
   },
-]
-
-/** RFC 5280 has all of these; an application that does not process one of the others has to refuse. */
-const KNOWN: readonly string[] = [
-  'keyUsage',
-  'extKeyUsage',
-  'basicConstraints',
-  'subjectAltName',
-  'certificatePolicies',
 ]
 
 function specsOf({ role }: LintCertificate): readonly ProfileExtension[] {

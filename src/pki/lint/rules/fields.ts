@@ -26,6 +26,7 @@ export const FIELD_RULES: readonly CertificateRule[] = [
   {
     code: 'serial-zero',
     severity: 'error',
+    onRoot: 'warning',
     cite: 'RFC 5280 4.1.2.2',
     applies: always,
     check: ({ serial }) => unless(serial.value !== 0n, 'the serial number is 0'),
@@ -40,6 +41,7 @@ export const FIELD_RULES: readonly CertificateRule[] = [
   {
     code: 'serial-too-long',
     severity: 'error',
+    onRoot: 'warning',
     cite: 'RFC 5280 4.1.2.2; contract.md 6',
     applies: always,
     check: ({ serial }) => unless(serial.octets <= 20, `the serial number has ${serial.octets} octets; 20 is the most`),
@@ -92,6 +94,8 @@ export const FIELD_RULES: readonly CertificateRule[] = [
   {
     code: 'validity-too-long',
     severity: 'warning',
+    // A company gives its root what it likes, and nothing below it lasts longer for that.
+    onRoot: 'notice',
     cite: 'contract.md 3',
     applies: ({ role }) => role !== null,
     check: (certificate) => {

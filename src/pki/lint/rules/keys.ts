@@ -1,4 +1,4 @@
-import { HASH_OF_CURVE } from '../../public-key.js'
+import { HASH_OF_CURVE, isCompressed } from '../../public-key.js'
 import type { LintKey } from '../model.js'
 import { always, type CertificateRule, inRole, type Rule, unless } from '../rule.js'
 import { hashOf } from '../signature.js'
@@ -30,6 +30,14 @@ export const KEY_RULES: readonly Rule<Keyed>[] = [
     check: ({ key }) => key.unsupported,
   },
   {
+    code: 'compressed-point',
+    severity: 'error',
+    cite: 'RFC 5480 2.2',
+    applies: ({ key }) => key.kind === 'EC',
+    check: ({ key }) =>
+      unless(!isCompressed(key.spki), 'its key is a compressed point, which devices, Go and mbedTLS do not read'),
+  },
+  {
     code: 'ca-key-not-ec',
     severity: 'error',
     cite: 'contract.md 6',
@@ -39,6 +47,7 @@ export const KEY_RULES: readonly Rule<Keyed>[] = [
   {
     code: 'weak-signature',
     severity: 'error',
+    onRoot: 'warning',
     cite: 'RFC 6194; RFC 6151',
     applies: always,
     check: ({ algorithm }) =>
@@ -47,6 +56,7 @@ export const KEY_RULES: readonly Rule<Keyed>[] = [
   {
     code: 'unsupported-signature',
     severity: 'error',
+    onRoot: 'warning',
     cite: 'contract.md 3',
     applies: ({ algorithm }) => !OLD_HASHES.includes(hashOf(algorithm)),
     check: ({ algorithm }) =>

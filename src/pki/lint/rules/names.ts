@@ -12,6 +12,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
   {
     code: 'subject-not-utf8',
     severity: 'error',
+    onRoot: 'warning',
     cite: 'contract.md 3',
     applies: isNamedByFactory,
     check: ({ subject }) => printableStrings(subject),
@@ -47,6 +48,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
   {
     code: 'common-name-missing',
     severity: 'error',
+    onRoot: 'warning',
     cite: 'contract.md 3',
     applies: (item) => inRole('root', 'device-ca', 'device')(item) && item.subject.attributes.length > 0,
     check: ({ subject }) =>
@@ -114,6 +116,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
   {
     code: 'san-name',
     severity: 'error',
+    onRoot: 'warning',
     cite: 'RFC 5280 4.2.1.6',
     applies: always,
     check: ({ known }) => brokenNames(known),

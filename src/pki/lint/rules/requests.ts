@@ -1,3 +1,4 @@
+import { deviceCaNameProblem } from '../../device-ca-name.js'
 import { attributeValues } from '../../name.js'
 import type { LintRequest } from '../model.js'
 import { PROFILE_OF } from '../role.js'
@@ -46,6 +47,13 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
         'it has no name, neither in its subject nor in subjectAltName',
       )
     },
+  },
+  {
+    code: 'device-ca-name',
+    severity: 'notice',
+    cite: 'contract.md 3',
+    applies: (item) => inRole('device-ca')(item) && item.subject.attributes.length > 0,
+    check: ({ subject }) => deviceCaNameProblem(subject),
   },
   {
     code: 'csr-no-dns-name',

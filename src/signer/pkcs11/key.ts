@@ -1,5 +1,5 @@
 import { FpkiError } from '../../errors.js'
-import { sameOctets } from '../../pki/octets.js'
+import { sameSpki } from '../../pki/public-key.js'
 import type { Curve, KeyChoice, KeyName } from '../../ports.js'
 import { type Attribute, CKA, CKK_EC, CKO, type Cryptoki, type Handle } from './cryptoki.js'
 import { explained, returnValue } from './errors.js'
@@ -34,8 +34,7 @@ export function findKey(token: OpenToken, choice: KeyChoice, certified: Uint8Arr
   if (only === undefined) return null
   if (more.length === 0) return described(token, only)
   const usable = found.flatMap((one) => usableKey(token, one) ?? [])
-  const certain =
-    certified === null ? usable : usable.filter(({ spki }) => spki !== null && sameOctets(spki, certified))
+  const certain = certified === null ? usable : usable.filter(({ spki }) => spki !== null && sameSpki(spki, certified))
   // Tokens that hide public keys leave it to the proof of possession.
   const possible = certain.length > 0 ? certain : usable.filter(({ spki }) => spki === null)
   const [key, ...others] = possible
@@ -53,7 +52,7 @@ export function requireKey(token: OpenToken, choice: KeyChoice, certified: Uint8
 /** The key whose public half the token shows, and which is `spki`; null: none that fits is. Throws nothing of its own. */
 export function findShownKey(token: OpenToken, choice: KeyChoice, spki: Uint8Array): TokenKey | null {
   const usable = objectsOf(token, CKO.privateKey, choice).flatMap((one) => usableKey(token, one) ?? [])
-  return usable.find((key) => key.spki !== null && sameOctets(key.spki, spki)) ?? null
+  return usable.find((key) => key.spki !== null && sameSpki(key.spki, spki)) ?? null
 }
 
 /** Is there any key object, private or public, under this label? Making another would make both unusable. */

@@ -79,6 +79,12 @@ export {
   createdPki,
   createPki,
 } from './operations/create-pki.js'
+export {
+  type DeletedFactory,
+  type DeleteFactoryPorts,
+  deletedFactory,
+  deleteFactory,
+} from './operations/delete-factory.js'
 export { diffSnapshots, type SnapshotDiff, snapshotDiff } from './operations/diff-snapshots.js'
 export {
   type ExportedGateway,

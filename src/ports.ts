@@ -60,12 +60,18 @@ export interface TokenChoice {
   readonly slotId: string | null
 }
 
-/** Which key in a token is meant. */
+/** Which key in a token is meant; null matches anything, an empty text a key without that attribute (RFC 7512, 2.6). */
 export interface KeyChoice {
   /** CKA_LABEL. */
-  readonly label: string
-  /** CKA_ID in lower-case hex; null: one of those that fioctl gives (contract.md 5). */
+  readonly label: string | null
+  /** CKA_ID in lower-case hex. */
   readonly id: string | null
+}
+
+/** The name of a key in a token: CKA_LABEL, and CKA_ID in lower-case hex. Empty: it has none. */
+export interface KeyName {
+  readonly label: string
+  readonly id: string
 }
 
 /** An HSM, the root key in it, and how its owner proves to be it (cli.md, "Keys, PINs, passphrases"). */

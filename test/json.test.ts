@@ -41,6 +41,7 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki api token list': library.listedApiTokens,
   'fpki api token revoke': library.revokedApiToken,
   'fpki api export-gateway': library.exportedGateway,
+  'fpki api delete-factory': library.deletedFactory,
   'fpki config show': library.shownConfig,
   'fpki config set, unset': library.changedSetting,
   'fpki config path': library.configPath,

@@ -56,7 +56,7 @@ async function completion(line: Line, current: string, io: Io): Promise<Completi
   const { registeredArguments } = command
   const last = registeredArguments.at(-1)
   const argument = registeredArguments[operands.length] ?? (last?.variadic ? last : undefined)
-  if (argument !== undefined) return valuesOfArgument(argument)
+  if (argument !== undefined) return valuesOfArgument(argument, line, io)
   return line.isPastFlags ? NOTHING : flags(command)
 }
 
@@ -71,8 +71,9 @@ function flags(command: Command): Completion {
   return words(options.map((option) => [option.long ?? '', help.optionDescription(option)]))
 }
 
-function valuesOfArgument(argument: Argument): Completion {
+async function valuesOfArgument(argument: Argument, line: Line, io: Io): Promise<Completion> {
   if (argument.argChoices !== undefined) return words(argument.argChoices.map((choice) => [choice, '']))
+  if (argument.name() === 'factory') return lookedUp(factories, line, io)
   return pathsFor(argument.name()) ?? { kind: 'files', values: [] }
 }
 
@@ -80,7 +81,13 @@ async function valuesOfFlag(option: Option, line: Line, io: Io): Promise<Complet
   if (option.argChoices !== undefined) return words(option.argChoices.map((choice) => [choice, '']))
   const known = KNOWN_VALUES[option.long ?? '']
   if (known === undefined) return pathsFor(option.flags) ?? NOTHING
-  return known(line, io).catch((error: unknown) => {
+  return lookedUp(known, line, io)
+}
+
+type LookUp = (line: Line, io: Io) => Promise<Completion>
+
+function lookedUp(lookUp: LookUp, line: Line, io: Io): Promise<Completion> {
+  return lookUp(line, io).catch((error: unknown) => {
     // An unreadable state is for the command to tell, not for a Tab.
     if (error instanceof FpkiError) return NOTHING
     throw error
@@ -94,7 +101,7 @@ function pathsFor(placeholder: string): Completion | null {
 }
 
 /** The flags whose values fpki can look up. */
-const KNOWN_VALUES: Readonly<Record<string, (line: Line, io: Io) => Promise<Completion>>> = {
+const KNOWN_VALUES: Readonly<Record<string, LookUp>> = {
   '--api': apis,
   '--factory': factories,
   '--ca-file': caFiles,

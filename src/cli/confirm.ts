@@ -14,20 +14,27 @@ export interface Question {
   readonly dangers: readonly string[]
   /** `Revoke them?` */
   readonly question: string
+  /** What must be typed; absent: yes. */
+  readonly answer?: string
   /** `dangers`: ask when something is dangerous; `always`: on a terminal in any case; `never`: tell only. */
   readonly ask: 'dangers' | 'always' | 'never'
 }
 
 /** Tells what will happen, and asks where it must be asked. Throws ERR_NOT_CONFIRMED. */
-export async function confirm({ summary, dangers, question, ask }: Question, flags: ConfirmFlags, io: Io) {
+export async function confirm(
+  { summary, dangers, question, answer: wanted, ask }: Question,
+  flags: ConfirmFlags,
+  io: Io,
+) {
   const progress = progressOn(io, flags)
   for (const line of summary) progress.note(line)
   for (const danger of dangers) progress.warn(danger)
   if (flags.yes || ask === 'never') return
   if (dangers.length === 0 && (ask === 'dangers' || io.ask === null)) return
   if (io.ask === null) throw notConfirmed('it must be, and there is no terminal to ask on')
-  const answer = await io.ask(`${question} [yes/no] `)
-  if (!/^y(es)?$/i.test(answer.trim())) throw notConfirmed(`the answer was ${JSON.stringify(answer.trim())}`)
+  const answer = (await io.ask(wanted === undefined ? `${question} [yes/no] ` : `${question} `)).trim()
+  const isConfirmed = wanted === undefined ? /^y(es)?$/i.test(answer) : answer === wanted
+  if (!isConfirmed) throw notConfirmed(`the answer was ${JSON.stringify(answer)}`)
 }
 
 function notConfirmed(reason: string): FpkiError {

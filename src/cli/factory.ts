@@ -1,6 +1,6 @@
 import { dirname, isAbsolute, join } from 'node:path'
 import { type ApiChoice, readApi } from '../config/api-choice.js'
-import { resolveSettings, type Settings } from '../config/resolve.js'
+import { resolveSettings, type Setting, type Settings } from '../config/resolve.js'
 import { onlyFactory } from '../config/settings.js'
 import { FpkiError } from '../errors.js'
 import { checkFactoryName } from '../factory-name.js'
@@ -30,8 +30,8 @@ export interface FactoryNeed {
 /** The Factory API that a command speaks to, and the factory that it speaks of. */
 export interface ChosenFactory {
   readonly factory: string
-  /** Somebody said the name: a flag, the environment, a record or a configuration. */
-  readonly isNamed: boolean
+  /** What gave the name: a flag, a variable, the path of a configuration, `the PKI directory`; null: nothing did. */
+  readonly source: string | null
   readonly api: FactoryApi
   /** Of the embedded API; null: it is a server. */
   readonly stateDirectory: string | null
@@ -54,12 +54,13 @@ export async function factoryApiFor(
   const named = await namedFactory(choice, settings, need)
   if (choice.kind === 'embedded') return embedded(named, settings, io, machine, need)
   const tlsNames = need.tlsNames ?? []
-  if (tlsNames.length > 0) throw notItsNames(settings.api.value)
+  if (tlsNames.length > 0) throw notItsNames(settings.api)
   if (named === null) throw nameless(settings.api.value)
   const { warn } = progressOn(io, flags)
   const connection = await (await servers()).connectionTo(choice, settings, machine.files)
-  const api = await httpFactoryOn(machine, connection, named, { signal: io.signal, warn })
-  return { factory: named, isNamed: true, api, stateDirectory: null }
+  const { value: factory, source } = named
+  const api = await httpFactoryOn(machine, connection, factory, { signal: io.signal, warn })
+  return { factory, source, api, stateDirectory: null }
 }
 
 /** What the chosen Factory API is called in records; nothing is asked of it. */
@@ -76,12 +77,13 @@ export async function factoryNames(
   io: Io,
   machine: Machine,
   otherwise: () => string,
-): Promise<{ readonly factory: string; readonly api: string }> {
+): Promise<{ readonly factory: string; readonly source: string | null; readonly api: string }> {
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, machine.files)
   const choice = readApi(settings.api.value, settings.api.source)
   const named = await namedFactory(choice, settings, { changes: false })
   if (named === null && choice.kind !== 'embedded') throw nameless(settings.api.value)
-  return { factory: named ?? otherwise(), api: await factoryApiName(flags, io, machine) }
+  const api = await factoryApiName(flags, io, machine)
+  return { factory: named?.value ?? otherwise(), source: named?.source ?? null, api }
 }
 
 /** Where the embedded Factory API has its state; null: it is not the one that is chosen. */
@@ -114,17 +116,17 @@ export async function tokenFactory(
 }
 
 async function embedded(
-  named: string | null,
+  named: NamedFactory | null,
   settings: Settings,
   io: Io,
   machine: Machine,
   { changes, otherwise, tlsNames = [] }: FactoryNeed,
 ): Promise<ChosenFactory> {
   const stateDirectory = settings.stateDirectory().value
-  const factory = named ?? otherwise?.() ?? onlyFactory(await embeddedFactoriesOn(machine, stateDirectory))
+  const factory = named?.value ?? otherwise?.() ?? onlyFactory(await embeddedFactoriesOn(machine, stateDirectory))
   if (changes) await requireWritable(machine, stateDirectory, factory)
   const api = embeddedFactoryOn(machine, { stateDirectory, factory, tlsNames }, io.signal)
-  return { factory, isNamed: named !== null, api, stateDirectory }
+  return { factory, source: named?.source ?? null, api, stateDirectory }
 }
 
 /**
@@ -147,15 +149,19 @@ async function requireWritable({ files, who }: Machine, stateDirectory: string, 
   )
 }
 
+type NamedFactory = Setting<string>
+
 /** Flags and environment, then the records of the PKI directory, then fpki's configuration, then fioctl's. */
-async function namedFactory(choice: ApiChoice, settings: Settings, need: FactoryNeed): Promise<string | null> {
+async function namedFactory(choice: ApiChoice, settings: Settings, need: FactoryNeed): Promise<NamedFactory | null> {
   const { value, source } = settings.factory
-  if (value !== null && !isAbsolute(source)) return value
-  if (need.ofDirectory !== undefined) return need.ofDirectory()
-  if (value !== null || choice.kind === 'embedded') return value
+  if (value !== null && !isAbsolute(source)) return { value, source }
+  if (need.ofDirectory !== undefined) return { value: await need.ofDirectory(), source: 'the PKI directory' }
+  if (value !== null) return { value, source }
+  if (choice.kind === 'embedded') return null
   const { fioctlOf, serverUrl } = await servers()
   const fioctl = await fioctlOf(await serverUrl(choice, settings), settings)
-  return fioctl === null || fioctl.factory === null ? null : checkFactoryName(fioctl.factory, fioctl.path)
+  if (fioctl === null || fioctl.factory === null) return null
+  return { value: checkFactoryName(fioctl.factory, fioctl.path), source: fioctl.path }
 }
 
 /** Loaded when a server may be meant: it costs every start that reads a file more. */
@@ -168,7 +174,8 @@ function nameless(api: string): FpkiError {
   return new FpkiError('ERR_USAGE', `It is not said which factory of the API ${api} is meant.`, hint)
 }
 
-function notItsNames(api: string): FpkiError {
-  const hint = 'Leave --tls-name out: that server says itself what its gateway is called.'
-  return new FpkiError('ERR_USAGE', `--tls-name is for the embedded Factory API, and ${api} is chosen.`, hint)
+function notItsNames({ value, source }: Setting<string>): FpkiError {
+  const hint = 'Leave --tls-name out: that server chooses the names of its gateway. Or give --api embedded.'
+  const text = `--tls-name is for the embedded Factory API, and ${source} chooses ${value}.`
+  return new FpkiError('ERR_USAGE', text, hint)
 }

@@ -25,6 +25,8 @@ export interface Io {
   readonly ask: ((question: string) => Promise<string>) | null
   readonly stdin: Stdin
   stdout(text: string): void
+  /** Has all of it been written? false: stdout failed. Absent where stdout cannot fail. */
+  readonly flushed?: () => Promise<boolean>
   stderr(text: string): void
   /** Is stdout, or stderr, a terminal? */
   /** Ports that take the place of this machine's own; the program itself has none. */

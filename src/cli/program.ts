@@ -18,9 +18,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     else await program.parseAsync(words, { from: 'user' })
     return io.outcome.status
   } catch (error) {
-    return error instanceof CommanderError
-      ? endOfParsing(error, words, program, io)
-      : printError(io, error, outputFlagsOf(words))
+    if (error instanceof CommanderError) return endOfParsing(error, words, program, io)
+    return printError(io, await explained(error, words, program, io), outputFlagsOf(words))
   }
 }
 
@@ -109,6 +108,12 @@ Settings, each from a flag, else a variable, else the configuration:
   state-dir  --state-dir  FPKI_STATE_DIR                ~/.local/share/fpki
   cacert     --cacert     FPKI_CACERT, CACERT           more trusted roots, PEM
   timeout    --timeout    FPKI_TIMEOUT                  30 seconds`
+
+/** An error with what can be said of it once the command has ended. */
+async function explained(error: unknown, words: readonly string[], program: Command, io: Io): Promise<unknown> {
+  if (!(error instanceof FpkiError) || (error.code !== 'ERR_SIGINT' && error.code !== 'ERR_SIGTERM')) return error
+  return (await import('./interrupted.js')).interrupted(error, words, program, io)
+}
 
 /** commander's message as an error of ours; the suggestion on its second line goes into the hint. */
 function usageError({ code, message }: CommanderError, command: Command): FpkiError {

@@ -43,6 +43,10 @@ export async function askLine(
       lines.once('SIGINT', () => reject(stopped())).once('close', () => reject(stopped()))
       lines.question(printable(question)).then(resolve, reject)
     })
+  } catch (error) {
+    // The cursor is still on the line of the question.
+    output.write('\n')
+    throw error
   } finally {
     lines.close()
   }
@@ -79,6 +83,6 @@ function withoutErased(text: string): string {
 }
 
 function stopped(): FpkiError {
-  const hint = 'Run the same command again; it goes on where it stopped.'
-  return new FpkiError('ERR_SIGINT', 'Stopped at the question; nothing is half done.', hint)
+  // As for a signal: interrupted.ts replaces the hint.
+  return new FpkiError('ERR_SIGINT', 'Interrupted at the question.', 'Run it again.')
 }

@@ -12,11 +12,12 @@ import type { Io } from './output.js'
 export async function run(): Promise<number> {
   // The modes that fpki asks for are final; a umask must neither widen nor narrow them.
   process.umask(0o077)
-  const failure = outputFailure(process)
+  const output = watchOutput(process)
   const words = process.argv.slice(2)
-  const io = ioOf(process, stopSignal(process))
+  const io = ioOf(process, stopSignal(process), output)
   const status = await main(words, io)
-  return (await failure()) ? EXIT.ERR_STORAGE : status
+  await output.flush()
+  return output.state.failed ? EXIT.ERR_STORAGE : status
 }
 
 /** Runs `fpki` with the words after its name, on any input and output, and resolves to the exit code. Never throws. */
@@ -30,18 +31,28 @@ export async function main(words: readonly string[], io: Io): Promise<number> {
  * Watches what happens to the output. Nobody reads stderr any more, or `… | head` has seen enough: that is no reason to
  * stop in the middle. Data that could not be written is one to fail in the end.
  */
-function outputFailure({ stdout, stderr }: NodeJS.Process): () => Promise<boolean> {
-  let failed = false
+function watchOutput({ stdout, stderr }: NodeJS.Process): WatchedOutput {
+  const state = { failed: false, lost: false }
   stderr.on('error', () => undefined)
   stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
-    if (code === 'EPIPE' || failed) return
-    failed = true
+    state.lost = true
+    if (code === 'EPIPE' || state.failed) return
+    state.failed = true
     stderr.write(`error: The output cannot be written (${code}). [ERR_STORAGE]\n  Write it to another place.\n`)
   })
-  return async () => {
+  const flush = async () => {
     if (!stdout.destroyed) await new Promise((resolve) => stdout.write('', resolve))
-    return failed
+    // The event of a failure follows the callback.
+    await new Promise((resolve) => setImmediate(resolve))
   }
+  return { state, flush }
+}
+
+interface WatchedOutput {
+  /** `lost`: something was not written; `failed`: not because nobody reads it any more. */
+  readonly state: { readonly failed: boolean; readonly lost: boolean }
+  /** Resolves when all has been written, or has failed. */
+  flush(): Promise<void>
 }
 
 /** The one answer that takes nothing else to be loaded. */
@@ -50,7 +61,7 @@ function printVersion({ stdout }: Io): number {
   return 0
 }
 
-function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
+function ioOf(process: NodeJS.Process, signal: AbortSignal, output: WatchedOutput): Io {
   const { env, stdout, stderr, cwd } = process
   return {
     env,
@@ -63,6 +74,10 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal): Io {
       }
     },
     signal,
+    flushed: async () => {
+      await output.flush()
+      return !output.state.lost
+    },
     // Looked at only when a question comes up: node:tty and stdin cost every start.
     get askSecret() {
       return onTerminal(process) ? (question: string) => askSecretly(process, question, signal) : null
@@ -107,10 +122,8 @@ async function askSecretly({ stdin, stderr }: NodeJS.Process, question: string, 
 function stopSignal(on: NodeJS.Process): AbortSignal {
   const controller = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    on.once(name, () => {
-      const hint = 'Run the same command again; it goes on where it stopped.'
-      controller.abort(new FpkiError(`ERR_${name}`, `Stopped by ${name}; nothing is half done.`, hint))
-    })
+    // Whether progress was saved is known when the command has ended: interrupted.ts replaces the hint.
+    on.once(name, () => controller.abort(new FpkiError(`ERR_${name}`, `Interrupted by ${name}.`, 'Run it again.')))
   }
   return controller.signal
 }

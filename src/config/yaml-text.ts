@@ -23,11 +23,15 @@ export function parseYaml(text: string): unknown {
 /** Changes single places; comments and all else stay as they are. Throws {@link BadYaml}. */
 export function changeYaml(text: string, edits: readonly YamlEdit[]): string {
   const document = documentOf(text)
-  for (const [place, value] of edits) {
-    if (value !== null) orBad(() => setScalar(document, place, value))
-    else if (document.hasIn(place)) document.deleteIn(place)
-  }
-  return document.toString({ lineWidth: 0 })
+  return orBad(() => {
+    // What cannot be read is not edited: an unresolved alias or a bad anchor shows only here.
+    document.toJS()
+    for (const [place, value] of edits) {
+      if (value !== null) setScalar(document, place, value)
+      else if (document.hasIn(place)) document.deleteIn(place)
+    }
+    return document.toString({ lineWidth: 0 })
+  })
 }
 
 /** Every scalar is a text: as a number, a client id such as 0012 or 12e4567 would come back as 12 or .inf. */

@@ -8,6 +8,7 @@ import type { Metrics } from './server/metrics.js'
 import { answerGrant } from './server/oauth.js'
 import { openApi } from './server/openapi.js'
 import type { ServerIdentity } from './server/own-certificate.js'
+import { addProtocolAnswers, PROTOCOL_OPTIONS } from './server/protocol.js'
 import { addFactoryRoutes, type RoutePorts } from './server/routes.js'
 import { watchRequests } from './server/watch.js'
 
@@ -56,6 +57,7 @@ export async function serveFactories(options: ApiServerOptions, ports: ApiServer
   })
   app.removeContentTypeParser('text/plain')
   watchRequests(app, ports.metrics, ports.log)
+  addProtocolAnswers(app)
   addErrorHandlers(app, ports.log)
   addFactoryRoutes(app, ports)
   addOtherRoutes(app, options, ports)
@@ -78,11 +80,12 @@ function newApp({ identity }: ApiServerOptions): FastifyInstance {
   const common = {
     ...{ logger: false, exposeHeadRoutes: false, forceCloseConnections: 'idle' as const, bodyLimit: MAX_BODY_BYTES },
     ...{ requestTimeout: PATIENCE.request, connectionTimeout: PATIENCE.silence, keepAliveTimeout: PATIENCE.idle },
+    ...PROTOCOL_OPTIONS,
     routerOptions: { maxParamLength: 100 },
     // No route has a schema of fastify's: zod reads what comes, and the compilers are not loaded.
     schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
   }
-  const limits = { headersTimeout: PATIENCE.headers, connectionsCheckingInterval: 2_000 }
+  const limits = { headersTimeout: PATIENCE.headers, connectionsCheckingInterval: 2_000, requireHostHeader: false }
   if (identity === null) return fastify({ ...common, http: limits })
   const { key, certificate } = identity
   const https = { ...limits, key, cert: certificate, handshakeTimeout: PATIENCE.headers }

@@ -1,7 +1,10 @@
 import { PKI_FILES, ROOT_CSR } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
+import { keyName } from '../signer/pkcs11/key-name.js'
+import { readPkcs11Uri } from '../signer/pkcs11/uri.js'
 import { goesOnFrom } from './begun.js'
+import { LOCAL_CA_KEY, ROOT_KEY } from './key-labels.js'
 
 /** What an open command has put into the directory itself, and whether state.json is older than it. */
 export interface MadeInPlace {
@@ -35,10 +38,10 @@ export function leftInToken({ arguments: args, steps, command }: Journal): reado
   return begun.flatMap(({ name }) => {
     const isLocal = name === 'local-ca-key'
     if (isLocal && args['--local-ca-in-hsm'] !== 'true') return []
-    const key = isLocal ? 'local-ca' : labelIn(args['--hsm-uri'] ?? '')
+    const key = isLocal ? keyName(LOCAL_CA_KEY) : keyIn(args['--hsm-uri'] ?? '')
     const fate =
       command === 'ca import-root' ? fateOfImported(steps) : 'nothing has been signed for the Factory API with it'
-    return [`The key "${key}" may be in the token "${token}": it stays there, and ${fate}.`]
+    return [`The key ${key} may be in the token "${token}": it stays there, and ${fate}.`]
   })
 }
 
@@ -49,6 +52,8 @@ function fateOfImported(steps: Journal['steps']): string {
   return isBegun('state') ? 'this PKI signs with it; factory_ca.key is the same key' : 'factory_ca.key is the same key'
 }
 
-function labelIn(uri: string): string {
-  return /^object=(.*);id=/.exec(uri)?.[1] ?? 'root-ca'
+/** The key that a URI of the journal names; what it leaves open is as in a new one. */
+function keyIn(uri: string): string {
+  const { object, id } = readPkcs11Uri(uri || 'pkcs11:')
+  return keyName({ label: object ?? (id === null ? ROOT_KEY.label : ''), id: id ?? ROOT_KEY.id })
 }

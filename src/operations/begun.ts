@@ -2,6 +2,7 @@ import type { PkiDirectory } from '../directory/pki-directory.js'
 import { type Journal, journal as journalRecord } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import { readJsonText } from '../json-file.js'
+import { shellWord } from '../shell-word.js'
 import type { Facts } from './run-steps.js'
 
 /** The command that gives up an interrupted one. */
@@ -52,23 +53,24 @@ export function requireSameWork(directory: PkiDirectory, journal: Journal, comma
   if (journal.command === command && differing.length === 0) return
   const isOther = journal.command !== command
   const said = isOther ? Object.keys(journal.arguments) : differing
-  const begun = said.map((name) => `${name} ${journal.arguments[name] || '(not said)'}`).join(', ')
+  const begun = said.map((name) => `${name} ${journal.arguments[name] || '(not given)'}`).join(', ')
+  const at = shellWord(directory.path)
   throw new FpkiError(
     'ERR_UNFINISHED',
     `${directory.path} holds a \`${journal.command}\` that was interrupted, and it was begun with ${begun}.`,
-    isOther
-      ? 'Bring it to its end first with `fpki ca resume`, or give it up with `fpki ca abandon`.'
-      : 'Run it with the same options as the first time, so that it can be brought to its end.',
+    `Finish it as it was begun with \`fpki ca resume ${at}\`, or discard it with \`fpki ca abandon ${at}\`; then run this again.`,
   )
 }
 
 /** The error for a directory that has what nothing may be made over. */
 export async function holdsPki(directory: PkiDirectory): Promise<FpkiError> {
   const contents = await directory.contents()
+  const at = shellWord(directory.path)
   return new FpkiError(
     'ERR_EXISTS',
     `${directory.path} holds a PKI already (${contents.join(', ') || 'its files were moved away'}).`,
-    'See it with `fpki ca show --pretty`, back it up with `fpki ca backup`, or name another directory. Nothing was changed.',
+    `Nothing was changed. See it with \`fpki ca status ${at}\`. Other names for its gateway: \`fpki ca rotate-tls ${at} --tls-name HOST\`. ` +
+      'Another PKI: name another directory.',
   )
 }
 

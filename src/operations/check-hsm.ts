@@ -1,13 +1,17 @@
 import * as z from 'zod/mini'
+import { FpkiError } from '../errors.js'
 import { jsonDocument } from '../json-document.js'
 import type { Curve, HsmChoice, KeyChoice, Random, Signer } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import { CKA, CKM, CKO } from '../signer/pkcs11/cryptoki.js'
 import { explained } from '../signer/pkcs11/errors.js'
-import { flagOf, isLabelTaken, keyError, objectsOf, type TokenKey } from '../signer/pkcs11/key.js'
+import { flagOf, isLabelTaken, objectsOf, type TokenKey } from '../signer/pkcs11/key.js'
+import { keyError } from '../signer/pkcs11/key-errors.js'
 import { deleteKey, generateKey } from '../signer/pkcs11/make-key.js'
+import { missingMechanisms, requireMechanisms } from '../signer/pkcs11/mechanisms.js'
 import { type OpenToken, openToken, type TokenTalk } from '../signer/pkcs11/session.js'
 import { tokenSigner } from '../signer/pkcs11/signer.js'
+import { newRootKeyName } from './key-labels.js'
 import { proveSigner } from './prove-signer.js'
 
 /** What `fpki hsm check --json` prints. */
@@ -28,6 +32,8 @@ export interface CheckHsmPorts extends TokenTalk {
   readonly random: Random
   /** Told of each thing that works, as soon as it does. */
   works(text: string): void
+  /** Receives each mechanism that the token lacks, before the error. */
+  lacks(text: string): void
   readonly makeCryptoki?: CryptokiMaker
 }
 
@@ -48,13 +54,24 @@ export async function checkHsm(hsm: HsmChoice, curve: Curve, ports: CheckHsmPort
     const { label, model, serial } = token.token
     say(`the module ${hsm.module} loads, and shows the token "${label}" (${model}, serial ${serial})`)
     say('the token takes the PIN')
-    const rootKeyIsThere = isLabelTaken(token, hsm.key)
-    say(`the label "${hsm.key.label}" is ${rootKeyIsThere ? 'taken: there is a root key' : 'free for a root key'}`)
+    const rootKey = newRootKeyName(hsm.key)
+    const rootKeyIsThere = isLabelTaken(token, rootKey)
+    say(`the label "${rootKey.label}" is ${rootKeyIsThere ? 'taken: there is a root key' : 'free for a root key'}`)
+    for (const mechanism of missingMechanisms(token, { curve, isNew: true })) ports.lacks(mechanism)
+    requireMechanisms(token, { curve, isNew: true })
     await tryKey(token, curve, ports.random, say)
     return { module: hsm.module, token: { label, model, serial }, works, rootKeyIsThere }
+  } catch (error) {
+    throw withoutOwnHint(error)
   } finally {
     token.close()
   }
+}
+
+/** Elsewhere an error advises to run this very check. */
+function withoutOwnHint(error: unknown): unknown {
+  if (!(error instanceof FpkiError) || !error.hint.includes('fpki hsm check')) return error
+  return new FpkiError(error.code, error.message, 'Use another token, or another interface of this one.')
 }
 
 async function tryKey(token: OpenToken, curve: Curve, random: Random, say: (text: string) => void): Promise<void> {

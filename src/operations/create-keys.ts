@@ -2,13 +2,14 @@ import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
-import type { EncryptionPorts } from '../ports.js'
+import type { Curve, EncryptionPorts, HsmChoice, KeyName } from '../ports.js'
 import { isEncryptedKey } from '../signer/key-pem.js'
 import type { CreatePkiPorts, KeyOptions } from './create-preconditions.js'
 import type { GivenRoot } from './given-root.js'
-import { LOCAL_CA_KEY } from './key-labels.js'
+import { LOCAL_CA_KEY, newRootKeyName } from './key-labels.js'
 import { fileKey, newPassphrase, type PrivateKey } from './private-key.js'
 import type { RootSigner } from './root-signer.js'
+import type { TokenHolder } from './token-keys.js'
 
 /** The private keys that `ca create` makes, wherever they are to be. */
 export interface CreateKeys {
@@ -38,38 +39,66 @@ export async function createKeys(
     return { root, localCa: localCaFile, refuseTaken: async () => undefined, close: async () => undefined }
   }
   const inToken = localCa && localCaInHsm
-  if (localCaInHsm && (!localCa || hsm.key.label === LOCAL_CA_KEY.label)) throw noPlaceForLocalCa(localCa)
-  if (encryptKeys && (!localCa || inToken)) throw nothingToEncrypt()
-  const { holdToken, keyExists, otherToken, tokenKey } = await import('./token-keys.js')
+  checkTokenOptions(hsm, { localCa, localCaInHsm, encryptKeys })
+  const root = given === null ? { newKey: newRootKeyName(hsm.key) } : { given }
+  const { holdToken } = await import('./token-keys.js')
   const holder = holdToken(hsm, ports.progress, ports.makeCryptoki)
-  const token = await holder.open()
-  const root = tokenKey(directory, holder, {
-    key: hsm.key,
-    certificate: PKI_FILES.rootCertificate,
-    ...(given === null ? {} : { spki: given.certificate.spki }),
-    curve: keyType,
-    // A key that was put there by another tool is taken as it is.
-    mustStay: given === null,
-  })
-  const localCaOrder = {
-    key: LOCAL_CA_KEY,
-    certificate: PKI_FILES.localCaCertificate,
-    curve: 'P-256',
-    mustStay: true,
-  } as const
-  const localCaKey = inToken ? tokenKey(directory, holder, localCaOrder) : localCaFile
+  await holder.open()
+  try {
+    return await keysInToken(directory, holder, { root, keyType, localCa: inToken ? null : localCaFile })
+  } catch (error) {
+    await holder.close()
+    throw error
+  }
+}
+
+/** Throws ERR_USAGE for what contradicts a root key in a token. */
+function checkTokenOptions(
+  { key }: HsmChoice,
+  { localCa, localCaInHsm, encryptKeys }: Required<Pick<KeyOptions, 'localCa' | 'localCaInHsm' | 'encryptKeys'>>,
+): void {
+  if (localCaInHsm && (!localCa || key.label === LOCAL_CA_KEY.label)) throw noPlaceForLocalCa(localCa)
+  if (encryptKeys && (!localCa || localCaInHsm)) throw nothingToEncrypt()
+}
+
+/** The keys that go into an open token. `localCa` is its key file; null: that key goes into the token too. */
+async function keysInToken(
+  directory: PkiDirectory,
+  holder: TokenHolder,
+  { root, keyType, localCa }: TokenOrder,
+): Promise<CreateKeys> {
+  const { existingTokenKey, keyExists, newTokenKey, otherToken } = await import('./token-keys.js')
+  const { requireMechanisms } = await import('../signer/pkcs11/mechanisms.js')
+  const token = holder.token()
+  const certificate = PKI_FILES.rootCertificate
+  const { newKey, given } = root
+  if (newKey) requireMechanisms(token, { curve: keyType, isNew: true })
+  if (localCa === null) requireMechanisms(token, { curve: 'P-256', isNew: true })
+  const rootKey = newKey
+    ? newTokenKey(directory, holder, { key: newKey, certificate, curve: keyType })
+    : await existingTokenKey(directory, holder, { key: holder.choice.key, certificate, spki: given.certificate.spki })
+  const localCaOrder = { key: LOCAL_CA_KEY, certificate: PKI_FILES.localCaCertificate, curve: 'P-256' } as const
+  const localCaKey = localCa ?? newTokenKey(directory, holder, localCaOrder)
   return {
-    root,
+    root: rootKey,
     localCa: localCaKey,
     refuseTaken: async (journal) => {
       const begun = journal === null ? null : ((await directory.readState())?.rootKey ?? null)
       if (begun?.kind === 'pkcs11' && begun.tokenSerial !== token.token.serial) throw otherToken(token, begun)
-      if (given === null && !isBegun(journal, 'root-key') && (await root.exists())) throw keyExists(token, hsm.key)
-      if (inToken && !isBegun(journal, 'local-ca-key') && (await localCaKey.exists()))
+      if (newKey && !isBegun(journal, 'root-key') && (await rootKey.exists())) throw keyExists(token, newKey)
+      if (localCa === null && !isBegun(journal, 'local-ca-key') && (await localCaKey.exists()))
         throw keyExists(token, LOCAL_CA_KEY)
     },
     close: holder.close,
   }
+}
+
+interface TokenOrder {
+  readonly root:
+    | { readonly newKey: KeyName; readonly given?: never }
+    | { readonly given: GivenRoot; readonly newKey?: never }
+  readonly keyType: Curve
+  readonly localCa: PrivateKey | null
 }
 
 /**

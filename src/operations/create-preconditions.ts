@@ -19,10 +19,12 @@ import type {
   Who,
 } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
+import { formatPkcs11Uri } from '../signer/pkcs11/uri.js'
 import { ABANDON, CREATE, goingOnFrom, holdsPki, lastJournal, ROOT_CSR_COMMAND, requireSameWork } from './begun.js'
 import { checkClock } from './check-clock.js'
+import { factoryIsSet } from './factory-is-set.js'
 import type { HsmPlace, NamedModule } from './hsm-choice.js'
-import { ROOT_KEY_LABEL } from './key-labels.js'
+import { ROOT_KEY } from './key-labels.js'
 import { type Facts, newJournal } from './run-steps.js'
 
 /** What `ca create` is asked to make. */
@@ -30,6 +32,8 @@ export interface CreatePkiOptions {
   /** Absolute path. */
   readonly directory: string
   readonly factory: string
+  /** Where that name was given, for messages: a flag, a variable, a file. */
+  readonly factorySource?: string
   readonly onlineCa: boolean
   readonly localCa: boolean
   /** As given to the embedded Factory API; recorded, so that a second run is held to the same. */
@@ -97,16 +101,7 @@ export async function refuseWhatCannotBe(
   if (known === null || (journal !== null && samePem(known.rootCrt, await directory.read(PKI_FILES.rootCertificate)))) {
     return journal
   }
-  throw factoryIsSet(options.factory)
-}
-
-/** The error for a factory whose root somebody else has set. */
-export function factoryIsSet(factory: string): FpkiError {
-  return new FpkiError(
-    'ERR_FACTORY_IS_SET',
-    `The factory ${factory} has a root of trust already; it can be set once only.`,
-    `See it with \`fpki ca show --pretty --factory ${factory}\`, or name another factory with --factory.`,
-  )
+  throw factoryIsSet(options.factory, api, options.factorySource)
 }
 
 async function unfinishedJournal(directory: PkiDirectory, options: CreatePkiOptions, api: FactoryApi) {
@@ -193,5 +188,6 @@ export function hsmArguments({
 
 /** A key that is not the usual one was named by a URI. */
 function keyInUri({ label, id }: KeyChoice): string {
-  return label === ROOT_KEY_LABEL && id === null ? '' : `object=${label};id=${id ?? ''}`
+  const isUsual = id === null && (label === null || label === ROOT_KEY.label)
+  return isUsual ? '' : formatPkcs11Uri({ object: label, id })
 }

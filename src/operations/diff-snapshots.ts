@@ -9,6 +9,7 @@ import { rfc3339 } from '../pki/describe.js'
 import { formatName } from '../pki/name.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import type { DurableFiles } from '../ports.js'
+import { rememberedKeyName } from './key-labels.js'
 import { existing, snapshotOf } from './show-history.js'
 
 /** What is compared. */
@@ -126,5 +127,5 @@ function recordChanges(a: DirectoryState | null, b: DirectoryState | null): Chan
 function placeOf(reference: KeyReference | undefined): string | undefined {
   if (reference === undefined) return undefined
   if (reference.kind === 'file') return `in the file ${reference.name}`
-  return `"${reference.keyLabel}" in the token "${reference.tokenLabel}", serial ${reference.tokenSerial}`
+  return `the key ${rememberedKeyName(reference)} in the token "${reference.tokenLabel}", serial ${reference.tokenSerial}`
 }

@@ -10,6 +10,7 @@ import { acceptRoot } from '../pki/root-policy.js'
 import type { DurableFiles, Passphrases, Signer } from '../ports.js'
 import { privateKeyBlock } from '../signer/key-pem.js'
 import type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
+import { rememberedKeyName } from './key-labels.js'
 import { fingerprintOf, openKey, type PrivateKey } from './private-key.js'
 import { badSignatures } from './prove-signer.js'
 import type { Register } from './register.js'
@@ -97,7 +98,7 @@ async function keyOfRoot(
   passphrases: Passphrases | undefined,
 ): Promise<{ name: string; open(): Promise<Signer> }> {
   const { reference } = root
-  const name = reference.kind === 'file' ? reference.name : `The key "${reference.keyLabel}" in the token`
+  const name = reference.kind === 'file' ? reference.name : `The key ${rememberedKeyName(reference)} in the token`
   if (reference.kind === 'pkcs11' || (await root.exists())) return { name, open: root.open }
   if (key === null) throw noKey(path)
   return { name: key.path, open: () => openKey(key.pem, key.path, passphrases) }

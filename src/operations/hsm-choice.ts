@@ -4,7 +4,6 @@ import { FpkiError } from '../errors.js'
 import type { HsmChoice } from '../ports.js'
 import { wellKnownModules } from '../signer/pkcs11/discover.js'
 import { readPkcs11Uri } from '../signer/pkcs11/uri.js'
-import { ROOT_KEY_LABEL } from './key-labels.js'
 
 /** What a person said about an HSM; absent where nothing was said. */
 export interface HsmWords {
@@ -52,7 +51,7 @@ export function readHsmWords(words: HsmWords): ReadHsmWords {
   const isTokenSaid = Object.values(token).some((value) => value !== null)
   const module = checkModule(words.module ?? uri.modulePath ?? moduleNamed(uri.moduleName), isTokenSaid)
   const named = module === null ? null : { module, initArgs: words.initArgs ?? '' }
-  const key = { label: uri.object ?? ROOT_KEY_LABEL, id: uri.id }
+  const key = { label: uri.object, id: uri.id }
   return {
     place: named === null || !isTokenSaid ? null : { ...named, token, key },
     module: isTokenSaid ? null : named,

@@ -3,16 +3,17 @@ import type { KeyReference } from '../directory/records.js'
 import { attributeValues } from '../pki/name.js'
 import { sameSpki } from '../pki/public-key.js'
 import type { Certificate } from '../pki/read-certificate.js'
-import type { HsmChoice, Passphrases } from '../ports.js'
+import type { HsmChoice, KeyName, Passphrases } from '../ports.js'
 import type { KeyMaterial } from '../signer/open-key.js'
-import { isLabelTaken, requireKey } from '../signer/pkcs11/key.js'
+import { findKey, findShownKey, isLabelTaken, requireKey } from '../signer/pkcs11/key.js'
 import { putKey, putPublicHalf } from '../signer/pkcs11/make-key.js'
 import { tokenSigner } from '../signer/pkcs11/signer.js'
 import type { KeepWork } from './keep-records.js'
+import { newRootKeyName, ROOT_KEY } from './key-labels.js'
 import { proveSigner } from './prove-signer.js'
 import type { RootSigner } from './root-signer.js'
 import type { Step } from './run-steps.js'
-import { keyExists, type TokenHolder, tokenKeyReference } from './token-keys.js'
+import { keyExists, nameOf, type TokenHolder, tokenKeyReference } from './token-keys.js'
 
 /** What `ca import-root` is asked to do. */
 export interface ImportRootOptions {
@@ -50,19 +51,35 @@ export const REMOVE_KEY: Step<ImportWork> = { name: 'remove-key', says: 'Removin
 
 /** The root key in the open token, as the last step wants it. */
 export function signerIn(holder: TokenHolder, { certificate }: RootOnDisk): RootSigner {
-  const open = async () => tokenSigner(holder.token(), requireKey(holder.token(), holder.choice.key), certificate.spki)
-  return { open, reference: async () => referenceOf(holder), close: holder.close }
+  const { spki } = certificate
+  const open = async () => tokenSigner(holder.token(), requireKey(holder.token(), keyFor(holder, spki), spki), spki)
+  return { open, reference: async () => referenceOf(holder, { certificate }), close: holder.close }
 }
 
 /** What state.json is to remember of it. Throws ERR_HSM_KEY when it is not there. */
-export function referenceOf(holder: TokenHolder): KeyReference {
-  const { label, id } = requireKey(holder.token(), holder.choice.key)
-  return tokenKeyReference(holder, { label, id: id.toString('hex') })
+export function referenceOf(
+  holder: TokenHolder,
+  { certificate: { spki } }: Pick<RootOnDisk, 'certificate'>,
+): KeyReference {
+  return tokenKeyReference(holder, nameOf(requireKey(holder.token(), keyFor(holder, spki), spki)))
+}
+
+/**
+ * The key in the token that is the root's, or may be where the token hides its public key; else the name under which it
+ * is to be put there. Where nothing names it, only a key that is certain to be it is taken.
+ */
+function keyFor(holder: TokenHolder, spki: Uint8Array): KeyName {
+  const [token, { key }] = [holder.token(), holder.choice]
+  const shown = findShownKey(token, key, spki)
+  if (shown !== null) return nameOf(shown)
+  const wanted = key.label === null && key.id === null ? { label: ROOT_KEY.label, id: null } : key
+  const there = findKey(token, wanted, spki)
+  return there === null ? newRootKeyName(wanted) : nameOf(there)
 }
 
 /** Before anything is written. Throws ERR_EXISTS. */
 export function refuseOther(holder: TokenHolder, { certificate: { spki } }: RootOnDisk): void {
-  const [token, { key }] = [holder.token(), holder.choice]
+  const [token, key] = [holder.token(), keyFor(holder, spki)]
   if (!isLabelTaken(token, key)) return
   const there = requireKey(token, key)
   if (there.spki !== null && !sameSpki(there.spki, spki)) throw keyExists(token, key)
@@ -74,8 +91,8 @@ async function proveRootKey({ rootSigner, holder }: ImportWork): Promise<undefin
 
 /** An earlier run may have been cut off between the two halves, or behind them. */
 async function putRootKey(work: ImportWork): Promise<undefined> {
-  const { holder, material } = work
-  const [token, { key }] = [holder.token(), holder.choice]
+  const { holder, material, certificate } = work
+  const [token, key] = [holder.token(), keyFor(holder, certificate.spki)]
   if (material === null) return
   if (!isLabelTaken(token, key)) {
     putKey(token, key, material)
@@ -83,7 +100,7 @@ async function putRootKey(work: ImportWork): Promise<undefined> {
   }
   // Before it gets a public half: it may be another key, which shows nothing of itself.
   await proveRootKey(work)
-  putPublicHalf(token, requireKey(token, key), material)
+  putPublicHalf(token, key, material)
 }
 
 async function remember({ directory, certificate, options, holder, register }: ImportWork): Promise<undefined> {
@@ -94,7 +111,7 @@ async function remember({ directory, certificate, options, holder, register }: I
     api: options.api,
     ...state,
     factory,
-    rootKey: referenceOf(holder),
+    rootKey: referenceOf(holder, { certificate }),
   }
   await directory.writeState(known)
   await register.event(`The root key was put into the token ${holder.token().name}.`)

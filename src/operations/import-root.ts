@@ -105,7 +105,7 @@ async function importLocked(work: ImportWork, ports: ImportRootPorts) {
     },
   )
   const state = await directory.readState()
-  return { factory: state?.factory ?? '', rootKey: state?.rootKey ?? referenceOf(holder) }
+  return { factory: state?.factory ?? '', rootKey: state?.rootKey ?? referenceOf(holder, work) }
 }
 
 /** Is the directory as it was? What is in the token is taken up by the next run. */

@@ -14,7 +14,7 @@ const listedToken = z.strictObject({
   /** Decimal. */
   slotId: z.string(),
   /** What its flags say: somebody has set it up, and how its PIN stands. */
-  state: z.enum(['ready', 'not set up', 'few PIN tries left', 'one PIN try left', 'PIN locked', 'PIN must be changed']),
+  state: z.enum(['ready', 'few PIN tries left', 'one PIN try left', 'PIN locked', 'PIN must be changed']),
 })
 
 /** What `fpki hsm list --json` prints. */
@@ -56,7 +56,7 @@ export async function listTokens(only: ModuleChoice | null): Promise<ListedModul
 }
 
 async function listModule(module: ModuleChoice): Promise<ListedModules['modules'][number]> {
-  const tokens = await withModule(module, (open) => slotsOf(open).map(listed))
+  const tokens = await withModule(module, (open) => slotsOf(open).filter(isSetUp).map(listed))
   return { path: module.path, problem: null, tokens }
 }
 
@@ -69,12 +69,16 @@ async function listModuleIfItLoads(path: string): Promise<ListedModules['modules
   }
 }
 
+/** Slots of modules such as SoftHSM and opencryptoki show tokens that nobody has initialized, and that have no name. */
+function isSetUp({ flags, label }: Token): boolean {
+  return (flags & CKF_TOKEN.initialized) !== 0 && label !== ''
+}
+
 function listed({ slotId, label, model, serial, manufacturer, flags }: Token): ListedToken {
   return { label, model, serial, manufacturer, slotId, state: stateOf(flags) }
 }
 
 function stateOf(flags: number): ListedToken['state'] {
-  if ((flags & CKF_TOKEN.initialized) === 0) return 'not set up'
   if ((flags & CKF_TOKEN.pinLocked) !== 0) return 'PIN locked'
   if ((flags & CKF_TOKEN.pinToBeChanged) !== 0) return 'PIN must be changed'
   if ((flags & CKF_TOKEN.pinFinalTry) !== 0) return 'one PIN try left'

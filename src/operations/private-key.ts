@@ -7,6 +7,7 @@ import { checkNewPassphrase, encryptKey } from '../signer/encrypt-key.js'
 import { newPrivateKeyPem } from '../signer/file.js'
 import { isEncryptedKey } from '../signer/key-pem.js'
 import { type EcKey, openEcKey } from '../signer/open-key.js'
+import { rememberedKeyName } from './key-labels.js'
 
 /** One private key of a PKI: a file of its directory, or an object in a token. */
 export interface PrivateKey {
@@ -122,7 +123,7 @@ export async function madeKey(key: PrivateKey, fingerprint: string): Promise<Uin
   const { publicKey } = await key.open()
   if (fingerprintOf(publicKey) === fingerprint) return publicKey
   const { reference } = key
-  const name = reference.kind === 'file' ? reference.name : `the key "${reference.keyLabel}" in the token`
+  const name = reference.kind === 'file' ? reference.name : `the key ${rememberedKeyName(reference)} in the token`
   const hint = 'Nothing was signed with it. Put back the one that was made, and run the same command again.'
   throw new FpkiError('ERR_BAD_KEY', `${name} is not the key that this command made.`, hint)
 }

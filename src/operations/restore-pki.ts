@@ -9,15 +9,9 @@ import { jsonDocument } from '../json-document.js'
 import type { Clock, DurableFiles, FileLock, Progress, Random } from '../ports.js'
 import { askedFor, markRestored } from './backup/carried.js'
 import { type BackupManifest, sha256 } from './backup/manifest.js'
-import {
-  type BackupOpener,
-  type OpenedBackup,
-  openBackup,
-  rehearse,
-  verifyRestored,
-  withRecord,
-} from './backup/open.js'
+import { type BackupOpener, type OpenedBackup, openBackup, rehearse, withRecord } from './backup/open.js'
 import { asideOf, refuseTaken } from './backup/place.js'
+import { verifyRestored } from './backup/verify-restored.js'
 import { backupFacts } from './check-backup.js'
 import { verifiedPki } from './verify-pki.js'
 

@@ -14,6 +14,7 @@ import { commonNameAndUnit } from '../signer/x509/name.js'
 import { ABANDON, holdsPki, lastJournal, ROOT_CSR_COMMAND, requireSameWork } from './begun.js'
 import { type CreateKeys, checkPassphrase, createKeys } from './create-keys.js'
 import { type CreatePkiPorts, type KeyOptions, keyArguments } from './create-preconditions.js'
+import { type OpenApi, requireNoRoot } from './factory-is-set.js'
 import { type KeepWork, keepStep } from './keep-records.js'
 import { madeKey, makeKey } from './private-key.js'
 import { registerOf } from './register.js'
@@ -41,14 +42,22 @@ export interface RootCsrOptions extends Omit<KeyOptions, 'localCa' | 'localCaInH
   /** Absolute path. */
   readonly directory: string
   readonly factory: string
-  /** The Factory API's name, for state.json; it is not asked. */
+  /** The Factory API's name, for state.json. */
   readonly api: string
+  /** Where the factory's name was given, for messages: a flag, a variable, a file. */
+  readonly factorySource?: string
   /** A second place for the request, absolute. */
   readonly out?: string
 }
 
 /** What `ca root-csr` works with. */
-export type RootCsrPorts = Omit<CreatePkiPorts, 'api'>
+export interface RootCsrPorts extends Omit<CreatePkiPorts, 'api'> {
+  /**
+   * Opens the Factory API, which is asked whether the factory has a root already. It may be out of reach: a root key is
+   * often made on a machine without a network.
+   */
+  readonly openApi: OpenApi
+}
 
 interface Work extends KeepWork {
   readonly options: RootCsrOptions
@@ -67,8 +76,9 @@ const STEPS: readonly Step<Work>[] = [
  * Makes a root key and a request for its certificate, which a company's CA is to sign; `ca create --root-cert` goes on
  * from there. Called again it makes no second key, and gives the same request.
  *
- * @throws FpkiError ERR_EXISTS when the directory holds a PKI or something else is in the way; ERR_UNFINISHED when it was
- *   begun with other options; ERR_PASSPHRASE, ERR_BAD_KEY, ERR_STORAGE, ERR_HSM_…
+ * @throws FpkiError ERR_EXISTS when the directory holds a PKI or something else is in the way; ERR_FACTORY_IS_SET when the
+ *   factory has a root; ERR_UNFINISHED when it was begun with other options; ERR_PASSPHRASE, ERR_BAD_KEY, ERR_STORAGE,
+ *   ERR_HSM_…
  */
 export async function rootCsr(options: RootCsrOptions, ports: RootCsrPorts): Promise<MadeRootCsr> {
   checkFactoryName(options.factory, 'the caller')
@@ -76,6 +86,7 @@ export async function rootCsr(options: RootCsrOptions, ports: RootCsrPorts): Pro
   if (options.out !== undefined) checkAbsolute(options.out, 'file of --out')
   const directory = pkiDirectory(ports.files, options.directory)
   const begun = await begunWork(directory, options)
+  await requireNoRoot(options, ports)
   for (const warning of await directory.warningsAbove()) ports.progress.warn(warning)
   const keys = await createKeys(directory, { ...options, localCa: false }, ports, null)
   try {

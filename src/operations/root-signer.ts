@@ -48,16 +48,11 @@ export function rootSignerOf(directory: PkiDirectory, access: HsmAccess = NO_PIN
   const open = async () => {
     const choice = access.choice ?? (await rememberedChoice(directory, access))
     if (choice === null) return keyOf(directory, PKI_FILES.rootKey, access.passphrases)
-    const { holdToken, tokenKey } = await import('./token-keys.js')
+    const { existingTokenKey, holdToken } = await import('./token-keys.js')
     holder = holdToken(choice, access)
     await holder.open()
-    const key = tokenKey(directory, holder, {
-      key: choice.key,
-      certificate: PKI_FILES.rootCertificate,
-      curve: 'P-256',
-      // A token of fioctl's, or a key that another tool has put there, is taken as it is.
-      mustStay: false,
-    })
+    const wanted = { key: choice.key, certificate: PKI_FILES.rootCertificate }
+    const key = await existingTokenKey(directory, holder, wanted)
     reference = key.reference
     return key.open()
   }

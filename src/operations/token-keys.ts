@@ -2,9 +2,10 @@ import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { TokenKeyReference } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
-import type { Curve, HsmChoice, KeyChoice } from '../ports.js'
+import type { Curve, HsmChoice, KeyChoice, KeyName } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
-import { isLabelTaken, requireKey } from '../signer/pkcs11/key.js'
+import { isLabelTaken, requireKey, type TokenKey } from '../signer/pkcs11/key.js'
+import { keyName } from '../signer/pkcs11/key-name.js'
 import { checkStays, clearHalfKey, generateKey } from '../signer/pkcs11/make-key.js'
 import { type OpenToken, openToken, type TokenTalk } from '../signer/pkcs11/session.js'
 import { tokenSigner } from '../signer/pkcs11/signer.js'
@@ -37,22 +38,20 @@ export function holdToken(choice: HsmChoice, talk: TokenTalk, make?: CryptokiMak
   }
 }
 
-/** What is to be known of a key in a token. */
-export interface TokenKeyOrder {
-  readonly key: KeyChoice
-  /** The certificate that goes with it, which may be there or not. */
+/** A key that fpki makes in a token. */
+export interface NewTokenKey {
+  readonly key: KeyName
+  /** The file of the certificate that goes with it, which may be there or not. */
   readonly certificate: string
-  /** The public key of a certificate that is not in the directory yet: it stands in for one that the token hides. */
-  readonly spki?: Uint8Array
-  /** Of a key that is made. */
   readonly curve: Curve
-  /** Refuse the key when it could leave the token. */
-  readonly mustStay: boolean
 }
 
-/** A private key in an open token. */
-export function tokenKey(directory: PkiDirectory, holder: TokenHolder, order: TokenKeyOrder): PrivateKey {
-  const { key, certificate, spki = null, curve, mustStay } = order
+/** A private key in an open token that fpki makes, or has made. It is refused when it could leave the token. */
+export function newTokenKey(
+  directory: PkiDirectory,
+  holder: TokenHolder,
+  { key, certificate, curve }: NewTokenKey,
+): PrivateKey {
   const token = holder.token()
   return {
     reference: tokenKeyReference(holder, key),
@@ -66,18 +65,55 @@ export function tokenKey(directory: PkiDirectory, holder: TokenHolder, order: To
       return isLabelTaken(token, key)
     },
     open: async () => {
-      const found = requireKey(token, key)
-      const certified = (await certifiedKey(directory, certificate)) ?? spki
-      return tokenSigner(token, mustStay ? checkStays(token, found) : found, certified)
+      const certified = await certifiedKey(directory, certificate)
+      return tokenSigner(token, checkStays(token, requireKey(token, key, certified)), certified)
     },
   }
 }
 
+/** A key that is in a token already. */
+export interface ExistingTokenKey {
+  readonly key: KeyChoice
+  /** The file of the certificate that goes with it, which may be there or not. */
+  readonly certificate: string
+  /** The public key of a certificate that is not in the directory yet. */
+  readonly spki?: Uint8Array
+}
+
+/**
+ * A private key that is in an open token, as another tool may have put it there: it is taken as it is. Throws
+ * ERR_HSM_KEY when the token has none that fits, or several.
+ */
+export async function existingTokenKey(
+  directory: PkiDirectory,
+  holder: TokenHolder,
+  { key, certificate, spki }: ExistingTokenKey,
+): Promise<PrivateKey> {
+  const token = holder.token()
+  const certified = (await certifiedKey(directory, certificate)) ?? spki ?? null
+  const found = requireKey(token, key, certified)
+  const name = nameOf(found)
+  return {
+    reference: tokenKeyReference(holder, name),
+    exists: async () => true,
+    make: async () => {
+      throw keyExists(token, name)
+    },
+    takeUp: async () => true,
+    open: async () => tokenSigner(token, found, certified),
+  }
+}
+
+/** The name of a key that was found. */
+export function nameOf({ label, id }: TokenKey): KeyName {
+  return { label, id: id.toString('hex') }
+}
+
 /** The error for a label that must not be used twice. */
-export function keyExists({ name }: OpenToken, { label }: KeyChoice): FpkiError {
+export function keyExists({ name }: OpenToken, key: KeyName): FpkiError {
   return new FpkiError(
     'ERR_EXISTS',
-    `${name} has a key "${label}" already.`,
+    `${name} has a key ${keyName(key)} already.`,
     'Nothing was changed. Take another token, or name another key with --hsm-uri.',
   )
 }
@@ -92,7 +128,7 @@ export function otherToken({ name }: OpenToken, { tokenLabel, tokenSerial }: Tok
 }
 
 /** What state.json remembers: the token as it is, not as it was asked for. */
-export function tokenKeyReference(holder: TokenHolder, key: KeyChoice): TokenKeyReference {
+export function tokenKeyReference(holder: TokenHolder, key: KeyName): TokenKeyReference {
   const { choice } = holder
   const { label, serial } = holder.token().token
   return {
@@ -102,7 +138,7 @@ export function tokenKeyReference(holder: TokenHolder, key: KeyChoice): TokenKey
     tokenLabel: label,
     tokenSerial: serial,
     keyLabel: key.label,
-    keyId: key.id ?? '01',
+    keyId: key.id,
   }
 }
 

@@ -6,7 +6,8 @@ import { samePem } from '../pki/pem.js'
 import { provesPossession } from '../pki/possession.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import type { CreateKeys } from './create-keys.js'
-import { factoryIsSet } from './create-preconditions.js'
+import { factoryIsSet } from './factory-is-set.js'
+import { rememberedKeyName } from './key-labels.js'
 import { requireText } from './workplace.js'
 
 /** What an upload works with. */
@@ -27,7 +28,7 @@ export async function uploadPki({ directory, factory, api, keys }: Upload, files
   const certificates = await wholePki(directory, keys, files)
   const known = await api.getCertificates()
   if (known === null) await beforeTheRoot(api, factory, api.updateCertificates(certificates))
-  else if (!samePem(known.rootCrt, certificates.rootCrt)) throw factoryIsSet(factory)
+  else if (!samePem(known.rootCrt, certificates.rootCrt)) throw factoryIsSet(factory, api)
   requireSame(await api.getCertificates(), certificates)
 }
 
@@ -37,7 +38,7 @@ export async function beforeTheRoot<T>(api: FactoryApi, factory: string, answer:
     return await answer
   } catch (error) {
     const isConflict = error instanceof FactoryApiError && error.status === 409
-    if (isConflict && (await api.getCertificates().catch(() => null)) !== null) throw factoryIsSet(factory)
+    if (isConflict && (await api.getCertificates().catch(() => null)) !== null) throw factoryIsSet(factory, api)
     throw error
   }
 }
@@ -80,7 +81,10 @@ async function requirePair(directory: PkiDirectory, key: CreateKeys['root'], fil
   const certificate = readPemCertificate(await requireText(directory, file), `${directory.path}/${file}`)
   if (await provesPossession(await key.open(), certificate.spki)) return
   const { reference } = key
-  const name = reference.kind === 'file' ? `${directory.path}/${reference.name}` : `${reference.keyLabel} in the token`
+  const name =
+    reference.kind === 'file'
+      ? `${directory.path}/${reference.name}`
+      : `The key ${rememberedKeyName(reference)} in the token`
   throw new FpkiError(
     'ERR_BAD_KEY',
     `${name} is not the key of ${file}.`,

@@ -22,7 +22,9 @@ describe.each(SIGNALS)('%s in the middle of create', (signal, exitCode) => {
     waiting.kill(signal)
     const { status, stdout, stderr } = await waiting.ended
     expect({ status, stdout }).toEqual({ status: exitCode, stdout: '' })
-    expect(stderr).toContain(`Stopped by ${signal}; nothing is half done. [ERR_${signal}]`)
+    expect(stderr).toContain(
+      `Interrupted by ${signal}. [ERR_${signal}]\n  Progress is saved; to finish: fpki ca resume ${directory}\n`,
+    )
     expect(stderr).not.toMatch(/^ {4}at /m)
     await expectCleanStop(directory)
     await release()

@@ -43,6 +43,7 @@ const RUNS: Readonly<Record<string, (made: Scene) => readonly string[]>> = {
   'api token list': () => [],
   'api token revoke': () => ['a'],
   'api export-gateway': ({ at }) => [at('gateway')],
+  'api delete-factory': () => ['acme', '--yes'],
   'config show': () => [],
   'config set': () => ['factory', 'acme'],
   'config unset': () => ['factory'],

@@ -1,9 +1,10 @@
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { newHome } from '../support/cli.js'
 import { copiedPki } from './made.js'
-import { onTerminal } from './terminal.js'
+import { CTRL_C, onTerminal } from './terminal.js'
 
 /** A terminal's own sequences written out as text: what a person must never see. */
 const WRITTEN_OUT = /\\u001b|\\x1b/
@@ -24,13 +25,52 @@ describe('on a terminal', () => {
     const home = await newHome()
     const [directory, file] = [join(home.path, 'acme'), join(home.path, 'acme.backup')]
     const { status, stdout } = await onTerminal(home, `ca create ${directory}`, [
-      ['encrypted backup now?', `${file}\r`],
+      ['encrypted backup now?', 'y\r'],
+      ['File of the backup', `${file}\r`],
       ['New passphrase for the backup', 'nine lives of a fish\r'],
       ['The same again', 'nine lives of a fish\r'],
     ])
     expect({ status, said: stdout.includes('Backed up the PKI') }).toEqual({ status: 0, said: true })
     const check = ['ca', 'backup', '--check', file]
     expect((await home.fpki(check, { env: { FPKI_PASSPHRASE: 'nine lives of a fish' } })).status).toBe(0)
+  })
+
+  test('y is an answer and no file, and a path that cannot be is asked for again', async () => {
+    const home = await newHome()
+    const [directory, file] = [join(home.path, 'acme'), join(home.path, 'acme.backup')]
+    const { status, stdout } = await onTerminal(home, `ca create ${directory}`, [
+      ['encrypted backup now?', 'yes\r'],
+      ['File of the backup', `${home.path}/missing/acme.backup\r`],
+      ['File of the backup', `${directory}/acme.backup\r`],
+      ['File of the backup', `${file}\r`],
+      ['New passphrase for the backup', 'nine lives of a fish\r'],
+      ['The same again', 'another\r'],
+      ['File of the backup', `${file}\r`],
+      ['New passphrase for the backup', 'nine lives of a fish\r'],
+      ['The same again', 'nine lives of a fish\r'],
+    ])
+    expect({ status, said: stdout.includes('Backed up the PKI') }).toEqual({ status: 0, said: true })
+    for (const reason of ['missing does not exist', 'in the PKI directory itself', 'The two passphrases differ']) {
+      expect(stdout).toContain(reason)
+    }
+    expect((await readdir(home.path)).sort()).toEqual(['.local', 'acme', 'acme.backup'])
+  })
+
+  test.each([
+    ['encrypted backup now?', [['encrypted backup now?', CTRL_C]]],
+    [
+      'File of the backup',
+      [
+        ['encrypted backup now?', 'y\r'],
+        ['File of the backup', CTRL_C],
+      ],
+    ],
+  ] as const)('Ctrl-C at "%s" is a no, and the note is on a line of its own', async (_, answers) => {
+    const home = await newHome()
+    const { status, stdout } = await onTerminal(home, `ca create ${join(home.path, 'acme')}`, answers)
+    expect(status).toBe(0)
+    expect(stripVTControlCharacters(stdout)).toMatch(/^note: there is no backup yet/m)
+    expect(await readdir(home.path)).not.toContain('y')
   })
 
   test('show --pretty says the same as into a pipe', async () => {

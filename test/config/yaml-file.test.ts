@@ -95,3 +95,19 @@ describe('changing', () => {
     expect(await readFile(path, 'utf8')).toBe(text)
   })
 })
+
+describe('what cannot be read', () => {
+  test.each([
+    ['an unresolved alias', 'a: *nowhere\n'],
+    ['an alias before its anchor', 'a: *x\nb: &x 1\n'],
+    ['an anchor without a name', 'a: & 1\n'],
+  ])('is refused when it is changed, too: %s', async (_, text) => {
+    const path = await fileWith(text)
+    await expect(readYaml(files, path)).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
+    for (const value of ['x', null]) {
+      await expect(editYaml(files, path, [[['factory'], value]])).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
+      await expect(editYaml(files, path, [[['a'], value]])).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
+    }
+    expect(await readFile(path, 'utf8')).toBe(text)
+  })
+})

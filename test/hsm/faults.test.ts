@@ -153,16 +153,12 @@ describe('the key', () => {
     expectWords(await home.fpki(create), { status: 5, code: 'ERR_HSM_KEY', names: ['another key "root-ca"'] })
   })
 
-  test('is there twice: both are shown, and a URI with an id tells them apart', async () => {
+  test('is there twice: create goes on with the one that it made', async () => {
     const token = await softHsm()
     const { home, create } = await scene(token)
     await interruptedCreate(home, join(home.path, 'acme'), token.flags)
     await pkcs11Tool(token, ['--keypairgen', '--key-type', 'EC:prime256v1', '--label', 'root-ca', '--id', '31'])
-    expectWords(await home.fpki(create), {
-      status: 5,
-      code: 'ERR_HSM_KEY',
-      names: ['2 private keys', 'the id 01', 'the id 31', 'id=%01'],
-    })
+    expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
   })
 
   test('is there already, of any id', async () => {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Io } from '../output.js'
+import { addDeleteFactory } from './api/delete-factory.js'
 import { addExportGateway } from './api/export-gateway.js'
 import { addPing } from './api/ping.js'
 import { addServe } from './api/serve.js'
@@ -65,7 +66,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
   ],
   est: [{ heading: 'Commands:', commands: [addShowEst, addAuthorize] }],
   hsm: [{ heading: 'Commands:', commands: [addList, addCheck] }],
-  api: [{ heading: 'Commands:', commands: [addPing, addServe, addToken, addExportGateway] }],
+  api: [{ heading: 'Commands:', commands: [addPing, addServe, addToken, addExportGateway, addDeleteFactory] }],
   config: [{ heading: 'Commands:', commands: [addConfigShow, addConfigSet, addConfigUnset, addConfigPath] }],
   top: [
     { heading: 'Log in:', commands: [addLogin, addLogout] },

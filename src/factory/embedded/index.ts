@@ -79,6 +79,11 @@ export function embeddedApiName(stateDirectory: string): string {
   return `embedded (${stateDirectory})`
 }
 
+/** Is that the name of an embedded Factory API, and not of a server? */
+export function isEmbeddedApi(name: string): boolean {
+  return name.startsWith('embedded (')
+}
+
 /** The names of the factories that a state directory holds, sorted. */
 export async function embeddedFactories(files: DurableFiles, stateDirectory: string): Promise<readonly string[]> {
   const names = (await files.list(join(stateDirectory, 'factories'))) ?? []

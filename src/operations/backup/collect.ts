@@ -7,6 +7,7 @@ import { FpkiError } from '../../errors.js'
 import { factoryFolder, readState } from '../../factory/embedded/state.js'
 import { samePem } from '../../pki/pem.js'
 import type { DurableFiles } from '../../ports.js'
+import { rememberedKeyName } from '../key-labels.js'
 import type { OpenPki } from '../open-pki.js'
 import { ARCHIVE, type BackupManifest, sha256 } from './manifest.js'
 
@@ -92,8 +93,8 @@ function tokens(rootKey: BackupManifest['rootKey'], localCaKey: DirectoryState['
     ...(localCaKey?.kind === 'pkcs11' ? [localCaKey] : []),
   ]
   return named.map(
-    ({ keyLabel, tokenLabel, tokenSerial }) =>
-      `The key "${keyLabel}" is in the token "${tokenLabel}" (serial ${tokenSerial}), which it never leaves: ${hint}`,
+    (key) =>
+      `The key ${rememberedKeyName(key)} is in the token "${key.tokenLabel}" (serial ${key.tokenSerial}), which it never leaves: ${hint}`,
   )
 }
 

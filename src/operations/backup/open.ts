@@ -12,10 +12,11 @@ import { type OpenedEnvelope, type Opener, openEnvelope, waysToOpen } from '../.
 import { isEncryptedKey } from '../../signer/key-pem.js'
 import type { HsmAccess } from '../root-signer.js'
 import { type Finding, isWrong } from '../verify/finding.js'
-import { type VerifiedPki, type VerifyPkiPorts, verifyPki, worst } from '../verify-pki.js'
+import type { VerifiedPki } from '../verify-pki.js'
 import { ARCHIVE, type BackupManifest, below, brokenBackup, checkedManifest, sha256, textEntry } from './manifest.js'
 import { readRecipientKey, wrongRecipientKey } from './recipient-key.js'
 import { type KeyPassphrases, passphraseOfKey } from './root-key.js'
+import { verifyRestored } from './verify-restored.js'
 
 /** A directory and an embedded factory of the largest size, with headers and sums. */
 export const MAX_BACKUP_BYTES = 3 * MAX_TREE_BYTES
@@ -86,26 +87,6 @@ export interface Rehearsed {
 
 /** Without these there is no PKI to restore. */
 const BLOCKING = ['chain.root', 'root-key.mismatch', 'root-key.unusable']
-
-/** What a backup has to prove: every key signs and is that of its certificate, and every chain is valid. */
-const PROOF = ['pem', 'keys', 'chain', 'root-key']
-
-/**
- * A PKI that is, or would be, restored, as both `ca restore` and `ca backup --check` look at it: as `ca verify --offline`
- * does, but whatever else it finds is a warning. A restored PKI is as good as the directory was, and worth having.
- */
-export async function verifyRestored(
-  where: { readonly directory: string; readonly groups?: readonly string[] },
-  access: HsmAccess | null,
-  ports: Pick<VerifyPkiPorts, 'files' | 'clock' | 'random'>,
-): Promise<VerifiedPki> {
-  const verified = await verifyPki({ factory: null, warnDays: 60, ...where }, { ...ports, api: null, hsm: access })
-  const findings = verified.findings.map((one): Finding => {
-    const [group = ''] = one.code.split('.')
-    return one.status === 'failure' && !PROOF.includes(group) ? { ...one, status: 'warning' } : one
-  })
-  return { ...verified, findings, result: worst(findings) }
-}
 
 /**
  * Looks at the PKI in a backup as `ca verify` looks at a directory, in memory: the root key signs a fresh message, which

@@ -1,7 +1,10 @@
 import { FpkiError } from '../../errors.js'
-import type { Curve, KeyChoice } from '../../ports.js'
-import { type Attribute, CKA, CKK_EC, CKO, type Handle } from './cryptoki.js'
+import { sameSpki } from '../../pki/public-key.js'
+import type { Curve, KeyChoice, KeyName } from '../../ports.js'
+import { type Attribute, CKA, CKK_EC, CKO, type Cryptoki, type Handle } from './cryptoki.js'
 import { explained, returnValue } from './errors.js'
+import { keyError, noKey, severalKeys } from './key-errors.js'
+import { keyName } from './key-name.js'
 import { curveOfParameters, spkiOfPoint } from './public-point.js'
 import type { OpenToken } from './session.js'
 
@@ -18,35 +21,42 @@ export interface TokenKey {
   readonly alwaysAuthenticate: boolean
 }
 
-/** The ids of fioctl's two builds (contract.md 5): 1 as a number, and as a character. */
-const FIOCTL_IDS = ['01', '31']
-
 /**
- * The private key that is meant; null when the token has none.
+ * The private key that is meant: what the choice leaves open matches anything (RFC 7512, 2.6). Of several, the one of
+ * the certificate; null when the token has none.
  *
- * @throws FpkiError ERR_HSM_KEY when more than one fits, or it cannot sign for fpki
+ * @param certified the public key of the certificate that goes with the key (SubjectPublicKeyInfo, DER); null: unknown
+ * @throws FpkiError ERR_HSM_KEY when several fit, or the one that fits cannot sign for fpki
  */
-export function findKey(token: OpenToken, choice: KeyChoice): TokenKey | null {
+export function findKey(token: OpenToken, choice: KeyChoice, certified: Uint8Array | null = null): TokenKey | null {
   const found = objectsOf(token, CKO.privateKey, choice)
-  const [key, ...more] = found.filter(({ id }) => idFits(id, choice))
-  if (more.length > 0 && key !== undefined) throw severalKeys(token, choice, [key, ...more])
-  if (key !== undefined) return described(token, key)
-  if (found.length > 0) throw otherIds(token, choice, found)
-  return null
+  const [only, ...more] = found
+  if (only === undefined) return null
+  if (more.length === 0) return described(token, only)
+  const usable = found.flatMap((one) => usableKey(token, one) ?? [])
+  const certain = certified === null ? usable : usable.filter(({ spki }) => spki !== null && sameSpki(spki, certified))
+  // Tokens that hide public keys leave it to the proof of possession.
+  const possible = certain.length > 0 ? certain : usable.filter(({ spki }) => spki === null)
+  const [key, ...others] = possible
+  if (key !== undefined && (others.length === 0 || (certified !== null && certain.length > 0))) return key
+  throw severalKeys(token, choice, { found, usable: usable.length, isCertified: certified !== null })
 }
 
 /** As {@link findKey}; throws ERR_HSM_KEY when there is none. */
-export function requireKey(token: OpenToken, choice: KeyChoice): TokenKey {
-  const key = findKey(token, choice)
+export function requireKey(token: OpenToken, choice: KeyChoice, certified: Uint8Array | null = null): TokenKey {
+  const key = findKey(token, choice, certified)
   if (key !== null) return key
-  throw keyError(
-    `${token.name} has no private key labelled "${choice.label}"${choice.id === null ? '' : ` with the id ${choice.id}`}.`,
-    'Name the token that has it; `fpki hsm list` shows them. A key that a token lost can come from a backup only.',
-  )
+  throw noKey(token, choice, objectsOf(token, CKO.privateKey, { label: null, id: null }))
+}
+
+/** The key whose public half the token shows, and which is `spki`; null: none that fits is. Throws nothing of its own. */
+export function findShownKey(token: OpenToken, choice: KeyChoice, spki: Uint8Array): TokenKey | null {
+  const usable = objectsOf(token, CKO.privateKey, choice).flatMap((one) => usableKey(token, one) ?? [])
+  return usable.find((key) => key.spki !== null && sameSpki(key.spki, spki)) ?? null
 }
 
 /** Is there any key object, private or public, under this label? Making another would make both unusable. */
-export function isLabelTaken(token: OpenToken, { label }: KeyChoice): boolean {
+export function isLabelTaken(token: OpenToken, { label }: Pick<KeyName, 'label'>): boolean {
   const anyId = { label, id: null }
   return [CKO.privateKey, CKO.publicKey].some((objectClass) => objectsOf(token, objectClass, anyId).length > 0)
 }
@@ -54,27 +64,49 @@ export function isLabelTaken(token: OpenToken, { label }: KeyChoice): boolean {
 /** An object and what tells it from others. */
 export interface FoundObject {
   readonly handle: Handle
+  /** Empty when it has none. */
   readonly label: string
+  /** Empty when it has none. */
   readonly id: Buffer
 }
 
-/** The objects of a class with a label and, where one is asked for, an id. */
+/** How many handles are asked for at a time. */
+const AT_A_TIME = 64
+
+/** The objects of a class with the label and the id of a choice, or any where it says null. */
 export function objectsOf(token: OpenToken, objectClass: number, { label, id }: KeyChoice): readonly FoundObject[] {
   const { cryptoki, session, name } = token
+  // Tokens differ in whether an attribute that an object lacks equals an empty one: those are compared below.
   const wanted = [
     { type: CKA.class, value: objectClass },
-    { type: CKA.label, value: label },
-    ...(id === null ? [] : [{ type: CKA.id, value: Buffer.from(id, 'hex') }]),
+    ...(label ? [{ type: CKA.label, value: label }] : []),
+    ...(id ? [{ type: CKA.id, value: Buffer.from(id, 'hex') }] : []),
   ]
   const handles = explained(name, () => {
     cryptoki.C_FindObjectsInit(session, wanted)
     try {
-      return cryptoki.C_FindObjects(session, 16)
+      return allObjects(cryptoki, session)
     } finally {
       cryptoki.C_FindObjectsFinal(session)
     }
   })
-  return handles.map((handle) => ({ handle, label, id: attribute(token, handle, CKA.id) ?? Buffer.alloc(0) }))
+  const empty = Buffer.alloc(0)
+  return handles
+    .map((handle) => ({
+      handle,
+      label: label || (attribute(token, handle, CKA.label) ?? empty).toString('utf8'),
+      id: attribute(token, handle, CKA.id) ?? empty,
+    }))
+    .filter((one) => (label ?? one.label) === one.label && (id ?? one.id.toString('hex')) === one.id.toString('hex'))
+}
+
+function allObjects(cryptoki: Cryptoki, session: Handle): readonly Handle[] {
+  const handles: Handle[] = []
+  for (;;) {
+    const next = cryptoki.C_FindObjects(session, AT_A_TIME)
+    handles.push(...next)
+    if (next.length < AT_A_TIME) return handles
+  }
 }
 
 /** One attribute of an object; null when the token does not show it or does not know it. */
@@ -97,14 +129,20 @@ export function flagOf(token: OpenToken, object: Handle, type: number): boolean 
   return value === null || value.length === 0 ? null : value[0] !== 0
 }
 
-function idFits(id: Buffer, { id: wanted }: KeyChoice): boolean {
-  return wanted === null ? FIOCTL_IDS.includes(id.toString('hex')) : id.toString('hex') === wanted
+/** A key that can sign for fpki; null: an object of another kind. */
+function usableKey(token: OpenToken, object: FoundObject): TokenKey | null {
+  try {
+    return described(token, object)
+  } catch (error) {
+    if (error instanceof FpkiError && error.code === 'ERR_HSM_KEY') return null
+    throw error
+  }
 }
 
 /** The attributes that make an object a key of fpki's, checked. */
 function described(token: OpenToken, { handle, label, id }: FoundObject): TokenKey {
   const keyType = attribute(token, handle, CKA.keyType)
-  const what = `The key "${label}" in ${token.name.replace(/^The/, 'the')}`
+  const what = `The key ${keyName({ label, id: id.toString('hex') })} in ${token.name.replace(/^The/, 'the')}`
   if (keyType?.readUInt8() !== CKK_EC) throw keyError(`${what} is not an EC key.`, WANTED_KIND)
   if (flagOf(token, handle, CKA.sign) === false) throw keyError(`${what} may not sign (CKA_SIGN).`, WANTED_KIND)
   const publicKey = publicObjectOf(token, label, id)
@@ -119,32 +157,11 @@ function described(token: OpenToken, { handle, label, id }: FoundObject): TokenK
 
 const WANTED_KIND = 'It must be an EC key on P-256, P-384 or P-521 that may sign; name another one with --hsm-uri.'
 
-/** The public key that goes with a private one: the same id, and the same label where there are several. */
+/** The public key that goes with a private one: the same id, and no other label. */
 function publicObjectOf(token: OpenToken, label: string, id: Buffer): FoundObject | null {
-  return objectsOf(token, CKO.publicKey, { label, id: id.toString('hex') })[0] ?? null
-}
-
-/** `label "root-ca", id 01` for each. */
-function listed(keys: readonly FoundObject[]): string {
-  return keys.map(({ label, id }) => `"${label}" with the id ${id.toString('hex') || '(none)'}`).join('; ')
-}
-
-function severalKeys(token: OpenToken, { label }: KeyChoice, found: readonly FoundObject[]): FpkiError {
-  return keyError(
-    `${token.name} has ${found.length} private keys labelled "${label}": ${listed(found)}.`,
-    'Say which one with --hsm-uri and its id (`…;object=root-ca;id=%01`), or delete the one that is not used.',
-  )
-}
-
-function otherIds(token: OpenToken, { label }: KeyChoice, found: readonly FoundObject[]): FpkiError {
-  return keyError(
-    `${token.name} has a private key labelled "${label}", but not with the id of a Factory's root: ${listed(found)}.`,
-    'If it is the right one, name it with --hsm-uri and its id (`…;object=root-ca;id=%07`).',
-  )
-}
-
-export function keyError(message: string, hint: string): FpkiError {
-  return new FpkiError('ERR_HSM_KEY', message, hint)
+  if (label === '' && id.length === 0) return null
+  const found = objectsOf(token, CKO.publicKey, { label: id.length === 0 ? label : null, id: id.toString('hex') })
+  return found.find((one) => one.label === label) ?? found.find((one) => label === '' || one.label === '') ?? null
 }
 
 /** A list of attributes from pairs. */

@@ -1,8 +1,10 @@
-import type { Curve, KeyChoice } from '../../ports.js'
+import type { Curve, KeyName } from '../../ports.js'
 import type { KeyMaterial } from '../open-key.js'
 import { type Attribute, CKA, CKK_EC, CKM, CKO, type Handle } from './cryptoki.js'
 import { explained, explainedError, returnValue } from './errors.js'
-import { flagOf, keyError, objectsOf, requireKey, type TokenKey, template } from './key.js'
+import { flagOf, objectsOf, requireKey, type TokenKey, template } from './key.js'
+import { keyError } from './key-errors.js'
+import { keyName } from './key-name.js'
 import { ecParameters } from './public-point.js'
 import type { OpenToken } from './session.js'
 
@@ -50,8 +52,8 @@ function publicTemplate(label: string, id: Buffer, curve: Curve): Attribute[] {
  * Makes an EC key pair in a token; the caller has seen that its label is free. Throws ERR_HSM_KEY when the token cannot,
  * or when what it made could leave it.
  */
-export function generateKey(token: OpenToken, { label, id }: KeyChoice, curve: Curve): TokenKey {
-  const keyId = Buffer.from(id ?? '01', 'hex')
+export function generateKey(token: OpenToken, { label, id }: KeyName, curve: Curve): TokenKey {
+  const keyId = Buffer.from(id, 'hex')
   const publicOnes = publicTemplate(label, keyId, curve)
   const privateOnes = privateTemplate(label, keyId)
   const generate = (isTerse: boolean) => {
@@ -64,7 +66,7 @@ export function generateKey(token: OpenToken, { label, id }: KeyChoice, curve: C
   const made: Handle[] = []
   withFewerAttributes(token, generate)
   try {
-    return checkStays(token, requireKey(token, { label, id: keyId.toString('hex') }))
+    return checkStays(token, requireKey(token, { label, id }))
   } catch (error) {
     // Nothing was signed with it, and it must not be taken for a good one by the next run.
     deleteKey(token, made)
@@ -76,7 +78,7 @@ export function generateKey(token: OpenToken, { label, id }: KeyChoice, curve: C
  * Clears away the public half of a pair whose private half is not there: what a making that was cut off leaves. Throws
  * ERR_HSM_KEY when only the private half is there, because fpki deletes no private key.
  */
-export function clearHalfKey(token: OpenToken, { label }: KeyChoice): void {
+export function clearHalfKey(token: OpenToken, { label }: KeyName): void {
   const anyId = { label, id: null }
   const publicHalves = objectsOf(token, CKO.publicKey, anyId)
   const privateHalves = objectsOf(token, CKO.privateKey, anyId)
@@ -93,29 +95,25 @@ export function clearHalfKey(token: OpenToken, { label }: KeyChoice): void {
 }
 
 /** Puts an EC key pair into a token, as {@link generateKey} would have made it. Cut off, the private half may be alone there. */
-export function putKey(token: OpenToken, { label, id }: KeyChoice, material: KeyMaterial): TokenKey {
-  const keyId = Buffer.from(id ?? '01', 'hex')
+export function putKey(token: OpenToken, { label, id }: KeyName, material: KeyMaterial): TokenKey {
+  const keyId = Buffer.from(id, 'hex')
   const { curve, scalar, point } = material
   const parameters = template([CKA.keyType, CKK_EC], [CKA.ecParams, ecParameters(curve)])
   const value = template([CKA.class, CKO.privateKey], [CKA.value, scalar])
   // NSS alone wants the point with the private key, in an attribute of its own.
   const ofNss = token.token.manufacturer.startsWith('Mozilla') ? template([CKA.nssDatabase, point]) : []
   create(token, [...value, ...parameters, ...ofNss, ...privateTemplate(label, keyId)], SIGNS_ONLY)
-  return putPublicHalf(token, { label, id: keyId }, material)
+  return putPublicHalf(token, { label, id }, material)
 }
 
 /** Puts the public half beside a private one, unless it is there. */
-export function putPublicHalf(
-  token: OpenToken,
-  { label, id }: Pick<TokenKey, 'label' | 'id'>,
-  { curve, point }: KeyMaterial,
-): TokenKey {
-  const choice = { label, id: id.toString('hex') }
-  if (objectsOf(token, CKO.publicKey, choice).length === 0) {
+export function putPublicHalf(token: OpenToken, { label, id }: KeyName, { curve, point }: KeyMaterial): TokenKey {
+  const keyId = Buffer.from(id, 'hex')
+  if (objectsOf(token, CKO.publicKey, { label, id }).length === 0) {
     const ofPublic = template([CKA.class, CKO.publicKey], [CKA.keyType, CKK_EC], [CKA.ecPoint, point])
-    create(token, [...ofPublic, ...publicTemplate(label, id, curve)], VERIFIES_ONLY)
+    create(token, [...ofPublic, ...publicTemplate(label, keyId, curve)], VERIFIES_ONLY)
   }
-  return checkStays(token, requireKey(token, choice))
+  return checkStays(token, requireKey(token, { label, id }))
 }
 
 function create(token: OpenToken, attributes: Attribute[], optional: Attribute[]): void {
@@ -141,7 +139,7 @@ export function checkStays(token: OpenToken, key: TokenKey): TokenKey {
   const extractable = flagOf(token, key.handle, CKA.extractable)
   if (sensitive !== false && extractable !== true) return key
   throw keyError(
-    `${token.name} has the key "${key.label}" in a way that it could be read out of it.`,
+    `${token.name} has the key ${keyName({ label: key.label, id: key.id.toString('hex') })}, which could be read out of the token.`,
     'Delete that key with the tool of the token, and take a token that keeps keys to itself.',
   )
 }

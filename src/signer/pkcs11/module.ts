@@ -62,14 +62,24 @@ export async function pkcs11js(): Promise<Cryptoki> {
   try {
     const { default: library } = await import('pkcs11js')
     return new library.PKCS11()
-  } catch {
-    throw new FpkiError(
-      'ERR_HSM_MODULE',
-      'HSMs need the package pkcs11js with its native part, which is not installed here.',
-      'Install a C++ compiler, make and python3 (Debian: build-essential python3), then run `npm install pkcs11js`, and `npm rebuild pkcs11js` if it is there already, ' +
-        'where fpki is installed. Everything else of fpki works without it.',
-    )
+  } catch (error) {
+    throw notLoaded(error instanceof Error ? error.message : String(error))
   }
+}
+
+/** The error for a pkcs11js that is not installed, or whose native part was not built or is another Node's. */
+export function notLoaded(text: string): FpkiError {
+  const reason = text.replace(/\s*Require stack:[\s\S]*$/, '').replaceAll(/\s+/g, ' ')
+  const isInstalled = !/Cannot find (package|module) ['"]pkcs11js['"]/.test(reason)
+  const command = isInstalled ? 'npm rebuild pkcs11js' : 'npm install pkcs11js'
+  return new FpkiError(
+    'ERR_HSM_MODULE',
+    isInstalled
+      ? `The native part of pkcs11js, which HSMs need, cannot be loaded: ${reason}.`
+      : `The package pkcs11js, which HSMs need, is not installed: ${reason}.`,
+    `Run \`apt-get install build-essential python3\`, then \`${command}\` where fpki is installed. The build also needs ` +
+      'the Node headers, which it downloads; without network give their folder in npm_config_nodedir. All else of fpki works without it.',
+  )
 }
 
 function load(cryptoki: Cryptoki, path: string): void {

@@ -2,19 +2,15 @@ import { hash as digestOf } from 'node:crypto'
 import { FpkiError } from '../../errors.js'
 import { integer, sequence } from '../../pki/der-write.js'
 import { HASH_OF_CURVE, sameSpki } from '../../pki/public-key.js'
-import type { Curve, Signer } from '../../ports.js'
+import type { Signer } from '../../ports.js'
 import { CKM } from './cryptoki.js'
 import { explained } from './errors.js'
-import { keyError, type TokenKey } from './key.js'
+import type { TokenKey } from './key.js'
+import { keyError } from './key-errors.js'
+import { keyName } from './key-name.js'
+import { requireMechanisms } from './mechanisms.js'
 import { COORDINATE_SIZE } from './public-point.js'
 import type { OpenToken } from './session.js'
-
-/** The mechanism that hashes in the token, for tokens that take no digest. */
-const HASHING: Readonly<Record<Curve, number>> = {
-  'P-256': CKM.ecdsaSha256,
-  'P-384': CKM.ecdsaSha384,
-  'P-521': CKM.ecdsaSha512,
-}
 
 /**
  * The signer of a key in a token. Closing it leaves the token open: its session belongs to whoever opened it.
@@ -26,7 +22,7 @@ const HASHING: Readonly<Record<Curve, number>> = {
 export function tokenSigner(token: OpenToken, key: TokenKey, certified: Uint8Array | null): Signer {
   const { curve } = key
   const hash = HASH_OF_CURVE[curve]
-  const mechanism = mechanismFor(token, key)
+  const mechanism = requireMechanisms(token, { curve, isNew: false })
   const size = COORDINATE_SIZE[curve]
   // One more octet than fits, so that a signature which is too long is noticed.
   const output = Buffer.alloc(2 * size + 1)
@@ -54,26 +50,18 @@ export function signatureDer(raw: Uint8Array): Uint8Array {
   return sequence(integer(raw.subarray(0, half)), integer(raw.subarray(half)))
 }
 
-function mechanismFor({ mechanisms, name }: OpenToken, { curve, label }: TokenKey): number {
-  const mechanism = [CKM.ecdsa, HASHING[curve]].find((candidate) => mechanisms.has(candidate))
-  if (mechanism !== undefined) return mechanism
-  throw keyError(
-    `${name} cannot sign with its key "${label}": it offers neither CKM_ECDSA nor ECDSA with the hash of ${curve}.`,
-    'Take another token, or another interface of this one; `fpki hsm check` shows what it can do.',
-  )
-}
-
-function publicKeyOf({ name }: OpenToken, { label, spki }: TokenKey, certified: Uint8Array | null): Uint8Array {
+function publicKeyOf({ name }: OpenToken, { label, id, spki }: TokenKey, certified: Uint8Array | null): Uint8Array {
+  const key = keyName({ label, id: id.toString('hex') })
   if (spki !== null && certified !== null && !sameSpki(spki, certified)) {
     throw keyError(
-      `${name} has another key "${label}" than the one of the certificate in the PKI directory.`,
+      `${name} has another key ${key} than the one of the certificate.`,
       'Name the token that this PKI was made with.',
     )
   }
   const known = spki ?? certified
   if (known !== null) return known
   throw keyError(
-    `${name} does not show the public key of "${label}".`,
+    `${name} does not show the public key of the key ${key}.`,
     'Put factory_ca.pem into the PKI directory, or the public key into the token.',
   )
 }

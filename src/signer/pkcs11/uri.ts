@@ -1,7 +1,7 @@
 import { FpkiError } from '../../errors.js'
 import type { TokenChoice } from '../../ports.js'
 
-/** What a PKCS#11 URI says; null where it says nothing. */
+/** What a PKCS#11 URI says; null where it says nothing, which matches anything. */
 export interface Pkcs11Uri {
   readonly token: TokenChoice
   /** CKA_LABEL of the key. */
@@ -29,24 +29,22 @@ const QUERY_ATTRIBUTES = ['module-path', 'module-name', 'pin-source', 'pin-value
 
 /**
  * Reads a PKCS#11 URI (RFC 7512, 2.3). An attribute of the path that fpki does not know is refused, because what it
- * narrows down would be lost; vendors' ones behind the question mark are passed over (RFC 7512, 2.4).
+ * narrows down would be lost; unknown ones in the query are the vendors' and ignored (RFC 7512, 2.4). An attribute that
+ * is absent matches anything, an empty one matches an empty value only (RFC 7512, 2.6).
  *
  * @throws FpkiError ERR_USAGE, which never holds the value of an attribute: it may be the PIN
  */
 export function readPkcs11Uri(uri: string): Pkcs11Uri {
   if (!/^pkcs11:/i.test(uri)) throw badUri('it does not begin with "pkcs11:"')
-  const [path = '', query = '', ...more] = uri.slice('pkcs11:'.length).split('?')
-  if (more.length > 0) throw badUri('it has two question marks')
+  // Only the first question mark ends the path: in the query it is a character like others (pk11-query-res-avail).
+  const [, path = '', query = ''] = /^pkcs11:([^?]*)\??(.*)$/is.exec(uri) ?? []
   const named = attributes(path, ';')
   const asked = attributes(query, '&')
-  const known: readonly string[] = [...PATH_ATTRIBUTES, ...IGNORED]
-  for (const name of named.keys()) {
-    if (!known.includes(name)) throw badUri(`it has an attribute that fpki does not know, ${name}`)
-  }
+  checkPlaces([...named.keys()], asked)
   const type = text(named, 'type')
   if (type !== null && type !== 'private') throw badUri('its type is not "private"')
   const slotId = text(named, 'slot-id')
-  if (slotId !== null && !/^\d+$/.test(slotId)) throw badUri('its slot-id is no number')
+  if (slotId !== null && !/^\d+$/.test(slotId)) throw badUri('its slot-id is not a number')
   return {
     token: {
       label: text(named, 'token'),
@@ -55,8 +53,8 @@ export function readPkcs11Uri(uri: string): Pkcs11Uri {
       manufacturer: text(named, 'manufacturer'),
       slotId,
     },
-    object: notEmpty(text(named, 'object'), 'object'),
-    id: notEmpty(named.get('id')?.toString('hex') ?? null, 'id'),
+    object: text(named, 'object'),
+    id: named.get('id')?.toString('hex') ?? null,
     modulePath: text(asked, 'module-path'),
     moduleName: text(asked, 'module-name'),
     pinFile: pinFile(text(asked, 'pin-source')),
@@ -64,10 +62,61 @@ export function readPkcs11Uri(uri: string): Pkcs11Uri {
   }
 }
 
-/** A key without a label or an id could not be found again. */
-function notEmpty(value: string | null, name: string): string | null {
-  if (value === '') throw badUri(`its ${name} is empty`)
-  return value
+/** Refuses an attribute in the part of the URI that it does not belong to: there it would have another meaning, or none. */
+function checkPlaces(inPath: readonly string[], inQuery: ReadonlyMap<string, Buffer>): void {
+  const known: readonly string[] = [...PATH_ATTRIBUTES, ...IGNORED]
+  const ofQuery: readonly string[] = QUERY_ATTRIBUTES
+  for (const name of inPath) {
+    if (ofQuery.includes(name)) throw badUri(`the attribute ${name} belongs in the query, after the "?"`)
+    if (!known.includes(name)) throw badUri(`it has an attribute that fpki does not know, ${name}`)
+  }
+  for (const [name, value] of inQuery) {
+    if (known.includes(name)) throw badUri(`the attribute ${name} belongs in the path, before the "?"`)
+    // A wrong separator would make a PIN a part of the module's path, which messages show.
+    const [, swallowed] = MISSED_SEPARATOR.exec(value.toString('utf8')) ?? []
+    if (swallowed !== undefined) {
+      throw badUri(
+        `"&" separates the attributes of the query, and ${name} and ${swallowed} have another character between`,
+      )
+    }
+  }
+}
+
+const MISSED_SEPARATOR = new RegExp(`[?;](${QUERY_ATTRIBUTES.join('|')})=`)
+
+/** What {@link formatPkcs11Uri} puts into a URI. */
+export interface KeyLocation {
+  readonly token?: Pick<TokenChoice, 'label' | 'serial'>
+  /** null: any. */
+  readonly object: string | null
+  /** Lower-case hex; null: any. */
+  readonly id: string | null
+  readonly modulePath?: string
+}
+
+/** The URI of a key (RFC 7512, 2.3), which a shell takes in single quotes as it is. {@link readPkcs11Uri} reads it. */
+export function formatPkcs11Uri({ token, object, id, modulePath }: KeyLocation): string {
+  const attribute = (name: string, value: string | null | undefined) =>
+    value === null || value === undefined ? [] : [`${name}=${percentEncoded(Buffer.from(value))}`]
+  const ofKey = id === null ? [] : [`id=${id.replace(/../g, '%$&')}`]
+  const path = [
+    ...attribute('token', token?.label),
+    ...attribute('serial', token?.serial),
+    ...attribute('object', object),
+    ...ofKey,
+  ]
+  const [query = ''] = attribute('module-path', modulePath)
+  return `pkcs11:${path.join(';')}${query === '' ? '' : `?${query.replaceAll('%2F', '/')}`}`
+}
+
+/** Every octet that is not unreserved (RFC 3986, 2.3). */
+function percentEncoded(octets: Buffer): string {
+  return [...octets]
+    .map((octet) => String.fromCharCode(octet))
+    .map((one) =>
+      /[A-Za-z0-9._~-]/.test(one) ? one : `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+    )
+    .join('')
 }
 
 type PathAttribute = (typeof PATH_ATTRIBUTES)[number]
@@ -104,14 +153,14 @@ function pinFile(source: string | null): string | null {
   if (source === null) return null
   if (source.startsWith('|')) throw badUri('its pin-source is a command, and fpki runs none')
   const path = source.replace(/^file:(\/\/(localhost)?(?=\/))?/, '')
-  if (!path.startsWith('/')) throw badUri('its pin-source is no absolute path')
+  if (!path.startsWith('/')) throw badUri('its pin-source is not an absolute path')
   return path
 }
 
 function badUri(reason: string): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
-    `The PKCS#11 URI does not hold: ${reason}.`,
-    "Write it as RFC 7512 has it: 'pkcs11:token=acme;object=root-ca?module-path=/usr/lib/softhsm/libsofthsm2.so'.",
+    `Invalid PKCS#11 URI: ${reason}.`,
+    "The form is 'pkcs11:token=acme;object=root-ca?module-path=/usr/lib/softhsm/libsofthsm2.so' (RFC 7512).",
   )
 }

@@ -23,6 +23,11 @@ describe('a PKCS#11 URI', () => {
     ['pkcs11:?pin-source=file://localhost/run/pin', '/run/pin'],
   ])('%s', (uri, path) => expect(readPkcs11Uri(uri).pinFile).toBe(path))
 
+  test('takes "/" and "?" in the query as they are, and an empty value as one (RFC 7512, 2.3 and 2.6)', () => {
+    const uri = readPkcs11Uri('pkcs11:object=;id=?module-path=/m.so&pin-value=wh?t/4711')
+    expect(uri).toMatchObject({ object: '', id: '', modulePath: '/m.so', pinValue: 'wh?t/4711' })
+  })
+
   test.each([
     ['http://example.com', 'does not begin'],
     ['pkcs11:token=a;token=b', 'token twice'],
@@ -30,10 +35,14 @@ describe('a PKCS#11 URI', () => {
     ['pkcs11:token=%4', 'two hex digits'],
     ['pkcs11:colour=red', 'does not know, colour'],
     ['pkcs11:type=cert', 'not "private"'],
-    ['pkcs11:slot-id=one', 'no number'],
+    ['pkcs11:slot-id=one', 'not a number'],
     ['pkcs11:token=a?pin-source=|cat', 'runs none'],
-    ['pkcs11:token=a?pin-source=pin.txt', 'no absolute path'],
-    ['pkcs11:token=a?pin-value=73915204?x', 'two question marks'],
+    ['pkcs11:token=a?pin-source=pin.txt', 'not an absolute path'],
+    ['pkcs11:module-path=/m.so;token=a?pin-value=73915204', 'module-path belongs in the query, after the "?"'],
+    ['pkcs11:pin-value=73915204', 'pin-value belongs in the query'],
+    ['pkcs11:token=a?module-path=/m.so&object=73915204', 'object belongs in the path, before the "?"'],
+    ['pkcs11:token=a?module-path=/m.so?pin-value=73915204', '"&" separates'],
+    ['pkcs11:token=a?module-path=/m.so;pin-value=73915204', '"&" separates'],
   ])('%s is refused, without a value in the message', (uri, reason) => {
     const read = () => readPkcs11Uri(uri)
     expect(read).toThrow(reason)
@@ -49,7 +58,7 @@ describe('flags and URI together', () => {
     expect(place).toMatchObject({
       module: MODULE,
       token: { label: 'b', serial: '1' },
-      key: { label: 'root-ca', id: null },
+      key: { label: null, id: null },
     })
   })
 

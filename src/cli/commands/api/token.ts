@@ -1,3 +1,4 @@
+import { FpkiError } from '../../../errors.js'
 import { embeddedFactoriesOn, embeddedFactoryOn, embeddedPortsOn, type Machine, thisMachine } from '../../../machine.js'
 import {
   type ApiToken,
@@ -32,10 +33,13 @@ export async function createToken(flags: CreateTokenFlags, io: Io): Promise<void
     },
   )
   if (flags.json) printJson(io, created)
-  else {
-    io.stdout(`${created.token}\n`)
-    if (!flags.quiet) io.stderr(told(created))
+  else io.stdout(`${created.token}\n`)
+  if (io.flushed !== undefined && !(await io.flushed())) {
+    await revokeApiToken(stateDirectory, created.details.id, embeddedPortsOn(machine, io.signal))
+    const text = `The token ${created.details.id} could not be written to stdout, and is revoked.`
+    throw new FpkiError('ERR_STORAGE', text, 'Run the same command again with an output that can be written.')
   }
+  if (!flags.json && !flags.quiet) io.stderr(told(created))
 }
 
 /** `fpki api token list` */

@@ -2,6 +2,7 @@ import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine.js'
 import type { MadeBackup, ReadyTarget } from '../../../operations/backup-pki.js'
 import type { Passphrases } from '../../../ports.js'
+import { shellWord } from '../../../shell-word.js'
 import { filePath } from '../../directory.js'
 import { type Io, progressOn } from '../../output.js'
 import { passphrasesOf } from '../../passphrase.js'
@@ -37,7 +38,9 @@ export function backupPlan(
     try {
       return await backupPki({ directory, factory: null, stateDirectory, target }, { ...machine, progress })
     } catch (error) {
-      progress.warn(`the PKI in ${directory} is made; what failed is its backup. \`fpki ca backup\` makes another.`)
+      progress.warn(
+        `the PKI in ${directory} is made; what failed is its backup. Make another with \`fpki ca backup ${shellWord(directory)} --out FILE\`.`,
+      )
       throw error
     }
   }
@@ -45,23 +48,50 @@ export function backupPlan(
     prepare: async () => (flags.backup === undefined ? null : prepare(flags.backup)),
     make,
     offer: async (stateDirectory) => {
-      const file = flags.json || flags.quiet ? '' : await askForFile(io)
-      if (file === '') return progress.note(`there is no backup yet: \`fpki ca backup ${directory} --out FILE\`.`)
+      const target = flags.json || flags.quiet ? null : await askForTarget(prepare, io, progress.warn)
+      if (target === null) {
+        return progress.note(`there is no backup yet: \`fpki ca backup ${shellWord(directory)} --out FILE\`.`)
+      }
       const { summary } = await import('./backup.js')
-      io.stdout(summary(await make(await prepare(file), stateDirectory), io))
+      io.stdout(summary(await make(target, stateDirectory), io))
     },
   }
 }
 
-/** Whoever answers nothing, or leaves the question, has a PKI all the same. */
-async function askForFile(io: Io): Promise<string> {
-  if (io.ask === null) return ''
-  const question = 'Write an encrypted backup now? Its file, best on another disk; Enter for none: '
-  const answer = await io.ask(question).catch((error: unknown) => {
-    if (error instanceof FpkiError && error.code === 'ERR_SIGINT') return ''
+/**
+ * Asks whether to write a backup, then where, until the file can be written. Whoever says no, gives no file or leaves a
+ * question (null) has a PKI all the same.
+ */
+async function askForTarget(
+  prepare: (file: string) => Promise<ReadyTarget>,
+  { ask }: Io,
+  warn: (text: string) => void,
+): Promise<ReadyTarget | null> {
+  if (ask === null) return null
+  try {
+    const answer = await ask('Write an encrypted backup now? [y/N] ')
+    if (!/^y(es)?$/i.test(answer.trim())) return null
+    for (;;) {
+      const file = (await ask('File of the backup, best on another disk (Enter for none): ')).trim()
+      if (file === '') return null
+      const target = await prepare(file).catch(unlessInterrupted)
+      if (!(target instanceof FpkiError)) return target
+      warn(`${target.message} ${target.hint}`)
+    }
+  } catch (error) {
+    if (isInterruption(error)) return null
     throw error
-  })
-  return answer.trim()
+  }
+}
+
+/** What is wrong with a file or a passphrase can be answered anew. */
+function unlessInterrupted(error: unknown): FpkiError {
+  if (error instanceof FpkiError && !isInterruption(error)) return error
+  throw error
+}
+
+function isInterruption(error: unknown): boolean {
+  return error instanceof FpkiError && (error.code === 'ERR_SIGINT' || error.code === 'ERR_SIGTERM')
 }
 
 function operations() {

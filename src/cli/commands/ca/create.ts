@@ -1,10 +1,13 @@
+import { isAbsolute } from 'node:path'
 import { factoryOfDirectory } from '../../../config/settings.js'
 import { thisMachine } from '../../../machine.js'
 import { type CreatedPki, type CreatePkiOptions, checkedTlsNames, createPki } from '../../../operations/create-pki.js'
 import { hasPlainRootKey } from '../../../operations/created-pki.js'
+import { rememberedKeyName } from '../../../operations/key-labels.js'
 import type { Curve, Progress } from '../../../ports.js'
+import { shellWord } from '../../../shell-word.js'
 import { absolute, filePath } from '../../directory.js'
-import { factoryApiFor } from '../../factory.js'
+import { type ChosenFactory, factoryApiFor } from '../../factory.js'
 import { hsmAccess, newKeyPlace } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
@@ -32,14 +35,15 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const machine = thisMachine(io.machine)
   const otherwise = () => factoryOfDirectory(path)
   const chosen = await factoryApiFor(flags, io, machine, { changes: true, otherwise, tlsNames })
-  const { factory, isNamed, api, stateDirectory } = chosen
+  const { factory, source, api, stateDirectory } = chosen
   const { onlineCa, localCa } = flags
   const keys = await keyOptions(flags, io, progress)
   const backup = backupPlan(path, flags, io, keys.passphrases)
   const target = await backup.prepare()
-  const options = { directory: path, factory, onlineCa, localCa, tlsNames, ...keys }
+  const named = source === null ? {} : { factorySource: source }
+  const options = { directory: path, factory, ...named, onlineCa, localCa, tlsNames, ...keys }
   const made = await createPki(options, { ...machine, api, progress, signal: io.signal })
-  if (!isNamed) progress.note(`the factory is named after the directory, ${factory}; --factory names another.`)
+  noteFactory(chosen, progress)
   if (stateDirectory !== null && tlsNames.length === 0)
     progress.note(`tls-crt is for ${made.tlsNames.join(' and ')}; --tls-name gives other names or IP addresses.`)
   const done = target === null ? null : await backup.make(target, stateDirectory)
@@ -49,8 +53,14 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   if (await hasPlainRootKey(made, machine.files)) progress.note(hsmAdvice(made.directory))
 }
 
+/** The name stands in certificates for 20 years: nobody should be surprised by a directory's or a forgotten setting's. */
+function noteFactory({ factory, source }: ChosenFactory, progress: Progress): void {
+  if (source === null) progress.note(`the factory is named after the directory, ${factory}; --factory names another.`)
+  else if (isAbsolute(source)) progress.note(`the factory ${factory} is named by ${source}; --factory names another.`)
+}
+
 function hsmAdvice(directory: string): string {
-  const move = `fpki ca import-root ${directory} --hsm-module MODULE --hsm-token-label LABEL`
+  const move = `fpki ca import-root ${shellWord(directory)} --hsm-module MODULE --hsm-token-label LABEL`
   return `factory_ca.key is not encrypted. An HSM is recommended: \`${move}\` moves the key there. Use --encrypt-keys at least.`
 }
 
@@ -115,7 +125,7 @@ function stateToKeep(stateDirectory: string | null, factory: string): readonly s
 function keysInToken({ rootKey, localCaKey }: CreatedPki): readonly string[] {
   if (rootKey.kind === 'file') return []
   const keys = [rootKey, ...(localCaKey?.kind === 'pkcs11' ? [localCaKey] : [])]
-  const labels = keys.map(({ keyLabel }) => `"${printable(keyLabel)}"`).join(' and ')
+  const labels = keys.map((key) => printable(rememberedKeyName(key))).join(' and ')
   const { tokenLabel, tokenSerial } = rootKey
   return [
     `  In the token "${printable(tokenLabel)}" (serial ${printable(tokenSerial)}), which it never leaves: the key ${labels}.`,

@@ -44,7 +44,7 @@ function flagsFor(flags: ResumeFlags, open: OpenWork) {
     ...flags,
     ...given('hsmTokenLabel', flags.hsmTokenLabel ?? said['--hsm-token-label']),
     ...given('hsmTokenSerial', flags.hsmTokenSerial ?? said['--hsm-token-serial']),
-    ...given('hsmUri', flags.hsmUri ?? keyUri(said['--hsm-uri'] ?? '')),
+    ...given('hsmUri', flags.hsmUri ?? said['--hsm-uri']),
     ...given('rootCert', said['--root-cert']),
     ...(said['--encrypt-keys'] === 'true' ? { encryptKeys: true as const } : {}),
     ...(said['--local-ca-in-hsm'] === 'true' ? { localCaInHsm: true as const } : {}),
@@ -94,14 +94,6 @@ function changesCas(action: CaAction): Run {
 
 function whichCas(said: OpenWork['journal']['arguments']) {
   return { onlineCa: said['--online-ca'] === 'true', localCa: said['--local-ca'] === 'true' }
-}
-
-/** `object=root-ca;id=01`, as a journal has it, in the form of RFC 7512. */
-function keyUri(words: string): string | undefined {
-  const [, object, id = ''] = /^object=(.*);id=([0-9a-f]*)$/s.exec(words) ?? []
-  if (object === undefined) return undefined
-  const encoded = id.replace(/../g, (octet) => `%${octet}`)
-  return `pkcs11:object=${encodeURIComponent(object)}${id === '' ? '' : `;id=${encoded}`}`
 }
 
 function given<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {

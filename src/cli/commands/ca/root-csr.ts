@@ -4,7 +4,7 @@ import { thisMachine } from '../../../machine.js'
 import { type MadeRootCsr, type RootCsrOptions, rootCsr } from '../../../operations/root-csr.js'
 import type { Curve } from '../../../ports.js'
 import { filePath, resolved } from '../../directory.js'
-import { factoryNames } from '../../factory.js'
+import { factoryApiFor, factoryNames } from '../../factory.js'
 import { hsmAccess, newKeyPlace } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
@@ -25,15 +25,18 @@ export async function makeRootCsr(directory: string, flags: RootCsrFlags, io: Io
   const progress = progressOn(io, flags)
   const machine = thisMachine(io.machine)
   const access = await hsmAccess(flags, io, progress)
+  const otherwise = () => factoryOfDirectory(path)
+  const { factory, source, api } = await factoryNames(flags, io, machine, otherwise)
   const options: RootCsrOptions = {
-    directory: path,
-    ...(await factoryNames(flags, io, machine, () => factoryOfDirectory(path))),
+    ...{ directory: path, factory, api },
+    ...(source === null ? {} : { factorySource: source }),
     encryptKeys: flags.encryptKeys === true,
     ...newKeyPlace(access, flags, io),
     ...(access.passphrases === undefined ? {} : { passphrases: access.passphrases }),
     ...(flags.out === undefined || isToStdout ? {} : { out: filePath(flags.out, io) }),
   }
-  const made = await rootCsr(options, { ...machine, progress, signal: io.signal })
+  const openApi = async () => (await factoryApiFor(flags, io, machine, { changes: false, otherwise })).api
+  const made = await rootCsr(options, { ...machine, progress, signal: io.signal, openApi })
   if (flags.json) printJson(io, made)
   else if (isToStdout) io.stdout(made.csr)
   else if (!flags.quiet) io.stdout(summary(made))

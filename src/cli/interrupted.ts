@@ -1,0 +1,83 @@
+import type { Command } from 'commander'
+import { FpkiError } from '../errors.js'
+import { thisMachine } from '../machine.js'
+import { openWork } from '../operations/open-work.js'
+import { shellWord } from '../shell-word.js'
+import { resolved } from './directory.js'
+import { type Line, optionsOf, readLine, takesValue } from './line.js'
+import type { Io } from './output.js'
+
+/**
+ * The error of a command that was stopped, with what its user can do now: finish the work that its PKI directory has the
+ * journal of, or run it again.
+ */
+export async function interrupted(
+  { code, message }: FpkiError,
+  words: readonly string[],
+  program: Command,
+  io: Io,
+): Promise<FpkiError> {
+  return new FpkiError(code, message, await hintFor(readLine(words, program), io))
+}
+
+async function hintFor(line: Line, io: Io): Promise<string> {
+  if (!savesProgress(line.command)) return 'This command saves no progress: run it again.'
+  const [operand] = line.operands
+  const directory = operand === undefined ? null : resolved(operand, io)
+  const open = directory === null ? null : await openOrNothing(directory, io)
+  if (directory === null || open === null) return 'Nothing was changed: run the same command again.'
+  const flags = flagsToRepeat(line.command, open.api === null)
+  return `Progress is saved; to finish: ${['fpki ca resume', shellWord(directory), ...flags].join(' ')}`
+}
+
+/** The commands whose first argument is a PKI directory, which has their journal. */
+const JOURNALED: readonly string[] = [
+  'ca create',
+  'ca root-csr',
+  'ca rotate-tls',
+  'ca add-device-ca',
+  'ca revoke-device-ca',
+  'ca disable-device-ca',
+  'ca enable-device-ca',
+  'ca import-root',
+  'ca resume',
+  'ca abandon',
+  'est authorize',
+]
+
+function savesProgress(command: Command): boolean {
+  return JOURNALED.includes(`${command.parent?.name()} ${command.name()}`)
+}
+
+/** A directory that cannot be looked at has no work that this can name. */
+async function openOrNothing(directory: string, io: Io) {
+  return openWork(thisMachine(io.machine).files, directory).catch(() => null)
+}
+
+/** Never a secret, and not what the journal has: only where secrets and keys are, and how the API is reached. */
+const IN_NO_JOURNAL = [
+  '--root-key',
+  '--passphrase-file',
+  '--hsm-pin-file',
+  '--hsm-pinpad',
+  '--hsm-init-args',
+  '--config',
+  '--cacert',
+  '--timeout',
+]
+
+/** As for a command of a restored backup, whose journal nobody has to believe. */
+const UNPROVEN = ['--api', '--state-dir', '--hsm-module']
+
+/** The flags of the interrupted command that `ca resume` needs again. */
+function flagsToRepeat(command: Command, isUnproven: boolean): readonly string[] {
+  const names = isUnproven ? [...IN_NO_JOURNAL, ...UNPROVEN] : IN_NO_JOURNAL
+  const values: Readonly<Record<string, unknown>> = command.optsWithGlobals()
+  const options = optionsOf(command).filter(({ long }) => names.includes(long ?? ''))
+  return options.flatMap((option) => {
+    const { long } = option
+    const value = values[option.attributeName()]
+    if (value === undefined || !long) return []
+    return takesValue(option) ? [long, shellWord(String(value))] : [long]
+  })
+}

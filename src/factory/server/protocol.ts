@@ -1,0 +1,50 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+/** What a request that the HTTP parser or the framework refuses is answered: neither its path nor a framework's code. */
+export const PROTOCOL_OPTIONS = {
+  frameworkErrors: (_error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
+    void reply
+      .code(400)
+      .type(JSON_TYPE)
+      .send(JSON.stringify({ msg: 'the request was not understood' }))
+  },
+  clientErrorHandler: (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+    const [status, msg] =
+      error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'the request took too long']
+        : error.code === 'HPE_HEADER_OVERFLOW'
+          ? ['431 Request Header Fields Too Large', 'the headers are too large']
+          : ['400 Bad Request', 'the request was not understood']
+    endWith(socket, status, msg)
+  },
+} as const
+
+/** Gives a JSON body to the answers that Node itself would send without one. */
+export function addProtocolAnswers(app: FastifyInstance): void {
+  // RFC 9112, 3.2: a request of HTTP/1.1 without Host is answered 400. Node's own check sends no body.
+  app.addHook('onRequest', async ({ raw }, reply) => {
+    if (raw.headers.host !== undefined || raw.httpVersion === '1.0') return undefined
+    return reply.code(400).header('Connection', 'close').send({ msg: 'the Host header is missing' })
+  })
+  const server = app.server as Server
+  server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) => {
+    const body = JSON.stringify({ msg: 'this Expect is not supported' })
+    const headers = { 'Content-Type': JSON_TYPE, 'Content-Length': Buffer.byteLength(body), Connection: 'close' }
+    response.writeHead(417, headers).end(body)
+  })
+  server.on('connect', (_: IncomingMessage, socket: Duplex) => {
+    endWith(socket, '405 Method Not Allowed', 'CONNECT is not supported')
+  })
+}
+
+function endWith(socket: Duplex, status: string, msg: string): void {
+  const body = JSON.stringify({ msg })
+  const headers = [`Content-Type: ${JSON_TYPE}`, `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close']
+  socket.on('error', () => socket.destroy())
+  socket.end(`HTTP/1.1 ${status}\r\n${headers.join('\r\n')}\r\n\r\n${body}`)
+}

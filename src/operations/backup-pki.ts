@@ -22,10 +22,9 @@ export { type BackupTarget, type ReadyTarget, readyTarget } from './backup/targe
 
 /** What `fpki ca backup --out --json` prints. */
 export const madeBackup = jsonDocument({
-  /** Absolute. */
+  /** Absolute; size in octets and SHA-256 are of it. */
   file: z.string(),
   size: z.int(),
-  /** Of the file. */
   sha256: z.string(),
   createdAt: z.string(),
   factory: z.string(),

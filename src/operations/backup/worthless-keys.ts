@@ -3,7 +3,7 @@ import { archiveFileSystem } from '../../directory/archive-files.js'
 import { durableFiles } from '../../directory/files.js'
 import type { Clock, Random } from '../../ports.js'
 import { ARCHIVE, below } from './manifest.js'
-import { verifyRestored } from './open.js'
+import { verifyRestored } from './verify-restored.js'
 
 /**
  * A sentence for each key that is damaged or not that of its certificate, as `ca verify` finds them. Without a passphrase, so

@@ -28,5 +28,12 @@ const { metafile } = await build({
   // The CommonJS among the dependencies asks for Node's modules by `require`, which an ES module has to make.
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
 })
+// All in one file, and apart from the chunks of the command line, which it would split further.
+await build({
+  ...shared,
+  entryPoints: { 'list-module': 'src/signer/pkcs11/list-module.ts' },
+  outdir: 'dist/cli',
+  external: ['pkcs11js'],
+})
 await writeNotices(Object.keys(metafile.inputs), 'dist/THIRD-PARTY-NOTICES.txt')
 await writeSbom('dist/sbom.cdx.json')

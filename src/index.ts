@@ -184,4 +184,6 @@ export {
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export { type CrlFacts, crlFacts } from './pki/describe-crl.js'
 export type * from './ports.js'
+export type { ModuleChoice } from './signer/pkcs11/list.js'
+export type { ListProcess } from './signer/pkcs11/list-in-child.js'
 export { VERSION } from './version.js'

@@ -1,21 +1,9 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import { jsonDocument } from '../json-document.js'
-import { CKF_TOKEN } from '../signer/pkcs11/cryptoki.js'
 import { wellKnownModules } from '../signer/pkcs11/discover.js'
-import { withModule } from '../signer/pkcs11/module.js'
-import { slotsOf, type Token } from '../signer/pkcs11/token.js'
-
-const listedToken = z.strictObject({
-  label: z.string(),
-  model: z.string(),
-  serial: z.string(),
-  manufacturer: z.string(),
-  /** Decimal. */
-  slotId: z.string(),
-  /** What its flags say: somebody has set it up, and how its PIN stands. */
-  state: z.enum(['ready', 'few PIN tries left', 'one PIN try left', 'PIN locked', 'PIN must be changed']),
-})
+import { listHere, type ModuleChoice, type TokenLister } from '../signer/pkcs11/list.js'
+import { type ListProcess, listedToken, listInChild } from '../signer/pkcs11/list-in-child.js'
 
 /** What `fpki hsm list --json` prints. */
 export const listedModules = jsonDocument({
@@ -35,52 +23,32 @@ export type ListedModules = z.infer<typeof listedModules>
 /** One token of a {@link ListedModules}. */
 export type ListedToken = z.infer<typeof listedToken>
 
-/** A module that is asked for, with what it wants to be told when it starts. */
-export interface ModuleChoice {
-  readonly path: string
-  readonly initArgs: string
-}
-
 /**
  * The tokens of a module, or of every module that is found on this machine. No PIN is needed, and none is tried.
  *
+ * @param child where each module is loaded; null: in this process, which a faulty module can end
  * @throws FpkiError ERR_HSM_MODULE when `only` cannot be loaded, or pkcs11js cannot; another module that does not load is
  *   listed with its problem
  */
-export async function listTokens(only: ModuleChoice | null): Promise<ListedModules> {
-  if (only !== null) return { modules: [await listModule(only)] }
+export async function listTokens(only: ModuleChoice | null, child: ListProcess | null = null): Promise<ListedModules> {
+  const list = child === null ? listHere : listInChild(child)
+  if (only !== null) return { modules: [await listModule(only, list)] }
   const modules: ListedModules['modules'] = []
   // One after the other: modules are not made to be started side by side.
-  for (const path of wellKnownModules()) modules.push(await listModuleIfItLoads(path))
+  for (const path of wellKnownModules()) modules.push(await listModuleIfItLoads(path, list))
   return { modules }
 }
 
-async function listModule(module: ModuleChoice): Promise<ListedModules['modules'][number]> {
-  const tokens = await withModule(module, (open) => slotsOf(open).filter(isSetUp).map(listed))
-  return { path: module.path, problem: null, tokens }
+async function listModule(module: ModuleChoice, list: TokenLister): Promise<ListedModules['modules'][number]> {
+  return { path: module.path, problem: null, tokens: [...(await list(module))] }
 }
 
-async function listModuleIfItLoads(path: string): Promise<ListedModules['modules'][number]> {
+async function listModuleIfItLoads(path: string, list: TokenLister): Promise<ListedModules['modules'][number]> {
   try {
-    return await listModule({ path, initArgs: '' })
+    return await listModule({ path, initArgs: '' }, list)
   } catch (error) {
-    if (!(error instanceof FpkiError) || error.message.includes('pkcs11js')) throw error
+    if (!(error instanceof FpkiError) || !error.code.startsWith('ERR_HSM') || error.message.includes('pkcs11js'))
+      throw error
     return { path, problem: error.message, tokens: [] }
   }
-}
-
-/** Slots of modules such as SoftHSM and opencryptoki show tokens that nobody has initialized, and that have no name. */
-function isSetUp({ flags, label }: Token): boolean {
-  return (flags & CKF_TOKEN.initialized) !== 0 && label !== ''
-}
-
-function listed({ slotId, label, model, serial, manufacturer, flags }: Token): ListedToken {
-  return { label, model, serial, manufacturer, slotId, state: stateOf(flags) }
-}
-
-function stateOf(flags: number): ListedToken['state'] {
-  if ((flags & CKF_TOKEN.pinLocked) !== 0) return 'PIN locked'
-  if ((flags & CKF_TOKEN.pinToBeChanged) !== 0) return 'PIN must be changed'
-  if ((flags & CKF_TOKEN.pinFinalTry) !== 0) return 'one PIN try left'
-  return (flags & CKF_TOKEN.pinCountLow) !== 0 ? 'few PIN tries left' : 'ready'
 }

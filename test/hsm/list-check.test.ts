@@ -1,10 +1,14 @@
+import type { ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test, vi } from 'vitest'
 import { checkedHsm } from '../../src/operations/check-hsm.js'
-import { listedModules } from '../../src/operations/list-tokens.js'
+import { listedModules, listTokens } from '../../src/operations/list-tokens.js'
 import { expectRefusal } from '../cli/refusal.js'
-import { newHome } from '../support/cli.js'
-import { homeWith, pkcs11Tool, SOFTHSM, softHsm, softHsmFolder, TOKENS } from '../support/token.js'
+import { newHome, temporaryDirectory } from '../support/cli.js'
+import { oddModule } from '../support/odd-module.js'
+import { homeWith, PIN, pkcs11Tool, SOFTHSM, softHsm, softHsmFolder, TOKENS } from '../support/token.js'
 
 describe('fpki hsm list', () => {
   test.each(TOKENS)('shows the token of a module that is named: %s', async (_, newToken) => {
@@ -43,6 +47,85 @@ describe('fpki hsm list', () => {
     const home = await newHome()
     expect((await home.fpki(['hsm', 'list', '--hsm-module', '/nowhere.so'])).stderr).toContain('ERR_HSM_MODULE')
     await expectRefusal(home, ['hsm', 'list', '--hsm-module', '/nowhere.so'], refusal)
+  })
+})
+
+/** How a module misbehaves, in C, and what is said of it. */
+const CRASHES: readonly (readonly [string, string, string])[] = [
+  ['aborts', 'abort();', 'crashed (SIGABRT)'],
+  ['writes to address 0', '*(volatile int *) 0 = 1;', 'crashed (SIGSEGV)'],
+  ['ends the process', '_exit(0);', 'ended without an answer (exit status 0)'],
+  ['writes another answer', 'write(3, "{}", 2); _exit(0);', 'ended without an answer (exit status 0)'],
+]
+
+describe('fpki hsm list keeps a module at a distance', () => {
+  const NOISE = 'fputs("module: \\033[31mloading\\n", stderr); puts("ready"); fflush(stdout);'
+
+  test('one that prints to stderr and stdout is listed without that', async () => {
+    const module = await oddModule(NOISE)
+    const home = await newHome()
+    const listed = await home.fpki(['hsm', 'list', '--hsm-module', module])
+    expect(listed).toMatchObject({ status: 0, stdout: `${module}\n  no token\n`, stderr: '' })
+    const { stdout, stderr } = await home.fpki(['hsm', 'list', '--json', '--hsm-module', module])
+    expect({ modules: listedModules.parse(JSON.parse(stdout)).modules, stderr }).toEqual({
+      modules: [{ path: module, problem: null, tokens: [] }],
+      stderr: '',
+    })
+  })
+
+  test('what one prints is shown with --verbose', async () => {
+    const module = await oddModule(NOISE)
+    const { stdout, stderr } = await (await newHome()).fpki(['hsm', 'list', '--verbose', '--hsm-module', module])
+    expect(stdout).toBe(`${module}\n  no token\n`)
+    expect(stderr.trimEnd().split('\n').sort()).toEqual([
+      expect.stringMatching(/^note: \S+\.so printed: module: [^\u001b]*loading$/),
+      `note: ${module} printed: ready`,
+    ])
+  })
+
+  test.each(CRASHES)('one that %s is named', async (_, code, reason) => {
+    const module = await oddModule(`fputs("last words\\n", stderr); ${code}`)
+    const refusal = { status: 5, code: 'ERR_HSM_MODULE', names: [module, reason, '--verbose'] }
+    const home = await newHome()
+    await expectRefusal(home, ['hsm', 'list', '--hsm-module', module], refusal)
+    expect((await home.fpki(['hsm', 'list', '--hsm-module', module])).stderr).not.toContain('last words')
+  })
+
+  test('one that hangs is ended and named', async () => {
+    const path = await oddModule('fputs("waiting\\n", stderr); for (;;) pause();')
+    const printed: string[] = []
+    const child = {
+      program: fileURLToPath(new URL('../../dist/cli/list-module.js', import.meta.url)),
+      env: process.env,
+      seconds: 2,
+      signal: new AbortController().signal,
+      printed: (module: string, text: string) => void printed.push(module, text),
+    }
+    await expect(listTokens({ path, initArgs: '' }, child)).rejects.toMatchObject({
+      code: 'ERR_HSM_MODULE',
+      message: `The PKCS#11 module ${path} did not answer within 2 seconds.`,
+    })
+    // Nothing when the machine is so slow that the module was not reached.
+    expect([[], [path, 'waiting\n']]).toContainEqual(printed)
+  })
+
+  test('one that hangs ends with the command', async () => {
+    const marker = join(await temporaryDirectory(), 'marker')
+    const path = await oddModule(`close(open("${marker}", O_CREAT | O_WRONLY, 0600)); for (;;) pause();`)
+    const onStart = async (fpki: ChildProcess) => {
+      await vi.waitUntil(() => existsSync(marker), { timeout: 60_000 })
+      fpki.kill('SIGINT')
+    }
+    const start = { onStart: (fpki: ChildProcess) => void onStart(fpki) }
+    const { status, stderr } = await (await newHome()).fpki(['hsm', 'list', '--hsm-module', path], start)
+    expect({ status, stderr }).toEqual({ status: 130, stderr: expect.stringContaining('Interrupted') })
+  })
+
+  test('none gets the PIN from the environment', async () => {
+    const module = await oddModule('fprintf(stderr, "PIN %s\\n", getenv("FPKI_HSM_PIN") ? "there" : "absent");')
+    const start = { env: { FPKI_HSM_PIN: PIN } }
+    const words = ['hsm', 'list', '--verbose', '--hsm-module', module]
+    expect((await (await newHome()).fpki(words, start)).stderr).toBe(`note: ${module} printed: PIN absent\n`)
   })
 })
 

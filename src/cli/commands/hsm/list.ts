@@ -1,13 +1,17 @@
+import { fileURLToPath } from 'node:url'
 import { FpkiError } from '../../../errors.js'
 import { type ListedModules, type ListedToken, listTokens } from '../../../operations/list-tokens.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson } from '../../output.js'
+import { type Io, printable, printJson, progressOn } from '../../output.js'
 
 /** The flags of `hsm list`. */
 export interface HsmListFlags extends CommonFlags {
   readonly hsmModule?: string
   readonly hsmInitArgs?: string
 }
+
+/** In seconds; a token in the network may take some. */
+const TIME_LIMIT = 30
 
 /** `fpki hsm list` */
 export async function list(flags: HsmListFlags, io: Io): Promise<void> {
@@ -16,7 +20,18 @@ export async function list(flags: HsmListFlags, io: Io): Promise<void> {
   if (!path && initArgs !== '') {
     throw new FpkiError('ERR_USAGE', '--hsm-init-args is for one module, and none is named.', 'Give --hsm-module too.')
   }
-  const listed = await listTokens(path ? { path, initArgs } : null)
+  const { note } = progressOn(io, flags)
+  const child = {
+    // Beside this code, in the bundle.
+    program: fileURLToPath(new URL('list-module.js', import.meta.url)),
+    env: io.env,
+    seconds: TIME_LIMIT,
+    signal: io.signal,
+    printed: (module: string, text: string) => {
+      if (flags.verbose) for (const line of text.trimEnd().split('\n')) note(`${module} printed: ${line}`)
+    },
+  }
+  const listed = await listTokens(path ? { path, initArgs } : null, child)
   if (flags.json) printJson(io, listed)
   else io.stdout(inWords(listed))
 }

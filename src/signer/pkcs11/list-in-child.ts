@@ -1,0 +1,150 @@
+import type { ChildProcess } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
+import * as z from 'zod/mini'
+import { FpkiError } from '../../errors.js'
+import { shellWord } from '../../shell-word.js'
+import { type ModuleChoice, TOKEN_STATES, type TokenLister } from './list.js'
+import { ANSWER_FD } from './list-answer.js'
+
+/** A process in which a module is loaded, and what it needs. */
+export interface ListProcess {
+  /** The bundle of list-module.ts. */
+  readonly program: string
+  /** The environment, in which modules look for their configuration. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** How long a module may take. */
+  readonly seconds: number
+  /** Ends the child, with its reason. */
+  readonly signal: AbortSignal
+  /** Called with what a module has printed. */
+  printed(module: string, text: string): void
+}
+
+/** A token of the list, as the child and `fpki hsm list --json` say it. */
+export const listedToken = z.strictObject({
+  label: z.string(),
+  model: z.string(),
+  serial: z.string(),
+  manufacturer: z.string(),
+  /** Decimal. */
+  slotId: z.string(),
+  /** What its flags say: somebody has set it up, and how its PIN stands. */
+  state: z.enum(TOKEN_STATES),
+})
+
+const answer = z.union([
+  z.strictObject({ tokens: z.array(listedToken) }),
+  z.strictObject({
+    error: z.strictObject({
+      code: z.enum(['ERR_HSM_MODULE', 'ERR_HSM_TOKEN', 'ERR_HSM_PIN', 'ERR_HSM_KEY']),
+      message: z.string(),
+      hint: z.string(),
+    }),
+  }),
+])
+
+/** Octets: hundreds of tokens, and more than anybody reads of what a module prints. */
+const ANSWER_LIMIT = 1_000_000
+const PRINTED_LIMIT = 10_000
+
+/** Descendants of a module may keep the pipes open after its end. */
+const GRACE_MS = 1000
+
+/** How a child has ended, with what was read of it. */
+interface Ended {
+  readonly status: string
+  readonly isLate: boolean
+  readonly answer: string
+  readonly printed: string
+}
+
+/**
+ * Lists the tokens of a module in a process of its own, so that what it prints can be kept from the terminal, and a module
+ * that crashes or hangs takes nothing with it. PINs and other variables of fpki are kept from it.
+ */
+export function listInChild(ports: ListProcess): TokenLister {
+  return async (module) => {
+    const ended = await run(module, ports)
+    if (ended.printed !== '') ports.printed(module.path, ended.printed)
+    ports.signal.throwIfAborted()
+    const answered = readAnswer(ended.answer)
+    if (answered === null) throw noAnswer(module.path, ended, ports.seconds)
+    if ('tokens' in answered) return answered.tokens
+    const { code, message, hint } = answered.error
+    throw new FpkiError(code, message, hint)
+  }
+}
+
+async function run({ path, initArgs }: ModuleChoice, { program, env, seconds, signal }: ListProcess): Promise<Ended> {
+  const { spawn } = await import('node:child_process')
+  signal.throwIfAborted()
+  const others = Object.entries(env).filter(([name]) => !name.startsWith('FPKI_'))
+  const child = spawn(process.execPath, [program], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: { ...Object.fromEntries(others), FPKI_HSM_MODULE: path, FPKI_HSM_INIT_ARGS: initArgs },
+  })
+  const kill = () => void child.kill('SIGKILL')
+  const late = new AbortController()
+  const timer = setTimeout(() => {
+    late.abort()
+    kill()
+  }, seconds * 1000)
+  signal.addEventListener('abort', kill)
+  const printed: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr]) keep(stream, printed, PRINTED_LIMIT)
+  const answered: Buffer[] = []
+  keep(child.stdio[ANSWER_FD], answered, ANSWER_LIMIT)
+  try {
+    const status = await endOf(child)
+    const text = (octets: readonly Buffer[]) => Buffer.concat(octets).toString('utf8')
+    return { status, isLate: late.signal.aborted, answer: text(answered), printed: text(printed) }
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', kill)
+  }
+}
+
+/** Keeps about the first `limit` octets of a stream, and reads the rest, so that nobody waits for a full pipe. */
+function keep(stream: Readable | Writable | null | undefined, octets: Buffer[], limit: number): void {
+  const size = () => octets.reduce((sum, one) => sum + one.length, 0)
+  stream?.on('data', (chunk: Buffer) => void (size() < limit && octets.push(chunk)))
+  stream?.on('error', () => undefined)
+}
+
+/** How a child ended, in words, once its output is read. */
+async function endOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', () => {
+      const timer = setTimeout(() => {
+        for (const stream of child.stdio) stream?.destroy()
+      }, GRACE_MS)
+      child.on('close', () => clearTimeout(timer))
+    })
+    child.on('close', (status, signal) =>
+      resolve(signal === null ? `ended without an answer (exit status ${status})` : `crashed (${signal})`),
+    )
+  })
+}
+
+function readAnswer(text: string): z.infer<typeof answer> | null {
+  try {
+    return answer.parse(JSON.parse(text))
+  } catch {
+    return null
+  }
+}
+
+function noAnswer(path: string, { status, isLate }: Ended, seconds: number): FpkiError {
+  return isLate
+    ? new FpkiError(
+        'ERR_HSM_MODULE',
+        `The PKCS#11 module ${path} did not answer within ${seconds} seconds.`,
+        'Check that the token is plugged in and that the service which the module needs is running.',
+      )
+    : new FpkiError(
+        'ERR_HSM_MODULE',
+        `The PKCS#11 module ${path} ${status}.`,
+        `Run \`fpki hsm list --verbose --hsm-module ${shellWord(path)}\` to see what it prints, and report that to its maker.`,
+      )
+}

@@ -1,0 +1,19 @@
+// A program of its own (scripts/build.mjs), which list-in-child.ts starts for each module that it lists.
+import { writeSync } from 'node:fs'
+import { FpkiError } from '../../errors.js'
+import { listHere } from './list.js'
+import { ANSWER_FD } from './list-answer.js'
+
+/** What a module throws that is not an FpkiError is a defect: Node prints it and ends with status 1. */
+async function answer(): Promise<object> {
+  const { FPKI_HSM_MODULE: path = '', FPKI_HSM_INIT_ARGS: initArgs = '' } = process.env
+  try {
+    return { tokens: await listHere({ path, initArgs }) }
+  } catch (error) {
+    if (!(error instanceof FpkiError)) throw error
+    const { code, message, hint } = error
+    return { error: { code, message, hint } }
+  }
+}
+
+writeSync(ANSWER_FD, JSON.stringify(await answer()))

@@ -1,0 +1,51 @@
+import { CKF_TOKEN } from './cryptoki.js'
+import { withModule } from './module.js'
+import { slotsOf, type Token } from './token.js'
+
+/** A module to load, with its initialisation arguments. */
+export interface ModuleChoice {
+  readonly path: string
+  readonly initArgs: string
+}
+
+/** What the flags of a token say: somebody has set it up, and how its PIN stands. */
+export const TOKEN_STATES = [
+  'ready',
+  'few PIN tries left',
+  'one PIN try left',
+  'PIN locked',
+  'PIN must be changed',
+] as const
+
+/** A token in a list. */
+export interface ListedToken {
+  readonly label: string
+  readonly model: string
+  readonly serial: string
+  readonly manufacturer: string
+  /** Decimal. */
+  readonly slotId: string
+  readonly state: (typeof TOKEN_STATES)[number]
+}
+
+/** Lists the tokens of a module; throws an FpkiError ERR_HSM_… when it cannot. */
+export type TokenLister = (module: ModuleChoice) => Promise<readonly ListedToken[]>
+
+/** Lists the tokens of a module that is loaded into this process: what it prints goes to stderr, and a crash ends all. */
+export const listHere: TokenLister = (module) => withModule(module, (open) => slotsOf(open).filter(isSetUp).map(listed))
+
+/** Slots of modules such as SoftHSM and opencryptoki show tokens that nobody has initialized, and that have no name. */
+function isSetUp({ flags, label }: Token): boolean {
+  return (flags & CKF_TOKEN.initialized) !== 0 && label !== ''
+}
+
+function listed({ slotId, label, model, serial, manufacturer, flags }: Token): ListedToken {
+  return { label, model, serial, manufacturer, slotId, state: stateOf(flags) }
+}
+
+function stateOf(flags: number): ListedToken['state'] {
+  if ((flags & CKF_TOKEN.pinLocked) !== 0) return 'PIN locked'
+  if ((flags & CKF_TOKEN.pinToBeChanged) !== 0) return 'PIN must be changed'
+  if ((flags & CKF_TOKEN.pinFinalTry) !== 0) return 'one PIN try left'
+  return (flags & CKF_TOKEN.pinCountLow) !== 0 ? 'few PIN tries left' : 'ready'
+}

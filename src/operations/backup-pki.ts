@@ -22,10 +22,9 @@ export { type BackupTarget, type ReadyTarget, readyTarget } from './backup/targe
 
 /** What `fpki ca backup --out --json` prints. */
 export const madeBackup = jsonDocument({
-  /** Absolute. */
+  /** Absolute; size in octets and SHA-256 are of it. */
   file: z.string(),
   size: z.int(),
-  /** Of the file. */
   sha256: z.string(),
   createdAt: z.string(),
   factory: z.string(),
@@ -87,13 +86,9 @@ export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts
   try {
     progress.step('Reading the PKI directory')
     const collected = await collect(files, pki, options.stateDirectory)
-    const rootKeyProven = await requireRoot(
-      pki,
-      collected.facts,
-      options.target.passphrase,
-      options.keyPassphrases ?? null,
-    )
-    return await writeBackup(pki, { ...collected, rootKeyProven }, options.target, ports)
+    const { target, keyPassphrases = null } = options
+    const rootKeyProven = await requireRoot(pki, collected.facts, target.passphrase, keyPassphrases)
+    return await writeBackup(pki, { ...collected, rootKeyProven }, target, ports)
   } finally {
     await lock.release()
   }

@@ -5,12 +5,13 @@ import { embeddedFactories, embeddedHas } from '../factory/embedded/index.js'
 import { factoryFolder, readState } from '../factory/embedded/state.js'
 import { type LockPorts, withLock } from '../factory/lock.js'
 import { readTokens } from '../factory/server/tokens.js'
+import { jsonDocument } from '../json-document.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
 import type { Clock } from '../ports.js'
 import { requireFree } from './free-place.js'
 
 /** What `fpki api delete-factory --json` prints. */
-export const deletedFactory = z.strictObject({
+export const deletedFactory = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   stateDirectory: z.string(),

@@ -44,6 +44,7 @@ test('--local-ca makes a further pair beside the first, behind it in the API’s
   const known = await deviceCasOf(made)
   const { added, ...told } = await add(made, '--local-ca', '--local-ca-filename', 'site-b.pem')
   expect(told).toEqual({
+    schemaVersion: 1,
     factory: 'acme',
     api: `embedded (${made.home.state})`,
     directory: made.directory,

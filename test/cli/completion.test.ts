@@ -40,7 +40,7 @@ describe('bash', () => {
     ['fpki ca create --key-type=P-3', ['P-384']],
     ['fpki ca show --factory ', ['acme']],
     ['fpki ca show -f a', ['acme']],
-    ['fpki ca show -- --fact', []],
+    ['fpki api ping -- --fact', []],
     ['fpki completion ', ['bash', 'zsh', 'fish']],
     ['fpki ca show --api ', ['embedded', 'foundries']],
     ['fpki ca show --api=f', ['foundries']],

@@ -195,7 +195,9 @@ describe('every example in the help', () => {
   const withExamples = LEVELS.filter((words) => words[0] !== 'keys' && !isGroup(words))
   test.each(withExamples.map((words) => [words.join(' ')]))('of fpki %s works as it stands', async (words) => {
     const asked = await (await newHome()).fpki([...words.split(' '), '--help'].filter((word) => word !== ''))
-    const examples = [...asked.stdout.matchAll(/^ {2}\$ (fpki .*?)(?: {2,}.*)?$/gm)].map(([, line = '']) => line)
+    const examples = [...asked.stdout.matchAll(/^ {2}\$ (fpki (?:.*\\\n)*.*?\S)(?: {3,}\S.*)?$/gm)].map(
+      ([, line = '']) => line,
+    )
     if (!WITHOUT_EXAMPLE.includes(words)) expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
       const home = /ca (create|root-csr)/.test(example) ? await newHome() : (await copiedPki()).home

@@ -38,7 +38,8 @@ describe('fpki lint', () => {
     const { findings, ...report } = lintedFiles.parse(JSON.parse(stdout))
     const items = [{ file: TLS_CA, block: 1, kind: 'certificate', role: 'tls', name: 'CN=gateway.example' }]
     expect(status).toBe(6)
-    expect(report).toEqual({ factory: 'acme', items, errors: 1, warnings: 0, notices: 0, passed: false })
+    const counts = { errors: 1, warnings: 0, notices: 0, passed: false }
+    expect(report).toEqual({ schemaVersion: 1, factory: 'acme', items, ...counts })
     expect(findings).toMatchObject([{ file: TLS_CA, block: 1, severity: 'error', code: 'ca-on-tls' }])
   })
 

@@ -18,6 +18,8 @@ test('makes a tls-crt for a new key, as the profile says, which OpenSSL verifies
   const earlier = await x509(made.path('tls-crt'), '-pubkey')
   const { certificate, ...told } = await rotate(made)
   expect(told).toEqual({
+    schemaVersion: 1,
+    due: true,
     factory: 'acme',
     api: `embedded (${made.home.state})`,
     directory: made.directory,

@@ -41,9 +41,7 @@ describe('on a terminal', () => {
     const { status, stdout } = await onTerminal(home, `ca create ${directory}`, [
       ['encrypted backup now?', 'yes\r'],
       ['File of the backup', `${home.path}/missing/acme.backup\r`],
-      ['does not exist', ''],
       ['File of the backup', `${directory}/acme.backup\r`],
-      ['in the PKI directory itself', ''],
       ['File of the backup', `${file}\r`],
       ['New passphrase for the backup', 'nine lives of a fish\r'],
       ['The same again', 'another\r'],
@@ -52,6 +50,9 @@ describe('on a terminal', () => {
       ['The same again', 'nine lives of a fish\r'],
     ])
     expect({ status, said: stdout.includes('Backed up the PKI') }).toEqual({ status: 0, said: true })
+    for (const reason of ['missing does not exist', 'in the PKI directory itself', 'The two passphrases differ']) {
+      expect(stdout).toContain(reason)
+    }
     expect((await readdir(home.path)).sort()).toEqual(['.local', 'acme', 'acme.backup'])
   })
 

@@ -15,6 +15,8 @@ const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
 /** The shell blocks of a guide, in order. */
 async function blocksOf(name: string): Promise<readonly string[]> {
   const text = await readFile(join(CHECKOUT, name), 'utf8')
+  // Blocks under another name would not run.
+  expect(text).not.toMatch(/^ *```(bash|shell|console|zsh)|^ +```sh/m)
   return [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, block = '']) => block)
 }
 
@@ -57,9 +59,10 @@ const SHELL = `set -euo pipefail
 running=''
 trap '[ -z "$running" ] || kill $running' EXIT
 serve() {
+  rm -f served
   fpki api serve "$@" > served 2>&1 &
   running="$running $!"
-  until grep -q https:// served; do kill -0 $!; sleep 0.05; done
+  until grep -qs https:// served; do kill -0 $!; sleep 0.05; done
 }
 typed() { sed -n '/<pre>/,/<\\/pre>/p' "$@" | sed 's/<[^>]*>//g' > typed.txt; }
 `
@@ -81,6 +84,8 @@ function scriptOf(blocks: readonly string[], { instead = [], before = [], notHer
   for (const [line, shell] of before) change(`\n${line}`, `\n${shell}\n${line}`)
   for (const [written, run] of instead) change(written, run)
   for (const [written, run] of PLACES) text = text.replace(written, run)
+  // With -e a shell goes on when what stands before && fails.
+  text = text.replaceAll(' && ', '\n')
   return `${SHELL}set -x${text}`
 }
 

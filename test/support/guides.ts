@@ -11,13 +11,14 @@ export interface Guide {
   readonly notHere?: readonly (readonly [line: string, reason: string])[]
 }
 
-/** Guides whose blocks run elsewhere, with a person's answers between them; those tests fail on a further block, too. */
+/** Guides that have a test elsewhere, which fails on a further block, too. */
 export const WITH_TESTS_OF_THEIR_OWN: Readonly<Record<string, string>> = {
   'docs/quick-start.md': 'docs-guides.test.ts',
   'docs/ceremony.md': 'ceremony.test.ts',
   'docs/ci.md': 'docs-ci.test.ts',
   'docs/hsm.md': 'docs.test.ts',
-  'docs/cli.md': 'documents.test.ts: it is made from the words of --help',
+  'docs/cli.md':
+    'a reference, whose examples stand alone: documents.test.ts compares their commands and flags with the program',
 }
 
 const PASSPHRASE = { FPKI_PASSPHRASE: 'nine lives of a fish' }

@@ -53,8 +53,10 @@ const DEVICE = [
 
 /** nginx with a configuration in the HOME; it is stopped with the shell. */
 const NGINX = [
-  `nginx() { command nginx -e "$HOME/error.log" -c "$HOME/nginx.conf" "$@"; }`,
-  `echo "pid $HOME/nginx.pid; events {} http { access_log off; include $HOME/srv/gateway/nginx.conf; }" > nginx.conf`,
+  `nginx() { command nginx -p "$HOME" -e "$HOME/error.log" -c "$HOME/nginx.conf" "$@"; }`,
+  // Ordinary users cannot write to those of the system.
+  `own='${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((of) => `${of}_temp_path ${of};`).join(' ')}'`,
+  `echo "pid $HOME/nginx.pid; events {} http { access_log off; $own include $HOME/srv/gateway/nginx.conf; }" > nginx.conf`,
   'nginx',
   'until [ -s nginx.pid ]; do sleep 0.05; done; running="$running $(cat nginx.pid)"',
 ].join('\n')

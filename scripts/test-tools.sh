@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what the tests compare fpki with (OpenSSL, GnuTLS, strace), nginx for the gateway, software tokens for the
 # tests of HSMs (SoftHSM, NSS), the shells that complete fpki's words, groff for the manual pages, a browser and a reader
-# of QR codes for the sheets of paper, a clock that can be set (faketime), and what npm builds pkcs11js with. What is there
-# stays as it is. Without root's rights and without sudo it installs nothing, and says what to install.
+# of QR codes for the sheets of paper, a clock that can be set (faketime), jq for the guides, and what npm builds pkcs11js with.
+# What is there stays as it is. Without root's rights and without sudo it installs nothing, and says what to install.
 set -eu
 
 missing=''
@@ -27,6 +27,7 @@ need c++ build-essential
 need make build-essential
 need python3 python3
 need faketime faketime
+need jq jq
 if [ -n "$missing" ]; then
   # One package brings several of them.
   missing=$(printf '%s\n' $missing | sort -u | paste -s -d ' ')

@@ -8,7 +8,7 @@ import { linesOf } from './support/paper.js'
 const GUIDE = fileURLToPath(new URL('../docs/ceremony.md', import.meta.url))
 
 test('docs/ceremony.md works as it stands, with a folder for the stick', async () => {
-  const [make = '', paper = '', tryIt = '', take = '', sign = '', again = '', ...more] = [
+  const [make = '', paper = '', tryIt = '', take = '', whose = '', sign = '', again = '', ...more] = [
     ...(await readFile(GUIDE, 'utf8')).matchAll(/```sh\n([\s\S]*?)```/g),
   ].map(([, block = '']) => block)
   expect(more).toEqual([])
@@ -34,7 +34,8 @@ test('docs/ceremony.md works as it stands, with a folder for the stick', async (
   await run(take)
   expect(await output('sh', ['-c', 'cd "$0" && grep -rlE "PRIVATE KEY" . || true', stick])).toBe('')
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(home.path, 'k')]
-  const subject = ['-subj', '/CN=plant/OU=acme', '-addext', 'basicConstraints=critical,CA:TRUE', '-utf8']
+  const [, name = ''] = /^subject=OU=acme,CN=(fio-\w+)$/m.exec(await run(whose)) ?? []
+  const subject = ['-subj', `/CN=${name}/OU=acme`, '-addext', 'basicConstraints=critical,CA:TRUE', '-utf8']
   await output('openssl', ['req', '-new', ...key, ...subject, '-out', join(stick, 'plant.csr')])
   await run(sign)
   await typed()

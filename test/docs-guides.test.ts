@@ -1,16 +1,22 @@
 import { spawn } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, onTestFinished, test, vi } from 'vitest'
-import { namesOf } from './cli/made.js'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { copiedPki, namesOf } from './cli/made.js'
 import { newHome, runProgram, withFpkiOnPath } from './support/cli.js'
+import { GUIDES, type Guide, WITH_TESTS_OF_THEIR_OWN } from './support/guides.js'
 import { PATIENT } from './support/patience.js'
+import { SOFTHSM } from './support/token.js'
+
+const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
 
 /** The shell blocks of a guide, in order. */
 async function blocksOf(name: string): Promise<readonly string[]> {
-  const text = await readFile(fileURLToPath(new URL(`../docs/${name}`, import.meta.url)), 'utf8')
+  const text = await readFile(join(CHECKOUT, name), 'utf8')
+  // Blocks under another name would not run.
+  expect(text).not.toMatch(/^ *```(bash|shell|console|zsh)|^ +```sh/m)
   return [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, block = '']) => block)
 }
 
@@ -23,7 +29,7 @@ async function freePort(): Promise<number> {
 }
 
 test('docs/quick-start.md runs as written, in an empty home', async () => {
-  const [create, rotate, show, device, gateway, meet, ...more] = await blocksOf('quick-start.md')
+  const [create, rotate, show, device, gateway, meet, ...more] = await blocksOf('docs/quick-start.md')
   expect(more).toEqual([])
   const home = await newHome()
   const env = await withFpkiOnPath(home)
@@ -48,22 +54,59 @@ test('docs/quick-start.md runs as written, in an empty home', async () => {
   }, PATIENT)
 })
 
-test('the server and the client of docs/api.md run as written, in an empty home', async () => {
-  const [server = '', client = ''] = await blocksOf('api.md')
-  const home = await newHome()
-  const env = await withFpkiOnPath(home)
-  const port = String(await freePort())
-  const script = `set -eu\n${server.replace('fpki api serve', `exec fpki api serve --listen 127.0.0.1:${port}`)}`
-  const serving = spawn('sh', ['-c', script], { env, cwd: home.path, detached: true })
-  onTestFinished(() => {
-    if (serving.pid !== undefined) process.kill(-serving.pid, 'SIGKILL')
+/** Functions of every guide's shell: a server at work beside it, and sheets that are typed in again. */
+const SHELL = `set -euo pipefail
+running=''
+trap '[ -z "$running" ] || kill $running' EXIT
+serve() {
+  rm -f served
+  fpki api serve "$@" > served 2>&1 &
+  running="$running $!"
+  until grep -qs https:// served; do kill -0 $!; sleep 0.05; done
+}
+typed() { sed -n '/<pre>/,/<\\/pre>/p' "$@" | sed 's/<[^>]*>//g' > typed.txt; }
+`
+
+/** Places of other people's machines, which are folders of the HOME here. */
+const PLACES: readonly (readonly [written: RegExp, run: string])[] = [
+  [/(?<=[ =])\/(srv|mnt\/usb|var\/lib\/node_exporter)(?=\/)/g, '"$HOME"/$1'],
+  [/\/usr\/lib\/softhsm\/libsofthsm2\.so/g, SOFTHSM],
+]
+
+/** The script of a guide: its blocks with what the table says of them, which all must be there. */
+function scriptOf(blocks: readonly string[], { instead = [], before = [], notHere = [] }: Guide): string {
+  let text = `\n${blocks.join('')}`
+  const change = (written: string, run: string) => {
+    expect(text).toContain(written)
+    text = text.replace(written, () => run)
+  }
+  for (const [line] of notHere) change(`\n${line}\n`, '\n')
+  for (const [line, shell] of before) change(`\n${line}`, `\n${shell}\n${line}`)
+  for (const [written, run] of instead) change(written, run)
+  for (const [written, run] of PLACES) text = text.replace(written, run)
+  // With -e a shell goes on when what stands before && fails.
+  text = text.replaceAll(' && ', '\n')
+  return `${SHELL}set -x${text}`
+}
+
+describe('a guide runs as written, in order', () => {
+  test.each(Object.entries(GUIDES))('%s', async (name, guide) => {
+    const { home } = guide.begins === 'empty' ? { home: await newHome() } : await copiedPki()
+    const onPath = await withFpkiOnPath(home)
+    for (const folder of ['srv', 'mnt/usb']) await mkdir(join(home.path, folder), { recursive: true })
+    const ports = { port: String(await freePort()), other: String(await freePort()) }
+    // nginx is not on the PATH of ordinary users.
+    const env = { ...onPath, PATH: `${onPath.PATH}:/usr/sbin`, ...ports, guide: join(CHECKOUT, name), ...guide.env }
+    const script = scriptOf(await blocksOf(name), guide)
+    const { status, stderr } = await runProgram('bash', ['-c', script], { env, cwd: home.path })
+    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
   })
-  let said = ''
-  for (const stream of [serving.stdout, serving.stderr]) stream.on('data', (text) => (said += String(text)))
-  await vi.waitFor(() => expect(said).toContain(`https://127.0.0.1:${port}`), PATIENT)
-  const { status, stderr } = await runProgram('sh', ['-c', `set -eu\n${client.replace('8443', port)}`], {
-    env,
-    cwd: home.path,
+
+  test('all guides with shell blocks are in the table, or have a test of their own', async () => {
+    const names = (await readdir(join(CHECKOUT, 'docs'))).map((name) => `docs/${name}`)
+    const known = { ...GUIDES, ...WITH_TESTS_OF_THEIR_OWN }
+    for (const name of ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', ...names]) {
+      if ((await blocksOf(name)).length > 0) expect(Object.keys(known)).toContain(name)
+    }
   })
-  expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
 })

@@ -1,0 +1,194 @@
+/** How the shell blocks of a guide run in a test: each in order, in one shell, as written but for what stands here. */
+export interface Guide {
+  /** With what its HOME begins: nothing, or the PKI of the factory acme in `$HOME/acme`. */
+  readonly begins: 'empty' | 'with a PKI'
+  readonly env?: Readonly<Record<string, string>>
+  /** Texts that are replaced: places that a test must not write to, ports, and answers to questions of a terminal. */
+  readonly instead?: readonly (readonly [written: string, run: string])[]
+  /** What a reader has at hand when they get to a line: the shell lines that make it. */
+  readonly before?: readonly (readonly [line: string, shell: string])[]
+  /** Lines that cannot run in a test, each with the reason. */
+  readonly notHere?: readonly (readonly [line: string, reason: string])[]
+}
+
+/** Guides that have a test elsewhere, which fails on a further block, too. */
+export const WITH_TESTS_OF_THEIR_OWN: Readonly<Record<string, string>> = {
+  'docs/quick-start.md': 'docs-guides.test.ts',
+  'docs/ceremony.md': 'ceremony.test.ts',
+  'docs/ci.md': 'docs-ci.test.ts',
+  'docs/hsm.md': 'docs.test.ts',
+  'docs/cli.md':
+    'a reference, whose examples stand alone: documents.test.ts compares their commands and flags with the program',
+}
+
+const PASSPHRASE = { FPKI_PASSPHRASE: 'nine lives of a fish' }
+
+/** A token of SoftHSM, with the PIN of docs/hsm.md. */
+const tokens = (...labels: readonly string[]) =>
+  [
+    'mkdir softhsm',
+    `printf 'directories.tokendir = %s/softhsm\\nobjectstore.backend = file\\n' "$HOME" > softhsm2.conf`,
+    'export SOFTHSM2_CONF="$HOME/softhsm2.conf"',
+    ...labels.map((label) => `softhsm2-util --init-token --free --label ${label} --so-pin 12345678 --pin 4711`),
+  ].join('\n')
+
+/** A root of the reader's own, for the factory `name`: root.pem and root.key. */
+const ownRoot = (name: string) =>
+  [
+    'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -utf8 -days 7300 -keyout root.key -out root.pem',
+    `-subj "/CN=Factory-CA/OU=${name}" -addext keyUsage=critical,keyCertSign,cRLSign`,
+    '-addext extendedKeyUsage=serverAuth,clientAuth',
+  ].join(' ')
+
+/** A request, NAME.csr; its key is NAME.key. */
+const request = (name: string, subject: string) =>
+  `openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -utf8 -keyout ${name}.key -out ${name}.csr -subj ${subject}`
+
+/** A device's certificate, device.pem, which local-ca of `acme` signs. */
+const DEVICE = [
+  request('device', '/CN=5f0e1c2d-0000-4000-8000-000000000001/OU=acme'),
+  "printf 'keyUsage=critical,digitalSignature\\nextendedKeyUsage=clientAuth\\n' > device.ext",
+  'openssl x509 -req -in device.csr -CA acme/local-ca.pem -CAkey acme/local-ca.key -days 365 -extfile device.ext -out device.pem',
+].join('\n')
+
+/** nginx with a configuration in the HOME; it is stopped with the shell. */
+const NGINX = [
+  `nginx() { command nginx -p "$HOME" -e "$HOME/error.log" -c "$HOME/nginx.conf" "$@"; }`,
+  // Ordinary users cannot write to those of the system.
+  `own='${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((of) => `${of}_temp_path ${of};`).join(' ')}'`,
+  `echo "pid $HOME/nginx.pid; events {} http { access_log off; $own include $HOME/srv/gateway/nginx.conf; }" > nginx.conf`,
+  'nginx',
+  'until [ -s nginx.pid ]; do sleep 0.05; done; running="$running $(cat nginx.pid)"',
+].join('\n')
+
+export const GUIDES: Readonly<Record<string, Guide>> = {
+  'README.md': {
+    begins: 'empty',
+    env: { ...PASSPHRASE, FPKI_HSM_PIN: '4711' },
+    instead: [
+      ['npm ci --ignore-scripts && npm run build && node bin/fpki.js', 'fpki'],
+      ['fpki api serve --listen 0.0.0.0:8443', 'serve --listen "127.0.0.1:$port"'],
+      ['/srv/gateway --upstream', '/srv/gateway --listen "$other" --upstream'],
+      // Keys were moved and added since the backup that the reader has made: that is a warning.
+      ['--offline --strict', '--offline --strict || [ $? = 6 ]'],
+    ],
+    before: [
+      ['fpki ca sign gateway.csr', request('gateway', '/CN=gateway.acme.example/OU=acme')],
+      [
+        'fpki ca paper --restore',
+        'cp acme/factory_ca.pem .\ntyped sheets/sheet-1.html sheets/sheet-4.html sheets/sheet-5.html',
+      ],
+      ['fpki lint device.pem', DEVICE],
+      ['fpki hsm list', tokens('acme', 'vault')],
+      ['fpki ca create "$HOME/own"', ownRoot('own')],
+      ['fpki api export-gateway acme /srv/gateway --replace', NGINX],
+    ],
+    notHere: [
+      ['sh scripts/test-tools.sh && npm ci && npm test', 'it runs this test'],
+      ['fpki config set api foundries', 'an account of Foundries; docs/configuration.md runs it with another server'],
+      ['fpki login', 'as the line above'],
+      ['fpki api ping', 'as the line above'],
+      ['man fpki-ca-create', '`npm install --global` brings the page; package.test.ts finds it there'],
+    ],
+  },
+  'docs/backup.md': {
+    begins: 'with a PKI',
+    env: { ...PASSPHRASE, passphrase: PASSPHRASE.FPKI_PASSPHRASE },
+    before: [
+      ['fpki ca status "$HOME/acme" --backup-days', 'fpki ca backup "$HOME/acme" --out first.backup'],
+      [
+        'fpki ca backup "$HOME/acme" --out acme.backup',
+        ['ann', 'bob']
+          .map(
+            (name) =>
+              `openssl req -x509 -newkey rsa:2048 -nodes -keyout ${name}.key -out ${name}.pem -subj /CN=${name}`,
+          )
+          .join('\n'),
+      ],
+      [
+        'fpki ca backup --check acme.backup --passphrase-file',
+        'rm acme.backup\n(umask 077; echo nine lives of a fish > pass.txt; echo nine lives of a fish > keys.txt)\n' +
+          'fpki ca backup "$HOME/acme" --out acme.backup --recipient ann.pem --passphrase-file pass.txt',
+      ],
+    ],
+  },
+  'docs/history.md': {
+    begins: 'with a PKI',
+    before: [['fpki ca diff "$HOME/acme" 3 4', 'for _ in 1 2 3; do fpki ca rotate-tls "$HOME/acme" --quiet; done']],
+  },
+  'docs/verify.md': {
+    begins: 'with a PKI',
+    env: PASSPHRASE,
+    before: [
+      ['fpki ca verify "$HOME/acme" --strict', 'fpki ca backup "$HOME/acme" --out first.backup'],
+      [
+        'fpki ca status /srv/pki/acme',
+        'mkdir -p srv/pki\ncp -r acme srv/pki/acme\nfpki ca create "$HOME/srv/pki/other"',
+      ],
+      ['fpki ca status "$HOME/acme" --prometheus', 'mkdir -p var/lib/node_exporter'],
+    ],
+  },
+  'docs/roots.md': {
+    begins: 'empty',
+    env: PASSPHRASE,
+    before: [
+      ['fpki ca create /srv/pki/acme --root-cert', ownRoot('acme')],
+      [
+        'fpki ca create /srv/pki/company',
+        [
+          'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout co.key -out co.pem -subj /CN=Company',
+          // The extensions are those that the guide has.
+          `sed -n '/^\`\`\`ini/,/^\`\`\`/p' "$guide" | sed '1d;$d' > co.ext`,
+          'openssl x509 -req -in root.csr -CA co.pem -CAkey co.key -days 7300 -extfile co.ext -out signed.pem',
+        ].join('\n'),
+      ],
+    ],
+  },
+  'docs/gateway.md': {
+    begins: 'with a PKI',
+    instead: [['--listen 8443', '--listen "$port"']],
+    before: [['fpki api export-gateway acme /srv/gateway --replace', NGINX]],
+  },
+  'docs/configuration.md': {
+    begins: 'with a PKI',
+    instead: [
+      // A server that fpki serves, for that of Foundries.
+      ['api foundries\nfpki login\n', 'api "https://127.0.0.1:$port"\nfpki login --token-file token\n'],
+    ],
+    before: [
+      [
+        'fpki config set api',
+        '(umask 077; fpki api token create --factory acme > token)\nserve --listen "127.0.0.1:$port"\n' +
+          'export CACERT="$HOME/.local/share/fpki/api/ca.pem" FPKI_FACTORY=acme',
+      ],
+    ],
+    notHere: [
+      ['fpki login                                 # asks for a token', 'a question on a terminal'],
+      [
+        'fpki login --client-id ID                  # asks for the secret of OAuth client credentials',
+        'as the line above',
+      ],
+    ],
+  },
+  'docs/api.md': {
+    begins: 'empty',
+    instead: [
+      ['fpki api serve\n', 'serve --listen "127.0.0.1:$port"\n'],
+      ['fpki api serve --fault', 'serve --listen "127.0.0.1:$other" --fault'],
+      ['127.0.0.1:8443', '127.0.0.1:$port'],
+      // It asks for the name on a terminal.
+      ['fpki api delete-factory acme', 'fpki api delete-factory acme --yes'],
+      ['0f1e2d3c4b5a6978', '"$(fpki api token list --json | jq -r .tokens[0].id)"'],
+    ],
+  },
+  'docs/from-fioctl.md': { begins: 'with a PKI' },
+  'docs/lint.md': {
+    begins: 'with a PKI',
+    before: [
+      ['fpki lint device.pem', `${DEVICE}\n${request('gateway', '/CN=gateway.acme.example/OU=acme')}`],
+      ['fpki lint tls-crt', 'cp acme/tls-crt .'],
+      ['fpki lint - --json', 'cat acme/*.pem > bundle.pem'],
+    ],
+  },
+  'docs/json.md': { begins: 'with a PKI' },
+}

@@ -148,7 +148,7 @@ test('an unfinished rotate-tls stops the others, and itself with other names; th
       throw new Error(name, { cause: error })
     })
   }
-  await expectRefusal(home, ['ca', 'rotate-tls', directory], { ...refusal, names: [...names, 'same options'] })
+  await expectRefusal(home, ['ca', 'rotate-tls', directory], { ...refusal, names: [...names, 'Finish it as it was begun with'] })
   const { status, stderr } = await home.fpki(['ca', 'rotate-tls', directory, '--tls-name', 'gw.example'])
   expect({ status, said: /Going on with the `ca rotate-tls`/.test(stderr) }).toEqual({ status: 0, said: true })
 })

@@ -5,6 +5,7 @@ import { formatName } from '../../pki/name.js'
 import { sameOctets } from '../../pki/octets.js'
 import { type Certificate, readPemCertificate, readPemCertificates } from '../../pki/read-certificate.js'
 import { readCrl } from '../../pki/read-crl.js'
+import { shellWord } from '../../shell-word.js'
 import { type Finding, found } from './finding.js'
 import { certificateOf, type Scene } from './scene.js'
 
@@ -51,7 +52,10 @@ function checkEstServer(scene: Scene, estTlsCrt: string | null): readonly Findin
   const est = estTlsCrt === null ? null : readPemCertificate(estTlsCrt, file)
   if (isSame(certificateOf(scene, 'est-tls'), est)) return []
   const text = `The Factory API has ${est === null ? 'no' : 'another'} certificate of the EST server.`
-  return [found('api.tls', file, text, 'Take its one from `fpki est show`, or run `fpki est authorize`.')]
+  const at = shellWord(scene.directory.path)
+  return [
+    found('api.tls', file, text, `Take its one from \`fpki est show ${at}\`, or run \`fpki est authorize ${at}\`.`),
+  ]
 }
 
 /** A file that cannot be read is told of elsewhere. */

@@ -41,8 +41,10 @@ function compare(scene: Scene, known: FactoryCertificates): readonly Finding[] {
 function checkServer(scene: Scene, tlsCrt: string | null): readonly Finding[] {
   const tls = tlsCrt === null ? null : readPemCertificate(tlsCrt, 'tls-crt')
   if (isSame(certificateOf(scene, 'tls'), tls)) return []
-  const which = tls === null ? 'no' : 'another'
-  return [found('api.tls', PKI_FILES.tlsCertificate, `The Factory API has ${which} server certificate.`)]
+  const file = PKI_FILES.tlsCertificate
+  const make = `Make one with \`fpki ca rotate-tls ${shellWord(scene.directory.path)}\`.`
+  if (tls === null) return [found('api.tls', file, 'The Factory API has no server certificate.', make)]
+  return [found('api.tls', file, 'The Factory API has another server certificate.')]
 }
 
 /** Without a file of it, that of the Factory API is looked at by the other checks. */
@@ -51,10 +53,17 @@ function checkEstServer(scene: Scene, estTlsCrt: string | null): readonly Findin
   if (!scene.directory.names.includes(file)) return []
   const est = estTlsCrt === null ? null : readPemCertificate(estTlsCrt, file)
   if (isSame(certificateOf(scene, 'est-tls'), est)) return []
-  const text = `The Factory API has ${est === null ? 'no' : 'another'} certificate of the EST server.`
   const at = shellWord(scene.directory.path)
+  const authorize = `\`fpki est authorize ${at}\``
   return [
-    found('api.tls', file, text, `Take its one from \`fpki est show ${at}\`, or run \`fpki est authorize ${at}\`.`),
+    est === null
+      ? found('api.tls', file, 'The Factory API has no certificate of the EST server.', `Make one with ${authorize}.`)
+      : found(
+          'api.tls',
+          file,
+          'The Factory API has another certificate of the EST server.',
+          `Take its one from \`fpki est show ${at}\`, or run ${authorize}.`,
+        ),
   ]
 }
 

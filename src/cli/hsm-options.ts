@@ -29,7 +29,7 @@ export function withTokenOptions(command: Command): Command {
     .option('--hsm-token-label <label>', 'the token (FPKI_HSM_TOKEN_LABEL)')
     .option('--hsm-token-serial <serial>', 'the token, where labels are not enough')
     .option('--hsm-uri <uri>', 'all of it as an RFC 7512 URI (FPKI_HSM_URI)')
-    .option('--hsm-init-args <text>', 'what the module wants to be told, as NSS does')
+    .option('--hsm-init-args <text>', 'initialisation arguments for the module (needed by NSS)')
     .option('--hsm-pin-file <file>', 'the PIN is in this file; - is stdin (or FPKI_HSM_PIN)')
     .option('--hsm-pin <pin>', 'the PIN; others on this machine can see it')
     .option('--hsm-pinpad', 'the PIN is typed on the reader')

@@ -17,7 +17,7 @@ export const FILE_MEANINGS: Readonly<Record<PkiFile, { readonly meaning: string;
   'factory_ca.key': { meaning: 'the key of the root of trust', secret: true },
   'factory_ca.pem': { meaning: 'the certificate of the root of trust', secret: false },
   'tls-crt': { meaning: "the device gateway's server certificate", secret: false },
-  'online-crt': { meaning: 'online-ca: signs devices that register on-line', secret: false },
+  'online-crt': { meaning: 'online-ca: signs devices that register online', secret: false },
   'est-tls-crt': { meaning: "the EST server's certificate", secret: false },
   'local-ca.key': { meaning: 'the key of local-ca', secret: true },
   'local-ca.pem': { meaning: 'local-ca: signs devices in manufacturing', secret: false },

@@ -105,7 +105,7 @@ async function trySigning(token: OpenToken, signer: Signer, say: (text: string) 
 function deleteAll(token: OpenToken, choice: KeyChoice): void {
   const classes = [CKO.privateKey, CKO.publicKey]
   const handles = classes.flatMap((objectClass) => objectsOf(token, objectClass, choice).map(({ handle }) => handle))
-  explained(`${token.name}, which was to delete the key "${choice.label}"`, () => deleteKey(token, handles))
+  explained(token, () => deleteKey(token, handles), `${token.name}, which was to delete the key "${choice.label}"`)
   if (classes.some((objectClass) => objectsOf(token, objectClass, choice).length > 0)) {
     throw keyError(
       `${token.name} still has the key "${choice.label}".`,

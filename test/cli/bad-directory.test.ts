@@ -138,7 +138,7 @@ describe('create refuses a directory where this user may not write', () => {
     const words = ['ca', 'create', join(user.path, 'acme')]
     const failed = await user.fpki(words, { env })
     expect(failed).toMatchObject({ status: 3, stdout: '' })
-    expect(failed.stderr).toMatch(/state.*you have no permission \(EACCES\).*\[ERR_STORAGE\]/)
+    expect(failed.stderr).toMatch(/state.*you have no permission to write to .*\[ERR_STORAGE\]/)
     await user.own(join(user.path, 'state'), 0o700)
     expect((await user.fpki(words, { env })).status).toBe(0)
   })
@@ -147,7 +147,10 @@ describe('create refuses a directory where this user may not write', () => {
 describe('create refuses a factory', () => {
   test('that has a root already, and leaves the second directory unmade', async () => {
     const { home } = await copiedPki()
-    const names = ['The factory acme has a root of trust already', 'fpki ca show --pretty --factory acme']
+    const names = [
+      'The factory acme, named by --factory, has a root of trust already',
+      'fpki ca show --pretty --factory acme',
+    ]
     const words = ['ca', 'create', join(home.path, 'second'), '--factory', 'acme']
     await expectRefusal(home, words, { status: 3, code: 'ERR_FACTORY_IS_SET', names })
   })

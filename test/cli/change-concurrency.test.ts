@@ -4,10 +4,14 @@ import { expect, test } from 'vitest'
 import { errorDocument } from '../../src/cli/documents.js'
 import { addedDeviceCas, serverCertified, shownPki } from '../../src/index.js'
 import { type Ended, output } from '../support/cli.js'
+import { ALL_POINTS } from '../support/points.js'
 import { serve } from '../support/served.js'
 import { deviceCaSerials } from './device-cas.js'
 import { copiedPki, type Made, x509 } from './made.js'
 import { namesBelow } from './snapshot.js'
+
+/** How many begin at once, and how often; `npm run test:all` has more of both. */
+const [MANY, ROUNDS] = ALL_POINTS ? [20, 5] : [10, 3]
 
 /** Runs the same command in so many processes at once. */
 function atOnce({ home }: Made, count: number, words: readonly string[]): Promise<readonly Ended[]> {
@@ -35,10 +39,10 @@ async function expectWhole(made: Made, names: readonly string[]): Promise<void> 
   expect(await readdir(path('.fpki/pending'))).toEqual([])
 }
 
-test('of 20 processes that add one local-ca, one works, and the others exit 3', async () => {
+test(`of ${MANY} processes that add one local-ca, one works, and the others exit 3`, async () => {
   const made = await copiedPki()
   const words = ['ca', 'add-device-ca', made.directory, '--local-ca', '--local-ca-filename', 'site-b.pem']
-  const documents = winners(await atOnce(made, 20, words), ['ERR_LOCKED', 'ERR_EXISTS'])
+  const documents = winners(await atOnce(made, MANY, words), ['ERR_LOCKED', 'ERR_EXISTS'])
   expect(documents).toHaveLength(1)
   expect(addedDeviceCas.parse(documents[0]).added[0]?.pem).toBe(await made.text('site-b.pem'))
   await expectWhole(made, ['tls-crt', 'online-crt', 'local-ca.pem', 'site-b.pem'])
@@ -46,10 +50,10 @@ test('of 20 processes that add one local-ca, one works, and the others exit 3', 
   expect(key.trim()).toBe(await x509(made.path('site-b.pem'), '-pubkey'))
 })
 
-test('of 20 processes that rotate, those that work do so one behind the other, and the others exit 3', async () => {
+test(`of ${MANY} processes that rotate, those that work do so one behind the other, and the others exit 3`, async () => {
   const made = await copiedPki()
   const first = await made.text('tls-crt')
-  const documents = winners(await atOnce(made, 20, ['ca', 'rotate-tls', made.directory]), ['ERR_LOCKED'])
+  const documents = winners(await atOnce(made, MANY, ['ca', 'rotate-tls', made.directory]), ['ERR_LOCKED'])
   const rotated = documents.map((document) => serverCertified.parse(document))
   expect(rotated.length).toBeGreaterThan(0)
   const names = (await readdir(made.directory)).filter((name) => name.startsWith('tls-crt'))
@@ -63,11 +67,11 @@ test('`ca show` beside them shows the PKI before or behind a change, never a par
   const made = await copiedPki()
   const [changed, shown] = await Promise.all([
     made.home.spawn(['ca', 'add-device-ca', made.directory, '--online-ca', '--local-ca', '--local-ca-filename', 'b']),
-    atOnce(made, 19, ['ca', 'show']),
+    atOnce(made, MANY - 1, ['ca', 'show']),
   ])
   expect(changed.status).toBe(0)
   for (const document of winners(shown, [])) expect([2, 4]).toContain(shownPki.parse(document).deviceCas.length)
-  expect(winners(shown, [])).toHaveLength(19)
+  expect(winners(shown, [])).toHaveLength(MANY - 1)
 })
 
 /** Both directories add a local CA at once, in `rounds` rounds; each that exits 0 must be in the Factory API afterwards. */
@@ -96,8 +100,8 @@ async function addInRounds(
 
 test('two directories of one factory that add a device CA at once: both are there', async () => {
   const made = await copiedPki()
-  const added = await addInRounds(made, 5, (words) => made.home.fpki(words))
-  expect(added).toHaveLength(10)
+  const added = await addInRounds(made, ROUNDS, (words) => made.home.fpki(words))
+  expect(added).toHaveLength(2 * ROUNDS)
   expect(await deviceCaSerials(made)).toEqual(expect.arrayContaining([...added]))
 })
 

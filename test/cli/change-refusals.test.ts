@@ -148,7 +148,10 @@ test('an unfinished rotate-tls stops the others, and itself with other names; th
       throw new Error(name, { cause: error })
     })
   }
-  await expectRefusal(home, ['ca', 'rotate-tls', directory], { ...refusal, names: [...names, 'Finish it as it was begun with'] })
+  await expectRefusal(home, ['ca', 'rotate-tls', directory], {
+    ...refusal,
+    names: [...names, 'begun with --tls-name gw.example'],
+  })
   const { status, stderr } = await home.fpki(['ca', 'rotate-tls', directory, '--tls-name', 'gw.example'])
   expect({ status, said: /Going on with the `ca rotate-tls`/.test(stderr) }).toEqual({ status: 0, said: true })
 })

@@ -7,7 +7,7 @@ import { completionDocument } from '../../src/cli/documents.js'
 import { buildProgram } from '../../src/cli/program.js'
 import { type Home, newHome, runProgram, withFpkiOnPath } from '../support/cli.js'
 import { copiedPki, x509 } from './made.js'
-import { bashOffers, fishOffers, lineAfterTab, type Shell } from './shells.js'
+import { bashOffers, fishOffers, linesAfterTab, type Shell } from './shells.js'
 import { silentIo } from './silent-io.js'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
@@ -20,35 +20,71 @@ async function shellWithPki(name: Shell['name']): Promise<Shell> {
   return { name, folder: home.path, env: await withFpkiOnPath(home) }
 }
 
-/** A shell in a HOME with a directory `pki` that has a certificate of this name. */
-async function shellWithCaFile(name: Shell['name'], caFile: string): Promise<Shell> {
+/** A shell in a HOME with a directory `pki` that has certificates of these names. */
+async function shellWithCaFiles(name: Shell['name'], caFiles: readonly string[]): Promise<Shell> {
   const home = await newHome()
   await mkdir(join(home.path, 'pki'))
-  await writeFile(join(home.path, 'pki', caFile), '')
+  for (const caFile of caFiles) await writeFile(join(home.path, 'pki', caFile), '')
   return { name, folder: home.path, env: await withFpkiOnPath(home) }
+}
+
+/**
+ * Asks a shell for all lines of a table in one session, when the first test of the table wants an answer. No line may
+ * have run a part of itself.
+ */
+function inOneSession<Answer>(
+  makeShell: () => Promise<Shell>,
+  ask: (shell: Shell, lines: readonly string[]) => Promise<ReadonlyMap<string, Answer>>,
+  lines: readonly string[],
+): (line: string) => Promise<Answer | undefined> {
+  const askAll = async () => {
+    const shell = await makeShell()
+    const answers = await ask(shell, lines)
+    expect(await readdir(shell.folder)).not.toContain('pwned')
+    return answers
+  }
+  let answers: ReturnType<typeof askAll> | null = null
+  return async (line) => {
+    answers ??= askAll()
+    return (await answers).get(line)
+  }
 }
 
 const REVOKE = 'fpki ca revoke-device-ca ~/pki --ca-file '
 
 describe('bash', () => {
-  test.each([
-    ['fpki ', ['ca', 'hsm', 'keys', 'completion', 'help']],
-    ['fpki ca sh', ['show']],
-    ['fpki keys ca sh', ['show']],
-    ['fpki ca create --on', ['--online-ca']],
-    ['fpki -q ca create --key-type ', ['P-256', 'P-384']],
-    ['fpki ca create --key-type=P-3', ['P-384']],
-    ['fpki ca show --factory ', ['acme']],
-    ['fpki ca show -f a', ['acme']],
-    ['fpki ca show -- --fact', []],
-    ['fpki completion ', ['bash', 'zsh', 'fish']],
-    ['fpki ca show --api ', ['embedded', 'foundries']],
-    ['fpki ca show --api=f', ['foundries']],
-    ['fpki completion "ba', ['bash']],
-    ['fpki ca create --hsm-pin ', []],
-  ])('offers for %j: %j', async (line, words) => {
-    const offered = await bashOffers(await shellWithPki('bash'), line)
-    if (line === 'fpki ') expect(offered.words).toEqual(expect.arrayContaining(words))
+  const tables = {
+    words: [
+      ['fpki ', ['ca', 'hsm', 'keys', 'completion', 'help']],
+      ['fpki ca sh', ['show']],
+      ['fpki keys ca sh', ['show']],
+      ['fpki ca create --on', ['--online-ca']],
+      ['fpki -q ca create --key-type ', ['P-256', 'P-384']],
+      ['fpki ca create --key-type=P-3', ['P-384']],
+      ['fpki ca show --factory ', ['acme']],
+      ['fpki ca show -f a', ['acme']],
+      ['fpki api ping -- --fact', []],
+      ['fpki completion ', ['bash', 'zsh', 'fish']],
+      ['fpki ca show --api ', ['embedded', 'foundries']],
+      ['fpki ca show --api=f', ['foundries']],
+      ['fpki completion "ba', ['bash']],
+      ['fpki ca create --hsm-pin ', []],
+    ],
+    paths: [
+      ['fpki ca create ', '-o dirnames'],
+      ['fpki --config ', '-o default'],
+      ['fpki ca create --hsm-pin-file=', '-o default'],
+    ],
+  } satisfies Record<string, readonly (readonly [string, unknown])[]>
+  const offers = inOneSession(
+    () => shellWithPki('bash'),
+    bashOffers,
+    [...tables.words, ...tables.paths].map(([line]) => line),
+  )
+
+  test.each(tables.words)('offers for %j: %j', async (line, words) => {
+    const offered = await offers(line)
+    if (line === 'fpki ') expect(offered?.words).toEqual(expect.arrayContaining(words))
     else expect(offered).toEqual({ words, options: '' })
   })
 
@@ -65,21 +101,17 @@ describe('bash', () => {
     const shell = await shellWithPki('bash')
     const login = 'echo t0ken | fpki login --api https://factory.example --token-file -'
     expect(await runProgram('sh', ['-c', login], { env: shell.env })).toMatchObject({ status: 0 })
-    const { words } = await bashOffers(shell, 'fpki ca show --api h')
-    expect(words).toEqual([expect.stringContaining('https')])
+    const offered = await bashOffers(shell, ['fpki ca show --api h'])
+    expect([...offered.values()]).toMatchObject([{ words: [expect.stringContaining('https')] }])
   })
 
-  test.each([
-    ['fpki ca create ', '-o dirnames'],
-    ['fpki --config ', '-o default'],
-    ['fpki ca create --hsm-pin-file=', '-o default'],
-  ])('leaves the paths of %j to the shell', async (line, options) => {
-    expect(await bashOffers(await shellWithPki('bash'), line)).toEqual({ words: [], options })
+  test.each(tables.paths)('leaves the paths of %j to the shell', async (line, options) => {
+    expect(await offers(line)).toEqual({ words: [], options })
   })
 })
 
 describe.each(['bash', 'zsh'] as const)('in an interactive %s, a Tab turns', (name) => {
-  test.each([
+  const lines = [
     ['fpki ca cr', 'fpki ca create '],
     ['fpki keys ca sh', 'fpki keys ca show '],
     ['true; FOO="x y" fpki ca cr', 'true; FOO="x y" fpki ca create '],
@@ -89,31 +121,41 @@ describe.each(['bash', 'zsh'] as const)('in an interactive %s, a Tab turns', (na
     ['fpki ca create my', 'fpki ca create my\\ folder/'],
     ['fpki ca show --config my\\ fi', 'fpki ca show --config my\\ file '],
     ['fpki ca create $(touch pwned) --online', 'fpki ca create $(touch pwned) --online-ca '],
-  ])('%j into %j', async (line, after) => {
-    const shell = await shellWithPki(name)
-    expect(await lineAfterTab(shell, line)).toBe(after)
-    expect(await readdir(shell.folder)).not.toContain('pwned')
+  ] as const
+  const lineAfterTab = inOneSession(
+    () => shellWithPki(name),
+    linesAfterTab,
+    lines.map(([line]) => line),
+  )
+
+  test.each(lines)('%j into %j', async (line, after) => {
+    expect(await lineAfterTab(line)).toBe(after)
   })
 
-  test.each([
+  const hostileNames = [
     ['$(touch pwned).pem', '\\$\\(touch\\ pwned\\).pem '],
     ["it's; touch pwned `touch pwned`.pem", "it\\'s\\;\\ touch\\ pwned\\ \\`touch\\ pwned\\`.pem "],
     ['~root&"x".pem', '\\~root\\&\\"x\\".pem '],
     ['süd 2.pem', 'süd\\ 2.pem '],
-  ])('a name like %j into a quoted one', async (hostile, quoted) => {
-    const shell = await shellWithCaFile(name, hostile)
-    expect(await lineAfterTab(shell, `${REVOKE}${quoted.slice(0, 2)}`)).toBe(`${REVOKE}${quoted}`)
-    expect(await readdir(shell.folder)).not.toContain('pwned')
+  ] as const
+  const begun = (quoted: string) => `${REVOKE}${quoted.slice(0, 2)}`
+  const hostileAfterTab = inOneSession(
+    () => shellWithCaFiles(name, ['site b.pem', ...hostileNames.map(([hostile]) => hostile)]),
+    linesAfterTab,
+    [`${REVOKE}"si`, ...hostileNames.map(([, quoted]) => begun(quoted))],
+  )
+
+  test.each(hostileNames)('a name like %j into a quoted one', async (_, quoted) => {
+    expect(await hostileAfterTab(begun(quoted))).toBe(`${REVOKE}${quoted}`)
   })
 
   test('a word behind an open quote into one that is closed', async () => {
-    const shell = await shellWithCaFile(name, 'site b.pem')
-    expect(await lineAfterTab(shell, `${REVOKE}"si`)).toBe(`${REVOKE}"site b.pem" `)
+    expect(await hostileAfterTab(`${REVOKE}"si`)).toBe(`${REVOKE}"site b.pem" `)
   })
 })
 
 describe('fish', () => {
-  test.each([
+  const table: readonly (readonly [string, readonly string[]])[] = [
     ['fpki ca cr', ['create\tcreate a Factory PKI, or finish an interrupted create']],
     ['fpki keys ca sh', ['show\tshow the certificates that the Factory API knows, as PEM']],
     ['fpki ca create --key-type ', ['P-256', 'P-384']],
@@ -125,15 +167,20 @@ describe('fish', () => {
       'fpki ca create (touch pwned) --online',
       ['--online-ca\tcreate online-ca, for devices that register online (default: yes)'],
     ],
-  ])('offers for %j: %j', async (line, offered) => {
-    const shell = await shellWithPki('fish')
-    expect(await fishOffers(shell, line)).toEqual(offered)
-    expect(await readdir(shell.folder)).not.toContain('pwned')
+  ]
+  const offers = inOneSession(
+    () => shellWithPki('fish'),
+    fishOffers,
+    table.map(([line]) => line),
+  )
+
+  test.each(table)('offers for %j: %j', async (line, offered) => {
+    expect(await offers(line)).toEqual(offered)
   })
 
   test('runs nothing of a hostile name', async () => {
-    const shell = await shellWithCaFile('fish', '(touch pwned).pem')
-    expect(await fishOffers(shell, REVOKE)).toEqual(['(touch pwned).pem'])
+    const shell = await shellWithCaFiles('fish', ['(touch pwned).pem'])
+    expect((await fishOffers(shell, [REVOKE])).get(REVOKE)).toEqual(['(touch pwned).pem'])
     expect(await readdir(shell.folder)).not.toContain('pwned')
   })
 })

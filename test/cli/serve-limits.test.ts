@@ -95,10 +95,14 @@ test('2,000 requests of which some are malformed neither change the state nor le
         statuses.set(status, (statuses.get(status) ?? 0) + 1)
     }
   }
-  await rounds(1000)
-  const warm = await rss(server)
-  await rounds(1000)
-  expect((await rss(server)) - warm).toBeLessThan(25)
+  await rounds(800)
+  const sizes = [await rss(server)]
+  for (let round = 0; round < 4; round++) {
+    await rounds(300)
+    sizes.push(await rss(server))
+  }
+  // What leaks grows in each round; what the garbage collector has not come to yet, on a busy machine, in some.
+  expect(Math.min(...sizes.slice(1).map((size, at) => size - (sizes[at] ?? 0)))).toBeLessThan(8)
   expect(Object.fromEntries(statuses)).toEqual({ 200: 1920, 400: 80 })
   expect(await state()).toBe(before)
 })

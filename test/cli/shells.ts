@@ -1,4 +1,4 @@
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { output, runProgram } from '../support/cli.js'
 
@@ -10,10 +10,13 @@ export interface Shell {
 }
 
 /**
- * What the shell's line is after `line` and a Tab were typed in an interactive one on a terminal: what a person would
- * run next. For bash and zsh; fish is asked with {@link fishOffers}.
+ * What the shell's line is after each of `lines` and a Tab were typed in an interactive one on a terminal: what a person
+ * would run next. For bash and zsh; fish is asked with {@link fishOffers}.
  */
-export async function lineAfterTab({ name, folder, env }: Shell, line: string): Promise<string> {
+export async function linesAfterTab(
+  { name, folder, env }: Shell,
+  lines: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
   const result = join(folder, 'line')
   const start = join(folder, 'start')
   await mkdir(start, { recursive: true })
@@ -22,42 +25,82 @@ export async function lineAfterTab({ name, folder, env }: Shell, line: string): 
   if (name === 'bash') await writeFile(join(start, '.bashrc'), BASH_START(script, result))
   else await writeFile(join(start, '.zshrc'), ZSH_START(start, result))
   const program = name === 'bash' ? `bash --noprofile --rcfile ${start}/.bashrc -i` : 'zsh -d -i'
+  const after = new Map<string, string>()
   await runProgram('script', ['-qec', program, '/dev/null'], {
     cwd: folder,
     env: { ...env, ZDOTDIR: start, TERM: 'dumb', LC_ALL: 'C.UTF-8', HISTFILE: '' },
     keepStdin: true,
     // Typed when the shell is ready: what comes earlier is taken by the terminal, which has a use of its own for Tab.
-    onStart: async ({ stdin, exitCode }) => {
-      while (exitCode === null && !(await isThere(join(folder, 'ready')))) await pause()
-      stdin?.write(`${line}\t\u0018p`)
-      while (exitCode === null && !(await isThere(result))) await pause()
-      stdin?.end('\u0015exit\r')
+    onStart: async (shell) => {
+      const appears = async (path: string) => {
+        while (shell.exitCode === null && !(await isThere(path))) await pause()
+        return isThere(path)
+      }
+      await appears(join(folder, 'ready'))
+      for (const line of lines) {
+        shell.stdin?.write(`${line}\t\u0018p`)
+        if (!(await appears(result))) break
+        after.set(line, (await readFile(result, 'utf8')).replace(/\n$/, ''))
+        await rm(result)
+        shell.stdin?.write('\u0015')
+      }
+      shell.stdin?.end('exit\r')
     },
   })
-  return (await readFile(result, 'utf8')).replace(/\n$/, '')
+  return after
 }
 
-/** The words that bash offers for a line, and the options that its completion is set to. */
-export async function bashOffers({ folder, env }: Shell, line: string): Promise<{ words: string[]; options: string }> {
+/** What bash offers for a line: the words, and the options that its completion is set to. */
+export interface Offered {
+  readonly words: readonly string[]
+  readonly options: string
+}
+
+/** What bash offers for each of these lines. */
+export async function bashOffers(
+  { folder, env }: Shell,
+  lines: readonly string[],
+): Promise<ReadonlyMap<string, Offered>> {
   const asks = `
     compopt() { options="$*"; }
     ${await scriptOf('bash', env)}
-    COMP_LINE=$1 COMP_POINT=\${#1} _fpki
-    printf '%s\\0' "$options" "\${COMPREPLY[@]}"`
-  const said = await output('bash', ['--noprofile', '--norc', '-c', asks, 'bash', line], { cwd: folder, env })
-  const [options = '', ...words] = said.split('\0').slice(0, -1)
-  return { words, options }
+    for line; do
+      options= COMPREPLY=()
+      COMP_LINE=$line COMP_POINT=\${#line} _fpki
+      printf '%s\\0' "\${#COMPREPLY[@]}" "$options" "\${COMPREPLY[@]}"
+    done`
+  const said = await output('bash', ['--noprofile', '--norc', '-c', asks, 'bash', ...lines], { cwd: folder, env })
+  const fields = said.split('\0')
+  return new Map(
+    lines.map((line) => {
+      const [count, options = ''] = fields.splice(0, 2)
+      return [line, { options, words: fields.splice(0, Number(count)) }]
+    }),
+  )
 }
 
-/** What fish offers for a line: the words, and behind a tab what they mean. */
-export async function fishOffers({ folder, env }: Shell, line: string): Promise<readonly string[]> {
-  const asks = `${await scriptOf('fish', env)}\ncomplete -C $argv[1]`
-  const said = await output('fish', ['--no-config', '-c', asks, line], { cwd: folder, env })
-  return said.split('\n').slice(0, -1)
+/** What fish offers for each of these lines: the words, and after a tab what they mean. */
+export async function fishOffers(
+  { folder, env }: Shell,
+  lines: readonly string[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const asks = `${await scriptOf('fish', env)}
+    for line in $argv
+      complete -C $line
+      printf '\\0'
+    end`
+  const said = await output('fish', ['--no-config', '-c', asks, ...lines], { cwd: folder, env })
+  const answers = said.split('\0')
+  return new Map(lines.map((line, at) => [line, (answers[at] ?? '').split('\n').slice(0, -1)]))
 }
 
+const scripts = new Map<Shell['name'], Promise<string>>()
+
+/** The script as `fpki completion` prints it: asked for once. */
 function scriptOf(name: Shell['name'], env: Shell['env']): Promise<string> {
-  return output('fpki', ['completion', name], { env })
+  const script = scripts.get(name) ?? output('fpki', ['completion', name], { env })
+  scripts.set(name, script)
+  return script
 }
 
 /** Ctrl-X p saves the line. */

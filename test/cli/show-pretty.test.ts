@@ -5,7 +5,7 @@ import { copiedPki, editCertificates, type Made, madePki, x509 } from './made.js
 const TITLES = {
   'factory_ca.pem': 'factory_ca, the root of trust',
   'tls-crt': "tls-crt, the device gateway's server certificate",
-  'online-crt': 'online-ca, signs devices that register on-line',
+  'online-crt': 'online-ca, signs devices that register online',
   'local-ca.pem': 'local-ca, signs devices in manufacturing',
 } as const
 const FILES = ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.pem'] as const

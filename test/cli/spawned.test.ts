@@ -77,10 +77,13 @@ function said({ stdout, stderr, ...end }: Ended, { home }: Made) {
   return { ...end, stdout: plain(stdout), stderr: plain(stderr) }
 }
 
+let csr: Promise<string> | null = null
+
 async function scene(): Promise<Scene> {
   const made = await copiedPki()
   const at = (name: string) => join(made.home.path, name)
-  await writeFile(at('a.csr'), await opensslCsr({}))
+  csr ??= opensslCsr({})
+  await writeFile(at('a.csr'), await csr)
   return { ...made, at }
 }
 

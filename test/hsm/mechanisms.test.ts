@@ -4,12 +4,12 @@ import { FpkiError } from '../../src/errors.js'
 import { embeddedFactoryOn, thisMachine } from '../../src/machine.js'
 import { checkHsm } from '../../src/operations/check-hsm.js'
 import { createPki } from '../../src/operations/create-pki.js'
-import { CKM } from '../../src/signer/pkcs11/cryptoki.js'
+import { CKA, CKM, type CryptokiMaker } from '../../src/signer/pkcs11/cryptoki.js'
 import { notLoaded } from '../../src/signer/pkcs11/module.js'
 import { namesBelow } from '../cli/snapshot.js'
-import { newHome } from '../support/cli.js'
+import { type Home, newHome, runProgram, withFpkiOnPath } from '../support/cli.js'
 import { differing } from '../support/cryptoki.js'
-import { choiceOf, softHsm } from '../support/token.js'
+import { choiceOf, homeWith, PIN, softHsm, type TestToken } from '../support/token.js'
 
 const SILENT = { step: () => undefined, note: () => undefined, warn: () => undefined }
 
@@ -38,18 +38,40 @@ test.each([
   },
 )
 
-test('ca create looks at the mechanisms first, and leaves no directory', async () => {
-  const home = await newHome()
+const optionsFor = (home: Home, token: TestToken) => ({
+  directory: join(home.path, 'acme'),
+  ...{ factory: 'acme', onlineCa: true, localCa: true, tlsNames: [], hsm: choiceOf(token) },
+})
+
+function portsOf(home: Home, makeCryptoki: CryptokiMaker) {
   const machine = thisMachine()
   const { signal } = new AbortController()
   const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, signal)
-  const options = { directory: join(home.path, 'acme'), factory: 'acme', onlineCa: true, localCa: true, tlsNames: [] }
+  return { ...machine, api, progress: SILENT, signal, makeCryptoki }
+}
+
+test('ca create looks at the mechanisms first, and leaves no directory', async () => {
+  const home = await newHome()
   const { make, calls } = differing({ mechanisms: [CKM.ecKeyPairGen] })
-  const ports = { ...machine, api, progress: SILENT, signal, makeCryptoki: make }
-  const created = createPki({ ...options, hsm: choiceOf(await softHsm()) }, ports)
+  const created = createPki(optionsFor(home, await softHsm()), portsOf(home, make))
   await expect(created).rejects.toMatchObject({ code: 'ERR_HSM_KEY', message: expect.stringContaining('CKM_ECDSA') })
   expect(await namesBelow(home.path)).not.toContain('acme')
   expect(calls.at(-1)).toBe('C_Finalize')
+})
+
+test('a token that refuses to make a key is checked by the command of the hint, as it is pasted', async () => {
+  const token = await softHsm("acme's plant")
+  const home = await homeWith(token)
+  const { make } = differing({ refuses: [CKA.label] })
+  const error = await createPki(optionsFor(home, token), portsOf(home, make)).catch((caught: unknown) => caught)
+  expect(error).toMatchObject({ code: 'ERR_HSM_KEY', hint: expect.stringContaining(`--hsm-module ${token.module} `) })
+  const [, command = ''] = /`(.*)`/.exec(error instanceof FpkiError ? error.hint : '') ?? []
+  expect(command).toContain("--hsm-token-label 'acme'\\''s plant' --hsm-token-serial ")
+  expect(command).not.toContain(PIN)
+  const env = { ...token.env, ...(await withFpkiOnPath(home)), FPKI_HSM_PIN: PIN }
+  const { status, stdout, stderr } = await runProgram('sh', ['-c', command], { env })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  expect(stdout).toContain('This token can hold a root key.')
 })
 
 test.each([

@@ -7,6 +7,7 @@ import { thisMachine } from '../../src/machine.js'
 import { readPemCertificate } from '../../src/pki/read-certificate.js'
 import { newEnvelope, openEnvelope, type Recipients } from '../../src/signer/envelope.js'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
+import { ALL_POINTS } from '../support/points.js'
 
 const machine = thisMachine()
 const PASSPHRASE = 'nine lives of a fish'
@@ -114,18 +115,22 @@ async function fateOf(file: Uint8Array): Promise<string> {
   }
 }
 
-test('any flipped bit, each of them, is noticed', async () => {
+test('a flipped bit is noticed in every octet', async () => {
   const { certificate } = await somebody(KINDS['P-256'])
   const file = sealed({ certificates: [certificate] }, CONTENT.subarray(0, 64), 1)
   const whole = await fateOf(file)
-  const bits = Array.from({ length: 8 * file.length }, (_, at) => at)
+  // One bit of each octet, another one in each; `npm run test:all` flips all eight.
+  const bits = Array.from({ length: 8 * file.length }, (_, at) => at).filter(
+    (bit) => ALL_POINTS || (bit & 7) === ((bit >> 3) * 3) % 8,
+  )
   const passed: number[] = []
   for (const bit of bits) {
     const changed = Buffer.from(file)
     changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
     if ((await fateOf(changed)) === whole) passed.push(bit)
   }
-  expect(bits.length).toBeGreaterThan(4000)
+  expect(bits.length).toBe(ALL_POINTS ? 8 * file.length : file.length)
+  expect(file.length).toBeGreaterThan(500)
   expect(passed).toEqual([])
 })
 

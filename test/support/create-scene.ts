@@ -117,9 +117,25 @@ function masked(text: string, keys: ReadonlyMap<string, string>): string {
     .replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, 'time')
 }
 
-function certificateFacts(pem: string, keys: ReadonlyMap<string, string>): string {
+/** A function of a text that is asked for few texts many times: the disks of a test are copies of one. */
+function remembered<Answer>(work: (text: string) => Answer): (text: string) => Answer {
+  const known = new Map<string, Answer>()
+  return (text) => {
+    const answer = known.get(text) ?? work(text)
+    known.set(text, answer)
+    return answer
+  }
+}
+
+const readPem = remembered((pem) => {
   const { subject, issuer, publicKey, ca, subjectAltName } = new X509Certificate(pem)
-  const owner = keys.get(fingerprint(publicKey.export({ format: 'der', type: 'spki' })))
+  const key = fingerprint(publicKey.export({ format: 'der', type: 'spki' }))
+  return { subject, issuer, key, ca, subjectAltName }
+})
+
+function certificateFacts(pem: string, keys: ReadonlyMap<string, string>): string {
+  const { subject, issuer, key, ca, subjectAltName } = readPem(pem)
+  const owner = keys.get(key)
   return `certificate of ${subject} by ${issuer}, key ${owner}, ca ${ca}, ${subjectAltName}`.replaceAll('\n', ',')
 }
 
@@ -128,11 +144,11 @@ function crlFacts(pem: string): string {
   return `CRL ${crlNumber} of ${entries.map(({ reasonCode }) => `reason ${reasonCode}`).join(', ')}`
 }
 
-function keyId(pem: string): string {
+const keyId = remembered((pem) => {
   const { x, y } = createPrivateKey(pem).export({ format: 'jwk' })
   const point = Buffer.concat([Buffer.from(x ?? '', 'base64url'), Buffer.from(y ?? '', 'base64url')])
   return fingerprint(Buffer.concat([SPKI_P256, point]))
-}
+})
 
 /** Everything of a P-256 SubjectPublicKeyInfo but the coordinates (RFC 5480). */
 const SPKI_P256 = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex')

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 
+/** Is this `npm run test:all`, which leaves nothing out? */
+export const ALL_POINTS = process.env['FPKI_TEST_ALL_POINTS'] !== undefined
+
 /** Of so many points at which something can be cut off or fail, `npm test` tries one; `npm run test:all` tries each. */
-const ONE_IN = process.env['FPKI_TEST_ALL_POINTS'] === undefined ? 6 : 1
+const ONE_IN = ALL_POINTS ? 1 : 6
 
 /**
  * The points to try, counted from 1: one in six, and besides one of each kind of step that these leave out. It is the same

@@ -1,12 +1,30 @@
 import { type FpkiCode, FpkiError } from '../../errors.js'
+import { shellWord } from '../../shell-word.js'
+
+/** The token or module that an error is about. */
+export interface Subject {
+  /** Its name in messages. */
+  readonly name: string
+  readonly modulePath: string
+  readonly initArgs: string
+  /** null: the module itself. */
+  readonly token: { readonly label: string; readonly serial: string } | null
+}
+
+type Hint = string | ((subject: Subject) => string)
 
 interface Meaning {
   readonly code: FpkiCode
   readonly says: string
-  readonly hint: string
+  readonly hint: Hint
 }
 
 const AGAIN = 'Run the same command again; what is done is kept.'
+const CHECK: Hint = (subject) => {
+  const command = checkCommand(subject)
+  return command === null ? LOOK_UP : `See what it can do with \`${command}\`.`
+}
+const LOOK_UP = "Look this code up in the documentation of the module's maker."
 const REPLUG = 'Look whether the token is plugged in and its service is running, then run the same command again.'
 
 /** What the return values that people meet mean for them (PKCS#11, 5.1). */
@@ -43,33 +61,27 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     "Take the protection away with the tool of the token's maker.",
   ),
   CKR_SESSION_READ_ONLY: token('it is write-protected', "Take the protection away with the tool of the token's maker."),
-  CKR_MECHANISM_INVALID: key('it cannot do ECDSA with such a key', 'See what it can do with `fpki hsm check`.'),
-  CKR_MECHANISM_PARAM_INVALID: key('it cannot do ECDSA with such a key', 'See what it can do with `fpki hsm check`.'),
+  CKR_MECHANISM_INVALID: key('it cannot do ECDSA with such a key', CHECK),
+  CKR_MECHANISM_PARAM_INVALID: key('it cannot do ECDSA with such a key', CHECK),
   CKR_CURVE_NOT_SUPPORTED: key('it does not have this curve', 'Take --key-type P-256, or another token.'),
   CKR_DOMAIN_PARAMS_INVALID: key('it does not have this curve', 'Take --key-type P-256, or another token.'),
   CKR_KEY_TYPE_INCONSISTENT: key('the key is of another kind', 'It must be an EC key.'),
   CKR_KEY_FUNCTION_NOT_PERMITTED: key('the key may not sign', 'It must have CKA_SIGN; make or import it again.'),
-  CKR_ATTRIBUTE_VALUE_INVALID: key(
-    'it does not take a key with these attributes',
-    'See what it can do with `fpki hsm check`.',
-  ),
-  CKR_TEMPLATE_INCONSISTENT: key(
-    'it does not take a key with these attributes',
-    'See what it can do with `fpki hsm check`.',
-  ),
-  CKR_TEMPLATE_INCOMPLETE: key('it wants more attributes for such a key', 'See what it can do with `fpki hsm check`.'),
-  CKR_FUNCTION_NOT_SUPPORTED: key('it has no such function', 'See what it can do with `fpki hsm check`.'),
+  CKR_ATTRIBUTE_VALUE_INVALID: key('it does not take a key with these attributes', CHECK),
+  CKR_TEMPLATE_INCONSISTENT: key('it does not take a key with these attributes', CHECK),
+  CKR_TEMPLATE_INCOMPLETE: key('it wants more attributes for such a key', CHECK),
+  CKR_FUNCTION_NOT_SUPPORTED: key('it has no such function', CHECK),
 }
 
-function pin(says: string, hint: string): Meaning {
+function pin(says: string, hint: Hint): Meaning {
   return { code: 'ERR_HSM_PIN', says, hint }
 }
 
-function token(says: string, hint: string): Meaning {
+function token(says: string, hint: Hint): Meaning {
   return { code: 'ERR_HSM_TOKEN', says, hint }
 }
 
-function key(says: string, hint: string): Meaning {
+function key(says: string, hint: Hint): Meaning {
   return { code: 'ERR_HSM_KEY', says, hint }
 }
 
@@ -80,27 +92,49 @@ export function returnValue(error: unknown): string | null {
   return /CKR_[A-Z0-9_]+/.exec(text)?.[0] ?? null
 }
 
+/** `fpki hsm check` with the flags of a token, without its PIN; null: there is no token to check. */
+function checkCommand({ modulePath, initArgs, token }: Subject): string | null {
+  if (token === null) return null
+  const flags = [
+    ['--hsm-module', modulePath],
+    ['--hsm-token-label', token.label],
+    ['--hsm-token-serial', token.serial],
+    ['--hsm-init-args', initArgs],
+  ] as const
+  const given = flags.filter(([, value]) => value !== '').map(([flag, value]) => `${flag} ${shellWord(value)}`)
+  return ['fpki hsm check', ...given].join(' ')
+}
+
 /**
  * An error of pkcs11js in words for the person who holds the token, with the `CKR_…` name for searching. Anything else
  * is given back as it is.
+ *
+ * @param what the name of the token or module in the message, where it is not the subject's own
  */
-export function explainedError(error: unknown, what: string): unknown {
+export function explainedError(error: unknown, subject: Subject, what = subject.name): unknown {
   const name = returnValue(error)
   if (name === null) return error
-  const meaning = MEANINGS[name] ?? {
+  const { code, says, hint } = MEANINGS[name] ?? {
     code: 'ERR_HSM_TOKEN' as const,
     says: 'it says no',
-    hint: "Look this code up in the documentation of the token's maker; `fpki hsm check` shows what the token can do.",
+    hint: unknownCode(subject),
   }
   // No cause: modules are not ours, and what they put into their errors is not ours to check for secrets.
-  return new FpkiError(meaning.code, `${what}: ${meaning.says} (${name}).`, meaning.hint)
+  return new FpkiError(code, `${what}: ${says} (${name}).`, typeof hint === 'string' ? hint : hint(subject))
 }
 
-/** Runs calls of PKCS#11 and puts what they throw into words. `what` names the token or module. */
-export function explained<T>(what: string, work: () => T): T {
+function unknownCode(subject: Subject): string {
+  const command = checkCommand(subject)
+  return command === null
+    ? LOOK_UP
+    : `Look this code up in the documentation of the token's maker; \`${command}\` shows what the token can do.`
+}
+
+/** Runs calls of PKCS#11 and puts what they throw into words. */
+export function explained<T>(subject: Subject, work: () => T, what?: string): T {
   try {
     return work()
   } catch (error) {
-    throw explainedError(error, what)
+    throw explainedError(error, subject, what)
   }
 }

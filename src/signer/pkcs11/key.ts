@@ -75,14 +75,14 @@ const AT_A_TIME = 64
 
 /** The objects of a class with the label and the id of a choice, or any where it says null. */
 export function objectsOf(token: OpenToken, objectClass: number, { label, id }: KeyChoice): readonly FoundObject[] {
-  const { cryptoki, session, name } = token
+  const { cryptoki, session } = token
   // Tokens differ in whether an attribute that an object lacks equals an empty one: those are compared below.
   const wanted = [
     { type: CKA.class, value: objectClass },
     ...(label ? [{ type: CKA.label, value: label }] : []),
     ...(id ? [{ type: CKA.id, value: Buffer.from(id, 'hex') }] : []),
   ]
-  const handles = explained(name, () => {
+  const handles = explained(token, () => {
     cryptoki.C_FindObjectsInit(session, wanted)
     try {
       return allObjects(cryptoki, session)
@@ -110,14 +110,15 @@ function allObjects(cryptoki: Cryptoki, session: Handle): readonly Handle[] {
 }
 
 /** One attribute of an object; null when the token does not show it or does not know it. */
-export function attribute({ cryptoki, session, name }: OpenToken, object: Handle, type: number): Buffer | null {
+export function attribute(token: OpenToken, object: Handle, type: number): Buffer | null {
+  const { cryptoki, session } = token
   try {
     const [found] = cryptoki.C_GetAttributeValue(session, object, [{ type }])
     return Buffer.isBuffer(found?.value) ? found.value : null
   } catch (error) {
     const said = returnValue(error)
     if (said === 'CKR_ATTRIBUTE_SENSITIVE' || said === 'CKR_ATTRIBUTE_TYPE_INVALID') return null
-    return explained(name, () => {
+    return explained(token, () => {
       throw error
     })
   }

@@ -123,14 +123,14 @@ function create(token: OpenToken, attributes: Attribute[], optional: Attribute[]
 }
 
 /** Tries with the attributes that say "signs only", and without them where the token refuses them. */
-function withFewerAttributes({ name }: OpenToken, work: (isTerse: boolean) => void): void {
+function withFewerAttributes(token: OpenToken, work: (isTerse: boolean) => void): void {
   try {
     work(false)
     return
   } catch (error) {
-    if (!REFUSES_ATTRIBUTES.includes(returnValue(error) ?? '')) throw explainedError(error, name)
+    if (!REFUSES_ATTRIBUTES.includes(returnValue(error) ?? '')) throw explainedError(error, token)
   }
-  explained(name, () => work(true))
+  explained(token, () => work(true))
 }
 
 /** Some modules take a template and make what they like; a key that could leave its token is none. */

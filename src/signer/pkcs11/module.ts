@@ -1,10 +1,11 @@
 import { FpkiError } from '../../errors.js'
 import type { Cryptoki, CryptokiMaker } from './cryptoki.js'
-import { explained, returnValue } from './errors.js'
+import { explained, returnValue, type Subject } from './errors.js'
 
 /** A PKCS#11 module that is loaded and initialized. */
 export interface Module {
   readonly path: string
+  readonly initArgs: string
   readonly cryptoki: Cryptoki
   /** C_Finalize. Never throws: there is nothing to be done about it, and what was signed is signed. */
   close(): void
@@ -33,6 +34,7 @@ export async function openModule(
   }
   return {
     path,
+    initArgs,
     cryptoki,
     close: () => {
       try {
@@ -44,6 +46,11 @@ export async function openModule(
   }
 }
 
+/** The module itself as the subject of an error. */
+export function subjectOf({ path, initArgs }: Pick<Module, 'path' | 'initArgs'>): Subject {
+  return { name: path, modulePath: path, initArgs, token: null }
+}
+
 /** Opens a module for the time of `work`. */
 export async function withModule<T>(
   { path, initArgs }: { readonly path: string; readonly initArgs: string },
@@ -51,7 +58,7 @@ export async function withModule<T>(
 ): Promise<T> {
   const module = await openModule(path, initArgs)
   try {
-    return explained(path, () => work(module))
+    return explained(subjectOf(module), () => work(module))
   } finally {
     module.close()
   }

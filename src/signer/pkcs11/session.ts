@@ -1,13 +1,14 @@
 import { FpkiError } from '../../errors.js'
 import type { HsmChoice } from '../../ports.js'
 import { CKF_SESSION, CKF_TOKEN, CKU, type Cryptoki, type CryptokiMaker, type Handle } from './cryptoki.js'
-import { explained, explainedError, returnValue } from './errors.js'
+import { explained, explainedError, returnValue, type Subject } from './errors.js'
 import { type Module, openModule } from './module.js'
 import { chooseToken, type Token, tokenIn, tokenName } from './token.js'
 
 /** A token with one session, logged in for the whole of a command. */
 export interface OpenToken {
   readonly modulePath: string
+  readonly initArgs: string
   readonly token: Token
   /** The token in messages: label, model and serial. */
   readonly name: string
@@ -52,14 +53,16 @@ async function logIn(module: Module, choice: HsmChoice, talk: TokenTalk): Promis
   if (choice.keypad && !has(CKF_TOKEN.protectedAuthenticationPath)) throw noKeypad(name)
   const pin = withoutPin ? '' : await choice.pin(tokenName(token))
   const access = CKF_SESSION.serial | (has(CKF_TOKEN.writeProtected) ? 0 : CKF_SESSION.readWrite)
-  const session = explained(name, () => cryptoki.C_OpenSession(token.slot, access))
+  const subject = { name, modulePath: module.path, initArgs: module.initArgs, token }
+  const session = explained(subject, () => cryptoki.C_OpenSession(token.slot, access))
   if (choice.keypad) talk.note(`type the PIN on the keypad of the token ${tokenName(token)}.`)
-  if (has(CKF_TOKEN.loginRequired)) tryPin(module, { session, token, name, pin })
-  const mechanisms = new Set(explained(name, () => cryptoki.C_GetMechanismList(token.slot)))
+  if (has(CKF_TOKEN.loginRequired)) tryPin(module, subject, { session, pin })
+  const mechanisms = new Set(explained(subject, () => cryptoki.C_GetMechanismList(token.slot)))
   let open = true
   return {
-    ...{ modulePath: module.path, token, name, cryptoki, session, mechanisms },
-    authenticate: () => explained(name, () => cryptoki.C_Login(session, CKU.contextSpecific, pin)),
+    ...subject,
+    ...{ token, cryptoki, session, mechanisms },
+    authenticate: () => explained(subject, () => cryptoki.C_Login(session, CKU.contextSpecific, pin)),
     close: () => {
       if (!open) return
       open = false
@@ -103,18 +106,16 @@ const UNLOCK = "Unlock it with its SO PIN and the tool of the token's maker."
 
 interface Login {
   readonly session: Handle
-  readonly token: Token
-  readonly name: string
   readonly pin: string
 }
 
-function tryPin(module: Module, { session, token, name, pin }: Login): void {
+function tryPin(module: Module, subject: Subject & { readonly token: Token }, { session, pin }: Login): void {
   try {
     module.cryptoki.C_Login(session, CKU.user, pin)
   } catch (error) {
     const said = returnValue(error)
     if (said === 'CKR_USER_ALREADY_LOGGED_IN') return
-    throw said === 'CKR_PIN_INCORRECT' ? wrongPin(module, token, name) : explainedError(error, name)
+    throw said === 'CKR_PIN_INCORRECT' ? wrongPin(module, subject.token, subject.name) : explainedError(error, subject)
   }
 }
 

@@ -32,7 +32,7 @@ export function tokenSigner(token: OpenToken, key: TokenKey, certified: Uint8Arr
     algorithm: { curve, hash },
     sign: async (data) => {
       const input = mechanism === CKM.ecdsa ? digestOf(hash, data, 'buffer') : Buffer.from(data)
-      const raw = explained(name, () => {
+      const raw = explained(token, () => {
         cryptoki.C_SignInit(session, { mechanism }, key.handle)
         if (key.alwaysAuthenticate) token.authenticate()
         return cryptoki.C_Sign(session, input, output)

@@ -2,7 +2,7 @@ import { FpkiError } from '../../errors.js'
 import type { TokenChoice } from '../../ports.js'
 import { CKF_TOKEN, type Handle } from './cryptoki.js'
 import { explained, returnValue } from './errors.js'
-import type { Module } from './module.js'
+import { type Module, subjectOf } from './module.js'
 
 /** A token in a slot of a module. */
 export interface Token {
@@ -23,8 +23,9 @@ export function tokenName({ label, model, serial }: Pick<Token, 'label' | 'model
 }
 
 /** The tokens in a module's slots now; also those that nobody has set up. */
-export function slotsOf({ cryptoki, path }: Module): readonly Token[] {
-  const slots = explained(path, () => cryptoki.C_GetSlotList(true))
+export function slotsOf(module: Module): readonly Token[] {
+  const { cryptoki } = module
+  const slots = explained(subjectOf(module), () => cryptoki.C_GetSlotList(true))
   return slots.flatMap((slot) => tokenIn({ cryptoki }, slot) ?? [])
 }
 

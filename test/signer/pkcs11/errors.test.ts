@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { EXIT } from '../../../src/cli/exit.js'
 import { FpkiError } from '../../../src/errors.js'
-import { explained, returnValue } from '../../../src/signer/pkcs11/errors.js'
+import { explained, returnValue, type Subject } from '../../../src/signer/pkcs11/errors.js'
 
-function told(name: string): FpkiError {
+const MODULE: Subject = { name: '/m.so', modulePath: '/m.so', initArgs: '', token: null }
+const TOKEN: Subject = { ...MODULE, name: 'The token "acme"', token: { label: 'acme', serial: '1' } }
+
+function errorFor(name: string, subject = TOKEN): FpkiError {
   try {
-    return explained('The token "acme"', () => {
+    return explained(subject, () => {
       throw new Error(`${name}:1\n    at PKCS11.C_Sign (pkcs11.cpp:1)`)
     })
   } catch (error) {
@@ -26,8 +29,8 @@ describe('what a module answers', () => {
     ['CKR_CURVE_NOT_SUPPORTED', 'ERR_HSM_KEY', 'this curve'],
     ['CKR_KEY_FUNCTION_NOT_PERMITTED', 'ERR_HSM_KEY', 'may not sign'],
     ['CKR_VENDOR_DEFINED', 'ERR_HSM_TOKEN', 'says no'],
-  ])('%s is told in words, with its name kept: exit 5', (name, code, words) => {
-    const error = told(name)
+  ])('%s is put into words, with its name kept: exit 5', (name, code, words) => {
+    const error = errorFor(name)
     expect({ code: error.code, exit: EXIT[error.code] }).toEqual({ code, exit: 5 })
     expect(error.message).toContain(words)
     expect(error.message).toContain(`(${name})`)
@@ -35,10 +38,18 @@ describe('what a module answers', () => {
     expect(error.cause).toBeUndefined()
   })
 
+  test.each(['CKR_MECHANISM_INVALID', 'CKR_VENDOR_DEFINED'])('%s has a hint with the flags of the token', (name) => {
+    const odd = { ...TOKEN, modulePath: '/my modules/m.so', initArgs: 'configdir=sql:/my db' }
+    const flags = "--hsm-module '/my modules/m.so' --hsm-token-label acme --hsm-token-serial 1"
+    expect(errorFor(name, odd).hint).toContain(`\`fpki hsm check ${flags} --hsm-init-args 'configdir=sql:/my db'\``)
+    // A module without a token has nothing to check.
+    expect(errorFor(name, MODULE).hint).toBe("Look this code up in the documentation of the module's maker.")
+  })
+
   test('a defect stays one', () => {
     const defect = new TypeError('x is not a function')
     const run = () =>
-      explained('The token', () => {
+      explained(TOKEN, () => {
         throw defect
       })
     expect(run).toThrow(defect)

@@ -22,7 +22,7 @@ function summary({ factory, directory, added }: AddedDeviceCas): string {
   const lines = added.flatMap(({ role, file, keyFile, serial, notAfter }) => [
     `The factory ${factory} has a further ${role}, in ${directory}/${file}`,
     `  valid until ${notAfter}, serial ${serial}`,
-    ...(keyFile === null ? [] : [`  its key is in ${directory}/${keyFile}: a secret; back it up, off-line`]),
+    ...(keyFile === null ? [] : [`  its key is in ${directory}/${keyFile}: a secret; back it up, offline`]),
   ])
   return `${lines.map(printable).join('\n')}\n`
 }

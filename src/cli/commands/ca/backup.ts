@@ -93,7 +93,7 @@ export function summary(made: MadeBackup, io: Io): string {
     `  ${files} files, ${Math.ceil(size / 1024)} kB, SHA-256 ${sha256}`,
     `  It holds ${printable(directory)}${embedded ? ', and the state of the embedded Factory API' : ''}.`,
     ...notHeld.map((sentence) => `  Not in it: ${printable(sentence)}`),
-    '  It was opened again and is the same. Keep it off-line, and what opens it elsewhere.',
+    '  It was opened again and is the same. Keep it offline, and what opens it elsewhere.',
     '',
     style(io, 'bold', 'Next, and from time to time:', 'stdout'),
     `  fpki ca backup --check ${printable(shellWord(file))} --pki-dir ${printable(shellWord(directory))}`,

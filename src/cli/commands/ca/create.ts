@@ -97,7 +97,7 @@ function summary(
     '',
     ...keysInToken(made),
     ...(backup === undefined ? [] : [bold('Backed up, opened again and compared:'), `  ${printable(backup)}`, '']),
-    bold(backup === undefined ? 'Back up now, and keep off-line:' : 'What the backup holds; keep it off-line:'),
+    bold(backup === undefined ? 'Back up now, and keep offline:' : 'What the backup holds; keep it offline:'),
     `  ${directory}`,
     `      ${made.rootKey.kind === 'file' ? 'factory_ca.key cannot be made again. Without it every device must be re-flashed.' : 'the certificates, and where the root key is.'}`,
     ...(encryptKeys

@@ -30,7 +30,7 @@ export async function importRootKey(directory: string, flags: ImportRootFlags, i
 function summary({ factory, directory, rootKey, keyFileRemoved }: ImportedRoot): string {
   const token = rootKey.kind === 'pkcs11' ? rootKey.tokenLabel : ''
   const file = keyFileRemoved
-    ? 'factory_ca.key was removed. Its copies in backups still are the key: keep them off-line, or destroy them.\n'
+    ? 'factory_ca.key was removed. Its copies in backups still are the key: keep them offline, or destroy them.\n'
     : 'factory_ca.key is still there. Run the same command with --remove-key when you have a backup of it.\n'
   return `The root key of the factory ${printable(factory)} (${printable(directory)}) is in the token "${printable(token)}".\n${file}`
 }

@@ -6,7 +6,7 @@ const TITLES: Readonly<Record<ShownCertificate['role'], string>> = {
   root: 'factory_ca, the root of trust',
   tls: "tls-crt, the device gateway's server certificate",
   'est-tls': "est-tls-crt, the EST server's certificate",
-  'online-ca': 'online-ca, signs devices that register on-line',
+  'online-ca': 'online-ca, signs devices that register online',
   'local-ca': 'local-ca, signs devices in manufacturing',
 }
 

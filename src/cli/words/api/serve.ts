@@ -35,4 +35,4 @@ A fault is METHOD:NTH:KIND, where the NTH GET, POST or PATCH (* for each) gets:
   html         200 and a page of HTML; nothing is done
   cut-before   no answer; nothing is done
   cut-after    no answer, though the work is done
-  slow         its answer 10 seconds late; :SECONDS behind it says how late`
+  slow         its answer 10 seconds late; :SECONDS after it says how late`

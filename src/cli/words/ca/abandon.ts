@@ -20,4 +20,4 @@ Examples:
 
 What the command had made goes into .fpki/abandoned/. It says what is left
 there, in a token and in the Factory API. What the API has taken cannot be
-given up.`
+discarded.`

@@ -32,4 +32,5 @@ For people with a certificate; a passphrase too when --passphrase-file says one:
   fpki ca backup --check acme.backup --recipient-key ann.key
 
 It holds the PKI directory and the state of the embedded factory, and is opened
-and compared before success is told. \`openssl cms\` opens it too: docs/backup.md.`
+and compared before fpki reports success.
+\`openssl cms\` opens it too: docs/backup.md.`

@@ -4,7 +4,7 @@ import type { Io } from '../../output.js'
 /** The words of `fpki ca history`. */
 export function addHistory(ca: Command, io: Io): void {
   ca.command('history')
-    .description('the snapshots that were made behind each change')
+    .description('the snapshots that were made after each change')
     .argument('<directory>', 'the PKI directory')
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>

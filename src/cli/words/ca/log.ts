@@ -38,4 +38,4 @@ Examples:
   $ fpki ca log verify "$HOME/acme"
   $ fpki ca log verify "$HOME/acme" --json
 
-Exit code 6 when it does not hold; the line is named. Nothing is changed.`
+Exit code 6 when it is not intact; the line is named. Nothing is changed.`

@@ -27,4 +27,4 @@ Examples:
 
 A browser prints the sheets, one page of A4 each: the key as a QR code and as
 lines to type, under a passphrase or, with --shares, under one that nobody ever
-sees. A typing mistake is told by its line. See docs/ceremony.md.`
+sees. A typing mistake is reported with its line. See docs/ceremony.md.`

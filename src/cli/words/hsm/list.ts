@@ -7,7 +7,7 @@ export function addList(hsm: Command, io: Io): void {
     .command('list')
     .description('list the tokens of a module, or of every module that is found')
     .option('--hsm-module <path>', 'the PKCS#11 module (FPKI_HSM_MODULE)')
-    .option('--hsm-init-args <text>', 'what the module wants to be told, as NSS does')
+    .option('--hsm-init-args <text>', 'initialisation arguments for the module (needed by NSS)')
     .addHelpText('after', EXAMPLE)
     .action(async (_, command: Command) =>
       (await import('../../commands/hsm/index.js')).list(command.optsWithGlobals(), io),

@@ -234,7 +234,6 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
   'a token': [
     'fpki ca import-root DIR --hsm-module MODULE --hsm-token-label LABEL',
     'fpki ca import-root … --hsm-module MODULE --hsm-token-label LABEL',
-    'fpki hsm check',
     'fpki hsm list',
     'fpki hsm list --verbose --hsm-module …',
   ],

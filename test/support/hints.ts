@@ -12,7 +12,7 @@ const DOCUMENTATION = /^cli\/(words|pages)\//
 
 /**
  * The commands that messages in src advise, each once: in backticks, or at the end of a line of their own. What the program
- * fills in is `…`.
+ * fills in is `…`. Commands that are put together from parts are tested where they are printed (Ctrl-C, tokens).
  */
 export async function advisedInSource(groups: readonly string[]): Promise<readonly string[]> {
   const commands = new Set<string>()

@@ -8,6 +8,7 @@ import { jsonDocument } from '../json-document.js'
 import { parseJson } from '../json-file.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { Clock, DurableFiles, Progress, Who } from '../ports.js'
+import { shellWord } from '../shell-word.js'
 import { apiHasTaken, leftInApi } from './abandon-api.js'
 import { filesMadeBy, leftInToken } from './abandon-files.js'
 import { ABANDON, broughtAlong } from './begun.js'
@@ -152,11 +153,11 @@ function taken({ path }: PkiDirectory, { command, startedAt }: Journal): FpkiErr
   return new FpkiError(
     'ERR_UNFINISHED',
     `The Factory API has taken what the \`${command}\` of ${startedAt} in ${path} has made; it cannot be given up.`,
-    'Nothing was changed. Bring it to its end with `fpki ca resume`.',
+    `Nothing was changed. Finish it with \`fpki ca resume ${shellWord(path)}\`.`,
   )
 }
 
 function changedMeanwhile(path: string): FpkiError {
-  const hint = 'Nothing was changed. Look again with `fpki ca verify`.'
+  const hint = `Nothing was changed. Look again with \`fpki ca verify ${shellWord(path)}\`.`
   return new FpkiError('ERR_NOT_CONFIRMED', `What is open in ${path} has changed since the question was asked.`, hint)
 }

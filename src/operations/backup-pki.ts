@@ -8,6 +8,7 @@ import { jsonDocument } from '../json-document.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { Certificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles, EncryptionPorts, Progress } from '../ports.js'
+import { shellWord } from '../shell-word.js'
 import { type Envelope, newEnvelope, type OpenedEnvelope, openEnvelope } from '../signer/envelope.js'
 import { VERSION } from '../version.js'
 import { type Collected, collect } from './backup/collect.js'
@@ -137,7 +138,7 @@ async function remembered(directory: PkiDirectory, record: BackupRecord, { warn 
     return []
   } catch (error) {
     if (!(error instanceof FpkiError) || error.code !== 'ERR_STORAGE') throw error
-    const again = `\`fpki ca backup --check ${record.file}\` has it remember`
+    const again = `\`fpki ca backup --check ${shellWord(record.file)} --pki-dir ${shellWord(directory.path)}\` has it remember`
     const warning = `The backup is made, but ${directory.path} does not remember it: ${error.message} ${again}.`
     warn(warning)
     return [warning]
@@ -180,7 +181,7 @@ async function isSame(
 function untried({ rootKey }: Collected['facts'], rootKeyProven: boolean, out: string): string[] {
   if (rootKey?.kind !== 'file' || rootKeyProven) return []
   const what = `${PKI_FILES.rootKey} is encrypted, and its passphrase was not tried: without it, the backup is worth nothing.`
-  return [`${what} \`fpki ca backup --check ${out} --key-passphrase-file FILE\` tries it.`]
+  return [`${what} \`fpki ca backup --check ${shellWord(out)} --key-passphrase-file FILE\` tries it.`]
 }
 
 function warningsOf(unfinished: string | null, certificates: readonly Certificate[], now: Date): string[] {

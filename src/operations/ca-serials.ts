@@ -3,6 +3,7 @@ import { FpkiError } from '../errors.js'
 import { sameKey } from '../pki/public-key.js'
 import { isIssuedBy, readPemCertificate } from '../pki/read-certificate.js'
 import type { DurableFiles } from '../ports.js'
+import { shellWord } from '../shell-word.js'
 import type { OpenPki } from './open-pki.js'
 
 /** Far more than a certificate needs. */
@@ -27,12 +28,18 @@ export async function serialsOf({ caFiles, caSerials }: CaWords, pki: OpenPki, f
     throw new FpkiError('ERR_USAGE', 'No device CA is named.', 'Name it with --ca-file or --ca-serial.')
   }
   const fromFiles = await Promise.all(caFiles.map((name) => serialOfFile(name, pki, files)))
-  const serials = new Set([...caSerials.map((word) => readSerial(word, '--ca-serial')), ...fromFiles])
+  const serials = new Set([
+    ...caSerials.map((word) => readSerial(word, '--ca-serial', pki.directory.path)),
+    ...fromFiles,
+  ])
   return [...serials].sort((a, b) => (a < b ? -1 : 1))
 }
 
-/** A serial number as fioctl takes it (base 10) or as OpenSSL prints it; `flag` says where it stands. Throws ERR_USAGE. */
-export function readSerial(word: string, flag: string): bigint {
+/**
+ * A serial number as fioctl takes it (base 10) or as OpenSSL prints it; `flag` says where it stands, and `directory` what PKI
+ * is meant. Throws ERR_USAGE.
+ */
+export function readSerial(word: string, flag: string, directory: string): bigint {
   const hex =
     /^0x([0-9a-f]{1,64})$/i.exec(word)?.[1] ?? (/^[0-9a-f]{1,2}(:[0-9a-f]{2}){1,31}$/i.test(word) ? word : null)
   if (hex !== null && hex !== undefined) return BigInt(`0x${hex.replaceAll(':', '')}`)
@@ -40,8 +47,13 @@ export function readSerial(word: string, flag: string): bigint {
   throw new FpkiError(
     'ERR_USAGE',
     `${JSON.stringify(word)}, from ${flag}, is no serial number.`,
-    'Give it in base 10, as 0x…, or as hex with colons; `fpki ca show --pretty` prints them.',
+    `Give it in base 10, as 0x…, or as hex with colons; \`${showOf(directory)}\` prints them.`,
   )
+}
+
+/** The command that shows the serial numbers. */
+function showOf(directory: string): string {
+  return `fpki ca show ${shellWord(directory)} --pretty`
 }
 
 async function serialOfFile(name: string, { directory, root }: OpenPki, files: DurableFiles): Promise<bigint> {
@@ -53,7 +65,7 @@ async function serialOfFile(name: string, { directory, root }: OpenPki, files: D
     if (pem === null) continue
     const certificate = readPemCertificate(pem, path)
     if (certificate.known.basicConstraints?.ca !== true || sameKey(certificate.publicKey, root.publicKey))
-      throw noDeviceCa(path)
+      throw noDeviceCa(path, directory.path)
     if (isIssuedBy(certificate, root)) return certificate.serialNumber
     throw new FpkiError(
       'ERR_BAD_CERTIFICATE',
@@ -64,12 +76,12 @@ async function serialOfFile(name: string, { directory, root }: OpenPki, files: D
   throw new FpkiError(
     'ERR_BAD_FILE',
     `There is no ${paths[0]}.`,
-    'Name a certificate in the PKI directory, or take --ca-serial; `fpki ca show --pretty` prints the serials.',
+    `Name a certificate in the PKI directory, or take --ca-serial; \`${showOf(directory.path)}\` prints the serials.`,
   )
 }
 
-function noDeviceCa(path: string): FpkiError {
-  const hint = 'Name the certificate of a device CA; `fpki ca show --pretty` shows which there are.'
+function noDeviceCa(path: string, directory: string): FpkiError {
+  const hint = `Name the certificate of a device CA; \`${showOf(directory)}\` shows which there are.`
   return new FpkiError('ERR_NOT_A_DEVICE_CA', `${path} is not the certificate of a device CA.`, hint)
 }
 

@@ -4,6 +4,7 @@ import type { CertificatesUpdate, FactoryCertificates, KnownCertificates } from 
 import { revokedIn } from '../pki/crl.js'
 import { readPemList } from '../pki/read-certificate.js'
 import { readCrl } from '../pki/read-crl.js'
+import { shellWord } from '../shell-word.js'
 import { againOnConflict } from './again-on-conflict.js'
 import type { Change, ChangeWork } from './change-pki.js'
 import { deviceCaSerials, knownPki } from './open-pki.js'
@@ -34,7 +35,7 @@ export function uploadStep(change: Change, onSent: (sent: Sent) => void): Step<C
         const after = await knownPki(work.api, work).catch((error: unknown) => {
           throw outcomeUnknown(lost ?? error)
         })
-        if (!change.isTaken(after, update)) throw lost ?? notKept(update, after)
+        if (!change.isTaken(after, update)) throw lost ?? notKept(update, after, work)
         onSent({ update, before: known })
         return undefined
       }),
@@ -48,15 +49,20 @@ export function uploadStep(change: Change, onSent: (sent: Sent) => void): Step<C
 export async function lookAgain(change: Change, work: ChangeWork, sent: Sent | undefined): Promise<void> {
   if (sent === undefined || sent.before.version !== null) return
   const known = await knownPki(work.api, work).catch(() => null)
-  if (known === null) return work.warn('The Factory API could not be read once more; see `fpki ca show --pretty`.')
+  if (known === null) return work.warn(`The Factory API could not be read once more; see \`${showOf(work)}\`.`)
   const revived = revivedIn(known, sent)
-  if (revived.length > 0) throw broughtBack(revived)
+  if (revived.length > 0) throw broughtBack(revived, work)
   if (change.isTaken(known, sent.update)) return
   throw new FpkiError(
     'ERR_API',
     `The Factory API took \`${change.command}\` and no longer shows it${missingIn(known, sent.update)}: somebody else changed it at the same time.`,
-    'The PKI directory is up to date. Compare it with `fpki ca show --pretty`; `fpki ca update` puts a whole list in place.',
+    `The PKI directory is up to date. Compare it with \`${showOf(work)}\`; \`fpki ca update FILE --factory ${work.factory}\` puts a whole list in place.`,
   )
+}
+
+/** The command that shows what the Factory API knows. */
+function showOf({ directory }: ChangeWork): string {
+  return `fpki ca show ${shellWord(directory.path)} --pretty`
 }
 
 /** The device CAs that somebody else revoked between our reading and our writing: the list that we sent has them still. */
@@ -67,11 +73,12 @@ function revivedIn(known: FactoryCertificates, { update, before }: Sent): readon
   return revokedIn(readCrl(caRevokeCrl, 'ca-revoke-crl')).filter((serial) => there.has(serial))
 }
 
-function broughtBack(serials: readonly bigint[]): FpkiError {
+function broughtBack(serials: readonly bigint[], { directory }: ChangeWork): FpkiError {
+  const again = serials.map((serial) => ` --ca-serial ${serial}`).join('')
   return new FpkiError(
     'ERR_API',
     `Somebody else revoked device CAs at the same time, and the list that was sent has them again: ${serials.join(', ')}.`,
-    'The PKI directory is up to date. Revoke them again with `fpki ca revoke-device-ca DIR --ca-serial SERIAL`.',
+    `The PKI directory is up to date. Revoke them again with \`fpki ca revoke-device-ca ${shellWord(directory.path)}${again}\`.`,
   )
 }
 
@@ -93,11 +100,11 @@ function outcomeUnknown(cause: unknown): FpkiError {
   )
 }
 
-function notKept(update: CertificatesUpdate, known: FactoryCertificates): FpkiError {
+function notKept(update: CertificatesUpdate, known: FactoryCertificates, work: ChangeWork): FpkiError {
   return new FpkiError(
     'ERR_API',
     `The Factory API does not show what it was sent and took${missingIn(known, update)}.`,
-    'See what it knows with `fpki ca show --pretty`. The PKI directory is as it was.',
+    `See what it knows with \`${showOf(work)}\`. The PKI directory is as it was.`,
   )
 }
 

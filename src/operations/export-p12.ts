@@ -6,6 +6,7 @@ import { certificateFacts, describeCertificate } from '../pki/describe.js'
 import { provesPossession } from '../pki/possession.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../pki/read-certificate.js'
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../ports.js'
+import { shellWord } from '../shell-word.js'
 import { checkNewPassphrase } from '../signer/encrypt-key.js'
 import { requireFreeInFolder } from './free-place.js'
 import { localCaFiles } from './local-ca-files.js'
@@ -55,7 +56,7 @@ export interface ExportP12Ports extends EncryptionPorts {
 export async function exportP12(options: ExportP12Options, ports: ExportP12Ports): Promise<ExportedP12> {
   const { name, out, passphrases } = options
   const { files, clock, progress } = ports
-  if (/^factory_ca(\.pem|\.key)?$/.test(name)) throw rootKeyStays()
+  if (/^factory_ca(\.pem|\.key)?$/.test(name)) throw rootKeyStays(options.directory)
   const names = localCaFiles(name)
   await requireFreeInFolder(files, out, 'file of --out')
   const pki = await openPki(files, options.directory, options.factory)
@@ -105,10 +106,11 @@ function notItsKey(path: string, certificate: string): FpkiError {
   return new FpkiError('ERR_BAD_KEY', `${path} is not the key of ${certificate}.`, hint)
 }
 
-function rootKeyStays(): FpkiError {
+function rootKeyStays(directory: string): FpkiError {
+  const at = shellWord(directory)
   return new FpkiError(
     'ERR_USAGE',
     'The root key is not exported: no program but fpki has a use for it.',
-    'To keep a copy of it, print it (`fpki ca paper`), or back the directory up.',
+    `To keep a copy of it, print it with \`fpki ca paper ${at} --out FILE\`, or back all up with \`fpki ca backup ${at} --out FILE\`.`,
   )
 }

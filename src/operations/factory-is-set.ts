@@ -35,7 +35,7 @@ export async function requireNoRoot(
   if (known instanceof FpkiError) {
     const reason = known.message.replace(/\.$/, '')
     progress.warn(
-      `could not check that the factory ${factory} has no root yet: ${reason}. If it has one, \`fpki ca create\` will refuse the certificate for this request.`,
+      `could not check that the factory ${factory} has no root yet: ${reason}. If it has one, \`ca create\` will refuse the certificate for this request.`,
     )
   } else if (known !== null && !(api instanceof FpkiError)) throw factoryIsSet(factory, api, factorySource)
 }

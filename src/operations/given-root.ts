@@ -8,6 +8,7 @@ import { sameSpki } from '../pki/public-key.js'
 import { type Certificate, readPemCertificate } from '../pki/read-certificate.js'
 import { acceptRoot } from '../pki/root-policy.js'
 import type { DurableFiles, Passphrases, Signer } from '../ports.js'
+import { shellWord } from '../shell-word.js'
 import { privateKeyBlock } from '../signer/key-pem.js'
 import type { CreatePkiOptions, CreatePkiPorts } from './create-preconditions.js'
 import { rememberedKeyName } from './key-labels.js'
@@ -38,12 +39,12 @@ const MAX_BYTES = 64 * 1024
  *   ERR_BAD_CERTIFICATE or ERR_BAD_KEY
  */
 export async function readGivenRoot(
-  { rootCertificateFile, rootKeyFile, hsm, factory }: CreatePkiOptions,
+  { directory, rootCertificateFile, rootKeyFile, hsm, factory }: CreatePkiOptions,
   { files, clock }: Pick<CreatePkiPorts, 'files' | 'clock'>,
 ): Promise<GivenRoot | null> {
   if (rootKeyFile !== undefined && rootCertificateFile === undefined) throw keyAlone()
   if (rootCertificateFile === undefined) return null
-  if (rootKeyFile !== undefined && hsm !== undefined) throw keyTwice()
+  if (rootKeyFile !== undefined && hsm !== undefined) throw keyTwice(directory)
   const what = rootCertificateFile
   const certificate = readPemCertificate(await textOf(files, what, '--root-cert'), what)
   const warnings = acceptRoot(certificate, { what, factory, now: clock() })
@@ -155,17 +156,17 @@ function keyAlone(): FpkiError {
   return new FpkiError('ERR_USAGE', text, 'Give --root-cert too, or leave --root-key out to have a new root made.')
 }
 
-function keyTwice(): FpkiError {
+function keyTwice(directory: string): FpkiError {
   const text = '--root-key names a root key in a file, and the HSM flags one in a token.'
   return new FpkiError(
     'ERR_USAGE',
     text,
-    'Give one of them. `fpki ca import-root` moves a key into a token afterwards.',
+    `Give one of them. \`fpki ca import-root ${shellWord(directory)} --hsm-module MODULE --hsm-token-label LABEL\` moves a key into a token afterwards.`,
   )
 }
 
 function noKey(path: string): FpkiError {
   const text = `The key of ${path} is not said, and not in the PKI directory.`
-  const hint = 'Give --root-key FILE, the HSM that has it, or the directory in which `fpki ca root-csr` made it.'
+  const hint = 'Give --root-key FILE, the HSM that has it, or the directory in which `ca root-csr` made it.'
   return new FpkiError('ERR_BAD_KEY', text, hint)
 }

@@ -10,6 +10,7 @@ import { encodePem } from '../pki/pem.js'
 import { provesPossession } from '../pki/possession.js'
 import { type Certificate, readPemCertificate, readPemCertificates, readPemList } from '../pki/read-certificate.js'
 import type { DurableFiles, Signer } from '../ports.js'
+import { shellWord } from '../shell-word.js'
 import type { RootSigner } from './root-signer.js'
 
 /** A PKI directory that is there, and its root certificate. */
@@ -56,7 +57,7 @@ export async function knownPki(api: FactoryApi, { root, factory, directory }: Op
     throw new FpkiError(
       'ERR_NOT_INITIALIZED',
       `The factory ${factory} has no PKI yet, as the Factory API ${api.name} knows it.`,
-      `Check --factory and --api (or FPKI_STATE_DIR); if its making was interrupted, run \`fpki ca create\` again.`,
+      `Check --factory and --api (or FPKI_STATE_DIR); if its making was interrupted, finish it with \`fpki ca resume ${shellWord(directory.path)}\`.`,
     )
   }
   if (sameOctets(readPemCertificate(known.rootCrt, 'root-crt').der, root.der)) return known
@@ -101,6 +102,6 @@ function noPki(path: string): FpkiError {
   return new FpkiError(
     'ERR_NOT_INITIALIZED',
     `${path} holds no PKI: there is no factory_ca.pem in it.`,
-    'Name the directory that `fpki ca create` has made, or make one.',
+    'Name a PKI directory, or make one with `fpki ca create /absolute/path`.',
   )
 }

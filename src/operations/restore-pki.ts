@@ -7,6 +7,7 @@ import { FpkiError } from '../errors.js'
 import { factoryFolder } from '../factory/embedded/state.js'
 import { jsonDocument } from '../json-document.js'
 import type { Clock, DurableFiles, FileLock, Progress, Random } from '../ports.js'
+import { shellWord } from '../shell-word.js'
 import { askedFor, markRestored } from './backup/carried.js'
 import { type BackupManifest, sha256 } from './backup/manifest.js'
 import { type BackupOpener, type OpenedBackup, openBackup, rehearse, withRecord } from './backup/open.js'
@@ -87,7 +88,7 @@ export async function restorePki(options: RestorePkiOptions, ports: RestorePkiPo
 /** The Factory API that the journal names is not taken from a backup. */
 function interrupted({ unfinished, embedded }: BackupManifest, { directory }: RestorePkiOptions): readonly string[] {
   if (unfinished === null) return []
-  const resume = `\`fpki ca resume ${directory} --api ${embedded ? 'embedded' : 'API'}\``
+  const resume = `\`fpki ca resume ${shellWord(directory)} --api ${embedded ? 'embedded' : 'API'}\``
   return [`\`fpki ${unfinished}\` was interrupted when this was made: run it again, or ${resume}.`]
 }
 

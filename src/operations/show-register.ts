@@ -7,6 +7,7 @@ import { readLine, splitRegister } from '../directory/register-text.js'
 import { FpkiError } from '../errors.js'
 import { jsonDocument } from '../json-document.js'
 import type { DurableFiles } from '../ports.js'
+import { shellWord } from '../shell-word.js'
 import { GONE_MESSAGES, tracesOfRegister } from './register-traces.js'
 
 /** What `fpki ca log --json` prints. */
@@ -66,7 +67,7 @@ export async function noRegister(directory: PkiDirectory): Promise<FpkiError> {
   const names = await directory.names()
   const [what, hint] = names.includes(PKI_FILES.rootCertificate)
     ? ['has no register yet', 'It begins with the next command that signs or changes something.']
-    : ['holds no PKI, and no register', 'Name the directory that `fpki ca create` has made.']
+    : ['holds no PKI, and no register', 'Name a PKI directory.']
   return new FpkiError('ERR_NOT_INITIALIZED', `${directory.path} ${what}.`, hint)
 }
 
@@ -81,7 +82,7 @@ function isWanted({ kind, time, certificates, crl }: RegisterLine, filter: Regis
 
 function broken({ path }: PkiDirectory, line: number): never {
   const text = `Line ${line} of ${path}/.fpki/log.jsonl is none that fpki wrote.`
-  throw new FpkiError('ERR_BAD_FILE', text, 'See what else is wrong with `fpki ca log verify`.')
+  throw new FpkiError('ERR_BAD_FILE', text, `See what else is wrong with \`fpki ca log verify ${shellWord(path)}\`.`)
 }
 
 /** The time that `--since` says: a day, or a time in RFC 3339. Throws ERR_USAGE. */

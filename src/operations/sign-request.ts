@@ -163,7 +163,7 @@ async function nameWarnings({ directory }: OpenPki, { subject }: Csr, what: stri
   const [wanted] = local === undefined ? [] : attributeValues(local, 'CN')
   const problem = deviceCaNameProblem(subject, wanted)
   if (problem === null) return []
-  return [`${what} may be of no use to \`fpki ca update\`: ${problem}. Have the request made with that CN.`]
+  return [`${what} may be of no use to \`ca update\`: ${problem}. Have the request made with that CN.`]
 }
 
 function capped(what: string, notAfter: Certificate['notAfter']): string {

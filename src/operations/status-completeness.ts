@@ -2,6 +2,7 @@ import { inspectDirectory, isAtWork, type SeenDirectory } from '../directory/ins
 import { PKI_FILES } from '../directory/names.js'
 import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
+import { shellWord } from '../shell-word.js'
 
 /** The command that was interrupted in a directory; null: none, or one that is running. */
 export async function interruptedIn(files: DurableFiles, directory: SeenDirectory): Promise<string | null> {
@@ -31,12 +32,12 @@ function lacks({ path }: SeenDirectory, file: string, command: string | null): F
     ? new FpkiError(
         'ERR_BAD_FILE',
         `${path} has no ${file}.`,
-        'Put it back from a backup, or from `fpki ca show --just-tls`.',
+        `Put it back from a backup, or from \`fpki ca show ${shellWord(path)} --just-tls\`.`,
       )
     : new FpkiError(
         'ERR_UNFINISHED',
         `${path} has no ${file}: \`fpki ${command}\` has not finished.`,
-        `If it is not running, finish it with \`fpki ca resume ${path}\`.`,
+        `If it is not running, finish it with \`fpki ca resume ${shellWord(path)}\`.`,
       )
 }
 

@@ -138,6 +138,6 @@ function problemOf(file: string | null, error: unknown): PkiStatus['problems'][n
 }
 
 function noTls({ factory, api }: ShownPki): FpkiError {
-  const hint = 'Make one with `fpki ca rotate-tls`.'
+  const hint = 'Make one with `fpki ca rotate-tls DIR`, DIR being its PKI directory.'
   return new FpkiError('ERR_NOT_INITIALIZED', `The factory ${factory} has no tls-crt in the Factory API ${api}.`, hint)
 }

@@ -95,7 +95,7 @@ export async function updateDeviceCas(
   throw new FpkiError(
     'ERR_API',
     `The Factory API does not show the device CAs that it was sent and took (different: ${serials.join(', ')}).`,
-    'See what it knows with `fpki ca show --pretty`, and run the same command again.',
+    `See what it knows with \`fpki ca show --pretty --factory ${factory}\`, and run the same command again.`,
   )
 }
 

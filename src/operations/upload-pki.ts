@@ -5,6 +5,7 @@ import { type CertificatesUpdate, type FactoryApi, FactoryApiError, type Factory
 import { samePem } from '../pki/pem.js'
 import { provesPossession } from '../pki/possession.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
+import { shellWord } from '../shell-word.js'
 import type { CreateKeys } from './create-keys.js'
 import { factoryIsSet } from './factory-is-set.js'
 import { rememberedKeyName } from './key-labels.js'
@@ -29,7 +30,7 @@ export async function uploadPki({ directory, factory, api, keys }: Upload, files
   const known = await api.getCertificates()
   if (known === null) await beforeTheRoot(api, factory, api.updateCertificates(certificates))
   else if (!samePem(known.rootCrt, certificates.rootCrt)) throw factoryIsSet(factory, api)
-  requireSame(await api.getCertificates(), certificates)
+  requireSame(await api.getCertificates(), certificates, directory)
 }
 
 /** An answer of an API that has no root yet; a conflict may be that somebody else has set one meanwhile. */
@@ -43,7 +44,7 @@ export async function beforeTheRoot<T>(api: FactoryApi, factory: string, answer:
   }
 }
 
-function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate): void {
+function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate, { path }: PkiDirectory): void {
   if (
     samePem(known?.rootCrt, sent.rootCrt) &&
     samePem(known?.tlsCrt, sent.tlsCrt) &&
@@ -54,7 +55,7 @@ function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate
   throw new FpkiError(
     'ERR_API',
     'The Factory API does not know the certificates that it was sent and took.',
-    'Compare `fpki ca show` with the PKI directory, where everything is safe; then run the same command again.',
+    `Compare \`fpki ca show ${shellWord(path)} --pretty\` with the PKI directory, where everything is safe; then run the same command again.`,
   )
 }
 

@@ -6,7 +6,7 @@ import { rfc3339 } from '../pki/describe.js'
 import type { Clock, DurableFiles, Passphrases, Random } from '../ports.js'
 import { type HsmAccess, rootSignerOf } from './root-signer.js'
 import { CHECKS, type Check } from './verify/checks.js'
-import { type Finding, finding, holds } from './verify/finding.js'
+import { type Finding, finding, holds, withNames } from './verify/finding.js'
 import { type ApiOf, type CheckPorts, gatherScene, type Scene } from './verify/scene.js'
 
 /** What `fpki ca verify --json` prints. */
@@ -96,7 +96,8 @@ async function runChecks(checks: readonly Check[], scene: Scene, ports: CheckPor
     const nothing = check.holds(scene)
     findings.push(...(found.length === 0 && nothing !== null ? [holds(check.group, nothing)] : found))
   }
-  return findings
+  const names = { directory: scene.directory.path, factory: scene.factory }
+  return findings.map((one) => withNames(one, names))
 }
 
 /** The result that follows from findings. */

@@ -485,7 +485,7 @@ describe('ca verify', () => {
         code: 'root-key.plain',
         file: 'factory_ca.key',
         message: 'factory_ca.key is not encrypted.',
-        hint: expect.stringMatching(/HSM is recommended: fpki ca import-root .*--encrypt-keys/),
+        hint: expect.stringMatching(/HSM is recommended: `fpki ca import-root .*--encrypt-keys/),
       },
     ])
     const skipped = await verifyJson(pki, ['--skip-root-key'])

@@ -58,7 +58,7 @@ async function readTlsKey(
   throw new FpkiError(
     'ERR_BAD_KEY',
     `${path ?? folder} is not the key of tls-crt.`,
-    'Put it back from a backup, or make a new one with `fpki ca rotate-tls`.',
+    'Put it back from a backup, or make a new one with `fpki ca rotate-tls DIR`, DIR being its PKI directory.',
   )
 }
 

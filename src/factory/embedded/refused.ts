@@ -4,7 +4,7 @@ import { FactoryApiError } from '../api.js'
 export function refused(
   status: number,
   reason: string,
-  hint = 'Look at what it knows with `fpki ca show --pretty`; nothing was changed there.',
+  hint = 'Look at what it knows with `fpki ca show --pretty --factory FACTORY`; nothing was changed there.',
 ): FactoryApiError {
   return new FactoryApiError(status, `The embedded Factory API refuses (${status}): ${reason}.`, hint, { reason })
 }

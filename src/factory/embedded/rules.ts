@@ -156,7 +156,7 @@ function changeMetaAfter({ certificates, userId }: FactoryState, now: Date): Fac
 }
 
 function otherName(userId: string, factory: string): string {
-  return `Have the request made again with the subject CN=fio-${userId}, OU=${factory}, sign that one with \`fpki ca sign\`, and upload it; nothing was changed.`
+  return `Have the request made again with the subject CN=fio-${userId}, OU=${factory}, sign that one with \`ca sign\`, and upload it; nothing was changed.`
 }
 
 /** Its keys and its user's id are made once; others mean that its folder was removed or exchanged in between. */

@@ -21,7 +21,7 @@ const HINTS: Readonly<Record<number, string>> = {
   401: 'Log in with `fpki login`, and look with `fpki config show` at where the token comes from.',
   403: 'The token may not do this: ask the owner of the factory for its scopes, or log in as another with `fpki login`.',
   404: 'Look at the names of the factory and of the API with `fpki config show`.',
-  409: 'Look at what it knows with `fpki ca show --pretty`.',
+  409: 'Look at what it knows with `fpki ca show --pretty --factory FACTORY`.',
   412: 'Somebody else changed it at the same time; run the same command again.',
   429: 'It has too much to do; run the same command again in a while.',
 }

@@ -40,7 +40,7 @@ export function askedFor(pki: readonly ArchiveEntry[]): readonly string[] {
     ...(api === undefined
       ? []
       : [
-          `The interrupted command asks for the Factory API ${api}. \`fpki ca resume\` uses the one that you name with --api.`,
+          `The interrupted command asks for the Factory API ${api}. \`ca resume\` uses the one that you name with --api.`,
         ]),
   ]
 }

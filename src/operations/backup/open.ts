@@ -172,7 +172,7 @@ function notOpened(file: string, recipientKey: string | null): FpkiError {
 }
 
 function noPassphrase(what: string): FpkiError {
-  const hint = 'Give it with --key-passphrase-file FILE; `fpki ca restore --skip-root-key` does without.'
+  const hint = 'Give it with --key-passphrase-file FILE; `ca restore` does without it when --skip-root-key is given.'
   return new FpkiError('ERR_PASSPHRASE', `No passphrase that was given opens ${what}.`, hint)
 }
 

@@ -2,6 +2,7 @@ import { basename, dirname, join } from 'node:path'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import type { DurableFiles } from '../../ports.js'
+import { shellWord } from '../../shell-word.js'
 
 /** Throws ERR_EXISTS, ERR_NOT_A_DIRECTORY or ERR_PERMISSIONS unless a PKI can be restored in `directory`, and nothing would be lost. */
 export async function refuseTaken(files: DurableFiles, directory: string): Promise<void> {
@@ -13,7 +14,7 @@ export async function refuseTaken(files: DurableFiles, directory: string): Promi
   if (names.length === 0) return
   // A restore that was killed has ended either before this directory was there, or behind it.
   const hint = names.includes(PKI_FILES.rootCertificate)
-    ? `A PKI is in it, which a restore would have put there whole: look at it with \`fpki ca verify ${directory}\`, or name another directory.`
+    ? `A PKI is in it, which a restore would have put there whole: look at it with \`fpki ca verify ${shellWord(directory)}\`, or name another directory.`
     : 'fpki overwrites nothing: name a directory that is new or empty.'
   throw new FpkiError('ERR_EXISTS', `${directory} is not empty.`, hint)
 }

@@ -5,6 +5,7 @@ import { decodeOnePem } from '../../pki/pem.js'
 import { rsaWeakness } from '../../pki/public-key.js'
 import { type Certificate, readCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles, Passphrases } from '../../ports.js'
+import { shellWord } from '../../shell-word.js'
 import { newPassphrase } from '../private-key.js'
 
 /** Where a backup goes, and who can open it. */
@@ -43,7 +44,7 @@ export async function readyTarget(
   requireOutside(out, await realPath(files, out), await realPath(files, directory))
   if ((await files.kindOf(out)) !== null) {
     // A run that was killed may have come so far.
-    const hint = `fpki overwrites nothing; name another file. \`fpki ca backup --check ${out}\` says whether it is a whole backup.`
+    const hint = `fpki overwrites nothing; name another file. \`fpki ca backup --check ${shellWord(out)}\` says whether it is a whole backup.`
     throw new FpkiError('ERR_EXISTS', `${out} exists already.`, hint)
   }
   const certificates = await Promise.all([...new Set(recipients)].map(readRecipient))

@@ -5,6 +5,7 @@ import { formatName } from '../../pki/name.js'
 import { sameOctets } from '../../pki/octets.js'
 import { type Certificate, readPemCertificate, readPemCertificates } from '../../pki/read-certificate.js'
 import { readCrl } from '../../pki/read-crl.js'
+import { shellWord } from '../../shell-word.js'
 import { type Finding, found } from './finding.js'
 import { certificateOf, type Scene } from './scene.js'
 
@@ -40,8 +41,10 @@ function compare(scene: Scene, known: FactoryCertificates): readonly Finding[] {
 function checkServer(scene: Scene, tlsCrt: string | null): readonly Finding[] {
   const tls = tlsCrt === null ? null : readPemCertificate(tlsCrt, 'tls-crt')
   if (isSame(certificateOf(scene, 'tls'), tls)) return []
-  const which = tls === null ? 'no' : 'another'
-  return [found('api.tls', PKI_FILES.tlsCertificate, `The Factory API has ${which} server certificate.`)]
+  const file = PKI_FILES.tlsCertificate
+  const make = `Make one with \`fpki ca rotate-tls ${shellWord(scene.directory.path)}\`.`
+  if (tls === null) return [found('api.tls', file, 'The Factory API has no server certificate.', make)]
+  return [found('api.tls', file, 'The Factory API has another server certificate.')]
 }
 
 /** Without a file of it, that of the Factory API is looked at by the other checks. */
@@ -50,8 +53,18 @@ function checkEstServer(scene: Scene, estTlsCrt: string | null): readonly Findin
   if (!scene.directory.names.includes(file)) return []
   const est = estTlsCrt === null ? null : readPemCertificate(estTlsCrt, file)
   if (isSame(certificateOf(scene, 'est-tls'), est)) return []
-  const text = `The Factory API has ${est === null ? 'no' : 'another'} certificate of the EST server.`
-  return [found('api.tls', file, text, 'Take its one from `fpki est show`, or run `fpki est authorize`.')]
+  const at = shellWord(scene.directory.path)
+  const authorize = `\`fpki est authorize ${at}\``
+  return [
+    est === null
+      ? found('api.tls', file, 'The Factory API has no certificate of the EST server.', `Make one with ${authorize}.`)
+      : found(
+          'api.tls',
+          file,
+          'The Factory API has another certificate of the EST server.',
+          `Take its one from \`fpki est show ${at}\`, or run ${authorize}.`,
+        ),
+  ]
 }
 
 /** A file that cannot be read is told of elsewhere. */

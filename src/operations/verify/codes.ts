@@ -3,6 +3,7 @@ export interface CodeMeaning {
   readonly status: 'notice' | 'warning' | 'failure'
   /** For docs/verify.md: what was found. */
   readonly means: string
+  /** `ca verify` prints the PKI directory and its factory in place of `DIR` and `FACTORY`. */
   readonly hint: string
 }
 
@@ -91,7 +92,7 @@ export const CODES = {
       'certificates were issued with the identifier computed from that key, as registration services do',
     hint:
       'Register devices with a tool that copies the identifier from the certificate, or add a local CA: ' +
-      'fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem.',
+      '`fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem`.',
   },
   'serials.broken': { status: 'failure', means: 'a serial number is not positive', hint: AGAIN },
   'serials.long': {
@@ -130,17 +131,17 @@ export const CODES = {
   'api.tls': {
     status: 'failure',
     means: 'the Factory API has another server certificate',
-    hint: 'Take its one from `fpki ca show --just-tls`, if nobody else has put it there.',
+    hint: 'Take its one from `fpki ca show DIR --just-tls`, if nobody else has put it there.',
   },
   'api.no-file': {
     status: 'failure',
     means: 'the Factory API accepts devices of a CA that has no file here',
-    hint: 'Revoke it if nobody knows it; else put its file here, from `fpki ca show --just-device-cas`.',
+    hint: 'Revoke it if nobody knows it; else put its file here, from `fpki ca show DIR --just-device-cas`.',
   },
   'api.unknown-ca': {
     status: 'failure',
     means: 'the Factory API does not accept devices of a CA that has a file here',
-    hint: 'If it was revoked, move its file away; else upload it with `fpki ca update`.',
+    hint: 'If it was revoked, move its file away; else put the whole list in place with `fpki ca update FILE --factory FACTORY`.',
   },
   'api.revoked': {
     status: 'warning',
@@ -171,18 +172,18 @@ export const CODES = {
     status: 'notice',
     means: 'the root key is in a file that is not encrypted',
     hint:
-      'An HSM is recommended: fpki ca import-root DIR --hsm-module MODULE --hsm-token-label LABEL moves the key there. ' +
+      'An HSM is recommended: `fpki ca import-root DIR --hsm-module MODULE --hsm-token-label LABEL` moves the key there. ' +
       'At least encrypt it; `ca create` does with --encrypt-keys.',
   },
   'backup.none': {
     status: 'warning',
     means: 'no backup is known; copies that fpki has not made are not',
-    hint: 'Make one with `fpki ca backup`.',
+    hint: 'Make one with `fpki ca backup DIR --out FILE`.',
   },
   'backup.outdated': {
     status: 'warning',
     means: 'the PKI was changed since its newest backup',
-    hint: 'Make another one with `fpki ca backup`.',
+    hint: 'Make another one with `fpki ca backup DIR --out FILE`.',
   },
   'leftovers.unfinished': {
     status: 'failure',

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { shellWord } from '../../shell-word.js'
 import { CODES, type FindingCode } from './codes.js'
 
 /** One line of `ca verify`. */
@@ -33,6 +34,22 @@ export function found(
 ): Finding {
   return { status: CODES[code].status, code, file, message, hint }
 }
+
+/** A finding whose hint names the PKI directory and its factory in its commands; hints from elsewhere do so already. */
+export function withNames(
+  finding: Finding,
+  names: { readonly directory: string; readonly factory: string | null },
+): Finding {
+  const { hint } = finding
+  if (hint === null || !OWN_HINTS.has(hint)) return finding
+  const words = {
+    DIR: shellWord(names.directory),
+    FACTORY: names.factory === null ? 'FACTORY' : shellWord(names.factory),
+  }
+  return { ...finding, hint: hint.replace(/\b(?:DIR|FACTORY)\b/g, (word) => words[word as keyof typeof words]) }
+}
+
+const OWN_HINTS: ReadonlySet<string> = new Set(Object.values(CODES).map(({ hint }) => hint))
 
 /** A group of checks that holds. */
 export function holds(group: string, message: string): Finding {

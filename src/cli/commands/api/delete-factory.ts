@@ -31,7 +31,7 @@ function questionOf({ factory, stateDirectory, copy, rootFingerprint }: DeletedF
   return {
     summary: [`The factory ${factory} of ${stateDirectory} will be moved to ${copy}.`, root],
     dangers: [
-      `Its gateway and online-ca keys are no longer in use after that: \`fpki api serve\` and \`fpki ca\` commands do not find the factory ${factory}.`,
+      `Its gateway and online-ca keys are no longer in use after that: \`api serve\` and \`ca\` commands do not find the factory ${factory}.`,
     ],
     question: `Type the factory's name, ${factory}, to delete it:`,
     answer: factory,

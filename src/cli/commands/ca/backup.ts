@@ -6,13 +6,13 @@ import type { KeyPassphrases } from '../../../operations/backup/root-key.js'
 import { backupPki, type MadeBackup, readyTarget } from '../../../operations/backup-pki.js'
 import { type CheckedBackup, checkBackup } from '../../../operations/check-backup.js'
 import type { Passphrases, Progress } from '../../../ports.js'
+import { shellWord } from '../../../shell-word.js'
 import { filePath, resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { embeddedStateDirectory } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn, style } from '../../output.js'
 import { passphrasesOf } from '../../passphrase.js'
-import { quoted } from '../../shell-words.js'
 
 /** The flags with which a backup is opened. */
 export interface OpenFlags extends CommonFlags {
@@ -96,7 +96,7 @@ export function summary(made: MadeBackup, io: Io): string {
     '  It was opened again and is the same. Keep it offline, and what opens it elsewhere.',
     '',
     style(io, 'bold', 'Next, and from time to time:', 'stdout'),
-    `  fpki ca backup --check ${printable(quoted(file))} --pki-dir ${printable(quoted(directory))}`,
+    `  fpki ca backup --check ${printable(shellWord(file))} --pki-dir ${printable(shellWord(directory))}`,
     '',
   ]
   return lines.join('\n')
@@ -111,11 +111,9 @@ function proven(checked: CheckedBackup, io: Io): string {
     rootKeyProven
       ? '  The root key in it has signed, and the signature fits factory_ca.pem.'
       : `  The root key is not in it${rootKey === null ? ', and was not proven' : ': it is in a token'}.`,
-    ...(result === 'failure'
-      ? ['  But it has the faults above: restored as it is, it would fail `fpki ca verify`.']
-      : []),
+    ...(result === 'failure' ? ['  But it has the faults above: restored as it is, it would fail `ca verify`.'] : []),
     recordedIn === null
-      ? '  The proof was not recorded: --pki-dir DIR does that, for `fpki ca status`.'
+      ? '  The proof was not recorded: --pki-dir DIR does that, for `ca status`.'
       : `  The proof is recorded in ${printable(recordedIn)}.`,
     '',
   ]

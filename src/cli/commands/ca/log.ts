@@ -23,12 +23,12 @@ type RegisterLine = ShownRegister['lines'][number]
 export async function log(directory: string, flags: LogFlags, io: Io): Promise<void> {
   if (flags.json && flags.csv)
     throw new FpkiError('ERR_USAGE', '--json and --csv exclude each other.', 'Give one of them.')
+  const path = resolved(directory, io)
   const filter = {
-    serial: flags.serial === undefined ? null : readSerial(flags.serial, '--serial').toString(),
+    serial: flags.serial === undefined ? null : readSerial(flags.serial, '--serial', path).toString(),
     since: flags.since === undefined ? null : readSince(flags.since),
     kind: flags.kind ?? null,
   }
-  const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
   const shown = await showRegister(thisMachine(io.machine).files, path, filter)
   if (flags.json) printJson(io, shown)

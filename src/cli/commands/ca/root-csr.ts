@@ -3,6 +3,7 @@ import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine.js'
 import { type MadeRootCsr, type RootCsrOptions, rootCsr } from '../../../operations/root-csr.js'
 import type { Curve } from '../../../ports.js'
+import { shellWord } from '../../../shell-word.js'
 import { filePath, resolved } from '../../directory.js'
 import { factoryApiFor, factoryNames } from '../../factory.js'
 import { hsmAccess, newKeyPlace } from '../../hsm.js'
@@ -49,7 +50,7 @@ function summary({ factory, directory, rootKey, csrFile, subject }: MadeRootCsr)
     `The request for its certificate (${printable(subject)}) is ${printable(csrFile)}`,
     '',
     'Next: have it signed as a CA, with a path length of 1 or more or none, then',
-    `  fpki ca create ${printable(directory)} --factory ${factory} --root-cert signed.pem`,
+    `  fpki ca create ${printable(shellWord(directory))} --factory ${factory} --root-cert signed.pem`,
     '',
   ].join('\n')
 }

@@ -2,6 +2,7 @@ import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine.js'
 import { factoryOfPki } from '../../../operations/open-pki.js'
 import { type ShownCertificate, type ShownEst, type ShownPki, showPki } from '../../../operations/show-pki.js'
+import { shellWord } from '../../../shell-word.js'
 import { resolved } from '../../directory.js'
 import { factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
@@ -29,7 +30,7 @@ export async function show(directory: string | undefined, flags: ShowFlags, io: 
 export async function showEst(directory: string | undefined, flags: ShowFlags, io: Io): Promise<void> {
   requireOneForm(flags)
   const { factory, api, estTls } = await knownPki(flags, io, directory)
-  if (estTls === null) throw noEst(factory)
+  if (estTls === null) throw noEst(factory, directory === undefined ? 'DIR' : resolved(directory, io))
   if (flags.json) return printJson(io, { factory, api, estTls } satisfies ShownEst)
   io.stdout(flags.pretty ? prettyCertificate(estTls, io) : estTls.pem)
 }
@@ -51,11 +52,11 @@ async function ofDirectory(path: string, flags: CommonFlags, io: Io) {
   return factoryApiFor(await withApiOf(path, flags, io), io, machine, { changes: false, ofDirectory: named })
 }
 
-function noEst(factory: string): FpkiError {
+function noEst(factory: string, directory: string): FpkiError {
   return new FpkiError(
     'ERR_NOT_INITIALIZED',
     `The factory ${factory} has no EST server certificate.`,
-    'Make one with `fpki est authorize` and the PKI directory.',
+    `Make one with \`fpki est authorize ${shellWord(directory)}\`${directory === 'DIR' ? ', DIR being its PKI directory' : ''}.`,
   )
 }
 

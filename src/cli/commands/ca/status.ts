@@ -8,12 +8,12 @@ import {
   statusOfDirectories,
   statusOfShown,
 } from '../../../operations/status-pki.js'
+import { shellWord } from '../../../shell-word.js'
 import { resolved } from '../../directory.js'
 import { EXIT, EXIT_FOUND } from '../../exit.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, style } from '../../output.js'
-import { quoted } from '../../shell-words.js'
 
 /** The flags of `ca status`. */
 export interface StatusFlags extends CommonFlags {
@@ -77,7 +77,7 @@ function block(pki: PkiStatus, quiet: boolean, io: Io): string {
   const { directory, factory, certificates, unfinished } = pki
   const told = certificates.filter(({ state }) => !quiet || state !== 'fine')
   const rows = told.map((certificate) => row(certificate, io))
-  const resume = directory === null ? '' : `; finish it: ${printable(`fpki ca resume ${quoted(directory)}`)}`
+  const resume = directory === null ? '' : `; finish it: ${printable(`fpki ca resume ${shellWord(directory)}`)}`
   const command = unfinished === null ? [] : [`  \`fpki ${printable(unfinished)}\` was interrupted${resume}`]
   const lines = [...rows, ...command, ...backupLine(pki, quiet, io)]
   if (lines.length === 0) return ''
@@ -93,7 +93,10 @@ function backupLine(
 ): readonly string[] {
   if (directory === null || certificates.length === 0 || (quiet && !backupDue)) return []
   const due = backupDue ? `  ${style(io, 'yellow', 'BACKUP DUE', 'stdout')}` : ''
-  if (backup === null) return [`  no backup is known; make one with \`fpki ca backup\`${due}`]
+  if (backup === null)
+    return [
+      `  no backup is known; make one with \`fpki ca backup ${printable(shellWord(directory))} --out FILE\`${due}`,
+    ]
   const proof = proofInWords(backup, (time) => time.slice(0, 10))
   const changed = backup.outdated ? ', before the last change' : ''
   return [`  backup ${backup.madeAt.slice(0, 10)}${changed}, ${proof}: ${printable(backup.file)}${due}`]

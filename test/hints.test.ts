@@ -1,0 +1,290 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { EXIT_FOUND } from '../src/cli/exit.js'
+import { buildProgram } from '../src/cli/program.js'
+import { interruptedCreate } from './cli/interruption.js'
+import { copiedPki, editCertificates, type Made } from './cli/made.js'
+import { silentIo } from './cli/silent-io.js'
+import { type Home, newHome } from './support/cli.js'
+import { advisedInSource, printedCommand, problemOf, wordsInShell } from './support/hints.js'
+
+const PROGRAM = buildProgram(silentIo(() => undefined))
+
+/** A message that advises commands was printed. */
+interface Printed {
+  readonly home: Home
+  readonly text: string
+  /** What a person writes for the words in capitals. */
+  readonly fill?: Readonly<Record<string, string>>
+  /** Of the command: 0 when it is left out. */
+  readonly exit?: number
+}
+
+/** The passphrase of everything here; and a PKI that was copied records the state of the one that it was copied from. */
+const inHome = ({ state }: Home) => ({ env: { FPKI_PASSPHRASE: 'correct horse battery', FPKI_STATE_DIR: state } })
+
+/** A PKI in a directory whose name a shell would take apart. */
+async function pki(): Promise<Made> {
+  const made = await copiedPki()
+  const directory = join(made.home.path, "it's my acme")
+  await rename(made.directory, directory)
+  const path = (name: string) => join(directory, name)
+  return { ...made, directory, path, text: (name) => readFile(path(name), 'utf8') }
+}
+
+/** What a command on a PKI prints, after something has happened to it. */
+function when(
+  happens: (made: Made) => Promise<unknown>,
+  words: (made: Made) => readonly string[],
+  fill: (made: Made) => Readonly<Record<string, string>> = () => ({}),
+): () => Promise<Printed> {
+  return async () => {
+    const made = await pki()
+    await happens(made)
+    const { stdout, stderr } = await made.home.fpki(words(made), inHome(made.home))
+    return { home: made.home, text: stdout + stderr, fill: fill(made) }
+  }
+}
+
+const nothing = async () => undefined
+const verify = ({ directory }: Made) => ['ca', 'verify', directory]
+const status = ({ directory }: Made) => ['ca', 'status', directory]
+const again = ({ directory }: Made) => ['ca', 'create', directory, '--factory', 'acme']
+const elsewhere = ({ home }: Made) => ['ca', 'create', join(home.path, 'other'), '--factory', 'acme']
+const backUp = ({ directory, home }: Made) => ['ca', 'backup', directory, '--out', join(home.path, "the owner's")]
+const exportRoot = ({ directory, home }: Made) => [
+  'ca',
+  'export',
+  directory,
+  '--p12',
+  'factory_ca',
+  '--out',
+  join(home.path, 'root.p12'),
+]
+const inQuotes = (word: string) => `"${word}"`
+const newFile = ({ home }: Made) => ({ FILE: inQuotes(join(home.path, 'new file')) })
+const backedUp = (made: Made) => made.home.fpki(backUp(made), inHome(made.home))
+const withoutState = ({ home }: Made) => rm(home.state, { recursive: true })
+const withoutTls = (made: Made) => editCertificates(made, { tlsCrt: null })
+const withoutCas = (made: Made) => editCertificates(made, { caCrt: null })
+
+const withoutOneCa = async (made: Made) => {
+  const [online, local] = [await made.text('online-crt'), await made.text('local-ca.pem')]
+  await editCertificates(made, { caCrt: online })
+  await writeFile(join(made.home.path, 'all of them'), online + local)
+}
+const otherEst = async (made: Made) => {
+  await made.home.fpki(['est', 'authorize', made.directory])
+  await editCertificates(made, { estTlsCrt: await made.text('tls-crt') })
+}
+
+/** A create that was interrupted, in a directory with such a name; then another command. */
+function afterInterruption(words: (directory: string) => readonly string[]): () => Promise<Printed> {
+  return async () => {
+    const home = await newHome()
+    const directory = join(home.path, "it's my acme")
+    await interruptedCreate(home, directory, ['--factory', 'acme'])
+    const { stdout, stderr } = await home.fpki(words(directory))
+    return { home, text: stdout + stderr }
+  }
+}
+
+const noEst = async (made: Made) => {
+  await made.home.fpki(['est', 'authorize', made.directory])
+  await editCertificates(made, { estTlsCrt: null })
+}
+
+const createOther = (directory: string) => ['ca', 'create', directory, '--factory', 'bolt']
+
+/** Every command that can be tried here, with the situation in which it is printed. */
+const TRIED: readonly (readonly [advised: string, situation: string, when: () => Promise<Printed>])[] = [
+  [
+    'fpki ca show --pretty --factory …',
+    'a PKI was made',
+    async () => {
+      const home = await newHome()
+      const { stdout } = await home.fpki(['ca', 'create', join(home.path, "it's new"), '--factory', 'bolt'])
+      return { home, text: stdout }
+    },
+  ],
+  ['fpki ca backup DIR --out FILE', 'verify, no backup is known', when(nothing, verify, newFile)],
+  ['fpki ca backup … --out FILE', 'status, no backup is known', when(nothing, status, newFile)],
+  ['fpki ca backup --check … --pki-dir …', 'a backup was made', when(nothing, backUp)],
+  ['fpki ca backup --check …', 'the file of a backup exists', when(backedUp, backUp)],
+  [
+    'fpki ca show DIR --just-tls',
+    'verify, another tls-crt',
+    when(async (made) => editCertificates(made, { tlsCrt: await made.text('online-crt') }), verify),
+  ],
+  [
+    'fpki ca show DIR --just-device-cas',
+    'verify, a device CA without a file',
+    when(({ path }) => rm(path('local-ca.pem')), verify),
+  ],
+  [
+    'fpki ca update FILE --factory FACTORY',
+    'verify, a device CA that the API lacks',
+    when(withoutOneCa, verify, ({ home }) => ({ FILE: inQuotes(join(home.path, 'all of them')) })),
+  ],
+  ['fpki est authorize …', 'verify, the API has no EST certificate', when(noEst, verify)],
+  ['fpki est show …', 'verify, another EST certificate', when(otherEst, verify)],
+  ['fpki est authorize …', 'verify, another EST certificate', when(otherEst, verify)],
+  ['fpki est authorize …', 'there is no EST certificate', when(nothing, ({ directory }) => ['est', 'show', directory])],
+  ['fpki ca show … --just-tls', 'status, tls-crt is missing', when(({ path }) => rm(path('tls-crt')), status)],
+  [
+    'fpki ca show … --pretty',
+    'a serial number that is none',
+    when(nothing, ({ directory }) => ['ca', 'revoke-device-ca', directory, '--ca-serial', 'x']),
+  ],
+  ['fpki ca status …', 'create, again', when(nothing, again)],
+  ['fpki ca rotate-tls … --tls-name HOST', 'create, again', when(nothing, again, () => ({ HOST: 'gateway.example' }))],
+  [
+    'fpki ca restore BACKUP DIR',
+    'create in another directory',
+    when(backedUp, elsewhere, ({ home }) => ({
+      BACKUP: inQuotes(join(home.path, "the owner's")),
+      DIR: inQuotes(join(home.path, 'new')),
+    })),
+  ],
+  [
+    'fpki ca rotate-tls DIR --tls-name HOST',
+    'create in another directory',
+    when(nothing, elsewhere, ({ directory }) => ({ DIR: inQuotes(directory), HOST: 'gateway.example' })),
+  ],
+  ['fpki api delete-factory …', 'create in another directory', when(nothing, elsewhere)],
+  ['fpki ca rotate-tls …', 'verify, the API has no tls-crt', when(withoutTls, verify)],
+  [
+    'fpki ca rotate-tls DIR',
+    'status of an API without tls-crt',
+    when(
+      withoutTls,
+      () => ['ca', 'status', '--factory', 'acme'],
+      ({ directory }) => ({ DIR: inQuotes(directory) }),
+    ),
+  ],
+  ['fpki ca resume …', 'create with other options', afterInterruption(createOther)],
+  ['fpki ca abandon …', 'create with other options', afterInterruption(createOther)],
+  ['fpki ca resume …', 'status after an interruption', afterInterruption((directory) => ['ca', 'status', directory])],
+  [
+    'fpki ca resume …',
+    'a change, and the API has no PKI',
+    when(withoutState, ({ directory }) => ['ca', 'rotate-tls', directory]),
+  ],
+  [
+    'fpki ca create /absolute/path',
+    'show, and there is no PKI',
+    when(
+      withoutState,
+      () => ['ca', 'show', '--factory', 'bolt'],
+      ({ home }) => ({ '/absolute/path': inQuotes(join(home.path, 'bolt')) }),
+    ),
+  ],
+  ['fpki ca paper … --out FILE', 'the root key is to be exported', when(nothing, exportRoot, newFile)],
+  ['fpki ca backup … --out FILE', 'the root key is to be exported', when(nothing, exportRoot, newFile)],
+  [
+    'fpki ca verify …',
+    'restore where a PKI is',
+    when(backedUp, ({ home, directory }) => ['ca', 'restore', join(home.path, "the owner's"), directory]),
+  ],
+  [
+    'fpki ca show --pretty --factory …',
+    'there is no device CA to print',
+    when(withoutCas, () => ['ca', 'show', '--just-device-cas', '--factory', 'acme']),
+  ],
+  [
+    'fpki ca log verify …',
+    'the register is broken',
+    async () => ({
+      ...(await when(
+        async ({ path, text }) => writeFile(path('.fpki/log.jsonl'), `x\n${await text('.fpki/log.jsonl')}`),
+        ({ directory }) => ['ca', 'log', directory],
+      )()),
+      exit: EXIT_FOUND.broken,
+    }),
+  ],
+  [
+    'fpki config set factory NAME',
+    'no factory is named',
+    when(
+      nothing,
+      () => ['ca', 'show', '--api', 'https://localhost:1', '--token', 'secret'],
+      () => ({ NAME: 'acme' }),
+    ),
+  ],
+  [
+    'fpki config set api embedded',
+    'a token, and no API is named',
+    when(nothing, (made) => [...elsewhere(made), '--token', 'secret']),
+  ],
+  [
+    'fpki config set api foundries',
+    'login',
+    when(
+      ({ home }) => writeFile(join(home.path, 'token'), 'secret', { mode: 0o600 }),
+      ({ home }) => ['login', '--token-file', join(home.path, 'token')],
+    ),
+  ],
+  ['fpki api token list', 'a token that is not known', when(nothing, () => ['api', 'token', 'revoke', 'nobody'])],
+  ['fpki ca paper --help', 'paper alone', when(nothing, () => ['ca', 'paper'])],
+]
+
+/** Not brought about here, for want of what is said: they exist, with their flags and arguments. */
+const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
+  'a token': [
+    'fpki ca import-root DIR --hsm-module MODULE --hsm-token-label LABEL',
+    'fpki ca import-root … --hsm-module MODULE --hsm-token-label LABEL',
+    'fpki hsm list',
+    'fpki hsm list --verbose --hsm-module …',
+  ],
+  'a server, or somebody else who changes the factory at the same time': [
+    'fpki api token create --factory NAME',
+    'fpki ca revoke-device-ca ……',
+    'fpki ca show --pretty --factory FACTORY',
+    'fpki ca update FILE --factory …',
+    'fpki config show',
+    'fpki login',
+    'fpki login --client-id ID',
+  ],
+  'a company that signs a root': ['fpki ca create … --factory … --root-cert signed.pem'],
+  'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],
+  'a backup with an encrypted key, or of an interrupted command (backup-proof.test.ts)': [
+    'fpki ca backup --check … --key-passphrase-file FILE',
+    'fpki ca resume … --api …',
+  ],
+}
+
+/** They ask first, which a script answers with --yes. */
+const ASKING = ['fpki ca abandon', 'fpki api delete-factory']
+
+/** Where `ca verify` fills in words in capitals itself. */
+const FILLED_IN = [
+  ['ca backup DIR', 'ca backup …'],
+  ['ca show DIR', 'ca show …'],
+  ['FACTORY', '…'],
+] as const
+
+const ADVISED = await advisedInSource(PROGRAM.commands.map((group) => group.name()))
+
+describe('commands in hints', () => {
+  test.each(ADVISED)('%s: it exists, with these flags and arguments', (command) => {
+    expect(problemOf(command, PROGRAM)).toBeNull()
+  })
+
+  test('each is tried below, or is known not to be', () => {
+    const known = [...TRIED.map(([advised]) => advised), ...Object.values(NOT_TRIED).flat()]
+    expect(ADVISED).toEqual([...new Set(known)].toSorted())
+  })
+
+  test.each(TRIED)('%s: works as pasted (%s)', async (advised, _, happen) => {
+    const { home, text, fill = {}, exit = 0 } = await happen()
+    const printed = FILLED_IN.reduce((words, [word, value]) => words.replace(word, value), advised)
+    const command = Object.entries(fill).reduce(
+      (line, [word, value]) => line.replace(word, () => value),
+      printedCommand(text, printed),
+    )
+    const yes = ASKING.some((asking) => command.startsWith(asking)) ? ['--yes'] : []
+    const ended = await home.fpki([...(await wordsInShell(command)), ...yes], inHome(home))
+    expect(ended.status, `${command}\n${ended.stderr}`).toBe(exit)
+  })
+})

@@ -91,12 +91,12 @@ describe('an interrupted create', () => {
     ['--no-online-ca', '--online-ca true'],
     ['--local-ca=false', '--local-ca true'],
     ['--factory=other', '--factory acme'],
-    ['--tls-name=gw.example', '--tls-name (not said)'],
+    ['--tls-name=gw.example', '--tls-name (not given)'],
   ])('is not brought to its end with %s: exit 3, with how it was begun', async (flag, begun) => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     await interruptedCreate(home, directory)
-    const names = [directory, begun, 'same options']
+    const names = [directory, begun, 'Finish it as it was begun with `fpki ca resume']
     await expectRefusal(home, ['ca', 'create', directory, flag], { status: 3, code: 'ERR_UNFINISHED', names })
   })
 

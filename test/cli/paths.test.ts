@@ -1,8 +1,9 @@
 import { chmod, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { NOBODY, newHome } from '../support/cli.js'
+import { newHome } from '../support/cli.js'
 import { copiedPki } from './made.js'
+import { ordinaryUser } from './ordinary-user.js'
 import { expectWords } from './refusal.js'
 
 describe('relative paths', () => {
@@ -22,14 +23,11 @@ describe('relative paths', () => {
 
 describe('a HOME that is not the user’s', () => {
   test('HOME=/: the error names the setting, and the PKI directory is not begun', async () => {
-    const home = await newHome(NOBODY)
-    const open = join(home.path, 'pub')
+    const user = await ordinaryUser()
+    const open = join(user.path, 'pub')
     await mkdir(open)
     await chmod(open, 0o1777)
-    const ended = await home.fpki(['ca', 'create', join(open, 'p'), '--factory', 'acme'], {
-      env: { HOME: '/' },
-      ...NOBODY,
-    })
+    const ended = await user.fpki(['ca', 'create', join(open, 'p'), '--factory', 'acme'], { env: { HOME: '/' } })
     expectWords(ended, {
       status: 3,
       code: 'ERR_STORAGE',

@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    // vitest leaves one core of two idle when it chooses by itself.
-    maxWorkers: 2,
+    // One more than the two cores of CI: the tests wait for the disk, for servers and for programs of others.
+    maxWorkers: 3,
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },

@@ -2,9 +2,9 @@ import { isRefusal, openAuditLog } from '../../audit-log/audit-log.js'
 import { KEEP } from '../../audit-log/traces.js'
 import type { DirectoryState, Journal } from '../../directory/records.js'
 import type { CertificatesUpdate, FactoryApi, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
-import type { Workplace } from '../../issuance/issue.js'
 import { deviceCasOf, knownPki, type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
 import { type HsmAccess, type RootSigner, rootSignerOf } from '../../keystore/root-key.js'
+import type { IssuanceContext } from '../../operations/signing/certificate-files.js'
 import { checkClock } from '../../pki/clock.js'
 import type { Clock, DurableFiles, EncryptionPorts, Progress, Who } from '../../ports.js'
 import { beginRecords, keepStep } from '../keep-records.js'
@@ -26,7 +26,7 @@ export interface ChangePorts extends EncryptionPorts {
 }
 
 /** A PKI in the middle of a change. Files are made aside, and published when the Factory API has taken them. */
-export interface ChangeWork extends Workplace, OpenPki, EncryptionPorts {
+export interface ChangeWork extends IssuanceContext, OpenPki, EncryptionPorts {
   readonly api: FactoryApi
   readonly signal: AbortSignal
   readonly access?: HsmAccess

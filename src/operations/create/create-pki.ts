@@ -4,12 +4,12 @@ import { CREATE } from '../../directory/commands.js'
 import { PKI_FILES, type PkiFile } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
 import type { FactoryApi } from '../../factory/api.js'
-import { makeCertificate, rootOf, signCsr, type Workplace } from '../../issuance/issue.js'
 import { keepStep } from '../../journal/keep-records.js'
 import { type Facts, fact, runSteps, type Step } from '../../journal/run-steps.js'
 import { madeKey, makeKey } from '../../keystore/private-key.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
+import { type IssuanceContext, makeCertificate, rootOf, signCsr } from '../signing/certificate-files.js'
 import { type CreatedPki, filesFor, whatWasMade } from './created-pki.js'
 import {
   checkGivenRoot,
@@ -27,7 +27,7 @@ import { beforeTheRoot, uploadPki } from './upload-pki.js'
 export { type CreatedPki, createdPki } from './created-pki.js'
 export { type CreatePkiOptions, type CreatePkiPorts, checkedTlsNames } from './preconditions.js'
 
-interface Work extends Workplace {
+interface Work extends IssuanceContext {
   readonly options: CreatePkiOptions
   readonly api: FactoryApi
   readonly keys: CreateKeys

@@ -7,12 +7,12 @@ import {
   FactoryApiError,
   type FactoryCertificates,
 } from '../../factory/api.js'
-import { requireText } from '../../issuance/issue.js'
 import { rememberedKeyName } from '../../keystore/labels.js'
 import { samePem } from '../../pki/pem.js'
 import { provesPossession } from '../../pki/possession.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
+import { requireText } from '../signing/certificate-files.js'
 import { factoryIsSet } from './factory-is-set.js'
 import type { CreateKeys } from './keys.js'
 

@@ -2,7 +2,6 @@ import * as z from 'zod/mini'
 import { localCaFiles } from '../../directory/local-ca-files.js'
 import { isKeyFile, PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
-import { makeCertificate, requireText, signCsr } from '../../issuance/issue.js'
 import { type OpenPki, withDeviceCas } from '../../issuance/open-pki.js'
 import { type Change, type ChangePorts, type ChangeWork, changePki } from '../../journal/change/change-pki.js'
 import { type Facts, fact, type Step } from '../../journal/run-steps.js'
@@ -13,6 +12,7 @@ import { DEVICE_CA } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
+import { makeCertificate, requireText, signCsr } from '../signing/certificate-files.js'
 
 /** What `fpki ca add-device-ca --json` prints. */
 export const addedDeviceCas = jsonDocument({

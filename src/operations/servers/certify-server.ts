@@ -1,6 +1,5 @@
 import * as z from 'zod/mini'
 import { PKI_FILES } from '../../directory/names.js'
-import { requireText, signCsr } from '../../issuance/issue.js'
 import { knownPki, openPki } from '../../issuance/open-pki.js'
 import { type Change, type ChangePorts, changePki, isInterrupted } from '../../journal/change/change-pki.js'
 import { fact } from '../../journal/run-steps.js'
@@ -10,6 +9,7 @@ import { type CertificateFacts, certificateFacts, describeCertificate } from '..
 import { samePem } from '../../pki/pem.js'
 import { TLS_SERVER } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
+import { requireText, signCsr } from '../signing/certificate-files.js'
 
 /** What `fpki ca rotate-tls --json` and `fpki est authorize --json` print. */
 export const serverCertified = jsonDocument({

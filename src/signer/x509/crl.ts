@@ -21,7 +21,7 @@ export type CrlOrder = Omit<CrlTemplate, 'thisUpdate' | 'nextUpdate'> & { readon
  * @throws FpkiError ERR_PROFILE before signing, when it would say something else; ERR_SIGNATURE when what the signer returns
  *   is not a signature of the issuer's key
  */
-export async function issueCrl({ now, ...order }: CrlOrder, signer: Signer): Promise<Crl> {
+export async function signCrl({ now, ...order }: CrlOrder, signer: Signer): Promise<Crl> {
   checkSerialNumbers(order.serialNumbers)
   const x509 = await loadX509()
   const thisUpdate = new Date(Math.floor(now.getTime() / 1000) * 1000)

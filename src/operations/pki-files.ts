@@ -4,7 +4,7 @@ import type { CertificateRole } from '../pki/describe.js'
 import { attributeValues } from '../pki/name.js'
 import type { Certificate } from '../pki/read-certificate.js'
 
-/** The role that the name of a certificate's file gives it; every further `.pem` is a local CA (contract.md 2). */
+/** The role that the name of a certificate's file gives it; every further `.pem` is a local CA (docs/profile.md#files). */
 export function roleOfFile(name: string): CertificateRole {
   if (name === PKI_FILES.rootCertificate) return 'root'
   if (name === PKI_FILES.tlsCertificate) return 'tls'

@@ -87,7 +87,7 @@ interface CsrOrder {
   readonly csr: string
 }
 
-/** Signs one of the Factory API's requests, when it may be signed (contract.md 6). Throws ERR_BAD_CSR when not. */
+/** Signs one of the Factory API's requests, when it may be signed (docs/profile.md#csr-checks). Throws ERR_BAD_CSR when not. */
 export async function signCsr(work: Workplace, order: CsrOrder, interrupted: boolean): Promise<undefined> {
   const accepted = await refusalsIn(work, order.what, () => acceptedOrder(work, order))
   for (const warning of accepted.warnings) work.warn(warning)

@@ -2,7 +2,7 @@
 export interface Validity {
   readonly notBefore: Date
   readonly notAfter: Date
-  /** The profile asked for more, and the issuer ends first (contract.md 6). */
+  /** The profile asked for more, and the issuer ends first (docs/profile.md#validity). */
   readonly capped: boolean
 }
 

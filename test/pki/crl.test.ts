@@ -106,7 +106,7 @@ describe('the CRLs that fioctl made', async () => {
 })
 
 describe('a CRL', () => {
-  test('says what contract.md 3 has, as OpenSSL reads it', async () => {
+  test('says what docs/profile.md#crl has, as OpenSSL reads it', async () => {
     const text = await opensslText(
       await issue({ crlNumber: 7n, serialNumbers: [5n, 0xabcdefn], reason: 'certificateHold' }),
     )

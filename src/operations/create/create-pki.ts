@@ -55,7 +55,7 @@ const STEPS: readonly (Step<Work> & { readonly onlyFor?: OnlyFor })[] = [
 ]
 
 /**
- * Makes a Factory PKI, or brings an interrupted making to its end (contract.md 2 to 4 and 6).
+ * Makes a Factory PKI, or brings an interrupted making to its end (docs/profile.md#conversation).
  *
  * @throws FpkiError ERR_EXISTS, ERR_UNFINISHED, ERR_FACTORY_IS_SET, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS,
  *   ERR_PASSPHRASE, and what is wrong with a root that is given, before anything is made; ERR_STORAGE, ERR_API,

@@ -65,7 +65,7 @@ function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate
 }
 
 /**
- * The certificates of a PKI directory in the form in which the Factory API takes them (contract.md 4), after a look at
+ * The certificates of a PKI directory in the form in which the Factory API takes them (docs/profile.md#certs), after a look at
  * all of `files`: none is missing, and each key is that of its certificate. Throws ERR_BAD_FILE or ERR_BAD_KEY.
  */
 async function wholePki(

@@ -49,7 +49,7 @@ export interface AddDeviceCaOptions {
 }
 
 /**
- * Adds device CAs to those that the Factory API knows (contract.md 1, 3 and 4). Those that are there stay as they are; an
+ * Adds device CAs to those that the Factory API knows (docs/profile.md#conversation). Those that are there stay as they are; an
  * earlier online-crt is kept as `.bak`.
  *
  * @throws FpkiError ERR_USAGE when none is asked for, or the name is none; ERR_EXISTS when local-ca's files are there;

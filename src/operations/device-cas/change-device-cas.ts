@@ -41,7 +41,7 @@ export interface ChangeDeviceCasPorts extends ChangePorts {
 }
 
 /**
- * Revokes, disables or enables device CAs with a CRL for the Factory API (contract.md 3 and 4).
+ * Revokes, disables or enables device CAs with a CRL for the Factory API (docs/profile.md#crl).
  *
  * @throws FpkiError ERR_NOT_A_DEVICE_CA, ERR_NOT_CONFIRMED, and as serialsOf and changePki do
  */

@@ -17,7 +17,7 @@ export interface CrlWork extends OpenPki {
   warn(text: string): void
 }
 
-/** Signs a CRL with the next number, for the Factory API (contract.md 3), and logs it. Resolves to PEM. */
+/** Signs a CRL with the next number, for the Factory API (docs/profile.md#crl), and logs it. Resolves to PEM. */
 export function signedCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {
   return refusalsIn(work, 'a CRL', () => issueNextCrl(work, reason, serialNumbers))
 }

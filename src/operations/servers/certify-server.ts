@@ -63,7 +63,7 @@ export function authorizeEst(options: CertifyServerOptions, ports: ChangePorts):
 
 /**
  * Has the Factory API make a new key for a server, and signs its request: `ca rotate-tls` (the device gateway) and
- * `est authorize` (contract.md 3 and 4).
+ * `est authorize` (docs/profile.md#conversation).
  *
  * @throws FpkiError as {@link changePki}; ERR_BAD_CSR when the request may not be signed
  */

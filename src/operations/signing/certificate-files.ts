@@ -86,7 +86,7 @@ interface CsrIssuanceOrder {
   readonly csr: string
 }
 
-/** Signs one of the Factory API's requests, when it may be signed (contract.md 6). Throws ERR_BAD_CSR when not. */
+/** Signs one of the Factory API's requests, when it may be signed (docs/profile.md#csr-checks). Throws ERR_BAD_CSR when not. */
 export async function signCsr(
   work: IssuanceContext,
   order: CsrIssuanceOrder,

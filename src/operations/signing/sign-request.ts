@@ -50,7 +50,7 @@ export interface SignRequestOptions {
   readonly directory: string
   /** null: the directory's own. */
   readonly factory: string | null
-  /** null: as the request asks (contract.md 3); `tls` signs a device's request as a server's, too. */
+  /** null: as the request asks (docs/profile.md#ca-sign); `tls` signs a device's request as a server's, too. */
   readonly profile: SignProfile | null
   /** null: the profile's years. */
   readonly days: number | null
@@ -74,7 +74,7 @@ const COMMAND = 'ca sign'
 const MODE = 0o644
 
 /**
- * Signs a request with the root key (contract.md 3 and 6), and logs it, or the refusal. The directory is not changed but
+ * Signs a request with the root key (docs/profile.md#ca-sign), and logs it, or the refusal. The directory is not changed but
  * for its audit log, and the Factory API is not told.
  *
  * @throws FpkiError ERR_BAD_CSR with the reason; ERR_EXISTS when `out` is there; ERR_CLOCK, ERR_PROFILE, ERR_SIGNATURE, and

@@ -7,14 +7,14 @@ import { signingCrypto } from '../webcrypto.js'
 import { authorityKeyIdentifier, crlNumber } from './extensions.js'
 import { loadX509 } from './library.js'
 
-/** A CRL is a message to the Factory API, and is good for as long as sending it may take (contract.md 3). */
+/** A CRL is a message to the Factory API, and is good for as long as sending it may take (docs/profile.md#crl). */
 const MINUTES = 15
 
 /** What a new CRL is to say. */
 export type CrlOrder = Omit<CrlTemplate, 'thisUpdate' | 'nextUpdate'> & { readonly now: Date }
 
 /**
- * Makes a CRL (RFC 5280, 5; contract.md 3): version 2, thisUpdate now, nextUpdate in 15 minutes, the same date and reason
+ * Makes a CRL (RFC 5280, 5; docs/profile.md#crl): version 2, thisUpdate now, nextUpdate in 15 minutes, the same date and reason
  * for all entries, authorityKeyIdentifier and cRLNumber.
  *
  * @returns the CRL, read again and verified by OpenSSL against the issuer's public key

@@ -176,7 +176,7 @@ function info(subject: Name, spki: Uint8Array, extensions: readonly Buffer[]): s
   return sequence(integer(0), subject.der, spki, attributes).toString('hex')
 }
 
-/** The TBSCertificate that a template stands for (RFC 5280, 4.1; contract.md 3), written by the tests' own writer. */
+/** The TBSCertificate that a template stands for (RFC 5280, 4.1; docs/profile.md#profiles), written by the tests' own writer. */
 function tbsOf(
   profile: Profile,
   { serialNumber, subject, validity, spki, names, issuer }: ReturnType<typeof certificateTemplate>,

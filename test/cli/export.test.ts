@@ -16,12 +16,12 @@ async function scene() {
   return { ...made, out, words: ['ca', 'export', made.directory, '--p12', 'local-ca', '--out', out] }
 }
 
-/** What `openssl pkcs12` says or gives of a file; without -legacy. */
+/** The output of `openssl pkcs12` for a file, without -legacy. */
 function pkcs12(file: string, passphrase: string, ...words: readonly string[]): Promise<string> {
   return output('openssl', ['pkcs12', '-in', file, '-passin', 'env:P', ...words], { env: { P: passphrase } })
 }
 
-async function expectHolds(out: string, passphrase: string, key: string, directory: string): Promise<void> {
+async function expectContains(out: string, passphrase: string, key: string, directory: string): Promise<void> {
   const inside = await pkcs12(out, passphrase, '-nodes')
   const certificates = inside.match(/-----BEGIN CERT[\s\S]*?-----END CERTIFICATE-----\n/g)
   const files = ['local-ca.pem', 'factory_ca.pem'].map((name) => readFile(join(directory, name), 'utf8'))
@@ -32,14 +32,14 @@ async function expectHolds(out: string, passphrase: string, key: string, directo
 }
 
 describe('ca export --p12', () => {
-  test('is opened by OpenSSL and GnuTLS, with AES-256 and a MAC with SHA-256', async () => {
+  test('writes a file that OpenSSL and GnuTLS open, with AES-256 and a SHA-256 MAC', async () => {
     const { home, directory, path, out, words } = await scene()
-    // Started, so that the file costs whoever tries passphrases what it is to cost.
+    // In a process of its own: within the test, key derivation uses fewer iterations.
     const { status, stdout } = await home.spawn([...words, '--json'], START)
     expect(status).toBe(0)
     expect(exportedP12.parse(JSON.parse(stdout))).toMatchObject({ factory: 'acme', file: out })
     expect((await stat(out)).mode & 0o777).toBe(0o600)
-    await expectHolds(out, PASSPHRASE, path('local-ca.key'), directory)
+    await expectContains(out, PASSPHRASE, path('local-ca.key'), directory)
     const facts = await output('sh', ['-c', 'openssl pkcs12 -in "$0" -passin env:P -info -noout 2>&1', out], {
       env: { P: PASSPHRASE },
     })
@@ -50,7 +50,7 @@ describe('ca export --p12', () => {
     expect(read.match(/Type: (Certificate|PKCS #8 Encrypted key)/gi)).toHaveLength(3)
   })
 
-  test('is taken by NSS, key and chain', async () => {
+  test('writes a file from which NSS imports key and chain', async () => {
     const { home, out, words, text } = await scene()
     const { stderr } = await home.fpki(words, START)
     expect(stderr).not.toContain('warning')
@@ -66,15 +66,18 @@ describe('ca export --p12', () => {
     expect(await output('certutil', ['-L', '-d', database])).toContain('Factory-CA')
   })
 
-  test.each(['pässwört', 'пароль пароль', 'horse 🐎 battery'])('works with the passphrase %s', async (passphrase) => {
-    const { home, directory, path, out, words } = await scene()
-    const { status, stderr } = await home.fpki(words, { env: { FPKI_PASSPHRASE: passphrase } })
-    expect({ status, warned: /warning: .*Java/.test(stderr) }).toEqual({ status: 0, warned: true })
-    await expectHolds(out, passphrase, path('local-ca.key'), directory)
-    await expect(pkcs12(out, 'another one', '-nodes')).rejects.toThrow(/invalid password|mac verify/i)
-  })
+  test.each(['pässwört', 'пароль пароль', 'horse 🐎 battery'])(
+    'accepts the passphrase %s, with a warning about Java',
+    async (passphrase) => {
+      const { home, directory, path, out, words } = await scene()
+      const { status, stderr } = await home.fpki(words, { env: { FPKI_PASSPHRASE: passphrase } })
+      expect({ status, warned: /warning: .*Java/.test(stderr) }).toEqual({ status: 0, warned: true })
+      await expectContains(out, passphrase, path('local-ca.key'), directory)
+      await expect(pkcs12(out, 'another one', '-nodes')).rejects.toThrow(/invalid password|mac verify/i)
+    },
+  )
 
-  test('takes another local CA by its name, and is named after it', async () => {
+  test('exports another local CA by its name, and names the entry after it', async () => {
     const { home, directory } = await scene()
     const add = ['ca', 'add-device-ca', directory, '--local-ca', '--local-ca-filename', 'site-b.pem', '--quiet']
     expect((await home.fpki(add)).status).toBe(0)
@@ -95,16 +98,16 @@ describe('ca export --p12', () => {
     const wrong = { env: { FPKI_PASSPHRASE: 'another horse' } }
     await expectRefusal(home, words, { status: 6, code: 'ERR_PASSPHRASE', names: ['local-ca.key'] }, wrong)
     expect((await home.fpki(words, START)).status).toBe(0)
-    await expectHolds(out, PASSPHRASE, path('local-ca.key'), directory)
+    await expectContains(out, PASSPHRASE, path('local-ca.key'), directory)
   })
 
-  test('says nothing secret', async () => {
+  test('prints no secrets', async () => {
     const { home, words } = await scene()
     const { stdout, stderr } = await home.fpki([...words, '--verbose'], START)
     expect(found([PASSPHRASE, ...(await secretForms(home.path))], stdout + stderr)).toEqual([])
   })
 
-  test('is refused for the root, for what is no local CA, over a file, without a passphrase', async () => {
+  test('refuses the root, a name that is not a local CA, an existing file, and no passphrase', async () => {
     const { home, directory, out, words } = await scene()
     const named = (name: string) => ['ca', 'export', directory, '--p12', name, '--out', out]
     for (const name of ['factory_ca', 'factory_ca.pem']) {
@@ -117,7 +120,7 @@ describe('ca export --p12', () => {
     await expectRefusal(home, words, { status: 3, code: 'ERR_EXISTS', names: ['ca.p12'] }, START)
   })
 
-  test('is refused when key and certificates do not belong together, or the key is in a token', async () => {
+  test('refuses a key and certificate that do not match, and a key in a token', async () => {
     const { home, path, words } = await scene()
     const key = await readFile(path('local-ca.key'))
     await rm(path('local-ca.key'))

@@ -33,14 +33,14 @@ async function backedUp(): Promise<BackedUp> {
   return copied
 }
 
-/** What is in a PKI directory but its record of backups. */
+/** The content of a PKI directory, except its record of the newest backup. */
 async function contents(directory: string) {
   const { '.fpki/backup.json': _, ...all } = await snapshot(directory)
   return all
 }
 
 describe('a backup', () => {
-  test('is restored byte for byte and mode for mode, with the state of the embedded factory', async () => {
+  test('is restored with identical content and modes, and the state of the embedded factory', async () => {
     const { directory, file, home, run } = await backedUp()
     const before = await contents(directory)
     const state = await snapshot(home.state)
@@ -56,19 +56,19 @@ describe('a backup', () => {
     expect(await snapshot(join(home.path, 'state'))).toEqual(state)
   })
 
-  test('of a PKI with earlier files, an open journal and a pending file holds all of them', async () => {
+  test('of a PKI with earlier files, an open journal and a pending file contains all of them', async () => {
     const { directory, file, home, run, path } = inHome(await copiedPki())
     expect((await run(['ca', 'rotate-tls', directory])).status).toBe(0)
     await editJson(path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
     await writeFile(path('.fpki/pending/tls-crt'), 'aside', { mode: 0o400 })
     const { status, stderr } = await run(['ca', 'backup', directory, '--out', file])
     expect(status).toBe(0)
-    expect(stderr).toContain('`fpki ca rotate-tls` was interrupted')
+    expect(stderr).toContain(`\`fpki ca rotate-tls\` was interrupted. Finish it with \`fpki ca resume ${directory}\``)
     const before = await contents(directory)
     const { status: restored, stdout } = await run(['ca', 'restore', file, join(home.path, 'again')])
     expect(restored).toBe(0)
     expect(stdout).toContain('leftovers.unfinished')
-    // The one difference: what the open journal names has to be named again.
+    // The one difference: the open journal is marked, so that the user has to name its Factory API again.
     const { '.fpki/journal.json': _, ...others } = await contents(join(home.path, 'again'))
     const { '.fpki/journal.json': __, ...expected } = before
     expect(others).toEqual(expected)
@@ -77,7 +77,7 @@ describe('a backup', () => {
     expect(Object.keys(before)).toEqual(expect.arrayContaining(['tls-crt.bak', '.fpki/pending/tls-crt']))
   })
 
-  test('is opened by openssl and tar, and sha256sum checks it', async () => {
+  test('can be opened with openssl and tar, and checked with sha256sum', async () => {
     const { directory, file, home } = await backedUp()
     const tar = join(home.path, 'acme.tar')
     const words = ['-inform', 'der', '-in', file, '-out', tar, '-pwri_password', PASSPHRASE]
@@ -99,9 +99,9 @@ describe('a backup', () => {
     expect(fingerprint.replace(/.*=|:|\n/g, '').toLowerCase()).toBe(manifest.rootFingerprint)
   })
 
-  test('has mode 0600, is told of in JSON, and holds nothing in the clear', async () => {
+  test('has mode 0600, is described in JSON, and contains nothing unencrypted', async () => {
     const { directory, home, text } = inHome(await copiedPki())
-    // Relative to where the command is given.
+    // Relative to the working directory.
     const words = ['ca', 'backup', 'acme', '--out', 'acme.backup', '--json']
     const { stdout } = await home.fpki(words, { env: ENV, cwd: home.path })
     const made = madeBackup.parse(JSON.parse(stdout))
@@ -115,19 +115,19 @@ describe('a backup', () => {
     expect(stdout).not.toContain(PASSPHRASE)
   })
 
-  test('is written over nothing, and not into the PKI directory', async () => {
+  test('never overwrites a file, and is not written into the PKI directory', async () => {
     const { directory, file, home, path } = await backedUp()
     const start = { env: ENV }
     const refusal = { status: 3, code: 'ERR_EXISTS', names: [file] }
     await expectRefusal(home, ['ca', 'backup', directory, '--out', file], refusal, start)
-    const inside = { status: 2, code: 'ERR_USAGE', names: ['in the PKI directory itself'] }
+    const inside = { status: 2, code: 'ERR_USAGE', names: ['would be inside the PKI directory'] }
     await expectRefusal(home, ['ca', 'backup', directory, '--out', path('b')], inside, start)
     await expectRefusal(home, ['ca', 'backup', directory, '--out', path('..b')], inside, start)
     const nowhere = { status: 3, code: 'ERR_STORAGE', names: ['nowhere does not exist'] }
     await expectRefusal(home, ['ca', 'backup', directory, '--out', join(home.path, 'nowhere', 'b')], nowhere, start)
   })
 
-  test('takes a passphrase of eight characters', async () => {
+  test('needs a passphrase of at least eight characters', async () => {
     const { directory, file, home } = inHome(await copiedPki())
     const words = ['ca', 'backup', directory, '--out', file]
     const none = { status: 6, code: 'ERR_PASSPHRASE', names: ['--passphrase-file'] }
@@ -136,7 +136,7 @@ describe('a backup', () => {
     await expectRefusal(home, words, short, { env: { FPKI_PASSPHRASE: 'short' } })
   })
 
-  test('is refused where it could not hold everything', async () => {
+  test('is refused when a file cannot be included', async () => {
     const { directory, file, home, path, run } = inHome(await copiedPki())
     await symlink('/nowhere/at/all', path('notes'))
     const refusal = { status: 6, code: 'ERR_BAD_FILE', names: ['notes', 'leads nowhere'] }
@@ -144,7 +144,7 @@ describe('a backup', () => {
     expect(await readdir(home.path)).not.toContain('acme.backup')
   })
 
-  test('holds 500 device CAs', async () => {
+  test('contains 500 device CAs', async () => {
     const { directory, file, path, run } = inHome(await copiedPki())
     for (let at = 0; at < 500; at++) {
       for (const kind of ['pem', 'key']) await copyFile(path(`local-ca.${kind}`), path(`site-${at}.${kind}`))
@@ -154,7 +154,7 @@ describe('a backup', () => {
     expect(madeBackup.parse(JSON.parse(stdout)).files).toBeGreaterThan(1000)
   })
 
-  test('and a change take turns', async () => {
+  test('waits for a concurrent change', async () => {
     const { directory, home, run } = inHome(await copiedPki())
     const files = Array.from({ length: 8 }, (_, at) => join(home.path, `${at}.backup`))
     const runs = [
@@ -176,7 +176,7 @@ describe('a backup', () => {
 })
 
 describe('ca backup --check', () => {
-  test('proves it, writes nothing, and --pki-dir records the proof', async () => {
+  test('checks the backup and writes nothing; with --pki-dir it records the check', async () => {
     const { directory, file, home, run } = await backedUp()
     const before = await snapshot(home.path)
     const { status, stdout } = await run(['ca', 'backup', '--check', file, '--json'])
@@ -186,11 +186,11 @@ describe('ca backup --check', () => {
     expect(await snapshot(home.path)).toEqual(before)
     const named = await run(['ca', 'backup', '--check', file, '--pki-dir', directory, '--json'])
     expect(checkedBackup.parse(JSON.parse(named.stdout)).recordedIn).toBe(directory)
-    const { stdout: told } = await run(['ca', 'status', directory])
-    expect(told).toMatch(/^ {2}backup \d{4}-\d\d-\d\d, proven \d{4}-\d\d-\d\d: /m)
+    const shown = await run(['ca', 'status', directory])
+    expect(shown.stdout).toMatch(/^ {2}backup \d{4}-\d\d-\d\d, checked \d{4}-\d\d-\d\d: /m)
   })
 
-  test('of another PKI is not written down', async () => {
+  test('is not recorded in the directory of another PKI', async () => {
     const { file, run } = await backedUp()
     const other = await madePki()
     const { status, stderr } = await run(['ca', 'backup', '--check', file, '--pki-dir', other.directory])
@@ -198,18 +198,18 @@ describe('ca backup --check', () => {
     expect(stderr).toContain('[ERR_OTHER_ROOT]')
   })
 
-  test('is not made of a root key that is not that of factory_ca.pem', async () => {
+  test('has nothing to check when factory_ca.key does not match factory_ca.pem: no backup is made', async () => {
     const { directory, file, home, path, run } = inHome(await copiedPki())
     await rm(path('factory_ca.key'))
     await copyFile(path('local-ca.key'), path('factory_ca.key'))
     const refusal = { status: 6, code: 'ERR_BAD_KEY', names: ['factory_ca.key is not the key of factory_ca.pem'] }
-    // One after the other: each takes the lock.
+    // Sequentially, because each takes the lock.
     expectWords(await run(['ca', 'backup', directory, '--out', file]), refusal)
     expectJson(await run(['ca', 'backup', directory, '--out', file, '--json']), refusal)
     expect(await readdir(home.path)).not.toContain('acme.backup')
   })
 
-  test('says that the root key is not in it when its file is gone', async () => {
+  test('reports that the root key is not in the backup when its file is missing', async () => {
     const { directory, file, run, path } = inHome(await copiedPki())
     await rm(path('factory_ca.key'))
     const { stdout } = await run(['ca', 'backup', directory, '--out', file])
@@ -228,7 +228,7 @@ describe('an encrypted root key', () => {
     return madePki(['--encrypt-keys', '--passphrase-file', passphrase])
   }
 
-  test('is opened by the same passphrase, and stays encrypted', async () => {
+  test('is opened with the passphrase of the backup, and stays encrypted', async () => {
     const { directory, file, home, run } = inHome(await encrypted())
     expect((await run(['ca', 'backup', directory, '--out', file])).status).toBe(0)
     const { status } = await run(['ca', 'restore', file, join(home.path, 'again')])
@@ -237,7 +237,7 @@ describe('an encrypted root key', () => {
     expect(await readFile(join(home.path, 'again', 'factory_ca.key'), 'utf8')).toContain('ENCRYPTED PRIVATE KEY')
   })
 
-  test('with another one than the backup needs a terminal, or is left out', async () => {
+  test('with another passphrase than the backup needs a terminal or --skip-root-key', async () => {
     const { directory, file, home, run } = inHome(await encrypted())
     const other = { FPKI_PASSPHRASE: 'another one for the backup' }
     expect((await run(['ca', 'backup', directory, '--out', file], other)).status).toBe(0)
@@ -251,7 +251,7 @@ describe('an encrypted root key', () => {
   })
 })
 
-test('people with certificates open it, and nobody else', async () => {
+test('only the recipients open a backup that is encrypted for certificates', async () => {
   const { directory, file, home, run } = inHome(await copiedPki())
   for (const [name, kind] of [
     ['ann', 'ec'],
@@ -276,14 +276,14 @@ test('people with certificates open it, and nobody else', async () => {
     await output('openssl', ['cms', '-decrypt', '-binary', ...words, '-inkey', at(`${name}.key`)])
     expect(await output('tar', ['-tf', at('tar')])).toContain('pki/factory_ca.key')
   }
-  const eve = { status: 6, code: 'ERR_BAD_KEY', names: ['eve.key', 'does not open', 'that the backup was made for'] }
+  const eve = { status: 6, code: 'ERR_BAD_KEY', names: ['eve.key', 'does not open', 'private key of a recipient'] }
   await expectRefusal(home, ['ca', 'backup', '--check', file, '--recipient-key', at('eve.key')], eve)
   const none = { status: 2, code: 'ERR_USAGE', names: ['--recipient-key'] }
   await expectRefusal(home, ['ca', 'restore', file, at('again')], none, { env: ENV })
 })
 
 describe('ca restore', () => {
-  test('goes into an empty directory, and never into another', async () => {
+  test('restores into an empty directory, and refuses any other', async () => {
     const { directory, file, home, run } = await backedUp()
     const full = { status: 3, code: 'ERR_EXISTS', names: [`${directory} is not empty`] }
     await expectRefusal(home, ['ca', 'restore', file, directory], full, { env: ENV })
@@ -307,11 +307,11 @@ describe('ca restore', () => {
     expect((await readdir(home.path)).filter((name) => name.startsWith('.fpki-restore'))).toEqual([])
   })
 
-  test('leaves an embedded factory that is there as it is, and leaves it out with --no-state', async () => {
+  test('keeps an existing embedded factory, and restores none with --no-state', async () => {
     const { file, home, run } = await backedUp()
     const before = await snapshot(home.state)
     const kept = await run(['ca', 'restore', file, join(home.path, 'one')])
-    expect(kept.stderr).toContain('is there already and is left as it is')
+    expect(kept.stderr).toContain('exists and was not replaced')
     expect(await snapshot(home.state)).toEqual(before)
     const env = { FPKI_STATE_DIR: join(home.path, 'state') }
     const { status, stdout } = await run(['ca', 'restore', file, join(home.path, 'two'), '--no-state'], env)
@@ -320,7 +320,7 @@ describe('ca restore', () => {
     await expect(stat(join(home.path, 'state'))).rejects.toThrow('ENOENT')
   })
 
-  test('of a wrong passphrase writes nothing', async () => {
+  test('with a wrong passphrase writes nothing', async () => {
     const { file, home } = await backedUp()
     const refusal = { status: 6, code: 'ERR_PASSPHRASE', names: [file] }
     const env = { FPKI_PASSPHRASE: `${PASSPHRASE}!` }
@@ -328,7 +328,7 @@ describe('ca restore', () => {
     await expectRefusal(home, ['ca', 'backup', '--check', file], refusal, { env })
   })
 
-  test('of a file that is cut off, changed or no backup writes nothing', async () => {
+  test('of a truncated, changed or unrelated file writes nothing', async () => {
     const { file, home } = await backedUp()
     const whole = await readFile(file)
     const changed = Buffer.from(whole)
@@ -346,7 +346,7 @@ describe('ca restore', () => {
     }
   })
 
-  test('at once, of one backup into one directory: one does it', async () => {
+  test('run in parallel for one directory succeeds once', async () => {
     const { directory, file, home, run } = await backedUp()
     const again = join(home.path, 'again')
     const ended = await Promise.all(Array.from({ length: 6 }, () => run(['ca', 'restore', file, again])))
@@ -356,7 +356,7 @@ describe('ca restore', () => {
   })
 })
 
-describe('what is known of backups', () => {
+describe('the record of the newest backup', () => {
   const HOUR = 3_600_000
   const back = ({ path }: Made, days: number) =>
     editJson(path('.fpki/backup.json'), (record) => ({
@@ -368,7 +368,7 @@ describe('what is known of backups', () => {
     [[], 0],
     [['--backup-days', '30'], 0],
     [['--backup-days', '10'], 10],
-  ] as const)('ca status %j of one that is ten days old: exit %i', async (flags, expected) => {
+  ] as const)('ca status %j of a backup that is ten days old: exit %i', async (flags, expected) => {
     const scene = await backedUp()
     await back(scene, 10)
     const { status, stdout } = await scene.run(['ca', 'status', scene.directory, '--json', ...flags])
@@ -380,7 +380,7 @@ describe('what is known of backups', () => {
     })
   })
 
-  test('none at all: status says it and warns with --backup-days, verify warns', async () => {
+  test('missing: status reports it and warns with --backup-days, verify warns', async () => {
     const { directory, run } = inHome(await copiedPki())
     expect((await run(['ca', 'status', directory])).stdout).toContain('no backup is known')
     expect((await run(['ca', 'status', directory, '--backup-days', '1'])).status).toBe(10)
@@ -391,7 +391,7 @@ describe('what is known of backups', () => {
     expect(verifiedPki.parse(JSON.parse(stdout)).findings.map(({ code }) => code)).toContain('backup.none')
   })
 
-  test('one from before the last change: verify warns until there is another', async () => {
+  test('older than the last change: verify warns until the next backup', async () => {
     const scene = await backedUp()
     await back(scene, 1)
     const codes = async () => {
@@ -405,7 +405,7 @@ describe('what is known of backups', () => {
 })
 
 describe('ca create --backup', () => {
-  test('makes both in one go', async () => {
+  test('creates a PKI and its backup', async () => {
     const { home } = await copiedPki()
     const [directory, file] = [join(home.path, 'other'), join(home.path, 'other.backup')]
     const { status, stdout } = await home.fpki(['ca', 'create', directory, '--backup', file, '--json'], { env: ENV })
@@ -413,15 +413,15 @@ describe('ca create --backup', () => {
     expect((await home.fpki(['ca', 'backup', '--check', file], { env: ENV })).status).toBe(0)
   })
 
-  test('makes nothing when there can be no backup', async () => {
+  test('creates nothing when the backup would fail', async () => {
     const { home } = await copiedPki()
     const words = ['ca', 'create', join(home.path, 'other'), '--backup', join(home.path, 'acme')]
-    await expectRefusal(home, words, { status: 3, code: 'ERR_EXISTS', names: ['acme exists'] }, { env: ENV })
+    await expectRefusal(home, words, { status: 3, code: 'ERR_EXISTS', names: ['acme already exists'] }, { env: ENV })
     const no = { status: 6, code: 'ERR_PASSPHRASE', names: ['the new backup'] }
     await expectRefusal(home, [...words.slice(0, 4), join(home.path, 'b')], no)
   })
 
-  test('without it, says that there is none', async () => {
+  test('without --backup reports that there is no backup', async () => {
     const { home } = await copiedPki()
     const { stderr } = await home.fpki(['ca', 'create', join(home.path, 'other')])
     expect(stderr).toContain(`there is no backup yet: \`fpki ca backup ${join(home.path, 'other')} --out FILE\``)

@@ -255,8 +255,8 @@ describe('somebody else’s directory', () => {
   })
 })
 
-describe('a backup for a certificate, by anybody', () => {
-  test('brings no module along: it is named, not loaded, and wanted by name', async () => {
+describe('a backup made by someone who has only the certificate', () => {
+  test('cannot make fpki load a module: it is shown, and loaded only with --hsm-module', async () => {
     const sender = await madePki()
     const stowaway = sender.path('module.so')
     await copyFile(library.path, stowaway)
@@ -271,11 +271,11 @@ describe('a backup for a certificate, by anybody', () => {
     expect((await sender.home.fpki(backup)).status).toBe(0)
     await library.loads()
 
-    const asks = `asks for the PKCS#11 module "${join(restored, 'module.so')}"`
+    const warning = `names the PKCS#11 module "${join(restored, 'module.so')}"`
     const checked = await victim.fpki(['ca', 'backup', '--check', file, '--recipient-key', key])
-    expect(checked.stderr).toContain(asks)
+    expect(checked.stderr).toContain(warning)
     const ended = await victim.fpki(['ca', 'restore', file, restored, '--recipient-key', key])
-    expect(ended.stderr).toContain(asks)
+    expect(ended.stderr).toContain(warning)
     const verified = await victim.fpki(['ca', 'verify', restored, '--offline'], { env: { FPKI_HSM_PIN: '12345678' } })
     expect(verified.stdout).toMatch(/root-key\.unusable.*--hsm-module PATH/)
     expect(await library.loads()).toBe(0)
@@ -290,7 +290,7 @@ describe('a backup for a certificate, by anybody', () => {
 describe('a backup', () => {
   const PASSPHRASE = { env: { FPKI_PASSPHRASE: 'nine lives of a fish' } }
 
-  test('does not say which server an interrupted command goes on with', async () => {
+  test('does not choose the server with which an interrupted command is resumed', async () => {
     const { home, directory, path } = await copiedPki()
     const rotated = await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])
     expect(rotated.status).toBe(0)
@@ -302,7 +302,7 @@ describe('a backup', () => {
     const [file, restored] = [join(home.path, 'acme.backup'), join(home.path, 'restored')]
     expect((await home.fpki(['ca', 'backup', directory, '--out', file], PASSPHRASE)).status).toBe(0)
     const ended = await home.fpki(['ca', 'restore', file, restored], PASSPHRASE)
-    expect(ended.stderr).toContain('asks for the Factory API https://127.0.0.1:9')
+    expect(ended.stderr).toContain('used the Factory API https://127.0.0.1:9')
     expect((await home.fpki(['ca', 'resume', directory])).stderr).toContain('127.0.0.1:9')
     expect((await home.fpki(['ca', 'resume', restored])).stderr).not.toContain('127.0.0.1:9')
   })

@@ -5,14 +5,14 @@ import type { ArchiveEntry } from '../../storage/archive.js'
 import { parseJson } from '../../storage/json-file.js'
 
 /**
- * A backup proves no sender: one for a certificate can be made by everybody who has that certificate. So what its records name and fpki
- * would act on is marked, shown, and has to be named again.
+ * A backup does not authenticate its author: anyone with a recipient's certificate can make one. So a module or server named
+ * in its records is marked and shown, and used only when the user names it again.
  */
 
 const STATE = `${OWN_FOLDER}/${OWN_FILES.state}`
 const JOURNAL = `${OWN_FOLDER}/${OWN_FILES.journal}`
 
-/** The entries of a PKI directory with such records marked. A record that names neither module nor server stays octet by octet. */
+/** The entries of a PKI directory, with such records marked. Records that name neither module nor server are unchanged. */
 export function markRestored(pki: readonly ArchiveEntry[]): readonly ArchiveEntry[] {
   const [state, open] = [stateIn(pki), openJournalIn(pki)]
   const marked = new Map<string, unknown>([
@@ -26,8 +26,8 @@ export function markRestored(pki: readonly ArchiveEntry[]): readonly ArchiveEntr
   })
 }
 
-/** What the records ask for and do not get: a sentence each. */
-export function askedFor(pki: readonly ArchiveEntry[]): readonly string[] {
+/** A warning for each module and Factory API that the records name, and that fpki does not use. */
+export function untrustedReferences(pki: readonly ArchiveEntry[]): readonly string[] {
   const [state, open] = [stateIn(pki), openJournalIn(pki)]
   const inJournal = open?.arguments['--hsm-module']
   const modules = [...(state === null ? [] : modulesIn(state)), ...(inJournal ? [JSON.stringify(inJournal)] : [])]
@@ -35,12 +35,12 @@ export function askedFor(pki: readonly ArchiveEntry[]): readonly string[] {
   return [
     ...[...new Set(modules)].map(
       (module) =>
-        `The backup asks for the PKCS#11 module ${module}. A backup does not prove who made it, so fpki does not load it until you name it with --hsm-module.`,
+        `The backup names the PKCS#11 module ${module}. A backup does not prove who made it: to load the module, pass --hsm-module.`,
     ),
     ...(api === undefined
       ? []
       : [
-          `The interrupted command asks for the Factory API ${api}. \`ca resume\` uses the one that you name with --api.`,
+          `The interrupted command in the backup used the Factory API ${api}. \`ca resume\` uses only the one passed with --api.`,
         ]),
   ]
 }
@@ -48,7 +48,8 @@ export function askedFor(pki: readonly ArchiveEntry[]): readonly string[] {
 function modulesIn({ rootKey, localCaKey }: z.infer<typeof directoryState>): readonly string[] {
   return [rootKey, localCaKey].flatMap((key: KeyReference | undefined) => {
     if (key?.kind !== 'pkcs11') return []
-    const initArgs = key.initArgs === undefined ? '' : ` with the arguments ${JSON.stringify(key.initArgs)}`
+    const initArgs =
+      key.initArgs === undefined ? '' : ` with the initialisation arguments ${JSON.stringify(key.initArgs)}`
     return [`${JSON.stringify(key.module)}${initArgs} (token ${JSON.stringify(key.tokenLabel)})`]
   })
 }
@@ -58,11 +59,11 @@ function stateIn(pki: readonly ArchiveEntry[]): z.infer<typeof directoryState> |
 }
 
 function openJournalIn(pki: readonly ArchiveEntry[]): Journal | null {
-  const found = recordIn(pki, JOURNAL, journal)
-  return found?.finishedAt === null ? found : null
+  const record = recordIn(pki, JOURNAL, journal)
+  return record?.finishedAt === null ? record : null
 }
 
-/** One that is broken is refused by every command that would act on it. */
+/** null for a broken record: every command that would act on it refuses it. */
 function recordIn<T>(pki: readonly ArchiveEntry[], path: string, schema: z.ZodMiniType<T>): T | null {
   const content = pki.find((entry) => entry.path === path)?.content
   const parsed = content === undefined ? null : schema.safeParse(parseJson(Buffer.from(content).toString()))

@@ -251,7 +251,7 @@ describe('somebody else’s directory', () => {
     const verify = async () => (await made.home.fpki(['ca', 'verify', made.directory, '--offline'], { env })).stdout
     expect(await verify()).toContain('The root key signs')
     await chmod(made.directory, 0o777)
-    expect(await verify()).toMatch(/failure {2}root-key\.unusable +Not using a passphrase for /)
+    expect(await verify()).toMatch(/failure {2}root-key\.unusable +Refusing to use a passphrase for /)
   })
 })
 

@@ -51,11 +51,11 @@ describe('fpki lint', () => {
     expect(await home.fpki(['lint', join(FIXTURES, 'ca-sha512.pem'), '-q'])).toMatchObject({ status: 0, stdout: '' })
   })
 
-  test('reads stdin, and holds it against the factory that is named', async () => {
+  test('reads stdin, and checks it against the factory of --factory', async () => {
     const stdin = await readFile(join(FIXTURES, 'ca-other-factory.pem'), 'utf8')
     const home = await newHome()
     const nobody = await home.fpki(['lint', '-'], { stdin })
-    expect(nobody).toMatchObject({ status: 0, stderr: expect.stringContaining('--factory names it') })
+    expect(nobody).toMatchObject({ status: 0, stderr: expect.stringContaining('Pass --factory NAME.') })
     const named = await home.fpki(['lint', '-', '-f', 'acme'], { stdin })
     expect(named).toMatchObject({ status: 6, stderr: '' })
     expect(named.stdout).toContain('stdin: error unit-of-another-factory ')

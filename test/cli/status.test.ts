@@ -20,7 +20,7 @@ async function statusJson(
   return { status, stderr, document: statusOfPkis.parse(JSON.parse(stdout)) }
 }
 
-/** When a certificate ends, as OpenSSL reads it. */
+/** When a certificate expires, according to OpenSSL. */
 function endOf(pki: Made, name: string): number {
   const text = execFileSync('openssl', [
     'x509',
@@ -40,15 +40,15 @@ function interrupt(pki: Made): Promise<unknown> {
   return editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
 }
 
-/** What is done to a PKI, and the exit code that follows. */
+/** What is done to a PKI, and the resulting exit code. */
 const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<unknown>, status: number])[] = [
   ['a new PKI', async () => undefined, 0],
-  ['a server that ends in 59 days', (pki) => forge(pki, 'tls-crt', { until: 59.5 }), 10],
-  ['a server that ends in 60 days', (pki) => forge(pki, 'tls-crt', { until: 60.5 }), 0],
-  ['a server that has ended', (pki) => forge(pki, 'tls-crt', { from: -9, until: -0.1 }), 11],
-  ['a device CA that has ended', (pki) => forge(pki, 'site-b.pem', { from: -9, until: -1 }), 11],
+  ['a server that expires in 59 days', (pki) => forge(pki, 'tls-crt', { until: 59.5 }), 10],
+  ['a server that expires in 60 days', (pki) => forge(pki, 'tls-crt', { until: 60.5 }), 0],
+  ['a server that has expired', (pki) => forge(pki, 'tls-crt', { from: -9, until: -0.1 }), 11],
+  ['a device CA that has expired', (pki) => forge(pki, 'site-b.pem', { from: -9, until: -1 }), 11],
   [
-    'a server for EST that ends soon',
+    'a server for EST that expires soon',
     async (pki) => {
       await pki.home.fpki(['est', 'authorize', pki.directory])
       await forge(pki, 'est-tls-crt', { until: 9 })
@@ -56,7 +56,7 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
     10,
   ],
   [
-    'a server that ends soon, and a CA that has ended',
+    'a server that expires soon, and a CA that has expired',
     async (pki) => {
       await forge(pki, 'tls-crt', { until: 9 })
       await forge(pki, 'site-b.pem', { from: -9, until: -1 })
@@ -64,7 +64,7 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
     11,
   ],
   [
-    'an earlier server that has ended',
+    'an earlier server that has expired',
     async (pki) => {
       const tls = await pki.text('tls-crt')
       await forge(pki, 'tls-crt', { from: -9, until: -1 })
@@ -73,7 +73,7 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
     },
     0,
   ],
-  ['a server of tomorrow', (pki) => forge(pki, 'tls-crt', { from: 1 }), 11],
+  ['a server that is valid from tomorrow', (pki) => forge(pki, 'tls-crt', { from: 1 }), 11],
   ['no tls-crt', (pki) => unlink(pki.path('tls-crt')), 6],
   [
     'an interrupted create without tls-crt',
@@ -119,7 +119,7 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
     6,
   ],
   [
-    'a broken certificate, and a server that ends soon',
+    'a broken certificate, and a server that expires soon',
     async (pki) => {
       await put(pki.path('online-crt'), 'not PEM')
       await forge(pki, 'tls-crt', { until: 9 })
@@ -127,7 +127,7 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
     6,
   ],
   [
-    'a broken certificate, and a CA that has ended',
+    'a broken certificate, and a CA that has expired',
     async (pki) => {
       await put(pki.path('tls-crt'), 'not PEM')
       await forge(pki, 'site-b.pem', { from: -9, until: -1 })
@@ -153,7 +153,7 @@ describe('the exit code of', () => {
 })
 
 describe('ca status', () => {
-  test('tells when each certificate of a directory ends, as OpenSSL does', async () => {
+  test('reports the expiry of each certificate in a directory, as OpenSSL does', async () => {
     const pki = await copiedPki()
     const { document } = await statusJson(pki, [pki.directory])
     const [only] = document.pkis
@@ -166,7 +166,7 @@ describe('ca status', () => {
     }
   })
 
-  test('without a directory tells what the Factory API knows, and needs none', async () => {
+  test('without a directory reports the certificates of the Factory API', async () => {
     const pki = await copiedPki()
     const { status, document } = await statusJson(pki, [])
     expect(status).toBe(0)
@@ -179,7 +179,7 @@ describe('ca status', () => {
     })
   })
 
-  test('does not count a device CA that the Factory API has disabled', async () => {
+  test('ignores the expiry of a disabled device CA', async () => {
     const pki = await copiedPki()
     await forge(pki, 'site-b.pem', { from: -9, until: -1, serial: '5A0B' })
     const caCrt = (await pki.text('local-ca.pem')) + (await pki.text('site-b.pem'))
@@ -195,7 +195,7 @@ describe('ca status', () => {
     expect(stdout).toMatch(/local-ca .* disabled$/m)
   })
 
-  test('tells of several directories, each once, and of what it cannot read beside them', async () => {
+  test('reports each of several directories once, also when another one cannot be read', async () => {
     const pki = await copiedPki()
     const [second, missing] = [join(pki.home.path, 'second'), join(pki.home.path, 'missing')]
     await cp(pki.directory, second, { recursive: true })
@@ -212,7 +212,7 @@ describe('ca status', () => {
     expect(inWords.stderr).toMatch(/missing does not exist\. \[ERR_NOT_A_DIRECTORY\]/)
   })
 
-  test('in words says what ends soon and what has ended; --quiet leaves out the rest', async () => {
+  test('marks what expires soon and what has expired; --quiet omits the rest', async () => {
     const pki = await copiedPki()
     await forge(pki, 'tls-crt', { until: 9.5 })
     await forge(pki, 'online-crt', { from: -9, until: -1.5 })
@@ -225,7 +225,7 @@ describe('ca status', () => {
     ])
   })
 
-  test('says that an interrupted command waits', async () => {
+  test('reports an interrupted command', async () => {
     const pki = await copiedPki()
     await editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
     expect((await pki.home.fpki(['ca', 'status', pki.directory])).stdout).toContain(
@@ -233,7 +233,7 @@ describe('ca status', () => {
     )
   })
 
-  test('calls nothing fine when nothing is valid yet', async () => {
+  test('reports certificates that are not valid yet', async () => {
     const pki = await copiedPki()
     await forge(pki, 'factory_ca.pem', { from: 1, key: 'factory_ca.key' })
     for (const file of FILES.slice(1)) await forge(pki, file, { from: 1 })
@@ -261,7 +261,7 @@ describe('ca status', () => {
     expect(values('fpki_certificate_expiring')).toEqual([0, 0, 0, 0])
   })
 
-  test('names what is missing, in words, in JSON and in the metrics', async () => {
+  test('reports missing files in text, JSON and metrics', async () => {
     const pki = await copiedPki()
     await unlink(pki.path('tls-crt'))
     const { document } = await statusJson(pki, [pki.directory])
@@ -283,7 +283,7 @@ describe('ca status', () => {
     expect(pkiMetrics).toContainEqual(['fpki_pki_unfinished', 1])
   })
 
-  test('tells of a Factory API that has no tls-crt', async () => {
+  test('reports a Factory API without tls-crt', async () => {
     const pki = await copiedPki()
     await editCertificates(pki, { tlsCrt: null })
     const { status, document } = await statusJson(pki, [])
@@ -291,7 +291,7 @@ describe('ca status', () => {
     expect(document).toMatchObject({ state: 'problem', pkis: [{ problems: [{ code: 'ERR_NOT_INITIALIZED' }] }] })
   })
 
-  test('does not call a command interrupted that is running', async () => {
+  test('does not report a running command as interrupted', async () => {
     const pki = await copiedPki()
     await interrupt(pki)
     const lock = await pkiDirectory(thisMachine().files, pki.directory).lock()
@@ -304,14 +304,14 @@ describe('ca status', () => {
     expect((await statusJson(pki, [pki.directory])).document.state).toBe('unfinished')
   })
 
-  test('keeps the columns apart for a long name and for a root until 9999', async () => {
+  test('keeps columns separate for a long name and for an expiry in 9999', async () => {
     const pki = await copiedPki()
     await forge(pki, 'a-site-with-a-rather-long-name.pem', { until: 2_912_111 - 1 })
     const { stdout } = await pki.home.fpki(['ca', 'status', pki.directory])
     expect(stdout).toMatch(/^ {2}a-site-with-a-rather-long-name\.pem local-ca +9999-\d\d-\d\d +29\d{5} days$/m)
   })
 
-  test('needs no right to read the keys', async () => {
+  test('does not need to read the keys', async () => {
     const user = await ordinaryUser()
     const { directory } = await copiedPki()
     const copy = join(user.path, 'acme')
@@ -322,20 +322,20 @@ describe('ca status', () => {
     expect(await user.fpki(['ca', 'status', copy])).toMatchObject({ status: 0, stderr: '' })
   })
 
-  test('refuses what excludes each other', async () => {
+  test('refuses conflicting options', async () => {
     const { home } = await copiedPki()
     const { status, stdout } = await home.fpki(['ca', 'status', '--json', '--prometheus'])
     expect({ status, code: JSON.parse(stdout).error.code }).toEqual({ status: 2, code: 'ERR_USAGE' })
   })
 
-  test('takes a relative path', async () => {
+  test('accepts a relative path', async () => {
     const { home } = await copiedPki()
     expect(await home.fpki(['ca', 'status', 'acme'], { cwd: home.path })).toMatchObject({ status: 0, stderr: '' })
   })
 })
 
 describe('ca status --prometheus', () => {
-  test('has the values of each certificate, in the format that Prometheus reads', async () => {
+  test('has the values of each certificate, in the format of Prometheus', async () => {
     const pki = await copiedPki()
     await forge(pki, 'tls-crt', { until: 9.5 })
     await forge(pki, 'online-crt', { from: -9, until: -1.5 })
@@ -369,17 +369,17 @@ describe('ca status --prometheus', () => {
     ])
   })
 
-  test('escapes what a directory or a certificate is called', async () => {
+  test('escapes directory and file names', async () => {
     const pki = await copiedPki()
     const odd = join(pki.home.path, 'a "b" \\c\nd')
     await cp(pki.directory, odd, { recursive: true })
     const { stdout } = await pki.home.fpki(['ca', 'status', odd, pki.directory, odd, '--prometheus'])
     const directories = new Set(parsePrometheus(stdout).flatMap(({ labels }) => labels['directory'] ?? []))
-    // A line feed is written out as it is everywhere else in fpki.
+    // A line feed is escaped as everywhere else in fpki.
     expect([...directories]).toEqual([odd.replace('\n', '\\u000a'), pki.directory])
   })
 
-  test('counts what it could not read', async () => {
+  test('counts what cannot be read', async () => {
     const pki = await copiedPki()
     const { status, stdout } = await pki.home.fpki(['ca', 'status', join(pki.home.path, 'missing'), '--prometheus'])
     const problems = parsePrometheus(stdout).find(({ metric }) => metric === 'fpki_pki_problems')
@@ -390,12 +390,12 @@ describe('ca status --prometheus', () => {
 test.each([
   ['# HELP a A.\n# TYPE a gauge\na 1', 'no line feed'],
   ['a 1\n', 'no TYPE'],
-  ['# HELP a A.\n# TYPE a gauge\na{b="c"} 1\na{b="c"} 2\n', 'twice'],
-  ['# HELP a A.\n# TYPE a gauge\na{b="\\x"} 1\n', 'an escape that there is none'],
-  ['# HELP a A.\n# TYPE a gauge\na{b="c",b="d"} 1\n', 'a label twice'],
-  ['# HELP a A.\n# TYPE a gauge\na{b="c} 1\n', 'no end of the label'],
-  ['# HELP a A.\n# TYPE a gauge\na one\n', 'no number'],
-  ['# HELP a A.\n# TYPE a gauge\na 1\n# HELP b B.\n# TYPE b gauge\na 2\n', 'not together'],
-])('the test’s own reader of metrics refuses %j: %s', (text) => {
+  ['# HELP a A.\n# TYPE a gauge\na{b="c"} 1\na{b="c"} 2\n', 'duplicate sample'],
+  ['# HELP a A.\n# TYPE a gauge\na{b="\\x"} 1\n', 'unknown escape'],
+  ['# HELP a A.\n# TYPE a gauge\na{b="c",b="d"} 1\n', 'duplicate label'],
+  ['# HELP a A.\n# TYPE a gauge\na{b="c} 1\n', 'unterminated label'],
+  ['# HELP a A.\n# TYPE a gauge\na one\n', 'not a number'],
+  ['# HELP a A.\n# TYPE a gauge\na 1\n# HELP b B.\n# TYPE b gauge\na 2\n', 'samples not grouped'],
+])('the metrics parser of the tests refuses %j: %s', (text) => {
   expect(() => parsePrometheus(text)).toThrow()
 })

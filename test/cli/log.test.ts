@@ -31,7 +31,7 @@ async function pkiWithAuditLog(): Promise<Made> {
 }
 
 describe('the audit log', () => {
-  test('has each certificate as OpenSSL reads it, chained by SHA-256, and signed for by the root', async () => {
+  test('records each certificate as OpenSSL reads it, in a SHA-256 chain signed by the root', async () => {
     const { home, directory, path } = await copiedPki(pkiWithAuditLog)
     const lines = (await readFile(path('.fpki/log.jsonl'), 'utf8')).trimEnd().split('\n')
     const { stdout } = await home.fpki(['ca', 'log', directory, '--json'])
@@ -74,7 +74,7 @@ describe('the audit log', () => {
     expect(await output('openssl', words, { cwd: home.path })).toBe('Verified OK\n')
   })
 
-  test('has what `ca sign` signs and refuses, and the CRL of a dry run, before they are printed', async () => {
+  test('records what `ca sign` signs and refuses, and the CRL of a dry run, before they are printed', async () => {
     const made = await copiedPki()
     const { home, directory } = made
     const file = join(home.path, 'a.csr')
@@ -92,14 +92,14 @@ describe('the audit log', () => {
     expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
   })
 
-  test('of 50 that sign at once, each has its line', async () => {
+  test('has a line for each of 50 concurrent signatures', async () => {
     const made = await copiedPki()
     const file = join(made.home.path, 'a.csr')
     await writeFile(file, await opensslCsr({}))
     const words = ['ca', 'sign', file, '--pki-dir', made.directory]
     const ended = await Promise.all(Array.from({ length: 50 }, () => made.home.fpki(words)))
     const done = ended.filter(({ status }) => status === 0)
-    // One that waited for longer than 20 seconds is refused, and prints nothing.
+    // A command that waits for the lock for more than 20 seconds fails, and prints nothing.
     for (const { status, stdout } of ended.filter((one) => !done.includes(one)))
       expect({ status, stdout }).toEqual({ status: 3, stdout: '' })
     const log = await logOf(made)
@@ -112,7 +112,7 @@ describe('the audit log', () => {
   test.each([
     ['nothing', ''],
     ['half a line', '{"number":1,"time":"20'],
-  ])('begins so too when the first beginning was cut off and left %s', async (_, left) => {
+  ])('is started after an interruption that left %s', async (_, left) => {
     const made = await copiedPki()
     for (const name of ['log.head', 'history', 'journal.json'])
       await rm(made.path(`.fpki/${name}`), { recursive: true })
@@ -122,7 +122,7 @@ describe('the audit log', () => {
     expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
   })
 
-  test('and history of a directory whose key is behind a link make no copy of the key', async () => {
+  test('and the history do not copy a key that is a symbolic link', async () => {
     const made = await copiedPki()
     const elsewhere = `${made.home.path}/stick`
     await mkdir(elsewhere)
@@ -137,7 +137,7 @@ describe('the audit log', () => {
     expect((await lstat(`${elsewhere}/factory_ca.key`)).nlink).toBe(1)
   })
 
-  test('begins in a directory without one with a line that lists what is there', async () => {
+  test('of a directory without one starts with a line that lists the certificates', async () => {
     const made = await copiedPki()
     for (const name of ['log.jsonl', 'log.head', 'history', 'journal.json', 'state.json']) {
       await rm(made.path(`.fpki/${name}`), { recursive: true })
@@ -166,7 +166,7 @@ const TAMPERED: Readonly<Record<string, readonly [(lines: string[]) => readonly 
     'changed',
     'Line 7 was changed',
   ],
-  'no JSON any more': [(lines) => lines.with(2, 'nothing'), 'changed', 'Line 3 was changed'],
+  'replaced by garbage': [(lines) => lines.with(2, 'nothing'), 'changed', 'Line 3 was changed'],
   removed: [(lines) => lines.toSpliced(2, 1), 'removed', 'Number 3 was removed in front of line 3'],
   'removed at the beginning': [(lines) => lines.slice(1), 'removed', 'Number 1 was removed in front of line 1'],
   swapped: [
@@ -174,7 +174,7 @@ const TAMPERED: Readonly<Record<string, readonly [(lines: string[]) => readonly 
     'swapped',
     'line 3 is number 4',
   ],
-  'put in': [(lines) => lines.toSpliced(3, 0, lines[1] ?? ''), 'inserted', 'Line 4 was put in: number 2'],
+  inserted: [(lines) => lines.toSpliced(3, 0, lines[1] ?? ''), 'inserted', 'Line 4 was put in: number 2'],
   'cut off': [
     (lines) => lines.slice(0, -1),
     'cut-off',
@@ -183,8 +183,8 @@ const TAMPERED: Readonly<Record<string, readonly [(lines: string[]) => readonly 
   emptied: [() => [], 'cut-off', 'The end was cut off'],
 }
 
-describe('ca log verify names the line', () => {
-  test.each(Object.entries(TAMPERED))('that was %s', async (_, [change, code, words]) => {
+describe('ca log verify', () => {
+  test.each(Object.entries(TAMPERED))('names the line that was %s', async (_, [change, code, words]) => {
     const made = await copiedPki(pkiWithAuditLog)
     const lines = (await logOf(made)).trimEnd().split('\n')
     await writeFile(
@@ -199,14 +199,14 @@ describe('ca log verify names the line', () => {
     expect(told).toContain(words)
   })
 
-  test('and an audit log that is made anew by somebody without the root key', async () => {
+  test('reports an audit log that was recreated without the root key', async () => {
     const made = await copiedPki(pkiWithAuditLog)
     const lines = (await logOf(made)).trimEnd().split('\n').slice(0, 3)
     await writeFile(made.path('.fpki/log.jsonl'), lines.map((line) => `${line}\n`).join(''))
     const head = JSON.parse(await readFile(made.path('.fpki/log.head'), 'utf8'))
     await writeFile(made.path('.fpki/log.head'), JSON.stringify({ ...head, number: 3, hash: sha256(lines[2] ?? '') }))
     expect((await verified(made)).codes).toContain('bad-signature')
-    // Nor does the root sign behind it: the next signature would hold, and hide what was cut off.
+    // The root does not sign more, because the next signature would hide the removed lines.
     const forged = await snapshot(made.directory)
     const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
     expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('not by its key') })
@@ -214,7 +214,7 @@ describe('ca log verify names the line', () => {
     for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(forged[name])
   })
 
-  test('and an earlier audit log with its own signature: what is in the directory is not in it', async () => {
+  test('reports certificates that an older audit log with a valid signature does not record', async () => {
     const made = await copiedPki()
     const earlier = join(made.home.path, 'earlier')
     await cp(made.path('.fpki'), earlier, { recursive: true })
@@ -227,7 +227,7 @@ describe('ca log verify names the line', () => {
     })
   })
 
-  test('and fpki signs nothing more before it is put right', async () => {
+  test('must pass before fpki signs anything else', async () => {
     const made = await copiedPki(pkiWithAuditLog)
     const log = await logOf(made)
     await writeFile(made.path('.fpki/log.jsonl'), `${log.split('\n').slice(0, -2).join('\n')}\n`)
@@ -239,14 +239,14 @@ describe('ca log verify names the line', () => {
   })
 })
 
-describe('an audit log that is gone', () => {
+describe('a lost audit log', () => {
   test.each([
     ['the signature', ['log.head'], 'log.head is gone'],
     ['the lines', ['log.jsonl'], 'The end was cut off'],
     ['both', ['log.jsonl', 'log.head'], 'The audit log is gone'],
     ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The audit log is gone'],
     ['both, and the journal', ['log.jsonl', 'log.head', 'journal.json'], 'The audit log is gone'],
-  ])('is told, whatever of it is gone: %s', async (_, names, told) => {
+  ])('is reported: %s', async (_, names, told) => {
     const made = await copiedPki(pkiWithAuditLog)
     for (const name of names) await rm(made.path(`.fpki/${name}`), { recursive: true })
     const seen = await verified(made)
@@ -254,7 +254,7 @@ describe('an audit log that is gone', () => {
     expect(seen.codes[0]).toBe(names.includes('log.head') ? 'missing' : 'cut-off')
   })
 
-  test('by its signature and its last lines is not signed for again', async () => {
+  test('without its signature and last lines is not signed again', async () => {
     const made = await copiedPki(pkiWithAuditLog)
     const lines = (await logOf(made)).split('\n').slice(0, 3)
     await writeFile(made.path('.fpki/log.jsonl'), `${lines.join('\n')}\n`)
@@ -266,7 +266,7 @@ describe('an audit log that is gone', () => {
   })
 
   test.each(['log.head', 'log.jsonl'])(
-    'or broken (%s) is put aside as the hint says, and begins anew',
+    'or a damaged one (%s) is moved away as the hint says, and restarted',
     async (name) => {
       const made = await copiedPki(pkiWithAuditLog)
       const { home, directory, path } = made
@@ -292,14 +292,14 @@ describe('an audit log that is gone', () => {
       expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
       const told = await home.fpki(['ca', 'log', 'verify', directory])
       expect(told).toMatchObject({ status: 0, stdout: expect.stringContaining(`It was begun anew at ${first?.time}`) })
-      // What was made behind the new beginning shows that the root has signed since.
+      // Later records show that the root has signed since the restart.
       await new Promise((resolve) => setTimeout(resolve, 1_100))
       expect((await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])).status).toBe(0)
       const begun = (await logOf(made)).split('\n').slice(0, 1)
       await writeFile(path('.fpki/log.jsonl'), `${begun}\n`)
       await rm(path('.fpki/log.head'))
       expect((await verified(made)).codes).toContain('missing')
-      // Half a line of the beginning, as a loss of power leaves it, is mended by the next one.
+      // The next command repairs an incomplete first line, as left by a power failure.
       await writeFile(path('.fpki/log.jsonl'), '{"number":1,"ti')
       expect((await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])).status).toBe(0)
       const kinds = (await logOf(made)).trimEnd().split('\n')
@@ -307,7 +307,7 @@ describe('an audit log that is gone', () => {
     },
   )
 
-  test('is no fault where there never was one, or where the root could not sign yet', async () => {
+  test('is not reported where there never was one, or before the root could sign', async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     expect((await home.fpki(['ca', 'root-csr', directory, '--quiet'])).status).toBe(0)
@@ -321,14 +321,14 @@ describe('an audit log that is gone', () => {
   })
 })
 
-test('a broken journal does not stop those who only look at the audit log', async () => {
+test('a damaged journal does not affect reading the audit log', async () => {
   const made = await copiedPki(pkiWithAuditLog)
   await writeFile(made.path('.fpki/journal.json'), '{')
   expect((await made.home.fpki(['ca', 'log', made.directory])).status).toBe(0)
   expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
 })
 
-test('log verify prints the number and the hash that the root has signed for, to be noted down elsewhere', async () => {
+test('log verify prints the signed line number and hash, to be recorded elsewhere', async () => {
   const made = await copiedPki(pkiWithAuditLog)
   const last = sha256((await logOf(made)).trimEnd().split('\n').at(-1) ?? '')
   const { stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory])
@@ -338,7 +338,7 @@ test('log verify prints the number and the hash that the root has signed for, to
 })
 
 test.each(['{"number":8,"time":"2026-0', '\0\0\0\0\0\0\0\0\n'])(
-  'a line that power loss tore is told, and mended by the next command',
+  'a line torn by a power failure is reported, and repaired by the next command',
   async (torn) => {
     const made = await copiedPki(pkiWithAuditLog)
     const log = await logOf(made)
@@ -358,12 +358,12 @@ test.each(['{"number":8,"time":"2026-0', '\0\0\0\0\0\0\0\0\n'])(
   },
 )
 
-test('an old snapshot that cannot be read stays, and keeps nobody from a change', async () => {
+test('an unreadable old snapshot is kept, and does not prevent changes', async () => {
   const { home, directory, path } = await copiedPki()
   const history = path('.fpki/history')
   const [first = ''] = await readdir(history)
   const record = JSON.parse(await readFile(join(history, first, 'snapshot.json'), 'utf8'))
-  // More than are kept, all of one day.
+  // More than are kept, all from one day.
   for (let number = 2; number <= 23; number++) {
     const folder = join(history, `${String(number).padStart(4, '0')}-old`)
     await mkdir(folder)
@@ -397,7 +397,7 @@ test('filters and CSV', async () => {
   expect(csv[1]).toContain('"CN=Factory-CA, OU=acme"')
 })
 
-test('what a file is called is no formula in the CSV, and moves no cursor', async () => {
+test('file names are neither formulas nor control characters in the CSV', async () => {
   const { home, directory } = await copiedPki()
   for (const name of ['=1+1.csr', '\uff1d2.csr', '@a\u001b[31m,\n.csr']) {
     await writeFile(join(home.path, name), await opensslCsr({ key: 'RSA-1024' }))
@@ -414,7 +414,7 @@ test('what a file is called is no formula in the CSV, and moves no cursor', asyn
   expect(texts[2]).toContain('"\'@a\\u001b[31m,\\u000a.csr:')
 })
 
-test('what somebody has written into log.head or journal.json moves no cursor, and leads out of no folder', async () => {
+test('hostile values in log.head and journal.json are escaped, and not used as paths', async () => {
   const { home, directory, path } = await copiedPki()
   const rewrite = async (name: string, members: object) => {
     const was = JSON.parse(await readFile(path(name), 'utf8'))
@@ -435,7 +435,7 @@ test('what somebody has written into log.head or journal.json moves no cursor, a
   expect(await readdir(home.path)).toEqual(before)
 })
 
-test("audit log and history are their owner's alone, and keys in it are links", async () => {
+test('audit log and history are private, and keys in the history are hard links', async () => {
   const { directory, path } = await copiedPki()
   const all = Object.entries(await snapshot(directory)).filter(([name]) => name.includes('.fpki/'))
   const open = all.filter(([, text]) => !/^(file (400|600)|directory 700) /.test(text))
@@ -445,7 +445,7 @@ test("audit log and history are their owner's alone, and keys in it are links", 
   expect(await readFile(join(directory, keys[0] ?? ''), 'utf8')).toBe(await readFile(path('factory_ca.key'), 'utf8'))
 })
 
-test('commands that only look write nothing', async () => {
+test('read-only commands write nothing', async () => {
   const { home, directory } = await copiedPki(pkiWithAuditLog)
   const before = await snapshot(home.path)
   for (const words of [['log'], ['log', 'verify'], ['history'], ['verify'], ['status'], ['resume']]) {
@@ -456,17 +456,17 @@ test('commands that only look write nothing', async () => {
   expect(await snapshot(home.path)).toEqual(before)
 })
 
-test('diff says in words what a change changed', async () => {
+test('diff describes each change', async () => {
   const { home, directory, path } = await copiedPki(pkiWithAuditLog)
   const serial = BigInt(`0x${(await x509(path('b.pem'), '-serial')).replace(/^.*=/, '')}`)
   expect((await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'b', '--yes', '-q'])).status).toBe(0)
   const words = (...sides: string[]) => home.fpki(['ca', 'diff', directory, ...sides, '--json'])
   const added = snapshotDiff.parse(JSON.parse((await words('2', '3')).stdout))
   expect(added.changes).toMatchObject([
-    { what: 'added', file: 'b.key' },
+    { what: 'added', file: 'b.key', text: 'added: b.key (private key)' },
     { what: 'added', file: 'b.pem', text: expect.stringContaining(`${serial}`) },
   ])
   const revoked = snapshotDiff.parse(JSON.parse((await words('4', 'now')).stdout))
-  expect(revoked.changes.map(({ text }) => text)).toContain(`The device CA ${serial} was revoked.`)
+  expect(revoked.changes.map(({ text }) => text)).toContain(`revoked: device CA ${serial}`)
   expect((await words('99')).status).toBe(2)
 })

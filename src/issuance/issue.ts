@@ -11,11 +11,11 @@ import type { Clock, Random, Signer } from '../ports.js'
 import { signCertificate } from '../signer/x509/certificate.js'
 import { type CrlOrder, signCrl } from '../signer/x509/crl.js'
 
-/** Where everything that a key signs is recorded: the audit log of a root, or another log for another CA. */
+/** Records everything that a key signs: the audit log of a root, or another log for another CA. */
 export interface IssuanceLog {
-  /** Resolves when it is on the disk. `file` is where the certificate goes; null: nowhere, it is printed. */
+  /** Resolves when the record is on the disk. `file` is the certificate file; null: it is printed. */
   certificate(signed: Certificate, profile: string, file: string | null): Promise<void>
-  /** Resolves when it is on the disk. */
+  /** Resolves when the record is on the disk. */
   crl(signed: Crl, reason: CrlReason): Promise<void>
 }
 
@@ -23,7 +23,7 @@ export interface IssuanceLog {
 export type TemplateContents = Omit<CertificateTemplate, 'serialNumber' | 'validity'>
 
 /**
- * A template with a new random serial number, valid from now for `lifetime` (the profile's when absent), and never longer
+ * A template with a new random serial number, valid from now for `lifetime` (by default that of the profile), but not longer
  * than its issuer (docs/profile.md). Throws ERR_CLOCK when the issuer is not valid now.
  */
 export function newTemplate(
@@ -37,12 +37,12 @@ export function newTemplate(
 }
 
 /**
- * Issues a certificate: checks it against its profile, signs it, has OpenSSL verify it, and records it, in that order. The
- * caller may write or send what it resolves to; nobody has seen it before.
+ * Issues a certificate: checks it against its profile, signs it, verifies it with OpenSSL, and records it, in that order,
+ * before the caller can write or send it.
  *
  * @param issuer the key of the template's issuer; for a root, its own
- * @param file where the certificate goes, for the log; null: it is printed
- * @throws FpkiError ERR_PROFILE, ERR_CONSTRAINTS before the key is used; ERR_SIGNATURE; and what the log throws
+ * @param file the certificate file, for the log; null: it is printed
+ * @throws FpkiError ERR_PROFILE, ERR_CONSTRAINTS before the key is used; ERR_SIGNATURE; and errors of the log
  */
 export async function issue(
   template: CertificateTemplate,
@@ -62,13 +62,13 @@ export async function issueCrl(template: CrlOrder, issuer: Signer, log: Issuance
   return crl
 }
 
-/** A clock that was set since the issuer was made must not pass for a defect. Throws ERR_CLOCK. */
+/** Reports a wrong clock as such, rather than as an invalid certificate. Throws ERR_CLOCK. */
 function requireValid({ notBefore, notAfter, subject }: Certificate, now: Date): void {
-  // Certificates have whole seconds.
+  // Times in certificates have whole seconds.
   if (Math.floor(now.getTime() / 1000) * 1000 >= notBefore.getTime() && now < notAfter) return
   throw new FpkiError(
     'ERR_CLOCK',
-    `The certificate of ${formatName(subject)} is valid from ${rfc3339(notBefore)} to ${rfc3339(notAfter)}, and the clock says ${rfc3339(now)}.`,
-    'Set the clock and run the command again. If the clock was wrong when the PKI was made, begin again in an empty directory.',
+    `The certificate of ${formatName(subject)} is valid from ${rfc3339(notBefore)} to ${rfc3339(notAfter)}, but the clock of this machine is at ${rfc3339(now)}.`,
+    'Set the clock, then run the command again. If the clock was wrong when the PKI was created, start over in an empty directory.',
   )
 }

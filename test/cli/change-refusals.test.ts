@@ -19,7 +19,7 @@ const COMMANDS: readonly (readonly [name: string, (directory: string) => readonl
 const WRONG: Readonly<Record<string, readonly [(made: Made) => Promise<unknown>, Refusal]>> = {
   'is missing': [
     ({ directory, home }) => rename(directory, join(home.path, 'away')),
-    { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['holds no PKI', 'fpki ca create'] },
+    { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['does not contain a PKI', 'fpki ca create'] },
   ],
   'is no PKI': [
     async ({ directory, home }) => {
@@ -27,7 +27,7 @@ const WRONG: Readonly<Record<string, readonly [(made: Made) => Promise<unknown>,
       await mkdir(directory, { mode: 0o700 })
       await writeFile(join(directory, 'notes.txt'), 'mine')
     },
-    { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['holds no PKI', 'factory_ca.pem'] },
+    { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['does not contain a PKI', 'factory_ca.pem'] },
   ],
   'is a file': [
     async ({ directory, home }) => {
@@ -87,7 +87,7 @@ describe.each(COMMANDS)('%s refuses, and changes nothing:', (_, words) => {
     const [made, other] = [await copiedPki(), await newHome()]
     const directory = join(other.path, 'acme')
     expect((await other.fpki(['ca', 'create', directory, '-q'])).status).toBe(0)
-    const names = ['acme', 'another root of trust', made.directory]
+    const names = ['root certificate of the factory acme', 'is not the one in', made.directory]
     const start = { env: { FPKI_STATE_DIR: other.state } }
     const before = await snapshot(other.state)
     await expectRefusal(made.home, words(made.directory), { status: 3, code: 'ERR_OTHER_ROOT', names }, start)

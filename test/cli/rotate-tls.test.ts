@@ -6,14 +6,14 @@ import { output } from '../support/cli.js'
 import { copiedPki, dnsNamesOf, type Made, namesOf, x509 } from './made.js'
 import { modes, snapshot } from './snapshot.js'
 
-/** Rotates, and gives the document that `--json` prints. */
+/** Rotates, and returns the document of `--json`. */
 async function rotate({ home, directory }: Made, ...words: readonly string[]) {
   const { status, stdout, stderr } = await home.fpki(['ca', 'rotate-tls', directory, '--json', ...words])
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
   return serverCertified.parse(JSON.parse(stdout))
 }
 
-test('makes a tls-crt for a new key, as the profile says, which OpenSSL verifies', async () => {
+test('issues a tls-crt for a new key with the profile, which OpenSSL verifies', async () => {
   const made = await copiedPki()
   const earlier = await x509(made.path('tls-crt'), '-pubkey')
   const { certificate, ...told } = await rotate(made)
@@ -44,7 +44,7 @@ test('makes a tls-crt for a new key, as the profile says, which OpenSSL verifies
   ])
   expect(await dnsNamesOf(made.path('tls-crt'))).toEqual(['acme.localhost', 'localhost'])
   const [begin = '', end = ''] = [certificate.notBefore, certificate.notAfter]
-  // A device whose clock is behind accepts it at once.
+  // A device whose clock is slow accepts it immediately.
   const behind = ['-attime', String(Math.floor(Date.now() / 1000) - 3000), '-CAfile', made.path('factory_ca.pem')]
   expect(await output('openssl', ['verify', '-x509_strict', ...behind, made.path('tls-crt')])).toContain('OK')
   const madeAt = new Date(Date.parse(begin) + 3_600_000).toISOString()
@@ -52,7 +52,7 @@ test('makes a tls-crt for a new key, as the profile says, which OpenSSL verifies
     10,
     madeAt.slice(4).replace('.000', ''),
   ])
-  // The document says what OpenSSL says.
+  // The document agrees with OpenSSL.
   const serial = (await x509(made.path('tls-crt'), '-serial')).replace('serial=', '')
   expect(BigInt(certificate.serial)).toBe(BigInt(`0x${serial}`))
   expect(certificate.pem).toBe(await made.text('tls-crt'))
@@ -62,7 +62,7 @@ test('makes a tls-crt for a new key, as the profile says, which OpenSSL verifies
   expect((await output('openssl', ofServer)).trim()).toBe(key)
 })
 
-test('three times keeps every earlier one, byte for byte, with mode 0400', async () => {
+test('keeps every replaced certificate unchanged, with mode 0400', async () => {
   const made = await copiedPki()
   const others = await snapshot(made.directory)
   const texts = [await made.text('tls-crt')]
@@ -82,7 +82,7 @@ test('three times keeps every earlier one, byte for byte, with mode 0400', async
   expect(changed.sort()).toEqual(names.toSorted())
 })
 
-test('is what the Factory API and `ca show` have from then on', async () => {
+test('updates the Factory API and `ca show`', async () => {
   const made = await copiedPki()
   await rotate(made)
   const shown = shownPki.parse(JSON.parse((await made.home.fpki(['ca', 'show', '--json'])).stdout))
@@ -90,7 +90,7 @@ test('is what the Factory API and `ca show` have from then on', async () => {
   expect((await made.home.fpki(['ca', 'show', '--just-tls'])).stdout).toBe(await made.text('tls-crt'))
 })
 
-test('takes the names that are said, and keeps them the next time', async () => {
+test('uses the names of --tls-name, and keeps them the next time', async () => {
   const made = await copiedPki()
   const names = ['gateway.acme.example', '*.acme.example']
   await rotate(made, ...names.map((name) => `--tls-name=${name}`))
@@ -100,7 +100,7 @@ test('takes the names that are said, and keeps them the next time', async () => 
   expect(await dnsNamesOf(made.path('tls-crt.bak.1'))).toEqual(names)
 })
 
-test('takes IP addresses, and keeps them the next time', async () => {
+test('uses IP addresses, and keeps them the next time', async () => {
   const made = await copiedPki()
   const wanted = ['IP Address:10.0.0.1', 'IP Address:2001:DB8:0:0:0:0:0:1']
   await rotate(made, '--tls-name=10.0.0.1', '--tls-name=2001:db8::1')
@@ -109,7 +109,7 @@ test('takes IP addresses, and keeps them the next time', async () => {
   expect(await namesOf(made.path('tls-crt'))).toEqual(wanted)
 })
 
-test('says in words what it has done, and nothing on stdout with --quiet', async () => {
+test('reports the new certificate, and prints nothing with --quiet', async () => {
   const { home, directory } = await copiedPki()
   const { status, stdout } = await home.fpki(['ca', 'rotate-tls', directory])
   expect(status).toBe(0)
@@ -125,18 +125,18 @@ test('says in words what it has done, and nothing on stdout with --quiet', async
 
 test.each([
   ['a relative directory', (made: Made) => ['ca', 'rotate-tls', basename(made.directory)]],
-  ['the words of fioctl', (made: Made) => ['keys', 'ca', 'rotate-tls', made.directory]],
-  ['the directory it is in', () => ['ca', 'rotate-tls', '.']],
-])('takes %s', async (name, words) => {
+  ['the command line of fioctl', (made: Made) => ['keys', 'ca', 'rotate-tls', made.directory]],
+  ['the working directory', () => ['ca', 'rotate-tls', '.']],
+])('accepts %s', async (name, words) => {
   const made = await copiedPki()
-  const cwd = name.startsWith('the directory') ? made.directory : made.home.path
+  const cwd = name.startsWith('the working') ? made.directory : made.home.path
   const earlier = await made.text('tls-crt')
   const { status, stderr } = await made.home.fpki(words(made), { cwd })
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
   expect(await made.text('tls-crt.bak')).toBe(earlier)
 })
 
-test('gives the one an own serial number and key each time', async () => {
+test('uses a new serial number and key each time', async () => {
   const made = await copiedPki()
   const told = [await rotate(made), await rotate(made)]
   expect(new Set(told.map(({ certificate }) => certificate.serial)).size).toBe(2)

@@ -10,7 +10,7 @@ import { snapshot } from './snapshot.js'
 const ONLY_PEM = /^(-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/=]{1,64}\n)+-----END CERTIFICATE-----\n)+$/
 
 describe('show prints PEM', () => {
-  test('of every certificate that the Factory API knows, and OpenSSL finds them all', async () => {
+  test('of every certificate in the Factory API, which OpenSSL parses', async () => {
     const { home, text, path } = await copiedPki()
     const { stdout, stderr } = await home.fpki(['ca', 'show'])
     await writeFile(path('all.pem'), stdout)
@@ -26,7 +26,7 @@ describe('show prints PEM', () => {
     ['--just-tls', ['tls-crt']],
     ['--just-device-cas', ['online-crt', 'local-ca.pem']],
     ['--just-root=true', ['factory_ca.pem']],
-  ])('and with %s nothing but what was asked for', async (flag, files) => {
+  ])('and with %s only those certificates', async (flag, files) => {
     const { home, text } = await copiedPki()
     const { stdout, stderr } = await home.fpki(['ca', 'show', flag])
     expect(stdout).toMatch(ONLY_PEM)
@@ -34,7 +34,7 @@ describe('show prints PEM', () => {
     expect(stderr).toBe('')
   })
 
-  test('in a form that openssl verify takes as it stands', async () => {
+  test('that openssl verify reads directly', async () => {
     const { home, path } = await copiedPki()
     for (const [flag, name] of [
       ['--just-root', 'root.pem'],
@@ -45,7 +45,7 @@ describe('show prints PEM', () => {
     expect(await output('openssl', ['verify', '-CAfile', path('root.pem'), path('cas.pem')])).toContain('OK')
   })
 
-  test('when nothing goes wrong it writes nothing', async () => {
+  test('and writes no files', async () => {
     const { home } = await copiedPki()
     const before = await snapshot(home.path)
     for (const words of [[], ['--pretty'], ['--json']]) await home.fpki(['ca', 'show', ...words])
@@ -54,7 +54,7 @@ describe('show prints PEM', () => {
 })
 
 describe('show --json', () => {
-  test('prints one document that its schema accepts, in the words of OpenSSL', async () => {
+  test('prints one valid document that agrees with OpenSSL', async () => {
     const { home, path, text } = await copiedPki()
     const { stdout, stderr } = await home.fpki(['ca', 'show', '--json'])
     const { root, tls, deviceCas, ...rest } = shownPki.parse(JSON.parse(stdout))
@@ -76,24 +76,24 @@ describe('show --json', () => {
   })
 })
 
-describe('show refuses two ways to print at once', () => {
+describe('show refuses two output formats at once', () => {
   const WAYS = ['--pretty', '--json', '--just-root', '--just-tls', '--just-device-cas']
   const pairs = WAYS.flatMap((one, index) => WAYS.slice(index + 1).map((other) => [one, other] as const))
 
   test.each(pairs)('%s with %s', async (one, other) => {
-    // A refusal of words looks for no PKI, so there is none.
+    // A usage error is detected without a PKI.
     const home = await newHome()
     const { status, stdout, stderr } = await home.fpki(['ca', 'show', one, other])
     expect(status).toBe(2)
-    const told = [one, other].includes('--json') ? stdout : stderr
-    expect(told).toContain(one)
-    expect(told).toContain(other)
+    const message = [one, other].includes('--json') ? stdout : stderr
+    expect(message).toContain(one)
+    expect(message).toContain(other)
     expect(`${stdout}${stderr}`).not.toContain('BEGIN CERTIFICATE')
   })
 })
 
 describe('show lists disabled device CAs', () => {
-  test('in every form, and marks the certificate', async () => {
+  test('in every format, and marks the certificate', async () => {
     const made = await copiedPki()
     const { home, path } = made
     const serial = BigInt(`0x${(await x509(path('local-ca.pem'), '-serial')).replace('serial=', '')}`).toString()
@@ -110,20 +110,20 @@ describe('show lists disabled device CAs', () => {
     expect(deviceCas.map(({ disabled }) => disabled)).toEqual([false, true])
   })
 
-  test('also when the certificate is gone', async () => {
+  test('also when the certificate is missing', async () => {
     const made = await copiedPki()
     await editCertificates(made, { disabledCaSerials: ['4711'] })
     expect((await made.home.fpki(['ca', 'show', '--pretty'])).stdout).toContain('  4711\n')
   })
 })
 
-describe('which factory show takes', () => {
-  test('the only one there is', async () => {
+describe('show selects the factory', () => {
+  test('if there is only one', async () => {
     const { home } = await copiedPki()
     expect((await home.fpki(['ca', 'show', '--json'])).stdout).toContain('"factory": "acme"')
   })
 
-  test('none: exit 3, and how to make one', async () => {
+  test('or exits with 3 and a hint if there is none', async () => {
     const home = await newHome()
     await expectRefusal(home, ['ca', 'show'], {
       status: 3,
@@ -132,7 +132,7 @@ describe('which factory show takes', () => {
     })
   })
 
-  test('one that has no PKI: exit 3, with its name', async () => {
+  test('or exits with 3 if it has no PKI', async () => {
     const { home } = await copiedPki()
     await expectRefusal(home, ['ca', 'show', '--factory', 'other'], {
       status: 3,
@@ -141,7 +141,7 @@ describe('which factory show takes', () => {
     })
   })
 
-  test('several: exit 2, and it lists them', async () => {
+  test('or exits with 2 and a list if there are several', async () => {
     const { home } = await copiedPki()
     await home.fpki(['ca', 'create', join(home.path, 'bolt')])
     await expectRefusal(home, ['ca', 'show'], { status: 2, code: 'ERR_USAGE', names: ['acme, bolt', '--factory'] })
@@ -152,7 +152,7 @@ describe('which factory show takes', () => {
     expect((await home.fpki(['ca', 'show', '--json'], { env: { FIOCTL_FACTORY: 'bolt' } })).stdout).toContain('OU=bolt')
   })
 
-  test('not the state of another factory that lies in its folder', async () => {
+  test('and refuses the state of another factory in its folder', async () => {
     const { home } = await copiedPki()
     const copy = join(home.state, 'factories', 'other')
     await cp(join(home.state, 'factories', 'acme'), copy, { recursive: true })
@@ -160,7 +160,7 @@ describe('which factory show takes', () => {
   })
 })
 
-test('show --just-device-cas prints no empty answer when there is none: exit 3', async () => {
+test('show --just-device-cas exits with 3 when there is no device CA', async () => {
   const { home } = await madePki(['--no-online-ca', '--no-local-ca'])
   expectWords(await home.fpki(['ca', 'show', '--just-device-cas']), {
     status: 3,
@@ -170,7 +170,7 @@ test('show --just-device-cas prints no empty answer when there is none: exit 3',
 })
 
 describe('show of a PKI directory', () => {
-  test('takes its factory and its Factory API, by a relative path too', async () => {
+  test('uses its factory and Factory API, also with a relative path', async () => {
     const { home } = await copiedPki()
     await home.fpki(['ca', 'create', join(home.path, 'bolt'), '--state-dir', join(home.path, 'elsewhere')])
     const shown = async (words: readonly string[], start = {}) => {
@@ -187,13 +187,13 @@ describe('show of a PKI directory', () => {
     expect(await shown([join(home.path, 'coil')])).toMatchObject({ factory: 'coil', api: `embedded (${home.state})` })
   })
 
-  test('asks the Factory API that a flag names, whatever the directory says', async () => {
+  test('prefers the Factory API of a flag to that of the directory', async () => {
     const { home } = await copiedPki()
     const words = ['ca', 'show', join(home.path, 'acme'), '--state-dir', join(home.path, 'empty')]
     await expectRefusal(home, words, { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['acme has no PKI yet'] })
   })
 
-  test('with two factories the hint that is printed works', async () => {
+  test('with two factories prints a hint that works', async () => {
     const { home } = await copiedPki()
     await home.fpki(['ca', 'create', join(home.path, 'bolt')])
     const { stderr } = await home.fpki(['ca', 'show'])
@@ -201,7 +201,7 @@ describe('show of a PKI directory', () => {
     expect((await home.fpki(['ca', 'show', '--factory', factory])).status).toBe(0)
   })
 
-  test('one that is no PKI: exit 3', async () => {
+  test('exits with 3 if it is not a PKI directory', async () => {
     const { home } = await copiedPki()
     const names = [join(home.path, 'nothing')]
     await expectRefusal(home, ['ca', 'show', names[0] ?? ''], { status: 3, code: 'ERR_NOT_A_DIRECTORY', names })

@@ -32,12 +32,12 @@ async function scene(csr: string | Uint8Array, made?: Made) {
   }
 }
 
-/** What `openssl x509` says of a certificate. */
+/** The output of `openssl x509` for a certificate. */
 function opensslOf(certificate: string, ...words: readonly string[]): Promise<string> {
   return output('openssl', ['x509', '-noout', ...words], { stdin: certificate })
 }
 
-/** The days from now to the last second of a certificate, as OpenSSL reads it; a test may take a while. */
+/** Days until a certificate expires according to OpenSSL, rounded up because a test may take a while. */
 async function daysOf(certificate: string): Promise<number> {
   const until = (await opensslOf(certificate, '-enddate')).replace(/^.*=/, '')
   return Math.ceil((Date.parse(until) - Date.now()) / 86_400_000)
@@ -49,7 +49,7 @@ test.each([
   ['a file without its end', (pem: string) => Buffer.from(pem.slice(0, 300)), 'it has no end'],
   ['an empty file', () => Buffer.alloc(0), 'it is empty'],
   ['base64 alone', (pem: string) => Buffer.from(pem.replace(/-----.*-----/g, '')), 'BEGIN and END lines'],
-])('a request that is %s is refused with what it is', async (_, change, reason) => {
+])('a request that is %s is refused with that reason', async (_, change, reason) => {
   const { home, directory } = await copiedPki()
   const file = join(home.path, 'odd.csr')
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(home.path, 'odd.key')]
@@ -62,7 +62,7 @@ test.each([
   })
 })
 
-test('a request for a device CA that the Factory API does not take is warned of before it is signed', async () => {
+test('warns of a device CA that the Factory API would not accept, before it is signed', async () => {
   const { home, directory } = await copiedPki()
   const file = join(home.path, 'plant.csr')
   const key = [
@@ -82,7 +82,7 @@ test('a request for a device CA that the Factory API does not take is warned of 
 })
 
 describe('the request', () => {
-  test('is taken from a file as PEM or DER, from stdin: stdout is the certificate alone', async () => {
+  test('is read from a file (PEM or DER) or stdin, and stdout is only the certificate', async () => {
     const csr = await opensslCsr({ extensions: NAMES })
     const { home, directory, file, path } = await scene(csr)
     const der = join(home.path, 'the.der')
@@ -106,7 +106,7 @@ describe('the request', () => {
     expect(await snapshotButAuditLog(directory)).toEqual(before)
   })
 
-  test('in a pipe with a name is waited for', async () => {
+  test('can be read from a named pipe', async () => {
     const { home, directory } = await copiedPki()
     const pipe = join(home.path, 'pipe')
     await output('mkfifo', [pipe])
@@ -116,15 +116,15 @@ describe('the request', () => {
     expect(await ended).toMatchObject({ status: 0, stdout: expect.stringContaining('BEGIN CERTIFICATE') })
   })
 
-  test('with text before its block and CRLF line ends is read', async () => {
+  test('may have text before its PEM block, and CRLF line ends', async () => {
     const csr = await opensslCsr()
     const { sign } = await scene(`Certificate Request:\n  as openssl req -text has it\n${csr}`.replaceAll('\n', '\r\n'))
     expect((await sign()).status).toBe(0)
   })
 })
 
-describe('what it becomes', () => {
-  test('without CA:TRUE a TLS server with the names that it asks for, of four kinds', async () => {
+describe('the certificate', () => {
+  test('without CA:TRUE is for a TLS server, with the requested names of four types', async () => {
     const { sign } = await scene(await opensslCsr({ extensions: NAMES }))
     const { stdout, stderr } = await sign()
     expect(stderr).not.toContain('warning')
@@ -137,12 +137,12 @@ describe('what it becomes', () => {
     )
   })
 
-  test('with CA:TRUE a device CA', async () => {
+  test('with CA:TRUE is a device CA', async () => {
     const { sign, path } = await scene(await opensslCsr({ subject: '/CN=fio-site-c/OU=acme', extensions: CA }))
     const { status, stdout, stderr } = await sign()
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: expect.stringContaining('became a device CA certificate'),
+      stderr: expect.stringContaining('Issued a device CA certificate for '),
     })
     const text = await opensslOf(stdout, '-text')
     expect(text).toMatch(/Key Usage: critical\n +Certificate Sign\n/)
@@ -151,7 +151,7 @@ describe('what it becomes', () => {
     expect(await output('openssl', verify, { stdin: stdout })).toBe('stdin: OK\n')
   })
 
-  test('--profile says otherwise, with a warning for what is asked for and not given', async () => {
+  test('has the profile of --profile, with a warning for requested extensions that it omits', async () => {
     const ca = await scene(await opensslCsr({ extensions: [...CA, 'subjectAltName=DNS:a.example'] }))
     const asTls = await ca.sign('--profile', 'tls')
     expect(asTls.stderr).toMatch(
@@ -182,7 +182,7 @@ describe('what it becomes', () => {
     ['has the subject of a device', { subject: DEVICE }, UUID],
     ['has it the other way round, in capitals', { subject: `/OU=acme/CN=${UUID.toUpperCase()}` }, UUID.toUpperCase()],
     ['has it and an IP address', { subject: DEVICE, extensions: ['subjectAltName=IP:192.0.2.1'] }, UUID],
-  ])("a device's request is refused: it %s", async (_, wanted, name) => {
+  ])("is refused for a device's request: it %s", async (_, wanted, name) => {
     const { home, file, directory, path, sign } = await scene(await opensslCsr(wanted))
     const words = ['ca', 'sign', file, '--pki-dir', directory]
     const refused = { status: 6, code: 'ERR_BAD_CSR', names: [file, name, '--profile tls-server', 'device CA'] }
@@ -202,12 +202,12 @@ describe('what it becomes', () => {
     ['has a UUID for its name, and another OU', { subject: `/CN=${UUID}/OU=other` }],
     ['has a UUID for its name, and no OU', { subject: `/CN=${UUID}` }],
     ['asks for CA:TRUE and clientAuth', { extensions: [...CA, 'extendedKeyUsage=clientAuth'] }],
-  ])('a request that %s is not a device’s, and is signed', async (_, wanted) => {
+  ])('is issued for a request that %s', async (_, wanted) => {
     const { sign } = await scene(await opensslCsr(wanted))
     expect((await sign()).status).toBe(0)
   })
 
-  test('an OU of another factory, no name in subjectAltName, a name of an odd kind: warned about, and signed', async () => {
+  test('has warnings for an OU of another factory, a missing name, and an unsupported name type', async () => {
     const odd = await scene(
       await opensslCsr({ subject: '/CN=a.example/OU=bolt', extensions: ['subjectAltName=RID:1.2.3'] }),
     )
@@ -224,7 +224,7 @@ describe('what it becomes', () => {
     ).toBe(true)
   })
 
-  test.each(['RSA-2048', 'P-384', 'P-521'] as const)('%s is a key for a server', async (key) => {
+  test.each(['RSA-2048', 'P-384', 'P-521'] as const)('can have a %s key for a server', async (key) => {
     const { sign, path } = await scene(await opensslCsr({ key, extensions: ['subjectAltName=DNS:a.example'] }))
     const { stdout } = await sign()
     expect(await output('openssl', ['verify', '-CAfile', path('factory_ca.pem')], { stdin: stdout })).toBe(
@@ -232,7 +232,7 @@ describe('what it becomes', () => {
     )
   })
 
-  test('the DER of the subject is kept: order, string types, attributes that nobody knows', async () => {
+  test('keeps the DER of the subject: order, string types, unknown attributes', async () => {
     const rdn = (oid: string, tag: number, text: string) =>
       setOf(sequence(objectIdentifier(oid), tlv(tag, Buffer.from(text, 'latin1'))))
     const subject = sequence(
@@ -246,7 +246,7 @@ describe('what it becomes', () => {
     expect(readCertificateFields(derOf(stdout)).subject.toString('hex')).toBe(subject.toString('hex'))
   })
 
-  test('a request of certreq.exe or keytool, under their label and with CRLF line ends, is signed', async () => {
+  test('is issued for a request of certreq.exe or keytool, with their PEM label and CRLF line ends', async () => {
     const csr = await opensslCsr({ extensions: ['subjectAltName=DNS:a.example,IP:192.0.2.1'] })
     const theirs = csr.replaceAll('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST').replaceAll('\n', '\r\n')
     const { sign, path } = await scene(theirs)
@@ -256,7 +256,7 @@ describe('what it becomes', () => {
     expect(await output('openssl', verify, { stdin: stdout })).toBe('stdin: OK\n')
   })
 
-  test('its serial number is positive, of 20 octets at most, and another one each time', async () => {
+  test('has a new positive serial number of at most 20 octets each time', async () => {
     const { sign } = await scene(await opensslCsr())
     const both = await Promise.all([sign(), sign()])
     const serials = both.map(({ stdout }) => at(readTlv(derOf(stdout)), 0, 1).content)
@@ -264,7 +264,7 @@ describe('what it becomes', () => {
     expect(serials[0]?.equals(serials[1] ?? Buffer.alloc(0))).toBe(false)
   })
 
-  test('the key of the gateway may be certified anew as a server’s, and never as a CA’s', async () => {
+  test('can be for the key of the gateway as a server, but not as a CA', async () => {
     const made = await copiedPki()
     const keyPem = await readFile(join(made.home.state, 'factories', 'acme', 'keys', 'tls-1.key'), 'utf8')
     expect((await (await scene(await opensslCsr({ keyPem }), made)).sign()).status).toBe(0)
@@ -287,19 +287,21 @@ describe('--days', () => {
     expect(await daysOf(stdout)).toBe(expected)
   })
 
-  test.each(['7400', '99999'])('%s: no longer than the root, with a warning', async (days) => {
+  test.each(['7400', '99999'])('%s: limited by the root, with a warning', async (days) => {
     const { sign, path } = await scene(await opensslCsr({ extensions: CA }))
     const { stdout, stderr } = await sign('--days', days)
-    expect(stderr).toMatch(/^warning: .* ends with the root certificate, on 20.*Z: nothing may outlive it\.$/m)
+    expect(stderr).toMatch(
+      /^warning: .* expires with the root certificate on 20.*Z, before the requested validity ends\.$/m,
+    )
     expect(await opensslOf(stdout, '-enddate')).toBe(`${await x509(path('factory_ca.pem'), '-enddate')}\n`)
   })
 
-  test('left out, it is ten years', async () => {
+  test('defaults to ten years', async () => {
     const { sign } = await scene(await opensslCsr())
     expect([3652, 3653]).toContain(await daysOf((await sign()).stdout))
   })
 
-  test.each(['0', '-1', 'abc', '1.5', '', '100000', '1d', ' 1'])('%j is no number of days', async (days) => {
+  test.each(['0', '-1', 'abc', '1.5', '', '100000', '1d', ' 1'])('%j is refused', async (days) => {
     const { home, file, directory } = await scene(await opensslCsr())
     const words = ['ca', 'sign', file, '--pki-dir', directory, `--days=${days}`]
     await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [JSON.stringify(days), '--days'] })
@@ -307,7 +309,7 @@ describe('--days', () => {
 })
 
 describe('--out', () => {
-  test('is a new file of mode 0644, with nothing on stdout', async () => {
+  test('creates a file with mode 0644, and prints nothing on stdout', async () => {
     const { home, sign, directory } = await scene(await opensslCsr())
     const before = await snapshotButAuditLog(directory)
     const { status, stdout, stderr } = await sign('--out', join(home.path, 'it.pem'))
@@ -318,7 +320,7 @@ describe('--out', () => {
     expect(await snapshotButAuditLog(directory)).toEqual(before)
   })
 
-  test('named relatively is beside the person who names it', async () => {
+  test('is relative to the working directory', async () => {
     const { home, directory } = await scene(await opensslCsr())
     const words = ['ca', 'sign', 'the.csr', '--pki-dir', 'acme', '--out', 'it.pem', '--json']
     const { stdout } = await home.fpki(words, { cwd: home.path })
@@ -327,7 +329,7 @@ describe('--out', () => {
     expect(await serialOf(join(home.path, 'it.pem'))).toBe(told.certificate.serial)
   })
 
-  test.each(['tls-crt', 'factory_ca.key', '../there', '../a link', '..'])('never overwrites: %s', async (name) => {
+  test.each(['tls-crt', 'factory_ca.key', '../there', '../a link', '..'])('never overwrites %s', async (name) => {
     const { home, sign, directory } = await scene(await opensslCsr())
     await writeFile(join(home.path, 'there'), 'mine', { mode: 0o600 })
     await output('ln', ['-s', 'nowhere', join(home.path, 'a link')])
@@ -337,7 +339,7 @@ describe('--out', () => {
     expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
 
-  test('in a directory that is missing is refused', async () => {
+  test('is refused in a missing directory', async () => {
     const { home, file, directory } = await scene(await opensslCsr())
     const out = join(home.path, 'none', 'it.pem')
     const words = ['ca', 'sign', file, '--pki-dir', directory, '--out', out]
@@ -363,7 +365,7 @@ test('--json: the document', async () => {
   expect(told.certificate.serialHex.replaceAll(':', '')).toBe(serial)
 })
 
-/** A request whose key is the same point in its compressed form (SEC 1, 2.3.3). */
+/** A request with a compressed public key (SEC 1, 2.3.3). */
 function compressedCsr(): string {
   const key = newKey()
   const point = spkiOf(key).subarray(-65)
@@ -372,7 +374,7 @@ function compressedCsr(): string {
   return csrPem(buildCsr({ subject, key, spki: Buffer.concat([header, sign, point.subarray(1, 33)]) }))
 }
 
-/** A request that must not be signed, and what the message says of it, in one of several ways. */
+/** A request that must not be signed, and alternative parts of the message. */
 type Bad = [title: string, make: (made: Made) => Promise<string | Uint8Array>, names: readonly string[], code?: string]
 
 const subject = utf8Name([CN, 'gateway.example'], [OU, 'acme'])
@@ -383,9 +385,9 @@ const BAD: Bad[] = [
     async () => (await opensslCsr()).slice(0, 200),
     ['broken PEM block', 'no PEM block'],
   ],
-  ['with octets behind it', async () => Buffer.concat([derOf(await opensslCsr()), Buffer.of(0)]), ['trailing']],
+  ['with trailing octets', async () => Buffer.concat([derOf(await opensslCsr()), Buffer.of(0)]), ['trailing']],
   [
-    'with octets behind it in its PEM',
+    'with trailing octets in its PEM',
     async () => csrPem(Buffer.concat([derOf(await opensslCsr()), Buffer.of(0)])),
     ['trailing'],
   ],
@@ -408,7 +410,7 @@ const BAD: Bad[] = [
     ['a name twice'],
   ],
   [
-    'that asks for a name that is none',
+    'that asks for an invalid name',
     async () => csrPem(buildCsr({ subject, attributes: [extensionRequest(dnsNames('a b'))] })),
     ['"a b"'],
   ],
@@ -423,7 +425,7 @@ const BAD: Bad[] = [
   ['of 10 MB', async () => Buffer.alloc(10_000_000, 0x30), ['larger than 1048576 bytes'], 'ERR_BAD_FILE'],
   ['of 100 kB', async () => Buffer.alloc(100_000, 0x30), ['larger than 65536 bytes']],
   ['of two blocks', async () => `${await opensslCsr()}${await opensslCsr()}`, ['2 PEM blocks']],
-  ['behind its key', async () => `${await opensslKey('P-256')}${await opensslCsr()}`, ['of another kind, PRIVATE KEY']],
+  ['after its key', async () => `${await opensslKey('P-256')}${await opensslCsr()}`, ['of another kind, PRIVATE KEY']],
   ['that is empty', async () => '', ['it is empty']],
   ['that is text', async () => 'please sign this', ['is not signed']],
   ['that is a certificate', ({ text }) => text('local-ca.pem'), ['of another kind, CERTIFICATE']],
@@ -456,7 +458,7 @@ const BAD: Bad[] = [
   ],
 ]
 
-describe('a request is refused with its reason, exit 6, and nothing is changed:', () => {
+describe('a request is refused with the reason, exit 6, and without changes:', () => {
   test.each(BAD)('one %s', async (_, make, names, code = 'ERR_BAD_CSR') => {
     const made = await pkiWithThreeCas()
     const { home, file, directory } = await scene(await make(made), made)
@@ -484,7 +486,7 @@ describe('a request is refused with its reason, exit 6, and nothing is changed:'
     await expectRefusal(home, words, { status: 6, code, names: [file, reason] })
   })
 
-  test('nothing at all on stdin', async () => {
+  test('empty stdin', async () => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'sign', '-', '--pki-dir', directory]
     await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_CSR', names: ['the request on stdin'] })
@@ -501,10 +503,10 @@ describe('a request is refused with its reason, exit 6, and nothing is changed:'
 })
 
 describe('fioctl', () => {
-  /** fpki has it in a server's certificate, too, and computes it in another way (docs/profile.md#deviations). */
+  /** fpki also adds it to server certificates, and computes it differently (docs/profile.md#deviations). */
   const SUBJECT_KEY_ID = objectIdentifier('2.5.29.14').subarray(2).toString('hex')
 
-  test.each(['tls', 'ca', 'est-tls'] as const)('signs its %s-csr with the same fields', async (kind) => {
+  test.each(['tls', 'ca', 'est-tls'] as const)('signs the %s-csr with the same fields', async (kind) => {
     const [csrs, certificates] = await Promise.all([fioctlCsrs(`${kind}-csr`), fioctlUploads(`${kind}-crt`)])
     const theirs = certificates.flatMap((text) => text.match(/-----BEGIN[\s\S]*?-----END CERTIFICATE-----/g) ?? [])
     const home = await newHome()
@@ -525,7 +527,7 @@ describe('fioctl', () => {
           .filter(({ type }) => kind === 'ca' || type !== SUBJECT_KEY_ID)
           .map((one) => (one.type === SUBJECT_KEY_ID ? { ...one, value: one.value.slice(0, 4) } : one))
       expect(extensions(ours)).toEqual(same === undefined ? [] : extensions(same))
-      // fioctl encodes the subject anew; fpki keeps it as the request has it.
+      // fioctl re-encodes the subject; fpki keeps the encoding of the request.
       expect(ours.subject.toString('hex')).toBe(at(readTlv(derOf(stdin)), 0, 1).der.toString('hex'))
       for (const field of ['version', 'signature', 'issuer', 'spki'] as const) {
         expect([field, ours[field].toString('hex')]).toEqual([field, same?.[field].toString('hex')])
@@ -537,7 +539,7 @@ describe('fioctl', () => {
     }
   })
 
-  test('left a token with the root key: ca sign works with it', async () => {
+  test('left a token with the root key, which ca sign uses', async () => {
     const token = await fioctlToken()
     const home = await homeWith(token, '1234')
     const directory = join(home.path, 'acme')
@@ -555,7 +557,7 @@ describe('fioctl', () => {
 })
 
 describe('with the root key in SoftHSM', () => {
-  test('signs with the token that the directory remembers; a wrong PIN is exit 5, and nothing is made', async () => {
+  test('signs with the token that the directory records; a wrong PIN is exit 5 without changes', async () => {
     const token = await softHsm()
     const home = await homeWith(token)
     const directory = join(home.path, 'acme')
@@ -574,7 +576,7 @@ describe('with the root key in SoftHSM', () => {
   })
 })
 
-test('a root key that is not that of factory_ca.pem signs nothing', async () => {
+test('a root key that does not match factory_ca.pem is refused', async () => {
   const { home, file, directory, path } = await scene(await opensslCsr())
   await chmod(path('factory_ca.key'), 0o600)
   await copyFile(path('local-ca.key'), path('factory_ca.key'))

@@ -14,19 +14,19 @@ import { requireText, signCsr } from '../signing/certificate-files.js'
 /** What `fpki ca rotate-tls --json` and `fpki est authorize --json` print. */
 export const serverCertified = jsonDocument({
   factory: z.string(),
-  /** Which Factory API has taken it. */
+  /** The Factory API that has accepted it. */
   api: z.string(),
   /** Absolute. */
   directory: z.string(),
-  /** The file that has it. */
+  /** Its file in the directory. */
   file: z.string(),
-  /** The name beside it under which the earlier one is kept; null: there was none, or an interrupted run kept it. */
+  /** The name of the replaced file; null: there was none, or an interrupted run already renamed it. */
   keptAs: z.nullable(z.string()),
-  /** The new one; when it was not due, the one in use. */
+  /** The new certificate; if it was not due, the one in use. */
   certificate: certificateFacts,
-  /** false: `--if-expiring` was given and the certificate in use has more days left, so that nothing was changed. */
+  /** false: because of `--if-expiring`, the certificate in use was not replaced. */
   due: z.boolean(),
-  /** An interrupted run was brought to its end. */
+  /** An interrupted run was resumed. */
   resumed: z.boolean(),
   warnings: z.array(z.string()),
 })
@@ -34,20 +34,20 @@ export const serverCertified = jsonDocument({
 /** See {@link serverCertified}. */
 export type ServerCertified = z.infer<typeof serverCertified>
 
-/** The servers whose keys the Factory API makes and keeps: what each is called, here and there. */
+/** The servers whose keys the Factory API generates and keeps. */
 const SERVERS = {
   tls: { command: 'ca rotate-tls', file: PKI_FILES.tlsCertificate, what: 'tls-csr', member: 'tlsCrt' },
   estTls: { command: 'est authorize', file: PKI_FILES.estTlsCertificate, what: 'est-tls-csr', member: 'estTlsCrt' },
 } as const
 
-/** What a server's certificate is asked for with. */
+/** Options of {@link rotateTls} and {@link authorizeEst}. */
 export interface CertifyServerOptions {
   /** Absolute path of the PKI directory. */
   readonly directory: string
   readonly factory: string
-  /** As given to the embedded Factory API; recorded, so that a second run is held to the same. */
+  /** The names passed to the embedded Factory API; recorded, so that a resumed run must use the same. */
   readonly tlsNames: readonly string[]
-  /** Only when the certificate in use has fewer whole days left than this, or lacks one of `tlsNames`; absent: in any case. */
+  /** Replace it only if it has fewer whole days left, or lacks one of `tlsNames`; absent: always. */
   readonly ifExpiring?: number | undefined
 }
 
@@ -62,10 +62,9 @@ export function authorizeEst(options: CertifyServerOptions, ports: ChangePorts):
 }
 
 /**
- * Has the Factory API make a new key for a server, and signs its request: `ca rotate-tls` (the device gateway) and
- * `est authorize` (docs/profile.md#conversation).
+ * Requests a CSR with a new key from the Factory API and signs it (docs/profile.md#conversation).
  *
- * @throws FpkiError as {@link changePki}; ERR_BAD_CSR when the request may not be signed
+ * @throws FpkiError as {@link changePki}; ERR_BAD_CSR when the CSR is refused
  */
 async function certifyServer(
   kind: keyof typeof SERVERS,
@@ -80,7 +79,7 @@ async function certifyServer(
     prepare: [
       {
         name: 'csr',
-        says: 'Asking the Factory API for a new key and its request',
+        says: 'Requesting a new key and its CSR from the Factory API',
         run: async ({ api }) => {
           const csrs = await api.requestCsrs({ firstTimeInit: false, kinds: [kind] })
           return { csr: csrs[kind] ?? '' }
@@ -112,8 +111,8 @@ async function certifyServer(
 }
 
 /**
- * The certificate in use, when it need not be replaced; null: it must be, or an interrupted run waits to be finished. No key
- * is opened. Throws as {@link changePki} does before it makes anything.
+ * The certificate in use, if it need not be replaced; null: it must, or an interrupted run has to be resumed. Opens no key.
+ * Throws as {@link changePki} does before it changes anything.
  */
 async function notDue(
   change: Change,

@@ -16,38 +16,38 @@ import { type Certificate, isIssuedBy, readCertificate, readPemCertificate } fro
 import type { CertificateTemplate } from '../../pki/template.js'
 import type { Clock, Random } from '../../ports.js'
 
-/** Where keys and certificates are made: an open PKI directory, and what making them takes. */
+/** What issuing certificates into a PKI directory takes. */
 export interface IssuanceContext {
   readonly directory: PkiDirectory
-  /** Where new files go: into their places, or aside until the Factory API has taken them. */
+  /** Where new files go: into the directory, or a staging folder until the Factory API has accepted them. */
   readonly made: MadeFiles
   readonly factory: string
   readonly clock: Clock
   readonly random: Random
   readonly rootSigner: RootSigner
-  /** What is signed goes into it before anything else is done with it. */
+  /** Records everything that is signed, before it is used. */
   readonly auditLog: AuditLog
-  /** Those that the Factory API knows; none is said before it knows any. */
+  /** The device CAs in the Factory API; absent before it has any. */
   readonly deviceCas?: readonly Certificate[]
   warn(text: string): void
 }
 
-/** Where the files that a command makes are written, and found again when it was interrupted. */
+/** Where a command writes new files, and finds them again after an interruption. */
 export type MadeFiles = Pick<PkiDirectory, 'path' | 'read' | 'create'>
 
-/** What a certificate file is to hold; the rest follows from the profile, the clock and the root. */
+/** The content of a new certificate; the rest follows from the profile, the clock and the root. */
 export type CertificateOrder = Pick<CertificateTemplate, 'profile' | 'subject' | 'spki' | 'issuer' | 'names'> & {
   readonly file: string
 }
 
-/** The text of a file that must be there. Throws ERR_BAD_FILE when it is not. */
+/** The text of a required file. Throws ERR_BAD_FILE when it is missing. */
 export async function requireText({ path, read }: Pick<PkiDirectory, 'path' | 'read'>, file: string): Promise<string> {
   const text = await read(file)
   if (text !== null) return text
   throw new FpkiError(
     'ERR_BAD_FILE',
     `${path}/${file} is missing.`,
-    'Nothing was sent to the Factory API. Put it back, and run the same command again.',
+    'Nothing was sent to the Factory API. Restore the file, then run the command again.',
   )
 }
 
@@ -57,7 +57,7 @@ export async function rootOf({ directory }: IssuanceContext): Promise<Certificat
   return readPemCertificate(await requireText(directory, file), `${directory.path}/${file}`)
 }
 
-/** Signs a certificate with the root key and writes its file; one that an interrupted run left there is checked and kept. */
+/** Issues a certificate with the root key and writes its file. A file from an interrupted run is checked and kept. */
 export function makeCertificate(
   work: IssuanceContext,
   interrupted: boolean,
@@ -73,12 +73,14 @@ async function issueAndWrite(work: IssuanceContext, interrupted: boolean, order:
   const template = newTemplate({ ...order, role: order.file }, work)
   const { capped, notAfter } = template.validity
   if (capped)
-    work.warn(`${order.file} ends with the root certificate, on ${rfc3339(notAfter)}: nothing may outlive it.`)
+    work.warn(
+      `${order.file} expires with the root certificate on ${rfc3339(notAfter)}, before its regular validity ends.`,
+    )
   const certificate = await issue(template, await work.rootSigner.open(), auditLog, order.file)
   await made.create(order.file, encodePem('CERTIFICATE', certificate.der))
 }
 
-/** One of the Factory API's requests, and what it is to become. */
+/** A CSR from the Factory API, and the certificate to issue for it. */
 interface CsrIssuanceOrder {
   readonly file: string
   readonly profile: Profile
@@ -86,7 +88,7 @@ interface CsrIssuanceOrder {
   readonly csr: string
 }
 
-/** Signs one of the Factory API's requests, when it may be signed (docs/profile.md#csr-checks). Throws ERR_BAD_CSR when not. */
+/** Issues a certificate for a CSR from the Factory API. Throws ERR_BAD_CSR when a check fails (docs/profile.md#csr-checks). */
 export async function signCsr(
   work: IssuanceContext,
   order: CsrIssuanceOrder,
@@ -100,7 +102,7 @@ export async function signCsr(
 async function acceptedOrder(work: IssuanceContext, order: CsrIssuanceOrder) {
   const { file, profile, what } = order
   const csr = readCsr(order.csr, what)
-  const takenKeys = await takenKeysBut(work, file)
+  const takenKeys = await takenKeysExcept(work, file)
   const issuer = await rootOf(work)
   const accepted = acceptCsr(csr, {
     what,
@@ -115,10 +117,10 @@ async function acceptedOrder(work: IssuanceContext, order: CsrIssuanceOrder) {
 }
 
 /**
- * The keys of the PKI's certificates but that of `file`, of every other CA that lies in the directory, and of the device
- * CAs that the API knows. Throws as reading does when a certificate of the PKI is broken.
+ * The keys of the PKI's certificates except `file`, of all other CAs in the directory, and of the device CAs in the Factory
+ * API. Throws ERR_BAD_FILE or ERR_BAD_CERTIFICATE when a certificate of the PKI is malformed.
  */
-export async function takenKeysBut(
+export async function takenKeysExcept(
   { directory, deviceCas = [] }: Pick<IssuanceContext, 'directory' | 'deviceCas'>,
   file: string | null,
 ) {
@@ -135,13 +137,13 @@ export async function takenKeysBut(
   ]
 }
 
-/** Of the PKI's own files the earlier ones of online-ca only: a server has no end of them, and none is a CA. */
+/** Excludes replaced server certificates, which are not CAs and of which there may be many. */
 function mayBeCa(name: string): boolean {
   const base = name.replace(/\.bak(\.\d+)?$/, '')
   return !(name in FILE_MEANINGS) && base !== PKI_FILES.tlsCertificate && base !== PKI_FILES.estTlsCertificate
 }
 
-/** The key of another CA that lies in the directory; none when it is something else. */
+/** The key of a CA certificate; empty for anything else. */
 function caKeyOf(der: Uint8Array, name: string) {
   try {
     const key = keyOf(readCertificate(der, name), name)
@@ -157,14 +159,14 @@ function keyOf({ publicKey, known }: Certificate, owner: string) {
 
 function checkExisting(pem: string, path: string, { spki, subject, issuer }: CertificateOrder): undefined {
   const certificate = readPemCertificate(pem, path)
-  const holds =
+  const matches =
     sameSpki(certificate.spki, spki) &&
     sameName(certificate.subject, subject) &&
     isIssuedBy(certificate, issuer ?? certificate)
-  if (holds) return
+  if (matches) return
   throw new FpkiError(
     'ERR_BAD_CERTIFICATE',
-    `${path} is not the certificate that the interrupted run was making.`,
-    'Move it away if you know where it comes from, and run the same command again.',
+    `${path} is not the certificate that the interrupted command was issuing.`,
+    'If you know where it is from, move it away, then run the command again.',
   )
 }

@@ -17,13 +17,13 @@ async function deviceCasOf({ home }: Made): Promise<readonly string[]> {
   return deviceCas.map(({ pem }) => pem)
 }
 
-/** The files of the directory that are new or changed, but fpki's own. */
+/** New and changed files of the directory, except those in .fpki. */
 async function changedSince(before: Awaited<ReturnType<typeof snapshot>>, directory: string) {
   const after = await snapshot(directory)
   return Object.keys(after).filter((name) => after[name] !== before[name] && !/^\.fpki/.test(name))
 }
 
-/** A device CA as docs/profile.md#device-ca has it, with this subject. */
+/** A device CA as in docs/profile.md#device-ca, with this subject. */
 async function expectDeviceCa({ path }: Made, name: string, subject: RegExp): Promise<void> {
   const words = ['verify', '-x509_strict', '-CAfile', path('factory_ca.pem'), path(name)]
   expect(await output('openssl', words)).toContain('OK')
@@ -38,7 +38,7 @@ async function expectDeviceCa({ path }: Made, name: string, subject: RegExp): Pr
   expect((years[1] ?? 0) - (years[0] ?? 0)).toBe(10)
 }
 
-test('--local-ca makes a further pair beside the first, behind it in the API’s list', async () => {
+test('--local-ca adds a key pair in the directory, and the CA to the list of the Factory API', async () => {
   const made = await copiedPki()
   const before = await snapshot(made.directory)
   const known = await deviceCasOf(made)
@@ -56,7 +56,7 @@ test('--local-ca makes a further pair beside the first, behind it in the API’s
   expect(await changedSince(before, made.directory)).toEqual(['site-b.key', 'site-b.pem'])
   expect(await modes(made.directory)).toMatchObject({ 'site-b.key': 'file 400', 'site-b.pem': 'file 400' })
   await expectDeviceCa(made, 'site-b.pem', /^CN=UTF8STRING:fio-[0-9a-f]{24}, OU=UTF8STRING:acme$/)
-  // Devices of every local-ca of a user belong to that user.
+  // All local CAs of a user have the same subject.
   expect(await x509(made.path('site-b.pem'), '-subject')).toBe(await x509(made.path('local-ca.pem'), '-subject'))
   const key = await output('openssl', ['pkey', '-in', made.path('site-b.key'), '-pubout'])
   expect(key.trim()).toBe(await x509(made.path('site-b.pem'), '-pubkey'))
@@ -64,7 +64,7 @@ test('--local-ca makes a further pair beside the first, behind it in the API’s
   expect(await deviceCasOf(made)).toEqual([...known, await made.text('site-b.pem')])
 })
 
-test('--online-ca makes a further one, and keeps the earlier online-crt', async () => {
+test('--online-ca adds an online-ca, and keeps the earlier online-crt as .bak', async () => {
   const made = await copiedPki()
   const before = await snapshot(made.directory)
   const [known, earlier] = [await deviceCasOf(made), await made.text('online-crt')]
@@ -78,7 +78,7 @@ test('--online-ca makes a further one, and keeps the earlier online-crt', async 
   expect(await deviceCasOf(made)).toEqual([...known, await made.text('online-crt')])
 })
 
-test('both at once go into one list, and say so in words', async () => {
+test('both at once are added in one update', async () => {
   const made = await copiedPki()
   const words = ['ca', 'add-device-ca', made.directory, '--online-ca', '--local-ca', '--local-ca-filename', 'site-b']
   const { status, stdout } = await made.home.fpki(words)
@@ -89,7 +89,7 @@ test('both at once go into one list, and say so in words', async () => {
   expect((await deviceCasOf(made)).slice(2)).toEqual([await made.text('online-crt'), await made.text('site-b.pem')])
 })
 
-test('a factory with a root and no device CA gets its first ones, local-ca.pem when no name is said', async () => {
+test('adds the first device CAs of a factory, local-ca.pem by default', async () => {
   const made = await copiedPki()
   const { home } = made
   const bare = join(home.path, 'bare')

@@ -12,11 +12,11 @@ import { CTRL_C, CTRL_D, onTerminal } from './terminal.js'
 
 const REASONS = { revoke: 'Privilege Withdrawn', disable: 'Certificate Hold', enable: 'Remove From CRL' } as const
 
-describe('a device CA is named', () => {
+describe('a device CA is specified', () => {
   test.each<[string, (hex: string, decimal: string, directory: string) => readonly string[]]>([
-    ['by a bare name', () => ['--ca-file', 'site-b.pem']],
-    ['by a bare name without .pem', () => ['--ca-file', 'site-b']],
-    ['by a full path', (_, __, directory) => ['--ca-file', join(directory, 'site-b.pem')]],
+    ['by file name', () => ['--ca-file', 'site-b.pem']],
+    ['by file name without .pem', () => ['--ca-file', 'site-b']],
+    ['by absolute path', (_, __, directory) => ['--ca-file', join(directory, 'site-b.pem')]],
     ['with an equals sign', () => ['--ca-file=site-b.pem']],
     ['by a decimal serial', (_, decimal) => ['--ca-serial', decimal]],
     ['by 0x and upper-case hex', (hex) => ['--ca-serial', `0x${hex}`]],
@@ -32,7 +32,7 @@ describe('a device CA is named', () => {
     expect(await entriesOf(stdout)).toEqual([[siteB, REASONS.disable]])
   })
 
-  test('online-crt by its name', async () => {
+  test('online-crt by file name', async () => {
     const made = await copiedPki()
     const online = await serialOf(made.path('online-crt'))
     const words = ['ca', 'disable-device-ca', made.directory, '--ca-file', 'online-crt', '--yes']
@@ -40,7 +40,7 @@ describe('a device CA is named', () => {
     expect((await knownOf(made)).disabledCaSerials).toEqual([online])
   })
 
-  test('by a copy of its certificate elsewhere, and from a directory named relatively, as fioctl takes it', async () => {
+  test('by a copy of its certificate elsewhere, with a relative PKI directory, as with fioctl', async () => {
     const { home, directory, siteB, ...made } = await pkiWithThreeCas()
     const copy = join(home.path, 'a copy')
     await copyFile(join(directory, 'site-b.pem'), copy)
@@ -49,7 +49,7 @@ describe('a device CA is named', () => {
     expect((await knownOf(made)).disabledCaSerials).toEqual([siteB])
   })
 
-  test('each of several, mixed and in any order: one CRL for all, ascending', async () => {
+  test('several at once, in any order: one CRL in ascending order', async () => {
     const { home, directory, siteB, local, online, ...made } = await pkiWithThreeCas()
     const words = ['--ca-file', 'local-ca', '--ca-serial', siteB, '--ca-file', 'online-crt', '--ca-serial', local]
     expect((await home.fpki(['ca', 'revoke-device-ca', directory, ...words, '--yes'])).status).toBe(0)
@@ -61,8 +61,8 @@ describe('a device CA is named', () => {
   })
 })
 
-describe('what it does', () => {
-  test('disable, enable and revoke: in the Factory API, in ca show, and numbers that rise by one', async () => {
+describe('an action', () => {
+  test('is visible in the Factory API and ca show, and increments the CRL number', async () => {
     const { home, directory, siteB, local, online, ...made } = await pkiWithThreeCas()
     const shown = async () => {
       const { stdout } = await home.fpki(['ca', 'show', '--json'])
@@ -97,7 +97,7 @@ describe('what it does', () => {
     ])
   })
 
-  test('the CRL that is sent is one that OpenSSL verifies with the root', async () => {
+  test('sends a CRL that OpenSSL verifies with the root', async () => {
     const { home, directory, ...made } = await pkiWithThreeCas()
     expect((await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b'])).status).toBe(0)
     const stdin = (await knownOf(made)).caRevokeCrl ?? ''
@@ -105,25 +105,25 @@ describe('what it does', () => {
     expect(await output('openssl', words, { stdin })).toMatch(/^lastUpdate=.* GMT$/m)
   })
 
-  test('numbers go on from the highest that is known: here, or in the Factory API', async () => {
+  test('continues from the higher CRL number of the directory and the Factory API', async () => {
     const { home, directory, ...made } = await pkiWithThreeCas()
     const words = (action: string) => ['ca', `${action}-device-ca`, directory, '--ca-file', 'site-b', '--quiet']
     await home.fpki(words('disable'))
     await home.fpki(words('enable'))
-    // The directory is put back from a backup that knows of none.
+    // The directory is restored from a backup without a CRL number.
     const state = join(directory, '.fpki', 'state.json')
     const { crlNumber, ...older }: Record<string, unknown> = JSON.parse(await readFile(state, 'utf8'))
     expect(crlNumber).toBe('2')
     await writeFile(state, JSON.stringify(older))
     await home.fpki(words('disable'))
     expect(await crlNumberOf(made)).toBe(3)
-    // The Factory API forgets its CRL.
+    // The Factory API loses its CRL.
     await editCertificates(made, { caRevokeCrl: null })
     await home.fpki(words('enable'))
     expect(await crlNumberOf(made)).toBe(4)
   })
 
-  test('a CRL of somebody else’s in the Factory API is told of, and its number not gone on with', async () => {
+  test('warns of a CRL in the Factory API that is not signed by the root, and ignores its number', async () => {
     const [made, other] = [await pkiWithThreeCas(), await madePki()]
     const foreign = await other.home.fpki([
       'ca',
@@ -140,7 +140,7 @@ describe('what it does', () => {
       ...['ca', 'disable-device-ca', made.directory, '--ca-file', 'site-b', '--json'],
     ])
     expect(status).toBe(0)
-    expect(stderr).toContain('warning: The CRL that the Factory API has is not signed by the root')
+    expect(stderr).toContain('warning: The CRL in the Factory API is not signed by the root; its number is ignored.')
     expect(changedDeviceCas.parse(JSON.parse(stdout)).warnings).toEqual([
       expect.stringContaining('not signed by the root'),
     ])
@@ -199,7 +199,7 @@ describe('--dry-run changes nothing, on disk and in the Factory API', () => {
     expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
 
-  test('asks nothing, not even for the last device CA', async () => {
+  test('needs no confirmation, even for the last device CA', async () => {
     const { home, directory } = await pkiWithThreeCas()
     const before = await snapshotButAuditLog(home.path)
     const all = ['local-ca', 'site-b', 'online-crt'].flatMap((name) => ['--ca-file', name])
@@ -209,14 +209,14 @@ describe('--dry-run changes nothing, on disk and in the Factory API', () => {
     expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
 
-  test('--pretty alone does not stand in its place: the CRL is sent', async () => {
+  test('is not implied by --pretty: the CRL is sent', async () => {
     const { home, directory, siteB, ...made } = await pkiWithThreeCas()
     await home.fpki(['ca', 'disable-device-ca', directory, '--ca-file', 'site-b', '--pretty'])
     expect((await knownOf(made)).disabledCaSerials).toEqual([siteB])
   })
 })
 
-describe('nothing to do is said, and nothing is sent', () => {
+describe('when there is nothing to do, that is reported, and nothing is sent', () => {
   test.each(['disable', 'enable'] as const)('%s twice: exit 0', async (action) => {
     const { home, directory, siteB } = await pkiWithThreeCas()
     const words = ['ca', `${action}-device-ca`, directory, '--ca-file', 'site-b']
@@ -238,7 +238,7 @@ describe('nothing to do is said, and nothing is sent', () => {
     expect(await snapshot(home.path)).toEqual(before)
   })
 
-  test('one of two that is disabled already is no reason to leave out the other', async () => {
+  test('disables the other CA when one of two is already disabled', async () => {
     const { home, directory, siteB, local, ...made } = await pkiWithThreeCas()
     await home.fpki(['ca', 'disable-device-ca', directory, '--ca-file', 'site-b'])
     const both = ['--ca-file', 'site-b', '--ca-file', 'local-ca']
@@ -248,7 +248,7 @@ describe('nothing to do is said, and nothing is sent', () => {
   })
 })
 
-describe('a serial number of no device CA is refused, with the list of those that are', () => {
+describe('a serial number that is not an active device CA is refused with a list of those', () => {
   test.each(['revoke', 'disable', 'enable'])('%s', async (action) => {
     const { home, directory, siteB, local, online } = await pkiWithThreeCas()
     const refused = (...words: string[]) =>
@@ -266,37 +266,37 @@ describe('a serial number of no device CA is refused, with the list of those tha
     }
   })
 
-  test('revoking what is gone says so', async () => {
+  test('revoke of a revoked CA', async () => {
     const { home, directory, siteB, local } = await pkiWithThreeCas()
     const words = ['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b']
     expect((await home.fpki(words)).status).toBe(0)
-    const names = [`${siteB} is no device CA`, 'revoked already', `${local} (local-ca.pem, CN=fio-`]
+    const names = [`${siteB} is not an active device CA`, 'may already be revoked', `${local} (local-ca.pem, CN=fio-`]
     await expectRefusal(home, words, { status: 3, code: 'ERR_NOT_A_DEVICE_CA', names })
     await expectRefusal(home, ['ca', 'enable-device-ca', directory, '--ca-file', 'site-b'], {
       ...{ status: 3, code: 'ERR_NOT_A_DEVICE_CA', names },
     })
   })
 
-  test('when there is none left at all, it says that', async () => {
+  test('without any active device CA', async () => {
     const { home, directory } = await copiedPki()
     const all = ['--ca-file', 'local-ca', '--ca-file', 'online-crt', '--yes']
     expect((await home.fpki(['ca', 'revoke-device-ca', directory, ...all])).status).toBe(0)
-    const refusal = { status: 3, code: 'ERR_NOT_A_DEVICE_CA', names: ['It has none at all.'] }
+    const refusal = { status: 3, code: 'ERR_NOT_A_DEVICE_CA', names: ['The factory has no active device CAs.'] }
     await expectRefusal(home, ['ca', 'revoke-device-ca', directory, '--ca-serial', '5'], refusal)
   })
 })
 
-describe('what would stop devices from working for everybody', () => {
+describe('a severe consequence', () => {
   const ALL = ['--ca-file', 'local-ca', '--ca-file', 'online-crt']
-  const LAST = 'No device CA is left then'
-  const ONLINE = 'No online-ca is left then'
+  const LAST = 'No device CA will be left'
+  const ONLINE = 'No online-ca will be left'
   test.each<[string, readonly string[], string]>([
     ['revoke', ALL, LAST],
     ['disable', ALL, LAST],
     ['revoke', ['--ca-file', 'online-crt'], ONLINE],
-    ['revoke', ['--ca-file', 'local-ca'], 'No local-ca is left then'],
+    ['revoke', ['--ca-file', 'local-ca'], 'No local-ca will be left'],
     ['disable', ['--ca-file', 'online-crt'], ONLINE],
-  ])('%s %j is not done without --yes where nobody can be asked', async (action, words, danger) => {
+  ])('%s %j needs --yes without a terminal', async (action, words, danger) => {
     const made = await copiedPki()
     const command = ['ca', `${action}-device-ca`, made.directory, ...words]
     await expectRefusal(made.home, command, { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes'] })
@@ -306,7 +306,7 @@ describe('what would stop devices from working for everybody', () => {
     expect(await crlNumberOf(made)).toBe(1)
   })
 
-  test('the last that is not disabled counts as the last', async () => {
+  test('counts only CAs that are not disabled', async () => {
     const made = await copiedPki()
     const words = (action: string, name: string) => ['ca', `${action}-device-ca`, made.directory, '--ca-file', name]
     expect((await made.home.fpki([...words('disable', 'online-crt'), '--yes'])).status).toBe(0)
@@ -315,24 +315,24 @@ describe('what would stop devices from working for everybody', () => {
     expect((await made.home.fpki(words('revoke', 'online-crt'))).stderr).toContain('online-ca')
   })
 
-  test('a local-ca beside one that is disabled counts as the only one', async () => {
+  test('counts a local-ca as the last if the others are disabled', async () => {
     const { home, directory } = await pkiWithThreeCas()
     const words = (action: string, name: string) => ['ca', `${action}-device-ca`, directory, '--ca-file', name]
     expect((await home.fpki(words('disable', 'site-b'))).status).toBe(0)
     const refusal = { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes'] }
     await expectRefusal(home, words('revoke', 'local-ca'), refusal)
-    // The disabled one serves nobody already.
+    // The disabled CA is not in use.
     expect((await home.fpki(words('revoke', 'site-b'))).stderr).not.toContain('No online-ca')
   })
 
-  test('disabling the only local-ca, which can be taken back, needs no --yes', async () => {
+  test('is not assumed for disabling the only local-ca, which can be undone', async () => {
     const made = await copiedPki()
     const ended = await made.home.fpki(['ca', 'disable-device-ca', made.directory, '--ca-file', 'local-ca'])
     expect(ended.status).toBe(0)
     expect((await knownOf(made)).disabledCaSerials).toEqual([await serialOf(made.path('local-ca.pem'))])
   })
 
-  test('any other revocation is told of, and done', async () => {
+  test('is not assumed for any other revocation, which is reported and done', async () => {
     const { home, directory, siteB } = await pkiWithThreeCas()
     const { status, stderr } = await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b'])
     expect(status).toBe(0)
@@ -353,7 +353,7 @@ describe('on a terminal', () => {
     ['yes please\r', 3],
     [CTRL_C, 130],
     [CTRL_D, 130],
-  ])('revoke asks, and %j gives exit %i', async (keys, expected) => {
+  ])('revoke asks for confirmation, and %j gives exit %i', async (keys, expected) => {
     const { home, directory, siteB, ...made } = await pkiWithThreeCas()
     const before = await snapshot(home.path)
     const words = `ca revoke-device-ca ${directory} --ca-file site-b`
@@ -365,7 +365,7 @@ describe('on a terminal', () => {
     if (expected === 3) expect(stdout).toContain('[ERR_NOT_CONFIRMED]')
   })
 
-  test('--yes asks nothing, and neither does disabling one of three', async () => {
+  test('neither --yes nor disabling one of three asks', async () => {
     const { home, directory } = await pkiWithThreeCas()
     const disabled = await onTerminal(home, `ca disable-device-ca ${directory} --ca-file site-b`, [])
     const revoked = await onTerminal(home, `ca revoke-device-ca ${directory} --ca-file site-b --yes`, [])
@@ -378,12 +378,12 @@ describe('on a terminal', () => {
     const words = `ca disable-device-ca ${made.directory} --ca-file online-crt`
     const { status, stdout } = await onTerminal(made.home, words, [['Disable it? [yes/no] ', 'yes\r']])
     expect(status).toBe(0)
-    expect(stdout).toContain('No online-ca is left then')
+    expect(stdout).toContain('No online-ca will be left')
     expect((await knownOf(made)).disabledCaSerials).toEqual([await serialOf(made.path('online-crt'))])
   })
 })
 
-describe('words that name no device CA', () => {
+describe('invalid specifications', () => {
   test.each<[readonly string[], string, number]>([
     [[], 'ERR_USAGE', 2],
     [['--ca-file', ''], 'ERR_USAGE', 2],
@@ -416,7 +416,7 @@ describe('words that name no device CA', () => {
   test('the certificate of another PKI', async () => {
     const [{ home, directory }, other] = [await copiedPki(), await madePki()]
     const words = ['ca', 'revoke-device-ca', directory, '--ca-file', other.path('local-ca.pem')]
-    const names = [other.path('local-ca.pem'), 'factory_ca has not signed it']
+    const names = [other.path('local-ca.pem'), 'it is not signed by factory_ca.pem']
     await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_CERTIFICATE', names })
   })
 
@@ -429,7 +429,7 @@ describe('words that name no device CA', () => {
   })
 })
 
-test('other things in the PKI directory are in nobody’s way', async () => {
+test('unrelated files in the PKI directory are ignored', async () => {
   const { home, directory, siteB, ...made } = await pkiWithThreeCas()
   await writeFile(join(directory, 'a.pem'), 'no certificate')
   await mkdir(join(directory, 'b.pem'))
@@ -444,7 +444,7 @@ function colons(hex: string): string {
   return (hex.padStart(hex.length + (hex.length % 2), '0').match(/../g) ?? []).join(':')
 }
 
-/** The rest of the line that begins with `start`. */
+/** The line that contains `start`, without `warning: `. */
 function lineOf(start: string, text: string): string {
   return (
     text

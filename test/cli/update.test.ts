@@ -26,7 +26,7 @@ async function userOf({ stateFile }: Pick<Made, 'stateFile'>): Promise<string> {
   return userId
 }
 
-/** A device CA that somebody makes beside fpki, and has signed by `fpki ca sign`. */
+/** A device CA with a key made outside of fpki, signed with `fpki ca sign`. */
 async function signedCa({ home, directory }: Made, subject: string, more: readonly string[] = []): Promise<string> {
   const stdin = await opensslCsr({ subject, extensions: CA })
   const { status, stdout } = await home.fpki(['ca', 'sign', '-', '--pki-dir', directory, ...more], { stdin })
@@ -34,7 +34,7 @@ async function signedCa({ home, directory }: Made, subject: string, more: readon
   return stdout
 }
 
-/** A certificate that OpenSSL signs with the root's key, as no fpki would. */
+/** A certificate that OpenSSL signs with the root key, and that fpki would refuse to sign. */
 async function oddCa({ path }: Made, extensions: readonly string[], ...more: readonly string[]): Promise<string> {
   const stdin = await opensslCsr({ subject: '/CN=odd/OU=acme', extensions })
   const words = ['-req', '-CA', path('factory_ca.pem'), '-CAkey', path('factory_ca.key'), '-copy_extensions', 'copy']
@@ -44,8 +44,8 @@ async function oddCa({ path }: Made, extensions: readonly string[], ...more: rea
 const update = ({ home }: Pick<Made, 'home'>, file: string, ...more: readonly string[]) =>
   home.fpki(['ca', 'update', file, ...more])
 
-describe('a list that is as it was', () => {
-  test('is not sent: also in another order, with other line ends, and with text between its blocks', async () => {
+describe('an unchanged list', () => {
+  test('is not sent, also in another order, with other line ends, or with text between its blocks', async () => {
     const made = await copiedPki()
     const before = await snapshot(made.home.path)
     const { caCrt } = await knownOf(made)
@@ -66,7 +66,7 @@ describe('a list that is as it was', () => {
     expect(await snapshot(made.home.path)).toEqual(before)
   })
 
-  test('as ca show prints it goes back as it is', async () => {
+  test('from `ca show` is recognised', async () => {
     const made = await copiedPki()
     const { stdout: stdin } = await made.home.fpki(['ca', 'show', '--just-device-cas'])
     const { stdout } = await made.home.fpki(['ca', 'update', '-', '--json'], { stdin })
@@ -79,8 +79,8 @@ describe('a list that is as it was', () => {
   })
 })
 
-describe('a list with one more', () => {
-  test('of the user’s own, signed by ca sign: sent without a question, and read back', async () => {
+describe('a list with an additional CA', () => {
+  test('of the user, signed by ca sign, is sent without confirmation and read back', async () => {
     const made = await copiedPki()
     const added = await signedCa(made, `/CN=fio-${await userOf(made)}/OU=acme`)
     const file = await listOf(made, 'online-crt', 'local-ca.pem', added)
@@ -116,8 +116,8 @@ describe('a list with one more', () => {
   })
 })
 
-describe('a list with one that was revoked', () => {
-  test('is not sent without --yes: its devices would be accepted again', async () => {
+describe('a list with a revoked CA', () => {
+  test('needs --yes, because its devices would be accepted again', async () => {
     const made = await pkiWithThreeCas()
     const file = await listOf(made, 'online-crt', 'local-ca.pem', 'site-b.pem')
     await made.home.fpki(['ca', 'revoke-device-ca', made.directory, '--ca-file', 'site-b'])
@@ -129,40 +129,40 @@ describe('a list with one that was revoked', () => {
   })
 })
 
-describe('a list with one less', () => {
-  test('is not sent without --yes where nobody can be asked', async () => {
+describe('a list with a CA less', () => {
+  test('needs --yes without a terminal', async () => {
     const made = await pkiWithThreeCas()
     const file = await listOf(made, 'online-crt', 'local-ca.pem')
     const words = ['ca', 'update', file]
     await expectRefusal(made.home, words, { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes'] })
     expect((await update(made, file)).stderr).toContain(
-      `warning: The gateway refuses the devices of what is removed (${made.siteB}).`,
+      `warning: The gateway will reject the devices of the removed CAs (${made.siteB}).`,
     )
     expect(await update(made, file, '--yes')).toMatchObject({ status: 0 })
     expect(await deviceCaSerials(made)).toEqual([made.online, made.local])
   })
 
   test.each([
-    [['local-ca.pem', 'site-b.pem'], 'No online-ca is left then'],
-    [['online-crt'], 'The gateway refuses the devices'],
-  ])('%j: says what stops working', async (names, danger) => {
+    [['local-ca.pem', 'site-b.pem'], 'No online-ca will be left'],
+    [['online-crt'], 'The gateway will reject the devices'],
+  ])('%j: warns of the consequence', async (names, danger) => {
     const made = await pkiWithThreeCas()
     const file = await listOf(made, ...names)
     expect(await update(made, file)).toMatchObject({ status: 3, stderr: expect.stringContaining(danger) })
   })
 
-  test('that leaves only a disabled one says that none is left', async () => {
+  test('that leaves only a disabled CA warns that none will be left', async () => {
     const made = await pkiWithThreeCas()
     await made.home.fpki(['ca', 'disable-device-ca', made.directory, '--ca-file', 'site-b'])
     const { status, stderr } = await update(made, await listOf(made, 'site-b.pem'))
-    expect({ status, stderr }).toEqual({ status: 3, stderr: expect.stringContaining('No device CA is left then') })
+    expect({ status, stderr }).toEqual({ status: 3, stderr: expect.stringContaining('No device CA will be left') })
   })
 
   test.each([
     ['yes\r', 0],
     ['no\r', 3],
     [CTRL_C, 130],
-  ])('on a terminal it asks, and %j gives exit %i', async (keys, expected) => {
+  ])('on a terminal asks for confirmation, and %j gives exit %i', async (keys, expected) => {
     const made = await pkiWithThreeCas()
     const file = await listOf(made, 'online-crt', 'local-ca.pem')
     const before = await snapshot(made.home.path)
@@ -175,7 +175,7 @@ describe('a list with one less', () => {
   })
 })
 
-/** A list that is refused, and what the message says of it. */
+/** A list that is refused, and parts of the message. */
 type Bad = [title: string, make: (made: Made) => Promise<readonly string[]>, code: string, names: readonly string[]]
 
 const BAD: Bad[] = [
@@ -196,9 +196,9 @@ const BAD: Bad[] = [
     'with a CA of another root',
     async () => [await (await madePki()).text('local-ca.pem')],
     'ERR_BAD_CERTIFICATE',
-    ['certificate 2 of', 'not signed by the root'],
+    ['Certificate 2 in', 'not signed by the root'],
   ],
-  ['with a server’s certificate', async () => ['tls-crt'], 'ERR_BAD_CERTIFICATE', ['certificate 2 of', 'is not a CA']],
+  ['with a server’s certificate', async () => ['tls-crt'], 'ERR_BAD_CERTIFICATE', ['Certificate 2 in', 'is not a CA']],
   [
     'with a CA that may not sign',
     async (made) => [await oddCa(made, ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,cRLSign'])],
@@ -209,9 +209,9 @@ const BAD: Bad[] = [
     'with a CA that has expired',
     async (made) => [await oddCa(made, CA, '-days', '-1')],
     'ERR_BAD_CERTIFICATE',
-    ['has expired on 20'],
+    ['expired on 20'],
   ],
-  ['with the root itself', async () => ['factory_ca.pem'], 'ERR_BAD_CERTIFICATE', ['is the root itself']],
+  ['with the root itself', async () => ['factory_ca.pem'], 'ERR_BAD_CERTIFICATE', ['has the key of the root']],
   ['with a CA twice', async () => ['online-crt'], 'ERR_BAD_CERTIFICATE', ['Two certificates', 'serial number']],
   [
     'with a private key',
@@ -258,7 +258,7 @@ describe('a list is refused, exit 6, and nothing is sent:', () => {
 })
 
 describe('the Factory API', () => {
-  test('says no to a CA that is neither its own nor its user’s: exit 4, nothing changed', async () => {
+  test('refuses a CA of another user: exit 4, nothing changed', async () => {
     const made = await copiedPki()
     const stranger = await signedCa(made, '/CN=fio-somebody-else/OU=acme')
     const file = await listOf(made, 'online-crt', 'local-ca.pem', stranger)
@@ -266,14 +266,14 @@ describe('the Factory API', () => {
     await expectRefusal(made.home, ['ca', 'update', file], { status: 4, code: 'ERR_API', names })
   })
 
-  test('that has no root yet: exit 3', async () => {
+  test('without a root: exit 3', async () => {
     const made = await copiedPki()
     const file = await listOf(made, 'online-crt')
     const words = ['ca', 'update', file, '--factory', 'bolt']
     await expectRefusal(made.home, words, { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['bolt'] })
   })
 
-  test('that has a broken list gets no other one', async () => {
+  test('with a malformed list is not updated', async () => {
     const made = await copiedPki()
     await editCertificates(made, { caCrt: 'broken' })
     const file = await listOf(made, 'online-crt')

@@ -17,7 +17,7 @@ import { makeCertificate, requireText, signCsr } from '../signing/certificate-fi
 /** What `fpki ca add-device-ca --json` prints. */
 export const addedDeviceCas = jsonDocument({
   factory: z.string(),
-  /** Which Factory API has taken them. */
+  /** The Factory API that has accepted them. */
   api: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -25,11 +25,11 @@ export const addedDeviceCas = jsonDocument({
     z.extend(certificateFacts, {
       role: z.enum(['online-ca', 'local-ca']),
       file: z.string(),
-      /** The file of its key, which is secret; null: the Factory API has it. */
+      /** Its key file; null: the Factory API has the key. */
       keyFile: z.nullable(z.string()),
     }),
   ),
-  /** An interrupted run was brought to its end. */
+  /** An interrupted run was resumed. */
   resumed: z.boolean(),
   warnings: z.array(z.string()),
 })
@@ -37,23 +37,23 @@ export const addedDeviceCas = jsonDocument({
 /** See {@link addedDeviceCas}. */
 export type AddedDeviceCas = z.infer<typeof addedDeviceCas>
 
-/** Which device CAs are wanted. */
+/** Which device CAs to add. */
 export interface AddDeviceCaOptions {
   /** Absolute path of the PKI directory. */
   readonly directory: string
   readonly factory: string
   readonly onlineCa: boolean
   readonly localCa: boolean
-  /** A name in the directory, with or without `.pem`; its key is `NAME.key`. */
+  /** A file name in the directory, with or without `.pem`; its key is `NAME.key`. */
   readonly localCaFilename: string
 }
 
 /**
- * Adds device CAs to those that the Factory API knows (docs/profile.md#conversation). Those that are there stay as they are; an
- * earlier online-crt is kept as `.bak`.
+ * Adds device CAs to those in the Factory API (docs/profile.md#conversation). Existing ones are not changed; an earlier
+ * online-crt is kept as `.bak`.
  *
- * @throws FpkiError ERR_USAGE when none is asked for, or the name is none; ERR_EXISTS when local-ca's files are there;
- *   else as {@link changePki}
+ * @throws FpkiError ERR_USAGE when none is specified or the file name is invalid; ERR_EXISTS when a file of local-ca exists;
+ *   and as {@link changePki}
  */
 export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePorts): Promise<AddedDeviceCas> {
   const { directory, factory, onlineCa, localCa } = options
@@ -95,7 +95,7 @@ export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePort
 const ONLINE_CA: readonly Step<ChangeWork>[] = [
   {
     name: 'online-ca-csr',
-    says: 'Asking the Factory API for a new key and its request',
+    says: 'Requesting a new key and its CSR from the Factory API',
     run: async ({ api }) => {
       const { ca = '' } = await api.requestCsrs({ firstTimeInit: false, kinds: ['ca'] })
       return { caCsr: ca }
@@ -115,7 +115,7 @@ function localCaSteps({ certificate, key }: ReturnType<typeof localCaFiles>): re
   return [
     {
       name: 'user',
-      says: 'Asking the Factory API whose local-ca this is',
+      says: 'Requesting the user id for local-ca from the Factory API',
       run: async ({ api }): Promise<Facts> => {
         const { polisId } = await api.getUser()
         return { userId: polisId }
@@ -123,7 +123,7 @@ function localCaSteps({ certificate, key }: ReturnType<typeof localCaFiles>): re
     },
     {
       name: 'local-ca-key',
-      says: 'Making the key of local-ca',
+      says: 'Generating the key of local-ca',
       run: async (work, _, interrupted) => ({ localCaKey: await makeKey(await newLocalCaKey(work, key), interrupted) }),
     },
     {
@@ -139,7 +139,7 @@ function localCaSteps({ certificate, key }: ReturnType<typeof localCaFiles>): re
   ]
 }
 
-/** In a PKI whose keys are encrypted, a new one is too. */
+/** The new key is encrypted if other keys of the PKI are. */
 async function newLocalCaKey(work: ChangeWork, key: string): Promise<PrivateKey> {
   const { directory, made, access } = work
   const names = (await directory.names()).filter(isKeyFile)
@@ -147,7 +147,7 @@ async function newLocalCaKey(work: ChangeWork, key: string): Promise<PrivateKey>
   return fileKey(made, key, work, { passphrases: access?.passphrases, encrypt: encrypted.includes(true) })
 }
 
-/** Anything may lie in a `.key`. */
+/** false for a `.key` file that is not a key. */
 function isEncrypted(pem: string, name: string): boolean {
   try {
     return isEncryptedKey(pem, name)
@@ -162,11 +162,11 @@ async function refuseTaken({ directory }: OpenPki, files: readonly string[]): Pr
   if (taken === undefined) return
   throw new FpkiError(
     'ERR_EXISTS',
-    `${directory.path}/${taken} exists already.`,
-    'fpki overwrites nothing; name another file with --local-ca-filename, site-b.pem for instance.',
+    `${directory.path}/${taken} already exists.`,
+    'fpki overwrites nothing: choose another name with --local-ca-filename, such as site-b.pem.',
   )
 }
 
 function noneWanted(): FpkiError {
-  return new FpkiError('ERR_USAGE', 'No device CA is asked for.', 'Give --online-ca, --local-ca, or both.')
+  return new FpkiError('ERR_USAGE', 'No device CA specified.', 'Pass --online-ca, --local-ca, or both.')
 }

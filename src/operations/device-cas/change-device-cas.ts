@@ -21,21 +21,21 @@ import { signedCrl } from './sign-crl.js'
 
 export { type ChangedDeviceCas, changedDeviceCas } from './changed-device-cas.js'
 
-/** What is to be done to which device CAs. */
+/** The action, and the device CAs to apply it to. */
 export interface ChangeDeviceCasOptions extends CaWords {
   /** Absolute path of the PKI directory. */
   readonly directory: string
   readonly factory: string
   readonly action: CaAction
-  /** Sign the CRL, and go no further. */
+  /** Sign the CRL, but do not send it. */
   readonly dryRun: boolean
 }
 
-/** What changing device CAs works with. */
+/** Ports of {@link changeDeviceCas}. */
 export interface ChangeDeviceCasPorts extends ChangePorts {
   /**
-   * Tells whoever runs fpki what will happen, and asks unless it is a dry run; throws ERR_NOT_CONFIRMED when it is not to
-   * be. An interrupted run does not ask again.
+   * Shows the plan, and asks for confirmation unless it is a dry run; throws ERR_NOT_CONFIRMED when it is denied. Not called
+   * when an interrupted run is resumed.
    */
   confirm(action: CaAction, plan: CaPlan): Promise<void>
 }
@@ -72,7 +72,7 @@ export async function changeDeviceCas(
   return { ...told, changed: true, deviceCas: toldInFacts(facts), crl, resumed, warnings: [...warnings] }
 }
 
-/** The CRL that would be sent. It is signed, and so it is logged; nothing else is written. */
+/** Signs the CRL that would be sent, and records it in the audit log; writes nothing else. */
 async function drySigned(
   { action }: ChangeDeviceCasOptions,
   serials: readonly bigint[],
@@ -121,7 +121,7 @@ function crlChange(
     recheck: async (work, known) => requireConfirmed(await planOf(action, serials, work, known), confirmed()),
     update: async (work, known, facts) => {
       const { nextUpdate, crlNumber } = readCrl(sentCrl(facts), 'the CRL')
-      // It may have waited for longer than it is good for.
+      // Sign a new CRL if this one has expired while the run was interrupted.
       const isStale = nextUpdate !== null && nextUpdate <= work.clock()
       const isOvertaken = (crlNumber ?? 0n) <= numberOf(known, work)
       if ((isStale || isOvertaken) && !change.isTaken(known, {}))
@@ -136,7 +136,7 @@ function crlChange(
     },
     finish: async (work, facts) => {
       const sent = readCrl(sentCrl(facts), 'the CRL')
-      // This one takes the place of one that fioctl may have sent.
+      // The new CRL replaces the one in the Factory API, which fioctl may have sent.
       const remembered = (await work.directory.readState())?.revokedCaSerials ?? []
       const revoked = [...remembered, ...revokedBefore(work), ...revokedIn(sent).map(String)]
       return { crlNumber: (sent.crlNumber ?? 0n).toString(), revokedCaSerials: [...new Set(revoked)] }
@@ -145,7 +145,7 @@ function crlChange(
   return { change, sentCrl }
 }
 
-/** The number of the root's CRL that the Factory API has; somebody else may have sent one since ours was signed. */
+/** The number of the CRL in the Factory API; another program may have sent one since ours was signed. */
 function numberOf({ caRevokeCrl }: FactoryCertificates, { root }: ChangeWork): bigint {
   const crl = caRevokeCrl === null ? null : readCrl(caRevokeCrl, 'ca-revoke-crl')
   return crl !== null && isCrlOf(crl, root) ? (crl.crlNumber ?? 0n) : 0n
@@ -156,13 +156,13 @@ function revokedBefore({ known, root }: ChangeWork): readonly string[] {
   return crl !== null && isCrlOf(crl, root) ? revokedIn(crl).map(String) : []
 }
 
-/** Another command may have taken the other CAs away while this one was asked about. `null`: a run that goes on. */
+/** Another command may have changed the CAs since the confirmation. `confirmed` is null for a resumed run. */
 function requireConfirmed({ dangers }: CaPlan, confirmed: readonly string[] | null): void {
   const unseen = dangers.find((danger) => confirmed !== null && !confirmed.includes(danger))
   if (unseen === undefined) return
   throw new FpkiError(
     'ERR_NOT_CONFIRMED',
-    `The device CAs of the Factory API have changed since the question was asked. ${unseen}`,
-    'Nothing was changed. Run the same command again, and give --yes when it is meant.',
+    `The device CAs in the Factory API have changed since the confirmation. ${unseen}`,
+    'Nothing was changed. Run the command again, and check what it will do.',
   )
 }

@@ -14,7 +14,7 @@ const toldCas = z.array(
     serial: z.string(),
     subject: z.string(),
     role: z.enum(['online-ca', 'local-ca']),
-    /** In the PKI directory; null: there is none. */
+    /** In the PKI directory; null: none. */
     file: z.nullable(z.string()),
     notAfter: z.string(),
   }),
@@ -23,18 +23,18 @@ const toldCas = z.array(
 /** What `fpki ca revoke-device-ca --json`, and disable and enable, print. */
 export const changedDeviceCas = jsonDocument({
   factory: z.string(),
-  /** Which Factory API was told. */
+  /** The Factory API. */
   api: z.string(),
   /** Absolute. */
   directory: z.string(),
   action: z.enum(['revoke', 'disable', 'enable']),
   dryRun: z.boolean(),
-  /** The Factory API was told; false: it was a dry run, or there was nothing to do. */
+  /** The Factory API was updated; false: it was a dry run, or there was nothing to do. */
   changed: z.boolean(),
   deviceCas: toldCas,
   /** null: there was nothing to do. */
   crl: z.nullable(crlFacts),
-  /** An interrupted run was brought to its end. */
+  /** An interrupted run was resumed. */
   resumed: z.boolean(),
   warnings: z.array(z.string()),
 })
@@ -44,7 +44,7 @@ export type ChangedDeviceCas = z.infer<typeof changedDeviceCas>
 
 type ToldCas = z.infer<typeof toldCas>
 
-/** What is told of the device CAs of a plan. */
+/** The device CAs of a plan, for the result. */
 export function toldOf({ cas }: CaPlan): ToldCas {
   return cas.map(({ certificate: { serialNumber, subject, notAfter }, role, file }) => ({
     serial: serialNumber.toString(),
@@ -55,9 +55,13 @@ export function toldOf({ cas }: CaPlan): ToldCas {
   }))
 }
 
-/** The same, as the journal remembers it. It is a file, and anything may be in it: throws ERR_BAD_FILE. */
+/** The same from the journal. Throws ERR_BAD_FILE when it is malformed. */
 export function toldInFacts(facts: Facts): ToldCas {
   const told = toldCas.safeParse(parseJson(fact(facts, 'deviceCas')))
   if (told.success) return told.data
-  throw new FpkiError('ERR_BAD_FILE', 'The journal is broken.', 'Put journal.json back as fpki wrote it.')
+  throw new FpkiError(
+    'ERR_BAD_FILE',
+    '.fpki/journal.json is damaged: its list of device CAs is malformed.',
+    'Restore the file from a backup.',
+  )
 }

@@ -8,7 +8,7 @@ import { encodePem } from '../../pki/pem.js'
 import { readCrl } from '../../pki/read-crl.js'
 import type { Clock } from '../../ports.js'
 
-/** What signing a CRL takes. */
+/** Context for signing a CRL. */
 export interface CrlWork extends OpenPki {
   readonly known: FactoryCertificates
   readonly rootSigner: RootSigner
@@ -17,7 +17,7 @@ export interface CrlWork extends OpenPki {
   warn(text: string): void
 }
 
-/** Signs a CRL with the next number, for the Factory API (docs/profile.md#crl), and logs it. Resolves to PEM. */
+/** Signs a CRL with the next number for the Factory API (docs/profile.md#crl), and logs it. Resolves to PEM. */
 export function signedCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {
   return refusalsIn(work, 'a CRL', () => issueNextCrl(work, reason, serialNumbers))
 }
@@ -30,14 +30,14 @@ async function issueNextCrl(work: CrlWork, reason: CrlReason, serialNumbers: rea
   return encodePem('X509 CRL', crl.der)
 }
 
-/** One more than that of any CRL before: the one that the Factory API has, or the newest that was signed here. */
+/** One more than the number of the CRL in the Factory API, or of the newest that was signed here. */
 async function nextCrlNumber({ known, directory, root, warn }: CrlWork): Promise<bigint> {
   const remembered = BigInt((await directory.readState())?.crlNumber ?? 0)
   const inApi = known.caRevokeCrl === null ? null : readCrl(known.caRevokeCrl, 'ca-revoke-crl')
   if (inApi === null) return remembered + 1n
-  // Somebody else's number would be ours for ever: numbers only rise.
+  // CRL numbers never decrease, so a number from a foreign CRL would stay in effect.
   if (!isCrlOf(inApi, root)) {
-    warn('The CRL that the Factory API has is not signed by the root; its number is not gone on with.')
+    warn('The CRL in the Factory API is not signed by the root; its number is ignored.')
     return remembered + 1n
   }
   const number = inApi.crlNumber ?? 0n

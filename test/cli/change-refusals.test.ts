@@ -96,7 +96,7 @@ describe.each(COMMANDS)('%s refuses, and changes nothing:', (_, words) => {
 
   test('a directory whose factory the API does not know', async () => {
     const { home, directory } = await copiedPki()
-    const names = ['acme', 'no PKI yet', join(home.path, 'elsewhere'), 'FPKI_STATE_DIR']
+    const names = ['acme', 'has no PKI for the factory acme yet', join(home.path, 'elsewhere'), 'FPKI_STATE_DIR']
     const start = { env: { FPKI_STATE_DIR: join(home.path, 'elsewhere') } }
     await expectRefusal(home, words(directory), { status: 3, code: 'ERR_NOT_INITIALIZED', names }, start)
   })

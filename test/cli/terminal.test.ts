@@ -50,7 +50,7 @@ describe('on a terminal', () => {
       ['The same again', 'nine lives of a fish\r'],
     ])
     expect({ status, said: stdout.includes('Backed up the PKI') }).toEqual({ status: 0, said: true })
-    for (const reason of ['missing does not exist', 'in the PKI directory itself', 'The two passphrases differ']) {
+    for (const reason of ['missing does not exist', 'inside the PKI directory', 'The two passphrases differ']) {
       expect(stdout).toContain(reason)
     }
     expect((await readdir(home.path)).sort()).toEqual(['.local', 'acme', 'acme.backup'])

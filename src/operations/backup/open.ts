@@ -175,7 +175,7 @@ function wrongSecret(file: string, recipientKey: string | null): FpkiError {
 
 function noPassphrase(what: string): FpkiError {
   const hint = 'Pass its passphrase with --key-passphrase-file FILE. `ca restore` can go without, with --skip-root-key.'
-  return new FpkiError('ERR_PASSPHRASE', `None of the passphrases opens ${what}.`, hint)
+  return new FpkiError('ERR_PASSPHRASE', `No passphrase opens ${what}.`, hint)
 }
 
 function unusableRoot({ file }: OpenedBackup, { code, message }: Finding): FpkiError {

@@ -2,9 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { output, runProgram, temporaryDirectory } from './support/cli.js'
+import { output, runProgram, temporaryDirectory } from '../support/cli.js'
 
-const SCRIPT = fileURLToPath(new URL('../scripts/figures.mjs', import.meta.url))
+const SCRIPT = fileURLToPath(new URL('../../scripts/figures.mjs', import.meta.url))
 
 /** 3 files of 1, 5 and 13 lines; functions of 1, 3 and 9 lines; 3 comment lines of 17 that are not blank; 3, 2 and 1 exports; 9 test lines. */
 const TREE = {

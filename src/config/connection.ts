@@ -98,11 +98,11 @@ export async function proofFor(
 }
 
 /** A token that flags or environment give; FIOCTL_TOKEN is for fioctl's server only. */
-export function saidToken({ flags, places: { env } }: Settings, isFioctls: boolean): Setting<string> | null {
+export function saidToken({ flags, places: { env } }: Settings, isFromFioctl: boolean): Setting<string> | null {
   const sources = [
     ['--token', flags.token],
     ['FPKI_TOKEN', env['FPKI_TOKEN']],
-    ['FIOCTL_TOKEN', isFioctls ? env['FIOCTL_TOKEN'] : undefined],
+    ['FIOCTL_TOKEN', isFromFioctl ? env['FIOCTL_TOKEN'] : undefined],
   ] as const
   const [source, value] = sources.find(([, token]) => token) ?? []
   return value === undefined || source === undefined ? null : { value: secretText(value, 'token', source), source }

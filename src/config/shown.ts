@@ -39,12 +39,13 @@ export async function showConfig(settings: Settings, files: DurableFiles): Promi
   const url = await serverUrl(choice.kind === 'url' ? choice : { kind: 'foundries' }, settings)
   const fioctl = await fioctlOf(url, settings)
   const urlSource = fioctl === null || fioctl.serverUrl === null ? 'default' : fioctl.path
-  const isFioctls = factory.value === null && choice.kind !== 'embedded' && fioctl !== null && fioctl.factory !== null
+  const isFromFioctl =
+    factory.value === null && choice.kind !== 'embedded' && fioctl !== null && fioctl.factory !== null
   const row = (name: string, { value, source }: Setting) => ({ name, value: asJsonValue(name, value), source })
   return {
     settings: [
       row('api', api),
-      row('factory', isFioctls ? { value: fioctl.factory, source: fioctl.path } : factory),
+      row('factory', isFromFioctl ? { value: fioctl.factory, source: fioctl.path } : factory),
       row('state-dir', settings.stateDirectory()),
       row('cacert', cacert),
       row('timeout', timeout),

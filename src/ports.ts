@@ -109,11 +109,11 @@ export interface Progress {
   warn(text: string): void
 }
 
-/** Who runs fpki, as the register records it. */
+/** Who runs fpki, as the audit log records it. */
 export interface Who {
   /** null: the system has no name for the user. */
   readonly name: string | null
   readonly uid: number
 }
 
-export type * from './file-ports.js'
+export type * from './storage/ports.js'

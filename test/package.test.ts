@@ -128,7 +128,7 @@ describe('what it needs', () => {
   })
 })
 
-test('README.md does not have people install fpki by its name, which nobody has registered', async () => {
+test('README.md does not have people install fpki by its name, which nobody has logged', async () => {
   const pages = (await readdir(join(CHECKOUT, 'docs'))).filter((name) => name.endsWith('.md'))
   for (const page of ['README.md', ...pages.map((name) => `docs/${name}`)]) {
     const text = await readFile(join(CHECKOUT, page), 'utf8')

@@ -11,7 +11,7 @@ import {
   type FactoryApi,
   httpFactoryOn,
   type Machine,
-} from '../machine.js'
+} from '../machine/index.js'
 import type { CommonFlags } from './options.js'
 import { type Io, progressOn } from './output.js'
 

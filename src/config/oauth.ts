@@ -1,7 +1,7 @@
 import { FpkiError } from '../errors.js'
-import type { OAuthClient, OAuthTokens } from '../oauth.js'
 import { baseUrl } from './api-choice.js'
 import type { ClientCredentials } from './fioctl.js'
+import type { OAuthClient, OAuthTokens } from './oauth-client.js'
 
 /** Where Foundries gives tokens (contract.md 4). */
 const OAUTH_URL = 'https://app.foundries.io/oauth'

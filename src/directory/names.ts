@@ -33,6 +33,10 @@ export const PKI_FILE_MODE = 0o400
 export const OWN_FOLDER = '.fpki'
 export const OWN_FILES = { state: 'state.json', journal: 'journal.json', lock: 'lock', backup: 'backup.json' } as const
 
+/** The audit log, and the newest line that the root has signed for, in fpki's own folder. */
+export const AUDIT_LOG = 'log.jsonl'
+export const AUDIT_LOG_HEAD = 'log.head'
+
 /** Below it: what a command has made and the Factory API has not taken yet, each file under its name to be. */
 export const PENDING_FOLDER = 'pending'
 

@@ -1,5 +1,5 @@
 import { randomBytes, sign } from 'node:crypto'
-import { thisMachine } from '../../src/machine.js'
+import { thisMachine } from '../../src/machine/index.js'
 import { readCsr } from '../../src/pki/csr.js'
 import { type AcceptedCsr, acceptCsr, type CsrPolicy } from '../../src/pki/csr-policy.js'
 import { parseDer } from '../../src/pki/der.js'

@@ -4,10 +4,10 @@ import { secretText } from '../secret.js'
 import { type ApiChoice, baseUrl, FOUNDRIES_URL } from './api-choice.js'
 import type { ClientCredentials, FioctlConfig } from './fioctl.js'
 import { readLogins } from './logins.js'
+import type { Setting, Settings } from './model.js'
 import { clientOf, membersOf, tokensOf } from './oauth.js'
 import type { OAuthClient, OAuthTokens } from './oauth-client.js'
 import { credentialsPath, hasConfiguration } from './places.js'
-import type { Setting, Settings } from './resolve.js'
 import { editYaml } from './yaml-file.js'
 
 /** How a server is told who asks; where it was said. Secret. */

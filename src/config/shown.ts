@@ -3,8 +3,8 @@ import { jsonDocument } from '../json-document.js'
 import type { DurableFiles } from '../ports.js'
 import { readApi } from './api-choice.js'
 import { fioctlOf, type Proof, proofFor, serverUrl } from './connection.js'
+import type { Setting, Settings } from './model.js'
 import { credentialsPath, fioctlPath, ownConfigPath } from './places.js'
-import type { Setting, Settings } from './resolve.js'
 
 const settingValue = z.nullable(z.union([z.string(), z.number()]))
 

@@ -8,7 +8,7 @@ import { readPemList } from '../../pki/read-certificate.js'
 import { readCrl } from '../../pki/read-crl.js'
 import { shellWord } from '../../shell-word.js'
 import type { Step } from '../run-steps.js'
-import type { Change, ChangeWork } from './change-pki.js'
+import type { Change, ChangeWork } from './change.js'
 
 /** An update that the Factory API has taken. */
 export interface Sent {

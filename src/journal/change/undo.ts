@@ -1,7 +1,7 @@
 import type { Journal } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { knownPki } from '../../issuance/open-pki.js'
-import type { Change, ChangeWork } from './change-pki.js'
+import type { Change, ChangeWork } from './change.js'
 
 /** Is it certain that the Factory API has not taken the change? A stop by the user is gone on with, not undone. */
 export async function isUndone(error: unknown, change: Change, work: ChangeWork): Promise<boolean> {

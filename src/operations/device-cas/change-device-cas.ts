@@ -2,13 +2,8 @@ import { FpkiError } from '../../errors.js'
 import type { FactoryCertificates } from '../../factory/api.js'
 import { deviceCaSerials, knownPki, type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
 import { signCrl } from '../../issuance/sign-crl.js'
-import {
-  type Change,
-  type ChangePorts,
-  type ChangeWork,
-  changePki,
-  isInterrupted,
-} from '../../journal/change/change-pki.js'
+import type { Change, ChangePorts, ChangeWork } from '../../journal/change/change.js'
+import { changePki, isInterrupted } from '../../journal/change/change-pki.js'
 import { withAuditLog } from '../../journal/keep-records.js'
 import { type Facts, fact } from '../../journal/run-steps.js'
 import { rootSignerOf } from '../../keystore/root-key.js'

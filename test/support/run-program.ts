@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /** The program as it is installed; `npm test` builds it before the tests run. */
@@ -22,7 +22,7 @@ export interface Start {
   readonly uid?: number
   readonly gid?: number
   /** Called with the running process. When it returns a promise, the run ends after it, and fails when it does. */
-  readonly onStart?: (process: import('node:child_process').ChildProcess) => unknown
+  readonly onStart?: (process: ChildProcess) => unknown
 }
 
 /** Runs a program to its end. */

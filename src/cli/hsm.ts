@@ -98,7 +98,7 @@ function said<Name extends string>(name: Name, value: string | undefined): { rea
   return value ? ({ [name]: value } as { readonly [key in Name]: string }) : {}
 }
 
-/** The first place of cli.md, "Keys, PINs, passphrases", that has a PIN; read when it is needed, and once. */
+/** The first place of docs/profile.md#secrets that has a PIN; read when it is needed, and once. */
 function pinPlace(
   flags: HsmFlags,
   uri: { readonly file: string | null; readonly value: string | null },

@@ -79,7 +79,7 @@ export function deviceCaSerials({ caCrt }: FactoryCertificates): ReadonlySet<big
   return new Set(cas.map(({ serialNumber }) => serialNumber))
 }
 
-/** A list of device CAs (PEM, contract.md 4) with those of `added` behind it that it lacks. */
+/** A list of device CAs (PEM, docs/profile.md#certs) with those of `added` behind it that it lacks. */
 export function withDeviceCas(caCrt: string | null, added: readonly string[]): string {
   const certificates = [caCrt ?? '', ...added].flatMap((pem) =>
     pem.trim() === '' ? [] : readPemList(pem, 'ca-crt').map(({ der }) => encodePem('CERTIFICATE', der)),

@@ -4,7 +4,7 @@ import { attributeValues, type Name, sameName } from '../pki/name.js'
 import { DEVICE, DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
 import type { LintCertificate, Role } from './model.js'
 
-/** What a certificate of each role looks like (contract.md 3). */
+/** What a certificate of each role looks like (docs/profile.md#profiles). */
 export const PROFILE_OF: Readonly<Record<Role, Profile>> = {
   root: ROOT_CA,
   'device-ca': DEVICE_CA,

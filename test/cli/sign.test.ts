@@ -501,7 +501,7 @@ describe('a request is refused with its reason, exit 6, and nothing is changed:'
 })
 
 describe('fioctl', () => {
-  /** fpki has it in a server's certificate, too, and computes it in another way (contract.md 6). */
+  /** fpki has it in a server's certificate, too, and computes it in another way (docs/profile.md#deviations). */
   const SUBJECT_KEY_ID = objectIdentifier('2.5.29.14').subarray(2).toString('hex')
 
   test.each(['tls', 'ca', 'est-tls'] as const)('signs its %s-csr with the same fields', async (kind) => {

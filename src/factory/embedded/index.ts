@@ -42,7 +42,7 @@ export interface EmbeddedFactoryOptions {
 }
 
 /**
- * A whole Factory API in a folder of this machine (contract.md 4, cli.md "Which Factory API"). Throws ERR_USAGE when the
+ * A whole Factory API in a folder of this machine (docs/profile.md#embedded-api). Throws ERR_USAGE when the
  * factory's name cannot be one, or the state directory is relative.
  */
 export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {

@@ -1,9 +1,9 @@
 import type { DirectoryState } from '../../directory/records.js'
 import type { CertificatesUpdate, FactoryApi, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
-import type { Workplace } from '../../issuance/issue.js'
 import type { OpenPki } from '../../issuance/open-pki.js'
 import type { HsmAccess } from '../../keystore/root-key.js'
 import type { Clock, DurableFiles, EncryptionPorts, Progress, Who } from '../../ports.js'
+import type { IssuanceContext } from '../issuance-context.js'
 import type { Facts, Step } from '../run-steps.js'
 
 /** What a command that changes a PKI works with. */
@@ -19,7 +19,7 @@ export interface ChangePorts extends EncryptionPorts {
 }
 
 /** A PKI in the middle of a change. Files are made aside, and published when the Factory API has taken them. */
-export interface ChangeWork extends Workplace, OpenPki, EncryptionPorts {
+export interface ChangeWork extends IssuanceContext, OpenPki, EncryptionPorts {
   readonly api: FactoryApi
   readonly signal: AbortSignal
   readonly access?: HsmAccess

@@ -4,12 +4,13 @@ import { CREATE } from '../../directory/commands.js'
 import { PKI_FILES, type PkiFile } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
 import type { FactoryApi } from '../../factory/api.js'
-import { makeCertificate, rootOf, signCsr, type Workplace } from '../../issuance/issue.js'
+import type { IssuanceContext } from '../../journal/issuance-context.js'
 import { keepStep } from '../../journal/keep-records.js'
 import { type Facts, fact, runSteps, type Step } from '../../journal/run-steps.js'
 import { madeKey, makeKey } from '../../keystore/private-key.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
+import { makeCertificate, rootOf, signCsr } from '../signing/certificate-files.js'
 import { type CreatedPki, filesFor, whatWasMade } from './created-pki.js'
 import {
   checkGivenRoot,
@@ -27,7 +28,7 @@ import { beforeTheRoot, uploadPki } from './upload-pki.js'
 export { type CreatedPki, createdPki } from './created-pki.js'
 export { type CreatePkiOptions, type CreatePkiPorts, checkedTlsNames } from './preconditions.js'
 
-interface Work extends Workplace {
+interface Work extends IssuanceContext {
   readonly options: CreatePkiOptions
   readonly api: FactoryApi
   readonly keys: CreateKeys
@@ -55,7 +56,7 @@ const STEPS: readonly (Step<Work> & { readonly onlyFor?: OnlyFor })[] = [
 ]
 
 /**
- * Makes a Factory PKI, or brings an interrupted making to its end (contract.md 2 to 4 and 6).
+ * Makes a Factory PKI, or brings an interrupted making to its end (docs/profile.md#conversation).
  *
  * @throws FpkiError ERR_EXISTS, ERR_UNFINISHED, ERR_FACTORY_IS_SET, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS,
  *   ERR_PASSPHRASE, and what is wrong with a root that is given, before anything is made; ERR_STORAGE, ERR_API,

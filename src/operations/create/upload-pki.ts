@@ -7,12 +7,12 @@ import {
   FactoryApiError,
   type FactoryCertificates,
 } from '../../factory/api.js'
-import { requireText } from '../../issuance/issue.js'
 import { rememberedKeyName } from '../../keystore/labels.js'
 import { samePem } from '../../pki/pem.js'
 import { provesPossession } from '../../pki/possession.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
+import { requireText } from '../signing/certificate-files.js'
 import { factoryIsSet } from './factory-is-set.js'
 import type { CreateKeys } from './keys.js'
 
@@ -65,7 +65,7 @@ function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate
 }
 
 /**
- * The certificates of a PKI directory in the form in which the Factory API takes them (contract.md 4), after a look at
+ * The certificates of a PKI directory in the form in which the Factory API takes them (docs/profile.md#certs), after a look at
  * all of `files`: none is missing, and each key is that of its certificate. Throws ERR_BAD_FILE or ERR_BAD_KEY.
  */
 async function wholePki(

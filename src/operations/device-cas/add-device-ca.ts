@@ -2,7 +2,6 @@ import * as z from 'zod/mini'
 import { localCaFiles } from '../../directory/local-ca-files.js'
 import { isKeyFile, PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
-import { makeCertificate, requireText, signCsr } from '../../issuance/issue.js'
 import { type OpenPki, withDeviceCas } from '../../issuance/open-pki.js'
 import type { Change, ChangePorts, ChangeWork } from '../../journal/change/change.js'
 import { changePki } from '../../journal/change/change-pki.js'
@@ -14,6 +13,7 @@ import { DEVICE_CA } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
+import { makeCertificate, requireText, signCsr } from '../signing/certificate-files.js'
 
 /** What `fpki ca add-device-ca --json` prints. */
 export const addedDeviceCas = jsonDocument({
@@ -50,7 +50,7 @@ export interface AddDeviceCaOptions {
 }
 
 /**
- * Adds device CAs to those that the Factory API knows (contract.md 1, 3 and 4). Those that are there stay as they are; an
+ * Adds device CAs to those that the Factory API knows (docs/profile.md#conversation). Those that are there stay as they are; an
  * earlier online-crt is kept as `.bak`.
  *
  * @throws FpkiError ERR_USAGE when none is asked for, or the name is none; ERR_EXISTS when local-ca's files are there;

@@ -11,7 +11,7 @@ const MAX_BYTES = 64 * 1024
 
 /** How a person names device CAs. */
 export interface CaWords {
-  /** Bare names in the PKI directory, with or without `.pem`, or full paths (contract.md 1). */
+  /** Bare names in the PKI directory, with or without `.pem`, or full paths (docs/profile.md#ca-words). */
   readonly caFiles: readonly string[]
   /** Base 10, `0x…`, or colon-separated hex. */
   readonly caSerials: readonly string[]

@@ -1,7 +1,6 @@
 import { FpkiError } from '../../errors.js'
 import type { FactoryCertificates } from '../../factory/api.js'
 import { deviceCaSerials, knownPki, type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
-import { signCrl } from '../../issuance/sign-crl.js'
 import type { Change, ChangePorts, ChangeWork } from '../../journal/change/change.js'
 import { changePki, isInterrupted } from '../../journal/change/change-pki.js'
 import { withAuditLog } from '../../journal/keep-records.js'
@@ -13,6 +12,7 @@ import { readCrl } from '../../pki/read-crl.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
 import { type ChangedDeviceCas, toldInFacts, toldOf } from './changed-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan, planOf } from './device-ca-plan.js'
+import { signedCrl } from './sign-crl.js'
 
 export { type ChangedDeviceCas, changedDeviceCas } from './changed-device-cas.js'
 
@@ -36,7 +36,7 @@ export interface ChangeDeviceCasPorts extends ChangePorts {
 }
 
 /**
- * Revokes, disables or enables device CAs with a CRL for the Factory API (contract.md 3 and 4).
+ * Revokes, disables or enables device CAs with a CRL for the Factory API (docs/profile.md#crl).
  *
  * @throws FpkiError ERR_NOT_A_DEVICE_CA, ERR_NOT_CONFIRMED, and as serialsOf and changePki do
  */
@@ -83,7 +83,7 @@ async function drySigned(
   try {
     const signer = await openRootKey(rootSigner, work)
     const pem = await withAuditLog(work.directory, `${command} --dry-run`, work, signer, (auditLog) =>
-      signCrl({ ...work, rootSigner, auditLog, warn }, reason, serials),
+      signedCrl({ ...work, rootSigner, auditLog, warn }, reason, serials),
     )
     return { crl: describeCrl(readCrl(pem, 'the CRL')), warnings }
   } finally {
@@ -109,7 +109,7 @@ function crlChange(
         run: async (work) => {
           const plan = await planOf(action, serials, work, work.known)
           requireConfirmed(plan, confirmed())
-          return { deviceCas: JSON.stringify(toldOf(plan)), crl: await signCrl(work, reason, serials) }
+          return { deviceCas: JSON.stringify(toldOf(plan)), crl: await signedCrl(work, reason, serials) }
         },
       },
     ],
@@ -120,7 +120,7 @@ function crlChange(
       const isStale = nextUpdate !== null && nextUpdate <= work.clock()
       const isOvertaken = (crlNumber ?? 0n) <= numberOf(known, work)
       if ((isStale || isOvertaken) && !change.isTaken(known, {}))
-        resigned = await signCrl({ ...work, known }, reason, serials)
+        resigned = await signedCrl({ ...work, known }, reason, serials)
       return { caRevokeCrl: sentCrl(facts) }
     },
     isTaken: (known) => {

@@ -8,7 +8,7 @@ import { sameOctets } from '../../pki/octets.js'
 import type { Certificate } from '../../pki/read-certificate.js'
 import { roleOf } from '../show/show-pki.js'
 
-/** What can be done to a device CA, and what the Factory API is told for it (contract.md 3). */
+/** What can be done to a device CA, and what the Factory API is told for it (docs/profile.md#crl). */
 export const CA_ACTIONS = {
   revoke: { command: 'ca revoke-device-ca', reason: 'privilegeWithdrawn', done: 'revoked' },
   disable: { command: 'ca disable-device-ca', reason: 'certificateHold', done: 'disabled' },

@@ -55,7 +55,7 @@ export interface UpdateDeviceCasPorts {
 }
 
 /**
- * Replaces the Factory API's list of device CAs (contract.md 1, 4 and 6).
+ * Replaces the Factory API's list of device CAs (docs/profile.md#ca-update).
  *
  * @throws FpkiError ERR_NOT_INITIALIZED; ERR_BAD_FILE or ERR_BAD_CERTIFICATE when the text is no list of device CAs of this
  *   factory; ERR_NOT_CONFIRMED; ERR_API
@@ -153,7 +153,7 @@ interface DeviceCaScene {
   readonly what: string
 }
 
-/** A device CA of this factory, signed by its root (contract.md 3 and 6). */
+/** A device CA of this factory, signed by its root (docs/profile.md#ca-update). */
 function checkDeviceCa(certificate: Certificate, { root, factory, now, what }: DeviceCaScene): void {
   const { basicConstraints, keyUsage } = certificate.known
   const units = attributeValues(certificate.subject, 'OU')

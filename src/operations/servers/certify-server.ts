@@ -1,6 +1,5 @@
 import * as z from 'zod/mini'
 import { PKI_FILES } from '../../directory/names.js'
-import { requireText, signCsr } from '../../issuance/issue.js'
 import { knownPki, openPki } from '../../issuance/open-pki.js'
 import type { Change, ChangePorts } from '../../journal/change/change.js'
 import { changePki, isInterrupted } from '../../journal/change/change-pki.js'
@@ -11,6 +10,7 @@ import { type CertificateFacts, certificateFacts, describeCertificate } from '..
 import { samePem } from '../../pki/pem.js'
 import { TLS_SERVER } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
+import { requireText, signCsr } from '../signing/certificate-files.js'
 
 /** What `fpki ca rotate-tls --json` and `fpki est authorize --json` print. */
 export const serverCertified = jsonDocument({
@@ -64,7 +64,7 @@ export function authorizeEst(options: CertifyServerOptions, ports: ChangePorts):
 
 /**
  * Has the Factory API make a new key for a server, and signs its request: `ca rotate-tls` (the device gateway) and
- * `est authorize` (contract.md 3 and 4).
+ * `est authorize` (docs/profile.md#conversation).
  *
  * @throws FpkiError as {@link changePki}; ERR_BAD_CSR when the request may not be signed
  */

@@ -79,7 +79,7 @@ function showServer(pem: string | null, role: 'tls' | 'est-tls', facts: Facts): 
   return pem === null ? null : show(readPemCertificate(pem, `${role}-crt`), role, facts)
 }
 
-/** contract.md 3: a local-ca is named `fio-<user id>`; any other device CA is the Factory API's own. */
+/** docs/profile.md#local-ca: a local-ca is named `fio-<user id>`; any other device CA is the Factory API's own. */
 export function roleOf({ subject }: Certificate): 'local-ca' | 'online-ca' {
   return attributeValues(subject, 'CN').some((name) => name.startsWith('fio-')) ? 'local-ca' : 'online-ca'
 }

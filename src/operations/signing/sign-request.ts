@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { isRefusal, notLogged } from '../../audit-log/audit-log.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
-import { requireWithin, takenKeysBut } from '../../issuance/issue.js'
+import { issue, newTemplate } from '../../issuance/issue.js'
 import { type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
 import { withAuditLog } from '../../journal/keep-records.js'
 import { jsonDocument } from '../../json-document.js'
@@ -15,11 +15,9 @@ import { deviceEvidence } from '../../pki/device-request.js'
 import { attributeValues } from '../../pki/name.js'
 import { DEVICE_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
-import { newSerialNumber } from '../../pki/serial.js'
-import { validityFrom } from '../../pki/validity.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
-import { issueCertificate } from '../../signer/x509/certificate.js'
 import { requireFreeInFolder } from '../../storage/free-place.js'
+import { takenKeysBut } from './certificate-files.js'
 
 /** What `--profile` can say. */
 export const SIGN_PROFILES = { tls: TLS_SERVER, 'device-ca': DEVICE_CA } as const
@@ -52,7 +50,7 @@ export interface SignRequestOptions {
   readonly directory: string
   /** null: the directory's own. */
   readonly factory: string | null
-  /** null: as the request asks (contract.md 3); `tls` signs a device's request as a server's, too. */
+  /** null: as the request asks (docs/profile.md#ca-sign); `tls` signs a device's request as a server's, too. */
   readonly profile: SignProfile | null
   /** null: the profile's years. */
   readonly days: number | null
@@ -76,7 +74,7 @@ const COMMAND = 'ca sign'
 const MODE = 0o644
 
 /**
- * Signs a request with the root key (contract.md 3 and 6), and logs it, or the refusal. The directory is not changed but
+ * Signs a request with the root key (docs/profile.md#ca-sign), and logs it, or the refusal. The directory is not changed but
  * for its audit log, and the Factory API is not told.
  *
  * @throws FpkiError ERR_BAD_CSR with the reason; ERR_EXISTS when `out` is there; ERR_CLOCK, ERR_PROFILE, ERR_SIGNATURE, and
@@ -103,7 +101,7 @@ async function logRefusal({ directory }: OpenPki, what: string, error: FpkiError
 
 async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignRequestPorts): Promise<SignedRequest> {
   const { what, out, days } = options
-  const { files, clock, random, progress, access } = ports
+  const { files, clock, progress, access } = ports
   const { directory, root, factory } = pki
   const csr = readCsr(options.request, what)
   if (options.profile !== 'tls') requireNoDevice(csr, what, factory)
@@ -115,8 +113,9 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   const takenKeys = (await takenKeysBut({ directory }, null)).filter(({ isCa }) => isCa || name === 'device-ca')
   const nameTypes = ['DNS', 'IP', 'URI', 'email'] as const
   const { names, warnings } = acceptCsr(csr, { what, profile, issuer: root.subject, factory, nameTypes, takenKeys })
-  requireWithin(root, clock())
-  const validity = validityFrom(clock(), days === null ? profile.years : { days }, root)
+  const contents = { role: what, profile, subject: csr.subject, spki: csr.publicKey.spki, issuer: root, names }
+  const template = newTemplate(contents, ports, days === null ? profile.years : { days })
+  const { validity } = template
   const told = [
     ...warnings,
     ...(name === 'device-ca' ? await nameWarnings(pki, csr, what) : []),
@@ -128,13 +127,9 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   const rootSigner = rootSignerOf(directory, access)
   try {
     const signer = await openRootKey(rootSigner, pki)
-    const { subject, publicKey } = csr
-    const request = { role: what, profile, subject, spki: publicKey.spki, issuer: root, names, validity }
-    const certificate = await withAuditLog(directory, COMMAND, ports, signer, async (auditLog) => {
-      const signed = await issueCertificate({ ...request, serialNumber: newSerialNumber(random) }, signer)
-      await auditLog.certificate(signed, profile.name, out)
-      return signed
-    })
+    const certificate = await withAuditLog(directory, COMMAND, ports, signer, (auditLog) =>
+      issue(template, signer, auditLog, out),
+    )
     const facts = describeCertificate(certificate, root, clock())
     progress.note(`${what} became a ${profile.name} certificate.`)
     if (out !== null) await files.create(out, facts.pem, MODE)
@@ -151,7 +146,7 @@ function requireNoDevice(csr: Csr, what: string, factory: string): void {
   throw new FpkiError(
     'ERR_BAD_CSR',
     `Refusing to sign ${what}: this is a device's request (${evidence}), and the root signs CAs and servers only.`,
-    'A device CA signs devices: register the device with lmp-device-auditLog, or sign its request with local-ca.key ' +
+    'A device CA signs devices: register the device with lmp-device-register, or sign its request with local-ca.key ' +
       'as docs/quick-start.md does. If it is a server, pass --profile tls-server.',
   )
 }

@@ -74,7 +74,7 @@ function answering(known: FactoryCertificates): VerifyPkiPorts['api'] {
   return () => api
 }
 
-/** What fioctl does otherwise than fpki, in both (contract.md 6); how long a serial number is, is chance. */
+/** What fioctl does otherwise than fpki, in both (docs/profile.md#deviations); how long a serial number is, is chance. */
 const PROFILES = [
   keyId('local-ca.pem'),
   keyId('online-crt'),

@@ -91,7 +91,7 @@ export const CODES = {
       "a device CA's subjectKeyIdentifier is not the SHA-1 of its key, so OpenSSL and nginx reject devices whose " +
       'certificates were issued with the identifier computed from that key, as registration services do',
     hint:
-      'AuditLog devices with a tool that copies the identifier from the certificate, or add a local CA: ' +
+      'Register devices with a tool that copies the identifier from the certificate, or add a local CA: ' +
       '`fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem`.',
   },
   'serials.broken': { status: 'failure', means: 'a serial number is not positive', hint: AGAIN },

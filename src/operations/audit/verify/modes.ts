@@ -2,7 +2,7 @@ import { isKeyFile, OWN_FOLDER, PKI_FILE_MODE } from '../../../directory/names.j
 import { type Finding, found } from './finding.js'
 import type { Scene } from './scene.js'
 
-/** Who may read and change what (contract.md 2, cli.md "The PKI directory"). */
+/** Who may read and change what (docs/profile.md#files). */
 export function checkModes({ directory, files, writable, foreign, above }: Scene): readonly Finding[] {
   const { path, mode, ownMode } = directory
   return [

@@ -19,7 +19,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
 
 const OF_ANOTHER_FACTORY: ReadonlySet<string> = new Set(['unit-missing', 'unit-of-another-factory'])
 
-/** Each certificate is what its role asks for (contract.md 3), as far as lint sees. */
+/** Each certificate is what its role asks for (docs/profile.md#profiles), as far as lint sees. */
 export function checkProfiles({ certificates, factory, now }: Scene): readonly Finding[] {
   const items = certificates.flatMap(
     ({ file, role, certificate }) => readFileItems(certificate.der, file, LINT_ROLE[role]).items,

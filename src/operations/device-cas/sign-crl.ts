@@ -1,12 +1,12 @@
-import { type AuditLog, refusalsIn } from '../audit-log/audit-log.js'
-import type { FactoryCertificates } from '../factory/api.js'
-import type { RootSigner } from '../keystore/root-key.js'
-import { type CrlReason, isCrlOf } from '../pki/crl.js'
-import { encodePem } from '../pki/pem.js'
-import { readCrl } from '../pki/read-crl.js'
-import type { Clock } from '../ports.js'
-import { issueCrl } from '../signer/x509/crl.js'
-import { type OpenPki, openRootKey } from './open-pki.js'
+import { type AuditLog, refusalsIn } from '../../audit-log/audit-log.js'
+import type { FactoryCertificates } from '../../factory/api.js'
+import { issueCrl } from '../../issuance/issue.js'
+import { type OpenPki, openRootKey } from '../../issuance/open-pki.js'
+import type { RootSigner } from '../../keystore/root-key.js'
+import { type CrlReason, isCrlOf } from '../../pki/crl.js'
+import { encodePem } from '../../pki/pem.js'
+import { readCrl } from '../../pki/read-crl.js'
+import type { Clock } from '../../ports.js'
 
 /** What signing a CRL takes. */
 export interface CrlWork extends OpenPki {
@@ -17,17 +17,16 @@ export interface CrlWork extends OpenPki {
   warn(text: string): void
 }
 
-/** Signs a CRL with the next number, for the Factory API (contract.md 3), and logs it. Resolves to PEM. */
-export function signCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {
-  return refusalsIn(work, 'a CRL', () => signNextCrl(work, reason, serialNumbers))
+/** Signs a CRL with the next number, for the Factory API (docs/profile.md#crl), and logs it. Resolves to PEM. */
+export function signedCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {
+  return refusalsIn(work, 'a CRL', () => issueNextCrl(work, reason, serialNumbers))
 }
 
-async function signNextCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {
+async function issueNextCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {
   const signer = await openRootKey(work.rootSigner, work)
   const crlNumber = await nextCrlNumber(work)
-  const request = { issuer: work.root, crlNumber, now: work.clock(), reason, serialNumbers }
-  const crl = await issueCrl(request, signer)
-  await work.auditLog.crl(crl, reason)
+  const order = { issuer: work.root, crlNumber, now: work.clock(), reason, serialNumbers }
+  const crl = await issueCrl(order, signer, work.auditLog)
   return encodePem('X509 CRL', crl.der)
 }
 

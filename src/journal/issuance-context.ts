@@ -21,4 +21,4 @@ export interface IssuanceContext {
 }
 
 /** Where the files that a command makes are written, and found again when it was interrupted. */
-export type MadeFiles = Pick<PkiDirectory, 'path' | 'read' | 'create'>
+type MadeFiles = Pick<PkiDirectory, 'path' | 'read' | 'create'>

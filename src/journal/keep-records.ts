@@ -19,7 +19,7 @@ export async function beginRecords(directory: PkiDirectory, auditLog: AuditLog, 
 }
 
 /** The line that an audit log begins with in a directory that fioctl, or an fpki without one, has made. */
-export async function beginAuditLog(directory: PkiDirectory, auditLog: AuditLog): Promise<void> {
+async function beginAuditLog(directory: PkiDirectory, auditLog: AuditLog): Promise<void> {
   const head = await auditLogFiles(directory).readHead()
   const { lines } = splitAuditLog((await auditLogFiles(directory).read()) ?? '', head)
   if (head !== null || hasLine(lines)) return

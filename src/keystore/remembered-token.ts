@@ -13,7 +13,7 @@ export interface RememberedAccess {
 }
 
 /** Why the records of a restored directory are not acted on. */
-export const RESTORED = 'it was restored from a backup, which does not prove who made it'
+const RESTORED = 'it was restored from a backup, which does not prove who made it'
 
 /**
  * The token that `.fpki/state.json` remembers for the root key; null: none, or it is not wanted. A module that only the record names is

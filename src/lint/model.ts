@@ -106,7 +106,7 @@ export interface LintCrl extends Read, Signed {
 }
 
 /** Octets of which nothing more can be said than what is wrong. */
-export interface Unreadable extends Read {
+interface Unreadable extends Read {
   readonly kind: 'unreadable'
 }
 

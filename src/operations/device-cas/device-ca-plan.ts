@@ -19,7 +19,7 @@ export const CA_ACTIONS = {
 export type CaAction = keyof typeof CA_ACTIONS
 
 /** A device CA that an action is about. */
-export interface PlannedCa {
+interface PlannedCa {
   readonly certificate: Certificate
   readonly role: 'online-ca' | 'local-ca'
   /** Its file in the PKI directory; null: it has none there. */

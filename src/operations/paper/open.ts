@@ -18,7 +18,7 @@ export interface OpenedPaper {
 }
 
 /** Names the key in messages. */
-export const ON_PAPER = 'the key on the sheet'
+const ON_PAPER = 'the key on the sheet'
 
 /** The key as PEM. Secret. */
 export function keyPem({ der, isEncrypted }: PaperKey): string {

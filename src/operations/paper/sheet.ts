@@ -22,7 +22,7 @@ export interface Sheet {
 }
 
 /** Who can read the key: whoever has the sheet, the passphrase, or so many of the sheets. */
-export type Protection =
+type Protection =
   | { readonly kind: 'plain' }
   | { readonly kind: 'passphrase' }
   | { readonly kind: 'share'; readonly number: number; readonly threshold: number; readonly count: number }

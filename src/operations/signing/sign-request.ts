@@ -20,7 +20,7 @@ import { requireFreeInFolder } from '../../storage/free-place.js'
 import { takenKeysBut } from './certificate-files.js'
 
 /** What `--profile` can say. */
-export const SIGN_PROFILES = { tls: TLS_SERVER, 'device-ca': DEVICE_CA } as const
+const SIGN_PROFILES = { tls: TLS_SERVER, 'device-ca': DEVICE_CA } as const
 
 /** One of {@link SIGN_PROFILES}. */
 export type SignProfile = keyof typeof SIGN_PROFILES

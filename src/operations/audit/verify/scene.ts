@@ -19,13 +19,13 @@ export interface SeenCertificate {
 }
 
 /** What should be a certificate and is none. */
-export interface BrokenCertificate {
+interface BrokenCertificate {
   readonly file: string
   readonly problem: FpkiError
 }
 
 /** What the Factory API says: its certificates, null for none, or why it says nothing. */
-export type ApiAnswer = { readonly name: string; readonly known: FactoryCertificates | FpkiError | null }
+type ApiAnswer = { readonly name: string; readonly known: FactoryCertificates | FpkiError | null }
 
 /** Everything that the checks look at, gathered once. */
 export interface Scene {

@@ -62,7 +62,7 @@ test('measures a git revision, and not the tree of today', async () => {
 
 test('fails when there is nothing to measure, or it cannot be parsed', async () => {
   const folder = await temporaryDirectory()
-  await write(folder, { 'src/README.md': '', 'test/x.ts': '' })
+  await write(folder, { 'src/notes.txt': '', 'test/x.ts': '' })
   expect(await runProgram('node', [SCRIPT, '--root', folder])).toMatchObject({ status: 1 })
   await write(folder, { 'src/broken.ts': 'export const = 1\n' })
   const { status, stderr } = await runProgram('node', [SCRIPT, '--root', folder])

@@ -19,6 +19,14 @@ function read(name: string): Promise<string> {
   return readFile(join(CHECKOUT, name), 'utf8')
 }
 
+/** The anchor that GitHub gives a heading. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-')
+}
+
 /** The lines of a document that a person would type and that begin with fpki, without what the shell does with them. */
 async function commandsIn(name: string): Promise<readonly string[]> {
   const blocks = [...(await read(name)).matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, block = '']) => block)
@@ -32,6 +40,18 @@ describe.each(DOCUMENTS)('%s', (name) => {
     const links = [...text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, link = '']) => link)
     for (const link of links.filter((target) => !/^[a-z]+:/.test(target))) {
       await expect(access(join(CHECKOUT, dirname(name), link)), link).resolves.toBeUndefined()
+    }
+  })
+
+  test('links to headings that exist', async () => {
+    const text = (await read(name)).replace(/^```[\s\S]*?^```/gm, '')
+    for (const [, file = '', anchor = ''] of text.matchAll(/\]\(([^)#\s:]*)#([^)]+)\)/g)) {
+      const target = file === '' ? name : join(dirname(name), file)
+      const headings = (await read(target)).replace(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.*)$/gm)
+      expect(
+        [...headings].map(([, heading = '']) => anchorOf(heading)),
+        target,
+      ).toContain(anchor)
     }
   })
 
@@ -60,11 +80,15 @@ test('docs/exit-codes.md has every exit code, and every error code with the righ
   expect(told.filter((code) => code !== undefined && code !== 'ERR_DEFECT' && !(code in EXIT))).toEqual([])
 })
 
-test('docs/verify.md has every code of `ca verify` as it is, every metric, and nothing else', async () => {
+test('docs/verify.md has every code of `ca verify` under the heading of its group, every metric, and nothing else', async () => {
   const text = await read('docs/verify.md')
-  const rows = text.match(/^\| `[a-z-]+\.[a-z-]+` .*$/gm)
-  expect(rows).toEqual(
-    Object.entries(CODES).map(([code, { status, means, hint }]) => `| \`${code}\` | ${status} | ${means} | ${hint} |`),
+  const codes = text.split(/^### /m).flatMap((section) => {
+    const [, group] = /^.*\(`([a-z-]+)`\)\n/.exec(section) ?? []
+    const items = [...section.matchAll(/^- `([a-z-]+\.[a-z-]+)` \((\w+)\): \w/gm)]
+    return items.map(([, code, status]) => ({ group, code, status }))
+  })
+  expect(codes).toEqual(
+    Object.entries(CODES).map(([code, { status }]) => ({ group: code.split('.')[0], code, status })),
   )
   const { home } = await copiedPki()
   const { stdout } = await home.fpki(['ca', 'status', '--prometheus'])

@@ -1,4 +1,4 @@
-/** Every code that an {@link FpkiError} can carry. `cli/exit.ts` gives each its exit number (cli.md, "Output"). */
+/** Every code that an {@link FpkiError} can carry. `cli/exit.ts` gives each its exit number (docs/profile.md#output). */
 export type FpkiCode =
   | 'ERR_USAGE'
   | 'ERR_EXISTS'

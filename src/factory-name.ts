@@ -1,6 +1,6 @@
 import { FpkiError } from './errors.js'
 
-/** Letters, digits, `-`, `_` and `.`; 1 to 64 of them; never a path of its own (cli.md, "Which Factory API"). */
+/** Letters, digits, `-`, `_` and `.`; 1 to 64 of them; never a path of its own (docs/profile.md#factory-name). */
 const FACTORY_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/
 
 /** Can a factory be called so? */

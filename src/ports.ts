@@ -7,7 +7,7 @@ import type { KeyObject } from 'node:crypto'
 /** The time, in whole milliseconds; certificates use whole seconds of it. */
 export type Clock = () => Date
 
-/** The elliptic curves of contract.md 2, under the names of FIPS 186-5. */
+/** The elliptic curves of docs/profile.md#keys, under the names of FIPS 186-5. */
 export type Curve = 'P-256' | 'P-384' | 'P-521'
 
 /** The hash that goes with a curve (RFC 5480, section 4): a digest as long as the key. */
@@ -74,7 +74,7 @@ export interface KeyName {
   readonly id: string
 }
 
-/** An HSM, the root key in it, and how its owner proves to be it (cli.md, "Keys, PINs, passphrases"). */
+/** An HSM, the root key in it, and how its owner proves to be it (docs/profile.md#secrets). */
 export interface HsmChoice {
   /** The shared library of the token's maker. */
   readonly module: string
@@ -89,7 +89,7 @@ export interface HsmChoice {
   pin(token: string): Promise<string>
 }
 
-/** Where the passphrase of encrypted key files comes from (cli.md, "Keys, PINs, passphrases"). There is one a command. */
+/** Where the passphrase of encrypted key files comes from (docs/profile.md#secrets). There is one a command. */
 export interface Passphrases {
   /** That of the key which `what` names, which is there already; asked for when it turns out to be encrypted. Secret. */
   known(what: string): Promise<string>
@@ -109,11 +109,11 @@ export interface Progress {
   warn(text: string): void
 }
 
-/** Who runs fpki, as the register records it. */
+/** Who runs fpki, as the audit log records it. */
 export interface Who {
   /** null: the system has no name for the user. */
   readonly name: string | null
   readonly uid: number
 }
 
-export type * from './file-ports.js'
+export type * from './storage/ports.js'

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import { FpkiError, systemErrorCode } from './errors.js'
-import { readAtMost, type Stdin } from './input-file.js'
+import { readAtMost, type Stdin } from './storage/input-file.js'
 
 /** Longer than any PIN or passphrase. */
 const MAX_BYTES = 4096

@@ -12,18 +12,24 @@ type Arrow = readonly [from: string, to: string]
 
 /** Each points back, sideways, or out of a room that must be pure (docs/architecture.md). */
 const FORBIDDEN: readonly Arrow[] = [
-  ...arrows('pki', ['../signer/file', '../directory/files', '../factory/api', '../config/settings', '../machine']),
+  ...arrows('pki', [
+    '../signer/file',
+    '../directory/files',
+    '../factory/api',
+    '../config/settings',
+    '../machine/index',
+  ]),
   ...arrows('pki', ['../operations/create-pki', '../cli/output', '../factory/embedded/rules', 'commander']),
   ...arrows('pki', ['node:fs', 'node:fs/promises', 'node:net', 'node:https', 'node:child_process', 'node:os']),
   ...arrows('signer', ['../factory/api', '../directory/files', '../operations/create-pki', '../cli/output']),
-  ...arrows('signer', ['../config/settings', '../machine', 'commander']),
-  ...arrows('directory', ['../pki/pem', '../signer/file', '../factory/api', '../operations/create-pki']),
-  ...arrows('directory', ['../cli/output', '../config/settings', '../machine', 'commander']),
+  ...arrows('signer', ['../config/settings', '../machine/index', 'commander']),
+  ...arrows('directory', ['../signer/file', '../factory/api', '../operations/create-pki']),
+  ...arrows('directory', ['../cli/output', '../config/settings', '../machine/index', 'commander']),
   ...arrows('factory', ['../directory/files', '../signer/file', '../operations/create-pki', '../cli/output']),
   ...arrows('factory', ['../signer/webcrypto', '../signer/pkcs11/signer']),
-  ...arrows('factory/embedded', ['../../directory/files', '../../operations/show-pki', '../../machine']),
-  ...arrows('operations', ['../cli/output', '../config/settings', '../machine', 'commander', 'node:fs/promises']),
-  ...arrows('config', ['../cli/output', '../operations/create-pki', '../machine']),
+  ...arrows('factory/embedded', ['../../directory/files', '../../operations/show-pki', '../../machine/index']),
+  ...arrows('operations', ['../cli/output', '../config/settings', '../machine/index', 'commander', 'node:fs/promises']),
+  ...arrows('config', ['../cli/output', '../operations/create-pki', '../machine/index']),
   ...arrows('cli', ['node:fs', 'node:fs/promises', 'node:crypto', 'node:https', 'asn1js']),
   ...arrows('cli/commands/ca', ['node:fs/promises', 'node:crypto']),
   ...['pki', 'signer', 'directory', 'factory', 'operations', 'config', 'cli'].flatMap((room) =>
@@ -33,7 +39,7 @@ const FORBIDDEN: readonly Arrow[] = [
 ]
 
 const PERMITTED: readonly Arrow[] = [
-  ...arrows('cli', ['../operations/create-pki', '../config/settings', '../machine', 'commander']),
+  ...arrows('cli', ['../operations/create-pki', '../config/settings', '../machine/index', 'commander']),
   ...arrows('operations', ['../pki/pem', '../signer/file', '../directory/files', '../factory/api', '../errors']),
   ...arrows('factory', ['../pki/pem', '../ports', '../signer/x509/csr']),
   ...arrows('factory/embedded', ['../../signer/x509/csr']),
@@ -116,11 +122,11 @@ describe('every source file', async () => {
   const withText = names.map((name, index) => ({ name, text: texts[index] ?? '' }))
 
   test('is there', () => {
-    expect(names).toEqual(expect.arrayContaining(['index.ts', 'cli/run.ts', 'operations/create-pki.ts']))
+    expect(names).toEqual(expect.arrayContaining(['index.ts', 'cli/run.ts', 'operations/create/create-pki.ts']))
   })
 
   test('has at most 200 lines, unless it is a table', () => {
-    const tables = ['operations/verify/codes.ts']
+    const tables = ['operations/audit/verify/codes.ts']
     const code = withText.filter(({ name }) => !tables.includes(name))
     const long = code.filter(({ text }) => text.trimEnd().split('\n').length > 200)
     expect(long.map(({ name }) => name)).toEqual([])

@@ -194,7 +194,7 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
   ],
   [
     'fpki ca log verify …',
-    'the register is broken',
+    'the audit log is broken',
     async () => ({
       ...(await when(
         async ({ path, text }) => writeFile(path('.fpki/log.jsonl'), `x\n${await text('.fpki/log.jsonl')}`),

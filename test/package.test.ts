@@ -60,7 +60,7 @@ describe('the tarball', () => {
   test('holds the program, the library with its types, the licences and the bill of materials', () => {
     expect(contents).toEqual(
       expect.arrayContaining([
-        ...['package.json', 'LICENSE', 'README.md', 'CHANGELOG.md', 'bin/fpki.js'],
+        ...['package.json', 'LICENSE', 'README.md', 'CHANGELOG.md', 'docs/profile.md', 'bin/fpki.js'],
         ...['dist/index.js', 'dist/types/index.d.ts', 'dist/THIRD-PARTY-NOTICES.txt', 'dist/sbom.cdx.json'],
       ]),
     )
@@ -128,7 +128,7 @@ describe('what it needs', () => {
   })
 })
 
-test('README.md does not have people install fpki by its name, which nobody has registered', async () => {
+test('README.md does not have people install fpki by its name, which nobody has logged', async () => {
   const pages = (await readdir(join(CHECKOUT, 'docs'))).filter((name) => name.endsWith('.md'))
   for (const page of ['README.md', ...pages.map((name) => `docs/${name}`)]) {
     const text = await readFile(join(CHECKOUT, page), 'utf8')

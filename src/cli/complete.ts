@@ -111,7 +111,7 @@ const KNOWN_VALUES: Readonly<Record<string, LookUp>> = {
 /** The two that have names, and the servers that `fpki login` knows. */
 async function apis(_: Line, { env, home, machine }: Io): Promise<Completion> {
   const { readLogins } = await import('../config/logins.js')
-  const { thisMachine } = await import('../machine.js')
+  const { thisMachine } = await import('../machine/index.js')
   const logins = await readLogins(thisMachine(machine).files, { env, home }).catch(() => new Map<string, unknown>())
   return words([
     ['embedded', 'kept in files on this machine'],
@@ -121,7 +121,7 @@ async function apis(_: Line, { env, home, machine }: Io): Promise<Completion> {
 }
 
 async function factories({ values }: Line, io: Io): Promise<Completion> {
-  const { embeddedFactoriesOn, thisMachine } = await import('../machine.js')
+  const { embeddedFactoriesOn, thisMachine } = await import('../machine/index.js')
   const { embeddedStateDirectory } = await import('./commands/config/index.js')
   const machine = thisMachine(io.machine)
   const state = await embeddedStateDirectory(settings(values), io, machine)
@@ -133,15 +133,15 @@ async function factories({ values }: Line, io: Io): Promise<Completion> {
 async function caFiles({ operands: [directory] }: Line, io: Io): Promise<Completion> {
   const base = io.workingDirectory()
   if (directory === undefined || base === null) return NOTHING
-  const { thisMachine } = await import('../machine.js')
+  const { thisMachine } = await import('../machine/index.js')
   const names = (await thisMachine(io.machine).files.list(resolve(base, expanded(directory, io)))) ?? []
   const certificates = names.filter((name) => name === 'online-crt' || /(?<!^factory_ca)\.pem$/.test(name))
   return words(certificates.map((name) => [name, '']))
 }
 
 async function caSerials({ values, operands: [directory] }: Line, io: Io): Promise<Completion> {
-  const { embeddedFactoriesOn, embeddedFactoryOn, thisMachine } = await import('../machine.js')
-  const { showPki } = await import('../operations/show-pki.js')
+  const { embeddedFactoriesOn, embeddedFactoryOn, thisMachine } = await import('../machine/index.js')
+  const { showPki } = await import('../operations/show/show-pki.js')
   const machine = thisMachine(io.machine)
   const { embeddedStateDirectory } = await import('./commands/config/index.js')
   const state = await embeddedStateDirectory(settings(values), io, machine)

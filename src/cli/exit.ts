@@ -1,6 +1,6 @@
 import type { FpkiCode } from '../errors.js'
 
-/** The exit code of each error (cli.md, "Output"). One list, so that no code can lack a number. */
+/** The exit code of each error (docs/profile.md#output). One list, so that no code can lack a number. */
 export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_USAGE: 2,
   ERR_EXISTS: 3,

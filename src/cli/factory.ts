@@ -11,7 +11,7 @@ import {
   type FactoryApi,
   httpFactoryOn,
   type Machine,
-} from '../machine.js'
+} from '../machine/index.js'
 import type { CommonFlags } from './options.js'
 import { type Io, progressOn } from './output.js'
 
@@ -38,7 +38,7 @@ export interface ChosenFactory {
 }
 
 /**
- * The Factory API and the factory that flags, environment and configuration choose (cli.md, "Which Factory API").
+ * The Factory API and the factory that flags, environment and configuration choose (docs/profile.md#choosing-api).
  *
  * @throws FpkiError ERR_API_NOT_CHOSEN, ERR_USAGE, ERR_NOT_INITIALIZED, ERR_BAD_FILE; ERR_API without credentials
  */

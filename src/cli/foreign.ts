@@ -1,5 +1,5 @@
-import { thisMachine } from '../machine.js'
-import { foreignDirectories } from '../operations/foreign-directories.js'
+import { thisMachine } from '../machine/index.js'
+import { foreignDirectories } from '../operations/audit/foreign-directories.js'
 import { type Io, type OutputFlags, progressOn } from './output.js'
 
 /** Warns of each of these directories that is not the user's alone; for commands that look and act on nothing. */

@@ -1,7 +1,7 @@
 import { FpkiError } from '../errors.js'
-import type { HsmPlace } from '../operations/hsm-choice.js'
-import { noToken } from '../operations/remembered-token.js'
-import type { HsmAccess } from '../operations/root-signer.js'
+import type { HsmPlace } from '../keystore/choice.js'
+import { noToken } from '../keystore/remembered-token.js'
+import type { HsmAccess } from '../keystore/root-key.js'
 import type { Curve, HsmChoice, Progress } from '../ports.js'
 import { readSecretFile, secretText } from '../secret.js'
 import type { HsmFlags } from './hsm-options.js'
@@ -32,7 +32,7 @@ export async function hsmAccess(
     const pin = pinPlace(flags, { file: null, value: null }, io, progress)
     return { choice: null, complete: (place) => ({ ...place, ...pin }), passphrases, note, warn }
   }
-  const { readHsmWords } = await import('../operations/hsm-choice.js')
+  const { readHsmWords } = await import('../keystore/choice.js')
   const { place, module, uriPin } = readHsmWords(words)
   const pin = pinPlace(flags, uriPin, io, progress)
   return {
@@ -98,7 +98,7 @@ function said<Name extends string>(name: Name, value: string | undefined): { rea
   return value ? ({ [name]: value } as { readonly [key in Name]: string }) : {}
 }
 
-/** The first place of cli.md, "Keys, PINs, passphrases", that has a PIN; read when it is needed, and once. */
+/** The first place of docs/profile.md#secrets that has a PIN; read when it is needed, and once. */
 function pinPlace(
   flags: HsmFlags,
   uri: { readonly file: string | null; readonly value: string | null },

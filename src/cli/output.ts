@@ -1,10 +1,10 @@
 import { styleText } from 'node:util'
 import { FpkiError } from '../errors.js'
-import type { Stdin } from '../input-file.js'
 import { SCHEMA_VERSION } from '../json-document.js'
-import type { Machine } from '../machine.js'
+import type { Machine } from '../machine/index.js'
 import type { Progress } from '../ports.js'
 import { printable, printableLines } from '../printable.js'
+import type { Stdin } from '../storage/input-file.js'
 import { EXIT, EXIT_DEFECT } from './exit.js'
 
 export { printable } from '../printable.js'

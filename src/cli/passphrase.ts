@@ -5,7 +5,7 @@ import type { HsmFlags } from './hsm-options.js'
 import type { Io } from './output.js'
 
 /**
- * The first place of cli.md, "Keys, PINs, passphrases", that has a passphrase; looked for when it is needed, and once a
+ * The first place of docs/profile.md#secrets that has a passphrase; looked for when it is needed, and once a
  * command: a second question would be about the same one.
  *
  * @param newFor what a passphrase that is chosen now is for

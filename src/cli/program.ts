@@ -7,7 +7,7 @@ import { type Io, type OutputFlags, printError, printJson, progressOn } from './
 import { type Group, type Section, WORDS } from './words/index.js'
 
 /**
- * Runs `fpki` with the words behind its name, and resolves to the exit code of cli.md. Never throws: what goes wrong
+ * Runs `fpki` with the words behind its name, and resolves to the exit code of docs/exit-codes.md. Never throws: what goes wrong
  * is told on stderr, or as JSON on stdout.
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {

@@ -1,8 +1,8 @@
 import { FOUNDRIES_URL, readApi } from '../config/api-choice.js'
 import { resolveSettings } from '../config/resolve.js'
 import { FpkiError } from '../errors.js'
-import { thisMachine } from '../machine.js'
-import { apiOfDirectory, type OpenWork, type RecordedApi } from '../operations/open-work.js'
+import { apiOfDirectory, type OpenWork, type RecordedApi } from '../journal/unfinished.js'
+import { thisMachine } from '../machine/index.js'
 import type { CommonFlags } from './options.js'
 import type { Io } from './output.js'
 

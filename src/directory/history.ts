@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { FpkiError } from '../errors.js'
-import { readJsonFile } from '../json-file.js'
 import type { DurableFiles, FolderEntry } from '../ports.js'
+import { readJsonFile } from '../storage/json-file.js'
 import {
   ABANDONED_FOLDER,
   HISTORY_FOLDER,
@@ -16,7 +16,7 @@ import {
   ROOT_CSR,
 } from './names.js'
 import type { DirectoryState } from './records.js'
-import { type SnapshotRecord, snapshotRecord } from './register-records.js'
+import { type SnapshotRecord, snapshotRecord } from './snapshot-record.js'
 import { thinnedOut } from './thinning.js'
 
 /** A snapshot that is there. */

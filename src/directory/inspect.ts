@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { FpkiError } from '../errors.js'
-import { readJsonFile } from '../json-file.js'
 import type { DurableFiles } from '../ports.js'
+import { readJsonFile } from '../storage/json-file.js'
 import { HISTORY_FOLDER, OWN_FILES, OWN_FOLDER, PENDING_FOLDER } from './names.js'
 import { MAX_PEM_BYTES } from './pki-directory.js'
 import {

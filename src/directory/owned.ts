@@ -1,7 +1,15 @@
 import { dirname, isAbsolute, join } from 'node:path'
 import type { DurableFiles } from '../ports.js'
-import { ABANDONED_FOLDER, HISTORY_FOLDER, OWN_FILES, OWN_FOLDER, PENDING_FOLDER, PKI_FILES } from './names.js'
-import { REGISTER, REGISTER_HEAD } from './register.js'
+import {
+  ABANDONED_FOLDER,
+  AUDIT_LOG,
+  AUDIT_LOG_HEAD,
+  HISTORY_FOLDER,
+  OWN_FILES,
+  OWN_FOLDER,
+  PENDING_FOLDER,
+  PKI_FILES,
+} from './names.js'
 
 /** The part of a PKI directory that is about whose it is. */
 export interface OwnedDirectory {
@@ -32,7 +40,7 @@ export function ownFolders(path: string): readonly string[] {
 }
 
 function ownRecords(path: string): readonly string[] {
-  return [...Object.values(OWN_FILES), REGISTER, REGISTER_HEAD].map((name) => join(path, OWN_FOLDER, name))
+  return [...Object.values(OWN_FILES), AUDIT_LOG, AUDIT_LOG_HEAD].map((name) => join(path, OWN_FOLDER, name))
 }
 
 async function check(files: DurableFiles, path: string): Promise<'ready' | 'missing'> {

@@ -1,10 +1,11 @@
 import { basename, join } from 'node:path'
 import { FpkiError } from '../errors.js'
-import { readJsonFile, writeJsonFile } from '../json-file.js'
 import type { DurableFiles, FileLock } from '../ports.js'
+import { readJsonFile, writeJsonFile } from '../storage/json-file.js'
 import { type HistoryFiles, historyFiles } from './history.js'
 import {
   ABANDONED_FOLDER,
+  AUDIT_LOG_HEAD,
   OWN_FILES,
   OWN_FOLDER,
   PENDING_FOLDER,
@@ -21,12 +22,13 @@ import {
   type Journal,
   journal,
 } from './records.js'
-import { REGISTER_HEAD, type RegisterFiles, registerFiles } from './register.js'
 
 /** The files of one PKI directory, by what they mean. */
-export interface PkiDirectory extends RegisterFiles, HistoryFiles, OwnedDirectory {
+export interface PkiDirectory extends HistoryFiles, OwnedDirectory {
   /** Absolute. */
   readonly path: string
+  /** What it is on. */
+  readonly files: DurableFiles
   /** Which files of a PKI it holds; none when there is no directory. */
   contents(): Promise<readonly PkiFile[]>
   /** Makes the directory and fpki's own folder in it where they are missing. */
@@ -86,6 +88,7 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
   const own = (name: keyof typeof OWN_FILES) => join(path, OWN_FOLDER, OWN_FILES[name])
   return {
     path,
+    files,
     ...ownedDirectory(files, path),
     contents: async () => {
       const names = (await files.list(path)) ?? []
@@ -106,7 +109,6 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
     names: async () => (await files.list(path)) ?? [],
     read: (name) => files.read(join(path, name), MAX_PEM_BYTES),
     ...pending(files, path),
-    ...registerFiles(files, path),
     ...historyFiles(files, path),
     create: (name, pem) => files.create(join(path, name), pem, PKI_FILE_MODE),
     ...aside(files, path),
@@ -175,7 +177,7 @@ function aside(
       }
     },
     putAside: (folder, from, names) => placeIn(folder, from === 'directory' ? path : join(own, PENDING_FOLDER), names),
-    forgetState: (folder) => placeIn(folder, own, [OWN_FILES.state, REGISTER_HEAD]),
+    forgetState: (folder) => placeIn(folder, own, [OWN_FILES.state, AUDIT_LOG_HEAD]),
     noteAside: (folder, name, content) => writeJsonFile(files, join(own, ABANDONED_FOLDER, folder, name), content),
   }
 }

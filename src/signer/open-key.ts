@@ -1,24 +1,24 @@
 import { createECDH, createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto'
-import { contentOf, parseDer, readObjectIdentifier, sequenceMembers, TAG } from '../pki/der.js'
-import { octetString } from '../pki/der-write.js'
-import { oid } from '../pki/oids.js'
-import { provesPossession } from '../pki/possession.js'
-import { HASH_OF_CURVE, NODE_CURVE, type PublicKey, readPublicKey, uncompressedSpki } from '../pki/public-key.js'
-import type { Curve, Signer } from '../ports.js'
 import {
   decryptKey,
   type EncryptedKey,
   readEncryptedKey,
   requiredPassphrase,
   wrongPassphrase,
-} from './encrypted-key.js'
+} from '../containers/encrypted-key.js'
+import { expensiveKind } from '../containers/private-key-info.js'
+import { contentOf, parseDer, readObjectIdentifier, sequenceMembers, TAG } from '../pki/der.js'
+import { octetString } from '../pki/der-write.js'
+import { oid } from '../pki/oids.js'
+import { provesPossession } from '../pki/possession.js'
+import { HASH_OF_CURVE, NODE_CURVE, type PublicKey, readPublicKey, uncompressedSpki } from '../pki/public-key.js'
+import type { Curve, Signer } from '../ports.js'
 import { badKey, type KeyBlock, privateKeyBlock } from './key-pem.js'
-import { expensiveKind } from './private-key-info.js'
 
 /** An EC private key from a PEM text, which has proven that it is whole. */
 export interface EcKey {
   readonly signer: Signer
-  /** PEM without encryption: `pkcs8` as other programs expect it, `sec1` as contract.md 2 has it. Secret. */
+  /** PEM without encryption: `pkcs8` as other programs expect it, `sec1` as docs/profile.md#key-files has it. Secret. */
   clearPem(type: 'pkcs8' | 'sec1'): string
   /** What a token needs to import it. Secret. */
   material(): KeyMaterial

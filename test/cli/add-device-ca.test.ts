@@ -23,7 +23,7 @@ async function changedSince(before: Awaited<ReturnType<typeof snapshot>>, direct
   return Object.keys(after).filter((name) => after[name] !== before[name] && !/^\.fpki/.test(name))
 }
 
-/** A device CA as contract.md 3 has it, with this subject. */
+/** A device CA as docs/profile.md#device-ca has it, with this subject. */
 async function expectDeviceCa({ path }: Made, name: string, subject: RegExp): Promise<void> {
   const words = ['verify', '-x509_strict', '-CAfile', path('factory_ca.pem'), path(name)]
   expect(await output('openssl', words)).toContain('OK')

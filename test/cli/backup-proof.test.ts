@@ -2,7 +2,7 @@ import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, symlink, writeFile
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkedBackup, madeBackup, restoredPki, statusOfPkis, verifiedPki } from '../../src/index.js'
-import { isWrong } from '../../src/operations/verify/finding.js'
+import { isWrong } from '../../src/operations/audit/verify/finding.js'
 import { type Ended, newHome, output } from '../support/cli.js'
 import { exchanged, forge } from '../support/forged-backup.js'
 import { copiedPki, editJson, type Made, madePki } from './made.js'

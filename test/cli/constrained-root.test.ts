@@ -5,7 +5,7 @@ import { opensslCsr } from '../pki/support/openssl-csr.js'
 import { type Home, newHome, output } from '../support/cli.js'
 import { newCompany, selfSigned } from '../support/company.js'
 import { editCertificates } from './made.js'
-import { snapshotButRegister } from './snapshot.js'
+import { snapshotButAuditLog } from './snapshot.js'
 
 const CA = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign', 'subjectKeyIdentifier=hash']
 
@@ -94,7 +94,7 @@ test.each([
     const stateFile = join(home.state, 'factories', 'acme', 'factory.json')
     await editCertificates({ stateFile }, { rootCrt: await readFile(constrained, 'utf8') })
     const known = async () => (await home.fpki(['ca', 'show', '--factory', 'acme'])).stdout
-    const before = [await snapshotButRegister(directory), await known()]
+    const before = [await snapshotButAuditLog(directory), await known()]
     for (const words of [['--online-ca'], ['--local-ca', '--local-ca-filename', 'site-b.pem']]) {
       const { status, stderr } = await home.fpki(['ca', 'add-device-ca', directory, ...words])
       expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('ERR_CONSTRAINTS') })
@@ -102,6 +102,6 @@ test.each([
     }
     // Made and empty.
     await output('rmdir', [join(directory, '.fpki', 'pending')])
-    expect([await snapshotButRegister(directory), await known()]).toEqual(before)
+    expect([await snapshotButAuditLog(directory), await known()]).toEqual(before)
   },
 )

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createdPki } from '../../src/operations/create-pki.js'
+import { createdPki } from '../../src/operations/create/create-pki.js'
 import { FPKI, newHome, runProgram } from '../support/cli.js'
 import { dnsNamesOf } from './made.js'
 

@@ -7,7 +7,7 @@ import { DAMAGES, encryptedPem, type KeyParts, partsOf, pkcs8Pem, sec1Pem } from
 import { exchanged, forge } from '../support/forged-backup.js'
 import { copiedPki, type Made } from './made.js'
 import { silentIo } from './silent-io.js'
-import { snapshotButRegister } from './snapshot.js'
+import { snapshotButAuditLog } from './snapshot.js'
 
 const PASSPHRASE = 'zebra quokka vole'
 const FORMS: Readonly<Record<string, (parts: KeyParts) => string>> = {
@@ -76,7 +76,7 @@ describe.each(TABLE)('with %s in %s', (...how) => {
     const { home, directory, path } = pki
     await writeFile(join(home.path, 'gateway.csr'), await tlsRequest(pki))
     await damage(path('factory_ca.key'), how)
-    const before = await snapshotButRegister(home.path)
+    const before = await snapshotButAuditLog(home.path)
     for (const [at, words] of OF_ROOT.entries()) {
       await expectBadKey(home, words(pki, join(home.path, `out-${at}`)), 'factory_ca.key')
     }
@@ -84,7 +84,7 @@ describe.each(TABLE)('with %s in %s', (...how) => {
     const create = ['ca', 'create', join(home.path, 'new'), '--root-cert', certificate, '--root-key', key]
     const otherState = { FPKI_STATE_DIR: join(home.path, 'state') }
     await expectBadKey(home, [...create, '--factory', 'acme'], 'factory_ca.key', otherState)
-    expect(await snapshotButRegister(home.path)).toEqual(before)
+    expect(await snapshotButAuditLog(home.path)).toEqual(before)
     const { status, failures } = await findingsOf(home, [directory])
     expect({ status, failures }).toEqual({ status: 6, failures: expect.arrayContaining(['root-key.unusable']) })
   })

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { exportedP12 } from '../../src/operations/export-p12.js'
+import { exportedP12 } from '../../src/operations/paper/export-p12.js'
 import { output } from '../support/cli.js'
 import { copiedPki, editJson } from './made.js'
 import { expectRefusal } from './refusal.js'

@@ -88,7 +88,7 @@ describe('a root from elsewhere', () => {
       const path = join(directory, name)
       const text = await readFile(path, 'latin1')
       expect((await stat(path)).mode & 0o777).toBe(0o400)
-      // One PEM block, as every tool takes it (contract.md 2).
+      // One PEM block, as every tool takes it (docs/profile.md#files).
       expect(text.match(/-----BEGIN /g)).toHaveLength(1)
       expect(text).toMatch(/^-----BEGIN [A-Z ]+-----\n[\s\S]*\n-----END [A-Z ]+-----\n$/)
       expect(text).not.toContain('\r')

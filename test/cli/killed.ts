@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
-import { checkedRegister } from '../../src/index.js'
+import { checkedAuditLog } from '../../src/index.js'
 import { type Ended, type Home, runProgram } from '../support/cli.js'
 import { pointsToTry } from '../support/points.js'
 import { PIN, type TestToken } from '../support/token.js'
@@ -54,7 +54,7 @@ function runKilled({ home, directory, command, nth, when, token, server }: Kill)
   return runProgram(process.execPath, words, { env: { HOME: home.path, ...hsm, ...api } })
 }
 
-/** `ca resume` brings the command to its end: register and PKI hold, and nothing is left over. */
+/** `ca resume` brings the command to its end: audit log and PKI hold, and nothing is left over. */
 export async function expectResumed(home: Pick<Home, 'fpki'>, directory: string): Promise<void> {
   const resumed = await home.fpki(['ca', 'resume', directory, '--quiet'])
   expect(resumed.stderr).toBe('')
@@ -62,7 +62,7 @@ export async function expectResumed(home: Pick<Home, 'fpki'>, directory: string)
   const journal = JSON.parse(await readFile(join(directory, '.fpki/journal.json'), 'utf8'))
   expect(journal.finishedAt).not.toBeNull()
   const log = await home.fpki(['ca', 'log', 'verify', directory, '--json'])
-  expect(checkedRegister.parse(JSON.parse(log.stdout))).toMatchObject({ problems: [], unsigned: 0, torn: false })
+  expect(checkedAuditLog.parse(JSON.parse(log.stdout))).toMatchObject({ problems: [], unsigned: 0, torn: false })
   const verified = await home.fpki(['ca', 'verify', directory, '--json'])
   expect(JSON.parse(verified.stdout).findings.filter(({ status }: { status: string }) => status === 'failure')).toEqual(
     [],

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { cp, lstat, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { checkedRegister, shownHistory, shownRegister, snapshotDiff } from '../../src/index.js'
+import { checkedAuditLog, shownAuditLog, shownHistory, snapshotDiff } from '../../src/index.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
 import { newHome, output } from '../support/cli.js'
 import { copiedPki, type Made, x509 } from './made.js'
@@ -16,12 +16,12 @@ function logOf({ path }: Made): Promise<string> {
 
 async function verified(made: Made): Promise<{ status: number | null; codes: readonly string[]; told: string }> {
   const { status, stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory, '--json'])
-  const { problems } = checkedRegister.parse(JSON.parse(stdout))
+  const { problems } = checkedAuditLog.parse(JSON.parse(stdout))
   return { status, codes: problems.map(({ code }) => code), told: problems.map(({ message }) => message).join('\n') }
 }
 
-/** A PKI with a dozen lines in its register. */
-async function pkiWithRegister(): Promise<Made> {
+/** A PKI with a dozen lines in its audit log. */
+async function pkiWithAuditLog(): Promise<Made> {
   const made = await copiedPki()
   for (const words of [['rotate-tls'], ['add-device-ca', '--local-ca', '--local-ca-filename', 'b'], ['rotate-tls']]) {
     const [command = '', ...flags] = words
@@ -30,12 +30,12 @@ async function pkiWithRegister(): Promise<Made> {
   return made
 }
 
-describe('the register', () => {
+describe('the audit log', () => {
   test('has each certificate as OpenSSL reads it, chained by SHA-256, and signed for by the root', async () => {
-    const { home, directory, path } = await copiedPki(pkiWithRegister)
+    const { home, directory, path } = await copiedPki(pkiWithAuditLog)
     const lines = (await readFile(path('.fpki/log.jsonl'), 'utf8')).trimEnd().split('\n')
     const { stdout } = await home.fpki(['ca', 'log', directory, '--json'])
-    const shown = shownRegister.parse(JSON.parse(stdout))
+    const shown = shownAuditLog.parse(JSON.parse(stdout))
     expect(shown.lines).toEqual(lines.map((line) => JSON.parse(line)))
     shown.lines.forEach(({ previous, number }, at) => {
       expect({ previous, number }).toEqual({
@@ -67,7 +67,7 @@ describe('the register', () => {
     }
     const head = JSON.parse(await readFile(path('.fpki/log.head'), 'utf8'))
     expect(head).toMatchObject({ number: lines.length, hash: sha256(lines.at(-1) ?? '') })
-    await writeFile(join(home.path, 'signed'), `fpki register 1\n${head.number}\n${head.hash}\n`)
+    await writeFile(join(home.path, 'signed'), `fpki audit-log 1\n${head.number}\n${head.hash}\n`)
     await writeFile(join(home.path, 'signature'), Buffer.from(head.signature, 'base64'))
     await writeFile(join(home.path, 'root.pub'), `${await x509(path('factory_ca.pem'), '-pubkey')}\n`)
     const words = ['dgst', '-sha256', '-verify', 'root.pub', '-signature', 'signature', 'signed']
@@ -86,7 +86,7 @@ describe('the register', () => {
     await writeFile(file, await opensslCsr({ key: 'RSA-1024' }))
     expect((await home.fpki(['ca', 'sign', file, '--pki-dir', directory])).status).toBe(6)
     const { stdout } = await home.fpki(['ca', 'log', directory, '--json', '--kind', 'refused'])
-    expect(shownRegister.parse(JSON.parse(stdout)).lines).toMatchObject([
+    expect(shownAuditLog.parse(JSON.parse(stdout)).lines).toMatchObject([
       { command: 'ca sign', text: expect.stringContaining(file) },
     ])
     expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
@@ -185,7 +185,7 @@ const TAMPERED: Readonly<Record<string, readonly [(lines: string[]) => readonly 
 
 describe('ca log verify names the line', () => {
   test.each(Object.entries(TAMPERED))('that was %s', async (_, [change, code, words]) => {
-    const made = await copiedPki(pkiWithRegister)
+    const made = await copiedPki(pkiWithAuditLog)
     const lines = (await logOf(made)).trimEnd().split('\n')
     await writeFile(
       made.path('.fpki/log.jsonl'),
@@ -199,8 +199,8 @@ describe('ca log verify names the line', () => {
     expect(told).toContain(words)
   })
 
-  test('and a register that is made anew by somebody without the root key', async () => {
-    const made = await copiedPki(pkiWithRegister)
+  test('and an audit log that is made anew by somebody without the root key', async () => {
+    const made = await copiedPki(pkiWithAuditLog)
     const lines = (await logOf(made)).trimEnd().split('\n').slice(0, 3)
     await writeFile(made.path('.fpki/log.jsonl'), lines.map((line) => `${line}\n`).join(''))
     const head = JSON.parse(await readFile(made.path('.fpki/log.head'), 'utf8'))
@@ -214,7 +214,7 @@ describe('ca log verify names the line', () => {
     for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(forged[name])
   })
 
-  test('and an earlier register with its own signature: what is in the directory is not in it', async () => {
+  test('and an earlier audit log with its own signature: what is in the directory is not in it', async () => {
     const made = await copiedPki()
     const earlier = join(made.home.path, 'earlier')
     await cp(made.path('.fpki'), earlier, { recursive: true })
@@ -222,13 +222,13 @@ describe('ca log verify names the line', () => {
     for (const name of ['log.jsonl', 'log.head']) await cp(join(earlier, name), made.path(`.fpki/${name}`))
     expect(await verified(made)).toMatchObject({
       status: 6,
-      codes: ['not-registered'],
+      codes: ['not-logged'],
       told: expect.stringContaining('tls-crt'),
     })
   })
 
   test('and fpki signs nothing more before it is put right', async () => {
-    const made = await copiedPki(pkiWithRegister)
+    const made = await copiedPki(pkiWithAuditLog)
     const log = await logOf(made)
     await writeFile(made.path('.fpki/log.jsonl'), `${log.split('\n').slice(0, -2).join('\n')}\n`)
     const before = await snapshot(made.directory)
@@ -239,15 +239,15 @@ describe('ca log verify names the line', () => {
   })
 })
 
-describe('a register that is gone', () => {
+describe('an audit log that is gone', () => {
   test.each([
     ['the signature', ['log.head'], 'log.head is gone'],
     ['the lines', ['log.jsonl'], 'The end was cut off'],
-    ['both', ['log.jsonl', 'log.head'], 'The register is gone'],
-    ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The register is gone'],
-    ['both, and the journal', ['log.jsonl', 'log.head', 'journal.json'], 'The register is gone'],
+    ['both', ['log.jsonl', 'log.head'], 'The audit log is gone'],
+    ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The audit log is gone'],
+    ['both, and the journal', ['log.jsonl', 'log.head', 'journal.json'], 'The audit log is gone'],
   ])('is told, whatever of it is gone: %s', async (_, names, told) => {
-    const made = await copiedPki(pkiWithRegister)
+    const made = await copiedPki(pkiWithAuditLog)
     for (const name of names) await rm(made.path(`.fpki/${name}`), { recursive: true })
     const seen = await verified(made)
     expect({ ...seen, told: seen.told.includes(told) }).toMatchObject({ status: 6, told: true })
@@ -255,7 +255,7 @@ describe('a register that is gone', () => {
   })
 
   test('by its signature and its last lines is not signed for again', async () => {
-    const made = await copiedPki(pkiWithRegister)
+    const made = await copiedPki(pkiWithAuditLog)
     const lines = (await logOf(made)).split('\n').slice(0, 3)
     await writeFile(made.path('.fpki/log.jsonl'), `${lines.join('\n')}\n`)
     await rm(made.path('.fpki/log.head'))
@@ -268,13 +268,13 @@ describe('a register that is gone', () => {
   test.each(['log.head', 'log.jsonl'])(
     'or broken (%s) is put aside as the hint says, and begins anew',
     async (name) => {
-      const made = await copiedPki(pkiWithRegister)
+      const made = await copiedPki(pkiWithAuditLog)
       const { home, directory, path } = made
       await writeFile(path(`.fpki/${name}`), '{"number":')
       const revoke = ['ca', 'revoke-device-ca', directory, '--ca-file', 'b', '--yes']
       const { status, stderr } = await home.fpki(revoke)
       const both = `${path('.fpki/log.jsonl')} and ${path('.fpki/log.head')}`
-      expect({ status, says: stderr.includes(both), how: stderr.includes('move both of them elsewhere') }).toEqual({
+      expect({ status, says: stderr.includes(both), how: stderr.includes('move both files elsewhere') }).toEqual({
         status: 6,
         says: true,
         how: true,
@@ -282,7 +282,7 @@ describe('a register that is gone', () => {
       for (const one of ['log.jsonl', 'log.head']) await rename(path(`.fpki/${one}`), join(home.path, one))
       expect((await home.fpki([...revoke, '--quiet'])).status).toBe(0)
       const { stdout } = await home.fpki(['ca', 'log', directory, '--json'])
-      const [first, ...rest] = shownRegister.parse(JSON.parse(stdout)).lines
+      const [first, ...rest] = shownAuditLog.parse(JSON.parse(stdout)).lines
       const files = first?.certificates.map(({ file }) => file).sort()
       expect({ kind: first?.kind, files }).toEqual({
         kind: 'begun-anew',
@@ -321,30 +321,30 @@ describe('a register that is gone', () => {
   })
 })
 
-test('a broken journal does not stop those who only look at the register', async () => {
-  const made = await copiedPki(pkiWithRegister)
+test('a broken journal does not stop those who only look at the audit log', async () => {
+  const made = await copiedPki(pkiWithAuditLog)
   await writeFile(made.path('.fpki/journal.json'), '{')
   expect((await made.home.fpki(['ca', 'log', made.directory])).status).toBe(0)
   expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
 })
 
 test('log verify prints the number and the hash that the root has signed for, to be noted down elsewhere', async () => {
-  const made = await copiedPki(pkiWithRegister)
+  const made = await copiedPki(pkiWithAuditLog)
   const last = sha256((await logOf(made)).trimEnd().split('\n').at(-1) ?? '')
   const { stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory])
   expect(stdout).toMatch(new RegExp(`has signed for line 7, at \\S+; SHA-256 ${last}\\.\n`))
   const asJson = await made.home.fpki(['ca', 'log', 'verify', made.directory, '--json'])
-  expect(checkedRegister.parse(JSON.parse(asJson.stdout)).signed).toMatchObject({ line: 7, hash: last })
+  expect(checkedAuditLog.parse(JSON.parse(asJson.stdout)).signed).toMatchObject({ line: 7, hash: last })
 })
 
 test.each(['{"number":8,"time":"2026-0', '\0\0\0\0\0\0\0\0\n'])(
   'a line that power loss tore is told, and mended by the next command',
   async (torn) => {
-    const made = await copiedPki(pkiWithRegister)
+    const made = await copiedPki(pkiWithAuditLog)
     const log = await logOf(made)
     await writeFile(made.path('.fpki/log.jsonl'), log + torn)
     const { stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory, '--json'])
-    expect(checkedRegister.parse(JSON.parse(stdout))).toMatchObject({ torn: true, problems: [], lines: 7 })
+    expect(checkedAuditLog.parse(JSON.parse(stdout))).toMatchObject({ torn: true, problems: [], lines: 7 })
     expect((await made.home.fpki(['ca', 'rotate-tls', made.directory, '-q'])).status).toBe(0)
     const mended = await logOf(made)
     expect(mended.startsWith(log)).toBe(true)
@@ -380,10 +380,10 @@ test('an old snapshot that cannot be read stays, and keeps nobody from a change'
 })
 
 test('filters and CSV', async () => {
-  const { home, directory, path } = await copiedPki(pkiWithRegister)
+  const { home, directory, path } = await copiedPki(pkiWithAuditLog)
   const serial = (await x509(path('b.pem'), '-serial')).replace(/^.*=/, '')
   const only = await home.fpki(['ca', 'log', directory, '--json', '--serial', `0x${serial}`])
-  expect(shownRegister.parse(JSON.parse(only.stdout))).toMatchObject({
+  expect(shownAuditLog.parse(JSON.parse(only.stdout))).toMatchObject({
     lines: [{ number: 6, command: 'ca add-device-ca' }],
     total: 7,
   })
@@ -435,7 +435,7 @@ test('what somebody has written into log.head or journal.json moves no cursor, a
   expect(await readdir(home.path)).toEqual(before)
 })
 
-test("register and history are their owner's alone, and keys in it are links", async () => {
+test("audit log and history are their owner's alone, and keys in it are links", async () => {
   const { directory, path } = await copiedPki()
   const all = Object.entries(await snapshot(directory)).filter(([name]) => name.includes('.fpki/'))
   const open = all.filter(([, text]) => !/^(file (400|600)|directory 700) /.test(text))
@@ -446,7 +446,7 @@ test("register and history are their owner's alone, and keys in it are links", a
 })
 
 test('commands that only look write nothing', async () => {
-  const { home, directory } = await copiedPki(pkiWithRegister)
+  const { home, directory } = await copiedPki(pkiWithAuditLog)
   const before = await snapshot(home.path)
   for (const words of [['log'], ['log', 'verify'], ['history'], ['verify'], ['status'], ['resume']]) {
     expect((await home.fpki(['ca', ...words, directory])).status, words.join(' ')).toBe(0)
@@ -457,7 +457,7 @@ test('commands that only look write nothing', async () => {
 })
 
 test('diff says in words what a change changed', async () => {
-  const { home, directory, path } = await copiedPki(pkiWithRegister)
+  const { home, directory, path } = await copiedPki(pkiWithAuditLog)
   const serial = BigInt(`0x${(await x509(path('b.pem'), '-serial')).replace(/^.*=/, '')}`)
   expect((await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'b', '--yes', '-q'])).status).toBe(0)
   const words = (...sides: string[]) => home.fpki(['ca', 'diff', directory, ...sides, '--json'])

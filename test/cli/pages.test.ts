@@ -76,5 +76,5 @@ test('package.json names them all, for npm to install; `npm run docs` writes the
 })
 
 test('docs/cli.md is what `npm run docs` writes', async () => {
-  expect(reference(commandPages())).toBe(await readFile(join(CHECKOUT, 'docs', 'cli.md'), 'utf8'))
+  expect(reference(commandPages())).toBe(await readFile(join(CHECKOUT, 'docs/cli.md'), 'utf8'))
 })

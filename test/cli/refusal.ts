@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { errorDocument } from '../../src/cli/documents.js'
 import type { Ended, Home, Start } from '../support/cli.js'
-import { snapshot, snapshotButRegister } from './snapshot.js'
+import { snapshot, snapshotButAuditLog } from './snapshot.js'
 
 /** How a command is refused. */
 export interface Refusal {
@@ -11,8 +11,8 @@ export interface Refusal {
   readonly names: readonly string[]
 }
 
-/** Why something was not signed: the register has it. */
-const REGISTERED = ['ERR_BAD_CSR', 'ERR_BAD_CERTIFICATE', 'ERR_CLOCK', 'ERR_PROFILE', 'ERR_SIGNATURE']
+/** Why something was not signed: the audit log has it. */
+const LOGGED = ['ERR_BAD_CSR', 'ERR_BAD_CERTIFICATE', 'ERR_CLOCK', 'ERR_PROFILE', 'ERR_SIGNATURE']
 
 /** Runs a command that must be refused, in words and as JSON, and checks that it has changed nothing in its HOME. */
 export async function expectRefusal(
@@ -21,7 +21,7 @@ export async function expectRefusal(
   refusal: Refusal,
   start: Start = {},
 ): Promise<void> {
-  const look = REGISTERED.includes(refusal.code) || words.includes('sign') ? snapshotButRegister : snapshot
+  const look = LOGGED.includes(refusal.code) || words.includes('sign') ? snapshotButAuditLog : snapshot
   const before = await look(home.path)
   const [command = '', action = '', ...rest] = words
   const asJson = ['ca', 'hsm', 'api', 'config'].includes(command)

@@ -1,13 +1,13 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { changedDeviceCas } from '../../src/operations/change-device-cas.js'
+import { changedDeviceCas } from '../../src/operations/device-cas/change-device-cas.js'
 import { crlFacts } from '../../src/pki/describe-crl.js'
 import { output } from '../support/cli.js'
 import { crlNumberOf, deviceCaSerials, entriesOf, knownOf, pkiWithThreeCas, serialOf } from './device-cas.js'
 import { copiedPki, editCertificates, madePki } from './made.js'
 import { expectRefusal } from './refusal.js'
-import { snapshot, snapshotButRegister } from './snapshot.js'
+import { snapshot, snapshotButAuditLog } from './snapshot.js'
 import { CTRL_C, CTRL_D, onTerminal } from './terminal.js'
 
 const REASONS = { revoke: 'Privilege Withdrawn', disable: 'Certificate Hold', enable: 'Remove From CRL' } as const
@@ -175,7 +175,7 @@ describe('--dry-run changes nothing, on disk and in the Factory API', () => {
   test.each(['revoke', 'disable', 'enable'] as const)('%s prints the CRL', async (action) => {
     const { home, directory, siteB } = await pkiWithThreeCas()
     if (action === 'enable') await home.fpki(['ca', 'disable-device-ca', directory, '--ca-file', 'site-b'])
-    const before = await snapshotButRegister(home.path)
+    const before = await snapshotButAuditLog(home.path)
     const run = (...more: string[]) =>
       home.fpki(['ca', `${action}-device-ca`, directory, '--ca-file', 'site-b', '--dry-run', ...more])
     const [pem, pretty, json] = await Promise.all([run(), run('--pretty'), run('--json')])
@@ -196,17 +196,17 @@ describe('--dry-run changes nothing, on disk and in the Factory API', () => {
     const told = changedDeviceCas.parse(JSON.parse(json.stdout))
     expect(told).toMatchObject({ action, dryRun: true, changed: false })
     expect(await entriesOf(crlFacts.parse(told.crl).pem)).toEqual([[siteB, REASONS[action]]])
-    expect(await snapshotButRegister(home.path)).toEqual(before)
+    expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
 
   test('asks nothing, not even for the last device CA', async () => {
     const { home, directory } = await pkiWithThreeCas()
-    const before = await snapshotButRegister(home.path)
+    const before = await snapshotButAuditLog(home.path)
     const all = ['local-ca', 'site-b', 'online-crt'].flatMap((name) => ['--ca-file', name])
     const { status, stdout } = await home.fpki(['ca', 'revoke-device-ca', directory, ...all, '--dry-run'])
     expect(status).toBe(0)
     expect(await entriesOf(stdout)).toHaveLength(3)
-    expect(await snapshotButRegister(home.path)).toEqual(before)
+    expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
 
   test('--pretty alone does not stand in its place: the CRL is sent', async () => {

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { deletedFactory } from '../../src/operations/delete-factory.js'
+import { deletedFactory } from '../../src/operations/api/delete-factory.js'
 import { newFactory } from '../factory/support/embedded.js'
 import { newHome, runProgram, withFpkiOnPath } from '../support/cli.js'
 import { factoryServer } from '../support/factory-server.js'

@@ -9,7 +9,7 @@ import { passphrasesOf } from '../../src/cli/passphrase.js'
 import { askSecret } from '../../src/cli/prompt.js'
 import { saidToken } from '../../src/config/connection.js'
 import { resolveSettings } from '../../src/config/resolve.js'
-import { thisMachine } from '../../src/machine.js'
+import { thisMachine } from '../../src/machine/index.js'
 import { newHome, temporaryDirectory } from '../support/cli.js'
 import { silentIo } from './silent-io.js'
 

@@ -1,7 +1,7 @@
 import { cp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { shownPki } from '../../src/operations/show-pki.js'
+import { shownPki } from '../../src/operations/show/show-pki.js'
 import { newHome, output } from '../support/cli.js'
 import { copiedPki, editCertificates, madePki, x509 } from './made.js'
 import { expectRefusal, expectWords } from './refusal.js'

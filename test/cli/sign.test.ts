@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { signedRequest } from '../../src/operations/sign-request.js'
+import { signedRequest } from '../../src/operations/signing/sign-request.js'
 import { readCertificateFields, readExtension } from '../pki/support/certificate-fields.js'
 import { buildCsr, CN, csrPem, dnsNames, extensionRequest, newKey, OU, spkiOf, utf8Name } from '../pki/support/csr.js'
 import { at, derOf, objectIdentifier, readTlv, sequence, setOf, tlv } from '../pki/support/der.js'
@@ -13,7 +13,7 @@ import { fioctlToken, homeWith, softHsm } from '../support/token.js'
 import { pkiWithThreeCas, serialOf } from './device-cas.js'
 import { copiedPki, type Made, x509 } from './made.js'
 import { expectRefusal, expectWords } from './refusal.js'
-import { modes, snapshotButRegister } from './snapshot.js'
+import { modes, snapshotButAuditLog } from './snapshot.js'
 
 const CA = ['basicConstraints=critical,CA:TRUE']
 const NAMES = [
@@ -88,7 +88,7 @@ describe('the request', () => {
     const der = join(home.path, 'the.der')
     await writeFile(der, derOf(csr))
     const words = (name: string) => ['ca', 'sign', name, '--pki-dir', directory]
-    const before = await snapshotButRegister(directory)
+    const before = await snapshotButAuditLog(directory)
     const ended = await Promise.all([
       home.fpki(words(file)),
       home.fpki(words(der)),
@@ -103,7 +103,7 @@ describe('the request', () => {
     }
     expect(ended[3]?.stderr).toBe('')
     expect(new Set(ended.map(({ stdout }) => stdout)).size).toBe(4)
-    expect(await snapshotButRegister(directory)).toEqual(before)
+    expect(await snapshotButAuditLog(directory)).toEqual(before)
   })
 
   test('in a pipe with a name is waited for', async () => {
@@ -309,13 +309,13 @@ describe('--days', () => {
 describe('--out', () => {
   test('is a new file of mode 0644, with nothing on stdout', async () => {
     const { home, sign, directory } = await scene(await opensslCsr())
-    const before = await snapshotButRegister(directory)
+    const before = await snapshotButAuditLog(directory)
     const { status, stdout, stderr } = await sign('--out', join(home.path, 'it.pem'))
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
     expect(stderr).toContain(`The certificate is in ${join(home.path, 'it.pem')}, valid until 20`)
     expect((await modes(home.path))['it.pem']).toBe('file 644')
     expect(await x509(join(home.path, 'it.pem'), '-subject')).toContain('gateway.example')
-    expect(await snapshotButRegister(directory)).toEqual(before)
+    expect(await snapshotButAuditLog(directory)).toEqual(before)
   })
 
   test('named relatively is beside the person who names it', async () => {
@@ -331,10 +331,10 @@ describe('--out', () => {
     const { home, sign, directory } = await scene(await opensslCsr())
     await writeFile(join(home.path, 'there'), 'mine', { mode: 0o600 })
     await output('ln', ['-s', 'nowhere', join(home.path, 'a link')])
-    const before = await snapshotButRegister(home.path)
+    const before = await snapshotButAuditLog(home.path)
     const out = join(directory, name)
     expectWords(await sign('--out', out), { status: 3, code: 'ERR_EXISTS', names: [out] })
-    expect(await snapshotButRegister(home.path)).toEqual(before)
+    expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
 
   test('in a directory that is missing is refused', async () => {
@@ -460,7 +460,7 @@ describe('a request is refused with its reason, exit 6, and nothing is changed:'
   test.each(BAD)('one %s', async (_, make, names, code = 'ERR_BAD_CSR') => {
     const made = await pkiWithThreeCas()
     const { home, file, directory } = await scene(await make(made), made)
-    const before = await snapshotButRegister(home.path)
+    const before = await snapshotButAuditLog(home.path)
     const words = ['ca', 'sign', file, '--pki-dir', directory, '--out', join(home.path, 'it.pem')]
     const ended = await home.fpki(words)
     expectWords(ended, { status: 6, code, names: [file] })
@@ -469,7 +469,7 @@ describe('a request is refused with its reason, exit 6, and nothing is changed:'
       ended.stderr,
     ).toBe(true)
     expect(ended.stderr).not.toMatch(/PRIVATE KEY-----|MHcCAQEE|MIGHAgEA/)
-    expect(await snapshotButRegister(home.path)).toEqual(before)
+    expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
 
   test.each([
@@ -501,7 +501,7 @@ describe('a request is refused with its reason, exit 6, and nothing is changed:'
 })
 
 describe('fioctl', () => {
-  /** fpki has it in a server's certificate, too, and computes it in another way (contract.md 6). */
+  /** fpki has it in a server's certificate, too, and computes it in another way (docs/profile.md#deviations). */
   const SUBJECT_KEY_ID = objectIdentifier('2.5.29.14').subarray(2).toString('hex')
 
   test.each(['tls', 'ca', 'est-tls'] as const)('signs its %s-csr with the same fields', async (kind) => {
@@ -543,14 +543,14 @@ describe('fioctl', () => {
     const directory = join(home.path, 'acme')
     await mkdir(directory, { mode: 0o700 })
     await writeFile(join(directory, 'factory_ca.pem'), await fioctlFile('factory_ca.pem', 'hsm'))
-    const before = await snapshotButRegister(directory)
+    const before = await snapshotButAuditLog(directory)
     const words = ['ca', 'sign', '-', '--pki-dir', directory, ...token.flags]
     const { status, stdout } = await home.fpki(words, { stdin: await opensslCsr({ extensions: NAMES }) })
     expect(status).toBe(0)
     expect(
       await output('openssl', ['verify', '-CAfile', join(directory, 'factory_ca.pem')], { stdin: stdout }),
     ).toContain('OK')
-    expect(await snapshotButRegister(directory)).toEqual(before)
+    expect(await snapshotButAuditLog(directory)).toEqual(before)
   })
 })
 
@@ -562,10 +562,10 @@ describe('with the root key in SoftHSM', () => {
     expect((await home.fpki(['ca', 'create', directory, ...token.flags, '--quiet'])).status).toBe(0)
     const stdin = await opensslCsr({ extensions: CA })
     const words = ['ca', 'sign', '-', '--pki-dir', directory, '--out', join(home.path, 'it.pem')]
-    const before = await snapshotButRegister(home.path)
+    const before = await snapshotButAuditLog(home.path)
     const wrong = await home.fpki(words, { stdin, env: { FPKI_HSM_PIN: '00000000' } })
     expectWords(wrong, { status: 5, code: 'ERR_HSM_PIN', names: [] })
-    expect(await snapshotButRegister(home.path)).toEqual(before)
+    expect(await snapshotButAuditLog(home.path)).toEqual(before)
     expect(await home.fpki(words, { stdin })).toMatchObject({ status: 0, stdout: '' })
     const verify = ['verify', '-CAfile', join(directory, 'factory_ca.pem'), join(home.path, 'it.pem')]
     expect(await output('openssl', verify)).toContain('OK')

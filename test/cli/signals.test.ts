@@ -1,7 +1,7 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { createdPki } from '../../src/operations/create-pki.js'
+import { createdPki } from '../../src/operations/create/create-pki.js'
 import { FPKI, type Home, newHome, output, runProgram, temporaryDirectory } from '../support/cli.js'
 import { PATIENT } from '../support/patience.js'
 import { createUpTo, holdFactory } from './interruption.js'

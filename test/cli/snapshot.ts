@@ -11,24 +11,24 @@ export async function snapshot(path: string): Promise<Snapshot> {
   return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await describeFile(join(path, name))])))
 }
 
-/** As {@link snapshot}, without what registering a signature or a refusal changes. */
-export async function snapshotButRegister(path: string): Promise<Snapshot> {
+/** As {@link snapshot}, without what withAuditLog a signature or a refusal changes. */
+export async function snapshotButAuditLog(path: string): Promise<Snapshot> {
   const all = Object.entries(await snapshot(path))
   return Object.fromEntries(all.filter(([name]) => !/(^|\/)\.fpki(\/(log\.(jsonl|head)|lock))?$/.test(name)))
 }
 
-/** As {@link snapshot}, without the bytes, and without register and history. */
+/** As {@link snapshot}, without the bytes, and without audit log and history. */
 export async function modes(path: string): Promise<Snapshot> {
   const all = Object.entries(await snapshot(path)).filter(([name]) => !isRecord(name))
   return Object.fromEntries(all.map(([name, text]) => [name, text.split(' ').slice(0, 2).join(' ')]))
 }
 
-/** Is it of the register or the history, which have tests of their own (log.test.ts)? */
+/** Is it of the audit log or the history, which have tests of their own (log.test.ts)? */
 function isRecord(name: string): boolean {
   return /(^|\/)\.fpki\/(log\.(jsonl|head)$|history(\/|$))/.test(name)
 }
 
-/** The paths of everything below a directory but register and history, sorted. */
+/** The paths of everything below a directory but audit log and history, sorted. */
 export async function namesBelow(path: string): Promise<readonly string[]> {
   return (await allBelow(path)).filter((name) => !isRecord(name))
 }

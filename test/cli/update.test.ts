@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { updatedDeviceCas } from '../../src/operations/update-device-cas.js'
+import { updatedDeviceCas } from '../../src/operations/device-cas/update-device-cas.js'
 import { opensslCsr, opensslKey } from '../pki/support/openssl-csr.js'
 import { output } from '../support/cli.js'
 import { deviceCaSerials, knownOf, pkiWithThreeCas, serialOf } from './device-cas.js'

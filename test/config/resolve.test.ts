@@ -6,8 +6,8 @@ import { connectionTo } from '../../src/config/connection.js'
 import { requireChosenApi } from '../../src/config/not-guessed.js'
 import { resolveSettings, type Settings } from '../../src/config/resolve.js'
 import type { Environment, SettingsFlags } from '../../src/config/settings.js'
-import { durableFiles } from '../../src/directory/files.js'
-import { nodeFileSystem } from '../../src/directory/node-file-system.js'
+import { durableFiles } from '../../src/storage/files.js'
+import { nodeFileSystem } from '../../src/storage/node-file-system.js'
 import { temporaryDirectory } from '../support/cli.js'
 
 const files = durableFiles(nodeFileSystem())

@@ -9,9 +9,9 @@ import {
   onlyFactory,
   type SettingsFlags,
 } from '../../src/config/settings.js'
-import { durableFiles } from '../../src/directory/files.js'
-import { nodeFileSystem } from '../../src/directory/node-file-system.js'
 import { FpkiError } from '../../src/errors.js'
+import { durableFiles } from '../../src/storage/files.js'
+import { nodeFileSystem } from '../../src/storage/node-file-system.js'
 
 const HOME = '/home/me'
 const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-']

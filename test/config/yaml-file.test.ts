@@ -2,8 +2,8 @@ import { lstat, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { editYaml, readYaml } from '../../src/config/yaml-file.js'
-import { durableFiles } from '../../src/directory/files.js'
-import { nodeFileSystem } from '../../src/directory/node-file-system.js'
+import { durableFiles } from '../../src/storage/files.js'
+import { nodeFileSystem } from '../../src/storage/node-file-system.js'
 import { temporaryDirectory } from '../support/cli.js'
 
 const files = durableFiles(nodeFileSystem())

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { durableFiles } from '../../src/directory/files.js'
 import { pkiDirectory } from '../../src/directory/pki-directory.js'
 import { thinnedOut } from '../../src/directory/thinning.js'
+import { durableFiles } from '../../src/storage/files.js'
 import { memoryDisk } from '../support/memory-disk.js'
 
 const DAY = 24 * 60 * 60 * 1000

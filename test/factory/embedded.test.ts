@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { embeddedFactories } from '../../src/factory/embedded/index.js'
-import { thisMachine } from '../../src/machine.js'
+import { thisMachine } from '../../src/machine/index.js'
 import { parseDer } from '../../src/pki/der.js'
 import { readName } from '../../src/pki/name.js'
 import { ROOT_CA } from '../../src/pki/profiles.js'

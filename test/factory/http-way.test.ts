@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { OAuthTokens } from '../../src/config/oauth-client.js'
 import { oauthCredentials } from '../../src/factory/http/credentials.js'
-import type { OAuthTokens } from '../../src/oauth.js'
 import type { Seen } from '../support/factory-server.js'
 import { startProxy } from '../support/proxy.js'
 import { overHttp, quickPorts, sendTo } from './support/http.js'

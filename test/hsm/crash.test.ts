@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
-import { importRoot } from '../../src/operations/import-root.js'
+import { importRoot } from '../../src/operations/hsm/import-root.js'
 import type { HsmChoice } from '../../src/ports.js'
 import { allPem, CHANGES, diskWithPki, isFinished, knownOn, liveFiles } from '../support/change-scene.js'
 import {
@@ -8,7 +8,7 @@ import {
   DIRECTORY,
   type Disturbance,
   essence,
-  expectRegistered,
+  expectLogged,
   machineOn,
 } from '../support/create-scene.js'
 import { failAt, isStop, pointsOf, stopAt } from '../support/disturb.js'
@@ -54,7 +54,7 @@ describe('with both keys in a token', () => {
       expect(outcome, `point ${at}`).toSatisfy(isStop)
       disk[loss]()
       expectInApiOnDisk(disk)
-      expectRegistered(disk, false)
+      expectLogged(disk, false)
       const before = await whatIsIn(choice)
       await createAgain(disk, choice)
       const after = await whatIsIn(choice)
@@ -64,7 +64,7 @@ describe('with both keys in a token', () => {
       expectRootOf(after.keys.slice(0, 1), disk)
       expect(keyFiles(disk)).toEqual([])
       expectInApiOnDisk(disk)
-      expectRegistered(disk)
+      expectLogged(disk)
       expect(essence(disk), `point ${at}`).toBe(undisturbed)
     }
     console.log(`crash points tried (ca create in a token, ${loss}): ${tried.length} of ${points.length}`)
@@ -96,7 +96,7 @@ describe('with both keys in a token', () => {
         const held = allPem(disk)
         for (const pem of before) expect(held, `point ${at}`).toContain(pem)
         expectInApiOnDisk(disk)
-        expectRegistered(disk)
+        expectLogged(disk)
         expect(essence(disk), `point ${at}`).toBe(undisturbed)
       }
       expect(await whatIsIn(choice)).toEqual(made)
@@ -124,7 +124,7 @@ describe('ca import-root', () => {
     expect(after.objects, end.point).toEqual(WHOLE.filter((name) => name.endsWith('root-ca')))
     expectRootOf(after.keys, disk)
     expect(rootOnDisk(disk), end.point).toEqual([])
-    expectRegistered(disk)
+    expectLogged(disk)
     expect(essence(disk), end.point).toBe(end.essence)
   }
 

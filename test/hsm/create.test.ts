@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createdPki } from '../../src/operations/create-pki.js'
+import { createdPki } from '../../src/operations/create/create-pki.js'
 import { createUpTo, holdFactory, interruptedCreate } from '../cli/interruption.js'
 import { editJson, x509 } from '../cli/made.js'
 import { expectRefusal } from '../cli/refusal.js'

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { entriesOf, knownOf, serialOf } from '../cli/device-cas.js'
 import { expectWords } from '../cli/refusal.js'
-import { snapshotButRegister } from '../cli/snapshot.js'
+import { snapshotButAuditLog } from '../cli/snapshot.js'
 import { runProgram } from '../support/cli.js'
 import { homeWith, TOKENS } from '../support/token.js'
 
@@ -14,12 +14,12 @@ test.each(TOKENS)('with the root key in %s device CAs are disabled, enabled and 
   expect((await home.fpki(['ca', 'create', directory, ...token.flags, '--quiet'])).status).toBe(0)
   const serial = await serialOf(join(directory, 'local-ca.pem'))
   const words = (action: string) => ['ca', `${action}-device-ca`, directory, '--ca-file', 'local-ca', '--yes']
-  const before = await snapshotButRegister(home.path)
+  const before = await snapshotButAuditLog(home.path)
   const dry = await home.fpki([...words('revoke'), '--dry-run'])
   expect(await entriesOf(dry.stdout)).toEqual([[serial, 'Privilege Withdrawn']])
   const wrong = await home.fpki(words('revoke'), { env: { FPKI_HSM_PIN: '00000000' } })
   expectWords(wrong, { status: 5, code: 'ERR_HSM_PIN', names: [] })
-  expect(await snapshotButRegister(home.path)).toEqual(before)
+  expect(await snapshotButAuditLog(home.path)).toEqual(before)
   for (const [action, reason] of [
     ['disable', 'Certificate Hold'],
     ['enable', 'Remove From CRL'],

@@ -1,7 +1,7 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { verifiedPki } from '../../src/operations/verify-pki.js'
+import { verifiedPki } from '../../src/operations/audit/verify-pki.js'
 import { knowsOfBackup } from '../cli/made.js'
 import type { Home } from '../support/cli.js'
 import { homeWith, PIN, softHsm, type TestToken } from '../support/token.js'

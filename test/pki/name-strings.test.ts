@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { readFileItems } from '../../src/lint/read-file.js'
 import { parseDer } from '../../src/pki/der.js'
-import { readFileItems } from '../../src/pki/lint/read-file.js'
 import { readName } from '../../src/pki/name.js'
 import { nameProblem } from '../../src/pki/name-strings.js'
 import { DEVICE_CA, TLS_SERVER } from '../../src/pki/profiles.js'

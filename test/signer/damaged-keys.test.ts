@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { thisMachine } from '../../src/machine.js'
+import { thisMachine } from '../../src/machine/index.js'
 import type { Curve } from '../../src/ports.js'
 import { newPrivateKeyPem, pemSigner } from '../../src/signer/file.js'
 import { runProgram } from '../support/cli.js'

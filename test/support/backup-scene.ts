@@ -1,5 +1,5 @@
-import { backupPki, readyTarget } from '../../src/operations/backup-pki.js'
-import { restorePki } from '../../src/operations/restore-pki.js'
+import { backupPki, readyTarget } from '../../src/operations/backup/backup-pki.js'
+import { restorePki } from '../../src/operations/backup/restore-pki.js'
 import { DIRECTORY, type Disturbance, machineOn, STATE } from './create-scene.js'
 import type { MemoryDisk } from './memory-disk.js'
 

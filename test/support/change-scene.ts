@@ -1,6 +1,6 @@
-import { addDeviceCa } from '../../src/operations/add-device-ca.js'
-import { authorizeEst, rotateTls } from '../../src/operations/certify-server.js'
-import { changeDeviceCas } from '../../src/operations/change-device-cas.js'
+import { addDeviceCa } from '../../src/operations/device-cas/add-device-ca.js'
+import { changeDeviceCas } from '../../src/operations/device-cas/change-device-cas.js'
+import { authorizeEst, rotateTls } from '../../src/operations/servers/certify-server.js'
 import { createOn, DIRECTORY, type Disturbance, machineOn, STATE } from './create-scene.js'
 import { type MemoryDisk, memoryDisk } from './memory-disk.js'
 

@@ -1,14 +1,14 @@
 import { createHash, createPrivateKey, verify, X509Certificate } from 'node:crypto'
 import { expect } from 'vitest'
-import { durableFiles } from '../../src/directory/files.js'
 import { FpkiError } from '../../src/errors.js'
 import type { FactoryApi } from '../../src/factory/api.js'
-import { embeddedFactoryOn, thisMachine } from '../../src/machine.js'
-import { type CreatedPki, createPki } from '../../src/operations/create-pki.js'
-import type { HsmAccess } from '../../src/operations/root-signer.js'
+import type { HsmAccess } from '../../src/keystore/root-key.js'
+import { embeddedFactoryOn, thisMachine } from '../../src/machine/index.js'
+import { type CreatedPki, createPki } from '../../src/operations/create/create-pki.js'
 import { readCrl } from '../../src/pki/read-crl.js'
 import type { Clock } from '../../src/ports.js'
 import type { CryptokiMaker } from '../../src/signer/pkcs11/cryptoki.js'
+import { durableFiles } from '../../src/storage/files.js'
 import type { MemoryDisk, StepHooks } from './memory-disk.js'
 
 /** The PKI directory and the state directory of the scene. */
@@ -65,18 +65,18 @@ export function essence(disk: MemoryDisk): string {
     .replace(/\d{8}T\d{6}Z/g, 'time')
 }
 
-/** A run that was cut off has signed more than one that was not: {@link expectRegistered} looks at what the register says. */
+/** A run that was cut off has signed more than one that was not: {@link expectLogged} looks at what the audit log says. */
 function told(path: string, text: string): string {
-  return /\/log\.(jsonl|head)$/.test(path) ? 'the register' : text
+  return /\/log\.(jsonl|head)$/.test(path) ? 'the audit log' : text
 }
 
 /**
- * The register on a disk holds, by another reckoning than fpki's, and has all that the root has signed and that is anywhere:
+ * The audit log on a disk holds, by another reckoning than fpki's, and has all that the root has signed and that is anywhere:
  * in a file, a journal or the API.
  *
  * @param isEnded the command came to its end, so that the root has signed for the last line
  */
-export function expectRegistered(disk: MemoryDisk, isEnded = true): void {
+export function expectLogged(disk: MemoryDisk, isEnded = true): void {
   const text = (name: string) => disk.contents().get(`${DIRECTORY}/.fpki/${name}`)?.text ?? ''
   const log = text('log.jsonl')
   const lines = log.split('\n').slice(0, -1)
@@ -100,7 +100,7 @@ export function expectRegistered(disk: MemoryDisk, isEnded = true): void {
   const { number, hash, signature } = JSON.parse(text('log.head'))
   expect({ number, hash }).toEqual({ number: lines.length, hash: fingerprint(Buffer.from(lines.at(-1) ?? '')) })
   const root = new X509Certificate(disk.contents().get(`${DIRECTORY}/factory_ca.pem`)?.text ?? '')
-  const signed = Buffer.from(`fpki register 1\n${number}\n${hash}\n`)
+  const signed = Buffer.from(`fpki audit-log 1\n${number}\n${hash}\n`)
   expect(verify('sha256', signed, root.publicKey, Buffer.from(signature, 'base64'))).toBe(true)
 }
 

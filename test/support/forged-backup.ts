@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { type ArchiveEntry, readArchive, writeArchive } from '../../src/directory/archive.js'
-import { thisMachine } from '../../src/machine.js'
+import { newEnvelope, openEnvelope } from '../../src/containers/cms/envelope.js'
+import { thisMachine } from '../../src/machine/index.js'
 import { type BackupManifest, withManifest } from '../../src/operations/backup/manifest.js'
-import { newEnvelope, openEnvelope } from '../../src/signer/envelope.js'
+import { type ArchiveEntry, readArchive, writeArchive } from '../../src/storage/archive.js'
 
 /** What somebody changes who knows the passphrase. */
 export interface Forgery {

@@ -1,5 +1,5 @@
 import { randomBytes, sign } from 'node:crypto'
-import { thisMachine } from '../../src/machine.js'
+import { thisMachine } from '../../src/machine/index.js'
 import { readCsr } from '../../src/pki/csr.js'
 import { type AcceptedCsr, acceptCsr, type CsrPolicy } from '../../src/pki/csr-policy.js'
 import { parseDer } from '../../src/pki/der.js'
@@ -11,7 +11,7 @@ import { serverNames } from '../../src/pki/server-name.js'
 import type { CertificateTemplate } from '../../src/pki/template.js'
 import { validityFrom } from '../../src/pki/validity.js'
 import type { CheckedOctets, Curve, Signer } from '../../src/ports.js'
-import { issueCertificate } from '../../src/signer/x509/certificate.js'
+import { signCertificate } from '../../src/signer/x509/certificate.js'
 import { readCertificateFields, type TbsFields, writeTbs } from '../pki/support/certificate-fields.js'
 import { CN, OU, utf8Name } from '../pki/support/csr.js'
 
@@ -88,12 +88,12 @@ export function certificateTemplate(
 export async function newRoot(unusual: Unusual = {}, signer = newSigner()): Promise<Authority> {
   const subject = utf8Subject('Factory-CA', FACTORY)
   const request = certificateTemplate('factory_ca.pem', ROOT_CA, signer.publicKey, null, { subject, ...unusual })
-  return { certificate: await issueCertificate(request, signer), signer }
+  return { certificate: await signCertificate(request, signer), signer }
 }
 
 export async function newDeviceCa(root: Authority, unusual: Unusual = {}, signer = newSigner()): Promise<Authority> {
   const request = certificateTemplate('local-ca', DEVICE_CA, signer.publicKey, root.certificate, unusual)
-  return { certificate: await issueCertificate(request, root.signer), signer }
+  return { certificate: await signCertificate(request, root.signer), signer }
 }
 
 /** What the policy says of a PEM request for `profile`. */
@@ -117,7 +117,7 @@ export function certify(
 ): Promise<Certificate> {
   const { subject, publicKey } = csr
   const words = { subject, names, ...unusual }
-  return issueCertificate(certificateTemplate('the-crt', profile, publicKey.spki, root.certificate, words), root.signer)
+  return signCertificate(certificateTemplate('the-crt', profile, publicKey.spki, root.certificate, words), root.signer)
 }
 
 /** A server certificate for a PEM request. */

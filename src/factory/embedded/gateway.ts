@@ -1,4 +1,3 @@
-import { checkAbsolute } from '../../absolute-path.js'
 import { FpkiError } from '../../errors.js'
 import { checkFactoryName } from '../../factory-name.js'
 import { readCsr } from '../../pki/csr.js'
@@ -6,6 +5,7 @@ import { provesPossession } from '../../pki/possession.js'
 import { sameKey } from '../../pki/public-key.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles, Signer } from '../../ports.js'
+import { checkAbsolute } from '../../storage/absolute-path.js'
 import type { FactoryCertificates } from '../api.js'
 import { type FactoryState, factoryFolder, keyPath, readState } from './state.js'
 

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
-import { checkAbsolute } from '../../absolute-path.js'
 import { checkFactoryName, isFactoryName } from '../../factory-name.js'
-import { readJsonFileText } from '../../json-file.js'
 import { isDnsName } from '../../pki/csr-policy.js'
 import { serverNames } from '../../pki/server-name.js'
 import type { Clock, DurableFiles, Random, Signer } from '../../ports.js'
 import { createCsr } from '../../signer/x509/csr.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
+import { checkAbsolute } from '../../storage/absolute-path.js'
+import { readJsonFileText } from '../../storage/json-file.js'
 import { CONFLICT, type CsrKind, type CsrOrder, type Csrs, type FactoryApi } from '../api.js'
 import { withLock } from '../lock.js'
 import { refused } from './refused.js'
@@ -42,7 +42,7 @@ export interface EmbeddedFactoryOptions {
 }
 
 /**
- * A whole Factory API in a folder of this machine (contract.md 4, cli.md "Which Factory API"). Throws ERR_USAGE when the
+ * A whole Factory API in a folder of this machine (docs/profile.md#embedded-api). Throws ERR_USAGE when the
  * factory's name cannot be one, or the state directory is relative.
  */
 export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {

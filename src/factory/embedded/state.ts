@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { FpkiError } from '../../errors.js'
-import { readJsonFile, writeJsonFile } from '../../json-file.js'
 import type { DurableFiles } from '../../ports.js'
+import { readJsonFile, writeJsonFile } from '../../storage/json-file.js'
 import { CSR_KINDS, type CsrKind, type FactoryCertificates, factoryCertificates } from '../api.js'
 
 /** A key that the embedded API made, and the request for it. */

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import type { OAuthClient, OAuthTokens } from '../../oauth.js'
+import type { OAuthClient, OAuthTokens } from '../../config/oauth-client.js'
 import type { Clock } from '../../ports.js'
 import { FactoryApiError } from '../api.js'
 import { wrongMember } from '../wire.js'

@@ -1,8 +1,8 @@
 import type * as z from 'zod/mini'
-import type { ArchiveEntry } from '../../directory/archive.js'
 import { OWN_FILES, OWN_FOLDER } from '../../directory/names.js'
 import { directoryState, type Journal, journal, type KeyReference } from '../../directory/records.js'
-import { parseJson } from '../../json-file.js'
+import type { ArchiveEntry } from '../../storage/archive.js'
+import { parseJson } from '../../storage/json-file.js'
 
 /**
  * A backup proves no sender: one for a certificate can be made by everybody who has that certificate. So what its records name and fpki

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
-import type { ArchiveEntry } from '../../directory/archive.js'
 import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
 import type { DirectoryState } from '../../directory/records.js'
-import { readTree } from '../../directory/tree.js'
 import { FpkiError } from '../../errors.js'
 import { factoryFolder, readState } from '../../factory/embedded/state.js'
+import type { OpenPki } from '../../issuance/open-pki.js'
+import { rememberedKeyName } from '../../keystore/labels.js'
 import { samePem } from '../../pki/pem.js'
 import type { DurableFiles } from '../../ports.js'
-import { rememberedKeyName } from '../key-labels.js'
-import type { OpenPki } from '../open-pki.js'
+import type { ArchiveEntry } from '../../storage/archive.js'
+import { readTree } from '../../storage/tree.js'
 import { ARCHIVE, type BackupManifest, sha256 } from './manifest.js'
 
 /** What a backup holds, and what it says of it. */

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod/mini'
-import type { ArchiveEntry } from '../../directory/archive.js'
 import { keyReference } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { isFactoryName } from '../../factory-name.js'
-import { parseJson } from '../../json-file.js'
+import type { ArchiveEntry } from '../../storage/archive.js'
+import { parseJson } from '../../storage/json-file.js'
 
 /** What `manifest.json` in a backup says, for people and for fpki. */
 export const backupManifest = z.strictObject({

@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto'
 import { FpkiError } from '../../errors.js'
-import { readInputFile } from '../../input-file.js'
 import type { Passphrases } from '../../ports.js'
 import { anyKeyBlock } from '../../signer/key-pem.js'
 import { privateKeyIn } from '../../signer/open-key.js'
+import { readInputFile } from '../../storage/input-file.js'
 
 /**
  * The private key of a person, of any kind that OpenSSL reads; `passphrases` when it is encrypted. Throws ERR_BAD_FILE,

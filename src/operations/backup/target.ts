@@ -1,12 +1,12 @@
 import { basename, dirname, join } from 'node:path'
 import { FpkiError } from '../../errors.js'
-import { readInputFile } from '../../input-file.js'
+import { newPassphrase } from '../../keystore/private-key.js'
 import { decodeOnePem } from '../../pki/pem.js'
 import { rsaWeakness } from '../../pki/public-key.js'
 import { type Certificate, readCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles, Passphrases } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
-import { newPassphrase } from '../private-key.js'
+import { readInputFile } from '../../storage/input-file.js'
 
 /** Where a backup goes, and who can open it. */
 export interface BackupTarget {

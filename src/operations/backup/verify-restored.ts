@@ -1,6 +1,6 @@
-import type { HsmAccess } from '../root-signer.js'
-import type { Finding } from '../verify/finding.js'
-import { type VerifiedPki, type VerifyPkiPorts, verifyPki, worst } from '../verify-pki.js'
+import type { HsmAccess } from '../../keystore/root-key.js'
+import type { Finding } from '../audit/verify/finding.js'
+import { type VerifiedPki, type VerifyPkiPorts, verifyPki, worst } from '../audit/verify-pki.js'
 
 /** What a backup has to prove: every key signs and is that of its certificate, and every chain is valid. */
 const PROOF = ['pem', 'keys', 'chain', 'root-key']

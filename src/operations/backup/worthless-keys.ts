@@ -1,7 +1,7 @@
-import type { ArchiveEntry } from '../../directory/archive.js'
-import { archiveFileSystem } from '../../directory/archive-files.js'
-import { durableFiles } from '../../directory/files.js'
 import type { Clock, Random } from '../../ports.js'
+import type { ArchiveEntry } from '../../storage/archive.js'
+import { archiveFileSystem } from '../../storage/archive-files.js'
+import { durableFiles } from '../../storage/files.js'
 import { ARCHIVE, below } from './manifest.js'
 import { verifyRestored } from './verify-restored.js'
 

@@ -4,7 +4,7 @@ import { type Credentials, fixedCredentials } from '../../../src/factory/http/cr
 import type { Send } from '../../../src/factory/http/exchange.js'
 import { type SendOptions, undiciSend } from '../../../src/factory/http/undici-send.js'
 import { httpFactory } from '../../../src/factory/http.js'
-import { thisMachine } from '../../../src/machine.js'
+import { thisMachine } from '../../../src/machine/index.js'
 import type { Random } from '../../../src/ports.js'
 import { type FactoryServer, factoryServer, type ServerTls } from '../../support/factory-server.js'
 import { FACTORY, NOW } from '../../support/issue.js'

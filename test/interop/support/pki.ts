@@ -48,7 +48,7 @@ export function deviceCa(pki: Pki, name: string): KeyAndCertificate {
 }
 
 /**
- * A device's client certificate as the registration reference makes it (contract.md 3), made by OpenSSL alone.
+ * A device's client certificate as the registration reference makes it (docs/profile.md#device), made by OpenSSL alone.
  *
  * @param authorityKeyIdentifier a line of an OpenSSL extension file; else a copy of the CA's subjectKeyIdentifier
  */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { thisMachine } from '../../../src/machine.js'
+import { thisMachine } from '../../../src/machine/index.js'
 import { keyDigest } from '../../../src/operations/paper/parts.js'
 import { combinedPassphrase, sharedPassphrase } from '../../../src/operations/paper/shares.js'
 import { readSharing, type Sharing } from '../../../src/operations/paper/sharing.js'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { newRootKeyName } from '../../../src/operations/key-labels.js'
+import { newRootKeyName } from '../../../src/keystore/labels.js'
 import { formatPkcs11Uri, readPkcs11Uri } from '../../../src/signer/pkcs11/uri.js'
 
 describe('the URI of a key', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readHsmWords } from '../../../src/operations/hsm-choice.js'
+import { readHsmWords } from '../../../src/keystore/choice.js'
 import { readPkcs11Uri } from '../../../src/signer/pkcs11/uri.js'
 
 describe('a PKCS#11 URI', () => {

@@ -1,6 +1,6 @@
 import { FpkiError } from '../../../errors.js'
-import { embeddedPortsOn, thisMachine } from '../../../machine.js'
-import { type DeletedFactory, deleteFactory as moveAside } from '../../../operations/delete-factory.js'
+import { embeddedPortsOn, thisMachine } from '../../../machine/index.js'
+import { type DeletedFactory, deleteFactory as moveAside } from '../../../operations/api/delete-factory.js'
 import { shellWord } from '../../../shell-word.js'
 import { type ConfirmFlags, confirm } from '../../confirm.js'
 import { servedStateDirectory } from '../../factory.js'

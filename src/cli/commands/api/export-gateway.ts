@@ -1,6 +1,6 @@
 import { FpkiError } from '../../../errors.js'
-import { thisMachine } from '../../../machine.js'
-import { type ExportedGateway, exportGateway as exportTo } from '../../../operations/export-gateway.js'
+import { thisMachine } from '../../../machine/index.js'
+import { type ExportedGateway, exportGateway as exportTo } from '../../../operations/gateway/export-gateway.js'
 import { filePath } from '../../directory.js'
 import { embeddedStateDirectory } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'

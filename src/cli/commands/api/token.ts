@@ -1,12 +1,18 @@
 import { FpkiError } from '../../../errors.js'
-import { embeddedFactoriesOn, embeddedFactoryOn, embeddedPortsOn, type Machine, thisMachine } from '../../../machine.js'
+import {
+  embeddedFactoriesOn,
+  embeddedFactoryOn,
+  embeddedPortsOn,
+  type Machine,
+  thisMachine,
+} from '../../../machine/index.js'
 import {
   type ApiToken,
   type CreatedApiToken,
   createApiToken,
   listApiTokens,
   revokeApiToken,
-} from '../../../operations/api-tokens.js'
+} from '../../../operations/api/api-tokens.js'
 import { servedStateDirectory, tokenFactory } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson } from '../../output.js'

@@ -1,4 +1,4 @@
-import { type AddedDeviceCas, addDeviceCa } from '../../../operations/add-device-ca.js'
+import { type AddedDeviceCas, addDeviceCa } from '../../../operations/device-cas/add-device-ca.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type Io, printable, printJson } from '../../output.js'
 

@@ -1,5 +1,5 @@
-import { type ChangedDeviceCas, changeDeviceCas } from '../../../operations/change-device-cas.js'
-import { CA_ACTIONS, type CaAction, type CaPlan } from '../../../operations/device-ca-plan.js'
+import { type ChangedDeviceCas, changeDeviceCas } from '../../../operations/device-cas/change-device-cas.js'
+import { CA_ACTIONS, type CaAction, type CaPlan } from '../../../operations/device-cas/device-ca-plan.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type ConfirmFlags, confirm, type Question } from '../../confirm.js'
 import { type Io, printable, printJson, progressOn } from '../../output.js'

@@ -1,6 +1,6 @@
 import { FpkiError } from '../../../errors.js'
-import { thisMachine } from '../../../machine.js'
-import type { MadeBackup, ReadyTarget } from '../../../operations/backup-pki.js'
+import { thisMachine } from '../../../machine/index.js'
+import type { MadeBackup, ReadyTarget } from '../../../operations/backup/backup-pki.js'
 import type { Passphrases } from '../../../ports.js'
 import { shellWord } from '../../../shell-word.js'
 import { filePath } from '../../directory.js'
@@ -95,5 +95,5 @@ function isInterruption(error: unknown): boolean {
 }
 
 function operations() {
-  return import('../../../operations/backup-pki.js')
+  return import('../../../operations/backup/backup-pki.js')
 }

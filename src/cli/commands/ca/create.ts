@@ -1,9 +1,14 @@
 import { isAbsolute } from 'node:path'
 import { factoryOfDirectory } from '../../../config/settings.js'
-import { thisMachine } from '../../../machine.js'
-import { type CreatedPki, type CreatePkiOptions, checkedTlsNames, createPki } from '../../../operations/create-pki.js'
-import { hasPlainRootKey } from '../../../operations/created-pki.js'
-import { rememberedKeyName } from '../../../operations/key-labels.js'
+import { rememberedKeyName } from '../../../keystore/labels.js'
+import { thisMachine } from '../../../machine/index.js'
+import {
+  type CreatedPki,
+  type CreatePkiOptions,
+  checkedTlsNames,
+  createPki,
+} from '../../../operations/create/create-pki.js'
+import { hasPlainRootKey } from '../../../operations/create/created-pki.js'
 import type { Curve, Progress } from '../../../ports.js'
 import { shellWord } from '../../../shell-word.js'
 import { absolute, filePath } from '../../directory.js'

@@ -1,6 +1,6 @@
 import { namedFactory } from '../../../config/settings.js'
-import { thisMachine } from '../../../machine.js'
-import { exportP12 } from '../../../operations/export-p12.js'
+import { thisMachine } from '../../../machine/index.js'
+import { exportP12 } from '../../../operations/paper/export-p12.js'
 import { filePath, resolved } from '../../directory.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'

@@ -1,5 +1,5 @@
-import { thisMachine } from '../../../machine.js'
-import { type ImportedRoot, importRoot } from '../../../operations/import-root.js'
+import { thisMachine } from '../../../machine/index.js'
+import { type ImportedRoot, importRoot } from '../../../operations/hsm/import-root.js'
 import { resolved } from '../../directory.js'
 import { factoryApiName } from '../../factory.js'
 import { requiredHsm } from '../../hsm.js'

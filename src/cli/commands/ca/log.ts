@@ -1,8 +1,13 @@
 import { FpkiError } from '../../../errors.js'
-import { thisMachine } from '../../../machine.js'
-import { readSerial } from '../../../operations/ca-serials.js'
-import { type CheckedRegister, checkRegister } from '../../../operations/check-register.js'
-import { type RegisterFilter, readSince, type ShownRegister, showRegister } from '../../../operations/show-register.js'
+import { thisMachine } from '../../../machine/index.js'
+import { readSerial } from '../../../operations/device-cas/ca-serials.js'
+import { type CheckedAuditLog, checkAuditLog } from '../../../operations/history/check-audit-log.js'
+import {
+  type AuditLogFilter,
+  readSince,
+  type ShownAuditLog,
+  showAuditLog,
+} from '../../../operations/history/show-audit-log.js'
 import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { warnOfForeign } from '../../foreign.js'
@@ -13,11 +18,11 @@ import { type Io, printable, printJson, style } from '../../output.js'
 export interface LogFlags extends CommonFlags {
   readonly serial?: string
   readonly since?: string
-  readonly kind?: NonNullable<RegisterFilter['kind']>
+  readonly kind?: NonNullable<AuditLogFilter['kind']>
   readonly csv?: true
 }
 
-type RegisterLine = ShownRegister['lines'][number]
+type AuditLogLine = ShownAuditLog['lines'][number]
 
 /** `fpki ca log <directory>` */
 export async function log(directory: string, flags: LogFlags, io: Io): Promise<void> {
@@ -30,13 +35,13 @@ export async function log(directory: string, flags: LogFlags, io: Io): Promise<v
     kind: flags.kind ?? null,
   }
   await warnOfForeign([path], flags, io)
-  const shown = await showRegister(thisMachine(io.machine).files, path, filter)
+  const shown = await showAuditLog(thisMachine(io.machine).files, path, filter)
   if (flags.json) printJson(io, shown)
   else if (flags.csv) io.stdout(await csv(shown.lines))
   else io.stdout(shown.lines.map(inWords).join(''))
 }
 
-function inWords(line: RegisterLine): string {
+function inWords(line: AuditLogLine): string {
   const { number, time, who, command, kind, certificates, crl, text } = line
   const told = [
     `${String(number).padStart(5)}  ${time}  ${who.name ?? who.uid}  ${command}  ${kind}`,
@@ -67,7 +72,7 @@ const COLUMNS = [
  * RFC 4180: a row for each certificate and each serial number in a CRL, and one for a line with neither. Names come from
  * outside: a spreadsheet must not take one for a formula, and a terminal acts on no control character.
  */
-async function csv(lines: readonly RegisterLine[]): Promise<string> {
+async function csv(lines: readonly AuditLogLine[]): Promise<string> {
   const { stringify } = await import('csv-stringify/sync')
   const rows = [COLUMNS, ...lines.flatMap(rowsOf)].map((row) => row.map(printable))
   return stringify(rows, { record_delimiter: 'windows', escape_formulas: true })
@@ -82,7 +87,7 @@ function rowsOf({
   certificates,
   crl,
   text,
-}: RegisterLine): readonly (readonly string[])[] {
+}: AuditLogLine): readonly (readonly string[])[] {
   const first = [String(number), time, who.name ?? '', String(who.uid), command, kind]
   const ofCertificates = certificates.map((one) => [
     ...[one.serial, one.subject, one.fingerprint, one.profile ?? '', one.file ?? '', ''],
@@ -103,18 +108,18 @@ function rowsOf({
 export async function verifyLog(directory: string, flags: CommonFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
-  const checked = await checkRegister(thisMachine(io.machine).files, path)
+  const checked = await checkAuditLog(thisMachine(io.machine).files, path)
   if (flags.json) printJson(io, checked)
   else if (!flags.quiet || checked.problems.length > 0) io.stdout(verdict(checked, io))
   if (checked.problems.length > 0) io.outcome.status = EXIT_FOUND.broken
 }
 
-function verdict({ directory, lines, signed, unsigned, begunAnew, torn, problems }: CheckedRegister, io: Io): string {
+function verdict({ directory, lines, signed, unsigned, begunAnew, torn, problems }: CheckedAuditLog, io: Io): string {
   const path = printable(directory)
   const title =
     problems.length === 0
-      ? `The register of ${path} holds: ${lines} ${lines === 1 ? 'line' : 'lines'}.`
-      : style(io, 'red', `The register of ${path} does not hold.`, 'stdout')
+      ? `The audit log of ${path} holds: ${lines} ${lines === 1 ? 'line' : 'lines'}.`
+      : style(io, 'red', `The audit log of ${path} does not hold.`, 'stdout')
   const told = [
     ...problems.map(({ code, message }) => `  ${message} [${code}]`),
     signed === null
@@ -126,7 +131,7 @@ function verdict({ directory, lines, signed, unsigned, begunAnew, torn, problems
     ...(begunAnew === null
       ? []
       : [
-          `  It was begun anew at ${begunAnew.at} (line ${begunAnew.line}): the earlier register was not there any more.`,
+          `  It was begun anew at ${begunAnew.at} (line ${begunAnew.line}): the earlier audit log was not there any more.`,
         ]),
     ...(torn ? ['  The last line was cut off in the writing; the next command removes what is left of it.'] : []),
   ]

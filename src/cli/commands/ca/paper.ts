@@ -1,8 +1,8 @@
 import { namedFactory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
-import { readInputFile } from '../../../input-file.js'
-import { thisMachine } from '../../../machine.js'
+import { thisMachine } from '../../../machine/index.js'
 import { readSharing } from '../../../operations/paper/sharing.js'
+import { readInputFile } from '../../../storage/input-file.js'
 import { filePath, resolved } from '../../directory.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
@@ -31,7 +31,7 @@ export async function paper(directory: string | undefined, flags: PaperFlags, io
 
 async function print(directory: string, flags: PaperFlags, io: Io): Promise<void> {
   const progress = progressOn(io, flags)
-  const { printPaper } = await import('../../../operations/print-paper.js')
+  const { printPaper } = await import('../../../operations/paper/print-paper.js')
   const printed = await printPaper(
     {
       directory: resolved(directory, io),
@@ -51,7 +51,7 @@ async function print(directory: string, flags: PaperFlags, io: Io): Promise<void
 
 async function restore(file: string, flags: PaperFlags, io: Io): Promise<void> {
   const progress = progressOn(io, flags)
-  const { lineProblem, paperProblem, restorePaper } = await import('../../../operations/restore-paper.js')
+  const { lineProblem, paperProblem, restorePaper } = await import('../../../operations/paper/restore-paper.js')
   const ask = file === '-' ? io.ask : null
   const text =
     ask === null

@@ -1,5 +1,5 @@
-import * as operations from '../../../operations/certify-server.js'
-import { checkedTlsNames } from '../../../operations/create-preconditions.js'
+import { checkedTlsNames } from '../../../operations/create/preconditions.js'
+import * as operations from '../../../operations/servers/certify-server.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type Io, printable, printJson } from '../../output.js'
 

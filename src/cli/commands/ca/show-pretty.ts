@@ -1,4 +1,4 @@
-import type { ShownCertificate, ShownPki } from '../../../operations/show-pki.js'
+import type { ShownCertificate, ShownPki } from '../../../operations/show/show-pki.js'
 import { type Io, printable, style } from '../../output.js'
 
 /** What people call the certificate of each role. */

@@ -1,5 +1,5 @@
 import { Gauge, Registry } from 'prom-client'
-import type { CertificateStatus, PkiStatus, StatusOfPkis } from '../../../operations/status-pki.js'
+import type { CertificateStatus, PkiStatus, StatusOfPkis } from '../../../operations/audit/status-pki.js'
 import { printable } from '../../output.js'
 
 /** A value and what it is of. */

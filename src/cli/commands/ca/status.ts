@@ -1,13 +1,13 @@
 import { type FpkiCode, FpkiError } from '../../../errors.js'
-import { thisMachine } from '../../../machine.js'
-import { proofInWords } from '../../../operations/backup/age.js'
+import { thisMachine } from '../../../machine/index.js'
 import {
   type CertificateStatus,
   type PkiStatus,
   type StatusOfPkis,
   statusOfDirectories,
   statusOfShown,
-} from '../../../operations/status-pki.js'
+} from '../../../operations/audit/status-pki.js'
+import { proofInWords } from '../../../operations/backup/age.js'
 import { shellWord } from '../../../shell-word.js'
 import { resolved } from '../../directory.js'
 import { EXIT, EXIT_FOUND } from '../../exit.js'

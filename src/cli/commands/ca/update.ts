@@ -1,6 +1,10 @@
-import { readInputFile } from '../../../input-file.js'
-import { thisMachine } from '../../../machine.js'
-import { type UpdatedDeviceCas, type UpdatePlan, updateDeviceCas } from '../../../operations/update-device-cas.js'
+import { thisMachine } from '../../../machine/index.js'
+import {
+  type UpdatedDeviceCas,
+  type UpdatePlan,
+  updateDeviceCas,
+} from '../../../operations/device-cas/update-device-cas.js'
+import { readInputFile } from '../../../storage/input-file.js'
 import { type ConfirmFlags, confirm, type Question } from '../../confirm.js'
 import { factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'

@@ -1,6 +1,6 @@
 import { resolveSettings } from '../../../config/resolve.js'
 import { showConfig } from '../../../config/shown.js'
-import { thisMachine } from '../../../machine.js'
+import { thisMachine } from '../../../machine/index.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson } from '../../output.js'
 

@@ -1,5 +1,5 @@
 import { checkSettingName, writeOwnConfig } from '../../../config/own.js'
-import { thisMachine } from '../../../machine.js'
+import { thisMachine } from '../../../machine/index.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson } from '../../output.js'
 

@@ -1,5 +1,5 @@
-import { thisMachine } from '../../../machine.js'
-import { checkHsm } from '../../../operations/check-hsm.js'
+import { thisMachine } from '../../../machine/index.js'
+import { checkHsm } from '../../../operations/hsm/check-hsm.js'
 import type { Curve } from '../../../ports.js'
 import { requiredHsm } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { FpkiError } from '../../../errors.js'
-import { type ListedModules, type ListedToken, listTokens } from '../../../operations/list-tokens.js'
+import { type ListedModules, type ListedToken, listTokens } from '../../../operations/hsm/list-tokens.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn } from '../../output.js'
 

@@ -6,7 +6,7 @@ export function addLog(ca: Command, io: Io): void {
   const kinds = ['found', 'begun-anew', 'certificate', 'crl', 'refused', 'event', 'repaired']
   const log = ca
     .command('log')
-    .description('the register: all that was ever signed, and all that was refused')
+    .description('the audit log: all that was ever signed, and all that was refused')
     .argument('<directory>', 'the PKI directory')
     .option('--serial <serial>', 'of this certificate only; base 10, 0x… or aa:bb:…')
     .option('--since <time>', 'from this day or time on, 2026-07-28')

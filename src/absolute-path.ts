@@ -1,8 +1,0 @@
-import { isAbsolute } from 'node:path'
-import { FpkiError } from './errors.js'
-
-/** Throws ERR_USAGE when `path` is relative; `what` names it: `PKI directory`. */
-export function checkAbsolute(path: string, what: string): void {
-  if (isAbsolute(path)) return
-  throw new FpkiError('ERR_USAGE', `The ${what} is a relative path: ${JSON.stringify(path)}.`, 'Give an absolute one.')
-}

@@ -1,0 +1,55 @@
+import { join } from 'node:path'
+import { AUDIT_LOG, AUDIT_LOG_HEAD, OWN_FOLDER } from '../directory/names.js'
+import type { PkiDirectory } from '../directory/pki-directory.js'
+import { FpkiError } from '../errors.js'
+import { readJsonFile, writeJsonFile } from '../storage/json-file.js'
+import { type AuditLogHead, auditLogHead } from './records.js'
+
+/** The files of a PKI directory's audit log. */
+export interface AuditLogFiles {
+  /** The text of `.fpki/log.jsonl`; null: there is none. */
+  read(): Promise<string | null>
+  /** Appends to it; resolves when that is on the disk. */
+  append(text: string): Promise<void>
+  /** Replaces the text in one move, which removes what a torn append left. */
+  replace(text: string): Promise<void>
+  readHead(): Promise<AuditLogHead | null>
+  writeHead(head: AuditLogHead): Promise<void>
+}
+
+/** A line has 500 octets or so. */
+const MAX_BYTES = 1024 * 1024 * 1024
+
+const MODE = 0o600
+
+/** What to do when the audit log of the PKI directory at `path` is broken, and signing cannot wait: to revoke, for instance. */
+export function repairHint(path: string): string {
+  const own = join(path, OWN_FOLDER)
+  return [
+    `Restore ${own}/log.jsonl and ${own}/log.head as they were.`,
+    'Until then nothing is signed. If that cannot wait, move both files elsewhere and keep them:',
+    'the next command that signs starts a new audit log, and its first line says so.',
+  ].join(' ')
+}
+
+/** The files of the audit log of a PKI directory. */
+export function auditLogFiles({ files, path }: Pick<PkiDirectory, 'files' | 'path'>): AuditLogFiles {
+  const log = join(path, OWN_FOLDER, AUDIT_LOG)
+  const head = join(path, OWN_FOLDER, AUDIT_LOG_HEAD)
+  return {
+    read: () => withRepairHint(path, () => files.read(log, MAX_BYTES)),
+    append: (text) => files.append(log, text, MODE),
+    replace: (text) => files.replace(log, text, MODE),
+    readHead: () => withRepairHint(path, () => readJsonFile(files, head, auditLogHead)),
+    writeHead: (content) => writeJsonFile(files, head, content),
+  }
+}
+
+async function withRepairHint<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!(error instanceof FpkiError) || error.code !== 'ERR_BAD_FILE') throw error
+    throw new FpkiError(error.code, error.message, repairHint(path), { cause: error })
+  }
+}

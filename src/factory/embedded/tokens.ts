@@ -1,0 +1,132 @@
+import { hash, timingSafeEqual } from 'node:crypto'
+import { join } from 'node:path'
+import * as z from 'zod/mini'
+import { FpkiError } from '../../errors.js'
+import { rfc3339 } from '../../pki/describe.js'
+import type { Clock, DurableFiles, Random } from '../../ports.js'
+import { readJsonFile, readJsonFileText, readJsonText, writeJsonFile } from '../../storage/json-file.js'
+import { type LockPorts, withLock } from '../lock.js'
+
+/** What the owner of a token may do: read only, or everything. */
+export const SCOPES = ['ci-read', 'ci-write'] as const
+
+/** One of {@link SCOPES}. */
+export type Scope = (typeof SCOPES)[number]
+
+/** A token as it is kept: not the token itself, which nobody can tell from its hash. */
+const storedToken = z.strictObject({
+  id: z.string().check(z.regex(/^[0-9a-f]{16}$/)),
+  /** 256 random bits are in the token: a slow hash would add nothing. */
+  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  /** The only factory that it is for; null: all of them. */
+  factory: z.nullable(z.string()),
+  scopes: z.array(z.enum(SCOPES)),
+  createdAt: z.string(),
+  /** null: it does not expire. */
+  expiresAt: z.nullable(z.string()),
+})
+
+/** See {@link storedToken}. */
+export type StoredToken = z.infer<typeof storedToken>
+
+const tokenFile = z.strictObject({ version: z.literal(1), tokens: z.array(storedToken) })
+
+/** What the tokens of a state directory are read and written with. */
+export interface TokenPorts extends LockPorts {
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** The folder of a state directory for what only `fpki api serve` needs. */
+export function serverFolder(stateDirectory: string): string {
+  return join(stateDirectory, 'api')
+}
+
+/** The tokens of a state directory, in the order in which they were made. Throws ERR_BAD_FILE. */
+export async function readTokens(files: DurableFiles, stateDirectory: string): Promise<readonly StoredToken[]> {
+  return (await readJsonFile(files, tokensPath(stateDirectory), tokenFile))?.tokens ?? []
+}
+
+/** Reads the tokens by their ids again and again; the file is parsed when it is another one. */
+export function tokenReader(
+  files: DurableFiles,
+  stateDirectory: string,
+): () => Promise<ReadonlyMap<string, StoredToken>> {
+  const path = tokensPath(stateDirectory)
+  let last: { readonly text: string | null; readonly tokens: ReadonlyMap<string, StoredToken> } | null = null
+  return async () => {
+    const text = await readJsonFileText(files, path)
+    if (last?.text !== text || last === null) {
+      const tokens = text === null ? [] : readJsonText(text, path, tokenFile).tokens
+      last = { text, tokens: new Map(tokens.map((token) => [token.id, token])) }
+    }
+    return last.tokens
+  }
+}
+
+/** A new token; `text` is the only time that it can be seen. Throws ERR_LOCKED, ERR_BAD_FILE. */
+export async function addToken(
+  ports: TokenPorts,
+  stateDirectory: string,
+  wanted: Pick<StoredToken, 'factory' | 'scopes'> & { readonly expires: Date | null },
+): Promise<{ readonly text: string; readonly token: StoredToken }> {
+  const id = Buffer.from(ports.random.bytes(8)).toString('hex')
+  const text = `fpki_${id}_${Buffer.from(ports.random.bytes(32)).toString('base64url')}`
+  const token: StoredToken = {
+    ...{ id, sha256: sha256(text).toString('hex'), factory: wanted.factory, scopes: wanted.scopes },
+    createdAt: rfc3339(ports.clock()),
+    expiresAt: wanted.expires === null ? null : rfc3339(wanted.expires),
+  }
+  await changeTokens(ports, stateDirectory, (tokens) => [...tokens, token])
+  return { text, token }
+}
+
+/** Takes a token away; it is of no use from now on. Throws ERR_USAGE when there is none with this id. */
+export async function removeToken(ports: TokenPorts, stateDirectory: string, id: string): Promise<StoredToken> {
+  const gone: StoredToken[] = []
+  await changeTokens(ports, stateDirectory, (tokens) => {
+    gone.push(...tokens.filter((token) => token.id === id))
+    return tokens.filter((token) => token.id !== id)
+  })
+  const [token] = gone
+  if (token !== undefined) return token
+  // Whoever gives the token itself must not find it in a log.
+  const shown = /^[0-9a-f]{16}$/.test(id) ? ` ${id}` : ' with this id'
+  const message = `There is no token${shown} for the embedded Factory API.`
+  throw new FpkiError('ERR_USAGE', message, 'See `fpki api token list`; give the id, not the token.')
+}
+
+/** The token that `text` is; null: it is none, or has expired. */
+export function findToken(tokens: ReadonlyMap<string, StoredToken>, text: string, now: Date): StoredToken | null {
+  const [, id = ''] = /^fpki_([0-9a-f]{16})_[A-Za-z0-9_-]{43}$/.exec(text) ?? []
+  const token = tokens.get(id)
+  if (token === undefined || !timingSafeEqual(sha256(text), Buffer.from(token.sha256, 'hex'))) return null
+  return hasExpired(token, now) ? null : token
+}
+
+/** Is it of no use any more? */
+export function hasExpired({ expiresAt }: StoredToken, now: Date): boolean {
+  return expiresAt !== null && Date.parse(expiresAt) <= now.getTime()
+}
+
+function tokensPath(stateDirectory: string): string {
+  return join(serverFolder(stateDirectory), 'tokens.json')
+}
+
+async function changeTokens(
+  ports: TokenPorts,
+  stateDirectory: string,
+  change: (tokens: readonly StoredToken[]) => readonly StoredToken[],
+): Promise<void> {
+  const folder = serverFolder(stateDirectory)
+  await ports.files.makeDirectory(folder)
+  await ports.files.checkDirectory(folder)
+  await withLock(ports, folder, 'the tokens of the embedded Factory API', async () => {
+    const tokens = change(await readTokens(ports.files, stateDirectory))
+    await writeJsonFile(ports.files, tokensPath(stateDirectory), { version: 1, tokens })
+  })
+}
+
+function sha256(text: string): Buffer {
+  return hash('sha256', text, 'buffer')
+}

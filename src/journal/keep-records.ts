@@ -1,0 +1,89 @@
+import { type AuditLog, type AuditLogPorts, openAuditLog } from '../audit-log/audit-log.js'
+import { splitAuditLog } from '../audit-log/chain.js'
+import { auditLogFiles } from '../audit-log/files.js'
+import { AS_FOUND, hasLine, KEEP, tracesOfAuditLog } from '../audit-log/traces.js'
+import { readableCertificates } from '../directory/certificate-files.js'
+import type { PkiDirectory } from '../directory/pki-directory.js'
+import type { Journal } from '../directory/records.js'
+import { FpkiError } from '../errors.js'
+import type { RootSigner } from '../keystore/root-key.js'
+import { rfc3339 } from '../pki/describe.js'
+import type { Signer } from '../ports.js'
+import type { Step } from './run-steps.js'
+
+/** Before the first change of a directory that has none: a line that lists the certificates that are there, and a snapshot. */
+export async function beginRecords(directory: PkiDirectory, auditLog: AuditLog, now: Date): Promise<void> {
+  await beginAuditLog(directory, auditLog)
+  if ((await directory.snapshots()).length > 0) return
+  await directory.takeSnapshot({ command: AS_FOUND, time: rfc3339(now), state: await directory.readState() })
+}
+
+/** The line that an audit log begins with in a directory that fioctl, or an fpki without one, has made. */
+export async function beginAuditLog(directory: PkiDirectory, auditLog: AuditLog): Promise<void> {
+  const head = await auditLogFiles(directory).readHead()
+  const { lines } = splitAuditLog((await auditLogFiles(directory).read()) ?? '', head)
+  if (head !== null || hasLine(lines)) return
+  // One that is gone begins anew, and not here: its first line says so, whichever command writes it.
+  if ((await tracesOfAuditLog(directory)).length > 0) return
+  const there = await readableCertificates(directory)
+  await auditLog.found(there, 'Here the audit log begins. These were in the directory already.')
+}
+
+/** What keeping the records takes. */
+export interface KeepWork {
+  readonly directory: PkiDirectory
+  readonly auditLog: AuditLog
+  /** null: there is no root certificate yet by which anybody could verify what the root signs. */
+  readonly rootSigner: RootSigner | null
+  warn(text: string): void
+}
+
+/** The last step of every command that changes something: the root signs for the audit log, and a snapshot is made. */
+export function keepStep<Work extends KeepWork>({
+  command,
+  startedAt,
+}: Pick<Journal, 'command' | 'startedAt'>): Step<Work> {
+  return {
+    ...KEEP,
+    says: 'Keeping a snapshot',
+    run: async ({ directory, auditLog, rootSigner, warn }) => {
+      if (rootSigner !== null) await auditLog.seal(await rootSigner.open())
+      await directory.takeSnapshot({ command, time: startedAt, state: await directory.readState() })
+      await directory.thinSnapshots().catch((error: unknown) => {
+        // The work is done: an old snapshot that cannot be read must keep nobody from the next command.
+        if (!(error instanceof FpkiError)) throw error
+        warn(`Old snapshots were not cleared away: ${error.message}`)
+      })
+      return undefined
+    },
+  }
+}
+
+/** Seconds: several may sign at once, and each is done in no time. */
+const PATIENCE = 20
+
+/**
+ * Does `work` with the audit log, for a command that signs and changes nothing else: under the directory's lock, and with what
+ * the root signs for it in the end. Throws ERR_LOCKED, what the audit log throws, and what `work` throws.
+ *
+ * @param signer the root key; null: it is not open, and the next command signs for the lines
+ */
+export async function withAuditLog<T>(
+  directory: PkiDirectory,
+  command: string,
+  ports: AuditLogPorts,
+  signer: Signer | null,
+  work: (auditLog: AuditLog) => Promise<T>,
+): Promise<T> {
+  await directory.make()
+  const lock = await directory.lock(PATIENCE)
+  try {
+    const auditLog = openAuditLog(directory, command, ports)
+    await beginAuditLog(directory, auditLog)
+    const done = await work(auditLog)
+    if (signer !== null) await auditLog.seal(signer)
+    return done
+  } finally {
+    await lock.release()
+  }
+}

@@ -1,0 +1,26 @@
+import type { TokenKeyReference } from '../directory/records.js'
+import { FpkiError } from '../errors.js'
+import type { KeyChoice, KeyName } from '../ports.js'
+import { keyName } from '../signer/pkcs11/key-name.js'
+
+/** The label and the id that a root key gets (docs/profile.md#token-keys). */
+export const ROOT_KEY: KeyName = { label: 'root-ca', id: '01' }
+
+/** The key of local-ca in a token; its id tells it from the root's also where labels are not shown. */
+export const LOCAL_CA_KEY: KeyName = { label: 'local-ca', id: '02' }
+
+/** The name that a new root key gets. Throws ERR_USAGE when it would have no label or no id. */
+export function newRootKeyName({ label, id }: KeyChoice): KeyName {
+  const name = { label: label ?? ROOT_KEY.label, id: id ?? ROOT_KEY.id }
+  if (name.label !== '' && name.id !== '') return name
+  throw new FpkiError(
+    'ERR_USAGE',
+    `The PKCS#11 URI asks for a new key without ${name.label === '' ? 'a label' : 'an id'}.`,
+    'Give it one, as in object=root-ca;id=%01, or leave the attribute out of the URI.',
+  )
+}
+
+/** A key that a record remembers, in a message. */
+export function rememberedKeyName({ keyLabel, keyId }: TokenKeyReference): string {
+  return keyName({ label: keyLabel, id: keyId })
+}

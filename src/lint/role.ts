@@ -1,0 +1,54 @@
+import { isUuid } from '../pki/device-request.js'
+import type { KnownExtensions } from '../pki/extensions.js'
+import { attributeValues, type Name, sameName } from '../pki/name.js'
+import { DEVICE, DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
+import type { LintCertificate, Role } from './model.js'
+
+/** What a certificate of each role looks like (docs/profile.md#profiles). */
+export const PROFILE_OF: Readonly<Record<Role, Profile>> = {
+  root: ROOT_CA,
+  'device-ca': DEVICE_CA,
+  tls: TLS_SERVER,
+  device: DEVICE,
+}
+
+/** All roles, as `--profile` takes them. */
+export const ROLES = Object.keys(PROFILE_OF) as readonly Role[]
+
+/**
+ * What a certificate seems to be for. A device or a server may wrongly say that it is a CA, so its names and purposes
+ * count for more. null: nothing in it tells.
+ */
+export function roleOf({ subject, issuer, known }: Pick<LintCertificate, 'subject' | 'issuer' | 'known'>): Role | null {
+  const traits = traitsOf(subject, known)
+  if (isRoot(traits, sameName(subject, issuer))) return 'root'
+  if (traits.isDevice) return 'device'
+  if (traits.ca && traits.certSign && !traits.hasNames) return 'device-ca'
+  if (traits.server || traits.hasNames) return 'tls'
+  return traits.ca || traits.certSign ? 'device-ca' : null
+}
+
+function traitsOf(subject: Name, { basicConstraints, keyUsage, extKeyUsage, subjectAltName }: KnownExtensions) {
+  const server = extKeyUsage?.includes('serverAuth') ?? false
+  const client = extKeyUsage?.includes('clientAuth') ?? false
+  const hasNames = (subjectAltName ?? []).length > 0
+  const isCalledLikeOne = attributeValues(subject, 'CN').some(isUuid) && !hasNames
+  return {
+    ca: basicConstraints?.ca ?? false,
+    certSign: keyUsage?.includes('keyCertSign') ?? false,
+    isLast: basicConstraints?.pathLenConstraint === 0,
+    crlSign: keyUsage?.includes('cRLSign') ?? false,
+    server,
+    client,
+    hasNames,
+    isDevice:
+      (client && !server) || (!server && isCalledLikeOne) || attributeValues(subject, 'businessCategory').length > 0,
+  }
+}
+
+/** One that signed itself, or a company's CA has: then it has all that the profile of a root has. */
+function isRoot(traits: ReturnType<typeof traitsOf>, isSelfIssued: boolean): boolean {
+  const { ca, certSign, crlSign, server, client, hasNames, isDevice, isLast } = traits
+  if (isSelfIssued) return ca || certSign || !(server || hasNames || isDevice)
+  return ca && certSign && crlSign && server && client && !hasNames && !isLast
+}

@@ -1,0 +1,115 @@
+import { serialToHex } from '../../pki/serial.js'
+import { latestEnd } from '../../pki/validity.js'
+import type { LintTime } from '../model.js'
+import { PROFILE_OF } from '../role.js'
+import { always, type CertificateRule, unless } from '../rule.js'
+
+/** Fewer bits are no accident of 128 random ones (one in 65536 is shorter than this). */
+const LEAST_SERIAL_BITS = 112
+
+/** What it is for; version, serial number and validity. */
+export const FIELD_RULES: readonly CertificateRule[] = [
+  {
+    code: 'role-unknown',
+    severity: 'notice',
+    cite: 'docs/profile.md#profiles',
+    applies: always,
+    check: ({ role }) => unless(role !== null, 'nothing in it tells what it is for; --profile says it'),
+  },
+  {
+    code: 'version-not-3',
+    severity: 'error',
+    cite: 'RFC 5280 4.1.2.1',
+    applies: always,
+    check: ({ version }) => unless(version === 3, `it is of version ${version}, which has no extensions`),
+  },
+  {
+    code: 'serial-zero',
+    severity: 'error',
+    onRoot: 'warning',
+    cite: 'RFC 5280 4.1.2.2',
+    applies: always,
+    check: ({ serial }) => unless(serial.value !== 0n, 'the serial number is 0'),
+  },
+  {
+    code: 'serial-negative',
+    severity: 'error',
+    cite: 'RFC 5280 4.1.2.2',
+    applies: always,
+    check: ({ serial }) => unless(serial.value >= 0n, 'the serial number is negative'),
+  },
+  {
+    code: 'serial-too-long',
+    severity: 'error',
+    onRoot: 'warning',
+    cite: 'RFC 5280 4.1.2.2; docs/profile.md#serial-numbers',
+    applies: always,
+    check: ({ serial }) => unless(serial.octets <= 20, `the serial number has ${serial.octets} octets; 20 is the most`),
+  },
+  {
+    code: 'serial-not-random',
+    severity: 'warning',
+    cite: 'docs/profile.md#serial-numbers',
+    applies: ({ serial }) => serial.value > 0n,
+    check: ({ serial }) =>
+      unless(
+        serial.value.toString(2).length >= LEAST_SERIAL_BITS,
+        `the serial number ${serialToHex(serial.value)} does not have 128 random bits`,
+      ),
+  },
+  {
+    code: 'time-encoding',
+    severity: 'error',
+    cite: 'RFC 5280 4.1.2.5',
+    applies: always,
+    check: ({ notBefore, notAfter }) => {
+      const wrong = [notBefore, notAfter].find(({ isStrict }) => !isStrict)
+      return wrong === undefined
+        ? null
+        : `the time ${JSON.stringify(wrong.text)} is not UTCTime through 2049 and GeneralizedTime after it, with seconds and Z`
+    },
+  },
+  {
+    code: 'validity-order',
+    severity: 'error',
+    cite: 'RFC 5280 4.1.2.5',
+    applies: always,
+    check: ({ notBefore, notAfter }) => unless(!(notAfter.time <= notBefore.time), 'it ends before it begins'),
+  },
+  {
+    code: 'expired',
+    severity: 'error',
+    cite: 'RFC 5280 6.1.3',
+    // What a rotation has kept may be as old as it likes.
+    applies: ({ place }) => !/\.bak(\.\d+)?$/.test(place.file),
+    check: ({ notAfter }, { now }) => unless(!(notAfter.time < now), `it ended on ${day(notAfter)}`),
+  },
+  {
+    code: 'not-yet-valid',
+    severity: 'error',
+    cite: 'RFC 5280 6.1.3',
+    applies: always,
+    check: ({ notBefore }, { now }) => unless(!(notBefore.time > now), `it begins on ${day(notBefore)}`),
+  },
+  {
+    code: 'validity-too-long',
+    severity: 'warning',
+    // A company gives its root what it likes, and nothing below it lasts longer for that.
+    onRoot: 'notice',
+    cite: 'docs/profile.md#validity',
+    applies: ({ role }) => role !== null,
+    check: (certificate) => {
+      const { role, notBefore, notAfter } = certificate
+      if (role === null) return null
+      const { name, years } = PROFILE_OF[role]
+      return unless(
+        !(notAfter.time > latestEnd(notBefore.time, years)),
+        `it holds for more than the ${years} years of a ${name}`,
+      )
+    },
+  },
+]
+
+function day({ time, text }: LintTime): string {
+  return Number.isNaN(time.getTime()) ? text : time.toISOString().slice(0, 10)
+}

@@ -1,0 +1,119 @@
+import * as z from 'zod/mini'
+import { FpkiError } from '../../errors.js'
+import type { FactoryApi } from '../../factory/api.js'
+import {
+  addToken,
+  hasExpired,
+  readTokens,
+  removeToken,
+  SCOPES,
+  type Scope,
+  type StoredToken,
+  type TokenPorts,
+} from '../../factory/embedded/tokens.js'
+import { jsonDocument } from '../../json-document.js'
+import { rfc3339 } from '../../pki/describe.js'
+
+/** What is known of a token for the served API, without the token. */
+export const apiToken = z.strictObject({
+  /** Also the OAuth client id. */
+  id: z.string(),
+  /** null: it is for every factory of the state directory. */
+  factory: z.nullable(z.string()),
+  scopes: z.array(z.enum(SCOPES)),
+  createdAt: z.string(),
+  expiresAt: z.nullable(z.string()),
+  expired: z.boolean(),
+})
+
+/** What `fpki api token create --json` prints; `token` is secret. */
+export const createdApiToken = jsonDocument({
+  stateDirectory: z.string(),
+  token: z.string(),
+  details: apiToken,
+  /** The factory was not there before. */
+  madeFactory: z.boolean(),
+})
+
+/** What `fpki api token list --json` prints. */
+export const listedApiTokens = jsonDocument({ stateDirectory: z.string(), tokens: z.array(apiToken) })
+
+/** What `fpki api token revoke --json` prints. */
+export const revokedApiToken = jsonDocument({ stateDirectory: z.string(), revoked: apiToken })
+
+/** See {@link apiToken}. */
+export type ApiToken = z.infer<typeof apiToken>
+/** See {@link createdApiToken}. */
+export type CreatedApiToken = z.infer<typeof createdApiToken>
+/** See {@link listedApiTokens}. */
+export type ListedApiTokens = z.infer<typeof listedApiTokens>
+/** See {@link revokedApiToken}. */
+export type RevokedApiToken = z.infer<typeof revokedApiToken>
+
+/** What a token is to be. */
+export interface ApiTokenOptions {
+  /** Absolute. */
+  readonly stateDirectory: string
+  /** null: for every factory. */
+  readonly factory: string | null
+  readonly scopes: readonly string[]
+  /** `30d`, `12h` or a time of RFC 3339; null: it does not expire. */
+  readonly expires: string | null
+}
+
+/** Makes a token, and its factory when there is none. Throws ERR_USAGE, ERR_LOCKED, ERR_BAD_FILE. */
+export async function createApiToken(
+  { stateDirectory, factory, scopes, expires }: ApiTokenOptions,
+  ports: TokenPorts & { readonly factories: readonly string[]; apiOf(factory: string): FactoryApi },
+): Promise<CreatedApiToken> {
+  const now = ports.clock()
+  const wanted = {
+    factory,
+    scopes: scopes.map(checkScope),
+    expires: expires === null ? null : readExpiry(expires, now),
+  }
+  const madeFactory = factory !== null && !ports.factories.includes(factory)
+  if (madeFactory) await ports.apiOf(factory).getUser()
+  const { text, token } = await addToken(ports, stateDirectory, wanted)
+  return { stateDirectory, token: text, details: described(token, now), madeFactory }
+}
+
+/** The tokens of a state directory. Throws ERR_BAD_FILE. */
+export async function listApiTokens(stateDirectory: string, { files, clock }: TokenPorts): Promise<ListedApiTokens> {
+  const tokens = await readTokens(files, stateDirectory)
+  return { stateDirectory, tokens: tokens.map((token) => described(token, clock())) }
+}
+
+/** Revokes a token by its id. Throws ERR_USAGE when there is none, ERR_LOCKED, ERR_BAD_FILE. */
+export async function revokeApiToken(stateDirectory: string, id: string, ports: TokenPorts): Promise<RevokedApiToken> {
+  const token = await removeToken(ports, stateDirectory, id)
+  return { stateDirectory, revoked: described(token, ports.clock()) }
+}
+
+function described({ sha256, ...token }: StoredToken, now: Date): ApiToken {
+  return { ...token, expired: hasExpired({ sha256, ...token }, now) }
+}
+
+function checkScope(name: string): Scope {
+  const scope = SCOPES.find((one) => one === name)
+  if (scope !== undefined) return scope
+  throw new FpkiError('ERR_USAGE', `There is no scope ${JSON.stringify(name)}.`, `There are ${SCOPES.join(' and ')}.`)
+}
+
+const HOURS = { d: 24, h: 1 } as const
+
+function readExpiry(text: string, now: Date): Date {
+  const [, count, unit] = /^(\d{1,5})([dh])$/.exec(text) ?? []
+  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)$/.test(text)
+  const time =
+    count === undefined
+      ? Date.parse(isTime ? text : '')
+      : now.getTime() + Number(count) * HOURS[unit as 'd' | 'h'] * 3_600_000
+  if (time > now.getTime()) return new Date(time)
+  const message = `--expires ${JSON.stringify(text)} is no time to come.`
+  throw new FpkiError(
+    'ERR_USAGE',
+    message,
+    `Give 30d, 12h, or a time such as ${rfc3339(new Date(now.getTime() + 3_600_000))}.`,
+  )
+}

@@ -1,0 +1,27 @@
+import * as z from 'zod/mini'
+import type { FactoryApi } from '../../factory/api.js'
+import { jsonDocument } from '../../json-document.js'
+import type { Clock } from '../../ports.js'
+
+/** What `fpki api ping --json` prints. */
+export const pingedApi = jsonDocument({
+  factory: z.string(),
+  /** Which Factory API answered. */
+  api: z.string(),
+  user: z.strictObject({ polisId: z.string(), name: z.string() }),
+  /** The factory's root of trust is set. */
+  isSet: z.boolean(),
+  /** How long both answers took together. */
+  milliseconds: z.number(),
+})
+
+/** See {@link pingedApi}. */
+export type PingedApi = z.infer<typeof pingedApi>
+
+/** Asks the Factory API who is asking and whether the PKI is set. Throws ERR_API. */
+export async function pingApi(factory: string, api: FactoryApi, clock: Clock): Promise<PingedApi> {
+  const begin = clock().getTime()
+  const isSet = (await api.getCertificates()) !== null
+  const { polisId, name } = await api.getUser()
+  return { factory, api: api.name, user: { polisId, name }, isSet, milliseconds: clock().getTime() - begin }
+}

@@ -1,0 +1,47 @@
+import { inspectDirectory, isAtWork, type SeenDirectory } from '../../directory/inspect.js'
+import { PKI_FILES } from '../../directory/names.js'
+import { FpkiError } from '../../errors.js'
+import type { DurableFiles } from '../../ports.js'
+import { shellWord } from '../../shell-word.js'
+
+/** The command that was interrupted in a directory; null: none, or one that is running. */
+export async function interruptedIn(files: DurableFiles, directory: SeenDirectory): Promise<string | null> {
+  const { path } = directory
+  if (openCommand(directory) === null || (await isAtWork(files, path))) return null
+  // It may have ended between the two looks.
+  return openCommand(await inspectDirectory(files, path))
+}
+
+/** What every PKI has, and this directory lacks. Throws ERR_NOT_INITIALIZED when it is no PKI, and none is being made. */
+export function missingFiles(
+  directory: SeenDirectory,
+): readonly { readonly file: string; readonly error: FpkiError }[] {
+  const { rootCertificate, tlsCertificate } = PKI_FILES
+  const missing = [rootCertificate, tlsCertificate].filter((name) => !directory.names.includes(name))
+  const command = openCommand(directory)
+  if (command === null && (missing as readonly string[]).includes(rootCertificate)) throw noPki(directory)
+  return missing.map((file) => ({ file, error: lacks(directory, file, command) }))
+}
+
+function openCommand({ journal }: SeenDirectory): string | null {
+  return journal !== null && journal.finishedAt === null ? journal.command : null
+}
+
+function lacks({ path }: SeenDirectory, file: string, command: string | null): FpkiError {
+  return command === null
+    ? new FpkiError(
+        'ERR_BAD_FILE',
+        `${path} has no ${file}.`,
+        `Put it back from a backup, or from \`fpki ca show ${shellWord(path)} --just-tls\`.`,
+      )
+    : new FpkiError(
+        'ERR_UNFINISHED',
+        `${path} has no ${file}: \`fpki ${command}\` has not finished.`,
+        `If it is not running, finish it with \`fpki ca resume ${shellWord(path)}\`.`,
+      )
+}
+
+function noPki({ path }: SeenDirectory): FpkiError {
+  const hint = 'Name a PKI directory, or put the file back from a backup.'
+  return new FpkiError('ERR_NOT_INITIALIZED', `${path} has no ${PKI_FILES.rootCertificate}.`, hint)
+}

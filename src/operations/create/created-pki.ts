@@ -1,0 +1,74 @@
+import * as z from 'zod/mini'
+import { FILE_MEANINGS, PKI_FILES, type PkiFile } from '../../directory/names.js'
+import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
+import { keyReference } from '../../directory/records.js'
+import { jsonDocument } from '../../json-document.js'
+import { readPemCertificate } from '../../pki/read-certificate.js'
+import { toServerName } from '../../pki/server-name.js'
+import type { DurableFiles } from '../../ports.js'
+import { isPlainKey } from '../../signer/key-pem.js'
+
+/** What `fpki ca create --json` prints. */
+export const createdPki = jsonDocument({
+  factory: z.string(),
+  /** Which Factory API knows it. */
+  api: z.string(),
+  /** Absolute. */
+  directory: z.string(),
+  /** Where the root key is: a file, or a key in a token. */
+  rootKey: keyReference,
+  /** Where the key of local-ca is; null: there is no local-ca. */
+  localCaKey: z.nullable(keyReference),
+  /** An interrupted run was brought to its end. */
+  resumed: z.boolean(),
+  /** The DNS names that tls-crt is for. */
+  tlsNames: z.array(z.string()),
+  /** Every file of the PKI in the directory; a secret one must be backed up and shown to nobody. */
+  files: z.array(z.strictObject({ name: z.string(), meaning: z.string(), secret: z.boolean() })),
+  warnings: z.array(z.string()),
+  /** The backup that `--backup` has made; null: there is none yet. */
+  backup: z.nullable(z.string()),
+})
+
+/** See {@link createdPki}. */
+export type CreatedPki = z.infer<typeof createdPki>
+
+/** What decides which files a PKI has. */
+export interface PkiShape {
+  readonly onlineCa: boolean
+  readonly localCa: boolean
+  /** Keys in a token have no file. */
+  readonly rootKey: 'file' | 'pkcs11'
+  readonly localCaKey: 'file' | 'pkcs11'
+}
+
+/** The files that a PKI of this shape has. */
+export function filesFor({ onlineCa, localCa, ...keys }: PkiShape): readonly PkiFile[] {
+  const { rootKey, rootCertificate, tlsCertificate, onlineCaCertificate, localCaKey, localCaCertificate } = PKI_FILES
+  return [
+    ...(keys.rootKey === 'file' ? [rootKey] : []),
+    ...[rootCertificate, tlsCertificate],
+    ...(onlineCa ? [onlineCaCertificate] : []),
+    ...(localCa && keys.localCaKey === 'file' ? [localCaKey] : []),
+    ...(localCa ? [localCaCertificate] : []),
+  ]
+}
+
+/** Is the root key of a finished PKI in a file that is not encrypted? */
+export async function hasPlainRootKey({ directory, rootKey }: CreatedPki, files: DurableFiles): Promise<boolean> {
+  if (rootKey.kind !== 'file') return false
+  const text = await pkiDirectory(files, directory).read(PKI_FILES.rootKey)
+  return text !== null && isPlainKey(text, PKI_FILES.rootKey)
+}
+
+/** What is told of a finished PKI directory. */
+export async function whatWasMade(
+  directory: PkiDirectory,
+  files: readonly PkiFile[],
+): Promise<Pick<CreatedPki, 'files' | 'tlsNames'>> {
+  const { known } = readPemCertificate((await directory.read(PKI_FILES.tlsCertificate)) ?? '', 'tls-crt')
+  return {
+    files: files.map((name) => ({ name, ...FILE_MEANINGS[name] })),
+    tlsNames: (known.subjectAltName ?? []).map(({ value }) => toServerName(value) ?? value),
+  }
+}

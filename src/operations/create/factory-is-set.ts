@@ -1,0 +1,46 @@
+import { FpkiError } from '../../errors.js'
+import type { FactoryApi } from '../../factory/api.js'
+import { isEmbeddedApi } from '../../factory/embedded/index.js'
+import type { Progress } from '../../ports.js'
+
+/**
+ * The error for a factory that has a root already: a second attempt, or somebody else's. `source` is where the factory's
+ * name was given.
+ */
+export function factoryIsSet(factory: string, { name: api }: Pick<FactoryApi, 'name'>, source?: string): FpkiError {
+  const named = source === undefined ? '' : `, named by ${source},`
+  const trial = isEmbeddedApi(api) ? ` Start a trial factory over with \`fpki api delete-factory ${factory}\`.` : ''
+  return new FpkiError(
+    'ERR_FACTORY_IS_SET',
+    `The factory ${factory}${named} has a root of trust already in the Factory API ${api}; it can be set once only.`,
+    `See it with \`fpki ca show --pretty --factory ${factory}\`. Its PKI directory was lost: \`fpki ca restore BACKUP DIR\`. ` +
+      'It needs other names for its gateway: `fpki ca rotate-tls DIR --tls-name HOST`. ' +
+      `Another factory is meant: --factory NAME.${trial}`,
+  )
+}
+
+/** Opens a Factory API, which may be out of reach: ERR_API. */
+export type OpenApi = () => Promise<Pick<FactoryApi, 'getCertificates' | 'name'>>
+
+/**
+ * A root can be set once only, so a request for a second one would be signed for nothing. Throws ERR_FACTORY_IS_SET; warns
+ * when the Factory API cannot say.
+ */
+export async function requireNoRoot(
+  { factory, factorySource }: { readonly factory: string; readonly factorySource?: string },
+  { openApi, progress }: { readonly openApi: OpenApi; readonly progress: Progress },
+): Promise<void> {
+  const api = await openApi().catch(unlessUnreachable)
+  const known = api instanceof FpkiError ? api : await api.getCertificates().catch(unlessUnreachable)
+  if (known instanceof FpkiError) {
+    const reason = known.message.replace(/\.$/, '')
+    progress.warn(
+      `could not check that the factory ${factory} has no root yet: ${reason}. If it has one, \`ca create\` will refuse the certificate for this request.`,
+    )
+  } else if (known !== null && !(api instanceof FpkiError)) throw factoryIsSet(factory, api, factorySource)
+}
+
+function unlessUnreachable(error: unknown): FpkiError {
+  if (error instanceof FpkiError && error.code === 'ERR_API') return error
+  throw error
+}

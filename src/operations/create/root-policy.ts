@@ -1,0 +1,134 @@
+import { FpkiError } from '../../errors.js'
+import { type Finding, lint, readFileItems } from '../../lint/index.js'
+import { rfc3339 } from '../../pki/describe.js'
+import { attributeValues, formatName } from '../../pki/name.js'
+import { isSelfIssued } from '../../pki/path-validation/self-issued.js'
+import { formatKeyType, isCompressed } from '../../pki/public-key.js'
+import { type Certificate, isIssuedBy } from '../../pki/read-certificate.js'
+
+/** What a root certificate from elsewhere is held against. */
+export interface RootPolicy {
+  /** Names the certificate in messages: its path. */
+  readonly what: string
+  readonly factory: string
+  readonly now: Date
+}
+
+/** The extensions that devices know, and that may therefore be critical. */
+const KNOWN: readonly string[] = ['basicConstraints', 'keyUsage', 'extKeyUsage', 'subjectKeyIdentifier']
+
+/** What {@link oddities} say in more words. */
+const IN_WORDS: readonly string[] = ['subject-not-utf8', 'common-name-missing', 'ca-subject-key-id-missing']
+
+/**
+ * Can a certificate be the root of trust of a factory (docs/profile.md#root)? It must be a CA for an EC key that may sign device
+ * CAs and CRLs, of this factory, valid now, and lint finds no error in it: what is taken here, `ca verify` and `ca restore`
+ * go by the same rules, and the root can be set once only.
+ *
+ * @returns what is odd about it, a sentence each
+ * @throws FpkiError ERR_BAD_CERTIFICATE with the first reason that it cannot
+ */
+export function acceptRoot(certificate: Certificate, policy: RootPolicy): readonly string[] {
+  const findings = lintFindings(certificate, policy)
+  const problem =
+    caProblem(certificate) ??
+    unitProblem(certificate, policy) ??
+    timeProblem(certificate, policy.now) ??
+    lintProblem(findings)
+  if (problem === null) return [...oddities(certificate, policy.what), ...lintWarnings(findings, policy.what)]
+  throw new FpkiError(
+    'ERR_BAD_CERTIFICATE',
+    `${policy.what} cannot be the root of trust of ${policy.factory}: ${problem.reason}.`,
+    problem.hint ?? 'Nothing was changed. Have it made again; docs/roots.md says what it needs.',
+  )
+}
+
+interface Problem {
+  readonly reason: string
+  readonly hint?: string
+}
+
+function lintFindings({ der }: Certificate, { what, factory, now }: RootPolicy): readonly Finding[] {
+  return lint(readFileItems(der, what, 'root').items, [], { factory, now }).findings
+}
+
+function lintProblem(findings: readonly Finding[]): Problem | null {
+  const error = findings.find(({ severity }) => severity === 'error')
+  return error === undefined ? null : { reason: `${error.reason} (${error.code})` }
+}
+
+function lintWarnings(findings: readonly Finding[], what: string): readonly string[] {
+  const odd = findings.filter(({ code, severity }) => severity === 'warning' && !IN_WORDS.includes(code))
+  return odd.map(({ reason, code }) => `${what} differs from the root that fpki makes, and works: ${reason} (${code}).`)
+}
+
+function caProblem(certificate: Certificate): Problem | null {
+  const { publicKey, known } = certificate
+  const { basicConstraints, keyUsage, extKeyUsage } = known
+  if (publicKey.kind !== 'EC') {
+    const hint = 'Devices, tokens and gateways of this hierarchy know EC P-256, P-384 and P-521 only.'
+    return { reason: `its key is ${formatKeyType(publicKey)}, and it must be EC`, hint }
+  }
+  if (isCompressed(publicKey.spki)) {
+    const hint =
+      'Have the certificate made again for the same key with an uncompressed point: `openssl ec -conv_form uncompressed`.'
+    return { reason: 'its key is a compressed point, which devices do not read', hint }
+  }
+  if (!basicConstraints?.ca) return { reason: 'it is no CA (basicConstraints does not say CA:TRUE)' }
+  if (basicConstraints.pathLenConstraint === 0) {
+    return { reason: 'its path length of 0 leaves no room for device CAs; it must be 1 or more, or absent' }
+  }
+  const missing = (['keyCertSign', 'cRLSign'] as const).filter((usage) => !keyUsage?.includes(usage))
+  if (missing.length > 0) return { reason: `its keyUsage lacks ${missing.join(' and ')}` }
+  const purposes = ['serverAuth', 'clientAuth'].filter((purpose) => extKeyUsage?.includes(purpose) === false)
+  if (purposes.length > 0) {
+    return { reason: `its extKeyUsage lacks ${purposes.join(' and ')}, and what it signs could not be used for TLS` }
+  }
+  const isForged = isSelfIssued(certificate) && !isIssuedBy(certificate, certificate)
+  return isForged ? { reason: 'it says that it is self-signed, and its signature does not verify' } : null
+}
+
+function unitProblem({ subject }: Certificate, { factory }: RootPolicy): Problem | null {
+  const units = attributeValues(subject, 'OU')
+  if (units.length === 1 && units[0] === factory) return null
+  const found = units.length === 0 ? 'no OU' : units.map((unit) => `OU=${unit}`).join(', ')
+  const hint = 'Nothing was changed. If the certificate is right, name its factory with --factory.'
+  return { reason: `its subject has ${found}, and must have OU=${factory} once`, hint }
+}
+
+function timeProblem({ notBefore, notAfter }: Certificate, now: Date): Problem | null {
+  if (now > notAfter) return { reason: `it expired on ${rfc3339(notAfter)}` }
+  return now < notBefore ? { reason: `it is not valid before ${rfc3339(notBefore)}` } : null
+}
+
+function oddities(certificate: Certificate, what: string): readonly string[] {
+  const { subject, issuer, known, extensions } = certificate
+  const names = attributeValues(subject, 'CN')
+  const encodings = new Set(
+    subject.attributes.map(({ encoding }) => encoding).filter((encoding) => encoding !== 'UTF8String'),
+  )
+  const unknown = extensions.filter(({ type, critical }) => critical && !KNOWN.includes(type)).map(({ type }) => type)
+  const when = (holds: boolean, text: string) => (holds ? [text] : [])
+  return [
+    ...when(
+      names.join() !== 'Factory-CA',
+      `The subject of ${what} has ${names.length === 0 ? 'no CN' : `CN=${names.join(', CN=')}`}; that of other roots is CN=Factory-CA.`,
+    ),
+    ...when(
+      encodings.size > 0,
+      `The subject of ${what} is not all UTF8String but ${[...encodings].join(', ')}; devices with mbedTLS may refuse it.`,
+    ),
+    ...when(
+      known.subjectKeyIdentifier === null,
+      `${what} has no subjectKeyIdentifier; strict checks of RFC 5280 refuse it.`,
+    ),
+    ...when(
+      unknown.length > 0,
+      `${what} has the critical extension ${unknown.join(', ')}, which devices may not know.`,
+    ),
+    ...when(
+      !isSelfIssued(certificate),
+      `${what} is signed by ${formatName(issuer)}, and fpki did not check that signature. It becomes the trust anchor itself; OpenSSL verifies below it with -partial_chain.`,
+    ),
+  ]
+}

@@ -1,0 +1,99 @@
+import { PKI_FILES } from '../../directory/names.js'
+import type { PkiDirectory } from '../../directory/pki-directory.js'
+import { FpkiError } from '../../errors.js'
+import {
+  type CertificatesUpdate,
+  type FactoryApi,
+  FactoryApiError,
+  type FactoryCertificates,
+} from '../../factory/api.js'
+import { rememberedKeyName } from '../../keystore/labels.js'
+import { samePem } from '../../pki/pem.js'
+import { provesPossession } from '../../pki/possession.js'
+import { readPemCertificate } from '../../pki/read-certificate.js'
+import { shellWord } from '../../shell-word.js'
+import { requireText } from '../signing/certificate-files.js'
+import { factoryIsSet } from './factory-is-set.js'
+import type { CreateKeys } from './keys.js'
+
+/** What an upload works with. */
+interface Upload {
+  readonly directory: PkiDirectory
+  readonly factory: string
+  readonly api: FactoryApi
+  readonly keys: Pick<CreateKeys, 'root' | 'localCa'>
+}
+
+/**
+ * Tells the Factory API of a new PKI, and reads back what it knows. The API takes all of it in one call, or nothing; an
+ * answer that got lost is seen by asking first. The root can be set once only, so everything is looked at before it is.
+ *
+ * @throws FpkiError ERR_BAD_FILE or ERR_BAD_KEY when a file is missing or does not fit, ERR_FACTORY_IS_SET, ERR_API
+ */
+export async function uploadPki({ directory, factory, api, keys }: Upload, files: readonly string[]): Promise<void> {
+  const certificates = await wholePki(directory, keys, files)
+  const known = await api.getCertificates()
+  if (known === null) await beforeTheRoot(api, factory, api.updateCertificates(certificates))
+  else if (!samePem(known.rootCrt, certificates.rootCrt)) throw factoryIsSet(factory, api)
+  requireSame(await api.getCertificates(), certificates, directory)
+}
+
+/** An answer of an API that has no root yet; a conflict may be that somebody else has set one meanwhile. */
+export async function beforeTheRoot<T>(api: FactoryApi, factory: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    const isConflict = error instanceof FactoryApiError && error.status === 409
+    if (isConflict && (await api.getCertificates().catch(() => null)) !== null) throw factoryIsSet(factory, api)
+    throw error
+  }
+}
+
+function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate, { path }: PkiDirectory): void {
+  if (
+    samePem(known?.rootCrt, sent.rootCrt) &&
+    samePem(known?.tlsCrt, sent.tlsCrt) &&
+    samePem(known?.caCrt, sent.caCrt)
+  ) {
+    return
+  }
+  throw new FpkiError(
+    'ERR_API',
+    'The Factory API does not know the certificates that it was sent and took.',
+    `Compare \`fpki ca show ${shellWord(path)} --pretty\` with the PKI directory, where everything is safe; then run the same command again.`,
+  )
+}
+
+/**
+ * The certificates of a PKI directory in the form in which the Factory API takes them (docs/profile.md#certs), after a look at
+ * all of `files`: none is missing, and each key is that of its certificate. Throws ERR_BAD_FILE or ERR_BAD_KEY.
+ */
+async function wholePki(
+  directory: PkiDirectory,
+  keys: Pick<CreateKeys, 'root' | 'localCa'>,
+  files: readonly string[],
+): Promise<CertificatesUpdate & { readonly rootCrt: string }> {
+  for (const file of files) await requireText(directory, file)
+  const text = async (file: string) => (files.includes(file) ? requireText(directory, file) : '')
+  const { rootCertificate, tlsCertificate, onlineCaCertificate, localCaCertificate } = PKI_FILES
+  await requirePair(directory, keys.root, rootCertificate)
+  if (files.includes(localCaCertificate)) await requirePair(directory, keys.localCa, localCaCertificate)
+  const deviceCas = [await text(onlineCaCertificate), await text(localCaCertificate)].filter((pem) => pem !== '')
+  const certificates = { rootCrt: await text(rootCertificate), tlsCrt: await text(tlsCertificate) }
+  return deviceCas.length === 0 ? certificates : { ...certificates, caCrt: deviceCas.join('\n') }
+}
+
+async function requirePair(directory: PkiDirectory, key: CreateKeys['root'], file: string): Promise<void> {
+  const certificate = readPemCertificate(await requireText(directory, file), `${directory.path}/${file}`)
+  if (await provesPossession(await key.open(), certificate.spki)) return
+  const { reference } = key
+  const name =
+    reference.kind === 'file'
+      ? `${directory.path}/${reference.name}`
+      : `The key ${rememberedKeyName(reference)} in the token`
+  throw new FpkiError(
+    'ERR_BAD_KEY',
+    `${name} is not the key of ${file}.`,
+    'Nothing was sent to the Factory API. Put both back as fpki made them, and run the same command again.',
+  )
+}

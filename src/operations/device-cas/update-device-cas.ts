@@ -1,0 +1,186 @@
+import * as z from 'zod/mini'
+import { FpkiError } from '../../errors.js'
+import { againOnConflict } from '../../factory/again-on-conflict.js'
+import type { FactoryApi, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
+import { deviceCasOf } from '../../issuance/open-pki.js'
+import { jsonDocument } from '../../json-document.js'
+import { isCrlOf, revokedIn } from '../../pki/crl.js'
+import { certificateFacts, describeCertificate, rfc3339 } from '../../pki/describe.js'
+import { attributeValues } from '../../pki/name.js'
+import { sameOctets } from '../../pki/octets.js'
+import { encodePem } from '../../pki/pem.js'
+import { isCompressed, sameKey } from '../../pki/public-key.js'
+import { type Certificate, isIssuedBy, readPemCertificate, readPemCertificates } from '../../pki/read-certificate.js'
+import { readCrl } from '../../pki/read-crl.js'
+import type { Clock } from '../../ports.js'
+import { notInitialized } from '../show/show-pki.js'
+import { dangersOf } from './device-ca-plan.js'
+
+/** What `fpki ca update --json` prints. */
+export const updatedDeviceCas = jsonDocument({
+  factory: z.string(),
+  /** Which Factory API was told. */
+  api: z.string(),
+  /** false: it has had these already. */
+  changed: z.boolean(),
+  added: z.array(certificateFacts),
+  removed: z.array(certificateFacts),
+  kept: z.array(certificateFacts),
+})
+
+/** See {@link updatedDeviceCas}. */
+export type UpdatedDeviceCas = z.infer<typeof updatedDeviceCas>
+
+/** What an update would change. */
+export type UpdatePlan = Omit<UpdatedDeviceCas, 'changed'> & {
+  /** A sentence for each thing that stops working. */
+  readonly dangers: readonly string[]
+}
+
+/** The list that the Factory API is to have. */
+export interface UpdateDeviceCasOptions {
+  readonly factory: string
+  /** PEM; all device CAs, and nothing else. */
+  readonly text: string
+  /** Names the text in messages. */
+  readonly what: string
+}
+
+/** What `ca update` works with. */
+export interface UpdateDeviceCasPorts {
+  readonly api: FactoryApi
+  readonly clock: Clock
+  /** Asks whoever runs fpki; throws ERR_NOT_CONFIRMED when it is not to be. */
+  confirm(plan: UpdatePlan): Promise<void>
+}
+
+/**
+ * Replaces the Factory API's list of device CAs (docs/profile.md#ca-update).
+ *
+ * @throws FpkiError ERR_NOT_INITIALIZED; ERR_BAD_FILE or ERR_BAD_CERTIFICATE when the text is no list of device CAs of this
+ *   factory; ERR_NOT_CONFIRMED; ERR_API
+ */
+export async function updateDeviceCas(
+  { factory, text, what }: UpdateDeviceCasOptions,
+  { api, clock, confirm }: UpdateDeviceCasPorts,
+): Promise<UpdatedDeviceCas> {
+  const known = await api.getCertificates()
+  if (known === null) throw notInitialized(factory)
+  const root = readPemCertificate(known.rootCrt, 'root-crt')
+  const wanted = readPemCertificates(text, what)
+  wanted.forEach((certificate, index) => {
+    checkDeviceCa(certificate, { root, factory, now: clock(), what: `certificate ${index + 1} of ${what}` })
+  })
+  refuseTwice(wanted, what)
+  const current = deviceCasOf(known)
+  const describe = (cas: readonly Certificate[]) => cas.map((ca) => describeCertificate(ca, root, clock()))
+  const removed = without(current, wanted)
+  const told = {
+    factory,
+    api: api.name,
+    added: describe(without(wanted, current)),
+    removed: describe(removed),
+    kept: describe(without(current, removed)),
+  }
+  if (told.added.length + removed.length === 0) return { ...told, changed: false }
+  const dangers = [...revokedAgain(without(wanted, current), known, root), ...dangersOfUpdate(removed, wanted, known)]
+  await confirm({ ...told, dangers })
+  const caCrt = wanted.map(({ der }) => encodePem('CERTIFICATE', der)).join('\n')
+  await againOnConflict(async () => api.updateCertificates({ caCrt }, await unchangedVersion(api, known)))
+  const after = await api.getCertificates()
+  const kept = after === null ? [] : deviceCasOf(after)
+  const [missing, surplus] = [without(wanted, kept), without(kept, wanted)]
+  if (missing.length + surplus.length === 0) return { ...told, changed: true }
+  const serials = [...missing, ...surplus].map(({ serialNumber }) => serialNumber)
+  throw new FpkiError(
+    'ERR_API',
+    `The Factory API does not show the device CAs that it was sent and took (different: ${serials.join(', ')}).`,
+    `See what it knows with \`fpki ca show --pretty --factory ${factory}\`, and run the same command again.`,
+  )
+}
+
+/**
+ * The version to update, for whoever said yes did so to what was there then: a device CA that was added, revoked or disabled
+ * since must not go unseen.
+ */
+async function unchangedVersion(api: FactoryApi, confirmed: KnownCertificates): Promise<string | null> {
+  const known = await api.getCertificates()
+  const facts = ({ caCrt, caRevokeCrl, disabledCaSerials }: KnownCertificates) =>
+    JSON.stringify([caCrt, caRevokeCrl, disabledCaSerials])
+  if (known !== null && facts(known) === facts(confirmed)) return known.version
+  throw new FpkiError(
+    'ERR_NOT_CONFIRMED',
+    'The device CAs of the Factory API have changed since the question was asked.',
+    'Nothing was sent. Run the same command again, and look at what it would remove.',
+  )
+}
+
+function without(some: readonly Certificate[], others: readonly Certificate[]): readonly Certificate[] {
+  return some.filter(({ der }) => !others.some((other) => sameOctets(other.der, der)))
+}
+
+/** A revoked CA that is in the list again works again: nothing else keeps the gateway from taking it. */
+function revokedAgain(
+  added: readonly Certificate[],
+  { caRevokeCrl }: FactoryCertificates,
+  root: Certificate,
+): readonly string[] {
+  const crl = caRevokeCrl === null ? null : readCrl(caRevokeCrl, 'ca-revoke-crl')
+  const revoked = crl !== null && isCrlOf(crl, root) ? revokedIn(crl) : []
+  return added
+    .filter(({ serialNumber }) => revoked.includes(serialNumber))
+    .map(({ serialNumber }) => `${serialNumber} was revoked, and the gateway accepts its devices again.`)
+}
+
+function dangersOfUpdate(
+  removed: readonly Certificate[],
+  wanted: readonly Certificate[],
+  { disabledCaSerials }: FactoryCertificates,
+): readonly string[] {
+  if (removed.length === 0) return []
+  const isEnabled = ({ serialNumber }: Certificate) => !disabledCaSerials.includes(serialNumber.toString())
+  const names = removed.map(({ serialNumber }) => serialNumber.toString())
+  return [
+    `The gateway refuses the devices of what is removed (${names.join(', ')}).`,
+    ...dangersOf(removed.filter(isEnabled), wanted.filter(isEnabled)),
+  ]
+}
+
+interface DeviceCaScene {
+  readonly root: Certificate
+  readonly factory: string
+  readonly now: Date
+  readonly what: string
+}
+
+/** A device CA of this factory, signed by its root (docs/profile.md#ca-update). */
+function checkDeviceCa(certificate: Certificate, { root, factory, now, what }: DeviceCaScene): void {
+  const { basicConstraints, keyUsage } = certificate.known
+  const units = attributeValues(certificate.subject, 'OU')
+  const problems = [
+    isIssuedBy(certificate, root) ? null : 'is not signed by the root of the factory',
+    basicConstraints?.ca && keyUsage?.includes('keyCertSign') ? null : 'is not a CA',
+    units.length === 1 && units[0] === factory ? null : `has OU=${units.join(', OU=')}, not OU=${factory}`,
+    sameKey(certificate.publicKey, root.publicKey) ? 'is the root itself' : null,
+    isCompressed(certificate.spki) ? 'has a compressed key, which devices do not read' : null,
+    now <= certificate.notAfter ? null : `has expired on ${rfc3339(certificate.notAfter)}`,
+  ]
+  const problem = problems.find((found) => found !== null)
+  if (problem === undefined) return
+  throw new FpkiError(
+    'ERR_BAD_CERTIFICATE',
+    `The ${what} ${problem}.`,
+    'The file must hold all device CAs of this factory, and nothing else. Nothing was sent.',
+  )
+}
+
+function refuseTwice(certificates: readonly Certificate[], what: string): void {
+  const serials = certificates.map(({ serialNumber }) => serialNumber)
+  const twice = serials.find((serial, index) => serials.indexOf(serial) !== index)
+  if (twice === undefined) return
+  throw new FpkiError(
+    'ERR_BAD_CERTIFICATE',
+    `Two certificates in ${what} have the serial number ${twice}.`,
+    'Leave one of them out. Nothing was sent.',
+  )
+}

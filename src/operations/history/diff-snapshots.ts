@@ -1,0 +1,132 @@
+import * as z from 'zod/mini'
+import { isKeyFile, ROOT_CSR } from '../../directory/names.js'
+import type { PkiDirectory } from '../../directory/pki-directory.js'
+import type { DirectoryState, KeyReference } from '../../directory/records.js'
+import { existing } from '../../directory/require.js'
+import type { SnapshotRecord } from '../../directory/snapshot-record.js'
+import { FpkiError } from '../../errors.js'
+import { jsonDocument } from '../../json-document.js'
+import { rememberedKeyName } from '../../keystore/labels.js'
+import { rfc3339 } from '../../pki/describe.js'
+import { formatName } from '../../pki/name.js'
+import { readPemCertificate } from '../../pki/read-certificate.js'
+import type { DurableFiles } from '../../ports.js'
+import { snapshotOf } from './show-history.js'
+
+/** What is compared. */
+const comparedSnapshot = z.strictObject({
+  /** null: the directory as it is now. */
+  number: z.nullable(z.int()),
+  time: z.nullable(z.string()),
+  command: z.nullable(z.string()),
+})
+
+/** What `fpki ca diff --json` prints. */
+export const snapshotDiff = jsonDocument({
+  /** Absolute. */
+  directory: z.string(),
+  from: comparedSnapshot,
+  to: comparedSnapshot,
+  changes: z.array(
+    z.strictObject({
+      what: z.enum(['added', 'removed', 'replaced', 'record']),
+      /** null: it is about state.json. */
+      file: z.nullable(z.string()),
+      /** One sentence. */
+      text: z.string(),
+    }),
+  ),
+})
+
+/** See {@link snapshotDiff}. */
+export type SnapshotDiff = z.infer<typeof snapshotDiff>
+
+type Changes = SnapshotDiff['changes']
+
+/** A state of the PKI directory: a snapshot's, or that of now. */
+interface Side {
+  readonly compared: SnapshotDiff['from']
+  readonly files: SnapshotRecord['files']
+  readonly state: DirectoryState | null
+  read(name: string): Promise<string | null>
+}
+
+/**
+ * What changed between two snapshots of a PKI directory, or a snapshot and now. Nothing is changed.
+ *
+ * @param from the number of a snapshot, or `now`; so `to`
+ * @throws FpkiError ERR_USAGE when there is no such snapshot; ERR_NOT_A_DIRECTORY, ERR_STORAGE
+ */
+export async function diffSnapshots(
+  files: DurableFiles,
+  path: string,
+  from: string,
+  to: string,
+): Promise<SnapshotDiff> {
+  const directory = await existing(files, path)
+  const [a, b] = [await sideOf(directory, from), await sideOf(directory, to)]
+  const names = [...new Set([...a.files, ...b.files].map(({ name }) => name))].sort()
+  const changes = await Promise.all(names.map((name) => changeOf(name, a, b)))
+  return {
+    directory: path,
+    from: a.compared,
+    to: b.compared,
+    changes: [...changes.flat(), ...recordChanges(a.state, b.state)],
+  }
+}
+
+async function sideOf(directory: PkiDirectory, word: string): Promise<Side> {
+  if (word === 'now') {
+    const compared = { number: null, time: null, command: null }
+    return { compared, files: await directory.filesNow(), state: await directory.readState(), read: directory.read }
+  }
+  const { number, time, command, files, state, folder } = snapshotOf(await directory.snapshots(), word)
+  const read = (name: string) => directory.readInSnapshot(folder, name)
+  return { compared: { number, time, command }, files, state, read }
+}
+
+async function changeOf(name: string, a: Side, b: Side): Promise<Changes> {
+  const [before, after] = [a, b].map(({ files }) => files.find((file) => file.name === name)?.sha256)
+  if (before === after) return []
+  if (before === undefined) return [{ what: 'added', file: name, text: `${name} came: ${await described(name, b)}.` }]
+  if (after === undefined) return [{ what: 'removed', file: name, text: `${name} went: ${await described(name, a)}.` }]
+  const text = `${name} was replaced: ${await described(name, a)}; now ${await described(name, b)}.`
+  return [{ what: 'replaced', file: name, text }]
+}
+
+/** What a file is; of a key nothing is said, and nothing read. */
+async function described(name: string, { read }: Side): Promise<string> {
+  if (isKeyFile(name)) return 'a private key'
+  if (name === ROOT_CSR) return 'the request for the root certificate'
+  try {
+    const { subject, serialNumber, notAfter } = readPemCertificate((await read(name)) ?? '', name)
+    return `${formatName(subject)}, serial ${serialNumber}, valid until ${rfc3339(notAfter)}`
+  } catch (error) {
+    if (error instanceof FpkiError) return 'nothing that can be read'
+    throw error
+  }
+}
+
+function recordChanges(a: DirectoryState | null, b: DirectoryState | null): Changes {
+  const revoked = (b?.revokedCaSerials ?? []).filter((serial) => !a?.revokedCaSerials?.includes(serial))
+  const values = [
+    ['The factory', a?.factory, b?.factory],
+    ['The Factory API', a?.api, b?.api],
+    ['The root key', placeOf(a?.rootKey), placeOf(b?.rootKey)],
+    ['The key of local-ca', placeOf(a?.localCaKey), placeOf(b?.localCaKey)],
+    ['The number of the newest CRL', a?.crlNumber, b?.crlNumber],
+  ] as const
+  const texts = [
+    ...values.flatMap(([what, before, after]) =>
+      before === after ? [] : [`${what}: ${before ?? 'nothing'}; now ${after ?? 'nothing'}.`],
+    ),
+    ...revoked.map((serial) => `The device CA ${serial} was revoked.`),
+  ]
+  return texts.map((text) => ({ what: 'record', file: null, text }))
+}
+
+function placeOf(reference: KeyReference | undefined): string | undefined {
+  if (reference === undefined) return undefined
+  if (reference.kind === 'file') return `in the file ${reference.name}`
+  return `the key ${rememberedKeyName(reference)} in the token "${reference.tokenLabel}", serial ${reference.tokenSerial}`
+}

@@ -1,0 +1,115 @@
+import * as z from 'zod/mini'
+import { FpkiError } from '../../errors.js'
+import { jsonDocument } from '../../json-document.js'
+import { newRootKeyName } from '../../keystore/labels.js'
+import { proveSigner } from '../../keystore/prove.js'
+import type { Curve, HsmChoice, KeyChoice, Random, Signer } from '../../ports.js'
+import type { CryptokiMaker } from '../../signer/pkcs11/cryptoki.js'
+import { CKA, CKM, CKO } from '../../signer/pkcs11/cryptoki.js'
+import { explained } from '../../signer/pkcs11/errors.js'
+import { flagOf, isLabelTaken, objectsOf, type TokenKey } from '../../signer/pkcs11/key.js'
+import { keyError } from '../../signer/pkcs11/key-errors.js'
+import { deleteKey, generateKey } from '../../signer/pkcs11/make-key.js'
+import { missingMechanisms, requireMechanisms } from '../../signer/pkcs11/mechanisms.js'
+import { type OpenToken, openToken, type TokenTalk } from '../../signer/pkcs11/session.js'
+import { tokenSigner } from '../../signer/pkcs11/signer.js'
+
+/** What `fpki hsm check --json` prints. */
+export const checkedHsm = jsonDocument({
+  module: z.string(),
+  token: z.strictObject({ label: z.string(), model: z.string(), serial: z.string() }),
+  /** What was tried and worked, in words, in the order in which it was tried. */
+  works: z.array(z.string()),
+  /** Is the label of the root key free, so that `ca create` can make it? */
+  rootKeyIsThere: z.boolean(),
+})
+
+/** See {@link checkedHsm}. */
+export type CheckedHsm = z.infer<typeof checkedHsm>
+
+/** What {@link checkHsm} works with. */
+export interface CheckHsmPorts extends TokenTalk {
+  readonly random: Random
+  /** Told of each thing that works, as soon as it does. */
+  works(text: string): void
+  /** Receives each mechanism that the token lacks, before the error. */
+  lacks(text: string): void
+  readonly makeCryptoki?: CryptokiMaker
+}
+
+/**
+ * Walks what `ca create` needs of a token, on a key that is made for it and deleted again; the root key is not touched.
+ *
+ * @throws FpkiError ERR_HSM_MODULE, ERR_HSM_TOKEN, ERR_HSM_PIN, ERR_HSM_KEY or ERR_SIGNATURE: the first thing that does
+ *   not work
+ */
+export async function checkHsm(hsm: HsmChoice, curve: Curve, ports: CheckHsmPorts): Promise<CheckedHsm> {
+  const works: string[] = []
+  const say = (text: string) => {
+    works.push(text)
+    ports.works(text)
+  }
+  const token = await openToken(hsm, ports, ports.makeCryptoki)
+  try {
+    const { label, model, serial } = token.token
+    say(`the module ${hsm.module} loads, and shows the token "${label}" (${model}, serial ${serial})`)
+    say('the token takes the PIN')
+    const rootKey = newRootKeyName(hsm.key)
+    const rootKeyIsThere = isLabelTaken(token, rootKey)
+    say(`the label "${rootKey.label}" is ${rootKeyIsThere ? 'taken: there is a root key' : 'free for a root key'}`)
+    for (const mechanism of missingMechanisms(token, { curve, isNew: true })) ports.lacks(mechanism)
+    requireMechanisms(token, { curve, isNew: true })
+    await tryKey(token, curve, ports.random, say)
+    return { module: hsm.module, token: { label, model, serial }, works, rootKeyIsThere }
+  } catch (error) {
+    throw withoutOwnHint(error)
+  } finally {
+    token.close()
+  }
+}
+
+/** Elsewhere an error advises to run this very check. */
+function withoutOwnHint(error: unknown): unknown {
+  if (!(error instanceof FpkiError) || !error.hint.includes('fpki hsm check')) return error
+  return new FpkiError(error.code, error.message, 'Use another token, or another interface of this one.')
+}
+
+async function tryKey(token: OpenToken, curve: Curve, random: Random, say: (text: string) => void): Promise<void> {
+  const label = `fpki-check-${Buffer.from(random.bytes(6)).toString('hex')}`
+  const choice = { label, id: Buffer.from(random.bytes(6)).toString('hex') }
+  try {
+    const key = generateKey(token, choice, curve)
+    say(`it makes an EC key pair on ${curve}`)
+    sayHowItIsKept(token, key, say)
+    await trySigning(token, tokenSigner(token, key, null), say)
+  } finally {
+    deleteAll(token, choice)
+  }
+  say('it deletes that key again')
+}
+
+function sayHowItIsKept(token: OpenToken, { handle }: TokenKey, say: (text: string) => void): void {
+  const sensitive = flagOf(token, handle, CKA.sensitive)
+  const extractable = flagOf(token, handle, CKA.extractable)
+  if (sensitive === null || extractable === null) say('it does not tell whether the private key can be read out')
+  else say('the private key is sensitive and not extractable: it never leaves the token')
+}
+
+async function trySigning(token: OpenToken, signer: Signer, say: (text: string) => void): Promise<void> {
+  const how = token.mechanisms.has(CKM.ecdsa) ? 'CKM_ECDSA' : 'CKM_ECDSA with a hash'
+  await proveSigner(signer, token.name)
+  say(`it signs (${how}), and OpenSSL verifies the signature`)
+}
+
+/** The key is not to be left behind, also when something went wrong on the way. */
+function deleteAll(token: OpenToken, choice: KeyChoice): void {
+  const classes = [CKO.privateKey, CKO.publicKey]
+  const handles = classes.flatMap((objectClass) => objectsOf(token, objectClass, choice).map(({ handle }) => handle))
+  explained(token, () => deleteKey(token, handles), `${token.name}, which was to delete the key "${choice.label}"`)
+  if (classes.some((objectClass) => objectsOf(token, objectClass, choice).length > 0)) {
+    throw keyError(
+      `${token.name} still has the key "${choice.label}".`,
+      "Delete it with the tool of the token's maker.",
+    )
+  }
+}

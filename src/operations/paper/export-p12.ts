@@ -1,0 +1,116 @@
+import * as z from 'zod/mini'
+import { checkNewPassphrase } from '../../containers/pkcs8.js'
+import { localCaFiles } from '../../directory/local-ca-files.js'
+import { PKI_FILES } from '../../directory/names.js'
+import { FpkiError } from '../../errors.js'
+import { type OpenPki, openPki } from '../../issuance/open-pki.js'
+import { jsonDocument } from '../../json-document.js'
+import { newPassphrase, openWith } from '../../keystore/private-key.js'
+import { certificateFacts, describeCertificate } from '../../pki/describe.js'
+import { provesPossession } from '../../pki/possession.js'
+import { type Certificate, isIssuedBy, readPemCertificate } from '../../pki/read-certificate.js'
+import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
+import { shellWord } from '../../shell-word.js'
+import { requireFreeInFolder } from '../../storage/free-place.js'
+
+/** What `fpki ca export --json` prints. */
+export const exportedP12 = jsonDocument({
+  factory: z.string(),
+  /** Absolute. */
+  directory: z.string(),
+  /** Absolute. */
+  file: z.string(),
+  certificate: certificateFacts,
+})
+
+/** See {@link exportedP12}. */
+export type ExportedP12 = z.infer<typeof exportedP12>
+
+/** What `ca export --p12` is asked for. */
+export interface ExportP12Options {
+  /** Absolute path of the PKI directory. */
+  readonly directory: string
+  /** null: the directory's own. */
+  readonly factory: string | null
+  /** Of a local CA: `local-ca`. */
+  readonly name: string
+  /** Absolute path of a new file. */
+  readonly out: string
+  /** The key's, when that is encrypted; it is the new file's too. */
+  readonly passphrases: Passphrases
+}
+
+/** What `ca export` works with. */
+export interface ExportP12Ports extends EncryptionPorts {
+  readonly files: DurableFiles
+  readonly clock: Clock
+  readonly progress: Progress
+}
+
+/**
+ * Writes a local CA's key and certificate, and the root certificate, as one PKCS#12 file. The root key never goes into one.
+ *
+ * @throws FpkiError ERR_USAGE when `name` is no local CA's; ERR_EXISTS; ERR_KEY_IN_TOKEN; ERR_BAD_FILE, ERR_BAD_KEY,
+ *   ERR_BAD_CERTIFICATE when a file is missing or they do not belong together; ERR_PASSPHRASE
+ */
+export async function exportP12(options: ExportP12Options, ports: ExportP12Ports): Promise<ExportedP12> {
+  const { name, out, passphrases } = options
+  const { files, clock, progress } = ports
+  if (/^factory_ca(\.pem|\.key)?$/.test(name)) throw rootKeyStays(options.directory)
+  const names = localCaFiles(name)
+  await requireFreeInFolder(files, out, 'file of --out')
+  const pki = await openPki(files, options.directory, options.factory)
+  const certificate = await certificateOf(pki, names.certificate)
+  const { pem, path } = await keyOf(pki, names.key)
+  const opened = await openWith(pem, path, passphrases)
+  if (!(await provesPossession(opened.signer, certificate.spki))) throw notItsKey(path, names.certificate)
+  const known = opened.passphrase
+  const passphrase = known === null ? await newPassphrase(passphrases) : checkNewPassphrase(known)
+  // Java, as of 17: "Password is not ASCII".
+  if (/[^ -~]/.test(passphrase))
+    progress.warn('The passphrase has more than ASCII characters: Java opens no such file.')
+  const key = opened.clearPem('pkcs8')
+  const chain = [certificate.der, pki.root.der]
+  // Its code is of no use to any other command.
+  const { pkcs12 } = await import('../../containers/pkcs12.js')
+  const title = names.certificate.replace(/\.pem$/, '')
+  await files.create(out, pkcs12({ name: title, key, certificates: chain }, passphrase, ports), 0o600)
+  const facts = describeCertificate(certificate, pki.root, clock())
+  return { factory: pki.factory, directory: pki.directory.path, file: out, certificate: facts }
+}
+
+async function certificateOf({ directory, root }: OpenPki, file: string): Promise<Certificate> {
+  const path = `${directory.path}/${file}`
+  const pem = await directory.read(file)
+  if (pem === null) throw new FpkiError('ERR_BAD_FILE', `${path} does not exist.`, 'Name a local CA of this directory.')
+  const certificate = readPemCertificate(pem, path)
+  if (isIssuedBy(certificate, root)) return certificate
+  const hint = 'Nothing was written. Put the right one back from a backup.'
+  throw new FpkiError('ERR_BAD_CERTIFICATE', `${path} is not signed by ${PKI_FILES.rootCertificate}.`, hint)
+}
+
+async function keyOf({ directory }: OpenPki, file: string): Promise<{ readonly pem: string; readonly path: string }> {
+  const path = `${directory.path}/${file}`
+  const pem = await directory.read(file)
+  if (pem !== null) return { pem, path }
+  const key = (await directory.readState())?.localCaKey
+  if (key?.kind !== 'pkcs11' || file !== PKI_FILES.localCaKey) {
+    throw new FpkiError('ERR_BAD_KEY', `${path} is missing.`, 'Put it back from a backup.')
+  }
+  const text = `The key of local-ca is in the token "${key.tokenLabel}", which never gives it away.`
+  throw new FpkiError('ERR_KEY_IN_TOKEN', text, 'Programs use it there, through its PKCS#11 module.')
+}
+
+function notItsKey(path: string, certificate: string): FpkiError {
+  const hint = 'Nothing was written. Put both back from a backup.'
+  return new FpkiError('ERR_BAD_KEY', `${path} is not the key of ${certificate}.`, hint)
+}
+
+function rootKeyStays(directory: string): FpkiError {
+  const at = shellWord(directory)
+  return new FpkiError(
+    'ERR_USAGE',
+    'The root key is not exported: no program but fpki has a use for it.',
+    `To keep a copy of it, print it with \`fpki ca paper ${at} --out FILE\`, or back all up with \`fpki ca backup ${at} --out FILE\`.`,
+  )
+}

@@ -1,0 +1,94 @@
+import * as z from 'zod/mini'
+import { FpkiError } from '../../errors.js'
+import { changeMeta, type FactoryApi } from '../../factory/api.js'
+import { deviceCasOf } from '../../issuance/open-pki.js'
+import { jsonDocument } from '../../json-document.js'
+import { type CertificateRole, certificateFacts, certificateRole, describeCertificate } from '../../pki/describe.js'
+import { attributeValues } from '../../pki/name.js'
+import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
+import type { Clock } from '../../ports.js'
+
+/** A certificate and its place in the hierarchy. */
+const shownCertificate = z.extend(certificateFacts, {
+  role: certificateRole,
+  /** A device CA that the Factory API does not accept devices of at the moment. */
+  disabled: z.boolean(),
+})
+
+/** What `fpki ca show --json` prints. */
+export const shownPki = jsonDocument({
+  factory: z.string(),
+  /** Which Factory API said so. */
+  api: z.string(),
+  root: shownCertificate,
+  tls: z.nullable(shownCertificate),
+  estTls: z.nullable(shownCertificate),
+  deviceCas: z.array(shownCertificate),
+  /** Decimal. */
+  disabledCaSerials: z.array(z.string()),
+  changeMeta,
+})
+
+/** What `fpki est show --json` prints. */
+export const shownEst = jsonDocument({ factory: z.string(), api: z.string(), estTls: shownCertificate })
+
+/** See {@link shownEst}. */
+export type ShownEst = z.infer<typeof shownEst>
+
+/** See {@link shownPki}. */
+export type ShownPki = z.infer<typeof shownPki>
+
+/** One certificate of a {@link ShownPki}. */
+export type ShownCertificate = z.infer<typeof shownCertificate>
+
+/**
+ * What the Factory API knows of a factory's PKI, in plain facts.
+ *
+ * @throws FpkiError ERR_NOT_INITIALIZED when there is no PKI yet; ERR_API; ERR_BAD_CERTIFICATE or ERR_BAD_FILE when
+ *   something that the API answers is no certificate
+ */
+export async function showPki(factory: string, api: FactoryApi, clock: Clock): Promise<ShownPki> {
+  const known = await api.getCertificates()
+  if (known === null) throw notInitialized(factory)
+  const root = readPemCertificate(known.rootCrt, 'root-crt')
+  const facts = { root, now: clock(), disabled: new Set(known.disabledCaSerials) }
+  return {
+    factory,
+    api: api.name,
+    root: show(root, 'root', facts),
+    tls: showServer(known.tlsCrt, 'tls', facts),
+    estTls: showServer(known.estTlsCrt, 'est-tls', facts),
+    deviceCas: deviceCasOf(known).map((ca) => show(ca, roleOf(ca), facts)),
+    disabledCaSerials: known.disabledCaSerials,
+    changeMeta: known.changeMeta,
+  }
+}
+
+interface Facts {
+  readonly root: Certificate
+  readonly now: Date
+  readonly disabled: ReadonlySet<string>
+}
+
+function show(certificate: Certificate, role: CertificateRole, { root, now, disabled }: Facts): ShownCertificate {
+  const facts = describeCertificate(certificate, root, now)
+  return { role, disabled: disabled.has(facts.serial), ...facts }
+}
+
+function showServer(pem: string | null, role: 'tls' | 'est-tls', facts: Facts): ShownCertificate | null {
+  return pem === null ? null : show(readPemCertificate(pem, `${role}-crt`), role, facts)
+}
+
+/** docs/profile.md#local-ca: a local-ca is named `fio-<user id>`; any other device CA is the Factory API's own. */
+export function roleOf({ subject }: Certificate): 'local-ca' | 'online-ca' {
+  return attributeValues(subject, 'CN').some((name) => name.startsWith('fio-')) ? 'local-ca' : 'online-ca'
+}
+
+/** The error for a factory that has none. */
+export function notInitialized(factory: string): FpkiError {
+  return new FpkiError(
+    'ERR_NOT_INITIALIZED',
+    `The factory ${factory} has no PKI yet.`,
+    'Make it with `fpki ca create /absolute/path`, or name another factory with --factory.',
+  )
+}

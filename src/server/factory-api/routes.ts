@@ -1,0 +1,95 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { answerRequest, type WireRequest } from '../../factory/answer.js'
+import type { FactoryApi } from '../../factory/api.js'
+import { embeddedHas, embeddedText } from '../../factory/embedded/index.js'
+import type { Clock, DurableFiles } from '../../ports.js'
+import { inTurn, sharedReading, whileSame } from '../reading.js'
+import type { Faults } from './faults.js'
+import { type Gate, whyNot } from './gate.js'
+import { misbehaveAfter, misbehaveBefore } from './misbehave.js'
+
+/** What answers the requests of the Factory API. */
+export interface RoutePorts {
+  readonly files: DurableFiles
+  readonly clock: Clock
+  readonly stateDirectory: string
+  readonly gate: Gate
+  readonly faults: Faults
+  /** The embedded API of a factory that is there. */
+  apiOf(factory: string): FactoryApi
+}
+
+/** An answer as it goes out. */
+interface Answer {
+  readonly status: number
+  readonly text: string
+  readonly etag: string | null
+}
+
+interface Params {
+  readonly factory: string
+  readonly id?: string
+}
+
+const METHODS = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE']
+
+/** Adds the paths of docs/profile.md#certs. */
+export function addFactoryRoutes(app: FastifyInstance, ports: RoutePorts): void {
+  const answerOf = answering(ports)
+  const route = (url: string) =>
+    app.route<{ Params: Params }>({
+      ...{ method: METHODS, url },
+      onRequest: (request, reply) => letIn(ports, request, reply),
+      handler: async (request, reply) => {
+        const fault = ports.faults(request.method)
+        if (misbehaveBefore(fault, reply)) return reply
+        const { status, text, etag } = await answerOf(request)
+        if (await misbehaveAfter(fault, reply)) return reply
+        if (etag !== null) reply.header('ETag', etag)
+        return reply.code(status).header('Content-Type', 'application/json; charset=utf-8').send(text)
+      },
+    })
+  route('/ota/factories/:factory/certs/')
+  route('/ota/factories/:factory/users/:id/')
+}
+
+/** Before the body is read: who may not ask is not listened to. */
+async function letIn(
+  { gate, clock }: RoutePorts,
+  request: FastifyRequest<{ Params: Params }>,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { factory } = request.params
+  const token = await gate.owner(request.headers, clock())
+  if (token === null) {
+    reply.header('WWW-Authenticate', 'Bearer')
+    return reply.code(401).send({ msg: 'no token, or one that is wrong, expired or revoked' })
+  }
+  request.tokenId = token.id
+  const reason = whyNot(token, { factory, method: request.method })
+  if (reason !== null) return reply.code(403).send({ msg: reason })
+  request.factory = factory
+  return undefined
+}
+
+/** Whatever is only read is read once for all who ask at the same time; what changes is done one after the other. */
+function answering(ports: RoutePorts): (request: FastifyRequest<{ Params: Params }>) => Promise<Answer> {
+  const { files, stateDirectory, apiOf } = ports
+  const answer = async (factory: string, request: WireRequest): Promise<Answer> => {
+    const isThere = await embeddedHas(files, stateDirectory, factory)
+    const { status, body, etag = null } = await answerRequest(request, () => (isThere ? apiOf(factory) : null))
+    return { status, text: JSON.stringify(body), etag }
+  }
+  const certificates = sharedReading(
+    whileSame(
+      (factory) => embeddedText(files, stateDirectory, factory),
+      (factory) => answer(factory, { method: 'GET', path: `/ota/factories/${factory}/certs/`, body: undefined }),
+    ),
+  )
+  const one = inTurn()
+  return ({ method, params: { factory, id }, body, headers }) => {
+    if (method === 'GET' && id === undefined) return certificates(factory)
+    const path = `/ota/factories/${factory}/${id === undefined ? 'certs' : `users/${id}`}/`
+    return one(factory, () => answer(factory, { method, path, body, ifMatch: headers['if-match'] }))
+  }
+}

@@ -1,0 +1,153 @@
+import type { AddressInfo } from 'node:net'
+import { type FastifyInstance, fastify } from 'fastify'
+import { FpkiError, systemErrorCode } from '../../errors.js'
+import { embeddedFactories } from '../../factory/embedded/index.js'
+import { addErrorHandlers } from '../errors.js'
+import type { Log } from '../log.js'
+import type { Metrics } from '../metrics.js'
+import type { ServerIdentity } from '../own-certificate.js'
+import { addProtocolAnswers, PROTOCOL_OPTIONS } from '../protocol.js'
+import { watchRequests } from '../watch.js'
+import { answerGrant } from './oauth.js'
+import { openApi } from './openapi.js'
+import { addFactoryRoutes, type RoutePorts } from './routes.js'
+
+/** What the embedded Factory API is served with. */
+export interface ApiServerOptions {
+  readonly host: string
+  /** 0: any that is free. */
+  readonly port: number
+  /** null: plain HTTP. */
+  readonly identity: ServerIdentity | null
+  /** Signs OAuth tokens. Secret. */
+  readonly oauthKey: Uint8Array
+  readonly version: string
+}
+
+/** What it works with. */
+export interface ApiServerPorts extends RoutePorts {
+  readonly log: Log
+  readonly metrics: Metrics
+  /** Octets of memory that this process has. */
+  residentBytes(): number
+}
+
+/** A server that listens. */
+export interface ApiServer {
+  readonly url: string
+  /** Takes no further request, lets those that are there end for ten seconds at most, and resolves when all is quiet. */
+  close(): Promise<void>
+}
+
+const MAX_BODY_BYTES = 1024 * 1024
+
+/** How long, in milliseconds, clients may take. */
+const PATIENCE = { headers: 5_000, request: 10_000, idle: 75_000, silence: 120_000, stop: 10_000 } as const
+
+/**
+ * Serves the embedded Factory API of a state directory over HTTP(S). Throws ERR_USAGE when the address cannot be
+ * listened at, ERR_BAD_KEY when key and certificate cannot serve.
+ */
+export async function serveFactories(options: ApiServerOptions, ports: ApiServerPorts): Promise<ApiServer> {
+  const app = newApp(options)
+  const sockets = new Set<{ destroy(): unknown }>()
+  app.server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  app.removeContentTypeParser('text/plain')
+  watchRequests(app, ports.metrics, ports.log)
+  addProtocolAnswers(app)
+  addErrorHandlers(app, ports.log)
+  addFactoryRoutes(app, ports)
+  addOtherRoutes(app, options, ports)
+  addOAuth(app, options, ports)
+  await listen(app, options)
+  const { port } = app.server.address() as AddressInfo
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host
+  return {
+    url: `${options.identity === null ? 'http' : 'https'}://${host}:${port}`,
+    close: async () => {
+      const closed = app.close()
+      await untilQuiet(ports.metrics)
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+}
+
+function newApp({ identity }: ApiServerOptions): FastifyInstance {
+  const common = {
+    ...{ logger: false, exposeHeadRoutes: false, forceCloseConnections: 'idle' as const, bodyLimit: MAX_BODY_BYTES },
+    ...{ requestTimeout: PATIENCE.request, connectionTimeout: PATIENCE.silence, keepAliveTimeout: PATIENCE.idle },
+    ...PROTOCOL_OPTIONS,
+    routerOptions: { maxParamLength: 100 },
+    // No route has a schema of fastify's: zod reads what comes, and the compilers are not loaded.
+    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
+  }
+  const limits = { headersTimeout: PATIENCE.headers, connectionsCheckingInterval: 2_000, requireHostHeader: false }
+  if (identity === null) return fastify({ ...common, http: limits })
+  const { key, certificate } = identity
+  const https = { ...limits, key, cert: certificate, handshakeTimeout: PATIENCE.headers }
+  try {
+    return fastify({ ...common, https }) as unknown as FastifyInstance
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const hint = 'Give the PEM certificate, its chain behind it, and its key, not encrypted.'
+    throw new FpkiError('ERR_BAD_KEY', `The key and the certificate cannot serve TLS: ${reason}.`, hint, { cause })
+  }
+}
+
+function noCompiler(): never {
+  throw new Error('no route has a schema')
+}
+
+async function listen(app: FastifyInstance, { host, port }: ApiServerOptions): Promise<void> {
+  try {
+    // fastify would open a second server for ::1, whose connections nobody counts.
+    await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port })
+  } catch (cause) {
+    const code = systemErrorCode(cause)
+    if (code === null || code.startsWith('FST_')) throw cause
+    const hint = 'Name another address with --listen HOST:PORT.'
+    throw new FpkiError('ERR_USAGE', `The address ${host}, port ${port}, cannot be listened at (${code}).`, hint, {
+      cause,
+    })
+  }
+}
+
+/** What speaks of the server itself, to anybody. */
+function addOtherRoutes(app: FastifyInstance, { version }: ApiServerOptions, ports: ApiServerPorts): void {
+  app.get('/healthz', async () => {
+    await embeddedFactories(ports.files, ports.stateDirectory)
+    await ports.gate.tokens()
+    return { status: 'ok' }
+  })
+  app.get('/metrics', async (_, reply) => {
+    const tokens = (await ports.gate.tokens()).size
+    const text = await ports.metrics.text({ residentBytes: ports.residentBytes(), tokens })
+    return reply.header('Content-Type', ports.metrics.contentType).send(text)
+  })
+  const document = JSON.stringify(openApi(version))
+  app.get('/openapi.json', async (_, reply) => reply.header('Content-Type', 'application/json').send(document))
+}
+
+/** Only here is a form taken for a body. */
+function addOAuth(app: FastifyInstance, { oauthKey }: ApiServerOptions, { gate, clock }: ApiServerPorts): void {
+  app.register(async (inside) => {
+    inside.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_, body, done) =>
+      done(null, Object.fromEntries(new URLSearchParams(String(body)))),
+    )
+    inside.post('/oauth/token/', async (request, reply) => {
+      const { status, body } = answerGrant(request.body, await gate.tokens(), oauthKey, clock())
+      return reply.code(status).header('Cache-Control', 'no-store').send(body)
+    })
+  })
+}
+
+/** Answers that went out are given a moment to leave this machine. */
+async function untilQuiet({ inFlight }: Pick<ApiServerPorts['metrics'], 'inFlight'>): Promise<void> {
+  const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+  for (let waited = 0; inFlight() > 0 && waited < PATIENCE.stop; waited += 20) await wait(20)
+  await wait(50)
+}

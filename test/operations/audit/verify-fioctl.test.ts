@@ -1,0 +1,125 @@
+import { cp, mkdir, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import type { FactoryApi, FactoryCertificates } from '../../../src/factory/api.js'
+import type { HsmAccess } from '../../../src/keystore/root-key.js'
+import { thisMachine } from '../../../src/machine/index.js'
+import { isWrong } from '../../../src/operations/audit/verify/finding.js'
+import { type VerifyPkiPorts, verifyPki } from '../../../src/operations/audit/verify-pki.js'
+import { runProgram, temporaryDirectory } from '../../support/cli.js'
+import { choiceOf, fioctlToken } from '../../support/token.js'
+
+/** A day when all that fioctl made for the fixtures was valid. */
+const THEN = new Date('2026-12-01T00:00:00Z')
+
+/** A copy of a PKI directory of fioctl's, with the modes that fioctl gives. */
+async function fioctlDirectory(kind: 'file' | 'hsm'): Promise<string> {
+  const path = join(await temporaryDirectory(), 'pki')
+  await mkdir(path, { mode: 0o700 })
+  await cp(fileURLToPath(new URL(`../../fixtures/fioctl/${kind}/pki`, import.meta.url)), path, { recursive: true })
+  await runProgram('chmod', ['0700', path])
+  await runProgram('chmod', ['0400', ...(await readdir(path)).map((name) => join(path, name))])
+  return path
+}
+
+async function verified(directory: string, ports: Partial<VerifyPkiPorts>): Promise<readonly string[]> {
+  const machine = { ...thisMachine(), clock: () => THEN, api: null, hsm: null, ...ports }
+  const { findings } = await verifyPki({ directory, factory: null, warnDays: 60 }, machine)
+  return findings
+    .filter((one) => isWrong(one) && one.code !== 'backup.none')
+    .map(({ code, message }) => `${code} ${message}`)
+}
+
+/** How a command comes to the root key when no flag names an HSM. */
+const ON_DISK: HsmAccess = {
+  choice: null,
+  complete: () => {
+    throw new Error('the key is on the disk')
+  },
+  note: () => undefined,
+  warn: () => undefined,
+}
+
+/** The Factory API as it answered fioctl last. */
+async function lastAnswer(kind: 'file' | 'hsm'): Promise<FactoryCertificates> {
+  const path = fileURLToPath(new URL(`../../fixtures/fioctl/${kind}/transcript.jsonl`, import.meta.url))
+  const calls = (await readFile(path, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const answer = calls.findLast(
+    ({ method, path, status }) => method === 'GET' && path.endsWith('/certs/') && status === 200,
+  ).response
+  return {
+    rootCrt: answer['root-crt'],
+    tlsCrt: answer['tls-crt'],
+    caCrt: answer['ca-crt'],
+    estTlsCrt: answer['est-tls-crt'] ?? null,
+    caRevokeCrl: answer['ca-revoke-crl'] || null,
+    disabledCaSerials: answer['disabled-ca-serials'] ?? [],
+    changeMeta: { createdBy: '', createdAt: '', updatedBy: '', updatedAt: '' },
+  }
+}
+
+function answering(known: FactoryCertificates): VerifyPkiPorts['api'] {
+  const unused = () => Promise.reject(new Error('verify only asks'))
+  const api: FactoryApi = {
+    name: 'a recording',
+    getCertificates: async () => ({ ...known, version: null }),
+    requestCsrs: unused,
+    updateCertificates: unused,
+    getUser: unused,
+  }
+  return () => api
+}
+
+/** What fioctl does otherwise than fpki, in both (docs/profile.md#deviations); how long a serial number is, is chance. */
+const PROFILES = [
+  keyId('local-ca.pem'),
+  keyId('online-crt'),
+  'profile.differs online-crt differs from its profile, and works: the subject has OU as PrintableString, CN as PrintableString, and mbedTLS-based devices need UTF8String (subject-printable-string); the subject has OU before CN, and mbedTLS-based devices need CN first (subject-order).',
+  keyId('site-b.pem'),
+  'profile.differs tls-crt differs from its profile, and works: it has no subjectKeyIdentifier (subject-key-id-missing).',
+]
+const EST = [
+  'profile.differs est-tls-crt differs from its profile, and works: it has no subjectKeyIdentifier (subject-key-id-missing).',
+]
+/** What fioctl did last there: it disabled one CA and revoked another. */
+const REVOKED = [
+  'api.disabled The device CA site-b.pem is disabled.',
+  'api.revoked local-ca.pem was revoked; the Factory API does not accept its devices.',
+]
+
+function keyId(file: string): string {
+  return `profile.key-id ${file}: its subjectKeyIdentifier is not the SHA-1 of its key, so OpenSSL and nginx reject devices whose certificates were issued with an authorityKeyIdentifier computed from that key (unable to get local issuer certificate) (ca-subject-key-id-not-sha1).`
+}
+
+function long(file: string): string {
+  return `serials.long The serial number of ${file} takes 21 octets.`
+}
+
+test('what fioctl made on disk holds, but for what fioctl is known for', async () => {
+  const directory = await fioctlDirectory('file')
+  expect(await verified(directory, { hsm: ON_DISK })).toEqual([...PROFILES, long('local-ca.pem')])
+  const api = answering(await lastAnswer('file'))
+  const serials = [long('local-ca.pem'), long('est-tls-crt')]
+  expect(await verified(directory, { hsm: ON_DISK, api })).toEqual([...PROFILES, ...EST, ...serials, ...REVOKED])
+})
+
+test('what fioctl made with a token holds, and the key in the token is the root’s', async () => {
+  const directory = await fioctlDirectory('hsm')
+  const hsm = { ...ON_DISK, choice: choiceOf(await fioctlToken(), { pin: async () => '1234' }) }
+  const serials = [long('online-crt'), long('tls-crt')]
+  expect(await verified(directory, { hsm })).toEqual([...PROFILES, ...serials])
+  const api = answering(await lastAnswer('hsm'))
+  const expected = [...PROFILES, ...EST, ...serials, long('est-tls-crt'), ...REVOKED]
+  expect(await verified(directory, { hsm, api })).toEqual(expected)
+})
+
+test('where nothing says which token has the root key, it says that there is none', async () => {
+  const [unusable] = (await verified(await fioctlDirectory('hsm'), { hsm: ON_DISK })).filter((text) =>
+    /^root/.test(text),
+  )
+  expect(unusable).toMatch(/^root-key\.unusable .*factory_ca\.key is missing\.$/)
+})

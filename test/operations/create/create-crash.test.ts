@@ -1,0 +1,75 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { certificatesInApi, createOn, essence, expectLogged, runAgain, treasures } from '../../support/create-scene.js'
+import { pointsOf, Stopped, stopAt } from '../../support/disturb.js'
+import { type MemoryDisk, memoryDisk } from '../../support/memory-disk.js'
+import { pointsToTry, sampleOf } from '../../support/points.js'
+
+/** Runs `create` until it is stopped at a point; true when it was. */
+async function stoppedAt(disk: MemoryDisk, at: number): Promise<boolean> {
+  try {
+    await createOn(disk, stopAt(at).disturbance)
+    return false
+  } catch (error) {
+    if (error instanceof Stopped) return true
+    throw error
+  }
+}
+
+function expectNothingLost(before: ReadonlyMap<string, string>, disk: MemoryDisk): void {
+  const after = treasures(disk)
+  for (const [path, text] of before) expect(after.get(path), path).toBe(text)
+}
+
+function expectOnDisk(certificates: readonly string[], disk: MemoryDisk): void {
+  const onDisk = [...treasures(disk).values()]
+  for (const pem of certificates) expect(onDisk).toContain(pem)
+}
+
+let undisturbed = ''
+let points: readonly string[] = []
+
+beforeAll(async () => {
+  const disk = memoryDisk()
+  points = await pointsOf((disturbance) => createOn(disk, disturbance))
+  undisturbed = essence(disk)
+})
+
+describe.each(['loseProcess', 'losePower'] as const)('ca create cut off at any point (%s)', (loss) => {
+  it('ends as an undisturbed run when it is run again', async () => {
+    const tried = pointsToTry(points, `ca create ${loss}`)
+    for (const at of tried) {
+      const disk = memoryDisk()
+      expect(await stoppedAt(disk, at)).toBe(true)
+      disk[loss]()
+      const before = treasures(disk)
+      expectOnDisk(certificatesInApi(disk), disk)
+      expectLogged(disk, false)
+      await runAgain(disk)
+      expectLogged(disk)
+      expectNothingLost(before, disk)
+      expectOnDisk(certificatesInApi(disk), disk)
+      expect(essence(disk), `point ${at}`).toBe(undisturbed)
+    }
+    console.log(`crash points tried (${loss}): ${tried.length} of ${points.length}`)
+  })
+
+  it('ends so too when the second run is cut off as well', async () => {
+    const all = Array.from(
+      { length: 100 },
+      (_, index) => [1 + ((index * 37) % points.length), 1 + ((index * 101) % points.length)] as const,
+    )
+    const pairs = sampleOf(all, `pairs of ca create ${loss}`)
+    for (const [first, second] of pairs) {
+      const disk = memoryDisk()
+      await stoppedAt(disk, first)
+      disk[loss]()
+      await stoppedAt(disk, second).catch((error: unknown) => expect(error).toMatchObject({ code: 'ERR_EXISTS' }))
+      disk[loss]()
+      const before = treasures(disk)
+      await runAgain(disk)
+      expectNothingLost(before, disk)
+      expect(essence(disk), `points ${first} and ${second}`).toBe(undisturbed)
+    }
+    console.log(`pairs of crash points tried (${loss}): ${pairs.length} of ${all.length}`)
+  })
+})

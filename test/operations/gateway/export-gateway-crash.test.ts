@@ -1,0 +1,74 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { exportGateway } from '../../../src/operations/gateway/export-gateway.js'
+import { CHANGES, diskWithPki } from '../../support/change-scene.js'
+import { type Disturbance, machineOn, STATE } from '../../support/create-scene.js'
+import { isStop, pointsOf, stopAt } from '../../support/disturb.js'
+import type { MemoryDisk } from '../../support/memory-disk.js'
+import { pointsToTry } from '../../support/points.js'
+
+const GATEWAY = '/home/maker/gateway'
+
+function run(disk: MemoryDisk, disturbance?: Disturbance) {
+  const where = { stateDirectory: STATE, factory: 'acme', directory: GATEWAY, at: null, replace: true }
+  return exportGateway({ ...where, listen: '8443', upstream: 'http://up' }, machineOn(disk, disturbance))
+}
+
+/** The files of the gateway, with mode and text, those of interrupted writes left out. */
+function filesOn(disk: MemoryDisk): Readonly<Record<string, unknown>> {
+  const files = [...disk.contents()].filter(([path]) => path.startsWith(`${GATEWAY}/`) && !path.endsWith('-unfinished'))
+  return Object.fromEntries(files.filter(([path]) => !path.endsWith('.lock')))
+}
+
+/** Runs on copies of `original`, each cut off one step later than the one before. */
+async function cutOff(
+  original: MemoryDisk,
+  test: { readonly name: string; readonly loss: 'loseProcess' | 'losePower' },
+  check: (disk: MemoryDisk, wanted: Readonly<Record<string, unknown>>) => void,
+): Promise<void> {
+  const whole = original.copy()
+  const points = await pointsOf((disturbance) => run(whole, disturbance))
+  const wanted = filesOn(whole)
+  expect(Object.keys(wanted).length).toBe(3)
+  const tried = pointsToTry(points, `${test.name} ${test.loss}`)
+  for (const at of tried) {
+    const disk = original.copy()
+    const outcome = await run(disk, stopAt(at).disturbance).catch((error: unknown) => error)
+    expect(outcome, `point ${at}`).toSatisfy(isStop)
+    disk[test.loss]()
+    check(disk, wanted)
+    await run(disk)
+    expect(filesOn(disk), `point ${at}`).toEqual(wanted)
+    expect([...disk.contents().keys()].filter((path) => path.endsWith('-unfinished'))).toEqual([])
+  }
+  expect(points.length).toBeGreaterThan(9)
+  console.log(`crash points tried (${test.name}, ${test.loss}): ${tried.length} of ${points.length}`)
+}
+
+let original: MemoryDisk
+
+beforeAll(async () => {
+  original = await diskWithPki()
+})
+
+describe.each(['loseProcess', 'losePower'] as const)('an export cut off at any point (%s)', (loss) => {
+  it('leaves no nginx.conf without the other files, and is finished by the next one', async () => {
+    await cutOff(original, { name: 'api export-gateway', loss }, (disk, wanted) => {
+      const there = filesOn(disk)
+      for (const [path, file] of Object.entries(there)) expect(file).toEqual(wanted[path])
+      if (`${GATEWAY}/nginx.conf` in there) expect(there).toEqual(wanted)
+    })
+  })
+
+  it('again after a change, leaves each file as it was or as it is to be', async () => {
+    const changed = original.copy()
+    await run(changed)
+    const before = filesOn(changed)
+    await CHANGES['ca rotate-tls']?.(changed)
+    await CHANGES['ca disable-device-ca']?.(changed)
+    await cutOff(changed, { name: 'api export-gateway again', loss }, (disk, wanted) => {
+      const there = filesOn(disk)
+      expect(Object.keys(there)).toEqual(Object.keys(before))
+      for (const [path, file] of Object.entries(there)) expect([before[path], wanted[path]]).toContainEqual(file)
+    })
+  })
+})

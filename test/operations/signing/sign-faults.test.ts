@@ -1,0 +1,113 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { FpkiError } from '../../../src/errors.js'
+import { signRequest } from '../../../src/operations/signing/sign-request.js'
+import { opensslCsr } from '../../pki/support/openssl-csr.js'
+import { CHANGES, diskWithPki, liveFiles } from '../../support/change-scene.js'
+import { DIRECTORY, type Disturbance, expectLogged, machineOn } from '../../support/create-scene.js'
+import { failAt, isStop, pointsOf, stepsOf, stopAt } from '../../support/disturb.js'
+import type { MemoryDisk } from '../../support/memory-disk.js'
+import { pointsToTry } from '../../support/points.js'
+
+const OUT = '/home/maker/gateway.pem'
+
+let original: MemoryDisk
+
+beforeAll(async () => {
+  original = await diskWithPki()
+})
+
+let good: string | undefined
+
+/** A request that may be signed. */
+async function request(): Promise<string> {
+  good ??= await opensslCsr({})
+  return good
+}
+
+function sign(disk: MemoryDisk, csr: string, disturbance?: Disturbance) {
+  const asked = { request: csr, what: 'gateway.csr', factory: null, profile: null, days: null }
+  return signRequest({ ...asked, directory: DIRECTORY, out: OUT }, machineOn(disk, disturbance))
+}
+
+function textOf(disk: MemoryDisk, path: string): string {
+  return disk.contents().get(path)?.text ?? ''
+}
+
+/** What was signed is in the audit log before it is in a file; nothing else changed; and the audit log can be gone on with. */
+async function expectHeld(disk: MemoryDisk, point: string): Promise<void> {
+  expect(liveFiles(disk), point).toEqual(liveFiles(original))
+  expectLogged(disk, false)
+  expect(textOf(disk, `${DIRECTORY}/.fpki/log.jsonl`), point).toContain(
+    textOf(original, `${DIRECTORY}/.fpki/log.jsonl`),
+  )
+  const isOut = disk.contents().has(OUT)
+  if (isOut) await disk.mount().remove(OUT)
+  await sign(disk, await request())
+  expectLogged(disk)
+  await CHANGES['ca rotate-tls']?.(disk)
+  expectLogged(disk)
+}
+
+describe('ca sign', () => {
+  it.each(['loseProcess', 'losePower'] as const)(
+    'cut off at any point lets out nothing unlogged (%s)',
+    async (loss) => {
+      const whole = original.copy()
+      const csr = await request()
+      const points = await pointsOf((disturbance) => sign(whole, csr, disturbance))
+      expectLogged(whole)
+      const tried = pointsToTry(points, `ca sign ${loss}`)
+      for (const at of tried) {
+        const disk = original.copy()
+        const outcome = await sign(disk, csr, stopAt(at).disturbance).catch((error: unknown) => error)
+        expect(outcome, `point ${at}`).toSatisfy(isStop)
+        disk[loss]()
+        await expectHeld(disk, `point ${at}`)
+      }
+      console.log(`crash points tried (ca sign, ${loss}): ${tried.length} of ${points.length}`)
+    },
+  )
+
+  it.each([
+    ['ENOSPC', true],
+    ['EACCES', true],
+    ['EROFS', true],
+    ['EIO', false],
+  ])('on a disk that fails with %s (for good: %s) lets out nothing unlogged', async (code, lasting) => {
+    const csr = await request()
+    const steps = await stepsOf((disturbance) => sign(original.copy(), csr, disturbance))
+    const tried = pointsToTry(steps, `ca sign ${code} ${lasting}`)
+    for (const at of tried) {
+      const disk = original.copy()
+      const fault = failAt(at, code, lasting)
+      const outcome = await sign(disk, csr, { disk: fault }).catch((error: unknown) => error)
+      const point = `${code} at ${at}`
+      expect(fault.failed(), point).toBe(true)
+      if (outcome instanceof Error)
+        expect(outcome, point).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringMatching(`/home.*${code}`) })
+      else expect(disk.contents().has(OUT), point).toBe(true)
+      await expectHeld(disk, point)
+    }
+    console.log(`ca sign, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
+  })
+
+  it.each(['ENOSPC', 'EIO'])(
+    'that is refused says why, whether or not the audit log can take it (%s)',
+    async (code) => {
+      const refused = await opensslCsr({ key: 'RSA-1024' })
+      for (let at = 1; ; at++) {
+        const disk = original.copy()
+        const fault = failAt(at, code)
+        const outcome = await sign(disk, refused, { disk: fault }).catch((error: unknown) => error)
+        expect(outcome, `${code} at ${at}`).toBeInstanceOf(FpkiError)
+        expect(outcome, `${code} at ${at}`).toMatchObject({ code: 'ERR_BAD_CSR' })
+        if (!fault.failed()) {
+          expect(at).toBeGreaterThan(2)
+          expect(textOf(disk, `${DIRECTORY}/.fpki/log.jsonl`)).toContain('"kind":"refused"')
+          break
+        }
+        await expectHeld(disk, `${code} at ${at}`)
+      }
+    },
+  )
+})

@@ -54,7 +54,7 @@ test('docs/quick-start.md runs as written, in an empty home', async () => {
   }, PATIENT)
 })
 
-/** Functions of every guide's shell: a server at work beside it, and sheets that are typed in again. */
+/** A function of every guide's shell: it starts a server and waits until it listens. */
 const SHELL = `set -euo pipefail
 running=''
 trap '[ -z "$running" ] || kill $running' EXIT
@@ -64,7 +64,6 @@ serve() {
   running="$running $!"
   until grep -qs https:// served; do kill -0 $!; sleep 0.05; done
 }
-typed() { sed -n '/<pre>/,/<\\/pre>/p' "$@" | sed 's/<[^>]*>//g' > typed.txt; }
 `
 
 /** Places of other people's machines, which are folders of the HOME here. */

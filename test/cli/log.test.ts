@@ -222,7 +222,7 @@ describe('ca log verify names the line', () => {
     for (const name of ['log.jsonl', 'log.head']) await cp(join(earlier, name), made.path(`.fpki/${name}`))
     expect(await verified(made)).toMatchObject({
       status: 6,
-      codes: ['not-logged'],
+      codes: ['not-registered'],
       told: expect.stringContaining('tls-crt'),
     })
   })

@@ -17,7 +17,7 @@ import { noAuditLog, requireDirectory } from './show-audit-log.js'
 const auditLogProblem = z.strictObject({
   /** From 1; null: it is about no line. */
   line: z.nullable(z.int()),
-  code: z.enum(['changed', 'removed', 'swapped', 'inserted', 'cut-off', 'bad-signature', 'not-logged', 'missing']),
+  code: z.enum(['changed', 'removed', 'swapped', 'inserted', 'cut-off', 'bad-signature', 'not-registered', 'missing']),
   message: z.string(),
 })
 
@@ -111,6 +111,6 @@ function missingIn(
   )
   const missing = there.filter(({ der }) => !known.has(fingerprintOf(der)))
   return missing.map(({ name }) => {
-    return { line: null, code: 'not-logged', message: `${name} is signed by the root, and not in the audit log.` }
+    return { line: null, code: 'not-registered', message: `${name} is signed by the root, and not in the audit log.` }
   })
 }

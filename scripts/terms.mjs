@@ -1,5 +1,6 @@
 // The words and phrases that fpki does not use, each with what to write instead. `node scripts/language.mjs` reports them.
-// The first is a regular expression; one without look-around matches whole words, in upper and lower case.
+// The first is a regular expression, in upper and lower case. One without look-around matches
+// whole words.
 
 /** A space, or the end of a line in Markdown. */
 const phrase = (words) => words.replaceAll(' ', '\\s+')
@@ -9,15 +10,19 @@ export const TERMS = [
   ['off-line', 'offline'],
 
   // Words for what a program does not do.
-  [phrase('(?:is|are|was) none'), 'there is no …'],
+  [phrase('(?<!\\bthere )\\b(?:is|are|was) none\\b'), 'there is no …'],
   [phrase('(?<!there )\\b(?:is|are|was|were) no (?!longer\\b|more\\b)'), 'is not a …'],
   [phrase('(?:does not|do not|did not|doesn’t) hold'), 'is not valid'],
-  [phrase('(?:cannot|can not|could not) be'), 'cannot <verb>, in the active voice'],
+  // "cannot be opened" is English; with these words it is not.
+  [
+    phrase('(?:cannot|could not) be (?:had|gone|listened|spoken|told|said|come|looked)'),
+    'cannot <verb>, in the active voice',
+  ],
   [phrase('(?:it )?is not said'), 'no … given'],
   [phrase('(?:be|is|are|was|were) said'), 'is given'],
   ['told', 'reported, given or set'],
   [phrase('as ever'), 'as usual'],
-  ['comes', 'is, follows or arrives'],
+  ['(?<![-\\w])comes\\b(?!\\s+(?:from|with)\\b)', 'is, follows or arrives'],
   ['came', 'was added, followed or arrived'],
   [phrase('speaks? to'), 'connects to or uses'],
 

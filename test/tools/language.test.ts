@@ -18,7 +18,7 @@ const FORBIDDEN = [
   ['site-b.key came', 'came'],
   ['after it comes the root', 'comes'],
   ['It goes on as ever.', 'as ever'],
-  ['The file cannot be read', 'cannot be'],
+  ['The root cannot be looked at', 'cannot be looked'],
   ['fpki speaks to the server', 'speaks to'],
   ['The run is gone on with', 'gone on with'],
   ['is given up,', 'given up'],
@@ -32,7 +32,8 @@ const PLAIN = [
   'fpki is offline, and online again.',
   'There is no device CA here, and it is no longer valid.',
   'It holds the lock; it held nothing.',
-  'The forecast, the comet and the untold story',
+  'The file cannot be read; if there is none, the name comes from the profile.',
+  'The forecast, the comet, the outcomes and the untold story',
   'No factory given: pass --factory NAME',
 ]
 

@@ -54,10 +54,15 @@ test('docs/quick-start.md runs as written, in an empty home', async () => {
   }, PATIENT)
 })
 
-/** Functions of every guide's shell: a server at work beside it, and sheets that are typed in again. */
+/** Functions of every guide's shell: a server at work beside it, which ends before the shell does, and sheets that are typed. */
 const SHELL = `set -euo pipefail
 running=''
-trap '[ -z "$running" ] || kill $running' EXIT
+stop() {
+  [ -z "$running" ] || kill $running
+  wait
+  while [ -e "$HOME/nginx.pid" ]; do sleep 0.05; done
+}
+trap stop EXIT
 serve() {
   rm -f served
   fpki api serve "$@" > served 2>&1 &

@@ -54,10 +54,15 @@ test('docs/quick-start.md runs as written, in an empty home', async () => {
   }, PATIENT)
 })
 
-/** A function of every guide's shell: it starts a server and waits until it listens. */
+/** A function of every guide's shell: it starts a server, waits until it listens, and ends it before the shell ends. */
 const SHELL = `set -euo pipefail
 running=''
-trap '[ -z "$running" ] || kill $running' EXIT
+stop() {
+  [ -z "$running" ] || kill $running
+  wait
+  while [ -e "$HOME/nginx.pid" ]; do sleep 0.05; done
+}
+trap stop EXIT
 serve() {
   rm -f served
   fpki api serve "$@" > served 2>&1 &

@@ -1,5 +1,5 @@
 import { factoryOfPki } from '../issuance/open-pki.js'
-import type { ChangePorts } from '../journal/change/change-pki.js'
+import type { ChangePorts } from '../operations/device-cas/change-pki.js'
 import { thisMachine } from '../machine/index.js'
 import { resolved } from './directory.js'
 import { factoryApiFor } from './factory.js'

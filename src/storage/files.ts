@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import type { DurableFiles, FileSystem } from '../ports.js'
-import { append, createFolder, removeFolder, UNFINISHED } from './folders.js'
+import { append, createFolder, removeFolder, type SyncNames, UNFINISHED } from './folders.js'
 import { checkDirectory, checkOwnDirectory, ownership } from './ownership.js'
 import { explained } from './system-errors.js'
 import { keep, linkNew, move, place } from './take-places.js'
@@ -10,20 +10,36 @@ type Content = string | Uint8Array
 
 /** Durable files on top of a file system's single steps. Every failure of the system becomes an {@link FpkiError}. */
 export function durableFiles(fs: FileSystem): DurableFiles {
+  return filesOn(fs, null)
+}
+
+/** @param waiting the directories whose names are still to be synced; null: each is synced at once */
+function filesOn(fs: FileSystem, waiting: Set<string> | null): DurableFiles {
+  const syncNames: SyncNames = async (directory) => {
+    if (waiting === null) await fs.syncDirectory(directory)
+    else waiting.add(directory)
+  }
   return {
-    makeDirectory: (path) => explained(path, () => makeDirectory(fs, path)),
+    deferring: () => filesOn(fs, new Set()),
+    flush: async () => {
+      for (const directory of waiting ?? []) {
+        await explained(directory, () => fs.syncDirectory(directory))
+        waiting?.delete(directory)
+      }
+    },
+    makeDirectory: (path) => explained(path, () => makeDirectory(fs, path, syncNames)),
     checkDirectory: (path) => explained(path, () => checkDirectory(fs, path)),
     checkOwnDirectory: (path) => explained(path, () => checkOwnDirectory(fs, path)),
     ...ownership(fs),
-    create: (path, content, mode) => explained(path, () => create(fs, path, content, mode)),
-    append: (path, text, mode) => explained(path, () => append(fs, path, text, mode)),
-    createFolder: (path, entries) => explained(path, () => createFolder(fs, path, entries)),
+    create: (path, content, mode) => explained(path, () => create(fs, path, { content, mode, syncNames })),
+    append: (path, text, mode) => explained(path, () => append(fs, path, { text, mode, syncNames })),
+    createFolder: (path, entries) => explained(path, () => createFolder(fs, path, entries, syncNames)),
     removeFolder: (path) => explained(path, () => removeFolder(fs, path)),
-    place: (from, to) => explained(to, () => place(fs, from, to)),
-    move: (from, to) => explained(to, () => move(fs, from, to)),
+    place: (from, to) => explained(to, () => place(fs, from, to, syncNames)),
+    move: (from, to) => explained(to, () => move(fs, from, to, syncNames)),
     keep: (path) => explained(path, () => keep(fs, path)),
-    remove: (path) => explained(path, () => remove(fs, path)),
-    replace: (path, content, mode) => explained(path, () => replace(fs, path, content, mode)),
+    remove: (path) => explained(path, () => remove(fs, path, syncNames)),
+    replace: (path, content, mode) => explained(path, () => replace(fs, path, { content, mode, syncNames })),
     read: (path, maxBytes) => explained(path, () => readText(fs, path, maxBytes)),
     readOctets: (path, maxBytes) => explained(path, () => fs.read(path, maxBytes)),
     kindOf: (path) => explained(path, async () => (await fs.stat(path))?.kind ?? null),
@@ -39,18 +55,29 @@ export function durableFiles(fs: FileSystem): DurableFiles {
   }
 }
 
-async function makeDirectory(fs: FileSystem, path: string): Promise<void> {
+/** What a file is to be, and how its name becomes durable. */
+interface Writing<Text extends Content> {
+  readonly content: Text
+  readonly mode: number
+  readonly syncNames: SyncNames
+}
+
+async function makeDirectory(fs: FileSystem, path: string, syncNames: SyncNames): Promise<void> {
   const parent = dirname(path)
   if ((await fs.stat(path)) !== null) return
-  if (parent !== path) await makeDirectory(fs, parent)
-  if (await fs.makeDirectory(path, 0o700)) await fs.syncDirectory(parent)
+  if (parent !== path) await makeDirectory(fs, parent, syncNames)
+  if (await fs.makeDirectory(path, 0o700)) await syncNames(parent)
 }
 
 /**
  * The content gets its name by link(2), which refuses a name that is taken, and only when it is on the disk: the file
  * is whole or absent, and nothing is overwritten even by a program that does not know of our lock.
  */
-async function create(fs: FileSystem, path: string, content: Content, mode: number): Promise<void> {
+async function create(
+  fs: FileSystem,
+  path: string,
+  { content, mode, syncNames }: Writing<Content>,
+): Promise<void> {
   const unfinished = await writeUnfinished(fs, path, content, mode)
   try {
     await linkNew(fs, unfinished, path)
@@ -60,20 +87,24 @@ async function create(fs: FileSystem, path: string, content: Content, mode: numb
   }
   try {
     await fs.remove(unfinished)
-    await fs.syncDirectory(dirname(path))
+    await syncNames(dirname(path))
   } catch (error) {
-    // It has its name, and nobody was told that it is there: it would be in the way of the next try.
+    // The caller takes it for absent: left there, it would be in the way of the next try.
     for (const name of [path, unfinished]) await fs.remove(name).catch(() => undefined)
     throw error
   }
 }
 
-async function remove(fs: FileSystem, path: string): Promise<void> {
+async function remove(fs: FileSystem, path: string, syncNames: SyncNames): Promise<void> {
   await fs.remove(path)
-  await fs.syncDirectory(dirname(path))
+  await syncNames(dirname(path))
 }
 
-async function replace(fs: FileSystem, path: string, content: string, mode: number): Promise<void> {
+async function replace(
+  fs: FileSystem,
+  path: string,
+  { content, mode, syncNames }: Writing<string>,
+): Promise<void> {
   const unfinished = await writeUnfinished(fs, path, content, mode)
   try {
     await fs.rename(unfinished, path)
@@ -81,7 +112,7 @@ async function replace(fs: FileSystem, path: string, content: string, mode: numb
     await fs.remove(unfinished).catch(() => undefined)
     throw error
   }
-  await fs.syncDirectory(dirname(path))
+  await syncNames(dirname(path))
 }
 
 async function writeUnfinished(fs: FileSystem, path: string, content: Content, mode: number): Promise<string> {

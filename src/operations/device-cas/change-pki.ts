@@ -1,0 +1,174 @@
+import { isRefusal, openAuditLog } from '../../audit-log/audit-log.js'
+import type { FactsOf, JournalledCommand, OptionsOf } from '../../directory/journal-record.js'
+import type { DirectoryState } from '../../directory/records.js'
+import type { CertificatesUpdate, FactoryApi, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
+import type { Workplace } from '../../issuance/issue.js'
+import { deviceCasOf, knownPki, type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
+import { beginRecords } from '../../journal/keep-records.js'
+import { resumable } from '../../journal/resumable.js'
+import { runJournalled } from '../../journal/run-journalled.js'
+import { type AllSteps, followedBy } from '../../journal/steps.js'
+import { type HsmAccess, rootSignerOf } from '../../keystore/root-key.js'
+import { checkClock } from '../../pki/clock.js'
+import type { Clock, DurableFiles, EncryptionPorts, Progress, Who } from '../../ports.js'
+import { discardStaged, isUndone, refuseUploadedLeftovers } from './change-rollback.js'
+import { lookAgain, publish, type Sent, upload } from './change-steps.js'
+
+/** What a command that changes a PKI works with. */
+export interface ChangePorts extends EncryptionPorts {
+  readonly api: FactoryApi
+  readonly files: DurableFiles
+  readonly clock: Clock
+  readonly who: () => Who
+  readonly progress: Progress
+  readonly signal: AbortSignal
+  /** How to come to the root key when it is in a token. */
+  readonly access?: HsmAccess
+}
+
+/** A PKI in the middle of a change. Files are made aside, and published when the Factory API has taken them. */
+export interface ChangeWork extends Workplace, OpenPki, EncryptionPorts {
+  readonly api: FactoryApi
+  readonly signal: AbortSignal
+  readonly access?: HsmAccess
+  /** What the Factory API knew when the change began. */
+  readonly known: KnownCertificates
+}
+
+/** The commands that change a PKI. */
+export type ChangeCommand = Exclude<JournalledCommand, 'ca create' | 'ca root-csr' | 'ca import-root' | 'ca abandon'>
+
+/** One command that changes a PKI: sign, upload, read back; only then the files of the directory change. */
+export interface Change<Command extends ChangeCommand = ChangeCommand> {
+  readonly command: Command
+  /** What the journal records of its options: the same command with the same options resumes it. */
+  readonly options: OptionsOf<Command>
+  /** What must hold before anything is asked for or made; throws when it does not. */
+  check?(pki: OpenPki): Promise<void>
+  /** Makes and stages what is to be uploaded. */
+  readonly prepare: AllSteps<ChangeWork, Command>
+  /** Is it still right to upload it, given what the Factory API has now? Throws when it is not; nothing was sent then. */
+  recheck?(work: ChangeWork, known: FactoryCertificates): Promise<void>
+  /** The update for the Factory API, given what it has now. */
+  update(work: ChangeWork, known: FactoryCertificates, facts: FactsOf<Command>): Promise<CertificatesUpdate>
+  /** Does the Factory API show what `update` asks for? */
+  isTaken(known: FactoryCertificates, update: CertificatesUpdate): boolean
+  /** Puts what was staged in its place. Resolves to what state.json is to remember. */
+  finish(work: ChangeWork, facts: FactsOf<Command>): Promise<Partial<DirectoryState> | undefined>
+}
+
+/** How a change ended. */
+export interface Changed<Command extends ChangeCommand> {
+  readonly pki: OpenPki
+  readonly facts: FactsOf<Command>
+  readonly resumed: boolean
+  readonly warnings: readonly string[]
+}
+
+/** The PKI to change, and what the Factory API has, when the caller has read that for a question to the user. */
+export interface ChangedPlace {
+  readonly directory: string
+  readonly factory: string
+  readonly known?: KnownCertificates | undefined
+}
+
+/**
+ * Carries a change out, or resumes an interrupted one. When the Factory API does not take it, the directory is left as it was;
+ * when it is not known whether it did, the same call finds out.
+ *
+ * @throws FpkiError as openPki, knownPki and openRootKey do; ERR_UNFINISHED when another command is open, ERR_LOCKED,
+ *   and what the steps throw
+ */
+export async function changePki<Command extends ChangeCommand>(
+  place: ChangedPlace,
+  change: Change<Command>,
+  ports: ChangePorts,
+): Promise<Changed<Command>> {
+  const pki = await openPki(ports.files.deferring(), place.directory, place.factory)
+  checkClock(ports.clock())
+  // Before a PIN is asked for; again under the lock.
+  if (!(await isInterrupted(pki, change))) await change.check?.(pki)
+  const rootSigner = rootSignerOf(pki.directory, ports.access)
+  try {
+    // Once before anything is asked for or made; the upload reads it again, and checks what has changed since.
+    const known = place.known ?? (await knownPki(ports.api, pki))
+    await openRootKey(rootSigner, pki)
+    await pki.directory.make()
+    return await runChange({ ...pki, known, rootSigner }, change, ports)
+  } finally {
+    await rootSigner.close()
+  }
+}
+
+async function runChange<Command extends ChangeCommand>(
+  opened: OpenPki & Pick<ChangeWork, 'known' | 'rootSigner'>,
+  change: Change<Command>,
+  ports: ChangePorts,
+): Promise<Changed<Command>> {
+  const { directory, root, factory } = opened
+  const warnings: string[] = []
+  const sent: Sent[] = []
+  const steps = followedBy(change.prepare, upload(change, (one) => sent.push(one)), publish(change))
+  const { work, facts, resumed } = await runJournalled<Command, ChangeWork>(change.command, change.options, steps, {
+    ...ports,
+    directory,
+    work: async () => changeWork(opened, change, ports, (text) => warnings.push(text)),
+    begin: async (begun) => {
+      await refuseUploadedLeftovers(begun)
+      await discardStaged(begun)
+      await change.check?.(opened)
+      await beginRecords(directory, begun.auditLog, ports.clock())
+    },
+    keep: (kept) => kept,
+    rollBack: {
+      isSafe: async (error, failed) => {
+        await sealRefusal(error, failed)
+        return isUndone(error, change, failed)
+      },
+      undo: discardStaged,
+    },
+  })
+  await lookAgain(change, work, sent.at(-1))
+  return { pki: { directory, root, factory }, facts, resumed, warnings }
+}
+
+function changeWork(
+  opened: OpenPki & Pick<ChangeWork, 'known' | 'rootSigner'>,
+  { command }: Pick<Change, 'command'>,
+  ports: ChangePorts,
+  onWarning: (text: string) => void,
+): ChangeWork {
+  const { directory, known } = opened
+  return {
+    ...ports,
+    ...opened,
+    made: { path: directory.path, read: directory.readStaged, create: directory.stage },
+    auditLog: openAuditLog(directory, command, ports),
+    // Parsed when asked for: there may be many.
+    get deviceCas() {
+      return deviceCasOf(known)
+    },
+    warn: (text) => {
+      onWarning(text)
+      ports.progress.warn(text)
+    },
+  }
+}
+
+/** The root key is open, and signs for the audit log's line about a refusal; else the next command does. */
+async function sealRefusal(error: unknown, { auditLog, rootSigner, directory }: ChangeWork): Promise<void> {
+  if (!isRefusal(error)) return
+  await rootSigner
+    .open()
+    .then((signer) => auditLog.seal(signer))
+    .then(() => directory.files.flush())
+    .catch(() => undefined)
+}
+
+/** Was this very change interrupted? Throws ERR_UNFINISHED when another command is open. */
+export async function isInterrupted<Command extends ChangeCommand>(
+  { directory }: OpenPki,
+  { command, options }: Pick<Change<Command>, 'command' | 'options'>,
+): Promise<boolean> {
+  return (await resumable(directory, command, options)) !== null
+}

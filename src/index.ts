@@ -11,7 +11,6 @@ export { changedLogin, changedSetting, configPath, type ShownConfig, shownConfig
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export { type FpkiCode, FpkiError } from './errors.js'
 export * from './factory/api.js'
-export type { ChangePorts } from './operations/device-cas/change-pki.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
 export {
   embeddedFactoriesOn,
@@ -106,6 +105,7 @@ export {
   changeDeviceCas,
   changedDeviceCas,
 } from './operations/device-cas/change-device-cas.js'
+export type { ChangePorts } from './operations/device-cas/change-pki.js'
 export {
   type UpdateDeviceCasOptions,
   type UpdateDeviceCasPorts,

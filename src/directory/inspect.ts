@@ -6,12 +6,7 @@ import { readJournalFile } from './journal-file.js'
 import type { Journal } from './journal-record.js'
 import { HISTORY_FOLDER, OWN_FILES, OWN_FOLDER, PENDING_FOLDER } from './names.js'
 import { MAX_PEM_BYTES } from './pki-directory.js'
-import {
-  type BackupRecord,
-  backupRecord,
-  type DirectoryState,
-  directoryState,
-} from './records.js'
+import { type BackupRecord, backupRecord, type DirectoryState, directoryState } from './records.js'
 
 /** One file of a PKI directory as it was found. */
 export interface SeenFile {

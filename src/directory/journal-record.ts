@@ -20,7 +20,11 @@ const token = {
 }
 
 /** The same for a command that makes keys there. */
-const newKeysToken = z.strictObject({ ...token, keyType: z.enum(['P-256', 'P-384', 'P-521']), localCaInHsm: z.boolean() })
+const newKeysToken = z.strictObject({
+  ...token,
+  keyType: z.enum(['P-256', 'P-384', 'P-521']),
+  localCaInHsm: z.boolean(),
+})
 
 /** How a device CA is reported to the user. */
 export const reportedCas = z.array(

@@ -16,12 +16,7 @@ import {
   type PkiFile,
 } from './names.js'
 import { type OwnedDirectory, ownedDirectory, ownFolders } from './owned.js'
-import {
-  type BackupRecord,
-  backupRecord,
-  type DirectoryState,
-  directoryState,
-} from './records.js'
+import { type BackupRecord, backupRecord, type DirectoryState, directoryState } from './records.js'
 
 /** The files of one PKI directory, by what they mean. */
 export interface PkiDirectory extends HistoryFiles, OwnedDirectory, JournalFile {

@@ -11,7 +11,7 @@ import { rfc3339 } from '../pki/describe.js'
 import type { Progress, Signer } from '../ports.js'
 
 /** Before the first change of a directory that has none: a line that lists the certificates that are there, and a snapshot. */
-export async function beginRecords(directory: PkiDirectory, auditLog: AuditLog, now: Date): Promise<void> {
+export async function beginRecords(directory: PkiDirectory, auditLog: AuditLog, now: Date): Promise<undefined> {
   await beginAuditLog(directory, auditLog)
   if ((await directory.snapshots()).length > 0) return
   await directory.takeSnapshot({ command: AS_FOUND, time: rfc3339(now), state: await directory.readState() })

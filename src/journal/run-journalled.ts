@@ -17,7 +17,7 @@ export interface Scope<Command extends JournalledCommand, Work> extends StepRunn
   /** What the steps work with. Everything that was checked before the lock is checked again here. */
   work(open: JournalOf<Command> | null): Promise<Work>
   /** Before a new run begins. Resolves to members of its journal. */
-  begin?(work: Work): Promise<Partial<JournalOf<Command>> | undefined | void>
+  begin?(work: Work): Promise<Partial<JournalOf<Command>> | undefined>
   /** What the audit log is sealed and the snapshot is taken with, at the end; null: neither. */
   keep(work: Work): KeepWork | null
   /** After a step has failed; absent: the journal stays open. */

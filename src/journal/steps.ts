@@ -3,8 +3,9 @@ import type { FactsOf, JournalledCommand } from '../directory/journal-record.js'
 /** The steps of a command that learn something for later ones. */
 type Learning<Command extends JournalledCommand> = keyof FactsOf<Command>
 
-/** What a step learns: facts of the journal, or nothing. */
-type LearntBy<Command extends JournalledCommand, Name> = Name extends Learning<Command> ? FactsOf<Command>[Name] : void
+/** What a step learns: facts of the journal; of other steps, the answer is ignored. */
+type LearntBy<Command extends JournalledCommand, Name> =
+  Name extends Learning<Command> ? FactsOf<Command>[Name] : unknown
 
 /** One step of a command. Run twice, it has the same outcome as run once. */
 export interface Step<
@@ -73,7 +74,11 @@ function stepsOf<Work, Command extends JournalledCommand, Known extends Learning
     step: ({ name, says, run }) =>
       stepsOf([
         ...list,
-        { name, says, run: (work, facts, interrupted) => run(work, facts as Pick<FactsOf<Command>, Known>, interrupted) },
+        {
+          name,
+          says,
+          run: (work, facts, interrupted) => run(work, facts as Pick<FactsOf<Command>, Known>, interrupted),
+        },
       ]),
   }
 }

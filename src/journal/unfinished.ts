@@ -88,7 +88,11 @@ export async function apiOfDirectory(files: DurableFiles, path: string): Promise
   return recordedApi(state.api)
 }
 
-async function recordedModule(directory: PkiDirectory, journal: Journal, module: string | null): Promise<string | null> {
+async function recordedModule(
+  directory: PkiDirectory,
+  journal: Journal,
+  module: string | null,
+): Promise<string | null> {
   if (module !== null) await requireTrusted(directory, 'journal', module, journal)
   return module
 }

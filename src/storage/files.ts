@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import type { DurableFiles, FileSystem } from '../ports.js'
-import { append, createFolder, removeFolder, type SyncNames, UNFINISHED } from './folders.js'
+import { append, createFolder, removeFolder, type SyncName, UNFINISHED } from './folders.js'
 import { checkDirectory, checkOwnDirectory, ownership } from './ownership.js'
 import { explained } from './system-errors.js'
 import { keep, linkNew, move, place } from './take-places.js'
@@ -13,33 +13,33 @@ export function durableFiles(fs: FileSystem): DurableFiles {
   return filesOn(fs, null)
 }
 
-/** @param waiting the directories whose names are still to be synced; null: each is synced at once */
-function filesOn(fs: FileSystem, waiting: Set<string> | null): DurableFiles {
-  const syncNames: SyncNames = async (directory) => {
-    if (waiting === null) await fs.syncDirectory(directory)
-    else waiting.add(directory)
+/** @param waiting the directories to sync, each with a path in it that waits for that; null: each is synced at once */
+function filesOn(fs: FileSystem, waiting: Map<string, string> | null): DurableFiles {
+  const syncName: SyncName = async (path) => {
+    if (waiting === null) await fs.syncDirectory(dirname(path))
+    else if (!waiting.has(dirname(path))) waiting.set(dirname(path), path)
   }
   return {
-    deferring: () => filesOn(fs, new Set()),
+    deferring: () => filesOn(fs, new Map()),
     flush: async () => {
-      for (const directory of waiting ?? []) {
-        await explained(directory, () => fs.syncDirectory(directory))
+      for (const [directory, path] of waiting ?? []) {
+        await explained(path, () => fs.syncDirectory(directory))
         waiting?.delete(directory)
       }
     },
-    makeDirectory: (path) => explained(path, () => makeDirectory(fs, path, syncNames)),
+    makeDirectory: (path) => explained(path, () => makeDirectory(fs, path, syncName)),
     checkDirectory: (path) => explained(path, () => checkDirectory(fs, path)),
     checkOwnDirectory: (path) => explained(path, () => checkOwnDirectory(fs, path)),
     ...ownership(fs),
-    create: (path, content, mode) => explained(path, () => create(fs, path, { content, mode, syncNames })),
-    append: (path, text, mode) => explained(path, () => append(fs, path, { text, mode, syncNames })),
-    createFolder: (path, entries) => explained(path, () => createFolder(fs, path, entries, syncNames)),
+    create: (path, content, mode) => explained(path, () => create(fs, path, { content, mode, syncName })),
+    append: (path, text, mode) => explained(path, () => append(fs, path, { text, mode, syncName })),
+    createFolder: (path, entries) => explained(path, () => createFolder(fs, path, entries, syncName)),
     removeFolder: (path) => explained(path, () => removeFolder(fs, path)),
-    place: (from, to) => explained(to, () => place(fs, from, to, syncNames)),
-    move: (from, to) => explained(to, () => move(fs, from, to, syncNames)),
+    place: (from, to) => explained(to, () => place(fs, from, to, syncName)),
+    move: (from, to) => explained(to, () => move(fs, from, to, syncName)),
     keep: (path) => explained(path, () => keep(fs, path)),
-    remove: (path) => explained(path, () => remove(fs, path, syncNames)),
-    replace: (path, content, mode) => explained(path, () => replace(fs, path, { content, mode, syncNames })),
+    remove: (path) => explained(path, () => remove(fs, path, syncName)),
+    replace: (path, content, mode) => explained(path, () => replace(fs, path, { content, mode, syncName })),
     read: (path, maxBytes) => explained(path, () => readText(fs, path, maxBytes)),
     readOctets: (path, maxBytes) => explained(path, () => fs.read(path, maxBytes)),
     kindOf: (path) => explained(path, async () => (await fs.stat(path))?.kind ?? null),
@@ -59,25 +59,21 @@ function filesOn(fs: FileSystem, waiting: Set<string> | null): DurableFiles {
 interface Writing<Text extends Content> {
   readonly content: Text
   readonly mode: number
-  readonly syncNames: SyncNames
+  readonly syncName: SyncName
 }
 
-async function makeDirectory(fs: FileSystem, path: string, syncNames: SyncNames): Promise<void> {
+async function makeDirectory(fs: FileSystem, path: string, syncName: SyncName): Promise<void> {
   const parent = dirname(path)
   if ((await fs.stat(path)) !== null) return
-  if (parent !== path) await makeDirectory(fs, parent, syncNames)
-  if (await fs.makeDirectory(path, 0o700)) await syncNames(parent)
+  if (parent !== path) await makeDirectory(fs, parent, syncName)
+  if (await fs.makeDirectory(path, 0o700)) await syncName(path)
 }
 
 /**
  * The content gets its name by link(2), which refuses a name that is taken, and only when it is on the disk: the file
  * is whole or absent, and nothing is overwritten even by a program that does not know of our lock.
  */
-async function create(
-  fs: FileSystem,
-  path: string,
-  { content, mode, syncNames }: Writing<Content>,
-): Promise<void> {
+async function create(fs: FileSystem, path: string, { content, mode, syncName }: Writing<Content>): Promise<void> {
   const unfinished = await writeUnfinished(fs, path, content, mode)
   try {
     await linkNew(fs, unfinished, path)
@@ -87,7 +83,7 @@ async function create(
   }
   try {
     await fs.remove(unfinished)
-    await syncNames(dirname(path))
+    await syncName(path)
   } catch (error) {
     // The caller takes it for absent: left there, it would be in the way of the next try.
     for (const name of [path, unfinished]) await fs.remove(name).catch(() => undefined)
@@ -95,16 +91,12 @@ async function create(
   }
 }
 
-async function remove(fs: FileSystem, path: string, syncNames: SyncNames): Promise<void> {
+async function remove(fs: FileSystem, path: string, syncName: SyncName): Promise<void> {
   await fs.remove(path)
-  await syncNames(dirname(path))
+  await syncName(path)
 }
 
-async function replace(
-  fs: FileSystem,
-  path: string,
-  { content, mode, syncNames }: Writing<string>,
-): Promise<void> {
+async function replace(fs: FileSystem, path: string, { content, mode, syncName }: Writing<string>): Promise<void> {
   const unfinished = await writeUnfinished(fs, path, content, mode)
   try {
     await fs.rename(unfinished, path)
@@ -112,7 +104,7 @@ async function replace(
     await fs.remove(unfinished).catch(() => undefined)
     throw error
   }
-  await syncNames(dirname(path))
+  await syncName(path)
 }
 
 async function writeUnfinished(fs: FileSystem, path: string, content: Content, mode: number): Promise<string> {

@@ -12,20 +12,20 @@ const MAX_BYTES = 1024 * 1024
 /** Where the system makes no hard link: none there, too many, another disk. */
 const NO_LINK = ['EPERM', 'EMLINK', 'EXDEV', 'EOPNOTSUPP', 'ENOTSUP']
 
-/** Makes the names in a directory durable, now or later. */
-export type SyncNames = (directory: string) => Promise<void>
+/** Makes the name of what is at `path`, or was removed from there, durable: now, or with others. */
+export type SyncName = (path: string) => Promise<void>
 
 /** See {@link DurableFiles.append}. What is appended is durable at once, and so is the name of a new file with content. */
 export async function append(
   fs: FileSystem,
   path: string,
-  { text, mode, syncNames }: { readonly text: string; readonly mode: number; readonly syncNames: SyncNames },
+  { text, mode, syncName }: { readonly text: string; readonly mode: number; readonly syncName: SyncName },
 ): Promise<void> {
   const isNew = (await fs.stat(path)) === null
   const file = await fs.openToAppend(path, mode)
   if (text === '') await file.close()
   else await writeThrough(file, Buffer.from(text))
-  if (isNew) await (text === '' ? syncNames(dirname(path)) : fs.syncDirectory(dirname(path)))
+  if (isNew) await (text === '' ? syncName(path) : fs.syncDirectory(dirname(path)))
 }
 
 /** See {@link DurableFiles.createFolder}. Nobody looks into it before it has its name, so its files are written plainly. */
@@ -33,7 +33,7 @@ export async function createFolder(
   fs: FileSystem,
   path: string,
   entries: readonly FolderEntry[],
-  syncNames: SyncNames,
+  syncName: SyncName,
 ): Promise<void> {
   const unfinished = `${path}${UNFINISHED}`
   await removeTree(fs, unfinished)
@@ -47,7 +47,7 @@ export async function createFolder(
     await removeTree(fs, unfinished).catch(() => undefined)
     throw error
   }
-  await syncNames(dirname(path))
+  await syncName(path)
 }
 
 async function putEntry(fs: FileSystem, path: string, entry: FolderEntry): Promise<void> {

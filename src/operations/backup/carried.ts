@@ -1,7 +1,7 @@
 import type * as z from 'zod/mini'
-import { OWN_FILES, OWN_FOLDER } from '../../directory/names.js'
 import { journalText, readJournalText } from '../../directory/journal-file.js'
 import type { Journal } from '../../directory/journal-record.js'
+import { OWN_FILES, OWN_FOLDER } from '../../directory/names.js'
 import { directoryState, type KeyReference } from '../../directory/records.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
 import { parseJson } from '../../storage/json-file.js'

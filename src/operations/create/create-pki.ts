@@ -8,16 +8,16 @@ import { steps } from '../../journal/steps.js'
 import { makeKey } from '../../keystore/private-key.js'
 import { type CreateWork, filesOf, makeCertificates } from './create-certificates.js'
 import { type CreatedPki, whatWasMade } from './created-pki.js'
-import {
-  checkGivenRoot,
-  readGivenRoot,
-  takeRootKey,
-  withRememberedToken,
-} from './existing-root.js'
-import { journalledOptions } from './journalled-options.js'
+import { checkGivenRoot, readGivenRoot, takeRootKey, withRememberedToken } from './existing-root.js'
 import { checkPassphrase, createKeys, rootSignerFrom } from './keys.js'
 import { requireRoomBelow } from './planned-certificates.js'
-import { type CreatePkiOptions, type CreatePkiPorts, checkBefore, interruptedCreate } from './preconditions.js'
+import {
+  type CreatePkiOptions,
+  type CreatePkiPorts,
+  checkBefore,
+  interruptedCreate,
+  journalledOptions,
+} from './preconditions.js'
 import { beforeTheRoot, uploadPki } from './upload-pki.js'
 
 export { type CreatedPki, createdPki } from './created-pki.js'

@@ -1,6 +1,6 @@
+import type { Journal } from '../../directory/journal-record.js'
 import { PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import type { Journal } from '../../directory/journal-record.js'
 import { FpkiError } from '../../errors.js'
 import { LOCAL_CA_KEY, newRootKeyName } from '../../keystore/labels.js'
 import { fileKey, newPassphrase, type PrivateKey } from '../../keystore/private-key.js'
@@ -86,8 +86,7 @@ async function keysInToken(
       const begun = journal === null ? null : ((await directory.readState())?.rootKey ?? null)
       if (begun?.kind === 'pkcs11' && begun.tokenSerial !== token.token.serial) throw otherToken(token, begun)
       if (newKey && !isBegun(journal) && (await rootKey.exists())) throw keyExists(token, newKey)
-      if (localCa === null && !isBegun(journal) && (await localCaKey.exists()))
-        throw keyExists(token, LOCAL_CA_KEY)
+      if (localCa === null && !isBegun(journal) && (await localCaKey.exists())) throw keyExists(token, LOCAL_CA_KEY)
     },
     close: holder.close,
   }

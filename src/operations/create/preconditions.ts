@@ -10,20 +10,11 @@ import type { HsmPlace, NamedModule } from '../../keystore/choice.js'
 import { checkClock } from '../../pki/clock.js'
 import { samePem } from '../../pki/pem.js'
 import { toServerName } from '../../pki/server-name.js'
-import type {
-  Clock,
-  Curve,
-  DurableFiles,
-  EncryptionPorts,
-  HsmChoice,
-  Passphrases,
-  Progress,
-  Who,
-} from '../../ports.js'
+import type { Clock, Curve, DurableFiles, EncryptionPorts, HsmChoice, Passphrases, Progress, Who } from '../../ports.js'
 import type { CryptokiMaker } from '../../signer/pkcs11/cryptoki.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { factoryIsSet } from './factory-is-set.js'
-import { journalledOptions } from './journalled-options.js'
+import { newKeysToken } from './journalled-token.js'
 
 /** What `ca create` is asked to make. */
 export interface CreatePkiOptions {
@@ -138,5 +129,14 @@ function requireFits(
   }
   if (rootCsr.encryptKeys && !encryptKeys) {
     throw refuse('was made with --encrypt-keys', 'Give --encrypt-keys here too, for the key of local-ca.')
+  }
+}
+
+/** What the journal of a `ca create` records of its options. */
+export function journalledOptions(options: CreatePkiOptions, api: Pick<FactoryApi, 'name'>): OptionsOf<typeof CREATE> {
+  const { factory, onlineCa, localCa, tlsNames, rootCertificateFile = null, encryptKeys = false } = options
+  return {
+    ...{ factory, api: api.name, onlineCa, localCa, tlsNames: [...tlsNames], rootCertificateFile, encryptKeys },
+    hsm: newKeysToken(options),
   }
 }

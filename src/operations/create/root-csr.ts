@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { openAuditLog } from '../../audit-log/audit-log.js'
 import { ROOT_CSR_COMMAND } from '../../directory/commands.js'
-import type { FactsOf, JournalOf } from '../../directory/journal-record.js'
+import type { FactsOf, JournalOf, OptionsOf } from '../../directory/journal-record.js'
 import { ROOT_CSR } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
 import { keyReference } from '../../directory/records.js'
@@ -20,7 +20,7 @@ import { createCaCsr } from '../../signer/x509/csr.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { type OpenApi, requireNoRoot } from './factory-is-set.js'
-import { journalledRootCsrOptions } from './journalled-options.js'
+import { newKeysToken } from './journalled-token.js'
 import { type CreateKeys, checkPassphrase, createKeys } from './keys.js'
 import type { CreatePkiPorts, KeyOptions } from './preconditions.js'
 
@@ -122,7 +122,7 @@ async function csrOf(
     ports.progress.note(`the key and the request were made at ${finished.startedAt}, and are kept.`)
     return existing
   }
-  await runJournalled(COMMAND, journalledRootCsrOptions(options), STEPS, {
+  await runJournalled(COMMAND, journalledOptions(options), STEPS, {
     ...ports,
     directory,
     find: () => earlierRun(directory, options),
@@ -138,9 +138,15 @@ async function isForKey(csr: string, { directory, keys }: Work, { facts }: RootC
   return sameSpki(readCsr(csr, `${directory.path}/${ROOT_CSR}`).publicKey.spki, publicKey)
 }
 
+/** What the journal of a `ca root-csr` records of its options. */
+function journalledOptions(options: RootCsrOptions): OptionsOf<typeof COMMAND> {
+  const { factory, encryptKeys = false } = options
+  return { factory, encryptKeys, hsm: newKeysToken(options) }
+}
+
 /** The run to resume. In a finished one the request is signed again when its file was lost, for the same key. */
 async function earlierRun(directory: PkiDirectory, options: RootCsrOptions): Promise<RootCsrJournal | null> {
-  const open = await resumableInNew(directory, COMMAND, journalledRootCsrOptions(options))
+  const open = await resumableInNew(directory, COMMAND, journalledOptions(options))
   const earlier = open ?? (await finishedRun(directory, options))
   if (earlier === null || earlier.finishedAt === null) return earlier
   const reopened = earlier.steps.map((one) => (one.name === 'request' ? { ...one, state: 'started' as const } : one))
@@ -151,7 +157,7 @@ async function earlierRun(directory: PkiDirectory, options: RootCsrOptions): Pro
 async function finishedRun(directory: PkiDirectory, options: RootCsrOptions): Promise<RootCsrJournal | null> {
   const finished = await finishedRootCsr(directory)
   if (finished === null) return null
-  return requireSame(directory, finished, COMMAND, journalledRootCsrOptions(options))
+  return requireSame(directory, finished, COMMAND, journalledOptions(options))
 }
 
 async function rememberFactory({ directory, options, keys, auditLog }: Work): Promise<undefined> {

@@ -108,7 +108,11 @@ async function runChange<Command extends ChangeCommand>(
   const { directory, root, factory } = opened
   const warnings: string[] = []
   const sent: Sent[] = []
-  const steps = followedBy(change.prepare, upload(change, (one) => sent.push(one)), publish(change))
+  const steps = followedBy(
+    change.prepare,
+    upload(change, (one) => sent.push(one)),
+    publish(change),
+  )
   const { work, facts, resumed } = await runJournalled<Command, ChangeWork>(change.command, change.options, steps, {
     ...ports,
     directory,
@@ -117,7 +121,7 @@ async function runChange<Command extends ChangeCommand>(
       await refuseUploadedLeftovers(begun)
       await discardStaged(begun)
       await change.check?.(opened)
-      await beginRecords(directory, begun.auditLog, ports.clock())
+      return beginRecords(directory, begun.auditLog, ports.clock())
     },
     keep: (kept) => kept,
     rollBack: {

@@ -3,11 +3,11 @@ import { FpkiError } from '../../errors.js'
 import { againOnConflict } from '../../factory/again-on-conflict.js'
 import type { CertificatesUpdate, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
 import { deviceCaSerials, knownPki } from '../../issuance/open-pki.js'
+import type { FinalStep } from '../../journal/steps.js'
 import { revokedIn } from '../../pki/crl.js'
 import { readPemList } from '../../pki/read-certificate.js'
 import { readCrl } from '../../pki/read-crl.js'
 import { shellWord } from '../../shell-word.js'
-import type { FinalStep } from '../../journal/steps.js'
 import type { Change, ChangeCommand, ChangeWork } from './change-pki.js'
 
 /** An update that the Factory API has taken. */
@@ -18,7 +18,10 @@ export interface Sent {
 }
 
 /** The step that uploads, and reads back; a lost answer is not a failure when the Factory API shows the change. */
-export function upload<Command extends ChangeCommand>(change: Change<Command>, onSent: (sent: Sent) => void): FinalStep<ChangeWork, Command> {
+export function upload<Command extends ChangeCommand>(
+  change: Change<Command>,
+  onSent: (sent: Sent) => void,
+): FinalStep<ChangeWork, Command> {
   return {
     name: 'upload',
     says: 'Uploading to the Factory API, and reading it back',
@@ -45,7 +48,11 @@ export function upload<Command extends ChangeCommand>(change: Change<Command>, o
  * Looks at the Factory API once more, now that some time has passed. One without versions lets another command that read
  * before this one wrote replace the whole list afterwards. Throws ERR_API when it no longer shows what was sent.
  */
-export async function lookAgain<Command extends ChangeCommand>(change: Change<Command>, work: ChangeWork, sent: Sent | undefined): Promise<void> {
+export async function lookAgain<Command extends ChangeCommand>(
+  change: Change<Command>,
+  work: ChangeWork,
+  sent: Sent | undefined,
+): Promise<void> {
   if (sent === undefined || sent.before.version !== null) return
   const known = await knownPki(work.api, work).catch(() => null)
   if (known === null) return work.warn(`The Factory API could not be read once more; see \`${showOf(work)}\`.`)

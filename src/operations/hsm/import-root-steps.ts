@@ -51,7 +51,9 @@ const IMPORT = steps<ImportWork, typeof IMPORT_ROOT>()
   .step({ name: 'state', says: 'Remembering where it is', run: remember })
 
 /** The steps of `ca import-root`. */
-export function importSteps({ removeKey }: Pick<ImportRootOptions, 'removeKey'>): AllSteps<ImportWork, typeof IMPORT_ROOT> {
+export function importSteps({
+  removeKey,
+}: Pick<ImportRootOptions, 'removeKey'>): AllSteps<ImportWork, typeof IMPORT_ROOT> {
   return removeKey ? IMPORT.step({ name: REMOVE_KEY, says: 'Removing factory_ca.key', run: removeKeyFile }) : IMPORT
 }
 

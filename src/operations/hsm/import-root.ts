@@ -15,7 +15,7 @@ import { provesPossession } from '../../pki/possession.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Who } from '../../ports.js'
 import type { CryptokiMaker } from '../../signer/pkcs11/cryptoki.js'
-import { journalledToken } from '../create/journalled-options.js'
+import { journalledToken } from '../create/journalled-token.js'
 import {
   IMPORT_ROOT,
   type ImportRootOptions,

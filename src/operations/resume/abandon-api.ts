@@ -1,6 +1,6 @@
+import type { AbandonableJournal } from '../../directory/journal-record.js'
 import { PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import type { AbandonableJournal } from '../../directory/journal-record.js'
 import { FpkiError } from '../../errors.js'
 import type { FactoryApi, FactoryCertificates } from '../../factory/api.js'
 import { samePem } from '../../pki/pem.js'
@@ -17,7 +17,11 @@ interface AskPorts {
  * Has the Factory API taken what an open command has made? Asked in any case; when it says nothing, and was not told anything
  * yet, it has not. Throws ERR_API when nobody can know.
  */
-export async function apiHasTaken(directory: PkiDirectory, open: AbandonableJournal, ports: AskPorts): Promise<boolean> {
+export async function apiHasTaken(
+  directory: PkiDirectory,
+  open: AbandonableJournal,
+  ports: AskPorts,
+): Promise<boolean> {
   const upload = open.steps.find(({ name }) => name === 'upload')?.state
   // It speaks to none, as `ca import-root` and `ca root-csr` do.
   if (upload === undefined) return false

@@ -97,9 +97,6 @@ async function finishImport(
   await importRootKey(directory, { ...flags, ...(removeKey ? { removeKey: true as const } : {}) }, io)
 }
 
-function given<Name extends string>(
-  name: Name,
-  value: string | null | undefined,
-): { readonly [key in Name]?: string } {
+function given<Name extends string>(name: Name, value: string | null | undefined): { readonly [key in Name]?: string } {
   return value ? ({ [name]: value } as { readonly [key in Name]: string }) : {}
 }

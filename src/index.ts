@@ -11,7 +11,6 @@ export { changedLogin, changedSetting, configPath, type ShownConfig, shownConfig
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export { type FpkiCode, FpkiError } from './errors.js'
 export * from './factory/api.js'
-export type { ChangePorts } from './journal/change/change.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
 export { embeddedFactoriesOn, embeddedFactoryOn, type HttpPorts, httpFactoryOn, thisMachine } from './machine/index.js'
 export type { Machine } from './machine/machine.js'
@@ -93,6 +92,7 @@ export {
   addDeviceCa,
   addedDeviceCas,
 } from './operations/device-cas/add-device-ca.js'
+export type { ChangePorts } from './operations/device-cas/change.js'
 export {
   type ChangeDeviceCasOptions,
   type ChangeDeviceCasPorts,

@@ -4,7 +4,6 @@ import { FILE_MEANINGS, PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { issue, newTemplate } from '../../issuance/issue.js'
-import type { IssuanceContext } from '../../journal/issuance-context.js'
 import { readCsr } from '../../pki/csr.js'
 import { acceptCsr } from '../../pki/csr-policy.js'
 import { rfc3339 } from '../../pki/describe.js'
@@ -14,6 +13,7 @@ import type { Profile } from '../../pki/profiles.js'
 import { sameSpki } from '../../pki/public-key.js'
 import { type Certificate, isIssuedBy, readCertificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { CertificateTemplate } from '../../pki/template.js'
+import type { IssuanceContext } from './issuance-context.js'
 
 /** What a certificate file is to hold; the rest follows from the profile, the clock and the root. */
 export type CertificateOrder = Pick<CertificateTemplate, 'profile' | 'subject' | 'spki' | 'issuer' | 'names'> & {

@@ -1,8 +1,8 @@
-import type { AuditLog } from '../audit-log/audit-log.js'
-import type { PkiDirectory } from '../directory/pki-directory.js'
-import type { RootSigner } from '../keystore/root-key.js'
-import type { Certificate } from '../pki/read-certificate.js'
-import type { Clock, Random } from '../ports.js'
+import type { AuditLog } from '../../audit-log/audit-log.js'
+import type { PkiDirectory } from '../../directory/pki-directory.js'
+import type { RootSigner } from '../../keystore/root-key.js'
+import type { Certificate } from '../../pki/read-certificate.js'
+import type { Clock, Random } from '../../ports.js'
 
 /** Where keys and certificates are made: an open PKI directory, and what making them takes. */
 export interface IssuanceContext {

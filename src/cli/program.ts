@@ -111,7 +111,9 @@ Settings, each from a flag, else a variable, else the configuration:
 
 /** An error with what can be said of it once the command has ended. */
 async function explained(error: unknown, words: readonly string[], program: Command, io: Io): Promise<unknown> {
-  if (!(error instanceof FpkiError) || (error.code !== 'ERR_SIGINT' && error.code !== 'ERR_SIGTERM')) return error
+  if (!(error instanceof FpkiError)) return error
+  if (error.code === 'ERR_UNFINISHED') return (await import('./started-with.js')).withFlags(error)
+  if (error.code !== 'ERR_SIGINT' && error.code !== 'ERR_SIGTERM') return error
   return (await import('./interrupted.js')).interrupted(error, words, program, io)
 }
 

@@ -7,15 +7,15 @@ import type { CommonFlags } from './options.js'
 import type { Io } from './output.js'
 
 /**
- * The flags with the factory and the Factory API that an open command was begun with, where the person says no others: the same
- * work goes to the same place, whatever the configuration says by now. Throws ERR_API_NOT_CHOSEN.
+ * The flags with the factory and the Factory API that an interrupted command was started with, unless flags name others: the
+ * same work goes to the same place, whatever the configuration says by now. Throws ERR_API_NOT_CHOSEN.
  */
 export async function withRecorded<Flags extends CommonFlags>(
   flags: Flags,
-  { journal, state, api }: OpenWork,
+  { factory: recorded, state, api }: OpenWork,
   io: Io,
 ): Promise<Flags> {
-  const factory = flags.factory ?? journal.arguments['--factory'] ?? state?.factory
+  const factory = flags.factory ?? recorded ?? state?.factory
   const named = factory === undefined ? {} : { factory }
   if (flags.api !== undefined || flags.stateDir !== undefined || api === null) return { ...flags, ...named }
   return withApi({ ...flags, ...named }, api, io)

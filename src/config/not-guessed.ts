@@ -2,7 +2,7 @@ import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
 import { saidToken } from './connection.js'
 import { readLogins } from './logins.js'
-import type { Settings } from './resolve.js'
+import type { Settings } from './model.js'
 
 /**
  * Setting a root of trust cannot be undone, so that a change never goes to a Factory API that was guessed

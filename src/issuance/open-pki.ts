@@ -81,10 +81,10 @@ export function deviceCaSerials({ caCrt }: FactoryCertificates): ReadonlySet<big
 
 /** A list of device CAs (PEM, docs/profile.md#certs), followed by those of `added` that it lacks. */
 export function withDeviceCas(caCrt: string | null, added: readonly string[]): string {
-  const ders = [caCrt ?? '', ...added].flatMap((pem) =>
+  const certificates = [caCrt ?? '', ...added].flatMap((pem) =>
     pem.trim() === '' ? [] : readPemList(pem, 'ca-crt').map(({ der }) => encodePem('CERTIFICATE', der)),
   )
-  return [...new Set(ders)].join('\n')
+  return [...new Set(certificates)].join('\n')
 }
 
 /** Opens the root key. Throws ERR_BAD_KEY when it does not match the root certificate, and as RootSigner.open does. */

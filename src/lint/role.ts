@@ -12,9 +12,6 @@ export const PROFILE_OF: Readonly<Record<Role, Profile>> = {
   device: DEVICE,
 }
 
-/** All roles, as `--profile` takes them. */
-export const ROLES = Object.keys(PROFILE_OF) as readonly Role[]
-
 /**
  * What a certificate seems to be for. A device or a server may wrongly say that it is a CA, so its names and purposes
  * count for more. null: nothing in it tells.

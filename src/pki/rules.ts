@@ -13,7 +13,7 @@ import { type CertificateTemplate, extensionsFor, issuerKeyIdentifier } from './
 import { latestEnd, type Validity } from './validity.js'
 
 /** What a TBSCertificate is checked against. */
-export interface Intent {
+interface Intent {
   readonly template: CertificateTemplate
   /** That of the key that signs. */
   readonly curve: Curve

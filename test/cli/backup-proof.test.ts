@@ -5,6 +5,7 @@ import { checkedBackup, madeBackup, restoredPki, statusOfPkis, verifiedPki } fro
 import { isWrong } from '../../src/operations/audit/verify/finding.js'
 import { type Ended, newHome, output } from '../support/cli.js'
 import { exchanged, forge } from '../support/forged-backup.js'
+import { cutOffIn, editJournal } from '../support/journal.js'
 import { copiedPki, editJson, type Made, madePki } from './made.js'
 import { ordinaryUser } from './ordinary-user.js'
 import { expectRefusal, expectWords } from './refusal.js'
@@ -168,7 +169,7 @@ describe('--check and restore report the same', () => {
     [
       'an interrupted command',
       0,
-      ({ path }) => editJson(path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null })),
+      ({ directory }) => editJournal(directory, (journal) => ({ ...journal, finishedAt: null })),
     ],
   ]
   test.each(damages)('%s: exit %i', async (_, expected, damage) => {
@@ -468,11 +469,7 @@ describe('the directory of a restore', () => {
   test('in another HOME, an interrupted command can be resumed', async () => {
     const all = await scene()
     expect((await all.run(['rotate-tls', all.directory])).status).toBe(0)
-    await editJson(all.path('.fpki/journal.json'), ({ steps, ...journal }) => ({
-      ...journal,
-      finishedAt: null,
-      steps: (steps as object[]).map((step, at) => (at === 0 ? step : { ...step, state: 'pending' })),
-    }))
+    await editJournal(all.directory, (journal) => cutOffIn(journal, 'certificate'))
     await all.backup()
     const { path: elsewhere, fpki } = await newHome()
     const again = join(elsewhere, 'pki')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkedBackup, madeBackup, restoredPki, statusOfPkis, verifiedPki } from '../../src/index.js'
 import { type Ended, output } from '../support/cli.js'
+import { editJournal, readJournal } from '../support/journal.js'
 import { copiedPki, editJson, type Made, madePki } from './made.js'
 import { expectJson, expectRefusal, expectWords } from './refusal.js'
 import { snapshot } from './snapshot.js'
@@ -59,7 +60,7 @@ describe('a backup', () => {
   test('of a PKI with earlier files, an open journal and a pending file contains all of them', async () => {
     const { directory, file, home, run, path } = inHome(await copiedPki())
     expect((await run(['ca', 'rotate-tls', directory])).status).toBe(0)
-    await editJson(path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
+    await editJournal(directory, (journal) => ({ ...journal, finishedAt: null }))
     await writeFile(path('.fpki/pending/tls-crt'), 'aside', { mode: 0o400 })
     const { status, stderr } = await run(['ca', 'backup', directory, '--out', file])
     expect(status).toBe(0)
@@ -69,11 +70,10 @@ describe('a backup', () => {
     expect(restored).toBe(0)
     expect(stdout).toContain('leftovers.unfinished')
     // The one difference: the open journal is marked, so that the user has to name its Factory API again.
-    const { '.fpki/journal.json': _, ...others } = await contents(join(home.path, 'again'))
-    const { '.fpki/journal.json': __, ...expected } = before
+    const { '.fpki/journal.jsonl': _, ...others } = await contents(join(home.path, 'again'))
+    const { '.fpki/journal.jsonl': __, ...expected } = before
     expect(others).toEqual(expected)
-    const journalIn = async (folder: string) => JSON.parse(await readFile(join(folder, '.fpki/journal.json'), 'utf8'))
-    expect(await journalIn(join(home.path, 'again'))).toEqual({ ...(await journalIn(directory)), restored: true })
+    expect(await readJournal(join(home.path, 'again'))).toEqual({ ...(await readJournal(directory)), restored: true })
     expect(Object.keys(before)).toEqual(expect.arrayContaining(['tls-crt.bak', '.fpki/pending/tls-crt']))
   })
 

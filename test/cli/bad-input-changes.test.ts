@@ -128,7 +128,11 @@ const ROWS: Row[] = [
   {
     title: 'a Factory API with another root',
     spoil: async (made) => editCertificates(made, { rootCrt: await (await madePki()).text('factory_ca.pem') }),
-    refusal: { status: 3, code: 'ERR_OTHER_ROOT', names: ['root certificate of the factory acme', 'is not the one in'] },
+    refusal: {
+      status: 3,
+      code: 'ERR_OTHER_ROOT',
+      names: ['root certificate of the factory acme', 'is not the one in'],
+    },
     not: ['ca sign'],
   },
   {

@@ -293,7 +293,7 @@ describe('interrupted', () => {
     const directory = join(home.path, 'acme')
     const words = ['--root-cert', certificate, '--root-key', key]
     const release = await holdFactory(home, 'acme')
-    const waiting = await createUpTo('user', { home, directory, words })
+    const waiting = await createUpTo('requests', { home, directory, words })
     waiting.kill('SIGKILL')
     await waiting.ended
     await release()

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { checkedAuditLog, shownAuditLog, shownHistory, snapshotDiff } from '../../src/index.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
 import { newHome, output } from '../support/cli.js'
+import { cutOffIn, editJournal } from '../support/journal.js'
 import { copiedPki, type Made, x509 } from './made.js'
 import { snapshot } from './snapshot.js'
 
@@ -114,7 +115,7 @@ describe('the audit log', () => {
     ['half a line', '{"number":1,"time":"20'],
   ])('is started after an interruption that left %s', async (_, left) => {
     const made = await copiedPki()
-    for (const name of ['log.head', 'history', 'journal.json'])
+    for (const name of ['log.head', 'history', 'journal.jsonl'])
       await rm(made.path(`.fpki/${name}`), { recursive: true })
     await writeFile(made.path('.fpki/log.jsonl'), left)
     expect((await made.home.fpki(['ca', 'rotate-tls', made.directory, '-q'])).status).toBe(0)
@@ -139,7 +140,7 @@ describe('the audit log', () => {
 
   test('of a directory without one starts with a line that lists the certificates', async () => {
     const made = await copiedPki()
-    for (const name of ['log.jsonl', 'log.head', 'history', 'journal.json', 'state.json']) {
+    for (const name of ['log.jsonl', 'log.head', 'history', 'journal.jsonl', 'state.json']) {
       await rm(made.path(`.fpki/${name}`), { recursive: true })
     }
     expect((await made.home.fpki(['ca', 'log', made.directory])).status).toBe(3)
@@ -222,7 +223,7 @@ describe('ca log verify', () => {
     for (const name of ['log.jsonl', 'log.head']) await cp(join(earlier, name), made.path(`.fpki/${name}`))
     expect(await verified(made)).toMatchObject({
       status: 6,
-      codes: ['not-logged'],
+      codes: ['not-registered'],
       told: expect.stringContaining('tls-crt'),
     })
   })
@@ -245,7 +246,7 @@ describe('a lost audit log', () => {
     ['the lines', ['log.jsonl'], 'The end was cut off'],
     ['both', ['log.jsonl', 'log.head'], 'The audit log is gone'],
     ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The audit log is gone'],
-    ['both, and the journal', ['log.jsonl', 'log.head', 'journal.json'], 'The audit log is gone'],
+    ['both, and the journal', ['log.jsonl', 'log.head', 'journal.jsonl'], 'The audit log is gone'],
   ])('is reported: %s', async (_, names, told) => {
     const made = await copiedPki(pkiWithAuditLog)
     for (const name of names) await rm(made.path(`.fpki/${name}`), { recursive: true })
@@ -323,7 +324,7 @@ describe('a lost audit log', () => {
 
 test('a damaged journal does not affect reading the audit log', async () => {
   const made = await copiedPki(pkiWithAuditLog)
-  await writeFile(made.path('.fpki/journal.json'), '{')
+  await writeFile(made.path('.fpki/journal.jsonl'), '{')
   expect((await made.home.fpki(['ca', 'log', made.directory])).status).toBe(0)
   expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
 })
@@ -373,7 +374,7 @@ test('an unreadable old snapshot is kept, and does not prevent changes', async (
   const { status, stderr } = await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])
   expect({ status, stderr }).toEqual({
     status: 0,
-    stderr: expect.stringContaining('warning: Old snapshots were not cleared away: '),
+    stderr: expect.stringContaining('warning: Old snapshots were not removed: '),
   })
   expect(await readdir(history)).toHaveLength(24)
   expect((await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])).status).toBe(0)
@@ -414,7 +415,7 @@ test('file names are neither formulas nor control characters in the CSV', async 
   expect(texts[2]).toContain('"\'@a\\u001b[31m,\\u000a.csr:')
 })
 
-test('hostile values in log.head and journal.json are escaped, and not used as paths', async () => {
+test('hostile values in log.head and journal.jsonl are escaped, and not used as paths', async () => {
   const { home, directory, path } = await copiedPki()
   const rewrite = async (name: string, members: object) => {
     const was = JSON.parse(await readFile(path(name), 'utf8'))
@@ -424,13 +425,14 @@ test('hostile values in log.head and journal.json are escaped, and not used as p
   await rewrite('.fpki/log.head', { signedAt: '\u001b[2J' })
   const told = await home.fpki(['ca', 'log', 'verify', directory])
   expect(told.stdout).toContain('at \\u001b[2J;')
-  const { steps } = await rewrite('.fpki/journal.json', { finishedAt: null })
-  const open = steps.map((step: { name: string }) => (step.name === 'keep' ? { ...step, state: 'started' } : step))
   const before = await readdir(home.path)
-  for (const members of [{ startedAt: '2026/../../../../out', steps: open }, { command: 'constructor' }]) {
-    await rewrite('.fpki/journal.json', members)
-    expect((await home.fpki(['ca', 'resume', directory])).status).toBe('command' in members ? 3 : 6)
-    await rewrite('.fpki/journal.json', { startedAt: '2026-07-28T12:00:00Z' })
+  for (const members of [{ startedAt: '2026/../../../../out' }, { command: 'constructor' }]) {
+    await editJournal(directory, (journal) => ({ ...cutOffIn(journal, 'upload'), ...members }))
+    expect((await home.fpki(['ca', 'resume', directory])).status).toBe(6)
+    await editJournal(directory, (journal) => ({
+      ...journal,
+      ...{ startedAt: '2026-07-28T12:00:00Z', command: 'ca create' },
+    }))
   }
   expect(await readdir(home.path)).toEqual(before)
 })

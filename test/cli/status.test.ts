@@ -6,9 +6,10 @@ import { pkiDirectory } from '../../src/directory/pki-directory.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { type StatusOfPkis, statusOfPkis } from '../../src/operations/audit/status-pki.js'
 import { output } from '../support/cli.js'
+import { editJournal } from '../support/journal.js'
 import { parsePrometheus } from '../support/prometheus.js'
 import { forge, put } from './forge.js'
-import { copiedPki, editCertificates, editJson, type Made } from './made.js'
+import { copiedPki, editCertificates, type Made } from './made.js'
 import { ordinaryUser } from './ordinary-user.js'
 import { snapshot } from './snapshot.js'
 
@@ -37,7 +38,7 @@ function endOf(pki: Made, name: string): number {
 const FILES = ['factory_ca.pem', 'local-ca.pem', 'online-crt', 'tls-crt']
 
 function interrupt(pki: Made): Promise<unknown> {
-  return editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
+  return editJournal(pki.directory, (journal) => ({ ...journal, finishedAt: null }))
 }
 
 /** What is done to a PKI, and the resulting exit code. */
@@ -227,7 +228,7 @@ describe('ca status', () => {
 
   test('reports an interrupted command', async () => {
     const pki = await copiedPki()
-    await editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
+    await editJournal(pki.directory, (journal) => ({ ...journal, finishedAt: null }))
     expect((await pki.home.fpki(['ca', 'status', pki.directory])).stdout).toContain(
       `\`fpki ca create\` was interrupted; finish it: fpki ca resume ${pki.directory}\n`,
     )

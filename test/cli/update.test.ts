@@ -14,7 +14,7 @@ const CA = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign'
 
 /** `ca update` with the texts of these files of the PKI directory, or others. */
 async function listOf(made: Pick<Made, 'home' | 'text'>, ...names: readonly string[]): Promise<string> {
-  const texts = names.map((name) => (name.includes('-----') ? name : made.text(name)))
+  const texts = names.map(async (name) => (name.includes('-----') ? name : made.text(name)))
   const file = join(made.home.path, 'cas.pem')
   await writeFile(file, (await Promise.all(texts)).join(''))
   return file

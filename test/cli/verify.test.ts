@@ -7,6 +7,7 @@ import { CODES } from '../../src/operations/audit/verify/codes.js'
 import { isWrong } from '../../src/operations/audit/verify/finding.js'
 import { type VerifiedPki, verifiedPki, verifyPki } from '../../src/operations/audit/verify-pki.js'
 import { newHome, output, runProgram } from '../support/cli.js'
+import { editJournal } from '../support/journal.js'
 import { CA_EXTENSIONS, forge, put, ROOT_EXTENSIONS, TLS_EXTENSIONS } from './forge.js'
 import { backedUpPki, editCertificates, editJson, knowsOfBackup, type Made } from './made.js'
 import { ordinaryUser } from './ordinary-user.js'
@@ -79,7 +80,7 @@ const OFFLINE: readonly Case[] = [
     'files.stray-key site-b.key',
   ],
   ['state.json is broken', (pki) => put(pki.path('.fpki/state.json'), '{', 0o600), 'files.own', 'root-key.unusable'],
-  ['journal.json is broken', (pki) => put(pki.path('.fpki/journal.json'), '[]', 0o600), 'files.own'],
+  ['journal.jsonl is broken', (pki) => put(pki.path('.fpki/journal.jsonl'), '[]', 0o600), 'files.own'],
   ['a certificate is not PEM', (pki) => put(pki.path('tls-crt'), 'not PEM\n'), 'pem.broken tls-crt'],
   ['a certificate is empty', (pki) => put(pki.path('online-crt'), ''), 'pem.broken online-crt'],
   [
@@ -272,7 +273,7 @@ const OFFLINE: readonly Case[] = [
   ],
   [
     'create was interrupted',
-    (pki) => editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null })),
+    (pki) => editJournal(pki.directory, (journal) => ({ ...journal, finishedAt: null })),
     'leftovers.unfinished',
   ],
   [

@@ -4,7 +4,7 @@ import { readCsr } from '../../src/pki/csr.js'
 import { type AcceptedCsr, acceptCsr, type CsrPolicy } from '../../src/pki/csr-policy.js'
 import { parseDer } from '../../src/pki/der.js'
 import { type Name, readName } from '../../src/pki/name.js'
-import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../src/pki/profiles.js'
+import { DEVICE_CA, type Profile, ROOT_CA } from '../../src/pki/profiles.js'
 import { HASH_OF_CURVE } from '../../src/pki/public-key.js'
 import { type Certificate, readCertificate } from '../../src/pki/read-certificate.js'
 import { serverNames } from '../../src/pki/server-name.js'
@@ -118,11 +118,6 @@ export function certify(
   const { subject, publicKey } = csr
   const words = { subject, names, ...unusual }
   return signCertificate(certificateTemplate('the-crt', profile, publicKey.spki, root.certificate, words), root.signer)
-}
-
-/** A server certificate for a PEM request. */
-export function certifyTls(csr: string, root: Authority, unusual: Unusual = {}): Promise<Certificate> {
-  return certify(accept(csr, TLS_SERVER), TLS_SERVER, root, unusual)
 }
 
 /** A certificate again with other fields, which fpki itself would refuse to sign. */

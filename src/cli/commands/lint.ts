@@ -42,9 +42,9 @@ export async function lint(paths: readonly string[], flags: LintFlags, io: Io): 
 }
 
 function inWords(linted: LintedFiles, isQuiet: boolean, io: Io): string {
-  const severals = new Set(linted.items.filter(({ block }) => block > 1).map(({ file }) => file))
+  const withSeveralBlocks = new Set(linted.items.filter(({ block }) => block > 1).map(({ file }) => file))
   const told = linted.findings.filter(({ severity }) => !(isQuiet && severity === 'notice'))
-  const lines = told.map((finding) => line(finding, severals.has(finding.file), io))
+  const lines = told.map((finding) => line(finding, withSeveralBlocks.has(finding.file), io))
   return [...lines, ...(isQuiet ? [] : [summary(linted)])].map((text) => `${text}\n`).join('')
 }
 

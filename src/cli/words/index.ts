@@ -41,7 +41,7 @@ import { addLogin } from './login.js'
 import { addLogout } from './logout.js'
 
 /** What adds the words of one command: its name, arguments, flags and examples. Its action is loaded when it runs. */
-export type AddWords = (group: Command, io: Io) => void
+type AddWords = (group: Command, io: Io) => void
 
 /** The groups of commands. One that has no command yet is not shown. */
 export type Group = 'ca' | 'est' | 'hsm' | 'api' | 'config'

@@ -15,7 +15,7 @@ import {
 import { formatName } from '../../pki/name.js'
 import type { Clock, DurableFiles, Progress } from '../../ports.js'
 
-export { ROLES, type Role } from '../../lint/index.js'
+export type { Role } from '../../lint/index.js'
 
 const place = { file: z.string(), block: z.int() }
 

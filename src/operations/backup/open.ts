@@ -132,7 +132,7 @@ function whyUnproven({ pki, manifest }: OpenedBackup, skipRootKey: boolean): Roo
   return manifest.rootKey?.kind === 'pkcs11' ? 'in-token' : 'not-held'
 }
 
-/** The restored directory, with a record of the backup that it came from. */
+/** The restored directory, with a record of its backup. */
 export function withRecord(pki: readonly ArchiveEntry[], record: BackupRecord): readonly ArchiveEntry[] {
   const own = textEntry(`${OWN_FOLDER}/${OWN_FILES.backup}`, `${JSON.stringify(record, null, 2)}\n`)
   return [...pki.filter(({ path }) => path !== own.path), own]

@@ -1,6 +1,8 @@
 import type * as z from 'zod/mini'
+import { journalText, readJournalText } from '../../directory/journal-file.js'
+import type { Journal } from '../../directory/journal-record.js'
 import { OWN_FILES, OWN_FOLDER } from '../../directory/names.js'
-import { directoryState, type Journal, journal, type KeyReference } from '../../directory/records.js'
+import { directoryState, type KeyReference } from '../../directory/records.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
 import { parseJson } from '../../storage/json-file.js'
 
@@ -15,23 +17,24 @@ const JOURNAL = `${OWN_FOLDER}/${OWN_FILES.journal}`
 /** The entries of a PKI directory, with such records marked. Records that name neither module nor server are unchanged. */
 export function markRestored(pki: readonly ArchiveEntry[]): readonly ArchiveEntry[] {
   const [state, open] = [stateIn(pki), openJournalIn(pki)]
-  const marked = new Map<string, unknown>([
-    ...(state === null || modulesIn(state).length === 0 ? [] : [[STATE, state] as const]),
-    ...(open === null ? [] : [[JOURNAL, open] as const]),
+  const marked = new Map<string, string>([
+    ...(state === null || modulesIn(state).length === 0
+      ? []
+      : [[STATE, `${JSON.stringify({ ...state, restored: true }, null, 2)}\n`] as const]),
+    ...(open === null ? [] : [[JOURNAL, journalText({ ...open, restored: true })] as const]),
   ])
   return pki.map((entry) => {
-    const record = marked.get(entry.path)
-    if (typeof record !== 'object') return entry
-    return { ...entry, content: Buffer.from(`${JSON.stringify({ ...record, restored: true }, null, 2)}\n`) }
+    const text = marked.get(entry.path)
+    return text === undefined ? entry : { ...entry, content: Buffer.from(text) }
   })
 }
 
 /** A warning for each module and Factory API that the records name, and that fpki does not use. */
 export function untrustedReferences(pki: readonly ArchiveEntry[]): readonly string[] {
   const [state, open] = [stateIn(pki), openJournalIn(pki)]
-  const inJournal = open?.arguments['--hsm-module']
+  const { api, hsm } = { api: undefined, hsm: undefined, ...open?.options }
+  const inJournal = hsm?.module
   const modules = [...(state === null ? [] : modulesIn(state)), ...(inJournal ? [JSON.stringify(inJournal)] : [])]
-  const api = open?.arguments['--api'] ?? open?.facts['api']
   return [
     ...[...new Set(modules)].map(
       (module) =>
@@ -59,13 +62,24 @@ function stateIn(pki: readonly ArchiveEntry[]): z.infer<typeof directoryState> |
 }
 
 function openJournalIn(pki: readonly ArchiveEntry[]): Journal | null {
-  const record = recordIn(pki, JOURNAL, journal)
-  return record?.finishedAt === null ? record : null
+  const text = textIn(pki, JOURNAL)
+  if (text === null) return null
+  try {
+    const journal = readJournalText(text, JOURNAL)
+    return journal.finishedAt === null ? journal : null
+  } catch {
+    return null
+  }
 }
 
 /** null for a broken record: every command that would act on it refuses it. */
 function recordIn<T>(pki: readonly ArchiveEntry[], path: string, schema: z.ZodMiniType<T>): T | null {
-  const content = pki.find((entry) => entry.path === path)?.content
-  const parsed = content === undefined ? null : schema.safeParse(parseJson(Buffer.from(content).toString()))
+  const text = textIn(pki, path)
+  const parsed = text === null ? null : schema.safeParse(parseJson(text))
   return parsed?.success ? parsed.data : null
+}
+
+function textIn(pki: readonly ArchiveEntry[], path: string): string | null {
+  const content = pki.find((entry) => entry.path === path)?.content
+  return content === undefined ? null : Buffer.from(content).toString()
 }

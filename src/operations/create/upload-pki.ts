@@ -25,16 +25,23 @@ interface Upload {
 }
 
 /**
- * Tells the Factory API of a new PKI, and reads back what it knows. The API takes all of it in one call, or nothing; an
- * answer that got lost is seen by asking first. The root can be set once only, so everything is looked at before it is.
+ * Uploads a new PKI to the Factory API, and reads it back. The API takes all of it in one call, or nothing. The root can be set
+ * only once, so everything is checked before.
  *
+ * @param interrupted an earlier upload may have been taken, and its answer lost: the API is asked first
  * @throws FpkiError ERR_BAD_FILE or ERR_BAD_KEY when a file is missing or does not fit, ERR_FACTORY_IS_SET, ERR_API
  */
-export async function uploadPki({ directory, factory, api, keys }: Upload, files: readonly string[]): Promise<void> {
+export async function uploadPki(
+  { directory, factory, api, keys }: Upload,
+  files: readonly string[],
+  interrupted: boolean,
+): Promise<void> {
   const certificates = await wholePki(directory, keys, files)
-  const known = await api.getCertificates()
-  if (known === null) await beforeTheRoot(api, factory, api.updateCertificates(certificates))
-  else if (!samePem(known.rootCrt, certificates.rootCrt)) throw factoryIsSet(factory, api)
+  const inApi = interrupted ? await api.getCertificates() : null
+  // With our root, the API has taken all of the upload; what it shows else by now are later changes.
+  if (inApi !== null && samePem(inApi.rootCrt, certificates.rootCrt)) return
+  if (inApi !== null) throw factoryIsSet(factory, api)
+  await beforeTheRoot(api, factory, api.updateCertificates(certificates))
   requireSame(await api.getCertificates(), certificates, directory)
 }
 

@@ -3,8 +3,7 @@ import { localCaFiles } from '../../directory/local-ca-files.js'
 import { isKeyFile, PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import { type OpenPki, withDeviceCas } from '../../issuance/open-pki.js'
-import { type Change, type ChangePorts, type ChangeWork, changePki } from '../../journal/change/change-pki.js'
-import { type Facts, fact, type Step } from '../../journal/run-steps.js'
+import { steps } from '../../journal/steps.js'
 import { jsonDocument } from '../../json-document.js'
 import { fileKey, madeKey, makeKey, type PrivateKey } from '../../keystore/private-key.js'
 import { certificateFacts, describeCertificate } from '../../pki/describe.js'
@@ -13,6 +12,8 @@ import { readPemCertificate } from '../../pki/read-certificate.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
 import { makeCertificate, requireText, signCsr } from '../signing/certificate-files.js'
+import type { Change, ChangePorts, ChangeWork } from './change.js'
+import { changePki } from './change-pki.js'
 
 /** What `fpki ca add-device-ca --json` prints. */
 export const addedDeviceCas = jsonDocument({
@@ -63,16 +64,11 @@ export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePort
     ...(onlineCa ? [{ role: 'online-ca' as const, file: PKI_FILES.onlineCaCertificate, keyFile: null }] : []),
     ...(localCa ? [{ role: 'local-ca' as const, file: local.certificate, keyFile: local.key }] : []),
   ]
-  const change: Change = {
-    command: 'ca add-device-ca',
-    arguments: {
-      '--factory': factory,
-      '--online-ca': String(onlineCa),
-      '--local-ca': String(localCa),
-      '--local-ca-filename': localCa ? local.certificate : '',
-    },
+  const change: Change<typeof COMMAND> = {
+    command: COMMAND,
+    options: { factory, api: ports.api.name, onlineCa, localCa, localCaFilename: localCa ? local.certificate : null },
     check: (pki) => refuseTaken(pki, localCa ? [local.certificate, local.key] : []),
-    prepare: [...(onlineCa ? ONLINE_CA : []), ...(localCa ? localCaSteps(local) : [])],
+    prepare: prepareSteps({ onlineCa, local: localCa ? local : null }),
     update: async ({ made }, { caCrt }) => {
       const added = await Promise.all(wanted.map(({ file }) => requireText(made, file)))
       return { caCrt: withDeviceCas(caCrt, added) }
@@ -85,58 +81,47 @@ export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePort
     },
   }
   const { pki, resumed, warnings } = await changePki({ directory, factory }, change, ports)
-  const added = wanted.map(async ({ file, ...told }) => {
+  const added = wanted.map(async ({ file, ...role }) => {
     const certificate = readPemCertificate(await requireText(pki.directory, file), file)
-    return { ...told, file, ...describeCertificate(certificate, pki.root, ports.clock()) }
+    return { ...role, file, ...describeCertificate(certificate, pki.root, ports.clock()) }
   })
   return { factory, api: ports.api.name, directory, added: await Promise.all(added), resumed, warnings: [...warnings] }
 }
 
-const ONLINE_CA: readonly Step<ChangeWork>[] = [
-  {
-    name: 'online-ca-csr',
-    says: 'Requesting a new key and its CSR from the Factory API',
-    run: async ({ api }) => {
-      const { ca = '' } = await api.requestCsrs({ firstTimeInit: false, kinds: ['ca'] })
-      return { caCsr: ca }
-    },
-  },
-  {
-    name: 'online-ca-certificate',
-    says: 'Signing online-ca',
-    run: async (work, facts, interrupted) => {
-      const order = { file: PKI_FILES.onlineCaCertificate, profile: DEVICE_CA, what: 'ca-csr' }
-      return signCsr(work, { ...order, csr: fact(facts, 'caCsr') }, interrupted)
-    },
-  },
-]
+const COMMAND = 'ca add-device-ca'
 
-function localCaSteps({ certificate, key }: ReturnType<typeof localCaFiles>): readonly Step<ChangeWork>[] {
-  return [
-    {
-      name: 'user',
-      says: 'Requesting the user id for local-ca from the Factory API',
-      run: async ({ api }): Promise<Facts> => {
-        const { polisId } = await api.getUser()
-        return { userId: polisId }
+interface Wanted {
+  readonly onlineCa: boolean
+  /** The files of a local-ca; null: none. */
+  readonly local: ReturnType<typeof localCaFiles> | null
+}
+
+function prepareSteps({ onlineCa, local }: Wanted) {
+  return steps<ChangeWork, typeof COMMAND>()
+    .step({
+      name: 'keys',
+      says: 'Generating keys and requesting CSRs',
+      run: async (work, _, interrupted) => ({
+        caCsr: onlineCa ? ((await work.api.requestCsrs({ firstTimeInit: false, kinds: ['ca'] })).ca ?? '') : null,
+        userId: local === null ? null : (await work.api.getUser()).polisId,
+        localCaKey: local === null ? null : await makeKey(await newLocalCaKey(work, local.key), interrupted),
+      }),
+    })
+    .step({
+      name: 'certificates',
+      says: 'Signing the certificates',
+      run: async (work, { keys: { caCsr, userId, localCaKey } }, interrupted) => {
+        if (caCsr !== null) {
+          const order = { file: PKI_FILES.onlineCaCertificate, profile: DEVICE_CA, what: 'ca-csr', csr: caCsr }
+          await signCsr(work, order, interrupted)
+        }
+        if (local === null || localCaKey === null || userId === null) return
+        const spki = await madeKey(await newLocalCaKey(work, local.key), localCaKey)
+        const subject = await commonNameAndUnit(`fio-${userId}`, work.factory)
+        const order = { file: local.certificate, profile: DEVICE_CA, subject, spki, issuer: work.root, names: [] }
+        await makeCertificate(work, interrupted, order)
       },
-    },
-    {
-      name: 'local-ca-key',
-      says: 'Generating the key of local-ca',
-      run: async (work, _, interrupted) => ({ localCaKey: await makeKey(await newLocalCaKey(work, key), interrupted) }),
-    },
-    {
-      name: 'local-ca-certificate',
-      says: 'Signing local-ca',
-      run: async (work, facts, interrupted) => {
-        const spki = await madeKey(await newLocalCaKey(work, key), fact(facts, 'localCaKey'))
-        const subject = await commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.factory)
-        const order = { file: certificate, profile: DEVICE_CA, subject, spki, issuer: work.root, names: [] }
-        return makeCertificate(work, interrupted, order)
-      },
-    },
-  ]
+    })
 }
 
 /** The new key is encrypted if other keys of the PKI are. */

@@ -1,25 +1,24 @@
+import type { FactsOf } from '../../directory/journal-record.js'
 import { FpkiError } from '../../errors.js'
-import type { FactoryCertificates } from '../../factory/api.js'
+import type { FactoryCertificates, KnownCertificates } from '../../factory/api.js'
 import { deviceCaSerials, knownPki, type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
-import {
-  type Change,
-  type ChangePorts,
-  type ChangeWork,
-  changePki,
-  isInterrupted,
-} from '../../journal/change/change-pki.js'
 import { withAuditLog } from '../../journal/keep-records.js'
-import { type Facts, fact } from '../../journal/run-steps.js'
+import { steps } from '../../journal/steps.js'
 import { rootSignerOf } from '../../keystore/root-key.js'
 import { isCrlOf, revokedIn } from '../../pki/crl.js'
 import { describeCrl } from '../../pki/describe-crl.js'
 import { readCrl } from '../../pki/read-crl.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
-import { type ChangedDeviceCas, toldInFacts, toldOf } from './changed-device-cas.js'
+import type { Change, ChangePorts, ChangeWork } from './change.js'
+import { changePki, isInterrupted } from './change-pki.js'
+import { type ChangedDeviceCas, reportOf } from './changed-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan, planOf } from './device-ca-plan.js'
 import { signedCrl } from './sign-crl.js'
 
 export { type ChangedDeviceCas, changedDeviceCas } from './changed-device-cas.js'
+
+/** The commands that send a CRL. */
+type CrlCommand = (typeof CA_ACTIONS)[CaAction]['command']
 
 /** The action, and the device CAs to apply it to. */
 export interface ChangeDeviceCasOptions extends CaWords {
@@ -53,23 +52,24 @@ export async function changeDeviceCas(
   const pki = await openPki(ports.files, directory, factory)
   const serials = await serialsOf(options, pki, ports.files)
   let confirmed: readonly string[] | null = null
-  const { change, sentCrl } = crlChange(options, serials, () => confirmed)
-  const told = { factory, api: ports.api.name, directory, action, dryRun }
+  let known: KnownCertificates | undefined
+  const { change, sentCrl } = crlChange(options, serials, ports, () => confirmed)
+  const report = { factory, api: ports.api.name, directory, action, dryRun }
   const nothing = { changed: false, resumed: false, warnings: [] }
   if (dryRun || !(await isInterrupted(pki, change))) {
-    const known = await knownPki(ports.api, pki)
+    known = await knownPki(ports.api, pki)
     const plan = await planOf(action, serials, pki, known)
-    if (plan.isDone) return { ...told, ...nothing, deviceCas: toldOf(plan), crl: null }
+    if (plan.isDone) return { ...report, ...nothing, deviceCas: reportOf(plan), crl: null }
     await ports.confirm(action, plan)
     if (dryRun) {
       const signed = await drySigned(options, serials, { ...pki, ...ports, known })
-      return { ...told, ...nothing, deviceCas: toldOf(plan), ...signed }
+      return { ...report, ...nothing, deviceCas: reportOf(plan), ...signed }
     }
     confirmed = plan.dangers
   }
-  const { facts, resumed, warnings } = await changePki({ directory, factory }, change, ports)
+  const { facts, resumed, warnings } = await changePki({ directory, factory, known }, change, ports)
   const crl = describeCrl(readCrl(sentCrl(facts), 'the CRL'))
-  return { ...told, changed: true, deviceCas: toldInFacts(facts), crl, resumed, warnings: [...warnings] }
+  return { ...report, changed: true, deviceCas: facts.crl.deviceCas, crl, resumed, warnings: [...warnings] }
 }
 
 /** Signs the CRL that would be sent, and records it in the audit log; writes nothing else. */
@@ -99,25 +99,24 @@ async function drySigned(
 function crlChange(
   { action, factory }: ChangeDeviceCasOptions,
   serials: readonly bigint[],
+  { api }: Pick<ChangePorts, 'api'>,
   confirmed: () => readonly string[] | null,
 ) {
   const { command, reason } = CA_ACTIONS[action]
   let resigned: string | null = null
-  const sentCrl = (facts: Facts) => resigned ?? fact(facts, 'crl')
-  const change: Change = {
+  const sentCrl = (facts: FactsOf<CrlCommand>) => resigned ?? facts.crl.crl
+  const change: Change<CrlCommand> = {
     command,
-    arguments: { '--factory': factory, '--ca-serial': serials.join(' ') },
-    prepare: [
-      {
-        name: 'crl',
-        says: 'Signing the CRL',
-        run: async (work) => {
-          const plan = await planOf(action, serials, work, work.known)
-          requireConfirmed(plan, confirmed())
-          return { deviceCas: JSON.stringify(toldOf(plan)), crl: await signedCrl(work, reason, serials) }
-        },
+    options: { factory, api: api.name, caSerials: serials.map(String) },
+    prepare: steps<ChangeWork, CrlCommand>().step({
+      name: 'crl',
+      says: 'Signing the CRL',
+      run: async (work) => {
+        const plan = await planOf(action, serials, work, work.known)
+        requireConfirmed(plan, confirmed())
+        return { deviceCas: [...reportOf(plan)], crl: await signedCrl(work, reason, serials) }
       },
-    ],
+    }),
     recheck: async (work, known) => requireConfirmed(await planOf(action, serials, work, known), confirmed()),
     update: async (work, known, facts) => {
       const { nextUpdate, crlNumber } = readCrl(sentCrl(facts), 'the CRL')

@@ -1,24 +1,10 @@
 import * as z from 'zod/mini'
-import { FpkiError } from '../../errors.js'
-import { type Facts, fact } from '../../journal/run-steps.js'
+import { type ReportedCas, reportedCas } from '../../directory/journal-record.js'
 import { jsonDocument } from '../../json-document.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { crlFacts } from '../../pki/describe-crl.js'
 import { formatName } from '../../pki/name.js'
-import { parseJson } from '../../storage/json-file.js'
 import type { CaPlan } from './device-ca-plan.js'
-
-const toldCas = z.array(
-  z.strictObject({
-    /** Decimal. */
-    serial: z.string(),
-    subject: z.string(),
-    role: z.enum(['online-ca', 'local-ca']),
-    /** In the PKI directory; null: none. */
-    file: z.nullable(z.string()),
-    notAfter: z.string(),
-  }),
-)
 
 /** What `fpki ca revoke-device-ca --json`, and disable and enable, print. */
 export const changedDeviceCas = jsonDocument({
@@ -31,7 +17,7 @@ export const changedDeviceCas = jsonDocument({
   dryRun: z.boolean(),
   /** The Factory API was updated; false: it was a dry run, or there was nothing to do. */
   changed: z.boolean(),
-  deviceCas: toldCas,
+  deviceCas: reportedCas,
   /** null: there was nothing to do. */
   crl: z.nullable(crlFacts),
   /** An interrupted run was resumed. */
@@ -42,10 +28,8 @@ export const changedDeviceCas = jsonDocument({
 /** See {@link changedDeviceCas}. */
 export type ChangedDeviceCas = z.infer<typeof changedDeviceCas>
 
-type ToldCas = z.infer<typeof toldCas>
-
 /** The device CAs of a plan, for the result. */
-export function toldOf({ cas }: CaPlan): ToldCas {
+export function reportOf({ cas }: CaPlan): ReportedCas {
   return cas.map(({ certificate: { serialNumber, subject, notAfter }, role, file }) => ({
     serial: serialNumber.toString(),
     subject: formatName(subject),
@@ -53,15 +37,4 @@ export function toldOf({ cas }: CaPlan): ToldCas {
     file,
     notAfter: rfc3339(notAfter),
   }))
-}
-
-/** The same from the journal. Throws ERR_BAD_FILE when it is malformed. */
-export function toldInFacts(facts: Facts): ToldCas {
-  const told = toldCas.safeParse(parseJson(fact(facts, 'deviceCas')))
-  if (told.success) return told.data
-  throw new FpkiError(
-    'ERR_BAD_FILE',
-    '.fpki/journal.json is damaged: its list of device CAs is malformed.',
-    'Restore the file from a backup.',
-  )
 }

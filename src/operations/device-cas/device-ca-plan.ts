@@ -19,7 +19,7 @@ export const CA_ACTIONS = {
 export type CaAction = keyof typeof CA_ACTIONS
 
 /** A device CA that an action applies to. */
-export interface PlannedCa {
+interface PlannedCa {
   readonly certificate: Certificate
   readonly role: 'online-ca' | 'local-ca'
   /** Its file in the PKI directory; null: none. */
@@ -60,7 +60,7 @@ export async function planOf(
   const left = current.filter((ca) => !isDisabled(ca) && !serials.includes(ca.serialNumber))
   const lost = current.filter((ca) => (action === 'revoke' || !isDisabled(ca)) && serials.includes(ca.serialNumber))
   const dangers = action === 'enable' ? [] : dangersOf(lost, left)
-  // Only for revoking, because disabling can be undone.
+  // Only for revoking, because disabling is reversible.
   return { cas, isDone, dangers: action === 'revoke' ? [...dangers, ...localDanger(lost, left)] : dangers }
 }
 

@@ -17,7 +17,7 @@ import { noAuditLog, requireDirectory } from './show-audit-log.js'
 const auditLogProblem = z.strictObject({
   /** From 1; null: the problem concerns no single line. */
   line: z.nullable(z.int()),
-  code: z.enum(['changed', 'removed', 'swapped', 'inserted', 'cut-off', 'bad-signature', 'not-logged', 'missing']),
+  code: z.enum(['changed', 'removed', 'swapped', 'inserted', 'cut-off', 'bad-signature', 'not-registered', 'missing']),
   message: z.string(),
 })
 
@@ -65,7 +65,7 @@ export async function checkAuditLog(files: DurableFiles, path: string): Promise<
     ...(lost === null ? [] : [{ line: null, code: 'missing' as const, message: GONE_MESSAGES[lost] }]),
     ...chainProblems(lines, head),
     ...signatureProblems(head, root),
-    ...unloggedFiles(lines, signedFiles),
+    ...unrecordedFiles(lines, signedFiles),
   ]
   const signed = head === null ? null : { line: head.number, hash: head.hash, at: head.signedAt }
   const unsigned = Math.max(0, lines.length - (head?.number ?? 0))
@@ -102,18 +102,18 @@ function signatureProblems(head: AuditLogHead | null, root: Certificate | null):
   return message === null ? [] : [{ line: head?.number ?? null, code: 'bad-signature', message }]
 }
 
-function unloggedFiles(
+function unrecordedFiles(
   lines: readonly string[],
   signedFiles: readonly { readonly name: string; readonly der: Uint8Array }[],
 ): readonly Problem[] {
   const logged = new Set(
     lines.flatMap((line) => readLine(line)?.certificates.map(({ fingerprint }) => fingerprint) ?? []),
   )
-  const unlogged = signedFiles.filter(({ der }) => !logged.has(fingerprintOf(der)))
-  return unlogged.map(({ name }) => {
+  const unrecorded = signedFiles.filter(({ der }) => !logged.has(fingerprintOf(der)))
+  return unrecorded.map(({ name }) => {
     return {
       line: null,
-      code: 'not-logged',
+      code: 'not-registered',
       message: `${name} is signed by the root, but not recorded in the audit log.`,
     }
   })

@@ -21,7 +21,7 @@ export interface Sheet {
 }
 
 /** What it takes to read the key: the sheet alone, the passphrase, or `threshold` of the sheets. */
-export type Protection =
+type Protection =
   | { readonly kind: 'plain' }
   | { readonly kind: 'passphrase' }
   | { readonly kind: 'share'; readonly number: number; readonly threshold: number; readonly count: number }

@@ -1,14 +1,15 @@
 import * as z from 'zod/mini'
 import { PKI_FILES } from '../../directory/names.js'
 import { knownPki, openPki } from '../../issuance/open-pki.js'
-import { type Change, type ChangePorts, changePki, isInterrupted } from '../../journal/change/change-pki.js'
-import { fact } from '../../journal/run-steps.js'
+import { steps } from '../../journal/steps.js'
 import { jsonDocument } from '../../json-document.js'
 import { checkClock } from '../../pki/clock.js'
 import { type CertificateFacts, certificateFacts, describeCertificate } from '../../pki/describe.js'
 import { samePem } from '../../pki/pem.js'
 import { TLS_SERVER } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
+import type { Change, ChangePorts, ChangeWork } from '../device-cas/change.js'
+import { changePki, isInterrupted } from '../device-cas/change-pki.js'
 import { requireText, signCsr } from '../signing/certificate-files.js'
 
 /** What `fpki ca rotate-tls --json` and `fpki est authorize --json` print. */
@@ -39,6 +40,8 @@ const SERVERS = {
   tls: { command: 'ca rotate-tls', file: PKI_FILES.tlsCertificate, what: 'tls-csr', member: 'tlsCrt' },
   estTls: { command: 'est authorize', file: PKI_FILES.estTlsCertificate, what: 'est-tls-csr', member: 'estTlsCrt' },
 } as const
+
+type ServerCommand = (typeof SERVERS)[keyof typeof SERVERS]['command']
 
 /** Options of {@link rotateTls} and {@link authorizeEst}. */
 export interface CertifyServerOptions {
@@ -73,25 +76,24 @@ async function certifyServer(
 ): Promise<ServerCertified> {
   const { command, file, what, member } = SERVERS[kind]
   let keptAs: string | null = null
-  const change: Change = {
+  const change: Change<ServerCommand> = {
     command,
-    arguments: { '--factory': factory, '--tls-name': tlsNames.join(' ') },
-    prepare: [
-      {
-        name: 'csr',
+    options: { factory, api: ports.api.name, tlsNames: [...tlsNames] },
+    prepare: steps<ChangeWork, ServerCommand>()
+      .step({
+        name: 'request',
         says: 'Requesting a new key and its CSR from the Factory API',
         run: async ({ api }) => {
           const csrs = await api.requestCsrs({ firstTimeInit: false, kinds: [kind] })
           return { csr: csrs[kind] ?? '' }
         },
-      },
-      {
+      })
+      .step({
         name: 'certificate',
         says: `Signing ${file}`,
-        run: (work, facts, interrupted) =>
-          signCsr(work, { file, profile: TLS_SERVER, what, csr: fact(facts, 'csr') }, interrupted),
-      },
-    ],
+        run: (work, { request: { csr } }, interrupted) =>
+          signCsr(work, { file, profile: TLS_SERVER, what, csr }, interrupted),
+      }),
     update: async ({ made }) => ({ [member]: await requireText(made, file) }),
     isTaken: (known, update) => samePem(known[member], update[member]),
     finish: async (work) => {
@@ -115,7 +117,7 @@ async function certifyServer(
  * Throws as {@link changePki} does before it changes anything.
  */
 async function notDue(
-  change: Change,
+  change: Change<ServerCommand>,
   member: 'tlsCrt' | 'estTlsCrt',
   { directory, factory, tlsNames, ifExpiring }: CertifyServerOptions & { readonly ifExpiring: number },
   { api, files, clock }: ChangePorts,

@@ -1,10 +1,9 @@
-import { type AuditLog, refusalsIn } from '../../audit-log/audit-log.js'
+import { refusalsIn } from '../../audit-log/audit-log.js'
 import { certificateFiles } from '../../directory/certificate-files.js'
 import { FILE_MEANINGS, PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { issue, newTemplate } from '../../issuance/issue.js'
-import type { RootSigner } from '../../keystore/root-key.js'
 import { readCsr } from '../../pki/csr.js'
 import { acceptCsr } from '../../pki/csr-policy.js'
 import { rfc3339 } from '../../pki/describe.js'
@@ -14,26 +13,7 @@ import type { Profile } from '../../pki/profiles.js'
 import { sameSpki } from '../../pki/public-key.js'
 import { type Certificate, isIssuedBy, readCertificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { CertificateTemplate } from '../../pki/template.js'
-import type { Clock, Random } from '../../ports.js'
-
-/** What issuing certificates into a PKI directory takes. */
-export interface IssuanceContext {
-  readonly directory: PkiDirectory
-  /** Where new files go: into the directory, or a staging folder until the Factory API has accepted them. */
-  readonly made: MadeFiles
-  readonly factory: string
-  readonly clock: Clock
-  readonly random: Random
-  readonly rootSigner: RootSigner
-  /** Records everything that is signed, before it is used. */
-  readonly auditLog: AuditLog
-  /** The device CAs in the Factory API; absent before it has any. */
-  readonly deviceCas?: readonly Certificate[]
-  warn(text: string): void
-}
-
-/** Where a command writes new files, and finds them again after an interruption. */
-export type MadeFiles = Pick<PkiDirectory, 'path' | 'read' | 'create'>
+import type { IssuanceContext } from './issuance-context.js'
 
 /** The content of a new certificate; the rest follows from the profile, the clock and the root. */
 export type CertificateOrder = Pick<CertificateTemplate, 'profile' | 'subject' | 'spki' | 'issuer' | 'names'> & {

@@ -20,7 +20,7 @@ import { requireFreeInFolder } from '../../storage/free-place.js'
 import { takenKeysExcept } from './certificate-files.js'
 
 /** The values of `--profile`. */
-export const SIGN_PROFILES = { tls: TLS_SERVER, 'device-ca': DEVICE_CA } as const
+const SIGN_PROFILES = { tls: TLS_SERVER, 'device-ca': DEVICE_CA } as const
 
 /** One of {@link SIGN_PROFILES}. */
 export type SignProfile = keyof typeof SIGN_PROFILES

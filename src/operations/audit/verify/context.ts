@@ -19,13 +19,13 @@ export interface AuditedCertificate {
 }
 
 /** A file that should contain a certificate and does not. */
-export interface BrokenCertificate {
+interface BrokenCertificate {
   readonly file: string
   readonly problem: FpkiError
 }
 
 /** The answer of the Factory API: certificates, null for no PKI, or an error. */
-export type ApiAnswer = { readonly name: string; readonly answer: FactoryCertificates | FpkiError | null }
+type ApiAnswer = { readonly name: string; readonly answer: FactoryCertificates | FpkiError | null }
 
 /** Everything that the checks look at, read once. */
 export interface AuditContext {

@@ -11,11 +11,11 @@ import { discardStaged, isUndone, refuseUploadedLeftovers } from './change-rollb
 import { lookAgain, publish, type Sent, upload } from './change-steps.js'
 
 /**
- * Carries a change out, or resumes an interrupted one. When the Factory API does not take it, the directory is left as it was;
- * when it is not known whether it did, the same call finds out.
+ * Carries out a change, or resumes an interrupted one. If the Factory API rejects it, the directory is not changed; if the
+ * outcome is unknown, the same call finds out.
  *
- * @throws FpkiError as openPki, knownPki and openRootKey do; ERR_UNFINISHED when another command is open, ERR_LOCKED,
- *   and what the steps throw
+ * @throws FpkiError as openPki, knownPki and openRootKey do; ERR_UNFINISHED when another command was interrupted,
+ *   ERR_LOCKED; and errors of the steps
  */
 export async function changePki<Command extends ChangeCommand>(
   place: ChangedPlace,
@@ -24,11 +24,11 @@ export async function changePki<Command extends ChangeCommand>(
 ): Promise<Changed<Command>> {
   const pki = await openPki(ports.files.deferring(), place.directory, place.factory)
   checkClock(ports.clock())
-  // Before a PIN is asked for; again under the lock.
+  // Before prompting for a PIN; again under the lock.
   if (!(await isInterrupted(pki, change))) await change.check?.(pki)
   const rootSigner = rootSignerOf(pki.directory, ports.access)
   try {
-    // Once before anything is asked for or made; the upload reads it again, and checks what has changed since.
+    // Read before anything is requested or created; the upload reads it again and checks for changes.
     const known = place.known ?? (await knownPki(ports.api, pki))
     await openRootKey(rootSigner, pki)
     await pki.directory.make()
@@ -86,7 +86,7 @@ function changeWork(
     ...opened,
     made: { path: directory.path, read: directory.readStaged, create: directory.stage },
     auditLog: openAuditLog(directory, command, ports),
-    // Parsed when asked for: there may be many.
+    // Parsed on demand, because there may be many.
     get deviceCas() {
       return deviceCasOf(known)
     },
@@ -97,7 +97,7 @@ function changeWork(
   }
 }
 
-/** The root key is open, and signs for the audit log's line about a refusal; else the next command does. */
+/** Signs the audit log line of a refusal while the root key is open; if that fails, the next command does. */
 async function sealRefusal(error: unknown, { auditLog, rootSigner, directory }: ChangeWork): Promise<void> {
   if (!isRefusal(error)) return
   await rootSigner
@@ -107,7 +107,7 @@ async function sealRefusal(error: unknown, { auditLog, rootSigner, directory }: 
     .catch(() => undefined)
 }
 
-/** Was this very change interrupted? Throws ERR_UNFINISHED when another command is open. */
+/** Was this change interrupted? Throws ERR_UNFINISHED when another command was. */
 export async function isInterrupted<Command extends ChangeCommand>(
   { directory }: OpenPki,
   { command, options }: Pick<Change<Command>, 'command' | 'options'>,

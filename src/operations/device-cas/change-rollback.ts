@@ -3,7 +3,7 @@ import { FpkiError } from '../../errors.js'
 import { knownPki } from '../../issuance/open-pki.js'
 import type { Change, ChangeCommand, ChangeWork } from './change.js'
 
-/** Is it certain that the Factory API has not taken the change? A user abort is resumed, not rolled back. */
+/** Is it certain that the Factory API has not accepted the change? A user abort is resumed, not rolled back. */
 export async function isUndone<Command extends ChangeCommand>(
   error: unknown,
   change: Change<Command>,
@@ -22,8 +22,8 @@ export async function isUndone<Command extends ChangeCommand>(
 }
 
 /**
- * Staged files without a journal are what a rolled back change could not remove. But when the Factory API has one of them, the
- * journal was lost and the file is in use: it is not removed. Throws ERR_UNFINISHED.
+ * Staged files without a journal are left over from a rollback. But if the Factory API has one of them, the journal was lost
+ * and the file is in use, so it must not be removed. Throws ERR_UNFINISHED.
  */
 export async function refuseUploadedLeftovers({ directory, known }: ChangeWork): Promise<void> {
   const inApi = [known.tlsCrt, known.estTlsCrt, known.caCrt].join('\n').replace(/\s/g, '')
@@ -32,13 +32,13 @@ export async function refuseUploadedLeftovers({ directory, known }: ChangeWork):
     if (pem === '' || !inApi.includes(pem.replace(/\s/g, ''))) continue
     throw new FpkiError(
       'ERR_UNFINISHED',
-      `The Factory API has ${name} of ${directory.path}/.fpki/pending, and its journal is gone.`,
-      'Move what is in that folder to its places in the PKI directory, and run the command again.',
+      `The Factory API has accepted ${name} in ${directory.path}/.fpki/pending, but the journal of that change is missing.`,
+      'Move the files of that folder to the PKI directory, then run the command again.',
     )
   }
 }
 
-/** Removes what is staged. */
+/** Removes all staged files. */
 export async function discardStaged({ directory }: ChangeWork): Promise<void> {
   for (const name of await directory.staged()) await directory.discard(name)
 }

@@ -10,14 +10,14 @@ import { readCrl } from '../../pki/read-crl.js'
 import { shellWord } from '../../shell-word.js'
 import type { Change, ChangeCommand, ChangeWork } from './change.js'
 
-/** An update that the Factory API has taken. */
+/** An update that the Factory API has accepted. */
 export interface Sent {
   readonly update: CertificatesUpdate
-  /** What the API had when the update was made. */
+  /** The state of the API on which the update was based. */
   readonly before: KnownCertificates
 }
 
-/** The step that uploads, and reads back; a lost answer is not a failure when the Factory API shows the change. */
+/** The step that uploads and reads back. A lost response is not a failure if the Factory API shows the change. */
 export function upload<Command extends ChangeCommand>(
   change: Change<Command>,
   onSent: (sent: Sent) => void,
@@ -45,8 +45,8 @@ export function upload<Command extends ChangeCommand>(
 }
 
 /**
- * Looks at the Factory API once more, now that some time has passed. One without versions lets another command that read
- * before this one wrote replace the whole list afterwards. Throws ERR_API when it no longer shows what was sent.
+ * Reads the Factory API again after some time. Without versions, a concurrent command that read before this update can
+ * overwrite it afterwards. Throws ERR_API when the update is no longer there.
  */
 export async function lookAgain<Command extends ChangeCommand>(
   change: Change<Command>,
@@ -55,44 +55,45 @@ export async function lookAgain<Command extends ChangeCommand>(
 ): Promise<void> {
   if (sent === undefined || sent.before.version !== null) return
   const known = await knownPki(work.api, work).catch(() => null)
-  if (known === null) return work.warn(`The Factory API could not be read once more; see \`${showOf(work)}\`.`)
+  if (known === null)
+    return work.warn(`Reading the Factory API again failed. Check the change with \`${showOf(work)}\`.`)
   const revived = revivedIn(known, sent)
   if (revived.length > 0) throw broughtBack(revived, work)
   if (change.isTaken(known, sent.update)) return
   throw new FpkiError(
     'ERR_API',
-    `The Factory API took \`${change.command}\` and no longer shows it${missingIn(known, sent.update)}: somebody else changed it at the same time.`,
-    `The PKI directory is up to date. Compare it with \`${showOf(work)}\`; \`fpki ca update FILE --factory ${work.factory}\` puts a whole list in place.`,
+    `A concurrent change overwrote the update of \`${change.command}\` in the Factory API${missingIn(known, sent.update)}.`,
+    `The PKI directory is up to date. Compare it with \`${showOf(work)}\`, and upload the complete list with \`fpki ca update FILE --factory ${work.factory}\`.`,
   )
 }
 
-/** The command that shows what the Factory API knows. */
+/** The command that shows the PKI in the Factory API. */
 function showOf({ directory }: ChangeWork): string {
   return `fpki ca show ${shellWord(directory.path)} --pretty`
 }
 
-/** The device CAs that somebody else revoked between our reading and our writing: the list that we sent has them still. */
+/** Device CAs that were revoked between the read and the update, whose list still contains them. */
 function revivedIn(known: FactoryCertificates, { update, before }: Sent): readonly bigint[] {
   const { caRevokeCrl } = known
   if (update.caCrt === undefined || caRevokeCrl === null || caRevokeCrl === before.caRevokeCrl) return []
-  const there = deviceCaSerials(known)
-  return revokedIn(readCrl(caRevokeCrl, 'ca-revoke-crl')).filter((serial) => there.has(serial))
+  const current = deviceCaSerials(known)
+  return revokedIn(readCrl(caRevokeCrl, 'ca-revoke-crl')).filter((serial) => current.has(serial))
 }
 
 function broughtBack(serials: readonly bigint[], { directory }: ChangeWork): FpkiError {
   const again = serials.map((serial) => ` --ca-serial ${serial}`).join('')
   return new FpkiError(
     'ERR_API',
-    `Somebody else revoked device CAs at the same time, and the list that was sent has them again: ${serials.join(', ')}.`,
+    `Device CAs were revoked concurrently, and the uploaded list restored them: ${serials.join(', ')}.`,
     `The PKI directory is up to date. Revoke them again with \`fpki ca revoke-device-ca ${shellWord(directory.path)}${again}\`.`,
   )
 }
 
-/** Names the device CAs that were sent and are not there. */
+/** Names the device CAs that were sent and are missing. */
 function missingIn(known: FactoryCertificates, { caCrt = '' }: CertificatesUpdate): string {
-  const there = deviceCaSerials(known)
+  const current = deviceCaSerials(known)
   const sent = caCrt.trim() === '' ? [] : readPemList(caCrt, 'ca-crt').map(({ serialNumber }) => serialNumber)
-  const missing = sent.filter((serial) => !there.has(serial))
+  const missing = sent.filter((serial) => !current.has(serial))
   return missing.length === 0 ? '' : ` (missing: ${missing.join(', ')})`
 }
 
@@ -100,8 +101,8 @@ function outcomeUnknown(cause: unknown): FpkiError {
   const reason = cause instanceof Error ? cause.message.replace(/\.$/, '') : String(cause)
   return new FpkiError(
     'ERR_API',
-    `It is not known whether the Factory API has taken the change: ${reason}.`,
-    'Run the same command again: it finds out, and goes on.',
+    `It is unknown whether the Factory API accepted the change: ${reason}.`,
+    'Run the same command again: it checks the Factory API and resumes.',
     { cause },
   )
 }
@@ -109,18 +110,18 @@ function outcomeUnknown(cause: unknown): FpkiError {
 function notKept(update: CertificatesUpdate, known: FactoryCertificates, work: ChangeWork): FpkiError {
   return new FpkiError(
     'ERR_API',
-    `The Factory API does not show what it was sent and took${missingIn(known, update)}.`,
-    `See what it knows with \`${showOf(work)}\`. The PKI directory is as it was.`,
+    `The Factory API accepted the update, but does not show it${missingIn(known, update)}.`,
+    `The PKI directory was not changed. Check the Factory API with \`${showOf(work)}\`.`,
   )
 }
 
-/** In a restored directory, a token is open only when the person named its module: from now on it is remembered again. */
+/** In a restored directory, a token is open only if the user named its module: record that module from now on. */
 function namedAgain(state: DirectoryState, rootKey: KeyReference): DirectoryState {
   const { restored: _, ...rest } = state
   return rootKey.kind === 'pkcs11' ? { ...rest, rootKey } : state
 }
 
-/** The step that puts what was made in its place, and remembers what is to be remembered. */
+/** The step that publishes the new files and updates state.json. */
 export function publish<Command extends ChangeCommand>(change: Change<Command>): FinalStep<ChangeWork, Command> {
   return {
     name: 'publish',
@@ -129,7 +130,7 @@ export function publish<Command extends ChangeCommand>(change: Change<Command>):
       const learnt = await change.finish(work, facts)
       const { directory, factory, api, rootSigner } = work
       const state = await directory.readState()
-      // A directory of fioctl's has none: from now on the root key is found without flags.
+      // A directory of fioctl has no state.json: record the root key, so that it is found without flags.
       const fresh = { version: 1, factory, api: api.name, rootKey: await rootSigner.reference() } as const
       const named = state?.restored ? namedAgain(state, await rootSigner.reference()) : state
       if (named !== state || state === null || learnt !== undefined)

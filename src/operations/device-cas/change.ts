@@ -7,7 +7,7 @@ import type { HsmAccess } from '../../keystore/root-key.js'
 import type { Clock, DurableFiles, EncryptionPorts, Progress, Who } from '../../ports.js'
 import type { IssuanceContext } from '../signing/issuance-context.js'
 
-/** What a command that changes a PKI works with. */
+/** Ports of a command that changes a PKI. */
 export interface ChangePorts extends EncryptionPorts {
   readonly api: FactoryApi
   readonly files: DurableFiles
@@ -15,16 +15,16 @@ export interface ChangePorts extends EncryptionPorts {
   readonly who: () => Who
   readonly progress: Progress
   readonly signal: AbortSignal
-  /** How to come to the root key when it is in a token. */
+  /** Access to a root key in a token. */
   readonly access?: HsmAccess
 }
 
-/** A PKI in the middle of a change. Files are made aside, and published when the Factory API has taken them. */
+/** A PKI during a change. New files are staged, and published once the Factory API has accepted them. */
 export interface ChangeWork extends IssuanceContext, OpenPki, EncryptionPorts {
   readonly api: FactoryApi
   readonly signal: AbortSignal
   readonly access?: HsmAccess
-  /** What the Factory API knew when the change began. */
+  /** The PKI in the Factory API when the change started. */
   readonly known: KnownCertificates
 }
 
@@ -36,21 +36,21 @@ export interface Change<Command extends ChangeCommand = ChangeCommand> {
   readonly command: Command
   /** What the journal records of its options: the same command with the same options resumes it. */
   readonly options: OptionsOf<Command>
-  /** What must hold before anything is asked for or made; throws when it does not. */
+  /** Checks preconditions before anything is requested or created; throws when they are not met. */
   check?(pki: OpenPki): Promise<void>
-  /** Makes and stages what is to be uploaded. */
+  /** Creates and stages the files to upload. */
   readonly prepare: AllSteps<ChangeWork, Command>
-  /** Is it still right to upload it, given what the Factory API has now? Throws when it is not; nothing was sent then. */
+  /** Checks again, with the current state of the Factory API, before anything is sent; throws when the upload is no longer right. */
   recheck?(work: ChangeWork, known: FactoryCertificates): Promise<void>
-  /** The update for the Factory API, given what it has now. */
+  /** The update for the Factory API, based on its current state. */
   update(work: ChangeWork, known: FactoryCertificates, facts: FactsOf<Command>): Promise<CertificatesUpdate>
-  /** Does the Factory API show what `update` asks for? */
+  /** Does the Factory API already have `update`? */
   isTaken(known: FactoryCertificates, update: CertificatesUpdate): boolean
-  /** Puts what was staged in its place. Resolves to what state.json is to remember. */
+  /** Publishes the staged files. Resolves to additions for state.json. */
   finish(work: ChangeWork, facts: FactsOf<Command>): Promise<Partial<DirectoryState> | undefined>
 }
 
-/** How a change ended. */
+/** The result of a change. */
 export interface Changed<Command extends ChangeCommand> {
   readonly pki: OpenPki
   readonly facts: FactsOf<Command>
@@ -58,7 +58,7 @@ export interface Changed<Command extends ChangeCommand> {
   readonly warnings: readonly string[]
 }
 
-/** The PKI to change, and what the Factory API has, when the caller has read that for a question to the user. */
+/** The PKI to change; `known` is its state in the Factory API, if the caller has already read it for a confirmation. */
 export interface ChangedPlace {
   readonly directory: string
   readonly factory: string

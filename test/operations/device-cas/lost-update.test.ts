@@ -184,7 +184,7 @@ test('with an API without versions, a revoked device CA that the new list restor
   const [, local = ''] = await firstCas(made)
   const through = disturbed(api, () => revoke(other, local, api), false)
   const error = await add(made.directory, 'ours', through).catch((caught) => caught)
-  expect(error).toMatchObject({ code: 'ERR_API', message: expect.stringContaining(`has them again: ${local}`) })
+  expect(error).toMatchObject({ code: 'ERR_API', message: expect.stringContaining(`restored them: ${local}`) })
   await revoke(made.directory, local, api)
   expect(await serialsInApi(api)).not.toContain(local)
 })

@@ -88,7 +88,7 @@ function checkRemoteCa(
   const isReplaced = earlier.some(({ der }) => sameOctets(der, ca.der))
   const name = local?.file ?? `${formatName(ca.subject)}, serial ${ca.serialNumber}`
   if (local === undefined && !isReplaced) {
-    return [failed('api.no-file', null, `No file here contains a device CA that the Factory API has: ${name}.`)]
+    return [failed('api.no-file', null, `The Factory API accepts the device CA ${name}, which has no file here.`)]
   }
   const isDisabled = disabled.includes(ca.serialNumber.toString())
   return isDisabled ? [failed('api.disabled', local?.file ?? null, `The device CA ${name} is disabled.`)] : []

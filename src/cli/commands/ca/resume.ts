@@ -17,7 +17,7 @@ import { authorizeEst, rotateTls } from './rotate-tls.js'
 
 /** The flags of `ca resume`. */
 export interface ResumeFlags extends CommonFlags, HsmFlags {
-  /** In no journal: where the key of a root from elsewhere is. */
+  /** The file with the key of an external root; the journal does not record it. */
   readonly rootKey?: string
 }
 
@@ -26,7 +26,7 @@ export async function resume(directory: string, flags: ResumeFlags, io: Io): Pro
   const path = resolved(directory, io)
   const open = await openWork(thisMachine(io.machine).files, path)
   if (open === null) {
-    progressOn(io, flags).note(`nothing is open in ${path}.`)
+    progressOn(io, flags).note(`Nothing to resume in ${path}.`)
     if (flags.json) printJson(io, { directory: path, resumed: null })
     return
   }
@@ -37,33 +37,33 @@ export async function resume(directory: string, flags: ResumeFlags, io: Io): Pro
   await run(path, flagsFor({ ...recorded, ...(await moduleFor(flags, open, io)) }, open), open, io)
 }
 
-/** The flags that the command was begun with, as far as the journal has them, and those that are given now. */
+/** The flags of the interrupted command, as recorded in the journal, overridden by those of `ca resume`. */
 function flagsFor(flags: ResumeFlags, open: OpenWork) {
-  const said = open.journal.arguments
+  const recorded = open.journal.arguments
   return {
     ...flags,
-    ...given('hsmTokenLabel', flags.hsmTokenLabel ?? said['--hsm-token-label']),
-    ...given('hsmTokenSerial', flags.hsmTokenSerial ?? said['--hsm-token-serial']),
-    ...given('hsmUri', flags.hsmUri ?? said['--hsm-uri']),
-    ...given('rootCert', said['--root-cert']),
-    ...(said['--encrypt-keys'] === 'true' ? { encryptKeys: true as const } : {}),
-    ...(said['--local-ca-in-hsm'] === 'true' ? { localCaInHsm: true as const } : {}),
-    ...(said['--key-type'] === undefined ? {} : { keyType: said['--key-type'] as Curve }),
-    ...(said['--tls-name'] ? { tlsName: said['--tls-name'].split(' ') } : {}),
+    ...optional('hsmTokenLabel', flags.hsmTokenLabel ?? recorded['--hsm-token-label']),
+    ...optional('hsmTokenSerial', flags.hsmTokenSerial ?? recorded['--hsm-token-serial']),
+    ...optional('hsmUri', flags.hsmUri ?? recorded['--hsm-uri']),
+    ...optional('rootCert', recorded['--root-cert']),
+    ...(recorded['--encrypt-keys'] === 'true' ? { encryptKeys: true as const } : {}),
+    ...(recorded['--local-ca-in-hsm'] === 'true' ? { localCaInHsm: true as const } : {}),
+    ...(recorded['--key-type'] === undefined ? {} : { keyType: recorded['--key-type'] as Curve }),
+    ...(recorded['--tls-name'] ? { tlsName: recorded['--tls-name'].split(' ') } : {}),
   }
 }
 
-/** The module that the person names, else that of the journal. */
+/** The module that the user selects, else that of the journal. */
 async function moduleFor({ hsmModule, hsmUri }: ResumeFlags, open: OpenWork, { env }: Io) {
   const named = hsmModule ?? (env['FPKI_HSM_MODULE'] || undefined)
-  if (named !== undefined || hsmUri?.includes('module-')) return given('hsmModule', named)
-  return given('hsmModule', (await open.module()) ?? undefined)
+  if (named !== undefined || hsmUri?.includes('module-')) return optional('hsmModule', named)
+  return optional('hsmModule', (await open.module()) ?? undefined)
 }
 
 type ResumedFlags = ReturnType<typeof flagsFor>
 type Run = (directory: string, flags: ResumedFlags, open: OpenWork, io: Io) => Promise<void>
 
-/** What brings each command to its end. */
+/** How to resume each command. */
 const RUNS: Readonly<Record<string, Run>> = {
   'ca create': (directory, flags, { journal }, io) =>
     create(directory, { ...flags, ...whichCas(journal.arguments) }, io),
@@ -92,18 +92,18 @@ function changesCas(action: CaAction): Run {
   }
 }
 
-function whichCas(said: OpenWork['journal']['arguments']) {
-  return { onlineCa: said['--online-ca'] === 'true', localCa: said['--local-ca'] === 'true' }
+function whichCas(recorded: OpenWork['journal']['arguments']) {
+  return { onlineCa: recorded['--online-ca'] === 'true', localCa: recorded['--local-ca'] === 'true' }
 }
 
-function given<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
+function optional<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
   return value ? ({ [name]: value } as { readonly [key in Name]: string }) : {}
 }
 
 function unknownCommand(command: string, path: string): FpkiError {
   return new FpkiError(
     'ERR_UNFINISHED',
-    `${path} holds a \`${command}\` that was interrupted, and this fpki has no such command.`,
-    'Another version of fpki began this work; finish it with that version.',
+    `Cannot resume the \`${command}\` in ${path}: this version of fpki has no such command.`,
+    'Resume it with the version of fpki that started it.',
   )
 }

@@ -76,12 +76,8 @@ async function contentOf(path: string, name: string, what: string, stdin: Stdin)
   } catch (error) {
     const code = systemErrorCode(error)
     if (code === null) throw unusable(name, what, `is longer than ${MAX_BYTES} bytes`)
-    throw unusable(
-      name,
-      what,
-      `is unreadable (${code})`,
-      `Check that the file exists and that you can read it: ls -l ${shellWord(name)}`,
-    )
+    const hint = `Check that the file exists and is readable: ls -l ${shellWord(name)}`
+    throw new FpkiError('ERR_USAGE', `Cannot read the ${what} from ${name} (${code}).`, hint)
   }
 }
 

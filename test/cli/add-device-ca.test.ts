@@ -83,9 +83,9 @@ test('both at once go into one list, and say so in words', async () => {
   const words = ['ca', 'add-device-ca', made.directory, '--online-ca', '--local-ca', '--local-ca-filename', 'site-b']
   const { status, stdout } = await made.home.fpki(words)
   expect(status).toBe(0)
-  expect(stdout).toContain(`The factory acme has a further online-ca, in ${made.directory}/online-crt\n`)
-  expect(stdout).toContain(`The factory acme has a further local-ca, in ${made.directory}/site-b.pem\n`)
-  expect(stdout).toContain(`its key is in ${made.directory}/site-b.key: a secret`)
+  expect(stdout).toContain(`Added online-ca to the factory acme: ${made.directory}/online-crt\n`)
+  expect(stdout).toContain(`Added local-ca to the factory acme: ${made.directory}/site-b.pem\n`)
+  expect(stdout).toContain(`private key: ${made.directory}/site-b.key (secret; back it up offline)`)
   expect((await deviceCasOf(made)).slice(2)).toEqual([await made.text('online-crt'), await made.text('site-b.pem')])
 })
 

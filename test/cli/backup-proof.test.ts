@@ -127,7 +127,7 @@ describe('a root key that is encrypted with another passphrase', () => {
     const words = `ca backup ${directory} --out ${file} --json`
     const answers = [
       ['New passphrase for the backup', `${PASSPHRASE}\r`],
-      ['The same again', `${PASSPHRASE}\r`],
+      ['Repeat the passphrase', `${PASSPHRASE}\r`],
     ] as const
     const known = await onTerminal(home, words, [...answers, ['factory_ca.key (-', `${OF_KEYS}\r`]])
     expect({ status: known.status, proven: /"rootKeyProven": true/.test(known.stdout) }).toEqual({
@@ -194,7 +194,7 @@ test('a proof changes nothing in the directory that the backup names, unless --p
     recordedIn: null,
   })
   expect(await snapshot(all.directory)).toEqual(before)
-  expect((await all.run(['backup', '--check', all.file])).stdout).toContain('not recorded: --pki-dir DIR')
+  expect((await all.run(['backup', '--check', all.file])).stdout).toContain('Not recorded: pass --pki-dir DIR')
 })
 
 describe('a proof says what was proven', () => {

@@ -213,9 +213,9 @@ describe('ca backup --check', () => {
     const { directory, file, run, path } = inHome(await copiedPki())
     await rm(path('factory_ca.key'))
     const { stdout } = await run(['ca', 'backup', directory, '--out', file])
-    expect(stdout).toContain('Not in it: factory_ca.key is not in the directory')
+    expect(stdout).toContain('Not included: factory_ca.key is not in the directory')
     const { stdout: checked } = await run(['ca', 'backup', '--check', file])
-    expect(checked).toContain('The root key is not in it, and was not proven.')
+    expect(checked).toContain('The backup has no root key, so it was not tested.')
     expect(checked).not.toContain('in a token')
   })
 })
@@ -316,7 +316,7 @@ describe('ca restore', () => {
     const env = { FPKI_STATE_DIR: join(home.path, 'state') }
     const { status, stdout } = await run(['ca', 'restore', file, join(home.path, 'two'), '--no-state'], env)
     expect(status).toBe(0)
-    expect(stdout).toContain('was left out')
+    expect(stdout).toContain('Did not restore the state')
     await expect(stat(join(home.path, 'state'))).rejects.toThrow('ENOENT')
   })
 
@@ -382,7 +382,7 @@ describe('what is known of backups', () => {
 
   test('none at all: status says it and warns with --backup-days, verify warns', async () => {
     const { directory, run } = inHome(await copiedPki())
-    expect((await run(['ca', 'status', directory])).stdout).toContain('no backup is known')
+    expect((await run(['ca', 'status', directory])).stdout).toContain('no backup recorded')
     expect((await run(['ca', 'status', directory, '--backup-days', '1'])).status).toBe(10)
     const metrics = (await run(['ca', 'status', directory, '--prometheus', '--backup-days', '1'])).stdout
     expect(metrics).toMatch(/^fpki_pki_backup_due\{.*\} 1$/m)
@@ -424,6 +424,8 @@ describe('ca create --backup', () => {
   test('without it, says that there is none', async () => {
     const { home } = await copiedPki()
     const { stderr } = await home.fpki(['ca', 'create', join(home.path, 'other')])
-    expect(stderr).toContain(`there is no backup yet: \`fpki ca backup ${join(home.path, 'other')} --out FILE\``)
+    expect(stderr).toContain(
+      `There is no backup yet. To write one: \`fpki ca backup ${join(home.path, 'other')} --out FILE\``,
+    )
   })
 })

@@ -138,7 +138,7 @@ describe('create refuses a directory where this user may not write', () => {
     const words = ['ca', 'create', join(user.path, 'acme')]
     const failed = await user.fpki(words, { env })
     expect(failed).toMatchObject({ status: 3, stdout: '' })
-    expect(failed.stderr).toMatch(/state.*you have no permission to write to .*\[ERR_STORAGE\]/)
+    expect(failed.stderr).toMatch(/cannot write to .*state.*: no write permission for .*\[ERR_STORAGE\]/)
     await user.own(join(user.path, 'state'), 0o700)
     expect((await user.fpki(words, { env })).status).toBe(0)
   })

@@ -116,12 +116,12 @@ describe('settings that this fpki cannot follow', () => {
     {
       title: '--api foundries',
       words: ['ca', 'create', '{home}/acme', '--api', 'foundries'],
-      names: ['the API foundries', '--factory'],
+      names: ['the Factory API foundries', '--factory'],
     },
     {
       title: '--api https://…',
       words: ['ca', 'show', '--api', 'https://x.example'],
-      names: ['the API https://x.example', '--factory'],
+      names: ['the Factory API https://x.example', '--factory'],
     },
     {
       title: '--api http://…',

@@ -82,7 +82,7 @@ test.each([['-t', 'secret-token'], ['--token', 'secret-token'], ['--token=secret
   async (...words) => {
     const { home } = await copiedPki()
     const { status, stderr } = await home.fpki(['ca', 'show', ...words.filter((word) => typeof word === 'string')])
-    expect({ status, warned: stderr.startsWith('warning: others on this machine can see') }).toEqual({
+    expect({ status, warned: stderr.startsWith('warning: Other users can see') }).toEqual({
       status: 0,
       warned: true,
     })

@@ -156,8 +156,8 @@ describe.each(['bash', 'zsh'] as const)('in an interactive %s, a Tab turns', (na
 
 describe('fish', () => {
   const table: readonly (readonly [string, readonly string[]])[] = [
-    ['fpki ca cr', ['create\tcreate a Factory PKI, or finish an interrupted create']],
-    ['fpki keys ca sh', ['show\tshow the certificates that the Factory API knows, as PEM']],
+    ['fpki ca cr', ['create\tcreate a Factory PKI, or resume an interrupted create']],
+    ['fpki keys ca sh', ['show\tprint the certificates stored in the Factory API']],
     ['fpki ca create --key-type ', ['P-256', 'P-384']],
     ['fpki ca create --key-type=', ['--key-type=P-256', '--key-type=P-384']],
     ['fpki ca show --factory ', ['acme']],

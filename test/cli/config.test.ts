@@ -131,12 +131,12 @@ describe('fpki login', () => {
   })
 
   test.each([
-    [['login', '--token', 'x'], 'not given as an argument'],
+    [['login', '--token', 'x'], 'does not accept --token'],
     [['login'], 'no terminal to ask on'],
     [['login', '--client-id', 'me'], 'no terminal to ask on'],
-    [['login', '--oauth-url', 'https://x.example'], 'Give --client-id too'],
-    [['login', '--client-id', 'me', '--token-file', '-'], 'exclude each other'],
-    [['login', '--api', 'embedded'], 'takes no login'],
+    [['login', '--oauth-url', 'https://x.example'], 'Pass --client-id too'],
+    [['login', '--client-id', 'me', '--token-file', '-'], 'mutually exclusive'],
+    [['login', '--api', 'embedded'], 'does not use a login'],
   ])('%j is refused', async (words, said) => {
     expectWords(await (await newHome()).fpki(words), { status: 2, code: 'ERR_USAGE', names: [said] })
   })
@@ -148,7 +148,7 @@ test('a token as a flag works, with a warning', async () => {
   const server = await factoryServer(api)
   const words = ['api', 'ping', '--api', server.url, '--cacert', server.root, '-f', 'acme', '-t', TOKEN]
   const { status, stderr } = await home.fpki(words)
-  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('others on this machine can see') })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('Other users can see') })
   expect(server.seen[0]?.headers['osf-token']).toBe(TOKEN)
 })
 

@@ -141,7 +141,7 @@ describe('a root from elsewhere', () => {
     await writeFile(whole, (await Promise.all(files)).join(''))
     await output('openssl', ['verify', '-CAfile', whole, join(directory, 'local-ca.pem')])
     const shown = await home.fpki(['ca', 'show', '--pretty'])
-    expect(shown.stdout).toContain('O=Company, CN=Company Root  (the trust anchor all the same)')
+    expect(shown.stdout).toContain('O=Company, CN=Company Root  (trust anchor, not verified)')
     expect(shown.stdout).not.toContain('NOT SIGNED')
   })
 

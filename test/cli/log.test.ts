@@ -291,7 +291,7 @@ describe('an audit log that is gone', () => {
       expect(rest.map(({ kind }) => kind)).toEqual(['crl'])
       expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
       const told = await home.fpki(['ca', 'log', 'verify', directory])
-      expect(told).toMatchObject({ status: 0, stdout: expect.stringContaining(`It was begun anew at ${first?.time}`) })
+      expect(told).toMatchObject({ status: 0, stdout: expect.stringContaining(`Started anew at ${first?.time}`) })
       // What was made behind the new beginning shows that the root has signed since.
       await new Promise((resolve) => setTimeout(resolve, 1_100))
       expect((await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])).status).toBe(0)

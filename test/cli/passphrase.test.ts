@@ -74,7 +74,7 @@ describe('the passphrase', () => {
     const file = join(home.path, 'passphrase')
     await writeFile(file, PASSPHRASE, { mode: 0o644 })
     const { status, stderr } = await home.fpki([...create, '--passphrase-file', file])
-    expect({ status, warned: stderr.includes('others can read the passphrase in') }).toEqual({
+    expect({ status, warned: stderr.includes('Other users can read the passphrase in') }).toEqual({
       status: 0,
       warned: true,
     })
@@ -131,24 +131,24 @@ describe('the passphrase', () => {
   test('is asked for twice on a terminal, for all keys, and not shown', async () => {
     const answers = [
       ['New passphrase', `${PASSPHRASE}\r`],
-      ['The same again', `${PASSPHRASE}\r`],
+      ['Repeat the passphrase', `${PASSPHRASE}\r`],
       ['encrypted backup now?', '\r'],
     ] as const
     const { status, stdout, directory } = await onTerminal(...answers)
     expect(status).toBe(0)
-    expect(stdout.match(/assphrase.*: $|The same again: /gm)).toHaveLength(2)
+    expect(stdout.match(/assphrase.*: $|Repeat the passphrase: /gm)).toHaveLength(2)
     expect(stdout).not.toContain(PASSPHRASE)
     await expectEncrypted(directory)
   })
 
   test.each([
-    ['differ', 'zebra quokka vale', 'The two passphrases differ'],
+    ['differ', 'zebra quokka vale', 'The passphrases do not match'],
     ['are too short', 'x', 'fewer than 8'],
   ])('nothing is made when the two that are typed %s', async (title, second, said) => {
     const first = title === 'differ' ? PASSPHRASE : second
     const typed = [
       ['New passphrase', `${first}\r`],
-      ['The same again', `${second}\r`],
+      ['Repeat the passphrase', `${second}\r`],
     ] as const
     const { status, stdout, directory } = await onTerminal(...typed)
     expect({ status, said: stdout.includes(said) }).toEqual({ status: 6, said: true })

@@ -228,7 +228,7 @@ describe('nothing to do is said, and nothing is sent', () => {
       home.fpki([...words, '--dry-run']),
     ])
     expect(inWords).toMatchObject({ status: 0, stdout: '' })
-    expect(inWords.stderr).toContain(`${siteB}: ${action}d already; nothing was changed.`)
+    expect(inWords.stderr).toContain(`Already ${action}d: ${siteB}. Nothing was changed.`)
     expect(dry).toEqual(inWords)
     expect(changedDeviceCas.parse(JSON.parse(inJson.stdout))).toMatchObject({
       changed: false,
@@ -337,7 +337,7 @@ describe('what would stop devices from working for everybody', () => {
     const { status, stderr } = await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b'])
     expect(status).toBe(0)
     expect(stderr).toContain(
-      `revoke local-ca (site-b.pem), serial ${siteB}: devices with its certificates are refused for good; this cannot be undone.`,
+      `revoke local-ca (site-b.pem), serial ${siteB}: the gateway refuses its devices permanently.`,
     )
   })
 })

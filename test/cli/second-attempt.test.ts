@@ -54,7 +54,7 @@ describe('create, again', () => {
     const home = await newHome()
     await home.fpki(['config', 'set', 'factory', 'bolt'])
     const { status, stderr } = await home.fpki(['ca', 'create', join(home.path, 'acme')])
-    expect({ status, said: stderr.includes(`bolt is named by ${home.path}/.config/fpki/config.yaml`) }).toEqual({
+    expect({ status, said: stderr.includes(`bolt is from ${home.path}/.config/fpki/config.yaml`) }).toEqual({
       status: 0,
       said: true,
     })

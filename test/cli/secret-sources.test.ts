@@ -110,15 +110,20 @@ describe.each(Object.entries(SOURCES))('a secret from %s', (name, source) => {
 })
 
 test.each([
-  ['is missing', async () => undefined, 'cannot be read (ENOENT)', 'Name a file that you can read: ls -l '],
-  ['has 5,000 octets', (path: string) => writeFile(path, 'x'.repeat(5000)), 'has more than 4096 octets', 'on one line'],
+  ['is missing', async () => undefined, /Cannot read the passphrase from \S+ \(ENOENT\)/, 'is readable: ls -l '],
+  [
+    'has 5,000 octets',
+    (path: string) => writeFile(path, 'x'.repeat(5000)),
+    /it is longer than 4096 bytes/,
+    'on one line',
+  ],
 ] as const)('a file of a secret that %s is refused, with what helps', async (_, make, reason, hint) => {
   const home = await newHome()
   const path = join(home.path, 'secret')
   await make(path)
   const words = ['ca', 'create', join(home.path, 'acme'), '--encrypt-keys', '--passphrase-file', path]
   const { status, stderr } = await home.fpki(words)
-  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(`from ${path}: it ${reason}`) })
+  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringMatching(reason) })
   expect(stderr).toContain(hint)
 })
 

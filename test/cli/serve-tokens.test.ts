@@ -88,7 +88,7 @@ describe('a token', () => {
     const home = await newHome()
     const { stdout, stderr } = await home.fpki(['api', 'token', 'create', '--factory', 'acme'])
     expect(stdout).toMatch(/^fpki_[0-9a-f]{16}_[A-Za-z0-9_-]{43}\n$/)
-    expect(stderr).toContain('Made the factory acme')
+    expect(stderr).toContain('Created the factory acme')
     expect(stderr).not.toContain(stdout.trim())
     const path = join(home.state, 'api', 'tokens.json')
     const text = await readFile(path, 'utf8')

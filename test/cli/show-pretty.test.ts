@@ -3,10 +3,10 @@ import { output, runProgram } from '../support/cli.js'
 import { copiedPki, editCertificates, type Made, madePki, x509 } from './made.js'
 
 const TITLES = {
-  'factory_ca.pem': 'factory_ca, the root of trust',
-  'tls-crt': "tls-crt, the device gateway's server certificate",
-  'online-crt': 'online-ca, signs devices that register online',
-  'local-ca.pem': 'local-ca, signs devices in manufacturing',
+  'factory_ca.pem': 'factory_ca, root of trust',
+  'tls-crt': 'tls-crt, server certificate of the device gateway',
+  'online-crt': 'online-ca, device CA for devices that register online',
+  'local-ca.pem': 'local-ca, device CA for manufacturing',
 } as const
 const FILES = ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.pem'] as const
 
@@ -93,9 +93,9 @@ async function expectedFields({ path }: Made, file: (typeof FILES)[number]): Pro
   const text = await ask('-text', '-certopt', 'no_extensions')
   const constraints = await extension('basicConstraints')
   const optional = {
-    'Extended usage': await named('extendedKeyUsage'),
-    Names: await extension('subjectAltName'),
-    'Authority key id': (await extension('authorityKeyIdentifier')).replace('keyid:', '').toLowerCase(),
+    'Extended key usage': await named('extendedKeyUsage'),
+    'Alternative names': await extension('subjectAltName'),
+    'Authority key ID': (await extension('authorityKeyIdentifier')).replace('keyid:', '').toLowerCase(),
   }
   return {
     Subject: `${await after('-subject', '-nameopt', 'sname,sep_comma_plus_space')}  (UTF8String)`,
@@ -107,7 +107,7 @@ async function expectedFields({ path }: Made, file: (typeof FILES)[number]): Pro
     Signature: /Signature Algorithm: (\S+)/.exec(text)?.[1] ?? '',
     CA: constraints.replace('CA:TRUE', 'yes').replace('pathlen:', 'path length ') || 'no',
     'Key usage': await named('keyUsage'),
-    'Subject key id': (await extension('subjectKeyIdentifier')).toLowerCase(),
+    'Subject key ID': (await extension('subjectKeyIdentifier')).toLowerCase(),
     'SHA-256': (await after('-fingerprint', '-sha256')).toLowerCase(),
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== '')),
   }

@@ -312,7 +312,7 @@ describe('--out', () => {
     const before = await snapshotButAuditLog(directory)
     const { status, stdout, stderr } = await sign('--out', join(home.path, 'it.pem'))
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
-    expect(stderr).toContain(`The certificate is in ${join(home.path, 'it.pem')}, valid until 20`)
+    expect(stderr).toContain(`Wrote the certificate to ${join(home.path, 'it.pem')}, valid until 20`)
     expect((await modes(home.path))['it.pem']).toBe('file 644')
     expect(await x509(join(home.path, 'it.pem'), '-subject')).toContain('gateway.example')
     expect(await snapshotButAuditLog(directory)).toEqual(before)
@@ -487,7 +487,7 @@ describe('a request is refused with its reason, exit 6, and nothing is changed:'
   test('nothing at all on stdin', async () => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'sign', '-', '--pki-dir', directory]
-    await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_CSR', names: ['the request on stdin'] })
+    await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_CSR', names: ['the CSR on stdin'] })
   })
 
   test('as the JSON of an error', async () => {
@@ -570,7 +570,7 @@ describe('with the root key in SoftHSM', () => {
     const verify = ['verify', '-CAfile', join(directory, 'factory_ca.pem'), join(home.path, 'it.pem')]
     expect(await output('openssl', verify)).toContain('OK')
     const bad = await home.fpki(words, { stdin: await opensslCsr({ key: 'secp256k1' }) })
-    expectWords(bad, { status: 6, code: 'ERR_BAD_CSR', names: ['the request on stdin'] })
+    expectWords(bad, { status: 6, code: 'ERR_BAD_CSR', names: ['the CSR on stdin'] })
   })
 })
 

@@ -18,7 +18,7 @@ describe('on a terminal', () => {
     const { stdout: shown } = await onTerminal(home, `ca create ${join(home.path, 'acme')}`, NO_BACKUP)
     expect(shown).not.toMatch(WRITTEN_OUT)
     expect(shown).toContain('\u001b[1mNext:\u001b[22m')
-    expect(stripVTControlCharacters(shown)).toContain('Made the PKI of the factory acme')
+    expect(stripVTControlCharacters(shown)).toContain('Created the PKI of the factory acme')
   })
 
   test('create offers a backup, and makes it', async () => {
@@ -26,9 +26,9 @@ describe('on a terminal', () => {
     const [directory, file] = [join(home.path, 'acme'), join(home.path, 'acme.backup')]
     const { status, stdout } = await onTerminal(home, `ca create ${directory}`, [
       ['encrypted backup now?', 'y\r'],
-      ['File of the backup', `${file}\r`],
+      ['Backup file', `${file}\r`],
       ['New passphrase for the backup', 'nine lives of a fish\r'],
-      ['The same again', 'nine lives of a fish\r'],
+      ['Repeat the passphrase', 'nine lives of a fish\r'],
     ])
     expect({ status, said: stdout.includes('Backed up the PKI') }).toEqual({ status: 0, said: true })
     const check = ['ca', 'backup', '--check', file]
@@ -40,17 +40,17 @@ describe('on a terminal', () => {
     const [directory, file] = [join(home.path, 'acme'), join(home.path, 'acme.backup')]
     const { status, stdout } = await onTerminal(home, `ca create ${directory}`, [
       ['encrypted backup now?', 'yes\r'],
-      ['File of the backup', `${home.path}/missing/acme.backup\r`],
-      ['File of the backup', `${directory}/acme.backup\r`],
-      ['File of the backup', `${file}\r`],
+      ['Backup file', `${home.path}/missing/acme.backup\r`],
+      ['Backup file', `${directory}/acme.backup\r`],
+      ['Backup file', `${file}\r`],
       ['New passphrase for the backup', 'nine lives of a fish\r'],
-      ['The same again', 'another\r'],
-      ['File of the backup', `${file}\r`],
+      ['Repeat the passphrase', 'another\r'],
+      ['Backup file', `${file}\r`],
       ['New passphrase for the backup', 'nine lives of a fish\r'],
-      ['The same again', 'nine lives of a fish\r'],
+      ['Repeat the passphrase', 'nine lives of a fish\r'],
     ])
     expect({ status, said: stdout.includes('Backed up the PKI') }).toEqual({ status: 0, said: true })
-    for (const reason of ['missing does not exist', 'in the PKI directory itself', 'The two passphrases differ']) {
+    for (const reason of ['missing does not exist', 'in the PKI directory itself', 'The passphrases do not match']) {
       expect(stdout).toContain(reason)
     }
     expect((await readdir(home.path)).sort()).toEqual(['.local', 'acme', 'acme.backup'])
@@ -59,17 +59,17 @@ describe('on a terminal', () => {
   test.each([
     ['encrypted backup now?', [['encrypted backup now?', CTRL_C]]],
     [
-      'File of the backup',
+      'Backup file',
       [
         ['encrypted backup now?', 'y\r'],
-        ['File of the backup', CTRL_C],
+        ['Backup file', CTRL_C],
       ],
     ],
   ] as const)('Ctrl-C at "%s" is a no, and the note is on a line of its own', async (_, answers) => {
     const home = await newHome()
     const { status, stdout } = await onTerminal(home, `ca create ${join(home.path, 'acme')}`, answers)
     expect(status).toBe(0)
-    expect(stripVTControlCharacters(stdout)).toMatch(/^note: there is no backup yet/m)
+    expect(stripVTControlCharacters(stdout)).toMatch(/^note: There is no backup yet/m)
     expect(await readdir(home.path)).not.toContain('y')
   })
 
@@ -94,7 +94,7 @@ describe('on a terminal', () => {
       ...env,
       FPKI_PASSPHRASE: 'nine lives of a fish',
     })
-    expect(shown).toContain('Made the PKI')
+    expect(shown).toContain('Created the PKI')
     expect(shown).not.toContain('\u001b')
     expect(shown).not.toMatch(WRITTEN_OUT)
   })

@@ -60,7 +60,7 @@ describe('a list that is as it was', () => {
       expect({ status, stdout, stderr }).toEqual({
         status: 0,
         stdout: '',
-        stderr: 'note: The Factory API has exactly these device CAs; nothing was changed.\n',
+        stderr: 'note: The Factory API already has exactly these device CAs. Nothing was changed.\n',
       })
     }
     expect(await snapshot(made.home.path)).toEqual(before)

@@ -138,7 +138,7 @@ describe('fpki hsm check', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout.match(/^works: /gm)).toHaveLength(7)
     expect(stdout).toContain('OpenSSL verifies')
-    expect(stdout).toMatch(/This token can hold a root key\.\n$/)
+    expect(stdout).toMatch(/This token supports a root key\.\n$/)
     const checked = checkedHsm.parse(JSON.parse((await home.fpki([...words, '--json'])).stdout))
     expect({ rootKeyIsThere: checked.rootKeyIsThere, label: checked.token.label }).toEqual({
       rootKeyIsThere: false,
@@ -156,6 +156,6 @@ describe('fpki hsm check', () => {
   })
 
   test('needs an HSM', async () => {
-    await expectRefusal(await newHome(), ['hsm', 'check'], { status: 2, code: 'ERR_USAGE', names: ['No HSM is named'] })
+    await expectRefusal(await newHome(), ['hsm', 'check'], { status: 2, code: 'ERR_USAGE', names: ['No HSM given'] })
   })
 })

@@ -41,7 +41,7 @@ describe('the PIN', () => {
     const { status, stdout, stderr } = await home.fpki(words, { env, ...(stdin === undefined ? {} : { stdin }) })
     expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
     expect(`${stdout}${stderr}`).not.toContain(PIN)
-    expect(stderr.includes('others on this machine can see the PIN')).toBe(
+    expect(stderr.includes('Other users can see the PIN')).toBe(
       way === '--hsm-pin' || way.startsWith('pin-value'),
     )
     for (const name of await filesBelow(home.path)) expect(await readFile(name, 'latin1')).not.toContain(PIN)
@@ -63,7 +63,7 @@ describe('the PIN', () => {
     const file = join(home.path, 'pin')
     await writeFile(file, PIN, { mode: 0o644 })
     const { status, stderr } = await home.fpki(['hsm', 'check', ...token.flags, '--hsm-pin-file', file])
-    expect({ status, warned: stderr.includes('others can read the PIN in') }).toEqual({ status: 0, warned: true })
+    expect({ status, warned: stderr.includes('Other users can read the PIN in') }).toEqual({ status: 0, warned: true })
   })
 
   test.each([

@@ -20,7 +20,7 @@ export async function addCa(directory: string, flags: AddDeviceCaFlags, io: Io):
 
 function summary({ factory, directory, added }: AddedDeviceCas): string {
   const lines = added.flatMap(({ role, file, keyFile, serial, notAfter }) => [
-    `Added a ${role} to the factory ${factory}: ${directory}/${file}`,
+    `Added ${role} to the factory ${factory}: ${directory}/${file}`,
     `  valid until ${notAfter}, serial ${serial}`,
     ...(keyFile === null ? [] : [`  private key: ${directory}/${keyFile} (secret; back it up offline)`]),
   ])

@@ -90,7 +90,9 @@ function backupLine(
   if (directory === null || certificates.length === 0 || (quiet && !backupDue)) return []
   const due = backupDue ? `  ${style(io, 'yellow', 'BACKUP DUE', 'stdout')}` : ''
   if (backup === null)
-    return [`  no known backup; to write one: \`fpki ca backup ${printable(shellWord(directory))} --out FILE\`${due}`]
+    return [
+      `  no backup recorded; to write one: \`fpki ca backup ${printable(shellWord(directory))} --out FILE\`${due}`,
+    ]
   const proof = proofInWords(backup, (time) => time.slice(0, 10))
   const changed = backup.outdated ? ', before the last change' : ''
   return [`  backup ${backup.madeAt.slice(0, 10)}${changed}, ${proof}: ${printable(backup.file)}${due}`]

@@ -38,7 +38,7 @@ async function expectDeviceCa({ path }: Made, name: string, subject: RegExp): Pr
   expect((years[1] ?? 0) - (years[0] ?? 0)).toBe(10)
 }
 
-test('--local-ca makes a further pair beside the first, behind it in the API’s list', async () => {
+test('--local-ca adds a key pair, after the existing CAs in the Factory API', async () => {
   const made = await copiedPki()
   const before = await snapshot(made.directory)
   const known = await deviceCasOf(made)
@@ -64,7 +64,7 @@ test('--local-ca makes a further pair beside the first, behind it in the API’s
   expect(await deviceCasOf(made)).toEqual([...known, await made.text('site-b.pem')])
 })
 
-test('--online-ca makes a further one, and keeps the earlier online-crt', async () => {
+test('--online-ca adds a CA and keeps the previous online-crt', async () => {
   const made = await copiedPki()
   const before = await snapshot(made.directory)
   const [known, earlier] = [await deviceCasOf(made), await made.text('online-crt')]
@@ -78,7 +78,7 @@ test('--online-ca makes a further one, and keeps the earlier online-crt', async 
   expect(await deviceCasOf(made)).toEqual([...known, await made.text('online-crt')])
 })
 
-test('both at once go into one list, and say so in words', async () => {
+test('adds both CAs in one upload, and lists them', async () => {
   const made = await copiedPki()
   const words = ['ca', 'add-device-ca', made.directory, '--online-ca', '--local-ca', '--local-ca-filename', 'site-b']
   const { status, stdout } = await made.home.fpki(words)
@@ -89,7 +89,7 @@ test('both at once go into one list, and say so in words', async () => {
   expect((await deviceCasOf(made)).slice(2)).toEqual([await made.text('online-crt'), await made.text('site-b.pem')])
 })
 
-test('a factory with a root and no device CA gets its first ones, local-ca.pem when no name is said', async () => {
+test('adds the first device CAs of a factory, as local-ca.pem by default', async () => {
   const made = await copiedPki()
   const { home } = made
   const bare = join(home.path, 'bare')
@@ -102,7 +102,7 @@ test('a factory with a root and no device CA gets its first ones, local-ca.pem w
   expect(cas).toBe((await Promise.all(texts)).join(''))
 })
 
-describe('the flags', () => {
+describe('the options', () => {
   test.each([
     [['--online-ca=true'], ['online-ca']],
     [['--online-ca', '--no-local-ca'], ['online-ca']],

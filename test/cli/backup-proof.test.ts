@@ -48,8 +48,8 @@ async function person(folder: string, name: string, key: readonly string[], more
 
 const P256 = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
 
-describe('a root key that is encrypted with another passphrase', () => {
-  test('was not tried, and the backup says so', async () => {
+describe('a root key with a passphrase of its own', () => {
+  test('is not tested, and the backup records that', async () => {
     const { file, backup, run, directory } = await scene(encryptedPki)
     const { status, stdout, stderr } = await backup('--json')
     expect({ status, proven: madeBackup.parse(JSON.parse(stdout)).rootKeyProven }).toEqual({ status: 0, proven: false })
@@ -63,13 +63,13 @@ describe('a root key that is encrypted with another passphrase', () => {
     expect((await run(['status', directory])).stdout).toContain('never proven')
   })
 
-  test('is tried with the passphrase of the backup', async () => {
+  test('is tested with the passphrase of the backup', async () => {
     const { directory, file, run } = await scene(encryptedPki)
     const { stdout, stderr } = await run(['backup', directory, '--out', file, '--json', '--quiet'], OF_KEYS)
     expect({ proven: madeBackup.parse(JSON.parse(stdout)).rootKeyProven, stderr }).toEqual({ proven: true, stderr: '' })
   })
 
-  test('is tried with the passphrase that is given, when certificates open the backup, and so does --check', async () => {
+  test('is tested with --passphrase-file if the backup is for recipients, also by --check', async () => {
     const { directory, file, at, home, run } = await scene(encryptedPki)
     const recipient = ['--recipient', await person(home.path, 'ann', P256)]
     const right = await run(['backup', directory, '--out', file, '--json', ...recipient], OF_KEYS)
@@ -86,7 +86,7 @@ describe('a root key that is encrypted with another passphrase', () => {
     }
   })
 
-  test('is proven with --key-passphrase-file, and restored, by a file or stdin', async () => {
+  test('is tested with --key-passphrase-file and restored, from a file or stdin', async () => {
     const { directory, file, at, home, run } = await scene(encryptedPki)
     await writeFile(at('keys'), `${OF_KEYS}\n`, { mode: 0o600 })
     const right = ['--key-passphrase-file', at('keys')]
@@ -106,7 +106,7 @@ describe('a root key that is encrypted with another passphrase', () => {
     expect(await readFile(at('again/factory_ca.key'), 'utf8')).toContain('ENCRYPTED PRIVATE KEY')
   })
 
-  test('which --key-passphrase-file does not have ends everything before anything is written', async () => {
+  test('refuses a wrong --key-passphrase-file before anything is written', async () => {
     const { directory, file, at, home, run } = await scene(encryptedPki)
     await writeFile(at('keys'), 'a wrong one', { mode: 0o600 })
     const wrong = ['--key-passphrase-file', at('keys')]
@@ -122,7 +122,7 @@ describe('a root key that is encrypted with another passphrase', () => {
     expectWords(await run(both), { status: 2, code: 'ERR_USAGE', names: ['stdin'] })
   })
 
-  test('is asked for on a terminal', async () => {
+  test('prompts for its passphrase on a terminal', async () => {
     const { directory, file, home } = await scene(encryptedPki)
     const words = `ca backup ${directory} --out ${file} --json`
     const answers = [
@@ -140,7 +140,7 @@ describe('a root key that is encrypted with another passphrase', () => {
   })
 })
 
-describe('--check and restore see the same', () => {
+describe('--check and restore report the same findings', () => {
   const junk = '-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n'
   const damages: readonly [string, number, (made: Scene) => Promise<unknown>][] = [
     ['nothing', 0, async () => undefined],
@@ -184,7 +184,7 @@ describe('--check and restore see the same', () => {
   })
 })
 
-test('a proof changes nothing in the directory that the backup names, unless --pki-dir does', async () => {
+test('--check changes the PKI directory only with --pki-dir', async () => {
   const all = await scene()
   await all.backup()
   const before = await snapshot(all.directory)
@@ -197,13 +197,13 @@ test('a proof changes nothing in the directory that the backup names, unless --p
   expect((await all.run(['backup', '--check', all.file])).stdout).toContain('Not recorded: pass --pki-dir DIR')
 })
 
-describe('a proof says what was proven', () => {
+describe('the result of --check', () => {
   const status = async ({ run }: Scene, directory: string) => {
     const { stdout } = await run(['status', directory, '--json'])
     return statusOfPkis.parse(JSON.parse(stdout)).pkis[0]?.backup
   }
 
-  test('the root key, when it is in it', async () => {
+  test('reports a root key in the backup as tested', async () => {
     const all = await scene()
     await all.backup()
     await all.run(['backup', '--check', all.file, '--pki-dir', all.directory])
@@ -212,7 +212,7 @@ describe('a proof says what was proven', () => {
     expect(metrics).toMatch(/^fpki_pki_backup_root_key_proved\{.*\} 1$/m)
   })
 
-  test('not the root key, when that is elsewhere', async () => {
+  test('reports a missing root key as not tested', async () => {
     const all = await scene()
     await rm(all.path('factory_ca.key'))
     await all.backup()
@@ -226,7 +226,7 @@ describe('a proof says what was proven', () => {
     expect(verified.findings.find(({ code }) => code === 'backup')?.message).toContain('but for the root key')
   })
 
-  test('not the root key, when restore left it out', async () => {
+  test('reports the root key as not tested after restore --skip-root-key', async () => {
     const all = await scene(encryptedPki)
     await all.backup()
     expect((await all.run(['restore', all.file, all.at('again'), '--skip-root-key'])).status).toBe(0)
@@ -234,7 +234,7 @@ describe('a proof says what was proven', () => {
     expect((await all.run(['status', all.at('again')])).stdout).toContain('whose passphrase was not tried')
   })
 
-  test('the key in its file, where the directory remembers a token that it was put into', async () => {
+  test('tests the key file of a directory that records a token', async () => {
     const all = await scene()
     const token = { kind: 'pkcs11', module: '/m.so', tokenLabel: 'safe', tokenSerial: '1', keyLabel: 'r', keyId: '01' }
     await editJson(all.path('.fpki/state.json'), (state) => ({ ...state, rootKey: token }))
@@ -247,7 +247,7 @@ describe('a proof says what was proven', () => {
 test.each([
   ['a link to the PKI directory', (directory: string) => directory],
   ['a link to a folder in it', (directory: string) => join(directory, '.fpki')],
-])('--out through %s is refused', async (_, leadsTo) => {
+])('refuses --out through %s', async (_, leadsTo) => {
   const { directory, at, home, path } = await scene()
   await symlink(leadsTo(directory), at('link'))
   await symlink(home.path, at('home'))
@@ -258,7 +258,7 @@ test.each([
   await expectRefusal(home, ['ca', 'backup', at('home/acme'), '--out', path('b')], refusal, start)
 })
 
-test('folders are restored with their modes, but nobody else may write to them', async () => {
+test('restores directory modes, except write permission for others', async () => {
   const all = await scene()
   const { path, at, directory } = all
   for (const folder of ['read-only', 'open', 'open/below']) await mkdir(path(folder))
@@ -275,7 +275,7 @@ test('folders are restored with their modes, but nobody else may write to them',
   expect({ ...after, '.fpki/backup.json': '' }).toEqual({ ...before, '.fpki/backup.json': '' })
 })
 
-test('a restore that was killed when its folders were closed is cleared away by the next one', async () => {
+test('a restore removes the remains of one that was killed', async () => {
   const home = await ordinaryUser()
   const run = (...words: string[]) => home.fpki(['ca', ...words], { env: { FPKI_PASSPHRASE: PASSPHRASE } })
   const at = (name: string) => join(home.path, name)
@@ -297,7 +297,7 @@ describe('--recipient', () => {
     ['RSA for agreement', ['rsa:2048'], usage('keyAgreement'), 'does not permit keyEncipherment'],
     ['EC for encipherment', P256, usage('keyEncipherment'), 'does not permit keyAgreement'],
     ['a CA', P256, usage('keyCertSign,cRLSign'), '(keyCertSign, cRLSign) does not permit keyAgreement'],
-  ] as const)('%s is refused', async (_, key, more, reason) => {
+  ] as const)('refuses %s', async (_, key, more, reason) => {
     const { home, directory, file } = await scene()
     const pem = await person(home.path, 'ann', key, more)
     const words = ['ca', 'backup', directory, '--out', file, '--recipient', pem]
@@ -308,14 +308,14 @@ describe('--recipient', () => {
     ['RSA', ['rsa:2048'], usage('keyEncipherment,digitalSignature')],
     ['EC', P256, usage('keyAgreement')],
     ['one without keyUsage', P256, []],
-  ] as const)('%s is taken', async (_, key, more) => {
+  ] as const)('accepts %s', async (_, key, more) => {
     const { home, at, file, backup, run } = await scene()
     const made = await backup('--quiet', '--recipient', await person(home.path, 'ann', key, more))
     expect(made).toMatchObject({ status: 0, stderr: '' })
     expect((await run(['backup', '--check', file, '--recipient-key', at('ann.key')])).status).toBe(0)
   })
 
-  test('whose certificate has expired is taken with a warning: the key opens it all the same', async () => {
+  test('accepts an expired certificate with a warning', async () => {
     const { home, at, file, backup, run } = await scene()
     const pem = await person(home.path, 'ann', P256)
     await output('openssl', ['x509', '-in', pem, '-signkey', at('ann.key'), '-days', '-1', '-out', at('ended.pem')])
@@ -328,7 +328,7 @@ describe('--recipient', () => {
   })
 })
 
-describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () => {
+describe('a backup whose factory_ca.key does not match factory_ca.pem', () => {
   const token = {
     kind: 'pkcs11' as const,
     module: '/m.so',
@@ -341,7 +341,7 @@ describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () =>
     ['which it says', undefined],
     ['though it says that there is none', null],
     ['though it says that it is in a token', token],
-  ] as const)('%s, is refused and nothing is written', async (_, rootKey) => {
+  ] as const)('is refused %s, and nothing is written', async (_, rootKey) => {
     const { home, file, at, backup, run, text } = await scene()
     await backup()
     const other = Buffer.from(await text('local-ca.key'))
@@ -354,7 +354,7 @@ describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () =>
     expect((await run(['status', at('acme')])).stdout).toContain('never proven')
   })
 
-  test('the same forgery with the right key is restored, with a record of its own', async () => {
+  test('a backup with the matching key is restored, and recorded', async () => {
     const { file, at, backup, run } = await scene()
     await backup()
     const record = { path: 'pki/.fpki/backup.json', kind: 'file', mode: 0o600, content: Buffer.from('{}') } as const
@@ -363,7 +363,7 @@ describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () =>
     expect(JSON.parse(await readFile(at('again/.fpki/backup.json'), 'utf8'))).toMatchObject({ file })
   })
 
-  test('of a factory whose name leads out of its folder is refused', async () => {
+  test('refuses a factory name with a path', async () => {
     const { file, at, backup, run } = await scene()
     await backup()
     await forge(file, PASSPHRASE, (entries) => ({ entries, facts: { factory: '../acme' } }))
@@ -372,7 +372,7 @@ describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () =>
     expectWords(await run(['restore', file, at('again')]), refusal)
   })
 
-  test('of another root certificate than its manifest says is refused', async () => {
+  test('refuses a root certificate that differs from the manifest', async () => {
     const [all, other] = [await scene(), await madePki()]
     await all.backup()
     const [pem, key] = [await readFile(other.path('factory_ca.pem')), await readFile(other.path('factory_ca.key'))]
@@ -386,10 +386,10 @@ describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () =>
   })
 })
 
-describe('where a PKI is restored', () => {
+describe('the target directory of a restore', () => {
   const start = { env: { FPKI_PASSPHRASE: PASSPHRASE } }
 
-  test('a folder that others can write to is not used, and not cleared away', async () => {
+  test('is refused and left alone if others can write to it', async () => {
     const { file, at, backup, run } = await scene()
     await backup()
     await mkdir(at('.fpki-restore-again'))
@@ -400,7 +400,7 @@ describe('where a PKI is restored', () => {
     expect(await readdir(at('.fpki-restore-again'))).toEqual(['theirs'])
   })
 
-  test('is no link', async () => {
+  test('is refused if it is a symbolic link', async () => {
     const { home, file, at, backup } = await scene()
     await backup()
     await mkdir(at('empty'), { mode: 0o700 })
@@ -412,7 +412,7 @@ describe('where a PKI is restored', () => {
     await expectRefusal(home, ['ca', 'restore', file, at('dangling')], dangling, start)
   })
 
-  test('may have a link above it', async () => {
+  test('may have a symbolic link among its parents', async () => {
     const { home, file, at, backup, run } = await scene()
     await backup()
     await mkdir(at('real'), { mode: 0o700 })
@@ -422,7 +422,7 @@ describe('where a PKI is restored', () => {
     expect(home.path).toBe(at('.'))
   })
 
-  test('when a PKI is there, a killed restore has come to its end: it says how to look', async () => {
+  test('a restore over a PKI suggests how to inspect it', async () => {
     const { home, file, at, backup, run } = await scene()
     await backup()
     expect((await run(['restore', file, at('again')])).status).toBe(0)
@@ -430,7 +430,7 @@ describe('where a PKI is restored', () => {
     await expectRefusal(home, ['ca', 'restore', file, at('again')], refusal, start)
   })
 
-  test('in another HOME, everything works with the state that came with it', async () => {
+  test('a restored PKI works in another HOME with the restored state', async () => {
     const all = await scene()
     await all.backup()
     const { path: elsewhere, state, fpki } = await newHome()
@@ -458,7 +458,7 @@ describe('where a PKI is restored', () => {
     expect(embedded).toBe(true)
   })
 
-  test('in another HOME, an interrupted command goes on', async () => {
+  test('an interrupted command in a backup resumes in another HOME', async () => {
     const all = await scene()
     expect((await all.run(['rotate-tls', all.directory])).status).toBe(0)
     await editJson(all.path('.fpki/journal.json'), ({ steps, ...journal }) => ({

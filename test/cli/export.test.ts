@@ -32,7 +32,7 @@ async function expectHolds(out: string, passphrase: string, key: string, directo
 }
 
 describe('ca export --p12', () => {
-  test('is opened by OpenSSL and GnuTLS, with AES-256 and a MAC with SHA-256', async () => {
+  test('opens with OpenSSL and GnuTLS, using AES-256 and HMAC-SHA-256', async () => {
     const { home, directory, path, out, words } = await scene()
     // Started, so that the file costs whoever tries passphrases what it is to cost.
     const { status, stdout } = await home.spawn([...words, '--json'], START)
@@ -50,7 +50,7 @@ describe('ca export --p12', () => {
     expect(read.match(/Type: (Certificate|PKCS #8 Encrypted key)/gi)).toHaveLength(3)
   })
 
-  test('is taken by NSS, key and chain', async () => {
+  test('imports key and chain into NSS', async () => {
     const { home, out, words, text } = await scene()
     const { stderr } = await home.fpki(words, START)
     expect(stderr).not.toContain('warning')
@@ -74,7 +74,7 @@ describe('ca export --p12', () => {
     await expect(pkcs12(out, 'another one', '-nodes')).rejects.toThrow(/invalid password|mac verify/i)
   })
 
-  test('takes another local CA by its name, and is named after it', async () => {
+  test('exports another local CA to a file with its name', async () => {
     const { home, directory } = await scene()
     const add = ['ca', 'add-device-ca', directory, '--local-ca', '--local-ca-filename', 'site-b.pem', '--quiet']
     expect((await home.fpki(add)).status).toBe(0)
@@ -85,7 +85,7 @@ describe('ca export --p12', () => {
     expect(inside).toContain(await readFile(join(directory, 'site-b.pem'), 'utf8'))
   })
 
-  test('opens an encrypted key with the same passphrase', async () => {
+  test('decrypts an encrypted key with the same passphrase', async () => {
     const { home, directory, path, out, words } = await scene()
     const pem = await output('openssl', ['pkcs8', '-topk8', '-in', path('local-ca.key'), '-passout', 'env:P'], {
       env: { P: PASSPHRASE },
@@ -98,13 +98,13 @@ describe('ca export --p12', () => {
     await expectHolds(out, PASSPHRASE, path('local-ca.key'), directory)
   })
 
-  test('says nothing secret', async () => {
+  test('prints no secret', async () => {
     const { home, words } = await scene()
     const { stdout, stderr } = await home.fpki([...words, '--verbose'], START)
     expect(found([PASSPHRASE, ...(await secretForms(home.path))], stdout + stderr)).toEqual([])
   })
 
-  test('is refused for the root, for what is no local CA, over a file, without a passphrase', async () => {
+  test('refuses the root, an unknown CA, an existing file and a missing passphrase', async () => {
     const { home, directory, out, words } = await scene()
     const named = (name: string) => ['ca', 'export', directory, '--p12', name, '--out', out]
     for (const name of ['factory_ca', 'factory_ca.pem']) {
@@ -117,7 +117,7 @@ describe('ca export --p12', () => {
     await expectRefusal(home, words, { status: 3, code: 'ERR_EXISTS', names: ['ca.p12'] }, START)
   })
 
-  test('is refused when key and certificates do not belong together, or the key is in a token', async () => {
+  test('refuses a key that does not match, or is in a token', async () => {
     const { home, path, words } = await scene()
     const key = await readFile(path('local-ca.key'))
     await rm(path('local-ca.key'))

@@ -31,7 +31,7 @@ async function pkiWithAuditLog(): Promise<Made> {
 }
 
 describe('the audit log', () => {
-  test('has each certificate as OpenSSL reads it, chained by SHA-256, and signed for by the root', async () => {
+  test('has each certificate, chained by SHA-256 and signed by the root', async () => {
     const { home, directory, path } = await copiedPki(pkiWithAuditLog)
     const lines = (await readFile(path('.fpki/log.jsonl'), 'utf8')).trimEnd().split('\n')
     const { stdout } = await home.fpki(['ca', 'log', directory, '--json'])
@@ -74,7 +74,7 @@ describe('the audit log', () => {
     expect(await output('openssl', words, { cwd: home.path })).toBe('Verified OK\n')
   })
 
-  test('has what `ca sign` signs and refuses, and the CRL of a dry run, before they are printed', async () => {
+  test('has what `ca sign` signs and refuses, and the CRL of a dry run, before it is printed', async () => {
     const made = await copiedPki()
     const { home, directory } = made
     const file = join(home.path, 'a.csr')
@@ -92,7 +92,7 @@ describe('the audit log', () => {
     expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
   })
 
-  test('of 50 that sign at once, each has its line', async () => {
+  test('has a line for each of 50 concurrent signatures', async () => {
     const made = await copiedPki()
     const file = join(made.home.path, 'a.csr')
     await writeFile(file, await opensslCsr({}))
@@ -112,7 +112,7 @@ describe('the audit log', () => {
   test.each([
     ['nothing', ''],
     ['half a line', '{"number":1,"time":"20'],
-  ])('begins so too when the first beginning was cut off and left %s', async (_, left) => {
+  ])('starts again if its first start was interrupted and left %s', async (_, left) => {
     const made = await copiedPki()
     for (const name of ['log.head', 'history', 'journal.json'])
       await rm(made.path(`.fpki/${name}`), { recursive: true })
@@ -122,7 +122,7 @@ describe('the audit log', () => {
     expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
   })
 
-  test('and history of a directory whose key is behind a link make no copy of the key', async () => {
+  test('does not copy a key behind a symbolic link, nor does history', async () => {
     const made = await copiedPki()
     const elsewhere = `${made.home.path}/stick`
     await mkdir(elsewhere)
@@ -137,7 +137,7 @@ describe('the audit log', () => {
     expect((await lstat(`${elsewhere}/factory_ca.key`)).nlink).toBe(1)
   })
 
-  test('begins in a directory without one with a line that lists what is there', async () => {
+  test('starts with a list of the existing certificates in a directory without one', async () => {
     const made = await copiedPki()
     for (const name of ['log.jsonl', 'log.head', 'history', 'journal.json', 'state.json']) {
       await rm(made.path(`.fpki/${name}`), { recursive: true })
@@ -183,7 +183,7 @@ const TAMPERED: Readonly<Record<string, readonly [(lines: string[]) => readonly 
   emptied: [() => [], 'cut-off', 'The end was cut off'],
 }
 
-describe('ca log verify names the line', () => {
+describe('ca log verify reports the line', () => {
   test.each(Object.entries(TAMPERED))('that was %s', async (_, [change, code, words]) => {
     const made = await copiedPki(pkiWithAuditLog)
     const lines = (await logOf(made)).trimEnd().split('\n')
@@ -199,7 +199,7 @@ describe('ca log verify names the line', () => {
     expect(told).toContain(words)
   })
 
-  test('and an audit log that is made anew by somebody without the root key', async () => {
+  test('and a log rewritten by somebody without the root key', async () => {
     const made = await copiedPki(pkiWithAuditLog)
     const lines = (await logOf(made)).trimEnd().split('\n').slice(0, 3)
     await writeFile(made.path('.fpki/log.jsonl'), lines.map((line) => `${line}\n`).join(''))
@@ -214,7 +214,7 @@ describe('ca log verify names the line', () => {
     for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(forged[name])
   })
 
-  test('and an earlier audit log with its own signature: what is in the directory is not in it', async () => {
+  test('and an earlier log that lacks a certificate in the directory', async () => {
     const made = await copiedPki()
     const earlier = join(made.home.path, 'earlier')
     await cp(made.path('.fpki'), earlier, { recursive: true })
@@ -227,7 +227,7 @@ describe('ca log verify names the line', () => {
     })
   })
 
-  test('and fpki signs nothing more before it is put right', async () => {
+  test('and fpki signs nothing until it is repaired', async () => {
     const made = await copiedPki(pkiWithAuditLog)
     const log = await logOf(made)
     await writeFile(made.path('.fpki/log.jsonl'), `${log.split('\n').slice(0, -2).join('\n')}\n`)
@@ -239,14 +239,14 @@ describe('ca log verify names the line', () => {
   })
 })
 
-describe('an audit log that is gone', () => {
+describe('a missing audit log', () => {
   test.each([
     ['the signature', ['log.head'], 'log.head is gone'],
     ['the lines', ['log.jsonl'], 'The end was cut off'],
     ['both', ['log.jsonl', 'log.head'], 'The audit log is gone'],
     ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The audit log is gone'],
     ['both, and the journal', ['log.jsonl', 'log.head', 'journal.json'], 'The audit log is gone'],
-  ])('is told, whatever of it is gone: %s', async (_, names, told) => {
+  ])('is reported if %s is missing', async (_, names, told) => {
     const made = await copiedPki(pkiWithAuditLog)
     for (const name of names) await rm(made.path(`.fpki/${name}`), { recursive: true })
     const seen = await verified(made)
@@ -254,7 +254,7 @@ describe('an audit log that is gone', () => {
     expect(seen.codes[0]).toBe(names.includes('log.head') ? 'missing' : 'cut-off')
   })
 
-  test('by its signature and its last lines is not signed for again', async () => {
+  test('without its signature and last lines is not signed again', async () => {
     const made = await copiedPki(pkiWithAuditLog)
     const lines = (await logOf(made)).split('\n').slice(0, 3)
     await writeFile(made.path('.fpki/log.jsonl'), `${lines.join('\n')}\n`)
@@ -307,7 +307,7 @@ describe('an audit log that is gone', () => {
     },
   )
 
-  test('is no fault where there never was one, or where the root could not sign yet', async () => {
+  test('is accepted if there never was one, or if the root has not signed it yet', async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     expect((await home.fpki(['ca', 'root-csr', directory, '--quiet'])).status).toBe(0)
@@ -321,14 +321,14 @@ describe('an audit log that is gone', () => {
   })
 })
 
-test('a broken journal does not stop those who only look at the audit log', async () => {
+test('an invalid journal does not stop commands that only read the audit log', async () => {
   const made = await copiedPki(pkiWithAuditLog)
   await writeFile(made.path('.fpki/journal.json'), '{')
   expect((await made.home.fpki(['ca', 'log', made.directory])).status).toBe(0)
   expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
 })
 
-test('log verify prints the number and the hash that the root has signed for, to be noted down elsewhere', async () => {
+test('log verify prints the line number and hash that the root has signed', async () => {
   const made = await copiedPki(pkiWithAuditLog)
   const last = sha256((await logOf(made)).trimEnd().split('\n').at(-1) ?? '')
   const { stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory])
@@ -358,7 +358,7 @@ test.each(['{"number":8,"time":"2026-0', '\0\0\0\0\0\0\0\0\n'])(
   },
 )
 
-test('an old snapshot that cannot be read stays, and keeps nobody from a change', async () => {
+test('an unreadable snapshot is kept, and does not stop a change', async () => {
   const { home, directory, path } = await copiedPki()
   const history = path('.fpki/history')
   const [first = ''] = await readdir(history)
@@ -397,7 +397,7 @@ test('filters and CSV', async () => {
   expect(csv[1]).toContain('"CN=Factory-CA, OU=acme"')
 })
 
-test('what a file is called is no formula in the CSV, and moves no cursor', async () => {
+test('escapes formulas and control characters in CSV', async () => {
   const { home, directory } = await copiedPki()
   for (const name of ['=1+1.csr', '\uff1d2.csr', '@a\u001b[31m,\n.csr']) {
     await writeFile(join(home.path, name), await opensslCsr({ key: 'RSA-1024' }))
@@ -414,7 +414,7 @@ test('what a file is called is no formula in the CSV, and moves no cursor', asyn
   expect(texts[2]).toContain('"\'@a\\u001b[31m,\\u000a.csr:')
 })
 
-test('what somebody has written into log.head or journal.json moves no cursor, and leads out of no folder', async () => {
+test('escapes control characters, and refuses paths, from log.head and journal.json', async () => {
   const { home, directory, path } = await copiedPki()
   const rewrite = async (name: string, members: object) => {
     const was = JSON.parse(await readFile(path(name), 'utf8'))
@@ -435,7 +435,7 @@ test('what somebody has written into log.head or journal.json moves no cursor, a
   expect(await readdir(home.path)).toEqual(before)
 })
 
-test("audit log and history are their owner's alone, and keys in it are links", async () => {
+test('audit log and history are private, and keys in them are links', async () => {
   const { directory, path } = await copiedPki()
   const all = Object.entries(await snapshot(directory)).filter(([name]) => name.includes('.fpki/'))
   const open = all.filter(([, text]) => !/^(file (400|600)|directory 700) /.test(text))
@@ -445,7 +445,7 @@ test("audit log and history are their owner's alone, and keys in it are links", 
   expect(await readFile(join(directory, keys[0] ?? ''), 'utf8')).toBe(await readFile(path('factory_ca.key'), 'utf8'))
 })
 
-test('commands that only look write nothing', async () => {
+test('commands that only read write nothing', async () => {
   const { home, directory } = await copiedPki(pkiWithAuditLog)
   const before = await snapshot(home.path)
   for (const words of [['log'], ['log', 'verify'], ['history'], ['verify'], ['status'], ['resume']]) {
@@ -456,7 +456,7 @@ test('commands that only look write nothing', async () => {
   expect(await snapshot(home.path)).toEqual(before)
 })
 
-test('diff says in words what a change changed', async () => {
+test('diff describes a change', async () => {
   const { home, directory, path } = await copiedPki(pkiWithAuditLog)
   const serial = BigInt(`0x${(await x509(path('b.pem'), '-serial')).replace(/^.*=/, '')}`)
   expect((await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'b', '--yes', '-q'])).status).toBe(0)

@@ -52,8 +52,8 @@ async function expectBack(path: string, made: Pick<Made, 'path'>): Promise<void>
   expect((await stat(path)).mode & 0o777).toBe(0o400)
 }
 
-describe('a sheet that a browser prints', () => {
-  test('is one page of A4, whose QR code is a key that OpenSSL opens and fpki restores', async () => {
+describe('a printed sheet', () => {
+  test('is one A4 page with a QR code that OpenSSL and fpki read', async () => {
     const all = await printedScene()
     const { home, at, withCert } = all
     expect((await stat(at('s.html'))).mode & 0o777).toBe(0o600)
@@ -74,7 +74,7 @@ describe('a sheet that a browser prints', () => {
     await expectBack(at('back.key'), all)
   })
 
-  test('has a key that takes 600,000 rounds of PBKDF2 with SHA-256 to open, as OpenSSL reads it', async () => {
+  test('has a key encrypted with 600,000 iterations of PBKDF2-SHA-256', async () => {
     const { home, directory, at } = await scene()
     // A process of its own: in the test's own, passphrases cost little.
     const { status } = await home.spawn(['ca', 'paper', directory, '--out', at('s.html')], START)
@@ -86,7 +86,7 @@ describe('a sheet that a browser prints', () => {
     expect(0x0927c0).toBe(600_000)
   })
 
-  test('with shares has the key and one share; three of five, scanned, restore it', async () => {
+  test('has the key and one share; three of five restore it', async () => {
     const all = await sharedScene('3/5')
     expect(all.names).toEqual([1, 2, 3, 4, 5].map((number) => `sheet-${number}.html`))
     const scans: string[] = []
@@ -100,7 +100,7 @@ describe('a sheet that a browser prints', () => {
     await expectBack(all.at('back.key'), all)
   })
 
-  test('is one page with the largest key and a name that is hostile', async () => {
+  test('is one page even with the largest key and a hostile name', async () => {
     const home = await newHome()
     const directory = join(home.path, 'big')
     await mkdir(directory, { mode: 0o700 })
@@ -134,7 +134,7 @@ describe('a sheet that a browser prints', () => {
 })
 
 describe('ca paper', () => {
-  test('prints one JSON document, with nothing secret in it', async () => {
+  test('prints one JSON document without secrets', async () => {
     const { home, directory, at } = await scene()
     const words = ['ca', 'paper', directory, '--shares', '2/3', '--out', at('sheets'), '--json', '--verbose']
     const { stdout, stderr } = await home.fpki(words)
@@ -145,7 +145,7 @@ describe('ca paper', () => {
     expect(found([...lines, ...(await secretForms(home.path))], stdout + stderr)).toEqual([])
   })
 
-  test('of a key file that is encrypted takes its passphrase, and nobody sees it', async () => {
+  test('prompts for the passphrase of an encrypted key without echo', async () => {
     const all = await scene(encryptedPki)
     const words = ['ca', 'paper', all.directory, '--out', all.at('s.html'), '--json']
     await expectRefusal(all.home, words.slice(0, -1), { status: 6, code: 'ERR_PASSPHRASE', names: ['factory_ca.key'] })
@@ -157,7 +157,7 @@ describe('ca paper', () => {
     await expectBack(all.at('back.key'), all)
   })
 
-  test('--plain warns, and prints a key that needs no passphrase', async () => {
+  test('--plain prints an unencrypted key with a warning', async () => {
     const all = await scene()
     const { status, stderr } = await all.home.fpki(['ca', 'paper', all.directory, '--plain', '--out', all.at('s.html')])
     expect({ status, warned: /warning: .*in the clear/.test(stderr) }).toEqual({ status: 0, warned: true })
@@ -169,7 +169,7 @@ describe('ca paper', () => {
     expect(await readFile(all.at('back.key'), 'utf8')).toBe(await all.text('factory_ca.key'))
   })
 
-  test('never overwrites, and writes all sheets or none', async () => {
+  test('never overwrites files, and writes all sheets or none', async () => {
     const { home, directory, at } = await scene()
     await mkdir(at('sheets'))
     await writeFile(at('sheets/sheet-3.html'), 'mine')
@@ -179,7 +179,7 @@ describe('ca paper', () => {
     await expectRefusal(home, ['ca', 'paper', directory, '--plain', '--out', at('sheets/sheet-3.html')], one)
   })
 
-  test('is refused for a key in a token, with the reason: exit 3', async () => {
+  test('refuses a key in a token', async () => {
     const { home, directory, path, at } = await scene()
     await rm(path('factory_ca.key'))
     const reference = {
@@ -195,7 +195,7 @@ describe('ca paper', () => {
     await expectRefusal(home, ['ca', 'paper', directory, '--out', at('s.html')], refusal)
   })
 
-  test('is refused when the key is missing, is not that of the certificate, or the passphrase is too short', async () => {
+  test('refuses a missing or mismatched key and a short passphrase', async () => {
     const { home, directory, path, at } = await scene()
     const words = ['ca', 'paper', directory, '--out', at('s.html')]
     const short = { status: 6, code: 'ERR_PASSPHRASE', names: ['fewer than 8'] }
@@ -215,7 +215,7 @@ describe('ca paper', () => {
     [['--restore', '-', '--passphrase-file', '-', '--out', 'x'], 'both be on stdin'],
     [['acme', '--shares', '1/3', '--out', 'x'], 'from --shares'],
     [['acme'], '--out'],
-  ])('%j is wrong usage: exit 2', async (words, name) => {
+  ])('refuses %j', async (words, name) => {
     const { home } = await copiedPki()
     await expectRefusal(
       home,
@@ -227,7 +227,7 @@ describe('ca paper', () => {
 })
 
 describe('ca paper --restore', () => {
-  test('takes typed lines from stdin, in any order and form', async () => {
+  test('accepts typed lines from stdin in any order and form', async () => {
     const all = await printedScene()
     const stdin = [...all.lines]
       .reverse()
@@ -249,7 +249,7 @@ describe('ca paper --restore', () => {
     await expectBack(all.at('back.key'), all)
   })
 
-  test('names every line with a mistake, and shows none of them', async () => {
+  test('reports every line with an error without printing it', async () => {
     const all = await printedScene()
     const typed = all.lines.map((line, at) =>
       at === 2 || at === 6 ? line.replace(/\w(\w)$/, '$1$1').replace(/ (.)/, ' Z$1') : line,
@@ -268,14 +268,14 @@ describe('ca paper --restore', () => {
     await expectRefusal(all.home, all.restore, { status: 6, code: 'ERR_BAD_FILE', names: [missing, 'missing'] }, START)
   })
 
-  test('of another file tells of some lines, and how many more there are', async () => {
+  test('reports some lines of another file, and the number of others', async () => {
     const all = await printedScene()
     await writeFile(all.at('typed'), 'a line\n'.repeat(50))
     const refusal = { status: 6, code: 'ERR_BAD_FILE', names: ['line 30 of the input', 'and 20 more'] }
     await expectRefusal(all.home, all.restore, refusal, START)
   })
 
-  test('holds the key against the certificate, or has a person compare it', async () => {
+  test('compares the key with the certificate, or asks the user to', async () => {
     const all = await printedScene()
     await writeFile(all.at('typed'), all.lines.join('\n'))
     const other = [...all.restore, '--cert', all.path('local-ca.pem')]
@@ -288,7 +288,7 @@ describe('ca paper --restore', () => {
     await expectRefusal(all.home, all.restore, { status: 6, code: 'ERR_PASSPHRASE', names: ['does not open'] }, wrong)
   })
 
-  test('from shares encrypts the key again when it is asked to', async () => {
+  test('encrypts a key from shares with --encrypt-keys', async () => {
     const all = await sharedScene('2/3')
     await writeFile(all.at('typed'), [all.sheets[2], all.sheets[0]].flat().join('\n'))
     const { stderr } = await all.home.fpki(all.withCert)
@@ -300,7 +300,7 @@ describe('ca paper --restore', () => {
     await expectBack(all.at('back.key'), all)
   })
 
-  test('tells of too few shares, of a typing mistake in one, and of those of another printing', async () => {
+  test('reports too few shares, a typing error, and shares of another printing', async () => {
     const all = await sharedScene('3/5')
     const again = await all.home.fpki(['ca', 'paper', all.directory, '--shares', '3/5', '--out', all.at('other')])
     expect(again.status).toBe(0)
@@ -332,7 +332,7 @@ describe('ca paper --restore', () => {
     await tell([...one, ...other], 'there twice, with other letters')
   })
 
-  test('on a terminal looks at each line when it is typed', async () => {
+  test('checks each line as it is typed on a terminal', async () => {
     const all = await printedScene()
     const question = 'Line of the sheet'
     const wrong = all.lines[0]?.replace(/ \w/, ' U') ?? ''

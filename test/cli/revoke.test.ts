@@ -12,7 +12,7 @@ import { CTRL_C, CTRL_D, onTerminal } from './terminal.js'
 
 const REASONS = { revoke: 'Privilege Withdrawn', disable: 'Certificate Hold', enable: 'Remove From CRL' } as const
 
-describe('a device CA is named', () => {
+describe('a device CA is selected', () => {
   test.each<[string, (hex: string, decimal: string, directory: string) => readonly string[]]>([
     ['by a bare name', () => ['--ca-file', 'site-b.pem']],
     ['by a bare name without .pem', () => ['--ca-file', 'site-b']],
@@ -40,7 +40,7 @@ describe('a device CA is named', () => {
     expect((await knownOf(made)).disabledCaSerials).toEqual([online])
   })
 
-  test('by a copy of its certificate elsewhere, and from a directory named relatively, as fioctl takes it', async () => {
+  test('by a copy of its certificate, and with a relative directory as in fioctl', async () => {
     const { home, directory, siteB, ...made } = await pkiWithThreeCas()
     const copy = join(home.path, 'a copy')
     await copyFile(join(directory, 'site-b.pem'), copy)
@@ -49,7 +49,7 @@ describe('a device CA is named', () => {
     expect((await knownOf(made)).disabledCaSerials).toEqual([siteB])
   })
 
-  test('each of several, mixed and in any order: one CRL for all, ascending', async () => {
+  test('together with others in any order, for one sorted CRL', async () => {
     const { home, directory, siteB, local, online, ...made } = await pkiWithThreeCas()
     const words = ['--ca-file', 'local-ca', '--ca-serial', siteB, '--ca-file', 'online-crt', '--ca-serial', local]
     expect((await home.fpki(['ca', 'revoke-device-ca', directory, ...words, '--yes'])).status).toBe(0)
@@ -61,8 +61,8 @@ describe('a device CA is named', () => {
   })
 })
 
-describe('what it does', () => {
-  test('disable, enable and revoke: in the Factory API, in ca show, and numbers that rise by one', async () => {
+describe('the effect', () => {
+  test('of disable, enable and revoke is in the Factory API and ca show, with increasing CRL numbers', async () => {
     const { home, directory, siteB, local, online, ...made } = await pkiWithThreeCas()
     const shown = async () => {
       const { stdout } = await home.fpki(['ca', 'show', '--json'])
@@ -97,7 +97,7 @@ describe('what it does', () => {
     ])
   })
 
-  test('the CRL that is sent is one that OpenSSL verifies with the root', async () => {
+  test('the uploaded CRL verifies with OpenSSL', async () => {
     const { home, directory, ...made } = await pkiWithThreeCas()
     expect((await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b'])).status).toBe(0)
     const stdin = (await knownOf(made)).caRevokeCrl ?? ''
@@ -105,7 +105,7 @@ describe('what it does', () => {
     expect(await output('openssl', words, { stdin })).toMatch(/^lastUpdate=.* GMT$/m)
   })
 
-  test('numbers go on from the highest that is known: here, or in the Factory API', async () => {
+  test('CRL numbers continue from the highest one, local or in the Factory API', async () => {
     const { home, directory, ...made } = await pkiWithThreeCas()
     const words = (action: string) => ['ca', `${action}-device-ca`, directory, '--ca-file', 'site-b', '--quiet']
     await home.fpki(words('disable'))
@@ -123,7 +123,7 @@ describe('what it does', () => {
     expect(await crlNumberOf(made)).toBe(4)
   })
 
-  test('a CRL of somebody else’s in the Factory API is told of, and its number not gone on with', async () => {
+  test('a CRL of another issuer in the Factory API is reported, and its number ignored', async () => {
     const [made, other] = [await pkiWithThreeCas(), await madePki()]
     const foreign = await other.home.fpki([
       'ca',
@@ -147,7 +147,7 @@ describe('what it does', () => {
     expect(await crlNumberOf(made)).toBe(1)
   })
 
-  test('--json: the document', async () => {
+  test('--json prints the document', async () => {
     const { home, directory, siteB } = await pkiWithThreeCas()
     const { stdout } = await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b', '--json'])
     const told = changedDeviceCas.parse(JSON.parse(stdout))
@@ -171,7 +171,7 @@ describe('what it does', () => {
   })
 })
 
-describe('--dry-run changes nothing, on disk and in the Factory API', () => {
+describe('--dry-run changes nothing on disk or in the Factory API', () => {
   test.each(['revoke', 'disable', 'enable'] as const)('%s prints the CRL', async (action) => {
     const { home, directory, siteB } = await pkiWithThreeCas()
     if (action === 'enable') await home.fpki(['ca', 'disable-device-ca', directory, '--ca-file', 'site-b'])
@@ -199,7 +199,7 @@ describe('--dry-run changes nothing, on disk and in the Factory API', () => {
     expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
 
-  test('asks nothing, not even for the last device CA', async () => {
+  test('asks for no confirmation, even for the last device CA', async () => {
     const { home, directory } = await pkiWithThreeCas()
     const before = await snapshotButAuditLog(home.path)
     const all = ['local-ca', 'site-b', 'online-crt'].flatMap((name) => ['--ca-file', name])
@@ -209,14 +209,14 @@ describe('--dry-run changes nothing, on disk and in the Factory API', () => {
     expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
 
-  test('--pretty alone does not stand in its place: the CRL is sent', async () => {
+  test('--pretty without --dry-run sends the CRL', async () => {
     const { home, directory, siteB, ...made } = await pkiWithThreeCas()
     await home.fpki(['ca', 'disable-device-ca', directory, '--ca-file', 'site-b', '--pretty'])
     expect((await knownOf(made)).disabledCaSerials).toEqual([siteB])
   })
 })
 
-describe('nothing to do is said, and nothing is sent', () => {
+describe('an unchanged state is reported, and nothing is sent', () => {
   test.each(['disable', 'enable'] as const)('%s twice: exit 0', async (action) => {
     const { home, directory, siteB } = await pkiWithThreeCas()
     const words = ['ca', `${action}-device-ca`, directory, '--ca-file', 'site-b']
@@ -238,7 +238,7 @@ describe('nothing to do is said, and nothing is sent', () => {
     expect(await snapshot(home.path)).toEqual(before)
   })
 
-  test('one of two that is disabled already is no reason to leave out the other', async () => {
+  test('a CA that is already disabled does not stop the other', async () => {
     const { home, directory, siteB, local, ...made } = await pkiWithThreeCas()
     await home.fpki(['ca', 'disable-device-ca', directory, '--ca-file', 'site-b'])
     const both = ['--ca-file', 'site-b', '--ca-file', 'local-ca']
@@ -248,7 +248,7 @@ describe('nothing to do is said, and nothing is sent', () => {
   })
 })
 
-describe('a serial number of no device CA is refused, with the list of those that are', () => {
+describe('an unknown serial number is refused with a list of the device CAs', () => {
   test.each(['revoke', 'disable', 'enable'])('%s', async (action) => {
     const { home, directory, siteB, local, online } = await pkiWithThreeCas()
     const refused = (...words: string[]) =>
@@ -266,7 +266,7 @@ describe('a serial number of no device CA is refused, with the list of those tha
     }
   })
 
-  test('revoking what is gone says so', async () => {
+  test('revoking a revoked CA is reported', async () => {
     const { home, directory, siteB, local } = await pkiWithThreeCas()
     const words = ['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b']
     expect((await home.fpki(words)).status).toBe(0)
@@ -277,7 +277,7 @@ describe('a serial number of no device CA is refused, with the list of those tha
     })
   })
 
-  test('when there is none left at all, it says that', async () => {
+  test('an empty list of device CAs is reported', async () => {
     const { home, directory } = await copiedPki()
     const all = ['--ca-file', 'local-ca', '--ca-file', 'online-crt', '--yes']
     expect((await home.fpki(['ca', 'revoke-device-ca', directory, ...all])).status).toBe(0)
@@ -286,7 +286,7 @@ describe('a serial number of no device CA is refused, with the list of those tha
   })
 })
 
-describe('what would stop devices from working for everybody', () => {
+describe('a change that affects all devices', () => {
   const ALL = ['--ca-file', 'local-ca', '--ca-file', 'online-crt']
   const LAST = 'No device CA is left then'
   const ONLINE = 'No online-ca is left then'
@@ -296,7 +296,7 @@ describe('what would stop devices from working for everybody', () => {
     ['revoke', ['--ca-file', 'online-crt'], ONLINE],
     ['revoke', ['--ca-file', 'local-ca'], 'No local-ca is left then'],
     ['disable', ['--ca-file', 'online-crt'], ONLINE],
-  ])('%s %j is not done without --yes where nobody can be asked', async (action, words, danger) => {
+  ])('%s %j requires --yes without a terminal', async (action, words, danger) => {
     const made = await copiedPki()
     const command = ['ca', `${action}-device-ca`, made.directory, ...words]
     await expectRefusal(made.home, command, { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes'] })
@@ -306,7 +306,7 @@ describe('what would stop devices from working for everybody', () => {
     expect(await crlNumberOf(made)).toBe(1)
   })
 
-  test('the last that is not disabled counts as the last', async () => {
+  test('the last enabled CA counts as the last', async () => {
     const made = await copiedPki()
     const words = (action: string, name: string) => ['ca', `${action}-device-ca`, made.directory, '--ca-file', name]
     expect((await made.home.fpki([...words('disable', 'online-crt'), '--yes'])).status).toBe(0)
@@ -315,7 +315,7 @@ describe('what would stop devices from working for everybody', () => {
     expect((await made.home.fpki(words('revoke', 'online-crt'))).stderr).toContain('online-ca')
   })
 
-  test('a local-ca beside one that is disabled counts as the only one', async () => {
+  test('a local-ca next to a disabled one counts as the only one', async () => {
     const { home, directory } = await pkiWithThreeCas()
     const words = (action: string, name: string) => ['ca', `${action}-device-ca`, directory, '--ca-file', name]
     expect((await home.fpki(words('disable', 'site-b'))).status).toBe(0)
@@ -325,14 +325,14 @@ describe('what would stop devices from working for everybody', () => {
     expect((await home.fpki(words('revoke', 'site-b'))).stderr).not.toContain('No online-ca')
   })
 
-  test('disabling the only local-ca, which can be taken back, needs no --yes', async () => {
+  test('disabling the only local-ca, which is reversible, requires no --yes', async () => {
     const made = await copiedPki()
     const ended = await made.home.fpki(['ca', 'disable-device-ca', made.directory, '--ca-file', 'local-ca'])
     expect(ended.status).toBe(0)
     expect((await knownOf(made)).disabledCaSerials).toEqual([await serialOf(made.path('local-ca.pem'))])
   })
 
-  test('any other revocation is told of, and done', async () => {
+  test('any other revocation is reported and done', async () => {
     const { home, directory, siteB } = await pkiWithThreeCas()
     const { status, stderr } = await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b'])
     expect(status).toBe(0)
@@ -365,7 +365,7 @@ describe('on a terminal', () => {
     if (expected === 3) expect(stdout).toContain('[ERR_NOT_CONFIRMED]')
   })
 
-  test('--yes asks nothing, and neither does disabling one of three', async () => {
+  test('--yes asks nothing, nor does disabling one of three', async () => {
     const { home, directory } = await pkiWithThreeCas()
     const disabled = await onTerminal(home, `ca disable-device-ca ${directory} --ca-file site-b`, [])
     const revoked = await onTerminal(home, `ca revoke-device-ca ${directory} --ca-file site-b --yes`, [])
@@ -373,7 +373,7 @@ describe('on a terminal', () => {
     expect(`${disabled.stdout}${revoked.stdout}`).not.toContain('[yes/no]')
   })
 
-  test('disabling the only online-ca asks', async () => {
+  test('disabling the only online-ca asks for confirmation', async () => {
     const made = await copiedPki()
     const words = `ca disable-device-ca ${made.directory} --ca-file online-crt`
     const { status, stdout } = await onTerminal(made.home, words, [['Disable it? [yes/no] ', 'yes\r']])
@@ -383,7 +383,7 @@ describe('on a terminal', () => {
   })
 })
 
-describe('words that name no device CA', () => {
+describe('invalid selections of device CAs', () => {
   test.each<[readonly string[], string, number]>([
     [[], 'ERR_USAGE', 2],
     [['--ca-file', ''], 'ERR_USAGE', 2],
@@ -413,14 +413,14 @@ describe('words that name no device CA', () => {
     await expectRefusal(home, ['ca', 'revoke-device-ca', directory, ...words], { status, code, names })
   })
 
-  test('the certificate of another PKI', async () => {
+  test('refuses the certificate of another PKI', async () => {
     const [{ home, directory }, other] = [await copiedPki(), await madePki()]
     const words = ['ca', 'revoke-device-ca', directory, '--ca-file', other.path('local-ca.pem')]
     const names = [other.path('local-ca.pem'), 'factory_ca has not signed it']
     await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_CERTIFICATE', names })
   })
 
-  test('a file with two certificates', async () => {
+  test('refuses a file with two certificates', async () => {
     const { home, directory, text } = await copiedPki()
     const path = join(home.path, 'two.pem')
     await writeFile(path, `${await text('local-ca.pem')}${await text('online-crt')}`)
@@ -429,7 +429,7 @@ describe('words that name no device CA', () => {
   })
 })
 
-test('other things in the PKI directory are in nobody’s way', async () => {
+test('ignores other files in the PKI directory', async () => {
   const { home, directory, siteB, ...made } = await pkiWithThreeCas()
   await writeFile(join(directory, 'a.pem'), 'no certificate')
   await mkdir(join(directory, 'b.pem'))

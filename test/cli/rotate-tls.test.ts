@@ -13,7 +13,7 @@ async function rotate({ home, directory }: Made, ...words: readonly string[]) {
   return serverCertified.parse(JSON.parse(stdout))
 }
 
-test('makes a tls-crt for a new key, as the profile says, which OpenSSL verifies', async () => {
+test('issues tls-crt for a new key according to the profile', async () => {
   const made = await copiedPki()
   const earlier = await x509(made.path('tls-crt'), '-pubkey')
   const { certificate, ...told } = await rotate(made)
@@ -62,7 +62,7 @@ test('makes a tls-crt for a new key, as the profile says, which OpenSSL verifies
   expect((await output('openssl', ofServer)).trim()).toBe(key)
 })
 
-test('three times keeps every earlier one, byte for byte, with mode 0400', async () => {
+test('keeps every previous certificate with mode 0400', async () => {
   const made = await copiedPki()
   const others = await snapshot(made.directory)
   const texts = [await made.text('tls-crt')]
@@ -82,7 +82,7 @@ test('three times keeps every earlier one, byte for byte, with mode 0400', async
   expect(changed.sort()).toEqual(names.toSorted())
 })
 
-test('is what the Factory API and `ca show` have from then on', async () => {
+test('updates the Factory API and `ca show`', async () => {
   const made = await copiedPki()
   await rotate(made)
   const shown = shownPki.parse(JSON.parse((await made.home.fpki(['ca', 'show', '--json'])).stdout))
@@ -90,7 +90,7 @@ test('is what the Factory API and `ca show` have from then on', async () => {
   expect((await made.home.fpki(['ca', 'show', '--just-tls'])).stdout).toBe(await made.text('tls-crt'))
 })
 
-test('takes the names that are said, and keeps them the next time', async () => {
+test('uses the given names, and keeps them the next time', async () => {
   const made = await copiedPki()
   const names = ['gateway.acme.example', '*.acme.example']
   await rotate(made, ...names.map((name) => `--tls-name=${name}`))
@@ -100,7 +100,7 @@ test('takes the names that are said, and keeps them the next time', async () => 
   expect(await dnsNamesOf(made.path('tls-crt.bak.1'))).toEqual(names)
 })
 
-test('takes IP addresses, and keeps them the next time', async () => {
+test('accepts IP addresses, and keeps them the next time', async () => {
   const made = await copiedPki()
   const wanted = ['IP Address:10.0.0.1', 'IP Address:2001:DB8:0:0:0:0:0:1']
   await rotate(made, '--tls-name=10.0.0.1', '--tls-name=2001:db8::1')
@@ -109,7 +109,7 @@ test('takes IP addresses, and keeps them the next time', async () => {
   expect(await namesOf(made.path('tls-crt'))).toEqual(wanted)
 })
 
-test('says in words what it has done, and nothing on stdout with --quiet', async () => {
+test('prints a summary, and nothing with --quiet', async () => {
   const { home, directory } = await copiedPki()
   const { status, stdout } = await home.fpki(['ca', 'rotate-tls', directory])
   expect(status).toBe(0)
@@ -127,7 +127,7 @@ test.each([
   ['a relative directory', (made: Made) => ['ca', 'rotate-tls', basename(made.directory)]],
   ['the words of fioctl', (made: Made) => ['keys', 'ca', 'rotate-tls', made.directory]],
   ['the directory it is in', () => ['ca', 'rotate-tls', '.']],
-])('takes %s', async (name, words) => {
+])('accepts %s', async (name, words) => {
   const made = await copiedPki()
   const cwd = name.startsWith('the directory') ? made.directory : made.home.path
   const earlier = await made.text('tls-crt')
@@ -136,7 +136,7 @@ test.each([
   expect(await made.text('tls-crt.bak')).toBe(earlier)
 })
 
-test('gives the one an own serial number and key each time', async () => {
+test('uses a new serial number and key each time', async () => {
   const made = await copiedPki()
   const told = [await rotate(made), await rotate(made)]
   expect(new Set(told.map(({ certificate }) => certificate.serial)).size).toBe(2)

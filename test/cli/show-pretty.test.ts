@@ -20,7 +20,7 @@ const RFC_NAMES: Readonly<Record<string, string>> = {
 }
 
 describe('show --pretty', () => {
-  test('draws the hierarchy on top: a tree of the four certificates with their subjects', async () => {
+  test('starts with a tree of the four certificates and their subjects', async () => {
     const { home } = await copiedPki()
     const { stdout } = await home.fpki(['ca', 'show', '--pretty'])
     const [head = '', tree = ''] = stdout.split('\n\n')
@@ -34,7 +34,7 @@ describe('show --pretty', () => {
     expect(new Set(tree.split('\n').map((line) => line.indexOf('CN='))).size).toBe(1)
   })
 
-  test('says of every certificate what OpenSSL says of it', async () => {
+  test('prints the same fields as OpenSSL', async () => {
     const made = await madePki(['--tls-name', 'gw.acme.example', '--tls-name', 'gw2.acme.example'])
     const { stdout } = await made.home.fpki(['ca', 'show', '--pretty'])
     for (const file of FILES) {
@@ -47,7 +47,7 @@ describe('show --pretty', () => {
     }
   })
 
-  test('says that a certificate is not signed by the root, and that one has expired', async () => {
+  test('marks a certificate not signed by the root, and an expired one', async () => {
     const made = await copiedPki()
     const stranger = await madePki()
     await editCertificates(made, { tlsCrt: await stranger.text('tls-crt'), caCrt: await expiredCa(made) })
@@ -56,7 +56,7 @@ describe('show --pretty', () => {
     expect(stdout).toMatch(/^└── online-ca .*EXPIRED on 20\d\d-\d\d-\d\d$/m)
   })
 
-  test('has no line of the EST server, which create makes none for', async () => {
+  test('has no line for a missing EST server', async () => {
     const { home } = await copiedPki()
     expect((await home.fpki(['ca', 'show', '--pretty'])).stdout).not.toMatch(/est-tls|EST server/)
   })

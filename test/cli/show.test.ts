@@ -9,8 +9,8 @@ import { snapshot } from './snapshot.js'
 
 const ONLY_PEM = /^(-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/=]{1,64}\n)+-----END CERTIFICATE-----\n)+$/
 
-describe('show prints PEM', () => {
-  test('of every certificate that the Factory API knows, and OpenSSL finds them all', async () => {
+describe('the PEM output of show', () => {
+  test('has every certificate in the Factory API', async () => {
     const { home, text, path } = await copiedPki()
     const { stdout, stderr } = await home.fpki(['ca', 'show'])
     await writeFile(path('all.pem'), stdout)
@@ -26,7 +26,7 @@ describe('show prints PEM', () => {
     ['--just-tls', ['tls-crt']],
     ['--just-device-cas', ['online-crt', 'local-ca.pem']],
     ['--just-root=true', ['factory_ca.pem']],
-  ])('and with %s nothing but what was asked for', async (flag, files) => {
+  ])('has only the selected certificates with %s', async (flag, files) => {
     const { home, text } = await copiedPki()
     const { stdout, stderr } = await home.fpki(['ca', 'show', flag])
     expect(stdout).toMatch(ONLY_PEM)
@@ -34,7 +34,7 @@ describe('show prints PEM', () => {
     expect(stderr).toBe('')
   })
 
-  test('in a form that openssl verify takes as it stands', async () => {
+  test('works with openssl verify', async () => {
     const { home, path } = await copiedPki()
     for (const [flag, name] of [
       ['--just-root', 'root.pem'],
@@ -45,7 +45,7 @@ describe('show prints PEM', () => {
     expect(await output('openssl', ['verify', '-CAfile', path('root.pem'), path('cas.pem')])).toContain('OK')
   })
 
-  test('when nothing goes wrong it writes nothing', async () => {
+  test('is all that show prints', async () => {
     const { home } = await copiedPki()
     const before = await snapshot(home.path)
     for (const words of [[], ['--pretty'], ['--json']]) await home.fpki(['ca', 'show', ...words])
@@ -54,7 +54,7 @@ describe('show prints PEM', () => {
 })
 
 describe('show --json', () => {
-  test('prints one document that its schema accepts, in the words of OpenSSL', async () => {
+  test('prints one valid document that agrees with OpenSSL', async () => {
     const { home, path, text } = await copiedPki()
     const { stdout, stderr } = await home.fpki(['ca', 'show', '--json'])
     const { root, tls, deviceCas, ...rest } = shownPki.parse(JSON.parse(stdout))
@@ -76,7 +76,7 @@ describe('show --json', () => {
   })
 })
 
-describe('show refuses two ways to print at once', () => {
+describe('show refuses two formats', () => {
   const WAYS = ['--pretty', '--json', '--just-root', '--just-tls', '--just-device-cas']
   const pairs = WAYS.flatMap((one, index) => WAYS.slice(index + 1).map((other) => [one, other] as const))
 
@@ -93,7 +93,7 @@ describe('show refuses two ways to print at once', () => {
 })
 
 describe('show lists disabled device CAs', () => {
-  test('in every form, and marks the certificate', async () => {
+  test('in every format, and marks the certificate', async () => {
     const made = await copiedPki()
     const { home, path } = made
     const serial = BigInt(`0x${(await x509(path('local-ca.pem'), '-serial')).replace('serial=', '')}`).toString()
@@ -110,20 +110,20 @@ describe('show lists disabled device CAs', () => {
     expect(deviceCas.map(({ disabled }) => disabled)).toEqual([false, true])
   })
 
-  test('also when the certificate is gone', async () => {
+  test('even without its certificate', async () => {
     const made = await copiedPki()
     await editCertificates(made, { disabledCaSerials: ['4711'] })
     expect((await made.home.fpki(['ca', 'show', '--pretty'])).stdout).toContain('  4711\n')
   })
 })
 
-describe('which factory show takes', () => {
-  test('the only one there is', async () => {
+describe('the factory that show selects', () => {
+  test('is the only one', async () => {
     const { home } = await copiedPki()
     expect((await home.fpki(['ca', 'show', '--json'])).stdout).toContain('"factory": "acme"')
   })
 
-  test('none: exit 3, and how to make one', async () => {
+  test('is missing: prints how to create one', async () => {
     const home = await newHome()
     await expectRefusal(home, ['ca', 'show'], {
       status: 3,
@@ -132,7 +132,7 @@ describe('which factory show takes', () => {
     })
   })
 
-  test('one that has no PKI: exit 3, with its name', async () => {
+  test('has no PKI: prints its name', async () => {
     const { home } = await copiedPki()
     await expectRefusal(home, ['ca', 'show', '--factory', 'other'], {
       status: 3,
@@ -141,7 +141,7 @@ describe('which factory show takes', () => {
     })
   })
 
-  test('several: exit 2, and it lists them', async () => {
+  test('is ambiguous: lists all', async () => {
     const { home } = await copiedPki()
     await home.fpki(['ca', 'create', join(home.path, 'bolt')])
     await expectRefusal(home, ['ca', 'show'], { status: 2, code: 'ERR_USAGE', names: ['acme, bolt', '--factory'] })
@@ -152,7 +152,7 @@ describe('which factory show takes', () => {
     expect((await home.fpki(['ca', 'show', '--json'], { env: { FIOCTL_FACTORY: 'bolt' } })).stdout).toContain('OU=bolt')
   })
 
-  test('not the state of another factory that lies in its folder', async () => {
+  test('is not another one copied into its directory', async () => {
     const { home } = await copiedPki()
     const copy = join(home.state, 'factories', 'other')
     await cp(join(home.state, 'factories', 'acme'), copy, { recursive: true })
@@ -160,7 +160,7 @@ describe('which factory show takes', () => {
   })
 })
 
-test('show --just-device-cas prints no empty answer when there is none: exit 3', async () => {
+test('show --just-device-cas fails if there are none', async () => {
   const { home } = await madePki(['--no-online-ca', '--no-local-ca'])
   expectWords(await home.fpki(['ca', 'show', '--just-device-cas']), {
     status: 3,
@@ -170,7 +170,7 @@ test('show --just-device-cas prints no empty answer when there is none: exit 3',
 })
 
 describe('show of a PKI directory', () => {
-  test('takes its factory and its Factory API, by a relative path too', async () => {
+  test('uses its factory and Factory API, even by a relative path', async () => {
     const { home } = await copiedPki()
     await home.fpki(['ca', 'create', join(home.path, 'bolt'), '--state-dir', join(home.path, 'elsewhere')])
     const shown = async (words: readonly string[], start = {}) => {
@@ -187,13 +187,13 @@ describe('show of a PKI directory', () => {
     expect(await shown([join(home.path, 'coil')])).toMatchObject({ factory: 'coil', api: `embedded (${home.state})` })
   })
 
-  test('asks the Factory API that a flag names, whatever the directory says', async () => {
+  test('uses the Factory API of --api rather than the recorded one', async () => {
     const { home } = await copiedPki()
     const words = ['ca', 'show', join(home.path, 'acme'), '--state-dir', join(home.path, 'empty')]
     await expectRefusal(home, words, { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['acme has no PKI yet'] })
   })
 
-  test('with two factories the hint that is printed works', async () => {
+  test('prints a hint that works with two factories', async () => {
     const { home } = await copiedPki()
     await home.fpki(['ca', 'create', join(home.path, 'bolt')])
     const { stderr } = await home.fpki(['ca', 'show'])
@@ -201,7 +201,7 @@ describe('show of a PKI directory', () => {
     expect((await home.fpki(['ca', 'show', '--factory', factory])).status).toBe(0)
   })
 
-  test('one that is no PKI: exit 3', async () => {
+  test('refuses a directory without a PKI', async () => {
     const { home } = await copiedPki()
     const names = [join(home.path, 'nothing')]
     await expectRefusal(home, ['ca', 'show', names[0] ?? ''], { status: 3, code: 'ERR_NOT_A_DIRECTORY', names })

@@ -49,7 +49,7 @@ test.each([
   ['a file without its end', (pem: string) => Buffer.from(pem.slice(0, 300)), 'it has no end'],
   ['an empty file', () => Buffer.alloc(0), 'it is empty'],
   ['base64 alone', (pem: string) => Buffer.from(pem.replace(/-----.*-----/g, '')), 'BEGIN and END lines'],
-])('a request that is %s is refused with what it is', async (_, change, reason) => {
+])('a file that is %s is refused with its type', async (_, change, reason) => {
   const { home, directory } = await copiedPki()
   const file = join(home.path, 'odd.csr')
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(home.path, 'odd.key')]
@@ -62,7 +62,7 @@ test.each([
   })
 })
 
-test('a request for a device CA that the Factory API does not take is warned of before it is signed', async () => {
+test('warns about a device CA that the Factory API would refuse', async () => {
   const { home, directory } = await copiedPki()
   const file = join(home.path, 'plant.csr')
   const key = [
@@ -81,8 +81,8 @@ test('a request for a device CA that the Factory API does not take is warned of 
   expect((await home.fpki(['lint', file, '--factory', 'acme'])).stdout).toContain('notice device-ca-name')
 })
 
-describe('the request', () => {
-  test('is taken from a file as PEM or DER, from stdin: stdout is the certificate alone', async () => {
+describe('the CSR', () => {
+  test('is read from PEM, DER or stdin, and stdout has only the certificate', async () => {
     const csr = await opensslCsr({ extensions: NAMES })
     const { home, directory, file, path } = await scene(csr)
     const der = join(home.path, 'the.der')
@@ -106,7 +106,7 @@ describe('the request', () => {
     expect(await snapshotButAuditLog(directory)).toEqual(before)
   })
 
-  test('in a pipe with a name is waited for', async () => {
+  test('may be a named pipe', async () => {
     const { home, directory } = await copiedPki()
     const pipe = join(home.path, 'pipe')
     await output('mkfifo', [pipe])
@@ -116,15 +116,15 @@ describe('the request', () => {
     expect(await ended).toMatchObject({ status: 0, stdout: expect.stringContaining('BEGIN CERTIFICATE') })
   })
 
-  test('with text before its block and CRLF line ends is read', async () => {
+  test('may have text before it and CRLF line endings', async () => {
     const csr = await opensslCsr()
     const { sign } = await scene(`Certificate Request:\n  as openssl req -text has it\n${csr}`.replaceAll('\n', '\r\n'))
     expect((await sign()).status).toBe(0)
   })
 })
 
-describe('what it becomes', () => {
-  test('without CA:TRUE a TLS server with the names that it asks for, of four kinds', async () => {
+describe('the certificate', () => {
+  test('without CA:TRUE is a TLS server with the requested names', async () => {
     const { sign } = await scene(await opensslCsr({ extensions: NAMES }))
     const { stdout, stderr } = await sign()
     expect(stderr).not.toContain('warning')
@@ -137,7 +137,7 @@ describe('what it becomes', () => {
     )
   })
 
-  test('with CA:TRUE a device CA', async () => {
+  test('with CA:TRUE is a device CA', async () => {
     const { sign, path } = await scene(await opensslCsr({ subject: '/CN=fio-site-c/OU=acme', extensions: CA }))
     const { status, stdout, stderr } = await sign()
     expect({ status, stderr }).toEqual({
@@ -151,7 +151,7 @@ describe('what it becomes', () => {
     expect(await output('openssl', verify, { stdin: stdout })).toBe('stdin: OK\n')
   })
 
-  test('--profile says otherwise, with a warning for what is asked for and not given', async () => {
+  test('--profile overrides the request, with a warning for what is dropped', async () => {
     const ca = await scene(await opensslCsr({ extensions: [...CA, 'subjectAltName=DNS:a.example'] }))
     const asTls = await ca.sign('--profile', 'tls')
     expect(asTls.stderr).toMatch(
@@ -182,7 +182,7 @@ describe('what it becomes', () => {
     ['has the subject of a device', { subject: DEVICE }, UUID],
     ['has it the other way round, in capitals', { subject: `/OU=acme/CN=${UUID.toUpperCase()}` }, UUID.toUpperCase()],
     ['has it and an IP address', { subject: DEVICE, extensions: ['subjectAltName=IP:192.0.2.1'] }, UUID],
-  ])("a device's request is refused: it %s", async (_, wanted, name) => {
+  ])('refuses a request of a device that %s', async (_, wanted, name) => {
     const { home, file, directory, path, sign } = await scene(await opensslCsr(wanted))
     const words = ['ca', 'sign', file, '--pki-dir', directory]
     const refused = { status: 6, code: 'ERR_BAD_CSR', names: [file, name, '--profile tls-server', 'device CA'] }
@@ -202,12 +202,12 @@ describe('what it becomes', () => {
     ['has a UUID for its name, and another OU', { subject: `/CN=${UUID}/OU=other` }],
     ['has a UUID for its name, and no OU', { subject: `/CN=${UUID}` }],
     ['asks for CA:TRUE and clientAuth', { extensions: [...CA, 'extendedKeyUsage=clientAuth'] }],
-  ])('a request that %s is not a device’s, and is signed', async (_, wanted) => {
+  ])('signs a request that %s', async (_, wanted) => {
     const { sign } = await scene(await opensslCsr(wanted))
     expect((await sign()).status).toBe(0)
   })
 
-  test('an OU of another factory, no name in subjectAltName, a name of an odd kind: warned about, and signed', async () => {
+  test('warns about another OU, missing names and unusual names, and signs', async () => {
     const odd = await scene(
       await opensslCsr({ subject: '/CN=a.example/OU=bolt', extensions: ['subjectAltName=RID:1.2.3'] }),
     )
@@ -232,7 +232,7 @@ describe('what it becomes', () => {
     )
   })
 
-  test('the DER of the subject is kept: order, string types, attributes that nobody knows', async () => {
+  test('keeps the DER of the subject', async () => {
     const rdn = (oid: string, tag: number, text: string) =>
       setOf(sequence(objectIdentifier(oid), tlv(tag, Buffer.from(text, 'latin1'))))
     const subject = sequence(
@@ -246,7 +246,7 @@ describe('what it becomes', () => {
     expect(readCertificateFields(derOf(stdout)).subject.toString('hex')).toBe(subject.toString('hex'))
   })
 
-  test('a request of certreq.exe or keytool, under their label and with CRLF line ends, is signed', async () => {
+  test('signs a request of certreq.exe or keytool', async () => {
     const csr = await opensslCsr({ extensions: ['subjectAltName=DNS:a.example,IP:192.0.2.1'] })
     const theirs = csr.replaceAll('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST').replaceAll('\n', '\r\n')
     const { sign, path } = await scene(theirs)
@@ -256,7 +256,7 @@ describe('what it becomes', () => {
     expect(await output('openssl', verify, { stdin: stdout })).toBe('stdin: OK\n')
   })
 
-  test('its serial number is positive, of 20 octets at most, and another one each time', async () => {
+  test('uses a new positive serial number of at most 20 octets', async () => {
     const { sign } = await scene(await opensslCsr())
     const both = await Promise.all([sign(), sign()])
     const serials = both.map(({ stdout }) => at(readTlv(derOf(stdout)), 0, 1).content)
@@ -264,7 +264,7 @@ describe('what it becomes', () => {
     expect(serials[0]?.equals(serials[1] ?? Buffer.alloc(0))).toBe(false)
   })
 
-  test('the key of the gateway may be certified anew as a server’s, and never as a CA’s', async () => {
+  test('certifies the gateway key for a server again, but never for a CA', async () => {
     const made = await copiedPki()
     const keyPem = await readFile(join(made.home.state, 'factories', 'acme', 'keys', 'tls-1.key'), 'utf8')
     expect((await (await scene(await opensslCsr({ keyPem }), made)).sign()).status).toBe(0)
@@ -294,7 +294,7 @@ describe('--days', () => {
     expect(await opensslOf(stdout, '-enddate')).toBe(`${await x509(path('factory_ca.pem'), '-enddate')}\n`)
   })
 
-  test('left out, it is ten years', async () => {
+  test('is ten years by default', async () => {
     const { sign } = await scene(await opensslCsr())
     expect([3652, 3653]).toContain(await daysOf((await sign()).stdout))
   })
@@ -307,7 +307,7 @@ describe('--days', () => {
 })
 
 describe('--out', () => {
-  test('is a new file of mode 0644, with nothing on stdout', async () => {
+  test('writes a new file with mode 0644 and nothing to stdout', async () => {
     const { home, sign, directory } = await scene(await opensslCsr())
     const before = await snapshotButAuditLog(directory)
     const { status, stdout, stderr } = await sign('--out', join(home.path, 'it.pem'))
@@ -318,7 +318,7 @@ describe('--out', () => {
     expect(await snapshotButAuditLog(directory)).toEqual(before)
   })
 
-  test('named relatively is beside the person who names it', async () => {
+  test('is relative to the working directory', async () => {
     const { home, directory } = await scene(await opensslCsr())
     const words = ['ca', 'sign', 'the.csr', '--pki-dir', 'acme', '--out', 'it.pem', '--json']
     const { stdout } = await home.fpki(words, { cwd: home.path })
@@ -337,7 +337,7 @@ describe('--out', () => {
     expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
 
-  test('in a directory that is missing is refused', async () => {
+  test('in a missing directory is refused', async () => {
     const { home, file, directory } = await scene(await opensslCsr())
     const out = join(home.path, 'none', 'it.pem')
     const words = ['ca', 'sign', file, '--pki-dir', directory, '--out', out]
@@ -345,7 +345,7 @@ describe('--out', () => {
   })
 })
 
-test('--json: the document', async () => {
+test('--json prints the document', async () => {
   const { sign, directory } = await scene(
     await opensslCsr({ subject: '/CN=gateway.example/OU=bolt', extensions: NAMES }),
   )
@@ -456,7 +456,7 @@ const BAD: Bad[] = [
   ],
 ]
 
-describe('a request is refused with its reason, exit 6, and nothing is changed:', () => {
+describe('an invalid request is refused without changes:', () => {
   test.each(BAD)('one %s', async (_, make, names, code = 'ERR_BAD_CSR') => {
     const made = await pkiWithThreeCas()
     const { home, file, directory } = await scene(await make(made), made)
@@ -484,13 +484,13 @@ describe('a request is refused with its reason, exit 6, and nothing is changed:'
     await expectRefusal(home, words, { status: 6, code, names: [file, reason] })
   })
 
-  test('nothing at all on stdin', async () => {
+  test('empty stdin', async () => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'sign', '-', '--pki-dir', directory]
     await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_CSR', names: ['the CSR on stdin'] })
   })
 
-  test('as the JSON of an error', async () => {
+  test('printed as a JSON error', async () => {
     const { sign } = await scene(await opensslCsr({ key: 'RSA-1024' }))
     const { status, stdout } = await sign('--json')
     expect({ status, document: JSON.parse(stdout) }).toMatchObject({
@@ -537,7 +537,7 @@ describe('fioctl', () => {
     }
   })
 
-  test('left a token with the root key: ca sign works with it', async () => {
+  test('with a root key that fioctl created in a token, ca sign works', async () => {
     const token = await fioctlToken()
     const home = await homeWith(token, '1234')
     const directory = join(home.path, 'acme')
@@ -555,7 +555,7 @@ describe('fioctl', () => {
 })
 
 describe('with the root key in SoftHSM', () => {
-  test('signs with the token that the directory remembers; a wrong PIN is exit 5, and nothing is made', async () => {
+  test('signs with the recorded token, and issues nothing with a wrong PIN', async () => {
     const token = await softHsm()
     const home = await homeWith(token)
     const directory = join(home.path, 'acme')
@@ -574,7 +574,7 @@ describe('with the root key in SoftHSM', () => {
   })
 })
 
-test('a root key that is not that of factory_ca.pem signs nothing', async () => {
+test('a root key that does not match factory_ca.pem signs nothing', async () => {
   const { home, file, directory, path } = await scene(await opensslCsr())
   await chmod(path('factory_ca.key'), 0o600)
   await copyFile(path('local-ca.key'), path('factory_ca.key'))

@@ -138,7 +138,7 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
   ['a broken state.json', (pki) => put(pki.path('.fpki/state.json'), '{', 0o600), 6],
 ]
 
-describe('the exit code of', () => {
+describe('the exit code for', () => {
   test.each(CASES)('%s', async (_, breakIt, expected) => {
     const pki = await copiedPki()
     await breakIt(pki)
@@ -153,7 +153,7 @@ describe('the exit code of', () => {
 })
 
 describe('ca status', () => {
-  test('tells when each certificate of a directory ends, as OpenSSL does', async () => {
+  test('reports when each certificate expires, as OpenSSL does', async () => {
     const pki = await copiedPki()
     const { document } = await statusJson(pki, [pki.directory])
     const [only] = document.pkis
@@ -166,7 +166,7 @@ describe('ca status', () => {
     }
   })
 
-  test('without a directory tells what the Factory API knows, and needs none', async () => {
+  test('queries the Factory API without a directory', async () => {
     const pki = await copiedPki()
     const { status, document } = await statusJson(pki, [])
     expect(status).toBe(0)
@@ -179,7 +179,7 @@ describe('ca status', () => {
     })
   })
 
-  test('does not count a device CA that the Factory API has disabled', async () => {
+  test('ignores a disabled device CA', async () => {
     const pki = await copiedPki()
     await forge(pki, 'site-b.pem', { from: -9, until: -1, serial: '5A0B' })
     const caCrt = (await pki.text('local-ca.pem')) + (await pki.text('site-b.pem'))
@@ -195,7 +195,7 @@ describe('ca status', () => {
     expect(stdout).toMatch(/local-ca .* disabled$/m)
   })
 
-  test('tells of several directories, each once, and of what it cannot read beside them', async () => {
+  test('reports several directories once each, and unreadable ones', async () => {
     const pki = await copiedPki()
     const [second, missing] = [join(pki.home.path, 'second'), join(pki.home.path, 'missing')]
     await cp(pki.directory, second, { recursive: true })
@@ -212,7 +212,7 @@ describe('ca status', () => {
     expect(inWords.stderr).toMatch(/missing does not exist\. \[ERR_NOT_A_DIRECTORY\]/)
   })
 
-  test('in words says what ends soon and what has ended; --quiet leaves out the rest', async () => {
+  test('marks what expires soon and what has expired; --quiet omits the rest', async () => {
     const pki = await copiedPki()
     await forge(pki, 'tls-crt', { until: 9.5 })
     await forge(pki, 'online-crt', { from: -9, until: -1.5 })
@@ -225,7 +225,7 @@ describe('ca status', () => {
     ])
   })
 
-  test('says that an interrupted command waits', async () => {
+  test('reports an interrupted command', async () => {
     const pki = await copiedPki()
     await editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
     expect((await pki.home.fpki(['ca', 'status', pki.directory])).stdout).toContain(
@@ -233,7 +233,7 @@ describe('ca status', () => {
     )
   })
 
-  test('calls nothing fine when nothing is valid yet', async () => {
+  test('does not report certificates as fine before they are valid', async () => {
     const pki = await copiedPki()
     await forge(pki, 'factory_ca.pem', { from: 1, key: 'factory_ca.key' })
     for (const file of FILES.slice(1)) await forge(pki, file, { from: 1 })
@@ -261,7 +261,7 @@ describe('ca status', () => {
     expect(values('fpki_certificate_expiring')).toEqual([0, 0, 0, 0])
   })
 
-  test('names what is missing, in words, in JSON and in the metrics', async () => {
+  test('reports missing files as text, JSON and metrics', async () => {
     const pki = await copiedPki()
     await unlink(pki.path('tls-crt'))
     const { document } = await statusJson(pki, [pki.directory])
@@ -283,7 +283,7 @@ describe('ca status', () => {
     expect(pkiMetrics).toContainEqual(['fpki_pki_unfinished', 1])
   })
 
-  test('tells of a Factory API that has no tls-crt', async () => {
+  test('reports a Factory API without tls-crt', async () => {
     const pki = await copiedPki()
     await editCertificates(pki, { tlsCrt: null })
     const { status, document } = await statusJson(pki, [])
@@ -291,7 +291,7 @@ describe('ca status', () => {
     expect(document).toMatchObject({ state: 'problem', pkis: [{ problems: [{ code: 'ERR_NOT_INITIALIZED' }] }] })
   })
 
-  test('does not call a command interrupted that is running', async () => {
+  test('does not report a running command as interrupted', async () => {
     const pki = await copiedPki()
     await interrupt(pki)
     const lock = await pkiDirectory(thisMachine().files, pki.directory).lock()
@@ -304,14 +304,14 @@ describe('ca status', () => {
     expect((await statusJson(pki, [pki.directory])).document.state).toBe('unfinished')
   })
 
-  test('keeps the columns apart for a long name and for a root until 9999', async () => {
+  test('separates columns even with a long name and a root until 9999', async () => {
     const pki = await copiedPki()
     await forge(pki, 'a-site-with-a-rather-long-name.pem', { until: 2_912_111 - 1 })
     const { stdout } = await pki.home.fpki(['ca', 'status', pki.directory])
     expect(stdout).toMatch(/^ {2}a-site-with-a-rather-long-name\.pem local-ca +9999-\d\d-\d\d +29\d{5} days$/m)
   })
 
-  test('needs no right to read the keys', async () => {
+  test('works without read permission for the keys', async () => {
     const user = await ordinaryUser()
     const { directory } = await copiedPki()
     const copy = join(user.path, 'acme')
@@ -322,20 +322,20 @@ describe('ca status', () => {
     expect(await user.fpki(['ca', 'status', copy])).toMatchObject({ status: 0, stderr: '' })
   })
 
-  test('refuses what excludes each other', async () => {
+  test('refuses mutually exclusive options', async () => {
     const { home } = await copiedPki()
     const { status, stdout } = await home.fpki(['ca', 'status', '--json', '--prometheus'])
     expect({ status, code: JSON.parse(stdout).error.code }).toEqual({ status: 2, code: 'ERR_USAGE' })
   })
 
-  test('takes a relative path', async () => {
+  test('accepts a relative path', async () => {
     const { home } = await copiedPki()
     expect(await home.fpki(['ca', 'status', 'acme'], { cwd: home.path })).toMatchObject({ status: 0, stderr: '' })
   })
 })
 
 describe('ca status --prometheus', () => {
-  test('has the values of each certificate, in the format that Prometheus reads', async () => {
+  test('prints the values of each certificate in the Prometheus format', async () => {
     const pki = await copiedPki()
     await forge(pki, 'tls-crt', { until: 9.5 })
     await forge(pki, 'online-crt', { from: -9, until: -1.5 })
@@ -369,7 +369,7 @@ describe('ca status --prometheus', () => {
     ])
   })
 
-  test('escapes what a directory or a certificate is called', async () => {
+  test('escapes names of directories and certificates', async () => {
     const pki = await copiedPki()
     const odd = join(pki.home.path, 'a "b" \\c\nd')
     await cp(pki.directory, odd, { recursive: true })
@@ -379,7 +379,7 @@ describe('ca status --prometheus', () => {
     expect([...directories]).toEqual([odd.replace('\n', '\\u000a'), pki.directory])
   })
 
-  test('counts what it could not read', async () => {
+  test('counts unreadable files', async () => {
     const pki = await copiedPki()
     const { status, stdout } = await pki.home.fpki(['ca', 'status', join(pki.home.path, 'missing'), '--prometheus'])
     const problems = parsePrometheus(stdout).find(({ metric }) => metric === 'fpki_pki_problems')
@@ -396,6 +396,6 @@ test.each([
   ['# HELP a A.\n# TYPE a gauge\na{b="c} 1\n', 'no end of the label'],
   ['# HELP a A.\n# TYPE a gauge\na one\n', 'no number'],
   ['# HELP a A.\n# TYPE a gauge\na 1\n# HELP b B.\n# TYPE b gauge\na 2\n', 'not together'],
-])('the test’s own reader of metrics refuses %j: %s', (text) => {
+])('the metrics parser of this test refuses %j: %s', (text) => {
   expect(() => parsePrometheus(text)).toThrow()
 })

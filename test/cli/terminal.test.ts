@@ -13,7 +13,7 @@ const WRITTEN_OUT = /\\u001b|\\x1b/
 const NO_BACKUP = [['encrypted backup now?', '\r']] as const
 
 describe('on a terminal', () => {
-  test('create uses weight and colour, and no sequence is written out', async () => {
+  test('create uses bold and colour, without escaped sequences', async () => {
     const home = await newHome()
     const { stdout: shown } = await onTerminal(home, `ca create ${join(home.path, 'acme')}`, NO_BACKUP)
     expect(shown).not.toMatch(WRITTEN_OUT)
@@ -21,7 +21,7 @@ describe('on a terminal', () => {
     expect(stripVTControlCharacters(shown)).toContain('Created the PKI of the factory acme')
   })
 
-  test('create offers a backup, and makes it', async () => {
+  test('create offers a backup and writes it', async () => {
     const home = await newHome()
     const [directory, file] = [join(home.path, 'acme'), join(home.path, 'acme.backup')]
     const { status, stdout } = await onTerminal(home, `ca create ${directory}`, [
@@ -35,7 +35,7 @@ describe('on a terminal', () => {
     expect((await home.fpki(check, { env: { FPKI_PASSPHRASE: 'nine lives of a fish' } })).status).toBe(0)
   })
 
-  test('y is an answer and no file, and a path that cannot be is asked for again', async () => {
+  test('create asks again for an unusable backup file', async () => {
     const home = await newHome()
     const [directory, file] = [join(home.path, 'acme'), join(home.path, 'acme.backup')]
     const { status, stdout } = await onTerminal(home, `ca create ${directory}`, [
@@ -65,7 +65,7 @@ describe('on a terminal', () => {
         ['Backup file', CTRL_C],
       ],
     ],
-  ] as const)('Ctrl-C at "%s" is a no, and the note is on a line of its own', async (_, answers) => {
+  ] as const)('Ctrl-C at "%s" declines, and the note starts on a new line', async (_, answers) => {
     const home = await newHome()
     const { status, stdout } = await onTerminal(home, `ca create ${join(home.path, 'acme')}`, answers)
     expect(status).toBe(0)
@@ -73,14 +73,14 @@ describe('on a terminal', () => {
     expect(await readdir(home.path)).not.toContain('y')
   })
 
-  test('show --pretty says the same as into a pipe', async () => {
+  test('show --pretty prints the same text as to a pipe', async () => {
     const { home } = await copiedPki()
     const { stdout: shown } = await onTerminal(home, 'ca show --pretty')
     expect(shown).not.toMatch(WRITTEN_OUT)
     expect(stripVTControlCharacters(shown)).toBe((await home.fpki(['ca', 'show', '--pretty'])).stdout)
   })
 
-  test('an error is coloured', async () => {
+  test('errors are coloured', async () => {
     const home = await newHome()
     const { stdout: shown } = await onTerminal(home, 'ca create relative')
     expect(shown).toContain('\u001b[31merror:\u001b[39m')
@@ -100,7 +100,7 @@ describe('on a terminal', () => {
   })
 })
 
-test('into a pipe nothing is coloured, whatever the terminal', async () => {
+test('nothing is coloured in a pipe', async () => {
   const home = await newHome()
   const { status, stdout, stderr } = await home.fpki(['ca', 'create', join(home.path, 'acme')], {
     env: { NO_COLOR: '', TERM: 'xterm' },

@@ -44,8 +44,8 @@ async function oddCa({ path }: Made, extensions: readonly string[], ...more: rea
 const update = ({ home }: Pick<Made, 'home'>, file: string, ...more: readonly string[]) =>
   home.fpki(['ca', 'update', file, ...more])
 
-describe('a list that is as it was', () => {
-  test('is not sent: also in another order, with other line ends, and with text between its blocks', async () => {
+describe('an unchanged list', () => {
+  test('is not sent, even with another order, other line endings or extra text', async () => {
     const made = await copiedPki()
     const before = await snapshot(made.home.path)
     const { caCrt } = await knownOf(made)
@@ -66,7 +66,7 @@ describe('a list that is as it was', () => {
     expect(await snapshot(made.home.path)).toEqual(before)
   })
 
-  test('as ca show prints it goes back as it is', async () => {
+  test('printed by ca show is accepted', async () => {
     const made = await copiedPki()
     const { stdout: stdin } = await made.home.fpki(['ca', 'show', '--just-device-cas'])
     const { stdout } = await made.home.fpki(['ca', 'update', '-', '--json'], { stdin })
@@ -79,8 +79,8 @@ describe('a list that is as it was', () => {
   })
 })
 
-describe('a list with one more', () => {
-  test('of the user’s own, signed by ca sign: sent without a question, and read back', async () => {
+describe('a list with an additional CA', () => {
+  test('signed by ca sign is sent without confirmation and read back', async () => {
     const made = await copiedPki()
     const added = await signedCa(made, `/CN=fio-${await userOf(made)}/OU=acme`)
     const file = await listOf(made, 'online-crt', 'local-ca.pem', added)
@@ -100,7 +100,7 @@ describe('a list with one more', () => {
     expect(await snapshot(made.directory)).toEqual(before)
   })
 
-  test('--json: the document', async () => {
+  test('--json prints the document', async () => {
     const made = await copiedPki()
     const added = await signedCa(made, `/CN=fio-${await userOf(made)}/OU=acme`)
     const { stdout } = await update(made, await listOf(made, 'online-crt', added), '--yes', '--json')
@@ -116,8 +116,8 @@ describe('a list with one more', () => {
   })
 })
 
-describe('a list with one that was revoked', () => {
-  test('is not sent without --yes: its devices would be accepted again', async () => {
+describe('a list with a revoked CA', () => {
+  test('requires --yes, since its devices would be accepted again', async () => {
     const made = await pkiWithThreeCas()
     const file = await listOf(made, 'online-crt', 'local-ca.pem', 'site-b.pem')
     await made.home.fpki(['ca', 'revoke-device-ca', made.directory, '--ca-file', 'site-b'])
@@ -129,8 +129,8 @@ describe('a list with one that was revoked', () => {
   })
 })
 
-describe('a list with one less', () => {
-  test('is not sent without --yes where nobody can be asked', async () => {
+describe('a list without one of the CAs', () => {
+  test('requires --yes without a terminal', async () => {
     const made = await pkiWithThreeCas()
     const file = await listOf(made, 'online-crt', 'local-ca.pem')
     const words = ['ca', 'update', file]
@@ -145,13 +145,13 @@ describe('a list with one less', () => {
   test.each([
     [['local-ca.pem', 'site-b.pem'], 'No online-ca is left then'],
     [['online-crt'], 'The gateway refuses the devices'],
-  ])('%j: says what stops working', async (names, danger) => {
+  ])('%j reports what stops working', async (names, danger) => {
     const made = await pkiWithThreeCas()
     const file = await listOf(made, ...names)
     expect(await update(made, file)).toMatchObject({ status: 3, stderr: expect.stringContaining(danger) })
   })
 
-  test('that leaves only a disabled one says that none is left', async () => {
+  test('with only a disabled one left is reported as empty', async () => {
     const made = await pkiWithThreeCas()
     await made.home.fpki(['ca', 'disable-device-ca', made.directory, '--ca-file', 'site-b'])
     const { status, stderr } = await update(made, await listOf(made, 'site-b.pem'))
@@ -230,8 +230,8 @@ const BAD: Bad[] = [
   ],
 ]
 
-describe('a list is refused, exit 6, and nothing is sent:', () => {
-  test.each(BAD)('one %s', async (_, make, code, names) => {
+describe('a list is refused and not sent', () => {
+  test.each(BAD)('with one %s', async (_, make, code, names) => {
     const made = await copiedPki()
     const file = await listOf(made, 'online-crt', ...(await make(made)))
     const before = await snapshot(made.home.path)
@@ -245,7 +245,7 @@ describe('a list is refused, exit 6, and nothing is sent:', () => {
     ['empty', '', ['stdin holds no PEM block']],
     ['no PEM', 'these are all', ['stdin holds no PEM block']],
     ['huge', '-'.repeat(5_000_000), ['stdin cannot be read', '4194304 bytes']],
-  ])('one that is %s', async (_, stdin, names) => {
+  ])('with one that is %s', async (_, stdin, names) => {
     const { home } = await copiedPki()
     const refusal = { status: 6, code: 'ERR_BAD_FILE', names }
     await expectRefusal(home, ['ca', 'update', '-', '--yes'], refusal, { stdin })
@@ -258,7 +258,7 @@ describe('a list is refused, exit 6, and nothing is sent:', () => {
 })
 
 describe('the Factory API', () => {
-  test('says no to a CA that is neither its own nor its user’s: exit 4, nothing changed', async () => {
+  test('refuses a CA of another issuer', async () => {
     const made = await copiedPki()
     const stranger = await signedCa(made, '/CN=fio-somebody-else/OU=acme')
     const file = await listOf(made, 'online-crt', 'local-ca.pem', stranger)
@@ -266,14 +266,14 @@ describe('the Factory API', () => {
     await expectRefusal(made.home, ['ca', 'update', file], { status: 4, code: 'ERR_API', names })
   })
 
-  test('that has no root yet: exit 3', async () => {
+  test('without a root is refused', async () => {
     const made = await copiedPki()
     const file = await listOf(made, 'online-crt')
     const words = ['ca', 'update', file, '--factory', 'bolt']
     await expectRefusal(made.home, words, { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['bolt'] })
   })
 
-  test('that has a broken list gets no other one', async () => {
+  test('with an invalid list is not updated', async () => {
     const made = await copiedPki()
     await editCertificates(made, { caCrt: 'broken' })
     const file = await listOf(made, 'online-crt')

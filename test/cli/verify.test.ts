@@ -388,7 +388,7 @@ const ONLINE: readonly Case[] = [
   ['the server for EST is none', (pki) => editCertificates(pki, { estTlsCrt: 'not PEM' }), 'pem.broken est-tls-crt'],
 ]
 
-test('An issuer that only OpenSSL takes for the root is reported, since GnuTLS does not find the root', async () => {
+test('reports an issuer that OpenSSL matches with the root, but GnuTLS does not', async () => {
   const pki = await backedUpPki()
   await forge(pki, 'tls-crt', { issuer: '/CN=FACTORY-CA/OU=acme' })
   const [root, tls] = [pki.path('factory_ca.pem'), pki.path('tls-crt')]
@@ -435,15 +435,15 @@ async function expectFindings([, breakIt, ...expected]: Case, words: readonly st
   expect(await snapshot(pki.home.path)).toEqual(before)
 }
 
-describe('ca verify finds, in the directory, that', () => {
+describe('ca verify finds in the directory that', () => {
   test.each(named(OFFLINE))('%s', async (_, it) => expectFindings(it, ['--offline']))
 })
 
-describe('ca verify finds, at the Factory API, that', () => {
+describe('ca verify finds in the Factory API that', () => {
   test.each(named(ONLINE))('%s', async (_, it) => expectFindings(it, []))
 })
 
-test('every code is found by one of these, or by a test of its own', () => {
+test('every code is tested', () => {
   const tested = new Set([...OFFLINE, ...ONLINE].flatMap(([, , ...found]) => found.map((text) => text.split(' ')[0])))
   expect(Object.keys(CODES).filter((code) => !tested.has(code))).toEqual([
     // test/cli/folders-above.test.ts
@@ -454,7 +454,7 @@ test('every code is found by one of these, or by a test of its own', () => {
 })
 
 describe('ca verify', () => {
-  test('says a line for each group when all holds: exit 0', async () => {
+  test('prints a line for each group if there are no problems', async () => {
     const pki = await backedUpPki()
     const { status, stdout, stderr } = await pki.home.fpki(['ca', 'verify', pki.directory])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -465,7 +465,7 @@ describe('ca verify', () => {
     expect(lines.at(-1)).toBe('12 ok, 1 notice, 0 warnings, 0 failures')
   })
 
-  test('says in words what is wrong and what to do; --quiet leaves out what is well', async () => {
+  test('prints problems with hints; --quiet omits the rest', async () => {
     const pki = await backedUpPki()
     await unlink(pki.path('tls-crt'))
     const { status, stdout } = await pki.home.fpki(['ca', 'verify', pki.directory, '--quiet', '--offline'])
@@ -505,7 +505,7 @@ describe('ca verify', () => {
     expect((await verifyJson(pki, ['--strict'])).status).toBe(0)
   })
 
-  test('warns as many days before an end as it is told', async () => {
+  test('warns --warn-days before expiry', async () => {
     const pki = await backedUpPki()
     await forge(pki, 'tls-crt', { until: 100.5 })
     for (const [days, result] of [
@@ -523,7 +523,7 @@ describe('ca verify', () => {
   test.each([
     ['P-384', 'secp384r1', 'sha384'],
     ['P-521', 'secp521r1', 'sha512'],
-  ])('holds with a root on %s', async (_, curve, digest) => {
+  ])('accepts a root on %s', async (_, curve, digest) => {
     const pki = await backedUpPki()
     await forge(pki, 'factory_ca.pem', {
       curve,
@@ -543,7 +543,7 @@ describe('ca verify', () => {
     })
   })
 
-  test('says that a root signed with another hash than its curve’s only differs', async () => {
+  test('reports a root with another hash than that of its curve as different only', async () => {
     const pki = await backedUpPki()
     await forge(pki, 'factory_ca.pem', { key: 'factory_ca.key', digest: 'sha384', extensions: [...ROOT_EXTENSIONS] })
     const { document } = await verifyJson(pki, ['--offline'])
@@ -552,7 +552,7 @@ describe('ca verify', () => {
     )
   })
 
-  test('opens encrypted keys with their passphrase; without it, a warning for local-ca and a failure for the root', async () => {
+  test('tests encrypted keys with their passphrase; without it, warns about local-ca and fails for the root', async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     const env = { FPKI_PASSPHRASE: 'open sesame' }
@@ -576,7 +576,7 @@ describe('ca verify', () => {
     ])
   })
 
-  test('takes a root that a company’s CA has signed for what it is: the anchor', async () => {
+  test('accepts a root signed by a company CA as trust anchor', async () => {
     const pki = await backedUpPki()
     const words = ['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out']
     const [key, company] = [join(pki.home.path, 'company.key'), join(pki.home.path, 'company.pem')]
@@ -629,7 +629,7 @@ describe('ca verify', () => {
     expect(broken).toEqual([])
   })
 
-  test('of another factory than the directory is: what the CAs say is told', async () => {
+  test('reports the factory in the CAs if another one is given', async () => {
     const pki = await backedUpPki()
     const { status, document } = await verifyJson(pki, ['--offline', '--factory', 'other'])
     expect({ status, codes: document.findings.filter(isWrong).map(({ code }) => code) }).toEqual({
@@ -638,7 +638,7 @@ describe('ca verify', () => {
     })
   })
 
-  test('of no directory is refused', async () => {
+  test('refuses a missing directory', async () => {
     const pki = await backedUpPki()
     await writeFile(join(pki.home.path, 'file'), '')
     for (const [path, status, code] of [
@@ -651,7 +651,7 @@ describe('ca verify', () => {
     }
   })
 
-  test('works on a copy that nothing can be written to, as an ordinary user', async () => {
+  test('works on a read-only copy as an ordinary user', async () => {
     const user = await ordinaryUser()
     const { directory } = await backedUpPki()
     const copy = join(user.path, 'acme')
@@ -669,7 +669,7 @@ describe('ca verify', () => {
     expect(await snapshot(copy)).toEqual(before)
   })
 
-  test('says which files an ordinary user may not read', async () => {
+  test('reports files that an ordinary user may not read', async () => {
     const user = await ordinaryUser()
     const { directory } = await backedUpPki()
     const copy = join(user.path, 'acme')
@@ -686,7 +686,7 @@ describe('ca verify', () => {
     })
   })
 
-  test('writes out what a certificate must not do to a terminal', async () => {
+  test('escapes control characters in certificates', async () => {
     const pki = await backedUpPki()
     await forge(pki, 'site-b.pem', { subject: '/CN=fio-1/OU=\u001b[31mred' })
     const { stdout } = await pki.home.fpki(['ca', 'verify', pki.directory, '--offline'])
@@ -755,7 +755,7 @@ async function revokeLocalCa(pki: Made): Promise<void> {
   await editCertificates(pki, { caCrt: await readFile(pki.path('online-crt'), 'utf8'), caRevokeCrl: crl })
 }
 
-test('with a clock that is set back, it is the clock that is reported, and no certificate', async () => {
+test('reports the clock rather than the certificates if it is set back', async () => {
   const { directory } = await backedUpPki()
   const clock = () => new Date(Date.now() - 2 * 24 * 3600 * 1000)
   const options = { directory, factory: null, warnDays: 60, groups: ['chain', 'profile', 'serials', 'expiry'] }

@@ -112,7 +112,7 @@ network error, 5 HSM or PIN error, 6 invalid input, 10 and 11 (\`ca status\`)
 expiring soon and expired, 130 and 143 interrupted.`
 
 const KEYS = `
-\`fpki keys ca show\` is the same as \`fpki ca show\`.`
+For example, fpki keys ca show is the same as fpki ca show.`
 
 const SETTINGS = `
 Settings. An option overrides the variable, which overrides the configuration:

@@ -37,8 +37,7 @@ export async function askLine(
 ): Promise<string> {
   const lines = createInterface({ input: terminal, output })
   try {
-    return await new Promise<string>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    return await untilAborted<string>(signal, (resolve, reject) => {
       lines.once('SIGINT', () => reject(stopped())).once('close', () => reject(stopped()))
       lines.question(printable(question)).then(resolve, reject)
     })
@@ -52,8 +51,7 @@ export async function askLine(
 }
 
 function typedLine(terminal: ReadStream, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  return untilAborted(signal, (resolve, reject) => {
     let typed = ''
     const onKey = (key: string) => {
       if (!/[\r\n\u0003\u0004]/.test(key)) typed = withoutErased(typed + key)
@@ -65,6 +63,21 @@ function typedLine(terminal: ReadStream, signal: AbortSignal): Promise<string> {
     terminal.on('data', (keys: string) => keys.match(KEYS)?.forEach(onKey))
     terminal.resume()
   })
+}
+
+/** A promise that `signal` rejects with its reason. It leaves no listener, since many prompts share one signal. */
+function untilAborted<T>(
+  signal: AbortSignal,
+  start: (resolve: (value: T) => void, reject: (reason: unknown) => void) => void,
+): Promise<T> {
+  let stop: (() => void) | undefined
+  const promise = new Promise<T>((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    stop = () => signal.removeEventListener('abort', abort)
+    start(resolve, reject)
+  })
+  return promise.finally(stop)
 }
 
 /** Escape sequences, such as those of arrow keys, and characters. */

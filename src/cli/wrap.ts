@@ -38,12 +38,13 @@ function wrapLine(line: string, columns: number): string {
   return [...lines, current].join('\n')
 }
 
-/** The second column of a table, unless it begins in the right half; else the indentation of the line. */
+/** The second column of a table; four more than the line, if that begins in the right half; else that of the line. */
 function indentOf(line: string, columns: number): string {
   const plain = stripVTControlCharacters(line)
   const second = /^\s*\S+(?: \S+)* {2,}(?=\S)/.exec(plain)?.[0].length ?? Infinity
   const first = /^ */.exec(plain)?.[0].length ?? 0
-  return ' '.repeat(second <= columns / 2 ? second : first)
+  if (second === Infinity) return ' '.repeat(first)
+  return ' '.repeat(second <= columns / 2 ? second : first + 4)
 }
 
 /** Long fingerprints, `aa:bb:…`, break after a multiple of eight octets. */

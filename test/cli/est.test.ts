@@ -38,7 +38,7 @@ test('authorize leaves tls-crt alone and keeps the previous est-tls-crt', async 
   expect((await home.fpki(['est', 'authorize', directory, '-q'])).status).toBe(0)
   const earlier = await text('est-tls-crt')
   const { stdout } = await home.fpki(['keys', 'est', 'authorize', directory])
-  expect(stdout).toContain('the earlier one is kept as est-tls-crt.bak')
+  expect(stdout).toContain('the previous one is kept as est-tls-crt.bak')
   expect(await text('est-tls-crt.bak')).toBe(earlier)
   expect(await text('est-tls-crt')).not.toBe(earlier)
   expect(await text('tls-crt')).toBe(tls)

@@ -312,7 +312,10 @@ describe('a missing audit log', () => {
     const directory = join(home.path, 'acme')
     expect((await home.fpki(['ca', 'root-csr', directory, '--quiet'])).status).toBe(0)
     const verify = ['ca', 'log', 'verify', directory]
-    expect(await home.fpki(verify)).toMatchObject({ status: 0, stdout: expect.stringContaining('none of it yet') })
+    expect(await home.fpki(verify)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('No line is signed by the root yet'),
+    })
     await rm(join(directory, '.fpki/log.jsonl'))
     expect((await home.fpki(verify)).status).toBe(6)
     expect((await home.fpki(['ca', 'log', directory])).status).toBe(6)
@@ -332,7 +335,7 @@ test('log verify prints the line number and hash that the root has signed', asyn
   const made = await copiedPki(pkiWithAuditLog)
   const last = sha256((await logOf(made)).trimEnd().split('\n').at(-1) ?? '')
   const { stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory])
-  expect(stdout).toMatch(new RegExp(`has signed for line 7, at \\S+; SHA-256 ${last}\\.\n`))
+  expect(stdout).toMatch(new RegExp(`Signed by the root up to line 7, at \\S+; SHA-256 ${last}\\.\n`))
   const asJson = await made.home.fpki(['ca', 'log', 'verify', made.directory, '--json'])
   expect(checkedAuditLog.parse(JSON.parse(asJson.stdout)).signed).toMatchObject({ line: 7, hash: last })
 })

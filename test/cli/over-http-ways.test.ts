@@ -47,7 +47,7 @@ test('login prompts for the token without echo', async () => {
   const home = await newHome()
   const words = ['login', '--api', 'https://factory.example']
   const { status, stdout } = await answering(words, { HOME: home.path }, [['Token:', `${TOKEN}\r`]])
-  expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('kept in') })
+  expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('Stored the token') })
   expect(stdout).not.toContain(TOKEN)
   const kept = await readFile(join(home.path, '.config/fpki/credentials.yaml'), 'utf8')
   expect(kept).toBe(`https://factory.example:\n  token: ${TOKEN}\n`)

@@ -207,12 +207,12 @@ describe('ca paper', () => {
   })
 
   test.each([
-    [['--out', 'x'], 'one of them'],
-    [['acme', '--restore', 'f', '--out', 'x'], 'one of them'],
+    [['--out', 'x'], 'either a PKI directory'],
+    [['acme', '--restore', 'f', '--out', 'x'], 'either a PKI directory'],
     [['acme', '--plain', '--shares', '2/3', '--out', 'x'], 'exclude each other'],
-    [['acme', '--cert', 'f', '--out', 'x'], '--cert is for --restore'],
-    [['--restore', 'f', '--shares', '2/3', '--out', 'x'], '--shares is for printing'],
-    [['--restore', '-', '--passphrase-file', '-', '--out', 'x'], 'both be on stdin'],
+    [['acme', '--cert', 'f', '--out', 'x'], '--cert requires --restore'],
+    [['--restore', 'f', '--shares', '2/3', '--out', 'x'], '--shares and --restore are mutually exclusive'],
+    [['--restore', '-', '--passphrase-file', '-', '--out', 'x'], 'from stdin'],
     [['acme', '--shares', '1/3', '--out', 'x'], 'from --shares'],
     [['acme'], '--out'],
   ])('refuses %j', async (words, name) => {
@@ -339,11 +339,13 @@ describe('ca paper --restore', () => {
     const [first = '', ...others] = all.lines
     const answers = [wrong, ...others, '', first, ''].map((line) => [question, `${line}\r`] as const)
     const words = `ca paper --restore - --out ${all.at('back.key')} --cert ${all.path('factory_ca.pem')}`
-    const { status, stdout } = await onTerminal(all.home, words, [...answers, ['Passphrase of', `${PASSPHRASE}\r`]])
+    const { status, stdout } = await onTerminal(all.home, words, [...answers, ['Passphrase for', `${PASSPHRASE}\r`]])
     expect({ status, stdout }).toMatchObject({ status: 0 })
     expect(stdout).toMatch(/line K01 has a typing mistake; type it again/)
-    expect(stdout).toContain('Line K01 is missing. Ctrl-C ends it.')
+    expect(stdout).toContain('Line K01 is missing. Ctrl-C aborts.')
     expect(stdout).not.toContain(PASSPHRASE)
+    // Node.js warns about it after ten prompts with a listener each.
+    expect(stdout).not.toContain('MaxListenersExceededWarning')
     await expectBack(all.at('back.key'), all)
   })
 })

@@ -65,7 +65,7 @@ describe('the passphrase', () => {
     expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
     await expectEncrypted(directory)
     expect(`${stdout}${stderr}`).not.toContain(PASSPHRASE)
-    expect(stdout).toContain('The passphrase is in no file.')
+    expect(stdout).toContain('The passphrase is stored nowhere.')
     for (const name of await filesBelow(home.path)) expect(await readFile(name, 'latin1')).not.toContain(PASSPHRASE)
   })
 
@@ -112,7 +112,7 @@ describe('the passphrase', () => {
   test('is refused on stdin together with the PIN', async () => {
     const { home, create } = await scene()
     const both = ['--passphrase-file', '-', '--hsm-pin-file', '-']
-    const refusal = { status: 2, code: 'ERR_USAGE', names: ['both to come from stdin'] }
+    const refusal = { status: 2, code: 'ERR_USAGE', names: ['both the PIN and the passphrase from stdin'] }
     await expectRefusal(home, [...create, ...both], refusal, { stdin: 'x' })
   })
 
@@ -255,11 +255,11 @@ describe('an interrupted ca create --encrypt-keys', () => {
     await waiting.ended
     await release()
     const { status, stdout } = await answering(create, { HOME: home.path }, [
-      ['Passphrase of', `${PASSPHRASE}\r`],
+      ['Passphrase for', `${PASSPHRASE}\r`],
       ['encrypted backup now?', '\r'],
     ])
     expect(status).toBe(0)
-    expect(stdout.match(/assphrase of .*factory_ca\.key: /g)).toHaveLength(1)
+    expect(stdout.match(/assphrase for .*factory_ca\.key: /g)).toHaveLength(1)
     await expectEncrypted(directory)
   })
 })

@@ -72,7 +72,7 @@ describe('the effect', () => {
     const change = async (action: keyof typeof REASONS, number: number) => {
       const { status, stdout } = await home.fpki(['ca', `${action}-device-ca`, directory, '--ca-file', 'site-b'])
       expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining(`site-b.pem, serial ${siteB}`) })
-      expect(stdout).toContain(`by the CRL number ${number}.`)
+      expect(stdout).toContain(`Sent CRL number ${number} to the Factory API`)
       expect(await crlNumberOf(made)).toBe(number)
       expect(await entriesOf((await knownOf(made)).caRevokeCrl ?? '')).toEqual([[siteB, REASONS[action]]])
       const state: unknown = JSON.parse(await readFile(join(directory, '.fpki', 'state.json'), 'utf8'))
@@ -337,7 +337,7 @@ describe('a change that affects all devices', () => {
     const { status, stderr } = await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b'])
     expect(status).toBe(0)
     expect(stderr).toContain(
-      `revoke local-ca (site-b.pem), serial ${siteB}: the gateway refuses its devices permanently.`,
+      `revoke local-ca (site-b.pem), serial ${siteB}: the gateway refuses its devices permanently; this is irreversible.`,
     )
   })
 })
@@ -353,12 +353,12 @@ describe('on a terminal', () => {
     ['yes please\r', 3],
     [CTRL_C, 130],
     [CTRL_D, 130],
-  ])('revoke asks, and %j gives exit %i', async (keys, expected) => {
+  ])('revoke asks, and %j exits with %i', async (keys, expected) => {
     const { home, directory, siteB, ...made } = await pkiWithThreeCas()
     const before = await snapshot(home.path)
     const words = `ca revoke-device-ca ${directory} --ca-file site-b`
     const { status, stdout } = await onTerminal(home, words, [[QUESTION, keys]])
-    expect(stdout).toContain('this cannot be undone')
+    expect(stdout).toContain('irreversible')
     expect(status).toBe(expected)
     expect((await deviceCaSerials(made)).includes(siteB)).toBe(expected !== 0)
     if (expected !== 0) expect(await snapshot(home.path)).toEqual(before)

@@ -128,7 +128,7 @@ describe('ca root-csr', () => {
     // Not two at once: it is found behind the lock.
     expectWords(await home.fpki(['ca', 'root-csr', directory, '--out', join(home.path, 'taken')]), taken)
     expect(await readFile(join(home.path, 'taken'), 'utf8')).toBe('something')
-    const unnamed = { status: 2, code: 'ERR_USAGE', names: ['--key-type is for keys in an HSM'] }
+    const unnamed = { status: 2, code: 'ERR_USAGE', names: ['--key-type requires an HSM'] }
     await expectRefusal(home, ['ca', 'root-csr', join(home.path, 'x'), '--key-type', 'P-384'], unnamed)
     const both = await home.fpki(['ca', 'root-csr', directory, '--json', '--out', '-'])
     expect({ status: both.status, code: JSON.parse(both.stdout).error.code }).toEqual({ status: 2, code: 'ERR_USAGE' })

@@ -113,8 +113,10 @@ test('prints a summary, and nothing with --quiet', async () => {
   const { home, directory } = await copiedPki()
   const { status, stdout } = await home.fpki(['ca', 'rotate-tls', directory])
   expect(status).toBe(0)
-  expect(stdout).toMatch(/^The factory acme has a new tls-crt, for DNS:acme\.localhost and DNS:localhost\n/)
-  expect(stdout).toContain(`in ${directory}/tls-crt; the earlier one is kept as tls-crt.bak\n`)
+  expect(stdout).toMatch(
+    /^Issued a new tls-crt for the factory acme, valid for DNS:acme\.localhost and DNS:localhost\n/,
+  )
+  expect(stdout).toContain(`in ${directory}/tls-crt; the previous one is kept as tls-crt.bak\n`)
   expect(await home.fpki(['ca', 'rotate-tls', directory, '-q'])).toEqual({
     status: 0,
     signal: null,

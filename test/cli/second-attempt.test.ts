@@ -96,12 +96,14 @@ describe('api delete-factory', () => {
     const { home } = await copiedPki()
     const before = await snapshot(home.path)
     for (const answer of ['yes\r', 'acm\r', CTRL_C]) {
-      const { status } = await onTerminal(home, 'api delete-factory acme', [['Type the factory', answer]])
+      const { status } = await onTerminal(home, 'api delete-factory acme', [['type the name of the factory', answer]])
       expect(status).toBe(answer === CTRL_C ? 130 : 3)
     }
     expect(await snapshot(home.path)).toEqual(before)
-    const { status, stdout } = await onTerminal(home, 'api delete-factory acme', [['Type the factory', 'acme\r']])
-    expect({ status, said: stdout.includes('To undo: mv ') }).toEqual({ status: 0, said: true })
+    const { status, stdout } = await onTerminal(home, 'api delete-factory acme', [
+      ['type the name of the factory', 'acme\r'],
+    ])
+    expect({ status, said: stdout.replace(/\s+/g, ' ').includes('To undo: `mv ') }).toEqual({ status: 0, said: true })
   })
 
   test('is refused without a terminal, for a missing factory, and during another command', async () => {

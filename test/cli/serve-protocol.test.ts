@@ -56,7 +56,7 @@ test.each(['', '--json'])('a token that could not be written is revoked: %s', as
   const command = `"${process.execPath}" "${FPKI}" api token create --factory acme ${flag} > /dev/full`
   const { status, stderr } = await runProgram('sh', ['-c', command], { env: { HOME: home.path } })
   // With --json the error goes to stdout, too.
-  expect({ status, error: stderr.includes(flag === '' ? 'is revoked' : 'cannot be written') }).toEqual({
+  expect({ status, error: stderr.includes(flag === '' ? 'Revoked the new token' : 'Cannot write to stdout') }).toEqual({
     status: 3,
     error: true,
   })

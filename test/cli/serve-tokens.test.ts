@@ -96,12 +96,12 @@ describe('a token', () => {
     expect(JSON.parse(text).tokens[0].sha256).toBe(createHash('sha256').update(stdout.trim()).digest('hex'))
     expect((await stat(path)).mode & 0o777).toBe(0o600)
     const { stdout: listed } = await home.fpki(['api', 'token', 'list'])
-    expect(listed).toMatch(/^[0-9a-f]{16} {2}acme {2}ci-write {2}made .*, does not expire\n$/)
+    expect(listed).toMatch(/^[0-9a-f]{16} {2}acme {2}ci-write {2}created .*, does not expire\n$/)
   })
 
   test.each<readonly [string, readonly string[], string]>([
-    ['for nobody knows what', [], '--factory NAME or --all-factories'],
-    ['for one and for all', ['--factory', 'acme', '--all-factories'], '--factory NAME or --all-factories'],
+    ['for nobody knows what', [], '--factory NAME, or --all-factories'],
+    ['for one and for all', ['--factory', 'acme', '--all-factories'], '--factory NAME, or --all-factories'],
     ['with a scope that there is not', ['--all-factories', '--scope', 'all'], 'There is no scope "all"'],
     ['that has expired', ['--all-factories', '--expires', '2001-01-01T00:00:00Z'], 'is no time to come'],
     ['until some day', ['--all-factories', '--expires', 'tomorrow'], 'is no time to come'],

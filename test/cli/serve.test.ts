@@ -170,10 +170,10 @@ describe('the server does not start', () => {
     ['in the clear at a name', ['--no-tls', '--listen', '127.evil.example:0'], 'in the clear'],
     ['at no address', ['--listen', 'here'], 'is no address'],
     ['at a port that is none', ['--listen', '127.0.0.1:70000'], 'is no address'],
-    ['with half an identity', ['--tls-cert', '/x'], 'belong together'],
+    ['with half an identity', ['--tls-cert', '/x'], 'must be used together'],
     ['with a fault that there is not', ['--fault', 'PATCH:0:500'], 'is no fault'],
     ['with a slow fault of another kind', ['--fault', 'PATCH:1:500:3'], 'is no fault'],
-    ['for another API', ['--api', 'foundries'], 'Only the embedded'],
+    ['for another API', ['--api', 'foundries'], 'only the embedded'],
   ])('with %s', async (_, words, said) => {
     const { status, stderr } = await (await newHome()).fpki(['api', 'serve', ...words])
     expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(said) })

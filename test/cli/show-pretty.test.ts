@@ -76,7 +76,7 @@ async function expiredCa({ path }: Made): Promise<string> {
 function fieldsOf(stdout: string, title: string): Record<string, string> {
   const block = stdout.split('\n\n').find((text) => text.startsWith(`${title}\n`)) ?? ''
   const rows = block.trimEnd().split('\n').slice(1)
-  return Object.fromEntries(rows.map((row) => [row.slice(0, 20).trim() || 'Serial hex', row.slice(20)]))
+  return Object.fromEntries(rows.map((row) => [row.slice(0, 22).trim() || 'Serial hex', row.slice(22)]))
 }
 
 /** What the rows must say, read by OpenSSL. */

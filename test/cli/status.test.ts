@@ -229,7 +229,7 @@ describe('ca status', () => {
     const pki = await copiedPki()
     await editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
     expect((await pki.home.fpki(['ca', 'status', pki.directory])).stdout).toContain(
-      `\`fpki ca create\` was interrupted; finish it: fpki ca resume ${pki.directory}\n`,
+      `\`fpki ca create\` was interrupted; to finish: fpki ca resume ${pki.directory}\n`,
     )
   })
 

@@ -1,6 +1,8 @@
 import { styleText } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { main } from '../../src/cli/program.js'
 import { joinParagraphs, wrapLines } from '../../src/cli/wrap.js'
+import { silentIo } from './silent-io.js'
 
 const PROSE = 'error: Cannot read the PIN from /run/secrets/pin (ENOENT). [ERR_USAGE]\n  Check that the file exists.'
 
@@ -20,8 +22,8 @@ describe('wrapping text for a terminal', () => {
     expect(wrapLines('  name    one two three', 20)).toBe('  name    one two\n          three')
   })
 
-  test('does not indent by a second column in the right half', () => {
-    expect(wrapLines('a long first column    one two', 24)).toBe('a long first column\none two')
+  test('indents by four if the second column begins in the right half', () => {
+    expect(wrapLines('a long first column    one two', 24)).toBe('a long first column\n    one two')
   })
 
   test('breaks a fingerprint after octets', () => {
@@ -54,6 +56,17 @@ describe('wrapping text for a terminal', () => {
         .split('\n')
         .map((line) => line.trim()),
     ).toContain(command.trim())
+  })
+
+  test.each([48, 60, 79])('help texts fit %i columns', async (columns) => {
+    for (const words of [['ca', 'create'], ['ca', 'status'], ['api', 'serve'], ['config']]) {
+      let help = ''
+      const io = { ...silentIo((text) => (help += text)), terminal: { stdout: true, stderr: true, columns } }
+      expect(await main([...words, '--help'], io)).toBe(0)
+      const tooLong = help.split('\n').filter((line) => line.length > columns)
+      // Commands are left in one piece for pasting, and file names are single words.
+      for (const line of tooLong) expect(line).toMatch(/^ +(\$ )?fpki |^ *--\S+( \S+)? *\S*$|^ *\S+$/)
+    }
   })
 
   test('does not count escape sequences', () => {

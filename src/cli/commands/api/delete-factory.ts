@@ -26,9 +26,7 @@ function questionOf({ factory, stateDirectory, copy, rootFingerprint }: DeletedF
   const root = rootFingerprint === null ? 'It has no root of trust.' : `Root of trust, SHA-256: ${rootFingerprint}`
   return {
     summary: [`Move the factory ${factory} in ${stateDirectory} to ${copy}.`, root],
-    dangers: [
-      `\`fpki api serve\` and \`fpki ca\` will no longer know the factory ${factory} or its gateway and online-ca keys.`,
-    ],
+    dangers: [`Commands will no longer find the factory ${factory} or its gateway and online-ca keys.`],
     question: `To confirm, type the name of the factory (${factory}):`,
     answer: factory,
     ask: 'always' as const,

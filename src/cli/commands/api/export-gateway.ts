@@ -41,7 +41,7 @@ async function stateDirectoryOf(factory: string, flags: ExportGatewayFlags, io: 
   if (directory !== null) return directory
   throw new FpkiError(
     'ERR_USAGE',
-    'Cannot export the gateway of a server: it does not disclose the gateway key. Only embedded factories support this.',
+    'Only an embedded factory can be exported: a server does not disclose the key of its gateway.',
     'Pass --api embedded.',
   )
 }

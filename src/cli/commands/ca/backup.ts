@@ -113,11 +113,9 @@ function checkSummary(checked: CheckedBackup, io: Io): string {
       : rootKey === null
         ? '  The backup has no root key, so it was not tested.'
         : '  The backup has no root key: it is in a token.',
-    ...(result === 'failure'
-      ? ['  It has the problems listed above: after a restore, `fpki ca verify` would fail.']
-      : []),
+    ...(result === 'failure' ? ['  It has the problems listed above: after a restore, `ca verify` would fail.'] : []),
     recordedIn === null
-      ? '  Not recorded: pass --pki-dir DIR to record the check for `fpki ca status`.'
+      ? '  Not recorded: pass --pki-dir DIR to record the check for `ca status`.'
       : `  Recorded in ${printable(recordedIn)}`,
     '',
   ]

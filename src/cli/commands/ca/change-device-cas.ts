@@ -29,7 +29,7 @@ export async function changeCas(action: CaAction, directory: string, flags: Devi
 
 /** The effect on the devices of a CA. */
 const EFFECTS: Readonly<Record<CaAction, string>> = {
-  revoke: 'the gateway refuses its devices permanently',
+  revoke: 'the gateway refuses its devices permanently; this is irreversible',
   disable: 'the gateway refuses its devices until it is enabled again',
   enable: 'the gateway accepts its devices again',
 }

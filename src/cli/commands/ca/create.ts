@@ -70,7 +70,7 @@ function noteFactory({ factory, source }: ChosenFactory, progress: Progress): vo
 
 function hsmAdvice(directory: string): string {
   const move = `fpki ca import-root ${shellWord(directory)} --hsm-module MODULE --hsm-token-label LABEL`
-  return `factory_ca.key is not encrypted. An HSM is recommended: \`${move}\`. Use at least --encrypt-keys.`
+  return `factory_ca.key is not encrypted. An HSM is recommended: \`${move}\`. Without an HSM, use --encrypt-keys.`
 }
 
 /** Where and how the keys are stored. */

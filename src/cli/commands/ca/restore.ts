@@ -51,7 +51,7 @@ function asText(
   const findings = verified.findings
     .filter(isWrong)
     .map(({ status, code, message, hint }) => `  ${status}  ${code}  ${printable(`${message} ${hint ?? ''}`).trim()}`)
-  const verdict = findings.length === 0 ? ['  `fpki ca verify --offline` found no problems.'] : findings
+  const verdict = findings.length === 0 ? ['  `ca verify --offline` found no problems.'] : findings
   const all = quiet ? findings : [...lines, ...verdict]
   return all.map((line) => `${line}\n`).join('')
 }

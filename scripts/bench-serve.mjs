@@ -100,7 +100,10 @@ async function load({ port, ca, token }, { seconds = 60, requests = Number.POSIT
       }
       socket.setEncoding('latin1')
       // A request that was not understood ends the connection.
-      const next = () => (seen.asked < requests && performance.now() < end ? one().then(resolve, reject) : resolve())
+      const next = () => {
+        if (seen.asked < requests && performance.now() < end) one().then(resolve, reject)
+        else resolve()
+      }
       socket.on('secureConnect', ask).on('close', next).on('error', reject)
       socket.on('data', (more) => {
         text += more

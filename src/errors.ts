@@ -1,4 +1,4 @@
-/** The codes of an {@link FpkiError}. `cli/exit.ts` maps them to exit codes (cli.md, "Output"). */
+/** The codes of an {@link FpkiError}. `cli/exit.ts` maps them to exit codes (docs/profile.md#output). */
 export type FpkiCode =
   | 'ERR_USAGE'
   | 'ERR_EXISTS'

@@ -1,6 +1,6 @@
 import { FpkiError } from './errors.js'
 
-/** 1 to 64 letters, digits, `-`, `_` and `.`, but not `.` or `..` (cli.md, "Which Factory API"). */
+/** 1 to 64 letters, digits, `-`, `_` and `.`, but not `.` or `..` (docs/profile.md#factory-name). */
 const FACTORY_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/
 
 /** Whether `name` is a valid factory name. */

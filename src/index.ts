@@ -11,16 +11,9 @@ export { changedLogin, changedSetting, configPath, type ShownConfig, shownConfig
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export { type FpkiCode, FpkiError } from './errors.js'
 export * from './factory/api.js'
-export type { ChangePorts } from './journal/change/change-pki.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
-export {
-  embeddedFactoriesOn,
-  embeddedFactoryOn,
-  type HttpPorts,
-  httpFactoryOn,
-  type Machine,
-  thisMachine,
-} from './machine/index.js'
+export { embeddedFactoriesOn, embeddedFactoryOn, type HttpPorts, httpFactoryOn, thisMachine } from './machine/index.js'
+export type { Machine } from './machine/machine.js'
 export {
   type ApiToken,
   apiToken,
@@ -99,6 +92,7 @@ export {
   addDeviceCa,
   addedDeviceCas,
 } from './operations/device-cas/add-device-ca.js'
+export type { ChangePorts } from './operations/device-cas/change.js'
 export {
   type ChangeDeviceCasOptions,
   type ChangeDeviceCasPorts,

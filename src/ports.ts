@@ -6,7 +6,7 @@ import type { KeyObject } from 'node:crypto'
 /** The current time. Certificates use whole seconds. */
 export type Clock = () => Date
 
-/** The elliptic curves of contract.md 2, under the names of FIPS 186-5. */
+/** The elliptic curves of docs/profile.md#keys, under the names of FIPS 186-5. */
 export type Curve = 'P-256' | 'P-384' | 'P-521'
 
 /** The hash for a curve (RFC 5480, section 4): its digest is as long as the key. */
@@ -73,7 +73,7 @@ export interface KeyName {
   readonly id: string
 }
 
-/** An HSM, the root key in it, and how to authenticate (cli.md, "Keys, PINs, passphrases"). */
+/** An HSM, the root key in it, and how to authenticate (docs/profile.md#secrets). */
 export interface HsmChoice {
   /** Path of the PKCS#11 library. */
   readonly module: string
@@ -88,7 +88,7 @@ export interface HsmChoice {
   pin(token: string): Promise<string>
 }
 
-/** The source of the passphrase of encrypted key files (cli.md, "Keys, PINs, passphrases"): one per command. */
+/** The source of the passphrase of encrypted key files (docs/profile.md#secrets): one per command. */
 export interface Passphrases {
   /** Returns the passphrase of the existing key `what`. Called only if the key is encrypted. Secret. */
   known(what: string): Promise<string>

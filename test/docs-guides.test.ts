@@ -54,17 +54,21 @@ test('docs/quick-start.md runs as written, in an empty home', async () => {
   }, PATIENT)
 })
 
-/** Functions of every guide's shell: a server at work beside it, and sheets that are typed in again. */
+/** A function of every guide's shell: it starts a server, waits until it listens, and ends it before the shell ends. */
 const SHELL = `set -euo pipefail
 running=''
-trap '[ -z "$running" ] || kill $running' EXIT
+stop() {
+  [ -z "$running" ] || kill $running
+  wait
+  while [ -e "$HOME/nginx.pid" ]; do sleep 0.05; done
+}
+trap stop EXIT
 serve() {
   rm -f served
   fpki api serve "$@" > served 2>&1 &
   running="$running $!"
   until grep -qs https:// served; do kill -0 $!; sleep 0.05; done
 }
-typed() { sed -n '/<pre>/,/<\\/pre>/p' "$@" | sed 's/<[^>]*>//g' > typed.txt; }
 `
 
 /** Places of other people's machines, which are folders of the HOME here. */

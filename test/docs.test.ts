@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -34,4 +34,21 @@ test('the drill of docs/backup.md works as it stands', async () => {
   for (const said of ['Backed up', 'The root key works', 'Restored', '0 failures']) {
     expect(stdout).toContain(said)
   }
+})
+
+/** Generated from the words of `--help`, one paragraph a line. */
+const GENERATED = 'docs/cli.md'
+
+test('prose is wrapped at 100 columns', async () => {
+  const checkout = fileURLToPath(new URL('..', import.meta.url))
+  const pages = (await readdir(join(checkout, 'docs'))).filter((name) => name.endsWith('.md'))
+  const guides = pages.map((name) => `docs/${name}`).filter((name) => name !== GENERATED)
+  const names = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', ...guides]
+  const long = await Promise.all(
+    names.map(async (name) => {
+      const text = (await readFile(join(checkout, name), 'utf8')).replace(/^```[\s\S]*?^```/gm, '')
+      return text.split('\n').filter((line) => line.length > 100 && !line.startsWith('|'))
+    }),
+  )
+  expect(long.flat()).toEqual([])
 })

@@ -95,6 +95,7 @@ const noEst = async (made: Made) => {
   await editCertificates(made, { estTlsCrt: null })
 }
 
+const verifyOffline = (directory: string) => ['ca', 'verify', directory, '--offline']
 const createOther = (directory: string) => ['ca', 'create', directory, '--factory', 'bolt']
 
 /** Every command that can be tried here, with the situation in which it is printed. */
@@ -165,6 +166,7 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
   ],
   ['fpki ca resume …', 'create with other options', afterInterruption(createOther)],
   ['fpki ca abandon …', 'create with other options', afterInterruption(createOther)],
+  ['fpki ca resume DIR', 'verify after an interruption', afterInterruption(verifyOffline)],
   ['fpki ca resume …', 'status after an interruption', afterInterruption((directory) => ['ca', 'status', directory])],
   [
     'fpki ca resume …',
@@ -260,6 +262,7 @@ const ASKING = ['fpki ca abandon', 'fpki api delete-factory']
 /** Where `ca verify` fills in words in capitals itself. */
 const FILLED_IN = [
   ['ca backup DIR', 'ca backup …'],
+  ['ca resume DIR', 'ca resume …'],
   ['ca show DIR', 'ca show …'],
   ['FACTORY', '…'],
 ] as const

@@ -24,7 +24,7 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki ca backup --out': library.madeBackup,
   'fpki ca backup --check': library.checkedBackup,
   'fpki ca restore': library.restoredPki,
-  'fpki ca resume, when nothing is open': library.nothingToResume,
+  'fpki ca resume, with nothing to resume': library.nothingToResume,
   'fpki ca abandon': library.abandonedWork,
   'fpki ca log': library.shownAuditLog,
   'fpki ca log verify': library.checkedAuditLog,

@@ -60,7 +60,7 @@ describe('the tarball', () => {
   test('holds the program, the library with its types, the licences and the bill of materials', () => {
     expect(contents).toEqual(
       expect.arrayContaining([
-        ...['package.json', 'LICENSE', 'README.md', 'CHANGELOG.md', 'bin/fpki.js'],
+        ...['package.json', 'LICENSE', 'README.md', 'CHANGELOG.md', 'docs/profile.md', 'bin/fpki.js'],
         ...['dist/index.js', 'dist/types/index.d.ts', 'dist/THIRD-PARTY-NOTICES.txt', 'dist/sbom.cdx.json'],
       ]),
     )

@@ -36,6 +36,10 @@ export interface AuditLog {
   ): Promise<void>
   refused(what: string, error: FpkiError): Promise<void>
   event(text: string): Promise<void>
+  /** Appends what `work` logs in one write, at its end, also when `work` throws. Nothing that it signs may leave it before. */
+  together<T>(work: () => Promise<T>): Promise<T>
+  /** Makes the file of a new audit log, empty: its name is durable with the names around it. */
+  prepare(): Promise<void>
   /** Has the root sign for the newest line, unless it has. */
   seal(signer: Signer): Promise<void>
 }
@@ -46,6 +50,7 @@ export interface AuditLog {
  */
 export function openAuditLog(directory: PkiDirectory, command: string, { clock, who }: AuditLogPorts): AuditLog {
   let end: ChainEnd | null = null
+  let waiting: string[] | null = null
   const entry = (of: Partial<AuditLogEntry> & Pick<AuditLogEntry, 'kind'>): AuditLogEntry => {
     const { name, uid } = who()
     const { kind, certificates = [], crl = null, text = null } = of
@@ -53,11 +58,23 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
   }
   const write = async (from: ChainEnd, of: AuditLogEntry): Promise<ChainEnd> => {
     const line = lineBehind(from, of)
-    // Until it is known to be on the disk, nobody knows what the end is.
+    const next = { number: from.number + 1, hash: endOf([line]).hash }
+    if (waiting === null) await appendDurably(`${line}\n`)
+    else waiting.push(`${line}\n`)
+    end = next
+    return next
+  }
+  const appendDurably = async (text: string) => {
+    // An append that fails may have written a part: what is there is read again.
     end = null
-    await auditLogFiles(directory).append(`${line}\n`)
-    end = { number: from.number + 1, hash: endOf([line]).hash }
-    return end
+    await auditLogFiles(directory).append(text)
+  }
+  const appendWaiting = async () => {
+    const [text, last] = [waiting?.join('') ?? '', end]
+    waiting = null
+    if (text === '') return
+    await appendDurably(text)
+    end = last
   }
   const open = async (): Promise<ChainEnd> => {
     if (end !== null) return end
@@ -88,6 +105,18 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
     },
     refused: (what, { code, message }) => append(entry({ kind: 'refused', text: `${what}: ${message} [${code}]` })),
     event: (text) => append(entry({ kind: 'event', text })),
+    together: async (work) => {
+      if (waiting !== null) return work()
+      waiting = []
+      const outcome = await work().then(
+        (value) => ({ value }),
+        (error: unknown) => ({ error }),
+      )
+      await appendWaiting()
+      if ('error' in outcome) throw outcome.error
+      return outcome.value
+    },
+    prepare: () => auditLogFiles(directory).append(''),
     seal: async (signer) => {
       end = await open()
       if (end.number > 0) await seal(directory, end, signer, rfc3339(clock()))

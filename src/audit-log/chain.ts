@@ -33,7 +33,7 @@ export function splitAuditLog(text: string, head: AuditLogHead | null): AuditLog
 }
 
 /** SHA-256 of a line without its end, lower-case hex. */
-export function hashOfLine(line: string): string {
+function hashOfLine(line: string): string {
   return createHash('sha256').update(line).digest('hex')
 }
 

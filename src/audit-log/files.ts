@@ -39,7 +39,10 @@ export function auditLogFiles({ files, path }: Pick<PkiDirectory, 'files' | 'pat
   return {
     read: () => withRepairHint(path, () => files.read(log, MAX_BYTES)),
     append: (text) => files.append(log, text, MODE),
-    replace: (text) => files.replace(log, text, MODE),
+    replace: async (text) => {
+      await files.replace(log, text, MODE)
+      await files.flush()
+    },
     readHead: () => withRepairHint(path, () => readJsonFile(files, head, auditLogHead)),
     writeHead: (content) => writeJsonFile(files, head, content),
   }

@@ -1,10 +1,7 @@
-import { ROOT_CSR_COMMAND } from '../directory/commands.js'
+import { ABANDON, ROOT_CSR_COMMAND } from '../directory/commands.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import { readLine } from './chain.js'
-
-/** The name of the last step of every command that changes something, for journals: see keepStep. */
-export const KEEP = { name: 'keep' } as const
 
 /** The snapshot of a directory as its first change found it. */
 export const AS_FOUND = 'as found'
@@ -21,14 +18,14 @@ export interface AuditLogTrace {
 }
 
 /**
- * What shows that a directory has an audit log: its snapshots, and a journal whose last step is done. None: this is a directory of
- * fioctl's, or of an earlier fpki. A broken journal says nothing: whoever changes something is told of that. Throws ERR_STORAGE.
+ * What shows that a directory has an audit log: its snapshots, and the journal of a finished command. Empty: the directory was
+ * made by fioctl. A broken journal shows nothing; the next change refuses it. Throws ERR_STORAGE.
  */
 export async function tracesOfAuditLog(directory: PkiDirectory): Promise<readonly AuditLogTrace[]> {
   const journal = await directory.readJournal().catch(nullIfBroken)
-  const isKept = journal?.steps.some(({ name, state }) => name === KEEP.name && state === 'done') ?? false
-  const kept = journal !== null && isKept ? [{ ...journal, time: journal.finishedAt ?? journal.startedAt }] : []
-  const all = [...(await directory.snapshots()), ...kept]
+  const finishedAt = journal?.command === ABANDON ? null : (journal?.finishedAt ?? null)
+  const finished = journal === null || finishedAt === null ? [] : [{ command: journal.command, time: finishedAt }]
+  const all = [...(await directory.snapshots()), ...finished]
   return all.map(({ time, command }) => ({ time, isSigned: !UNSIGNED.includes(command) }))
 }
 

@@ -1,6 +1,6 @@
 import type { FpkiCode } from '../errors.js'
 
-/** The exit code of each error (cli.md, "Output"). A complete list, so that the compiler finds a code without a number. */
+/** The exit code of each error (docs/profile.md#output). A complete list, so that the compiler finds a code without a number. */
 export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_USAGE: 2,
   ERR_EXISTS: 3,

@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, join } from 'node:path'
 import { type ApiChoice, readApi } from '../config/api-choice.js'
-import { resolveSettings, type Setting, type Settings } from '../config/resolve.js'
+import type { Setting, Settings } from '../config/model.js'
+import { resolveSettings } from '../config/resolve.js'
 import { onlyFactory } from '../config/settings.js'
 import { FpkiError } from '../errors.js'
 import { checkFactoryName } from '../factory-name.js'
@@ -10,8 +11,8 @@ import {
   embeddedFactoryOn,
   type FactoryApi,
   httpFactoryOn,
-  type Machine,
 } from '../machine/index.js'
+import type { Machine } from '../machine/machine.js'
 import type { CommonFlags } from './options.js'
 import { type Io, progressOn } from './output.js'
 
@@ -38,7 +39,7 @@ export interface ChosenFactory {
 }
 
 /**
- * Opens the Factory API that flags, environment and configuration select (cli.md, "Which Factory API").
+ * Opens the Factory API that flags, environment and configuration select (docs/profile.md#choosing-api).
  *
  * @throws FpkiError ERR_API_NOT_CHOSEN, ERR_USAGE, ERR_NOT_INITIALIZED, ERR_BAD_FILE; ERR_API without credentials
  */

@@ -98,7 +98,7 @@ function optional<Name extends string>(name: Name, value: string | undefined): {
   return value ? ({ [name]: value } as { readonly [key in Name]: string }) : {}
 }
 
-/** Reads the PIN when it is needed, from the first source that has one (cli.md, "Keys, PINs, passphrases"). */
+/** Reads the PIN when it is needed, from the first source that has one (docs/profile.md#secrets). */
 function pinPlace(
   flags: HsmFlags,
   uri: { readonly file: string | null; readonly value: string | null },

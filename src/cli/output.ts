@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 import { FpkiError } from '../errors.js'
 import { SCHEMA_VERSION } from '../json-document.js'
-import type { Machine } from '../machine/index.js'
+import type { Machine } from '../machine/machine.js'
 import type { Progress } from '../ports.js'
 import { printable, printableLines } from '../printable.js'
 import type { Stdin } from '../storage/input-file.js'

@@ -5,7 +5,7 @@ import type { HsmFlags } from './hsm-options.js'
 import type { Io } from './output.js'
 
 /**
- * Reads the passphrase when it is needed, from the first source that has one (cli.md, "Keys, PINs, passphrases"). It is
+ * Reads the passphrase when it is needed, from the first source that has one (docs/profile.md#secrets). It is
  * read once per command, so that a user types it once.
  *
  * @param newFor what a new passphrase protects

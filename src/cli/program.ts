@@ -7,7 +7,7 @@ import { columnsOf, type Io, type OutputFlags, printError, printJson, printText,
 import { type Group, type Section, WORDS } from './words/index.js'
 import { joinParagraphs } from './wrap.js'
 
-/** Runs `fpki` with the given arguments, prints any error, and resolves to the exit code of cli.md. Never throws. */
+/** Runs `fpki` with the given arguments, prints any error, and resolves to the exit code of docs/exit-codes.md. Never throws. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const program = buildProgram(io, argv)
   const words = helpAsFlag(normalizeBooleans(argv, program), program)
@@ -122,9 +122,11 @@ Settings. An option overrides the variable, which overrides the configuration:
   cacert     --cacert     FPKI_CACERT, CACERT           PEM, more trusted roots
   timeout    --timeout    FPKI_TIMEOUT                  30 seconds`
 
-/** Completes the hint of an interruption, now that the command has ended. */
+/** Completes the hint of an interruption or an unfinished command, now that the command has ended. */
 async function completed(error: unknown, words: readonly string[], program: Command, io: Io): Promise<unknown> {
-  if (!(error instanceof FpkiError) || (error.code !== 'ERR_SIGINT' && error.code !== 'ERR_SIGTERM')) return error
+  if (!(error instanceof FpkiError)) return error
+  if (error.code === 'ERR_UNFINISHED') return (await import('./started-with.js')).withFlags(error)
+  if (error.code !== 'ERR_SIGINT' && error.code !== 'ERR_SIGTERM') return error
   return (await import('./interrupted.js')).interrupted(error, words, program, io)
 }
 

@@ -12,10 +12,10 @@ import type { Io } from './output.js'
  */
 export async function withRecorded<Flags extends CommonFlags>(
   flags: Flags,
-  { journal, state, api }: OpenWork,
+  { factory: recorded, state, api }: OpenWork,
   io: Io,
 ): Promise<Flags> {
-  const factory = flags.factory ?? journal.arguments['--factory'] ?? state?.factory
+  const factory = flags.factory ?? recorded ?? state?.factory
   const named = factory === undefined ? {} : { factory }
   if (flags.api !== undefined || flags.stateDir !== undefined || api === null) return { ...flags, ...named }
   return withApi({ ...flags, ...named }, api, io)

@@ -3,7 +3,7 @@ import { FpkiError } from '../errors.js'
 /** Which Factory API is meant; `url` has no slash at its end. */
 export type ApiChoice = { readonly kind: 'embedded' | 'foundries' } | { readonly kind: 'url'; readonly url: string }
 
-/** Where Foundries has its own (contract.md 4). */
+/** Where Foundries has its own (docs/profile.md#factory-api). */
 export const FOUNDRIES_URL = 'https://api.foundries.io'
 
 /** Reads the word for a Factory API. `source` says where it stands. Throws ERR_USAGE. */

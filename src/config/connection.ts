@@ -4,10 +4,10 @@ import { secretText } from '../secret.js'
 import { type ApiChoice, baseUrl, FOUNDRIES_URL } from './api-choice.js'
 import type { ClientCredentials, FioctlConfig } from './fioctl.js'
 import { readLogins } from './logins.js'
+import type { Setting, Settings } from './model.js'
 import { clientOf, membersOf, tokensOf } from './oauth.js'
 import type { OAuthClient, OAuthTokens } from './oauth-client.js'
 import { credentialsPath, hasConfiguration } from './places.js'
-import type { Setting, Settings } from './resolve.js'
 import { editYaml } from './yaml-file.js'
 
 /** How a server is told who asks; where it was said. Secret. */
@@ -98,11 +98,11 @@ export async function proofFor(
 }
 
 /** A token that flags or environment give; FIOCTL_TOKEN is for fioctl's server only. */
-export function saidToken({ flags, places: { env } }: Settings, isFioctls: boolean): Setting<string> | null {
+export function saidToken({ flags, places: { env } }: Settings, isFromFioctl: boolean): Setting<string> | null {
   const sources = [
     ['--token', flags.token],
     ['FPKI_TOKEN', env['FPKI_TOKEN']],
-    ['FIOCTL_TOKEN', isFioctls ? env['FIOCTL_TOKEN'] : undefined],
+    ['FIOCTL_TOKEN', isFromFioctl ? env['FIOCTL_TOKEN'] : undefined],
   ] as const
   const [source, value] = sources.find(([, token]) => token) ?? []
   return value === undefined || source === undefined ? null : { value: secretText(value, 'token', source), source }

@@ -12,7 +12,7 @@ const headers = z.record(
   z.string().check(z.regex(/^[\t\x20-\x7e]*$/)),
 )
 
-/** OAuth credentials as fioctl writes them (contract.md 4); every value is a text. */
+/** OAuth credentials as fioctl writes them (docs/profile.md#fioctl-configuration); every value is a text. */
 export const clientCredentials = z.object({
   client_id: text,
   client_secret: text,

@@ -2,12 +2,12 @@ import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
 import { saidToken } from './connection.js'
 import { readLogins } from './logins.js'
-import type { Settings } from './resolve.js'
+import type { Settings } from './model.js'
 
 /**
- * Setting a root of trust cannot be undone, so that a change never goes to a Factory API that was guessed (cli.md, "Which
- * Factory API"). Throws ERR_API_NOT_CHOSEN when nothing says which one, and there are credentials for another than the
- * embedded one.
+ * Setting a root of trust cannot be undone, so that a change never goes to a Factory API that was guessed
+ * (docs/profile.md#choosing-api). Throws ERR_API_NOT_CHOSEN when nothing says which one, and there are credentials for another than
+ * the embedded one.
  */
 export async function requireChosenApi(settings: Settings, files: DurableFiles): Promise<void> {
   if (settings.api.source !== 'default') return

@@ -9,7 +9,7 @@ export interface OAuthClient {
   readonly url: string
 }
 
-/** OAuth tokens, as contract.md 4 has them in a configuration. Secret. */
+/** OAuth tokens, as docs/profile.md#fioctl-configuration has them in a configuration. Secret. */
 export interface OAuthTokens {
   readonly accessToken: string
   readonly refreshToken: string | null

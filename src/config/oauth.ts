@@ -3,7 +3,7 @@ import { baseUrl } from './api-choice.js'
 import type { ClientCredentials } from './fioctl.js'
 import type { OAuthClient, OAuthTokens } from './oauth-client.js'
 
-/** Where Foundries gives tokens (contract.md 4). */
+/** Where Foundries gives tokens (docs/profile.md#oauth). */
 const OAUTH_URL = 'https://app.foundries.io/oauth'
 
 /** The client of a configuration. Throws ERR_BAD_FILE when its id or secret is missing, ERR_USAGE for a bad address. */

@@ -3,8 +3,8 @@ import { jsonDocument } from '../json-document.js'
 import type { DurableFiles } from '../ports.js'
 import { readApi } from './api-choice.js'
 import { fioctlOf, type Proof, proofFor, serverUrl } from './connection.js'
+import type { Setting, Settings } from './model.js'
 import { credentialsPath, fioctlPath, ownConfigPath } from './places.js'
-import type { Setting, Settings } from './resolve.js'
 
 const settingValue = z.nullable(z.union([z.string(), z.number()]))
 
@@ -39,12 +39,13 @@ export async function showConfig(settings: Settings, files: DurableFiles): Promi
   const url = await serverUrl(choice.kind === 'url' ? choice : { kind: 'foundries' }, settings)
   const fioctl = await fioctlOf(url, settings)
   const urlSource = fioctl === null || fioctl.serverUrl === null ? 'default' : fioctl.path
-  const isFioctls = factory.value === null && choice.kind !== 'embedded' && fioctl !== null && fioctl.factory !== null
+  const isFromFioctl =
+    factory.value === null && choice.kind !== 'embedded' && fioctl !== null && fioctl.factory !== null
   const row = (name: string, { value, source }: Setting) => ({ name, value: asJsonValue(name, value), source })
   return {
     settings: [
       row('api', api),
-      row('factory', isFioctls ? { value: fioctl.factory, source: fioctl.path } : factory),
+      row('factory', isFromFioctl ? { value: fioctl.factory, source: fioctl.path } : factory),
       row('state-dir', settings.stateDirectory()),
       row('cacert', cacert),
       row('timeout', timeout),

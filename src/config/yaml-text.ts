@@ -4,7 +4,7 @@ import { type Document, isScalar, parse, parseDocument, Scalar } from 'yaml'
 export type YamlEdit = readonly [path: readonly string[], value: string | number | null]
 
 /** What is wrong with a YAML text; never what stands there. */
-export class BadYaml extends Error {
+class BadYaml extends Error {
   /** null: nobody can say. */
   readonly line: number | null
 

@@ -146,8 +146,8 @@ async function see(files: DurableFiles, path: string, name: string): Promise<See
 }
 
 function entryOf({ name, text }: Seen, path: string): FolderEntry {
-  const mode = PKI_FILE_MODE
-  return isKeyFile(name) ? { name, from: join(path, name), mode } : { name, text, mode }
+  const linked = { name, from: join(path, name), mode: PKI_FILE_MODE }
+  return isKeyFile(name) ? linked : { ...linked, textBehindLink: text }
 }
 
 function sha256Of(text: string): string {

@@ -2,16 +2,11 @@ import { join } from 'node:path'
 import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
 import { readJsonFile } from '../storage/json-file.js'
+import { readJournalFile } from './journal-file.js'
+import type { Journal } from './journal-record.js'
 import { HISTORY_FOLDER, OWN_FILES, OWN_FOLDER, PENDING_FOLDER } from './names.js'
 import { MAX_PEM_BYTES } from './pki-directory.js'
-import {
-  type BackupRecord,
-  backupRecord,
-  type DirectoryState,
-  directoryState,
-  type Journal,
-  journal,
-} from './records.js'
+import { type BackupRecord, backupRecord, type DirectoryState, directoryState } from './records.js'
 
 /** One file of a PKI directory as it was found. */
 export interface SeenFile {
@@ -69,7 +64,7 @@ export async function inspectDirectory(files: DurableFiles, path: string): Promi
     unfinished: (await Promise.all(unfinished)).flat(),
     staged: await attempt([], async () => (await files.list(join(own, PENDING_FOLDER))) ?? []),
     state: await attempt(null, () => readJsonFile(files, join(own, OWN_FILES.state), directoryState)),
-    journal: await attempt(null, () => readJsonFile(files, join(own, OWN_FILES.journal), journal)),
+    journal: await attempt(null, () => readJournalFile(files, join(own, OWN_FILES.journal))),
     backup: await attempt(null, () => readJsonFile(files, join(own, OWN_FILES.backup), backupRecord)),
     // One thing that is in the way of all of them is told once.
     problems: problems.filter(({ message }, at) => problems.findIndex((other) => other.message === message) === at),

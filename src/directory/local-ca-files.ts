@@ -8,7 +8,7 @@ const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/
 const TAKEN: readonly string[] = [...Object.keys(FILE_MEANINGS), ROOT_CSR]
 
 /**
- * The files of a local-ca: `NAME.pem` and `NAME.key` (contract.md 1 and 2).
+ * The files of a local-ca: `NAME.pem` and `NAME.key` (docs/profile.md#ca-words).
  *
  * @param name a bare name, with `.pem` or without
  * @throws FpkiError ERR_USAGE when it is a path, the name of another file of the PKI in any case, or ends as fpki's own

@@ -1,4 +1,4 @@
-/** The files of a PKI directory (contract.md 2), each with mode 0400 and one PEM block. */
+/** The files of a PKI directory (docs/profile.md#files), each with mode 0400 and one PEM block. */
 export const PKI_FILES = {
   rootKey: 'factory_ca.key',
   rootCertificate: 'factory_ca.pem',
@@ -11,6 +11,11 @@ export const PKI_FILES = {
 
 /** One of the names of {@link PKI_FILES}. */
 export type PkiFile = (typeof PKI_FILES)[keyof typeof PKI_FILES]
+
+/** Is it one of {@link PKI_FILES}? */
+export function isPkiFile(name: string): name is PkiFile {
+  return Object.values<string>(PKI_FILES).includes(name)
+}
 
 /** What each file is, for people, and whether it is a secret. */
 export const FILE_MEANINGS: Readonly<Record<PkiFile, { readonly meaning: string; readonly secret: boolean }>> = {
@@ -29,9 +34,9 @@ export const ROOT_CSR = 'factory_ca.csr'
 /** Keys and certificates are never changed in place. */
 export const PKI_FILE_MODE = 0o400
 
-/** fpki's own files, in a folder of mode 0700 (cli.md, "The PKI directory"). */
+/** fpki's own files, in a folder of mode 0700 (docs/profile.md#own-files). */
 export const OWN_FOLDER = '.fpki'
-export const OWN_FILES = { state: 'state.json', journal: 'journal.json', lock: 'lock', backup: 'backup.json' } as const
+export const OWN_FILES = { state: 'state.json', journal: 'journal.jsonl', lock: 'lock', backup: 'backup.json' } as const
 
 /** The audit log, and the newest line that the root has signed for, in fpki's own folder. */
 export const AUDIT_LOG = 'log.jsonl'

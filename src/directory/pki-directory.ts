@@ -3,6 +3,8 @@ import { FpkiError } from '../errors.js'
 import type { DurableFiles, FileLock } from '../ports.js'
 import { readJsonFile, writeJsonFile } from '../storage/json-file.js'
 import { type HistoryFiles, historyFiles } from './history.js'
+import { type JournalFile, journalFile, journalText } from './journal-file.js'
+import type { Journal } from './journal-record.js'
 import {
   ABANDONED_FOLDER,
   AUDIT_LOG_HEAD,
@@ -14,17 +16,10 @@ import {
   type PkiFile,
 } from './names.js'
 import { type OwnedDirectory, ownedDirectory, ownFolders } from './owned.js'
-import {
-  type BackupRecord,
-  backupRecord,
-  type DirectoryState,
-  directoryState,
-  type Journal,
-  journal,
-} from './records.js'
+import { type BackupRecord, backupRecord, type DirectoryState, directoryState } from './records.js'
 
 /** The files of one PKI directory, by what they mean. */
-export interface PkiDirectory extends HistoryFiles, OwnedDirectory {
+export interface PkiDirectory extends HistoryFiles, OwnedDirectory, JournalFile {
   /** Absolute. */
   readonly path: string
   /** What it is on. */
@@ -66,14 +61,10 @@ export interface PkiDirectory extends HistoryFiles, OwnedDirectory {
   putAside(folder: string, from: 'directory' | 'pending', names: readonly string[]): Promise<void>
   /** Puts state.json aside too, of a PKI that is given up as a whole, and log.head: the next root can verify none of it. */
   forgetState(folder: string): Promise<void>
-  /** Writes a note beside what was put aside. */
-  noteAside(folder: string, name: string, content: unknown): Promise<void>
+  /** Writes the journal of what was put aside beside it. */
+  putJournalAside(folder: string, content: Journal): Promise<void>
   /** Removes factory_ca.key: the one file that ever goes, when a token has proved to hold the key. */
   removeRootKey(): Promise<void>
-  readJournal(): Promise<Journal | null>
-  writeJournal(content: Journal): Promise<void>
-  /** Puts an earlier journal back, or removes the one that is there when there was none. */
-  restoreJournal(earlier: Journal | null): Promise<void>
   readState(): Promise<DirectoryState | null>
   writeState(content: DirectoryState): Promise<void>
   readBackup(): Promise<BackupRecord | null>
@@ -110,13 +101,10 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
     read: (name) => files.read(join(path, name), MAX_PEM_BYTES),
     ...pending(files, path),
     ...historyFiles(files, path),
+    ...journalFile(files, own('journal')),
     create: (name, pem) => files.create(join(path, name), pem, PKI_FILE_MODE),
     ...aside(files, path),
     removeRootKey: () => files.remove(join(path, PKI_FILES.rootKey)),
-    readJournal: () => readJsonFile(files, own('journal'), journal),
-    writeJournal: (content) => writeJsonFile(files, own('journal'), content),
-    restoreJournal: (earlier) =>
-      earlier === null ? files.remove(own('journal')) : writeJsonFile(files, own('journal'), earlier),
     readState: () => readJsonFile(files, own('state'), directoryState),
     writeState: (content) => writeJsonFile(files, own('state'), content),
     readBackup: () => readJsonFile(files, own('backup'), backupRecord),
@@ -159,11 +147,13 @@ function pending(
 function aside(
   files: DurableFiles,
   path: string,
-): Pick<PkiDirectory, 'freeNameAside' | 'putAside' | 'forgetState' | 'noteAside'> {
+): Pick<PkiDirectory, 'freeNameAside' | 'putAside' | 'forgetState' | 'putJournalAside'> {
   const own = join(path, OWN_FOLDER)
   const placeIn = async (folder: string, home: string, names: readonly string[]) => {
     const to = join(own, ABANDONED_FOLDER, folder)
     await files.makeDirectory(to)
+    // Its name is durable before anything moves into it.
+    await files.flush()
     for (const name of names) {
       if ((await files.kindOf(join(home, name))) !== null) await files.place(join(home, name), join(to, name))
     }
@@ -178,7 +168,8 @@ function aside(
     },
     putAside: (folder, from, names) => placeIn(folder, from === 'directory' ? path : join(own, PENDING_FOLDER), names),
     forgetState: (folder) => placeIn(folder, own, [OWN_FILES.state, AUDIT_LOG_HEAD]),
-    noteAside: (folder, name, content) => writeJsonFile(files, join(own, ABANDONED_FOLDER, folder, name), content),
+    putJournalAside: (folder, content) =>
+      files.replace(join(own, ABANDONED_FOLDER, folder, OWN_FILES.journal), journalText(content), 0o600),
   }
 }
 

@@ -4,7 +4,7 @@ import type { Certificate } from '../pki/read-certificate.js'
 import type { SeenDirectory } from './inspect.js'
 import { isCertificateFile, isKeyFile, PKI_FILES } from './names.js'
 
-/** The role that the name of a certificate's file gives it; every further `.pem` is a local CA (contract.md 2). */
+/** The role that the name of a certificate's file gives it; every further `.pem` is a local CA (docs/profile.md#files). */
 export function roleOfFile(name: string): CertificateRole {
   if (name === PKI_FILES.rootCertificate) return 'root'
   if (name === PKI_FILES.tlsCertificate) return 'tls'

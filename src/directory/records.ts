@@ -29,7 +29,7 @@ export const recordedTime = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d
  * `ca restore` put the record there, and no backup proves who made it: the module and the Factory API that it names have to be named
  * again.
  */
-const restored = z.optional(z.literal(true))
+export const restored = z.optional(z.literal(true))
 
 /** What `.fpki/state.json` remembers of a PKI directory; never a secret. */
 export const directoryState = z.strictObject({
@@ -50,28 +50,6 @@ export const directoryState = z.strictObject({
 
 /** See {@link directoryState}. */
 export type DirectoryState = z.infer<typeof directoryState>
-
-/** One step of a command: before it, in the middle of it, or behind it. */
-const stepRecord = z.strictObject({ name: z.string(), state: z.enum(['pending', 'started', 'done']) })
-
-/** What `.fpki/journal.json` records of the command that last changed a PKI directory. */
-export const journal = z.strictObject({
-  version: z.literal(1),
-  /** `ca create`. */
-  command: z.string(),
-  /** What the command was asked to do; the same again goes on with it, anything else does not. */
-  arguments: z.record(z.string(), z.string()),
-  startedAt: recordedTime,
-  /** null: the command has not ended well yet. */
-  finishedAt: z.nullable(z.string()),
-  steps: z.array(stepRecord),
-  /** What steps have learnt that later ones need, such as the Factory API's requests. Nothing secret. */
-  facts: z.record(z.string(), z.string()),
-  restored,
-})
-
-/** See {@link journal}. */
-export type Journal = z.infer<typeof journal>
 
 /** Why a proof of a backup says nothing of the root key: in a token, in no file of it, or nobody gave its passphrase. */
 export const rootKeyUnproven = z.enum(['in-token', 'not-held', 'not-tried'])

@@ -32,7 +32,7 @@ export interface WireAnswer {
 const PATH = /^\/ota\/factories\/([^/]+)\/(?:(certs)|users\/([^/]+))\/$/
 
 /**
- * Answers one request as a Factory API does over HTTP (contract.md 4). What an API refuses is an answer too; anything
+ * Answers one request as a Factory API does over HTTP (docs/profile.md#factory-api). What an API refuses is an answer too; anything
  * else that goes wrong is thrown.
  *
  * @param apiOf the API of a factory, for the caller of this request; null: there is no such factory

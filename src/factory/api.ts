@@ -9,7 +9,7 @@ export const changeMeta = z.strictObject({
   updatedAt: z.string(),
 })
 
-/** What the Factory API knows of a factory whose PKI is configured (contract.md 4); PEM, null where there is none. */
+/** What the Factory API knows of a factory whose PKI is configured (docs/profile.md#certs); PEM, null where there is none. */
 export const factoryCertificates = z.strictObject({
   rootCrt: z.string(),
   tlsCrt: z.nullable(z.string()),
@@ -54,7 +54,7 @@ export interface CertificatesUpdate {
   readonly tlsCrt?: string
   readonly caCrt?: string
   readonly estTlsCrt?: string
-  /** A CRL of the root's (PEM): what it says of device CAs is done to them (contract.md 3). */
+  /** A CRL of the root's (PEM): what it says of device CAs is done to them (docs/profile.md#crl). */
   readonly caRevokeCrl?: string
 }
 
@@ -66,7 +66,7 @@ export interface FactoryUser {
 }
 
 /**
- * The Factory API (contract.md 4). Every call may throw {@link FactoryApiError}.
+ * The Factory API (docs/profile.md#factory-api). Every call may throw {@link FactoryApiError}.
  */
 export interface FactoryApi {
   /** Which one it is, for messages and records: two APIs with one name know the same factories. */

@@ -30,7 +30,7 @@ const SUCCESS: ReadonlySet<number> = new Set([200, 201, 202, 204])
 const NOTHING_CHANGED = 'Nothing was changed there.'
 
 /**
- * A Foundries-compatible Factory API over HTTP(S) (contract.md 4). Reading is repeated when it fails in a way that may
+ * A Foundries-compatible Factory API over HTTP(S) (docs/profile.md#factory-api). Reading is repeated when it fails in a way that may
  * pass. A change is repeated only when the server has not got it, or when reading back shows that it had no effect; one
  * whose answer got lost counts as done when reading back shows that it had.
  */

@@ -4,7 +4,7 @@ import type { CertificatesUpdate, CsrKind, CsrOrder, Csrs, FactoryCertificates, 
 /** A text that may be null or not there at all. */
 const text = z.nullish(z.string())
 
-/** What GET certs answers (contract.md 4); members that are not known here are left out. */
+/** What GET certs answers (docs/profile.md#certs); members that are not known here are left out. */
 export const wireCertificates = z.object({
   'root-crt': text,
   'tls-crt': text,

@@ -13,7 +13,7 @@ import type { DurableFiles, Signer } from '../ports.js'
 import { shellWord } from '../shell-word.js'
 import { checkAbsolute } from '../storage/absolute-path.js'
 
-/** A PKI directory that is there, and its root certificate. */
+/** An existing PKI directory and its root certificate. */
 export interface OpenPki {
   readonly directory: PkiDirectory
   readonly root: Certificate
@@ -21,12 +21,12 @@ export interface OpenPki {
 }
 
 /**
- * Opens a PKI directory that fpki or fioctl has made. Nothing is changed.
+ * Opens a PKI directory of fpki or fioctl. Nothing is changed.
  *
  * @param path absolute
- * @param factory the factory that it must be of; null: the one that its records or its root certificate name
- * @throws FpkiError ERR_USAGE, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS, ERR_NOT_INITIALIZED when there is no PKI in it,
- *   ERR_BAD_FILE, ERR_BAD_CERTIFICATE, ERR_OTHER_ROOT when it is the PKI of another factory
+ * @param factory the factory that it must belong to; null: the one in its records or root certificate
+ * @throws FpkiError ERR_USAGE, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS, ERR_NOT_INITIALIZED when it contains no PKI,
+ *   ERR_BAD_FILE, ERR_BAD_CERTIFICATE, ERR_OTHER_ROOT when it belongs to another factory
  */
 export async function openPki(files: DurableFiles, path: string, factory: string | null): Promise<OpenPki> {
   checkAbsolute(path, 'PKI directory')
@@ -40,35 +40,35 @@ export async function openPki(files: DurableFiles, path: string, factory: string
   throw new FpkiError(
     'ERR_OTHER_ROOT',
     `${path} is not the PKI of the factory ${owner}: its root certificate has OU=${units.join(', OU=')}.`,
-    'Name the right directory, or the right factory with --factory.',
+    'Pass the right directory, or the right factory with --factory.',
   )
 }
 
-/** The factory that a PKI directory belongs to. Throws as {@link openPki}, and ERR_USAGE when that is no factory's name. */
+/** The factory that a PKI directory belongs to. Throws as {@link openPki}, and ERR_USAGE when its name is invalid. */
 export async function factoryOfPki(files: DurableFiles, path: string): Promise<string> {
   const { factory } = await openPki(files, path, null)
   return checkFactoryName(factory, `the root certificate in ${path}`)
 }
 
-/** What the Factory API knows of the PKI. Throws ERR_NOT_INITIALIZED or ERR_OTHER_ROOT when it knows another, or none. */
+/** The PKI in the Factory API. Throws ERR_NOT_INITIALIZED when it has none, ERR_OTHER_ROOT when it has another. */
 export async function knownPki(api: FactoryApi, { root, factory, directory }: OpenPki): Promise<KnownCertificates> {
   const known = await api.getCertificates()
   if (known === null) {
     throw new FpkiError(
       'ERR_NOT_INITIALIZED',
-      `The factory ${factory} has no PKI yet, as the Factory API ${api.name} knows it.`,
-      `Check --factory and --api (or FPKI_STATE_DIR); if its making was interrupted, finish it with \`fpki ca resume ${shellWord(directory.path)}\`.`,
+      `The Factory API ${api.name} has no PKI for the factory ${factory} yet.`,
+      `Check --factory and --api (or FPKI_STATE_DIR). If \`ca create\` was interrupted, finish it with \`fpki ca resume ${shellWord(directory.path)}\`.`,
     )
   }
   if (sameOctets(readPemCertificate(known.rootCrt, 'root-crt').der, root.der)) return known
   throw new FpkiError(
     'ERR_OTHER_ROOT',
-    `The factory ${factory} has another root of trust than ${directory.path}.`,
-    'Nothing was changed. Name the right directory, or the right factory with --factory.',
+    `The root certificate of the factory ${factory} in the Factory API is not the one in ${directory.path}.`,
+    'Nothing was changed. Pass the right directory, or the right factory with --factory.',
   )
 }
 
-/** The device CAs that the Factory API knows. Throws ERR_BAD_FILE or ERR_BAD_CERTIFICATE. */
+/** The device CAs in the Factory API. Throws ERR_BAD_FILE or ERR_BAD_CERTIFICATE. */
 export function deviceCasOf({ caCrt }: FactoryCertificates): readonly Certificate[] {
   return caCrt === null || caCrt.trim() === '' ? [] : readPemCertificates(caCrt, 'ca-crt')
 }
@@ -79,29 +79,29 @@ export function deviceCaSerials({ caCrt }: FactoryCertificates): ReadonlySet<big
   return new Set(cas.map(({ serialNumber }) => serialNumber))
 }
 
-/** A list of device CAs (PEM, contract.md 4) with those of `added` behind it that it lacks. */
+/** A list of device CAs (PEM, docs/profile.md#certs), followed by those of `added` that it lacks. */
 export function withDeviceCas(caCrt: string | null, added: readonly string[]): string {
-  const ders = [caCrt ?? '', ...added].flatMap((pem) =>
+  const certificates = [caCrt ?? '', ...added].flatMap((pem) =>
     pem.trim() === '' ? [] : readPemList(pem, 'ca-crt').map(({ der }) => encodePem('CERTIFICATE', der)),
   )
-  return [...new Set(ders)].join('\n')
+  return [...new Set(certificates)].join('\n')
 }
 
-/** The root key. Throws ERR_BAD_KEY when it is not that of the root certificate, and what opening it throws. */
+/** Opens the root key. Throws ERR_BAD_KEY when it does not match the root certificate, and as RootSigner.open does. */
 export async function openRootKey(rootSigner: Pick<RootSigner, 'open'>, { root, directory }: OpenPki): Promise<Signer> {
   const signer = await rootSigner.open()
   if (await provesPossession(signer, root.spki)) return signer
   throw new FpkiError(
     'ERR_BAD_KEY',
     `The root key of ${directory.path} is not the key of factory_ca.pem.`,
-    'Nothing was changed. Put both back from a backup.',
+    'Nothing was changed. Restore both from a backup.',
   )
 }
 
 function noPki(path: string): FpkiError {
   return new FpkiError(
     'ERR_NOT_INITIALIZED',
-    `${path} holds no PKI: there is no factory_ca.pem in it.`,
-    'Name a PKI directory, or make one with `fpki ca create /absolute/path`.',
+    `${path} does not contain a PKI: factory_ca.pem is missing.`,
+    'Pass a PKI directory, or create one with `fpki ca create /absolute/path`.',
   )
 }

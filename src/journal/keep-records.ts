@@ -1,25 +1,24 @@
 import { type AuditLog, type AuditLogPorts, openAuditLog } from '../audit-log/audit-log.js'
 import { splitAuditLog } from '../audit-log/chain.js'
 import { auditLogFiles } from '../audit-log/files.js'
-import { AS_FOUND, hasLine, KEEP, tracesOfAuditLog } from '../audit-log/traces.js'
+import { AS_FOUND, hasLine, tracesOfAuditLog } from '../audit-log/traces.js'
 import { readableCertificates } from '../directory/certificate-files.js'
+import type { Journal } from '../directory/journal-record.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
-import type { Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { RootSigner } from '../keystore/root-key.js'
 import { rfc3339 } from '../pki/describe.js'
-import type { Signer } from '../ports.js'
-import type { Step } from './run-steps.js'
+import type { Progress, Signer } from '../ports.js'
 
 /** Before the first change of a directory that has none: a line that lists the certificates that are there, and a snapshot. */
-export async function beginRecords(directory: PkiDirectory, auditLog: AuditLog, now: Date): Promise<void> {
+export async function beginRecords(directory: PkiDirectory, auditLog: AuditLog, now: Date): Promise<undefined> {
   await beginAuditLog(directory, auditLog)
   if ((await directory.snapshots()).length > 0) return
   await directory.takeSnapshot({ command: AS_FOUND, time: rfc3339(now), state: await directory.readState() })
 }
 
 /** The line that an audit log begins with in a directory that fioctl, or an fpki without one, has made. */
-export async function beginAuditLog(directory: PkiDirectory, auditLog: AuditLog): Promise<void> {
+async function beginAuditLog(directory: PkiDirectory, auditLog: AuditLog): Promise<void> {
   const head = await auditLogFiles(directory).readHead()
   const { lines } = splitAuditLog((await auditLogFiles(directory).read()) ?? '', head)
   if (head !== null || hasLine(lines)) return
@@ -29,7 +28,7 @@ export async function beginAuditLog(directory: PkiDirectory, auditLog: AuditLog)
   await auditLog.found(there, 'Here the audit log begins. These were in the directory already.')
 }
 
-/** What keeping the records takes. */
+/** What {@link keepRecords} needs. */
 export interface KeepWork {
   readonly directory: PkiDirectory
   readonly auditLog: AuditLog
@@ -38,28 +37,26 @@ export interface KeepWork {
   warn(text: string): void
 }
 
-/** The last step of every command that changes something: the root signs for the audit log, and a snapshot is made. */
-export function keepStep<Work extends KeepWork>({
-  command,
-  startedAt,
-}: Pick<Journal, 'command' | 'startedAt'>): Step<Work> {
-  return {
-    ...KEEP,
-    says: 'Keeping a snapshot',
-    run: async ({ directory, auditLog, rootSigner, warn }) => {
-      if (rootSigner !== null) await auditLog.seal(await rootSigner.open())
-      await directory.takeSnapshot({ command, time: startedAt, state: await directory.readState() })
-      await directory.thinSnapshots().catch((error: unknown) => {
-        // The work is done: an old snapshot that cannot be read must keep nobody from the next command.
-        if (!(error instanceof FpkiError)) throw error
-        warn(`Old snapshots were not cleared away: ${error.message}`)
-      })
-      return undefined
-    },
-  }
+/**
+ * What every command that changes something ends with: the root signs for the audit log, and a snapshot is taken, named after
+ * the command and the time at which it was started.
+ */
+export async function keepRecords(
+  { directory, auditLog, rootSigner, warn }: KeepWork,
+  { command, startedAt }: Pick<Journal, 'command' | 'startedAt'>,
+  progress: Progress,
+): Promise<void> {
+  progress.step('Keeping a snapshot')
+  if (rootSigner !== null) await auditLog.seal(await rootSigner.open())
+  await directory.takeSnapshot({ command, time: startedAt, state: await directory.readState() })
+  await directory.thinSnapshots().catch((error: unknown) => {
+    // The work is done: an old snapshot that cannot be read must not stop the next command.
+    if (!(error instanceof FpkiError)) throw error
+    warn(`Old snapshots were not removed: ${error.message}`)
+  })
 }
 
-/** Seconds: several may sign at once, and each is done in no time. */
+/** Seconds: several may sign at once, and each takes very little time. */
 const PATIENCE = 20
 
 /**

@@ -1,95 +1,82 @@
+import type { Journal, JournalChange } from '../directory/journal-record.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
-import type { Journal } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
-import { rfc3339 } from '../pki/describe.js'
-import type { Clock, Progress } from '../ports.js'
+import type { Progress } from '../ports.js'
+import type { RunnableStep } from './steps.js'
 
-/** What the steps of a command have learnt so far; it is in the journal before the next step begins. */
-export type Facts = Readonly<Record<string, string>>
-
-/** A fact that an earlier step must have learnt. Throws ERR_BAD_FILE when the journal does not have it. */
-export function fact(facts: Facts, name: string): string {
-  const value = facts[name]
-  if (value !== undefined) return value
-  throw new FpkiError('ERR_BAD_FILE', `The journal lacks ${name}.`, 'Put journal.json back as fpki wrote it.')
-}
-
-/** One step of a command. Done twice, it has the same end as done once. */
-export interface Step<Work> {
-  readonly name: string
-  /** For the person who waits. */
-  readonly says: string
-  /**
-   * @param facts what earlier steps have learnt
-   * @param interrupted an earlier run began this step, and what it made may be there
-   * @returns what later steps need to know
-   */
-  run(work: Work, facts: Facts, interrupted: boolean): Promise<Facts | undefined>
-}
-
-/** What the running of steps needs from outside. */
+/** What running steps needs from outside. */
 export interface StepRunner {
   readonly directory: PkiDirectory
-  readonly clock: Clock
   readonly progress: Progress
   /** Aborted: stop before the next step. Its reason is thrown. */
   readonly signal: AbortSignal
 }
 
-/** The journal of a command that begins now. */
-export function newJournal(command: string, args: Facts, steps: readonly { name: string }[], now: Date): Journal {
-  return {
-    version: 1,
-    command,
-    arguments: args,
-    startedAt: rfc3339(now),
-    finishedAt: null,
-    steps: steps.map(({ name }) => ({ name, state: 'pending' })),
-    facts: {},
-  }
+/** The last step, as the journal is still to record it, and all facts. */
+export interface RanSteps {
+  readonly facts: Readonly<Record<string, unknown>>
+  readonly last: JournalChange
 }
 
 /**
- * Runs the steps of `journal` that are not done, in their order. Before a step the journal says that it has started
- * and that the one before it is done, durably; so a run that is cut off anywhere goes on from there when it is begun
- * again.
+ * Runs the steps that `journal` does not have as done, in order. Before a step the journal records, durably, that it starts and
+ * that the one before it is done, so that a run that is cut off anywhere is resumed from there.
+ *
+ * @param run `resumed`: an earlier run may have left what its steps make; `inFile`: the journal file is that of this run
  */
 export async function runSteps<Work>(
-  steps: readonly Step<Work>[],
+  steps: readonly RunnableStep<Work>[],
   work: Work,
-  journal: Journal,
-  { directory, clock, progress, signal }: StepRunner,
-): Promise<Facts> {
-  let current = journal
-  for (const [index, { name, state }] of journal.steps.entries()) {
+  run: { readonly journal: Journal; readonly resumed: boolean; readonly inFile: boolean },
+  { directory, progress, signal }: StepRunner,
+): Promise<RanSteps> {
+  const { journal, resumed } = run
+  requireSameSteps(directory, steps, journal.steps)
+  let facts: RanSteps['facts'] = journal.facts
+  let last: JournalChange = {}
+  let { inFile } = run
+  for (const [at, step] of steps.entries()) {
+    const state = journal.steps[at]?.state
     if (state === 'done') continue
-    const step = steps.find((candidate) => candidate.name === name)
-    if (step === undefined) throw unknownStep(name)
     signal.throwIfAborted()
-    current = withStep(current, index, 'started')
-    await directory.writeJournal(current)
+    if (!inFile) await directory.beginJournal(journal)
+    else {
+      // What the step before has made is durable before the journal says that it is done.
+      await directory.files.flush()
+      await directory.changeJournal({ ...last, started: step.name })
+    }
+    inFile = true
     progress.step(step.says)
-    const interrupted = state === 'started'
-    const learnt = await step.run(work, current.facts, interrupted).catch(async (error: unknown) => {
-      // What is there was not made by this step: the next run must not take it for its own.
-      const foreign = !interrupted && error instanceof FpkiError && error.code === 'ERR_EXISTS'
-      if (foreign) await directory.writeJournal(withStep(current, index, 'pending'))
+    const interrupted = resumed && state === 'started'
+    const learnt = await step.run(work, facts, interrupted).catch(async (error: unknown) => {
+      // What exists was not made by this step: the next run must not take it for its own.
+      const isForeign = !interrupted && error instanceof FpkiError && error.code === 'ERR_EXISTS'
+      if (isForeign) await directory.changeJournal({ pending: step.name })
       throw error
     })
-    current = { ...withStep(current, index, 'done'), facts: { ...current.facts, ...learnt } }
+    last = isRecord(learnt) ? { done: step.name, facts: learnt } : { done: step.name }
+    if (isRecord(learnt)) facts = { ...facts, [step.name]: learnt }
   }
-  await directory.writeJournal({ ...current, finishedAt: rfc3339(clock()) })
-  return current.facts
+  await directory.files.flush()
+  return { facts, last }
 }
 
-function withStep(journal: Journal, index: number, state: 'pending' | 'started' | 'done'): Journal {
-  return { ...journal, steps: journal.steps.map((step, at) => (at === index ? { ...step, state } : step)) }
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
 }
 
-function unknownStep(name: string): FpkiError {
-  return new FpkiError(
+/** Throws ERR_UNFINISHED when the journal is of another version of fpki. */
+function requireSameSteps(
+  { path }: PkiDirectory,
+  steps: readonly { readonly name: string }[],
+  recorded: readonly { readonly name: string }[],
+): void {
+  const names = steps.map(({ name }) => name)
+  if (recorded.map(({ name }) => name).join() === names.join()) return
+  const unknown = recorded.filter(({ name }) => !names.includes(name)).map(({ name }) => JSON.stringify(name))
+  throw new FpkiError(
     'ERR_UNFINISHED',
-    `The journal has a step that this fpki does not know, ${name}.`,
-    'Another version of fpki began this work; finish it with that version.',
+    `The journal of ${path} has other steps than this version of fpki runs${unknown.length === 0 ? '' : `: ${unknown.join(', ')}`}.`,
+    'Finish the command with the version of fpki that started it.',
   )
 }

@@ -1,44 +1,81 @@
 import * as z from 'zod/mini'
+import type { Journal } from '../directory/journal-record.js'
 import { whyForeignDirectory } from '../directory/owned.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
-import type { DirectoryState, Journal } from '../directory/records.js'
+import type { DirectoryState } from '../directory/records.js'
 import { existing } from '../directory/require.js'
 import { jsonDocument } from '../json-document.js'
 import { requireTrusted } from '../keystore/remembered-token.js'
-import type { DurableFiles } from '../ports.js'
+import type { Curve, DurableFiles } from '../ports.js'
+import { formatPkcs11Uri } from '../signer/pkcs11/uri.js'
 
-/** What `fpki ca resume --json` prints when nothing is open; else it prints what the command does that it goes on with. */
+/** What `fpki ca resume --json` prints when nothing was interrupted; else it prints what the resumed command does. */
 export const nothingToResume = jsonDocument({
   /** Absolute. */
   directory: z.string(),
-  /** No command is open. */
+  /** No command was interrupted. */
   resumed: z.null(),
 })
+
+export type { Journal } from '../directory/journal-record.js'
 
 /** A command that was interrupted in a PKI directory. */
 export interface OpenWork {
   readonly journal: Journal
   readonly state: DirectoryState | null
-  /** The Factory API that it spoke to, as its journal has it; null: it has none. */
+  /** The factory that the journal names; null: none. */
+  readonly factory: string | null
+  /** The Factory API that the journal names; null: none. */
   readonly api: RecordedApi | null
-  /** The PKCS#11 module that its journal names; null: none. Throws ERR_HSM_MODULE when somebody else could have put it there. */
+  /** The token that the journal names, without its module; null: none. */
+  readonly token: RecordedToken | null
+  /** The PKCS#11 module that the journal names; null: none. Throws ERR_HSM_MODULE when somebody else could have put it there. */
   module(): Promise<string | null>
+}
+
+/** A token as a journal names it; null: not by this. */
+export interface RecordedToken {
+  readonly label: string | null
+  readonly serial: string | null
+  /** The key in it, when that is not the usual one (RFC 7512). */
+  readonly keyUri: string | null
+  /** For a command that makes keys there. */
+  readonly newKeys: { readonly keyType: Curve; readonly localCaInHsm: boolean } | null
 }
 
 /** A Factory API as records name it: the embedded one in a state directory, or a server. */
 export type RecordedApi = { readonly stateDirectory: string } | { readonly url: string }
 
-/** The command that is open in a PKI directory; null: none. Nothing is changed. Throws ERR_NOT_A_DIRECTORY, ERR_BAD_FILE. */
+/** The command that was interrupted in a PKI directory; null: none. Nothing is changed. Throws ERR_NOT_A_DIRECTORY, ERR_BAD_FILE. */
 export async function openWork(files: DurableFiles, path: string): Promise<OpenWork | null> {
   const directory = await existing(files, path)
   await directory.check()
   const journal = await directory.readJournal()
   if (journal === null || journal.finishedAt !== null) return null
   const state = await directory.readState()
-  const said = journal.arguments['--api'] ?? journal.facts['api']
-  // A backup does not prove who made it: where a restored command goes on is for the person to say.
-  const api = said === undefined || journal.restored ? null : recordedApi(said)
-  return { journal, state, api, module: () => recordedModule(directory, journal) }
+  const { factory = null, api, hsm } = { factory: undefined, api: undefined, hsm: undefined, ...journal.options }
+  return {
+    journal,
+    state,
+    factory,
+    // A backup does not prove who made it: the user has to name the Factory API of a restored command.
+    api: api === undefined || journal.restored ? null : recordedApi(api),
+    token: tokenOf(journal),
+    module: () => recordedModule(directory, journal, hsm?.module ?? null),
+  }
+}
+
+function tokenOf({ options }: Journal): RecordedToken | null {
+  if (!('hsm' in options) || options.hsm === null) return null
+  const { tokenLabel, tokenSerial, key } = options.hsm
+  const named = { label: tokenLabel, serial: tokenSerial, keyUri: keyUri(key) }
+  if ('removeKey' in options) return { ...named, newKeys: null }
+  const { keyType, localCaInHsm } = options.hsm
+  return { ...named, newKeys: { keyType, localCaInHsm } }
+}
+
+function keyUri(key: { readonly label: string | null; readonly id: string | null } | null): string | null {
+  return key === null ? null : formatPkcs11Uri({ object: key.label, id: key.id })
 }
 
 /**
@@ -51,10 +88,12 @@ export async function apiOfDirectory(files: DurableFiles, path: string): Promise
   return recordedApi(state.api)
 }
 
-async function recordedModule(directory: PkiDirectory, journal: Journal): Promise<string | null> {
-  const module = journal.arguments['--hsm-module']
-  if (!module) return null
-  await requireTrusted(directory, 'journal', module, journal)
+async function recordedModule(
+  directory: PkiDirectory,
+  journal: Journal,
+  module: string | null,
+): Promise<string | null> {
+  if (module !== null) await requireTrusted(directory, 'journal', module, journal)
   return module
 }
 

@@ -16,7 +16,7 @@ export interface HsmWords {
 }
 
 /** The PIN, as far as a URI says where it is. */
-export interface UriPin {
+interface UriPin {
   readonly file: string | null
   /** Secret. */
   readonly value: string | null

@@ -3,7 +3,7 @@ import { FpkiError } from '../errors.js'
 import type { KeyChoice, KeyName } from '../ports.js'
 import { keyName } from '../signer/pkcs11/key-name.js'
 
-/** The label and the id that a root key gets (contract.md 5). */
+/** The label and the id that a root key gets (docs/profile.md#token-keys). */
 export const ROOT_KEY: KeyName = { label: 'root-ca', id: '01' }
 
 /** The key of local-ca in a token; its id tells it from the root's also where labels are not shown. */

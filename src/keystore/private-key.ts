@@ -39,7 +39,7 @@ export interface KeyKeeping {
   readonly given?: string | undefined
 }
 
-/** A private key in its file; a new one is on P-256 (contract.md 2). */
+/** A private key in its file; a new one is on P-256 (docs/profile.md#key-files). */
 export function fileKey(
   directory: KeyFolder,
   file: string,

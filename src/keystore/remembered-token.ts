@@ -1,3 +1,4 @@
+import { OWN_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { DirectoryState } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
@@ -13,7 +14,7 @@ export interface RememberedAccess {
 }
 
 /** Why the records of a restored directory are not acted on. */
-export const RESTORED = 'it was restored from a backup, which does not prove who made it'
+const RESTORED = 'it was restored from a backup, which does not prove who made it'
 
 /**
  * The token that `.fpki/state.json` remembers for the root key; null: none, or it is not wanted. A module that only the record names is
@@ -46,7 +47,7 @@ export async function requireTrusted(
   if (reason === null) return
   throw new FpkiError(
     'ERR_HSM_MODULE',
-    `Refusing to load ${module}, which ${directory.path}/.fpki/${record}.json names as PKCS#11 module: ${reason}.`,
+    `Refusing to load ${module}, which ${directory.path}/.fpki/${OWN_FILES[record]} names as PKCS#11 module: ${reason}.`,
     'Name the module of your token with --hsm-module PATH; `fpki hsm list` shows those of this machine.',
   )
 }

@@ -52,29 +52,29 @@ function valueAt(octets: Uint8Array, at: number, limit: number, place: Place): V
   if (end > limit) throw new Error('it is cut off')
   const content = isConstructed
     ? membersAt(octets, start, end, size === null, place)
-    : { ders: [octets.subarray(start, end)], isDer: true, end }
+    : { parts: [octets.subarray(start, end)], isDer: true, end }
   const isDer = isShortest && content.isDer
   return {
-    der: isDer ? octets.subarray(at, end) : encode(tag, Buffer.concat(content.ders)),
+    der: isDer ? octets.subarray(at, end) : encode(tag, Buffer.concat(content.parts)),
     end: content.end,
     isDer,
   }
 }
 
 function membersAt(octets: Uint8Array, start: number, limit: number, isOpen: boolean, { depth, count }: Place) {
-  const ders: Uint8Array[] = []
+  const parts: Uint8Array[] = []
   let isDer = true
   let at = start
   while (at < limit) {
     // Two zero octets end a value of no given length (X.690, 8.1.5).
-    if (isOpen && octets[at] === 0 && octets[at + 1] === 0) return { ders, isDer: false, end: at + 2 }
+    if (isOpen && octets[at] === 0 && octets[at + 1] === 0) return { parts, isDer: false, end: at + 2 }
     const member = valueAt(octets, at, limit, { depth: depth + 1, count })
-    ders.push(member.der)
+    parts.push(member.der)
     isDer &&= member.isDer
     at = member.end
   }
   if (isOpen) throw new Error('it is cut off')
-  return { ders, isDer, end: at }
+  return { parts, isDer, end: at }
 }
 
 /** `size` null: the value goes on until two zero octets. */

@@ -10,9 +10,8 @@ import { CERTIFICATE_KEY_RULES, KEY_RULES } from './rules/keys.js'
 import { NAME_RULES } from './rules/names.js'
 import { REQUEST_RULES } from './rules/requests.js'
 
-export type { LintItem, Role, Severity } from './model.js'
-export { isLintable, type ReadFile, readFileItems, unreadable } from './read-file.js'
-export { ROLES } from './role.js'
+export type { LintItem, Role } from './model.js'
+export { isLintable, readFileItems, unreadable } from './read-file.js'
 
 const CERTIFICATE_RULES = [
   ...FIELD_RULES,

@@ -12,7 +12,7 @@ export type Severity = 'error' | 'warning' | 'notice'
 /** What a certificate is for. */
 export type Role = 'root' | 'device-ca' | 'tls' | 'device'
 
-/** Where something was found: the name of its file, and the how-manieth PEM block it is, from 1. */
+/** Where something was found: the name of its file, and the number of its PEM block, from 1. */
 export interface Place {
   readonly file: string
   readonly block: number
@@ -106,7 +106,7 @@ export interface LintCrl extends Read, Signed {
 }
 
 /** Octets of which nothing more can be said than what is wrong. */
-export interface Unreadable extends Read {
+interface Unreadable extends Read {
   readonly kind: 'unreadable'
 }
 

@@ -3,12 +3,12 @@ import type { ReadingCode, Severity } from './model.js'
 /** What is found while something is read, before any rule looks at it. */
 export const READING: Readonly<Record<ReadingCode, { readonly severity: Severity; readonly cite: string }>> = {
   'nothing-found': { severity: 'error', cite: 'RFC 7468 5 to 7' },
-  'too-large': { severity: 'error', cite: 'contract.md 6' },
+  'too-large': { severity: 'error', cite: 'docs/profile.md#reading' },
   'pem-broken': { severity: 'error', cite: 'RFC 7468 2' },
   'pem-label': { severity: 'warning', cite: 'RFC 7468 5 to 7' },
   broken: { severity: 'error', cite: 'RFC 5280 4.1; RFC 2986 4; X.690' },
   'not-der': { severity: 'error', cite: 'X.690 10 and 11; RFC 5280 4.1' },
-  'trailing-octets': { severity: 'error', cite: 'contract.md 6' },
+  'trailing-octets': { severity: 'error', cite: 'docs/profile.md#reading' },
   'algorithm-parameters': { severity: 'error', cite: 'RFC 5758 3.2; RFC 4055 5' },
   'name-broken': { severity: 'error', cite: 'RFC 5280 4.1.2.4 and appendix A.1' },
   'extension-broken': { severity: 'error', cite: 'RFC 5280 4.2' },

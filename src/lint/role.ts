@@ -4,16 +4,13 @@ import { attributeValues, type Name, sameName } from '../pki/name.js'
 import { DEVICE, DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
 import type { LintCertificate, Role } from './model.js'
 
-/** What a certificate of each role looks like (contract.md 3). */
+/** What a certificate of each role looks like (docs/profile.md#profiles). */
 export const PROFILE_OF: Readonly<Record<Role, Profile>> = {
   root: ROOT_CA,
   'device-ca': DEVICE_CA,
   tls: TLS_SERVER,
   device: DEVICE,
 }
-
-/** All roles, as `--profile` takes them. */
-export const ROLES = Object.keys(PROFILE_OF) as readonly Role[]
 
 /**
  * What a certificate seems to be for. A device or a server may wrongly say that it is a CA, so its names and purposes

@@ -15,7 +15,7 @@ import { undiciSend } from '../factory/http/undici-send.js'
 import { httpFactory } from '../factory/http.js'
 import { decodePem } from '../pki/pem.js'
 import { VERSION } from '../version.js'
-import type { Machine } from './index.js'
+import type { Machine } from './machine.js'
 
 /** How the caller is told of things, and told to stop. */
 export interface HttpPorts {

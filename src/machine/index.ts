@@ -14,16 +14,10 @@ export type { HttpPorts } from './http.js'
 import type { OAuthClient, OAuthTokens } from '../config/oauth-client.js'
 import { PASSPHRASE_ROUNDS } from '../containers/pkcs8.js'
 import { NODE_CURVE } from '../pki/public-key.js'
-import type { Clock, DurableFiles, EncryptionPorts, Who } from '../ports.js'
+import type { Who } from '../ports.js'
 import { newPrivateKeyPem, pemSigner } from '../signer/file.js'
 import type { HttpPorts } from './http.js'
-
-/** The real ports of this machine, put together. Operations and tests may have others. */
-export interface Machine extends EncryptionPorts {
-  readonly files: DurableFiles
-  readonly clock: Clock
-  readonly who: () => Who
-}
+import type { Machine } from './machine.js'
 
 /**
  * This machine's disk, clock and random numbers.

@@ -9,7 +9,7 @@ import { sameTime } from './rules.js'
 import { ECDSA_OF_CURVE, isSignedBy } from './signature.js'
 import { issuerKeyIdentifier } from './template.js'
 
-/** What a new CRL is to say (RFC 5280, 5; contract.md 3). */
+/** What a new CRL is to say (RFC 5280, 5; docs/profile.md#crl). */
 export interface CrlTemplate {
   readonly issuer: Certificate
   /** Positive; one more than that of the CRL before. */

@@ -52,7 +52,7 @@ export function checkCertificate(
 }
 
 /** The error for a certificate that clients would reject because of what the CA that is to sign it says of itself. */
-export function outsideConstraints(role: string, fault: string): FpkiError {
+function outsideConstraints(role: string, fault: string): FpkiError {
   return new FpkiError(
     'ERR_CONSTRAINTS',
     `Refusing to sign ${role}: it would not be valid below its CA: ${fault}.`,

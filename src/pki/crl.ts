@@ -3,7 +3,7 @@ import type { Certificate } from './read-certificate.js'
 import type { Crl } from './read-crl.js'
 import { isSignedBy } from './signature.js'
 
-/** The reasons that the Factory API acts on (contract.md 3; RFC 5280, 5.3.1). */
+/** The reasons that the Factory API acts on (docs/profile.md#crl; RFC 5280, 5.3.1). */
 export const CRL_REASONS = { certificateHold: 6, removeFromCRL: 8, privilegeWithdrawn: 9 } as const
 
 /** One of {@link CRL_REASONS}. */

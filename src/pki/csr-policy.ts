@@ -7,7 +7,7 @@ import { nameProblem } from './name-strings.js'
 import type { Profile } from './profiles.js'
 import { isCompressed, type PublicKey, sameKey } from './public-key.js'
 
-/** What a request is checked against before it is signed (contract.md 6). */
+/** What a request is checked against before it is signed (docs/profile.md#csr-checks). */
 export interface CsrPolicy {
   /** Names the request in messages, `tls-csr` for instance. */
   readonly what: string
@@ -15,7 +15,7 @@ export interface CsrPolicy {
   readonly factory: string
   /** The name of whoever signs; nobody else may have it. */
   readonly issuer: Name
-  /** The kinds of names that a server certificate gets: the gateway's has DNS names and IP addresses (contract.md 3). */
+  /** The kinds of names that a server certificate gets: the gateway's has DNS names and IP addresses (docs/profile.md#subject-alt-name). */
   readonly nameTypes: readonly GeneralName['type'][]
   /** The keys that this request must not have, each with its owner: the root's and the CAs'. */
   readonly takenKeys: readonly { readonly owner: string; readonly publicKey: PublicKey }[]

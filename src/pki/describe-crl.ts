@@ -6,7 +6,7 @@ import { encodePem } from './pem.js'
 import type { Crl } from './read-crl.js'
 import { serialToHex } from './serial.js'
 
-/** A CRL in plain words and values (cli.md, "Output"). */
+/** A CRL in plain words and values (docs/profile.md#output). */
 export const crlFacts = z.strictObject({
   issuer: z.string(),
   /** Decimal. */

@@ -8,7 +8,7 @@ import { serialToHex } from './serial.js'
 import { daysLeft } from './validity.js'
 
 /**
- * A certificate in plain words and values, for people, JSON and reports (cli.md, "Output"): times are RFC 3339 in UTC,
+ * A certificate in plain words and values, for people, JSON and reports (docs/profile.md#output): times are RFC 3339 in UTC,
  * serials decimal, identifiers and fingerprints lower-case hex.
  */
 export const certificateFacts = z.strictObject({

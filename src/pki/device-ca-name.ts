@@ -1,8 +1,8 @@
 import { attributeValues, type Name } from './name.js'
 
 /**
- * Can a device CA with this subject be one that a Factory API takes (contract.md 3)? It takes a local-ca, CN=fio-<user id>, and
- * online-ca, whose key is its own.
+ * Can a device CA with this subject be one that a Factory API takes (docs/profile.md#device-ca)? It takes a local-ca,
+ * CN=fio-<user id>, and online-ca, whose key is its own.
  */
 export function isDeviceCaName(subject: Name): boolean {
   return attributeValues(subject, 'CN').some((name) => name === 'online-ca' || name.startsWith('fio-'))

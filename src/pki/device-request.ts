@@ -9,8 +9,8 @@ export function isUuid(name: string): boolean {
 }
 
 /**
- * Why a request is evidently a device's, for a client certificate that a device CA issues (contract.md 3); null: it is
- * not. One that asks for CA:TRUE is a CA's.
+ * Why a request is evidently a device's, for a client certificate that a device CA issues
+ * (docs/profile.md#device-requests); null: it is not. One that asks for CA:TRUE is a CA's.
  */
 export function deviceEvidence({ known, subject }: Csr, factory: string): string | null {
   if (known.basicConstraints?.ca) return null

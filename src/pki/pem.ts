@@ -111,8 +111,8 @@ export function decodeOnePem(label: PemLabel | readonly PemLabel[], text: string
 
 /** Do two PEM texts hold the same certificates in the same order? None at all equals none. */
 export function samePem(a: string | null | undefined, b: string | null | undefined): boolean {
-  const ders = (pem: string | null | undefined) => (pem ? decodePem('CERTIFICATE', pem, 'the certificate list') : [])
-  const text = (pem: string | null | undefined) => ders(pem).map((der) => Buffer.from(der).toString('base64'))
+  const decode = (pem: string | null | undefined) => (pem ? decodePem('CERTIFICATE', pem, 'the certificate list') : [])
+  const text = (pem: string | null | undefined) => decode(pem).map((der) => Buffer.from(der).toString('base64'))
   return text(a).join() === text(b).join()
 }
 

@@ -23,7 +23,7 @@ export type ProfileExtension =
   | { readonly type: 'basicConstraints'; readonly critical: boolean; readonly pathLenConstraint: number | null }
   | { readonly type: 'subjectKeyIdentifier' | 'authorityKeyIdentifier' | 'subjectAltName'; readonly critical: boolean }
 
-/** What a kind of certificate looks like (contract.md 3). */
+/** What a kind of certificate looks like (docs/profile.md#profiles). */
 export interface Profile {
   readonly name: string
   readonly years: number
@@ -55,7 +55,7 @@ export const DEVICE_CA: Profile = {
   ],
 }
 
-/** `tls-crt` and `est-tls-crt`: servers that devices connect to. subjectKeyIdentifier is fpki's addition (contract.md 6). */
+/** `tls-crt` and `est-tls-crt`: servers that devices connect to. subjectKeyIdentifier is fpki's addition (docs/profile.md#deviations). */
 export const TLS_SERVER: Profile = {
   name: 'TLS server',
   years: 10,

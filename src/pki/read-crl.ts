@@ -18,7 +18,7 @@ import { readAlgorithm, readTime } from './read-certificate.js'
 import type { Signed } from './signature.js'
 
 /** One certificate that a CRL names (RFC 5280, 5.1.2.6 and 5.3). */
-export interface CrlEntry {
+interface CrlEntry {
   readonly serialNumber: bigint
   readonly revocationDate: Date
   /** RFC 5280, 5.3.1; null: the entry says none. */
@@ -42,7 +42,7 @@ export interface Crl extends Signed {
 }
 
 /** A hundred thousand entries and more; it is read at once. */
-export const MAX_CRL_BYTES = 10 * 1024 * 1024
+const MAX_CRL_BYTES = 10 * 1024 * 1024
 
 /**
  * Reads a CRL, PEM (one block, `X509 CRL`) or DER; its signature is not looked at. `what` names it in errors.

@@ -13,7 +13,7 @@ import { type CertificateTemplate, extensionsFor, issuerKeyIdentifier } from './
 import { latestEnd, type Validity } from './validity.js'
 
 /** What a TBSCertificate is checked against. */
-export interface Intent {
+interface Intent {
   readonly template: CertificateTemplate
   /** That of the key that signs. */
   readonly curve: Curve
@@ -32,7 +32,7 @@ export interface Rule {
 export const RULES: readonly Rule[] = [
   {
     id: 'serial-number',
-    cite: 'RFC 5280 4.1.2.2; contract.md 6',
+    cite: 'RFC 5280 4.1.2.2; docs/profile.md#serial-numbers',
     check: ({ serialNumber, serialNumberOctets }, { template }) =>
       serialNumber > 0n &&
       serialNumberOctets >= 16 &&
@@ -65,7 +65,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'subject-kept',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#subjects',
     check: (tbs, { template: { subject } }) => sameNameOr(tbs.subject, subject, 'subject'),
   },
   {
@@ -94,7 +94,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'validity-within-issuer',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#validity',
     check: ({ notBefore, notAfter }, { template: { issuer } }) =>
       issuer === null || (notBefore >= issuer.notBefore && notAfter <= issuer.notAfter)
         ? null
@@ -102,7 +102,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'validity-as-profile',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#validity',
     check: ({ notBefore, notAfter }, { template: { profile, validity } }) =>
       sameTime(notBefore, validity.notBefore) && sameTime(notAfter, validity.notAfter) && within(profile, validity)
         ? null
@@ -110,7 +110,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'extensions-as-profile',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#extensions',
     check: (tbs, { template }) => {
       const wanted = extensionsFor(template).map(({ type, critical }) => `${type} ${critical}`)
       const found = tbs.extensions.map(({ type, critical }) => `${type} ${critical}`)
@@ -119,7 +119,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'extension-values-as-profile',
-    cite: 'contract.md 3; RFC 5280 4.2.1',
+    cite: 'docs/profile.md#extensions; RFC 5280 4.2.1',
     check: (tbs, { template }) => {
       const wrong = extensionsFor(template).find(
         (spec, at) => !isAsMeant(spec, tbs.known, template) || !isShortest(spec.type, tbs.extensions[at]?.value),

@@ -2,26 +2,29 @@
 export interface Validity {
   readonly notBefore: Date
   readonly notAfter: Date
-  /** The profile asked for more, and the issuer ends first (contract.md 6). */
+  /** The profile asked for more, and the issuer ends first (docs/profile.md#validity). */
   readonly capped: boolean
 }
+
+/** How long a certificate is valid from now: calendar years, or days. */
+export type Lifetime = number | { readonly days: number }
 
 /** How far before now a certificate begins: a device whose clock is behind accepts it at once, as with public CAs. */
 const BACKDATE = 3_600_000
 
 /**
- * `length` calendar years, or days, from `now` in whole seconds, and the hour before it, within the validity of the
+ * `lifetime` from `now` in whole seconds, and the hour before it, within the validity of the
  * issuer. 29 February plus years that have none is 1 March, as fioctl has it.
  *
  * @param issuer null: a root, which nothing limits
  */
 export function validityFrom(
   now: Date,
-  length: number | { readonly days: number },
+  lifetime: Lifetime,
   issuer: Pick<Validity, 'notBefore' | 'notAfter'> | null,
 ): Validity {
   const start = new Date(Math.floor(now.getTime() / 1000) * 1000)
-  const wanted = typeof length === 'number' ? yearsAfter(start, length) : daysAfter(start, length.days)
+  const wanted = typeof lifetime === 'number' ? yearsAfter(start, lifetime) : daysAfter(start, lifetime.days)
   const notBefore = issuer === null ? hourBefore(start) : beginUnder(issuer, start)
   const capped = issuer !== null && wanted > issuer.notAfter
   return { notBefore, notAfter: capped ? issuer.notAfter : wanted, capped }

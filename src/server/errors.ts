@@ -25,7 +25,7 @@ export function addErrorHandlers(app: FastifyInstance, log: Log): void {
 }
 
 /** The answer to what went wrong here; what it was is for the log only. */
-export function failure(error: unknown, log: Log): WireAnswer {
+function failure(error: unknown, log: Log): WireAnswer {
   const known = error instanceof FpkiError ? error : null
   const { message = String(error), stack = '' } = error instanceof Error ? error : {}
   log.error({ code: known?.code ?? 'ERR_DEFECT', message, ...(known === null ? { stack } : {}) }, 'failure')

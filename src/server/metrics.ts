@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 
 /** A request that was answered. */
-export interface Answered {
+interface Answered {
   readonly method: string
   /** The pattern of its path; nothing of what a client wrote. */
   readonly route: string

@@ -12,7 +12,7 @@ import { newSerialNumber } from '../pki/serial.js'
 import { serverNames, toServerName } from '../pki/server-name.js'
 import { validityFrom } from '../pki/validity.js'
 import type { Random, Signer } from '../ports.js'
-import { issueCertificate } from '../signer/x509/certificate.js'
+import { signCertificate } from '../signer/x509/certificate.js'
 import { commonNameAndUnit } from '../signer/x509/name.js'
 
 /** What a server of HTTPS proves to be one with. */
@@ -75,7 +75,7 @@ async function makeIdentity(ports: OwnPorts, folder: string, names: readonly Gen
   const [caKey, key] = [await keys.open(keys.newPem(), 'a new key'), keys.newPem()]
   const subject = (name: string) => commonNameAndUnit(name, 'fpki api serve')
   const now = clock()
-  const ca = await issueCertificate(
+  const ca = await signCertificate(
     {
       ...{ role: FILES.trust, profile: ROOT_CA, issuer: null, names: [], spki: caKey.publicKey },
       ...{ serialNumber: newSerialNumber(random), validity: validityFrom(now, ROOT_CA.years, null) },
@@ -83,7 +83,7 @@ async function makeIdentity(ports: OwnPorts, folder: string, names: readonly Gen
     },
     caKey,
   )
-  const server = await issueCertificate(
+  const server = await signCertificate(
     {
       ...{ role: FILES.certificate, profile: TLS_SERVER, issuer: ca, names },
       spki: (await keys.open(key, FILES.key)).publicKey,

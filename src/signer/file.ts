@@ -1,7 +1,7 @@
 import type { Curve, Random, Signer } from '../ports.js'
 import { type KeyOpener, openEcKey } from './open-key.js'
 
-/** A new EC private key as PEM `EC PRIVATE KEY` (SEC 1), the form of contract.md 2. Secret. */
+/** A new EC private key as PEM `EC PRIVATE KEY` (SEC 1), the form of docs/profile.md#key-files. Secret. */
 export function newPrivateKeyPem(random: Random, curve: Curve): string {
   return random.ecKeyPair(curve).privateKey.export({ format: 'pem', type: 'sec1' }).toString()
 }

@@ -18,7 +18,7 @@ import { badKey, type KeyBlock, privateKeyBlock } from './key-pem.js'
 /** An EC private key from a PEM text, which has proven that it is whole. */
 export interface EcKey {
   readonly signer: Signer
-  /** PEM without encryption: `pkcs8` as other programs expect it, `sec1` as contract.md 2 has it. Secret. */
+  /** PEM without encryption: `pkcs8` as other programs expect it, `sec1` as docs/profile.md#key-files has it. Secret. */
   clearPem(type: 'pkcs8' | 'sec1'): string
   /** What a token needs to import it. Secret. */
   material(): KeyMaterial

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import type { DurableFiles, FileSystem } from '../ports.js'
-import { append, createFolder, removeFolder, UNFINISHED } from './folders.js'
+import { append, createFolder, removeFolder, type SyncName, UNFINISHED } from './folders.js'
 import { checkDirectory, checkOwnDirectory, ownership } from './ownership.js'
 import { explained } from './system-errors.js'
 import { keep, linkNew, move, place } from './take-places.js'
@@ -10,20 +10,36 @@ type Content = string | Uint8Array
 
 /** Durable files on top of a file system's single steps. Every failure of the system becomes an {@link FpkiError}. */
 export function durableFiles(fs: FileSystem): DurableFiles {
+  return filesOn(fs, null)
+}
+
+/** @param waiting the directories to sync, each with a path in it that waits for that; null: each is synced at once */
+function filesOn(fs: FileSystem, waiting: Map<string, string> | null): DurableFiles {
+  const syncName: SyncName = async (path) => {
+    if (waiting === null) await fs.syncDirectory(dirname(path))
+    else if (!waiting.has(dirname(path))) waiting.set(dirname(path), path)
+  }
   return {
-    makeDirectory: (path) => explained(path, () => makeDirectory(fs, path)),
+    deferring: () => filesOn(fs, new Map()),
+    flush: async () => {
+      for (const [directory, path] of waiting ?? []) {
+        await explained(path, () => fs.syncDirectory(directory))
+        waiting?.delete(directory)
+      }
+    },
+    makeDirectory: (path) => explained(path, () => makeDirectory(fs, path, syncName)),
     checkDirectory: (path) => explained(path, () => checkDirectory(fs, path)),
     checkOwnDirectory: (path) => explained(path, () => checkOwnDirectory(fs, path)),
     ...ownership(fs),
-    create: (path, content, mode) => explained(path, () => create(fs, path, content, mode)),
-    append: (path, text, mode) => explained(path, () => append(fs, path, text, mode)),
-    createFolder: (path, entries) => explained(path, () => createFolder(fs, path, entries)),
+    create: (path, content, mode) => explained(path, () => create(fs, path, { content, mode, syncName })),
+    append: (path, text, mode) => explained(path, () => append(fs, path, { text, mode, syncName })),
+    createFolder: (path, entries) => explained(path, () => createFolder(fs, path, entries, syncName)),
     removeFolder: (path) => explained(path, () => removeFolder(fs, path)),
-    place: (from, to) => explained(to, () => place(fs, from, to)),
-    move: (from, to) => explained(to, () => move(fs, from, to)),
+    place: (from, to) => explained(to, () => place(fs, from, to, syncName)),
+    move: (from, to) => explained(to, () => move(fs, from, to, syncName)),
     keep: (path) => explained(path, () => keep(fs, path)),
-    remove: (path) => explained(path, () => remove(fs, path)),
-    replace: (path, content, mode) => explained(path, () => replace(fs, path, content, mode)),
+    remove: (path) => explained(path, () => remove(fs, path, syncName)),
+    replace: (path, content, mode) => explained(path, () => replace(fs, path, { content, mode, syncName })),
     read: (path, maxBytes) => explained(path, () => readText(fs, path, maxBytes)),
     readOctets: (path, maxBytes) => explained(path, () => fs.read(path, maxBytes)),
     kindOf: (path) => explained(path, async () => (await fs.stat(path))?.kind ?? null),
@@ -39,18 +55,25 @@ export function durableFiles(fs: FileSystem): DurableFiles {
   }
 }
 
-async function makeDirectory(fs: FileSystem, path: string): Promise<void> {
+/** What a file is to be, and how its name becomes durable. */
+interface Writing<Text extends Content> {
+  readonly content: Text
+  readonly mode: number
+  readonly syncName: SyncName
+}
+
+async function makeDirectory(fs: FileSystem, path: string, syncName: SyncName): Promise<void> {
   const parent = dirname(path)
   if ((await fs.stat(path)) !== null) return
-  if (parent !== path) await makeDirectory(fs, parent)
-  if (await fs.makeDirectory(path, 0o700)) await fs.syncDirectory(parent)
+  if (parent !== path) await makeDirectory(fs, parent, syncName)
+  if (await fs.makeDirectory(path, 0o700)) await syncName(path)
 }
 
 /**
  * The content gets its name by link(2), which refuses a name that is taken, and only when it is on the disk: the file
  * is whole or absent, and nothing is overwritten even by a program that does not know of our lock.
  */
-async function create(fs: FileSystem, path: string, content: Content, mode: number): Promise<void> {
+async function create(fs: FileSystem, path: string, { content, mode, syncName }: Writing<Content>): Promise<void> {
   const unfinished = await writeUnfinished(fs, path, content, mode)
   try {
     await linkNew(fs, unfinished, path)
@@ -60,20 +83,20 @@ async function create(fs: FileSystem, path: string, content: Content, mode: numb
   }
   try {
     await fs.remove(unfinished)
-    await fs.syncDirectory(dirname(path))
+    await syncName(path)
   } catch (error) {
-    // It has its name, and nobody was told that it is there: it would be in the way of the next try.
+    // The caller takes it for absent: left there, it would be in the way of the next try.
     for (const name of [path, unfinished]) await fs.remove(name).catch(() => undefined)
     throw error
   }
 }
 
-async function remove(fs: FileSystem, path: string): Promise<void> {
+async function remove(fs: FileSystem, path: string, syncName: SyncName): Promise<void> {
   await fs.remove(path)
-  await fs.syncDirectory(dirname(path))
+  await syncName(path)
 }
 
-async function replace(fs: FileSystem, path: string, content: string, mode: number): Promise<void> {
+async function replace(fs: FileSystem, path: string, { content, mode, syncName }: Writing<string>): Promise<void> {
   const unfinished = await writeUnfinished(fs, path, content, mode)
   try {
     await fs.rename(unfinished, path)
@@ -81,7 +104,7 @@ async function replace(fs: FileSystem, path: string, content: string, mode: numb
     await fs.remove(unfinished).catch(() => undefined)
     throw error
   }
-  await fs.syncDirectory(dirname(path))
+  await syncName(path)
 }
 
 async function writeUnfinished(fs: FileSystem, path: string, content: Content, mode: number): Promise<string> {

@@ -12,15 +12,29 @@ const MAX_BYTES = 1024 * 1024
 /** Where the system makes no hard link: none there, too many, another disk. */
 const NO_LINK = ['EPERM', 'EMLINK', 'EXDEV', 'EOPNOTSUPP', 'ENOTSUP']
 
-/** See {@link DurableFiles.append}. */
-export async function append(fs: FileSystem, path: string, text: string, mode: number): Promise<void> {
+/** Makes the name of what is at `path`, or was removed from there, durable: now, or with others. */
+export type SyncName = (path: string) => Promise<void>
+
+/** See {@link DurableFiles.append}. What is appended is durable at once, and so is the name of a new file with content. */
+export async function append(
+  fs: FileSystem,
+  path: string,
+  { text, mode, syncName }: { readonly text: string; readonly mode: number; readonly syncName: SyncName },
+): Promise<void> {
   const isNew = (await fs.stat(path)) === null
-  await writeThrough(await fs.openToAppend(path, mode), Buffer.from(text))
-  if (isNew) await fs.syncDirectory(dirname(path))
+  const file = await fs.openToAppend(path, mode)
+  if (text === '') await file.close()
+  else await writeThrough(file, Buffer.from(text))
+  if (isNew) await (text === '' ? syncName(path) : fs.syncDirectory(dirname(path)))
 }
 
-/** See {@link DurableFiles.createFolder}. Nobody looks into it before it has its name, so its files need no care of their own. */
-export async function createFolder(fs: FileSystem, path: string, entries: readonly FolderEntry[]): Promise<void> {
+/** See {@link DurableFiles.createFolder}. Nobody looks into it before it has its name, so its files are written plainly. */
+export async function createFolder(
+  fs: FileSystem,
+  path: string,
+  entries: readonly FolderEntry[],
+  syncName: SyncName,
+): Promise<void> {
   const unfinished = `${path}${UNFINISHED}`
   await removeTree(fs, unfinished)
   await fs.makeDirectory(unfinished, 0o700)
@@ -33,13 +47,16 @@ export async function createFolder(fs: FileSystem, path: string, entries: readon
     await removeTree(fs, unfinished).catch(() => undefined)
     throw error
   }
-  await fs.syncDirectory(dirname(path))
+  await syncName(path)
 }
 
 async function putEntry(fs: FileSystem, path: string, entry: FolderEntry): Promise<void> {
   if ('text' in entry) return writeThrough(await fs.createFile(path, entry.mode), Buffer.from(entry.text))
-  // A key behind a link, on a stick say, is to be there only: nobody asked for it in another place.
-  if (await isLink(fs, entry.from)) return
+  if (await isLink(fs, entry.from)) {
+    // A key behind a link, on a USB stick for instance, stays where its owner put it.
+    if (entry.textBehindLink === undefined) return
+    return writeThrough(await fs.createFile(path, entry.mode), Buffer.from(entry.textBehindLink))
+  }
   try {
     await fs.link(entry.from, path)
   } catch (error) {

@@ -17,9 +17,13 @@ export async function readJsonFile<T>(files: DurableFiles, path: string, schema:
 export function readJsonText<T>(text: string, path: string, schema: z.ZodMiniType<T>): T {
   const parsed = schema.safeParse(parseJson(text))
   if (parsed.success) return parsed.data
-  const member = parsed.error.issues[0]?.path ?? []
+  throw badJson(path, parsed.error.issues[0]?.path ?? [])
+}
+
+/** The error for a JSON file that fpki did not write so: the member that is wrong, or empty for all of it. */
+export function badJson(path: string, member: readonly PropertyKey[]): FpkiError {
   const reason = member.length === 0 ? 'it is not the JSON that fpki wrote' : `"${member.join('.')}" is wrong`
-  throw new FpkiError(
+  return new FpkiError(
     'ERR_BAD_FILE',
     `${path} is broken: ${reason}.`,
     'Nothing was changed; put the file back from a backup.',

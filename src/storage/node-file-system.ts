@@ -27,8 +27,9 @@ export function nodeFileSystem(): FileSystem {
         return true
       }),
     setMode: async (path, mode) => fs.chmodSync(path, mode),
-    createFile: async (path, mode) => newFile(openNew(path, mode)),
-    openToAppend: async (path, mode) => newFile(openBehind(path, mode)),
+    createFile: async (path, mode) => newFile(openNew(path, mode), fs.fsyncSync),
+    // The size is synced too: without it the data could not be read (fdatasync(2)).
+    openToAppend: async (path, mode) => newFile(openToAppend(path, mode), fs.fdatasyncSync),
     link: async (existingPath, newPath) => fs.linkSync(existingPath, newPath),
     rename: async (oldPath, newPath) => fs.renameSync(oldPath, newPath),
     remove: async (path) => unless('ENOENT', undefined, () => fs.unlinkSync(path)),
@@ -109,7 +110,7 @@ function openNew(path: string, mode: number): number {
 }
 
 /** Not blocking, and through no link: what is written there must be the file of its name. */
-function openBehind(path: string, mode: number): number {
+function openToAppend(path: string, mode: number): number {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = fs.constants
   const fd = fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOFOLLOW, mode)
   if (fs.fstatSync(fd).isFile()) return fd
@@ -117,10 +118,10 @@ function openBehind(path: string, mode: number): number {
   throw notAFile(path)
 }
 
-function newFile(fd: number): NewFile {
+function newFile(fd: number, sync: (fd: number) => void): NewFile {
   return {
     write: async (content) => fs.writeFileSync(fd, content),
-    sync: async () => fs.fsyncSync(fd),
+    sync: async () => sync(fd),
     close: async () => fs.closeSync(fd),
   }
 }

@@ -29,7 +29,7 @@ export interface Person {
 /** A file that {@link FileSystem.createFile} has just made, and nobody else has open. */
 export interface NewFile {
   write(content: Uint8Array): Promise<void>
-  /** Resolves when the content is on the disk (fsync). */
+  /** Resolves when the content is on the disk (fsync, or fdatasync for what was appended). */
   sync(): Promise<void>
   close(): Promise<void>
 }
@@ -84,13 +84,27 @@ export interface FileSystem {
   isLocked(path: string): Promise<boolean>
 }
 
-/** A file of a folder that is made whole: with this text, or the same file as `from`. */
+/** A file of a folder that is made whole. */
 export type FolderEntry =
   | { readonly name: string; readonly text: string; readonly mode: number }
-  | { readonly name: string; readonly from: string; readonly mode: number }
+  | {
+      readonly name: string
+      /** The file to link. */
+      readonly from: string
+      readonly mode: number
+      /** What `from` holds when it is a symbolic link; absent: a file behind such a link is left out. */
+      readonly textBehindLink?: string
+    }
 
 /** Files that are whole or absent, whatever happens in between. */
 export interface DurableFiles {
+  /**
+   * The same files, whose new, replaced and removed names are synced together by {@link flush}, each directory once: for
+   * whoever makes several files and tells nobody before all of them are on the disk. Contents are synced at once.
+   */
+  deferring(): DurableFiles
+  /** Resolves when all names are on the disk; only those of {@link deferring} ever wait for it. */
+  flush(): Promise<void>
   /** Makes a directory (and what is missing above it) with mode 0700; one that is there is left as it is. */
   makeDirectory(path: string): Promise<void>
   /** Throws ERR_PERMISSIONS when others than this user could change what is in the directory. */
@@ -113,11 +127,14 @@ export interface DurableFiles {
   create(path: string, content: string | Uint8Array, mode: number): Promise<void>
   /** Writes a file, or puts a new one in its place in one move. */
   replace(path: string, content: string, mode: number): Promise<void>
-  /** Writes behind what is in a file, made with that mode when missing; resolves when it is on the disk. */
+  /**
+   * Appends to a file, made with that mode when missing; resolves when content and name are on the disk. An empty text only
+   * makes the file.
+   */
   append(path: string, text: string, mode: number): Promise<void>
   /**
-   * Makes a folder (0700) with files in it, whole or not at all. A file with `from` is a hard link to that one, or a copy of
-   * it where there are none.
+   * Makes a folder (0700) with files in it, whole or not at all. A file with `from` is a hard link to that one; where no link
+   * can be made, a copy.
    */
   createFolder(path: string, entries: readonly FolderEntry[]): Promise<void>
   /** Removes a folder and the files in it; what is cut off on the way is no folder of its name any more. */

@@ -1,25 +1,27 @@
 import { basename, dirname, join } from 'node:path'
 import { FpkiError, systemErrorCode } from '../errors.js'
 import type { FileSystem } from '../ports.js'
+import type { SyncName } from './folders.js'
 
 /** Large enough for any file that is kept. */
 const MAX_BYTES = 1024 * 1024
 
 /** See {@link DurableFiles.place}. Done twice, it has the same end as done once. */
-export async function place(fs: FileSystem, from: string, to: string): Promise<void> {
+export async function place(fs: FileSystem, from: string, to: string, syncName: SyncName): Promise<void> {
   if (!(await holdSame(fs, from, to))) await linkNew(fs, from, to)
+  // The new name is durable before the old one goes.
   await fs.syncDirectory(dirname(to))
   await fs.remove(from)
-  await fs.syncDirectory(dirname(from))
+  await syncName(from)
 }
 
 /** See {@link DurableFiles.move}. */
-export async function move(fs: FileSystem, from: string, to: string): Promise<void> {
+export async function move(fs: FileSystem, from: string, to: string, syncName: SyncName): Promise<void> {
   // Two names of one file: rename(2) would leave both.
   if (await holdSame(fs, from, to)) await fs.remove(from)
   else await fs.rename(from, to)
-  await fs.syncDirectory(dirname(to))
-  await fs.syncDirectory(dirname(from))
+  await syncName(to)
+  await syncName(from)
 }
 
 /** See {@link DurableFiles.keep}. */

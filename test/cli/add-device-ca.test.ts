@@ -17,13 +17,13 @@ async function deviceCasOf({ home }: Made): Promise<readonly string[]> {
   return deviceCas.map(({ pem }) => pem)
 }
 
-/** The files of the directory that are new or changed, but fpki's own. */
+/** New and changed files of the directory, except those in .fpki. */
 async function changedSince(before: Awaited<ReturnType<typeof snapshot>>, directory: string) {
   const after = await snapshot(directory)
   return Object.keys(after).filter((name) => after[name] !== before[name] && !/^\.fpki/.test(name))
 }
 
-/** A device CA as contract.md 3 has it, with this subject. */
+/** A device CA as in docs/profile.md#device-ca, with this subject. */
 async function expectDeviceCa({ path }: Made, name: string, subject: RegExp): Promise<void> {
   const words = ['verify', '-x509_strict', '-CAfile', path('factory_ca.pem'), path(name)]
   expect(await output('openssl', words)).toContain('OK')
@@ -56,7 +56,7 @@ test('--local-ca adds a key pair, after the existing CAs in the Factory API', as
   expect(await changedSince(before, made.directory)).toEqual(['site-b.key', 'site-b.pem'])
   expect(await modes(made.directory)).toMatchObject({ 'site-b.key': 'file 400', 'site-b.pem': 'file 400' })
   await expectDeviceCa(made, 'site-b.pem', /^CN=UTF8STRING:fio-[0-9a-f]{24}, OU=UTF8STRING:acme$/)
-  // Devices of every local-ca of a user belong to that user.
+  // All local CAs of a user have the same subject.
   expect(await x509(made.path('site-b.pem'), '-subject')).toBe(await x509(made.path('local-ca.pem'), '-subject'))
   const key = await output('openssl', ['pkey', '-in', made.path('site-b.key'), '-pubout'])
   expect(key.trim()).toBe(await x509(made.path('site-b.pem'), '-pubkey'))

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkedBackup, madeBackup, restoredPki, statusOfPkis, verifiedPki } from '../../src/index.js'
 import { type Ended, output } from '../support/cli.js'
+import { editJournal, readJournal } from '../support/journal.js'
 import { copiedPki, editJson, type Made, madePki } from './made.js'
 import { expectJson, expectRefusal, expectWords } from './refusal.js'
 import { snapshot } from './snapshot.js'
@@ -33,7 +34,7 @@ async function backedUp(): Promise<BackedUp> {
   return copied
 }
 
-/** What is in a PKI directory but its record of backups. */
+/** The content of a PKI directory, except its record of the newest backup. */
 async function contents(directory: string) {
   const { '.fpki/backup.json': _, ...all } = await snapshot(directory)
   return all
@@ -59,21 +60,20 @@ describe('a backup', () => {
   test('includes earlier files, the journal of an interrupted command and pending files', async () => {
     const { directory, file, home, run, path } = inHome(await copiedPki())
     expect((await run(['ca', 'rotate-tls', directory])).status).toBe(0)
-    await editJson(path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
+    await editJournal(directory, (journal) => ({ ...journal, finishedAt: null }))
     await writeFile(path('.fpki/pending/tls-crt'), 'aside', { mode: 0o400 })
     const { status, stderr } = await run(['ca', 'backup', directory, '--out', file])
     expect(status).toBe(0)
-    expect(stderr).toContain('`fpki ca rotate-tls` was interrupted')
+    expect(stderr).toContain(`\`fpki ca rotate-tls\` was interrupted. Finish it with \`fpki ca resume ${directory}\``)
     const before = await contents(directory)
     const { status: restored, stdout } = await run(['ca', 'restore', file, join(home.path, 'again')])
     expect(restored).toBe(0)
     expect(stdout).toContain('leftovers.unfinished')
-    // The one difference: what the open journal names has to be named again.
-    const { '.fpki/journal.json': _, ...others } = await contents(join(home.path, 'again'))
-    const { '.fpki/journal.json': __, ...expected } = before
+    // The one difference: the open journal is marked, so that the user has to name its Factory API again.
+    const { '.fpki/journal.jsonl': _, ...others } = await contents(join(home.path, 'again'))
+    const { '.fpki/journal.jsonl': __, ...expected } = before
     expect(others).toEqual(expected)
-    const journalIn = async (folder: string) => JSON.parse(await readFile(join(folder, '.fpki/journal.json'), 'utf8'))
-    expect(await journalIn(join(home.path, 'again'))).toEqual({ ...(await journalIn(directory)), restored: true })
+    expect(await readJournal(join(home.path, 'again'))).toEqual({ ...(await readJournal(directory)), restored: true })
     expect(Object.keys(before)).toEqual(expect.arrayContaining(['tls-crt.bak', '.fpki/pending/tls-crt']))
   })
 
@@ -101,7 +101,7 @@ describe('a backup', () => {
 
   test('has mode 0600, a JSON report and no plaintext', async () => {
     const { directory, home, text } = inHome(await copiedPki())
-    // Relative to where the command is given.
+    // Relative to the working directory.
     const words = ['ca', 'backup', 'acme', '--out', 'acme.backup', '--json']
     const { stdout } = await home.fpki(words, { env: ENV, cwd: home.path })
     const made = madeBackup.parse(JSON.parse(stdout))
@@ -120,7 +120,7 @@ describe('a backup', () => {
     const start = { env: ENV }
     const refusal = { status: 3, code: 'ERR_EXISTS', names: [file] }
     await expectRefusal(home, ['ca', 'backup', directory, '--out', file], refusal, start)
-    const inside = { status: 2, code: 'ERR_USAGE', names: ['in the PKI directory itself'] }
+    const inside = { status: 2, code: 'ERR_USAGE', names: ['would be inside the PKI directory'] }
     await expectRefusal(home, ['ca', 'backup', directory, '--out', path('b')], inside, start)
     await expectRefusal(home, ['ca', 'backup', directory, '--out', path('..b')], inside, start)
     const nowhere = { status: 3, code: 'ERR_STORAGE', names: ['nowhere does not exist'] }
@@ -186,8 +186,8 @@ describe('ca backup --check', () => {
     expect(await snapshot(home.path)).toEqual(before)
     const named = await run(['ca', 'backup', '--check', file, '--pki-dir', directory, '--json'])
     expect(checkedBackup.parse(JSON.parse(named.stdout)).recordedIn).toBe(directory)
-    const { stdout: told } = await run(['ca', 'status', directory])
-    expect(told).toMatch(/^ {2}backup \d{4}-\d\d-\d\d, proven \d{4}-\d\d-\d\d: /m)
+    const shown = await run(['ca', 'status', directory])
+    expect(shown.stdout).toMatch(/^ {2}backup \d{4}-\d\d-\d\d, checked \d{4}-\d\d-\d\d: /m)
   })
 
   test('does not record a backup of another PKI', async () => {
@@ -203,7 +203,7 @@ describe('ca backup --check', () => {
     await rm(path('factory_ca.key'))
     await copyFile(path('local-ca.key'), path('factory_ca.key'))
     const refusal = { status: 6, code: 'ERR_BAD_KEY', names: ['factory_ca.key is not the key of factory_ca.pem'] }
-    // One after the other: each takes the lock.
+    // Sequentially, because each takes the lock.
     expectWords(await run(['ca', 'backup', directory, '--out', file]), refusal)
     expectJson(await run(['ca', 'backup', directory, '--out', file, '--json']), refusal)
     expect(await readdir(home.path)).not.toContain('acme.backup')
@@ -276,7 +276,7 @@ test('only recipients can open a backup', async () => {
     await output('openssl', ['cms', '-decrypt', '-binary', ...words, '-inkey', at(`${name}.key`)])
     expect(await output('tar', ['-tf', at('tar')])).toContain('pki/factory_ca.key')
   }
-  const eve = { status: 6, code: 'ERR_BAD_KEY', names: ['eve.key', 'does not open', 'that the backup was made for'] }
+  const eve = { status: 6, code: 'ERR_BAD_KEY', names: ['eve.key', 'does not open', 'private key of a recipient'] }
   await expectRefusal(home, ['ca', 'backup', '--check', file, '--recipient-key', at('eve.key')], eve)
   const none = { status: 2, code: 'ERR_USAGE', names: ['--recipient-key'] }
   await expectRefusal(home, ['ca', 'restore', file, at('again')], none, { env: ENV })
@@ -311,7 +311,7 @@ describe('ca restore', () => {
     const { file, home, run } = await backedUp()
     const before = await snapshot(home.state)
     const kept = await run(['ca', 'restore', file, join(home.path, 'one')])
-    expect(kept.stderr).toContain('is there already and is left as it is')
+    expect(kept.stderr).toContain('exists and was not replaced')
     expect(await snapshot(home.state)).toEqual(before)
     const env = { FPKI_STATE_DIR: join(home.path, 'state') }
     const { status, stdout } = await run(['ca', 'restore', file, join(home.path, 'two'), '--no-state'], env)
@@ -368,7 +368,7 @@ describe('the record of backups', () => {
     [[], 0],
     [['--backup-days', '30'], 0],
     [['--backup-days', '10'], 10],
-  ] as const)('ca status %j of one that is ten days old: exit %i', async (flags, expected) => {
+  ] as const)('ca status %j of a backup that is ten days old: exit %i', async (flags, expected) => {
     const scene = await backedUp()
     await back(scene, 10)
     const { status, stdout } = await scene.run(['ca', 'status', scene.directory, '--json', ...flags])
@@ -416,7 +416,7 @@ describe('ca create --backup', () => {
   test('creates nothing if the backup is impossible', async () => {
     const { home } = await copiedPki()
     const words = ['ca', 'create', join(home.path, 'other'), '--backup', join(home.path, 'acme')]
-    await expectRefusal(home, words, { status: 3, code: 'ERR_EXISTS', names: ['acme exists'] }, { env: ENV })
+    await expectRefusal(home, words, { status: 3, code: 'ERR_EXISTS', names: ['acme already exists'] }, { env: ENV })
     const no = { status: 6, code: 'ERR_PASSPHRASE', names: ['the new backup'] }
     await expectRefusal(home, [...words.slice(0, 4), join(home.path, 'b')], no)
   })

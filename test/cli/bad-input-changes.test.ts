@@ -40,7 +40,7 @@ const ROWS: Row[] = [
   {
     title: 'a directory that is not there',
     spoil: ({ directory }) => rm(directory, { recursive: true }),
-    refusal: { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['acme', 'no factory_ca.pem'] },
+    refusal: { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['acme', 'does not contain a PKI'] },
   },
   {
     title: 'a directory that is no PKI',
@@ -49,7 +49,7 @@ const ROWS: Row[] = [
       await mkdir(directory, { mode: 0o700 })
       await writeFile(path('notes.txt'), 'mine')
     },
-    refusal: { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['acme', 'no factory_ca.pem'] },
+    refusal: { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['acme', 'does not contain a PKI'] },
   },
   {
     title: 'a file in the place of the directory',
@@ -128,7 +128,11 @@ const ROWS: Row[] = [
   {
     title: 'a Factory API with another root',
     spoil: async (made) => editCertificates(made, { rootCrt: await (await madePki()).text('factory_ca.pem') }),
-    refusal: { status: 3, code: 'ERR_OTHER_ROOT', names: ['acme', 'another root'] },
+    refusal: {
+      status: 3,
+      code: 'ERR_OTHER_ROOT',
+      names: ['root certificate of the factory acme', 'is not the one in'],
+    },
     not: ['ca sign'],
   },
   {

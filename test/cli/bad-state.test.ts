@@ -79,7 +79,7 @@ test('a state directory that others can modify is refused', async () => {
 describe('a journal with', () => {
   test.each(Object.entries(BROKEN))('%s stops create with its path', async (_, { spoil, says }) => {
     const { home, directory, path } = await copiedPki()
-    const journal = path('.fpki/journal.json')
+    const journal = path('.fpki/journal.jsonl')
     await spoil(journal)
     const refusal = { status: 6, code: 'ERR_BAD_FILE', names: [journal, says] }
     await expectRefusal(home, ['ca', 'create', directory], refusal)
@@ -96,7 +96,7 @@ describe('an interrupted create', () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     await interruptedCreate(home, directory)
-    const names = [directory, begun, 'Finish it as it was begun with `fpki ca resume']
+    const names = [directory, begun, 'Finish it as it was started with `fpki ca resume']
     await expectRefusal(home, ['ca', 'create', directory, flag], { status: 3, code: 'ERR_UNFINISHED', names })
   })
 

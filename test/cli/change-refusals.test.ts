@@ -2,8 +2,9 @@ import { chmod, cp, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promis
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { newHome, output } from '../support/cli.js'
+import { editJournal } from '../support/journal.js'
 import { interruptedCreate } from './interruption.js'
-import { copiedPki, editJson, type Made } from './made.js'
+import { copiedPki, type Made } from './made.js'
 import { expectRefusal, type Refusal } from './refusal.js'
 import { snapshot } from './snapshot.js'
 
@@ -19,7 +20,7 @@ const COMMANDS: readonly (readonly [name: string, (directory: string) => readonl
 const WRONG: Readonly<Record<string, readonly [(made: Made) => Promise<unknown>, Refusal]>> = {
   'is missing': [
     ({ directory, home }) => rename(directory, join(home.path, 'away')),
-    { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['holds no PKI', 'fpki ca create'] },
+    { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['does not contain a PKI', 'fpki ca create'] },
   ],
   'is no PKI': [
     async ({ directory, home }) => {
@@ -27,7 +28,7 @@ const WRONG: Readonly<Record<string, readonly [(made: Made) => Promise<unknown>,
       await mkdir(directory, { mode: 0o700 })
       await writeFile(join(directory, 'notes.txt'), 'mine')
     },
-    { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['holds no PKI', 'factory_ca.pem'] },
+    { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['does not contain a PKI', 'factory_ca.pem'] },
   ],
   'is a file': [
     async ({ directory, home }) => {
@@ -71,8 +72,8 @@ const WRONG: Readonly<Record<string, readonly [(made: Made) => Promise<unknown>,
     { status: 6, code: 'ERR_BAD_FILE', names: ['factory_ca.pem'] },
   ],
   'has a journal that is broken': [
-    ({ path }) => writeFile(path('.fpki/journal.json'), '{'),
-    { status: 6, code: 'ERR_BAD_FILE', names: ['journal.json'] },
+    ({ path }) => writeFile(path('.fpki/journal.jsonl'), '{'),
+    { status: 6, code: 'ERR_BAD_FILE', names: ['journal.jsonl'] },
   ],
 }
 
@@ -87,7 +88,7 @@ describe.each(COMMANDS)('%s refuses, without any change,', (_, words) => {
     const [made, other] = [await copiedPki(), await newHome()]
     const directory = join(other.path, 'acme')
     expect((await other.fpki(['ca', 'create', directory, '-q'])).status).toBe(0)
-    const names = ['acme', 'another root of trust', made.directory]
+    const names = ['root certificate of the factory acme', 'is not the one in', made.directory]
     const start = { env: { FPKI_STATE_DIR: other.state } }
     const before = await snapshot(other.state)
     await expectRefusal(made.home, words(made.directory), { status: 3, code: 'ERR_OTHER_ROOT', names }, start)
@@ -96,7 +97,7 @@ describe.each(COMMANDS)('%s refuses, without any change,', (_, words) => {
 
   test('a factory unknown to the Factory API', async () => {
     const { home, directory } = await copiedPki()
-    const names = ['acme', 'no PKI yet', join(home.path, 'elsewhere'), 'FPKI_STATE_DIR']
+    const names = ['acme', 'has no PKI for the factory acme yet', join(home.path, 'elsewhere'), 'FPKI_STATE_DIR']
     const start = { env: { FPKI_STATE_DIR: join(home.path, 'elsewhere') } }
     await expectRefusal(home, words(directory), { status: 3, code: 'ERR_NOT_INITIALIZED', names }, start)
   })
@@ -129,18 +130,19 @@ describe.each(COMMANDS)('%s refuses, without any change,', (_, words) => {
 })
 
 /** Makes the journal say that a command was cut off in the middle. */
-async function interrupt({ path }: Made, command: string, args: Readonly<Record<string, string>>): Promise<void> {
-  const steps = ['csr', 'certificate', 'upload', 'finish'].map((name) => ({ name, state: 'pending' }))
-  await editJson(path('.fpki/journal.json'), (journal) => ({
+async function interruptRotation({ directory }: Made, tlsNames: readonly string[]): Promise<void> {
+  const steps = ['request', 'certificate', 'upload', 'publish'].map((name) => ({ name, state: 'pending' }))
+  await editJournal(directory, ({ options, ...journal }) => ({
     ...journal,
-    ...{ command, arguments: args, steps, finishedAt: null, facts: {} },
+    ...{ command: 'ca rotate-tls', options: { factory: 'acme', api: options['api'], tlsNames } },
+    ...{ steps, finishedAt: null, facts: {} },
   }))
 }
 
 test('an interrupted rotate-tls stops other commands; the same command resumes it', async () => {
   const made = await copiedPki()
   const { home, directory } = made
-  await interrupt(made, 'ca rotate-tls', { '--factory': 'acme', '--tls-name': 'gw.example' })
+  await interruptRotation(made, ['gw.example'])
   const names = [directory, 'ca rotate-tls', '--tls-name gw.example']
   const refusal = { status: 3, code: 'ERR_UNFINISHED', names: [...names, 'fpki ca resume'] }
   for (const [name, words] of COMMANDS.filter(([name]) => name !== 'rotate-tls')) {
@@ -150,10 +152,10 @@ test('an interrupted rotate-tls stops other commands; the same command resumes i
   }
   await expectRefusal(home, ['ca', 'rotate-tls', directory], {
     ...refusal,
-    names: [...names, 'begun with --tls-name gw.example'],
+    names: [...names, 'started with --tls-name gw.example'],
   })
   const { status, stderr } = await home.fpki(['ca', 'rotate-tls', directory, '--tls-name', 'gw.example'])
-  expect({ status, said: /Going on with the `ca rotate-tls`/.test(stderr) }).toEqual({ status: 0, said: true })
+  expect({ status, said: /Resuming the `ca rotate-tls`/.test(stderr) }).toEqual({ status: 0, said: true })
 })
 
 describe('add-device-ca refuses', () => {

@@ -103,7 +103,7 @@ test('a second process is refused at once; a killed one leaves no lock', async (
   const home = await newHome()
   const directory = join(home.path, 'acme')
   const release = await holdFactory(home, 'acme')
-  const waiting = await createUpTo('user', { home, directory })
+  const waiting = await createUpTo('requests', { home, directory })
   await expectRefusal(home, ['ca', 'create', directory], {
     status: 3,
     code: 'ERR_LOCKED',
@@ -120,7 +120,7 @@ test('create waits for another one on the same embedded factory', async () => {
   const home = await newHome()
   const directory = join(home.path, 'acme')
   const release = await holdFactory(home, 'acme')
-  const waiting = await createUpTo('user', { home, directory })
+  const waiting = await createUpTo('requests', { home, directory })
   await release()
   expect((await waiting.ended).status).toBe(0)
   await expectWhole(home, directory)

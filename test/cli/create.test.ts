@@ -19,7 +19,7 @@ describe('the new PKI directory', () => {
     expect(await modes(directory)).toEqual({
       '.': 'directory 700',
       '.fpki': 'directory 700',
-      '.fpki/journal.json': 'file 600',
+      '.fpki/journal.jsonl': 'file 600',
       '.fpki/lock': 'file 600',
       '.fpki/state.json': 'file 600',
       ...files,
@@ -111,8 +111,8 @@ test('two runs share no key, no serial number and no certificate', async () => {
 
 test('the journal ends with all steps done and contains no secret', async () => {
   const { path } = await madePki()
-  const text = await readFile(path('.fpki/journal.json'), 'utf8')
+  const text = await readFile(path('.fpki/journal.jsonl'), 'utf8')
   expect(text).not.toMatch(/"(pending|started)"/)
   expect(text).not.toContain('PRIVATE KEY')
-  expect((await stat(path('.fpki/journal.json'))).size).toBeLessThan(16_384)
+  expect((await stat(path('.fpki/journal.jsonl'))).size).toBeLessThan(16_384)
 })

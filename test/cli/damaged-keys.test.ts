@@ -115,7 +115,7 @@ describe.each(FEW.map((damage) => [damage, 'SEC1'] as const))('with %s in %s', (
       status: 0,
       stderr: expect.stringMatching(/^warning: local-ca\.key is damaged/m),
     })
-    expect(JSON.parse(stdout).warnings).toEqual([expect.stringContaining('The backup contains it as it is.')])
+    expect(JSON.parse(stdout).warnings).toEqual([expect.stringContaining('It is backed up as it is.')])
   })
 
   test('the keys of the embedded Factory API are neither exported nor used', async () => {

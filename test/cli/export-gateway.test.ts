@@ -21,7 +21,7 @@ async function exported(made: Made, ...more: readonly string[]) {
   return { document: exportedGateway.parse(JSON.parse(stdout)), stderr }
 }
 
-/** The serial numbers of the certificates in a file, as OpenSSL reads them; decimal. */
+/** The serial numbers of the certificates in a file, according to OpenSSL; decimal. */
 async function serialsIn(path: string): Promise<readonly string[]> {
   const text = await output('openssl', ['storeutl', '-noout', '-text', '-certs', path])
   const serials = [...text.matchAll(/Serial Number:\s+(?:\d+ \(0x(\w+)\)|([0-9a-f:]+))\n/g)]
@@ -30,7 +30,7 @@ async function serialsIn(path: string): Promise<readonly string[]> {
   ]
 }
 
-/** Key and certificate of tls.pem belong together, and are those that the factory has. */
+/** Key and certificate of tls.pem match, and are those of the factory. */
 async function expectTls(made: Made): Promise<void> {
   const path = join(made.home.path, 'gateway', 'tls.pem')
   expect(await output('openssl', ['pkey', '-in', path, '-pubout'])).toBe(
@@ -72,7 +72,7 @@ test('--replace writes only changed files, and the key with its certificate', as
   const { document, stderr } = await exported(made, '--replace')
   expect(document.changed).toEqual(['device-cas.pem', 'nginx.conf'])
   expect(document.warnings.length).toBe(1)
-  expect(stderr).toContain('turn every device away')
+  expect(stderr).toContain('the gateway will reject every device')
 })
 
 test('--replace finishes an interrupted export and removes its temporary files', async () => {
@@ -134,7 +134,7 @@ test('--replace keeps listen, upstream and at, even without enabled device CAs, 
 test.each([
   ['no options', (text: string) => text.replace(/^# Options: .*\n/m, '')],
   ['options that are not JSON', (text: string) => text.replace(/^# Options: .*$/m, '# Options: {')],
-  ['a listen that says more', (text: string) => text.replace('"listen":"8443"', '"listen":"1; root /"')],
+  ['a directive in listen', (text: string) => text.replace('"listen":"8443"', '"listen":"1; root /"')],
   ['an upstream with a variable', (text: string) => text.replace('"upstream":"http://', '"upstream":"http://$host')],
   ['an unknown option', (text: string) => text.replace('"listen":', '"more":1,"listen":')],
 ])('refuses an nginx.conf with %s, and writes nothing', async (_, spoil) => {
@@ -179,7 +179,7 @@ describe('the options in an nginx.conf', () => {
     await expectRefusal(made.home, words(made, '--replace'), refusal)
   }
 
-  test.each(OTHERS)('%s are not kept', (_, change) => expectNotKept(change))
+  test.each(OTHERS)('%s are not used', (_, change) => expectNotKept(change))
 
   test.runIf(process.geteuid?.() === 0)('of another user are ignored', () => {
     return expectNotKept((path) => chown(path, 12_345, 12_345))
@@ -213,16 +213,13 @@ describe('refuses', () => {
     await expectRefusal(home, words({ home }, '--api', 'foundries'), refusal)
   })
 
-  test.each(['typo', '../acme', 'acme/..'])(
-    'the factory %j, which is not there, and makes nothing',
-    async (factory) => {
-      const { home } = await copiedPki()
-      const { status } = await home.fpki(['api', 'export-gateway', factory, join(home.path, 'gateway')])
-      expect(status).toBe(factory === 'typo' ? 3 : 2)
-      expect(await readdir(home.path)).not.toContain('gateway')
-      expect(await readdir(join(home.state, 'factories'))).toEqual(['acme'])
-    },
-  )
+  test.each(['typo', '../acme', 'acme/..'])('the unknown factory %j, and creates nothing', async (factory) => {
+    const { home } = await copiedPki()
+    const { status } = await home.fpki(['api', 'export-gateway', factory, join(home.path, 'gateway')])
+    expect(status).toBe(factory === 'typo' ? 3 : 2)
+    expect(await readdir(home.path)).not.toContain('gateway')
+    expect(await readdir(join(home.state, 'factories'))).toEqual(['acme'])
+  })
 
   test('a factory without a PKI', async () => {
     const home = await newHome()

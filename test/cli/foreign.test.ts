@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { checkedBackup, verifiedPki } from '../../src/index.js'
 import { type Ended, newHome, output, temporaryDirectory } from '../support/cli.js'
 import { type HostileModule, hostileModule } from '../support/hostile-module.js'
+import { editJournal } from '../support/journal.js'
 import { copiedPki, editJson, type Made, madePki } from './made.js'
 
 /** Only root can give files away. */
@@ -169,40 +170,38 @@ async function csr({ path }: Made): Promise<string> {
 }
 
 describe('an interrupted command', () => {
-  /** One whose journal has these arguments. */
-  async function interrupted(command: string, said: Record<string, string>): Promise<Scene> {
+  /** One whose journal is of this command, with these options. */
+  async function interrupted(command: string, options: object, steps: readonly string[]): Promise<Scene> {
     const it = await scene()
-    await editJson(it.path('.fpki/journal.json'), (journal) => ({
+    await editJournal(it.directory, (journal) => ({
       ...journal,
-      command,
-      finishedAt: null,
-      arguments: said,
+      ...{ command, options, finishedAt: null, facts: {} },
+      steps: steps.map((name) => ({ name, state: 'pending' })),
     }))
     return it
   }
 
   test('uses the module of its journal only if the user owns the directory', async () => {
-    const it = await interrupted('ca import-root', {})
-    const named = { '--hsm-module': it.module, '--hsm-token-label': 'acme', '--hsm-token-serial': '', '--hsm-uri': '' }
-    await editJson(it.path('.fpki/journal.json'), (journal) => ({
-      ...journal,
-      arguments: { '--remove-key': 'false', ...named, '--key-type': 'P-256', '--local-ca-in-hsm': 'false' },
-    }))
+    const it = await interrupted('ca import-root', {}, ['token', 'proof', 'state'])
+    const hsm = { module: it.module, tokenLabel: 'acme', tokenSerial: null, key: null }
+    await editJournal(it.directory, (journal) => ({ ...journal, options: { removeKey: false, hsm } }))
     const ours = await it.run(['ca', 'resume', it.directory])
     expect({ loads: await library.loads(), status: ours.status }).toEqual({ loads: 1, status: 5 })
     await chmod(it.above, 0o775)
     const { status, stderr } = await it.run(['ca', 'resume', it.directory])
     expect(await library.loads()).toBe(0)
     expect({ status, code: stderr.includes('[ERR_HSM_MODULE]') }).toEqual({ status: 5, code: true })
-    expect(stderr).toContain('journal.json names as PKCS#11 module: others can write to ')
+    expect(stderr).toContain('journal.jsonl names as PKCS#11 module: others can write to ')
     await it.run(['ca', 'resume', it.directory, '--hsm-module', it.module])
     expect(await library.loads()).toBe(1)
   })
 
-  test.each(['journal.json', 'state.json', 'log.jsonl'])(
+  test.each(['journal.jsonl', 'state.json', 'log.jsonl'])(
     'is not gone on with when others can write %s',
     async (name) => {
-      const it = await interrupted('ca rotate-tls', { '--factory': 'acme', '--api': 'https://127.0.0.1:9/' })
+      const it = await interrupted('ca rotate-tls', { factory: 'acme', api: 'https://127.0.0.1:9/', tlsNames: [] }, [
+        ...['request', 'certificate', 'upload', 'publish'],
+      ])
       await chmod(it.path(`.fpki/${name}`), 0o666)
       for (const action of ['resume', 'abandon']) {
         const { status, stderr } = await it.run(['ca', action, it.directory])
@@ -251,7 +250,7 @@ describe('a directory of another user', () => {
     const verify = async () => (await made.home.fpki(['ca', 'verify', made.directory, '--offline'], { env })).stdout
     expect(await verify()).toContain('The root key signs')
     await chmod(made.directory, 0o777)
-    expect(await verify()).toMatch(/failure {2}root-key\.unusable +Not using a passphrase for /)
+    expect(await verify()).toMatch(/failure {2}root-key\.unusable +Refusing to use a passphrase for /)
   })
 })
 
@@ -271,11 +270,11 @@ describe('a backup for a recipient, which anybody can create', () => {
     expect((await sender.home.fpki(backup)).status).toBe(0)
     await library.loads()
 
-    const asks = `asks for the PKCS#11 module "${join(restored, 'module.so')}"`
+    const warning = `names the PKCS#11 module "${join(restored, 'module.so')}"`
     const checked = await victim.fpki(['ca', 'backup', '--check', file, '--recipient-key', key])
-    expect(checked.stderr).toContain(asks)
+    expect(checked.stderr).toContain(warning)
     const ended = await victim.fpki(['ca', 'restore', file, restored, '--recipient-key', key])
-    expect(ended.stderr).toContain(asks)
+    expect(ended.stderr).toContain(warning)
     const verified = await victim.fpki(['ca', 'verify', restored, '--offline'], { env: { FPKI_HSM_PIN: '12345678' } })
     expect(verified.stdout).toMatch(/root-key\.unusable.*--hsm-module PATH/)
     expect(await library.loads()).toBe(0)
@@ -291,18 +290,18 @@ describe('a backup', () => {
   const PASSPHRASE = { env: { FPKI_PASSPHRASE: 'nine lives of a fish' } }
 
   test('does not select the server of an interrupted command', async () => {
-    const { home, directory, path } = await copiedPki()
+    const { home, directory } = await copiedPki()
     const rotated = await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])
     expect(rotated.status).toBe(0)
-    await editJson(path('.fpki/journal.json'), (journal) => ({
+    await editJournal(directory, (journal) => ({
       ...journal,
       finishedAt: null,
-      facts: { ...(journal['facts'] as object), api: 'https://127.0.0.1:9' },
+      options: { ...journal.options, api: 'https://127.0.0.1:9' },
     }))
     const [file, restored] = [join(home.path, 'acme.backup'), join(home.path, 'restored')]
     expect((await home.fpki(['ca', 'backup', directory, '--out', file], PASSPHRASE)).status).toBe(0)
     const ended = await home.fpki(['ca', 'restore', file, restored], PASSPHRASE)
-    expect(ended.stderr).toContain('asks for the Factory API https://127.0.0.1:9')
+    expect(ended.stderr).toContain('used the Factory API https://127.0.0.1:9')
     expect((await home.fpki(['ca', 'resume', directory])).stderr).toContain('127.0.0.1:9')
     expect((await home.fpki(['ca', 'resume', restored])).stderr).not.toContain('127.0.0.1:9')
   })

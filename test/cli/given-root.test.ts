@@ -88,7 +88,7 @@ describe('an existing root', () => {
       const path = join(directory, name)
       const text = await readFile(path, 'latin1')
       expect((await stat(path)).mode & 0o777).toBe(0o400)
-      // One PEM block, as every tool takes it (contract.md 2).
+      // One PEM block, as every tool takes it (docs/profile.md#files).
       expect(text.match(/-----BEGIN /g)).toHaveLength(1)
       expect(text).toMatch(/^-----BEGIN [A-Z ]+-----\n[\s\S]*\n-----END [A-Z ]+-----\n$/)
       expect(text).not.toContain('\r')
@@ -293,7 +293,7 @@ describe('interrupted', () => {
     const directory = join(home.path, 'acme')
     const words = ['--root-cert', certificate, '--root-key', key]
     const release = await holdFactory(home, 'acme')
-    const waiting = await createUpTo('user', { home, directory, words })
+    const waiting = await createUpTo('requests', { home, directory, words })
     waiting.kill('SIGKILL')
     await waiting.ended
     await release()

@@ -2,7 +2,8 @@ import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { output } from '../support/cli.js'
-import { copiedPki, editJson } from './made.js'
+import { cutOffIn, editJournal } from '../support/journal.js'
+import { copiedPki } from './made.js'
 
 it.each(['.fpki/pending', '.fpki'])('does not clear away what %s links to', async (folder) => {
   const made = await copiedPki()
@@ -31,20 +32,19 @@ it('does not sign a request for the key of a further local-ca', async () => {
   expect(ended.stdout).toBe('')
 })
 
-it('names a journal whose facts are no JSON as broken', async () => {
+it('reports a journal with wrong facts as broken', async () => {
   const made = await copiedPki()
   const serial = (await output('openssl', ['x509', '-in', made.path('local-ca.pem'), '-noout', '-serial']))
     .trim()
     .slice(7)
   const words = ['ca', 'disable-device-ca', made.directory, '--factory', 'acme', '--ca-serial', `0x${serial}`]
   expect((await made.home.fpki(words)).status).toBe(0)
-  await editJson(made.path('.fpki/journal.json'), (journal) => ({
-    ...journal,
-    finishedAt: null,
-    steps: [{ name: 'finish', state: 'started' }],
-    facts: { ...(journal['facts'] as object), deviceCas: '{' },
-  }))
+  await editJournal(made.directory, (journal) => {
+    const cut = cutOffIn(journal, 'publish')
+    return { ...cut, facts: { crl: { ...(cut.facts['crl'] as object), deviceCas: '{' } } }
+  })
   const ended = await made.home.fpki(words)
   expect(ended.stderr).toContain('[ERR_BAD_FILE]')
+  expect(ended.stderr).toContain('"facts.crl.deviceCas" is wrong')
   expect(ended.status).toBe(6)
 })

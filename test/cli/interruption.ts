@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { access, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, vi } from 'vitest'
-import { journal } from '../../src/directory/records.js'
 import type { Ended, Home } from '../support/cli.js'
+import { readJournal } from '../support/journal.js'
 import { PATIENT } from '../support/patience.js'
 
 /** A `fpki ca create` in the middle of its work. */
@@ -49,8 +49,7 @@ export async function createUpTo(
 /** Leaves a `fpki ca create` that was interrupted while it waited for the Factory API. */
 export async function interruptedCreate(home: Home, directory: string, words: readonly string[] = []): Promise<void> {
   const release = await holdFactory(home, 'acme')
-  const step = words.includes('--no-local-ca') ? 'csrs' : 'user'
-  const waiting = await createUpTo(step, { home, directory, words })
+  const waiting = await createUpTo('requests', { home, directory, words })
   waiting.kill('SIGTERM')
   expect((await waiting.ended).status).toBe(143)
   await release()
@@ -58,6 +57,5 @@ export async function interruptedCreate(home: Home, directory: string, words: re
 
 /** The state of a step in the journal of a PKI directory. */
 async function stateOf(directory: string, step: string): Promise<string | undefined> {
-  const text = await readFile(join(directory, '.fpki', 'journal.json'), 'utf8')
-  return journal.parse(JSON.parse(text)).steps.find(({ name }) => name === step)?.state
+  return (await readJournal(directory)).steps.find(({ name }) => name === step)?.state
 }

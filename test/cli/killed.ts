@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { checkedAuditLog } from '../../src/index.js'
 import { type Ended, type Home, runProgram } from '../support/cli.js'
+import { readJournal } from '../support/journal.js'
 import { pointsToTry } from '../support/points.js'
 import { PIN, type TestToken } from '../support/token.js'
 import { snapshot } from './snapshot.js'
@@ -59,8 +58,7 @@ export async function expectResumed(home: Pick<Home, 'fpki'>, directory: string)
   const resumed = await home.fpki(['ca', 'resume', directory, '--quiet'])
   expect(resumed.stderr).toBe('')
   expect(resumed.status).toBe(0)
-  const journal = JSON.parse(await readFile(join(directory, '.fpki/journal.json'), 'utf8'))
-  expect(journal.finishedAt).not.toBeNull()
+  expect((await readJournal(directory)).finishedAt).not.toBeNull()
   const log = await home.fpki(['ca', 'log', 'verify', directory, '--json'])
   expect(checkedAuditLog.parse(JSON.parse(log.stdout))).toMatchObject({ problems: [], unsigned: 0, torn: false })
   const verified = await home.fpki(['ca', 'verify', directory, '--json'])

@@ -23,7 +23,7 @@ describe('fpki lint', () => {
     expect({ status, stderr }).toEqual({ status: 6, stderr: '' })
     const [line, summary] = stdout.split('\n')
     expect(line).toBe(
-      'tls-ca.pem: error ca-on-tls it is CA:TRUE, so that the server can make certificates (contract.md 3; RFC 5280 4.2.1.9)',
+      'tls-ca.pem: error ca-on-tls it is CA:TRUE, so that the server can make certificates (docs/profile.md#basic-constraints; RFC 5280 4.2.1.9)',
     )
     expect(summary).toBe('1 error, 0 warnings, 0 notices in 1 certificate, request or CRL')
   })
@@ -55,7 +55,7 @@ describe('fpki lint', () => {
     const stdin = await readFile(join(FIXTURES, 'ca-other-factory.pem'), 'utf8')
     const home = await newHome()
     const nobody = await home.fpki(['lint', '-'], { stdin })
-    expect(nobody).toMatchObject({ status: 0, stderr: expect.stringContaining('--factory names it') })
+    expect(nobody).toMatchObject({ status: 0, stderr: expect.stringContaining('Pass --factory NAME.') })
     const named = await home.fpki(['lint', '-', '-f', 'acme'], { stdin })
     expect(named).toMatchObject({ status: 6, stderr: '' })
     expect(named.stdout).toContain('stdin: error unit-of-another-factory ')

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { checkedAuditLog, shownAuditLog, shownHistory, snapshotDiff } from '../../src/index.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
 import { newHome, output } from '../support/cli.js'
+import { cutOffIn, editJournal } from '../support/journal.js'
 import { copiedPki, type Made, x509 } from './made.js'
 import { snapshot } from './snapshot.js'
 
@@ -99,7 +100,7 @@ describe('the audit log', () => {
     const words = ['ca', 'sign', file, '--pki-dir', made.directory]
     const ended = await Promise.all(Array.from({ length: 50 }, () => made.home.fpki(words)))
     const done = ended.filter(({ status }) => status === 0)
-    // One that waited for longer than 20 seconds is refused, and prints nothing.
+    // A command that waits for the lock for more than 20 seconds fails, and prints nothing.
     for (const { status, stdout } of ended.filter((one) => !done.includes(one)))
       expect({ status, stdout }).toEqual({ status: 3, stdout: '' })
     const log = await logOf(made)
@@ -114,7 +115,7 @@ describe('the audit log', () => {
     ['half a line', '{"number":1,"time":"20'],
   ])('starts again if its first start was interrupted and left %s', async (_, left) => {
     const made = await copiedPki()
-    for (const name of ['log.head', 'history', 'journal.json'])
+    for (const name of ['log.head', 'history', 'journal.jsonl'])
       await rm(made.path(`.fpki/${name}`), { recursive: true })
     await writeFile(made.path('.fpki/log.jsonl'), left)
     expect((await made.home.fpki(['ca', 'rotate-tls', made.directory, '-q'])).status).toBe(0)
@@ -139,7 +140,7 @@ describe('the audit log', () => {
 
   test('starts with a list of the existing certificates in a directory without one', async () => {
     const made = await copiedPki()
-    for (const name of ['log.jsonl', 'log.head', 'history', 'journal.json', 'state.json']) {
+    for (const name of ['log.jsonl', 'log.head', 'history', 'journal.jsonl', 'state.json']) {
       await rm(made.path(`.fpki/${name}`), { recursive: true })
     }
     expect((await made.home.fpki(['ca', 'log', made.directory])).status).toBe(3)
@@ -166,7 +167,7 @@ const TAMPERED: Readonly<Record<string, readonly [(lines: string[]) => readonly 
     'changed',
     'Line 7 was changed',
   ],
-  'no JSON any more': [(lines) => lines.with(2, 'nothing'), 'changed', 'Line 3 was changed'],
+  'replaced by garbage': [(lines) => lines.with(2, 'nothing'), 'changed', 'Line 3 was changed'],
   removed: [(lines) => lines.toSpliced(2, 1), 'removed', 'Number 3 was removed in front of line 3'],
   'removed at the beginning': [(lines) => lines.slice(1), 'removed', 'Number 1 was removed in front of line 1'],
   swapped: [
@@ -174,7 +175,7 @@ const TAMPERED: Readonly<Record<string, readonly [(lines: string[]) => readonly 
     'swapped',
     'line 3 is number 4',
   ],
-  'put in': [(lines) => lines.toSpliced(3, 0, lines[1] ?? ''), 'inserted', 'Line 4 was put in: number 2'],
+  inserted: [(lines) => lines.toSpliced(3, 0, lines[1] ?? ''), 'inserted', 'Line 4 was put in: number 2'],
   'cut off': [
     (lines) => lines.slice(0, -1),
     'cut-off',
@@ -184,7 +185,7 @@ const TAMPERED: Readonly<Record<string, readonly [(lines: string[]) => readonly 
 }
 
 describe('ca log verify reports the line', () => {
-  test.each(Object.entries(TAMPERED))('that was %s', async (_, [change, code, words]) => {
+  test.each(Object.entries(TAMPERED))('names the line that was %s', async (_, [change, code, words]) => {
     const made = await copiedPki(pkiWithAuditLog)
     const lines = (await logOf(made)).trimEnd().split('\n')
     await writeFile(
@@ -206,7 +207,7 @@ describe('ca log verify reports the line', () => {
     const head = JSON.parse(await readFile(made.path('.fpki/log.head'), 'utf8'))
     await writeFile(made.path('.fpki/log.head'), JSON.stringify({ ...head, number: 3, hash: sha256(lines[2] ?? '') }))
     expect((await verified(made)).codes).toContain('bad-signature')
-    // Nor does the root sign behind it: the next signature would hold, and hide what was cut off.
+    // The root does not sign more, because the next signature would hide the removed lines.
     const forged = await snapshot(made.directory)
     const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
     expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('not by its key') })
@@ -222,7 +223,7 @@ describe('ca log verify reports the line', () => {
     for (const name of ['log.jsonl', 'log.head']) await cp(join(earlier, name), made.path(`.fpki/${name}`))
     expect(await verified(made)).toMatchObject({
       status: 6,
-      codes: ['not-logged'],
+      codes: ['not-registered'],
       told: expect.stringContaining('tls-crt'),
     })
   })
@@ -245,7 +246,7 @@ describe('a missing audit log', () => {
     ['the lines', ['log.jsonl'], 'The end was cut off'],
     ['both', ['log.jsonl', 'log.head'], 'The audit log is gone'],
     ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The audit log is gone'],
-    ['both, and the journal', ['log.jsonl', 'log.head', 'journal.json'], 'The audit log is gone'],
+    ['both, and the journal', ['log.jsonl', 'log.head', 'journal.jsonl'], 'The audit log is gone'],
   ])('is reported if %s is missing', async (_, names, told) => {
     const made = await copiedPki(pkiWithAuditLog)
     for (const name of names) await rm(made.path(`.fpki/${name}`), { recursive: true })
@@ -266,7 +267,7 @@ describe('a missing audit log', () => {
   })
 
   test.each(['log.head', 'log.jsonl'])(
-    'or broken (%s) is put aside as the hint says, and begins anew',
+    'or a damaged one (%s) is moved away as the hint says, and restarted',
     async (name) => {
       const made = await copiedPki(pkiWithAuditLog)
       const { home, directory, path } = made
@@ -292,14 +293,14 @@ describe('a missing audit log', () => {
       expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
       const told = await home.fpki(['ca', 'log', 'verify', directory])
       expect(told).toMatchObject({ status: 0, stdout: expect.stringContaining(`Started anew at ${first?.time}`) })
-      // What was made behind the new beginning shows that the root has signed since.
+      // Later records show that the root has signed since the restart.
       await new Promise((resolve) => setTimeout(resolve, 1_100))
       expect((await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])).status).toBe(0)
       const begun = (await logOf(made)).split('\n').slice(0, 1)
       await writeFile(path('.fpki/log.jsonl'), `${begun}\n`)
       await rm(path('.fpki/log.head'))
       expect((await verified(made)).codes).toContain('missing')
-      // Half a line of the beginning, as a loss of power leaves it, is mended by the next one.
+      // The next command repairs an incomplete first line, as left by a power failure.
       await writeFile(path('.fpki/log.jsonl'), '{"number":1,"ti')
       expect((await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])).status).toBe(0)
       const kinds = (await logOf(made)).trimEnd().split('\n')
@@ -326,7 +327,7 @@ describe('a missing audit log', () => {
 
 test('an invalid journal does not stop commands that only read the audit log', async () => {
   const made = await copiedPki(pkiWithAuditLog)
-  await writeFile(made.path('.fpki/journal.json'), '{')
+  await writeFile(made.path('.fpki/journal.jsonl'), '{')
   expect((await made.home.fpki(['ca', 'log', made.directory])).status).toBe(0)
   expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
 })
@@ -341,7 +342,7 @@ test('log verify prints the line number and hash that the root has signed', asyn
 })
 
 test.each(['{"number":8,"time":"2026-0', '\0\0\0\0\0\0\0\0\n'])(
-  'a line that power loss tore is told, and mended by the next command',
+  'a line torn by a power failure is reported, and repaired by the next command',
   async (torn) => {
     const made = await copiedPki(pkiWithAuditLog)
     const log = await logOf(made)
@@ -366,7 +367,7 @@ test('an unreadable snapshot is kept, and does not stop a change', async () => {
   const history = path('.fpki/history')
   const [first = ''] = await readdir(history)
   const record = JSON.parse(await readFile(join(history, first, 'snapshot.json'), 'utf8'))
-  // More than are kept, all of one day.
+  // More than are kept, all from one day.
   for (let number = 2; number <= 23; number++) {
     const folder = join(history, `${String(number).padStart(4, '0')}-old`)
     await mkdir(folder)
@@ -376,7 +377,7 @@ test('an unreadable snapshot is kept, and does not stop a change', async () => {
   const { status, stderr } = await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])
   expect({ status, stderr }).toEqual({
     status: 0,
-    stderr: expect.stringContaining('warning: Old snapshots were not cleared away: '),
+    stderr: expect.stringContaining('warning: Old snapshots were not removed: '),
   })
   expect(await readdir(history)).toHaveLength(24)
   expect((await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])).status).toBe(0)
@@ -427,13 +428,14 @@ test('escapes control characters, and refuses paths, from log.head and journal.j
   await rewrite('.fpki/log.head', { signedAt: '\u001b[2J' })
   const told = await home.fpki(['ca', 'log', 'verify', directory])
   expect(told.stdout).toContain('at \\u001b[2J;')
-  const { steps } = await rewrite('.fpki/journal.json', { finishedAt: null })
-  const open = steps.map((step: { name: string }) => (step.name === 'keep' ? { ...step, state: 'started' } : step))
   const before = await readdir(home.path)
-  for (const members of [{ startedAt: '2026/../../../../out', steps: open }, { command: 'constructor' }]) {
-    await rewrite('.fpki/journal.json', members)
-    expect((await home.fpki(['ca', 'resume', directory])).status).toBe('command' in members ? 3 : 6)
-    await rewrite('.fpki/journal.json', { startedAt: '2026-07-28T12:00:00Z' })
+  for (const members of [{ startedAt: '2026/../../../../out' }, { command: 'constructor' }]) {
+    await editJournal(directory, (journal) => ({ ...cutOffIn(journal, 'upload'), ...members }))
+    expect((await home.fpki(['ca', 'resume', directory])).status).toBe(6)
+    await editJournal(directory, (journal) => ({
+      ...journal,
+      ...{ startedAt: '2026-07-28T12:00:00Z', command: 'ca create' },
+    }))
   }
   expect(await readdir(home.path)).toEqual(before)
 })
@@ -466,10 +468,10 @@ test('diff describes a change', async () => {
   const words = (...sides: string[]) => home.fpki(['ca', 'diff', directory, ...sides, '--json'])
   const added = snapshotDiff.parse(JSON.parse((await words('2', '3')).stdout))
   expect(added.changes).toMatchObject([
-    { what: 'added', file: 'b.key' },
+    { what: 'added', file: 'b.key', text: 'added: b.key (private key)' },
     { what: 'added', file: 'b.pem', text: expect.stringContaining(`${serial}`) },
   ])
   const revoked = snapshotDiff.parse(JSON.parse((await words('4', 'now')).stdout))
-  expect(revoked.changes.map(({ text }) => text)).toContain(`The device CA ${serial} was revoked.`)
+  expect(revoked.changes.map(({ text }) => text)).toContain(`revoked: device CA ${serial}`)
   expect((await words('99')).status).toBe(2)
 })

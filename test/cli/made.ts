@@ -1,4 +1,5 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cpSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, inject } from 'vitest'
@@ -35,7 +36,7 @@ afterAll(async () => {
 export async function copiedPki(make?: () => Promise<Made>): Promise<Made> {
   if (make === undefined) return copyOf(inject('pkiHome') ?? notBuilt())
   const original = originals.get(make) ?? (await mkdtemp(join(tmpdir(), 'fpki-original-')))
-  if (!originals.has(make)) await cp((await make()).home.path, original, { recursive: true })
+  if (!originals.has(make)) cpSync((await make()).home.path, original, { recursive: true })
   originals.set(make, original)
   return copyOf(original)
 }
@@ -46,7 +47,8 @@ function notBuilt(): never {
 
 async function copyOf(original: string): Promise<Made> {
   const home = await newHome()
-  await cp(original, home.path, { recursive: true })
+  // Several times as fast as `cp`, which waits for a thread at each file.
+  cpSync(original, home.path, { recursive: true })
   return madeIn(home)
 }
 

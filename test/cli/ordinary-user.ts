@@ -1,6 +1,6 @@
-import { chmod, chown, cp } from 'node:fs/promises'
-import { join } from 'node:path'
-import { FPKI, type Home, NOBODY, newHome, runProgram, temporaryDirectory } from '../support/cli.js'
+import { chmod, chown } from 'node:fs/promises'
+import { inject } from 'vitest'
+import { type Home, NOBODY, newHome, runProgram, temporaryDirectory } from '../support/cli.js'
 
 const AM_ROOT = process.geteuid?.() === 0
 
@@ -13,7 +13,7 @@ export interface OrdinaryUser extends Home {
 /** Root may write everywhere, so tests of permissions run as another user; who is no root runs them as itself. */
 export async function ordinaryUser(): Promise<OrdinaryUser> {
   const home = await newHome(AM_ROOT ? NOBODY : undefined)
-  const program = await readableProgram()
+  const program = inject('readableProgram')
   const spawned: Home['spawn'] = (words, { env, ...start } = {}) =>
     runProgram(process.execPath, [program, ...words], {
       ...(AM_ROOT ? NOBODY : {}),
@@ -38,14 +38,4 @@ export async function someoneElsesDirectory(): Promise<string> {
   await chown(path, 12_345, 12_345)
   await chmod(path, 0o755)
   return path
-}
-
-/** The checkout may lie where only its owner can look. */
-async function readableProgram(): Promise<string> {
-  const copy = await temporaryDirectory()
-  const checkout = join(FPKI, '..', '..')
-  for (const name of ['bin', 'dist', 'package.json'])
-    await cp(join(checkout, name), join(copy, name), { recursive: true })
-  await runProgram('chmod', ['-R', 'a+rX', copy])
-  return join(copy, 'bin', 'fpki.js')
 }

@@ -15,7 +15,7 @@ const PASSPHRASE = 'correct horse battery'
 const START = { env: { FPKI_PASSPHRASE: PASSPHRASE } }
 const FIXTURES = fileURLToPath(new URL('../fixtures/openssl', import.meta.url))
 
-/** A PKI and the paths beside it. */
+/** A PKI, and paths next to it. */
 async function scene(make?: () => Promise<Made>) {
   const made = await copiedPki(make)
   const at = (name: string) => join(made.home.path, name)
@@ -23,7 +23,7 @@ async function scene(make?: () => Promise<Made>) {
   return { ...made, at, restore, withCert: [...restore, '--cert', made.path('factory_ca.pem')] }
 }
 
-/** The same with one sheet under the passphrase. */
+/** The same with one sheet, encrypted with the passphrase. */
 async function printedScene() {
   const all = await scene()
   const { status, stderr } = await all.home.fpki(['ca', 'paper', all.directory, '--out', all.at('s.html')], START)
@@ -31,7 +31,7 @@ async function printedScene() {
   return { ...all, lines: await linesOf(all.at('s.html')) }
 }
 
-/** The same with shares; `sheets` has the lines of each. */
+/** The same with shares; `sheets` has the lines of each sheet. */
 async function sharedScene(shares: string, folder = 'sheets') {
   const all = await scene()
   const words = ['ca', 'paper', all.directory, '--shares', shares, '--out', all.at(folder)]
@@ -45,7 +45,7 @@ async function publicKeyOf(path: string, passphrase = PASSPHRASE): Promise<strin
   return output('openssl', ['pkey', '-in', path, '-passin', 'env:P', '-pubout'], { env: { P: passphrase } })
 }
 
-async function expectBack(path: string, made: Pick<Made, 'path'>): Promise<void> {
+async function expectRecovered(path: string, made: Pick<Made, 'path'>): Promise<void> {
   expect(await publicKeyOf(path)).toBe(
     await output('openssl', ['x509', '-in', made.path('factory_ca.pem'), '-noout', '-pubkey']),
   )
@@ -63,20 +63,20 @@ describe('a printed sheet', () => {
     await writeFile(at('typed'), scanned)
     expect(await publicKeyOf(at('typed'))).toBe(await publicKeyOf(all.path('factory_ca.key')))
     expect((await home.fpki(withCert, START)).status).toBe(0)
-    await expectBack(at('back.key'), all)
+    await expectRecovered(at('back.key'), all)
     expect(text).toContain('Root key of the factory acme')
     const fingerprint = (await x509(all.path('factory_ca.pem'), '-fingerprint', '-sha256')).replace(/.*=|:/g, '')
     expect(text.replace(/ /g, '')).toContain(fingerprint.toLowerCase())
-    // What is printed is what would be typed.
+    // The printed lines are those that someone would type.
     await writeFile(at('typed'), (text.match(/^ *K\d\d .*$/gm) ?? []).join('\n'))
     await rm(at('back.key'))
     expect((await home.fpki(withCert, START)).status).toBe(0)
-    await expectBack(at('back.key'), all)
+    await expectRecovered(at('back.key'), all)
   })
 
   test('has a key encrypted with 600,000 iterations of PBKDF2-SHA-256', async () => {
     const { home, directory, at } = await scene()
-    // A process of its own: in the test's own, passphrases cost little.
+    // In a process of its own: within the test, key derivation uses fewer iterations.
     const { status } = await home.spawn(['ca', 'paper', directory, '--out', at('s.html')], START)
     expect(status).toBe(0)
     const { scanned } = await print(at('s.html'))
@@ -97,7 +97,7 @@ describe('a printed sheet', () => {
     }
     await writeFile(all.at('typed'), scans.join(''))
     expect((await all.home.fpki(all.withCert)).status).toBe(0)
-    await expectBack(all.at('back.key'), all)
+    await expectRecovered(all.at('back.key'), all)
   })
 
   test('is one page even with the largest key and a hostile name', async () => {
@@ -150,22 +150,22 @@ describe('ca paper', () => {
     const words = ['ca', 'paper', all.directory, '--out', all.at('s.html'), '--json']
     await expectRefusal(all.home, words.slice(0, -1), { status: 6, code: 'ERR_PASSPHRASE', names: ['factory_ca.key'] })
     const { status, stdout, stderr } = await all.home.fpki(words, START)
-    expect({ status, isSaid: found([PASSPHRASE], stdout + stderr) }).toEqual({ status: 0, isSaid: [] })
+    expect({ status, leaked: found([PASSPHRASE], stdout + stderr) }).toEqual({ status: 0, leaked: [] })
     await writeFile(all.at('typed'), (await linesOf(all.at('s.html'))).join('\n'))
     expect(found([PASSPHRASE], await readFile(all.at('s.html'), 'utf8'))).toEqual([])
     expect((await all.home.fpki(all.withCert, START)).status).toBe(0)
-    await expectBack(all.at('back.key'), all)
+    await expectRecovered(all.at('back.key'), all)
   })
 
   test('--plain prints an unencrypted key with a warning', async () => {
     const all = await scene()
     const { status, stderr } = await all.home.fpki(['ca', 'paper', all.directory, '--plain', '--out', all.at('s.html')])
-    expect({ status, warned: /warning: .*in the clear/.test(stderr) }).toEqual({ status: 0, warned: true })
+    expect({ status, warned: /warning: .*unencrypted/.test(stderr) }).toEqual({ status: 0, warned: true })
     expect(await readFile(all.at('s.html'), 'utf8')).toContain('NOT ENCRYPTED')
     await writeFile(all.at('typed'), (await linesOf(all.at('s.html'))).join('\n'))
-    const { status: back, stderr: said } = await all.home.fpki(all.withCert)
-    expect({ back, said: said.includes('in the clear') }).toEqual({ back: 0, said: true })
-    await expectBack(all.at('back.key'), all)
+    const restored = await all.home.fpki(all.withCert)
+    expect(restored).toMatchObject({ status: 0, stderr: expect.stringContaining('is not encrypted') })
+    await expectRecovered(all.at('back.key'), all)
     expect(await readFile(all.at('back.key'), 'utf8')).toBe(await all.text('factory_ca.key'))
   })
 
@@ -191,7 +191,7 @@ describe('ca paper', () => {
       keyId: '01',
     }
     await editJson(path('.fpki/state.json'), (state) => ({ ...state, rootKey: reference }))
-    const refusal = { status: 3, code: 'ERR_KEY_IN_TOKEN', names: ['token "safe"', 'never gives it away'] }
+    const refusal = { status: 3, code: 'ERR_KEY_IN_TOKEN', names: ['token "safe"', 'never leaves it'] }
     await expectRefusal(home, ['ca', 'paper', directory, '--out', at('s.html')], refusal)
   })
 
@@ -209,11 +209,11 @@ describe('ca paper', () => {
   test.each([
     [['--out', 'x'], 'either a PKI directory'],
     [['acme', '--restore', 'f', '--out', 'x'], 'either a PKI directory'],
-    [['acme', '--plain', '--shares', '2/3', '--out', 'x'], 'exclude each other'],
+    [['acme', '--plain', '--shares', '2/3', '--out', 'x'], 'cannot be combined'],
     [['acme', '--cert', 'f', '--out', 'x'], '--cert requires --restore'],
     [['--restore', 'f', '--shares', '2/3', '--out', 'x'], '--shares and --restore are mutually exclusive'],
     [['--restore', '-', '--passphrase-file', '-', '--out', 'x'], 'from stdin'],
-    [['acme', '--shares', '1/3', '--out', 'x'], 'from --shares'],
+    [['acme', '--shares', '1/3', '--out', 'x'], 'Invalid value for --shares'],
     [['acme'], '--out'],
   ])('refuses %j', async (words, name) => {
     const { home } = await copiedPki()
@@ -246,7 +246,7 @@ describe('ca paper --restore', () => {
     ]
     const { stdout } = await all.home.fpki(words, { ...START, stdin })
     expect(restoredPaper.parse(JSON.parse(stdout))).toMatchObject({ encrypted: true, heldAgainst: 'certificate' })
-    await expectBack(all.at('back.key'), all)
+    await expectRecovered(all.at('back.key'), all)
   })
 
   test('reports every line with an error without printing it', async () => {
@@ -271,7 +271,14 @@ describe('ca paper --restore', () => {
   test('reports some lines of another file, and the number of others', async () => {
     const all = await printedScene()
     await writeFile(all.at('typed'), 'a line\n'.repeat(50))
-    const refusal = { status: 6, code: 'ERR_BAD_FILE', names: ['line 30 of the input', 'and 20 more'] }
+    const names = ['not a key sheet: no line starts with a line number such as K07 or S02-01.']
+    await expectRefusal(all.home, all.restore, { status: 6, code: 'ERR_BAD_FILE', names }, START)
+  })
+
+  test('of a file with many errors names some lines, and how many more there are', async () => {
+    const all = await printedScene()
+    await writeFile(all.at('typed'), `${all.lines[0]}\n${'a line\n'.repeat(50)}`)
+    const refusal = { status: 6, code: 'ERR_BAD_FILE', names: ['line 31 of the input', 'and 20 more'] }
     await expectRefusal(all.home, all.restore, refusal, START)
   })
 
@@ -281,7 +288,10 @@ describe('ca paper --restore', () => {
     const other = [...all.restore, '--cert', all.path('local-ca.pem')]
     await expectRefusal(all.home, other, { status: 6, code: 'ERR_BAD_KEY', names: ['local-ca.pem'] }, START)
     const { status, stderr } = await all.home.fpki(all.restore, START)
-    expect({ status, told: /Compare the public key .* [0-9a-f]{64}\./.test(stderr) }).toEqual({ status: 0, told: true })
+    expect({ status, asks: /Compare the SHA-256 of the public key .* [0-9a-f]{64}$/m.test(stderr) }).toEqual({
+      status: 0,
+      asks: true,
+    })
     await expectRefusal(all.home, all.restore, { status: 3, code: 'ERR_EXISTS', names: ['back.key'] }, START)
     await rm(all.at('back.key'))
     const wrong = { env: { FPKI_PASSPHRASE: 'another horse battery' } }
@@ -292,44 +302,41 @@ describe('ca paper --restore', () => {
     const all = await sharedScene('2/3')
     await writeFile(all.at('typed'), [all.sheets[2], all.sheets[0]].flat().join('\n'))
     const { stderr } = await all.home.fpki(all.withCert)
-    expect(stderr).toMatch(/warning: \S+back\.key is the root key in the clear: .*--encrypt-keys/)
+    expect(stderr).toMatch(/warning: \S+back\.key is not encrypted: .*--encrypt-keys/)
     expect(await readFile(all.at('back.key'), 'utf8')).toBe(await all.text('factory_ca.key'))
     await rm(all.at('back.key'))
     expect((await all.home.fpki([...all.withCert, '--encrypt-keys'], START)).status).toBe(0)
     expect(await readFile(all.at('back.key'), 'utf8')).toMatch(/^-----BEGIN ENCRYPTED/)
-    await expectBack(all.at('back.key'), all)
+    await expectRecovered(all.at('back.key'), all)
   })
 
   test('reports too few shares, a typing error, and shares of another printing', async () => {
     const all = await sharedScene('3/5')
     const again = await all.home.fpki(['ca', 'paper', all.directory, '--shares', '3/5', '--out', all.at('other')])
     expect(again.status).toBe(0)
-    const stranger = (await linesOf(all.at('other/sheet-4.html'))).filter((line) => line.startsWith('S'))
+    const foreign = (await linesOf(all.at('other/sheet-4.html'))).filter((line) => line.startsWith('S'))
     const [one = [], two = [], three = []] = all.sheets
-    const tell = async (lines: readonly string[], ...names: readonly string[]) => {
+    const expectError = async (lines: readonly string[], ...names: readonly string[]) => {
       await writeFile(all.at('typed'), lines.join('\n'))
       expectWords(await all.home.fpki(all.withCert), { status: 6, code: 'ERR_BAD_FILE', names })
     }
-    await tell([...one, ...two], '3 of the 5 shares are needed: shares 1, 2 are here, and 1 more of 3, 4, 5 is needed')
-    await tell(
-      [...one, ...one, ...one],
-      '3 of the 5 shares are needed: share 1 is here, and 2 more of 2, 3, 4, 5 are needed',
-    )
-    await tell([...one, ...two, ...stranger], 'Share 4 was not printed with this key')
-    await tell(
+    await expectError([...one, ...two], '3 of the 5 shares are needed: got 1, 2; add 1 more of 3, 4, 5.')
+    await expectError([...one, ...one, ...one], '3 of the 5 shares are needed: got 1; add 2 more of 2, 3, 4, 5.')
+    await expectError([...one, ...two, ...foreign], 'Share 4 was not printed with this key')
+    await expectError(
       [...one, ...two, ...three.map((line) => line.replace(/^(S03-02 .)./, '$1U'))],
-      'Line S03-02 has a typing mistake',
+      'Line S03-02 has a typing error',
     )
-    await tell(
+    await expectError(
       [...one, ...two, ...three].filter((line) => !line.startsWith('S02-01')),
       'Line S02-01 is missing',
     )
-    await tell(
+    await expectError(
       [...one, ...two, ...three].filter((line) => line.startsWith('S')),
-      'no lines of a key',
+      'The lines of the key (K01, K02, …) are missing',
     )
     const other = await linesOf(all.at('other/sheet-1.html'))
-    await tell([...one, ...other], 'there twice, with other letters')
+    await expectError([...one, ...other], 'occurs twice with different content')
   })
 
   test('checks each line as it is typed on a terminal', async () => {
@@ -341,12 +348,12 @@ describe('ca paper --restore', () => {
     const words = `ca paper --restore - --out ${all.at('back.key')} --cert ${all.path('factory_ca.pem')}`
     const { status, stdout } = await onTerminal(all.home, words, [...answers, ['Passphrase for', `${PASSPHRASE}\r`]])
     expect({ status, stdout }).toMatchObject({ status: 0 })
-    expect(stdout).toMatch(/line K01 has a typing mistake; type it again/)
+    expect(stdout).toMatch(/line K01 has a typing error; type it again/)
     expect(stdout).toContain('Line K01 is missing. Ctrl-C aborts.')
     expect(stdout).not.toContain(PASSPHRASE)
     // Node.js warns about it after ten prompts with a listener each.
     expect(stdout).not.toContain('MaxListenersExceededWarning')
-    await expectBack(all.at('back.key'), all)
+    await expectRecovered(all.at('back.key'), all)
   })
 })
 

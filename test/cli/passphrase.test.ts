@@ -221,11 +221,11 @@ test('every command that signs decrypts the root key with it', async () => {
 })
 
 describe('an interrupted ca create --encrypt-keys', () => {
-  test.each(['user', 'csrs'])('in the step %s goes on with the same passphrase only', async (step) => {
+  test.each([true, false])('(local-ca: %s) is resumed with the same passphrase only', async (localCa) => {
     const { home, directory, create } = await scene()
     const release = await holdFactory(home, 'acme')
-    const words = step === 'csrs' ? ['--no-local-ca'] : []
-    const waiting = await createUpTo(step, {
+    const words = localCa ? [] : ['--no-local-ca']
+    const waiting = await createUpTo('requests', {
       home: homeAt(home.path, IN_ENVIRONMENT),
       directory,
       words: ['--encrypt-keys', ...words],
@@ -243,14 +243,14 @@ describe('an interrupted ca create --encrypt-keys', () => {
     expect(await snapshot(directory)).toEqual(before)
     expect((await home.fpki([...create, ...words], IN_ENVIRONMENT)).status).toBe(0)
     expect(await publicKeyOf(directory, 'factory_ca.key')).toBe(key)
-    if (step === 'user') await expectEncrypted(directory)
+    if (localCa) await expectEncrypted(directory)
   })
 
   test('prompts for the passphrase once', async () => {
     const { home, directory, create } = await scene()
     const release = await holdFactory(home, 'acme')
     const inEnvironment = homeAt(home.path, IN_ENVIRONMENT)
-    const waiting = await createUpTo('user', { home: inEnvironment, directory, words: ['--encrypt-keys'] })
+    const waiting = await createUpTo('requests', { home: inEnvironment, directory, words: ['--encrypt-keys'] })
     waiting.kill('SIGTERM')
     await waiting.ended
     await release()

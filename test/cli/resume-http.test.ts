@@ -2,6 +2,7 @@ import { cp, mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { output } from '../support/cli.js'
+import { readJournal } from '../support/journal.js'
 import { serve } from '../support/served.js'
 import { expectResumed, killed, momentsToTry } from './killed.js'
 
@@ -33,7 +34,7 @@ test.each(['rotate-tls', 'add-device-ca', 'revoke-device-ca'])(
   async (command) => {
     const { home, directory, server, putBack } = await scene()
     const path = (name: string) => join(directory, name)
-    const commandIn = async () => JSON.parse(await readFile(path('.fpki/journal.json'), 'utf8')).command
+    const commandIn = async () => (await readJournal(directory)).command
     let open = 0
     const probe = { home, directory, command, when: 'after-call', server } as const
     const { all, tried } = await momentsToTry(probe, `${command} over HTTP`)

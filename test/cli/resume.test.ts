@@ -1,16 +1,16 @@
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { type Home, newHome, output, runProgram } from '../support/cli.js'
+import { editJournal } from '../support/journal.js'
 import { certificatesInState } from '../support/state.js'
 
 const KILLED_CREATE = fileURLToPath(new URL('../support/killed-create.mjs', import.meta.url))
 
-/** A `ca create` that was killed behind the write of the journal that says that `step` begins. */
+/** A `ca create` that was killed after the write of the journal that says that `step` starts. */
 async function killedAt(step: string): Promise<{ readonly home: Home; readonly directory: string }> {
-  const steps = ['state', 'root-key', 'root-certificate', 'user', 'local-ca-key', 'local-ca-certificate', 'csrs']
-  const write = [...steps, 'tls-certificate', 'online-ca-certificate', 'upload'].indexOf(step) + 1
+  const write = ['keys', 'requests', 'certificates', 'upload'].indexOf(step) + 1
   const home = await newHome()
   const directory = join(home.path, 'acme')
   const words = [KILLED_CREATE, directory, home.state, String(write), 'after']
@@ -44,7 +44,7 @@ describe('the root is not set', () => {
 })
 
 test('a .fpki that others can write to is refused', async () => {
-  const { home, directory } = await killedAt('tls-certificate')
+  const { home, directory } = await killedAt('certificates')
   await chmod(join(directory, '.fpki'), 0o777)
   const { status, stderr } = await home.fpki(['ca', 'create', directory])
   expect(stderr).toContain('[ERR_PERMISSIONS]')
@@ -71,13 +71,13 @@ test('a lost state of the Factory API is reported as the reason', async () => {
 })
 
 test.each([
-  ['a fact that it lacks', { facts: {} }, 'userId'],
+  ['a fact that it lacks', { facts: {} }, '"facts.keys" is wrong'],
+  ['a fact that is none', { facts: { keys: { rootKey: 'x', localCaKey: null } } }, '"facts.keys.rootKey" is wrong'],
   ['a step that nobody knows', { steps: [{ name: 'dance', state: 'pending' }] }, 'dance'],
   ['no step', { steps: [] }, 'journal'],
 ])('a journal with %s is not resumed', async (_, change, named) => {
-  const { home, directory } = await killedAt('local-ca-certificate')
-  const path = join(directory, '.fpki', 'journal.json')
-  await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), ...change }))
+  const { home, directory } = await killedAt('certificates')
+  await editJournal(directory, (journal) => ({ ...journal, ...change }))
   const { status, stderr } = await home.fpki(['ca', 'create', directory])
   expect(stderr).toContain(named)
   expect([3, 6]).toContain(status)

@@ -14,9 +14,9 @@ const REASONS = { revoke: 'Privilege Withdrawn', disable: 'Certificate Hold', en
 
 describe('a device CA is selected', () => {
   test.each<[string, (hex: string, decimal: string, directory: string) => readonly string[]]>([
-    ['by a bare name', () => ['--ca-file', 'site-b.pem']],
-    ['by a bare name without .pem', () => ['--ca-file', 'site-b']],
-    ['by a full path', (_, __, directory) => ['--ca-file', join(directory, 'site-b.pem')]],
+    ['by file name', () => ['--ca-file', 'site-b.pem']],
+    ['by file name without .pem', () => ['--ca-file', 'site-b']],
+    ['by absolute path', (_, __, directory) => ['--ca-file', join(directory, 'site-b.pem')]],
     ['with an equals sign', () => ['--ca-file=site-b.pem']],
     ['by a decimal serial', (_, decimal) => ['--ca-serial', decimal]],
     ['by 0x and upper-case hex', (hex) => ['--ca-serial', `0x${hex}`]],
@@ -32,7 +32,7 @@ describe('a device CA is selected', () => {
     expect(await entriesOf(stdout)).toEqual([[siteB, REASONS.disable]])
   })
 
-  test('online-crt by its name', async () => {
+  test('online-crt by file name', async () => {
     const made = await copiedPki()
     const online = await serialOf(made.path('online-crt'))
     const words = ['ca', 'disable-device-ca', made.directory, '--ca-file', 'online-crt', '--yes']
@@ -110,14 +110,14 @@ describe('the effect', () => {
     const words = (action: string) => ['ca', `${action}-device-ca`, directory, '--ca-file', 'site-b', '--quiet']
     await home.fpki(words('disable'))
     await home.fpki(words('enable'))
-    // The directory is put back from a backup that knows of none.
+    // The directory is restored from a backup without a CRL number.
     const state = join(directory, '.fpki', 'state.json')
     const { crlNumber, ...older }: Record<string, unknown> = JSON.parse(await readFile(state, 'utf8'))
     expect(crlNumber).toBe('2')
     await writeFile(state, JSON.stringify(older))
     await home.fpki(words('disable'))
     expect(await crlNumberOf(made)).toBe(3)
-    // The Factory API forgets its CRL.
+    // The Factory API loses its CRL.
     await editCertificates(made, { caRevokeCrl: null })
     await home.fpki(words('enable'))
     expect(await crlNumberOf(made)).toBe(4)
@@ -140,7 +140,7 @@ describe('the effect', () => {
       ...['ca', 'disable-device-ca', made.directory, '--ca-file', 'site-b', '--json'],
     ])
     expect(status).toBe(0)
-    expect(stderr).toContain('warning: The CRL that the Factory API has is not signed by the root')
+    expect(stderr).toContain('warning: The CRL in the Factory API is not signed by the root; its number is ignored.')
     expect(changedDeviceCas.parse(JSON.parse(stdout)).warnings).toEqual([
       expect.stringContaining('not signed by the root'),
     ])
@@ -270,7 +270,7 @@ describe('an unknown serial number is refused with a list of the device CAs', ()
     const { home, directory, siteB, local } = await pkiWithThreeCas()
     const words = ['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b']
     expect((await home.fpki(words)).status).toBe(0)
-    const names = [`${siteB} is no device CA`, 'revoked already', `${local} (local-ca.pem, CN=fio-`]
+    const names = [`${siteB} is not an active device CA`, 'may already be revoked', `${local} (local-ca.pem, CN=fio-`]
     await expectRefusal(home, words, { status: 3, code: 'ERR_NOT_A_DEVICE_CA', names })
     await expectRefusal(home, ['ca', 'enable-device-ca', directory, '--ca-file', 'site-b'], {
       ...{ status: 3, code: 'ERR_NOT_A_DEVICE_CA', names },
@@ -281,20 +281,20 @@ describe('an unknown serial number is refused with a list of the device CAs', ()
     const { home, directory } = await copiedPki()
     const all = ['--ca-file', 'local-ca', '--ca-file', 'online-crt', '--yes']
     expect((await home.fpki(['ca', 'revoke-device-ca', directory, ...all])).status).toBe(0)
-    const refusal = { status: 3, code: 'ERR_NOT_A_DEVICE_CA', names: ['It has none at all.'] }
+    const refusal = { status: 3, code: 'ERR_NOT_A_DEVICE_CA', names: ['The factory has no active device CAs.'] }
     await expectRefusal(home, ['ca', 'revoke-device-ca', directory, '--ca-serial', '5'], refusal)
   })
 })
 
 describe('a change that affects all devices', () => {
   const ALL = ['--ca-file', 'local-ca', '--ca-file', 'online-crt']
-  const LAST = 'No device CA is left then'
-  const ONLINE = 'No online-ca is left then'
+  const LAST = 'No device CA will be left'
+  const ONLINE = 'No online-ca will be left'
   test.each<[string, readonly string[], string]>([
     ['revoke', ALL, LAST],
     ['disable', ALL, LAST],
     ['revoke', ['--ca-file', 'online-crt'], ONLINE],
-    ['revoke', ['--ca-file', 'local-ca'], 'No local-ca is left then'],
+    ['revoke', ['--ca-file', 'local-ca'], 'No local-ca will be left'],
     ['disable', ['--ca-file', 'online-crt'], ONLINE],
   ])('%s %j requires --yes without a terminal', async (action, words, danger) => {
     const made = await copiedPki()
@@ -321,7 +321,7 @@ describe('a change that affects all devices', () => {
     expect((await home.fpki(words('disable', 'site-b'))).status).toBe(0)
     const refusal = { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes'] }
     await expectRefusal(home, words('revoke', 'local-ca'), refusal)
-    // The disabled one serves nobody already.
+    // The disabled CA is not in use.
     expect((await home.fpki(words('revoke', 'site-b'))).stderr).not.toContain('No online-ca')
   })
 
@@ -353,7 +353,7 @@ describe('on a terminal', () => {
     ['yes please\r', 3],
     [CTRL_C, 130],
     [CTRL_D, 130],
-  ])('revoke asks, and %j exits with %i', async (keys, expected) => {
+  ])('revoke asks for confirmation, and %j exits with %i', async (keys, expected) => {
     const { home, directory, siteB, ...made } = await pkiWithThreeCas()
     const before = await snapshot(home.path)
     const words = `ca revoke-device-ca ${directory} --ca-file site-b`
@@ -378,7 +378,7 @@ describe('on a terminal', () => {
     const words = `ca disable-device-ca ${made.directory} --ca-file online-crt`
     const { status, stdout } = await onTerminal(made.home, words, [['Disable it? [yes/no] ', 'yes\r']])
     expect(status).toBe(0)
-    expect(stdout).toContain('No online-ca is left then')
+    expect(stdout).toContain('No online-ca will be left')
     expect((await knownOf(made)).disabledCaSerials).toEqual([await serialOf(made.path('online-crt'))])
   })
 })
@@ -416,7 +416,7 @@ describe('invalid selections of device CAs', () => {
   test('refuses the certificate of another PKI', async () => {
     const [{ home, directory }, other] = [await copiedPki(), await madePki()]
     const words = ['ca', 'revoke-device-ca', directory, '--ca-file', other.path('local-ca.pem')]
-    const names = [other.path('local-ca.pem'), 'factory_ca has not signed it']
+    const names = [other.path('local-ca.pem'), 'it is not signed by factory_ca.pem']
     await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_CERTIFICATE', names })
   })
 
@@ -444,7 +444,7 @@ function colons(hex: string): string {
   return (hex.padStart(hex.length + (hex.length % 2), '0').match(/../g) ?? []).join(':')
 }
 
-/** The rest of the line that begins with `start`. */
+/** The line that contains `start`, without `warning: `. */
 function lineOf(start: string, text: string): string {
   return (
     text

@@ -6,7 +6,7 @@ import { output } from '../support/cli.js'
 import { copiedPki, dnsNamesOf, type Made, namesOf, x509 } from './made.js'
 import { modes, snapshot } from './snapshot.js'
 
-/** Rotates, and gives the document that `--json` prints. */
+/** Rotates, and returns the document of `--json`. */
 async function rotate({ home, directory }: Made, ...words: readonly string[]) {
   const { status, stdout, stderr } = await home.fpki(['ca', 'rotate-tls', directory, '--json', ...words])
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
@@ -44,7 +44,7 @@ test('issues tls-crt for a new key according to the profile', async () => {
   ])
   expect(await dnsNamesOf(made.path('tls-crt'))).toEqual(['acme.localhost', 'localhost'])
   const [begin = '', end = ''] = [certificate.notBefore, certificate.notAfter]
-  // A device whose clock is behind accepts it at once.
+  // A device whose clock is slow accepts it immediately.
   const behind = ['-attime', String(Math.floor(Date.now() / 1000) - 3000), '-CAfile', made.path('factory_ca.pem')]
   expect(await output('openssl', ['verify', '-x509_strict', ...behind, made.path('tls-crt')])).toContain('OK')
   const madeAt = new Date(Date.parse(begin) + 3_600_000).toISOString()
@@ -52,7 +52,7 @@ test('issues tls-crt for a new key according to the profile', async () => {
     10,
     madeAt.slice(4).replace('.000', ''),
   ])
-  // The document says what OpenSSL says.
+  // The document agrees with OpenSSL.
   const serial = (await x509(made.path('tls-crt'), '-serial')).replace('serial=', '')
   expect(BigInt(certificate.serial)).toBe(BigInt(`0x${serial}`))
   expect(certificate.pem).toBe(await made.text('tls-crt'))
@@ -127,11 +127,11 @@ test('prints a summary, and nothing with --quiet', async () => {
 
 test.each([
   ['a relative directory', (made: Made) => ['ca', 'rotate-tls', basename(made.directory)]],
-  ['the words of fioctl', (made: Made) => ['keys', 'ca', 'rotate-tls', made.directory]],
-  ['the directory it is in', () => ['ca', 'rotate-tls', '.']],
+  ['the command line of fioctl', (made: Made) => ['keys', 'ca', 'rotate-tls', made.directory]],
+  ['the working directory', () => ['ca', 'rotate-tls', '.']],
 ])('accepts %s', async (name, words) => {
   const made = await copiedPki()
-  const cwd = name.startsWith('the directory') ? made.directory : made.home.path
+  const cwd = name.startsWith('the working') ? made.directory : made.home.path
   const earlier = await made.text('tls-crt')
   const { status, stderr } = await made.home.fpki(words(made), { cwd })
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })

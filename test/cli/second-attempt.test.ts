@@ -153,7 +153,7 @@ describe('Ctrl-C', () => {
     await writeFile(passphrase, 'correct horse battery', { mode: 0o600 })
     const release = await holdFactory(home, 'acme')
     const words = ['--factory', 'acme', '--encrypt-keys', '--passphrase-file', passphrase]
-    const waiting = await createUpTo('user', { home, directory, words })
+    const waiting = await createUpTo('requests', { home, directory, words })
     waiting.kill('SIGINT')
     const { status, stderr } = await waiting.ended
     await release()
@@ -173,7 +173,7 @@ describe('Ctrl-C', () => {
     const made = await copiedPki()
     const words = ['--root-cert', made.path('factory_ca.pem'), '--root-key', made.path('factory_ca.key')]
     const release = await holdFactory(home, 'acme')
-    const waiting = await createUpTo('user', { home, directory, words })
+    const waiting = await createUpTo('requests', { home, directory, words })
     waiting.kill('SIGTERM')
     const { stderr } = await waiting.ended
     await release()

@@ -2,8 +2,9 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Ended, FPKI, newHome, runProgram, temporaryDirectory } from '../support/cli.js'
+import { cutOffIn, editJournal } from '../support/journal.js'
 import { interruptedCreate } from './interruption.js'
-import { copiedPki, editJson, type Made, madePki } from './made.js'
+import { copiedPki, type Made, madePki } from './made.js'
 import { found, secretForms } from './secret-forms.js'
 import { modes } from './snapshot.js'
 
@@ -80,7 +81,7 @@ describe('no secret is printed', () => {
     await rm(join(directory, name), { force: true })
     const brokenKey = key.replace(/\n-----END/, 'AA\n-----END').replace('EC PRIVATE', 'PRIVATE')
     await writeFile(join(directory, name), brokenKey, { mode: 0o400 })
-    await editJson(join(directory, '.fpki', 'journal.json'), (journal) => asIfInTheMiddleOf(journal, name))
+    await editJournal(directory, (journal) => cutOffIn(journal, 'keys'))
     const ended = await home.fpki(['ca', 'create', directory, '--verbose'], { env: ENVIRONMENT })
     expect(ended.status).toBe(6)
     expect(ended.stderr).toContain(`${name} holds a broken PEM block`)
@@ -109,7 +110,7 @@ describe('no secret is written', () => {
       .filter((entry) => entry.isFile() && !entry.name.endsWith('.key'))
       .map((entry) => join(entry.parentPath, entry.name))
     expect(names.map((name) => name.replace(/^.*\//, ''))).toEqual(
-      expect.arrayContaining(['journal.json', 'state.json', 'factory.json', 'factory_ca.pem']),
+      expect.arrayContaining(['journal.jsonl', 'state.json', 'factory.json', 'factory_ca.pem']),
     )
     for (const name of names) expect(found(secrets, await readFile(name, 'latin1'))).toEqual([])
   })
@@ -151,14 +152,4 @@ async function programsOf(words: readonly string[], home: string) {
   const [itself, ...programs] = (await readFile(log, 'utf8')).match(/execve\(.*/g) ?? []
   expect(itself).toContain(MARK)
   return { programs, secrets: await secretForms(home) }
-}
-
-/** A journal that says that the making of a key was interrupted. */
-function asIfInTheMiddleOf(journal: Record<string, unknown>, key: string): unknown {
-  const step = key === 'local-ca.key' ? 'local-ca-key' : 'root-key'
-  const steps = Array.isArray(journal['steps']) ? journal['steps'] : []
-  const at = steps.findIndex(({ name }: { name: string }) => name === step)
-  const state = (index: number) => (index < at ? 'done' : index === at ? 'started' : 'pending')
-  const facts = { userId: '0'.repeat(24) }
-  return { ...journal, facts, steps: steps.map((one: object, index) => ({ ...one, state: state(index) })) }
 }

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
@@ -190,13 +191,12 @@ test('serves plain HTTP on a loopback address, and --json prints one document', 
   const home = await newHome()
   let stdout = ''
   const ended = home.fpki(['api', 'serve', '--no-tls', '--listen', '127.0.0.1:0', '--json'], {
-    onStart: (child) =>
-      child.stdout?.on('data', async (text: string) => {
-        stdout += text
-        const { url } = JSON.parse(stdout)
-        expect(await (await fetch(`${url}/healthz`)).json()).toEqual({ status: 'ok' })
-        child.kill('SIGINT')
-      }),
+    onStart: async (child) => {
+      if (child.stdout !== null) [stdout] = await once(child.stdout, 'data')
+      const { url } = JSON.parse(stdout)
+      expect(await (await fetch(`${url}/healthz`)).json()).toEqual({ status: 'ok' })
+      child.kill('SIGINT')
+    },
   })
   expect(await ended).toMatchObject({ status: 0, signal: null })
   expect(JSON.parse(stdout)).toMatchObject({ stateDirectory: home.state, factories: [], tokens: 0, trust: null })

@@ -10,7 +10,7 @@ const TITLES = {
 } as const
 const FILES = ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.pem'] as const
 
-/** OpenSSL's words for what RFC 5280 calls so. */
+/** OpenSSL's names for the terms of RFC 5280. */
 const RFC_NAMES: Readonly<Record<string, string>> = {
   'Digital Signature': 'digitalSignature',
   'Certificate Sign': 'keyCertSign',
@@ -49,8 +49,8 @@ describe('show --pretty', () => {
 
   test('marks a certificate not signed by the root, and an expired one', async () => {
     const made = await copiedPki()
-    const stranger = await madePki()
-    await editCertificates(made, { tlsCrt: await stranger.text('tls-crt'), caCrt: await expiredCa(made) })
+    const other = await madePki()
+    await editCertificates(made, { tlsCrt: await other.text('tls-crt'), caCrt: await expiredCa(made) })
     const { stdout } = await made.home.fpki(['ca', 'show', '--pretty'])
     expect(fieldsOf(stdout, TITLES['tls-crt'])['Issuer']).toContain('NOT SIGNED BY THE ROOT')
     expect(stdout).toMatch(/^└── online-ca .*EXPIRED on 20\d\d-\d\d-\d\d$/m)
@@ -62,7 +62,7 @@ describe('show --pretty', () => {
   })
 })
 
-/** A device CA of the root's that ended yesterday. */
+/** A device CA that expired yesterday. */
 async function expiredCa({ path }: Made): Promise<string> {
   const csr = await output('openssl', [
     ...['req', '-new', '-key', path('local-ca.key'), '-subj', '/CN=online-ca/OU=acme'],
@@ -72,14 +72,14 @@ async function expiredCa({ path }: Made): Promise<string> {
   return output('openssl', ['x509', '-req', ...ca, '-copy_extensions', 'copy'], { stdin: csr })
 }
 
-/** The rows of a certificate, by their names; the serial's second row is `Serial hex`. */
+/** The rows of a certificate by name; the second row of the serial number is `Serial hex`. */
 function fieldsOf(stdout: string, title: string): Record<string, string> {
   const block = stdout.split('\n\n').find((text) => text.startsWith(`${title}\n`)) ?? ''
   const rows = block.trimEnd().split('\n').slice(1)
   return Object.fromEntries(rows.map((row) => [row.slice(0, 22).trim() || 'Serial hex', row.slice(22)]))
 }
 
-/** What the rows must say, read by OpenSSL. */
+/** The expected rows, according to OpenSSL. */
 async function expectedFields({ path }: Made, file: (typeof FILES)[number]): Promise<Record<string, string>> {
   const ask = (...words: string[]) => x509(path(file), ...words)
   const after = async (...words: string[]) => (await ask(...words)).replace(/^[^=]*=/, '')
@@ -118,9 +118,9 @@ async function date({ path }: Pick<Made, 'path'>, file: string, which: string): 
   return text.replace(/^.*=/, '').replace(' ', 'T')
 }
 
-/** OpenSSL agrees: it holds for that many days, and not for one more. */
+/** According to OpenSSL, the certificate is valid for that many days, and not for one more. */
 async function expectDaysLeft(path: string, days: number): Promise<void> {
-  const holdsFor = async (seconds: number) =>
+  const isValidFor = async (seconds: number) =>
     (await runProgram('openssl', ['x509', '-in', path, '-noout', '-checkend', `${seconds}`])).status === 0
-  expect([await holdsFor(days * 86_400), await holdsFor((days + 1) * 86_400)]).toEqual([true, false])
+  expect([await isValidFor(days * 86_400), await isValidFor((days + 1) * 86_400)]).toEqual([true, false])
 }

@@ -81,13 +81,13 @@ describe('show refuses two formats', () => {
   const pairs = WAYS.flatMap((one, index) => WAYS.slice(index + 1).map((other) => [one, other] as const))
 
   test.each(pairs)('%s with %s', async (one, other) => {
-    // A refusal of words looks for no PKI, so there is none.
+    // A usage error is detected without a PKI.
     const home = await newHome()
     const { status, stdout, stderr } = await home.fpki(['ca', 'show', one, other])
     expect(status).toBe(2)
-    const told = [one, other].includes('--json') ? stdout : stderr
-    expect(told).toContain(one)
-    expect(told).toContain(other)
+    const message = [one, other].includes('--json') ? stdout : stderr
+    expect(message).toContain(one)
+    expect(message).toContain(other)
     expect(`${stdout}${stderr}`).not.toContain('BEGIN CERTIFICATE')
   })
 })

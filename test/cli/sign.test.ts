@@ -32,12 +32,12 @@ async function scene(csr: string | Uint8Array, made?: Made) {
   }
 }
 
-/** What `openssl x509` says of a certificate. */
+/** The output of `openssl x509` for a certificate. */
 function opensslOf(certificate: string, ...words: readonly string[]): Promise<string> {
   return output('openssl', ['x509', '-noout', ...words], { stdin: certificate })
 }
 
-/** The days from now to the last second of a certificate, as OpenSSL reads it; a test may take a while. */
+/** Days until a certificate expires according to OpenSSL, rounded up because a test may take a while. */
 async function daysOf(certificate: string): Promise<number> {
   const until = (await opensslOf(certificate, '-enddate')).replace(/^.*=/, '')
   return Math.ceil((Date.parse(until) - Date.now()) / 86_400_000)
@@ -142,7 +142,7 @@ describe('the certificate', () => {
     const { status, stdout, stderr } = await sign()
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: expect.stringContaining('became a device CA certificate'),
+      stderr: expect.stringContaining('Issued a device CA certificate for '),
     })
     const text = await opensslOf(stdout, '-text')
     expect(text).toMatch(/Key Usage: critical\n +Certificate Sign\n/)
@@ -224,7 +224,7 @@ describe('the certificate', () => {
     ).toBe(true)
   })
 
-  test.each(['RSA-2048', 'P-384', 'P-521'] as const)('%s is a key for a server', async (key) => {
+  test.each(['RSA-2048', 'P-384', 'P-521'] as const)('can have a %s key for a server', async (key) => {
     const { sign, path } = await scene(await opensslCsr({ key, extensions: ['subjectAltName=DNS:a.example'] }))
     const { stdout } = await sign()
     expect(await output('openssl', ['verify', '-CAfile', path('factory_ca.pem')], { stdin: stdout })).toBe(
@@ -287,10 +287,12 @@ describe('--days', () => {
     expect(await daysOf(stdout)).toBe(expected)
   })
 
-  test.each(['7400', '99999'])('%s: no longer than the root, with a warning', async (days) => {
+  test.each(['7400', '99999'])('%s: limited by the root, with a warning', async (days) => {
     const { sign, path } = await scene(await opensslCsr({ extensions: CA }))
     const { stdout, stderr } = await sign('--days', days)
-    expect(stderr).toMatch(/^warning: .* ends with the root certificate, on 20.*Z: nothing may outlive it\.$/m)
+    expect(stderr).toMatch(
+      /^warning: .* expires with the root certificate on 20.*Z, before the requested validity ends\.$/m,
+    )
     expect(await opensslOf(stdout, '-enddate')).toBe(`${await x509(path('factory_ca.pem'), '-enddate')}\n`)
   })
 
@@ -299,7 +301,7 @@ describe('--days', () => {
     expect([3652, 3653]).toContain(await daysOf((await sign()).stdout))
   })
 
-  test.each(['0', '-1', 'abc', '1.5', '', '100000', '1d', ' 1'])('%j is no number of days', async (days) => {
+  test.each(['0', '-1', 'abc', '1.5', '', '100000', '1d', ' 1'])('%j is refused', async (days) => {
     const { home, file, directory } = await scene(await opensslCsr())
     const words = ['ca', 'sign', file, '--pki-dir', directory, `--days=${days}`]
     await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [JSON.stringify(days), '--days'] })
@@ -327,7 +329,7 @@ describe('--out', () => {
     expect(await serialOf(join(home.path, 'it.pem'))).toBe(told.certificate.serial)
   })
 
-  test.each(['tls-crt', 'factory_ca.key', '../there', '../a link', '..'])('never overwrites: %s', async (name) => {
+  test.each(['tls-crt', 'factory_ca.key', '../there', '../a link', '..'])('never overwrites %s', async (name) => {
     const { home, sign, directory } = await scene(await opensslCsr())
     await writeFile(join(home.path, 'there'), 'mine', { mode: 0o600 })
     await output('ln', ['-s', 'nowhere', join(home.path, 'a link')])
@@ -363,7 +365,7 @@ test('--json prints the document', async () => {
   expect(told.certificate.serialHex.replaceAll(':', '')).toBe(serial)
 })
 
-/** A request whose key is the same point in its compressed form (SEC 1, 2.3.3). */
+/** A request with a compressed public key (SEC 1, 2.3.3). */
 function compressedCsr(): string {
   const key = newKey()
   const point = spkiOf(key).subarray(-65)
@@ -372,7 +374,7 @@ function compressedCsr(): string {
   return csrPem(buildCsr({ subject, key, spki: Buffer.concat([header, sign, point.subarray(1, 33)]) }))
 }
 
-/** A request that must not be signed, and what the message says of it, in one of several ways. */
+/** A request that must not be signed, and alternative parts of the message. */
 type Bad = [title: string, make: (made: Made) => Promise<string | Uint8Array>, names: readonly string[], code?: string]
 
 const subject = utf8Name([CN, 'gateway.example'], [OU, 'acme'])
@@ -383,9 +385,9 @@ const BAD: Bad[] = [
     async () => (await opensslCsr()).slice(0, 200),
     ['broken PEM block', 'no PEM block'],
   ],
-  ['with octets behind it', async () => Buffer.concat([derOf(await opensslCsr()), Buffer.of(0)]), ['trailing']],
+  ['with trailing octets', async () => Buffer.concat([derOf(await opensslCsr()), Buffer.of(0)]), ['trailing']],
   [
-    'with octets behind it in its PEM',
+    'with trailing octets in its PEM',
     async () => csrPem(Buffer.concat([derOf(await opensslCsr()), Buffer.of(0)])),
     ['trailing'],
   ],
@@ -408,7 +410,7 @@ const BAD: Bad[] = [
     ['a name twice'],
   ],
   [
-    'that asks for a name that is none',
+    'that asks for an invalid name',
     async () => csrPem(buildCsr({ subject, attributes: [extensionRequest(dnsNames('a b'))] })),
     ['"a b"'],
   ],
@@ -423,7 +425,7 @@ const BAD: Bad[] = [
   ['of 10 MB', async () => Buffer.alloc(10_000_000, 0x30), ['larger than 1048576 bytes'], 'ERR_BAD_FILE'],
   ['of 100 kB', async () => Buffer.alloc(100_000, 0x30), ['larger than 65536 bytes']],
   ['of two blocks', async () => `${await opensslCsr()}${await opensslCsr()}`, ['2 PEM blocks']],
-  ['behind its key', async () => `${await opensslKey('P-256')}${await opensslCsr()}`, ['of another kind, PRIVATE KEY']],
+  ['after its key', async () => `${await opensslKey('P-256')}${await opensslCsr()}`, ['of another kind, PRIVATE KEY']],
   ['that is empty', async () => '', ['it is empty']],
   ['that is text', async () => 'please sign this', ['is not signed']],
   ['that is a certificate', ({ text }) => text('local-ca.pem'), ['of another kind, CERTIFICATE']],
@@ -501,10 +503,10 @@ describe('an invalid request is refused without changes:', () => {
 })
 
 describe('fioctl', () => {
-  /** fpki has it in a server's certificate, too, and computes it in another way (contract.md 6). */
+  /** fpki also adds it to server certificates, and computes it differently (docs/profile.md#deviations). */
   const SUBJECT_KEY_ID = objectIdentifier('2.5.29.14').subarray(2).toString('hex')
 
-  test.each(['tls', 'ca', 'est-tls'] as const)('signs its %s-csr with the same fields', async (kind) => {
+  test.each(['tls', 'ca', 'est-tls'] as const)('signs the %s-csr with the same fields', async (kind) => {
     const [csrs, certificates] = await Promise.all([fioctlCsrs(`${kind}-csr`), fioctlUploads(`${kind}-crt`)])
     const theirs = certificates.flatMap((text) => text.match(/-----BEGIN[\s\S]*?-----END CERTIFICATE-----/g) ?? [])
     const home = await newHome()
@@ -525,7 +527,7 @@ describe('fioctl', () => {
           .filter(({ type }) => kind === 'ca' || type !== SUBJECT_KEY_ID)
           .map((one) => (one.type === SUBJECT_KEY_ID ? { ...one, value: one.value.slice(0, 4) } : one))
       expect(extensions(ours)).toEqual(same === undefined ? [] : extensions(same))
-      // fioctl encodes the subject anew; fpki keeps it as the request has it.
+      // fioctl re-encodes the subject; fpki keeps the encoding of the request.
       expect(ours.subject.toString('hex')).toBe(at(readTlv(derOf(stdin)), 0, 1).der.toString('hex'))
       for (const field of ['version', 'signature', 'issuer', 'spki'] as const) {
         expect([field, ours[field].toString('hex')]).toEqual([field, same?.[field].toString('hex')])

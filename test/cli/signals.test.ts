@@ -18,7 +18,7 @@ describe.each(SIGNALS)('%s during create', (signal, exitCode) => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     const release = await holdFactory(home, 'acme')
-    const waiting = await createUpTo('user', { home, directory })
+    const waiting = await createUpTo('requests', { home, directory })
     waiting.kill(signal)
     const { status, stdout, stderr } = await waiting.ended
     expect({ status, stdout }).toEqual({ status: exitCode, stdout: '' })
@@ -35,7 +35,7 @@ describe.each(SIGNALS)('%s during create', (signal, exitCode) => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     await holdFactory(home, 'acme')
-    const waiting = await createUpTo('csrs', { home, directory, words: ['--json', '--no-local-ca'] })
+    const waiting = await createUpTo('requests', { home, directory, words: ['--json', '--no-local-ca'] })
     waiting.kill(signal)
     const { status, stdout } = await waiting.ended
     expect(status).toBe(exitCode)
@@ -88,23 +88,24 @@ test('a signal after the last step has no effect', async () => {
 async function expectCleanStop(directory: string): Promise<void> {
   expect(await namesBelow(directory)).toEqual([
     '.fpki',
-    '.fpki/journal.json',
+    '.fpki/journal.jsonl',
     '.fpki/lock',
+    '.fpki/log.jsonl',
     '.fpki/state.json',
     'factory_ca.key',
-    'factory_ca.pem',
+    'local-ca.key',
   ])
   await output('openssl', ['pkey', '-noout', '-in', join(directory, 'factory_ca.key')])
-  await output('openssl', ['x509', '-noout', '-in', join(directory, 'factory_ca.pem')])
+  await output('openssl', ['pkey', '-noout', '-in', join(directory, 'local-ca.key')])
 }
 
-/** The same command again keeps the root, and ends as one that nobody disturbed. */
+/** The same command again keeps the root key, and ends as one that nobody disturbed. */
 async function expectResumed(home: Home, directory: string): Promise<void> {
-  const root = await readFile(join(directory, 'factory_ca.pem'))
+  const root = await readFile(join(directory, 'factory_ca.key'))
   const { status, stdout } = await home.fpki(['ca', 'create', directory, '--json'])
   expect(status).toBe(0)
   expect(createdPki.parse(JSON.parse(stdout)).resumed).toBe(true)
-  expect(await readFile(join(directory, 'factory_ca.pem'))).toEqual(root)
+  expect(await readFile(join(directory, 'factory_ca.key'))).toEqual(root)
   const undisturbed = await madePki()
   expect(await modes(home.path)).toEqual(await modes(undisturbed.home.path))
   expect(await withoutRandomValues(home)).toEqual(await withoutRandomValues(undisturbed.home))

@@ -6,9 +6,10 @@ import { pkiDirectory } from '../../src/directory/pki-directory.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { type StatusOfPkis, statusOfPkis } from '../../src/operations/audit/status-pki.js'
 import { output } from '../support/cli.js'
+import { editJournal } from '../support/journal.js'
 import { parsePrometheus } from '../support/prometheus.js'
 import { forge, put } from './forge.js'
-import { copiedPki, editCertificates, editJson, type Made } from './made.js'
+import { copiedPki, editCertificates, type Made } from './made.js'
 import { ordinaryUser } from './ordinary-user.js'
 import { snapshot } from './snapshot.js'
 
@@ -20,7 +21,7 @@ async function statusJson(
   return { status, stderr, document: statusOfPkis.parse(JSON.parse(stdout)) }
 }
 
-/** When a certificate ends, as OpenSSL reads it. */
+/** When a certificate expires, according to OpenSSL. */
 function endOf(pki: Made, name: string): number {
   const text = execFileSync('openssl', [
     'x509',
@@ -37,18 +38,18 @@ function endOf(pki: Made, name: string): number {
 const FILES = ['factory_ca.pem', 'local-ca.pem', 'online-crt', 'tls-crt']
 
 function interrupt(pki: Made): Promise<unknown> {
-  return editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
+  return editJournal(pki.directory, (journal) => ({ ...journal, finishedAt: null }))
 }
 
-/** What is done to a PKI, and the exit code that follows. */
+/** What is done to a PKI, and the resulting exit code. */
 const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<unknown>, status: number])[] = [
   ['a new PKI', async () => undefined, 0],
-  ['a server that ends in 59 days', (pki) => forge(pki, 'tls-crt', { until: 59.5 }), 10],
-  ['a server that ends in 60 days', (pki) => forge(pki, 'tls-crt', { until: 60.5 }), 0],
-  ['a server that has ended', (pki) => forge(pki, 'tls-crt', { from: -9, until: -0.1 }), 11],
-  ['a device CA that has ended', (pki) => forge(pki, 'site-b.pem', { from: -9, until: -1 }), 11],
+  ['a server that expires in 59 days', (pki) => forge(pki, 'tls-crt', { until: 59.5 }), 10],
+  ['a server that expires in 60 days', (pki) => forge(pki, 'tls-crt', { until: 60.5 }), 0],
+  ['a server that has expired', (pki) => forge(pki, 'tls-crt', { from: -9, until: -0.1 }), 11],
+  ['a device CA that has expired', (pki) => forge(pki, 'site-b.pem', { from: -9, until: -1 }), 11],
   [
-    'a server for EST that ends soon',
+    'a server for EST that expires soon',
     async (pki) => {
       await pki.home.fpki(['est', 'authorize', pki.directory])
       await forge(pki, 'est-tls-crt', { until: 9 })
@@ -56,7 +57,7 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
     10,
   ],
   [
-    'a server that ends soon, and a CA that has ended',
+    'a server that expires soon, and a CA that has expired',
     async (pki) => {
       await forge(pki, 'tls-crt', { until: 9 })
       await forge(pki, 'site-b.pem', { from: -9, until: -1 })
@@ -64,7 +65,7 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
     11,
   ],
   [
-    'an earlier server that has ended',
+    'an earlier server that has expired',
     async (pki) => {
       const tls = await pki.text('tls-crt')
       await forge(pki, 'tls-crt', { from: -9, until: -1 })
@@ -73,7 +74,7 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
     },
     0,
   ],
-  ['a server of tomorrow', (pki) => forge(pki, 'tls-crt', { from: 1 }), 11],
+  ['a server that is valid from tomorrow', (pki) => forge(pki, 'tls-crt', { from: 1 }), 11],
   ['no tls-crt', (pki) => unlink(pki.path('tls-crt')), 6],
   [
     'an interrupted create without tls-crt',
@@ -119,7 +120,7 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
     6,
   ],
   [
-    'a broken certificate, and a server that ends soon',
+    'a broken certificate, and a server that expires soon',
     async (pki) => {
       await put(pki.path('online-crt'), 'not PEM')
       await forge(pki, 'tls-crt', { until: 9 })
@@ -127,7 +128,7 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
     6,
   ],
   [
-    'a broken certificate, and a CA that has ended',
+    'a broken certificate, and a CA that has expired',
     async (pki) => {
       await put(pki.path('tls-crt'), 'not PEM')
       await forge(pki, 'site-b.pem', { from: -9, until: -1 })
@@ -227,7 +228,7 @@ describe('ca status', () => {
 
   test('reports an interrupted command', async () => {
     const pki = await copiedPki()
-    await editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null }))
+    await editJournal(pki.directory, (journal) => ({ ...journal, finishedAt: null }))
     expect((await pki.home.fpki(['ca', 'status', pki.directory])).stdout).toContain(
       `\`fpki ca create\` was interrupted; to finish: fpki ca resume ${pki.directory}\n`,
     )
@@ -375,7 +376,7 @@ describe('ca status --prometheus', () => {
     await cp(pki.directory, odd, { recursive: true })
     const { stdout } = await pki.home.fpki(['ca', 'status', odd, pki.directory, odd, '--prometheus'])
     const directories = new Set(parsePrometheus(stdout).flatMap(({ labels }) => labels['directory'] ?? []))
-    // A line feed is written out as it is everywhere else in fpki.
+    // A line feed is escaped as everywhere else in fpki.
     expect([...directories]).toEqual([odd.replace('\n', '\\u000a'), pki.directory])
   })
 
@@ -390,12 +391,12 @@ describe('ca status --prometheus', () => {
 test.each([
   ['# HELP a A.\n# TYPE a gauge\na 1', 'no line feed'],
   ['a 1\n', 'no TYPE'],
-  ['# HELP a A.\n# TYPE a gauge\na{b="c"} 1\na{b="c"} 2\n', 'twice'],
-  ['# HELP a A.\n# TYPE a gauge\na{b="\\x"} 1\n', 'an escape that there is none'],
-  ['# HELP a A.\n# TYPE a gauge\na{b="c",b="d"} 1\n', 'a label twice'],
-  ['# HELP a A.\n# TYPE a gauge\na{b="c} 1\n', 'no end of the label'],
-  ['# HELP a A.\n# TYPE a gauge\na one\n', 'no number'],
-  ['# HELP a A.\n# TYPE a gauge\na 1\n# HELP b B.\n# TYPE b gauge\na 2\n', 'not together'],
+  ['# HELP a A.\n# TYPE a gauge\na{b="c"} 1\na{b="c"} 2\n', 'duplicate sample'],
+  ['# HELP a A.\n# TYPE a gauge\na{b="\\x"} 1\n', 'unknown escape'],
+  ['# HELP a A.\n# TYPE a gauge\na{b="c",b="d"} 1\n', 'duplicate label'],
+  ['# HELP a A.\n# TYPE a gauge\na{b="c} 1\n', 'unterminated label'],
+  ['# HELP a A.\n# TYPE a gauge\na one\n', 'not a number'],
+  ['# HELP a A.\n# TYPE a gauge\na 1\n# HELP b B.\n# TYPE b gauge\na 2\n', 'samples not grouped'],
 ])('the metrics parser of this test refuses %j: %s', (text) => {
   expect(() => parsePrometheus(text)).toThrow()
 })

@@ -50,7 +50,7 @@ describe('on a terminal', () => {
       ['Repeat the passphrase', 'nine lives of a fish\r'],
     ])
     expect({ status, said: stdout.includes('Backed up the PKI') }).toEqual({ status: 0, said: true })
-    for (const reason of ['missing does not exist', 'in the PKI directory itself', 'The passphrases do not match']) {
+    for (const reason of ['missing does not exist', 'inside the PKI directory', 'The passphrases do not match']) {
       expect(stdout.replace(/\s+/g, ' ')).toContain(reason)
     }
     expect((await readdir(home.path)).sort()).toEqual(['.local', 'acme', 'acme.backup'])

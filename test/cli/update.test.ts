@@ -14,7 +14,7 @@ const CA = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign'
 
 /** `ca update` with the texts of these files of the PKI directory, or others. */
 async function listOf(made: Pick<Made, 'home' | 'text'>, ...names: readonly string[]): Promise<string> {
-  const texts = names.map((name) => (name.includes('-----') ? name : made.text(name)))
+  const texts = names.map(async (name) => (name.includes('-----') ? name : made.text(name)))
   const file = join(made.home.path, 'cas.pem')
   await writeFile(file, (await Promise.all(texts)).join(''))
   return file
@@ -26,7 +26,7 @@ async function userOf({ stateFile }: Pick<Made, 'stateFile'>): Promise<string> {
   return userId
 }
 
-/** A device CA that somebody makes beside fpki, and has signed by `fpki ca sign`. */
+/** A device CA with a key made outside of fpki, signed with `fpki ca sign`. */
 async function signedCa({ home, directory }: Made, subject: string, more: readonly string[] = []): Promise<string> {
   const stdin = await opensslCsr({ subject, extensions: CA })
   const { status, stdout } = await home.fpki(['ca', 'sign', '-', '--pki-dir', directory, ...more], { stdin })
@@ -34,7 +34,7 @@ async function signedCa({ home, directory }: Made, subject: string, more: readon
   return stdout
 }
 
-/** A certificate that OpenSSL signs with the root's key, as no fpki would. */
+/** A certificate that OpenSSL signs with the root key, and that fpki would refuse to sign. */
 async function oddCa({ path }: Made, extensions: readonly string[], ...more: readonly string[]): Promise<string> {
   const stdin = await opensslCsr({ subject: '/CN=odd/OU=acme', extensions })
   const words = ['-req', '-CA', path('factory_ca.pem'), '-CAkey', path('factory_ca.key'), '-copy_extensions', 'copy']
@@ -139,15 +139,15 @@ describe('a list without one of the CAs', () => {
     const words = ['ca', 'update', file]
     await expectRefusal(made.home, words, { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes'] })
     expect((await update(made, file)).stderr).toContain(
-      `warning: The gateway refuses the devices of what is removed (${made.siteB}).`,
+      `warning: The gateway will reject the devices of the removed CAs (${made.siteB}).`,
     )
     expect(await update(made, file, '--yes')).toMatchObject({ status: 0 })
     expect(await deviceCaSerials(made)).toEqual([made.online, made.local])
   })
 
   test.each([
-    [['local-ca.pem', 'site-b.pem'], 'No online-ca is left then'],
-    [['online-crt'], 'The gateway refuses the devices'],
+    [['local-ca.pem', 'site-b.pem'], 'No online-ca will be left'],
+    [['online-crt'], 'The gateway will reject the devices'],
   ])('%j reports what stops working', async (names, danger) => {
     const made = await pkiWithThreeCas()
     const file = await listOf(made, ...names)
@@ -158,14 +158,14 @@ describe('a list without one of the CAs', () => {
     const made = await pkiWithThreeCas()
     await made.home.fpki(['ca', 'disable-device-ca', made.directory, '--ca-file', 'site-b'])
     const { status, stderr } = await update(made, await listOf(made, 'site-b.pem'))
-    expect({ status, stderr }).toEqual({ status: 3, stderr: expect.stringContaining('No device CA is left then') })
+    expect({ status, stderr }).toEqual({ status: 3, stderr: expect.stringContaining('No device CA will be left') })
   })
 
   test.each([
     ['yes\r', 0],
     ['no\r', 3],
     [CTRL_C, 130],
-  ])('asks on a terminal, and %j exits with %i', async (keys, expected) => {
+  ])('asks for confirmation on a terminal, and %j exits with %i', async (keys, expected) => {
     const made = await pkiWithThreeCas()
     const file = await listOf(made, 'online-crt', 'local-ca.pem')
     const before = await snapshot(made.home.path)
@@ -178,7 +178,7 @@ describe('a list without one of the CAs', () => {
   })
 })
 
-/** A list that is refused, and what the message says of it. */
+/** A list that is refused, and parts of the message. */
 type Bad = [title: string, make: (made: Made) => Promise<readonly string[]>, code: string, names: readonly string[]]
 
 const BAD: Bad[] = [
@@ -199,9 +199,9 @@ const BAD: Bad[] = [
     'with a CA of another root',
     async () => [await (await madePki()).text('local-ca.pem')],
     'ERR_BAD_CERTIFICATE',
-    ['certificate 2 of', 'not signed by the root'],
+    ['Certificate 2 in', 'not signed by the root'],
   ],
-  ['with a server’s certificate', async () => ['tls-crt'], 'ERR_BAD_CERTIFICATE', ['certificate 2 of', 'is not a CA']],
+  ['with a server’s certificate', async () => ['tls-crt'], 'ERR_BAD_CERTIFICATE', ['Certificate 2 in', 'is not a CA']],
   [
     'with a CA that may not sign',
     async (made) => [await oddCa(made, ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,cRLSign'])],
@@ -212,9 +212,9 @@ const BAD: Bad[] = [
     'with a CA that has expired',
     async (made) => [await oddCa(made, CA, '-days', '-1')],
     'ERR_BAD_CERTIFICATE',
-    ['has expired on 20'],
+    ['expired on 20'],
   ],
-  ['with the root itself', async () => ['factory_ca.pem'], 'ERR_BAD_CERTIFICATE', ['is the root itself']],
+  ['with the root itself', async () => ['factory_ca.pem'], 'ERR_BAD_CERTIFICATE', ['has the key of the root']],
   ['with a CA twice', async () => ['online-crt'], 'ERR_BAD_CERTIFICATE', ['Two certificates', 'serial number']],
   [
     'with a private key',

@@ -7,12 +7,13 @@ import { CODES } from '../../src/operations/audit/verify/codes.js'
 import { isWrong } from '../../src/operations/audit/verify/finding.js'
 import { type VerifiedPki, verifiedPki, verifyPki } from '../../src/operations/audit/verify-pki.js'
 import { newHome, output, runProgram } from '../support/cli.js'
+import { editJournal } from '../support/journal.js'
 import { CA_EXTENSIONS, forge, put, ROOT_EXTENSIONS, TLS_EXTENSIONS } from './forge.js'
 import { backedUpPki, editCertificates, editJson, knowsOfBackup, type Made } from './made.js'
 import { ordinaryUser } from './ordinary-user.js'
 import { snapshot } from './snapshot.js'
 
-/** Something that is broken, and every finding that follows: code and file. */
+/** A defect, and all resulting findings: code and file. */
 type Case = readonly [what: string, breakIt: (pki: Made) => Promise<unknown>, ...found: readonly string[]]
 
 const GROUPS = [
@@ -30,7 +31,7 @@ const GROUPS = [
   'leftovers',
 ]
 
-/** What is wrong in the directory alone. */
+/** Defects of the directory alone. */
 const OFFLINE: readonly Case[] = [
   [
     'the root certificate is missing',
@@ -64,7 +65,7 @@ const OFFLINE: readonly Case[] = [
     'files.unreadable site-b.pem',
   ],
   [
-    'a certificate is a link that leads nowhere',
+    'a certificate is a dangling link',
     (pki) => replaceBy(pki, 'online-crt', (path) => symlink('nowhere', path)),
     'files.unreadable online-crt',
   ],
@@ -79,16 +80,16 @@ const OFFLINE: readonly Case[] = [
     'files.stray-key site-b.key',
   ],
   ['state.json is broken', (pki) => put(pki.path('.fpki/state.json'), '{', 0o600), 'files.own', 'root-key.unusable'],
-  ['journal.json is broken', (pki) => put(pki.path('.fpki/journal.json'), '[]', 0o600), 'files.own'],
-  ['a certificate is no PEM', (pki) => put(pki.path('tls-crt'), 'not PEM\n'), 'pem.broken tls-crt'],
+  ['journal.jsonl is broken', (pki) => put(pki.path('.fpki/journal.jsonl'), '[]', 0o600), 'files.own'],
+  ['a certificate is not PEM', (pki) => put(pki.path('tls-crt'), 'not PEM\n'), 'pem.broken tls-crt'],
   ['a certificate is empty', (pki) => put(pki.path('online-crt'), ''), 'pem.broken online-crt'],
   [
-    'a file holds two certificates',
+    'a file contains two certificates',
     async (pki) => put(pki.path('tls-crt'), (await pki.text('tls-crt')) + (await pki.text('online-crt'))),
     'pem.broken tls-crt',
   ],
   [
-    'a certificate is cut off',
+    'a certificate is truncated',
     async (pki) => put(pki.path('tls-crt'), (await pki.text('tls-crt')).slice(0, 300)),
     'pem.broken tls-crt',
   ],
@@ -98,17 +99,17 @@ const OFFLINE: readonly Case[] = [
     'pem.broken tls-crt',
   ],
   [
-    'a key is in the place of a certificate',
+    'a certificate file contains a key',
     async (pki) => put(pki.path('tls-crt'), await pki.text('local-ca.key')),
     'pem.broken tls-crt',
   ],
   [
-    'a key file holds two keys',
+    'a key file contains two keys',
     async (pki) => put(pki.path('local-ca.key'), (await pki.text('local-ca.key')).repeat(2)),
     'pem.broken local-ca.key',
   ],
   [
-    'a key file holds a certificate',
+    'a key file contains a certificate',
     async (pki) => put(pki.path('local-ca.key'), await pki.text('local-ca.pem')),
     'pem.broken local-ca.key',
   ],
@@ -123,11 +124,15 @@ const OFFLINE: readonly Case[] = [
   ['others can write to .fpki', (pki) => chmod(pki.path('.fpki'), 0o707), 'modes.foreign', 'modes.writable .fpki'],
   ['others can read .fpki', (pki) => chmod(pki.path('.fpki'), 0o750), 'modes.directory .fpki'],
   ['others can read a key', (pki) => chmod(pki.path('factory_ca.key'), 0o444), 'modes.key factory_ca.key'],
-  ['a certificate can be written to', (pki) => chmod(pki.path('tls-crt'), 0o644), 'modes.file tls-crt'],
-  ['a key can be written to', (pki) => chmod(pki.path('local-ca.key'), 0o600), 'modes.file local-ca.key'],
-  ['the key of local-ca is another', (pki) => newKeyAt(pki, 'local-ca.key'), 'keys.mismatch local-ca.key'],
+  ['a certificate is writable', (pki) => chmod(pki.path('tls-crt'), 0o644), 'modes.file tls-crt'],
+  ['a key is writable', (pki) => chmod(pki.path('local-ca.key'), 0o600), 'modes.file local-ca.key'],
   [
-    'the root key is another',
+    'the key of local-ca is of another certificate',
+    (pki) => newKeyAt(pki, 'local-ca.key'),
+    'keys.mismatch local-ca.key',
+  ],
+  [
+    'the root key is of another certificate',
     (pki) => newKeyAt(pki, 'factory_ca.key'),
     'keys.mismatch factory_ca.key',
     'root-key.mismatch factory_ca.pem',
@@ -138,108 +143,112 @@ const OFFLINE: readonly Case[] = [
     'keys.mismatch factory_ca.key',
     'root-key.mismatch factory_ca.pem',
   ],
-  ['two device CAs have one key', (pki) => forge(pki, 'online-crt', { key: 'local-ca.key' }), 'keys.shared online-crt'],
+  [
+    'two device CAs have the same key',
+    (pki) => forge(pki, 'online-crt', { key: 'local-ca.key' }),
+    'keys.shared online-crt',
+  ],
   ['the key of local-ca is encrypted', (pki) => encrypt(pki, 'local-ca.key'), 'keys.encrypted local-ca.key'],
   [
-    'a device CA is of another root',
+    'a device CA is signed by another root',
     (pki) => forge(pki, 'local-ca.pem', { stolen: true }),
     'chain.invalid local-ca.pem',
     'profile.broken local-ca.pem',
   ],
   [
-    'a server is of another root',
+    'a server certificate is signed by another root',
     (pki) => forge(pki, 'tls-crt', { stolen: true }),
     'chain.invalid tls-crt',
     'profile.broken tls-crt',
   ],
-  ['the root did not sign itself', (pki) => tamper(pki, 'factory_ca.pem'), 'chain.root factory_ca.pem'],
+  ['the root is not self-signed', (pki) => tamper(pki, 'factory_ca.pem'), 'chain.root factory_ca.pem'],
   ['a signature was changed', (pki) => tamper(pki, 'tls-crt'), 'chain.invalid tls-crt'],
   [
-    'the issuer of a server is the root, written in another case',
+    'the issuer of a server is the root in another case',
     (pki) => forge(pki, 'tls-crt', { issuer: '/CN=FACTORY-CA/OU=acme' }),
     'chain.invalid tls-crt',
   ],
-  ['a further local CA is fine', (pki) => forge(pki, 'site-b.pem')],
+  ['a further local CA is accepted', (pki) => forge(pki, 'site-b.pem')],
   [
     'a further local CA of another factory',
     (pki) => forge(pki, 'site-b.pem', { subject: '/CN=fio-1/OU=other' }),
     'profile.factory site-b.pem',
   ],
-  ['a CA of no factory', (pki) => forge(pki, 'site-b.pem', { subject: '/CN=fio-1' }), 'profile.factory site-b.pem'],
+  ['a CA has no factory', (pki) => forge(pki, 'site-b.pem', { subject: '/CN=fio-1' }), 'profile.factory site-b.pem'],
   [
-    'a device CA that is none',
+    'a device CA is not a CA',
     (pki) => forge(pki, 'site-b.pem', { extensions: TLS_EXTENSIONS }),
     'profile.broken site-b.pem',
     'profile.differs site-b.pem',
   ],
   [
-    'a device CA that may have CAs below it',
+    'a device CA may issue CA certificates',
     (pki) => forge(pki, 'site-b.pem', { extensions: CA_EXTENSIONS.with(1, 'basicConstraints=critical,CA:TRUE') }),
     'profile.broken site-b.pem',
   ],
   [
-    'a server that is a CA',
+    'a server certificate is a CA',
     (pki) => forge(pki, 'tls-crt', { extensions: [...TLS_EXTENSIONS, 'basicConstraints=critical,CA:TRUE'] }),
     'profile.broken tls-crt',
   ],
   [
-    'a server that is not for servers',
+    'a server certificate has another extended key usage',
     (pki) => forge(pki, 'tls-crt', { extensions: TLS_EXTENSIONS.with(1, 'extendedKeyUsage=clientAuth') }),
     'profile.broken tls-crt',
     'profile.differs tls-crt',
   ],
   [
-    'a server that may not sign',
+    'a server certificate does not permit digital signatures',
     (pki) => forge(pki, 'tls-crt', { extensions: TLS_EXTENSIONS.with(0, 'keyUsage=critical,keyAgreement') }),
     'profile.broken tls-crt',
     'profile.differs tls-crt',
   ],
   [
-    'a server without names',
+    'a server certificate has no names',
     (pki) => forge(pki, 'tls-crt', { extensions: TLS_EXTENSIONS.slice(0, -1) }),
     'profile.differs tls-crt',
   ],
   [
-    'a server without subjectKeyIdentifier',
+    'a server certificate has no subjectKeyIdentifier',
     (pki) => forge(pki, 'tls-crt', { extensions: TLS_EXTENSIONS.with(2, 'subjectKeyIdentifier=none') }),
     'profile.differs tls-crt',
   ],
   [
-    'a CA without subjectKeyIdentifier',
+    'a CA has no subjectKeyIdentifier',
     (pki) => forge(pki, 'site-b.pem', { extensions: CA_EXTENSIONS.with(2, 'subjectKeyIdentifier=none') }),
     'profile.broken site-b.pem',
   ],
   [
-    'a CA whose subjectKeyIdentifier is not the SHA-1 of its key',
+    'the subjectKeyIdentifier of a CA is not the SHA-1 of its key',
     (pki) => forge(pki, 'site-b.pem', { extensions: CA_EXTENSIONS.with(2, `subjectKeyIdentifier=${'5A'.repeat(20)}`) }),
     'profile.key-id site-b.pem',
   ],
   [
-    'a critical extension that nobody knows',
+    'a certificate has an unknown critical extension',
     (pki) => forge(pki, 'tls-crt', { extensions: [...TLS_EXTENSIONS, '1.2.3.4=critical,DER:0500'] }),
     'chain.invalid tls-crt',
     'profile.broken tls-crt',
     'profile.differs tls-crt',
   ],
   [
-    'an online-ca with names in PrintableString',
+    'the names in online-ca are PrintableString',
     (pki) => forge(pki, 'online-crt', { stringMask: 'pkix' }),
     'profile.differs online-crt',
   ],
   [
-    'a local CA with names in PrintableString',
+    'the names in a local CA are PrintableString',
     (pki) => forge(pki, 'site-b.pem', { stringMask: 'pkix' }),
     'profile.broken site-b.pem',
   ],
   [
-    'a serial number of 21 octets',
+    'a serial number has 21 octets',
     (pki) => forge(pki, 'site-b.pem', { serial: 'E08F7334882698BD3FEECA9408EE3278FB065332' }),
     'serials.long site-b.pem',
   ],
-  ['a serial number that is short', (pki) => forge(pki, 'site-b.pem', { serial: '07' }), 'serials.short site-b.pem'],
-  ['a serial number of zero', (pki) => forge(pki, 'site-b.pem', { serial: '00' }), 'serials.broken site-b.pem'],
+  ['a serial number is short', (pki) => forge(pki, 'site-b.pem', { serial: '07' }), 'serials.short site-b.pem'],
+  ['a serial number is zero', (pki) => forge(pki, 'site-b.pem', { serial: '00' }), 'serials.broken site-b.pem'],
   [
-    'one serial number twice',
+    'two certificates have the same serial number',
     async (pki) => {
       await forge(pki, 'site-b.pem')
       await forge(pki, 'site-c.pem')
@@ -254,21 +263,21 @@ const OFFLINE: readonly Case[] = [
     'expiry.expired tls-crt',
   ],
   ['a server expires soon', (pki) => forge(pki, 'tls-crt', { until: 59.5 }), 'expiry.soon tls-crt'],
-  ['a server expires in 60 days and a half', (pki) => forge(pki, 'tls-crt', { until: 60.5 })],
-  ['a server is of tomorrow', (pki) => forge(pki, 'tls-crt', { from: 1 }), 'expiry.not-yet tls-crt'],
+  ['a server expires in 60.5 days, which is not soon', (pki) => forge(pki, 'tls-crt', { until: 60.5 })],
+  ['a server is valid from tomorrow', (pki) => forge(pki, 'tls-crt', { from: 1 }), 'expiry.not-yet tls-crt'],
   ['there is no backup', (pki) => unlink(pki.path('.fpki/backup.json')), 'backup.none'],
   [
-    'the backup is from before the last change',
+    'the backup is older than the last change',
     (pki) => editJson(pki.path('.fpki/backup.json'), (record) => ({ ...record, madeAt: '2020-01-01T00:00:00Z' })),
     'backup.outdated',
   ],
   [
     'create was interrupted',
-    (pki) => editJson(pki.path('.fpki/journal.json'), (journal) => ({ ...journal, finishedAt: null })),
+    (pki) => editJournal(pki.directory, (journal) => ({ ...journal, finishedAt: null })),
     'leftovers.unfinished',
   ],
   [
-    'something is pending',
+    'a new file is pending',
     async (pki) => {
       await mkdir(pki.path('.fpki/pending'), { mode: 0o700 })
       await put(pki.path('.fpki/pending/tls-crt'), await pki.text('tls-crt'))
@@ -285,14 +294,14 @@ const OFFLINE: readonly Case[] = [
     (pki) => writeFile(pki.path('.fpki/state.json.fpki-unfinished'), ''),
     'leftovers.files .fpki/state.json.fpki-unfinished',
   ],
-  ['another fpki is at work', holdLock, 'leftovers.locked'],
+  ['another fpki process is running', holdLock, 'leftovers.locked'],
 ]
 
-/** What the directory and the Factory API do not agree on. */
+/** Differences between the directory and the Factory API. */
 const ONLINE: readonly Case[] = [
   ['the API has no such factory', (pki) => rm(pki.stateFile), 'api.not-initialized'],
-  ['the API’s state is broken', (pki) => writeFile(pki.stateFile, '{'), 'api.unreachable'],
-  ['the API’s CAs are broken', (pki) => editCertificates(pki, { caCrt: 'not PEM' }), 'api.unreachable'],
+  ['the state of the API is damaged', (pki) => writeFile(pki.stateFile, '{'), 'api.unreachable'],
+  ['the CAs in the API are malformed', (pki) => editCertificates(pki, { caCrt: 'not PEM' }), 'api.unreachable'],
   [
     'the API has another root',
     async (pki) => {
@@ -339,7 +348,7 @@ const ONLINE: readonly Case[] = [
   ],
   ['a device CA has no file', (pki) => unlink(pki.path('online-crt')), 'api.no-file'],
   [
-    'a device CA was replaced, and its file is kept',
+    'a device CA was replaced, and its file is a .bak',
     (pki) => rename(pki.path('online-crt'), pki.path('online-crt.bak')),
   ],
   [
@@ -365,7 +374,7 @@ const ONLINE: readonly Case[] = [
     'api.tls est-tls-crt',
   ],
   [
-    'a server for EST is fine',
+    'a server for EST without a file is accepted',
     async (pki) => {
       const tls = await pki.text('tls-crt')
       await forge(pki, 'tls-crt')
@@ -385,7 +394,11 @@ const ONLINE: readonly Case[] = [
     'profile.differs est-tls-crt',
     'expiry.expired est-tls-crt',
   ],
-  ['the server for EST is none', (pki) => editCertificates(pki, { estTlsCrt: 'not PEM' }), 'pem.broken est-tls-crt'],
+  [
+    'the certificate of the server for EST is not PEM',
+    (pki) => editCertificates(pki, { estTlsCrt: 'not PEM' }),
+    'pem.broken est-tls-crt',
+  ],
 ]
 
 test('reports an issuer that OpenSSL matches with the root, but GnuTLS does not', async () => {
@@ -398,7 +411,7 @@ test('reports an issuer that OpenSSL matches with the root, but GnuTLS does not'
   const { document } = await verifyJson(pki, ['--offline'])
   const [finding] = document.findings.filter(({ code }) => code === 'chain.invalid')
   expect(finding?.message).toContain(
-    'its issuer, CN=FACTORY-CA, OU=acme, is not octet for octet the subject of the root',
+    'its issuer, CN=FACTORY-CA, OU=acme, is encoded differently from the subject of the root',
   )
 })
 
@@ -429,7 +442,7 @@ async function expectFindings([, breakIt, ...expected]: Case, words: readonly st
   const failed = wrong.some((finding) => finding.status === 'failure')
   expect(status).toBe(failed ? 6 : 0)
   expect(document.result).toBe(failed ? 'failure' : wrong.length > 0 ? 'warning' : 'ok')
-  // Each group is told of, in its order, as well or with what is wrong.
+  // Each group is reported, in order.
   const groups = [...new Set(document.findings.map(({ code }) => code.replace(/\..*/, '')))]
   expect(groups).toEqual(GROUPS.filter((group) => group !== 'api' || !words.includes('--offline')))
   expect(await snapshot(pki.home.path)).toEqual(before)
@@ -471,11 +484,11 @@ describe('ca verify', () => {
     const { status, stdout } = await pki.home.fpki(['ca', 'verify', pki.directory, '--quiet', '--offline'])
     expect({ status, stdout }).toEqual({
       status: 6,
-      stdout: 'failure  files.missing  tls-crt is missing. Put the right file back from a backup.\n',
+      stdout: 'failure  files.missing  tls-crt is missing. Restore the file from a backup.\n',
     })
   })
 
-  test('recommends an HSM for a plain root key as a notice, which changes neither the exit code nor the result', async () => {
+  test('recommends an HSM for an unencrypted root key, as a notice without effect on exit code and result', async () => {
     const pki = await backedUpPki()
     const { status, document } = await verifyJson(pki, ['--strict'])
     expect({ status, result: document.result }).toEqual({ status: 0, result: 'ok' })
@@ -485,7 +498,7 @@ describe('ca verify', () => {
         code: 'root-key.plain',
         file: 'factory_ca.key',
         message: 'factory_ca.key is not encrypted.',
-        hint: expect.stringMatching(/HSM is recommended: `fpki ca import-root .*--encrypt-keys/),
+        hint: expect.stringMatching(/HSM is recommended; .*`fpki ca import-root .*--encrypt-keys/),
       },
     ])
     const skipped = await verifyJson(pki, ['--skip-root-key'])
@@ -494,7 +507,7 @@ describe('ca verify', () => {
     expect(quiet).toMatchObject({ status: 0, stdout: '' })
   })
 
-  test('fails for a warning with --strict only, and --skip-root-key is one', async () => {
+  test('fails for a warning, such as that of --skip-root-key, with --strict only', async () => {
     const pki = await backedUpPki()
     const skipping = await verifyJson(pki, ['--skip-root-key'])
     expect(skipping).toMatchObject({ status: 0, document: { result: 'warning' } })
@@ -569,6 +582,10 @@ describe('ca verify', () => {
     expect(await run(['--strict'], { env })).toEqual([0])
     expect(await run([])).toEqual([6, 'keys.encrypted', 'root-key.unusable'])
     expect(await run(['--skip-root-key'])).toEqual([0, 'keys.encrypted', 'root-key.skipped'])
+    // The flag skips only the root key: the passphrase still opens local-ca.key.
+    expect(await run(['--skip-root-key'], { env })).toEqual([0, 'root-key.skipped'])
+    const { stdout } = await home.fpki(['ca', 'verify', directory, '--offline'])
+    expect(stdout).toContain('keys.encrypted     local-ca.key is encrypted, and was not opened.')
     expect(await run([], { env: { FPKI_PASSPHRASE: 'open barley' } })).toEqual([
       6,
       'keys.encrypted',
@@ -616,7 +633,7 @@ describe('ca verify', () => {
       pki.path('factory_ca.pem'),
       await output('openssl', [...sign, '-set_serial', '0x5A0102030405060708090A0B0C0D0E0F10']),
     )
-    // Its key id is another one now.
+    // The new root has another key identifier.
     for (const [file, serial] of [
       ['tls-crt', '5A01'],
       ['online-crt', '5A02'],
@@ -709,7 +726,7 @@ async function encrypt(pki: Made, name: string): Promise<void> {
   await put(pki.path(name), await output('openssl', words))
 }
 
-/** Changes the last octet of a certificate, which is one of the signature. */
+/** Changes the last octet of a certificate, which belongs to the signature. */
 async function tamper(pki: Made, name: string): Promise<void> {
   const [, base64 = ''] = /-----BEGIN CERTIFICATE-----([^-]+)/.exec(await pki.text(name)) ?? []
   const der = Buffer.from(base64, 'base64')
@@ -717,7 +734,7 @@ async function tamper(pki: Made, name: string): Promise<void> {
   await put(pki.path(name), `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`)
 }
 
-/** flock(1) holds the lock as another fpki would. */
+/** flock(1) holds the lock, like another fpki process. */
 async function holdLock(pki: Made): Promise<void> {
   const file = await open(pki.path('.fpki/lock'))
   const holder = spawn('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', file.fd] })
@@ -732,7 +749,7 @@ async function serialOf(pki: Made, name: string): Promise<string> {
   return BigInt(`0x${hex}`).toString()
 }
 
-/** As the API is after a revocation: the CA is gone from its list and named in its CRL. */
+/** The state of the API after a revocation: the CA is not in its list, but in its CRL. */
 async function revokeLocalCa(pki: Made): Promise<void> {
   const folder = join(pki.home.path, 'crl')
   await mkdir(folder)
@@ -763,5 +780,5 @@ test('reports the clock rather than the certificates if it is set back', async (
   const wrong = findings.filter(isWrong)
   expect(new Set(wrong.map(({ code }) => code))).toEqual(new Set(['expiry.not-yet']))
   for (const { message, hint } of wrong)
-    expect(`${message} ${hint}`).toMatch(/the clock of this machine says .* Set the clock of this machine/)
+    expect(`${message} ${hint}`).toMatch(/the clock of this machine is at .* Set the clock of this machine/)
 })

@@ -6,7 +6,7 @@ import * as wire from '../../src/factory/wire.js'
 import { readCsr } from '../../src/pki/csr.js'
 import { encodePem, samePem } from '../../src/pki/pem.js'
 import { readPemCertificates } from '../../src/pki/read-certificate.js'
-import { issueCrl } from '../../src/signer/x509/crl.js'
+import { signCrl } from '../../src/signer/x509/crl.js'
 import { factoryServer } from '../support/factory-server.js'
 import { type Authority, FACTORY, NOW, newRoot } from '../support/issue.js'
 import { serve } from '../support/served.js'
@@ -42,7 +42,7 @@ async function crlOf({ certificate, signer }: Authority, caCrt: string, now: Dat
   const last = readPemCertificates(caCrt, 'ca-crt').at(-1)
   const serialNumbers = last === undefined ? [] : [last.serialNumber]
   const request = { issuer: certificate, crlNumber: 1n, now, reason: 'certificateHold', serialNumbers } as const
-  return encodePem('X509 CRL', (await issueCrl(request, signer)).der)
+  return encodePem('X509 CRL', (await signCrl(request, signer)).der)
 }
 
 interface Exchange {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { checkedBackup, madeBackup, restoredPki } from '../../src/index.js'
 import { homeWith, PIN, softHsm } from '../support/token.js'
 
-test('of a PKI with its root key in a token says what it cannot hold, and needs no PIN', async () => {
+test('of a PKI with its root key in a token reports what it cannot contain, and needs no PIN', async () => {
   const token = await softHsm()
   const home = await homeWith(token, null)
   const [directory, file, again] = ['acme', 'acme.backup', 'again'].map((name) => join(home.path, name))
@@ -17,21 +17,21 @@ test('of a PKI with its root key in a token says what it cannot hold, and needs 
     JSON.parse((await run(['backup', `${directory}`, '--out', `${file}`, '--json'])).stdout),
   )
   expect(made.rootKey).toMatchObject({ kind: 'pkcs11', tokenLabel: 'acme' })
-  expect(made.notHeld).toEqual([expect.stringContaining('"root-ca" is in the token "acme"')])
+  expect(made.notHeld).toEqual([expect.stringContaining('"root-ca" never leaves the token "acme"')])
 
   const { stdout } = await run(['backup', '--check', `${file}`, '--pki-dir', `${directory}`, '--json'])
   expect(checkedBackup.parse(JSON.parse(stdout))).toMatchObject({ rootKeyProven: false, recordedIn: directory })
 
   const { stdout: said } = await run(['status', `${directory}`])
-  expect(said).toMatch(/, proven \S+ but for the root key, which is in a token: /)
+  expect(said).toMatch(/, checked \S+, except for the root key, which is in a token: /)
 
   const ended = await run(['restore', `${file}`, `${again}`, '--json'])
   expect(ended.status).toBe(0)
   expect(restoredPki.parse(JSON.parse(ended.stdout)).notHeld).toEqual(made.notHeld)
   expect(await readdir(`${again}`)).toEqual(await readdir(`${directory}`))
 
-  // A backup proves no sender: what it names as module is shown, and loaded only when it is named again.
-  expect(ended.stderr).toContain(`asks for the PKCS#11 module "${token.module}" (token "acme")`)
+  // A backup does not authenticate its author: the module that it names is shown, and loaded only with --hsm-module.
+  expect(ended.stderr).toContain(`names the PKCS#11 module "${token.module}" (token "acme")`)
   const verify = async (...words: readonly string[]) => run(['verify', `${again}`, ...words], { FPKI_HSM_PIN: PIN })
   const unnamed = await verify()
   expect(unnamed.status).toBe(6)

@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createdPki } from '../../src/operations/create/create-pki.js'
 import { createUpTo, holdFactory, interruptedCreate } from '../cli/interruption.js'
-import { editJson, x509 } from '../cli/made.js'
+import { x509 } from '../cli/made.js'
 import { expectRefusal } from '../cli/refusal.js'
 import { namesBelow } from '../cli/snapshot.js'
 import { output, runProgram } from '../support/cli.js'
+import { cutOffIn, editJournal } from '../support/journal.js'
 import { homeWith, type TestToken, TOKENS } from '../support/token.js'
 
 const CERTIFICATES = ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.pem']
@@ -30,7 +31,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
       keyId: '01',
     })
     expect(await namesBelow(directory)).toEqual(
-      ['.fpki', '.fpki/journal.json', '.fpki/lock', '.fpki/state.json', 'local-ca.key', ...CERTIFICATES].sort(),
+      ['.fpki', '.fpki/journal.jsonl', '.fpki/lock', '.fpki/state.json', 'local-ca.key', ...CERTIFICATES].sort(),
     )
     for (const name of CERTIFICATES) await expectVerified(directory, name)
     const shown = await home.fpki(['ca', 'show', '--just-root'])
@@ -75,7 +76,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     const { home, directory, create, token } = await scene()
     await interruptedCreate(home, directory, token.flags)
     const key = await x509(join(directory, 'factory_ca.pem'), '-pubkey')
-    await editJson(join(directory, '.fpki', 'journal.json'), cutOffInRootKey)
+    await editJournal(directory, (journal) => cutOffIn(journal, 'keys'))
     await runProgram('rm', ['-f', join(directory, 'factory_ca.pem')])
     expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
     expect(await x509(join(directory, 'factory_ca.pem'), '-pubkey')).toBe(key)
@@ -148,12 +149,4 @@ test('a directory that others can write to is refused before the token is asked'
 async function expectVerified(directory: string, name: string): Promise<void> {
   const words = ['verify', '-x509_strict', '-CAfile', join(directory, 'factory_ca.pem'), join(directory, name)]
   expect(await output('openssl', words)).toContain('OK')
-}
-
-/** The journal as it was when the key had just been made. */
-function cutOffInRootKey(journal: Record<string, unknown>): unknown {
-  const steps = Array.isArray(journal['steps']) ? journal['steps'] : []
-  const at = steps.findIndex(({ name }: { name: string }) => name === 'root-key')
-  const state = (index: number) => (index < at ? 'done' : index === at ? 'started' : 'pending')
-  return { ...journal, steps: steps.map((one: object, index) => ({ ...one, state: state(index) })) }
 }

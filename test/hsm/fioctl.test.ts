@@ -9,7 +9,7 @@ import { DEVICE_CA } from '../../src/pki/profiles.js'
 import { readPemCertificate } from '../../src/pki/read-certificate.js'
 import { statement } from '../../src/pki/statement.js'
 import type { HsmChoice } from '../../src/ports.js'
-import { issueCertificate } from '../../src/signer/x509/certificate.js'
+import { signCertificate } from '../../src/signer/x509/certificate.js'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
 import { certificateTemplate, newSigner } from '../support/issue.js'
 import { choiceOf, fioctlFixture, fioctlToken } from '../support/token.js'
@@ -35,7 +35,7 @@ test('a token and a PKI directory that fioctl has made sign a device CA, which O
   const signer = rootSignerOf(pkiDirectory(files, path), await access())
   try {
     const request = certificateTemplate('site-c', DEVICE_CA, newSigner().publicKey, root, { now: new Date() })
-    const { der } = await issueCertificate(request, await signer.open())
+    const { der } = await signCertificate(request, await signer.open())
     const made = join(path, 'site-c.pem')
     await files.create(made, encodePem('CERTIFICATE', der), 0o400)
     const verified = await output('openssl', ['verify', '-x509_strict', '-CAfile', join(path, 'factory_ca.pem'), made])

@@ -4,11 +4,12 @@ import { describe, expect, test } from 'vitest'
 import { embeddedFactoryOn, thisMachine } from '../../src/machine/index.js'
 import { createPki } from '../../src/operations/create/create-pki.js'
 import { CKA } from '../../src/signer/pkcs11/cryptoki.js'
-import { editJson, x509 } from '../cli/made.js'
+import { x509 } from '../cli/made.js'
 import { expectRefusal } from '../cli/refusal.js'
 import { namesBelow } from '../cli/snapshot.js'
 import { newHome, output } from '../support/cli.js'
 import { differing } from '../support/cryptoki.js'
+import { cutOffIn, editJournal } from '../support/journal.js'
 import { choiceOf, homeWith, pkcs11Tool, softHsm, type TestToken } from '../support/token.js'
 
 const NO_PIN = 'pkcs11:object=root-ca?pin-source=/nowhere'
@@ -22,16 +23,11 @@ async function scene(token?: TestToken) {
 }
 
 /** Turns a finished `ca create` back to where `step` had just begun; what came after it is gone. */
-async function cutOffIn(
+async function cutOff(
   step: string,
   { home, directory }: Pick<Awaited<ReturnType<typeof scene>>, 'home' | 'directory'>,
 ) {
-  await editJson(join(directory, '.fpki', 'journal.json'), ({ steps, ...journal }) => {
-    const names = (steps as { name: string }[]).map(({ name }) => name)
-    const at = names.indexOf(step)
-    const state = (index: number) => (index < at ? 'done' : index === at ? 'started' : 'pending')
-    return { ...journal, finishedAt: null, steps: names.map((name, index) => ({ name, state: state(index) })) }
-  })
+  await editJournal(directory, (journal) => cutOffIn(journal, step))
   for (const name of ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.key', 'local-ca.pem']) {
     await rm(join(directory, name), { force: true })
   }
@@ -56,7 +52,7 @@ describe('a word about an HSM never ends in a root key on the disk', () => {
 test('the same command goes on with the same token only, also where another bears its label', async () => {
   const first = await scene()
   expect((await first.home.fpki([...first.create, '--quiet'])).status).toBe(0)
-  await cutOffIn('root-certificate', first)
+  await cutOff('certificates', first)
   const other = await softHsm(first.token.label)
   const { status, stderr } = await first.home.fpki(first.create, { env: other.env })
   expect({ status, code: stderr.includes('ERR_HSM_TOKEN') }).toEqual({ status: 5, code: true })
@@ -66,7 +62,7 @@ test('the same command goes on with the same token only, also where another bear
 test('a key that was exchanged in the token is not signed with', async () => {
   const { home, directory, create, token } = await scene()
   expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
-  await cutOffIn('root-certificate', { home, directory })
+  await cutOff('certificates', { home, directory })
   for (const type of ['privkey', 'pubkey']) {
     await pkcs11Tool(token, ['--delete-object', '--type', type, '--label', 'root-ca'])
   }
@@ -107,7 +103,7 @@ describe('half a key, as a making that was cut off leaves it', () => {
   test('of the public kind is cleared away, and the key is made', async () => {
     const { home, directory, create, token } = await scene()
     expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
-    await cutOffIn('root-key', { home, directory })
+    await cutOff('keys', { home, directory })
     await pkcs11Tool(token, ['--delete-object', '--type', 'privkey', '--label', 'root-ca'])
     expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
     const words = ['verify', '-CAfile', join(directory, 'factory_ca.pem'), join(directory, 'tls-crt')]
@@ -117,7 +113,7 @@ describe('half a key, as a making that was cut off leaves it', () => {
   test('of the private kind stays, and the message says how to delete it', async () => {
     const { home, directory, create, token } = await scene()
     expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
-    await cutOffIn('root-key', { home, directory })
+    await cutOff('keys', { home, directory })
     await pkcs11Tool(token, ['--delete-object', '--type', 'pubkey', '--label', 'root-ca'])
     const { status, stderr } = await home.fpki(create)
     expect({ status, says: stderr.includes('--delete-object --type privkey') }).toEqual({ status: 5, says: true })

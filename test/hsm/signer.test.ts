@@ -8,7 +8,7 @@ import { requireKey } from '../../src/signer/pkcs11/key.js'
 import { generateKey } from '../../src/signer/pkcs11/make-key.js'
 import { type OpenToken, openToken } from '../../src/signer/pkcs11/session.js'
 import { signatureDer, tokenSigner } from '../../src/signer/pkcs11/signer.js'
-import { issueCrl } from '../../src/signer/x509/crl.js'
+import { signCrl } from '../../src/signer/x509/crl.js'
 import { createCaCsr } from '../../src/signer/x509/csr.js'
 import { pem } from '../pki/support/der.js'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
@@ -95,7 +95,7 @@ describe.each(TOKENS)('on %s', (_, newToken) => {
         const root = await newRoot({}, signer)
         const { certificate } = await newDeviceCa(root)
         const crlOrder = { issuer: root.certificate, crlNumber: 1n, now: NOW, reason: 'certificateHold' } as const
-        const crl = await issueCrl({ ...crlOrder, serialNumbers: [certificate.serialNumber] }, signer)
+        const crl = await signCrl({ ...crlOrder, serialNumbers: [certificate.serialNumber] }, signer)
         const folder = await temporaryDirectory()
         const file = (name: string) => join(folder, name)
         await writeFile(file('root.pem'), pem('CERTIFICATE', root.certificate.der))

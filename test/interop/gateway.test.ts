@@ -34,13 +34,13 @@ interface Scene {
   readonly port: number
   readonly upstream: Upstream
   fpki(words: readonly string[]): Promise<void>
-  /** Exports, for the first time or again. */
+  /** Exports the gateway, the first time or with --replace. */
   exportIt(more?: readonly string[]): Promise<void>
-  /** A device whose certificate a CA of the factory has signed. */
+  /** A device with a certificate signed by a CA of the factory. */
   deviceOf(ca: string): Promise<KeyAndCertificate>
 }
 
-/** A factory with online-ca, local-ca, site-b that is disabled and site-c that is revoked; its gateway is exported. */
+/** A factory with online-ca, local-ca, a disabled site-b and a revoked site-c, and its exported gateway. */
 async function scene(): Promise<Scene> {
   const pki = await newPki()
   const upstream = await startUpstream()
@@ -73,10 +73,10 @@ async function statuses(nginx: Nginx, root: string, devices: Readonly<Record<str
 }
 
 const ACCEPTED = [200, 200]
-/** nginx finishes the handshake and answers nothing else (400, "The SSL certificate error"). */
+/** nginx completes the handshake, then rejects the request (400, "The SSL certificate error"). */
 const REFUSED = [400, 400]
 
-test('nginx takes devices of the enabled CAs, and no other, whatever they send along', async () => {
+test('nginx admits only devices of the enabled CAs, whatever certificates they send', async () => {
   const { pki, root, gateway, port, upstream, deviceOf } = await scene()
   const [local, disabled, revoked] = await Promise.all(['local-ca', 'site-b', 'site-c'].map(deviceOf))
   const other = deviceCa(await newPki(), 'local-ca')
@@ -143,7 +143,7 @@ test('nginx takes devices of the enabled CAs, and no other, whatever they send a
   })
   expect(upstream.seen.length).toBe(5 * TLS_VERSIONS.length)
 
-  // The attack is one: with the root among the CAs, as many a guide has it, nginx lets the same device in.
+  // The attack is real: with the root among the CAs, as in many guides, nginx admits the same device.
   const folder = await temporaryDirectory()
   const withRoot = await concatenated(folder, 'with-root.pem', join(gateway, 'device-cas.pem'), root)
   const naivePort = await freePort()
@@ -155,7 +155,7 @@ test('nginx takes devices of the enabled CAs, and no other, whatever they send a
   expect(await statuses(open, root, { attack })).toEqual({ attack: ACCEPTED })
 })
 
-test('the upstream is told who the device is, and nothing that the device says of it', async () => {
+test('the upstream gets the identity of the device, and not what the device claims', async () => {
   const { root, gateway, port, upstream, deviceOf } = await scene()
   const identity = await deviceOf('local-ca')
   const nginx = await startNginx(join(gateway, 'nginx.conf'), port)
@@ -182,7 +182,7 @@ test('the upstream is told who the device is, and nothing that the device says o
   expect(seen.host).toBe(GATEWAY)
 })
 
-test('exported again after a change and reloaded, it holds from the next connection on', async () => {
+test('a new export takes effect for new connections after a reload', async () => {
   const { pki, root, gateway, port, fpki, exportIt, deviceOf } = await scene()
   const identity = await deviceOf('local-ca')
   const nginx = await startNginx(join(gateway, 'nginx.conf'), port)
@@ -217,7 +217,7 @@ test('exported again after a change and reloaded, it holds from the next connect
   expect(await statuses(nginx, root, all)).toEqual({ local: ACCEPTED, online: REFUSED, none: REFUSED })
 })
 
-test('devices reach a gateway by its IP addresses, where a network has no DNS', async () => {
+test('devices can connect to the IP addresses of a gateway', async () => {
   const { pki, root, gateway, port, fpki, exportIt, deviceOf } = await scene()
   const identity = await deviceOf('local-ca')
   const nginx = await startNginx(join(gateway, 'nginx.conf'), port)
@@ -231,7 +231,7 @@ test('devices reach a gateway by its IP addresses, where a network has no DNS', 
   expect(await readFile(join(gateway, 'nginx.conf'), 'utf8')).toContain('server_name [2001:db8::1] 127.0.0.1;\n')
 })
 
-test('the lines of docs/gateway.md work as they stand', async () => {
+test('the commands of docs/gateway.md work as written', async () => {
   const guide = await readFile(fileURLToPath(new URL('../../docs/gateway.md', import.meta.url)), 'utf8')
   const [first = '', again = '', ...more] = [...guide.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, text = '']) => text)
   expect(more).toEqual([])

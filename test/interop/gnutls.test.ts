@@ -5,7 +5,7 @@ import { CERTIFICATES, concatenated, DEVICE, deviceCa, GATEWAY, newDevice, newPk
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 
-/** What `certtool --verify` says of the chain in `file` against the root: `verified`, or why not. */
+/** The result of `certtool --verify` for the chain in `file` against the root: `verified`, or why not. */
 async function verify(pki: Pki, file: string, ...words: readonly string[]): Promise<string> {
   const trusted = ['--load-ca-certificate', pki.path('factory_ca.pem')]
   const { status, stdout } = await runProgram('certtool', [
@@ -23,7 +23,7 @@ async function verify(pki: Pki, file: string, ...words: readonly string[]): Prom
 }
 
 describe('certtool', () => {
-  test('reads every certificate, with the facts of its profile', async () => {
+  test('reads every certificate with the fields of its profile', async () => {
     const pki = await newPki()
     const [root = '', tls = '', online = '', local = ''] = await Promise.all(
       CERTIFICATES.map((name) => output('certtool', ['--certificate-info', '--infile', pki.path(name)])),
@@ -53,7 +53,7 @@ describe('certtool', () => {
     expect(verdicts).toEqual(CERTIFICATES.map(() => 'verified'))
   })
 
-  test('verifies tls-crt for a server, by its name, and for nothing else', async () => {
+  test('verifies tls-crt for a server with its name, and for nothing else', async () => {
     const pki = await newPki()
     const tls = (...words: readonly string[]) => verify(pki, pki.path('tls-crt'), ...words)
     expect(await tls('--verify-purpose', SERVER_AUTH, '--verify-hostname', GATEWAY)).toBe('verified')
@@ -80,7 +80,7 @@ describe('certtool', () => {
     expect(await verify(one, other.path('tls-crt'))).toMatch(/^1 Not verified/)
   })
 
-  test('reads the keys, and they belong to their certificates', async () => {
+  test('reads the keys, which match their certificates', async () => {
     const pki = await newPki()
     for (const name of ['factory_ca', 'local-ca']) {
       const ofKey = await output('certtool', ['--pubkey-info', '--load-privkey', pki.path(`${name}.key`)])

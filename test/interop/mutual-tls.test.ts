@@ -23,12 +23,12 @@ async function deviceOf(ca: KeyAndCertificate): Promise<KeyAndCertificate> {
   return newDevice(ca, await temporaryDirectory())
 }
 
-/** Lines of what a program has said. */
+/** Lines of the output of a program. */
 function lines({ stdout, stderr }: Ended): readonly string[] {
   return `${stdout}\n${stderr}`.split('\n')
 }
 
-/** The server refused the client in the handshake. In TLS 1.3 the client has finished its own part before it is told. */
+/** The server rejected the client in the handshake. In TLS 1.3 the client notices only after its own part. */
 function expectRefused(client: Ended, server: Ended, version: string): void {
   expect(lines(server)).toContain('CONNECTION FAILURE')
   expect(lines(server)).toContain('   0 server accepts that finished')
@@ -38,7 +38,7 @@ function expectRefused(client: Ended, server: Ended, version: string): void {
 }
 
 describe.each(VERSIONS)('a device and the gateway over mutual TLS (%s)', (version) => {
-  test.each(['local-ca', 'online-ca'] as const)('talk when %s issued the client certificate', async (ca) => {
+  test.each(['local-ca', 'online-ca'] as const)('connect when %s issued the client certificate', async (ca) => {
     const pki = await newPki()
     const device = await deviceOf(deviceCa(pki, ca))
     const gateway = await gatewayOf(pki)
@@ -57,7 +57,7 @@ describe.each(VERSIONS)('a device and the gateway over mutual TLS (%s)', (versio
     expect(server.stderr).toContain('depth=2 CN = Factory-CA, OU = acme\nverify return:1\n')
   })
 
-  test("do not talk when another factory's local-ca issued the client certificate", async () => {
+  test("do not connect when another factory's local-ca issued the client certificate", async () => {
     const [pki, other] = [await newPki(), await newPki()]
     const device = await deviceOf(deviceCa(other, 'local-ca'))
     const gateway = await gatewayOf(pki)
@@ -67,7 +67,7 @@ describe.each(VERSIONS)('a device and the gateway over mutual TLS (%s)', (versio
     expect(server.stderr).toContain('verify error:num=20:unable to get local issuer certificate')
   })
 
-  test('do not talk when a CA of nobody issued the client certificate', async () => {
+  test('do not connect when an unknown CA issued the client certificate', async () => {
     const pki = await newPki()
     const device = await deviceOf(await newForeignCa(await temporaryDirectory()))
     const gateway = await gatewayOf(pki)
@@ -75,7 +75,7 @@ describe.each(VERSIONS)('a device and the gateway over mutual TLS (%s)', (versio
     expectRefused(client, await gateway.ended, version)
   })
 
-  test('do not talk when the device has no client certificate', async () => {
+  test('do not connect when the device has no client certificate', async () => {
     const pki = await newPki()
     const gateway = await gatewayOf(pki)
     const client = await connect(gateway, version, pki.path('factory_ca.pem'), null)
@@ -84,7 +84,7 @@ describe.each(VERSIONS)('a device and the gateway over mutual TLS (%s)', (versio
     expect(server.stderr).toContain('peer did not return a certificate')
   })
 
-  test("do not talk when the device shows the gateway's own certificate, which is for servers", async () => {
+  test('do not connect when the device presents the server certificate of the gateway', async () => {
     const pki = await newPki()
     const gateway = await gatewayOf(pki)
     const own = { key: pki.serverKey('tls-1.key'), certificate: pki.path('tls-crt') }
@@ -94,7 +94,7 @@ describe.each(VERSIONS)('a device and the gateway over mutual TLS (%s)', (versio
     expect(server.stderr).toContain('unsuitable certificate purpose')
   })
 
-  test('do not talk when the gateway is of another factory: the device refuses it', async () => {
+  test('do not connect when the gateway is of another factory: the device rejects it', async () => {
     const [pki, other] = [await newPki(), await newPki()]
     const device = await deviceOf(deviceCa(pki, 'local-ca'))
     const gateway = await gatewayOf(other)
@@ -106,7 +106,7 @@ describe.each(VERSIONS)('a device and the gateway over mutual TLS (%s)', (versio
     expect(lines(server)).not.toContain('CONNECTION ESTABLISHED')
   })
 
-  test('do not talk when the gateway has another name than the device looks for', async () => {
+  test('do not connect when the gateway has another name than the device expects', async () => {
     const pki = await newPki()
     const device = await deviceOf(deviceCa(pki, 'local-ca'))
     const gateway = await gatewayOf(pki)

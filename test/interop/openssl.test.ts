@@ -16,7 +16,7 @@ import {
   publicKeyHash,
 } from './support/pki.js'
 
-/** What `openssl verify -x509_strict` says: `OK`, or its error. */
+/** The result of `openssl verify -x509_strict`: `OK`, or its error. */
 async function verify(
   pki: Pick<Pki, 'path'>,
   file: string,
@@ -59,7 +59,7 @@ async function factsOf(path: string): Promise<ReadonlyMap<string, string>> {
 }
 
 describe('openssl verify -x509_strict', () => {
-  test('takes every certificate for what it is for, and for nothing else', async () => {
+  test('accepts every certificate for its purpose, and for no other', async () => {
     const pki = await newPki()
     const verdicts = await Promise.all(
       (
@@ -90,14 +90,14 @@ describe('openssl verify -x509_strict', () => {
     ])
   })
 
-  test('takes tls-crt for its host name only', async () => {
+  test('accepts tls-crt for its host name only', async () => {
     const pki = await newPki()
     const named = (name: string) => verify(pki, pki.path('tls-crt'), 'sslserver', '-verify_hostname', name)
     expect(await named(GATEWAY)).toBe('OK')
     expect(await named('other.acme.example')).toBe('hostname mismatch')
   })
 
-  test.each(['local-ca', 'online-ca'] as const)('takes the client certificate of a device by %s', async (name) => {
+  test.each(['local-ca', 'online-ca'] as const)('accepts the client certificate of a device by %s', async (name) => {
     const [pki, directory] = [await newPki(), await temporaryDirectory()]
     const ca = deviceCa(pki, name)
     const device = await newDevice(ca, directory)
@@ -118,7 +118,7 @@ describe('openssl verify -x509_strict', () => {
     },
   )
 
-  test("takes no such device by fioctl's local-ca, which lint and verify warn of", async () => {
+  test("rejects such a device by fioctl's local-ca, which lint and verify warn of", async () => {
     const fioctl = fileURLToPath(new URL('../fixtures/fioctl/file/pki', import.meta.url))
     const path = (name: string) => join(fioctl, name)
     const ca = { key: path('local-ca.key'), certificate: path('local-ca.pem') }
@@ -131,7 +131,7 @@ describe('openssl verify -x509_strict', () => {
     )
   })
 
-  test('takes no device of a CA below local-ca, which has pathlen:0', async () => {
+  test('rejects a device of a CA below local-ca, which has pathlen:0', async () => {
     const [pki, directory] = [await newPki(), await temporaryDirectory()]
     const subordinate = await newSubordinateCa(deviceCa(pki, 'local-ca'), directory)
     const device = await newDevice(subordinate, directory)
@@ -139,7 +139,7 @@ describe('openssl verify -x509_strict', () => {
     expect(await verify(pki, device.certificate, 'sslclient', ...chain)).toBe('path length constraint exceeded')
   })
 
-  test('takes no certificate of another factory', async () => {
+  test('rejects a certificate of another factory', async () => {
     const [one, other] = [await newPki(), await newPki()]
     expect(await verify(one, other.path('tls-crt'), 'sslserver')).not.toBe('OK')
     expect(await verify(one, other.path('local-ca.pem'), 'any')).not.toBe('OK')
@@ -157,7 +157,7 @@ describe('openssl x509 -text', () => {
     }
   })
 
-  test('shows the facts of the profiles', async () => {
+  test('shows the fields of the profiles', async () => {
     const pki = await newPki()
     const [root, tls, online, local] = await Promise.all(CERTIFICATES.map((name) => factsOf(pki.path(name))))
     const ski = root?.get('Subject Key Identifier')
@@ -198,7 +198,7 @@ describe('openssl x509 -text', () => {
     })
   })
 
-  test('shows 20 years for the root and 10 for the others, from now on, and begins an hour ago', async () => {
+  test('shows a validity of 20 years for the root and 10 for the others, starting an hour ago', async () => {
     const pki = await newPki()
     for (const name of CERTIFICATES) {
       const words = ['x509', '-in', pki.path(name), '-noout', '-startdate', '-enddate', '-dateopt', 'iso_8601']
@@ -211,7 +211,7 @@ describe('openssl x509 -text', () => {
     }
   })
 
-  test('shows a serial number of 20 octets at most, another one for each', async () => {
+  test('shows unique serial numbers of at most 20 octets', async () => {
     const pki = await newPki()
     const serials = await Promise.all(
       CERTIFICATES.map((name) => output('openssl', ['x509', '-in', pki.path(name), '-noout', '-serial'])),
@@ -222,7 +222,7 @@ describe('openssl x509 -text', () => {
 })
 
 describe('the keys', () => {
-  test('are read by OpenSSL, hold, and belong to their certificates', async () => {
+  test('are valid for OpenSSL, and match their certificates', async () => {
     const pki = await newPki()
     const pairs = [
       [pki.path('factory_ca.key'), 'factory_ca.pem'],
@@ -241,7 +241,7 @@ describe('the keys', () => {
     }
   })
 
-  test('and the certificates are one PEM block a file, of the kind that fioctl writes', async () => {
+  test('and the certificates are one PEM block per file, of the type that fioctl writes', async () => {
     const pki = await newPki()
     for (const name of ['factory_ca.key', 'local-ca.key', ...CERTIFICATES]) {
       const label = name.endsWith('.key') ? 'EC PRIVATE KEY' : 'CERTIFICATE'
@@ -250,7 +250,7 @@ describe('the keys', () => {
     }
   })
 
-  test('and everything else is closed to others: files 0400, the directory 0700, server keys 0600', async () => {
+  test('and all files are private: files 0400, the directory 0700, server keys 0600', async () => {
     const pki = await newPki()
     const mode = async (path: string) => ((await stat(path)).mode & 0o7777).toString(8)
     const names = (await readdir(pki.directory)).filter((name) => name !== '.fpki')

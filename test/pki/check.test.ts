@@ -3,7 +3,7 @@ import { FpkiError } from '../../src/errors.js'
 import { checkTbsCertificate } from '../../src/pki/check.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../../src/pki/profiles.js'
 import type { CertificateTemplate } from '../../src/pki/template.js'
-import { issueCertificate } from '../../src/signer/x509/certificate.js'
+import { signCertificate } from '../../src/signer/x509/certificate.js'
 import {
   accept,
   certificateTemplate,
@@ -49,14 +49,14 @@ async function layOut(template: CertificateTemplate): Promise<Uint8Array> {
     octets.push(data)
     return new Uint8Array()
   }
-  await expect(issueCertificate(template, { ...root.signer, sign })).rejects.toMatchObject({ code: 'ERR_SIGNATURE' })
+  await expect(signCertificate(template, { ...root.signer, sign })).rejects.toMatchObject({ code: 'ERR_SIGNATURE' })
   return octets[0] ?? new Uint8Array()
 }
 
 /** What becomes of a template: the rule that it breaks. A key is never asked for it. */
 async function verdictOnTemplate(template: CertificateTemplate): Promise<string> {
   const sign = () => Promise.reject(new Error('the key was asked'))
-  return ruleOf(template, await issueCertificate(template, { ...root.signer, sign }).catch((error: unknown) => error))
+  return ruleOf(template, await signCertificate(template, { ...root.signer, sign }).catch((error: unknown) => error))
 }
 
 /** `accepted`, or the rule that is broken, or the reason why it cannot be read. */

@@ -9,7 +9,7 @@ import { readPemCertificate } from '../../src/pki/read-certificate.js'
 import { type Crl, readCrl } from '../../src/pki/read-crl.js'
 import type { Signer } from '../../src/ports.js'
 import { pemSigner } from '../../src/signer/file.js'
-import { type CrlOrder, issueCrl } from '../../src/signer/x509/crl.js'
+import { type CrlOrder, signCrl } from '../../src/signer/x509/crl.js'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
 import { type Authority, NOW, newRoot, newSigner, unchecked, utf8Subject } from '../support/issue.js'
 import { at, derOf, integer, membersOf, pem, readTlv } from './support/der.js'
@@ -26,7 +26,7 @@ function issue(wanted: Partial<CrlOrder> = {}, by: Authority = root): Promise<Cr
     reason: 'privilegeWithdrawn',
     serialNumbers: [5n],
   }
-  return issueCrl({ ...usual, ...wanted }, by.signer)
+  return signCrl({ ...usual, ...wanted }, by.signer)
 }
 
 /** A CRL and its root in files, for the programs of others. */
@@ -84,7 +84,7 @@ describe('the CRLs that fioctl made', async () => {
       }
       const now = readCrl(crl, 'it').thisUpdate
       const serialNumbers = [BigInt(`0x${readTlv(Buffer.from(serial?.[0] ?? '', 'hex')).content.toString('hex')}`)]
-      const ours = await issueCrl(
+      const ours = await signCrl(
         { issuer, crlNumber: 1n, now, reason: reason ?? 'removeFromCRL', serialNumbers },
         signer,
       )
@@ -106,7 +106,7 @@ describe('the CRLs that fioctl made', async () => {
 })
 
 describe('a CRL', () => {
-  test('says what contract.md 3 has, as OpenSSL reads it', async () => {
+  test('says what docs/profile.md#crl has, as OpenSSL reads it', async () => {
     const text = await opensslText(
       await issue({ crlNumber: 7n, serialNumbers: [5n, 0xabcdefn], reason: 'certificateHold' }),
     )
@@ -266,7 +266,7 @@ describe('what is signed as a CRL is refused before that', async () => {
     nextUpdate: new Date(NOW.getTime() + 15 * 60_000),
     serialNumbers: [5n, 6n],
   } as const
-  const { der } = await issueCrl({ ...order, serialNumbers: template.serialNumbers }, root.signer)
+  const { der } = await signCrl({ ...order, serialNumbers: template.serialNumbers }, root.signer)
   const tbs = at(readTlv(der), 0).der
   const other = await newRoot()
 

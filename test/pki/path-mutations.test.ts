@@ -21,9 +21,9 @@ async function flipped(ca: Certificate, root: Authority, at: number): Promise<Ui
   return sequence(tbs, algorithm, bitString(await root.signer.sign(unchecked(tbs))))
 }
 
-async function accepts(der: Uint8Array, { certificate: root }: Authority): Promise<boolean> {
+function accepts(der: Uint8Array, { certificate: root }: Authority): boolean {
   try {
-    return (await pathProblem(readCertificate(der, 'it'), { root, at: AT })) === null
+    return pathProblem(readCertificate(der, 'it'), { root, at: AT }) === null
   } catch (error) {
     // Whatever it is, it must not be a defect.
     expect(error).toBeInstanceOf(FpkiError)
@@ -47,7 +47,7 @@ test.each([DEVICE_CA, TLS_SERVER])(
     for (let at = 0; at < size; at++) {
       const der = await flipped(certificate, root, at)
       await writeFile(join(folder, `${at}.pem`), encodePem('CERTIFICATE', der))
-      if (await accepts(der, root)) accepted.push(`${at}.pem`)
+      if (accepts(der, root)) accepted.push(`${at}.pem`)
     }
     // Serial number, subject, dates and keys can be others and hold.
     expect(accepted.length).toBeGreaterThan(50)
@@ -64,7 +64,7 @@ test.each(['P-256', 'P-384', 'P-521'] as const)(
     const root = await newRoot({}, newSigner(curve))
     for (let time = 0; time < 40; time++) {
       const { certificate } = await newDeviceCa(root)
-      expect(await pathProblem(certificate, { root: root.certificate, at: AT })).toBeNull()
+      expect(pathProblem(certificate, { root: root.certificate, at: AT })).toBeNull()
     }
   },
 )

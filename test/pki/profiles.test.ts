@@ -39,7 +39,7 @@ const SUBJECT_KEY_IDENTIFIER = '551d0e'
 const AUTHORITY_KEY_IDENTIFIER = '551d23'
 const EXTENDED_KEY_USAGE = '551d25'
 
-/** Every way in which fpki's certificates differ from fioctl's (contract.md 6), and no other. */
+/** Every way in which fpki's certificates differ from fioctl's (docs/profile.md#deviations), and no other. */
 const DIFFERENCES = {
   /** fioctl's certificates begin when they are made; a device whose clock is behind rejects them. In milliseconds. */
   beginsBefore: 3_600_000,

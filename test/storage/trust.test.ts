@@ -168,7 +168,7 @@ describe('a PKI directory, on a disk with other users', () => {
     const disk = memoryDisk()
     const files = durableFiles(disk.mount())
     for (const folder of [`${PKI}/.fpki/history`, '/usr/lib']) await files.makeDirectory(folder)
-    for (const name of ['state.json', 'journal.json', 'log.jsonl'])
+    for (const name of ['state.json', 'journal.jsonl', 'log.jsonl'])
       await files.create(`${PKI}/.fpki/${name}`, '{}', 0o600)
     await files.create(`${PKI}/factory_ca.pem`, '', 0o400)
     await files.create('/usr/lib/module.so', '', 0o644)
@@ -183,7 +183,7 @@ describe('a PKI directory, on a disk with other users', () => {
     expect(await directory.whyNotLoad('state', '/usr/lib/module.so')).toBeNull()
   })
 
-  const FOREIGN = ['', '/.fpki', '/.fpki/history', '/.fpki/state.json', '/.fpki/journal.json', '/.fpki/log.jsonl']
+  const FOREIGN = ['', '/.fpki', '/.fpki/history', '/.fpki/state.json', '/.fpki/journal.jsonl', '/.fpki/log.jsonl']
   test.each(FOREIGN.map((name) => PKI + name))('whose %s is another’s or open is not used', async (path) => {
     for (const owner of [
       { uid: 1001, mode: 0o700 },

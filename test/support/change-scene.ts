@@ -2,6 +2,7 @@ import { addDeviceCa } from '../../src/operations/device-cas/add-device-ca.js'
 import { changeDeviceCas } from '../../src/operations/device-cas/change-device-cas.js'
 import { authorizeEst, rotateTls } from '../../src/operations/servers/certify-server.js'
 import { createOn, DIRECTORY, type Disturbance, machineOn, STATE } from './create-scene.js'
+import { foldJournal, journalPath } from './journal.js'
 import { type MemoryDisk, memoryDisk } from './memory-disk.js'
 
 const WHERE = { directory: DIRECTORY, factory: 'acme' }
@@ -40,12 +41,12 @@ function textOf(disk: MemoryDisk, path: string): string {
 
 /** The journal of the PKI directory, as its file has it. */
 export function journalOn(disk: MemoryDisk): string {
-  return textOf(disk, `${DIRECTORY}/.fpki/journal.json`)
+  return textOf(disk, journalPath(DIRECTORY))
 }
 
 /** Has `command` come to its very end? */
 export function isFinished(disk: MemoryDisk, command: string): boolean {
-  const journal: { command?: string; finishedAt?: string | null } = JSON.parse(journalOn(disk))
+  const journal = foldJournal(journalOn(disk))
   return journal.command === command && journal.finishedAt !== null
 }
 

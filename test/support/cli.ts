@@ -1,4 +1,5 @@
-import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { chown, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -10,7 +11,8 @@ export { type Ended, FPKI, output, runProgram, type Start } from './run-program.
 /** A new empty directory (0700) that is removed with the test. */
 export async function temporaryDirectory(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'fpki-test-'))
-  onTestFinished(() => rm(path, { recursive: true, force: true }))
+  // A program that is about to end may still write a file.
+  onTestFinished(() => rmSync(path, { recursive: true, force: true, maxRetries: 20 }))
   return path
 }
 

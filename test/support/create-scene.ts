@@ -9,6 +9,7 @@ import { readCrl } from '../../src/pki/read-crl.js'
 import type { Clock } from '../../src/ports.js'
 import type { CryptokiMaker } from '../../src/signer/pkcs11/cryptoki.js'
 import { durableFiles } from '../../src/storage/files.js'
+import { foldJournal } from './journal.js'
 import type { MemoryDisk, StepHooks } from './memory-disk.js'
 
 /** The PKI directory and the state directory of the scene. */
@@ -65,9 +66,13 @@ export function essence(disk: MemoryDisk): string {
     .replace(/\d{8}T\d{6}Z/g, 'time')
 }
 
-/** A run that was cut off has signed more than one that was not: {@link expectLogged} looks at what the audit log says. */
+/**
+ * A run that was cut off has signed more than one that was not: {@link expectLogged} looks at what the audit log says. Its
+ * journal has more lines, and says the same.
+ */
 function told(path: string, text: string): string {
-  return /\/log\.(jsonl|head)$/.test(path) ? 'the audit log' : text
+  if (/\/log\.(jsonl|head)$/.test(path)) return 'the audit log'
+  return path.endsWith('/journal.jsonl') ? JSON.stringify(foldJournal(text)) : text
 }
 
 /**

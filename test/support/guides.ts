@@ -23,15 +23,6 @@ export const WITH_TESTS_OF_THEIR_OWN: Readonly<Record<string, string>> = {
 
 const PASSPHRASE = { FPKI_PASSPHRASE: 'nine lives of a fish' }
 
-/** A token of SoftHSM, with the PIN of docs/hsm.md. */
-const tokens = (...labels: readonly string[]) =>
-  [
-    'mkdir softhsm',
-    `printf 'directories.tokendir = %s/softhsm\\nobjectstore.backend = file\\n' "$HOME" > softhsm2.conf`,
-    'export SOFTHSM2_CONF="$HOME/softhsm2.conf"',
-    ...labels.map((label) => `softhsm2-util --init-token --free --label ${label} --so-pin 12345678 --pin 4711`),
-  ].join('\n')
-
 /** A root of the reader's own, for the factory `name`: root.pem and root.key. */
 const ownRoot = (name: string) =>
   [
@@ -64,32 +55,14 @@ const NGINX = [
 export const GUIDES: Readonly<Record<string, Guide>> = {
   'README.md': {
     begins: 'empty',
-    env: { ...PASSPHRASE, FPKI_HSM_PIN: '4711' },
-    instead: [
-      ['npm ci --ignore-scripts && npm run build && node bin/fpki.js', 'fpki'],
-      ['fpki api serve --listen 0.0.0.0:8443', 'serve --listen "127.0.0.1:$port"'],
-      ['/srv/gateway --upstream', '/srv/gateway --listen "$other" --upstream'],
-      // Keys were moved and added since the backup that the reader has made: that is a warning.
-      ['--offline --strict', '--offline --strict || [ $? = 6 ]'],
-    ],
-    before: [
-      ['fpki ca sign gateway.csr', request('gateway', '/CN=gateway.acme.example/OU=acme')],
-      [
-        'fpki ca paper --restore',
-        'cp acme/factory_ca.pem .\ntyped sheets/sheet-1.html sheets/sheet-4.html sheets/sheet-5.html',
-      ],
-      ['fpki lint device.pem', DEVICE],
-      ['fpki hsm list', tokens('acme', 'vault')],
-      ['fpki ca create "$HOME/own"', ownRoot('own')],
-      ['fpki api export-gateway acme /srv/gateway --replace', NGINX],
-    ],
-    notHere: [
-      ['sh scripts/test-tools.sh && npm ci && npm test', 'it runs this test'],
-      ['fpki config set api foundries', 'an account of Foundries; docs/configuration.md runs it with another server'],
-      ['fpki login', 'as the line above'],
-      ['fpki api ping', 'as the line above'],
-      ['man fpki-ca-create', '`npm install --global` brings the page; package.test.ts finds it there'],
-    ],
+    env: PASSPHRASE,
+    instead: [['npm ci --ignore-scripts && npm run build && node bin/fpki.js', 'fpki']],
+    notHere: [['sh scripts/test-tools.sh && npm ci && npm test', 'it runs this test']],
+  },
+  'docs/device-cas.md': {
+    begins: 'with a PKI',
+    env: PASSPHRASE,
+    before: [['fpki ca sign gateway.csr', request('gateway', '/CN=gateway.acme.example/OU=acme')]],
   },
   'docs/backup.md': {
     begins: 'with a PKI',

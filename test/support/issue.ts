@@ -4,14 +4,14 @@ import { readCsr } from '../../src/pki/csr.js'
 import { type AcceptedCsr, acceptCsr, type CsrPolicy } from '../../src/pki/csr-policy.js'
 import { parseDer } from '../../src/pki/der.js'
 import { type Name, readName } from '../../src/pki/name.js'
-import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../src/pki/profiles.js'
+import { DEVICE_CA, type Profile, ROOT_CA } from '../../src/pki/profiles.js'
 import { HASH_OF_CURVE } from '../../src/pki/public-key.js'
 import { type Certificate, readCertificate } from '../../src/pki/read-certificate.js'
 import { serverNames } from '../../src/pki/server-name.js'
 import type { CertificateTemplate } from '../../src/pki/template.js'
 import { validityFrom } from '../../src/pki/validity.js'
 import type { CheckedOctets, Curve, Signer } from '../../src/ports.js'
-import { issueCertificate } from '../../src/signer/x509/certificate.js'
+import { signCertificate } from '../../src/signer/x509/certificate.js'
 import { readCertificateFields, type TbsFields, writeTbs } from '../pki/support/certificate-fields.js'
 import { CN, OU, utf8Name } from '../pki/support/csr.js'
 
@@ -88,12 +88,12 @@ export function certificateTemplate(
 export async function newRoot(unusual: Unusual = {}, signer = newSigner()): Promise<Authority> {
   const subject = utf8Subject('Factory-CA', FACTORY)
   const request = certificateTemplate('factory_ca.pem', ROOT_CA, signer.publicKey, null, { subject, ...unusual })
-  return { certificate: await issueCertificate(request, signer), signer }
+  return { certificate: await signCertificate(request, signer), signer }
 }
 
 export async function newDeviceCa(root: Authority, unusual: Unusual = {}, signer = newSigner()): Promise<Authority> {
   const request = certificateTemplate('local-ca', DEVICE_CA, signer.publicKey, root.certificate, unusual)
-  return { certificate: await issueCertificate(request, root.signer), signer }
+  return { certificate: await signCertificate(request, root.signer), signer }
 }
 
 /** What the policy says of a PEM request for `profile`. */
@@ -117,12 +117,7 @@ export function certify(
 ): Promise<Certificate> {
   const { subject, publicKey } = csr
   const words = { subject, names, ...unusual }
-  return issueCertificate(certificateTemplate('the-crt', profile, publicKey.spki, root.certificate, words), root.signer)
-}
-
-/** A server certificate for a PEM request. */
-export function certifyTls(csr: string, root: Authority, unusual: Unusual = {}): Promise<Certificate> {
-  return certify(accept(csr, TLS_SERVER), TLS_SERVER, root, unusual)
+  return signCertificate(certificateTemplate('the-crt', profile, publicKey.spki, root.certificate, words), root.signer)
 }
 
 /** A certificate again with other fields, which fpki itself would refuse to sign. */

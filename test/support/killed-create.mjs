@@ -7,13 +7,21 @@ const [directory, stateDirectory, nth, when, rootCertificateFile, rootKeyFile] =
 let writes = 0
 
 const disk = nodeFileSystem()
+/** Does `write`, a write of the journal: it is replaced for a new command, and appended to at a step boundary. */
+async function journalWrite(write) {
+  const isLast = ++writes === Number(nth)
+  if (isLast && when === 'before') process.kill(process.pid, 'SIGKILL')
+  await write()
+  if (isLast) process.kill(process.pid, 'SIGKILL')
+}
+
+const isJournal = (path) => path.endsWith('/journal.jsonl')
 const files = durableFiles({
   ...disk,
-  rename: async (from, to) => {
-    const isLast = to.endsWith('/journal.json') && ++writes === Number(nth)
-    if (isLast && when === 'before') process.kill(process.pid, 'SIGKILL')
-    await disk.rename(from, to)
-    if (isLast) process.kill(process.pid, 'SIGKILL')
+  rename: (from, to) => (isJournal(to) ? journalWrite(() => disk.rename(from, to)) : disk.rename(from, to)),
+  openToAppend: async (path, mode) => {
+    const file = await disk.openToAppend(path, mode)
+    return isJournal(path) ? { ...file, write: (content) => journalWrite(() => file.write(content)) } : file
   },
 })
 const machine = { ...thisMachine(), files }

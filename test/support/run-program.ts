@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /** The program as it is installed; `npm test` builds it before the tests run. */
@@ -21,8 +21,8 @@ export interface Start {
   readonly keepStdin?: true
   readonly uid?: number
   readonly gid?: number
-  /** Called with the running process. */
-  readonly onStart?: (process: import('node:child_process').ChildProcess) => void
+  /** Called with the running process. When it returns a promise, the run ends after it, and fails when it does. */
+  readonly onStart?: (process: ChildProcess) => unknown
 }
 
 /** Runs a program to its end. */
@@ -45,10 +45,13 @@ export function runProgram(program: string, words: readonly string[], start: Sta
       stderr += text
     })
     child.on('error', reject)
-    child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr }))
+    child.on('close', (status, signal) => {
+      started.then(() => resolve({ status, signal, stdout, stderr }), reject)
+    })
     child.stdin.on('error', () => undefined)
     if (!keepStdin) child.stdin.end(stdin ?? '')
-    onStart?.(child)
+    const started = (async () => onStart?.(child))()
+    started.catch(reject)
   })
 }
 

@@ -34,13 +34,13 @@ export interface Served {
   stop(signal?: NodeJS.Signals): Promise<{ readonly status: number | null; readonly signal: string | null }>
 }
 
-export interface Ask {
+interface Ask {
   readonly token?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
 }
 
-export interface Client {
+interface Client {
   readonly home: Home
   readonly env: Readonly<Record<string, string>>
   run(words: readonly string[], start?: Start): Promise<Ended>

@@ -68,7 +68,7 @@ export function fioctlFixture(name: 'token' | 'pki'): string {
 }
 
 /** NSS's software token, which has nothing in common with SoftHSM. */
-export async function nssToken(): Promise<TestToken> {
+async function nssToken(): Promise<TestToken> {
   const path = await temporaryDirectory()
   const folder = join(path, 'db')
   await mkdir(folder)

@@ -41,7 +41,7 @@ import { addLogin } from './login.js'
 import { addLogout } from './logout.js'
 
 /** Adds one command with its arguments, flags and help. The code of its action is loaded when it runs. */
-export type AddWords = (group: Command, io: Io) => void
+type AddWords = (group: Command, io: Io) => void
 
 /** The groups of commands. */
 export type Group = 'ca' | 'est' | 'hsm' | 'api' | 'config'

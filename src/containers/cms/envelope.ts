@@ -16,8 +16,6 @@ import type { EncryptionPorts } from '../../ports.js'
 import { byPrivateKey, type EnvelopeRecipient, forCertificate } from './certificate-recipient.js'
 import { byPassphrase, checkPasswordCost, forPassphrase } from './password-recipient.js'
 
-export type { EnvelopeRecipient } from './certificate-recipient.js'
-
 /**
  * CMS AuthEnvelopedData (RFC 5083) with AES-256-GCM (RFC 5084): what `openssl cms -decrypt` opens, and what no flipped bit
  * of the content gets through. The tag does not cover the list of recipients, so the content is to name its digest; the

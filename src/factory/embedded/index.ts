@@ -42,7 +42,7 @@ export interface EmbeddedFactoryOptions {
 }
 
 /**
- * A whole Factory API in a folder of this machine (contract.md 4, cli.md "Which Factory API"). Throws ERR_USAGE when the
+ * A whole Factory API in a folder of this machine (docs/profile.md#embedded-api). Throws ERR_USAGE when the
  * factory's name cannot be one, or the state directory is relative.
  */
 export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
@@ -52,7 +52,7 @@ export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
   return {
     name: embeddedApiName(options.stateDirectory),
     plannedServer: { commonName: commonNameFor('tls', names), names },
-    requestCsrs: (order) => locked(options, folder, () => requestCsrs(options, folder, order)),
+    requestCsrs: (order) => locked(options, folder, (held) => requestCsrs(held, folder, order)),
     getCertificates: async () => {
       if ((await options.files.list(folder)) === null) return null
       await options.files.checkDirectory(folder)
@@ -60,15 +60,19 @@ export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
       return certificates === null ? null : { ...certificates, version: versionOf(certificates) }
     },
     updateCertificates: (update, version = null) =>
-      locked(options, folder, async () => {
-        const state = await stateOf(options, folder)
+      locked(options, folder, async (held) => {
+        const state = await stateOf(held, folder)
         requireVersion(state, version)
-        await writeState(options.files, folder, applyUpdate(state, update, options.clock()))
+        await writeState(held.files, folder, applyUpdate(state, update, options.clock()))
       }),
     getUser: async () => {
       const state =
         (await readState(options.files, folder, options.factory)) ??
-        (await locked(options, folder, () => stateOf(options, folder)))
+        (await locked(options, folder, async (held) => {
+          const state = await stateOf(held, folder)
+          await writeState(held.files, folder, state)
+          return state
+        }))
       return { polisId: state.userId, name: 'the owner of this machine' }
     },
   }
@@ -122,7 +126,7 @@ async function requestCsrs(options: EmbeddedFactoryOptions, folder: string, orde
   if (order.firstTimeInit && state.certificates !== null) throw refused(409, 'factory PKI is already initialized')
   const answer: Partial<Record<CsrKind, string>> = {}
   for (const kind of order.kinds) {
-    const made = openCsr(options, state, kind) ?? (await makeCsr(options, folder, state, kind))
+    const made = (await openCsr(options, folder, state, kind)) ?? (await makeCsr(options, folder, state, kind))
     answer[kind] = made.csr
     if (!state.csrs.includes(made)) state = { ...state, csrs: [...state.csrs, made] }
   }
@@ -130,11 +134,21 @@ async function requestCsrs(options: EmbeddedFactoryOptions, folder: string, orde
   return answer
 }
 
-/** A request that was given out and never answered is given out again: an answer that got lost leaves no spare key. */
-function openCsr(options: EmbeddedFactoryOptions, { csrs }: FactoryState, kind: CsrKind): MadeCsr | undefined {
+/**
+ * A request that was given out and never answered is given out again: an answer that got lost leaves no spare key. A request
+ * whose key a loss of power took is not.
+ */
+async function openCsr(
+  options: EmbeddedFactoryOptions,
+  folder: string,
+  { csrs }: FactoryState,
+  kind: CsrKind,
+): Promise<MadeCsr | undefined> {
   const newest = csrs.findLast((made) => made.kind === kind)
   const sameNames = newest?.names.join() === namesFor(options, csrs, kind).join()
-  return newest?.answered === false && sameNames ? newest : undefined
+  if (newest === undefined || newest.answered || !sameNames) return undefined
+  const hasKey = (await options.files.kindOf(keyPath(folder, kind, newest.generation))) !== null
+  return hasKey ? newest : undefined
 }
 
 async function makeCsr(
@@ -179,21 +193,27 @@ function requireVersion({ certificates }: FactoryState, version: string | null):
   throw refused(CONFLICT, 'the certificates have changed since they were read', hint)
 }
 
-/** The state in `folder`, made with a new user id when there is none. */
+/** The state in `folder`; when there is none, a new one with a new user id, which is not written yet. */
 async function stateOf({ files, factory, random }: EmbeddedFactoryOptions, folder: string): Promise<FactoryState> {
   const state = await readState(files, folder, factory)
   if (state !== null) return state
   const userId = Buffer.from(random.bytes(12)).toString('hex')
-  const fresh: FactoryState = { version: 1, factory, userId, csrs: [], certificates: null }
-  await writeState(files, folder, fresh)
-  return fresh
+  return { version: 1, factory, userId, csrs: [], certificates: null }
 }
 
-/** One writer a factory; another one is waited for, since every call is short. */
-async function locked<T>(options: EmbeddedFactoryOptions, folder: string, work: () => Promise<T>): Promise<T> {
-  const { files } = options
+/** One writer a factory; another one is waited for, since every call is short. All that `work` writes is durable together. */
+async function locked<T>(
+  options: EmbeddedFactoryOptions,
+  folder: string,
+  work: (held: EmbeddedFactoryOptions) => Promise<T>,
+): Promise<T> {
+  const files = options.files.deferring()
   await files.makeDirectory(join(folder, 'keys'))
   await files.checkDirectory(folder)
   await files.checkDirectory(join(folder, 'keys'))
-  return withLock(options, folder, `the embedded factory ${options.factory}`, work)
+  return withLock(options, folder, `the embedded factory ${options.factory}`, async () => {
+    const done = await work({ ...options, files })
+    await files.flush()
+    return done
+  })
 }

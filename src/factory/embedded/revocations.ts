@@ -9,7 +9,7 @@ import { refused } from './refused.js'
 type Revocable = Pick<FactoryCertificates, 'caCrt' | 'caRevokeCrl' | 'disabledCaSerials'>
 
 /**
- * What becomes of the device CAs when the API takes a CRL (contract.md 3): 9 removes a CA, 6 disables it, 8 enables it
+ * What becomes of the device CAs when the API takes a CRL (docs/profile.md#crl): 9 removes a CA, 6 disables it, 8 enables it
  * again. Throws FactoryApiError, or what reading throws.
  */
 export function afterCrl<T extends Revocable>(

@@ -16,7 +16,7 @@ import type { FactoryState, MadeCsr } from './state.js'
 
 /**
  * What the state becomes when the API takes `update` at the time `now`. Throws {@link FactoryApiError} when one of the
- * rules of contract.md 3 and 4 is broken; then nothing of the update is taken.
+ * rules of docs/profile.md#embedded-api is broken; then nothing of the update is taken.
  */
 export function applyUpdate(state: FactoryState, update: CertificatesUpdate, now: Date): FactoryState {
   try {

@@ -65,7 +65,7 @@ function hostOf({ headers }: HttpAnswer, server: string): string {
   return location !== null && URL.canParse(location, server) ? new URL(location, server).host : 'to nowhere'
 }
 
-/** What the body of an error says (contract.md 4), in one line; null: nothing. */
+/** What the body of an error says (docs/profile.md#api-errors), in one line; null: nothing. */
 function reasonOf(text: string): string | null {
   const parsed = wireError.safeParse(parsedJson(text))
   if (!parsed.success) return null

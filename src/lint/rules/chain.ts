@@ -19,7 +19,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
   {
     code: 'ca-subject-key-id-not-sha1',
     severity: 'warning',
-    cite: 'contract.md 6; RFC 5280 4.2.1.2',
+    cite: 'docs/profile.md#key-identifiers; RFC 5280 4.2.1.2',
     applies: (item) => inRole('device-ca')(item) && item.known.subjectKeyIdentifier !== null,
     check: ({ known, key: { identifier } }) =>
       unless(
@@ -32,7 +32,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
   {
     code: 'subject-key-id-missing',
     severity: 'warning',
-    cite: 'contract.md 6; RFC 5280 4.2.1.2',
+    cite: 'docs/profile.md#key-identifiers; RFC 5280 4.2.1.2',
     applies: inRole('tls'),
     check: ({ known }) => unless(known.subjectKeyIdentifier !== null, 'it has no subjectKeyIdentifier'),
   },
@@ -40,7 +40,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     code: 'authority-key-id-missing',
     severity: 'error',
     onRoot: 'warning',
-    cite: 'contract.md 3; RFC 5280 4.2.1.1',
+    cite: 'docs/profile.md#key-identifiers; RFC 5280 4.2.1.1',
     applies: (item) => !isSelfIssued(item),
     check: ({ known }) => unless(known.authorityKeyIdentifier !== null, 'it has no authorityKeyIdentifier'),
   },
@@ -84,7 +84,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
   {
     code: 'not-by-root',
     severity: 'error',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#hierarchy',
     applies: inRole(...BELOW_A_ROOT),
     check: (certificate, { roots }) =>
       unless(!isNotByRoot(certificate, roots), `its issuer is not the root in ${roots[0]?.place.file}`),
@@ -117,7 +117,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
   {
     code: 'begins-before-issuer',
     severity: 'warning',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#validity',
     applies: always,
     check: (certificate, { issuerOf }) => {
       const issuer = issuerOf(certificate)
@@ -130,7 +130,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
   {
     code: 'outlives-issuer',
     severity: 'warning',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#validity',
     applies: always,
     check: (certificate, { issuerOf }) => {
       const issuer = issuerOf(certificate)

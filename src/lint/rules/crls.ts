@@ -5,7 +5,7 @@ import type { LintCrl } from '../model.js'
 import { always, listed, type Rule, unless } from '../rule.js'
 import { hashOf, verifies } from '../signature.js'
 
-/** What revokes for good, disables and enables again (contract.md 3). */
+/** What revokes for good, disables and enables again (docs/profile.md#crl). */
 const REASONS: readonly (number | null)[] = [9, 6, 8]
 
 /** Revocation lists, as the Factory API takes them. */
@@ -20,7 +20,7 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
   {
     code: 'crl-number-missing',
     severity: 'error',
-    cite: 'contract.md 3; RFC 5280 5.2.3',
+    cite: 'docs/profile.md#crl; RFC 5280 5.2.3',
     applies: ({ crl }) => crl.version === 2,
     check: ({ crl }) => unless(crl.crlNumber !== null, 'it has no number'),
   },
@@ -49,7 +49,7 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
   {
     code: 'crl-authority-key-id-missing',
     severity: 'error',
-    cite: 'contract.md 3; RFC 5280 5.2.1',
+    cite: 'docs/profile.md#crl; RFC 5280 5.2.1',
     applies: ({ crl }) => crl.version === 2,
     check: ({ crl }) => unless(crl.authorityKeyIdentifier !== null, 'it has no authorityKeyIdentifier'),
   },
@@ -91,14 +91,14 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
   {
     code: 'crl-empty',
     severity: 'warning',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#crl',
     applies: always,
     check: ({ crl }) => unless(crl.entries.length > 0, 'it names no certificate, so that it changes nothing'),
   },
   {
     code: 'crl-reason',
     severity: 'error',
-    cite: 'contract.md 3; RFC 5280 5.3.1',
+    cite: 'docs/profile.md#crl; RFC 5280 5.3.1',
     applies: always,
     check: ({ crl }) =>
       listed(
@@ -111,7 +111,7 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
   {
     code: 'crl-serial-unknown',
     severity: 'warning',
-    cite: 'contract.md 4',
+    cite: 'docs/profile.md#crl',
     applies: ({ crl }, { deviceCas }) => deviceCas.some(({ issuer }) => sameName(issuer, crl.issuer)),
     check: ({ crl }, { deviceCas }) => {
       const known = new Set(deviceCas.map(({ serial }) => serial.value))
@@ -126,7 +126,7 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
   {
     code: 'crl-weak-signature',
     severity: 'error',
-    cite: 'RFC 6194; contract.md 3',
+    cite: 'RFC 6194; docs/profile.md#signatures',
     applies: always,
     check: ({ algorithm }) =>
       unless(/^sha(256|384|512)$/.test(hashOf(algorithm) ?? ''), `it is signed with ${algorithm}`),
@@ -145,7 +145,7 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
   {
     code: 'crl-not-by-root',
     severity: 'error',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#crl',
     applies: (_, { roots }) => roots.length > 0,
     check: ({ crl }, { roots }) =>
       unless(

@@ -22,7 +22,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
   {
     code: 'extension-extra',
     severity: 'notice',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#extensions',
     applies: ({ role }) => role !== null,
     check: (certificate) => {
       const wanted: readonly string[] = [...specsOf(certificate).map(({ type }) => type), 'subjectKeyIdentifier']
@@ -53,7 +53,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
   {
     code: 'path-length',
     severity: 'error',
-    cite: 'contract.md 3; RFC 5280 4.2.1.9',
+    cite: 'docs/profile.md#basic-constraints; RFC 5280 4.2.1.9',
     applies: (item) => inRole(...CAS)(item) && item.known.basicConstraints?.ca === true,
     check: ({ role, known }) => {
       const length = known.basicConstraints?.pathLenConstraint ?? null
@@ -64,7 +64,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
   {
     code: 'ca-on-tls',
     severity: 'error',
-    cite: 'contract.md 3; RFC 5280 4.2.1.9',
+    cite: 'docs/profile.md#basic-constraints; RFC 5280 4.2.1.9',
     applies: inRole('tls'),
     check: ({ known }) =>
       unless(!known.basicConstraints?.ca, 'it is CA:TRUE, so that the server can make certificates'),
@@ -72,49 +72,49 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
   {
     code: 'ca-on-device',
     severity: 'error',
-    cite: 'contract.md 3; RFC 5280 4.2.1.9',
+    cite: 'docs/profile.md#basic-constraints; RFC 5280 4.2.1.9',
     applies: inRole('device'),
     check: ({ known }) => unless(!known.basicConstraints?.ca, 'it is CA:TRUE, so that the device can make devices'),
   },
   {
     code: 'key-usage-missing',
     severity: 'error',
-    cite: 'contract.md 3; RFC 5280 4.2.1.3',
+    cite: 'docs/profile.md#key-usage; RFC 5280 4.2.1.3',
     applies: ({ role }) => role !== null,
     check: ({ known }) => unless(known.keyUsage !== null, 'it has no keyUsage'),
   },
   {
     code: 'key-usage-not-critical',
     severity: 'warning',
-    cite: 'contract.md 3; RFC 5280 4.2.1.3',
+    cite: 'docs/profile.md#key-usage; RFC 5280 4.2.1.3',
     applies: ({ role }) => role !== null,
     check: (certificate) => criticality(certificate, 'keyUsage'),
   },
   {
     code: 'key-usage-lacks',
     severity: 'error',
-    cite: 'contract.md 3; RFC 5280 4.2.1.3',
+    cite: 'docs/profile.md#key-usage; RFC 5280 4.2.1.3',
     applies: ({ role, known }) => role !== null && known.keyUsage !== null,
     check: (certificate) => lacks(usagesOf(certificate), certificate.known.keyUsage),
   },
   {
     code: 'key-usage-extra',
     severity: 'warning',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#key-usage',
     applies: ({ role, known }) => role !== null && known.keyUsage !== null,
     check: (certificate) => extra(usagesOf(certificate), certificate.known.keyUsage),
   },
   {
     code: 'ext-key-usage-lacks',
     severity: 'error',
-    cite: 'contract.md 3; RFC 5280 4.2.1.12',
+    cite: 'docs/profile.md#ext-key-usage; RFC 5280 4.2.1.12',
     applies: inRole('tls', 'device'),
     check: (certificate) => lacks(purposesOf(certificate), certificate.known.extKeyUsage ?? []),
   },
   {
     code: 'root-ext-key-usage',
     severity: 'notice',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#ext-key-usage',
     applies: inRole('root'),
     check: (certificate) =>
       listed(
@@ -125,14 +125,14 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
   {
     code: 'ext-key-usage-extra',
     severity: 'warning',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#ext-key-usage',
     applies: ({ role }) => role !== null,
     check: (certificate) => extra(purposesOf(certificate), certificate.known.extKeyUsage),
   },
   {
     code: 'ext-key-usage-not-critical',
     severity: 'warning',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#ext-key-usage',
     applies: inRole('device'),
     check: (certificate) => criticality(certificate, 'extKeyUsage'),
   },

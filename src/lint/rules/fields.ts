@@ -12,7 +12,7 @@ export const FIELD_RULES: readonly CertificateRule[] = [
   {
     code: 'role-unknown',
     severity: 'notice',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#profiles',
     applies: always,
     check: ({ role }) => unless(role !== null, 'nothing in it tells what it is for; --profile says it'),
   },
@@ -42,14 +42,14 @@ export const FIELD_RULES: readonly CertificateRule[] = [
     code: 'serial-too-long',
     severity: 'error',
     onRoot: 'warning',
-    cite: 'RFC 5280 4.1.2.2; contract.md 6',
+    cite: 'RFC 5280 4.1.2.2; docs/profile.md#serial-numbers',
     applies: always,
     check: ({ serial }) => unless(serial.octets <= 20, `the serial number has ${serial.octets} octets; 20 is the most`),
   },
   {
     code: 'serial-not-random',
     severity: 'warning',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#serial-numbers',
     applies: ({ serial }) => serial.value > 0n,
     check: ({ serial }) =>
       unless(
@@ -96,7 +96,7 @@ export const FIELD_RULES: readonly CertificateRule[] = [
     severity: 'warning',
     // A company gives its root what it likes, and nothing below it lasts longer for that.
     onRoot: 'notice',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#validity',
     applies: ({ role }) => role !== null,
     check: (certificate) => {
       const { role, notBefore, notAfter } = certificate

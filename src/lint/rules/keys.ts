@@ -18,14 +18,14 @@ export const KEY_RULES: readonly Rule<Keyed>[] = [
   {
     code: 'weak-key',
     severity: 'error',
-    cite: 'contract.md 6; NIST SP 800-57',
+    cite: 'docs/profile.md#keys; NIST SP 800-57',
     applies: always,
     check: ({ key }) => key.weak,
   },
   {
     code: 'unsupported-key',
     severity: 'error',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#keys',
     applies: ({ key }) => key.weak === null,
     check: ({ key }) => key.unsupported,
   },
@@ -40,7 +40,7 @@ export const KEY_RULES: readonly Rule<Keyed>[] = [
   {
     code: 'ca-key-not-ec',
     severity: 'error',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#keys',
     applies: ({ role }) => role === 'root' || role === 'device-ca',
     check: ({ key }) => unless(key.kind !== 'RSA', 'its key is RSA, and a CA needs EC P-256, P-384 or P-521'),
   },
@@ -57,7 +57,7 @@ export const KEY_RULES: readonly Rule<Keyed>[] = [
     code: 'unsupported-signature',
     severity: 'error',
     onRoot: 'warning',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#signatures',
     applies: ({ algorithm }) => !OLD_HASHES.includes(hashOf(algorithm)),
     check: ({ algorithm }) =>
       unless(
@@ -79,7 +79,7 @@ export const CERTIFICATE_KEY_RULES: readonly CertificateRule[] = [
   {
     code: 'hash-of-curve',
     severity: 'notice',
-    cite: 'contract.md 3; RFC 5480 4',
+    cite: 'docs/profile.md#signatures; RFC 5480 4',
     applies: ({ algorithm }) => algorithm.startsWith('ecdsa') && SUPPORTED_HASHES.includes(hashOf(algorithm)),
     check: (certificate, { issuerOf }) => {
       const issuer = issuerOf(certificate)?.key
@@ -90,7 +90,7 @@ export const CERTIFICATE_KEY_RULES: readonly CertificateRule[] = [
   {
     code: 'key-of-a-ca',
     severity: 'error',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#keys',
     applies: inRole('device-ca', 'tls', 'device'),
     check: ({ key, subject }, { caWithKey }) => {
       const ca = caWithKey(key.spki, subject.der)

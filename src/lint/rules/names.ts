@@ -13,21 +13,21 @@ export const NAME_RULES: readonly CertificateRule[] = [
     code: 'subject-not-utf8',
     severity: 'error',
     onRoot: 'warning',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#subjects',
     applies: isNamedByFactory,
     check: ({ subject }) => printableStrings(subject),
   },
   {
     code: 'subject-printable-string',
     severity: 'warning',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#subjects',
     applies: (certificate) => inRole('device-ca', 'device')(certificate) && !isNamedByFactory(certificate),
     check: ({ subject }) => printableStrings(subject),
   },
   {
     code: 'subject-order',
     severity: 'warning',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#subjects',
     applies: inRole('root', 'device-ca'),
     check: ({ subject }) => {
       const types = subject.attributes.map(({ type }) => type)
@@ -49,7 +49,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
     code: 'common-name-missing',
     severity: 'error',
     onRoot: 'warning',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#subjects',
     applies: (item) => inRole('root', 'device-ca', 'device')(item) && item.subject.attributes.length > 0,
     check: ({ subject }) =>
       unless(
@@ -60,7 +60,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
   {
     code: 'root-common-name',
     severity: 'notice',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#root',
     applies: inRole('root'),
     check: ({ subject }) =>
       unless(attributeValues(subject, 'CN').includes('Factory-CA'), 'the CN of a root is Factory-CA'),
@@ -68,7 +68,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
   {
     code: 'unit-missing',
     severity: 'error',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#subjects',
     applies: (item) => inRole('root', 'device-ca', 'device')(item) && item.subject.attributes.length > 0,
     check: ({ subject }) =>
       unless(attributeValues(subject, 'OU').length > 0, 'the subject has no OU, which must be the factory'),
@@ -76,14 +76,14 @@ export const NAME_RULES: readonly CertificateRule[] = [
   {
     code: 'unit-of-another-factory',
     severity: 'error',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#subjects',
     applies: inRole('root', 'device-ca', 'device'),
     check: ({ subject }, { factory }) => otherUnits(subject, factory),
   },
   {
     code: 'device-name',
     severity: 'warning',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#device',
     applies: inRole('device'),
     check: ({ subject }) =>
       listed(
@@ -94,7 +94,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
   {
     code: 'business-category',
     severity: 'warning',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#device',
     applies: inRole('device'),
     check: ({ subject }) =>
       listed(
@@ -105,7 +105,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
   {
     code: 'san-missing',
     severity: 'warning',
-    cite: 'contract.md 3; RFC 6125 6.4.4',
+    cite: 'docs/profile.md#subject-alt-name; RFC 6125 6.4.4',
     applies: inRole('tls'),
     check: ({ known }) =>
       unless(
@@ -124,7 +124,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
   {
     code: 'san-twice',
     severity: 'warning',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#subject-alt-name',
     applies: always,
     check: ({ known }) => namesTwice(known),
   },

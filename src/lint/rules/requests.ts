@@ -7,7 +7,7 @@ import { verifies } from '../signature.js'
 import { KEY_RULES } from './keys.js'
 import { brokenNames, namesTwice, otherUnits } from './names.js'
 
-/** What `ca create`, `rotate-tls` and `ca sign` look at before they sign a request (contract.md 6). */
+/** What `ca create`, `rotate-tls` and `ca sign` look at before they sign a request (docs/profile.md#csr-checks). */
 export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
   ...KEY_RULES,
   {
@@ -20,14 +20,14 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
   {
     code: 'csr-signature',
     severity: 'error',
-    cite: 'contract.md 6; RFC 2986 4.2',
+    cite: 'docs/profile.md#csr-checks; RFC 2986 4.2',
     applies: always,
     check: (request) => unless(verifies(request, request.key.object) !== false, 'its signature is not by its own key'),
   },
   {
     code: 'csr-key-of-a-ca',
     severity: 'error',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#csr-checks',
     applies: always,
     check: ({ key }, { caWithKey }) => {
       const ca = caWithKey(key.spki, new Uint8Array())
@@ -37,7 +37,7 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
   {
     code: 'csr-no-name',
     severity: 'error',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#csr-checks',
     applies: always,
     check: ({ role, subject, known }) => {
       if (role === 'device-ca') return unless(subject.attributes.length > 0, 'it asks for a CA and has no subject')
@@ -51,14 +51,14 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
   {
     code: 'device-ca-name',
     severity: 'notice',
-    cite: 'contract.md 3',
+    cite: 'docs/profile.md#device-ca',
     applies: (item) => inRole('device-ca')(item) && item.subject.attributes.length > 0,
     check: ({ subject }) => deviceCaNameProblem(subject),
   },
   {
     code: 'csr-no-dns-name',
     severity: 'warning',
-    cite: 'contract.md 3; RFC 6125 6.4.4',
+    cite: 'docs/profile.md#subject-alt-name; RFC 6125 6.4.4',
     applies: inRole('tls'),
     check: ({ known }) =>
       unless(
@@ -69,28 +69,28 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
   {
     code: 'csr-name',
     severity: 'error',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#csr-checks',
     applies: always,
     check: ({ known }) => brokenNames(known),
   },
   {
     code: 'csr-name-twice',
     severity: 'error',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#csr-checks',
     applies: always,
     check: ({ known }) => namesTwice(known),
   },
   {
     code: 'csr-unit',
     severity: 'warning',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#csr-checks',
     applies: always,
     check: ({ subject }, { factory }) => otherUnits(subject, factory),
   },
   {
     code: 'csr-extension',
     severity: 'notice',
-    cite: 'contract.md 6',
+    cite: 'docs/profile.md#csr-checks',
     applies: always,
     check: ({ role, extensions }) => {
       const given: readonly string[] = PROFILE_OF[role].extensions.map(({ type }) => type)

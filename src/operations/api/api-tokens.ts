@@ -14,11 +14,11 @@ import {
 import { jsonDocument } from '../../json-document.js'
 import { rfc3339 } from '../../pki/describe.js'
 
-/** What is known of a token for the served API, without the token. */
+/** A token for the served API, without its secret. */
 export const apiToken = z.strictObject({
   /** Also the OAuth client id. */
   id: z.string(),
-  /** null: it is for every factory of the state directory. */
+  /** null: every factory of the state directory. */
   factory: z.nullable(z.string()),
   scopes: z.array(z.enum(SCOPES)),
   createdAt: z.string(),
@@ -31,7 +31,7 @@ export const createdApiToken = jsonDocument({
   stateDirectory: z.string(),
   token: z.string(),
   details: apiToken,
-  /** The factory was not there before. */
+  /** The factory is new. */
   madeFactory: z.boolean(),
 })
 
@@ -50,54 +50,54 @@ export type ListedApiTokens = z.infer<typeof listedApiTokens>
 /** See {@link revokedApiToken}. */
 export type RevokedApiToken = z.infer<typeof revokedApiToken>
 
-/** What a token is to be. */
+/** The properties of a new token. */
 export interface ApiTokenOptions {
   /** Absolute. */
   readonly stateDirectory: string
-  /** null: for every factory. */
+  /** null: every factory. */
   readonly factory: string | null
   readonly scopes: readonly string[]
-  /** `30d`, `12h` or a time of RFC 3339; null: it does not expire. */
+  /** `30d`, `12h` or an RFC 3339 time; null: it does not expire. */
   readonly expires: string | null
 }
 
-/** Makes a token, and its factory when there is none. Throws ERR_USAGE, ERR_LOCKED, ERR_BAD_FILE. */
+/** Creates a token, and its factory if it does not exist. Throws ERR_USAGE, ERR_LOCKED, ERR_BAD_FILE. */
 export async function createApiToken(
   { stateDirectory, factory, scopes, expires }: ApiTokenOptions,
   ports: TokenPorts & { readonly factories: readonly string[]; apiOf(factory: string): FactoryApi },
 ): Promise<CreatedApiToken> {
   const now = ports.clock()
-  const wanted = {
+  const request = {
     factory,
     scopes: scopes.map(checkScope),
     expires: expires === null ? null : readExpiry(expires, now),
   }
-  const madeFactory = factory !== null && !ports.factories.includes(factory)
-  if (madeFactory) await ports.apiOf(factory).getUser()
-  const { text, token } = await addToken(ports, stateDirectory, wanted)
-  return { stateDirectory, token: text, details: described(token, now), madeFactory }
+  const isNewFactory = factory !== null && !ports.factories.includes(factory)
+  if (isNewFactory) await ports.apiOf(factory).getUser()
+  const { text, token } = await addToken(ports, stateDirectory, request)
+  return { stateDirectory, token: text, details: describe(token, now), madeFactory: isNewFactory }
 }
 
 /** The tokens of a state directory. Throws ERR_BAD_FILE. */
 export async function listApiTokens(stateDirectory: string, { files, clock }: TokenPorts): Promise<ListedApiTokens> {
   const tokens = await readTokens(files, stateDirectory)
-  return { stateDirectory, tokens: tokens.map((token) => described(token, clock())) }
+  return { stateDirectory, tokens: tokens.map((token) => describe(token, clock())) }
 }
 
-/** Revokes a token by its id. Throws ERR_USAGE when there is none, ERR_LOCKED, ERR_BAD_FILE. */
+/** Revokes a token by its id. Throws ERR_USAGE when it does not exist, ERR_LOCKED, ERR_BAD_FILE. */
 export async function revokeApiToken(stateDirectory: string, id: string, ports: TokenPorts): Promise<RevokedApiToken> {
   const token = await removeToken(ports, stateDirectory, id)
-  return { stateDirectory, revoked: described(token, ports.clock()) }
+  return { stateDirectory, revoked: describe(token, ports.clock()) }
 }
 
-function described({ sha256, ...token }: StoredToken, now: Date): ApiToken {
+function describe({ sha256, ...token }: StoredToken, now: Date): ApiToken {
   return { ...token, expired: hasExpired({ sha256, ...token }, now) }
 }
 
 function checkScope(name: string): Scope {
   const scope = SCOPES.find((one) => one === name)
   if (scope !== undefined) return scope
-  throw new FpkiError('ERR_USAGE', `There is no scope ${JSON.stringify(name)}.`, `There are ${SCOPES.join(' and ')}.`)
+  throw new FpkiError('ERR_USAGE', `Unknown scope ${JSON.stringify(name)}.`, `Use ${SCOPES.join(' or ')}.`)
 }
 
 const HOURS = { d: 24, h: 1 } as const
@@ -110,10 +110,10 @@ function readExpiry(text: string, now: Date): Date {
       ? Date.parse(isTime ? text : '')
       : now.getTime() + Number(count) * HOURS[unit as 'd' | 'h'] * 3_600_000
   if (time > now.getTime()) return new Date(time)
-  const message = `--expires ${JSON.stringify(text)} is no time to come.`
+  const message = `Invalid value for --expires: ${JSON.stringify(text)} is not a time in the future.`
   throw new FpkiError(
     'ERR_USAGE',
     message,
-    `Give 30d, 12h, or a time such as ${rfc3339(new Date(now.getTime() + 3_600_000))}.`,
+    `Use 30d, 12h, or a time such as ${rfc3339(new Date(now.getTime() + 3_600_000))}.`,
   )
 }

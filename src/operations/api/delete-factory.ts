@@ -15,28 +15,28 @@ export const deletedFactory = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   stateDirectory: z.string(),
-  /** Where the factory's folder, with the keys in it, is now; absolute. */
+  /** The new place of the factory's folder, with its keys; absolute. */
   copy: z.string(),
-  /** SHA-256 of its root of trust; null: it had none, or its state is damaged. */
+  /** SHA-256 of its root certificate; null: it had none, or its state is damaged. */
   rootFingerprint: z.nullable(z.string()),
-  /** The ids of the API tokens that are for this factory alone; they stay, and open the next factory of this name. */
+  /** The ids of API tokens for this factory only. They remain valid for a new factory of the same name. */
   tokens: z.array(z.string()),
 })
 
 /** See {@link deletedFactory}. */
 export type DeletedFactory = z.infer<typeof deletedFactory>
 
-/** What deleting a factory works with. */
+/** Ports of {@link deleteFactory}. */
 export interface DeleteFactoryPorts extends LockPorts {
   readonly clock: Clock
-  /** Asks whether to go on. Throws when not. */
+  /** Asks for confirmation. Throws when it is denied. */
   readonly confirm: (plan: DeletedFactory) => Promise<void>
 }
 
 /**
- * Moves the folder of an embedded factory aside, under its lock; nothing is deleted. PKI directories are left as they are.
+ * Moves the folder of an embedded factory away, under its lock. Nothing is erased, and PKI directories are not changed.
  *
- * @throws FpkiError ERR_NOT_INITIALIZED when there is no such factory, ERR_LOCKED, ERR_PERMISSIONS, ERR_STORAGE, and what
+ * @throws FpkiError ERR_NOT_INITIALIZED when the factory does not exist, ERR_LOCKED, ERR_PERMISSIONS, ERR_STORAGE, and what
  *   `confirm` throws
  */
 export async function deleteFactory(
@@ -44,28 +44,28 @@ export async function deleteFactory(
   ports: DeleteFactoryPorts,
 ): Promise<DeletedFactory> {
   const { files, clock, confirm } = ports
-  const requireThere = async () => {
+  const requireFactory = async () => {
     if (await embeddedHas(files, stateDirectory, factory)) return
     throw noFactory(factory, stateDirectory, await embeddedFactories(files, stateDirectory))
   }
-  await requireThere()
+  await requireFactory()
   const folder = factoryFolder(stateDirectory, factory)
   await files.checkDirectory(folder)
-  const aside = join(stateDirectory, 'deleted')
+  const deleted = join(stateDirectory, 'deleted')
   const time = clock()
     .toISOString()
     .replace(/[-:]|\.\d+/g, '')
   const tokens = (await readTokens(files, stateDirectory)).filter((token) => token.factory === factory)
   const plan = {
     ...{ factory, stateDirectory },
-    copy: join(aside, `${factory}.${time}`),
+    copy: join(deleted, `${factory}.${time}`),
     rootFingerprint: await rootFingerprint(ports, folder, factory),
     tokens: tokens.map(({ id }) => id),
   }
   await confirm(plan)
-  await files.makeDirectory(aside)
+  await files.makeDirectory(deleted)
   await withLock(ports, folder, `the embedded factory ${factory}`, async () => {
-    await requireThere()
+    await requireFactory()
     await requireFree(files, plan.copy, 'copy')
     await files.move(folder, plan.copy)
   })
@@ -74,7 +74,7 @@ export async function deleteFactory(
 
 async function rootFingerprint({ files }: LockPorts, folder: string, factory: string): Promise<string | null> {
   const state = await readState(files, folder, factory).catch((error: unknown) => {
-    // A damaged factory must be possible to delete too.
+    // It must be possible to delete a damaged factory.
     if (error instanceof FpkiError && error.code === 'ERR_BAD_FILE') return null
     throw error
   })
@@ -82,7 +82,7 @@ async function rootFingerprint({ files }: LockPorts, folder: string, factory: st
   return root ? readPemCertificate(root, 'root-crt').x509.fingerprint256.replaceAll(':', '').toLowerCase() : null
 }
 
-function noFactory(factory: string, stateDirectory: string, there: readonly string[]): FpkiError {
-  const hint = `Nothing was changed. Factories there: ${there.join(', ') || 'none'}.`
+function noFactory(factory: string, stateDirectory: string, existing: readonly string[]): FpkiError {
+  const hint = `Nothing was changed. Existing factories: ${existing.join(', ') || 'none'}.`
   return new FpkiError('ERR_NOT_INITIALIZED', `No factory ${JSON.stringify(factory)} in ${stateDirectory}.`, hint)
 }

@@ -6,19 +6,19 @@ import type { Clock } from '../../ports.js'
 /** What `fpki api ping --json` prints. */
 export const pingedApi = jsonDocument({
   factory: z.string(),
-  /** Which Factory API answered. */
+  /** The Factory API that responded. */
   api: z.string(),
   user: z.strictObject({ polisId: z.string(), name: z.string() }),
-  /** The factory's root of trust is set. */
+  /** The factory has a root of trust. */
   isSet: z.boolean(),
-  /** How long both answers took together. */
+  /** Total time of both requests. */
   milliseconds: z.number(),
 })
 
 /** See {@link pingedApi}. */
 export type PingedApi = z.infer<typeof pingedApi>
 
-/** Asks the Factory API who is asking and whether the PKI is set. Throws ERR_API. */
+/** Queries the user and whether the factory has a PKI. Throws ERR_API. */
 export async function pingApi(factory: string, api: FactoryApi, clock: Clock): Promise<PingedApi> {
   const begin = clock().getTime()
   const isSet = (await api.getCertificates()) !== null

@@ -15,20 +15,20 @@ import {
 import { formatName } from '../../pki/name.js'
 import type { Clock, DurableFiles, Progress } from '../../ports.js'
 
-export { ROLES, type Role } from '../../lint/index.js'
+export type { Role } from '../../lint/index.js'
 
 const place = { file: z.string(), block: z.int() }
 
 /** What `fpki lint --json` prints. */
 export const lintedFiles = jsonDocument({
-  /** The factory that names were held against; null: none was named, and no root names one. */
+  /** The factory that OUs were compared with; null: neither the options nor a root name one. */
   factory: z.nullable(z.string()),
-  /** What was looked at; `block` counts the PEM blocks of a file from 1. */
+  /** What was checked; `block` is the number of the PEM block in the file, from 1. */
   items: z.array(
     z.strictObject({
       ...place,
       kind: z.enum(['certificate', 'csr', 'crl', 'unreadable']),
-      /** null: nothing tells, or it is neither a certificate nor a request. */
+      /** null: unknown, or neither a certificate nor a request. */
       role: z.nullable(z.enum(['root', 'device-ca', 'tls', 'device'])),
       /** The subject of a certificate or a request, the issuer of a CRL. */
       name: z.nullable(z.string()),
@@ -38,7 +38,7 @@ export const lintedFiles = jsonDocument({
     z.strictObject({
       ...place,
       severity: z.enum(['error', 'warning', 'notice']),
-      /** Never changes its meaning; docs/lint.md has them all. */
+      /** Stable; docs/lint.md lists them all. */
       code: z.string(),
       reason: z.string(),
       cite: z.string(),
@@ -47,28 +47,28 @@ export const lintedFiles = jsonDocument({
   errors: z.int(),
   warnings: z.int(),
   notices: z.int(),
-  /** No error and, where that was asked for, no warning. */
+  /** No errors, and with `strict` no warnings. */
   passed: z.boolean(),
 })
 
 /** See {@link lintedFiles}. */
 export type LintedFiles = z.infer<typeof lintedFiles>
 
-/** What is to be linted. */
+/** What to lint. */
 export interface LintFilesOptions {
-  /** Files and directories, as a person names them; `-` is stdin. */
+  /** Files and directories; `-` is stdin. */
   readonly paths: readonly string[]
-  /** What the paths are relative to. */
+  /** Relative paths are resolved against it. */
   readonly workingDirectory: string
-  /** null: the one that the root names. */
+  /** null: the one in the root certificate. */
   readonly factory: string | null
-  /** The role of every certificate; null: each one's contents tell. */
+  /** The role of every certificate; null: derived from its content. */
   readonly profile: Role | null
-  /** Warnings count as errors do. */
+  /** Warnings count as errors. */
   readonly strict: boolean
 }
 
-/** What linting is given from outside. */
+/** Ports of `fpki lint`. */
 export interface LintFilesPorts {
   readonly files: DurableFiles
   readonly clock: Clock
@@ -76,31 +76,31 @@ export interface LintFilesPorts {
   readStdin(maxBytes: number): Promise<Uint8Array>
 }
 
-/** A CRL of 10 MB as PEM, and a little more. */
+/** Enough for a CRL of 10 MB in PEM. */
 const MAX_FILE_BYTES = 15 * 1024 * 1024
 
-/** Names of certificates, requests and CRLs; what is called so and holds none is worth a word. */
+/** Names of certificate, request and CRL files: reported when they contain none. */
 const LIKELY_NAME = /(\.(pem|crt|cer|der|csr|crl)|-crt)(\.bak(\.\d+)?)?$/
 
 /**
- * Holds certificates, requests and CRLs against this factory's profiles and RFC 5280.
+ * Checks certificates, requests and CRLs against the profiles of the factory and RFC 5280.
  *
- * @throws FpkiError ERR_BAD_FILE when a path leads nowhere; ERR_STORAGE when it cannot be read. What is wrong with a
- *   file's contents is a finding.
+ * @throws FpkiError ERR_BAD_FILE when a path does not exist; ERR_STORAGE when it cannot be read. Problems with the content
+ *   of a file are findings.
  */
 export async function lintFiles(options: LintFilesOptions, ports: LintFilesPorts): Promise<LintedFiles> {
   const names = new Map<string, string>()
   const items: LintItem[] = []
   for (const path of options.paths) items.push(...(await itemsOf(path, names, options, ports)))
-  const beside = await rootsBeside(names, options, ports)
-  const { findings, factory } = lint(items, beside, { factory: options.factory, now: ports.clock() })
+  const roots = await siblingRoots(names, options, ports)
+  const { findings, factory } = lint(items, roots, { factory: options.factory, now: ports.clock() })
   if (factory === null && items.some(({ kind }) => kind === 'certificate' || kind === 'csr')) {
-    ports.progress.note('no factory is known, so that no OU was looked at; --factory names it.')
+    ports.progress.note('OUs were not checked, because the factory is unknown. Pass --factory NAME.')
   }
-  return { factory, items: items.map(describe), ...counted(findings, options.strict) }
+  return { factory, items: items.map(describe), ...summarize(findings, options.strict) }
 }
 
-/** `names` has the absolute paths that were read already, each with the name that it goes by. */
+/** `names` maps the absolute paths read so far to the names that findings use. */
 async function itemsOf(
   path: string,
   names: Map<string, string>,
@@ -111,23 +111,23 @@ async function itemsOf(
   const absolute = resolve(options.workingDirectory, path)
   const kind = await ports.files.kindOf(absolute)
   if (kind === null)
-    throw new FpkiError('ERR_BAD_FILE', `There is no ${path}.`, 'Name a file or a directory that is there.')
+    throw new FpkiError('ERR_BAD_FILE', `${path} does not exist.`, 'Pass an existing file or directory.')
   if (kind !== 'directory') return itemsOfFile(path, names, options, ports)
-  const found: LintItem[] = []
+  const collected: LintItem[] = []
   for (const name of (await ports.files.list(absolute)) ?? []) {
     if (name.endsWith('.key') || (await ports.files.kindOf(join(absolute, name))) !== 'file') continue
     const items = await itemsOfFile(join(path, name), names, options, ports)
-    const isOther = items.every((item) =>
+    const isUnrelated = items.every((item) =>
       item.problems.some(({ code }) => code === 'nothing-found' || code === 'too-large'),
     )
-    if (!isOther || LIKELY_NAME.test(name)) found.push(...items)
+    if (!isUnrelated || LIKELY_NAME.test(name)) collected.push(...items)
   }
   const nothing = unreadable(
     { file: path, block: 1 },
     'nothing-found',
-    'the directory holds no certificate, request or CRL',
+    'the directory contains no certificate, request or CRL',
   )
-  return found.length === 0 ? [nothing] : found
+  return collected.length === 0 ? [nothing] : collected
 }
 
 async function itemsOfFile(
@@ -140,16 +140,19 @@ async function itemsOfFile(
   if (names.has(absolute)) return []
   names.set(absolute, file)
   const whole = (code: 'too-large' | 'nothing-found', reason: string) => [unreadable({ file, block: 1 }, code, reason)]
-  const octets = await atMost(files, absolute)
-  if (octets === null) return whole('too-large', `it has more than ${MAX_FILE_BYTES} octets, or is no regular file`)
-  if (!isLintable(octets)) return whole('nothing-found', 'it holds no certificate, request or CRL, neither PEM nor DER')
+  const octets = await readLimited(files, absolute)
+  if (octets === null) return whole('too-large', `it is larger than ${MAX_FILE_BYTES} octets, or not a regular file`)
+  if (!isLintable(octets)) return whole('nothing-found', 'it contains no certificate, request or CRL in PEM or DER')
   const { items, hasKey } = readFileItems(octets, file, profile)
   if (items.length > 0) return items
-  return whole('nothing-found', hasKey ? 'it holds keys only, which lint does not look at' : 'it holds nothing')
+  return whole(
+    'nothing-found',
+    hasKey ? 'it contains only keys, which lint does not check' : 'it contains no PEM block',
+  )
 }
 
-/** null: it is too large. */
-async function atMost(files: DurableFiles, path: string): Promise<Uint8Array | null> {
+/** null: the file is too large or not a regular file. */
+async function readLimited(files: DurableFiles, path: string): Promise<Uint8Array | null> {
   try {
     return (await files.readOctets(path, MAX_FILE_BYTES)) ?? new Uint8Array()
   } catch (error) {
@@ -158,8 +161,8 @@ async function atMost(files: DurableFiles, path: string): Promise<Uint8Array | n
   }
 }
 
-/** The roots that stand in the directories of the files, and were not named themselves. */
-async function rootsBeside(
+/** The root certificates next to the files, except those that are linted themselves. */
+async function siblingRoots(
   names: ReadonlyMap<string, string>,
   { workingDirectory }: LintFilesOptions,
   { files }: LintFilesPorts,
@@ -169,7 +172,7 @@ async function rootsBeside(
   for (const file of new Set(siblings)) {
     const absolute = resolve(workingDirectory, file)
     if (names.has(absolute) || (await files.kindOf(absolute)) !== 'file') continue
-    const octets = await atMost(files, absolute)
+    const octets = await readLimited(files, absolute)
     if (octets !== null) roots.push(...readFileItems(octets, file, 'root').items)
   }
   return roots
@@ -182,7 +185,7 @@ function describe(item: LintItem): LintedFiles['items'][number] {
   return { ...item.place, kind, role, name: name === null ? null : formatName(name) }
 }
 
-function counted(all: readonly Finding[], strict: boolean) {
+function summarize(all: readonly Finding[], strict: boolean) {
   const findings = all.map(({ file, block, severity, code, reason, cite }) => ({
     file,
     block,

@@ -4,15 +4,15 @@ import { FpkiError } from '../../errors.js'
 import type { DurableFiles } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 
-/** The command that was interrupted in a directory; null: none, or one that is running. */
+/** The interrupted command of a directory; null: none, or it is still running. */
 export async function interruptedIn(files: DurableFiles, directory: SeenDirectory): Promise<string | null> {
   const { path } = directory
   if (openCommand(directory) === null || (await isAtWork(files, path))) return null
-  // It may have ended between the two looks.
+  // It may have finished since the directory was read.
   return openCommand(await inspectDirectory(files, path))
 }
 
-/** What every PKI has, and this directory lacks. Throws ERR_NOT_INITIALIZED when it is no PKI, and none is being made. */
+/** Required files that are missing. Throws ERR_NOT_INITIALIZED when the directory has no PKI, and none is being created. */
 export function missingFiles(
   directory: SeenDirectory,
 ): readonly { readonly file: string; readonly error: FpkiError }[] {
@@ -20,19 +20,19 @@ export function missingFiles(
   const missing = [rootCertificate, tlsCertificate].filter((name) => !directory.names.includes(name))
   const command = openCommand(directory)
   if (command === null && (missing as readonly string[]).includes(rootCertificate)) throw noPki(directory)
-  return missing.map((file) => ({ file, error: lacks(directory, file, command) }))
+  return missing.map((file) => ({ file, error: missingFile(directory, file, command) }))
 }
 
 function openCommand({ journal }: SeenDirectory): string | null {
   return journal !== null && journal.finishedAt === null ? journal.command : null
 }
 
-function lacks({ path }: SeenDirectory, file: string, command: string | null): FpkiError {
+function missingFile({ path }: SeenDirectory, file: string, command: string | null): FpkiError {
   return command === null
     ? new FpkiError(
         'ERR_BAD_FILE',
         `${path} has no ${file}.`,
-        `Put it back from a backup, or from \`fpki ca show ${shellWord(path)} --just-tls\`.`,
+        `Restore it from a backup, or from the output of \`fpki ca show ${shellWord(path)} --just-tls\`.`,
       )
     : new FpkiError(
         'ERR_UNFINISHED',
@@ -42,6 +42,6 @@ function lacks({ path }: SeenDirectory, file: string, command: string | null): F
 }
 
 function noPki({ path }: SeenDirectory): FpkiError {
-  const hint = 'Name a PKI directory, or put the file back from a backup.'
+  const hint = 'Pass a PKI directory, or restore the file from a backup.'
   return new FpkiError('ERR_NOT_INITIALIZED', `${path} has no ${PKI_FILES.rootCertificate}.`, hint)
 }

@@ -12,16 +12,16 @@ import { type CertificateStatus, type PkiStatus, type StatusOfPkis, withDue } fr
 
 export { type CertificateStatus, type PkiStatus, type StatusOfPkis, statusOfPkis } from './status-report.js'
 
-/** The time, how many days before its end a certificate counts as expiring, and how old a backup may be. */
-interface Moment {
+/** The time of the check and its thresholds, in days. */
+interface Thresholds {
   readonly now: Date
   readonly warnDays: number
   readonly backupDays: number | null
 }
 
 /**
- * When the certificates of PKI directories end. Only certificates are read, and nothing is changed. What cannot be read is
- * told of beside the rest.
+ * When the certificates in PKI directories expire. Reads certificates and records only, and changes nothing. What cannot be
+ * read is reported next to the rest.
  */
 export async function statusOfDirectories(
   paths: readonly string[],
@@ -29,25 +29,28 @@ export async function statusOfDirectories(
   { files, clock }: { readonly files: DurableFiles; readonly clock: Clock },
   backupDays: number | null = null,
 ): Promise<StatusOfPkis> {
-  const moment = { now: clock(), warnDays, backupDays }
-  // Named twice, its metrics would be there twice, which Prometheus refuses.
-  return summed(await Promise.all([...new Set(paths)].map((path) => statusOfDirectory(path, files, moment))), moment)
+  const thresholds = { now: clock(), warnDays, backupDays }
+  // Without duplicates, because Prometheus rejects duplicate metrics.
+  return summed(
+    await Promise.all([...new Set(paths)].map((path) => statusOfDirectory(path, files, thresholds))),
+    thresholds,
+  )
 }
 
-/** When the certificates end that the Factory API knows of a factory. */
+/** When the certificates of a factory expire, according to the Factory API. */
 export function statusOfShown(shown: ShownPki, warnDays: number, clock: Clock): StatusOfPkis {
-  const moment = { now: clock(), warnDays, backupDays: null }
+  const thresholds = { now: clock(), warnDays, backupDays: null }
   const { factory, root, tls, estTls, deviceCas } = shown
   const all = [root, tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
-  const certificates = all.map((facts) => statusOf(facts, facts, moment))
+  const certificates = all.map((facts) => statusOf(facts, facts, thresholds))
   const problems = tls === null ? [problemOf(null, noTls(shown))] : []
-  return summed([withDue({ directory: null, factory, certificates, ...NOTHING, problems })], moment)
+  return summed([withDue({ directory: null, factory, certificates, ...NOT_RECORDED, problems })], thresholds)
 }
 
-/** What only a directory that can be read tells. */
-const NOTHING = { unfinished: null, backup: null, backupDue: false }
+/** For anything but a readable directory. */
+const NOT_RECORDED = { unfinished: null, backup: null, backupDue: false }
 
-function summed(pkis: readonly PkiStatus[], { now, warnDays, backupDays }: Moment): StatusOfPkis {
+function summed(pkis: readonly PkiStatus[], { now, warnDays, backupDays }: Thresholds): StatusOfPkis {
   const states = pkis.flatMap(statesOf)
   const state = OVERALL.find((one) => states.includes(one)) ?? 'fine'
   return { checkedAt: rfc3339(now), warnDays, backupDays, state, pkis: [...pkis] }
@@ -64,30 +67,34 @@ function statesOf({ certificates, problems, unfinished }: PkiStatus): readonly S
   ]
 }
 
-async function statusOfDirectory(path: string, files: DurableFiles, moment: Moment): Promise<PkiStatus> {
+async function statusOfDirectory(path: string, files: DurableFiles, thresholds: Thresholds): Promise<PkiStatus> {
   try {
     const directory = await inspectDirectory(files, path)
-    return await statusOfSeen(directory, moment, await interruptedIn(files, directory))
+    return await statusOfReadable(directory, thresholds, await interruptedIn(files, directory))
   } catch (error) {
     const problems = [problemOf(null, error)]
-    return withDue({ directory: path, factory: null, certificates: [], ...NOTHING, problems })
+    return withDue({ directory: path, factory: null, certificates: [], ...NOT_RECORDED, problems })
   }
 }
 
-async function statusOfSeen(directory: SeenDirectory, moment: Moment, unfinished: string | null): Promise<PkiStatus> {
+async function statusOfReadable(
+  directory: SeenDirectory,
+  thresholds: Thresholds,
+  unfinished: string | null,
+): Promise<PkiStatus> {
   const missing = missingFiles(directory)
   const { certificates: names } = pkiFilesOf(directory)
   const read = await Promise.all(names.map((name) => readFile(directory, name)))
-  const seen = read.flatMap((one) => ('certificate' in one ? [one] : []))
-  const root = seen.find(({ file }) => file === PKI_FILES.rootCertificate)?.certificate ?? null
-  const { backupDays } = moment
-  const backup = statusOfBackup(directory, moment.now)
+  const readable = read.flatMap((one) => ('certificate' in one ? [one] : []))
+  const root = readable.find(({ file }) => file === PKI_FILES.rootCertificate)?.certificate ?? null
+  const { backupDays } = thresholds
+  const backup = statusOfBackup(directory, thresholds.now)
   return withDue({
     directory: directory.path,
     factory: factoryIn(directory, root),
-    certificates: seen.map(({ file, certificate }) => {
-      const facts = describeCertificate(certificate, root ?? certificate, moment.now)
-      return statusOf(facts, { role: roleOfFile(file), file, disabled: false }, moment)
+    certificates: readable.map(({ file, certificate }) => {
+      const facts = describeCertificate(certificate, root ?? certificate, thresholds.now)
+      return statusOf(facts, { role: roleOfFile(file), file, disabled: false }, thresholds)
     }),
     unfinished,
     backup,
@@ -117,7 +124,7 @@ async function readFile(directory: SeenDirectory, file: string): Promise<ReadFil
 function statusOf(
   { subject, serial, notBefore, notAfter, daysLeft }: CertificateFacts,
   place: { readonly role: CertificateRole; readonly file?: string; readonly disabled: boolean },
-  { now, warnDays }: Moment,
+  { now, warnDays }: Thresholds,
 ): CertificateStatus {
   const { role, file = null, disabled } = place
   const expired = now > new Date(notAfter)
@@ -138,6 +145,6 @@ function problemOf(file: string | null, error: unknown): PkiStatus['problems'][n
 }
 
 function noTls({ factory, api }: ShownPki): FpkiError {
-  const hint = 'Make one with `fpki ca rotate-tls DIR`, DIR being its PKI directory.'
-  return new FpkiError('ERR_NOT_INITIALIZED', `The factory ${factory} has no tls-crt in the Factory API ${api}.`, hint)
+  const hint = 'Create one with `fpki ca rotate-tls DIR`, where DIR is its PKI directory.'
+  return new FpkiError('ERR_NOT_INITIALIZED', `The Factory API ${api} has no tls-crt for the factory ${factory}.`, hint)
 }

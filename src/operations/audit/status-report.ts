@@ -3,16 +3,16 @@ import { jsonDocument } from '../../json-document.js'
 import { certificateRole } from '../../pki/describe.js'
 import { backupStatus } from '../backup/age.js'
 
-/** How a certificate stands. */
+/** The state of a certificate. */
 const expiryState = z.enum(['fine', 'expiring', 'not-yet-valid', 'expired'])
 
-/** How everything stands: the worst that was found. */
+/** The worst state of all. */
 const overallState = z.enum(['fine', 'expiring', 'unfinished', 'problem', 'not-yet-valid', 'expired'])
 
-/** When one certificate ends. */
+/** When a certificate expires. */
 const certificateStatus = z.strictObject({
   role: certificateRole,
-  /** Its name in the directory; null: it is as the Factory API knows it. */
+  /** Its name in the directory; null: it is from the Factory API. */
   file: z.nullable(z.string()),
   subject: z.string(),
   /** Decimal. */
@@ -22,22 +22,22 @@ const certificateStatus = z.strictObject({
   /** Whole days; negative when it has expired. */
   daysLeft: z.int(),
   state: expiryState,
-  /** A clock is wrong, here or where it was made. */
+  /** A clock is wrong: here, or where it was issued. */
   notYetValid: z.boolean(),
-  /** A device CA that the Factory API does not accept devices of; it does not count. */
+  /** A device CA whose devices the Factory API does not accept; its state is ignored. */
   disabled: z.boolean(),
 })
 
-/** Why something could not be looked at. */
+/** Why something could not be checked. */
 const statusProblem = z.strictObject({
-  /** null: it is about the directory. */
+  /** null: the problem concerns the directory. */
   file: z.nullable(z.string()),
   code: z.string(),
   message: z.string(),
   hint: z.string(),
 })
 
-/** What there is to do: one field for each decision of a pipeline. */
+/** Actions that are due, one field for each decision of a pipeline. */
 const dueActions = z.strictObject({
   rotateTls: z.boolean(),
   authorizeEst: z.boolean(),
@@ -51,15 +51,15 @@ const dueActions = z.strictObject({
 
 /** One PKI. */
 const pkiStatus = z.strictObject({
-  /** Absolute; null: as the Factory API knows it. */
+  /** Absolute; null: the data is from the Factory API. */
   directory: z.nullable(z.string()),
   factory: z.nullable(z.string()),
   certificates: z.array(certificateStatus),
-  /** A command that was interrupted and waits to be resumed; null: none, or it is running. */
+  /** An interrupted command that can be resumed; null: none, or it is still running. */
   unfinished: z.nullable(z.string()),
-  /** The newest backup; null: none is known. */
+  /** The newest backup; null: none is recorded. */
   backup: z.nullable(backupStatus),
-  /** There is none, or it is older than `--backup-days`. */
+  /** There is no backup, or it is older than `--backup-days`. */
   backupDue: z.boolean(),
   due: dueActions,
   problems: z.array(statusProblem),
@@ -69,7 +69,7 @@ const pkiStatus = z.strictObject({
 export const statusOfPkis = jsonDocument({
   checkedAt: z.string(),
   warnDays: z.int(),
-  /** How old a backup may be; null: any age will do. */
+  /** The maximum age of a backup; null: any age. */
   backupDays: z.nullable(z.int()),
   state: overallState,
   pkis: z.array(pkiStatus),
@@ -84,21 +84,21 @@ export type PkiStatus = z.infer<typeof pkiStatus>
 /** One certificate of a {@link PkiStatus}. */
 export type CertificateStatus = z.infer<typeof certificateStatus>
 
-/** What there is to do in a PKI, from what was found in it. */
-export function withDue(found: Omit<PkiStatus, 'due'>): PkiStatus {
-  const { certificates, unfinished, backupDue, problems } = found
-  const ends = (...roles: readonly CertificateStatus['role'][]) =>
+/** Adds the actions that are due. */
+export function withDue(status: Omit<PkiStatus, 'due'>): PkiStatus {
+  const { certificates, unfinished, backupDue, problems } = status
+  const expires = (...roles: readonly CertificateStatus['role'][]) =>
     certificates.some(({ role, state }) => roles.includes(role) && (state === 'expiring' || state === 'expired'))
   const hasRoot = certificates.some(({ role }) => role === 'root')
   const hasTls = certificates.some(({ role }) => role === 'tls')
   return {
-    ...found,
+    ...status,
     due: {
-      // A broken file is for a person.
-      rotateTls: ends('tls') || (hasRoot && !hasTls && problems.every(({ code }) => code === 'ERR_NOT_INITIALIZED')),
-      authorizeEst: ends('est-tls'),
-      addDeviceCa: ends('online-ca', 'local-ca'),
-      replaceRoot: ends('root'),
+      // Rotate a missing tls-crt, but not a damaged one, which needs a person.
+      rotateTls: expires('tls') || (hasRoot && !hasTls && problems.every(({ code }) => code === 'ERR_NOT_INITIALIZED')),
+      authorizeEst: expires('est-tls'),
+      addDeviceCa: expires('online-ca', 'local-ca'),
+      replaceRoot: expires('root'),
       resume: unfinished !== null,
       backup: backupDue,
       repair: problems.length > 0 || certificates.some(({ state }) => state === 'not-yet-valid'),

@@ -6,16 +6,16 @@ import { type HsmAccess, rootSignerOf } from '../../keystore/root-key.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { Clock, DurableFiles, Passphrases, Random } from '../../ports.js'
 import { CHECKS, type Check } from './verify/checks.js'
-import { type Finding, finding, holds, withNames } from './verify/finding.js'
-import { type ApiOf, type CheckPorts, gatherScene, type Scene } from './verify/scene.js'
+import { type ApiOf, type AuditContext, type CheckPorts, loadContext } from './verify/context.js'
+import { type Finding, finding, passed, withNames } from './verify/finding.js'
 
 /** What `fpki ca verify --json` prints. */
 export const verifiedPki = jsonDocument({
   /** Absolute. */
   directory: z.string(),
-  /** null: nothing says it. */
+  /** null: unknown. */
   factory: z.nullable(z.string()),
-  /** Which Factory API was asked; null: none was. */
+  /** The Factory API that was queried; null: none. */
   api: z.nullable(z.string()),
   checkedAt: z.string(),
   /** The worst of the findings. */
@@ -26,51 +26,54 @@ export const verifiedPki = jsonDocument({
 /** See {@link verifiedPki}. */
 export type VerifiedPki = z.infer<typeof verifiedPki>
 
-/** What `ca verify` is asked to do. */
+/** Options of `ca verify`. */
 export interface VerifyPkiOptions {
   /** Absolute path. */
   readonly directory: string
-  /** null: the directory says it. */
+  /** null: the factory that the directory records. */
   readonly factory: string | null
-  /** A certificate that ends within so many days is warned of. */
+  /** Warn about certificates that expire within so many days. */
   readonly warnDays: number
-  /** The groups of checks that are run; absent: all of them. */
+  /** The groups of checks to run; absent: all. */
   readonly groups?: readonly string[]
 }
 
-/** What `ca verify` works with. */
+/** Ports of `ca verify`. */
 export interface VerifyPkiPorts {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly random: Random
-  /** The Factory API that knows a factory; null: the directory is looked at alone. */
+  /** Connects to the Factory API of a factory; null: check the directory only. */
   readonly api: ApiOf | null
-  /** How a root key in a token is come by; null: the root key is left out. */
+  /** Access to the root key; null: the root key is skipped. */
   readonly hsm: HsmAccess | null
+  /** For encrypted keys of local CAs; absent: that of `hsm`. */
+  readonly passphrases?: Passphrases | undefined
 }
 
 /**
- * Audits a PKI directory: files, keys, certificates, the Factory API, the root key. It changes nothing, and goes on
- * whatever it finds.
+ * Audits a PKI directory: files, keys, certificates, Factory API and root key. Changes nothing, and runs all checks
+ * whatever their findings.
  *
- * @throws FpkiError ERR_NOT_A_DIRECTORY or ERR_STORAGE when there is no directory to look at
+ * @throws FpkiError ERR_NOT_A_DIRECTORY or ERR_STORAGE when the directory does not exist or cannot be read
  */
 export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts): Promise<VerifiedPki> {
   const { files, random, api } = ports
   const now = ports.clock()
-  const { directory: path, groups, ...asked } = options
-  const scene = await gatherScene({ ...asked, path, files, api, now })
-  const hsm =
-    ports.hsm === null || scene.foreign === null ? ports.hsm : { ...ports.hsm, passphrases: noPassphrases(path) }
+  const { directory: path, groups, ...rest } = options
+  const context = await loadContext({ ...rest, path, files, api, now })
+  const allowed = ports.passphrases ?? ports.hsm?.passphrases
+  const passphrases = context.foreign === null || allowed === undefined ? allowed : noPassphrases(path)
+  const hsm = ports.hsm === null || passphrases === undefined ? ports.hsm : { ...ports.hsm, passphrases }
   const rootSigner = hsm === null ? null : rootSignerOf(pkiDirectory(files, path), hsm)
   try {
     const checks = CHECKS.filter(({ group }) => groups?.includes(group) ?? true)
-    const findings = await runChecks(checks, scene, { rootSigner, random, passphrases: hsm?.passphrases })
+    const findings = await runChecks(checks, context, { rootSigner, random, passphrases })
     const result = worst(findings)
     return {
       directory: path,
-      factory: scene.factory,
-      api: scene.api?.name ?? null,
+      factory: context.factory,
+      api: context.api?.name ?? null,
       checkedAt: rfc3339(now),
       result,
       findings,
@@ -80,27 +83,31 @@ export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts
   }
 }
 
-/** A key in somebody else's directory is no reason to give a passphrase away. */
+/** Someone else could have put the key there to obtain the passphrase. */
 function noPassphrases(directory: string): Passphrases {
   const refuse = async (what: string): Promise<never> => {
-    const hint = 'Check the directory and make it yours, or leave the root key out with --skip-root-key.'
-    throw new FpkiError('ERR_PASSPHRASE', `Not using a passphrase for ${what}: ${directory} is not yours alone.`, hint)
+    const hint = 'Check the directory and take ownership of it, or skip the root key with --skip-root-key.'
+    throw new FpkiError(
+      'ERR_PASSPHRASE',
+      `Refusing to use a passphrase for ${what}: ${directory} is not yours alone.`,
+      hint,
+    )
   }
   return { known: refuse, chosen: () => refuse('a new key') }
 }
 
-async function runChecks(checks: readonly Check[], scene: Scene, ports: CheckPorts): Promise<Finding[]> {
+async function runChecks(checks: readonly Check[], context: AuditContext, ports: CheckPorts): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const check of checks) {
-    const found = await check.run(scene, ports)
-    const nothing = check.holds(scene)
-    findings.push(...(found.length === 0 && nothing !== null ? [holds(check.group, nothing)] : found))
+    const results = await check.run(context, ports)
+    const success = check.success(context)
+    findings.push(...(results.length === 0 && success !== null ? [passed(check.group, success)] : results))
   }
-  const names = { directory: scene.directory.path, factory: scene.factory }
+  const names = { directory: context.directory.path, factory: context.factory }
   return findings.map((one) => withNames(one, names))
 }
 
-/** The result that follows from findings. */
+/** The worst status of the findings. */
 export function worst(findings: readonly Finding[]): VerifiedPki['result'] {
   const has = (status: Finding['status']) => findings.some((one) => one.status === status)
   if (has('failure')) return 'failure'

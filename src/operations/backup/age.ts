@@ -2,31 +2,31 @@ import * as z from 'zod/mini'
 import type { SeenDirectory } from '../../directory/inspect.js'
 import { type RootKeyUnproven, rootKeyUnproven } from '../../directory/records.js'
 
-/** What is known of the newest backup of a PKI directory. */
+/** The newest backup recorded in a PKI directory. */
 export const backupStatus = z.strictObject({
   madeAt: z.string(),
-  /** When it was last proven; null: never. */
+  /** When it was last checked; null: never. */
   provedAt: z.nullable(z.string()),
-  /** Why that says nothing of the root key; null: it was proven with the rest, or nothing was. */
+  /** Why the check did not cover the root key; null: it did, or there was no check. */
   rootKeyUnproven: z.nullable(rootKeyUnproven),
-  /** Where it was written, or seen last; absolute. */
+  /** Where it was written or last checked; absolute. */
   file: z.string(),
   /** Whole days. */
   daysOld: z.int(),
-  /** The PKI was changed after it was made. */
+  /** The PKI has changed since. */
   outdated: z.boolean(),
 })
 
 /** See {@link backupStatus}. */
 export type BackupStatus = z.infer<typeof backupStatus>
 
-/** How the newest backup of a PKI directory stands; null: none is known. */
+/** The state of the newest backup of a PKI directory; null: none is recorded. */
 export function statusOfBackup({ backup, journal }: SeenDirectory, now: Date): BackupStatus | null {
   if (backup === null) return null
   const { madeAt, provedAt, file } = backup
   const unproven = backup.rootKeyUnproven ?? null
   const daysOld = Math.floor((now.getTime() - Date.parse(madeAt)) / 86_400_000)
-  // Backups are of whole seconds.
+  // `madeAt` has whole seconds only.
   const changedAt = Math.floor(Date.parse(journal?.finishedAt ?? '') / 1000)
   const outdated = changedAt > Date.parse(madeAt) / 1000
   return { madeAt, provedAt, rootKeyUnproven: unproven, file, daysOld, outdated }
@@ -34,15 +34,15 @@ export function statusOfBackup({ backup, journal }: SeenDirectory, now: Date): B
 
 const UNPROVEN: Readonly<Record<RootKeyUnproven, string>> = {
   'in-token': 'which is in a token',
-  'not-held': 'which is not in it',
-  'not-tried': 'whose passphrase was not tried',
+  'not-held': 'which is not in the backup',
+  'not-tried': 'whose passphrase was not tested',
 }
 
-/** How a backup was proven, in words; `format` shortens a time. */
+/** When a backup was last checked, in words; `format` formats the time. */
 export function proofInWords(
   { provedAt, rootKeyUnproven: why }: Pick<BackupStatus, 'provedAt' | 'rootKeyUnproven'>,
   format: (time: string) => string,
 ): string {
-  if (provedAt === null) return 'never proven'
-  return `proven ${format(provedAt)}${why === null ? '' : ` but for the root key, ${UNPROVEN[why]}`}`
+  if (provedAt === null) return 'never checked'
+  return `checked ${format(provedAt)}${why === null ? '' : `, except for the root key, ${UNPROVEN[why]}`}`
 }

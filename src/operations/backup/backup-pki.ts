@@ -12,18 +12,18 @@ import type { Clock, DurableFiles, EncryptionPorts, Progress } from '../../ports
 import { shellWord } from '../../shell-word.js'
 import { type ArchiveEntry, readArchive, writeArchive } from '../../storage/archive.js'
 import { VERSION } from '../../version.js'
-import { type Collected, collect } from './collect.js'
+import { type BackupContents, collectContents } from './collect.js'
+import { keyWarnings } from './key-warnings.js'
 import { checkedManifest, sha256, withManifest } from './manifest.js'
 import { MAX_BACKUP_BYTES } from './open.js'
-import { type KeyPassphrases, requireRoot } from './root-key.js'
+import { type KeyPassphrases, proveRootKey } from './root-key.js'
 import type { ReadyTarget } from './target.js'
-import { worthlessKeys } from './worthless-keys.js'
 
 export { type BackupTarget, type ReadyTarget, readyTarget } from './target.js'
 
 /** What `fpki ca backup --out --json` prints. */
 export const madeBackup = jsonDocument({
-  /** Absolute; size in octets and SHA-256 are of it. */
+  /** Absolute; `size` (in octets) and `sha256` are of this file. */
   file: z.string(),
   size: z.int(),
   sha256: z.string(),
@@ -32,17 +32,17 @@ export const madeBackup = jsonDocument({
   /** The PKI directory, absolute. */
   directory: z.string(),
   rootFingerprint: z.string(),
-  /** null: in a token that the directory does not remember. */
+  /** null: in a token that the directory does not record. */
   rootKey: z.nullable(keyReference),
-  /** Is the state of the embedded Factory API in it? */
+  /** Does it contain the state of the embedded Factory API? */
   embedded: z.boolean(),
-  /** The root key in it was opened, and is that of factory_ca.pem. */
+  /** The root key in it was opened and matches factory_ca.pem. */
   rootKeyProven: z.boolean(),
-  /** How many files it holds. */
+  /** How many files it contains. */
   files: z.int(),
   /** Who can open it. */
   openedBy: z.strictObject({ passphrase: z.boolean(), certificates: z.array(z.string()) }),
-  /** What it cannot hold, a sentence each. */
+  /** What it cannot contain, a sentence each. */
   notHeld: z.array(z.string()),
   warnings: z.array(z.string()),
 })
@@ -50,32 +50,31 @@ export const madeBackup = jsonDocument({
 /** See {@link madeBackup}. */
 export type MadeBackup = z.infer<typeof madeBackup>
 
-/** What `ca backup` is asked to do. */
+/** Options of `ca backup`. */
 export interface BackupPkiOptions {
   /** Absolute path. */
   readonly directory: string
-  /** Said by flags or environment; null: the directory says it. */
+  /** From flags or environment; null: the factory that the directory records. */
   readonly factory: string | null
-  /** Where the embedded Factory API keeps its factories; null: it is not the one that is chosen. */
+  /** Of the embedded Factory API; null: another Factory API is selected. */
   readonly stateDirectory: string | null
   readonly target: ReadyTarget
-  /** How an encrypted root key is tried; absent: with the passphrase of the backup only. */
+  /** For an encrypted root key; absent: only the passphrase of the backup is tried. */
   readonly keyPassphrases?: KeyPassphrases
 }
 
-/** What `ca backup` works with. */
+/** Ports of `ca backup`. */
 export interface BackupPkiPorts extends EncryptionPorts {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly progress: Progress
 }
 
-/** Seconds: a backup at night is not to fail because another command is at work for a moment. */
-const PATIENCE = 20
+/** Seconds: a nightly backup should not fail because another command is running briefly. */
+const LOCK_TIMEOUT = 20
 
 /**
- * Makes a backup of a PKI, as one encrypted file, and opens it again before it says so. Nothing of it is on the disk in
- * the clear.
+ * Backs up a PKI to one encrypted file, and reads it back before reporting success. Nothing is written unencrypted.
  *
  * @throws FpkiError as openPki does; ERR_LOCKED, ERR_EXISTS, ERR_STORAGE, ERR_BAD_FILE
  */
@@ -83,13 +82,13 @@ export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts
   const { files, progress } = ports
   const pki = await openPki(files, options.directory, options.factory)
   await pki.directory.make()
-  const lock = await pki.directory.lock(PATIENCE)
+  const lock = await pki.directory.lock(LOCK_TIMEOUT)
   try {
     progress.step('Reading the PKI directory')
-    const collected = await collect(files, pki, options.stateDirectory)
+    const contents = await collectContents(files, pki, options.stateDirectory)
     const { target, keyPassphrases = null } = options
-    const rootKeyProven = await requireRoot(pki, collected.facts, target.passphrase, keyPassphrases)
-    return await writeBackup(pki, { ...collected, rootKeyProven }, target, ports)
+    const rootKeyProven = await proveRootKey(pki, contents.facts, target.passphrase, keyPassphrases)
+    return await writeBackup(pki, { ...contents, rootKeyProven }, target, ports)
   } finally {
     await lock.release()
   }
@@ -97,7 +96,7 @@ export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts
 
 async function writeBackup(
   { directory }: OpenPki,
-  { entries, facts, rootKeyProven }: Collected & { readonly rootKeyProven: boolean },
+  { entries, facts, rootKeyProven }: BackupContents & { readonly rootKeyProven: boolean },
   target: ReadyTarget,
   ports: BackupPkiPorts,
 ): Promise<MadeBackup> {
@@ -106,9 +105,10 @@ async function writeBackup(
   const now = clock()
   const createdAt = rfc3339(now)
   const warnings = [
-    ...warningsOf(facts.unfinished, certificates, now),
-    ...untried(facts, rootKeyProven, out),
-    ...(await worthlessKeys(entries, directory.path, ports)),
+    ...interruptedWarning(facts.unfinished, directory.path),
+    ...expiredWarnings(certificates, now),
+    ...untestedKeyWarning(facts, rootKeyProven, out),
+    ...(await keyWarnings(entries, directory.path, ports)),
   ]
   for (const warning of warnings) progress.warn(warning)
   progress.step('Encrypting and writing the backup')
@@ -117,11 +117,11 @@ async function writeBackup(
   const all = withManifest({ version: 1, fpki: VERSION, createdAt, ...facts, recipients }, entries)
   const file = envelope.seal(await writeArchive(all, now))
   await files.create(out, file, 0o600)
-  progress.step('Opening it again')
-  await proveWritten(files, target, envelope, all)
+  progress.step('Reading the backup back')
+  await verifyWritten(files, target, envelope, all)
   const sum = sha256(file)
   const record = { version: 1, madeAt: createdAt, file: out, sha256: sum, provedAt: null } as const
-  warnings.push(...(await remembered(directory, record, progress)))
+  warnings.push(...(await recordBackup(directory, record, progress)))
   const { factory, rootFingerprint, rootKey, embedded, notHeld } = facts
   return {
     ...{ file: out, size: file.length, sha256: sum, createdAt, factory, directory: directory.path, rootFingerprint },
@@ -131,22 +131,22 @@ async function writeBackup(
   }
 }
 
-/** The backup is made and whole, whatever becomes of what the directory knows of it. Resolves to what went wrong. */
-async function remembered(directory: PkiDirectory, record: BackupRecord, { warn }: Progress): Promise<string[]> {
+/** A failure is only a warning, which it resolves to: the backup itself is complete. */
+async function recordBackup(directory: PkiDirectory, record: BackupRecord, { warn }: Progress): Promise<string[]> {
   try {
     await directory.writeBackup(record)
     return []
   } catch (error) {
     if (!(error instanceof FpkiError) || error.code !== 'ERR_STORAGE') throw error
-    const again = `\`fpki ca backup --check ${shellWord(record.file)} --pki-dir ${shellWord(directory.path)}\` has it remember`
-    const warning = `The backup is made, but ${directory.path} does not remember it: ${error.message} ${again}.`
+    const retry = `\`fpki ca backup --check ${shellWord(record.file)} --pki-dir ${shellWord(directory.path)}\``
+    const warning = `The backup is complete, but recording it in ${directory.path} failed: ${error.message} To record it, run ${retry}.`
     warn(warning)
     return [warning]
   }
 }
 
-/** Reads the file from the disk and compares all that is in it. One that does not hold is removed: nobody may trust it. */
-async function proveWritten(
+/** Reads the file from the disk and compares its content. On a mismatch it is removed, so that nobody relies on it. */
+async function verifyWritten(
   files: DurableFiles,
   { out, passphrase }: ReadyTarget,
   envelope: Envelope,
@@ -155,16 +155,16 @@ async function proveWritten(
   try {
     const file = (await files.readOctets(out, MAX_BACKUP_BYTES)) ?? new Uint8Array()
     const opened = passphrase === null ? envelope.reopen(file) : await openEnvelope(file, { passphrase })
-    if (opened !== null && (await isSame(out, opened, written))) return
+    if (opened !== null && (await isSameContent(out, opened, written))) return
   } catch {
-    // Told below, whatever it was.
+    // Reported below, whatever the cause.
   }
   await files.remove(out)
-  const hint = 'It was removed again. Check the disk (dmesg), or name a file on another one.'
-  throw new FpkiError('ERR_STORAGE', `${out} cannot be read back as it was written.`, hint)
+  const hint = 'The file was removed. Check the disk (dmesg), or write the backup to another one.'
+  throw new FpkiError('ERR_STORAGE', `The backup ${out} does not read back as written.`, hint)
 }
 
-async function isSame(
+async function isSameContent(
   out: string,
   { content, recipients }: OpenedEnvelope,
   written: readonly ArchiveEntry[],
@@ -172,26 +172,27 @@ async function isSame(
   const read = await readArchive(content)
   checkedManifest(out, read, recipients)
   return read.every(({ path, kind, mode, content: octets }, at) => {
-    const one = written[at]
-    return one?.path === path && one.kind === kind && one.mode === mode && Buffer.from(octets).equals(one.content)
+    const entry = written[at]
+    return (
+      entry?.path === path && entry.kind === kind && entry.mode === mode && Buffer.from(octets).equals(entry.content)
+    )
   })
 }
 
-/** A backup with a key that nobody can open is none. */
-function untried({ rootKey }: Collected['facts'], rootKeyProven: boolean, out: string): string[] {
+/** A backup is useless if nobody can decrypt its root key. */
+function untestedKeyWarning({ rootKey }: BackupContents['facts'], rootKeyProven: boolean, out: string): string[] {
   if (rootKey?.kind !== 'file' || rootKeyProven) return []
-  const what = `${PKI_FILES.rootKey} is encrypted, and its passphrase was not tried: without it, the backup is worth nothing.`
-  return [`${what} \`fpki ca backup --check ${shellWord(out)} --key-passphrase-file FILE\` tries it.`]
+  const problem = `${PKI_FILES.rootKey} is encrypted, and its passphrase was not tested: without it, the backup is useless.`
+  return [`${problem} To test it, run \`fpki ca backup --check ${shellWord(out)} --key-passphrase-file FILE\`.`]
 }
 
-function warningsOf(unfinished: string | null, certificates: readonly Certificate[], now: Date): string[] {
-  const ended = certificates.filter(({ notAfter }) => notAfter < now)
-  return [
-    ...(unfinished === null
-      ? []
-      : [`\`fpki ${unfinished}\` was interrupted: bring it to its end, and make another backup.`]),
-    ...ended.map(
-      ({ x509 }) => `The certificate of ${x509.subject} has expired; its key opens the backup all the same.`,
-    ),
-  ]
+function interruptedWarning(unfinished: string | null, directory: string): string[] {
+  if (unfinished === null) return []
+  const resume = `\`fpki ca resume ${shellWord(directory)}\``
+  return [`\`fpki ${unfinished}\` was interrupted. Finish it with ${resume}, then make another backup.`]
+}
+
+function expiredWarnings(certificates: readonly Certificate[], now: Date): string[] {
+  const expired = certificates.filter(({ notAfter }) => notAfter < now)
+  return expired.map(({ x509 }) => `The certificate of ${x509.subject} has expired; its key still opens the backup.`)
 }

@@ -7,11 +7,11 @@ import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Random } from '../../ports.js'
 import { finding } from '../audit/verify/finding.js'
 import { verifiedPki } from '../audit/verify-pki.js'
-import { askedFor } from './carried.js'
 import { backupManifest, sha256 } from './manifest.js'
-import { type BackupOpener, type OpenedBackup, openBackup, rehearse } from './open.js'
+import { type BackupOpener, type OpenedBackup, openBackup, verifyBackup } from './open.js'
+import { untrustedReferences } from './restored-records.js'
 
-/** What is told of a backup that was opened: its manifest without the list of what is in it. */
+/** What is reported of an opened backup: its manifest without the list of entries. */
 const { factory, createdAt, rootFingerprint, rootKey, embedded, unfinished, notHeld, fpki } = backupManifest.shape
 export const backupFacts = { factory, createdAt, rootFingerprint, rootKey, embedded, unfinished, notHeld, fpki }
 
@@ -22,15 +22,15 @@ export const checkedBackup = jsonDocument({
   /** Of the file. */
   sha256: z.string(),
   ...backupFacts,
-  /** The directory that it was made of. */
+  /** The directory that was backed up. */
   directory: z.string(),
-  /** How many files it holds. */
+  /** How many files it contains. */
   files: z.int(),
-  /** The key in it has signed, and the signature fits factory_ca.pem; false: the key is not in it. */
+  /** A test signature of the root key in it verifies with factory_ca.pem; false: it does not contain the key. */
   rootKeyProven: z.boolean(),
-  /** As `ca restore` would end; `failure`: a key does not sign or a chain is not valid, and nothing is proven. */
+  /** The result that `ca restore` would have; `failure`: a key is unusable or a chain is invalid. */
   result: verifiedPki.shape.result,
-  /** The PKI directory in which the proof was recorded; null: none. */
+  /** The PKI directory in which the check was recorded; null: none. */
   recordedIn: z.nullable(z.string()),
   findings: z.array(finding),
 })
@@ -38,15 +38,15 @@ export const checkedBackup = jsonDocument({
 /** See {@link checkedBackup}. */
 export type CheckedBackup = z.infer<typeof checkedBackup>
 
-/** What `ca backup --check` is asked to do. */
+/** Options of `ca backup --check`. */
 export interface CheckBackupOptions {
   /** Absolute path. */
   readonly file: string
-  /** The PKI directory that records the proof; null: nothing is written. */
+  /** The PKI directory in which to record the check; null: nothing is written. */
   readonly directory: string | null
 }
 
-/** What `ca backup --check` works with. */
+/** Ports of `ca backup --check`. */
 export interface CheckBackupPorts {
   readonly files: DurableFiles
   readonly clock: Clock
@@ -56,37 +56,37 @@ export interface CheckBackupPorts {
 }
 
 /**
- * Proves that a backup can be restored, in memory. A PKI directory that the options name records when that was, unless what
- * is restored would have a fault.
+ * Checks in memory that a backup can be restored. Unless the restored PKI would have a failure, the time of the check is
+ * recorded in the PKI directory of the options.
  *
- * @throws FpkiError as openBackup and rehearse do; ERR_OTHER_ROOT when `directory` is of another PKI
+ * @throws FpkiError as openBackup and verifyBackup do; ERR_OTHER_ROOT when `directory` is another PKI
  */
 export async function checkBackup(options: CheckBackupOptions, ports: CheckBackupPorts): Promise<CheckedBackup> {
   const { file } = options
   const backup = await openBackup(ports.files, file, ports.opener)
   const { manifest } = backup
   const opener = { ...ports.opener, skipRootKey: false }
-  const { result, findings, record } = await rehearse(backup, manifest.directory, opener, ports)
-  for (const sentence of askedFor(backup.pki)) ports.progress.warn(sentence)
+  const { result, findings, record } = await verifyBackup(backup, manifest.directory, opener, ports)
+  for (const sentence of untrustedReferences(backup.pki)) ports.progress.warn(sentence)
   for (const sentence of manifest.notHeld) ports.progress.note(sentence)
-  const recordedIn = result === 'failure' ? null : await remember(options.directory, backup, record, ports)
+  const recordedIn = result === 'failure' ? null : await recordCheck(options.directory, backup, record, ports)
   const { version: _, entries, api: __, recipients: ___, ...facts } = manifest
   const files = entries.filter(({ kind }) => kind === 'file').length
   const rootKeyProven = record.rootKeyUnproven === undefined
   return { ...facts, file, sha256: backup.sha256, files, rootKeyProven, result, recordedIn, findings: [...findings] }
 }
 
-/** Writes the proof down in a directory of the same PKI. */
-async function remember(
-  asked: string | null,
+/** Records the check in a directory of the same PKI. */
+async function recordCheck(
+  path: string | null,
   { manifest }: OpenedBackup,
   record: BackupRecord,
   { files, progress }: CheckBackupPorts,
 ): Promise<string | null> {
-  // The manifest names a directory, too, and anybody can write one: nothing is changed because of what it says.
-  if (asked === null) return null
-  const directory = pkiDirectory(files, asked)
-  if (!(await isOfRoot(directory, manifest.rootFingerprint))) throw otherRoot(asked)
+  // Not the directory in the manifest: anyone can write a manifest.
+  if (path === null) return null
+  const directory = pkiDirectory(files, path)
+  if (!(await hasRoot(directory, manifest.rootFingerprint))) throw otherRoot(path)
   return write(directory, record, progress)
 }
 
@@ -98,9 +98,11 @@ async function write(
   await directory.make()
   const lock = await directory.lock()
   try {
-    const known = await directory.readBackup()
-    if (known !== null && known.madeAt > record.madeAt) {
-      note(`${directory.path} has a newer backup, of ${known.madeAt} in ${known.file}; that one was not proven here.`)
+    const newest = await directory.readBackup()
+    if (newest !== null && newest.madeAt > record.madeAt) {
+      note(
+        `Not recorded: ${directory.path} has a newer backup, ${newest.file} of ${newest.madeAt}. Check that one instead.`,
+      )
       return null
     }
     await directory.writeBackup(record)
@@ -110,12 +112,12 @@ async function write(
   }
 }
 
-async function isOfRoot(directory: ReturnType<typeof pkiDirectory>, fingerprint: string): Promise<boolean> {
+async function hasRoot(directory: ReturnType<typeof pkiDirectory>, fingerprint: string): Promise<boolean> {
   const pem = (await directory.check()) === 'missing' ? null : await directory.read('factory_ca.pem')
   return pem !== null && sha256(readPemCertificate(pem, `${directory.path}/factory_ca.pem`).der) === fingerprint
 }
 
 function otherRoot(directory: string): FpkiError {
-  const hint = 'The backup holds. Name the PKI directory that it was made of.'
-  return new FpkiError('ERR_OTHER_ROOT', `${directory} does not have the root that is in the backup.`, hint)
+  const hint = 'The backup is valid. Pass the PKI directory that it was made from.'
+  return new FpkiError('ERR_OTHER_ROOT', `The root certificate in ${directory} is not the one in the backup.`, hint)
 }

@@ -11,8 +11,8 @@ import type { ArchiveEntry } from '../../storage/archive.js'
 import { readTree } from '../../storage/tree.js'
 import { ARCHIVE, type BackupManifest, sha256 } from './manifest.js'
 
-/** What a backup holds, and what it says of it. */
-export interface Collected {
+/** The entries of a backup, and the facts for its manifest. */
+export interface BackupContents {
   readonly entries: readonly ArchiveEntry[]
   readonly facts: Pick<
     BackupManifest,
@@ -21,18 +21,22 @@ export interface Collected {
 }
 
 /**
- * Reads all that a backup of a PKI holds. The caller has the directory's lock.
+ * Reads everything that goes into a backup of a PKI. The caller holds the lock of the directory.
  *
- * @param stateDirectory where the embedded Factory API keeps its factories; null: it is not the one that is chosen
- * @throws FpkiError ERR_BAD_FILE, ERR_STORAGE, ERR_LOCKED when somebody is at work on the embedded factory
+ * @param stateDirectory of the embedded Factory API; null: another Factory API is selected
+ * @throws FpkiError ERR_BAD_FILE, ERR_STORAGE, ERR_LOCKED when the embedded factory is in use
  */
-export async function collect(files: DurableFiles, pki: OpenPki, stateDirectory: string | null): Promise<Collected> {
+export async function collectContents(
+  files: DurableFiles,
+  pki: OpenPki,
+  stateDirectory: string | null,
+): Promise<BackupContents> {
   const { directory, root, factory } = pki
   const own = `${OWN_FOLDER}/${OWN_FILES.backup}`
   const inDirectory = await readTree(files, directory.path, ARCHIVE.pki, [own])
   const state = await directory.readState()
   const journal = await directory.readJournal()
-  const embedded = await embeddedEntries(files, pki, stateDirectory ?? embeddedIn(state))
+  const embedded = await embeddedEntries(files, pki, stateDirectory ?? embeddedStateIn(state))
   const hasKey = inDirectory.some(({ path }) => path === `${ARCHIVE.pki}/${PKI_FILES.rootKey}`)
   const rootKey = hasKey ? ({ kind: 'file', name: PKI_FILES.rootKey } as const) : tokenOf(state)
   const api = state?.api ?? null
@@ -46,22 +50,22 @@ export async function collect(files: DurableFiles, pki: OpenPki, stateDirectory:
       rootKey,
       embedded: embedded.length > 0,
       unfinished: journal !== null && journal.finishedAt === null ? journal.command : null,
-      notHeld: [...tokens(rootKey, state?.localCaKey), ...(embedded.length > 0 ? [] : [notItsKeys(api)])],
+      notHeld: [...tokenNotes(rootKey, state?.localCaKey), ...(embedded.length > 0 ? [] : [apiKeysNote(api)])],
     },
   }
 }
 
-/** Where the root key is when it is in no file; null: nothing says it, or the file is gone. */
+/** The token with the root key, when there is no key file; null: none is recorded, or the file is missing. */
 function tokenOf(state: DirectoryState | null): BackupManifest['rootKey'] {
   return state?.rootKey.kind === 'pkcs11' ? state.rootKey : null
 }
 
-/** The state directory that the PKI directory's record names. */
-function embeddedIn(state: DirectoryState | null): string | null {
+/** The state directory of the embedded Factory API that the PKI directory records. */
+function embeddedStateIn(state: DirectoryState | null): string | null {
   return /^embedded \((\/.*)\)$/.exec(state?.api ?? '')?.[1] ?? null
 }
 
-/** The folder of the embedded factory, when it is the one that knows this PKI. */
+/** The folder of the embedded factory, if it has the root of this PKI. */
 async function embeddedEntries(
   files: DurableFiles,
   { root, factory }: OpenPki,
@@ -69,40 +73,35 @@ async function embeddedEntries(
 ): Promise<readonly ArchiveEntry[]> {
   if (stateDirectory === null) return []
   const folder = factoryFolder(stateDirectory, factory)
-  const known = (await readState(files, folder, factory))?.certificates?.rootCrt
-  if (!samePem(known, root.x509.toString())) return []
+  const rootCrt = (await readState(files, folder, factory))?.certificates?.rootCrt
+  if (!samePem(rootCrt, root.x509.toString())) return []
   await files.checkDirectory(folder)
   const lock = await files.lock(join(folder, 'lock'))
-  if (lock === null) throw busy(factory)
+  if (lock === null) throw factoryLocked(factory)
   try {
-    const above = { path: ARCHIVE.factories, kind: 'directory', mode: 0o700, content: new Uint8Array() } as const
-    return [above, ...(await readTree(files, folder, `${ARCHIVE.factories}/${factory}`))]
+    const parent = { path: ARCHIVE.factories, kind: 'directory', mode: 0o700, content: new Uint8Array() } as const
+    return [parent, ...(await readTree(files, folder, `${ARCHIVE.factories}/${factory}`))]
   } finally {
     await lock.release()
   }
 }
 
-function tokens(rootKey: BackupManifest['rootKey'], localCaKey: DirectoryState['localCaKey']): readonly string[] {
-  const hint = 'back the token up with the tool of its maker, if it has one.'
+function tokenNotes(rootKey: BackupManifest['rootKey'], localCaKey: DirectoryState['localCaKey']): readonly string[] {
+  const hint = "Back up the token with its vendor's tool, if there is one."
   if (rootKey === null)
-    return [
-      `${PKI_FILES.rootKey} is not in the directory: keep it where it is, with a copy; if it is in a token, ${hint}`,
-    ]
-  const named = [
-    ...(rootKey.kind === 'pkcs11' ? [rootKey] : []),
-    ...(localCaKey?.kind === 'pkcs11' ? [localCaKey] : []),
-  ]
-  return named.map(
+    return [`${PKI_FILES.rootKey} is not in the directory. Keep a copy of it. If the key is in a token: ${hint}`]
+  const keys = [...(rootKey.kind === 'pkcs11' ? [rootKey] : []), ...(localCaKey?.kind === 'pkcs11' ? [localCaKey] : [])]
+  return keys.map(
     (key) =>
-      `The key ${rememberedKeyName(key)} is in the token "${key.tokenLabel}" (serial ${key.tokenSerial}), which it never leaves: ${hint}`,
+      `The key ${rememberedKeyName(key)} never leaves the token "${key.tokenLabel}" (serial ${key.tokenSerial}). ${hint}`,
   )
 }
 
-function notItsKeys(api: string | null): string {
-  return `The keys of tls-crt and online-ca are the Factory API's${api === null ? '' : `, ${api}`}.`
+function apiKeysNote(api: string | null): string {
+  return `The keys of tls-crt and online-ca are held by the Factory API${api === null ? '' : ` ${api}`}.`
 }
 
-function busy(factory: string): FpkiError {
-  const text = `Another fpki is at work on the embedded factory ${factory}.`
-  return new FpkiError('ERR_LOCKED', text, 'Wait until it has ended, and run the same command again.')
+function factoryLocked(factory: string): FpkiError {
+  const text = `The embedded factory ${factory} is locked by another fpki process.`
+  return new FpkiError('ERR_LOCKED', text, 'Wait for it to finish, then run the command again.')
 }

@@ -13,53 +13,53 @@ import { durableFiles } from '../../storage/files.js'
 import { MAX_TREE_BYTES } from '../../storage/tree.js'
 import { type Finding, isWrong } from '../audit/verify/finding.js'
 import type { VerifiedPki } from '../audit/verify-pki.js'
-import { ARCHIVE, type BackupManifest, below, brokenBackup, checkedManifest, sha256, textEntry } from './manifest.js'
+import { ARCHIVE, type BackupManifest, brokenBackup, checkedManifest, sha256, subtree, textEntry } from './manifest.js'
 import { readRecipientKey, wrongRecipientKey } from './recipient-key.js'
 import { type KeyPassphrases, passphraseOfKey } from './root-key.js'
 import { verifyRestored } from './verify-restored.js'
 
-/** A directory and an embedded factory of the largest size, with headers and sums. */
+/** The largest PKI directory and embedded factory, with headers and checksums. */
 export const MAX_BACKUP_BYTES = 3 * MAX_TREE_BYTES
 
-/** How a backup, and the keys in it, are opened. */
+/** How to open a backup and the keys in it. */
 export interface BackupOpener extends KeyPassphrases {
-  /** The private key of a certificate that it was made for, absolute path; null: a passphrase opens it. */
+  /** Absolute path of the private key of a recipient; null: use a passphrase. */
   readonly recipientKey: string | null
 }
 
-/** A backup that was opened, all of which is as its manifest says. */
+/** An opened backup whose content matches its manifest. */
 export interface OpenedBackup {
   /** Absolute. */
   readonly file: string
   readonly sha256: string
   readonly manifest: BackupManifest
-  /** The PKI directory, as paths in it. Secret. */
+  /** The PKI directory, with paths relative to it. Secret. */
   readonly pki: readonly ArchiveEntry[]
-  /** The folder of the embedded factory; empty: it is not in it. Secret. */
+  /** The folder of the embedded factory; empty: not in the backup. Secret. */
   readonly factory: readonly ArchiveEntry[]
-  /** Secret; null: a private key opened it. */
+  /** Secret; null: it was opened with a private key. */
   readonly passphrase: string | null
 }
 
-/** Opens a backup, in memory. Throws ERR_BAD_FILE, ERR_PASSPHRASE, ERR_BAD_KEY, ERR_USAGE. */
+/** Opens a backup in memory. Throws ERR_BAD_FILE, ERR_PASSPHRASE, ERR_BAD_KEY, ERR_USAGE. */
 export async function openBackup(files: DurableFiles, file: string, opener: BackupOpener): Promise<OpenedBackup> {
   const octets = await files.readOctets(file, MAX_BACKUP_BYTES)
-  if (octets === null) throw new FpkiError('ERR_BAD_FILE', `${file} does not exist.`, 'Name the backup.')
-  const ways = await described(file, async () => waysToOpen(octets))
+  if (octets === null) throw new FpkiError('ERR_BAD_FILE', `${file} does not exist.`, 'Pass the path of a backup.')
+  const ways = await asBrokenBackup(file, async () => waysToOpen(octets))
   if (opener.recipientKey === null && !ways.passphrase) {
-    const hint = 'Give the key of one of them with --recipient-key FILE.'
-    throw new FpkiError('ERR_USAGE', `${file} was made for certificates, and not for a passphrase.`, hint)
+    const hint = 'Pass the private key of a recipient with --recipient-key FILE.'
+    throw new FpkiError('ERR_USAGE', `${file} is encrypted for certificates, not with a passphrase.`, hint)
   }
-  const secret = await secretOf(file, opener)
-  const opened = await described(file, () => openEnvelope(octets, secret))
-  if (opened === null) throw notOpened(file, opener.recipientKey)
+  const secret = await readSecret(file, opener)
+  const opened = await asBrokenBackup(file, () => openEnvelope(octets, secret))
+  if (opened === null) throw wrongSecret(file, opener.recipientKey)
   const { manifest, entries } = await readContent(file, opened)
   return {
     file,
     sha256: sha256(octets),
     manifest,
-    pki: below(entries, ARCHIVE.pki),
-    factory: below(entries, `${ARCHIVE.factories}/${manifest.factory}`),
+    pki: subtree(entries, ARCHIVE.pki),
+    factory: subtree(entries, `${ARCHIVE.factories}/${manifest.factory}`),
     passphrase: 'passphrase' in secret ? secret.passphrase : null,
   }
 }
@@ -68,41 +68,41 @@ async function readContent(file: string, { content, recipients }: OpenedEnvelope
   return checkedManifest(file, await readArchive(content), recipients)
 }
 
-async function secretOf(file: string, { passphrases, recipientKey }: BackupOpener): Promise<Opener> {
+async function readSecret(file: string, { passphrases, recipientKey }: BackupOpener): Promise<Opener> {
   if (recipientKey === null)
     return { passphrase: await passphrases.known(`the backup ${file}`), signal: passphrases.signal }
   return { key: await readRecipientKey(recipientKey, passphrases) }
 }
 
-/** What is proven of a backup before anything is written. */
-export interface Rehearsed {
-  /** As {@link verifyRestored} says it. */
+/** The result of checking a backup before anything is written. */
+export interface BackupVerification {
+  /** As from {@link verifyRestored}. */
   readonly result: VerifiedPki['result']
-  /** What does not hold or is odd; the backup is as good as the directory was. */
+  /** Failures and warnings about the PKI in the backup. */
   readonly findings: readonly Finding[]
   readonly record: BackupRecord
-  /** Opens the keys as they were opened here. */
+  /** Opens the keys in the same way again. */
   readonly access: HsmAccess | null
 }
 
-/** Without these there is no PKI to restore. */
-const BLOCKING = ['chain.root', 'root-key.mismatch', 'root-key.unusable']
+/** Failures that leave no usable PKI to restore. */
+const FATAL = ['chain.root', 'root-key.mismatch', 'root-key.unusable']
 
 /**
- * Looks at the PKI in a backup as `ca verify` looks at a directory, in memory: the root key signs a fresh message, which
- * must fit factory_ca.pem.
+ * Runs the checks of `ca verify` on the PKI in a backup, in memory. The root key makes a test signature, which must verify
+ * with factory_ca.pem.
  *
- * @param directory where it would be
- * @param opener also: are the checks of some groups enough?
- * @throws FpkiError ERR_BAD_KEY, ERR_BAD_CERTIFICATE, ERR_PASSPHRASE when the root does not hold
+ * @param directory where the PKI would be restored
+ * @param opener `groups`: run only these groups of checks
+ * @throws FpkiError ERR_BAD_KEY, ERR_BAD_CERTIFICATE, ERR_PASSPHRASE when the root key or certificate is unusable
  */
-export async function rehearse(
+export async function verifyBackup(
   backup: OpenedBackup,
   directory: string,
   { groups, ...opener }: BackupOpener & { readonly skipRootKey: boolean; readonly groups?: readonly string[] },
   { clock, random }: { readonly clock: Clock; readonly random: Random },
-): Promise<Rehearsed> {
-  const unproven = unprovenIn(backup, opener.skipRootKey)
+): Promise<BackupVerification> {
+  const unproven = whyUnproven(backup, opener.skipRootKey)
   const access = unproven === null ? await keyAccess(backup, opener) : null
   const record: BackupRecord = {
     ...{ version: 1, madeAt: backup.manifest.createdAt, file: backup.file, sha256: backup.sha256 },
@@ -111,52 +111,54 @@ export async function rehearse(
   const files = durableFiles(archiveFileSystem(withRecord(backup.pki, record), directory))
   const where = { directory, ...(groups === undefined ? {} : { groups }) }
   const { result, findings } = await verifyRestored(where, access, { files, clock, random })
-  const blocking = findings.find(({ code, status }) => status === 'failure' && BLOCKING.includes(code))
-  if (blocking !== undefined) throw notTheRoot(backup, blocking)
+  const fatal = findings.find(({ code, status }) => status === 'failure' && FATAL.includes(code))
+  if (fatal !== undefined) throw unusableRoot(backup, fatal)
   requireFingerprint(backup)
-  const told = findings.filter((one) => isWrong(one) && !(access === null && one.code === 'root-key.skipped'))
-  return { result, findings: told, record, access }
+  const wrong = findings.filter((one) => isWrong(one) && !(access === null && one.code === 'root-key.skipped'))
+  return { result, findings: wrong, record, access }
 }
 
-/** The proof is written down where that root is. */
+/** The check is recorded under this fingerprint. */
 function requireFingerprint({ pki, manifest, file }: OpenedBackup): void {
   const pem = Buffer.from(pki.find(({ path }) => path === PKI_FILES.rootCertificate)?.content ?? []).toString()
   const { der } = readPemCertificate(pem, `${PKI_FILES.rootCertificate} in ${file}`)
-  if (sha256(der) !== manifest.rootFingerprint) throw brokenBackup(file, 'it has another root than its manifest says')
+  if (sha256(der) !== manifest.rootFingerprint)
+    throw brokenBackup(file, 'its root certificate does not match its manifest')
 }
 
-/** Why the root key cannot be tried; null: it can. */
-function unprovenIn({ pki, manifest }: OpenedBackup, skipRootKey: boolean): RootKeyUnproven | null {
+/** Why the root key is not tested; null: it is. */
+function whyUnproven({ pki, manifest }: OpenedBackup, skipRootKey: boolean): RootKeyUnproven | null {
   if (pki.some(({ path }) => path === PKI_FILES.rootKey)) return skipRootKey ? 'not-tried' : null
   return manifest.rootKey?.kind === 'pkcs11' ? 'in-token' : 'not-held'
 }
 
-/** The directory as it is put back: it knows of the backup that it comes from. */
+/** The restored directory, with a record of its backup. */
 export function withRecord(pki: readonly ArchiveEntry[], record: BackupRecord): readonly ArchiveEntry[] {
   const own = textEntry(`${OWN_FOLDER}/${OWN_FILES.backup}`, `${JSON.stringify(record, null, 2)}\n`)
   return [...pki.filter(({ path }) => path !== own.path), own]
 }
 
-/** The passphrase of the root key may be that of the backup, or another one. */
+/** The passphrase of the root key may differ from that of the backup. */
 async function keyAccess({ pki, passphrase, file }: OpenedBackup, opener: BackupOpener): Promise<HsmAccess> {
   const what = `${PKI_FILES.rootKey} in ${file}`
   const pem = Buffer.from(pki.find(({ path }) => path === PKI_FILES.rootKey)?.content ?? []).toString()
   const silent = { note: () => undefined, warn: () => undefined }
-  // The key is in its file, also where the directory remembers a token that it was put into.
+  // The key file is used even if the directory records a token that the key was imported into.
   const access = { choice: null, complete: () => null, ...silent }
   if (!isEncryptedKey(pem, what)) return access
-  const known = await passphraseOfKey(pem, what, passphrase, opener)
-  if (known === null) throw noPassphrase(what)
+  const keyPassphrase = await passphraseOfKey(pem, what, passphrase, opener)
+  if (keyPassphrase === null) throw noPassphrase(what)
   const { signal } = opener.passphrases
   const passphrases = {
-    known: async () => known,
-    chosen: async () => known,
+    known: async () => keyPassphrase,
+    chosen: async () => keyPassphrase,
     ...(signal === undefined ? {} : { signal }),
   }
   return { ...access, passphrases }
 }
 
-async function described<T>(file: string, work: () => Promise<T>): Promise<T> {
+/** Turns an error that is not an FpkiError into ERR_BAD_FILE. */
+async function asBrokenBackup<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
@@ -165,19 +167,19 @@ async function described<T>(file: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-function notOpened(file: string, recipientKey: string | null): FpkiError {
+function wrongSecret(file: string, recipientKey: string | null): FpkiError {
   if (recipientKey !== null) return wrongRecipientKey(recipientKey, `does not open ${file}`)
-  const hint = 'Nothing was written. Try the right one; if it is that, the file is damaged.'
+  const hint = 'Nothing was written. Try again; if the passphrase is correct, the file is damaged.'
   return new FpkiError('ERR_PASSPHRASE', `The passphrase does not open ${file}.`, hint)
 }
 
 function noPassphrase(what: string): FpkiError {
-  const hint = 'Give it with --key-passphrase-file FILE; `ca restore` does without it when --skip-root-key is given.'
-  return new FpkiError('ERR_PASSPHRASE', `No passphrase that was given opens ${what}.`, hint)
+  const hint = 'Pass its passphrase with --key-passphrase-file FILE. `ca restore` can go without, with --skip-root-key.'
+  return new FpkiError('ERR_PASSPHRASE', `No passphrase opens ${what}.`, hint)
 }
 
-function notTheRoot({ file }: OpenedBackup, { code, message }: Finding): FpkiError {
-  const hint = 'Nothing was written. Take another backup.'
-  const text = `The PKI in ${file} has no root that holds: ${message}`
+function unusableRoot({ file }: OpenedBackup, { code, message }: Finding): FpkiError {
+  const hint = 'Nothing was written. Use another backup.'
+  const text = `The PKI in ${file} has no usable root: ${message}`
   return new FpkiError(code === 'chain.root' ? 'ERR_BAD_CERTIFICATE' : 'ERR_BAD_KEY', text, hint)
 }

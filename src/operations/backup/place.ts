@@ -4,36 +4,38 @@ import { FpkiError } from '../../errors.js'
 import type { DurableFiles } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 
-/** Throws ERR_EXISTS, ERR_NOT_A_DIRECTORY or ERR_PERMISSIONS unless a PKI can be restored in `directory`, and nothing would be lost. */
-export async function refuseTaken(files: DurableFiles, directory: string): Promise<void> {
+/** Throws ERR_EXISTS, ERR_NOT_A_DIRECTORY or ERR_PERMISSIONS unless `directory` is new or empty, so that nothing is overwritten. */
+export async function requireNewOrEmpty(files: DurableFiles, directory: string): Promise<void> {
   await refuseLink(files, directory)
   if ((await files.kindOf(directory)) === null) return files.checkAbove(directory)
-  // Says what is wrong with it when it is no directory.
+  // Throws the specific error for anything but a directory.
   await files.checkDirectory(directory)
   const names = [...((await files.list(directory)) ?? []), ...(await files.unfinished(directory))]
   if (names.length === 0) return
-  // A restore that was killed has ended either before this directory was there, or behind it.
+  // A killed restore leaves either no directory here, or a complete one.
   const hint = names.includes(PKI_FILES.rootCertificate)
-    ? `A PKI is in it, which a restore would have put there whole: look at it with \`fpki ca verify ${shellWord(directory)}\`, or name another directory.`
-    : 'fpki overwrites nothing: name a directory that is new or empty.'
+    ? `It contains a PKI, complete if a restore put it there: check it with \`fpki ca verify ${shellWord(directory)}\`, or choose another directory.`
+    : 'fpki overwrites nothing: choose a new or empty directory.'
   throw new FpkiError('ERR_EXISTS', `${directory} is not empty.`, hint)
 }
 
-/** What is restored gets its name by rename(2), which would fail at a link when all is done. */
+/** The restored directory is renamed into place at the very end, and rename(2) fails on a link. */
 async function refuseLink(files: DurableFiles, directory: string): Promise<void> {
-  const [above, name] = [dirname(directory), basename(directory)]
+  const [parent, name] = [dirname(directory), basename(directory)]
   const real = await files.realPath(directory)
   const isLink =
     real === null
-      ? (await files.list(above))?.includes(name) === true
-      : real !== join((await files.realPath(above)) ?? '', name)
+      ? (await files.list(parent))?.includes(name) === true
+      : real !== join((await files.realPath(parent)) ?? '', name)
   if (!isLink) return
   const hint =
-    real === null ? 'It leads nowhere: remove it, or name another directory.' : `Name what it leads to: ${real}`
+    real === null
+      ? 'Its target does not exist: remove it, or choose another directory.'
+      : `Pass its target instead: ${real}`
   throw new FpkiError('ERR_NOT_A_DIRECTORY', `${directory} is a symbolic link.`, hint)
 }
 
-/** Where a folder is filled before it gets its name. */
-export function asideOf(folder: string, name: string): string {
+/** Where a folder is filled before it is renamed to `name`. */
+export function stagingPath(folder: string, name: string): string {
   return join(folder, `.fpki-restore-${name}`)
 }

@@ -9,11 +9,11 @@ import { shellWord } from '../../shell-word.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
 import { verifiedPki } from '../audit/verify-pki.js'
-import { askedFor, markRestored } from './carried.js'
 import { backupFacts } from './check-backup.js'
 import { type BackupManifest, sha256 } from './manifest.js'
-import { type BackupOpener, type OpenedBackup, openBackup, rehearse, withRecord } from './open.js'
-import { asideOf, refuseTaken } from './place.js'
+import { type BackupOpener, type OpenedBackup, openBackup, verifyBackup, withRecord } from './open.js'
+import { requireNewOrEmpty, stagingPath } from './place.js'
+import { markRestored, untrustedReferences } from './restored-records.js'
 import { verifyRestored } from './verify-restored.js'
 
 /** What `fpki ca restore --json` prints. */
@@ -23,31 +23,31 @@ export const restoredPki = jsonDocument({
   /** Of the file. */
   sha256: z.string(),
   ...backupFacts,
-  /** The PKI directory that was made, absolute. */
+  /** The new PKI directory, absolute. */
   directory: z.string(),
-  /** How many files were put back. */
+  /** How many files were restored. */
   files: z.int(),
-  /** The state of the embedded Factory API: `restored`, `kept` (there is one already), `left-out`, or `none` in the backup. */
+  /** The state of the embedded Factory API: `restored`, `kept` (it existed), `left-out`, or `none` in the backup. */
   state: z.enum(['restored', 'kept', 'left-out', 'none']),
-  /** As `ca verify --offline`, but a failure is about keys and chains alone; other findings are warnings. */
+  /** As from `ca verify --offline`, but only findings about keys and chains are failures. */
   verified: verifiedPki,
 })
 
 /** See {@link restoredPki}. */
 export type RestoredPki = z.infer<typeof restoredPki>
 
-/** What `ca restore` is asked to do. */
+/** Options of `ca restore`. */
 export interface RestorePkiOptions {
   /** The backup, absolute. */
   readonly file: string
-  /** The directory, absolute; it is new or empty. */
+  /** The new or empty directory, absolute. */
   readonly directory: string
-  /** Where the embedded Factory API keeps its factories; null: its state is left out. */
+  /** Of the embedded Factory API; null: do not restore its state. */
   readonly stateDirectory: string | null
   readonly skipRootKey: boolean
 }
 
-/** What `ca restore` works with. */
+/** Ports of `ca restore`. */
 export interface RestorePkiPorts {
   readonly files: DurableFiles
   readonly clock: Clock
@@ -57,44 +57,47 @@ export interface RestorePkiPorts {
 }
 
 /**
- * Puts the PKI of a backup into a directory that is new or empty. Everything is checked before anything is written, and
- * the directory appears whole or not at all.
+ * Restores the PKI of a backup into a new or empty directory. Everything is checked before anything is written, and the
+ * directory appears complete or not at all.
  *
- * @throws FpkiError ERR_EXISTS, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS; as openBackup and rehearse do; ERR_STORAGE,
+ * @throws FpkiError ERR_EXISTS, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS; as openBackup and verifyBackup do; ERR_STORAGE,
  *   ERR_LOCKED
  */
 export async function restorePki(options: RestorePkiOptions, ports: RestorePkiPorts): Promise<RestoredPki> {
   const { directory, file } = options
   const { files, progress, opener } = ports
   checkAbsolute(directory, 'PKI directory')
-  await refuseTaken(files, directory)
+  await requireNewOrEmpty(files, directory)
   for (const sentence of await files.warningsAbove(directory)) progress.warn(sentence)
   const backup = await openBackup(files, file, opener)
   const { manifest } = backup
-  // The rest is looked at when it is in its place.
+  // The other checks run on the restored directory.
   const how = { ...opener, skipRootKey: options.skipRootKey, groups: ['chain', 'root-key'] }
-  const { record, access } = await rehearse(backup, directory, how, ports)
+  const { record, access } = await verifyBackup(backup, directory, how, ports)
   progress.step('Writing the PKI directory')
   const state = await write({ ...backup, pki: markRestored(withRecord(backup.pki, record)) }, options, ports)
-  for (const sentence of askedFor(backup.pki)) progress.warn(sentence)
-  for (const sentence of [...manifest.notHeld, ...interrupted(manifest, options)]) progress.note(sentence)
-  progress.step('Verifying it')
+  for (const sentence of untrustedReferences(backup.pki)) progress.warn(sentence)
+  for (const sentence of [...manifest.notHeld, ...interruptedNote(manifest, options)]) progress.note(sentence)
+  progress.step('Verifying the restored PKI')
   const verified = await verifyRestored({ directory }, access, ports)
   const { version: _, entries: __, api: ___, recipients: ____, directory: _____, ...facts } = manifest
   const count = backup.pki.filter(({ kind }) => kind === 'file').length
   return { ...facts, file, sha256: backup.sha256, directory, files: count, state, verified }
 }
 
-/** The Factory API that the journal names is not taken from a backup. */
-function interrupted({ unfinished, embedded }: BackupManifest, { directory }: RestorePkiOptions): readonly string[] {
+/** With --api, because the Factory API in the journal of a backup is not trusted. */
+function interruptedNote(
+  { unfinished, embedded }: BackupManifest,
+  { directory }: RestorePkiOptions,
+): readonly string[] {
   if (unfinished === null) return []
   const resume = `\`fpki ca resume ${shellWord(directory)} --api ${embedded ? 'embedded' : 'API'}\``
-  return [`\`fpki ${unfinished}\` was interrupted when this was made: run it again, or ${resume}.`]
+  return [`\`fpki ${unfinished}\` was interrupted when the backup was made. To finish it, run ${resume}.`]
 }
 
 const EMPTY = new Uint8Array()
 
-/** Fills both folders aside, and gives them their names only when all of it is on the disk. */
+/** Fills both folders under temporary names, and renames them once everything is on the disk. */
 async function write(
   { pki, factory, manifest }: OpenedBackup,
   { directory, stateDirectory }: RestorePkiOptions,
@@ -102,26 +105,29 @@ async function write(
 ): Promise<RestoredPki['state']> {
   const folder = stateDirectory === null ? null : factoryFolder(stateDirectory, manifest.factory)
   const state = await stateOutcome(files, factory, folder)
-  if (state === 'kept') progress.warn(`${folder} is there already and is left as it is.`)
-  const aside = asideOf(dirname(directory), basename(directory))
-  const lock = await holdAside(files, aside)
-  // Two restores of one factory into two directories have a folder each.
-  const stateAside = asideOf(stateDirectory ?? '', `${manifest.factory}-${sha256(Buffer.from(directory)).slice(0, 16)}`)
+  if (state === 'kept') progress.warn(`${folder} exists and was not replaced.`)
+  const staging = stagingPath(dirname(directory), basename(directory))
+  const lock = await lockStaging(files, staging)
+  // The name depends on the directory, so that parallel restores of one factory do not collide.
+  const stateStaging = stagingPath(
+    stateDirectory ?? '',
+    `${manifest.factory}-${sha256(Buffer.from(directory)).slice(0, 16)}`,
+  )
   try {
-    await clearAside(files, aside)
-    await refuseTaken(files, directory)
-    // An interrupted restore may have left it.
-    if (folder !== null) await files.removeTree(stateAside)
-    await files.writeTree(aside, withoutLock(pki))
+    await clearStaging(files, staging)
+    await requireNewOrEmpty(files, directory)
+    // Left over from an interrupted restore.
+    if (folder !== null) await files.removeTree(stateStaging)
+    await files.writeTree(staging, withoutLock(pki))
     if (folder !== null && state === 'restored') {
-      await fillState(files, stateAside, folder, factory)
-      await files.move(stateAside, folder)
+      await fillState(files, stateStaging, folder, factory)
+      await files.move(stateStaging, folder)
     }
-    await files.move(aside, directory)
+    await files.move(staging, directory)
   } catch (error) {
-    // What went wrong first is what is told. What stays is cleared away by the next restore.
-    await files.removeTree(aside).catch(() => undefined)
-    if (state === 'restored') await files.removeTree(stateAside).catch(() => undefined)
+    // Report the first error. The next restore removes what this cannot.
+    await files.removeTree(staging).catch(() => undefined)
+    if (state === 'restored') await files.removeTree(stateStaging).catch(() => undefined)
     throw error
   } finally {
     await lock.release()
@@ -139,51 +145,53 @@ async function stateOutcome(
   return (await files.kindOf(folder)) === null ? 'restored' : 'kept'
 }
 
-/** The folder beside the directory, locked against another restore. */
-async function holdAside(files: DurableFiles, aside: string): Promise<FileLock> {
-  const own = join(aside, OWN_FOLDER)
-  const lock = await lockAside(files, aside, own).catch(async (error: unknown) => {
-    // What is somebody else's is not cleared away: a link could come into it meanwhile.
-    if (error instanceof FpkiError && error.code === 'ERR_STORAGE') await files.removeTree(aside).catch(() => undefined)
+/** Creates the staging folder and locks it against another restore. */
+async function lockStaging(files: DurableFiles, staging: string): Promise<FileLock> {
+  const own = join(staging, OWN_FOLDER)
+  const lock = await tryLock(files, staging, own).catch(async (error: unknown) => {
+    // A folder of another user is not removed: its owner could swap in a link meanwhile.
+    if (error instanceof FpkiError && error.code === 'ERR_STORAGE')
+      await files.removeTree(staging).catch(() => undefined)
     throw error
   })
   if (lock !== null) return lock
-  const hint = 'Wait until it has ended, and look at what it has made.'
-  throw new FpkiError('ERR_LOCKED', `Another fpki is restoring beside ${aside}.`, hint)
+  const hint = 'Wait for it to finish, then check what it restored.'
+  throw new FpkiError('ERR_LOCKED', `${staging} is locked by another fpki process that is restoring.`, hint)
 }
 
-/** Removes what an interrupted restore left in the folder, but the lock. Folders that it closed to writing are opened. */
-async function clearAside(files: DurableFiles, aside: string): Promise<void> {
-  const own = join(aside, OWN_FOLDER)
+/** Removes what an interrupted restore left in the folder, except the lock, even from folders that it made read-only. */
+async function clearStaging(files: DurableFiles, staging: string): Promise<void> {
+  const own = join(staging, OWN_FOLDER)
   const open = ['', OWN_FOLDER].map((path) => ({ path, kind: 'directory', mode: 0o700, content: EMPTY }) as const)
-  await files.writeTree(aside, open)
-  for (const name of (await files.list(aside)) ?? []) if (name !== OWN_FOLDER) await files.removeTree(join(aside, name))
+  await files.writeTree(staging, open)
+  for (const name of (await files.list(staging)) ?? [])
+    if (name !== OWN_FOLDER) await files.removeTree(join(staging, name))
   for (const name of (await files.list(own)) ?? []) {
     if (name !== OWN_FILES.lock) await files.removeTree(join(own, name))
   }
 }
 
-async function lockAside(files: DurableFiles, aside: string, own: string): Promise<FileLock | null> {
-  await files.makeDirectory(aside)
-  await files.checkOwnDirectory(aside)
+async function tryLock(files: DurableFiles, staging: string, own: string): Promise<FileLock | null> {
+  await files.makeDirectory(staging)
+  await files.checkOwnDirectory(staging)
   await files.makeDirectory(own)
   await files.checkOwnDirectory(own)
   return files.lock(join(own, OWN_FILES.lock))
 }
 
-/** The lock that is held is the one that stays. */
+/** Leaves the lock file in place that this process holds. */
 function withoutLock(pki: readonly ArchiveEntry[]): readonly ArchiveEntry[] {
   return pki.filter(({ path }) => path !== `${OWN_FOLDER}/${OWN_FILES.lock}`)
 }
 
 async function fillState(
   files: DurableFiles,
-  aside: string,
+  staging: string,
   folder: string,
   factory: readonly ArchiveEntry[],
 ): Promise<void> {
   await files.makeDirectory(dirname(folder))
-  await files.makeDirectory(aside)
-  await files.checkOwnDirectory(aside)
-  await files.writeTree(aside, factory)
+  await files.makeDirectory(staging)
+  await files.checkOwnDirectory(staging)
+  await files.writeTree(staging, factory)
 }

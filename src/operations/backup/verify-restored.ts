@@ -2,12 +2,12 @@ import type { HsmAccess } from '../../keystore/root-key.js'
 import type { Finding } from '../audit/verify/finding.js'
 import { type VerifiedPki, type VerifyPkiPorts, verifyPki, worst } from '../audit/verify-pki.js'
 
-/** What a backup has to prove: every key signs and is that of its certificate, and every chain is valid. */
-const PROOF = ['pem', 'keys', 'chain', 'root-key']
+/** Only these groups can fail a backup: files, keys and chains. */
+const ESSENTIAL = ['pem', 'keys', 'chain', 'root-key']
 
 /**
- * A PKI that is, or would be, restored, as both `ca restore` and `ca backup --check` look at it: as `ca verify --offline`
- * does, but whatever else it finds is a warning. A restored PKI is as good as the directory was, and worth having.
+ * Verifies a restored PKI for `ca restore` and `ca backup --check`: as `ca verify --offline`, but failures that the
+ * directory already had at the time of the backup, such as file modes, are warnings.
  */
 export async function verifyRestored(
   where: { readonly directory: string; readonly groups?: readonly string[] },
@@ -17,7 +17,7 @@ export async function verifyRestored(
   const verified = await verifyPki({ factory: null, warnDays: 60, ...where }, { ...ports, api: null, hsm: access })
   const findings = verified.findings.map((one): Finding => {
     const [group = ''] = one.code.split('.')
-    return one.status === 'failure' && !PROOF.includes(group) ? { ...one, status: 'warning' } : one
+    return one.status === 'failure' && !ESSENTIAL.includes(group) ? { ...one, status: 'warning' } : one
   })
   return { ...verified, findings, result: worst(findings) }
 }

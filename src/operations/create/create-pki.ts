@@ -1,76 +1,60 @@
 import { openAuditLog } from '../../audit-log/audit-log.js'
-import { KEEP } from '../../audit-log/traces.js'
 import { CREATE } from '../../directory/commands.js'
-import { PKI_FILES, type PkiFile } from '../../directory/names.js'
+import type { FactsOf } from '../../directory/journal-record.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
-import type { FactoryApi } from '../../factory/api.js'
-import { makeCertificate, rootOf, signCsr, type Workplace } from '../../issuance/issue.js'
-import { keepStep } from '../../journal/keep-records.js'
-import { type Facts, fact, runSteps, type Step } from '../../journal/run-steps.js'
-import { madeKey, makeKey } from '../../keystore/private-key.js'
-import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
-import { commonNameAndUnit } from '../../signer/x509/name.js'
-import { type CreatedPki, filesFor, whatWasMade } from './created-pki.js'
-import {
-  checkGivenRoot,
-  type GivenRoot,
-  readGivenRoot,
-  takeRootCertificate,
-  takeRootKey,
-  withRememberedToken,
-} from './existing-root.js'
-import { type CreateKeys, checkPassphrase, createKeys, rootSignerFrom } from './keys.js'
+import { finishedRootCsr } from '../../journal/resumable.js'
+import { runJournalled } from '../../journal/run-journalled.js'
+import { steps } from '../../journal/steps.js'
+import { makeKey } from '../../keystore/private-key.js'
+import { type CreateWork, filesOf, makeCertificates } from './create-certificates.js'
+import { type CreatedPki, whatWasMade } from './created-pki.js'
+import { checkGivenRoot, readGivenRoot, takeRootKey, withRememberedToken } from './existing-root.js'
+import { checkPassphrase, createKeys, rootSignerFrom } from './keys.js'
 import { requireRoomBelow } from './planned-certificates.js'
-import { type CreatePkiOptions, type CreatePkiPorts, newCreate, refuseWhatCannotBe } from './preconditions.js'
+import {
+  type CreatePkiOptions,
+  type CreatePkiPorts,
+  checkBefore,
+  interruptedCreate,
+  journalledOptions,
+} from './preconditions.js'
 import { beforeTheRoot, uploadPki } from './upload-pki.js'
 
 export { type CreatedPki, createdPki } from './created-pki.js'
 export { type CreatePkiOptions, type CreatePkiPorts, checkedTlsNames } from './preconditions.js'
 
-interface Work extends Workplace {
+/** What the steps work with. */
+interface Work extends CreateWork {
   readonly options: CreatePkiOptions
-  readonly api: FactoryApi
-  readonly keys: CreateKeys
-  /** null: the root is made here. */
-  readonly given: GivenRoot | null
+  readonly warnings: readonly string[]
 }
 
-/** What decides whether a step is for a PKI. */
-type OnlyFor = 'onlineCa' | 'localCa' | 'newRoot' | 'givenRoot'
+type Facts = FactsOf<typeof CREATE>
 
-/** The whole of `ca create`: local work first, then the Factory API. */
-const STEPS: readonly (Step<Work> & { readonly onlyFor?: OnlyFor })[] = [
-  { name: 'state', says: 'Remembering which factory this is', run: rememberFactory },
-  { name: 'root-key', says: 'Making the root key', run: makeRootKey, onlyFor: 'newRoot' },
-  { name: 'root-certificate', says: 'Signing the root certificate', run: makeRootCertificate, onlyFor: 'newRoot' },
-  { name: 'root-key', says: 'Taking over the root key', run: takeRootKey, onlyFor: 'givenRoot' },
-  { name: 'root-certificate', says: 'Taking over its certificate', run: takeRootCertificate, onlyFor: 'givenRoot' },
-  { name: 'user', says: 'Asking the Factory API whose local-ca this is', run: askUser, onlyFor: 'localCa' },
-  { name: 'local-ca-key', says: 'Making the key of local-ca', run: makeLocalCaKey, onlyFor: 'localCa' },
-  { name: 'local-ca-certificate', says: 'Signing local-ca', run: makeLocalCa, onlyFor: 'localCa' },
-  { name: 'csrs', says: 'Asking the Factory API for its requests', run: askCsrs },
-  { name: 'tls-certificate', says: 'Signing tls-crt', run: signTls },
-  { name: 'online-ca-certificate', says: 'Signing online-ca', run: signOnlineCa, onlyFor: 'onlineCa' },
-  { name: 'upload', says: 'Telling the Factory API, and reading back what it knows', run: upload },
-]
+/** All of `ca create`. No certificate is on the disk before all of them are signed and logged. */
+const STEPS = steps<Work, typeof CREATE>()
+  .step({ name: 'keys', says: 'Making the keys of the root and local-ca', run: makeKeys })
+  .step({ name: 'requests', says: 'Asking the Factory API for its requests', run: askApi })
+  .step({ name: 'certificates', says: 'Signing the certificates', run: makeCertificates })
+  .step({ name: 'upload', says: 'Uploading them to the Factory API, and reading them back', run: upload })
 
 /**
- * Makes a Factory PKI, or brings an interrupted making to its end (contract.md 2 to 4 and 6).
+ * Creates a Factory PKI, or resumes an interrupted create (docs/profile.md#conversation).
  *
  * @throws FpkiError ERR_EXISTS, ERR_UNFINISHED, ERR_FACTORY_IS_SET, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS,
- *   ERR_PASSPHRASE, and what is wrong with a root that is given, before anything is made; ERR_STORAGE, ERR_API,
- *   ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on the way, after which the same call goes on.
+ *   ERR_PASSPHRASE, and what is wrong with an existing root, before anything is made; ERR_STORAGE, ERR_API,
+ *   ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on the way, after which the same call resumes it.
  */
 export async function createPki(asked: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatedPki> {
-  const directory = pkiDirectory(ports.files, asked.directory)
+  const directory = pkiDirectory(ports.files.deferring(), asked.directory)
   const options = await withRememberedToken(asked, directory)
-  const unfinished = await refuseWhatCannotBe(directory, options, ports)
+  const open = await checkBefore(directory, options, ports)
   for (const warning of await directory.warningsAbove()) ports.progress.warn(warning)
   const given = await readGivenRoot(options, ports)
   if (given !== null) await requireRoomBelow(given.certificate, options, ports)
   const keys = await createKeys(directory, options, ports, given)
   try {
-    await keys.refuseTaken(unfinished)
+    await keys.refuseTaken(open)
     if (given !== null) await checkGivenRoot(directory, given, keys.root, options.passphrases)
     await checkPassphrase(directory, keys, options)
     await directory.make()
@@ -86,43 +70,45 @@ async function createWith(
   options: CreatePkiOptions,
   ports: CreatePkiPorts,
 ): Promise<CreatedPki> {
-  const lock = await directory.lock()
-  const named = { factory: options.factory, api: ports.api.name, directory: directory.path }
-  try {
-    const steps = stepsFor(options, given)
-    const found = await refuseWhatCannotBe(directory, options, ports)
-    const journal = found ?? (await newCreate(directory, options, [...steps, KEEP], ports))
-    const warnings: string[] = []
-    const warn = (text: string) => {
-      warnings.push(text)
-      ports.progress.warn(text)
-    }
-    if (found !== null) ports.progress.note(`Going on with the \`ca create\` that began at ${found.startedAt}.`)
-    for (const warning of given?.warnings ?? []) warn(warning)
-    const place = { directory, made: directory, factory: options.factory, rootSigner: rootSignerFrom(keys) }
-    const auditLog = openAuditLog(directory, CREATE, ports)
-    const work = { ...ports, ...place, auditLog, options, keys, given, warn }
-    await runSteps([...steps, keepStep(journal)], work, journal, { ...ports, directory })
-    const rootKey = keys.root.reference
-    const localCaKey = options.localCa ? keys.localCa.reference : null
-    const made = await whatWasMade(directory, filesOf(work))
-    return { ...made, ...named, rootKey, localCaKey, resumed: found !== null, warnings, backup: null }
-  } finally {
-    await lock.release()
+  const { work, resumed } = await runJournalled(CREATE, journalledOptions(options, ports.api), STEPS, {
+    ...ports,
+    directory,
+    find: () => interruptedCreate(directory, options, ports.api),
+    work: async () => workWith({ keys, given }, directory, options, ports),
+    begin: async (begun) => {
+      await rememberFactory(begun)
+      const rootCsr = await finishedRootCsr(directory)
+      return rootCsr === null ? {} : { rootCsr }
+    },
+    keep: (kept) => kept,
+  })
+  return {
+    ...(await whatWasMade(directory, filesOf(work))),
+    ...{ factory: options.factory, api: ports.api.name, directory: directory.path },
+    rootKey: keys.root.reference,
+    localCaKey: options.localCa ? keys.localCa.reference : null,
+    ...{ resumed, warnings: [...work.warnings], backup: null },
   }
 }
 
-function filesOf({ options, keys }: Pick<Work, 'options' | 'keys'>): readonly PkiFile[] {
-  const { onlineCa, localCa } = options
-  return filesFor({ onlineCa, localCa, rootKey: keys.root.reference.kind, localCaKey: keys.localCa.reference.kind })
+function workWith(
+  { keys, given }: Pick<Work, 'keys' | 'given'>,
+  directory: PkiDirectory,
+  options: CreatePkiOptions,
+  ports: CreatePkiPorts,
+): Work {
+  const warnings: string[] = []
+  const warn = (text: string) => {
+    warnings.push(text)
+    ports.progress.warn(text)
+  }
+  for (const warning of given?.warnings ?? []) warn(warning)
+  const place = { directory, made: directory, factory: options.factory, rootSigner: rootSignerFrom(keys) }
+  return { ...ports, ...place, auditLog: openAuditLog(directory, CREATE, ports), options, keys, given, warn, warnings }
 }
 
-function stepsFor({ onlineCa, localCa }: CreatePkiOptions, given: GivenRoot | null): readonly Step<Work>[] {
-  const wanted = { onlineCa, localCa, newRoot: given === null, givenRoot: given !== null }
-  return STEPS.filter(({ onlyFor }) => onlyFor === undefined || wanted[onlyFor])
-}
-
-async function rememberFactory({ directory, options, api, keys }: Work): Promise<undefined> {
+/** Before the journal begins: all of it becomes durable together. */
+async function rememberFactory({ directory, options, api, keys, auditLog }: Work): Promise<void> {
   const { root, localCa } = keys
   await directory.writeState({
     version: 1,
@@ -131,68 +117,22 @@ async function rememberFactory({ directory, options, api, keys }: Work): Promise
     rootKey: root.reference,
     ...(localCa.reference.kind === 'file' ? {} : { localCaKey: localCa.reference }),
   })
+  await auditLog.prepare()
 }
 
-async function makeRootKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<Facts> {
-  return { rootKey: await makeKey(keys.root, interrupted) }
+async function makeKeys({ keys, given, options }: Work, _: unknown, interrupted: boolean): Promise<Facts['keys']> {
+  const rootKey = given === null ? await makeKey(keys.root, interrupted) : await takeRootKey({ keys })
+  return { rootKey, localCaKey: options.localCa ? await makeKey(keys.localCa, interrupted) : null }
 }
 
-async function makeLocalCaKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<Facts> {
-  return { localCaKey: await makeKey(keys.localCa, interrupted) }
-}
-
-async function makeRootCertificate(work: Work, facts: Facts, interrupted: boolean): Promise<undefined> {
-  const publicKey = await madeKey(work.keys.root, fact(facts, 'rootKey'))
-  const subject = await commonNameAndUnit('Factory-CA', work.options.factory)
-  await makeCertificate(work, interrupted, {
-    file: PKI_FILES.rootCertificate,
-    profile: ROOT_CA,
-    subject,
-    spki: publicKey,
-    issuer: null,
-    names: [],
-  })
-}
-
-async function askUser({ api }: Work): Promise<Facts> {
-  const { polisId } = await api.getUser()
-  return { userId: polisId }
-}
-
-async function makeLocalCa(work: Work, facts: Facts, interrupted: boolean): Promise<undefined> {
-  await makeCertificate(work, interrupted, {
-    file: PKI_FILES.localCaCertificate,
-    profile: DEVICE_CA,
-    subject: await commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.options.factory),
-    spki: await madeKey(work.keys.localCa, fact(facts, 'localCaKey')),
-    issuer: await rootOf(work),
-    names: [],
-  })
-}
-
-async function askCsrs({ api, options }: Work): Promise<Facts> {
+async function askApi({ api, options }: Work): Promise<Facts['requests']> {
   const kinds = options.onlineCa ? (['tls', 'ca'] as const) : (['tls'] as const)
   const answer = api.requestCsrs({ firstTimeInit: true, kinds })
   const { tls = '', ca = '' } = await beforeTheRoot(api, options.factory, answer)
-  return { tlsCsr: tls, caCsr: ca }
+  const userId = options.localCa ? (await api.getUser()).polisId : null
+  return { tlsCsr: tls, caCsr: options.onlineCa ? ca : null, userId }
 }
 
-async function signTls(work: Work, facts: Facts, interrupted: boolean): Promise<undefined> {
-  await signCsr(
-    work,
-    { file: PKI_FILES.tlsCertificate, profile: TLS_SERVER, what: 'tls-csr', csr: fact(facts, 'tlsCsr') },
-    interrupted,
-  )
-}
-
-async function signOnlineCa(work: Work, facts: Facts, interrupted: boolean): Promise<undefined> {
-  await signCsr(
-    work,
-    { file: PKI_FILES.onlineCaCertificate, profile: DEVICE_CA, what: 'ca-csr', csr: fact(facts, 'caCsr') },
-    interrupted,
-  )
-}
-
-async function upload(work: Work): Promise<undefined> {
-  await uploadPki(work, filesOf(work))
+async function upload(work: Work, _: unknown, interrupted: boolean): Promise<void> {
+  await uploadPki(work, filesOf(work), interrupted)
 }

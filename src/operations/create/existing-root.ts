@@ -2,7 +2,6 @@ import type { AuditLog } from '../../audit-log/audit-log.js'
 import { PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
-import type { Facts } from '../../journal/run-steps.js'
 import { rememberedKeyName } from '../../keystore/labels.js'
 import { openKey, type PrivateKey } from '../../keystore/private-key.js'
 import { badSignatures } from '../../keystore/prove.js'
@@ -106,15 +105,15 @@ async function keyOfRoot(
   return { name: key.path, open: () => openKey(key.pem, key.path, passphrases) }
 }
 
-/** Puts the key in its place, as a step. */
+/** Puts the key in its place, as a step. Resolves to the fingerprint of its public key. */
 export async function takeRootKey({
   keys: { root },
 }: {
   readonly keys: { readonly root: PrivateKey }
-}): Promise<Facts> {
+}): Promise<string> {
   // One in a token is never made here: without it, opening says what is missing.
   if (root.reference.kind === 'file' && !(await root.exists())) await root.make()
-  return { rootKey: fingerprintOf((await root.open()).publicKey) }
+  return fingerprintOf((await root.open()).publicKey)
 }
 
 /**

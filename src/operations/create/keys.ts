@@ -1,6 +1,6 @@
+import type { Journal } from '../../directory/journal-record.js'
 import { PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import type { Journal } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { LOCAL_CA_KEY, newRootKeyName } from '../../keystore/labels.js'
 import { fileKey, newPassphrase, type PrivateKey } from '../../keystore/private-key.js'
@@ -85,9 +85,8 @@ async function keysInToken(
     refuseTaken: async (journal) => {
       const begun = journal === null ? null : ((await directory.readState())?.rootKey ?? null)
       if (begun?.kind === 'pkcs11' && begun.tokenSerial !== token.token.serial) throw otherToken(token, begun)
-      if (newKey && !isBegun(journal, 'root-key') && (await rootKey.exists())) throw keyExists(token, newKey)
-      if (localCa === null && !isBegun(journal, 'local-ca-key') && (await localCaKey.exists()))
-        throw keyExists(token, LOCAL_CA_KEY)
+      if (newKey && !isBegun(journal) && (await rootKey.exists())) throw keyExists(token, newKey)
+      if (localCa === null && !isBegun(journal) && (await localCaKey.exists())) throw keyExists(token, LOCAL_CA_KEY)
     },
     close: holder.close,
   }
@@ -143,8 +142,9 @@ function inTheClear({ path }: PkiDirectory, file: string): FpkiError {
   return new FpkiError('ERR_EXISTS', text, hint)
 }
 
-function isBegun(journal: Journal | null, step: string): boolean {
-  return journal?.steps.some(({ name, state }) => name === step && state !== 'pending') ?? false
+/** The first step makes the keys. */
+function isBegun(journal: Journal | null): boolean {
+  return journal !== null && journal.steps[0]?.state !== 'pending'
 }
 
 /** The root key of {@link CreateKeys} as the workplace wants it. */

@@ -1,32 +1,20 @@
-import { ABANDON, CREATE, ROOT_CSR_COMMAND } from '../../directory/commands.js'
-import { PKI_FILES, type PkiFile } from '../../directory/names.js'
+import { CREATE, type ROOT_CSR_COMMAND } from '../../directory/commands.js'
+import type { JournalOf, OptionsOf } from '../../directory/journal-record.js'
+import { PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import type { Journal } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import type { FactoryApi } from '../../factory/api.js'
 import { checkFactoryName } from '../../factory-name.js'
-import { goingOnFrom, holdsPki, lastJournal, requireSameWork } from '../../journal/resume.js'
-import { type Facts, newJournal } from '../../journal/run-steps.js'
+import { finishedRootCsr, resumableInNew } from '../../journal/resumable.js'
 import type { HsmPlace, NamedModule } from '../../keystore/choice.js'
-import { ROOT_KEY } from '../../keystore/labels.js'
 import { checkClock } from '../../pki/clock.js'
 import { samePem } from '../../pki/pem.js'
 import { toServerName } from '../../pki/server-name.js'
-import type {
-  Clock,
-  Curve,
-  DurableFiles,
-  EncryptionPorts,
-  HsmChoice,
-  KeyChoice,
-  Passphrases,
-  Progress,
-  Who,
-} from '../../ports.js'
+import type { Clock, Curve, DurableFiles, EncryptionPorts, HsmChoice, Passphrases, Progress, Who } from '../../ports.js'
 import type { CryptokiMaker } from '../../signer/pkcs11/cryptoki.js'
-import { formatPkcs11Uri } from '../../signer/pkcs11/uri.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { factoryIsSet } from './factory-is-set.js'
+import { newKeysToken } from './journalled-token.js'
 
 /** What `ca create` is asked to make. */
 export interface CreatePkiOptions {
@@ -88,107 +76,67 @@ export function checkedTlsNames(names: readonly string[]): readonly string[] {
   return [...new Set(all)]
 }
 
-/** Before anything is made: the reasons not to. Returns the journal of an interrupted run of the same command. */
-export async function refuseWhatCannotBe(
+/**
+ * Before anything is made: the clock, the names, and the Factory API must allow it. Throws ERR_CLOCK, ERR_USAGE,
+ * ERR_FACTORY_IS_SET, and what {@link interruptedCreate} throws.
+ *
+ * @returns the interrupted run of the same command; null: there is none
+ */
+export async function checkBefore(
   directory: PkiDirectory,
   options: CreatePkiOptions,
   { api, clock }: CreatePkiPorts,
-): Promise<Journal | null> {
+): Promise<JournalOf<typeof CREATE> | null> {
   checkClock(clock())
   checkFactoryName(options.factory, 'the caller')
   checkAbsolute(directory.path, 'PKI directory')
-  const journal = (await directory.check()) === 'missing' ? null : await unfinishedJournal(directory, options, api)
-  const known = await api.getCertificates()
-  if (known === null || (journal !== null && samePem(known.rootCrt, await directory.read(PKI_FILES.rootCertificate)))) {
-    return journal
-  }
+  const open = await interruptedCreate(directory, options, api)
+  const inApi = await api.getCertificates()
+  if (inApi === null) return open
+  if (open !== null && samePem(inApi.rootCrt, await directory.read(PKI_FILES.rootCertificate))) return open
   throw factoryIsSet(options.factory, api, options.factorySource)
 }
 
-async function unfinishedJournal(directory: PkiDirectory, options: CreatePkiOptions, api: FactoryApi) {
-  const journal = await lastJournal(directory)
-  const contents = await directory.contents()
-  const isFree = journal === null || (journal.command === ABANDON && journal.finishedAt !== null)
-  if (isFree && contents.length === 0) return null
-  if (journal !== null && isRootCsr(journal, contents)) return requireFits(directory, journal, options)
-  if (journal === null || journal.finishedAt !== null) throw await holdsPki(directory)
-  requireSameWork(directory, journal, CREATE, createArguments(options, api))
-  return journal
+/**
+ * The interrupted run of the same command; null: there is none. Throws ERR_EXISTS when the directory has a PKI, ERR_UNFINISHED
+ * when another command is open, or a finished `ca root-csr` waits for a certificate that these options do not bring.
+ */
+export async function interruptedCreate(
+  directory: PkiDirectory,
+  options: CreatePkiOptions,
+  api: FactoryApi,
+): Promise<JournalOf<typeof CREATE> | null> {
+  const open = await resumableInNew(directory, CREATE, journalledOptions(options, api))
+  const rootCsr = open === null ? await finishedRootCsr(directory) : null
+  if (rootCsr !== null) requireFits(directory, rootCsr.options, options)
+  return open
 }
 
-/** Is it what `ca root-csr` left: a key, which waits for its certificate? */
-function isRootCsr({ command, finishedAt }: Journal, contents: readonly PkiFile[]): boolean {
-  const root: readonly PkiFile[] = [PKI_FILES.rootKey, PKI_FILES.rootCertificate]
-  return command === ROOT_CSR_COMMAND && finishedAt !== null && contents.every((name) => root.includes(name))
-}
-
-/** A new root would be a second one: only the certificate for the key that is there goes on from it. */
-function requireFits(directory: PkiDirectory, { arguments: begun }: Journal, options: CreatePkiOptions): null {
-  const { rootCertificateFile, factory, encryptKeys = false } = options
+/** Another root would be a second one: only the certificate for the existing key continues from it. */
+function requireFits(
+  directory: PkiDirectory,
+  rootCsr: OptionsOf<typeof ROOT_CSR_COMMAND>,
+  { rootCertificateFile, factory, encryptKeys = false }: CreatePkiOptions,
+): void {
   const refuse = (reason: string, hint: string) =>
     new FpkiError('ERR_UNFINISHED', `The root key of ${directory.path}, from \`ca root-csr\`, ${reason}.`, hint)
   if (rootCertificateFile === undefined) {
     throw refuse('waits for its certificate', 'Give it with --root-cert FILE, as the company CA has signed it.')
   }
-  if (begun['--factory'] !== factory) {
+  if (rootCsr.factory !== factory) {
     const hint = 'Name that one with --factory, or another directory.'
-    throw refuse(`was made for the factory ${begun['--factory']}`, hint)
+    throw refuse(`was made for the factory ${rootCsr.factory}`, hint)
   }
-  if (begun['--encrypt-keys'] === 'true' && !encryptKeys) {
+  if (rootCsr.encryptKeys && !encryptKeys) {
     throw refuse('was made with --encrypt-keys', 'Give --encrypt-keys here too, for the key of local-ca.')
   }
-  return null
 }
 
-/** The journal of a `ca create` that begins now. Throws ERR_BAD_FILE. */
-export async function newCreate(
-  directory: PkiDirectory,
-  options: CreatePkiOptions,
-  steps: readonly { name: string }[],
-  { api, clock }: CreatePkiPorts,
-): Promise<Journal> {
-  const journal = newJournal(CREATE, createArguments(options, api), steps, clock())
-  return { ...journal, facts: await goingOnFrom(directory) }
-}
-
-/** What the journal records of a `ca create`, under the flags' names. */
-function createArguments(options: CreatePkiOptions, api: FactoryApi): Facts {
-  const { factory, onlineCa, localCa, tlsNames, rootCertificateFile } = options
+/** What the journal of a `ca create` records of its options. */
+export function journalledOptions(options: CreatePkiOptions, api: Pick<FactoryApi, 'name'>): OptionsOf<typeof CREATE> {
+  const { factory, onlineCa, localCa, tlsNames, rootCertificateFile = null, encryptKeys = false } = options
   return {
-    '--factory': factory,
-    '--api': api.name,
-    '--online-ca': String(onlineCa),
-    '--local-ca': String(localCa),
-    '--tls-name': tlsNames.join(' '),
-    ...(rootCertificateFile === undefined ? {} : { '--root-cert': rootCertificateFile }),
-    ...keyArguments(options),
+    ...{ factory, api: api.name, onlineCa, localCa, tlsNames: [...tlsNames], rootCertificateFile, encryptKeys },
+    hsm: newKeysToken(options),
   }
-}
-
-/** What a journal records of where keys are, and how they are kept. */
-export function keyArguments(options: KeyOptions): Facts {
-  return { ...(options.encryptKeys ? { '--encrypt-keys': 'true' } : {}), ...hsmArguments(options) }
-}
-
-/** The part of them that is about a token; none: nothing. */
-export function hsmArguments({
-  hsm,
-  keyType = 'P-256',
-  localCaInHsm = false,
-}: Pick<KeyOptions, 'hsm' | 'keyType' | 'localCaInHsm'>): Facts {
-  if (hsm === undefined) return {}
-  return {
-    '--hsm-module': hsm.module,
-    '--hsm-token-label': hsm.token.label ?? '',
-    '--hsm-token-serial': hsm.token.serial ?? '',
-    '--hsm-uri': keyInUri(hsm.key),
-    '--key-type': keyType,
-    '--local-ca-in-hsm': String(localCaInHsm),
-  }
-}
-
-/** A key that is not the usual one was named by a URI. */
-function keyInUri({ label, id }: KeyChoice): string {
-  const isUsual = id === null && (label === null || label === ROOT_KEY.label)
-  return isUsual ? '' : formatPkcs11Uri({ object: label, id })
 }

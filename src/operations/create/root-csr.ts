@@ -1,15 +1,16 @@
 import * as z from 'zod/mini'
 import { openAuditLog } from '../../audit-log/audit-log.js'
-import { KEEP } from '../../audit-log/traces.js'
-import { ABANDON, ROOT_CSR_COMMAND } from '../../directory/commands.js'
+import { ROOT_CSR_COMMAND } from '../../directory/commands.js'
+import type { FactsOf, JournalOf, OptionsOf } from '../../directory/journal-record.js'
 import { ROOT_CSR } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
-import { type Journal, keyReference } from '../../directory/records.js'
+import { keyReference } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { checkFactoryName } from '../../factory-name.js'
-import { type KeepWork, keepStep } from '../../journal/keep-records.js'
-import { holdsPki, lastJournal, requireSameWork } from '../../journal/resume.js'
-import { type Facts, fact, newJournal, runSteps, type Step } from '../../journal/run-steps.js'
+import type { KeepWork } from '../../journal/keep-records.js'
+import { finishedRootCsr, requireSame, resumableInNew } from '../../journal/resumable.js'
+import { runJournalled } from '../../journal/run-journalled.js'
+import { steps } from '../../journal/steps.js'
 import { jsonDocument } from '../../json-document.js'
 import { madeKey, makeKey } from '../../keystore/private-key.js'
 import { readCsr } from '../../pki/csr.js'
@@ -19,8 +20,9 @@ import { createCaCsr } from '../../signer/x509/csr.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { type OpenApi, requireNoRoot } from './factory-is-set.js'
+import { newKeysToken } from './journalled-token.js'
 import { type CreateKeys, checkPassphrase, createKeys } from './keys.js'
-import { type CreatePkiPorts, type KeyOptions, keyArguments } from './preconditions.js'
+import type { CreatePkiPorts, KeyOptions } from './preconditions.js'
 
 /** What `fpki ca root-csr --json` prints. */
 export const madeRootCsr = jsonDocument({
@@ -67,53 +69,40 @@ interface Work extends KeepWork {
 
 const COMMAND = ROOT_CSR_COMMAND
 
-const STEPS: readonly Step<Work>[] = [
-  { name: 'state', says: 'Remembering which factory this is', run: rememberFactory },
-  { name: 'root-key', says: 'Making the root key', run: makeRootKey },
-  { name: 'root-csr', says: 'Signing the request for its certificate', run: makeCsr },
-]
+type RootCsrJournal = JournalOf<typeof COMMAND>
+type Facts = FactsOf<typeof COMMAND>
+
+const STEPS = steps<Work, typeof COMMAND>()
+  .step({ name: 'key', says: 'Making the root key', run: makeRootKey })
+  .step({ name: 'request', says: 'Signing the request for its certificate', run: makeCsr })
 
 /**
- * Makes a root key and a request for its certificate, which a company's CA is to sign; `ca create --root-cert` goes on
- * from there. Called again it makes no second key, and gives the same request.
+ * Makes a root key and a request for its certificate, which a company's CA is to sign; `ca create --root-cert` continues from
+ * there. Called again it makes no second key, and returns the same request.
  *
  * @throws FpkiError ERR_EXISTS when the directory holds a PKI or something else is in the way; ERR_FACTORY_IS_SET when the
- *   factory has a root; ERR_UNFINISHED when it was begun with other options; ERR_PASSPHRASE, ERR_BAD_KEY, ERR_STORAGE,
+ *   factory has a root; ERR_UNFINISHED when it was started with other options; ERR_PASSPHRASE, ERR_BAD_KEY, ERR_STORAGE,
  *   ERR_HSM_…
  */
 export async function rootCsr(options: RootCsrOptions, ports: RootCsrPorts): Promise<MadeRootCsr> {
   checkFactoryName(options.factory, 'the caller')
   checkAbsolute(options.directory, 'PKI directory')
   if (options.out !== undefined) checkAbsolute(options.out, 'file of --out')
-  const directory = pkiDirectory(ports.files, options.directory)
-  const begun = await begunWork(directory, options)
+  const directory = pkiDirectory(ports.files.deferring(), options.directory)
+  const earlier = await earlierRun(directory, options)
   await requireNoRoot(options, ports)
   for (const warning of await directory.warningsAbove()) ports.progress.warn(warning)
   const keys = await createKeys(directory, { ...options, localCa: false }, ports, null)
   try {
-    await keys.refuseTaken(begun)
+    await keys.refuseTaken(earlier)
     await checkPassphrase(directory, keys, { ...options, localCa: false })
     await directory.make()
-    const csr = await csrWith(
-      {
-        directory,
-        options,
-        keys,
-        rootSigner: null,
-        auditLog: openAuditLog(directory, COMMAND, ports),
-        warn: ports.progress.warn,
-      },
-      ports,
-    )
+    const csr = await csrOf({ directory, options, keys }, ports)
     if (options.out !== undefined) await writeOut(ports, options.out, csr)
-    const subject = formatName(readCsr(csr, ROOT_CSR).subject)
-    const { factory } = options
     return {
-      factory,
-      directory: directory.path,
-      rootKey: keys.root.reference,
+      ...{ factory: options.factory, directory: directory.path, rootKey: keys.root.reference },
       csrFile: `${directory.path}/${ROOT_CSR}`,
-      subject,
+      subject: formatName(readCsr(csr, ROOT_CSR).subject),
       csr,
     }
   } finally {
@@ -121,65 +110,74 @@ export async function rootCsr(options: RootCsrOptions, ports: RootCsrPorts): Pro
   }
 }
 
-async function csrWith(work: Work, ports: RootCsrPorts): Promise<string> {
-  const { directory, options } = work
-  const lock = await directory.lock()
-  try {
-    const begun = await begunWork(directory, options)
-    const made = begun?.finishedAt == null ? null : await directory.read(ROOT_CSR)
-    if (begun !== null && made !== null) {
-      await makeCsr(work, begun.facts)
-      ports.progress.note(`the key and the request were made at ${begun.startedAt}, and are kept.`)
-      return made
-    }
-    const journal =
-      begun === null ? newJournal(COMMAND, argumentsOf(options), [...STEPS, KEEP], ports.clock()) : reopened(begun)
-    await runSteps([...STEPS, keepStep(journal)], work, journal, { ...ports, directory })
-    return (await directory.read(ROOT_CSR)) ?? ''
-  } finally {
-    await lock.release()
+async function csrOf(
+  { directory, options, keys }: Pick<Work, 'directory' | 'options' | 'keys'>,
+  ports: RootCsrPorts,
+): Promise<string> {
+  const auditLog = openAuditLog(directory, COMMAND, ports)
+  const work: Work = { directory, options, keys, rootSigner: null, auditLog, warn: ports.progress.warn }
+  const finished = await finishedRun(directory, options)
+  const existing = finished === null ? null : await directory.read(ROOT_CSR)
+  if (finished !== null && existing !== null && (await isForKey(existing, work, finished))) {
+    ports.progress.note(`the key and the request were made at ${finished.startedAt}, and are kept.`)
+    return existing
   }
+  await runJournalled(COMMAND, journalledOptions(options), STEPS, {
+    ...ports,
+    directory,
+    find: () => earlierRun(directory, options),
+    work: async () => work,
+    begin: async () => rememberFactory(work),
+    keep: (kept) => kept,
+  })
+  return (await directory.read(ROOT_CSR)) ?? ''
 }
 
-function argumentsOf(options: RootCsrOptions): Facts {
-  return { '--factory': options.factory, ...keyArguments({ ...options, localCa: false }) }
+async function isForKey(csr: string, { directory, keys }: Work, { facts }: RootCsrJournal): Promise<boolean> {
+  const publicKey = await madeKey(keys.root, facts.key?.rootKey ?? '')
+  return sameSpki(readCsr(csr, `${directory.path}/${ROOT_CSR}`).publicKey.spki, publicKey)
 }
 
-/** What there is to go on with, or has been finished; null: nothing. */
-async function begunWork(directory: PkiDirectory, options: RootCsrOptions): Promise<Journal | null> {
-  if ((await directory.check()) === 'missing') return null
-  const journal = await lastJournal(directory)
-  const isFree = journal === null || (journal.command === ABANDON && journal.finishedAt !== null)
-  if (isFree && (await directory.contents()).length === 0) return null
-  if (journal === null || (journal.command !== COMMAND && journal.finishedAt !== null)) throw await holdsPki(directory)
-  requireSameWork(directory, journal, COMMAND, argumentsOf(options))
-  return journal
+/** What the journal of a `ca root-csr` records of its options. */
+function journalledOptions(options: RootCsrOptions): OptionsOf<typeof COMMAND> {
+  const { factory, encryptKeys = false } = options
+  return { factory, encryptKeys, hsm: newKeysToken(options) }
 }
 
-/** A request that was lost is made again, for the key that it was for. */
-function reopened(journal: Journal): Journal {
-  if (journal.finishedAt === null) return journal
-  const steps = journal.steps.map((step) => (step.name === 'root-csr' ? { ...step, state: 'started' as const } : step))
-  return { ...journal, steps, finishedAt: null }
+/** The run to resume. In a finished one the request is signed again when its file was lost, for the same key. */
+async function earlierRun(directory: PkiDirectory, options: RootCsrOptions): Promise<RootCsrJournal | null> {
+  const open = await resumableInNew(directory, COMMAND, journalledOptions(options))
+  const earlier = open ?? (await finishedRun(directory, options))
+  if (earlier === null || earlier.finishedAt === null) return earlier
+  const reopened = earlier.steps.map((one) => (one.name === 'request' ? { ...one, state: 'started' as const } : one))
+  return { ...earlier, steps: reopened }
 }
 
-async function rememberFactory({ directory, options, keys }: Work): Promise<undefined> {
+/** Throws ERR_UNFINISHED when the request was made with other options. */
+async function finishedRun(directory: PkiDirectory, options: RootCsrOptions): Promise<RootCsrJournal | null> {
+  const finished = await finishedRootCsr(directory)
+  if (finished === null) return null
+  return requireSame(directory, finished, COMMAND, journalledOptions(options))
+}
+
+async function rememberFactory({ directory, options, keys, auditLog }: Work): Promise<undefined> {
   const { factory, api } = options
   await directory.writeState({ version: 1, factory, api, rootKey: keys.root.reference })
+  await auditLog.prepare()
 }
 
-async function makeRootKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<Facts> {
+async function makeRootKey({ keys }: Work, _: unknown, interrupted: boolean): Promise<Facts['key']> {
   return { rootKey: await makeKey(keys.root, interrupted) }
 }
 
-async function makeCsr({ directory, options, keys, auditLog }: Work, facts: Facts): Promise<undefined> {
-  const publicKey = await madeKey(keys.root, fact(facts, 'rootKey'))
+async function makeCsr({ directory, options, keys, auditLog }: Work, { key }: Pick<Facts, 'key'>): Promise<void> {
+  const publicKey = await madeKey(keys.root, key.rootKey)
   const existing = await directory.read(ROOT_CSR)
   const path = `${directory.path}/${ROOT_CSR}`
   if (existing !== null && sameSpki(readCsr(existing, path).publicKey.spki, publicKey)) return
   const csr = await createCaCsr(await commonNameAndUnit('Factory-CA', options.factory), await keys.root.open())
   await auditLog.event('The root key signed the request for its certificate.')
-  // One of another key: create refuses to overwrite it, and says so.
+  // A request for another key is not overwritten: this throws ERR_EXISTS.
   await directory.create(ROOT_CSR, csr)
 }
 

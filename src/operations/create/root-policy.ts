@@ -21,7 +21,7 @@ const KNOWN: readonly string[] = ['basicConstraints', 'keyUsage', 'extKeyUsage',
 const IN_WORDS: readonly string[] = ['subject-not-utf8', 'common-name-missing', 'ca-subject-key-id-missing']
 
 /**
- * Can a certificate be the root of trust of a factory (contract.md 3)? It must be a CA for an EC key that may sign device
+ * Can a certificate be the root of trust of a factory (docs/profile.md#root)? It must be a CA for an EC key that may sign device
  * CAs and CRLs, of this factory, valid now, and lint finds no error in it: what is taken here, `ca verify` and `ca restore`
  * go by the same rules, and the root can be set once only.
  *

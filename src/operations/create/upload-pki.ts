@@ -7,12 +7,12 @@ import {
   FactoryApiError,
   type FactoryCertificates,
 } from '../../factory/api.js'
-import { requireText } from '../../issuance/issue.js'
 import { rememberedKeyName } from '../../keystore/labels.js'
 import { samePem } from '../../pki/pem.js'
 import { provesPossession } from '../../pki/possession.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
+import { requireText } from '../signing/certificate-files.js'
 import { factoryIsSet } from './factory-is-set.js'
 import type { CreateKeys } from './keys.js'
 
@@ -25,16 +25,23 @@ interface Upload {
 }
 
 /**
- * Tells the Factory API of a new PKI, and reads back what it knows. The API takes all of it in one call, or nothing; an
- * answer that got lost is seen by asking first. The root can be set once only, so everything is looked at before it is.
+ * Uploads a new PKI to the Factory API, and reads it back. The API takes all of it in one call, or nothing. The root can be set
+ * only once, so everything is checked before.
  *
+ * @param interrupted an earlier upload may have been taken, and its answer lost: the API is asked first
  * @throws FpkiError ERR_BAD_FILE or ERR_BAD_KEY when a file is missing or does not fit, ERR_FACTORY_IS_SET, ERR_API
  */
-export async function uploadPki({ directory, factory, api, keys }: Upload, files: readonly string[]): Promise<void> {
+export async function uploadPki(
+  { directory, factory, api, keys }: Upload,
+  files: readonly string[],
+  interrupted: boolean,
+): Promise<void> {
   const certificates = await wholePki(directory, keys, files)
-  const known = await api.getCertificates()
-  if (known === null) await beforeTheRoot(api, factory, api.updateCertificates(certificates))
-  else if (!samePem(known.rootCrt, certificates.rootCrt)) throw factoryIsSet(factory, api)
+  const inApi = interrupted ? await api.getCertificates() : null
+  // With our root, the API has taken all of the upload; what it shows else by now are later changes.
+  if (inApi !== null && samePem(inApi.rootCrt, certificates.rootCrt)) return
+  if (inApi !== null) throw factoryIsSet(factory, api)
+  await beforeTheRoot(api, factory, api.updateCertificates(certificates))
   requireSame(await api.getCertificates(), certificates, directory)
 }
 
@@ -65,7 +72,7 @@ function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate
 }
 
 /**
- * The certificates of a PKI directory in the form in which the Factory API takes them (contract.md 4), after a look at
+ * The certificates of a PKI directory in the form in which the Factory API takes them (docs/profile.md#certs), after a look at
  * all of `files`: none is missing, and each key is that of its certificate. Throws ERR_BAD_FILE or ERR_BAD_KEY.
  */
 async function wholePki(

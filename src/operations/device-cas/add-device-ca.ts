@@ -2,10 +2,8 @@ import * as z from 'zod/mini'
 import { localCaFiles } from '../../directory/local-ca-files.js'
 import { isKeyFile, PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
-import { makeCertificate, requireText, signCsr } from '../../issuance/issue.js'
 import { type OpenPki, withDeviceCas } from '../../issuance/open-pki.js'
-import { type Change, type ChangePorts, type ChangeWork, changePki } from '../../journal/change/change-pki.js'
-import { type Facts, fact, type Step } from '../../journal/run-steps.js'
+import { steps } from '../../journal/steps.js'
 import { jsonDocument } from '../../json-document.js'
 import { fileKey, madeKey, makeKey, type PrivateKey } from '../../keystore/private-key.js'
 import { certificateFacts, describeCertificate } from '../../pki/describe.js'
@@ -13,11 +11,14 @@ import { DEVICE_CA } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
+import { makeCertificate, requireText, signCsr } from '../signing/certificate-files.js'
+import type { Change, ChangePorts, ChangeWork } from './change.js'
+import { changePki } from './change-pki.js'
 
 /** What `fpki ca add-device-ca --json` prints. */
 export const addedDeviceCas = jsonDocument({
   factory: z.string(),
-  /** Which Factory API has taken them. */
+  /** The Factory API that has accepted them. */
   api: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -25,11 +26,11 @@ export const addedDeviceCas = jsonDocument({
     z.extend(certificateFacts, {
       role: z.enum(['online-ca', 'local-ca']),
       file: z.string(),
-      /** The file of its key, which is secret; null: the Factory API has it. */
+      /** Its key file; null: the Factory API has the key. */
       keyFile: z.nullable(z.string()),
     }),
   ),
-  /** An interrupted run was brought to its end. */
+  /** An interrupted run was resumed. */
   resumed: z.boolean(),
   warnings: z.array(z.string()),
 })
@@ -37,23 +38,23 @@ export const addedDeviceCas = jsonDocument({
 /** See {@link addedDeviceCas}. */
 export type AddedDeviceCas = z.infer<typeof addedDeviceCas>
 
-/** Which device CAs are wanted. */
+/** Which device CAs to add. */
 export interface AddDeviceCaOptions {
   /** Absolute path of the PKI directory. */
   readonly directory: string
   readonly factory: string
   readonly onlineCa: boolean
   readonly localCa: boolean
-  /** A name in the directory, with or without `.pem`; its key is `NAME.key`. */
+  /** A file name in the directory, with or without `.pem`; its key is `NAME.key`. */
   readonly localCaFilename: string
 }
 
 /**
- * Adds device CAs to those that the Factory API knows (contract.md 1, 3 and 4). Those that are there stay as they are; an
- * earlier online-crt is kept as `.bak`.
+ * Adds device CAs to those in the Factory API (docs/profile.md#conversation). Existing ones are not changed; an earlier
+ * online-crt is kept as `.bak`.
  *
- * @throws FpkiError ERR_USAGE when none is asked for, or the name is none; ERR_EXISTS when local-ca's files are there;
- *   else as {@link changePki}
+ * @throws FpkiError ERR_USAGE when none is specified or the file name is invalid; ERR_EXISTS when a file of local-ca exists;
+ *   and as {@link changePki}
  */
 export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePorts): Promise<AddedDeviceCas> {
   const { directory, factory, onlineCa, localCa } = options
@@ -63,16 +64,11 @@ export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePort
     ...(onlineCa ? [{ role: 'online-ca' as const, file: PKI_FILES.onlineCaCertificate, keyFile: null }] : []),
     ...(localCa ? [{ role: 'local-ca' as const, file: local.certificate, keyFile: local.key }] : []),
   ]
-  const change: Change = {
-    command: 'ca add-device-ca',
-    arguments: {
-      '--factory': factory,
-      '--online-ca': String(onlineCa),
-      '--local-ca': String(localCa),
-      '--local-ca-filename': localCa ? local.certificate : '',
-    },
+  const change: Change<typeof COMMAND> = {
+    command: COMMAND,
+    options: { factory, api: ports.api.name, onlineCa, localCa, localCaFilename: localCa ? local.certificate : null },
     check: (pki) => refuseTaken(pki, localCa ? [local.certificate, local.key] : []),
-    prepare: [...(onlineCa ? ONLINE_CA : []), ...(localCa ? localCaSteps(local) : [])],
+    prepare: prepareSteps({ onlineCa, local: localCa ? local : null }),
     update: async ({ made }, { caCrt }) => {
       const added = await Promise.all(wanted.map(({ file }) => requireText(made, file)))
       return { caCrt: withDeviceCas(caCrt, added) }
@@ -85,61 +81,50 @@ export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePort
     },
   }
   const { pki, resumed, warnings } = await changePki({ directory, factory }, change, ports)
-  const added = wanted.map(async ({ file, ...told }) => {
+  const added = wanted.map(async ({ file, ...role }) => {
     const certificate = readPemCertificate(await requireText(pki.directory, file), file)
-    return { ...told, file, ...describeCertificate(certificate, pki.root, ports.clock()) }
+    return { ...role, file, ...describeCertificate(certificate, pki.root, ports.clock()) }
   })
   return { factory, api: ports.api.name, directory, added: await Promise.all(added), resumed, warnings: [...warnings] }
 }
 
-const ONLINE_CA: readonly Step<ChangeWork>[] = [
-  {
-    name: 'online-ca-csr',
-    says: 'Asking the Factory API for a new key and its request',
-    run: async ({ api }) => {
-      const { ca = '' } = await api.requestCsrs({ firstTimeInit: false, kinds: ['ca'] })
-      return { caCsr: ca }
-    },
-  },
-  {
-    name: 'online-ca-certificate',
-    says: 'Signing online-ca',
-    run: async (work, facts, interrupted) => {
-      const order = { file: PKI_FILES.onlineCaCertificate, profile: DEVICE_CA, what: 'ca-csr' }
-      return signCsr(work, { ...order, csr: fact(facts, 'caCsr') }, interrupted)
-    },
-  },
-]
+const COMMAND = 'ca add-device-ca'
 
-function localCaSteps({ certificate, key }: ReturnType<typeof localCaFiles>): readonly Step<ChangeWork>[] {
-  return [
-    {
-      name: 'user',
-      says: 'Asking the Factory API whose local-ca this is',
-      run: async ({ api }): Promise<Facts> => {
-        const { polisId } = await api.getUser()
-        return { userId: polisId }
-      },
-    },
-    {
-      name: 'local-ca-key',
-      says: 'Making the key of local-ca',
-      run: async (work, _, interrupted) => ({ localCaKey: await makeKey(await newLocalCaKey(work, key), interrupted) }),
-    },
-    {
-      name: 'local-ca-certificate',
-      says: 'Signing local-ca',
-      run: async (work, facts, interrupted) => {
-        const spki = await madeKey(await newLocalCaKey(work, key), fact(facts, 'localCaKey'))
-        const subject = await commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.factory)
-        const order = { file: certificate, profile: DEVICE_CA, subject, spki, issuer: work.root, names: [] }
-        return makeCertificate(work, interrupted, order)
-      },
-    },
-  ]
+interface Wanted {
+  readonly onlineCa: boolean
+  /** The files of a local-ca; null: none. */
+  readonly local: ReturnType<typeof localCaFiles> | null
 }
 
-/** In a PKI whose keys are encrypted, a new one is too. */
+function prepareSteps({ onlineCa, local }: Wanted) {
+  return steps<ChangeWork, typeof COMMAND>()
+    .step({
+      name: 'keys',
+      says: 'Generating keys and requesting CSRs',
+      run: async (work, _, interrupted) => ({
+        caCsr: onlineCa ? ((await work.api.requestCsrs({ firstTimeInit: false, kinds: ['ca'] })).ca ?? '') : null,
+        userId: local === null ? null : (await work.api.getUser()).polisId,
+        localCaKey: local === null ? null : await makeKey(await newLocalCaKey(work, local.key), interrupted),
+      }),
+    })
+    .step({
+      name: 'certificates',
+      says: 'Signing the certificates',
+      run: async (work, { keys: { caCsr, userId, localCaKey } }, interrupted) => {
+        if (caCsr !== null) {
+          const order = { file: PKI_FILES.onlineCaCertificate, profile: DEVICE_CA, what: 'ca-csr', csr: caCsr }
+          await signCsr(work, order, interrupted)
+        }
+        if (local === null || localCaKey === null || userId === null) return
+        const spki = await madeKey(await newLocalCaKey(work, local.key), localCaKey)
+        const subject = await commonNameAndUnit(`fio-${userId}`, work.factory)
+        const order = { file: local.certificate, profile: DEVICE_CA, subject, spki, issuer: work.root, names: [] }
+        await makeCertificate(work, interrupted, order)
+      },
+    })
+}
+
+/** The new key is encrypted if other keys of the PKI are. */
 async function newLocalCaKey(work: ChangeWork, key: string): Promise<PrivateKey> {
   const { directory, made, access } = work
   const names = (await directory.names()).filter(isKeyFile)
@@ -147,7 +132,7 @@ async function newLocalCaKey(work: ChangeWork, key: string): Promise<PrivateKey>
   return fileKey(made, key, work, { passphrases: access?.passphrases, encrypt: encrypted.includes(true) })
 }
 
-/** Anything may lie in a `.key`. */
+/** false for a `.key` file that is not a key. */
 function isEncrypted(pem: string, name: string): boolean {
   try {
     return isEncryptedKey(pem, name)
@@ -162,11 +147,11 @@ async function refuseTaken({ directory }: OpenPki, files: readonly string[]): Pr
   if (taken === undefined) return
   throw new FpkiError(
     'ERR_EXISTS',
-    `${directory.path}/${taken} exists already.`,
-    'fpki overwrites nothing; name another file with --local-ca-filename, site-b.pem for instance.',
+    `${directory.path}/${taken} already exists.`,
+    'fpki overwrites nothing: choose another name with --local-ca-filename, such as site-b.pem.',
   )
 }
 
 function noneWanted(): FpkiError {
-  return new FpkiError('ERR_USAGE', 'No device CA is asked for.', 'Give --online-ca, --local-ca, or both.')
+  return new FpkiError('ERR_USAGE', 'No device CA specified.', 'Pass --online-ca, --local-ca, or both.')
 }

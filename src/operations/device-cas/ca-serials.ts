@@ -6,26 +6,26 @@ import { isIssuedBy, readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 
-/** Far more than a certificate needs. */
+/** Far more than the size of a certificate. */
 const MAX_BYTES = 64 * 1024
 
-/** How a person names device CAs. */
+/** Device CAs as the user specifies them. */
 export interface CaWords {
-  /** Bare names in the PKI directory, with or without `.pem`, or full paths (contract.md 1). */
+  /** File names in the PKI directory, with or without `.pem`, or absolute paths (docs/profile.md#ca-words). */
   readonly caFiles: readonly string[]
-  /** Base 10, `0x…`, or colon-separated hex. */
+  /** Decimal, `0x…`, or colon-separated hex. */
   readonly caSerials: readonly string[]
 }
 
 /**
- * The serial numbers of the CAs that are named, each once, in ascending order.
+ * The serial numbers of the specified CAs, without duplicates, in ascending order.
  *
- * @throws FpkiError ERR_USAGE when none is named or a word is no name or number; ERR_BAD_FILE and ERR_BAD_CERTIFICATE when
- *   a file is missing, is no certificate, or is not one of this PKI's
+ * @throws FpkiError ERR_USAGE when none is specified, or a name or number is invalid; ERR_BAD_FILE and ERR_BAD_CERTIFICATE
+ *   when a file is missing, malformed, or not of this PKI
  */
 export async function serialsOf({ caFiles, caSerials }: CaWords, pki: OpenPki, files: DurableFiles) {
   if (caFiles.length + caSerials.length === 0) {
-    throw new FpkiError('ERR_USAGE', 'No device CA is named.', 'Name it with --ca-file or --ca-serial.')
+    throw new FpkiError('ERR_USAGE', 'No device CA specified.', 'Pass --ca-file or --ca-serial.')
   }
   const fromFiles = await Promise.all(caFiles.map((name) => serialOfFile(name, pki, files)))
   const serials = new Set([
@@ -36,8 +36,8 @@ export async function serialsOf({ caFiles, caSerials }: CaWords, pki: OpenPki, f
 }
 
 /**
- * A serial number as fioctl takes it (base 10) or as OpenSSL prints it; `flag` says where it stands, and `directory` what PKI
- * is meant. Throws ERR_USAGE.
+ * Parses a serial number, decimal as fioctl accepts it or hex as OpenSSL prints it. `flag` and `directory` are for the
+ * message. Throws ERR_USAGE.
  */
 export function readSerial(word: string, flag: string, directory: string): bigint {
   const hex =
@@ -46,8 +46,8 @@ export function readSerial(word: string, flag: string, directory: string): bigin
   if (/^\d{1,64}$/.test(word)) return BigInt(word)
   throw new FpkiError(
     'ERR_USAGE',
-    `${JSON.stringify(word)}, from ${flag}, is no serial number.`,
-    `Give it in base 10, as 0x…, or as hex with colons; \`${showOf(directory)}\` prints them.`,
+    `Invalid value for ${flag}: ${JSON.stringify(word)} is not a serial number.`,
+    `Use decimal, 0x… or colon-separated hex; \`${showOf(directory)}\` prints the serial numbers.`,
   )
 }
 
@@ -69,26 +69,26 @@ async function serialOfFile(name: string, { directory, root }: OpenPki, files: D
     if (isIssuedBy(certificate, root)) return certificate.serialNumber
     throw new FpkiError(
       'ERR_BAD_CERTIFICATE',
-      `${path} is not a certificate of this PKI: factory_ca has not signed it.`,
-      'Name the certificate of a device CA of this factory.',
+      `${path} does not belong to this PKI: it is not signed by factory_ca.pem.`,
+      'Pass the certificate of a device CA of this factory.',
     )
   }
   throw new FpkiError(
     'ERR_BAD_FILE',
-    `There is no ${paths[0]}.`,
-    `Name a certificate in the PKI directory, or take --ca-serial; \`${showOf(directory.path)}\` prints the serials.`,
+    `${paths[0]} does not exist.`,
+    `Pass a certificate in the PKI directory, or use --ca-serial; \`${showOf(directory.path)}\` prints the serial numbers.`,
   )
 }
 
 function noDeviceCa(path: string, directory: string): FpkiError {
-  const hint = `Name the certificate of a device CA; \`${showOf(directory)}\` shows which there are.`
+  const hint = `Pass the certificate of a device CA; \`${showOf(directory)}\` lists them.`
   return new FpkiError('ERR_NOT_A_DEVICE_CA', `${path} is not the certificate of a device CA.`, hint)
 }
 
 function noName(name: string): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
-    `${JSON.stringify(name)}, from --ca-file, is neither a name in the PKI directory nor a full path.`,
-    'Give a bare name such as local-ca.pem, or an absolute path.',
+    `Invalid value for --ca-file: ${JSON.stringify(name)} is neither a file name in the PKI directory nor an absolute path.`,
+    'Use a name such as local-ca.pem, or an absolute path.',
   )
 }

@@ -1,47 +1,46 @@
+import type { FactsOf } from '../../directory/journal-record.js'
 import { FpkiError } from '../../errors.js'
-import type { FactoryCertificates } from '../../factory/api.js'
+import type { FactoryCertificates, KnownCertificates } from '../../factory/api.js'
 import { deviceCaSerials, knownPki, type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
-import { signCrl } from '../../issuance/sign-crl.js'
-import {
-  type Change,
-  type ChangePorts,
-  type ChangeWork,
-  changePki,
-  isInterrupted,
-} from '../../journal/change/change-pki.js'
 import { withAuditLog } from '../../journal/keep-records.js'
-import { type Facts, fact } from '../../journal/run-steps.js'
+import { steps } from '../../journal/steps.js'
 import { rootSignerOf } from '../../keystore/root-key.js'
 import { isCrlOf, revokedIn } from '../../pki/crl.js'
 import { describeCrl } from '../../pki/describe-crl.js'
 import { readCrl } from '../../pki/read-crl.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
-import { type ChangedDeviceCas, toldInFacts, toldOf } from './changed-device-cas.js'
+import type { Change, ChangePorts, ChangeWork } from './change.js'
+import { changePki, isInterrupted } from './change-pki.js'
+import { type ChangedDeviceCas, reportOf } from './changed-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan, planOf } from './device-ca-plan.js'
+import { signedCrl } from './sign-crl.js'
 
 export { type ChangedDeviceCas, changedDeviceCas } from './changed-device-cas.js'
 
-/** What is to be done to which device CAs. */
+/** The commands that send a CRL. */
+type CrlCommand = (typeof CA_ACTIONS)[CaAction]['command']
+
+/** The action, and the device CAs to apply it to. */
 export interface ChangeDeviceCasOptions extends CaWords {
   /** Absolute path of the PKI directory. */
   readonly directory: string
   readonly factory: string
   readonly action: CaAction
-  /** Sign the CRL, and go no further. */
+  /** Sign the CRL, but do not send it. */
   readonly dryRun: boolean
 }
 
-/** What changing device CAs works with. */
+/** Ports of {@link changeDeviceCas}. */
 export interface ChangeDeviceCasPorts extends ChangePorts {
   /**
-   * Tells whoever runs fpki what will happen, and asks unless it is a dry run; throws ERR_NOT_CONFIRMED when it is not to
-   * be. An interrupted run does not ask again.
+   * Shows the plan, and asks for confirmation unless it is a dry run; throws ERR_NOT_CONFIRMED when it is denied. Not called
+   * when an interrupted run is resumed.
    */
   confirm(action: CaAction, plan: CaPlan): Promise<void>
 }
 
 /**
- * Revokes, disables or enables device CAs with a CRL for the Factory API (contract.md 3 and 4).
+ * Revokes, disables or enables device CAs with a CRL for the Factory API (docs/profile.md#crl).
  *
  * @throws FpkiError ERR_NOT_A_DEVICE_CA, ERR_NOT_CONFIRMED, and as serialsOf and changePki do
  */
@@ -53,26 +52,27 @@ export async function changeDeviceCas(
   const pki = await openPki(ports.files, directory, factory)
   const serials = await serialsOf(options, pki, ports.files)
   let confirmed: readonly string[] | null = null
-  const { change, sentCrl } = crlChange(options, serials, () => confirmed)
-  const told = { factory, api: ports.api.name, directory, action, dryRun }
+  let known: KnownCertificates | undefined
+  const { change, sentCrl } = crlChange(options, serials, ports, () => confirmed)
+  const report = { factory, api: ports.api.name, directory, action, dryRun }
   const nothing = { changed: false, resumed: false, warnings: [] }
   if (dryRun || !(await isInterrupted(pki, change))) {
-    const known = await knownPki(ports.api, pki)
+    known = await knownPki(ports.api, pki)
     const plan = await planOf(action, serials, pki, known)
-    if (plan.isDone) return { ...told, ...nothing, deviceCas: toldOf(plan), crl: null }
+    if (plan.isDone) return { ...report, ...nothing, deviceCas: reportOf(plan), crl: null }
     await ports.confirm(action, plan)
     if (dryRun) {
       const signed = await drySigned(options, serials, { ...pki, ...ports, known })
-      return { ...told, ...nothing, deviceCas: toldOf(plan), ...signed }
+      return { ...report, ...nothing, deviceCas: reportOf(plan), ...signed }
     }
     confirmed = plan.dangers
   }
-  const { facts, resumed, warnings } = await changePki({ directory, factory }, change, ports)
+  const { facts, resumed, warnings } = await changePki({ directory, factory, known }, change, ports)
   const crl = describeCrl(readCrl(sentCrl(facts), 'the CRL'))
-  return { ...told, changed: true, deviceCas: toldInFacts(facts), crl, resumed, warnings: [...warnings] }
+  return { ...report, changed: true, deviceCas: facts.crl.deviceCas, crl, resumed, warnings: [...warnings] }
 }
 
-/** The CRL that would be sent. It is signed, and so it is logged; nothing else is written. */
+/** Signs the CRL that would be sent, and records it in the audit log; writes nothing else. */
 async function drySigned(
   { action }: ChangeDeviceCasOptions,
   serials: readonly bigint[],
@@ -88,7 +88,7 @@ async function drySigned(
   try {
     const signer = await openRootKey(rootSigner, work)
     const pem = await withAuditLog(work.directory, `${command} --dry-run`, work, signer, (auditLog) =>
-      signCrl({ ...work, rootSigner, auditLog, warn }, reason, serials),
+      signedCrl({ ...work, rootSigner, auditLog, warn }, reason, serials),
     )
     return { crl: describeCrl(readCrl(pem, 'the CRL')), warnings }
   } finally {
@@ -99,33 +99,32 @@ async function drySigned(
 function crlChange(
   { action, factory }: ChangeDeviceCasOptions,
   serials: readonly bigint[],
+  { api }: Pick<ChangePorts, 'api'>,
   confirmed: () => readonly string[] | null,
 ) {
   const { command, reason } = CA_ACTIONS[action]
   let resigned: string | null = null
-  const sentCrl = (facts: Facts) => resigned ?? fact(facts, 'crl')
-  const change: Change = {
+  const sentCrl = (facts: FactsOf<CrlCommand>) => resigned ?? facts.crl.crl
+  const change: Change<CrlCommand> = {
     command,
-    arguments: { '--factory': factory, '--ca-serial': serials.join(' ') },
-    prepare: [
-      {
-        name: 'crl',
-        says: 'Signing the CRL',
-        run: async (work) => {
-          const plan = await planOf(action, serials, work, work.known)
-          requireConfirmed(plan, confirmed())
-          return { deviceCas: JSON.stringify(toldOf(plan)), crl: await signCrl(work, reason, serials) }
-        },
+    options: { factory, api: api.name, caSerials: serials.map(String) },
+    prepare: steps<ChangeWork, CrlCommand>().step({
+      name: 'crl',
+      says: 'Signing the CRL',
+      run: async (work) => {
+        const plan = await planOf(action, serials, work, work.known)
+        requireConfirmed(plan, confirmed())
+        return { deviceCas: [...reportOf(plan)], crl: await signedCrl(work, reason, serials) }
       },
-    ],
+    }),
     recheck: async (work, known) => requireConfirmed(await planOf(action, serials, work, known), confirmed()),
     update: async (work, known, facts) => {
       const { nextUpdate, crlNumber } = readCrl(sentCrl(facts), 'the CRL')
-      // It may have waited for longer than it is good for.
+      // Sign a new CRL if this one has expired while the run was interrupted.
       const isStale = nextUpdate !== null && nextUpdate <= work.clock()
       const isOvertaken = (crlNumber ?? 0n) <= numberOf(known, work)
       if ((isStale || isOvertaken) && !change.isTaken(known, {}))
-        resigned = await signCrl({ ...work, known }, reason, serials)
+        resigned = await signedCrl({ ...work, known }, reason, serials)
       return { caRevokeCrl: sentCrl(facts) }
     },
     isTaken: (known) => {
@@ -136,7 +135,7 @@ function crlChange(
     },
     finish: async (work, facts) => {
       const sent = readCrl(sentCrl(facts), 'the CRL')
-      // This one takes the place of one that fioctl may have sent.
+      // The new CRL replaces the one in the Factory API, which fioctl may have sent.
       const remembered = (await work.directory.readState())?.revokedCaSerials ?? []
       const revoked = [...remembered, ...revokedBefore(work), ...revokedIn(sent).map(String)]
       return { crlNumber: (sent.crlNumber ?? 0n).toString(), revokedCaSerials: [...new Set(revoked)] }
@@ -145,7 +144,7 @@ function crlChange(
   return { change, sentCrl }
 }
 
-/** The number of the root's CRL that the Factory API has; somebody else may have sent one since ours was signed. */
+/** The number of the CRL in the Factory API; another program may have sent one since ours was signed. */
 function numberOf({ caRevokeCrl }: FactoryCertificates, { root }: ChangeWork): bigint {
   const crl = caRevokeCrl === null ? null : readCrl(caRevokeCrl, 'ca-revoke-crl')
   return crl !== null && isCrlOf(crl, root) ? (crl.crlNumber ?? 0n) : 0n
@@ -156,13 +155,13 @@ function revokedBefore({ known, root }: ChangeWork): readonly string[] {
   return crl !== null && isCrlOf(crl, root) ? revokedIn(crl).map(String) : []
 }
 
-/** Another command may have taken the other CAs away while this one was asked about. `null`: a run that goes on. */
+/** Another command may have changed the CAs since the confirmation. `confirmed` is null for a resumed run. */
 function requireConfirmed({ dangers }: CaPlan, confirmed: readonly string[] | null): void {
   const unseen = dangers.find((danger) => confirmed !== null && !confirmed.includes(danger))
   if (unseen === undefined) return
   throw new FpkiError(
     'ERR_NOT_CONFIRMED',
-    `The device CAs of the Factory API have changed since the question was asked. ${unseen}`,
-    'Nothing was changed. Run the same command again, and give --yes when it is meant.',
+    `The device CAs in the Factory API have changed since the confirmation. ${unseen}`,
+    'Nothing was changed. Run the command again, and check what it will do.',
   )
 }

@@ -8,7 +8,7 @@ import { sameOctets } from '../../pki/octets.js'
 import type { Certificate } from '../../pki/read-certificate.js'
 import { roleOf } from '../show/show-pki.js'
 
-/** What can be done to a device CA, and what the Factory API is told for it (contract.md 3). */
+/** The actions on device CAs, and the CRL reasons that request them from the Factory API (docs/profile.md#crl). */
 export const CA_ACTIONS = {
   revoke: { command: 'ca revoke-device-ca', reason: 'privilegeWithdrawn', done: 'revoked' },
   disable: { command: 'ca disable-device-ca', reason: 'certificateHold', done: 'disabled' },
@@ -18,28 +18,28 @@ export const CA_ACTIONS = {
 /** One of {@link CA_ACTIONS}. */
 export type CaAction = keyof typeof CA_ACTIONS
 
-/** A device CA that an action is about. */
-export interface PlannedCa {
+/** A device CA that an action applies to. */
+interface PlannedCa {
   readonly certificate: Certificate
   readonly role: 'online-ca' | 'local-ca'
-  /** Its file in the PKI directory; null: it has none there. */
+  /** Its file in the PKI directory; null: none. */
   readonly file: string | null
   readonly disabled: boolean
 }
 
-/** What an action would do. */
+/** The effect of an action. */
 export interface CaPlan {
   readonly cas: readonly PlannedCa[]
-  /** All of them are as they would be: there is nothing to do. */
+  /** All CAs are already in the requested state. */
   readonly isDone: boolean
-  /** A sentence for each thing that stops working for everybody; none for an everyday change. */
+  /** A sentence for each severe consequence; empty for a routine change. */
   readonly dangers: readonly string[]
 }
 
 /**
- * What `action` on the device CAs with these serial numbers would do.
+ * The effect of `action` on the device CAs with these serial numbers.
  *
- * @throws FpkiError ERR_NOT_A_DEVICE_CA, with those that there are, when one of them is no device CA now
+ * @throws FpkiError ERR_NOT_A_DEVICE_CA, listing the active device CAs, when one of them is not active
  */
 export async function planOf(
   action: CaAction,
@@ -60,26 +60,28 @@ export async function planOf(
   const left = current.filter((ca) => !isDisabled(ca) && !serials.includes(ca.serialNumber))
   const lost = current.filter((ca) => (action === 'revoke' || !isDisabled(ca)) && serials.includes(ca.serialNumber))
   const dangers = action === 'enable' ? [] : dangersOf(lost, left)
-  // Disabling can be taken back; the key of a revoked local-ca signs for nobody any more.
+  // Only for revoking, because disabling is reversible.
   return { cas, isDone, dangers: action === 'revoke' ? [...dangers, ...localDanger(lost, left)] : dangers }
 }
 
-/** What stops working for everybody when of the device CAs that devices could use some are lost, and others are left. */
+/** The severe consequences when, of the active device CAs, some are lost and others are left. */
 export function dangersOf(lost: readonly Certificate[], left: readonly Certificate[]): readonly string[] {
-  if (left.length === 0 && lost.length > 0) return ['No device CA is left then: the gateway refuses every device.']
+  if (left.length === 0 && lost.length > 0) return ['No device CA will be left: the gateway will reject every device.']
   const isOnline = (ca: Certificate) => roleOf(ca) === 'online-ca'
   if (!lost.some(isOnline) || left.some(isOnline)) return []
-  return ['No online-ca is left then: no device can register online, and those that did are refused.']
+  return ['No online-ca will be left: devices cannot register online, and those that did will be rejected.']
 }
 
-/** As {@link dangersOf}, for the only local-ca; when no device CA at all is left, that is said already. */
+/** As {@link dangersOf}, for the last local-ca. Empty when no device CA is left, which {@link dangersOf} reports. */
 function localDanger(lost: readonly Certificate[], left: readonly Certificate[]): readonly string[] {
   const isLocal = (ca: Certificate) => roleOf(ca) === 'local-ca'
   if (left.length === 0 || !lost.some(isLocal) || left.some(isLocal)) return []
-  return ['No local-ca is left then: no device certificate can be signed offline, and those that were are refused.']
+  return [
+    'No local-ca will be left: device certificates cannot be signed offline, and devices that have one will be rejected.',
+  ]
 }
 
-/** The name of the file of the directory that has this very certificate. */
+/** The file in the directory with this certificate. */
 function fileOf({ der }: Certificate, files: readonly CertificateFile[]): string | null {
   return files.find((candidate) => sameOctets(candidate.der, der))?.name ?? null
 }
@@ -97,10 +99,10 @@ function notADeviceCa(
     const file = fileOf(ca, files)
     return `${ca.serialNumber} (${file === null ? '' : `${file}, `}${formatName(ca.subject)})`
   })
-  const list = names.length === 0 ? 'It has none at all.' : `It has ${names.join('; ')}.`
+  const list = names.length === 0 ? 'The factory has no active device CAs.' : `Active device CAs: ${names.join('; ')}.`
   return new FpkiError(
     'ERR_NOT_A_DEVICE_CA',
-    `${serial} is no device CA that the factory ${factory} has at the moment; it may have been revoked already.`,
+    `${serial} is not an active device CA of the factory ${factory}; it may already be revoked.`,
     `Nothing was changed. ${list}`,
   )
 }

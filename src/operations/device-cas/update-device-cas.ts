@@ -19,9 +19,9 @@ import { dangersOf } from './device-ca-plan.js'
 /** What `fpki ca update --json` prints. */
 export const updatedDeviceCas = jsonDocument({
   factory: z.string(),
-  /** Which Factory API was told. */
+  /** The Factory API. */
   api: z.string(),
-  /** false: it has had these already. */
+  /** false: it already had this list. */
   changed: z.boolean(),
   added: z.array(certificateFacts),
   removed: z.array(certificateFacts),
@@ -31,34 +31,34 @@ export const updatedDeviceCas = jsonDocument({
 /** See {@link updatedDeviceCas}. */
 export type UpdatedDeviceCas = z.infer<typeof updatedDeviceCas>
 
-/** What an update would change. */
+/** The effect of an update. */
 export type UpdatePlan = Omit<UpdatedDeviceCas, 'changed'> & {
-  /** A sentence for each thing that stops working. */
+  /** A sentence for each severe consequence. */
   readonly dangers: readonly string[]
 }
 
-/** The list that the Factory API is to have. */
+/** The new list of device CAs. */
 export interface UpdateDeviceCasOptions {
   readonly factory: string
-  /** PEM; all device CAs, and nothing else. */
+  /** PEM: all device CAs, and nothing else. */
   readonly text: string
   /** Names the text in messages. */
   readonly what: string
 }
 
-/** What `ca update` works with. */
+/** Ports of `ca update`. */
 export interface UpdateDeviceCasPorts {
   readonly api: FactoryApi
   readonly clock: Clock
-  /** Asks whoever runs fpki; throws ERR_NOT_CONFIRMED when it is not to be. */
+  /** Asks for confirmation; throws ERR_NOT_CONFIRMED when it is denied. */
   confirm(plan: UpdatePlan): Promise<void>
 }
 
 /**
- * Replaces the Factory API's list of device CAs (contract.md 1, 4 and 6).
+ * Replaces the Factory API's list of device CAs (docs/profile.md#ca-update).
  *
- * @throws FpkiError ERR_NOT_INITIALIZED; ERR_BAD_FILE or ERR_BAD_CERTIFICATE when the text is no list of device CAs of this
- *   factory; ERR_NOT_CONFIRMED; ERR_API
+ * @throws FpkiError ERR_NOT_INITIALIZED; ERR_BAD_FILE or ERR_BAD_CERTIFICATE when the text is not a list of device CAs of
+ *   this factory; ERR_NOT_CONFIRMED; ERR_API
  */
 export async function updateDeviceCas(
   { factory, text, what }: UpdateDeviceCasOptions,
@@ -69,7 +69,7 @@ export async function updateDeviceCas(
   const root = readPemCertificate(known.rootCrt, 'root-crt')
   const wanted = readPemCertificates(text, what)
   wanted.forEach((certificate, index) => {
-    checkDeviceCa(certificate, { root, factory, now: clock(), what: `certificate ${index + 1} of ${what}` })
+    checkDeviceCa(certificate, { root, factory, now: clock(), what: `Certificate ${index + 1} in ${what}` })
   })
   refuseTwice(wanted, what)
   const current = deviceCasOf(known)
@@ -94,14 +94,13 @@ export async function updateDeviceCas(
   const serials = [...missing, ...surplus].map(({ serialNumber }) => serialNumber)
   throw new FpkiError(
     'ERR_API',
-    `The Factory API does not show the device CAs that it was sent and took (different: ${serials.join(', ')}).`,
-    `See what it knows with \`fpki ca show --pretty --factory ${factory}\`, and run the same command again.`,
+    `The Factory API accepted the update, but its device CAs differ from the new list (serial numbers ${serials.join(', ')}).`,
+    `Check them with \`fpki ca show --pretty --factory ${factory}\`, then run the command again.`,
   )
 }
 
 /**
- * The version to update, for whoever said yes did so to what was there then: a device CA that was added, revoked or disabled
- * since must not go unseen.
+ * The version to update. Fails if a device CA was added, revoked or disabled since the user confirmed the change.
  */
 async function unchangedVersion(api: FactoryApi, confirmed: KnownCertificates): Promise<string | null> {
   const known = await api.getCertificates()
@@ -110,8 +109,8 @@ async function unchangedVersion(api: FactoryApi, confirmed: KnownCertificates): 
   if (known !== null && facts(known) === facts(confirmed)) return known.version
   throw new FpkiError(
     'ERR_NOT_CONFIRMED',
-    'The device CAs of the Factory API have changed since the question was asked.',
-    'Nothing was sent. Run the same command again, and look at what it would remove.',
+    'The device CAs in the Factory API have changed since the confirmation.',
+    'Nothing was sent. Run the command again, and check what it will remove.',
   )
 }
 
@@ -119,7 +118,7 @@ function without(some: readonly Certificate[], others: readonly Certificate[]): 
   return some.filter(({ der }) => !others.some((other) => sameOctets(other.der, der)))
 }
 
-/** A revoked CA that is in the list again works again: nothing else keeps the gateway from taking it. */
+/** A revoked CA in the new list becomes active again, because the gateway only checks the list. */
 function revokedAgain(
   added: readonly Certificate[],
   { caRevokeCrl }: FactoryCertificates,
@@ -129,7 +128,7 @@ function revokedAgain(
   const revoked = crl !== null && isCrlOf(crl, root) ? revokedIn(crl) : []
   return added
     .filter(({ serialNumber }) => revoked.includes(serialNumber))
-    .map(({ serialNumber }) => `${serialNumber} was revoked, and the gateway accepts its devices again.`)
+    .map(({ serialNumber }) => `The device CA ${serialNumber} was revoked; the gateway will accept its devices again.`)
 }
 
 function dangersOfUpdate(
@@ -141,7 +140,7 @@ function dangersOfUpdate(
   const isEnabled = ({ serialNumber }: Certificate) => !disabledCaSerials.includes(serialNumber.toString())
   const names = removed.map(({ serialNumber }) => serialNumber.toString())
   return [
-    `The gateway refuses the devices of what is removed (${names.join(', ')}).`,
+    `The gateway will reject the devices of the removed CAs (${names.join(', ')}).`,
     ...dangersOf(removed.filter(isEnabled), wanted.filter(isEnabled)),
   ]
 }
@@ -153,7 +152,7 @@ interface DeviceCaScene {
   readonly what: string
 }
 
-/** A device CA of this factory, signed by its root (contract.md 3 and 6). */
+/** A device CA of this factory, signed by its root (docs/profile.md#ca-update). */
 function checkDeviceCa(certificate: Certificate, { root, factory, now, what }: DeviceCaScene): void {
   const { basicConstraints, keyUsage } = certificate.known
   const units = attributeValues(certificate.subject, 'OU')
@@ -161,16 +160,16 @@ function checkDeviceCa(certificate: Certificate, { root, factory, now, what }: D
     isIssuedBy(certificate, root) ? null : 'is not signed by the root of the factory',
     basicConstraints?.ca && keyUsage?.includes('keyCertSign') ? null : 'is not a CA',
     units.length === 1 && units[0] === factory ? null : `has OU=${units.join(', OU=')}, not OU=${factory}`,
-    sameKey(certificate.publicKey, root.publicKey) ? 'is the root itself' : null,
-    isCompressed(certificate.spki) ? 'has a compressed key, which devices do not read' : null,
-    now <= certificate.notAfter ? null : `has expired on ${rfc3339(certificate.notAfter)}`,
+    sameKey(certificate.publicKey, root.publicKey) ? 'has the key of the root' : null,
+    isCompressed(certificate.spki) ? 'has a compressed public key, which devices cannot read' : null,
+    now <= certificate.notAfter ? null : `expired on ${rfc3339(certificate.notAfter)}`,
   ]
   const problem = problems.find((found) => found !== null)
   if (problem === undefined) return
   throw new FpkiError(
     'ERR_BAD_CERTIFICATE',
-    `The ${what} ${problem}.`,
-    'The file must hold all device CAs of this factory, and nothing else. Nothing was sent.',
+    `${what} ${problem}.`,
+    'Nothing was sent. The file must contain all device CAs of this factory, and nothing else.',
   )
 }
 
@@ -181,6 +180,6 @@ function refuseTwice(certificates: readonly Certificate[], what: string): void {
   throw new FpkiError(
     'ERR_BAD_CERTIFICATE',
     `Two certificates in ${what} have the serial number ${twice}.`,
-    'Leave one of them out. Nothing was sent.',
+    'Nothing was sent. Remove one of them.',
   )
 }

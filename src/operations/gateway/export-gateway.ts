@@ -24,17 +24,17 @@ import {
 
 export { type ExportedGateway, exportedGateway } from './exported-gateway.js'
 
-/** What is exported, and where to. */
+/** What to export, and where to. */
 export interface ExportGatewayOptions extends RequestedOptions {
-  /** Absolute: that of the embedded Factory API. */
+  /** Of the embedded Factory API; absolute. */
   readonly stateDirectory: string
   readonly factory: string
-  /** Absolute; new or empty, or an earlier export of this factory with `replace`. */
+  /** Absolute; new or empty, or with `replace` an earlier export of this factory. */
   readonly directory: string
   readonly replace: boolean
 }
 
-/** What {@link exportGateway} works with. */
+/** Ports of {@link exportGateway}. */
 export interface ExportGatewayPorts {
   readonly files: DurableFiles
   readonly clock: Clock
@@ -49,16 +49,16 @@ interface GatewayFile {
 
 const NAMES = { cas: 'device-cas.pem', tls: 'tls.pem', nginx: 'nginx.conf' } as const
 
-/** Taken by the one that writes there. */
+/** Held while writing to the directory. */
 const LOCK = '.lock'
 const MAX_BYTES = 16 * 1024 * 1024
 
 /**
- * Writes what a device gateway needs: tls-crt with its key, the device CAs that are enabled, and a configuration of nginx.
- * Each file is replaced in one move and holds on its own, so a gateway that starts in between starts with a whole one.
+ * Writes the files of a device gateway: tls-crt with its key, the enabled device CAs, and an nginx configuration. Each file
+ * is replaced atomically and is usable on its own, so that a gateway can be reloaded at any time.
  *
- * @throws FpkiError ERR_USAGE for what nginx cannot be told; ERR_NOT_INITIALIZED, ERR_BAD_FILE, ERR_BAD_KEY as
- *   {@link readGateway}; ERR_EXISTS when something else is there; ERR_LOCKED, ERR_PERMISSIONS, ERR_STORAGE
+ * @throws FpkiError ERR_USAGE for values that nginx.conf cannot contain; ERR_NOT_INITIALIZED, ERR_BAD_FILE, ERR_BAD_KEY as
+ *   {@link readGateway}; ERR_EXISTS when other files are there; ERR_LOCKED, ERR_PERMISSIONS, ERR_STORAGE
  */
 export async function exportGateway(
   options: ExportGatewayOptions,
@@ -68,15 +68,15 @@ export async function exportGateway(
   const { files } = ports
   const source = { ...options, files, openKey: pemSigner }
   checkNginxOptions(nginxOptionsOf(effectiveOptions(options, null), directory))
-  // Before anything is made for what will be refused.
+  // Fail before anything is created.
   await readGateway(source)
-  earlierIn(await filesThere(files, options), directory)
+  optionsInConfiguration(await existingFiles(files, options), directory)
   await files.makeDirectory(directory)
   await files.checkDirectory(directory)
   const lock = await files.lock(join(directory, LOCK))
-  if (lock === null) throw busy(directory)
+  if (lock === null) throw directoryLocked(directory)
   try {
-    // Read under the lock, so that the later of two exports does not write the earlier state.
+    // Read again under the lock, so that the later of two exports writes the later state.
     return await write(options, await readGateway(source), ports)
   } finally {
     await lock.release()
@@ -90,14 +90,14 @@ async function write(
 ): Promise<ExportedGateway> {
   const { factory, directory, stateDirectory } = options
   const enabled = enabledCas(material)
-  const found = await filesThere(files, options)
-  const earlier = earlierIn(found, directory)
+  const existing = await existingFiles(files, options)
+  const earlier = optionsInConfiguration(existing, directory)
   const effective = effectiveOptions(options, earlier)
-  const wanted = gatewayFiles(options, effective, material, enabled)
-  const changed = wanted.filter(({ name, content }) => found.get(name) !== content)
+  const contents = gatewayFiles(options, effective, material, enabled)
+  const changed = contents.filter(({ name, content }) => existing.get(name) !== content)
   await files.sweep(directory)
   for (const { name, content, mode } of changed) await files.replace(join(directory, name), content, mode)
-  const warnings = enabled.length > 0 ? [] : ['No device CA is enabled: the gateway will turn every device away.']
+  const warnings = enabled.length > 0 ? [] : ['No device CA is enabled: the gateway will reject every device.']
   warnings.forEach(progress.warn)
   changesOf(earlier, effective).forEach(progress.note)
   const root = readPemCertificate(material.certificates.rootCrt, 'root-crt')
@@ -105,7 +105,7 @@ async function write(
   return {
     ...{ factory, api: embeddedApiName(stateDirectory), directory },
     ...{ options: effective, earlierOptions: earlier },
-    files: wanted.map(({ name }) => name),
+    files: contents.map(({ name }) => name),
     changed: changed.map(({ name }) => name),
     tls: facts(material.tls),
     deviceCas: enabled.map(facts),
@@ -119,7 +119,7 @@ function enabledCas({ certificates: { caCrt, disabledCaSerials } }: GatewayMater
   return cas.filter(({ serialNumber }) => !disabledCaSerials.includes(serialNumber.toString()))
 }
 
-/** nginx.conf is the last: a directory that has it is whole. */
+/** nginx.conf is the last: a directory with it is complete. */
 function gatewayFiles(
   { factory, directory }: ExportGatewayOptions,
   effective: GatewayOptions,
@@ -141,50 +141,50 @@ function gatewayFiles(
   ]
 }
 
-/** The first line of each file, by which the next export knows it. Text around PEM blocks is no part of them. */
+/** The first line of each file, by which the next export recognises it. Text outside PEM blocks is ignored. */
 function markOf(factory: string): string {
   return `# Made by fpki api export-gateway for the factory ${factory}; do not change it, export again with --replace.\n`
 }
 
-function earlierIn(found: ReadonlyMap<string, string>, directory: string): GatewayOptions | null {
-  const text = found.get(NAMES.nginx)
+function optionsInConfiguration(existing: ReadonlyMap<string, string>, directory: string): GatewayOptions | null {
+  const text = existing.get(NAMES.nginx)
   return text === undefined ? null : earlierOptions(text, join(directory, NAMES.nginx))
 }
 
-/** What the files hold already. Throws ERR_EXISTS when something may not be written over. */
-async function filesThere(
+/** The content of existing files. Throws ERR_EXISTS when one of them must not be overwritten. */
+async function existingFiles(
   files: DurableFiles,
   { directory, factory, replace }: ExportGatewayOptions,
 ): Promise<ReadonlyMap<string, string>> {
-  const there = ((await files.list(directory)) ?? []).filter((name) => name !== LOCK)
-  if (!replace && there.length > 0) {
-    const hint = 'Name a new directory, or bring an earlier export up to date with --replace.'
+  const names = ((await files.list(directory)) ?? []).filter((name) => name !== LOCK)
+  if (!replace && names.length > 0) {
+    const hint = 'Choose a new directory, or update an earlier export with --replace.'
     throw new FpkiError('ERR_EXISTS', `${directory} is not empty.`, hint)
   }
-  const found = new Map<string, string>()
-  for (const name of Object.values(NAMES).filter((one) => there.includes(one))) {
+  const existing = new Map<string, string>()
+  for (const name of Object.values(NAMES).filter((one) => names.includes(one))) {
     const path = join(directory, name)
     const content = (await files.read(path, MAX_BYTES)) ?? ''
-    if (!content.startsWith(markOf(factory))) throw foreign(path, factory)
-    // Its options are used again, so nobody else may have written them.
+    if (!content.startsWith(markOf(factory))) throw otherFile(path, factory)
+    // Its options are used again, so it must be written by this user.
     if (name === NAMES.nginx) await files.checkOwnFile(path)
-    found.set(name, content)
+    existing.set(name, content)
   }
-  return found
+  return existing
 }
 
-function foreign(path: string, factory: string): FpkiError {
+function otherFile(path: string, factory: string): FpkiError {
   return new FpkiError(
     'ERR_EXISTS',
-    `${path} is not from an export of the factory ${factory}.`,
-    'Look at what it is; --replace writes over earlier exports of the same factory only.',
+    `Refusing to overwrite ${path}: it is not from an export of the factory ${factory}.`,
+    'Check what it is. --replace overwrites only earlier exports of the same factory.',
   )
 }
 
-function busy(directory: string): FpkiError {
+function directoryLocked(directory: string): FpkiError {
   return new FpkiError(
     'ERR_LOCKED',
-    `Another fpki is exporting to ${directory}.`,
-    'Wait until it has ended, and run the same command again.',
+    `${directory} is locked by another fpki process that is exporting.`,
+    'Wait for it to finish, then run the command again.',
   )
 }

@@ -6,22 +6,22 @@ import { gatewayOptions } from './gateway-options.js'
 /** What `fpki api export-gateway --json` prints. */
 export const exportedGateway = jsonDocument({
   factory: z.string(),
-  /** Which Factory API it is of. */
+  /** The Factory API. */
   api: z.string(),
   /** Absolute. */
   directory: z.string(),
-  /** What nginx.conf says. */
+  /** The options in nginx.conf. */
   options: gatewayOptions,
-  /** What it said before; null: it was not there. */
+  /** The options before; null: there was no nginx.conf. */
   earlierOptions: z.nullable(gatewayOptions),
-  /** The names of its files. */
+  /** File names in the directory. */
   files: z.array(z.string()),
-  /** Those that were made, or are not what they were before. */
+  /** The files that are new or have changed. */
   changed: z.array(z.string()),
   tls: certificateFacts,
-  /** Those whose devices may come in. */
+  /** The enabled ones, whose devices are admitted. */
   deviceCas: z.array(certificateFacts),
-  /** The serial numbers of those that are left out, decimal. */
+  /** Serial numbers of the device CAs that were omitted, decimal. */
   disabledCaSerials: z.array(z.string()),
   warnings: z.array(z.string()),
 })

@@ -1,32 +1,35 @@
 import { FpkiError } from '../../errors.js'
 
-/** What the configuration of nginx says. */
+/** Options of the nginx configuration. */
 export interface NginxOptions {
-  /** The absolute path under which nginx finds the files. */
+  /** The absolute path of the files on the machine with nginx. */
   readonly at: string
   /** `PORT`, `HOST:PORT` or `[ADDRESS]:PORT`. */
   readonly listen: string
-  /** Where requests of devices go: `http://HOST[:PORT][/path]`, or https. */
+  /** Where requests of devices are forwarded: `http://HOST[:PORT][/path]`, or https. */
   readonly upstream: string
 }
 
-/** What stands in nginx's configuration between double quotes, where no escape takes the meaning from a `$`. */
+/** Safe between double quotes in nginx.conf, where `$` cannot be escaped. */
 const QUOTABLE = /^[^\p{C}"$\\]+$/u
 const LISTEN = /^(?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):)?(\d{1,5})$/
 const UPSTREAM = /^https?:\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/
 
-/** Throws ERR_USAGE when nginx would read something else out of the options. */
+/** Throws ERR_USAGE for options that nginx.conf cannot express. */
 export function checkNginxOptions({ at, listen, upstream }: NginxOptions): void {
-  if (!QUOTABLE.test(at)) throw unfit('directory', at, 'Name one without quotes, "$", "\\" and control characters.')
+  if (!QUOTABLE.test(at))
+    throw invalidOption('directory', at, 'Choose a path without quotes, "$", "\\" and control characters.')
   const port = Number(LISTEN.exec(listen)?.[1] ?? 0)
-  if (port < 1 || port > 65_535) throw unfit('--listen', listen, 'Give PORT, HOST:PORT or [ADDRESS]:PORT.')
-  if (!UPSTREAM.test(upstream)) throw unfit('--upstream', upstream, 'Give http://HOST:PORT or https://HOST:PORT.')
+  if (port < 1 || port > 65_535) throw invalidOption('--listen', listen, 'Use PORT, HOST:PORT or [ADDRESS]:PORT.')
+  if (!UPSTREAM.test(upstream))
+    throw invalidOption('--upstream', upstream, 'Use http://HOST:PORT or https://HOST:PORT.')
 }
 
 /**
- * A `server` of nginx that takes devices over mutual TLS and hands their requests on; to be included where `http` is.
- * `isOpen`: there is a CA whose devices may come in. nginx does not start with an empty list of CAs, and one that goes
- * on with its earlier list would be open to the devices of the last CA; so without one, it turns everybody away.
+ * An nginx `server` that authenticates devices with mutual TLS and forwards their requests; to be included in `http`.
+ *
+ * @param isOpen false: no device CA is enabled, so every request is rejected. nginx does not start with an empty list of
+ *   CAs, and if it kept the old list, it would still admit devices of the last CA
  */
 export function nginxConfiguration(
   { at, listen, upstream }: NginxOptions,
@@ -38,22 +41,22 @@ export function nginxConfiguration(
     listen ${listen} ssl;
     server_name ${serverNames.length === 0 ? '_' : serverNames.join(' ')};
 
-    # Key and certificate are one file: a rotation takes both in one move.
+    # Key and certificate are in one file, so that both are replaced atomically.
     ssl_certificate ${file('tls.pem')};
     ssl_certificate_key ${file('tls.pem')};
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;
-    # A session that goes on is not verified again; a device of a CA that was disabled since would still come in.
+    # Resumed sessions are not verified again: they would admit devices of a CA that was disabled since.
     ssl_session_cache off;
     ssl_session_tickets off;
 ${isOpen ? open(file('device-cas.pem'), upstream) : CLOSED}}
 `
 }
 
-/** The root is not among the CAs: with it, a client that sends the certificate of a revoked CA along would be let in. */
+/** Without the root: with it, a client that sends the certificate of a revoked CA along would be admitted. */
 function open(cas: string, upstream: string): string {
   return `
-    # Each of these CAs is trusted by itself. Never add the root: it vouches for revoked CAs, too.
+    # Each of these CAs is a trust anchor. Never add the root: it would admit devices of revoked CAs.
     ssl_client_certificate ${cas};
     ssl_verify_client on;
     ssl_verify_depth 1;
@@ -61,7 +64,7 @@ function open(cas: string, upstream: string): string {
     location / {
         proxy_pass ${upstream};
         proxy_set_header Host $host;
-        # Who the device is; what a client sends under these names is lost.
+        # The identity of the device; replaces headers with these names from the client.
         proxy_set_header X-Device-Subject $ssl_client_s_dn;
         proxy_set_header X-Device-Serial $ssl_client_serial;
         proxy_set_header X-Device-Certificate $ssl_client_escaped_cert;
@@ -70,10 +73,10 @@ function open(cas: string, upstream: string): string {
 }
 
 const CLOSED = `
-    # No device CA is enabled: nobody may come in.
+    # No device CA is enabled: every request is rejected.
     return 403;
 `
 
-function unfit(what: string, value: string, hint: string): FpkiError {
-  return new FpkiError('ERR_USAGE', `nginx cannot be told this ${what}: ${JSON.stringify(value)}.`, hint)
+function invalidOption(what: string, value: string, hint: string): FpkiError {
+  return new FpkiError('ERR_USAGE', `Cannot write this ${what} to nginx.conf: ${JSON.stringify(value)}.`, hint)
 }

@@ -13,11 +13,11 @@ import { type Certificate, isIssuedBy, readCertificate } from '../../pki/read-ce
 import type { DurableFiles } from '../../ports.js'
 import { noAuditLog, requireDirectory } from './show-audit-log.js'
 
-/** What is wrong with an audit log, or with what it should have. */
+/** A problem of an audit log, or of a certificate that it should record. */
 const auditLogProblem = z.strictObject({
-  /** From 1; null: it is about no line. */
+  /** From 1; null: the problem concerns no single line. */
   line: z.nullable(z.int()),
-  code: z.enum(['changed', 'removed', 'swapped', 'inserted', 'cut-off', 'bad-signature', 'not-logged', 'missing']),
+  code: z.enum(['changed', 'removed', 'swapped', 'inserted', 'cut-off', 'bad-signature', 'not-registered', 'missing']),
   message: z.string(),
 })
 
@@ -26,15 +26,15 @@ export const checkedAuditLog = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   lines: z.int(),
-  /** The newest line that the root has signed for; null: none. */
+  /** The newest line covered by a signature of the root; null: none. */
   signed: z.nullable(z.strictObject({ line: z.int(), hash: z.string(), at: z.string() })),
-  /** Lines behind it: a command was interrupted, or signed nothing. The next one that uses the root key signs for them. */
+  /** The number of lines after it. The next command that uses the root key signs for them. */
   unsigned: z.int(),
-  /** The line that says that an earlier audit log was not there any more; null: this is the first one. */
+  /** The line that records the loss of an earlier audit log; null: this is the first audit log. */
   begunAnew: z.nullable(z.strictObject({ line: z.int(), at: z.string() })),
-  /** A line was cut off in the writing; what it spoke of never left fpki. */
+  /** The last line is incomplete: its write was interrupted, and what it describes was never released. */
   torn: z.boolean(),
-  /** None: it holds. */
+  /** Empty: the audit log is intact. */
   problems: z.array(auditLogProblem),
 })
 
@@ -44,28 +44,28 @@ export type CheckedAuditLog = z.infer<typeof checkedAuditLog>
 type Problem = CheckedAuditLog['problems'][number]
 
 /**
- * Checks the audit log of a PKI directory: its chain, what the root has signed for, and that every certificate of the root's that
- * lies in the directory is in it. Nothing is changed.
+ * Checks the audit log of a PKI directory: its hash chain, the signature of the root, and that it records every certificate
+ * in the directory that the root has signed. Nothing is changed.
  *
- * @throws FpkiError as showAuditLog does, but for lines that are none
+ * @throws FpkiError as showAuditLog does, except for malformed lines
  */
 export async function checkAuditLog(files: DurableFiles, path: string): Promise<CheckedAuditLog> {
   const directory = pkiDirectory(files, path)
   await requireDirectory(files, path)
-  // Looked at first, and the audit log last: what a command keeps and signs meanwhile is there by then.
+  // Read before the audit log, which then covers what a concurrent command has written meanwhile.
   const traces = await tracesOfAuditLog(directory)
   const head = await auditLogFiles(directory).readHead()
   const root = await rootIn(directory)
-  const there = root === null ? [] : await signedBy(root, directory)
+  const signedFiles = root === null ? [] : await signedBy(root, directory)
   const text = await auditLogFiles(directory).read()
   const { lines, torn } = splitAuditLog(text ?? '', head)
-  const gone = head === null ? goneOf(traces, lines) : null
-  if (head === null && text === null && gone === null) throw await noAuditLog(directory)
+  const lost = head === null ? goneOf(traces, lines) : null
+  if (head === null && text === null && lost === null) throw await noAuditLog(directory)
   const problems = [
-    ...(gone === null ? [] : [{ line: null, code: 'missing' as const, message: GONE_MESSAGES[gone] }]),
+    ...(lost === null ? [] : [{ line: null, code: 'missing' as const, message: GONE_MESSAGES[lost] }]),
     ...chainProblems(lines, head),
     ...signatureProblems(head, root),
-    ...missingIn(lines, there),
+    ...unrecordedFiles(lines, signedFiles),
   ]
   const signed = head === null ? null : { line: head.number, hash: head.hash, at: head.signedAt }
   const unsigned = Math.max(0, lines.length - (head?.number ?? 0))
@@ -74,13 +74,13 @@ export async function checkAuditLog(files: DurableFiles, path: string): Promise<
     lines: lines.length,
     signed,
     unsigned,
-    begunAnew: begunAnewIn(lines),
+    begunAnew: restartIn(lines),
     torn: torn !== '',
     problems,
   }
 }
 
-function begunAnewIn(lines: readonly string[]): CheckedAuditLog['begunAnew'] {
+function restartIn(lines: readonly string[]): CheckedAuditLog['begunAnew'] {
   const line = lines.map(readLine).findLast((one) => one?.kind === 'begun-anew')
   return line == null ? null : { line: line.number, at: line.time }
 }
@@ -102,15 +102,19 @@ function signatureProblems(head: AuditLogHead | null, root: Certificate | null):
   return message === null ? [] : [{ line: head?.number ?? null, code: 'bad-signature', message }]
 }
 
-function missingIn(
+function unrecordedFiles(
   lines: readonly string[],
-  there: readonly { readonly name: string; readonly der: Uint8Array }[],
+  signedFiles: readonly { readonly name: string; readonly der: Uint8Array }[],
 ): readonly Problem[] {
-  const known = new Set(
+  const logged = new Set(
     lines.flatMap((line) => readLine(line)?.certificates.map(({ fingerprint }) => fingerprint) ?? []),
   )
-  const missing = there.filter(({ der }) => !known.has(fingerprintOf(der)))
-  return missing.map(({ name }) => {
-    return { line: null, code: 'not-logged', message: `${name} is signed by the root, and not in the audit log.` }
+  const unrecorded = signedFiles.filter(({ der }) => !logged.has(fingerprintOf(der)))
+  return unrecorded.map(({ name }) => {
+    return {
+      line: null,
+      code: 'not-registered',
+      message: `${name} is signed by the root, but not recorded in the audit log.`,
+    }
   })
 }

@@ -13,7 +13,7 @@ import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles } from '../../ports.js'
 import { snapshotOf } from './show-history.js'
 
-/** What is compared. */
+/** A side of the comparison. */
 const comparedSnapshot = z.strictObject({
   /** null: the directory as it is now. */
   number: z.nullable(z.int()),
@@ -30,9 +30,9 @@ export const snapshotDiff = jsonDocument({
   changes: z.array(
     z.strictObject({
       what: z.enum(['added', 'removed', 'replaced', 'record']),
-      /** null: it is about state.json. */
+      /** null: the change is in state.json. */
       file: z.nullable(z.string()),
-      /** One sentence. */
+      /** For people: `added: site-b.key (private key)`. */
       text: z.string(),
     }),
   ),
@@ -43,7 +43,7 @@ export type SnapshotDiff = z.infer<typeof snapshotDiff>
 
 type Changes = SnapshotDiff['changes']
 
-/** A state of the PKI directory: a snapshot's, or that of now. */
+/** A state of the PKI directory: that of a snapshot, or the current one. */
 interface Side {
   readonly compared: SnapshotDiff['from']
   readonly files: SnapshotRecord['files']
@@ -52,10 +52,11 @@ interface Side {
 }
 
 /**
- * What changed between two snapshots of a PKI directory, or a snapshot and now. Nothing is changed.
+ * Compares two snapshots of a PKI directory, or a snapshot and its current state. Nothing is changed.
  *
- * @param from the number of a snapshot, or `now`; so `to`
- * @throws FpkiError ERR_USAGE when there is no such snapshot; ERR_NOT_A_DIRECTORY, ERR_STORAGE
+ * @param from the number of a snapshot, or `now`
+ * @param to the same
+ * @throws FpkiError ERR_USAGE when the snapshot does not exist; ERR_NOT_A_DIRECTORY, ERR_STORAGE
  */
 export async function diffSnapshots(
   files: DurableFiles,
@@ -88,21 +89,22 @@ async function sideOf(directory: PkiDirectory, word: string): Promise<Side> {
 async function changeOf(name: string, a: Side, b: Side): Promise<Changes> {
   const [before, after] = [a, b].map(({ files }) => files.find((file) => file.name === name)?.sha256)
   if (before === after) return []
-  if (before === undefined) return [{ what: 'added', file: name, text: `${name} came: ${await described(name, b)}.` }]
-  if (after === undefined) return [{ what: 'removed', file: name, text: `${name} went: ${await described(name, a)}.` }]
-  const text = `${name} was replaced: ${await described(name, a)}; now ${await described(name, b)}.`
+  if (before === undefined) return [{ what: 'added', file: name, text: `added: ${name} (${await describe(name, b)})` }]
+  if (after === undefined)
+    return [{ what: 'removed', file: name, text: `removed: ${name} (${await describe(name, a)})` }]
+  const text = `replaced: ${name} (was ${await describe(name, a)}; now ${await describe(name, b)})`
   return [{ what: 'replaced', file: name, text }]
 }
 
-/** What a file is; of a key nothing is said, and nothing read. */
-async function described(name: string, { read }: Side): Promise<string> {
-  if (isKeyFile(name)) return 'a private key'
-  if (name === ROOT_CSR) return 'the request for the root certificate'
+/** Describes a file. Keys are not read. */
+async function describe(name: string, { read }: Side): Promise<string> {
+  if (isKeyFile(name)) return 'private key'
+  if (name === ROOT_CSR) return 'certificate request of the root'
   try {
     const { subject, serialNumber, notAfter } = readPemCertificate((await read(name)) ?? '', name)
     return `${formatName(subject)}, serial ${serialNumber}, valid until ${rfc3339(notAfter)}`
   } catch (error) {
-    if (error instanceof FpkiError) return 'nothing that can be read'
+    if (error instanceof FpkiError) return 'not a readable certificate'
     throw error
   }
 }
@@ -110,23 +112,23 @@ async function described(name: string, { read }: Side): Promise<string> {
 function recordChanges(a: DirectoryState | null, b: DirectoryState | null): Changes {
   const revoked = (b?.revokedCaSerials ?? []).filter((serial) => !a?.revokedCaSerials?.includes(serial))
   const values = [
-    ['The factory', a?.factory, b?.factory],
-    ['The Factory API', a?.api, b?.api],
-    ['The root key', placeOf(a?.rootKey), placeOf(b?.rootKey)],
-    ['The key of local-ca', placeOf(a?.localCaKey), placeOf(b?.localCaKey)],
-    ['The number of the newest CRL', a?.crlNumber, b?.crlNumber],
+    ['factory', a?.factory, b?.factory],
+    ['Factory API', a?.api, b?.api],
+    ['root key', locationOf(a?.rootKey), locationOf(b?.rootKey)],
+    ['key of local-ca', locationOf(a?.localCaKey), locationOf(b?.localCaKey)],
+    ['number of the newest CRL', a?.crlNumber, b?.crlNumber],
   ] as const
   const texts = [
     ...values.flatMap(([what, before, after]) =>
-      before === after ? [] : [`${what}: ${before ?? 'nothing'}; now ${after ?? 'nothing'}.`],
+      before === after ? [] : [`changed: ${what} (was ${before ?? 'not recorded'}; now ${after ?? 'not recorded'})`],
     ),
-    ...revoked.map((serial) => `The device CA ${serial} was revoked.`),
+    ...revoked.map((serial) => `revoked: device CA ${serial}`),
   ]
   return texts.map((text) => ({ what: 'record', file: null, text }))
 }
 
-function placeOf(reference: KeyReference | undefined): string | undefined {
+function locationOf(reference: KeyReference | undefined): string | undefined {
   if (reference === undefined) return undefined
   if (reference.kind === 'file') return `in the file ${reference.name}`
-  return `the key ${rememberedKeyName(reference)} in the token "${reference.tokenLabel}", serial ${reference.tokenSerial}`
+  return `key ${rememberedKeyName(reference)} in the token "${reference.tokenLabel}", serial ${reference.tokenSerial}`
 }

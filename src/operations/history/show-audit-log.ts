@@ -14,42 +14,42 @@ import { shellWord } from '../../shell-word.js'
 export const shownAuditLog = jsonDocument({
   /** Absolute. */
   directory: z.string(),
-  /** Those that the filters let through, the oldest first. */
+  /** The lines that match the filters, oldest first. */
   lines: z.array(auditLogLine),
-  /** How many there are in all. */
+  /** The number of all lines. */
   total: z.int(),
 })
 
 /** See {@link shownAuditLog}. */
 export type ShownAuditLog = z.infer<typeof shownAuditLog>
 
-/** Which lines are wanted; null: all. */
+/** Selects lines; null: all. */
 export interface AuditLogFilter {
-  /** Decimal; of a certificate, or in a CRL. */
+  /** Decimal; of a certificate or in a CRL. */
   readonly serial: string | null
   readonly since: Date | null
   readonly kind: (typeof AUDIT_LOG_KINDS)[number] | null
 }
 
 /**
- * The lines of a PKI directory's audit log. Nothing is changed, and nothing checked: {@link checkAuditLog} does that.
+ * The lines of the audit log of a PKI directory, unchecked: {@link checkAuditLog} checks them. Nothing is changed.
  *
- * @throws FpkiError ERR_NOT_A_DIRECTORY, ERR_NOT_INITIALIZED when there is no audit log, ERR_BAD_FILE when a line is none,
- *   ERR_STORAGE
+ * @throws FpkiError ERR_NOT_A_DIRECTORY, ERR_NOT_INITIALIZED when there is no audit log, ERR_BAD_FILE when a line is
+ *   malformed, ERR_STORAGE
  */
 export async function showAuditLog(files: DurableFiles, path: string, filter: AuditLogFilter): Promise<ShownAuditLog> {
   const directory = pkiDirectory(files, path)
   const { lines } = splitAuditLog(await requireAuditLog(files, directory), await auditLogFiles(directory).readHead())
-  const read = lines.map((line, at) => readLine(line) ?? broken(directory, at + 1))
-  return { directory: path, lines: read.filter((line) => isWanted(line, filter)), total: lines.length }
+  const read = lines.map((line, at) => readLine(line) ?? badLine(directory, at + 1))
+  return { directory: path, lines: read.filter((line) => matches(line, filter)), total: lines.length }
 }
 
-/** The text of the audit log. Throws ERR_NOT_A_DIRECTORY or ERR_NOT_INITIALIZED; ERR_BAD_FILE when it is gone. */
+/** The text of the audit log. Throws ERR_NOT_A_DIRECTORY or ERR_NOT_INITIALIZED; ERR_BAD_FILE when it was lost. */
 async function requireAuditLog(files: DurableFiles, directory: PkiDirectory): Promise<string> {
   const { path } = directory
   await requireDirectory(files, path)
   const traces = await tracesOfAuditLog(directory)
-  // Behind that: a command that ends meanwhile has written both.
+  // Read after the traces, so that a command that finishes meanwhile has written both.
   const text = await auditLogFiles(directory).read()
   if (text !== null) return text
   if (traces.length === 0 && (await auditLogFiles(directory).readHead()) === null) throw await noAuditLog(directory)
@@ -59,19 +59,19 @@ async function requireAuditLog(files: DurableFiles, directory: PkiDirectory): Pr
 /** Throws ERR_NOT_A_DIRECTORY. */
 export async function requireDirectory(files: DurableFiles, path: string): Promise<void> {
   if ((await files.kindOf(path)) === 'directory') return
-  throw new FpkiError('ERR_NOT_A_DIRECTORY', `${path} is no directory.`, 'Name a PKI directory.')
+  throw new FpkiError('ERR_NOT_A_DIRECTORY', `${path} is not a directory.`, 'Pass a PKI directory.')
 }
 
 /** The error for a directory that has no audit log, and never had one. */
 export async function noAuditLog(directory: PkiDirectory): Promise<FpkiError> {
   const names = await directory.names()
   const [what, hint] = names.includes(PKI_FILES.rootCertificate)
-    ? ['has no audit log yet', 'It begins with the next command that signs or changes something.']
-    : ['holds no PKI, and no audit log', 'Name a PKI directory.']
+    ? ['has no audit log yet', 'The next command that signs or changes something creates it.']
+    : ['contains neither a PKI nor an audit log', 'Pass a PKI directory.']
   return new FpkiError('ERR_NOT_INITIALIZED', `${directory.path} ${what}.`, hint)
 }
 
-function isWanted({ kind, time, certificates, crl }: AuditLogLine, filter: AuditLogFilter): boolean {
+function matches({ kind, time, certificates, crl }: AuditLogLine, filter: AuditLogFilter): boolean {
   const serials = [...certificates.map(({ serial }) => serial), ...(crl?.serials ?? [])]
   return (
     (filter.kind === null || filter.kind === kind) &&
@@ -80,18 +80,18 @@ function isWanted({ kind, time, certificates, crl }: AuditLogLine, filter: Audit
   )
 }
 
-function broken({ path }: PkiDirectory, line: number): never {
-  const text = `Line ${line} of ${path}/.fpki/log.jsonl is none that fpki wrote.`
-  throw new FpkiError('ERR_BAD_FILE', text, `See what else is wrong with \`fpki ca log verify ${shellWord(path)}\`.`)
+function badLine({ path }: PkiDirectory, line: number): never {
+  const text = `Line ${line} of ${path}/.fpki/log.jsonl is not a valid entry.`
+  throw new FpkiError('ERR_BAD_FILE', text, `For all problems, run \`fpki ca log verify ${shellWord(path)}\`.`)
 }
 
-/** The time that `--since` says: a day, or a time in RFC 3339. Throws ERR_USAGE. */
+/** Parses `--since`: a date, or an RFC 3339 time. Throws ERR_USAGE. */
 export function readSince(word: string): Date {
   const isTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(word)
   const time = new Date(isTime ? word : Number.NaN)
-  // Date takes the 30th of February for one of March.
+  // Date accepts 30 February as a day in March.
   const isDay = Number(word.slice(8, 10)) === new Date(word.slice(0, 10)).getUTCDate()
   if (isDay && !Number.isNaN(time.getTime())) return time
-  const text = `${JSON.stringify(word)}, from --since, is no day and no time.`
-  throw new FpkiError('ERR_USAGE', text, 'Give 2026-07-28, or 2026-07-28T12:00:00Z.')
+  const text = `Invalid value for --since: ${JSON.stringify(word)} is not a date or time.`
+  throw new FpkiError('ERR_USAGE', text, 'Use a date or a time: 2026-07-28 or 2026-07-28T12:00:00Z.')
 }

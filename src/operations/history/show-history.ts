@@ -5,15 +5,15 @@ import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import type { DurableFiles } from '../../ports.js'
 
-/** A snapshot, in words and values. */
+/** A snapshot. */
 const snapshotFacts = z.strictObject({
   number: z.int(),
-  /** When the command began. */
+  /** When the command started. */
   time: z.string(),
   command: z.string(),
-  /** Where it is, absolute. */
+  /** Its path, absolute. */
   folder: z.string(),
-  /** The names of the files in it. */
+  /** The names of its files. */
   files: z.array(z.string()),
 })
 
@@ -21,7 +21,7 @@ const snapshotFacts = z.strictObject({
 export const shownHistory = jsonDocument({
   /** Absolute. */
   directory: z.string(),
-  /** The oldest first. */
+  /** Oldest first. */
   snapshots: z.array(snapshotFacts),
 })
 
@@ -39,14 +39,16 @@ export async function showHistory(files: DurableFiles, path: string): Promise<Sh
   }
 }
 
-/** The snapshot with a number. Throws ERR_USAGE when the word is no number, or there is none. */
+/** The snapshot with a number. Throws ERR_USAGE when `word` is not the number of a snapshot. */
 export function snapshotOf(snapshots: readonly Snapshot[], word: string): Snapshot {
-  const found = /^\d{1,9}$/.test(word) ? snapshots.find(({ number }) => number === Number(word)) : undefined
-  if (found !== undefined) return found
+  const snapshot = /^\d{1,9}$/.test(word) ? snapshots.find(({ number }) => number === Number(word)) : undefined
+  if (snapshot !== undefined) return snapshot
   const numbers = snapshots.map(({ number }) => number).join(', ')
   throw new FpkiError(
     'ERR_USAGE',
-    `There is no snapshot ${JSON.stringify(word)}.`,
-    numbers === '' ? 'There is none yet; the next change makes one.' : `There are ${numbers}, and \`now\`.`,
+    `No such snapshot: ${JSON.stringify(word)}.`,
+    numbers === ''
+      ? 'There are no snapshots yet; the next change creates one.'
+      : `Existing snapshots: ${numbers}. \`now\` is the current state.`,
   )
 }

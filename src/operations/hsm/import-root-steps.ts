@@ -1,7 +1,7 @@
 import { PKI_FILES } from '../../directory/names.js'
 import type { KeyReference } from '../../directory/records.js'
 import type { KeepWork } from '../../journal/keep-records.js'
-import type { Step } from '../../journal/run-steps.js'
+import { type AllSteps, steps } from '../../journal/steps.js'
 import { newRootKeyName, ROOT_KEY } from '../../keystore/labels.js'
 import { proveSigner } from '../../keystore/prove.js'
 import type { RootSigner } from '../../keystore/root-key.js'
@@ -40,14 +40,22 @@ export interface ImportWork extends RootOnDisk, KeepWork {
   readonly holder: TokenHolder
 }
 
-/** The steps of every `ca import-root`, and the one of --remove-key. */
-export const IMPORT_STEPS: readonly Step<ImportWork>[] = [
-  { name: 'token-key', says: 'Putting the root key into the token', run: putRootKey },
-  { name: 'proof', says: 'Signing a test message with it', run: proveRootKey },
-  { name: 'state', says: 'Remembering where it is', run: remember },
-]
+export const IMPORT_ROOT = 'ca import-root'
 
-export const REMOVE_KEY: Step<ImportWork> = { name: 'remove-key', says: 'Removing factory_ca.key', run: removeKeyFile }
+/** The name of the step that removes factory_ca.key. */
+export const REMOVE_KEY = 'removeKey'
+
+const IMPORT = steps<ImportWork, typeof IMPORT_ROOT>()
+  .step({ name: 'token', says: 'Putting the root key into the token', run: putRootKey })
+  .step({ name: 'proof', says: 'Signing a test message with it', run: proveRootKey })
+  .step({ name: 'state', says: 'Remembering where it is', run: remember })
+
+/** The steps of `ca import-root`. */
+export function importSteps({
+  removeKey,
+}: Pick<ImportRootOptions, 'removeKey'>): AllSteps<ImportWork, typeof IMPORT_ROOT> {
+  return removeKey ? IMPORT.step({ name: REMOVE_KEY, says: 'Removing factory_ca.key', run: removeKeyFile }) : IMPORT
+}
 
 /** The root key in the open token, as the last step wants it. */
 export function signerIn(holder: TokenHolder, { certificate }: RootOnDisk): RootSigner {
@@ -85,12 +93,12 @@ export function refuseOther(holder: TokenHolder, { certificate: { spki } }: Root
   if (there.spki !== null && !sameSpki(there.spki, spki)) throw keyExists(token, key)
 }
 
-async function proveRootKey({ rootSigner, holder }: ImportWork): Promise<undefined> {
+async function proveRootKey({ rootSigner, holder }: ImportWork): Promise<void> {
   if (rootSigner !== null) await proveSigner(await rootSigner.open(), holder.token().name)
 }
 
-/** An earlier run may have been cut off between the two halves, or behind them. */
-async function putRootKey(work: ImportWork): Promise<undefined> {
+/** An earlier run may have been cut off between the two halves of the key, or after them. */
+async function putRootKey(work: ImportWork): Promise<void> {
   const { holder, material, certificate } = work
   const [token, key] = [holder.token(), keyFor(holder, certificate.spki)]
   if (material === null) return
@@ -103,7 +111,7 @@ async function putRootKey(work: ImportWork): Promise<undefined> {
   putPublicHalf(token, key, material)
 }
 
-async function remember({ directory, certificate, options, holder, auditLog }: ImportWork): Promise<undefined> {
+async function remember({ directory, certificate, options, holder, auditLog }: ImportWork): Promise<void> {
   const state = await directory.readState()
   const factory = state?.factory ?? attributeValues(certificate.subject, 'OU')[0] ?? ''
   const { restored: _, ...known } = {
@@ -117,7 +125,7 @@ async function remember({ directory, certificate, options, holder, auditLog }: I
   await auditLog.event(`The root key was put into the token ${holder.token().name}.`)
 }
 
-async function removeKeyFile({ directory, auditLog }: ImportWork): Promise<undefined> {
+async function removeKeyFile({ directory, auditLog }: ImportWork): Promise<void> {
   await auditLog.event('factory_ca.key is removed, from the directory, its snapshots, and what was given up.')
   await directory.removeFromSnapshots(PKI_FILES.rootKey)
   await directory.removeRootKey()

@@ -1,13 +1,13 @@
 import * as z from 'zod/mini'
 import { openAuditLog } from '../../audit-log/audit-log.js'
-import { KEEP } from '../../audit-log/traces.js'
+import type { OptionsOf } from '../../directory/journal-record.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
-import { type Journal, keyReference } from '../../directory/records.js'
+import { keyReference } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
-import { beginRecords, keepStep } from '../../journal/keep-records.js'
-import { requireSameWork } from '../../journal/resume.js'
-import { type Facts, newJournal, runSteps } from '../../journal/run-steps.js'
+import { beginRecords } from '../../journal/keep-records.js'
+import { resumable } from '../../journal/resumable.js'
+import { runJournalled } from '../../journal/run-journalled.js'
 import { jsonDocument } from '../../json-document.js'
 import { openWith } from '../../keystore/private-key.js'
 import { holdToken } from '../../keystore/token-key.js'
@@ -15,11 +15,12 @@ import { provesPossession } from '../../pki/possession.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Who } from '../../ports.js'
 import type { CryptokiMaker } from '../../signer/pkcs11/cryptoki.js'
-import { hsmArguments } from '../create/preconditions.js'
+import { journalledToken } from '../create/journalled-token.js'
 import {
-  IMPORT_STEPS,
+  IMPORT_ROOT,
   type ImportRootOptions,
   type ImportWork,
+  importSteps,
   REMOVE_KEY,
   type RootOnDisk,
   referenceOf,
@@ -52,78 +53,52 @@ export interface ImportRootPorts {
   readonly makeCryptoki?: CryptokiMaker
 }
 
-const COMMAND = 'ca import-root'
-
 /**
  * Moves the root key from factory_ca.key into a token. The file goes last, and only when it is asked for, from the snapshots
- * too: wherever this is cut off, the file or the token has a key that works, and the same call goes on.
+ * too: wherever this is cut off, the file or the token has a key that works, and the same call resumes it.
  *
  * @throws FpkiError ERR_EXISTS when the token has another key under the label; ERR_BAD_KEY when the file is missing or not
  *   the certificate's; ERR_PASSPHRASE when it does not open; ERR_SIGNATURE when the token does not sign as it should;
  *   ERR_UNFINISHED when another command is open; ERR_HSM_…
  */
 export async function importRoot(options: ImportRootOptions, ports: ImportRootPorts): Promise<ImportedRoot> {
-  const directory = pkiDirectory(ports.files, options.directory)
+  const directory = pkiDirectory(ports.files.deferring(), options.directory)
   const root = await rootOnDisk(directory, options)
   await directory.make()
-  const lock = await directory.lock()
   const holder = holdToken(options.hsm, ports.progress, ports.makeCryptoki)
   try {
     await holder.open()
-    const auditLog = openAuditLog(directory, COMMAND, ports)
-    const work = {
-      ...root,
+    const auditLog = openAuditLog(directory, IMPORT_ROOT, ports)
+    const opened = { ...root, directory, options, holder, auditLog, rootSigner: signerIn(holder, root) }
+    const { work } = await runJournalled(IMPORT_ROOT, journalledOptions(options), importSteps(options), {
+      ...ports,
       directory,
-      options,
-      holder,
-      auditLog,
-      rootSigner: signerIn(holder, root),
-      warn: ports.progress.warn,
-    }
-    const { rootKey, factory } = await importLocked(work, ports)
+      work: async (): Promise<ImportWork> => {
+        refuseOther(holder, root)
+        return { ...opened, warn: ports.progress.warn }
+      },
+      begin: async () => beginRecords(directory, auditLog, ports.clock()),
+      keep: (kept) => kept,
+      rollBack: { isSafe: async (error, _, resumed) => !resumed && (await isUndone(error, directory, ports)) },
+    })
+    const state = await directory.readState()
+    const { factory = '', rootKey = referenceOf(holder, work) } = state ?? {}
     return { factory, directory: directory.path, rootKey, keyFileRemoved: options.removeKey }
   } finally {
     await holder.close()
-    await lock.release()
   }
 }
 
-async function importLocked(work: ImportWork, ports: ImportRootPorts) {
-  const { directory, options, holder } = work
-  // Again, under the lock.
-  const found = await openJournal(directory, options)
-  refuseOther(holder, work)
-  if (found === null) await beginRecords(directory, work.auditLog, ports.clock())
-  const earlier = await directory.readJournal()
-  const steps = [...IMPORT_STEPS, ...(options.removeKey ? [REMOVE_KEY] : [])]
-  const journal = found ?? newJournal(COMMAND, argumentsOf(options), [...steps, KEEP], ports.clock())
-  await runSteps([...steps, keepStep(journal)], work, journal, { ...ports, directory }).catch(
-    async (error: unknown) => {
-      if (found === null && (await isUndone(error, work, ports)))
-        await directory.restoreJournal(earlier).catch(() => undefined)
-      throw error
-    },
-  )
-  const state = await directory.readState()
-  return { factory: state?.factory ?? '', rootKey: state?.rootKey ?? referenceOf(holder, work) }
+/** What the journal of a `ca import-root` records of its options. */
+function journalledOptions({ hsm, removeKey }: ImportRootOptions): OptionsOf<typeof IMPORT_ROOT> {
+  return { removeKey, hsm: journalledToken(hsm) }
 }
 
-/** Is the directory as it was? What is in the token is taken up by the next run. */
-async function isUndone(error: unknown, { directory }: ImportWork, { signal }: ImportRootPorts): Promise<boolean> {
+/** Is the directory as it was? A key in the token is found there by the next run. */
+async function isUndone(error: unknown, directory: PkiDirectory, { signal }: ImportRootPorts): Promise<boolean> {
   if (signal.aborted || !(error instanceof FpkiError)) return false
   const journal = await directory.readJournal().catch(() => null)
   return journal?.steps.find(({ name }) => name === 'state')?.state === 'pending'
-}
-
-function argumentsOf({ hsm, removeKey }: ImportRootOptions): Facts {
-  return { '--remove-key': String(removeKey), ...hsmArguments({ hsm }) }
-}
-
-async function openJournal(directory: PkiDirectory, options: ImportRootOptions): Promise<Journal | null> {
-  const journal = await directory.readJournal()
-  if (journal === null || journal.finishedAt !== null) return null
-  requireSameWork(directory, journal, COMMAND, argumentsOf(options))
-  return journal
 }
 
 /** The key file and the certificate, which must belong together; else the token would get a key that is not the root's. */
@@ -131,12 +106,12 @@ async function rootOnDisk(directory: PkiDirectory, options: ImportRootOptions): 
   const { rootKey, rootCertificate } = PKI_FILES
   const { passphrases } = options
   if ((await directory.check()) === 'missing') throw missing(directory, rootCertificate)
-  const journal = await openJournal(directory, options)
+  const journal = await resumable(directory, IMPORT_ROOT, journalledOptions(options))
   const pem = await directory.read(rootKey)
   const certificatePem = await directory.read(rootCertificate)
   if (certificatePem === null) throw missing(directory, rootCertificate)
   const certificate = readPemCertificate(certificatePem, `${directory.path}/${rootCertificate}`)
-  const isRemoving = journal?.steps.some(({ name, state }) => name === REMOVE_KEY.name && state !== 'pending') ?? false
+  const isRemoving = journal?.steps.some(({ name, state }) => name === REMOVE_KEY && state !== 'pending') ?? false
   if (pem === null && isRemoving) return { material: null, certificate }
   if (pem === null) throw await noKeyFile(directory)
   const path = `${directory.path}/${rootKey}`

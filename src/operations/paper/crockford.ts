@@ -1,11 +1,11 @@
 import { base32crockford } from '@scure/base'
 
-/** `octets` in Crockford's base32, without padding: no I, L, O and U, so that what is read wrongly can be put right. */
+/** Encodes in Crockford's base32 without padding. Its alphabet has no I, L, O or U, so misread letters can be corrected. */
 export function toCrockford(octets: Uint8Array): string {
   return base32crockford.encode(Uint8Array.from(octets))
 }
 
-/** The octets of what {@link toCrockford} gave; null when it cannot have given `text`. */
+/** Decodes what {@link toCrockford} returns; null when `text` is not valid. */
 export function fromCrockford(text: string): Uint8Array | null {
   try {
     return base32crockford.decode(text)
@@ -14,8 +14,8 @@ export function fromCrockford(text: string): Uint8Array | null {
   }
 }
 
-/** What somebody typed, as it was printed: capitals, without what only groups it, O for zero, I and L for one. */
-export function asPrinted(typed: string): string {
+/** Typed text in its printed form: upper case, no separators, zero for O, one for I and L. */
+export function normalizeTyped(typed: string): string {
   return typed
     .toUpperCase()
     .replace(/[\s\-.:_]/g, '')

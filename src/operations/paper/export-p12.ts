@@ -26,21 +26,21 @@ export const exportedP12 = jsonDocument({
 /** See {@link exportedP12}. */
 export type ExportedP12 = z.infer<typeof exportedP12>
 
-/** What `ca export --p12` is asked for. */
+/** Options of `ca export --p12`. */
 export interface ExportP12Options {
   /** Absolute path of the PKI directory. */
   readonly directory: string
-  /** null: the directory's own. */
+  /** null: the factory that the directory records. */
   readonly factory: string | null
-  /** Of a local CA: `local-ca`. */
+  /** The name of a local CA, such as `local-ca`. */
   readonly name: string
   /** Absolute path of a new file. */
   readonly out: string
-  /** The key's, when that is encrypted; it is the new file's too. */
+  /** Of an encrypted key, and then of the new file too. */
   readonly passphrases: Passphrases
 }
 
-/** What `ca export` works with. */
+/** Ports of `ca export`. */
 export interface ExportP12Ports extends EncryptionPorts {
   readonly files: DurableFiles
   readonly clock: Clock
@@ -48,30 +48,29 @@ export interface ExportP12Ports extends EncryptionPorts {
 }
 
 /**
- * Writes a local CA's key and certificate, and the root certificate, as one PKCS#12 file. The root key never goes into one.
+ * Writes the key and certificate of a local CA, and the root certificate, to a PKCS#12 file. The root key is refused.
  *
- * @throws FpkiError ERR_USAGE when `name` is no local CA's; ERR_EXISTS; ERR_KEY_IN_TOKEN; ERR_BAD_FILE, ERR_BAD_KEY,
- *   ERR_BAD_CERTIFICATE when a file is missing or they do not belong together; ERR_PASSPHRASE
+ * @throws FpkiError ERR_USAGE when `name` is not the name of a local CA; ERR_EXISTS; ERR_KEY_IN_TOKEN; ERR_BAD_FILE,
+ *   ERR_BAD_KEY, ERR_BAD_CERTIFICATE when a file is missing or they do not match; ERR_PASSPHRASE
  */
 export async function exportP12(options: ExportP12Options, ports: ExportP12Ports): Promise<ExportedP12> {
   const { name, out, passphrases } = options
   const { files, clock, progress } = ports
-  if (/^factory_ca(\.pem|\.key)?$/.test(name)) throw rootKeyStays(options.directory)
+  if (/^factory_ca(\.pem|\.key)?$/.test(name)) throw rootKeyRefused(options.directory)
   const names = localCaFiles(name)
   await requireFreeInFolder(files, out, 'file of --out')
   const pki = await openPki(files, options.directory, options.factory)
-  const certificate = await certificateOf(pki, names.certificate)
-  const { pem, path } = await keyOf(pki, names.key)
+  const certificate = await readCertificateOf(pki, names.certificate)
+  const { pem, path } = await readKeyOf(pki, names.key)
   const opened = await openWith(pem, path, passphrases)
-  if (!(await provesPossession(opened.signer, certificate.spki))) throw notItsKey(path, names.certificate)
-  const known = opened.passphrase
-  const passphrase = known === null ? await newPassphrase(passphrases) : checkNewPassphrase(known)
-  // Java, as of 17: "Password is not ASCII".
-  if (/[^ -~]/.test(passphrase))
-    progress.warn('The passphrase has more than ASCII characters: Java opens no such file.')
+  if (!(await provesPossession(opened.signer, certificate.spki))) throw keyMismatch(path, names.certificate)
+  const current = opened.passphrase
+  const passphrase = current === null ? await newPassphrase(passphrases) : checkNewPassphrase(current)
+  // Java 17 fails with "Password is not ASCII".
+  if (/[^ -~]/.test(passphrase)) progress.warn('The passphrase has non-ASCII characters: Java cannot open the file.')
   const key = opened.clearPem('pkcs8')
   const chain = [certificate.der, pki.root.der]
-  // Its code is of no use to any other command.
+  // Loaded here, because no other command needs it.
   const { pkcs12 } = await import('../../containers/pkcs12.js')
   const title = names.certificate.replace(/\.pem$/, '')
   await files.create(out, pkcs12({ name: title, key, certificates: chain }, passphrase, ports), 0o600)
@@ -79,38 +78,42 @@ export async function exportP12(options: ExportP12Options, ports: ExportP12Ports
   return { factory: pki.factory, directory: pki.directory.path, file: out, certificate: facts }
 }
 
-async function certificateOf({ directory, root }: OpenPki, file: string): Promise<Certificate> {
+async function readCertificateOf({ directory, root }: OpenPki, file: string): Promise<Certificate> {
   const path = `${directory.path}/${file}`
   const pem = await directory.read(file)
-  if (pem === null) throw new FpkiError('ERR_BAD_FILE', `${path} does not exist.`, 'Name a local CA of this directory.')
+  if (pem === null)
+    throw new FpkiError('ERR_BAD_FILE', `${path} does not exist.`, 'Pass the name of a local CA in this directory.')
   const certificate = readPemCertificate(pem, path)
   if (isIssuedBy(certificate, root)) return certificate
-  const hint = 'Nothing was written. Put the right one back from a backup.'
+  const hint = 'Nothing was written. Restore the certificate from a backup.'
   throw new FpkiError('ERR_BAD_CERTIFICATE', `${path} is not signed by ${PKI_FILES.rootCertificate}.`, hint)
 }
 
-async function keyOf({ directory }: OpenPki, file: string): Promise<{ readonly pem: string; readonly path: string }> {
+async function readKeyOf(
+  { directory }: OpenPki,
+  file: string,
+): Promise<{ readonly pem: string; readonly path: string }> {
   const path = `${directory.path}/${file}`
   const pem = await directory.read(file)
   if (pem !== null) return { pem, path }
   const key = (await directory.readState())?.localCaKey
   if (key?.kind !== 'pkcs11' || file !== PKI_FILES.localCaKey) {
-    throw new FpkiError('ERR_BAD_KEY', `${path} is missing.`, 'Put it back from a backup.')
+    throw new FpkiError('ERR_BAD_KEY', `${path} is missing.`, 'Restore it from a backup.')
   }
-  const text = `The key of local-ca is in the token "${key.tokenLabel}", which never gives it away.`
-  throw new FpkiError('ERR_KEY_IN_TOKEN', text, 'Programs use it there, through its PKCS#11 module.')
+  const text = `Cannot export the key of local-ca: it is in the token "${key.tokenLabel}" and never leaves it.`
+  throw new FpkiError('ERR_KEY_IN_TOKEN', text, 'Use it in the token, through its PKCS#11 module.')
 }
 
-function notItsKey(path: string, certificate: string): FpkiError {
-  const hint = 'Nothing was written. Put both back from a backup.'
+function keyMismatch(path: string, certificate: string): FpkiError {
+  const hint = 'Nothing was written. Restore both from a backup.'
   return new FpkiError('ERR_BAD_KEY', `${path} is not the key of ${certificate}.`, hint)
 }
 
-function rootKeyStays(directory: string): FpkiError {
+function rootKeyRefused(directory: string): FpkiError {
   const at = shellWord(directory)
   return new FpkiError(
     'ERR_USAGE',
-    'The root key is not exported: no program but fpki has a use for it.',
-    `To keep a copy of it, print it with \`fpki ca paper ${at} --out FILE\`, or back all up with \`fpki ca backup ${at} --out FILE\`.`,
+    'Refusing to export the root key: only fpki uses it.',
+    `To keep a copy, print it with \`fpki ca paper ${at} --out FILE\`, or back up the PKI with \`fpki ca backup ${at} --out FILE\`.`,
   )
 }

@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto'
-import { asPrinted, fromCrockford, toCrockford } from './crockford.js'
+import { fromCrockford, normalizeTyped, toCrockford } from './crockford.js'
 
-/** Letters of a line behind its number: eight groups of five, and the checksum. */
+/** After its number, a line has eight groups of five letters and a checksum. */
 const DATA_LETTERS = 40
 const CHECK_LETTERS = 4
 
-/** Whose lines they are: the key's, or those of the share with that number. */
+const LINE_NUMBER = /^(K|S\d\d)(\d\d)/
+
+/** For messages. */
+export const LINE_NUMBER_IN_WORDS = 'line number such as K07 or S02-01'
+
+/** What a line belongs to: the key, or the share with that number. */
 export type Part = 'K' | `S${string}`
 
-/** A line whose checksum holds. */
+/** A line with a correct checksum. */
 export interface PaperLine {
   readonly part: Part
   /** From 1. */
@@ -17,7 +22,7 @@ export interface PaperLine {
   readonly data: string
 }
 
-/** `octets` as lines to be typed: the number, groups of five letters, a checksum over both. Secret. */
+/** Lines to type: a line number, groups of five letters, and a checksum over both. Secret. */
 export function toLines(part: Part, octets: Uint8Array): readonly string[] {
   const data = toCrockford(octets).match(new RegExp(`.{1,${DATA_LETTERS}}`, 'g')) ?? []
   return data.map((letters, at) => {
@@ -31,11 +36,20 @@ export function lineName(part: Part, number: number): string {
   return `${part}${part === 'K' ? '' : '-'}${String(number).padStart(2, '0')}`
 }
 
-/** A line as it was typed, or what is wrong with it, in words that hold nothing of it but its number. */
+/** Does a typed line start with a line number? */
+export function hasLineNumber(typed: string): boolean {
+  return LINE_NUMBER.test(normalizeTyped(typed))
+}
+
+/**
+ * Reads a typed line, or returns what is wrong with it: a clause that repeats nothing of the line but its number.
+ *
+ * @param place names the line when it has no line number
+ */
 export function readLine(typed: string, place: string): PaperLine | string {
-  const text = asPrinted(typed)
-  const [, label, digits = ''] = /^(K|S\d\d)(\d\d)/.exec(text) ?? []
-  if (label === undefined) return `${place} does not begin with the number of a line, such as K07 or S02-01`
+  const text = normalizeTyped(typed)
+  const [, label, digits = ''] = LINE_NUMBER.exec(text) ?? []
+  if (label === undefined) return `${place} does not start with a ${LINE_NUMBER_IN_WORDS}`
   const part = label as Part
   const number = Number(digits)
   const letters = text.slice(label.length + digits.length)
@@ -44,11 +58,12 @@ export function readLine(typed: string, place: string): PaperLine | string {
     return { part, number, data }
   }
   const full = DATA_LETTERS + CHECK_LETTERS
-  const count = letters.length === full ? '' : `, ${letters.length} letters behind its number (most lines have ${full})`
-  return `line ${lineName(part, number)} has a typing mistake${count}`
+  const count =
+    letters.length === full ? '' : ` (${letters.length} characters after its number; most lines have ${full})`
+  return `line ${lineName(part, number)} has a typing error${count}`
 }
 
-/** 20 bits over the line's number and its letters: a slip goes unseen once in a million, and the digest of all sees that. */
+/** 20 bits over number and letters: one error in a million goes undetected, and the digest over all lines catches that. */
 function checksum(part: Part, number: number, letters: string): string {
   const hash = createHash('sha256')
     .update(`${lineName(part, number)} ${letters}`)

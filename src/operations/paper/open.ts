@@ -4,13 +4,13 @@ import { sameOctets } from '../../pki/octets.js'
 import { encodePem } from '../../pki/pem.js'
 import type { Passphrases, Signer } from '../../ports.js'
 import { openEcKey } from '../../signer/open-key.js'
-import { badLines } from './frame.js'
+import { sheetError } from './frame.js'
 import { type PaperKey, readPaper, type TypedPaper } from './parts.js'
 import { combinedPassphrase, requireShares } from './shares.js'
 
-/** A key from paper, opened. */
+/** A key from a sheet, decrypted. */
 export interface OpenedPaper {
-  /** PEM as it is on the sheet. Secret. */
+  /** PEM as on the sheet, encrypted or not. Secret. */
   readonly pem: string
   /** PEM `EC PRIVATE KEY`. Secret. */
   readonly clear: string
@@ -18,14 +18,14 @@ export interface OpenedPaper {
 }
 
 /** Names the key in messages. */
-export const ON_PAPER = 'the key on the sheet'
+const KEY_ON_SHEET = 'the key on the sheet'
 
 /** The key as PEM. Secret. */
 export function keyPem({ der, isEncrypted }: PaperKey): string {
   return encodePem(isEncrypted ? 'ENCRYPTED PRIVATE KEY' : 'PRIVATE KEY', der)
 }
 
-/** Why the lines that were typed so far are not all that is needed, in words that hold nothing of them; null: they are. */
+/** Why the lines typed so far do not recover the key, without quoting them; null: they do. */
 export function paperProblem(text: string): string | null {
   try {
     const { key, shares } = readPaper(text)
@@ -38,23 +38,23 @@ export function paperProblem(text: string): string | null {
 }
 
 /**
- * Opens the key of a sheet, with the passphrase that its shares make, or with that of `passphrases`, which is asked for
- * only when it is needed. Throws ERR_BAD_FILE, ERR_BAD_KEY, ERR_PASSPHRASE.
+ * Decrypts the key of a sheet with the passphrase recovered from its shares; without shares, with the one of
+ * `passphrases`. Throws ERR_BAD_FILE, ERR_BAD_KEY, ERR_PASSPHRASE.
  */
 export async function openPaper(
   { key, shares }: TypedPaper,
   passphrases: Pick<Passphrases, 'known' | 'signal'>,
 ): Promise<OpenedPaper> {
   const pem = keyPem(key)
-  const shared = shares.length === 0 ? null : await combinedPassphrase(shares, key)
-  const passphrase = key.isEncrypted ? (shared ?? (await passphrases.known(ON_PAPER))) : null
-  const { signer, clearPem } = await openEcKey(pem, ON_PAPER, { passphrase, signal: passphrases.signal })
+  const recovered = shares.length === 0 ? null : await combinedPassphrase(shares, key)
+  const passphrase = key.isEncrypted ? (recovered ?? (await passphrases.known(KEY_ON_SHEET))) : null
+  const { signer, clearPem } = await openEcKey(pem, KEY_ON_SHEET, { passphrase, signal: passphrases.signal })
   const digest = Buffer.from(fingerprintOf(signer.publicKey), 'hex')
   if (
     key.publicKeyDigest !== null &&
     !sameOctets(digest.subarray(0, key.publicKeyDigest.length), key.publicKeyDigest)
   ) {
-    throw badLines('the key is another one than its lines say')
+    throw sheetError('the key does not match the public key digest in its lines')
   }
   return { pem, clear: clearPem('sec1'), signer }
 }

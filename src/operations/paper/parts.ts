@@ -1,94 +1,108 @@
+import { FpkiError } from '../../errors.js'
 import { sameOctets } from '../../pki/octets.js'
 import { decodeOnePem } from '../../pki/pem.js'
-import { badLines, decodeFrame, digestOf, encodeFrame, KIND, nameOf } from './frame.js'
-import { type PaperLine, type Part, readLine, toLines } from './lines.js'
+import { decodeFrame, digestOf, encodeFrame, KIND, nameOf, sheetError } from './frame.js'
+import { hasLineNumber, LINE_NUMBER_IN_WORDS, type PaperLine, type Part, readLine, toLines } from './lines.js'
 
-/** The private key as it is on paper. */
+/** A private key as printed on a sheet. */
 export interface PaperKey {
   /** PKCS#8, DER. Secret, encrypted or not. */
   readonly der: Uint8Array
   readonly isEncrypted: boolean
-  /** The first 16 octets of the SHA-256 of its public key; null: it was scanned, and the code has the key only. */
+  /** The first 16 octets of the SHA-256 of its public key; null: scanned from a QR code, which has the key only. */
   readonly publicKeyDigest: Uint8Array | null
 }
 
 /** One share of a passphrase. */
 export interface PaperShare {
-  /** So many shares make the passphrase. */
+  /** How many shares recover the passphrase. */
   readonly threshold: number
   readonly count: number
   /** From 1. */
   readonly number: number
-  /** Which key it is for: see {@link keyDigest}. */
+  /** Identifies the key that it is for: see {@link keyDigest}. */
   readonly key: Uint8Array
   /** Secret. */
   readonly share: Uint8Array
 }
 
-/** More mistakes than this are another file. */
-const MOST_TOLD = 30
+/** With more errors than this, the file is not a typed sheet. */
+const MAX_REPORTED = 30
 
 const PUBLIC_KEY_DIGEST_OCTETS = 16
 const SHARE_HEADER_OCTETS = 11
 
-/** What binds shares to the one encryption of a key that they open. */
+/** Binds shares to the encrypted key that they were printed with. */
 export function keyDigest({ der }: PaperKey): Uint8Array {
   return digestOf(der)
 }
 
-/** The lines of a key. Secret. */
+/** The lines that carry a key. Secret. */
 export function keyLines({ der, isEncrypted, publicKeyDigest }: PaperKey): readonly string[] {
   const digest = (publicKeyDigest ?? Uint8Array.of()).subarray(0, PUBLIC_KEY_DIGEST_OCTETS)
   const kind = isEncrypted ? KIND.encryptedKey : KIND.clearKey
   return toLines('K', encodeFrame({ kind, body: Buffer.concat([digest, der]) }))
 }
 
-/** The lines of a share. Secret. */
+/** The lines that carry a share. Secret. */
 export function shareLines({ threshold, count, number, key, share }: PaperShare): readonly string[] {
   const body = Buffer.concat([Buffer.of(threshold, count, number), key, share])
   return toLines(`S${String(number).padStart(2, '0')}`, encodeFrame({ kind: KIND.share, body }))
 }
 
-/** What was typed or scanned. */
+/** A key and its shares, as typed or scanned. */
 export interface TypedPaper {
   readonly key: PaperKey
-  /** Each number once. */
+  /** Without duplicates. */
   readonly shares: readonly PaperShare[]
 }
 
 /**
- * Reads the lines of one or more sheets, or what their QR codes hold, in any order; `#` begins a remark.
+ * Reads the lines of one or more sheets, or the contents of their QR codes, in any order; `#` starts a comment.
  *
- * @throws FpkiError ERR_BAD_FILE, which names the lines with a mistake, or those that are missing
+ * @throws FpkiError ERR_BAD_FILE, naming the lines that have a typing error or are missing
  */
 export function readPaper(text: string): TypedPaper {
-  const { blocks, rest } = withoutBlocks(text.replace(/^QR-Code:/gm, ''))
-  const typed = rest.map((line, at) => ({ line, place: `line ${at + 1} of the input` }))
-  const read = typed.filter(({ line }) => /^\s*[^#\s]/.test(line)).map(({ line, place }) => readLine(line, place))
-  const mistakes = [...new Set(read.filter((line) => typeof line === 'string'))]
-  const more = mistakes.splice(MOST_TOLD).length
-  if (mistakes.length > 0) throw badLines(...mistakes, ...(more === 0 ? [] : [`and ${more} more`]))
+  const { blocks, rest } = extractPemBlocks(text.replace(/^QR-Code:/gm, ''))
+  const numbered = rest.map((line, at) => ({ line, place: `line ${at + 1} of the input` }))
+  const typed = numbered.filter(({ line }) => /^\s*[^#\s]/.test(line))
+  if (blocks.length === 0) requireSheet(typed.map(({ line }) => line))
+  const read = typed.map(({ line, place }) => readLine(line, place))
+  const problems = [...new Set(read.filter((line) => typeof line === 'string'))]
+  const omitted = problems.splice(MAX_REPORTED).length
+  if (problems.length > 0) throw sheetError(...problems, ...(omitted === 0 ? [] : [`and ${omitted} more`]))
   const lines = read.filter((line) => typeof line !== 'string')
   const linesOf = (part: Part) => lines.filter((line) => line.part === part)
   const keys = [...blocks, ...keysOf(linesOf('K'))]
   const [key, other] = keys
-  if (key === undefined) throw badLines('there are no lines of a key, those that begin with K')
-  if (keys.some(({ der }) => !sameOctets(der, key.der))) throw badLines('there are keys of different sheets')
+  if (key === undefined) throw sheetError('the lines of the key (K01, K02, …) are missing')
+  if (keys.some(({ der }) => !sameOctets(der, key.der))) throw sheetError('the keys are from different sheets')
   const parts = new Set(lines.map(({ part }) => part))
   const shares = [...parts].flatMap((part) => (part === 'K' ? [] : [shareOf(part, linesOf(part))]))
   return { key: other ?? key, shares }
 }
 
-/** What is wrong with a line that was just typed, as {@link readPaper} would say; null: nothing. */
+/** What is wrong with one typed line, as {@link readPaper} reports it; null: nothing. */
 export function lineProblem(typed: string): string | null {
   const read = readLine(typed, 'it')
   return typeof read === 'string' ? read : null
 }
 
+/** One message for a file that is not a sheet at all, rather than one for each of its lines. */
+function requireSheet(lines: readonly string[]): void {
+  if (lines.length === 0 || lines.some(hasLineNumber)) return
+  const reason = lines.some((line) => line.includes('\0'))
+    ? 'it is not UTF-8 text (PowerShell 5 redirects as UTF-16); save it as UTF-8'
+    : `no line starts with a ${LINE_NUMBER_IN_WORDS}`
+  const hint = 'Nothing was written. Type or scan the lines of a sheet, with their line numbers.'
+  throw new FpkiError('ERR_BAD_FILE', `The input is not a key sheet: ${reason}.`, hint)
+}
+
 function keysOf(lines: readonly PaperLine[]): readonly PaperKey[] {
   if (lines.length === 0) return []
   const { kind, body } = decodeFrame('K', lines)
-  if (kind !== KIND.encryptedKey && kind !== KIND.clearKey) throw badLines('the lines of the key hold something else')
+  if (kind !== KIND.encryptedKey && kind !== KIND.clearKey)
+    throw sheetError('the lines of the key do not contain a key')
   const [digest, der] = [body.subarray(0, PUBLIC_KEY_DIGEST_OCTETS), body.subarray(PUBLIC_KEY_DIGEST_OCTETS)]
   return [{ der, isEncrypted: kind === KIND.encryptedKey, publicKeyDigest: digest }]
 }
@@ -96,16 +110,17 @@ function keysOf(lines: readonly PaperLine[]): readonly PaperKey[] {
 function shareOf(part: Part, lines: readonly PaperLine[]): PaperShare {
   const { kind, body } = decodeFrame(part, lines)
   const [threshold = 0, count = 0, number = 0] = body
-  if (kind !== KIND.share || body.length <= SHARE_HEADER_OCTETS) throw badLines(`${nameOf(part)} holds something else`)
+  if (kind !== KIND.share || body.length <= SHARE_HEADER_OCTETS)
+    throw sheetError(`the lines of ${nameOf(part)} do not contain a share`)
   const share = body.subarray(SHARE_HEADER_OCTETS)
   return { threshold, count, number, key: body.subarray(3, SHARE_HEADER_OCTETS), share }
 }
 
-/** A block of a QR code; pki/pem.ts reads it. */
+/** The PEM block in the QR code of a key; pki/pem.ts parses it. */
 const BLOCK = /-----BEGIN (ENCRYPTED )?PRIVATE KEY-----[^-]+-----END \1PRIVATE KEY-----/g
 
-/** The keys of PEM blocks, which the QR codes hold, and the lines around them. */
-function withoutBlocks(text: string): { readonly blocks: readonly PaperKey[]; readonly rest: readonly string[] } {
+/** The keys in PEM blocks (scanned QR codes), and the other lines. */
+function extractPemBlocks(text: string): { readonly blocks: readonly PaperKey[]; readonly rest: readonly string[] } {
   const blocks = [...text.matchAll(BLOCK)].map(([pem, encrypted]) => {
     const isEncrypted = encrypted !== undefined
     const der = decodeOnePem(isEncrypted ? 'ENCRYPTED PRIVATE KEY' : 'PRIVATE KEY', pem, 'the QR code of the key')

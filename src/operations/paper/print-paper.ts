@@ -9,7 +9,7 @@ import { jsonDocument } from '../../json-document.js'
 import { newPassphrase, openWith } from '../../keystore/private-key.js'
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
 import { requireFree } from '../../storage/free-place.js'
-import { encrypted, inTheClear, prove, sheetsOf } from './ready.js'
+import { encryptedKey, plainKey, sheetsOf, verifySheets } from './ready.js'
 import type { Sharing } from './sharing.js'
 import { type Sheet, sheetHtml } from './sheet.js'
 
@@ -23,7 +23,7 @@ export const printedPaper = jsonDocument({
   /** SHA-256 of its public key. */
   publicKeyFingerprint: z.string(),
   protection: z.enum(['plain', 'passphrase', 'share']),
-  /** So many sheets give the key back. */
+  /** How many sheets recover the key. */
   needed: z.int(),
   /** The sheets, absolute. */
   files: z.array(z.string()),
@@ -32,54 +32,58 @@ export const printedPaper = jsonDocument({
 /** See {@link printedPaper}. */
 export type PrintedPaper = z.infer<typeof printedPaper>
 
-/** What `ca paper` is asked for. */
+/** Options of `ca paper`. */
 export interface PrintPaperOptions {
   /** Absolute path of the PKI directory. */
   readonly directory: string
-  /** null: the directory's own. */
+  /** null: the factory that the directory records. */
   readonly factory: string | null
-  /** Absolute: a new file; with `sharing`, the directory of the sheets. */
+  /** Absolute: a new file; with `sharing`, the directory for the sheets. */
   readonly out: string
-  /** The key is printed in the clear. */
+  /** Print the key unencrypted. */
   readonly plain: boolean
-  /** null: one sheet, under a passphrase of the caller's. */
+  /** null: one sheet, encrypted with a passphrase of the caller. */
   readonly sharing: Sharing | null
   readonly passphrases: Passphrases
 }
 
-/** What `ca paper` works with. */
+/** Ports of `ca paper`. */
 export interface PrintPaperPorts extends EncryptionPorts {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly progress: Progress
 }
 
-/** The key is on them. */
+/** The sheets contain the key. */
 const SHEET_MODE = 0o600
 
 /**
- * Writes the root key as sheets to be printed. Each sheet is read back and opened before any is written.
+ * Writes the root key to sheets for printing. The key is recovered from their content before any sheet is written.
  *
- * @throws FpkiError ERR_USAGE; ERR_EXISTS when a sheet is there; ERR_KEY_IN_TOKEN when the key is in no file; ERR_BAD_KEY,
- *   ERR_PASSPHRASE, and what opening the directory throws
+ * @throws FpkiError ERR_USAGE; ERR_EXISTS when a sheet exists; ERR_KEY_IN_TOKEN when the key is in a token; ERR_BAD_KEY,
+ *   ERR_PASSPHRASE; and as openPki does
  */
 export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPorts): Promise<PrintedPaper> {
   const { plain, sharing, passphrases } = options
   const { files, progress } = ports
-  if (plain && sharing !== null) throw plainShares()
+  if (plain && sharing !== null) throw conflictingOptions()
   const pki = await openPki(files, options.directory, options.factory)
-  const places = placesOf(options)
-  for (const place of places) await requireFree(files, place, 'place of the sheets')
-  if (plain) progress.warn('The sheet has the root key in the clear: whoever reads it, or a printer’s memory, has it.')
+  const paths = outputPaths(options)
+  for (const path of paths) await requireFree(files, path, 'path of a sheet')
+  if (plain)
+    progress.warn(
+      'The sheet contains the root key unencrypted: anyone who reads it, or the memory of the printer, has the key.',
+    )
   const pem = await rootKeyPem(pki)
-  const key = await openWith(pem, pathOf(pki), passphrases)
+  const key = await openWith(pem, rootKeyPath(pki), passphrases)
   await openRootKey({ open: async () => key.signer }, pki)
-  const [clear, known] = [key.clearPem('pkcs8'), key.passphrase]
-  const chosen = async () => (known === null ? newPassphrase(passphrases) : checkNewPassphrase(known))
-  const ready = plain ? inTheClear(clear, pki) : await encrypted({ clear, pki, sharing, ports }, chosen)
+  const { passphrase } = key
+  const clear = key.clearPem('pkcs8')
+  const choose = async () => (passphrase === null ? newPassphrase(passphrases) : checkNewPassphrase(passphrase))
+  const ready = plain ? plainKey(clear, pki) : await encryptedKey({ clear, pki, sharing, ports }, choose)
   const sheets = sheetsOf(ready, pki, ports.clock())
-  await prove(ready, sheets, pki)
-  await writeAll(files, sharing === null ? null : options.out, places, sheets.map(sheetHtml))
+  await verifySheets(ready, sheets, pki)
+  await writeAll(files, sharing === null ? null : options.out, paths, sheets.map(sheetHtml))
   const [first] = sheets as readonly [Sheet]
   return {
     factory: pki.factory,
@@ -88,59 +92,59 @@ export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPo
     publicKeyFingerprint: first.publicKeyFingerprint,
     protection: first.protection.kind,
     needed: sharing?.threshold ?? 1,
-    files: [...places],
+    files: [...paths],
   }
 }
 
-function pathOf({ directory }: OpenPki): string {
+function rootKeyPath({ directory }: OpenPki): string {
   return join(directory.path, PKI_FILES.rootKey)
 }
 
 async function rootKeyPem({ directory }: OpenPki): Promise<string> {
   const pem = await directory.read(PKI_FILES.rootKey)
   if (pem !== null) return pem
-  throw await notInAFile(directory)
+  throw await missingRootKey(directory)
 }
 
-async function notInAFile(directory: PkiDirectory): Promise<FpkiError> {
+async function missingRootKey(directory: PkiDirectory): Promise<FpkiError> {
   const rootKey = (await directory.readState())?.rootKey
   if (rootKey?.kind !== 'pkcs11') {
-    const hint = 'Put it back from a backup. A key that is in a token cannot be printed: no token gives it away.'
+    const hint = 'Restore it from a backup. A key in a token cannot be printed: it never leaves the token.'
     return new FpkiError('ERR_BAD_KEY', `${directory.path}/${PKI_FILES.rootKey} is missing.`, hint)
   }
   return new FpkiError(
     'ERR_KEY_IN_TOKEN',
-    `The root key of ${directory.path} is in the token "${rootKey.tokenLabel}", which never gives it away.`,
-    'It cannot be printed. Back the token up as its maker says, with a second token for instance.',
+    `Cannot print the root key of ${directory.path}: it is in the token "${rootKey.tokenLabel}" and never leaves it.`,
+    'Back up the token as its vendor describes, for instance to a second token.',
   )
 }
 
-function placesOf({ out, sharing }: PrintPaperOptions): readonly string[] {
+function outputPaths({ out, sharing }: PrintPaperOptions): readonly string[] {
   if (sharing === null) return [out]
   return Array.from({ length: sharing.count }, (_, at) => join(out, `sheet-${at + 1}.html`))
 }
 
-/** All sheets or none: some of a set are of no use, and would stand in the way of the next one. */
+/** Writes all sheets or none: an incomplete set is useless and would block the next run. */
 async function writeAll(
   files: DurableFiles,
   folder: string | null,
-  places: readonly string[],
+  paths: readonly string[],
   contents: readonly string[],
 ): Promise<void> {
   if (folder !== null) await files.makeDirectory(folder)
   const written: string[] = []
   try {
-    for (const [at, place] of places.entries()) {
-      await files.create(place, contents[at] ?? '', SHEET_MODE)
-      written.push(place)
+    for (const [at, path] of paths.entries()) {
+      await files.create(path, contents[at] ?? '', SHEET_MODE)
+      written.push(path)
     }
   } catch (error) {
-    for (const place of written) await files.remove(place).catch(() => undefined)
+    for (const path of written) await files.remove(path).catch(() => undefined)
     throw error
   }
 }
 
-function plainShares(): FpkiError {
-  const hint = 'Give one of them: shares are of the passphrase, and there is none for a key in the clear.'
-  return new FpkiError('ERR_USAGE', '--plain and --shares exclude each other.', hint)
+function conflictingOptions(): FpkiError {
+  const hint = 'Pass one of them: the shares are of a passphrase, and an unencrypted key has no passphrase.'
+  return new FpkiError('ERR_USAGE', '--plain and --shares cannot be combined.', hint)
 }

@@ -12,7 +12,7 @@ import { sharedPassphrase } from './shares.js'
 import type { Sharing } from './sharing.js'
 import type { Sheet } from './sheet.js'
 
-/** A key that is ready for paper, and what opens it. All of it is secret. */
+/** A key to print, and what decrypts it. Secret. */
 export interface ReadyKey {
   readonly key: PaperKey
   readonly passphrase: string
@@ -25,13 +25,12 @@ function paperKey(pem: string, { root }: OpenPki): PaperKey {
   return { der, isEncrypted, publicKeyDigest: Buffer.from(fingerprintOf(root.spki), 'hex') }
 }
 
-/** The key as it is. */
-export function inTheClear(clear: string, pki: OpenPki): ReadyKey {
+/** The key, unencrypted. */
+export function plainKey(clear: string, pki: OpenPki): ReadyKey {
   return { key: paperKey(clear, pki), passphrase: '', shares: [] }
 }
 
-/** A key on its way to paper. */
-interface ToEncrypt {
+interface EncryptionInput {
   /** PEM, PKCS#8. Secret. */
   readonly clear: string
   readonly pki: OpenPki
@@ -39,13 +38,13 @@ interface ToEncrypt {
   readonly ports: EncryptionPorts
 }
 
-/** The key under a passphrase: that of \`chosen\`, or with \`sharing\` one that is made, and shared, here. Throws ERR_PASSPHRASE. */
-export async function encrypted(
-  { clear, pki, sharing, ports }: ToEncrypt,
-  chosen: () => Promise<string>,
+/** The key, encrypted with the passphrase of `choose`; with `sharing`, with a new one that is split. Throws ERR_PASSPHRASE. */
+export async function encryptedKey(
+  { clear, pki, sharing, ports }: EncryptionInput,
+  choose: () => Promise<string>,
 ): Promise<ReadyKey> {
   if (sharing === null) {
-    const passphrase = await chosen()
+    const passphrase = await choose()
     return { key: paperKey(encryptKey(clear, passphrase, ports), pki), passphrase, shares: [] }
   }
   const { passphrase, shares } = await sharedPassphrase(sharing, ports.random)
@@ -54,7 +53,7 @@ export async function encrypted(
   return { key, passphrase, shares: numbered }
 }
 
-/** The sheets of a key: one, or one a share. */
+/** The sheets of a key: one, or one for each share. */
 export function sheetsOf({ key, shares }: ReadyKey, { factory, root }: OpenPki, now: Date): readonly Sheet[] {
   const base = {
     factory,
@@ -64,21 +63,25 @@ export function sheetsOf({ key, shares }: ReadyKey, { factory, root }: OpenPki, 
     key,
     keyLines: keyLines(key),
   }
-  const alone: Sheet = { ...base, protection: { kind: key.isEncrypted ? 'passphrase' : 'plain' }, shareLines: [] }
-  const ofShare = (share: PaperShare): Sheet => {
+  const single: Sheet = { ...base, protection: { kind: key.isEncrypted ? 'passphrase' : 'plain' }, shareLines: [] }
+  const sheetOf = (share: PaperShare): Sheet => {
     const { number, threshold, count } = share
     return { ...base, protection: { kind: 'share', number, threshold, count }, shareLines: shareLines(share) }
   }
-  return shares.length === 0 ? [alone] : shares.map(ofShare)
+  return shares.length === 0 ? [single] : shares.map(sheetOf)
 }
 
-/** What is on the sheets must give the key back; with shares, the first that are enough, and the last. Throws a plain Error. */
-export async function prove({ passphrase }: ReadyKey, sheets: readonly Sheet[], { root }: OpenPki): Promise<void> {
+/** Recovers the key from the sheets; with shares, from the first `threshold` and the last. A plain Error, so a defect, if it fails. */
+export async function verifySheets(
+  { passphrase }: ReadyKey,
+  sheets: readonly Sheet[],
+  { root }: OpenPki,
+): Promise<void> {
   const [first] = sheets as readonly [Sheet]
   const needed = first.protection.kind === 'share' ? first.protection.threshold : 1
-  for (const some of [sheets.slice(0, needed), sheets.slice(-needed)]) {
-    const lines = some.flatMap((sheet) => [...sheet.keyLines, ...sheet.shareLines])
+  for (const subset of [sheets.slice(0, needed), sheets.slice(-needed)]) {
+    const lines = subset.flatMap((sheet) => [...sheet.keyLines, ...sheet.shareLines])
     const { signer } = await openPaper(readPaper(lines.join('\n')), { known: async () => passphrase })
-    if (!(await provesPossession(signer, root.spki))) throw new Error('the sheets do not give the root key back')
+    if (!(await provesPossession(signer, root.spki))) throw new Error('the sheets do not recover the root key')
   }
 }

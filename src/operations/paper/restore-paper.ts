@@ -19,66 +19,66 @@ export { lineProblem } from './parts.js'
 
 /** What `fpki ca paper --restore --json` prints. */
 export const restoredPaper = jsonDocument({
-  /** Where the key is, absolute. */
+  /** The key file, absolute. */
   file: z.string(),
   encrypted: z.boolean(),
-  /** SHA-256 of its public key, as it is on the sheet. */
+  /** SHA-256 of its public key, for comparison with the sheet. */
   publicKeyFingerprint: z.string(),
+  /** What the key was checked against: the certificate, the digest on the sheet, or nothing. */
   heldAgainst: z.enum(['certificate', 'sheet', 'nothing']),
 })
 
 /** See {@link restoredPaper}. */
 export type RestoredPaper = z.infer<typeof restoredPaper>
 
-/** What `ca paper --restore` is asked for. */
+/** Options of `ca paper --restore`. */
 export interface RestorePaperOptions {
-  /** What was typed or scanned. Secret. */
+  /** The lines typed or scanned. Secret. */
   readonly text: string
   /** Absolute path of a new file for the key. */
   readonly out: string
-  /** Absolute path of the root certificate; null: there is none at hand. */
+  /** Absolute path of the root certificate; null: not available. */
   readonly certificate: string | null
-  /** A key that would be written in the clear is encrypted. */
+  /** Encrypt a key that would otherwise be written unencrypted. */
   readonly encrypt: boolean
   readonly passphrases: Passphrases
 }
 
-/** What `ca paper --restore` works with. */
+/** Ports of `ca paper --restore`. */
 export interface RestorePaperPorts extends EncryptionPorts {
   readonly files: DurableFiles
   readonly progress: Progress
 }
 
 /**
- * Brings the root key back from what somebody typed or scanned of its sheets. It is written when it has signed, and fits
- * the certificate.
+ * Recovers the root key from typed or scanned sheets, and writes it once a test signature verifies with the certificate.
  *
- * @throws FpkiError ERR_BAD_FILE, which names each line with a mistake; ERR_BAD_KEY when it is not the certificate's key;
- *   ERR_PASSPHRASE, ERR_EXISTS, ERR_BAD_CERTIFICATE
+ * @throws FpkiError ERR_BAD_FILE, naming each line with a typing error; ERR_BAD_KEY when it is not the key of the
+ *   certificate; ERR_PASSPHRASE, ERR_EXISTS, ERR_BAD_CERTIFICATE
  */
 export async function restorePaper(options: RestorePaperOptions, ports: RestorePaperPorts): Promise<RestoredPaper> {
   const { files, progress } = ports
   await requireFree(files, options.out, 'file of --out')
-  const spki = options.certificate === null ? null : await publicKeyIn(files, options.certificate)
+  const spki = options.certificate === null ? null : await readSpki(files, options.certificate)
   const paper = readPaper(options.text)
   if (paper.key.isEncrypted && paper.shares.length === 0) {
-    progress.note('There are no lines of shares (S…), so that a passphrase is needed.')
+    progress.note('The input has no share lines (S…), so a passphrase is needed.')
   }
   const opened = await openPaper(paper, options.passphrases)
-  if (spki !== null && !(await provesPossession(opened.signer, spki))) throw otherKey(options.certificate ?? '')
+  if (spki !== null && !(await provesPossession(opened.signer, spki))) throw keyMismatch(options.certificate ?? '')
   const content = await contentOf(paper, opened, options, ports)
   await files.create(options.out, content.pem, PKI_FILE_MODE)
   const publicKeyFingerprint = fingerprintOf(opened.signer.publicKey)
   const onSheet = paper.key.publicKeyDigest === null ? 'nothing' : 'sheet'
   const heldAgainst = spki === null ? onSheet : 'certificate'
   if (heldAgainst !== 'certificate') {
-    progress.warn(`Compare the public key with the one on the sheet: SHA-256 ${publicKeyFingerprint}.`)
+    progress.warn(`Compare the SHA-256 of the public key with the sheet: ${publicKeyFingerprint}`)
   }
-  if (!content.encrypted) tellClear(paper, options.out, progress)
+  if (!content.encrypted) warnUnencrypted(paper, options.out, progress)
   return { file: options.out, encrypted: content.encrypted, publicKeyFingerprint, heldAgainst }
 }
 
-/** Nobody knows the passphrase that shares make, so a key that is opened with it is not kept under it. */
+/** Nobody knows the passphrase recovered from shares, so the key is not left encrypted with it. */
 async function contentOf(
   { key, shares }: TypedPaper,
   { pem, clear }: OpenedPaper,
@@ -90,26 +90,27 @@ async function contentOf(
   return { pem: encryptKey(clear, await newPassphrase(passphrases), ports), encrypted: true }
 }
 
-/** Whoever reads the file has the key; on paper, it may have been better kept. */
-function tellClear({ key }: TypedPaper, out: string, { note, warn }: Progress): void {
+/** The file may protect the key less than the sheets did. */
+function warnUnencrypted({ key }: TypedPaper, out: string, { note, warn }: Progress): void {
   if (key.isEncrypted) {
     warn(
-      `${out} is the root key in the clear: nobody knows the passphrase that shares make. --encrypt-keys takes one of yours.`,
+      `${out} is not encrypted: nobody knows the passphrase recovered from the shares. To set a new one, pass --encrypt-keys.`,
     )
-  } else note('The key file is in the clear; with --encrypt-keys it would not be.')
+  } else note('The key file is not encrypted. To encrypt it, pass --encrypt-keys.')
 }
 
-async function publicKeyIn(files: DurableFiles, path: string): Promise<Uint8Array> {
+async function readSpki(files: DurableFiles, path: string): Promise<Uint8Array> {
   checkAbsolute(path, 'file of --cert')
   const pem = await files.read(path, MAX_PEM_BYTES)
-  if (pem === null) throw new FpkiError('ERR_BAD_FILE', `${path} does not exist.`, 'Name the root certificate.')
+  if (pem === null)
+    throw new FpkiError('ERR_BAD_FILE', `${path} does not exist.`, 'Pass the path of the root certificate.')
   return readPemCertificate(pem, path).spki
 }
 
-function otherKey(certificate: string): FpkiError {
+function keyMismatch(certificate: string): FpkiError {
   return new FpkiError(
     'ERR_BAD_KEY',
     `The key on the sheet is not the key of ${certificate}.`,
-    'Nothing was written. Take the sheet, or the certificate, that belongs to it.',
+    'Nothing was written. Use the sheet and the certificate of the same root.',
   )
 }

@@ -1,20 +1,20 @@
 import { FpkiError } from '../../errors.js'
 
-/** How many shares there are to be, and how many of them make the whole. */
+/** How many shares to make, and how many of them recover the key. */
 export interface Sharing {
   readonly threshold: number
   readonly count: number
 }
 
-/** More sheets than anybody has safe places for. */
-const MOST = 20
+/** More sheets than anyone has safe places for. */
+const MAX_SHARES = 20
 
-/** `3/5` as it was written. Throws ERR_USAGE. */
+/** Parses `3/5`. Throws ERR_USAGE. */
 export function readSharing(word: string): Sharing {
   const [, threshold, count] = /^(\d{1,2})\/(\d{1,2})$/.exec(word)?.map(Number) ?? []
-  if (threshold !== undefined && count !== undefined && threshold >= 2 && threshold <= count && count <= MOST) {
+  if (threshold !== undefined && count !== undefined && threshold >= 2 && threshold <= count && count <= MAX_SHARES) {
     return { threshold, count }
   }
-  const hint = `Give 3/5 for five sheets of which any three are enough; 2/2 to ${MOST}/${MOST} are possible.`
-  throw new FpkiError('ERR_USAGE', `${JSON.stringify(word)}, from --shares, cannot be.`, hint)
+  const hint = `Use M/N, from 2/2 to ${MAX_SHARES}/${MAX_SHARES}: with 3/5, any three of five sheets recover the key.`
+  throw new FpkiError('ERR_USAGE', `Invalid value for --shares: ${JSON.stringify(word)}.`, hint)
 }

@@ -3,7 +3,7 @@ import { keyPem } from './open.js'
 import type { PaperKey } from './parts.js'
 import { qrSvg } from './qr.js'
 
-/** What stands on one sheet. */
+/** The content of one sheet. */
 export interface Sheet {
   readonly factory: string
   /** RFC 3339. */
@@ -11,18 +11,17 @@ export interface Sheet {
   /** SHA-256 in hex, of the root certificate and of its public key. */
   readonly certificateFingerprint: string
   readonly publicKeyFingerprint: string
-  /** How the key is protected. */
   readonly protection: Protection
-  /** For its QR code. Secret. */
+  /** For the QR code. Secret. */
   readonly key: PaperKey
-  /** The lines to be typed: those of the key. Secret. */
+  /** The lines of the key, to type. Secret. */
   readonly keyLines: readonly string[]
-  /** Those of the share; none: there are no shares. Secret. */
+  /** The lines of the share; empty: there are no shares. Secret. */
   readonly shareLines: readonly string[]
 }
 
-/** Who can read the key: whoever has the sheet, the passphrase, or so many of the sheets. */
-export type Protection =
+/** What it takes to read the key: the sheet alone, the passphrase, or `threshold` of the sheets. */
+type Protection =
   | { readonly kind: 'plain' }
   | { readonly kind: 'passphrase' }
   | { readonly kind: 'share'; readonly number: number; readonly threshold: number; readonly count: number }
@@ -39,9 +38,7 @@ const STYLE = `
   pre { font: 10pt/1.3 monospace; margin-top: 1mm }
   ol { padding-left: 5mm } code { font-size: 9pt }`
 
-/**
- * One page of A4 as HTML that asks for nothing from elsewhere and runs nothing. Secret.
- */
+/** One A4 page of HTML, without scripts or external resources. Secret. */
 export function sheetHtml(sheet: Sheet): string {
   const { factory, printedAt, certificateFingerprint, publicKeyFingerprint, protection, keyLines, shareLines } = sheet
   const title = `Root key of the factory ${factory}`
@@ -56,7 +53,7 @@ export function sheetHtml(sheet: Sheet): string {
 </head>
 <body>
 <h1>${escaped(title)}</h1>
-<p class="is">${escaped(whatItIs(protection))}</p>
+<p class="is">${escaped(summaryOf(protection))}</p>
 <dl>
 <dt>Printed</dt><dd>${escaped(printedAt)}</dd>
 <dt>SHA-256 of factory_ca.pem</dt><dd>${escaped(grouped(certificateFingerprint))}</dd>
@@ -65,9 +62,9 @@ export function sheetHtml(sheet: Sheet): string {
 ${codes(sheet)}
 <h2>The key, ${keyLines.length} lines</h2>
 <pre>${escaped(keyLines.join('\n'))}</pre>
-${shareLines.length === 0 ? '' : `<h2>The share, ${shareLines.length} lines</h2>\n<pre>${escaped(shareLines.join('\n'))}</pre>\n`}<h2>How to get it back</h2>
+${shareLines.length === 0 ? '' : `<h2>The share, ${shareLines.length} lines</h2>\n<pre>${escaped(shareLines.join('\n'))}</pre>\n`}<h2>How to recover the key</h2>
 <ol>
-${howBack(protection)
+${recoverySteps(protection)
   .map((step) => `<li>${step}</li>`)
   .join('\n')}
 </ol>
@@ -76,19 +73,19 @@ ${howBack(protection)
 `
 }
 
-/** `text` for HTML, in elements and in attributes; what is unprintable is written out. */
+/** `text` escaped for HTML elements and attributes; unprintable characters are shown as escapes. */
 export function escaped(text: string): string {
   return printableLines(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-function whatItIs(protection: Protection): string {
+function summaryOf(protection: Protection): string {
   switch (protection.kind) {
     case 'plain':
-      return 'NOT ENCRYPTED. Whoever reads or photographs this sheet has the key.'
+      return 'NOT ENCRYPTED. Anyone who reads or photographs this sheet has the key.'
     case 'passphrase':
-      return 'Encrypted. It is of no use without the passphrase, which is not on this sheet: keep that elsewhere.'
+      return 'Encrypted. Useless without the passphrase, which is not on this sheet: store that elsewhere.'
     case 'share':
-      return `Sheet ${protection.number} of ${protection.count}. Any ${protection.threshold} of them give the key back; fewer give nothing. Keep them in different places.`
+      return `Sheet ${protection.number} of ${protection.count}. Any ${protection.threshold} of them recover the key; fewer reveal nothing. Store them in different places.`
   }
 }
 
@@ -100,24 +97,24 @@ function codes({ protection, key: onPaper, shareLines }: Sheet): string {
 }
 
 /** Each step as HTML. */
-function howBack(protection: Protection): readonly string[] {
+function recoverySteps(protection: Protection): readonly string[] {
   const lines =
     protection.kind === 'share'
-      ? `the key's lines of one sheet and the share's lines of ${protection.threshold} sheets`
+      ? `the lines of the key from one sheet and the lines of the share from ${protection.threshold} sheets`
       : 'the lines above'
   return [
-    `Type ${lines} into a file, or scan the QR codes into it. Capitals, blanks, O or 0, I or 1 do not matter; each line ends with a checksum.`,
-    `<code>fpki ca paper --restore FILE --cert factory_ca.pem --out factory_ca.key</code> names a line with a mistake, and holds the key against the certificate.`,
+    `Type ${lines} into a file, or scan the QR codes into it. Case, spaces, O for 0 and I for 1 do not matter; each line ends with a checksum.`,
+    `<code>fpki ca paper --restore FILE --cert factory_ca.pem --out factory_ca.key</code> names any line with a typing error, and checks the key against the certificate.`,
     WITHOUT_FPKI[protection.kind],
   ]
 }
 
 const WITHOUT_FPKI: Readonly<Record<Protection['kind'], string>> = {
-  plain: 'Without fpki: the QR code is the key as PEM, which <code>openssl pkey -in FILE</code> reads.',
+  plain: 'Without fpki: the QR code contains the key as PEM, for <code>openssl pkey -in FILE</code>.',
   passphrase:
-    'Without fpki: the QR code is PEM, which <code>openssl pkey -in FILE</code> opens with the passphrase (PKCS#8, PBES2).',
+    'Without fpki: the QR code contains the key as PEM (PKCS#8, PBES2), for <code>openssl pkey -in FILE</code> and the passphrase.',
   share:
-    'Without fpki: the passphrase of the PEM in the QR code is shared after Shamir over GF(256); docs/ceremony.md has the format.',
+    'Without fpki: the QR code contains the key as PEM; its passphrase is split with Shamir over GF(256), as docs/ceremony.md describes.',
 }
 
 function grouped(hex: string): string {

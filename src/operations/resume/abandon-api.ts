@@ -1,6 +1,6 @@
+import type { AbandonableJournal } from '../../directory/journal-record.js'
 import { PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import type { Journal } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import type { FactoryApi, FactoryCertificates } from '../../factory/api.js'
 import { samePem } from '../../pki/pem.js'
@@ -17,7 +17,11 @@ interface AskPorts {
  * Has the Factory API taken what an open command has made? Asked in any case; when it says nothing, and was not told anything
  * yet, it has not. Throws ERR_API when nobody can know.
  */
-export async function apiHasTaken(directory: PkiDirectory, open: Journal, ports: AskPorts): Promise<boolean> {
+export async function apiHasTaken(
+  directory: PkiDirectory,
+  open: AbandonableJournal,
+  ports: AskPorts,
+): Promise<boolean> {
   const upload = open.steps.find(({ name }) => name === 'upload')?.state
   // It speaks to none, as `ca import-root` and `ca root-csr` do.
   if (upload === undefined) return false
@@ -32,7 +36,7 @@ export async function apiHasTaken(directory: PkiDirectory, open: Journal, ports:
   }
 }
 
-async function isIn(known: FactoryCertificates, directory: PkiDirectory, open: Journal): Promise<boolean> {
+async function isIn(known: FactoryCertificates, directory: PkiDirectory, open: AbandonableJournal): Promise<boolean> {
   if (open.command === 'ca create') {
     const root = await directory.read(PKI_FILES.rootCertificate)
     return root !== null && samePem(known.rootCrt, root)
@@ -47,20 +51,34 @@ async function hasStaged(known: FactoryCertificates, directory: PkiDirectory): P
 }
 
 /** One that waited for too long was signed again under the same number, so that the number counts. */
-function hasCrl({ caRevokeCrl }: FactoryCertificates, { facts }: Journal): boolean {
-  const made = facts['crl']
-  if (made === undefined || caRevokeCrl === null) return false
-  const [sent, ours] = [readCrl(caRevokeCrl, 'ca-revoke-crl'), readCrl(made, 'the CRL')]
+function hasCrl({ caRevokeCrl }: FactoryCertificates, { facts }: AbandonableJournal): boolean {
+  const signed = 'crl' in facts ? facts.crl : undefined
+  if (signed === undefined || caRevokeCrl === null) return false
+  const [sent, ours] = [readCrl(caRevokeCrl, 'ca-revoke-crl'), readCrl(signed.crl, 'the CRL')]
   return (sent.crlNumber ?? 0n) >= (ours.crlNumber ?? 0n)
 }
 
 /** What an open command has had the Factory API make: a sentence each. */
-export function leftInApi({ steps }: Journal): readonly string[] {
-  const isBegun = steps.some(
-    ({ name, state }) => /(^|-)csrs?$/.test(name) && name !== 'root-csr' && state !== 'pending',
-  )
+export function leftInApi(journal: AbandonableJournal): readonly string[] {
+  const asking = askingStep(journal)
+  const isBegun = journal.steps.some(({ name, state }) => name === asking && state !== 'pending')
   if (!isBegun) return []
   return [
     'The Factory API has made new keys, and requests for them; it uses none of them, and the next command has it make others.',
   ]
+}
+
+/** The step that asks the Factory API for requests; null: none does. */
+function askingStep(journal: AbandonableJournal): string | null {
+  switch (journal.command) {
+    case 'ca create':
+      return 'requests'
+    case 'ca rotate-tls':
+    case 'est authorize':
+      return 'request'
+    case 'ca add-device-ca':
+      return journal.options.onlineCa ? 'keys' : null
+    default:
+      return null
+  }
 }

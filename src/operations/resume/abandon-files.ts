@@ -1,10 +1,9 @@
+import { CREATE, ROOT_CSR_COMMAND } from '../../directory/commands.js'
+import type { AbandonableJournal } from '../../directory/journal-record.js'
 import { PKI_FILES, ROOT_CSR } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import type { Journal } from '../../directory/records.js'
-import { goesOnFrom } from '../../journal/resume.js'
 import { LOCAL_CA_KEY, ROOT_KEY } from '../../keystore/labels.js'
 import { keyName } from '../../signer/pkcs11/key-name.js'
-import { readPkcs11Uri } from '../../signer/pkcs11/uri.js'
 
 /** What an open command has put into the directory itself, and whether state.json is older than it. */
 export interface MadeInPlace {
@@ -16,44 +15,42 @@ export interface MadeInPlace {
  * What an open command has put into the directory itself. Those that make a PKI begin with an empty one, so that all files of
  * a PKI are theirs, but for the key that waits in one for its certificate; those that change one make everything aside first.
  */
-export async function filesMadeBy(directory: PkiDirectory, journal: Journal): Promise<MadeInPlace> {
-  const { command, arguments: args } = journal
-  if (command !== 'ca create' && command !== 'ca root-csr') return { inPlace: [], keepsState: true }
+export async function filesMadeBy(directory: PkiDirectory, journal: AbandonableJournal): Promise<MadeInPlace> {
+  if (journal.command !== CREATE && journal.command !== ROOT_CSR_COMMAND) return { inPlace: [], keepsState: true }
   const names = await directory.names()
-  const goesOn = goesOnFrom(journal) !== null
+  const rootCertificate = journal.command === CREATE ? journal.options.rootCertificateFile : null
+  const fromRootCsr = journal.command === CREATE && journal.rootCsr !== undefined
   const wasThere = (name: string) =>
-    name === PKI_FILES.rootKey || name === ROOT_CSR || `${directory.path}/${name}` === args['--root-cert']
-  const made = [...Object.values(PKI_FILES), ROOT_CSR].filter((name) => !goesOn || !wasThere(name))
-  return { inPlace: made.filter((name) => names.includes(name)), keepsState: goesOn }
+    name === PKI_FILES.rootKey || name === ROOT_CSR || `${directory.path}/${name}` === rootCertificate
+  const made = [...Object.values(PKI_FILES), ROOT_CSR].filter((name) => !fromRootCsr || !wasThere(name))
+  return { inPlace: made.filter((name) => names.includes(name)), keepsState: fromRootCsr }
 }
 
-/** The steps that make a key in a token, and the arguments that say so. */
-const TOKEN_STEPS = ['root-key', 'local-ca-key', 'token-key']
-
-/** What an open command may have left in a token: a sentence for each. fpki deletes nothing there. */
-export function leftInToken({ arguments: args, steps, command }: Journal): readonly string[] {
-  if (args['--hsm-module'] === undefined) return []
-  const token = args['--hsm-token-label'] || args['--hsm-token-serial'] || 'that the URI names'
-  const begun = steps.filter(({ name, state }) => TOKEN_STEPS.includes(name) && state !== 'pending')
-  return begun.flatMap(({ name }) => {
-    const isLocal = name === 'local-ca-key'
-    if (isLocal && args['--local-ca-in-hsm'] !== 'true') return []
-    const key = isLocal ? keyName(LOCAL_CA_KEY) : keyIn(args['--hsm-uri'] ?? '')
-    const fate =
-      command === 'ca import-root' ? fateOfImported(steps) : 'nothing has been signed for the Factory API with it'
-    return [`The key ${key} may be in the token "${token}": it stays there, and ${fate}.`]
-  })
+/** What an open command may have left in a token: a sentence for each key. fpki deletes nothing there. */
+export function leftInToken(journal: AbandonableJournal): readonly string[] {
+  const hsm = 'hsm' in journal.options ? journal.options.hsm : null
+  // The first step makes the keys.
+  if (hsm === null || journal.steps[0]?.state === 'pending') return []
+  const hasLocalCa = journal.command === CREATE && journal.options.localCa && journal.options.hsm?.localCaInHsm === true
+  const token = hsm.tokenLabel ?? hsm.tokenSerial ?? 'that the URI names'
+  const fate =
+    journal.command === 'ca import-root'
+      ? fateOfImported(journal.steps)
+      : 'nothing has been signed for the Factory API with it'
+  return [keyIn(hsm.key), ...(hasLocalCa ? [keyName(LOCAL_CA_KEY)] : [])].map(
+    (key) => `The key ${key} may be in the token "${token}": it stays there, and ${fate}.`,
+  )
 }
 
 /** Whoever reads that there is another copy may delete this one. */
-function fateOfImported(steps: Journal['steps']): string {
+function fateOfImported(steps: AbandonableJournal['steps']): string {
   const isBegun = (wanted: string) => steps.some(({ name, state }) => name === wanted && state !== 'pending')
-  if (isBegun('remove-key')) return 'this PKI needs it: factory_ca.key is gone, or may be'
+  if (isBegun('removeKey')) return 'this PKI needs it: factory_ca.key is gone, or may be'
   return isBegun('state') ? 'this PKI signs with it; factory_ca.key is the same key' : 'factory_ca.key is the same key'
 }
 
-/** The key that a URI of the journal names; what it leaves open is as in a new one. */
-function keyIn(uri: string): string {
-  const { object, id } = readPkcs11Uri(uri || 'pkcs11:')
-  return keyName({ label: object ?? (id === null ? ROOT_KEY.label : ''), id: id ?? ROOT_KEY.id })
+/** What the journal leaves open is as in a new key. */
+function keyIn(key: { readonly label: string | null; readonly id: string | null } | null): string {
+  const { label, id } = key ?? { label: null, id: null }
+  return keyName({ label: label ?? (id === null ? ROOT_KEY.label : ''), id: id ?? ROOT_KEY.id })
 }

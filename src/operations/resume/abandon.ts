@@ -1,18 +1,17 @@
 import * as z from 'zod/mini'
 import { openAuditLog } from '../../audit-log/audit-log.js'
 import { ABANDON } from '../../directory/commands.js'
+import type { AbandonableJournal, Journal, OptionsOf } from '../../directory/journal-record.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
-import { type Journal, journal as journalRecord } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import type { FactoryApi } from '../../factory/api.js'
-import { broughtAlong } from '../../journal/resume.js'
-import { type Facts, fact, newJournal, runSteps, type Step } from '../../journal/run-steps.js'
+import { runJournalled } from '../../journal/run-journalled.js'
+import { steps } from '../../journal/steps.js'
 import { jsonDocument } from '../../json-document.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { Clock, DurableFiles, Progress, Who } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
-import { parseJson } from '../../storage/json-file.js'
 import { apiHasTaken, leftInApi } from './abandon-api.js'
 import { filesMadeBy, leftInToken } from './abandon-files.js'
 
@@ -49,101 +48,98 @@ export interface AbandonPorts {
   confirm(plan: AbandonedWork): Promise<void>
 }
 
+/** All that is to be known is in the journal before anything moves. */
+type Plan = OptionsOf<typeof ABANDON>
+
 interface Work {
   readonly directory: PkiDirectory
   readonly clock: Clock
   readonly who: () => Who
+  readonly plan: Plan
 }
 
+const STEPS = steps<Work, typeof ABANDON>()
+  .step({ name: 'putAside', says: 'Moving aside what was made', run: putAside })
+  .step({ name: 'auditLog', says: 'Logging it', run: logIt })
+
 /**
- * Gives up the command that was interrupted in a PKI directory. No key is deleted: what it had made goes into a folder of its own.
+ * Discards the command that was interrupted in a PKI directory. No key is deleted: what it had made is moved into a folder of its own.
  *
- * @throws FpkiError ERR_UNFINISHED when the Factory API has taken the work; ERR_API when it may have, and says nothing;
+ * @throws FpkiError ERR_UNFINISHED when the Factory API has taken the work; ERR_API when it may have, and does not answer;
  *   ERR_NOT_CONFIRMED, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_BAD_FILE, ERR_STORAGE
  */
 export async function abandonWork(path: string, ports: AbandonPorts): Promise<AbandonedWork> {
   checkAbsolute(path, 'PKI directory')
-  const directory = pkiDirectory(ports.files, path)
+  const directory = pkiDirectory(ports.files.deferring(), path)
   if ((await directory.check()) === 'missing') {
     throw new FpkiError('ERR_NOT_A_DIRECTORY', `${path} does not exist.`, 'Name a PKI directory.')
   }
-  const begun = await directory.readJournal()
-  if (begun === null || begun.finishedAt !== null) return nothingOpen(path)
-  // A question may take long: what is found under the lock must be the same.
-  if (begun.command !== ABANDON) await ports.confirm((await planOf(directory, begun, ports)).told)
-  const lock = await directory.lock()
-  try {
-    const open = await directory.readJournal()
-    if (open?.startedAt !== begun.startedAt || open.command !== begun.command) throw changedMeanwhile(path)
-    return await abandonLocked(directory, open, ports)
-  } finally {
-    await lock.release()
-  }
+  const open = await directory.readJournal()
+  if (open === null || open.finishedAt !== null) return nothingOpen(path)
+  const plan = open.command === ABANDON ? open.options : await planOf(directory, open, ports)
+  if (open.command !== ABANDON) await ports.confirm(reportOf(directory, plan))
+  const { work } = await runJournalled(ABANDON, plan, STEPS, {
+    ...ports,
+    directory,
+    find: async () => {
+      const current = await sameJournal(directory, open)
+      return current.command === ABANDON ? current : null
+    },
+    work: async (resumed) => {
+      if (resumed !== null) return { ...ports, directory, plan: resumed.options }
+      // A question may take long: the Factory API may have taken the work meanwhile.
+      return { ...ports, directory, plan: await planOf(directory, plan.journal, ports) }
+    },
+    begin: async (begun) => ({ options: begun.plan }),
+    keep: () => null,
+  })
+  return reportOf(directory, work.plan)
 }
 
-async function abandonLocked(directory: PkiDirectory, open: Journal, ports: AbandonPorts): Promise<AbandonedWork> {
-  const isBegun = open.command === ABANDON
-  const plan = isBegun ? null : await planOf(directory, open, ports)
-  const own = plan === null ? open : withFacts(newJournal(ABANDON, plan.arguments, STEPS, ports.clock()), plan.facts)
-  const facts = await runSteps(STEPS, { ...ports, directory }, own, { ...ports, directory })
-  return abandonedWork.parse(parseJson(fact(facts, 'told')))
-}
-
-/** What is to be known is in the journal before anything moves, so that an interrupted run goes on with it. */
-function withFacts(journal: Journal, facts: Facts): Journal {
-  return { ...journal, facts }
-}
-
-const STEPS: readonly Step<Work>[] = [
-  { name: 'put-aside', says: 'Putting aside what was made', run: putAside },
-  { name: 'audit-log', says: 'Logging it', run: logIt },
-]
-
-async function putAside({ directory }: Work, facts: Facts): Promise<undefined> {
-  const folder = plainName(fact(facts, 'folder'), directory)
-  const namesIn = (name: string) => fact(facts, name).split('/').filter(Boolean)
-  const [inPlace, pending] = [namesIn('inPlace'), namesIn('pending')]
-  await directory.putAside(folder, 'directory', inPlace)
-  await directory.putAside(folder, 'pending', pending)
-  if (fact(facts, 'hasState') === 'false') await directory.forgetState(folder)
-  await directory.noteAside(folder, 'journal.json', parseJson(fact(facts, 'journal')))
-}
-
-/** The journal is a file like any other: whoever changed it is not to say where keys go. */
-function plainName(folder: string, { path }: PkiDirectory): string {
-  if (/^[\w-]+$/.test(folder)) return folder
-  const hint = 'Nothing was changed; put .fpki/journal.json back as fpki wrote it.'
+/** The open journal, under the lock. Throws ERR_NOT_CONFIRMED when it is not the one that the user was asked about. */
+async function sameJournal(directory: PkiDirectory, { startedAt, command }: Journal): Promise<Journal> {
+  const current = await directory.readJournal()
+  if (current?.startedAt === startedAt && current.command === command) return current
+  const hint = `Nothing was changed. Look again with \`fpki ca verify ${shellWord(directory.path)}\`.`
   throw new FpkiError(
-    'ERR_BAD_FILE',
-    `The journal of ${path} names ${JSON.stringify(folder)} for what is given up.`,
+    'ERR_NOT_CONFIRMED',
+    `The open command in ${directory.path} has changed since the question was asked.`,
     hint,
   )
 }
 
-async function logIt({ directory, clock, who }: Work, facts: Facts): Promise<undefined> {
-  const { command, startedAt } = journalRecord.parse(parseJson(fact(facts, 'journal')))
-  const auditLog = openAuditLog(directory, ABANDON, { clock, who })
-  await auditLog.event(`\`${command}\` of ${startedAt} was given up; what it had made is in ${fact(facts, 'folder')}.`)
+async function putAside({ directory, plan }: Work): Promise<void> {
+  const { folder, inPlace, pending, keepsState, journal } = plan
+  await directory.putAside(folder, 'directory', inPlace)
+  await directory.putAside(folder, 'pending', pending)
+  if (!keepsState) await directory.forgetState(folder)
+  await directory.putJournalAside(folder, journal)
 }
 
-async function planOf(directory: PkiDirectory, open: Journal, ports: AbandonPorts) {
-  if (await apiHasTaken(directory, open, ports)) throw taken(directory, open)
-  const pending = await directory.staged()
-  const { inPlace, keepsState } = await filesMadeBy(directory, open)
-  const name = `${rfc3339(ports.clock()).replace(/[-:]/g, '')}-${open.command.replace(/\W+/g, '-')}`
-  const folder = await directory.freeNameAside(name)
-  const told: AbandonedWork = {
+async function logIt({ directory, clock, who, plan }: Work): Promise<void> {
+  const { command, startedAt } = plan.journal
+  const auditLog = openAuditLog(directory, ABANDON, { clock, who })
+  await auditLog.event(`\`${command}\` of ${startedAt} was abandoned; what it had made is in ${plan.folder}.`)
+}
+
+async function planOf(directory: PkiDirectory, journal: AbandonableJournal, ports: AbandonPorts): Promise<Plan> {
+  if (await apiHasTaken(directory, journal, ports)) throw taken(directory, journal)
+  const pending = [...(await directory.staged())]
+  const { inPlace, keepsState } = await filesMadeBy(directory, journal)
+  const name = `${rfc3339(ports.clock()).replace(/[-:]/g, '')}-${journal.command.replace(/\W+/g, '-')}`
+  return { journal, folder: await directory.freeNameAside(name), inPlace: [...inPlace], pending, keepsState }
+}
+
+function reportOf(directory: PkiDirectory, { journal, folder, inPlace, pending }: Plan): AbandonedWork {
+  return {
     directory: directory.path,
-    command: open.command,
-    startedAt: open.startedAt,
+    command: journal.command,
+    startedAt: journal.startedAt,
     folder: `${directory.path}/.fpki/abandoned/${folder}`,
     files: [...inPlace, ...pending],
-    inToken: [...leftInToken(open)],
-    inApi: [...leftInApi(open)],
+    inToken: [...leftInToken(journal)],
+    inApi: [...leftInApi(journal)],
   }
-  const names = { inPlace: inPlace.join('/'), pending: pending.join('/'), hasState: String(keepsState) }
-  const facts = { ...names, ...broughtAlong(open), folder, journal: JSON.stringify(open), told: JSON.stringify(told) }
-  return { told, facts, arguments: { of: open.command, startedAt: open.startedAt } }
 }
 
 function nothingOpen(directory: string): AbandonedWork {
@@ -153,12 +149,7 @@ function nothingOpen(directory: string): AbandonedWork {
 function taken({ path }: PkiDirectory, { command, startedAt }: Journal): FpkiError {
   return new FpkiError(
     'ERR_UNFINISHED',
-    `The Factory API has taken what the \`${command}\` of ${startedAt} in ${path} has made; it cannot be given up.`,
+    `The Factory API has taken what the \`${command}\` of ${startedAt} in ${path} has made: it cannot be abandoned.`,
     `Nothing was changed. Finish it with \`fpki ca resume ${shellWord(path)}\`.`,
   )
-}
-
-function changedMeanwhile(path: string): FpkiError {
-  const hint = `Nothing was changed. Look again with \`fpki ca verify ${shellWord(path)}\`.`
-  return new FpkiError('ERR_NOT_CONFIRMED', `What is open in ${path} has changed since the question was asked.`, hint)
 }

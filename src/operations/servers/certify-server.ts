@@ -1,32 +1,33 @@
 import * as z from 'zod/mini'
 import { PKI_FILES } from '../../directory/names.js'
-import { requireText, signCsr } from '../../issuance/issue.js'
 import { knownPki, openPki } from '../../issuance/open-pki.js'
-import { type Change, type ChangePorts, changePki, isInterrupted } from '../../journal/change/change-pki.js'
-import { fact } from '../../journal/run-steps.js'
+import { steps } from '../../journal/steps.js'
 import { jsonDocument } from '../../json-document.js'
 import { checkClock } from '../../pki/clock.js'
 import { type CertificateFacts, certificateFacts, describeCertificate } from '../../pki/describe.js'
 import { samePem } from '../../pki/pem.js'
 import { TLS_SERVER } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
+import type { Change, ChangePorts, ChangeWork } from '../device-cas/change.js'
+import { changePki, isInterrupted } from '../device-cas/change-pki.js'
+import { requireText, signCsr } from '../signing/certificate-files.js'
 
 /** What `fpki ca rotate-tls --json` and `fpki est authorize --json` print. */
 export const serverCertified = jsonDocument({
   factory: z.string(),
-  /** Which Factory API has taken it. */
+  /** The Factory API that has accepted it. */
   api: z.string(),
   /** Absolute. */
   directory: z.string(),
-  /** The file that has it. */
+  /** Its file in the directory. */
   file: z.string(),
-  /** The name beside it under which the earlier one is kept; null: there was none, or an interrupted run kept it. */
+  /** The name of the replaced file; null: there was none, or an interrupted run already renamed it. */
   keptAs: z.nullable(z.string()),
-  /** The new one; when it was not due, the one in use. */
+  /** The new certificate; if it was not due, the one in use. */
   certificate: certificateFacts,
-  /** false: `--if-expiring` was given and the certificate in use has more days left, so that nothing was changed. */
+  /** false: because of `--if-expiring`, the certificate in use was not replaced. */
   due: z.boolean(),
-  /** An interrupted run was brought to its end. */
+  /** An interrupted run was resumed. */
   resumed: z.boolean(),
   warnings: z.array(z.string()),
 })
@@ -34,20 +35,22 @@ export const serverCertified = jsonDocument({
 /** See {@link serverCertified}. */
 export type ServerCertified = z.infer<typeof serverCertified>
 
-/** The servers whose keys the Factory API makes and keeps: what each is called, here and there. */
+/** The servers whose keys the Factory API generates and keeps. */
 const SERVERS = {
   tls: { command: 'ca rotate-tls', file: PKI_FILES.tlsCertificate, what: 'tls-csr', member: 'tlsCrt' },
   estTls: { command: 'est authorize', file: PKI_FILES.estTlsCertificate, what: 'est-tls-csr', member: 'estTlsCrt' },
 } as const
 
-/** What a server's certificate is asked for with. */
+type ServerCommand = (typeof SERVERS)[keyof typeof SERVERS]['command']
+
+/** Options of {@link rotateTls} and {@link authorizeEst}. */
 export interface CertifyServerOptions {
   /** Absolute path of the PKI directory. */
   readonly directory: string
   readonly factory: string
-  /** As given to the embedded Factory API; recorded, so that a second run is held to the same. */
+  /** The names passed to the embedded Factory API; recorded, so that a resumed run must use the same. */
   readonly tlsNames: readonly string[]
-  /** Only when the certificate in use has fewer whole days left than this, or lacks one of `tlsNames`; absent: in any case. */
+  /** Replace it only if it has fewer whole days left, or lacks one of `tlsNames`; absent: always. */
   readonly ifExpiring?: number | undefined
 }
 
@@ -62,10 +65,9 @@ export function authorizeEst(options: CertifyServerOptions, ports: ChangePorts):
 }
 
 /**
- * Has the Factory API make a new key for a server, and signs its request: `ca rotate-tls` (the device gateway) and
- * `est authorize` (contract.md 3 and 4).
+ * Requests a CSR with a new key from the Factory API and signs it (docs/profile.md#conversation).
  *
- * @throws FpkiError as {@link changePki}; ERR_BAD_CSR when the request may not be signed
+ * @throws FpkiError as {@link changePki}; ERR_BAD_CSR when the CSR is refused
  */
 async function certifyServer(
   kind: keyof typeof SERVERS,
@@ -74,25 +76,24 @@ async function certifyServer(
 ): Promise<ServerCertified> {
   const { command, file, what, member } = SERVERS[kind]
   let keptAs: string | null = null
-  const change: Change = {
+  const change: Change<ServerCommand> = {
     command,
-    arguments: { '--factory': factory, '--tls-name': tlsNames.join(' ') },
-    prepare: [
-      {
-        name: 'csr',
-        says: 'Asking the Factory API for a new key and its request',
+    options: { factory, api: ports.api.name, tlsNames: [...tlsNames] },
+    prepare: steps<ChangeWork, ServerCommand>()
+      .step({
+        name: 'request',
+        says: 'Requesting a new key and its CSR from the Factory API',
         run: async ({ api }) => {
           const csrs = await api.requestCsrs({ firstTimeInit: false, kinds: [kind] })
           return { csr: csrs[kind] ?? '' }
         },
-      },
-      {
+      })
+      .step({
         name: 'certificate',
         says: `Signing ${file}`,
-        run: (work, facts, interrupted) =>
-          signCsr(work, { file, profile: TLS_SERVER, what, csr: fact(facts, 'csr') }, interrupted),
-      },
-    ],
+        run: (work, { request: { csr } }, interrupted) =>
+          signCsr(work, { file, profile: TLS_SERVER, what, csr }, interrupted),
+      }),
     update: async ({ made }) => ({ [member]: await requireText(made, file) }),
     isTaken: (known, update) => samePem(known[member], update[member]),
     finish: async (work) => {
@@ -112,11 +113,11 @@ async function certifyServer(
 }
 
 /**
- * The certificate in use, when it need not be replaced; null: it must be, or an interrupted run waits to be finished. No key
- * is opened. Throws as {@link changePki} does before it makes anything.
+ * The certificate in use, if it need not be replaced; null: it must, or an interrupted run has to be resumed. Opens no key.
+ * Throws as {@link changePki} does before it changes anything.
  */
 async function notDue(
-  change: Change,
+  change: Change<ServerCommand>,
   member: 'tlsCrt' | 'estTlsCrt',
   { directory, factory, tlsNames, ifExpiring }: CertifyServerOptions & { readonly ifExpiring: number },
   { api, files, clock }: ChangePorts,

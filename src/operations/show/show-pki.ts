@@ -8,17 +8,17 @@ import { attributeValues } from '../../pki/name.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock } from '../../ports.js'
 
-/** A certificate and its place in the hierarchy. */
+/** A certificate and its role. */
 const shownCertificate = z.extend(certificateFacts, {
   role: certificateRole,
-  /** A device CA that the Factory API does not accept devices of at the moment. */
+  /** A device CA whose devices the Factory API does not accept. */
   disabled: z.boolean(),
 })
 
 /** What `fpki ca show --json` prints. */
 export const shownPki = jsonDocument({
   factory: z.string(),
-  /** Which Factory API said so. */
+  /** The Factory API. */
   api: z.string(),
   root: shownCertificate,
   tls: z.nullable(shownCertificate),
@@ -42,25 +42,25 @@ export type ShownPki = z.infer<typeof shownPki>
 export type ShownCertificate = z.infer<typeof shownCertificate>
 
 /**
- * What the Factory API knows of a factory's PKI, in plain facts.
+ * The PKI of a factory in the Factory API.
  *
- * @throws FpkiError ERR_NOT_INITIALIZED when there is no PKI yet; ERR_API; ERR_BAD_CERTIFICATE or ERR_BAD_FILE when
- *   something that the API answers is no certificate
+ * @throws FpkiError ERR_NOT_INITIALIZED when there is no PKI yet; ERR_API; ERR_BAD_CERTIFICATE or ERR_BAD_FILE when a
+ *   certificate in the response is malformed
  */
 export async function showPki(factory: string, api: FactoryApi, clock: Clock): Promise<ShownPki> {
-  const known = await api.getCertificates()
-  if (known === null) throw notInitialized(factory)
-  const root = readPemCertificate(known.rootCrt, 'root-crt')
-  const facts = { root, now: clock(), disabled: new Set(known.disabledCaSerials) }
+  const certificates = await api.getCertificates()
+  if (certificates === null) throw notInitialized(factory)
+  const root = readPemCertificate(certificates.rootCrt, 'root-crt')
+  const facts = { root, now: clock(), disabled: new Set(certificates.disabledCaSerials) }
   return {
     factory,
     api: api.name,
     root: show(root, 'root', facts),
-    tls: showServer(known.tlsCrt, 'tls', facts),
-    estTls: showServer(known.estTlsCrt, 'est-tls', facts),
-    deviceCas: deviceCasOf(known).map((ca) => show(ca, roleOf(ca), facts)),
-    disabledCaSerials: known.disabledCaSerials,
-    changeMeta: known.changeMeta,
+    tls: showServer(certificates.tlsCrt, 'tls', facts),
+    estTls: showServer(certificates.estTlsCrt, 'est-tls', facts),
+    deviceCas: deviceCasOf(certificates).map((ca) => show(ca, roleOf(ca), facts)),
+    disabledCaSerials: certificates.disabledCaSerials,
+    changeMeta: certificates.changeMeta,
   }
 }
 
@@ -79,16 +79,16 @@ function showServer(pem: string | null, role: 'tls' | 'est-tls', facts: Facts): 
   return pem === null ? null : show(readPemCertificate(pem, `${role}-crt`), role, facts)
 }
 
-/** contract.md 3: a local-ca is named `fio-<user id>`; any other device CA is the Factory API's own. */
+/** The CN of a local CA is `fio-<user id>` (docs/profile.md#local-ca); any other device CA belongs to the Factory API. */
 export function roleOf({ subject }: Certificate): 'local-ca' | 'online-ca' {
   return attributeValues(subject, 'CN').some((name) => name.startsWith('fio-')) ? 'local-ca' : 'online-ca'
 }
 
-/** The error for a factory that has none. */
+/** The error for a factory without a PKI. */
 export function notInitialized(factory: string): FpkiError {
   return new FpkiError(
     'ERR_NOT_INITIALIZED',
     `The factory ${factory} has no PKI yet.`,
-    'Make it with `fpki ca create /absolute/path`, or name another factory with --factory.',
+    'Create it with `fpki ca create /absolute/path`, or select another factory with --factory.',
   )
 }

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { isRefusal, notLogged } from '../../audit-log/audit-log.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
-import { requireWithin, takenKeysBut } from '../../issuance/issue.js'
+import { issue, newTemplate } from '../../issuance/issue.js'
 import { type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
 import { withAuditLog } from '../../journal/keep-records.js'
 import { jsonDocument } from '../../json-document.js'
@@ -15,14 +15,12 @@ import { deviceEvidence } from '../../pki/device-request.js'
 import { attributeValues } from '../../pki/name.js'
 import { DEVICE_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
-import { newSerialNumber } from '../../pki/serial.js'
-import { validityFrom } from '../../pki/validity.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
-import { issueCertificate } from '../../signer/x509/certificate.js'
 import { requireFreeInFolder } from '../../storage/free-place.js'
+import { takenKeysExcept } from './certificate-files.js'
 
-/** What `--profile` can say. */
-export const SIGN_PROFILES = { tls: TLS_SERVER, 'device-ca': DEVICE_CA } as const
+/** The values of `--profile`. */
+const SIGN_PROFILES = { tls: TLS_SERVER, 'device-ca': DEVICE_CA } as const
 
 /** One of {@link SIGN_PROFILES}. */
 export type SignProfile = keyof typeof SIGN_PROFILES
@@ -34,7 +32,7 @@ export const signedRequest = jsonDocument({
   directory: z.string(),
   profile: z.enum(['tls', 'device-ca']),
   certificate: certificateFacts,
-  /** The file that has it, absolute; null: there is none. */
+  /** The certificate file, absolute; null: none was written. */
   file: z.nullable(z.string()),
   warnings: z.array(z.string()),
 })
@@ -42,7 +40,7 @@ export const signedRequest = jsonDocument({
 /** See {@link signedRequest}. */
 export type SignedRequest = z.infer<typeof signedRequest>
 
-/** What `ca sign` is asked for. */
+/** Options of `ca sign`. */
 export interface SignRequestOptions {
   /** PEM text or DER. */
   readonly request: string | Uint8Array
@@ -50,17 +48,17 @@ export interface SignRequestOptions {
   readonly what: string
   /** Absolute path of the PKI directory. */
   readonly directory: string
-  /** null: the directory's own. */
+  /** null: the factory that the directory records. */
   readonly factory: string | null
-  /** null: as the request asks (contract.md 3); `tls` signs a device's request as a server's, too. */
+  /** null: derived from the request (docs/profile.md#ca-sign); `tls` also signs the request of a device. */
   readonly profile: SignProfile | null
-  /** null: the profile's years. */
+  /** null: the years of the profile. */
   readonly days: number | null
   /** Absolute path of a new file for the certificate; null: none. */
   readonly out: string | null
 }
 
-/** What `ca sign` works with. */
+/** Ports of `ca sign`. */
 export interface SignRequestPorts {
   readonly files: DurableFiles
   readonly clock: Clock
@@ -72,15 +70,15 @@ export interface SignRequestPorts {
 
 const COMMAND = 'ca sign'
 
-/** A certificate is no secret. */
+/** Certificates are public. */
 const MODE = 0o644
 
 /**
- * Signs a request with the root key (contract.md 3 and 6), and logs it, or the refusal. The directory is not changed but
- * for its audit log, and the Factory API is not told.
+ * Signs a request with the root key (docs/profile.md#ca-sign), and records that, or the refusal, in the audit log. Nothing
+ * else in the directory is changed, and nothing is sent to the Factory API.
  *
- * @throws FpkiError ERR_BAD_CSR with the reason; ERR_EXISTS when `out` is there; ERR_CLOCK, ERR_PROFILE, ERR_SIGNATURE, and
- *   what opening the directory and the root key throw
+ * @throws FpkiError ERR_BAD_CSR with the reason; ERR_EXISTS when `out` exists; ERR_CLOCK, ERR_PROFILE, ERR_SIGNATURE; and
+ *   as openPki and openRootKey do
  */
 export async function signRequest(options: SignRequestOptions, ports: SignRequestPorts): Promise<SignedRequest> {
   const pki = await openPki(ports.files, options.directory, options.factory)
@@ -92,7 +90,7 @@ export async function signRequest(options: SignRequestOptions, ports: SignReques
   }
 }
 
-/** The refusal is what is told, whatever becomes of its line. */
+/** A failure to log is only a warning, so that the caller reports the refusal itself. */
 async function logRefusal({ directory }: OpenPki, what: string, error: FpkiError, ports: SignRequestPorts) {
   try {
     await withAuditLog(directory, COMMAND, ports, null, (auditLog) => auditLog.refused(what, error))
@@ -103,75 +101,76 @@ async function logRefusal({ directory }: OpenPki, what: string, error: FpkiError
 
 async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignRequestPorts): Promise<SignedRequest> {
   const { what, out, days } = options
-  const { files, clock, random, progress, access } = ports
+  const { files, clock, progress, access } = ports
   const { directory, root, factory } = pki
   const csr = readCsr(options.request, what)
   if (options.profile !== 'tls') requireNoDevice(csr, what, factory)
   const name = options.profile ?? (csr.known.basicConstraints?.ca ? 'device-ca' : 'tls')
   const { years, ...rest } = SIGN_PROFILES[name]
-  // Whoever says how long may go beyond the profile; nothing goes beyond the root.
+  // --days may exceed the years of the profile, but not the validity of the root.
   const profile = { ...rest, years: Math.max(years, Math.ceil((days ?? 0) / 365)) }
-  // The gateway's own key may be certified anew, as a server's; a CA's never.
-  const takenKeys = (await takenKeysBut({ directory }, null)).filter(({ isCa }) => isCa || name === 'device-ca')
+  // A server key may be certified again, such as that of the gateway; a CA key never.
+  const takenKeys = (await takenKeysExcept({ directory }, null)).filter(({ isCa }) => isCa || name === 'device-ca')
   const nameTypes = ['DNS', 'IP', 'URI', 'email'] as const
   const { names, warnings } = acceptCsr(csr, { what, profile, issuer: root.subject, factory, nameTypes, takenKeys })
-  requireWithin(root, clock())
-  const validity = validityFrom(clock(), days === null ? profile.years : { days }, root)
-  const told = [
+  const contents = { role: what, profile, subject: csr.subject, spki: csr.publicKey.spki, issuer: root, names }
+  const template = newTemplate(contents, ports, days === null ? profile.years : { days })
+  const { validity } = template
+  const allWarnings = [
     ...warnings,
     ...(name === 'device-ca' ? await nameWarnings(pki, csr, what) : []),
     ...(validity.capped ? [capped(what, validity.notAfter)] : []),
   ]
-  for (const warning of told) progress.warn(warning)
-  // Before the key is asked for: a certificate that has no place is signed for nothing.
+  for (const warning of allWarnings) progress.warn(warning)
+  // Before the root key is opened, so that nothing is signed that cannot be written.
   if (out !== null) await requireFreeInFolder(files, out, 'file of --out')
   const rootSigner = rootSignerOf(directory, access)
   try {
     const signer = await openRootKey(rootSigner, pki)
-    const { subject, publicKey } = csr
-    const request = { role: what, profile, subject, spki: publicKey.spki, issuer: root, names, validity }
-    const certificate = await withAuditLog(directory, COMMAND, ports, signer, async (auditLog) => {
-      const signed = await issueCertificate({ ...request, serialNumber: newSerialNumber(random) }, signer)
-      await auditLog.certificate(signed, profile.name, out)
-      return signed
-    })
+    const certificate = await withAuditLog(directory, COMMAND, ports, signer, (auditLog) =>
+      issue(template, signer, auditLog, out),
+    )
     const facts = describeCertificate(certificate, root, clock())
-    progress.note(`${what} became a ${profile.name} certificate.`)
+    progress.note(`Issued a ${profile.name} certificate for ${what}.`)
     if (out !== null) await files.create(out, facts.pem, MODE)
-    return { factory, directory: directory.path, profile: name, certificate: facts, file: out, warnings: told }
+    return { factory, directory: directory.path, profile: name, certificate: facts, file: out, warnings: allWarnings }
   } finally {
     await rootSigner.close()
   }
 }
 
-/** The root signs no device, and a TLS server's certificate is of no use to one. Throws ERR_BAD_CSR. */
+/** The root does not sign devices, and a server certificate is useless to a device. Throws ERR_BAD_CSR. */
 function requireNoDevice(csr: Csr, what: string, factory: string): void {
   const evidence = deviceEvidence(csr, factory)
   if (evidence === null) return
   throw new FpkiError(
     'ERR_BAD_CSR',
-    `Refusing to sign ${what}: this is a device's request (${evidence}), and the root signs CAs and servers only.`,
-    'A device CA signs devices: register the device with lmp-device-auditLog, or sign its request with local-ca.key ' +
+    `Refusing to sign ${what}: it is the request of a device (${evidence}), and the root signs only CAs and servers.`,
+    'A device CA signs devices: register the device with lmp-device-register, or sign its request with local-ca.key ' +
       'as docs/quick-start.md does. If it is a server, pass --profile tls-server.',
   )
 }
 
-/** Before the root signs: a plant CA that no Factory API takes is found out about when the ceremony is over. */
+/** Warns before the root signs, because a CA that the Factory API rejects is only noticed after the key ceremony. */
 async function nameWarnings({ directory }: OpenPki, { subject }: Csr, what: string): Promise<readonly string[]> {
   const pem = await directory.read(PKI_FILES.localCaCertificate)
   const local = pem === null ? undefined : readPemCertificate(pem, PKI_FILES.localCaCertificate).subject
-  const [wanted] = local === undefined ? [] : attributeValues(local, 'CN')
-  const problem = deviceCaNameProblem(subject, wanted)
+  const [localCn] = local === undefined ? [] : attributeValues(local, 'CN')
+  const problem = deviceCaNameProblem(subject, localCn)
   if (problem === null) return []
-  return [`${what} may be of no use to \`ca update\`: ${problem}. Have the request made with that CN.`]
+  return [`The Factory API may not accept the certificate for ${what}: ${problem}. Recreate the request with that CN.`]
 }
 
 function capped(what: string, notAfter: Certificate['notAfter']): string {
-  return `The certificate for ${what} ends with the root certificate, on ${rfc3339(notAfter)}: nothing may outlive it.`
+  return `The certificate for ${what} expires with the root certificate on ${rfc3339(notAfter)}, before the requested validity ends.`
 }
 
-/** The number of days that somebody wrote. Throws ERR_USAGE. */
+/** Parses `--days`. Throws ERR_USAGE. */
 export function readDays(word: string): number {
   if (/^[1-9]\d{0,4}$/.test(word)) return Number(word)
-  throw new FpkiError('ERR_USAGE', `${JSON.stringify(word)}, from --days, is no number of days.`, 'Give 1 to 99999.')
+  throw new FpkiError(
+    'ERR_USAGE',
+    `Invalid value for --days: ${JSON.stringify(word)}.`,
+    'Use a number from 1 to 99999.',
+  )
 }

@@ -27,7 +27,7 @@ export function gate(files: DurableFiles, stateDirectory: string, oauthKey: Uint
   }
 }
 
-/** The token of a request: in OSF-TOKEN as it is, or behind `Bearer` in base64 (contract.md 4). */
+/** The token of a request: in OSF-TOKEN as it is, or behind `Bearer` in base64 (docs/profile.md#credentials). */
 function proofIn({ 'osf-token': token, authorization = '' }: IncomingHttpHeaders): string | null {
   if (typeof token === 'string') return token
   const [, encoded] = /^bearer +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization) ?? []

@@ -17,7 +17,7 @@ const grant = z.object({
 })
 
 /**
- * Answers a request for OAuth tokens (contract.md 4). The tokens are nowhere kept: they say whose they are and how long
+ * Answers a request for OAuth tokens (docs/profile.md#oauth). The tokens are nowhere kept: they say whose they are and how long
  * they hold, under a MAC; whoever loses the token behind them loses these too.
  */
 export function answerGrant(

@@ -33,7 +33,7 @@ interface Params {
 
 const METHODS = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE']
 
-/** Adds the paths of contract.md 4. */
+/** Adds the paths of docs/profile.md#certs. */
 export function addFactoryRoutes(app: FastifyInstance, ports: RoutePorts): void {
   const answerOf = answering(ports)
   const route = (url: string) =>

@@ -25,7 +25,7 @@ const CHECK: Hint = (subject) => {
   return command === null ? LOOK_UP : `See what it can do with \`${command}\`.`
 }
 const LOOK_UP = "Look this code up in the documentation of the module's maker."
-const REPLUG = 'Look whether the token is plugged in and its service is running, then run the same command again.'
+const RECONNECT = 'Look whether the token is plugged in and its service is running, then run the same command again.'
 
 /** What the return values that people meet mean for them (PKCS#11, 5.1). */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
@@ -42,18 +42,18 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   CKR_USER_ANOTHER_ALREADY_LOGGED_IN: pin('its SO is logged in', 'End the other program that uses the token.'),
   CKR_FUNCTION_CANCELED: pin('the PIN was not typed on its keypad', AGAIN),
   CKR_CANCEL: pin('the PIN was not typed on its keypad', AGAIN),
-  CKR_TOKEN_NOT_PRESENT: token('it was taken out', REPLUG),
+  CKR_TOKEN_NOT_PRESENT: token('it was taken out', RECONNECT),
   CKR_TOKEN_NOT_RECOGNIZED: token(
     'the module does not recognise it',
     'Name the module of its maker with --hsm-module.',
   ),
-  CKR_DEVICE_REMOVED: token('it was taken out', REPLUG),
-  CKR_SESSION_HANDLE_INVALID: token('it ended the session', REPLUG),
-  CKR_SESSION_CLOSED: token('it ended the session', REPLUG),
-  CKR_OBJECT_HANDLE_INVALID: token('the key is not in it any more', REPLUG),
-  CKR_KEY_HANDLE_INVALID: token('the key is not in it any more', REPLUG),
-  CKR_SLOT_ID_INVALID: token('there is no such slot any more', REPLUG),
-  CKR_DEVICE_ERROR: token('it reports a failure of its own', REPLUG),
+  CKR_DEVICE_REMOVED: token('it was taken out', RECONNECT),
+  CKR_SESSION_HANDLE_INVALID: token('it ended the session', RECONNECT),
+  CKR_SESSION_CLOSED: token('it ended the session', RECONNECT),
+  CKR_OBJECT_HANDLE_INVALID: token('the key is not in it any more', RECONNECT),
+  CKR_KEY_HANDLE_INVALID: token('the key is not in it any more', RECONNECT),
+  CKR_SLOT_ID_INVALID: token('there is no such slot any more', RECONNECT),
+  CKR_DEVICE_ERROR: token('it reports a failure of its own', RECONNECT),
   CKR_DEVICE_MEMORY: token('it is full', 'Delete what is not needed in it, or take another token.'),
   CKR_SESSION_COUNT: token('it has no session left', 'End the other programs that use the token.'),
   CKR_TOKEN_WRITE_PROTECTED: token(

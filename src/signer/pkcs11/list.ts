@@ -18,7 +18,7 @@ export const TOKEN_STATES = [
 ] as const
 
 /** A token in a list. */
-export interface ListedToken {
+interface ListedToken {
   readonly label: string
   readonly model: string
   readonly serial: string

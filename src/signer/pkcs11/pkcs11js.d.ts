@@ -3,6 +3,8 @@
  * native part could not be.
  */
 declare module 'pkcs11js' {
+  // A relative module has no other way into the declaration of a package.
+  // oxlint-disable-next-line typescript/consistent-type-imports
   const library: { readonly PKCS11: new () => import('./cryptoki.js').Cryptoki }
   export = library
 }

@@ -14,14 +14,14 @@ import { loadX509 } from './library.js'
  * @throws FpkiError ERR_PROFILE before signing, when the certificate would break its profile; ERR_SIGNATURE when what the
  *   signer returns is not a signature of the issuer's key
  */
-export async function issueCertificate(template: CertificateTemplate, signer: Signer): Promise<Certificate> {
+export async function signCertificate(template: CertificateTemplate, signer: Signer): Promise<Certificate> {
   const check = (octets: Uint8Array) => checkTbsCertificate(octets, template, signer.algorithm.curve)
   const crypto = signingCrypto(signer, check, `the new certificate for ${template.role}`)
   return checkCertificate(await laidOut(template, crypto), template, signer)
 }
 
 /**
- * Would {@link issueCertificate} sign this with a key on `curve`? Lays it out and checks it, and signs nothing. Throws as
+ * Would {@link signCertificate} sign this with a key on `curve`? Lays it out and checks it, and signs nothing. Throws as
  * that does before it signs.
  */
 export async function checkTemplate(template: CertificateTemplate, curve: Curve): Promise<void> {

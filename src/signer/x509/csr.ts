@@ -13,7 +13,7 @@ import { loadX509, type X509Library } from './library.js'
  *
  * @param names for subjectAltName; empty: the request asks for no extension
  * @returns PEM, read again and its signature verified
- * @throws FpkiError ERR_PROFILE, ERR_SIGNATURE as {@link issueCertificate}
+ * @throws FpkiError ERR_PROFILE, ERR_SIGNATURE as {@link signCertificate}
  */
 export function createCsr(subject: Name, names: readonly GeneralName[], signer: Signer): Promise<string> {
   return requestFor({ subject, spki: signer.publicKey, asksFor: { kind: 'server', names } }, signer)

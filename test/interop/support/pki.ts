@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Home, newHome, output } from '../../support/cli.js'
 
-export const FACTORY = 'acme'
+const FACTORY = 'acme'
 /** The host name that tls-crt is for. */
 export const GATEWAY = 'gateway.acme.example'
 export const DEVICE = '5f0e1c2d-3b4a-4c5d-8e9f-0a1b2c3d4e5f'
@@ -48,7 +48,7 @@ export function deviceCa(pki: Pki, name: string): KeyAndCertificate {
 }
 
 /**
- * A device's client certificate as the registration reference makes it (contract.md 3), made by OpenSSL alone.
+ * A device's client certificate as the registration reference makes it (docs/profile.md#device), made by OpenSSL alone.
  *
  * @param authorityKeyIdentifier a line of an OpenSSL extension file; else a copy of the CA's subjectKeyIdentifier
  */

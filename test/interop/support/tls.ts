@@ -13,7 +13,7 @@ export interface Server {
 }
 
 /** What a client says to the server, and what it gets back when both have accepted each other. */
-export const QUESTION = 'hello gateway'
+const QUESTION = 'hello gateway'
 export const ANSWER = 'yawetag olleh'
 
 /** `openssl s_server` on a free port of this machine; `trusted` holds the CAs of the clients that it takes. */

@@ -21,7 +21,7 @@ const FIOCTL = fileURLToPath(new URL('../../fixtures/fioctl', import.meta.url))
 const rootPem = await readFile(join(FIXTURES, 'factory_ca.pem'), 'utf8')
 const NOW = new Date(readPemCertificate(rootPem, 'it').notBefore.getTime() + 30 * 86_400_000)
 
-/** The codes that each file of test/fixtures/lint shows, in the order of its findings. */
+/** The expected codes for each file of test/fixtures/lint, in order. */
 const CODES: Readonly<Record<string, readonly string[]>> = {
   'another-root.pem': ['root-common-name'],
   'bundle.pem': [],
@@ -131,8 +131,8 @@ async function run(paths: readonly string[], more: Partial<LintFilesOptions> = {
   return { ...report, notes, lines: report.findings.map(({ file, code }) => `${file} ${code}`) }
 }
 
-describe('every fixture shows what it was made for', () => {
-  test('and none is forgotten', async () => {
+describe('each fixture', () => {
+  test('has a line here', async () => {
     const names = (await readdir(FIXTURES)).filter((name) => /\.(pem|der)$/.test(name))
     expect(Object.keys(CODES).toSorted()).toEqual(names.toSorted())
   })
@@ -143,32 +143,32 @@ describe('every fixture shows what it was made for', () => {
     for (const { reason, cite } of findings) expect(`${reason} ${cite}`).not.toMatch(/undefined|null|NaN|\n/)
   })
 
-  test('and every code is shown by one, or by what is built in the tests', () => {
+  test('or a certificate built by the tests has each code', () => {
     const shown = new Set([...Object.values(CODES), ...BUILT_CASES.map(([, , codes]) => codes)].flat())
     const left = allCodes().filter(({ code }) => !shown.has(code))
     expect(left.map(({ code }) => code)).toEqual(['crl-issuer-unknown'])
   })
 
-  test('and the last one by a CRL alone', async () => {
+  test('crl-issuer-unknown is reported for a CRL alone', async () => {
     const { lines } = await run(['-'], {}, await readFile(join(FIXTURES, 'crl-empty.pem'), 'utf8'))
     expect(lines).toEqual(['stdin crl-empty', 'stdin crl-issuer-unknown'])
   })
 })
 
-describe('OpenSSL agrees', () => {
+describe('OpenSSL', () => {
   const verify = (name: string, ca: string) => {
     const at = String(NOW.getTime() / 1000)
     const words = ['verify', '-x509_strict', '-attime', at, '-CAfile', 'factory_ca.pem', '-untrusted', ca, name]
     return runProgram('openssl', words, { cwd: FIXTURES })
   }
 
-  test.each(['local-ca.pem', 'tls.pem', 'tls-rsa2048.pem', 'device.pem'])('that %s holds', async (name) => {
+  test.each(['local-ca.pem', 'tls.pem', 'tls-rsa2048.pem', 'device.pem'])('accepts %s', async (name) => {
     expect(await verify(name, 'local-ca.pem')).toMatchObject({ status: 0, stdout: `${name}: OK\n` })
   })
 
   test.each([
     ['ca-by-another-root.pem', 'unable to get local issuer certificate'],
-    // The key identifier is what OpenSSL looks at first.
+    // OpenSSL compares the key identifier first.
     ['ca-by-same-name-root.pem', 'unable to get local issuer certificate'],
     ['tls-expired.pem', 'certificate has expired'],
     ['tls-not-yet.pem', 'certificate is not yet valid'],
@@ -176,14 +176,14 @@ describe('OpenSSL agrees', () => {
     ['ca-not-critical.pem', 'Basic Constraints of CA cert not marked critical'],
     ['tls-no-subject.pem', 'Subject empty and Subject Alt Name extension not critical'],
     ['tls-extensions.pem', 'unhandled critical extension'],
-  ])('that %s does not: %s', async (name, reason) => {
+  ])('rejects %s: %s', async (name, reason) => {
     const { status, stderr } = await verify(name, 'local-ca.pem')
     expect(status).not.toBe(0)
     expect(stderr.toLowerCase()).toContain(reason.toLowerCase())
   })
 })
 
-describe('the PKI directories of fioctl have the defects that fioctl has, and no other', () => {
+describe('the PKI directories of fioctl have only the known deviations', () => {
   const keyId = 'ca-subject-key-id-not-sha1'
   const online = ['subject-printable-string', 'subject-order', keyId]
   test.each([
@@ -216,7 +216,7 @@ describe('the PKI directories of fioctl have the defects that fioctl has, and no
     )
   })
 
-  test('and one that has outlived its validity may stay as a .bak', async () => {
+  test('and an expired .bak is accepted', async () => {
     const directory = await temporaryDirectory()
     const expired = await readFile(join(FIXTURES, 'tls-expired.pem'))
     await writeFile(join(directory, 'tls-crt.bak'), expired)
@@ -227,8 +227,8 @@ describe('the PKI directories of fioctl have the defects that fioctl has, and no
   })
 })
 
-describe('what is read', () => {
-  test('of a directory: what is a certificate, and what is called like one', async () => {
+describe('lintFiles', () => {
+  test('reads certificates in a directory, and files that are named like one', async () => {
     const directory = await temporaryDirectory()
     const put = (name: string, text: string | Buffer) => writeFile(join(directory, name), text)
     await put('factory_ca.pem', rootPem)
@@ -248,24 +248,24 @@ describe('what is read', () => {
     ])
   })
 
-  test('of an empty directory nothing, which is an error', async () => {
+  test('reports an empty directory', async () => {
     const directory = await temporaryDirectory()
     expect((await run([directory])).lines).toEqual([`${directory} nothing-found`])
   })
 
-  test('a file once, by whichever names; stdin too', async () => {
+  test('reads each file once, whatever its name, and stdin', async () => {
     const { items, lines } = await run(['tls.pem', './tls.pem', '-'], {}, rootPem)
     expect(items.map(({ file }) => file)).toEqual(['tls.pem', 'stdin'])
     expect(lines).toEqual([])
   })
 
-  test('a path that leads nowhere is refused', async () => {
+  test('refuses a path that does not exist', async () => {
     await expect(run(['nothing-there'])).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
   })
 })
 
-describe('what is said', () => {
-  test('the role of all certificates', async () => {
+describe('options', () => {
+  test('profile sets the role of all certificates', async () => {
     const { items, lines } = await run(['tls.pem'], { profile: 'device' })
     expect(items.map(({ role }) => role)).toEqual(['device'])
     expect(lines.map((line) => line.split(' ')[1])).toEqual(
@@ -273,7 +273,7 @@ describe('what is said', () => {
     )
   })
 
-  test('the factory: else the root says it, else no OU is looked at', async () => {
+  test('factory overrides that of the root; without both, OUs are not checked', async () => {
     expect((await run(['ca-other-factory.pem'])).lines).toEqual(['ca-other-factory.pem unit-of-another-factory'])
     const globex = await run(['ca-other-factory.pem'], { factory: 'globex' })
     expect([globex.lines, globex.notes]).toEqual([[], []])
@@ -282,7 +282,7 @@ describe('what is said', () => {
     expect(alone.notes).toEqual([expect.stringContaining('--factory')])
   })
 
-  test('warnings count when they are to', async () => {
+  test('strict makes warnings count', async () => {
     expect((await run(['tls-no-san.pem'])).passed).toBe(true)
     expect((await run(['tls-no-san.pem'], { strict: true })).passed).toBe(false)
     expect((await run(['tls-ca.pem'])).passed).toBe(false)

@@ -10,10 +10,10 @@ import { type VerifyPkiPorts, verifyPki } from '../../../src/operations/audit/ve
 import { runProgram, temporaryDirectory } from '../../support/cli.js'
 import { choiceOf, fioctlToken } from '../../support/token.js'
 
-/** A day when all that fioctl made for the fixtures was valid. */
+/** A day on which all certificates of the fixtures are valid. */
 const THEN = new Date('2026-12-01T00:00:00Z')
 
-/** A copy of a PKI directory of fioctl's, with the modes that fioctl gives. */
+/** A copy of a PKI directory of fioctl, with the modes that fioctl sets. */
 async function fioctlDirectory(kind: 'file' | 'hsm'): Promise<string> {
   const path = join(await temporaryDirectory(), 'pki')
   await mkdir(path, { mode: 0o700 })
@@ -31,7 +31,7 @@ async function verified(directory: string, ports: Partial<VerifyPkiPorts>): Prom
     .map(({ code, message }) => `${code} ${message}`)
 }
 
-/** How a command comes to the root key when no flag names an HSM. */
+/** Access to the root key when no flag names an HSM. */
 const ON_DISK: HsmAccess = {
   choice: null,
   complete: () => {
@@ -41,7 +41,7 @@ const ON_DISK: HsmAccess = {
   warn: () => undefined,
 }
 
-/** The Factory API as it answered fioctl last. */
+/** The last certificates that the Factory API returned to fioctl. */
 async function lastAnswer(kind: 'file' | 'hsm'): Promise<FactoryCertificates> {
   const path = fileURLToPath(new URL(`../../fixtures/fioctl/${kind}/transcript.jsonl`, import.meta.url))
   const calls = (await readFile(path, 'utf8'))
@@ -62,11 +62,11 @@ async function lastAnswer(kind: 'file' | 'hsm'): Promise<FactoryCertificates> {
   }
 }
 
-function answering(known: FactoryCertificates): VerifyPkiPorts['api'] {
-  const unused = () => Promise.reject(new Error('verify only asks'))
+function apiWith(certificates: FactoryCertificates): VerifyPkiPorts['api'] {
+  const unused = () => Promise.reject(new Error('verify changes nothing'))
   const api: FactoryApi = {
     name: 'a recording',
-    getCertificates: async () => ({ ...known, version: null }),
+    getCertificates: async () => ({ ...certificates, version: null }),
     requestCsrs: unused,
     updateCertificates: unused,
     getUser: unused,
@@ -74,21 +74,21 @@ function answering(known: FactoryCertificates): VerifyPkiPorts['api'] {
   return () => api
 }
 
-/** What fioctl does otherwise than fpki, in both (contract.md 6); how long a serial number is, is chance. */
+/** Deviations of fioctl in both directories (docs/profile.md#deviations). The length of its serial numbers is random. */
 const PROFILES = [
   keyId('local-ca.pem'),
   keyId('online-crt'),
-  'profile.differs online-crt differs from its profile, and works: the subject has OU as PrintableString, CN as PrintableString, and mbedTLS-based devices need UTF8String (subject-printable-string); the subject has OU before CN, and mbedTLS-based devices need CN first (subject-order).',
+  'profile.differs online-crt deviates from its profile but works: the subject has OU as PrintableString, CN as PrintableString, and mbedTLS-based devices need UTF8String (subject-printable-string); the subject has OU before CN, and mbedTLS-based devices need CN first (subject-order).',
   keyId('site-b.pem'),
-  'profile.differs tls-crt differs from its profile, and works: it has no subjectKeyIdentifier (subject-key-id-missing).',
+  'profile.differs tls-crt deviates from its profile but works: it has no subjectKeyIdentifier (subject-key-id-missing).',
 ]
 const EST = [
-  'profile.differs est-tls-crt differs from its profile, and works: it has no subjectKeyIdentifier (subject-key-id-missing).',
+  'profile.differs est-tls-crt deviates from its profile but works: it has no subjectKeyIdentifier (subject-key-id-missing).',
 ]
-/** What fioctl did last there: it disabled one CA and revoked another. */
+/** The last actions of fioctl there: it disabled one CA and revoked another. */
 const REVOKED = [
   'api.disabled The device CA site-b.pem is disabled.',
-  'api.revoked local-ca.pem was revoked; the Factory API does not accept its devices.',
+  'api.revoked local-ca.pem was revoked: the Factory API does not accept its devices.',
 ]
 
 function keyId(file: string): string {
@@ -96,28 +96,28 @@ function keyId(file: string): string {
 }
 
 function long(file: string): string {
-  return `serials.long The serial number of ${file} takes 21 octets.`
+  return `serials.long The serial number of ${file} has 21 octets.`
 }
 
-test('what fioctl made on disk holds, but for what fioctl is known for', async () => {
+test('a PKI made by fioctl on disk has only the known deviations', async () => {
   const directory = await fioctlDirectory('file')
   expect(await verified(directory, { hsm: ON_DISK })).toEqual([...PROFILES, long('local-ca.pem')])
-  const api = answering(await lastAnswer('file'))
+  const api = apiWith(await lastAnswer('file'))
   const serials = [long('local-ca.pem'), long('est-tls-crt')]
   expect(await verified(directory, { hsm: ON_DISK, api })).toEqual([...PROFILES, ...EST, ...serials, ...REVOKED])
 })
 
-test('what fioctl made with a token holds, and the key in the token is the root’s', async () => {
+test('a PKI made by fioctl with a token has only the known deviations, and its root key is the one in the token', async () => {
   const directory = await fioctlDirectory('hsm')
   const hsm = { ...ON_DISK, choice: choiceOf(await fioctlToken(), { pin: async () => '1234' }) }
   const serials = [long('online-crt'), long('tls-crt')]
   expect(await verified(directory, { hsm })).toEqual([...PROFILES, ...serials])
-  const api = answering(await lastAnswer('hsm'))
+  const api = apiWith(await lastAnswer('hsm'))
   const expected = [...PROFILES, ...EST, ...serials, long('est-tls-crt'), ...REVOKED]
   expect(await verified(directory, { hsm, api })).toEqual(expected)
 })
 
-test('where nothing says which token has the root key, it says that there is none', async () => {
+test('without a record of the token, the root key is reported as missing', async () => {
   const [unusable] = (await verified(await fioctlDirectory('hsm'), { hsm: ON_DISK })).filter((text) =>
     /^root/.test(text),
   )

@@ -23,7 +23,7 @@ import { failAt, isStop, pointsOf, stepsOf, stopAt } from '../../support/disturb
 import type { MemoryDisk } from '../../support/memory-disk.js'
 import { pointsToTry } from '../../support/points.js'
 
-/** Everything below a folder, with mode and text, but what is remembered of backups. */
+/** Everything below a folder, with mode and text, except the record of the newest backup. */
 function tree(disk: MemoryDisk, folder: string): Readonly<Record<string, unknown>> {
   const all = [...disk.contents()].filter(([path]) => path.startsWith(`${folder}/`) && !path.endsWith('backup.json'))
   return Object.fromEntries(all.map(([path, what]) => [path.slice(folder.length), what]))
@@ -43,14 +43,14 @@ function expectRestored(disk: MemoryDisk): void {
 
 async function stopped(run: Promise<unknown>): Promise<void> {
   await run.then(
-    () => expect.unreachable('it went on after its end'),
+    () => expect.unreachable('it was not stopped'),
     (error: unknown) => {
       if (!isStop(error)) throw error
     },
   )
 }
 
-test('a backup that is killed, wherever, leaves no backup or a whole one, and the next one ends well', async () => {
+test('a killed backup leaves no backup or a complete one, and the next backup succeeds', async () => {
   const made = await diskWithPki()
   const points = await pointsOf((disturbance) => backupOn(made.copy(), disturbance))
   expect(points.length).toBeGreaterThan(8)
@@ -69,7 +69,7 @@ test('a backup that is killed, wherever, leaves no backup or a whole one, and th
   }
 })
 
-test('a restore that is killed, wherever, leaves nothing or all of it, and the next one ends well', async () => {
+test('a killed restore leaves nothing or a complete PKI, and the next restore succeeds', async () => {
   const made = await diskWithPki()
   await backupOn(made)
   const whole = made.copy()
@@ -98,8 +98,8 @@ describe.each([
   ['EROFS', true],
   ['EIO', false],
   ['EIO', true],
-] as const)('%s, from then on: %j', (code, lasting) => {
-  test('at each step of a restore leaves nothing, or all of it, and the next one ends well', async () => {
+] as const)('%s, persistent: %j', (code, lasting) => {
+  test('at each step of a restore leaves nothing or a complete PKI, and the next restore succeeds', async () => {
     const made = await diskWithPki()
     await backupOn(made)
     const before = paths(made)
@@ -112,7 +112,7 @@ describe.each([
       const outcome = await restoreOn(disk, { disk: fault }).catch((error: unknown) => error)
       expect(fault.failed(), `point ${at}`).toBe(true)
       if (!(outcome instanceof FpkiError)) {
-        // It came to its end: what failed was only the clearing away.
+        // The restore succeeded; only the cleanup failed.
         expectRestored(disk)
         continue
       }
@@ -120,7 +120,7 @@ describe.each([
       expect(outcome.message).toContain('/home/maker')
       const isThere = paths(disk).includes(RESTORED)
       if (isThere) expect(tree(disk, RESTORED)).toEqual(tree(disk, DIRECTORY))
-      // The embedded factory's state is whole, or it is not there.
+      // The state of the embedded factory is complete or absent.
       const state = tree(disk, `${RESTORED_STATE}/factories/acme`)
       if (Object.keys(state).length > 0) expect(state).toEqual(tree(disk, `${STATE}/factories/acme`))
       if (!lasting && !isThere) {
@@ -133,7 +133,7 @@ describe.each([
     }
   })
 
-  test('at each step of a backup leaves a whole one or none, and the next one ends well', async () => {
+  test('at each step of a backup leaves none or a complete one, and the next backup succeeds', async () => {
     const made = await diskWithPki()
     const steps = await stepsOf((disturbance) => backupOn(made.copy(), disturbance))
     expect(steps.length).toBeGreaterThan(9)
@@ -151,8 +151,9 @@ describe.each([
         expect(paths(disk).filter((path) => path.startsWith(BACKUP))).toEqual([])
         await backupOn(disk)
       } else {
-        // The backup is made; what failed is the directory's memory of it.
-        expect(outcome).toMatchObject({ file: BACKUP, warnings: [expect.stringContaining('does not remember it')] })
+        // The backup is complete; only its record in the directory failed.
+        const warning = expect.stringMatching(/^The backup is complete, but recording it in .* failed: /)
+        expect(outcome).toMatchObject({ file: BACKUP, warnings: [warning] })
       }
       await restoreOn(disk)
       expectRestored(disk)
@@ -160,7 +161,7 @@ describe.each([
   })
 })
 
-/** A disk whose `at`-th look at anything fails: reading, listing, asking what it is, locking. `kinds` are the looks so far. */
+/** A disk whose `at`-th read access fails: stat, realPath, list, read or lock. `kinds` are the accesses so far. */
 function unreadable(disk: MemoryDisk, at: number, code: string) {
   const kinds: string[] = []
   const fs = disk.mount()
@@ -180,8 +181,8 @@ function unreadable(disk: MemoryDisk, at: number, code: string) {
   return { files, failed: () => kinds.length >= at, kinds: () => kinds }
 }
 
-/** What an undisturbed run looks at. */
-async function looksOf(
+/** The read accesses of an undisturbed run. */
+async function readAccessesOf(
   made: MemoryDisk,
   code: string,
   run: (disk: MemoryDisk, files: DurableFiles) => Promise<unknown>,
@@ -192,19 +193,19 @@ async function looksOf(
   return kinds()
 }
 
-describe.each(['EACCES', 'EIO'])('%s at each look at the disk', (code) => {
-  test('while a backup is made, leaves a whole one or none, and the next one ends well', async () => {
+describe.each(['EACCES', 'EIO'])('%s at each read access', (code) => {
+  test('of a backup leaves none or a complete one, and the next backup succeeds', async () => {
     const made = await diskWithPki()
-    const wanted = { out: BACKUP, recipients: [], withPassphrase: true }
+    const request = { out: BACKUP, recipients: [], withPassphrase: true }
     const run = async (disk: MemoryDisk, files: DurableFiles) => {
-      const target = await readyTarget(wanted, DIRECTORY, { files, passphrases: OPENER.passphrases })
+      const target = await readyTarget(request, DIRECTORY, { files, passphrases: OPENER.passphrases })
       const where = { directory: DIRECTORY, factory: null, stateDirectory: STATE }
       return backupPki({ ...where, target }, { ...machineOn(disk), files })
     }
-    const looks = await looksOf(made, code, run)
-    expect(looks.length).toBeGreaterThan(80)
-    const tried = pointsToTry(looks, `looks of ca backup ${code}`)
-    console.log(`ca backup, ${code} at looks: points tried: ${tried.length} of ${looks.length}`)
+    const accesses = await readAccessesOf(made, code, run)
+    expect(accesses.length).toBeGreaterThan(80)
+    const tried = pointsToTry(accesses, `read accesses of ca backup ${code}`)
+    console.log(`ca backup, ${code} at read accesses: points tried: ${tried.length} of ${accesses.length}`)
     for (const at of tried) {
       const disk = made.copy()
       const { files, failed } = unreadable(disk, at, code)
@@ -217,16 +218,16 @@ describe.each(['EACCES', 'EIO'])('%s at each look at the disk', (code) => {
     }
   })
 
-  test('while one is restored, leaves nothing or all of it, and the next one ends well', async () => {
+  test('of a restore leaves nothing or a complete PKI, and the next restore succeeds', async () => {
     const made = await diskWithPki()
     await backupOn(made)
     const where = { file: BACKUP, directory: RESTORED, stateDirectory: RESTORED_STATE, skipRootKey: false }
     const run = (disk: MemoryDisk, files: DurableFiles) =>
       restorePki(where, { ...machineOn(disk), files, opener: OPENER })
-    const looks = await looksOf(made, code, run)
-    expect(looks.length).toBeGreaterThan(80)
-    const tried = pointsToTry(looks, `looks of ca restore ${code}`)
-    console.log(`ca restore, ${code} at looks: points tried: ${tried.length} of ${looks.length}`)
+    const accesses = await readAccessesOf(made, code, run)
+    expect(accesses.length).toBeGreaterThan(80)
+    const tried = pointsToTry(accesses, `read accesses of ca restore ${code}`)
+    console.log(`ca restore, ${code} at read accesses: points tried: ${tried.length} of ${accesses.length}`)
     for (const at of tried) {
       const disk = made.copy()
       const { files, failed } = unreadable(disk, at, code)
@@ -243,7 +244,7 @@ describe.each(['EACCES', 'EIO'])('%s at each look at the disk', (code) => {
   })
 })
 
-test('a backup that the disk gives back otherwise than it was written is removed, and not told of', async () => {
+test('a backup that does not read back as written is removed and not recorded', async () => {
   const made = await diskWithPki()
   const damages: readonly ((file: Uint8Array) => Uint8Array | null)[] = [
     (file) => file.map((octet, at) => (at === 2000 ? octet ^ 1 : octet)),
@@ -265,14 +266,17 @@ test('a backup that the disk gives back otherwise than it was written is removed
     const target = { out: BACKUP, passphrase: PASSPHRASE, certificates: [] }
     const options = { directory: DIRECTORY, factory: null, stateDirectory: STATE, target }
     const outcome = await backupPki(options, { ...machine, files }).catch((error: unknown) => error)
-    expect(outcome).toMatchObject({ code: 'ERR_STORAGE', message: `${BACKUP} cannot be read back as it was written.` })
+    expect(outcome).toMatchObject({
+      code: 'ERR_STORAGE',
+      message: `The backup ${BACKUP} does not read back as written.`,
+    })
     expect(paths(disk).filter((path) => path.startsWith(BACKUP))).toEqual([])
     expect(paths(disk)).not.toContain(`${DIRECTORY}/.fpki/backup.json`)
   }
 })
 
-describe('a file that was changed', () => {
-  const fate = async (octets: Uint8Array): Promise<string> => {
+describe('a manipulated file', () => {
+  const codeFor = async (octets: Uint8Array): Promise<string> => {
     const disk = await scene
     const before = paths(disk)
     const files = durableFiles({
@@ -291,30 +295,30 @@ describe('a file that was changed', () => {
     return Buffer.from((await disk.mount().read(BACKUP, 1e9)) ?? [])
   }
 
-  /** All of what is not content, head and tail, and of the content every 97th octet. */
+  /** All octets of head and tail, and every 97th of the content. */
   const sampled = (size: number) =>
     Array.from({ length: size }, (_, at) => at).filter((at) => at < 400 || at >= size - 40 || at % 97 === 0)
 
-  test('in one bit is refused with exit 6, and nothing is written', async () => {
+  test('with one bit flipped is refused with exit 6, and nothing is written', async () => {
     const file = await whole()
     const places = sampled(file.length)
     for (const at of places) {
       const changed = Buffer.from(file)
       changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8))
-      const code = await fate(changed)
+      const code = await codeFor(changed)
       expect({ at, exit: Object.entries(EXIT).find(([one]) => one === code)?.[1] }).toEqual({ at, exit: 6 })
     }
     expect(places.length).toBeGreaterThan(800)
   })
 
-  test('or cut off is refused with exit 6, and nothing is written', async () => {
+  test('that is truncated is refused with exit 6, and nothing is written', async () => {
     const file = await whole()
     for (const size of sampled(file.length)) {
-      expect({ size, code: await fate(file.subarray(0, size)) }).toEqual({ size, code: 'ERR_BAD_FILE' })
+      expect({ size, code: await codeFor(file.subarray(0, size)) }).toEqual({ size, code: 'ERR_BAD_FILE' })
     }
   })
 
-  test('by somebody who can seal one: paths that lead out of it, links, and other files than it lists', async () => {
+  test('sealed with the passphrase, with paths outside of it or files that it does not list, is refused', async () => {
     const machine = machineOn(await scene)
     const sealed = async (
       change: (entries: ArchiveEntry[]) => readonly ArchiveEntry[],
@@ -342,20 +346,20 @@ describe('a file that was changed', () => {
     const file = (path: string): ArchiveEntry => ({ path, kind: 'file', mode: 0o600, content: Buffer.from('x') })
     for (const path of ['../out', '/etc/cron.d/out', 'pki/../../out', 'pki/extra']) {
       const added = await sealed((entries) => [...entries.slice(0, -1), file(path), ...entries.slice(-1)])
-      expect(await fate(added), path).toBe('ERR_BAD_FILE')
+      expect(await codeFor(added), path).toBe('ERR_BAD_FILE')
     }
-    expect(await fate(await sealed((entries) => entries.slice(0, -1)))).toBe('ERR_BAD_FILE')
-    expect(await fate(await sealed((entries) => [...entries].reverse()))).toBe('ERR_BAD_FILE')
-    expect(await fate(await sealed((entries) => [...entries, ...entries]))).toBe('ERR_BAD_FILE')
+    expect(await codeFor(await sealed((entries) => entries.slice(0, -1)))).toBe('ERR_BAD_FILE')
+    expect(await codeFor(await sealed((entries) => [...entries].reverse()))).toBe('ERR_BAD_FILE')
+    expect(await codeFor(await sealed((entries) => [...entries, ...entries]))).toBe('ERR_BAD_FILE')
     expect(
-      await fate(
+      await codeFor(
         await sealed(
           (entries) => entries,
           (tar) => tar.subarray(512),
         ),
       ),
     ).toBe('ERR_BAD_FILE')
-    // A whole one without a root is refused for that.
-    expect(await fate(await sealed((entries) => entries))).toBe('ERR_BAD_CERTIFICATE')
+    // A valid archive without a root certificate.
+    expect(await codeFor(await sealed((entries) => entries))).toBe('ERR_BAD_CERTIFICATE')
   })
 })

@@ -11,16 +11,16 @@ beforeAll(async () => {
   original = await diskWithPki()
 })
 
-/** Nothing whole goes, and what the API has taken is on the disk. */
+/** No complete file is lost, and what the API has accepted is on the disk. */
 function expectNothingLost(before: ReadonlySet<string>, disk: MemoryDisk): void {
   const after = allPem(disk)
   for (const text of before) expect(after).toContain(text)
   for (const pem of certificatesInApi(disk)) expect(after).toContain(pem)
 }
 
-describe.each(Object.entries(CHANGES))('%s cut off at any point', (command, run) => {
+describe.each(Object.entries(CHANGES))('%s stopped at any point', (command, run) => {
   it.each(['loseProcess', 'losePower'] as const)(
-    'ends as an undisturbed run when it is run again (%s)',
+    'ends like an undisturbed run when it is run again (%s)',
     async (loss) => {
       const whole = original.copy()
       const points = await pointsOf((disturbance) => run(whole, disturbance))
@@ -33,7 +33,7 @@ describe.each(Object.entries(CHANGES))('%s cut off at any point', (command, run)
         disk[loss]()
         expectNothingLost(allPem(original), disk)
         expectLogged(disk, false)
-        // What is in its place is known to the API: a file never changes before.
+        // Files in the directory change only after the API has accepted them.
         if (knownOn(disk) === knownOn(original)) expect(liveFiles(disk)).toEqual(liveFiles(original))
         const before = allPem(disk)
         if (!isFinished(disk, command)) await run(disk)
@@ -46,8 +46,8 @@ describe.each(Object.entries(CHANGES))('%s cut off at any point', (command, run)
   )
 })
 
-describe('an audit log that was put aside', () => {
-  it.each(['loseProcess', 'losePower'] as const)('begins anew once, wherever that is cut off (%s)', async (loss) => {
+describe('an audit log that was moved away', () => {
+  it.each(['loseProcess', 'losePower'] as const)('is restarted once, wherever that is stopped (%s)', async (loss) => {
     const run = CHANGES['ca rotate-tls']
     const without = original.copy()
     for (const name of ['log.jsonl', 'log.head']) await without.mount().remove(`${DIRECTORY}/.fpki/${name}`)

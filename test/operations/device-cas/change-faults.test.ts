@@ -30,21 +30,21 @@ async function undisturbedEssence(run: RunChange): Promise<string> {
   return essence(disk)
 }
 
-/** A failed command whose end is known: all of it is undone. */
+/** A failed command with a known outcome is rolled back completely. */
 function expectUntouched(disk: MemoryDisk, point: string): void {
   expect(liveFiles(disk), point).toEqual(liveFiles(original))
   expect(pendingOn(disk), point).toEqual([])
   expect(journalOn(disk), point).toBe(journalOn(original))
 }
 
-/** A failed command either changed nothing, or holds all that the API has taken. */
-function expectHeld(disk: MemoryDisk, point: string): void {
-  const held = allPem(disk)
-  for (const pem of [...allPem(original), ...certificatesInApi(disk)]) expect(held, point).toContain(pem)
+/** After a failure, everything that the API has accepted is on the disk. */
+function expectNothingLost(disk: MemoryDisk, point: string): void {
+  const onDisk = allPem(disk)
+  for (const pem of [...allPem(original), ...certificatesInApi(disk)]) expect(onDisk, point).toContain(pem)
 }
 
-/** The same command again ends as an undisturbed one. */
-async function expectGoesOn(
+/** Running the command again ends like an undisturbed run. */
+async function expectResumes(
   disk: MemoryDisk,
   command: string,
   run: RunChange,
@@ -60,7 +60,7 @@ describe.each(Object.entries(CHANGES))('%s on a disk that fails', (command, run)
     ['EACCES', true],
     ['EROFS', true],
     ['EIO', false],
-  ])('with %s (for good: %s) is undone, or goes on when it is run again', async (code, lasting) => {
+  ])('with %s (persistent: %s) is rolled back, or resumed when it is run again', async (code, lasting) => {
     const undisturbed = await undisturbedEssence(run)
     const steps = await stepsOf((disturbance) => run(original.copy(), disturbance))
     const tried = pointsToTry(steps, `${command} ${code} ${lasting}`)
@@ -70,13 +70,13 @@ describe.each(Object.entries(CHANGES))('%s on a disk that fails', (command, run)
       const outcome = await run(disk, { disk: hook }).catch((error: unknown) => error)
       const point = `${code} at ${at}`
       expect(hook.failed(), point).toBe(true)
-      expectHeld(disk, point)
-      // An API whose own disk fails behind the work has done it.
+      expectNothingLost(disk, point)
+      // The embedded API may have done the work before its disk failed.
       if (outcome instanceof Error) {
         expect(outcome, point).toMatchObject({ name: 'FpkiError', message: expect.stringContaining(code) })
         if (!lasting && knownOn(disk) === knownOn(original)) expectUntouched(disk, point)
       }
-      await expectGoesOn(disk, command, run, { essence: undisturbed, point })
+      await expectResumes(disk, command, run, { essence: undisturbed, point })
     }
     console.log(`${command}, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
   })
@@ -106,7 +106,7 @@ describe.each(Object.entries(CHANGES))('%s with an API that fails', (command, ru
     ['after', false],
     ['before', true],
     ['after', true],
-  ] as const)('%s the work (for good: %s) is undone, or goes on when it is run again', async (when, lasting) => {
+  ] as const)('%s the work (persistent: %s) is rolled back, or resumed when it is run again', async (when, lasting) => {
     const undisturbed = await undisturbedEssence(run)
     for (let nth = 1; ; nth++) {
       const disk = original.copy()
@@ -114,26 +114,26 @@ describe.each(Object.entries(CHANGES))('%s with an API that fails', (command, ru
       const outcome = await run(disk, { api: wrap }).catch((error: unknown) => error)
       if (!failed()) break
       const point = `call ${nth}`
-      expectHeld(disk, point)
+      expectNothingLost(disk, point)
       const isTaken = knownOn(disk) !== knownOn(original)
       if (outcome instanceof Error) {
         expect(outcome, point).toMatchObject({
           code: 'ERR_API',
           message: expect.stringContaining('The answer got lost'),
         })
-        // Nobody can tell whether it was taken while the API is silent; the files in place are as they were all the same.
+        // Whether the API accepted the update or not, the files in the directory are unchanged.
         expect(liveFiles(disk), point).toEqual(liveFiles(original))
         if (!isTaken && !lasting) expectUntouched(disk, point)
       } else expect(isTaken, point).toBe(true)
-      await expectGoesOn(disk, command, run, { essence: undisturbed, point })
+      await expectResumes(disk, command, run, { essence: undisturbed, point })
     }
   })
 })
 
 describe.each(['ca revoke-device-ca', 'ca disable-device-ca'])(
-  '%s that waited for longer than its CRL is good for',
+  '%s that is resumed after its CRL has expired',
   (command) => {
-    it('sends a new one with the same number, and tells of that one', async () => {
+    it('sends a new CRL with the same number, and reports that one', async () => {
       const run = CHANGES[command]
       const disk = original.copy()
       const outage = (api: FactoryApi): FactoryApi => {
@@ -146,13 +146,13 @@ describe.each(['ca revoke-device-ca', 'ca disable-device-ca'])(
       }
       await expect(run?.(disk, { api: outage })).rejects.toMatchObject({ code: 'ERR_API' })
       const later = new Date(Date.now() + 20 * 60_000)
-      const told = changedDeviceCas.parse(await run?.(disk, { clock: () => later }))
-      expect(told).toMatchObject({ changed: true, resumed: true, crl: { crlNumber: '1' } })
+      const result = changedDeviceCas.parse(await run?.(disk, { clock: () => later }))
+      expect(result).toMatchObject({ changed: true, resumed: true, crl: { crlNumber: '1' } })
       const inApi: { caRevokeCrl?: string } = JSON.parse(knownOn(disk))
-      expect(told.crl?.pem).toBe(inApi.caRevokeCrl)
+      expect(result.crl?.pem).toBe(inApi.caRevokeCrl)
       const words = ['crl', '-noout', '-lastupdate', '-dateopt', 'iso_8601']
-      const said = await output('openssl', words, { stdin: told.crl?.pem ?? '' })
-      expect(said).toBe(`lastUpdate=${later.toISOString().replace('T', ' ').replace(/\.\d+/, '')}\n`)
+      const dates = await output('openssl', words, { stdin: result.crl?.pem ?? '' })
+      expect(dates).toBe(`lastUpdate=${later.toISOString().replace('T', ' ').replace(/\.\d+/, '')}\n`)
     })
   },
 )

@@ -19,7 +19,7 @@ async function scene(made: Made) {
   return { machine, api, online, local, revoke }
 }
 
-it('does not revoke the last device CA when the question was about another state', async () => {
+it('does not revoke the last device CA when the confirmation was for another state', async () => {
   const made = await copiedPki()
   const { machine, api, online, local, revoke } = await scene(made)
   const options = { directory: made.directory, factory: 'acme', action: 'revoke', dryRun: false } as const
@@ -30,12 +30,12 @@ it('does not revoke the last device CA when the question was about another state
     { ...options, caFiles: [], caSerials: [local] },
     { ...machine, api, progress, signal, confirm },
   )
-  await expect(ended).rejects.toThrow('No device CA is left then')
+  await expect(ended).rejects.toThrow('No device CA will be left')
   const { caCrt } = JSON.parse(await readFile(made.stateFile, 'utf8')).certificates
   expect(caCrt.trim()).toBe((await made.text('local-ca.pem')).trim())
 })
 
-it('does not replace a list of device CAs that changed behind the question', async () => {
+it('does not replace a list of device CAs that has changed since the confirmation', async () => {
   const made = await copiedPki()
   const { machine, api } = await scene(made)
   const before = await made.text('local-ca.pem')
@@ -44,7 +44,7 @@ it('does not replace a list of device CAs that changed behind the question', asy
     expect((await made.home.fpki([...added, '--local-ca-filename', 'site-b'])).status).toBe(0)
   }
   const ended = updateDeviceCas({ factory: 'acme', text: before, what: 'cas.pem' }, { ...machine, api, confirm })
-  await expect(ended).rejects.toThrow('have changed since the question was asked')
+  await expect(ended).rejects.toThrow('have changed since the confirmation')
   const { caCrt } = JSON.parse(await readFile(made.stateFile, 'utf8')).certificates
   expect(caCrt).toContain((await made.text('site-b.pem')).trim())
 })

@@ -13,7 +13,7 @@ import { SILENT } from '../../support/create-scene.js'
 
 const { signal } = new AbortController()
 
-/** Two PKI directories of one factory, as two people keep them. */
+/** Two PKI directories of one factory. */
 async function twoDirectories() {
   const made = await copiedPki()
   const other = join(made.home.path, 'other')
@@ -37,7 +37,7 @@ function revoke(directory: string, serial: string, api: FactoryApi, confirm = as
   return changeDeviceCas({ ...options, dryRun: false }, { ...portsWith(api), confirm })
 }
 
-/** The API, with the change of somebody else between the last reading and the first update; `versions`: does it have them? */
+/** The API, with a concurrent change between the last read and the first update; `versions`: does it support them? */
 function disturbed(api: FactoryApi, other: () => Promise<unknown>, versions = true): FactoryApi {
   let done = false
   return {
@@ -89,7 +89,7 @@ test('a device CA that another directory revokes between reading and writing sta
   expect(await serialsInApi(api)).toEqual([online, ours])
 })
 
-test('two directories that revoke a device CA each at once do not revoke the last one unconfirmed', async () => {
+test('two directories that each revoke a device CA do not revoke the last one without confirmation', async () => {
   const { made, api, other } = await twoDirectories()
   const [online = '', local = ''] = await firstCas(made)
   const ended = revoke(
@@ -99,11 +99,11 @@ test('two directories that revoke a device CA each at once do not revoke the las
   )
   await expect(ended).rejects.toMatchObject({ code: 'ERR_NOT_CONFIRMED' })
   expect(await serialsInApi(api)).toEqual([local])
-  // It was rolled back: the directory takes the next change.
+  // It was rolled back, so the next change succeeds.
   await add(made.directory, 'ours', api)
 })
 
-test('a CRL that another directory sent first does not keep its number for itself', async () => {
+test('a CRL gets the next number when another directory has sent one meanwhile', async () => {
   const { made, api, other } = await twoDirectories()
   const [online = '', local = ''] = await firstCas(made)
   await add(made.directory, 'ours', api)
@@ -121,7 +121,7 @@ test('a CRL that another directory sent first does not keep its number for itsel
   expect(await crlNumberOf(made)).toBe(2)
 })
 
-test('`ca update` does not write over a change that came after its last look', async () => {
+test('`ca update` does not overwrite a change since its last read', async () => {
   const { made, api, other } = await twoDirectories()
   let theirs = ''
   const through = disturbed(api, async () => {
@@ -133,7 +133,7 @@ test('`ca update` does not write over a change that came after its last look', a
   expect(await serialsInApi(api)).toEqual([...(await firstCas(made)), theirs])
 })
 
-test('an API that is changed before each attempt ends in a clear refusal, and the directory is as it was', async () => {
+test('an API that is changed before each attempt is an error, and the directory is unchanged', async () => {
   const { made, api, other } = await twoDirectories()
   const busy: FactoryApi = {
     ...api,
@@ -150,7 +150,7 @@ test('an API that is changed before each attempt ends in a clear refusal, and th
   expect(await serialsInApi(api)).toHaveLength(4)
 })
 
-test('with an API that has no versions, a list that was written over is reported', async () => {
+test('with an API without versions, an overwritten list is reported', async () => {
   const { made, api, other } = await twoDirectories()
   const stale = disturbed(api, async () => undefined, false)
   const { caCrt: before } = (await api.getCertificates()) ?? {}
@@ -163,7 +163,7 @@ test('with an API that has no versions, a list that was written over is reported
     },
     getCertificates: async () => {
       const known = await stale.getCertificates()
-      // Whoever read before this update writes after it was read back.
+      // A client that read before this update writes after it was read back.
       if (updates === 1) {
         updates++
         await api.updateCertificates({ caCrt: before ?? '' })
@@ -175,11 +175,11 @@ test('with an API that has no versions, a list that was written over is reported
   const ours = () => serialOf(made.path('ours.pem'))
   const error = await ended.catch((caught) => caught)
   expect(error).toMatchObject({ code: 'ERR_API', message: expect.stringContaining(`missing: ${await ours()}`) })
-  // Nothing waits: the directory has the CA, and takes the next change.
+  // Nothing is pending: the directory has the CA, and the next change succeeds.
   await add(other, 'theirs', api)
 })
 
-test('with an API that has no versions, a revoked device CA that the new list brings back is reported', async () => {
+test('with an API without versions, a revoked device CA that the new list restores is reported', async () => {
   const { made, api, other } = await twoDirectories()
   const [, local = ''] = await firstCas(made)
   const through = disturbed(api, () => revoke(other, local, api), false)

@@ -13,31 +13,31 @@ function run(disk: MemoryDisk, disturbance?: Disturbance) {
   return exportGateway({ ...where, listen: '8443', upstream: 'http://up' }, machineOn(disk, disturbance))
 }
 
-/** The files of the gateway, with mode and text, those of interrupted writes left out. */
+/** The files of the gateway, with mode and text, except those of interrupted writes. */
 function filesOn(disk: MemoryDisk): Readonly<Record<string, unknown>> {
   const files = [...disk.contents()].filter(([path]) => path.startsWith(`${GATEWAY}/`) && !path.endsWith('-unfinished'))
   return Object.fromEntries(files.filter(([path]) => !path.endsWith('.lock')))
 }
 
-/** Runs on copies of `original`, each cut off one step later than the one before. */
+/** Runs on copies of `original`, each stopped one step later than the previous one. */
 async function cutOff(
   original: MemoryDisk,
   test: { readonly name: string; readonly loss: 'loseProcess' | 'losePower' },
-  check: (disk: MemoryDisk, wanted: Readonly<Record<string, unknown>>) => void,
+  check: (disk: MemoryDisk, expected: Readonly<Record<string, unknown>>) => void,
 ): Promise<void> {
   const whole = original.copy()
   const points = await pointsOf((disturbance) => run(whole, disturbance))
-  const wanted = filesOn(whole)
-  expect(Object.keys(wanted).length).toBe(3)
+  const expected = filesOn(whole)
+  expect(Object.keys(expected).length).toBe(3)
   const tried = pointsToTry(points, `${test.name} ${test.loss}`)
   for (const at of tried) {
     const disk = original.copy()
     const outcome = await run(disk, stopAt(at).disturbance).catch((error: unknown) => error)
     expect(outcome, `point ${at}`).toSatisfy(isStop)
     disk[test.loss]()
-    check(disk, wanted)
+    check(disk, expected)
     await run(disk)
-    expect(filesOn(disk), `point ${at}`).toEqual(wanted)
+    expect(filesOn(disk), `point ${at}`).toEqual(expected)
     expect([...disk.contents().keys()].filter((path) => path.endsWith('-unfinished'))).toEqual([])
   }
   expect(points.length).toBeGreaterThan(9)
@@ -50,25 +50,25 @@ beforeAll(async () => {
   original = await diskWithPki()
 })
 
-describe.each(['loseProcess', 'losePower'] as const)('an export cut off at any point (%s)', (loss) => {
-  it('leaves no nginx.conf without the other files, and is finished by the next one', async () => {
-    await cutOff(original, { name: 'api export-gateway', loss }, (disk, wanted) => {
-      const there = filesOn(disk)
-      for (const [path, file] of Object.entries(there)) expect(file).toEqual(wanted[path])
-      if (`${GATEWAY}/nginx.conf` in there) expect(there).toEqual(wanted)
+describe.each(['loseProcess', 'losePower'] as const)('an export stopped at any point (%s)', (loss) => {
+  it('leaves no nginx.conf without the other files, and the next export completes it', async () => {
+    await cutOff(original, { name: 'api export-gateway', loss }, (disk, expected) => {
+      const files = filesOn(disk)
+      for (const [path, file] of Object.entries(files)) expect(file).toEqual(expected[path])
+      if (`${GATEWAY}/nginx.conf` in files) expect(files).toEqual(expected)
     })
   })
 
-  it('again after a change, leaves each file as it was or as it is to be', async () => {
+  it('with --replace after a change leaves each file in its old or its new version', async () => {
     const changed = original.copy()
     await run(changed)
     const before = filesOn(changed)
     await CHANGES['ca rotate-tls']?.(changed)
     await CHANGES['ca disable-device-ca']?.(changed)
-    await cutOff(changed, { name: 'api export-gateway again', loss }, (disk, wanted) => {
-      const there = filesOn(disk)
-      expect(Object.keys(there)).toEqual(Object.keys(before))
-      for (const [path, file] of Object.entries(there)) expect([before[path], wanted[path]]).toContainEqual(file)
+    await cutOff(changed, { name: 'api export-gateway again', loss }, (disk, expected) => {
+      const files = filesOn(disk)
+      expect(Object.keys(files)).toEqual(Object.keys(before))
+      for (const [path, file] of Object.entries(files)) expect([before[path], expected[path]]).toContainEqual(file)
     })
   })
 })

@@ -22,7 +22,7 @@ function restore(disk: MemoryDisk, text: string, disturbance: Disturbance = {}) 
   return restorePaper({ ...options, passphrases: PASSPHRASES }, machineOn(disk, disturbance))
 }
 
-/** What is at and below a path, with mode. */
+/** The files at and below a path, with their modes. */
 function at(disk: MemoryDisk, path: string) {
   return [...disk.contents()].filter(([one]) => one.startsWith(path)).map(([one, { mode }]) => [one, mode])
 }
@@ -33,7 +33,7 @@ function linesOn(disk: MemoryDisk): string {
   return html.flatMap((text) => [...text.matchAll(/<pre>([\s\S]*?)<\/pre>/g)].map(([, block]) => block)).join('\n')
 }
 
-async function expectBack(disk: MemoryDisk): Promise<void> {
+async function expectRecovered(disk: MemoryDisk): Promise<void> {
   expect((await restore(disk, linesOn(disk))).heldAgainst).toBe('certificate')
   expectKey(disk)
 }
@@ -48,18 +48,18 @@ describe.each([
   ['EACCES', false],
   ['EROFS', true],
   ['EIO', false],
-] as const)('%s, from then on: %j', (code, lasting) => {
-  /** `made`: the disk before. `path`: what is to be there, or not. */
+] as const)('%s, persistent: %j', (code, lasting) => {
+  /** `before`: the disk at the start. `path`: what must exist afterwards, or not. */
   async function atEachStep(
-    made: MemoryDisk,
+    before: MemoryDisk,
     path: string,
     run: (disk: MemoryDisk, disturbance: Disturbance) => Promise<unknown>,
     expectDone: (disk: MemoryDisk) => Promise<void>,
   ): Promise<void> {
-    const steps = await stepsOf((disturbance) => run(made.copy(), disturbance))
+    const steps = await stepsOf((disturbance) => run(before.copy(), disturbance))
     const tried = pointsToTry(steps, `paper ${path} ${code} ${lasting}`)
     for (const point of tried) {
-      const disk = made.copy()
+      const disk = before.copy()
       const fault = failAt(point, code, lasting)
       const outcome = await run(disk, { disk: fault }).catch((error: unknown) => error)
       expect(fault.failed(), `point ${point}`).toBe(true)
@@ -75,12 +75,12 @@ describe.each([
     )
   }
 
-  test('at each step of printing a sheet leaves none, and the next time ends well', async () => {
+  test('at each step of printing leaves no sheet, and the next run succeeds', async () => {
     const run = (disk: MemoryDisk, disturbance: Disturbance) => print(disk, null, disturbance)
-    await atEachStep(await diskWithPki(), OUT, run, expectBack)
+    await atEachStep(await diskWithPki(), OUT, run, expectRecovered)
   })
 
-  test('at each step of getting the key back leaves none, and the next time ends well', async () => {
+  test('at each step of a restore leaves no key file, and the next run succeeds', async () => {
     const made = await diskWithPki()
     await print(made, null)
     const run = (disk: MemoryDisk, disturbance: Disturbance) => restore(disk, linesOn(disk), disturbance)
@@ -88,7 +88,7 @@ describe.each([
   })
 })
 
-test('ENOSPC at any sheet of shares leaves none of them, and the next time ends well', async () => {
+test('ENOSPC at any sheet of shares leaves no sheets, and the next run succeeds', async () => {
   const made = await diskWithPki()
   const shares = { threshold: 2, count: 3 }
   const steps = await stepsOf((disturbance) => print(made.copy(), shares, disturbance))
@@ -101,13 +101,13 @@ test('ENOSPC at any sheet of shares leaves none of them, and the next time ends 
     expect(outcome).toMatchObject({ code: 'ERR_STORAGE' })
     expect(at(disk, `${OUT}/`)).toEqual([])
     await print(disk, shares)
-    await expectBack(disk)
+    await expectRecovered(disk)
   }
   expect(steps.length).toBeGreaterThan(12)
   console.log(`sheets of shares, ENOSPC for good: points tried: ${tried.length} of ${steps.length}`)
 })
 
-test('a print that is killed, wherever, leaves whole sheets only', async () => {
+test('a killed print leaves complete sheets only', async () => {
   const made = await diskWithPki()
   const points = await pointsOf((disturbance) => print(made.copy(), null, disturbance))
   const tried = pointsToTry(points, 'ca paper killed')
@@ -117,7 +117,7 @@ test('a print that is killed, wherever, leaves whole sheets only', async () => {
       if (!isStop(error)) throw error
     })
     disk.losePower()
-    if (disk.contents().has(OUT)) await expectBack(disk)
+    if (disk.contents().has(OUT)) await expectRecovered(disk)
     else await print(disk, null)
   }
   console.log(`crash points tried (ca paper): ${tried.length} of ${points.length}`)

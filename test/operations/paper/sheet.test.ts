@@ -17,13 +17,13 @@ function html(factory: string): string {
 }
 
 describe('a sheet', () => {
-  test('runs nothing, and asks for nothing from elsewhere', () => {
+  test('has no scripts and no external resources', () => {
     const text = html('acme').replaceAll('xmlns="http://www.w3.org/2000/svg"', '')
     expect(text).not.toMatch(/<(script|link|img|iframe|object|form|base)|url\(|https?:|@import|\son\w+=|src=|href=/i)
     expect(text).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`)
   })
 
-  test('shows a name as it is, whatever is in it', () => {
+  test('escapes a hostile factory name', () => {
     const text = html(HOSTILE)
     expect(text).not.toMatch(/<script|"' onload|\u202E|\u0007/)
     expect(text).toContain('&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39; onload=x &#38; \\u202eevil\\u0007')

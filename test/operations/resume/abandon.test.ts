@@ -22,6 +22,7 @@ import {
   treasures,
 } from '../../support/create-scene.js'
 import { pointsOf, stopAt } from '../../support/disturb.js'
+import { foldJournal, journalPath } from '../../support/journal.js'
 import { type MemoryDisk, memoryDisk } from '../../support/memory-disk.js'
 import { pointsToTry } from '../../support/points.js'
 
@@ -56,6 +57,13 @@ async function atEachPoint(
   return `${tried.length} of ${points.length}`
 }
 
+/** The point right before a change is uploaded: all of it is made, and nobody has seen it. */
+async function beforeUpload(command: string): Promise<number> {
+  const points = await pointsOf(async (disturbance) => CHANGES[command]?.(original.copy(), disturbance))
+  expect(points).toContain('updateCertificates')
+  return points.indexOf('updateCertificates')
+}
+
 let original: MemoryDisk
 
 beforeAll(async () => {
@@ -74,7 +82,7 @@ describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('ca 
       () => original.copy(),
       async (disk, point) => {
         const before = allPem(disk)
-        const isOpen = JSON.parse(journalOn(disk)).finishedAt === null
+        const isOpen = foldJournal(journalOn(disk)).finishedAt === null
         const abandoned = await abandonedOn(disk)
         for (const text of before) expect(allPem(disk), point).toContain(text)
         if (abandoned === null) {
@@ -91,7 +99,7 @@ describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('ca 
           expect(pendingOn(disk), point).toEqual([])
           for (const name of abandoned.files)
             expect([...disk.contents().keys()], point).toContain(`${abandoned.folder}/${name}`)
-          expect(disk.contents().get(`${DIRECTORY}/.fpki/log.jsonl`)?.text, point).toContain('was given up')
+          expect(disk.contents().get(`${DIRECTORY}/.fpki/log.jsonl`)?.text, point).toContain('was abandoned')
           await run(disk)
         } else if (!isFinished(disk, command)) await run(disk)
         expect(knownOn(disk), point).not.toBe(knownOn(original))
@@ -105,7 +113,7 @@ describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('ca 
 
 it('a create that is given up leaves a directory for another one, and every key', async () => {
   const tried = await atEachPoint('abandon ca create', createOn, memoryDisk, async (disk, point) => {
-    if (!disk.contents().has(`${DIRECTORY}/.fpki/journal.json`)) return
+    if (!disk.contents().has(journalPath(DIRECTORY))) return
     const before = new Set(treasures(disk).values())
     const abandoned = await abandonedOn(disk)
     expect(new Set(treasures(disk).values()), point).toEqual(new Set([...before]))
@@ -117,7 +125,7 @@ it('a create that is given up leaves a directory for another one, and every key'
         point,
       ).toEqual([])
     }
-    if (JSON.parse(journalOn(disk)).command === 'ca create' && abandoned?.command === null) return
+    if (foldJournal(journalOn(disk)).command === 'ca create' && abandoned?.command === null) return
     await createOn(disk)
     for (const text of before) expect([...treasures(disk).values()], point).toContain(text)
     expectLogged(disk)
@@ -130,9 +138,8 @@ it('what was given up within one second has a folder of its own each', async () 
   const clock = { clock: () => new Date('2026-12-01T00:00:00Z') }
   const folders: (string | null)[] = []
   for (const command of ['ca add-device-ca', 'ca add-device-ca', 'ca rotate-tls', 'ca add-device-ca']) {
-    await CHANGES[command]?.(disk, { ...stopAt(command === 'ca rotate-tls' ? 30 : 58).disturbance, ...clock }).catch(
-      () => undefined,
-    )
+    const at = await beforeUpload(command)
+    await CHANGES[command]?.(disk, { ...stopAt(at).disturbance, ...clock }).catch(() => undefined)
     disk.losePower()
     folders.push((await abandonOn(disk, clock)).folder)
   }
@@ -140,15 +147,14 @@ it('what was given up within one second has a folder of its own each', async () 
   const base = `${DIRECTORY}/.fpki/abandoned/20261201T000000Z-ca`
   const ends = ['add-device-ca', 'add-device-ca-2', 'rotate-tls', 'add-device-ca-3']
   expect(folders).toEqual(ends.map((end) => `${base}-${end}`))
-  for (const folder of folders) expect(there).toContain(`${folder}/journal.json`)
+  for (const folder of folders) expect(there).toContain(`${folder}/journal.jsonl`)
   for (const folder of folders.filter((one) => one?.includes('add-'))) expect(there).toContain(`${folder}/site-b.key`)
 })
 
 it('an abandoning that is cut off goes on, and ends as one that was not', async () => {
   const rotate = CHANGES['ca rotate-tls']
   const open = original.copy()
-  const stop = stopAt(40)
-  await rotate?.(open, stop.disturbance).catch(() => undefined)
+  await rotate?.(open, stopAt(await beforeUpload('ca rotate-tls')).disturbance).catch(() => undefined)
   open.losePower()
   const points = await pointsOf((disturbance) => abandonOn(open.copy(), disturbance))
   const tried = pointsToTry(points, 'ca abandon')
@@ -163,26 +169,26 @@ it('an abandoning that is cut off goes on, and ends as one that was not', async 
       pending: [],
     })
     for (const text of allPem(open)) expect(allPem(disk), `point ${at}`).toContain(text)
-    expect(JSON.parse(journalOn(disk))).toMatchObject({ command: 'ca abandon', finishedAt: expect.any(String) })
+    expect(foldJournal(journalOn(disk))).toMatchObject({ command: 'ca abandon', finishedAt: expect.any(String) })
   }
   console.log(`crash points tried (ca abandon): ${tried.length} of ${points.length}`)
 })
 
 it('an abandoning whose journal was changed to put files elsewhere moves nothing', async () => {
   const disk = original.copy()
-  await CHANGES['ca rotate-tls']?.(disk, stopAt(40).disturbance).catch(() => undefined)
+  await CHANGES['ca rotate-tls']?.(disk, stopAt(await beforeUpload('ca rotate-tls')).disturbance).catch(() => undefined)
   disk.losePower()
-  // Cut off behind its plan, before anything has moved.
-  for (let at = 1; !journalOn(disk).includes('ca abandon'); at++) {
-    await abandonOn(disk, stopAt(at).disturbance).catch(() => undefined)
-    disk.losePower()
-  }
-  const changed = journalOn(disk).replace(/"folder": "[^"]+"/, '"folder": "../../../../.."')
-  await durableFiles(disk.mount()).replace(`${DIRECTORY}/.fpki/journal.json`, changed, 0o600)
+  // Cut off after its plan, before anything has moved.
+  const points = await pointsOf((disturbance) => abandonOn(disk.copy(), disturbance))
+  await abandonOn(disk, stopAt(points.indexOf('link')).disturbance).catch(() => undefined)
+  disk.losePower()
+  expect(journalOn(disk)).toContain('ca abandon')
+  const changed = journalOn(disk).replace(/"folder":"[^"]+"/, '"folder":"../../../../.."')
+  await durableFiles(disk.mount()).replace(journalPath(DIRECTORY), changed, 0o600)
   const before = disk.contents()
   await expect(abandonOn(disk)).rejects.toMatchObject({
     code: 'ERR_BAD_FILE',
-    message: expect.stringContaining('"../../../../.."'),
+    message: expect.stringContaining('"options.folder" is wrong'),
   })
   expect(disk.contents()).toEqual(before)
 })

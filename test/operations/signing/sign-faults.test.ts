@@ -18,23 +18,23 @@ beforeAll(async () => {
 
 let good: string | undefined
 
-/** A request that may be signed. */
+/** A valid request. */
 async function request(): Promise<string> {
   good ??= await opensslCsr({})
   return good
 }
 
 function sign(disk: MemoryDisk, csr: string, disturbance?: Disturbance) {
-  const asked = { request: csr, what: 'gateway.csr', factory: null, profile: null, days: null }
-  return signRequest({ ...asked, directory: DIRECTORY, out: OUT }, machineOn(disk, disturbance))
+  const options = { request: csr, what: 'gateway.csr', factory: null, profile: null, days: null }
+  return signRequest({ ...options, directory: DIRECTORY, out: OUT }, machineOn(disk, disturbance))
 }
 
 function textOf(disk: MemoryDisk, path: string): string {
   return disk.contents().get(path)?.text ?? ''
 }
 
-/** What was signed is in the audit log before it is in a file; nothing else changed; and the audit log can be gone on with. */
-async function expectHeld(disk: MemoryDisk, point: string): Promise<void> {
+/** Everything in a file is in the audit log, nothing else has changed, and the audit log can be continued. */
+async function expectConsistent(disk: MemoryDisk, point: string): Promise<void> {
   expect(liveFiles(disk), point).toEqual(liveFiles(original))
   expectLogged(disk, false)
   expect(textOf(disk, `${DIRECTORY}/.fpki/log.jsonl`), point).toContain(
@@ -50,7 +50,7 @@ async function expectHeld(disk: MemoryDisk, point: string): Promise<void> {
 
 describe('ca sign', () => {
   it.each(['loseProcess', 'losePower'] as const)(
-    'cut off at any point lets out nothing unlogged (%s)',
+    'stopped at any point releases nothing that is not logged (%s)',
     async (loss) => {
       const whole = original.copy()
       const csr = await request()
@@ -62,7 +62,7 @@ describe('ca sign', () => {
         const outcome = await sign(disk, csr, stopAt(at).disturbance).catch((error: unknown) => error)
         expect(outcome, `point ${at}`).toSatisfy(isStop)
         disk[loss]()
-        await expectHeld(disk, `point ${at}`)
+        await expectConsistent(disk, `point ${at}`)
       }
       console.log(`crash points tried (ca sign, ${loss}): ${tried.length} of ${points.length}`)
     },
@@ -73,7 +73,7 @@ describe('ca sign', () => {
     ['EACCES', true],
     ['EROFS', true],
     ['EIO', false],
-  ])('on a disk that fails with %s (for good: %s) lets out nothing unlogged', async (code, lasting) => {
+  ])('on a disk that fails with %s (persistent: %s) releases nothing that is not logged', async (code, lasting) => {
     const csr = await request()
     const steps = await stepsOf((disturbance) => sign(original.copy(), csr, disturbance))
     const tried = pointsToTry(steps, `ca sign ${code} ${lasting}`)
@@ -86,13 +86,13 @@ describe('ca sign', () => {
       if (outcome instanceof Error)
         expect(outcome, point).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringMatching(`/home.*${code}`) })
       else expect(disk.contents().has(OUT), point).toBe(true)
-      await expectHeld(disk, point)
+      await expectConsistent(disk, point)
     }
     console.log(`ca sign, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
   })
 
   it.each(['ENOSPC', 'EIO'])(
-    'that is refused says why, whether or not the audit log can take it (%s)',
+    'reports why it refused, whether or not the audit log can be written (%s)',
     async (code) => {
       const refused = await opensslCsr({ key: 'RSA-1024' })
       for (let at = 1; ; at++) {
@@ -106,7 +106,7 @@ describe('ca sign', () => {
           expect(textOf(disk, `${DIRECTORY}/.fpki/log.jsonl`)).toContain('"kind":"refused"')
           break
         }
-        await expectHeld(disk, `${code} at ${at}`)
+        await expectConsistent(disk, `${code} at ${at}`)
       }
     },
   )

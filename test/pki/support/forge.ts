@@ -104,7 +104,7 @@ function attribute(text: string): Uint8Array {
 }
 
 /** A GeneralName from `DNS:a.example`, `IP:10.0.0.0/255.0.0.0`, `dir:O=acme`; RID and other are forms that nobody compares. */
-export function generalName(text: string): Uint8Array {
+function generalName(text: string): Uint8Array {
   const [, form = '', value = ''] = /^(\w+):(.*)$/s.exec(text) ?? []
   if (form === 'dir') return explicit(4, dn(value))
   if (form === 'IP') return implicit(7, Buffer.from(value.split('/').flatMap(addressOctets)))
@@ -121,7 +121,7 @@ function addressOctets(address: string): readonly number[] {
   return address.includes('.') ? address.split('.').map(Number) : [...Buffer.from(address.replaceAll(':', ''), 'hex')]
 }
 
-export function extension(type: string, value: Uint8Array, critical = true): RawExtension {
+function extension(type: string, value: Uint8Array, critical = true): RawExtension {
   return sequence(objectIdentifier(type), ...(critical ? [booleanTrue()] : []), octetString(value))
 }
 

@@ -27,7 +27,7 @@ export function encodeName(rdns: readonly (readonly Attribute[])[]): Buffer {
   return sequence(...rdns.map((attributes) => setOf(...attributes.map(encodeAttribute))))
 }
 
-export function encodeAttribute({ type, encoding, value }: Attribute): Buffer {
+function encodeAttribute({ type, encoding, value }: Attribute): Buffer {
   const { tag, write } = ENCODINGS[encoding] ?? { tag: 0x0c, write: Buffer.from }
   return sequence(objectIdentifier(type), tlv(tag, write(value)))
 }
@@ -79,7 +79,7 @@ const types = fc.oneof(
   fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }).map((uuid) => `2.25.${uuid}`),
 )
 
-export const attribute: fc.Arbitrary<Attribute> = fc
+const attribute: fc.Arbitrary<Attribute> = fc
   .constantFrom(...STRING_TYPES)
   .chain((encoding) => fc.record({ type: types, encoding: fc.constant(encoding), value: textIn(encoding) }))
 

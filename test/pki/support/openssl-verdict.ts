@@ -42,7 +42,8 @@ export interface Link {
   readonly key?: Key
 }
 
-export const [ROOT_KEY, CA_KEY, SUB_KEY, LEAF_KEY] = [newKey(), newKey(), newKey(), newKey()]
+export const [ROOT_KEY, CA_KEY] = [newKey(), newKey()]
+const [SUB_KEY, LEAF_KEY] = [newKey(), newKey()]
 const KEYS = [ROOT_KEY, CA_KEY, SUB_KEY, newKey(), newKey()]
 
 /** `keyCertSign, cRLSign` and `digitalSignature`. */

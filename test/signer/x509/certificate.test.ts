@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { TLS_SERVER } from '../../../src/pki/profiles.js'
 import type { Signer } from '../../../src/ports.js'
-import { issueCertificate } from '../../../src/signer/x509/certificate.js'
+import { signCertificate } from '../../../src/signer/x509/certificate.js'
 import { at, pem, readTlv, sequence } from '../../pki/support/der.js'
 import { output } from '../../support/cli.js'
 import { type Authority, certificateTemplate, newRoot, newSigner, unchecked } from '../../support/issue.js'
@@ -17,7 +17,7 @@ beforeAll(async () => {
 /** Issues a server certificate with a signer that does what `sign` does, and is the root's otherwise. */
 function issueWith(sign: Signer['sign'], others: Partial<Signer> = {}) {
   const request = certificateTemplate('tls-crt', TLS_SERVER, spki, root.certificate, { dnsNames: ['a.example'] })
-  return issueCertificate(request, { ...root.signer, ...others, sign })
+  return signCertificate(request, { ...root.signer, ...others, sign })
 }
 
 const REFUSED = expect.objectContaining({

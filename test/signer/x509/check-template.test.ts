@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../../src/pki/profiles.js'
 import type { CertificateTemplate } from '../../../src/pki/template.js'
 import type { CheckedOctets, Curve, Signer } from '../../../src/ports.js'
-import { checkTemplate, issueCertificate } from '../../../src/signer/x509/certificate.js'
+import { checkTemplate, signCertificate } from '../../../src/signer/x509/certificate.js'
 import { readCertificateFields } from '../../pki/support/certificate-fields.js'
 import { buildCsr, CN, csrPem, extension, utf8Name } from '../../pki/support/csr.js'
 import { sequence, tlv } from '../../pki/support/der.js'
@@ -48,7 +48,7 @@ async function outcomes(it: CertificateTemplate, curve: Curve = 'P-256') {
     )
   return {
     checked: await outcomeOf(checkTemplate(it, curve)),
-    issued: await outcomeOf(issueCertificate(it, { ...root.signer, sign })),
+    issued: await outcomeOf(signCertificate(it, { ...root.signer, sign })),
     asked: asked.length,
   }
 }

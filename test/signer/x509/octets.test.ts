@@ -9,8 +9,8 @@ import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../../src/pki/p
 import { readCertificate } from '../../../src/pki/read-certificate.js'
 import { readCrl } from '../../../src/pki/read-crl.js'
 import { serverNames } from '../../../src/pki/server-name.js'
-import { issueCertificate } from '../../../src/signer/x509/certificate.js'
-import { issueCrl } from '../../../src/signer/x509/crl.js'
+import { signCertificate } from '../../../src/signer/x509/certificate.js'
+import { signCrl } from '../../../src/signer/x509/crl.js'
 import { createCaCsr, createCsr } from '../../../src/signer/x509/csr.js'
 import {
   at,
@@ -78,7 +78,7 @@ describe('what @peculiar/x509 lays out is what the standard says, octet by octet
             ...unusual,
             names: profile === TLS_SERVER ? names : [],
           })
-          const { der } = await issueCertificate(template, root.signer)
+          const { der } = await signCertificate(template, root.signer)
           const wanted = tbsOf(profile, template, root, curve)
           expect(at(readTlv(der), 0).der.toString('hex')).toBe(wanted.toString('hex'))
           const read = readCertificate(der, 'it')
@@ -98,7 +98,7 @@ describe('what @peculiar/x509 lays out is what the standard says, octet by octet
       subject,
       dnsNames: ['a.example', '192.0.2.1'],
     })
-    const { der } = await issueCertificate(template, root.signer)
+    const { der } = await signCertificate(template, root.signer)
     const wanted = tbsOf(TLS_SERVER, template, root, 'P-256')
     expect(at(readTlv(der), 0).der.toString('hex')).toBe(wanted.toString('hex'))
   })
@@ -114,7 +114,7 @@ describe('what @peculiar/x509 lays out is what the standard says, octet by octet
         fc.constantFrom(...CURVES),
         async (now, reason, crlNumber, serialNumbers, curve) => {
           const { certificate, signer } = await newRoot({ now }, KEYS[curve])
-          const crl = await issueCrl({ issuer: certificate, crlNumber, now, reason, serialNumbers }, signer)
+          const crl = await signCrl({ issuer: certificate, crlNumber, now, reason, serialNumbers }, signer)
           const reasonCode = extension('2.5.29.21', false, tlv(0x0a, Buffer.of(reasons[reason])))
           const wanted = sequence(
             integer(1),
@@ -176,7 +176,7 @@ function info(subject: Name, spki: Uint8Array, extensions: readonly Buffer[]): s
   return sequence(integer(0), subject.der, spki, attributes).toString('hex')
 }
 
-/** The TBSCertificate that a template stands for (RFC 5280, 4.1; contract.md 3), written by the tests' own writer. */
+/** The TBSCertificate that a template stands for (RFC 5280, 4.1; docs/profile.md#profiles), written by the tests' own writer. */
 function tbsOf(
   profile: Profile,
   { serialNumber, subject, validity, spki, names, issuer }: ReturnType<typeof certificateTemplate>,

@@ -1,5 +1,6 @@
 import { FpkiError } from '../../../errors.js'
-import { embeddedFactoriesOn, type Machine, thisMachine } from '../../../machine/index.js'
+import { embeddedFactoriesOn, thisMachine } from '../../../machine/index.js'
+import type { Machine } from '../../../machine/machine.js'
 import { type PingedApi, pingApi } from '../../../operations/api/ping-api.js'
 import { type ChosenFactory, factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'

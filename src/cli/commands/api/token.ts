@@ -1,11 +1,6 @@
 import { FpkiError } from '../../../errors.js'
-import {
-  embeddedFactoriesOn,
-  embeddedFactoryOn,
-  embeddedPortsOn,
-  type Machine,
-  thisMachine,
-} from '../../../machine/index.js'
+import { embeddedFactoriesOn, embeddedFactoryOn, embeddedPortsOn, thisMachine } from '../../../machine/index.js'
+import type { Machine } from '../../../machine/machine.js'
 import {
   type ApiToken,
   type CreatedApiToken,

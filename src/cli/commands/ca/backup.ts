@@ -1,6 +1,7 @@
 import { namedFactory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
-import { type Machine, thisMachine } from '../../../machine/index.js'
+import { thisMachine } from '../../../machine/index.js'
+import type { Machine } from '../../../machine/machine.js'
 import { backupPki, type MadeBackup, readyTarget } from '../../../operations/backup/backup-pki.js'
 import { type CheckedBackup, checkBackup } from '../../../operations/backup/check-backup.js'
 import type { BackupOpener } from '../../../operations/backup/open.js'

@@ -6,7 +6,7 @@ import { shellWord } from '../../../shell-word.js'
 import { filePath } from '../../directory.js'
 import { type Io, printText, progressOn } from '../../output.js'
 import { passphrasesOf } from '../../passphrase.js'
-import type { CreateFlags } from './create.js'
+import type { CreateFlags } from './create-flags.js'
 
 /** The backup of `ca create`. */
 export interface BackupPlan {

@@ -9,28 +9,14 @@ import {
   createPki,
 } from '../../../operations/create/create-pki.js'
 import { hasPlainRootKey } from '../../../operations/create/created-pki.js'
-import type { Curve, Progress } from '../../../ports.js'
+import type { Progress } from '../../../ports.js'
 import { shellWord } from '../../../shell-word.js'
 import { absolute, filePath } from '../../directory.js'
 import { type ChosenFactory, factoryApiFor } from '../../factory.js'
 import { hsmAccess, newKeyPlace } from '../../hsm.js'
-import type { HsmFlags } from '../../hsm-options.js'
-import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, printText, progressOn, style } from '../../output.js'
 import { backupPlan } from './create-backup.js'
-
-/** The flags of `ca create`. */
-export interface CreateFlags extends CommonFlags, HsmFlags {
-  readonly onlineCa: boolean
-  readonly localCa: boolean
-  readonly tlsName?: readonly string[]
-  readonly keyType?: Curve
-  readonly localCaInHsm?: true
-  readonly encryptKeys?: true
-  readonly rootKey?: string
-  readonly rootCert?: string
-  readonly backup?: string
-}
+import type { CreateFlags } from './create-flags.js'
 
 /** `fpki ca create <directory>` */
 export async function create(directory: string, flags: CreateFlags, io: Io): Promise<void> {

@@ -1,8 +1,5 @@
-import { FpkiError } from '../../../errors.js'
-import { type OpenWork, openWork } from '../../../journal/unfinished.js'
+import { type Journal, type OpenWork, openWork } from '../../../journal/unfinished.js'
 import { thisMachine } from '../../../machine/index.js'
-import { CA_ACTIONS, type CaAction } from '../../../operations/device-cas/device-ca-plan.js'
-import type { Curve } from '../../../ports.js'
 import { resolved } from '../../directory.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
@@ -30,30 +27,30 @@ export async function resume(directory: string, flags: ResumeFlags, io: Io): Pro
     if (flags.json) printJson(io, { directory: path, resumed: null })
     return
   }
-  const { command } = open.journal
-  const run = Object.hasOwn(RUNS, command) ? RUNS[command] : undefined
-  if (run === undefined) throw unknownCommand(command, path)
   const recorded = await withRecorded(flags, open, io)
-  await run(path, flagsFor({ ...recorded, ...(await moduleFor(flags, open, io)) }, open), open, io)
+  await finish(path, flagsFor({ ...recorded, ...(await moduleFor(flags, open, io)) }, open), open.journal, io)
 }
 
-/** The flags of the interrupted command, as recorded in the journal, overridden by those of `ca resume`. */
-function flagsFor(flags: ResumeFlags, open: OpenWork) {
-  const recorded = open.journal.arguments
+/** The flags with the options that the command was started with. */
+function flagsFor(flags: ResumeFlags, { journal: { options }, token }: OpenWork) {
+  const { encryptKeys = false, tlsNames = [], rootCertificateFile = null } = { ...NONE, ...options }
   return {
     ...flags,
-    ...optional('hsmTokenLabel', flags.hsmTokenLabel ?? recorded['--hsm-token-label']),
-    ...optional('hsmTokenSerial', flags.hsmTokenSerial ?? recorded['--hsm-token-serial']),
-    ...optional('hsmUri', flags.hsmUri ?? recorded['--hsm-uri']),
-    ...optional('rootCert', recorded['--root-cert']),
-    ...(recorded['--encrypt-keys'] === 'true' ? { encryptKeys: true as const } : {}),
-    ...(recorded['--local-ca-in-hsm'] === 'true' ? { localCaInHsm: true as const } : {}),
-    ...(recorded['--key-type'] === undefined ? {} : { keyType: recorded['--key-type'] as Curve }),
-    ...(recorded['--tls-name'] ? { tlsName: recorded['--tls-name'].split(' ') } : {}),
+    ...optional('hsmTokenLabel', flags.hsmTokenLabel ?? token?.label),
+    ...optional('hsmTokenSerial', flags.hsmTokenSerial ?? token?.serial),
+    ...optional('hsmUri', flags.hsmUri ?? token?.keyUri),
+    ...optional('rootCert', rootCertificateFile),
+    ...(encryptKeys ? { encryptKeys: true as const } : {}),
+    ...(token?.newKeys?.localCaInHsm ? { localCaInHsm: true as const } : {}),
+    ...(token?.newKeys ? { keyType: token.newKeys.keyType } : {}),
+    ...(tlsNames.length === 0 ? {} : { tlsName: tlsNames }),
   }
 }
 
-/** The module that the user selects, else that of the journal. */
+/** The options that not every command has. */
+const NONE = { encryptKeys: undefined, tlsNames: undefined, rootCertificateFile: undefined }
+
+/** The module that flags or environment name, else that of the journal. */
 async function moduleFor({ hsmModule, hsmUri }: ResumeFlags, open: OpenWork, { env }: Io) {
   const named = hsmModule ?? (env['FPKI_HSM_MODULE'] || undefined)
   if (named !== undefined || hsmUri?.includes('module-')) return optional('hsmModule', named)
@@ -61,49 +58,48 @@ async function moduleFor({ hsmModule, hsmUri }: ResumeFlags, open: OpenWork, { e
 }
 
 type ResumedFlags = ReturnType<typeof flagsFor>
-type Run = (directory: string, flags: ResumedFlags, open: OpenWork, io: Io) => Promise<void>
 
-/** How to resume each command. */
-const RUNS: Readonly<Record<string, Run>> = {
-  'ca create': (directory, flags, { journal }, io) =>
-    create(directory, { ...flags, ...whichCas(journal.arguments) }, io),
-  'ca root-csr': (directory, flags, _, io) => makeRootCsr(directory, flags, io),
-  'ca rotate-tls': (directory, flags, _, io) => rotateTls(directory, flags, io),
-  'est authorize': (directory, flags, _, io) => authorizeEst(directory, flags, io),
-  'ca add-device-ca': (directory, flags, { journal }, io) => {
-    const localCaFilename = journal.arguments['--local-ca-filename'] || 'local-ca.pem'
-    return addCa(directory, { ...flags, ...whichCas(journal.arguments), localCaFilename }, io)
-  },
-  'ca import-root': async (directory, { rootKey, ...flags }, { journal }, io) => {
-    const { importRootKey } = await import('../hsm/index.js')
-    const remove = journal.arguments['--remove-key'] === 'true' ? { removeKey: true as const } : {}
-    await importRootKey(directory, { ...flags, ...remove }, io)
-  },
-  'ca abandon': (directory, flags, _, io) => abandonDirectory(directory, flags, io),
-  ...Object.fromEntries(
-    Object.entries(CA_ACTIONS).map(([action, { command }]) => [command, changesCas(action as CaAction)]),
-  ),
-}
-
-function changesCas(action: CaAction): Run {
-  return (directory, flags, { journal }, io) => {
-    const caSerial = (journal.arguments['--ca-serial'] ?? '').split(' ')
-    return changeCas(action, directory, { ...flags, caSerial }, io)
+/** Finishes the command of a journal. */
+async function finish(directory: string, flags: ResumedFlags, { command, options }: Journal, io: Io): Promise<void> {
+  switch (command) {
+    case 'ca create':
+      return create(directory, { ...flags, onlineCa: options.onlineCa, localCa: options.localCa }, io)
+    case 'ca root-csr':
+      return makeRootCsr(directory, flags, io)
+    case 'ca rotate-tls':
+      return rotateTls(directory, flags, io)
+    case 'est authorize':
+      return authorizeEst(directory, flags, io)
+    case 'ca add-device-ca': {
+      const { onlineCa, localCa, localCaFilename } = options
+      return addCa(directory, { ...flags, onlineCa, localCa, localCaFilename: localCaFilename ?? 'local-ca.pem' }, io)
+    }
+    case 'ca import-root':
+      return finishImport(directory, flags, options, io)
+    case 'ca abandon':
+      return abandonDirectory(directory, flags, io)
+    case 'ca revoke-device-ca':
+      return changeCas('revoke', directory, { ...flags, caSerial: options.caSerials }, io)
+    case 'ca disable-device-ca':
+      return changeCas('disable', directory, { ...flags, caSerial: options.caSerials }, io)
+    case 'ca enable-device-ca':
+      return changeCas('enable', directory, { ...flags, caSerial: options.caSerials }, io)
   }
 }
 
-function whichCas(recorded: OpenWork['journal']['arguments']) {
-  return { onlineCa: recorded['--online-ca'] === 'true', localCa: recorded['--local-ca'] === 'true' }
+async function finishImport(
+  directory: string,
+  { rootKey: _, ...flags }: ResumedFlags,
+  { removeKey }: { readonly removeKey: boolean },
+  io: Io,
+): Promise<void> {
+  const { importRootKey } = await import('../hsm/index.js')
+  await importRootKey(directory, { ...flags, ...(removeKey ? { removeKey: true as const } : {}) }, io)
 }
 
-function optional<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
+function optional<Name extends string>(
+  name: Name,
+  value: string | null | undefined,
+): { readonly [key in Name]?: string } {
   return value ? ({ [name]: value } as { readonly [key in Name]: string }) : {}
-}
-
-function unknownCommand(command: string, path: string): FpkiError {
-  return new FpkiError(
-    'ERR_UNFINISHED',
-    `Cannot resume the \`${command}\` in ${path}: this version of fpki has no such command.`,
-    'Resume it with the version of fpki that started it.',
-  )
 }

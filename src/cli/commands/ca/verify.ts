@@ -27,8 +27,10 @@ export async function verify(directory: string, flags: VerifyFlags, io: Io): Pro
   const api = async (factory: string) =>
     (await factoryApiFor({ ...flags, factory }, io, machine, { changes: false })).api
   const options = { directory: path, factory: namedFactory(flags, io.env), warnDays: flags.warnDays }
-  const hsm = flags.skipRootKey ? null : await hsmAccess(flags, io, progressOn(io, flags))
-  const verified = await verifyPki(options, { ...machine, api: flags.offline ? null : api, hsm })
+  const access = await hsmAccess(flags, io, progressOn(io, flags))
+  const { passphrases } = access
+  const hsm = flags.skipRootKey ? null : access
+  const verified = await verifyPki(options, { ...machine, api: flags.offline ? null : api, hsm, passphrases })
   if (flags.json) printJson(io, verified)
   else printText(io, asText(verified, flags, io))
   if (verified.result === 'failure' || (flags.strict && verified.result === 'warning'))

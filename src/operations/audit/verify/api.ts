@@ -6,95 +6,102 @@ import { sameOctets } from '../../../pki/octets.js'
 import { type Certificate, readPemCertificate, readPemCertificates } from '../../../pki/read-certificate.js'
 import { readCrl } from '../../../pki/read-crl.js'
 import { shellWord } from '../../../shell-word.js'
-import { type Finding, found } from './finding.js'
-import { certificateOf, type Scene } from './scene.js'
+import { type AuditContext, certificateOf } from './context.js'
+import { type Finding, failed } from './finding.js'
 
-/** The directory and the Factory API know the same PKI. */
-export function checkApi(scene: Scene): readonly Finding[] {
-  const { api, factory } = scene
+/** The directory and the Factory API have the same certificates. */
+export function checkApi(context: AuditContext): readonly Finding[] {
+  const { api, factory } = context
   if (api === null) return []
-  const { name, known } = api
-  if (known instanceof FpkiError) return [found('api.unreachable', null, known.message, known.hint)]
-  if (known === null) return [found('api.not-initialized', null, `The Factory API has no PKI for ${factory}: ${name}.`)]
+  const { name, answer } = api
+  if (answer instanceof FpkiError) return [failed('api.unreachable', null, answer.message, answer.hint)]
+  if (answer === null)
+    return [failed('api.not-initialized', null, `The Factory API ${name} has no PKI for the factory ${factory}.`)]
   try {
-    return compare(scene, known)
+    return compare(context, answer)
   } catch (error) {
-    if (error instanceof FpkiError) return [found('api.unreachable', null, error.message)]
+    if (error instanceof FpkiError) return [failed('api.unreachable', null, error.message)]
     throw error
   }
 }
 
-function compare(scene: Scene, known: FactoryCertificates): readonly Finding[] {
+function compare(context: AuditContext, remote: FactoryCertificates): readonly Finding[] {
   const { rootCertificate } = PKI_FILES
-  // Against another root nothing else can hold, and what to do about the rest would do harm.
-  if (!isSame(scene.root, readPemCertificate(known.rootCrt, 'root-crt')))
-    return [found('api.root', rootCertificate, `The Factory API has another root than ${rootCertificate}.`)]
-  const cas = known.caCrt === null || known.caCrt.trim() === '' ? [] : readPemCertificates(known.caCrt, 'ca-crt')
+  // With another root everything else differs too, and following the other hints would do harm.
+  if (!isSame(context.root, readPemCertificate(remote.rootCrt, 'root-crt')))
+    return [failed('api.root', rootCertificate, `The root certificate in the Factory API is not ${rootCertificate}.`)]
+  const cas = remote.caCrt === null || remote.caCrt.trim() === '' ? [] : readPemCertificates(remote.caCrt, 'ca-crt')
   return [
-    ...checkServer(scene, known.tlsCrt),
-    ...checkEstServer(scene, known.estTlsCrt),
-    ...cas.flatMap((ca) => checkKnownCa(scene, ca, known.disabledCaSerials)),
-    ...withoutApi(scene, cas, known.caRevokeCrl),
+    ...checkServer(context, remote.tlsCrt),
+    ...checkEstServer(context, remote.estTlsCrt),
+    ...cas.flatMap((ca) => checkRemoteCa(context, ca, remote.disabledCaSerials)),
+    ...localOnlyCas(context, cas, remote.caRevokeCrl),
   ]
 }
 
-function checkServer(scene: Scene, tlsCrt: string | null): readonly Finding[] {
+function checkServer(context: AuditContext, tlsCrt: string | null): readonly Finding[] {
   const tls = tlsCrt === null ? null : readPemCertificate(tlsCrt, 'tls-crt')
-  if (isSame(certificateOf(scene, 'tls'), tls)) return []
+  if (isSame(certificateOf(context, 'tls'), tls)) return []
   const file = PKI_FILES.tlsCertificate
-  const make = `Make one with \`fpki ca rotate-tls ${shellWord(scene.directory.path)}\`.`
-  if (tls === null) return [found('api.tls', file, 'The Factory API has no server certificate.', make)]
-  return [found('api.tls', file, 'The Factory API has another server certificate.')]
+  const hint = `Create one with \`fpki ca rotate-tls ${shellWord(context.directory.path)}\`.`
+  if (tls === null) return [failed('api.tls', file, 'The Factory API has no server certificate.', hint)]
+  return [failed('api.tls', file, `The server certificate in the Factory API is not ${file}.`)]
 }
 
-/** Without a file of it, that of the Factory API is looked at by the other checks. */
-function checkEstServer(scene: Scene, estTlsCrt: string | null): readonly Finding[] {
+/** Without a file there is nothing to compare; the other checks cover the certificate from the Factory API. */
+function checkEstServer(context: AuditContext, estTlsCrt: string | null): readonly Finding[] {
   const file = PKI_FILES.estTlsCertificate
-  if (!scene.directory.names.includes(file)) return []
+  if (!context.directory.names.includes(file)) return []
   const est = estTlsCrt === null ? null : readPemCertificate(estTlsCrt, file)
-  if (isSame(certificateOf(scene, 'est-tls'), est)) return []
-  const at = shellWord(scene.directory.path)
+  if (isSame(certificateOf(context, 'est-tls'), est)) return []
+  const at = shellWord(context.directory.path)
   const authorize = `\`fpki est authorize ${at}\``
   return [
     est === null
-      ? found('api.tls', file, 'The Factory API has no certificate of the EST server.', `Make one with ${authorize}.`)
-      : found(
+      ? failed(
           'api.tls',
           file,
-          'The Factory API has another certificate of the EST server.',
-          `Take its one from \`fpki est show ${at}\`, or run ${authorize}.`,
+          'The Factory API has no certificate for the EST server.',
+          `Create one with ${authorize}.`,
+        )
+      : failed(
+          'api.tls',
+          file,
+          `The EST server certificate in the Factory API is not ${file}.`,
+          `Replace the file with the output of \`fpki est show ${at}\`, or run ${authorize}.`,
         ),
   ]
 }
 
-/** A file that cannot be read is told of elsewhere. */
-function isSame(here: Certificate | null, there: Certificate | null): boolean {
-  return here === null || (there !== null && sameOctets(here.der, there.der))
+/** True for an unreadable file, which other checks report. */
+function isSame(local: Certificate | null, remote: Certificate | null): boolean {
+  return local === null || (remote !== null && sameOctets(local.der, remote.der))
 }
 
-/** An online-ca that was replaced is still one, and its file is the one that was kept. */
-function checkKnownCa(
-  { certificates, earlier }: Scene,
+/** A replaced online-ca is still active, and its file is a `.bak`. */
+function checkRemoteCa(
+  { certificates, earlier }: AuditContext,
   ca: Certificate,
   disabled: readonly string[],
 ): readonly Finding[] {
-  const seen = certificates.find(({ certificate }) => sameOctets(certificate.der, ca.der))
-  const isKept = earlier.some(({ der }) => sameOctets(der, ca.der))
-  const called = seen?.file ?? `${formatName(ca.subject)}, serial ${ca.serialNumber}`
-  if (seen === undefined && !isKept) {
-    return [found('api.no-file', null, `The Factory API has a device CA that no file here has: ${called}.`)]
+  const local = certificates.find(({ certificate }) => sameOctets(certificate.der, ca.der))
+  const isReplaced = earlier.some(({ der }) => sameOctets(der, ca.der))
+  const name = local?.file ?? `${formatName(ca.subject)}, serial ${ca.serialNumber}`
+  if (local === undefined && !isReplaced) {
+    return [failed('api.no-file', null, `No file here contains a device CA that the Factory API has: ${name}.`)]
   }
   const isDisabled = disabled.includes(ca.serialNumber.toString())
-  return isDisabled ? [found('api.disabled', seen?.file ?? null, `The device CA ${called} is disabled.`)] : []
+  return isDisabled ? [failed('api.disabled', local?.file ?? null, `The device CA ${name} is disabled.`)] : []
 }
 
-function withoutApi(
-  { certificates, directory }: Scene,
+/** Device CAs in the directory that the Factory API does not have. */
+function localOnlyCas(
+  { certificates, directory }: AuditContext,
   cas: readonly Certificate[],
   caRevokeCrl: string | null,
 ): readonly Finding[] {
   const crl = caRevokeCrl === null ? null : readCrl(caRevokeCrl, 'ca-revoke-crl')
-  // The CRL of the Factory API is the newest only; those before it are remembered.
+  // The Factory API has only the newest CRL; the directory records earlier revocations.
   const revoked = [
     ...(crl?.entries ?? []).map(({ serialNumber }) => serialNumber.toString()),
     ...(directory.state?.revokedCaSerials ?? []),
@@ -105,7 +112,7 @@ function withoutApi(
   )
   return unknown.map(({ file, certificate }) =>
     revoked.includes(certificate.serialNumber.toString())
-      ? found('api.revoked', file, `${file} was revoked; the Factory API does not accept its devices.`)
-      : found('api.unknown-ca', file, `The Factory API does not have the device CA of ${file}.`),
+      ? failed('api.revoked', file, `${file} was revoked: the Factory API does not accept its devices.`)
+      : failed('api.unknown-ca', file, `The Factory API does not have the device CA ${file}.`),
   )
 }

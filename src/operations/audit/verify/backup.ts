@@ -1,19 +1,19 @@
 import { proofInWords, statusOfBackup } from '../../backup/age.js'
-import { type Finding, found } from './finding.js'
-import type { Scene } from './scene.js'
+import type { AuditContext } from './context.js'
+import { type Finding, failed } from './finding.js'
 
-/** Is there a backup, and of the PKI as it is? */
-export function checkBackupRecord({ directory, now }: Scene): readonly Finding[] {
+/** A backup exists, and the PKI has not changed since. */
+export function checkBackupRecord({ directory, now }: AuditContext): readonly Finding[] {
   const backup = statusOfBackup(directory, now)
-  if (backup === null) return [found('backup.none', null, `No backup of ${directory.path} is known.`)]
+  if (backup === null) return [failed('backup.none', null, `No backup of ${directory.path} is recorded.`)]
   if (!backup.outdated) return []
-  return [found('backup.outdated', null, `The PKI was changed since its newest backup, of ${backup.madeAt}.`)]
+  return [failed('backup.outdated', null, `The PKI has changed since its newest backup of ${backup.madeAt}.`)]
 }
 
-/** The newest backup, in words. */
-export function backupInWords({ directory, now }: Scene): string | null {
+/** The newest backup, for the message when the checks pass. */
+export function backupInWords({ directory, now }: AuditContext): string | null {
   const backup = statusOfBackup(directory, now)
   if (backup === null) return null
-  const proof = proofInWords(backup, (time) => `on ${time}`)
-  return `The newest backup is of ${backup.madeAt}, ${proof}: ${backup.file}.`
+  const check = proofInWords(backup, (time) => `on ${time}`)
+  return `The newest backup is ${backup.file}, made on ${backup.madeAt}, ${check}.`
 }

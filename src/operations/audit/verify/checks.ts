@@ -1,6 +1,7 @@
 import { checkApi } from './api.js'
 import { backupInWords, checkBackupRecord } from './backup.js'
 import { checkChain } from './chain.js'
+import type { AuditContext, CheckPorts } from './context.js'
 import { checkExpiry } from './expiry.js'
 import { checkFiles } from './files.js'
 import type { Finding } from './finding.js'
@@ -10,50 +11,49 @@ import { checkModes } from './modes.js'
 import { checkPem } from './pem.js'
 import { checkProfiles } from './profiles.js'
 import { checkPlainRootKey, checkRootKey } from './root-key.js'
-import type { CheckPorts, Scene } from './scene.js'
 import { checkSerials } from './serials.js'
 
 /** One group of checks. */
 export interface Check {
-  /** The code of the group; those of its findings begin with it. */
+  /** The prefix of the codes of its findings. */
   readonly group: string
-  /** What is said when it finds nothing; null: it says that itself, or does not apply. */
-  readonly holds: (scene: Scene) => string | null
-  readonly run: (scene: Scene, ports: CheckPorts) => readonly Finding[] | Promise<readonly Finding[]>
+  /** The message when there are no findings; null: none. */
+  readonly success: (context: AuditContext) => string | null
+  readonly run: (context: AuditContext, ports: CheckPorts) => readonly Finding[] | Promise<readonly Finding[]>
 }
 
-/** All of them, in the order in which they are told. */
+/** In the order of the output. */
 export const CHECKS: readonly Check[] = [
   {
     group: 'files',
     run: checkFiles,
-    holds: ({ files }) => `All files are there: ${files.map(({ name }) => name).join(', ')}.`,
+    success: ({ files }) => `All files are present: ${files.map(({ name }) => name).join(', ')}.`,
   },
-  { group: 'pem', run: checkPem, holds: () => 'Each file holds one PEM block of the right kind.' },
-  { group: 'modes', run: checkModes, holds: () => 'Nobody else can change anything, and the keys are closed.' },
-  { group: 'keys', run: checkKeys, holds: () => 'Each key that is here is the key of its certificate.' },
+  { group: 'pem', run: checkPem, success: () => 'Each file contains one PEM block of the expected type.' },
+  { group: 'modes', run: checkModes, success: () => 'Other users can neither change the directory nor read the keys.' },
+  { group: 'keys', run: checkKeys, success: () => 'Each key file matches its certificate.' },
   {
     group: 'chain',
     run: checkChain,
-    holds: ({ certificates }) => `A valid path leads to the root from each of ${certificates.length - 1} certificates.`,
+    success: ({ certificates }) => `All ${certificates.length - 1} certificates have a valid path to the root.`,
   },
-  { group: 'profile', run: checkProfiles, holds: () => 'Each certificate is as its profile has it.' },
-  { group: 'serials', run: checkSerials, holds: () => 'The serial numbers are well formed, and each is there once.' },
-  { group: 'expiry', run: checkExpiry, holds: ({ warnDays }) => `Nothing expires within ${warnDays} days.` },
+  { group: 'profile', run: checkProfiles, success: () => 'All certificates match their profiles.' },
+  { group: 'serials', run: checkSerials, success: () => 'All serial numbers are well-formed and unique.' },
+  { group: 'expiry', run: checkExpiry, success: ({ warnDays }) => `No certificate expires within ${warnDays} days.` },
   {
     group: 'api',
     run: checkApi,
-    holds: ({ api, factory }) =>
-      api === null ? null : `The Factory API knows the same PKI of ${factory}: ${api.name}.`,
+    success: ({ api, factory }) =>
+      api === null ? null : `The Factory API ${api.name} has the same PKI for ${factory}.`,
   },
   {
     group: 'root-key',
-    run: async (scene, { rootSigner, random }) => [
-      ...(await checkRootKey(scene, rootSigner, random)),
-      ...checkPlainRootKey(scene),
+    run: async (context, { rootSigner, random }) => [
+      ...(await checkRootKey(context, rootSigner, random)),
+      ...checkPlainRootKey(context),
     ],
-    holds: () => null,
+    success: () => null,
   },
-  { group: 'backup', run: checkBackupRecord, holds: backupInWords },
-  { group: 'leftovers', run: checkLeftovers, holds: () => 'No interrupted work is left.' },
+  { group: 'backup', run: checkBackupRecord, success: backupInWords },
+  { group: 'leftovers', run: checkLeftovers, success: () => 'No interrupted commands, and no leftover files.' },
 ]

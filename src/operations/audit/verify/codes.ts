@@ -1,89 +1,90 @@
-/** How much a finding weighs, and what to do about it. */
+/** The status of a finding, and what to do about it. */
 export interface CodeMeaning {
   readonly status: 'notice' | 'warning' | 'failure'
-  /** For docs/verify.md: what was found. */
+  /** The problem, for docs/verify.md. */
   readonly means: string
-  /** `ca verify` prints the PKI directory and its factory in place of `DIR` and `FACTORY`. */
+  /** `ca verify` replaces `DIR` and `FACTORY` with the PKI directory and its factory. */
   readonly hint: string
 }
 
-const BACKUP = 'Put the right file back from a backup.'
-const AGAIN = 'Make it again with the command that made it, or put the right one back from a backup.'
+const BACKUP = 'Restore the file from a backup.'
+const AGAIN = 'Recreate it with the command that created it, or restore it from a backup.'
+const NO_ACTION = 'No action needed: the next certificate that fpki issues follows the profile.'
 
-/** Every code of `ca verify` but those of groups that hold, which have the first part of the code alone: `files`. */
+/** All codes of `ca verify`, except those of groups that pass, which are the first part of the code alone: `files`. */
 export const CODES = {
-  'files.missing': { status: 'failure', means: 'a file is missing', hint: BACKUP },
+  'files.missing': { status: 'failure', means: 'a required file is missing', hint: BACKUP },
   'files.unreadable': {
     status: 'failure',
-    means: 'a file cannot be read: no permission, too large, a pipe, a link that leads nowhere',
-    hint: 'Look at what is there, and put the right file back from a backup.',
+    means: 'a file cannot be read: no permission, too large, not a regular file, or a dangling link',
+    hint: 'Check what is there, and restore the file from a backup.',
   },
   'files.stray-key': {
     status: 'warning',
-    means: 'a key has no certificate',
-    hint: 'Run the command that made it again, or move the key away.',
+    means: 'a key file has no certificate',
+    hint: 'Rerun the command that created the key, or move the file away.',
   },
-  'files.own': {
-    status: 'failure',
-    means: "fpki's own files in `.fpki/` are broken",
-    hint: 'Put them back from a backup.',
-  },
+  'files.own': { status: 'failure', means: 'a file of fpki in `.fpki/` is damaged', hint: BACKUP },
   'pem.broken': {
     status: 'failure',
-    means: 'a file does not hold one PEM block of the right kind, or the certificate in it is broken',
+    means: 'a file does not contain exactly one PEM block of the expected type, or its certificate is malformed',
     hint: BACKUP,
   },
   'modes.writable': {
     status: 'failure',
-    means: 'others can change what is in the directory, or put another in its place',
-    hint: 'Make it yours alone (chown, chmod 0700).',
+    means: 'other users can modify the directory or replace files in it',
+    hint: 'Restrict it to yourself (chown, chmod 0700).',
   },
   'modes.foreign': {
     status: 'failure',
-    means: 'the directory or a record in `.fpki/` belongs to another user, or others can write it',
-    hint: 'Nothing recorded there is acted on: no PKCS#11 module, no passphrase, no request to the Factory API. Name what you trust with --hsm-module and --factory, or check the directory and make it yours.',
+    means: 'the directory or a record in `.fpki/` belongs to another user, or other users can write to it',
+    hint: 'fpki does not act on what is recorded there: it loads no PKCS#11 module, uses no passphrase and sends no request to the Factory API. Pass --hsm-module and --factory for what you trust, or check the directory and take ownership of it.',
   },
   'modes.above': {
     status: 'warning',
-    means: 'somebody else can rename a folder above the directory, and put another one in its place',
-    hint: 'Close that folder, or keep the PKI below one that is yours.',
+    means: 'another user can rename a parent directory and put another one in its place',
+    hint: 'Restrict that directory, or move the PKI below one of your own.',
   },
   'modes.directory': {
     status: 'warning',
-    means: 'the directory or `.fpki/` is open to others',
-    hint: 'Close it with chmod 0700.',
+    means: 'other users can access the directory or `.fpki/`',
+    hint: 'Set its mode with chmod 0700.',
   },
-  'modes.key': { status: 'failure', means: 'others can read or change a key', hint: 'Close it with chmod 0400.' },
-  'modes.file': { status: 'warning', means: 'the mode of a file is not 0400', hint: 'Give it mode 0400.' },
-  'keys.broken': { status: 'failure', means: 'a key is broken, or of an unsupported kind', hint: BACKUP },
-  'keys.mismatch': { status: 'failure', means: 'a key is not that of its certificate', hint: BACKUP },
+  'modes.key': {
+    status: 'failure',
+    means: 'other users can read or modify a key',
+    hint: 'Set its mode with chmod 0400.',
+  },
+  'modes.file': { status: 'warning', means: 'the mode of a file is not 0400', hint: 'Set its mode with chmod 0400.' },
+  'keys.broken': { status: 'failure', means: 'a key is malformed or of an unsupported type', hint: BACKUP },
+  'keys.mismatch': { status: 'failure', means: 'a key does not match its certificate', hint: BACKUP },
   'keys.shared': {
     status: 'failure',
-    means: 'two certificates have one key',
-    hint: 'Replace the one that is not the older of the two.',
+    means: 'two certificates have the same key',
+    hint: 'Replace the newer of the two certificates.',
   },
   'keys.encrypted': {
     status: 'warning',
-    means: 'a key is encrypted, so that it was not held against its certificate',
-    hint: 'Give its passphrase with --passphrase-file FILE or FPKI_PASSPHRASE.',
+    means: 'a key is encrypted and was not checked against its certificate',
+    hint: 'Pass its passphrase with --passphrase-file FILE or FPKI_PASSPHRASE.',
   },
   'chain.root': {
     status: 'failure',
-    means: 'there is no root certificate that can be read, or it has not signed itself',
+    means: 'the root certificate is missing, unreadable or not signed by its own key',
     hint: BACKUP,
   },
   'chain.invalid': {
     status: 'failure',
-    means: 'there is no valid path from a certificate to the root (RFC 5280, 6.1)',
+    means: 'a certificate has no valid path to the root (RFC 5280, 6.1)',
     hint: AGAIN,
   },
-  'profile.factory': { status: 'failure', means: 'a certificate is of another factory', hint: AGAIN },
-  'profile.broken': { status: 'failure', means: 'a certificate is not what its role asks for', hint: AGAIN },
+  'profile.factory': { status: 'failure', means: 'a certificate belongs to another factory', hint: AGAIN },
+  'profile.broken': { status: 'failure', means: 'a certificate violates the profile of its role', hint: AGAIN },
   'profile.differs': {
     status: 'warning',
     means:
-      'a certificate differs from its profile in a way that works, such as those that fioctl makes, and roots from elsewhere',
-    hint: 'Nothing has to be done: the next one that fpki makes is as the profile has it.',
+      'a certificate deviates from its profile in a way that works, such as those issued by fioctl and roots from elsewhere',
+    hint: NO_ACTION,
   },
   'profile.key-id': {
     status: 'warning',
@@ -91,119 +92,119 @@ export const CODES = {
       "a device CA's subjectKeyIdentifier is not the SHA-1 of its key, so OpenSSL and nginx reject devices whose " +
       'certificates were issued with the identifier computed from that key, as registration services do',
     hint:
-      'AuditLog devices with a tool that copies the identifier from the certificate, or add a local CA: ' +
+      'Register devices with a tool that copies the identifier from the certificate, or add a local CA: ' +
       '`fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem`.',
   },
   'serials.broken': { status: 'failure', means: 'a serial number is not positive', hint: AGAIN },
   'serials.long': {
     status: 'warning',
-    means: 'a serial number takes more than the 20 octets of RFC 5280',
-    hint: 'The next certificate that fpki makes has it right.',
+    means: 'a serial number is longer than the 20 octets of RFC 5280',
+    hint: NO_ACTION,
   },
-  'serials.short': {
+  'serials.short': { status: 'warning', means: 'a serial number is too short to be random', hint: NO_ACTION },
+  'serials.twice': { status: 'failure', means: 'two certificates have the same serial number', hint: AGAIN },
+  'expiry.expired': { status: 'failure', means: 'a certificate has expired', hint: 'Replace the certificate.' },
+  'expiry.soon': {
     status: 'warning',
-    means: 'a serial number is too short to be random',
-    hint: 'The next certificate that fpki makes has it right.',
+    means: 'a certificate expires soon',
+    hint: 'Replace the certificate before it expires.',
   },
-  'serials.twice': { status: 'failure', means: 'two certificates have one serial number', hint: AGAIN },
-  'expiry.expired': { status: 'failure', means: 'a certificate has expired', hint: 'Make a new one.' },
-  'expiry.soon': { status: 'warning', means: 'a certificate expires soon', hint: 'Make a new one before it does.' },
   'expiry.not-yet': {
     status: 'failure',
     means: 'a certificate is not valid yet',
-    hint: 'Set the clock of this machine. Nothing is wrong with the certificate, unless the clock is right.',
+    hint: 'Set the clock of this machine. If it is right, the certificate was issued with a wrong clock: replace it.',
   },
   'api.unreachable': {
     status: 'failure',
-    means: 'the Factory API did not answer, or not with certificates',
-    hint: 'Mend that, or leave the Factory API out with --offline.',
+    means: 'the request to the Factory API failed, or its response has malformed certificates',
+    hint: 'Fix this, or skip the Factory API with --offline.',
   },
   'api.not-initialized': {
     status: 'failure',
     means: 'the Factory API has no PKI for this factory',
-    hint: 'Name the factory with --factory and the API with --api, or leave it out with --offline.',
+    hint: 'Check --factory and --api, or skip the Factory API with --offline.',
   },
   'api.root': {
     status: 'failure',
-    means: 'the Factory API has another root',
-    hint: 'Name the directory and the factory that belong together.',
+    means: 'the root certificate in the Factory API is another one',
+    hint: 'Pass a directory and a factory that belong together.',
   },
   'api.tls': {
     status: 'failure',
-    means: 'the Factory API has another server certificate',
-    hint: 'Take its one from `fpki ca show DIR --just-tls`, if nobody else has put it there.',
+    means: 'a server certificate in the Factory API is another one',
+    hint: 'If the change was authorized, replace the file with the output of `fpki ca show DIR --just-tls`.',
   },
   'api.no-file': {
     status: 'failure',
     means: 'the Factory API accepts devices of a CA that has no file here',
-    hint: 'Revoke it if nobody knows it; else put its file here, from `fpki ca show DIR --just-device-cas`.',
+    hint: 'If the CA is unknown, revoke it. Otherwise, save its certificate here, from `fpki ca show DIR --just-device-cas`.',
   },
   'api.unknown-ca': {
     status: 'failure',
     means: 'the Factory API does not accept devices of a CA that has a file here',
-    hint: 'If it was revoked, move its file away; else put the whole list in place with `fpki ca update FILE --factory FACTORY`.',
+    hint: 'If the CA was revoked, move its file away. Otherwise, upload the complete list with `fpki ca update FILE --factory FACTORY`.',
   },
   'api.revoked': {
     status: 'warning',
     means: 'a device CA that has a file here was revoked',
-    hint: 'Move its file away when nobody needs it any more.',
+    hint: 'Move its file away when it is no longer needed.',
   },
   'api.disabled': {
     status: 'warning',
-    means: 'a device CA is disabled: the gateway refuses its devices',
-    hint: 'Enable or revoke it when you know which.',
+    means: 'a device CA is disabled, so the gateway rejects its devices',
+    hint: 'Enable the CA, or revoke it.',
   },
   'root-key.unusable': {
     status: 'failure',
-    means: 'the root key cannot be used: no key, no PIN, no token',
-    hint: 'Give what is missing, or leave the root key out with --skip-root-key.',
+    means: 'the root key is not available: no key, no PIN or no token',
+    hint: 'Provide what is missing, or skip the root key with --skip-root-key.',
   },
   'root-key.mismatch': {
     status: 'failure',
-    means: 'what the root key signs is not a signature of factory_ca.pem',
-    hint: 'Name the right token or key, or put the right file back from a backup.',
+    means: 'the root key does not match factory_ca.pem',
+    hint: 'Select the right token or key, or restore the file from a backup.',
   },
   'root-key.skipped': {
     status: 'warning',
-    means: 'the root key was left out, as --skip-root-key says',
-    hint: 'Check it from time to time where it is kept.',
+    means: 'the root key was not checked, because of --skip-root-key',
+    hint: 'Check it from time to time where it is stored.',
   },
   'root-key.plain': {
     status: 'notice',
-    means: 'the root key is in a file that is not encrypted',
+    means: 'the root key file is not encrypted',
     hint:
-      'An HSM is recommended: `fpki ca import-root DIR --hsm-module MODULE --hsm-token-label LABEL` moves the key there. ' +
-      'At least encrypt it; `ca create` does with --encrypt-keys.',
+      'An HSM is recommended; to move the key there: `fpki ca import-root DIR --hsm-module MODULE --hsm-token-label LABEL`. ' +
+      'At least encrypt the file, as `ca create` does with --encrypt-keys.',
   },
   'backup.none': {
     status: 'warning',
-    means: 'no backup is known; copies that fpki has not made are not',
-    hint: 'Make one with `fpki ca backup DIR --out FILE`.',
+    means: 'no backup is recorded; fpki does not know of copies made by other means',
+    hint: 'Create one with `fpki ca backup DIR --out FILE`.',
   },
   'backup.outdated': {
     status: 'warning',
-    means: 'the PKI was changed since its newest backup',
-    hint: 'Make another one with `fpki ca backup DIR --out FILE`.',
+    means: 'the PKI has changed since its newest backup',
+    hint: 'Create a new one with `fpki ca backup DIR --out FILE`.',
   },
   'leftovers.unfinished': {
     status: 'failure',
-    means: 'a command was interrupted and has not been brought to its end',
-    hint: 'Run the same command again.',
+    means: 'a command was interrupted and has not been resumed',
+    hint: 'Finish it with `fpki ca resume DIR`.',
   },
   'leftovers.locked': {
     status: 'warning',
-    means: 'another fpki is at work there, so that this is a picture of something in motion',
-    hint: 'Wait until it has ended, and verify again.',
+    means: 'another fpki process is changing the directory, so findings may be transient',
+    hint: 'Wait for it to finish, then verify again.',
   },
   'leftovers.pending': {
     status: 'warning',
-    means: 'something was made that the Factory API has not taken',
-    hint: 'Run the command that made it again.',
+    means: 'a new file is waiting for the Factory API to accept it',
+    hint: 'Rerun the command that created it.',
   },
   'leftovers.files': {
     status: 'warning',
-    means: 'an interrupted write left something; nothing uses it',
-    hint: 'The next command that changes something clears it away.',
+    means: 'an interrupted write left a temporary file, which is not used',
+    hint: 'The next command that changes the PKI removes it.',
   },
 } as const satisfies Readonly<Record<string, CodeMeaning>>
 

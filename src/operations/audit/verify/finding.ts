@@ -2,31 +2,31 @@ import * as z from 'zod/mini'
 import { shellWord } from '../../../shell-word.js'
 import { CODES, type FindingCode } from './codes.js'
 
-/** One line of `ca verify`. */
+/** One result of `ca verify`. */
 export const finding = z.strictObject({
   status: z.enum(['ok', 'notice', 'warning', 'failure']),
-  /** Stable: a group alone (`files`) when it holds, else one of the codes of docs/verify.md (`files.missing`). */
+  /** Stable: the group alone (`files`) when its checks pass, otherwise a code of docs/verify.md (`files.missing`). */
   code: z.string(),
-  /** The file that it is about, by its name in the directory; null: none, or several. */
+  /** The name of the affected file; null: none, or several. */
   file: z.nullable(z.string()),
   message: z.string(),
-  /** What to do; null when it holds. */
+  /** What to do; null when the checks pass. */
   hint: z.nullable(z.string()),
 })
 
-/** What to do about a root that differs: a factory has it once and for all. */
-export const ROOT_STAYS = 'Nothing has to be done: it works, and the root of a factory stays as it is.'
+/** For a root that deviates from its profile: a factory cannot change its root. */
+export const ROOT_STAYS = 'No action needed: it works, and the root of a factory cannot be changed.'
 
 /** See {@link finding}. */
 export type Finding = z.infer<typeof finding>
 
-/** Is it a warning or a failure? A notice is advice, and changes neither the result nor the exit code. */
+/** A warning or a failure? A notice affects neither the result nor the exit code. */
 export function isWrong({ status }: Pick<Finding, 'status'>): boolean {
   return status === 'warning' || status === 'failure'
 }
 
-/** Something that does not hold; how much it weighs follows from the code. `hint` replaces the code's own. */
-export function found(
+/** A failed check, with the status of its code. `hint` replaces the hint of the code. */
+export function failed(
   code: FindingCode,
   file: string | null,
   message: string,
@@ -35,7 +35,7 @@ export function found(
   return { status: CODES[code].status, code, file, message, hint }
 }
 
-/** A finding whose hint names the PKI directory and its factory in its commands; hints from elsewhere do so already. */
+/** Fills in the PKI directory and its factory in the commands of a hint from {@link CODES}. */
 export function withNames(
   finding: Finding,
   names: { readonly directory: string; readonly factory: string | null },
@@ -51,7 +51,7 @@ export function withNames(
 
 const OWN_HINTS: ReadonlySet<string> = new Set(Object.values(CODES).map(({ hint }) => hint))
 
-/** A group of checks that holds. */
-export function holds(group: string, message: string): Finding {
+/** A group whose checks all pass. */
+export function passed(group: string, message: string): Finding {
   return { status: 'ok', code: group, file: null, message, hint: null }
 }

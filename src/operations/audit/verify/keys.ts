@@ -6,21 +6,27 @@ import type { CertificateRole } from '../../../pki/describe.js'
 import { provesPossession } from '../../../pki/possession.js'
 import { sameKey } from '../../../pki/public-key.js'
 import type { Passphrases } from '../../../ports.js'
-import { type Finding, found } from './finding.js'
+import type { AuditContext, AuditedCertificate, CheckPorts } from './context.js'
+import { type Finding, failed } from './finding.js'
 import { keyPemProblem } from './pem.js'
-import type { CheckPorts, Scene, SeenCertificate } from './scene.js'
 
-/** Each key is that of its certificate, and no two certificates have one key. */
-export async function checkKeys(scene: Scene, { passphrases }: CheckPorts): Promise<readonly Finding[]> {
+/** Each key matches its certificate, and no two certificates have the same key. */
+export async function checkKeys(
+  context: AuditContext,
+  { passphrases, rootSigner }: CheckPorts,
+): Promise<readonly Finding[]> {
   const findings: Finding[] = []
-  // One after the other: the first one asks for the passphrase.
-  for (const seen of scene.certificates) findings.push(...(await checkPair(scene, seen, passphrases)))
-  return [...findings, ...sharedKeys(scene)]
+  // Sequentially, because the first encrypted key prompts for the passphrase.
+  for (const one of context.certificates) {
+    const isSkipped = one.role === 'root' && rootSigner === null
+    findings.push(...(await checkPair(context, one, isSkipped ? undefined : passphrases)))
+  }
+  return [...findings, ...sharedKeys(context)]
 }
 
 async function checkPair(
-  { files }: Scene,
-  { file, role, certificate }: SeenCertificate,
+  { files }: AuditContext,
+  { file, role, certificate }: AuditedCertificate,
   passphrases: Passphrases | undefined,
 ): Promise<readonly Finding[]> {
   const keyFile = role === 'root' ? PKI_FILES.rootKey : keyFileOf(file)
@@ -29,22 +35,25 @@ async function checkPair(
   try {
     const signer = await openKey(text, keyFile, passphrases)
     if (await provesPossession(signer, certificate.spki)) return []
-    return [found('keys.mismatch', keyFile, `${keyFile} is not the key of ${file}.`)]
+    return [failed('keys.mismatch', keyFile, `${keyFile} is not the key of ${file}.`)]
   } catch (error) {
-    return told(error, keyFile, role)
+    return keyFindings(error, keyFile, role)
   }
 }
 
-/** Why a key did not open. The check of the root key tells when that one lacks its passphrase. */
-function told(error: unknown, keyFile: string, role: CertificateRole): readonly Finding[] {
+/** Why a key could not be opened. A missing passphrase of the root key is reported by the check of the root key. */
+function keyFindings(error: unknown, keyFile: string, role: CertificateRole): readonly Finding[] {
   if (!(error instanceof FpkiError) || error.code === 'ERR_SIGINT' || error.code === 'ERR_SIGTERM') throw error
-  if (error.code !== 'ERR_PASSPHRASE') return [found('keys.broken', keyFile, error.message)]
-  return role === 'root' ? [] : [found('keys.encrypted', keyFile, error.message)]
+  if (error.code !== 'ERR_PASSPHRASE') return [failed('keys.broken', keyFile, error.message)]
+  if (role === 'root') return []
+  // There is one prompt for all keys, so the error may name the key that needed it first.
+  const message = error.message.includes(keyFile) ? error.message : `${keyFile} is encrypted, and was not opened.`
+  return [failed('keys.encrypted', keyFile, message)]
 }
 
-function sharedKeys({ certificates }: Scene): readonly Finding[] {
+function sharedKeys({ certificates }: AuditContext): readonly Finding[] {
   return certificates.flatMap(({ file, certificate }, at) => {
-    const other = certificates.slice(0, at).find((seen) => sameKey(seen.certificate.publicKey, certificate.publicKey))
-    return other === undefined ? [] : [found('keys.shared', file, `${file} has the same key as ${other.file}.`)]
+    const other = certificates.slice(0, at).find((one) => sameKey(one.certificate.publicKey, certificate.publicKey))
+    return other === undefined ? [] : [failed('keys.shared', file, `${file} has the same key as ${other.file}.`)]
   })
 }

@@ -1,25 +1,29 @@
 import { join } from 'node:path'
 import { OWN_FOLDER, PENDING_FOLDER } from '../../../directory/names.js'
-import { type Finding, found } from './finding.js'
-import type { Scene } from './scene.js'
+import type { AuditContext } from './context.js'
+import { type Finding, failed } from './finding.js'
 
-/** What interrupted work has left. */
-export function checkLeftovers({ directory, atWork }: Scene): readonly Finding[] {
+/** Traces of interrupted and running commands. */
+export function checkLeftovers({ directory, atWork }: AuditContext): readonly Finding[] {
   const { path, journal, staged, unfinished } = directory
   return [
-    ...(atWork ? [found('leftovers.locked', null, `Another fpki is at work in ${path}.`)] : []),
+    ...(atWork ? [failed('leftovers.locked', null, `Another fpki process is changing ${path}.`)] : []),
     ...(journal !== null && journal.finishedAt === null
       ? [
-          found(
+          failed(
             'leftovers.unfinished',
             null,
-            `\`fpki ${journal.command}\` of ${journal.startedAt} was not brought to its end.`,
+            `\`fpki ${journal.command}\`, started ${journal.startedAt}, was interrupted.`,
           ),
         ]
       : []),
     ...staged.map((name) =>
-      found('leftovers.pending', join(OWN_FOLDER, PENDING_FOLDER, name), `${name} was made and not put in its place.`),
+      failed(
+        'leftovers.pending',
+        join(OWN_FOLDER, PENDING_FOLDER, name),
+        `The new ${name} has not replaced the one in use.`,
+      ),
     ),
-    ...unfinished.map((name) => found('leftovers.files', name, `${name} is what an interrupted write has left.`)),
+    ...unfinished.map((name) => failed('leftovers.files', name, `${name} is left over from an interrupted write.`)),
   ]
 }

@@ -1,21 +1,21 @@
 import { isKeyFile } from '../../../directory/names.js'
 import { FpkiError } from '../../../errors.js'
 import { privateKeyBlock } from '../../../signer/key-pem.js'
-import { type Finding, found } from './finding.js'
-import type { Scene } from './scene.js'
+import type { AuditContext } from './context.js'
+import { type Finding, failed } from './finding.js'
 
-/** One PEM block of the right kind a file, and a certificate that can be read. */
-export function checkPem({ files, broken }: Scene): readonly Finding[] {
+/** Each file contains one PEM block of the expected type, and each certificate can be parsed. */
+export function checkPem({ files, broken }: AuditContext): readonly Finding[] {
   return [
-    ...broken.map(({ file, problem }) => found('pem.broken', file, problem.message)),
+    ...broken.map(({ file, problem }) => failed('pem.broken', file, problem.message)),
     ...files.flatMap(({ name, text }) => {
       const problem = text !== null && isKeyFile(name) ? keyPemProblem(text, name) : null
-      return problem === null ? [] : [found('pem.broken', name, problem)]
+      return problem === null ? [] : [failed('pem.broken', name, problem)]
     }),
   ]
 }
 
-/** Why `text` does not hold one private key, as far as its PEM says; null: it does. */
+/** Why `text` is not a single private key in PEM; null: it is. */
 export function keyPemProblem(text: string, name: string): string | null {
   try {
     privateKeyBlock(text, name)

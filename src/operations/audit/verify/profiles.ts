@@ -1,7 +1,7 @@
 import { type Finding as LintFinding, lint, type Role, readFileItems } from '../../../lint/index.js'
 import type { CertificateRole } from '../../../pki/describe.js'
-import { type Finding, found, ROOT_STAYS } from './finding.js'
-import type { Scene } from './scene.js'
+import type { AuditContext } from './context.js'
+import { type Finding, failed, ROOT_STAYS } from './finding.js'
 
 const LINT_ROLE: Readonly<Record<CertificateRole, Role>> = {
   root: 'root',
@@ -11,28 +11,28 @@ const LINT_ROLE: Readonly<Record<CertificateRole, Role>> = {
   'local-ca': 'device-ca',
 }
 
-/** What lint finds and another group of checks tells. */
-const ELSEWHERE: ReadonlySet<string> = new Set([
+/** Codes of lint that other groups of checks cover. */
+const COVERED_ELSEWHERE: ReadonlySet<string> = new Set([
   ...['serial-zero', 'serial-negative', 'serial-too-long', 'serial-not-random', 'serial-twice'],
   ...['expired', 'not-yet-valid', 'signature-wrong', 'issuer-unknown', 'not-by-root', 'issuer-not-ca', 'key-of-a-ca'],
 ])
 
 const OF_ANOTHER_FACTORY: ReadonlySet<string> = new Set(['unit-missing', 'unit-of-another-factory'])
 
-/** Each certificate is what its role asks for (contract.md 3), as far as lint sees. */
-export function checkProfiles({ certificates, factory, now }: Scene): readonly Finding[] {
+/** Lints each certificate against the profile of its role (docs/profile.md#profiles). */
+export function checkProfiles({ certificates, factory, now }: AuditContext): readonly Finding[] {
   const items = certificates.flatMap(
     ({ file, role, certificate }) => readFileItems(certificate.der, file, LINT_ROLE[role]).items,
   )
   const { findings } = lint(items, [], { factory, now })
-  const told = findings.filter(({ code }) => !ELSEWHERE.has(code))
+  const relevant = findings.filter(({ code }) => !COVERED_ELSEWHERE.has(code))
   return certificates.flatMap(({ file, role }) =>
     (['profile.factory', 'profile.broken', 'profile.key-id', 'profile.differs'] as const).flatMap((code) => {
-      const here = told.filter((one) => one.file === file && codeOf(one) === code)
-      if (here.length === 0) return []
-      const what = code === 'profile.differs' ? `${file} differs from its profile, and works` : file
+      const matching = relevant.filter((one) => one.file === file && codeOf(one) === code)
+      if (matching.length === 0) return []
+      const what = code === 'profile.differs' ? `${file} deviates from its profile but works` : file
       const hint = code === 'profile.differs' && role === 'root' ? ROOT_STAYS : undefined
-      return [found(code, file, `${what}: ${here.map(inWords).join('; ')}.`, hint)]
+      return [failed(code, file, `${what}: ${matching.map(inWords).join('; ')}.`, hint)]
     }),
   )
 }
@@ -43,7 +43,7 @@ function codeOf({ code, severity }: LintFinding) {
   return severity === 'error' ? 'profile.broken' : 'profile.differs'
 }
 
-/** With lint's code, by which docs/lint.md says more. */
+/** With the code, so that it can be looked up in docs/lint.md. */
 function inWords({ reason, code }: LintFinding): string {
   return `${reason} (${code})`
 }

@@ -1,12 +1,12 @@
 import { serialToHex } from '../../../pki/serial.js'
-import { type Finding, found, ROOT_STAYS } from './finding.js'
-import type { Scene, SeenCertificate } from './scene.js'
+import type { AuditContext, AuditedCertificate } from './context.js'
+import { type Finding, failed, ROOT_STAYS } from './finding.js'
 
-/** Serial numbers as RFC 5280, 4.1.2.2 has them, each once. */
-export function checkSerials({ certificates }: Scene): readonly Finding[] {
+/** Serial numbers are well-formed (RFC 5280, 4.1.2.2) and unique. */
+export function checkSerials({ certificates }: AuditContext): readonly Finding[] {
   return [
     ...certificates.flatMap(checkForm),
-    ...certificates.flatMap((seen, at) => twice(seen, certificates.slice(0, at))),
+    ...certificates.flatMap((one, at) => duplicate(one, certificates.slice(0, at))),
   ]
 }
 
@@ -14,20 +14,26 @@ function checkForm({
   file,
   role,
   certificate: { serialNumber, serialNumberOctets: octets },
-}: SeenCertificate): readonly Finding[] {
-  const is = `The serial number of ${file}`
-  // The serial number of a trust anchor is compared with nothing; `ca create` takes one of 0, with a warning.
-  if (role === 'root' && serialNumber === 0n) return [found('serials.short', file, `${is} is 0.`, ROOT_STAYS)]
-  if (serialNumber <= 0n) return [found('serials.broken', file, `${is} is ${serialNumber}.`)]
-  if (octets > 20) return [found('serials.long', file, `${is} takes ${octets} octets.`)]
-  return octets < 8 ? [found('serials.short', file, `${is} is ${serialNumber}.`)] : []
+}: AuditedCertificate): readonly Finding[] {
+  const name = `The serial number of ${file}`
+  // Harmless for a trust anchor; `ca create` accepts it with a warning.
+  if (role === 'root' && serialNumber === 0n) return [failed('serials.short', file, `${name} is 0.`, ROOT_STAYS)]
+  if (serialNumber <= 0n) return [failed('serials.broken', file, `${name} is ${serialNumber}.`)]
+  if (octets > 20) return [failed('serials.long', file, `${name} has ${octets} octets.`)]
+  return octets < 8 ? [failed('serials.short', file, `${name} is only ${serialNumber}.`)] : []
 }
 
-function twice(
-  { file, certificate: { serialNumber } }: SeenCertificate,
-  before: readonly SeenCertificate[],
+function duplicate(
+  { file, certificate: { serialNumber } }: AuditedCertificate,
+  before: readonly AuditedCertificate[],
 ): readonly Finding[] {
   const other = before.find(({ certificate }) => certificate.serialNumber === serialNumber)
   if (other === undefined) return []
-  return [found('serials.twice', file, `${file} has the serial number of ${other.file}, ${serialToHex(serialNumber)}.`)]
+  return [
+    failed(
+      'serials.twice',
+      file,
+      `${file} and ${other.file} have the same serial number ${serialToHex(serialNumber)}.`,
+    ),
+  ]
 }

@@ -2,21 +2,21 @@ import type { Clock, Random } from '../../ports.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
 import { archiveFileSystem } from '../../storage/archive-files.js'
 import { durableFiles } from '../../storage/files.js'
-import { ARCHIVE, below } from './manifest.js'
+import { ARCHIVE, subtree } from './manifest.js'
 import { verifyRestored } from './verify-restored.js'
 
 /**
- * A sentence for each key that is damaged or not that of its certificate, as `ca verify` finds them. Without a passphrase, so
- * encrypted keys are left out. Such a backup is made all the same: the rest of it is good.
+ * A warning for each key that is damaged or does not match its certificate, except encrypted keys. Such a PKI is backed up
+ * nevertheless, because the other files are worth keeping.
  */
-export async function worthlessKeys(
+export async function keyWarnings(
   entries: readonly ArchiveEntry[],
   directory: string,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<readonly string[]> {
-  const files = durableFiles(archiveFileSystem(below(entries, ARCHIVE.pki), directory))
+  const files = durableFiles(archiveFileSystem(subtree(entries, ARCHIVE.pki), directory))
   const { findings } = await verifyRestored({ directory, groups: ['keys'] }, null, { files, clock, random })
   return findings
     .filter(({ status }) => status === 'failure')
-    .map(({ message }) => `${message} The backup contains it as it is.`)
+    .map(({ message }) => `${message} It is backed up as it is.`)
 }

@@ -3,30 +3,33 @@ import { FpkiError } from '../../errors.js'
 import { againOnConflict } from '../../factory/again-on-conflict.js'
 import type { CertificatesUpdate, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
 import { deviceCaSerials, knownPki } from '../../issuance/open-pki.js'
+import type { FinalStep } from '../../journal/steps.js'
 import { revokedIn } from '../../pki/crl.js'
 import { readPemList } from '../../pki/read-certificate.js'
 import { readCrl } from '../../pki/read-crl.js'
 import { shellWord } from '../../shell-word.js'
-import type { Step } from '../run-steps.js'
-import type { Change, ChangeWork } from './change-pki.js'
+import type { Change, ChangeCommand, ChangeWork } from './change.js'
 
 /** An update that the Factory API has taken. */
 export interface Sent {
   readonly update: CertificatesUpdate
-  /** What the API knew when the update was made. */
+  /** What the API had when the update was made. */
   readonly before: KnownCertificates
 }
 
-/** Tells the Factory API, and reads back what it knows; an answer that got lost is no failure when the work was done. */
-export function uploadStep(change: Change, onSent: (sent: Sent) => void): Step<ChangeWork> {
+/** The step that uploads, and reads back; a lost answer is not a failure when the Factory API shows the change. */
+export function upload<Command extends ChangeCommand>(
+  change: Change<Command>,
+  onSent: (sent: Sent) => void,
+): FinalStep<ChangeWork, Command> {
   return {
     name: 'upload',
-    says: 'Telling the Factory API, and reading back what it knows',
+    says: 'Uploading to the Factory API, and reading it back',
     run: (work, facts) =>
       againOnConflict(async () => {
         const known = await knownPki(work.api, work)
         const update = await change.update(work, known, facts)
-        if (change.isTaken(known, update)) return undefined
+        if (change.isTaken(known, update)) return
         await change.recheck?.(work, known)
         let lost: unknown
         await work.api.updateCertificates(update, known.version).catch((error: unknown) => {
@@ -37,7 +40,6 @@ export function uploadStep(change: Change, onSent: (sent: Sent) => void): Step<C
         })
         if (!change.isTaken(after, update)) throw lost ?? notKept(update, after, work)
         onSent({ update, before: known })
-        return undefined
       }),
   }
 }
@@ -46,7 +48,11 @@ export function uploadStep(change: Change, onSent: (sent: Sent) => void): Step<C
  * Looks at the Factory API once more, now that some time has passed. One without versions lets another command that read
  * before this one wrote replace the whole list afterwards. Throws ERR_API when it no longer shows what was sent.
  */
-export async function lookAgain(change: Change, work: ChangeWork, sent: Sent | undefined): Promise<void> {
+export async function lookAgain<Command extends ChangeCommand>(
+  change: Change<Command>,
+  work: ChangeWork,
+  sent: Sent | undefined,
+): Promise<void> {
   if (sent === undefined || sent.before.version !== null) return
   const known = await knownPki(work.api, work).catch(() => null)
   if (known === null) return work.warn(`The Factory API could not be read once more; see \`${showOf(work)}\`.`)
@@ -114,11 +120,11 @@ function namedAgain(state: DirectoryState, rootKey: KeyReference): DirectoryStat
   return rootKey.kind === 'pkcs11' ? { ...rest, rootKey } : state
 }
 
-/** Puts what was made in its place, and remembers what is to be remembered. */
-export function finishStep(change: Change): Step<ChangeWork> {
+/** The step that puts what was made in its place, and remembers what is to be remembered. */
+export function publish<Command extends ChangeCommand>(change: Change<Command>): FinalStep<ChangeWork, Command> {
   return {
-    name: 'finish',
-    says: 'Bringing the directory up to date',
+    name: 'publish',
+    says: 'Updating the directory',
     run: async (work, facts) => {
       const learnt = await change.finish(work, facts)
       const { directory, factory, api, rootSigner } = work
@@ -128,7 +134,6 @@ export function finishStep(change: Change): Step<ChangeWork> {
       const named = state?.restored ? namedAgain(state, await rootSigner.reference()) : state
       if (named !== state || state === null || learnt !== undefined)
         await directory.writeState({ ...(named ?? fresh), ...learnt })
-      return undefined
     },
   }
 }

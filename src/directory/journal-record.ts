@@ -1,0 +1,210 @@
+import * as z from 'zod/mini'
+import { ABANDON, CREATE, ROOT_CSR_COMMAND } from './commands.js'
+import { recordedTime, restored } from './records.js'
+
+/** What a journal records is read back as hostile input: every text has a limit. */
+const text = z.string().check(z.maxLength(4096))
+const pem = z.string().check(z.maxLength(2 * 1024 * 1024))
+const fingerprint = z.string().check(z.regex(/^[0-9a-f]{64}$/))
+const decimal = z.string().check(z.regex(/^\d{1,64}$/))
+/** A name in a folder, which leads out of none. */
+const fileName = z.string().check(z.regex(/^(?!\.{1,2}$)[^/\0]{1,255}$/))
+const few = z.maxLength(1000)
+
+/** The token that a command was started with, and the key in it; null: not given, or the usual key. */
+const token = {
+  module: text,
+  tokenLabel: z.nullable(text),
+  tokenSerial: z.nullable(text),
+  key: z.nullable(z.strictObject({ label: z.nullable(text), id: z.nullable(text) })),
+}
+
+/** The same for a command that makes keys there. */
+const newKeysToken = z.strictObject({
+  ...token,
+  keyType: z.enum(['P-256', 'P-384', 'P-521']),
+  localCaInHsm: z.boolean(),
+})
+
+/** How a device CA is reported to the user. */
+export const reportedCas = z.array(
+  z.strictObject({
+    /** Decimal. */
+    serial: decimal,
+    subject: text,
+    role: z.enum(['online-ca', 'local-ca']),
+    /** In the PKI directory; null: none. */
+    file: z.nullable(text),
+    notAfter: text,
+  }),
+)
+
+/** See {@link reportedCas}. */
+export type ReportedCas = z.infer<typeof reportedCas>
+
+const step = z.strictObject({ name: text, state: z.enum(['pending', 'started', 'done']) })
+
+/** A command's journal: what it was asked for, how far it got, and what its steps have learnt; nothing secret. */
+function journalOf<Command extends string, Options extends z.core.$ZodShape, Facts extends z.core.$ZodShape>(
+  command: Command,
+  { options, facts }: { readonly options: Options; readonly facts: Facts },
+) {
+  return z.strictObject({
+    version: z.literal(1),
+    command: z.literal(command),
+    /** The same command with the same options resumes it; any other is refused. */
+    options: z.strictObject(options),
+    startedAt: recordedTime,
+    /** null: the command has not finished. */
+    finishedAt: z.nullable(recordedTime),
+    steps: z.array(step).check(few),
+    /** By the step that has learnt them; later steps read them. */
+    facts: z.partial(z.strictObject(facts)),
+    restored,
+  })
+}
+
+const rootCsrJournal = journalOf(ROOT_CSR_COMMAND, {
+  options: { factory: text, encryptKeys: z.boolean(), hsm: z.nullable(newKeysToken) },
+  facts: { key: z.strictObject({ rootKey: fingerprint }) },
+})
+
+const createJournal = z.extend(
+  journalOf(CREATE, {
+    options: {
+      factory: text,
+      /** The name of the Factory API. */
+      api: text,
+      onlineCa: z.boolean(),
+      localCa: z.boolean(),
+      tlsNames: z.array(text).check(few),
+      /** null: the root is made. */
+      rootCertificateFile: z.nullable(text),
+      encryptKeys: z.boolean(),
+      hsm: z.nullable(newKeysToken),
+    },
+    facts: {
+      keys: z.strictObject({ rootKey: fingerprint, localCaKey: z.nullable(fingerprint) }),
+      requests: z.strictObject({ userId: z.nullable(text), tlsCsr: pem, caCsr: z.nullable(pem) }),
+    },
+  }),
+  /** The finished `ca root-csr` whose key is used. */
+  { rootCsr: z.optional(rootCsrJournal) },
+)
+
+const importRootJournal = journalOf('ca import-root', {
+  options: { removeKey: z.boolean(), hsm: z.strictObject(token) },
+  facts: {},
+})
+
+const ofFactory = { factory: text, api: text }
+
+function serverJournal<Command extends string>(command: Command) {
+  return journalOf(command, {
+    options: { ...ofFactory, tlsNames: z.array(text).check(few) },
+    facts: { request: z.strictObject({ csr: pem }) },
+  })
+}
+
+const addDeviceCaJournal = journalOf('ca add-device-ca', {
+  options: { ...ofFactory, onlineCa: z.boolean(), localCa: z.boolean(), localCaFilename: z.nullable(fileName) },
+  facts: {
+    keys: z.strictObject({
+      caCsr: z.nullable(pem),
+      userId: z.nullable(text),
+      localCaKey: z.nullable(fingerprint),
+    }),
+  },
+})
+
+function crlJournal<Command extends string>(command: Command) {
+  return journalOf(command, {
+    options: { ...ofFactory, caSerials: z.array(decimal).check(few) },
+    facts: { crl: z.strictObject({ deviceCas: reportedCas.check(few), crl: pem }) },
+  })
+}
+
+const changes = [
+  serverJournal('ca rotate-tls'),
+  serverJournal('est authorize'),
+  addDeviceCaJournal,
+  crlJournal('ca revoke-device-ca'),
+  crlJournal('ca disable-device-ca'),
+  crlJournal('ca enable-device-ca'),
+] as const
+
+/** Every command that can be abandoned. */
+const abandonable = z.discriminatedUnion('command', [createJournal, rootCsrJournal, importRootJournal, ...changes])
+
+/** All that abandoning does is decided before anything moves. */
+const abandonJournal = journalOf(ABANDON, {
+  options: {
+    journal: abandonable,
+    /** The folder in `.fpki/abandoned/`. */
+    folder: z.string().check(z.regex(/^[\w-]{1,255}$/)),
+    /** Files of the PKI directory, and of `.fpki/pending/`, that are moved. */
+    inPlace: z.array(fileName).check(few),
+    pending: z.array(fileName).check(few),
+    /** state.json is older than the command, and stays. */
+    keepsState: z.boolean(),
+  },
+  facts: {},
+})
+
+/** What `.fpki/journal.jsonl` says of the command that last changed a PKI directory. */
+export const journal = z.discriminatedUnion('command', [
+  createJournal,
+  rootCsrJournal,
+  importRootJournal,
+  ...changes,
+  abandonJournal,
+])
+
+/** See {@link journal}. */
+export type Journal = z.infer<typeof journal>
+
+/** A command that has a journal. */
+export type JournalledCommand = Journal['command']
+
+/** The journal of one command. */
+export type JournalOf<Command extends JournalledCommand> = Extract<Journal, { readonly command: Command }>
+
+/** What a command's journal records of its options. */
+export type OptionsOf<Command extends JournalledCommand> = JournalOf<Command>['options']
+
+/** What the steps of a command learn, by their names. */
+export type FactsOf<Command extends JournalledCommand> = {
+  readonly [Step in keyof JournalOf<Command>['facts'] as string extends Step ? never : Step]-?: NonNullable<
+    JournalOf<Command>['facts'][Step]
+  >
+}
+
+/** Any journal that can be abandoned. */
+export type AbandonableJournal = z.infer<typeof abandonable>
+
+/** The steps that are done only when they have learnt something. */
+export const LEARNING_STEPS: Readonly<Record<JournalledCommand, readonly string[]>> = {
+  'ca create': ['keys', 'requests'],
+  'ca root-csr': ['key'],
+  'ca import-root': [],
+  'ca rotate-tls': ['request'],
+  'est authorize': ['request'],
+  'ca add-device-ca': ['keys'],
+  'ca revoke-device-ca': ['crl'],
+  'ca disable-device-ca': ['crl'],
+  'ca enable-device-ca': ['crl'],
+  'ca abandon': [],
+}
+
+/** What is appended to a journal at a step boundary. */
+export const journalChange = z.strictObject({
+  done: z.optional(text),
+  facts: z.optional(z.record(z.string(), z.unknown())),
+  started: z.optional(text),
+  /** A step that has made nothing: what it met was there before. */
+  pending: z.optional(text),
+  finishedAt: z.optional(recordedTime),
+})
+
+/** See {@link journalChange}. */
+export type JournalChange = z.infer<typeof journalChange>

@@ -1,0 +1,137 @@
+import { ABANDON, CREATE, ROOT_CSR_COMMAND } from '../directory/commands.js'
+import type { Journal, JournalledCommand, JournalOf, OptionsOf } from '../directory/journal-record.js'
+import { PKI_FILES, type PkiFile } from '../directory/names.js'
+import type { PkiDirectory } from '../directory/pki-directory.js'
+import { FpkiError } from '../errors.js'
+import { shellWord } from '../shell-word.js'
+
+/** An option with which an interrupted command was started, by its name in the library; for people. */
+export interface StartedOption {
+  readonly name: string
+  readonly value: string
+}
+
+/** ERR_UNFINISHED, with the options that tell the interrupted command from the one that was refused. */
+export class UnfinishedError extends FpkiError {
+  readonly directory: string
+  readonly command: string
+  readonly options: readonly StartedOption[]
+
+  constructor(directory: string, command: string, options: readonly StartedOption[]) {
+    const at = shellWord(directory)
+    super(
+      'ERR_UNFINISHED',
+      unfinishedMessage(directory, command, options),
+      `Finish it as it was started with \`fpki ca resume ${at}\`, or discard it with \`fpki ca abandon ${at}\`; then run this again.`,
+    )
+    this.directory = directory
+    this.command = command
+    this.options = options
+  }
+}
+
+/** The message of an {@link UnfinishedError}, with the names that its reader knows. */
+export function unfinishedMessage(directory: string, command: string, options: readonly StartedOption[]): string {
+  const started = options.map(({ name, value }) => `${name} ${value || '(not given)'}`).join(', ')
+  return `${directory} holds a \`${command}\` that was interrupted, and it was started with ${started || 'other options'}.`
+}
+
+/**
+ * The interrupted run of this very command; null: no command is open. Throws ERR_UNFINISHED when another one is, or the same
+ * with other options; ERR_BAD_FILE.
+ */
+export async function resumable<Command extends JournalledCommand>(
+  directory: PkiDirectory,
+  command: Command,
+  options: OptionsOf<Command>,
+): Promise<JournalOf<Command> | null> {
+  const journal = await directory.readJournal()
+  return journal === null || journal.finishedAt !== null ? null : requireSame(directory, journal, command, options)
+}
+
+/** As {@link resumable}, for a command that makes a PKI: throws ERR_EXISTS when the directory has one. */
+export async function resumableInNew<Command extends JournalledCommand>(
+  directory: PkiDirectory,
+  command: Command,
+  options: OptionsOf<Command>,
+): Promise<JournalOf<Command> | null> {
+  if ((await directory.check()) === 'missing') return null
+  const journal = await lastJournal(directory)
+  if (journal !== null && journal.finishedAt === null) return requireSame(directory, journal, command, options)
+  const contents = await directory.contents()
+  if (isRootCsr(journal) && contents.every((name) => ROOT_FILES.includes(name))) return null
+  if (contents.length > 0 || !(journal === null || journal.command === ABANDON)) throw await holdsPki(directory)
+  return null
+}
+
+const ROOT_FILES: readonly PkiFile[] = [PKI_FILES.rootKey, PKI_FILES.rootCertificate]
+
+function isRootCsr(journal: Journal | null): journal is JournalOf<typeof ROOT_CSR_COMMAND> {
+  return journal?.command === ROOT_CSR_COMMAND && journal.finishedAt !== null
+}
+
+/** The finished `ca root-csr` whose key waits in the directory for its certificate; null: there is none. Throws ERR_BAD_FILE. */
+export async function finishedRootCsr(directory: PkiDirectory): Promise<JournalOf<typeof ROOT_CSR_COMMAND> | null> {
+  if ((await directory.check()) === 'missing') return null
+  const journal = await lastJournal(directory)
+  return isRootCsr(journal) ? journal : null
+}
+
+/** The journal that counts: when a `ca create` was abandoned, that of the `ca root-csr` whose key is still there. */
+async function lastJournal(directory: PkiDirectory): Promise<Journal | null> {
+  const journal = await directory.readJournal()
+  if (journal?.command !== ABANDON || journal.finishedAt === null) return journal
+  const abandoned = journal.options.journal
+  return (abandoned.command === CREATE ? abandoned.rootCsr : undefined) ?? journal
+}
+
+/** The journal as that of this command. Throws ERR_UNFINISHED, ERR_BAD_FILE when the journal has no steps. */
+export function requireSame<Command extends JournalledCommand>(
+  directory: PkiDirectory,
+  journal: Journal,
+  command: Command,
+  options: OptionsOf<Command>,
+): JournalOf<Command> {
+  if (journal.steps.length === 0) throw emptyJournal(directory)
+  if (!isOf(journal, command)) throw new UnfinishedError(directory.path, journal.command, flat(journal.options))
+  const [recorded, wanted] = [flat(journal.options), flat(options)]
+  const names = [...new Set([...recorded, ...wanted].map(({ name }) => name))]
+  const valueIn = (all: readonly StartedOption[], of: string) => all.find(({ name }) => name === of)?.value ?? ''
+  // A change looks for the root in the Factory API first, wherever that is by now; setting a root is bound to one API.
+  const compared = names.filter((name) => name !== 'api' || command === CREATE)
+  const differing = compared.filter((name) => valueIn(recorded, name) !== valueIn(wanted, name))
+  if (differing.length === 0) return journal
+  const started = differing.map((name) => ({ name, value: valueIn(recorded, name) }))
+  throw new UnfinishedError(directory.path, command, started)
+}
+
+function isOf<Command extends JournalledCommand>(journal: Journal, command: Command): journal is JournalOf<Command> {
+  return journal.command === command
+}
+
+/** Options with their names and values as text: `hsm.tokenLabel`. */
+function flat(options: object, prefix = ''): readonly StartedOption[] {
+  return Object.entries(options).flatMap(([key, value]: [string, unknown]): readonly StartedOption[] => {
+    const name = `${prefix}${key}`
+    if (value === null || value === undefined) return []
+    if (Array.isArray(value)) return [{ name, value: value.join(' ') }]
+    return typeof value === 'object' ? flat(value, `${name}.`) : [{ name, value: String(value) }]
+  })
+}
+
+/** The error for a directory that already holds a PKI. */
+async function holdsPki(directory: PkiDirectory): Promise<FpkiError> {
+  const contents = await directory.contents()
+  const at = shellWord(directory.path)
+  return new FpkiError(
+    'ERR_EXISTS',
+    `${directory.path} holds a PKI already (${contents.join(', ') || 'its files were moved away'}).`,
+    `Nothing was changed. See it with \`fpki ca status ${at}\`. Other names for its gateway: \`fpki ca rotate-tls ${at} --tls-name HOST\`. ` +
+      'Another PKI: name another directory.',
+  )
+}
+
+function emptyJournal({ path }: PkiDirectory): FpkiError {
+  const hint = 'Nothing was changed; put it back from a backup.'
+  return new FpkiError('ERR_BAD_FILE', `${path}/.fpki/journal.jsonl has no steps.`, hint)
+}

@@ -1,0 +1,116 @@
+import { isRefusal, openAuditLog } from '../../audit-log/audit-log.js'
+import { deviceCasOf, knownPki, type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
+import { beginRecords } from '../../journal/keep-records.js'
+import { resumable } from '../../journal/resumable.js'
+import { runJournalled } from '../../journal/run-journalled.js'
+import { followedBy } from '../../journal/steps.js'
+import { rootSignerOf } from '../../keystore/root-key.js'
+import { checkClock } from '../../pki/clock.js'
+import type { Change, ChangeCommand, Changed, ChangedPlace, ChangePorts, ChangeWork } from './change.js'
+import { discardStaged, isUndone, refuseUploadedLeftovers } from './change-rollback.js'
+import { lookAgain, publish, type Sent, upload } from './change-steps.js'
+
+/**
+ * Carries a change out, or resumes an interrupted one. When the Factory API does not take it, the directory is left as it was;
+ * when it is not known whether it did, the same call finds out.
+ *
+ * @throws FpkiError as openPki, knownPki and openRootKey do; ERR_UNFINISHED when another command is open, ERR_LOCKED,
+ *   and what the steps throw
+ */
+export async function changePki<Command extends ChangeCommand>(
+  place: ChangedPlace,
+  change: Change<Command>,
+  ports: ChangePorts,
+): Promise<Changed<Command>> {
+  const pki = await openPki(ports.files.deferring(), place.directory, place.factory)
+  checkClock(ports.clock())
+  // Before a PIN is asked for; again under the lock.
+  if (!(await isInterrupted(pki, change))) await change.check?.(pki)
+  const rootSigner = rootSignerOf(pki.directory, ports.access)
+  try {
+    // Once before anything is asked for or made; the upload reads it again, and checks what has changed since.
+    const known = place.known ?? (await knownPki(ports.api, pki))
+    await openRootKey(rootSigner, pki)
+    await pki.directory.make()
+    return await runChange({ ...pki, known, rootSigner }, change, ports)
+  } finally {
+    await rootSigner.close()
+  }
+}
+
+async function runChange<Command extends ChangeCommand>(
+  opened: OpenPki & Pick<ChangeWork, 'known' | 'rootSigner'>,
+  change: Change<Command>,
+  ports: ChangePorts,
+): Promise<Changed<Command>> {
+  const { directory, root, factory } = opened
+  const warnings: string[] = []
+  const sent: Sent[] = []
+  const steps = followedBy(
+    change.prepare,
+    upload(change, (one) => sent.push(one)),
+    publish(change),
+  )
+  const { work, facts, resumed } = await runJournalled<Command, ChangeWork>(change.command, change.options, steps, {
+    ...ports,
+    directory,
+    work: async () => changeWork(opened, change, ports, (text) => warnings.push(text)),
+    begin: async (begun) => {
+      await refuseUploadedLeftovers(begun)
+      await discardStaged(begun)
+      await change.check?.(opened)
+      return beginRecords(directory, begun.auditLog, ports.clock())
+    },
+    keep: (kept) => kept,
+    rollBack: {
+      isSafe: async (error, failed) => {
+        await sealRefusal(error, failed)
+        return isUndone(error, change, failed)
+      },
+      undo: discardStaged,
+    },
+  })
+  await lookAgain(change, work, sent.at(-1))
+  return { pki: { directory, root, factory }, facts, resumed, warnings }
+}
+
+function changeWork(
+  opened: OpenPki & Pick<ChangeWork, 'known' | 'rootSigner'>,
+  { command }: Pick<Change, 'command'>,
+  ports: ChangePorts,
+  onWarning: (text: string) => void,
+): ChangeWork {
+  const { directory, known } = opened
+  return {
+    ...ports,
+    ...opened,
+    made: { path: directory.path, read: directory.readStaged, create: directory.stage },
+    auditLog: openAuditLog(directory, command, ports),
+    // Parsed when asked for: there may be many.
+    get deviceCas() {
+      return deviceCasOf(known)
+    },
+    warn: (text) => {
+      onWarning(text)
+      ports.progress.warn(text)
+    },
+  }
+}
+
+/** The root key is open, and signs for the audit log's line about a refusal; else the next command does. */
+async function sealRefusal(error: unknown, { auditLog, rootSigner, directory }: ChangeWork): Promise<void> {
+  if (!isRefusal(error)) return
+  await rootSigner
+    .open()
+    .then((signer) => auditLog.seal(signer))
+    .then(() => directory.files.flush())
+    .catch(() => undefined)
+}
+
+/** Was this very change interrupted? Throws ERR_UNFINISHED when another command is open. */
+export async function isInterrupted<Command extends ChangeCommand>(
+  { directory }: OpenPki,
+  { command, options }: Pick<Change<Command>, 'command' | 'options'>,
+): Promise<boolean> {
+  return (await resumable(directory, command, options)) !== null
+}

@@ -1,0 +1,44 @@
+import type { FactsOf } from '../../directory/journal-record.js'
+import { FpkiError } from '../../errors.js'
+import { knownPki } from '../../issuance/open-pki.js'
+import type { Change, ChangeCommand, ChangeWork } from './change.js'
+
+/** Is it certain that the Factory API has not taken the change? A user abort is resumed, not rolled back. */
+export async function isUndone<Command extends ChangeCommand>(
+  error: unknown,
+  change: Change<Command>,
+  work: ChangeWork,
+): Promise<boolean> {
+  if (work.signal.aborted || !(error instanceof FpkiError)) return false
+  const journal = await work.directory.readJournal().catch(() => null)
+  const upload = journal?.steps.find(({ name }) => name === 'upload')?.state
+  if (journal === null || upload !== 'started') return upload === 'pending'
+  try {
+    const known = await knownPki(work.api, work)
+    return !change.isTaken(known, await change.update(work, known, journal.facts as FactsOf<Command>))
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Staged files without a journal are what a rolled back change could not remove. But when the Factory API has one of them, the
+ * journal was lost and the file is in use: it is not removed. Throws ERR_UNFINISHED.
+ */
+export async function refuseUploadedLeftovers({ directory, known }: ChangeWork): Promise<void> {
+  const inApi = [known.tlsCrt, known.estTlsCrt, known.caCrt].join('\n').replace(/\s/g, '')
+  for (const name of await directory.staged()) {
+    const pem = (await directory.readStaged(name)) ?? ''
+    if (pem === '' || !inApi.includes(pem.replace(/\s/g, ''))) continue
+    throw new FpkiError(
+      'ERR_UNFINISHED',
+      `The Factory API has ${name} of ${directory.path}/.fpki/pending, and its journal is gone.`,
+      'Move what is in that folder to its places in the PKI directory, and run the command again.',
+    )
+  }
+}
+
+/** Removes what is staged. */
+export async function discardStaged({ directory }: ChangeWork): Promise<void> {
+  for (const name of await directory.staged()) await directory.discard(name)
+}

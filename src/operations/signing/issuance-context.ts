@@ -1,0 +1,24 @@
+import type { AuditLog } from '../../audit-log/audit-log.js'
+import type { PkiDirectory } from '../../directory/pki-directory.js'
+import type { RootSigner } from '../../keystore/root-key.js'
+import type { Certificate } from '../../pki/read-certificate.js'
+import type { Clock, Random } from '../../ports.js'
+
+/** What issuing certificates into a PKI directory takes. */
+export interface IssuanceContext {
+  readonly directory: PkiDirectory
+  /** Where new files go: into the directory, or a staging folder until the Factory API has accepted them. */
+  readonly made: MadeFiles
+  readonly factory: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly rootSigner: RootSigner
+  /** Records everything that is signed, before it is used. */
+  readonly auditLog: AuditLog
+  /** The device CAs in the Factory API; absent before it has any. */
+  readonly deviceCas?: readonly Certificate[]
+  warn(text: string): void
+}
+
+/** Where a command writes new files, and finds them again after an interruption. */
+type MadeFiles = Pick<PkiDirectory, 'path' | 'read' | 'create'>

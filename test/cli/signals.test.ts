@@ -13,8 +13,8 @@ const SIGNALS = [
   ['SIGTERM', 143],
 ] as const
 
-describe.each(SIGNALS)('%s in the middle of create', (signal, exitCode) => {
-  test(`ends with exit ${exitCode} and whole files; the same command brings it to its end`, async () => {
+describe.each(SIGNALS)('%s during create', (signal, exitCode) => {
+  test(`exits with ${exitCode} and complete files, and the same command finishes`, async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     const release = await holdFactory(home, 'acme')
@@ -31,7 +31,7 @@ describe.each(SIGNALS)('%s in the middle of create', (signal, exitCode) => {
     await expectResumed(home, directory)
   })
 
-  test(`is told as JSON with --json, exit ${exitCode}`, async () => {
+  test(`is printed as JSON with --json`, async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     await holdFactory(home, 'acme')
@@ -43,7 +43,7 @@ describe.each(SIGNALS)('%s in the middle of create', (signal, exitCode) => {
   })
 })
 
-test('a second SIGINT need not wait for the step to end', async () => {
+test('a second SIGINT does not wait for the step', async () => {
   const home = await newHome()
   const directory = join(home.path, 'acme')
   const { path, began } = await slowFlock(60)
@@ -59,7 +59,7 @@ test('a second SIGINT need not wait for the step to end', async () => {
   expect(await ended).toMatchObject({ status: null, signal: 'SIGINT' })
 })
 
-test('Ctrl-C, which also reaches the programs that fpki started, is an interruption and no other failure', async () => {
+test('Ctrl-C, which child processes receive too, is reported as an interruption', async () => {
   const home = await newHome()
   const directory = join(home.path, 'acme')
   const { path, began } = await slowFlock()
@@ -76,7 +76,7 @@ test('Ctrl-C, which also reaches the programs that fpki started, is an interrupt
   expect((await home.fpki(['ca', 'create', directory])).status).toBe(0)
 })
 
-test('a signal after the last step does not undo what is done', async () => {
+test('a signal after the last step has no effect', async () => {
   const { home, directory } = await madePki()
   const before = await snapshot(directory)
   const ended = await home.fpki(['ca', 'show', '--pretty'], { onStart: (child) => child.kill('SIGTERM') })

@@ -4,7 +4,7 @@ import { FILE_MEANINGS, PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import type { RootSigner } from '../keystore/root-key.js'
-import { readCsr } from '../pki/csr.js'
+import { parseAndVerifyCsr } from '../pki/csr.js'
 import { acceptCsr } from '../pki/csr-policy.js'
 import { rfc3339 } from '../pki/describe.js'
 import { formatName, sameName } from '../pki/name.js'
@@ -96,7 +96,7 @@ export async function signCsr(work: Workplace, order: CsrOrder, interrupted: boo
 
 async function acceptedOrder(work: Workplace, order: CsrOrder) {
   const { file, profile, what } = order
-  const csr = readCsr(order.csr, what)
+  const csr = parseAndVerifyCsr(order.csr, what)
   const takenKeys = await takenKeysBut(work, file)
   const issuer = await rootOf(work)
   const accepted = acceptCsr(csr, {
@@ -148,8 +148,8 @@ function caKeyOf(der: Uint8Array, name: string) {
   }
 }
 
-function keyOf({ publicKey, known }: Certificate, owner: string) {
-  return { owner, publicKey, isCa: known.basicConstraints?.ca === true }
+function keyOf({ publicKey, parsedExtensions }: Certificate, owner: string) {
+  return { owner, publicKey, isCa: parsedExtensions.basicConstraints?.ca === true }
 }
 
 /** A clock that was set since the root was made must not pass for a defect. Throws ERR_CLOCK. */

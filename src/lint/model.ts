@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { Der } from '../pki/der.js'
-import type { Extension, KnownExtensions } from '../pki/extensions.js'
+import type { Extension, ParsedExtensions } from '../pki/extensions.js'
 import type { Name } from '../pki/name.js'
 import type { Crl } from '../pki/read-crl.js'
 import type { Signed } from '../pki/signature.js'
@@ -82,7 +82,7 @@ export interface LintCertificate extends Read, Signed {
   readonly subject: Name
   readonly key: LintKey
   readonly extensions: readonly Extension[]
-  readonly known: KnownExtensions
+  readonly parsedExtensions: ParsedExtensions
   readonly role: Role | null
 }
 
@@ -93,7 +93,7 @@ export interface LintRequest extends Read, Signed {
   readonly subject: Name
   readonly key: LintKey
   readonly extensions: readonly Extension[]
-  readonly known: KnownExtensions
+  readonly parsedExtensions: ParsedExtensions
   /** The types of attributes that fpki does not use. */
   readonly unusedAttributes: readonly string[]
   readonly role: 'device-ca' | 'tls'

@@ -10,7 +10,7 @@ import {
   sequenceMembers,
   TAG,
 } from '../pki/der.js'
-import { type Extension, type KnownExtensions, knownExtensions } from '../pki/extensions.js'
+import { type Extension, type ParsedExtensions, parseExtensions } from '../pki/extensions.js'
 import { type Name, readName } from '../pki/name.js'
 import { nameProblem } from '../pki/name-strings.js'
 import { oidName } from '../pki/oids.js'
@@ -144,14 +144,14 @@ function lenientExtension(value: Der, report: Report): Extension {
 }
 
 /** What the extensions say that fpki knows, each read by itself: one that is broken is reported and taken for absent. */
-export function lenientKnown(extensions: readonly Extension[], report: Report): KnownExtensions {
+export function lenientParsedExtensions(extensions: readonly Extension[], report: Report): ParsedExtensions {
   const found = extensions.toReversed().map((extension) => {
     try {
-      return Object.entries(knownExtensions([extension])).filter(([, value]) => value !== null)
+      return Object.entries(parseExtensions([extension])).filter(([, value]) => value !== null)
     } catch (cause) {
       report('extension-broken', `${extension.type} cannot be read: ${reasonOf(cause)}`)
       return []
     }
   })
-  return { ...knownExtensions([]), ...Object.fromEntries(found.flat()) }
+  return { ...parseExtensions([]), ...Object.fromEntries(found.flat()) }
 }

@@ -9,8 +9,8 @@ import {
   lenientExtensions,
   lenientInteger,
   lenientKey,
-  lenientKnown,
   lenientName,
+  lenientParsedExtensions,
   lenientTime,
   reasonOf,
 } from './parts.js'
@@ -87,7 +87,7 @@ function readCertificateItem(
   const read = {
     issuer: lenientName(issuer, 'issuer', report),
     subject: lenientName(subject, 'subject', report),
-    known: lenientKnown(extensions, report),
+    parsedExtensions: lenientParsedExtensions(extensions, report),
   }
   return {
     kind: 'certificate',
@@ -117,8 +117,8 @@ function readRequestItem(der: Uint8Array, profile: Role | null, { place, problem
   const { requests, unused } = readAttributes(attributes)
   if (requests.length > 1) report('extension-twice', 'it asks for extensions twice')
   const extensions = requests[0] === undefined ? [] : lenientExtensions(requests[0], report)
-  const known = lenientKnown(extensions, report)
-  const isCa = known.basicConstraints?.ca || profile === 'device-ca' || profile === 'root'
+  const parsedExtensions = lenientParsedExtensions(extensions, report)
+  const isCa = parsedExtensions.basicConstraints?.ca || profile === 'device-ca' || profile === 'root'
   return {
     kind: 'csr',
     place,
@@ -129,7 +129,7 @@ function readRequestItem(der: Uint8Array, profile: Role | null, { place, problem
     subject: lenientName(subject, 'subject', report),
     key: lenientKey(spki),
     extensions,
-    known,
+    parsedExtensions,
     unusedAttributes: unused,
     role: isCa ? 'device-ca' : 'tls',
   }

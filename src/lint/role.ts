@@ -1,5 +1,5 @@
 import { isUuid } from '../pki/device-request.js'
-import type { KnownExtensions } from '../pki/extensions.js'
+import type { ParsedExtensions } from '../pki/extensions.js'
 import { attributeValues, type Name, sameName } from '../pki/name.js'
 import { DEVICE, DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
 import type { LintCertificate, Role } from './model.js'
@@ -19,8 +19,12 @@ export const ROLES = Object.keys(PROFILE_OF) as readonly Role[]
  * What a certificate seems to be for. A device or a server may wrongly say that it is a CA, so its names and purposes
  * count for more. null: nothing in it tells.
  */
-export function roleOf({ subject, issuer, known }: Pick<LintCertificate, 'subject' | 'issuer' | 'known'>): Role | null {
-  const traits = traitsOf(subject, known)
+export function roleOf({
+  subject,
+  issuer,
+  parsedExtensions,
+}: Pick<LintCertificate, 'subject' | 'issuer' | 'parsedExtensions'>): Role | null {
+  const traits = traitsOf(subject, parsedExtensions)
   if (isRoot(traits, sameName(subject, issuer))) return 'root'
   if (traits.isDevice) return 'device'
   if (traits.ca && traits.certSign && !traits.hasNames) return 'device-ca'
@@ -28,7 +32,7 @@ export function roleOf({ subject, issuer, known }: Pick<LintCertificate, 'subjec
   return traits.ca || traits.certSign ? 'device-ca' : null
 }
 
-function traitsOf(subject: Name, { basicConstraints, keyUsage, extKeyUsage, subjectAltName }: KnownExtensions) {
+function traitsOf(subject: Name, { basicConstraints, keyUsage, extKeyUsage, subjectAltName }: ParsedExtensions) {
   const server = extKeyUsage?.includes('serverAuth') ?? false
   const client = extKeyUsage?.includes('clientAuth') ?? false
   const hasNames = (subjectAltName ?? []).length > 0

@@ -27,8 +27,8 @@ export interface CrlTemplate {
  */
 export function checkSerialNumbers(serialNumbers: readonly bigint[]): void {
   const negative = serialNumbers.find((serialNumber) => serialNumber < 0n)
-  if (negative !== undefined) throw notAsMeant(`the serial number ${negative} is negative`)
-  if (new Set(serialNumbers).size !== serialNumbers.length) throw notAsMeant('a serial number is listed twice')
+  if (negative !== undefined) throw profileError(`the serial number ${negative} is negative`)
+  if (new Set(serialNumbers).size !== serialNumbers.length) throw profileError('a serial number is listed twice')
 }
 
 const EXTENSIONS = 'authorityKeyIdentifier,cRLNumber'
@@ -57,7 +57,7 @@ export function checkTbsCrl(der: Uint8Array, template: CrlTemplate, curve: Curve
     authorityKeyIdentifier: !sameOctets(crl.authorityKeyIdentifier, issuerKeyIdentifier({ ...issuer, issuer })),
   }
   const wrong = Object.entries(problems).flatMap(([what, isWrong]) => (isWrong ? [what] : []))
-  if (wrong.length > 0) throw notAsMeant(`unexpected ${wrong.join(', ')}`)
+  if (wrong.length > 0) throw profileError(`unexpected ${wrong.join(', ')}`)
   return der as CheckedOctets
 }
 
@@ -78,11 +78,11 @@ function readStrictly(der: Uint8Array): ReturnType<typeof readTbsCrl> {
   try {
     return readTbsCrl(der)
   } catch (cause) {
-    throw notAsMeant(cause instanceof Error ? cause.message : String(cause))
+    throw profileError(cause instanceof Error ? cause.message : String(cause))
   }
 }
 
-function notAsMeant(problem: string): FpkiError {
+function profileError(problem: string): FpkiError {
   return new FpkiError(
     'ERR_PROFILE',
     `The CRL was not signed: ${problem}.`,

@@ -22,7 +22,7 @@ export function checkTbsCertificate(der: Uint8Array, template: CertificateTempla
   }
   const { issuer, role, validity } = template
   const fault = issuer === null ? null : pathFault([issuer, tbs], validity.notBefore)
-  if (fault !== null) throw outsideConstraints(role, fault)
+  if (fault !== null) throw constraintsError(role, fault)
   return der as CheckedOctets
 }
 
@@ -52,7 +52,7 @@ export function checkCertificate(
 }
 
 /** The error for a certificate that clients would reject because of what the CA that is to sign it says of itself. */
-export function outsideConstraints(role: string, fault: string): FpkiError {
+export function constraintsError(role: string, fault: string): FpkiError {
   return new FpkiError(
     'ERR_CONSTRAINTS',
     `Refusing to sign ${role}: it would not be valid below its CA: ${fault}.`,

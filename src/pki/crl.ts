@@ -20,7 +20,7 @@ export function isCrlOf(crl: Crl, issuer: Certificate): boolean {
 }
 
 /** The serial numbers that a CRL revokes for good: whatever the reason, but for these two (RFC 5280, 5.3.1). */
-export function revokedIn({ entries }: Crl): readonly bigint[] {
+export function revokedSerials({ entries }: Crl): readonly bigint[] {
   const { certificateHold, removeFromCRL } = CRL_REASONS
   const revoked = entries.filter(({ reasonCode }) => reasonCode !== certificateHold && reasonCode !== removeFromCRL)
   return revoked.map(({ serialNumber }) => serialNumber)

@@ -90,7 +90,7 @@ const IS_NAME: Readonly<Record<GeneralName['type'], (value: string) => boolean>>
 }
 
 function tlsNames(csr: Csr, { what, nameTypes }: CsrPolicy): readonly GeneralName[] {
-  const names = (csr.known.subjectAltName ?? []).filter(({ type }) => nameTypes.includes(type))
+  const names = (csr.parsedExtensions.subjectAltName ?? []).filter(({ type }) => nameTypes.includes(type))
   const broken = names.find(({ type, value }) => !IS_NAME[type](value))
   if (broken !== undefined)
     throw badCsr(what, `it asks for ${JSON.stringify(broken.value)}, which is no ${NAME_WORDS[broken.type]}`)
@@ -115,9 +115,9 @@ function unitWarnings(csr: Csr, { what, factory }: CsrPolicy): readonly string[]
     .map((unit) => `The subject of ${what} says OU=${unit}, which is not the factory, ${factory}.`)
 }
 
-function pathLengthWarning({ known }: Csr, { what, profile }: CsrPolicy): readonly string[] {
+function pathLengthWarning({ parsedExtensions }: Csr, { what, profile }: CsrPolicy): readonly string[] {
   const given = profile.extensions.find((spec) => spec.type === 'basicConstraints')
-  const asked = known.basicConstraints?.pathLenConstraint ?? null
+  const asked = parsedExtensions.basicConstraints?.pathLenConstraint ?? null
   if (given?.type !== 'basicConstraints' || asked === null || asked === given.pathLenConstraint) return []
   return [
     `${what} asks for the path length ${asked}; a ${profile.name} certificate has ${given.pathLenConstraint ?? 'none'}.`,
@@ -125,13 +125,13 @@ function pathLengthWarning({ known }: Csr, { what, profile }: CsrPolicy): readon
 }
 
 /** The usages that a request asks for and its profile does not give. */
-function usagesNotGiven({ known }: Csr, { extensions }: Profile): readonly string[] {
+function unavailableUsages({ parsedExtensions }: Csr, { extensions }: Profile): readonly string[] {
   const given = extensions.flatMap((spec): readonly string[] => {
     if (spec.type === 'keyUsage') return spec.usages
     return spec.type === 'extKeyUsage' ? spec.purposes : []
   })
   const givesPurposes = extensions.some(({ type }) => type === 'extKeyUsage')
-  const asked = [...(known.keyUsage ?? []), ...(givesPurposes ? (known.extKeyUsage ?? []) : [])]
+  const asked = [...(parsedExtensions.keyUsage ?? []), ...(givesPurposes ? (parsedExtensions.extKeyUsage ?? []) : [])]
   return asked.filter((usage) => !given.includes(usage))
 }
 
@@ -140,16 +140,16 @@ function ignoredWarnings(csr: Csr, policy: CsrPolicy, isTls: boolean): readonly 
   const attributes = [...new Set(csr.unusedAttributes)].join(', ')
   const given = new Set<string>(profile.extensions.map(({ type }) => type))
   const ignored = csr.extensions.map(({ type }) => type).filter((type) => !given.has(type))
-  const others = (csr.known.subjectAltName ?? []).filter(({ type }) => isTls && !nameTypes.includes(type))
+  const others = (csr.parsedExtensions.subjectAltName ?? []).filter(({ type }) => isTls && !nameTypes.includes(type))
   return [
     ...(attributes === '' ? [] : [`${what} has attributes that fpki ignores: ${attributes}.`]),
     ...pathLengthWarning(csr, policy),
-    ...usagesNotGiven(csr, profile).map(
+    ...unavailableUsages(csr, profile).map(
       (usage) => `${what} asks for the usage ${usage}, which a ${profile.name} certificate does not get.`,
     ),
     ...ignored.map((type) => `${what} asks for ${type}, which a ${profile.name} certificate does not get.`),
     ...others.map(({ type, value }) => `${what} asks for the name ${type}:${value}; names of this kind are not given.`),
-    ...(isTls && (csr.known.subjectAltName ?? []).length === others.length
+    ...(isTls && (csr.parsedExtensions.subjectAltName ?? []).length === others.length
       ? [`${what} asks for no DNS name; clients that look at subjectAltName only will not accept the certificate.`]
       : []),
   ]

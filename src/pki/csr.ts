@@ -11,8 +11,8 @@ import {
   setMembers,
   taggedMembers,
 } from './der.js'
-import { type Extension, type KnownExtensions, knownExtensions, readExtensions } from './extensions.js'
-import { foreignForm } from './foreign-form.js'
+import { type Extension, type ParsedExtensions, parseExtensions, readExtensions } from './extensions.js'
+import { foreignFormat } from './foreign-format.js'
 import { type Name, readName } from './name.js'
 import { type OidName, oidName } from './oids.js'
 import { decodeOnePem } from './pem.js'
@@ -26,7 +26,7 @@ export interface Csr {
   readonly publicKey: PublicKey
   /** The extensions that it asks for (RFC 2985, 5.4.2). */
   readonly extensions: readonly Extension[]
-  readonly known: KnownExtensions
+  readonly parsedExtensions: ParsedExtensions
   /** The types of its other attributes, `challengePassword` for instance: fpki does not use them. */
   readonly unusedAttributes: readonly string[]
 }
@@ -37,10 +37,10 @@ const MAX_CSR_BYTES = 64 * 1024
 const PEM_LABELS = ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'] as const
 
 /** Reads a request, PEM or DER, and verifies its signature. `what` names it in errors. Throws ERR_BAD_CSR. */
-export function readCsr(request: string | Uint8Array, what: string): Csr {
+export function parseAndVerifyCsr(request: string | Uint8Array, what: string): Csr {
   try {
     if (request.length > MAX_CSR_BYTES) throw new Error(`it is larger than ${MAX_CSR_BYTES} bytes`)
-    const foreign = typeof request === 'string' ? null : foreignForm(request)
+    const foreign = typeof request === 'string' ? null : foreignFormat(request)
     if (foreign !== null) throw new Error(foreign)
     const der = typeof request === 'string' ? decodeOnePem(PEM_LABELS, request, what) : request
     const [info, signatureAlgorithm, signature] = sequenceMembers(parseDer(der), 3)
@@ -84,7 +84,7 @@ function readInfo(value: Der | undefined): Csr {
     subject: readName(subject),
     publicKey: readPublicKey(rawDer(spki)),
     extensions,
-    known: knownExtensions(extensions),
+    parsedExtensions: parseExtensions(extensions),
     unusedAttributes: unused,
   }
 }

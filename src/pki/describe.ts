@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { formatGeneralName, type KnownExtensions } from './extensions.js'
+import { formatGeneralName, type ParsedExtensions } from './extensions.js'
 import { formatName } from './name.js'
 import { encodePem } from './pem.js'
 import { formatKeyType } from './public-key.js'
@@ -53,7 +53,7 @@ export type CertificateRole = z.infer<typeof certificateRole>
 
 /** The facts of `certificate` at the time `now`, held against `root`. */
 export function describeCertificate(certificate: Certificate, root: Certificate, now: Date): CertificateFacts {
-  const { subject, issuer, serialNumber, notBefore, notAfter, known } = certificate
+  const { subject, issuer, serialNumber, notBefore, notAfter, parsedExtensions } = certificate
   return {
     subject: formatName(subject),
     issuer: formatName(issuer),
@@ -65,7 +65,7 @@ export function describeCertificate(certificate: Certificate, root: Certificate,
     daysLeft: daysLeft(notAfter, now),
     keyType: formatKeyType(certificate.publicKey),
     signatureAlgorithm: certificate.signature,
-    ...describeExtensions(known),
+    ...describeExtensions(parsedExtensions),
     fingerprint: certificate.x509.fingerprint256.replaceAll(':', '').toLowerCase(),
     signedByRoot: isIssuedBy(certificate, root),
     pem: encodePem('CERTIFICATE', certificate.der),
@@ -77,15 +77,15 @@ export function rfc3339(time: Date): string {
   return time.toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
-function describeExtensions(known: KnownExtensions) {
+function describeExtensions(parsedExtensions: ParsedExtensions) {
   return {
-    ca: known.basicConstraints?.ca ?? false,
-    pathLenConstraint: known.basicConstraints?.pathLenConstraint ?? null,
-    keyUsage: [...(known.keyUsage ?? [])],
-    extKeyUsage: [...(known.extKeyUsage ?? [])],
-    subjectAltNames: (known.subjectAltName ?? []).map(formatGeneralName),
-    subjectKeyIdentifier: hex(known.subjectKeyIdentifier),
-    authorityKeyIdentifier: hex(known.authorityKeyIdentifier),
+    ca: parsedExtensions.basicConstraints?.ca ?? false,
+    pathLenConstraint: parsedExtensions.basicConstraints?.pathLenConstraint ?? null,
+    keyUsage: [...(parsedExtensions.keyUsage ?? [])],
+    extKeyUsage: [...(parsedExtensions.extKeyUsage ?? [])],
+    subjectAltNames: (parsedExtensions.subjectAltName ?? []).map(formatGeneralName),
+    subjectKeyIdentifier: hex(parsedExtensions.subjectKeyIdentifier),
+    authorityKeyIdentifier: hex(parsedExtensions.authorityKeyIdentifier),
   }
 }
 

@@ -25,7 +25,7 @@ export interface Extension {
 }
 
 /** The contents of the extensions that fpki knows, decoded. What a certificate does not have is null. */
-export interface KnownExtensions {
+export interface ParsedExtensions {
   readonly keyUsage: readonly KeyUsage[] | null
   readonly extKeyUsage: readonly string[] | null
   readonly basicConstraints: { readonly ca: boolean; readonly pathLenConstraint: number | null } | null
@@ -62,7 +62,7 @@ function readExtension(value: Der): Extension {
 }
 
 /** The values of the extensions that the profiles speak of. Throws a plain Error when one does not parse. */
-export function knownExtensions(extensions: readonly Extension[]): KnownExtensions {
+export function parseExtensions(extensions: readonly Extension[]): ParsedExtensions {
   const read = <T>(type: string, decode: (value: Der) => T): T | null => {
     const extension = extensions.find((candidate) => candidate.type === type)
     return extension === undefined ? null : decode(parseDer(extension.value))
@@ -94,7 +94,7 @@ function decodeExtKeyUsage(value: Der): readonly string[] {
   return sequenceMembers(value, 1, ANY).map((purpose) => oidName(readObjectIdentifier(purpose)))
 }
 
-function decodeBasicConstraints(value: Der): KnownExtensions['basicConstraints'] {
+function decodeBasicConstraints(value: Der): ParsedExtensions['basicConstraints'] {
   const members = sequenceMembers(value, 0, 2)
   const ca = members[0]?.tag === TAG.boolean ? members[0] : undefined
   const [limit, more] = ca === undefined ? members : members.slice(1)

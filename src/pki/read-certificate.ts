@@ -12,7 +12,7 @@ import {
   TAG,
   taggedMembers,
 } from './der.js'
-import { type Extension, type KnownExtensions, knownExtensions, readExtensions } from './extensions.js'
+import { type Extension, type ParsedExtensions, parseExtensions, readExtensions } from './extensions.js'
 import { type Name, readName } from './name.js'
 import { sameOctets } from './octets.js'
 import { oidName } from './oids.js'
@@ -35,7 +35,7 @@ export interface TbsCertificate {
   /** SubjectPublicKeyInfo, DER. */
   readonly spki: Uint8Array
   readonly extensions: readonly Extension[]
-  readonly known: KnownExtensions
+  readonly parsedExtensions: ParsedExtensions
 }
 
 /** A certificate that has been read. */
@@ -116,7 +116,7 @@ function readTbs(value: Der | undefined): TbsCertificate {
     subject: readName(subject),
     spki: rawDer(spki),
     extensions,
-    known: knownExtensions(extensions),
+    parsedExtensions: parseExtensions(extensions),
   }
 }
 

@@ -116,7 +116,7 @@ function readEntries(value: Der | undefined): readonly ReadEntry[] {
 function readEntry(value: Der): ReadEntry {
   const [serialNumber, revocationDate, wrapped] = sequenceMembers(value, 2, 3)
   const extensions = wrapped === undefined ? [] : readExtensions(wrapped)
-  requireKnown(extensions, ['reasonCode'])
+  requireNoUnknownCritical(extensions, ['reasonCode'])
   const reasonCode = extensionValue(extensions, 'reasonCode', readReasonCode)
   return {
     entry: { serialNumber: readInteger(serialNumber), revocationDate: readTime(revocationDate), reasonCode },
@@ -134,11 +134,11 @@ function readReasonCode(value: Der): number {
 
 function readListExtensions(value: Der | undefined): readonly Extension[] {
   const extensions = value === undefined ? [] : readExtensions(taggedMembers(value, 0, 1)[0])
-  requireKnown(extensions, ['cRLNumber', 'authorityKeyIdentifier'])
+  requireNoUnknownCritical(extensions, ['cRLNumber', 'authorityKeyIdentifier'])
   return extensions
 }
 
-function requireKnown(extensions: readonly Extension[], known: readonly string[]): void {
+function requireNoUnknownCritical(extensions: readonly Extension[], known: readonly string[]): void {
   const other = extensions.find(({ type, critical }) => critical && !known.includes(type))
   if (other !== undefined) throw new Error(`it has a critical extension that fpki does not know, ${other.type}`)
 }

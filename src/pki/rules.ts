@@ -1,6 +1,6 @@
 import type { Curve } from '../ports.js'
 import { parseDer, rawDer, readBitString, sequenceMembers } from './der.js'
-import type { GeneralName } from './extensions.js'
+import type { GeneralName, ParsedExtensions } from './extensions.js'
 import { type Name, sameName } from './name.js'
 import { equivalentNames } from './name-comparison.js'
 import { nameProblem } from './name-strings.js'
@@ -54,7 +54,8 @@ export const RULES: readonly Rule[] = [
     id: 'issuer-is-ca',
     cite: 'RFC 5280 4.2.1.9 and 4.2.1.3',
     check: (_, { template: { issuer } }) =>
-      issuer === null || (issuer.known.basicConstraints?.ca && issuer.known.keyUsage?.includes('keyCertSign'))
+      issuer === null ||
+      (issuer.parsedExtensions.basicConstraints?.ca && issuer.parsedExtensions.keyUsage?.includes('keyCertSign'))
         ? null
         : 'the issuer is not a CA that may sign certificates',
   },
@@ -122,27 +123,35 @@ export const RULES: readonly Rule[] = [
     cite: 'contract.md 3; RFC 5280 4.2.1',
     check: (tbs, { template }) => {
       const wrong = extensionsFor(template).find(
-        (spec, at) => !isAsMeant(spec, tbs.known, template) || !isShortest(spec.type, tbs.extensions[at]?.value),
+        (spec, at) =>
+          !matchesTemplate(spec, tbs.parsedExtensions, template) || !isShortest(spec.type, tbs.extensions[at]?.value),
       )
       return wrong === undefined ? null : `${wrong.type} is not as the profile has it`
     },
   },
 ]
 
-function isAsMeant(spec: ProfileExtension, known: TbsCertificate['known'], template: CertificateTemplate): boolean {
+function matchesTemplate(
+  spec: ProfileExtension,
+  parsedExtensions: ParsedExtensions,
+  template: CertificateTemplate,
+): boolean {
   switch (spec.type) {
     case 'keyUsage':
-      return known.keyUsage?.join() === spec.usages.join()
+      return parsedExtensions.keyUsage?.join() === spec.usages.join()
     case 'extKeyUsage':
-      return known.extKeyUsage?.join() === spec.purposes.join()
+      return parsedExtensions.extKeyUsage?.join() === spec.purposes.join()
     case 'basicConstraints':
-      return known.basicConstraints?.ca === true && known.basicConstraints.pathLenConstraint === spec.pathLenConstraint
+      return (
+        parsedExtensions.basicConstraints?.ca === true &&
+        parsedExtensions.basicConstraints.pathLenConstraint === spec.pathLenConstraint
+      )
     case 'subjectKeyIdentifier':
-      return sameOctets(known.subjectKeyIdentifier, keyIdentifier(template.spki))
+      return sameOctets(parsedExtensions.subjectKeyIdentifier, keyIdentifier(template.spki))
     case 'authorityKeyIdentifier':
-      return sameOctets(known.authorityKeyIdentifier, issuerKeyIdentifier(template))
+      return sameOctets(parsedExtensions.authorityKeyIdentifier, issuerKeyIdentifier(template))
     case 'subjectAltName':
-      return sameNames(known.subjectAltName ?? [], template.names)
+      return sameNames(parsedExtensions.subjectAltName ?? [], template.names)
   }
 }
 

@@ -37,5 +37,5 @@ export function extensionsFor({ profile, subject, names }: CertificateTemplate):
  * 4.2.1.1). It is computed from the key only when the issuer has none.
  */
 export function issuerKeyIdentifier({ issuer, spki }: Pick<CertificateTemplate, 'issuer' | 'spki'>): Uint8Array {
-  return issuer?.known.subjectKeyIdentifier ?? keyIdentifier(issuer?.spki ?? spki)
+  return issuer?.parsedExtensions.subjectKeyIdentifier ?? keyIdentifier(issuer?.spki ?? spki)
 }

@@ -22,7 +22,7 @@ export function validityFrom(
 ): Validity {
   const start = new Date(Math.floor(now.getTime() / 1000) * 1000)
   const wanted = typeof length === 'number' ? yearsAfter(start, length) : daysAfter(start, length.days)
-  const notBefore = issuer === null ? hourBefore(start) : beginUnder(issuer, start)
+  const notBefore = issuer === null ? hourBefore(start) : notBeforeUnder(issuer, start)
   const capped = issuer !== null && wanted > issuer.notAfter
   return { notBefore, notAfter: capped ? issuer.notAfter : wanted, capped }
 }
@@ -33,7 +33,7 @@ export function latestEnd(notBefore: Date, years: number): Date {
 }
 
 /** Under an issuer that is not valid at `start` nothing is backdated: the rules then refuse the certificate. */
-function beginUnder(issuer: Pick<Validity, 'notBefore' | 'notAfter'>, start: Date): Date {
+function notBeforeUnder(issuer: Pick<Validity, 'notBefore' | 'notAfter'>, start: Date): Date {
   if (start < issuer.notBefore || start >= issuer.notAfter) return start
   const early = hourBefore(start)
   return early < issuer.notBefore ? issuer.notBefore : early

@@ -103,12 +103,12 @@ function suffix(random: Random): string {
 }
 
 function warningsOf(
-  { notAfter, known }: Certificate,
+  { notAfter, parsedExtensions }: Certificate,
   wanted: readonly GeneralName[],
   now: Date,
   folder: string,
 ): readonly string[] {
-  const has = new Set(known.subjectAltName?.map(({ value }) => value))
+  const has = new Set(parsedExtensions.subjectAltName?.map(({ value }) => value))
   const missing = wanted.filter(({ value }) => !has.has(value)).map(({ value }) => value)
   const again = `remove ${join(folder, FILES.trust)}, and the next start makes another one, which clients have to be told of.`
   return [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { answerRequest, type WireAnswer } from '../../src/factory/answer.js'
 import type { FactoryApi } from '../../src/factory/api.js'
-import { readCsr } from '../../src/pki/csr.js'
+import { parseAndVerifyCsr } from '../../src/pki/csr.js'
 import { FACTORY, newRoot } from '../support/issue.js'
 import { localCaOf, newFactory, pemOf, signed } from './support/embedded.js'
 
@@ -26,7 +26,7 @@ test('the first conversation of a factory has the statuses and bodies that fioct
     status: 201,
     kinds: ['ca-csr', 'tls-csr'],
   })
-  expect(() => readCsr(member(csrs, 'ca-csr'), 'ca-csr')).not.toThrow()
+  expect(() => parseAndVerifyCsr(member(csrs, 'ca-csr'), 'ca-csr')).not.toThrow()
   const tlsCrt = await signed(member(csrs, 'tls-csr'), 'tls', root)
   const update = { 'root-crt': pemOf(root.certificate), 'tls-crt': tlsCrt, 'change-meta': { 'created-by': '' } }
   expect(await ask('PATCH', CERTS, update)).toEqual({ status: 202, body: {} })

@@ -289,8 +289,8 @@ describe('a TBSCertificate is refused for the value of an extension', () => {
   const names = (value: Uint8Array) => replacing('subjectAltName', extension(OIDS.subjectAltName, value))
   const authority = (...parts: readonly Uint8Array[]) =>
     replacing('authorityKeyIdentifier', extension(OIDS.authorityKeyIdentifier, sequence(...parts)))
-  const identifier = Buffer.from(root.certificate.known.subjectKeyIdentifier ?? [])
-  const otherIdentifier = Buffer.from(otherRoot.certificate.known.subjectKeyIdentifier ?? [])
+  const identifier = Buffer.from(root.certificate.parsedExtensions.subjectKeyIdentifier ?? [])
+  const otherIdentifier = Buffer.from(otherRoot.certificate.parsedExtensions.subjectKeyIdentifier ?? [])
 
   test('no keyUsage bit at all, which cannot even be read', async () => {
     expect(await verdict('tls-crt', usage('030100'))).toMatch(/keyUsage is for nothing\.$/)

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
-import { readCsr } from '../../src/pki/csr.js'
+import { parseAndVerifyCsr } from '../../src/pki/csr.js'
 import type { CsrPolicy } from '../../src/pki/csr-policy.js'
 import { DEVICE_CA, TLS_SERVER } from '../../src/pki/profiles.js'
 import { readPublicKey } from '../../src/pki/public-key.js'
@@ -207,7 +207,7 @@ describe('a request is refused for its key', () => {
     const ca = await newDeviceCa(root)
     const keyPem = await opensslKey('P-256')
     const csr = await opensslCsr({ keyPem })
-    const { publicKey } = readCsr(csr, 'the CSR')
+    const { publicKey } = parseAndVerifyCsr(csr, 'the CSR')
     const others = [
       { owner: 'factory_ca.pem', publicKey: root.certificate.publicKey },
       { owner: 'local-ca.pem', publicKey: ca.certificate.publicKey },
@@ -446,8 +446,8 @@ describe('a request is signed', () => {
       Buffer.of(1, 1, 0xff),
       octetString(sequence(Buffer.of(1, 1, 0xff))),
     )
-    const { known } = readCsr(tlsCsr({ attributes: [microsoftRequest(ca)] }), 'it')
-    expect(known.basicConstraints).toEqual({ ca: true, pathLenConstraint: null })
+    const { parsedExtensions } = parseAndVerifyCsr(tlsCsr({ attributes: [microsoftRequest(ca)] }), 'it')
+    expect(parsedExtensions.basicConstraints).toEqual({ ca: true, pathLenConstraint: null })
   })
 
   test('with IP addresses, as OpenSSL reads them', async () => {

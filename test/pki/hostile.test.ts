@@ -2,7 +2,7 @@ import { sign } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
-import { readCsr } from '../../src/pki/csr.js'
+import { parseAndVerifyCsr } from '../../src/pki/csr.js'
 import { TLS_SERVER } from '../../src/pki/profiles.js'
 import { isIssuedBy, readCertificate, readPemList } from '../../src/pki/read-certificate.js'
 import { runProgram } from '../support/cli.js'
@@ -32,7 +32,7 @@ function outcome(read: () => unknown): string {
 }
 
 const certificateOutcome = (der: Uint8Array) => outcome(() => readCertificate(der, 'it'))
-const csrOutcome = (der: Uint8Array) => outcome(() => readCsr(csrPem(der), 'it'))
+const csrOutcome = (der: Uint8Array) => outcome(() => parseAndVerifyCsr(csrPem(der), 'it'))
 
 /** Is `der` read, and taken for a certificate that the root issued? */
 function isTakenFor(der: Uint8Array): boolean {

@@ -76,7 +76,7 @@ const CHAINS: Readonly<Record<string, readonly [holds: boolean, chain: readonly 
   'a server of tomorrow': [false, [root, { ...leaf, from: 1, until: 20 }]],
   'an expired root': [false, [{ ...root, from: -20, until: -1 }, leaf]],
   'a root of tomorrow': [false, [{ ...root, from: 1, until: 20 }, leaf]],
-  'an expired CA between': [false, [root, { ...ca, from: -20, until: -1 }, leaf]],
+  'an expired intermediate CA': [false, [root, { ...ca, from: -20, until: -1 }, leaf]],
   'another key under the same name': [false, [root, { ...leaf, stolenName: true }]],
   'another issuer name': [false, [root, { ...leaf, issuedAs: '/CN=Other-CA/OU=acme' }]],
   'another issuer name, and no key ids': [
@@ -87,16 +87,16 @@ const CHAINS: Readonly<Record<string, readonly [holds: boolean, chain: readonly 
     ],
   ],
   'a signature that was changed': [false, [root, { ...leaf, tampered: true }]],
-  'a CA between with a signature that was changed': [false, [root, { ...ca, tampered: true }, leaf]],
+  'an intermediate CA whose signature was changed': [false, [root, { ...ca, tampered: true }, leaf]],
   'a root that is no CA': [
     false,
     [{ ...root, extensions: ROOT.with(0, 'basicConstraints=critical,CA:FALSE').toSpliced(1, 1) }, leaf],
   ],
-  'a CA between that is none': [
+  'an intermediate that is not a CA': [
     false,
     [root, { ...ca, extensions: ['basicConstraints=critical,CA:FALSE', ...CA.slice(2)] }, leaf],
   ],
-  'a CA between without basicConstraints': [false, [root, { ...ca, extensions: CA.slice(2) }, leaf]],
+  'an intermediate CA without basicConstraints': [false, [root, { ...ca, extensions: CA.slice(2) }, leaf]],
   'a CA that may not sign certificates': [
     false,
     [root, { ...ca, extensions: CA.with(1, 'keyUsage=critical,cRLSign') }, leaf],
@@ -123,9 +123,9 @@ const CHAINS: Readonly<Record<string, readonly [holds: boolean, chain: readonly 
 /** Does OpenSSL accept the last of the files? */
 async function openssl([root = '', ...files]: readonly string[]): Promise<boolean> {
   const certificate = files.at(-1) ?? ''
-  const between = files.slice(0, -1).flatMap((file) => ['-untrusted', file])
+  const intermediates = files.slice(0, -1).flatMap((file) => ['-untrusted', file])
   const trusted = ['-CAfile', root, '-no-CApath', '-no-CAstore']
-  const { status, stderr } = await runProgram('openssl', ['verify', ...trusted, ...between, certificate])
+  const { status, stderr } = await runProgram('openssl', ['verify', ...trusted, ...intermediates, certificate])
   // 2 is its no; anything else would be a mistake of this test.
   if (status !== 0 && status !== 2) throw new Error(stderr)
   return status === 0
@@ -137,7 +137,7 @@ async function fpki(files: readonly string[]): Promise<string | null> {
   const [root, ...certificates] = texts.map((text) => readPemCertificate(text, 'a certificate of the test'))
   const certificate = certificates.pop()
   if (root === undefined || certificate === undefined) throw new Error('a chain has two certificates at least')
-  return pathProblem(certificate, { root, between: certificates, at: new Date() })
+  return pathProblem(certificate, { root, intermediates: certificates, at: new Date() })
 }
 
 describe('OpenSSL and fpki say the same of', () => {

@@ -1,6 +1,6 @@
 import { FpkiError } from '../../errors.js'
 import { checkFactoryName } from '../../factory-name.js'
-import { readCsr } from '../../pki/csr.js'
+import { parseAndVerifyCsr } from '../../pki/csr.js'
 import { provesPossession } from '../../pki/possession.js'
 import { sameKey } from '../../pki/public-key.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
@@ -50,7 +50,9 @@ async function readTlsKey(
   { csrs }: FactoryState,
   { publicKey }: Certificate,
 ): Promise<string> {
-  const made = csrs.findLast(({ kind, csr }) => kind === 'tls' && sameKey(readCsr(csr, 'tls-csr').publicKey, publicKey))
+  const made = csrs.findLast(
+    ({ kind, csr }) => kind === 'tls' && sameKey(parseAndVerifyCsr(csr, 'tls-csr').publicKey, publicKey),
+  )
   const path = made === undefined ? null : keyPath(folder, made.kind, made.generation)
   const pem = path === null ? null : await files.read(path, 16_384)
   const isItsKey = pem !== null && (await provesPossession(await openKey(pem, path ?? ''), publicKey.spki))

@@ -1,5 +1,5 @@
 import { FpkiError } from '../../errors.js'
-import { readCsr } from '../../pki/csr.js'
+import { parseAndVerifyCsr } from '../../pki/csr.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { isDeviceCaName } from '../../pki/device-ca-name.js'
 import { attributeValues } from '../../pki/name.js'
@@ -54,7 +54,8 @@ function rootAfter(state: FactoryState, { rootCrt }: CertificatesUpdate, now: Da
   if (current !== undefined) throw refused(409, 'the root of trust is set already, and can be set once only')
   const root = readPemCertificate(rootCrt, 'root-crt')
   requireCa(root, 'root-crt', state.factory, now)
-  if (root.known.basicConstraints?.pathLenConstraint === 0) throw refused(400, 'root-crt may have no CA below it')
+  if (root.parsedExtensions.basicConstraints?.pathLenConstraint === 0)
+    throw refused(400, 'root-crt may have no CA below it')
   // One that a company's CA has signed is the trust anchor itself; that signature is not this API's to check.
   if (isSelfIssued(root) && !isIssuedBy(root, root)) throw refused(400, 'root-crt is not signed by its own key')
   return root
@@ -69,7 +70,7 @@ interface HeldKey {
 function keyOnce({ csr }: MadeCsr): () => PublicKey {
   let key: PublicKey | null = null
   return () => {
-    key ??= readCsr(csr, 'a stored request').publicKey
+    key ??= parseAndVerifyCsr(csr, 'a stored request').publicKey
     return key
   }
 }
@@ -87,8 +88,9 @@ function serverCertificates(scene: Scene, kind: CsrKind, pem: string | undefined
   const what = kind === 'tls' ? 'tls-crt' : 'est-tls-crt'
   const certificate = readPemCertificate(pem, what)
   requireIssued(certificate, what, scene)
-  if (certificate.known.basicConstraints?.ca) throw refused(400, `${what} is a CA`)
-  if (!certificate.known.extKeyUsage?.includes('serverAuth')) throw refused(400, `${what} is not for serverAuth`)
+  if (certificate.parsedExtensions.basicConstraints?.ca) throw refused(400, `${what} is a CA`)
+  if (!certificate.parsedExtensions.extKeyUsage?.includes('serverAuth'))
+    throw refused(400, `${what} is not for serverAuth`)
   if (!holdsKey(scene, kind, certificate))
     throw refused(400, `${what} is for a key that is not this factory's`, OTHER_STATE)
   return [certificate]
@@ -126,7 +128,7 @@ function requireIssued(certificate: Certificate, what: string, { root, now }: Sc
 }
 
 function requireCa(certificate: Certificate, what: string, factory: string, now: Date): void {
-  const { basicConstraints, keyUsage } = certificate.known
+  const { basicConstraints, keyUsage } = certificate.parsedExtensions
   if (!basicConstraints?.ca || !keyUsage?.includes('keyCertSign')) throw refused(400, `${what} is not a CA`)
   const units = attributeValues(certificate.subject, 'OU')
   if (units.length !== 1 || units[0] !== factory) throw refused(400, `${what} does not have OU=${factory}`)

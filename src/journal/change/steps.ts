@@ -3,7 +3,7 @@ import { FpkiError } from '../../errors.js'
 import { againOnConflict } from '../../factory/again-on-conflict.js'
 import type { CertificatesUpdate, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
 import { deviceCaSerials, knownPki } from '../../issuance/open-pki.js'
-import { revokedIn } from '../../pki/crl.js'
+import { revokedSerials } from '../../pki/crl.js'
 import { readPemList } from '../../pki/read-certificate.js'
 import { readCrl } from '../../pki/read-crl.js'
 import { shellWord } from '../../shell-word.js'
@@ -70,7 +70,7 @@ function revivedIn(known: FactoryCertificates, { update, before }: Sent): readon
   const { caRevokeCrl } = known
   if (update.caCrt === undefined || caRevokeCrl === null || caRevokeCrl === before.caRevokeCrl) return []
   const there = deviceCaSerials(known)
-  return revokedIn(readCrl(caRevokeCrl, 'ca-revoke-crl')).filter((serial) => there.has(serial))
+  return revokedSerials(readCrl(caRevokeCrl, 'ca-revoke-crl')).filter((serial) => there.has(serial))
 }
 
 function broughtBack(serials: readonly bigint[], { directory }: ChangeWork): FpkiError {

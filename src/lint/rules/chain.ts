@@ -14,16 +14,17 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     onRoot: 'warning',
     cite: 'RFC 5280 4.2.1.2',
     applies: inRole('root', 'device-ca'),
-    check: ({ known }) => unless(known.subjectKeyIdentifier !== null, 'it is a CA and has no subjectKeyIdentifier'),
+    check: ({ parsedExtensions }) =>
+      unless(parsedExtensions.subjectKeyIdentifier !== null, 'it is a CA and has no subjectKeyIdentifier'),
   },
   {
     code: 'ca-subject-key-id-not-sha1',
     severity: 'warning',
     cite: 'contract.md 6; RFC 5280 4.2.1.2',
-    applies: (item) => inRole('device-ca')(item) && item.known.subjectKeyIdentifier !== null,
-    check: ({ known, key: { identifier } }) =>
+    applies: (item) => inRole('device-ca')(item) && item.parsedExtensions.subjectKeyIdentifier !== null,
+    check: ({ parsedExtensions, key: { identifier } }) =>
       unless(
-        identifier === null || sameOctets(known.subjectKeyIdentifier, identifier),
+        identifier === null || sameOctets(parsedExtensions.subjectKeyIdentifier, identifier),
         'its subjectKeyIdentifier is not the SHA-1 of its key, so OpenSSL and nginx reject devices ' +
           'whose certificates were issued with an authorityKeyIdentifier computed from that key ' +
           '(unable to get local issuer certificate)',
@@ -34,7 +35,8 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     severity: 'warning',
     cite: 'contract.md 6; RFC 5280 4.2.1.2',
     applies: inRole('tls'),
-    check: ({ known }) => unless(known.subjectKeyIdentifier !== null, 'it has no subjectKeyIdentifier'),
+    check: ({ parsedExtensions }) =>
+      unless(parsedExtensions.subjectKeyIdentifier !== null, 'it has no subjectKeyIdentifier'),
   },
   {
     code: 'authority-key-id-missing',
@@ -42,16 +44,20 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     onRoot: 'warning',
     cite: 'contract.md 3; RFC 5280 4.2.1.1',
     applies: (item) => !isSelfIssued(item),
-    check: ({ known }) => unless(known.authorityKeyIdentifier !== null, 'it has no authorityKeyIdentifier'),
+    check: ({ parsedExtensions }) =>
+      unless(parsedExtensions.authorityKeyIdentifier !== null, 'it has no authorityKeyIdentifier'),
   },
   {
     code: 'authority-key-id-wrong',
     severity: 'error',
     cite: 'RFC 5280 4.2.1.1',
-    applies: ({ known }) => known.authorityKeyIdentifier !== null,
+    applies: ({ parsedExtensions }) => parsedExtensions.authorityKeyIdentifier !== null,
     check: (certificate, { issuerOf }) => {
       const issuer = issuerOf(certificate)
-      const [found, wanted] = [certificate.known.authorityKeyIdentifier, issuer?.known.subjectKeyIdentifier ?? null]
+      const [found, wanted] = [
+        certificate.parsedExtensions.authorityKeyIdentifier,
+        issuer?.parsedExtensions.subjectKeyIdentifier ?? null,
+      ]
       if (found === null || wanted === null) return null
       return unless(
         sameOctets(found, wanted),
@@ -107,7 +113,9 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     applies: (item) => !isSelfIssued(item),
     check: (certificate, { issuerOf }) => {
       const issuer = issuerOf(certificate)
-      const isCa = issuer?.known.basicConstraints?.ca && issuer.known.keyUsage?.includes('keyCertSign') !== false
+      const isCa =
+        issuer?.parsedExtensions.basicConstraints?.ca &&
+        issuer.parsedExtensions.keyUsage?.includes('keyCertSign') !== false
       return unless(
         issuer === null || isCa === true,
         `its issuer, ${issuer?.place.file}, is no CA that may sign certificates`,

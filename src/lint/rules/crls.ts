@@ -59,7 +59,10 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
     cite: 'RFC 5280 5.2.1',
     applies: always,
     check: (item, { issuerOf }) => {
-      const [found, wanted] = [item.crl.authorityKeyIdentifier, issuerOf(item)?.known.subjectKeyIdentifier ?? null]
+      const [found, wanted] = [
+        item.crl.authorityKeyIdentifier,
+        issuerOf(item)?.parsedExtensions.subjectKeyIdentifier ?? null,
+      ]
       return unless(
         found === null || wanted === null || sameOctets(found, wanted),
         'authorityKeyIdentifier is not the subjectKeyIdentifier of its issuer',

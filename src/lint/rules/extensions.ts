@@ -1,4 +1,4 @@
-import { UNDERSTOOD } from '../../pki/path-validation/validate.js'
+import { PROCESSED_EXTENSIONS } from '../../pki/path-validation/validate.js'
 import type { ProfileExtension } from '../../pki/profiles.js'
 import type { LintCertificate, Role } from '../model.js'
 import { PROFILE_OF } from '../role.js'
@@ -15,7 +15,9 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     applies: always,
     check: ({ extensions }) =>
       listed(
-        extensions.filter(({ type, critical }) => critical && !UNDERSTOOD.includes(type)).map(({ type }) => type),
+        extensions
+          .filter(({ type, critical }) => critical && !PROCESSED_EXTENSIONS.includes(type))
+          .map(({ type }) => type),
         (types) => `it has a critical extension that fpki does not know, and others may not either: ${types}`,
       ),
   },
@@ -39,8 +41,8 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     severity: 'error',
     cite: 'RFC 5280 4.2.1.9',
     applies: inRole(...CAS),
-    check: ({ known }) =>
-      unless(known.basicConstraints?.ca === true, 'it is not marked as a CA (basicConstraints CA:TRUE)'),
+    check: ({ parsedExtensions }) =>
+      unless(parsedExtensions.basicConstraints?.ca === true, 'it is not marked as a CA (basicConstraints CA:TRUE)'),
   },
   {
     code: 'basic-constraints-not-critical',
@@ -54,9 +56,9 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     code: 'path-length',
     severity: 'error',
     cite: 'contract.md 3; RFC 5280 4.2.1.9',
-    applies: (item) => inRole(...CAS)(item) && item.known.basicConstraints?.ca === true,
-    check: ({ role, known }) => {
-      const length = known.basicConstraints?.pathLenConstraint ?? null
+    applies: (item) => inRole(...CAS)(item) && item.parsedExtensions.basicConstraints?.ca === true,
+    check: ({ role, parsedExtensions }) => {
+      const length = parsedExtensions.basicConstraints?.pathLenConstraint ?? null
       if (role === 'root') return unless(length !== 0, 'its path length is 0, so that no device CA below it holds')
       return unless(length === 0, `its path length is ${length ?? 'not limited'}; that of a device CA is 0`)
     },
@@ -66,22 +68,23 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     severity: 'error',
     cite: 'contract.md 3; RFC 5280 4.2.1.9',
     applies: inRole('tls'),
-    check: ({ known }) =>
-      unless(!known.basicConstraints?.ca, 'it is CA:TRUE, so that the server can make certificates'),
+    check: ({ parsedExtensions }) =>
+      unless(!parsedExtensions.basicConstraints?.ca, 'it is CA:TRUE, so that the server can make certificates'),
   },
   {
     code: 'ca-on-device',
     severity: 'error',
     cite: 'contract.md 3; RFC 5280 4.2.1.9',
     applies: inRole('device'),
-    check: ({ known }) => unless(!known.basicConstraints?.ca, 'it is CA:TRUE, so that the device can make devices'),
+    check: ({ parsedExtensions }) =>
+      unless(!parsedExtensions.basicConstraints?.ca, 'it is CA:TRUE, so that the device can make devices'),
   },
   {
     code: 'key-usage-missing',
     severity: 'error',
     cite: 'contract.md 3; RFC 5280 4.2.1.3',
     applies: ({ role }) => role !== null,
-    check: ({ known }) => unless(known.keyUsage !== null, 'it has no keyUsage'),
+    check: ({ parsedExtensions }) => unless(parsedExtensions.keyUsage !== null, 'it has no keyUsage'),
   },
   {
     code: 'key-usage-not-critical',
@@ -94,22 +97,22 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     code: 'key-usage-lacks',
     severity: 'error',
     cite: 'contract.md 3; RFC 5280 4.2.1.3',
-    applies: ({ role, known }) => role !== null && known.keyUsage !== null,
-    check: (certificate) => lacks(usagesOf(certificate), certificate.known.keyUsage),
+    applies: ({ role, parsedExtensions }) => role !== null && parsedExtensions.keyUsage !== null,
+    check: (certificate) => lacks(usagesOf(certificate), certificate.parsedExtensions.keyUsage),
   },
   {
     code: 'key-usage-extra',
     severity: 'warning',
     cite: 'contract.md 3',
-    applies: ({ role, known }) => role !== null && known.keyUsage !== null,
-    check: (certificate) => extra(usagesOf(certificate), certificate.known.keyUsage),
+    applies: ({ role, parsedExtensions }) => role !== null && parsedExtensions.keyUsage !== null,
+    check: (certificate) => extra(usagesOf(certificate), certificate.parsedExtensions.keyUsage),
   },
   {
     code: 'ext-key-usage-lacks',
     severity: 'error',
     cite: 'contract.md 3; RFC 5280 4.2.1.12',
     applies: inRole('tls', 'device'),
-    check: (certificate) => lacks(purposesOf(certificate), certificate.known.extKeyUsage ?? []),
+    check: (certificate) => lacks(purposesOf(certificate), certificate.parsedExtensions.extKeyUsage ?? []),
   },
   {
     code: 'root-ext-key-usage',
@@ -118,7 +121,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     applies: inRole('root'),
     check: (certificate) =>
       listed(
-        purposesOf(certificate).filter((purpose) => !certificate.known.extKeyUsage?.includes(purpose)),
+        purposesOf(certificate).filter((purpose) => !certificate.parsedExtensions.extKeyUsage?.includes(purpose)),
         (purposes) => `the root that fpki makes is for ${purposes}, too`,
       ),
   },
@@ -127,7 +130,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     severity: 'warning',
     cite: 'contract.md 3',
     applies: ({ role }) => role !== null,
-    check: (certificate) => extra(purposesOf(certificate), certificate.known.extKeyUsage),
+    check: (certificate) => extra(purposesOf(certificate), certificate.parsedExtensions.extKeyUsage),
   },
   {
     code: 'ext-key-usage-not-critical',

@@ -107,9 +107,9 @@ export const NAME_RULES: readonly CertificateRule[] = [
     severity: 'warning',
     cite: 'contract.md 3; RFC 6125 6.4.4',
     applies: inRole('tls'),
-    check: ({ known }) =>
+    check: ({ parsedExtensions }) =>
       unless(
-        (known.subjectAltName ?? []).length > 0,
+        (parsedExtensions.subjectAltName ?? []).length > 0,
         'it has no subjectAltName, and clients that look at nothing else do not accept it',
       ),
   },
@@ -119,14 +119,14 @@ export const NAME_RULES: readonly CertificateRule[] = [
     onRoot: 'warning',
     cite: 'RFC 5280 4.2.1.6',
     applies: always,
-    check: ({ known }) => brokenNames(known),
+    check: ({ parsedExtensions }) => brokenNames(parsedExtensions),
   },
   {
     code: 'san-twice',
     severity: 'warning',
     cite: 'contract.md 6',
     applies: always,
-    check: ({ known }) => namesTwice(known),
+    check: ({ parsedExtensions }) => namesTwice(parsedExtensions),
   },
   {
     code: 'san-not-critical',
@@ -165,7 +165,7 @@ export function otherUnits(name: Name, factory: string | null): string | null {
 }
 
 /** DNS names that are none, in a sentence. */
-export function brokenNames({ subjectAltName }: LintCertificate['known']): string | null {
+export function brokenNames({ subjectAltName }: LintCertificate['parsedExtensions']): string | null {
   const names = (subjectAltName ?? []).filter(({ type, value }) => type === 'DNS' && !isDnsName(value))
   return listed(
     names.map(({ value }) => JSON.stringify(value)),
@@ -174,7 +174,7 @@ export function brokenNames({ subjectAltName }: LintCertificate['known']): strin
 }
 
 /** Names that come twice, in a sentence. */
-export function namesTwice({ subjectAltName }: LintCertificate['known']): string | null {
+export function namesTwice({ subjectAltName }: LintCertificate['parsedExtensions']): string | null {
   const names = (subjectAltName ?? []).map(({ type, value }) => `${type}:${value.toLowerCase()}`)
   const seen = new Set<string>()
   const twice = names.filter((name) => seen.has(name) || !seen.add(name))

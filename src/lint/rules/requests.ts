@@ -39,9 +39,12 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
     severity: 'error',
     cite: 'contract.md 6',
     applies: always,
-    check: ({ role, subject, known }) => {
+    check: ({ role, subject, parsedExtensions }) => {
       if (role === 'device-ca') return unless(subject.attributes.length > 0, 'it asks for a CA and has no subject')
-      const names = [...attributeValues(subject, 'CN'), ...(known.subjectAltName ?? []).map(({ value }) => value)]
+      const names = [
+        ...attributeValues(subject, 'CN'),
+        ...(parsedExtensions.subjectAltName ?? []).map(({ value }) => value),
+      ]
       return unless(
         names.some((name) => name !== ''),
         'it has no name, neither in its subject nor in subjectAltName',
@@ -60,9 +63,9 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
     severity: 'warning',
     cite: 'contract.md 3; RFC 6125 6.4.4',
     applies: inRole('tls'),
-    check: ({ known }) =>
+    check: ({ parsedExtensions }) =>
       unless(
-        (known.subjectAltName ?? []).length > 0,
+        (parsedExtensions.subjectAltName ?? []).length > 0,
         'it asks for no subjectAltName, and clients that look at nothing else will not accept the certificate',
       ),
   },
@@ -71,14 +74,14 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
     severity: 'error',
     cite: 'contract.md 6',
     applies: always,
-    check: ({ known }) => brokenNames(known),
+    check: ({ parsedExtensions }) => brokenNames(parsedExtensions),
   },
   {
     code: 'csr-name-twice',
     severity: 'error',
     cite: 'contract.md 6',
     applies: always,
-    check: ({ known }) => namesTwice(known),
+    check: ({ parsedExtensions }) => namesTwice(parsedExtensions),
   },
   {
     code: 'csr-unit',

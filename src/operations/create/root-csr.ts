@@ -12,7 +12,7 @@ import { holdsPki, lastJournal, requireSameWork } from '../../journal/resume.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from '../../journal/run-steps.js'
 import { jsonDocument } from '../../json-document.js'
 import { madeKey, makeKey } from '../../keystore/private-key.js'
-import { readCsr } from '../../pki/csr.js'
+import { parseAndVerifyCsr } from '../../pki/csr.js'
 import { formatName } from '../../pki/name.js'
 import { sameSpki } from '../../pki/public-key.js'
 import { createCaCsr } from '../../signer/x509/csr.js'
@@ -106,7 +106,7 @@ export async function rootCsr(options: RootCsrOptions, ports: RootCsrPorts): Pro
       ports,
     )
     if (options.out !== undefined) await writeOut(ports, options.out, csr)
-    const subject = formatName(readCsr(csr, ROOT_CSR).subject)
+    const subject = formatName(parseAndVerifyCsr(csr, ROOT_CSR).subject)
     const { factory } = options
     return {
       factory,
@@ -176,7 +176,7 @@ async function makeCsr({ directory, options, keys, auditLog }: Work, facts: Fact
   const publicKey = await madeKey(keys.root, fact(facts, 'rootKey'))
   const existing = await directory.read(ROOT_CSR)
   const path = `${directory.path}/${ROOT_CSR}`
-  if (existing !== null && sameSpki(readCsr(existing, path).publicKey.spki, publicKey)) return
+  if (existing !== null && sameSpki(parseAndVerifyCsr(existing, path).publicKey.spki, publicKey)) return
   const csr = await createCaCsr(await commonNameAndUnit('Factory-CA', options.factory), await keys.root.open())
   await auditLog.event('The root key signed the request for its certificate.')
   // One of another key: create refuses to overwrite it, and says so.

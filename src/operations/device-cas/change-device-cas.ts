@@ -12,7 +12,7 @@ import {
 import { withAuditLog } from '../../journal/keep-records.js'
 import { type Facts, fact } from '../../journal/run-steps.js'
 import { rootSignerOf } from '../../keystore/root-key.js'
-import { isCrlOf, revokedIn } from '../../pki/crl.js'
+import { isCrlOf, revokedSerials } from '../../pki/crl.js'
 import { describeCrl } from '../../pki/describe-crl.js'
 import { readCrl } from '../../pki/read-crl.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
@@ -138,7 +138,7 @@ function crlChange(
       const sent = readCrl(sentCrl(facts), 'the CRL')
       // This one takes the place of one that fioctl may have sent.
       const remembered = (await work.directory.readState())?.revokedCaSerials ?? []
-      const revoked = [...remembered, ...revokedBefore(work), ...revokedIn(sent).map(String)]
+      const revoked = [...remembered, ...revokedBefore(work), ...revokedSerials(sent).map(String)]
       return { crlNumber: (sent.crlNumber ?? 0n).toString(), revokedCaSerials: [...new Set(revoked)] }
     },
   }
@@ -153,7 +153,7 @@ function numberOf({ caRevokeCrl }: FactoryCertificates, { root }: ChangeWork): b
 
 function revokedBefore({ known, root }: ChangeWork): readonly string[] {
   const crl = known.caRevokeCrl === null ? null : readCrl(known.caRevokeCrl, 'ca-revoke-crl')
-  return crl !== null && isCrlOf(crl, root) ? revokedIn(crl).map(String) : []
+  return crl !== null && isCrlOf(crl, root) ? revokedSerials(crl).map(String) : []
 }
 
 /** Another command may have taken the other CAs away while this one was asked about. `null`: a run that goes on. */

@@ -4,7 +4,7 @@ import { againOnConflict } from '../../factory/again-on-conflict.js'
 import type { FactoryApi, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
 import { deviceCasOf } from '../../issuance/open-pki.js'
 import { jsonDocument } from '../../json-document.js'
-import { isCrlOf, revokedIn } from '../../pki/crl.js'
+import { isCrlOf, revokedSerials } from '../../pki/crl.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../../pki/describe.js'
 import { attributeValues } from '../../pki/name.js'
 import { sameOctets } from '../../pki/octets.js'
@@ -126,7 +126,7 @@ function revokedAgain(
   root: Certificate,
 ): readonly string[] {
   const crl = caRevokeCrl === null ? null : readCrl(caRevokeCrl, 'ca-revoke-crl')
-  const revoked = crl !== null && isCrlOf(crl, root) ? revokedIn(crl) : []
+  const revoked = crl !== null && isCrlOf(crl, root) ? revokedSerials(crl) : []
   return added
     .filter(({ serialNumber }) => revoked.includes(serialNumber))
     .map(({ serialNumber }) => `${serialNumber} was revoked, and the gateway accepts its devices again.`)
@@ -155,7 +155,7 @@ interface DeviceCaScene {
 
 /** A device CA of this factory, signed by its root (contract.md 3 and 6). */
 function checkDeviceCa(certificate: Certificate, { root, factory, now, what }: DeviceCaScene): void {
-  const { basicConstraints, keyUsage } = certificate.known
+  const { basicConstraints, keyUsage } = certificate.parsedExtensions
   const units = attributeValues(certificate.subject, 'OU')
   const problems = [
     isIssuedBy(certificate, root) ? null : 'is not signed by the root of the factory',

@@ -7,11 +7,11 @@ import { type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
 import { withAuditLog } from '../../journal/keep-records.js'
 import { jsonDocument } from '../../json-document.js'
 import { type HsmAccess, rootSignerOf } from '../../keystore/root-key.js'
-import { type Csr, readCsr } from '../../pki/csr.js'
+import { type Csr, parseAndVerifyCsr } from '../../pki/csr.js'
 import { acceptCsr } from '../../pki/csr-policy.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../../pki/describe.js'
 import { deviceCaNameProblem } from '../../pki/device-ca-name.js'
-import { deviceEvidence } from '../../pki/device-request.js'
+import { deviceRequestEvidence } from '../../pki/device-request.js'
 import { attributeValues } from '../../pki/name.js'
 import { DEVICE_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
@@ -105,9 +105,9 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   const { what, out, days } = options
   const { files, clock, random, progress, access } = ports
   const { directory, root, factory } = pki
-  const csr = readCsr(options.request, what)
+  const csr = parseAndVerifyCsr(options.request, what)
   if (options.profile !== 'tls') requireNoDevice(csr, what, factory)
-  const name = options.profile ?? (csr.known.basicConstraints?.ca ? 'device-ca' : 'tls')
+  const name = options.profile ?? (csr.parsedExtensions.basicConstraints?.ca ? 'device-ca' : 'tls')
   const { years, ...rest } = SIGN_PROFILES[name]
   // Whoever says how long may go beyond the profile; nothing goes beyond the root.
   const profile = { ...rest, years: Math.max(years, Math.ceil((days ?? 0) / 365)) }
@@ -146,7 +146,7 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
 
 /** The root signs no device, and a TLS server's certificate is of no use to one. Throws ERR_BAD_CSR. */
 function requireNoDevice(csr: Csr, what: string, factory: string): void {
-  const evidence = deviceEvidence(csr, factory)
+  const evidence = deviceRequestEvidence(csr, factory)
   if (evidence === null) return
   throw new FpkiError(
     'ERR_BAD_CSR',

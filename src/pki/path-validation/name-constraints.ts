@@ -18,7 +18,7 @@ interface Subtree {
 }
 
 /** As OpenSSL has it: names times constraints. */
-const MOST_COMPARISONS = 1 << 20
+const MAX_COMPARISONS = 1 << 20
 
 /**
  * Why a name of a path is against a constraint above it (RFC 5280, 6.1.3 (b), (c)); null: none is. The root's own
@@ -46,7 +46,7 @@ function firstOf<T>(items: readonly T[], faultFor: (item: T, index: number) => s
 }
 
 function faultOf(names: readonly ConstrainedName[], { permitted, excluded }: NameConstraints): string | null {
-  if (names.length * (permitted.length + excluded.length) > MOST_COMPARISONS) return 'too many names and constraints'
+  if (names.length * (permitted.length + excluded.length) > MAX_COMPARISONS) return 'too many names and constraints'
   return firstOf(names, (name) => permittedFault(name, permitted) ?? excludedFault(name, excluded))
 }
 

@@ -54,8 +54,8 @@ function afterCertificate(state: State, step: Step): State | string {
   if (state.explicitPolicy === 0 && level.size === 0) return NO_POLICY
   if (step.isLast) return endFault(state, step, level) ?? state
   if (step.mappings.some((mapping) => mapping.includes(ANY_POLICY))) return 'invalid policy mapping: of anyPolicy'
-  const mapped = state.policyMapping > 0 ? withMappings(level, step) : withoutMapped(level, step)
-  return { level: mapped, ...withConstraints(countedDown(state, step.isSelfIssued), step) }
+  const mapped = state.policyMapping > 0 ? withMappings(level, step) : withoutMappings(level, step)
+  return { level: mapped, ...withConstraints(decremented(state, step.isSelfIssued), step) }
 }
 
 const NO_POLICY = 'no explicit policy: a certificate policy is required, and no policy is valid for the whole path'
@@ -87,7 +87,7 @@ function withMappings(level: Level, { mappings }: Step): Level {
 }
 
 /** RFC 5280, 6.1.4 (b) (2). */
-function withoutMapped(level: Level, { mappings }: Step): Level {
+function withoutMappings(level: Level, { mappings }: Step): Level {
   const issuers = new Set(mappings.map(([issuer]) => issuer))
   return new Map([...level].filter(([policy]) => !issuers.has(policy)))
 }
@@ -95,7 +95,7 @@ function withoutMapped(level: Level, { mappings }: Step): Level {
 type Counters = Omit<State, 'level'>
 
 /** RFC 5280, 6.1.4 (h). */
-function countedDown(counters: Counters, isSelfIssued: boolean): Counters {
+function decremented(counters: Counters, isSelfIssued: boolean): Counters {
   const down = (count: number) => (isSelfIssued ? count : Math.max(count - 1, 0))
   return {
     explicitPolicy: down(counters.explicitPolicy),

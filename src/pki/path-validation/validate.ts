@@ -49,7 +49,7 @@ function issuerNameFault(path: Path): string | null {
  * The extensions whose meaning is looked at here or by whoever uses the certificate (RFC 5280, 4.2); any other one that is
  * critical makes a certificate invalid.
  */
-export const UNDERSTOOD: readonly string[] = [
+export const PROCESSED_EXTENSIONS: readonly string[] = [
   ...['keyUsage', 'extKeyUsage', 'basicConstraints', 'subjectAltName', 'nameConstraints'],
   ...['certificatePolicies', 'policyMappings', 'policyConstraints', 'inhibitAnyPolicy'],
 ]
@@ -57,15 +57,15 @@ export const UNDERSTOOD: readonly string[] = [
 /** RFC 5280, 6.1.4 (o) and 6.1.5 (f). */
 function criticalExtensionFault(path: Path): string | null {
   const extensions = path.flatMap((certificate) => certificate.extensions)
-  const unknown = extensions.find(({ critical, type }) => critical && !UNDERSTOOD.includes(type))
+  const unknown = extensions.find(({ critical, type }) => critical && !PROCESSED_EXTENSIONS.includes(type))
   return unknown === undefined ? null : `unhandled critical extension: ${unknown.type}`
 }
 
 /** RFC 5280, 6.1.4 (k) and (n), for every certificate but the last. */
 function caFault(path: Path): string | null {
-  for (const { known, subject } of path.slice(0, -1)) {
-    if (!known.basicConstraints?.ca) return `invalid CA certificate: ${formatName(subject)} is not a CA`
-    if (known.keyUsage !== null && !known.keyUsage.includes('keyCertSign'))
+  for (const { parsedExtensions, subject } of path.slice(0, -1)) {
+    if (!parsedExtensions.basicConstraints?.ca) return `invalid CA certificate: ${formatName(subject)} is not a CA`
+    if (parsedExtensions.keyUsage !== null && !parsedExtensions.keyUsage.includes('keyCertSign'))
       return `invalid CA certificate: the keyUsage of ${formatName(subject)} lacks keyCertSign`
   }
   return null
@@ -73,13 +73,13 @@ function caFault(path: Path): string | null {
 
 /** RFC 5280, 6.1.4 (l) and (m). */
 function pathLengthFault(path: Path): string | null {
-  const broken = path.slice(0, -1).find(({ known }, index) => {
-    const limit = known.basicConstraints?.pathLenConstraint ?? null
+  const broken = path.slice(0, -1).find(({ parsedExtensions }, index) => {
+    const limit = parsedExtensions.basicConstraints?.pathLenConstraint ?? null
     const below = path.slice(index + 1, -1).filter((ca) => !isSelfIssued(ca)).length
     return limit !== null && below > limit
   })
   if (broken === undefined) return null
-  const limit = broken.known.basicConstraints?.pathLenConstraint
+  const limit = broken.parsedExtensions.basicConstraints?.pathLenConstraint
   return `path length constraint exceeded: ${formatName(broken.subject)} allows ${limit} CAs below it`
 }
 

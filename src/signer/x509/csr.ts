@@ -1,5 +1,5 @@
 import { type CsrTemplate, checkCsrInfo } from '../../pki/check-csr.js'
-import { readCsr } from '../../pki/csr.js'
+import { parseAndVerifyCsr } from '../../pki/csr.js'
 import type { GeneralName } from '../../pki/extensions.js'
 import type { Name } from '../../pki/name.js'
 import { encodePem } from '../../pki/pem.js'
@@ -16,12 +16,12 @@ import { loadX509, type X509Library } from './library.js'
  * @throws FpkiError ERR_PROFILE, ERR_SIGNATURE as {@link issueCertificate}
  */
 export function createCsr(subject: Name, names: readonly GeneralName[], signer: Signer): Promise<string> {
-  return requestFor({ subject, spki: signer.publicKey, asksFor: { kind: 'server', names } }, signer)
+  return requestFor({ subject, spki: signer.publicKey, requested: { kind: 'server', names } }, signer)
 }
 
 /** Makes a request for a CA that may have CAs below it and signs certificates and CRLs. Otherwise as {@link createCsr}. */
 export function createCaCsr(subject: Name, signer: Signer): Promise<string> {
-  return requestFor({ subject, spki: signer.publicKey, asksFor: { kind: 'ca' } }, signer)
+  return requestFor({ subject, spki: signer.publicKey, requested: { kind: 'ca' } }, signer)
 }
 
 async function requestFor(template: CsrTemplate, signer: Signer): Promise<string> {
@@ -38,11 +38,11 @@ async function requestFor(template: CsrTemplate, signer: Signer): Promise<string
     crypto,
   )
   const der = new Uint8Array(rawData)
-  readCsr(der, 'the new certificate request')
+  parseAndVerifyCsr(der, 'the new certificate request')
   return encodePem('CERTIFICATE REQUEST', der)
 }
 
-function extensionsFor(x509: X509Library, { asksFor }: CsrTemplate) {
-  if (asksFor.kind === 'ca') return [keyUsage(x509, ['keyCertSign', 'cRLSign']), caConstraints(x509, null)]
-  return asksFor.names.length === 0 ? [] : [subjectAltName(x509, asksFor.names, false)]
+function extensionsFor(x509: X509Library, { requested }: CsrTemplate) {
+  if (requested.kind === 'ca') return [keyUsage(x509, ['keyCertSign', 'cRLSign']), caConstraints(x509, null)]
+  return requested.names.length === 0 ? [] : [subjectAltName(x509, requested.names, false)]
 }

@@ -1,5 +1,5 @@
 /** Says what octets are that should be DER or PEM and are evidently something else, a clause; null: they may be DER. */
-export function foreignForm(octets: Uint8Array): string | null {
+export function foreignFormat(octets: Uint8Array): string | null {
   const buffer = Buffer.from(octets.buffer, octets.byteOffset, octets.length)
   if (buffer.length === 0) return 'it is empty'
   if (isUtf16(buffer)) return 'it is UTF-16, as PowerShell redirects; save it as UTF-8 or ASCII'

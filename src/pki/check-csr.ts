@@ -6,27 +6,27 @@ import { type Name, sameName } from './name.js'
 import { nameProblem } from './name-strings.js'
 import { sameOctets } from './octets.js'
 
-/** What a new certificate request (PKCS #10) asks for. */
+/** The contents of a new certificate request (PKCS #10). */
 export interface CsrTemplate {
   readonly subject: Name
   /** SubjectPublicKeyInfo, DER. */
   readonly spki: Uint8Array
-  /** A CA that may have CAs below it and signs certificates and CRLs, or a server with these names. */
+  /** A CA that may issue CA certificates and CRLs, or a server with these names. */
   readonly requested: { readonly kind: 'ca' } | { readonly kind: 'server'; readonly names: readonly GeneralName[] }
 }
 
 /**
- * Checks a CertificationRequestInfo (DER) against its template, with fpki's own strict reader. Throws ERR_PROFILE with what
- * is wrong.
+ * Checks a CertificationRequestInfo (DER) against its template, with fpki's own strict parser. Throws ERR_PROFILE, naming
+ * the fields that differ.
  */
 export function checkCsrInfo(der: Uint8Array, { subject, spki, requested }: CsrTemplate): CheckedOctets {
   const csr = readStrictly(der)
-  const found = csr.extensions.map(({ type, critical }) => `${type} ${critical}`).join()
+  const extensions = csr.extensions.map(({ type, critical }) => `${type} ${critical}`).join()
   const problems = {
     subject: !sameName(csr.subject, subject) || nameProblem(subject) !== null,
     'public key': !sameOctets(csr.publicKey.spki, spki),
     attributes: csr.unusedAttributes.length > 0,
-    extensions: found !== extensionsOf(requested) || !matchesTemplate(csr.parsedExtensions, requested),
+    extensions: extensions !== extensionsOf(requested) || !matchesTemplate(csr.parsedExtensions, requested),
   }
   const wrong = Object.entries(problems).flatMap(([what, isWrong]) => (isWrong ? [what] : []))
   if (wrong.length > 0) throw profileError(`unexpected ${wrong.join(', ')}`)
@@ -57,7 +57,7 @@ function readStrictly(der: Uint8Array): ReturnType<typeof readRequestInfo> {
 function profileError(problem: string): FpkiError {
   return new FpkiError(
     'ERR_PROFILE',
-    `The certificate request was not signed: ${problem}.`,
-    'Nothing was signed. Report this message, which holds no secret.',
+    `Refusing to sign the certificate request: ${problem}.`,
+    'Nothing was signed. Report this message (it contains no secrets).',
   )
 }

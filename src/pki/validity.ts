@@ -1,19 +1,19 @@
-/** From when and until when a certificate holds, both ends included (RFC 5280, 4.1.2.5). */
+/** The validity of a certificate, both ends included (RFC 5280, 4.1.2.5). */
 export interface Validity {
   readonly notBefore: Date
   readonly notAfter: Date
-  /** The profile asked for more, and the issuer ends first (contract.md 6). */
+  /** Shorter than the profile because the issuer expires first (contract.md 6). */
   readonly capped: boolean
 }
 
-/** How far before now a certificate begins: a device whose clock is behind accepts it at once, as with public CAs. */
+/** Certificates start an hour early, like those of public CAs, so that devices with a slow clock accept them at once. */
 const BACKDATE = 3_600_000
 
 /**
- * `length` calendar years, or days, from `now` in whole seconds, and the hour before it, within the validity of the
- * issuer. 29 February plus years that have none is 1 March, as fioctl has it.
+ * A validity of `length` calendar years, or days, from `now`, starting an hour early and limited by the issuer's. As in
+ * fioctl, 29 February becomes 1 March in years without one.
  *
- * @param issuer null: a root, which nothing limits
+ * @param issuer null for a root, which has no limit
  */
 export function validityFrom(
   now: Date,
@@ -21,18 +21,18 @@ export function validityFrom(
   issuer: Pick<Validity, 'notBefore' | 'notAfter'> | null,
 ): Validity {
   const start = new Date(Math.floor(now.getTime() / 1000) * 1000)
-  const wanted = typeof length === 'number' ? yearsAfter(start, length) : daysAfter(start, length.days)
+  const profileEnd = typeof length === 'number' ? yearsAfter(start, length) : daysAfter(start, length.days)
   const notBefore = issuer === null ? hourBefore(start) : notBeforeUnder(issuer, start)
-  const capped = issuer !== null && wanted > issuer.notAfter
-  return { notBefore, notAfter: capped ? issuer.notAfter : wanted, capped }
+  const capped = issuer !== null && profileEnd > issuer.notAfter
+  return { notBefore, notAfter: capped ? issuer.notAfter : profileEnd, capped }
 }
 
-/** The latest notAfter of a certificate of `years` years that begins at `notBefore`, an hour before it was made. */
+/** The latest notAfter of a certificate of `years` years whose notBefore is an hour before its issuance. */
 export function latestEnd(notBefore: Date, years: number): Date {
   return yearsAfter(new Date(notBefore.getTime() + BACKDATE), years)
 }
 
-/** Under an issuer that is not valid at `start` nothing is backdated: the rules then refuse the certificate. */
+/** Not backdated under an issuer that is not valid at `start`, so that the rules refuse the certificate. */
 function notBeforeUnder(issuer: Pick<Validity, 'notBefore' | 'notAfter'>, start: Date): Date {
   if (start < issuer.notBefore || start >= issuer.notAfter) return start
   const early = hourBefore(start)

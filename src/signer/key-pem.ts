@@ -26,7 +26,7 @@ export interface KeyBlock {
 export function privateKeyBlock(pem: string, what: string): KeyBlock {
   const blocks = pemBlocks(pem)
   // An encrypted key of OpenSSL's old form has headers before its base64 (RFC 1421), so OpenSSL reads what is inside.
-  const isBroken = blocks.some(({ problem }) => problem !== null && problem !== 'its base64 is broken')
+  const isBroken = blocks.some(({ problem }) => problem !== null && problem !== 'its base64 is invalid')
   if (isBroken) throw badKey(what, 'holds a broken PEM block')
   const other = blocks.find(({ label }) => !KEY_LABELS.includes(label) && label !== PARAMETERS_LABEL)
   if (other !== undefined) throw badKey(what, `holds a PEM block of another kind, ${other.label}`)

@@ -116,7 +116,7 @@ function byOpenssl(text: string, what: string, passphrase: string): KeyObject {
 
 function described(der: Uint8Array | null, what: string): EncryptedKey {
   try {
-    if (der === null) throw new Error('its base64 is broken')
+    if (der === null) throw new Error('its base64 is invalid')
     return readEncryptedKey(der)
   } catch (error) {
     throw badKey(what, `cannot be decrypted: ${reasonOf(error)}`)

@@ -164,7 +164,7 @@ describe('what it becomes', () => {
     const asCa = await server.sign('--profile=device-ca')
     expect(asCa.stderr).toMatch(/^warning: .*asks for subjectAltName, which a device CA certificate does not get\.$/m)
     expect(asCa.stderr).toMatch(
-      /^warning: .*asks for the usage digitalSignature, which a device CA certificate does not get\.$/m,
+      /^warning: .*requests digitalSignature, which the device CA certificate will not have\.$/m,
     )
     expect(await opensslOf(asCa.stdout, '-text')).toMatch(/CA:TRUE, pathlen:0/)
     expect(await opensslOf(asCa.stdout, '-text')).not.toContain('a.example, ')
@@ -213,9 +213,9 @@ describe('what it becomes', () => {
     )
     const { status, stderr } = await odd.sign('--quiet')
     expect(status).toBe(0)
-    expect(stderr).toContain('OU=bolt, which is not the factory, acme')
-    expect(stderr).toContain('names of this kind are not given')
-    expect(stderr).toContain('asks for no DNS name')
+    expect(stderr).toContain('OU=bolt; the factory is acme')
+    expect(stderr).toContain('fpki does not issue names of this type')
+    expect(stderr).toContain('requests no DNS name')
     expect(
       stderr
         .trim()
@@ -398,7 +398,7 @@ const BAD: Bad[] = [
   ['with a key on secp256k1', () => opensslCsr({ key: 'secp256k1' }), ['1.3.132.0.10']],
   ['with an RSA key, for a CA', () => opensslCsr({ key: 'RSA-2048', extensions: CA }), ['its key is RSA']],
   [
-    'that asks for a name twice',
+    'that requests a name twice',
     () => opensslCsr({ extensions: ['subjectAltName=DNS:a.example,DNS:A.example'] }),
     ['a name twice'],
   ],
@@ -408,7 +408,7 @@ const BAD: Bad[] = [
     ['a name twice'],
   ],
   [
-    'that asks for a name that is none',
+    'that requests an invalid name',
     async () => csrPem(buildCsr({ subject, attributes: [extensionRequest(dnsNames('a b'))] })),
     ['"a b"'],
   ],
@@ -417,7 +417,7 @@ const BAD: Bad[] = [
   [
     "for a CA with the root's own name",
     async () => csrPem(buildCsr({ subject: utf8Name([CN, 'Factory-CA'], [OU, 'acme']), key: newKey() })),
-    ["the issuer's own name"],
+    ["its subject equals the issuer's name"],
   ],
   ['with a compressed point for a key', async () => compressedCsr(), ['compressed point']],
   ['of 10 MB', async () => Buffer.alloc(10_000_000, 0x30), ['larger than 1048576 bytes'], 'ERR_BAD_FILE'],

@@ -226,7 +226,7 @@ const BAD: Bad[] = [
     'with a block of nonsense',
     async () => ['-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'],
     'ERR_BAD_CERTIFICATE',
-    ['not a certificate that holds'],
+    ['not a valid certificate'],
   ],
 ]
 
@@ -242,8 +242,8 @@ describe('a list is refused, exit 6, and nothing is sent:', () => {
   })
 
   test.each<[string, string, readonly string[]]>([
-    ['empty', '', ['stdin holds no PEM block']],
-    ['no PEM', 'these are all', ['stdin holds no PEM block']],
+    ['empty', '', ['stdin is not a certificate: it contains no PEM block']],
+    ['no PEM', 'these are all', ['stdin is not a certificate: it contains no PEM block']],
     ['huge', '-'.repeat(5_000_000), ['stdin cannot be read', '4194304 bytes']],
   ])('one that is %s', async (_, stdin, names) => {
     const { home } = await copiedPki()

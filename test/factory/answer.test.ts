@@ -61,7 +61,7 @@ describe('is refused, and changes nothing:', () => {
     ['PATCH', CERTS, { 'tls-crt': {} }, 400, 'tls-crt is missing or of the wrong kind'],
     ['PATCH', CERTS, 'x', 400, 'the body is no JSON object'],
     ['PATCH', CERTS, undefined, 400, 'the body is no JSON object'],
-    ['PATCH', CERTS, { 'root-crt': 'x' }, 400, 'root-crt holds no PEM block'],
+    ['PATCH', CERTS, { 'root-crt': 'x' }, 400, 'root-crt is not a certificate'],
   ])('%s %s %j', async (method, path, body, status, msg) => {
     const { api } = await newFactory()
     expect(await asking(api)(method, path, body)).toEqual({ status, body: { msg } })

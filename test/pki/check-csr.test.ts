@@ -23,7 +23,7 @@ function refused(octets: Uint8Array, template: CsrTemplate, what: string) {
   )
 }
 
-test('what a request is to say passes', () => {
+test('a request that matches its template passes', () => {
   expect(checkCsrInfo(server, SERVER)).toBe(server)
   expect(checkCsrInfo(ca, CA)).toBe(ca)
 })
@@ -43,7 +43,7 @@ test('a request for a CA is not signed as one for a server', () => {
   refused(ca, SERVER, 'extensions')
 })
 
-test('attributes that nobody asked for are refused', () => {
+test('unrequested attributes are refused', () => {
   const key = newKey()
   const password = sequence(objectIdentifier('1.2.840.113549.1.9.7'), setOf(tlv(0x0c, Buffer.from('x'))))
   const der = buildCsr({ subject: subject.der, key, attributes: [extensionRequest(dnsNames('a.example')), password] })
@@ -51,7 +51,7 @@ test('attributes that nobody asked for are refused', () => {
   refused(at(readTlv(der), 0).der, { subject, spki: spkiOf(key), requested }, 'attributes')
 })
 
-test('a subject that not every program can read is refused', () => {
+test('a subject that some programs cannot read is refused', () => {
   const key = newKey()
   const bell = utf8Name([CN, 'a\u0007'])
   const info = at(readTlv(buildCsr({ subject: bell, key })), 0).der
@@ -60,7 +60,7 @@ test('a subject that not every program can read is refused', () => {
   refused(info, { subject: { der: bell, attributes }, spki: spkiOf(key), requested }, 'subject')
 })
 
-test('octets that are no request are refused', () => {
+test('octets that are not a request are refused', () => {
   for (const octets of [server.subarray(1), Buffer.concat([server, Buffer.of(0)]), Buffer.alloc(0)])
     expect(() => checkCsrInfo(octets, SERVER)).toThrow(expect.objectContaining({ code: 'ERR_PROFILE' }))
 })

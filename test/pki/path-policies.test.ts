@@ -141,7 +141,7 @@ function crossSigned(count: number, anchored: boolean) {
   return { root, intermediates: anchored ? [...crosses, first] : crosses, leaf }
 }
 
-test.each([2, 3, 8])('%i CAs that have signed each other in a ring end the search', async (count) => {
+test.each([2, 3, 8])('the search ends for %i CAs that signed each other in a ring', async (count) => {
   for (const anchored of [false, true]) {
     const { root, intermediates, leaf } = crossSigned(count, anchored)
     const problem = pathProblem(leaf, { root, intermediates, at: new Date() })

@@ -72,10 +72,10 @@ const CHAINS: Readonly<Record<string, readonly [holds: boolean, chain: readonly 
     true,
     [root, { ...ca, extensions: CA.with(0, 'basicConstraints=critical,CA:TRUE,pathlen:1') }, subCa, leaf],
   ],
-  'an expired server': [false, [root, { ...leaf, from: -20, until: -1 }]],
-  'a server of tomorrow': [false, [root, { ...leaf, from: 1, until: 20 }]],
+  'an expired server certificate': [false, [root, { ...leaf, from: -20, until: -1 }]],
+  'a server certificate that starts tomorrow': [false, [root, { ...leaf, from: 1, until: 20 }]],
   'an expired root': [false, [{ ...root, from: -20, until: -1 }, leaf]],
-  'a root of tomorrow': [false, [{ ...root, from: 1, until: 20 }, leaf]],
+  'a root that starts tomorrow': [false, [{ ...root, from: 1, until: 20 }, leaf]],
   'an expired intermediate CA': [false, [root, { ...ca, from: -20, until: -1 }, leaf]],
   'another key under the same name': [false, [root, { ...leaf, stolenName: true }]],
   'another issuer name': [false, [root, { ...leaf, issuedAs: '/CN=Other-CA/OU=acme' }]],
@@ -86,9 +86,9 @@ const CHAINS: Readonly<Record<string, readonly [holds: boolean, chain: readonly 
       { ...leaf, extensions: withoutIds(LEAF), issuedAs: '/CN=Other-CA/OU=acme' },
     ],
   ],
-  'a signature that was changed': [false, [root, { ...leaf, tampered: true }]],
-  'an intermediate CA whose signature was changed': [false, [root, { ...ca, tampered: true }, leaf]],
-  'a root that is no CA': [
+  'a modified signature': [false, [root, { ...leaf, tampered: true }]],
+  'an intermediate CA with a modified signature': [false, [root, { ...ca, tampered: true }, leaf]],
+  'a root that is not a CA': [
     false,
     [{ ...root, extensions: ROOT.with(0, 'basicConstraints=critical,CA:FALSE').toSpliced(1, 1) }, leaf],
   ],
@@ -140,7 +140,7 @@ async function fpki(files: readonly string[]): Promise<string | null> {
   return pathProblem(certificate, { root, intermediates: certificates, at: new Date() })
 }
 
-describe('OpenSSL and fpki say the same of', () => {
+describe('OpenSSL and fpki agree on', () => {
   test.each(Object.entries(CHAINS))('%s', async (_, [holds, links]) => {
     const files = await makeChain(links)
     expect(await openssl(files)).toBe(holds)

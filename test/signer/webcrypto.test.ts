@@ -25,7 +25,7 @@ function signWith(signer: Signer, check: (octets: Uint8Array) => CheckedOctets =
 
 const REFUSED = expect.objectContaining({
   code: 'ERR_SIGNATURE',
-  message: 'OpenSSL does not accept the new thing: what the key returned is not its signature.',
+  message: 'Refusing the new thing: the signature that the key returned does not verify.',
 })
 
 describe('the adapter', () => {
@@ -107,14 +107,14 @@ describe('a request is not made when the signer returns', () => {
     for (const made of await make('P-256', change)) {
       await expect(made).rejects.toMatchObject({
         code: 'ERR_SIGNATURE',
-        message: expect.stringContaining('OpenSSL does not accept the new certificate request'),
+        message: expect.stringContaining('Refusing the new certificate request'),
       })
     }
   })
 })
 
 test('a statement is not signed when it begins like a certificate', () => {
-  expect(() => statement(OCTETS)).toThrow('must not begin like a certificate')
+  expect(() => statement(OCTETS)).toThrow('must not start like a certificate')
   expect(() => statement('0 is the number of the first octet of a SEQUENCE')).toThrow(Error)
   expect(Buffer.from(statement('text')).toString()).toBe('text')
 })

@@ -22,7 +22,7 @@ function issueWith(sign: Signer['sign'], others: Partial<Signer> = {}) {
 
 const REFUSED = expect.objectContaining({
   code: 'ERR_SIGNATURE',
-  message: expect.stringContaining('OpenSSL does not accept the new certificate for tls-crt'),
+  message: expect.stringContaining('Refusing the new certificate for tls-crt'),
 })
 
 describe('a certificate is not issued when the signer returns', () => {

@@ -72,7 +72,7 @@ function macData(safe: Uint8Array, passphrase: string, { random, passphraseRound
 /** RFC 7292, appendix B.2, for a MAC with SHA-256: the key is one digest long, so that there is one round of step 6. */
 function macKey(passphrase: string, salt: Uint8Array, rounds: number): Uint8Array {
   const password = Buffer.concat([bmp(passphrase), Buffer.alloc(2)])
-  let key = Buffer.concat([Buffer.alloc(BLOCK, 3), filled(salt), filled(password)])
+  let key = Buffer.concat([Buffer.alloc(BLOCK, 3), padded(salt), padded(password)])
   for (let round = 0; round < rounds; round++) key = createHash('sha256').update(key).digest()
   return key
 }
@@ -81,6 +81,6 @@ function macKey(passphrase: string, salt: Uint8Array, rounds: number): Uint8Arra
 const BLOCK = 64
 
 /** `octets` again and again, to the end of a block. */
-function filled(octets: Uint8Array): Uint8Array {
+function padded(octets: Uint8Array): Uint8Array {
   return Buffer.alloc(Math.ceil(octets.length / BLOCK) * BLOCK, octets)
 }

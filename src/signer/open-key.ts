@@ -6,7 +6,7 @@ import {
   requiredPassphrase,
   wrongPassphrase,
 } from '../containers/encrypted-key.js'
-import { expensiveKind } from '../containers/private-key-info.js'
+import { unsupportedKeyType } from '../containers/private-key-info.js'
 import { contentOf, parseDer, readObjectIdentifier, sequenceMembers, TAG } from '../pki/der.js'
 import { octetString } from '../pki/der-write.js'
 import { oid } from '../pki/oids.js'
@@ -78,8 +78,8 @@ export async function privateKeyIn(
   { passphrase = null, signal }: KeyOpener,
 ): Promise<KeyObject> {
   if (label === 'PRIVATE KEY') return fromPkcs8(der, what)
-  if (!isEncrypted) return guarded(what, UNREADABLE, () => createPrivateKey(text))
-  const encrypted = label === 'ENCRYPTED PRIVATE KEY' ? described(der, what) : null
+  if (!isEncrypted) return orBadKey(what, UNREADABLE, () => createPrivateKey(text))
+  const encrypted = label === 'ENCRYPTED PRIVATE KEY' ? parseEncryptedKey(der, what) : null
   const known = requiredPassphrase(passphrase, what)
   if (encrypted?.scheme !== 'PBES2') return byOpenssl(text, what, known)
   const pkcs8 = await decryptKey(encrypted, known, signal)
@@ -93,11 +93,11 @@ export async function privateKeyIn(
 
 /** A PrivateKeyInfo (RFC 5958). */
 function fromPkcs8(der: Uint8Array | null, what: string, damaged = UNREADABLE): KeyObject {
-  const kind = guarded(what, damaged, () => expensiveKind(der ?? new Uint8Array()))
+  const kind = orBadKey(what, damaged, () => unsupportedKeyType(der ?? new Uint8Array()))
   if (kind !== null) throw badKey(what, `contains a private key of an unsupported kind (${kind})`)
   const { buffer, byteOffset, length } = der ?? new Uint8Array()
   const key = Buffer.from(buffer, byteOffset, length)
-  return guarded(what, damaged, () => createPrivateKey({ key, format: 'der', type: 'pkcs8' }))
+  return orBadKey(what, damaged, () => createPrivateKey({ key, format: 'der', type: 'pkcs8' }))
 }
 
 const UNREADABLE = 'contains a private key that OpenSSL cannot read'
@@ -114,7 +114,7 @@ function byOpenssl(text: string, what: string, passphrase: string): KeyObject {
   }
 }
 
-function described(der: Uint8Array | null, what: string): EncryptedKey {
+function parseEncryptedKey(der: Uint8Array | null, what: string): EncryptedKey {
   try {
     if (der === null) throw new Error('its base64 is invalid')
     return readEncryptedKey(der)
@@ -124,7 +124,7 @@ function described(der: Uint8Array | null, what: string): EncryptedKey {
 }
 
 function publicHalf(key: KeyObject, what: string): { readonly spki: Uint8Array; readonly curve: Curve } {
-  const spki = guarded(what, 'is damaged: its public key is not a point on its curve', () => {
+  const spki = orBadKey(what, 'is damaged: its public key is not a point on its curve', () => {
     return new Uint8Array(createPublicKey(key).export({ format: 'der', type: 'spki' }))
   })
   const publicKey = readable(spki, what)
@@ -146,7 +146,7 @@ function readable(spki: Uint8Array, what: string): PublicKey {
  * that, and a JWK of one that is too long aborts the whole process.
  */
 function scalarOf(key: KeyObject, curve: Curve, what: string): Buffer {
-  return guarded(what, `is damaged: its private scalar is not valid on ${curve}`, () => {
+  return orBadKey(what, `is damaged: its private scalar is not valid on ${curve}`, () => {
     const [, scalar] = sequenceMembers(parseDer(key.export({ format: 'der', type: 'sec1' })), 2, 4)
     const octets = Buffer.from(contentOf(scalar, 'octetString'))
     pointOf(octets, curve)
@@ -166,7 +166,7 @@ function signerOf(key: KeyObject, publicKey: Uint8Array, curve: Curve, what: str
     publicKey,
     algorithm: { curve, hash },
     sign: async (data) =>
-      guarded(what, 'is damaged: OpenSSL cannot sign with it', () => {
+      orBadKey(what, 'is damaged: OpenSSL cannot sign with it', () => {
         return new Uint8Array(sign(hash, data, { key, dsaEncoding: 'der' }))
       }),
     close: async () => undefined,
@@ -174,7 +174,7 @@ function signerOf(key: KeyObject, publicKey: Uint8Array, curve: Curve, what: str
 }
 
 /** What OpenSSL throws becomes ERR_BAD_KEY; its own words are left out: what they quote is not ours to check. */
-function guarded<T>(what: string, reason: string, work: () => T): T {
+function orBadKey<T>(what: string, reason: string, work: () => T): T {
   try {
     return work()
   } catch {

@@ -13,8 +13,8 @@ import {
 import { KeyAgreeRecipientInfo, KeyTransRecipientInfo, PasswordRecipientinfo, RecipientInfo } from 'pkijs'
 import { oid } from '../../pki/oids.js'
 import type { EncryptionPorts } from '../../ports.js'
-import { byPrivateKey, type EnvelopeRecipient, forCertificate } from './certificate-recipient.js'
-import { byPassphrase, checkPasswordCost, forPassphrase } from './password-recipient.js'
+import { decryptWithPrivateKey, type EnvelopeRecipient, encryptForCertificate } from './certificate-recipient.js'
+import { checkPasswordCost, decryptWithPassphrase, encryptForPassphrase } from './password-recipient.js'
 
 export type { EnvelopeRecipient } from './certificate-recipient.js'
 
@@ -70,9 +70,9 @@ export function newEnvelope({ passphrase, certificates }: Recipients, ports: Enc
   const { random } = ports
   const key = random.bytes(32)
   const infos = [
-    ...(passphrase === null ? [] : [recipientInfo(4, forPassphrase(key, passphrase, ports))]),
+    ...(passphrase === null ? [] : [recipientInfo(4, encryptForPassphrase(key, passphrase, ports))]),
     ...certificates.map((certificate) => {
-      const info = forCertificate(key, certificate, random)
+      const info = encryptForCertificate(key, certificate, random)
       return recipientInfo(info instanceof KeyTransRecipientInfo ? 1 : 2, info)
     }),
   ].sort(Buffer.compare)
@@ -83,15 +83,15 @@ export function newEnvelope({ passphrase, certificates }: Recipients, ports: Enc
       const nonce = random.bytes(NONCE)
       const cipher = createCipheriv('aes-256-gcm', key, nonce)
       const encrypted = Buffer.concat([cipher.update(content), cipher.final()])
-      return written({ recipients, nonce, encrypted, tag: cipher.getAuthTag() })
+      return encodeEnvelope({ recipients, nonce, encrypted, tag: cipher.getAuthTag() })
     },
-    reopen: (file) => decrypted(partsOf(file), key),
+    reopen: (file) => decrypted(parseEnvelope(file), key),
   }
 }
 
 /** Can it be opened with a passphrase, with a private key? Throws a plain Error when it is no envelope of fpki's. */
-export function waysToOpen(file: Uint8Array): { readonly passphrase: boolean; readonly key: boolean } {
-  const infos = infosOf(partsOf(file))
+export function openingMethods(file: Uint8Array): { readonly passphrase: boolean; readonly key: boolean } {
+  const infos = recipientInfosOf(parseEnvelope(file))
   const isPassword = (info: unknown) => info instanceof PasswordRecipientinfo
   return { passphrase: infos.some(isPassword), key: !infos.every(isPassword) }
 }
@@ -101,8 +101,8 @@ export function waysToOpen(file: Uint8Array): { readonly passphrase: boolean; re
  * kind, and with the reason of the signal.
  */
 export async function openEnvelope(file: Uint8Array, opener: Opener): Promise<OpenedEnvelope | null> {
-  const parts = partsOf(file)
-  for (const info of infosOf(parts)) {
+  const parts = parseEnvelope(file)
+  for (const info of recipientInfosOf(parts)) {
     const key = await contentKeyOf(info, opener)
     if (key !== null) return decrypted(parts, key)
   }
@@ -111,10 +111,10 @@ export async function openEnvelope(file: Uint8Array, opener: Opener): Promise<Op
 
 async function contentKeyOf(info: unknown, opener: Opener): Promise<Buffer | null> {
   if (info instanceof PasswordRecipientinfo) {
-    return 'passphrase' in opener ? byPassphrase(info, opener.passphrase, opener.signal) : null
+    return 'passphrase' in opener ? decryptWithPassphrase(info, opener.passphrase, opener.signal) : null
   }
   const isForKey = info instanceof KeyTransRecipientInfo || info instanceof KeyAgreeRecipientInfo
-  return isForKey && 'key' in opener ? byPrivateKey(info, opener.key) : null
+  return isForKey && 'key' in opener ? decryptWithPrivateKey(info, opener.key) : null
 }
 
 function decrypted({ recipients, nonce, encrypted, tag }: Parts, key: Uint8Array): OpenedEnvelope {
@@ -133,7 +133,7 @@ function recipientInfo(variant: number, value: RecipientInfoValue): Buffer {
 }
 
 /** ContentInfo with AuthEnvelopedData: version 0, recipients, content and tag; no attributes. */
-function written({ recipients, nonce, encrypted, tag }: Parts): Uint8Array {
+function encodeEnvelope({ recipients, nonce, encrypted, tag }: Parts): Uint8Array {
   const octetString = (value: Uint8Array) => new OctetString({ valueHex: octetsOf(value) })
   const gcm = new Sequence({ value: [octetString(nonce), new Integer({ value: TAG })] })
   const algorithm = new Sequence({ value: [new ObjectIdentifier({ value: oid('aes256-GCM') }), gcm] })
@@ -147,8 +147,8 @@ function written({ recipients, nonce, encrypted, tag }: Parts): Uint8Array {
   return octets(new Sequence({ value: [type, explicit] }))
 }
 
-/** The parts of a file that is written as {@link written} writes it, octet by octet. */
-function partsOf(file: Uint8Array): Parts {
+/** The parts of a file that is encodeEnvelope as {@link encodeEnvelope} writes it, octet by octet. */
+function parseEnvelope(file: Uint8Array): Parts {
   // asn1js takes no more than 16 MB of its own accord; how large a file may be is said where it is read.
   const [, content] = members(fromBER(octetsOf(file), { maxContentLength: file.length }).result)
   const [enveloped] = members(content)
@@ -162,11 +162,11 @@ function partsOf(file: Uint8Array): Parts {
     tag: primitive(tag),
   }
   const isOurs = parts.nonce.length === NONCE && parts.tag.length === TAG
-  if (isOurs && Buffer.from(written(parts)).equals(file)) return parts
+  if (isOurs && Buffer.from(encodeEnvelope(parts)).equals(file)) return parts
   throw new Error('it is not a backup of fpki, or was changed or cut off')
 }
 
-function infosOf({ recipients }: Parts): readonly unknown[] {
+function recipientInfosOf({ recipients }: Parts): readonly unknown[] {
   const infos = members(fromBER(octetsOf(recipients)).result).map((schema) => new RecipientInfo({ schema }).value)
   checkPasswordCost(infos)
   return infos

@@ -13,13 +13,13 @@ const KEY = 32
  * `contentKey` for whoever knows `passphrase` (both secret): a PasswordRecipientInfo (RFC 5652, 6.2.4) after RFC 3211.
  * pkijs itself wraps with AES key wrap, which OpenSSL does not open.
  */
-export function forPassphrase(
+export function encryptForPassphrase(
   contentKey: Uint8Array,
   passphrase: string,
   { random, passphraseRounds }: EncryptionPorts,
 ): PasswordRecipientinfo {
   const [salt, iv] = [random.bytes(BLOCK), random.bytes(BLOCK)]
-  const wrapped = wrap(contentKey, derived(passphrase, salt, passphraseRounds), iv, random)
+  const wrapped = wrap(contentKey, derivePassphraseKey(passphrase, salt, passphraseRounds), iv, random)
   const prf = new AlgorithmIdentifier({ algorithmId: oid('hmacWithSHA256'), algorithmParams: new Null() })
   const derivation = new PBKDF2Params({
     salt: new OctetString({ valueHex: salt }),
@@ -42,7 +42,7 @@ export function forPassphrase(
  * The content key, by the passphrase; null: it does not open it. Rejects with a plain Error when fpki did not write it or
  * it costs too much, and with the reason of `signal` when that is aborted.
  */
-export async function byPassphrase(
+export async function decryptWithPassphrase(
   info: PasswordRecipientinfo,
   passphrase: string,
   signal: AbortSignal | undefined,
@@ -73,7 +73,7 @@ function derivationOf({ keyDerivationAlgorithm }: PasswordRecipientinfo): KeyDer
   return readKeyDerivation(parseDer(der), KEY)
 }
 
-function derived(passphrase: string, salt: Uint8Array, rounds: number): Buffer {
+function derivePassphraseKey(passphrase: string, salt: Uint8Array, rounds: number): Buffer {
   return pbkdf2Sync(passphrase, salt, rounds, KEY, 'sha256')
 }
 
@@ -85,8 +85,8 @@ function octetsOf(value: unknown): Uint8Array {
 /** RFC 3211, 2.3.1: length, check octets, key and padding, encrypted twice in one chain. */
 function wrap(contentKey: Uint8Array, key: Buffer, iv: Uint8Array, random: Random): Buffer {
   const head = Buffer.of(contentKey.length, ...checkOctets(contentKey))
-  const filled = head.length + contentKey.length
-  const plain = Buffer.concat([head, contentKey, random.bytes(Math.ceil(filled / BLOCK) * BLOCK - filled)])
+  const padded = head.length + contentKey.length
+  const plain = Buffer.concat([head, contentKey, random.bytes(Math.ceil(padded / BLOCK) * BLOCK - padded)])
   const cipher = createCipheriv('aes-256-cbc', key, iv).setAutoPadding(false)
   return cipher.update(cipher.update(plain))
 }

@@ -11,7 +11,7 @@ import { flagOf, isLabelTaken, objectsOf, type TokenKey } from '../../signer/pkc
 import { keyError } from '../../signer/pkcs11/key-errors.js'
 import { deleteKey, generateKey } from '../../signer/pkcs11/make-key.js'
 import { missingMechanisms, requireMechanisms } from '../../signer/pkcs11/mechanisms.js'
-import { type OpenToken, openToken, type TokenTalk } from '../../signer/pkcs11/session.js'
+import { type OpenToken, openToken, type TokenProgress } from '../../signer/pkcs11/session.js'
 import { tokenSigner } from '../../signer/pkcs11/signer.js'
 
 /** What `fpki hsm check --json` prints. */
@@ -28,7 +28,7 @@ export const checkedHsm = jsonDocument({
 export type CheckedHsm = z.infer<typeof checkedHsm>
 
 /** What {@link checkHsm} works with. */
-export interface CheckHsmPorts extends TokenTalk {
+export interface CheckHsmPorts extends TokenProgress {
   readonly random: Random
   /** Told of each thing that works, as soon as it does. */
   works(text: string): void

@@ -26,7 +26,7 @@ const MODULES = [
 ]
 
 /** Modules that live in folders of their own. */
-const ELSEWHERE = ['/opt/cloudhsm/lib/libcloudhsm_pkcs11.so', '/usr/lib/opensc-pkcs11.so']
+const OTHER_MODULES = ['/opt/cloudhsm/lib/libcloudhsm_pkcs11.so', '/usr/lib/opensc-pkcs11.so']
 
 /** p11-kit's configuration: a `.module` file a module (pkcs11.conf(5)). */
 const P11_KIT_FOLDERS = ['/usr/share/p11-kit/modules', '/etc/pkcs11/modules']
@@ -38,7 +38,7 @@ const P11_KIT_FOLDERS = ['/usr/share/p11-kit/modules', '/etc/pkcs11/modules']
 export function wellKnownModules(): readonly string[] {
   const known = LIBRARY_FOLDERS.flatMap((folder) => MODULES.map((name) => join(folder, name)))
   const seen = new Set<string>()
-  return [...known, ...ELSEWHERE, ...P11_KIT_FOLDERS.flatMap(configuredModules)].filter((path) => {
+  return [...known, ...OTHER_MODULES, ...P11_KIT_FOLDERS.flatMap(configuredModules)].filter((path) => {
     const real = realPath(path)
     const isNew = real !== null && !seen.has(real)
     if (isNew) seen.add(real)

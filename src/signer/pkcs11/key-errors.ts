@@ -15,7 +15,7 @@ export function keyError(message: string, hint: string): FpkiError {
 }
 
 /** The error for a choice that fits several private keys. */
-export function severalKeys(
+export function ambiguousKey(
   token: OpenToken,
   choice: KeyChoice,
   {
@@ -27,14 +27,14 @@ export function severalKeys(
   const reason = isCertified ? ', and none of them shows the public key of the certificate' : ''
   const unusable = ', and none of them is an EC key on P-256, P-384 or P-521 that may sign'
   return keyError(
-    `${token.name} has ${found.length} private keys${inWords(choice)}${usable === 0 ? unusable : reason}: ${uris(token, found)}.`,
+    `${token.name} has ${found.length} private keys${describeChoice(choice)}${usable === 0 ? unusable : reason}: ${uris(token, found)}.`,
     'Name the right one: --hsm-uri takes each of these URIs.',
   )
 }
 
 /** The error for a choice that fits no private key; `others` are those that the token has. */
-export function noKey(token: OpenToken, choice: KeyChoice, others: readonly LabelAndId[]): FpkiError {
-  const text = `${token.name} has no private key${inWords(choice)}`
+export function keyNotFound(token: OpenToken, choice: KeyChoice, others: readonly LabelAndId[]): FpkiError {
+  const text = `${token.name} has no private key${describeChoice(choice)}`
   if (others.length > 0) {
     const hint = 'If one of them is the right one, name it: --hsm-uri takes each of these URIs.'
     return keyError(`${text}; it has ${uris(token, others)}.`, hint)
@@ -46,7 +46,7 @@ export function noKey(token: OpenToken, choice: KeyChoice, others: readonly Labe
 }
 
 /** What a choice says of a key, as the end of "private key". */
-function inWords({ label, id }: KeyChoice): string {
+function describeChoice({ label, id }: KeyChoice): string {
   const words = [
     ...(label === null ? [] : [label === '' ? 'without a label' : `labelled "${label}"`]),
     ...(id === null ? [] : [id === '' ? 'without an id' : `with the id ${id}`]),

@@ -3,7 +3,7 @@ import { sameSpki } from '../../pki/public-key.js'
 import type { Curve, KeyChoice, KeyName } from '../../ports.js'
 import { type Attribute, CKA, CKK_EC, CKO, type Cryptoki, type Handle } from './cryptoki.js'
 import { explained, returnValue } from './errors.js'
-import { keyError, noKey, severalKeys } from './key-errors.js'
+import { ambiguousKey, keyError, keyNotFound } from './key-errors.js'
 import { keyName } from './key-name.js'
 import { curveOfParameters, spkiOfPoint } from './public-point.js'
 import type { OpenToken } from './session.js'
@@ -32,25 +32,25 @@ export function findKey(token: OpenToken, choice: KeyChoice, certified: Uint8Arr
   const found = objectsOf(token, CKO.privateKey, choice)
   const [only, ...more] = found
   if (only === undefined) return null
-  if (more.length === 0) return described(token, only)
+  if (more.length === 0) return asTokenKey(token, only)
   const usable = found.flatMap((one) => usableKey(token, one) ?? [])
-  const certain = certified === null ? usable : usable.filter(({ spki }) => spki !== null && sameSpki(spki, certified))
+  const matching = certified === null ? usable : usable.filter(({ spki }) => spki !== null && sameSpki(spki, certified))
   // Tokens that hide public keys leave it to the proof of possession.
-  const possible = certain.length > 0 ? certain : usable.filter(({ spki }) => spki === null)
-  const [key, ...others] = possible
-  if (key !== undefined && (others.length === 0 || (certified !== null && certain.length > 0))) return key
-  throw severalKeys(token, choice, { found, usable: usable.length, isCertified: certified !== null })
+  const candidates = matching.length > 0 ? matching : usable.filter(({ spki }) => spki === null)
+  const [key, ...others] = candidates
+  if (key !== undefined && (others.length === 0 || (certified !== null && matching.length > 0))) return key
+  throw ambiguousKey(token, choice, { found, usable: usable.length, isCertified: certified !== null })
 }
 
 /** As {@link findKey}; throws ERR_HSM_KEY when there is none. */
 export function requireKey(token: OpenToken, choice: KeyChoice, certified: Uint8Array | null = null): TokenKey {
   const key = findKey(token, choice, certified)
   if (key !== null) return key
-  throw noKey(token, choice, objectsOf(token, CKO.privateKey, { label: null, id: null }))
+  throw keyNotFound(token, choice, objectsOf(token, CKO.privateKey, { label: null, id: null }))
 }
 
 /** The key whose public half the token shows, and which is `spki`; null: none that fits is. Throws nothing of its own. */
-export function findShownKey(token: OpenToken, choice: KeyChoice, spki: Uint8Array): TokenKey | null {
+export function findKeyByPublicKey(token: OpenToken, choice: KeyChoice, spki: Uint8Array): TokenKey | null {
   const usable = objectsOf(token, CKO.privateKey, choice).flatMap((one) => usableKey(token, one) ?? [])
   return usable.find((key) => key.spki !== null && sameSpki(key.spki, spki)) ?? null
 }
@@ -71,7 +71,7 @@ export interface FoundObject {
 }
 
 /** How many handles are asked for at a time. */
-const AT_A_TIME = 64
+const FIND_BATCH = 64
 
 /** The objects of a class with the label and the id of a choice, or any where it says null. */
 export function objectsOf(token: OpenToken, objectClass: number, { label, id }: KeyChoice): readonly FoundObject[] {
@@ -103,9 +103,9 @@ export function objectsOf(token: OpenToken, objectClass: number, { label, id }: 
 function allObjects(cryptoki: Cryptoki, session: Handle): readonly Handle[] {
   const handles: Handle[] = []
   for (;;) {
-    const next = cryptoki.C_FindObjects(session, AT_A_TIME)
+    const next = cryptoki.C_FindObjects(session, FIND_BATCH)
     handles.push(...next)
-    if (next.length < AT_A_TIME) return handles
+    if (next.length < FIND_BATCH) return handles
   }
 }
 
@@ -116,8 +116,8 @@ export function attribute(token: OpenToken, object: Handle, type: number): Buffe
     const [found] = cryptoki.C_GetAttributeValue(session, object, [{ type }])
     return Buffer.isBuffer(found?.value) ? found.value : null
   } catch (error) {
-    const said = returnValue(error)
-    if (said === 'CKR_ATTRIBUTE_SENSITIVE' || said === 'CKR_ATTRIBUTE_TYPE_INVALID') return null
+    const returned = returnValue(error)
+    if (returned === 'CKR_ATTRIBUTE_SENSITIVE' || returned === 'CKR_ATTRIBUTE_TYPE_INVALID') return null
     return explained(token, () => {
       throw error
     })
@@ -133,7 +133,7 @@ export function flagOf(token: OpenToken, object: Handle, type: number): boolean 
 /** A key that can sign for fpki; null: an object of another kind. */
 function usableKey(token: OpenToken, object: FoundObject): TokenKey | null {
   try {
-    return described(token, object)
+    return asTokenKey(token, object)
   } catch (error) {
     if (error instanceof FpkiError && error.code === 'ERR_HSM_KEY') return null
     throw error
@@ -141,22 +141,22 @@ function usableKey(token: OpenToken, object: FoundObject): TokenKey | null {
 }
 
 /** The attributes that make an object a key of fpki's, checked. */
-function described(token: OpenToken, { handle, label, id }: FoundObject): TokenKey {
+function asTokenKey(token: OpenToken, { handle, label, id }: FoundObject): TokenKey {
   const keyType = attribute(token, handle, CKA.keyType)
   const what = `The key ${keyName({ label, id: id.toString('hex') })} in ${token.name.replace(/^The/, 'the')}`
-  if (keyType?.readUInt8() !== CKK_EC) throw keyError(`${what} is not an EC key.`, WANTED_KIND)
-  if (flagOf(token, handle, CKA.sign) === false) throw keyError(`${what} may not sign (CKA_SIGN).`, WANTED_KIND)
+  if (keyType?.readUInt8() !== CKK_EC) throw keyError(`${what} is not an EC key.`, REQUIRED_KEY)
+  if (flagOf(token, handle, CKA.sign) === false) throw keyError(`${what} may not sign (CKA_SIGN).`, REQUIRED_KEY)
   const publicKey = publicObjectOf(token, label, id)
   const parameters =
     attribute(token, handle, CKA.ecParams) ?? (publicKey && attribute(token, publicKey.handle, CKA.ecParams))
   const curve = parameters && curveOfParameters(parameters)
-  if (!curve) throw keyError(`${what} is not on the curve P-256, P-384 or P-521.`, WANTED_KIND)
+  if (!curve) throw keyError(`${what} is not on the curve P-256, P-384 or P-521.`, REQUIRED_KEY)
   const point = (publicKey && attribute(token, publicKey.handle, CKA.ecPoint)) ?? attribute(token, handle, CKA.ecPoint)
   const alwaysAuthenticate = flagOf(token, handle, CKA.alwaysAuthenticate) === true
   return { handle, label, id, curve, spki: point && spkiOfPoint(point, curve), alwaysAuthenticate }
 }
 
-const WANTED_KIND = 'It must be an EC key on P-256, P-384 or P-521 that may sign; name another one with --hsm-uri.'
+const REQUIRED_KEY = 'It must be an EC key on P-256, P-384 or P-521 that may sign; name another one with --hsm-uri.'
 
 /** The public key that goes with a private one: the same id, and no other label. */
 function publicObjectOf(token: OpenToken, label: string, id: Buffer): FoundObject | null {

@@ -68,7 +68,7 @@ export function listInChild(ports: ListProcess): TokenLister {
     if (ended.printed !== '') ports.printed(module.path, ended.printed)
     ports.signal.throwIfAborted()
     const answered = readAnswer(ended.answer)
-    if (answered === null) throw noAnswer(module.path, ended, ports.seconds)
+    if (answered === null) throw listingFailed(module.path, ended, ports.seconds)
     if ('tokens' in answered) return answered.tokens
     const { code, message, hint } = answered.error
     throw new FpkiError(code, message, hint)
@@ -135,7 +135,7 @@ function readAnswer(text: string): z.infer<typeof answer> | null {
   }
 }
 
-function noAnswer(path: string, { status, isLate }: Ended, seconds: number): FpkiError {
+function listingFailed(path: string, { status, isLate }: Ended, seconds: number): FpkiError {
   return isLate
     ? new FpkiError(
         'ERR_HSM_MODULE',

@@ -54,19 +54,24 @@ function publicTemplate(label: string, id: Buffer, curve: Curve): Attribute[] {
  */
 export function generateKey(token: OpenToken, { label, id }: KeyName, curve: Curve): TokenKey {
   const keyId = Buffer.from(id, 'hex')
-  const publicOnes = publicTemplate(label, keyId, curve)
-  const privateOnes = privateTemplate(label, keyId)
-  const generate = (isTerse: boolean) => {
-    const [forPublic, forPrivate] = isTerse ? [[], []] : [VERIFIES_ONLY, SIGNS_ONLY]
-    const ofPublic = [...publicOnes, ...forPublic]
-    const ofPrivate = [...privateOnes, ...forPrivate]
-    const pair = token.cryptoki.C_GenerateKeyPair(token.session, { mechanism: CKM.ecKeyPairGen }, ofPublic, ofPrivate)
+  const publicAttributes = publicTemplate(label, keyId, curve)
+  const privateAttributes = privateTemplate(label, keyId)
+  const generate = (isMinimal: boolean) => {
+    const [forPublic, forPrivate] = isMinimal ? [[], []] : [VERIFIES_ONLY, SIGNS_ONLY]
+    const publicKeyAttributes = [...publicAttributes, ...forPublic]
+    const privateKeyAttributes = [...privateAttributes, ...forPrivate]
+    const pair = token.cryptoki.C_GenerateKeyPair(
+      token.session,
+      { mechanism: CKM.ecKeyPairGen },
+      publicKeyAttributes,
+      privateKeyAttributes,
+    )
     made.push(pair.publicKey, pair.privateKey)
   }
   const made: Handle[] = []
-  withFewerAttributes(token, generate)
+  withOptionalAttributes(token, generate)
   try {
-    return checkStays(token, requireKey(token, { label, id }))
+    return requireNonExtractable(token, requireKey(token, { label, id }))
   } catch (error) {
     // Nothing was signed with it, and it must not be taken for a good one by the next run.
     deleteKey(token, made)
@@ -78,7 +83,7 @@ export function generateKey(token: OpenToken, { label, id }: KeyName, curve: Cur
  * Clears away the public half of a pair whose private half is not there: what a making that was cut off leaves. Throws
  * ERR_HSM_KEY when only the private half is there, because fpki deletes no private key.
  */
-export function clearHalfKey(token: OpenToken, { label }: KeyName): void {
+export function removeHalfKey(token: OpenToken, { label }: KeyName): void {
   const anyId = { label, id: null }
   const publicHalves = objectsOf(token, CKO.publicKey, anyId)
   const privateHalves = objectsOf(token, CKO.privateKey, anyId)
@@ -95,7 +100,7 @@ export function clearHalfKey(token: OpenToken, { label }: KeyName): void {
 }
 
 /** Puts an EC key pair into a token, as {@link generateKey} would have made it. Cut off, the private half may be alone there. */
-export function putKey(token: OpenToken, { label, id }: KeyName, material: KeyMaterial): TokenKey {
+export function importKeyPair(token: OpenToken, { label, id }: KeyName, material: KeyMaterial): TokenKey {
   const keyId = Buffer.from(id, 'hex')
   const { curve, scalar, point } = material
   const parameters = template([CKA.keyType, CKK_EC], [CKA.ecParams, ecParameters(curve)])
@@ -103,27 +108,27 @@ export function putKey(token: OpenToken, { label, id }: KeyName, material: KeyMa
   // NSS alone wants the point with the private key, in an attribute of its own.
   const ofNss = token.token.manufacturer.startsWith('Mozilla') ? template([CKA.nssDatabase, point]) : []
   create(token, [...value, ...parameters, ...ofNss, ...privateTemplate(label, keyId)], SIGNS_ONLY)
-  return putPublicHalf(token, { label, id }, material)
+  return importPublicKey(token, { label, id }, material)
 }
 
 /** Puts the public half beside a private one, unless it is there. */
-export function putPublicHalf(token: OpenToken, { label, id }: KeyName, { curve, point }: KeyMaterial): TokenKey {
+export function importPublicKey(token: OpenToken, { label, id }: KeyName, { curve, point }: KeyMaterial): TokenKey {
   const keyId = Buffer.from(id, 'hex')
   if (objectsOf(token, CKO.publicKey, { label, id }).length === 0) {
-    const ofPublic = template([CKA.class, CKO.publicKey], [CKA.keyType, CKK_EC], [CKA.ecPoint, point])
-    create(token, [...ofPublic, ...publicTemplate(label, keyId, curve)], VERIFIES_ONLY)
+    const publicKeyAttributes = template([CKA.class, CKO.publicKey], [CKA.keyType, CKK_EC], [CKA.ecPoint, point])
+    create(token, [...publicKeyAttributes, ...publicTemplate(label, keyId, curve)], VERIFIES_ONLY)
   }
-  return checkStays(token, requireKey(token, { label, id }))
+  return requireNonExtractable(token, requireKey(token, { label, id }))
 }
 
 function create(token: OpenToken, attributes: Attribute[], optional: Attribute[]): void {
-  withFewerAttributes(token, (isTerse) => {
-    token.cryptoki.C_CreateObject(token.session, isTerse ? attributes : [...attributes, ...optional])
+  withOptionalAttributes(token, (isMinimal) => {
+    token.cryptoki.C_CreateObject(token.session, isMinimal ? attributes : [...attributes, ...optional])
   })
 }
 
 /** Tries with the attributes that say "signs only", and without them where the token refuses them. */
-function withFewerAttributes(token: OpenToken, work: (isTerse: boolean) => void): void {
+function withOptionalAttributes(token: OpenToken, work: (isMinimal: boolean) => void): void {
   try {
     work(false)
     return
@@ -134,7 +139,7 @@ function withFewerAttributes(token: OpenToken, work: (isTerse: boolean) => void)
 }
 
 /** Some modules take a template and make what they like; a key that could leave its token is none. */
-export function checkStays(token: OpenToken, key: TokenKey): TokenKey {
+export function requireNonExtractable(token: OpenToken, key: TokenKey): TokenKey {
   const sensitive = flagOf(token, key.handle, CKA.sensitive)
   const extractable = flagOf(token, key.handle, CKA.extractable)
   if (sensitive !== false && extractable !== true) return key

@@ -23,7 +23,7 @@ export interface OpenToken {
 }
 
 /** What is told while a token is opened. */
-export interface TokenTalk {
+export interface TokenProgress {
   note(text: string): void
   warn(text: string): void
 }
@@ -33,29 +33,29 @@ export interface TokenTalk {
  *
  * @throws FpkiError ERR_HSM_MODULE, ERR_HSM_TOKEN, ERR_HSM_PIN
  */
-export async function openToken(choice: HsmChoice, talk: TokenTalk, make?: CryptokiMaker): Promise<OpenToken> {
+export async function openToken(choice: HsmChoice, progress: TokenProgress, make?: CryptokiMaker): Promise<OpenToken> {
   const module = await openModule(choice.module, choice.initArgs, make)
   try {
-    return await logIn(module, choice, talk)
+    return await logIn(module, choice, progress)
   } catch (error) {
     module.close()
     throw error
   }
 }
 
-async function logIn(module: Module, choice: HsmChoice, talk: TokenTalk): Promise<OpenToken> {
+async function logIn(module: Module, choice: HsmChoice, progress: TokenProgress): Promise<OpenToken> {
   const { cryptoki } = module
-  const token = chooseToken(module, choice.token, talk.note)
+  const token = chooseToken(module, choice.token, progress.note)
   const name = `The token ${tokenName(token)}`
   const has = (flag: number) => (token.flags & flag) !== 0
   const withoutPin = choice.keypad || !has(CKF_TOKEN.loginRequired)
-  if (has(CKF_TOKEN.loginRequired)) checkPinFlags(token, choice, talk)
+  if (has(CKF_TOKEN.loginRequired)) checkPinFlags(token, choice, progress)
   if (choice.keypad && !has(CKF_TOKEN.protectedAuthenticationPath)) throw noKeypad(name)
   const pin = withoutPin ? '' : await choice.pin(tokenName(token))
   const access = CKF_SESSION.serial | (has(CKF_TOKEN.writeProtected) ? 0 : CKF_SESSION.readWrite)
   const subject = { name, modulePath: module.path, initArgs: module.initArgs, token }
   const session = explained(subject, () => cryptoki.C_OpenSession(token.slot, access))
-  if (choice.keypad) talk.note(`type the PIN on the keypad of the token ${tokenName(token)}.`)
+  if (choice.keypad) progress.note(`type the PIN on the keypad of the token ${tokenName(token)}.`)
   if (has(CKF_TOKEN.loginRequired)) tryPin(module, subject, { session, pin })
   const mechanisms = new Set(explained(subject, () => cryptoki.C_GetMechanismList(token.slot)))
   let open = true
@@ -83,7 +83,7 @@ function attempt(work: () => void): void {
 }
 
 /** What the token's flags say of its PIN, before a try is spent. */
-function checkPinFlags({ flags, ...token }: Token, { allowFinalPinTry }: HsmChoice, { warn }: TokenTalk): void {
+function checkPinFlags({ flags, ...token }: Token, { allowFinalPinTry }: HsmChoice, { warn }: TokenProgress): void {
   const name = `The token ${tokenName(token)}`
   if ((flags & CKF_TOKEN.pinLocked) !== 0) {
     throw pinError(`${name}: its PIN is locked (CKF_USER_PIN_LOCKED).`, UNLOCK)
@@ -113,9 +113,11 @@ function tryPin(module: Module, subject: Subject & { readonly token: Token }, { 
   try {
     module.cryptoki.C_Login(session, CKU.user, pin)
   } catch (error) {
-    const said = returnValue(error)
-    if (said === 'CKR_USER_ALREADY_LOGGED_IN') return
-    throw said === 'CKR_PIN_INCORRECT' ? wrongPin(module, subject.token, subject.name) : explainedError(error, subject)
+    const returned = returnValue(error)
+    if (returned === 'CKR_USER_ALREADY_LOGGED_IN') return
+    throw returned === 'CKR_PIN_INCORRECT'
+      ? wrongPin(module, subject.token, subject.name)
+      : explainedError(error, subject)
   }
 }
 

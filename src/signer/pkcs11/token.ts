@@ -59,52 +59,52 @@ function unpadded(text: string): string {
 }
 
 /**
- * The one token that is meant. A label that is only the beginning of one token's label is taken, and said: some tokens
+ * The one token that is meant. A label that is only the beginning of one token's label is taken, and returned: some tokens
  * are renamed to `LABEL (UserPIN)` by their software.
  *
  * @throws FpkiError ERR_HSM_TOKEN, which lists the tokens, when none fits or more than one does
  */
-export function chooseToken(module: Module, wanted: TokenChoice, note: (text: string) => void): Token {
+export function chooseToken(module: Module, choice: TokenChoice, note: (text: string) => void): Token {
   const tokens = tokensOf(module)
-  const others = tokens.filter(
+  const matching = tokens.filter(
     (token) =>
-      fits(wanted.serial, token.serial) &&
-      fits(wanted.model, token.model) &&
-      fits(wanted.manufacturer, token.manufacturer) &&
-      fits(wanted.slotId, token.slotId),
+      fits(choice.serial, token.serial) &&
+      fits(choice.model, token.model) &&
+      fits(choice.manufacturer, token.manufacturer) &&
+      fits(choice.slotId, token.slotId),
   )
-  const { label } = wanted
-  const exact = others.filter((token) => fits(label, token.label))
-  const found = exact.length > 0 ? exact : others.filter((token) => token.label.startsWith(label ?? ''))
+  const { label } = choice
+  const exact = matching.filter((token) => fits(label, token.label))
+  const found = exact.length > 0 ? exact : matching.filter((token) => token.label.startsWith(label ?? ''))
   const [token, ...more] = found
-  if (token === undefined) throw noToken(module, wanted, tokens)
-  if (more.length > 0) throw severalTokens(wanted, found)
+  if (token === undefined) throw tokenNotFound(module, choice, tokens)
+  if (more.length > 0) throw ambiguousToken(choice, found)
   if (exact.length === 0) note(`the token is named ${tokenName(token)}; its label begins with "${label}".`)
   return token
 }
 
-function fits(wanted: string | null, value: string): boolean {
-  return wanted === null || wanted.trimEnd() === value
+function fits(choice: string | null, value: string): boolean {
+  return choice === null || choice.trimEnd() === value
 }
 
-function wantedName({ label, serial }: TokenChoice): string {
+function describeChoice({ label, serial }: TokenChoice): string {
   const parts = [label === null ? [] : [`labelled "${label}"`], serial === null ? [] : [`with serial ${serial}`]].flat()
   return parts.length === 0 ? 'that fits' : parts.join(' ')
 }
 
-function noToken({ path }: Module, wanted: TokenChoice, tokens: readonly Token[]): FpkiError {
+function tokenNotFound({ path }: Module, choice: TokenChoice, tokens: readonly Token[]): FpkiError {
   const there = tokens.length === 0 ? 'no token at all' : tokens.map(tokenName).join('; ')
   return new FpkiError(
     'ERR_HSM_TOKEN',
-    `There is no token ${wantedName(wanted)}. The module ${path} shows: ${there}.`,
+    `There is no token ${describeChoice(choice)}. The module ${path} shows: ${there}.`,
     'Plug it in, or name another one with --hsm-token-label; a module may read a configuration that names its tokens.',
   )
 }
 
-function severalTokens(wanted: TokenChoice, found: readonly Token[]): FpkiError {
+function ambiguousToken(choice: TokenChoice, found: readonly Token[]): FpkiError {
   return new FpkiError(
     'ERR_HSM_TOKEN',
-    `${found.length} tokens are ${wantedName(wanted)}: ${found.map(tokenName).join('; ')}.`,
+    `${found.length} tokens are ${describeChoice(choice)}: ${found.map(tokenName).join('; ')}.`,
     'Say which one with --hsm-token-serial.',
   )
 }

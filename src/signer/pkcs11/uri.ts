@@ -38,32 +38,32 @@ export function readPkcs11Uri(uri: string): Pkcs11Uri {
   if (!/^pkcs11:/i.test(uri)) throw badUri('it does not begin with "pkcs11:"')
   // Only the first question mark ends the path: in the query it is a character like others (pk11-query-res-avail).
   const [, path = '', query = ''] = /^pkcs11:([^?]*)\??(.*)$/is.exec(uri) ?? []
-  const named = attributes(path, ';')
-  const asked = attributes(query, '&')
-  checkPlaces([...named.keys()], asked)
-  const type = text(named, 'type')
+  const inPath = attributes(path, ';')
+  const inQuery = attributes(query, '&')
+  checkComponents([...inPath.keys()], inQuery)
+  const type = text(inPath, 'type')
   if (type !== null && type !== 'private') throw badUri('its type is not "private"')
-  const slotId = text(named, 'slot-id')
+  const slotId = text(inPath, 'slot-id')
   if (slotId !== null && !/^\d+$/.test(slotId)) throw badUri('its slot-id is not a number')
   return {
     token: {
-      label: text(named, 'token'),
-      serial: text(named, 'serial'),
-      model: text(named, 'model'),
-      manufacturer: text(named, 'manufacturer'),
+      label: text(inPath, 'token'),
+      serial: text(inPath, 'serial'),
+      model: text(inPath, 'model'),
+      manufacturer: text(inPath, 'manufacturer'),
       slotId,
     },
-    object: text(named, 'object'),
-    id: named.get('id')?.toString('hex') ?? null,
-    modulePath: text(asked, 'module-path'),
-    moduleName: text(asked, 'module-name'),
-    pinFile: pinFile(text(asked, 'pin-source')),
-    pinValue: text(asked, 'pin-value'),
+    object: text(inPath, 'object'),
+    id: inPath.get('id')?.toString('hex') ?? null,
+    modulePath: text(inQuery, 'module-path'),
+    moduleName: text(inQuery, 'module-name'),
+    pinFile: pinFile(text(inQuery, 'pin-source')),
+    pinValue: text(inQuery, 'pin-value'),
   }
 }
 
 /** Refuses an attribute in the part of the URI that it does not belong to: there it would have another meaning, or none. */
-function checkPlaces(inPath: readonly string[], inQuery: ReadonlyMap<string, Buffer>): void {
+function checkComponents(inPath: readonly string[], inQuery: ReadonlyMap<string, Buffer>): void {
   const known: readonly string[] = [...PATH_ATTRIBUTES, ...IGNORED]
   const ofQuery: readonly string[] = QUERY_ATTRIBUTES
   for (const name of inPath) {

@@ -17,7 +17,7 @@ import { loadX509 } from './library.js'
 export async function issueCertificate(template: CertificateTemplate, signer: Signer): Promise<Certificate> {
   const check = (octets: Uint8Array) => checkTbsCertificate(octets, template, signer.algorithm.curve)
   const crypto = signingCrypto(signer, check, `the new certificate for ${template.role}`)
-  return checkCertificate(await laidOut(template, crypto), template, signer)
+  return checkCertificate(await encodeCertificate(template, crypto), template, signer)
 }
 
 /**
@@ -25,13 +25,16 @@ export async function issueCertificate(template: CertificateTemplate, signer: Si
  * that does before it signs.
  */
 export async function checkTemplate(template: CertificateTemplate, curve: Curve): Promise<void> {
-  await laidOut(
+  await encodeCertificate(
     template,
     checkingCrypto(curve, (octets) => checkTbsCertificate(octets, template, curve)),
   )
 }
 
-async function laidOut(template: CertificateTemplate, { crypto, key, algorithm }: SigningCrypto): Promise<Uint8Array> {
+async function encodeCertificate(
+  template: CertificateTemplate,
+  { crypto, key, algorithm }: SigningCrypto,
+): Promise<Uint8Array> {
   const x509 = await loadX509()
   const { subject, issuer, spki, serialNumber, validity } = template
   const certificate = await x509.X509CertificateGenerator.create(

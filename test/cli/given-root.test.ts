@@ -243,7 +243,7 @@ describe('a root that cannot be one is refused before anything is written', () =
   test('a wrong passphrase', async () => {
     const home = await newHome()
     const files = ['root-p256.pem', 'encrypted-scrypt.key'].map((name) => join(FIXTURES, name))
-    const refusal = { status: 6, code: 'ERR_PASSPHRASE', names: ['does not open', files[1] ?? ''] }
+    const refusal = { status: 6, code: 'ERR_PASSPHRASE', names: ['Wrong passphrase for', files[1] ?? ''] }
     await expectRefusal(home, create(home, files[0] ?? '', files[1]), refusal, { env: { FPKI_PASSPHRASE: 'wrong' } })
   })
 

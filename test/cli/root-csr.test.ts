@@ -112,7 +112,7 @@ describe('ca root-csr', () => {
     expect(await readFile(key, 'utf8')).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----/)
     const words = ['ca', 'root-csr', directory, '--encrypt-keys']
     const wrong = { env: { FPKI_PASSPHRASE: 'another horse' } }
-    await expectRefusal(home, words, { status: 6, code: 'ERR_PASSPHRASE', names: ['does not open', key] }, wrong)
+    await expectRefusal(home, words, { status: 6, code: 'ERR_PASSPHRASE', names: ['Wrong passphrase for', key] }, wrong)
     expect((await home.fpki(words, ENCRYPTED)).status).toBe(0)
   })
 

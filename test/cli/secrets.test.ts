@@ -83,7 +83,7 @@ describe('no secret is printed', () => {
     await editJson(join(directory, '.fpki', 'journal.json'), (journal) => asIfInTheMiddleOf(journal, name))
     const ended = await home.fpki(['ca', 'create', directory, '--verbose'], { env: ENVIRONMENT })
     expect(ended.status).toBe(6)
-    expect(ended.stderr).toContain(`${name} holds a broken PEM block`)
+    expect(ended.stderr).toContain(`${name} contains a malformed PEM block`)
     expect(found([...secrets, MARK], `${ended.stdout}${ended.stderr}`)).toEqual([])
   })
 

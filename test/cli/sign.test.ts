@@ -381,7 +381,7 @@ const BAD: Bad[] = [
   [
     'that is truncated in its PEM',
     async () => (await opensslCsr()).slice(0, 200),
-    ['broken PEM block', 'no PEM block'],
+    ['malformed PEM block', 'no PEM block'],
   ],
   ['with octets behind it', async () => Buffer.concat([derOf(await opensslCsr()), Buffer.of(0)]), ['trailing']],
   [

@@ -221,7 +221,7 @@ const BAD: Bad[] = [
   ],
   ['with a PKCS #8 key', async () => [await opensslKey('P-256')], 'ERR_BAD_FILE', ['of another kind, PRIVATE KEY']],
   ['with a request', async () => [await opensslCsr()], 'ERR_BAD_FILE', ['of another kind, CERTIFICATE REQUEST']],
-  ['with a broken block', async () => ['-----BEGIN CERTIFICATE-----\nMIIB\n'], 'ERR_BAD_FILE', ['broken PEM block']],
+  ['with a broken block', async () => ['-----BEGIN CERTIFICATE-----\nMIIB\n'], 'ERR_BAD_FILE', ['malformed PEM block']],
   [
     'with a block of nonsense',
     async () => ['-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'],

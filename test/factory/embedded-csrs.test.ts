@@ -169,7 +169,7 @@ describe('the key of a request', () => {
     const refused = expect(api.requestCsrs({ firstTimeInit: true, kinds: ['tls'] })).rejects
     await refused.toMatchObject({
       code: 'ERR_BAD_KEY',
-      message: expect.stringMatching(/keys\/tls-1\.key holds a broken PEM block\.$/),
+      message: expect.stringMatching(/keys\/tls-1\.key contains a malformed PEM block\.$/),
     })
     await expect(api.requestCsrs({ firstTimeInit: true, kinds: ['tls'] })).rejects.not.toMatchObject({
       message: expect.stringContaining(secret.slice(0, 8)),

@@ -30,7 +30,7 @@ import { oid } from '../../pki/oids.js'
 import { type PublicKey, readPublicKey } from '../../pki/public-key.js'
 import type { Curve, Random } from '../../ports.js'
 
-/** A certificate that a backup is made for. */
+/** A certificate for which a backup is encrypted. */
 export interface EnvelopeRecipient {
   readonly der: Uint8Array
   readonly publicKey: PublicKey
@@ -40,7 +40,7 @@ const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }
 /** RFC 3394, 2.2.3.1. */
 const WRAP_IV = Buffer.alloc(8, 0xa6)
 
-/** `contentKey` (secret) for whoever has the key of a certificate: RSA-OAEP (RFC 4056) or ECDH (RFC 5753). */
+/** Encrypts `contentKey` (secret) for a certificate: RSA-OAEP (RFC 4056) or ECDH (RFC 5753). */
 export function encryptForCertificate(
   contentKey: Uint8Array,
   { der, publicKey }: EnvelopeRecipient,
@@ -53,7 +53,7 @@ export function encryptForCertificate(
     : agreement(contentKey, publicKey.key, publicKey.curve, name, random)
 }
 
-/** The content key, by a private key (secret); null: it is not for that key. */
+/** Decrypts the content key with a private key (secret); null when it is not for that key. */
 export function decryptWithPrivateKey(
   info: KeyTransRecipientInfo | KeyAgreeRecipientInfo,
   key: KeyObject,
@@ -61,7 +61,7 @@ export function decryptWithPrivateKey(
   try {
     return info instanceof KeyTransRecipientInfo ? byTransport(info, key) : byAgreement(info, key)
   } catch {
-    // Not for this key, or changed: neither opens it, and what OpenSSL says of it tells nobody more.
+    // Another recipient's, or modified; OpenSSL does not distinguish the two.
     return null
   }
 }
@@ -124,14 +124,14 @@ function byAgreement({ originator: from, recipientEncryptedKeys }: KeyAgreeRecip
 function originator(publicKey: KeyObject): OriginatorPublicKey {
   const spki = fromBER(octets(publicKey.export({ format: 'der', type: 'spki' }))).result
   const [, point] = 'value' in spki.valueBlock ? (spki.valueBlock.value as unknown[]) : []
-  if (!(point instanceof BitString)) throw new TypeError('a public key without a point')
+  if (!(point instanceof BitString)) throw new TypeError('the public key has no point')
   return new OriginatorPublicKey({
     algorithm: new AlgorithmIdentifier({ algorithmId: oid('id-ecPublicKey') }),
     publicKey: new BitString({ valueHex: octets(point.valueBlock.valueHexView) }),
   })
 }
 
-/** The key that both sides come to: ANSI X9.63's derivation with SHA-256, one block of it (RFC 5753, 7.2). */
+/** The key encryption key of ECDH: one block of the ANSI X9.63 KDF with SHA-256 (RFC 5753, 7.2). */
 function deriveKek(privateKey: KeyObject, publicKey: KeyObject): Buffer {
   const shared = new ECCCMSSharedInfo({
     keyInfo: wrapAlgorithm(),
@@ -150,7 +150,7 @@ function wrapAlgorithm(): AlgorithmIdentifier {
   return new AlgorithmIdentifier({ algorithmId: oid('aes256-wrap') })
 }
 
-/** What asn1js takes: octets with a buffer of their ephemeral. */
+/** Copies octets into a buffer of their own, as asn1js requires. */
 function octets(value: Uint8Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(value)
 }

@@ -19,30 +19,29 @@ import { checkPasswordCost, decryptWithPassphrase, encryptForPassphrase } from '
 export type { EnvelopeRecipient } from './certificate-recipient.js'
 
 /**
- * CMS AuthEnvelopedData (RFC 5083) with AES-256-GCM (RFC 5084): what `openssl cms -decrypt` opens, and what no flipped bit
- * of the content gets through. The tag does not cover the list of recipients, so the content is to name its digest; the
- * rest is compared octet by octet with what fpki writes.
+ * CMS AuthEnvelopedData (RFC 5083) with AES-256-GCM (RFC 5084), which `openssl cms -decrypt` opens. The tag does not cover
+ * the recipients, so the content must include their digest; everything else must equal what fpki would write.
  */
 export interface Envelope {
-  /** SHA-256 of the RecipientInfos, lower-case hex: the content must have it in it. */
+  /** SHA-256 of the RecipientInfos, lower-case hex, for inclusion in the content. */
   readonly recipients: string
-  /** The whole file, DER, with `content` (secret) in it. Once only: the key and the nonce are for one content. */
+  /** Encrypts `content` (secret) and returns the whole file, DER. May be called once: the key is for one content. */
   seal(content: Uint8Array): Uint8Array
-  /** The content of such a file, by the key in memory: no recipient's secret is needed. */
+  /** Decrypts such a file with the key in memory, without any recipient's secret. */
   reopen(file: Uint8Array): OpenedEnvelope
 }
 
-/** What was in an envelope. */
+/** A decrypted envelope. */
 export interface OpenedEnvelope {
   /** Secret. */
   readonly content: Buffer
-  /** As {@link Envelope.recipients}; whoever reads the content must compare it. */
+  /** As {@link Envelope.recipients}; callers must compare it with the digest in the content. */
   readonly recipients: string
 }
 
-/** Who may open an envelope. */
+/** The recipients of an envelope. */
 export interface Recipients {
-  /** Secret; null: nobody by a passphrase. */
+  /** Secret; null for no passphrase recipient. */
   readonly passphrase: string | null
   readonly certificates: readonly EnvelopeRecipient[]
 }
@@ -65,7 +64,7 @@ interface Parts {
 const NONCE = 12
 const TAG = 16
 
-/** A new envelope for `recipients`, of whom there must be one. */
+/** Creates an envelope for at least one recipient. */
 export function newEnvelope({ passphrase, certificates }: Recipients, ports: EncryptionPorts): Envelope {
   const { random } = ports
   const key = random.bytes(32)
@@ -89,7 +88,7 @@ export function newEnvelope({ passphrase, certificates }: Recipients, ports: Enc
   }
 }
 
-/** Can it be opened with a passphrase, with a private key? Throws a plain Error when it is no envelope of fpki's. */
+/** Whether a passphrase, and whether a private key, can open an envelope. Throws a plain Error for other files. */
 export function openingMethods(file: Uint8Array): { readonly passphrase: boolean; readonly key: boolean } {
   const infos = recipientInfosOf(parseEnvelope(file))
   const isPassword = (info: unknown) => info instanceof PasswordRecipientinfo
@@ -97,8 +96,8 @@ export function openingMethods(file: Uint8Array): { readonly passphrase: boolean
 }
 
 /**
- * Opens an envelope; null: the secret does not open it. Rejects with a plain Error when it is broken, or not of fpki's
- * kind, and with the reason of the signal.
+ * Opens an envelope; null when the secret is the wrong one. Rejects with a plain Error when the file is malformed or was not
+ * written by fpki, and with the reason of the signal.
  */
 export async function openEnvelope(file: Uint8Array, opener: Opener): Promise<OpenedEnvelope | null> {
   const parts = parseEnvelope(file)
@@ -123,7 +122,7 @@ function decrypted({ recipients, nonce, encrypted, tag }: Parts, key: Uint8Array
   try {
     decipher.final()
   } catch {
-    throw new Error('it was changed or is damaged')
+    throw new Error('it was modified or is damaged')
   }
   return { content, recipients: digestOf(recipients) }
 }
@@ -132,7 +131,7 @@ function recipientInfo(variant: number, value: RecipientInfoValue): Buffer {
   return Buffer.from(new RecipientInfo({ variant, value }).toSchema().toBER())
 }
 
-/** ContentInfo with AuthEnvelopedData: version 0, recipients, content and tag; no attributes. */
+/** ContentInfo with AuthEnvelopedData: version 0, recipients, content and tag, without attributes. */
 function encodeEnvelope({ recipients, nonce, encrypted, tag }: Parts): Uint8Array {
   const octetString = (value: Uint8Array) => new OctetString({ valueHex: octetsOf(value) })
   const gcm = new Sequence({ value: [octetString(nonce), new Integer({ value: TAG })] })
@@ -149,7 +148,7 @@ function encodeEnvelope({ recipients, nonce, encrypted, tag }: Parts): Uint8Arra
 
 /** The parts of a file that is encodeEnvelope as {@link encodeEnvelope} writes it, octet by octet. */
 function parseEnvelope(file: Uint8Array): Parts {
-  // asn1js takes no more than 16 MB of its own accord; how large a file may be is said where it is read.
+  // asn1js limits input to 16 MB by default; callers limit the size of the file.
   const [, content] = members(fromBER(octetsOf(file), { maxContentLength: file.length }).result)
   const [enveloped] = members(content)
   const [, recipients, data, tag] = members(enveloped)
@@ -163,7 +162,7 @@ function parseEnvelope(file: Uint8Array): Parts {
   }
   const isOurs = parts.nonce.length === NONCE && parts.tag.length === TAG
   if (isOurs && Buffer.from(encodeEnvelope(parts)).equals(file)) return parts
-  throw new Error('it is not a backup of fpki, or was changed or cut off')
+  throw new Error('it is not an fpki backup, or it was modified or truncated')
 }
 
 function recipientInfosOf({ recipients }: Parts): readonly unknown[] {
@@ -172,23 +171,23 @@ function recipientInfosOf({ recipients }: Parts): readonly unknown[] {
   return infos
 }
 
-/** The members of a constructed value; none of anything else. */
+/** The members of a constructed value; empty for others. */
 function members(value: AsnType | undefined): readonly AsnType[] {
   return value instanceof Constructed ? value.valueBlock.value : []
 }
 
-/** The content of a primitive value. Throws a plain Error when it is another. */
+/** The content of a primitive value. Throws a plain Error for others. */
 function primitive(value: AsnType | undefined): Uint8Array {
   if (value instanceof OctetString || value instanceof Primitive) return value.valueBlock.valueHexView
-  throw new Error('it is not a backup of fpki, or was cut off')
+  throw new Error('it is not an fpki backup, or it was truncated')
 }
 
-/** DER; empty for what is not there. */
+/** DER; empty for a missing value. */
 function octets(value: AsnType | undefined): Uint8Array {
   return new Uint8Array(value?.toBER() ?? [])
 }
 
-/** What asn1js takes: octets with a buffer of their own. */
+/** Copies octets into a buffer of their own, as asn1js requires. */
 function octetsOf(value: Uint8Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(value)
 }

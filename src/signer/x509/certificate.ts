@@ -7,12 +7,12 @@ import { certificateExtensions } from './extensions.js'
 import { loadX509 } from './library.js'
 
 /**
- * Makes a certificate: @peculiar/x509 lays it out, fpki's own reader checks it against its profile before the key is used,
- * and OpenSSL verifies what was signed.
+ * Issues a certificate: @peculiar/x509 encodes it, fpki's own parser checks it against its profile before the key is used,
+ * and OpenSSL verifies the result.
  *
  * @param signer the issuer's key; for a root, its own
- * @throws FpkiError ERR_PROFILE before signing, when the certificate would break its profile; ERR_SIGNATURE when what the
- *   signer returns is not a signature of the issuer's key
+ * @throws FpkiError ERR_PROFILE before signing, when the certificate would violate its profile; ERR_SIGNATURE when the
+ *   signature does not verify with the issuer's key
  */
 export async function issueCertificate(template: CertificateTemplate, signer: Signer): Promise<Certificate> {
   const check = (octets: Uint8Array) => checkTbsCertificate(octets, template, signer.algorithm.curve)
@@ -21,8 +21,7 @@ export async function issueCertificate(template: CertificateTemplate, signer: Si
 }
 
 /**
- * Would {@link issueCertificate} sign this with a key on `curve`? Lays it out and checks it, and signs nothing. Throws as
- * that does before it signs.
+ * Checks whether {@link issueCertificate} would sign this with a key on `curve`, without signing. Throws the same errors.
  */
 export async function checkTemplate(template: CertificateTemplate, curve: Curve): Promise<void> {
   await encodeCertificate(

@@ -9,17 +9,17 @@ import { caConstraints, keyUsage, subjectAltName } from './extensions.js'
 import { loadX509, type X509Library } from './library.js'
 
 /**
- * Makes a request for a server's certificate, signed by its own key.
+ * Creates a request for a server certificate, signed with its own key.
  *
- * @param names for subjectAltName; empty: the request asks for no extension
- * @returns PEM, read again and its signature verified
+ * @param names for subjectAltName; if empty, the request contains no extensions
+ * @returns PEM, parsed again and verified
  * @throws FpkiError ERR_PROFILE, ERR_SIGNATURE as {@link issueCertificate}
  */
 export function createCsr(subject: Name, names: readonly GeneralName[], signer: Signer): Promise<string> {
   return requestFor({ subject, spki: signer.publicKey, requested: { kind: 'server', names } }, signer)
 }
 
-/** Makes a request for a CA that may have CAs below it and signs certificates and CRLs. Otherwise as {@link createCsr}. */
+/** Creates a request for a CA that may issue CA certificates and CRLs. Otherwise like {@link createCsr}. */
 export function createCaCsr(subject: Name, signer: Signer): Promise<string> {
   return requestFor({ subject, spki: signer.publicKey, requested: { kind: 'ca' } }, signer)
 }

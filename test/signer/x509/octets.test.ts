@@ -60,7 +60,7 @@ const generalName: fc.Arbitrary<GeneralName> = fc.oneof(
 )
 const namesOfServers = fc.array(generalName, { maxLength: 5 })
 
-describe('what @peculiar/x509 lays out is what the standard says, octet by octet', () => {
+describe('@peculiar/x509 encodes exactly what the standard requires', () => {
   test.each([
     ['a root CA', ROOT_CA],
     ['a device CA', DEVICE_CA],
@@ -91,7 +91,7 @@ describe('what @peculiar/x509 lays out is what the standard says, octet by octet
     )
   })
 
-  test('in the certificate of a server without a subject, whose names are critical', async () => {
+  test('in a server certificate without a subject, whose names are critical', async () => {
     const root = await newRoot()
     const subject = readName(parseDer(sequence()))
     const template = certificateTemplate('it', TLS_SERVER, newSigner().publicKey, root.certificate, {

@@ -43,12 +43,12 @@ export async function answerRequest(
 ): Promise<WireAnswer> {
   const [, factory = '', certs, user] = PATH.exec(request.path) ?? []
   const api = factory === '' ? null : apiOf(factory)
-  if (api === null) return said(404, 'not found')
+  if (api === null) return messageAnswer(404, 'not found')
   try {
     return certs === undefined ? await users(api, request, user ?? '') : await certificates(api, request)
   } catch (error) {
     if (!(error instanceof FactoryApiError)) throw error
-    return said(error.status, error.reason ?? error.message)
+    return messageAnswer(error.status, error.reason ?? error.message)
   }
 }
 
@@ -56,7 +56,7 @@ async function certificates(api: FactoryApi, { method, body, ifMatch }: WireRequ
   switch (method) {
     case 'GET': {
       const known = await api.getCertificates()
-      if (known === null) return said(206, 'not initialized')
+      if (known === null) return messageAnswer(206, 'not initialized')
       return { status: 200, body: certificatesToWire(known), etag: known.version }
     }
     case 'POST': {
@@ -69,7 +69,7 @@ async function certificates(api: FactoryApi, { method, body, ifMatch }: WireRequ
       return { status: 202, body: {} }
     }
     default:
-      return said(405, 'method not allowed')
+      return messageAnswer(405, 'method not allowed')
   }
 }
 
@@ -87,9 +87,11 @@ async function expectedVersion(api: FactoryApi, ifMatch: string): Promise<string
 }
 
 async function users(api: FactoryApi, { method }: WireRequest, id: string): Promise<WireAnswer> {
-  if (method !== 'GET') return said(405, 'method not allowed')
+  if (method !== 'GET') return messageAnswer(405, 'method not allowed')
   const user = await api.getUser()
-  return id === 'self' || id === user.polisId ? { status: 200, body: userToWire(user) } : said(404, 'not found')
+  return id === 'self' || id === user.polisId
+    ? { status: 200, body: userToWire(user) }
+    : messageAnswer(404, 'not found')
 }
 
 function read<T>(schema: z.ZodMiniType<T>, body: unknown): T {
@@ -100,6 +102,6 @@ function read<T>(schema: z.ZodMiniType<T>, body: unknown): T {
   throw new FactoryApiError(400, `The request was not understood: ${reason}.`, 'Nothing was changed.', { reason })
 }
 
-function said(status: number, msg: string): WireAnswer {
+function messageAnswer(status: number, msg: string): WireAnswer {
   return { status, body: { msg } }
 }

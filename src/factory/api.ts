@@ -26,7 +26,7 @@ export const factoryCertificates = z.strictObject({
 export type FactoryCertificates = z.infer<typeof factoryCertificates>
 
 /** {@link FactoryCertificates} as the API answers them, with the version that an update can be conditional on. */
-export interface KnownCertificates extends FactoryCertificates {
+export interface VersionedCertificates extends FactoryCertificates {
   /** A strong entity tag (RFC 9110, 8.8.3), quotes included; null: the server has none. */
   readonly version: string | null
 }
@@ -75,7 +75,7 @@ export interface FactoryApi {
   readonly plannedServer?: { readonly commonName: string; readonly names: readonly string[] }
   requestCsrs(order: CsrOrder): Promise<Csrs>
   /** null: the factory's PKI is not configured yet. */
-  getCertificates(): Promise<KnownCertificates | null>
+  getCertificates(): Promise<VersionedCertificates | null>
   /**
    * @param version change nothing, and fail with the status {@link CONFLICT}, unless the certificates still have this
    *   version; null: update whatever is there

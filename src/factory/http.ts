@@ -5,12 +5,12 @@ import {
   type FactoryApi,
   FactoryApiError,
   type FactoryCertificates,
-  type KnownCertificates,
+  type VersionedCertificates,
 } from './api.js'
 import type { Credentials } from './http/credentials.js'
 import type { HttpAnswer, HttpRequest, Send } from './http/exchange.js'
 import { badAnswer, parsedJson, refusalOf } from './http/refusal.js'
-import { type Outcome, type RetryPorts, repeated } from './http/retry.js'
+import { type Outcome, type RetryPorts, withRetries } from './http/retry.js'
 import * as wire from './wire.js'
 
 /** What a Factory API over HTTP is given. */
@@ -30,8 +30,8 @@ const SUCCESS: ReadonlySet<number> = new Set([200, 201, 202, 204])
 const NOTHING_CHANGED = 'Nothing was changed there.'
 
 /**
- * A Foundries-compatible Factory API over HTTP(S) (contract.md 4). Reading is repeated when it fails in a way that may
- * pass. A change is repeated only when the server has not got it, or when reading back shows that it had no effect; one
+ * A Foundries-compatible Factory API over HTTP(S) (contract.md 4). Reading is withRetries when it fails in a way that may
+ * pass. A change is withRetries only when the server has not got it, or when reading back shows that it had no effect; one
  * whose answer got lost counts as done when reading back shows that it had.
  */
 export function httpFactory(options: HttpFactoryOptions): FactoryApi {
@@ -40,28 +40,28 @@ export function httpFactory(options: HttpFactoryOptions): FactoryApi {
     getCertificates: () => getCertificates(options),
     requestCsrs: async (order) => {
       const call = () => exchange(options, 'POST', CERTS, wire.csrOrderToWire(order))
-      const outcome = await repeated(call, options, async ({ missing }) => {
+      const outcome = await withRetries(call, options, async ({ missing }) => {
         // Requests change nothing that could be read back; the way there and back must work again.
         return missing?.fault.mayHaveArrived === false || (await readBack(options)) !== 'failed'
       })
       const answered = read(options, 'POST', CERTS, wire.wireCsrs, outcome)
       const ordered = Object.entries(wire.csrOrderToWire(order)).filter(([, isOrdered]) => isOrdered)
-      const lacking = ordered.find(([name]) => name in wire.wireCsrs.shape && !answered[name as keyof typeof answered])
-      const about = asked(options, 'POST', CERTS, NOTHING_CHANGED)
-      if (lacking !== undefined && outcome.answer !== null) throw badAnswer(outcome.answer, about, lacking[0])
+      const missing = ordered.find(([name]) => name in wire.wireCsrs.shape && !answered[name as keyof typeof answered])
+      const about = failedCall(options, 'POST', CERTS, NOTHING_CHANGED)
+      if (missing !== undefined && outcome.answer !== null) throw badAnswer(outcome.answer, about, missing[0])
       return wire.csrsFromWire(answered)
     },
     updateCertificates: (update, version = null) => updateCertificates(options, update, version),
     getUser: async () => {
       const path = 'users/self/'
-      const outcome = await repeated(() => exchange(options, 'GET', path), options)
+      const outcome = await withRetries(() => exchange(options, 'GET', path), options)
       return wire.userFromWire(read(options, 'GET', path, wire.wireUser, outcome))
     },
   }
 }
 
-async function getCertificates(options: HttpFactoryOptions): Promise<KnownCertificates | null> {
-  const outcome = await repeated(() => exchange(options, 'GET', CERTS), options)
+async function getCertificates(options: HttpFactoryOptions): Promise<VersionedCertificates | null> {
+  const outcome = await withRetries(() => exchange(options, 'GET', CERTS), options)
   if (outcome.answer?.status === 206) return null
   const certificates = wire.certificatesFromWire(read(options, 'GET', CERTS, wire.wireCertificates, outcome))
   return certificates === null ? null : { ...certificates, version: strongTag(outcome.answer?.headers.etag ?? null) }
@@ -80,7 +80,7 @@ async function updateCertificates(
   const condition: Readonly<Record<string, string>> = version === null ? {} : { 'If-Match': version }
   const call = () => exchange(options, 'PATCH', CERTS, wire.updateToWire(update), condition)
   const seen = { mayHaveArrived: false }
-  const outcome = await repeated(call, options, async ({ missing }) => {
+  const outcome = await withRetries(call, options, async ({ missing }) => {
     if (missing?.fault.mayHaveArrived === false) return true
     seen.mayHaveArrived = true
     return (await effectOf(options, update)) === 'none'
@@ -93,7 +93,7 @@ async function updateCertificates(
   if (effect === 'done') return
   const unknown =
     'Whether it took the certificates is not known; run the same command again, which looks first. Nothing is lost.'
-  const about = asked(options, 'PATCH', CERTS, effect === 'none' ? NOTHING_CHANGED : unknown)
+  const about = failedCall(options, 'PATCH', CERTS, effect === 'none' ? NOTHING_CHANGED : unknown)
   // The right status with the wrong content, such as a page of a proxy, is no refusal.
   if (outcome.answer !== null && SUCCESS.has(outcome.answer.status)) throw badAnswer(outcome.answer, about, null)
   throw refusalOf(outcome, about)
@@ -105,14 +105,14 @@ function isSuccess({ answer }: Outcome): boolean {
   return answer.text.trim() === '' || parsedJson(answer.text) !== undefined
 }
 
-/** What has become of an update: the server has it, has it not, or cannot be asked. */
+/** What has become of an update: the server has it, has it not, or cannot be failedCall. */
 async function effectOf(options: HttpFactoryOptions, update: CertificatesUpdate): Promise<'done' | 'none' | 'unknown'> {
   const known = await readBack(options)
   if (known === 'failed') return 'unknown'
   return known !== null && hasAll(known, update) ? 'done' : 'none'
 }
 
-async function readBack(options: HttpFactoryOptions): Promise<KnownCertificates | null | 'failed'> {
+async function readBack(options: HttpFactoryOptions): Promise<VersionedCertificates | null | 'failed'> {
   try {
     return await getCertificates(options)
   } catch (error) {
@@ -167,12 +167,12 @@ function redacted(answer: HttpAnswer, headers: Readonly<Record<string, string>>)
   const values = Object.entries(headers).flatMap(([name, value]) => (PUBLIC.includes(name) ? [] : [value]))
   const bearers = values.flatMap((value) => (value.startsWith('Bearer ') ? [value.slice('Bearer '.length)] : []))
   const tokens = bearers.map((bearer) => Buffer.from(bearer, 'base64').toString('utf8'))
-  const secrets = [...values, ...bearers, ...tokens].filter((secret) => secret.length >= SHORTEST_SECRET)
+  const secrets = [...values, ...bearers, ...tokens].filter((secret) => secret.length >= MIN_SECRET)
   return { ...answer, text: secrets.reduce((text, secret) => text.replaceAll(secret, '***'), answer.text) }
 }
 
 /** Anything shorter is in every other sentence. */
-const SHORTEST_SECRET = 6
+const MIN_SECRET = 6
 
 /** What an answer holds. Throws {@link FactoryApiError} when it is no success, or names the member that does not hold. */
 function read<T>(
@@ -182,13 +182,13 @@ function read<T>(
   schema: z.ZodMiniType<T>,
   outcome: Outcome,
 ): T {
-  const about = asked(options, method, path, NOTHING_CHANGED)
+  const about = failedCall(options, method, path, NOTHING_CHANGED)
   if (outcome.answer === null || !SUCCESS.has(outcome.answer.status)) throw refusalOf(outcome, about)
   const parsed = schema.safeParse(parsedJson(outcome.answer.text))
   if (parsed.success) return parsed.data
   throw badAnswer(outcome.answer, about, wire.wrongMember(parsed.error) || null)
 }
 
-function asked({ url }: HttpFactoryOptions, method: string, path: string, left: string) {
+function failedCall({ url }: HttpFactoryOptions, method: string, path: string, left: string) {
   return { server: url, call: `${method} ${path.replace(/\/(self\/)?$/, '')}`, left }
 }

@@ -15,8 +15,8 @@ export function addErrorHandlers(app: FastifyInstance, log: Log): void {
   app.setNotFoundHandler((_, reply) => reply.code(404).send({ msg: 'not found' }))
   app.setErrorHandler((error, _, reply) => {
     const { statusCode = 500, code = '' } = error as { statusCode?: number; code?: string }
-    const isTheirs = statusCode >= 400 && statusCode < 500
-    const { status, body } = isTheirs
+    const isClientError = statusCode >= 400 && statusCode < 500
+    const { status, body } = isClientError
       ? { status: statusCode, body: { msg: REASONS[code] ?? 'the request was not understood: the body is no JSON' } }
       : failure(error, log)
     if (status === 503) reply.header('Retry-After', '1')
@@ -26,10 +26,10 @@ export function addErrorHandlers(app: FastifyInstance, log: Log): void {
 
 /** The answer to what went wrong here; what it was is for the log only. */
 export function failure(error: unknown, log: Log): WireAnswer {
-  const known = error instanceof FpkiError ? error : null
+  const fpkiError = error instanceof FpkiError ? error : null
   const { message = String(error), stack = '' } = error instanceof Error ? error : {}
-  log.error({ code: known?.code ?? 'ERR_DEFECT', message, ...(known === null ? { stack } : {}) }, 'failure')
-  if (known?.code === 'ERR_LOCKED')
+  log.error({ code: fpkiError?.code ?? 'ERR_DEFECT', message, ...(fpkiError === null ? { stack } : {}) }, 'failure')
+  if (fpkiError?.code === 'ERR_LOCKED')
     return { status: 503, body: { msg: 'another change of this factory takes too long' } }
   return { status: 500, body: { msg: 'the server failed; its log says why' } }
 }

@@ -51,12 +51,12 @@ export async function ownIdentity(
   names: readonly string[],
 ): Promise<OwnIdentity> {
   const folder = serverFolder(stateDirectory)
-  const wanted = serverNames(names.map(checkedName))
+  const generalNames = serverNames(names.map(checkedName))
   await ports.files.makeDirectory(folder)
   await ports.files.checkDirectory(folder)
   await withLock(ports, folder, 'the certificate of the embedded Factory API', async () => {
     // The CA is written last: where it is, all is.
-    if ((await ports.files.kindOf(join(folder, FILES.trust))) === null) await makeIdentity(ports, folder, wanted)
+    if ((await ports.files.kindOf(join(folder, FILES.trust))) === null) await makeIdentity(ports, folder, generalNames)
   })
   const text = (name: string) => requiredText(ports, join(folder, name))
   const [key, certificate, trust] = [await text(FILES.key), await text(FILES.certificate), await text(FILES.trust)]
@@ -66,7 +66,7 @@ export async function ownIdentity(
   return {
     ...{ key, certificate, trustPath },
     trustSha256: createHash('sha256').update(readPemCertificate(trust, trustPath).der).digest('hex'),
-    warnings: warningsOf(readPemCertificate(certificate, FILES.certificate), wanted, ports.clock(), folder),
+    warnings: warningsOf(readPemCertificate(certificate, FILES.certificate), generalNames, ports.clock(), folder),
   }
 }
 
@@ -104,12 +104,12 @@ function suffix(random: Random): string {
 
 function warningsOf(
   { notAfter, parsedExtensions }: Certificate,
-  wanted: readonly GeneralName[],
+  names: readonly GeneralName[],
   now: Date,
   folder: string,
 ): readonly string[] {
   const has = new Set(parsedExtensions.subjectAltName?.map(({ value }) => value))
-  const missing = wanted.filter(({ value }) => !has.has(value)).map(({ value }) => value)
+  const missing = names.filter(({ value }) => !has.has(value)).map(({ value }) => value)
   const again = `remove ${join(folder, FILES.trust)}, and the next start makes another one, which clients have to be told of.`
   return [
     ...(missing.length === 0 ? [] : [`the server's certificate does not name ${missing.join(', ')}; ${again}`]),

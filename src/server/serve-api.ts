@@ -7,8 +7,8 @@ import { provesPossession } from '../pki/possession.js'
 import { readPemCertificates } from '../pki/read-certificate.js'
 import type { Progress, Signer } from '../ports.js'
 import { VERSION } from '../version.js'
+import { authenticator } from './factory-api/authenticator.js'
 import { readFaults } from './factory-api/faults.js'
-import { gate } from './factory-api/gate.js'
 import { serveFactories } from './factory-api/server.js'
 import { newLog } from './log.js'
 import { newMetrics } from './metrics.js'
@@ -24,7 +24,7 @@ export interface ServeApiOptions {
   /** false: plain HTTP, on a loopback address only. */
   readonly tls: boolean
   /** Paths of PEM files; null: fpki makes its own. */
-  readonly given: { readonly certificate: string; readonly key: string } | null
+  readonly tlsFiles: { readonly certificate: string; readonly key: string } | null
   /** More names for a certificate of its own. */
   readonly names: readonly string[]
   /** `METHOD:NTH:kind`. */
@@ -60,17 +60,17 @@ export async function serveApi(
   const { stateDirectory } = options
   const { files, clock, signal, apiOf, residentBytes } = ports
   const { host, port } = readAddress(options.listen)
-  if (!options.tls && !isLoopback(host)) throw notOpenly(options.listen)
+  if (!options.tls && !isLoopback(host)) throw plainHttpRefused(options.listen)
   const faults = readFaults(options.faults)
   const { identity, trust } = await identityFor(options, host, ports)
-  const oauthKey = await keptKey(ports, stateDirectory)
+  const oauthKey = await loadOAuthKey(ports, stateDirectory)
   const log = newLog({ write: ports.log }, clock, options.isQuiet)
   const metrics = newMetrics(VERSION, clock())
   const server = await serveFactories(
     { host, port, identity, oauthKey, version: VERSION },
     {
       ...{ files, clock, stateDirectory, faults, log, metrics, apiOf, residentBytes },
-      gate: gate(files, stateDirectory, oauthKey),
+      authenticator: authenticator(files, stateDirectory, oauthKey),
     },
   )
   const factories = await embeddedFactories(files, stateDirectory)
@@ -86,14 +86,14 @@ export async function serveApi(
 }
 
 async function identityFor(
-  { tls, given, names, stateDirectory }: ServeApiOptions,
+  { tls, tlsFiles, names, stateDirectory }: ServeApiOptions,
   host: string,
   ports: ServeApiPorts,
 ): Promise<{ readonly identity: ServerIdentity | null; readonly trust: ServedApi['trust'] }> {
   if (!tls) return { identity: null, trust: null }
-  if (given !== null) {
-    const [key, certificate] = [await givenText(ports, given.key), await givenText(ports, given.certificate)]
-    await requireItsKey(ports, given, key, certificate)
+  if (tlsFiles !== null) {
+    const [key, certificate] = [await readTlsFile(ports, tlsFiles.key), await readTlsFile(ports, tlsFiles.certificate)]
+    await requireItsKey(ports, tlsFiles, key, certificate)
     return { identity: { key, certificate }, trust: null }
   }
   // 0.0.0.0 is where a server listens, and nobody's name.
@@ -121,14 +121,14 @@ async function requireItsKey(
   throw new FpkiError('ERR_BAD_KEY', text, 'Look at --tls-cert and --tls-key.')
 }
 
-async function givenText({ files }: ServeApiPorts, path: string): Promise<string> {
+async function readTlsFile({ files }: ServeApiPorts, path: string): Promise<string> {
   const text = await files.read(path, 1024 * 1024)
   if (text !== null) return text
   throw new FpkiError('ERR_USAGE', `There is no ${path}.`, 'Look at --tls-cert and --tls-key.')
 }
 
 /** The key of OAuth tokens, made at the first start: tokens that were given out outlive the server. */
-async function keptKey({ files, random }: ServeApiPorts, stateDirectory: string): Promise<Uint8Array> {
+async function loadOAuthKey({ files, random }: ServeApiPorts, stateDirectory: string): Promise<Uint8Array> {
   const path = join(serverFolder(stateDirectory), 'oauth.key')
   await files.makeDirectory(serverFolder(stateDirectory))
   // Whoever can write there can put a token of his own among ours.
@@ -157,7 +157,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
-function notOpenly(listen: string): FpkiError {
+function plainHttpRefused(listen: string): FpkiError {
   const message = `Without TLS, tokens and certificates would go over the network in the clear from ${listen}.`
   return new FpkiError('ERR_USAGE', message, 'Leave --no-tls out, or listen at 127.0.0.1 behind a proxy that has TLS.')
 }

@@ -50,10 +50,10 @@ async function readTlsKey(
   { csrs }: FactoryState,
   { publicKey }: Certificate,
 ): Promise<string> {
-  const made = csrs.findLast(
+  const stored = csrs.findLast(
     ({ kind, csr }) => kind === 'tls' && sameKey(parseAndVerifyCsr(csr, 'tls-csr').publicKey, publicKey),
   )
-  const path = made === undefined ? null : keyPath(folder, made.kind, made.generation)
+  const path = stored === undefined ? null : keyPath(folder, stored.kind, stored.generation)
   const pem = path === null ? null : await files.read(path, 16_384)
   const isItsKey = pem !== null && (await provesPossession(await openKey(pem, path ?? ''), publicKey.spki))
   if (isItsKey) return pem

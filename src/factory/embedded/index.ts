@@ -9,14 +9,14 @@ import { checkAbsolute } from '../../storage/absolute-path.js'
 import { readJsonFileText } from '../../storage/json-file.js'
 import { CONFLICT, type CsrKind, type CsrOrder, type Csrs, type FactoryApi } from '../api.js'
 import { withLock } from '../lock.js'
-import { refused } from './refused.js'
+import { refusal } from './refusal.js'
 import { applyUpdate } from './rules.js'
 import {
   type FactoryState,
   factoryFolder,
   keyPath,
-  type MadeCsr,
   readState,
+  type StoredCsr,
   statePath,
   versionOf,
   writeState,
@@ -94,13 +94,17 @@ export async function embeddedFactories(files: DurableFiles, stateDirectory: str
 }
 
 /** Does a state directory hold this factory? `factory` comes from outside. */
-export async function embeddedHas(files: DurableFiles, stateDirectory: string, factory: string): Promise<boolean> {
+export async function hasEmbeddedFactory(
+  files: DurableFiles,
+  stateDirectory: string,
+  factory: string,
+): Promise<boolean> {
   const isThere = async () => (await files.kindOf(statePath(factoryFolder(stateDirectory, factory)))) === 'file'
   return isFactoryName(factory) && (await isThere())
 }
 
 /** The state of a factory as it stands in its file; null: there is none. `factory` comes from outside. */
-export async function embeddedText(
+export async function readEmbeddedState(
   files: DurableFiles,
   stateDirectory: string,
   factory: string,
@@ -119,20 +123,20 @@ function defaultTlsNames(factory: string): readonly string[] {
 async function requestCsrs(options: EmbeddedFactoryOptions, folder: string, order: CsrOrder): Promise<Csrs> {
   let state = await stateOf(options, folder)
   await options.files.sweep(join(folder, 'keys'))
-  if (order.firstTimeInit && state.certificates !== null) throw refused(409, 'factory PKI is already initialized')
+  if (order.firstTimeInit && state.certificates !== null) throw refusal(409, 'factory PKI is already initialized')
   const answer: Partial<Record<CsrKind, string>> = {}
   for (const kind of order.kinds) {
-    const made = openCsr(options, state, kind) ?? (await makeCsr(options, folder, state, kind))
-    answer[kind] = made.csr
-    if (!state.csrs.includes(made)) state = { ...state, csrs: [...state.csrs, made] }
+    const stored = pendingCsr(options, state, kind) ?? (await makeCsr(options, folder, state, kind))
+    answer[kind] = stored.csr
+    if (!state.csrs.includes(stored)) state = { ...state, csrs: [...state.csrs, stored] }
   }
   await writeState(options.files, folder, state)
   return answer
 }
 
 /** A request that was given out and never answered is given out again: an answer that got lost leaves no spare key. */
-function openCsr(options: EmbeddedFactoryOptions, { csrs }: FactoryState, kind: CsrKind): MadeCsr | undefined {
-  const newest = csrs.findLast((made) => made.kind === kind)
+function pendingCsr(options: EmbeddedFactoryOptions, { csrs }: FactoryState, kind: CsrKind): StoredCsr | undefined {
+  const newest = csrs.findLast((stored) => stored.kind === kind)
   const sameNames = newest?.names.join() === namesFor(options, csrs, kind).join()
   return newest?.answered === false && sameNames ? newest : undefined
 }
@@ -142,8 +146,8 @@ async function makeCsr(
   folder: string,
   { csrs }: FactoryState,
   kind: CsrKind,
-): Promise<MadeCsr> {
-  const generation = csrs.filter((made) => made.kind === kind).length + 1
+): Promise<StoredCsr> {
+  const generation = csrs.filter((stored) => stored.kind === kind).length + 1
   const path = keyPath(folder, kind, generation)
   // A key without a request was left by an interrupted call; nothing has used it, and it serves now.
   if ((await files.read(path, 16_384)) === null) await files.create(path, keys.newPem(), 0o600)
@@ -162,7 +166,7 @@ function namesFor(
 ): readonly string[] {
   if (kind === 'ca') return []
   if (options.tlsNames.length > 0) return options.tlsNames
-  const inUse = csrs.findLast((made) => made.kind === kind && made.answered)
+  const inUse = csrs.findLast((stored) => stored.kind === kind && stored.answered)
   return inUse?.names ?? defaultTlsNames(options.factory)
 }
 
@@ -176,10 +180,10 @@ function commonNameFor(kind: CsrKind, names: readonly string[]): string {
 function requireVersion({ certificates }: FactoryState, version: string | null): void {
   if (version === null || (certificates !== null && versionOf(certificates) === version)) return
   const hint = 'Somebody else changed it at the same time; nothing was changed by this command. Run it again.'
-  throw refused(CONFLICT, 'the certificates have changed since they were read', hint)
+  throw refusal(CONFLICT, 'the certificates have changed since they were read', hint)
 }
 
-/** The state in `folder`, made with a new user id when there is none. */
+/** The state in `folder`, stored with a new user id when there is none. */
 async function stateOf({ files, factory, random }: EmbeddedFactoryOptions, folder: string): Promise<FactoryState> {
   const state = await readState(files, folder, factory)
   if (state !== null) return state

@@ -3,7 +3,7 @@ import { encodePem } from '../../pki/pem.js'
 import { type Certificate, readPemList } from '../../pki/read-certificate.js'
 import { type Crl, readCrl } from '../../pki/read-crl.js'
 import type { FactoryCertificates } from '../api.js'
-import { refused } from './refused.js'
+import { refusal } from './refusal.js'
 
 /** The part of the certificates that a CRL changes. */
 type Revocable = Pick<FactoryCertificates, 'caCrt' | 'caRevokeCrl' | 'disabledCaSerials'>
@@ -24,7 +24,7 @@ export function afterCrl<T extends Revocable>(
   const cas = caCrt === null ? [] : readPemList(caCrt, 'ca-crt')
   const isCa = (serial: bigint) => cas.some(({ serialNumber }) => serialNumber === serial)
   const unknown = crl.entries.find(({ serialNumber }) => !isCa(serialNumber))
-  if (unknown !== undefined) throw refused(400, `ca-revoke-crl names ${unknown.serialNumber}, which is no device CA`)
+  if (unknown !== undefined) throw refusal(400, `ca-revoke-crl names ${unknown.serialNumber}, which is no device CA`)
   const serials = (reason: keyof typeof CRL_REASONS) =>
     crl.entries.flatMap(({ serialNumber, reasonCode }) => (reasonCode === CRL_REASONS[reason] ? [serialNumber] : []))
   const revoked = serials('privilegeWithdrawn')
@@ -40,10 +40,10 @@ export function afterCrl<T extends Revocable>(
 }
 
 function requireCurrent(crl: Crl, root: Certificate, now: Date): void {
-  if (!isCrlOf(crl, root)) throw refused(400, 'ca-revoke-crl is not signed by the root of trust')
-  if (crl.nextUpdate !== null && now > crl.nextUpdate) throw refused(400, 'ca-revoke-crl has expired')
-  if (crl.entries.length === 0) throw refused(400, 'ca-revoke-crl names no certificate')
+  if (!isCrlOf(crl, root)) throw refusal(400, 'ca-revoke-crl is not signed by the root of trust')
+  if (crl.nextUpdate !== null && now > crl.nextUpdate) throw refusal(400, 'ca-revoke-crl has expired')
+  if (crl.entries.length === 0) throw refusal(400, 'ca-revoke-crl names no certificate')
   const known: readonly (number | null)[] = Object.values(CRL_REASONS)
   const odd = crl.entries.find(({ reasonCode }) => !known.includes(reasonCode))
-  if (odd !== undefined) throw refused(400, `ca-revoke-crl has the reason ${odd.reasonCode ?? 'unspecified'}`)
+  if (odd !== undefined) throw refusal(400, `ca-revoke-crl has the reason ${odd.reasonCode ?? 'unspecified'}`)
 }

@@ -6,8 +6,8 @@ import type { DurableFiles } from '../../ports.js'
 import { readJsonFile, writeJsonFile } from '../../storage/json-file.js'
 import { CSR_KINDS, type CsrKind, type FactoryCertificates, factoryCertificates } from '../api.js'
 
-/** A key that the embedded API made, and the request for it. */
-const madeCsr = z.strictObject({
+/** A key that the embedded API stored, and the request for it. */
+const storedCsr = z.strictObject({
   kind: z.enum(CSR_KINDS),
   /** 1 for the first of its kind; the key is in `keys/<kind>-<generation>.key`. */
   generation: z.int().check(z.positive()),
@@ -22,14 +22,14 @@ const madeCsr = z.strictObject({
 const factoryState = z.strictObject({
   version: z.literal(1),
   factory: z.string(),
-  /** 24 hex digits when made here; another API's may look otherwise. */
+  /** 24 hex digits when stored here; another API's may look otherwise. */
   userId: z.string().check(z.regex(/^[A-Za-z0-9_-]{1,57}$/)),
-  csrs: z.array(madeCsr),
+  csrs: z.array(storedCsr),
   /** null: the PKI is not configured yet. */
   certificates: z.nullable(factoryCertificates),
 })
 
-export type MadeCsr = z.infer<typeof madeCsr>
+export type StoredCsr = z.infer<typeof storedCsr>
 export type FactoryState = z.infer<typeof factoryState>
 
 /** The folder of a factory in the state directory. */
@@ -62,7 +62,7 @@ export async function readState(files: DurableFiles, folder: string, factory: st
 
 /**
  * The version of what the API answers, as a strong entity tag (RFC 9110, 8.8.3). It is a digest of the content: an update
- * that was made for these certificates is right for them, whatever they were in between.
+ * that was stored for these certificates is right for them, whatever they were in between.
  */
 export function versionOf(certificates: FactoryCertificates): string {
   return `"${createHash('sha256').update(JSON.stringify(certificates)).digest('base64url')}"`

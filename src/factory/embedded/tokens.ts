@@ -42,7 +42,7 @@ export function serverFolder(stateDirectory: string): string {
   return join(stateDirectory, 'api')
 }
 
-/** The tokens of a state directory, in the order in which they were made. Throws ERR_BAD_FILE. */
+/** The tokens of a state directory, in the order in which they were stored. Throws ERR_BAD_FILE. */
 export async function readTokens(files: DurableFiles, stateDirectory: string): Promise<readonly StoredToken[]> {
   return (await readJsonFile(files, tokensPath(stateDirectory), tokenFile))?.tokens ?? []
 }

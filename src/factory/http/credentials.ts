@@ -5,7 +5,7 @@ import { FactoryApiError } from '../api.js'
 import { wrongMember } from '../wire.js'
 import type { HttpAnswer, Send } from './exchange.js'
 import { badAnswer, parsedJson, refusalOf } from './refusal.js'
-import { type RetryPorts, repeated } from './retry.js'
+import { type RetryPorts, withRetries } from './retry.js'
 
 /** How a caller proves to be one. */
 export interface Credentials {
@@ -87,13 +87,13 @@ export async function newTokens(
   ports: OAuthPorts,
 ): Promise<OAuthTokens> {
   if (refreshToken !== null) {
-    const outcome = await ask(client, { grant_type: 'refresh_token', refresh_token: refreshToken }, ports)
-    if (outcome.answer === null) throw refusalOf(outcome, askedOf(client))
+    const outcome = await requestTokens(client, { grant_type: 'refresh_token', refresh_token: refreshToken }, ports)
+    if (outcome.answer === null) throw refusalOf(outcome, failedTokenCall(client))
     if (outcome.answer.status === 200) return tokensOf(outcome.answer, client, ports.clock)
   }
-  const outcome = await ask(client, { grant_type: 'client_credentials' }, ports)
+  const outcome = await requestTokens(client, { grant_type: 'client_credentials' }, ports)
   if (outcome.answer?.status === 200) return tokensOf(outcome.answer, client, ports.clock)
-  const error = refusalOf(outcome, askedOf(client))
+  const error = refusalOf(outcome, failedTokenCall(client))
   // The server's own words may repeat what it was sent.
   const message = error.reason === null ? error.message : error.message.replace(`: ${error.reason}`, '')
   const hint = 'Nothing was changed. Give the client id and secret again with `fpki login --client-id ID`.'
@@ -101,20 +101,24 @@ export async function newTokens(
   throw new FactoryApiError(error.status, message, isRefused ? hint : error.hint, { cause: error.cause })
 }
 
-function ask({ clientId, clientSecret, url }: OAuthClient, grant: Readonly<Record<string, string>>, ports: OAuthPorts) {
+function requestTokens(
+  { clientId, clientSecret, url }: OAuthClient,
+  grant: Readonly<Record<string, string>>,
+  ports: OAuthPorts,
+) {
   const form = new URLSearchParams({ ...grant, client_id: clientId, client_secret: clientSecret })
   const headers = { 'Content-Type': 'application/x-www-form-urlencoded', 'User-Agent': ports.userAgent }
   const request = { method: 'POST', url: `${url}/token/`, headers, body: form.toString() } as const
-  return repeated(() => ports.send(request), ports)
+  return withRetries(() => ports.send(request), ports)
 }
 
-function askedOf({ url }: OAuthClient) {
+function failedTokenCall({ url }: OAuthClient) {
   return { server: url, call: 'the request for a token', left: 'Nothing was changed.' }
 }
 
 function tokensOf(answer: HttpAnswer, client: OAuthClient, clock: Clock): OAuthTokens {
   const parsed = tokenAnswer.safeParse(parsedJson(answer.text))
-  if (!parsed.success) throw badAnswer(answer, askedOf(client), wrongMember(parsed.error) || null)
+  if (!parsed.success) throw badAnswer(answer, failedTokenCall(client), wrongMember(parsed.error) || null)
   const { access_token: accessToken, refresh_token, token_type, expires_in } = parsed.data
   return {
     accessToken,

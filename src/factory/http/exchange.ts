@@ -27,7 +27,7 @@ export interface Fault {
   /** The server may have got the request, and acted on it. */
   readonly mayHaveArrived: boolean
   /** It may go by itself. */
-  readonly mayPass: boolean
+  readonly isTransient: boolean
 }
 
 /** No answer came, or not a whole one. */

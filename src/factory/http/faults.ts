@@ -2,7 +2,7 @@ import { systemErrorCode } from '../../errors.js'
 import { type Fault, NoAnswer } from './exchange.js'
 
 /** What went wrong before a connection was there: the server has seen nothing of the request. */
-const BEFORE: Readonly<Record<string, string>> = {
+const CONNECT_FAULTS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ENOTFOUND: 'there is no such host',
   EAI_AGAIN: 'the name of the host cannot be looked up at the moment',
@@ -12,7 +12,7 @@ const BEFORE: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'nothing answers there',
 }
 
-const CERTIFICATE: Readonly<Record<string, string>> = {
+const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet',
@@ -29,14 +29,14 @@ export function noAnswer(error: unknown): NoAnswer {
 
 function faultOf(error: unknown): Fault {
   const code = systemErrorCode(error) ?? ''
-  const unreachable = BEFORE[code]
-  if (unreachable !== undefined) return { reason: unreachable, hint: null, mayHaveArrived: false, mayPass: true }
-  return certificateFault(code) ?? proxyFault(error) ?? brokenOff(code)
+  const unreachable = CONNECT_FAULTS[code]
+  if (unreachable !== undefined) return { reason: unreachable, hint: null, mayHaveArrived: false, isTransient: true }
+  return certificateFault(code) ?? proxyFault(error) ?? connectionFault(code)
 }
 
 function certificateFault(code: string): Fault | null {
-  const known = CERTIFICATE[code]
-  const never = { mayHaveArrived: false, mayPass: false }
+  const known = CERTIFICATE_FAULTS[code]
+  const never = { mayHaveArrived: false, isTransient: false }
   if (known !== undefined) {
     return { reason: known, hint: 'Look at the address, and at the clock of this machine.', ...never }
   }
@@ -56,12 +56,12 @@ function proxyFault(error: unknown): Fault | null {
   const [, status] = /^Proxy response \((\d+)\)/.exec(message) ?? []
   if (status === undefined) return null
   const hint = 'Look at HTTPS_PROXY and NO_PROXY.'
-  return { reason: `the proxy refuses the way there (${status})`, hint, mayHaveArrived: false, mayPass: false }
+  return { reason: `the proxy refuses the way there (${status})`, hint, mayHaveArrived: false, isTransient: false }
 }
 
-function brokenOff(code: string): Fault {
+function connectionFault(code: string): Fault {
   const always = { hint: null, mayHaveArrived: true }
-  if (/TIMEOUT/.test(code)) return { reason: 'it did not answer in time', ...always, mayPass: true }
-  if (code.startsWith('HPE_')) return { reason: 'what it answers is not HTTP', ...always, mayPass: false }
-  return { reason: `the connection was cut${code === '' ? '' : ` (${code})`}`, ...always, mayPass: true }
+  if (/TIMEOUT/.test(code)) return { reason: 'it did not answer in time', ...always, isTransient: true }
+  if (code.startsWith('HPE_')) return { reason: 'what it answers is not HTTP', ...always, isTransient: false }
+  return { reason: `the connection was cut${code === '' ? '' : ` (${code})`}`, ...always, isTransient: true }
 }

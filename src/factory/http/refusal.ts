@@ -5,7 +5,7 @@ import type { HttpAnswer, NoAnswer } from './exchange.js'
 import type { Outcome } from './retry.js'
 
 /** What a message is about. */
-export interface Asked {
+export interface FailedCall {
   /** The base URL of the server. */
   readonly server: string
   /** The call, such as `PATCH certs`. */
@@ -15,7 +15,7 @@ export interface Asked {
 }
 
 /** No message carries more of what a server says. */
-const LONGEST_REASON = 600
+const MAX_REASON = 600
 
 const HINTS: Readonly<Record<number, string>> = {
   401: 'Log in with `fpki login`, and look with `fpki config show` at where the token comes from.',
@@ -27,22 +27,26 @@ const HINTS: Readonly<Record<number, string>> = {
 }
 
 /** The error that an outcome which is no success ends with: what happened, what is left, and what to do. */
-export function refusalOf({ answer, missing }: Outcome, asked: Asked): FactoryApiError {
-  return missing === null ? badStatus(answer, asked) : noAnswerFrom(missing, asked)
+export function refusalOf({ answer, missing }: Outcome, failedCall: FailedCall): FactoryApiError {
+  return missing === null ? badStatus(answer, failedCall) : noAnswerFrom(missing, failedCall)
 }
 
 /** An answer that has the right status and the wrong content; `member` is named in the words of the wire. */
-export function badAnswer({ status, headers }: HttpAnswer, asked: Asked, member: string | null): FactoryApiError {
+export function badAnswer(
+  { status, headers }: HttpAnswer,
+  failedCall: FailedCall,
+  member: string | null,
+): FactoryApiError {
   const type = headers['content-type']
   const what =
     member === null
-      ? `answers ${asked.call} with something that is no JSON object${type === null ? '' : ` (${type.slice(0, 80)})`}`
-      : `answers ${asked.call} with a "${member.slice(0, 80)}" that is missing or of the wrong kind`
-  const hint = `${asked.left} Look at the address with \`fpki config show\`: is there a Factory API, or a proxy's page?`
-  return new FactoryApiError(status, `The Factory API at ${asked.server} ${what}.`, hint)
+      ? `answers ${failedCall.call} with something that is no JSON object${type === null ? '' : ` (${type.slice(0, 80)})`}`
+      : `answers ${failedCall.call} with a "${member.slice(0, 80)}" that is missing or of the wrong kind`
+  const hint = `${failedCall.left} Look at the address with \`fpki config show\`: is there a Factory API, or a proxy's page?`
+  return new FactoryApiError(status, `The Factory API at ${failedCall.server} ${what}.`, hint)
 }
 
-function badStatus(answer: HttpAnswer, { server, call, left }: Asked): FactoryApiError {
+function badStatus(answer: HttpAnswer, { server, call, left }: FailedCall): FactoryApiError {
   const { status } = answer
   const line = `${status} ${STATUS_CODES[status] ?? ''}`.trim()
   if (status >= 300 && status < 400) {
@@ -74,10 +78,10 @@ function reasonOf(text: string): string | null {
     ? errors
     : Object.entries(errors ?? {}).map(([field, problem]) => `${field}: ${problem}`)
   const said = [msg || message || '', ...list].filter((part) => part !== '').join('; ')
-  return said === '' ? null : said.slice(0, LONGEST_REASON).replace(/\.$/, '')
+  return said === '' ? null : said.slice(0, MAX_REASON).replace(/\.$/, '')
 }
 
-function noAnswerFrom({ fault, cause }: NoAnswer, { server, call, left }: Asked): FactoryApiError {
+function noAnswerFrom({ fault, cause }: NoAnswer, { server, call, left }: FailedCall): FactoryApiError {
   const message = `The Factory API at ${server} did not answer ${call}: ${fault.reason}.`
   const hint = `${left} ${fault.hint ?? 'Run the same command again when it can be reached.'}`
   return new FactoryApiError(0, message, hint, { cause })

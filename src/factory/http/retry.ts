@@ -16,24 +16,24 @@ export interface RetryPorts {
 /** One request, and three more when it fails in a way that may pass. */
 const TRIES = 4
 const FIRST_WAIT = 500
-/** Whoever is asked to wait longer than this had better come back. */
-const LONGEST_WAIT = 60_000
-const MAY_PASS: ReadonlySet<number> = new Set([429, 502, 503, 504])
+/** Whoever is requested to wait longer than this had better come back. */
+const MAX_WAIT = 60_000
+const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
 /**
  * Makes an attempt, and further ones as long as what went wrong may pass (a connection error, or 429, 502, 503 or 504),
  * with growing waits that differ from caller to caller, or the ones that Retry-After asks for.
  *
- * @param mayRepeat asked before each further attempt, after the wait
+ * @param mayRepeat requested before each further attempt, after the wait
  */
-export async function repeated(
+export async function withRetries(
   attempt: () => Promise<HttpAnswer>,
   ports: RetryPorts,
   mayRepeat: (outcome: Outcome) => Promise<boolean> = async () => true,
 ): Promise<Outcome> {
   for (let tries = 1; ; tries++) {
     const outcome = await outcomeOf(attempt)
-    const wait = tries < TRIES && mayPass(outcome) ? waitAfter(outcome, tries, ports) : null
+    const wait = tries < TRIES && isTransient(outcome) ? waitAfter(outcome, tries, ports) : null
     if (wait === null) return outcome
     await ports.sleep(wait)
     if (!(await mayRepeat(outcome))) return outcome
@@ -49,14 +49,14 @@ async function outcomeOf(attempt: () => Promise<HttpAnswer>): Promise<Outcome> {
   }
 }
 
-function mayPass({ answer, missing }: Outcome): boolean {
-  return missing === null ? MAY_PASS.has(answer.status) : missing.fault.mayPass
+function isTransient({ answer, missing }: Outcome): boolean {
+  return missing === null ? TRANSIENT_STATUSES.has(answer.status) : missing.fault.isTransient
 }
 
 /** Milliseconds; null: longer than anybody should wait. */
 function waitAfter({ answer }: Outcome, tries: number, { clock, random }: RetryPorts): number | null {
-  const asked = retryAfter(answer?.headers['retry-after'] ?? null, clock)
-  if (asked !== null) return asked > LONGEST_WAIT ? null : asked
+  const requested = retryAfter(answer?.headers['retry-after'] ?? null, clock)
+  if (requested !== null) return requested > MAX_WAIT ? null : requested
   const [octet = 0] = random.bytes(1)
   return FIRST_WAIT * 2 ** (tries - 1) * (0.5 + octet / 512)
 }

@@ -95,11 +95,11 @@ function proxyUrl(proxy: string): string {
 
 function late(error: unknown): NoAnswer {
   const reason = 'it did not answer in time'
-  return new NoAnswer({ reason, hint: null, mayHaveArrived: true, mayPass: true }, { cause: error })
+  return new NoAnswer({ reason, hint: null, mayHaveArrived: true, isTransient: true }, { cause: error })
 }
 
 function tooLong(maxBytes: number): NoAnswer {
   const reason = `its answer is longer than ${maxBytes / 1024 / 1024} MiB`
   const hint = 'Look at the address: is this a Factory API?'
-  return new NoAnswer({ reason, hint, mayHaveArrived: true, mayPass: false })
+  return new NoAnswer({ reason, hint, mayHaveArrived: true, isTransient: false })
 }

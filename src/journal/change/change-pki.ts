@@ -1,7 +1,7 @@
 import { isRefusal, openAuditLog } from '../../audit-log/audit-log.js'
 import { KEEP } from '../../audit-log/traces.js'
 import type { DirectoryState, Journal } from '../../directory/records.js'
-import type { CertificatesUpdate, FactoryApi, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
+import type { CertificatesUpdate, FactoryApi, FactoryCertificates, VersionedCertificates } from '../../factory/api.js'
 import type { Workplace } from '../../issuance/issue.js'
 import { deviceCasOf, knownPki, type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
 import { type HsmAccess, type RootSigner, rootSignerOf } from '../../keystore/root-key.js'
@@ -31,7 +31,7 @@ export interface ChangeWork extends Workplace, OpenPki, EncryptionPorts {
   readonly signal: AbortSignal
   readonly access?: HsmAccess
   /** What the Factory API knew when the change began. */
-  readonly known: KnownCertificates
+  readonly known: VersionedCertificates
 }
 
 /** One command that changes a PKI: sign, upload, read back; only then the files of the directory change. */

@@ -1,7 +1,7 @@
 import type { DirectoryState, KeyReference } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
-import { againOnConflict } from '../../factory/again-on-conflict.js'
-import type { CertificatesUpdate, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
+import type { CertificatesUpdate, FactoryCertificates, VersionedCertificates } from '../../factory/api.js'
+import { retryOnConflict } from '../../factory/retry-on-conflict.js'
 import { deviceCaSerials, knownPki } from '../../issuance/open-pki.js'
 import { revokedSerials } from '../../pki/crl.js'
 import { readPemList } from '../../pki/read-certificate.js'
@@ -14,7 +14,7 @@ import type { Change, ChangeWork } from './change-pki.js'
 export interface Sent {
   readonly update: CertificatesUpdate
   /** What the API knew when the update was made. */
-  readonly before: KnownCertificates
+  readonly before: VersionedCertificates
 }
 
 /** Tells the Factory API, and reads back what it knows; an answer that got lost is no failure when the work was done. */
@@ -23,7 +23,7 @@ export function uploadStep(change: Change, onSent: (sent: Sent) => void): Step<C
     name: 'upload',
     says: 'Telling the Factory API, and reading back what it knows',
     run: (work, facts) =>
-      againOnConflict(async () => {
+      retryOnConflict(async () => {
         const known = await knownPki(work.api, work)
         const update = await change.update(work, known, facts)
         if (change.isTaken(known, update)) return undefined

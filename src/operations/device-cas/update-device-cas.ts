@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../../errors.js'
-import { againOnConflict } from '../../factory/again-on-conflict.js'
-import type { FactoryApi, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
+import type { FactoryApi, FactoryCertificates, VersionedCertificates } from '../../factory/api.js'
+import { retryOnConflict } from '../../factory/retry-on-conflict.js'
 import { deviceCasOf } from '../../issuance/open-pki.js'
 import { jsonDocument } from '../../json-document.js'
 import { isCrlOf, revokedSerials } from '../../pki/crl.js'
@@ -86,7 +86,7 @@ export async function updateDeviceCas(
   const dangers = [...revokedAgain(without(wanted, current), known, root), ...dangersOfUpdate(removed, wanted, known)]
   await confirm({ ...told, dangers })
   const caCrt = wanted.map(({ der }) => encodePem('CERTIFICATE', der)).join('\n')
-  await againOnConflict(async () => api.updateCertificates({ caCrt }, await unchangedVersion(api, known)))
+  await retryOnConflict(async () => api.updateCertificates({ caCrt }, await unchangedVersion(api, known)))
   const after = await api.getCertificates()
   const kept = after === null ? [] : deviceCasOf(after)
   const [missing, surplus] = [without(wanted, kept), without(kept, wanted)]
@@ -103,9 +103,9 @@ export async function updateDeviceCas(
  * The version to update, for whoever said yes did so to what was there then: a device CA that was added, revoked or disabled
  * since must not go unseen.
  */
-async function unchangedVersion(api: FactoryApi, confirmed: KnownCertificates): Promise<string | null> {
+async function unchangedVersion(api: FactoryApi, confirmed: VersionedCertificates): Promise<string | null> {
   const known = await api.getCertificates()
-  const facts = ({ caCrt, caRevokeCrl, disabledCaSerials }: KnownCertificates) =>
+  const facts = ({ caCrt, caRevokeCrl, disabledCaSerials }: VersionedCertificates) =>
     JSON.stringify([caCrt, caRevokeCrl, disabledCaSerials])
   if (known !== null && facts(known) === facts(confirmed)) return known.version
   throw new FpkiError(

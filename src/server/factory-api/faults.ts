@@ -19,7 +19,7 @@ interface FaultRule extends Fault {
 export type Faults = (method: string) => Fault | null
 
 /**
- * Reads `METHOD:NTH:kind` words, `PATCH:2:cut-after` for instance; NTH may be `*`, and `slow` may be followed by `:SECONDS`.
+ * Reads `METHOD:NTH:kind` words, `PATCH:2:cut-after` for instance; NTH may be `*`, and `slow` may be followed by `:LIFETIME_SECONDS`.
  * The methods are counted from now on. Throws ERR_USAGE.
  */
 export function readFaults(words: readonly string[]): Faults {

@@ -42,7 +42,7 @@ export interface ApiServer {
 const MAX_BODY_BYTES = 1024 * 1024
 
 /** How long, in milliseconds, clients may take. */
-const PATIENCE = { headers: 5_000, request: 10_000, idle: 75_000, silence: 120_000, stop: 10_000 } as const
+const TIMEOUTS = { headers: 5_000, request: 10_000, idle: 75_000, silence: 120_000, stop: 10_000 } as const
 
 /**
  * Serves the embedded Factory API of a state directory over HTTP(S). Throws ERR_USAGE when the address cannot be
@@ -69,7 +69,7 @@ export async function serveFactories(options: ApiServerOptions, ports: ApiServer
     url: `${options.identity === null ? 'http' : 'https'}://${host}:${port}`,
     close: async () => {
       const closed = app.close()
-      await untilQuiet(ports.metrics)
+      await waitUntilIdle(ports.metrics)
       for (const socket of sockets) socket.destroy()
       await closed
     },
@@ -79,16 +79,16 @@ export async function serveFactories(options: ApiServerOptions, ports: ApiServer
 function newApp({ identity }: ApiServerOptions): FastifyInstance {
   const common = {
     ...{ logger: false, exposeHeadRoutes: false, forceCloseConnections: 'idle' as const, bodyLimit: MAX_BODY_BYTES },
-    ...{ requestTimeout: PATIENCE.request, connectionTimeout: PATIENCE.silence, keepAliveTimeout: PATIENCE.idle },
+    ...{ requestTimeout: TIMEOUTS.request, connectionTimeout: TIMEOUTS.silence, keepAliveTimeout: TIMEOUTS.idle },
     ...PROTOCOL_OPTIONS,
     routerOptions: { maxParamLength: 100 },
     // No route has a schema of fastify's: zod reads what comes, and the compilers are not loaded.
     schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
   }
-  const limits = { headersTimeout: PATIENCE.headers, connectionsCheckingInterval: 2_000, requireHostHeader: false }
+  const limits = { headersTimeout: TIMEOUTS.headers, connectionsCheckingInterval: 2_000, requireHostHeader: false }
   if (identity === null) return fastify({ ...common, http: limits })
   const { key, certificate } = identity
-  const https = { ...limits, key, cert: certificate, handshakeTimeout: PATIENCE.headers }
+  const https = { ...limits, key, cert: certificate, handshakeTimeout: TIMEOUTS.headers }
   try {
     return fastify({ ...common, https }) as unknown as FastifyInstance
   } catch (cause) {
@@ -120,11 +120,11 @@ async function listen(app: FastifyInstance, { host, port }: ApiServerOptions): P
 function addOtherRoutes(app: FastifyInstance, { version }: ApiServerOptions, ports: ApiServerPorts): void {
   app.get('/healthz', async () => {
     await embeddedFactories(ports.files, ports.stateDirectory)
-    await ports.gate.tokens()
+    await ports.authenticator.tokens()
     return { status: 'ok' }
   })
   app.get('/metrics', async (_, reply) => {
-    const tokens = (await ports.gate.tokens()).size
+    const tokens = (await ports.authenticator.tokens()).size
     const text = await ports.metrics.text({ residentBytes: ports.residentBytes(), tokens })
     return reply.header('Content-Type', ports.metrics.contentType).send(text)
   })
@@ -133,21 +133,25 @@ function addOtherRoutes(app: FastifyInstance, { version }: ApiServerOptions, por
 }
 
 /** Only here is a form taken for a body. */
-function addOAuth(app: FastifyInstance, { oauthKey }: ApiServerOptions, { gate, clock }: ApiServerPorts): void {
+function addOAuth(
+  app: FastifyInstance,
+  { oauthKey }: ApiServerOptions,
+  { authenticator, clock }: ApiServerPorts,
+): void {
   app.register(async (inside) => {
     inside.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_, body, done) =>
       done(null, Object.fromEntries(new URLSearchParams(String(body)))),
     )
     inside.post('/oauth/token/', async (request, reply) => {
-      const { status, body } = answerGrant(request.body, await gate.tokens(), oauthKey, clock())
+      const { status, body } = answerGrant(request.body, await authenticator.tokens(), oauthKey, clock())
       return reply.code(status).header('Cache-Control', 'no-store').send(body)
     })
   })
 }
 
 /** Answers that went out are given a moment to leave this machine. */
-async function untilQuiet({ inFlight }: Pick<ApiServerPorts['metrics'], 'inFlight'>): Promise<void> {
+async function waitUntilIdle({ inFlight }: Pick<ApiServerPorts['metrics'], 'inFlight'>): Promise<void> {
   const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
-  for (let waited = 0; inFlight() > 0 && waited < PATIENCE.stop; waited += 20) await wait(20)
+  for (let waited = 0; inFlight() > 0 && waited < TIMEOUTS.stop; waited += 20) await wait(20)
   await wait(50)
 }

@@ -47,9 +47,9 @@ function optionsOf(flags: ServeFlags, stateDirectory: string): ServeApiOptions {
     const hint = 'Give both; or neither, and fpki makes them; or --no-tls alone.'
     throw new FpkiError('ERR_USAGE', '--tls-cert and --tls-key belong together, and not to --no-tls.', hint)
   }
-  const given =
+  const tlsFiles =
     tlsCert === undefined || tlsKey === undefined ? null : { certificate: resolve(tlsCert), key: resolve(tlsKey) }
-  return { stateDirectory, listen, tls, given, names: tlsName, faults: fault, isQuiet: quiet }
+  return { stateDirectory, listen, tls, tlsFiles, names: tlsName, faults: fault, isQuiet: quiet }
 }
 
 function inWords({ url, stateDirectory, factories, tokens, trust }: ServedApi): string {

@@ -5,7 +5,7 @@
  *
  * @param read reads what `key` names
  */
-export function sharedReading<T>(read: (key: string) => Promise<T>): (key: string) => Promise<T> {
+export function coalesced<T>(read: (key: string) => Promise<T>): (key: string) => Promise<T> {
   const next = new Map<string, Promise<T>>()
   return (key) => {
     const planned = next.get(key)
@@ -25,7 +25,7 @@ export function sharedReading<T>(read: (key: string) => Promise<T>): (key: strin
  *
  * @param textOf null: there is none, and nothing is kept
  */
-export function whileSame<T>(
+export function cachedByText<T>(
   textOf: (key: string) => Promise<string | null>,
   make: (key: string) => Promise<T>,
 ): (key: string) => Promise<T> {
@@ -43,7 +43,7 @@ export function whileSame<T>(
 }
 
 /** One work after the other for each key: whoever comes later waits for all before him, whatever became of them. */
-export function inTurn(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+export function serialized(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>()
   return async (key, work) => {
     const mine = (last.get(key) ?? Promise.resolve()).then(work, work)

@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify'
 import type { Fault } from './faults.js'
 
 /** Does what a fault does in the place of the work; false: the work is to be done. */
-export function misbehaveBefore(fault: Fault | null, reply: FastifyReply): boolean {
+export function injectFaultBefore(fault: Fault | null, reply: FastifyReply): boolean {
   switch (fault?.kind) {
     case '500':
       reply.code(500).send({ msg: 'a fault that was ordered with --fault' })
@@ -22,7 +22,7 @@ export function misbehaveBefore(fault: Fault | null, reply: FastifyReply): boole
 }
 
 /** Does what a fault does to the answer; false: it is to be sent as it is. */
-export async function misbehaveAfter(fault: Fault | null, reply: FastifyReply): Promise<boolean> {
+export async function injectFaultAfter(fault: Fault | null, reply: FastifyReply): Promise<boolean> {
   if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.seconds * 1000).unref())
   if (fault?.kind !== 'cut-after') return false
   cut(reply)

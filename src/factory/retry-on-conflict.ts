@@ -9,7 +9,7 @@ const ATTEMPTS = 20
  *
  * @param attempt reads the certificates anew, and sends an update that is conditional on their version
  */
-export async function againOnConflict<T>(attempt: () => Promise<T>): Promise<T> {
+export async function retryOnConflict<T>(attempt: () => Promise<T>): Promise<T> {
   for (let attempts = 1; ; attempts++) {
     try {
       return await attempt()

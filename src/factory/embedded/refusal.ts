@@ -1,7 +1,7 @@
 import { FactoryApiError } from '../api.js'
 
 /** The embedded Factory API's no. */
-export function refused(
+export function refusal(
   status: number,
   reason: string,
   hint = 'Look at what it knows with `fpki ca show --pretty --factory FACTORY`; nothing was changed there.',

@@ -1,13 +1,13 @@
 import { CONFLICT, FactoryApiError } from './api.js'
 
-/** Whoever meets so many changes by others in a row is better off with an error than with more waiting. */
+/** After so many conflicts in a row, fail rather than wait longer. */
 const ATTEMPTS = 20
 
 /**
- * Reads, decides and sends, and does so again when somebody else has changed the certificates in between. Throws what
- * `attempt` throws; a conflict only when that happened each time.
+ * Runs `attempt` again when the certificates changed between its read and its update. Throws what `attempt` throws, and a
+ * conflict only after all attempts.
  *
- * @param attempt reads the certificates anew, and sends an update that is conditional on their version
+ * @param attempt reads the certificates and sends an update that is conditional on their version
  */
 export async function retryOnConflict<T>(attempt: () => Promise<T>): Promise<T> {
   for (let attempts = 1; ; attempts++) {

@@ -1,9 +1,6 @@
 /**
- * One reading for all who ask for it at the same time: it begins in the next turn of the event loop, behind everybody
- * who asks until then, so that nobody is given what was read before he asked. Many connections cost one reading a
- * turn, and a change is seen at once, because nothing is kept.
- *
- * @param read reads what `key` names
+ * Coalesces concurrent reads: one read per key and turn of the event loop. It starts after all callers of this turn, so
+ * nobody gets data from before their call, and nothing is cached.
  */
 export function coalesced<T>(read: (key: string) => Promise<T>): (key: string) => Promise<T> {
   const next = new Map<string, Promise<T>>()
@@ -20,38 +17,38 @@ export function coalesced<T>(read: (key: string) => Promise<T>): (key: string) =
 }
 
 /**
- * What `make` gives for a key, made again only when the text that it is made from has become another one: reading a file is
- * cheap, and parsing it is not. The text is compared whole; times and sizes of files can be the same after a change.
+ * Caches the result of `make` for each key as long as the text does not change: reading a file is cheap, parsing it is not.
+ * The whole text is compared, because the time and size of a file can be the same after a change.
  *
- * @param textOf null: there is none, and nothing is kept
+ * @param textOf returns null for no text, which is not cached
  */
 export function cachedByText<T>(
   textOf: (key: string) => Promise<string | null>,
   make: (key: string) => Promise<T>,
 ): (key: string) => Promise<T> {
-  const kept = new Map<string, { readonly text: string; readonly made: T }>()
+  const cache = new Map<string, { readonly text: string; readonly result: T }>()
   return async (key) => {
     const text = await textOf(key)
-    const last = kept.get(key)
-    if (text !== null && last?.text === text) return last.made
-    const made = await make(key)
-    // It may have changed while it was read.
-    if (text === null || (await textOf(key)) !== text) kept.delete(key)
-    else kept.set(key, { text, made })
-    return made
+    const last = cache.get(key)
+    if (text !== null && last?.text === text) return last.result
+    const result = await make(key)
+    // The text may have changed meanwhile.
+    if (text === null || (await textOf(key)) !== text) cache.delete(key)
+    else cache.set(key, { text, result })
+    return result
   }
 }
 
-/** One work after the other for each key: whoever comes later waits for all before him, whatever became of them. */
+/** Runs the work for each key one after the other, whether earlier work succeeded or not. */
 export function serialized(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>()
   return async (key, work) => {
-    const mine = (last.get(key) ?? Promise.resolve()).then(work, work)
-    last.set(key, mine)
+    const result = (last.get(key) ?? Promise.resolve()).then(work, work)
+    last.set(key, result)
     try {
-      return await mine
+      return await result
     } finally {
-      if (last.get(key) === mine) last.delete(key)
+      if (last.get(key) === result) last.delete(key)
     }
   }
 }

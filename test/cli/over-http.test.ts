@@ -88,7 +88,7 @@ describe('ca create at a server that misbehaves ends with exit 4, and well when 
     ['422 by field', certs('PATCH', answer(422, { errors: { 'ca-crt': 'odd' } })), 'ca-crt: odd'],
     ['409 to the order', certs('POST', answer(409, { msg: 'just a moment' })), '409 Conflict: just a moment'],
     ['500 in the middle', certs('PATCH', answer(500, { msg: 'oops' })), '500 Internal Server Error: oops'],
-    ['HTML', certs('GET', answer(200, '<html>', { headers: { 'Content-Type': 'text/html' } })), 'no JSON object'],
+    ['HTML', certs('GET', answer(200, '<html>', { headers: { 'Content-Type': 'text/html' } })), 'not a JSON object'],
     ['a 50 MB answer', certs('GET', answer(200, 'x'.repeat(50_000_000))), 'longer than 8 MiB'],
     ['a redirect', certs('GET', answer(302, '', { headers: { Location: 'https://evil.example/' } })), 'evil.example'],
     ['429 for an hour', certs('GET', answer(429, {}, { headers: { 'Retry-After': '3600' } })), '429 Too Many Requests'],

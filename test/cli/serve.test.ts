@@ -168,11 +168,11 @@ describe('it does not start', () => {
   test.each<readonly [string, readonly string[], string]>([
     ['in the clear for other machines', ['--no-tls', '--listen', '0.0.0.0:0'], 'in the clear'],
     ['in the clear at a name', ['--no-tls', '--listen', '127.evil.example:0'], 'in the clear'],
-    ['at no address', ['--listen', 'here'], 'is no address'],
-    ['at a port that is none', ['--listen', '127.0.0.1:70000'], 'is no address'],
+    ['at an invalid address', ['--listen', 'here'], 'Invalid address for --listen'],
+    ['at an invalid port', ['--listen', '127.0.0.1:70000'], 'Invalid address for --listen'],
     ['with half an identity', ['--tls-cert', '/x'], 'belong together'],
-    ['with a fault that there is not', ['--fault', 'PATCH:0:500'], 'is no fault'],
-    ['with a slow fault of another kind', ['--fault', 'PATCH:1:500:3'], 'is no fault'],
+    ['with an invalid fault', ['--fault', 'PATCH:0:500'], 'Invalid value for --fault'],
+    ['with a slow fault of another kind', ['--fault', 'PATCH:1:500:3'], 'Invalid value for --fault'],
     ['for another API', ['--api', 'foundries'], 'Only the embedded'],
   ])('%s: exit 2', async (_, words, said) => {
     const { status, stderr } = await (await newHome()).fpki(['api', 'serve', ...words])
@@ -315,7 +315,7 @@ test('/openapi.json and /metrics are what they say', async () => {
   expect(Object.keys(document.paths['/ota/factories/{factory}/certs/'])).toEqual(['parameters', 'get', 'post', 'patch'])
 })
 
-describe('a fault that was ordered', () => {
+describe('an injected fault', () => {
   const order: (server: Served, token: string) => Promise<string> = async (server, token) => {
     const body = JSON.stringify({ 'first-time-init': false, 'ca-csr': false, 'tls-csr': true, 'est-tls-csr': false })
     return server.ask('POST', CERTS, { token, body }).then(

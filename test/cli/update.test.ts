@@ -262,7 +262,7 @@ describe('the Factory API', () => {
     const made = await copiedPki()
     const stranger = await signedCa(made, '/CN=fio-somebody-else/OU=acme')
     const file = await listOf(made, 'online-crt', 'local-ca.pem', stranger)
-    const names = ['400', "neither for this factory's key nor named fio-"]
+    const names = ['400', "neither for a key of this factory nor named fio-"]
     await expectRefusal(made.home, ['ca', 'update', file], { status: 4, code: 'ERR_API', names })
   })
 

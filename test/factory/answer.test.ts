@@ -56,12 +56,12 @@ describe('is refused, and changes nothing:', () => {
     ['GET', '/ota/factories//certs/', undefined, 404, 'not found'],
     ['DELETE', CERTS, undefined, 405, 'method not allowed'],
     ['PATCH', `/ota/factories/${FACTORY}/users/self/`, {}, 405, 'method not allowed'],
-    ['POST', CERTS, { 'first-time-init': true }, 400, 'ca-csr is missing or of the wrong kind'],
-    ['POST', CERTS, { ...FIRST, 'tls-csr': 'yes' }, 400, 'tls-csr is missing or of the wrong kind'],
-    ['PATCH', CERTS, { 'tls-crt': {} }, 400, 'tls-crt is missing or of the wrong kind'],
-    ['PATCH', CERTS, 'x', 400, 'the body is no JSON object'],
-    ['PATCH', CERTS, undefined, 400, 'the body is no JSON object'],
-    ['PATCH', CERTS, { 'root-crt': 'x' }, 400, 'root-crt is not a certificate'],
+    ['POST', CERTS, { 'first-time-init': true }, 400, 'ca-csr is missing or has the wrong type'],
+    ['POST', CERTS, { ...FIRST, 'tls-csr': 'yes' }, 400, 'tls-csr is missing or has the wrong type'],
+    ['PATCH', CERTS, { 'tls-crt': {} }, 400, 'tls-crt is missing or has the wrong type'],
+    ['PATCH', CERTS, 'x', 400, 'the body is not a JSON object'],
+    ['PATCH', CERTS, undefined, 400, 'the body is not a JSON object'],
+    ['PATCH', CERTS, { 'root-crt': 'x' }, 400, 'root-crt is not a certificate: it contains no PEM block'],
   ])('%s %s %j', async (method, path, body, status, msg) => {
     const { api } = await newFactory()
     expect(await asking(api)(method, path, body)).toEqual({ status, body: { msg } })

@@ -28,14 +28,14 @@ describe.each([
     const factory = await newFactoryWithRoot()
     await csrOf(factory.api, kind)
     const foreign = await signed(await opensslCsr(), kind, factory.root)
-    await expectRefused(factory, { [member]: foreign }, 400, `${what} is for a key that is not this factory's`)
+    await expectRefused(factory, { [member]: foreign }, 400, `${what} is not for a key of this factory`)
   })
 
   test('is refused for the key of another kind of server, and of the online-ca', async () => {
     const factory = await newFactoryWithRoot()
     for (const other of [otherKind, 'ca'] as const) {
       const certificate = await signed(await csrOf(factory.api, other), kind, factory.root)
-      await expectRefused(factory, { [member]: certificate }, 400, "a key that is not this factory's")
+      await expectRefused(factory, { [member]: certificate }, 400, 'is not for a key of this factory')
     }
   })
 
@@ -56,7 +56,7 @@ describe.each([
     const factory = await newFactoryWithRoot()
     const profile = { ...TLS_SERVER, extensions: TLS_SERVER.extensions.filter(({ type }) => type !== 'extKeyUsage') }
     const certificate = await signed(await csrOf(factory.api, kind), kind, factory.root, { profile })
-    await expectRefused(factory, { [member]: certificate }, 400, `${what} is not for serverAuth`)
+    await expectRefused(factory, { [member]: certificate }, 400, `${what} lacks the extKeyUsage serverAuth`)
   })
 
   test('is refused when it has expired, when it is no certificate, and when it is two', async () => {
@@ -115,7 +115,7 @@ describe('the list of device CAs', () => {
     await csrOf(factory.api, 'ca')
     for (const name of ['online-ca', `fio-${'0'.repeat(24)}`, polisId, `fio-${polisId}x`, `FIO-${polisId}`]) {
       const { certificate } = await newDeviceCa(factory.root, { subject: utf8Subject(name, FACTORY) })
-      const reason = `neither for this factory's key nor named fio-${polisId}`
+      const reason = `neither for a key of this factory nor named fio-${polisId}`
       await expectRefused(factory, { caCrt: pemOf(certificate) }, 400, reason)
     }
   })
@@ -123,7 +123,7 @@ describe('the list of device CAs', () => {
   test('refuses one for the key of a server', async () => {
     const factory = await newFactoryWithRoot()
     const caCrt = await signed(await csrOf(factory.api, 'tls'), 'ca', factory.root)
-    await expectRefused(factory, { caCrt }, 400, "neither for this factory's key")
+    await expectRefused(factory, { caCrt }, 400, 'neither for a key of this factory')
   })
 
   test.each(['other', FACTORY.toUpperCase(), ''])(
@@ -134,7 +134,7 @@ describe('the list of device CAs', () => {
       const { certificate } = await newDeviceCa(factory.root)
       const subject = Buffer.from(utf8Subject(`fio-${polisId}`, unit).der)
       const caCrt = pemOf(await signedAgain(certificate, { subject }, factory.root))
-      await expectRefused(factory, { caCrt }, 400, `ca-crt does not have OU=${FACTORY}`)
+      await expectRefused(factory, { caCrt }, 400, `the subject of ca-crt lacks OU=${FACTORY}`)
     },
   )
 
@@ -147,7 +147,12 @@ describe('the list of device CAs', () => {
 
   test('refuses the root itself', async () => {
     const factory = await newFactoryWithRoot()
-    await expectRefused(factory, { caCrt: pemOf(factory.root.certificate) }, 400, 'has the name of the root of trust')
+    await expectRefused(
+      factory,
+      { caCrt: pemOf(factory.root.certificate) },
+      400,
+      'has the same subject as the root of trust',
+    )
   })
 
   test('refuses all of it when one of it is refused', async () => {
@@ -167,7 +172,12 @@ describe('the list of device CAs', () => {
       await localCaOf(factory.api, factory.root, serial),
       await localCaOf(factory.api, factory.root, serial),
     ]
-    await expectRefused(factory, { caCrt: `${one}\n${two}` }, 400, 'two certificates of ca-crt have one serial number')
+    await expectRefused(
+      factory,
+      { caCrt: `${one}\n${two}` },
+      400,
+      'two certificates of ca-crt have the same serial number',
+    )
   })
 
   test('refuses one that has expired', async () => {

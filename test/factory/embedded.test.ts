@@ -27,8 +27,8 @@ describe('the root of trust', () => {
   test('is set once: another one and the same one again are refused (409)', async () => {
     const factory = await newFactoryWithRoot()
     const other = await newRoot()
-    await expectRefused(factory, { rootCrt: pemOf(other.certificate) }, 409, 'can be set once only')
-    await expectRefused(factory, { rootCrt: pemOf(factory.root.certificate) }, 409, 'can be set once only')
+    await expectRefused(factory, { rootCrt: pemOf(other.certificate) }, 409, 'can be set only once')
+    await expectRefused(factory, { rootCrt: pemOf(factory.root.certificate) }, 409, 'can be set only once')
     expect((await factory.api.getCertificates())?.rootCrt).toBe(pemOf(factory.root.certificate))
   })
 
@@ -48,7 +48,7 @@ describe('the root of trust', () => {
     ['of two factories', named(['2.5.4.11', FACTORY], ['2.5.4.11', 'other'])],
   ])('is refused when its subject is %s (400)', async (_, subject) => {
     const { certificate } = await newRoot({ subject })
-    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, `does not have OU=${FACTORY}`)
+    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, `lacks OU=${FACTORY}`)
   })
 
   test('is refused when its OU only looks like the factory in a string of four octets a character (400)', async () => {
@@ -59,7 +59,7 @@ describe('the root of trust', () => {
     const subject = Buffer.concat([Buffer.of(0x30, rdn.length), rdn])
     const root = await newRoot()
     const certificate = await signedAgain(root.certificate, { subject, issuer: subject }, root)
-    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, `does not have OU=${FACTORY}`)
+    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, `lacks OU=${FACTORY}`)
   })
 
   test('may be signed by the CA of a company, whose signature nobody here can check', async () => {
@@ -73,12 +73,12 @@ describe('the root of trust', () => {
     const name = dn(`CN=Factory-CA,OU=${FACTORY}`)
     const extensions = [basicConstraints(), keyUsage(0x06)]
     const certificate = forge({ subject: name, issuer: name, key: newKey(), issuerKey: newKey(), extensions })
-    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, 'is not signed by its own key')
+    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, 'its own key did not sign it')
   })
 
   test('is refused when no CA may be below it (400)', async () => {
     const { certificate } = await newDeviceCa(await newRoot())
-    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, 'may have no CA below it')
+    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, 'cannot issue device CAs')
   })
 
   test('is refused when it is no CA, or none that signs certificates (400)', async () => {

@@ -100,7 +100,7 @@ describe('OAuth tokens', () => {
   test('in an answer of another shape: the member is named', async () => {
     const { api, server } = await withOAuth(null, [])
     server.others.set('/oauth/token/', () => ({ status: 200, body: { access_token: 'x', expires_in: 'soon' } }))
-    await expect(api.getCertificates()).rejects.toThrow('"expires_in" that is missing or of the wrong kind')
+    await expect(api.getCertificates()).rejects.toThrow('"expires_in" is missing or has the wrong type')
   })
 
   test('are asked for again when the server is busy', async () => {
@@ -143,7 +143,7 @@ describe('a proxy', () => {
     const proxy = await startProxy(server.port, '407 Proxy Authentication Required')
     const api = again({ url: 'https://api.example.test', proxy: `http://me:pass-word@${proxy.at}` })
     const error = await api.getCertificates().catch((caught) => caught)
-    expect(error.message).toContain('the proxy refuses the way there (407)')
+    expect(error.message).toContain('the proxy refused the connection (407)')
     expect(`${error.message}${error.hint}${error.cause?.stack}`).not.toContain('pass-word')
     expect(server.seen).toEqual([])
   })

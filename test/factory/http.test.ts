@@ -45,9 +45,14 @@ describe('the server’s no', () => {
     [403, { message: 'not yours' }, '403 Forbidden: not yours', 'scopes'],
     [404, {}, '404 Not Found.', 'fpki config show'],
     [409, { msg: 'is set' }, '409 Conflict: is set', 'fpki ca show --pretty'],
-    [422, { errors: ['one', 'two'] }, '422 Unprocessable Entity: one; two', 'Run the same command again'],
-    [400, { msg: 'bad', errors: { 'ca-crt': 'no CA' } }, '400 Bad Request: bad; ca-crt: no CA', 'mended'],
-    [500, '<html>', '500 Internal Server Error.', 'The fault is its own'],
+    [422, { errors: ['one', 'two'] }, '422 Unprocessable Entity: one; two', 'run the same command again'],
+    [
+      400,
+      { msg: 'bad', errors: { 'ca-crt': 'no CA' } },
+      '400 Bad Request: bad; ca-crt: no CA',
+      'Correct what it reports',
+    ],
+    [500, '<html>', '500 Internal Server Error.', 'The server failed'],
   ])('%i %j is told with what is left and what to do', async (status, body, said, hint) => {
     const { api, server } = await overHttp()
     const text = typeof body === 'string' ? body : JSON.stringify(body)
@@ -84,14 +89,14 @@ describe('an answer that is none:', () => {
     ...(headers === undefined ? {} : { headers }),
   })
   test.each([
-    ['HTML', answer('<html>', { 'Content-Type': 'text/html' }), 'no JSON object (text/html)'],
-    ['a list', answer('[]'), 'no JSON object'],
-    ['a member of the wrong kind', answer('{"root-crt": 1}'), '"root-crt" that is missing or of the wrong kind'],
-    ['50 MB', answer(`{"root-crt": "${'x'.repeat(50_000_000)}"}`), 'longer than 1 MiB'],
+    ['HTML', answer('<html>', { 'Content-Type': 'text/html' }), 'not a JSON object (text/html)'],
+    ['a list', answer('[]'), 'not a JSON object'],
+    ['a member of the wrong kind', answer('{"root-crt": 1}'), '"root-crt" is missing or has the wrong type'],
+    ['50 MB', answer(`{"root-crt": "${'x'.repeat(50_000_000)}"}`), 'larger than 1 MiB'],
     [
       'a redirect to another host',
       { ...answer('', { Location: 'https://evil.example/x?y' }), status: 302 } as Fault,
-      'sends GET certs elsewhere (302 Found: evil.example)',
+      'redirected GET certs to evil.example (302 Found)',
     ],
   ])('%s', async (_, fault, said) => {
     const { api, server } = await overHttp()
@@ -105,13 +110,13 @@ describe('an answer that is none:', () => {
   test('a request that was asked for is missing', async () => {
     const { api, server } = await overHttp()
     server.faults.push({ method: 'POST', times: 1, fault: { ...answer('{"tls-csr": "x"}'), status: 201 } as Fault })
-    await expect(api.requestCsrs(FIRST)).rejects.toThrow('"ca-csr" that is missing')
+    await expect(api.requestCsrs(FIRST)).rejects.toThrow('"ca-csr" is missing')
   })
 
   test('a slow body', async () => {
     const { again, server, waits } = await overHttp()
     server.faults.push({ method: 'GET', times: 9, fault: { kind: 'slow' } })
-    const message = expect.stringContaining('did not answer in time')
+    const message = expect.stringContaining('the request timed out')
     await expect(again({ timeoutMilliseconds: 150 }).getCertificates()).rejects.toMatchObject({ status: 0, message })
     // A busy machine may not even connect in that time; it is tried as often.
     expect(waits).toEqual([250, 500, 1000])
@@ -176,7 +181,7 @@ describe('reading', () => {
 
   test('of a server that is not there ends with what happened', async () => {
     const { again } = await overHttp()
-    const message = expect.stringContaining('did not answer GET certs: nothing listens there')
+    const message = expect.stringContaining('connection refused')
     await expect(again({ url: 'https://127.0.0.1:1' }).getCertificates()).rejects.toMatchObject({ status: 0, message })
   })
 })
@@ -208,7 +213,7 @@ describe('a change whose answer is lost', () => {
   test('for a page of a proxy in place of the work: is no refusal', async () => {
     const { api, server } = await overHttp()
     server.faults.push({ method: 'PATCH', times: 1, fault: { kind: 'answer', status: 200, body: '<html>' } })
-    const message = expect.stringContaining('answers PATCH certs with something that is no JSON object')
+    const message = expect.stringContaining('Invalid response to PATCH certs')
     const hint = expect.stringMatching(/^Nothing was changed there\./)
     await expect(api.updateCertificates(await rootUpdate())).rejects.toMatchObject({ message, hint })
   })
@@ -226,7 +231,7 @@ describe('a change whose answer is lost', () => {
     const { api, server } = await overHttp()
     server.faults.push({ method: 'PATCH', times: 1, fault: { kind: 'cut-after' } })
     server.faults.push({ method: 'GET', times: 99, fault: { kind: 'cut-before' } })
-    const hint = expect.stringContaining('Whether it took the certificates is not known; run the same command again')
+    const hint = expect.stringContaining('Whether it accepted the certificates is unknown')
     await expect(api.updateCertificates(await rootUpdate())).rejects.toMatchObject({ status: 0, hint })
     expect(server.seen.filter(({ method }) => method === 'PATCH').length).toBe(1)
   })

@@ -22,28 +22,28 @@ import {
   writeState,
 } from './state.js'
 
-/** What the embedded Factory API is given. */
+/** Options of the embedded Factory API. */
 export interface EmbeddedFactoryOptions {
-  /** Absolute; factories are kept in folders below it. Made when something is written first. */
+  /** Absolute; contains a folder for each factory. Created at the first write. */
   readonly stateDirectory: string
   readonly factory: string
   /**
-   * The names that the gateway's request asks for, from toServerName: DNS names and IP addresses. Empty: `<factory>.localhost`
-   * and `localhost`.
+   * The names for the gateway's request, from toServerName: DNS names and IP addresses. Defaults to `<factory>.localhost` and
+   * `localhost` when empty.
    */
   readonly tlsNames: readonly string[]
   readonly files: DurableFiles
   readonly clock: Clock
   readonly random: Random
-  /** Makes and opens the private keys that the API keeps. */
+  /** Generates and opens the private keys of the API. */
   readonly keys: { newPem(): string; open(pem: string, what: string): Promise<Signer> }
-  /** Waits between two tries to get the lock. */
+  /** Waits between attempts to take the lock. */
   readonly sleep: (milliseconds: number) => Promise<void>
 }
 
 /**
- * A whole Factory API in a folder of this machine (contract.md 4, cli.md "Which Factory API"). Throws ERR_USAGE when the
- * factory's name cannot be one, or the state directory is relative.
+ * A complete Factory API in a folder of this machine (contract.md 4, cli.md "Which Factory API"). Throws ERR_USAGE when the
+ * name of the factory is invalid, or the state directory is relative.
  */
 export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
   checkAbsolute(options.stateDirectory, 'state directory')
@@ -74,17 +74,17 @@ export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
   }
 }
 
-/** What the embedded Factory API in a state directory is called in messages and records. */
+/** The name of the embedded Factory API of a state directory. */
 export function embeddedApiName(stateDirectory: string): string {
   return `embedded (${stateDirectory})`
 }
 
-/** Is that the name of an embedded Factory API, and not of a server? */
+/** Whether this is the name of an embedded Factory API, not of a server. */
 export function isEmbeddedApi(name: string): boolean {
   return name.startsWith('embedded (')
 }
 
-/** The names of the factories that a state directory holds, sorted. */
+/** The names of the factories in a state directory, sorted. */
 export async function embeddedFactories(files: DurableFiles, stateDirectory: string): Promise<readonly string[]> {
   const names = (await files.list(join(stateDirectory, 'factories'))) ?? []
   const contents = await Promise.all(
@@ -93,17 +93,17 @@ export async function embeddedFactories(files: DurableFiles, stateDirectory: str
   return names.filter((name, at) => isFactoryName(name) && contents[at]?.includes('factory.json'))
 }
 
-/** Does a state directory hold this factory? `factory` comes from outside. */
+/** Whether a state directory contains this factory. `factory` is untrusted. */
 export async function hasEmbeddedFactory(
   files: DurableFiles,
   stateDirectory: string,
   factory: string,
 ): Promise<boolean> {
-  const isThere = async () => (await files.kindOf(statePath(factoryFolder(stateDirectory, factory)))) === 'file'
-  return isFactoryName(factory) && (await isThere())
+  if (!isFactoryName(factory)) return false
+  return (await files.kindOf(statePath(factoryFolder(stateDirectory, factory)))) === 'file'
 }
 
-/** The state of a factory as it stands in its file; null: there is none. `factory` comes from outside. */
+/** The text of a factory's state file; null when it does not exist. `factory` is untrusted. */
 export async function readEmbeddedState(
   files: DurableFiles,
   stateDirectory: string,
@@ -115,7 +115,7 @@ export async function readEmbeddedState(
   return readJsonFileText(files, path)
 }
 
-/** The names of a factory's gateway when nobody says them. A factory's own name may be one that DNS does not take. */
+/** The default names of a factory's gateway. The name of the factory may not be a valid DNS label. */
 function defaultTlsNames(factory: string): readonly string[] {
   return [`${factory.toLowerCase()}.localhost`, 'localhost'].filter(isDnsName)
 }
@@ -123,7 +123,8 @@ function defaultTlsNames(factory: string): readonly string[] {
 async function requestCsrs(options: EmbeddedFactoryOptions, folder: string, order: CsrOrder): Promise<Csrs> {
   let state = await stateOf(options, folder)
   await options.files.sweep(join(folder, 'keys'))
-  if (order.firstTimeInit && state.certificates !== null) throw refusal(409, 'factory PKI is already initialized')
+  if (order.firstTimeInit && state.certificates !== null)
+    throw refusal(options.factory, 409, 'factory PKI is already initialized')
   const answer: Partial<Record<CsrKind, string>> = {}
   for (const kind of order.kinds) {
     const stored = pendingCsr(options, state, kind) ?? (await makeCsr(options, folder, state, kind))
@@ -134,7 +135,7 @@ async function requestCsrs(options: EmbeddedFactoryOptions, folder: string, orde
   return answer
 }
 
-/** A request that was given out and never answered is given out again: an answer that got lost leaves no spare key. */
+/** A request without a certificate so far is returned again, so that a lost response leaves no unused key. */
 function pendingCsr(options: EmbeddedFactoryOptions, { csrs }: FactoryState, kind: CsrKind): StoredCsr | undefined {
   const newest = csrs.findLast((stored) => stored.kind === kind)
   const sameNames = newest?.names.join() === namesFor(options, csrs, kind).join()
@@ -149,7 +150,7 @@ async function makeCsr(
 ): Promise<StoredCsr> {
   const generation = csrs.filter((stored) => stored.kind === kind).length + 1
   const path = keyPath(folder, kind, generation)
-  // A key without a request was left by an interrupted call; nothing has used it, and it serves now.
+  // An interrupted call may have left an unused key, which is used now.
   if ((await files.read(path, 16_384)) === null) await files.create(path, keys.newPem(), 0o600)
   const signer = await keys.open((await files.read(path, 16_384)) ?? '', path)
   const names = [...namesFor({ factory, ...options }, csrs, kind)]
@@ -158,7 +159,7 @@ async function makeCsr(
   return { kind, generation, names, csr, answered: false }
 }
 
-/** Those that were said, else those of the certificate that is in use: a server keeps its names when its key changes. */
+/** The names from the options or, by default, those of the current certificate: a new key keeps the names of the server. */
 function namesFor(
   options: { tlsNames: readonly string[]; factory: string },
   csrs: FactoryState['csrs'],
@@ -170,20 +171,20 @@ function namesFor(
   return inUse?.names ?? defaultTlsNames(options.factory)
 }
 
-/** A commonName has 64 characters at most (RFC 5280, appendix A.1); a longer name is in subjectAltName only. */
+/** A commonName has at most 64 characters (RFC 5280, appendix A.1); longer names are only in subjectAltName. */
 function commonNameFor(kind: CsrKind, names: readonly string[]): string {
   if (kind === 'ca') return 'online-ca'
   return names.find((name) => name.length <= 64) ?? 'device-gateway'
 }
 
-/** Under the lock, so that nothing can come between this and the write. */
-function requireVersion({ certificates }: FactoryState, version: string | null): void {
+/** Called under the lock, so that nothing changes before the write. */
+function requireVersion({ factory, certificates }: FactoryState, version: string | null): void {
   if (version === null || (certificates !== null && versionOf(certificates) === version)) return
-  const hint = 'Somebody else changed it at the same time; nothing was changed by this command. Run it again.'
-  throw refusal(CONFLICT, 'the certificates have changed since they were read', hint)
+  const hint = 'Somebody else changed it at the same time. Nothing was changed; run the same command again.'
+  throw refusal(factory, CONFLICT, 'the certificates have changed since they were read', hint)
 }
 
-/** The state in `folder`, stored with a new user id when there is none. */
+/** The state in `folder`, created with a new user id if it does not exist. */
 async function stateOf({ files, factory, random }: EmbeddedFactoryOptions, folder: string): Promise<FactoryState> {
   const state = await readState(files, folder, factory)
   if (state !== null) return state
@@ -193,7 +194,7 @@ async function stateOf({ files, factory, random }: EmbeddedFactoryOptions, folde
   return fresh
 }
 
-/** One writer a factory; another one is waited for, since every call is short. */
+/** Allows one writer for each factory; others wait, since every call is short. */
 async function locked<T>(options: EmbeddedFactoryOptions, folder: string, work: () => Promise<T>): Promise<T> {
   const { files } = options
   await files.makeDirectory(join(folder, 'keys'))

@@ -1,10 +1,14 @@
 import { FactoryApiError } from '../api.js'
 
-/** The embedded Factory API's no. */
-export function refusal(
-  status: number,
-  reason: string,
-  hint = 'Look at what it knows with `fpki ca show --pretty --factory FACTORY`; nothing was changed there.',
-): FactoryApiError {
-  return new FactoryApiError(status, `The embedded Factory API refuses (${status}): ${reason}.`, hint, { reason })
+/** The error for a request that the embedded Factory API refuses. */
+export function refusal(factory: string, status: number, reason: string, hint?: string): FactoryApiError {
+  const show = `To see its certificates: \`fpki ca show --pretty --factory ${factory}\`. Nothing was changed there.`
+  return new FactoryApiError(
+    status,
+    `The embedded Factory API refused the request (${status}): ${reason}.`,
+    hint ?? show,
+    {
+      reason,
+    },
+  )
 }

@@ -4,15 +4,15 @@ import type { DurableFiles } from '../../ports.js'
 import { coalesced } from '../caching.js'
 import { findGranted } from './oauth.js'
 
-/** What stands at the door. */
+/** Authenticates requests. */
 export interface Authenticator {
-  /** The tokens by their ids, as they are now. */
+  /** The current tokens by id. */
   tokens(): Promise<ReadonlyMap<string, StoredToken>>
-  /** Whose request it is; null: nobody's. */
+  /** The token of a request; null without a valid one. */
   owner(headers: IncomingHttpHeaders, now: Date): Promise<StoredToken | null>
 }
 
-/** Lets in who has one of the tokens of a state directory. They are read for each request: one that is revoked is so at once. */
+/** Authenticates with the tokens of a state directory, which are read for each request, so that revocation is immediate. */
 export function authenticator(files: DurableFiles, stateDirectory: string, oauthKey: Uint8Array): Authenticator {
   const read = coalesced(tokenReader(files, stateDirectory))
   const tokens = () => read('tokens')
@@ -27,19 +27,20 @@ export function authenticator(files: DurableFiles, stateDirectory: string, oauth
   }
 }
 
-/** The token of a request: in OSF-TOKEN as it is, or behind `Bearer` in base64 (contract.md 4). */
+/** The token of a request: plain in OSF-TOKEN, or in base64 after `Bearer` (contract.md 4). */
 function proofIn({ 'osf-token': token, authorization = '' }: IncomingHttpHeaders): string | null {
   if (typeof token === 'string') return token
   const [, encoded] = /^bearer +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization) ?? []
   return encoded === undefined ? null : Buffer.from(encoded, 'base64').toString('utf8')
 }
 
-/** Why the owner of a token may not do what is request for; null: he may. */
+/** Why a token does not permit a request; null when it does. */
 export function denialReason(
   { factory, scopes }: StoredToken,
   request: { factory: string; method: string },
 ): string | null {
-  if (factory !== null && factory !== request.factory) return 'this token is not for this factory'
-  if (request.method !== 'GET' && !scopes.includes('ci-write')) return 'this token may read only; it needs ci-write'
+  if (factory !== null && factory !== request.factory) return 'this token is not valid for this factory'
+  if (request.method !== 'GET' && !scopes.includes('ci-write'))
+    return 'this token is read-only; the scope ci-write is required'
   return null
 }

@@ -8,18 +8,18 @@ import { type Authenticator, denialReason } from './authenticator.js'
 import type { Faults } from './faults.js'
 import { injectFaultAfter, injectFaultBefore } from './inject-fault.js'
 
-/** What answers the requests of the Factory API. */
+/** The ports for requests to the Factory API. */
 export interface RoutePorts {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly stateDirectory: string
   readonly authenticator: Authenticator
   readonly faults: Faults
-  /** The embedded API of a factory that is there. */
+  /** The embedded API of an existing factory. */
   apiOf(factory: string): FactoryApi
 }
 
-/** An answer as it goes out. */
+/** An encoded response. */
 interface Answer {
   readonly status: number
   readonly text: string
@@ -53,7 +53,7 @@ export function addFactoryRoutes(app: FastifyInstance, ports: RoutePorts): void 
   route('/ota/factories/:factory/users/:id/')
 }
 
-/** Before the body is read: who may not ask is not listened to. */
+/** Checks the token before the body is read. */
 async function authorize(
   { authenticator, clock }: RoutePorts,
   request: FastifyRequest<{ Params: Params }>,
@@ -63,7 +63,7 @@ async function authorize(
   const token = await authenticator.owner(request.headers, clock())
   if (token === null) {
     reply.header('WWW-Authenticate', 'Bearer')
-    return reply.code(401).send({ msg: 'no token, or one that is wrong, expired or revoked' })
+    return reply.code(401).send({ msg: 'the token is missing, invalid, expired or revoked' })
   }
   request.tokenId = token.id
   const reason = denialReason(token, { factory, method: request.method })
@@ -72,12 +72,12 @@ async function authorize(
   return undefined
 }
 
-/** Whatever is only read is read once for all who ask at the same time; what changes is done one after the other. */
+/** Concurrent reads share one result; changes run one after the other. */
 function answering(ports: RoutePorts): (request: FastifyRequest<{ Params: Params }>) => Promise<Answer> {
   const { files, stateDirectory, apiOf } = ports
   const answer = async (factory: string, request: WireRequest): Promise<Answer> => {
-    const isThere = await hasEmbeddedFactory(files, stateDirectory, factory)
-    const { status, body, etag = null } = await answerRequest(request, () => (isThere ? apiOf(factory) : null))
+    const exists = await hasEmbeddedFactory(files, stateDirectory, factory)
+    const { status, body, etag = null } = await answerRequest(request, () => (exists ? apiOf(factory) : null))
     return { status, text: JSON.stringify(body), etag }
   }
   const certificates = coalesced(

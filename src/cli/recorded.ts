@@ -44,10 +44,10 @@ async function withApi<Flags extends CommonFlags>(flags: Flags, api: RecordedApi
  * from elsewhere. Throws ERR_API_NOT_CHOSEN when that token would go to another server.
  */
 async function requireNoOthersToken(url: string, flags: CommonFlags, io: Io): Promise<void> {
-  const { saidToken, serverUrl } = await import('../config/servers.js')
+  const { explicitToken, serverUrl } = await import('../config/servers.js')
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, thisMachine(io.machine).files)
   // fioctl's own goes to fioctl's server only.
-  const token = saidToken(settings, false)
+  const token = explicitToken(settings, false)
   if (token === null) return
   const choice = readApi(settings.api.value, settings.api.source)
   if (choice.kind !== 'embedded' && (await serverUrl(choice, settings)) === url) return

@@ -10,8 +10,8 @@ import { credentialsPath, hasConfiguration } from './places.js'
 import type { Setting, Settings } from './resolve.js'
 import { editYaml } from './yaml-file.js'
 
-/** How a server is told who asks; where it was said. Secret. */
-export type Proof =
+/** How a server is told who asks; where it was setting. Secret. */
+export type ServerCredentials =
   | { readonly kind: 'token'; readonly header: string; readonly token: string; readonly source: string }
   | {
       readonly kind: 'client'
@@ -25,7 +25,7 @@ export type Proof =
 /** All that speaking to a server takes. */
 export interface Connection {
   readonly url: string
-  readonly proof: Proof
+  readonly credentials: ServerCredentials
   /** Secret. */
   readonly extraHeaders: Readonly<Record<string, string>>
   readonly insecure: boolean
@@ -46,22 +46,22 @@ export async function serverUrl(choice: ApiChoice, settings: Settings): Promise<
 export async function connectionTo(choice: ApiChoice, settings: Settings, files: DurableFiles): Promise<Connection> {
   const url = await serverUrl(choice, settings)
   const fioctl = await fioctlOf(url, settings)
-  const proof = await proofFor(url, fioctl, settings, files)
-  if (proof === null) {
+  const credentials = await credentialsFor(url, fioctl, settings, files)
+  if (credentials === null) {
     const hint = 'Log in with `fpki login`, or give a token in FPKI_TOKEN.'
     throw new FpkiError('ERR_API', `There are no credentials for the Factory API at ${url}.`, hint)
   }
   return {
-    ...wayTo(settings),
+    ...transportOf(settings),
     url,
-    proof,
+    credentials,
     extraHeaders: fioctl?.extraHeaders ?? {},
     insecure: fioctl?.insecure ?? false,
   }
 }
 
 /** How requests go out, whoever they are for. */
-export function wayTo({ places: { env }, cacert, timeout }: Settings) {
+export function transportOf({ places: { env }, cacert, timeout }: Settings) {
   return {
     cacert: cacert.value,
     proxy: env['HTTPS_PROXY'] || env['https_proxy'] || null,
@@ -81,14 +81,14 @@ function fioctlUrl({ serverUrl: address, path }: FioctlConfig): string {
 }
 
 /** The first credentials for a server that are there: a flag's, the environment's, those of `fpki login`, fioctl's. */
-export async function proofFor(
+export async function credentialsFor(
   url: string,
   fioctl: FioctlConfig | null,
   settings: Settings,
   files: DurableFiles,
-): Promise<Proof | null> {
-  const said = saidToken(settings, fioctl !== null)
-  if (said !== null) return tokenProof(said.value, said.source, settings)
+): Promise<ServerCredentials | null> {
+  const setting = explicitToken(settings, fioctl !== null)
+  if (setting !== null) return tokenCredentials(setting.value, setting.source, settings)
   const path = hasConfiguration(settings.places) ? credentialsPath(settings.places) : ''
   const login = (await readLogins(files, settings.places)).get(url)
   return (
@@ -98,7 +98,7 @@ export async function proofFor(
 }
 
 /** A token that flags or environment give; FIOCTL_TOKEN is for fioctl's server only. */
-export function saidToken({ flags, places: { env } }: Settings, isFioctls: boolean): Setting<string> | null {
+export function explicitToken({ flags, places: { env } }: Settings, isFioctls: boolean): Setting<string> | null {
   const sources = [
     ['--token', flags.token],
     ['FPKI_TOKEN', env['FPKI_TOKEN']],
@@ -113,8 +113,8 @@ function stored(
   credentials: ClientCredentials | null | undefined,
   { path, at, files }: { readonly path: string; readonly at: readonly string[]; readonly files: DurableFiles },
   settings: Settings,
-): Proof | null {
-  if (token) return tokenProof(token, path, settings)
+): ServerCredentials | null {
+  if (token) return tokenCredentials(token, path, settings)
   if (!credentials) return null
   const keep = (tokens: OAuthTokens) => {
     const edits = Object.entries(membersOf(tokens)).map(
@@ -125,8 +125,8 @@ function stored(
   return { kind: 'client', client: clientOf(credentials, path), held: tokensOf(credentials), source: path, keep }
 }
 
-/** A token as a proof. Throws ERR_USAGE when it cannot stand in a header. */
-export function tokenProof(token: string, source: string, { places: { env } }: Settings): Proof {
+/** A token as a credentials. Throws ERR_USAGE when it cannot stand in a header. */
+export function tokenCredentials(token: string, source: string, { places: { env } }: Settings): ServerCredentials {
   const header = env['TOKEN_HEADER'] || 'OSF-TOKEN'
   if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(header)) {
     throw new FpkiError('ERR_USAGE', 'TOKEN_HEADER is not the name of a header.', 'Give a name such as OSF-TOKEN.')

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
 import { fioctlPath, type Places } from './places.js'
-import { badMember, isThere, readYaml } from './yaml-file.js'
+import { badMember, fileExists, readYaml } from './yaml-file.js'
 
 const text = z.nullish(z.string())
 
@@ -55,7 +55,7 @@ export async function readFioctlConfig(
   places: Places,
 ): Promise<FioctlConfig> {
   const { path, isNamed } = fioctlPath(flag, places)
-  if (isNamed && !(await isThere(files, path))) {
+  if (isNamed && !(await fileExists(files, path))) {
     throw new FpkiError('ERR_USAGE', `There is no ${path}.`, 'Look at --config and FIOCTL_CONFIG.')
   }
   const parsed = fioctlConfig.safeParse(withoutEmpty((path === '' ? null : await readYaml(files, path, isNamed)) ?? {}))

@@ -5,7 +5,7 @@ import { clientCredentials } from './fioctl.js'
 import { membersOf } from './oauth.js'
 import type { OAuthClient, OAuthTokens } from './oauth-client.js'
 import { credentialsPath, hasConfiguration, type Places } from './places.js'
-import { badMember, editYaml, isThere, readYaml } from './yaml-file.js'
+import { badMember, editYaml, fileExists, readYaml } from './yaml-file.js'
 import type { YamlEdit } from './yaml-text.js'
 
 const login = z.strictObject({ token: z.optional(z.string()), clientcredentials: z.optional(clientCredentials) })
@@ -30,7 +30,7 @@ export async function writeLogin(
   value: { readonly token: string } | { readonly client: OAuthClient; readonly tokens: OAuthTokens } | null,
 ): Promise<string> {
   const path = credentialsPath(places)
-  if (value === null && !(await isThere(files, path))) return path
+  if (value === null && !(await fileExists(files, path))) return path
   await files.makeDirectory(dirname(path))
   await editYaml(files, path, [[[url], null], ...(value === null ? [] : editsOf(url, value))])
   return path

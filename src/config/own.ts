@@ -6,7 +6,7 @@ import type { DurableFiles } from '../ports.js'
 import { readApi } from './api-choice.js'
 import { ownConfigPath, type Places } from './places.js'
 import { requireAbsolute, type SettingsFlags } from './settings.js'
-import { badMember, editYaml, isThere, readYaml } from './yaml-file.js'
+import { badMember, editYaml, fileExists, readYaml } from './yaml-file.js'
 
 /** The names of the settings that fpki's own configuration can hold. */
 export const SETTING_NAMES = ['api', 'factory', 'state-dir', 'cacert', 'timeout'] as const
@@ -14,7 +14,7 @@ export const SETTING_NAMES = ['api', 'factory', 'state-dir', 'cacert', 'timeout'
 /** One of {@link SETTING_NAMES}. */
 export type SettingName = (typeof SETTING_NAMES)[number]
 
-/** Where a setting can be said beside the configuration, and what it must be. */
+/** Where a setting can be setting beside the configuration, and what it must be. */
 interface Place {
   readonly flag: keyof SettingsFlags
   readonly variables: readonly string[]
@@ -87,7 +87,7 @@ export async function writeOwnConfig(
   value: string | null,
 ): Promise<string> {
   const path = ownConfigPath(places)
-  if (value === null && !(await isThere(files, path))) return path
+  if (value === null && !(await fileExists(files, path))) return path
   const checked = value === null ? null : PLACES[name].check(value, `the setting ${name}`)
   await files.makeDirectory(dirname(path))
   await editYaml(files, path, [[[name], checked]])

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { jsonDocument } from '../json-document.js'
 import type { DurableFiles } from '../ports.js'
 import { readApi } from './api-choice.js'
-import { fioctlOf, type Proof, proofFor, serverUrl } from './connection.js'
+import { credentialsFor, fioctlOf, type ServerCredentials, serverUrl } from './connection.js'
 import { credentialsPath, fioctlPath, ownConfigPath } from './places.js'
 import type { Setting, Settings } from './resolve.js'
 
@@ -49,7 +49,7 @@ export async function showConfig(settings: Settings, files: DurableFiles): Promi
       row('cacert', cacert),
       row('timeout', timeout),
       row('server', { value: url, source: choice.kind === 'url' ? api.source : urlSource }),
-      row('credentials', hidden(await proofFor(url, fioctl, settings, files))),
+      row('credentials', hidden(await credentialsFor(url, fioctl, settings, files))),
     ],
     files: {
       config: ownConfigPath(places),
@@ -59,11 +59,11 @@ export async function showConfig(settings: Settings, files: DurableFiles): Promi
   }
 }
 
-function hidden(proof: Proof | null): Setting {
-  if (proof === null) return { value: null, source: 'default' }
-  const { source } = proof
-  if (proof.kind === 'token') return { value: 'a token (hidden)', source }
-  return { value: `client credentials of ${proof.client.clientId} (secret hidden)`, source }
+function hidden(credentials: ServerCredentials | null): Setting {
+  if (credentials === null) return { value: null, source: 'default' }
+  const { source } = credentials
+  if (credentials.kind === 'token') return { value: 'a token (hidden)', source }
+  return { value: `client credentials of ${credentials.client.clientId} (secret hidden)`, source }
 }
 
 /** What `fpki config set` and `unset` print with --json. */

@@ -17,11 +17,11 @@ export async function readYaml(files: DurableFiles, path: string, isNamed = fals
   const text = await files.read(path, MAX_BYTES)
   if (text === null || text.trim() === '') return null
   const { parseYaml } = await import('./yaml-text.js')
-  return explained(path, () => parseYaml(text))
+  return explainYamlErrors(path, () => parseYaml(text))
 }
 
 /** Is the file there? */
-export async function isThere(files: DurableFiles, path: string): Promise<boolean> {
+export async function fileExists(files: DurableFiles, path: string): Promise<boolean> {
   return (await files.read(path, MAX_BYTES)) !== null
 }
 
@@ -35,7 +35,7 @@ export async function editYaml(files: DurableFiles, path: string, edits: readonl
   const lock = await lockFor(files, real)
   try {
     const text = (await files.read(real, MAX_BYTES)) ?? ''
-    const changed = explained(path, () => changeYaml(text, edits))
+    const changed = explainYamlErrors(path, () => changeYaml(text, edits))
     await files.replace(real, changed, 0o600)
   } finally {
     await lock.release()
@@ -70,7 +70,7 @@ async function realPathOf(path: string): Promise<string> {
 }
 
 /** By its shape: its class is loaded only when there is YAML to read. */
-function explained<T>(path: string, work: () => T): T {
+function explainYamlErrors<T>(path: string, work: () => T): T {
   try {
     return work()
   } catch (error) {

@@ -17,13 +17,13 @@ export class BadYaml extends Error {
 /** What a YAML text holds, every scalar as the text that it was written as. Throws {@link BadYaml}. */
 export function parseYaml(text: string): unknown {
   const document = documentOf(text)
-  return orBad(() => document.toJS())
+  return orBadYaml(() => document.toJS())
 }
 
 /** Changes single places; comments and all else stay as they are. Throws {@link BadYaml}. */
 export function changeYaml(text: string, edits: readonly YamlEdit[]): string {
   const document = documentOf(text)
-  return orBad(() => {
+  return orBadYaml(() => {
     // What cannot be read is not edited: an unresolved alias or a bad anchor shows only here.
     document.toJS()
     for (const [place, value] of edits) {
@@ -64,7 +64,7 @@ function checked<T extends Document.Parsed>(document: T): T {
 }
 
 /** The library refuses what grows without bounds, and places below what is no map. */
-function orBad<T>(work: () => T): T {
+function orBadYaml<T>(work: () => T): T {
   try {
     return work()
   } catch {

@@ -75,7 +75,7 @@ async function whyNotLoad(
 ): Promise<string | null> {
   if (!isAbsolute(module)) return 'it is not an absolute path'
   for (const path of [directory, record, module]) {
-    const reason = await files.whyForeignWay(path)
+    const reason = await files.whyForeignPath(path)
     if (reason !== null) return reason
   }
   return (await files.whyForeignMount(module)) ?? whyInside(files, module, directory)

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Connection, Proof } from '../config/connection.js'
+import type { Connection, ServerCredentials } from '../config/connection.js'
 import type { OAuthClient, OAuthTokens } from '../config/oauth-client.js'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi } from '../factory/api.js'
@@ -23,7 +23,7 @@ export interface HttpPorts {
   readonly warn: (text: string) => void
 }
 
-type Way = Omit<Connection, 'url' | 'proof' | 'extraHeaders'>
+type Transport = Omit<Connection, 'url' | 'credentials' | 'extraHeaders'>
 
 /** The longest answer of a Factory API: a list of some thousand device CAs. */
 const MAX_BYTES = 8 * 1024 * 1024
@@ -37,24 +37,24 @@ export async function openHttpFactory(
 ): Promise<FactoryApi> {
   const { url, extraHeaders, insecure } = connection
   if (insecure) ports.warn(`the certificate of ${url} is not checked (server.insecure_skip_verify).`)
-  const out = await outward(machine, connection, ports.signal)
-  const credentials = credentialsOf(connection.proof, out, ports)
+  const out = await oauthPorts(machine, connection, ports.signal)
+  const credentials = credentialsOf(connection.credentials, out, ports)
   return httpFactory({ ...out, url, factory, extraHeaders, credentials })
 }
 
 /** New OAuth tokens, by the client's own secret. Throws ERR_API. */
-export async function getTokens(
+export async function requestTokens(
   machine: Machine,
-  way: Way,
+  transport: Transport,
   client: OAuthClient,
   signal: AbortSignal,
 ): Promise<OAuthTokens> {
-  return newTokens(client, null, await outward(machine, way, signal))
+  return newTokens(client, null, await oauthPorts(machine, transport, signal))
 }
 
-async function outward(
+async function oauthPorts(
   { files, clock, random }: Machine,
-  { cacert, ...way }: Way,
+  { cacert, ...transport }: Transport,
   signal: AbortSignal,
 ): Promise<OAuthPorts> {
   const extraRoots = cacert === null ? null : await files.read(cacert, MAX_BYTES)
@@ -64,7 +64,7 @@ async function outward(
   }
   return {
     ...{ clock, random, userAgent: `fpki/${VERSION}` },
-    send: undiciSend({ ...way, extraRoots, maxBytes: MAX_BYTES, signal }),
+    send: undiciSend({ ...transport, extraRoots, maxBytes: MAX_BYTES, signal }),
     sleep: async (milliseconds) => {
       await delay(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
     },
@@ -81,11 +81,11 @@ function checkRoots(roots: readonly Uint8Array[], cacert: string): void {
   }
 }
 
-function credentialsOf(proof: Proof, out: OAuthPorts, { warn }: HttpPorts): Credentials {
-  if (proof.kind === 'token') return fixedCredentials({ name: proof.header, value: proof.token })
-  return oauthCredentials(proof.client, proof.held, out, async (tokens) => {
+function credentialsOf(credentials: ServerCredentials, out: OAuthPorts, { warn }: HttpPorts): Credentials {
+  if (credentials.kind === 'token') return fixedCredentials({ name: credentials.header, value: credentials.token })
+  return oauthCredentials(credentials.client, credentials.held, out, async (tokens) => {
     try {
-      await proof.keep(tokens)
+      await credentials.keep(tokens)
     } catch (error) {
       if (!(error instanceof FpkiError)) throw error
       warn(`the new tokens could not be kept: ${error.message}`)

@@ -91,13 +91,13 @@ export async function httpFactoryOn(
   return openHttpFactory(machine, connection, factory, ports)
 }
 
-/** New OAuth tokens, by the client's own secret; `way` says how requests go out. Throws ERR_API. */
-export async function oauthTokensOn(
+/** New OAuth tokens, by the client's own secret; `transport` says how requests go out. Throws ERR_API. */
+export async function requestOAuthTokens(
   machine: Machine,
-  way: Omit<Connection, 'url' | 'proof' | 'extraHeaders'>,
+  transport: Omit<Connection, 'url' | 'credentials' | 'extraHeaders'>,
   client: OAuthClient,
   signal: AbortSignal,
 ): Promise<OAuthTokens> {
-  const { getTokens } = await import('./http.js')
-  return getTokens(machine, way, client, signal)
+  const { requestTokens } = await import('./http.js')
+  return requestTokens(machine, transport, client, signal)
 }

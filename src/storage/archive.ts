@@ -32,29 +32,31 @@ export async function writeArchive(entries: readonly ArchiveEntry[], time: Date)
 }
 
 /**
- * The entries of an archive that {@link writeArchive} has made. Whatever else a tar may hold is refused: links, devices,
+ * The entries of an archive that {@link writeArchive} has made. Whatever else a tar may hold is badArchive: links, devices,
  * absolute paths, `..`, one path twice, a file in no folder, modes beyond permissions, and every octet that
  * {@link writeArchive} does not write for these entries.
  *
  * @throws FpkiError ERR_BAD_FILE
  */
 export async function readArchive(tar: Uint8Array): Promise<readonly ArchiveEntry[]> {
-  const { entries, time } = await extracted(tar)
+  const { entries, time } = await extractEntries(tar)
   const folders = new Set([''])
   const paths = new Set<string>()
   for (const { path, kind, mode } of entries) {
     const folder = path.slice(0, Math.max(path.lastIndexOf('/'), 0))
-    if (paths.has(path)) throw refused(`has ${JSON.stringify(path)} twice`)
-    if (!folders.has(folder)) throw refused(`has ${JSON.stringify(path)} in no folder`)
-    if (mode > 0o777) throw refused(`has a wrong mode for ${path}`)
+    if (paths.has(path)) throw badArchive(`has ${JSON.stringify(path)} twice`)
+    if (!folders.has(folder)) throw badArchive(`has ${JSON.stringify(path)} in no folder`)
+    if (mode > 0o777) throw badArchive(`has a wrong mode for ${path}`)
     paths.add(path)
     if (kind === 'directory') folders.add(path)
   }
   if ((await writeArchive(entries, time)).equals(tar)) return entries
-  throw refused('differs from what fpki writes')
+  throw badArchive('differs from what fpki writes')
 }
 
-async function extracted(tar: Uint8Array): Promise<{ readonly entries: readonly ArchiveEntry[]; readonly time: Date }> {
+async function extractEntries(
+  tar: Uint8Array,
+): Promise<{ readonly entries: readonly ArchiveEntry[]; readonly time: Date }> {
   const entries: ArchiveEntry[] = []
   let time = new Date(0)
   const reader = extract()
@@ -67,7 +69,7 @@ async function extracted(tar: Uint8Array): Promise<{ readonly entries: readonly 
     }
   } catch (cause) {
     if (cause instanceof FpkiError) throw cause
-    throw refused('is cut off or has a broken header', { cause })
+    throw badArchive('is cut off or has a broken header', { cause })
   }
   return { entries, time }
 }
@@ -75,22 +77,23 @@ async function extracted(tar: Uint8Array): Promise<{ readonly entries: readonly 
 /** Runs before the content is read: tar-stream waits forever for that of a folder, and for a size that is not a number. */
 function checkHeader({ name, type, size, mode = 0, mtime = new Date(0), pax }: Header) {
   if (type !== 'file' && type !== 'directory') {
-    throw refused(`has ${JSON.stringify(name)}, which is no plain file or folder`)
+    throw badArchive(`has ${JSON.stringify(name)}, which is no plain file or folder`)
   }
   const path = checkPath(type === 'directory' ? name.replace(/\/$/, '') : name)
   const isSize = type === 'directory' ? size === 0 : Number.isSafeInteger(size) && Number(size) >= 0
-  if (!isSize || Object.keys(pax ?? {}).some((key) => key !== 'path')) throw refused(`has a broken header for ${path}`)
+  if (!isSize || Object.keys(pax ?? {}).some((key) => key !== 'path'))
+    throw badArchive(`has a broken header for ${path}`)
   return { path, kind: type, mode, mtime }
 }
 
 function checkPath(path: string): string {
   const parts = path.split('/')
   const isWrong = (part: string) => part === '' || part === '.' || part === '..' || /[\p{Cc}\ufffd\\]/u.test(part)
-  if (parts.some(isWrong)) throw refused(`has the path ${JSON.stringify(path)}`)
+  if (parts.some(isWrong)) throw badArchive(`has the path ${JSON.stringify(path)}`)
   return path
 }
 
-function refused(reason: string, options?: ErrorOptions): FpkiError {
+function badArchive(reason: string, options?: ErrorOptions): FpkiError {
   const hint = 'fpki has not made it, and nothing of it is taken. Take another backup.'
   return new FpkiError('ERR_BAD_FILE', `The archive in the backup ${reason}.`, hint, options)
 }

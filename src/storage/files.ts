@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path'
 import type { DurableFiles, FileSystem } from '../ports.js'
 import { append, createFolder, removeFolder, UNFINISHED } from './folders.js'
+import { keep, linkNew, move, place } from './move-files.js'
 import { checkDirectory, checkOwnDirectory, ownership } from './ownership.js'
-import { explained } from './system-errors.js'
-import { keep, linkNew, move, place } from './take-places.js'
+import { explainSystemErrors } from './system-errors.js'
 import { removeTree, writeTree } from './tree.js'
 
 type Content = string | Uint8Array
@@ -11,31 +11,32 @@ type Content = string | Uint8Array
 /** Durable files on top of a file system's single steps. Every failure of the system becomes an {@link FpkiError}. */
 export function durableFiles(fs: FileSystem): DurableFiles {
   return {
-    makeDirectory: (path) => explained(path, () => makeDirectory(fs, path)),
-    checkDirectory: (path) => explained(path, () => checkDirectory(fs, path)),
-    checkOwnDirectory: (path) => explained(path, () => checkOwnDirectory(fs, path)),
+    makeDirectory: (path) => explainSystemErrors(path, () => makeDirectory(fs, path)),
+    checkDirectory: (path) => explainSystemErrors(path, () => checkDirectory(fs, path)),
+    checkOwnDirectory: (path) => explainSystemErrors(path, () => checkOwnDirectory(fs, path)),
     ...ownership(fs),
-    create: (path, content, mode) => explained(path, () => create(fs, path, content, mode)),
-    append: (path, text, mode) => explained(path, () => append(fs, path, text, mode)),
-    createFolder: (path, entries) => explained(path, () => createFolder(fs, path, entries)),
-    removeFolder: (path) => explained(path, () => removeFolder(fs, path)),
-    place: (from, to) => explained(to, () => place(fs, from, to)),
-    move: (from, to) => explained(to, () => move(fs, from, to)),
-    keep: (path) => explained(path, () => keep(fs, path)),
-    remove: (path) => explained(path, () => remove(fs, path)),
-    replace: (path, content, mode) => explained(path, () => replace(fs, path, content, mode)),
-    read: (path, maxBytes) => explained(path, () => readText(fs, path, maxBytes)),
-    readOctets: (path, maxBytes) => explained(path, () => fs.read(path, maxBytes)),
-    kindOf: (path) => explained(path, async () => (await fs.stat(path))?.kind ?? null),
-    realPath: (path) => explained(path, async () => ((await fs.stat(path)) === null ? null : fs.realPath(path))),
-    list: (path) => explained(path, () => list(fs, path)),
-    sweep: (path) => explained(path, () => sweep(fs, path)),
-    lock: (path, seconds) => explained(path, () => fs.lock(path, seconds)),
-    isLocked: (path) => explained(path, () => fs.isLocked(path)),
-    status: (path) => explained(path, () => fs.stat(path)),
-    writeTree: (path, entries) => explained(path, () => writeTree(fs, path, entries)),
-    removeTree: (path) => explained(path, () => removeTree(fs, path)),
-    unfinished: (path) => explained(path, () => unfinished(fs, path)),
+    create: (path, content, mode) => explainSystemErrors(path, () => create(fs, path, content, mode)),
+    append: (path, text, mode) => explainSystemErrors(path, () => append(fs, path, text, mode)),
+    createFolder: (path, entries) => explainSystemErrors(path, () => createFolder(fs, path, entries)),
+    removeFolder: (path) => explainSystemErrors(path, () => removeFolder(fs, path)),
+    place: (from, to) => explainSystemErrors(to, () => place(fs, from, to)),
+    move: (from, to) => explainSystemErrors(to, () => move(fs, from, to)),
+    keep: (path) => explainSystemErrors(path, () => keep(fs, path)),
+    remove: (path) => explainSystemErrors(path, () => remove(fs, path)),
+    replace: (path, content, mode) => explainSystemErrors(path, () => replace(fs, path, content, mode)),
+    read: (path, maxBytes) => explainSystemErrors(path, () => readText(fs, path, maxBytes)),
+    readOctets: (path, maxBytes) => explainSystemErrors(path, () => fs.read(path, maxBytes)),
+    kindOf: (path) => explainSystemErrors(path, async () => (await fs.stat(path))?.kind ?? null),
+    realPath: (path) =>
+      explainSystemErrors(path, async () => ((await fs.stat(path)) === null ? null : fs.realPath(path))),
+    list: (path) => explainSystemErrors(path, () => list(fs, path)),
+    sweep: (path) => explainSystemErrors(path, () => sweep(fs, path)),
+    lock: (path, seconds) => explainSystemErrors(path, () => fs.lock(path, seconds)),
+    isLocked: (path) => explainSystemErrors(path, () => fs.isLocked(path)),
+    status: (path) => explainSystemErrors(path, () => fs.stat(path)),
+    writeTree: (path, entries) => explainSystemErrors(path, () => writeTree(fs, path, entries)),
+    removeTree: (path) => explainSystemErrors(path, () => removeTree(fs, path)),
+    unfinished: (path) => explainSystemErrors(path, () => unfinished(fs, path)),
   }
 }
 
@@ -117,6 +118,6 @@ async function unfinished(fs: FileSystem, path: string): Promise<readonly string
 async function sweep(fs: FileSystem, path: string): Promise<void> {
   for (const name of await unfinished(fs, path)) {
     const left = join(path, name)
-    await explained(left, () => removeTree(fs, left))
+    await explainSystemErrors(left, () => removeTree(fs, left))
   }
 }

@@ -25,7 +25,7 @@ export async function createFolder(fs: FileSystem, path: string, entries: readon
   await removeTree(fs, unfinished)
   await fs.makeDirectory(unfinished, 0o700)
   try {
-    for (const entry of entries) await putEntry(fs, join(unfinished, entry.name), entry)
+    for (const entry of entries) await writeEntry(fs, join(unfinished, entry.name), entry)
     await fs.syncDirectory(unfinished)
     await fs.rename(unfinished, path)
   } catch (error) {
@@ -36,7 +36,7 @@ export async function createFolder(fs: FileSystem, path: string, entries: readon
   await fs.syncDirectory(dirname(path))
 }
 
-async function putEntry(fs: FileSystem, path: string, entry: FolderEntry): Promise<void> {
+async function writeEntry(fs: FileSystem, path: string, entry: FolderEntry): Promise<void> {
   if ('text' in entry) return writeThrough(await fs.createFile(path, entry.mode), Buffer.from(entry.text))
   // A key behind a link, on a stick say, is to be there only: nobody asked for it in another place.
   if (await isLink(fs, entry.from)) return

@@ -1,7 +1,7 @@
-import type { Way } from './trust.js'
+import type { ResolvedPath } from './trust.js'
 
 /** File systems whose files were made on this machine, whoever mounted them. */
-const MADE_HERE = ['tmpfs', 'ramfs', 'overlay']
+const LOCAL_TYPES = ['tmpfs', 'ramfs', 'overlay']
 
 /** A line of proc_pid_mountinfo(5). */
 interface Mount {
@@ -16,15 +16,15 @@ interface Mount {
  *
  * @param mountinfo the text of /proc/self/mountinfo; empty: not known
  */
-export function whyForeignMount({ points }: Way, mountinfo: string): string | null {
-  const end = points.at(-1)?.path ?? '/'
+export function whyForeignMount({ components }: ResolvedPath, mountinfo: string): string | null {
+  const end = components.at(-1)?.path ?? '/'
   const above = mountsIn(mountinfo).filter(({ point }) => point === '/' || `${end}/`.startsWith(`${point}/`))
   // Of two mounts at one point the later one counts, and it comes later in the list.
   const innermost = above.reduce<Mount | null>(
     (best, mount) => (best === null || mount.point.length >= best.point.length ? mount : best),
     null,
   )
-  if (innermost === null || innermost.point === '/' || MADE_HERE.includes(innermost.type)) return null
+  if (innermost === null || innermost.point === '/' || LOCAL_TYPES.includes(innermost.type)) return null
   if (!innermost.options.includes('nosuid')) return null
   return `it is on ${innermost.point}, which is mounted nosuid (${innermost.type}): what is there may come from another machine`
 }

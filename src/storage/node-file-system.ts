@@ -28,7 +28,7 @@ export function nodeFileSystem(): FileSystem {
       }),
     setMode: async (path, mode) => fs.chmodSync(path, mode),
     createFile: async (path, mode) => newFile(openNew(path, mode)),
-    openToAppend: async (path, mode) => newFile(openBehind(path, mode)),
+    openToAppend: async (path, mode) => newFile(openForAppend(path, mode)),
     link: async (existingPath, newPath) => fs.linkSync(existingPath, newPath),
     rename: async (oldPath, newPath) => fs.renameSync(oldPath, newPath),
     remove: async (path) => unless('ENOENT', undefined, () => fs.unlinkSync(path)),
@@ -109,7 +109,7 @@ function openNew(path: string, mode: number): number {
 }
 
 /** Not blocking, and through no link: what is written there must be the file of its name. */
-function openBehind(path: string, mode: number): number {
+function openForAppend(path: string, mode: number): number {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = fs.constants
   const fd = fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOFOLLOW, mode)
   if (fs.fstatSync(fd).isFile()) return fd

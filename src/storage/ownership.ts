@@ -2,12 +2,12 @@ import { FpkiError } from '../errors.js'
 import type { DurableFiles, FileSystem } from '../ports.js'
 import { isLink } from './folders.js'
 import { whyForeignMount } from './mounts.js'
-import { explained } from './system-errors.js'
-import { octal, openFolderAbove, warningsAbove, wayTo, whyForeign, whyForeignWay } from './trust.js'
+import { explainSystemErrors } from './system-errors.js'
+import { octal, openFolderAbove, resolvePath, warningsAbove, whyForeign, whyForeignPath } from './trust.js'
 
 type Ownership = Pick<
   DurableFiles,
-  'checkOwnFile' | 'whyForeign' | 'whyForeignWay' | 'whyForeignMount' | 'checkAbove' | 'warningsAbove'
+  'checkOwnFile' | 'whyForeign' | 'whyForeignPath' | 'whyForeignMount' | 'checkAbove' | 'warningsAbove'
 >
 
 /** The part of {@link DurableFiles} that asks whose files are. */
@@ -18,15 +18,18 @@ export function ownership(fs: FileSystem): Ownership {
   }
   return {
     checkOwnFile: (path, mayGroupWrite) =>
-      explained(path, async () => {
+      explainSystemErrors(path, async () => {
         const reason = await reasonAt(path, mayGroupWrite)
-        if (reason !== null) throw notOurs(path, reason)
+        if (reason !== null) throw foreignFile(path, reason)
       }),
-    whyForeign: (path) => explained(path, () => reasonAt(path)),
-    whyForeignWay: (path) => explained(path, async () => whyForeignWay(await wayTo(fs, path), fs.person())),
-    whyForeignMount: (path) => explained(path, async () => whyForeignMount(await wayTo(fs, path), fs.mountinfo())),
-    checkAbove: (path) => explained(path, () => checkAbove(fs, path)),
-    warningsAbove: (path) => explained(path, async () => warningsAbove(await wayTo(fs, path), fs.person())),
+    whyForeign: (path) => explainSystemErrors(path, () => reasonAt(path)),
+    whyForeignPath: (path) =>
+      explainSystemErrors(path, async () => whyForeignPath(await resolvePath(fs, path), fs.person())),
+    whyForeignMount: (path) =>
+      explainSystemErrors(path, async () => whyForeignMount(await resolvePath(fs, path), fs.mountinfo())),
+    checkAbove: (path) => explainSystemErrors(path, () => checkAbove(fs, path)),
+    warningsAbove: (path) =>
+      explainSystemErrors(path, async () => warningsAbove(await resolvePath(fs, path), fs.person())),
   }
 }
 
@@ -64,7 +67,7 @@ export async function checkOwnDirectory(fs: FileSystem, path: string): Promise<v
 
 /** Whoever can rename one of the folders above can put another in the place of ours. */
 async function checkAbove(fs: FileSystem, path: string): Promise<void> {
-  const open = openFolderAbove(await wayTo(fs, path))
+  const open = openFolderAbove(await resolvePath(fs, path))
   if (open === undefined) return
   throw new FpkiError(
     'ERR_PERMISSIONS',
@@ -73,7 +76,7 @@ async function checkAbove(fs: FileSystem, path: string): Promise<void> {
   )
 }
 
-function notOurs(path: string, reason: string): FpkiError {
+function foreignFile(path: string, reason: string): FpkiError {
   return new FpkiError(
     'ERR_PERMISSIONS',
     `Refusing to use ${path}: ${reason}.`,

@@ -102,7 +102,7 @@ export interface DurableFiles {
   /** Why others could have written what is at `path`: a clause; null: they could not, or nothing is there. */
   whyForeign(path: string): Promise<string | null>
   /** The same for everything on the way to `path`: each folder above, each symbolic link and the folders above that. */
-  whyForeignWay(path: string): Promise<string | null>
+  whyForeignPath(path: string): Promise<string | null>
   /** Why the owners of what is at `path` mean nothing, because of how its file system is mounted: a clause; null: they do. */
   whyForeignMount(path: string): Promise<string | null>
   /** Throws ERR_PERMISSIONS when everybody can rename what is in one of the folders above `path`. */

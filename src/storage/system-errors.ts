@@ -29,19 +29,19 @@ const SYSTEM_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
 }
 
 /** What {@link FileSystem.read} refuses. */
-const NO_FILE_OF_OURS: Readonly<Record<string, string>> = {
+const REFUSED_FILES: Readonly<Record<string, string>> = {
   ERR_FS_FILE_TOO_LARGE: 'larger than any file of its kind',
   ERR_FS_NOT_A_FILE: 'not a regular file',
 }
 
 /** Runs `work` and puts a system error into words that name the path. Throws ERR_STORAGE or ERR_BAD_FILE in its place. */
-export async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
+export async function explainSystemErrors<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
     const code = systemErrorCode(error)
     if (error instanceof FpkiError || code === null) throw error
-    const is = NO_FILE_OF_OURS[code]
+    const is = REFUSED_FILES[code]
     if (is !== undefined)
       throw new FpkiError('ERR_BAD_FILE', `${path} is ${is}.`, 'Look at what it is.', { cause: error })
     const [reason, hint] = SYSTEM_ERRORS[code] ?? [`the system says ${code}`, 'Mend that and run the command again.']

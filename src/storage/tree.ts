@@ -7,8 +7,8 @@ import type { ArchiveEntry } from './archive.js'
 export const MAX_TREE_BYTES = 64 * 1024 * 1024
 
 /** Whoever can write to a folder can exchange the keys in it. */
-const NOT_OTHERS_TO_WRITE = 0o755
-const OWNER_TO_READ = 0o500
+const NO_GROUP_OTHER_WRITE = 0o755
+const OWNER_READ_EXECUTE = 0o500
 
 /** Folders in folders: more than any PKI has, and an end for links that lead in circles. */
 const MAX_DEPTH = 8
@@ -31,7 +31,7 @@ export async function readTree(
     const place = join(root, below)
     const name = below === '' ? path : `${path}/${below}`
     const { kind, mode } = await statusOf(files, place)
-    if (kind === 'other' || depth > MAX_DEPTH) throw notKept(place, 'is no file that a backup can hold')
+    if (kind === 'other' || depth > MAX_DEPTH) throw notArchivable(place, 'is no file that a backup can hold')
     if (kind === 'file') {
       const content = (await files.readOctets(place, left)) ?? new Uint8Array()
       left -= content.length
@@ -57,7 +57,7 @@ export async function writeTree(fs: FileSystem, root: string, entries: readonly 
   // What is deepest comes first: a folder may be closed to writing from then on.
   for (const path of [...new Set(['', ...folders.keys()])].sort().reverse()) {
     const mode = folders.get(path)
-    if (mode !== undefined) await fs.setMode(join(root, path), (mode & NOT_OTHERS_TO_WRITE) | OWNER_TO_READ)
+    if (mode !== undefined) await fs.setMode(join(root, path), (mode & NO_GROUP_OTHER_WRITE) | OWNER_READ_EXECUTE)
     await fs.syncDirectory(join(root, path))
   }
 }
@@ -86,11 +86,11 @@ async function writeFile(fs: FileSystem, path: string, content: Uint8Array, mode
 
 async function statusOf(files: DurableFiles, place: string) {
   const status = await files.status(place)
-  if (status === null) throw notKept(place, 'is a link that leads nowhere')
+  if (status === null) throw notArchivable(place, 'is a link that leads nowhere')
   return status
 }
 
-function notKept(place: string, reason: string): FpkiError {
+function notArchivable(place: string, reason: string): FpkiError {
   const hint = 'A backup holds everything or is none. Move it elsewhere, and run the command again.'
   return new FpkiError('ERR_BAD_FILE', `${place} ${reason}.`, hint)
 }

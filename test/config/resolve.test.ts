@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { baseUrl, readApi } from '../../src/config/api-choice.js'
 import { connectionTo } from '../../src/config/connection.js'
-import { requireChosenApi } from '../../src/config/not-guessed.js'
+import { requireChosenApi } from '../../src/config/require-chosen-api.js'
 import { resolveSettings, type Settings } from '../../src/config/resolve.js'
 import type { Environment, SettingsFlags } from '../../src/config/settings.js'
 import { durableFiles } from '../../src/storage/files.js'
@@ -85,14 +85,16 @@ describe('a setting', () => {
 })
 
 describe('credentials', () => {
-  const proofOf = async (settings: Settings, api = settings.api.value) =>
-    (await connectionTo(readApi(api, 'x'), settings, files)).proof
+  const credentialsOf = async (settings: Settings, api = settings.api.value) =>
+    (await connectionTo(readApi(api, 'x'), settings, files)).credentials
 
   test('are the flag’s, then the environment’s, then those of a login, then fioctl’s', async () => {
     const all = { [LOGINS]: `${FOUNDRIES}:\n  token: kept\n`, [FIOCTL]: 'token: fioctls\n' }
     const env = { FPKI_TOKEN: 'fpkis', FIOCTL_TOKEN: 'variable' }
     const token = async (...scene: Parameters<typeof settingsWith>) =>
-      proofOf(await settingsWith(...scene), 'foundries').then((proof) => (proof.kind === 'token' ? proof.token : null))
+      credentialsOf(await settingsWith(...scene), 'foundries').then((credentials) =>
+        credentials.kind === 'token' ? credentials.token : null,
+      )
     expect(await token(all, { token: 'flag' }, env)).toBe('flag')
     expect(await token(all, {}, env)).toBe('fpkis')
     expect(await token(all, {}, { FIOCTL_TOKEN: 'variable' })).toBe('variable')
@@ -104,10 +106,10 @@ describe('credentials', () => {
     const all = { [LOGINS]: `${FOUNDRIES}:\n  token: kept\n`, [FIOCTL]: 'token: fioctls\nextraheaders: {x: y}\n' }
     const settings = await settingsWith(all, {}, { FIOCTL_TOKEN: 'variable' })
     const refusal = { code: 'ERR_API', message: expect.stringContaining('no credentials'), hint: expect.any(String) }
-    await expect(proofOf(settings, 'https://other.example')).rejects.toMatchObject(refusal)
+    await expect(credentialsOf(settings, 'https://other.example')).rejects.toMatchObject(refusal)
     const said = await settingsWith(all, { token: 'flag' })
     const connection = await connectionTo(readApi('https://other.example', 'x'), said, files)
-    expect(connection).toMatchObject({ extraHeaders: {}, insecure: false, proof: { token: 'flag' } })
+    expect(connection).toMatchObject({ extraHeaders: {}, insecure: false, credentials: { token: 'flag' } })
   })
 
   test('go to the server that fioctl’s configuration names, with its headers', async () => {
@@ -116,14 +118,14 @@ describe('credentials', () => {
     const settings = await settingsWith({ [FIOCTL]: fioctl }, {}, { TOKEN_HEADER: 'X-Token', HTTPS_PROXY: 'p:1' })
     expect(await connectionTo({ kind: 'foundries' }, settings, files)).toMatchObject({
       ...{ url: 'https://own.example', insecure: true, extraHeaders: { 'X-A': 'b' }, proxy: 'p:1' },
-      proof: { kind: 'token', header: 'X-Token', token: 't' },
+      credentials: { kind: 'token', header: 'X-Token', token: 't' },
     })
   })
 
   test('of OAuth are read as fioctl writes them, and an empty token is none', async () => {
     const text = 'token: ""\nclientcredentials:\n  client_id: 0042\n  client_secret: s\n  expires_in: 3600\n'
-    const proof = await proofOf(await settingsWith({ [FIOCTL]: text }), 'foundries')
-    expect(proof).toMatchObject({
+    const credentials = await credentialsOf(await settingsWith({ [FIOCTL]: text }), 'foundries')
+    expect(credentials).toMatchObject({
       kind: 'client',
       client: { clientId: '0042', clientSecret: 's', url: 'https://app.foundries.io/oauth' },
       held: null,
@@ -135,14 +137,14 @@ describe('credentials', () => {
     [{ token: 'a\nb' }, {}],
     [{ token: 'ab' }, { TOKEN_HEADER: 'a b' }],
   ])('that cannot stand in a header are refused: %j %j', async (flags, env) => {
-    const refused = proofOf(await settingsWith({}, flags, env), 'foundries')
+    const refused = credentialsOf(await settingsWith({}, flags, env), 'foundries')
     await expect(refused).rejects.toMatchObject({ code: 'ERR_USAGE', message: expect.not.stringContaining('a b') })
   })
 
   test.each(['X-A: "a\\nb"', 'X A: b', 'X-A: ä', 'X-A: [b]'])('with a header %j are refused', async (header) => {
     const settings = await settingsWith({ [FIOCTL]: `token: t\nextraheaders:\n  ${header}\n` })
     const message = expect.stringContaining('"extraheaders.')
-    await expect(proofOf(settings, 'foundries')).rejects.toMatchObject({ code: 'ERR_BAD_FILE', message })
+    await expect(credentialsOf(settings, 'foundries')).rejects.toMatchObject({ code: 'ERR_BAD_FILE', message })
   })
 
   test('in a configuration that was named and is not there are an error', async () => {
@@ -150,7 +152,7 @@ describe('credentials', () => {
       [{ config: '/nowhere/fioctl.yaml' }, {}],
       [{}, { FIOCTL_CONFIG: '/nowhere/fioctl.yaml' }],
     ] as const) {
-      const refused = proofOf(await settingsWith({}, flags, env), 'foundries')
+      const refused = credentialsOf(await settingsWith({}, flags, env), 'foundries')
       await expect(refused).rejects.toMatchObject({ code: 'ERR_USAGE', message: 'There is no /nowhere/fioctl.yaml.' })
     }
   })

@@ -5,7 +5,7 @@ import { ownedDirectory, whyForeignDirectory } from '../../src/directory/owned.j
 import type { FileStatus } from '../../src/ports.js'
 import { durableFiles } from '../../src/storage/files.js'
 import { nodeFileSystem } from '../../src/storage/node-file-system.js'
-import { openFolderAbove, privateGroupOf, warningsAbove, wayTo, whyForeignWay } from '../../src/storage/trust.js'
+import { openFolderAbove, privateGroupOf, resolvePath, warningsAbove, whyForeignPath } from '../../src/storage/trust.js'
 import { output, temporaryDirectory } from '../support/cli.js'
 import { memoryDisk } from '../support/memory-disk.js'
 
@@ -43,20 +43,20 @@ function treeOf(tree: Tree) {
   }
 }
 
-const wayIn = (changes: Tree, path: string) => wayTo(treeOf({ ...CLOSED, ...changes }), path)
+const wayIn = (changes: Tree, path: string) => resolvePath(treeOf({ ...CLOSED, ...changes }), path)
 
 describe('the way to a path', () => {
   test('goes through every link, and through the folders that these lead to', async () => {
-    const { points, isThere } = await wayIn({}, '/home/../opt/module.so.1')
-    expect(isThere).toBe(true)
+    const { components, exists } = await wayIn({}, '/home/../opt/module.so.1')
+    expect(exists).toBe(true)
     const names = ['/', '/home', '/', '/opt', '/usr', '/usr/lib', '/usr/lib/module.so.1', '/usr/lib/module.so']
-    expect(points.map(({ path }) => path)).toEqual(names)
+    expect(components.map(({ path }) => path)).toEqual(names)
   })
 
   test('starts again at the root for an absolute link, and ends where something is missing', async () => {
-    const { points, isThere } = await wayIn({ '/home/me/lib': 'l 1000:1000 /usr/gone/x' }, '/home/me/lib/y')
-    expect(points.map(({ path }) => path)).toEqual(['/', '/home', '/home/me', '/home/me/lib', '/usr'])
-    expect(isThere).toBe(false)
+    const { components, exists } = await wayIn({ '/home/me/lib': 'l 1000:1000 /usr/gone/x' }, '/home/me/lib/y')
+    expect(components.map(({ path }) => path)).toEqual(['/', '/home', '/home/me', '/home/me/lib', '/usr'])
+    expect(exists).toBe(false)
   })
 
   test('does not go in circles', async () => {
@@ -70,9 +70,9 @@ describe('the way to a path', () => {
     await symlink(join(folder, 'one', 'deep'), join(folder, 'two'))
     for (const name of ['one/deep', 'two', 'two/../deep', 'two/.', 'two/../../one']) {
       const path = `${folder}/${name}`
-      const { points, isThere } = await wayTo(nodeFileSystem(), path)
-      expect({ isThere, end: points.at(-1)?.path }).toEqual({
-        isThere: true,
+      const { components, exists } = await resolvePath(nodeFileSystem(), path)
+      expect({ exists, end: components.at(-1)?.path }).toEqual({
+        exists: true,
         end: await output('realpath', ['-z', path]).then((text) => text.slice(0, -1)),
       })
     }
@@ -111,7 +111,7 @@ describe('nobody else can have put it there', () => {
   ]
 
   test.each(ROWS)('%s', async (_, path, changes, reason) => {
-    const why = whyForeignWay(await wayIn(changes, path), ME)
+    const why = whyForeignPath(await wayIn(changes, path), ME)
     if (reason === null) expect(why).toBeNull()
     else expect(why).toContain(reason)
   })

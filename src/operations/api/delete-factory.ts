@@ -8,7 +8,7 @@ import { type LockPorts, withLock } from '../../factory/lock.js'
 import { jsonDocument } from '../../json-document.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock } from '../../ports.js'
-import { requireFree } from '../../storage/free-place.js'
+import { requireFree } from '../../storage/require-free.js'
 
 /** What `fpki api delete-factory --json` prints. */
 export const deletedFactory = jsonDocument({

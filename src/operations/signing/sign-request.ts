@@ -19,7 +19,7 @@ import { newSerialNumber } from '../../pki/serial.js'
 import { validityFrom } from '../../pki/validity.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
 import { issueCertificate } from '../../signer/x509/certificate.js'
-import { requireFreeInFolder } from '../../storage/free-place.js'
+import { requireFreeInFolder } from '../../storage/require-free.js'
 
 /** What `--profile` can say. */
 export const SIGN_PROFILES = { tls: TLS_SERVER, 'device-ca': DEVICE_CA } as const

@@ -109,7 +109,7 @@ function checkCommand({ modulePath, initArgs, token }: Subject): string | null {
  *
  * @param what the name in the message, if not the subject's
  */
-export function explainedError(error: unknown, subject: Subject, what = subject.name): unknown {
+export function explainError(error: unknown, subject: Subject, what = subject.name): unknown {
   const name = returnValue(error)
   if (name === null) return error
   const { code, says, hint } = MEANINGS[name] ?? {
@@ -129,10 +129,10 @@ function unknownCode(subject: Subject): string {
 }
 
 /** Runs PKCS#11 calls and explains their errors. */
-export function explained<T>(subject: Subject, work: () => T, what?: string): T {
+export function explainErrors<T>(subject: Subject, work: () => T, what?: string): T {
   try {
     return work()
   } catch (error) {
-    throw explainedError(error, subject, what)
+    throw explainError(error, subject, what)
   }
 }

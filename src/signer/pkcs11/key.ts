@@ -2,7 +2,7 @@ import { FpkiError } from '../../errors.js'
 import { sameSpki } from '../../pki/public-key.js'
 import type { Curve, KeyChoice, KeyName } from '../../ports.js'
 import { type Attribute, CKA, CKK_EC, CKO, type Cryptoki, type Handle } from './cryptoki.js'
-import { explained, returnValue } from './errors.js'
+import { explainErrors, returnValue } from './errors.js'
 import { ambiguousKey, keyError, keyNotFound } from './key-errors.js'
 import { keyName } from './key-name.js'
 import { curveOfParameters, spkiOfPoint } from './public-point.js'
@@ -82,7 +82,7 @@ export function objectsOf(token: OpenToken, objectClass: number, { label, id }: 
     ...(label ? [{ type: CKA.label, value: label }] : []),
     ...(id ? [{ type: CKA.id, value: Buffer.from(id, 'hex') }] : []),
   ]
-  const handles = explained(token, () => {
+  const handles = explainErrors(token, () => {
     cryptoki.C_FindObjectsInit(session, wanted)
     try {
       return allObjects(cryptoki, session)
@@ -118,7 +118,7 @@ export function attribute(token: OpenToken, object: Handle, type: number): Buffe
   } catch (error) {
     const returned = returnValue(error)
     if (returned === 'CKR_ATTRIBUTE_SENSITIVE' || returned === 'CKR_ATTRIBUTE_TYPE_INVALID') return null
-    return explained(token, () => {
+    return explainErrors(token, () => {
       throw error
     })
   }

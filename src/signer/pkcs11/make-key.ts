@@ -1,7 +1,7 @@
 import type { Curve, KeyName } from '../../ports.js'
 import type { KeyMaterial } from '../open-key.js'
 import { type Attribute, CKA, CKK_EC, CKM, CKO, type Handle } from './cryptoki.js'
-import { explained, explainedError, returnValue } from './errors.js'
+import { explainError, explainErrors, returnValue } from './errors.js'
 import { flagOf, objectsOf, requireKey, type TokenKey, template } from './key.js'
 import { keyError } from './key-errors.js'
 import { keyName } from './key-name.js'
@@ -133,9 +133,9 @@ function withOptionalAttributes(token: OpenToken, work: (isMinimal: boolean) => 
     work(false)
     return
   } catch (error) {
-    if (!REFUSES_ATTRIBUTES.includes(returnValue(error) ?? '')) throw explainedError(error, token)
+    if (!REFUSES_ATTRIBUTES.includes(returnValue(error) ?? '')) throw explainError(error, token)
   }
-  explained(token, () => work(true))
+  explainErrors(token, () => work(true))
 }
 
 /** Some modules ignore the template, so check that the key cannot leave its token. */

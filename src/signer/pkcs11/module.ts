@@ -1,6 +1,6 @@
 import { FpkiError } from '../../errors.js'
 import type { Cryptoki, CryptokiMaker } from './cryptoki.js'
-import { explained, returnValue, type Subject } from './errors.js'
+import { explainErrors, returnValue, type Subject } from './errors.js'
 
 /** A loaded and initialized PKCS#11 module. */
 export interface Module {
@@ -58,7 +58,7 @@ export async function withModule<T>(
 ): Promise<T> {
   const module = await openModule(path, initArgs)
   try {
-    return explained(subjectOf(module), () => work(module))
+    return explainErrors(subjectOf(module), () => work(module))
   } finally {
     module.close()
   }

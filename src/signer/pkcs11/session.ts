@@ -1,7 +1,7 @@
 import { FpkiError } from '../../errors.js'
 import type { HsmChoice } from '../../ports.js'
 import { CKF_SESSION, CKF_TOKEN, CKU, type Cryptoki, type CryptokiMaker, type Handle } from './cryptoki.js'
-import { explained, explainedError, returnValue, type Subject, UNLOCK } from './errors.js'
+import { explainError, explainErrors, returnValue, type Subject, UNLOCK } from './errors.js'
 import { type Module, openModule } from './module.js'
 import { chooseToken, type Token, tokenIn, tokenName } from './token.js'
 
@@ -54,15 +54,15 @@ async function logIn(module: Module, choice: HsmChoice, progress: TokenProgress)
   const pin = withoutPin ? '' : await choice.pin(tokenName(token))
   const access = CKF_SESSION.serial | (has(CKF_TOKEN.writeProtected) ? 0 : CKF_SESSION.readWrite)
   const subject = { name, modulePath: module.path, initArgs: module.initArgs, token }
-  const session = explained(subject, () => cryptoki.C_OpenSession(token.slot, access))
+  const session = explainErrors(subject, () => cryptoki.C_OpenSession(token.slot, access))
   if (choice.keypad) progress.note(`enter the PIN on the keypad of the token ${tokenName(token)}.`)
   if (has(CKF_TOKEN.loginRequired)) tryPin(module, subject, { session, pin })
-  const mechanisms = new Set(explained(subject, () => cryptoki.C_GetMechanismList(token.slot)))
+  const mechanisms = new Set(explainErrors(subject, () => cryptoki.C_GetMechanismList(token.slot)))
   let open = true
   return {
     ...subject,
     ...{ token, cryptoki, session, mechanisms },
-    authenticate: () => explained(subject, () => cryptoki.C_Login(session, CKU.contextSpecific, pin)),
+    authenticate: () => explainErrors(subject, () => cryptoki.C_Login(session, CKU.contextSpecific, pin)),
     close: () => {
       if (!open) return
       open = false
@@ -115,7 +115,7 @@ function tryPin(module: Module, subject: Subject & { readonly token: Token }, { 
     if (returned === 'CKR_USER_ALREADY_LOGGED_IN') return
     throw returned === 'CKR_PIN_INCORRECT'
       ? wrongPin(module, subject.token, subject.name)
-      : explainedError(error, subject)
+      : explainError(error, subject)
   }
 }
 

@@ -4,7 +4,7 @@ import { integer, sequence } from '../../pki/der-write.js'
 import { HASH_OF_CURVE, sameSpki } from '../../pki/public-key.js'
 import type { Signer } from '../../ports.js'
 import { CKM } from './cryptoki.js'
-import { explained } from './errors.js'
+import { explainErrors } from './errors.js'
 import type { TokenKey } from './key.js'
 import { keyError } from './key-errors.js'
 import { keyName } from './key-name.js'
@@ -32,7 +32,7 @@ export function tokenSigner(token: OpenToken, key: TokenKey, certified: Uint8Arr
     algorithm: { curve, hash },
     sign: async (data) => {
       const input = mechanism === CKM.ecdsa ? digestOf(hash, data, 'buffer') : Buffer.from(data)
-      const raw = explained(token, () => {
+      const raw = explainErrors(token, () => {
         cryptoki.C_SignInit(session, { mechanism }, key.handle)
         if (key.alwaysAuthenticate) token.authenticate()
         return cryptoki.C_Sign(session, input, output)

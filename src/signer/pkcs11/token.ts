@@ -1,7 +1,7 @@
 import { FpkiError } from '../../errors.js'
 import type { TokenChoice } from '../../ports.js'
 import { CKF_TOKEN, type Handle } from './cryptoki.js'
-import { explained, returnValue } from './errors.js'
+import { explainErrors, returnValue } from './errors.js'
 import { type Module, subjectOf } from './module.js'
 
 /** A token in a slot of a module. */
@@ -25,7 +25,7 @@ export function tokenName({ label, model, serial }: Pick<Token, 'label' | 'model
 /** The tokens in a module's slots, including uninitialized ones. */
 export function slotsOf(module: Module): readonly Token[] {
   const { cryptoki } = module
-  const slots = explained(subjectOf(module), () => cryptoki.C_GetSlotList(true))
+  const slots = explainErrors(subjectOf(module), () => cryptoki.C_GetSlotList(true))
   return slots.flatMap((slot) => tokenIn({ cryptoki }, slot) ?? [])
 }
 

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { EXIT } from '../../../src/cli/exit.js'
 import { FpkiError } from '../../../src/errors.js'
-import { explained, returnValue, type Subject } from '../../../src/signer/pkcs11/errors.js'
+import { explainErrors, returnValue, type Subject } from '../../../src/signer/pkcs11/errors.js'
 
 const MODULE: Subject = { name: '/m.so', modulePath: '/m.so', initArgs: '', token: null }
 const TOKEN: Subject = { ...MODULE, name: 'The token "acme"', token: { label: 'acme', serial: '1' } }
 
 function errorFor(name: string, subject = TOKEN): FpkiError {
   try {
-    return explained(subject, () => {
+    return explainErrors(subject, () => {
       throw new Error(`${name}:1\n    at PKCS11.C_Sign (pkcs11.cpp:1)`)
     })
   } catch (error) {
@@ -29,7 +29,7 @@ describe('an error of a module', () => {
     ['CKR_CURVE_NOT_SUPPORTED', 'ERR_HSM_KEY', 'the curve is not supported'],
     ['CKR_KEY_FUNCTION_NOT_PERMITTED', 'ERR_HSM_KEY', 'must not be used for signing'],
     ['CKR_VENDOR_DEFINED', 'ERR_HSM_TOKEN', 'the operation failed'],
-  ])('%s is explained, with its name', (name, code, words) => {
+  ])('%s is explainErrors, with its name', (name, code, words) => {
     const error = errorFor(name)
     expect({ code: error.code, exit: EXIT[error.code] }).toEqual({ code, exit: 5 })
     expect(error.message).toContain(words)
@@ -49,7 +49,7 @@ describe('an error of a module', () => {
   test('other errors are not changed', () => {
     const defect = new TypeError('x is not a function')
     const run = () =>
-      explained(TOKEN, () => {
+      explainErrors(TOKEN, () => {
         throw defect
       })
     expect(run).toThrow(defect)

@@ -7,7 +7,7 @@ const MAX_BYTES = 1024 * 1024
 
 /** See {@link DurableFiles.place}. Done twice, it has the same end as done once. */
 export async function place(fs: FileSystem, from: string, to: string): Promise<void> {
-  if (!(await holdSame(fs, from, to))) await linkNew(fs, from, to)
+  if (!(await haveSameContent(fs, from, to))) await linkNew(fs, from, to)
   await fs.syncDirectory(dirname(to))
   await fs.remove(from)
   await fs.syncDirectory(dirname(from))
@@ -16,7 +16,7 @@ export async function place(fs: FileSystem, from: string, to: string): Promise<v
 /** See {@link DurableFiles.move}. */
 export async function move(fs: FileSystem, from: string, to: string): Promise<void> {
   // Two names of one file: rename(2) would leave both.
-  if (await holdSame(fs, from, to)) await fs.remove(from)
+  if (await haveSameContent(fs, from, to)) await fs.remove(from)
   else await fs.rename(from, to)
   await fs.syncDirectory(dirname(to))
   await fs.syncDirectory(dirname(from))
@@ -26,7 +26,7 @@ export async function move(fs: FileSystem, from: string, to: string): Promise<vo
 export async function keep(fs: FileSystem, path: string): Promise<string> {
   const folder = dirname(path)
   const newest = newestBackup(basename(path), (await fs.list(folder)) ?? [])
-  if (newest !== null && (await holdSame(fs, path, join(folder, newest.name)))) return join(folder, newest.name)
+  if (newest !== null && (await haveSameContent(fs, path, join(folder, newest.name)))) return join(folder, newest.name)
   const backup = newest === null ? `${path}.bak` : `${path}.bak.${newest.number + 1}`
   await fs.link(path, backup)
   await fs.syncDirectory(folder)
@@ -44,7 +44,7 @@ function newestBackup(name: string, names: readonly string[]) {
 }
 
 /** What is no file that can be read, a folder for instance, is not the same; what is done next says what is wrong with it. */
-async function holdSame(fs: FileSystem, a: string, b: string): Promise<boolean> {
+async function haveSameContent(fs: FileSystem, a: string, b: string): Promise<boolean> {
   const [one, other] = [await textOf(fs, a), await textOf(fs, b)]
   return one !== null && other !== null && Buffer.from(one).equals(other)
 }

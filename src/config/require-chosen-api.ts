@@ -1,6 +1,6 @@
 import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
-import { saidToken } from './connection.js'
+import { explicitToken } from './connection.js'
 import { readLogins } from './logins.js'
 import type { Settings } from './resolve.js'
 
@@ -15,14 +15,14 @@ export async function requireChosenApi(settings: Settings, files: DurableFiles):
   if (where === null) return
   throw new FpkiError(
     'ERR_API_NOT_CHOSEN',
-    `It is not said which Factory API is meant: the embedded one, or the server that ${where} has credentials for.`,
+    `It is not setting which Factory API is meant: the embedded one, or the server that ${where} has credentials for.`,
     'Give --api embedded or --api foundries, or settle it with `fpki config set api embedded` (or foundries).',
   )
 }
 
 async function credentialsSource(settings: Settings, files: DurableFiles): Promise<string | null> {
-  const said = saidToken(settings, true)
-  if (said !== null) return said.source
+  const setting = explicitToken(settings, true)
+  if (setting !== null) return setting.source
   const [url] = (await readLogins(files, settings.places)).keys()
   if (url !== undefined) return '`fpki login`'
   const { token, clientCredentials, path } = await settings.fioctl()

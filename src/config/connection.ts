@@ -10,19 +10,19 @@ import { credentialsPath, hasConfiguration } from './places.js'
 import type { Setting, Settings } from './resolve.js'
 import { editYaml } from './yaml-file.js'
 
-/** How a server is told who asks; where it was setting. Secret. */
+/** The credentials for a server, and their source. Secret. */
 export type ServerCredentials =
   | { readonly kind: 'token'; readonly header: string; readonly token: string; readonly source: string }
   | {
       readonly kind: 'client'
       readonly client: OAuthClient
-      readonly held: OAuthTokens | null
+      readonly tokens: OAuthTokens | null
       readonly source: string
-      /** Writes new tokens into the place of the old ones in `source`. */
-      keep(tokens: OAuthTokens): Promise<void>
+      /** Replaces the tokens in `source`. */
+      save(tokens: OAuthTokens): Promise<void>
     }
 
-/** All that speaking to a server takes. */
+/** Everything needed to connect to a server. */
 export interface Connection {
   readonly url: string
   readonly credentials: ServerCredentials
@@ -31,25 +31,25 @@ export interface Connection {
   readonly insecure: boolean
   /** A PEM file. */
   readonly cacert: string | null
-  /** May hold a password. */
+  /** May contain a password. */
   readonly proxy: string | null
   readonly noProxy: string
   readonly timeoutMilliseconds: number
 }
 
-/** The base URL of a server that is chosen. Throws ERR_USAGE, ERR_BAD_FILE. */
+/** The base URL of the chosen server. Throws ERR_USAGE, ERR_BAD_FILE. */
 export async function serverUrl(choice: ApiChoice, settings: Settings): Promise<string> {
   return choice.kind === 'url' ? choice.url : fioctlUrl(await settings.fioctl())
 }
 
-/** How the chosen server is spoken to. Throws ERR_API when there are no credentials for it, ERR_USAGE, ERR_BAD_FILE. */
+/** The connection to the chosen server. Throws ERR_API when there are no credentials for it, ERR_USAGE, ERR_BAD_FILE. */
 export async function connectionTo(choice: ApiChoice, settings: Settings, files: DurableFiles): Promise<Connection> {
   const url = await serverUrl(choice, settings)
   const fioctl = await fioctlOf(url, settings)
   const credentials = await credentialsFor(url, fioctl, settings, files)
   if (credentials === null) {
-    const hint = 'Log in with `fpki login`, or give a token in FPKI_TOKEN.'
-    throw new FpkiError('ERR_API', `There are no credentials for the Factory API at ${url}.`, hint)
+    const hint = 'Log in with `fpki login`, or set FPKI_TOKEN.'
+    throw new FpkiError('ERR_API', `No credentials for the Factory API at ${url}.`, hint)
   }
   return {
     ...transportOf(settings),
@@ -60,7 +60,7 @@ export async function connectionTo(choice: ApiChoice, settings: Settings, files:
   }
 }
 
-/** How requests go out, whoever they are for. */
+/** The settings for requests to any server. */
 export function transportOf({ places: { env }, cacert, timeout }: Settings) {
   return {
     cacert: cacert.value,
@@ -70,7 +70,7 @@ export function transportOf({ places: { env }, cacert, timeout }: Settings) {
   }
 }
 
-/** fioctl's configuration, when it is for the server at `url`: nothing of it is for another one. */
+/** fioctl's configuration if it is for the server at `url`; it must not be used for any other. */
 export async function fioctlOf(url: string, settings: Settings): Promise<FioctlConfig | null> {
   const fioctl = await settings.fioctl()
   return fioctlUrl(fioctl) === url ? fioctl : null
@@ -80,7 +80,7 @@ function fioctlUrl({ serverUrl: address, path }: FioctlConfig): string {
   return address === null ? FOUNDRIES_URL : baseUrl(address, `server.url in ${path}`)
 }
 
-/** The first credentials for a server that are there: a flag's, the environment's, those of `fpki login`, fioctl's. */
+/** The credentials for a server: from a flag, the environment, `fpki login` or fioctl, in this order. */
 export async function credentialsFor(
   url: string,
   fioctl: FioctlConfig | null,
@@ -97,7 +97,7 @@ export async function credentialsFor(
   )
 }
 
-/** A token that flags or environment give; FIOCTL_TOKEN is for fioctl's server only. */
+/** The token in flags or environment; FIOCTL_TOKEN is only for fioctl's server. */
 export function explicitToken({ flags, places: { env } }: Settings, isFioctls: boolean): Setting<string> | null {
   const sources = [
     ['--token', flags.token],
@@ -116,24 +116,24 @@ function stored(
 ): ServerCredentials | null {
   if (token) return tokenCredentials(token, path, settings)
   if (!credentials) return null
-  const keep = (tokens: OAuthTokens) => {
+  const save = (tokens: OAuthTokens) => {
     const edits = Object.entries(membersOf(tokens)).map(
       ([name, value]) => [[...at, 'clientcredentials', name], value] as const,
     )
     return editYaml(files, path, edits)
   }
-  return { kind: 'client', client: clientOf(credentials, path), held: tokensOf(credentials), source: path, keep }
+  return { kind: 'client', client: clientOf(credentials, path), tokens: tokensOf(credentials), source: path, save }
 }
 
-/** A token as a credentials. Throws ERR_USAGE when it cannot stand in a header. */
+/** A token as credentials. Throws ERR_USAGE when it is not valid in a header. */
 export function tokenCredentials(token: string, source: string, { places: { env } }: Settings): ServerCredentials {
   const header = env['TOKEN_HEADER'] || 'OSF-TOKEN'
   if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(header)) {
-    throw new FpkiError('ERR_USAGE', 'TOKEN_HEADER is not the name of a header.', 'Give a name such as OSF-TOKEN.')
+    throw new FpkiError('ERR_USAGE', 'TOKEN_HEADER is not a valid header name.', 'Use a name such as OSF-TOKEN.')
   }
   if (!/^[\x21-\x7e]+$/.test(token)) {
-    const problem = 'it contains a space or a character that is not ASCII'
-    throw new FpkiError('ERR_USAGE', `Cannot send the token from ${source}: ${problem}.`, 'Check where it was copied.')
+    const problem = 'it contains a space or a non-ASCII character'
+    throw new FpkiError('ERR_USAGE', `Cannot send the token from ${source}: ${problem}.`, 'Copy the token again.')
   }
   return { kind: 'token', header, token, source }
 }

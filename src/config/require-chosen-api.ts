@@ -5,18 +5,17 @@ import { readLogins } from './logins.js'
 import type { Settings } from './resolve.js'
 
 /**
- * Setting a root of trust cannot be undone, so that a change never goes to a Factory API that was guessed (cli.md, "Which
- * Factory API"). Throws ERR_API_NOT_CHOSEN when nothing says which one, and there are credentials for another than the
- * embedded one.
+ * Requires an explicit choice of the Factory API before a change, because a root of trust can be set only once (cli.md,
+ * "Which Factory API"). Throws ERR_API_NOT_CHOSEN when no API was chosen but there are credentials for a server.
  */
 export async function requireChosenApi(settings: Settings, files: DurableFiles): Promise<void> {
   if (settings.api.source !== 'default') return
-  const where = await credentialsSource(settings, files)
-  if (where === null) return
+  const source = await credentialsSource(settings, files)
+  if (source === null) return
   throw new FpkiError(
     'ERR_API_NOT_CHOSEN',
-    `It is not setting which Factory API is meant: the embedded one, or the server that ${where} has credentials for.`,
-    'Give --api embedded or --api foundries, or settle it with `fpki config set api embedded` (or foundries).',
+    `No Factory API chosen: use the embedded one, or the server for which ${source} has credentials?`,
+    'Pass --api embedded or --api foundries. To make it the default: `fpki config set api embedded` (or foundries).',
   )
 }
 

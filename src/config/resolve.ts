@@ -4,33 +4,33 @@ import { PLACES, readOwnConfig, SETTING_NAMES, type SettingName } from './own.js
 import { hasConfiguration, type Places } from './places.js'
 import { type SettingsFlags, stateDirectoryOf } from './settings.js'
 
-/** The value of a setting and where it comes from; null: nobody says it. */
+/** The value of a setting (null when unset) and its source. */
 export interface Setting<T = string | null> {
   readonly value: T
   /** A flag, a variable, the path of a file, or `default`. */
   readonly source: string
 }
 
-/** What flags, environment and files say together. */
+/** The settings from flags, environment and files. */
 export interface Settings {
   readonly flags: SettingsFlags
   readonly places: Places
   readonly api: Setting<string>
-  /** Without fioctl's configuration, which counts for its own server only. */
+  /** Without fioctl's configuration, which only applies to its own server. */
   readonly factory: Setting
-  /** Of the embedded Factory API. Throws ERR_USAGE when there is no HOME for it. */
+  /** Of the embedded Factory API. Throws ERR_USAGE without HOME. */
   stateDirectory(): Setting<string>
   /** A PEM file. */
   readonly cacert: Setting
   /** Seconds. */
   readonly timeout: Setting<string>
-  /** fioctl's configuration; read when it is asked for. */
+  /** Reads fioctl's configuration. */
   fioctl(): Promise<FioctlConfig>
 }
 
 const UNSET = { value: null, source: 'default' } as const
 
-/** Flags, environment and fpki's own configuration put together, each value checked. Throws ERR_USAGE, ERR_BAD_FILE. */
+/** Combines flags, environment and fpki's own configuration, and checks each value. Throws ERR_USAGE, ERR_BAD_FILE. */
 export async function resolveSettings(flags: SettingsFlags, places: Places, files: DurableFiles): Promise<Settings> {
   const own = await ownConfigOrEmpty(files, places)
   const setting = (name: SettingName) => settingOf(name, flags, places, own)
@@ -50,7 +50,7 @@ export async function resolveSettings(flags: SettingsFlags, places: Places, file
   }
 }
 
-/** Without a HOME there is no configuration, and the environment may say all. */
+/** Empty without HOME: the environment may suffice. */
 async function ownConfigOrEmpty(
   files: DurableFiles,
   places: Places,
@@ -67,7 +67,7 @@ function settingOf(
   const { flag, variables, check } = PLACES[name]
   const sources: readonly (readonly [string, string | undefined])[] = [
     [`--${name}`, flags[flag]],
-    // An empty variable is one that was not set.
+    // Empty variables count as unset.
     ...variables.map((variable) => [variable, env[variable] || undefined] as const),
     [own.path, own.values[name] || undefined],
   ]

@@ -17,7 +17,7 @@ import { decodePem } from '../pki/pem.js'
 import { VERSION } from '../version.js'
 import type { Machine } from './index.js'
 
-/** How the caller is told of things, and told to stop. */
+/** Receives warnings, and aborts requests. */
 export interface HttpPorts {
   readonly signal: AbortSignal
   readonly warn: (text: string) => void
@@ -25,7 +25,7 @@ export interface HttpPorts {
 
 type Transport = Omit<Connection, 'url' | 'credentials' | 'extraHeaders'>
 
-/** The longest answer of a Factory API: a list of some thousand device CAs. */
+/** The size limit for responses: a list of some thousand device CAs. */
 const MAX_BYTES = 8 * 1024 * 1024
 
 /** See `httpFactoryOn`. */
@@ -42,7 +42,7 @@ export async function openHttpFactory(
   return httpFactory({ ...out, url, factory, extraHeaders, credentials })
 }
 
-/** New OAuth tokens, by the client's own secret. Throws ERR_API. */
+/** Requests OAuth tokens with the client secret. Throws ERR_API. */
 export async function requestTokens(
   machine: Machine,
   transport: Transport,
@@ -59,11 +59,13 @@ async function oauthPorts(
 ): Promise<OAuthPorts> {
   const extraRoots = cacert === null ? null : await files.read(cacert, MAX_BYTES)
   if (cacert !== null) {
-    if (extraRoots === null) throw new FpkiError('ERR_USAGE', `There is no ${cacert}.`, 'Look at CACERT.')
+    if (extraRoots === null) throw new FpkiError('ERR_USAGE', `No such file: ${cacert}.`, 'Check --cacert and CACERT.')
     checkRoots(decodePem('CERTIFICATE', extraRoots, cacert), cacert)
   }
   return {
-    ...{ clock, random, userAgent: `fpki/${VERSION}` },
+    clock,
+    random,
+    userAgent: `fpki/${VERSION}`,
     send: undiciSend({ ...transport, extraRoots, maxBytes: MAX_BYTES, signal }),
     sleep: async (milliseconds) => {
       await delay(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
@@ -71,24 +73,24 @@ async function oauthPorts(
   }
 }
 
-/** TLS leaves a root that it cannot read out, and says nothing. Throws ERR_BAD_FILE. */
+/** Checks the roots, because TLS silently ignores unreadable ones. Throws ERR_BAD_FILE. */
 function checkRoots(roots: readonly Uint8Array[], cacert: string): void {
   try {
     for (const der of roots) new X509Certificate(der)
   } catch (cause) {
-    const hint = 'Give a PEM file with the roots to trust.'
-    throw new FpkiError('ERR_BAD_FILE', `${cacert} holds something that is no certificate.`, hint, { cause })
+    const hint = 'Use a PEM file with the root certificates to trust.'
+    throw new FpkiError('ERR_BAD_FILE', `${cacert} contains an invalid certificate.`, hint, { cause })
   }
 }
 
 function credentialsOf(credentials: ServerCredentials, out: OAuthPorts, { warn }: HttpPorts): Credentials {
   if (credentials.kind === 'token') return fixedCredentials({ name: credentials.header, value: credentials.token })
-  return oauthCredentials(credentials.client, credentials.held, out, async (tokens) => {
+  return oauthCredentials(credentials.client, credentials.tokens, out, async (tokens) => {
     try {
-      await credentials.keep(tokens)
+      await credentials.save(tokens)
     } catch (error) {
       if (!(error instanceof FpkiError)) throw error
-      warn(`the new tokens could not be kept: ${error.message}`)
+      warn(`cannot save the new tokens: ${error.message}`)
     }
   })
 }

@@ -8,7 +8,7 @@ import { removeTree, writeTree } from './tree.js'
 
 type Content = string | Uint8Array
 
-/** Durable files on top of a file system's single steps. Every failure of the system becomes an {@link FpkiError}. */
+/** Durable files on top of the primitive operations of a file system. System errors become {@link FpkiError}s. */
 export function durableFiles(fs: FileSystem): DurableFiles {
   return {
     makeDirectory: (path) => explainSystemErrors(path, () => makeDirectory(fs, path)),
@@ -48,8 +48,8 @@ async function makeDirectory(fs: FileSystem, path: string): Promise<void> {
 }
 
 /**
- * The content gets its name by link(2), which refuses a name that is taken, and only when it is on the disk: the file
- * is whole or absent, and nothing is overwritten even by a program that does not know of our lock.
+ * Links the synced file to its name with link(2), which never overwrites: the file is complete or absent, even if another
+ * program ignores our lock.
  */
 async function create(fs: FileSystem, path: string, content: Content, mode: number): Promise<void> {
   const unfinished = await writeUnfinished(fs, path, content, mode)
@@ -63,7 +63,7 @@ async function create(fs: FileSystem, path: string, content: Content, mode: numb
     await fs.remove(unfinished)
     await fs.syncDirectory(dirname(path))
   } catch (error) {
-    // It has its name, and nobody was told that it is there: it would be in the way of the next try.
+    // The caller sees an error, so the file must not be in the way of the next attempt.
     for (const name of [path, unfinished]) await fs.remove(name).catch(() => undefined)
     throw error
   }
@@ -93,7 +93,7 @@ async function writeUnfinished(fs: FileSystem, path: string, content: Content, m
     await file.write(typeof content === 'string' ? Buffer.from(content) : content)
     await file.sync()
   } catch (error) {
-    // A full disk must not stay fuller than it was. What went wrong first is what is told.
+    // Free the space on a full disk, and report the first error.
     await file.close().catch(() => undefined)
     await fs.remove(unfinished).catch(() => undefined)
     throw error

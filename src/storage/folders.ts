@@ -3,13 +3,13 @@ import { systemErrorCode } from '../errors.js'
 import type { FileSystem, FolderEntry, NewFile } from '../ports.js'
 import { removeTree } from './tree.js'
 
-/** What an interrupted write leaves: a file or a folder with this ending, which nothing has ever used. */
+/** The suffix of files and folders left by interrupted writes, which nothing uses. */
 export const UNFINISHED = '.fpki-unfinished'
 
-/** Larger than any file that goes into a folder of fpki's. */
+/** Larger than any file in a folder of fpki. */
 const MAX_BYTES = 1024 * 1024
 
-/** Where the system makes no hard link: none there, too many, another disk. */
+/** Errors when hard links are not possible. */
 const NO_LINK = ['EPERM', 'EMLINK', 'EXDEV', 'EOPNOTSUPP', 'ENOTSUP']
 
 /** See {@link DurableFiles.append}. */
@@ -19,7 +19,7 @@ export async function append(fs: FileSystem, path: string, text: string, mode: n
   if (isNew) await fs.syncDirectory(dirname(path))
 }
 
-/** See {@link DurableFiles.createFolder}. Nobody looks into it before it has its name, so its files need no care of their own. */
+/** See {@link DurableFiles.createFolder}. Nobody reads the folder before the rename, so its files are written directly. */
 export async function createFolder(fs: FileSystem, path: string, entries: readonly FolderEntry[]): Promise<void> {
   const unfinished = `${path}${UNFINISHED}`
   await removeTree(fs, unfinished)
@@ -29,7 +29,7 @@ export async function createFolder(fs: FileSystem, path: string, entries: readon
     await fs.syncDirectory(unfinished)
     await fs.rename(unfinished, path)
   } catch (error) {
-    // What went wrong first is what is told.
+    // Report the first error.
     await removeTree(fs, unfinished).catch(() => undefined)
     throw error
   }
@@ -38,7 +38,7 @@ export async function createFolder(fs: FileSystem, path: string, entries: readon
 
 async function writeEntry(fs: FileSystem, path: string, entry: FolderEntry): Promise<void> {
   if ('text' in entry) return writeThrough(await fs.createFile(path, entry.mode), Buffer.from(entry.text))
-  // A key behind a link, on a stick say, is to be there only: nobody asked for it in another place.
+  // A key behind a symbolic link, such as on a USB stick, must not be copied elsewhere.
   if (await isLink(fs, entry.from)) return
   try {
     await fs.link(entry.from, path)
@@ -49,7 +49,7 @@ async function writeEntry(fs: FileSystem, path: string, entry: FolderEntry): Pro
   }
 }
 
-/** Is there a symbolic link at `path`? Links above it do not count. */
+/** Whether `path` itself is a symbolic link. */
 export async function isLink(fs: FileSystem, path: string): Promise<boolean> {
   return (await fs.realPath(path)) !== join(await fs.realPath(dirname(path)), basename(path))
 }
@@ -63,7 +63,7 @@ async function writeThrough(file: NewFile, content: Uint8Array): Promise<void> {
   }
 }
 
-/** See {@link DurableFiles.removeFolder}. It loses its name first, so that nobody takes the half of it for the whole. */
+/** See {@link DurableFiles.removeFolder}. Renames the folder first, so that nobody sees part of it. */
 export async function removeFolder(fs: FileSystem, path: string): Promise<void> {
   const unfinished = `${path}${UNFINISHED}`
   await removeTree(fs, unfinished)

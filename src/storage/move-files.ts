@@ -2,10 +2,10 @@ import { basename, dirname, join } from 'node:path'
 import { FpkiError, systemErrorCode } from '../errors.js'
 import type { FileSystem } from '../ports.js'
 
-/** Large enough for any file that is kept. */
+/** Large enough for any file of fpki. */
 const MAX_BYTES = 1024 * 1024
 
-/** See {@link DurableFiles.place}. Done twice, it has the same end as done once. */
+/** See {@link DurableFiles.place}. Idempotent. */
 export async function place(fs: FileSystem, from: string, to: string): Promise<void> {
   if (!(await haveSameContent(fs, from, to))) await linkNew(fs, from, to)
   await fs.syncDirectory(dirname(to))
@@ -15,7 +15,7 @@ export async function place(fs: FileSystem, from: string, to: string): Promise<v
 
 /** See {@link DurableFiles.move}. */
 export async function move(fs: FileSystem, from: string, to: string): Promise<void> {
-  // Two names of one file: rename(2) would leave both.
+  // rename(2) does nothing for two names of the same file.
   if (await haveSameContent(fs, from, to)) await fs.remove(from)
   else await fs.rename(from, to)
   await fs.syncDirectory(dirname(to))
@@ -43,7 +43,7 @@ function newestBackup(name: string, names: readonly string[]) {
   return numbered.sort((a, b) => a.number - b.number).at(-1) ?? null
 }
 
-/** What is no file that can be read, a folder for instance, is not the same; what is done next says what is wrong with it. */
+/** False when either is not a readable file; the next step then reports why. */
 async function haveSameContent(fs: FileSystem, a: string, b: string): Promise<boolean> {
   const [one, other] = [await textOf(fs, a), await textOf(fs, b)]
   return one !== null && other !== null && Buffer.from(one).equals(other)
@@ -53,16 +53,12 @@ function textOf(fs: FileSystem, path: string): Promise<Uint8Array | null> {
   return fs.read(path, MAX_BYTES).catch(() => null)
 }
 
-/** link(2) refuses a name that is taken, so that nothing is overwritten even by a program that does not know our lock. */
+/** link(2) never overwrites, even if another program ignores our lock. */
 export async function linkNew(fs: FileSystem, from: string, to: string): Promise<void> {
   try {
     await fs.link(from, to)
   } catch (error) {
     if (systemErrorCode(error) !== 'EEXIST') throw error
-    throw new FpkiError(
-      'ERR_EXISTS',
-      `${to} exists already.`,
-      'fpki overwrites nothing; name another directory or file.',
-    )
+    throw new FpkiError('ERR_EXISTS', `${to} already exists.`, 'fpki never overwrites files. Choose another path.')
   }
 }

@@ -3,21 +3,21 @@ import { FpkiError, systemErrorCode } from '../errors.js'
 import type { DurableFiles, FileSystem } from '../ports.js'
 import type { ArchiveEntry } from './archive.js'
 
-/** What a backup may hold: far more than any PKI, and little enough for memory. */
+/** The size limit for a backup: far more than any PKI, and small enough for memory. */
 export const MAX_TREE_BYTES = 64 * 1024 * 1024
 
-/** Whoever can write to a folder can exchange the keys in it. */
+/** Anyone who can write to a folder could replace its keys. */
 const NO_GROUP_OTHER_WRITE = 0o755
 const OWNER_READ_EXECUTE = 0o500
 
-/** Folders in folders: more than any PKI has, and an end for links that lead in circles. */
+/** More levels than any PKI has; stops at link loops. */
 const MAX_DEPTH = 8
 
 /**
- * All that is in the directory `root`, as entries below `path`; what interrupted writes left is no part of it.
+ * Reads the directory `root` recursively as entries below `path`, without leftovers of interrupted writes.
  *
- * @param skip paths below `root` that are left out
- * @throws FpkiError ERR_BAD_FILE when it is too large, or something in it is no file and no folder; ERR_STORAGE
+ * @param skip paths below `root` to leave out
+ * @throws FpkiError ERR_BAD_FILE when it is too large or contains a special file; ERR_STORAGE
  */
 export async function readTree(
   files: DurableFiles,
@@ -31,7 +31,7 @@ export async function readTree(
     const place = join(root, below)
     const name = below === '' ? path : `${path}/${below}`
     const { kind, mode } = await statusOf(files, place)
-    if (kind === 'other' || depth > MAX_DEPTH) throw notArchivable(place, 'is no file that a backup can hold')
+    if (kind === 'other' || depth > MAX_DEPTH) throw notArchivable(place, 'is not a regular file or folder')
     if (kind === 'file') {
       const content = (await files.readOctets(place, left)) ?? new Uint8Array()
       left -= content.length
@@ -46,7 +46,7 @@ export async function readTree(
   return entries
 }
 
-/** See {@link DurableFiles.writeTree}. Nobody knows of the files yet: a name of its own for each would gain nothing. */
+/** See {@link DurableFiles.writeTree}. Nobody uses the files yet, so they are written directly. */
 export async function writeTree(fs: FileSystem, root: string, entries: readonly ArchiveEntry[]): Promise<void> {
   for (const { path, kind, mode, content } of entries) {
     const place = join(root, path)
@@ -54,7 +54,7 @@ export async function writeTree(fs: FileSystem, root: string, entries: readonly 
     else await writeFile(fs, place, content, mode)
   }
   const folders = new Map(entries.flatMap(({ path, kind, mode }) => (kind === 'directory' ? [[path, mode]] : [])))
-  // What is deepest comes first: a folder may be closed to writing from then on.
+  // Deepest first: a folder may become read-only.
   for (const path of [...new Set(['', ...folders.keys()])].sort().reverse()) {
     const mode = folders.get(path)
     if (mode !== undefined) await fs.setMode(join(root, path), (mode & NO_GROUP_OTHER_WRITE) | OWNER_READ_EXECUTE)
@@ -62,7 +62,7 @@ export async function writeTree(fs: FileSystem, root: string, entries: readonly 
   }
 }
 
-/** See {@link DurableFiles.removeTree}. A link is removed, and what it leads to is left alone. */
+/** See {@link DurableFiles.removeTree}. */
 export async function removeTree(fs: FileSystem, path: string): Promise<void> {
   try {
     await fs.remove(path)
@@ -86,11 +86,11 @@ async function writeFile(fs: FileSystem, path: string, content: Uint8Array, mode
 
 async function statusOf(files: DurableFiles, place: string) {
   const status = await files.status(place)
-  if (status === null) throw notArchivable(place, 'is a link that leads nowhere')
+  if (status === null) throw notArchivable(place, 'is a dangling symbolic link')
   return status
 }
 
 function notArchivable(place: string, reason: string): FpkiError {
-  const hint = 'A backup holds everything or is none. Move it elsewhere, and run the command again.'
-  return new FpkiError('ERR_BAD_FILE', `${place} ${reason}.`, hint)
+  const hint = 'A backup must be complete. Move this file elsewhere, and run the command again.'
+  return new FpkiError('ERR_BAD_FILE', `Cannot back up ${place}: it ${reason}.`, hint)
 }

@@ -2,31 +2,31 @@ import { dirname, isAbsolute, join } from 'node:path'
 import type { FileStatus, FileSystem, Person } from '../ports.js'
 
 /**
- * Whose is a file? Nothing that a file says is acted on before it is known to be ours: no module loaded, no server asked, no
- * secret given. The decisions are pure functions over what the file system shows; {@link resolvePath} gathers that.
+ * File ownership. fpki acts on a file only if nobody else could have written it: before it loads a module, connects to a
+ * server or sends a secret. The decisions are pure functions of what {@link resolvePath} collects.
  */
 
-/** One folder, symbolic link or file on the way to a path. */
+/** One folder, symbolic link or file in a path. */
 export interface PathComponent {
   readonly path: string
   readonly kind: FileStatus['kind'] | 'link'
-  /** The permission bits; of a link, which has none that matter, 0. */
+  /** The permission bits; 0 for a link. */
   readonly mode: number
   readonly uid: number
   readonly gid: number
 }
 
-/** All that a path leads through, from `/` on. */
+/** All components of a path, from `/` on. */
 export interface ResolvedPath {
   readonly components: readonly PathComponent[]
-  /** Is the end there? Otherwise the last component is the folder in which something is missing. */
+  /** Whether the path exists; if not, the last component is the folder in which a name is missing. */
   readonly exists: boolean
 }
 
-/** As many as Linux follows (path_resolution(7)). */
+/** The limit of Linux (path_resolution(7)). */
 const MAX_LINKS = 40
 
-/** Everything on the way to `path` (absolute), through each symbolic link as the kernel follows it. */
+/** Resolves an absolute path like the kernel, and returns every component, including symbolic links. */
 export async function resolvePath(fs: Pick<FileSystem, 'stat' | 'linkAt'>, path: string): Promise<ResolvedPath> {
   const components: PathComponent[] = []
   const rest = ['/', ...namesIn(path)]
@@ -59,7 +59,7 @@ function namesIn(path: string): readonly string[] {
   return path.split('/').filter((name) => name !== '' && name !== '.')
 }
 
-/** Why somebody else could have written what is here; null: only we or root can. A clause. */
+/** Why another user could have written a file, as a clause; null when only this user and root could. */
 export function whyForeign(at: PathComponent, { uid, privateGroup }: Person, mayGroupWrite = false): string | null {
   if (at.uid !== 0 && at.uid !== uid) return `${at.path} belongs to another user (uid ${at.uid})`
   const isPrivate = mayGroupWrite && at.gid === privateGroup
@@ -69,8 +69,8 @@ export function whyForeign(at: PathComponent, { uid, privateGroup }: Person, may
 }
 
 /**
- * The strict rule, for code that is to be loaded: why somebody else could have put it there; null: nobody could. Everything on
- * the way belongs to us or to root, and nobody else can write it. In a sticky folder (`/tmp`) what is ours stays ours.
+ * The strict rule for code to be loaded: why another user could have put it there; null when nobody could. All components
+ * must belong to this user or root, and not be writable by others. Files in a sticky folder (`/tmp`) are safe.
  */
 export function whyForeignPath({ components, exists }: ResolvedPath, person: Person): string | null {
   const reasons = components.map((component, at) => {
@@ -84,19 +84,19 @@ export function whyForeignPath({ components, exists }: ResolvedPath, person: Per
 
 const ROOT: PathComponent = { path: '/', kind: 'directory', mode: 0o755, uid: 0, gid: 0 }
 
-/** The folder above the end of a way in which everybody can rename everything; undefined: there is none. */
+/** The first folder above the end of a path in which everybody can rename files. */
 export function openFolderAbove(way: ResolvedPath): PathComponent | undefined {
   return foldersAbove(way).find(({ mode }) => (mode & 0o1002) === 0o0002)
 }
 
-/** Who else could put another directory in the place of one of ours: a sentence for each folder above that is not closed. */
+/** Warnings about other users who could replace one of the folders above, one sentence each. */
 export function warningsAbove(way: ResolvedPath, { uid, privateGroup }: Person): readonly string[] {
   const sentences = foldersAbove(way).flatMap(({ path, mode, uid: owner, gid }) => {
     if (owner !== 0 && owner !== uid)
-      return [`${path} belongs to another user (uid ${owner}), who can put something else in its place.`]
-    // The sticky bit leaves renaming to the owner.
+      return [`${path} belongs to another user (uid ${owner}), who can replace its content.`]
+    // With the sticky bit, only owners can rename.
     if ((mode & 0o1020) !== 0o0020 || gid === 0 || gid === privateGroup) return []
-    return [`The group ${gid} can rename what is in ${path} (mode ${octal(mode)}).`]
+    return [`The group ${gid} can rename files in ${path} (mode ${octal(mode)}).`]
   })
   return [...new Set(sentences)]
 }
@@ -106,9 +106,7 @@ function foldersAbove({ components, exists }: ResolvedPath): readonly PathCompon
 }
 
 /**
- * The group of a user that has no other member, as /etc/passwd and /etc/group say it; null: there is none.
- *
- * @param gid the group in effect
+ * The effective group `gid` if the user is its only member, according to /etc/passwd and /etc/group; otherwise null.
  */
 export function privateGroupOf(
   passwd: string,
@@ -122,7 +120,7 @@ export function privateGroupOf(
   const primary = users.filter(([, , , id]) => id === String(gid)).map(([name]) => name)
   const others = [...members, ...primary].filter((name) => !names.includes(name))
   if (others.length > 0) return null
-  // In a container neither may have a name: then the usual numbers decide.
+  // In a container, neither may have a name; then compare the numbers.
   return entry !== undefined || gid === uid ? gid : null
 }
 
@@ -130,7 +128,7 @@ function rowsOf(text: string): readonly (readonly string[])[] {
   return text.split('\n').map((line) => line.split(':'))
 }
 
-/** Permission bits in words. */
+/** Formats permission bits. */
 export function octal(mode: number): string {
   return mode.toString(8).padStart(4, '0')
 }

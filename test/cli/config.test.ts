@@ -70,8 +70,8 @@ describe('fpki config', () => {
   })
 
   test.each([
-    [['config', 'set', 'colour', 'red'], 'There is no setting "colour"'],
-    [['config', 'set', 'api', 'http://factory.example'], 'http:// is for this machine only'],
+    [['config', 'set', 'colour', 'red'], 'Unknown setting: "colour"'],
+    [['config', 'set', 'api', 'http://factory.example'], 'http:// is only for this machine'],
     [['config', 'set', 'timeout', 'long'], 'no number of seconds'],
     [['config', 'unset', 'pin'], 'There are api, factory'],
   ])('%j is refused', async (words, said) => {

@@ -59,7 +59,7 @@ describe('below a folder in which somebody else can rename things', () => {
         await chown(above, 0, SOMEBODY)
         await chmod(above, 0o775)
       },
-      `The group ${SOMEBODY} can rename what is in `,
+      `The group ${SOMEBODY} can rename files in `,
     ],
   ])('ca create warns of %s, and ca verify says it again', async (_, change, text) => {
     const { home, above, directory } = await scene(change)

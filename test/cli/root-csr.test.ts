@@ -124,7 +124,7 @@ describe('ca root-csr', () => {
     const other = { status: 3, code: 'ERR_UNFINISHED', names: ['--factory acme'] }
     await expectRefusal(home, ['ca', 'root-csr', directory, '--factory', 'bolt'], other)
     await writeFile(join(home.path, 'taken'), 'something')
-    const taken = { status: 3, code: 'ERR_EXISTS', names: ['taken exists already'] }
+    const taken = { status: 3, code: 'ERR_EXISTS', names: ['taken already exists'] }
     // Not two at once: it is found behind the lock.
     expectWords(await home.fpki(['ca', 'root-csr', directory, '--out', join(home.path, 'taken')]), taken)
     expect(await readFile(join(home.path, 'taken'), 'utf8')).toBe('something')

@@ -244,7 +244,7 @@ describe('a list is refused, exit 6, and nothing is sent:', () => {
   test.each<[string, string, readonly string[]]>([
     ['empty', '', ['stdin is not a certificate: it contains no PEM block']],
     ['no PEM', 'these are all', ['stdin is not a certificate: it contains no PEM block']],
-    ['huge', '-'.repeat(5_000_000), ['stdin cannot be read', '4194304 bytes']],
+    ['huge', '-'.repeat(5_000_000), ['Cannot read stdin', '4194304 bytes']],
   ])('one that is %s', async (_, stdin, names) => {
     const { home } = await copiedPki()
     const refusal = { status: 6, code: 'ERR_BAD_FILE', names }
@@ -262,7 +262,7 @@ describe('the Factory API', () => {
     const made = await copiedPki()
     const stranger = await signedCa(made, '/CN=fio-somebody-else/OU=acme')
     const file = await listOf(made, 'online-crt', 'local-ca.pem', stranger)
-    const names = ['400', "neither for a key of this factory nor named fio-"]
+    const names = ['400', 'neither for a key of this factory nor named fio-']
     await expectRefusal(made.home, ['ca', 'update', file], { status: 4, code: 'ERR_API', names })
   })
 

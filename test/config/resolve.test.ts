@@ -32,7 +32,7 @@ async function settingsWith(
 
 describe('a setting', () => {
   const own = { [OWN]: 'api: foundries\nfactory: own\ntimeout: 7\n' }
-  test('is the flag’s, then the variable’s, then the configuration’s, then the default', async () => {
+  test('comes from the flag, then the variable, then the configuration, then the default', async () => {
     const env = { FPKI_API: 'https://variable.example/', FIOCTL_FACTORY: 'fioctl', CACERT: '/ca.pem' }
     const byFlag = await settingsWith(own, { api: 'embedded', factory: 'flag' }, env)
     expect(byFlag).toMatchObject({ api: { value: 'embedded', source: '--api' }, factory: { source: '--factory' } })
@@ -51,8 +51,8 @@ describe('a setting', () => {
 
   test.each([
     ['colour: red\n', '"colour" is unknown'],
-    ['api: {a: b}\n', '"api" is unknown or of the wrong kind'],
-    ['- api\n', 'it is no list of settings'],
+    ['api: {a: b}\n', '"api" is unknown or has the wrong type'],
+    ['- api\n', 'it is not a mapping of settings'],
   ])('in %j is refused', async (text, said) => {
     await expect(settingsWith({ [OWN]: text })).rejects.toMatchObject({
       ...{ code: 'ERR_BAD_FILE', message: expect.stringContaining(said) },
@@ -75,12 +75,12 @@ describe('a setting', () => {
     expect(`${error.message}${error.hint}`).not.toContain('secret')
   })
 
-  test('of an API may be HTTP on this machine only', () => {
+  test('for the API may be HTTP only on this machine', () => {
     for (const host of ['127.0.0.1:8443', 'localhost', '[::1]:1']) {
       expect(baseUrl(`http://${host}/`, 'x')).toBe(`http://${host}`)
     }
-    expect(() => baseUrl('http://127.0.0.1.evil.example', 'x')).toThrow('is none')
-    expect(() => baseUrl('http://localhost.evil.example', 'x')).toThrow('is none')
+    expect(() => baseUrl('http://127.0.0.1.evil.example', 'x')).toThrow('Unknown Factory API')
+    expect(() => baseUrl('http://localhost.evil.example', 'x')).toThrow('Unknown Factory API')
   })
 })
 
@@ -88,7 +88,7 @@ describe('credentials', () => {
   const credentialsOf = async (settings: Settings, api = settings.api.value) =>
     (await connectionTo(readApi(api, 'x'), settings, files)).credentials
 
-  test('are the flag’s, then the environment’s, then those of a login, then fioctl’s', async () => {
+  test('come from the flag, then the environment, then a login, then fioctl', async () => {
     const all = { [LOGINS]: `${FOUNDRIES}:\n  token: kept\n`, [FIOCTL]: 'token: fioctls\n' }
     const env = { FPKI_TOKEN: 'fpkis', FIOCTL_TOKEN: 'variable' }
     const token = async (...scene: Parameters<typeof settingsWith>) =>
@@ -102,17 +102,17 @@ describe('credentials', () => {
     expect(await token({ [FIOCTL]: 'token: fioctls\n' })).toBe('fioctls')
   })
 
-  test('of fioctl and of a login are for their own server only', async () => {
+  test('of fioctl and of a login are only used for their own server', async () => {
     const all = { [LOGINS]: `${FOUNDRIES}:\n  token: kept\n`, [FIOCTL]: 'token: fioctls\nextraheaders: {x: y}\n' }
     const settings = await settingsWith(all, {}, { FIOCTL_TOKEN: 'variable' })
-    const refusal = { code: 'ERR_API', message: expect.stringContaining('no credentials'), hint: expect.any(String) }
+    const refusal = { code: 'ERR_API', message: expect.stringContaining('No credentials'), hint: expect.any(String) }
     await expect(credentialsOf(settings, 'https://other.example')).rejects.toMatchObject(refusal)
     const said = await settingsWith(all, { token: 'flag' })
     const connection = await connectionTo(readApi('https://other.example', 'x'), said, files)
     expect(connection).toMatchObject({ extraHeaders: {}, insecure: false, credentials: { token: 'flag' } })
   })
 
-  test('go to the server that fioctl’s configuration names, with its headers', async () => {
+  test('go to the server in fioctl’s configuration, with its headers', async () => {
     const fioctl =
       'token: t\nserver:\n  url: https://own.example/\n  insecure_skip_verify: true\nextraheaders:\n  X-A: b\n'
     const settings = await settingsWith({ [FIOCTL]: fioctl }, {}, { TOKEN_HEADER: 'X-Token', HTTPS_PROXY: 'p:1' })
@@ -122,13 +122,13 @@ describe('credentials', () => {
     })
   })
 
-  test('of OAuth are read as fioctl writes them, and an empty token is none', async () => {
+  test('of OAuth are read in fioctl’s format, ignoring an empty token', async () => {
     const text = 'token: ""\nclientcredentials:\n  client_id: 0042\n  client_secret: s\n  expires_in: 3600\n'
     const credentials = await credentialsOf(await settingsWith({ [FIOCTL]: text }), 'foundries')
     expect(credentials).toMatchObject({
       kind: 'client',
       client: { clientId: '0042', clientSecret: 's', url: 'https://app.foundries.io/oauth' },
-      held: null,
+      tokens: null,
     })
   })
 
@@ -147,13 +147,13 @@ describe('credentials', () => {
     await expect(credentialsOf(settings, 'foundries')).rejects.toMatchObject({ code: 'ERR_BAD_FILE', message })
   })
 
-  test('in a configuration that was named and is not there are an error', async () => {
+  test('in a named configuration that does not exist are an error', async () => {
     for (const [flags, env] of [
       [{ config: '/nowhere/fioctl.yaml' }, {}],
       [{}, { FIOCTL_CONFIG: '/nowhere/fioctl.yaml' }],
     ] as const) {
       const refused = credentialsOf(await settingsWith({}, flags, env), 'foundries')
-      await expect(refused).rejects.toMatchObject({ code: 'ERR_USAGE', message: 'There is no /nowhere/fioctl.yaml.' })
+      await expect(refused).rejects.toMatchObject({ code: 'ERR_USAGE', message: 'No such file: /nowhere/fioctl.yaml.' })
     }
   })
 })
@@ -167,7 +167,7 @@ describe('a change', () => {
     ['client credentials of fioctl', { [FIOCTL]: 'clientcredentials:\n  client_id: me\n' }, {}],
     ['FIOCTL_TOKEN', {}, { FIOCTL_TOKEN: 't' }],
     ['a login', { [LOGINS]: 'https://x.example:\n  token: t\n' }, {}],
-  ])('is not made at a guess when there is %s', async (_, texts, env) => {
+  ])('requires a choice of the API when there is %s', async (_, texts, env) => {
     const refusal = { code: 'ERR_API_NOT_CHOSEN', hint: expect.stringMatching(/embedded.*foundries/) }
     await expect(chosen(texts, {}, env)).rejects.toMatchObject(refusal)
     await expect(chosen(texts, { api: 'embedded' }, env)).resolves.toBeUndefined()
@@ -175,7 +175,7 @@ describe('a change', () => {
     await expect(chosen({ ...texts, [OWN]: 'api: embedded\n' }, {}, env)).resolves.toBeUndefined()
   })
 
-  test('is the embedded API’s when there are no credentials for another', async () => {
+  test('goes to the embedded API when there are no other credentials', async () => {
     await expect(chosen({})).resolves.toBeUndefined()
     await expect(chosen({ [FIOCTL]: 'factory: acme\ntoken: ""\n' })).resolves.toBeUndefined()
   })

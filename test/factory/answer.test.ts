@@ -17,7 +17,7 @@ function member({ body }: WireAnswer, name: string): string {
   return (body as Record<string, string>)[name] ?? ''
 }
 
-test('the first conversation of a factory has the statuses and bodies that fioctl knows', async () => {
+test('the first conversation of a factory has the statuses and bodies that fioctl expects', async () => {
   const ask = asking((await newFactory()).api)
   const root = await newRoot()
   expect(await ask('GET')).toEqual({ status: 206, body: { msg: 'not initialized' } })
@@ -38,7 +38,7 @@ test('the first conversation of a factory has the statuses and bodies that fioct
   expect(await ask('GET')).toEqual(known)
 })
 
-test('the user is answered for self and for the own id', async () => {
+test('the user is returned for self and for its own id', async () => {
   const { api } = await newFactory()
   const { polisId } = await api.getUser()
   const ask = asking(api)
@@ -69,14 +69,14 @@ describe('is refused, and changes nothing:', () => {
   })
 })
 
-test('what is not a refusal is thrown, not told to a stranger', async () => {
+test('other errors are thrown, not sent to the client', async () => {
   const { api } = await newFactory()
   const broken: FactoryApi = { ...api, getCertificates: () => Promise.reject(new Error('/srv/secret')) }
   await expect(asking(broken)('GET')).rejects.toThrow('/srv/secret')
 })
 
-describe('an update that is conditional', () => {
-  test('is taken with the version that is there, and refused with any other: 412', async () => {
+describe('a conditional update', () => {
+  test('is accepted with the current version, and refused with any other: 412', async () => {
     const { api } = await newFactory()
     const root = await newRoot()
     const patch = (ifMatch: string, body: unknown) =>
@@ -101,7 +101,7 @@ describe('an update that is conditional', () => {
     expect(await patch('*', { 'tls-crt': await signed(tls, 'tls', root) })).toEqual({ status: 202, body: {} })
   })
 
-  test('of many that are made for one version at once, one is taken', async () => {
+  test('succeeds once among many concurrent ones for the same version', async () => {
     const { api } = await newFactory()
     const root = await newRoot()
     await api.updateCertificates({ rootCrt: pemOf(root.certificate) })

@@ -112,7 +112,7 @@ describe.each(Object.keys(SCENES))('a Factory API %s', (name) => {
     scene = (await SCENES[name]?.()) as Scene
   })
 
-  test('leads from nothing to a PKI with EST and a CA on hold', async () => {
+  test('supports all steps up to a PKI with EST and a disabled CA', async () => {
     const { api, first, estTls, hold } = scene
     expect(await api.getCertificates()).toBeNull()
     const csrs = await api.requestCsrs({ firstTimeInit: true, kinds: ['tls', 'ca'] })

@@ -32,9 +32,9 @@ describe('where owners are not this machine’s', () => {
     ['a mount over another one', '/srv/module.so'],
   ])('not: %s', (_, path) => expect(whyForeignMount(pathOn(path), MOUNTS)).toBeNull())
 
-  test('not known: nothing is said', () => expect(whyForeignMount(pathOn('/tmp/eve/x'), '')).toBeNull())
+  test('unknown mounts: trusted', () => expect(whyForeignMount(pathOn('/tmp/eve/x'), '')).toBeNull())
 })
 
-test('the mounts are those that the kernel shows', async () => {
+test('mounts are parsed as the kernel lists them', async () => {
   expect(nodeFileSystem().mountinfo()).toBe(await readFile('/proc/self/mountinfo', 'utf8'))
 })

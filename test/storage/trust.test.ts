@@ -45,25 +45,25 @@ function treeOf(tree: Tree) {
 
 const wayIn = (changes: Tree, path: string) => resolvePath(treeOf({ ...CLOSED, ...changes }), path)
 
-describe('the way to a path', () => {
-  test('goes through every link, and through the folders that these lead to', async () => {
+describe('resolvePath', () => {
+  test('follows every link, including the folders of its target', async () => {
     const { components, exists } = await wayIn({}, '/home/../opt/module.so.1')
     expect(exists).toBe(true)
     const names = ['/', '/home', '/', '/opt', '/usr', '/usr/lib', '/usr/lib/module.so.1', '/usr/lib/module.so']
     expect(components.map(({ path }) => path)).toEqual(names)
   })
 
-  test('starts again at the root for an absolute link, and ends where something is missing', async () => {
+  test('restarts at the root for an absolute link, and stops at a missing name', async () => {
     const { components, exists } = await wayIn({ '/home/me/lib': 'l 1000:1000 /usr/gone/x' }, '/home/me/lib/y')
     expect(components.map(({ path }) => path)).toEqual(['/', '/home', '/home/me', '/home/me/lib', '/usr'])
     expect(exists).toBe(false)
   })
 
-  test('does not go in circles', async () => {
+  test('detects loops', async () => {
     await expect(wayIn({ '/a': 'l 0:0 b', '/b': 'l 0:0 a' }, '/a')).rejects.toThrow('ELOOP')
   })
 
-  test('on the real disk ends where realpath(3) ends', async () => {
+  test('agrees with realpath(3) on the real disk', async () => {
     const folder = await temporaryDirectory()
     await mkdir(join(folder, 'real', 'deep'), { recursive: true })
     await symlink('real', join(folder, 'one'))
@@ -79,7 +79,7 @@ describe('the way to a path', () => {
   })
 })
 
-describe('nobody else can have put it there', () => {
+describe('nobody else could have written the file', () => {
   const ROWS: readonly (readonly [string, string, Tree, string | null])[] = [
     ['a library of root', '/usr/lib/module.so', {}, null],
     ['through links of root', '/opt/module.so.1', {}, null],
@@ -126,7 +126,7 @@ describe('the folders above', () => {
     [
       'of a group with others in it',
       { '/home': 'd 0775 0:100' },
-      'The group 100 can rename what is in /home (mode 0775).',
+      'The group 100 can rename files in /home (mode 0775).',
     ],
     ['sticky, of such a group', { '/home': 'd 1775 0:100' }, null],
     ['of another user', { '/home/me': 'd 0755 1001:0' }, '/home/me belongs to another user (uid 1001)'],
@@ -138,7 +138,7 @@ describe('the folders above', () => {
     }
   })
 
-  test('that everybody can rename things in are found, also on the way through a link', async () => {
+  test('in which everybody can rename files are found, also behind a link', async () => {
     expect(openFolderAbove(await wayIn({ '/home': 'd 0777 0:0' }, '/home/me/acme'))?.path).toBe('/home')
     const linked = { '/var': 'd 0777 0:0', '/var/pki': 'l 0:0 /home/me' }
     expect(openFolderAbove(await wayIn(linked, '/var/pki/acme'))?.path).toBe('/var')
@@ -176,7 +176,7 @@ describe('a PKI directory, on a disk with other users', () => {
     return { disk, files, directory: ownedDirectory(files, PKI) }
   }
 
-  test('that is ours: it is used, and its module loaded', async () => {
+  test('that is ours is used, and its module loaded', async () => {
     const { files, directory } = await scene()
     expect(await directory.check()).toBe('ready')
     expect(await whyForeignDirectory(files, PKI)).toBeNull()
@@ -184,21 +184,24 @@ describe('a PKI directory, on a disk with other users', () => {
   })
 
   const FOREIGN = ['', '/.fpki', '/.fpki/history', '/.fpki/state.json', '/.fpki/journal.json', '/.fpki/log.jsonl']
-  test.each(FOREIGN.map((name) => PKI + name))('whose %s is another’s or open is not used', async (path) => {
-    for (const owner of [
-      { uid: 1001, mode: 0o700 },
-      { uid: 1000, mode: 0o777 },
-      { uid: 1000, mode: 0o770 },
-    ]) {
-      const { disk, files, directory } = await scene()
-      disk.give(path, owner)
-      expect(await whyForeignDirectory(files, PKI)).toContain(path)
-      await expect(directory.check()).rejects.toMatchObject({ code: 'ERR_PERMISSIONS' })
-    }
-  })
+  test.each(FOREIGN.map((name) => PKI + name))(
+    'whose %s belongs to others or is writable by others is not used',
+    async (path) => {
+      for (const owner of [
+        { uid: 1001, mode: 0o700 },
+        { uid: 1000, mode: 0o777 },
+        { uid: 1000, mode: 0o770 },
+      ]) {
+        const { disk, files, directory } = await scene()
+        disk.give(path, owner)
+        expect(await whyForeignDirectory(files, PKI)).toContain(path)
+        await expect(directory.check()).rejects.toMatchObject({ code: 'ERR_PERMISSIONS' })
+      }
+    },
+  )
 
   test.each([PKI, '/home/me', '/home', `${PKI}/.fpki`, `${PKI}/.fpki/state.json`, '/usr/lib', '/usr/lib/module.so'])(
-    'no module is loaded when %s is another’s or open',
+    'no module is loaded when %s belongs to others or is writable by others',
     async (path) => {
       for (const owner of [
         { uid: 1001, mode: 0o700 },

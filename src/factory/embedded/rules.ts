@@ -1,4 +1,5 @@
 import { FpkiError } from '../../errors.js'
+import { lazy } from '../../lazy.js'
 import { parseAndVerifyCsr } from '../../pki/csr.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { isDeviceCaName } from '../../pki/device-ca-name.js'
@@ -29,7 +30,10 @@ export function applyUpdate(state: FactoryState, update: CertificatesUpdate, now
 
 function stateAfter(state: FactoryState, update: CertificatesUpdate, now: Date): FactoryState {
   const root = rootAfter(state, update, now)
-  const storedKeys = state.csrs.map((stored) => ({ stored, key: keyOnce(stored) }))
+  const storedKeys = state.csrs.map((stored) => ({
+    stored,
+    key: lazy(() => parseAndVerifyCsr(stored.csr, 'a stored request').publicKey),
+  }))
   const scene = { ...state, storedKeys, root, now }
   const taken = [
     ...serverCertificates(scene, 'tls', update.tlsCrt),
@@ -67,14 +71,6 @@ function rootAfter(state: FactoryState, { rootCrt }: CertificatesUpdate, now: Da
 interface StoredKey {
   readonly stored: StoredCsr
   key(): PublicKey
-}
-
-function keyOnce({ csr }: StoredCsr): () => PublicKey {
-  let key: PublicKey | null = null
-  return () => {
-    key ??= parseAndVerifyCsr(csr, 'a stored request').publicKey
-    return key
-  }
 }
 
 /** What an update is checked against. */

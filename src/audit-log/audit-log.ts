@@ -11,11 +11,11 @@ import type { Certificate } from '../pki/read-certificate.js'
 import type { Crl } from '../pki/read-crl.js'
 import { statement } from '../pki/statement.js'
 import type { Clock, Signer, Who } from '../ports.js'
-import { type ChainEnd, chainProblems, endOf, lineBehind, signedText, splitAuditLog } from './chain.js'
+import { type ChainEnd, chainProblems, endOf, nextLine, signedText, splitAuditLog } from './chain.js'
 import { auditLogFiles, repairHint } from './files.js'
 import type { AuditLogEntry } from './records.js'
-import { forgedHead, rootIn } from './seal.js'
-import { GONE_MESSAGES, goneOf, tracesOfAuditLog } from './traces.js'
+import { headSignatureProblem, rootCertificateOf } from './seal.js'
+import { MISSING_MESSAGES, missingPart, tracesOfAuditLog } from './traces.js'
 
 /** What the audit log is kept with. */
 export interface AuditLogPorts {
@@ -26,16 +26,16 @@ export interface AuditLogPorts {
 /** The audit log of a PKI directory, for the command that holds its lock. What it resolves to is on the disk. */
 export interface AuditLog {
   /** A certificate was signed: before it is written, sent or printed. */
-  certificate(signed: Certificate, profile: string, file: string | null): Promise<void>
+  logCertificate(signed: Certificate, profile: string, file: string | null): Promise<void>
   /** A CRL was signed: before it is sent or printed. */
-  crl(signed: Crl, reason: CrlReason): Promise<void>
+  logCrl(signed: Crl, reason: CrlReason): Promise<void>
   /** A certificate of somebody else's was taken over, or was there. */
-  found(
+  logExisting(
     certificates: readonly { readonly certificate: Certificate; readonly file: string }[],
     text: string,
   ): Promise<void>
-  refused(what: string, error: FpkiError): Promise<void>
-  event(text: string): Promise<void>
+  logRefusal(what: string, error: FpkiError): Promise<void>
+  logEvent(text: string): Promise<void>
   /** Has the root sign for the newest line, unless it has. */
   seal(signer: Signer): Promise<void>
 }
@@ -52,7 +52,7 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
     return { time: rfc3339(clock()), who: { name, uid }, command, kind, certificates, crl, text }
   }
   const write = async (from: ChainEnd, of: AuditLogEntry): Promise<ChainEnd> => {
-    const line = lineBehind(from, of)
+    const line = nextLine(from, of)
     // Until it is known to be on the disk, nobody knows what the end is.
     end = null
     await auditLogFiles(directory).append(`${line}\n`)
@@ -61,33 +61,33 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
   }
   const open = async (): Promise<ChainEnd> => {
     if (end !== null) return end
-    const { lines, torn, isGone } = await readSound(directory)
+    const { lines, torn, isMissing } = await readSound(directory)
     const sound = torn === '' ? endOf(lines) : await repair(lines, torn)
-    return isGone ? beginAnew(sound) : sound
+    return isMissing ? startNewLog(sound) : sound
   }
   const repair = async (lines: readonly string[], torn: string) => {
     await auditLogFiles(directory).replace(lines.map((line) => `${line}\n`).join(''))
     const text = `${Buffer.byteLength(torn)} octets of a line that was cut off were removed; what it spoke of never left fpki.`
     return write(endOf(lines), entry({ kind: 'repaired', text }))
   }
-  const beginAnew = async (from: ChainEnd) => {
+  const startNewLog = async (from: ChainEnd) => {
     const there = await readableCertificates(directory)
     const certificates = there.map(({ certificate, file }) => logged(certificate, null, file))
-    return write(from, entry({ kind: 'begun-anew', certificates, text: BEGUN_ANEW }))
+    return write(from, entry({ kind: 'begun-anew', certificates, text: NEW_LOG_TEXT }))
   }
   const append = async (of: AuditLogEntry) => {
     await write(await open(), of)
   }
   return {
-    certificate: (signed, profile, file) =>
+    logCertificate: (signed, profile, file) =>
       append(entry({ kind: 'certificate', certificates: [logged(signed, profile, file)] })),
-    crl: (signed, reason) => append(entry({ kind: 'crl', crl: loggedCrl(signed, reason) })),
-    found: (all, text) => {
+    logCrl: (signed, reason) => append(entry({ kind: 'crl', crl: loggedCrl(signed, reason) })),
+    logExisting: (all, text) => {
       const certificates = all.map(({ certificate, file }) => logged(certificate, null, file))
       return append(entry({ kind: 'found', certificates, text }))
     },
-    refused: (what, { code, message }) => append(entry({ kind: 'refused', text: `${what}: ${message} [${code}]` })),
-    event: (text) => append(entry({ kind: 'event', text })),
+    logRefusal: (what, { code, message }) => append(entry({ kind: 'refused', text: `${what}: ${message} [${code}]` })),
+    logEvent: (text) => append(entry({ kind: 'event', text })),
     seal: async (signer) => {
       end = await open()
       if (end.number > 0) await seal(directory, end, signer, rfc3339(clock()))
@@ -95,18 +95,19 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
   }
 }
 
-const BEGUN_ANEW = 'The audit log that this directory had was not there any more. These certificates were.'
+const NEW_LOG_TEXT = 'The audit log that this directory had was not there any more. These certificates were.'
 
 /** The lines, whole as far as the root has not signed for them. What it has signed for is for `ca log verify` to look at. */
 async function readSound(directory: PkiDirectory) {
   const head = await auditLogFiles(directory).readHead()
   const text = splitAuditLog((await auditLogFiles(directory).read()) ?? '', head)
   const [problem] = chainProblems(text.lines, head, head?.number ?? 0)
-  const gone = head === null && problem === undefined ? goneOf(await tracesOfAuditLog(directory), text.lines) : null
+  const gone =
+    head === null && problem === undefined ? missingPart(await tracesOfAuditLog(directory), text.lines) : null
   // Else the root would sign behind an end that somebody else has made, and nobody could tell any more.
-  const forged = forgedHead(head, await rootIn(directory))
-  const message = problem?.message ?? (gone === 'head' ? GONE_MESSAGES.head : forged)
-  if (message === null) return { ...text, isGone: gone === 'log' }
+  const forged = headSignatureProblem(head, await rootCertificateOf(directory))
+  const message = problem?.message ?? (gone === 'head' ? MISSING_MESSAGES.head : forged)
+  if (message === null) return { ...text, isMissing: gone === 'log' }
   throw new FpkiError(
     'ERR_BAD_FILE',
     `The audit log of ${directory.path} does not hold. ${message}`,
@@ -168,7 +169,7 @@ export function isRefusal(error: unknown): error is FpkiError {
 }
 
 /** Does `work`, and logs it when that is refused. `warn` is told when the audit log cannot take it. */
-export async function refusalsIn<T>(
+export async function loggingRefusals<T>(
   { auditLog, warn }: { readonly auditLog: AuditLog; warn(text: string): void },
   what: string,
   work: () => Promise<T>,
@@ -176,13 +177,14 @@ export async function refusalsIn<T>(
   try {
     return await work()
   } catch (error) {
-    if (isRefusal(error)) await auditLog.refused(what, error).catch((failure: unknown) => warn(notLogged(failure)))
+    if (isRefusal(error))
+      await auditLog.logRefusal(what, error).catch((failure: unknown) => warn(refusalNotLogged(failure)))
     throw error
   }
 }
 
 /** What is told when the audit log cannot take a refusal. */
-export function notLogged(failure: unknown): string {
+export function refusalNotLogged(failure: unknown): string {
   const reason = failure instanceof Error ? failure.message : String(failure)
   return `The refusal is not in the audit log: ${reason}`
 }

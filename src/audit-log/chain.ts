@@ -48,7 +48,7 @@ export function readLine(line: string): AuditLogLine | null {
 }
 
 /** The line that comes behind `end`, without its end of line. */
-export function lineBehind({ number, hash }: ChainEnd, entry: AuditLogEntry): string {
+export function nextLine({ number, hash }: ChainEnd, entry: AuditLogEntry): string {
   return JSON.stringify({ number: number + 1, ...entry, previous: hash } satisfies AuditLogLine)
 }
 

@@ -25,21 +25,21 @@ export interface AuditLogTrace {
  * fioctl's, or of an earlier fpki. A broken journal says nothing: whoever changes something is told of that. Throws ERR_STORAGE.
  */
 export async function tracesOfAuditLog(directory: PkiDirectory): Promise<readonly AuditLogTrace[]> {
-  const journal = await directory.readJournal().catch(nullIfBroken)
+  const journal = await directory.readJournal().catch(nullIfInvalid)
   const isKept = journal?.steps.some(({ name, state }) => name === KEEP.name && state === 'done') ?? false
   const kept = journal !== null && isKept ? [{ ...journal, time: journal.finishedAt ?? journal.startedAt }] : []
   const all = [...(await directory.snapshots()), ...kept]
   return all.map(({ time, command }) => ({ time, isSigned: !UNSIGNED.includes(command) }))
 }
 
-function nullIfBroken(error: unknown): null {
+function nullIfInvalid(error: unknown): null {
   if (error instanceof FpkiError && error.code === 'ERR_BAD_FILE') return null
   throw error
 }
 
 /** What is gone of an audit log that has no head: both files, or the root's signature for the lines that are there. */
-export function goneOf(traces: readonly AuditLogTrace[], lines: readonly string[]): 'log' | 'head' | null {
-  if (!hasLine(lines)) return traces.length === 0 ? null : 'log'
+export function missingPart(traces: readonly AuditLogTrace[], lines: readonly string[]): 'log' | 'head' | null {
+  if (!hasEntries(lines)) return traces.length === 0 ? null : 'log'
   const first = lines.map(readLine).find((line) => line?.kind !== 'repaired')
   // One that was begun anew may have been cut off before the root could sign for it: what is older shows nothing.
   const begin = first?.kind === 'begun-anew' ? first.time : ''
@@ -47,12 +47,12 @@ export function goneOf(traces: readonly AuditLogTrace[], lines: readonly string[
 }
 
 /** Is there a line but those that speak of a torn one? A file without is what an interrupted beginning leaves. */
-export function hasLine(lines: readonly string[]): boolean {
+export function hasEntries(lines: readonly string[]): boolean {
   return lines.some((line) => readLine(line)?.kind !== 'repaired')
 }
 
 /** What is told of it. */
-export const GONE_MESSAGES = {
+export const MISSING_MESSAGES = {
   log: 'The audit log is gone: .fpki/log.jsonl and log.head are not there or empty, and this directory had both.',
   head: 'The root has signed for this audit log, and .fpki/log.head is gone: lines may have been cut off at the end.',
 } as const

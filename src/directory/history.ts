@@ -50,7 +50,7 @@ const MAX_BYTES = 64 * 1024
 const RECORD = 'snapshot.json'
 
 /** A file of the directory as it goes into a snapshot. */
-type Seen = SnapshotRecord['files'][number] & { readonly text: string }
+type DirectoryFile = SnapshotRecord['files'][number] & { readonly text: string }
 
 /** The snapshots of the PKI directory at `path`. */
 export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
@@ -64,15 +64,15 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
   return {
     snapshots,
     readInSnapshot,
-    filesNow: async () => (await inDirectory(files, path)).map(({ name, sha256 }) => ({ name, sha256 })),
+    filesNow: async () => (await directoryFiles(files, path)).map(({ name, sha256 }) => ({ name, sha256 })),
     takeSnapshot: async (of) => {
       await files.makeDirectory(history)
       const newest = (await snapshots()).at(-1)
       const number = (newest?.number ?? 0) + 1
-      const seen = await inDirectory(files, path)
+      const seen = await directoryFiles(files, path)
       const listed = seen.map(({ name, sha256 }) => ({ name, sha256 }))
       const record: SnapshotRecord = { version: 1, number, ...of, files: listed }
-      if (newest !== undefined && isSame(newest, record)) return
+      if (newest !== undefined && isSameRun(newest, record)) return
       const entries = seen.map((one) => entryOf(one, path))
       const text = `${JSON.stringify(record, null, 2)}\n`
       await files.createFolder(join(history, folderOf(record)), [
@@ -82,24 +82,24 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
     },
     thinSnapshots: async () => {
       const all = await snapshots()
-      const gone = new Set(thinnedOut(all))
-      for (const one of all.filter((snapshot) => gone.has(snapshot))) {
-        const others = all.filter((other) => other !== one && !gone.has(other))
-        const isSafe = await holdNothingOfItsOwn(files, { path, history }, one, others)
+      const removable = new Set(thinnedOut(all))
+      for (const one of all.filter((snapshot) => removable.has(snapshot))) {
+        const others = all.filter((other) => other !== one && !removable.has(other))
+        const isSafe = await isRedundant(files, { path, history }, one, others)
         if (isSafe) await files.removeFolder(join(history, one.folder))
-        else gone.delete(one)
+        else removable.delete(one)
       }
-      return [...gone].map(({ folder }) => folder)
+      return [...removable].map(({ folder }) => folder)
     },
     removeFromSnapshots: async (name) => {
-      const own = await see(files, path, name)
-      const root = await see(files, path, PKI_FILES.rootCertificate)
+      const own = await readOrNull(files, path, name)
+      const root = await readOrNull(files, path, PKI_FILES.rootCertificate)
       const kept = [history, join(path, OWN_FOLDER, ABANDONED_FOLDER)].map(async (folder) =>
         ((await files.list(folder)) ?? []).map((one) => join(folder, one)),
       )
       for (const place of (await Promise.all(kept)).flat()) {
-        const isOfRoot = root !== null && (await see(files, place, PKI_FILES.rootCertificate))?.sha256 === root.sha256
-        const isSame = own !== null && (await see(files, place, name))?.sha256 === own.sha256
+        const isOfRoot = root !== null && (await readOrNull(files, place, PKI_FILES.rootCertificate))?.sha256 === root.sha256
+        const isSame = own !== null && (await readOrNull(files, place, name))?.sha256 === own.sha256
         if (isOfRoot || isSame) await files.remove(join(place, name))
       }
     },
@@ -107,7 +107,7 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
 }
 
 /** Did the same run make it? Two commands can begin within one second; what they leave tells them apart. */
-function isSame({ folder: _, ...newest }: Snapshot, record: SnapshotRecord): boolean {
+function isSameRun({ folder: _, ...newest }: Snapshot, record: SnapshotRecord): boolean {
   return isDeepStrictEqual(newest, { ...record, number: newest.number })
 }
 
@@ -127,15 +127,15 @@ async function readSnapshot(files: DurableFiles, history: string, folder: string
 }
 
 /** Keys, certificates in use, and the request for a root. Earlier certificates stay in the directory, and are not copied. */
-async function inDirectory(files: DurableFiles, path: string): Promise<readonly Seen[]> {
+async function directoryFiles(files: DurableFiles, path: string): Promise<readonly DirectoryFile[]> {
   const names = (await files.list(path)) ?? []
   const wanted = names.filter((name) => isKeyFile(name) || isCertificateFile(name) || name === ROOT_CSR)
-  const seen = await Promise.all(wanted.map((name) => see(files, path, name)))
+  const seen = await Promise.all(wanted.map((name) => readOrNull(files, path, name)))
   return seen.filter((one) => one !== null)
 }
 
 /** Other things may lie there, which cannot be read or are no file: they are none of ours. */
-async function see(files: DurableFiles, path: string, name: string): Promise<Seen | null> {
+async function readOrNull(files: DurableFiles, path: string, name: string): Promise<DirectoryFile | null> {
   try {
     const text = await files.read(join(path, name), MAX_BYTES)
     return text === null ? null : { name, text, sha256: sha256Of(text) }
@@ -145,7 +145,7 @@ async function see(files: DurableFiles, path: string, name: string): Promise<See
   }
 }
 
-function entryOf({ name, text }: Seen, path: string): FolderEntry {
+function entryOf({ name, text }: DirectoryFile, path: string): FolderEntry {
   const mode = PKI_FILE_MODE
   return isKeyFile(name) ? { name, from: join(path, name), mode } : { name, text, mode }
 }
@@ -155,7 +155,7 @@ function sha256Of(text: string): string {
 }
 
 /** Is each file of a snapshot in another one, or in the directory, under its name or an earlier one's? Looked at, not believed. */
-async function holdNothingOfItsOwn(
+async function isRedundant(
   files: DurableFiles,
   { path, history }: { readonly path: string; readonly history: string },
   snapshot: Snapshot,
@@ -176,7 +176,7 @@ async function holdNothingOfItsOwn(
         .filter((other) => other.files.some((file) => file.sha256 === sha256))
         .map(({ folder }) => [join(history, folder), name] as const),
     ]
-    if (!(await isInOneOf(files, places, sha256))) return false
+    if (!(await existsInAny(files, places, sha256))) return false
   }
   return true
 }
@@ -188,11 +188,11 @@ function newestFirst(a: string, b: string): number {
   return number(b) > number(a) ? 1 : -1
 }
 
-async function isInOneOf(
+async function existsInAny(
   files: DurableFiles,
   places: readonly (readonly [string, string])[],
   sha256: string,
 ): Promise<boolean> {
-  for (const [folder, name] of places) if ((await see(files, folder, name))?.sha256 === sha256) return true
+  for (const [folder, name] of places) if ((await readOrNull(files, folder, name))?.sha256 === sha256) return true
   return false
 }

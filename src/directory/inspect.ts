@@ -14,7 +14,7 @@ import {
 } from './records.js'
 
 /** One file of a PKI directory as it was found. */
-export interface SeenFile {
+export interface InspectedFile {
   readonly name: string
   /** Its permission bits; null when it cannot be looked at. */
   readonly mode: number | null
@@ -24,7 +24,7 @@ export interface SeenFile {
 }
 
 /** A PKI directory as it was found. Looking at it changes nothing, takes no lock, and stops at nothing that is broken. */
-export interface SeenDirectory {
+export interface InspectedDirectory {
   readonly path: string
   /** Its permission bits, and those of fpki's own folder; null: there is none. */
   readonly mode: number
@@ -39,13 +39,13 @@ export interface SeenDirectory {
   readonly backup: BackupRecord | null
   /** Why fpki's own files cannot be read. */
   readonly problems: readonly FpkiError[]
-  see(name: string): Promise<SeenFile>
+  inspect(name: string): Promise<InspectedFile>
 }
 
 /** Looks at the PKI directory `path`. Throws ERR_NOT_A_DIRECTORY when it is none, ERR_STORAGE when it cannot be listed. */
-export async function inspectDirectory(files: DurableFiles, path: string): Promise<SeenDirectory> {
+export async function inspectDirectory(files: DurableFiles, path: string): Promise<InspectedDirectory> {
   const status = await files.status(path)
-  if (status?.kind !== 'directory') throw noDirectory(path, status === null)
+  if (status?.kind !== 'directory') throw notADirectory(path, status === null)
   const own = join(path, OWN_FOLDER)
   const names = (await files.list(path)) ?? []
   const problems: FpkiError[] = []
@@ -53,7 +53,7 @@ export async function inspectDirectory(files: DurableFiles, path: string): Promi
     try {
       return await work()
     } catch (error) {
-      problems.push(knownError(error))
+      problems.push(requireFpkiError(error))
       return nothing
     }
   }
@@ -73,38 +73,38 @@ export async function inspectDirectory(files: DurableFiles, path: string): Promi
     backup: await attempt(null, () => readJsonFile(files, join(own, OWN_FILES.backup), backupRecord)),
     // One thing that is in the way of all of them is told once.
     problems: problems.filter(({ message }, at) => problems.findIndex((other) => other.message === message) === at),
-    see: (name) => see(files, path, name),
+    inspect: (name) => inspectFile(files, path, name),
   }
 }
 
 /** Is another fpki at work in the PKI directory `path`? */
-export function isAtWork(files: DurableFiles, path: string): Promise<boolean> {
+export function isBusy(files: DurableFiles, path: string): Promise<boolean> {
   return files.isLocked(join(path, OWN_FOLDER, OWN_FILES.lock))
 }
 
-async function see(files: DurableFiles, directory: string, name: string): Promise<SeenFile> {
+async function inspectFile(files: DurableFiles, directory: string, name: string): Promise<InspectedFile> {
   const path = join(directory, name)
   try {
     const status = await files.status(path)
     const text = await files.read(path, MAX_PEM_BYTES)
-    if (status === null || text === null) throw nowhere(path)
+    if (status === null || text === null) throw danglingLink(path)
     return { name, mode: status.mode, text, problem: null }
   } catch (error) {
-    return { name, mode: null, text: null, problem: knownError(error) }
+    return { name, mode: null, text: null, problem: requireFpkiError(error) }
   }
 }
 
 /** What is wrong outside of fpki is a finding; a defect is not. */
-function knownError(error: unknown): FpkiError {
+function requireFpkiError(error: unknown): FpkiError {
   if (error instanceof FpkiError) return error
   throw error
 }
 
-function nowhere(path: string): FpkiError {
-  return new FpkiError('ERR_BAD_FILE', `${path} is a link that leads nowhere.`, 'Put back what it led to.')
+function danglingLink(path: string): FpkiError {
+  return new FpkiError('ERR_BAD_FILE', `${path} is a link that leads danglingLink.`, 'Put back what it led to.')
 }
 
-function noDirectory(path: string, missing: boolean): FpkiError {
+function notADirectory(path: string, missing: boolean): FpkiError {
   const text = missing ? `${path} does not exist.` : `${path} is not a directory.`
   return new FpkiError('ERR_NOT_A_DIRECTORY', text, 'Name a PKI directory.')
 }

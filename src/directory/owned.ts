@@ -19,7 +19,7 @@ export interface OwnedDirectory {
    */
   check(): Promise<'ready' | 'missing'>
   /** Why a PKCS#11 module that a record names is not to be loaded: a clause; null: it may be. */
-  whyNotLoad(record: 'state' | 'journal', module: string): Promise<string | null>
+  whyNotLoadable(record: 'state' | 'journal', module: string): Promise<string | null>
   /** Who else could put another directory in the place of this one: a sentence each. */
   warningsAbove(): Promise<readonly string[]>
 }
@@ -28,8 +28,8 @@ export interface OwnedDirectory {
 export function ownedDirectory(files: DurableFiles, path: string): OwnedDirectory {
   return {
     check: () => check(files, path),
-    whyNotLoad: (record, module) =>
-      whyNotLoad(files, { directory: path, record: join(path, OWN_FOLDER, OWN_FILES[record]), module }),
+    whyNotLoadable: (record, module) =>
+      whyNotLoadable(files, { directory: path, record: join(path, OWN_FOLDER, OWN_FILES[record]), module }),
     warningsAbove: () => files.warningsAbove(path),
   }
 }
@@ -69,7 +69,7 @@ export async function whyForeignDirectory(files: DurableFiles, path: string): Pr
  *
  * @param record the path of the record
  */
-async function whyNotLoad(
+async function whyNotLoadable(
   files: DurableFiles,
   { directory, record, module }: { readonly directory: string; readonly record: string; readonly module: string },
 ): Promise<string | null> {

@@ -41,7 +41,7 @@ export interface PkiDirectory extends HistoryFiles, OwnedDirectory {
   read(name: string): Promise<string | null>
   /** Writes a new PEM file. Throws ERR_EXISTS when there is one. */
   create(name: string, pem: string): Promise<void>
-  /** Writes what `name` is to be aside; nobody takes it for a file of the PKI before it is published. */
+  /** Writes what `name` is to be abandonedFiles; nobody takes it for a file of the PKI before it is published. */
   stage(name: string, pem: string): Promise<void>
   /** What {@link stage} has written and {@link publish} has not taken yet. */
   readStaged(name: string): Promise<string | null>
@@ -64,9 +64,9 @@ export interface PkiDirectory extends HistoryFiles, OwnedDirectory {
    * over, so that it can be done twice.
    */
   putAside(folder: string, from: 'directory' | 'pending', names: readonly string[]): Promise<void>
-  /** Puts state.json aside too, of a PKI that is given up as a whole, and log.head: the next root can verify none of it. */
+  /** Puts state.json abandonedFiles too, of a PKI that is given up as a whole, and log.head: the next root can verify none of it. */
   forgetState(folder: string): Promise<void>
-  /** Writes a note beside what was put aside. */
+  /** Writes a note beside what was put abandonedFiles. */
   noteAside(folder: string, name: string, content: unknown): Promise<void>
   /** Removes factory_ca.key: the one file that ever goes, when a token has proved to hold the key. */
   removeRootKey(): Promise<void>
@@ -97,7 +97,7 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
     make: () => files.makeDirectory(join(path, OWN_FOLDER)),
     lock: async (seconds) => {
       const lock = await files.lock(own('lock'), seconds)
-      if (lock === null) throw locked(path)
+      if (lock === null) throw lockedError(path)
       try {
         for (const folder of [path, ...ownFolders(path)]) await files.sweep(folder)
         return lock
@@ -111,7 +111,7 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
     ...pending(files, path),
     ...historyFiles(files, path),
     create: (name, pem) => files.create(join(path, name), pem, PKI_FILE_MODE),
-    ...aside(files, path),
+    ...abandonedFiles(files, path),
     removeRootKey: () => files.remove(join(path, PKI_FILES.rootKey)),
     readJournal: () => readJsonFile(files, own('journal'), journal),
     writeJournal: (content) => writeJsonFile(files, own('journal'), content),
@@ -156,7 +156,7 @@ function pending(
 }
 
 /** The part of a PKI directory that is about what was given up. Nothing of it is ever removed. */
-function aside(
+function abandonedFiles(
   files: DurableFiles,
   path: string,
 ): Pick<PkiDirectory, 'freeNameAside' | 'putAside' | 'forgetState' | 'noteAside'> {
@@ -182,7 +182,7 @@ function aside(
   }
 }
 
-function locked(path: string): FpkiError {
+function lockedError(path: string): FpkiError {
   return new FpkiError(
     'ERR_LOCKED',
     `Another fpki is at work in ${path}.`,

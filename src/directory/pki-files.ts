@@ -1,7 +1,7 @@
 import type { CertificateRole } from '../pki/describe.js'
 import { attributeValues } from '../pki/name.js'
 import type { Certificate } from '../pki/read-certificate.js'
-import type { SeenDirectory } from './inspect.js'
+import type { InspectedDirectory } from './inspect.js'
 import { isCertificateFile, isKeyFile, PKI_FILES } from './names.js'
 
 /** The role that the name of a certificate's file gives it; every further `.pem` is a local CA (contract.md 2). */
@@ -13,7 +13,10 @@ export function roleOfFile(name: string): CertificateRole {
 }
 
 /** The certificates in use, and the keys, that a PKI directory holds; the root first. */
-export function pkiFilesOf({ names }: SeenDirectory): { certificates: readonly string[]; keys: readonly string[] } {
+export function pkiFilesOf({ names }: InspectedDirectory): {
+  certificates: readonly string[]
+  keys: readonly string[]
+} {
   const [roots, others] = [true, false].map((isRoot) =>
     names.filter((name) => isCertificateFile(name) && (name === PKI_FILES.rootCertificate) === isRoot),
   )
@@ -21,7 +24,7 @@ export function pkiFilesOf({ names }: SeenDirectory): { certificates: readonly s
 }
 
 /** The factory of a PKI directory: what fpki remembers, or what the root certificate says. */
-export function factoryIn({ state }: SeenDirectory, root: Certificate | null): string | null {
+export function factoryIn({ state }: InspectedDirectory, root: Certificate | null): string | null {
   return state?.factory ?? (root === null ? null : (attributeValues(root.subject, 'OU')[0] ?? null))
 }
 

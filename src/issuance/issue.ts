@@ -1,4 +1,4 @@
-import { type AuditLog, refusalsIn } from '../audit-log/audit-log.js'
+import { type AuditLog, loggingRefusals } from '../audit-log/audit-log.js'
 import { certificateFiles } from '../directory/certificate-files.js'
 import { FILE_MEANINGS, PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
@@ -61,7 +61,7 @@ export async function rootOf({ directory }: Workplace): Promise<Certificate> {
 
 /** Signs a certificate with the root key and writes its file; one that an interrupted run left there is checked and kept. */
 export function makeCertificate(work: Workplace, interrupted: boolean, order: CertificateOrder): Promise<undefined> {
-  return refusalsIn(work, order.file, () => signAndWrite(work, interrupted, order))
+  return loggingRefusals(work, order.file, () => signAndWrite(work, interrupted, order))
 }
 
 async function signAndWrite(work: Workplace, interrupted: boolean, order: CertificateOrder): Promise<undefined> {
@@ -75,7 +75,7 @@ async function signAndWrite(work: Workplace, interrupted: boolean, order: Certif
   }
   const request = { ...order, role: order.file, serialNumber: newSerialNumber(random), validity }
   const certificate = await issueCertificate(request, await work.rootSigner.open())
-  await work.auditLog.certificate(certificate, order.profile.name, order.file)
+  await work.auditLog.logCertificate(certificate, order.profile.name, order.file)
   await made.create(order.file, encodePem('CERTIFICATE', certificate.der))
 }
 
@@ -89,7 +89,7 @@ interface CsrOrder {
 
 /** Signs one of the Factory API's requests, when it may be signed (contract.md 6). Throws ERR_BAD_CSR when not. */
 export async function signCsr(work: Workplace, order: CsrOrder, interrupted: boolean): Promise<undefined> {
-  const accepted = await refusalsIn(work, order.what, () => acceptedOrder(work, order))
+  const accepted = await loggingRefusals(work, order.what, () => acceptedOrder(work, order))
   for (const warning of accepted.warnings) work.warn(warning)
   return makeCertificate(work, interrupted, accepted.order)
 }

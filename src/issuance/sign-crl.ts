@@ -1,4 +1,4 @@
-import { type AuditLog, refusalsIn } from '../audit-log/audit-log.js'
+import { type AuditLog, loggingRefusals } from '../audit-log/audit-log.js'
 import type { FactoryCertificates } from '../factory/api.js'
 import type { RootSigner } from '../keystore/root-key.js'
 import { type CrlReason, isCrlOf } from '../pki/crl.js'
@@ -19,7 +19,7 @@ export interface CrlWork extends OpenPki {
 
 /** Signs a CRL with the next number, for the Factory API (contract.md 3), and logs it. Resolves to PEM. */
 export function signCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {
-  return refusalsIn(work, 'a CRL', () => signNextCrl(work, reason, serialNumbers))
+  return loggingRefusals(work, 'a CRL', () => signNextCrl(work, reason, serialNumbers))
 }
 
 async function signNextCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {
@@ -27,7 +27,7 @@ async function signNextCrl(work: CrlWork, reason: CrlReason, serialNumbers: read
   const crlNumber = await nextCrlNumber(work)
   const request = { issuer: work.root, crlNumber, now: work.clock(), reason, serialNumbers }
   const crl = await issueCrl(request, signer)
-  await work.auditLog.crl(crl, reason)
+  await work.auditLog.logCrl(crl, reason)
   return encodePem('X509 CRL', crl.der)
 }
 

@@ -180,7 +180,7 @@ describe('a PKI directory, on a disk with other users', () => {
     const { files, directory } = await scene()
     expect(await directory.check()).toBe('ready')
     expect(await whyForeignDirectory(files, PKI)).toBeNull()
-    expect(await directory.whyNotLoad('state', '/usr/lib/module.so')).toBeNull()
+    expect(await directory.whyNotLoadable('state', '/usr/lib/module.so')).toBeNull()
   })
 
   const FOREIGN = ['', '/.fpki', '/.fpki/history', '/.fpki/state.json', '/.fpki/journal.json', '/.fpki/log.jsonl']
@@ -210,7 +210,7 @@ describe('a PKI directory, on a disk with other users', () => {
       ]) {
         const { disk, directory } = await scene()
         disk.give(path, owner)
-        expect(await directory.whyNotLoad('state', '/usr/lib/module.so')).toContain(path)
+        expect(await directory.whyNotLoadable('state', '/usr/lib/module.so')).toContain(path)
       }
     },
   )
@@ -229,6 +229,6 @@ describe('a PKI directory, on a disk with other users', () => {
     disk.give('/proc', { uid: 0, mode: 0o555 })
     await files.create('/home/me/other/factory_ca.pem', '', 0o400)
     if (module.startsWith('/home')) await files.create(module, '', 0o644)
-    expect(await directory.whyNotLoad('state', module)).toContain(reason)
+    expect(await directory.whyNotLoadable('state', module)).toContain(reason)
   })
 })

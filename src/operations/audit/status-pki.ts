@@ -1,4 +1,4 @@
-import { inspectDirectory, type SeenDirectory } from '../../directory/inspect.js'
+import { type InspectedDirectory, inspectDirectory } from '../../directory/inspect.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from '../../directory/pki-files.js'
 import { FpkiError } from '../../errors.js'
@@ -74,7 +74,11 @@ async function statusOfDirectory(path: string, files: DurableFiles, moment: Mome
   }
 }
 
-async function statusOfSeen(directory: SeenDirectory, moment: Moment, unfinished: string | null): Promise<PkiStatus> {
+async function statusOfSeen(
+  directory: InspectedDirectory,
+  moment: Moment,
+  unfinished: string | null,
+): Promise<PkiStatus> {
   const missing = missingFiles(directory)
   const { certificates: names } = pkiFilesOf(directory)
   const read = await Promise.all(names.map((name) => readFile(directory, name)))
@@ -104,8 +108,8 @@ type ReadFile =
   | { readonly file: string; readonly certificate: Certificate }
   | { readonly problem: PkiStatus['problems'][number] }
 
-async function readFile(directory: SeenDirectory, file: string): Promise<ReadFile> {
-  const { text, problem } = await directory.see(file)
+async function readFile(directory: InspectedDirectory, file: string): Promise<ReadFile> {
+  const { text, problem } = await directory.inspect(file)
   if (text === null) return { problem: problemOf(file, problem) }
   try {
     return { file, certificate: readPemCertificate(text, `${directory.path}/${file}`) }

@@ -178,7 +178,7 @@ async function makeCsr({ directory, options, keys, auditLog }: Work, facts: Fact
   const path = `${directory.path}/${ROOT_CSR}`
   if (existing !== null && sameSpki(parseAndVerifyCsr(existing, path).publicKey.spki, publicKey)) return
   const csr = await createCaCsr(await commonNameAndUnit('Factory-CA', options.factory), await keys.root.open())
-  await auditLog.event('The root key signed the request for its certificate.')
+  await auditLog.logEvent('The root key signed the request for its certificate.')
   // One of another key: create refuses to overwrite it, and says so.
   await directory.create(ROOT_CSR, csr)
 }

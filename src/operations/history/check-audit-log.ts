@@ -2,8 +2,8 @@ import * as z from 'zod/mini'
 import { chainProblems, readLine, splitAuditLog } from '../../audit-log/chain.js'
 import { auditLogFiles } from '../../audit-log/files.js'
 import type { AuditLogHead } from '../../audit-log/records.js'
-import { forgedHead, rootIn } from '../../audit-log/seal.js'
-import { GONE_MESSAGES, goneOf, tracesOfAuditLog } from '../../audit-log/traces.js'
+import { headSignatureProblem, rootCertificateOf } from '../../audit-log/seal.js'
+import { MISSING_MESSAGES, missingPart, tracesOfAuditLog } from '../../audit-log/traces.js'
 import { certificateFiles } from '../../directory/certificate-files.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
@@ -11,7 +11,7 @@ import { jsonDocument } from '../../json-document.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
 import { type Certificate, isIssuedBy, readCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles } from '../../ports.js'
-import { noAuditLog, requireDirectory } from './show-audit-log.js'
+import { auditLogNotFound, requireDirectory } from './show-audit-log.js'
 
 /** What is wrong with an audit log, or with what it should have. */
 const auditLogProblem = z.strictObject({
@@ -55,14 +55,14 @@ export async function checkAuditLog(files: DurableFiles, path: string): Promise<
   // Looked at first, and the audit log last: what a command keeps and signs meanwhile is there by then.
   const traces = await tracesOfAuditLog(directory)
   const head = await auditLogFiles(directory).readHead()
-  const root = await rootIn(directory)
+  const root = await rootCertificateOf(directory)
   const there = root === null ? [] : await signedBy(root, directory)
   const text = await auditLogFiles(directory).read()
   const { lines, torn } = splitAuditLog(text ?? '', head)
-  const gone = head === null ? goneOf(traces, lines) : null
-  if (head === null && text === null && gone === null) throw await noAuditLog(directory)
+  const gone = head === null ? missingPart(traces, lines) : null
+  if (head === null && text === null && gone === null) throw await auditLogNotFound(directory)
   const problems = [
-    ...(gone === null ? [] : [{ line: null, code: 'missing' as const, message: GONE_MESSAGES[gone] }]),
+    ...(gone === null ? [] : [{ line: null, code: 'missing' as const, message: MISSING_MESSAGES[gone] }]),
     ...chainProblems(lines, head),
     ...signatureProblems(head, root),
     ...missingIn(lines, there),
@@ -98,7 +98,7 @@ async function signedBy(root: Certificate, directory: PkiDirectory) {
 }
 
 function signatureProblems(head: AuditLogHead | null, root: Certificate | null): readonly Problem[] {
-  const message = forgedHead(head, root)
+  const message = headSignatureProblem(head, root)
   return message === null ? [] : [{ line: head?.number ?? null, code: 'bad-signature', message }]
 }
 

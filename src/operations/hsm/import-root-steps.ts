@@ -114,11 +114,11 @@ async function remember({ directory, certificate, options, holder, auditLog }: I
     rootKey: referenceOf(holder, { certificate }),
   }
   await directory.writeState(known)
-  await auditLog.event(`The root key was put into the token ${holder.token().name}.`)
+  await auditLog.logEvent(`The root key was put into the token ${holder.token().name}.`)
 }
 
 async function removeKeyFile({ directory, auditLog }: ImportWork): Promise<undefined> {
-  await auditLog.event('factory_ca.key is removed, from the directory, its snapshots, and what was given up.')
+  await auditLog.logEvent('factory_ca.key is removed, from the directory, its snapshots, and what was given up.')
   await directory.removeFromSnapshots(PKI_FILES.rootKey)
   await directory.removeRootKey()
 }

@@ -123,7 +123,9 @@ function plainName(folder: string, { path }: PkiDirectory): string {
 async function logIt({ directory, clock, who }: Work, facts: Facts): Promise<undefined> {
   const { command, startedAt } = journalRecord.parse(parseJson(fact(facts, 'journal')))
   const auditLog = openAuditLog(directory, ABANDON, { clock, who })
-  await auditLog.event(`\`${command}\` of ${startedAt} was given up; what it had made is in ${fact(facts, 'folder')}.`)
+  await auditLog.logEvent(
+    `\`${command}\` of ${startedAt} was given up; what it had made is in ${fact(facts, 'folder')}.`,
+  )
 }
 
 async function planOf(directory: PkiDirectory, open: Journal, ports: AbandonPorts) {

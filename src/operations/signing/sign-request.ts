@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { isRefusal, notLogged } from '../../audit-log/audit-log.js'
+import { isRefusal, refusalNotLogged } from '../../audit-log/audit-log.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import { requireWithin, takenKeysBut } from '../../issuance/issue.js'
@@ -95,9 +95,9 @@ export async function signRequest(options: SignRequestOptions, ports: SignReques
 /** The refusal is what is told, whatever becomes of its line. */
 async function logRefusal({ directory }: OpenPki, what: string, error: FpkiError, ports: SignRequestPorts) {
   try {
-    await withAuditLog(directory, COMMAND, ports, null, (auditLog) => auditLog.refused(what, error))
+    await withAuditLog(directory, COMMAND, ports, null, (auditLog) => auditLog.logRefusal(what, error))
   } catch (failure) {
-    ports.progress.warn(notLogged(failure))
+    ports.progress.warn(refusalNotLogged(failure))
   }
 }
 
@@ -132,7 +132,7 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
     const request = { role: what, profile, subject, spki: publicKey.spki, issuer: root, names, validity }
     const certificate = await withAuditLog(directory, COMMAND, ports, signer, async (auditLog) => {
       const signed = await issueCertificate({ ...request, serialNumber: newSerialNumber(random) }, signer)
-      await auditLog.certificate(signed, profile.name, out)
+      await auditLog.logCertificate(signed, profile.name, out)
       return signed
     })
     const facts = describeCertificate(certificate, root, clock())

@@ -1,4 +1,4 @@
-import { inspectDirectory, isAtWork, type SeenDirectory, type SeenFile } from '../../../directory/inspect.js'
+import { type InspectedDirectory, type InspectedFile, inspectDirectory, isBusy } from '../../../directory/inspect.js'
 import { isEarlierCertificate, PKI_FILES } from '../../../directory/names.js'
 import { whyForeignDirectory } from '../../../directory/owned.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from '../../../directory/pki-files.js'
@@ -29,9 +29,9 @@ export type ApiAnswer = { readonly name: string; readonly known: FactoryCertific
 
 /** Everything that the checks look at, gathered once. */
 export interface Scene {
-  readonly directory: SeenDirectory
+  readonly directory: InspectedDirectory
   /** Every key and certificate in use, by its name. */
-  readonly files: readonly SeenFile[]
+  readonly files: readonly InspectedFile[]
   readonly certificates: readonly SeenCertificate[]
   readonly broken: readonly BrokenCertificate[]
   /** Certificates that others have taken the place of, as far as they can be read. */
@@ -101,7 +101,7 @@ export async function gatherScene({ path, files: disk, now, warnDays, ...sources
     root,
     factory,
     api,
-    atWork: await isAtWork(disk, path),
+    atWork: await isBusy(disk, path),
     writable: await complaintOf(() => disk.checkDirectory(path)),
     foreign,
     above: await disk.warningsAbove(path),
@@ -145,7 +145,7 @@ function estOf(api: ApiAnswer | null, root: Certificate | null): string | null {
   return isOther ? null : known.estTlsCrt
 }
 
-async function earlierOf(directory: SeenDirectory): Promise<readonly Certificate[]> {
+async function earlierOf(directory: InspectedDirectory): Promise<readonly Certificate[]> {
   const files = await Promise.all(directory.names.filter(isEarlierCertificate).map(directory.see))
   return files.flatMap(({ name, text }) => {
     const seen = text === null ? null : readSeen(name, 'root', text)

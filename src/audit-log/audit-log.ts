@@ -17,32 +17,32 @@ import type { AuditLogEntry } from './records.js'
 import { headSignatureProblem, rootCertificateOf } from './seal.js'
 import { MISSING_MESSAGES, missingPart, tracesOfAuditLog } from './traces.js'
 
-/** What the audit log is kept with. */
+/** The ports of the audit log. */
 export interface AuditLogPorts {
   readonly clock: Clock
   readonly who: () => Who
 }
 
-/** The audit log of a PKI directory, for the command that holds its lock. What it resolves to is on the disk. */
+/** The audit log of a PKI directory, for the holder of its lock. Calls resolve once their line is on the disk. */
 export interface AuditLog {
-  /** A certificate was signed: before it is written, sent or printed. */
+  /** Logs a signed certificate, before it is written, sent or printed. */
   logCertificate(signed: Certificate, profile: string, file: string | null): Promise<void>
-  /** A CRL was signed: before it is sent or printed. */
+  /** Logs a signed CRL, before it is sent or printed. */
   logCrl(signed: Crl, reason: CrlReason): Promise<void>
-  /** A certificate of somebody else's was taken over, or was there. */
+  /** Logs certificates that already exist, or were issued elsewhere. */
   logExisting(
     certificates: readonly { readonly certificate: Certificate; readonly file: string }[],
     text: string,
   ): Promise<void>
   logRefusal(what: string, error: FpkiError): Promise<void>
   logEvent(text: string): Promise<void>
-  /** Has the root sign for the newest line, unless it has. */
+  /** Signs the newest line with the root key, unless it is signed already. */
   seal(signer: Signer): Promise<void>
 }
 
 /**
- * The audit log of a PKI directory. Each call throws ERR_BAD_FILE when the audit log was changed behind the line that the root has
- * signed for last, or cut off before it, or somebody else has signed for it; ERR_STORAGE when it cannot be written.
+ * Opens the audit log of a PKI directory. Calls throw ERR_BAD_FILE when it was changed after the last signed line, truncated
+ * before it, or signed by another key; ERR_STORAGE when it cannot be written.
  */
 export function openAuditLog(directory: PkiDirectory, command: string, { clock, who }: AuditLogPorts): AuditLog {
   let end: ChainEnd | null = null
@@ -53,7 +53,7 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
   }
   const write = async (from: ChainEnd, of: AuditLogEntry): Promise<ChainEnd> => {
     const line = nextLine(from, of)
-    // Until it is known to be on the disk, nobody knows what the end is.
+    // Unknown until the line is on the disk.
     end = null
     await auditLogFiles(directory).append(`${line}\n`)
     end = { number: from.number + 1, hash: endOf([line]).hash }
@@ -67,12 +67,12 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
   }
   const repair = async (lines: readonly string[], torn: string) => {
     await auditLogFiles(directory).replace(lines.map((line) => `${line}\n`).join(''))
-    const text = `${Buffer.byteLength(torn)} octets of a line that was cut off were removed; what it spoke of never left fpki.`
+    const text = `Removed ${Buffer.byteLength(torn)} octets of an incomplete line. What it described was never written, sent or printed.`
     return write(endOf(lines), entry({ kind: 'repaired', text }))
   }
   const startNewLog = async (from: ChainEnd) => {
-    const there = await readableCertificates(directory)
-    const certificates = there.map(({ certificate, file }) => logged(certificate, null, file))
+    const existing = await readableCertificates(directory)
+    const certificates = existing.map(({ certificate, file }) => logged(certificate, null, file))
     return write(from, entry({ kind: 'begun-anew', certificates, text: NEW_LOG_TEXT }))
   }
   const append = async (of: AuditLogEntry) => {
@@ -95,34 +95,34 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
   }
 }
 
-const NEW_LOG_TEXT = 'The audit log that this directory had was not there any more. These certificates were.'
+const NEW_LOG_TEXT = 'The earlier audit log of this directory is missing. These certificates exist in the directory.'
 
-/** The lines, whole as far as the root has not signed for them. What it has signed for is for `ca log verify` to look at. */
+/** Reads the lines, and checks the unsigned ones and the signature. `ca log verify` checks the rest. */
 async function readSound(directory: PkiDirectory) {
   const head = await auditLogFiles(directory).readHead()
   const text = splitAuditLog((await auditLogFiles(directory).read()) ?? '', head)
   const [problem] = chainProblems(text.lines, head, head?.number ?? 0)
   const gone =
     head === null && problem === undefined ? missingPart(await tracesOfAuditLog(directory), text.lines) : null
-  // Else the root would sign behind an end that somebody else has made, and nobody could tell any more.
+  // Signing after a forged end would hide the forgery.
   const forged = headSignatureProblem(head, await rootCertificateOf(directory))
   const message = problem?.message ?? (gone === 'head' ? MISSING_MESSAGES.head : forged)
   if (message === null) return { ...text, isMissing: gone === 'log' }
   throw new FpkiError(
     'ERR_BAD_FILE',
-    `The audit log of ${directory.path} does not hold. ${message}`,
+    `The audit log of ${directory.path} is damaged. ${message}`,
     `Nothing was signed. ${repairHint(directory.path)}`,
   )
 }
 
 async function seal(directory: PkiDirectory, end: ChainEnd, signer: Signer, signedAt: string): Promise<void> {
-  const known = await auditLogFiles(directory).readHead()
-  if (known?.number === end.number && known.hash === end.hash) return
+  const head = await auditLogFiles(directory).readHead()
+  if (head?.number === end.number && head.hash === end.hash) return
   const text = statement(signedText(end))
   const signature = await signer.sign(text)
   if (!isSealedBy(signer, text, signature)) {
-    const hint = 'Check the token, and run the same command again.'
-    throw new FpkiError('ERR_SIGNATURE', 'OpenSSL does not accept what the root has signed for the audit log.', hint)
+    const hint = 'Check the token, then run the same command again.'
+    throw new FpkiError('ERR_SIGNATURE', 'The signature of the root key for the audit log does not verify.', hint)
   }
   const encoded = Buffer.from(signature).toString('base64')
   await auditLogFiles(directory).writeHead({ version: 1, ...end, signedAt, signature: encoded })
@@ -153,7 +153,7 @@ function loggedCrl({ crlNumber, entries, der }: Crl, reason: CrlReason) {
   }
 }
 
-/** Why something that was to be signed was not, or not let out. */
+/** The error codes of refusals to sign. */
 const REFUSALS: readonly FpkiCode[] = [
   'ERR_BAD_CSR',
   'ERR_BAD_CERTIFICATE',
@@ -163,12 +163,12 @@ const REFUSALS: readonly FpkiCode[] = [
   'ERR_SIGNATURE',
 ]
 
-/** Is it a refusal to sign? */
+/** Whether an error is a refusal to sign. */
 export function isRefusal(error: unknown): error is FpkiError {
   return error instanceof FpkiError && REFUSALS.includes(error.code)
 }
 
-/** Does `work`, and logs it when that is refused. `warn` is told when the audit log cannot take it. */
+/** Runs `work` and logs its refusals. Calls `warn` when a refusal cannot be logged. */
 export async function loggingRefusals<T>(
   { auditLog, warn }: { readonly auditLog: AuditLog; warn(text: string): void },
   what: string,
@@ -183,8 +183,8 @@ export async function loggingRefusals<T>(
   }
 }
 
-/** What is told when the audit log cannot take a refusal. */
+/** The warning for a refusal that cannot be logged. */
 export function refusalNotLogged(failure: unknown): string {
   const reason = failure instanceof Error ? failure.message : String(failure)
-  return `The refusal is not in the audit log: ${reason}`
+  return `The refusal was not logged in the audit log: ${reason}`
 }

@@ -3,26 +3,26 @@ import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import { readLine } from './chain.js'
 
-/** The name of the last step of every command that changes something, for journals: see keepStep. */
+/** The name of the last journal step of every command that changes something: see keepStep. */
 export const KEEP = { name: 'keep' } as const
 
-/** The snapshot of a directory as its first change found it. */
+/** The command of the snapshot taken before the first change of a directory. */
 export const AS_FOUND = 'as found'
 
-/** What leaves a line and a snapshot, and no signature of the root: before it, there is none or nobody could verify it. */
+/** Commands that log and take a snapshot before a root certificate exists that could verify a signature. */
 const UNSIGNED: readonly string[] = [AS_FOUND, ROOT_CSR_COMMAND]
 
-/** What shows that a directory has an audit log: something that was made behind a line of it. */
+/** Evidence that a directory had an audit log. */
 export interface AuditLogTrace {
   /** RFC 3339. */
   readonly time: string
-  /** The root had signed for it. */
+  /** Whether the root had signed the log by then. */
   readonly isSigned: boolean
 }
 
 /**
- * What shows that a directory has an audit log: its snapshots, and a journal whose last step is done. None: this is a directory of
- * fioctl's, or of an earlier fpki. A broken journal says nothing: whoever changes something is told of that. Throws ERR_STORAGE.
+ * Evidence that a directory had an audit log: its snapshots, and a journal whose last step is done. Directories of fioctl have
+ * none. A damaged journal is ignored here and reported by the next change. Throws ERR_STORAGE.
  */
 export async function tracesOfAuditLog(directory: PkiDirectory): Promise<readonly AuditLogTrace[]> {
   const journal = await directory.readJournal().catch(nullIfInvalid)
@@ -37,22 +37,22 @@ function nullIfInvalid(error: unknown): null {
   throw error
 }
 
-/** What is gone of an audit log that has no head: both files, or the root's signature for the lines that are there. */
+/** What is missing of an audit log without a head: both files, or only the head. */
 export function missingPart(traces: readonly AuditLogTrace[], lines: readonly string[]): 'log' | 'head' | null {
   if (!hasEntries(lines)) return traces.length === 0 ? null : 'log'
   const first = lines.map(readLine).find((line) => line?.kind !== 'repaired')
-  // One that was begun anew may have been cut off before the root could sign for it: what is older shows nothing.
+  // A new log may have been interrupted before its first signature, so older evidence does not count.
   const begin = first?.kind === 'begun-anew' ? first.time : ''
   return traces.some(({ time, isSigned }) => isSigned && time > begin) ? 'head' : null
 }
 
-/** Is there a line but those that speak of a torn one? A file without is what an interrupted beginning leaves. */
+/** Whether there is any line other than repairs. An interrupted first append leaves a log without one. */
 export function hasEntries(lines: readonly string[]): boolean {
   return lines.some((line) => readLine(line)?.kind !== 'repaired')
 }
 
-/** What is told of it. */
+/** The messages for {@link missingPart}. */
 export const MISSING_MESSAGES = {
-  log: 'The audit log is gone: .fpki/log.jsonl and log.head are not there or empty, and this directory had both.',
-  head: 'The root has signed for this audit log, and .fpki/log.head is gone: lines may have been cut off at the end.',
+  log: 'The audit log is missing: .fpki/log.jsonl and log.head do not exist or are empty, but this directory had both.',
+  head: 'The signature of the audit log (.fpki/log.head) is missing, so its last lines may be missing too.',
 } as const

@@ -19,7 +19,7 @@ import type { DirectoryState } from './records.js'
 import { type SnapshotRecord, snapshotRecord } from './snapshot-record.js'
 import { thinnedOut } from './thinning.js'
 
-/** A snapshot that is there. */
+/** A stored snapshot. */
 export interface Snapshot extends SnapshotRecord {
   /** The name of its folder in `.fpki/history/`. */
   readonly folder: string
@@ -27,29 +27,29 @@ export interface Snapshot extends SnapshotRecord {
 
 /** The snapshots of a PKI directory. */
 export interface HistoryFiles {
-  /** Those that are there, the oldest first. What is no snapshot is passed over. */
+  /** All snapshots, oldest first. Other folders are ignored. */
   snapshots(): Promise<readonly Snapshot[]>
-  /** Makes one of what is in the directory now. The one that the same run of a command has made already is left as it is. */
+  /** Takes a snapshot of the directory, unless the same run of a command has already done so. */
   takeSnapshot(of: {
     readonly command: string
     readonly time: string
     readonly state: DirectoryState | null
   }): Promise<void>
-  /** What a snapshot of now would say of the files. */
+  /** The files that a snapshot taken now would contain. */
   filesNow(): Promise<SnapshotRecord['files']>
-  /** A file of a snapshot; null: it is not there any more. */
+  /** A file of a snapshot; null when it no longer exists. */
   readInSnapshot(folder: string, name: string): Promise<string | null>
-  /** Lets old snapshots go; one that has the only copy of a key or a certificate stays. Resolves to their names. */
+  /** Removes old snapshots, except any with the only copy of a key or certificate. Resolves to their names. */
   thinSnapshots(): Promise<readonly string[]>
-  /** Removes factory_ca.key from all of them, and from what was given up, when a token has proved to hold it; one of another root's stays. */
+  /** Removes factory_ca.key from all snapshots and abandoned files, after import to a token. Keys of other roots stay. */
   removeFromSnapshots(name: string): Promise<void>
 }
 
-/** Far more than a PEM file of fpki's needs. */
+/** Far more than a PEM file of fpki needs. */
 const MAX_BYTES = 64 * 1024
 const RECORD = 'snapshot.json'
 
-/** A file of the directory as it goes into a snapshot. */
+/** A file of the directory, for a snapshot. */
 type DirectoryFile = SnapshotRecord['files'][number] & { readonly text: string }
 
 /** The snapshots of the PKI directory at `path`. */
@@ -69,11 +69,11 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
       await files.makeDirectory(history)
       const newest = (await snapshots()).at(-1)
       const number = (newest?.number ?? 0) + 1
-      const seen = await directoryFiles(files, path)
-      const listed = seen.map(({ name, sha256 }) => ({ name, sha256 }))
+      const current = await directoryFiles(files, path)
+      const listed = current.map(({ name, sha256 }) => ({ name, sha256 }))
       const record: SnapshotRecord = { version: 1, number, ...of, files: listed }
       if (newest !== undefined && isSameRun(newest, record)) return
-      const entries = seen.map((one) => entryOf(one, path))
+      const entries = current.map((one) => entryOf(one, path))
       const text = `${JSON.stringify(record, null, 2)}\n`
       await files.createFolder(join(history, folderOf(record)), [
         ...entries,
@@ -98,7 +98,8 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
         ((await files.list(folder)) ?? []).map((one) => join(folder, one)),
       )
       for (const place of (await Promise.all(kept)).flat()) {
-        const isOfRoot = root !== null && (await readOrNull(files, place, PKI_FILES.rootCertificate))?.sha256 === root.sha256
+        const isOfRoot =
+          root !== null && (await readOrNull(files, place, PKI_FILES.rootCertificate))?.sha256 === root.sha256
         const isSame = own !== null && (await readOrNull(files, place, name))?.sha256 === own.sha256
         if (isOfRoot || isSame) await files.remove(join(place, name))
       }
@@ -106,7 +107,7 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
   }
 }
 
-/** Did the same run make it? Two commands can begin within one second; what they leave tells them apart. */
+/** Whether the same run took the snapshot. Two commands may start within one second, but leave different files. */
 function isSameRun({ folder: _, ...newest }: Snapshot, record: SnapshotRecord): boolean {
   return isDeepStrictEqual(newest, { ...record, number: newest.number })
 }
@@ -126,15 +127,15 @@ async function readSnapshot(files: DurableFiles, history: string, folder: string
   }
 }
 
-/** Keys, certificates in use, and the request for a root. Earlier certificates stay in the directory, and are not copied. */
+/** Keys, current certificates, and the root's request. Earlier certificates stay in the directory. */
 async function directoryFiles(files: DurableFiles, path: string): Promise<readonly DirectoryFile[]> {
   const names = (await files.list(path)) ?? []
   const wanted = names.filter((name) => isKeyFile(name) || isCertificateFile(name) || name === ROOT_CSR)
-  const seen = await Promise.all(wanted.map((name) => readOrNull(files, path, name)))
-  return seen.filter((one) => one !== null)
+  const contents = await Promise.all(wanted.map((name) => readOrNull(files, path, name)))
+  return contents.filter((one) => one !== null)
 }
 
-/** Other things may lie there, which cannot be read or are no file: they are none of ours. */
+/** null for unreadable and special files, which are not fpki's. */
 async function readOrNull(files: DurableFiles, path: string, name: string): Promise<DirectoryFile | null> {
   try {
     const text = await files.read(join(path, name), MAX_BYTES)
@@ -154,7 +155,7 @@ function sha256Of(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-/** Is each file of a snapshot in another one, or in the directory, under its name or an earlier one's? Looked at, not believed. */
+/** Whether each file of a snapshot also exists elsewhere. Re-hashed rather than taken from the record. */
 async function isRedundant(
   files: DurableFiles,
   { path, history }: { readonly path: string; readonly history: string },
@@ -163,7 +164,7 @@ async function isRedundant(
 ): Promise<boolean> {
   const live = (await files.list(path)) ?? []
   for (const { name } of snapshot.files) {
-    // What cannot be read is not absent: its error is told, and nothing goes.
+    // An unreadable file is an error, so that nothing is removed.
     const own = await files.read(join(history, snapshot.folder, name), MAX_BYTES)
     if (own === null) continue
     const sha256 = sha256Of(own)
@@ -181,7 +182,7 @@ async function isRedundant(
   return true
 }
 
-/** `tls-crt`, then `tls-crt.bak.10` before `tls-crt.bak.9`: what is looked for is among the newest. */
+/** `tls-crt`, then `tls-crt.bak.10` before `tls-crt.bak.9`: the newest match most often. */
 function newestFirst(a: string, b: string): number {
   const number = (name: string) =>
     Number(/\.bak\.(\d+)$/.exec(name)?.[1] ?? (name.endsWith('.bak') ? 0 : Number.POSITIVE_INFINITY))

@@ -4,7 +4,7 @@ import type { Certificate } from '../pki/read-certificate.js'
 import type { InspectedDirectory } from './inspect.js'
 import { isCertificateFile, isKeyFile, PKI_FILES } from './names.js'
 
-/** The role that the name of a certificate's file gives it; every further `.pem` is a local CA (contract.md 2). */
+/** The role of a certificate file by its name; any other `.pem` is a local CA (contract.md 2). */
 export function roleOfFile(name: string): CertificateRole {
   if (name === PKI_FILES.rootCertificate) return 'root'
   if (name === PKI_FILES.tlsCertificate) return 'tls'
@@ -12,7 +12,7 @@ export function roleOfFile(name: string): CertificateRole {
   return name === PKI_FILES.onlineCaCertificate ? 'online-ca' : 'local-ca'
 }
 
-/** The certificates in use, and the keys, that a PKI directory holds; the root first. */
+/** The current certificates (root first) and the keys of a PKI directory. */
 export function pkiFilesOf({ names }: InspectedDirectory): {
   certificates: readonly string[]
   keys: readonly string[]
@@ -23,12 +23,12 @@ export function pkiFilesOf({ names }: InspectedDirectory): {
   return { certificates: [...(roots ?? []), ...(others ?? [])], keys: names.filter(isKeyFile) }
 }
 
-/** The factory of a PKI directory: what fpki remembers, or what the root certificate says. */
+/** The factory of a PKI directory, from its record or the root certificate. */
 export function factoryIn({ state }: InspectedDirectory, root: Certificate | null): string | null {
   return state?.factory ?? (root === null ? null : (attributeValues(root.subject, 'OU')[0] ?? null))
 }
 
-/** The file with the key of a local CA's certificate; null when the key of `certificate` is none of a local CA's. */
+/** The key file of a local CA's certificate; null for other certificates. */
 export function keyFileOf(certificate: string): string | null {
   const isLocalCa = isCertificateFile(certificate) && roleOfFile(certificate) === 'local-ca'
   return isLocalCa ? certificate.replace(/\.pem$/, '.key') : null

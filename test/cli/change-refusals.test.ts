@@ -202,7 +202,7 @@ describe('add-device-ca refuses', () => {
   ])('the name of another file of the PKI, %s', async (name) => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'add-device-ca', directory, '--local-ca', '--local-ca-filename', name]
-    await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [name, 'another file of the PKI'] })
+    await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [name, 'another PKI file'] })
   })
 
   test.each([
@@ -216,7 +216,7 @@ describe('add-device-ca refuses', () => {
   ])("an ending of fpki's own files, %s", async (name) => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'add-device-ca', directory, '--local-ca', '--local-ca-filename', name]
-    await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [name, 'files of its own'] })
+    await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [name, 'reserved for files of fpki'] })
   })
 
   test('no name that only JavaScript knows', async () => {

@@ -160,27 +160,35 @@ describe('the audit log', () => {
 })
 
 const TAMPERED: Readonly<Record<string, readonly [(lines: string[]) => readonly string[], string, string]>> = {
-  changed: [(lines) => lines.with(2, (lines[2] ?? '').replace('tls-crt', 'tls-xxx')), 'changed', 'Line 3 was changed'],
+  changed: [
+    (lines) => lines.with(2, (lines[2] ?? '').replace('tls-crt', 'tls-xxx')),
+    'changed',
+    'The chain breaks at line 4',
+  ],
   'changed at the end': [
     (lines) => lines.with(-1, (lines.at(-1) ?? '').replace('tls-crt', 'tls-xxx')),
     'changed',
-    'Line 7 was changed',
+    'Line 7 is not the line that the root has signed',
   ],
-  'no JSON any more': [(lines) => lines.with(2, 'nothing'), 'changed', 'Line 3 was changed'],
-  removed: [(lines) => lines.toSpliced(2, 1), 'removed', 'Number 3 was removed in front of line 3'],
-  'removed at the beginning': [(lines) => lines.slice(1), 'removed', 'Number 1 was removed in front of line 1'],
+  'replaced by invalid JSON': [(lines) => lines.with(2, 'nothing'), 'changed', 'The chain breaks at line 3'],
+  removed: [(lines) => lines.toSpliced(2, 1), 'changed', 'The chain breaks at line 3: it has the number 4'],
+  'removed at the beginning': [(lines) => lines.slice(1), 'changed', 'The chain breaks at line 1: it has the number 2'],
   swapped: [
     (lines) => [...lines.slice(0, 2), lines[3] ?? '', lines[2] ?? '', ...lines.slice(4)],
-    'swapped',
-    'line 3 is number 4',
+    'changed',
+    'The chain breaks at line 3: it has the number 4',
   ],
-  'put in': [(lines) => lines.toSpliced(3, 0, lines[1] ?? ''), 'inserted', 'Line 4 was put in: number 2'],
-  'cut off': [
+  inserted: [
+    (lines) => lines.toSpliced(3, 0, lines[1] ?? ''),
+    'changed',
+    'The chain breaks at line 4: it has the number 2',
+  ],
+  truncated: [
     (lines) => lines.slice(0, -1),
     'cut-off',
-    'The end was cut off: there are 6 lines, and the root has signed for 7',
+    'The end is missing: there are 6 lines, and the root has signed line 7',
   ],
-  emptied: [() => [], 'cut-off', 'The end was cut off'],
+  emptied: [() => [], 'cut-off', 'The end is missing'],
 }
 
 describe('ca log verify names the line', () => {
@@ -209,7 +217,7 @@ describe('ca log verify names the line', () => {
     // Nor does the root sign behind it: the next signature would hold, and hide what was cut off.
     const forged = await snapshot(made.directory)
     const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
-    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('not by its key') })
+    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('does not verify with the root key') })
     const after = await snapshot(made.directory)
     for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(forged[name])
   })
@@ -242,10 +250,10 @@ describe('ca log verify names the line', () => {
 describe('an audit log that is gone', () => {
   test.each([
     ['the signature', ['log.head'], 'log.head is gone'],
-    ['the lines', ['log.jsonl'], 'The end was cut off'],
-    ['both', ['log.jsonl', 'log.head'], 'The audit log is gone'],
-    ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The audit log is gone'],
-    ['both, and the journal', ['log.jsonl', 'log.head', 'journal.json'], 'The audit log is gone'],
+    ['the lines', ['log.jsonl'], 'The end is missing'],
+    ['both', ['log.jsonl', 'log.head'], 'The audit log is missing'],
+    ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The audit log is missing'],
+    ['both, and the journal', ['log.jsonl', 'log.head', 'journal.json'], 'The audit log is missing'],
   ])('is told, whatever of it is gone: %s', async (_, names, told) => {
     const made = await copiedPki(pkiWithAuditLog)
     for (const name of names) await rm(made.path(`.fpki/${name}`), { recursive: true })

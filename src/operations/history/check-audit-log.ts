@@ -13,9 +13,9 @@ import { type Certificate, isIssuedBy, readCertificate } from '../../pki/read-ce
 import type { DurableFiles } from '../../ports.js'
 import { auditLogNotFound, requireDirectory } from './show-audit-log.js'
 
-/** What is wrong with an audit log, or with what it should have. */
+/** A problem in an audit log. */
 const auditLogProblem = z.strictObject({
-  /** From 1; null: it is about no line. */
+  /** From 1; null when it is not about a line. */
   line: z.nullable(z.int()),
   code: z.enum(['changed', 'removed', 'swapped', 'inserted', 'cut-off', 'bad-signature', 'not-logged', 'missing']),
   message: z.string(),
@@ -26,15 +26,15 @@ export const checkedAuditLog = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   lines: z.int(),
-  /** The newest line that the root has signed for; null: none. */
+  /** The newest signed line; null when none is signed. */
   signed: z.nullable(z.strictObject({ line: z.int(), hash: z.string(), at: z.string() })),
-  /** Lines behind it: a command was interrupted, or signed nothing. The next one that uses the root key signs for them. */
+  /** The number of lines after it. The next command that uses the root key signs them. */
   unsigned: z.int(),
-  /** The line that says that an earlier audit log was not there any more; null: this is the first one. */
+  /** The line that records that an earlier audit log was missing; null for the first audit log. */
   begunAnew: z.nullable(z.strictObject({ line: z.int(), at: z.string() })),
-  /** A line was cut off in the writing; what it spoke of never left fpki. */
+  /** Whether the last line is incomplete after an interruption. */
   torn: z.boolean(),
-  /** None: it holds. */
+  /** Empty when the audit log is valid. */
   problems: z.array(auditLogProblem),
 })
 
@@ -44,28 +44,28 @@ export type CheckedAuditLog = z.infer<typeof checkedAuditLog>
 type Problem = CheckedAuditLog['problems'][number]
 
 /**
- * Checks the audit log of a PKI directory: its chain, what the root has signed for, and that every certificate of the root's that
- * lies in the directory is in it. Nothing is changed.
+ * Checks the audit log of a PKI directory: its chain, the root's signature, and that it contains every certificate in the
+ * directory that the root has signed. Changes nothing.
  *
- * @throws FpkiError as showAuditLog does, but for lines that are none
+ * @throws FpkiError like showAuditLog, except for invalid lines
  */
 export async function checkAuditLog(files: DurableFiles, path: string): Promise<CheckedAuditLog> {
   const directory = pkiDirectory(files, path)
   await requireDirectory(files, path)
-  // Looked at first, and the audit log last: what a command keeps and signs meanwhile is there by then.
+  // The log is read last, so that it contains what a concurrent command signs meanwhile.
   const traces = await tracesOfAuditLog(directory)
   const head = await auditLogFiles(directory).readHead()
   const root = await rootCertificateOf(directory)
-  const there = root === null ? [] : await signedBy(root, directory)
+  const signedFiles = root === null ? [] : await signedBy(root, directory)
   const text = await auditLogFiles(directory).read()
   const { lines, torn } = splitAuditLog(text ?? '', head)
-  const gone = head === null ? missingPart(traces, lines) : null
-  if (head === null && text === null && gone === null) throw await auditLogNotFound(directory)
+  const missing = head === null ? missingPart(traces, lines) : null
+  if (head === null && text === null && missing === null) throw await auditLogNotFound(directory)
   const problems = [
-    ...(gone === null ? [] : [{ line: null, code: 'missing' as const, message: MISSING_MESSAGES[gone] }]),
+    ...(missing === null ? [] : [{ line: null, code: 'missing' as const, message: MISSING_MESSAGES[missing] }]),
     ...chainProblems(lines, head),
     ...signatureProblems(head, root),
-    ...missingIn(lines, there),
+    ...unloggedProblems(lines, signedFiles),
   ]
   const signed = head === null ? null : { line: head.number, hash: head.hash, at: head.signedAt }
   const unsigned = Math.max(0, lines.length - (head?.number ?? 0))
@@ -102,15 +102,15 @@ function signatureProblems(head: AuditLogHead | null, root: Certificate | null):
   return message === null ? [] : [{ line: head?.number ?? null, code: 'bad-signature', message }]
 }
 
-function missingIn(
+function unloggedProblems(
   lines: readonly string[],
-  there: readonly { readonly name: string; readonly der: Uint8Array }[],
+  signedFiles: readonly { readonly name: string; readonly der: Uint8Array }[],
 ): readonly Problem[] {
-  const known = new Set(
+  const logged = new Set(
     lines.flatMap((line) => readLine(line)?.certificates.map(({ fingerprint }) => fingerprint) ?? []),
   )
-  const missing = there.filter(({ der }) => !known.has(fingerprintOf(der)))
-  return missing.map(({ name }) => {
-    return { line: null, code: 'not-logged', message: `${name} is signed by the root, and not in the audit log.` }
+  const unlogged = signedFiles.filter(({ der }) => !logged.has(fingerprintOf(der)))
+  return unlogged.map(({ name }) => {
+    return { line: null, code: 'not-logged', message: `${name} is signed by the root but not in the audit log.` }
   })
 }

@@ -79,7 +79,7 @@ export interface SceneSources {
 export async function gatherScene({ path, files: disk, now, warnDays, ...sources }: SceneSources): Promise<Scene> {
   const directory = await inspectDirectory(disk, path)
   const { certificates: names, keys } = pkiFilesOf(directory)
-  const files = await Promise.all([...names, ...keys].map(directory.see))
+  const files = await Promise.all([...names, ...keys].map(directory.inspect))
   const texts = files.filter(({ name }) => names.includes(name))
   const read = texts.flatMap(({ name, text }) => (text === null ? [] : [readSeen(name, roleOfFile(name), text)]))
   const root =
@@ -146,7 +146,7 @@ function estOf(api: ApiAnswer | null, root: Certificate | null): string | null {
 }
 
 async function earlierOf(directory: InspectedDirectory): Promise<readonly Certificate[]> {
-  const files = await Promise.all(directory.names.filter(isEarlierCertificate).map(directory.see))
+  const files = await Promise.all(directory.names.filter(isEarlierCertificate).map(directory.inspect))
   return files.flatMap(({ name, text }) => {
     const seen = text === null ? null : readSeen(name, 'root', text)
     return seen !== null && 'certificate' in seen ? [seen.certificate] : []

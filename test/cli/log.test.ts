@@ -217,7 +217,10 @@ describe('ca log verify names the line', () => {
     // Nor does the root sign behind it: the next signature would hold, and hide what was cut off.
     const forged = await snapshot(made.directory)
     const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
-    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('does not verify with the root key') })
+    expect({ status, stderr }).toEqual({
+      status: 6,
+      stderr: expect.stringContaining('does not verify with the root key'),
+    })
     const after = await snapshot(made.directory)
     for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(forged[name])
   })
@@ -241,20 +244,20 @@ describe('ca log verify names the line', () => {
     await writeFile(made.path('.fpki/log.jsonl'), `${log.split('\n').slice(0, -2).join('\n')}\n`)
     const before = await snapshot(made.directory)
     const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
-    expect({ status, told: stderr }).toEqual({ status: 6, told: expect.stringContaining('cut off') })
+    expect({ status, told: stderr }).toEqual({ status: 6, told: expect.stringContaining('The end is missing') })
     const after = await snapshot(made.directory)
     for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(before[name])
   })
 })
 
-describe('an audit log that is gone', () => {
+describe('a missing audit log', () => {
   test.each([
-    ['the signature', ['log.head'], 'log.head is gone'],
+    ['the signature', ['log.head'], '(.fpki/log.head) is missing'],
     ['the lines', ['log.jsonl'], 'The end is missing'],
     ['both', ['log.jsonl', 'log.head'], 'The audit log is missing'],
     ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The audit log is missing'],
     ['both, and the journal', ['log.jsonl', 'log.head', 'journal.json'], 'The audit log is missing'],
-  ])('is told, whatever of it is gone: %s', async (_, names, told) => {
+  ])('is reported, whatever part is missing: %s', async (_, names, told) => {
     const made = await copiedPki(pkiWithAuditLog)
     for (const name of names) await rm(made.path(`.fpki/${name}`), { recursive: true })
     const seen = await verified(made)
@@ -269,7 +272,7 @@ describe('an audit log that is gone', () => {
     await rm(made.path('.fpki/log.head'))
     expect((await verified(made)).codes[0]).toBe('missing')
     const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
-    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('log.head is gone') })
+    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('(.fpki/log.head) is missing') })
     expect(await logOf(made)).toBe(`${lines.join('\n')}\n`)
   })
 

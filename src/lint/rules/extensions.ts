@@ -6,7 +6,7 @@ import { always, type CertificateRule, inRole, listed, unless } from '../rule.js
 
 const CAS: readonly Role[] = ['root', 'device-ca']
 
-/** basicConstraints, keyUsage, extKeyUsage, and what no profile has. */
+/** Rules about basicConstraints, keyUsage, extKeyUsage, and extensions outside the profile. */
 export const EXTENSION_RULES: readonly CertificateRule[] = [
   {
     code: 'critical-extension',
@@ -18,7 +18,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
         extensions
           .filter(({ type, critical }) => critical && !PROCESSED_EXTENSIONS.includes(type))
           .map(({ type }) => type),
-        (types) => `it has a critical extension that fpki does not know, and others may not either: ${types}`,
+        (types) => `it has an unknown critical extension, which other software may not support either: ${types}`,
       ),
   },
   {
@@ -27,12 +27,12 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     cite: 'contract.md 3',
     applies: ({ role }) => role !== null,
     check: (certificate) => {
-      const wanted: readonly string[] = [...specsOf(certificate).map(({ type }) => type), 'subjectKeyIdentifier']
-      // An AKI that repeats the SKI of a root is what most tools write, and the others have rules of their own.
-      const told = ['basicConstraints', 'extKeyUsage', 'authorityKeyIdentifier']
+      const expected: readonly string[] = [...specsOf(certificate).map(({ type }) => type), 'subjectKeyIdentifier']
+      // Most tools write an AKI to roots; the others have their own rules.
+      const ignored = ['basicConstraints', 'extKeyUsage', 'authorityKeyIdentifier']
       return listed(
-        certificate.extensions.map(({ type }) => type).filter((type) => ![...wanted, ...told].includes(type)),
-        (types) => `a certificate of its kind does not have ${types}`,
+        certificate.extensions.map(({ type }) => type).filter((type) => ![...expected, ...ignored].includes(type)),
+        (types) => `it has extensions outside the profile: ${types}`,
       )
     },
   },
@@ -59,8 +59,8 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     applies: (item) => inRole(...CAS)(item) && item.parsedExtensions.basicConstraints?.ca === true,
     check: ({ role, parsedExtensions }) => {
       const length = parsedExtensions.basicConstraints?.pathLenConstraint ?? null
-      if (role === 'root') return unless(length !== 0, 'its path length is 0, so that no device CA below it holds')
-      return unless(length === 0, `its path length is ${length ?? 'not limited'}; that of a device CA is 0`)
+      if (role === 'root') return unless(length !== 0, 'its pathLen is 0, so it cannot issue device CAs')
+      return unless(length === 0, `its pathLen is ${length ?? 'absent'}; a device CA must have pathLen 0`)
     },
   },
   {
@@ -69,7 +69,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     cite: 'contract.md 3; RFC 5280 4.2.1.9',
     applies: inRole('tls'),
     check: ({ parsedExtensions }) =>
-      unless(!parsedExtensions.basicConstraints?.ca, 'it is CA:TRUE, so that the server can make certificates'),
+      unless(!parsedExtensions.basicConstraints?.ca, 'it is CA:TRUE, so the server could issue certificates'),
   },
   {
     code: 'ca-on-device',
@@ -77,7 +77,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     cite: 'contract.md 3; RFC 5280 4.2.1.9',
     applies: inRole('device'),
     check: ({ parsedExtensions }) =>
-      unless(!parsedExtensions.basicConstraints?.ca, 'it is CA:TRUE, so that the device can make devices'),
+      unless(!parsedExtensions.basicConstraints?.ca, 'it is CA:TRUE, so the device could issue device certificates'),
   },
   {
     code: 'key-usage-missing',
@@ -122,7 +122,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     check: (certificate) =>
       listed(
         purposesOf(certificate).filter((purpose) => !certificate.parsedExtensions.extKeyUsage?.includes(purpose)),
-        (purposes) => `the root that fpki makes is for ${purposes}, too`,
+        (purposes) => `it lacks the extKeyUsage ${purposes} of roots created by fpki`,
       ),
   },
   {
@@ -158,16 +158,16 @@ function criticality({ extensions }: LintCertificate, type: string): string | nu
   return unless(extension?.critical !== false, `${type} is not critical`)
 }
 
-function lacks(wanted: readonly string[], found: readonly string[] | null): string | null {
+function lacks(expected: readonly string[], actual: readonly string[] | null): string | null {
   return listed(
-    wanted.filter((usage) => !found?.includes(usage)),
-    (usages) => `it is not for ${usages}, and has to be`,
+    expected.filter((usage) => !actual?.includes(usage)),
+    (usages) => `it lacks the usage ${usages}`,
   )
 }
 
-function extra(wanted: readonly string[], found: readonly string[] | null): string | null {
+function extra(expected: readonly string[], actual: readonly string[] | null): string | null {
   return listed(
-    (found ?? []).filter((usage) => !wanted.includes(usage)),
-    (usages) => `it is also for ${usages}, and a certificate of its kind is not`,
+    (actual ?? []).filter((usage) => !expected.includes(usage)),
+    (usages) => `it has the usage ${usages}, which is outside the profile`,
   )
 }

@@ -102,12 +102,12 @@ async function readSound(directory: PkiDirectory) {
   const head = await auditLogFiles(directory).readHead()
   const text = splitAuditLog((await auditLogFiles(directory).read()) ?? '', head)
   const [problem] = chainProblems(text.lines, head, head?.number ?? 0)
-  const gone =
+  const missing =
     head === null && problem === undefined ? missingPart(await tracesOfAuditLog(directory), text.lines) : null
-  // Signing after a forged end would hide the forgery.
-  const forged = headSignatureProblem(head, await rootCertificateOf(directory))
-  const message = problem?.message ?? (gone === 'head' ? MISSING_MESSAGES.head : forged)
-  if (message === null) return { ...text, isMissing: gone === 'log' }
+  // Signing after a badSignature end would hide the forgery.
+  const badSignature = headSignatureProblem(head, await rootCertificateOf(directory))
+  const message = problem?.message ?? (missing === 'head' ? MISSING_MESSAGES.head : badSignature)
+  if (message === null) return { ...text, isMissing: missing === 'log' }
   throw new FpkiError(
     'ERR_BAD_FILE',
     `The audit log of ${directory.path} is damaged. ${message}`,

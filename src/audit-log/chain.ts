@@ -6,7 +6,7 @@ import { type AuditLogEntry, type AuditLogHead, type AuditLogLine, auditLogLine 
 const NOTHING_BEFORE = '0'.repeat(64)
 
 /** The complete lines of an audit log, and the rest. */
-export interface AuditLogText {
+interface AuditLogText {
   readonly lines: readonly string[]
   /** The rest of an interrupted append; what it describes was never written, sent or printed. */
   readonly torn: string
@@ -33,7 +33,7 @@ export function splitAuditLog(text: string, head: AuditLogHead | null): AuditLog
 }
 
 /** SHA-256 of a line without its line feed, lower-case hex. */
-export function hashOfLine(line: string): string {
+function hashOfLine(line: string): string {
   return createHash('sha256').update(line).digest('hex')
 }
 
@@ -58,7 +58,7 @@ export function signedText({ number, hash }: ChainEnd): string {
 }
 
 /** A problem in the chain of an audit log. */
-export interface AuditLogProblem {
+interface AuditLogProblem {
   /** From 1; one more than the number of lines when the end is missing. */
   readonly line: number
   readonly code: 'changed' | 'cut-off'

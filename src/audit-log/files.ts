@@ -6,7 +6,7 @@ import { readJsonFile, writeJsonFile } from '../storage/json-file.js'
 import { type AuditLogHead, auditLogHead } from './records.js'
 
 /** The files of a PKI directory's audit log. */
-export interface AuditLogFiles {
+interface AuditLogFiles {
   /** The text of `.fpki/log.jsonl`; null when it does not exist. */
   read(): Promise<string | null>
   /** Appends to it durably. */

@@ -7,7 +7,7 @@ const decimal = z.string().check(z.regex(/^\d{1,64}$/))
 const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/))
 
 /** A certificate in the audit log. */
-export const loggedCertificate = z.strictObject({
+const loggedCertificate = z.strictObject({
   /** Decimal. */
   serial: decimal,
   subject: z.string(),
@@ -30,7 +30,7 @@ export const loggedCrl = z.strictObject({
 })
 
 /** An entry of `.fpki/log.jsonl`, without its link in the chain. */
-export const auditLogEntry = z.strictObject({
+const auditLogEntry = z.strictObject({
   /** RFC 3339. */
   time: z.string(),
   who: z.strictObject({ name: z.nullable(z.string()), uid: z.int() }),
@@ -63,10 +63,6 @@ export const auditLogHead = z.strictObject({
   signature: z.string(),
 })
 
-/** See {@link loggedCertificate}. */
-export type LoggedCertificate = z.infer<typeof loggedCertificate>
-/** See {@link loggedCrl}. */
-export type LoggedCrl = z.infer<typeof loggedCrl>
 /** See {@link auditLogEntry}. */
 export type AuditLogEntry = z.infer<typeof auditLogEntry>
 /** See {@link auditLogLine}. */

@@ -13,7 +13,7 @@ export const AS_FOUND = 'as found'
 const UNSIGNED: readonly string[] = [AS_FOUND, ROOT_CSR_COMMAND]
 
 /** Evidence that a directory had an audit log. */
-export interface AuditLogTrace {
+interface AuditLogTrace {
   /** RFC 3339. */
   readonly time: string
   /** Whether the root had signed the log by then. */

@@ -7,7 +7,7 @@ import type { EncryptionPorts } from '../ports.js'
 import { encryptKey, roundsInteger } from './pkcs8.js'
 
 /** A key and its certificates. */
-export interface KeyWithChain {
+interface KeyWithChain {
   /** The friendly name. */
   readonly name: string
   /** PEM in the clear. Secret. */

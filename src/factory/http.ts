@@ -14,7 +14,7 @@ import { type Outcome, type RetryPorts, withRetries } from './http/retry.js'
 import * as wire from './wire.js'
 
 /** Options of a Factory API over HTTP. */
-export interface HttpFactoryOptions extends RetryPorts {
+interface HttpFactoryOptions extends RetryPorts {
   /** The base URL, without a trailing slash. */
   readonly url: string
   readonly factory: string

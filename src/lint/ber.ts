@@ -1,7 +1,7 @@
 import { der as encode } from '../pki/der-write.js'
 
 /** The result of {@link toDer}. */
-export interface Normal {
+interface Normal {
   /** The first value with DER lengths; the input itself if it is DER. */
   readonly der: Uint8Array
   /** Whether all lengths are DER. */

@@ -57,14 +57,14 @@ export function allCodes(): readonly Meaning[] {
 }
 
 /** Options of lint. */
-export interface LintOptions {
+interface LintOptions {
   /** null for the factory that the roots name. */
   readonly factory: string | null
   readonly now: Date
 }
 
 /** The findings, and the factory against which names were checked (null when unknown). */
-export interface Linted {
+interface Linted {
   readonly findings: readonly Finding[]
   readonly factory: string | null
 }

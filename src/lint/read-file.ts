@@ -65,9 +65,14 @@ function readBlock({ label, der, problem }: PemBlock, place: Place, profile: Rol
   // RFC 7468, section 7: the only old label that other fpki commands accept.
   const rest =
     label === 'NEW CERTIFICATE REQUEST' ? 'an old name of CERTIFICATE REQUEST' : 'which fpki does not support'
-  const odd = { code: 'pem-label' as const, reason: `the PEM block is labelled ${JSON.stringify(label)}, ${rest}` }
-  const item = OLD_LABELS.includes(label) ? readItem(der, place, profile) : unreadable(place, odd.code, odd.reason)
-  return [OLD_LABELS.includes(label) ? { ...item, problems: [odd, ...item.problems] } : item]
+  const labelProblem = {
+    code: 'pem-label' as const,
+    reason: `the PEM block is labelled ${JSON.stringify(label)}, ${rest}`,
+  }
+  const item = OLD_LABELS.includes(label)
+    ? readItem(der, place, profile)
+    : unreadable(place, labelProblem.code, labelProblem.reason)
+  return [OLD_LABELS.includes(label) ? { ...item, problems: [labelProblem, ...item.problems] } : item]
 }
 
 function latin1(octets: Uint8Array): string {

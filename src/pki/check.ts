@@ -52,7 +52,7 @@ export function checkCertificate(
 }
 
 /** The error for a certificate that clients would reject because of constraints in the issuer's certificate. */
-export function constraintsError(role: string, fault: string): FpkiError {
+function constraintsError(role: string, fault: string): FpkiError {
   return new FpkiError(
     'ERR_CONSTRAINTS',
     `Refusing to sign ${role}: clients would reject it: ${fault}.`,

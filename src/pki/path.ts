@@ -5,7 +5,7 @@ import { sameKey } from './public-key.js'
 import { type Certificate, isIssuedBy } from './read-certificate.js'
 
 /** What a certificate is validated against. */
-export interface PathAnchor {
+interface PathAnchor {
   /** The trust anchor, which the caller vouches for. */
   readonly root: Certificate
   /** CA certificates that may appear between root and leaf. */

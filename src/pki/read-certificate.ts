@@ -76,7 +76,7 @@ export function readPemCertificates(pem: string, what: string): readonly Certifi
 }
 
 /** The fields that identify a certificate in a list. */
-export type ListedCertificate = Pick<Certificate, 'serialNumber' | 'der'>
+type ListedCertificate = Pick<Certificate, 'serialNumber' | 'der'>
 
 /** Like {@link readPemCertificates}, but parses only what identifies each one: lists may be long. */
 export function readPemList(pem: string, what: string): readonly ListedCertificate[] {

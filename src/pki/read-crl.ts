@@ -18,7 +18,7 @@ import { readAlgorithm, readTime } from './read-certificate.js'
 import type { Signed } from './signature.js'
 
 /** One entry of a CRL (RFC 5280, 5.1.2.6 and 5.3). */
-export interface CrlEntry {
+interface CrlEntry {
   readonly serialNumber: bigint
   readonly revocationDate: Date
   /** RFC 5280, 5.3.1; null when absent. */
@@ -42,7 +42,7 @@ export interface Crl extends Signed {
 }
 
 /** Room for more than a hundred thousand entries. */
-export const MAX_CRL_BYTES = 10 * 1024 * 1024
+const MAX_CRL_BYTES = 10 * 1024 * 1024
 
 /**
  * Parses a CRL, PEM (one `X509 CRL` block) or DER, without verifying its signature. `what` names it in errors.

@@ -13,7 +13,7 @@ import { type CertificateTemplate, extensionsFor, issuerKeyIdentifier } from './
 import { latestEnd, type Validity } from './validity.js'
 
 /** What a TBSCertificate should be. */
-export interface Intent {
+interface Intent {
   readonly template: CertificateTemplate
   /** The curve of the signing key. */
   readonly curve: Curve

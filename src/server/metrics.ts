@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 
 /** A completed request. */
-export interface Answered {
+interface Answered {
   readonly method: string
   /** The route pattern, without client input. */
   readonly route: string

@@ -25,24 +25,38 @@ export async function readTree(
   path: string,
   skip: readonly string[] = [],
 ): Promise<readonly ArchiveEntry[]> {
-  const entries: ArchiveEntry[] = []
-  let left = MAX_TREE_BYTES
-  const walk = async (below: string, depth: number): Promise<void> => {
-    const place = join(root, below)
-    const name = below === '' ? path : `${path}/${below}`
-    const { kind, mode } = await statusOf(files, place)
-    if (kind === 'other' || depth > MAX_DEPTH) throw notArchivable(place, 'is not a regular file or folder')
-    if (kind === 'file') {
-      const content = (await files.readOctets(place, left)) ?? new Uint8Array()
-      left -= content.length
-      entries.push({ path: name, kind, mode: mode & 0o777, content })
-      return
-    }
-    entries.push({ path: name, kind, mode: mode & 0o777, content: new Uint8Array() })
-    const inside = ((await files.list(place)) ?? []).map((one) => (below === '' ? one : `${below}/${one}`))
-    for (const one of inside.filter((candidate) => !skip.includes(candidate))) await walk(one, depth + 1)
+  const walk = { root, path, skip, octetsLeft: MAX_TREE_BYTES }
+  return entriesBelow(files, walk, '', 0)
+}
+
+interface Walk {
+  readonly root: string
+  readonly path: string
+  readonly skip: readonly string[]
+  octetsLeft: number
+}
+
+async function entriesBelow(
+  files: DurableFiles,
+  walk: Walk,
+  below: string,
+  depth: number,
+): Promise<readonly ArchiveEntry[]> {
+  const place = join(walk.root, below)
+  const path = below === '' ? walk.path : `${walk.path}/${below}`
+  const status = await statusOf(files, place)
+  const { kind } = status
+  const mode = status.mode & 0o777
+  if (kind === 'other' || depth > MAX_DEPTH) throw notArchivable(place, 'is not a regular file or folder')
+  if (kind === 'file') {
+    const content = (await files.readOctets(place, walk.octetsLeft)) ?? new Uint8Array()
+    walk.octetsLeft -= content.length
+    return [{ path, kind, mode, content }]
   }
-  await walk('', 0)
+  const entries: ArchiveEntry[] = [{ path, kind, mode, content: new Uint8Array() }]
+  const names = ((await files.list(place)) ?? []).map((name) => (below === '' ? name : `${below}/${name}`))
+  for (const name of names.filter((candidate) => !walk.skip.includes(candidate)))
+    entries.push(...(await entriesBelow(files, walk, name, depth + 1)))
   return entries
 }
 

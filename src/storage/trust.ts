@@ -7,7 +7,7 @@ import type { FileStatus, FileSystem, Person } from '../ports.js'
  */
 
 /** One folder, symbolic link or file in a path. */
-export interface PathComponent {
+interface PathComponent {
   readonly path: string
   readonly kind: FileStatus['kind'] | 'link'
   /** The permission bits; 0 for a link. */

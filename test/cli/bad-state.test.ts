@@ -18,7 +18,7 @@ const BROKEN: Readonly<Record<string, { readonly spoil: (path: string) => Promis
       spoil: (path) => editJson(path, (content) => ({ ...content, version: 99 })),
       says: '"version"',
     },
-    'far too much': { spoil: (path) => truncate(path, 17 * 1024 * 1024), says: 'larger' },
+    'far too much': { spoil: (path) => truncate(path, 17 * 1024 * 1024), says: 'too large' },
   }
 
 describe('a state file of the embedded factory that holds', () => {

@@ -238,7 +238,7 @@ describe('ca log verify names the line', () => {
     })
   })
 
-  test('and fpki signs nothing more before it is put right', async () => {
+  test('and fpki signs nothing until it is restored', async () => {
     const made = await copiedPki(pkiWithAuditLog)
     const log = await logOf(made)
     await writeFile(made.path('.fpki/log.jsonl'), `${log.split('\n').slice(0, -2).join('\n')}\n`)

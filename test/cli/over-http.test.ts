@@ -155,7 +155,7 @@ describe('fioctl’s configuration', () => {
     await writeFile(join(await configFolder(home), 'fioctl.yaml'), `token: ${TOKEN}\nfactory: acme\n`)
     const env = { CACERT: server.root, FIOCTL_TOKEN: TOKEN }
     const { status, stderr } = await home.fpki(['api', 'ping', '--api', server.url, '-f', 'acme'], { env })
-    expect({ status, stderr }).toEqual({ status: 4, stderr: expect.stringContaining('There are no credentials') })
+    expect({ status, stderr }).toEqual({ status: 4, stderr: expect.stringContaining('No credentials for') })
     expect(server.seen).toEqual([])
   })
 

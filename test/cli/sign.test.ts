@@ -77,7 +77,7 @@ test('a request for a device CA that the Factory API does not take is warned of 
   const ca = ['-addext', 'basicConstraints=critical,CA:TRUE', '-utf8']
   await output('openssl', ['req', '-new', ...key, '-subj', '/CN=plant/OU=acme', ...ca, '-out', file])
   const { stderr } = await home.fpki(['ca', 'sign', file, '--pki-dir', directory])
-  expect(stderr).toMatch(/only with CN=fio-[0-9a-f]+, as local-ca\.pem has/)
+  expect(stderr).toMatch(/only with CN=fio-[0-9a-f]+ \(like local-ca\.pem\)/)
   expect((await home.fpki(['lint', file, '--factory', 'acme'])).stdout).toContain('notice device-ca-name')
 })
 
@@ -379,11 +379,11 @@ type Bad = [title: string, make: (made: Made) => Promise<string | Uint8Array>, n
 
 const subject = utf8Name([CN, 'gateway.example'], [OU, 'acme'])
 const BAD: Bad[] = [
-  ['that is truncated', async () => derOf(await opensslCsr()).subarray(0, -10), ['cut off']],
+  ['that is truncated', async () => derOf(await opensslCsr()).subarray(0, -10), ['it is truncated']],
   [
     'that is truncated in its PEM',
     async () => (await opensslCsr()).slice(0, 200),
-    ['malformed PEM block', 'no PEM block'],
+    ['malformed PEM block', 'contains no PEM block'],
   ],
   ['with octets behind it', async () => Buffer.concat([derOf(await opensslCsr()), Buffer.of(0)]), ['trailing']],
   [
@@ -414,8 +414,8 @@ const BAD: Bad[] = [
     async () => csrPem(buildCsr({ subject, attributes: [extensionRequest(dnsNames('a b'))] })),
     ['"a b"'],
   ],
-  ['without any name', () => opensslCsr({ subject: null }), ['it has no name']],
-  ['for a CA without a subject', () => opensslCsr({ subject: null, extensions: CA }), ['no subject']],
+  ['without any name', () => opensslCsr({ subject: null }), ['it names no server']],
+  ['for a CA without a subject', () => opensslCsr({ subject: null, extensions: CA }), ['its subject is empty']],
   [
     "for a CA with the root's own name",
     async () => csrPem(buildCsr({ subject: utf8Name([CN, 'Factory-CA'], [OU, 'acme']), key: newKey() })),
@@ -425,11 +425,11 @@ const BAD: Bad[] = [
   ['of 10 MB', async () => Buffer.alloc(10_000_000, 0x30), ['larger than 1048576 bytes'], 'ERR_BAD_FILE'],
   ['of 100 kB', async () => Buffer.alloc(100_000, 0x30), ['larger than 65536 bytes']],
   ['of two blocks', async () => `${await opensslCsr()}${await opensslCsr()}`, ['2 PEM blocks']],
-  ['behind its key', async () => `${await opensslKey('P-256')}${await opensslCsr()}`, ['of another kind, PRIVATE KEY']],
+  ['behind its key', async () => `${await opensslKey('P-256')}${await opensslCsr()}`, ['found "PRIVATE KEY"']],
   ['that is empty', async () => '', ['it is empty']],
-  ['that is text', async () => 'please sign this', ['is not signed']],
-  ['that is a certificate', ({ text }) => text('local-ca.pem'), ['of another kind, CERTIFICATE']],
-  ['that is a certificate, in DER', async ({ text }) => derOf(await text('local-ca.pem')), ['is not signed']],
+  ['that is text', async () => 'please sign this', ['Refusing to sign']],
+  ['that is a certificate', ({ text }) => text('local-ca.pem'), ['found "CERTIFICATE"']],
+  ['that is a certificate, in DER', async ({ text }) => derOf(await text('local-ca.pem')), ['Refusing to sign']],
   [
     'with the key of the root',
     async ({ text }) => opensslCsr({ keyPem: await text('factory_ca.key') }),
@@ -478,7 +478,7 @@ describe('a request is refused with its reason, exit 6, and nothing is changed:'
     ['/dev/zero', 'larger than'],
     ['/dev/null', 'it is empty'],
     ['/etc', 'EISDIR'],
-    ['/nowhere', 'does not exist'],
+    ['/nowhere', 'no such file'],
   ])('%s', async (file, reason) => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'sign', file, '--pki-dir', directory]

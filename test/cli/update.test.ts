@@ -217,10 +217,10 @@ const BAD: Bad[] = [
     'with a private key',
     async (made) => [await made.text('local-ca.key')],
     'ERR_BAD_FILE',
-    ['of another kind, EC PRIVATE KEY'],
+    ['found "EC PRIVATE KEY"'],
   ],
-  ['with a PKCS #8 key', async () => [await opensslKey('P-256')], 'ERR_BAD_FILE', ['of another kind, PRIVATE KEY']],
-  ['with a request', async () => [await opensslCsr()], 'ERR_BAD_FILE', ['of another kind, CERTIFICATE REQUEST']],
+  ['with a PKCS #8 key', async () => [await opensslKey('P-256')], 'ERR_BAD_FILE', ['found "PRIVATE KEY"']],
+  ['with a request', async () => [await opensslCsr()], 'ERR_BAD_FILE', ['found "CERTIFICATE REQUEST"']],
   ['with a broken block', async () => ['-----BEGIN CERTIFICATE-----\nMIIB\n'], 'ERR_BAD_FILE', ['malformed PEM block']],
   [
     'with a block of nonsense',

@@ -18,7 +18,7 @@ export interface GatewayMaterial {
 }
 
 /** The location of an embedded factory, and how to open its keys. */
-export interface GatewaySource {
+interface GatewaySource {
   readonly stateDirectory: string
   readonly factory: string
   readonly files: DurableFiles

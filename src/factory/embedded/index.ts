@@ -23,7 +23,7 @@ import {
 } from './state.js'
 
 /** Options of the embedded Factory API. */
-export interface EmbeddedFactoryOptions {
+interface EmbeddedFactoryOptions {
   /** Absolute; contains a folder for each factory. Created at the first write. */
   readonly stateDirectory: string
   readonly factory: string

@@ -5,7 +5,7 @@ import type { HttpAnswer, NoAnswer } from './exchange.js'
 import type { Outcome } from './retry.js'
 
 /** A failed call, for error messages. */
-export interface FailedCall {
+interface FailedCall {
   /** The base URL of the server. */
   readonly server: string
   /** The call, such as `PATCH certs`. */

@@ -13,7 +13,7 @@ import { openApi } from './openapi.js'
 import { addFactoryRoutes, type RoutePorts } from './routes.js'
 
 /** Options for serving the embedded Factory API. */
-export interface ApiServerOptions {
+interface ApiServerOptions {
   readonly host: string
   /** 0 for any free port. */
   readonly port: number
@@ -25,7 +25,7 @@ export interface ApiServerOptions {
 }
 
 /** The ports of the server. */
-export interface ApiServerPorts extends RoutePorts {
+interface ApiServerPorts extends RoutePorts {
   readonly log: Log
   readonly metrics: Metrics
   /** The resident memory of this process, in octets. */
@@ -33,7 +33,7 @@ export interface ApiServerPorts extends RoutePorts {
 }
 
 /** A listening server. */
-export interface ApiServer {
+interface ApiServer {
   readonly url: string
   /** Stops accepting requests, and waits up to ten seconds for those in progress. */
   close(): Promise<void>

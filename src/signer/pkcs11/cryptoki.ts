@@ -8,7 +8,7 @@ export interface Attribute {
 }
 
 /** A mechanism without parameters. */
-export interface Mechanism {
+interface Mechanism {
   readonly mechanism: number
 }
 

@@ -62,7 +62,7 @@ export function isLabelTaken(token: OpenToken, { label }: Pick<KeyName, 'label'>
 }
 
 /** An object and what identifies it. */
-export interface FoundObject {
+interface FoundObject {
   readonly handle: Handle
   /** Empty when absent. */
   readonly label: string

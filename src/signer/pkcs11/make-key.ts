@@ -66,15 +66,15 @@ export function generateKey(token: OpenToken, { label, id }: KeyName, curve: Cur
       publicKeyAttributes,
       privateKeyAttributes,
     )
-    made.push(pair.publicKey, pair.privateKey)
+    handles.push(pair.publicKey, pair.privateKey)
   }
-  const made: Handle[] = []
+  const handles: Handle[] = []
   withOptionalAttributes(token, generate)
   try {
     return requireNonExtractable(token, requireKey(token, { label, id }))
   } catch (error) {
     // It has signed nothing, and the next run must not use it.
-    deleteKey(token, made)
+    deleteKey(token, handles)
     throw error
   }
 }

@@ -12,7 +12,7 @@ const HASHING: Readonly<Record<Curve, number>> = {
 }
 
 /** How a token uses a key: generate and sign (`isNew`), or only sign. */
-export interface KeyUse {
+interface KeyUse {
   readonly curve: Curve
   readonly isNew: boolean
 }

@@ -37,7 +37,7 @@ export function tokenSigner(token: OpenToken, key: TokenKey, certified: Uint8Arr
         if (key.alwaysAuthenticate) token.authenticate()
         return cryptoki.C_Sign(session, input, output)
       })
-      if (raw.length !== 2 * size) throw oddSignature(name, raw.length)
+      if (raw.length !== 2 * size) throw wrongSignatureLength(name, raw.length)
       return signatureDer(raw)
     },
     close: async () => undefined,
@@ -66,7 +66,7 @@ function publicKeyOf({ name }: OpenToken, { label, id, spki }: TokenKey, certifi
   )
 }
 
-function oddSignature(name: string, size: number): FpkiError {
+function wrongSignatureLength(name: string, size: number): FpkiError {
   return new FpkiError(
     'ERR_SIGNATURE',
     `${name} returned a signature of the wrong length (${size} octets).`,

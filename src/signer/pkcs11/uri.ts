@@ -2,7 +2,7 @@ import { FpkiError } from '../../errors.js'
 import type { TokenChoice } from '../../ports.js'
 
 /** A parsed PKCS#11 URI; null for absent attributes, which match anything. */
-export interface Pkcs11Uri {
+interface Pkcs11Uri {
   readonly token: TokenChoice
   /** CKA_LABEL of the key. */
   readonly object: string | null
@@ -83,7 +83,7 @@ function checkComponents(inPath: readonly string[], inQuery: ReadonlyMap<string,
 const MISSED_SEPARATOR = new RegExp(`[?;](${QUERY_ATTRIBUTES.join('|')})=`)
 
 /** The attributes for {@link formatPkcs11Uri}. */
-export interface KeyLocation {
+interface KeyLocation {
   readonly token?: Pick<TokenChoice, 'label' | 'serial'>
   /** null for any. */
   readonly object: string | null

@@ -69,7 +69,7 @@ describe('a setting', () => {
     { timeout: '0' },
     { timeout: '1.5' },
     { stateDir: '' },
-  ])('%j is refused, and no password is told', async (flags) => {
+  ])('%j is refused without showing a password', async (flags) => {
     const error = await settingsWith({}, flags).catch((caught) => caught)
     expect(error).toMatchObject({ code: 'ERR_USAGE' })
     expect(`${error.message}${error.hint}`).not.toContain('secret')

@@ -58,8 +58,8 @@ describe('the files of a factory', () => {
 describe('a damaged state file', () => {
   const breaks: readonly (readonly [string, (text: string) => string, string])[] = [
     ['is empty', () => '', 'not JSON written by fpki'],
-    ['is no JSON', () => 'factory: acme', 'not JSON written by fpki'],
-    ['is cut off', (text) => text.slice(0, text.length / 2), 'not JSON written by fpki'],
+    ['is not JSON', () => 'factory: acme', 'not JSON written by fpki'],
+    ['is truncated', (text) => text.slice(0, text.length / 2), 'not JSON written by fpki'],
     ['is another JSON value', () => '[]', 'not JSON written by fpki'],
     ['is of another version', (text) => text.replace('"version": 1', '"version": 2'), '"version" is invalid'],
     ['has a user id of another form', (text) => text.replace(/"userId": "../, '"userId": "X/'), '"userId" is invalid'],

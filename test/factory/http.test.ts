@@ -53,7 +53,7 @@ describe('a refusal of the server', () => {
       'Correct what it reports',
     ],
     [500, '<html>', '500 Internal Server Error.', 'The server failed'],
-  ])('%i %j is told with what is left and what to do', async (status, body, said, hint) => {
+  ])('%i %j is reported with its effect and a hint', async (status, body, said, hint) => {
     const { api, server } = await overHttp()
     const text = typeof body === 'string' ? body : JSON.stringify(body)
     server.faults.push({ method: 'GET', times: 9, fault: { kind: 'answer', status, body: text } })

@@ -120,7 +120,7 @@ export const BUILT_CASES: readonly Case[] = [
     }),
     ['extension-broken', 'key-usage-missing'],
   ],
-  ['an extension that is none', buildCertificate({ extensions: [...extensions, integer(1)] }), ['extension-broken']],
+  ['a malformed extension', buildCertificate({ extensions: [...extensions, integer(1)] }), ['extension-broken']],
   [
     'a critical key identifier',
     buildCertificate({
@@ -141,7 +141,7 @@ export const BUILT_CASES: readonly Case[] = [
     }),
     ['ca-subject-key-id-not-sha1'],
   ],
-  ['a name that is no UTF-8', buildCertificate({ subject: broken }), ['name-broken', 'san-not-critical']],
+  ['a name that is not UTF-8', buildCertificate({ subject: broken }), ['name-broken', 'san-not-critical']],
   [
     'a device without a name',
     buildCertificate({
@@ -154,7 +154,7 @@ export const BUILT_CASES: readonly Case[] = [
     }),
     ['subject-empty'],
   ],
-  ['the issuer of nobody', readForeign(), ['issuer-unknown']],
+  ['an unknown issuer', readForeign(), ['issuer-unknown']],
   [
     'a certificate of 65 KB',
     buildCertificate({ extensions: [...extensions, extension('2.5.29.32', tlv(4, Buffer.alloc(66_000)))] }),

@@ -417,7 +417,7 @@ describe('a request is signed', () => {
     expect(refusal(csr.replaceAll('\n', '\r\n'))).toBe('it was accepted')
   })
 
-  test('with an empty subject and a DNS name, and the strict OpenSSL takes the certificate', async () => {
+  test('with an empty subject and a DNS name, and OpenSSL accepts the certificate in strict mode', async () => {
     const csr = await opensslCsr({ subject: null, extensions: ['subjectAltName=DNS:a.example'] })
     const { der } = await certify(accept(csr, TLS_SERVER), TLS_SERVER, root)
     const [directory, certificate] = [await temporaryDirectory(), pem('CERTIFICATE', der)]

@@ -41,7 +41,7 @@ const FORMS: Readonly<Record<string, { readonly bases: readonly string[]; readon
       ...['IP:20010db9000000000000000000000001:', 'DNS:a.example'],
     ],
   },
-  'forms that nobody compares': {
+  'forms that cannot be compared': {
     bases: ['RID:1.2.3', 'UPN:a@b'],
     names: ['RID:1.2.3', 'RID:1.2.4', 'UPN:a@b', 'DNS:a.example'],
   },

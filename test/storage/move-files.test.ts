@@ -92,7 +92,7 @@ describe('keep', () => {
     ['the second', { 'a.bak': '1' }, 'a.bak.1'],
     ['the third', { 'a.bak': '1', 'a.bak.1': '2' }, 'a.bak.2'],
     ['the twelfth, in the order of numbers', { 'a.bak': '1', 'a.bak.9': '2', 'a.bak.10': '3' }, 'a.bak.11'],
-    ['one behind a gap', { 'a.bak.3': '1' }, 'a.bak.4'],
+    ['one after a gap', { 'a.bak.3': '1' }, 'a.bak.4'],
     ['one beside files that only look alike', { 'a.bak.x': '1', 'a.bak2': '2', 'b.bak': '3', 'a.bak.': '4' }, 'a.bak'],
     ['one whose text an older one has', { 'a.bak': 'text', 'a.bak.1': '2' }, 'a.bak.2'],
   ])('links the file to a backup name: %s', async (_, others, name) => {

@@ -193,7 +193,11 @@ describe('add-device-ca refuses', () => {
   ])('a name that is %s', async (_, name) => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'add-device-ca', directory, '--local-ca', `--local-ca-filename=${name}`]
-    await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: ["local-ca's file", 'without folders'] })
+    await expectRefusal(home, words, {
+      status: 2,
+      code: 'ERR_USAGE',
+      names: ['the file name of a local-ca', 'without folders'],
+    })
   })
 
   test.each([

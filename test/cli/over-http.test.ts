@@ -89,7 +89,7 @@ describe('ca create at a server that misbehaves ends with exit 4, and well when 
     ['409 to the order', certs('POST', answer(409, { msg: 'just a moment' })), '409 Conflict: just a moment'],
     ['500 in the middle', certs('PATCH', answer(500, { msg: 'oops' })), '500 Internal Server Error: oops'],
     ['HTML', certs('GET', answer(200, '<html>', { headers: { 'Content-Type': 'text/html' } })), 'not a JSON object'],
-    ['a 50 MB answer', certs('GET', answer(200, 'x'.repeat(50_000_000))), 'longer than 8 MiB'],
+    ['a 50 MB answer', certs('GET', answer(200, 'x'.repeat(50_000_000))), 'larger than 8 MiB'],
     ['a redirect', certs('GET', answer(302, '', { headers: { Location: 'https://evil.example/' } })), 'evil.example'],
     ['429 for an hour', certs('GET', answer(429, {}, { headers: { 'Retry-After': '3600' } })), '429 Too Many Requests'],
   ])('%s', async (_, rule, said) => {
@@ -166,7 +166,10 @@ describe('fioctl’s configuration', () => {
     await writeFile(cacert, `${await readFile(server.root, 'utf8')}${noCertificate}`)
     const words = ['api', 'ping', '--api', server.url, '-f', 'acme', '--cacert', cacert]
     const { status, stderr } = await home.fpki(words, { env: { FPKI_TOKEN: TOKEN } })
-    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining(`${cacert} holds something`) })
+    expect({ status, stderr }).toEqual({
+      status: 6,
+      stderr: expect.stringContaining(`${cacert} contains an invalid certificate`),
+    })
     expect(server.seen).toEqual([])
   })
 

@@ -66,7 +66,7 @@ test('a state of the Factory API that was lost meanwhile is named as the reason'
   const { home, directory } = await killedAt('upload')
   await rm(home.state, { recursive: true })
   const { status, stderr } = await home.fpki(['ca', 'create', directory])
-  expect(stderr).toContain('put it back from a backup')
+  expect(stderr).toContain('restore it from a backup')
   expect(status).toBe(4)
 })
 

@@ -46,7 +46,7 @@ async function daysOf(certificate: string): Promise<number> {
 test.each([
   ['UTF-16', (pem: string) => Buffer.from(`\ufeff${pem}`, 'utf16le'), 'it is UTF-16'],
   ['UTF-16 without a mark', (pem: string) => Buffer.from(pem, 'utf16le'), 'it is UTF-16'],
-  ['a file without its end', (pem: string) => Buffer.from(pem.slice(0, 300)), 'it has no end'],
+  ['a file without its end', (pem: string) => Buffer.from(pem.slice(0, 300)), 'it has no END line'],
   ['an empty file', () => Buffer.alloc(0), 'it is empty'],
   ['base64 alone', (pem: string) => Buffer.from(pem.replace(/-----.*-----/g, '')), 'BEGIN and END lines'],
 ])('a request that is %s is refused with what it is', async (_, change, reason) => {

@@ -213,12 +213,7 @@ const BAD: Bad[] = [
   ],
   ['with the root itself', async () => ['factory_ca.pem'], 'ERR_BAD_CERTIFICATE', ['is the root itself']],
   ['with a CA twice', async () => ['online-crt'], 'ERR_BAD_CERTIFICATE', ['Two certificates', 'serial number']],
-  [
-    'with a private key',
-    async (made) => [await made.text('local-ca.key')],
-    'ERR_BAD_FILE',
-    ['found "EC PRIVATE KEY"'],
-  ],
+  ['with a private key', async (made) => [await made.text('local-ca.key')], 'ERR_BAD_FILE', ['found "EC PRIVATE KEY"']],
   ['with a PKCS #8 key', async () => [await opensslKey('P-256')], 'ERR_BAD_FILE', ['found "PRIVATE KEY"']],
   ['with a request', async () => [await opensslCsr()], 'ERR_BAD_FILE', ['found "CERTIFICATE REQUEST"']],
   ['with a broken block', async () => ['-----BEGIN CERTIFICATE-----\nMIIB\n'], 'ERR_BAD_FILE', ['malformed PEM block']],

@@ -59,7 +59,7 @@ async function readTlsKey(
   throw new FpkiError(
     'ERR_BAD_KEY',
     `${path ?? folder} is not the key of tls-crt.`,
-    'Restore it from a backup, or create a new key and certificate with `fpki ca rotate-tls` and the path of its PKI directory.',
+    'Restore it from a backup, or create a new key and certificate with `fpki ca rotate-tls DIR` (DIR is its PKI directory).',
   )
 }
 

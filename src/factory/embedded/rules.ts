@@ -159,7 +159,7 @@ function changeMetaAfter({ certificates, userId }: FactoryState, now: Date): Fac
 }
 
 function otherName(userId: string, factory: string): string {
-  return `Create the request again with the subject CN=fio-${userId}, OU=${factory}, sign it with \`fpki ca sign\`, and upload it. Nothing was changed.`
+  return `Create the request again with the subject CN=fio-${userId}, OU=${factory}, sign it with \`ca sign\`, and upload it. Nothing was changed.`
 }
 
 /** The keys and the user id never change, so the folder was removed or replaced. */

@@ -128,7 +128,7 @@ describe('which factory show takes', () => {
     await expectRefusal(home, ['ca', 'show'], {
       status: 3,
       code: 'ERR_NOT_INITIALIZED',
-      names: ['no factory', 'fpki ca create', 'FPKI_STATE_DIR'],
+      names: ['No factory exists yet', 'fpki ca create', 'FPKI_STATE_DIR'],
     })
   })
 

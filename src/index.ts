@@ -6,7 +6,7 @@
  */
 
 export { completionDocument, errorDocument, versionDocument } from './cli/documents.js'
-export type { Connection, Proof } from './config/connection.js'
+export type { Connection, ServerCredentials } from './config/connection.js'
 export { changedLogin, changedSetting, configPath, type ShownConfig, shownConfig } from './config/shown.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export { type FpkiCode, FpkiError } from './errors.js'

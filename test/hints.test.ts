@@ -242,11 +242,12 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
   'a server, or somebody else who changes the factory at the same time': [
     'fpki api token create --factory NAME',
     'fpki ca revoke-device-ca ……',
-    'fpki ca show --pretty --factory FACTORY',
+    'fpki ca show --pretty --factory …',
     'fpki ca update FILE --factory …',
     'fpki config show',
     'fpki login',
     'fpki login --client-id ID',
+    'fpki login --client-id …',
   ],
   'a company that signs a root': ['fpki ca create … --factory … --root-cert signed.pem'],
   'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],

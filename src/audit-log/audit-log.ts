@@ -11,42 +11,42 @@ import type { Certificate } from '../pki/read-certificate.js'
 import type { Crl } from '../pki/read-crl.js'
 import { statement } from '../pki/statement.js'
 import type { Clock, Signer, Who } from '../ports.js'
-import { type ChainEnd, chainProblems, endOf, lineBehind, signedText, splitAuditLog } from './chain.js'
+import { type ChainEnd, chainProblems, endOf, nextLine, signedText, splitAuditLog } from './chain.js'
 import { auditLogFiles, repairHint } from './files.js'
 import type { AuditLogEntry } from './records.js'
-import { forgedHead, rootIn } from './seal.js'
-import { GONE_MESSAGES, goneOf, tracesOfAuditLog } from './traces.js'
+import { headSignatureProblem, rootCertificateOf } from './seal.js'
+import { MISSING_MESSAGES, missingPart, tracesOfAuditLog } from './traces.js'
 
-/** What the audit log is kept with. */
+/** The ports of the audit log. */
 export interface AuditLogPorts {
   readonly clock: Clock
   readonly who: () => Who
 }
 
-/** The audit log of a PKI directory, for the command that holds its lock. What it resolves to is on the disk. */
+/** The audit log of a PKI directory, for the holder of its lock. Calls resolve once their line is on the disk. */
 export interface AuditLog {
-  /** A certificate was signed: before it is written, sent or printed. */
-  certificate(signed: Certificate, profile: string, file: string | null): Promise<void>
-  /** A CRL was signed: before it is sent or printed. */
-  crl(signed: Crl, reason: CrlReason): Promise<void>
-  /** A certificate of somebody else's was taken over, or was there. */
-  found(
+  /** Logs a signed certificate, before it is written, sent or printed. */
+  logCertificate(signed: Certificate, profile: string, file: string | null): Promise<void>
+  /** Logs a signed CRL, before it is sent or printed. */
+  logCrl(signed: Crl, reason: CrlReason): Promise<void>
+  /** Logs certificates that already exist, or were issued elsewhere. */
+  logExisting(
     certificates: readonly { readonly certificate: Certificate; readonly file: string }[],
     text: string,
   ): Promise<void>
-  refused(what: string, error: FpkiError): Promise<void>
-  event(text: string): Promise<void>
+  logRefusal(what: string, error: FpkiError): Promise<void>
+  logEvent(text: string): Promise<void>
   /** Appends what `work` logs in one write, at its end, also when `work` throws. Nothing that it signs may leave it before. */
   together<T>(work: () => Promise<T>): Promise<T>
   /** Makes the file of a new audit log, empty: its name is durable with the names around it. */
   prepare(): Promise<void>
-  /** Has the root sign for the newest line, unless it has. */
+  /** Signs the newest line with the root key, unless it is signed already. */
   seal(signer: Signer): Promise<void>
 }
 
 /**
- * The audit log of a PKI directory. Each call throws ERR_BAD_FILE when the audit log was changed behind the line that the root has
- * signed for last, or cut off before it, or somebody else has signed for it; ERR_STORAGE when it cannot be written.
+ * Opens the audit log of a PKI directory. Calls throw ERR_BAD_FILE when it was changed after the last signed line, truncated
+ * before it, or signed by another key; ERR_STORAGE when it cannot be written.
  */
 export function openAuditLog(directory: PkiDirectory, command: string, { clock, who }: AuditLogPorts): AuditLog {
   let end: ChainEnd | null = null
@@ -57,7 +57,7 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
     return { time: rfc3339(clock()), who: { name, uid }, command, kind, certificates, crl, text }
   }
   const write = async (from: ChainEnd, of: AuditLogEntry): Promise<ChainEnd> => {
-    const line = lineBehind(from, of)
+    const line = nextLine(from, of)
     const next = { number: from.number + 1, hash: endOf([line]).hash }
     if (waiting === null) await appendDurably(`${line}\n`)
     else waiting.push(`${line}\n`)
@@ -78,33 +78,33 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
   }
   const open = async (): Promise<ChainEnd> => {
     if (end !== null) return end
-    const { lines, torn, isGone } = await readSound(directory)
+    const { lines, torn, isMissing } = await readSound(directory)
     const sound = torn === '' ? endOf(lines) : await repair(lines, torn)
-    return isGone ? beginAnew(sound) : sound
+    return isMissing ? startNewLog(sound) : sound
   }
   const repair = async (lines: readonly string[], torn: string) => {
     await auditLogFiles(directory).replace(lines.map((line) => `${line}\n`).join(''))
-    const text = `${Buffer.byteLength(torn)} octets of a line that was cut off were removed; what it spoke of never left fpki.`
+    const text = `Removed ${Buffer.byteLength(torn)} octets of an incomplete line. What it described was never written, sent or printed.`
     return write(endOf(lines), entry({ kind: 'repaired', text }))
   }
-  const beginAnew = async (from: ChainEnd) => {
-    const there = await readableCertificates(directory)
-    const certificates = there.map(({ certificate, file }) => logged(certificate, null, file))
-    return write(from, entry({ kind: 'begun-anew', certificates, text: BEGUN_ANEW }))
+  const startNewLog = async (from: ChainEnd) => {
+    const existing = await readableCertificates(directory)
+    const certificates = existing.map(({ certificate, file }) => logged(certificate, null, file))
+    return write(from, entry({ kind: 'begun-anew', certificates, text: NEW_LOG_TEXT }))
   }
   const append = async (of: AuditLogEntry) => {
     await write(await open(), of)
   }
   return {
-    certificate: (signed, profile, file) =>
+    logCertificate: (signed, profile, file) =>
       append(entry({ kind: 'certificate', certificates: [logged(signed, profile, file)] })),
-    crl: (signed, reason) => append(entry({ kind: 'crl', crl: loggedCrl(signed, reason) })),
-    found: (all, text) => {
+    logCrl: (signed, reason) => append(entry({ kind: 'crl', crl: loggedCrl(signed, reason) })),
+    logExisting: (all, text) => {
       const certificates = all.map(({ certificate, file }) => logged(certificate, null, file))
       return append(entry({ kind: 'found', certificates, text }))
     },
-    refused: (what, { code, message }) => append(entry({ kind: 'refused', text: `${what}: ${message} [${code}]` })),
-    event: (text) => append(entry({ kind: 'event', text })),
+    logRefusal: (what, { code, message }) => append(entry({ kind: 'refused', text: `${what}: ${message} [${code}]` })),
+    logEvent: (text) => append(entry({ kind: 'event', text })),
     together: async (work) => {
       if (waiting !== null) return work()
       waiting = []
@@ -124,33 +124,34 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
   }
 }
 
-const BEGUN_ANEW = 'The audit log that this directory had was not there any more. These certificates were.'
+const NEW_LOG_TEXT = 'The earlier audit log of this directory is missing. These certificates exist in the directory.'
 
-/** The lines, whole as far as the root has not signed for them. What it has signed for is for `ca log verify` to look at. */
+/** Reads the lines, and checks the unsigned ones and the signature. `ca log verify` checks the rest. */
 async function readSound(directory: PkiDirectory) {
   const head = await auditLogFiles(directory).readHead()
   const text = splitAuditLog((await auditLogFiles(directory).read()) ?? '', head)
   const [problem] = chainProblems(text.lines, head, head?.number ?? 0)
-  const gone = head === null && problem === undefined ? goneOf(await tracesOfAuditLog(directory), text.lines) : null
-  // Else the root would sign behind an end that somebody else has made, and nobody could tell any more.
-  const forged = forgedHead(head, await rootIn(directory))
-  const message = problem?.message ?? (gone === 'head' ? GONE_MESSAGES.head : forged)
-  if (message === null) return { ...text, isGone: gone === 'log' }
+  const missing =
+    head === null && problem === undefined ? missingPart(await tracesOfAuditLog(directory), text.lines) : null
+  // Signing after a badSignature end would hide the forgery.
+  const badSignature = headSignatureProblem(head, await rootCertificateOf(directory))
+  const message = problem?.message ?? (missing === 'head' ? MISSING_MESSAGES.head : badSignature)
+  if (message === null) return { ...text, isMissing: missing === 'log' }
   throw new FpkiError(
     'ERR_BAD_FILE',
-    `The audit log of ${directory.path} does not hold. ${message}`,
+    `The audit log of ${directory.path} is damaged. ${message}`,
     `Nothing was signed. ${repairHint(directory.path)}`,
   )
 }
 
 async function seal(directory: PkiDirectory, end: ChainEnd, signer: Signer, signedAt: string): Promise<void> {
-  const known = await auditLogFiles(directory).readHead()
-  if (known?.number === end.number && known.hash === end.hash) return
+  const head = await auditLogFiles(directory).readHead()
+  if (head?.number === end.number && head.hash === end.hash) return
   const text = statement(signedText(end))
   const signature = await signer.sign(text)
   if (!isSealedBy(signer, text, signature)) {
-    const hint = 'Check the token, and run the same command again.'
-    throw new FpkiError('ERR_SIGNATURE', 'OpenSSL does not accept what the root has signed for the audit log.', hint)
+    const hint = 'Check the token, then run the same command again.'
+    throw new FpkiError('ERR_SIGNATURE', 'The signature of the root key for the audit log does not verify.', hint)
   }
   const encoded = Buffer.from(signature).toString('base64')
   await auditLogFiles(directory).writeHead({ version: 1, ...end, signedAt, signature: encoded })
@@ -181,7 +182,7 @@ function loggedCrl({ crlNumber, entries, der }: Crl, reason: CrlReason) {
   }
 }
 
-/** Why something that was to be signed was not, or not let out. */
+/** The error codes of refusals to sign. */
 const REFUSALS: readonly FpkiCode[] = [
   'ERR_BAD_CSR',
   'ERR_BAD_CERTIFICATE',
@@ -191,13 +192,13 @@ const REFUSALS: readonly FpkiCode[] = [
   'ERR_SIGNATURE',
 ]
 
-/** Is it a refusal to sign? */
+/** Whether an error is a refusal to sign. */
 export function isRefusal(error: unknown): error is FpkiError {
   return error instanceof FpkiError && REFUSALS.includes(error.code)
 }
 
-/** Does `work`, and logs it when that is refused. `warn` is told when the audit log cannot take it. */
-export async function refusalsIn<T>(
+/** Runs `work` and logs its refusals. Calls `warn` when a refusal cannot be logged. */
+export async function loggingRefusals<T>(
   { auditLog, warn }: { readonly auditLog: AuditLog; warn(text: string): void },
   what: string,
   work: () => Promise<T>,
@@ -205,13 +206,14 @@ export async function refusalsIn<T>(
   try {
     return await work()
   } catch (error) {
-    if (isRefusal(error)) await auditLog.refused(what, error).catch((failure: unknown) => warn(notLogged(failure)))
+    if (isRefusal(error))
+      await auditLog.logRefusal(what, error).catch((failure: unknown) => warn(refusalNotLogged(failure)))
     throw error
   }
 }
 
-/** What is told when the audit log cannot take a refusal. */
-export function notLogged(failure: unknown): string {
+/** The warning for a refusal that cannot be logged. */
+export function refusalNotLogged(failure: unknown): string {
   const reason = failure instanceof Error ? failure.message : String(failure)
-  return `The refusal is not in the audit log: ${reason}`
+  return `The refusal was not logged in the audit log: ${reason}`
 }

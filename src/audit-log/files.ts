@@ -6,29 +6,29 @@ import { readJsonFile, writeJsonFile } from '../storage/json-file.js'
 import { type AuditLogHead, auditLogHead } from './records.js'
 
 /** The files of a PKI directory's audit log. */
-export interface AuditLogFiles {
-  /** The text of `.fpki/log.jsonl`; null: there is none. */
+interface AuditLogFiles {
+  /** The text of `.fpki/log.jsonl`; null when it does not exist. */
   read(): Promise<string | null>
-  /** Appends to it; resolves when that is on the disk. */
+  /** Appends to it durably. */
   append(text: string): Promise<void>
-  /** Replaces the text in one move, which removes what a torn append left. */
+  /** Replaces the text atomically, to remove the rest of a torn append. */
   replace(text: string): Promise<void>
   readHead(): Promise<AuditLogHead | null>
   writeHead(head: AuditLogHead): Promise<void>
 }
 
-/** A line has 500 octets or so. */
+/** A line has about 500 octets. */
 const MAX_BYTES = 1024 * 1024 * 1024
 
 const MODE = 0o600
 
-/** What to do when the audit log of the PKI directory at `path` is broken, and signing cannot wait: to revoke, for instance. */
+/** The hint for a damaged audit log, also when signing cannot wait, such as for a revocation. */
 export function repairHint(path: string): string {
   const own = join(path, OWN_FOLDER)
   return [
-    `Restore ${own}/log.jsonl and ${own}/log.head as they were.`,
+    `Restore ${own}/log.jsonl and ${own}/log.head from a backup.`,
     'Until then nothing is signed. If that cannot wait, move both files elsewhere and keep them:',
-    'the next command that signs starts a new audit log, and its first line says so.',
+    'the next command that signs starts a new audit log and records that.',
   ].join(' ')
 }
 

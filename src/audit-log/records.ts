@@ -1,35 +1,35 @@
 import * as z from 'zod/mini'
 
-/** What a line of the audit log is about. */
+/** The kinds of lines of the audit log. */
 export const AUDIT_LOG_KINDS = ['found', 'begun-anew', 'certificate', 'crl', 'refused', 'event', 'repaired'] as const
 
 const decimal = z.string().check(z.regex(/^\d{1,64}$/))
 const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/))
 
-/** A certificate, as the audit log names it. */
+/** A certificate in the audit log. */
 const loggedCertificate = z.strictObject({
   /** Decimal. */
   serial: decimal,
   subject: z.string(),
   /** SHA-256 of the DER. */
   fingerprint: sha256,
-  /** null: it was there already, and nobody knows by which profile it was made. */
+  /** null for a certificate that already existed, whose profile is unknown. */
   profile: z.nullable(z.string()),
-  /** Its name in the PKI directory, or where `ca sign --out` put it; null: it was printed. */
+  /** The name in the PKI directory, or the path of `ca sign --out`; null when it was printed. */
   file: z.nullable(z.string()),
 })
 
-/** A CRL, as the audit log names it. */
+/** A CRL in the audit log. */
 const loggedCrl = z.strictObject({
   number: decimal,
   /** SHA-256 of the DER. */
   fingerprint: sha256,
-  /** The serial numbers in it, with the same reason for all. */
+  /** The listed serial numbers, all with the same reason. */
   serials: z.array(decimal),
   reason: z.string(),
 })
 
-/** What a line of `.fpki/log.jsonl` says, before it has its place in the chain. */
+/** An entry of `.fpki/log.jsonl`, without its link in the chain. */
 const auditLogEntry = z.strictObject({
   /** RFC 3339. */
   time: z.string(),
@@ -39,7 +39,7 @@ const auditLogEntry = z.strictObject({
   kind: z.enum(AUDIT_LOG_KINDS),
   certificates: z.array(loggedCertificate),
   crl: z.nullable(loggedCrl),
-  /** Why something was refused, or what happened; null: the rest says it. */
+  /** The reason for a refusal, or what happened. */
   text: z.nullable(z.string()),
 })
 
@@ -47,11 +47,11 @@ const auditLogEntry = z.strictObject({
 export const auditLogLine = z.extend(auditLogEntry, {
   /** From 1. */
   number: z.int(),
-  /** SHA-256 of the line before, without its end of line; zeros in the first one. */
+  /** SHA-256 of the previous line without its line feed; zeros in the first one. */
   previous: sha256,
 })
 
-/** `.fpki/log.head`: the newest line that the root has signed for. */
+/** `.fpki/log.head`: the newest signed line. */
 export const auditLogHead = z.strictObject({
   version: z.literal(1),
   number: z.int(),

@@ -3,17 +3,17 @@ import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import { readLine } from './chain.js'
 
-/** The snapshot of a directory as its first change found it. */
+/** The command of the snapshot taken before the first change of a directory. */
 export const AS_FOUND = 'as found'
 
-/** What leaves a line and a snapshot, and no signature of the root: before it, there is none or nobody could verify it. */
+/** Commands that log and take a snapshot before a root certificate exists that could verify a signature. */
 const UNSIGNED: readonly string[] = [AS_FOUND, ROOT_CSR_COMMAND]
 
-/** What shows that a directory has an audit log: something that was made behind a line of it. */
-export interface AuditLogTrace {
+/** Evidence that a directory had an audit log. */
+interface AuditLogTrace {
   /** RFC 3339. */
   readonly time: string
-  /** The root had signed for it. */
+  /** Whether the root had signed the log by then. */
   readonly isSigned: boolean
 }
 
@@ -22,34 +22,34 @@ export interface AuditLogTrace {
  * made by fioctl. A broken journal shows nothing; the next change refuses it. Throws ERR_STORAGE.
  */
 export async function tracesOfAuditLog(directory: PkiDirectory): Promise<readonly AuditLogTrace[]> {
-  const journal = await directory.readJournal().catch(nullIfBroken)
+  const journal = await directory.readJournal().catch(nullIfInvalid)
   const finishedAt = journal?.command === ABANDON ? null : (journal?.finishedAt ?? null)
   const finished = journal === null || finishedAt === null ? [] : [{ command: journal.command, time: finishedAt }]
   const all = [...(await directory.snapshots()), ...finished]
   return all.map(({ time, command }) => ({ time, isSigned: !UNSIGNED.includes(command) }))
 }
 
-function nullIfBroken(error: unknown): null {
+function nullIfInvalid(error: unknown): null {
   if (error instanceof FpkiError && error.code === 'ERR_BAD_FILE') return null
   throw error
 }
 
-/** What is gone of an audit log that has no head: both files, or the root's signature for the lines that are there. */
-export function goneOf(traces: readonly AuditLogTrace[], lines: readonly string[]): 'log' | 'head' | null {
-  if (!hasLine(lines)) return traces.length === 0 ? null : 'log'
+/** What is missing of an audit log without a head: both files, or only the head. */
+export function missingPart(traces: readonly AuditLogTrace[], lines: readonly string[]): 'log' | 'head' | null {
+  if (!hasEntries(lines)) return traces.length === 0 ? null : 'log'
   const first = lines.map(readLine).find((line) => line?.kind !== 'repaired')
-  // One that was begun anew may have been cut off before the root could sign for it: what is older shows nothing.
+  // A new log may have been interrupted before its first signature, so older evidence does not count.
   const begin = first?.kind === 'begun-anew' ? first.time : ''
   return traces.some(({ time, isSigned }) => isSigned && time > begin) ? 'head' : null
 }
 
-/** Is there a line but those that speak of a torn one? A file without is what an interrupted beginning leaves. */
-export function hasLine(lines: readonly string[]): boolean {
+/** Whether there is any line other than repairs. An interrupted first append leaves a log without one. */
+export function hasEntries(lines: readonly string[]): boolean {
   return lines.some((line) => readLine(line)?.kind !== 'repaired')
 }
 
-/** What is told of it. */
-export const GONE_MESSAGES = {
-  log: 'The audit log is gone: .fpki/log.jsonl and log.head are not there or empty, and this directory had both.',
-  head: 'The root has signed for this audit log, and .fpki/log.head is gone: lines may have been cut off at the end.',
+/** The messages for {@link missingPart}. */
+export const MISSING_MESSAGES = {
+  log: 'The audit log is missing: .fpki/log.jsonl and log.head do not exist or are empty, but this directory had both.',
+  head: 'The signature of the audit log (.fpki/log.head) is missing, so its last lines may be missing too.',
 } as const

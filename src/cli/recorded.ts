@@ -44,10 +44,10 @@ async function withApi<Flags extends CommonFlags>(flags: Flags, api: RecordedApi
  * since the directory may be from somebody else. Stored logins belong to one server, and are safe.
  */
 async function requireTokenForServer(url: string, flags: CommonFlags, io: Io): Promise<void> {
-  const { saidToken, serverUrl } = await import('../config/servers.js')
+  const { explicitToken, serverUrl } = await import('../config/servers.js')
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, thisMachine(io.machine).files)
   // The token of fioctl only goes to the server of fioctl.
-  const token = saidToken(settings, false)
+  const token = explicitToken(settings, false)
   if (token === null) return
   const choice = readApi(settings.api.value, settings.api.source)
   if (choice.kind !== 'embedded' && (await serverUrl(choice, settings)) === url) return

@@ -10,58 +10,58 @@ import type { OAuthClient, OAuthTokens } from './oauth-client.js'
 import { credentialsPath, hasConfiguration } from './places.js'
 import { editYaml } from './yaml-file.js'
 
-/** How a server is told who asks; where it was said. Secret. */
-export type Proof =
+/** The credentials for a server, and their source. Secret. */
+export type ServerCredentials =
   | { readonly kind: 'token'; readonly header: string; readonly token: string; readonly source: string }
   | {
       readonly kind: 'client'
       readonly client: OAuthClient
-      readonly held: OAuthTokens | null
+      readonly tokens: OAuthTokens | null
       readonly source: string
-      /** Writes new tokens into the place of the old ones in `source`. */
-      keep(tokens: OAuthTokens): Promise<void>
+      /** Replaces the tokens in `source`. */
+      save(tokens: OAuthTokens): Promise<void>
     }
 
-/** All that speaking to a server takes. */
+/** Everything needed to connect to a server. */
 export interface Connection {
   readonly url: string
-  readonly proof: Proof
+  readonly credentials: ServerCredentials
   /** Secret. */
   readonly extraHeaders: Readonly<Record<string, string>>
   readonly insecure: boolean
   /** A PEM file. */
   readonly cacert: string | null
-  /** May hold a password. */
+  /** May contain a password. */
   readonly proxy: string | null
   readonly noProxy: string
   readonly timeoutMilliseconds: number
 }
 
-/** The base URL of a server that is chosen. Throws ERR_USAGE, ERR_BAD_FILE. */
+/** The base URL of the chosen server. Throws ERR_USAGE, ERR_BAD_FILE. */
 export async function serverUrl(choice: ApiChoice, settings: Settings): Promise<string> {
   return choice.kind === 'url' ? choice.url : fioctlUrl(await settings.fioctl())
 }
 
-/** How the chosen server is spoken to. Throws ERR_API when there are no credentials for it, ERR_USAGE, ERR_BAD_FILE. */
+/** The connection to the chosen server. Throws ERR_API when there are no credentials for it, ERR_USAGE, ERR_BAD_FILE. */
 export async function connectionTo(choice: ApiChoice, settings: Settings, files: DurableFiles): Promise<Connection> {
   const url = await serverUrl(choice, settings)
   const fioctl = await fioctlOf(url, settings)
-  const proof = await proofFor(url, fioctl, settings, files)
-  if (proof === null) {
-    const hint = 'Log in with `fpki login`, or give a token in FPKI_TOKEN.'
-    throw new FpkiError('ERR_API', `There are no credentials for the Factory API at ${url}.`, hint)
+  const credentials = await credentialsFor(url, fioctl, settings, files)
+  if (credentials === null) {
+    const hint = 'Log in with `fpki login`, or set FPKI_TOKEN.'
+    throw new FpkiError('ERR_API', `No credentials for the Factory API at ${url}.`, hint)
   }
   return {
-    ...wayTo(settings),
+    ...transportOf(settings),
     url,
-    proof,
+    credentials,
     extraHeaders: fioctl?.extraHeaders ?? {},
     insecure: fioctl?.insecure ?? false,
   }
 }
 
-/** How requests go out, whoever they are for. */
-export function wayTo({ places: { env }, cacert, timeout }: Settings) {
+/** The settings for requests to any server. */
+export function transportOf({ places: { env }, cacert, timeout }: Settings) {
   return {
     cacert: cacert.value,
     proxy: env['HTTPS_PROXY'] || env['https_proxy'] || null,
@@ -70,7 +70,7 @@ export function wayTo({ places: { env }, cacert, timeout }: Settings) {
   }
 }
 
-/** fioctl's configuration, when it is for the server at `url`: nothing of it is for another one. */
+/** fioctl's configuration if it is for the server at `url`; it must not be used for any other. */
 export async function fioctlOf(url: string, settings: Settings): Promise<FioctlConfig | null> {
   const fioctl = await settings.fioctl()
   return fioctlUrl(fioctl) === url ? fioctl : null
@@ -80,15 +80,15 @@ function fioctlUrl({ serverUrl: address, path }: FioctlConfig): string {
   return address === null ? FOUNDRIES_URL : baseUrl(address, `server.url in ${path}`)
 }
 
-/** The first credentials for a server that are there: a flag's, the environment's, those of `fpki login`, fioctl's. */
-export async function proofFor(
+/** The credentials for a server: from a flag, the environment, `fpki login` or fioctl, in this order. */
+export async function credentialsFor(
   url: string,
   fioctl: FioctlConfig | null,
   settings: Settings,
   files: DurableFiles,
-): Promise<Proof | null> {
-  const said = saidToken(settings, fioctl !== null)
-  if (said !== null) return tokenProof(said.value, said.source, settings)
+): Promise<ServerCredentials | null> {
+  const setting = explicitToken(settings, fioctl !== null)
+  if (setting !== null) return tokenCredentials(setting.value, setting.source, settings)
   const path = hasConfiguration(settings.places) ? credentialsPath(settings.places) : ''
   const login = (await readLogins(files, settings.places)).get(url)
   return (
@@ -97,8 +97,8 @@ export async function proofFor(
   )
 }
 
-/** A token that flags or environment give; FIOCTL_TOKEN is for fioctl's server only. */
-export function saidToken({ flags, places: { env } }: Settings, isFromFioctl: boolean): Setting<string> | null {
+/** The token in flags or environment; FIOCTL_TOKEN is only for fioctl's server. */
+export function explicitToken({ flags, places: { env } }: Settings, isFromFioctl: boolean): Setting<string> | null {
   const sources = [
     ['--token', flags.token],
     ['FPKI_TOKEN', env['FPKI_TOKEN']],
@@ -113,27 +113,27 @@ function stored(
   credentials: ClientCredentials | null | undefined,
   { path, at, files }: { readonly path: string; readonly at: readonly string[]; readonly files: DurableFiles },
   settings: Settings,
-): Proof | null {
-  if (token) return tokenProof(token, path, settings)
+): ServerCredentials | null {
+  if (token) return tokenCredentials(token, path, settings)
   if (!credentials) return null
-  const keep = (tokens: OAuthTokens) => {
+  const save = (tokens: OAuthTokens) => {
     const edits = Object.entries(membersOf(tokens)).map(
       ([name, value]) => [[...at, 'clientcredentials', name], value] as const,
     )
     return editYaml(files, path, edits)
   }
-  return { kind: 'client', client: clientOf(credentials, path), held: tokensOf(credentials), source: path, keep }
+  return { kind: 'client', client: clientOf(credentials, path), tokens: tokensOf(credentials), source: path, save }
 }
 
-/** A token as a proof. Throws ERR_USAGE when it cannot stand in a header. */
-export function tokenProof(token: string, source: string, { places: { env } }: Settings): Proof {
+/** A token as credentials. Throws ERR_USAGE when it is not valid in a header. */
+export function tokenCredentials(token: string, source: string, { places: { env } }: Settings): ServerCredentials {
   const header = env['TOKEN_HEADER'] || 'OSF-TOKEN'
   if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(header)) {
-    throw new FpkiError('ERR_USAGE', 'TOKEN_HEADER is not the name of a header.', 'Give a name such as OSF-TOKEN.')
+    throw new FpkiError('ERR_USAGE', 'TOKEN_HEADER is not a valid header name.', 'Use a name such as OSF-TOKEN.')
   }
   if (!/^[\x21-\x7e]+$/.test(token)) {
-    const problem = 'it contains a space or a character that is not ASCII'
-    throw new FpkiError('ERR_USAGE', `Cannot send the token from ${source}: ${problem}.`, 'Check where it was copied.')
+    const problem = 'it contains a space or a non-ASCII character'
+    throw new FpkiError('ERR_USAGE', `Cannot send the token from ${source}: ${problem}.`, 'Copy the token again.')
   }
   return { kind: 'token', header, token, source }
 }

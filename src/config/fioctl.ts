@@ -2,17 +2,17 @@ import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
 import { fioctlPath, type Places } from './places.js'
-import { badMember, isThere, readYaml } from './yaml-file.js'
+import { badMember, fileExists, readYaml } from './yaml-file.js'
 
 const text = z.nullish(z.string())
 
-/** RFC 9110, 5.1 and 5.5: what can be the name of a header, and the value. */
+/** Valid header names and values (RFC 9110, 5.1 and 5.5). */
 const headers = z.record(
   z.string().check(z.regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/)),
   z.string().check(z.regex(/^[\t\x20-\x7e]*$/)),
 )
 
-/** OAuth credentials as fioctl writes them (docs/profile.md#fioctl-configuration); every value is a text. */
+/** OAuth credentials in fioctl's format (docs/profile.md#fioctl-configuration); every value is a string. */
 export const clientCredentials = z.object({
   client_id: text,
   client_secret: text,
@@ -48,15 +48,15 @@ export interface FioctlConfig {
   readonly clientCredentials: ClientCredentials | null
 }
 
-/** Reads it; nothing is in one that is not there. Throws ERR_USAGE when a named one is not there, ERR_BAD_FILE. */
+/** Reads fioctl's configuration; empty if it does not exist. Throws ERR_USAGE when a named one does not exist, ERR_BAD_FILE. */
 export async function readFioctlConfig(
   files: DurableFiles,
   flag: string | undefined,
   places: Places,
 ): Promise<FioctlConfig> {
   const { path, isNamed } = fioctlPath(flag, places)
-  if (isNamed && !(await isThere(files, path))) {
-    throw new FpkiError('ERR_USAGE', `There is no ${path}.`, 'Look at --config and FIOCTL_CONFIG.')
+  if (isNamed && !(await fileExists(files, path))) {
+    throw new FpkiError('ERR_USAGE', `No such file: ${path}.`, 'Check --config and FIOCTL_CONFIG.')
   }
   const parsed = fioctlConfig.safeParse(withoutEmpty((path === '' ? null : await readYaml(files, path, isNamed)) ?? {}))
   if (!parsed.success) throw badMember(path, parsed.error.issues[0]?.path.join('.') ?? '')
@@ -72,7 +72,7 @@ export async function readFioctlConfig(
   }
 }
 
-/** `value` without the members that are there and empty, which YAML reads as ''. */
+/** Removes empty members, which YAML parses as ''. */
 function withoutEmpty(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   const members = Object.entries(value).filter(([, member]) => member !== '')

@@ -5,15 +5,15 @@ import { clientCredentials } from './fioctl.js'
 import { membersOf } from './oauth.js'
 import type { OAuthClient, OAuthTokens } from './oauth-client.js'
 import { credentialsPath, hasConfiguration, type Places } from './places.js'
-import { badMember, editYaml, isThere, readYaml } from './yaml-file.js'
+import { badMember, editYaml, fileExists, readYaml } from './yaml-file.js'
 import type { YamlEdit } from './yaml-text.js'
 
 const login = z.strictObject({ token: z.optional(z.string()), clientcredentials: z.optional(clientCredentials) })
 
-/** What `fpki login` keeps for one server. Secret. */
+/** What `fpki login` stores for one server. Secret. */
 export type Login = z.infer<typeof login>
 
-/** What `fpki login` keeps: for the base URL of each server a token or client credentials. Throws ERR_BAD_FILE. */
+/** What `fpki login` has stored, by base URL. Throws ERR_BAD_FILE. */
 export async function readLogins(files: DurableFiles, places: Places): Promise<ReadonlyMap<string, Login>> {
   if (!hasConfiguration(places)) return new Map()
   const path = credentialsPath(places)
@@ -22,7 +22,7 @@ export async function readLogins(files: DurableFiles, places: Places): Promise<R
   return new Map(Object.entries(parsed.data))
 }
 
-/** Puts a login in the place of what was there for its server; null: takes it away. Gives the path of the file. */
+/** Replaces the login for a server, or removes it (null). Returns the path of the file. */
 export async function writeLogin(
   files: DurableFiles,
   places: Places,
@@ -30,7 +30,7 @@ export async function writeLogin(
   value: { readonly token: string } | { readonly client: OAuthClient; readonly tokens: OAuthTokens } | null,
 ): Promise<string> {
   const path = credentialsPath(places)
-  if (value === null && !(await isThere(files, path))) return path
+  if (value === null && !(await fileExists(files, path))) return path
   await files.makeDirectory(dirname(path))
   await editYaml(files, path, [[[url], null], ...(value === null ? [] : editsOf(url, value))])
   return path

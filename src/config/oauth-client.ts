@@ -1,6 +1,4 @@
-/** What is known of an OAuth client in its configuration, and what its server is told: for more than one room. */
-
-/** What a client is known by, and where it gets tokens. */
+/** An OAuth client, and its token server. */
 export interface OAuthClient {
   readonly clientId: string
   /** Secret. */
@@ -9,13 +7,13 @@ export interface OAuthClient {
   readonly url: string
 }
 
-/** OAuth tokens, as docs/profile.md#fioctl-configuration has them in a configuration. Secret. */
+/** OAuth tokens in the configuration (docs/profile.md#fioctl-configuration). Secret. */
 export interface OAuthTokens {
   readonly accessToken: string
   readonly refreshToken: string | null
   readonly tokenType: string
-  /** Seconds; 0: nobody knows. */
+  /** Seconds; 0 when unknown. */
   readonly expiresIn: number
-  /** When they were given, RFC 3339; empty: nobody knows. */
+  /** The time of issue, RFC 3339; empty when unknown. */
   readonly created: string
 }

@@ -3,10 +3,10 @@ import { baseUrl } from './api-choice.js'
 import type { ClientCredentials } from './fioctl.js'
 import type { OAuthClient, OAuthTokens } from './oauth-client.js'
 
-/** Where Foundries gives tokens (docs/profile.md#oauth). */
+/** The token server of Foundries (docs/profile.md#oauth). */
 const OAUTH_URL = 'https://app.foundries.io/oauth'
 
-/** The client of a configuration. Throws ERR_BAD_FILE when its id or secret is missing, ERR_USAGE for a bad address. */
+/** The client in a configuration. Throws ERR_BAD_FILE when its id or secret is missing, ERR_USAGE for a bad address. */
 export function clientOf({ client_id, client_secret, url }: ClientCredentials, source: string): OAuthClient {
   if (!client_id || !client_secret) {
     const hint = 'Log in with `fpki login --client-id ID`.'
@@ -16,21 +16,27 @@ export function clientOf({ client_id, client_secret, url }: ClientCredentials, s
   return { clientId: client_id, clientSecret: client_secret, url: address }
 }
 
-/** The tokens that a configuration keeps; null: none. */
+/** The tokens in a configuration, if any. */
 export function tokensOf(credentials: ClientCredentials): OAuthTokens | null {
   const { access_token, refresh_token, token_type, expires_in, created } = credentials
   if (!access_token) return null
   return {
-    ...{ accessToken: access_token, refreshToken: refresh_token || null, tokenType: token_type || 'Bearer' },
-    ...{ expiresIn: Number(expires_in) || 0, created: created ?? '' },
+    accessToken: access_token,
+    refreshToken: refresh_token || null,
+    tokenType: token_type || 'Bearer',
+    expiresIn: Number(expires_in) || 0,
+    created: created ?? '',
   }
 }
 
-/** Tokens under the names that they have in a configuration; null: take it out. */
+/** The members of tokens in a configuration; null removes a member. */
 export function membersOf(tokens: OAuthTokens): Readonly<Record<string, string | number | null>> {
   const { accessToken, refreshToken, tokenType, expiresIn, created } = tokens
   return {
-    ...{ access_token: accessToken, refresh_token: refreshToken, token_type: tokenType },
-    ...{ expires_in: expiresIn, created },
+    access_token: accessToken,
+    refresh_token: refreshToken,
+    token_type: tokenType,
+    expires_in: expiresIn,
+    created,
   }
 }

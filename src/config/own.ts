@@ -6,23 +6,23 @@ import type { DurableFiles } from '../ports.js'
 import { readApi } from './api-choice.js'
 import { ownConfigPath, type Places } from './places.js'
 import { requireAbsolute, type SettingsFlags } from './settings.js'
-import { badMember, editYaml, isThere, readYaml } from './yaml-file.js'
+import { badMember, editYaml, fileExists, readYaml } from './yaml-file.js'
 
-/** The names of the settings that fpki's own configuration can hold. */
+/** The settings of fpki's own configuration. */
 export const SETTING_NAMES = ['api', 'factory', 'state-dir', 'cacert', 'timeout'] as const
 
 /** One of {@link SETTING_NAMES}. */
 export type SettingName = (typeof SETTING_NAMES)[number]
 
-/** Where a setting can be said beside the configuration, and what it must be. */
+/** The flag and variables of a setting, and its check. */
 interface Place {
   readonly flag: keyof SettingsFlags
   readonly variables: readonly string[]
-  /** Throws ERR_USAGE. `source` says where the value comes from. */
+  /** Returns the checked value. `source` names its origin in errors. Throws ERR_USAGE. */
   check(value: string, source: string): string
 }
 
-/** Flags stand above variables, and these above the configuration. */
+/** Flags override variables, which override the configuration. */
 export const PLACES: Readonly<Record<SettingName, Place>> = {
   api: {
     flag: 'api',
@@ -38,7 +38,7 @@ export const PLACES: Readonly<Record<SettingName, Place>> = {
   timeout: { flag: 'timeout', variables: ['FPKI_TIMEOUT'], check: checkSeconds },
 }
 
-/** A path on the command line is relative to where it is typed; one that is kept must mean the same from everywhere. */
+/** A path on the command line is relative to the working directory; stored paths must be absolute. */
 function checkStateDirectory(value: string, source: string): string {
   const isTyped = source === '--state-dir' || source === 'the setting state-dir'
   return isTyped && value !== '' ? resolve(value) : requireAbsolute(value, source)
@@ -46,8 +46,8 @@ function checkStateDirectory(value: string, source: string): string {
 
 function checkSeconds(value: string, source: string): string {
   if (/^[1-9]\d{0,3}$/.test(value)) return value
-  const message = `The time-out of ${source} is no number of seconds: ${JSON.stringify(value)}.`
-  throw new FpkiError('ERR_USAGE', message, 'Give 1 to 9999.')
+  const message = `Invalid timeout in ${source}: ${JSON.stringify(value)}.`
+  throw new FpkiError('ERR_USAGE', message, 'Use a number of seconds from 1 to 9999.')
 }
 
 const ownConfig = z.strictObject({
@@ -58,7 +58,7 @@ const ownConfig = z.strictObject({
   timeout: z.optional(z.string()),
 })
 
-/** What fpki's own configuration says; an empty value is none. Throws ERR_BAD_FILE, which names the member. */
+/** Reads fpki's own configuration. Empty values count as unset. Throws ERR_BAD_FILE, naming the invalid member. */
 export async function readOwnConfig(
   files: DurableFiles,
   places: Places,
@@ -71,15 +71,15 @@ export async function readOwnConfig(
   throw badMember(path, unknown ?? issue?.path.join('.') ?? '')
 }
 
-/** `name`, when it is a setting. Throws ERR_USAGE. */
+/** Checks the name of a setting. Throws ERR_USAGE. */
 export function checkSettingName(name: string): SettingName {
-  const known = SETTING_NAMES.find((one) => one === name)
-  if (known !== undefined) return known
-  const hint = `There are ${SETTING_NAMES.join(', ')}.`
-  throw new FpkiError('ERR_USAGE', `There is no setting ${JSON.stringify(name)}.`, hint)
+  const setting = SETTING_NAMES.find((one) => one === name)
+  if (setting !== undefined) return setting
+  const hint = `The settings are ${SETTING_NAMES.join(', ')}.`
+  throw new FpkiError('ERR_USAGE', `Unknown setting: ${JSON.stringify(name)}.`, hint)
 }
 
-/** Sets one, or takes it away (null), and keeps all else. Gives the path of the file. */
+/** Sets or removes (null) one setting, and keeps the rest of the file. Returns the path of the file. */
 export async function writeOwnConfig(
   files: DurableFiles,
   places: Places,
@@ -87,7 +87,7 @@ export async function writeOwnConfig(
   value: string | null,
 ): Promise<string> {
   const path = ownConfigPath(places)
-  if (value === null && !(await isThere(files, path))) return path
+  if (value === null && !(await fileExists(files, path))) return path
   const checked = value === null ? null : PLACES[name].check(value, `the setting ${name}`)
   await files.makeDirectory(dirname(path))
   await editYaml(files, path, [[[name], checked]])

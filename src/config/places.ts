@@ -2,13 +2,13 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { FpkiError } from '../errors.js'
 import type { Environment } from './settings.js'
 
-/** Where the configuration of a person is. */
+/** What determines the location of a user's configuration. */
 export interface Places {
   readonly env: Environment
   readonly home: string
 }
 
-/** Is there a place for configuration? Without HOME and XDG_CONFIG_HOME flags and environment may say everything. */
+/** Whether there is a configuration folder. Without HOME and XDG_CONFIG_HOME, flags and environment may suffice. */
 export function hasConfiguration({ env, home }: Places): boolean {
   return isAbsolute(home) || isAbsolute(env['XDG_CONFIG_HOME'] ?? '')
 }
@@ -16,7 +16,7 @@ export function hasConfiguration({ env, home }: Places): boolean {
 /** The folder of fpki's own configuration. Throws ERR_USAGE when there is no HOME. */
 function ownFolder({ env, home }: Places): string {
   const config = env['XDG_CONFIG_HOME']
-  // The XDG specification has relative values ignored.
+  // The XDG specification requires relative values to be ignored.
   if (config && isAbsolute(config)) return join(config, 'fpki')
   return join(requireHome(home), '.config', 'fpki')
 }
@@ -26,12 +26,12 @@ export function ownConfigPath(places: Places): string {
   return join(ownFolder(places), 'config.yaml')
 }
 
-/** What `fpki login` keeps. */
+/** The file of `fpki login`. */
 export function credentialsPath(places: Places): string {
   return join(ownFolder(places), 'credentials.yaml')
 }
 
-/** fioctl's configuration, and whether somebody named it: then it must be there. Without a HOME the path is empty. */
+/** The path of fioctl's configuration (empty without HOME), and whether it was named, so that it must exist. */
 export function fioctlPath(flag: string | undefined, { env, home }: Places): { path: string; isNamed: boolean } {
   const named = flag ?? (env['FIOCTL_CONFIG'] || undefined)
   if (named !== undefined) return { path: resolve(named), isNamed: true }
@@ -41,5 +41,9 @@ export function fioctlPath(flag: string | undefined, { env, home }: Places): { p
 
 function requireHome(home: string): string {
   if (isAbsolute(home)) return home
-  throw new FpkiError('ERR_USAGE', `HOME is no absolute path: ${JSON.stringify(home)}.`, 'Set HOME.')
+  throw new FpkiError(
+    'ERR_USAGE',
+    `HOME is not an absolute path: ${JSON.stringify(home)}.`,
+    'Set HOME to your home directory.',
+  )
 }

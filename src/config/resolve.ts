@@ -4,13 +4,16 @@ import { PLACES, readOwnConfig, SETTING_NAMES, type SettingName } from './own.js
 import { hasConfiguration, type Places } from './places.js'
 import { type SettingsFlags, stateDirectoryOf } from './settings.js'
 
-const NOT_SAID = { value: null, source: 'default' } as const
+const UNSET = { value: null, source: 'default' } as const
 
-/** Flags, environment and fpki's own configuration put together, each value checked. Throws ERR_USAGE, ERR_BAD_FILE. */
+/** Combines flags, environment and fpki's own configuration, and checks each value. Throws ERR_USAGE, ERR_BAD_FILE. */
 export async function resolveSettings(flags: SettingsFlags, places: Places, files: DurableFiles): Promise<Settings> {
-  const own = await ownOrNothing(files, places)
-  const said = (name: SettingName) => settingOf(name, flags, places, own)
-  const settings = Object.fromEntries(SETTING_NAMES.map((name) => [name, said(name)])) as Record<SettingName, Setting>
+  const own = await ownConfigOrEmpty(files, places)
+  const setting = (name: SettingName) => settingOf(name, flags, places, own)
+  const settings = Object.fromEntries(SETTING_NAMES.map((name) => [name, setting(name)])) as Record<
+    SettingName,
+    Setting
+  >
   return {
     flags,
     places,
@@ -23,8 +26,11 @@ export async function resolveSettings(flags: SettingsFlags, places: Places, file
   }
 }
 
-/** Without a HOME there is no configuration, and the environment may say all. */
-async function ownOrNothing(files: DurableFiles, places: Places): Promise<Awaited<ReturnType<typeof readOwnConfig>>> {
+/** Empty without HOME: the environment may suffice. */
+async function ownConfigOrEmpty(
+  files: DurableFiles,
+  places: Places,
+): Promise<Awaited<ReturnType<typeof readOwnConfig>>> {
   return hasConfiguration(places) ? readOwnConfig(files, places) : { path: '', values: {} }
 }
 
@@ -37,12 +43,12 @@ function settingOf(
   const { flag, variables, check } = PLACES[name]
   const sources: readonly (readonly [string, string | undefined])[] = [
     [`--${name}`, flags[flag]],
-    // An empty variable is one that was not set.
+    // Empty variables count as unset.
     ...variables.map((variable) => [variable, env[variable] || undefined] as const),
     [own.path, own.values[name] || undefined],
   ]
   const [source, value] = sources.find(([, one]) => one !== undefined) ?? []
-  return value === undefined || source === undefined ? NOT_SAID : { value: check(value, source), source }
+  return value === undefined || source === undefined ? UNSET : { value: check(value, source), source }
 }
 
 function orDefault({ value, source }: Setting, make: () => string): Setting<string> {

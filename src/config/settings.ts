@@ -2,7 +2,7 @@ import { basename, isAbsolute, join, resolve } from 'node:path'
 import { FpkiError } from '../errors.js'
 import { checkFactoryName } from '../factory-name.js'
 
-/** The flags that say which factory and which Factory API are meant; what was not given is absent. */
+/** The flags that select the factory and the Factory API. */
 export interface SettingsFlags {
   readonly api?: string
   readonly factory?: string
@@ -16,21 +16,21 @@ export interface SettingsFlags {
   readonly timeout?: string
 }
 
-/** The environment of the process, as Node gives it. */
+/** The environment of the process. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Where the embedded Factory API keeps its state when nobody says it: `$XDG_DATA_HOME/fpki`, else `~/.local/share/fpki`.
- * Throws ERR_USAGE when HOME is relative.
+ * The default state directory of the embedded Factory API: `$XDG_DATA_HOME/fpki` or `~/.local/share/fpki`. Throws ERR_USAGE
+ * when HOME is relative.
  */
 export function stateDirectoryOf(env: Environment, home: string): string {
   const data = env['XDG_DATA_HOME']
-  // The XDG specification has relative values ignored.
+  // The XDG specification requires relative values to be ignored.
   if (data && isAbsolute(data)) return join(data, 'fpki')
   return join(requireAbsolute(home, 'HOME'), '.local', 'share', 'fpki')
 }
 
-/** The factory that flags or environment name, checked; null when neither does. Throws ERR_USAGE. */
+/** The checked factory name from flags or environment; null when unset. Throws ERR_USAGE. */
 export function namedFactory({ factory }: SettingsFlags, env: Environment): string | null {
   const sources = [
     ['--factory', factory],
@@ -41,36 +41,36 @@ export function namedFactory({ factory }: SettingsFlags, env: Environment): stri
   return name === undefined ? null : checkFactoryName(name, source ?? '')
 }
 
-/** The factory that a PKI directory is named after. Throws ERR_USAGE when that is no factory's name. */
+/** The factory after which a PKI directory is named. Throws ERR_USAGE when the name is not valid for a factory. */
 export function factoryOfDirectory(directory: string): string {
   return checkFactoryName(basename(directory), 'the name of the directory')
 }
 
-/** The only embedded factory there is. Throws ERR_USAGE or ERR_NOT_INITIALIZED when there is none or more than one. */
+/** The only embedded factory. Throws ERR_NOT_INITIALIZED when there is none, ERR_USAGE when there are several. */
 export function onlyFactory(factories: readonly string[]): string {
   const [only, ...more] = factories
   if (only === undefined) {
     throw new FpkiError(
       'ERR_NOT_INITIALIZED',
-      'There is no factory yet.',
-      'Make its PKI with `fpki ca create /absolute/path`, or set FPKI_STATE_DIR to where your factories are.',
+      'No factory exists yet.',
+      'Create a PKI with `fpki ca create /absolute/path`, or set FPKI_STATE_DIR to the directory of your factories.',
     )
   }
   if (more.length === 0) return only
   throw new FpkiError(
     'ERR_USAGE',
-    `There are ${factories.length} factories: ${factories.join(', ')}.`,
-    `Name one: --factory ${only}, for example.`,
+    `No factory given, and there are ${factories.length}: ${factories.join(', ')}.`,
+    `Choose one, for example with --factory ${only}.`,
   )
 }
 
-/** `path`, when it is absolute. Throws ERR_USAGE. */
+/** Requires an absolute path. Throws ERR_USAGE. */
 export function requireAbsolute(path: string, source: string): string {
   if (isAbsolute(path)) return resolve(path)
-  const is = path === '' ? 'is empty' : `is a relative path, ${JSON.stringify(path)}`
+  const problem = path === '' ? 'is empty' : `is a relative path: ${JSON.stringify(path)}`
   throw new FpkiError(
     'ERR_USAGE',
-    `${source} ${is}.`,
-    `Give an absolute path${source === 'HOME' ? ', or name one with --state-dir or in FPKI_STATE_DIR' : ''}.`,
+    `${source} ${problem}.`,
+    `Use an absolute path${source === 'HOME' ? ', or set one with --state-dir or FPKI_STATE_DIR' : ''}.`,
   )
 }

@@ -2,13 +2,13 @@ import * as z from 'zod/mini'
 import { jsonDocument } from '../json-document.js'
 import type { DurableFiles } from '../ports.js'
 import { readApi } from './api-choice.js'
-import { fioctlOf, type Proof, proofFor, serverUrl } from './connection.js'
+import { credentialsFor, fioctlOf, type ServerCredentials, serverUrl } from './connection.js'
 import type { Setting, Settings } from './model.js'
 import { credentialsPath, fioctlPath, ownConfigPath } from './places.js'
 
 const settingValue = z.nullable(z.union([z.string(), z.number()]))
 
-/** The value of a setting as JSON has it. */
+/** The value of a setting in JSON. */
 export function asJsonValue(name: string, value: string | null): string | number | null {
   return name === 'timeout' && value !== null ? Number(value) : value
 }
@@ -18,24 +18,24 @@ export const shownConfig = jsonDocument({
   settings: z.array(
     z.strictObject({
       name: z.string(),
-      /** A number where it counts something (`timeout`); null: not set. Never a secret. */
+      /** A number for `timeout`; null when unset. Never a secret. */
       value: settingValue,
       /** A flag, a variable, the path of a file, or `default`. */
       source: z.string(),
     }),
   ),
-  /** Absolute paths, whether the files are there or not. */
+  /** Absolute paths, whether or not the files exist. */
   files: z.strictObject({ config: z.string(), credentials: z.string(), fioctl: z.string() }),
 })
 
 /** See {@link shownConfig}. */
 export type ShownConfig = z.infer<typeof shownConfig>
 
-/** Every setting, its value without secrets, and where it comes from. Throws ERR_USAGE, ERR_BAD_FILE. */
+/** Every setting with its source, without secrets. Throws ERR_USAGE, ERR_BAD_FILE. */
 export async function showConfig(settings: Settings, files: DurableFiles): Promise<ShownConfig> {
   const { api, factory, cacert, timeout, places, flags } = settings
   const choice = readApi(api.value, api.source)
-  // With the embedded API too, so that nobody has to guess what another choice would mean.
+  // Shown with the embedded API too, as what another choice would use.
   const url = await serverUrl(choice.kind === 'url' ? choice : { kind: 'foundries' }, settings)
   const fioctl = await fioctlOf(url, settings)
   const urlSource = fioctl === null || fioctl.serverUrl === null ? 'default' : fioctl.path
@@ -50,7 +50,7 @@ export async function showConfig(settings: Settings, files: DurableFiles): Promi
       row('cacert', cacert),
       row('timeout', timeout),
       row('server', { value: url, source: choice.kind === 'url' ? api.source : urlSource }),
-      row('credentials', hidden(await proofFor(url, fioctl, settings, files))),
+      row('credentials', hidden(await credentialsFor(url, fioctl, settings, files))),
     ],
     files: {
       config: ownConfigPath(places),
@@ -60,17 +60,17 @@ export async function showConfig(settings: Settings, files: DurableFiles): Promi
   }
 }
 
-function hidden(proof: Proof | null): Setting {
-  if (proof === null) return { value: null, source: 'default' }
-  const { source } = proof
-  if (proof.kind === 'token') return { value: 'a token (hidden)', source }
-  return { value: `client credentials of ${proof.client.clientId} (secret hidden)`, source }
+function hidden(credentials: ServerCredentials | null): Setting {
+  if (credentials === null) return { value: null, source: 'default' }
+  const { source } = credentials
+  if (credentials.kind === 'token') return { value: 'a token (hidden)', source }
+  return { value: `client credentials of ${credentials.client.clientId} (secret hidden)`, source }
 }
 
 /** What `fpki config set` and `unset` print with --json. */
 export const changedSetting = jsonDocument({
   name: z.string(),
-  /** As `config show` has it; null: it was removed. */
+  /** As in `config show`; null when removed. */
   value: settingValue,
   file: z.string(),
 })
@@ -81,7 +81,7 @@ export const configPath = jsonDocument({ path: z.string() })
 /** What `fpki login --json` and `fpki logout --json` print. */
 export const changedLogin = jsonDocument({
   server: z.string(),
-  /** null: there are none any more. */
+  /** null after a logout. */
   credentials: z.nullable(z.enum(['token', 'client'])),
   file: z.string(),
 })

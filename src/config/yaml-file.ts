@@ -7,27 +7,27 @@ import type { YamlEdit } from './yaml-text.js'
 const MAX_BYTES = 1024 * 1024
 
 /**
- * What a YAML file holds, every scalar as the text that it was written as: a token of digits is no number. null: there is
- * no file, or nothing in it. Throws ERR_BAD_FILE, with the line and never with what stands there; ERR_PERMISSIONS when others can write
- * it, unless a person named it.
+ * Parses a YAML file with every scalar as a string, because a token may consist of digits; null when it does not exist or is
+ * empty. Throws ERR_BAD_FILE with the line but not its content; ERR_PERMISSIONS when others can write the file, unless the
+ * user named it.
  */
 export async function readYaml(files: DurableFiles, path: string, isNamed = false): Promise<unknown> {
-  // It says where credentials go. One that a person names is that person's to judge, as with ssh and -F.
+  // It determines where credentials are sent. A file that the user names is trusted, as with ssh -F.
   if (!isNamed) await files.checkOwnFile(path, true)
   const text = await files.read(path, MAX_BYTES)
   if (text === null || text.trim() === '') return null
   const { parseYaml } = await import('./yaml-text.js')
-  return explained(path, () => parseYaml(text))
+  return explainYamlErrors(path, () => parseYaml(text))
 }
 
-/** Is the file there? */
-export async function isThere(files: DurableFiles, path: string): Promise<boolean> {
+/** Whether the file exists. */
+export async function fileExists(files: DurableFiles, path: string): Promise<boolean> {
   return (await files.read(path, MAX_BYTES)) !== null
 }
 
 /**
- * Changes single places of a YAML file, or makes one with mode 0600; comments and all else stay as they are. One at a
- * time: two runs that write new tokens back would take each other's half-written file for theirs. Throws ERR_LOCKED.
+ * Edits a YAML file in place, keeping comments, or creates it with mode 0600. Holds a lock, because two runs may save new
+ * tokens at the same time. Throws ERR_LOCKED.
  */
 export async function editYaml(files: DurableFiles, path: string, edits: readonly YamlEdit[]): Promise<void> {
   const { changeYaml } = await import('./yaml-text.js')
@@ -35,7 +35,7 @@ export async function editYaml(files: DurableFiles, path: string, edits: readonl
   const lock = await lockFor(files, real)
   try {
     const text = (await files.read(real, MAX_BYTES)) ?? ''
-    const changed = explained(path, () => changeYaml(text, edits))
+    const changed = explainYamlErrors(path, () => changeYaml(text, edits))
     await files.replace(real, changed, 0o600)
   } finally {
     await lock.release()
@@ -54,12 +54,12 @@ async function lockFor(files: DurableFiles, path: string) {
   }
   throw new FpkiError(
     'ERR_LOCKED',
-    `Another fpki is changing ${path}.`,
-    'Run the same command again when it has ended.',
+    `Another fpki process is changing ${path}.`,
+    'Wait until it has finished, then run the same command again.',
   )
 }
 
-/** A symbolic link stays one; the file that it leads to is changed. */
+/** Resolves a symbolic link, so that its target is changed. */
 async function realPathOf(path: string): Promise<string> {
   try {
     return await realpath(path)
@@ -69,21 +69,21 @@ async function realPathOf(path: string): Promise<string> {
   }
 }
 
-/** By its shape: its class is loaded only when there is YAML to read. */
-function explained<T>(path: string, work: () => T): T {
+/** Converts BadYaml errors, recognized by their shape because the class is loaded on demand. */
+function explainYamlErrors<T>(path: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
     if (!(error instanceof Error) || !('line' in error)) throw error
-    const where = typeof error.line === 'number' ? ` in line ${error.line}` : ''
-    throw new FpkiError('ERR_BAD_FILE', `${path} is broken${where}: it is not the YAML of a configuration.`, MEND)
+    const where = typeof error.line === 'number' ? ` (line ${error.line})` : ''
+    throw new FpkiError('ERR_BAD_FILE', `${path} is not a valid YAML configuration${where}.`, REPAIR)
   }
 }
 
-const MEND = 'Mend it, or move it away; fpki changed nothing in it.'
+const REPAIR = 'Correct the file, or move it away. fpki did not change it.'
 
-/** A member of a configuration that does not hold. */
+/** The error for an invalid member of a configuration. */
 export function badMember(path: string, member: string): FpkiError {
-  const what = member === '' ? 'it is no list of settings' : `"${member}" is unknown or of the wrong kind`
-  return new FpkiError('ERR_BAD_FILE', `${path} is broken: ${what}.`, MEND)
+  const problem = member === '' ? 'it is not a mapping of settings' : `"${member}" is unknown or has the wrong type`
+  return new FpkiError('ERR_BAD_FILE', `${path} is not a valid configuration: ${problem}.`, REPAIR)
 }

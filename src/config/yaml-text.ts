@@ -1,30 +1,30 @@
 import { type Document, isScalar, parse, parseDocument, Scalar } from 'yaml'
 
-/** A place in a YAML file and what is to stand there; null: nothing. */
+/** A path in a YAML file and its new value; null to remove it. */
 export type YamlEdit = readonly [path: readonly string[], value: string | number | null]
 
-/** What is wrong with a YAML text; never what stands there. */
+/** An error in a YAML text, without any of its content. */
 class BadYaml extends Error {
-  /** null: nobody can say. */
+  /** null when unknown. */
   readonly line: number | null
 
   constructor(line: number | null) {
-    super('not the YAML of a configuration')
+    super('invalid YAML')
     this.line = line
   }
 }
 
-/** What a YAML text holds, every scalar as the text that it was written as. Throws {@link BadYaml}. */
+/** Parses a YAML text with every scalar as a string. Throws {@link BadYaml}. */
 export function parseYaml(text: string): unknown {
   const document = documentOf(text)
-  return orBad(() => document.toJS())
+  return orBadYaml(() => document.toJS())
 }
 
-/** Changes single places; comments and all else stay as they are. Throws {@link BadYaml}. */
+/** Applies edits, keeping comments and everything else. Throws {@link BadYaml}. */
 export function changeYaml(text: string, edits: readonly YamlEdit[]): string {
   const document = documentOf(text)
-  return orBad(() => {
-    // What cannot be read is not edited: an unresolved alias or a bad anchor shows only here.
+  return orBadYaml(() => {
+    // Detects unresolved aliases and bad anchors before editing.
     document.toJS()
     for (const [place, value] of edits) {
       if (value !== null) setScalar(document, place, value)
@@ -34,19 +34,19 @@ export function changeYaml(text: string, edits: readonly YamlEdit[]): string {
   })
 }
 
-/** Every scalar is a text: as a number, a client id such as 0012 or 12e4567 would come back as 12 or .inf. */
+/** Parses every scalar as a string: a client id such as 0012 or 12e4567 would otherwise become 12 or .inf. */
 function documentOf(text: string): Document.Parsed {
   return checked(parseDocument(text, { schema: 'failsafe', strict: true, logLevel: 'silent' }))
 }
 
-/** In the scalar that is there, whose comment stays. A text that other readers take for something else is quoted. */
+/** Changes the existing scalar to keep its comment, and quotes strings that other parsers would read as another type. */
 function setScalar(document: Document, place: readonly string[], value: string | number): void {
-  const there = document.getIn(place, true)
-  const scalar = isScalar(there) ? there : new Scalar('')
+  const existing = document.getIn(place, true)
+  const scalar = isScalar(existing) ? existing : new Scalar('')
   scalar.value = String(value)
   if (typeof value === 'number') scalar.type = 'PLAIN'
   else if (!isPlainText(value)) scalar.type = 'QUOTE_DOUBLE'
-  if (scalar !== there) document.setIn(place, scalar)
+  if (scalar !== existing) document.setIn(place, scalar)
 }
 
 function isPlainText(value: string): boolean {
@@ -63,8 +63,8 @@ function checked<T extends Document.Parsed>(document: T): T {
   return document
 }
 
-/** The library refuses what grows without bounds, and places below what is no map. */
-function orBad<T>(work: () => T): T {
+/** Converts errors of the library, such as for alias bombs and paths below a scalar. */
+function orBadYaml<T>(work: () => T): T {
   try {
     return work()
   } catch {

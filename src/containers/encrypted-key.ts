@@ -12,7 +12,7 @@ import {
   readSalt,
 } from './key-derivation.js'
 
-/** An EncryptedPrivateKeyInfo (RFC 5958, section 3) whose cost is within limits. */
+/** An EncryptedPrivateKeyInfo (RFC 5958, section 3) whose key derivation is within limits. */
 export type EncryptedKey =
   | {
       readonly scheme: 'PBES2'
@@ -20,13 +20,13 @@ export type EncryptedKey =
       readonly encryption: Encryption
       readonly encrypted: Uint8Array
     }
-  /** PBES1 and the schemes of PKCS#12: OpenSSL alone knows them. */
+  /** PBES1 and the PKCS#12 schemes, which only OpenSSL implements. */
   | { readonly scheme: 'old' }
 
-/** OpenSSL derives these on the main thread; so many rounds take a fraction of a second. Java's keytool takes 10,000. */
+/** A fraction of a second in OpenSSL, which derives on the main thread. Java's keytool uses 10,000. */
 const MAX_OLD_ROUNDS = 200_000
 
-/** Reads what an encrypted key says of itself, before any passphrase is tried. Throws a plain Error that says what is wrong. */
+/** Parses the parameters of an encrypted key, before any passphrase is tried. Throws a plain Error. */
 export function readEncryptedKey(der: Uint8Array): EncryptedKey {
   const [algorithm, encrypted] = sequenceMembers(parseDer(der), 2)
   const [scheme, parameters] = sequenceMembers(algorithm, 1, 2)
@@ -39,8 +39,8 @@ export function readEncryptedKey(der: Uint8Array): EncryptedKey {
 }
 
 /**
- * The PrivateKeyInfo (DER, secret) in an encrypted key; null: the passphrase does not open it. Rejects with the reason of
- * `signal` when that is aborted.
+ * Decrypts the PrivateKeyInfo (DER, secret); null when the passphrase is wrong. Rejects with the reason of `signal` when that
+ * is aborted.
  */
 export async function decryptKey(
   { derivation, encryption, encrypted }: EncryptedKey & { readonly scheme: 'PBES2' },
@@ -53,7 +53,7 @@ export async function decryptKey(
   return plain !== null && isPrivateKeyInfo(plain) ? plain : null
 }
 
-/** PBEParameter (RFC 8018, A.3) and pkcs-12PbeParams (RFC 7292, appendix C) look the same. */
+/** PBEParameter (RFC 8018, A.3) and pkcs-12PbeParams (RFC 7292, appendix C) have the same encoding. */
 function old(parameters: Der | undefined): EncryptedKey {
   const [salt, count] = sequenceMembers(parameters, 2)
   readSalt(salt)
@@ -61,7 +61,7 @@ function old(parameters: Der | undefined): EncryptedKey {
   return { scheme: 'old' }
 }
 
-/** A wrong passphrase makes noise, now and then with padding that fits; it does not make a PrivateKeyInfo (RFC 5958, 2). */
+/** A wrong passphrase sometimes yields valid padding, but not a PrivateKeyInfo (RFC 5958, 2). */
 function isPrivateKeyInfo(der: Uint8Array): boolean {
   try {
     const [version, algorithm, key] = sequenceMembers(parseDer(der), 3, 5)
@@ -73,15 +73,15 @@ function isPrivateKeyInfo(der: Uint8Array): boolean {
   }
 }
 
-/** The passphrase of `what`, which is encrypted. Throws ERR_PASSPHRASE when there is none. */
+/** The passphrase of `what`, which is encrypted. Throws ERR_PASSPHRASE when it is missing. */
 export function requiredPassphrase(passphrase: string | null, what: string): string {
   if (passphrase !== null) return passphrase
-  throw new FpkiError('ERR_PASSPHRASE', `${what} is encrypted.`, HINT)
+  throw new FpkiError('ERR_PASSPHRASE', `${what} is encrypted, and no passphrase was given.`, HINT)
 }
 
-/** The error for a passphrase that does not open `what`. */
+/** The error for the wrong passphrase of `what`. */
 export function wrongPassphrase(what: string, hint = HINT): FpkiError {
-  return new FpkiError('ERR_PASSPHRASE', `The passphrase does not open ${what}.`, hint)
+  return new FpkiError('ERR_PASSPHRASE', `Wrong passphrase for ${what}.`, hint)
 }
 
-const HINT = 'Give its passphrase with --passphrase-file FILE (- is stdin) or FPKI_PASSPHRASE.'
+const HINT = 'Pass the passphrase with --passphrase-file FILE (- for stdin) or in FPKI_PASSPHRASE.'

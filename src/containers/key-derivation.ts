@@ -3,22 +3,22 @@ import { promisify } from 'node:util'
 import { contentOf, type Der, readInteger, readObjectIdentifier, sequenceMembers, TAG } from '../pki/der.js'
 import { type OidName, oidName } from '../pki/oids.js'
 
-/** How a key is derived from a passphrase, as the file that is encrypted with it says; within the limits below. */
+/** The parameters of a key derivation, taken from the encrypted file, within the limits below. */
 export type KeyDerivation =
   | { readonly kind: 'PBKDF2'; readonly salt: Uint8Array; readonly rounds: number; readonly hash: string }
   | { readonly kind: 'scrypt'; readonly salt: Uint8Array; readonly N: number; readonly r: number; readonly p: number }
 
 /**
- * The file names its own cost, and whoever wrote it may be hostile. 16 times what fpki itself takes is a few seconds.
+ * A hostile file could demand any cost. 16 times the rounds of fpki take a few seconds.
  */
 export const MAX_ROUNDS = 10_000_000
-/** OWASP's strongest advice, N = 2^17 with r = 8, needs half of this. */
+/** OWASP's strongest recommendation, N = 2^17 with r = 8, needs half of this. */
 const MAX_SCRYPT_MEMORY = 256 * 1024 * 1024
-/** N·r·p: as long as {@link MAX_ROUNDS}. */
+/** N·r·p; takes as long as {@link MAX_ROUNDS}. */
 const MAX_SCRYPT_WORK = 2 ** 23
 const MAX_SALT = 1024
 
-/** The pseudorandom functions of PBKDF2 (RFC 8018, B.1.2) that are supported. */
+/** The supported pseudorandom functions of PBKDF2 (RFC 8018, B.1.2). */
 const HASH_OF_PRF: Readonly<Partial<Record<OidName, string>>> = {
   hmacWithSHA1: 'sha1',
   hmacWithSHA224: 'sha224',
@@ -28,22 +28,22 @@ const HASH_OF_PRF: Readonly<Partial<Record<OidName, string>>> = {
 }
 
 /**
- * Reads a keyDerivationFunc of PBES2 (RFC 8018, A.2; RFC 7914, 7.1). Throws a plain Error that says what is wrong with it,
- * or that it costs more than any honest file does.
+ * Parses a keyDerivationFunc of PBES2 (RFC 8018, A.2; RFC 7914, 7.1). Throws a plain Error when it is malformed, not
+ * supported, or too expensive.
  *
- * @param keyLength how many octets are to be derived: the file must not say otherwise
+ * @param keyLength the key length of the cipher, with which the file must agree
  */
 export function readKeyDerivation(value: Der | undefined, keyLength: number): KeyDerivation {
   const [algorithm, parameters] = sequenceMembers(value, 2)
   const name = oidName(readObjectIdentifier(algorithm))
   if (name === 'PBKDF2') return readPbkdf2(parameters, keyLength)
   if (name === 'scrypt') return readScrypt(parameters, keyLength)
-  throw new Error(`its key derivation is not supported, ${name}`)
+  throw new Error(`its key derivation is not supported: ${name}`)
 }
 
 /**
- * Derives `keyLength` octets outside of the main thread, so that signals are heard. Rejects with the reason of `signal`
- * as soon as it is aborted.
+ * Derives `keyLength` octets off the main thread, so that signals are still handled. Rejects with the reason of `signal` as
+ * soon as it is aborted.
  */
 export async function deriveKey(
   derivation: KeyDerivation,
@@ -60,7 +60,7 @@ export async function deriveKey(
   return signal === undefined ? derived : Promise.race([derived, aborted(signal, derived)])
 }
 
-/** An encryption scheme of PBES2 (RFC 8018, B.2). */
+/** The encryption scheme of PBES2 (RFC 8018, B.2). */
 export interface Encryption {
   readonly cipher: string
   readonly keyLength: number
@@ -74,18 +74,19 @@ const CIPHERS: Readonly<Partial<Record<OidName, { readonly cipher: string; reado
   'des-EDE3-CBC': { cipher: 'des-ede3-cbc', keyLength: 24 },
 }
 
-/** Reads an encryptionScheme of PBES2 (RFC 8018, A.4). Throws a plain Error. */
+/** Parses an encryptionScheme of PBES2 (RFC 8018, A.4). Throws a plain Error. */
 export function readEncryption(value: Der | undefined): Encryption {
   const [algorithm, parameters] = sequenceMembers(value, 2)
   const name = oidName(readObjectIdentifier(algorithm))
-  const known = Object.entries(CIPHERS).find(([cipher]) => cipher === name)?.[1]
-  if (known === undefined) throw new Error(`its cipher is not supported, ${name}`)
+  const cipher = Object.entries(CIPHERS).find(([candidate]) => candidate === name)?.[1]
+  if (cipher === undefined) throw new Error(`its cipher is not supported: ${name}`)
   const iv = contentOf(parameters, 'octetString')
-  if (iv.length !== (name === 'des-EDE3-CBC' ? 8 : 16)) throw new Error('its initialization vector has a wrong length')
-  return { ...known, iv }
+  if (iv.length !== (name === 'des-EDE3-CBC' ? 8 : 16))
+    throw new Error('its initialization vector has the wrong length')
+  return { ...cipher, iv }
 }
 
-/** Decrypts with a derived key; null: the padding is wrong, as with a wrong passphrase. */
+/** Decrypts with a derived key; null when the padding is wrong, as with a wrong passphrase. */
 export function decrypt({ cipher, iv }: Encryption, key: Uint8Array, encrypted: Uint8Array): Buffer | null {
   try {
     const decipher = createDecipheriv(cipher, key, iv)
@@ -95,16 +96,16 @@ export function decrypt({ cipher, iv }: Encryption, key: Uint8Array, encrypted: 
   }
 }
 
-/** An iteration count that a passphrase may cost. Throws a plain Error. */
-export function readRounds(value: Der | undefined, most = MAX_ROUNDS): number {
-  return numberIn(value, 'iteration count', most)
+/** Parses an iteration count within the limit. Throws a plain Error. */
+export function readRounds(value: Der | undefined, max = MAX_ROUNDS): number {
+  return numberIn(value, 'iteration count', max)
 }
 
-/** The salt of a derivation. Throws a plain Error when it is empty or longer than any in use. */
+/** Parses a salt. Throws a plain Error when it is empty or too long. */
 export function readSalt(value: Der | undefined): Uint8Array {
   const salt = contentOf(value, 'octetString')
   if (salt.length >= 1 && salt.length <= MAX_SALT) return salt
-  throw new Error(`its salt has ${salt.length} octets; 1 to ${MAX_SALT} are accepted`)
+  throw new Error(`its salt has ${salt.length} octets (1 to ${MAX_SALT} are supported)`)
 }
 
 function readPbkdf2(parameters: Der | undefined, keyLength: number): KeyDerivation {
@@ -116,14 +117,14 @@ function readPbkdf2(parameters: Der | undefined, keyLength: number): KeyDerivati
   return { kind: 'PBKDF2', salt: readSalt(salt), rounds: readRounds(count), hash: hashOf(prf) }
 }
 
-/** The PRF is HMAC with SHA-1 when none is named (RFC 8018, A.2). */
+/** The hash of the PRF, which defaults to HMAC with SHA-1 (RFC 8018, A.2). */
 function hashOf(prf: Der | undefined): string {
   if (prf === undefined) return 'sha1'
   const [algorithm] = sequenceMembers(prf, 1, 2)
   const name = oidName(readObjectIdentifier(algorithm))
-  const hash = Object.entries(HASH_OF_PRF).find(([known]) => known === name)?.[1]
+  const hash = Object.entries(HASH_OF_PRF).find(([candidate]) => candidate === name)?.[1]
   if (hash !== undefined) return hash
-  throw new Error(`its pseudorandom function is not supported, ${name}`)
+  throw new Error(`its pseudorandom function is not supported: ${name}`)
 }
 
 function readScrypt(parameters: Der | undefined, keyLength: number): KeyDerivation {
@@ -146,13 +147,13 @@ function scryptMemory({ N, r, p }: { readonly N: number; readonly r: number; rea
 }
 
 function requireKeyLength(value: Der, keyLength: number): void {
-  if (readInteger(value) !== BigInt(keyLength)) throw new Error('its key length is not that of its cipher')
+  if (readInteger(value) !== BigInt(keyLength)) throw new Error('its key length does not match its cipher')
 }
 
-function numberIn(value: Der | undefined, name: string, most: number): number {
+function numberIn(value: Der | undefined, name: string, max: number): number {
   const number = readInteger(value)
-  if (number >= 1n && number <= BigInt(most)) return Number(number)
-  throw new Error(`its ${name} is ${number > 0n ? 'above' : 'below'} the limit (1 to ${most})`)
+  if (number >= 1n && number <= BigInt(max)) return Number(number)
+  throw new Error(`its ${name} is ${number > 0n ? 'above' : 'below'} the limit (1 to ${max})`)
 }
 
 function scryptKey(

@@ -7,8 +7,8 @@ import type { EncryptionPorts } from '../ports.js'
 import { encryptKey, roundsInteger } from './pkcs8.js'
 
 /** A key and its certificates. */
-export interface KeyWithChain {
-  /** What a program shows for it. */
+interface KeyWithChain {
+  /** The friendly name. */
   readonly name: string
   /** PEM in the clear. Secret. */
   readonly key: string
@@ -17,8 +17,8 @@ export interface KeyWithChain {
 }
 
 /**
- * A PKCS#12 file (RFC 7292): the key as {@link encryptKey} makes it, with AES-256, the certificates, and over both a MAC with
- * SHA-256 that takes as long to try. OpenSSL, GnuTLS and Java open it.
+ * A PKCS#12 file (RFC 7292) for OpenSSL, GnuTLS and Java: the key as encrypted by {@link encryptKey} with AES-256, the
+ * certificates, and a SHA-256 MAC over both with as many rounds.
  *
  * @param passphrase see {@link encryptKey}. Secret
  */
@@ -69,18 +69,18 @@ function macData(safe: Uint8Array, passphrase: string, { random, passphraseRound
   return sequence(sequence(algorithm, octetString(mac)), octetString(salt), roundsInteger(passphraseRounds))
 }
 
-/** RFC 7292, appendix B.2, for a MAC with SHA-256: the key is one digest long, so that there is one round of step 6. */
+/** RFC 7292, appendix B.2, for SHA-256: the key has the length of one digest, so step 6 runs once. */
 function macKey(passphrase: string, salt: Uint8Array, rounds: number): Uint8Array {
   const password = Buffer.concat([bmp(passphrase), Buffer.alloc(2)])
-  let key = Buffer.concat([Buffer.alloc(BLOCK, 3), filled(salt), filled(password)])
+  let key = Buffer.concat([Buffer.alloc(BLOCK, 3), padded(salt), padded(password)])
   for (let round = 0; round < rounds; round++) key = createHash('sha256').update(key).digest()
   return key
 }
 
-/** Octets in a block of SHA-256. */
+/** The block size of SHA-256, in octets. */
 const BLOCK = 64
 
-/** `octets` again and again, to the end of a block. */
-function filled(octets: Uint8Array): Uint8Array {
+/** Repeats `octets` up to the end of a block. */
+function padded(octets: Uint8Array): Uint8Array {
   return Buffer.alloc(Math.ceil(octets.length / BLOCK) * BLOCK, octets)
 }

@@ -6,17 +6,17 @@ import { oid } from '../pki/oids.js'
 import { encodePem } from '../pki/pem.js'
 import type { EncryptionPorts } from '../ports.js'
 
-/** Rounds of PBKDF2 with HMAC-SHA-256 (OWASP's least); Node's own export has 2048, which a graphics card tries in no time. */
+/** Rounds of PBKDF2 with HMAC-SHA-256 (OWASP's minimum). Node's own export uses 2048, which GPUs break quickly. */
 export const PASSPHRASE_ROUNDS = 600_000
 
-/** What a passphrase that is chosen now must have. */
+/** The minimum length of a new passphrase. */
 const MIN_CHARACTERS = 8
-/** OpenSSL's programs read no more than 1024 octets. */
+/** The openssl command reads no more than 1024 octets. */
 const MAX_OCTETS = 1000
 
 /**
- * A private key as PEM `ENCRYPTED PRIVATE KEY`: PKCS#8 with PBES2, PBKDF2 with HMAC-SHA-256 and AES-256-CBC (RFC 8018, 6.2),
- * which OpenSSL and others open.
+ * Encrypts a private key as PEM `ENCRYPTED PRIVATE KEY`: PKCS#8 with PBES2, PBKDF2 with HMAC-SHA-256 and AES-256-CBC
+ * (RFC 8018, 6.2).
  *
  * @param pem a private key in the clear. Secret
  * @param passphrase see {@link checkNewPassphrase}. Secret
@@ -37,7 +37,7 @@ export function encryptKey(pem: string, passphrase: string, { random, passphrase
   return encodePem('ENCRYPTED PRIVATE KEY', sequence(algorithm, octetString(encrypted)))
 }
 
-/** `passphrase`, when a key may be encrypted with it. Throws ERR_PASSPHRASE when it is too short, too long or no UTF-8. */
+/** Returns `passphrase`. Throws ERR_PASSPHRASE when it is too short, too long or not UTF-8. */
 export function checkNewPassphrase(passphrase: string): string {
   const problem =
     [...passphrase].length < MIN_CHARACTERS
@@ -45,13 +45,13 @@ export function checkNewPassphrase(passphrase: string): string {
       : Buffer.byteLength(passphrase) > MAX_OCTETS
         ? `is longer than ${MAX_OCTETS} octets`
         : passphrase.includes('\ufffd')
-          ? 'is not UTF-8, and no other program would open what is encrypted with it'
+          ? 'is not valid UTF-8, so other programs could not use it'
           : null
   if (problem === null) return passphrase
   throw new FpkiError(
     'ERR_PASSPHRASE',
     `The new passphrase ${problem}.`,
-    'Nothing was encrypted with it. Five or more words that nobody would guess are good.',
+    'Nothing was encrypted. Choose a longer one, such as five or more random words.',
   )
 }
 
@@ -60,7 +60,7 @@ function derivation(salt: Uint8Array, rounds: number): Uint8Array {
   return sequence(objectIdentifier(oid('PBKDF2')), sequence(octetString(salt), roundsInteger(rounds), prf))
 }
 
-/** A number of rounds as a DER INTEGER. */
+/** Encodes a number of rounds as a DER INTEGER. */
 export function roundsInteger(rounds: number): Uint8Array {
   return integer(Buffer.from(rounds.toString(16).padStart(8, '0'), 'hex'))
 }

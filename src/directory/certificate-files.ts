@@ -3,18 +3,17 @@ import { type Certificate, readCertificate } from '../pki/read-certificate.js'
 import { isCertificateFile, isEarlierCertificate } from './names.js'
 import type { PkiDirectory } from './pki-directory.js'
 
-/** What lies as a certificate in a PKI directory. */
+/** A certificate file of a PKI directory. */
 export interface CertificateFile {
   readonly name: string
-  /** Not looked at yet. */
+  /** Not parsed yet. */
   readonly der: Uint8Array
 }
 
 /**
- * The PEM certificates of a PKI directory, in use and earlier ones. Whatever else bears such a name is passed over: other things
- * may lie there.
+ * The PEM certificates of a PKI directory, current and earlier ones. Other files with such names are ignored.
  *
- * @param isWanted by its name; others are not read
+ * @param isWanted selects files by name
  */
 export async function certificateFiles(
   directory: PkiDirectory,
@@ -22,11 +21,11 @@ export async function certificateFiles(
 ): Promise<readonly CertificateFile[]> {
   const all = (await directory.names()).filter((name) => isCertificateFile(name) || isEarlierCertificate(name))
   const names = all.filter(isWanted)
-  const found = await Promise.all(names.map((name) => certificateFile(directory, name).catch(() => null)))
-  return found.filter((file) => file !== null)
+  const files = await Promise.all(names.map((name) => certificateFile(directory, name).catch(() => null)))
+  return files.filter((file) => file !== null)
 }
 
-/** Those of them that can be read. */
+/** Those that can be parsed. */
 export async function readableCertificates(
   directory: PkiDirectory,
 ): Promise<readonly { readonly certificate: Certificate; readonly file: string }[]> {

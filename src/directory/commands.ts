@@ -1,8 +1,8 @@
-/** The command that gives up an interrupted one. */
+/** The command that abandons an interrupted one. */
 export const ABANDON = 'ca abandon'
 
-/** The command that makes a PKI. */
+/** The command that creates a PKI. */
 export const CREATE = 'ca create'
 
-/** The command that leaves a key, which waits for its certificate. */
+/** The command that creates a root key and its certificate request. */
 export const ROOT_CSR_COMMAND = 'ca root-csr'

@@ -19,7 +19,7 @@ import type { DirectoryState } from './records.js'
 import { type SnapshotRecord, snapshotRecord } from './snapshot-record.js'
 import { thinnedOut } from './thinning.js'
 
-/** A snapshot that is there. */
+/** A stored snapshot. */
 export interface Snapshot extends SnapshotRecord {
   /** The name of its folder in `.fpki/history/`. */
   readonly folder: string
@@ -27,30 +27,30 @@ export interface Snapshot extends SnapshotRecord {
 
 /** The snapshots of a PKI directory. */
 export interface HistoryFiles {
-  /** Those that are there, the oldest first. What is no snapshot is passed over. */
+  /** All snapshots, oldest first. Other folders are ignored. */
   snapshots(): Promise<readonly Snapshot[]>
-  /** Makes one of what is in the directory now. The one that the same run of a command has made already is left as it is. */
+  /** Takes a snapshot of the directory, unless the same run of a command has already done so. */
   takeSnapshot(of: {
     readonly command: string
     readonly time: string
     readonly state: DirectoryState | null
   }): Promise<void>
-  /** What a snapshot of now would say of the files. */
+  /** The files that a snapshot taken now would contain. */
   filesNow(): Promise<SnapshotRecord['files']>
-  /** A file of a snapshot; null: it is not there any more. */
+  /** A file of a snapshot; null when it no longer exists. */
   readInSnapshot(folder: string, name: string): Promise<string | null>
-  /** Lets old snapshots go; one that has the only copy of a key or a certificate stays. Resolves to their names. */
+  /** Removes old snapshots, except any with the only copy of a key or certificate. Resolves to their names. */
   thinSnapshots(): Promise<readonly string[]>
-  /** Removes factory_ca.key from all of them, and from what was given up, when a token has proved to hold it; one of another root's stays. */
+  /** Removes factory_ca.key from all snapshots and abandoned files, after import to a token. Keys of other roots stay. */
   removeFromSnapshots(name: string): Promise<void>
 }
 
-/** Far more than a PEM file of fpki's needs. */
+/** Far more than a PEM file of fpki needs. */
 const MAX_BYTES = 64 * 1024
 const RECORD = 'snapshot.json'
 
-/** A file of the directory as it goes into a snapshot. */
-type Seen = SnapshotRecord['files'][number] & { readonly text: string }
+/** A file of the directory, for a snapshot. */
+type DirectoryFile = SnapshotRecord['files'][number] & { readonly text: string }
 
 /** The snapshots of the PKI directory at `path`. */
 export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
@@ -64,16 +64,16 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
   return {
     snapshots,
     readInSnapshot,
-    filesNow: async () => (await inDirectory(files, path)).map(({ name, sha256 }) => ({ name, sha256 })),
+    filesNow: async () => (await directoryFiles(files, path)).map(({ name, sha256 }) => ({ name, sha256 })),
     takeSnapshot: async (of) => {
       await files.makeDirectory(history)
       const newest = (await snapshots()).at(-1)
       const number = (newest?.number ?? 0) + 1
-      const seen = await inDirectory(files, path)
-      const listed = seen.map(({ name, sha256 }) => ({ name, sha256 }))
+      const current = await directoryFiles(files, path)
+      const listed = current.map(({ name, sha256 }) => ({ name, sha256 }))
       const record: SnapshotRecord = { version: 1, number, ...of, files: listed }
-      if (newest !== undefined && isSame(newest, record)) return
-      const entries = seen.map((one) => entryOf(one, path))
+      if (newest !== undefined && isSameRun(newest, record)) return
+      const entries = current.map((one) => entryOf(one, path))
       const text = `${JSON.stringify(record, null, 2)}\n`
       await files.createFolder(join(history, folderOf(record)), [
         ...entries,
@@ -82,32 +82,33 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
     },
     thinSnapshots: async () => {
       const all = await snapshots()
-      const gone = new Set(thinnedOut(all))
-      for (const one of all.filter((snapshot) => gone.has(snapshot))) {
-        const others = all.filter((other) => other !== one && !gone.has(other))
-        const isSafe = await holdNothingOfItsOwn(files, { path, history }, one, others)
+      const removable = new Set(thinnedOut(all))
+      for (const one of all.filter((snapshot) => removable.has(snapshot))) {
+        const others = all.filter((other) => other !== one && !removable.has(other))
+        const isSafe = await isRedundant(files, { path, history }, one, others)
         if (isSafe) await files.removeFolder(join(history, one.folder))
-        else gone.delete(one)
+        else removable.delete(one)
       }
-      return [...gone].map(({ folder }) => folder)
+      return [...removable].map(({ folder }) => folder)
     },
     removeFromSnapshots: async (name) => {
-      const own = await see(files, path, name)
-      const root = await see(files, path, PKI_FILES.rootCertificate)
+      const own = await readOrNull(files, path, name)
+      const root = await readOrNull(files, path, PKI_FILES.rootCertificate)
       const kept = [history, join(path, OWN_FOLDER, ABANDONED_FOLDER)].map(async (folder) =>
         ((await files.list(folder)) ?? []).map((one) => join(folder, one)),
       )
       for (const place of (await Promise.all(kept)).flat()) {
-        const isOfRoot = root !== null && (await see(files, place, PKI_FILES.rootCertificate))?.sha256 === root.sha256
-        const isSame = own !== null && (await see(files, place, name))?.sha256 === own.sha256
+        const isOfRoot =
+          root !== null && (await readOrNull(files, place, PKI_FILES.rootCertificate))?.sha256 === root.sha256
+        const isSame = own !== null && (await readOrNull(files, place, name))?.sha256 === own.sha256
         if (isOfRoot || isSame) await files.remove(join(place, name))
       }
     },
   }
 }
 
-/** Did the same run make it? Two commands can begin within one second; what they leave tells them apart. */
-function isSame({ folder: _, ...newest }: Snapshot, record: SnapshotRecord): boolean {
+/** Whether the same run took the snapshot. Two commands may start within one second, but leave different files. */
+function isSameRun({ folder: _, ...newest }: Snapshot, record: SnapshotRecord): boolean {
   return isDeepStrictEqual(newest, { ...record, number: newest.number })
 }
 
@@ -126,16 +127,16 @@ async function readSnapshot(files: DurableFiles, history: string, folder: string
   }
 }
 
-/** Keys, certificates in use, and the request for a root. Earlier certificates stay in the directory, and are not copied. */
-async function inDirectory(files: DurableFiles, path: string): Promise<readonly Seen[]> {
+/** Keys, current certificates, and the root's request. Earlier certificates stay in the directory. */
+async function directoryFiles(files: DurableFiles, path: string): Promise<readonly DirectoryFile[]> {
   const names = (await files.list(path)) ?? []
   const wanted = names.filter((name) => isKeyFile(name) || isCertificateFile(name) || name === ROOT_CSR)
-  const seen = await Promise.all(wanted.map((name) => see(files, path, name)))
-  return seen.filter((one) => one !== null)
+  const contents = await Promise.all(wanted.map((name) => readOrNull(files, path, name)))
+  return contents.filter((one) => one !== null)
 }
 
-/** Other things may lie there, which cannot be read or are no file: they are none of ours. */
-async function see(files: DurableFiles, path: string, name: string): Promise<Seen | null> {
+/** null for unreadable and special files, which are not fpki's. */
+async function readOrNull(files: DurableFiles, path: string, name: string): Promise<DirectoryFile | null> {
   try {
     const text = await files.read(join(path, name), MAX_BYTES)
     return text === null ? null : { name, text, sha256: sha256Of(text) }
@@ -145,7 +146,7 @@ async function see(files: DurableFiles, path: string, name: string): Promise<See
   }
 }
 
-function entryOf({ name, text }: Seen, path: string): FolderEntry {
+function entryOf({ name, text }: DirectoryFile, path: string): FolderEntry {
   const linked = { name, from: join(path, name), mode: PKI_FILE_MODE }
   return isKeyFile(name) ? linked : { ...linked, textBehindLink: text }
 }
@@ -154,8 +155,8 @@ function sha256Of(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-/** Is each file of a snapshot in another one, or in the directory, under its name or an earlier one's? Looked at, not believed. */
-async function holdNothingOfItsOwn(
+/** Whether each file of a snapshot also exists elsewhere. Re-hashed rather than taken from the record. */
+async function isRedundant(
   files: DurableFiles,
   { path, history }: { readonly path: string; readonly history: string },
   snapshot: Snapshot,
@@ -163,7 +164,7 @@ async function holdNothingOfItsOwn(
 ): Promise<boolean> {
   const live = (await files.list(path)) ?? []
   for (const { name } of snapshot.files) {
-    // What cannot be read is not absent: its error is told, and nothing goes.
+    // An unreadable file is an error, so that nothing is removed.
     const own = await files.read(join(history, snapshot.folder, name), MAX_BYTES)
     if (own === null) continue
     const sha256 = sha256Of(own)
@@ -176,23 +177,23 @@ async function holdNothingOfItsOwn(
         .filter((other) => other.files.some((file) => file.sha256 === sha256))
         .map(({ folder }) => [join(history, folder), name] as const),
     ]
-    if (!(await isInOneOf(files, places, sha256))) return false
+    if (!(await existsInAny(files, places, sha256))) return false
   }
   return true
 }
 
-/** `tls-crt`, then `tls-crt.bak.10` before `tls-crt.bak.9`: what is looked for is among the newest. */
+/** `tls-crt`, then `tls-crt.bak.10` before `tls-crt.bak.9`: the newest match most often. */
 function newestFirst(a: string, b: string): number {
   const number = (name: string) =>
     Number(/\.bak\.(\d+)$/.exec(name)?.[1] ?? (name.endsWith('.bak') ? 0 : Number.POSITIVE_INFINITY))
   return number(b) > number(a) ? 1 : -1
 }
 
-async function isInOneOf(
+async function existsInAny(
   files: DurableFiles,
   places: readonly (readonly [string, string])[],
   sha256: string,
 ): Promise<boolean> {
-  for (const [folder, name] of places) if ((await see(files, folder, name))?.sha256 === sha256) return true
+  for (const [folder, name] of places) if ((await readOrNull(files, folder, name))?.sha256 === sha256) return true
   return false
 }

@@ -8,48 +8,48 @@ import { HISTORY_FOLDER, OWN_FILES, OWN_FOLDER, PENDING_FOLDER } from './names.j
 import { MAX_PEM_BYTES } from './pki-directory.js'
 import { type BackupRecord, backupRecord, type DirectoryState, directoryState } from './records.js'
 
-/** One file of a PKI directory as it was found. */
-export interface SeenFile {
+/** One file of an inspected PKI directory. */
+export interface InspectedFile {
   readonly name: string
-  /** Its permission bits; null when it cannot be looked at. */
+  /** The permission bits; null when not available. */
   readonly mode: number | null
-  /** null: it cannot be read, and `problem` says why. */
+  /** null when it cannot be read, for the reason in `problem`. */
   readonly text: string | null
   readonly problem: FpkiError | null
 }
 
-/** A PKI directory as it was found. Looking at it changes nothing, takes no lock, and stops at nothing that is broken. */
-export interface SeenDirectory {
+/** An inspected PKI directory. Inspection is read-only, takes no lock, and continues after errors. */
+export interface InspectedDirectory {
   readonly path: string
-  /** Its permission bits, and those of fpki's own folder; null: there is none. */
+  /** The permission bits of the directory and of fpki's own folder (null if missing). */
   readonly mode: number
   readonly ownMode: number | null
-  /** The names of all that is in it. */
+  /** All names in the directory. */
   readonly names: readonly string[]
-  /** What interrupted writes left, and what waits for the Factory API, as paths in the directory. */
+  /** Leftovers of interrupted writes, and staged files, as relative paths. */
   readonly unfinished: readonly string[]
   readonly staged: readonly string[]
   readonly state: DirectoryState | null
   readonly journal: Journal | null
   readonly backup: BackupRecord | null
-  /** Why fpki's own files cannot be read. */
+  /** Errors in fpki's own files. */
   readonly problems: readonly FpkiError[]
-  see(name: string): Promise<SeenFile>
+  inspect(name: string): Promise<InspectedFile>
 }
 
-/** Looks at the PKI directory `path`. Throws ERR_NOT_A_DIRECTORY when it is none, ERR_STORAGE when it cannot be listed. */
-export async function inspectDirectory(files: DurableFiles, path: string): Promise<SeenDirectory> {
+/** Inspects the PKI directory `path`. Throws ERR_NOT_A_DIRECTORY, or ERR_STORAGE when it cannot be listed. */
+export async function inspectDirectory(files: DurableFiles, path: string): Promise<InspectedDirectory> {
   const status = await files.status(path)
-  if (status?.kind !== 'directory') throw noDirectory(path, status === null)
+  if (status?.kind !== 'directory') throw notADirectory(path, status === null)
   const own = join(path, OWN_FOLDER)
   const names = (await files.list(path)) ?? []
   const problems: FpkiError[] = []
-  const attempt = async <T>(nothing: T, work: () => Promise<T>): Promise<T> => {
+  const attempt = async <T>(fallback: T, work: () => Promise<T>): Promise<T> => {
     try {
       return await work()
     } catch (error) {
-      problems.push(knownError(error))
-      return nothing
+      problems.push(requireFpkiError(error))
+      return fallback
     }
   }
   const folders = ['.', OWN_FOLDER, ...[PENDING_FOLDER, HISTORY_FOLDER].map((folder) => join(OWN_FOLDER, folder))]
@@ -66,40 +66,40 @@ export async function inspectDirectory(files: DurableFiles, path: string): Promi
     state: await attempt(null, () => readJsonFile(files, join(own, OWN_FILES.state), directoryState)),
     journal: await attempt(null, () => readJournalFile(files, join(own, OWN_FILES.journal))),
     backup: await attempt(null, () => readJsonFile(files, join(own, OWN_FILES.backup), backupRecord)),
-    // One thing that is in the way of all of them is told once.
+    // The same error for several files is reported once.
     problems: problems.filter(({ message }, at) => problems.findIndex((other) => other.message === message) === at),
-    see: (name) => see(files, path, name),
+    inspect: (name) => inspectFile(files, path, name),
   }
 }
 
-/** Is another fpki at work in the PKI directory `path`? */
-export function isAtWork(files: DurableFiles, path: string): Promise<boolean> {
+/** Whether another fpki process holds the lock of the PKI directory `path`. */
+export function isBusy(files: DurableFiles, path: string): Promise<boolean> {
   return files.isLocked(join(path, OWN_FOLDER, OWN_FILES.lock))
 }
 
-async function see(files: DurableFiles, directory: string, name: string): Promise<SeenFile> {
+async function inspectFile(files: DurableFiles, directory: string, name: string): Promise<InspectedFile> {
   const path = join(directory, name)
   try {
     const status = await files.status(path)
     const text = await files.read(path, MAX_PEM_BYTES)
-    if (status === null || text === null) throw nowhere(path)
+    if (status === null || text === null) throw danglingLink(path)
     return { name, mode: status.mode, text, problem: null }
   } catch (error) {
-    return { name, mode: null, text: null, problem: knownError(error) }
+    return { name, mode: null, text: null, problem: requireFpkiError(error) }
   }
 }
 
-/** What is wrong outside of fpki is a finding; a defect is not. */
-function knownError(error: unknown): FpkiError {
+/** Returns FpkiErrors as findings, and throws bugs. */
+function requireFpkiError(error: unknown): FpkiError {
   if (error instanceof FpkiError) return error
   throw error
 }
 
-function nowhere(path: string): FpkiError {
-  return new FpkiError('ERR_BAD_FILE', `${path} is a link that leads nowhere.`, 'Put back what it led to.')
+function danglingLink(path: string): FpkiError {
+  return new FpkiError('ERR_BAD_FILE', `${path} is a dangling symbolic link.`, 'Restore the target of the link.')
 }
 
-function noDirectory(path: string, missing: boolean): FpkiError {
+function notADirectory(path: string, missing: boolean): FpkiError {
   const text = missing ? `${path} does not exist.` : `${path} is not a directory.`
-  return new FpkiError('ERR_NOT_A_DIRECTORY', text, 'Name a PKI directory.')
+  return new FpkiError('ERR_NOT_A_DIRECTORY', text, 'Pass the path of a PKI directory.')
 }

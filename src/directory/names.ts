@@ -17,7 +17,7 @@ export function isPkiFile(name: string): name is PkiFile {
   return Object.values<string>(PKI_FILES).includes(name)
 }
 
-/** What each file is, for people, and whether it is a secret. */
+/** The description of each file, and whether it is secret. */
 export const FILE_MEANINGS: Readonly<Record<PkiFile, { readonly meaning: string; readonly secret: boolean }>> = {
   'factory_ca.key': { meaning: 'the key of the root of trust', secret: true },
   'factory_ca.pem': { meaning: 'the certificate of the root of trust', secret: false },
@@ -28,7 +28,7 @@ export const FILE_MEANINGS: Readonly<Record<PkiFile, { readonly meaning: string;
   'local-ca.pem': { meaning: 'local-ca: signs devices in manufacturing', secret: false },
 }
 
-/** The request for a root certificate that a company's CA is to sign; `ca root-csr` makes it. */
+/** The request of `ca root-csr` for a root certificate from a company CA. */
 export const ROOT_CSR = 'factory_ca.csr'
 
 /** Keys and certificates are never changed in place. */
@@ -38,38 +38,38 @@ export const PKI_FILE_MODE = 0o400
 export const OWN_FOLDER = '.fpki'
 export const OWN_FILES = { state: 'state.json', journal: 'journal.jsonl', lock: 'lock', backup: 'backup.json' } as const
 
-/** The audit log, and the newest line that the root has signed for, in fpki's own folder. */
+/** The audit log, and its newest signed line, in fpki's own folder. */
 export const AUDIT_LOG = 'log.jsonl'
 export const AUDIT_LOG_HEAD = 'log.head'
 
-/** Below it: what a command has made and the Factory API has not taken yet, each file under its name to be. */
+/** Below it: staged files that the Factory API has not accepted yet, under their final names. */
 export const PENDING_FOLDER = 'pending'
 
-/** Below it too: a snapshot of each change, and what abandoned commands have made. */
+/** Below it too: a snapshot of each change, and the files of abandoned commands. */
 export const HISTORY_FOLDER = 'history'
 export const ABANDONED_FOLDER = 'abandoned'
 
-/** Is it the name of a private key: that of the root or of a local CA? */
+/** Whether it is the name of a private key. */
 export function isKeyFile(name: string): boolean {
   return /^[^.].*\.key$/.test(name)
 }
 
-/** Is it the name of a certificate that is in use? Earlier ones (`tls-crt.bak`) are not. */
+/** Whether it is the name of a current certificate, not an earlier one (`tls-crt.bak`). */
 export function isCertificateFile(name: string): boolean {
   const { tlsCertificate, onlineCaCertificate, estTlsCertificate } = PKI_FILES
   const plain: readonly string[] = [tlsCertificate, onlineCaCertificate, estTlsCertificate]
   return plain.includes(name) || /^[^.].*\.pem$/.test(name)
 }
 
-/** Is it the name of an earlier certificate, kept when another took its place? */
+/** Whether it is the name of a replaced certificate. */
 export function isEarlierCertificate(name: string): boolean {
   const [, base = ''] = /^(.+)\.bak(?:\.\d+)?$/.exec(name) ?? []
   return isCertificateFile(base)
 }
 
 /**
- * Does a name end as fpki's own files do: certificates, keys, requests, earlier certificates (`.bak`, `.bak.1`), or what an
- * interrupted write leaves? Such an ending before `.pem` would make one file look like another.
+ * Whether a name has a suffix of fpki's own files: certificates, keys, requests, earlier certificates (`.bak`, `.bak.1`), or
+ * leftovers of interrupted writes. Before `.pem`, such a suffix would be misleading.
  */
 export function isReservedSuffix(name: string): boolean {
   return /\.(pem|key|csr|bak(\.\d+)?|fpki-[^.]*)$/i.test(name)

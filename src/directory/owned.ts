@@ -11,16 +11,16 @@ import {
   PKI_FILES,
 } from './names.js'
 
-/** The part of a PKI directory that is about whose it is. */
+/** The part of a PKI directory that checks ownership. */
 export interface OwnedDirectory {
   /**
-   * Is the directory there, and are it, fpki's folder in it and the records there their owner's alone to change? Throws
-   * ERR_NOT_A_DIRECTORY or ERR_PERMISSIONS; ERR_PERMISSIONS also when everybody can rename one of the folders above.
+   * Checks that only its owner can change the directory, fpki's folder in it and the records there. Throws
+   * ERR_NOT_A_DIRECTORY or ERR_PERMISSIONS, also when everybody can rename a folder above.
    */
   check(): Promise<'ready' | 'missing'>
-  /** Why a PKCS#11 module that a record names is not to be loaded: a clause; null: it may be. */
-  whyNotLoad(record: 'state' | 'journal', module: string): Promise<string | null>
-  /** Who else could put another directory in the place of this one: a sentence each. */
+  /** Why a PKCS#11 module named in a record must not be loaded, as a clause; null when it may. */
+  whyNotLoadable(record: 'state' | 'journal', module: string): Promise<string | null>
+  /** Other users who could replace this directory, one sentence each. */
   warningsAbove(): Promise<readonly string[]>
 }
 
@@ -28,8 +28,8 @@ export interface OwnedDirectory {
 export function ownedDirectory(files: DurableFiles, path: string): OwnedDirectory {
   return {
     check: () => check(files, path),
-    whyNotLoad: (record, module) =>
-      whyNotLoad(files, { directory: path, record: join(path, OWN_FOLDER, OWN_FILES[record]), module }),
+    whyNotLoadable: (record, module) =>
+      whyNotLoadable(files, { directory: path, record: join(path, OWN_FOLDER, OWN_FILES[record]), module }),
     warningsAbove: () => files.warningsAbove(path),
   }
 }
@@ -54,7 +54,7 @@ async function check(files: DurableFiles, path: string): Promise<'ready' | 'miss
   return 'ready'
 }
 
-/** Why the PKI directory at `path`, or a record of fpki's in it, is not known to be ours; null: it is. A clause. */
+/** Why other users could have changed the PKI directory at `path` or its records, as a clause; null when they could not. */
 export async function whyForeignDirectory(files: DurableFiles, path: string): Promise<string | null> {
   for (const place of [path, ...ownFolders(path), ...ownRecords(path)]) {
     const reason = await files.whyForeign(place)
@@ -64,24 +64,25 @@ export async function whyForeignDirectory(files: DurableFiles, path: string): Pr
 }
 
 /**
- * Why a PKCS#11 module that a record of a PKI directory names is not to be loaded; null: directory, record and module are ours or
- * root's alone to write, with every folder above them, and the module lies in no PKI directory. A clause.
+ * Why a PKCS#11 module named in a record of a PKI directory must not be loaded, as a clause; null when it may. Only this user
+ * and root may be able to write to directory, record, module and all folders above, and the module must not be inside a PKI
+ * directory.
  *
  * @param record the path of the record
  */
-async function whyNotLoad(
+async function whyNotLoadable(
   files: DurableFiles,
   { directory, record, module }: { readonly directory: string; readonly record: string; readonly module: string },
 ): Promise<string | null> {
   if (!isAbsolute(module)) return 'it is not an absolute path'
   for (const path of [directory, record, module]) {
-    const reason = await files.whyForeignWay(path)
+    const reason = await files.whyForeignPath(path)
     if (reason !== null) return reason
   }
   return (await files.whyForeignMount(module)) ?? whyInside(files, module, directory)
 }
 
-/** A PKI directory is data, whoever it belongs to; and what is in /proc can be another file than the one its name shows. */
+/** A PKI directory is data, not code; and a path in /proc may refer to another file. */
 async function whyInside(files: DurableFiles, module: string, directory: string): Promise<string | null> {
   const real = (await files.realPath(module)) ?? module
   for (const path of [...foldersOver(module), ...foldersOver(real)]) {

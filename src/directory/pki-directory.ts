@@ -18,52 +18,52 @@ import {
 import { type OwnedDirectory, ownedDirectory, ownFolders } from './owned.js'
 import { type BackupRecord, backupRecord, type DirectoryState, directoryState } from './records.js'
 
-/** The files of one PKI directory, by what they mean. */
+/** A PKI directory and its files. */
 export interface PkiDirectory extends HistoryFiles, OwnedDirectory, JournalFile {
   /** Absolute. */
   readonly path: string
-  /** What it is on. */
+
   readonly files: DurableFiles
-  /** Which files of a PKI it holds; none when there is no directory. */
+  /** The PKI files in it; empty when the directory does not exist. */
   contents(): Promise<readonly PkiFile[]>
-  /** Makes the directory and fpki's own folder in it where they are missing. */
+  /** Creates the directory and fpki's own folder in it, if missing. */
   make(): Promise<void>
-  /** Takes the directory's lock and clears what interrupted writes left. Throws ERR_LOCKED when another fpki has it for so many seconds (0). */
+  /** Takes the lock and removes leftovers of interrupted writes. Throws ERR_LOCKED if it is taken for `seconds` (default 0). */
   lock(seconds?: number): Promise<FileLock>
-  /** The names of all that is in it, fpki's own folder too; none when there is no directory. */
+  /** All names in it, including fpki's own folder; empty when the directory does not exist. */
   names(): Promise<readonly string[]>
-  /** A PEM file's text, or null. */
+  /** The text of a PEM file; null when it does not exist. */
   read(name: string): Promise<string | null>
-  /** Writes a new PEM file. Throws ERR_EXISTS when there is one. */
+  /** Creates a PEM file. Throws ERR_EXISTS. */
   create(name: string, pem: string): Promise<void>
-  /** Writes what `name` is to be aside; nobody takes it for a file of the PKI before it is published. */
+  /** Stages the new content of `name`, to be published later. */
   stage(name: string, pem: string): Promise<void>
-  /** What {@link stage} has written and {@link publish} has not taken yet. */
+  /** The staged content of a file, if any. */
   readStaged(name: string): Promise<string | null>
-  /** The names of all that is staged. */
+  /** The names of all staged files. */
   staged(): Promise<readonly string[]>
   /**
-   * Puts what was staged in its place, durably; nothing staged is fine, so that it can be done twice.
+   * Durably moves a staged file to its place. Idempotent: does nothing if the file is not staged.
    *
-   * @param over `nothing`: the name must be free, else ERR_EXISTS; `earlier`: the file that is there is kept as
-   *   `name.bak`, `name.bak.1`, …
-   * @returns the name under which an earlier file was kept, or null
+   * @param over `nothing` throws ERR_EXISTS when the name is taken; `earlier` keeps the existing file as `name.bak`,
+   *   `name.bak.1`, …
+   * @returns the name of the kept file, or null
    */
   publish(name: string, over: 'nothing' | 'earlier'): Promise<string | null>
-  /** Removes what was staged and is not wanted. */
+  /** Removes a staged file. */
   discard(name: string): Promise<void>
-  /** A name in `.fpki/abandoned/` that is free: `name`, or `name-2`, … */
+  /** An unused name in `.fpki/abandoned/`: `name`, or `name-2`, … */
   freeNameAside(name: string): Promise<string>
   /**
-   * Moves files of the directory, or what is staged, into `.fpki/abandoned/<folder>/`, durably; what is not there is passed
-   * over, so that it can be done twice.
+   * Durably moves files of the directory, or staged files, to `.fpki/abandoned/<folder>/`. Idempotent: missing files are
+   * skipped.
    */
   putAside(folder: string, from: 'directory' | 'pending', names: readonly string[]): Promise<void>
-  /** Puts state.json aside too, of a PKI that is given up as a whole, and log.head: the next root can verify none of it. */
+  /** For a whole abandoned PKI, also moves state.json and log.head, which the next root could not verify. */
   forgetState(folder: string): Promise<void>
   /** Writes the journal of what was put aside beside it. */
   putJournalAside(folder: string, content: Journal): Promise<void>
-  /** Removes factory_ca.key: the one file that ever goes, when a token has proved to hold the key. */
+  /** Removes factory_ca.key after its import to a token; fpki removes no other PKI file. */
   removeRootKey(): Promise<void>
   readState(): Promise<DirectoryState | null>
   writeState(content: DirectoryState): Promise<void>
@@ -71,10 +71,10 @@ export interface PkiDirectory extends HistoryFiles, OwnedDirectory, JournalFile 
   writeBackup(content: BackupRecord): Promise<void>
 }
 
-/** Far more than a PEM block of fpki's needs. */
+/** Far more than a PEM block of fpki needs. */
 export const MAX_PEM_BYTES = 64 * 1024
 
-/** The PKI directory at `path`; nothing is read or made yet. */
+/** The PKI directory at `path`; reads and creates nothing yet. */
 export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
   const own = (name: keyof typeof OWN_FILES) => join(path, OWN_FOLDER, OWN_FILES[name])
   return {
@@ -88,7 +88,7 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
     make: () => files.makeDirectory(join(path, OWN_FOLDER)),
     lock: async (seconds) => {
       const lock = await files.lock(own('lock'), seconds)
-      if (lock === null) throw locked(path)
+      if (lock === null) throw lockedError(path)
       try {
         for (const folder of [path, ...ownFolders(path)]) await files.sweep(folder)
         return lock
@@ -103,7 +103,7 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
     ...historyFiles(files, path),
     ...journalFile(files, own('journal')),
     create: (name, pem) => files.create(join(path, name), pem, PKI_FILE_MODE),
-    ...aside(files, path),
+    ...abandonedFiles(files, path),
     removeRootKey: () => files.remove(join(path, PKI_FILES.rootKey)),
     readState: () => readJsonFile(files, own('state'), directoryState),
     writeState: (content) => writeJsonFile(files, own('state'), content),
@@ -112,7 +112,7 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
   }
 }
 
-/** The part of a PKI directory that is about what is not in its place yet. */
+/** The part of a PKI directory for staged files. */
 function pending(
   files: DurableFiles,
   path: string,
@@ -143,8 +143,8 @@ function pending(
   }
 }
 
-/** The part of a PKI directory that is about what was given up. Nothing of it is ever removed. */
-function aside(
+/** The part of a PKI directory for abandoned files, which are never removed. */
+function abandonedFiles(
   files: DurableFiles,
   path: string,
 ): Pick<PkiDirectory, 'freeNameAside' | 'putAside' | 'forgetState' | 'putJournalAside'> {
@@ -173,10 +173,10 @@ function aside(
   }
 }
 
-function locked(path: string): FpkiError {
+function lockedError(path: string): FpkiError {
   return new FpkiError(
     'ERR_LOCKED',
-    `Another fpki is at work in ${path}.`,
-    'Wait until it has ended; its lock goes with it, so there is nothing to clean up.',
+    `Another fpki process is using ${path}.`,
+    'Wait until it has finished. Its lock is released automatically.',
   )
 }

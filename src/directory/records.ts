@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
 
-/** Where a private key lives: in a file of the PKI directory, or in a token. Nothing of it opens the token. */
+/** The location of a private key: a file of the PKI directory, or a token (without its PIN). */
 export const keyReference = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('file'), name: z.string() }),
   z.strictObject({
     kind: z.literal('pkcs11'),
     module: z.string(),
-    /** What the module wants to be told when it starts. */
+    /** Initialisation arguments for the module (needed by NSS). */
     initArgs: z.optional(z.string()),
     tokenLabel: z.string(),
     tokenSerial: z.string(),
@@ -22,28 +22,27 @@ export type KeyReference = z.infer<typeof keyReference>
 /** A {@link KeyReference} to a key in a token. */
 export type TokenKeyReference = Extract<KeyReference, { readonly kind: 'pkcs11' }>
 
-/** RFC 3339, as fpki writes it. Names of folders are made of it, so that it is nothing else. */
+/** RFC 3339 as written by fpki. Strict, because folder names contain it. */
 export const recordedTime = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/))
 
 /**
- * `ca restore` put the record there, and no backup proves who made it: the module and the Factory API that it names have to be named
- * again.
+ * Set by `ca restore`: a backup does not prove its author, so its module and Factory API must be confirmed.
  */
 export const restored = z.optional(z.literal(true))
 
-/** What `.fpki/state.json` remembers of a PKI directory; never a secret. */
+/** `.fpki/state.json`: the state of a PKI directory, without secrets. */
 export const directoryState = z.strictObject({
   version: z.literal(1),
   factory: z.string(),
-  /** The Factory API that knows this PKI. */
+  /** The Factory API of this PKI. */
   api: z.string(),
-  /** Where the root key lives. */
+  /** The location of the root key. */
   rootKey: keyReference,
-  /** Where the key of local-ca lives, when that is not its file. */
+  /** The location of the key of local-ca, if not in its file. */
   localCaKey: z.optional(keyReference),
-  /** The number of the newest CRL that the root has signed for the Factory API; decimal. */
+  /** The number of the newest CRL signed for the Factory API; decimal. */
   crlNumber: z.optional(z.string().check(z.regex(/^\d{1,49}$/))),
-  /** The device CAs that were revoked, as far as is known here: the Factory API shows its newest CRL only. Decimal. */
+  /** The revoked device CAs known here, because the Factory API only shows its newest CRL. Decimal. */
   revokedCaSerials: z.optional(z.array(z.string().check(z.regex(/^\d{1,64}$/)))),
   restored,
 })
@@ -51,24 +50,24 @@ export const directoryState = z.strictObject({
 /** See {@link directoryState}. */
 export type DirectoryState = z.infer<typeof directoryState>
 
-/** Why a proof of a backup says nothing of the root key: in a token, in no file of it, or nobody gave its passphrase. */
+/** Why a check of a backup did not prove the root key: in a token, not in the backup, or no passphrase given. */
 export const rootKeyUnproven = z.enum(['in-token', 'not-held', 'not-tried'])
 
 /** See {@link rootKeyUnproven}. */
 export type RootKeyUnproven = z.infer<typeof rootKeyUnproven>
 
-/** What `.fpki/backup.json` remembers of the newest backup. It is about backups, so that none holds it. */
+/** `.fpki/backup.json`: the newest backup. Not included in backups. */
 export const backupRecord = z.strictObject({
   version: z.literal(1),
   /** RFC 3339. */
   madeAt: z.string(),
-  /** Where it was written, or seen last; absolute. */
+  /** Where it was written or last checked; absolute. */
   file: z.string(),
   /** SHA-256 of the file, lower-case hex. */
   sha256: z.string(),
-  /** When `ca backup --check` or `ca restore` last proved it; null: nobody has. */
+  /** When `ca backup --check` or `ca restore` last proved it; null if never. */
   provedAt: z.nullable(z.string()),
-  /** Absent: the root key was proven with the rest. */
+  /** Absent when the root key was proven too. */
   rootKeyUnproven: z.optional(rootKeyUnproven),
 })
 

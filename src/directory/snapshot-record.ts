@@ -7,7 +7,7 @@ const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/))
 export const snapshotRecord = z.strictObject({
   version: z.literal(1),
   number: z.int(),
-  /** When the command began. */
+  /** The start of the command. */
   time: recordedTime,
   command: z.string(),
   files: z.array(z.strictObject({ name: z.string(), sha256 })),

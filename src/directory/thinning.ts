@@ -1,12 +1,12 @@
-/** How many of the newest snapshots all stay. */
+/** The number of newest snapshots that are always kept. */
 const NEWEST = 20
-/** Behind them: for so many days the last one of each day, for so many months the last one of each month; then of each year. */
+/** Of older ones: the last one of each day, then of each month, then of each year. */
 const DAYS = 30
 const MONTHS = 24
 
 /**
- * Which of the snapshots go, given all of them from the oldest to the newest. The first one stays for ever. What is kept
- * depends on the times in the snapshots only, so that a clock that was wrong once removes nothing.
+ * The snapshots to remove, of all snapshots from oldest to newest. The first one is always kept. Depends only on the times
+ * in the snapshots, so that a wrong clock does not remove any.
  */
 export function thinnedOut<T extends { readonly time: string }>(snapshots: readonly T[]): readonly T[] {
   const older = snapshots.slice(0, -NEWEST)
@@ -19,7 +19,7 @@ export function thinnedOut<T extends { readonly time: string }>(snapshots: reado
   return older.filter((snapshot) => !kept.has(snapshot))
 }
 
-/** The last one of each day, month or year: of each beginning of an RFC 3339 time. */
+/** The last one of each day, month or year: of each RFC 3339 prefix of `length` characters. */
 function lastOfEach<T extends { readonly time: string }>(snapshots: readonly T[], length: number): readonly T[] {
   return [...new Map(snapshots.map((snapshot) => [snapshot.time.slice(0, length), snapshot])).values()]
 }

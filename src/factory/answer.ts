@@ -11,17 +11,17 @@ import {
   wrongMember,
 } from './wire.js'
 
-/** A request to the Factory API; `body` is parsed JSON, and undefined when there is none. */
+/** A request to the Factory API. `body` is parsed JSON; undefined when absent. */
 export interface WireRequest {
   readonly method: string
-  /** Without a query. */
+  /** Without the query. */
   readonly path: string
   readonly body: unknown
   /** The header If-Match. */
   readonly ifMatch?: string | undefined
 }
 
-/** What a server answers; `body` becomes JSON. */
+/** A response; `body` is encoded as JSON. */
 export interface WireAnswer {
   readonly status: number
   /** The header ETag. */
@@ -32,10 +32,9 @@ export interface WireAnswer {
 const PATH = /^\/ota\/factories\/([^/]+)\/(?:(certs)|users\/([^/]+))\/$/
 
 /**
- * Answers one request as a Factory API does over HTTP (docs/profile.md#factory-api). What an API refuses is an answer too; anything
- * else that goes wrong is thrown.
+ * Answers one request to a Factory API over HTTP (docs/profile.md#factory-api). Refusals become responses; other errors are thrown.
  *
- * @param apiOf the API of a factory, for the caller of this request; null: there is no such factory
+ * @param apiOf the API of a factory for the caller; null when the factory does not exist
  */
 export async function answerRequest(
   request: WireRequest,
@@ -43,21 +42,21 @@ export async function answerRequest(
 ): Promise<WireAnswer> {
   const [, factory = '', certs, user] = PATH.exec(request.path) ?? []
   const api = factory === '' ? null : apiOf(factory)
-  if (api === null) return said(404, 'not found')
+  if (api === null) return messageAnswer(404, 'not found')
   try {
     return certs === undefined ? await users(api, request, user ?? '') : await certificates(api, request)
   } catch (error) {
     if (!(error instanceof FactoryApiError)) throw error
-    return said(error.status, error.reason ?? error.message)
+    return messageAnswer(error.status, error.reason ?? error.message)
   }
 }
 
 async function certificates(api: FactoryApi, { method, body, ifMatch }: WireRequest): Promise<WireAnswer> {
   switch (method) {
     case 'GET': {
-      const known = await api.getCertificates()
-      if (known === null) return said(206, 'not initialized')
-      return { status: 200, body: certificatesToWire(known), etag: known.version }
+      const current = await api.getCertificates()
+      if (current === null) return messageAnswer(206, 'not initialized')
+      return { status: 200, body: certificatesToWire(current), etag: current.version }
     }
     case 'POST': {
       const csrs = await api.requestCsrs(csrOrderFromWire(read(wireCsrOrder, body)))
@@ -69,37 +68,39 @@ async function certificates(api: FactoryApi, { method, body, ifMatch }: WireRequ
       return { status: 202, body: {} }
     }
     default:
-      return said(405, 'method not allowed')
+      return messageAnswer(405, 'method not allowed')
   }
 }
 
 /**
- * The version that If-Match allows (RFC 9110, 13.1.1); the API compares it again under its lock. null: any. Throws
- * {@link FactoryApiError} with the status {@link CONFLICT} when the present version is not in the list.
+ * The version that If-Match requires (RFC 9110, 13.1.1), which the API compares again under its lock; null for any. Throws
+ * {@link FactoryApiError} with the status {@link CONFLICT} when the current version is not in the list.
  */
 async function expectedVersion(api: FactoryApi, ifMatch: string): Promise<string | null> {
-  const known = await api.getCertificates()
-  if (known !== null && ifMatch.trim() === '*') return null
+  const current = await api.getCertificates()
+  if (current !== null && ifMatch.trim() === '*') return null
   const versions = ifMatch.split(',').map((version) => version.trim())
-  if (known !== null && known.version !== null && versions.includes(known.version)) return known.version
+  if (current !== null && current.version !== null && versions.includes(current.version)) return current.version
   const reason = 'the certificates have changed since they were read'
-  throw new FactoryApiError(CONFLICT, `The request was refused: ${reason}.`, 'Nothing was changed.', { reason })
+  throw new FactoryApiError(CONFLICT, `Request refused: ${reason}.`, 'Nothing was changed.', { reason })
 }
 
 async function users(api: FactoryApi, { method }: WireRequest, id: string): Promise<WireAnswer> {
-  if (method !== 'GET') return said(405, 'method not allowed')
+  if (method !== 'GET') return messageAnswer(405, 'method not allowed')
   const user = await api.getUser()
-  return id === 'self' || id === user.polisId ? { status: 200, body: userToWire(user) } : said(404, 'not found')
+  return id === 'self' || id === user.polisId
+    ? { status: 200, body: userToWire(user) }
+    : messageAnswer(404, 'not found')
 }
 
 function read<T>(schema: z.ZodMiniType<T>, body: unknown): T {
   const parsed = schema.safeParse(body)
   if (parsed.success) return parsed.data
   const member = wrongMember(parsed.error)
-  const reason = member === '' ? 'the body is no JSON object' : `${member} is missing or of the wrong kind`
-  throw new FactoryApiError(400, `The request was not understood: ${reason}.`, 'Nothing was changed.', { reason })
+  const reason = member === '' ? 'the body is not a JSON object' : `${member} is missing or has the wrong type`
+  throw new FactoryApiError(400, `Invalid request: ${reason}.`, 'Nothing was changed.', { reason })
 }
 
-function said(status: number, msg: string): WireAnswer {
+function messageAnswer(status: number, msg: string): WireAnswer {
   return { status, body: { msg } }
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
 
-/** Who changed the PKI, and when; times are RFC 3339. */
+/** Who changed the PKI, and when (RFC 3339). */
 export const changeMeta = z.strictObject({
   createdBy: z.string(),
   createdAt: z.string(),
@@ -9,7 +9,7 @@ export const changeMeta = z.strictObject({
   updatedAt: z.string(),
 })
 
-/** What the Factory API knows of a factory whose PKI is configured (docs/profile.md#certs); PEM, null where there is none. */
+/** The certificates of a factory whose PKI is configured (docs/profile.md#certs), as PEM; null when absent. */
 export const factoryCertificates = z.strictObject({
   rootCrt: z.string(),
   tlsCrt: z.nullable(z.string()),
@@ -25,42 +25,42 @@ export const factoryCertificates = z.strictObject({
 /** See {@link factoryCertificates}. */
 export type FactoryCertificates = z.infer<typeof factoryCertificates>
 
-/** {@link FactoryCertificates} as the API answers them, with the version that an update can be conditional on. */
-export interface KnownCertificates extends FactoryCertificates {
-  /** A strong entity tag (RFC 9110, 8.8.3), quotes included; null: the server has none. */
+/** {@link FactoryCertificates} with their version, for conditional updates. */
+export interface VersionedCertificates extends FactoryCertificates {
+  /** A strong entity tag (RFC 9110, 8.8.3) including its quotes; null when the server sends none. */
   readonly version: string | null
 }
 
-/** The servers' and CA's keys that the Factory API makes and keeps. */
+/** The keys that the Factory API generates and keeps. */
 export const CSR_KINDS = ['tls', 'ca', 'estTls'] as const
 
 /** One of {@link CSR_KINDS}. */
 export type CsrKind = (typeof CSR_KINDS)[number]
 
-/** Which requests the API is to make, each with a new key. */
+/** The requests to create, each with a new key. */
 export interface CsrOrder {
-  /** Fails when the root is set already. */
+  /** Fail when the root is already set. */
   readonly firstTimeInit: boolean
   readonly kinds: readonly CsrKind[]
 }
 
-/** PEM requests, those asked for only. */
+/** The requested certificate requests, PEM. */
 export type Csrs = Readonly<Partial<Record<CsrKind, string>>>
 
-/** New certificates for the API; what is left out stays as it is. `caCrt` replaces the whole list. */
+/** New certificates for the API; absent members do not change. `caCrt` replaces the whole list. */
 export interface CertificatesUpdate {
-  /** Can be set once only. */
+  /** Can be set only once. */
   readonly rootCrt?: string
   readonly tlsCrt?: string
   readonly caCrt?: string
   readonly estTlsCrt?: string
-  /** A CRL of the root's (PEM): what it says of device CAs is done to them (docs/profile.md#crl). */
+  /** A CRL of the root (PEM), which revokes, disables or enables device CAs (docs/profile.md#crl). */
   readonly caRevokeCrl?: string
 }
 
-/** The caller, as the API knows it. */
+/** The caller of the API. */
 export interface FactoryUser {
-  /** The id that a local-ca's CN carries: `fio-<id>`. */
+  /** The id in the CN of local-ca: `fio-<id>`. */
   readonly polisId: string
   readonly name: string
 }
@@ -69,29 +69,29 @@ export interface FactoryUser {
  * The Factory API (docs/profile.md#factory-api). Every call may throw {@link FactoryApiError}.
  */
 export interface FactoryApi {
-  /** Which one it is, for messages and records: two APIs with one name know the same factories. */
+  /** Identifies the API in messages and records. */
   readonly name: string
-  /** The names of the gateway's first request, where they are known before it is made. */
+  /** The names of the gateway's first request, if known in advance. */
   readonly plannedServer?: { readonly commonName: string; readonly names: readonly string[] }
   requestCsrs(order: CsrOrder): Promise<Csrs>
-  /** null: the factory's PKI is not configured yet. */
-  getCertificates(): Promise<KnownCertificates | null>
+  /** null when the factory's PKI is not configured yet. */
+  getCertificates(): Promise<VersionedCertificates | null>
   /**
-   * @param version change nothing, and fail with the status {@link CONFLICT}, unless the certificates still have this
-   *   version; null: update whatever is there
+   * @param version fail with the status {@link CONFLICT} unless the certificates still have this version; null to update
+   *   unconditionally
    */
   updateCertificates(update: CertificatesUpdate, version?: string | null): Promise<void>
   getUser(): Promise<FactoryUser>
 }
 
-/** The status for an update that was made for another version: 412 Precondition Failed (RFC 9110, 15.5.13). */
+/** The status of an update for an outdated version: 412 Precondition Failed (RFC 9110, 15.5.13). */
 export const CONFLICT = 412
 
-/** The Factory API said no, or did not answer. */
+/** The Factory API refused a request, or did not answer. */
 export class FactoryApiError extends FpkiError {
-  /** The HTTP status that a server answers with; 0: no answer came. */
+  /** The HTTP status; 0 when there was no response. */
   readonly status: number
-  /** Why, in the words of the API itself; null when it gave none. */
+  /** The reason given by the API, if any. */
   readonly reason: string | null
 
   constructor(status: number, message: string, hint: string, options?: ErrorOptions & { reason?: string }) {

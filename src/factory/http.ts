@@ -5,21 +5,21 @@ import {
   type FactoryApi,
   FactoryApiError,
   type FactoryCertificates,
-  type KnownCertificates,
+  type VersionedCertificates,
 } from './api.js'
 import type { Credentials } from './http/credentials.js'
 import type { HttpAnswer, HttpRequest, Send } from './http/exchange.js'
 import { badAnswer, parsedJson, refusalOf } from './http/refusal.js'
-import { type Outcome, type RetryPorts, repeated } from './http/retry.js'
+import { type Outcome, type RetryPorts, withRetries } from './http/retry.js'
 import * as wire from './wire.js'
 
-/** What a Factory API over HTTP is given. */
-export interface HttpFactoryOptions extends RetryPorts {
-  /** The base URL, without a slash at its end. */
+/** Options of a Factory API over HTTP. */
+interface HttpFactoryOptions extends RetryPorts {
+  /** The base URL, without a trailing slash. */
   readonly url: string
   readonly factory: string
   readonly credentials: Credentials
-  /** Headers of the caller's own, sent with each request. */
+  /** Additional headers for each request. */
   readonly extraHeaders: Readonly<Record<string, string>>
   readonly userAgent: string
   readonly send: Send
@@ -30,9 +30,9 @@ const SUCCESS: ReadonlySet<number> = new Set([200, 201, 202, 204])
 const NOTHING_CHANGED = 'Nothing was changed there.'
 
 /**
- * A Foundries-compatible Factory API over HTTP(S) (docs/profile.md#factory-api). Reading is repeated when it fails in a way that may
- * pass. A change is repeated only when the server has not got it, or when reading back shows that it had no effect; one
- * whose answer got lost counts as done when reading back shows that it had.
+ * A Foundries-compatible Factory API over HTTP(S) (docs/profile.md#factory-api). Reads are retried after transient failures. An update is
+ * retried only if the server did not receive it, or reading back shows that it had no effect; if its response was lost, it
+ * counts as done when reading back shows its effect.
  */
 export function httpFactory(options: HttpFactoryOptions): FactoryApi {
   return {
@@ -40,34 +40,34 @@ export function httpFactory(options: HttpFactoryOptions): FactoryApi {
     getCertificates: () => getCertificates(options),
     requestCsrs: async (order) => {
       const call = () => exchange(options, 'POST', CERTS, wire.csrOrderToWire(order))
-      const outcome = await repeated(call, options, async ({ missing }) => {
-        // Requests change nothing that could be read back; the way there and back must work again.
+      const outcome = await withRetries(call, options, async ({ missing }) => {
+        // The effect of this call cannot be read back, so only check that the server responds again.
         return missing?.fault.mayHaveArrived === false || (await readBack(options)) !== 'failed'
       })
       const answered = read(options, 'POST', CERTS, wire.wireCsrs, outcome)
       const ordered = Object.entries(wire.csrOrderToWire(order)).filter(([, isOrdered]) => isOrdered)
-      const lacking = ordered.find(([name]) => name in wire.wireCsrs.shape && !answered[name as keyof typeof answered])
-      const about = asked(options, 'POST', CERTS, NOTHING_CHANGED)
-      if (lacking !== undefined && outcome.answer !== null) throw badAnswer(outcome.answer, about, lacking[0])
+      const missing = ordered.find(([name]) => name in wire.wireCsrs.shape && !answered[name as keyof typeof answered])
+      const about = failedCall(options, 'POST', CERTS, NOTHING_CHANGED)
+      if (missing !== undefined && outcome.answer !== null) throw badAnswer(outcome.answer, about, missing[0])
       return wire.csrsFromWire(answered)
     },
     updateCertificates: (update, version = null) => updateCertificates(options, update, version),
     getUser: async () => {
       const path = 'users/self/'
-      const outcome = await repeated(() => exchange(options, 'GET', path), options)
+      const outcome = await withRetries(() => exchange(options, 'GET', path), options)
       return wire.userFromWire(read(options, 'GET', path, wire.wireUser, outcome))
     },
   }
 }
 
-async function getCertificates(options: HttpFactoryOptions): Promise<KnownCertificates | null> {
-  const outcome = await repeated(() => exchange(options, 'GET', CERTS), options)
+async function getCertificates(options: HttpFactoryOptions): Promise<VersionedCertificates | null> {
+  const outcome = await withRetries(() => exchange(options, 'GET', CERTS), options)
   if (outcome.answer?.status === 206) return null
   const certificates = wire.certificatesFromWire(read(options, 'GET', CERTS, wire.wireCertificates, outcome))
   return certificates === null ? null : { ...certificates, version: strongTag(outcome.answer?.headers.etag ?? null) }
 }
 
-/** If-Match compares strong entity tags only (RFC 9110, 8.8.3 and 13.1.1); with a weak one it would fail each time. */
+/** If-Match compares only strong entity tags (RFC 9110, 8.8.3 and 13.1.1); a weak one would always fail. */
 function strongTag(etag: string | null): string | null {
   return etag !== null && /^"[\x21\x23-\x7e]{1,200}"$/.test(etag) ? etag : null
 }
@@ -79,40 +79,40 @@ async function updateCertificates(
 ): Promise<void> {
   const condition: Readonly<Record<string, string>> = version === null ? {} : { 'If-Match': version }
   const call = () => exchange(options, 'PATCH', CERTS, wire.updateToWire(update), condition)
-  const seen = { mayHaveArrived: false }
-  const outcome = await repeated(call, options, async ({ missing }) => {
+  const delivery = { mayHaveArrived: false }
+  const outcome = await withRetries(call, options, async ({ missing }) => {
     if (missing?.fault.mayHaveArrived === false) return true
-    seen.mayHaveArrived = true
+    delivery.mayHaveArrived = true
     return (await effectOf(options, update)) === 'none'
   })
   if (isSuccess(outcome)) return
-  // A refusal of the first attempt is clear. Behind an attempt whose answer got lost it may refuse the repetition.
+  // After an attempt whose response was lost, a refusal may only mean that the first attempt succeeded.
   const isClear = outcome.answer !== null && outcome.answer.status >= 400 && outcome.answer.status < 500
   const isNew = outcome.missing?.fault.mayHaveArrived === false
-  const effect = (isClear || isNew) && !seen.mayHaveArrived ? 'none' : await effectOf(options, update)
+  const effect = (isClear || isNew) && !delivery.mayHaveArrived ? 'none' : await effectOf(options, update)
   if (effect === 'done') return
   const unknown =
-    'Whether it took the certificates is not known; run the same command again, which looks first. Nothing is lost.'
-  const about = asked(options, 'PATCH', CERTS, effect === 'none' ? NOTHING_CHANGED : unknown)
-  // The right status with the wrong content, such as a page of a proxy, is no refusal.
+    'Whether it accepted the certificates is unknown. Nothing is lost: run the same command again, which checks first.'
+  const about = failedCall(options, 'PATCH', CERTS, effect === 'none' ? NOTHING_CHANGED : unknown)
+  // A success status with the wrong content, such as a proxy's page, is not a refusal.
   if (outcome.answer !== null && SUCCESS.has(outcome.answer.status)) throw badAnswer(outcome.answer, about, null)
   throw refusalOf(outcome, about)
 }
 
-/** Did the server take it? An answer from elsewhere, such as a page of a proxy, may have the right status too. */
+/** Whether the server accepted the update. A proxy's page may have a success status too. */
 function isSuccess({ answer }: Outcome): boolean {
   if (answer === null || !SUCCESS.has(answer.status)) return false
   return answer.text.trim() === '' || parsedJson(answer.text) !== undefined
 }
 
-/** What has become of an update: the server has it, has it not, or cannot be asked. */
+/** Whether the server shows an update; 'unknown' when it does not respond. */
 async function effectOf(options: HttpFactoryOptions, update: CertificatesUpdate): Promise<'done' | 'none' | 'unknown'> {
-  const known = await readBack(options)
-  if (known === 'failed') return 'unknown'
-  return known !== null && hasAll(known, update) ? 'done' : 'none'
+  const current = await readBack(options)
+  if (current === 'failed') return 'unknown'
+  return current !== null && hasAll(current, update) ? 'done' : 'none'
 }
 
-async function readBack(options: HttpFactoryOptions): Promise<KnownCertificates | null | 'failed'> {
+async function readBack(options: HttpFactoryOptions): Promise<VersionedCertificates | null | 'failed'> {
   try {
     return await getCertificates(options)
   } catch (error) {
@@ -121,19 +121,19 @@ async function readBack(options: HttpFactoryOptions): Promise<KnownCertificates 
   }
 }
 
-function hasAll(known: FactoryCertificates, { caRevokeCrl, ...certificates }: CertificatesUpdate): boolean {
+function hasAll(current: FactoryCertificates, { caRevokeCrl, ...certificates }: CertificatesUpdate): boolean {
   const compact = (text: string | null) => text?.replace(/\s/g, '')
-  if (caRevokeCrl !== undefined && compact(caRevokeCrl) !== compact(known.caRevokeCrl)) return false
+  if (caRevokeCrl !== undefined && compact(caRevokeCrl) !== compact(current.caRevokeCrl)) return false
   const names = Object.keys(certificates) as (keyof typeof certificates)[]
   try {
-    return names.every((name) => certificates[name] === undefined || samePem(certificates[name], known[name]))
+    return names.every((name) => certificates[name] === undefined || samePem(certificates[name], current[name]))
   } catch {
-    // What is no PEM is not what was sent.
+    // Invalid PEM differs from the update.
     return false
   }
 }
 
-/** One exchange; a 401 is answered once with new credentials, when there are any. */
+/** Sends one request, and again after a 401 if there are new credentials. */
 async function exchange(
   options: HttpFactoryOptions,
   method: HttpRequest['method'],
@@ -161,20 +161,20 @@ async function exchange(
 
 const PUBLIC: readonly string[] = ['User-Agent', 'Accept', 'Content-Type', 'If-Match']
 
-/** A server that repeats the token in its complaint must not bring it into a log. */
+/** Removes credentials from error responses: a server that repeats the token must not bring it into a log. */
 function redacted(answer: HttpAnswer, headers: Readonly<Record<string, string>>): HttpAnswer {
   if (SUCCESS.has(answer.status)) return answer
   const values = Object.entries(headers).flatMap(([name, value]) => (PUBLIC.includes(name) ? [] : [value]))
   const bearers = values.flatMap((value) => (value.startsWith('Bearer ') ? [value.slice('Bearer '.length)] : []))
   const tokens = bearers.map((bearer) => Buffer.from(bearer, 'base64').toString('utf8'))
-  const secrets = [...values, ...bearers, ...tokens].filter((secret) => secret.length >= SHORTEST_SECRET)
+  const secrets = [...values, ...bearers, ...tokens].filter((secret) => secret.length >= MIN_SECRET)
   return { ...answer, text: secrets.reduce((text, secret) => text.replaceAll(secret, '***'), answer.text) }
 }
 
-/** Anything shorter is in every other sentence. */
-const SHORTEST_SECRET = 6
+/** Shorter values would also replace ordinary words. */
+const MIN_SECRET = 6
 
-/** What an answer holds. Throws {@link FactoryApiError} when it is no success, or names the member that does not hold. */
+/** Parses a response. Throws {@link FactoryApiError} when it is not a success or its body is invalid. */
 function read<T>(
   options: HttpFactoryOptions,
   method: HttpRequest['method'],
@@ -182,13 +182,13 @@ function read<T>(
   schema: z.ZodMiniType<T>,
   outcome: Outcome,
 ): T {
-  const about = asked(options, method, path, NOTHING_CHANGED)
+  const about = failedCall(options, method, path, NOTHING_CHANGED)
   if (outcome.answer === null || !SUCCESS.has(outcome.answer.status)) throw refusalOf(outcome, about)
   const parsed = schema.safeParse(parsedJson(outcome.answer.text))
   if (parsed.success) return parsed.data
   throw badAnswer(outcome.answer, about, wire.wrongMember(parsed.error) || null)
 }
 
-function asked({ url }: HttpFactoryOptions, method: string, path: string, left: string) {
-  return { server: url, call: `${method} ${path.replace(/\/(self\/)?$/, '')}`, left }
+function failedCall({ url, factory }: HttpFactoryOptions, method: string, path: string, effect: string) {
+  return { server: url, factory, call: `${method} ${path.replace(/\/(self\/)?$/, '')}`, effect }
 }

@@ -2,16 +2,16 @@ import { join } from 'node:path'
 import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
 
-/** What waits for a lock. */
+/** The ports for waiting for a lock. */
 export interface LockPorts {
   readonly files: DurableFiles
-  /** Waits between two tries to get it. */
+  /** Waits between attempts. */
   readonly sleep: (milliseconds: number) => Promise<void>
 }
 
 /**
- * Does `work` as the only writer in `folder`, which is there; another one is waited for, since every change is short.
- * `what` names it in the error. Throws ERR_LOCKED after ten seconds.
+ * Runs `work` as the only writer in `folder`, which exists, after waiting for others. `what` names it in the error. Throws
+ * ERR_LOCKED after ten seconds.
  */
 export async function withLock<T>(
   { files, sleep }: LockPorts,
@@ -32,7 +32,7 @@ export async function withLock<T>(
   }
   throw new FpkiError(
     'ERR_LOCKED',
-    `Another fpki has been working on ${what} for ten seconds.`,
-    'Wait until it has ended, and run the same command again.',
+    `Another fpki process has locked ${what} for ten seconds.`,
+    'Wait until it has finished, then run the same command again.',
   )
 }

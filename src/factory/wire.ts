@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
 import type { CertificatesUpdate, CsrKind, CsrOrder, Csrs, FactoryCertificates, FactoryUser } from './api.js'
 
-/** A text that may be null or not there at all. */
+/** A string that may be null or absent. */
 const text = z.nullish(z.string())
 
-/** What GET certs answers (docs/profile.md#certs); members that are not known here are left out. */
+/** The response to GET certs (docs/profile.md#certs); unknown members are dropped. */
 export const wireCertificates = z.object({
   'root-crt': text,
   'tls-crt': text,
@@ -17,7 +17,7 @@ export const wireCertificates = z.object({
   ),
 })
 
-/** What POST certs takes: all four. */
+/** The body of POST certs; all four members are required. */
 export const wireCsrOrder = z.object({
   'first-time-init': z.boolean(),
   'ca-csr': z.boolean(),
@@ -25,10 +25,10 @@ export const wireCsrOrder = z.object({
   'est-tls-csr': z.boolean(),
 })
 
-/** What POST certs answers: the requests that were asked for. */
+/** The response to POST certs. */
 export const wireCsrs = z.object({ 'ca-csr': text, 'tls-csr': text, 'est-tls-csr': text })
 
-/** What PATCH certs takes; an empty `change-meta`, which fioctl sends along, and the like are left out. */
+/** The body of PATCH certs; other members, such as fioctl's empty `change-meta`, are dropped. */
 export const wireUpdate = z.object({
   'root-crt': text,
   'tls-crt': text,
@@ -37,7 +37,7 @@ export const wireUpdate = z.object({
   'ca-revoke-crl': text,
 })
 
-/** What GET users answers. */
+/** The response to GET users. */
 export const wireUser = z.object({
   'polis-id': z.string().check(z.minLength(1)),
   name: text,
@@ -46,7 +46,7 @@ export const wireUser = z.object({
   'effective-scopes': z.nullish(z.array(z.string())),
 })
 
-/** The body of an error; servers say `msg` or `message`, and list the errors or give one for each field. */
+/** The body of an error response: `msg` or `message`, and a list of errors or one for each field. */
 export const wireError = z.object({
   msg: text,
   message: text,
@@ -59,7 +59,7 @@ type WireCsrs = z.infer<typeof wireCsrs>
 type WireUpdate = z.infer<typeof wireUpdate>
 type WireUser = z.infer<typeof wireUser>
 
-/** The certificates of an answer; null when there is no root among them. */
+/** The certificates of a response; null without a root. */
 export function certificatesFromWire(wire: WireCertificates): FactoryCertificates | null {
   const rootCrt = wire['root-crt']
   if (!rootCrt) return null
@@ -81,14 +81,14 @@ export function certificatesFromWire(wire: WireCertificates): FactoryCertificate
 }
 
 /** The reverse of {@link certificatesFromWire}. */
-export function certificatesToWire({ changeMeta, ...known }: FactoryCertificates): WireCertificates {
+export function certificatesToWire({ changeMeta, ...certificates }: FactoryCertificates): WireCertificates {
   return {
-    'root-crt': known.rootCrt,
-    'tls-crt': known.tlsCrt,
-    'ca-crt': known.caCrt,
-    'est-tls-crt': known.estTlsCrt,
-    'ca-revoke-crl': known.caRevokeCrl,
-    'disabled-ca-serials': known.disabledCaSerials,
+    'root-crt': certificates.rootCrt,
+    'tls-crt': certificates.tlsCrt,
+    'ca-crt': certificates.caCrt,
+    'est-tls-crt': certificates.estTlsCrt,
+    'ca-revoke-crl': certificates.caRevokeCrl,
+    'disabled-ca-serials': certificates.disabledCaSerials,
     'change-meta': {
       'created-by': changeMeta.createdBy,
       'created-at': changeMeta.createdAt,
@@ -98,7 +98,7 @@ export function certificatesToWire({ changeMeta, ...known }: FactoryCertificates
   }
 }
 
-/** Which requests a body asks for. */
+/** The order in a request body. */
 export function csrOrderFromWire(wire: WireCsrOrder): CsrOrder {
   const kinds: readonly CsrKind[] = [
     ...(wire['tls-csr'] ? (['tls'] as const) : []),
@@ -118,7 +118,7 @@ export function csrOrderToWire({ firstTimeInit, kinds }: CsrOrder): WireCsrOrder
   }
 }
 
-/** The requests of an answer. */
+/** The certificate requests of a response. */
 export function csrsFromWire(wire: WireCsrs): Csrs {
   return present({ tls: wire['tls-csr'], ca: wire['ca-csr'], estTls: wire['est-tls-csr'] })
 }
@@ -128,7 +128,7 @@ export function csrsToWire({ tls, ca, estTls }: Csrs): WireCsrs {
   return present({ 'ca-csr': ca, 'tls-csr': tls, 'est-tls-csr': estTls })
 }
 
-/** The update that a body asks for. */
+/** The update in a request body. */
 export function updateFromWire(wire: WireUpdate): CertificatesUpdate {
   return present({
     rootCrt: wire['root-crt'],
@@ -150,25 +150,25 @@ export function updateToWire(update: CertificatesUpdate): WireUpdate {
   })
 }
 
-/** The user of an answer. */
+/** The user of a response. */
 export function userFromWire({ 'polis-id': polisId, name }: WireUser): FactoryUser {
   return { polisId, name: name ?? '' }
 }
 
-/** The reverse of {@link userFromWire}; whoever may ask here owns the factory. */
+/** The reverse of {@link userFromWire}; every caller of the embedded API is an owner. */
 export function userToWire({ polisId, name }: FactoryUser): WireUser {
   return { 'polis-id': polisId, name, role: 'owner', 'teams-ext': [], 'effective-scopes': [] }
 }
 
-/** The member that a value does not hold in, in the words of the wire; `''` when it is the whole. */
+/** The wire name of the invalid member; `''` when the value as a whole is invalid. */
 export function wrongMember({ issues }: { readonly issues: readonly { readonly path: PropertyKey[] }[] }): string {
   return (issues[0]?.path ?? []).map(String).join('.')
 }
 
-/** The members that have a text. */
+/** The members that are strings. */
 function present<Name extends string>(
   members: Readonly<Record<Name, string | null | undefined>>,
 ): { [name in Name]?: string } {
-  const kept = Object.entries<string | null | undefined>(members).filter(([, value]) => typeof value === 'string')
-  return Object.fromEntries(kept) as { [name in Name]?: string }
+  const strings = Object.entries<string | null | undefined>(members).filter(([, value]) => typeof value === 'string')
+  return Object.fromEntries(strings) as { [name in Name]?: string }
 }

@@ -14,9 +14,9 @@ import { type CrlOrder, signCrl } from '../signer/x509/crl.js'
 /** Records everything that a key signs: the audit log of a root, or another log for another CA. */
 export interface IssuanceLog {
   /** Resolves when the record is on the disk. `file` is the certificate file; null: it is printed. */
-  certificate(signed: Certificate, profile: string, file: string | null): Promise<void>
+  logCertificate(signed: Certificate, profile: string, file: string | null): Promise<void>
   /** Resolves when the record is on the disk. */
-  crl(signed: Crl, reason: CrlReason): Promise<void>
+  logCrl(signed: Crl, reason: CrlReason): Promise<void>
 }
 
 /** The part of a template that the caller decides; the serial number and the dates follow. */
@@ -51,14 +51,14 @@ export async function issue(
   file: string | null,
 ): Promise<Certificate> {
   const certificate = await signCertificate(template, issuer)
-  await log.certificate(certificate, template.profile.name, file)
+  await log.logCertificate(certificate, template.profile.name, file)
   return certificate
 }
 
 /** Issues a CRL, as {@link issue} does a certificate. */
 export async function issueCrl(template: CrlOrder, issuer: Signer, log: IssuanceLog): Promise<Crl> {
   const crl = await signCrl(template, issuer)
-  await log.crl(crl, template.reason)
+  await log.logCrl(crl, template.reason)
   return crl
 }
 

@@ -1,7 +1,7 @@
 import { PKI_FILES } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
-import type { FactoryApi, FactoryCertificates, KnownCertificates } from '../factory/api.js'
+import type { FactoryApi, FactoryCertificates, VersionedCertificates } from '../factory/api.js'
 import { checkFactoryName } from '../factory-name.js'
 import type { RootSigner } from '../keystore/root-key.js'
 import { attributeValues } from '../pki/name.js'
@@ -51,7 +51,7 @@ export async function factoryOfPki(files: DurableFiles, path: string): Promise<s
 }
 
 /** The PKI in the Factory API. Throws ERR_NOT_INITIALIZED when it has none, ERR_OTHER_ROOT when it has another. */
-export async function knownPki(api: FactoryApi, { root, factory, directory }: OpenPki): Promise<KnownCertificates> {
+export async function knownPki(api: FactoryApi, { root, factory, directory }: OpenPki): Promise<VersionedCertificates> {
   const known = await api.getCertificates()
   if (known === null) {
     throw new FpkiError(

@@ -1,7 +1,7 @@
 import { type AuditLog, type AuditLogPorts, openAuditLog } from '../audit-log/audit-log.js'
 import { splitAuditLog } from '../audit-log/chain.js'
 import { auditLogFiles } from '../audit-log/files.js'
-import { AS_FOUND, hasLine, tracesOfAuditLog } from '../audit-log/traces.js'
+import { AS_FOUND, hasEntries, tracesOfAuditLog } from '../audit-log/traces.js'
 import { readableCertificates } from '../directory/certificate-files.js'
 import type { Journal } from '../directory/journal-record.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
@@ -21,11 +21,11 @@ export async function beginRecords(directory: PkiDirectory, auditLog: AuditLog, 
 async function beginAuditLog(directory: PkiDirectory, auditLog: AuditLog): Promise<void> {
   const head = await auditLogFiles(directory).readHead()
   const { lines } = splitAuditLog((await auditLogFiles(directory).read()) ?? '', head)
-  if (head !== null || hasLine(lines)) return
+  if (head !== null || hasEntries(lines)) return
   // One that is gone begins anew, and not here: its first line says so, whichever command writes it.
   if ((await tracesOfAuditLog(directory)).length > 0) return
   const there = await readableCertificates(directory)
-  await auditLog.found(there, 'Here the audit log begins. These were in the directory already.')
+  await auditLog.logExisting(there, 'Here the audit log begins. These were in the directory already.')
 }
 
 /** What {@link keepRecords} needs. */

@@ -3,7 +3,7 @@ import type { Journal } from '../directory/journal-record.js'
 import { whyForeignDirectory } from '../directory/owned.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { DirectoryState } from '../directory/records.js'
-import { existing } from '../directory/require.js'
+import { requirePkiDirectory } from '../directory/require.js'
 import { jsonDocument } from '../json-document.js'
 import { requireTrusted } from '../keystore/remembered-token.js'
 import type { Curve, DurableFiles } from '../ports.js'
@@ -48,7 +48,7 @@ export type RecordedApi = { readonly stateDirectory: string } | { readonly url: 
 
 /** The command that was interrupted in a PKI directory; null: none. Nothing is changed. Throws ERR_NOT_A_DIRECTORY, ERR_BAD_FILE. */
 export async function openWork(files: DurableFiles, path: string): Promise<OpenWork | null> {
-  const directory = await existing(files, path)
+  const directory = await requirePkiDirectory(files, path)
   await directory.check()
   const journal = await directory.readJournal()
   if (journal === null || journal.finishedAt !== null) return null
@@ -83,7 +83,7 @@ function keyUri(key: { readonly label: string | null; readonly id: string | null
  * restored directory. Throws ERR_NOT_A_DIRECTORY, ERR_BAD_FILE.
  */
 export async function apiOfDirectory(files: DurableFiles, path: string): Promise<RecordedApi | null> {
-  const state = await (await existing(files, path)).readState()
+  const state = await (await requirePkiDirectory(files, path)).readState()
   if (state === null || state.restored || (await whyForeignDirectory(files, path)) !== null) return null
   return recordedApi(state.api)
 }

@@ -43,7 +43,7 @@ export async function requireTrusted(
   module: string,
   found: Pick<DirectoryState, 'restored'>,
 ): Promise<void> {
-  const reason = found.restored ? RESTORED : await directory.whyNotLoad(record, module)
+  const reason = found.restored ? RESTORED : await directory.whyNotLoadable(record, module)
   if (reason === null) return
   throw new FpkiError(
     'ERR_HSM_MODULE',

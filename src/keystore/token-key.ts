@@ -6,8 +6,8 @@ import type { Curve, HsmChoice, KeyChoice, KeyName } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import { isLabelTaken, requireKey, type TokenKey } from '../signer/pkcs11/key.js'
 import { keyName } from '../signer/pkcs11/key-name.js'
-import { checkStays, clearHalfKey, generateKey } from '../signer/pkcs11/make-key.js'
-import { type OpenToken, openToken, type TokenTalk } from '../signer/pkcs11/session.js'
+import { generateKey, removeHalfKey, requireNonExtractable } from '../signer/pkcs11/make-key.js'
+import { type OpenToken, openToken, type TokenProgress } from '../signer/pkcs11/session.js'
 import { tokenSigner } from '../signer/pkcs11/signer.js'
 import type { PrivateKey } from './private-key.js'
 
@@ -22,7 +22,7 @@ export interface TokenHolder {
 }
 
 /** Nothing is loaded before `open`; `make` is pkcs11js unless a test says otherwise. */
-export function holdToken(choice: HsmChoice, talk: TokenTalk, make?: CryptokiMaker): TokenHolder {
+export function holdToken(choice: HsmChoice, talk: TokenProgress, make?: CryptokiMaker): TokenHolder {
   let token: OpenToken | null = null
   return {
     choice,
@@ -61,12 +61,12 @@ export function newTokenKey(
       generateKey(token, key, curve)
     },
     takeUp: async () => {
-      if (isLabelTaken(token, key)) clearHalfKey(token, key)
+      if (isLabelTaken(token, key)) removeHalfKey(token, key)
       return isLabelTaken(token, key)
     },
     open: async () => {
       const certified = await certifiedKey(directory, certificate)
-      return tokenSigner(token, checkStays(token, requireKey(token, key, certified)), certified)
+      return tokenSigner(token, requireNonExtractable(token, requireKey(token, key, certified)), certified)
     },
   }
 }

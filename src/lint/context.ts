@@ -5,29 +5,29 @@ import type { LintCertificate, LintCrl, LintItem } from './model.js'
 import { attempt } from './parts.js'
 import { verifies } from './signature.js'
 
-/** What a rule knows beside the thing that it looks at. */
+/** The context in which rules check an item. */
 export interface LintContext {
   readonly now: Date
-  /** null: nobody named it, and there is no root that does. */
+  /** null when neither an option nor a root names it. */
   readonly factory: string | null
   readonly roots: readonly LintCertificate[]
   readonly deviceCas: readonly LintCertificate[]
-  /** Who signed it: of those that are called so the one whose key verifies it, else the first; null: none is known. */
+  /** The issuer by name, preferably the one whose key verifies the signature; null when not available. */
   issuerOf(item: LintCertificate | LintCrl): LintCertificate | null
-  /** Another certificate that has the same issuer and serial number, and came before. */
+  /** An earlier certificate with the same issuer and serial number. */
   earlierWithSerial(item: LintCertificate): LintCertificate | null
-  /** The CA, other than the one that is called `subject`, whose key this is. */
+  /** The CA with this key, other than the one named `subject`. */
   caWithKey(spki: Uint8Array, subject: Uint8Array): LintCertificate | null
 }
 
-/** Nobody has more CAs of one name; a file that does must not keep fpki busy. */
+/** Limits the work for files with many CAs of the same name. */
 const MAX_OF_ONE_NAME = 20
 
 /**
- * Looks at all that is known at once.
+ * Builds the context of all items.
  *
- * @param items what is linted and what stands beside it, in order
- * @param factory null: the one that the roots name, when they agree
+ * @param items the linted and the additional items, in order
+ * @param factory null for the factory that all roots name
  */
 export function lintContext(items: readonly LintItem[], factory: string | null, now: Date): LintContext {
   const certificates = items.filter((item) => item.kind === 'certificate')
@@ -44,11 +44,11 @@ export function lintContext(items: readonly LintItem[], factory: string | null, 
     roots,
     deviceCas,
     issuerOf: (item) => {
-      const known = issuers.get(item)
-      if (known !== undefined) return known
+      const cached = issuers.get(item)
+      if (cached !== undefined) return cached
       const candidates = named(issuerName(item))
       const issuer = candidates.find(({ key }) => verifies(item, key.object) === true) ?? candidates[0] ?? null
-      // Several rules ask, and each answer is a signature to verify.
+      // Cached, because several rules need it and each lookup verifies signatures.
       issuers.set(item, issuer)
       return issuer
     },
@@ -61,7 +61,7 @@ export function lintContext(items: readonly LintItem[], factory: string | null, 
   }
 }
 
-/** The key, in whichever form its point is. */
+/** Identifies a key, whatever the form of its point. */
 function keyOf(spki: Uint8Array): string {
   return hex(attempt(() => uncompressedSpki(spki)) ?? spki)
 }
@@ -74,7 +74,7 @@ function serialKey({ issuer, serial }: LintCertificate): string {
   return `${serial.value} ${hex(issuer.der)}`
 }
 
-/** The factory that all roots name; null when they do not agree. */
+/** The factory that all roots name; null when they differ. */
 function factoryOf(roots: readonly LintCertificate[]): string | null {
   const [only, ...more] = new Set(roots.flatMap(({ subject }) => attributeValues(subject, 'OU')))
   return more.length === 0 ? (only ?? null) : null

@@ -22,25 +22,25 @@ const CERTIFICATE_RULES = [
   ...CHAIN_RULES,
 ]
 
-/** Something that lint has to say. */
+/** A finding of lint. */
 export interface Finding extends Place {
   readonly code: string
   readonly severity: Severity
   readonly reason: string
-  /** Where it is written. */
+  /** The source of the rule. */
   readonly cite: string
 }
 
-/** What every code of lint stands for. */
+/** The description of a code. */
 export interface Meaning {
   readonly code: string
   readonly severity: Severity
-  /** That of a finding about a root. */
+  /** The severity for a root. */
   readonly onRoot: Severity
   readonly cite: string
 }
 
-/** All codes that a {@link Finding} can have, each once. */
+/** All codes of {@link Finding}s. */
 export function allCodes(): readonly Meaning[] {
   const reading = Object.entries(READING).map(([code, meaning]) => ({ code, ...meaning, onRoot: meaning.severity }))
   const rules: readonly (Omit<Meaning, 'onRoot'> & { readonly onRoot?: Severity })[] = [
@@ -55,25 +55,25 @@ export function allCodes(): readonly Meaning[] {
   return [...new Map(all.map((meaning) => [meaning.code, meaning])).values()]
 }
 
-/** What lint was told beside the files. */
-export interface LintOptions {
-  /** null: the one that the roots name. */
+/** Options of lint. */
+interface LintOptions {
+  /** null for the factory that the roots name. */
   readonly factory: string | null
   readonly now: Date
 }
 
-/** What lint has found, and the factory that it held names against (null: none is known). */
-export interface Linted {
+/** The findings, and the factory against which names were checked (null when unknown). */
+interface Linted {
   readonly findings: readonly Finding[]
   readonly factory: string | null
 }
 
 /**
- * Holds every one of `items` against the rules, in their order. `beside` are certificates that are known and not linted
- * themselves, such as the root of the directory.
+ * Checks `items` against the rules. `additional` are certificates for context that are not linted, such as the root of the
+ * directory.
  */
-export function lint(items: readonly LintItem[], beside: readonly LintItem[], options: LintOptions): Linted {
-  const context = lintContext([...items, ...beside], options.factory, options.now)
+export function lint(items: readonly LintItem[], additional: readonly LintItem[], options: LintOptions): Linted {
+  const context = lintContext([...items, ...additional], options.factory, options.now)
   return {
     findings: items.flatMap((item) => [...readingFindings(item), ...ruleFindings(item, context)]),
     factory: context.factory,

@@ -1,30 +1,30 @@
 import type { KeyObject } from 'node:crypto'
 import type { Der } from '../pki/der.js'
-import type { Extension, KnownExtensions } from '../pki/extensions.js'
+import type { Extension, ParsedExtensions } from '../pki/extensions.js'
 import type { Name } from '../pki/name.js'
 import type { Crl } from '../pki/read-crl.js'
 import type { Signed } from '../pki/signature.js'
 import type { Curve } from '../ports.js'
 
-/** How bad a finding is: something breaks; something is not as it should be; something is worth knowing. */
+/** `error`: something will fail; `warning`: a deviation; `notice`: for information. */
 export type Severity = 'error' | 'warning' | 'notice'
 
 /** What a certificate is for. */
 export type Role = 'root' | 'device-ca' | 'tls' | 'device'
 
-/** Where something was found: the name of its file, and the number of its PEM block, from 1. */
+/** The location of an item: its file, and the number of its PEM block, from 1. */
 export interface Place {
   readonly file: string
   readonly block: number
 }
 
-/** Something that reading came upon. `code` is one of the table in reading.ts. */
+/** A problem found while parsing. `code` is in the table of reading.ts. */
 export interface Problem {
   readonly code: ReadingCode
   readonly reason: string
 }
 
-/** What reading alone can find. */
+/** The codes of parsing problems. */
 export type ReadingCode =
   | 'nothing-found'
   | 'too-large'
@@ -39,26 +39,26 @@ export type ReadingCode =
   | 'extension-twice'
   | 'crl-broken'
 
-/** A public key of any kind, as far as it can be read. */
+/** A public key of any type, as far as it can be parsed. */
 export interface LintKey {
   readonly spki: Uint8Array
   /** For people: `EC P-256`. */
   readonly name: string
   readonly kind: 'EC' | 'RSA' | null
   readonly curve: Curve | null
-  /** Why fpki does not take it; null: it does. */
+  /** Why fpki does not support it; null when it does. */
   readonly unsupported: string | null
   readonly weak: string | null
-  /** As RFC 5280, 4.2.1.2, method 1 has it; null: the key cannot be read. */
+  /** The identifier of RFC 5280, 4.2.1.2, method 1; null when the key cannot be parsed. */
   readonly identifier: Uint8Array | null
-  /** null: OpenSSL cannot read it. */
+  /** null when OpenSSL cannot parse it. */
   readonly object: KeyObject | null
 }
 
-/** A time of a certificate. What cannot be read is an invalid Date, which is neither before nor after anything. */
+/** A time of a certificate; an invalid Date when it cannot be parsed. */
 export interface LintTime {
   readonly time: Date
-  /** As it should be encoded (RFC 5280, 4.1.2.5). */
+  /** Whether it is encoded as required (RFC 5280, 4.1.2.5). */
   readonly isStrict: boolean
   readonly text: string
 }
@@ -69,7 +69,7 @@ interface Read {
   readonly problems: readonly Problem[]
 }
 
-/** A certificate, read with as much patience as possible. */
+/** A leniently parsed certificate. */
 export interface LintCertificate extends Read, Signed {
   readonly kind: 'certificate'
   /** 1 to 3. */
@@ -82,7 +82,7 @@ export interface LintCertificate extends Read, Signed {
   readonly subject: Name
   readonly key: LintKey
   readonly extensions: readonly Extension[]
-  readonly known: KnownExtensions
+  readonly parsedExtensions: ParsedExtensions
   readonly role: Role | null
 }
 
@@ -93,8 +93,8 @@ export interface LintRequest extends Read, Signed {
   readonly subject: Name
   readonly key: LintKey
   readonly extensions: readonly Extension[]
-  readonly known: KnownExtensions
-  /** The types of attributes that fpki does not use. */
+  readonly parsedExtensions: ParsedExtensions
+  /** Types of attributes that fpki ignores. */
   readonly unusedAttributes: readonly string[]
   readonly role: 'device-ca' | 'tls'
 }
@@ -105,15 +105,15 @@ export interface LintCrl extends Read, Signed {
   readonly crl: Crl
 }
 
-/** Octets of which nothing more can be said than what is wrong. */
+/** Octets that cannot be parsed. */
 interface Unreadable extends Read {
   readonly kind: 'unreadable'
 }
 
 export type LintItem = LintCertificate | LintRequest | LintCrl | Unreadable
 
-/** Says what is wrong while something is read on. */
+/** Reports a problem; parsing continues. */
 export type Report = (code: ReadingCode, reason: string) => void
 
-/** A value of a parsed structure, or what is missing where it should be. */
+/** A member of a parsed structure; undefined when missing. */
 export type Member = Der | undefined

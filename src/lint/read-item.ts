@@ -9,30 +9,30 @@ import {
   lenientExtensions,
   lenientInteger,
   lenientKey,
-  lenientKnown,
   lenientName,
+  lenientParsedExtensions,
   lenientTime,
   reasonOf,
 } from './parts.js'
 import { roleOf } from './role.js'
 
-/** More than a certificate or a request needs, and more than fpki's other commands read. */
+/** The limit of other fpki commands, far larger than any real certificate or request. */
 const MAX_BYTES = 64 * 1024
 
 type Kind = 'certificate' | 'csr' | 'crl'
 
-/** Reads a certificate, a request or a CRL, whichever it is. Never throws: what cannot be read is Unreadable. */
+/** Parses a certificate, request or CRL. Never throws: what cannot be parsed is Unreadable. */
 export function readItem(octets: Uint8Array, place: Place, profile: Role | null): LintItem {
   const problems: Problem[] = []
   const report: Report = (code, reason) => void problems.push({ code, reason })
   const unreadable = (der: Uint8Array): LintItem => ({ kind: 'unreadable', place, der, problems })
   try {
     const { der, isDer, trailing } = toDer(octets)
-    if (!isDer) report('not-der', 'it is BER: its lengths are not as DER has them')
-    if (trailing > 0) report('trailing-octets', `${trailing} octets stand behind it`)
+    if (!isDer) report('not-der', 'it is BER, not DER')
+    if (trailing > 0) report('trailing-octets', `it has ${trailing} trailing octets`)
     const kind = kindOf(der)
     if (kind !== 'crl' && der.length > MAX_BYTES) {
-      report('too-large', `it has ${der.length} octets; fpki reads ${MAX_BYTES}`)
+      report('too-large', `it has ${der.length} octets; the limit is ${MAX_BYTES}`)
       return unreadable(der)
     }
     if (kind === 'certificate') return readCertificateItem(der, profile, { place, problems, report })
@@ -51,14 +51,14 @@ interface Reading {
   readonly report: Report
 }
 
-/** Tells them apart by the types of their members. */
+/** Distinguishes them by the types of their members. */
 function kindOf(der: Uint8Array): Kind {
   const [tbs] = sequenceMembers(parseDer(der), 3)
   const members = sequenceMembers(tbs, 3, ANY)
   const tags = (members[0]?.tag === TAG.integer ? members.slice(1) : members).map(({ tag }) => tag)
   if (tags[0] === 0xa0) return 'certificate'
   const [first, second, third, fourth] = tags
-  if (first !== TAG.sequence || second !== TAG.sequence) throw new Error('it is no certificate, request or CRL')
+  if (first !== TAG.sequence || second !== TAG.sequence) throw new Error('it is not a certificate, request or CRL')
   if (third === TAG.utcTime || third === TAG.generalizedTime) return 'crl'
   return third === TAG.sequence && fourth === TAG.sequence ? 'certificate' : 'csr'
 }
@@ -87,7 +87,7 @@ function readCertificateItem(
   const read = {
     issuer: lenientName(issuer, 'issuer', report),
     subject: lenientName(subject, 'subject', report),
-    known: lenientKnown(extensions, report),
+    parsedExtensions: lenientParsedExtensions(extensions, report),
   }
   return {
     kind: 'certificate',
@@ -115,10 +115,10 @@ function readRequestItem(der: Uint8Array, profile: Role | null, { place, problem
   const { tbs, signed } = signedOf(der, report)
   const [version, subject, spki, attributes] = sequenceMembers(tbs, 3, 4)
   const { requests, unused } = readAttributes(attributes)
-  if (requests.length > 1) report('extension-twice', 'it asks for extensions twice')
+  if (requests.length > 1) report('extension-twice', 'it has more than one extension request')
   const extensions = requests[0] === undefined ? [] : lenientExtensions(requests[0], report)
-  const known = lenientKnown(extensions, report)
-  const isCa = known.basicConstraints?.ca || profile === 'device-ca' || profile === 'root'
+  const parsedExtensions = lenientParsedExtensions(extensions, report)
+  const isCa = parsedExtensions.basicConstraints?.ca || profile === 'device-ca' || profile === 'root'
   return {
     kind: 'csr',
     place,
@@ -129,13 +129,13 @@ function readRequestItem(der: Uint8Array, profile: Role | null, { place, problem
     subject: lenientName(subject, 'subject', report),
     key: lenientKey(spki),
     extensions,
-    known,
+    parsedExtensions,
     unusedAttributes: unused,
     role: isCa ? 'device-ca' : 'tls',
   }
 }
 
-/** Lists are read strictly: one that does not hold must not be used, whatever it says. */
+/** CRLs are parsed strictly: an invalid one must not be used. */
 function readCrlItem(der: Uint8Array, { place, problems, report }: Reading): LintItem {
   try {
     const crl = readCrl(der, 'it')
@@ -151,7 +151,7 @@ function readCrlItem(der: Uint8Array, { place, problems, report }: Reading): Lin
     }
     return item
   } catch (cause) {
-    report('crl-broken', reasonOf(cause).replace(/^it is not a CRL that holds: /, ''))
+    report('crl-broken', reasonOf(cause).replace(/^it is not a valid CRL: /, ''))
     return { kind: 'unreadable', place, der, problems }
   }
 }

@@ -1,6 +1,6 @@
 import type { ReadingCode, Severity } from './model.js'
 
-/** What is found while something is read, before any rule looks at it. */
+/** The problems found while parsing, before the rules. */
 export const READING: Readonly<Record<ReadingCode, { readonly severity: Severity; readonly cite: string }>> = {
   'nothing-found': { severity: 'error', cite: 'RFC 7468 5 to 7' },
   'too-large': { severity: 'error', cite: 'docs/profile.md#reading' },

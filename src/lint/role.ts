@@ -1,10 +1,10 @@
 import { isUuid } from '../pki/device-request.js'
-import type { KnownExtensions } from '../pki/extensions.js'
+import type { ParsedExtensions } from '../pki/extensions.js'
 import { attributeValues, type Name, sameName } from '../pki/name.js'
 import { DEVICE, DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
 import type { LintCertificate, Role } from './model.js'
 
-/** What a certificate of each role looks like (docs/profile.md#profiles). */
+/** The profile of each role (docs/profile.md#profiles). */
 export const PROFILE_OF: Readonly<Record<Role, Profile>> = {
   root: ROOT_CA,
   'device-ca': DEVICE_CA,
@@ -13,11 +13,15 @@ export const PROFILE_OF: Readonly<Record<Role, Profile>> = {
 }
 
 /**
- * What a certificate seems to be for. A device or a server may wrongly say that it is a CA, so its names and purposes
- * count for more. null: nothing in it tells.
+ * Detects the role of a certificate; null when unclear. Names and purposes take precedence over CA:TRUE, which device and
+ * server certificates may have by mistake.
  */
-export function roleOf({ subject, issuer, known }: Pick<LintCertificate, 'subject' | 'issuer' | 'known'>): Role | null {
-  const traits = traitsOf(subject, known)
+export function roleOf({
+  subject,
+  issuer,
+  parsedExtensions,
+}: Pick<LintCertificate, 'subject' | 'issuer' | 'parsedExtensions'>): Role | null {
+  const traits = traitsOf(subject, parsedExtensions)
   if (isRoot(traits, sameName(subject, issuer))) return 'root'
   if (traits.isDevice) return 'device'
   if (traits.ca && traits.certSign && !traits.hasNames) return 'device-ca'
@@ -25,11 +29,11 @@ export function roleOf({ subject, issuer, known }: Pick<LintCertificate, 'subjec
   return traits.ca || traits.certSign ? 'device-ca' : null
 }
 
-function traitsOf(subject: Name, { basicConstraints, keyUsage, extKeyUsage, subjectAltName }: KnownExtensions) {
+function traitsOf(subject: Name, { basicConstraints, keyUsage, extKeyUsage, subjectAltName }: ParsedExtensions) {
   const server = extKeyUsage?.includes('serverAuth') ?? false
   const client = extKeyUsage?.includes('clientAuth') ?? false
   const hasNames = (subjectAltName ?? []).length > 0
-  const isCalledLikeOne = attributeValues(subject, 'CN').some(isUuid) && !hasNames
+  const hasDeviceName = attributeValues(subject, 'CN').some(isUuid) && !hasNames
   return {
     ca: basicConstraints?.ca ?? false,
     certSign: keyUsage?.includes('keyCertSign') ?? false,
@@ -39,11 +43,11 @@ function traitsOf(subject: Name, { basicConstraints, keyUsage, extKeyUsage, subj
     client,
     hasNames,
     isDevice:
-      (client && !server) || (!server && isCalledLikeOne) || attributeValues(subject, 'businessCategory').length > 0,
+      (client && !server) || (!server && hasDeviceName) || attributeValues(subject, 'businessCategory').length > 0,
   }
 }
 
-/** One that signed itself, or a company's CA has: then it has all that the profile of a root has. */
+/** A self-issued root, or one signed by a company CA, which must match the whole root profile. */
 function isRoot(traits: ReturnType<typeof traitsOf>, isSelfIssued: boolean): boolean {
   const { ca, certSign, crlSign, server, client, hasNames, isDevice, isLast } = traits
   if (isSelfIssued) return ca || certSign || !(server || hasNames || isDevice)

@@ -1,38 +1,38 @@
 import type { LintContext } from './context.js'
 import type { LintCertificate, Role, Severity } from './model.js'
 
-/** One thing that lint looks for. */
+/** A lint rule. */
 export interface Rule<Item> {
-  /** It never changes its meaning, so that scripts can go by it. */
+  /** Stable, for use in scripts. */
   readonly code: string
   readonly severity: Severity
-  /** The severity for a root, where `ca create` takes one that breaks the rule because it works; absent: the same. */
+  /** The severity for a root, if `ca create` accepts roots that violate the rule. Defaults to `severity`. */
   readonly onRoot?: Severity
-  /** Where it is written. */
+  /** The source of the rule. */
   readonly cite: string
-  /** Which of the items it is about. */
+  /** Whether the rule applies to an item. */
   readonly applies: (item: Item, context: LintContext) => boolean
-  /** null: all is well; else what is wrong. */
+  /** Returns what is wrong; null when the rule is met. */
   readonly check: (item: Item, context: LintContext) => string | null
 }
 
 /** A rule about certificates. */
 export type CertificateRule = Rule<LintCertificate>
 
-/** For rules about everything of a kind. */
+/** For rules that apply to all items of a kind. */
 export const always = () => true
 
-/** For rules about certificates of certain roles. */
+/** For rules that apply to certain roles. */
 export function inRole(...roles: readonly Role[]) {
   return ({ role }: { readonly role: Role | null }) => role !== null && roles.includes(role)
 }
 
-/** null when `isRight`, else `reason`. */
+/** Returns null if `isRight`, otherwise `reason`. */
 export function unless(isRight: boolean, reason: string): string | null {
   return isRight ? null : reason
 }
 
-/** A list in words; null when there is nothing in it. */
+/** Formats a list in a sentence; null when the list is empty. */
 export function listed(names: readonly string[], sentence: (names: string) => string): string | null {
   return names.length === 0 ? null : sentence([...new Set(names)].join(', '))
 }

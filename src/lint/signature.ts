@@ -1,7 +1,7 @@
 import { type KeyObject, verify } from 'node:crypto'
 import type { Signed } from '../pki/signature.js'
 
-/** The hash of each algorithm that can be verified; null: it has its own. */
+/** The hash of each supported algorithm; null for a built-in one. */
 const HASHES: Readonly<Record<string, string | null>> = {
   'ecdsa-with-SHA1': 'sha1',
   'ecdsa-with-SHA224': 'sha224',
@@ -18,12 +18,12 @@ const HASHES: Readonly<Record<string, string | null>> = {
   Ed448: null,
 }
 
-/** The hash that `algorithm` signs; undefined: one that lint does not know. */
+/** The hash of a signature algorithm; undefined when not supported. */
 export function hashOf(algorithm: string): string | null | undefined {
   return HASHES[algorithm]
 }
 
-/** Is the signature one of `key`? null: nobody can tell, because the key or the algorithm is not known. */
+/** Whether the signature verifies with `key`; null when the key or the algorithm is not supported. */
 export function verifies({ tbs, algorithm, signature }: Signed, key: KeyObject | null): boolean | null {
   const hash = hashOf(algorithm)
   if (hash === undefined || key === null) return null

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Connection, Proof } from '../config/connection.js'
+import type { Connection, ServerCredentials } from '../config/connection.js'
 import type { OAuthClient, OAuthTokens } from '../config/oauth-client.js'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi } from '../factory/api.js'
@@ -17,15 +17,15 @@ import { decodePem } from '../pki/pem.js'
 import { VERSION } from '../version.js'
 import type { Machine } from './machine.js'
 
-/** How the caller is told of things, and told to stop. */
+/** Receives warnings, and aborts requests. */
 export interface HttpPorts {
   readonly signal: AbortSignal
   readonly warn: (text: string) => void
 }
 
-type Way = Omit<Connection, 'url' | 'proof' | 'extraHeaders'>
+type Transport = Omit<Connection, 'url' | 'credentials' | 'extraHeaders'>
 
-/** The longest answer of a Factory API: a list of some thousand device CAs. */
+/** The size limit for responses: a list of some thousand device CAs. */
 const MAX_BYTES = 8 * 1024 * 1024
 
 /** See `httpFactoryOn`. */
@@ -37,58 +37,60 @@ export async function openHttpFactory(
 ): Promise<FactoryApi> {
   const { url, extraHeaders, insecure } = connection
   if (insecure) ports.warn(`the certificate of ${url} is not checked (server.insecure_skip_verify).`)
-  const out = await outward(machine, connection, ports.signal)
-  const credentials = credentialsOf(connection.proof, out, ports)
+  const out = await oauthPorts(machine, connection, ports.signal)
+  const credentials = credentialsOf(connection.credentials, out, ports)
   return httpFactory({ ...out, url, factory, extraHeaders, credentials })
 }
 
-/** New OAuth tokens, by the client's own secret. Throws ERR_API. */
-export async function getTokens(
+/** Requests OAuth tokens with the client secret. Throws ERR_API. */
+export async function requestTokens(
   machine: Machine,
-  way: Way,
+  transport: Transport,
   client: OAuthClient,
   signal: AbortSignal,
 ): Promise<OAuthTokens> {
-  return newTokens(client, null, await outward(machine, way, signal))
+  return newTokens(client, null, await oauthPorts(machine, transport, signal))
 }
 
-async function outward(
+async function oauthPorts(
   { files, clock, random }: Machine,
-  { cacert, ...way }: Way,
+  { cacert, ...transport }: Transport,
   signal: AbortSignal,
 ): Promise<OAuthPorts> {
   const extraRoots = cacert === null ? null : await files.read(cacert, MAX_BYTES)
   if (cacert !== null) {
-    if (extraRoots === null) throw new FpkiError('ERR_USAGE', `There is no ${cacert}.`, 'Look at CACERT.')
+    if (extraRoots === null) throw new FpkiError('ERR_USAGE', `No such file: ${cacert}.`, 'Check --cacert and CACERT.')
     checkRoots(decodePem('CERTIFICATE', extraRoots, cacert), cacert)
   }
   return {
-    ...{ clock, random, userAgent: `fpki/${VERSION}` },
-    send: undiciSend({ ...way, extraRoots, maxBytes: MAX_BYTES, signal }),
+    clock,
+    random,
+    userAgent: `fpki/${VERSION}`,
+    send: undiciSend({ ...transport, extraRoots, maxBytes: MAX_BYTES, signal }),
     sleep: async (milliseconds) => {
       await delay(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
     },
   }
 }
 
-/** TLS leaves a root that it cannot read out, and says nothing. Throws ERR_BAD_FILE. */
+/** Checks the roots, because TLS silently ignores unreadable ones. Throws ERR_BAD_FILE. */
 function checkRoots(roots: readonly Uint8Array[], cacert: string): void {
   try {
     for (const der of roots) new X509Certificate(der)
   } catch (cause) {
-    const hint = 'Give a PEM file with the roots to trust.'
-    throw new FpkiError('ERR_BAD_FILE', `${cacert} holds something that is no certificate.`, hint, { cause })
+    const hint = 'Use a PEM file with the root certificates to trust.'
+    throw new FpkiError('ERR_BAD_FILE', `${cacert} contains an invalid certificate.`, hint, { cause })
   }
 }
 
-function credentialsOf(proof: Proof, out: OAuthPorts, { warn }: HttpPorts): Credentials {
-  if (proof.kind === 'token') return fixedCredentials({ name: proof.header, value: proof.token })
-  return oauthCredentials(proof.client, proof.held, out, async (tokens) => {
+function credentialsOf(credentials: ServerCredentials, out: OAuthPorts, { warn }: HttpPorts): Credentials {
+  if (credentials.kind === 'token') return fixedCredentials({ name: credentials.header, value: credentials.token })
+  return oauthCredentials(credentials.client, credentials.tokens, out, async (tokens) => {
     try {
-      await proof.keep(tokens)
+      await credentials.save(tokens)
     } catch (error) {
       if (!(error instanceof FpkiError)) throw error
-      warn(`the new tokens could not be kept: ${error.message}`)
+      warn(`cannot save the new tokens: ${error.message}`)
     }
   })
 }

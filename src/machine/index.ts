@@ -20,9 +20,9 @@ import type { HttpPorts } from './http.js'
 import type { Machine } from './machine.js'
 
 /**
- * This machine's disk, clock and random numbers.
+ * The disk, clock and random numbers of this machine.
  *
- * @param others ports that take the place of the real ones, as in tests
+ * @param others replacements for some of the ports
  */
 export function thisMachine(others: Partial<Machine> = {}): Machine {
   return {
@@ -38,7 +38,7 @@ export function thisMachine(others: Partial<Machine> = {}): Machine {
   }
 }
 
-/** A container may run with a user id that has no name. */
+/** In a container, the user id may have no name. */
 function thisUser(): Who {
   const uid = process.geteuid?.() ?? 0
   try {
@@ -53,7 +53,7 @@ export function embeddedFactoriesOn({ files }: Machine, stateDirectory: string):
   return embeddedFactories(files, stateDirectory)
 }
 
-/** The embedded Factory API on a machine. `signal` ends the waiting for its lock, with its reason. */
+/** The embedded Factory API on a machine. `signal` aborts waiting for its lock. */
 export function embeddedFactoryOn(
   machine: Machine,
   where: { readonly stateDirectory: string; readonly factory: string; readonly tlsNames?: readonly string[] },
@@ -63,7 +63,7 @@ export function embeddedFactoryOn(
   return embeddedFactory({ ...embeddedPortsOn(machine, signal), stateDirectory, factory, tlsNames })
 }
 
-/** What the embedded Factory API makes keys and waits with. `signal` ends the waiting, with its reason. */
+/** The ports of the embedded Factory API. `signal` aborts waiting for its lock. */
 export function embeddedPortsOn(machine: Machine, signal: AbortSignal) {
   return {
     ...machine,
@@ -74,7 +74,7 @@ export function embeddedPortsOn(machine: Machine, signal: AbortSignal) {
   }
 }
 
-/** A Foundries-compatible Factory API over HTTP(S); its code is loaded here. Throws ERR_USAGE, ERR_BAD_FILE. */
+/** A Foundries-compatible Factory API over HTTP(S), loaded on demand. Throws ERR_USAGE, ERR_BAD_FILE. */
 export async function httpFactoryOn(
   machine: Machine,
   connection: Connection,
@@ -85,13 +85,13 @@ export async function httpFactoryOn(
   return openHttpFactory(machine, connection, factory, ports)
 }
 
-/** New OAuth tokens, by the client's own secret; `way` says how requests go out. Throws ERR_API. */
-export async function oauthTokensOn(
+/** Requests OAuth tokens with the client secret. Throws ERR_API. */
+export async function requestOAuthTokens(
   machine: Machine,
-  way: Omit<Connection, 'url' | 'proof' | 'extraHeaders'>,
+  transport: Omit<Connection, 'url' | 'credentials' | 'extraHeaders'>,
   client: OAuthClient,
   signal: AbortSignal,
 ): Promise<OAuthTokens> {
-  const { getTokens } = await import('./http.js')
-  return getTokens(machine, way, client, signal)
+  const { requestTokens } = await import('./http.js')
+  return requestTokens(machine, transport, client, signal)
 }

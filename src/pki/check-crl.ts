@@ -9,35 +9,35 @@ import { sameTime } from './rules.js'
 import { ECDSA_OF_CURVE, isSignedBy } from './signature.js'
 import { issuerKeyIdentifier } from './template.js'
 
-/** What a new CRL is to say (RFC 5280, 5; docs/profile.md#crl). */
+/** The contents of a new CRL (RFC 5280, 5; docs/profile.md#crl). */
 export interface CrlTemplate {
   readonly issuer: Certificate
-  /** Positive; one more than that of the CRL before. */
+  /** Positive; one more than the previous CRL's. */
   readonly crlNumber: bigint
   readonly thisUpdate: Date
   readonly nextUpdate: Date
   readonly reason: CrlReason
-  /** At least one, each once. */
+  /** At least one, without duplicates. */
   readonly serialNumbers: readonly bigint[]
 }
 
 /**
- * Checks that a CRL can list these serial numbers: none is negative, each is there once. 0 is no serial number of RFC 5280's
- * (4.1.2.2), but a certificate of another tool that has it must be revocable. Throws ERR_PROFILE.
+ * Checks that a CRL can list these serial numbers: no negative numbers, no duplicates. RFC 5280 (4.1.2.2) does not allow 0,
+ * but certificates from other tools that use it must remain revocable. Throws ERR_PROFILE.
  */
 export function checkSerialNumbers(serialNumbers: readonly bigint[]): void {
   const negative = serialNumbers.find((serialNumber) => serialNumber < 0n)
-  if (negative !== undefined) throw notAsMeant(`the serial number ${negative} is negative`)
-  if (new Set(serialNumbers).size !== serialNumbers.length) throw notAsMeant('a serial number is listed twice')
+  if (negative !== undefined) throw profileError(`the serial number ${negative} is negative`)
+  if (new Set(serialNumbers).size !== serialNumbers.length) throw profileError('a serial number is listed twice')
 }
 
 const EXTENSIONS = 'authorityKeyIdentifier,cRLNumber'
 
 /**
- * Checks a TBSCertList (DER) against its template, with fpki's own strict reader.
+ * Checks a TBSCertList (DER) against its template, with fpki's own strict parser.
  *
- * @param curve that of the key that is to sign it
- * @throws FpkiError ERR_PROFILE with what is wrong
+ * @param curve the curve of the signing key
+ * @throws FpkiError ERR_PROFILE, naming the fields that differ
  */
 export function checkTbsCrl(der: Uint8Array, template: CrlTemplate, curve: Curve): CheckedOctets {
   const crl = readStrictly(der)
@@ -51,26 +51,26 @@ export function checkTbsCrl(der: Uint8Array, template: CrlTemplate, curve: Curve
     nextUpdate: crl.nextUpdate === null || !sameTime(crl.nextUpdate, nextUpdate),
     entries:
       crl.entries.map(({ serialNumber, reasonCode }) => `${serialNumber} ${reasonCode}`).join() !== revoked.join(),
-    'dates of its entries': crl.entries.some(({ revocationDate }) => !sameTime(revocationDate, thisUpdate)),
+    revocationDate: crl.entries.some(({ revocationDate }) => !sameTime(revocationDate, thisUpdate)),
     extensions: crl.extensions.map(({ type }) => type).join() !== EXTENSIONS,
     crlNumber: crl.crlNumber !== crlNumber,
     authorityKeyIdentifier: !sameOctets(crl.authorityKeyIdentifier, issuerKeyIdentifier({ ...issuer, issuer })),
   }
   const wrong = Object.entries(problems).flatMap(([what, isWrong]) => (isWrong ? [what] : []))
-  if (wrong.length > 0) throw notAsMeant(`unexpected ${wrong.join(', ')}`)
+  if (wrong.length > 0) throw profileError(`unexpected ${wrong.join(', ')}`)
   return der as CheckedOctets
 }
 
 /**
- * Reads a signed CRL (DER) again, and has OpenSSL verify its signature with the issuer's key. Throws ERR_SIGNATURE.
+ * Parses a signed CRL (DER) and verifies its signature with the issuer's key, using OpenSSL. Throws ERR_SIGNATURE.
  */
 export function checkCrl(der: Uint8Array, { issuer }: CrlTemplate): Crl {
   const crl = readCrl(der, 'the new CRL')
   if (sameName(crl.issuer, issuer.subject) && isSignedBy(crl, issuer.publicKey)) return crl
   throw new FpkiError(
     'ERR_SIGNATURE',
-    'OpenSSL does not accept the new CRL: its signature is not by the root key.',
-    'Nothing was sent. Check that factory_ca.pem and the root key belong together.',
+    'Refusing the new CRL: its signature does not verify with the root key.',
+    'Nothing was sent. Check that the root key is the key of factory_ca.pem.',
   )
 }
 
@@ -78,14 +78,14 @@ function readStrictly(der: Uint8Array): ReturnType<typeof readTbsCrl> {
   try {
     return readTbsCrl(der)
   } catch (cause) {
-    throw notAsMeant(cause instanceof Error ? cause.message : String(cause))
+    throw profileError(cause instanceof Error ? cause.message : String(cause))
   }
 }
 
-function notAsMeant(problem: string): FpkiError {
+function profileError(problem: string): FpkiError {
   return new FpkiError(
     'ERR_PROFILE',
-    `The CRL was not signed: ${problem}.`,
-    'Nothing was signed. Check the clock of this machine; if it is right, report this message, which holds no secret.',
+    `Refusing to sign the CRL: ${problem}.`,
+    'Nothing was signed. Check the clock of this machine; if it is correct, report this message (it contains no secrets).',
   )
 }

@@ -8,11 +8,11 @@ import { RULES, sameTime } from './rules.js'
 import type { CertificateTemplate } from './template.js'
 
 /**
- * Checks a TBSCertificate (DER) against its template and profile, and that it would be valid below its issuer (RFC 5280,
- * 6.1). It is read again with fpki's own strict reader, which shares no code with the library that wrote it.
+ * Checks a TBSCertificate (DER) against its template and profile, and that its path would validate (RFC 5280, 6.1). fpki's
+ * own strict parser reads it, which shares no code with the library that encoded it.
  *
- * @param curve that of the key that is to sign it
- * @throws FpkiError ERR_PROFILE with the rule that it breaks; ERR_CONSTRAINTS
+ * @param curve the curve of the signing key
+ * @throws FpkiError ERR_PROFILE with the violated rule; ERR_CONSTRAINTS
  */
 export function checkTbsCertificate(der: Uint8Array, template: CertificateTemplate, curve: Curve): CheckedOctets {
   const tbs = readStrictly(der, template)
@@ -22,13 +22,13 @@ export function checkTbsCertificate(der: Uint8Array, template: CertificateTempla
   }
   const { issuer, role, validity } = template
   const fault = issuer === null ? null : pathFault([issuer, tbs], validity.notBefore)
-  if (fault !== null) throw outsideConstraints(role, fault)
+  if (fault !== null) throw constraintsError(role, fault)
   return der as CheckedOctets
 }
 
 /**
- * Checks a signed certificate (DER) with fpki's own reader and with OpenSSL (node:crypto): both read what the template
- * says, and the signature is by `signer`. Throws ERR_SIGNATURE.
+ * Checks a signed certificate (DER) with fpki's own parser and with OpenSSL (node:crypto): both must agree with the
+ * template, and `signer` must have signed it. Throws ERR_SIGNATURE.
  */
 export function checkCertificate(
   der: Uint8Array,
@@ -51,12 +51,12 @@ export function checkCertificate(
   return certificate
 }
 
-/** The error for a certificate that clients would reject because of what the CA that is to sign it says of itself. */
-function outsideConstraints(role: string, fault: string): FpkiError {
+/** The error for a certificate that clients would reject because of constraints in the issuer's certificate. */
+function constraintsError(role: string, fault: string): FpkiError {
   return new FpkiError(
     'ERR_CONSTRAINTS',
-    `Refusing to sign ${role}: it would not be valid below its CA: ${fault}.`,
-    'Nothing was signed. Ask for names that the CA allows, or use a root whose constraints allow them: see `openssl x509 -text`.',
+    `Refusing to sign ${role}: clients would reject it: ${fault}.`,
+    "Nothing was signed. Request names that the issuer's constraints permit (`openssl x509 -text` shows them), or use another root.",
   )
 }
 
@@ -71,8 +71,8 @@ function readSigned(der: Uint8Array, template: CertificateTemplate): Certificate
 function badSignature({ role }: CertificateTemplate, cause?: unknown): FpkiError {
   return new FpkiError(
     'ERR_SIGNATURE',
-    `OpenSSL does not accept the new certificate for ${role}: its signature is not by the root key.`,
-    'Nothing was written or sent. Check that factory_ca.pem and the root key belong together.',
+    `Refusing the new certificate for ${role}: its signature does not verify with the root key.`,
+    'Nothing was written or sent. Check that the root key is the key of factory_ca.pem.',
     { cause },
   )
 }
@@ -92,7 +92,7 @@ function readStrictly(der: Uint8Array, template: CertificateTemplate): TbsCertif
 function breaksProfile({ role, profile }: CertificateTemplate, problem: string): FpkiError {
   return new FpkiError(
     'ERR_PROFILE',
-    `The certificate for ${role} was not signed, because it would not be a ${profile.name}: ${problem}.`,
-    'Nothing was signed. Check the clock of this machine; if it is right, report this message, which holds no secret.',
+    `Refusing to sign ${role}: not a valid ${profile.name} certificate: ${problem}.`,
+    'Nothing was signed. Check the clock of this machine; if it is correct, report this message (it contains no secrets).',
   )
 }

@@ -11,8 +11,8 @@ import {
   setMembers,
   taggedMembers,
 } from './der.js'
-import { type Extension, type KnownExtensions, knownExtensions, readExtensions } from './extensions.js'
-import { foreignForm } from './foreign-form.js'
+import { type Extension, type ParsedExtensions, parseExtensions, readExtensions } from './extensions.js'
+import { foreignFormat } from './foreign-format.js'
 import { type Name, readName } from './name.js'
 import { type OidName, oidName } from './oids.js'
 import { decodeOnePem } from './pem.js'
@@ -20,27 +20,27 @@ import { type PublicKey, readPublicKey } from './public-key.js'
 import { readAlgorithm } from './read-certificate.js'
 import { isSignedBy } from './signature.js'
 
-/** A PKCS #10 request (RFC 2986) whose signature holds. */
+/** A PKCS #10 request (RFC 2986) with a valid signature. */
 export interface Csr {
   readonly subject: Name
   readonly publicKey: PublicKey
   /** The extensions that it asks for (RFC 2985, 5.4.2). */
   readonly extensions: readonly Extension[]
-  readonly known: KnownExtensions
-  /** The types of its other attributes, `challengePassword` for instance: fpki does not use them. */
+  readonly parsedExtensions: ParsedExtensions
+  /** Types of attributes that fpki ignores, such as `challengePassword`. */
   readonly unusedAttributes: readonly string[]
 }
 
 const MAX_CSR_BYTES = 64 * 1024
 
-/** The second is written by certreq.exe, keytool and others (RFC 7468, section 7). */
+/** certreq.exe and keytool write the second one (RFC 7468, section 7). */
 const PEM_LABELS = ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'] as const
 
-/** Reads a request, PEM or DER, and verifies its signature. `what` names it in errors. Throws ERR_BAD_CSR. */
-export function readCsr(request: string | Uint8Array, what: string): Csr {
+/** Parses a request, PEM or DER, and verifies its signature. `what` names it in errors. Throws ERR_BAD_CSR. */
+export function parseAndVerifyCsr(request: string | Uint8Array, what: string): Csr {
   try {
     if (request.length > MAX_CSR_BYTES) throw new Error(`it is larger than ${MAX_CSR_BYTES} bytes`)
-    const foreign = typeof request === 'string' ? null : foreignForm(request)
+    const foreign = typeof request === 'string' ? null : foreignFormat(request)
     if (foreign !== null) throw new Error(foreign)
     const der = typeof request === 'string' ? decodeOnePem(PEM_LABELS, request, what) : request
     const [info, signatureAlgorithm, signature] = sequenceMembers(parseDer(der), 3)
@@ -54,47 +54,47 @@ export function readCsr(request: string | Uint8Array, what: string): Csr {
     return csr
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    // The reader of PEM names the file, and so does this error.
+    // Errors of the PEM parser already begin with the name.
     throw badCsr(what, reason.startsWith(`${what} `) ? `it${reason.slice(what.length)}` : reason, cause)
   }
 }
 
-/** The error for a request that fpki does not sign, with the reason. */
+/** The error for a request that fpki refuses to sign. */
 export function badCsr(what: string, reason: string, cause?: unknown): FpkiError {
   return new FpkiError(
     'ERR_BAD_CSR',
-    `${what} is not signed: ${reason.replace(/\.$/, '')}.`,
-    'Look at it with `openssl req -text -verify`, and ask whoever made it for another one.',
+    `Refusing to sign ${what}: ${reason.replace(/\.$/, '')}.`,
+    'Inspect the request with `openssl req -text -verify`, and ask its author for a new one.',
     { cause },
   )
 }
 
-/** Reads a DER CertificationRequestInfo, before it has a signature. Throws a plain Error. */
+/** Parses a CertificationRequestInfo (DER) that is not signed yet. Throws a plain Error. */
 export function readRequestInfo(der: Uint8Array): Csr {
   return readInfo(parseDer(der))
 }
 
 function readInfo(value: Der | undefined): Csr {
   const [version, subject, spki, attributes] = sequenceMembers(value, 3, 4)
-  if (readInteger(version) !== 0n) throw new Error('it is not of version 1')
+  if (readInteger(version) !== 0n) throw new Error('its version is not 1')
   const { requests, unused } = readAttributes(attributes)
-  if (requests.length > 1) throw new Error('it asks for extensions twice')
+  if (requests.length > 1) throw new Error('it has more than one extension request')
   const extensions = requests[0] === undefined ? [] : readExtensions(requests[0])
   return {
     subject: readName(subject),
     publicKey: readPublicKey(rawDer(spki)),
     extensions,
-    known: knownExtensions(extensions),
+    parsedExtensions: parseExtensions(extensions),
     unusedAttributes: unused,
   }
 }
 
-/** PKCS #9's attribute (RFC 2985, 5.4.2), and Microsoft's for the same (szOID_CERT_EXTENSIONS), which OpenSSL heeds too. */
+/** PKCS #9's attribute (RFC 2985, 5.4.2) and Microsoft's szOID_CERT_EXTENSIONS, which OpenSSL reads too. */
 const EXTENSION_REQUESTS: readonly string[] = ['extensionRequest', 'msExtensionRequest'] satisfies readonly OidName[]
 
 /**
- * The attributes of a request (RFC 2986, 4.1): every list of extensions that it asks for, and the types of all others.
- * Throws a plain Error when they cannot be read.
+ * The attributes of a request (RFC 2986, 4.1): its extension requests, and the types of all others. Throws a plain Error
+ * when they cannot be parsed.
  */
 export function readAttributes(attributes: Der | undefined): {
   readonly requests: readonly Der[]

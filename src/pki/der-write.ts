@@ -1,13 +1,12 @@
 import { TAG } from './der.js'
 
-// DER for PKCS#8, PKCS#12 and the keys and signatures of tokens. Certificates, CRLs and requests are laid out by
-// @peculiar/x509 (signer/x509/).
+// DER encoding for PKCS#8, PKCS#12 and PKCS#11. @peculiar/x509 encodes certificates, CRLs and requests (signer/x509/).
 
-/** A value with the given identifier octet. */
+/** A value with the identifier octet `tag`. */
 export function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
   const size = contents.reduce((sum, content) => sum + content.length, 0)
   const header = [tag, ...lengthOctets(size)]
-  // One allocation: every signature comes through here.
+  // One allocation: every signature is encoded here.
   const value = Buffer.allocUnsafe(header.length + size)
   value.set(header)
   let at = header.length
@@ -21,7 +20,7 @@ export function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array
 /** X.690, 10.1: the definite form, in as few octets as possible. */
 function lengthOctets(size: number): readonly number[] {
   if (size < 0x80) return [size]
-  if (size > 0xff_ffff) throw new RangeError('a value of more than 16 MB')
+  if (size > 0xff_ffff) throw new RangeError('cannot encode a value of more than 16 MB')
   const octets = [size >> 16, (size >> 8) & 0xff, size & 0xff]
   const significant = octets.slice(octets.findIndex((octet) => octet !== 0))
   return [0x80 | significant.length, ...significant]
@@ -32,7 +31,7 @@ export function sequence(...values: readonly Uint8Array[]): Uint8Array {
   return der(TAG.sequence, ...values)
 }
 
-/** A SET OF one value; the order of more would matter, and fpki makes none. */
+/** A SET OF one value. DER would sort several; fpki never encodes more than one. */
 export function setOf(value: Uint8Array): Uint8Array {
   return der(TAG.set, value)
 }
@@ -49,7 +48,7 @@ export function integer(magnitude: Uint8Array): Uint8Array {
   return der(TAG.integer, (digits[0] ?? 0) >= 0x80 ? Uint8Array.of(0) : Uint8Array.of(), digits)
 }
 
-/** A BIT STRING of `octets`, the last of which has `unused` bits that do not count. */
+/** A BIT STRING of `octets`, the last of which has `unused` unused bits. */
 export function bitString(octets: Uint8Array, unused = 0): Uint8Array {
   return der(TAG.bitString, Uint8Array.of(unused), octets)
 }

@@ -6,7 +6,7 @@ import { encodePem } from './pem.js'
 import type { Crl } from './read-crl.js'
 import { serialToHex } from './serial.js'
 
-/** A CRL in plain words and values (docs/profile.md#output). */
+/** A CRL for people, JSON and reports (docs/profile.md#output). */
 export const crlFacts = z.strictObject({
   issuer: z.string(),
   /** Decimal. */
@@ -20,7 +20,7 @@ export const crlFacts = z.strictObject({
       /** Colon-separated upper-case hex, as OpenSSL prints it. */
       serialHex: z.string(),
       revocationDate: z.string(),
-      /** Its name where the Factory API acts on it, else its number (RFC 5280, 5.3.1). */
+      /** Its name when the Factory API acts on it, otherwise its number (RFC 5280, 5.3.1). */
       reason: z.nullable(z.string()),
     }),
   ),

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { formatGeneralName, type KnownExtensions } from './extensions.js'
+import { formatGeneralName, type ParsedExtensions } from './extensions.js'
 import { formatName } from './name.js'
 import { encodePem } from './pem.js'
 import { formatKeyType } from './public-key.js'
@@ -8,14 +8,14 @@ import { serialToHex } from './serial.js'
 import { daysLeft } from './validity.js'
 
 /**
- * A certificate in plain words and values, for people, JSON and reports (docs/profile.md#output): times are RFC 3339 in UTC,
- * serials decimal, identifiers and fingerprints lower-case hex.
+ * A certificate for people, JSON and reports (docs/profile.md#output): times are RFC 3339 in UTC, serials decimal, identifiers
+ * and fingerprints lower-case hex.
  */
 export const certificateFacts = z.strictObject({
-  /** One line, in the order of the encoding: `CN=Factory-CA, OU=acme`. */
+  /** In the order of the encoding: `CN=Factory-CA, OU=acme`. */
   subject: z.string(),
   issuer: z.string(),
-  /** The ASN.1 string types of the subject's attributes, in their order. */
+  /** The ASN.1 string types of the subject's attributes, in order. */
   subjectEncodings: z.array(z.string()),
   serial: z.string(),
   /** Colon-separated upper-case hex, as OpenSSL prints it. */
@@ -37,7 +37,7 @@ export const certificateFacts = z.strictObject({
   authorityKeyIdentifier: z.nullable(z.string()),
   /** SHA-256 of the DER. */
   fingerprint: z.string(),
-  /** The signature was verified with the root's key. */
+  /** Whether the signature verifies with the root's key. */
   signedByRoot: z.boolean(),
   pem: z.string(),
 })
@@ -45,15 +45,15 @@ export const certificateFacts = z.strictObject({
 /** See {@link certificateFacts}. */
 export type CertificateFacts = z.infer<typeof certificateFacts>
 
-/** What a certificate is in the hierarchy. */
+/** The role of a certificate in the hierarchy. */
 export const certificateRole = z.enum(['root', 'tls', 'est-tls', 'online-ca', 'local-ca'])
 
 /** See {@link certificateRole}. */
 export type CertificateRole = z.infer<typeof certificateRole>
 
-/** The facts of `certificate` at the time `now`, held against `root`. */
+/** Describes `certificate` at the time `now`, relative to `root`. */
 export function describeCertificate(certificate: Certificate, root: Certificate, now: Date): CertificateFacts {
-  const { subject, issuer, serialNumber, notBefore, notAfter, known } = certificate
+  const { subject, issuer, serialNumber, notBefore, notAfter, parsedExtensions } = certificate
   return {
     subject: formatName(subject),
     issuer: formatName(issuer),
@@ -65,27 +65,27 @@ export function describeCertificate(certificate: Certificate, root: Certificate,
     daysLeft: daysLeft(notAfter, now),
     keyType: formatKeyType(certificate.publicKey),
     signatureAlgorithm: certificate.signature,
-    ...describeExtensions(known),
+    ...describeExtensions(parsedExtensions),
     fingerprint: certificate.x509.fingerprint256.replaceAll(':', '').toLowerCase(),
     signedByRoot: isIssuedBy(certificate, root),
     pem: encodePem('CERTIFICATE', certificate.der),
   }
 }
 
-/** A time to the second, in RFC 3339 form. */
+/** Formats a time as RFC 3339, without fractions of a second. */
 export function rfc3339(time: Date): string {
   return time.toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
-function describeExtensions(known: KnownExtensions) {
+function describeExtensions(parsedExtensions: ParsedExtensions) {
   return {
-    ca: known.basicConstraints?.ca ?? false,
-    pathLenConstraint: known.basicConstraints?.pathLenConstraint ?? null,
-    keyUsage: [...(known.keyUsage ?? [])],
-    extKeyUsage: [...(known.extKeyUsage ?? [])],
-    subjectAltNames: (known.subjectAltName ?? []).map(formatGeneralName),
-    subjectKeyIdentifier: hex(known.subjectKeyIdentifier),
-    authorityKeyIdentifier: hex(known.authorityKeyIdentifier),
+    ca: parsedExtensions.basicConstraints?.ca ?? false,
+    pathLenConstraint: parsedExtensions.basicConstraints?.pathLenConstraint ?? null,
+    keyUsage: [...(parsedExtensions.keyUsage ?? [])],
+    extKeyUsage: [...(parsedExtensions.extKeyUsage ?? [])],
+    subjectAltNames: (parsedExtensions.subjectAltName ?? []).map(formatGeneralName),
+    subjectKeyIdentifier: hex(parsedExtensions.subjectKeyIdentifier),
+    authorityKeyIdentifier: hex(parsedExtensions.authorityKeyIdentifier),
   }
 }
 

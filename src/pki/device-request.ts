@@ -3,22 +3,22 @@ import { attributeValues } from './name.js'
 
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i
 
-/** Is `name` a UUID, as devices are called? */
+/** Whether `name` is a UUID, the form of device names. */
 export function isUuid(name: string): boolean {
   return UUID.test(name)
 }
 
 /**
- * Why a request is evidently a device's, for a client certificate that a device CA issues
- * (docs/profile.md#device-requests); null: it is not. One that asks for CA:TRUE is a CA's.
+ * Evidence that a request is for a device's client certificate, which only a device CA issues
+ * (docs/profile.md#device-requests); null when there is none.
  */
-export function deviceEvidence({ known, subject }: Csr, factory: string): string | null {
-  if (known.basicConstraints?.ca) return null
-  const purposes = known.extKeyUsage ?? []
+export function deviceRequestEvidence({ parsedExtensions, subject }: Csr, factory: string): string | null {
+  if (parsedExtensions.basicConstraints?.ca) return null
+  const purposes = parsedExtensions.extKeyUsage ?? []
   if (purposes.includes('clientAuth') && !purposes.includes('serverAuth'))
-    return 'it asks for clientAuth and not for serverAuth'
+    return 'it requests clientAuth but not serverAuth'
   const [uuid] = attributeValues(subject, 'CN').filter(isUuid)
-  const hasDnsName = known.subjectAltName?.some(({ type }) => type === 'DNS') === true
+  const hasDnsName = parsedExtensions.subjectAltName?.some(({ type }) => type === 'DNS') === true
   if (uuid === undefined || hasDnsName || !attributeValues(subject, 'OU').includes(factory)) return null
-  return `its subject is that of a device of ${factory}, CN=${uuid}, and it asks for no DNS name`
+  return `its subject is that of a device of ${factory} (CN=${uuid}), and it requests no DNS name`
 }

@@ -17,43 +17,43 @@ import { KEY_USAGES, type KeyUsage } from './profiles.js'
 
 /** One extension of a certificate or a request (RFC 5280, 4.1.2.9). */
 export interface Extension {
-  /** The name of the table of oids.ts, or the dotted identifier. */
+  /** The name from oids.ts, or the dotted identifier. */
   readonly type: string
   readonly critical: boolean
-  /** The DER inside of extnValue. */
+  /** The DER inside extnValue. */
   readonly value: Uint8Array
 }
 
-/** The contents of the extensions that fpki knows, decoded. What a certificate does not have is null. */
-export interface KnownExtensions {
+/** The decoded values of the extensions that fpki uses; null for those that are absent. */
+export interface ParsedExtensions {
   readonly keyUsage: readonly KeyUsage[] | null
   readonly extKeyUsage: readonly string[] | null
   readonly basicConstraints: { readonly ca: boolean; readonly pathLenConstraint: number | null } | null
   readonly subjectKeyIdentifier: Uint8Array | null
-  /** The keyIdentifier member only. */
+  /** Only the keyIdentifier member. */
   readonly authorityKeyIdentifier: Uint8Array | null
   readonly subjectAltName: readonly GeneralName[] | null
 }
 
-/** A GeneralName (RFC 5280, 4.2.1.6): `DNS`, `IP`, `URI` and `email` in words; any other kind as hex. */
+/** A GeneralName (RFC 5280, 4.2.1.6). The value of `other` is its DER in hex. */
 export interface GeneralName {
   readonly type: 'DNS' | 'IP' | 'URI' | 'email' | 'other'
   readonly value: string
 }
 
-/** Reads an Extensions value (a SEQUENCE OF Extension). Throws a plain Error when it is none or one comes twice. */
+/** Parses an Extensions value. Throws a plain Error when it is malformed or contains an extension twice. */
 export function readExtensions(value: Der | undefined): readonly Extension[] {
   const extensions = sequenceMembers(value, 1, ANY).map(readExtension)
   const types = new Set(extensions.map(({ type }) => type))
-  if (types.size !== extensions.length) throw new Error('an extension comes twice')
+  if (types.size !== extensions.length) throw new Error('it has duplicate extensions')
   return extensions
 }
 
 function readExtension(value: Der): Extension {
   const parts = sequenceMembers(value, 2, 3)
   const critical = parts.length === 3
-  // DER leaves a DEFAULT FALSE out.
-  if (critical && !readBoolean(parts[1])) throw new Error('an extension says that it is not critical')
+  // DER omits DEFAULT values.
+  if (critical && !readBoolean(parts[1])) throw new Error('an extension encodes critical=FALSE, which is not valid DER')
   return {
     type: oidName(readObjectIdentifier(parts[0])),
     critical,
@@ -61,8 +61,8 @@ function readExtension(value: Der): Extension {
   }
 }
 
-/** The values of the extensions that the profiles speak of. Throws a plain Error when one does not parse. */
-export function knownExtensions(extensions: readonly Extension[]): KnownExtensions {
+/** Decodes the extensions that the profiles use. Throws a plain Error when one is malformed. */
+export function parseExtensions(extensions: readonly Extension[]): ParsedExtensions {
   const read = <T>(type: string, decode: (value: Der) => T): T | null => {
     const extension = extensions.find((candidate) => candidate.type === type)
     return extension === undefined ? null : decode(parseDer(extension.value))
@@ -77,7 +77,7 @@ export function knownExtensions(extensions: readonly Extension[]): KnownExtensio
   }
 }
 
-/** A name as people read it: `DNS:gateway.example`. */
+/** Formats a name as OpenSSL does: `DNS:gateway.example`. */
 export function formatGeneralName({ type, value }: GeneralName): string {
   return `${type}:${value}`
 }
@@ -86,7 +86,7 @@ function decodeKeyUsage(value: Der): readonly KeyUsage[] {
   const octets = readBitString(value)
   const usages = KEY_USAGES.filter((_, bit) => ((octets[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0)
   // RFC 5280, 4.2.1.3: at least one bit must be set.
-  if (usages.length === 0) throw new Error('its keyUsage is for nothing')
+  if (usages.length === 0) throw new Error('its keyUsage has no bit set')
   return usages
 }
 
@@ -94,25 +94,25 @@ function decodeExtKeyUsage(value: Der): readonly string[] {
   return sequenceMembers(value, 1, ANY).map((purpose) => oidName(readObjectIdentifier(purpose)))
 }
 
-function decodeBasicConstraints(value: Der): KnownExtensions['basicConstraints'] {
+function decodeBasicConstraints(value: Der): ParsedExtensions['basicConstraints'] {
   const members = sequenceMembers(value, 0, 2)
   const ca = members[0]?.tag === TAG.boolean ? members[0] : undefined
   const [limit, more] = ca === undefined ? members : members.slice(1)
   const pathLenConstraint = limit === undefined ? null : Number(readInteger(limit))
-  if (more !== undefined || (pathLenConstraint ?? 0) < 0) throw new Error('its basicConstraints are broken')
+  if (more !== undefined || (pathLenConstraint ?? 0) < 0) throw new Error('its basicConstraints are malformed')
   return { ca: ca !== undefined && readBoolean(ca), pathLenConstraint }
 }
 
-/** The keyIdentifier of a parsed authorityKeyIdentifier (RFC 5280, 4.2.1.1); null when it has none. */
+/** The keyIdentifier of an authorityKeyIdentifier (RFC 5280, 4.2.1.1); null when absent. */
 export function decodeAuthorityKeyIdentifier(value: Der): Uint8Array | null {
   const members = sequenceMembers(value, 0, 3)
   // keyIdentifier, authorityCertIssuer (which is constructed), authorityCertSerialNumber.
-  const isKnown = ({ tag }: Der) => [0x80, 0xa1, 0x82].includes(tag)
-  if (!members.every(isKnown)) throw new Error('its authorityKeyIdentifier is broken')
+  const isMember = ({ tag }: Der) => [0x80, 0xa1, 0x82].includes(tag)
+  if (!members.every(isMember)) throw new Error('its authorityKeyIdentifier is malformed')
   return members.find((member) => isTagged(member, 0))?.content ?? null
 }
 
-/** The tags of the kinds that have words (RFC 5280, 4.2.1.6). */
+/** The tags of the named types (RFC 5280, 4.2.1.6). */
 const NAME_TAGS = { email: 1, DNS: 2, URI: 6, IP: 7 } as const
 
 function decodeGeneralName(value: Der): GeneralName {

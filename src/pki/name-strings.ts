@@ -13,23 +13,23 @@ const MAX_CHARACTERS: ReadonlyMap<string, number> = new Map([
   ['emailAddress', 255],
 ])
 
-/** What each string type can hold (X.680, 41), as far as every reader agrees on it. */
+/** The characters of each string type (X.680, 41) that all parsers agree on. */
 const CHARACTERS: Readonly<Record<string, RegExp>> = {
   UTF8String: /^/,
   PrintableString: /^[A-Za-z0-9 '()+,./:=?-]*$/,
   NumericString: /^[0-9 ]*$/,
   IA5String: /^[\x00-\x7f]*$/,
-  // Beyond ASCII some take it for Latin-1 and some for UTF-8.
+  // Beyond ASCII, some parsers read Latin-1 and some UTF-8.
   TeletexString: /^[\x00-\x7f]*$/,
   BMPString: /^[^\ud800-\udfff]*$/,
 }
 
-/** The largest number in an object identifier that Go reads. */
+/** The largest arc of an object identifier that Go parses. */
 const MAX_ARC = 2n ** 31n - 1n
 
 /**
- * What is wrong with the strings of a name, such that OpenSSL, Go or Python would read it otherwise than the others, or not
- * at all (RFC 5280, 4.1.2.4 and appendix A.1); null: nothing.
+ * Why OpenSSL, Go and Python would disagree about the strings of a name, or reject it (RFC 5280, 4.1.2.4 and appendix A.1);
+ * null when they agree.
  */
 export function nameProblem({ attributes }: Name): string | null {
   const problems = attributes.flatMap((attribute) => attributeProblem(attribute) ?? [])
@@ -39,14 +39,14 @@ export function nameProblem({ attributes }: Name): string | null {
 function attributeProblem({ type, value, encoding }: NameAttribute): string | null {
   const characters = CHARACTERS[encoding]
   if (type.split('.').some((arc) => /^\d{10,}$/.test(arc) && BigInt(arc) > MAX_ARC))
-    return `the attribute type ${type} has a number above ${MAX_ARC}, which many programs cannot read`
+    return `the attribute type ${type} contains a number above ${MAX_ARC}, which many programs cannot read`
   if (characters === undefined) return `${type} is a ${encoding}, which many programs cannot read`
   const shown = JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value)
   if (!characters.test(value)) return `${type} is not a valid ${encoding}: ${shown}`
   if (value === '') return `${type} is empty`
-  if (/\p{Cc}/u.test(value)) return `${type} has a control character: ${shown}`
+  if (/\p{Cc}/u.test(value)) return `${type} contains a control character: ${shown}`
   const size = [...value].length
-  if (type === 'C' && size !== 2) return `C is ${shown}, and a country code has exactly 2 characters`
+  if (type === 'C' && size !== 2) return `C is ${shown}, but a country code has exactly 2 characters`
   const limit = MAX_CHARACTERS.get(type)
-  return limit !== undefined && size > limit ? `${type} has ${size} characters, and at most ${limit} are allowed` : null
+  return limit !== undefined && size > limit ? `${type} has ${size} characters; at most ${limit} are allowed` : null
 }

@@ -1,4 +1,4 @@
-/** Every object identifier that fpki reads, writes or prints, in one table: [identifier, name]. */
+/** Every object identifier that fpki uses: [identifier, name]. */
 const OIDS = [
   // Attribute types of names (RFC 5280, appendix A.1; RFC 4519)
   ['2.5.4.3', 'CN'],
@@ -43,7 +43,7 @@ const OIDS = [
   ['1.2.840.113549.1.1.11', 'sha256WithRSAEncryption'],
   ['1.2.840.113549.1.1.12', 'sha384WithRSAEncryption'],
   ['1.2.840.113549.1.1.13', 'sha512WithRSAEncryption'],
-  // Those that only lint looks at (RFC 8017, RFC 8410)
+  // Used by lint only (RFC 8017, RFC 8410)
   ['1.2.840.10045.4.1', 'ecdsa-with-SHA1'],
   ['1.2.840.10045.4.3.1', 'ecdsa-with-SHA224'],
   ['1.2.840.113549.1.1.4', 'md5WithRSAEncryption'],
@@ -79,7 +79,7 @@ const OIDS = [
   ['1.2.840.113549.1.9.20', 'friendlyName'],
   ['1.2.840.113549.1.9.21', 'localKeyID'],
   ['2.16.840.1.101.3.4.2.1', 'SHA-256'],
-  // Backups: CMS envelopes (RFC 5083, RFC 5084, RFC 3211, RFC 4055, RFC 5753, RFC 3565)
+  // CMS envelopes of backups (RFC 5083, RFC 5084, RFC 3211, RFC 4055, RFC 5753, RFC 3565)
   ['1.2.840.113549.1.9.16.1.23', 'authEnvelopedData'],
   ['2.16.840.1.101.3.4.1.46', 'aes256-GCM'],
   ['1.2.840.113549.1.9.16.3.9', 'PWRI-KEK'],
@@ -97,18 +97,18 @@ const OIDS = [
   ['1.3.6.1.4.1.311.21.20', 'msClientInformation'],
 ] as const
 
-/** The names of the table, so that a misspelt one does not compile. */
+/** The names in the table, so that a misspelt one does not compile. */
 export type OidName = (typeof OIDS)[number][1]
 
 const NAMES: ReadonlyMap<string, OidName> = new Map(OIDS)
 const IDENTIFIERS: ReadonlyMap<string, string> = new Map(OIDS.map(([identifier, name]) => [name, identifier]))
 
-/** The name of an object identifier, or its dotted form when the table does not know it. */
+/** The name of an object identifier, or its dotted form when it is not in the table. */
 export function oidName(identifier: string): string {
   return NAMES.get(identifier) ?? identifier
 }
 
-/** The dotted form of a name of the table. */
+/** The dotted form of a name. */
 export function oid(name: OidName): string {
   return IDENTIFIERS.get(name) ?? name
 }

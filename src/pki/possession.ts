@@ -3,15 +3,15 @@ import type { Signer } from '../ports.js'
 import { type PublicKey, readPublicKey } from './public-key.js'
 import { statement } from './statement.js'
 
-/** Nothing that anybody could use as signed. */
+/** A message that is useless as a signed statement. */
 const MESSAGE = 'fpki: a proof of possession, and nothing else. '
 
 /**
- * Does the signer have the private key of this public key (SubjectPublicKeyInfo, DER)? It signs a message, and OpenSSL
- * verifies the signature: comparing public halves does not notice a damaged private one (RFC 4211, 4.1). Rejects with
- * what signing rejects with.
+ * Whether the signer has the private key of this public key (SubjectPublicKeyInfo, DER): it signs a message, and OpenSSL
+ * verifies the signature (RFC 4211, 4.1). Comparing public keys would not notice a damaged private key. Rejects when
+ * signing does.
  *
- * @param nonce what makes the message new, where a signature from earlier could be played back
+ * @param nonce prevents replay of an earlier signature
  */
 export async function provesPossession(
   { algorithm, sign }: Signer,

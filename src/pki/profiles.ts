@@ -1,9 +1,9 @@
 import type { OidName } from './oids.js'
 
-/** The bits of keyUsage that the profiles use, under the names of RFC 5280, 4.2.1.3. */
+/** A keyUsage bit, named as in RFC 5280, 4.2.1.3. */
 export type KeyUsage = (typeof KEY_USAGES)[number]
 
-/** All bits of keyUsage, by their position. */
+/** All keyUsage bits, by position. */
 export const KEY_USAGES = [
   'digitalSignature',
   'nonRepudiation',
@@ -16,18 +16,18 @@ export const KEY_USAGES = [
   'decipherOnly',
 ] as const
 
-/** One extension of a profile. Where the value is not said here, it comes from the key, the issuer or the CSR. */
+/** One extension of a profile. Values that are not given here are derived from the key, the issuer or the CSR. */
 export type ProfileExtension =
   | { readonly type: 'keyUsage'; readonly critical: boolean; readonly usages: readonly KeyUsage[] }
   | { readonly type: 'extKeyUsage'; readonly critical: boolean; readonly purposes: readonly OidName[] }
   | { readonly type: 'basicConstraints'; readonly critical: boolean; readonly pathLenConstraint: number | null }
   | { readonly type: 'subjectKeyIdentifier' | 'authorityKeyIdentifier' | 'subjectAltName'; readonly critical: boolean }
 
-/** What a kind of certificate looks like (docs/profile.md#profiles). */
+/** The profile of one kind of certificate (docs/profile.md#profiles). */
 export interface Profile {
   readonly name: string
   readonly years: number
-  /** Every extension, in the order of the certificate, which is fioctl's. basicConstraints stands for CA:TRUE. */
+  /** All extensions, in fioctl's order. basicConstraints implies CA:TRUE. */
   readonly extensions: readonly ProfileExtension[]
 }
 
@@ -43,7 +43,7 @@ export const ROOT_CA: Profile = {
   ],
 }
 
-/** `online-ca` and `local-ca`: they sign devices' client certificates. */
+/** `online-ca` and `local-ca`, which sign the client certificates of devices. */
 export const DEVICE_CA: Profile = {
   name: 'device CA',
   years: 10,
@@ -68,7 +68,7 @@ export const TLS_SERVER: Profile = {
   ],
 }
 
-/** A device's client certificate. fpki signs none; lint holds those of the registration reference against it. */
+/** A device's client certificate. fpki never signs one; lint checks those of the registration reference. */
 export const DEVICE: Profile = {
   name: 'device',
   years: 20,

@@ -5,7 +5,7 @@ import { bitString, sequence } from './der-write.js'
 import { sameOctets } from './octets.js'
 import { oid } from './oids.js'
 
-/** A public key of a kind that fpki signs or verifies with. */
+/** A public key of a supported type. */
 export type PublicKey =
   | { readonly kind: 'EC'; readonly curve: Curve; readonly spki: Uint8Array; readonly key: KeyObject }
   | {
@@ -19,7 +19,7 @@ export type PublicKey =
 /** The hash that goes with a curve. */
 export const HASH_OF_CURVE: Readonly<Record<Curve, Hash>> = { 'P-256': 'sha256', 'P-384': 'sha384', 'P-521': 'sha512' }
 
-/** Node's names of the curves. */
+/** Node's names for the curves. */
 export const NODE_CURVE: Readonly<Record<Curve, string>> = {
   'P-256': 'prime256v1',
   'P-384': 'secp384r1',
@@ -29,9 +29,8 @@ export const NODE_CURVE: Readonly<Record<Curve, string>> = {
 const CURVES: readonly Curve[] = ['P-256', 'P-384', 'P-521']
 
 /**
- * Reads a SubjectPublicKeyInfo: EC on a named curve of {@link Curve}, or RSA. `key` is the same when OpenSSL has read it
- * already. Throws a plain Error that says what is wrong with it: another kind, explicit curve parameters, a point that
- * is not on the curve.
+ * Parses a SubjectPublicKeyInfo: EC on a named curve of {@link Curve}, or RSA. Pass `key` when OpenSSL has already parsed
+ * it. Throws a plain Error for other types, explicit curve parameters, and points that are not on the curve.
  */
 export function readPublicKey(spki: Uint8Array, key: KeyObject = createKey(spki)): PublicKey {
   if (key.asymmetricKeyType === 'rsa') {
@@ -39,41 +38,42 @@ export function readPublicKey(spki: Uint8Array, key: KeyObject = createKey(spki)
     return { kind: 'RSA', bits: modulusLength, exponent: publicExponent, spki, key }
   }
   if (key.asymmetricKeyType === 'ec') return { kind: 'EC', curve: namedCurve(spki), spki, key }
-  throw new Error(`its key is of an unsupported kind, ${key.asymmetricKeyType}`)
+  throw new Error(`its key type is not supported: ${key.asymmetricKeyType}`)
 }
 
-/** Why an RSA key is not to be used; null: it is strong, or of another kind. */
+/** Why an RSA key is too weak; null for strong keys and for EC keys. */
 export function rsaWeakness(key: PublicKey): string | null {
   if (key.kind === 'EC') return null
-  if (key.bits < 2048) return `its RSA key has ${key.bits} bits; 2048 is the least`
-  // FIPS 186-5, A.1.1; with 1 a signature is the message itself.
-  if (key.exponent < 65_537n || key.exponent % 2n === 0n) return `its RSA key has the public exponent ${key.exponent}`
+  if (key.bits < 2048) return `its RSA key is too weak: ${key.bits} bits (the minimum is 2048)`
+  // FIPS 186-5, A.1.1; with exponent 1, a signature is the message itself.
+  if (key.exponent < 65_537n || key.exponent % 2n === 0n)
+    return `its RSA key has an unsafe public exponent: ${key.exponent}`
   return null
 }
 
-/** What people call the key: `EC P-256`, `RSA 2048`. */
+/** Formats the key type: `EC P-256`, `RSA 2048`. */
 export function formatKeyType(key: PublicKey): string {
   return key.kind === 'EC' ? `EC ${key.curve}` : `RSA ${key.bits}`
 }
 
 /**
- * The key identifier: the SHA-1 of the subjectPublicKey's octets (RFC 5280, 4.2.1.2, method 1). Tools that issue device
- * certificates compute the issuer's identifier this way, so a CA with any other one breaks their chains.
+ * The key identifier: SHA-1 of the subjectPublicKey (RFC 5280, 4.2.1.2, method 1). Tools that issue device certificates
+ * compute the issuer's identifier this way, so any other method would break their chains.
  */
 export function keyIdentifier(spki: Uint8Array): Uint8Array {
   const [, subjectPublicKey] = sequenceMembers(parseDer(spki), 2)
   return createHash('sha1').update(readOctetBitString(subjectPublicKey)).digest()
 }
 
-/** Is the point of this EC key (SubjectPublicKeyInfo, DER) in another form than the uncompressed one (SEC 1, 2.3.3)? */
+/** Whether the point of this EC key (SubjectPublicKeyInfo, DER) is not in uncompressed form (SEC 1, 2.3.3). */
 export function isCompressed(spki: Uint8Array): boolean {
   const [, subjectPublicKey] = sequenceMembers(parseDer(spki), 2)
   return readOctetBitString(subjectPublicKey)[0] !== 0x04
 }
 
 /**
- * A SubjectPublicKeyInfo (DER) with its point uncompressed (SEC 1, 2.3.3), the one form that everybody reads; any other key
- * as it is. Throws a plain Error when the point is not on its curve, or the curve is unsupported.
+ * A SubjectPublicKeyInfo (DER) with its point uncompressed (SEC 1, 2.3.3), the only form that all software supports; other
+ * keys unchanged. Throws a plain Error when the point is not on its curve, or the curve is not supported.
  */
 export function uncompressedSpki(spki: Uint8Array): Uint8Array {
   const [algorithm, subjectPublicKey] = sequenceMembers(parseDer(spki), 2)
@@ -84,14 +84,14 @@ export function uncompressedSpki(spki: Uint8Array): Uint8Array {
   return sequence(rawDer(algorithm), bitString(Buffer.from(point)))
 }
 
-/** Are they the same key (SubjectPublicKeyInfo, DER), in whichever form each has its point? Throws as the above does. */
+/** Whether two SubjectPublicKeyInfos (DER) contain the same key, in any point form. Throws like {@link uncompressedSpki}. */
 export function sameSpki(a: Uint8Array, b: Uint8Array): boolean {
   return sameOctets(uncompressedSpki(a), uncompressedSpki(b))
 }
 
-/** Are they the same key, whichever way each is encoded? */
+/** Whether two keys are the same, however they are encoded. */
 export function sameKey(a: PublicKey, b: PublicKey): boolean {
-  // Asked of an RSA and an EC key, OpenSSL leaves an error behind that Node takes for one of the next key it reads.
+  // Comparing RSA with EC leaves an error in OpenSSL's queue, which Node then reports for the next key it parses.
   return a.kind === b.kind && a.key.equals(b.key)
 }
 
@@ -99,17 +99,17 @@ function createKey(spki: Uint8Array): KeyObject {
   try {
     return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
   } catch (cause) {
-    throw new Error('its key does not hold (unknown kind, or a point that is not on its curve)', { cause })
+    throw new Error('its key is invalid (an unknown type, or a point that is not on its curve)', { cause })
   }
 }
 
-/** The curve must be named in the key itself: explicit parameters can imitate a known curve with another generator. */
+/** Requires a named curve: explicit parameters can imitate a standard curve with a different generator. */
 function namedCurve(spki: Uint8Array): Curve {
   const [algorithm] = sequenceMembers(parseDer(spki), 2)
   const [, parameters] = sequenceMembers(algorithm, 1, 2)
-  if (parameters?.tag !== TAG.objectIdentifier) throw new Error('its EC key does not name a curve')
+  if (parameters?.tag !== TAG.objectIdentifier) throw new Error('its EC key does not use a named curve')
   const identifier = readObjectIdentifier(parameters)
   const curve = CURVES.find((candidate) => oid(candidate) === identifier)
-  if (curve === undefined) throw new Error(`its EC key is on an unsupported curve, ${identifier}`)
+  if (curve === undefined) throw new Error(`its EC key is on an unsupported curve (${identifier})`)
   return curve
 }

@@ -17,17 +17,17 @@ import { decodeOnePem } from './pem.js'
 import { readAlgorithm, readTime } from './read-certificate.js'
 import type { Signed } from './signature.js'
 
-/** One certificate that a CRL names (RFC 5280, 5.1.2.6 and 5.3). */
+/** One entry of a CRL (RFC 5280, 5.1.2.6 and 5.3). */
 interface CrlEntry {
   readonly serialNumber: bigint
   readonly revocationDate: Date
-  /** RFC 5280, 5.3.1; null: the entry says none. */
+  /** RFC 5280, 5.3.1; null when absent. */
   readonly reasonCode: number | null
 }
 
-/** A certificate revocation list (RFC 5280, 5.1), read strictly. `tbs`, `algorithm` and `signature` are for isSignedBy. */
+/** A strictly parsed certificate revocation list (RFC 5280, 5.1). */
 export interface Crl extends Signed {
-  /** 2, or 1 when it has no version; only 2 has extensions. */
+  /** 1 when the version is absent; only version 2 has extensions. */
   readonly version: 1 | 2
   readonly issuer: Name
   readonly thisUpdate: Date
@@ -35,44 +35,44 @@ export interface Crl extends Signed {
   readonly crlNumber: bigint | null
   /** The keyIdentifier member only. */
   readonly authorityKeyIdentifier: Uint8Array | null
-  /** In the order of the list. */
+  /** In the order of the encoding. */
   readonly entries: readonly CrlEntry[]
   readonly extensions: readonly Extension[]
   readonly der: Uint8Array
 }
 
-/** A hundred thousand entries and more; it is read at once. */
+/** Room for more than a hundred thousand entries. */
 const MAX_CRL_BYTES = 10 * 1024 * 1024
 
 /**
- * Reads a CRL, PEM (one block, `X509 CRL`) or DER; its signature is not looked at. `what` names it in errors.
+ * Parses a CRL, PEM (one `X509 CRL` block) or DER, without verifying its signature. `what` names it in errors.
  *
- * @throws FpkiError ERR_BAD_FILE when it is none, is not DER, is over {@link MAX_CRL_BYTES}, names a serial twice, or has
- *   a critical extension that fpki does not know (RFC 5280, 5.2: such a list must not be used)
+ * @throws FpkiError ERR_BAD_FILE when it is malformed, larger than {@link MAX_CRL_BYTES}, lists a serial number twice, or
+ *   has an unknown critical extension (RFC 5280, 5.2: such a CRL must not be used)
  */
 export function readCrl(crl: string | Uint8Array, what: string): Crl {
-  // The text of a PEM block is a third longer than what it holds.
+  // Base64 makes the text a third longer.
   if (crl.length > (typeof crl === 'string' ? 1.5 : 1) * MAX_CRL_BYTES) throw badCrl(what, 'it is larger than 10 MB')
   const der = typeof crl === 'string' ? decodeOnePem('X509 CRL', crl, what) : crl
   try {
     const [tbs, outer, signature] = sequenceMembers(parseDer(der), 3)
     const { algorithm, algorithmDer, ...list } = readTbs(tbs)
-    if (!sameOctets(algorithmDer, rawDer(outer))) throw new Error('its two algorithms differ')
+    if (!sameOctets(algorithmDer, rawDer(outer))) throw new Error('its inner and outer signature algorithms differ')
     return { ...list, algorithm, tbs: rawDer(tbs), signature: readOctetBitString(signature), der }
   } catch (cause) {
     throw badCrl(what, cause instanceof Error ? cause.message : String(cause), cause)
   }
 }
 
-/** Reads a DER TBSCertList, before it has a signature. Throws a plain Error. */
+/** Parses a TBSCertList (DER) that is not signed yet. Throws a plain Error. */
 export function readTbsCrl(der: Uint8Array) {
   return readTbs(parseDer(der))
 }
 
 function readTbs(value: Der | undefined) {
   const members = [...sequenceMembers(value, 3, 7)]
-  const take = (holds: (member: Der) => boolean) =>
-    members[0] !== undefined && holds(members[0]) ? members.shift() : undefined
+  const take = (isPresent: (member: Der) => boolean) =>
+    members[0] !== undefined && isPresent(members[0]) ? members.shift() : undefined
   const version = readVersion(take(({ tag }) => tag === TAG.integer))
   const algorithm = members.shift()
   const issuer = members.shift()
@@ -80,7 +80,7 @@ function readTbs(value: Der | undefined) {
   const nextUpdate = take(({ tag }) => tag === TAG.utcTime || tag === TAG.generalizedTime)
   const entries = readEntries(take(({ tag }) => tag === TAG.sequence))
   const extensions = readListExtensions(take(({ tag }) => tag === 0xa0))
-  if (members.length > 0) throw new Error('it has a member that no CRL has')
+  if (members.length > 0) throw new Error('it has an unexpected member')
   requireVersion2For(version, extensions, entries)
   return {
     version,
@@ -97,7 +97,7 @@ function readTbs(value: Der | undefined) {
 }
 
 function readVersion(value: Der | undefined): 1 | 2 {
-  if (value !== undefined && readInteger(value) !== 1n) throw new Error('it is not of version 2')
+  if (value !== undefined && readInteger(value) !== 1n) throw new Error('its version is not 2')
   return value === undefined ? 1 : 2
 }
 
@@ -109,14 +109,14 @@ interface ReadEntry {
 function readEntries(value: Der | undefined): readonly ReadEntry[] {
   const entries = value === undefined ? [] : sequenceMembers(value, 1, ANY).map(readEntry)
   const serials = new Set(entries.map(({ entry }) => entry.serialNumber))
-  if (serials.size !== entries.length) throw new Error('it names a serial number twice')
+  if (serials.size !== entries.length) throw new Error('it lists a serial number twice')
   return entries
 }
 
 function readEntry(value: Der): ReadEntry {
   const [serialNumber, revocationDate, wrapped] = sequenceMembers(value, 2, 3)
   const extensions = wrapped === undefined ? [] : readExtensions(wrapped)
-  requireKnown(extensions, ['reasonCode'])
+  requireNoUnknownCritical(extensions, ['reasonCode'])
   const reasonCode = extensionValue(extensions, 'reasonCode', readReasonCode)
   return {
     entry: { serialNumber: readInteger(serialNumber), revocationDate: readTime(revocationDate), reasonCode },
@@ -127,25 +127,24 @@ function readEntry(value: Der): ReadEntry {
 /** CRLReason (RFC 5280, 5.3.1): 0 to 10 without 7. */
 function readReasonCode(value: Der): number {
   const reason = Number(readInteger(value, 'enumerated'))
-  if (reason < 0 || reason > 10 || reason === 7)
-    throw new Error(`an entry has the reason ${reason}, which there is not`)
+  if (reason < 0 || reason > 10 || reason === 7) throw new Error(`an entry has the undefined reason code ${reason}`)
   return reason
 }
 
 function readListExtensions(value: Der | undefined): readonly Extension[] {
   const extensions = value === undefined ? [] : readExtensions(taggedMembers(value, 0, 1)[0])
-  requireKnown(extensions, ['cRLNumber', 'authorityKeyIdentifier'])
+  requireNoUnknownCritical(extensions, ['cRLNumber', 'authorityKeyIdentifier'])
   return extensions
 }
 
-function requireKnown(extensions: readonly Extension[], known: readonly string[]): void {
-  const other = extensions.find(({ type, critical }) => critical && !known.includes(type))
-  if (other !== undefined) throw new Error(`it has a critical extension that fpki does not know, ${other.type}`)
+function requireNoUnknownCritical(extensions: readonly Extension[], supported: readonly string[]): void {
+  const other = extensions.find(({ type, critical }) => critical && !supported.includes(type))
+  if (other !== undefined) throw new Error(`it has an unknown critical extension (${other.type})`)
 }
 
 function requireVersion2For(version: 1 | 2, list: readonly Extension[], entries: readonly ReadEntry[]): void {
-  const some = list.length > 0 || entries.some(({ extensions }) => extensions.length > 0)
-  if (version === 1 && some) throw new Error('it has extensions and is not of version 2')
+  const hasExtensions = list.length > 0 || entries.some(({ extensions }) => extensions.length > 0)
+  if (version === 1 && hasExtensions) throw new Error('it has extensions, but its version is not 2')
 }
 
 function extensionValue<T>(extensions: readonly Extension[], type: string, decode: (value: Der) => T): T | null {
@@ -156,8 +155,8 @@ function extensionValue<T>(extensions: readonly Extension[], type: string, decod
 function badCrl(what: string, reason: string, cause?: unknown): FpkiError {
   return new FpkiError(
     'ERR_BAD_FILE',
-    `${what} is not a CRL that holds: ${reason}.`,
-    'Look at it with `openssl crl -text`, and get it again from where it was made.',
+    `${what} is not a valid CRL: ${reason}.`,
+    'Inspect it with `openssl crl -text`, and get a new copy from its issuer.',
     { cause },
   )
 }

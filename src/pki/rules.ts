@@ -1,6 +1,6 @@
 import type { Curve } from '../ports.js'
 import { parseDer, rawDer, readBitString, sequenceMembers } from './der.js'
-import type { GeneralName } from './extensions.js'
+import type { GeneralName, ParsedExtensions } from './extensions.js'
 import { type Name, sameName } from './name.js'
 import { equivalentNames } from './name-comparison.js'
 import { nameProblem } from './name-strings.js'
@@ -12,23 +12,23 @@ import { ECDSA_OF_CURVE } from './signature.js'
 import { type CertificateTemplate, extensionsFor, issuerKeyIdentifier } from './template.js'
 import { latestEnd, type Validity } from './validity.js'
 
-/** What a TBSCertificate is checked against. */
+/** What a TBSCertificate should be. */
 interface Intent {
   readonly template: CertificateTemplate
-  /** That of the key that signs. */
+  /** The curve of the signing key. */
   readonly curve: Curve
 }
 
-/** One thing that must hold before a certificate is signed. */
+/** A condition for signing a certificate. */
 export interface Rule {
   readonly id: string
-  /** Where it is written. */
+  /** Its source. */
   readonly cite: string
-  /** null: it holds; else what is wrong. */
+  /** Returns what is wrong; null when the rule is met. */
   readonly check: (tbs: TbsCertificate, intent: Intent) => string | null
 }
 
-/** All of them. They look at what the octets say, as fpki's own reader reads them. */
+/** All rules. They check the encoded octets as fpki's own parser reads them. */
 export const RULES: readonly Rule[] = [
   {
     id: 'serial-number',
@@ -39,7 +39,7 @@ export const RULES: readonly Rule[] = [
       serialNumberOctets <= 20 &&
       serialNumber === BigInt(`0x${Buffer.from(template.serialNumber).toString('hex')}`)
         ? null
-        : `the serial number is ${serialNumber}, ${serialNumberOctets} octets long`,
+        : `unexpected serial number ${serialNumber} (${serialNumberOctets} octets)`,
   },
   {
     id: 'signature-algorithm',
@@ -48,15 +48,16 @@ export const RULES: readonly Rule[] = [
       // ECDSA's identifiers have no parameters (RFC 5758, 3.2).
       signature === ECDSA_OF_CURVE[curve] && sequenceMembers(parseDer(algorithm), 1, 2).length === 1
         ? null
-        : "the algorithm is not that of the issuer's key",
+        : "the signature algorithm does not match the issuer's key",
   },
   {
     id: 'issuer-is-ca',
     cite: 'RFC 5280 4.2.1.9 and 4.2.1.3',
     check: (_, { template: { issuer } }) =>
-      issuer === null || (issuer.known.basicConstraints?.ca && issuer.known.keyUsage?.includes('keyCertSign'))
+      issuer === null ||
+      (issuer.parsedExtensions.basicConstraints?.ca && issuer.parsedExtensions.keyUsage?.includes('keyCertSign'))
         ? null
-        : 'the issuer is not a CA that may sign certificates',
+        : 'the issuer is not a CA with keyCertSign',
   },
   {
     id: 'issuer-name',
@@ -79,13 +80,13 @@ export const RULES: readonly Rule[] = [
     check: (tbs, { template: { issuer } }) =>
       issuer === null || !equivalentNames(tbs.subject, issuer.subject)
         ? null
-        : "the subject is the issuer's own name, in these or other letters",
+        : "the subject equals the issuer's name (case and string types do not matter)",
   },
   {
     id: 'public-key-kept',
     cite: 'RFC 5280 4.1.2.7',
     check: (tbs, { template: { spki } }) =>
-      sameOctets(tbs.spki, spki) ? null : 'the public key is not the one asked for',
+      sameOctets(tbs.spki, spki) ? null : 'the public key is not the requested one',
   },
   {
     id: 'validity-order',
@@ -98,7 +99,7 @@ export const RULES: readonly Rule[] = [
     check: ({ notBefore, notAfter }, { template: { issuer } }) =>
       issuer === null || (notBefore >= issuer.notBefore && notAfter <= issuer.notAfter)
         ? null
-        : 'the certificate would begin before its issuer or outlive it',
+        : 'the certificate would be valid before or after its issuer',
   },
   {
     id: 'validity-as-profile',
@@ -112,9 +113,9 @@ export const RULES: readonly Rule[] = [
     id: 'extensions-as-profile',
     cite: 'docs/profile.md#extensions',
     check: (tbs, { template }) => {
-      const wanted = extensionsFor(template).map(({ type, critical }) => `${type} ${critical}`)
-      const found = tbs.extensions.map(({ type, critical }) => `${type} ${critical}`)
-      return wanted.join() === found.join() ? null : `the extensions are ${found.join(', ')}`
+      const expected = extensionsFor(template).map(({ type, critical }) => `${type} ${critical}`)
+      const actual = tbs.extensions.map(({ type, critical }) => `${type} ${critical}`)
+      return expected.join() === actual.join() ? null : `unexpected extensions: ${actual.join(', ')}`
     },
   },
   {
@@ -122,36 +123,44 @@ export const RULES: readonly Rule[] = [
     cite: 'docs/profile.md#extensions; RFC 5280 4.2.1',
     check: (tbs, { template }) => {
       const wrong = extensionsFor(template).find(
-        (spec, at) => !isAsMeant(spec, tbs.known, template) || !isShortest(spec.type, tbs.extensions[at]?.value),
+        (spec, at) =>
+          !matchesTemplate(spec, tbs.parsedExtensions, template) || !isShortest(spec.type, tbs.extensions[at]?.value),
       )
-      return wrong === undefined ? null : `${wrong.type} is not as the profile has it`
+      return wrong === undefined ? null : `${wrong.type} does not match the profile`
     },
   },
 ]
 
-function isAsMeant(spec: ProfileExtension, known: TbsCertificate['known'], template: CertificateTemplate): boolean {
+function matchesTemplate(
+  spec: ProfileExtension,
+  parsedExtensions: ParsedExtensions,
+  template: CertificateTemplate,
+): boolean {
   switch (spec.type) {
     case 'keyUsage':
-      return known.keyUsage?.join() === spec.usages.join()
+      return parsedExtensions.keyUsage?.join() === spec.usages.join()
     case 'extKeyUsage':
-      return known.extKeyUsage?.join() === spec.purposes.join()
+      return parsedExtensions.extKeyUsage?.join() === spec.purposes.join()
     case 'basicConstraints':
-      return known.basicConstraints?.ca === true && known.basicConstraints.pathLenConstraint === spec.pathLenConstraint
+      return (
+        parsedExtensions.basicConstraints?.ca === true &&
+        parsedExtensions.basicConstraints.pathLenConstraint === spec.pathLenConstraint
+      )
     case 'subjectKeyIdentifier':
-      return sameOctets(known.subjectKeyIdentifier, keyIdentifier(template.spki))
+      return sameOctets(parsedExtensions.subjectKeyIdentifier, keyIdentifier(template.spki))
     case 'authorityKeyIdentifier':
-      return sameOctets(known.authorityKeyIdentifier, issuerKeyIdentifier(template))
+      return sameOctets(parsedExtensions.authorityKeyIdentifier, issuerKeyIdentifier(template))
     case 'subjectAltName':
-      return sameNames(known.subjectAltName ?? [], template.names)
+      return sameNames(parsedExtensions.subjectAltName ?? [], template.names)
   }
 }
 
-/** What the decoded value does not show: bits and members that mean nothing, or that no profile has. */
+/** Whether the encoding contains no more than the decoded value: no trailing zero bits, no additional members. */
 function isShortest(type: ProfileExtension['type'], value: Uint8Array = new Uint8Array()): boolean {
   const der = parseDer(value)
-  // X.690, 11.2.2: a list of named bits ends with a bit that is set.
+  // X.690, 11.2.2: a named bit list ends with a bit that is set.
   if (type === 'keyUsage') return ((readBitString(der).at(-1) ?? 0) >> (der.content[0] ?? 0)) % 2 === 1
-  // The keyIdentifier alone, as fioctl has it.
+  // Only the keyIdentifier, like fioctl.
   return type !== 'authorityKeyIdentifier' || rawDer(sequenceMembers(der, 1, 3)[0]).length === der.content.length
 }
 
@@ -163,11 +172,11 @@ function within({ years }: Profile, { notBefore, notAfter }: Validity): boolean 
   return notAfter <= latestEnd(notBefore, years)
 }
 
-function sameNameOr(found: Name, wanted: Name, what: string): string | null {
-  return sameName(found, wanted) ? null : `the ${what} is not kept octet by octet`
+function sameNameOr(actual: Name, expected: Name, what: string): string | null {
+  return sameName(actual, expected) ? null : `the ${what} was not copied exactly`
 }
 
-/** Are they the same moment? */
+/** Whether two dates are the same time. */
 export function sameTime(a: Date, b: Date): boolean {
   return a.getTime() === b.getTime()
 }

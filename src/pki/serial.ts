@@ -1,8 +1,8 @@
 import type { Random } from '../ports.js'
 
 /**
- * A serialNumber: positive, 20 octets exactly, 158 of its bits random (RFC 5280, 4.1.2.2 allows 20 at most, and fioctl's
- * need 21 half of the time). The first octet is 0x40 to 0x7f: never negative, never zero, never shorter.
+ * A new serial number of exactly 20 octets, the maximum of RFC 5280 (4.1.2.2), with 158 random bits. The first octet is 0x40
+ * to 0x7f, so that the number is positive and has no leading zeros.
  */
 export function newSerialNumber(random: Random): Uint8Array {
   const octets = Uint8Array.from(random.bytes(20))

@@ -2,21 +2,21 @@ import { toDnsName } from './csr-policy.js'
 import type { GeneralName } from './extensions.js'
 
 /**
- * A name of a server as it is shown and compared: a DNS name in its ASCII form and in lower case, or an IP address (IPv6 as
- * RFC 5952 writes it). null when `text` is neither.
+ * The canonical form of a server name: a DNS name in lower-case ASCII form, or an IP address (IPv6 as in RFC 5952). null when
+ * `text` is neither.
  */
 export function toServerName(text: string): string | null {
   if (isIPv4(text)) return text
   return shortIPv6(text) ?? toDnsName(text)
 }
 
-/** Server names as subjectAltName has them: DNS names before IP addresses. Each must be from {@link toServerName}. */
+/** Names for subjectAltName, DNS names before IP addresses. Each must come from {@link toServerName}. */
 export function serverNames(names: readonly string[]): readonly GeneralName[] {
   const all = names.map(generalName)
   return [...all.filter(({ type }) => type === 'DNS'), ...all.filter(({ type }) => type !== 'DNS')]
 }
 
-/** The names of a server in certificates, DNS names before IP addresses, as URLs have them: IPv6 in brackets. */
+/** The names of a server as URL hosts (IPv6 in brackets), DNS names before IP addresses. */
 export function urlHosts(names: readonly GeneralName[]): readonly string[] {
   const dns = names.flatMap(({ type, value }) => (type === 'DNS' ? [value] : []))
   const ip = names.flatMap(({ type, value }) => (type === 'IP' ? [value] : []))
@@ -35,14 +35,14 @@ function isIPv4(text: string): boolean {
   )
 }
 
-/** null: it is no IPv6 address. URL knows all forms; a zone is not one of them. */
+/** The canonical form of an IPv6 address without a zone; null when `text` is not one. */
 function shortIPv6(text: string): string | null {
   if (!/^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/.test(text)) return null
   const url = `http://[${text}]`
   return URL.canParse(url) ? new URL(url).hostname.slice(1, -1) : null
 }
 
-/** All digits of an address, as {@link GeneralName} has them. */
+/** All digits of an address, the form of {@link GeneralName}. */
 function longIPv6(short: string): string {
   const [head = [], tail = []] = short.split('::').map((part) => part.split(':').filter((group) => group !== ''))
   const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0')

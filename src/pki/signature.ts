@@ -10,7 +10,7 @@ export const ECDSA_OF_CURVE: Readonly<Record<Curve, OidName>> = {
   'P-521': 'ecdsa-with-SHA512',
 }
 
-/** The hashes of the signatures that fpki takes; anything older is refused. */
+/** The hashes of the supported signature algorithms. */
 const HASHES: Readonly<Record<string, string>> = {
   'ecdsa-with-SHA256': 'sha256',
   'ecdsa-with-SHA384': 'sha384',
@@ -20,7 +20,7 @@ const HASHES: Readonly<Record<string, string>> = {
   sha512WithRSAEncryption: 'sha512',
 }
 
-/** Octets that were signed: their DER, the name of the algorithm, and the signature. */
+/** A signed structure: the signed DER, the name of the algorithm, and the signature. */
 export interface Signed {
   readonly tbs: Uint8Array
   readonly algorithm: string
@@ -28,14 +28,14 @@ export interface Signed {
 }
 
 /**
- * Is the signature one of `publicKey` over these octets? Checked by OpenSSL. Throws a plain Error when the algorithm is
- * not one that fpki takes, or not one for this key.
+ * Whether the signature verifies with `publicKey`, according to OpenSSL. Throws a plain Error when the algorithm is not
+ * supported, or does not match the key type.
  */
 export function isSignedBy({ tbs, algorithm, signature }: Signed, publicKey: PublicKey): boolean {
   const hash = HASHES[algorithm]
   const isEcdsa = algorithm.startsWith('ecdsa')
   if (hash === undefined || isEcdsa !== (publicKey.kind === 'EC')) {
-    throw new Error(`its signature is of an unsupported kind, ${algorithm}`)
+    throw new Error(`its signature algorithm is not supported: ${algorithm}`)
   }
   return createVerify(hash).update(tbs).verify(publicKey.key, signature)
 }

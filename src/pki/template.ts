@@ -5,9 +5,9 @@ import { keyIdentifier } from './public-key.js'
 import type { Certificate } from './read-certificate.js'
 import type { Validity } from './validity.js'
 
-/** What a new certificate is to say. */
+/** The contents of a new certificate. */
 export interface CertificateTemplate {
-  /** What it is for, `tls-crt` for instance; it appears in messages only. */
+  /** What the certificate is for, such as `tls-crt`; used in messages only. */
   readonly role: string
   readonly profile: Profile
   /** Big-endian octets of a positive INTEGER. */
@@ -16,15 +16,14 @@ export interface CertificateTemplate {
   readonly subject: Name
   /** The subject's key: SubjectPublicKeyInfo, DER. */
   readonly spki: Uint8Array
-  /** Who signs; null for a root, which signs itself. */
+  /** null for a self-signed root. */
   readonly issuer: Certificate | null
-  /** For subjectAltName, where the profile has one; empty: the extension is left out. */
+  /** For subjectAltName, if the profile has it; the extension is omitted when empty. */
   readonly names: readonly GeneralName[]
 }
 
 /**
- * The extensions that a certificate from `template` has, in their order. Names that stand in for an empty subject are
- * critical (RFC 5280, 4.2.1.6).
+ * The extensions of a certificate, in order. subjectAltName is critical when the subject is empty (RFC 5280, 4.2.1.6).
  */
 export function extensionsFor({ profile, subject, names }: CertificateTemplate): readonly ProfileExtension[] {
   return profile.extensions
@@ -33,9 +32,9 @@ export function extensionsFor({ profile, subject, names }: CertificateTemplate):
 }
 
 /**
- * The keyIdentifier of the key that signs: a copy of the issuer's subjectKeyIdentifier, however that was computed (RFC 5280,
- * 4.2.1.1). It is computed from the key only when the issuer has none.
+ * The authorityKeyIdentifier: a copy of the issuer's subjectKeyIdentifier (RFC 5280, 4.2.1.1), or computed from the issuer's
+ * key when the issuer has none.
  */
 export function issuerKeyIdentifier({ issuer, spki }: Pick<CertificateTemplate, 'issuer' | 'spki'>): Uint8Array {
-  return issuer?.known.subjectKeyIdentifier ?? keyIdentifier(issuer?.spki ?? spki)
+  return issuer?.parsedExtensions.subjectKeyIdentifier ?? keyIdentifier(issuer?.spki ?? spki)
 }

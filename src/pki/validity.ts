@@ -1,22 +1,22 @@
-/** From when and until when a certificate holds, both ends included (RFC 5280, 4.1.2.5). */
+/** The validity of a certificate, both ends included (RFC 5280, 4.1.2.5). */
 export interface Validity {
   readonly notBefore: Date
   readonly notAfter: Date
-  /** The profile asked for more, and the issuer ends first (docs/profile.md#validity). */
+  /** Shorter than the profile because the issuer expires first (docs/profile.md#validity). */
   readonly capped: boolean
 }
 
 /** How long a certificate is valid from now: calendar years, or days. */
 export type Lifetime = number | { readonly days: number }
 
-/** How far before now a certificate begins: a device whose clock is behind accepts it at once, as with public CAs. */
+/** Certificates start an hour early, like those of public CAs, so that devices with a slow clock accept them at once. */
 const BACKDATE = 3_600_000
 
 /**
- * `lifetime` from `now` in whole seconds, and the hour before it, within the validity of the
- * issuer. 29 February plus years that have none is 1 March, as fioctl has it.
+ * A validity of `lifetime` from `now`, starting an hour early and limited by the issuer's. As in
+ * fioctl, 29 February becomes 1 March in years without one.
  *
- * @param issuer null: a root, which nothing limits
+ * @param issuer null for a root, which has no limit
  */
 export function validityFrom(
   now: Date,
@@ -24,19 +24,19 @@ export function validityFrom(
   issuer: Pick<Validity, 'notBefore' | 'notAfter'> | null,
 ): Validity {
   const start = new Date(Math.floor(now.getTime() / 1000) * 1000)
-  const wanted = typeof lifetime === 'number' ? yearsAfter(start, lifetime) : daysAfter(start, lifetime.days)
-  const notBefore = issuer === null ? hourBefore(start) : beginUnder(issuer, start)
-  const capped = issuer !== null && wanted > issuer.notAfter
-  return { notBefore, notAfter: capped ? issuer.notAfter : wanted, capped }
+  const profileEnd = typeof lifetime === 'number' ? yearsAfter(start, lifetime) : daysAfter(start, lifetime.days)
+  const notBefore = issuer === null ? hourBefore(start) : notBeforeUnder(issuer, start)
+  const capped = issuer !== null && profileEnd > issuer.notAfter
+  return { notBefore, notAfter: capped ? issuer.notAfter : profileEnd, capped }
 }
 
-/** The latest notAfter of a certificate of `years` years that begins at `notBefore`, an hour before it was made. */
+/** The latest notAfter of a certificate of `years` years whose notBefore is an hour before its issuance. */
 export function latestEnd(notBefore: Date, years: number): Date {
   return yearsAfter(new Date(notBefore.getTime() + BACKDATE), years)
 }
 
-/** Under an issuer that is not valid at `start` nothing is backdated: the rules then refuse the certificate. */
-function beginUnder(issuer: Pick<Validity, 'notBefore' | 'notAfter'>, start: Date): Date {
+/** Not backdated under an issuer that is not valid at `start`, so that the rules refuse the certificate. */
+function notBeforeUnder(issuer: Pick<Validity, 'notBefore' | 'notAfter'>, start: Date): Date {
   if (start < issuer.notBefore || start >= issuer.notAfter) return start
   const early = hourBefore(start)
   return early < issuer.notBefore ? issuer.notBefore : early

@@ -1,20 +1,20 @@
 import { type DestinationStream, pino } from 'pino'
 import type { Clock } from '../ports.js'
 
-/** How much it matters. */
+/** The severity of a log line. */
 export type LogLevel = 'info' | 'warn' | 'error'
 
-/** What a line says beside its event: flat, so that redacting by name sees every member. */
+/** The members of a log line; flat, so that redaction by name applies to all of them. */
 export type Facts = Readonly<Record<string, string | number | null>>
 
-/** Writes one JSON document a line, with nothing that a client sent except names that were found to exist. */
+/** Writes one JSON object per line, without client input except the names of existing factories. */
 export type Log = Readonly<Record<LogLevel, (facts: Facts, event: string) => void>>
 
-/** Members whose values are redacted if a line ever has them. */
+/** Members to redact, should a line ever contain them. */
 const SECRETS = ['authorization', 'cookie', 'key', 'passphrase', 'password', 'pin', 'secret', 'client_secret']
 const HEADERS = ['["osf-token"]', '["private-token"]']
 
-/** A log of pino's on `destination`; `isQuiet`: warnings and errors only. */
+/** A pino log on `destination`; with `isQuiet`, only warnings and errors. */
 export function newLog(destination: DestinationStream, clock: Clock, isQuiet: boolean): Log {
   return pino(
     {
@@ -23,7 +23,7 @@ export function newLog(destination: DestinationStream, clock: Clock, isQuiet: bo
       messageKey: 'event',
       timestamp: () => `,"time":"${clock().toISOString()}"`,
       formatters: { level: (level) => ({ level }) },
-      // Without wildcards: with them, pino copies every line first, which takes longer than answering the request.
+      // With wildcards, pino would copy every line, which takes longer than handling the request.
       redact: [...SECRETS, ...HEADERS],
     },
     destination,

@@ -1,42 +1,44 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 
-/** A request that was answered. */
+/** A completed request. */
 interface Answered {
   readonly method: string
-  /** The pattern of its path; nothing of what a client wrote. */
+  /** The route pattern, without client input. */
   readonly route: string
   readonly status: number
   readonly seconds: number
 }
 
-/** What the server counts. */
+/** The metrics of the server. */
 export interface Metrics {
   begin(): void
   end(answered: Answered): void
-  /** How many requests are not answered yet. */
+  /** The number of requests in progress. */
   inFlight(): number
-  /** In the text format of Prometheus, as {@link contentType} says. */
+  /** In the text format of Prometheus. */
   text(now: { readonly residentBytes: number; readonly tokens: number }): Promise<string>
   readonly contentType: string
 }
 
-/** Counts from zero. `started` is now. */
+/** New metrics, starting from zero. */
 export function newMetrics(version: string, started: Date): Metrics {
   const registry = new Registry()
   const registers = [registry]
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers })
   const counter = (name: string, help: string) =>
     new Counter({ name, help, labelNames: ['method', 'route', 'status'], registers })
-  new Gauge({ name: 'fpki_api_info', help: 'Which fpki serves.', labelNames: ['version'], registers }).set(
+  new Gauge({ name: 'fpki_api_info', help: 'The version of fpki.', labelNames: ['version'], registers }).set(
     { version },
     1,
   )
-  gauge('fpki_api_start_seconds', 'When it was started, in seconds since 1970.').set(started.getTime() / 1000)
-  const requests = counter('fpki_api_requests_total', 'Requests that were answered.')
-  const spent = counter('fpki_api_request_seconds_total', 'How long they took, all together.')
-  const inFlight = gauge('fpki_api_requests_in_flight', 'Requests that are not answered yet.')
-  const held = gauge('fpki_api_tokens', 'Tokens that were not revoked.')
-  const memory = gauge('process_resident_memory_bytes', 'Memory of this process.')
+  gauge('fpki_api_start_seconds', 'Start time of the server since the Unix epoch in seconds.').set(
+    started.getTime() / 1000,
+  )
+  const requests = counter('fpki_api_requests_total', 'Number of requests.')
+  const spent = counter('fpki_api_request_seconds_total', 'Total duration of requests in seconds.')
+  const inFlight = gauge('fpki_api_requests_in_flight', 'Number of requests in progress.')
+  const held = gauge('fpki_api_tokens', 'Number of API tokens.')
+  const memory = gauge('process_resident_memory_bytes', 'Resident memory size in bytes.')
   let open = 0
   return {
     begin: () => {

@@ -4,36 +4,36 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
-/** What a request that the HTTP parser or the framework refuses is answered: neither its path nor a framework's code. */
+/** Responses to requests that the HTTP parser or fastify refuses, without their path or internal error codes. */
 export const PROTOCOL_OPTIONS = {
   frameworkErrors: (_error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
     void reply
       .code(400)
       .type(JSON_TYPE)
-      .send(JSON.stringify({ msg: 'the request was not understood' }))
+      .send(JSON.stringify({ msg: 'invalid request' }))
   },
   clientErrorHandler: (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
     const [status, msg] =
       error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ['408 Request Timeout', 'the request took too long']
+        ? ['408 Request Timeout', 'the request timed out']
         : error.code === 'HPE_HEADER_OVERFLOW'
           ? ['431 Request Header Fields Too Large', 'the headers are too large']
-          : ['400 Bad Request', 'the request was not understood']
+          : ['400 Bad Request', 'invalid request']
     endWith(socket, status, msg)
   },
 } as const
 
-/** Gives a JSON body to the answers that Node itself would send without one. */
+/** Adds a JSON body to the responses that Node would send without one. */
 export function addProtocolAnswers(app: FastifyInstance): void {
-  // RFC 9112, 3.2: a request of HTTP/1.1 without Host is answered 400. Node's own check sends no body.
+  // RFC 9112, 3.2: HTTP/1.1 requires Host. Node's own check would send no body.
   app.addHook('onRequest', async ({ raw }, reply) => {
     if (raw.headers.host !== undefined || raw.httpVersion === '1.0') return undefined
     return reply.code(400).header('Connection', 'close').send({ msg: 'the Host header is missing' })
   })
   const server = app.server as Server
   server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) => {
-    const body = JSON.stringify({ msg: 'this Expect is not supported' })
+    const body = JSON.stringify({ msg: 'this Expect header is not supported' })
     const headers = { 'Content-Type': JSON_TYPE, 'Content-Length': Buffer.byteLength(body), Connection: 'close' }
     response.writeHead(417, headers).end(body)
   })

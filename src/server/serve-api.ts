@@ -7,41 +7,41 @@ import { provesPossession } from '../pki/possession.js'
 import { readPemCertificates } from '../pki/read-certificate.js'
 import type { Progress, Signer } from '../ports.js'
 import { VERSION } from '../version.js'
+import { authenticator } from './factory-api/authenticator.js'
 import { readFaults } from './factory-api/faults.js'
-import { gate } from './factory-api/gate.js'
 import { serveFactories } from './factory-api/server.js'
 import { newLog } from './log.js'
 import { newMetrics } from './metrics.js'
 import { ownIdentity, type ServerIdentity } from './own-certificate.js'
 import type { ServedApi } from './served-api.js'
 
-/** How the embedded Factory API is served. */
+/** Options of `fpki api serve`. */
 export interface ServeApiOptions {
   /** Absolute. */
   readonly stateDirectory: string
   /** `HOST:PORT`, or `[ADDRESS]:PORT`. */
   readonly listen: string
-  /** false: plain HTTP, on a loopback address only. */
+  /** false for plain HTTP, on a loopback address only. */
   readonly tls: boolean
-  /** Paths of PEM files; null: fpki makes its own. */
-  readonly given: { readonly certificate: string; readonly key: string } | null
-  /** More names for a certificate of its own. */
+  /** Paths of PEM files; null to generate them. */
+  readonly tlsFiles: { readonly certificate: string; readonly key: string } | null
+  /** Additional names for a generated certificate. */
   readonly names: readonly string[]
   /** `METHOD:NTH:kind`. */
   readonly faults: readonly string[]
-  /** Nothing is logged but warnings and errors. */
+  /** Log only warnings and errors. */
   readonly isQuiet: boolean
 }
 
-/** What the server is given. */
+/** The ports of the server. */
 export interface ServeApiPorts extends TokenPorts {
   readonly keys: { newPem(): string; open(pem: string, what: string): Promise<Signer> }
-  /** The embedded API of a factory that is there. */
+  /** The embedded API of an existing factory. */
   apiOf(factory: string): FactoryApi
   readonly progress: Progress
-  /** Aborted: stop. */
+  /** Stops the server. */
   readonly signal: AbortSignal
-  /** Takes the lines of the log. */
+  /** Writes lines of the log. */
   log(text: string): void
   residentBytes(): number
   /** The name of this machine. */
@@ -49,8 +49,8 @@ export interface ServeApiPorts extends TokenPorts {
 }
 
 /**
- * Serves the embedded Factory API until `signal` is aborted. `onReady` is told when it listens. Throws ERR_USAGE,
- * ERR_BAD_KEY, ERR_BAD_FILE, ERR_PERMISSIONS, ERR_LOCKED; nothing once it serves.
+ * Serves the embedded Factory API until `signal` is aborted. Calls `onReady` when it listens. Throws ERR_USAGE, ERR_BAD_KEY,
+ * ERR_BAD_FILE, ERR_PERMISSIONS, ERR_LOCKED before that, and nothing afterwards.
  */
 export async function serveApi(
   options: ServeApiOptions,
@@ -60,17 +60,24 @@ export async function serveApi(
   const { stateDirectory } = options
   const { files, clock, signal, apiOf, residentBytes } = ports
   const { host, port } = readAddress(options.listen)
-  if (!options.tls && !isLoopback(host)) throw notOpenly(options.listen)
+  if (!options.tls && !isLoopback(host)) throw plainHttpRefused(options.listen)
   const faults = readFaults(options.faults)
   const { identity, trust } = await identityFor(options, host, ports)
-  const oauthKey = await keptKey(ports, stateDirectory)
+  const oauthKey = await loadOAuthKey(ports, stateDirectory)
   const log = newLog({ write: ports.log }, clock, options.isQuiet)
   const metrics = newMetrics(VERSION, clock())
   const server = await serveFactories(
     { host, port, identity, oauthKey, version: VERSION },
     {
-      ...{ files, clock, stateDirectory, faults, log, metrics, apiOf, residentBytes },
-      gate: gate(files, stateDirectory, oauthKey),
+      files,
+      clock,
+      stateDirectory,
+      faults,
+      log,
+      metrics,
+      apiOf,
+      residentBytes,
+      authenticator: authenticator(files, stateDirectory, oauthKey),
     },
   )
   const factories = await embeddedFactories(files, stateDirectory)
@@ -86,17 +93,17 @@ export async function serveApi(
 }
 
 async function identityFor(
-  { tls, given, names, stateDirectory }: ServeApiOptions,
+  { tls, tlsFiles, names, stateDirectory }: ServeApiOptions,
   host: string,
   ports: ServeApiPorts,
 ): Promise<{ readonly identity: ServerIdentity | null; readonly trust: ServedApi['trust'] }> {
   if (!tls) return { identity: null, trust: null }
-  if (given !== null) {
-    const [key, certificate] = [await givenText(ports, given.key), await givenText(ports, given.certificate)]
-    await requireItsKey(ports, given, key, certificate)
+  if (tlsFiles !== null) {
+    const [key, certificate] = [await readTlsFile(ports, tlsFiles.key), await readTlsFile(ports, tlsFiles.certificate)]
+    await requireItsKey(ports, tlsFiles, key, certificate)
     return { identity: { key, certificate }, trust: null }
   }
-  // 0.0.0.0 is where a server listens, and nobody's name.
+  // 0.0.0.0 and :: are not names of a host.
   const own = host === '0.0.0.0' || host === '::' ? ports.hostName() : host
   const all = [...new Set([own, 'localhost', '127.0.0.1', '::1', ...names])]
   const identity = await ownIdentity(ports, stateDirectory, all)
@@ -105,8 +112,8 @@ async function identityFor(
 }
 
 /**
- * An EC key proves that it is that of the certificate, as everywhere; TLS itself notices a damaged one only when the first client
- * connects. A key of another kind is left to TLS.
+ * Checks that an EC key belongs to the certificate: TLS would detect a damaged one only when the first client connects. Other
+ * keys are left to TLS.
  */
 async function requireItsKey(
   { keys }: ServeApiPorts,
@@ -118,46 +125,46 @@ async function requireItsKey(
   if (own?.publicKey.kind !== 'EC') return
   if (await provesPossession(await keys.open(key, paths.key), own.spki)) return
   const text = `${paths.key} is not the key of ${paths.certificate}.`
-  throw new FpkiError('ERR_BAD_KEY', text, 'Look at --tls-cert and --tls-key.')
+  throw new FpkiError('ERR_BAD_KEY', text, 'Check --tls-cert and --tls-key.')
 }
 
-async function givenText({ files }: ServeApiPorts, path: string): Promise<string> {
+async function readTlsFile({ files }: ServeApiPorts, path: string): Promise<string> {
   const text = await files.read(path, 1024 * 1024)
   if (text !== null) return text
-  throw new FpkiError('ERR_USAGE', `There is no ${path}.`, 'Look at --tls-cert and --tls-key.')
+  throw new FpkiError('ERR_USAGE', `No such file: ${path}.`, 'Check --tls-cert and --tls-key.')
 }
 
-/** The key of OAuth tokens, made at the first start: tokens that were given out outlive the server. */
-async function keptKey({ files, random }: ServeApiPorts, stateDirectory: string): Promise<Uint8Array> {
+/** The key of OAuth tokens, created at the first start, so that tokens survive a restart. */
+async function loadOAuthKey({ files, random }: ServeApiPorts, stateDirectory: string): Promise<Uint8Array> {
   const path = join(serverFolder(stateDirectory), 'oauth.key')
   await files.makeDirectory(serverFolder(stateDirectory))
-  // Whoever can write there can put a token of his own among ours.
+  // Anyone who can write there could add a token.
   await files.checkDirectory(serverFolder(stateDirectory))
   if ((await files.read(path, 1024)) === null) {
     const text = `${Buffer.from(random.bytes(32)).toString('hex')}\n`
     await files.create(path, text, 0o600).catch((error: unknown) => {
-      // Another server that starts just now was first; both take its key.
+      // Another server created it at the same time; both use its key.
       if (!(error instanceof FpkiError) || error.code !== 'ERR_EXISTS') throw error
     })
   }
   const text = (await files.read(path, 1024)) ?? ''
   if (/^[0-9a-f]{64}\n$/.test(text)) return Buffer.from(text.trim(), 'hex')
-  throw new FpkiError('ERR_BAD_FILE', `${path} is broken.`, 'Remove it; clients then ask for new OAuth tokens.')
+  throw new FpkiError('ERR_BAD_FILE', `${path} is damaged.`, 'Remove it; clients then request new OAuth tokens.')
 }
 
 function readAddress(text: string): { readonly host: string; readonly port: number } {
   const [, six, plain, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text) ?? []
   const host = six ?? plain
   if (host !== undefined && Number(port) <= 65_535) return { host, port: Number(port) }
-  const hint = 'Give HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443; port 0 is any that is free.'
-  throw new FpkiError('ERR_USAGE', `--listen ${JSON.stringify(text)} is no address.`, hint)
+  const hint = 'Use HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443; port 0 selects a free port.'
+  throw new FpkiError('ERR_USAGE', `Invalid address for --listen: ${JSON.stringify(text)}.`, hint)
 }
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
-function notOpenly(listen: string): FpkiError {
-  const message = `Without TLS, tokens and certificates would go over the network in the clear from ${listen}.`
-  return new FpkiError('ERR_USAGE', message, 'Leave --no-tls out, or listen at 127.0.0.1 behind a proxy that has TLS.')
+function plainHttpRefused(listen: string): FpkiError {
+  const message = `Refusing to serve ${listen} without TLS: tokens would be sent over the network in the clear.`
+  return new FpkiError('ERR_USAGE', message, 'Omit --no-tls, or listen on 127.0.0.1 behind a proxy with TLS.')
 }

@@ -4,14 +4,14 @@ import type { Metrics } from './metrics.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The id of the token whose owner asks; null: nobody's. */
+    /** The id of the token; null without a valid one. */
     tokenId: string | null
-    /** The factory, when it was found to be one that its caller may ask for. */
+    /** The factory, if the token is valid for it. */
     factory: string | null
   }
 }
 
-/** How a request ended. */
+/** The end of a request. */
 interface Ended {
   readonly route: string
   readonly status: number
@@ -19,16 +19,16 @@ interface Ended {
   readonly from: string
 }
 
-/** Counts every request and writes a line about it, however it ends. */
+/** Counts and logs every request, however it ends. */
 export function watchRequests(app: FastifyInstance, metrics: Metrics, log: Log): void {
   app.decorateRequest('tokenId', null)
   app.decorateRequest('factory', null)
   app.addHook('onRequest', (request, reply, done) => {
     const begin = performance.now()
-    // The connection may be gone when the line is written.
+    // Read now: the connection may be closed when the line is written.
     const from = request.ip
     metrics.begin()
-    // `close` comes behind an answer and behind a connection that was cut.
+    // Emitted after a response, and after an aborted connection.
     reply.raw.once('close', () => {
       const seconds = (performance.now() - begin) / 1000
       const status = reply.raw.writableFinished ? reply.raw.statusCode : 0
@@ -44,7 +44,7 @@ function factsOf({ method, factory, tokenId }: FastifyRequest, { route, status, 
   return { method, route, factory, status, ms: Math.round(seconds * 10_000) / 10, token: tokenId, from }
 }
 
-/** 0: there was no answer. */
+/** The level for a status; 0 means no response. */
 function levelOf(status: number): LogLevel {
   if (status === 0 || status === 401 || status === 403) return 'warn'
   return status >= 500 ? 'error' : 'info'

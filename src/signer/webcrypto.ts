@@ -5,7 +5,7 @@ import { HASH_OF_CURVE, readPublicKey } from '../pki/public-key.js'
 import type { CheckedOctets, Curve, Signer } from '../ports.js'
 import { COORDINATE_SIZE } from './pkcs11/public-point.js'
 
-/** What @peculiar/x509 signs with: the part of WebCrypto that it uses, and a key that stands for the signer's. */
+/** The part of WebCrypto that @peculiar/x509 uses, and a key that represents the signer's. */
 export interface SigningCrypto {
   readonly crypto: webcrypto.Crypto
   readonly key: webcrypto.CryptoKey
@@ -13,12 +13,11 @@ export interface SigningCrypto {
 }
 
 /**
- * A signer as WebCrypto, for a library that lays out certificates, CRLs and requests. This is the only way from such a
- * library to a private key: the octets to be signed are checked first, and the signature is verified by OpenSSL before
- * anything is done with it.
+ * A signer as WebCrypto, for the library that encodes certificates, CRLs and requests. The library has no other access to a
+ * private key: the octets are checked before signing, and OpenSSL verifies the signature afterwards.
  *
- * @param check throws when the octets are not what was meant; nothing is signed then
- * @param what names the new thing in the error ERR_SIGNATURE, for a signer whose answer is not a signature of its key
+ * @param check throws when the octets must not be signed
+ * @param what names the new object in ERR_SIGNATURE, when the signer returns an invalid signature
  */
 export function signingCrypto(
   signer: Signer,
@@ -35,7 +34,7 @@ export function signingCrypto(
   return cryptoOf(curve, sign, signer.publicKey)
 }
 
-/** What lays out and checks as {@link signingCrypto} does, and signs nothing: zeros stand in the place of the signature. */
+/** Like {@link signingCrypto}, but only checks: the signature is all zeros. */
 export function checkingCrypto(curve: Curve, check: (octets: Uint8Array) => CheckedOctets): SigningCrypto {
   const sign = async (octets: Uint8Array) => {
     check(octets)
@@ -56,7 +55,7 @@ function cryptoOf(
     sign: (_algorithm: unknown, _key: unknown, octets: ArrayBuffer) => sign(new Uint8Array(octets)),
     exportKey: async () => publicKey,
   }
-  // Everything that is missing would be a defect here: the library asks for these two only, and the tests show it.
+  // The library calls only these two functions.
   return { crypto: { subtle } as unknown as webcrypto.Crypto, key: key as webcrypto.CryptoKey, algorithm }
 }
 
@@ -68,7 +67,7 @@ function isSignature({ publicKey, algorithm }: Signer, octets: Uint8Array, signa
   }
 }
 
-/** r and s of an ECDSA-Sig-Value (RFC 5480, appendix A) side by side, as WebCrypto has them (IEEE P1363). */
+/** Converts an ECDSA-Sig-Value (RFC 5480, appendix A) to r and s, concatenated, for WebCrypto (IEEE P1363). */
 function toP1363(signature: Uint8Array, size: number): ArrayBuffer {
   const numbers = sequenceMembers(parseDer(signature), 2).map((value) => readInteger(value).toString(16))
   const hex = numbers.map((digits) => digits.padStart(2 * size, '0')).join('')
@@ -78,7 +77,7 @@ function toP1363(signature: Uint8Array, size: number): ArrayBuffer {
 function badSignature(what: string): FpkiError {
   return new FpkiError(
     'ERR_SIGNATURE',
-    `OpenSSL does not accept ${what}: what the key returned is not its signature.`,
-    'Nothing was written or sent. If the key is in a token, update its software; else take the key from a backup.',
+    `Refusing ${what}: the signature that the key returned does not verify.`,
+    'Nothing was written or sent. If the key is in a token, update its software; otherwise restore the key from a backup.',
   )
 }

@@ -1,8 +1,8 @@
 import { isAbsolute } from 'node:path'
 import { FpkiError } from '../errors.js'
 
-/** Throws ERR_USAGE when `path` is relative; `what` names it: `PKI directory`. */
+/** Throws ERR_USAGE when `path` is relative. `what` names it in the error, such as `PKI directory`. */
 export function checkAbsolute(path: string, what: string): void {
   if (isAbsolute(path)) return
-  throw new FpkiError('ERR_USAGE', `The ${what} is a relative path: ${JSON.stringify(path)}.`, 'Give an absolute one.')
+  throw new FpkiError('ERR_USAGE', `The ${what} is a relative path: ${JSON.stringify(path)}.`, 'Use an absolute path.')
 }

@@ -3,15 +3,15 @@ import type { FileStatus, FileSystem } from '../ports.js'
 import type { ArchiveEntry } from './archive.js'
 
 /**
- * A file system in memory that has the entries of an archive below `root`, and cannot be written to: what looks at a
- * directory looks at a backup the same way, and nothing of it comes near the disk.
+ * A read-only file system in memory with the entries of an archive below `root`, so that a backup can be inspected like a
+ * directory, without writing to the disk.
  */
 export function archiveFileSystem(entries: readonly ArchiveEntry[], root: string): FileSystem {
   const at = new Map(entries.map((entry) => [join(root, entry.path), entry]))
   const statusOf = (path: string): FileStatus | null => {
     const entry = at.get(path)
     if (entry !== undefined) return { kind: entry.kind, mode: entry.mode, uid: 0, gid: 0 }
-    // The directories above belong to nobody who could change them.
+    // The directories above are reported as safe.
     return join(root, '/').startsWith(join(path, '/')) ? { kind: 'directory', mode: 0o700, uid: 0, gid: 0 } : null
   }
   const namesIn = (path: string) => {

@@ -1,14 +1,14 @@
 import { dirname, join } from 'node:path'
 import type { DurableFiles, FileSystem } from '../ports.js'
 import { append, createFolder, removeFolder, type SyncName, UNFINISHED } from './folders.js'
+import { keep, linkNew, move, place } from './move-files.js'
 import { checkDirectory, checkOwnDirectory, ownership } from './ownership.js'
-import { explained } from './system-errors.js'
-import { keep, linkNew, move, place } from './take-places.js'
+import { explainSystemErrors } from './system-errors.js'
 import { removeTree, writeTree } from './tree.js'
 
 type Content = string | Uint8Array
 
-/** Durable files on top of a file system's single steps. Every failure of the system becomes an {@link FpkiError}. */
+/** Durable files on top of the primitive operations of a file system. System errors become {@link FpkiError}s. */
 export function durableFiles(fs: FileSystem): DurableFiles {
   return filesOn(fs, null)
 }
@@ -23,35 +23,36 @@ function filesOn(fs: FileSystem, waiting: Map<string, string> | null): DurableFi
     deferring: () => filesOn(fs, new Map()),
     flush: async () => {
       for (const [directory, path] of waiting ?? []) {
-        await explained(path, () => fs.syncDirectory(directory))
+        await explainSystemErrors(path, () => fs.syncDirectory(directory))
         waiting?.delete(directory)
       }
     },
-    makeDirectory: (path) => explained(path, () => makeDirectory(fs, path, syncName)),
-    checkDirectory: (path) => explained(path, () => checkDirectory(fs, path)),
-    checkOwnDirectory: (path) => explained(path, () => checkOwnDirectory(fs, path)),
+    makeDirectory: (path) => explainSystemErrors(path, () => makeDirectory(fs, path, syncName)),
+    checkDirectory: (path) => explainSystemErrors(path, () => checkDirectory(fs, path)),
+    checkOwnDirectory: (path) => explainSystemErrors(path, () => checkOwnDirectory(fs, path)),
     ...ownership(fs),
-    create: (path, content, mode) => explained(path, () => create(fs, path, { content, mode, syncName })),
-    append: (path, text, mode) => explained(path, () => append(fs, path, { text, mode, syncName })),
-    createFolder: (path, entries) => explained(path, () => createFolder(fs, path, entries, syncName)),
-    removeFolder: (path) => explained(path, () => removeFolder(fs, path)),
-    place: (from, to) => explained(to, () => place(fs, from, to, syncName)),
-    move: (from, to) => explained(to, () => move(fs, from, to, syncName)),
-    keep: (path) => explained(path, () => keep(fs, path)),
-    remove: (path) => explained(path, () => remove(fs, path, syncName)),
-    replace: (path, content, mode) => explained(path, () => replace(fs, path, { content, mode, syncName })),
-    read: (path, maxBytes) => explained(path, () => readText(fs, path, maxBytes)),
-    readOctets: (path, maxBytes) => explained(path, () => fs.read(path, maxBytes)),
-    kindOf: (path) => explained(path, async () => (await fs.stat(path))?.kind ?? null),
-    realPath: (path) => explained(path, async () => ((await fs.stat(path)) === null ? null : fs.realPath(path))),
-    list: (path) => explained(path, () => list(fs, path)),
-    sweep: (path) => explained(path, () => sweep(fs, path)),
-    lock: (path, seconds) => explained(path, () => fs.lock(path, seconds)),
-    isLocked: (path) => explained(path, () => fs.isLocked(path)),
-    status: (path) => explained(path, () => fs.stat(path)),
-    writeTree: (path, entries) => explained(path, () => writeTree(fs, path, entries)),
-    removeTree: (path) => explained(path, () => removeTree(fs, path)),
-    unfinished: (path) => explained(path, () => unfinished(fs, path)),
+    create: (path, content, mode) => explainSystemErrors(path, () => create(fs, path, { content, mode, syncName })),
+    append: (path, text, mode) => explainSystemErrors(path, () => append(fs, path, { text, mode, syncName })),
+    createFolder: (path, entries) => explainSystemErrors(path, () => createFolder(fs, path, entries, syncName)),
+    removeFolder: (path) => explainSystemErrors(path, () => removeFolder(fs, path)),
+    place: (from, to) => explainSystemErrors(to, () => place(fs, from, to, syncName)),
+    move: (from, to) => explainSystemErrors(to, () => move(fs, from, to, syncName)),
+    keep: (path) => explainSystemErrors(path, () => keep(fs, path)),
+    remove: (path) => explainSystemErrors(path, () => remove(fs, path, syncName)),
+    replace: (path, content, mode) => explainSystemErrors(path, () => replace(fs, path, { content, mode, syncName })),
+    read: (path, maxBytes) => explainSystemErrors(path, () => readText(fs, path, maxBytes)),
+    readOctets: (path, maxBytes) => explainSystemErrors(path, () => fs.read(path, maxBytes)),
+    kindOf: (path) => explainSystemErrors(path, async () => (await fs.stat(path))?.kind ?? null),
+    realPath: (path) =>
+      explainSystemErrors(path, async () => ((await fs.stat(path)) === null ? null : fs.realPath(path))),
+    list: (path) => explainSystemErrors(path, () => list(fs, path)),
+    sweep: (path) => explainSystemErrors(path, () => sweep(fs, path)),
+    lock: (path, seconds) => explainSystemErrors(path, () => fs.lock(path, seconds)),
+    isLocked: (path) => explainSystemErrors(path, () => fs.isLocked(path)),
+    status: (path) => explainSystemErrors(path, () => fs.stat(path)),
+    writeTree: (path, entries) => explainSystemErrors(path, () => writeTree(fs, path, entries)),
+    removeTree: (path) => explainSystemErrors(path, () => removeTree(fs, path)),
+    unfinished: (path) => explainSystemErrors(path, () => unfinished(fs, path)),
   }
 }
 
@@ -70,8 +71,8 @@ async function makeDirectory(fs: FileSystem, path: string, syncName: SyncName): 
 }
 
 /**
- * The content gets its name by link(2), which refuses a name that is taken, and only when it is on the disk: the file
- * is whole or absent, and nothing is overwritten even by a program that does not know of our lock.
+ * Links the synced file to its name with link(2), which never overwrites: the file is complete or absent, even if another
+ * program ignores our lock.
  */
 async function create(fs: FileSystem, path: string, { content, mode, syncName }: Writing<Content>): Promise<void> {
   const unfinished = await writeUnfinished(fs, path, content, mode)
@@ -85,7 +86,7 @@ async function create(fs: FileSystem, path: string, { content, mode, syncName }:
     await fs.remove(unfinished)
     await syncName(path)
   } catch (error) {
-    // The caller takes it for absent: left there, it would be in the way of the next try.
+    // The caller sees an error, so the file must not be in the way of the next attempt.
     for (const name of [path, unfinished]) await fs.remove(name).catch(() => undefined)
     throw error
   }
@@ -115,7 +116,7 @@ async function writeUnfinished(fs: FileSystem, path: string, content: Content, m
     await file.write(typeof content === 'string' ? Buffer.from(content) : content)
     await file.sync()
   } catch (error) {
-    // A full disk must not stay fuller than it was. What went wrong first is what is told.
+    // Free the space on a full disk, and report the first error.
     await file.close().catch(() => undefined)
     await fs.remove(unfinished).catch(() => undefined)
     throw error
@@ -140,6 +141,6 @@ async function unfinished(fs: FileSystem, path: string): Promise<readonly string
 async function sweep(fs: FileSystem, path: string): Promise<void> {
   for (const name of await unfinished(fs, path)) {
     const left = join(path, name)
-    await explained(left, () => removeTree(fs, left))
+    await explainSystemErrors(left, () => removeTree(fs, left))
   }
 }

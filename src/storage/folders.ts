@@ -3,13 +3,13 @@ import { systemErrorCode } from '../errors.js'
 import type { FileSystem, FolderEntry, NewFile } from '../ports.js'
 import { removeTree } from './tree.js'
 
-/** What an interrupted write leaves: a file or a folder with this ending, which nothing has ever used. */
+/** The suffix of files and folders left by interrupted writes, which nothing uses. */
 export const UNFINISHED = '.fpki-unfinished'
 
-/** Larger than any file that goes into a folder of fpki's. */
+/** Larger than any file in a folder of fpki. */
 const MAX_BYTES = 1024 * 1024
 
-/** Where the system makes no hard link: none there, too many, another disk. */
+/** Errors when hard links are not possible. */
 const NO_LINK = ['EPERM', 'EMLINK', 'EXDEV', 'EOPNOTSUPP', 'ENOTSUP']
 
 /** Makes the name of what is at `path`, or was removed from there, durable: now, or with others. */
@@ -28,7 +28,7 @@ export async function append(
   if (isNew) await (text === '' ? syncName(path) : fs.syncDirectory(dirname(path)))
 }
 
-/** See {@link DurableFiles.createFolder}. Nobody looks into it before it has its name, so its files are written plainly. */
+/** See {@link DurableFiles.createFolder}. Nobody reads the folder before the rename, so its files are written directly. */
 export async function createFolder(
   fs: FileSystem,
   path: string,
@@ -39,21 +39,21 @@ export async function createFolder(
   await removeTree(fs, unfinished)
   await fs.makeDirectory(unfinished, 0o700)
   try {
-    for (const entry of entries) await putEntry(fs, join(unfinished, entry.name), entry)
+    for (const entry of entries) await writeEntry(fs, join(unfinished, entry.name), entry)
     await fs.syncDirectory(unfinished)
     await fs.rename(unfinished, path)
   } catch (error) {
-    // What went wrong first is what is told.
+    // Report the first error.
     await removeTree(fs, unfinished).catch(() => undefined)
     throw error
   }
   await syncName(path)
 }
 
-async function putEntry(fs: FileSystem, path: string, entry: FolderEntry): Promise<void> {
+async function writeEntry(fs: FileSystem, path: string, entry: FolderEntry): Promise<void> {
   if ('text' in entry) return writeThrough(await fs.createFile(path, entry.mode), Buffer.from(entry.text))
   if (await isLink(fs, entry.from)) {
-    // A key behind a link, on a USB stick for instance, stays where its owner put it.
+    // A key behind a symbolic link, such as on a USB stick, must not be copied elsewhere.
     if (entry.textBehindLink === undefined) return
     return writeThrough(await fs.createFile(path, entry.mode), Buffer.from(entry.textBehindLink))
   }
@@ -66,7 +66,7 @@ async function putEntry(fs: FileSystem, path: string, entry: FolderEntry): Promi
   }
 }
 
-/** Is there a symbolic link at `path`? Links above it do not count. */
+/** Whether `path` itself is a symbolic link. */
 export async function isLink(fs: FileSystem, path: string): Promise<boolean> {
   return (await fs.realPath(path)) !== join(await fs.realPath(dirname(path)), basename(path))
 }
@@ -80,7 +80,7 @@ async function writeThrough(file: NewFile, content: Uint8Array): Promise<void> {
   }
 }
 
-/** See {@link DurableFiles.removeFolder}. It loses its name first, so that nobody takes the half of it for the whole. */
+/** See {@link DurableFiles.removeFolder}. Renames the folder first, so that nobody sees part of it. */
 export async function removeFolder(fs: FileSystem, path: string): Promise<void> {
   const unfinished = `${path}${UNFINISHED}`
   await removeTree(fs, unfinished)

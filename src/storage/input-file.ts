@@ -2,10 +2,9 @@ import { open } from 'node:fs/promises'
 import { FpkiError, systemErrorCode } from '../errors.js'
 
 /**
- * The content of a file that a person names, whatever it is. Throws ERR_BAD_FILE when it cannot be read or is larger than
- * `maxBytes`.
+ * Reads a file named by the user. Throws ERR_BAD_FILE when it cannot be read or is larger than `maxBytes`.
  *
- * @param stdin what `-` names; null where it is a file like any other
+ * @param stdin what `-` stands for; null if `-` is an ordinary file name
  */
 export async function readInputFile(path: string, maxBytes: number, stdin: Stdin | null = null): Promise<Buffer> {
   const from = path === '-' ? stdin : null
@@ -14,15 +13,15 @@ export async function readInputFile(path: string, maxBytes: number, stdin: Stdin
     return await readAtMost(from ?? (await open(path)).createReadStream(), maxBytes)
   } catch (error) {
     const code = systemErrorCode(error)
-    const reason = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code ?? `larger than ${maxBytes} bytes`})`
-    throw new FpkiError('ERR_BAD_FILE', `${name} ${reason}.`, 'Name the right file; nothing was changed.')
+    const reason = code === 'ENOENT' ? 'no such file' : (code ?? `larger than ${maxBytes} bytes`)
+    throw new FpkiError('ERR_BAD_FILE', `Cannot read ${name}: ${reason}.`, 'Nothing was changed. Check the path.')
   }
 }
 
-/** What a person, or another program, writes to this one. */
+/** Standard input. */
 export type Stdin = AsyncIterable<Buffer | string>
 
-/** All of a stream. Throws a plain Error when it is longer than `maxBytes`. */
+/** Reads a whole stream. Throws a plain Error when it is longer than `maxBytes`. */
 export async function readAtMost(stream: Stdin, maxBytes: number): Promise<Buffer> {
   const parts: Buffer[] = []
   let size = 0

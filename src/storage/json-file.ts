@@ -5,15 +5,14 @@ import type { DurableFiles } from '../ports.js'
 const MAX_JSON_BYTES = 16 * 1024 * 1024
 
 /**
- * The content of a JSON file that fpki wrote, parsed by `schema`; null when there is none. Throws ERR_BAD_FILE, which
- * names the member that does not hold.
+ * Reads a JSON file written by fpki; null when it does not exist. Throws ERR_BAD_FILE, naming the invalid member.
  */
 export async function readJsonFile<T>(files: DurableFiles, path: string, schema: z.ZodMiniType<T>): Promise<T | null> {
   const text = await readJsonFileText(files, path)
   return text === null ? null : readJsonText(text, path, schema)
 }
 
-/** The content of such a file by its text. Throws as {@link readJsonFile}. */
+/** Parses the text of such a file. Throws like {@link readJsonFile}. */
 export function readJsonText<T>(text: string, path: string, schema: z.ZodMiniType<T>): T {
   const parsed = schema.safeParse(parseJson(text))
   if (parsed.success) return parsed.data
@@ -22,25 +21,25 @@ export function readJsonText<T>(text: string, path: string, schema: z.ZodMiniTyp
 
 /** The error for a JSON file that fpki did not write so: the member that is wrong, or empty for all of it. */
 export function badJson(path: string, member: readonly PropertyKey[]): FpkiError {
-  const reason = member.length === 0 ? 'it is not the JSON that fpki wrote' : `"${member.join('.')}" is wrong`
+  const reason = member.length === 0 ? 'not JSON written by fpki' : `"${member.join('.')}" is invalid`
   return new FpkiError(
     'ERR_BAD_FILE',
-    `${path} is broken: ${reason}.`,
-    'Nothing was changed; put the file back from a backup.',
+    `${path} is damaged: ${reason}.`,
+    'Nothing was changed. Restore the file from a backup.',
   )
 }
 
-/** The text of a JSON file; null when there is none. */
+/** The text of a JSON file; null when it does not exist. */
 export function readJsonFileText(files: DurableFiles, path: string): Promise<string | null> {
   return files.read(path, MAX_JSON_BYTES)
 }
 
-/** Puts a JSON file in its place, whole and durably, with mode 0600. */
+/** Writes a JSON file atomically and durably, with mode 0600. */
 export async function writeJsonFile(files: DurableFiles, path: string, content: unknown): Promise<void> {
   await files.replace(path, `${JSON.stringify(content, null, 2)}\n`, 0o600)
 }
 
-/** What `text` says; undefined when it is no JSON. */
+/** Parses JSON; undefined when it is invalid. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -1,7 +1,7 @@
-import type { Way } from './trust.js'
+import type { ResolvedPath } from './trust.js'
 
-/** File systems whose files were made on this machine, whoever mounted them. */
-const MADE_HERE = ['tmpfs', 'ramfs', 'overlay']
+/** File system types whose files are always created on this machine. */
+const LOCAL_TYPES = ['tmpfs', 'ramfs', 'overlay']
 
 /** A line of proc_pid_mountinfo(5). */
 interface Mount {
@@ -11,22 +11,22 @@ interface Mount {
 }
 
 /**
- * Why owners mean nothing where a way ends: a stick, an image or a FUSE file system says itself who owns what is on it, and the system
- * mounts it `nosuid` when a user brings it along. A clause; null: the owners are this machine's.
+ * Why file owners are not trustworthy at the end of a path, as a clause; null when they are. A USB stick, an image or a FUSE
+ * file system defines its own owners, and is mounted `nosuid` when a user mounts it.
  *
- * @param mountinfo the text of /proc/self/mountinfo; empty: not known
+ * @param mountinfo the text of /proc/self/mountinfo; empty when unknown
  */
-export function whyForeignMount({ points }: Way, mountinfo: string): string | null {
-  const end = points.at(-1)?.path ?? '/'
+export function whyForeignMount({ components }: ResolvedPath, mountinfo: string): string | null {
+  const end = components.at(-1)?.path ?? '/'
   const above = mountsIn(mountinfo).filter(({ point }) => point === '/' || `${end}/`.startsWith(`${point}/`))
-  // Of two mounts at one point the later one counts, and it comes later in the list.
+  // Of two mounts at the same point, the later one in the list is on top.
   const innermost = above.reduce<Mount | null>(
     (best, mount) => (best === null || mount.point.length >= best.point.length ? mount : best),
     null,
   )
-  if (innermost === null || innermost.point === '/' || MADE_HERE.includes(innermost.type)) return null
+  if (innermost === null || innermost.point === '/' || LOCAL_TYPES.includes(innermost.type)) return null
   if (!innermost.options.includes('nosuid')) return null
-  return `it is on ${innermost.point}, which is mounted nosuid (${innermost.type}): what is there may come from another machine`
+  return `it is on ${innermost.point}, which is mounted nosuid (${innermost.type}) and may come from another machine`
 }
 
 function mountsIn(mountinfo: string): readonly Mount[] {
@@ -39,7 +39,7 @@ function mountsIn(mountinfo: string): readonly Mount[] {
   })
 }
 
-/** Blanks and the like are written in octal. */
+/** Decodes octal escapes of spaces and similar characters. */
 function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }

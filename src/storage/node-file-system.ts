@@ -1,51 +1,48 @@
 import * as fs from 'node:fs'
 import { FpkiError, systemErrorCode } from '../errors.js'
+import { lazy } from '../lazy.js'
 import type { FileLock, FileStatus, FileSystem, LinkStatus, NewFile, Person } from '../ports.js'
 import { privateGroupOf } from './trust.js'
 
 /**
- * The file system of this machine, as the {@link FileSystem} port. It waits for the disk within each call: a command
- * has nothing else to do meanwhile, and Node's promises would make `ca create` a third slower.
+ * The {@link FileSystem} of this machine. Its calls are synchronous inside: a command has nothing else to do meanwhile, and
+ * Node's promises would make `ca create` a third slower.
  */
 export function nodeFileSystem(): FileSystem {
-  let person: Person | null = null
   return {
     uid: process.geteuid?.() ?? 0,
-    person: () => {
-      person ??= thisPerson()
-      return person
-    },
+    person: lazy(thisPerson),
     mountinfo: () => textOf('/proc/self/mountinfo'),
-    linkAt: async (path) => unless('EINVAL', null, () => unless('ENOENT', null, () => linkOf(path))),
+    linkAt: async (path) => unless(['EINVAL', 'ENOENT'], null, () => linkOf(path)),
     realPath: async (path) => fs.realpathSync(path),
-    stat: async (path) => unless('ENOENT', null, () => statusOf(path)),
-    list: async (path) => unless('ENOENT', null, () => fs.readdirSync(path).sort()),
-    read: async (path, maxBytes) => unless('ENOENT', null, () => readAtMost(path, maxBytes)),
+    stat: async (path) => unless(['ENOENT'], null, () => statusOf(path)),
+    list: async (path) => unless(['ENOENT'], null, () => fs.readdirSync(path).sort()),
+    read: async (path, maxBytes) => unless(['ENOENT'], null, () => readAtMost(path, maxBytes)),
     makeDirectory: async (path, mode) =>
-      unless('EEXIST', false, () => {
+      unless(['EEXIST'], false, () => {
         fs.mkdirSync(path, { mode })
         return true
       }),
     setMode: async (path, mode) => fs.chmodSync(path, mode),
     createFile: async (path, mode) => newFile(openNew(path, mode), fs.fsyncSync),
     // The size is synced too: without it the data could not be read (fdatasync(2)).
-    openToAppend: async (path, mode) => newFile(openToAppend(path, mode), fs.fdatasyncSync),
+    openToAppend: async (path, mode) => newFile(openForAppend(path, mode), fs.fdatasyncSync),
     link: async (existingPath, newPath) => fs.linkSync(existingPath, newPath),
     rename: async (oldPath, newPath) => fs.renameSync(oldPath, newPath),
-    remove: async (path) => unless('ENOENT', undefined, () => fs.unlinkSync(path)),
-    removeDirectory: async (path) => unless('ENOENT', undefined, () => fs.rmdirSync(path)),
+    remove: async (path) => unless(['ENOENT'], undefined, () => fs.unlinkSync(path)),
+    removeDirectory: async (path) => unless(['ENOENT'], undefined, () => fs.rmdirSync(path)),
     syncDirectory: async (path) => withOpen(path, 'r', (fd) => fs.fsyncSync(fd)),
     lock: lockFile,
     isLocked,
   }
 }
 
-/** What `work` gives, or `instead` when the system answers with `code`. */
-function unless<T, U>(code: string, instead: U, work: () => T): T | U {
+/** The result of `work`, or `instead` when it fails with one of the error codes. */
+function unless<T, U>(codes: readonly string[], instead: U, work: () => T): T | U {
   try {
     return work()
   } catch (error) {
-    if (systemErrorCode(error) === code) return instead
+    if (codes.includes(systemErrorCode(error) ?? '')) return instead
     throw error
   }
 }
@@ -65,7 +62,7 @@ function statusOf(path: string): FileStatus {
   return { kind, mode: status.mode & 0o7777, uid: status.uid, gid: status.gid }
 }
 
-/** readlink(2) says EINVAL of what is no link. */
+/** readlink(2) fails with EINVAL when `path` is not a link. */
 function linkOf(path: string): LinkStatus {
   const { uid, gid } = fs.lstatSync(path)
   return { target: fs.readlinkSync(path), uid, gid }
@@ -76,17 +73,17 @@ function thisPerson(): Person {
   return { uid, privateGroup: privateGroupOf(textOf('/etc/passwd'), textOf('/etc/group'), { uid, gid }) }
 }
 
-/** A container may have neither file. */
+/** Empty for a missing file: a container may lack them. */
 function textOf(path: string): string {
-  return unless('EACCES', '', () => unless('ENOENT', '', () => fs.readFileSync(path, 'utf8')))
+  return unless(['EACCES', 'ENOENT'], '', () => fs.readFileSync(path, 'utf8'))
 }
 
 function readAtMost(path: string, maxBytes: number): Uint8Array {
-  // Not blocking: a pipe in the place of a file must not make fpki wait for ever.
+  // Not blocking, so that fpki does not wait forever for a pipe.
   return withOpen(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK, (fd) => {
     const status = fs.fstatSync(fd)
     if (!status.isFile()) throw notAFile(path, status.isDirectory() ? 'EISDIR' : undefined)
-    // One octet more than is expected, so that a file that grows meanwhile is noticed.
+    // One octet more than expected, to detect a growing file.
     const content = Buffer.alloc(Math.min(status.size, maxBytes) + 1)
     let size = 0
     while (size < content.length) {
@@ -99,18 +96,18 @@ function readAtMost(path: string, maxBytes: number): Uint8Array {
 }
 
 function notAFile(path: string, code = 'ERR_FS_NOT_A_FILE'): Error {
-  return Object.assign(new Error(`'${path}' is no file`), { code })
+  return Object.assign(new Error(`'${path}' is not a file`), { code })
 }
 
-/** With that very mode: the umask of this process is for what others make. */
+/** Sets the exact mode, whatever the umask. */
 function openNew(path: string, mode: number): number {
   const fd = fs.openSync(path, 'wx', mode)
   fs.fchmodSync(fd, mode)
   return fd
 }
 
-/** Not blocking, and through no link: what is written there must be the file of its name. */
-function openToAppend(path: string, mode: number): number {
+/** Not blocking, and without following a link. */
+function openForAppend(path: string, mode: number): number {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = fs.constants
   const fd = fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOFOLLOW, mode)
   if (fs.fstatSync(fd).isFile()) return fd
@@ -127,8 +124,8 @@ function newFile(fd: number, sync: (fd: number) => void): NewFile {
 }
 
 /**
- * Node cannot ask for a kernel lock itself. flock(1) of util-linux, which every Debian has, locks the open file that it
- * inherits and ends; the lock stays with our descriptor, and the kernel takes it back when this process dies.
+ * Node has no flock(2). flock(1) of util-linux locks the open file that it inherits, and exits; the lock stays with our
+ * descriptor, and the kernel releases it when this process ends.
  */
 async function lockFile(path: string, seconds = 0): Promise<FileLock | null> {
   const { O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = fs.constants
@@ -145,14 +142,12 @@ async function lockFile(path: string, seconds = 0): Promise<FileLock | null> {
   return null
 }
 
-/** A shared lock, let go at once, is refused while somebody holds the file alone. It needs no right to write. */
+/** Tries a shared lock, which needs no write permission, and fails while another process holds the exclusive lock. */
 async function isLocked(path: string): Promise<boolean> {
   const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants
-  const open = () => fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
-  const fd = ['ENOENT', 'EACCES', 'ELOOP', 'ENOTDIR'].reduce<() => number | null>(
-    (next, code) => () => unless(code, null, next),
-    open,
-  )()
+  const fd = unless(['ENOENT', 'EACCES', 'ELOOP', 'ENOTDIR'], null, () =>
+    fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW),
+  )
   if (fd === null) return false
   try {
     return fs.fstatSync(fd).isFile() && !(await flock(fd, ['-n', '-s']))
@@ -162,21 +157,21 @@ async function isLocked(path: string): Promise<boolean> {
 }
 
 async function flock(fd: number, flags: readonly string[]): Promise<boolean> {
-  // Loaded here, because commands that only read need no lock, and the module costs them 2 ms.
+  // Loaded on demand: commands that only read need no lock, and the module takes 2 ms.
   const { spawn } = await import('node:child_process')
   return new Promise((resolve, reject) => {
-    // The environment may hold PINs: the child gets none of it but the path on which it is found.
+    // The environment may contain PINs, so the child gets only PATH.
     const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }
-    // Detached: Ctrl-C on the terminal is for fpki to answer, and must not end the child as if the lock had failed.
+    // Detached, so that Ctrl-C does not also kill the child, as if the lock had failed.
     const child = spawn('flock', [...flags, '3'], {
       stdio: ['ignore', 'ignore', 'ignore', fd],
       env,
       detached: true,
     })
-    child.on('error', (cause) => reject(lockError(`it cannot be started (${systemErrorCode(cause)})`, cause)))
+    child.on('error', (cause) => reject(lockError(`cannot start it (${systemErrorCode(cause)})`, cause)))
     child.on('exit', (status, signal) => {
       if (status === 0 || status === 1) resolve(status === 0)
-      else reject(lockError(`it ended with ${signal ?? `status ${status}`}`))
+      else reject(lockError(`it exited with ${signal ?? `status ${status}`}`))
     })
   })
 }
@@ -184,8 +179,8 @@ async function flock(fd: number, flags: readonly string[]): Promise<boolean> {
 function lockError(reason: string, cause?: Error): FpkiError {
   return new FpkiError(
     'ERR_STORAGE',
-    `The lock cannot be taken with the flock program: ${reason}.`,
-    'Install util-linux, which brings flock, and keep the directory on a file system that supports locks.',
+    `Cannot take the lock with the flock program: ${reason}.`,
+    'Install util-linux, which provides flock, and use a file system that supports locks.',
     { cause },
   )
 }

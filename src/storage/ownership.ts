@@ -1,16 +1,17 @@
 import { FpkiError } from '../errors.js'
 import type { DurableFiles, FileSystem } from '../ports.js'
+import { shellWord } from '../shell-word.js'
 import { isLink } from './folders.js'
 import { whyForeignMount } from './mounts.js'
-import { explained } from './system-errors.js'
-import { octal, openFolderAbove, warningsAbove, wayTo, whyForeign, whyForeignWay } from './trust.js'
+import { explainSystemErrors } from './system-errors.js'
+import { octal, openFolderAbove, resolvePath, warningsAbove, whyForeign, whyForeignPath } from './trust.js'
 
 type Ownership = Pick<
   DurableFiles,
-  'checkOwnFile' | 'whyForeign' | 'whyForeignWay' | 'whyForeignMount' | 'checkAbove' | 'warningsAbove'
+  'checkOwnFile' | 'whyForeign' | 'whyForeignPath' | 'whyForeignMount' | 'checkAbove' | 'warningsAbove'
 >
 
-/** The part of {@link DurableFiles} that asks whose files are. */
+/** The part of {@link DurableFiles} that checks file ownership. */
 export function ownership(fs: FileSystem): Ownership {
   const reasonAt = async (path: string, mayGroupWrite = false) => {
     const status = await fs.stat(path)
@@ -18,15 +19,18 @@ export function ownership(fs: FileSystem): Ownership {
   }
   return {
     checkOwnFile: (path, mayGroupWrite) =>
-      explained(path, async () => {
+      explainSystemErrors(path, async () => {
         const reason = await reasonAt(path, mayGroupWrite)
-        if (reason !== null) throw notOurs(path, reason)
+        if (reason !== null) throw foreignFile(path, reason)
       }),
-    whyForeign: (path) => explained(path, () => reasonAt(path)),
-    whyForeignWay: (path) => explained(path, async () => whyForeignWay(await wayTo(fs, path), fs.person())),
-    whyForeignMount: (path) => explained(path, async () => whyForeignMount(await wayTo(fs, path), fs.mountinfo())),
-    checkAbove: (path) => explained(path, () => checkAbove(fs, path)),
-    warningsAbove: (path) => explained(path, async () => warningsAbove(await wayTo(fs, path), fs.person())),
+    whyForeign: (path) => explainSystemErrors(path, () => reasonAt(path)),
+    whyForeignPath: (path) =>
+      explainSystemErrors(path, async () => whyForeignPath(await resolvePath(fs, path), fs.person())),
+    whyForeignMount: (path) =>
+      explainSystemErrors(path, async () => whyForeignMount(await resolvePath(fs, path), fs.mountinfo())),
+    checkAbove: (path) => explainSystemErrors(path, () => checkAbove(fs, path)),
+    warningsAbove: (path) =>
+      explainSystemErrors(path, async () => warningsAbove(await resolvePath(fs, path), fs.person())),
   }
 }
 
@@ -37,7 +41,7 @@ export async function checkDirectory(fs: FileSystem, path: string): Promise<void
     throw new FpkiError(
       'ERR_NOT_A_DIRECTORY',
       `${path} is not a directory.`,
-      'Name a directory, or a path that is free.',
+      'Use a directory, or a path that does not exist yet.',
     )
   }
   if (status.uid !== fs.uid || (status.mode & 0o022) !== 0) {
@@ -45,38 +49,38 @@ export async function checkDirectory(fs: FileSystem, path: string): Promise<void
     throw new FpkiError(
       'ERR_PERMISSIONS',
       `Others can write to ${path} (mode ${octal(status.mode)}${owner}).`,
-      `If it is yours, run: chown "$(id -u)" ${path} && chmod go-w ${path}; or name another directory.`,
+      `If it is yours, run: chown "$(id -u)" ${shellWord(path)} && chmod go-w ${shellWord(path)}; otherwise use another directory.`,
     )
   }
   await checkAbove(fs, path)
 }
 
-/** What is in a folder of fpki's own is cleared away, so that it must not be a link to other people's files. */
+/** fpki deletes files in its own folders, so they must not be links to other folders. */
 export async function checkOwnDirectory(fs: FileSystem, path: string): Promise<void> {
   await checkDirectory(fs, path)
   if (!(await isLink(fs, path))) return
   throw new FpkiError(
     'ERR_NOT_A_DIRECTORY',
-    `${path} is a symbolic link, and fpki keeps a folder of its own there.`,
-    'Nothing was changed. Remove the link, or put the folder back.',
+    `${path} is a symbolic link, but must be a folder of fpki.`,
+    'Nothing was changed. Remove the link, or restore the folder.',
   )
 }
 
-/** Whoever can rename one of the folders above can put another in the place of ours. */
+/** Anyone who can rename a folder above could replace ours. */
 async function checkAbove(fs: FileSystem, path: string): Promise<void> {
-  const open = openFolderAbove(await wayTo(fs, path))
+  const open = openFolderAbove(await resolvePath(fs, path))
   if (open === undefined) return
   throw new FpkiError(
     'ERR_PERMISSIONS',
-    `Everybody can rename what is in ${open.path} (mode ${octal(open.mode)}).`,
-    `Close it (chmod o-w ${open.path}), or name a directory elsewhere.`,
+    `Everybody can rename files in ${open.path} (mode ${octal(open.mode)}).`,
+    `Run: chmod o-w ${shellWord(open.path)}; or use a directory elsewhere.`,
   )
 }
 
-function notOurs(path: string, reason: string): FpkiError {
+function foreignFile(path: string, reason: string): FpkiError {
   return new FpkiError(
     'ERR_PERMISSIONS',
     `Refusing to use ${path}: ${reason}.`,
-    `Nothing was changed. Check what is in it; if it is yours, run: chown "$(id -u)" ${path} && chmod go-w ${path}`,
+    `Nothing was changed. Check its content. If it is yours, run: chown "$(id -u)" ${shellWord(path)} && chmod go-w ${shellWord(path)}`,
   )
 }

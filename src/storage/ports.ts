@@ -1,8 +1,8 @@
 import type { ArchiveEntry } from './archive.js'
 
-/** The ports to files; {@link FileSystem} is the real or the tests' disk, {@link DurableFiles} what fpki makes of it. */
+/** The ports for files: {@link FileSystem} is the real or a simulated disk, {@link DurableFiles} builds on it. */
 
-/** What {@link FileSystem.stat} tells of a file. */
+/** The result of {@link FileSystem.stat}. */
 export interface FileStatus {
   readonly kind: 'file' | 'directory' | 'other'
   /** The permission bits, 0o000 to 0o7777. */
@@ -11,80 +11,80 @@ export interface FileStatus {
   readonly gid: number
 }
 
-/** A symbolic link, as {@link FileSystem.linkAt} shows it. */
+/** A symbolic link. */
 export interface LinkStatus {
-  /** What it leads to, as it is written in it. */
+  /** The target as stored in the link. */
   readonly target: string
   readonly uid: number
   readonly gid: number
 }
 
-/** Who runs fpki. */
+/** The user who runs fpki. */
 export interface Person {
   readonly uid: number
-  /** The group that nobody else is in; null: there is none. */
+  /** The group of which the user is the only member, if any. */
   readonly privateGroup: number | null
 }
 
-/** A file that {@link FileSystem.createFile} has just made, and nobody else has open. */
+/** A file opened for writing. */
 export interface NewFile {
   write(content: Uint8Array): Promise<void>
-  /** Resolves when the content is on the disk (fsync, or fdatasync for what was appended). */
+  /** fsync, or fdatasync for what was appended. */
   sync(): Promise<void>
   close(): Promise<void>
 }
 
-/** A kernel lock on a file; it goes when it is released or its process ends, however that happens. */
+/** A kernel lock on a file, released at the latest when its process ends. */
 export interface FileLock {
   release(): Promise<void>
 }
 
 /**
- * The single steps that a file system can be asked for. `directory/files.ts` builds durable writes from them, and the
- * crash tests stop the world after each one. Failures are Node's system errors.
+ * The primitive operations of a file system. `storage/files.ts` builds durable writes from them, and the crash tests stop
+ * after each one. Failures are Node's system errors.
  */
 export interface FileSystem {
-  /** The effective user, to tell one's own files from others'. */
+  /** The effective user id. */
   readonly uid: number
-  /** Who that is to groups; looked up when it is asked for. */
+  /** The user with the private group. */
   person(): Person
-  /** The text of /proc/self/mountinfo; empty where there is none. */
+  /** The text of /proc/self/mountinfo; empty when it does not exist. */
   mountinfo(): string
-  /** The symbolic link at `path`; null: something else is there, or nothing. */
+  /** The symbolic link at `path`; null when it does not exist or is not a link. */
   linkAt(path: string): Promise<LinkStatus | null>
-  /** null: nothing is there. Follows symbolic links. */
+  /** Follows symbolic links. null when `path` does not exist. */
   stat(path: string): Promise<FileStatus | null>
-  /** The path of what is there without symbolic links. */
+  /** The path with all symbolic links resolved. */
   realPath(path: string): Promise<string>
-  /** The names in a directory, sorted; null: nothing is there. */
+  /** The names in a directory, sorted; null when it does not exist. */
   list(path: string): Promise<readonly string[] | null>
-  /** The content of a file of at most `maxBytes`; null: nothing is there. A larger file throws
-   * `ERR_FS_FILE_TOO_LARGE`, a pipe or the like `ERR_FS_NOT_A_FILE`. */
+  /** The content of a file; null when it does not exist. Throws `ERR_FS_FILE_TOO_LARGE` above `maxBytes`, and
+   * `ERR_FS_NOT_A_FILE` for a pipe or device. */
   read(path: string, maxBytes: number): Promise<Uint8Array | null>
-  /** Gives a directory its final mode. */
+  /** chmod. */
   setMode(path: string, mode: number): Promise<void>
-  /** Makes one directory with its final mode; false: something is there already. */
+  /** Creates one directory with its final mode; false when `path` already exists. */
   makeDirectory(path: string, mode: number): Promise<boolean>
-  /** Makes a file with its final mode, open for writing; throws `EEXIST` when anything is there. */
+  /** Creates a file with its final mode, open for writing. Throws `EEXIST` when `path` exists. */
   createFile(path: string, mode: number): Promise<NewFile>
-  /** Opens a file for writing behind what is in it; made with that mode when missing. Follows no symbolic link. */
+  /** Opens a file for appending, or creates it with this mode. Does not follow a symbolic link. */
   openToAppend(path: string, mode: number): Promise<NewFile>
-  /** A second name for a file; throws `EEXIST` when anything is at `newPath`. */
+  /** Creates a hard link. Throws `EEXIST` when `newPath` exists. */
   link(existingPath: string, newPath: string): Promise<void>
   rename(oldPath: string, newPath: string): Promise<void>
-  /** Removes a name; nothing there is fine. */
+  /** Removes a name, if it exists. */
   remove(path: string): Promise<void>
-  /** Removes an empty directory; nothing there is fine. */
+  /** Removes an empty directory, if it exists. */
   removeDirectory(path: string): Promise<void>
-  /** Resolves when the names in a directory are on the disk (fsync of the directory). */
+  /** fsync of a directory. */
   syncDirectory(path: string): Promise<void>
-  /** Locks the file at `path`, made with mode 0600 when missing; null: another process holds it, also after so many seconds. */
+  /** Locks the file at `path`, created with mode 0600 if missing; null when another process holds the lock for `seconds`. */
   lock(path: string, seconds?: number): Promise<FileLock | null>
-  /** Does another process hold the lock of the file at `path`? Nothing is made; what cannot be looked at is free. */
+  /** Whether another process holds the lock. Creates nothing; false when the file is missing or not accessible. */
   isLocked(path: string): Promise<boolean>
 }
 
-/** A file of a folder that is made whole. */
+/** A file of a new folder. */
 export type FolderEntry =
   | { readonly name: string; readonly text: string; readonly mode: number }
   | {
@@ -96,7 +96,7 @@ export type FolderEntry =
       readonly textBehindLink?: string
     }
 
-/** Files that are whole or absent, whatever happens in between. */
+/** Atomic and durable file operations. */
 export interface DurableFiles {
   /**
    * The same files, whose new, replaced and removed names are synced together by {@link flush}, each directory once: for
@@ -105,76 +105,72 @@ export interface DurableFiles {
   deferring(): DurableFiles
   /** Resolves when all names are on the disk; only those of {@link deferring} ever wait for it. */
   flush(): Promise<void>
-  /** Makes a directory (and what is missing above it) with mode 0700; one that is there is left as it is. */
+  /** Creates a directory and its missing parents with mode 0700. Does not change an existing one. */
   makeDirectory(path: string): Promise<void>
-  /** Throws ERR_PERMISSIONS when others than this user could change what is in the directory. */
+  /** Throws ERR_PERMISSIONS when other users could change the content of the directory. */
   checkDirectory(path: string): Promise<void>
-  /** The same, and ERR_NOT_A_DIRECTORY when it is a symbolic link. */
+  /** Also throws ERR_NOT_A_DIRECTORY when it is a symbolic link. */
   checkOwnDirectory(path: string): Promise<void>
-  /** Throws ERR_PERMISSIONS when others than this user and root could have written the file at `path`; nothing there is fine. */
+  /** Throws ERR_PERMISSIONS when users other than this one and root could have written the file, if it exists. */
   checkOwnFile(path: string, mayGroupWrite?: boolean): Promise<void>
-  /** Why others could have written what is at `path`: a clause; null: they could not, or nothing is there. */
+  /** Why other users could have written the file, as a clause; null when they could not, or it does not exist. */
   whyForeign(path: string): Promise<string | null>
-  /** The same for everything on the way to `path`: each folder above, each symbolic link and the folders above that. */
-  whyForeignWay(path: string): Promise<string | null>
-  /** Why the owners of what is at `path` mean nothing, because of how its file system is mounted: a clause; null: they do. */
+  /** The same for all components of `path`: each folder above, each symbolic link and the folders above that. */
+  whyForeignPath(path: string): Promise<string | null>
+  /** Why file owners at `path` are not trustworthy because of its mount, as a clause; null when they are. */
   whyForeignMount(path: string): Promise<string | null>
-  /** Throws ERR_PERMISSIONS when everybody can rename what is in one of the folders above `path`. */
+  /** Throws ERR_PERMISSIONS when everybody can rename files in a folder above `path`. */
   checkAbove(path: string): Promise<void>
-  /** Who else could rename what is in the folders above `path`: a sentence each. */
+  /** Other users who could rename files in the folders above `path`, one sentence each. */
   warningsAbove(path: string): Promise<readonly string[]>
-  /** Writes a new file with its final mode. Throws ERR_EXISTS when anything is there; never overwrites. */
+  /** Creates a file with its final mode. Throws ERR_EXISTS when `path` exists; never overwrites. */
   create(path: string, content: string | Uint8Array, mode: number): Promise<void>
-  /** Writes a file, or puts a new one in its place in one move. */
+  /** Creates or atomically replaces a file. */
   replace(path: string, content: string, mode: number): Promise<void>
-  /**
-   * Appends to a file, made with that mode when missing; resolves when content and name are on the disk. An empty text only
-   * makes the file.
-   */
+  /** Appends to a file, created with this mode if missing, and syncs both. An empty text only creates the file. */
   append(path: string, text: string, mode: number): Promise<void>
   /**
-   * Makes a folder (0700) with files in it, whole or not at all. A file with `from` is a hard link to that one; where no link
-   * can be made, a copy.
+   * Atomically creates a folder (0700) with files. A file with `from` is a hard link, or a copy where links are not possible.
    */
   createFolder(path: string, entries: readonly FolderEntry[]): Promise<void>
-  /** Removes a folder and the files in it; what is cut off on the way is no folder of its name any more. */
+  /** Removes a folder and its files. If interrupted, the folder no longer has its name. */
   removeFolder(path: string): Promise<void>
-  /** Gives a file its name: `to` is free, or holds the same. Throws ERR_EXISTS when it holds anything else. */
+  /** Moves a file to a new name. Throws ERR_EXISTS when `to` exists with different content. */
   place(from: string, to: string): Promise<void>
-  /** Moves a file into the place of another, in one step. */
+  /** Atomically replaces a file with another. */
   move(from: string, to: string): Promise<void>
   /**
-   * A further name for the file at `path`, so that a move into its place does not lose it: `path.bak`, or `path.bak.1`
-   * and so on behind those that are there. The newest of them is left alone when it holds the same. Resolves to its path.
+   * Links the file to a backup name before it is replaced: `path.bak`, or the next free `path.bak.N`, unless the newest
+   * backup has the same content. Resolves to the path of the backup.
    */
   keep(path: string): Promise<string>
-  /** Removes a file, durably; nothing there is fine. */
+  /** Durably removes a file, if it exists. */
   remove(path: string): Promise<void>
-  /** The text of a file, or null when there is none. Throws ERR_BAD_FILE when it is larger than `maxBytes`. */
+  /** The text of a file; null when it does not exist. Throws ERR_BAD_FILE when it is larger than `maxBytes`. */
   read(path: string, maxBytes: number): Promise<string | null>
-  /** The octets of a file; else as {@link read}. */
+  /** The octets of a file; otherwise like {@link read}. */
   readOctets(path: string, maxBytes: number): Promise<Uint8Array | null>
-  /** What is at `path`; null: nothing is there. Follows symbolic links. */
+  /** The kind of file; null when it does not exist. Follows symbolic links. */
   kindOf(path: string): Promise<FileStatus['kind'] | null>
-  /** The path of what is there without symbolic links; null: nothing is there. */
+  /** The path with all symbolic links resolved; null when it does not exist. */
   realPath(path: string): Promise<string | null>
-  /** The names in a directory, without those of interrupted writes; null when there is no directory. */
+  /** The names in a directory, without leftovers of interrupted writes; null when it does not exist. */
   list(path: string): Promise<readonly string[] | null>
-  /** Removes what interrupted writes left in a directory, folders too. Only for the holder of its lock. */
+  /** Removes leftovers of interrupted writes, including folders. Only for the holder of the lock. */
   sweep(path: string): Promise<void>
-  /** null: another process holds it, also after so many seconds; 0 when left out. */
+  /** null when another process holds the lock for `seconds` (default 0). */
   lock(path: string, seconds?: number): Promise<FileLock | null>
-  /** Does another process hold it? Nothing is made. */
+  /** Whether another process holds the lock. Creates nothing. */
   isLocked(path: string): Promise<boolean>
-  /** What is at `path`, behind symbolic links; null: nothing. */
+  /** The status of a file; null when it does not exist. Follows symbolic links. */
   status(path: string): Promise<FileStatus | null>
   /**
-   * Fills a directory that nobody uses yet, durably. All in it gets the mode that `entries` say, and so does the directory
-   * by an entry of path ``; but nobody except the owner may write to a folder.
+   * Durably fills a directory that nobody uses yet, with the modes of `entries` (path `` for the directory itself). Folders
+   * are never writable by others.
    */
   writeTree(path: string, entries: readonly ArchiveEntry[]): Promise<void>
-  /** Removes a directory with all that is in it, read-only folders too; follows no link. For what fpki itself has put there only. */
+  /** Removes a directory recursively, including read-only folders, without following links. Only for files of fpki. */
   removeTree(path: string): Promise<void>
-  /** The names of what interrupted writes left in a directory. */
+  /** The leftovers of interrupted writes in a directory. */
   unfinished(path: string): Promise<readonly string[]>
 }

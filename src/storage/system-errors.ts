@@ -1,50 +1,47 @@
 import { FpkiError, systemErrorCode } from '../errors.js'
 
-/** What a system error means for the person who runs fpki: [what is wrong, what to do]. */
+/** Explanations of system errors: [problem, hint]. */
 const SYSTEM_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
-  ENOSPC: ['the disk is full', 'Free some space and run the same command again; it goes on where it stopped.'],
-  EDQUOT: ['your disk quota is used up', 'Free some space and run the same command again.'],
-  ENOENT: ['its directory does not exist', 'Make that first, or name another path.'],
-  EACCES: ['you have no permission', 'Run fpki as the owner of that directory, or name another one.'],
-  EPERM: ['the file system does not allow it', 'Use a file system with Unix permissions and hard links, such as ext4.'],
-  EOPNOTSUPP: ['the file system cannot do it', 'Use one with Unix permissions and hard links, such as ext4.'],
-  EROFS: ['the file system is read-only', 'Mount it for writing, or name another directory.'],
-  EIO: ['the disk reports an error', 'Check the disk (dmesg) before you go on; nothing that exists was changed.'],
-  ENXIO: ['it is not a regular file', 'Move it away and run the same command again.'],
-  ENOTDIR: ['a part of this path is a file', 'Name a directory, or a path that is free.'],
+  ENOSPC: ['no space left on device', 'Free some space and run the same command again; it continues where it stopped.'],
+  EDQUOT: ['disk quota exceeded', 'Free some space and run the same command again.'],
+  ENOENT: ['no such file or directory', 'Create the directory first, or use another path.'],
+  EACCES: ['permission denied', 'Run fpki as the owner of that directory, or use another one.'],
+  EPERM: ['operation not permitted', 'Use a file system with Unix permissions and hard links, such as ext4.'],
+  EOPNOTSUPP: ['operation not supported', 'Use a file system with Unix permissions and hard links, such as ext4.'],
+  EROFS: ['read-only file system', 'Mount it for writing, or use another directory.'],
+  EIO: ['input/output error', 'Check the disk (dmesg) before you continue. Existing files were not changed.'],
+  ENXIO: ['not a regular file', 'Move it away and run the same command again.'],
+  ENOTDIR: ['a component of the path is not a directory', 'Use a directory, or a path that does not exist yet.'],
   EISDIR: [
-    'it is a directory',
-    'Name a file; where a file of fpki is to be, move the directory away and run it again.',
+    'is a directory',
+    'Use a file. If it is in the place of a file of fpki, move it away and run the command again.',
   ],
-  ELOOP: [
-    'it is a symbolic link where none may be, or links go in a circle',
-    'Put a file there, or name the real path.',
-  ],
-  ENAMETOOLONG: ['the name is too long', 'Choose a shorter name.'],
-  EFBIG: ['the file would be larger than the system allows', 'Raise the limit (ulimit -f) and run the command again.'],
-  ENOTEMPTY: ['it is not empty', 'Name a directory that is new or empty.'],
-  EBUSY: ['something is mounted there', 'Name a directory in it, or another one.'],
-  EXDEV: ['it is on another file system', 'Name a directory in it, or another one.'],
-  EMFILE: ['too many files are open', 'Raise the limit (ulimit -n) and run the same command again.'],
+  ELOOP: ['symbolic links are not allowed here, or form a loop', 'Use a file there, or the real path.'],
+  ENAMETOOLONG: ['file name too long', 'Choose a shorter name.'],
+  EFBIG: ['file too large', 'Raise the limit (ulimit -f) and run the command again.'],
+  ENOTEMPTY: ['directory not empty', 'Use a directory that is new or empty.'],
+  EBUSY: ['it is a mount point', 'Use a directory below it, or another one.'],
+  EXDEV: ['it is on another file system', 'Use a directory below it, or another one.'],
+  EMFILE: ['too many open files', 'Raise the limit (ulimit -n) and run the same command again.'],
 }
 
-/** What {@link FileSystem.read} refuses. */
-const NO_FILE_OF_OURS: Readonly<Record<string, string>> = {
-  ERR_FS_FILE_TOO_LARGE: 'larger than any file of its kind',
+/** The reasons for which {@link FileSystem.read} refuses a file. */
+const REFUSED_FILES: Readonly<Record<string, string>> = {
+  ERR_FS_FILE_TOO_LARGE: 'too large for a file of its kind',
   ERR_FS_NOT_A_FILE: 'not a regular file',
 }
 
-/** Runs `work` and puts a system error into words that name the path. Throws ERR_STORAGE or ERR_BAD_FILE in its place. */
-export async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
+/** Runs `work` and converts system errors to ERR_STORAGE or ERR_BAD_FILE, with the path. */
+export async function explainSystemErrors<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
     const code = systemErrorCode(error)
     if (error instanceof FpkiError || code === null) throw error
-    const is = NO_FILE_OF_OURS[code]
-    if (is !== undefined)
-      throw new FpkiError('ERR_BAD_FILE', `${path} is ${is}.`, 'Look at what it is.', { cause: error })
-    const [reason, hint] = SYSTEM_ERRORS[code] ?? [`the system says ${code}`, 'Mend that and run the command again.']
+    const problem = REFUSED_FILES[code]
+    if (problem !== undefined)
+      throw new FpkiError('ERR_BAD_FILE', `${path} is ${problem}.`, 'Check the path.', { cause: error })
+    const [reason, hint] = SYSTEM_ERRORS[code] ?? ['system error', 'Fix the problem and run the command again.']
     throw new FpkiError('ERR_STORAGE', `${path}: ${reason} (${code}).`, hint, { cause: error })
   }
 }

@@ -3,21 +3,21 @@ import { FpkiError, systemErrorCode } from '../errors.js'
 import type { DurableFiles, FileSystem } from '../ports.js'
 import type { ArchiveEntry } from './archive.js'
 
-/** What a backup may hold: far more than any PKI, and little enough for memory. */
+/** The size limit for a backup: far more than any PKI, and small enough for memory. */
 export const MAX_TREE_BYTES = 64 * 1024 * 1024
 
-/** Whoever can write to a folder can exchange the keys in it. */
-const NOT_OTHERS_TO_WRITE = 0o755
-const OWNER_TO_READ = 0o500
+/** Anyone who can write to a folder could replace its keys. */
+const NO_GROUP_OTHER_WRITE = 0o755
+const OWNER_READ_EXECUTE = 0o500
 
-/** Folders in folders: more than any PKI has, and an end for links that lead in circles. */
+/** More levels than any PKI has; stops at link loops. */
 const MAX_DEPTH = 8
 
 /**
- * All that is in the directory `root`, as entries below `path`; what interrupted writes left is no part of it.
+ * Reads the directory `root` recursively as entries below `path`, without leftovers of interrupted writes.
  *
- * @param skip paths below `root` that are left out
- * @throws FpkiError ERR_BAD_FILE when it is too large, or something in it is no file and no folder; ERR_STORAGE
+ * @param skip paths below `root` to leave out
+ * @throws FpkiError ERR_BAD_FILE when it is too large or contains a special file; ERR_STORAGE
  */
 export async function readTree(
   files: DurableFiles,
@@ -25,28 +25,42 @@ export async function readTree(
   path: string,
   skip: readonly string[] = [],
 ): Promise<readonly ArchiveEntry[]> {
-  const entries: ArchiveEntry[] = []
-  let left = MAX_TREE_BYTES
-  const walk = async (below: string, depth: number): Promise<void> => {
-    const place = join(root, below)
-    const name = below === '' ? path : `${path}/${below}`
-    const { kind, mode } = await statusOf(files, place)
-    if (kind === 'other' || depth > MAX_DEPTH) throw notKept(place, 'is no file that a backup can hold')
-    if (kind === 'file') {
-      const content = (await files.readOctets(place, left)) ?? new Uint8Array()
-      left -= content.length
-      entries.push({ path: name, kind, mode: mode & 0o777, content })
-      return
-    }
-    entries.push({ path: name, kind, mode: mode & 0o777, content: new Uint8Array() })
-    const inside = ((await files.list(place)) ?? []).map((one) => (below === '' ? one : `${below}/${one}`))
-    for (const one of inside.filter((candidate) => !skip.includes(candidate))) await walk(one, depth + 1)
+  const walk = { root, path, skip, octetsLeft: MAX_TREE_BYTES }
+  return entriesBelow(files, walk, '', 0)
+}
+
+interface Walk {
+  readonly root: string
+  readonly path: string
+  readonly skip: readonly string[]
+  octetsLeft: number
+}
+
+async function entriesBelow(
+  files: DurableFiles,
+  walk: Walk,
+  below: string,
+  depth: number,
+): Promise<readonly ArchiveEntry[]> {
+  const place = join(walk.root, below)
+  const path = below === '' ? walk.path : `${walk.path}/${below}`
+  const status = await statusOf(files, place)
+  const { kind } = status
+  const mode = status.mode & 0o777
+  if (kind === 'other' || depth > MAX_DEPTH) throw notArchivable(place, 'is not a regular file or folder')
+  if (kind === 'file') {
+    const content = (await files.readOctets(place, walk.octetsLeft)) ?? new Uint8Array()
+    walk.octetsLeft -= content.length
+    return [{ path, kind, mode, content }]
   }
-  await walk('', 0)
+  const entries: ArchiveEntry[] = [{ path, kind, mode, content: new Uint8Array() }]
+  const names = ((await files.list(place)) ?? []).map((name) => (below === '' ? name : `${below}/${name}`))
+  for (const name of names.filter((candidate) => !walk.skip.includes(candidate)))
+    entries.push(...(await entriesBelow(files, walk, name, depth + 1)))
   return entries
 }
 
-/** See {@link DurableFiles.writeTree}. Nobody knows of the files yet: a name of its own for each would gain nothing. */
+/** See {@link DurableFiles.writeTree}. Nobody uses the files yet, so they are written directly. */
 export async function writeTree(fs: FileSystem, root: string, entries: readonly ArchiveEntry[]): Promise<void> {
   for (const { path, kind, mode, content } of entries) {
     const place = join(root, path)
@@ -54,15 +68,15 @@ export async function writeTree(fs: FileSystem, root: string, entries: readonly 
     else await writeFile(fs, place, content, mode)
   }
   const folders = new Map(entries.flatMap(({ path, kind, mode }) => (kind === 'directory' ? [[path, mode]] : [])))
-  // What is deepest comes first: a folder may be closed to writing from then on.
+  // Deepest first: a folder may become read-only.
   for (const path of [...new Set(['', ...folders.keys()])].sort().reverse()) {
     const mode = folders.get(path)
-    if (mode !== undefined) await fs.setMode(join(root, path), (mode & NOT_OTHERS_TO_WRITE) | OWNER_TO_READ)
+    if (mode !== undefined) await fs.setMode(join(root, path), (mode & NO_GROUP_OTHER_WRITE) | OWNER_READ_EXECUTE)
     await fs.syncDirectory(join(root, path))
   }
 }
 
-/** See {@link DurableFiles.removeTree}. A link is removed, and what it leads to is left alone. */
+/** See {@link DurableFiles.removeTree}. */
 export async function removeTree(fs: FileSystem, path: string): Promise<void> {
   try {
     await fs.remove(path)
@@ -86,11 +100,11 @@ async function writeFile(fs: FileSystem, path: string, content: Uint8Array, mode
 
 async function statusOf(files: DurableFiles, place: string) {
   const status = await files.status(place)
-  if (status === null) throw notKept(place, 'is a link that leads nowhere')
+  if (status === null) throw notArchivable(place, 'is a dangling symbolic link')
   return status
 }
 
-function notKept(place: string, reason: string): FpkiError {
-  const hint = 'A backup holds everything or is none. Move it elsewhere, and run the command again.'
-  return new FpkiError('ERR_BAD_FILE', `${place} ${reason}.`, hint)
+function notArchivable(place: string, reason: string): FpkiError {
+  const hint = 'A backup must be complete. Move this file elsewhere, and run the command again.'
+  return new FpkiError('ERR_BAD_FILE', `Cannot back up ${place}: it ${reason}.`, hint)
 }

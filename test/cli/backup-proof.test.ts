@@ -300,7 +300,7 @@ test('a restore removes the remains of one that was killed', async () => {
 describe('--recipient', () => {
   const usage = (names: string) => ['-addext', `keyUsage=critical,${names}`]
   test.each([
-    ['RSA of 1024 bits', ['rsa:1024'], [], '1024 bits; 2048 is the least'],
+    ['RSA of 1024 bits', ['rsa:1024'], [], '1024 bits (the minimum is 2048)'],
     ['RSA for signatures', ['rsa:2048'], usage('digitalSignature'), 'does not permit keyEncipherment'],
     ['RSA for agreement', ['rsa:2048'], usage('keyAgreement'), 'does not permit keyEncipherment'],
     ['EC for encipherment', P256, usage('keyEncipherment'), 'does not permit keyAgreement'],

@@ -139,7 +139,7 @@ describe('a backup', () => {
   test('is refused if it would be incomplete', async () => {
     const { directory, file, home, path, run } = inHome(await copiedPki())
     await symlink('/nowhere/at/all', path('notes'))
-    const refusal = { status: 6, code: 'ERR_BAD_FILE', names: ['notes', 'leads nowhere'] }
+    const refusal = { status: 6, code: 'ERR_BAD_FILE', names: ['notes', 'dangling symbolic link'] }
     expectWords(await run(['ca', 'backup', directory, '--out', file]), refusal)
     expect(await readdir(home.path)).not.toContain('acme.backup')
   })

@@ -124,7 +124,7 @@ describe('create refuses a directory without write permission', () => {
     await mkdir(locked)
     await user.own(locked, mode)
     const words = ['ca', 'create', join(user.path, name), '--factory', 'acme']
-    const refusal = { status: 3, code: 'ERR_STORAGE', names: [join(user.path, name), 'EACCES', 'no permission'] }
+    const refusal = { status: 3, code: 'ERR_STORAGE', names: [join(user.path, name), 'EACCES', 'permission denied'] }
     await expectRefusal(user, words, refusal)
     await user.own(locked, 0o700)
     expect((await user.fpki(words)).status).toBe(0)

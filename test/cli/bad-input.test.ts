@@ -126,9 +126,13 @@ describe('invalid settings', () => {
     {
       title: '--api http://…',
       words: ['ca', 'show', '--api', 'http://x.example'],
-      names: ['"http://x.example/"', '--api', 'embedded', 'this machine only'],
+      names: ['"http://x.example/"', '--api', 'embedded', 'only for this machine'],
     },
-    { title: '--api with nothing', words: ['ca', 'show', '--api', ''], names: ['--api is none: ""', 'embedded'] },
+    {
+      title: '--api with nothing',
+      words: ['ca', 'show', '--api', ''],
+      names: ['Unknown Factory API in --api: ""', 'embedded'],
+    },
     {
       title: 'FPKI_API=foundries',
       words: ['ca', 'create', '{home}/acme'],

@@ -9,16 +9,16 @@ import { expectRefusal } from './refusal.js'
 /** Ways in which a JSON file of fpki's can be broken; what the message says beside its path. */
 const BROKEN: Readonly<Record<string, { readonly spoil: (path: string) => Promise<unknown>; readonly says: string }>> =
   {
-    'no JSON': { spoil: (path) => writeFile(path, 'not JSON {'), says: 'is broken' },
-    'an empty file': { spoil: (path) => writeFile(path, ''), says: 'is broken' },
-    'half of what it was': { spoil: (path) => truncate(path, 300), says: 'is broken' },
-    'octets that are no text': { spoil: (path) => writeFile(path, Buffer.alloc(64, 0xff)), says: 'is broken' },
-    'JSON of another kind': { spoil: (path) => writeFile(path, '[]'), says: 'is broken' },
+    'no JSON': { spoil: (path) => writeFile(path, 'not JSON {'), says: 'is damaged' },
+    'an empty file': { spoil: (path) => writeFile(path, ''), says: 'is damaged' },
+    'half of what it was': { spoil: (path) => truncate(path, 300), says: 'is damaged' },
+    'octets that are no text': { spoil: (path) => writeFile(path, Buffer.alloc(64, 0xff)), says: 'is damaged' },
+    'JSON of another kind': { spoil: (path) => writeFile(path, '[]'), says: 'is damaged' },
     'a version of the future': {
       spoil: (path) => editJson(path, (content) => ({ ...content, version: 99 })),
       says: '"version"',
     },
-    'far too much': { spoil: (path) => truncate(path, 17 * 1024 * 1024), says: 'larger' },
+    'far too much': { spoil: (path) => truncate(path, 17 * 1024 * 1024), says: 'too large' },
   }
 
 describe('a state file of the embedded factory with', () => {

@@ -195,7 +195,11 @@ describe('add-device-ca refuses', () => {
   ])('a name that is %s', async (_, name) => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'add-device-ca', directory, '--local-ca', `--local-ca-filename=${name}`]
-    await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: ["local-ca's file", 'without folders'] })
+    await expectRefusal(home, words, {
+      status: 2,
+      code: 'ERR_USAGE',
+      names: ['the file name of a local-ca', 'without folders'],
+    })
   })
 
   test.each([
@@ -204,7 +208,7 @@ describe('add-device-ca refuses', () => {
   ])('the name of another file of the PKI, %s', async (name) => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'add-device-ca', directory, '--local-ca', '--local-ca-filename', name]
-    await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [name, 'another file of the PKI'] })
+    await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [name, 'another PKI file'] })
   })
 
   test.each([
@@ -218,7 +222,7 @@ describe('add-device-ca refuses', () => {
   ])('%s, a suffix reserved by fpki', async (name) => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'add-device-ca', directory, '--local-ca', '--local-ca-filename', name]
-    await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [name, 'files of its own'] })
+    await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [name, 'reserved for files of fpki'] })
   })
 
   test('not a name of a JavaScript property', async () => {

@@ -70,10 +70,10 @@ describe('fpki config', () => {
   })
 
   test.each([
-    [['config', 'set', 'colour', 'red'], 'There is no setting "colour"'],
-    [['config', 'set', 'api', 'http://factory.example'], 'http:// is for this machine only'],
-    [['config', 'set', 'timeout', 'long'], 'no number of seconds'],
-    [['config', 'unset', 'pin'], 'There are api, factory'],
+    [['config', 'set', 'colour', 'red'], 'Unknown setting: "colour"'],
+    [['config', 'set', 'api', 'http://factory.example'], 'http:// is only for this machine'],
+    [['config', 'set', 'timeout', 'long'], 'Invalid timeout'],
+    [['config', 'unset', 'pin'], 'The settings are api, factory'],
   ])('refuses %j', async (words, said) => {
     expectWords(await (await newHome()).fpki(words), { status: 2, code: 'ERR_USAGE', names: [said] })
   })
@@ -108,7 +108,7 @@ describe('fpki login', () => {
     await json(home, ['api', 'ping'])
     expect(await json(home, ['logout'])).toMatchObject({ credentials: null })
     expect(await readFile(kept.file, 'utf8')).not.toContain(TOKEN)
-    expect((await home.fpki(['api', 'ping'])).stderr).toContain('There are no credentials')
+    expect((await home.fpki(['api', 'ping'])).stderr).toContain('No credentials for')
   })
 
   test('requests tokens for client credentials, and stores nothing if that fails', async () => {

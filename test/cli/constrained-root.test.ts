@@ -14,7 +14,7 @@ function create(home: Home, certificate: string, key: string, ...words: readonly
 }
 
 test.each([
-  ['nameConstraints=permitted;DNS:corp.example', 'tls-crt', 'permit DNS:corp.example, not DNS:gw.example'],
+  ['nameConstraints=permitted;DNS:corp.example', 'tls-crt', 'permit DNS:corp.example but not DNS:gw.example'],
   ['nameConstraints=critical,excluded;DNS:gw.example', 'tls-crt', 'exclude DNS:gw.example'],
   ['nameConstraints=critical,permitted;dirName:dn', 'local-ca.pem', 'permit dirName:O=Company'],
   ['policyConstraints=critical,requireExplicitPolicy:0', 'local-ca.pem', 'no explicit policy'],

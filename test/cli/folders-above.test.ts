@@ -59,7 +59,7 @@ describe('below a directory where another user can rename files', () => {
         await chown(above, 0, SOMEBODY)
         await chmod(above, 0o775)
       },
-      `The group ${SOMEBODY} can rename what is in `,
+      `The group ${SOMEBODY} can rename files in `,
     ],
   ])('ca create and ca verify warn about %s', async (_, change, text) => {
     const { home, above, directory } = await scene(change)

@@ -51,7 +51,7 @@ function withFailing(call: string, when: string, words: readonly string[], home:
 }
 
 function expectDiskIsFull({ status, stdout, stderr }: Ended, path: string): void {
-  expect(stderr).toMatch(/^error: .* the disk is full \(ENOSPC\)\. \[ERR_STORAGE\]$/m)
+  expect(stderr).toMatch(/^error: .* no space left on device \(ENOSPC\)\. \[ERR_STORAGE\]$/m)
   expect(stderr).toContain(`error: ${path}`)
   expect(stderr).toContain('Free some space and run the same command again')
   expect({ status, stdout }).toEqual({ status: 3, stdout: '' })

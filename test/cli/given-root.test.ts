@@ -226,9 +226,9 @@ describe('an invalid root is refused before anything is written', () => {
 
   test.each([
     ['the key of another certificate', 'root-p256.pem', 'pkcs8-p256.key', 'sec1-p384.key', 'ERR_BAD_KEY'],
-    ['two keys', 'root-p256.pem', 'refused-two-keys.key', 'holds 2 private keys', 'ERR_BAD_KEY'],
-    ['an RSA key', 'root-p256.pem', 'refused-rsa.key', 'its key is RSA 2048', 'ERR_BAD_KEY'],
-    ['two certificates', 'refused-two-roots.pem', 'sec1-p256.key', 'holds 2 PEM blocks', 'ERR_BAD_FILE'],
+    ['two keys', 'root-p256.pem', 'refused-two-keys.key', 'contains 2 private keys', 'ERR_BAD_KEY'],
+    ['an RSA key', 'root-p256.pem', 'refused-rsa.key', 'contains an RSA 2048 key', 'ERR_BAD_KEY'],
+    ['two certificates', 'refused-two-roots.pem', 'sec1-p256.key', 'contains 2 PEM blocks', 'ERR_BAD_FILE'],
     ['the key in the place of the certificate', 'sec1-p256.key', 'sec1-p256.key', 'EC PRIVATE KEY', 'ERR_BAD_FILE'],
     ['no file', 'nothing.pem', 'sec1-p256.key', 'nothing.pem, from --root-cert, is missing', 'ERR_BAD_FILE'],
     ['no key file', 'root-p256.pem', 'nothing.key', 'nothing.key, from --root-key, is missing', 'ERR_BAD_FILE'],
@@ -243,7 +243,7 @@ describe('an invalid root is refused before anything is written', () => {
   test('a wrong passphrase', async () => {
     const home = await newHome()
     const files = ['root-p256.pem', 'encrypted-scrypt.key'].map((name) => join(FIXTURES, name))
-    const refusal = { status: 6, code: 'ERR_PASSPHRASE', names: ['does not open', files[1] ?? ''] }
+    const refusal = { status: 6, code: 'ERR_PASSPHRASE', names: ['Wrong passphrase for', files[1] ?? ''] }
     await expectRefusal(home, create(home, files[0] ?? '', files[1]), refusal, { env: { FPKI_PASSPHRASE: 'wrong' } })
   })
 
@@ -253,7 +253,7 @@ describe('an invalid root is refused before anything is written', () => {
     await writeFile(big, 'x'.repeat(10_000_000))
     const home = await newHome()
     const words = create(home, flag === '--root-cert' ? big : certificate, flag === '--root-key' ? big : key)
-    await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_FILE', names: [big, 'larger'] })
+    await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_FILE', names: [big, 'too large'] })
   })
 
   const usages: readonly (readonly [string, readonly string[], number, string, string])[] = [

@@ -28,7 +28,7 @@ it('does not sign a request for the key of a further local-ca', async () => {
   const names = ['-subj', '/CN=gw.example', '-addext', 'subjectAltName=DNS:gw.example']
   await output('openssl', ['req', '-new', '-key', made.path('site-b.key'), ...names, '-out', csr])
   const ended = await made.home.fpki(['ca', 'sign', csr, '--pki-dir', made.directory])
-  expect(ended.stderr).toContain('its key is the key of site-b.pem')
+  expect(ended.stderr).toContain('it uses the key of site-b.pem')
   expect(ended.stdout).toBe('')
 })
 

@@ -23,7 +23,7 @@ describe('fpki lint', () => {
     expect({ status, stderr }).toEqual({ status: 6, stderr: '' })
     const [line, summary] = stdout.split('\n')
     expect(line).toBe(
-      'tls-ca.pem: error ca-on-tls it is CA:TRUE, so that the server can make certificates (docs/profile.md#basic-constraints; RFC 5280 4.2.1.9)',
+      'tls-ca.pem: error ca-on-tls it is CA:TRUE, so the server could issue certificates (docs/profile.md#basic-constraints; RFC 5280 4.2.1.9)',
     )
     expect(summary).toBe('1 error, 0 warnings, 0 notices in 1 certificate, request or CRL')
   })

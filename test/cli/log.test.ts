@@ -161,27 +161,35 @@ describe('the audit log', () => {
 })
 
 const TAMPERED: Readonly<Record<string, readonly [(lines: string[]) => readonly string[], string, string]>> = {
-  changed: [(lines) => lines.with(2, (lines[2] ?? '').replace('tls-crt', 'tls-xxx')), 'changed', 'Line 3 was changed'],
+  changed: [
+    (lines) => lines.with(2, (lines[2] ?? '').replace('tls-crt', 'tls-xxx')),
+    'changed',
+    'The chain breaks at line 4',
+  ],
   'changed at the end': [
     (lines) => lines.with(-1, (lines.at(-1) ?? '').replace('tls-crt', 'tls-xxx')),
     'changed',
-    'Line 7 was changed',
+    'Line 7 is not the line that the root has signed',
   ],
-  'replaced by garbage': [(lines) => lines.with(2, 'nothing'), 'changed', 'Line 3 was changed'],
-  removed: [(lines) => lines.toSpliced(2, 1), 'removed', 'Number 3 was removed in front of line 3'],
-  'removed at the beginning': [(lines) => lines.slice(1), 'removed', 'Number 1 was removed in front of line 1'],
+  'replaced by invalid JSON': [(lines) => lines.with(2, 'nothing'), 'changed', 'The chain breaks at line 3'],
+  removed: [(lines) => lines.toSpliced(2, 1), 'changed', 'The chain breaks at line 3: it has the number 4'],
+  'removed at the beginning': [(lines) => lines.slice(1), 'changed', 'The chain breaks at line 1: it has the number 2'],
   swapped: [
     (lines) => [...lines.slice(0, 2), lines[3] ?? '', lines[2] ?? '', ...lines.slice(4)],
-    'swapped',
-    'line 3 is number 4',
+    'changed',
+    'The chain breaks at line 3: it has the number 4',
   ],
-  inserted: [(lines) => lines.toSpliced(3, 0, lines[1] ?? ''), 'inserted', 'Line 4 was put in: number 2'],
-  'cut off': [
+  inserted: [
+    (lines) => lines.toSpliced(3, 0, lines[1] ?? ''),
+    'changed',
+    'The chain breaks at line 4: it has the number 2',
+  ],
+  truncated: [
     (lines) => lines.slice(0, -1),
     'cut-off',
-    'The end was cut off: there are 6 lines, and the root has signed for 7',
+    'The end is missing: there are 6 lines, and the root has signed line 7',
   ],
-  emptied: [() => [], 'cut-off', 'The end was cut off'],
+  emptied: [() => [], 'cut-off', 'The end is missing'],
 }
 
 describe('ca log verify reports the line', () => {
@@ -210,7 +218,10 @@ describe('ca log verify reports the line', () => {
     // The root does not sign more, because the next signature would hide the removed lines.
     const forged = await snapshot(made.directory)
     const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
-    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('not by its key') })
+    expect({ status, stderr }).toEqual({
+      status: 6,
+      stderr: expect.stringContaining('does not verify with the root key'),
+    })
     const after = await snapshot(made.directory)
     for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(forged[name])
   })
@@ -234,7 +245,7 @@ describe('ca log verify reports the line', () => {
     await writeFile(made.path('.fpki/log.jsonl'), `${log.split('\n').slice(0, -2).join('\n')}\n`)
     const before = await snapshot(made.directory)
     const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
-    expect({ status, told: stderr }).toEqual({ status: 6, told: expect.stringContaining('cut off') })
+    expect({ status, told: stderr }).toEqual({ status: 6, told: expect.stringContaining('The end is missing') })
     const after = await snapshot(made.directory)
     for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(before[name])
   })
@@ -242,12 +253,12 @@ describe('ca log verify reports the line', () => {
 
 describe('a missing audit log', () => {
   test.each([
-    ['the signature', ['log.head'], 'log.head is gone'],
-    ['the lines', ['log.jsonl'], 'The end was cut off'],
-    ['both', ['log.jsonl', 'log.head'], 'The audit log is gone'],
-    ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The audit log is gone'],
-    ['both, and the journal', ['log.jsonl', 'log.head', 'journal.jsonl'], 'The audit log is gone'],
-  ])('is reported if %s is missing', async (_, names, told) => {
+    ['the signature', ['log.head'], '(.fpki/log.head) is missing'],
+    ['the lines', ['log.jsonl'], 'The end is missing'],
+    ['both', ['log.jsonl', 'log.head'], 'The audit log is missing'],
+    ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The audit log is missing'],
+    ['both, and the journal', ['log.jsonl', 'log.head', 'journal.jsonl'], 'The audit log is missing'],
+  ])('is reported, whatever part is missing: %s', async (_, names, told) => {
     const made = await copiedPki(pkiWithAuditLog)
     for (const name of names) await rm(made.path(`.fpki/${name}`), { recursive: true })
     const seen = await verified(made)
@@ -262,7 +273,7 @@ describe('a missing audit log', () => {
     await rm(made.path('.fpki/log.head'))
     expect((await verified(made)).codes[0]).toBe('missing')
     const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
-    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('log.head is gone') })
+    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining('(.fpki/log.head) is missing') })
     expect(await logOf(made)).toBe(`${lines.join('\n')}\n`)
   })
 

@@ -88,8 +88,8 @@ describe('ca create fails if the server misbehaves, and succeeds when run again'
     ['422 by field', certs('PATCH', answer(422, { errors: { 'ca-crt': 'odd' } })), 'ca-crt: odd'],
     ['409 to the order', certs('POST', answer(409, { msg: 'just a moment' })), '409 Conflict: just a moment'],
     ['500 in the middle', certs('PATCH', answer(500, { msg: 'oops' })), '500 Internal Server Error: oops'],
-    ['HTML', certs('GET', answer(200, '<html>', { headers: { 'Content-Type': 'text/html' } })), 'no JSON object'],
-    ['a 50 MB answer', certs('GET', answer(200, 'x'.repeat(50_000_000))), 'longer than 8 MiB'],
+    ['HTML', certs('GET', answer(200, '<html>', { headers: { 'Content-Type': 'text/html' } })), 'not a JSON object'],
+    ['a 50 MB answer', certs('GET', answer(200, 'x'.repeat(50_000_000))), 'larger than 8 MiB'],
     ['a redirect', certs('GET', answer(302, '', { headers: { Location: 'https://evil.example/' } })), 'evil.example'],
     ['429 for an hour', certs('GET', answer(429, {}, { headers: { 'Retry-After': '3600' } })), '429 Too Many Requests'],
   ])('%s', async (_, rule, said) => {
@@ -155,7 +155,7 @@ describe('a configuration of fioctl', () => {
     await writeFile(join(await configFolder(home), 'fioctl.yaml'), `token: ${TOKEN}\nfactory: acme\n`)
     const env = { CACERT: server.root, FIOCTL_TOKEN: TOKEN }
     const { status, stderr } = await home.fpki(['api', 'ping', '--api', server.url, '-f', 'acme'], { env })
-    expect({ status, stderr }).toEqual({ status: 4, stderr: expect.stringContaining('There are no credentials') })
+    expect({ status, stderr }).toEqual({ status: 4, stderr: expect.stringContaining('No credentials for') })
     expect(server.seen).toEqual([])
   })
 
@@ -166,7 +166,10 @@ describe('a configuration of fioctl', () => {
     await writeFile(cacert, `${await readFile(server.root, 'utf8')}${noCertificate}`)
     const words = ['api', 'ping', '--api', server.url, '-f', 'acme', '--cacert', cacert]
     const { status, stderr } = await home.fpki(words, { env: { FPKI_TOKEN: TOKEN } })
-    expect({ status, stderr }).toEqual({ status: 6, stderr: expect.stringContaining(`${cacert} holds something`) })
+    expect({ status, stderr }).toEqual({
+      status: 6,
+      stderr: expect.stringContaining(`${cacert} contains an invalid certificate`),
+    })
     expect(server.seen).toEqual([])
   })
 

@@ -295,7 +295,12 @@ describe('ca paper --restore', () => {
     await expectRefusal(all.home, all.restore, { status: 3, code: 'ERR_EXISTS', names: ['back.key'] }, START)
     await rm(all.at('back.key'))
     const wrong = { env: { FPKI_PASSPHRASE: 'another horse battery' } }
-    await expectRefusal(all.home, all.restore, { status: 6, code: 'ERR_PASSPHRASE', names: ['does not open'] }, wrong)
+    await expectRefusal(
+      all.home,
+      all.restore,
+      { status: 6, code: 'ERR_PASSPHRASE', names: ['Wrong passphrase for'] },
+      wrong,
+    )
   })
 
   test('encrypts a key from shares with --encrypt-keys', async () => {

@@ -236,7 +236,7 @@ describe('an interrupted ca create --encrypt-keys', () => {
     const before = await snapshot(directory)
     const key = await publicKeyOf(directory, 'factory_ca.key')
     const wrong = { env: { FPKI_PASSPHRASE: 'another passphrase' } }
-    const refusal = { status: 6, code: 'ERR_PASSPHRASE', names: ['does not open', 'factory_ca.key'] }
+    const refusal = { status: 6, code: 'ERR_PASSPHRASE', names: ['Wrong passphrase for', 'factory_ca.key'] }
     await expectRefusal(home, [...create, ...words], refusal, wrong)
     const clear = { status: 3, code: 'ERR_UNFINISHED', names: ['--encrypt-keys true'] }
     await expectRefusal(home, ['ca', 'create', directory, ...words], clear)

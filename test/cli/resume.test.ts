@@ -66,7 +66,7 @@ test('a lost state of the Factory API is reported as the reason', async () => {
   const { home, directory } = await killedAt('upload')
   await rm(home.state, { recursive: true })
   const { status, stderr } = await home.fpki(['ca', 'create', directory])
-  expect(stderr).toContain('put it back from a backup')
+  expect(stderr).toContain('restore it from a backup')
   expect(status).toBe(4)
 })
 

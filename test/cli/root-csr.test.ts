@@ -112,7 +112,7 @@ describe('ca root-csr', () => {
     expect(await readFile(key, 'utf8')).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----/)
     const words = ['ca', 'root-csr', directory, '--encrypt-keys']
     const wrong = { env: { FPKI_PASSPHRASE: 'another horse' } }
-    await expectRefusal(home, words, { status: 6, code: 'ERR_PASSPHRASE', names: ['does not open', key] }, wrong)
+    await expectRefusal(home, words, { status: 6, code: 'ERR_PASSPHRASE', names: ['Wrong passphrase for', key] }, wrong)
     expect((await home.fpki(words, ENCRYPTED)).status).toBe(0)
   })
 
@@ -124,7 +124,7 @@ describe('ca root-csr', () => {
     const other = { status: 3, code: 'ERR_UNFINISHED', names: ['--factory acme'] }
     await expectRefusal(home, ['ca', 'root-csr', directory, '--factory', 'bolt'], other)
     await writeFile(join(home.path, 'taken'), 'something')
-    const taken = { status: 3, code: 'ERR_EXISTS', names: ['taken exists already'] }
+    const taken = { status: 3, code: 'ERR_EXISTS', names: ['taken already exists'] }
     // Not two at once: it is found behind the lock.
     expectWords(await home.fpki(['ca', 'root-csr', directory, '--out', join(home.path, 'taken')]), taken)
     expect(await readFile(join(home.path, 'taken'), 'utf8')).toBe('something')

@@ -7,7 +7,7 @@ import { hsmAccess, requiredHsm } from '../../src/cli/hsm.js'
 import type { Io } from '../../src/cli/output.js'
 import { passphrasesOf } from '../../src/cli/passphrase.js'
 import { askSecret } from '../../src/cli/prompt.js'
-import { saidToken } from '../../src/config/connection.js'
+import { explicitToken } from '../../src/config/connection.js'
 import { resolveSettings } from '../../src/config/resolve.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { newHome, temporaryDirectory } from '../support/cli.js'
@@ -57,7 +57,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
 
 async function token(env: Readonly<Record<string, string>>): Promise<string> {
   const settings = await resolveSettings({}, { env, home: '' }, thisMachine().files)
-  return saidToken(settings, false)?.value ?? 'none'
+  return explicitToken(settings, false)?.value ?? 'none'
 }
 
 const FILES = ['--passphrase-file', '--hsm-pin-file', 'pin-source of the URI']

@@ -84,7 +84,7 @@ describe('no secret is printed', () => {
     await editJournal(directory, (journal) => cutOffIn(journal, 'keys'))
     const ended = await home.fpki(['ca', 'create', directory, '--verbose'], { env: ENVIRONMENT })
     expect(ended.status).toBe(6)
-    expect(ended.stderr).toContain(`${name} holds a broken PEM block`)
+    expect(ended.stderr).toContain(`${name} contains a malformed PEM block`)
     expect(found([...secrets, MARK], `${ended.stdout}${ended.stderr}`)).toEqual([])
   })
 

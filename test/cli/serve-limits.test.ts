@@ -130,7 +130,7 @@ test('an invalid state file causes a 500 without details; the log has them', asy
   const { writeFile } = await import('node:fs/promises')
   await writeFile(join(server.home.state, 'factories', 'acme', 'factory.json'), '{"version": 2}')
   const { status, text } = await server.ask('GET', CERTS, { token })
-  expect({ status, text }).toEqual({ status: 500, text: '{"msg":"the server failed; its log says why"}' })
+  expect({ status, text }).toEqual({ status: 500, text: '{"msg":"internal server error; see the log of the server"}' })
   await vi.waitFor(() => expect(server.log()).toContain('"code":"ERR_BAD_FILE"'), PATIENT)
 })
 

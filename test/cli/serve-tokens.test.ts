@@ -6,7 +6,7 @@ import { newHome } from '../support/cli.js'
 import { type Answer, CERTS, SELF, type Served, serve } from '../support/served.js'
 
 const ORDER = { 'first-time-init': false, 'ca-csr': false, 'tls-csr': true, 'est-tls-csr': false }
-const NO_TOKEN = { msg: 'no token, or one that is wrong, expired or revoked' }
+const NO_TOKEN = { msg: 'the token is missing, invalid, expired or revoked' }
 
 /** What a server without any fault answers to each way of asking. */
 async function asked(server: Served, token?: string): Promise<Readonly<Record<string, readonly [number, unknown]>>> {
@@ -47,7 +47,7 @@ describe('a token', () => {
   test('with a read scope changes nothing', async () => {
     const server = await serve()
     const token = await server.token('--factory', 'acme', '--scope', 'ci-read')
-    const refusal = [403, { msg: 'this token may read only; it needs ci-write' }]
+    const refusal = [403, { msg: 'this token is read-only; the scope ci-write is required' }]
     expect(await asked(server, token)).toEqual({
       read: [206, { msg: 'not initialized' }],
       order: refusal,
@@ -58,7 +58,7 @@ describe('a token', () => {
   test('for one factory gives access to that one only, and reveals no others', async () => {
     const server = await serve()
     const [, other] = [await server.token('--factory', 'acme'), await server.token('--factory', 'other')]
-    const refusal = [403, { msg: 'this token is not for this factory' }]
+    const refusal = [403, { msg: 'this token is not valid for this factory' }]
     expect(await asked(server, other)).toEqual({ read: refusal, order: refusal, update: refusal })
     expect((await server.ask('GET', '/ota/factories/nowhere/certs/', { token: other })).status).toBe(403)
     expect((await server.ask('GET', '/ota/factories/other/users/self/', { token: other })).status).toBe(200)
@@ -118,7 +118,10 @@ describe('a token', () => {
     const home = await newHome()
     const token = (await home.fpki(['api', 'token', 'create', '--factory', 'acme'])).stdout.trim()
     const { status, stderr } = await home.fpki(['api', 'token', 'revoke', token])
-    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('give the id, not the token') })
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: expect.stringContaining('Pass the id of a token, not the token'),
+    })
     expect(stderr).not.toContain(token.slice(-43))
   })
 

@@ -88,7 +88,7 @@ describe('the certificate of the server', () => {
     expect(await server.stop()).toEqual({ status: 0, signal: null })
     const again = await serve(['--tls-name', 'other.example'], home)
     expect(await readFile(again.trust, 'utf8')).toBe(before)
-    expect(again.said()).toContain('does not name other.example')
+    expect(again.said()).toContain('lacks the names other.example')
   })
 
   test('is signed with a key that was not stored', async () => {
@@ -169,11 +169,11 @@ describe('the server does not start', () => {
   test.each<readonly [string, readonly string[], string]>([
     ['in the clear for other machines', ['--no-tls', '--listen', '0.0.0.0:0'], 'in the clear'],
     ['in the clear at a name', ['--no-tls', '--listen', '127.evil.example:0'], 'in the clear'],
-    ['at no address', ['--listen', 'here'], 'is no address'],
-    ['at a port that is none', ['--listen', '127.0.0.1:70000'], 'is no address'],
+    ['at an invalid address', ['--listen', 'here'], 'Invalid address for --listen'],
+    ['at an invalid port', ['--listen', '127.0.0.1:70000'], 'Invalid address for --listen'],
     ['with half an identity', ['--tls-cert', '/x'], 'must be used together'],
-    ['with a fault that there is not', ['--fault', 'PATCH:0:500'], 'is no fault'],
-    ['with a slow fault of another kind', ['--fault', 'PATCH:1:500:3'], 'is no fault'],
+    ['with an invalid fault', ['--fault', 'PATCH:0:500'], 'Invalid value for --fault'],
+    ['with a slow fault of another kind', ['--fault', 'PATCH:1:500:3'], 'Invalid value for --fault'],
     ['for another API', ['--api', 'foundries'], 'only the embedded'],
   ])('with %s', async (_, words, said) => {
     const { status, stderr } = await (await newHome()).fpki(['api', 'serve', ...words])
@@ -183,7 +183,10 @@ describe('the server does not start', () => {
   test('on a port in use', async () => {
     const { home, port } = await serve()
     const { status, stderr } = await home.fpki(['api', 'serve', '--listen', `127.0.0.1:${port}`])
-    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('EADDRINUSE') })
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: expect.stringContaining(`Cannot listen on 127.0.0.1:${port}: address already in use`),
+    })
   })
 })
 
@@ -248,7 +251,7 @@ test('with the CSRs of two clients, the PATCH of the second is a conflict', asyn
   const setting = { token, body: JSON.stringify({ 'root-crt': root }) }
   const answers = await Promise.all([server.ask('PATCH', CERTS, setting), server.ask('PATCH', CERTS, setting)])
   expect(answers.map(({ status }) => status).sort()).toEqual([202, 409])
-  expect(answers.find(({ status }) => status === 409)?.text).toContain('can be set once only')
+  expect(answers.find(({ status }) => status === 409)?.text).toContain('can be set only once')
 })
 
 test('recorded requests of fioctl get the recorded statuses', async () => {

@@ -128,7 +128,7 @@ describe('the factory that show selects', () => {
     await expectRefusal(home, ['ca', 'show'], {
       status: 3,
       code: 'ERR_NOT_INITIALIZED',
-      names: ['no factory', 'fpki ca create', 'FPKI_STATE_DIR'],
+      names: ['No factory exists yet', 'fpki ca create', 'FPKI_STATE_DIR'],
     })
   })
 

@@ -46,7 +46,7 @@ async function daysOf(certificate: string): Promise<number> {
 test.each([
   ['UTF-16', (pem: string) => Buffer.from(`\ufeff${pem}`, 'utf16le'), 'it is UTF-16'],
   ['UTF-16 without a mark', (pem: string) => Buffer.from(pem, 'utf16le'), 'it is UTF-16'],
-  ['a file without its end', (pem: string) => Buffer.from(pem.slice(0, 300)), 'it has no end'],
+  ['a file without its end', (pem: string) => Buffer.from(pem.slice(0, 300)), 'it has no END line'],
   ['an empty file', () => Buffer.alloc(0), 'it is empty'],
   ['base64 alone', (pem: string) => Buffer.from(pem.replace(/-----.*-----/g, '')), 'BEGIN and END lines'],
 ])('a file that is %s is refused with its type', async (_, change, reason) => {
@@ -77,7 +77,7 @@ test('warns about a device CA that the Factory API would refuse', async () => {
   const ca = ['-addext', 'basicConstraints=critical,CA:TRUE', '-utf8']
   await output('openssl', ['req', '-new', ...key, '-subj', '/CN=plant/OU=acme', ...ca, '-out', file])
   const { stderr } = await home.fpki(['ca', 'sign', file, '--pki-dir', directory])
-  expect(stderr).toMatch(/only with CN=fio-[0-9a-f]+, as local-ca\.pem has/)
+  expect(stderr).toMatch(/only with CN=fio-[0-9a-f]+ \(like local-ca\.pem\)/)
   expect((await home.fpki(['lint', file, '--factory', 'acme'])).stdout).toContain('notice device-ca-name')
 })
 
@@ -155,16 +155,18 @@ describe('the certificate', () => {
     const ca = await scene(await opensslCsr({ extensions: [...CA, 'subjectAltName=DNS:a.example'] }))
     const asTls = await ca.sign('--profile', 'tls')
     expect(asTls.stderr).toMatch(
-      /^warning: .*the\.csr asks for basicConstraints, which a TLS server certificate does not get\.$/m,
+      /^warning: .*the\.csr requests basicConstraints, which the TLS server certificate will not have\.$/m,
     )
     expect(await opensslOf(asTls.stdout, '-text')).not.toContain('CA:TRUE')
     const server = await scene(
       await opensslCsr({ extensions: ['subjectAltName=DNS:a.example', 'keyUsage=digitalSignature'] }),
     )
     const asCa = await server.sign('--profile=device-ca')
-    expect(asCa.stderr).toMatch(/^warning: .*asks for subjectAltName, which a device CA certificate does not get\.$/m)
     expect(asCa.stderr).toMatch(
-      /^warning: .*asks for the usage digitalSignature, which a device CA certificate does not get\.$/m,
+      /^warning: .*requests subjectAltName, which the device CA certificate will not have\.$/m,
+    )
+    expect(asCa.stderr).toMatch(
+      /^warning: .*requests digitalSignature, which the device CA certificate will not have\.$/m,
     )
     expect(await opensslOf(asCa.stdout, '-text')).toMatch(/CA:TRUE, pathlen:0/)
     expect(await opensslOf(asCa.stdout, '-text')).not.toContain('a.example, ')
@@ -213,9 +215,9 @@ describe('the certificate', () => {
     )
     const { status, stderr } = await odd.sign('--quiet')
     expect(status).toBe(0)
-    expect(stderr).toContain('OU=bolt, which is not the factory, acme')
-    expect(stderr).toContain('names of this kind are not given')
-    expect(stderr).toContain('asks for no DNS name')
+    expect(stderr).toContain('OU=bolt; the factory is acme')
+    expect(stderr).toContain('fpki does not issue names of this type')
+    expect(stderr).toContain('requests no DNS name')
     expect(
       stderr
         .trim()
@@ -379,11 +381,11 @@ type Bad = [title: string, make: (made: Made) => Promise<string | Uint8Array>, n
 
 const subject = utf8Name([CN, 'gateway.example'], [OU, 'acme'])
 const BAD: Bad[] = [
-  ['that is truncated', async () => derOf(await opensslCsr()).subarray(0, -10), ['cut off']],
+  ['that is truncated', async () => derOf(await opensslCsr()).subarray(0, -10), ['it is truncated']],
   [
     'that is truncated in its PEM',
     async () => (await opensslCsr()).slice(0, 200),
-    ['broken PEM block', 'no PEM block'],
+    ['malformed PEM block', 'contains no PEM block'],
   ],
   ['with trailing octets', async () => Buffer.concat([derOf(await opensslCsr()), Buffer.of(0)]), ['trailing']],
   [
@@ -400,36 +402,36 @@ const BAD: Bad[] = [
   ['with a key on secp256k1', () => opensslCsr({ key: 'secp256k1' }), ['1.3.132.0.10']],
   ['with an RSA key, for a CA', () => opensslCsr({ key: 'RSA-2048', extensions: CA }), ['its key is RSA']],
   [
-    'that asks for a name twice',
+    'that requests a name twice',
     () => opensslCsr({ extensions: ['subjectAltName=DNS:a.example,DNS:A.example'] }),
-    ['a name twice'],
+    ['a name more than once'],
   ],
   [
     'that asks for an address twice',
     () => opensslCsr({ extensions: ['subjectAltName=IP:192.0.2.1,IP:192.0.2.1'] }),
-    ['a name twice'],
+    ['a name more than once'],
   ],
   [
-    'that asks for an invalid name',
+    'that requests an invalid name',
     async () => csrPem(buildCsr({ subject, attributes: [extensionRequest(dnsNames('a b'))] })),
     ['"a b"'],
   ],
-  ['without any name', () => opensslCsr({ subject: null }), ['it has no name']],
-  ['for a CA without a subject', () => opensslCsr({ subject: null, extensions: CA }), ['no subject']],
+  ['without any name', () => opensslCsr({ subject: null }), ['it names no server']],
+  ['for a CA without a subject', () => opensslCsr({ subject: null, extensions: CA }), ['its subject is empty']],
   [
     "for a CA with the root's own name",
     async () => csrPem(buildCsr({ subject: utf8Name([CN, 'Factory-CA'], [OU, 'acme']), key: newKey() })),
-    ["the issuer's own name"],
+    ["its subject equals the issuer's name"],
   ],
   ['with a compressed point for a key', async () => compressedCsr(), ['compressed point']],
   ['of 10 MB', async () => Buffer.alloc(10_000_000, 0x30), ['larger than 1048576 bytes'], 'ERR_BAD_FILE'],
   ['of 100 kB', async () => Buffer.alloc(100_000, 0x30), ['larger than 65536 bytes']],
   ['of two blocks', async () => `${await opensslCsr()}${await opensslCsr()}`, ['2 PEM blocks']],
-  ['after its key', async () => `${await opensslKey('P-256')}${await opensslCsr()}`, ['of another kind, PRIVATE KEY']],
+  ['after its key', async () => `${await opensslKey('P-256')}${await opensslCsr()}`, ['found "PRIVATE KEY"']],
   ['that is empty', async () => '', ['it is empty']],
-  ['that is text', async () => 'please sign this', ['is not signed']],
-  ['that is a certificate', ({ text }) => text('local-ca.pem'), ['of another kind, CERTIFICATE']],
-  ['that is a certificate, in DER', async ({ text }) => derOf(await text('local-ca.pem')), ['is not signed']],
+  ['that is text', async () => 'please sign this', ['Refusing to sign']],
+  ['that is a certificate', ({ text }) => text('local-ca.pem'), ['found "CERTIFICATE"']],
+  ['that is a certificate, in DER', async ({ text }) => derOf(await text('local-ca.pem')), ['Refusing to sign']],
   [
     'with the key of the root',
     async ({ text }) => opensslCsr({ keyPem: await text('factory_ca.key') }),
@@ -478,7 +480,7 @@ describe('an invalid request is refused without changes:', () => {
     ['/dev/zero', 'larger than'],
     ['/dev/null', 'it is empty'],
     ['/etc', 'EISDIR'],
-    ['/nowhere', 'does not exist'],
+    ['/nowhere', 'no such file'],
   ])('%s', async (file, reason) => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'sign', file, '--pki-dir', directory]

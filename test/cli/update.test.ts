@@ -216,20 +216,15 @@ const BAD: Bad[] = [
   ],
   ['with the root itself', async () => ['factory_ca.pem'], 'ERR_BAD_CERTIFICATE', ['has the key of the root']],
   ['with a CA twice', async () => ['online-crt'], 'ERR_BAD_CERTIFICATE', ['Two certificates', 'serial number']],
-  [
-    'with a private key',
-    async (made) => [await made.text('local-ca.key')],
-    'ERR_BAD_FILE',
-    ['of another kind, EC PRIVATE KEY'],
-  ],
-  ['with a PKCS #8 key', async () => [await opensslKey('P-256')], 'ERR_BAD_FILE', ['of another kind, PRIVATE KEY']],
-  ['with a request', async () => [await opensslCsr()], 'ERR_BAD_FILE', ['of another kind, CERTIFICATE REQUEST']],
-  ['with a broken block', async () => ['-----BEGIN CERTIFICATE-----\nMIIB\n'], 'ERR_BAD_FILE', ['broken PEM block']],
+  ['with a private key', async (made) => [await made.text('local-ca.key')], 'ERR_BAD_FILE', ['found "EC PRIVATE KEY"']],
+  ['with a PKCS #8 key', async () => [await opensslKey('P-256')], 'ERR_BAD_FILE', ['found "PRIVATE KEY"']],
+  ['with a request', async () => [await opensslCsr()], 'ERR_BAD_FILE', ['found "CERTIFICATE REQUEST"']],
+  ['with a broken block', async () => ['-----BEGIN CERTIFICATE-----\nMIIB\n'], 'ERR_BAD_FILE', ['malformed PEM block']],
   [
     'with a block of nonsense',
     async () => ['-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'],
     'ERR_BAD_CERTIFICATE',
-    ['not a certificate that holds'],
+    ['not a valid certificate'],
   ],
 ]
 
@@ -245,9 +240,9 @@ describe('a list is refused and not sent', () => {
   })
 
   test.each<[string, string, readonly string[]]>([
-    ['empty', '', ['stdin holds no PEM block']],
-    ['no PEM', 'these are all', ['stdin holds no PEM block']],
-    ['huge', '-'.repeat(5_000_000), ['stdin cannot be read', '4194304 bytes']],
+    ['empty', '', ['stdin is not a certificate: it contains no PEM block']],
+    ['no PEM', 'these are all', ['stdin is not a certificate: it contains no PEM block']],
+    ['huge', '-'.repeat(5_000_000), ['Cannot read stdin', '4194304 bytes']],
   ])('with one that is %s', async (_, stdin, names) => {
     const { home } = await copiedPki()
     const refusal = { status: 6, code: 'ERR_BAD_FILE', names }
@@ -265,7 +260,7 @@ describe('the Factory API', () => {
     const made = await copiedPki()
     const stranger = await signedCa(made, '/CN=fio-somebody-else/OU=acme')
     const file = await listOf(made, 'online-crt', 'local-ca.pem', stranger)
-    const names = ['400', "neither for this factory's key nor named fio-"]
+    const names = ['400', 'neither for a key of this factory nor named fio-']
     await expectRefusal(made.home, ['ca', 'update', file], { status: 4, code: 'ERR_API', names })
   })
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { baseUrl, readApi } from '../../src/config/api-choice.js'
 import { connectionTo } from '../../src/config/connection.js'
 import type { Settings } from '../../src/config/model.js'
-import { requireChosenApi } from '../../src/config/not-guessed.js'
+import { requireChosenApi } from '../../src/config/require-chosen-api.js'
 import { resolveSettings } from '../../src/config/resolve.js'
 import type { Environment, SettingsFlags } from '../../src/config/settings.js'
 import { durableFiles } from '../../src/storage/files.js'
@@ -33,7 +33,7 @@ async function settingsWith(
 
 describe('a setting', () => {
   const own = { [OWN]: 'api: foundries\nfactory: own\ntimeout: 7\n' }
-  test('is the flag’s, then the variable’s, then the configuration’s, then the default', async () => {
+  test('comes from the flag, then the variable, then the configuration, then the default', async () => {
     const env = { FPKI_API: 'https://variable.example/', FIOCTL_FACTORY: 'fioctl', CACERT: '/ca.pem' }
     const byFlag = await settingsWith(own, { api: 'embedded', factory: 'flag' }, env)
     expect(byFlag).toMatchObject({ api: { value: 'embedded', source: '--api' }, factory: { source: '--factory' } })
@@ -52,8 +52,8 @@ describe('a setting', () => {
 
   test.each([
     ['colour: red\n', '"colour" is unknown'],
-    ['api: {a: b}\n', '"api" is unknown or of the wrong kind'],
-    ['- api\n', 'it is no list of settings'],
+    ['api: {a: b}\n', '"api" is unknown or has the wrong type'],
+    ['- api\n', 'it is not a mapping of settings'],
   ])('in %j is refused', async (text, said) => {
     await expect(settingsWith({ [OWN]: text })).rejects.toMatchObject({
       ...{ code: 'ERR_BAD_FILE', message: expect.stringContaining(said) },
@@ -70,30 +70,32 @@ describe('a setting', () => {
     { timeout: '0' },
     { timeout: '1.5' },
     { stateDir: '' },
-  ])('%j is refused, and no password is told', async (flags) => {
+  ])('%j is refused without showing a password', async (flags) => {
     const error = await settingsWith({}, flags).catch((caught) => caught)
     expect(error).toMatchObject({ code: 'ERR_USAGE' })
     expect(`${error.message}${error.hint}`).not.toContain('secret')
   })
 
-  test('of an API may be HTTP on this machine only', () => {
+  test('for the API may be HTTP only on this machine', () => {
     for (const host of ['127.0.0.1:8443', 'localhost', '[::1]:1']) {
       expect(baseUrl(`http://${host}/`, 'x')).toBe(`http://${host}`)
     }
-    expect(() => baseUrl('http://127.0.0.1.evil.example', 'x')).toThrow('is none')
-    expect(() => baseUrl('http://localhost.evil.example', 'x')).toThrow('is none')
+    expect(() => baseUrl('http://127.0.0.1.evil.example', 'x')).toThrow('Unknown Factory API')
+    expect(() => baseUrl('http://localhost.evil.example', 'x')).toThrow('Unknown Factory API')
   })
 })
 
 describe('credentials', () => {
-  const proofOf = async (settings: Settings, api = settings.api.value) =>
-    (await connectionTo(readApi(api, 'x'), settings, files)).proof
+  const credentialsOf = async (settings: Settings, api = settings.api.value) =>
+    (await connectionTo(readApi(api, 'x'), settings, files)).credentials
 
-  test('are the flag’s, then the environment’s, then those of a login, then fioctl’s', async () => {
+  test('come from the flag, then the environment, then a login, then fioctl', async () => {
     const all = { [LOGINS]: `${FOUNDRIES}:\n  token: kept\n`, [FIOCTL]: 'token: fioctls\n' }
     const env = { FPKI_TOKEN: 'fpkis', FIOCTL_TOKEN: 'variable' }
     const token = async (...scene: Parameters<typeof settingsWith>) =>
-      proofOf(await settingsWith(...scene), 'foundries').then((proof) => (proof.kind === 'token' ? proof.token : null))
+      credentialsOf(await settingsWith(...scene), 'foundries').then((credentials) =>
+        credentials.kind === 'token' ? credentials.token : null,
+      )
     expect(await token(all, { token: 'flag' }, env)).toBe('flag')
     expect(await token(all, {}, env)).toBe('fpkis')
     expect(await token(all, {}, { FIOCTL_TOKEN: 'variable' })).toBe('variable')
@@ -101,33 +103,33 @@ describe('credentials', () => {
     expect(await token({ [FIOCTL]: 'token: fioctls\n' })).toBe('fioctls')
   })
 
-  test('of fioctl and of a login are for their own server only', async () => {
+  test('of fioctl and of a login are only used for their own server', async () => {
     const all = { [LOGINS]: `${FOUNDRIES}:\n  token: kept\n`, [FIOCTL]: 'token: fioctls\nextraheaders: {x: y}\n' }
     const settings = await settingsWith(all, {}, { FIOCTL_TOKEN: 'variable' })
-    const refusal = { code: 'ERR_API', message: expect.stringContaining('no credentials'), hint: expect.any(String) }
-    await expect(proofOf(settings, 'https://other.example')).rejects.toMatchObject(refusal)
+    const refusal = { code: 'ERR_API', message: expect.stringContaining('No credentials'), hint: expect.any(String) }
+    await expect(credentialsOf(settings, 'https://other.example')).rejects.toMatchObject(refusal)
     const said = await settingsWith(all, { token: 'flag' })
     const connection = await connectionTo(readApi('https://other.example', 'x'), said, files)
-    expect(connection).toMatchObject({ extraHeaders: {}, insecure: false, proof: { token: 'flag' } })
+    expect(connection).toMatchObject({ extraHeaders: {}, insecure: false, credentials: { token: 'flag' } })
   })
 
-  test('go to the server that fioctl’s configuration names, with its headers', async () => {
+  test('go to the server in fioctl’s configuration, with its headers', async () => {
     const fioctl =
       'token: t\nserver:\n  url: https://own.example/\n  insecure_skip_verify: true\nextraheaders:\n  X-A: b\n'
     const settings = await settingsWith({ [FIOCTL]: fioctl }, {}, { TOKEN_HEADER: 'X-Token', HTTPS_PROXY: 'p:1' })
     expect(await connectionTo({ kind: 'foundries' }, settings, files)).toMatchObject({
       ...{ url: 'https://own.example', insecure: true, extraHeaders: { 'X-A': 'b' }, proxy: 'p:1' },
-      proof: { kind: 'token', header: 'X-Token', token: 't' },
+      credentials: { kind: 'token', header: 'X-Token', token: 't' },
     })
   })
 
-  test('of OAuth are read as fioctl writes them, and an empty token is none', async () => {
+  test('of OAuth are read in fioctl’s format, ignoring an empty token', async () => {
     const text = 'token: ""\nclientcredentials:\n  client_id: 0042\n  client_secret: s\n  expires_in: 3600\n'
-    const proof = await proofOf(await settingsWith({ [FIOCTL]: text }), 'foundries')
-    expect(proof).toMatchObject({
+    const credentials = await credentialsOf(await settingsWith({ [FIOCTL]: text }), 'foundries')
+    expect(credentials).toMatchObject({
       kind: 'client',
       client: { clientId: '0042', clientSecret: 's', url: 'https://app.foundries.io/oauth' },
-      held: null,
+      tokens: null,
     })
   })
 
@@ -136,23 +138,23 @@ describe('credentials', () => {
     [{ token: 'a\nb' }, {}],
     [{ token: 'ab' }, { TOKEN_HEADER: 'a b' }],
   ])('that cannot stand in a header are refused: %j %j', async (flags, env) => {
-    const refused = proofOf(await settingsWith({}, flags, env), 'foundries')
+    const refused = credentialsOf(await settingsWith({}, flags, env), 'foundries')
     await expect(refused).rejects.toMatchObject({ code: 'ERR_USAGE', message: expect.not.stringContaining('a b') })
   })
 
   test.each(['X-A: "a\\nb"', 'X A: b', 'X-A: ä', 'X-A: [b]'])('with a header %j are refused', async (header) => {
     const settings = await settingsWith({ [FIOCTL]: `token: t\nextraheaders:\n  ${header}\n` })
     const message = expect.stringContaining('"extraheaders.')
-    await expect(proofOf(settings, 'foundries')).rejects.toMatchObject({ code: 'ERR_BAD_FILE', message })
+    await expect(credentialsOf(settings, 'foundries')).rejects.toMatchObject({ code: 'ERR_BAD_FILE', message })
   })
 
-  test('in a configuration that was named and is not there are an error', async () => {
+  test('in a named configuration that does not exist are an error', async () => {
     for (const [flags, env] of [
       [{ config: '/nowhere/fioctl.yaml' }, {}],
       [{}, { FIOCTL_CONFIG: '/nowhere/fioctl.yaml' }],
     ] as const) {
-      const refused = proofOf(await settingsWith({}, flags, env), 'foundries')
-      await expect(refused).rejects.toMatchObject({ code: 'ERR_USAGE', message: 'There is no /nowhere/fioctl.yaml.' })
+      const refused = credentialsOf(await settingsWith({}, flags, env), 'foundries')
+      await expect(refused).rejects.toMatchObject({ code: 'ERR_USAGE', message: 'No such file: /nowhere/fioctl.yaml.' })
     }
   })
 })
@@ -166,7 +168,7 @@ describe('a change', () => {
     ['client credentials of fioctl', { [FIOCTL]: 'clientcredentials:\n  client_id: me\n' }, {}],
     ['FIOCTL_TOKEN', {}, { FIOCTL_TOKEN: 't' }],
     ['a login', { [LOGINS]: 'https://x.example:\n  token: t\n' }, {}],
-  ])('is not made at a guess when there is %s', async (_, texts, env) => {
+  ])('requires a choice of the API when there is %s', async (_, texts, env) => {
     const refusal = { code: 'ERR_API_NOT_CHOSEN', hint: expect.stringMatching(/embedded.*foundries/) }
     await expect(chosen(texts, {}, env)).rejects.toMatchObject(refusal)
     await expect(chosen(texts, { api: 'embedded' }, env)).resolves.toBeUndefined()
@@ -174,7 +176,7 @@ describe('a change', () => {
     await expect(chosen({ ...texts, [OWN]: 'api: embedded\n' }, {}, env)).resolves.toBeUndefined()
   })
 
-  test('is the embedded API’s when there are no credentials for another', async () => {
+  test('goes to the embedded API when there are no other credentials', async () => {
     await expect(chosen({})).resolves.toBeUndefined()
     await expect(chosen({ [FIOCTL]: 'factory: acme\ntoken: ""\n' })).resolves.toBeUndefined()
   })

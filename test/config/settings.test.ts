@@ -64,7 +64,7 @@ describe('the state directory', () => {
     expect(await stateDirectory({}, { FPKI_STATE_DIR: '/state' }, home)).toBe('/state')
   })
 
-  test('is absolute whatever the environment holds, or it is refused', async () => {
+  test('is absolute or refused for any environment', async () => {
     const maybe = fc.option(fc.string(), { nil: undefined })
     await fc.assert(
       fc.asyncProperty(maybe, maybe, fc.string(), async (state, data, home) => {
@@ -90,7 +90,7 @@ describe('namedFactory', () => {
     expect(namedFactory(flags, env)).toBe(expected)
   })
 
-  test('takes every name of 1 to 64 letters, digits, dots, dashes and underscores, and stays in its folder', () => {
+  test('accepts every name of 1 to 64 letters, digits, dots, dashes and underscores, within its folder', () => {
     fc.assert(
       fc.property(rightName, (factory) => {
         expect(namedFactory({ factory }, {})).toBe(factory)
@@ -99,7 +99,7 @@ describe('namedFactory', () => {
     )
   })
 
-  test('refuses every other name, and says where it comes from', () => {
+  test('refuses every other name, with its source', () => {
     fc.assert(
       fc.property(wrongName, (name) => {
         expect(usageErrorOf(() => namedFactory({ factory: name }, {})).message).toContain('--factory')
@@ -116,7 +116,7 @@ describe('namedFactory', () => {
 })
 
 describe('factoryOfDirectory', () => {
-  test('is the last part of the path', () => {
+  test('is the last component of the path', () => {
     fc.assert(
       fc.property(rightName, (name) => {
         expect(factoryOfDirectory(join('/mnt', 'usb', name))).toBe(name)
@@ -125,7 +125,7 @@ describe('factoryOfDirectory', () => {
     )
   })
 
-  test.each(['/', '/home/me/my factory', `/mnt/${'x'.repeat(65)}`])('refuses %s and tells of --factory', (path) => {
+  test.each(['/', '/home/me/my factory', `/mnt/${'x'.repeat(65)}`])('refuses %s and suggests --factory', (path) => {
     expect(usageErrorOf(() => factoryOfDirectory(path)).hint).toContain('--factory')
   })
 })
@@ -135,13 +135,13 @@ describe('onlyFactory', () => {
     expect(onlyFactory(['acme'])).toBe('acme')
   })
 
-  test('none is no mistake in the words', () => {
+  test('reports a missing factory as not initialized', () => {
     expect(() => onlyFactory([])).toThrow(expect.objectContaining({ code: 'ERR_NOT_INITIALIZED' }))
   })
 
   test('several are listed', () => {
     const { message, hint } = usageErrorOf(() => onlyFactory(['acme', 'bolt', 'cog']))
-    expect(message).toContain('3 factories: acme, bolt, cog')
+    expect(message).toContain('there are 3: acme, bolt, cog')
     expect(hint).toContain('--factory')
   })
 })

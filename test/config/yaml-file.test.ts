@@ -15,26 +15,26 @@ async function fileWith(text: string): Promise<string> {
 }
 
 describe('reading', () => {
-  test('takes every scalar as the text that was written', async () => {
+  test('parses every scalar as a string', async () => {
     const text = 'token: 0123456789\nfactory: 1e3\nserver: {insecure: yes}\nempty:\nquoted: "a\\tb"\n'
     expect(await readYaml(files, await fileWith(text))).toEqual({
       ...{ token: '0123456789', factory: '1e3', server: { insecure: 'yes' }, empty: '', quoted: 'a\tb' },
     })
   })
 
-  test('gives null where nothing is', async () => {
+  test('returns null for a missing or empty file', async () => {
     expect(await readYaml(files, '/nowhere/some.yaml')).toBeNull()
     expect(await readYaml(files, await fileWith('\n'))).toBeNull()
   })
 
   test.each([
-    ['a: [S3CRET\nb: 1\n', 'in line'],
-    ['a: 1\na: S3CRET\n', 'in line 2'],
-    [`a: &x [S3CRET]\n${bomb()}`, 'is broken'],
-  ])('%j is broken, and nothing of it is told', async (text, said) => {
+    ['a: [S3CRET\nb: 1\n', '(line '],
+    ['a: 1\na: S3CRET\n', '(line 2)'],
+    [`a: &x [S3CRET]\n${bomb()}`, 'is not a valid YAML configuration'],
+  ])('%j is rejected without quoting it', async (text, reason) => {
     const path = await fileWith(text)
     const error = await readYaml(files, path).catch((caught: Error) => caught)
-    expect(error).toMatchObject({ code: 'ERR_BAD_FILE', message: expect.stringContaining(said) })
+    expect(error).toMatchObject({ code: 'ERR_BAD_FILE', message: expect.stringContaining(reason) })
     expect(JSON.stringify([error, `${(error as Error).stack}`])).not.toContain('S3CRET')
     expect(error).toMatchObject({ message: expect.stringContaining(path) })
   })
@@ -49,7 +49,7 @@ function bomb(): string {
 describe('changing', () => {
   const TEXT = '# mine\na: 1 # one\n\nb:\n  # deep\n  c: "2"\n  d: x\n'
 
-  test('keeps comments, order and all that is not named', async () => {
+  test('keeps comments, order and everything else', async () => {
     const path = await fileWith(TEXT)
     await editYaml(files, path, [
       [['b', 'c'], '3'],
@@ -61,7 +61,7 @@ describe('changing', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600)
   })
 
-  test('leaves every other scalar as it was written, and quotes what would be read as a number', async () => {
+  test('keeps other scalars as written, and quotes strings that look like numbers', async () => {
     const others = 'factory: 007\ntoken: 12345678901234567890123\nb:\n  id: 12e4567 # mine\n  secret: +0x1F\n  empty:\n'
     const path = await fileWith(`${others}  new: old # kept\n  other: x\n  count: "1"\n`)
     await editYaml(files, path, [
@@ -72,7 +72,7 @@ describe('changing', () => {
     expect(await readFile(path, 'utf8')).toBe(`${others}  new: "0012" # kept\n  other: "1e5"\n  count: 3600\n`)
   })
 
-  test('makes a file that is not there', async () => {
+  test('creates a missing file', async () => {
     const path = join(await temporaryDirectory(), 'new.yaml')
     const long = `${'x'.repeat(200)} ${'y'.repeat(200)}`
     await editYaml(files, path, [[['https://a.example:8443', 'token'], long]])
@@ -80,7 +80,7 @@ describe('changing', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600)
   })
 
-  test('follows a symbolic link, which stays one', async () => {
+  test('follows a symbolic link and keeps it', async () => {
     const path = await fileWith(TEXT)
     const link = join(await temporaryDirectory(), 'link.yaml')
     await symlink(path, link)
@@ -89,19 +89,19 @@ describe('changing', () => {
     expect(await readFile(path, 'utf8')).toContain('a: "9" # one')
   })
 
-  test.each(['a: [1\n', 'just text\n'])('leaves %j alone', async (text) => {
+  test.each(['a: [1\n', 'just text\n'])('does not change %j', async (text) => {
     const path = await fileWith(text)
     await expect(editYaml(files, path, [[['a', 'b'], '1']])).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
     expect(await readFile(path, 'utf8')).toBe(text)
   })
 })
 
-describe('what cannot be read', () => {
+describe('an unreadable file', () => {
   test.each([
     ['an unresolved alias', 'a: *nowhere\n'],
     ['an alias before its anchor', 'a: *x\nb: &x 1\n'],
     ['an anchor without a name', 'a: & 1\n'],
-  ])('is refused when it is changed, too: %s', async (_, text) => {
+  ])('is refused by edits, too: %s', async (_, text) => {
     const path = await fileWith(text)
     await expect(readYaml(files, path)).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
     for (const value of ['x', null]) {

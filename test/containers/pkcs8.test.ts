@@ -15,7 +15,7 @@ describe('encryptKey', () => {
     ['P-256', 'correct horse battery'],
     ['P-521', 'pässwörd – 密码 🔑'],
   ] as const)(
-    'makes of a key on %s what OpenSSL opens with the passphrase, and with no other',
+    'encrypts a key on %s so that OpenSSL decrypts it with the passphrase, and no other',
     async (curve, passphrase) => {
       const pem = newPrivateKeyPem(random, curve)
       const encrypted = join(await temporaryDirectory(), 'encrypted.key')
@@ -27,7 +27,7 @@ describe('encryptKey', () => {
     },
   )
 
-  test('is PBES2 with AES-256 and 600,000 rounds of PBKDF2 with SHA-256, as OpenSSL reads it', async () => {
+  test('uses PBES2 with AES-256 and 600,000 rounds of PBKDF2 with SHA-256 according to OpenSSL', async () => {
     const pem = encryptKey(newPrivateKeyPem(random, 'P-256'), 'correct horse', machine)
     const structure = await output('openssl', ['asn1parse'], { stdin: pem })
     for (const part of ['PBES2', 'PBKDF2', 'hmacWithSHA256', 'aes-256-cbc', 'INTEGER           :0927C0']) {
@@ -36,12 +36,12 @@ describe('encryptKey', () => {
     expect(0x0927c0).toBe(600_000)
   })
 
-  test('takes another salt and another start each time', () => {
+  test('uses a new salt and IV each time', () => {
     const pem = newPrivateKeyPem(random, 'P-256')
     expect(encryptKey(pem, 'correct horse', QUICK)).not.toBe(encryptKey(pem, 'correct horse', QUICK))
   })
 
-  test('is opened by fpki again', async () => {
+  test('can be opened by fpki', async () => {
     const pem = newPrivateKeyPem(random, 'P-384')
     const encrypted = encryptKey(pem, 'correct horse', QUICK)
     const { publicKey } = await pemSigner(encrypted, 'it', { passphrase: 'correct horse' })
@@ -50,13 +50,13 @@ describe('encryptKey', () => {
   })
 })
 
-describe('a passphrase for new keys', () => {
+describe('a new passphrase', () => {
   test.each(['12345678', 'ääääääää', '🔑🔑🔑🔑🔑🔑🔑🔑', 'x'.repeat(1000)])('may be %s', (passphrase) => {
     expect(checkNewPassphrase(passphrase)).toBe(passphrase)
   })
 
   test.each(['', '1234567', '🔑🔑🔑🔑', 'x'.repeat(1001), 'ä'.repeat(501)])(
-    'may not be %s, and is not told',
+    'may not be %s, and is not quoted',
     (passphrase) => {
       const error = expect.objectContaining({ code: 'ERR_PASSPHRASE' })
       expect(() => checkNewPassphrase(passphrase)).toThrow(error)

@@ -16,7 +16,7 @@ describe('thinning', () => {
     ['an hour', DAY / 24, 70],
     ['a day', DAY, 85],
     ['ten days', 10 * DAY, 110],
-  ])('of 1,000 snapshots, one each %s, some are left', (_, step, most) => {
+  ])('of 1,000 snapshots, one each %s, some are kept', (_, step, most) => {
     const all = times(1000, step)
     const gone = new Set(thinnedOut(all))
     const left = all.filter((one) => !gone.has(one))
@@ -26,7 +26,7 @@ describe('thinning', () => {
     expect(left.length).toBeGreaterThan(20)
   })
 
-  it('ends the same when it is done one by one', () => {
+  it('gives the same result one by one', () => {
     let left: readonly { readonly time: string }[] = []
     for (const one of times(1000, DAY / 4)) {
       const all = [...left, one]
@@ -39,7 +39,7 @@ describe('thinning', () => {
 })
 
 describe('the history of a directory', () => {
-  it('lets no snapshot go that has the only copy of a key or a certificate', async () => {
+  it('keeps a snapshot with the only copy of a key or a certificate', async () => {
     const disk = memoryDisk()
     const files = durableFiles(disk.mount())
     const directory = pkiDirectory(files, '/pki')
@@ -79,7 +79,7 @@ describe('the history of a directory', () => {
     expect(folders.slice(0, 2)).toEqual([1, 2])
   })
 
-  it('lets none go that it cannot read, and says which file', async () => {
+  it('keeps snapshots that it cannot read, and names the file', async () => {
     const disk = memoryDisk()
     const whole = disk.mount()
     const isKept = (path: string) => path.includes('/history/0002-') && path.endsWith('/local.key')
@@ -104,7 +104,7 @@ describe('the history of a directory', () => {
     expect([...disk.contents().keys()].filter(isKept)).toHaveLength(1)
   })
 
-  it('removes the key of the root from each snapshot, a broken one too, and from what was given up, and leaves the key of another root', async () => {
+  it('removes the root key from each snapshot, even a damaged one, and from abandoned commands, but keeps the key of another root', async () => {
     const disk = memoryDisk()
     const files = durableFiles(disk.mount())
     const directory = pkiDirectory(files, '/pki')

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { answerRequest, type WireAnswer } from '../../src/factory/answer.js'
 import type { FactoryApi } from '../../src/factory/api.js'
-import { readCsr } from '../../src/pki/csr.js'
+import { parseAndVerifyCsr } from '../../src/pki/csr.js'
 import { FACTORY, newRoot } from '../support/issue.js'
 import { localCaOf, newFactory, pemOf, signed } from './support/embedded.js'
 
@@ -17,7 +17,7 @@ function member({ body }: WireAnswer, name: string): string {
   return (body as Record<string, string>)[name] ?? ''
 }
 
-test('the first conversation of a factory has the statuses and bodies that fioctl knows', async () => {
+test('the first conversation of a factory has the statuses and bodies that fioctl expects', async () => {
   const ask = asking((await newFactory()).api)
   const root = await newRoot()
   expect(await ask('GET')).toEqual({ status: 206, body: { msg: 'not initialized' } })
@@ -26,7 +26,7 @@ test('the first conversation of a factory has the statuses and bodies that fioct
     status: 201,
     kinds: ['ca-csr', 'tls-csr'],
   })
-  expect(() => readCsr(member(csrs, 'ca-csr'), 'ca-csr')).not.toThrow()
+  expect(() => parseAndVerifyCsr(member(csrs, 'ca-csr'), 'ca-csr')).not.toThrow()
   const tlsCrt = await signed(member(csrs, 'tls-csr'), 'tls', root)
   const update = { 'root-crt': pemOf(root.certificate), 'tls-crt': tlsCrt, 'change-meta': { 'created-by': '' } }
   expect(await ask('PATCH', CERTS, update)).toEqual({ status: 202, body: {} })
@@ -38,7 +38,7 @@ test('the first conversation of a factory has the statuses and bodies that fioct
   expect(await ask('GET')).toEqual(known)
 })
 
-test('the user is answered for self and for the own id', async () => {
+test('the user is returned for self and for its own id', async () => {
   const { api } = await newFactory()
   const { polisId } = await api.getUser()
   const ask = asking(api)
@@ -56,12 +56,12 @@ describe('is refused, and changes nothing:', () => {
     ['GET', '/ota/factories//certs/', undefined, 404, 'not found'],
     ['DELETE', CERTS, undefined, 405, 'method not allowed'],
     ['PATCH', `/ota/factories/${FACTORY}/users/self/`, {}, 405, 'method not allowed'],
-    ['POST', CERTS, { 'first-time-init': true }, 400, 'ca-csr is missing or of the wrong kind'],
-    ['POST', CERTS, { ...FIRST, 'tls-csr': 'yes' }, 400, 'tls-csr is missing or of the wrong kind'],
-    ['PATCH', CERTS, { 'tls-crt': {} }, 400, 'tls-crt is missing or of the wrong kind'],
-    ['PATCH', CERTS, 'x', 400, 'the body is no JSON object'],
-    ['PATCH', CERTS, undefined, 400, 'the body is no JSON object'],
-    ['PATCH', CERTS, { 'root-crt': 'x' }, 400, 'root-crt holds no PEM block'],
+    ['POST', CERTS, { 'first-time-init': true }, 400, 'ca-csr is missing or has the wrong type'],
+    ['POST', CERTS, { ...FIRST, 'tls-csr': 'yes' }, 400, 'tls-csr is missing or has the wrong type'],
+    ['PATCH', CERTS, { 'tls-crt': {} }, 400, 'tls-crt is missing or has the wrong type'],
+    ['PATCH', CERTS, 'x', 400, 'the body is not a JSON object'],
+    ['PATCH', CERTS, undefined, 400, 'the body is not a JSON object'],
+    ['PATCH', CERTS, { 'root-crt': 'x' }, 400, 'root-crt is not a certificate: it contains no PEM block'],
   ])('%s %s %j', async (method, path, body, status, msg) => {
     const { api } = await newFactory()
     expect(await asking(api)(method, path, body)).toEqual({ status, body: { msg } })
@@ -69,14 +69,14 @@ describe('is refused, and changes nothing:', () => {
   })
 })
 
-test('what is not a refusal is thrown, not told to a stranger', async () => {
+test('other errors are thrown, not sent to the client', async () => {
   const { api } = await newFactory()
   const broken: FactoryApi = { ...api, getCertificates: () => Promise.reject(new Error('/srv/secret')) }
   await expect(asking(broken)('GET')).rejects.toThrow('/srv/secret')
 })
 
-describe('an update that is conditional', () => {
-  test('is taken with the version that is there, and refused with any other: 412', async () => {
+describe('a conditional update', () => {
+  test('is accepted with the current version, and refused with any other: 412', async () => {
     const { api } = await newFactory()
     const root = await newRoot()
     const patch = (ifMatch: string, body: unknown) =>
@@ -101,7 +101,7 @@ describe('an update that is conditional', () => {
     expect(await patch('*', { 'tls-crt': await signed(tls, 'tls', root) })).toEqual({ status: 202, body: {} })
   })
 
-  test('of many that are made for one version at once, one is taken', async () => {
+  test('succeeds once among many concurrent ones for the same version', async () => {
     const { api } = await newFactory()
     const root = await newRoot()
     await api.updateCertificates({ rootCrt: pemOf(root.certificate) })

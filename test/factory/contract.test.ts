@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { CertificatesUpdate, Csrs, FactoryApi } from '../../src/factory/api.js'
 import { fixedCredentials } from '../../src/factory/http/credentials.js'
 import * as wire from '../../src/factory/wire.js'
-import { readCsr } from '../../src/pki/csr.js'
+import { parseAndVerifyCsr } from '../../src/pki/csr.js'
 import { encodePem, samePem } from '../../src/pki/pem.js'
 import { readPemCertificates } from '../../src/pki/read-certificate.js'
 import { signCrl } from '../../src/signer/x509/crl.js'
@@ -112,12 +112,13 @@ describe.each(Object.keys(SCENES))('a Factory API %s', (name) => {
     scene = (await SCENES[name]?.()) as Scene
   })
 
-  test('leads from nothing to a PKI with EST and a CA on hold', async () => {
+  test('supports all steps up to a PKI with EST and a disabled CA', async () => {
     const { api, first, estTls, hold } = scene
     expect(await api.getCertificates()).toBeNull()
     const csrs = await api.requestCsrs({ firstTimeInit: true, kinds: ['tls', 'ca'] })
     expect(Object.keys(csrs).sort()).toEqual(['ca', 'tls'])
-    for (const csr of Object.values(csrs)) expect(readCsr(csr, 'csr').publicKey.spki.length).toBeGreaterThan(0)
+    for (const csr of Object.values(csrs))
+      expect(parseAndVerifyCsr(csr, 'csr').publicKey.spki.length).toBeGreaterThan(0)
     expect((await api.getUser()).polisId).toMatch(/^[0-9a-f]+$/)
 
     const sent = await first(csrs)

@@ -13,7 +13,7 @@ describe.each([
 ] as const)('a certificate for %s', (kind, member, what) => {
   const otherKind: CsrKind = kind === 'tls' ? 'estTls' : 'tls'
 
-  test('is taken for the key that the API made, and replaced by one for its next key', async () => {
+  test('is accepted for a key of the API, and replaced by one for its next key', async () => {
     const { api, root } = await newFactoryWithRoot()
     const first = await signed(await csrOf(api, kind), kind, root)
     await api.updateCertificates({ [member]: first })
@@ -28,18 +28,18 @@ describe.each([
     const factory = await newFactoryWithRoot()
     await csrOf(factory.api, kind)
     const foreign = await signed(await opensslCsr(), kind, factory.root)
-    await expectRefused(factory, { [member]: foreign }, 400, `${what} is for a key that is not this factory's`)
+    await expectRefused(factory, { [member]: foreign }, 400, `${what} is not for a key of this factory`)
   })
 
   test('is refused for the key of another kind of server, and of the online-ca', async () => {
     const factory = await newFactoryWithRoot()
     for (const other of [otherKind, 'ca'] as const) {
       const certificate = await signed(await csrOf(factory.api, other), kind, factory.root)
-      await expectRefused(factory, { [member]: certificate }, 400, "a key that is not this factory's")
+      await expectRefused(factory, { [member]: certificate }, 400, 'is not for a key of this factory')
     }
   })
 
-  test('is refused when another root has signed it, with the same name', async () => {
+  test('is refused when another root with the same name signed it', async () => {
     const [factory, other] = [await newFactoryWithRoot(), await newRoot()]
     const certificate = await signed(await csrOf(factory.api, kind), kind, other)
     await expectRefused(factory, { [member]: certificate }, 400, `${what} is not signed by the root of trust`)
@@ -56,10 +56,10 @@ describe.each([
     const factory = await newFactoryWithRoot()
     const profile = { ...TLS_SERVER, extensions: TLS_SERVER.extensions.filter(({ type }) => type !== 'extKeyUsage') }
     const certificate = await signed(await csrOf(factory.api, kind), kind, factory.root, { profile })
-    await expectRefused(factory, { [member]: certificate }, 400, `${what} is not for serverAuth`)
+    await expectRefused(factory, { [member]: certificate }, 400, `${what} lacks the extKeyUsage serverAuth`)
   })
 
-  test('is refused when it has expired, when it is no certificate, and when it is two', async () => {
+  test('is refused when it has expired, is not a certificate, or two', async () => {
     const factory = await newFactoryWithRoot()
     const certificate = await signed(await csrOf(factory.api, kind), kind, factory.root)
     for (const broken of ['', 'text', certificate + certificate]) {
@@ -70,7 +70,7 @@ describe.each([
   })
 })
 
-test('certificates that an update leaves out stay as they are', async () => {
+test('certificates that an update omits do not change', async () => {
   const { api, root } = await newFactoryWithRoot()
   const tlsCrt = await signed(await csrOf(api, 'tls'), 'tls', root)
   const estTlsCrt = await signed(await csrOf(api, 'estTls'), 'estTls', root)
@@ -94,14 +94,14 @@ describe('the list of device CAs', () => {
     expect((await api.getCertificates())?.caCrt).toBe(`${one}\n${two}\n${online}`)
   })
 
-  test('is null again when an empty one takes its place', async () => {
+  test('is null again when replaced by an empty one', async () => {
     const { api, root } = await newFactoryWithRoot()
     await api.updateCertificates({ caCrt: await localCaOf(api, root) })
     await api.updateCertificates({ caCrt: '\n' })
     expect((await api.getCertificates())?.caCrt).toBeNull()
   })
 
-  test('takes the online-ca by its key, whatever its common name is', async () => {
+  test('accepts online-ca by its key, whatever its common name', async () => {
     const { api, root } = await newFactoryWithRoot()
     const subject = utf8Subject('anything', FACTORY)
     const caCrt = await signed(await csrOf(api, 'ca'), 'ca', root, { subject })
@@ -115,7 +115,7 @@ describe('the list of device CAs', () => {
     await csrOf(factory.api, 'ca')
     for (const name of ['online-ca', `fio-${'0'.repeat(24)}`, polisId, `fio-${polisId}x`, `FIO-${polisId}`]) {
       const { certificate } = await newDeviceCa(factory.root, { subject: utf8Subject(name, FACTORY) })
-      const reason = `neither for this factory's key nor named fio-${polisId}`
+      const reason = `neither for a key of this factory nor named fio-${polisId}`
       await expectRefused(factory, { caCrt: pemOf(certificate) }, 400, reason)
     }
   })
@@ -123,7 +123,7 @@ describe('the list of device CAs', () => {
   test('refuses one for the key of a server', async () => {
     const factory = await newFactoryWithRoot()
     const caCrt = await signed(await csrOf(factory.api, 'tls'), 'ca', factory.root)
-    await expectRefused(factory, { caCrt }, 400, "neither for this factory's key")
+    await expectRefused(factory, { caCrt }, 400, 'neither for a key of this factory')
   })
 
   test.each(['other', FACTORY.toUpperCase(), ''])(
@@ -134,11 +134,11 @@ describe('the list of device CAs', () => {
       const { certificate } = await newDeviceCa(factory.root)
       const subject = Buffer.from(utf8Subject(`fio-${polisId}`, unit).der)
       const caCrt = pemOf(await signedAgain(certificate, { subject }, factory.root))
-      await expectRefused(factory, { caCrt }, 400, `ca-crt does not have OU=${FACTORY}`)
+      await expectRefused(factory, { caCrt }, 400, `the subject of ca-crt lacks OU=${FACTORY}`)
     },
   )
 
-  test('refuses one that is no CA, and one that another root has signed', async () => {
+  test('refuses one that is not a CA, and one signed by another root', async () => {
     const [factory, other] = [await newFactoryWithRoot(), await newRoot()]
     const server = await signed(await csrOf(factory.api, 'ca'), 'tls', factory.root)
     await expectRefused(factory, { caCrt: server }, 400, 'ca-crt is not a CA')
@@ -147,10 +147,15 @@ describe('the list of device CAs', () => {
 
   test('refuses the root itself', async () => {
     const factory = await newFactoryWithRoot()
-    await expectRefused(factory, { caCrt: pemOf(factory.root.certificate) }, 400, 'has the name of the root of trust')
+    await expectRefused(
+      factory,
+      { caCrt: pemOf(factory.root.certificate) },
+      400,
+      'has the same subject as the root of trust',
+    )
   })
 
-  test('refuses all of it when one of it is refused', async () => {
+  test('is refused as a whole when one certificate is refused', async () => {
     const [factory, other] = [await newFactoryWithRoot(), await newRoot()]
     const good = await localCaOf(factory.api, factory.root)
     const bad = await localCaOf(factory.api, other)
@@ -160,14 +165,19 @@ describe('the list of device CAs', () => {
     expect((await factory.api.getCertificates())?.caCrt).toBeNull()
   })
 
-  test('refuses two with one serial number: they could not be told apart in a CRL', async () => {
+  test('refuses two with the same serial number, which a CRL could not distinguish', async () => {
     const factory = await newFactoryWithRoot()
     const serial = { serialNumber: serialNumber() }
     const [one, two] = [
       await localCaOf(factory.api, factory.root, serial),
       await localCaOf(factory.api, factory.root, serial),
     ]
-    await expectRefused(factory, { caCrt: `${one}\n${two}` }, 400, 'two certificates of ca-crt have one serial number')
+    await expectRefused(
+      factory,
+      { caCrt: `${one}\n${two}` },
+      400,
+      'two certificates of ca-crt have the same serial number',
+    )
   })
 
   test('refuses one that has expired', async () => {

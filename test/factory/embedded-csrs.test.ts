@@ -23,7 +23,7 @@ function publicKeyOf(csr: string): Promise<string> {
 }
 
 describe('a request', () => {
-  test('is made for each kind that is asked for, and for no other', async () => {
+  test('is created for each requested kind, and no other', async () => {
     const { api } = await newFactory()
     const kinds = async (order: Promise<Csrs>) => Object.keys(await order)
     expect(await kinds(api.requestCsrs({ firstTimeInit: true, kinds: ['tls'] }))).toEqual(['tls'])
@@ -40,7 +40,7 @@ describe('a request', () => {
     expect(await read(await csrOf(api, 'ca'))).toEqual({ subject: subject('online-ca'), names: null })
   })
 
-  test('asks for the names that the API was given, and has the first that fits as its CN', async () => {
+  test('contains the configured names, with the first that fits as its CN', async () => {
     const long = `${'a'.repeat(60)}.example`
     const { api } = await newFactory([long, 'gateway.example', '*.ostree.example'])
     expect(await read(await csrOf(api, 'tls'))).toEqual({
@@ -54,7 +54,7 @@ describe('a request', () => {
     )
   })
 
-  test('leaves out the default name that DNS does not take', async () => {
+  test('omits a default name that is not valid in DNS', async () => {
     const factory = await newFactory()
     expect((await read(await csrOf(factory.again({ factory: '.acme.' }), 'tls'))).names).toBe('DNS:localhost')
     expect((await read(await csrOf(factory.again({ factory: 'ACME_1' }), 'tls'))).names).toBe(
@@ -62,7 +62,7 @@ describe('a request', () => {
     )
   })
 
-  test('is given again until it is answered, and then another with a new key', async () => {
+  test('is returned again until certified, then replaced by one with a new key', async () => {
     const { api, root } = await newFactoryWithRoot()
     for (const kind of ['tls', 'ca', 'estTls'] as const) {
       const csr = await csrOf(api, kind)
@@ -75,7 +75,7 @@ describe('a request', () => {
     expect(await csrOf(api, 'tls')).toBe(next)
   })
 
-  test('for a device CA is given again until it is answered too', async () => {
+  test('for a device CA is returned again until certified, too', async () => {
     const { api, root } = await newFactoryWithRoot()
     const csr = await csrOf(api, 'ca')
     await api.updateCertificates({ tlsCrt: await signed(await csrOf(api, 'tls'), 'tls', root) })
@@ -84,7 +84,7 @@ describe('a request', () => {
     expect(await csrOf(api, 'ca')).not.toBe(csr)
   })
 
-  test('is another one when other names are asked for', async () => {
+  test('is a new one for other names', async () => {
     const factory = await newFactory(['a.example'])
     const csr = await csrOf(factory.api, 'tls')
     const other = await csrOf(factory.again({ tlsNames: ['b.example'] }), 'tls')
@@ -92,7 +92,7 @@ describe('a request', () => {
     expect(await publicKeyOf(other)).not.toBe(await publicKeyOf(csr))
   })
 
-  test('that was superseded may be answered all the same', async () => {
+  test('that was superseded may still be certified', async () => {
     const factory = await newFactoryWithRoot()
     const csr = await csrOf(factory.again({ tlsNames: ['a.example'] }), 'tls')
     await csrOf(factory.again({ tlsNames: ['b.example'] }), 'tls')
@@ -102,13 +102,13 @@ describe('a request', () => {
 })
 
 describe('the first time', () => {
-  test('may be asked for again while the root is not set', async () => {
+  test('may be requested again while the root is not set', async () => {
     const { api } = await newFactory()
     const order = { firstTimeInit: true, kinds: ['tls', 'ca'] } as const
     expect(await api.requestCsrs(order)).toEqual(await api.requestCsrs(order))
   })
 
-  test('is over when the root is set (409), and no key is made', async () => {
+  test('is over when the root is set (409), and no key is generated', async () => {
     const factory = await newFactory()
     await factory.api.updateCertificates({ rootCrt: pemOf((await newRoot()).certificate) })
     const before = await filesIn(factory.folder)
@@ -123,7 +123,7 @@ describe('the first time', () => {
 })
 
 describe('the key of a request', () => {
-  test('is in a file of its own with mode 0600, and nowhere else', async () => {
+  test('is in its own file with mode 0600, and nowhere else', async () => {
     const { api, folder } = await newFactory()
     const csrs = await api.requestCsrs({ firstTimeInit: true, kinds: ['tls', 'ca', 'estTls'] })
     const files = await filesIn(folder)
@@ -140,7 +140,7 @@ describe('the key of a request', () => {
     expect(files['factory.json']).not.toContain('PRIVATE KEY')
   })
 
-  test('stays when the next one is made', async () => {
+  test('is kept when the next one is generated', async () => {
     const { api, folder, root } = await newFactoryWithRoot()
     const csr = await csrOf(api, 'tls')
     const first = await readFile(join(folder, 'keys', 'tls-1.key'), 'utf8')
@@ -160,7 +160,7 @@ describe('the key of a request', () => {
     expect(await readFile(join(folder, 'keys', 'tls-1.key'), 'utf8')).toBe(key)
   })
 
-  test('that is broken is an error that names its file and shows nothing of it', async () => {
+  test('that is damaged is an error that names its file without quoting it', async () => {
     const { api, folder } = await newFactory()
     await api.getUser()
     const key = await opensslKey('P-256')
@@ -169,7 +169,7 @@ describe('the key of a request', () => {
     const refused = expect(api.requestCsrs({ firstTimeInit: true, kinds: ['tls'] })).rejects
     await refused.toMatchObject({
       code: 'ERR_BAD_KEY',
-      message: expect.stringMatching(/keys\/tls-1\.key holds a broken PEM block\.$/),
+      message: expect.stringMatching(/keys\/tls-1\.key contains a malformed PEM block\.$/),
     })
     await expect(api.requestCsrs({ firstTimeInit: true, kinds: ['tls'] })).rejects.not.toMatchObject({
       message: expect.stringContaining(secret.slice(0, 8)),

@@ -19,7 +19,7 @@ const CALLS: Readonly<Record<string, (factory: Pick<Embedded, 'api'>) => Promise
 }
 
 describe('the files of a factory', () => {
-  test('are not made by asking for its certificates', async () => {
+  test('are not created by reading its certificates', async () => {
     const { api, stateDirectory } = await newFactory()
     expect(await api.getCertificates()).toBeNull()
     await expect(stat(stateDirectory)).rejects.toMatchObject({ code: 'ENOENT' })
@@ -55,34 +55,34 @@ describe('the files of a factory', () => {
   })
 })
 
-describe('a broken state file', () => {
+describe('a damaged state file', () => {
   const breaks: readonly (readonly [string, (text: string) => string, string])[] = [
-    ['is empty', () => '', 'it is not the JSON that fpki wrote'],
-    ['is no JSON', () => 'factory: acme', 'it is not the JSON that fpki wrote'],
-    ['is cut off', (text) => text.slice(0, text.length / 2), 'it is not the JSON that fpki wrote'],
-    ['is another JSON value', () => '[]', 'it is not the JSON that fpki wrote'],
-    ['is of another version', (text) => text.replace('"version": 1', '"version": 2'), '"version" is wrong'],
-    ['has a user id of another form', (text) => text.replace(/"userId": "../, '"userId": "X/'), '"userId" is wrong'],
-    ['lacks its requests', (text) => text.replace('"csrs"', '"others"'), '"csrs" is wrong'],
+    ['is empty', () => '', 'not JSON written by fpki'],
+    ['is not JSON', () => 'factory: acme', 'not JSON written by fpki'],
+    ['is truncated', (text) => text.slice(0, text.length / 2), 'not JSON written by fpki'],
+    ['is another JSON value', () => '[]', 'not JSON written by fpki'],
+    ['is of another version', (text) => text.replace('"version": 1', '"version": 2'), '"version" is invalid'],
+    ['has a user id of another form', (text) => text.replace(/"userId": "../, '"userId": "X/'), '"userId" is invalid'],
+    ['lacks its requests', (text) => text.replace('"csrs"', '"others"'), '"csrs" is invalid'],
     [
       'has a request of an unknown kind',
       (text) => text.replace('"kind": "tls"', '"kind": "ssh"'),
-      '"csrs.0.kind" is wrong',
+      '"csrs.0.kind" is invalid',
     ],
     [
       'has a request with the generation 0',
       (text) => text.replace('"generation": 1', '"generation": 0'),
-      '"csrs.0.generation" is wrong',
+      '"csrs.0.generation" is invalid',
     ],
     [
       'has no root but other certificates',
       (text) => text.replace(/"rootCrt": ".*?"/, '"rootCrt": null'),
-      '"certificates.rootCrt" is wrong',
+      '"certificates.rootCrt" is invalid',
     ],
   ]
 
   test.each(breaks)(
-    'that %s is ERR_BAD_FILE with its path and what is wrong, and nothing is changed',
+    'that %s is ERR_BAD_FILE with its path and reason, and nothing is changed',
     async (_, breakIt, reason) => {
       const factory = await newFactoryWithRoot()
       await csrOf(factory.api, 'tls')
@@ -93,7 +93,7 @@ describe('a broken state file', () => {
       for (const [name, call] of Object.entries(CALLS)) {
         await expect(call(factory), name).rejects.toMatchObject({
           code: 'ERR_BAD_FILE',
-          message: `${path} is broken: ${reason}.`,
+          message: `${path} is damaged: ${reason}.`,
           hint: expect.stringContaining('Nothing was changed'),
         })
       }
@@ -101,7 +101,7 @@ describe('a broken state file', () => {
     },
   )
 
-  test('that holds members that fpki does not know is refused as well', async () => {
+  test('with unknown members is refused as well', async () => {
     const factory = await newFactory()
     await factory.api.getUser()
     const path = join(factory.folder, 'factory.json')
@@ -109,7 +109,7 @@ describe('a broken state file', () => {
     await expect(factory.api.getUser()).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
   })
 
-  test('of one factory does not hinder another', async () => {
+  test('of one factory does not affect another', async () => {
     const factory = await newFactory()
     await factory.api.getUser()
     await writeFile(join(factory.folder, 'factory.json'), '')
@@ -118,7 +118,7 @@ describe('a broken state file', () => {
 })
 
 describe('two callers at once', () => {
-  test('both get an answer, and the same one', async () => {
+  test('both get the same response', async () => {
     const factory = await newFactory()
     const orders = Array.from({ length: 4 }, () =>
       factory.again().requestCsrs({ firstTimeInit: true, kinds: ['tls', 'ca'] }),
@@ -129,13 +129,13 @@ describe('two callers at once', () => {
     expect(keys.toSorted()).toEqual(['ca-1.key', 'tls-1.key'])
   })
 
-  test('are the same user, though there was none before', async () => {
+  test('are the same new user', async () => {
     const factory = await newFactory()
     const users = await Promise.all(Array.from({ length: 4 }, () => factory.again().getUser()))
     expect(new Set(users.map(({ polisId }) => polisId)).size).toBe(1)
   })
 
-  test('lose nothing: the update of each is there', async () => {
+  test('lose no update', async () => {
     const factory = await newFactoryWithRoot()
     const [caCrt, csr] = [
       await localCaOf(factory.api, factory.root),
@@ -191,7 +191,7 @@ describe('the lock', () => {
     await lock?.release()
   })
 
-  test('is given up on after a hundred tries, with ERR_LOCKED', async () => {
+  test('fails with ERR_LOCKED after a hundred attempts', async () => {
     const factory = await newFactoryWithRoot()
     const lock = await files.lock(join(factory.folder, 'lock'))
     const waits: number[] = []
@@ -214,7 +214,7 @@ describe('the lock', () => {
     expect(await csrOf(impatient, 'tls')).toContain('CERTIFICATE REQUEST')
   })
 
-  test('is let go of when a call is refused', async () => {
+  test('is released when a call is refused', async () => {
     const factory = await newFactoryWithRoot()
     await expect(factory.api.updateCertificates({ tlsCrt: 'text' })).rejects.toMatchObject({ status: 400 })
     const lock = await files.lock(join(factory.folder, 'lock'))

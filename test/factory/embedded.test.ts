@@ -24,15 +24,15 @@ test.each(['../acme', 'a/b', '..', '', '--json'])(
 )
 
 describe('the root of trust', () => {
-  test('is set once: another one and the same one again are refused (409)', async () => {
+  test('can be set only once: another one and the same one again are refused (409)', async () => {
     const factory = await newFactoryWithRoot()
     const other = await newRoot()
-    await expectRefused(factory, { rootCrt: pemOf(other.certificate) }, 409, 'can be set once only')
-    await expectRefused(factory, { rootCrt: pemOf(factory.root.certificate) }, 409, 'can be set once only')
+    await expectRefused(factory, { rootCrt: pemOf(other.certificate) }, 409, 'can be set only once')
+    await expectRefused(factory, { rootCrt: pemOf(factory.root.certificate) }, 409, 'can be set only once')
     expect((await factory.api.getCertificates())?.rootCrt).toBe(pemOf(factory.root.certificate))
   })
 
-  test('is needed before any other certificate (400)', async () => {
+  test('is required before any other certificate (400)', async () => {
     const factory = await newFactory()
     const root = await newRoot()
     const tlsCrt = await signed(await csrOf(factory.api, 'tls'), 'tls', root)
@@ -48,10 +48,10 @@ describe('the root of trust', () => {
     ['of two factories', named(['2.5.4.11', FACTORY], ['2.5.4.11', 'other'])],
   ])('is refused when its subject is %s (400)', async (_, subject) => {
     const { certificate } = await newRoot({ subject })
-    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, `does not have OU=${FACTORY}`)
+    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, `lacks OU=${FACTORY}`)
   })
 
-  test('is refused when its OU only looks like the factory in a string of four octets a character (400)', async () => {
+  test('is refused when its OU only resembles the factory in a UniversalString (400)', async () => {
     const lookalike = Buffer.concat([...FACTORY].map((character) => Buffer.of(0, 1, 0, character.charCodeAt(0))))
     const value = Buffer.concat([Buffer.of(0x1c, lookalike.length), lookalike])
     const attribute = Buffer.concat([Buffer.of(0x30, 5 + value.length, 6, 3, 0x55, 4, 11), value])
@@ -59,29 +59,29 @@ describe('the root of trust', () => {
     const subject = Buffer.concat([Buffer.of(0x30, rdn.length), rdn])
     const root = await newRoot()
     const certificate = await signedAgain(root.certificate, { subject, issuer: subject }, root)
-    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, `does not have OU=${FACTORY}`)
+    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, `lacks OU=${FACTORY}`)
   })
 
-  test('may be signed by the CA of a company, whose signature nobody here can check', async () => {
+  test('may be signed by a company CA, whose signature cannot be checked', async () => {
     const { certificate } = await newDeviceCa(await newRoot(), { profile: ROOT_CA })
     const { api } = await newFactory()
     await api.updateCertificates({ rootCrt: pemOf(certificate) })
     expect((await api.getCertificates())?.rootCrt).toBe(pemOf(certificate))
   })
 
-  test('is refused when it says that it is self-signed and is not (400)', async () => {
+  test('is refused when it is self-issued but not self-signed (400)', async () => {
     const name = dn(`CN=Factory-CA,OU=${FACTORY}`)
     const extensions = [basicConstraints(), keyUsage(0x06)]
     const certificate = forge({ subject: name, issuer: name, key: newKey(), issuerKey: newKey(), extensions })
-    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, 'is not signed by its own key')
+    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, 'its own key did not sign it')
   })
 
-  test('is refused when no CA may be below it (400)', async () => {
+  test('is refused when its pathLen is 0 (400)', async () => {
     const { certificate } = await newDeviceCa(await newRoot())
-    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, 'may have no CA below it')
+    await expectRefused(await newFactory(), { rootCrt: pemOf(certificate) }, 400, 'cannot issue device CAs')
   })
 
-  test('is refused when it is no CA, or none that signs certificates (400)', async () => {
+  test('is refused when it is not a CA with keyCertSign (400)', async () => {
     const noCa = { ...ROOT_CA, extensions: ROOT_CA.extensions.filter(({ type }) => type !== 'basicConstraints') }
     const noSigner = { ...ROOT_CA, extensions: ROOT_CA.extensions.filter(({ type }) => type !== 'keyUsage') }
     for (const profile of [noCa, noSigner]) {
@@ -99,7 +99,7 @@ describe('the root of trust', () => {
     await factory.api.updateCertificates({ rootCrt: pemOf(certificate) })
   })
 
-  test('is refused when it is no certificate, or two (400)', async () => {
+  test('is refused when it is not a certificate, or two (400)', async () => {
     const pem = pemOf((await newRoot()).certificate)
     for (const rootCrt of ['', 'text', pem.slice(0, 300), `${pem}${pem}`]) {
       await expectRefused(await newFactory(), { rootCrt }, 400, 'root-crt')
@@ -117,8 +117,8 @@ describe('the root of trust', () => {
   })
 })
 
-describe('what the API answers', () => {
-  test('is null before the root is set, and everything that it was sent after it', async () => {
+describe('the response of the API', () => {
+  test('is null before the root is set, and everything sent afterwards', async () => {
     const [{ api }, root] = [await newFactory(), await newRoot()]
     expect(await api.getCertificates()).toBeNull()
     const { tls = '', ca = '' } = await api.requestCsrs({ firstTimeInit: true, kinds: ['tls', 'ca'] })
@@ -141,7 +141,7 @@ describe('what the API answers', () => {
     })
   })
 
-  test('says when it was created and when it was changed last', async () => {
+  test('contains the times of creation and of the last change', async () => {
     const factory = await newFactoryWithRoot()
     const { polisId } = await factory.api.getUser()
     factory.setClock(LATER)
@@ -163,7 +163,7 @@ describe('what the API answers', () => {
     expect(await factory.api.getCertificates()).toEqual(before)
   })
 
-  test('is known to every caller of the same state directory', async () => {
+  test('is the same for every caller of a state directory', async () => {
     const factory = await newFactoryWithRoot()
     expect(await factory.again().getCertificates()).toEqual(await factory.api.getCertificates())
     expect(factory.again().name).toBe(factory.api.name)

@@ -47,13 +47,13 @@ describe('OAuth tokens', () => {
     created: '2026-11-23T09:43:55Z',
   }
 
-  test('that hold are used as they are', async () => {
+  test('that are valid are used', async () => {
     const { api, grants, saved } = await withOAuth(OLD, ['old-access'])
     expect(await api.getCertificates()).toBeNull()
     expect({ grants, saved }).toEqual({ grants: [], saved: [] })
   })
 
-  test('are got with the client’s secret when there are none, and once only', async () => {
+  test('are requested with the client secret if there are none, and only once', async () => {
     const { api, grants, saved } = await withOAuth(null, ['new-access'])
     expect(await api.getCertificates()).toBeNull()
     expect(await api.getCertificates()).toBeNull()
@@ -71,25 +71,25 @@ describe('OAuth tokens', () => {
     expect(server.seen.some(({ headers }) => headers.authorization === bearer('old-access'))).toBe(false)
   })
 
-  test('are renewed once after a 401, in the middle of a change too', async () => {
+  test('are renewed once after a 401, even during a change', async () => {
     const { api, grants } = await withOAuth(OLD, ['new-access'])
     await expect(api.updateCertificates({ rootCrt: 'x' })).rejects.toMatchObject({ status: 400 })
     expect(grants.length).toBe(1)
   })
 
-  test('that are not taken either end with a 401', async () => {
+  test('that are refused again end with a 401', async () => {
     const { api, grants } = await withOAuth(OLD, [])
     await expect(api.getCertificates()).rejects.toMatchObject({ status: 401 })
     expect(grants.length).toBe(1)
   })
 
-  test('are got with the secret when the refresh token is not taken any more', async () => {
+  test('are requested with the secret when the refresh token is refused', async () => {
     const { api, grants } = await withOAuth({ ...OLD, refreshToken: 'stale' }, ['new-access'])
     expect(await api.getCertificates()).toBeNull()
     expect(grants.map((grant) => grant.get('grant_type'))).toEqual(['refresh_token', 'client_credentials'])
   })
 
-  test('that are refused: what the server repeats of the secret is in no message', async () => {
+  test('that are refused: a secret repeated by the server is not in the message', async () => {
     const { api, server } = await withOAuth(null, [])
     server.others.set('/oauth/token/', () => ({ status: 401, body: { msg: `bad ${SECRET}` } }))
     const error = await api.getCertificates().catch((caught) => caught)
@@ -97,13 +97,13 @@ describe('OAuth tokens', () => {
     expect(JSON.stringify([error.message, error.hint, error.reason])).not.toContain(SECRET)
   })
 
-  test('in an answer of another shape: the member is named', async () => {
+  test('in an invalid response: the member is named', async () => {
     const { api, server } = await withOAuth(null, [])
     server.others.set('/oauth/token/', () => ({ status: 200, body: { access_token: 'x', expires_in: 'soon' } }))
-    await expect(api.getCertificates()).rejects.toThrow('"expires_in" that is missing or of the wrong kind')
+    await expect(api.getCertificates()).rejects.toThrow('"expires_in" is missing or has the wrong type')
   })
 
-  test('are asked for again when the server is busy', async () => {
+  test('are requested again when the server is busy', async () => {
     const { api, server } = await withOAuth(null, ['new-access'])
     const fault = { kind: 'answer', status: 503, body: '' } as const
     server.faults.push({ method: 'POST', part: '/token/', times: 2, fault })
@@ -112,7 +112,7 @@ describe('OAuth tokens', () => {
 })
 
 describe('a proxy', () => {
-  test('leads to the server, which proves who it is all the same', async () => {
+  test('tunnels to the server, whose certificate is still checked', async () => {
     const { again, server } = await overHttp()
     const proxy = await startProxy(server.port)
     const url = `https://api.example.test:${server.port}`
@@ -128,7 +128,7 @@ describe('a proxy', () => {
     await expect(again({ url: other, proxy: proxy.at }).getCertificates()).rejects.toThrow('is for another host')
   })
 
-  test('is left out for what NO_PROXY names, and for this machine', async () => {
+  test('is not used for NO_PROXY hosts and this machine', async () => {
     const { again, server } = await overHttp()
     const proxy = await startProxy(server.port)
     expect(await again({ proxy: proxy.at }).getCertificates()).toBeNull()
@@ -138,17 +138,17 @@ describe('a proxy', () => {
     expect(proxy.asked).toEqual([])
   })
 
-  test('that refuses is named, and its password is not', async () => {
+  test('that refuses is reported without its password', async () => {
     const { again, server } = await overHttp()
     const proxy = await startProxy(server.port, '407 Proxy Authentication Required')
     const api = again({ url: 'https://api.example.test', proxy: `http://me:pass-word@${proxy.at}` })
     const error = await api.getCertificates().catch((caught) => caught)
-    expect(error.message).toContain('the proxy refuses the way there (407)')
+    expect(error.message).toContain('the proxy refused the connection (407)')
     expect(`${error.message}${error.hint}${error.cause?.stack}`).not.toContain('pass-word')
     expect(server.seen).toEqual([])
   })
 
-  test('with no address is wrong usage, and its password is not told', async () => {
+  test('with an invalid address is a usage error without its password', async () => {
     const { again } = await overHttp()
     expect(() => again({ proxy: 'ftp://me:pass-word@x' })).toThrow(
       expect.objectContaining({ code: 'ERR_USAGE', message: expect.not.stringContaining('pass-word') }),

@@ -16,7 +16,7 @@ function methods({ seen }: { readonly seen: readonly { readonly method: string }
   return seen.map(({ method }) => method).join(' ')
 }
 
-test('says the same as the API behind the server', async () => {
+test('behaves like the API behind the server', async () => {
   const { api, behind, server } = await overHttp()
   expect(await api.getCertificates()).toBeNull()
   expect(await api.getUser()).toEqual(await behind.getUser())
@@ -39,16 +39,21 @@ test('says the same as the API behind the server', async () => {
   expect(JSON.parse(post?.body ?? '')).toEqual(order)
 })
 
-describe('the server’s no', () => {
+describe('a refusal of the server', () => {
   test.each([
     [401, { msg: 'bad token' }, '401 Unauthorized: bad token', 'fpki login'],
     [403, { message: 'not yours' }, '403 Forbidden: not yours', 'scopes'],
     [404, {}, '404 Not Found.', 'fpki config show'],
     [409, { msg: 'is set' }, '409 Conflict: is set', 'fpki ca show --pretty'],
-    [422, { errors: ['one', 'two'] }, '422 Unprocessable Entity: one; two', 'Run the same command again'],
-    [400, { msg: 'bad', errors: { 'ca-crt': 'no CA' } }, '400 Bad Request: bad; ca-crt: no CA', 'mended'],
-    [500, '<html>', '500 Internal Server Error.', 'The fault is its own'],
-  ])('%i %j is told with what is left and what to do', async (status, body, said, hint) => {
+    [422, { errors: ['one', 'two'] }, '422 Unprocessable Entity: one; two', 'run the same command again'],
+    [
+      400,
+      { msg: 'bad', errors: { 'ca-crt': 'no CA' } },
+      '400 Bad Request: bad; ca-crt: no CA',
+      'Correct what it reports',
+    ],
+    [500, '<html>', '500 Internal Server Error.', 'The server failed'],
+  ])('%i %j is reported with its effect and a hint', async (status, body, said, hint) => {
     const { api, server } = await overHttp()
     const text = typeof body === 'string' ? body : JSON.stringify(body)
     server.faults.push({ method: 'GET', times: 9, fault: { kind: 'answer', status, body: text } })
@@ -60,7 +65,7 @@ describe('the server’s no', () => {
     expect(methods(server)).toBe('GET')
   })
 
-  test('to a change is told, and not asked for twice', async () => {
+  test('of a change is reported, and not retried', async () => {
     const { api, behind, server } = await overHttp()
     await api.updateCertificates(await rootUpdate())
     const known = await behind.getCertificates()
@@ -69,7 +74,7 @@ describe('the server’s no', () => {
     expect(methods(server)).toBe('PATCH PATCH')
   })
 
-  test('does not bring the token that it repeats into the message', async () => {
+  test('that repeats the token does not bring it into the message', async () => {
     const { api, server } = await overHttp()
     const body = JSON.stringify({ msg: `token ${TOKEN} is wrong` })
     server.faults.push({ method: 'GET', times: 1, fault: { kind: 'answer', status: 401, body } })
@@ -78,20 +83,20 @@ describe('the server’s no', () => {
   })
 })
 
-describe('an answer that is none:', () => {
+describe('an invalid response:', () => {
   const answer = (body: string, headers?: Record<string, string>): Fault => ({
     ...{ kind: 'answer', status: 200, body },
     ...(headers === undefined ? {} : { headers }),
   })
   test.each([
-    ['HTML', answer('<html>', { 'Content-Type': 'text/html' }), 'no JSON object (text/html)'],
-    ['a list', answer('[]'), 'no JSON object'],
-    ['a member of the wrong kind', answer('{"root-crt": 1}'), '"root-crt" that is missing or of the wrong kind'],
-    ['50 MB', answer(`{"root-crt": "${'x'.repeat(50_000_000)}"}`), 'longer than 1 MiB'],
+    ['HTML', answer('<html>', { 'Content-Type': 'text/html' }), 'not a JSON object (text/html)'],
+    ['a list', answer('[]'), 'not a JSON object'],
+    ['a member of the wrong kind', answer('{"root-crt": 1}'), '"root-crt" is missing or has the wrong type'],
+    ['50 MB', answer(`{"root-crt": "${'x'.repeat(50_000_000)}"}`), 'larger than 1 MiB'],
     [
       'a redirect to another host',
       { ...answer('', { Location: 'https://evil.example/x?y' }), status: 302 } as Fault,
-      'sends GET certs elsewhere (302 Found: evil.example)',
+      'redirected GET certs to evil.example (302 Found)',
     ],
   ])('%s', async (_, fault, said) => {
     const { api, server } = await overHttp()
@@ -102,16 +107,16 @@ describe('an answer that is none:', () => {
     expect(await api.getCertificates()).toBeNull()
   })
 
-  test('a request that was asked for is missing', async () => {
+  test('a requested CSR is missing', async () => {
     const { api, server } = await overHttp()
     server.faults.push({ method: 'POST', times: 1, fault: { ...answer('{"tls-csr": "x"}'), status: 201 } as Fault })
-    await expect(api.requestCsrs(FIRST)).rejects.toThrow('"ca-csr" that is missing')
+    await expect(api.requestCsrs(FIRST)).rejects.toThrow('"ca-csr" is missing')
   })
 
   test('a slow body', async () => {
     const { again, server, waits } = await overHttp()
     server.faults.push({ method: 'GET', times: 9, fault: { kind: 'slow' } })
-    const message = expect.stringContaining('did not answer in time')
+    const message = expect.stringContaining('the request timed out')
     await expect(again({ timeoutMilliseconds: 150 }).getCertificates()).rejects.toMatchObject({ status: 0, message })
     // A busy machine may not even connect in that time; it is tried as often.
     expect(waits).toEqual([250, 500, 1000])
@@ -129,7 +134,7 @@ describe('the server’s certificate', () => {
     expect(waits).toEqual([])
   })
 
-  test('of an unknown authority: nothing is sent, unless anything is taken', async () => {
+  test('of an unknown CA: nothing is sent, unless any certificate is accepted', async () => {
     const { again, server } = await overHttp()
     const hint = expect.stringContaining('CACERT')
     await expect(again({ extraRoots: null }).getCertificates()).rejects.toMatchObject({ status: 0, hint })
@@ -139,14 +144,14 @@ describe('the server’s certificate', () => {
 })
 
 describe('reading', () => {
-  test.each([429, 502, 503, 504])('is repeated after %i, with growing waits', async (status) => {
+  test.each([429, 502, 503, 504])('is retried after %i, with growing waits', async (status) => {
     const { api, server, waits } = await overHttp()
     server.faults.push({ method: 'GET', times: 3, fault: { kind: 'answer', status, body: '' } })
     expect(await api.getCertificates()).toBeNull()
     expect(waits).toEqual([250, 500, 1000])
   })
 
-  test('waits as long as Retry-After says, in seconds or until a date', async () => {
+  test('waits as long as Retry-After requests, in seconds or until a date', async () => {
     const { api, server, waits } = await overHttp()
     for (const after of ['7', 'Mon, 23 Nov 2026 09:44:05 GMT']) {
       const headers = { 'Retry-After': after }
@@ -156,7 +161,7 @@ describe('reading', () => {
     expect(waits).toEqual([7000, 10_000])
   })
 
-  test('gives up at once when it is to wait for an hour', async () => {
+  test('fails immediately when it should wait for an hour', async () => {
     const { api, server } = await overHttp()
     const headers = { 'Retry-After': '3600' }
     server.faults.push({ method: 'GET', times: 1, fault: { kind: 'answer', status: 429, body: '', headers } })
@@ -164,7 +169,7 @@ describe('reading', () => {
     expect(methods(server)).toBe('GET')
   })
 
-  test('is repeated after a cut connection, and gives up after four', async () => {
+  test('is retried after a closed connection, and fails after four', async () => {
     const { api, server } = await overHttp()
     server.faults.push({ method: 'GET', times: 2, fault: { kind: 'cut-before' } })
     server.faults.push({ method: 'GET', times: 1, fault: { kind: 'cut-during' } })
@@ -174,15 +179,15 @@ describe('reading', () => {
     expect(server.seen.length).toBe(8)
   })
 
-  test('of a server that is not there ends with what happened', async () => {
+  test('from a server that is down fails with the reason', async () => {
     const { again } = await overHttp()
-    const message = expect.stringContaining('did not answer GET certs: nothing listens there')
+    const message = expect.stringContaining('connection refused')
     await expect(again({ url: 'https://127.0.0.1:1' }).getCertificates()).rejects.toMatchObject({ status: 0, message })
   })
 })
 
-describe('a change whose answer is lost', () => {
-  test.each(['cut-after', 'cut-during', 'slow'] as const)('%s: is found by reading back', async (kind) => {
+describe('a change whose response is lost', () => {
+  test.each(['cut-after', 'cut-during', 'slow'] as const)('%s: is detected by reading back', async (kind) => {
     const { again, behind, server } = await overHttp()
     const update = await rootUpdate()
     server.faults.push({ method: 'PATCH', times: 1, fault: { kind } })
@@ -191,7 +196,7 @@ describe('a change whose answer is lost', () => {
     expect(methods(server)).toMatch(/^PATCH( GET)+$/)
   })
 
-  test('because a 504, or a page of a proxy, stood in its way, too', async () => {
+  test('because of a 504 or a proxy’s page, too', async () => {
     for (const fault of [
       { kind: 'answer', status: 504, body: '', works: true },
       { kind: 'answer', status: 200, body: '<html>', works: true },
@@ -205,15 +210,15 @@ describe('a change whose answer is lost', () => {
     }
   })
 
-  test('for a page of a proxy in place of the work: is no refusal', async () => {
+  test('to a proxy’s page instead of the work: is not a refusal', async () => {
     const { api, server } = await overHttp()
     server.faults.push({ method: 'PATCH', times: 1, fault: { kind: 'answer', status: 200, body: '<html>' } })
-    const message = expect.stringContaining('answers PATCH certs with something that is no JSON object')
+    const message = expect.stringContaining('Invalid response to PATCH certs')
     const hint = expect.stringMatching(/^Nothing was changed there\./)
     await expect(api.updateCertificates(await rootUpdate())).rejects.toMatchObject({ message, hint })
   })
 
-  test('before the work: is sent again, once it is seen that it had no effect', async () => {
+  test('before the work: is sent again after checking that it had no effect', async () => {
     const { api, behind, server } = await overHttp()
     server.faults.push({ method: 'PATCH', times: 1, fault: { kind: 'cut-before' } })
     const update = await rootUpdate()
@@ -222,16 +227,16 @@ describe('a change whose answer is lost', () => {
     expect(methods(server)).toBe('PATCH GET PATCH')
   })
 
-  test('and nobody can be asked: is not sent again, and the message says that nobody knows', async () => {
+  test('and cannot be read back: is not sent again, and reported as unknown', async () => {
     const { api, server } = await overHttp()
     server.faults.push({ method: 'PATCH', times: 1, fault: { kind: 'cut-after' } })
     server.faults.push({ method: 'GET', times: 99, fault: { kind: 'cut-before' } })
-    const hint = expect.stringContaining('Whether it took the certificates is not known; run the same command again')
+    const hint = expect.stringContaining('Whether it accepted the certificates is unknown')
     await expect(api.updateCertificates(await rootUpdate())).rejects.toMatchObject({ status: 0, hint })
     expect(server.seen.filter(({ method }) => method === 'PATCH').length).toBe(1)
   })
 
-  test('a 500 after which nothing has changed says so', async () => {
+  test('a 500 without an effect is reported as such', async () => {
     const { api, server } = await overHttp()
     server.faults.push({ method: 'PATCH', times: 1, fault: { kind: 'answer', status: 500, body: '{}' } })
     const hint = expect.stringMatching(/^Nothing was changed there\./)
@@ -240,7 +245,7 @@ describe('a change whose answer is lost', () => {
   })
 })
 
-test('requests whose answer is lost are asked for again when the server can be reached', async () => {
+test('CSRs whose response is lost are requested again when the server is reachable', async () => {
   const { api, behind, server } = await overHttp()
   server.faults.push({ method: 'POST', times: 1, fault: { kind: 'cut-after' } })
   expect(await api.requestCsrs(FIRST)).toEqual(await behind.requestCsrs(FIRST))
@@ -248,7 +253,7 @@ test('requests whose answer is lost are asked for again when the server can be r
 })
 
 describe('the version of the certificates', () => {
-  test('is sent as If-Match, and another one there is a refusal that changes nothing', async () => {
+  test('is sent as If-Match, and a mismatch is refused without a change', async () => {
     const { api, behind, server } = await overHttp()
     const root = await newRoot()
     await api.updateCertificates({ rootCrt: pemOf(root.certificate) })

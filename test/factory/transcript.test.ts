@@ -40,8 +40,8 @@ function plain(body: unknown): unknown {
 /** fioctl's server said when each change was made; the embedded one uses its clock. */
 const TIME = /"updated-at": ?"([^"]+)"/
 
-describe.each(FIOCTL_PKIS)('the conversation that fioctl had (root key: %s)', (pki) => {
-  test('has the recorded statuses and answers with the embedded factory', async () => {
+describe.each(FIOCTL_PKIS)('the conversation recorded with fioctl (root key: %s)', (pki) => {
+  test('has the recorded statuses and responses with the embedded factory', async () => {
     const embedded = await newFactory()
     await embedded.api.getUser()
     await edit(embedded, (state) => ({ ...state, userId: FIOCTL_USER }))

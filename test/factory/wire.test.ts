@@ -24,7 +24,7 @@ function those(method: string, status: number, part = 'certs'): readonly Exchang
 
 const PEM = 'a certificate'
 
-test('the answers of a conversation of fioctl come back as they were', () => {
+test('the responses recorded with fioctl round-trip', () => {
   for (const { response } of those('GET', 200)) {
     const known = wire.certificatesFromWire(wire.wireCertificates.parse(response))
     expect(known === null ? null : wire.certificatesToWire(known)).toEqual(response)
@@ -39,7 +39,7 @@ test('the answers of a conversation of fioctl come back as they were', () => {
   }
 })
 
-test('what fioctl sends is what fpki would send, but for its empty change-meta', () => {
+test('fioctl sends what fpki would send, apart from its empty change-meta', () => {
   for (const { request } of those('POST', 201)) {
     expect(wire.csrOrderToWire(wire.csrOrderFromWire(wire.wireCsrOrder.parse(request)))).toEqual(request)
   }
@@ -53,14 +53,14 @@ test('what fioctl sends is what fpki would send, but for its empty change-meta',
   )
 })
 
-test('the members of an order are in the order of nobody, and each is the right one', () => {
+test('the members of an order are mapped correctly', () => {
   const order = { 'first-time-init': true, 'ca-csr': true, 'tls-csr': false, 'est-tls-csr': false }
   expect(wire.csrOrderFromWire(order)).toEqual({ firstTimeInit: true, kinds: ['ca'] })
   expect(wire.csrOrderFromWire({ ...order, 'ca-csr': false, 'tls-csr': true })).toMatchObject({ kinds: ['tls'] })
   expect(wire.csrOrderFromWire({ ...order, 'ca-csr': false, 'est-tls-csr': true })).toMatchObject({ kinds: ['estTls'] })
 })
 
-test('members that are null, empty or not there are none', () => {
+test('members that are null, empty or absent are equal', () => {
   const none = { tlsCrt: null, caCrt: null, estTlsCrt: null, caRevokeCrl: null, disabledCaSerials: [] }
   const empty = { 'tls-crt': '', 'ca-crt': null, 'disabled-ca-serials': null, 'change-meta': null }
   const known = wire.certificatesFromWire(wire.wireCertificates.parse({ 'root-crt': PEM, ...empty, 'new-one': 1 }))

@@ -128,7 +128,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     const start = { env: { FPKI_HSM_PIN: '11112222' } }
     const { status, stdout, stderr } = await home.fpki(['ca', 'create', directory, ...token.flags], start)
     expect({ status, stdout }).toEqual({ status: 5, stdout: '' })
-    expect(stderr).toMatch(/the PIN is wrong \(CKR_PIN_INCORRECT\)\. It was tried once.*\[ERR_HSM_PIN\]/)
+    expect(stderr).toMatch(/wrong PIN \(CKR_PIN_INCORRECT\).*\[ERR_HSM_PIN\]/)
     expect(stderr).not.toContain('11112222')
     expect(await namesBelow(home.path)).not.toContain('acme')
   })

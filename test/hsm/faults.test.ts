@@ -63,7 +63,7 @@ describe('the token', () => {
   test('is not there, and no other one is', async () => {
     const { env } = await softHsmFolder()
     const { home, create } = await createWith(SOFTHSM, 'acme')
-    await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_TOKEN', names: ['no token at all'] }, { env })
+    await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_TOKEN', names: ['has no tokens'] }, { env })
   })
 
   test('is one of two with the same label: both are shown, and --hsm-token-serial tells them apart', async () => {
@@ -82,7 +82,7 @@ describe('the token', () => {
     const { home, create } = await createWith(SOFTHSM, 'acme', await softHsm('acme (UserPIN)'))
     const { status, stderr } = await home.fpki(create)
     expect(status).toBe(0)
-    expect(stderr).toContain('note: the token is named "acme (UserPIN)"')
+    expect(stderr).toContain('note: using the token "acme (UserPIN)"')
   })
 
   test('has a label that is the beginning of another one’s: the exact one is taken', async () => {
@@ -90,7 +90,7 @@ describe('the token', () => {
     await softHsm('acme-2', place)
     const { home, create } = await scene(await softHsm('acme', place))
     const { status, stderr } = await home.fpki(create)
-    expect({ status, note: stderr.includes('the token is named') }).toEqual({ status: 0, note: false })
+    expect({ status, note: stderr.includes('using the token') }).toEqual({ status: 0, note: false })
   })
 
   test('is named by a beginning that two have: both are shown', async () => {

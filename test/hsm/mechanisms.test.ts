@@ -17,9 +17,9 @@ test.each([
   [
     'neither',
     [],
-    ['CKM_EC_KEY_PAIR_GEN, which makes EC keys', 'CKM_ECDSA or CKM_ECDSA_SHA256, which sign with a P-256 key'],
+    ['CKM_EC_KEY_PAIR_GEN (to generate EC keys)', 'CKM_ECDSA or CKM_ECDSA_SHA256 (to sign with P-256 keys)'],
   ],
-  ['no signatures', [CKM.ecKeyPairGen], ['CKM_ECDSA or CKM_ECDSA_SHA256, which sign with a P-256 key']],
+  ['no signatures', [CKM.ecKeyPairGen], ['CKM_ECDSA or CKM_ECDSA_SHA256 (to sign with P-256 keys)']],
 ])(
   'hsm check names each mechanism that is missing, and advises something else: %s',
   async (_, mechanisms, expected) => {

@@ -141,7 +141,7 @@ describe('tokens that differ', () => {
     expect((await signs(choice, hidden, await publicKeyOf(choice))).result).toBe(true)
     await expect(signs(choice, hidden)).rejects.toMatchObject({
       code: 'ERR_HSM_KEY',
-      message: expect.stringContaining('does not show the public key'),
+      message: expect.stringContaining('does not reveal the public key'),
     })
   })
 
@@ -157,7 +157,7 @@ describe('tokens that differ', () => {
   test('no ECDSA at all', async () => {
     await expect(signs(await withRootKey(), { mechanisms: [CKM.ecKeyPairGen] })).rejects.toMatchObject({
       code: 'ERR_HSM_KEY',
-      message: expect.stringContaining('does not offer CKM_ECDSA'),
+      message: expect.stringContaining('does not support CKM_ECDSA'),
     })
   })
 
@@ -190,13 +190,13 @@ describe('tokens that differ', () => {
     expect((await signs(choice, {})).result).toBe(true)
   })
 
-  test('a key that could be read out is refused', async () => {
+  test('an extractable key is refused', async () => {
     const leaky = { attributes: { [CKA.extractable]: () => Buffer.of(1) } }
     await expect(
       using(choiceOf(await softHsm()), leaky, (token) => generateKey(token, KEY, 'P-256')),
     ).rejects.toMatchObject({
       code: 'ERR_HSM_KEY',
-      message: expect.stringContaining('could be read out'),
+      message: expect.stringContaining('can be extracted'),
     })
   })
 
@@ -210,7 +210,7 @@ describe('the flags of the PIN, before a try is spent', () => {
   test.each([
     ['locked', CKF_TOKEN.pinLocked, 'is locked'],
     ['to be changed', CKF_TOKEN.pinToBeChanged, 'must be changed'],
-    ['the last try', CKF_TOKEN.pinFinalTry, 'one try of its PIN left'],
+    ['the last try', CKF_TOKEN.pinFinalTry, 'one PIN try left'],
   ])('%s', async (_, flags, says) => {
     const { make, calls } = differing({ flags })
     const opened = openToken(await withRootKey(), { note: () => undefined, warn: () => undefined }, make)
@@ -223,20 +223,20 @@ describe('the flags of the PIN, before a try is spent', () => {
     const choice = { ...(await withRootKey()), allowFinalPinTry: true }
     const { result, warnings } = await signs(choice, { flags: CKF_TOKEN.pinFinalTry })
     expect(result).toBe(true)
-    expect(warnings.join()).toContain('one try of its PIN left')
+    expect(warnings.join()).toContain('one PIN try left')
   })
 
   test('few tries left are told', async () => {
     const { warnings } = await signs(await withRootKey(), { flags: CKF_TOKEN.pinCountLow })
-    expect(warnings.join()).toContain('few tries are left')
+    expect(warnings.join()).toContain('few PIN tries left')
   })
 
-  test('a wrong PIN is tried once, and nothing stays open', async () => {
+  test('a wrong PIN is tried once, and everything is closed', async () => {
     const { make, calls } = differing()
     const choice = { ...(await withRootKey()), pin: async () => '11112222' }
     await expect(openToken(choice, { note: () => undefined, warn: () => undefined }, make)).rejects.toMatchObject({
       code: 'ERR_HSM_PIN',
-      message: expect.stringMatching(/CKR_PIN_INCORRECT.*tried once; few tries are left/),
+      message: expect.stringMatching(/CKR_PIN_INCORRECT.*; few tries are left/),
     })
     expect(calls.filter((call) => call === 'C_Login 1')).toHaveLength(1)
     expect(calls.at(-1)).toBe('C_Finalize')

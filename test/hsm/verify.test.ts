@@ -42,7 +42,7 @@ test('without a PIN and a terminal, the check of the root key fails with the rea
   expect(skipped).toEqual({ status: 0, wrong: [expect.objectContaining({ code: 'root-key.skipped' })] })
 })
 
-test('a wrong PIN is tried once, and said', async () => {
+test('a wrong PIN is tried once and reported', async () => {
   const { home, directory } = await pkiIn(await softHsm())
   const { status, wrong } = await findings(home, [directory], { FPKI_HSM_PIN: '00000000' })
   expect({ status, wrong }).toEqual({ status: 6, wrong: [expect.objectContaining({ code: 'root-key.unusable' })] })
@@ -60,7 +60,7 @@ test('a token that is gone, and one with another root key, are said', async () =
     wrong: [
       expect.objectContaining({
         code: 'root-key.unusable',
-        message: expect.stringContaining('none of them shows the public key of the certificate'),
+        message: expect.stringContaining('none of which has the public key of the certificate'),
       }),
     ],
   })

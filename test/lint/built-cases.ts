@@ -88,7 +88,7 @@ export const BUILT_CASES: readonly Case[] = [
   ],
   ['version 1 with extensions', buildCertificate({ version: Buffer.alloc(0) }), ['version-not-3']],
   ['version 2', buildCertificate({ version: tlv(0xa0, integer(1)) }), ['version-not-3']],
-  ['a request whose algorithm has parameters', csrWithParameters(), ['algorithm-parameters']],
+  ['a request with algorithm parameters', csrWithParameters(), ['algorithm-parameters']],
   [
     'another algorithm inside',
     buildCertificate({ algorithm: sequence(objectIdentifier('1.2.840.10045.4.3.3')) }),
@@ -120,7 +120,7 @@ export const BUILT_CASES: readonly Case[] = [
     }),
     ['extension-broken', 'key-usage-missing'],
   ],
-  ['an extension that is none', buildCertificate({ extensions: [...extensions, integer(1)] }), ['extension-broken']],
+  ['a malformed extension', buildCertificate({ extensions: [...extensions, integer(1)] }), ['extension-broken']],
   [
     'a critical key identifier',
     buildCertificate({
@@ -141,7 +141,7 @@ export const BUILT_CASES: readonly Case[] = [
     }),
     ['ca-subject-key-id-not-sha1'],
   ],
-  ['a name that is no UTF-8', buildCertificate({ subject: broken }), ['name-broken', 'san-not-critical']],
+  ['a name that is not UTF-8', buildCertificate({ subject: broken }), ['name-broken', 'san-not-critical']],
   [
     'a device without a name',
     buildCertificate({
@@ -154,13 +154,13 @@ export const BUILT_CASES: readonly Case[] = [
     }),
     ['subject-empty'],
   ],
-  ['the issuer of nobody', readForeign(), ['issuer-unknown']],
+  ['an unknown issuer', readForeign(), ['issuer-unknown']],
   [
     'a certificate of 65 KB',
     buildCertificate({ extensions: [...extensions, extension('2.5.29.32', tlv(4, Buffer.alloc(66_000)))] }),
     ['too-large'],
   ],
-  ['values deep in one another', deep(3000), ['broken']],
+  ['deeply nested values', deep(3000), ['broken']],
   ['a request of version 2', csrOfVersion(1), ['csr-version', 'csr-signature']],
   [
     'a request with a password',
@@ -168,7 +168,7 @@ export const BUILT_CASES: readonly Case[] = [
     ['csr-attribute'],
   ],
   [
-    'a request that asks for extensions in two ways',
+    'a request with two extension requests',
     buildCsr({ subject: utf8Name([CN, 'gateway.example']), attributes: [request, microsoftRequest] }),
     ['extension-twice'],
   ],

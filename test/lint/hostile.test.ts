@@ -16,7 +16,7 @@ function codesOf(octets: Uint8Array): readonly string[] {
 }
 
 describe.each(Object.entries(good))('a %s', (_, der) => {
-  test('that is cut off anywhere has a finding', () => {
+  test('that is truncated anywhere has a finding', () => {
     for (let length = 0; length < der.length; length += 1) expect(codesOf(der.subarray(0, length))).not.toEqual([])
   })
 
@@ -25,7 +25,7 @@ describe.each(Object.entries(good))('a %s', (_, der) => {
     expect(silent.map(({ what }) => what)).toEqual([])
   })
 
-  test('with any octets put into it is read to an end', () => {
+  test('with random octets inserted is read without an exception', () => {
     const span = fc.record({ start: fc.nat(der.length), length: fc.nat(40), put: fc.uint8Array({ maxLength: 40 }) })
     fc.assert(
       fc.property(span, ({ start, length, put }) => {
@@ -38,7 +38,7 @@ describe.each(Object.entries(good))('a %s', (_, der) => {
 })
 
 describe('octets', () => {
-  test('of any kind, also as PEM, have a finding', () => {
+  test('that are random, also as PEM, have a finding', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 500 }), (octets) => {
         expect(codesOf(octets)).not.toEqual([])
@@ -63,7 +63,7 @@ describe('octets', () => {
     expect(performance.now() - begun).toBeLessThan(60_000)
   })
 
-  test('that are a CRL of nearly 10 MB have none', () => {
+  test('of a CRL of nearly 10 MB have none', () => {
     const reason = sequence(sequence(Buffer.of(6, 3, 0x55, 0x1d, 0x15), tlv(4, tlv(0x0a, Buffer.of(9)))))
     const revoked = Buffer.concat([utcTime('261231235955Z'), reason])
     const entries = Array.from({ length: 200_000 }, (_, at) => sequence(integer(2n ** 126n + BigInt(at)), revoked))

@@ -5,7 +5,7 @@ import { BUILT_CASES } from './built-cases.js'
 
 const beside = readFileItems(builtRoot(), 'factory_ca.pem', null).items
 
-test('the root that the certificates below are by has no finding itself', () => {
+test('the root of the certificates below has no findings', () => {
   expect(lint(beside, [], { factory: null, now: BUILT_NOW })).toEqual({ findings: [], factory: 'acme' })
 })
 

@@ -11,8 +11,8 @@ const names = [
   { type: 'DNS', value: 'gateway.example' },
   { type: 'IP', value: '192.0.2.1' },
 ] as const
-const SERVER: CsrTemplate = { subject, spki: signer.publicKey, asksFor: { kind: 'server', names } }
-const CA: CsrTemplate = { subject, spki: signer.publicKey, asksFor: { kind: 'ca' } }
+const SERVER: CsrTemplate = { subject, spki: signer.publicKey, requested: { kind: 'server', names } }
+const CA: CsrTemplate = { subject, spki: signer.publicKey, requested: { kind: 'ca' } }
 const infoOf = (csr: string) => at(readTlv(derOf(csr)), 0).der
 const server = infoOf(await createCsr(subject, names, signer))
 const ca = infoOf(await createCaCsr(subject, signer))
@@ -23,7 +23,7 @@ function refused(octets: Uint8Array, template: CsrTemplate, what: string) {
   )
 }
 
-test('what a request is to say passes', () => {
+test('a request that matches its template passes', () => {
   expect(checkCsrInfo(server, SERVER)).toBe(server)
   expect(checkCsrInfo(ca, CA)).toBe(ca)
 })
@@ -31,9 +31,9 @@ test('what a request is to say passes', () => {
 test.each<[string, CsrTemplate]>([
   ['subject', { ...SERVER, subject: utf8Subject('evil.example', 'acme') }],
   ['public key', { ...SERVER, spki: newSigner().publicKey }],
-  ['extensions', { ...SERVER, asksFor: { kind: 'server', names: names.slice(0, 1) } }],
-  ['extensions', { ...SERVER, asksFor: { kind: 'server', names: [] } }],
-  ['extensions', { ...SERVER, asksFor: { kind: 'server', names: names.toReversed() } }],
+  ['extensions', { ...SERVER, requested: { kind: 'server', names: names.slice(0, 1) } }],
+  ['extensions', { ...SERVER, requested: { kind: 'server', names: [] } }],
+  ['extensions', { ...SERVER, requested: { kind: 'server', names: names.toReversed() } }],
   ['extensions', CA],
 ])('another %s is refused before it is signed', (what, template) => {
   refused(server, template, what)
@@ -43,24 +43,24 @@ test('a request for a CA is not signed as one for a server', () => {
   refused(ca, SERVER, 'extensions')
 })
 
-test('attributes that nobody asked for are refused', () => {
+test('unrequested attributes are refused', () => {
   const key = newKey()
   const password = sequence(objectIdentifier('1.2.840.113549.1.9.7'), setOf(tlv(0x0c, Buffer.from('x'))))
   const der = buildCsr({ subject: subject.der, key, attributes: [extensionRequest(dnsNames('a.example')), password] })
-  const asksFor = { kind: 'server', names: [{ type: 'DNS', value: 'a.example' }] } as const
-  refused(at(readTlv(der), 0).der, { subject, spki: spkiOf(key), asksFor }, 'attributes')
+  const requested = { kind: 'server', names: [{ type: 'DNS', value: 'a.example' }] } as const
+  refused(at(readTlv(der), 0).der, { subject, spki: spkiOf(key), requested }, 'attributes')
 })
 
-test('a subject that not every program can read is refused', () => {
+test('a subject that some programs cannot read is refused', () => {
   const key = newKey()
   const bell = utf8Name([CN, 'a\u0007'])
   const info = at(readTlv(buildCsr({ subject: bell, key })), 0).der
-  const asksFor = { kind: 'server', names: [] } as const
+  const requested = { kind: 'server', names: [] } as const
   const attributes = [{ type: 'CN', value: 'a\u0007', encoding: 'UTF8String' }]
-  refused(info, { subject: { der: bell, attributes }, spki: spkiOf(key), asksFor }, 'subject')
+  refused(info, { subject: { der: bell, attributes }, spki: spkiOf(key), requested }, 'subject')
 })
 
-test('octets that are no request are refused', () => {
+test('octets that are not a request are refused', () => {
   for (const octets of [server.subarray(1), Buffer.concat([server, Buffer.of(0)]), Buffer.alloc(0)])
     expect(() => checkCsrInfo(octets, SERVER)).toThrow(expect.objectContaining({ code: 'ERR_PROFILE' }))
 })

@@ -55,7 +55,7 @@ function entriesOf(der: Uint8Array): readonly (readonly [serial: string, reason:
   })
 }
 
-describe('the CRLs that fioctl made', async () => {
+describe("fioctl's CRLs", async () => {
   const rows = (['file', 'hsm'] as const).map(async (from) => {
     const crls = await fioctlUploads('ca-revoke-crl', from)
     return crls.map((crl, index) => ({
@@ -93,11 +93,11 @@ describe('the CRLs that fioctl made', async () => {
     },
   )
 
-  test('are two of each kind of root', () => {
+  test('exist for each kind of root', () => {
     expect(made.map(({ from }) => from)).toEqual(['file', 'file', 'hsm', 'hsm'])
   })
 
-  test('are made again with fioctl’s root key', async () => {
+  test('can be reproduced with fioctl’s root key', async () => {
     const certificate = readPemCertificate(await fioctlFile('factory_ca.pem'), 'it')
     const signer = await pemSigner(await fioctlFile('factory_ca.key'), 'it')
     const text = await opensslText(await issue({}, { certificate, signer }), { certificate, signer })
@@ -106,7 +106,7 @@ describe('the CRLs that fioctl made', async () => {
 })
 
 describe('a CRL', () => {
-  test('says what docs/profile.md#crl has, as OpenSSL reads it', async () => {
+  test('has the contents of docs/profile.md#crl according to OpenSSL', async () => {
     const text = await opensslText(
       await issue({ crlNumber: 7n, serialNumbers: [5n, 0xabcdefn], reason: 'certificateHold' }),
     )
@@ -131,7 +131,7 @@ describe('a CRL', () => {
     expect(text).toContain(keyId)
   })
 
-  test('is whole for GnuTLS, and by the root', async () => {
+  test('verifies with the root in GnuTLS', async () => {
     // certtool's clock is that of this machine.
     const now = new Date()
     const by = await newRoot({ now })
@@ -174,7 +174,7 @@ describe('a CRL', () => {
     expect(at(readTlv(der), 0, 5, 0, 2, 0, 1).content.toString('hex')).toBe(`0a010${code}`)
   })
 
-  test('takes serial numbers of 21 octets, which fioctl makes half of the time', async () => {
+  test('accepts serial numbers of 21 octets, which half of fioctl’s have', async () => {
     const serial = BigInt(`0x${'f1'.repeat(20)}`)
     const crl = await issue({ serialNumbers: [serial] })
     expect(at(readTlv(crl.der), 0, 5, 0, 0).content).toHaveLength(21)
@@ -186,7 +186,7 @@ describe('a CRL', () => {
     expect(text).toMatch(/Last Update: Dec 31 23:50:00 2049 GMT\n +Next Update: Jan {2}1 00:05:00 2050 GMT/)
   })
 
-  test('names any serial numbers, in their order, under any number', async () => {
+  test('lists any serial numbers, in order, with any CRL number', async () => {
     const serials = fc.uniqueArray(fc.bigInt({ min: 0n, max: 2n ** 168n - 1n }), { minLength: 1, maxLength: 20 })
     const number = fc.bigInt({ min: 1n, max: 2n ** 159n - 1n })
     const reasons = fc.constantFrom(...(Object.keys(CRL_REASONS) as CrlReason[]))
@@ -201,7 +201,7 @@ describe('a CRL', () => {
     )
   })
 
-  test('of a thousand CAs is one that OpenSSL reads', async () => {
+  test('of a thousand CAs parses in OpenSSL', async () => {
     const text = await opensslText(
       await issue({ serialNumbers: Array.from({ length: 1000 }, (_, at) => 2n ** 158n + BigInt(at)) }),
     )
@@ -214,7 +214,7 @@ describe('a CRL is not issued when the signer returns', () => {
   const issueWith = (sign: Signer['sign'], others: Partial<Signer> = {}) =>
     issue({}, { ...root, signer: { ...root.signer, ...others, sign } })
 
-  test('octets of any length that are no signature', async () => {
+  test('octets of any length that are not a signature', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (octets) => {
         await expect(issueWith(async () => octets)).rejects.toEqual(REFUSED)
@@ -223,7 +223,7 @@ describe('a CRL is not issued when the signer returns', () => {
     )
   })
 
-  test('a signature by another key, which it says is its own', async () => {
+  test('a signature by another key, which it presents as its own', async () => {
     const other = newSigner()
     await expect(issueWith((data) => other.sign(data))).rejects.toEqual(REFUSED)
     await expect(issue({}, { ...root, signer: other })).rejects.toEqual(REFUSED)
@@ -235,7 +235,7 @@ describe('a CRL is not issued when the signer returns', () => {
     await expect(issueWith(async () => signature)).rejects.toEqual(REFUSED)
   })
 
-  test('a good signature with octets behind it, or another algorithm named', async () => {
+  test('a valid signature with trailing octets, or for another algorithm', async () => {
     await expect(
       issueWith(async (data) => Buffer.concat([await root.signer.sign(data), Buffer.of(0)])),
     ).rejects.toEqual(REFUSED)
@@ -243,7 +243,7 @@ describe('a CRL is not issued when the signer returns', () => {
     await expect(issueWith((data) => root.signer.sign(data), { algorithm })).rejects.toEqual(REFUSED)
   })
 
-  test('an error of its own: that is what is told', async () => {
+  test('an error, which is passed on', async () => {
     const broken = new Error('the token was pulled out')
     await expect(issueWith(() => Promise.reject(broken))).rejects.toBe(broken)
   })
@@ -258,7 +258,7 @@ test.each<[string, readonly bigint[]]>([
   await expect(made).rejects.toMatchObject({ code: 'ERR_PROFILE', message: expect.stringContaining(reason) })
 })
 
-describe('what is signed as a CRL is refused before that', async () => {
+describe('a CRL is refused before signing', async () => {
   const order = { issuer: root.certificate, crlNumber: 7n, now: NOW, reason: 'certificateHold' } as const
   const template = {
     ...order,
@@ -270,7 +270,7 @@ describe('what is signed as a CRL is refused before that', async () => {
   const tbs = at(readTlv(der), 0).der
   const other = await newRoot()
 
-  test('and not when it is as the template says', () => {
+  test('but not when it matches the template', () => {
     expect(checkTbsCrl(tbs, template, 'P-256')).toBe(tbs)
   })
 
@@ -289,14 +289,14 @@ describe('what is signed as a CRL is refused before that', async () => {
     )
   })
 
-  test('for the algorithm of another curve, and for octets that are no CRL', () => {
+  test('for the algorithm of another curve, and for octets that are not a CRL', () => {
     expect(() => checkTbsCrl(tbs, template, 'P-384')).toThrow(expect.objectContaining({ code: 'ERR_PROFILE' }))
     for (const octets of [tbs.subarray(1), Buffer.concat([tbs, Buffer.of(0)]), Buffer.alloc(0)])
       expect(() => checkTbsCrl(octets, template, 'P-256')).toThrow(expect.objectContaining({ code: 'ERR_PROFILE' }))
   })
 })
 
-test('the facts of a CRL are what OpenSSL says', async () => {
+test('describeCrl agrees with OpenSSL', async () => {
   const crl = await issue({ crlNumber: 258n, serialNumbers: [0x0abcn], reason: 'removeFromCRL' })
   const facts = describeCrl(crl)
   expect(facts).toMatchObject({

@@ -17,8 +17,8 @@ const read = <T>(text: string, reader: (value: der.Der) => T) => reader(der.pars
 
 const membersOf = (value: der.Der) => der.sequenceMembers(value, 0, der.ANY)
 
-describe('values that fpki writes are the DER of another writer', () => {
-  test('an INTEGER that is not negative', () => {
+describe("fpki's DER equals that of another encoder", () => {
+  test('a non-negative INTEGER', () => {
     fc.assert(
       fc.property(octets, (magnitude) => {
         const value = BigInt(`0x0${hex(magnitude)}`)
@@ -51,7 +51,7 @@ describe('values that fpki writes are the DER of another writer', () => {
   })
 })
 
-describe('values of another writer are read as what they are', () => {
+describe('values of another encoder parse', () => {
   test('an INTEGER', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 2n ** 170n }), (value) => {
@@ -79,7 +79,7 @@ describe('values of another writer are read as what they are', () => {
     )
   })
 
-  test('the members of a SEQUENCE, octet by octet', () => {
+  test('the exact members of a SEQUENCE', () => {
     fc.assert(
       fc.property(fc.array(octets, { maxLength: 10 }), (contents) => {
         const parts = contents.map(octetString)
@@ -95,12 +95,12 @@ describe('what is not DER is refused', () => {
     ['nothing', ''],
     ['a tag without a length', '30'],
     ['a length without its content', '0202'],
-    ['content that is cut off', '020201'],
+    ['truncated content', '020201'],
     ['an indefinite length', '3080020101' + '0000'],
     ['a length of two octets that fits into one', '028101' + '01'],
     ['a length with a zero in front', '02820001' + '01'],
     ['a length of 127 octets', `02ff${'01'.repeat(127)}`],
-    ['octets behind the value', '02010100'],
+    ['octets after the value', '02010100'],
   ])('%s', (_, text) => {
     expect(() => der.parseDer(Buffer.from(text, 'hex'))).toThrow(Error)
   })
@@ -135,22 +135,22 @@ describe('what is not DER is refused', () => {
 
   test.each([
     ['an OBJECT IDENTIFIER of no octet', '0600'],
-    ['an OBJECT IDENTIFIER that is cut off', '06022a86'],
+    ['a truncated OBJECT IDENTIFIER', '06022a86'],
     ['an OBJECT IDENTIFIER with a number that has a zero in front', '06032a8001'],
   ])('%s', (_, text) => {
     expect(() => read(text, der.readObjectIdentifier)).toThrow(Error)
   })
 
-  test('a member that is longer than what it is in', () => {
+  test('a member that is longer than its container', () => {
     expect(() => read('3003020201', membersOf)).toThrow(Error)
   })
 
-  test('the members of a value that has none', () => {
+  test('the members of a primitive value', () => {
     for (const text of ['0401ff', '020101']) expect(() => read(text, membersOf)).toThrow(Error)
   })
 })
 
-test('a reader never looks beyond its value: it reads the same from a longer buffer', () => {
+test('parsing never reads beyond the value in a longer buffer', () => {
   const whole = Buffer.concat([octetString(Buffer.of(1, 2, 3)), Buffer.alloc(10, 0xff)])
   const [member] = membersOf(der.parseDer(sequence(whole.subarray(0, 5))))
   expect(hex(der.rawDer(member))).toBe(hex(readTlv(tlv(0x04, Buffer.of(1, 2, 3))).der))

@@ -2,7 +2,7 @@ import { sign } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
-import { readCsr } from '../../src/pki/csr.js'
+import { parseAndVerifyCsr } from '../../src/pki/csr.js'
 import { TLS_SERVER } from '../../src/pki/profiles.js'
 import { isIssuedBy, readCertificate, readPemList } from '../../src/pki/read-certificate.js'
 import { runProgram } from '../support/cli.js'
@@ -32,7 +32,7 @@ function outcome(read: () => unknown): string {
 }
 
 const certificateOutcome = (der: Uint8Array) => outcome(() => readCertificate(der, 'it'))
-const csrOutcome = (der: Uint8Array) => outcome(() => readCsr(csrPem(der), 'it'))
+const csrOutcome = (der: Uint8Array) => outcome(() => parseAndVerifyCsr(csrPem(der), 'it'))
 
 /** Is `der` read, and taken for a certificate that the root issued? */
 function isTakenFor(der: Uint8Array): boolean {
@@ -52,7 +52,7 @@ function bitsOf(der: Uint8Array): readonly number[] {
 }
 
 describe('a certificate', () => {
-  test('of a list, with any one value replaced, is read with its own serial number, or refused', () => {
+  test('in a list, with any one value replaced, parses with its own serial number or is refused', () => {
     for (const { der } of certificates.flatMap(mutationsOf)) {
       const read = () => readPemList(pem('CERTIFICATE', der), 'it')
       const found = outcome(read)
@@ -62,14 +62,14 @@ describe('a certificate', () => {
     }
   })
 
-  test('that is cut off anywhere is refused', () => {
+  test('that is truncated anywhere is refused', () => {
     for (const der of certificates) {
       const outcomes = Array.from(der, (_, length) => certificateOutcome(der.subarray(0, length)))
       expect(new Set(outcomes)).toEqual(new Set(['ERR_BAD_CERTIFICATE']))
     }
   })
 
-  test('that has octets behind it is refused', () => {
+  test('with trailing octets is refused', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1 }), (more) => {
         expect(certificateOutcome(Buffer.concat([certificate.der, more]))).toBe('ERR_BAD_CERTIFICATE')
@@ -77,17 +77,17 @@ describe('a certificate', () => {
     )
   })
 
-  test('with any one bit changed is refused, or is no longer one of its issuer', () => {
+  test('with any one bit flipped is refused, or no longer verifies', () => {
     const issued = bitsOf(certificate.der).filter((bit) => isTakenFor(flipped(certificate.der, bit)))
     expect(issued).toEqual([])
   })
 
-  test('with any one value replaced is refused, or is no longer one of its issuer', () => {
+  test('with any one value replaced is refused, or no longer verifies', () => {
     const issued = mutationsOf(certificate.der).filter(({ der }) => isTakenFor(der))
     expect(issued.map(({ what }) => what)).toEqual([])
   })
 
-  test('that names one algorithm inside and another outside is refused', () => {
+  test('whose inner and outer algorithms differ is refused', () => {
     const [tbs, signature] = [0, 2].map((index) => at(readTlv(certificate.der), index).der)
     for (const other of ['1.2.840.10045.4.3.3', '1.2.840.10045.4.1', '1.2.840.113549.1.1.11']) {
       const changed = sequence(tbs ?? csr, sequence(objectIdentifier(other)), signature ?? csr)
@@ -95,7 +95,7 @@ describe('a certificate', () => {
     }
   })
 
-  test('of any octets at all is refused', () => {
+  test('of random octets is refused', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 1000 }), (der) => {
         expect(certificateOutcome(der)).toBe('ERR_BAD_CERTIFICATE')
@@ -103,7 +103,7 @@ describe('a certificate', () => {
     )
   })
 
-  test('with any octets put into it is refused or read, and nothing else', () => {
+  test('with random octets inserted is refused or parses', () => {
     const span = fc.record({
       start: fc.nat(certificate.der.length),
       length: fc.nat(40),
@@ -120,12 +120,12 @@ describe('a certificate', () => {
 })
 
 describe('a request', () => {
-  test('that is cut off anywhere is refused', () => {
+  test('that is truncated anywhere is refused', () => {
     const outcomes = Array.from(csr, (_, length) => csrOutcome(csr.subarray(0, length)))
     expect(new Set(outcomes)).toEqual(new Set(['ERR_BAD_CSR']))
   })
 
-  test('that has octets behind it is refused', () => {
+  test('with trailing octets is refused', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1 }), (more) => {
         expect(csrOutcome(Buffer.concat([csr, more]))).toBe('ERR_BAD_CSR')
@@ -133,12 +133,12 @@ describe('a request', () => {
     )
   })
 
-  test('with any one bit changed is refused', () => {
+  test('with any one bit flipped is refused', () => {
     const read = bitsOf(csr).filter((bit) => csrOutcome(flipped(csr, bit)) !== 'ERR_BAD_CSR')
     expect(read).toEqual([])
   })
 
-  test('of any octets at all is refused', () => {
+  test('of random octets is refused', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 1000 }), (der) => {
         expect(csrOutcome(der)).toBe('ERR_BAD_CSR')
@@ -146,12 +146,12 @@ describe('a request', () => {
     )
   })
 
-  test('with any one value replaced behind its signature is refused', () => {
+  test('with any one value replaced after signing is refused', () => {
     const read = mutationsOf(csr).filter(({ der }) => csrOutcome(der) !== 'ERR_BAD_CSR')
     expect(read.map(({ what }) => what)).toEqual([])
   })
 
-  test('with any one value replaced before it was signed is refused, or OpenSSL takes it too', async () => {
+  test('with any one value replaced before signing is refused, or OpenSSL accepts it too', async () => {
     const read = signedMutations().filter(({ der }) => csrOutcome(der) === 'read')
     const answers = await Promise.all(
       read.map(async ({ what, der }) => {
@@ -162,7 +162,7 @@ describe('a request', () => {
     expect(answers.filter((what) => what !== null)).toEqual([])
   })
 
-  test('with any one value replaced before it was signed is refused, or becomes a certificate', async () => {
+  test('with any one value replaced before signing is refused, or becomes a certificate', async () => {
     const accepted = signedMutations().filter(({ der }) => outcome(() => accept(csrPem(der), TLS_SERVER)) === 'read')
     const failures: string[] = []
     for (const { what, der } of accepted) {
@@ -174,7 +174,7 @@ describe('a request', () => {
   })
 })
 
-describe('values made to take long', () => {
+describe('values crafted to take long', () => {
   const slow: readonly (readonly [string, Buffer])[] = [
     ['20,000 SEQUENCEs in each other', nested(20_000, (inner) => sequence(inner))],
     ['20,000 SEQUENCEs of indefinite length', Buffer.alloc(40_000, Buffer.of(0x30, 0x80))],
@@ -188,7 +188,7 @@ describe('values made to take long', () => {
     ['a name of 1,500 attributes', csrWith(sequence(...Array(1500).fill(at(readTlv(subject), 0).der)))],
   ]
 
-  test.each(slow)('%s are read or refused at once', (_, der) => {
+  test.each(slow)('%s are parsed or refused quickly', (_, der) => {
     const started = performance.now()
     expect(['read', 'ERR_BAD_CSR']).toContain(csrOutcome(der))
     expect(['read', 'ERR_BAD_CERTIFICATE']).toContain(certificateOutcome(der))

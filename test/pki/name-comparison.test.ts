@@ -51,11 +51,11 @@ test.each(EQUAL)(
   },
 )
 
-test.each(DIFFERENT)('%j is another name than that of the root', (text) => {
+test.each(DIFFERENT)("%j is not the root's name", (text) => {
   expect(equivalentNames(nameOf(text), nameOf(ROOT))).toBe(false)
   expect(openssl(text)).toBe(false)
 })
 
-test('two spaces inside count as one', () => {
+test('two inner spaces equal one', () => {
   expect(equivalentNames(nameOf('CN=Factory  CA'), nameOf('CN=factory CA'))).toBe(true)
 })

@@ -36,12 +36,12 @@ const REFUSED: readonly (readonly [string, Buffer, RegExp])[] = [
   ['a BMPString with half a pair', nameOf(CN, BMP, Buffer.of(0xd8, 0x00)), /CN is not a valid BMPString/],
   ['a UniversalString', nameOf(CN, UNIVERSAL, Buffer.of(0, 0, 0, 0x41)), /CN is a UniversalString/],
   ['a BIT STRING', nameOf('2.5.4.45', 0x03, Buffer.of(0, 1)), /2\.5\.4\.45 is a BIT STRING/],
-  ['a NUL', nameOf(CN, UTF8, 'good.example\0.evil.example'), /CN has a control character: "good\.example\\u0000/],
-  ['an escape', nameOf(CN, UTF8, '\x1b[2J'), /CN has a control character: "\\u001b/],
-  ['a line feed', nameOf(OU, IA5, 'a\nb'), /OU has a control character/],
-  ['a control character of the second set', nameOf(OU, UTF8, 'a\u0085b'), /OU has a control character/],
+  ['a NUL', nameOf(CN, UTF8, 'good.example\0.evil.example'), /CN contains a control character: "good\.example\\u0000/],
+  ['an escape', nameOf(CN, UTF8, '\x1b[2J'), /CN contains a control character: "\\u001b/],
+  ['a line feed', nameOf(OU, IA5, 'a\nb'), /OU contains a control character/],
+  ['a control character of the second set', nameOf(OU, UTF8, 'a\u0085b'), /OU contains a control character/],
   ['an empty value', nameOf(O, UTF8, ''), /O is empty/],
-  ['a CN of 65 characters', nameOf(CN, UTF8, 'x'.repeat(65)), /CN has 65 characters, and at most 64 are allowed/],
+  ['a CN of 65 characters', nameOf(CN, UTF8, 'x'.repeat(65)), /CN has 65 characters; at most 64 are allowed/],
   ['an OU of 65 characters', nameOf(OU, PRINTABLE, 'x'.repeat(65)), /OU has 65 characters/],
   ['an O of 65 characters', nameOf(O, UTF8, 'ü'.repeat(65)), /O has 65 characters/],
   ['an L of 129 characters', nameOf('2.5.4.7', UTF8, 'x'.repeat(129)), /L has 129 characters/],
@@ -49,7 +49,7 @@ const REFUSED: readonly (readonly [string, Buffer, RegExp])[] = [
   ['an e-mail address of 256 characters', nameOf(EMAIL, IA5, 'x'.repeat(256)), /emailAddress has 256 characters/],
   ['a country of three letters', nameOf(C, PRINTABLE, 'DEU'), /a country code has exactly 2 characters/],
   ['a country of one letter', nameOf(C, PRINTABLE, 'D'), /a country code has exactly 2 characters/],
-  ['an attribute type that overflows', nameOf('2.25.2147483648', UTF8, 'x'), /has a number above 2147483647/],
+  ['an attribute type that overflows', nameOf('2.25.2147483648', UTF8, 'x'), /contains a number above 2147483647/],
 ]
 
 const TAKEN: readonly (readonly [string, Buffer])[] = [
@@ -64,8 +64,8 @@ const TAKEN: readonly (readonly [string, Buffer])[] = [
   ['no attribute at all', sequence()],
 ]
 
-describe('a name is refused for', () => {
-  test.each(REFUSED)('%s: when it is to be signed', (_, subject, reason) => {
+describe('a name is rejected for', () => {
+  test.each(REFUSED)('%s: before signing', (_, subject, reason) => {
     const csr = csrPem(buildCsr({ subject, key, attributes: [extensionRequest(dnsNames('gw.example'))] }))
     for (const profile of [DEVICE_CA, TLS_SERVER]) {
       expect(() => accept(csr, profile)).toThrow(
@@ -81,11 +81,11 @@ describe('a name is refused for', () => {
   })
 })
 
-test.each(TAKEN)('a name is not refused for %s', (_, subject) => {
+test.each(TAKEN)('a name is accepted with %s', (_, subject) => {
   expect(nameProblem(readName(parseDer(subject)))).toBeNull()
 })
 
-test('of a value that is far too long, an error shows the beginning', () => {
+test('an error shows only the beginning of an overlong value', () => {
   const problem = nameProblem(readName(parseDer(nameOf(CN, PRINTABLE, '_'.repeat(5000)))))
   expect(problem?.length).toBeLessThan(200)
 })

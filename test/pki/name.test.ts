@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { readCsr } from '../../src/pki/csr.js'
+import { parseAndVerifyCsr } from '../../src/pki/csr.js'
 import { parseDer } from '../../src/pki/der.js'
 import { attributeValues, formatName, readName, sameName } from '../../src/pki/name.js'
 import { DEVICE_CA, TLS_SERVER } from '../../src/pki/profiles.js'
@@ -27,7 +27,7 @@ async function subjectAfterIssuing(subject: Uint8Array, profile = DEVICE_CA): Pr
 }
 
 describe("a CSR's subject", () => {
-  test('is in the certificate octet by octet, whatever its string types, attributes and order', async () => {
+  test('is copied exactly to the certificate, whatever its string types, attributes and order', async () => {
     await fc.assert(
       fc.asyncProperty(signableRdns, async (name) => {
         const subject = encodeName(name)
@@ -37,7 +37,7 @@ describe("a CSR's subject", () => {
     )
   })
 
-  test('is in a server certificate octet by octet too', async () => {
+  test('is copied exactly to a server certificate too', async () => {
     await fc.assert(
       fc.asyncProperty(signableRdns, async (name) => {
         const subject = encodeName(name)
@@ -48,7 +48,7 @@ describe("a CSR's subject", () => {
   })
 
   test.each(STRING_TYPES.filter((type) => type !== 'UniversalString'))(
-    'keeps the type %s of its strings, as OpenSSL reads it',
+    'keeps the string type %s according to OpenSSL',
     async (encoding) => {
       const subject = encodeName([[{ type: CN, encoding, value: '4711' }], [{ type: OU, encoding, value: '12 34' }]])
       const csr = csrPem(buildCsr({ subject, key }))
@@ -63,7 +63,7 @@ describe("a CSR's subject", () => {
 })
 
 describe('reading a name', () => {
-  test.each(STRING_TYPES)('gives the characters of a %s', (encoding) => {
+  test.each(STRING_TYPES)('decodes the characters of a %s', (encoding) => {
     fc.assert(
       fc.property(textIn(encoding), (value) => {
         const { attributes } = readName(parseDer(encodeName([[{ type: CN, encoding, value }]])))
@@ -72,7 +72,7 @@ describe('reading a name', () => {
     )
   })
 
-  test('gives the attributes in the order of their RDNs', () => {
+  test('returns the attributes in the order of their RDNs', () => {
     fc.assert(
       fc.property(rdns, (name) => {
         const { attributes } = readName(parseDer(encodeName(name)))
@@ -87,7 +87,7 @@ describe('reading a name', () => {
     )
   })
 
-  test('keeps the octets of a name of many kinds of strings', () => {
+  test('keeps the encoding of a name with many string types', () => {
     fc.assert(
       fc.property(rdns, (name) => {
         const der = encodeName(name)
@@ -97,7 +97,7 @@ describe('reading a name', () => {
     )
   })
 
-  test('gives the dotted form of an attribute type that it does not know, however large its numbers are', () => {
+  test('returns the dotted form of an unknown attribute type, however large its arcs', () => {
     for (const type of [
       '1.3.6.1.4.1.99999.1',
       '2.25.340282366920938463463374607431768211455',
@@ -128,7 +128,7 @@ describe('reading a name', () => {
     expect(formatName(name)).toBe('OU=one, CN=name, OU=two')
   })
 
-  test('tells two names apart that differ in their string types only', () => {
+  test('distinguishes names that differ only in their string types', () => {
     const [utf8, printable] = ['UTF8String', 'PrintableString'].map((encoding) =>
       commonNameOf({ type: CN, encoding, value: 'x' }),
     )
@@ -139,7 +139,7 @@ describe('reading a name', () => {
 })
 
 describe('commonNameAndUnit', () => {
-  test('gives CN then OU, both UTF8String, as OpenSSL reads it', async () => {
+  test('encodes CN then OU, both UTF8String according to OpenSSL', async () => {
     const der = Buffer.from((await commonNameAndUnit('Factory-CA', 'acme')).der)
     expect(await asn1(der)).toEqual([
       'SEQUENCE',
@@ -154,7 +154,7 @@ describe('commonNameAndUnit', () => {
     ])
   })
 
-  test('writes any characters as UTF-8, and no other way', async () => {
+  test('always encodes UTF-8', async () => {
     await fc.assert(
       fc.asyncProperty(unicode, unicode, async (commonName, unit) => {
         const wanted = encodeName([
@@ -173,7 +173,7 @@ describe('commonNameAndUnit', () => {
 test('a CSR with a subject of every string type is read', () => {
   for (const encoding of STRING_TYPES) {
     const subject = encodeName([[{ type: CN, encoding, value: '1 2' }]])
-    expect(readCsr(csrPem(buildCsr({ subject, key })), 'the CSR').subject.attributes).toEqual([
+    expect(parseAndVerifyCsr(csrPem(buildCsr({ subject, key })), 'the CSR').subject.attributes).toEqual([
       { type: 'CN', value: '1 2', encoding },
     ])
   }

@@ -59,7 +59,7 @@ test.each([DEVICE_CA, TLS_SERVER])(
 )
 
 test.each(['P-256', 'P-384', 'P-521'] as const)(
-  'takes every signature on %s, short numbers in it too',
+  'accepts every signature on %s, including those with short numbers',
   async (curve) => {
     const root = await newRoot({}, newSigner(curve))
     for (let time = 0; time < 40; time++) {

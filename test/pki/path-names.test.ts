@@ -41,7 +41,7 @@ const FORMS: Readonly<Record<string, { readonly bases: readonly string[]; readon
       ...['IP:20010db9000000000000000000000001:', 'DNS:a.example'],
     ],
   },
-  'forms that nobody compares': {
+  'forms that cannot be compared': {
     bases: ['RID:1.2.3', 'UPN:a@b'],
     names: ['RID:1.2.3', 'RID:1.2.4', 'UPN:a@b', 'DNS:a.example'],
   },
@@ -110,7 +110,7 @@ describe.each(SIDE_AND_WEIGHT)(
   },
 )
 
-test('A commonName that looks like a host name is a DNS name when there is no other, as OpenSSL has it', async () => {
+test('A commonName that looks like a host name counts as a DNS name if there is no other, as in OpenSSL', async () => {
   const names = [
     ...['CN=gw.other.example', 'CN=gw.corp.example', 'CN=fio-1', 'CN=gw_1.other.example', 'CN=-a.other.example'],
     ...[

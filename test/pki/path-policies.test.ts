@@ -91,15 +91,15 @@ test.each([
   'The policy constraints of the root count, as they do where a company has signed it (RFC 5937, 3.2): %s',
   async (_, extension, expected) => {
     const leaves = [{}, { extensions: [policies(A)] }]
-    // OpenSSL leaves out those of the trust anchor itself. Below a company's root, the factory root is a CA between.
+    // OpenSSL leaves out those of the trust anchor itself. Below a company's root, the factory root is an intermediate CA.
     const company = chainOf([{}, { extensions: [policies(ANY), extension] }], leaves)
-    expect(await opensslVerdicts(company.root, company.between, company.leaves)).toEqual(expected)
+    expect(await opensslVerdicts(company.root, company.intermediates, company.leaves)).toEqual(expected)
     const { root, leaves: ends } = chainOf([{ extensions: [policies(ANY), extension] }], leaves)
     expect(ends.map((leaf) => pathProblem(leaf, { root, at: new Date() }) === null)).toEqual(expected)
   },
 )
 
-test('OpenSSL and fpki agree on path lengths, with CAs that certify their own new keys between', async () => {
+test('OpenSSL and fpki agree on path lengths, with CAs that certify their own new keys in between', async () => {
   const lengths = [undefined, 0, 1, 2] as const
   for (const rootLength of lengths) {
     for (const caLength of lengths) {
@@ -138,16 +138,16 @@ function crossSigned(count: number, anchored: boolean) {
     issuerKey: CA_KEY,
     extensions: [keyUsage(0x80)],
   })
-  return { root, between: anchored ? [...crosses, first] : crosses, leaf }
+  return { root, intermediates: anchored ? [...crosses, first] : crosses, leaf }
 }
 
-test.each([2, 3, 8])('%i CAs that have signed each other in a ring end the search', async (count) => {
+test.each([2, 3, 8])('the search ends for %i CAs that signed each other in a ring', async (count) => {
   for (const anchored of [false, true]) {
-    const { root, between, leaf } = crossSigned(count, anchored)
-    const problem = pathProblem(leaf, { root, between, at: new Date() })
+    const { root, intermediates, leaf } = crossSigned(count, anchored)
+    const problem = pathProblem(leaf, { root, intermediates, at: new Date() })
     if (!anchored) {
       expect(problem).toBe('unable to get local issuer certificate')
-      expect(await opensslVerdicts(root, between, [leaf])).toEqual([false])
+      expect(await opensslVerdicts(root, intermediates, [leaf])).toEqual([false])
     }
     // OpenSSL builds one chain only and may miss it; with few CAs, fpki finds it.
     if (anchored && count < 8) expect(problem).toBeNull()
@@ -164,6 +164,6 @@ test('Two certificates of one CA: any valid path is enough', async () => {
   expect(await opensslVerdicts(root, [good], [leaf])).toEqual([true])
   expect(await opensslVerdicts(root, [unknown], [leaf])).toEqual([false])
   const at = new Date()
-  expect(pathProblem(leaf, { root, between: [unknown], at })).toMatch(/policy mapping/)
-  expect(pathProblem(leaf, { root, between: [unknown, good], at })).toBeNull()
+  expect(pathProblem(leaf, { root, intermediates: [unknown], at })).toMatch(/policy mapping/)
+  expect(pathProblem(leaf, { root, intermediates: [unknown, good], at })).toBeNull()
 })

@@ -72,11 +72,11 @@ const CHAINS: Readonly<Record<string, readonly [holds: boolean, chain: readonly 
     true,
     [root, { ...ca, extensions: CA.with(0, 'basicConstraints=critical,CA:TRUE,pathlen:1') }, subCa, leaf],
   ],
-  'an expired server': [false, [root, { ...leaf, from: -20, until: -1 }]],
-  'a server of tomorrow': [false, [root, { ...leaf, from: 1, until: 20 }]],
+  'an expired server certificate': [false, [root, { ...leaf, from: -20, until: -1 }]],
+  'a server certificate that starts tomorrow': [false, [root, { ...leaf, from: 1, until: 20 }]],
   'an expired root': [false, [{ ...root, from: -20, until: -1 }, leaf]],
-  'a root of tomorrow': [false, [{ ...root, from: 1, until: 20 }, leaf]],
-  'an expired CA between': [false, [root, { ...ca, from: -20, until: -1 }, leaf]],
+  'a root that starts tomorrow': [false, [{ ...root, from: 1, until: 20 }, leaf]],
+  'an expired intermediate CA': [false, [root, { ...ca, from: -20, until: -1 }, leaf]],
   'another key under the same name': [false, [root, { ...leaf, stolenName: true }]],
   'another issuer name': [false, [root, { ...leaf, issuedAs: '/CN=Other-CA/OU=acme' }]],
   'another issuer name, and no key ids': [
@@ -86,17 +86,17 @@ const CHAINS: Readonly<Record<string, readonly [holds: boolean, chain: readonly 
       { ...leaf, extensions: withoutIds(LEAF), issuedAs: '/CN=Other-CA/OU=acme' },
     ],
   ],
-  'a signature that was changed': [false, [root, { ...leaf, tampered: true }]],
-  'a CA between with a signature that was changed': [false, [root, { ...ca, tampered: true }, leaf]],
-  'a root that is no CA': [
+  'a modified signature': [false, [root, { ...leaf, tampered: true }]],
+  'an intermediate CA with a modified signature': [false, [root, { ...ca, tampered: true }, leaf]],
+  'a root that is not a CA': [
     false,
     [{ ...root, extensions: ROOT.with(0, 'basicConstraints=critical,CA:FALSE').toSpliced(1, 1) }, leaf],
   ],
-  'a CA between that is none': [
+  'an intermediate that is not a CA': [
     false,
     [root, { ...ca, extensions: ['basicConstraints=critical,CA:FALSE', ...CA.slice(2)] }, leaf],
   ],
-  'a CA between without basicConstraints': [false, [root, { ...ca, extensions: CA.slice(2) }, leaf]],
+  'an intermediate CA without basicConstraints': [false, [root, { ...ca, extensions: CA.slice(2) }, leaf]],
   'a CA that may not sign certificates': [
     false,
     [root, { ...ca, extensions: CA.with(1, 'keyUsage=critical,cRLSign') }, leaf],
@@ -110,11 +110,8 @@ const CHAINS: Readonly<Record<string, readonly [holds: boolean, chain: readonly 
     false,
     [{ ...root, extensions: ROOT.with(0, 'basicConstraints=critical,CA:TRUE,pathlen:1') }, ca, subCa, leaf],
   ],
-  'a critical extension that nobody knows': [
-    false,
-    [root, { ...leaf, extensions: [...LEAF, '1.2.3.4=critical,DER:0500'] }],
-  ],
-  'a CA with a critical extension that nobody knows': [
+  'an unknown critical extension': [false, [root, { ...leaf, extensions: [...LEAF, '1.2.3.4=critical,DER:0500'] }]],
+  'a CA with an unknown critical extension': [
     false,
     [root, { ...ca, extensions: [...CA, '1.2.3.4=critical,DER:0500'] }, leaf],
   ],
@@ -123,9 +120,9 @@ const CHAINS: Readonly<Record<string, readonly [holds: boolean, chain: readonly 
 /** Does OpenSSL accept the last of the files? */
 async function openssl([root = '', ...files]: readonly string[]): Promise<boolean> {
   const certificate = files.at(-1) ?? ''
-  const between = files.slice(0, -1).flatMap((file) => ['-untrusted', file])
+  const intermediates = files.slice(0, -1).flatMap((file) => ['-untrusted', file])
   const trusted = ['-CAfile', root, '-no-CApath', '-no-CAstore']
-  const { status, stderr } = await runProgram('openssl', ['verify', ...trusted, ...between, certificate])
+  const { status, stderr } = await runProgram('openssl', ['verify', ...trusted, ...intermediates, certificate])
   // 2 is its no; anything else would be a mistake of this test.
   if (status !== 0 && status !== 2) throw new Error(stderr)
   return status === 0
@@ -137,10 +134,10 @@ async function fpki(files: readonly string[]): Promise<string | null> {
   const [root, ...certificates] = texts.map((text) => readPemCertificate(text, 'a certificate of the test'))
   const certificate = certificates.pop()
   if (root === undefined || certificate === undefined) throw new Error('a chain has two certificates at least')
-  return pathProblem(certificate, { root, between: certificates, at: new Date() })
+  return pathProblem(certificate, { root, intermediates: certificates, at: new Date() })
 }
 
-describe('OpenSSL and fpki say the same of', () => {
+describe('OpenSSL and fpki agree on', () => {
   test.each(Object.entries(CHAINS))('%s', async (_, [holds, links]) => {
     const files = await makeChain(links)
     expect(await openssl(files)).toBe(holds)

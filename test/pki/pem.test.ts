@@ -22,7 +22,7 @@ function refusal(work: () => unknown): string {
 }
 
 describe('encodePem', () => {
-  test('writes what an own reader reads, in lines of 64 characters with a line feed each', () => {
+  test('writes what an independent parser reads, in lines of 64 characters', () => {
     fc.assert(
       fc.property(octets, (der) => {
         expect(encodePem('CERTIFICATE', der)).toBe(pem('CERTIFICATE', der))
@@ -40,7 +40,7 @@ describe('encodePem', () => {
 })
 
 describe('decodePem', () => {
-  test('gives back every block, in their order', () => {
+  test('returns every block, in order', () => {
     fc.assert(
       fc.property(fc.array(octets, { minLength: 1, maxLength: 5 }), (ders) => {
         expect(hex(decode(ders.map((der) => pem('CERTIFICATE', der)).join('')))).toEqual(hex(ders))
@@ -73,21 +73,23 @@ describe('decodePem', () => {
     expect(decode(files.join('\n'))).toHaveLength(2)
   })
 
-  test('refuses a block that is cut off anywhere', () => {
+  test('refuses a block that is truncated anywhere', () => {
     const text = pem('CERTIFICATE', Buffer.alloc(100, 7)).trimEnd()
     for (let length = 0; length < text.length; length++) {
-      expect(refusal(() => decode(text.slice(0, length)))).toMatch(/^ERR_BAD_FILE it holds (no|a broken) PEM block/)
+      expect(refusal(() => decode(text.slice(0, length)))).toMatch(
+        /^ERR_BAD_FILE it .*contains (no|a malformed) PEM block/,
+      )
     }
   })
 
-  test('refuses a second block that is cut off, though the first is whole', () => {
+  test('refuses a truncated second block after a valid one', () => {
     const text = pem('CERTIFICATE', Buffer.alloc(100, 7))
     expect(refusal(() => decode(text + text.slice(0, -20)))).toBe(
-      'ERR_BAD_FILE it holds a broken PEM block (it has no end).',
+      'ERR_BAD_FILE it contains a malformed PEM block: it has no END line.',
     )
   })
 
-  test('refuses base64 with any character that does not belong there', () => {
+  test('refuses base64 with an invalid character', () => {
     const text = pem('CERTIFICATE', Buffer.alloc(100, 7))
     const body = { start: text.indexOf('\n') + 1, end: text.indexOf('\n-----END') }
     fc.assert(
@@ -102,7 +104,7 @@ describe('decodePem', () => {
     )
   })
 
-  test('refuses base64 with bits that no octet holds', () => {
+  test('refuses base64 with leftover bits', () => {
     expect(hex(decode('-----BEGIN CERTIFICATE-----\nBwc=\n-----END CERTIFICATE-----\n'))).toEqual(['0707'])
     for (const base64 of ['Bwd=', 'Bwc', 'Bwc==', 'B', 'Bwc=Bwc=']) {
       const text = `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`
@@ -111,20 +113,20 @@ describe('decodePem', () => {
   })
 
   test.each(['EC PRIVATE KEY', 'X509 CRL', 'CERTIFICATE REQUEST', 'TRUSTED CERTIFICATE'])(
-    'refuses a block that says %s, alone and behind a certificate',
+    'refuses a block labelled %s, alone and after a certificate',
     (label) => {
       const [good, other] = [pem('CERTIFICATE', Buffer.of(1)), pem(label, Buffer.of(1))]
-      expect(refusal(() => decode(other))).toBe(`ERR_BAD_FILE it holds a PEM block of another kind, ${label}.`)
-      expect(refusal(() => decode(good + other))).toBe(`ERR_BAD_FILE it holds a PEM block of another kind, ${label}.`)
+      expect(refusal(() => decode(other))).toBe(`ERR_BAD_FILE it is not a certificate (found "${label}").`)
+      expect(refusal(() => decode(good + other))).toBe(`ERR_BAD_FILE it is not a certificate (found "${label}").`)
     },
   )
 
-  test('refuses a block that ends with another label than it began with', () => {
+  test('refuses a block whose END label differs', () => {
     const text = pem('CERTIFICATE', Buffer.alloc(20)).replace('END CERTIFICATE', 'END X509 CRL')
     expect(refusal(() => decode(text))).toMatch(/^ERR_BAD_FILE/)
   })
 
-  test('never repeats what is in a block in its message', async () => {
+  test('never repeats the contents of a block in its message', async () => {
     const key = await fioctlFile('factory_ca.key')
     const [, secret = ''] = key.split('\n')
     for (const text of [key, key.slice(0, 80), key.replaceAll('=', '*')]) {
@@ -133,7 +135,7 @@ describe('decodePem', () => {
     }
   })
 
-  test('ends with blocks or ERR_BAD_FILE for any text, and never with another error', () => {
+  test('returns blocks or throws ERR_BAD_FILE for any text', () => {
     const pieces = fc.constantFrom(
       '-----BEGIN CERTIFICATE-----',
       '-----END CERTIFICATE-----',
@@ -161,7 +163,7 @@ describe('decodePem', () => {
     ['five million characters and no end', `-----BEGIN CERTIFICATE-----\n${'A'.repeat(5_000_000)}`],
     ['a million line feeds', `-----BEGIN CERTIFICATE-----\n${'\n'.repeat(1_000_000)}`],
     ['100,000 beginnings with spaces', '-----BEGIN CERTIFICATE-----\n    '.repeat(100_000)],
-  ])('is done with %s at once', (_, text) => {
+  ])('handles %s quickly', (_, text) => {
     const started = performance.now()
     expect(refusal(() => decode(text))).toMatch(/^ERR_BAD_FILE/)
     expect(performance.now() - started).toBeLessThan(20_000)
@@ -169,11 +171,11 @@ describe('decodePem', () => {
 })
 
 describe('decodeOnePem', () => {
-  test('refuses two blocks, and says how many there are', () => {
+  test('refuses two blocks and names their number', () => {
     const text = pem('CERTIFICATE', Buffer.of(1))
     expect(hex([decodeOnePem('CERTIFICATE', text, 'it')])).toEqual(['01'])
     expect(refusal(() => decodeOnePem('CERTIFICATE', text + text + text, 'it'))).toBe(
-      'ERR_BAD_FILE it holds 3 PEM blocks.',
+      'ERR_BAD_FILE it contains 3 PEM blocks; expected one.',
     )
   })
 })
@@ -181,19 +183,19 @@ describe('decodeOnePem', () => {
 describe('samePem', () => {
   const [one, two] = [Buffer.of(1), Buffer.of(2)].map((der) => pem('CERTIFICATE', der))
 
-  test('looks at the octets and their order, not at the lines', () => {
+  test('compares octets and their order, not lines', () => {
     expect(samePem(`${one}${two}`, `${one}\n\n${two}`.replaceAll('\n', '\r\n'))).toBe(true)
     expect(samePem(`${one}${two}`, `${two}${one}`)).toBe(false)
     expect(samePem(one, `${one}${one}`)).toBe(false)
   })
 
-  test('takes null, undefined and an empty text for the same: no certificate', () => {
+  test('treats null, undefined and an empty text as no certificate', () => {
     expect(samePem(null, undefined)).toBe(true)
     expect(samePem('', null)).toBe(true)
     expect(samePem(one, null)).toBe(false)
   })
 
-  test('does not call text that is no PEM equal to nothing', () => {
+  test('does not treat text without PEM as no certificate', () => {
     expect(refusal(() => samePem('broken', null))).toMatch(/^ERR_BAD_FILE/)
   })
 })

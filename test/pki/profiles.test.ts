@@ -61,8 +61,8 @@ beforeAll(async () => {
   root = { certificate, signer: await pemSigner(await fioctlFile('factory_ca.key'), 'the root key') }
 })
 
-describe.each(GOLDENS)('$name, made by fpki where fioctl made it', (golden) => {
-  test('has the version, algorithms, issuer, end and key of fioctl', async () => {
+describe.each(GOLDENS)('$name, issued by fpki for the same input as by fioctl', (golden) => {
+  test('has the same version, algorithms, issuer, notAfter and key', async () => {
     const [theirs, ours] = await bothFields(golden)
     for (const field of ['version', 'signature', 'issuer', 'notAfter', 'spki'] as const) {
       expect([field, ours[field].toString('hex')]).toEqual([field, theirs[field].toString('hex')])
@@ -71,27 +71,27 @@ describe.each(GOLDENS)('$name, made by fpki where fioctl made it', (golden) => {
     expect(at(readTlv(ourDer), 1).der.toString('hex')).toBe(at(readTlv(theirDer), 1).der.toString('hex'))
   })
 
-  test('begins an hour before that of fioctl, not before its issuer', async () => {
+  test("starts an hour before fioctl's, but not before its issuer", async () => {
     const [theirs, ours] = await bothFields(golden)
     const issuer = readCertificateFields(root.certificate.der)
     const earliest = golden.profile === ROOT_CA ? 0 : timeOf(issuer.notBefore)
     expect(timeOf(ours.notBefore)).toBe(Math.max(timeOf(theirs.notBefore) - DIFFERENCES.beginsBefore, earliest))
   })
 
-  test("has the subject of fioctl, or the CSR's where fioctl writes it anew", async () => {
+  test("has the same subject, or the CSR's where fioctl re-encodes it", async () => {
     const [theirs, ours] = await bothFields(golden)
     const subjects = { fioctl: async () => theirs.subject, csr: async () => subjectOfCsr(golden) }
     const wanted = await subjects[DIFFERENCES.subjectOf(golden)]()
     expect(ours.subject.toString('hex')).toBe(wanted.toString('hex'))
   })
 
-  test('has the extensions of fioctl, octet by octet and in their order, but for what fpki adds', async () => {
+  test('has identical extensions in the same order, apart from fpki’s additions', async () => {
     const [theirs, ours] = await bothFields(golden)
     const wanted = withAdded(theirs.extensions.map(readExtension).map(rekeyed(ours.spki)), golden, ours.spki)
     expect(ours.extensions.map(readExtension)).toEqual(wanted)
   })
 
-  test('has a new identifier for its key, and the identifier that its issuer has', async () => {
+  test("has its own key identifier and the issuer's", async () => {
     const [, ours] = await bothFields(golden)
     const extensions = new Map(ours.extensions.map(readExtension).map(({ type, value }) => [type, value]))
     const rootSpki = readCertificateFields(root.certificate.der).spki
@@ -105,7 +105,7 @@ describe.each(GOLDENS)('$name, made by fpki where fioctl made it', (golden) => {
     expect(readTlv(ours.serialNumber).content.length).toBeLessThanOrEqual(DIFFERENCES.serialNumberOctets)
   })
 
-  test('reads the same in OpenSSL, but for what fpki adds', async () => {
+  test('reads the same in OpenSSL, apart from fpki’s additions', async () => {
     const [theirs, ours] = await both(golden)
     const wanted = await extensionText(theirs)
     expect(wanted).toContain('Key Usage: critical\n')
@@ -121,7 +121,7 @@ describe.each(GOLDENS)('$name, made by fpki where fioctl made it', (golden) => {
   })
 })
 
-test("fioctl's own serial numbers show why there is a limit: some take 21 octets", async () => {
+test("some of fioctl's serial numbers have 21 octets", async () => {
   const octets = await Promise.all(
     GOLDENS.map(
       async ({ fioctl }) => readTlv(readCertificateFields(derOf(await fioctl())).serialNumber).content.length,

@@ -59,8 +59,8 @@ function extensionOf(oid: string, value: Uint8Array, critical = false): Buffer {
   return sequence(objectIdentifier(oid), ...(critical ? [Buffer.of(1, 1, 255)] : []), tlv(4, value))
 }
 
-describe('the CRLs that fioctl made', () => {
-  test('are read as OpenSSL reads them', () => {
+describe("fioctl's CRLs", () => {
+  test('parse as in OpenSSL', () => {
     expect(crls).toHaveLength(4)
     for (const pemText of crls) {
       const crl = readCrl(pemText, 'it')
@@ -81,14 +81,14 @@ describe('the CRLs that fioctl made', () => {
     expect(crls.map((crl) => readCrl(crl, 'it').entries[0]?.reasonCode)).toEqual([6, 9, 6, 9])
   })
 
-  test('are by their root, in PEM and in DER, and by no other', () => {
+  test('verify with their root only, in PEM and in DER', () => {
     expect(crls.map((crl) => verifies(readCrl(derOf(crl), 'it')))).toEqual([true, true, false, false])
     expect(readCrl(first, 'it').issuer.der).toEqual(root.subject.der)
   })
 })
 
 describe('a CRL', () => {
-  test('without a version, an entry, a number or an end is read as what it is', () => {
+  test('without version, entries, number and nextUpdate parses', () => {
     const crl = readCrl(listOf(ECDSA, NAME, TIME), 'it')
     expect(crl).toMatchObject({
       version: 1,
@@ -104,17 +104,25 @@ describe('a CRL', () => {
 
   const reason = (code: number) => extensionOf('2.5.29.21', tlv(0x0a, Buffer.of(code)))
   test.each<[string, Buffer, string]>([
-    ['of version 3', listOf(integer(2), ECDSA, NAME, TIME), 'it is not of version 2'],
-    ['with an empty list', listOf(integer(1), ECDSA, NAME, TIME, sequence()), 'has 0 members'],
+    ['of version 3', listOf(integer(2), ECDSA, NAME, TIME), 'its version is not 2'],
+    ['with an empty list', listOf(integer(1), ECDSA, NAME, TIME, sequence()), 'members (0)'],
     ['with a serial twice', listOf(ECDSA, NAME, TIME, sequence(entryOf(5), entryOf(5))), 'a serial number twice'],
-    ['of version 1 with a reason', listOf(ECDSA, NAME, TIME, sequence(entryOf(5, reason(9)))), 'not of version 2'],
-    ['with the reason 7', listOf(integer(1), ECDSA, NAME, TIME, sequence(entryOf(5, reason(7)))), 'the reason 7'],
+    ['of version 1 with a reason', listOf(ECDSA, NAME, TIME, sequence(entryOf(5, reason(9)))), 'its version is not 2'],
+    [
+      'with the reason 7',
+      listOf(integer(1), ECDSA, NAME, TIME, sequence(entryOf(5, reason(7)))),
+      'the undefined reason code 7',
+    ],
     [
       'with an entry extension twice',
       listOf(integer(1), ECDSA, NAME, TIME, sequence(entryOf(5, reason(9), reason(9)))),
-      'twice',
+      'duplicate extensions',
     ],
-    ['with two lists', listOf(integer(1), ECDSA, NAME, TIME, sequence(entryOf(5)), sequence(entryOf(6))), 'no CRL has'],
+    [
+      'with two lists',
+      listOf(integer(1), ECDSA, NAME, TIME, sequence(entryOf(5)), sequence(entryOf(6))),
+      'an unexpected member',
+    ],
     [
       'with a critical extension that is unknown',
       listOf(integer(1), ECDSA, NAME, TIME, tlv(0xa0, sequence(extensionOf('2.5.29.28', sequence(), true)))),
@@ -125,11 +133,11 @@ describe('a CRL', () => {
       sequence(sequence(ECDSA, NAME, TIME), sequence(objectIdentifier('1.2.3')), bitString(Buffer.alloc(8))),
       'algorithms differ',
     ],
-    ['with octets behind it', Buffer.concat([derOf(first), Buffer.of(0)]), 'trailing octets'],
+    ['with trailing octets', Buffer.concat([derOf(first), Buffer.of(0)]), 'trailing octets'],
     [
       'with a serial of 9.9 MB',
       listOf(integer(1), ECDSA, NAME, TIME, sequence(sequence(tlv(2, Buffer.alloc(9_900_000, 1)), TIME))),
-      'an INTEGER of 9900000 octets',
+      'an INTEGER is too long (9900000 octets',
     ],
     [
       'with a number of 9.9 MB',
@@ -137,30 +145,30 @@ describe('a CRL', () => {
         ...[integer(1), ECDSA, NAME, TIME],
         tlv(0xa0, sequence(extensionOf('2.5.29.20', tlv(2, Buffer.alloc(9_900_000, 1))))),
       ),
-      'an INTEGER of 9900000 octets',
+      'an INTEGER is too long (9900000 octets',
     ],
     ['of more than 10 MB', Buffer.alloc(10 * 1024 * 1024 + 1), 'larger than 10 MB'],
   ])('%s is refused', (_, der, words) => {
     expect(refusal(der)).toContain(words)
   })
 
-  test('in another PEM block, or one of two, is refused', () => {
+  test('under another PEM label, or next to a second one, is refused', () => {
     expect(refusal(first + first)).toContain('2 PEM blocks')
-    expect(refusal(pem('CERTIFICATE', derOf(first)))).toContain('of another kind')
+    expect(refusal(pem('CERTIFICATE', derOf(first)))).toContain('is not a CRL (found "CERTIFICATE")')
   })
 
-  test('that is cut off, or has any one value replaced, is refused or no longer signed', () => {
+  test('that is truncated, or has any one value replaced, is refused or no longer verifies', () => {
     const der = derOf(first)
     for (let length = 0; length < der.length; length += 1) expect(refusal(der.subarray(0, length))).not.toBeNull()
     const changed = mutationsOf(der).filter((mutation) => refusal(mutation.der) === null)
     expect(changed.filter((mutation) => verifies(readCrl(mutation.der, 'it')))).toEqual([])
   })
 
-  test('of any octets at all is refused', () => {
+  test('of random octets is refused', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 1000 }), (der) => void expect(refusal(der)).not.toBeNull()))
   })
 
-  test('of a hundred thousand entries is read at once', () => {
+  test('of a hundred thousand entries parses quickly', () => {
     const entries = Array.from({ length: 100_000 }, (_, at) => entryOf(at + 1))
     const der = listOf(integer(1), ECDSA, NAME, TIME, sequence(Buffer.concat(entries)))
     expect(readCrl(pem('X509 CRL', der), 'it').entries).toHaveLength(100_000)

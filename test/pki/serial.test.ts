@@ -10,7 +10,7 @@ import { readTlv } from './support/der.js'
 const twentyOctets = fc.uint8Array({ minLength: 20, maxLength: 20 })
 
 describe('newSerialNumber', () => {
-  test('is positive and takes 16 to 20 octets in a certificate, whatever the random numbers are', async () => {
+  test('is positive and has 16 to 20 octets in a certificate, for any random octets', async () => {
     const extremes = [new Uint8Array(20), new Uint8Array(20).fill(0xff), new Uint8Array(20).fill(0x80)]
     const signer = newSigner()
     const check = async (octets: Uint8Array) => {
@@ -26,7 +26,7 @@ describe('newSerialNumber', () => {
     await fc.assert(fc.asyncProperty(twentyOctets, check))
   })
 
-  test('is as long as what DER makes of it: no octet in front can be left out', () => {
+  test('has no redundant leading octet in DER', () => {
     fc.assert(
       fc.property(twentyOctets, (octets) => {
         const serial = Buffer.from(newSerialNumber(always(octets)))
@@ -36,7 +36,7 @@ describe('newSerialNumber', () => {
     )
   })
 
-  test('changes with at least 128 of the random bits', () => {
+  test('depends on at least 128 random bits', () => {
     fc.assert(
       fc.property(twentyOctets, (octets) => {
         const serial = hexOf(octets)
@@ -48,7 +48,7 @@ describe('newSerialNumber', () => {
     )
   })
 
-  test('does not come twice in 20,000, and every octet takes every value', () => {
+  test('does not repeat within 20,000, and every octet takes every value', () => {
     const random: Random = { ...always(new Uint8Array()), bytes: (size) => randomBytes(size) }
     const serials = Array.from({ length: 20_000 }, () => Buffer.from(newSerialNumber(random)))
     expect(new Set(serials.map((serial) => serial.toString('hex'))).size).toBe(20_000)
@@ -59,7 +59,7 @@ describe('newSerialNumber', () => {
     expect(values).toEqual(Array.from({ length: 15 }, () => 256))
   })
 
-  test('leaves the random octets that it was given alone', () => {
+  test('does not modify the random octets', () => {
     const octets = new Uint8Array(20).fill(0xff)
     newSerialNumber(always(octets))
     expect(octets).toEqual(new Uint8Array(20).fill(0xff))
@@ -80,7 +80,7 @@ describe('serialToHex', () => {
     expect(serialToHex(serial)).toBe(hex)
   })
 
-  test('says the number in pairs of upper-case digits, with no pair too many', () => {
+  test('formats pairs of upper-case digits without leading zeros', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: -(2n ** 168n), max: 2n ** 168n }), (serial) => {
         const [, sign, pairs = ''] = /^(-?)(.*)$/.exec(serialToHex(serial)) ?? []

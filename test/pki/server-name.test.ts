@@ -32,7 +32,7 @@ test.each([
   expect(toServerName(text)).toBeNull()
 })
 
-test('every address that Node takes is one, and is the same address in a URL', () => {
+test('every address that Node accepts is one, and the same in a URL', () => {
   fc.assert(
     fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
       const name = toServerName(text) ?? ''
@@ -45,7 +45,7 @@ test('every address that Node takes is one, and is the same address in a URL', (
   )
 })
 
-test('DNS names are before IP addresses, each in the order in which it was given', () => {
+test('DNS names precede IP addresses, each in their original order', () => {
   const names = serverNames(['192.0.2.2', 'b.example', '2001:db8::1', 'a.example', '192.0.2.1'])
   expect(urlHosts(names)).toEqual(['b.example', 'a.example', '192.0.2.2', '[2001:db8::1]', '192.0.2.1'])
   expect(names.map(({ type }) => type)).toEqual(['DNS', 'DNS', 'IP', 'IP', 'IP'])

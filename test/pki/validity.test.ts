@@ -37,7 +37,7 @@ describe('validityFrom', () => {
     expect(capped).toBe(false)
   })
 
-  test('begins an hour ago, and has no part of a second', () => {
+  test('starts an hour ago, in whole seconds', () => {
     fc.assert(
       fc.property(times, years, (now, span) => {
         const { notBefore, notAfter } = validityFrom(now, span, null)
@@ -48,7 +48,7 @@ describe('validityFrom', () => {
     )
   })
 
-  test('keeps month, day and time of day, but for 29 February in a year that has none', () => {
+  test('keeps month, day and time of day, except 29 February in other years', () => {
     fc.assert(
       fc.property(times, years, (now, span) => {
         const { notAfter } = validityFrom(now, span, null)
@@ -62,7 +62,7 @@ describe('validityFrom', () => {
     )
   })
 
-  test('never ends after its issuer, and says so when it would have', () => {
+  test('never ends after its issuer, and reports the cap', () => {
     fc.assert(
       fc.property(times, years, times, (now, span, end) => {
         const issuerEnd = new Date(Math.floor(end.getTime() / SECOND) * SECOND)
@@ -81,26 +81,26 @@ describe('validityFrom', () => {
     ['2026-11-23T08:43:55Z', '2026-11-23T08:43:55Z'],
     ['2026-11-23T08:43:54Z', '2026-11-23T08:43:55Z'],
     ['2020-01-01T00:00:00Z', '2026-11-23T08:43:55Z'],
-  ])('never begins before its issuer: %s gives %s', (issuerBegin, begin) => {
+  ])('never starts before its issuer: %s gives %s', (issuerBegin, begin) => {
     const issuer = { notBefore: new Date(issuerBegin), notAfter: new Date('2046-11-23T09:43:55Z') }
     const { notBefore, notAfter } = validityFrom(new Date('2026-11-23T09:43:55.9Z'), 10, issuer)
     expect(notBefore).toEqual(new Date(begin))
     expect(notAfter).toEqual(new Date('2036-11-23T09:43:55Z'))
   })
 
-  test('counts days from now, too', () => {
+  test('counts days from now', () => {
     const { notBefore, notAfter } = validityFrom(new Date('2026-11-23T00:30:00Z'), { days: 1 }, null)
     expect([notBefore, notAfter]).toEqual([new Date('2026-11-22T23:30:00Z'), new Date('2026-11-24T00:30:00Z')])
   })
 
-  test('is not capped by an issuer that ends in the same second', () => {
+  test('is not capped by an issuer with the same notAfter', () => {
     const now = new Date('2026-11-23T09:43:55.999Z')
     const until = (end: string) => ({ notBefore: new Date(0), notAfter: new Date(end) })
     expect(validityFrom(now, 10, until('2036-11-23T09:43:55Z')).capped).toBe(false)
     expect(validityFrom(now, 10, until('2036-11-23T09:43:54Z')).capped).toBe(true)
   })
 
-  test('leaves the time that it was given as it is', () => {
+  test('does not modify its argument', () => {
     const now = new Date('2026-11-23T09:43:55.123Z')
     validityFrom(now, 20, null)
     expect(now.toISOString()).toBe('2026-11-23T09:43:55.123Z')
@@ -120,21 +120,21 @@ describe('the times in a certificate', () => {
     ['2030-06-15T12:30:45Z', '300615113045Z', GENERALIZED_TIME, '20500615123045Z'],
     ['2026-11-23T09:43:55Z', '261123084355Z', UTC_TIME, '461123094355Z'],
     ['2050-01-01T00:59:59Z', '491231235959Z', GENERALIZED_TIME, '20700101005959Z'],
-  ])('of a root made on %s are %s and (tag %i) %s', async (now, begin, tag, end) => {
+  ])('of a root created on %s are %s and (tag %i) %s', async (now, begin, tag, end) => {
     const { certificate } = await newRoot({ now: new Date(now) }, signer)
     const { notBefore, notAfter } = readCertificateFields(certificate.der)
     expect([notBefore.readUInt8(0), notBefore.subarray(2).toString()]).toEqual([UTC_TIME, begin])
     expect([notAfter.readUInt8(0), notAfter.subarray(2).toString()]).toEqual([tag, end])
   })
 
-  test('are GeneralizedTime at both ends for a root that begins after 2049', async () => {
+  test('are both GeneralizedTime for a root that starts after 2049', async () => {
     const { certificate } = await newRoot({ now: new Date('2050-01-01T01:00:00Z') }, signer)
     const { notBefore, notAfter } = readCertificateFields(certificate.der)
     expect(notBefore.toString('latin1')).toBe('\x18\x0f20500101000000Z')
     expect(notAfter.toString('latin1')).toBe('\x18\x0f20700101010000Z')
   })
 
-  test('are the types that RFC 5280 has for each year, as openssl asn1parse reads them', async () => {
+  test('have the type that RFC 5280 requires for each year (openssl asn1parse)', async () => {
     for (const [now, types] of [
       ['2029-12-31T23:59:59Z', ['UTCTIME:291231225959Z', 'UTCTIME:491231235959Z']],
       ['2030-01-01T00:00:00Z', ['UTCTIME:291231230000Z', 'GENERALIZEDTIME:20500101000000Z']],
@@ -147,7 +147,7 @@ describe('the times in a certificate', () => {
     }
   })
 
-  test('are read by OpenSSL as the times that were asked for', async () => {
+  test('are the requested times in OpenSSL', async () => {
     await fc.assert(
       fc.asyncProperty(times, async (now) => {
         const { certificate } = await newRoot({ now }, signer)
@@ -158,7 +158,7 @@ describe('the times in a certificate', () => {
     )
   })
 
-  test('of a device CA made late end with the root, to the second', async () => {
+  test('of a late device CA end with the root, to the second', async () => {
     const { certificate } = await newDeviceCa(current, { now: new Date('2040-05-05T05:05:05Z') }, signer)
     expect(await opensslDates(certificate.der)).toEqual(['2040-05-05 04:05:05Z', '2046-11-23 09:43:55Z'])
   })

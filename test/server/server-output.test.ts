@@ -12,7 +12,7 @@ describe('the log of the server', () => {
     return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
   }
 
-  test('is one JSON document a line, with the time of its clock', () => {
+  test('has one JSON object per line, with the time of its clock', () => {
     const lines = logged(false, (log) => {
       log.info({ route: '/x', note: 'a\nb' }, 'request')
       log.error({}, 'failure')
@@ -24,7 +24,7 @@ describe('the log of the server', () => {
     ])
   })
 
-  test('has warnings and errors only when it is to be quiet', () => {
+  test('has only warnings and errors when quiet', () => {
     const lines = logged(true, (log) => {
       log.info({}, 'request')
       log.warn({}, 'request')
@@ -32,14 +32,14 @@ describe('the log of the server', () => {
     expect(lines).toMatchObject([{ level: 'warn' }])
   })
 
-  test('leaves out what is secret by its name, and says so', () => {
+  test('redacts secrets by name', () => {
     const secrets = { authorization: 'S3CRET', 'osf-token': 'S3CRET', passphrase: 'S3CRET', pin: 'S3CRET' }
     const [line] = logged(false, (log) => log.info({ ...secrets, token: 'id' }, 'request'))
     expect(JSON.stringify(line)).not.toContain('S3CRET')
     expect(line).toMatchObject({ pin: '[Redacted]', 'osf-token': '[Redacted]', token: 'id' })
   })
 
-  test('takes flat facts only, because a secret inside another value is not redacted', () => {
+  test('accepts only flat members, because nested secrets are not redacted', () => {
     expectTypeOf<{ headers: { pin: string } }>().not.toExtend<Facts>()
     expectTypeOf<{ headers: readonly string[] }>().not.toExtend<Facts>()
     expectTypeOf<{ pin: string; status: number; factory: null }>().toExtend<Facts>()
@@ -47,7 +47,7 @@ describe('the log of the server', () => {
 })
 
 describe('the metrics of the server', () => {
-  test('count requests and their time, and escape what a label holds', async () => {
+  test('count requests and their duration, and escape label values', async () => {
     const metrics = newMetrics('1"\\\n2', clock())
     const ended = { method: 'GET', route: '/a', status: 200 }
     for (const seconds of [0.5, 0.25]) {
@@ -70,7 +70,7 @@ describe('the metrics of the server', () => {
     )
   })
 
-  test('of two servers in one process are apart', async () => {
+  test('of two servers in one process are separate', async () => {
     const [one, other] = [newMetrics('1', clock()), newMetrics('1', clock())]
     one.begin()
     one.end({ method: 'GET', route: '/a', status: 200, seconds: 1 })

@@ -24,7 +24,7 @@ describe.each(TABLE)('a key on %s in %s', (curve, form) => {
     expect((await pemSigner(write({ ...whole, point: null }), 'it', opener)).publicKey).toEqual(publicKey)
   })
 
-  test.each(Object.entries(DAMAGES))('with %s is refused, as OpenSSL does', async (_, damage) => {
+  test.each(Object.entries(DAMAGES))('with %s is refused, as in OpenSSL', async (_, damage) => {
     const whole = partsOf(newPrivateKeyPem(thisMachine().random, curve))
     const pem = write(damage(whole))
     const openssl = ['pkey', '-check', '-noout', '-passin', `pass:${PASSPHRASE}`]
@@ -35,7 +35,7 @@ describe.each(TABLE)('a key on %s in %s', (curve, form) => {
   })
 })
 
-test('any flipped bit of the scalar is noticed', async () => {
+test('any flipped bit of the scalar is detected', async () => {
   const whole = partsOf(newPrivateKeyPem(thisMachine().random, 'P-256'))
   for (let bit = 0; bit < 256; bit++) {
     const scalar = Buffer.from(whole.scalar)

@@ -40,14 +40,14 @@ const ENCRYPTED = [
   'encrypted-traditional-crlf.key',
 ]
 
-describe('a private key from elsewhere', () => {
+describe('a private key of another tool', () => {
   test.each([
     ...['sec1-p256.key', 'pkcs8-p256.key', 'crlf.key', 'text-before.key', 'text-openssl.key', 'bom.key', ...ENCRYPTED]
       .concat('parameters-p256.key')
       .map((name) => [name, 'P-256', 'sha256'] as const),
     ...['sec1-p384.key', 'parameters-p384.key'].map((name) => [name, 'P-384', 'sha384'] as const),
     ...['sec1-p521.key', 'parameters-p521.key'].map((name) => [name, 'P-521', 'sha512'] as const),
-  ])('%s signs on %s with %s, as OpenSSL verifies', async (name, curve, hash) => {
+  ])('%s signs on %s with %s, and OpenSSL verifies that', async (name, curve, hash) => {
     const passphrase = name.startsWith('encrypted') ? PASSPHRASE : null
     const signer = await pemSigner(await fixture(name), name, { passphrase })
     expect(signer.algorithm).toEqual({ curve, hash })
@@ -60,27 +60,29 @@ describe('a private key from elsewhere', () => {
     expect(await output('openssl', words)).toBe('Verified OK\n')
   })
 
-  test.each(ENCRYPTED)('%s needs its passphrase, and says so', async (name) => {
+  test.each(ENCRYPTED)('%s requires its passphrase', async (name) => {
     const pem = await fixture(name)
-    expect(await refusal(() => pemSigner(pem, name))).toBe(`ERR_PASSPHRASE ${name} is encrypted.`)
+    expect(await refusal(() => pemSigner(pem, name))).toBe(
+      `ERR_PASSPHRASE ${name} is encrypted, and no passphrase was given.`,
+    )
     for (const wrong of ['wrong', '', `${PASSPHRASE} `]) {
       expect(await refusal(() => pemSigner(pem, name, { passphrase: wrong }))).toBe(
-        `ERR_PASSPHRASE The passphrase does not open ${name}.`,
+        `ERR_PASSPHRASE Wrong passphrase for ${name}.`,
       )
     }
   })
 
   test.each([
-    ['refused-parameters-mismatch.key', 'an EC PARAMETERS block that does not name that curve'],
-    ['refused-parameters-explicit.key', 'an EC PARAMETERS block that does not name that curve'],
-    ['refused-explicit.key', 'does not name'],
-    ['refused-two-keys.key', 'holds 2 private keys'],
-    ['refused-rsa.key', 'its key is RSA 2048'],
+    ['refused-parameters-mismatch.key', 'its EC PARAMETERS block does not name that curve'],
+    ['refused-parameters-explicit.key', 'its EC PARAMETERS block does not name that curve'],
+    ['refused-explicit.key', 'does not use a named curve'],
+    ['refused-two-keys.key', 'contains 2 private keys'],
+    ['refused-rsa.key', 'contains an RSA 2048 key'],
     ['refused-ed25519.key', 'ed25519'],
     ['refused-secp256k1.key', '1.3.132.0.10'],
-    ['refused-cut-off.key', 'holds a broken PEM block'],
-    ['refused-line-lost.key', 'cannot be decrypted: it is cut off'],
-    ['root-p256.pem', 'holds a PEM block of another kind, CERTIFICATE'],
+    ['refused-cut-off.key', 'contains a malformed PEM block'],
+    ['refused-line-lost.key', 'cannot be decrypted: it is truncated'],
+    ['root-p256.pem', 'is not a private key (found "CERTIFICATE")'],
   ])('%s is refused: %s', async (name, reason) => {
     const pem = await fixture(name)
     const said = await refusal(() => pemSigner(pem, name, { passphrase: PASSPHRASE }))
@@ -88,7 +90,7 @@ describe('a private key from elsewhere', () => {
     expect(said).toContain(reason)
   })
 
-  test('a text that is none is refused, and nothing of it is told', async () => {
+  test('another text is refused without quoting it', async () => {
     for (const text of ['', 'secret words']) {
       const said = await refusal(() => pemSigner(text, 'it'))
       expect(said).toBe('ERR_BAD_KEY it does not contain a private key.')
@@ -98,7 +100,7 @@ describe('a private key from elsewhere', () => {
     expect(said).toBe('ERR_BAD_KEY it contains a private key that OpenSSL cannot read.')
   })
 
-  test('is the same material for a token, in whatever form it comes', async () => {
+  test('yields the same import values in every format', async () => {
     const plain = (await openEcKey(await fixture('sec1-p256.key'), 'it')).material()
     for (const name of ['pkcs8-p256.key', 'text-openssl.key', ...ENCRYPTED]) {
       const passphrase = name.startsWith('encrypted') ? PASSPHRASE : null
@@ -110,15 +112,20 @@ describe('a private key from elsewhere', () => {
   })
 })
 
-describe('a certificate from elsewhere', () => {
-  test.each(['root-crlf.pem', 'root-text.pem', 'root-text-crlf-bom.pem'])('%s is the one in it', async (name) => {
-    const words = ['x509', '-in', join(FIXTURES, 'root-p256.pem'), '-noout', '-fingerprint', '-sha256']
-    const { x509 } = readPemCertificate(await fixture(name), name)
-    expect(await output('openssl', words)).toContain(x509.fingerprint256)
-  })
+describe('a certificate of another tool', () => {
+  test.each(['root-crlf.pem', 'root-text.pem', 'root-text-crlf-bom.pem'])(
+    '%s contains the expected certificate',
+    async (name) => {
+      const words = ['x509', '-in', join(FIXTURES, 'root-p256.pem'), '-noout', '-fingerprint', '-sha256']
+      const { x509 } = readPemCertificate(await fixture(name), name)
+      expect(await output('openssl', words)).toContain(x509.fingerprint256)
+    },
+  )
 
   test('in a file with a second one is refused', async () => {
     const pem = await fixture('refused-two-roots.pem')
-    expect(await refusal(() => readPemCertificate(pem, 'it'))).toBe('ERR_BAD_FILE it holds 2 PEM blocks.')
+    expect(await refusal(() => readPemCertificate(pem, 'it'))).toBe(
+      'ERR_BAD_FILE it contains 2 PEM blocks; expected one.',
+    )
   })
 })

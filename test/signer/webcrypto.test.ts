@@ -25,19 +25,22 @@ function signWith(signer: Signer, check: (octets: Uint8Array) => CheckedOctets =
 
 const REFUSED = expect.objectContaining({
   code: 'ERR_SIGNATURE',
-  message: 'OpenSSL does not accept the new thing: what the key returned is not its signature.',
+  message: 'Refusing the new thing: the signature that the key returned does not verify.',
 })
 
 describe('the adapter', () => {
-  test.each(CURVES)('gives a signature on %s as WebCrypto has it, short numbers too', async (curve, hash, size) => {
-    const signer = newSigner(curve)
-    const { key } = readPublicKey(signer.publicKey)
-    for (let count = 0; count < 300; count++) {
-      const signature = Buffer.from(await signWith(signer))
-      expect(signature.length).toBe(2 * size)
-      expect(verify(hash, OCTETS, { key, dsaEncoding: 'ieee-p1363' }, signature)).toBe(true)
-    }
-  })
+  test.each(CURVES)(
+    'returns WebCrypto signatures on %s, including those with short numbers',
+    async (curve, hash, size) => {
+      const signer = newSigner(curve)
+      const { key } = readPublicKey(signer.publicKey)
+      for (let count = 0; count < 300; count++) {
+        const signature = Buffer.from(await signWith(signer))
+        expect(signature.length).toBe(2 * size)
+        expect(verify(hash, OCTETS, { key, dsaEncoding: 'ieee-p1363' }, signature)).toBe(true)
+      }
+    },
+  )
 
   test.each(CURVES)('names the algorithm of %s', (curve, hash) => {
     const { algorithm, key } = signingCrypto(newSigner(curve), unchecked, 'it')
@@ -45,13 +48,13 @@ describe('the adapter', () => {
     expect(key.algorithm).toEqual(algorithm)
   })
 
-  test('gives the public key octet by octet', async () => {
+  test('returns the exact public key', async () => {
     const signer = newSigner()
     const { crypto, key } = signingCrypto(signer, unchecked, 'it')
     expect(Buffer.from(await crypto.subtle.exportKey('spki', key))).toEqual(Buffer.from(signer.publicKey))
   })
 
-  test('does not ask the key when the check refuses the octets, and shows the check what is to be signed', async () => {
+  test('passes the octets to the check, and does not sign when it refuses them', async () => {
     const asked: Uint8Array[] = []
     const sign = async (data: Uint8Array) => {
       asked.push(data)
@@ -68,7 +71,7 @@ describe('the adapter', () => {
     expect(asked).toEqual([])
   })
 
-  test('refuses whatever a signer returns that is not its signature', async () => {
+  test('refuses anything other than a valid signature', async () => {
     const signer = newSigner()
     const other = newSigner()
     await fc.assert(
@@ -85,12 +88,12 @@ describe('the adapter', () => {
     for (const sign of wrong) await expect(signWith({ ...signer, sign })).rejects.toEqual(REFUSED)
   })
 
-  test('refuses a public key that is none', async () => {
+  test('refuses an invalid public key', async () => {
     await expect(signWith({ ...newSigner(), publicKey: Buffer.from('3000', 'hex') })).rejects.toEqual(REFUSED)
   })
 })
 
-describe('a request is not made when the signer returns', () => {
+describe('no request is created when the signer returns', () => {
   const make = async (curve: Curve, change: (signer: Signer) => Partial<Signer>) => {
     const signer = newSigner(curve)
     const subject = await commonNameAndUnit('gateway', 'acme')
@@ -107,14 +110,14 @@ describe('a request is not made when the signer returns', () => {
     for (const made of await make('P-256', change)) {
       await expect(made).rejects.toMatchObject({
         code: 'ERR_SIGNATURE',
-        message: expect.stringContaining('OpenSSL does not accept the new certificate request'),
+        message: expect.stringContaining('Refusing the new certificate request'),
       })
     }
   })
 })
 
-test('a statement is not signed when it begins like a certificate', () => {
-  expect(() => statement(OCTETS)).toThrow('must not begin like a certificate')
+test('a statement that starts like a certificate is not signed', () => {
+  expect(() => statement(OCTETS)).toThrow('must not start like a certificate')
   expect(() => statement('0 is the number of the first octet of a SEQUENCE')).toThrow(Error)
   expect(Buffer.from(statement('text')).toString()).toBe('text')
 })

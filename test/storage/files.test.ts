@@ -45,7 +45,7 @@ describe('create', () => {
     expect(await readFile(path, 'utf8').catch(() => 'mine')).toBe('mine')
   })
 
-  test('writes over what an interrupted run left', async () => {
+  test('overwrites leftovers of an interrupted run', async () => {
     const directory = await temporaryDirectory()
     await writeFile(join(directory, 'a.fpki-unfinished'), 'half', { mode: 0o400 })
     await files.create(join(directory, 'a'), 'whole', 0o400)
@@ -53,7 +53,7 @@ describe('create', () => {
     expect(await readFile(join(directory, 'a'), 'utf8')).toBe('whole')
   })
 
-  test('does not write into a file that a link in its place leads to', async () => {
+  test('does not write through a link', async () => {
     const directory = await temporaryDirectory()
     await writeFile(join(directory, 'precious'), 'mine')
     await symlink(join(directory, 'precious'), join(directory, 'a.fpki-unfinished'))
@@ -63,7 +63,7 @@ describe('create', () => {
 })
 
 describe('replace', () => {
-  test('puts a new file in the place of the old one', async () => {
+  test('replaces the file', async () => {
     const directory = await temporaryDirectory()
     const path = join(directory, 'a')
     await files.replace(path, 'one', 0o600)
@@ -75,7 +75,7 @@ describe('replace', () => {
     expect(await readdir(directory)).toEqual(['a', 'before'])
   })
 
-  test('shows a reader the old content or the new one, never a part', async () => {
+  test('shows readers either the old or the new content', async () => {
     const path = join(await temporaryDirectory(), 'a')
     const contents = ['a', 'b'].map((letter) => letter.repeat(100_000))
     await files.replace(path, contents[0] ?? '', 0o600)
@@ -92,24 +92,24 @@ describe('replace', () => {
 })
 
 describe('read', () => {
-  test('takes a file of at most so many bytes', async () => {
+  test('accepts a file up to the size limit', async () => {
     const path = join(await temporaryDirectory(), 'a')
     await writeFile(path, 'x'.repeat(100))
     expect(await files.read(path, 100)).toBe('x'.repeat(100))
     await expect(files.read(path, 99)).rejects.toEqual(refusal('ERR_BAD_FILE', path))
   })
 
-  test('takes an empty file', async () => {
+  test('accepts an empty file', async () => {
     const path = join(await temporaryDirectory(), 'a')
     await writeFile(path, '')
     expect(await files.read(path, 0)).toBe('')
   })
 
-  test('does not read without end from what is no file', async () => {
+  test('does not read endlessly from a special file', async () => {
     await expect(files.read('/dev/zero', 1000)).rejects.toEqual(refusal('ERR_BAD_FILE', '/dev/zero'))
   })
 
-  test('is null when there is nothing', async () => {
+  test('returns null for a missing file', async () => {
     const directory = await temporaryDirectory()
     expect(await files.read(join(directory, 'a'), 10)).toBeNull()
     expect(await files.read(join(directory, 'b', 'a'), 10)).toBeNull()
@@ -117,7 +117,7 @@ describe('read', () => {
 })
 
 describe('list and sweep', () => {
-  test('what interrupted writes left is not listed, and swept', async () => {
+  test('leftovers of interrupted writes are not listed, and are swept', async () => {
     const directory = await temporaryDirectory()
     for (const name of ['b', 'a', 'a.fpki-unfinished', 'c.fpki-unfinished']) await writeFile(join(directory, name), '')
     expect(await files.list(directory)).toEqual(['a', 'b'])
@@ -125,7 +125,7 @@ describe('list and sweep', () => {
     expect(await readdir(directory)).toEqual(['a', 'b'])
   })
 
-  test('a directory that is not there has no list, and nothing to sweep', async () => {
+  test('a missing directory has no list, and nothing to sweep', async () => {
     const path = join(await temporaryDirectory(), 'none')
     expect(await files.list(path)).toBeNull()
     await files.sweep(path)
@@ -133,7 +133,7 @@ describe('list and sweep', () => {
 })
 
 describe('makeDirectory', () => {
-  test('makes what is missing with mode 0700, and leaves what is there', async () => {
+  test('creates what is missing with mode 0700, and keeps what exists', async () => {
     const directory = await temporaryDirectory()
     await mkdir(join(directory, 'a'))
     await chmod(join(directory, 'a'), 0o755)
@@ -143,7 +143,7 @@ describe('makeDirectory', () => {
     await files.makeDirectory(join(directory, 'a', 'b', 'c'))
   })
 
-  test('does so also when many do it at once', async () => {
+  test('works concurrently', async () => {
     const path = join(await temporaryDirectory(), 'a', 'b', 'c', 'd')
     await Promise.all(Array.from({ length: 20 }, () => files.makeDirectory(path)))
     expect(await modeOf(path)).toBe(0o700)
@@ -171,7 +171,7 @@ describe('checkDirectory', () => {
     await expect(files.checkDirectory(other)).rejects.toThrow('owner')
   })
 
-  test('refuses what is no directory, or not there', async () => {
+  test('refuses a missing path, and other files', async () => {
     const path = join(await temporaryDirectory(), 'a')
     await expect(files.checkDirectory(path)).rejects.toEqual(refusal('ERR_NOT_A_DIRECTORY', path))
     await writeFile(path, '')
@@ -179,7 +179,7 @@ describe('checkDirectory', () => {
   })
 })
 
-describe('an error of the system', () => {
+describe('a system error', () => {
   /** Paths at which nothing can be read or written, by the system's name for why. */
   const PATHS = { ENOTDIR: 'file/a', ELOOP: 'loop/a', ENAMETOOLONG: 'n'.repeat(256) }
   const CALLS: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
@@ -194,7 +194,7 @@ describe('an error of the system', () => {
     Object.entries(CALLS).map(([title, call]) => [code, title, name, call] as const),
   )
 
-  test.each(rows)('%s in %s is told with the path', async (code, _, name, call) => {
+  test.each(rows)('%s in %s is reported with the path', async (code, _, name, call) => {
     const directory = await temporaryDirectory()
     await writeFile(join(directory, 'file'), '')
     await symlink('loop', join(directory, 'loop'))
@@ -203,7 +203,7 @@ describe('an error of the system', () => {
     await expect(call(path)).rejects.toThrow(`(${code})`)
   })
 
-  test('a directory where a file should be is told as such, and nothing is left beside it', async () => {
+  test('a directory in the place of a file is reported, and nothing is left behind', async () => {
     const directory = await temporaryDirectory()
     const path = join(directory, 'a')
     await mkdir(path)
@@ -218,7 +218,7 @@ describe('an error of the system', () => {
   })
 })
 
-test('a file that grew too large for ulimit -f is not told as if somebody had made a large file', async () => {
+test('a file above ulimit -f is reported as a system error', async () => {
   const directory = await temporaryDirectory()
   const script = `import { durableFiles, nodeFileSystem } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
     const files = durableFiles(nodeFileSystem())

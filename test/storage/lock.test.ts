@@ -39,7 +39,7 @@ async function otherHolder(path: string): Promise<ChildProcess> {
 }
 
 describe('the lock', () => {
-  test('is a file of mode 0600 with nothing in it', async () => {
+  test('is an empty file with mode 0600', async () => {
     const path = await lockPath()
     const held = await lock(path)
     expect((await stat(path)).mode & 0o7777).toBe(0o600)
@@ -47,7 +47,7 @@ describe('the lock', () => {
     await held?.release()
   })
 
-  test('has one holder, in this process', async () => {
+  test('has one holder in this process', async () => {
     const path = await lockPath()
     const held = await lock(path)
     expect(held).not.toBeNull()
@@ -58,7 +58,7 @@ describe('the lock', () => {
     await again?.release()
   })
 
-  test('has one holder of many that ask at once', async () => {
+  test('has one holder among many concurrent attempts', async () => {
     const path = await lockPath()
     const asked = await Promise.all(Array.from({ length: 10 }, () => lock(path)))
     const held = asked.filter((one) => one !== null)
@@ -75,7 +75,7 @@ describe('the lock', () => {
     expect(await isFree(path)).toBe(true)
   })
 
-  test('is refused while another process of fpki’s holds it, and free when that one is killed', async () => {
+  test('is refused while another fpki process holds it, and free when that is killed', async () => {
     const path = await lockPath()
     const holder = await otherHolder(path)
     expect(await lock(path)).toBeNull()
@@ -88,7 +88,7 @@ describe('the lock', () => {
     await held?.release()
   })
 
-  test('is not kept by a program that its holder starts', async () => {
+  test('is not inherited by a program that its holder starts', async () => {
     const path = await lockPath()
     const held = await lock(path)
     const child = spawn('sleep', ['30'], { stdio: 'ignore' })
@@ -99,7 +99,7 @@ describe('the lock', () => {
     expect(await isFree(path)).toBe(true)
   })
 
-  test('leaves the content of a file that is there alone', async () => {
+  test('does not change an existing file', async () => {
     const path = await lockPath()
     await writeFile(path, 'somebody’s')
     const held = await lock(path)
@@ -126,15 +126,15 @@ describe('without a working flock program', () => {
       hint: expect.stringContaining('util-linux'),
     })
 
-  test('the error says what to install', async () => {
+  test('the error names the package to install', async () => {
     vi.stubEnv('PATH', '/nowhere')
-    await expect(lock(await lockPath())).rejects.toEqual(refusal('it cannot be started (ENOENT)'))
+    await expect(lock(await lockPath())).rejects.toEqual(refusal('cannot start it (ENOENT)'))
   })
 
-  test('an odd exit status is no lock', async () => {
+  test('an unexpected exit status is an error', async () => {
     const folder = await temporaryDirectory()
     await writeFile(join(folder, 'flock'), '#!/bin/sh\nexit 71\n', { mode: 0o755 })
     vi.stubEnv('PATH', folder)
-    await expect(lock(join(folder, 'lock'))).rejects.toEqual(refusal('it ended with status 71'))
+    await expect(lock(join(folder, 'lock'))).rejects.toEqual(refusal('it exited with status 71'))
   })
 })

@@ -13,16 +13,16 @@ const MOUNTS = `22 1 8:1 / / rw,nosuid,relatime shared:1 - ext4 /dev/sda1 rw
 28 22 0:11 / /srv rw - ext4 /dev/sdc1 rw
 `
 
-const wayTo = (path: string) => ({
-  points: [{ path, kind: 'file' as const, mode: 0o644, uid: 0, gid: 0 }],
-  isThere: true,
+const pathOn = (path: string) => ({
+  components: [{ path, kind: 'file' as const, mode: 0o644, uid: 0, gid: 0 }],
+  exists: true,
 })
 
 describe('where owners are not this machine’s', () => {
   test.each([
     ['/run/media/eve/my stick/module.so', 'on /run/media/eve/my stick, which is mounted nosuid (ext4)'],
     ['/tmp/eve/module.so', 'on /tmp/eve, which is mounted nosuid (fuse.sshfs)'],
-  ])('%s', (path, reason) => expect(whyForeignMount(wayTo(path), MOUNTS)).toContain(reason))
+  ])('%s', (path, reason) => expect(whyForeignMount(pathOn(path), MOUNTS)).toContain(reason))
 
   test.each([
     ['the root, however it is mounted', '/usr/lib/module.so'],
@@ -30,11 +30,11 @@ describe('where owners are not this machine’s', () => {
     ['another name with the same beginning', '/tmp/evening.so'],
     ['a file system of the system', '/home/me/module.so'],
     ['a mount over another one', '/srv/module.so'],
-  ])('not: %s', (_, path) => expect(whyForeignMount(wayTo(path), MOUNTS)).toBeNull())
+  ])('not: %s', (_, path) => expect(whyForeignMount(pathOn(path), MOUNTS)).toBeNull())
 
-  test('not known: nothing is said', () => expect(whyForeignMount(wayTo('/tmp/eve/x'), '')).toBeNull())
+  test('unknown mounts: trusted', () => expect(whyForeignMount(pathOn('/tmp/eve/x'), '')).toBeNull())
 })
 
-test('the mounts are those that the kernel shows', async () => {
+test('mounts are parsed as the kernel lists them', async () => {
   expect(nodeFileSystem().mountinfo()).toBe(await readFile('/proc/self/mountinfo', 'utf8'))
 })

@@ -5,7 +5,7 @@ import { ownedDirectory, whyForeignDirectory } from '../../src/directory/owned.j
 import type { FileStatus } from '../../src/ports.js'
 import { durableFiles } from '../../src/storage/files.js'
 import { nodeFileSystem } from '../../src/storage/node-file-system.js'
-import { openFolderAbove, privateGroupOf, warningsAbove, wayTo, whyForeignWay } from '../../src/storage/trust.js'
+import { openFolderAbove, privateGroupOf, resolvePath, warningsAbove, whyForeignPath } from '../../src/storage/trust.js'
 import { output, temporaryDirectory } from '../support/cli.js'
 import { memoryDisk } from '../support/memory-disk.js'
 
@@ -43,43 +43,43 @@ function treeOf(tree: Tree) {
   }
 }
 
-const wayIn = (changes: Tree, path: string) => wayTo(treeOf({ ...CLOSED, ...changes }), path)
+const wayIn = (changes: Tree, path: string) => resolvePath(treeOf({ ...CLOSED, ...changes }), path)
 
-describe('the way to a path', () => {
-  test('goes through every link, and through the folders that these lead to', async () => {
-    const { points, isThere } = await wayIn({}, '/home/../opt/module.so.1')
-    expect(isThere).toBe(true)
+describe('resolvePath', () => {
+  test('follows every link, including the folders of its target', async () => {
+    const { components, exists } = await wayIn({}, '/home/../opt/module.so.1')
+    expect(exists).toBe(true)
     const names = ['/', '/home', '/', '/opt', '/usr', '/usr/lib', '/usr/lib/module.so.1', '/usr/lib/module.so']
-    expect(points.map(({ path }) => path)).toEqual(names)
+    expect(components.map(({ path }) => path)).toEqual(names)
   })
 
-  test('starts again at the root for an absolute link, and ends where something is missing', async () => {
-    const { points, isThere } = await wayIn({ '/home/me/lib': 'l 1000:1000 /usr/gone/x' }, '/home/me/lib/y')
-    expect(points.map(({ path }) => path)).toEqual(['/', '/home', '/home/me', '/home/me/lib', '/usr'])
-    expect(isThere).toBe(false)
+  test('restarts at the root for an absolute link, and stops at a missing name', async () => {
+    const { components, exists } = await wayIn({ '/home/me/lib': 'l 1000:1000 /usr/gone/x' }, '/home/me/lib/y')
+    expect(components.map(({ path }) => path)).toEqual(['/', '/home', '/home/me', '/home/me/lib', '/usr'])
+    expect(exists).toBe(false)
   })
 
-  test('does not go in circles', async () => {
+  test('detects loops', async () => {
     await expect(wayIn({ '/a': 'l 0:0 b', '/b': 'l 0:0 a' }, '/a')).rejects.toThrow('ELOOP')
   })
 
-  test('on the real disk ends where realpath(3) ends', async () => {
+  test('agrees with realpath(3) on the real disk', async () => {
     const folder = await temporaryDirectory()
     await mkdir(join(folder, 'real', 'deep'), { recursive: true })
     await symlink('real', join(folder, 'one'))
     await symlink(join(folder, 'one', 'deep'), join(folder, 'two'))
     for (const name of ['one/deep', 'two', 'two/../deep', 'two/.', 'two/../../one']) {
       const path = `${folder}/${name}`
-      const { points, isThere } = await wayTo(nodeFileSystem(), path)
-      expect({ isThere, end: points.at(-1)?.path }).toEqual({
-        isThere: true,
+      const { components, exists } = await resolvePath(nodeFileSystem(), path)
+      expect({ exists, end: components.at(-1)?.path }).toEqual({
+        exists: true,
         end: await output('realpath', ['-z', path]).then((text) => text.slice(0, -1)),
       })
     }
   })
 })
 
-describe('nobody else can have put it there', () => {
+describe('nobody else could have written the file', () => {
   const ROWS: readonly (readonly [string, string, Tree, string | null])[] = [
     ['a library of root', '/usr/lib/module.so', {}, null],
     ['through links of root', '/opt/module.so.1', {}, null],
@@ -111,7 +111,7 @@ describe('nobody else can have put it there', () => {
   ]
 
   test.each(ROWS)('%s', async (_, path, changes, reason) => {
-    const why = whyForeignWay(await wayIn(changes, path), ME)
+    const why = whyForeignPath(await wayIn(changes, path), ME)
     if (reason === null) expect(why).toBeNull()
     else expect(why).toContain(reason)
   })
@@ -126,7 +126,7 @@ describe('the folders above', () => {
     [
       'of a group with others in it',
       { '/home': 'd 0775 0:100' },
-      'The group 100 can rename what is in /home (mode 0775).',
+      'The group 100 can rename files in /home (mode 0775).',
     ],
     ['sticky, of such a group', { '/home': 'd 1775 0:100' }, null],
     ['of another user', { '/home/me': 'd 0755 1001:0' }, '/home/me belongs to another user (uid 1001)'],
@@ -138,7 +138,7 @@ describe('the folders above', () => {
     }
   })
 
-  test('that everybody can rename things in are found, also on the way through a link', async () => {
+  test('in which everybody can rename files are found, also behind a link', async () => {
     expect(openFolderAbove(await wayIn({ '/home': 'd 0777 0:0' }, '/home/me/acme'))?.path).toBe('/home')
     const linked = { '/var': 'd 0777 0:0', '/var/pki': 'l 0:0 /home/me' }
     expect(openFolderAbove(await wayIn(linked, '/var/pki/acme'))?.path).toBe('/var')
@@ -176,29 +176,32 @@ describe('a PKI directory, on a disk with other users', () => {
     return { disk, files, directory: ownedDirectory(files, PKI) }
   }
 
-  test('that is ours: it is used, and its module loaded', async () => {
+  test('that is ours is used, and its module loaded', async () => {
     const { files, directory } = await scene()
     expect(await directory.check()).toBe('ready')
     expect(await whyForeignDirectory(files, PKI)).toBeNull()
-    expect(await directory.whyNotLoad('state', '/usr/lib/module.so')).toBeNull()
+    expect(await directory.whyNotLoadable('state', '/usr/lib/module.so')).toBeNull()
   })
 
   const FOREIGN = ['', '/.fpki', '/.fpki/history', '/.fpki/state.json', '/.fpki/journal.jsonl', '/.fpki/log.jsonl']
-  test.each(FOREIGN.map((name) => PKI + name))('whose %s is another’s or open is not used', async (path) => {
-    for (const owner of [
-      { uid: 1001, mode: 0o700 },
-      { uid: 1000, mode: 0o777 },
-      { uid: 1000, mode: 0o770 },
-    ]) {
-      const { disk, files, directory } = await scene()
-      disk.give(path, owner)
-      expect(await whyForeignDirectory(files, PKI)).toContain(path)
-      await expect(directory.check()).rejects.toMatchObject({ code: 'ERR_PERMISSIONS' })
-    }
-  })
+  test.each(FOREIGN.map((name) => PKI + name))(
+    'whose %s belongs to others or is writable by others is not used',
+    async (path) => {
+      for (const owner of [
+        { uid: 1001, mode: 0o700 },
+        { uid: 1000, mode: 0o777 },
+        { uid: 1000, mode: 0o770 },
+      ]) {
+        const { disk, files, directory } = await scene()
+        disk.give(path, owner)
+        expect(await whyForeignDirectory(files, PKI)).toContain(path)
+        await expect(directory.check()).rejects.toMatchObject({ code: 'ERR_PERMISSIONS' })
+      }
+    },
+  )
 
   test.each([PKI, '/home/me', '/home', `${PKI}/.fpki`, `${PKI}/.fpki/state.json`, '/usr/lib', '/usr/lib/module.so'])(
-    'no module is loaded when %s is another’s or open',
+    'no module is loaded when %s belongs to others or is writable by others',
     async (path) => {
       for (const owner of [
         { uid: 1001, mode: 0o700 },
@@ -207,7 +210,7 @@ describe('a PKI directory, on a disk with other users', () => {
       ]) {
         const { disk, directory } = await scene()
         disk.give(path, owner)
-        expect(await directory.whyNotLoad('state', '/usr/lib/module.so')).toContain(path)
+        expect(await directory.whyNotLoadable('state', '/usr/lib/module.so')).toContain(path)
       }
     },
   )
@@ -226,6 +229,6 @@ describe('a PKI directory, on a disk with other users', () => {
     disk.give('/proc', { uid: 0, mode: 0o555 })
     await files.create('/home/me/other/factory_ca.pem', '', 0o400)
     if (module.startsWith('/home')) await files.create(module, '', 0o644)
-    expect(await directory.whyNotLoad('state', module)).toContain(reason)
+    expect(await directory.whyNotLoadable('state', module)).toContain(reason)
   })
 })

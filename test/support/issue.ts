@@ -1,6 +1,6 @@
 import { randomBytes, sign } from 'node:crypto'
 import { thisMachine } from '../../src/machine/index.js'
-import { readCsr } from '../../src/pki/csr.js'
+import { parseAndVerifyCsr } from '../../src/pki/csr.js'
 import { type AcceptedCsr, acceptCsr, type CsrPolicy } from '../../src/pki/csr-policy.js'
 import { parseDer } from '../../src/pki/der.js'
 import { type Name, readName } from '../../src/pki/name.js'
@@ -98,7 +98,7 @@ export async function newDeviceCa(root: Authority, unusual: Unusual = {}, signer
 
 /** What the policy says of a PEM request for `profile`. */
 export function accept(csr: string, profile: Profile, takenKeys: CsrPolicy['takenKeys'] = []) {
-  return acceptCsr(readCsr(csr, 'the-csr'), {
+  return acceptCsr(parseAndVerifyCsr(csr, 'the-csr'), {
     what: 'the-csr',
     profile,
     factory: FACTORY,

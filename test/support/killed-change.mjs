@@ -49,7 +49,7 @@ const server = process.env.FPKI_TEST_API === undefined ? null : JSON.parse(proce
 const connection = server && {
   ...{ url: server.url, cacert: server.cacert, proxy: null, noProxy: '', insecure: false, extraHeaders: {} },
   timeoutMilliseconds: 30_000,
-  proof: { kind: 'token', header: 'OSF-TOKEN', token: server.token },
+  credentials: { kind: 'token', header: 'OSF-TOKEN', token: server.token },
 }
 const real =
   server === null

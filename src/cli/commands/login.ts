@@ -1,11 +1,11 @@
 import { baseUrl, readApi } from '../../config/api-choice.js'
-import { fioctlOf, serverUrl, tokenProof, wayTo } from '../../config/connection.js'
+import { fioctlOf, serverUrl, tokenCredentials, transportOf } from '../../config/connection.js'
 import { readLogins, writeLogin } from '../../config/logins.js'
 import type { Settings } from '../../config/model.js'
 import { clientOf } from '../../config/oauth.js'
 import { resolveSettings } from '../../config/resolve.js'
 import { FpkiError } from '../../errors.js'
-import { oauthTokensOn, thisMachine } from '../../machine/index.js'
+import { requestOAuthTokens, thisMachine } from '../../machine/index.js'
 import { readableByOthers, readSecretFile } from '../../secret.js'
 import type { CommonFlags } from '../options.js'
 import { type Io, printable, printJson, printText, progressOn } from '../output.js'
@@ -77,7 +77,7 @@ function requireOneKind({ token, tokenFile, clientId, clientSecretFile, oauthUrl
 
 async function tokenLogin({ tokenFile, ...flags }: LoginFlags, settings: Settings, io: Io) {
   const token = await secret('token', tokenFile, '--token-file', flags, io)
-  tokenProof(token, tokenFile ?? 'the prompt', settings)
+  tokenCredentials(token, tokenFile ?? 'the prompt', settings)
   return { token }
 }
 
@@ -86,8 +86,8 @@ async function clientLogin({ clientId, clientSecretFile, oauthUrl, ...flags }: L
   const url = oauthUrl === undefined ? {} : { url: baseUrl(oauthUrl, '--oauth-url') }
   const client_secret = await secret('client secret', clientSecretFile, '--client-secret-file', flags, io)
   const client = clientOf({ client_id: clientId, client_secret, ...url }, 'fpki login')
-  const way = { ...wayTo(settings), insecure: false }
-  return { client, tokens: await oauthTokensOn(thisMachine(io.machine), way, client, io.signal) }
+  const transport = { ...transportOf(settings), insecure: false }
+  return { client, tokens: await requestOAuthTokens(thisMachine(io.machine), transport, client, io.signal) }
 }
 
 async function secret(

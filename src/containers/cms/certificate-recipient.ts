@@ -30,7 +30,7 @@ import { oid } from '../../pki/oids.js'
 import { type PublicKey, readPublicKey } from '../../pki/public-key.js'
 import type { Curve, Random } from '../../ports.js'
 
-/** A certificate that a backup is made for. */
+/** A certificate for which a backup is encrypted. */
 export interface EnvelopeRecipient {
   readonly der: Uint8Array
   readonly publicKey: PublicKey
@@ -40,8 +40,8 @@ const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }
 /** RFC 3394, 2.2.3.1. */
 const WRAP_IV = Buffer.alloc(8, 0xa6)
 
-/** `contentKey` (secret) for whoever has the key of a certificate: RSA-OAEP (RFC 4056) or ECDH (RFC 5753). */
-export function forCertificate(
+/** Encrypts `contentKey` (secret) for a certificate: RSA-OAEP (RFC 4056) or ECDH (RFC 5753). */
+export function encryptForCertificate(
   contentKey: Uint8Array,
   { der, publicKey }: EnvelopeRecipient,
   random: Random,
@@ -53,12 +53,15 @@ export function forCertificate(
     : agreement(contentKey, publicKey.key, publicKey.curve, name, random)
 }
 
-/** The content key, by a private key (secret); null: it is not for that key. */
-export function byPrivateKey(info: KeyTransRecipientInfo | KeyAgreeRecipientInfo, key: KeyObject): Buffer | null {
+/** Decrypts the content key with a private key (secret); null when it is not for that key. */
+export function decryptWithPrivateKey(
+  info: KeyTransRecipientInfo | KeyAgreeRecipientInfo,
+  key: KeyObject,
+): Buffer | null {
   try {
     return info instanceof KeyTransRecipientInfo ? byTransport(info, key) : byAgreement(info, key)
   } catch {
-    // Not for this key, or changed: neither opens it, and what OpenSSL says of it tells nobody more.
+    // Another recipient's, or modified; OpenSSL does not distinguish the two.
     return null
   }
 }
@@ -87,14 +90,14 @@ function agreement(
   name: IssuerAndSerialNumber,
   random: Random,
 ): KeyAgreeRecipientInfo {
-  const own = random.ecKeyPair(curve)
-  const kek = agreedKey(own.privateKey, publicKey)
+  const ephemeral = random.ecKeyPair(curve)
+  const kek = deriveKek(ephemeral.privateKey, publicKey)
   const cipher = createCipheriv('id-aes256-wrap', kek, WRAP_IV)
   const encryptedKey = new OctetString({ valueHex: octets(Buffer.concat([cipher.update(contentKey), cipher.final()])) })
   const rid = new KeyAgreeRecipientIdentifier({ variant: 1, value: name })
   return new KeyAgreeRecipientInfo({
     version: 3,
-    originator: new OriginatorIdentifierOrKey({ variant: 3, value: originator(own.publicKey) }),
+    originator: new OriginatorIdentifierOrKey({ variant: 3, value: originator(ephemeral.publicKey) }),
     keyEncryptionAlgorithm: new AlgorithmIdentifier({
       algorithmId: oid('dhSinglePass-stdDH-sha256kdf'),
       algorithmParams: wrapAlgorithm().toSchema(),
@@ -110,26 +113,26 @@ function byAgreement({ originator: from, recipientEncryptedKeys }: KeyAgreeRecip
   if (key.asymmetricKeyType !== 'ec' || !(from.value instanceof OriginatorPublicKey) || encryptedKey === null)
     return null
   // The point stands for itself: its curve is that of our key, or it is not for us.
-  const ours = readPublicKey(createPublicKey(key).export({ format: 'der', type: 'spki' }))
-  const [algorithm] = sequenceMembers(parseDer(ours.spki), 2)
-  const theirs = sequence(rawDer(algorithm), bitString(from.value.publicKey.valueBlock.valueHexView))
-  const publicKey = createPublicKey({ key: Buffer.from(theirs), format: 'der', type: 'spki' })
-  const decipher = createDecipheriv('id-aes256-wrap', agreedKey(key, publicKey), WRAP_IV)
+  const recipientKey = readPublicKey(createPublicKey(key).export({ format: 'der', type: 'spki' }))
+  const [algorithm] = sequenceMembers(parseDer(recipientKey.spki), 2)
+  const originatorSpki = sequence(rawDer(algorithm), bitString(from.value.publicKey.valueBlock.valueHexView))
+  const publicKey = createPublicKey({ key: Buffer.from(originatorSpki), format: 'der', type: 'spki' })
+  const decipher = createDecipheriv('id-aes256-wrap', deriveKek(key, publicKey), WRAP_IV)
   return Buffer.concat([decipher.update(encryptedKey.valueBlock.valueHexView), decipher.final()])
 }
 
 function originator(publicKey: KeyObject): OriginatorPublicKey {
   const spki = fromBER(octets(publicKey.export({ format: 'der', type: 'spki' }))).result
   const [, point] = 'value' in spki.valueBlock ? (spki.valueBlock.value as unknown[]) : []
-  if (!(point instanceof BitString)) throw new TypeError('a public key without a point')
+  if (!(point instanceof BitString)) throw new TypeError('the public key has no point')
   return new OriginatorPublicKey({
     algorithm: new AlgorithmIdentifier({ algorithmId: oid('id-ecPublicKey') }),
     publicKey: new BitString({ valueHex: octets(point.valueBlock.valueHexView) }),
   })
 }
 
-/** The key that both sides come to: ANSI X9.63's derivation with SHA-256, one block of it (RFC 5753, 7.2). */
-function agreedKey(privateKey: KeyObject, publicKey: KeyObject): Buffer {
+/** The key encryption key of ECDH: one block of the ANSI X9.63 KDF with SHA-256 (RFC 5753, 7.2). */
+function deriveKek(privateKey: KeyObject, publicKey: KeyObject): Buffer {
   const shared = new ECCCMSSharedInfo({
     keyInfo: wrapAlgorithm(),
     suppPubInfo: new OctetString({ valueHex: Uint8Array.of(0, 0, 1, 0) }),
@@ -147,7 +150,7 @@ function wrapAlgorithm(): AlgorithmIdentifier {
   return new AlgorithmIdentifier({ algorithmId: oid('aes256-wrap') })
 }
 
-/** What asn1js takes: octets with a buffer of their own. */
+/** Copies octets into a buffer of their own, as asn1js requires. */
 function octets(value: Uint8Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(value)
 }

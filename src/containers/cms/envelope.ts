@@ -13,34 +13,33 @@ import {
 import { KeyAgreeRecipientInfo, KeyTransRecipientInfo, PasswordRecipientinfo, RecipientInfo } from 'pkijs'
 import { oid } from '../../pki/oids.js'
 import type { EncryptionPorts } from '../../ports.js'
-import { byPrivateKey, type EnvelopeRecipient, forCertificate } from './certificate-recipient.js'
-import { byPassphrase, checkPasswordCost, forPassphrase } from './password-recipient.js'
+import { decryptWithPrivateKey, type EnvelopeRecipient, encryptForCertificate } from './certificate-recipient.js'
+import { checkPasswordCost, decryptWithPassphrase, encryptForPassphrase } from './password-recipient.js'
 
 /**
- * CMS AuthEnvelopedData (RFC 5083) with AES-256-GCM (RFC 5084): what `openssl cms -decrypt` opens, and what no flipped bit
- * of the content gets through. The tag does not cover the list of recipients, so the content is to name its digest; the
- * rest is compared octet by octet with what fpki writes.
+ * CMS AuthEnvelopedData (RFC 5083) with AES-256-GCM (RFC 5084), which `openssl cms -decrypt` opens. The tag does not cover
+ * the recipients, so the content must include their digest; everything else must equal what fpki would write.
  */
 export interface Envelope {
-  /** SHA-256 of the RecipientInfos, lower-case hex: the content must have it in it. */
+  /** SHA-256 of the RecipientInfos, lower-case hex, for inclusion in the content. */
   readonly recipients: string
-  /** The whole file, DER, with `content` (secret) in it. Once only: the key and the nonce are for one content. */
+  /** Encrypts `content` (secret) and returns the whole file, DER. May be called once: the key is for one content. */
   seal(content: Uint8Array): Uint8Array
-  /** The content of such a file, by the key in memory: no recipient's secret is needed. */
+  /** Decrypts such a file with the key in memory, without any recipient's secret. */
   reopen(file: Uint8Array): OpenedEnvelope
 }
 
-/** What was in an envelope. */
+/** A decrypted envelope. */
 export interface OpenedEnvelope {
   /** Secret. */
   readonly content: Buffer
-  /** As {@link Envelope.recipients}; whoever reads the content must compare it. */
+  /** As {@link Envelope.recipients}; callers must compare it with the digest in the content. */
   readonly recipients: string
 }
 
-/** Who may open an envelope. */
+/** The recipients of an envelope. */
 export interface Recipients {
-  /** Secret; null: nobody by a passphrase. */
+  /** Secret; null for no passphrase recipient. */
   readonly passphrase: string | null
   readonly certificates: readonly EnvelopeRecipient[]
 }
@@ -63,14 +62,14 @@ interface Parts {
 const NONCE = 12
 const TAG = 16
 
-/** A new envelope for `recipients`, of whom there must be one. */
+/** Creates an envelope for at least one recipient. */
 export function newEnvelope({ passphrase, certificates }: Recipients, ports: EncryptionPorts): Envelope {
   const { random } = ports
   const key = random.bytes(32)
   const infos = [
-    ...(passphrase === null ? [] : [recipientInfo(4, forPassphrase(key, passphrase, ports))]),
+    ...(passphrase === null ? [] : [recipientInfo(4, encryptForPassphrase(key, passphrase, ports))]),
     ...certificates.map((certificate) => {
-      const info = forCertificate(key, certificate, random)
+      const info = encryptForCertificate(key, certificate, random)
       return recipientInfo(info instanceof KeyTransRecipientInfo ? 1 : 2, info)
     }),
   ].sort(Buffer.compare)
@@ -81,26 +80,26 @@ export function newEnvelope({ passphrase, certificates }: Recipients, ports: Enc
       const nonce = random.bytes(NONCE)
       const cipher = createCipheriv('aes-256-gcm', key, nonce)
       const encrypted = Buffer.concat([cipher.update(content), cipher.final()])
-      return written({ recipients, nonce, encrypted, tag: cipher.getAuthTag() })
+      return encodeEnvelope({ recipients, nonce, encrypted, tag: cipher.getAuthTag() })
     },
-    reopen: (file) => decrypted(partsOf(file), key),
+    reopen: (file) => decrypted(parseEnvelope(file), key),
   }
 }
 
-/** Can it be opened with a passphrase, with a private key? Throws a plain Error when it is no envelope of fpki's. */
-export function waysToOpen(file: Uint8Array): { readonly passphrase: boolean; readonly key: boolean } {
-  const infos = infosOf(partsOf(file))
+/** Whether a passphrase, and whether a private key, can open an envelope. Throws a plain Error for other files. */
+export function openingMethods(file: Uint8Array): { readonly passphrase: boolean; readonly key: boolean } {
+  const infos = recipientInfosOf(parseEnvelope(file))
   const isPassword = (info: unknown) => info instanceof PasswordRecipientinfo
   return { passphrase: infos.some(isPassword), key: !infos.every(isPassword) }
 }
 
 /**
- * Opens an envelope; null: the secret does not open it. Rejects with a plain Error when it is broken, or not of fpki's
- * kind, and with the reason of the signal.
+ * Opens an envelope; null when the secret is the wrong one. Rejects with a plain Error when the file is malformed or was not
+ * written by fpki, and with the reason of the signal.
  */
 export async function openEnvelope(file: Uint8Array, opener: Opener): Promise<OpenedEnvelope | null> {
-  const parts = partsOf(file)
-  for (const info of infosOf(parts)) {
+  const parts = parseEnvelope(file)
+  for (const info of recipientInfosOf(parts)) {
     const key = await contentKeyOf(info, opener)
     if (key !== null) return decrypted(parts, key)
   }
@@ -109,10 +108,10 @@ export async function openEnvelope(file: Uint8Array, opener: Opener): Promise<Op
 
 async function contentKeyOf(info: unknown, opener: Opener): Promise<Buffer | null> {
   if (info instanceof PasswordRecipientinfo) {
-    return 'passphrase' in opener ? byPassphrase(info, opener.passphrase, opener.signal) : null
+    return 'passphrase' in opener ? decryptWithPassphrase(info, opener.passphrase, opener.signal) : null
   }
   const isForKey = info instanceof KeyTransRecipientInfo || info instanceof KeyAgreeRecipientInfo
-  return isForKey && 'key' in opener ? byPrivateKey(info, opener.key) : null
+  return isForKey && 'key' in opener ? decryptWithPrivateKey(info, opener.key) : null
 }
 
 function decrypted({ recipients, nonce, encrypted, tag }: Parts, key: Uint8Array): OpenedEnvelope {
@@ -121,7 +120,7 @@ function decrypted({ recipients, nonce, encrypted, tag }: Parts, key: Uint8Array
   try {
     decipher.final()
   } catch {
-    throw new Error('it was changed or is damaged')
+    throw new Error('it was modified or is damaged')
   }
   return { content, recipients: digestOf(recipients) }
 }
@@ -130,8 +129,8 @@ function recipientInfo(variant: number, value: RecipientInfoValue): Buffer {
   return Buffer.from(new RecipientInfo({ variant, value }).toSchema().toBER())
 }
 
-/** ContentInfo with AuthEnvelopedData: version 0, recipients, content and tag; no attributes. */
-function written({ recipients, nonce, encrypted, tag }: Parts): Uint8Array {
+/** ContentInfo with AuthEnvelopedData: version 0, recipients, content and tag, without attributes. */
+function encodeEnvelope({ recipients, nonce, encrypted, tag }: Parts): Uint8Array {
   const octetString = (value: Uint8Array) => new OctetString({ valueHex: octetsOf(value) })
   const gcm = new Sequence({ value: [octetString(nonce), new Integer({ value: TAG })] })
   const algorithm = new Sequence({ value: [new ObjectIdentifier({ value: oid('aes256-GCM') }), gcm] })
@@ -145,9 +144,9 @@ function written({ recipients, nonce, encrypted, tag }: Parts): Uint8Array {
   return octets(new Sequence({ value: [type, explicit] }))
 }
 
-/** The parts of a file that is written as {@link written} writes it, octet by octet. */
-function partsOf(file: Uint8Array): Parts {
-  // asn1js takes no more than 16 MB of its own accord; how large a file may be is said where it is read.
+/** The parts of a file that is encodeEnvelope as {@link encodeEnvelope} writes it, octet by octet. */
+function parseEnvelope(file: Uint8Array): Parts {
+  // asn1js limits input to 16 MB by default; callers limit the size of the file.
   const [, content] = members(fromBER(octetsOf(file), { maxContentLength: file.length }).result)
   const [enveloped] = members(content)
   const [, recipients, data, tag] = members(enveloped)
@@ -160,33 +159,33 @@ function partsOf(file: Uint8Array): Parts {
     tag: primitive(tag),
   }
   const isOurs = parts.nonce.length === NONCE && parts.tag.length === TAG
-  if (isOurs && Buffer.from(written(parts)).equals(file)) return parts
-  throw new Error('it is not a backup of fpki, or was changed or cut off')
+  if (isOurs && Buffer.from(encodeEnvelope(parts)).equals(file)) return parts
+  throw new Error('it is not an fpki backup, or it was modified or truncated')
 }
 
-function infosOf({ recipients }: Parts): readonly unknown[] {
+function recipientInfosOf({ recipients }: Parts): readonly unknown[] {
   const infos = members(fromBER(octetsOf(recipients)).result).map((schema) => new RecipientInfo({ schema }).value)
   checkPasswordCost(infos)
   return infos
 }
 
-/** The members of a constructed value; none of anything else. */
+/** The members of a constructed value; empty for others. */
 function members(value: AsnType | undefined): readonly AsnType[] {
   return value instanceof Constructed ? value.valueBlock.value : []
 }
 
-/** The content of a primitive value. Throws a plain Error when it is another. */
+/** The content of a primitive value. Throws a plain Error for others. */
 function primitive(value: AsnType | undefined): Uint8Array {
   if (value instanceof OctetString || value instanceof Primitive) return value.valueBlock.valueHexView
-  throw new Error('it is not a backup of fpki, or was cut off')
+  throw new Error('it is not an fpki backup, or it was truncated')
 }
 
-/** DER; empty for what is not there. */
+/** DER; empty for a missing value. */
 function octets(value: AsnType | undefined): Uint8Array {
   return new Uint8Array(value?.toBER() ?? [])
 }
 
-/** What asn1js takes: octets with a buffer of their own. */
+/** Copies octets into a buffer of their own, as asn1js requires. */
 function octetsOf(value: Uint8Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(value)
 }

@@ -10,16 +10,16 @@ const BLOCK = 16
 const KEY = 32
 
 /**
- * `contentKey` for whoever knows `passphrase` (both secret): a PasswordRecipientInfo (RFC 5652, 6.2.4) after RFC 3211.
- * pkijs itself wraps with AES key wrap, which OpenSSL does not open.
+ * Encrypts `contentKey` with `passphrase` (both secret): a PasswordRecipientInfo (RFC 5652, 6.2.4) as in RFC 3211. pkijs's
+ * own implementation uses AES key wrap, which OpenSSL cannot open.
  */
-export function forPassphrase(
+export function encryptForPassphrase(
   contentKey: Uint8Array,
   passphrase: string,
   { random, passphraseRounds }: EncryptionPorts,
 ): PasswordRecipientinfo {
   const [salt, iv] = [random.bytes(BLOCK), random.bytes(BLOCK)]
-  const wrapped = wrap(contentKey, derived(passphrase, salt, passphraseRounds), iv, random)
+  const wrapped = wrap(contentKey, derivePassphraseKey(passphrase, salt, passphraseRounds), iv, random)
   const prf = new AlgorithmIdentifier({ algorithmId: oid('hmacWithSHA256'), algorithmParams: new Null() })
   const derivation = new PBKDF2Params({
     salt: new OctetString({ valueHex: salt }),
@@ -39,10 +39,10 @@ export function forPassphrase(
 }
 
 /**
- * The content key, by the passphrase; null: it does not open it. Rejects with a plain Error when fpki did not write it or
- * it costs too much, and with the reason of `signal` when that is aborted.
+ * Decrypts the content key; null when the passphrase is wrong. Rejects with a plain Error when fpki did not write it or the
+ * derivation costs too much, and with the reason of `signal` when that is aborted.
  */
-export async function byPassphrase(
+export async function decryptWithPassphrase(
   info: PasswordRecipientinfo,
   passphrase: string,
   signal: AbortSignal | undefined,
@@ -50,30 +50,29 @@ export async function byPassphrase(
   const { keyEncryptionAlgorithm, encryptedKey } = info
   const derivation = derivationOf(info)
   const cipher = new AlgorithmIdentifier({ schema: keyEncryptionAlgorithm.algorithmParams })
-  const known = keyEncryptionAlgorithm.algorithmId === oid('PWRI-KEK') && cipher.algorithmId === oid('aes256-CBC')
-  if (!known) throw new Error('its passphrase is used in an unknown way')
+  const isSupported = keyEncryptionAlgorithm.algorithmId === oid('PWRI-KEK') && cipher.algorithmId === oid('aes256-CBC')
+  if (!isSupported) throw new Error('its key encryption algorithm is not supported')
   const key = await deriveKey(derivation, passphrase, KEY, signal)
   return unwrap(octetsOf(encryptedKey), key, octetsOf(cipher.algorithmParams))
 }
 
 /**
- * Refuses recipients that would keep the machine busy, before anybody is asked for a passphrase: anybody can add them
- * without knowing a secret. Throws a plain Error.
+ * Refuses expensive recipients before prompting for a passphrase: adding one takes no secret. Throws a plain Error.
  */
 export function checkPasswordCost(infos: readonly unknown[]): void {
   const passwords = infos.filter((info) => info instanceof PasswordRecipientinfo)
   passwords.forEach(derivationOf)
-  if (passwords.length > 1) throw new Error('it is made for more than one passphrase, which fpki never does')
+  if (passwords.length > 1) throw new Error('it has more than one passphrase recipient, which fpki never writes')
 }
 
-/** What a passphrase costs, within limits. Throws a plain Error. */
+/** The key derivation of a recipient, within limits. Throws a plain Error. */
 function derivationOf({ keyDerivationAlgorithm }: PasswordRecipientinfo): KeyDerivation {
-  if (keyDerivationAlgorithm === undefined) throw new Error('it names no key derivation')
+  if (keyDerivationAlgorithm === undefined) throw new Error('it has no key derivation algorithm')
   const der = new Uint8Array(keyDerivationAlgorithm.toSchema().toBER())
   return readKeyDerivation(parseDer(der), KEY)
 }
 
-function derived(passphrase: string, salt: Uint8Array, rounds: number): Buffer {
+function derivePassphraseKey(passphrase: string, salt: Uint8Array, rounds: number): Buffer {
   return pbkdf2Sync(passphrase, salt, rounds, KEY, 'sha256')
 }
 
@@ -82,22 +81,22 @@ function octetsOf(value: unknown): Uint8Array {
   throw new Error('an OCTET STRING is missing')
 }
 
-/** RFC 3211, 2.3.1: length, check octets, key and padding, encrypted twice in one chain. */
+/** RFC 3211, 2.3.1: length, check octets, key and padding, encrypted twice in one CBC chain. */
 function wrap(contentKey: Uint8Array, key: Buffer, iv: Uint8Array, random: Random): Buffer {
   const head = Buffer.of(contentKey.length, ...checkOctets(contentKey))
-  const filled = head.length + contentKey.length
-  const plain = Buffer.concat([head, contentKey, random.bytes(Math.ceil(filled / BLOCK) * BLOCK - filled)])
+  const length = head.length + contentKey.length
+  const plain = Buffer.concat([head, contentKey, random.bytes(Math.ceil(length / BLOCK) * BLOCK - length)])
   const cipher = createCipheriv('aes-256-cbc', key, iv).setAutoPadding(false)
   return cipher.update(cipher.update(plain))
 }
 
 /** RFC 3211, 2.3.2. */
 function unwrap(wrapped: Uint8Array, key: Buffer, iv: Uint8Array): Buffer | null {
-  const whole = wrapped.length >= 2 * BLOCK && wrapped.length % BLOCK === 0 && iv.length === BLOCK
-  if (!whole) throw new Error('its wrapped key is broken')
+  const isWellFormed = wrapped.length >= 2 * BLOCK && wrapped.length % BLOCK === 0 && iv.length === BLOCK
+  if (!isWellFormed) throw new Error('its wrapped key is malformed')
   const decrypt = (input: Uint8Array, from: Uint8Array) =>
     createDecipheriv('aes-256-cbc', key, from).setAutoPadding(false).update(input)
-  // The last block of the inner layer is what the outer layer began with.
+  // The last block of the inner layer is the IV of the outer one.
   const last = decrypt(wrapped.subarray(-BLOCK), wrapped.subarray(-2 * BLOCK, -BLOCK))
   const plain = decrypt(decrypt(wrapped, last), iv)
   const contentKey = plain.subarray(4, 4 + KEY)

@@ -1,6 +1,6 @@
 import { FpkiError } from '../../errors.js'
 import { checkFactoryName } from '../../factory-name.js'
-import { readCsr } from '../../pki/csr.js'
+import { parseAndVerifyCsr } from '../../pki/csr.js'
 import { provesPossession } from '../../pki/possession.js'
 import { sameKey } from '../../pki/public-key.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
@@ -9,7 +9,7 @@ import { checkAbsolute } from '../../storage/absolute-path.js'
 import type { FactoryCertificates } from '../api.js'
 import { type FactoryState, factoryFolder, keyPath, readState } from './state.js'
 
-/** What a device gateway needs of an embedded factory. */
+/** What a device gateway needs from an embedded factory. */
 export interface GatewayMaterial {
   readonly certificates: FactoryCertificates
   readonly tls: Certificate
@@ -17,8 +17,8 @@ export interface GatewayMaterial {
   readonly tlsKey: string
 }
 
-/** Where an embedded factory is, and how its keys are opened. */
-export interface GatewaySource {
+/** The location of an embedded factory, and how to open its keys. */
+interface GatewaySource {
   readonly stateDirectory: string
   readonly factory: string
   readonly files: DurableFiles
@@ -26,18 +26,17 @@ export interface GatewaySource {
 }
 
 /**
- * The certificates of an embedded factory, with the key of its tls-crt. No Factory API gives the key away; this reads it
- * where the embedded one keeps it. Nothing is written.
+ * Reads the certificates of an embedded factory and the key of its tls-crt, which no Factory API exposes. Writes nothing.
  *
- * @throws FpkiError ERR_NOT_INITIALIZED without a PKI or a tls-crt; ERR_BAD_FILE, ERR_BAD_KEY when the state does not hold
+ * @throws FpkiError ERR_NOT_INITIALIZED without a PKI or a tls-crt; ERR_BAD_FILE, ERR_BAD_KEY when the state is damaged
  */
 export async function readGateway(source: GatewaySource): Promise<GatewayMaterial> {
   const { stateDirectory, factory, files } = source
   checkAbsolute(stateDirectory, 'state directory')
   const folder = factoryFolder(stateDirectory, checkFactoryName(factory, 'the caller'))
-  const isThere = (await files.list(folder)) !== null
-  if (isThere) await files.checkDirectory(folder)
-  const state = isThere ? await readState(files, folder, factory) : null
+  const exists = (await files.list(folder)) !== null
+  if (exists) await files.checkDirectory(folder)
+  const state = exists ? await readState(files, folder, factory) : null
   const certificates = state?.certificates ?? null
   if (state === null || certificates === null || certificates.tlsCrt === null) throw noGateway(factory)
   const tls = readPemCertificate(certificates.tlsCrt, 'tls-crt')
@@ -50,22 +49,24 @@ async function readTlsKey(
   { csrs }: FactoryState,
   { publicKey }: Certificate,
 ): Promise<string> {
-  const made = csrs.findLast(({ kind, csr }) => kind === 'tls' && sameKey(readCsr(csr, 'tls-csr').publicKey, publicKey))
-  const path = made === undefined ? null : keyPath(folder, made.kind, made.generation)
+  const stored = csrs.findLast(
+    ({ kind, csr }) => kind === 'tls' && sameKey(parseAndVerifyCsr(csr, 'tls-csr').publicKey, publicKey),
+  )
+  const path = stored === undefined ? null : keyPath(folder, stored.kind, stored.generation)
   const pem = path === null ? null : await files.read(path, 16_384)
   const isItsKey = pem !== null && (await provesPossession(await openKey(pem, path ?? ''), publicKey.spki))
   if (isItsKey) return pem
   throw new FpkiError(
     'ERR_BAD_KEY',
     `${path ?? folder} is not the key of tls-crt.`,
-    'Put it back from a backup, or make a new one with `fpki ca rotate-tls DIR`, DIR being its PKI directory.',
+    'Restore it from a backup, or create a new key and certificate with `fpki ca rotate-tls DIR` (DIR is its PKI directory).',
   )
 }
 
 function noGateway(factory: string): FpkiError {
   return new FpkiError(
     'ERR_NOT_INITIALIZED',
-    `The embedded Factory API has no gateway certificate of a factory ${factory}.`,
-    'Make its PKI with `fpki ca create /absolute/path`, or name another factory.',
+    `The embedded Factory API has no gateway certificate for the factory ${factory}.`,
+    'Create its PKI with `fpki ca create /absolute/path`, or name another factory.',
   )
 }

@@ -9,41 +9,41 @@ import { checkAbsolute } from '../../storage/absolute-path.js'
 import { readJsonFileText } from '../../storage/json-file.js'
 import { CONFLICT, type CsrKind, type CsrOrder, type Csrs, type FactoryApi } from '../api.js'
 import { withLock } from '../lock.js'
-import { refused } from './refused.js'
+import { refusal } from './refusal.js'
 import { applyUpdate } from './rules.js'
 import {
   type FactoryState,
   factoryFolder,
   keyPath,
-  type MadeCsr,
   readState,
+  type StoredCsr,
   statePath,
   versionOf,
   writeState,
 } from './state.js'
 
-/** What the embedded Factory API is given. */
-export interface EmbeddedFactoryOptions {
-  /** Absolute; factories are kept in folders below it. Made when something is written first. */
+/** Options of the embedded Factory API. */
+interface EmbeddedFactoryOptions {
+  /** Absolute; contains a folder for each factory. Created at the first write. */
   readonly stateDirectory: string
   readonly factory: string
   /**
-   * The names that the gateway's request asks for, from toServerName: DNS names and IP addresses. Empty: `<factory>.localhost`
-   * and `localhost`.
+   * The names for the gateway's request, from toServerName: DNS names and IP addresses. Defaults to `<factory>.localhost` and
+   * `localhost` when empty.
    */
   readonly tlsNames: readonly string[]
   readonly files: DurableFiles
   readonly clock: Clock
   readonly random: Random
-  /** Makes and opens the private keys that the API keeps. */
+  /** Generates and opens the private keys of the API. */
   readonly keys: { newPem(): string; open(pem: string, what: string): Promise<Signer> }
-  /** Waits between two tries to get the lock. */
+  /** Waits between attempts to take the lock. */
   readonly sleep: (milliseconds: number) => Promise<void>
 }
 
 /**
- * A whole Factory API in a folder of this machine (docs/profile.md#embedded-api). Throws ERR_USAGE when the
- * factory's name cannot be one, or the state directory is relative.
+ * A complete Factory API in a folder of this machine (docs/profile.md#embedded-api). Throws ERR_USAGE when the
+ * name of the factory is invalid, or the state directory is relative.
  */
 export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
   checkAbsolute(options.stateDirectory, 'state directory')
@@ -78,17 +78,17 @@ export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
   }
 }
 
-/** What the embedded Factory API in a state directory is called in messages and records. */
+/** The name of the embedded Factory API of a state directory. */
 export function embeddedApiName(stateDirectory: string): string {
   return `embedded (${stateDirectory})`
 }
 
-/** Is that the name of an embedded Factory API, and not of a server? */
+/** Whether this is the name of an embedded Factory API, not of a server. */
 export function isEmbeddedApi(name: string): boolean {
   return name.startsWith('embedded (')
 }
 
-/** The names of the factories that a state directory holds, sorted. */
+/** The names of the factories in a state directory, sorted. */
 export async function embeddedFactories(files: DurableFiles, stateDirectory: string): Promise<readonly string[]> {
   const names = (await files.list(join(stateDirectory, 'factories'))) ?? []
   const contents = await Promise.all(
@@ -97,14 +97,18 @@ export async function embeddedFactories(files: DurableFiles, stateDirectory: str
   return names.filter((name, at) => isFactoryName(name) && contents[at]?.includes('factory.json'))
 }
 
-/** Does a state directory hold this factory? `factory` comes from outside. */
-export async function embeddedHas(files: DurableFiles, stateDirectory: string, factory: string): Promise<boolean> {
-  const isThere = async () => (await files.kindOf(statePath(factoryFolder(stateDirectory, factory)))) === 'file'
-  return isFactoryName(factory) && (await isThere())
+/** Whether a state directory contains this factory. `factory` is untrusted. */
+export async function hasEmbeddedFactory(
+  files: DurableFiles,
+  stateDirectory: string,
+  factory: string,
+): Promise<boolean> {
+  if (!isFactoryName(factory)) return false
+  return (await files.kindOf(statePath(factoryFolder(stateDirectory, factory)))) === 'file'
 }
 
-/** The state of a factory as it stands in its file; null: there is none. `factory` comes from outside. */
-export async function embeddedText(
+/** The text of a factory's state file; null when it does not exist. `factory` is untrusted. */
+export async function readEmbeddedState(
   files: DurableFiles,
   stateDirectory: string,
   factory: string,
@@ -115,7 +119,7 @@ export async function embeddedText(
   return readJsonFileText(files, path)
 }
 
-/** The names of a factory's gateway when nobody says them. A factory's own name may be one that DNS does not take. */
+/** The default names of a factory's gateway. The name of the factory may not be a valid DNS label. */
 function defaultTlsNames(factory: string): readonly string[] {
   return [`${factory.toLowerCase()}.localhost`, 'localhost'].filter(isDnsName)
 }
@@ -123,28 +127,29 @@ function defaultTlsNames(factory: string): readonly string[] {
 async function requestCsrs(options: EmbeddedFactoryOptions, folder: string, order: CsrOrder): Promise<Csrs> {
   let state = await stateOf(options, folder)
   await options.files.sweep(join(folder, 'keys'))
-  if (order.firstTimeInit && state.certificates !== null) throw refused(409, 'factory PKI is already initialized')
+  if (order.firstTimeInit && state.certificates !== null)
+    throw refusal(options.factory, 409, 'factory PKI is already initialized')
   const answer: Partial<Record<CsrKind, string>> = {}
   for (const kind of order.kinds) {
-    const made = (await openCsr(options, folder, state, kind)) ?? (await makeCsr(options, folder, state, kind))
-    answer[kind] = made.csr
-    if (!state.csrs.includes(made)) state = { ...state, csrs: [...state.csrs, made] }
+    const stored = (await pendingCsr(options, folder, state, kind)) ?? (await makeCsr(options, folder, state, kind))
+    answer[kind] = stored.csr
+    if (!state.csrs.includes(stored)) state = { ...state, csrs: [...state.csrs, stored] }
   }
   await writeState(options.files, folder, state)
   return answer
 }
 
 /**
- * A request that was given out and never answered is given out again: an answer that got lost leaves no spare key. A request
+ * A request without a certificate so far is returned again, so that a lost response leaves no unused key. A request
  * whose key a loss of power took is not.
  */
-async function openCsr(
+async function pendingCsr(
   options: EmbeddedFactoryOptions,
   folder: string,
   { csrs }: FactoryState,
   kind: CsrKind,
-): Promise<MadeCsr | undefined> {
-  const newest = csrs.findLast((made) => made.kind === kind)
+): Promise<StoredCsr | undefined> {
+  const newest = csrs.findLast((stored) => stored.kind === kind)
   const sameNames = newest?.names.join() === namesFor(options, csrs, kind).join()
   if (newest === undefined || newest.answered || !sameNames) return undefined
   const hasKey = (await options.files.kindOf(keyPath(folder, kind, newest.generation))) !== null
@@ -156,10 +161,10 @@ async function makeCsr(
   folder: string,
   { csrs }: FactoryState,
   kind: CsrKind,
-): Promise<MadeCsr> {
-  const generation = csrs.filter((made) => made.kind === kind).length + 1
+): Promise<StoredCsr> {
+  const generation = csrs.filter((stored) => stored.kind === kind).length + 1
   const path = keyPath(folder, kind, generation)
-  // A key without a request was left by an interrupted call; nothing has used it, and it serves now.
+  // An interrupted call may have left an unused key, which is used now.
   if ((await files.read(path, 16_384)) === null) await files.create(path, keys.newPem(), 0o600)
   const signer = await keys.open((await files.read(path, 16_384)) ?? '', path)
   const names = [...namesFor({ factory, ...options }, csrs, kind)]
@@ -168,7 +173,7 @@ async function makeCsr(
   return { kind, generation, names, csr, answered: false }
 }
 
-/** Those that were said, else those of the certificate that is in use: a server keeps its names when its key changes. */
+/** The names from the options or, by default, those of the current certificate: a new key keeps the names of the server. */
 function namesFor(
   options: { tlsNames: readonly string[]; factory: string },
   csrs: FactoryState['csrs'],
@@ -176,24 +181,24 @@ function namesFor(
 ): readonly string[] {
   if (kind === 'ca') return []
   if (options.tlsNames.length > 0) return options.tlsNames
-  const inUse = csrs.findLast((made) => made.kind === kind && made.answered)
+  const inUse = csrs.findLast((stored) => stored.kind === kind && stored.answered)
   return inUse?.names ?? defaultTlsNames(options.factory)
 }
 
-/** A commonName has 64 characters at most (RFC 5280, appendix A.1); a longer name is in subjectAltName only. */
+/** A commonName has at most 64 characters (RFC 5280, appendix A.1); longer names are only in subjectAltName. */
 function commonNameFor(kind: CsrKind, names: readonly string[]): string {
   if (kind === 'ca') return 'online-ca'
   return names.find((name) => name.length <= 64) ?? 'device-gateway'
 }
 
-/** Under the lock, so that nothing can come between this and the write. */
-function requireVersion({ certificates }: FactoryState, version: string | null): void {
+/** Called under the lock, so that nothing changes before the write. */
+function requireVersion({ factory, certificates }: FactoryState, version: string | null): void {
   if (version === null || (certificates !== null && versionOf(certificates) === version)) return
-  const hint = 'Somebody else changed it at the same time; nothing was changed by this command. Run it again.'
-  throw refused(CONFLICT, 'the certificates have changed since they were read', hint)
+  const hint = 'Somebody else changed it at the same time. Nothing was changed; run the same command again.'
+  throw refusal(factory, CONFLICT, 'the certificates have changed since they were read', hint)
 }
 
-/** The state in `folder`; when there is none, a new one with a new user id, which is not written yet. */
+/** The state in `folder`; a new one, not written yet, with a new user id if it does not exist. */
 async function stateOf({ files, factory, random }: EmbeddedFactoryOptions, folder: string): Promise<FactoryState> {
   const state = await readState(files, folder, factory)
   if (state !== null) return state
@@ -201,7 +206,7 @@ async function stateOf({ files, factory, random }: EmbeddedFactoryOptions, folde
   return { version: 1, factory, userId, csrs: [], certificates: null }
 }
 
-/** One writer a factory; another one is waited for, since every call is short. All that `work` writes is durable together. */
+/** Allows one writer for each factory; others wait, since every call is short. All that `work` writes is durable together. */
 async function locked<T>(
   options: EmbeddedFactoryOptions,
   folder: string,

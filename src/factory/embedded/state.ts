@@ -6,30 +6,30 @@ import type { DurableFiles } from '../../ports.js'
 import { readJsonFile, writeJsonFile } from '../../storage/json-file.js'
 import { CSR_KINDS, type CsrKind, type FactoryCertificates, factoryCertificates } from '../api.js'
 
-/** A key that the embedded API made, and the request for it. */
-const madeCsr = z.strictObject({
+/** A key that the embedded API generated, and its request. */
+const storedCsr = z.strictObject({
   kind: z.enum(CSR_KINDS),
-  /** 1 for the first of its kind; the key is in `keys/<kind>-<generation>.key`. */
+  /** Counts from 1 for each kind; the key is in `keys/<kind>-<generation>.key`. */
   generation: z.int().check(z.positive()),
   /** DNS names and IP addresses. */
   names: z.array(z.string()),
   csr: z.string(),
-  /** A certificate for this key was taken. */
+  /** Whether the API has received a certificate for this key. */
   answered: z.boolean(),
 })
 
-/** Everything that the embedded API knows of one factory but the private keys. */
+/** The state of one factory, except the private keys. */
 const factoryState = z.strictObject({
   version: z.literal(1),
   factory: z.string(),
-  /** 24 hex digits when made here; another API's may look otherwise. */
+  /** 24 hex digits when generated here; other APIs may use other formats. */
   userId: z.string().check(z.regex(/^[A-Za-z0-9_-]{1,57}$/)),
-  csrs: z.array(madeCsr),
-  /** null: the PKI is not configured yet. */
+  csrs: z.array(storedCsr),
+  /** null when the PKI is not configured yet. */
   certificates: z.nullable(factoryCertificates),
 })
 
-export type MadeCsr = z.infer<typeof madeCsr>
+export type StoredCsr = z.infer<typeof storedCsr>
 export type FactoryState = z.infer<typeof factoryState>
 
 /** The folder of a factory in the state directory. */
@@ -37,17 +37,17 @@ export function factoryFolder(stateDirectory: string, factory: string): string {
   return join(stateDirectory, 'factories', factory)
 }
 
-/** The file that has the state of the factory in a folder. */
+/** The state file in a factory's folder. */
 export function statePath(folder: string): string {
   return join(folder, 'factory.json')
 }
 
-/** The path of a private key that the API keeps. */
+/** The path of a private key of the API. */
 export function keyPath(folder: string, kind: CsrKind, generation: number): string {
   return join(folder, 'keys', `${kind}-${generation}.key`)
 }
 
-/** The state of `factory` in `folder`; null when there is none. Throws ERR_BAD_FILE when it is broken, ERR_PERMISSIONS when others can write it. */
+/** Reads the state of `factory` in `folder`; null when there is none. Throws ERR_BAD_FILE, ERR_PERMISSIONS. */
 export async function readState(files: DurableFiles, folder: string, factory: string): Promise<FactoryState | null> {
   const path = statePath(folder)
   await files.checkOwnFile(path)
@@ -55,20 +55,20 @@ export async function readState(files: DurableFiles, folder: string, factory: st
   if (state === null || state.factory === factory) return state
   throw new FpkiError(
     'ERR_BAD_FILE',
-    `${path} is the state of another factory, ${state.factory}.`,
-    'Nothing was changed; put it back into the folder that bears its name.',
+    `${path} is the state of another factory (${state.factory}).`,
+    'Nothing was changed. Move it back to the folder with the name of that factory.',
   )
 }
 
 /**
- * The version of what the API answers, as a strong entity tag (RFC 9110, 8.8.3). It is a digest of the content: an update
- * that was made for these certificates is right for them, whatever they were in between.
+ * The version of the certificates, as a strong entity tag (RFC 9110, 8.8.3). It is a digest: an update for these
+ * certificates is valid whenever they are current.
  */
 export function versionOf(certificates: FactoryCertificates): string {
   return `"${createHash('sha256').update(JSON.stringify(certificates)).digest('base64url')}"`
 }
 
-/** Puts `state` in the place of what was there, durably. */
+/** Replaces the state durably. */
 export function writeState(files: DurableFiles, folder: string, state: FactoryState): Promise<void> {
   return writeJsonFile(files, statePath(folder), state)
 }

@@ -7,22 +7,22 @@ import type { Clock, DurableFiles, Random } from '../../ports.js'
 import { readJsonFile, readJsonFileText, readJsonText, writeJsonFile } from '../../storage/json-file.js'
 import { type LockPorts, withLock } from '../lock.js'
 
-/** What the owner of a token may do: read only, or everything. */
+/** The scopes of tokens: read-only, or everything. */
 export const SCOPES = ['ci-read', 'ci-write'] as const
 
 /** One of {@link SCOPES}. */
 export type Scope = (typeof SCOPES)[number]
 
-/** A token as it is kept: not the token itself, which nobody can tell from its hash. */
+/** A stored token: its hash, not the token itself. */
 const storedToken = z.strictObject({
   id: z.string().check(z.regex(/^[0-9a-f]{16}$/)),
-  /** 256 random bits are in the token: a slow hash would add nothing. */
+  /** The token contains 256 random bits, so a slow hash would add nothing. */
   sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
-  /** The only factory that it is for; null: all of them. */
+  /** The only factory for which it is valid; null for all. */
   factory: z.nullable(z.string()),
   scopes: z.array(z.enum(SCOPES)),
   createdAt: z.string(),
-  /** null: it does not expire. */
+  /** null when it does not expire. */
   expiresAt: z.nullable(z.string()),
 })
 
@@ -31,23 +31,23 @@ export type StoredToken = z.infer<typeof storedToken>
 
 const tokenFile = z.strictObject({ version: z.literal(1), tokens: z.array(storedToken) })
 
-/** What the tokens of a state directory are read and written with. */
+/** The ports for reading and writing tokens. */
 export interface TokenPorts extends LockPorts {
   readonly clock: Clock
   readonly random: Random
 }
 
-/** The folder of a state directory for what only `fpki api serve` needs. */
+/** The folder in a state directory for `fpki api serve`. */
 export function serverFolder(stateDirectory: string): string {
   return join(stateDirectory, 'api')
 }
 
-/** The tokens of a state directory, in the order in which they were made. Throws ERR_BAD_FILE. */
+/** The tokens of a state directory, in order of creation. Throws ERR_BAD_FILE. */
 export async function readTokens(files: DurableFiles, stateDirectory: string): Promise<readonly StoredToken[]> {
   return (await readJsonFile(files, tokensPath(stateDirectory), tokenFile))?.tokens ?? []
 }
 
-/** Reads the tokens by their ids again and again; the file is parsed when it is another one. */
+/** Returns a function that reads the tokens by id, and parses the file only when it has changed. */
 export function tokenReader(
   files: DurableFiles,
   stateDirectory: string,
@@ -64,39 +64,42 @@ export function tokenReader(
   }
 }
 
-/** A new token; `text` is the only time that it can be seen. Throws ERR_LOCKED, ERR_BAD_FILE. */
+/** Creates a token. `text` (secret) is not stored. Throws ERR_LOCKED, ERR_BAD_FILE. */
 export async function addToken(
   ports: TokenPorts,
   stateDirectory: string,
-  wanted: Pick<StoredToken, 'factory' | 'scopes'> & { readonly expires: Date | null },
+  { factory, scopes, expires }: Pick<StoredToken, 'factory' | 'scopes'> & { readonly expires: Date | null },
 ): Promise<{ readonly text: string; readonly token: StoredToken }> {
   const id = Buffer.from(ports.random.bytes(8)).toString('hex')
   const text = `fpki_${id}_${Buffer.from(ports.random.bytes(32)).toString('base64url')}`
   const token: StoredToken = {
-    ...{ id, sha256: sha256(text).toString('hex'), factory: wanted.factory, scopes: wanted.scopes },
+    id,
+    sha256: sha256(text).toString('hex'),
+    factory,
+    scopes,
     createdAt: rfc3339(ports.clock()),
-    expiresAt: wanted.expires === null ? null : rfc3339(wanted.expires),
+    expiresAt: expires === null ? null : rfc3339(expires),
   }
   await changeTokens(ports, stateDirectory, (tokens) => [...tokens, token])
   return { text, token }
 }
 
-/** Takes a token away; it is of no use from now on. Throws ERR_USAGE when there is none with this id. */
+/** Removes a token, which is invalid from then on. Throws ERR_USAGE when no token has this id. */
 export async function removeToken(ports: TokenPorts, stateDirectory: string, id: string): Promise<StoredToken> {
-  const gone: StoredToken[] = []
+  const removed: StoredToken[] = []
   await changeTokens(ports, stateDirectory, (tokens) => {
-    gone.push(...tokens.filter((token) => token.id === id))
+    removed.push(...tokens.filter((token) => token.id === id))
     return tokens.filter((token) => token.id !== id)
   })
-  const [token] = gone
+  const [token] = removed
   if (token !== undefined) return token
-  // Whoever gives the token itself must not find it in a log.
+  // The argument may be the token itself, which must not appear in a log.
   const shown = /^[0-9a-f]{16}$/.test(id) ? ` ${id}` : ' with this id'
-  const message = `There is no token${shown} for the embedded Factory API.`
-  throw new FpkiError('ERR_USAGE', message, 'See `fpki api token list`; give the id, not the token.')
+  const message = `The embedded Factory API has no token${shown}.`
+  throw new FpkiError('ERR_USAGE', message, 'Pass the id of a token, not the token: `fpki api token list` lists them.')
 }
 
-/** The token that `text` is; null: it is none, or has expired. */
+/** The stored token of `text`; null when it is invalid or has expired. */
 export function findToken(tokens: ReadonlyMap<string, StoredToken>, text: string, now: Date): StoredToken | null {
   const [, id = ''] = /^fpki_([0-9a-f]{16})_[A-Za-z0-9_-]{43}$/.exec(text) ?? []
   const token = tokens.get(id)
@@ -104,7 +107,7 @@ export function findToken(tokens: ReadonlyMap<string, StoredToken>, text: string
   return hasExpired(token, now) ? null : token
 }
 
-/** Is it of no use any more? */
+/** Whether a token has expired. */
 export function hasExpired({ expiresAt }: StoredToken, now: Date): boolean {
   return expiresAt !== null && Date.parse(expiresAt) <= now.getTime()
 }

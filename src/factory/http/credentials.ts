@@ -1,27 +1,28 @@
 import * as z from 'zod/mini'
 import type { OAuthClient, OAuthTokens } from '../../config/oauth-client.js'
 import type { Clock } from '../../ports.js'
+import { shellWord } from '../../shell-word.js'
 import { FactoryApiError } from '../api.js'
 import { wrongMember } from '../wire.js'
 import type { HttpAnswer, Send } from './exchange.js'
 import { badAnswer, parsedJson, refusalOf } from './refusal.js'
-import { type RetryPorts, repeated } from './retry.js'
+import { type RetryPorts, withRetries } from './retry.js'
 
-/** How a caller proves to be one. */
+/** The credentials of a caller. */
 export interface Credentials {
   /** The headers to send along. Secret. */
   headers(): Promise<Readonly<Record<string, string>>>
-  /** The server took them no longer: true, when there are new ones to try. */
+  /** Called after a 401; true when new credentials are available. */
   renew(): Promise<boolean>
 }
 
-/** What getting tokens works with. */
+/** The ports for requesting tokens. */
 export interface OAuthPorts extends RetryPorts {
   readonly send: Send
   readonly userAgent: string
 }
 
-/** One header that does not change; null: none. */
+/** One constant header; null for none. */
 export function fixedCredentials(header: { readonly name: string; readonly value: string } | null): Credentials {
   return {
     headers: async () => (header === null ? {} : { [header.name]: header.value }),
@@ -30,17 +31,17 @@ export function fixedCredentials(header: { readonly name: string; readonly value
 }
 
 /**
- * OAuth client credentials: new tokens are got before the old ones expire, and once after a 401, and kept with `save`.
+ * OAuth client credentials. Tokens are renewed before they expire, and once after a 401, and stored with `save`.
  *
- * @param held what the last run kept; null: nothing
+ * @param stored the tokens of an earlier run, if any
  */
 export function oauthCredentials(
   client: OAuthClient,
-  held: OAuthTokens | null,
+  stored: OAuthTokens | null,
   ports: OAuthPorts,
   save: (tokens: OAuthTokens) => Promise<void>,
 ): Credentials {
-  const state = { tokens: held, isFresh: false }
+  const state = { tokens: stored, isFresh: false }
   const getNew = async () => {
     state.tokens = await newTokens(client, state.tokens?.refreshToken ?? null, ports)
     state.isFresh = true
@@ -53,7 +54,7 @@ export function oauthCredentials(
       return { Authorization: `Bearer ${Buffer.from(tokens.accessToken).toString('base64')}` }
     },
     renew: async () => {
-      // Tokens that this run got are as new as they can be.
+      // Renewing again would not help.
       if (state.isFresh) return false
       await getNew()
       return true
@@ -61,7 +62,7 @@ export function oauthCredentials(
   }
 }
 
-/** Tokens are taken for expired a minute early, so that they last for a request. */
+/** Tokens are renewed a minute early, so that they last for a request. */
 const SPARE_SECONDS = 60
 
 function isOver({ created, expiresIn }: OAuthTokens, clock: Clock): boolean {
@@ -78,8 +79,8 @@ const tokenAnswer = z.object({
 })
 
 /**
- * Tokens for a client: by its refresh token, and by its own secret where there is none or where it is not taken any more.
- * Throws {@link FactoryApiError}.
+ * Requests tokens with the refresh token, or with the client's secret if there is none or it is refused. Throws
+ * {@link FactoryApiError}.
  */
 export async function newTokens(
   client: OAuthClient,
@@ -87,34 +88,38 @@ export async function newTokens(
   ports: OAuthPorts,
 ): Promise<OAuthTokens> {
   if (refreshToken !== null) {
-    const outcome = await ask(client, { grant_type: 'refresh_token', refresh_token: refreshToken }, ports)
-    if (outcome.answer === null) throw refusalOf(outcome, askedOf(client))
+    const outcome = await requestTokens(client, { grant_type: 'refresh_token', refresh_token: refreshToken }, ports)
+    if (outcome.answer === null) throw refusalOf(outcome, failedTokenCall(client))
     if (outcome.answer.status === 200) return tokensOf(outcome.answer, client, ports.clock)
   }
-  const outcome = await ask(client, { grant_type: 'client_credentials' }, ports)
+  const outcome = await requestTokens(client, { grant_type: 'client_credentials' }, ports)
   if (outcome.answer?.status === 200) return tokensOf(outcome.answer, client, ports.clock)
-  const error = refusalOf(outcome, askedOf(client))
-  // The server's own words may repeat what it was sent.
+  const error = refusalOf(outcome, failedTokenCall(client))
+  // The server's text may repeat the secret.
   const message = error.reason === null ? error.message : error.message.replace(`: ${error.reason}`, '')
-  const hint = 'Nothing was changed. Give the client id and secret again with `fpki login --client-id ID`.'
+  const hint = `Nothing was changed. Log in again: \`fpki login --client-id ${shellWord(client.clientId)}\`.`
   const isRefused = error.status >= 400 && error.status < 500 && error.status !== 429
   throw new FactoryApiError(error.status, message, isRefused ? hint : error.hint, { cause: error.cause })
 }
 
-function ask({ clientId, clientSecret, url }: OAuthClient, grant: Readonly<Record<string, string>>, ports: OAuthPorts) {
+function requestTokens(
+  { clientId, clientSecret, url }: OAuthClient,
+  grant: Readonly<Record<string, string>>,
+  ports: OAuthPorts,
+) {
   const form = new URLSearchParams({ ...grant, client_id: clientId, client_secret: clientSecret })
   const headers = { 'Content-Type': 'application/x-www-form-urlencoded', 'User-Agent': ports.userAgent }
   const request = { method: 'POST', url: `${url}/token/`, headers, body: form.toString() } as const
-  return repeated(() => ports.send(request), ports)
+  return withRetries(() => ports.send(request), ports)
 }
 
-function askedOf({ url }: OAuthClient) {
-  return { server: url, call: 'the request for a token', left: 'Nothing was changed.' }
+function failedTokenCall({ url }: OAuthClient) {
+  return { server: url, call: 'the token request', effect: 'Nothing was changed.', factory: null }
 }
 
 function tokensOf(answer: HttpAnswer, client: OAuthClient, clock: Clock): OAuthTokens {
   const parsed = tokenAnswer.safeParse(parsedJson(answer.text))
-  if (!parsed.success) throw badAnswer(answer, askedOf(client), wrongMember(parsed.error) || null)
+  if (!parsed.success) throw badAnswer(answer, failedTokenCall(client), wrongMember(parsed.error) || null)
   const { access_token: accessToken, refresh_token, token_type, expires_in } = parsed.data
   return {
     accessToken,

@@ -3,34 +3,34 @@ export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PATCH'
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
-  /** null: none. */
+  /** null for none. */
   readonly body: string | null
 }
 
-/** What a server answered, whole. */
+/** A complete response. */
 export interface HttpAnswer {
   readonly status: number
-  /** Null where the server said none. */
+  /** null for absent headers. */
   readonly headers: Readonly<Record<'retry-after' | 'location' | 'content-type' | 'etag', string | null>>
   readonly text: string
 }
 
-/** Sends a request and waits for the whole answer. Follows no redirect. Throws {@link NoAnswer}. */
+/** Sends a request and waits for the complete response, without following redirects. Throws {@link NoAnswer}. */
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>
 
-/** Why no answer came. */
+/** Why there was no response. */
 export interface Fault {
-  /** Begins in lower case, and fits behind a colon. */
+  /** A clause to follow a colon. */
   readonly reason: string
-  /** What to do about it; null: to try again. */
+  /** What to do; null to try again. */
   readonly hint: string | null
-  /** The server may have got the request, and acted on it. */
+  /** Whether the server may have received the request and acted on it. */
   readonly mayHaveArrived: boolean
-  /** It may go by itself. */
-  readonly mayPass: boolean
+  /** Whether a retry may succeed. */
+  readonly isTransient: boolean
 }
 
-/** No answer came, or not a whole one. */
+/** There was no response, or only part of one. */
 export class NoAnswer extends Error {
   readonly fault: Fault
 

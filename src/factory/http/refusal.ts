@@ -4,68 +4,76 @@ import { wireError } from '../wire.js'
 import type { HttpAnswer, NoAnswer } from './exchange.js'
 import type { Outcome } from './retry.js'
 
-/** What a message is about. */
-export interface Asked {
+/** A failed call, for error messages. */
+interface FailedCall {
   /** The base URL of the server. */
   readonly server: string
   /** The call, such as `PATCH certs`. */
   readonly call: string
-  /** What the call has left at the server; one sentence. */
-  readonly left: string
+  /** One sentence about the effect of the call on the server. */
+  readonly effect: string
+  /** null for calls that do not name a factory. */
+  readonly factory: string | null
 }
 
-/** No message carries more of what a server says. */
-const LONGEST_REASON = 600
+/** The most characters of a server's text in a message. */
+const MAX_REASON = 600
 
 const HINTS: Readonly<Record<number, string>> = {
-  401: 'Log in with `fpki login`, and look with `fpki config show` at where the token comes from.',
-  403: 'The token may not do this: ask the owner of the factory for its scopes, or log in as another with `fpki login`.',
-  404: 'Look at the names of the factory and of the API with `fpki config show`.',
-  409: 'Look at what it knows with `fpki ca show --pretty --factory FACTORY`.',
+  401: 'Log in with `fpki login`; `fpki config show` shows where the token comes from.',
+  403: 'The token does not permit this: ask the owner of the factory for its scopes, or log in as another user with `fpki login`.',
+  404: 'Check the names of the factory and of the API with `fpki config show`.',
   412: 'Somebody else changed it at the same time; run the same command again.',
-  429: 'It has too much to do; run the same command again in a while.',
+  429: 'The server is busy; run the same command again later.',
 }
 
-/** The error that an outcome which is no success ends with: what happened, what is left, and what to do. */
-export function refusalOf({ answer, missing }: Outcome, asked: Asked): FactoryApiError {
-  return missing === null ? badStatus(answer, asked) : noAnswerFrom(missing, asked)
+/** The error for an unsuccessful outcome. */
+export function refusalOf({ answer, missing }: Outcome, failed: FailedCall): FactoryApiError {
+  return missing === null ? badStatus(answer, failed) : noAnswerFrom(missing, failed)
 }
 
-/** An answer that has the right status and the wrong content; `member` is named in the words of the wire. */
-export function badAnswer({ status, headers }: HttpAnswer, asked: Asked, member: string | null): FactoryApiError {
+/** The error for a successful response with invalid content; `member` is the name of the invalid member, if any. */
+export function badAnswer(
+  { status, headers }: HttpAnswer,
+  { server, call, effect }: FailedCall,
+  member: string | null,
+): FactoryApiError {
   const type = headers['content-type']
-  const what =
+  const problem =
     member === null
-      ? `answers ${asked.call} with something that is no JSON object${type === null ? '' : ` (${type.slice(0, 80)})`}`
-      : `answers ${asked.call} with a "${member.slice(0, 80)}" that is missing or of the wrong kind`
-  const hint = `${asked.left} Look at the address with \`fpki config show\`: is there a Factory API, or a proxy's page?`
-  return new FactoryApiError(status, `The Factory API at ${asked.server} ${what}.`, hint)
+      ? `not a JSON object${type === null ? '' : ` (${type.slice(0, 80)})`}`
+      : `"${member.slice(0, 80)}" is missing or has the wrong type`
+  const hint = `${effect} Check the address with \`fpki config show\`: is it a Factory API, or a proxy's page?`
+  return new FactoryApiError(status, `Invalid response to ${call} from the Factory API at ${server}: ${problem}.`, hint)
 }
 
-function badStatus(answer: HttpAnswer, { server, call, left }: Asked): FactoryApiError {
+function badStatus(answer: HttpAnswer, { server, call, effect, factory }: FailedCall): FactoryApiError {
   const { status } = answer
   const line = `${status} ${STATUS_CODES[status] ?? ''}`.trim()
   if (status >= 300 && status < 400) {
-    const message = `The Factory API at ${server} sends ${call} elsewhere (${line}: ${hostOf(answer, server)}).`
-    return new FactoryApiError(status, message, `${left} The token was not sent there. Name the right API with --api.`)
+    const message = `The Factory API at ${server} redirected ${call} to ${hostOf(answer, server)} (${line}).`
+    return new FactoryApiError(status, message, `${effect} The token was not sent there. Set the right API with --api.`)
   }
   const reason = reasonOf(answer.text)
-  const message = `The Factory API at ${server} refuses ${call}: ${line}${reason === null ? '' : `: ${reason}`}.`
-  return new FactoryApiError(status, message, `${left} ${hintFor(status)}`, reason === null ? {} : { reason })
+  const message = `The Factory API at ${server} refused ${call}: ${line}${reason === null ? '' : `: ${reason}`}.`
+  const hint = `${effect} ${hintFor(status, factory)}`
+  return new FactoryApiError(status, message, hint, reason === null ? {} : { reason })
 }
 
-function hintFor(status: number): string {
-  const wait = 'The fault is its own; run the same command again in a while.'
-  return HINTS[status] ?? (status >= 500 ? wait : 'Run the same command again when what it complains of is mended.')
+function hintFor(status: number, factory: string | null): string {
+  if (status === 409 && factory !== null)
+    return `To see its certificates: \`fpki ca show --pretty --factory ${factory}\`.`
+  if (status >= 500) return 'The server failed; run the same command again later.'
+  return HINTS[status] ?? 'Correct what it reports, then run the same command again.'
 }
 
-/** Where a redirect goes to; never the whole address, which may hold anything. */
+/** The host of a redirect; never the whole address, which may contain anything. */
 function hostOf({ headers }: HttpAnswer, server: string): string {
   const { location } = headers
-  return location !== null && URL.canParse(location, server) ? new URL(location, server).host : 'to nowhere'
+  return location !== null && URL.canParse(location, server) ? new URL(location, server).host : 'an invalid address'
 }
 
-/** What the body of an error says (docs/profile.md#api-errors), in one line; null: nothing. */
+/** The reason in the body of an error response (docs/profile.md#api-errors), on one line; null when absent. */
 function reasonOf(text: string): string | null {
   const parsed = wireError.safeParse(parsedJson(text))
   if (!parsed.success) return null
@@ -73,17 +81,17 @@ function reasonOf(text: string): string | null {
   const list = Array.isArray(errors)
     ? errors
     : Object.entries(errors ?? {}).map(([field, problem]) => `${field}: ${problem}`)
-  const said = [msg || message || '', ...list].filter((part) => part !== '').join('; ')
-  return said === '' ? null : said.slice(0, LONGEST_REASON).replace(/\.$/, '')
+  const reason = [msg || message || '', ...list].filter((part) => part !== '').join('; ')
+  return reason === '' ? null : reason.slice(0, MAX_REASON).replace(/\.$/, '')
 }
 
-function noAnswerFrom({ fault, cause }: NoAnswer, { server, call, left }: Asked): FactoryApiError {
-  const message = `The Factory API at ${server} did not answer ${call}: ${fault.reason}.`
-  const hint = `${left} ${fault.hint ?? 'Run the same command again when it can be reached.'}`
+function noAnswerFrom({ fault, cause }: NoAnswer, { server, call, effect }: FailedCall): FactoryApiError {
+  const message = `No response to ${call} from the Factory API at ${server}: ${fault.reason}.`
+  const hint = `${effect} ${fault.hint ?? 'Run the same command again when the server is reachable.'}`
   return new FactoryApiError(0, message, hint, { cause })
 }
 
-/** The value of a JSON text; undefined when it is none. */
+/** Parses JSON; undefined when it is invalid. */
 export function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -1,39 +1,39 @@
 import type { Clock, Random } from '../../ports.js'
 import { type HttpAnswer, NoAnswer } from './exchange.js'
 
-/** What came of one request. */
+/** The outcome of one request. */
 export type Outcome =
   | { readonly answer: HttpAnswer; readonly missing: null }
   | { readonly answer: null; readonly missing: NoAnswer }
 
-/** What repeating takes. */
+/** The ports for retries. */
 export interface RetryPorts {
   readonly clock: Clock
   readonly random: Random
   readonly sleep: (milliseconds: number) => Promise<void>
 }
 
-/** One request, and three more when it fails in a way that may pass. */
+/** One request and up to three retries. */
 const TRIES = 4
 const FIRST_WAIT = 500
-/** Whoever is asked to wait longer than this had better come back. */
-const LONGEST_WAIT = 60_000
-const MAY_PASS: ReadonlySet<number> = new Set([429, 502, 503, 504])
+/** Longer waits are left to the user. */
+const MAX_WAIT = 60_000
+const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
 /**
- * Makes an attempt, and further ones as long as what went wrong may pass (a connection error, or 429, 502, 503 or 504),
- * with growing waits that differ from caller to caller, or the ones that Retry-After asks for.
+ * Runs an attempt, and retries it after transient failures (a connection error, or 429, 502, 503 or 504), with exponential
+ * backoff and jitter, or the wait of Retry-After.
  *
- * @param mayRepeat asked before each further attempt, after the wait
+ * @param mayRepeat called before each retry, after the wait
  */
-export async function repeated(
+export async function withRetries(
   attempt: () => Promise<HttpAnswer>,
   ports: RetryPorts,
   mayRepeat: (outcome: Outcome) => Promise<boolean> = async () => true,
 ): Promise<Outcome> {
   for (let tries = 1; ; tries++) {
     const outcome = await outcomeOf(attempt)
-    const wait = tries < TRIES && mayPass(outcome) ? waitAfter(outcome, tries, ports) : null
+    const wait = tries < TRIES && isTransient(outcome) ? waitAfter(outcome, tries, ports) : null
     if (wait === null) return outcome
     await ports.sleep(wait)
     if (!(await mayRepeat(outcome))) return outcome
@@ -49,19 +49,19 @@ async function outcomeOf(attempt: () => Promise<HttpAnswer>): Promise<Outcome> {
   }
 }
 
-function mayPass({ answer, missing }: Outcome): boolean {
-  return missing === null ? MAY_PASS.has(answer.status) : missing.fault.mayPass
+function isTransient({ answer, missing }: Outcome): boolean {
+  return missing === null ? TRANSIENT_STATUSES.has(answer.status) : missing.fault.isTransient
 }
 
-/** Milliseconds; null: longer than anybody should wait. */
+/** Milliseconds; null when the wait would be too long. */
 function waitAfter({ answer }: Outcome, tries: number, { clock, random }: RetryPorts): number | null {
-  const asked = retryAfter(answer?.headers['retry-after'] ?? null, clock)
-  if (asked !== null) return asked > LONGEST_WAIT ? null : asked
+  const requested = retryAfter(answer?.headers['retry-after'] ?? null, clock)
+  if (requested !== null) return requested > MAX_WAIT ? null : requested
   const [octet = 0] = random.bytes(1)
   return FIRST_WAIT * 2 ** (tries - 1) * (0.5 + octet / 512)
 }
 
-/** What Retry-After asks for, in seconds or as a date (RFC 9110, 10.2.3), in milliseconds; null: nothing. */
+/** The wait of Retry-After, in seconds or as a date (RFC 9110, 10.2.3), in milliseconds; null when absent. */
 function retryAfter(header: string | null, clock: Clock): number | null {
   if (header === null) return null
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1000

@@ -4,25 +4,25 @@ import { FpkiError } from '../../errors.js'
 import { type HttpAnswer, type HttpRequest, NoAnswer, type Send } from './exchange.js'
 import { noAnswer } from './faults.js'
 
-/** How requests go out. */
+/** Options for sending requests. */
 export interface SendOptions {
-  /** PEM of roots that are trusted beside those of Node; null: no more. */
+  /** PEM of roots to trust in addition to Node's; null for none. */
   readonly extraRoots: string | null
-  /** Take any certificate. */
+  /** Accept any certificate. */
   readonly insecure: boolean
-  /** null: none. */
+  /** null for none. */
   readonly proxy: string | null
-  /** Hosts that are not asked through the proxy, as NO_PROXY has them. */
+  /** Hosts to reach without the proxy, in the format of NO_PROXY. */
   readonly noProxy: string
-  /** For one exchange as a whole. */
+  /** The time limit for one exchange. */
   readonly timeoutMilliseconds: number
-  /** A longer answer is none. */
+  /** The size limit for a response. */
   readonly maxBytes: number
-  /** Ends the waiting, with its reason. */
+  /** Aborts requests; its reason is thrown. */
   readonly signal: AbortSignal
 }
 
-/** Requests over undici: Node's own fetch has no proxies and no roots of one's own. Throws ERR_USAGE for a bad proxy. */
+/** Sends requests with undici: Node's fetch supports neither proxies nor additional roots. Throws ERR_USAGE for a bad proxy. */
 export function undiciSend(options: SendOptions): Send {
   const { extraRoots, insecure, proxy, noProxy, timeoutMilliseconds: timeout } = options
   const ca = extraRoots === null ? {} : { ca: [...rootCertificates, extraRoots] }
@@ -31,7 +31,7 @@ export function undiciSend(options: SendOptions): Send {
     connect: tls,
     requestTls: tls,
     proxyTls: tls,
-    // Plain HTTP is for this machine only, and this machine is not asked through a proxy.
+    // Plain HTTP is only used for this machine, without a proxy.
     httpProxy: '',
     httpsProxy: proxy === null ? '' : proxyUrl(proxy),
     noProxy: `localhost,127.0.0.1,[::1],${noProxy}`,
@@ -89,17 +89,17 @@ async function exchange(
 function proxyUrl(proxy: string): string {
   const text = proxy.includes('://') ? proxy : `http://${proxy}`
   if (URL.canParse(text) && /^https?:/.test(text)) return text
-  // Not the value: it may hold a password.
-  throw new FpkiError('ERR_USAGE', 'HTTPS_PROXY is no address.', 'Give it as http://host:port.')
+  // Without the value, which may contain a password.
+  throw new FpkiError('ERR_USAGE', 'HTTPS_PROXY is not a valid address.', 'Use the form http://host:port.')
 }
 
 function late(error: unknown): NoAnswer {
-  const reason = 'it did not answer in time'
-  return new NoAnswer({ reason, hint: null, mayHaveArrived: true, mayPass: true }, { cause: error })
+  const reason = 'the request timed out'
+  return new NoAnswer({ reason, hint: null, mayHaveArrived: true, isTransient: true }, { cause: error })
 }
 
 function tooLong(maxBytes: number): NoAnswer {
-  const reason = `its answer is longer than ${maxBytes / 1024 / 1024} MiB`
-  const hint = 'Look at the address: is this a Factory API?'
-  return new NoAnswer({ reason, hint, mayHaveArrived: true, mayPass: false })
+  const reason = `the response is larger than ${maxBytes / 1024 / 1024} MiB`
+  const hint = 'Check the address: is it a Factory API?'
+  return new NoAnswer({ reason, hint, mayHaveArrived: true, isTransient: false })
 }

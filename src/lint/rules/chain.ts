@@ -6,7 +6,7 @@ import { verifies } from '../signature.js'
 
 const BELOW_A_ROOT: readonly Role[] = ['device-ca', 'tls']
 
-/** Key identifiers, and how a certificate fits the CA above it. */
+/** Rules about key identifiers and the issuer. */
 export const CHAIN_RULES: readonly CertificateRule[] = [
   {
     code: 'ca-subject-key-id-missing',
@@ -14,16 +14,17 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     onRoot: 'warning',
     cite: 'RFC 5280 4.2.1.2',
     applies: inRole('root', 'device-ca'),
-    check: ({ known }) => unless(known.subjectKeyIdentifier !== null, 'it is a CA and has no subjectKeyIdentifier'),
+    check: ({ parsedExtensions }) =>
+      unless(parsedExtensions.subjectKeyIdentifier !== null, 'it is a CA without subjectKeyIdentifier'),
   },
   {
     code: 'ca-subject-key-id-not-sha1',
     severity: 'warning',
     cite: 'docs/profile.md#key-identifiers; RFC 5280 4.2.1.2',
-    applies: (item) => inRole('device-ca')(item) && item.known.subjectKeyIdentifier !== null,
-    check: ({ known, key: { identifier } }) =>
+    applies: (item) => inRole('device-ca')(item) && item.parsedExtensions.subjectKeyIdentifier !== null,
+    check: ({ parsedExtensions, key: { identifier } }) =>
       unless(
-        identifier === null || sameOctets(known.subjectKeyIdentifier, identifier),
+        identifier === null || sameOctets(parsedExtensions.subjectKeyIdentifier, identifier),
         'its subjectKeyIdentifier is not the SHA-1 of its key, so OpenSSL and nginx reject devices ' +
           'whose certificates were issued with an authorityKeyIdentifier computed from that key ' +
           '(unable to get local issuer certificate)',
@@ -34,7 +35,8 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     severity: 'warning',
     cite: 'docs/profile.md#key-identifiers; RFC 5280 4.2.1.2',
     applies: inRole('tls'),
-    check: ({ known }) => unless(known.subjectKeyIdentifier !== null, 'it has no subjectKeyIdentifier'),
+    check: ({ parsedExtensions }) =>
+      unless(parsedExtensions.subjectKeyIdentifier !== null, 'it has no subjectKeyIdentifier'),
   },
   {
     code: 'authority-key-id-missing',
@@ -42,20 +44,24 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     onRoot: 'warning',
     cite: 'docs/profile.md#key-identifiers; RFC 5280 4.2.1.1',
     applies: (item) => !isSelfIssued(item),
-    check: ({ known }) => unless(known.authorityKeyIdentifier !== null, 'it has no authorityKeyIdentifier'),
+    check: ({ parsedExtensions }) =>
+      unless(parsedExtensions.authorityKeyIdentifier !== null, 'it has no authorityKeyIdentifier'),
   },
   {
     code: 'authority-key-id-wrong',
     severity: 'error',
     cite: 'RFC 5280 4.2.1.1',
-    applies: ({ known }) => known.authorityKeyIdentifier !== null,
+    applies: ({ parsedExtensions }) => parsedExtensions.authorityKeyIdentifier !== null,
     check: (certificate, { issuerOf }) => {
       const issuer = issuerOf(certificate)
-      const [found, wanted] = [certificate.known.authorityKeyIdentifier, issuer?.known.subjectKeyIdentifier ?? null]
-      if (found === null || wanted === null) return null
+      const [actual, expected] = [
+        certificate.parsedExtensions.authorityKeyIdentifier,
+        issuer?.parsedExtensions.subjectKeyIdentifier ?? null,
+      ]
+      if (actual === null || expected === null) return null
       return unless(
-        sameOctets(found, wanted),
-        `authorityKeyIdentifier is not the subjectKeyIdentifier of its issuer, ${issuer?.place.file}`,
+        sameOctets(actual, expected),
+        `its authorityKeyIdentifier does not match the subjectKeyIdentifier of its issuer, ${issuer?.place.file}`,
       )
     },
   },
@@ -78,7 +84,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     check: (certificate, { issuerOf, roots }) =>
       unless(
         issuerOf(certificate) !== null || isNotByRoot(certificate, roots),
-        'its issuer is not among the files, so that its signature and what it has from its issuer were not checked',
+        'its issuer is not among the files, so its signature and other properties that depend on the issuer were not checked',
       ),
   },
   {
@@ -97,7 +103,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     check: (certificate, { issuerOf }) => {
       const issuer = issuerOf(certificate)
       if (issuer === null || verifies(certificate, issuer.key.object) !== false) return null
-      return `its signature is not by the key of its issuer, ${issuer.place.file}`
+      return `its signature does not verify with the key of its issuer, ${issuer.place.file}`
     },
   },
   {
@@ -107,11 +113,10 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     applies: (item) => !isSelfIssued(item),
     check: (certificate, { issuerOf }) => {
       const issuer = issuerOf(certificate)
-      const isCa = issuer?.known.basicConstraints?.ca && issuer.known.keyUsage?.includes('keyCertSign') !== false
-      return unless(
-        issuer === null || isCa === true,
-        `its issuer, ${issuer?.place.file}, is no CA that may sign certificates`,
-      )
+      const isCa =
+        issuer?.parsedExtensions.basicConstraints?.ca &&
+        issuer.parsedExtensions.keyUsage?.includes('keyCertSign') !== false
+      return unless(issuer === null || isCa === true, `its issuer, ${issuer?.place.file}, is not a CA with keyCertSign`)
     },
   },
   {
@@ -123,7 +128,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
       const issuer = issuerOf(certificate)
       return unless(
         issuer === null || !(certificate.notBefore.time < issuer.notBefore.time),
-        `it begins before its issuer, ${issuer?.place.file}`,
+        `it is valid before its issuer, ${issuer?.place.file}`,
       )
     },
   },
@@ -136,7 +141,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
       const issuer = issuerOf(certificate)
       return unless(
         issuer === null || !(certificate.notAfter.time > issuer.notAfter.time),
-        `it outlives its issuer, ${issuer?.place.file}`,
+        `it is valid longer than its issuer, ${issuer?.place.file}`,
       )
     },
   },
@@ -147,7 +152,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     applies: always,
     check: (certificate, { earlierWithSerial }) => {
       const earlier = earlierWithSerial(certificate)
-      return unless(earlier === null, `its issuer gave the same serial number to ${earlier?.place.file}`)
+      return unless(earlier === null, `its issuer used the same serial number for ${earlier?.place.file}`)
     },
   },
 ]
@@ -156,7 +161,7 @@ function isSelfIssued({ subject, issuer }: LintCertificate): boolean {
   return sameName(subject, issuer)
 }
 
-/** A root is known, and it is not the one that a CA or a server names as its issuer. */
+/** Whether there are roots, but none is the issuer of this CA or server certificate. */
 function isNotByRoot({ role, issuer }: LintCertificate, roots: readonly LintCertificate[]): boolean {
   const isBelow = role !== null && BELOW_A_ROOT.includes(role)
   return isBelow && roots.length > 0 && !roots.some(({ subject }) => sameName(subject, issuer))

@@ -5,24 +5,24 @@ import type { LintCrl } from '../model.js'
 import { always, listed, type Rule, unless } from '../rule.js'
 import { hashOf, verifies } from '../signature.js'
 
-/** What revokes for good, disables and enables again (docs/profile.md#crl). */
+/** Revoke, disable, enable (docs/profile.md#crl). */
 const REASONS: readonly (number | null)[] = [9, 6, 8]
 
-/** Revocation lists, as the Factory API takes them. */
+/** Rules for CRLs for the Factory API. */
 export const CRL_RULES: readonly Rule<LintCrl>[] = [
   {
     code: 'crl-version',
     severity: 'error',
     cite: 'RFC 5280 5.1.2.1',
     applies: always,
-    check: ({ crl }) => unless(crl.version === 2, 'it is of version 1, which has neither a number nor reasons'),
+    check: ({ crl }) => unless(crl.version === 2, 'it is a version 1 CRL, which has no number and no reasons'),
   },
   {
     code: 'crl-number-missing',
     severity: 'error',
     cite: 'docs/profile.md#crl; RFC 5280 5.2.3',
     applies: ({ crl }) => crl.version === 2,
-    check: ({ crl }) => unless(crl.crlNumber !== null, 'it has no number'),
+    check: ({ crl }) => unless(crl.crlNumber !== null, 'it has no cRLNumber'),
   },
   {
     code: 'crl-number',
@@ -32,7 +32,7 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
     check: ({ crl: { crlNumber } }) =>
       unless(
         crlNumber === null || (crlNumber >= 0n && crlNumber < 2n ** 159n),
-        'its number is negative or has more than 20 octets',
+        'its cRLNumber is negative or has more than 20 octets',
       ),
   },
   {
@@ -59,10 +59,13 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
     cite: 'RFC 5280 5.2.1',
     applies: always,
     check: (item, { issuerOf }) => {
-      const [found, wanted] = [item.crl.authorityKeyIdentifier, issuerOf(item)?.known.subjectKeyIdentifier ?? null]
+      const [actual, expected] = [
+        item.crl.authorityKeyIdentifier,
+        issuerOf(item)?.parsedExtensions.subjectKeyIdentifier ?? null,
+      ]
       return unless(
-        found === null || wanted === null || sameOctets(found, wanted),
-        'authorityKeyIdentifier is not the subjectKeyIdentifier of its issuer',
+        actual === null || expected === null || sameOctets(actual, expected),
+        'its authorityKeyIdentifier does not match the subjectKeyIdentifier of its issuer',
       )
     },
   },
@@ -79,21 +82,25 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
     cite: 'RFC 5280 5.1.2.5',
     applies: always,
     check: ({ crl: { nextUpdate } }, { now }) =>
-      unless(nextUpdate === null || nextUpdate >= now, `it was to be sent before ${nextUpdate?.toISOString()}`),
+      unless(
+        nextUpdate === null || nextUpdate >= now,
+        `it has expired: its nextUpdate is ${nextUpdate?.toISOString()}`,
+      ),
   },
   {
     code: 'crl-not-yet-valid',
     severity: 'error',
     cite: 'RFC 5280 5.1.2.4',
     applies: always,
-    check: ({ crl }, { now }) => unless(crl.thisUpdate <= now, `it begins on ${crl.thisUpdate.toISOString()}`),
+    check: ({ crl }, { now }) =>
+      unless(crl.thisUpdate <= now, `it is not valid before ${crl.thisUpdate.toISOString()}`),
   },
   {
     code: 'crl-empty',
     severity: 'warning',
     cite: 'docs/profile.md#crl',
     applies: always,
-    check: ({ crl }) => unless(crl.entries.length > 0, 'it names no certificate, so that it changes nothing'),
+    check: ({ crl }) => unless(crl.entries.length > 0, 'it lists no certificate, so it has no effect'),
   },
   {
     code: 'crl-reason',
@@ -105,7 +112,7 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
         some(crl.entries.filter(({ reasonCode }) => !REASONS.includes(reasonCode))).map(
           ({ serialNumber, reasonCode }) => `${serialToHex(serialNumber)} (${reasonCode ?? 'none'})`,
         ),
-        (entries) => `an entry has a reason other than 6, 8 or 9: ${entries}`,
+        (entries) => `it has reason codes other than 6, 8 and 9: ${entries}`,
       ),
   },
   {
@@ -114,12 +121,12 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
     cite: 'docs/profile.md#crl',
     applies: ({ crl }, { deviceCas }) => deviceCas.some(({ issuer }) => sameName(issuer, crl.issuer)),
     check: ({ crl }, { deviceCas }) => {
-      const known = new Set(deviceCas.map(({ serial }) => serial.value))
+      const issued = new Set(deviceCas.map(({ serial }) => serial.value))
       return listed(
-        some(crl.entries.filter(({ serialNumber }) => !known.has(serialNumber))).map(({ serialNumber }) =>
+        some(crl.entries.filter(({ serialNumber }) => !issued.has(serialNumber))).map(({ serialNumber }) =>
           serialToHex(serialNumber),
         ),
-        (serials) => `no device CA among the files has the serial number ${serials}`,
+        (serials) => `it lists serial numbers of no device CA among the files: ${serials}`,
       )
     },
   },
@@ -139,7 +146,7 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
     check: (item, { issuerOf, roots }) =>
       unless(
         issuerOf(item) !== null || roots.length > 0,
-        'its issuer is not among the files, so that its signature was not checked',
+        'its issuer is not among the files, so its signature was not checked',
       ),
   },
   {
@@ -161,12 +168,12 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
     check: (item, { issuerOf }) => {
       const issuer = issuerOf(item)
       if (issuer === null || verifies(item, issuer.key.object) !== false) return null
-      return `its signature is not by the key of its issuer, ${issuer.place.file}`
+      return `its signature does not verify with the key of its issuer, ${issuer.place.file}`
     },
   },
 ]
 
-/** A list has room for a hundred thousand; a line of text does not. */
+/** The first entries, enough for a message. */
 function some<T>(entries: readonly T[]): readonly T[] {
   return entries.slice(0, 5)
 }

@@ -1,4 +1,4 @@
-import { UNDERSTOOD } from '../../pki/path-validation/validate.js'
+import { PROCESSED_EXTENSIONS } from '../../pki/path-validation/validate.js'
 import type { ProfileExtension } from '../../pki/profiles.js'
 import type { LintCertificate, Role } from '../model.js'
 import { PROFILE_OF } from '../role.js'
@@ -6,7 +6,7 @@ import { always, type CertificateRule, inRole, listed, unless } from '../rule.js
 
 const CAS: readonly Role[] = ['root', 'device-ca']
 
-/** basicConstraints, keyUsage, extKeyUsage, and what no profile has. */
+/** Rules about basicConstraints, keyUsage, extKeyUsage, and extensions outside the profile. */
 export const EXTENSION_RULES: readonly CertificateRule[] = [
   {
     code: 'critical-extension',
@@ -15,8 +15,10 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     applies: always,
     check: ({ extensions }) =>
       listed(
-        extensions.filter(({ type, critical }) => critical && !UNDERSTOOD.includes(type)).map(({ type }) => type),
-        (types) => `it has a critical extension that fpki does not know, and others may not either: ${types}`,
+        extensions
+          .filter(({ type, critical }) => critical && !PROCESSED_EXTENSIONS.includes(type))
+          .map(({ type }) => type),
+        (types) => `it has an unknown critical extension, which other software may not support either: ${types}`,
       ),
   },
   {
@@ -25,12 +27,12 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     cite: 'docs/profile.md#extensions',
     applies: ({ role }) => role !== null,
     check: (certificate) => {
-      const wanted: readonly string[] = [...specsOf(certificate).map(({ type }) => type), 'subjectKeyIdentifier']
-      // An AKI that repeats the SKI of a root is what most tools write, and the others have rules of their own.
-      const told = ['basicConstraints', 'extKeyUsage', 'authorityKeyIdentifier']
+      const expected: readonly string[] = [...specsOf(certificate).map(({ type }) => type), 'subjectKeyIdentifier']
+      // Most tools write an AKI to roots; the others have their own rules.
+      const ignored = ['basicConstraints', 'extKeyUsage', 'authorityKeyIdentifier']
       return listed(
-        certificate.extensions.map(({ type }) => type).filter((type) => ![...wanted, ...told].includes(type)),
-        (types) => `a certificate of its kind does not have ${types}`,
+        certificate.extensions.map(({ type }) => type).filter((type) => ![...expected, ...ignored].includes(type)),
+        (types) => `it has extensions outside the profile: ${types}`,
       )
     },
   },
@@ -39,8 +41,8 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     severity: 'error',
     cite: 'RFC 5280 4.2.1.9',
     applies: inRole(...CAS),
-    check: ({ known }) =>
-      unless(known.basicConstraints?.ca === true, 'it is not marked as a CA (basicConstraints CA:TRUE)'),
+    check: ({ parsedExtensions }) =>
+      unless(parsedExtensions.basicConstraints?.ca === true, 'it is not marked as a CA (basicConstraints CA:TRUE)'),
   },
   {
     code: 'basic-constraints-not-critical',
@@ -54,11 +56,11 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     code: 'path-length',
     severity: 'error',
     cite: 'docs/profile.md#basic-constraints; RFC 5280 4.2.1.9',
-    applies: (item) => inRole(...CAS)(item) && item.known.basicConstraints?.ca === true,
-    check: ({ role, known }) => {
-      const length = known.basicConstraints?.pathLenConstraint ?? null
-      if (role === 'root') return unless(length !== 0, 'its path length is 0, so that no device CA below it holds')
-      return unless(length === 0, `its path length is ${length ?? 'not limited'}; that of a device CA is 0`)
+    applies: (item) => inRole(...CAS)(item) && item.parsedExtensions.basicConstraints?.ca === true,
+    check: ({ role, parsedExtensions }) => {
+      const length = parsedExtensions.basicConstraints?.pathLenConstraint ?? null
+      if (role === 'root') return unless(length !== 0, 'its pathLen is 0, so it cannot issue device CAs')
+      return unless(length === 0, `its pathLen is ${length ?? 'absent'}; a device CA must have pathLen 0`)
     },
   },
   {
@@ -66,22 +68,23 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     severity: 'error',
     cite: 'docs/profile.md#basic-constraints; RFC 5280 4.2.1.9',
     applies: inRole('tls'),
-    check: ({ known }) =>
-      unless(!known.basicConstraints?.ca, 'it is CA:TRUE, so that the server can make certificates'),
+    check: ({ parsedExtensions }) =>
+      unless(!parsedExtensions.basicConstraints?.ca, 'it is CA:TRUE, so the server could issue certificates'),
   },
   {
     code: 'ca-on-device',
     severity: 'error',
     cite: 'docs/profile.md#basic-constraints; RFC 5280 4.2.1.9',
     applies: inRole('device'),
-    check: ({ known }) => unless(!known.basicConstraints?.ca, 'it is CA:TRUE, so that the device can make devices'),
+    check: ({ parsedExtensions }) =>
+      unless(!parsedExtensions.basicConstraints?.ca, 'it is CA:TRUE, so the device could issue device certificates'),
   },
   {
     code: 'key-usage-missing',
     severity: 'error',
     cite: 'docs/profile.md#key-usage; RFC 5280 4.2.1.3',
     applies: ({ role }) => role !== null,
-    check: ({ known }) => unless(known.keyUsage !== null, 'it has no keyUsage'),
+    check: ({ parsedExtensions }) => unless(parsedExtensions.keyUsage !== null, 'it has no keyUsage'),
   },
   {
     code: 'key-usage-not-critical',
@@ -94,22 +97,22 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     code: 'key-usage-lacks',
     severity: 'error',
     cite: 'docs/profile.md#key-usage; RFC 5280 4.2.1.3',
-    applies: ({ role, known }) => role !== null && known.keyUsage !== null,
-    check: (certificate) => lacks(usagesOf(certificate), certificate.known.keyUsage),
+    applies: ({ role, parsedExtensions }) => role !== null && parsedExtensions.keyUsage !== null,
+    check: (certificate) => lacks(usagesOf(certificate), certificate.parsedExtensions.keyUsage),
   },
   {
     code: 'key-usage-extra',
     severity: 'warning',
     cite: 'docs/profile.md#key-usage',
-    applies: ({ role, known }) => role !== null && known.keyUsage !== null,
-    check: (certificate) => extra(usagesOf(certificate), certificate.known.keyUsage),
+    applies: ({ role, parsedExtensions }) => role !== null && parsedExtensions.keyUsage !== null,
+    check: (certificate) => extra(usagesOf(certificate), certificate.parsedExtensions.keyUsage),
   },
   {
     code: 'ext-key-usage-lacks',
     severity: 'error',
     cite: 'docs/profile.md#ext-key-usage; RFC 5280 4.2.1.12',
     applies: inRole('tls', 'device'),
-    check: (certificate) => lacks(purposesOf(certificate), certificate.known.extKeyUsage ?? []),
+    check: (certificate) => lacks(purposesOf(certificate), certificate.parsedExtensions.extKeyUsage ?? []),
   },
   {
     code: 'root-ext-key-usage',
@@ -118,8 +121,8 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     applies: inRole('root'),
     check: (certificate) =>
       listed(
-        purposesOf(certificate).filter((purpose) => !certificate.known.extKeyUsage?.includes(purpose)),
-        (purposes) => `the root that fpki makes is for ${purposes}, too`,
+        purposesOf(certificate).filter((purpose) => !certificate.parsedExtensions.extKeyUsage?.includes(purpose)),
+        (purposes) => `it lacks the extKeyUsage ${purposes} of roots created by fpki`,
       ),
   },
   {
@@ -127,7 +130,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     severity: 'warning',
     cite: 'docs/profile.md#ext-key-usage',
     applies: ({ role }) => role !== null,
-    check: (certificate) => extra(purposesOf(certificate), certificate.known.extKeyUsage),
+    check: (certificate) => extra(purposesOf(certificate), certificate.parsedExtensions.extKeyUsage),
   },
   {
     code: 'ext-key-usage-not-critical',
@@ -155,16 +158,16 @@ function criticality({ extensions }: LintCertificate, type: string): string | nu
   return unless(extension?.critical !== false, `${type} is not critical`)
 }
 
-function lacks(wanted: readonly string[], found: readonly string[] | null): string | null {
+function lacks(expected: readonly string[], actual: readonly string[] | null): string | null {
   return listed(
-    wanted.filter((usage) => !found?.includes(usage)),
-    (usages) => `it is not for ${usages}, and has to be`,
+    expected.filter((usage) => !actual?.includes(usage)),
+    (usages) => `it lacks the usage ${usages}`,
   )
 }
 
-function extra(wanted: readonly string[], found: readonly string[] | null): string | null {
+function extra(expected: readonly string[], actual: readonly string[] | null): string | null {
   return listed(
-    (found ?? []).filter((usage) => !wanted.includes(usage)),
-    (usages) => `it is also for ${usages}, and a certificate of its kind is not`,
+    (actual ?? []).filter((usage) => !expected.includes(usage)),
+    (usages) => `it has the usage ${usages}, which is outside the profile`,
   )
 }

@@ -4,24 +4,24 @@ import type { LintTime } from '../model.js'
 import { PROFILE_OF } from '../role.js'
 import { always, type CertificateRule, unless } from '../rule.js'
 
-/** Fewer bits are no accident of 128 random ones (one in 65536 is shorter than this). */
+/** Only one in 65536 numbers with 128 random bits is shorter. */
 const LEAST_SERIAL_BITS = 112
 
-/** What it is for; version, serial number and validity. */
+/** Rules about role, version, serial number and validity. */
 export const FIELD_RULES: readonly CertificateRule[] = [
   {
     code: 'role-unknown',
     severity: 'notice',
     cite: 'docs/profile.md#profiles',
     applies: always,
-    check: ({ role }) => unless(role !== null, 'nothing in it tells what it is for; --profile says it'),
+    check: ({ role }) => unless(role !== null, 'its role cannot be detected; specify it with --profile'),
   },
   {
     code: 'version-not-3',
     severity: 'error',
     cite: 'RFC 5280 4.1.2.1',
     applies: always,
-    check: ({ version }) => unless(version === 3, `it is of version ${version}, which has no extensions`),
+    check: ({ version }) => unless(version === 3, `it is a version ${version} certificate, which has no extensions`),
   },
   {
     code: 'serial-zero',
@@ -44,7 +44,8 @@ export const FIELD_RULES: readonly CertificateRule[] = [
     onRoot: 'warning',
     cite: 'RFC 5280 4.1.2.2; docs/profile.md#serial-numbers',
     applies: always,
-    check: ({ serial }) => unless(serial.octets <= 20, `the serial number has ${serial.octets} octets; 20 is the most`),
+    check: ({ serial }) =>
+      unless(serial.octets <= 20, `the serial number has ${serial.octets} octets; at most 20 are allowed`),
   },
   {
     code: 'serial-not-random',
@@ -66,7 +67,7 @@ export const FIELD_RULES: readonly CertificateRule[] = [
       const wrong = [notBefore, notAfter].find(({ isStrict }) => !isStrict)
       return wrong === undefined
         ? null
-        : `the time ${JSON.stringify(wrong.text)} is not UTCTime through 2049 and GeneralizedTime after it, with seconds and Z`
+        : `the time ${JSON.stringify(wrong.text)} is not encoded as UTCTime (through 2049) or GeneralizedTime (later), with seconds and Z`
     },
   },
   {
@@ -74,27 +75,28 @@ export const FIELD_RULES: readonly CertificateRule[] = [
     severity: 'error',
     cite: 'RFC 5280 4.1.2.5',
     applies: always,
-    check: ({ notBefore, notAfter }) => unless(!(notAfter.time <= notBefore.time), 'it ends before it begins'),
+    check: ({ notBefore, notAfter }) =>
+      unless(!(notAfter.time <= notBefore.time), 'its notAfter is not later than its notBefore'),
   },
   {
     code: 'expired',
     severity: 'error',
     cite: 'RFC 5280 6.1.3',
-    // What a rotation has kept may be as old as it likes.
+    // Replaced certificates may have expired.
     applies: ({ place }) => !/\.bak(\.\d+)?$/.test(place.file),
-    check: ({ notAfter }, { now }) => unless(!(notAfter.time < now), `it ended on ${day(notAfter)}`),
+    check: ({ notAfter }, { now }) => unless(!(notAfter.time < now), `it expired on ${day(notAfter)}`),
   },
   {
     code: 'not-yet-valid',
     severity: 'error',
     cite: 'RFC 5280 6.1.3',
     applies: always,
-    check: ({ notBefore }, { now }) => unless(!(notBefore.time > now), `it begins on ${day(notBefore)}`),
+    check: ({ notBefore }, { now }) => unless(!(notBefore.time > now), `it is not valid before ${day(notBefore)}`),
   },
   {
     code: 'validity-too-long',
     severity: 'warning',
-    // A company gives its root what it likes, and nothing below it lasts longer for that.
+    // A long-lived company root does not extend the certificates below it.
     onRoot: 'notice',
     cite: 'docs/profile.md#validity',
     applies: ({ role }) => role !== null,
@@ -104,7 +106,7 @@ export const FIELD_RULES: readonly CertificateRule[] = [
       const { name, years } = PROFILE_OF[role]
       return unless(
         !(notAfter.time > latestEnd(notBefore.time, years)),
-        `it holds for more than the ${years} years of a ${name}`,
+        `it is valid for more than the ${years} years of a ${name} certificate`,
       )
     },
   },

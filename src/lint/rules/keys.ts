@@ -3,7 +3,7 @@ import type { LintKey } from '../model.js'
 import { always, type CertificateRule, inRole, type Rule, unless } from '../rule.js'
 import { hashOf } from '../signature.js'
 
-/** What certificates and requests have in common. */
+/** Common properties of certificates and requests. */
 interface Keyed {
   readonly key: LintKey
   readonly algorithm: string
@@ -13,7 +13,7 @@ interface Keyed {
 const OLD_HASHES: readonly (string | null | undefined)[] = ['md5', 'sha1']
 const SUPPORTED_HASHES: readonly (string | null | undefined)[] = ['sha256', 'sha384', 'sha512']
 
-/** The key, and the algorithm of the signature, of a certificate or a request. */
+/** Rules about the key and the signature algorithm of certificates and requests. */
 export const KEY_RULES: readonly Rule<Keyed>[] = [
   {
     code: 'weak-key',
@@ -35,14 +35,14 @@ export const KEY_RULES: readonly Rule<Keyed>[] = [
     cite: 'RFC 5480 2.2',
     applies: ({ key }) => key.kind === 'EC',
     check: ({ key }) =>
-      unless(!isCompressed(key.spki), 'its key is a compressed point, which devices, Go and mbedTLS do not read'),
+      unless(!isCompressed(key.spki), 'its key is a compressed point, which devices, Go and mbedTLS do not support'),
   },
   {
     code: 'ca-key-not-ec',
     severity: 'error',
     cite: 'docs/profile.md#keys',
     applies: ({ role }) => role === 'root' || role === 'device-ca',
-    check: ({ key }) => unless(key.kind !== 'RSA', 'its key is RSA, and a CA needs EC P-256, P-384 or P-521'),
+    check: ({ key }) => unless(key.kind !== 'RSA', 'its key is RSA; a CA needs EC P-256, P-384 or P-521'),
   },
   {
     code: 'weak-signature',
@@ -51,7 +51,7 @@ export const KEY_RULES: readonly Rule<Keyed>[] = [
     cite: 'RFC 6194; RFC 6151',
     applies: always,
     check: ({ algorithm }) =>
-      unless(!OLD_HASHES.includes(hashOf(algorithm)), `it is signed with ${algorithm}, which can be forged`),
+      unless(!OLD_HASHES.includes(hashOf(algorithm)), `it is signed with the insecure algorithm ${algorithm}`),
   },
   {
     code: 'unsupported-signature',
@@ -62,19 +62,19 @@ export const KEY_RULES: readonly Rule<Keyed>[] = [
     check: ({ algorithm }) =>
       unless(
         SUPPORTED_HASHES.includes(hashOf(algorithm)),
-        `it is signed with ${algorithm}; fpki takes ECDSA and RSA (PKCS #1 v1.5) with SHA-256, SHA-384 or SHA-512`,
+        `it is signed with ${algorithm}; supported are ECDSA and RSA (PKCS #1 v1.5) with SHA-256, SHA-384 or SHA-512`,
       ),
   },
 ]
 
-/** The same of certificates alone. */
+/** Further rules about keys of certificates. */
 export const CERTIFICATE_KEY_RULES: readonly CertificateRule[] = [
   {
     code: 'algorithms-differ',
     severity: 'error',
     cite: 'RFC 5280 4.1.1.2',
     applies: always,
-    check: ({ isSameAlgorithm }) => unless(isSameAlgorithm, 'it names one algorithm inside and another one outside'),
+    check: ({ isSameAlgorithm }) => unless(isSameAlgorithm, 'its inner and outer signature algorithms differ'),
   },
   {
     code: 'hash-of-curve',
@@ -94,7 +94,7 @@ export const CERTIFICATE_KEY_RULES: readonly CertificateRule[] = [
     applies: inRole('device-ca', 'tls', 'device'),
     check: ({ key, subject }, { caWithKey }) => {
       const ca = caWithKey(key.spki, subject.der)
-      return unless(ca === null, `its key is the key of the CA in ${ca?.place.file}`)
+      return unless(ca === null, `it uses the key of the CA in ${ca?.place.file}`)
     },
   },
 ]

@@ -4,10 +4,10 @@ import { attributeValues, type Name } from '../../pki/name.js'
 import type { LintCertificate } from '../model.js'
 import { always, type CertificateRule, inRole, listed, unless } from '../rule.js'
 
-/** RFC 5280, appendix A.1, and RFC 4519 have these in another type than UTF8String. */
+/** Attributes with another type than UTF8String in RFC 5280, appendix A.1, and RFC 4519. */
 const OTHER_STRINGS: readonly string[] = ['C', 'DC', 'emailAddress', 'serialNumber', 'UID']
 
-/** Subject and subjectAltName. */
+/** Rules about subject and subjectAltName. */
 export const NAME_RULES: readonly CertificateRule[] = [
   {
     code: 'subject-not-utf8',
@@ -34,7 +34,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
       const [name, unit] = [types.indexOf('CN'), types.indexOf('OU')]
       return unless(
         name === -1 || unit === -1 || name < unit,
-        'the subject has OU before CN, and mbedTLS-based devices need CN first',
+        'the subject has OU before CN; mbedTLS-based devices need CN first',
       )
     },
   },
@@ -43,7 +43,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
     severity: 'error',
     cite: 'RFC 5280 4.1.2.6',
     applies: inRole('root', 'device-ca', 'device'),
-    check: ({ subject }) => unless(subject.attributes.length > 0, 'it has no subject'),
+    check: ({ subject }) => unless(subject.attributes.length > 0, 'its subject is empty'),
   },
   {
     code: 'common-name-missing',
@@ -63,7 +63,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
     cite: 'docs/profile.md#root',
     applies: inRole('root'),
     check: ({ subject }) =>
-      unless(attributeValues(subject, 'CN').includes('Factory-CA'), 'the CN of a root is Factory-CA'),
+      unless(attributeValues(subject, 'CN').includes('Factory-CA'), 'its CN is not Factory-CA, the usual CN of a root'),
   },
   {
     code: 'unit-missing',
@@ -88,7 +88,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
     check: ({ subject }) =>
       listed(
         attributeValues(subject, 'CN').filter((name) => !isUuid(name)),
-        (names) => `the CN of a device is its UUID, and this one is ${names}`,
+        (names) => `the CN of a device must be its UUID, but is ${names}`,
       ),
   },
   {
@@ -99,7 +99,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
     check: ({ subject }) =>
       listed(
         attributeValues(subject, 'businessCategory').filter((value) => value !== 'production'),
-        (values) => `businessCategory is ${values}, and only production has a meaning`,
+        (values) => `businessCategory is ${values}; only production has a meaning`,
       ),
   },
   {
@@ -107,10 +107,10 @@ export const NAME_RULES: readonly CertificateRule[] = [
     severity: 'warning',
     cite: 'docs/profile.md#subject-alt-name; RFC 6125 6.4.4',
     applies: inRole('tls'),
-    check: ({ known }) =>
+    check: ({ parsedExtensions }) =>
       unless(
-        (known.subjectAltName ?? []).length > 0,
-        'it has no subjectAltName, and clients that look at nothing else do not accept it',
+        (parsedExtensions.subjectAltName ?? []).length > 0,
+        'it has no subjectAltName; clients that check only subjectAltName reject it',
       ),
   },
   {
@@ -119,14 +119,14 @@ export const NAME_RULES: readonly CertificateRule[] = [
     onRoot: 'warning',
     cite: 'RFC 5280 4.2.1.6',
     applies: always,
-    check: ({ known }) => brokenNames(known),
+    check: ({ parsedExtensions }) => brokenNames(parsedExtensions),
   },
   {
     code: 'san-twice',
     severity: 'warning',
     cite: 'docs/profile.md#subject-alt-name',
     applies: always,
-    check: ({ known }) => namesTwice(known),
+    check: ({ parsedExtensions }) => namesTwice(parsedExtensions),
   },
   {
     code: 'san-not-critical',
@@ -142,7 +142,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
   },
 ]
 
-/** The root, and a local-ca, which is called after its user. */
+/** Whether it is a root or a local-ca, whose names fpki chooses. */
 function isNamedByFactory({ role, subject }: LintCertificate): boolean {
   const isLocal = role === 'device-ca' && attributeValues(subject, 'CN').some((name) => name.startsWith('fio-'))
   return role === 'root' || isLocal
@@ -152,31 +152,30 @@ function printableStrings({ attributes }: Name): string | null {
   const others = attributes.filter(({ type, encoding }) => encoding !== 'UTF8String' && !OTHER_STRINGS.includes(type))
   return listed(
     others.map(({ type, encoding }) => `${type} as ${encoding}`),
-    (names) => `the subject has ${names}, and mbedTLS-based devices need UTF8String`,
+    (names) => `the subject has ${names}; mbedTLS-based devices need UTF8String`,
   )
 }
 
-/** The units of a name that are not `factory`, in a sentence. */
+/** A message about units of a name other than `factory`. */
 export function otherUnits(name: Name, factory: string | null): string | null {
   return listed(
     attributeValues(name, 'OU').filter((unit) => factory !== null && unit !== factory),
-    (units) => `the subject has OU=${units}, and the factory is ${factory}`,
+    (units) => `the subject has OU=${units}; the factory is ${factory}`,
   )
 }
 
-/** DNS names that are none, in a sentence. */
-export function brokenNames({ subjectAltName }: LintCertificate['known']): string | null {
+/** A message about invalid DNS names. */
+export function brokenNames({ subjectAltName }: LintCertificate['parsedExtensions']): string | null {
   const names = (subjectAltName ?? []).filter(({ type, value }) => type === 'DNS' && !isDnsName(value))
   return listed(
     names.map(({ value }) => JSON.stringify(value)),
-    (broken) => `no DNS name: ${broken}`,
+    (broken) => `invalid DNS name: ${broken}`,
   )
 }
 
-/** Names that come twice, in a sentence. */
-export function namesTwice({ subjectAltName }: LintCertificate['known']): string | null {
+/** A message about duplicate names. */
+export function namesTwice({ subjectAltName }: LintCertificate['parsedExtensions']): string | null {
   const names = (subjectAltName ?? []).map(({ type, value }) => `${type}:${value.toLowerCase()}`)
-  const seen = new Set<string>()
-  const twice = names.filter((name) => seen.has(name) || !seen.add(name))
-  return listed(twice, (found) => `it has a name twice: ${found}`)
+  const duplicates = names.filter((name, at) => names.indexOf(name) !== at)
+  return listed(duplicates, (repeated) => `it has duplicate names: ${repeated}`)
 }

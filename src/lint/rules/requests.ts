@@ -7,7 +7,7 @@ import { verifies } from '../signature.js'
 import { KEY_RULES } from './keys.js'
 import { brokenNames, namesTwice, otherUnits } from './names.js'
 
-/** What `ca create`, `rotate-tls` and `ca sign` look at before they sign a request (docs/profile.md#csr-checks). */
+/** Rules that `ca create`, `rotate-tls` and `ca sign` apply to requests (docs/profile.md#csr-checks). */
 export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
   ...KEY_RULES,
   {
@@ -15,14 +15,15 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
     severity: 'error',
     cite: 'RFC 2986 4.1',
     applies: always,
-    check: ({ version }) => unless(version === 1, `it is of version ${version}, and there is 1 only`),
+    check: ({ version }) => unless(version === 1, `its version is ${version}, not 1`),
   },
   {
     code: 'csr-signature',
     severity: 'error',
     cite: 'docs/profile.md#csr-checks; RFC 2986 4.2',
     applies: always,
-    check: (request) => unless(verifies(request, request.key.object) !== false, 'its signature is not by its own key'),
+    check: (request) =>
+      unless(verifies(request, request.key.object) !== false, 'its signature does not verify with its own key'),
   },
   {
     code: 'csr-key-of-a-ca',
@@ -31,7 +32,7 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
     applies: always,
     check: ({ key }, { caWithKey }) => {
       const ca = caWithKey(key.spki, new Uint8Array())
-      return unless(ca === null, `its key is the key of the CA in ${ca?.place.file}`)
+      return unless(ca === null, `it uses the key of the CA in ${ca?.place.file}`)
     },
   },
   {
@@ -39,12 +40,16 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
     severity: 'error',
     cite: 'docs/profile.md#csr-checks',
     applies: always,
-    check: ({ role, subject, known }) => {
-      if (role === 'device-ca') return unless(subject.attributes.length > 0, 'it asks for a CA and has no subject')
-      const names = [...attributeValues(subject, 'CN'), ...(known.subjectAltName ?? []).map(({ value }) => value)]
+    check: ({ role, subject, parsedExtensions }) => {
+      if (role === 'device-ca')
+        return unless(subject.attributes.length > 0, 'it requests a CA certificate with an empty subject')
+      const names = [
+        ...attributeValues(subject, 'CN'),
+        ...(parsedExtensions.subjectAltName ?? []).map(({ value }) => value),
+      ]
       return unless(
         names.some((name) => name !== ''),
-        'it has no name, neither in its subject nor in subjectAltName',
+        'it names no server, neither in its subject nor in subjectAltName',
       )
     },
   },
@@ -60,10 +65,10 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
     severity: 'warning',
     cite: 'docs/profile.md#subject-alt-name; RFC 6125 6.4.4',
     applies: inRole('tls'),
-    check: ({ known }) =>
+    check: ({ parsedExtensions }) =>
       unless(
-        (known.subjectAltName ?? []).length > 0,
-        'it asks for no subjectAltName, and clients that look at nothing else will not accept the certificate',
+        (parsedExtensions.subjectAltName ?? []).length > 0,
+        'it requests no subjectAltName; clients that check only subjectAltName will reject the certificate',
       ),
   },
   {
@@ -71,14 +76,14 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
     severity: 'error',
     cite: 'docs/profile.md#csr-checks',
     applies: always,
-    check: ({ known }) => brokenNames(known),
+    check: ({ parsedExtensions }) => brokenNames(parsedExtensions),
   },
   {
     code: 'csr-name-twice',
     severity: 'error',
     cite: 'docs/profile.md#csr-checks',
     applies: always,
-    check: ({ known }) => namesTwice(known),
+    check: ({ parsedExtensions }) => namesTwice(parsedExtensions),
   },
   {
     code: 'csr-unit',
@@ -93,11 +98,11 @@ export const REQUEST_RULES: readonly Rule<LintRequest>[] = [
     cite: 'docs/profile.md#csr-checks',
     applies: always,
     check: ({ role, extensions }) => {
-      const given: readonly string[] = PROFILE_OF[role].extensions.map(({ type }) => type)
-      // CA:FALSE is asked for by habit, and is what a certificate says without it.
+      const included: readonly string[] = PROFILE_OF[role].extensions.map(({ type }) => type)
+      // Many tools request CA:FALSE, which is the default.
       return listed(
-        extensions.map(({ type }) => type).filter((type) => ![...given, 'basicConstraints'].includes(type)),
-        (types) => `it asks for ${types}, which its certificate does not get`,
+        extensions.map(({ type }) => type).filter((type) => ![...included, 'basicConstraints'].includes(type)),
+        (types) => `it requests ${types}, which the certificate will not have`,
       )
     },
   },

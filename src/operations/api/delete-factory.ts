@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { FpkiError } from '../../errors.js'
-import { embeddedFactories, embeddedHas } from '../../factory/embedded/index.js'
+import { embeddedFactories, hasEmbeddedFactory } from '../../factory/embedded/index.js'
 import { factoryFolder, readState } from '../../factory/embedded/state.js'
 import { readTokens } from '../../factory/embedded/tokens.js'
 import { type LockPorts, withLock } from '../../factory/lock.js'
 import { jsonDocument } from '../../json-document.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock } from '../../ports.js'
-import { requireFree } from '../../storage/free-place.js'
+import { requireFree } from '../../storage/require-free.js'
 
 /** What `fpki api delete-factory --json` prints. */
 export const deletedFactory = jsonDocument({
@@ -45,7 +45,7 @@ export async function deleteFactory(
 ): Promise<DeletedFactory> {
   const { files, clock, confirm } = ports
   const requireFactory = async () => {
-    if (await embeddedHas(files, stateDirectory, factory)) return
+    if (await hasEmbeddedFactory(files, stateDirectory, factory)) return
     throw noFactory(factory, stateDirectory, await embeddedFactories(files, stateDirectory))
   }
   await requireFactory()

@@ -1,20 +1,20 @@
-import { inspectDirectory, isAtWork, type SeenDirectory } from '../../directory/inspect.js'
+import { type InspectedDirectory, inspectDirectory, isBusy } from '../../directory/inspect.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import type { DurableFiles } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 
 /** The interrupted command of a directory; null: none, or it is still running. */
-export async function interruptedIn(files: DurableFiles, directory: SeenDirectory): Promise<string | null> {
+export async function interruptedIn(files: DurableFiles, directory: InspectedDirectory): Promise<string | null> {
   const { path } = directory
-  if (openCommand(directory) === null || (await isAtWork(files, path))) return null
+  if (openCommand(directory) === null || (await isBusy(files, path))) return null
   // It may have finished since the directory was read.
   return openCommand(await inspectDirectory(files, path))
 }
 
 /** Required files that are missing. Throws ERR_NOT_INITIALIZED when the directory has no PKI, and none is being created. */
 export function missingFiles(
-  directory: SeenDirectory,
+  directory: InspectedDirectory,
 ): readonly { readonly file: string; readonly error: FpkiError }[] {
   const { rootCertificate, tlsCertificate } = PKI_FILES
   const missing = [rootCertificate, tlsCertificate].filter((name) => !directory.names.includes(name))
@@ -23,11 +23,11 @@ export function missingFiles(
   return missing.map((file) => ({ file, error: missingFile(directory, file, command) }))
 }
 
-function openCommand({ journal }: SeenDirectory): string | null {
+function openCommand({ journal }: InspectedDirectory): string | null {
   return journal !== null && journal.finishedAt === null ? journal.command : null
 }
 
-function missingFile({ path }: SeenDirectory, file: string, command: string | null): FpkiError {
+function missingFile({ path }: InspectedDirectory, file: string, command: string | null): FpkiError {
   return command === null
     ? new FpkiError(
         'ERR_BAD_FILE',
@@ -41,7 +41,7 @@ function missingFile({ path }: SeenDirectory, file: string, command: string | nu
       )
 }
 
-function noPki({ path }: SeenDirectory): FpkiError {
+function noPki({ path }: InspectedDirectory): FpkiError {
   const hint = 'Pass a PKI directory, or restore the file from a backup.'
   return new FpkiError('ERR_NOT_INITIALIZED', `${path} has no ${PKI_FILES.rootCertificate}.`, hint)
 }

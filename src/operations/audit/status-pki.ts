@@ -1,4 +1,4 @@
-import { inspectDirectory, type SeenDirectory } from '../../directory/inspect.js'
+import { type InspectedDirectory, inspectDirectory } from '../../directory/inspect.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from '../../directory/pki-files.js'
 import { FpkiError } from '../../errors.js'
@@ -78,7 +78,7 @@ async function statusOfDirectory(path: string, files: DurableFiles, thresholds: 
 }
 
 async function statusOfReadable(
-  directory: SeenDirectory,
+  directory: InspectedDirectory,
   thresholds: Thresholds,
   unfinished: string | null,
 ): Promise<PkiStatus> {
@@ -111,8 +111,8 @@ type ReadFile =
   | { readonly file: string; readonly certificate: Certificate }
   | { readonly problem: PkiStatus['problems'][number] }
 
-async function readFile(directory: SeenDirectory, file: string): Promise<ReadFile> {
-  const { text, problem } = await directory.see(file)
+async function readFile(directory: InspectedDirectory, file: string): Promise<ReadFile> {
+  const { text, problem } = await directory.inspect(file)
   if (text === null) return { problem: problemOf(file, problem) }
   try {
     return { file, certificate: readPemCertificate(text, `${directory.path}/${file}`) }

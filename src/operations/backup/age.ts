@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import type { SeenDirectory } from '../../directory/inspect.js'
+import type { InspectedDirectory } from '../../directory/inspect.js'
 import { type RootKeyUnproven, rootKeyUnproven } from '../../directory/records.js'
 
 /** The newest backup recorded in a PKI directory. */
@@ -21,7 +21,7 @@ export const backupStatus = z.strictObject({
 export type BackupStatus = z.infer<typeof backupStatus>
 
 /** The state of the newest backup of a PKI directory; null: none is recorded. */
-export function statusOfBackup({ backup, journal }: SeenDirectory, now: Date): BackupStatus | null {
+export function statusOfBackup({ backup, journal }: InspectedDirectory, now: Date): BackupStatus | null {
   if (backup === null) return null
   const { madeAt, provedAt, file } = backup
   const unproven = backup.rootKeyUnproven ?? null

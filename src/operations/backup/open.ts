@@ -1,4 +1,4 @@
-import { type OpenedEnvelope, type Opener, openEnvelope, waysToOpen } from '../../containers/cms/envelope.js'
+import { type OpenedEnvelope, type Opener, openEnvelope, openingMethods } from '../../containers/cms/envelope.js'
 import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
 import type { BackupRecord, RootKeyUnproven } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
@@ -45,7 +45,7 @@ export interface OpenedBackup {
 export async function openBackup(files: DurableFiles, file: string, opener: BackupOpener): Promise<OpenedBackup> {
   const octets = await files.readOctets(file, MAX_BACKUP_BYTES)
   if (octets === null) throw new FpkiError('ERR_BAD_FILE', `${file} does not exist.`, 'Pass the path of a backup.')
-  const ways = await asBrokenBackup(file, async () => waysToOpen(octets))
+  const ways = await asBrokenBackup(file, async () => openingMethods(octets))
   if (opener.recipientKey === null && !ways.passphrase) {
     const hint = 'Pass the private key of a recipient with --recipient-key FILE.'
     throw new FpkiError('ERR_USAGE', `${file} is encrypted for certificates, not with a passphrase.`, hint)

@@ -78,8 +78,8 @@ async function readRecipient(path: string): Promise<Certificate> {
 }
 
 /** keyUsage, if present (RFC 5280, 4.2.1.3), must permit what CMS does with the key (RFC 5652, 6.2.1 and 6.2.2). */
-function usageProblem({ publicKey, known }: Certificate): string | null {
+function usageProblem({ publicKey, parsedExtensions: { keyUsage } }: Certificate): string | null {
   const needed = publicKey.kind === 'RSA' ? 'keyEncipherment' : 'keyAgreement'
-  if (known.keyUsage === null || known.keyUsage.includes(needed)) return null
-  return `its keyUsage (${known.keyUsage.join(', ')}) does not permit ${needed}`
+  if (keyUsage === null || keyUsage.includes(needed)) return null
+  return `its keyUsage (${keyUsage.join(', ')}) does not permit ${needed}`
 }

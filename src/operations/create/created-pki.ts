@@ -66,9 +66,9 @@ export async function whatWasMade(
   directory: PkiDirectory,
   files: readonly PkiFile[],
 ): Promise<Pick<CreatedPki, 'files' | 'tlsNames'>> {
-  const { known } = readPemCertificate((await directory.read(PKI_FILES.tlsCertificate)) ?? '', 'tls-crt')
+  const { parsedExtensions } = readPemCertificate((await directory.read(PKI_FILES.tlsCertificate)) ?? '', 'tls-crt')
   return {
     files: files.map((name) => ({ name, ...FILE_MEANINGS[name] })),
-    tlsNames: (known.subjectAltName ?? []).map(({ value }) => toServerName(value) ?? value),
+    tlsNames: (parsedExtensions.subjectAltName ?? []).map(({ value }) => toServerName(value) ?? value),
   }
 }

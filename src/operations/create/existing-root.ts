@@ -131,7 +131,7 @@ export async function takeRootCertificate({
   if (given === null) return
   const file = PKI_FILES.rootCertificate
   const pem = encodePem('CERTIFICATE', given.certificate.der)
-  await auditLog.found([{ certificate: given.certificate, file }], 'The root was made elsewhere, and taken over.')
+  await auditLog.logExisting([{ certificate: given.certificate, file }], 'The root was made elsewhere, and taken over.')
   const existing = await directory.read(file)
   if (existing === null || !samePem(existing, pem)) await directory.create(file, pem)
 }

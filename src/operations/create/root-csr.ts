@@ -13,7 +13,7 @@ import { runJournalled } from '../../journal/run-journalled.js'
 import { steps } from '../../journal/steps.js'
 import { jsonDocument } from '../../json-document.js'
 import { madeKey, makeKey } from '../../keystore/private-key.js'
-import { readCsr } from '../../pki/csr.js'
+import { parseAndVerifyCsr } from '../../pki/csr.js'
 import { formatName } from '../../pki/name.js'
 import { sameSpki } from '../../pki/public-key.js'
 import { createCaCsr } from '../../signer/x509/csr.js'
@@ -102,7 +102,7 @@ export async function rootCsr(options: RootCsrOptions, ports: RootCsrPorts): Pro
     return {
       ...{ factory: options.factory, directory: directory.path, rootKey: keys.root.reference },
       csrFile: `${directory.path}/${ROOT_CSR}`,
-      subject: formatName(readCsr(csr, ROOT_CSR).subject),
+      subject: formatName(parseAndVerifyCsr(csr, ROOT_CSR).subject),
       csr,
     }
   } finally {
@@ -135,7 +135,7 @@ async function csrOf(
 
 async function isForKey(csr: string, { directory, keys }: Work, { facts }: RootCsrJournal): Promise<boolean> {
   const publicKey = await madeKey(keys.root, facts.key?.rootKey ?? '')
-  return sameSpki(readCsr(csr, `${directory.path}/${ROOT_CSR}`).publicKey.spki, publicKey)
+  return sameSpki(parseAndVerifyCsr(csr, `${directory.path}/${ROOT_CSR}`).publicKey.spki, publicKey)
 }
 
 /** What the journal of a `ca root-csr` records of its options. */
@@ -174,9 +174,9 @@ async function makeCsr({ directory, options, keys, auditLog }: Work, { key }: Pi
   const publicKey = await madeKey(keys.root, key.rootKey)
   const existing = await directory.read(ROOT_CSR)
   const path = `${directory.path}/${ROOT_CSR}`
-  if (existing !== null && sameSpki(readCsr(existing, path).publicKey.spki, publicKey)) return
+  if (existing !== null && sameSpki(parseAndVerifyCsr(existing, path).publicKey.spki, publicKey)) return
   const csr = await createCaCsr(await commonNameAndUnit('Factory-CA', options.factory), await keys.root.open())
-  await auditLog.event('The root key signed the request for its certificate.')
+  await auditLog.logEvent('The root key signed the request for its certificate.')
   // A request for another key is not overwritten: this throws ERR_EXISTS.
   await directory.create(ROOT_CSR, csr)
 }

@@ -63,8 +63,8 @@ function lintWarnings(findings: readonly Finding[], what: string): readonly stri
 }
 
 function caProblem(certificate: Certificate): Problem | null {
-  const { publicKey, known } = certificate
-  const { basicConstraints, keyUsage, extKeyUsage } = known
+  const { publicKey, parsedExtensions } = certificate
+  const { basicConstraints, keyUsage, extKeyUsage } = parsedExtensions
   if (publicKey.kind !== 'EC') {
     const hint = 'Devices, tokens and gateways of this hierarchy know EC P-256, P-384 and P-521 only.'
     return { reason: `its key is ${formatKeyType(publicKey)}, and it must be EC`, hint }
@@ -102,7 +102,7 @@ function timeProblem({ notBefore, notAfter }: Certificate, now: Date): Problem |
 }
 
 function oddities(certificate: Certificate, what: string): readonly string[] {
-  const { subject, issuer, known, extensions } = certificate
+  const { subject, issuer, parsedExtensions, extensions } = certificate
   const names = attributeValues(subject, 'CN')
   const encodings = new Set(
     subject.attributes.map(({ encoding }) => encoding).filter((encoding) => encoding !== 'UTF8String'),
@@ -119,7 +119,7 @@ function oddities(certificate: Certificate, what: string): readonly string[] {
       `The subject of ${what} is not all UTF8String but ${[...encodings].join(', ')}; devices with mbedTLS may refuse it.`,
     ),
     ...when(
-      known.subjectKeyIdentifier === null,
+      parsedExtensions.subjectKeyIdentifier === null,
       `${what} has no subjectKeyIdentifier; strict checks of RFC 5280 refuse it.`,
     ),
     ...when(

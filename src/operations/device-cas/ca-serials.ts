@@ -64,7 +64,7 @@ async function serialOfFile(name: string, { directory, root }: OpenPki, files: D
     const pem = await files.read(path, MAX_BYTES)
     if (pem === null) continue
     const certificate = readPemCertificate(pem, path)
-    if (certificate.known.basicConstraints?.ca !== true || sameKey(certificate.publicKey, root.publicKey))
+    if (certificate.parsedExtensions.basicConstraints?.ca !== true || sameKey(certificate.publicKey, root.publicKey))
       throw noDeviceCa(path, directory.path)
     if (isIssuedBy(certificate, root)) return certificate.serialNumber
     throw new FpkiError(

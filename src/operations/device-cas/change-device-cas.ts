@@ -1,11 +1,11 @@
 import type { FactsOf } from '../../directory/journal-record.js'
 import { FpkiError } from '../../errors.js'
-import type { FactoryCertificates, KnownCertificates } from '../../factory/api.js'
+import type { FactoryCertificates, VersionedCertificates } from '../../factory/api.js'
 import { deviceCaSerials, knownPki, type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
 import { withAuditLog } from '../../journal/keep-records.js'
 import { steps } from '../../journal/steps.js'
 import { rootSignerOf } from '../../keystore/root-key.js'
-import { isCrlOf, revokedIn } from '../../pki/crl.js'
+import { isCrlOf, revokedSerials } from '../../pki/crl.js'
 import { describeCrl } from '../../pki/describe-crl.js'
 import { readCrl } from '../../pki/read-crl.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
@@ -52,7 +52,7 @@ export async function changeDeviceCas(
   const pki = await openPki(ports.files, directory, factory)
   const serials = await serialsOf(options, pki, ports.files)
   let confirmed: readonly string[] | null = null
-  let known: KnownCertificates | undefined
+  let known: VersionedCertificates | undefined
   const { change, sentCrl } = crlChange(options, serials, ports, () => confirmed)
   const report = { factory, api: ports.api.name, directory, action, dryRun }
   const nothing = { changed: false, resumed: false, warnings: [] }
@@ -137,7 +137,7 @@ function crlChange(
       const sent = readCrl(sentCrl(facts), 'the CRL')
       // The new CRL replaces the one in the Factory API, which fioctl may have sent.
       const remembered = (await work.directory.readState())?.revokedCaSerials ?? []
-      const revoked = [...remembered, ...revokedBefore(work), ...revokedIn(sent).map(String)]
+      const revoked = [...remembered, ...revokedBefore(work), ...revokedSerials(sent).map(String)]
       return { crlNumber: (sent.crlNumber ?? 0n).toString(), revokedCaSerials: [...new Set(revoked)] }
     },
   }
@@ -152,7 +152,7 @@ function numberOf({ caRevokeCrl }: FactoryCertificates, { root }: ChangeWork): b
 
 function revokedBefore({ known, root }: ChangeWork): readonly string[] {
   const crl = known.caRevokeCrl === null ? null : readCrl(known.caRevokeCrl, 'ca-revoke-crl')
-  return crl !== null && isCrlOf(crl, root) ? revokedIn(crl).map(String) : []
+  return crl !== null && isCrlOf(crl, root) ? revokedSerials(crl).map(String) : []
 }
 
 /** Another command may have changed the CAs since the confirmation. `confirmed` is null for a resumed run. */

@@ -1,10 +1,10 @@
 import type { DirectoryState, KeyReference } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
-import { againOnConflict } from '../../factory/again-on-conflict.js'
-import type { CertificatesUpdate, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
+import type { CertificatesUpdate, FactoryCertificates, VersionedCertificates } from '../../factory/api.js'
+import { retryOnConflict } from '../../factory/retry-on-conflict.js'
 import { deviceCaSerials, knownPki } from '../../issuance/open-pki.js'
 import type { FinalStep } from '../../journal/steps.js'
-import { revokedIn } from '../../pki/crl.js'
+import { revokedSerials } from '../../pki/crl.js'
 import { readPemList } from '../../pki/read-certificate.js'
 import { readCrl } from '../../pki/read-crl.js'
 import { shellWord } from '../../shell-word.js'
@@ -14,7 +14,7 @@ import type { Change, ChangeCommand, ChangeWork } from './change.js'
 export interface Sent {
   readonly update: CertificatesUpdate
   /** The state of the API on which the update was based. */
-  readonly before: KnownCertificates
+  readonly before: VersionedCertificates
 }
 
 /** The step that uploads and reads back. A lost response is not a failure if the Factory API shows the change. */
@@ -26,7 +26,7 @@ export function upload<Command extends ChangeCommand>(
     name: 'upload',
     says: 'Uploading to the Factory API, and reading it back',
     run: (work, facts) =>
-      againOnConflict(async () => {
+      retryOnConflict(async () => {
         const known = await knownPki(work.api, work)
         const update = await change.update(work, known, facts)
         if (change.isTaken(known, update)) return
@@ -77,7 +77,7 @@ function revivedIn(known: FactoryCertificates, { update, before }: Sent): readon
   const { caRevokeCrl } = known
   if (update.caCrt === undefined || caRevokeCrl === null || caRevokeCrl === before.caRevokeCrl) return []
   const current = deviceCaSerials(known)
-  return revokedIn(readCrl(caRevokeCrl, 'ca-revoke-crl')).filter((serial) => current.has(serial))
+  return revokedSerials(readCrl(caRevokeCrl, 'ca-revoke-crl')).filter((serial) => current.has(serial))
 }
 
 function broughtBack(serials: readonly bigint[], { directory }: ChangeWork): FpkiError {

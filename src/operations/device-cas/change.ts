@@ -1,6 +1,6 @@
 import type { FactsOf, JournalledCommand, OptionsOf } from '../../directory/journal-record.js'
 import type { DirectoryState } from '../../directory/records.js'
-import type { CertificatesUpdate, FactoryApi, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
+import type { CertificatesUpdate, FactoryApi, FactoryCertificates, VersionedCertificates } from '../../factory/api.js'
 import type { OpenPki } from '../../issuance/open-pki.js'
 import type { AllSteps } from '../../journal/steps.js'
 import type { HsmAccess } from '../../keystore/root-key.js'
@@ -25,7 +25,7 @@ export interface ChangeWork extends IssuanceContext, OpenPki, EncryptionPorts {
   readonly signal: AbortSignal
   readonly access?: HsmAccess
   /** The PKI in the Factory API when the change started. */
-  readonly known: KnownCertificates
+  readonly known: VersionedCertificates
 }
 
 /** The commands that change a PKI. */
@@ -62,5 +62,5 @@ export interface Changed<Command extends ChangeCommand> {
 export interface ChangedPlace {
   readonly directory: string
   readonly factory: string
-  readonly known?: KnownCertificates | undefined
+  readonly known?: VersionedCertificates | undefined
 }

@@ -1,4 +1,4 @@
-import { type AuditLog, refusalsIn } from '../../audit-log/audit-log.js'
+import { type AuditLog, loggingRefusals } from '../../audit-log/audit-log.js'
 import type { FactoryCertificates } from '../../factory/api.js'
 import { issueCrl } from '../../issuance/issue.js'
 import { type OpenPki, openRootKey } from '../../issuance/open-pki.js'
@@ -19,7 +19,7 @@ export interface CrlWork extends OpenPki {
 
 /** Signs a CRL with the next number for the Factory API (docs/profile.md#crl), and logs it. Resolves to PEM. */
 export function signedCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {
-  return refusalsIn(work, 'a CRL', () => issueNextCrl(work, reason, serialNumbers))
+  return loggingRefusals(work, 'a CRL', () => issueNextCrl(work, reason, serialNumbers))
 }
 
 async function issueNextCrl(work: CrlWork, reason: CrlReason, serialNumbers: readonly bigint[]): Promise<string> {

@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../../errors.js'
-import { againOnConflict } from '../../factory/again-on-conflict.js'
-import type { FactoryApi, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
+import type { FactoryApi, FactoryCertificates, VersionedCertificates } from '../../factory/api.js'
+import { retryOnConflict } from '../../factory/retry-on-conflict.js'
 import { deviceCasOf } from '../../issuance/open-pki.js'
 import { jsonDocument } from '../../json-document.js'
-import { isCrlOf, revokedIn } from '../../pki/crl.js'
+import { isCrlOf, revokedSerials } from '../../pki/crl.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../../pki/describe.js'
 import { attributeValues } from '../../pki/name.js'
 import { sameOctets } from '../../pki/octets.js'
@@ -86,7 +86,7 @@ export async function updateDeviceCas(
   const dangers = [...revokedAgain(without(wanted, current), known, root), ...dangersOfUpdate(removed, wanted, known)]
   await confirm({ ...told, dangers })
   const caCrt = wanted.map(({ der }) => encodePem('CERTIFICATE', der)).join('\n')
-  await againOnConflict(async () => api.updateCertificates({ caCrt }, await unchangedVersion(api, known)))
+  await retryOnConflict(async () => api.updateCertificates({ caCrt }, await unchangedVersion(api, known)))
   const after = await api.getCertificates()
   const kept = after === null ? [] : deviceCasOf(after)
   const [missing, surplus] = [without(wanted, kept), without(kept, wanted)]
@@ -102,9 +102,9 @@ export async function updateDeviceCas(
 /**
  * The version to update. Fails if a device CA was added, revoked or disabled since the user confirmed the change.
  */
-async function unchangedVersion(api: FactoryApi, confirmed: KnownCertificates): Promise<string | null> {
+async function unchangedVersion(api: FactoryApi, confirmed: VersionedCertificates): Promise<string | null> {
   const known = await api.getCertificates()
-  const facts = ({ caCrt, caRevokeCrl, disabledCaSerials }: KnownCertificates) =>
+  const facts = ({ caCrt, caRevokeCrl, disabledCaSerials }: VersionedCertificates) =>
     JSON.stringify([caCrt, caRevokeCrl, disabledCaSerials])
   if (known !== null && facts(known) === facts(confirmed)) return known.version
   throw new FpkiError(
@@ -125,7 +125,7 @@ function revokedAgain(
   root: Certificate,
 ): readonly string[] {
   const crl = caRevokeCrl === null ? null : readCrl(caRevokeCrl, 'ca-revoke-crl')
-  const revoked = crl !== null && isCrlOf(crl, root) ? revokedIn(crl) : []
+  const revoked = crl !== null && isCrlOf(crl, root) ? revokedSerials(crl) : []
   return added
     .filter(({ serialNumber }) => revoked.includes(serialNumber))
     .map(({ serialNumber }) => `The device CA ${serialNumber} was revoked; the gateway will accept its devices again.`)
@@ -154,7 +154,7 @@ interface DeviceCaScene {
 
 /** A device CA of this factory, signed by its root (docs/profile.md#ca-update). */
 function checkDeviceCa(certificate: Certificate, { root, factory, now, what }: DeviceCaScene): void {
-  const { basicConstraints, keyUsage } = certificate.known
+  const { basicConstraints, keyUsage } = certificate.parsedExtensions
   const units = attributeValues(certificate.subject, 'OU')
   const problems = [
     isIssuedBy(certificate, root) ? null : 'is not signed by the root of the factory',

@@ -128,7 +128,9 @@ function gatewayFiles(
 ): readonly GatewayFile[] {
   const mark = markOf(factory)
   const nginx = nginxOptionsOf(effective, directory)
-  const names = (tls.known.subjectAltName ?? []).filter(({ type, value }) => type !== 'DNS' || isDnsName(value))
+  const names = (tls.parsedExtensions.subjectAltName ?? []).filter(
+    ({ type, value }) => type !== 'DNS' || isDnsName(value),
+  )
   const cas = enabled.map(({ der }) => clientAnchorPem(der)).join('')
   return [
     { name: NAMES.cas, content: `${mark}${cas}`, mode: 0o444 },

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { isKeyFile, ROOT_CSR } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
 import type { DirectoryState, KeyReference } from '../../directory/records.js'
-import { existing } from '../../directory/require.js'
+import { requirePkiDirectory } from '../../directory/require.js'
 import type { SnapshotRecord } from '../../directory/snapshot-record.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
@@ -64,7 +64,7 @@ export async function diffSnapshots(
   from: string,
   to: string,
 ): Promise<SnapshotDiff> {
-  const directory = await existing(files, path)
+  const directory = await requirePkiDirectory(files, path)
   const [a, b] = [await sideOf(directory, from), await sideOf(directory, to)]
   const names = [...new Set([...a.files, ...b.files].map(({ name }) => name))].sort()
   const changes = await Promise.all(names.map((name) => changeOf(name, a, b)))

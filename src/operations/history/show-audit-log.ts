@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { readLine, splitAuditLog } from '../../audit-log/chain.js'
 import { auditLogFiles, repairHint } from '../../audit-log/files.js'
 import { type AUDIT_LOG_KINDS, type AuditLogLine, auditLogLine } from '../../audit-log/records.js'
-import { GONE_MESSAGES, tracesOfAuditLog } from '../../audit-log/traces.js'
+import { MISSING_MESSAGES, tracesOfAuditLog } from '../../audit-log/traces.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
@@ -52,8 +52,9 @@ async function requireAuditLog(files: DurableFiles, directory: PkiDirectory): Pr
   // Read after the traces, so that a command that finishes meanwhile has written both.
   const text = await auditLogFiles(directory).read()
   if (text !== null) return text
-  if (traces.length === 0 && (await auditLogFiles(directory).readHead()) === null) throw await noAuditLog(directory)
-  throw new FpkiError('ERR_BAD_FILE', `${path}: ${GONE_MESSAGES.log}`, repairHint(path))
+  if (traces.length === 0 && (await auditLogFiles(directory).readHead()) === null)
+    throw await auditLogNotFound(directory)
+  throw new FpkiError('ERR_BAD_FILE', `${path}: ${MISSING_MESSAGES.log}`, repairHint(path))
 }
 
 /** Throws ERR_NOT_A_DIRECTORY. */
@@ -63,7 +64,7 @@ export async function requireDirectory(files: DurableFiles, path: string): Promi
 }
 
 /** The error for a directory that has no audit log, and never had one. */
-export async function noAuditLog(directory: PkiDirectory): Promise<FpkiError> {
+export async function auditLogNotFound(directory: PkiDirectory): Promise<FpkiError> {
   const names = await directory.names()
   const [what, hint] = names.includes(PKI_FILES.rootCertificate)
     ? ['has no audit log yet', 'The next command that signs or changes something creates it.']

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import type { Snapshot } from '../../directory/history.js'
-import { existing } from '../../directory/require.js'
+import { requirePkiDirectory } from '../../directory/require.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import type { DurableFiles } from '../../ports.js'
@@ -30,7 +30,7 @@ export type ShownHistory = z.infer<typeof shownHistory>
 
 /** The snapshots of a PKI directory. Nothing is changed. Throws ERR_NOT_A_DIRECTORY or ERR_STORAGE. */
 export async function showHistory(files: DurableFiles, path: string): Promise<ShownHistory> {
-  const snapshots = await (await existing(files, path)).snapshots()
+  const snapshots = await (await requirePkiDirectory(files, path)).snapshots()
   return {
     directory: path,
     snapshots: snapshots.map(({ number, time, command, folder, files: listed }) => {

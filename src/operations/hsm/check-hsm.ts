@@ -6,12 +6,12 @@ import { proveSigner } from '../../keystore/prove.js'
 import type { Curve, HsmChoice, KeyChoice, Random, Signer } from '../../ports.js'
 import type { CryptokiMaker } from '../../signer/pkcs11/cryptoki.js'
 import { CKA, CKM, CKO } from '../../signer/pkcs11/cryptoki.js'
-import { explained } from '../../signer/pkcs11/errors.js'
+import { explainErrors } from '../../signer/pkcs11/errors.js'
 import { flagOf, isLabelTaken, objectsOf, type TokenKey } from '../../signer/pkcs11/key.js'
 import { keyError } from '../../signer/pkcs11/key-errors.js'
 import { deleteKey, generateKey } from '../../signer/pkcs11/make-key.js'
 import { missingMechanisms, requireMechanisms } from '../../signer/pkcs11/mechanisms.js'
-import { type OpenToken, openToken, type TokenTalk } from '../../signer/pkcs11/session.js'
+import { type OpenToken, openToken, type TokenProgress } from '../../signer/pkcs11/session.js'
 import { tokenSigner } from '../../signer/pkcs11/signer.js'
 
 /** What `fpki hsm check --json` prints. */
@@ -28,7 +28,7 @@ export const checkedHsm = jsonDocument({
 export type CheckedHsm = z.infer<typeof checkedHsm>
 
 /** What {@link checkHsm} works with. */
-export interface CheckHsmPorts extends TokenTalk {
+export interface CheckHsmPorts extends TokenProgress {
   readonly random: Random
   /** Told of each thing that works, as soon as it does. */
   works(text: string): void
@@ -105,7 +105,7 @@ async function trySigning(token: OpenToken, signer: Signer, say: (text: string) 
 function deleteAll(token: OpenToken, choice: KeyChoice): void {
   const classes = [CKO.privateKey, CKO.publicKey]
   const handles = classes.flatMap((objectClass) => objectsOf(token, objectClass, choice).map(({ handle }) => handle))
-  explained(token, () => deleteKey(token, handles), `${token.name}, which was to delete the key "${choice.label}"`)
+  explainErrors(token, () => deleteKey(token, handles), `${token.name}, which was to delete the key "${choice.label}"`)
   if (classes.some((objectClass) => objectsOf(token, objectClass, choice).length > 0)) {
     throw keyError(
       `${token.name} still has the key "${choice.label}".`,

@@ -11,8 +11,8 @@ import { sameSpki } from '../../pki/public-key.js'
 import type { Certificate } from '../../pki/read-certificate.js'
 import type { HsmChoice, KeyName, Passphrases } from '../../ports.js'
 import type { KeyMaterial } from '../../signer/open-key.js'
-import { findKey, findShownKey, isLabelTaken, requireKey } from '../../signer/pkcs11/key.js'
-import { putKey, putPublicHalf } from '../../signer/pkcs11/make-key.js'
+import { findKey, findKeyByPublicKey, isLabelTaken, requireKey } from '../../signer/pkcs11/key.js'
+import { importKeyPair, importPublicKey } from '../../signer/pkcs11/make-key.js'
 import { tokenSigner } from '../../signer/pkcs11/signer.js'
 
 /** What `ca import-root` is asked to do. */
@@ -78,7 +78,7 @@ export function referenceOf(
  */
 function keyFor(holder: TokenHolder, spki: Uint8Array): KeyName {
   const [token, { key }] = [holder.token(), holder.choice]
-  const shown = findShownKey(token, key, spki)
+  const shown = findKeyByPublicKey(token, key, spki)
   if (shown !== null) return nameOf(shown)
   const wanted = key.label === null && key.id === null ? { label: ROOT_KEY.label, id: null } : key
   const there = findKey(token, wanted, spki)
@@ -103,12 +103,12 @@ async function putRootKey(work: ImportWork): Promise<void> {
   const [token, key] = [holder.token(), keyFor(holder, certificate.spki)]
   if (material === null) return
   if (!isLabelTaken(token, key)) {
-    putKey(token, key, material)
+    importKeyPair(token, key, material)
     return
   }
   // Before it gets a public half: it may be another key, which shows nothing of itself.
   await proveRootKey(work)
-  putPublicHalf(token, key, material)
+  importPublicKey(token, key, material)
 }
 
 async function remember({ directory, certificate, options, holder, auditLog }: ImportWork): Promise<void> {
@@ -122,11 +122,11 @@ async function remember({ directory, certificate, options, holder, auditLog }: I
     rootKey: referenceOf(holder, { certificate }),
   }
   await directory.writeState(known)
-  await auditLog.event(`The root key was put into the token ${holder.token().name}.`)
+  await auditLog.logEvent(`The root key was put into the token ${holder.token().name}.`)
 }
 
 async function removeKeyFile({ directory, auditLog }: ImportWork): Promise<void> {
-  await auditLog.event('factory_ca.key is removed, from the directory, its snapshots, and what was given up.')
+  await auditLog.logEvent('factory_ca.key is removed, from the directory, its snapshots, and what was given up.')
   await directory.removeFromSnapshots(PKI_FILES.rootKey)
   await directory.removeRootKey()
 }

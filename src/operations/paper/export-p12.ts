@@ -11,7 +11,7 @@ import { provesPossession } from '../../pki/possession.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
-import { requireFreeInFolder } from '../../storage/free-place.js'
+import { requireFreeInFolder } from '../../storage/require-free.js'
 
 /** What `fpki ca export --json` prints. */
 export const exportedP12 = jsonDocument({

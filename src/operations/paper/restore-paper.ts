@@ -10,7 +10,7 @@ import { provesPossession } from '../../pki/possession.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
-import { requireFree } from '../../storage/free-place.js'
+import { requireFree } from '../../storage/require-free.js'
 import { type OpenedPaper, openPaper } from './open.js'
 import { readPaper, type TypedPaper } from './parts.js'
 

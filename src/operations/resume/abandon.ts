@@ -119,7 +119,7 @@ async function putAside({ directory, plan }: Work): Promise<void> {
 async function logIt({ directory, clock, who, plan }: Work): Promise<void> {
   const { command, startedAt } = plan.journal
   const auditLog = openAuditLog(directory, ABANDON, { clock, who })
-  await auditLog.event(`\`${command}\` of ${startedAt} was abandoned; what it had made is in ${plan.folder}.`)
+  await auditLog.logEvent(`\`${command}\` of ${startedAt} was abandoned; what it had made is in ${plan.folder}.`)
 }
 
 async function planOf(directory: PkiDirectory, journal: AbandonableJournal, ports: AbandonPorts): Promise<Plan> {

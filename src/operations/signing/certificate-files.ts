@@ -1,10 +1,10 @@
-import { refusalsIn } from '../../audit-log/audit-log.js'
+import { loggingRefusals } from '../../audit-log/audit-log.js'
 import { certificateFiles } from '../../directory/certificate-files.js'
 import { FILE_MEANINGS, PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { issue, newTemplate } from '../../issuance/issue.js'
-import { readCsr } from '../../pki/csr.js'
+import { parseAndVerifyCsr } from '../../pki/csr.js'
 import { acceptCsr } from '../../pki/csr-policy.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { formatName, sameName } from '../../pki/name.js'
@@ -43,7 +43,7 @@ export function makeCertificate(
   interrupted: boolean,
   order: CertificateOrder,
 ): Promise<undefined> {
-  return refusalsIn(work, order.file, () => issueAndWrite(work, interrupted, order))
+  return loggingRefusals(work, order.file, () => issueAndWrite(work, interrupted, order))
 }
 
 async function issueAndWrite(work: IssuanceContext, interrupted: boolean, order: CertificateOrder): Promise<undefined> {
@@ -74,14 +74,14 @@ export async function signCsr(
   order: CsrIssuanceOrder,
   interrupted: boolean,
 ): Promise<undefined> {
-  const accepted = await refusalsIn(work, order.what, () => acceptedOrder(work, order))
+  const accepted = await loggingRefusals(work, order.what, () => acceptedOrder(work, order))
   for (const warning of accepted.warnings) work.warn(warning)
   return makeCertificate(work, interrupted, accepted.order)
 }
 
 async function acceptedOrder(work: IssuanceContext, order: CsrIssuanceOrder) {
   const { file, profile, what } = order
-  const csr = readCsr(order.csr, what)
+  const csr = parseAndVerifyCsr(order.csr, what)
   const takenKeys = await takenKeysExcept(work, file)
   const issuer = await rootOf(work)
   const accepted = acceptCsr(csr, {
@@ -133,8 +133,8 @@ function caKeyOf(der: Uint8Array, name: string) {
   }
 }
 
-function keyOf({ publicKey, known }: Certificate, owner: string) {
-  return { owner, publicKey, isCa: known.basicConstraints?.ca === true }
+function keyOf({ publicKey, parsedExtensions }: Certificate, owner: string) {
+  return { owner, publicKey, isCa: parsedExtensions.basicConstraints?.ca === true }
 }
 
 function checkExisting(pem: string, path: string, { spki, subject, issuer }: CertificateOrder): undefined {

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { isRefusal, notLogged } from '../../audit-log/audit-log.js'
+import { isRefusal, refusalNotLogged } from '../../audit-log/audit-log.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import { issue, newTemplate } from '../../issuance/issue.js'
@@ -7,16 +7,16 @@ import { type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
 import { withAuditLog } from '../../journal/keep-records.js'
 import { jsonDocument } from '../../json-document.js'
 import { type HsmAccess, rootSignerOf } from '../../keystore/root-key.js'
-import { type Csr, readCsr } from '../../pki/csr.js'
+import { type Csr, parseAndVerifyCsr } from '../../pki/csr.js'
 import { acceptCsr } from '../../pki/csr-policy.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../../pki/describe.js'
 import { deviceCaNameProblem } from '../../pki/device-ca-name.js'
-import { deviceEvidence } from '../../pki/device-request.js'
+import { deviceRequestEvidence } from '../../pki/device-request.js'
 import { attributeValues } from '../../pki/name.js'
 import { DEVICE_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
-import { requireFreeInFolder } from '../../storage/free-place.js'
+import { requireFreeInFolder } from '../../storage/require-free.js'
 import { takenKeysExcept } from './certificate-files.js'
 
 /** The values of `--profile`. */
@@ -93,9 +93,9 @@ export async function signRequest(options: SignRequestOptions, ports: SignReques
 /** A failure to log is only a warning, so that the caller reports the refusal itself. */
 async function logRefusal({ directory }: OpenPki, what: string, error: FpkiError, ports: SignRequestPorts) {
   try {
-    await withAuditLog(directory, COMMAND, ports, null, (auditLog) => auditLog.refused(what, error))
+    await withAuditLog(directory, COMMAND, ports, null, (auditLog) => auditLog.logRefusal(what, error))
   } catch (failure) {
-    ports.progress.warn(notLogged(failure))
+    ports.progress.warn(refusalNotLogged(failure))
   }
 }
 
@@ -103,9 +103,9 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   const { what, out, days } = options
   const { files, clock, progress, access } = ports
   const { directory, root, factory } = pki
-  const csr = readCsr(options.request, what)
+  const csr = parseAndVerifyCsr(options.request, what)
   if (options.profile !== 'tls') requireNoDevice(csr, what, factory)
-  const name = options.profile ?? (csr.known.basicConstraints?.ca ? 'device-ca' : 'tls')
+  const name = options.profile ?? (csr.parsedExtensions.basicConstraints?.ca ? 'device-ca' : 'tls')
   const { years, ...rest } = SIGN_PROFILES[name]
   // --days may exceed the years of the profile, but not the validity of the root.
   const profile = { ...rest, years: Math.max(years, Math.ceil((days ?? 0) / 365)) }
@@ -141,7 +141,7 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
 
 /** The root does not sign devices, and a server certificate is useless to a device. Throws ERR_BAD_CSR. */
 function requireNoDevice(csr: Csr, what: string, factory: string): void {
-  const evidence = deviceEvidence(csr, factory)
+  const evidence = deviceRequestEvidence(csr, factory)
   if (evidence === null) return
   throw new FpkiError(
     'ERR_BAD_CSR',

@@ -4,18 +4,18 @@ import { formatName, type Name, readName } from '../name.js'
 import { comparableName } from '../name-comparison.js'
 import type { TbsCertificate } from '../read-certificate.js'
 
-/** A GeneralName (RFC 5280, 4.2.1.6) as name constraints look at it. `IP` of a constraint is an address and a mask. */
+/** A GeneralName (RFC 5280, 4.2.1.6) for name constraints. `IP` in a constraint is an address and a mask. */
 export type ConstrainedName =
   | { readonly form: 'dirName'; readonly rdns: readonly string[]; readonly words: string }
   | { readonly form: 'DNS' | 'email' | 'URI'; readonly text: string }
   | { readonly form: 'IP'; readonly octets: Uint8Array }
-  /** `kind` tells forms apart that fpki cannot compare: the tag, and the type of an otherName. */
+  /** A form that fpki cannot compare. `kind` is its tag, or the type of an otherName. */
   | { readonly form: 'other'; readonly kind: string }
 
-/** Names of internationalised mailboxes (RFC 8398), which e-mail constraints are about, too. */
+/** Internationalized mailboxes (RFC 8398), to which e-mail constraints apply too. */
 const SMTP_UTF8_MAILBOX = '1.3.6.1.5.5.7.8.9'
 
-/** Reads a GeneralName. Throws a plain Error when it is broken. */
+/** Parses a GeneralName. Throws a plain Error. */
 export function readConstrainedName(value: Der): ConstrainedName {
   if (isTagged(value, 1)) return { form: 'email', text: latin1(value) }
   if (isTagged(value, 2)) return { form: 'DNS', text: latin1(value) }
@@ -30,13 +30,13 @@ export function directoryName(name: Name): ConstrainedName {
   return { form: 'dirName', rdns: comparableName(name), words: formatName(name) }
 }
 
-/** The names of subjectAltName. Throws a plain Error when it is broken. */
+/** The names of subjectAltName. Throws a plain Error when it is malformed. */
 export function alternativeNames({ extensions }: Pick<TbsCertificate, 'extensions'>): readonly ConstrainedName[] {
   const extension = extensions.find(({ type }) => type === 'subjectAltName')
   return extension === undefined ? [] : sequenceMembers(parseDer(extension.value), 1, ANY).map(readConstrainedName)
 }
 
-/** The name as messages have it: `DNS:gw.example`. */
+/** Formats a name for messages: `DNS:gw.example`. */
 export function formatConstrainedName(name: ConstrainedName): string {
   switch (name.form) {
     case 'dirName':

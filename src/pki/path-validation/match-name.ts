@@ -1,13 +1,13 @@
 import { startsWith } from '../name-comparison.js'
 import type { ConstrainedName } from './general-name.js'
 
-/** Is a name within the subtree of a constraint? `unsupported` and `syntax`: it cannot be decided, and must be refused. */
+/** The relation of a name to a subtree. `unsupported` and `syntax` cannot be decided, so they must be rejected. */
 export type Match = 'inside' | 'outside' | 'unsupported' | 'syntax'
 
 /**
- * Holds a name against the base of a subtree (RFC 5280, 4.2.1.10).
+ * Compares a name with the base of a subtree (RFC 5280, 4.2.1.10).
  *
- * @returns null when the constraint is about another form of names
+ * @returns null when the constraint applies to a different form of name
  */
 export function matchName(name: ConstrainedName, base: ConstrainedName): Match | null {
   if (name.form === 'dirName' && base.form === 'dirName') return verdict(startsWith(name.rdns, base.rdns))
@@ -22,21 +22,21 @@ function verdict(isInside: boolean): Match {
   return isInside ? 'inside' : 'outside'
 }
 
-/** Forms that cannot be compared are refused where both a constraint and a name have them. */
+/** Forms that cannot be compared are rejected if both the constraint and the name use them. */
 function matchOther(name: ConstrainedName, base: ConstrainedName): Match | null {
   if (name.form !== 'other') return null
   if (base.form === 'email') return name.kind === 'SmtpUTF8Mailbox' ? 'unsupported' : null
   return base.form === 'other' && name.kind === base.kind ? 'unsupported' : null
 }
 
-/** Labels may be added on the left; a base that begins with a dot, which OpenSSL knows, needs one at least. */
+/** Labels may be added on the left; a base with a leading dot (an OpenSSL extension) requires at least one. */
 function isDnsWithin(name: string, base: string): boolean {
   const [host, domain] = [lower(name), lower(base)]
   if (domain === '' || host === domain) return true
   return host.endsWith(domain.startsWith('.') ? domain : `.${domain}`)
 }
 
-/** A host, or with a leading dot any host below a domain: as constraints of e-mail addresses and URIs have them. */
+/** For e-mail and URI constraints: a host or, with a leading dot, any host below a domain. */
 function isHostWithin(name: string, base: string): boolean {
   const [host, domain] = [lower(name), lower(base)]
   return domain.startsWith('.') ? host.length > domain.length && host.endsWith(domain) : host === domain
@@ -48,7 +48,7 @@ function matchEmail(address: string, base: string): Match {
   const [local, host] = [address.slice(0, at), address.slice(at + 1)]
   const baseAt = base.lastIndexOf('@')
   if (baseAt < 0) return verdict(isHostWithin(host, base))
-  // The local part is compared case by case; a base without one is a host.
+  // The local part is case-sensitive; a base without one is a host.
   const isLocal = baseAt === 0 || base.slice(0, baseAt) === local
   return verdict(isLocal && lower(base.slice(baseAt + 1)) === lower(host))
 }
@@ -58,20 +58,20 @@ const AUTHORITY = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/(?:[^/?#@]*@)?([^/?#@:[\]]+)(?::
 
 function matchUri(uri: string, base: string): Match {
   const host = AUTHORITY.exec(uri)?.[1]
-  // A URI without a host that is a name must be refused.
+  // RFC 5280 requires rejecting URIs without a host name.
   if (host === undefined || /^[\d.]+$/.test(host)) return 'syntax'
   return verdict(isHostWithin(host, base))
 }
 
 function matchAddress(address: Uint8Array, base: Uint8Array): Match {
-  const isKnown = [4, 16].includes(address.length) && [8, 32].includes(base.length)
-  if (!isKnown) return 'syntax'
+  const isValid = [4, 16].includes(address.length) && [8, 32].includes(base.length)
+  if (!isValid) return 'syntax'
   if (address.length * 2 !== base.length) return 'outside'
   const [network, mask] = [base.subarray(0, address.length), base.subarray(address.length)]
   return verdict(address.every((octet, index) => ((octet ^ (network[index] ?? 0)) & (mask[index] ?? 0)) === 0))
 }
 
-/** ASCII letters only: host names in certificates are ASCII (RFC 5280, 7.2). */
+/** Host names in certificates are ASCII (RFC 5280, 7.2). */
 function lower(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }

@@ -13,16 +13,16 @@ interface NameConstraints {
 
 interface Subtree {
   readonly base: ConstrainedName
-  /** RFC 5280 has neither a minimum but 0 nor a maximum. */
+  /** Whether it has a minimum or maximum, which RFC 5280 does not allow. */
   readonly hasDistance: boolean
 }
 
-/** As OpenSSL has it: names times constraints. */
-const MOST_COMPARISONS = 1 << 20
+/** The limit on names times constraints, as in OpenSSL. */
+const MAX_COMPARISONS = 1 << 20
 
 /**
- * Why a name of a path is against a constraint above it (RFC 5280, 6.1.3 (b), (c)); null: none is. The root's own
- * constraints count, as OpenSSL has it and RFC 5937, 3.2 says.
+ * Why a name in a path violates a constraint above it (RFC 5280, 6.1.3 (b), (c)); null when none does. The constraints of
+ * the trust anchor apply too (RFC 5937, 3.2), as in OpenSSL.
  *
  * @param path the trust anchor first
  */
@@ -30,7 +30,7 @@ export function nameConstraintFault(path: readonly TbsCertificate[]): string | n
   const constraints = path.map(readNameConstraints)
   return firstOf(path, (certificate, index) => {
     const isLast = index === path.length - 1
-    // A CA's certificate for its own new key may have any name.
+    // RFC 5280, 6.1.3 (b): not for self-issued certificates, unless last in the path.
     if (!isLast && isSelfIssued(certificate)) return null
     const names = namesOf(certificate, isLast)
     return firstOf(constraints.slice(0, index), (limits) => (limits === null ? null : faultOf(names, limits)))
@@ -46,18 +46,18 @@ function firstOf<T>(items: readonly T[], faultFor: (item: T, index: number) => s
 }
 
 function faultOf(names: readonly ConstrainedName[], { permitted, excluded }: NameConstraints): string | null {
-  if (names.length * (permitted.length + excluded.length) > MOST_COMPARISONS) return 'too many names and constraints'
+  if (names.length * (permitted.length + excluded.length) > MAX_COMPARISONS) return 'too many names and constraints'
   return firstOf(names, (name) => permittedFault(name, permitted) ?? excludedFault(name, excluded))
 }
 
-/** Where there are subtrees for the form of a name, it must be within one of them. */
+/** If any permitted subtree applies to the form of a name, the name must be within one of them. */
 function permittedFault(name: ConstrainedName, permitted: readonly Subtree[]): string | null {
   const sameForm = permitted.filter(({ base }) => matchName(name, base) !== null)
   const fault = undecided(name, sameForm)
   if (fault !== null || sameForm.length === 0) return fault
   if (sameForm.some(({ base }) => matchName(name, base) === 'inside')) return null
   const bases = sameForm.map(({ base }) => formatConstrainedName(base)).join(', ')
-  return `permitted subtree violation: nameConstraints permit ${bases}, not ${formatConstrainedName(name)}`
+  return `permitted subtree violation: nameConstraints permit ${bases} but not ${formatConstrainedName(name)}`
 }
 
 function excludedFault(name: ConstrainedName, excluded: readonly Subtree[]): string | null {
@@ -66,10 +66,10 @@ function excludedFault(name: ConstrainedName, excluded: readonly Subtree[]): str
   if (fault !== null) return fault
   const subtree = sameForm.find(({ base }) => matchName(name, base) === 'inside')
   if (subtree === undefined) return null
-  return `excluded subtree violation: nameConstraints exclude ${formatConstrainedName(subtree.base)}, which ${formatConstrainedName(name)} is within`
+  return `excluded subtree violation: nameConstraints exclude ${formatConstrainedName(subtree.base)}, which contains ${formatConstrainedName(name)}`
 }
 
-/** Why it cannot be decided whether a name is within subtrees that are about its form. */
+/** Why fpki cannot decide whether a name is within the subtrees of its form. */
 function undecided(name: ConstrainedName, sameForm: readonly Subtree[]): string | null {
   if (sameForm.some(({ hasDistance }) => hasDistance)) return 'name constraints minimum and maximum not supported'
   const matches = sameForm.map(({ base }) => matchName(name, base))
@@ -78,14 +78,14 @@ function undecided(name: ConstrainedName, sameForm: readonly Subtree[]): string 
   return `unsupported or invalid name constraint syntax: ${formatConstrainedName(name)}`
 }
 
-/** The nameConstraints of a certificate; null: it has none. Throws a plain Error when they are broken. */
+/** The nameConstraints of a certificate; null when absent. Throws a plain Error when they are malformed. */
 function readNameConstraints({ extensions }: TbsCertificate): NameConstraints | null {
   const extension = extensions.find(({ type }) => type === 'nameConstraints')
   if (extension === undefined) return null
   const members = sequenceMembers(parseDer(extension.value), 0, 2)
   const tags = members.map(({ tag }) => tag)
   if (tags.some((tag, index) => ![0xa0, 0xa1].includes(tag) || tags.indexOf(tag) !== index))
-    throw new Error('its nameConstraints are broken')
+    throw new Error('its nameConstraints are malformed')
   const subtrees = (number: number) =>
     members.filter(({ tag }) => tag === (0xa0 | number)).flatMap((member) => taggedMembers(member, number, 1, ANY))
   return { permitted: subtrees(0).map(readSubtree), excluded: subtrees(1).map(readSubtree) }
@@ -93,7 +93,7 @@ function readNameConstraints({ extensions }: TbsCertificate): NameConstraints | 
 
 function readSubtree(value: Der): Subtree {
   const [base, ...distance] = sequenceMembers(value, 1, 3)
-  if (base === undefined) throw new Error('its nameConstraints are broken')
-  // DER leaves the minimum out when it is 0.
+  if (base === undefined) throw new Error('its nameConstraints are malformed')
+  // DER omits a minimum of 0.
   return { base: readConstrainedName(base), hasDistance: distance.length > 0 }
 }

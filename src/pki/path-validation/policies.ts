@@ -3,15 +3,15 @@ import { ANY_POLICY, type PolicyExtensions, readPolicyExtensions } from './polic
 import { isSelfIssued } from './self-issued.js'
 
 /**
- * The policies that are valid for the certificates so far, each with those that stand for it in the next one: a level of
- * the graph of RFC 9618, 5. Any policy is acceptable to fpki, so that the levels above are never asked for again.
+ * One level of the policy graph (RFC 9618, 5): the policies that are valid so far, each with its expected policies in the
+ * next certificate. fpki accepts any policy, so earlier levels are not needed.
  */
 type Level = ReadonlyMap<string, ReadonlySet<string>>
 
 /** The state variables of RFC 5280, 6.1.2. */
 interface State {
   readonly level: Level
-  /** How many more certificates there may be before an explicit policy is required; mapping and anyPolicy likewise. */
+  /** The number of further certificates before an explicit policy is required. */
   readonly explicitPolicy: number
   readonly policyMapping: number
   readonly inhibitAnyPolicy: number
@@ -23,10 +23,10 @@ interface Step extends PolicyExtensions {
 }
 
 /**
- * Why a path is against the policies of its CAs (RFC 5280, 6.1, with the graph of RFC 9618); null: it is not.
+ * Why a path violates the certificate policies of its CAs (RFC 5280, 6.1, with the graph of RFC 9618); null when it does not.
  *
- * The constraints of the trust anchor count (RFC 5937, 3.2), although OpenSSL leaves them out: a factory root that a
- * company's CA has signed is an intermediate CA to everybody who trusts the company, and OpenSSL applies them then.
+ * The trust anchor's constraints apply (RFC 5937, 3.2), although OpenSSL ignores them: to clients that trust the company CA
+ * that signed a factory root, the root is an intermediate CA.
  *
  * @param path the trust anchor first
  */
@@ -53,9 +53,10 @@ function afterCertificate(state: State, step: Step): State | string {
   const level = nextLevel(state, step)
   if (state.explicitPolicy === 0 && level.size === 0) return NO_POLICY
   if (step.isLast) return endFault(state, step, level) ?? state
-  if (step.mappings.some((mapping) => mapping.includes(ANY_POLICY))) return 'invalid policy mapping: of anyPolicy'
-  const mapped = state.policyMapping > 0 ? withMappings(level, step) : withoutMapped(level, step)
-  return { level: mapped, ...withConstraints(countedDown(state, step.isSelfIssued), step) }
+  if (step.mappings.some((mapping) => mapping.includes(ANY_POLICY)))
+    return 'invalid policy mapping: anyPolicy must not be mapped'
+  const mapped = state.policyMapping > 0 ? withMappings(level, step) : withoutMappings(level, step)
+  return { level: mapped, ...withConstraints(decremented(state, step.isSelfIssued), step) }
 }
 
 const NO_POLICY = 'no explicit policy: a certificate policy is required, and no policy is valid for the whole path'
@@ -87,7 +88,7 @@ function withMappings(level: Level, { mappings }: Step): Level {
 }
 
 /** RFC 5280, 6.1.4 (b) (2). */
-function withoutMapped(level: Level, { mappings }: Step): Level {
+function withoutMappings(level: Level, { mappings }: Step): Level {
   const issuers = new Set(mappings.map(([issuer]) => issuer))
   return new Map([...level].filter(([policy]) => !issuers.has(policy)))
 }
@@ -95,7 +96,7 @@ function withoutMapped(level: Level, { mappings }: Step): Level {
 type Counters = Omit<State, 'level'>
 
 /** RFC 5280, 6.1.4 (h). */
-function countedDown(counters: Counters, isSelfIssued: boolean): Counters {
+function decremented(counters: Counters, isSelfIssued: boolean): Counters {
   const down = (count: number) => (isSelfIssued ? count : Math.max(count - 1, 0))
   return {
     explicitPolicy: down(counters.explicitPolicy),

@@ -3,13 +3,13 @@ import { der } from '../der-write.js'
 
 import type { TbsCertificate } from '../read-certificate.js'
 
-/** The special policy that stands for all (RFC 5280, 4.2.1.4). */
+/** anyPolicy (RFC 5280, 4.2.1.4). */
 export const ANY_POLICY = '2.5.29.32.0'
 
-/** What a certificate says of policies; null where it says nothing. */
+/** The policy extensions of a certificate; null for those that are absent. */
 export interface PolicyExtensions {
   readonly policies: ReadonlySet<string> | null
-  /** From an issuer's policy to the subject's that it counts as. */
+  /** Issuer domain policies and the equivalent subject domain policies. */
   readonly mappings: readonly (readonly [issuer: string, subject: string])[]
   readonly requireExplicitPolicy: number | null
   readonly inhibitPolicyMapping: number | null
@@ -17,8 +17,8 @@ export interface PolicyExtensions {
 }
 
 /**
- * Reads certificatePolicies, policyMappings, policyConstraints and inhibitAnyPolicy (RFC 5280, 4.2.1.4, 4.2.1.5,
- * 4.2.1.11 and 4.2.1.14). Throws a plain Error when one is broken.
+ * Parses certificatePolicies, policyMappings, policyConstraints and inhibitAnyPolicy (RFC 5280, 4.2.1.4, 4.2.1.5,
+ * 4.2.1.11 and 4.2.1.14). Throws a plain Error when one is malformed.
  */
 export function readPolicyExtensions({ extensions }: Pick<TbsCertificate, 'extensions'>): PolicyExtensions {
   const read = <T>(type: string, decode: (value: Der) => T): T | null => {
@@ -37,9 +37,9 @@ function decodePolicies(value: Der): ReadonlySet<string> {
   const policies = sequenceMembers(value, 1, ANY).map((information) =>
     readObjectIdentifier(sequenceMembers(information, 1, 2)[0]),
   )
-  const different = new Set(policies)
-  if (different.size !== policies.length) throw new Error('a policy appears twice')
-  return different
+  const unique = new Set(policies)
+  if (unique.size !== policies.length) throw new Error('it has duplicate certificate policies')
+  return unique
 }
 
 function decodeMappings(value: Der): PolicyExtensions['mappings'] {
@@ -52,7 +52,7 @@ function decodeMappings(value: Der): PolicyExtensions['mappings'] {
 function decodeConstraints(value: Der): Pick<PolicyExtensions, 'requireExplicitPolicy' | 'inhibitPolicyMapping'> {
   const members = sequenceMembers(value, 1, 2)
   if (!members.every((member) => isTagged(member, 0) || isTagged(member, 1)) || members[0]?.tag === members[1]?.tag)
-    throw new Error('its policyConstraints are broken')
+    throw new Error('its policyConstraints are malformed')
   const skip = (number: number) => {
     const member = members.find((candidate) => isTagged(candidate, number))
     return member === undefined ? null : decodeSkip(parseDer(der(TAG.integer, member.content)))
@@ -60,9 +60,9 @@ function decodeConstraints(value: Der): Pick<PolicyExtensions, 'requireExplicitP
   return { requireExplicitPolicy: skip(0), inhibitPolicyMapping: skip(1) }
 }
 
-/** A number of certificates (SkipCerts). */
+/** SkipCerts. */
 function decodeSkip(value: Der): number {
   const skip = Number(readInteger(value))
-  if (skip < 0) throw new Error('a number of certificates is negative')
+  if (skip < 0) throw new Error('a SkipCerts value is negative')
   return skip
 }

@@ -3,8 +3,8 @@ import type { TbsCertificate } from '../read-certificate.js'
 import { alternativeNames, type ConstrainedName, directoryName } from './general-name.js'
 
 /**
- * All names of a certificate that constraints apply to (RFC 5280, 4.2.1.10): the subject, its e-mail addresses,
- * subjectAltName, and with `asHost` a commonName that is used as a DNS name because there is no other (as OpenSSL does).
+ * All names of a certificate to which constraints apply (RFC 5280, 4.2.1.10): the subject, its e-mail addresses,
+ * subjectAltName and, with `asHost`, like OpenSSL, a commonName that stands in for a missing DNS name.
  */
 export function namesOf(certificate: TbsCertificate, asHost: boolean): readonly ConstrainedName[] {
   const { subject } = certificate
@@ -20,7 +20,7 @@ export function namesOf(certificate: TbsCertificate, asHost: boolean): readonly 
   ]
 }
 
-/** Two labels or more, of letters, digits, `_`, and `-` inside. */
+/** At least two labels of letters, digits, `_`, and inner `-`. */
 const HOST = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)+$/
 
 function looksLikeHost(name: string): boolean {

@@ -2,17 +2,17 @@ import * as z from 'zod/mini'
 import { wireCertificates, wireCsrOrder, wireCsrs, wireError, wireUpdate, wireUser } from '../../factory/wire.js'
 
 const SCHEMAS = {
-  Certificates: [wireCertificates, 'The certificates of a factory, PEM.'],
-  CsrOrder: [wireCsrOrder, 'Which keys and requests the server is to make.'],
-  Csrs: [wireCsrs, 'The requests that were asked for, PEM.'],
-  Update: [wireUpdate, 'New certificates; what is left out stays. ca-crt replaces the whole list.'],
+  Certificates: [wireCertificates, 'The certificates of a factory (PEM).'],
+  CsrOrder: [wireCsrOrder, 'The keys and certificate requests to create.'],
+  Csrs: [wireCsrs, 'The created certificate requests (PEM).'],
+  Update: [wireUpdate, 'New certificates; absent members do not change. ca-crt replaces the whole list.'],
   User: [wireUser, 'The caller.'],
-  Error: [wireError, 'Why not.'],
+  Error: [wireError, 'The reason for refusing the request.'],
 } as const
 
 type SchemaName = keyof typeof SCHEMAS
 
-/** The API that is served, as an OpenAPI 3.1 document whose schemas are those that requests and answers are held to. */
+/** The OpenAPI 3.1 document of the served API, generated from the schemas that validate requests and responses. */
 export function openApi(version: string): unknown {
   return {
     openapi: '3.1.0',
@@ -22,17 +22,17 @@ export function openApi(version: string): unknown {
       '/ota/factories/{factory}/certs/': { parameters: [inPath('factory')], ...CERTS },
       '/ota/factories/{factory}/users/{id}/': {
         parameters: [inPath('factory'), inPath('id')],
-        get: operation('getUser', 'Who is asking; {id} is self.', { 200: 'User' }),
+        get: operation('getUser', 'The caller; {id} is self.', { 200: 'User' }),
       },
       '/oauth/token/': { post: TOKEN },
-      '/healthz': { get: open('getHealth', 'Can the state be read?', 'application/json') },
-      '/metrics': { get: open('getMetrics', 'For Prometheus.', 'text/plain') },
+      '/healthz': { get: open('getHealth', 'Health check: whether the state is readable.', 'application/json') },
+      '/metrics': { get: open('getMetrics', 'Prometheus metrics.', 'text/plain') },
       '/openapi.json': { get: open('getOpenApi', 'This document.', 'application/json') },
     },
     components: {
       securitySchemes: {
         osfToken: { type: 'apiKey', in: 'header', name: 'OSF-TOKEN' },
-        bearer: { type: 'http', scheme: 'bearer', description: 'The token in base64.' },
+        bearer: { type: 'http', scheme: 'bearer', description: 'The token, base64-encoded.' },
       },
       schemas: Object.fromEntries(
         Object.entries(SCHEMAS).map(([name, [schema, text]]) => [name, described(schema, text)]),
@@ -42,19 +42,23 @@ export function openApi(version: string): unknown {
 }
 
 const CERTS = {
-  get: operation('getCertificates', 'What is known; 206: the PKI is not configured yet.', {
+  get: operation('getCertificates', 'The certificates; 206 when the PKI is not configured yet.', {
     200: 'Certificates',
     206: 'Error',
   }),
   post: {
-    ...operation('requestCsrs', 'Has keys made; with first-time-init it fails when the root is set.', {
-      201: 'Csrs',
-      409: 'Error',
-    }),
+    ...operation(
+      'requestCsrs',
+      'Creates keys and certificate requests; with first-time-init, fails when the root is already set.',
+      {
+        201: 'Csrs',
+        409: 'Error',
+      },
+    ),
     requestBody: json('CsrOrder'),
   },
   patch: {
-    ...operation('updateCertificates', 'Sets certificates; the root once only.', {
+    ...operation('updateCertificates', 'Sets certificates; the root only once.', {
       202: null,
       409: 'Error',
       412: 'Error',
@@ -64,7 +68,7 @@ const CERTS = {
         name: 'If-Match',
         in: 'header',
         required: false,
-        description: 'The ETag of GET: with another version there, nothing is changed and the answer is 412.',
+        description: 'The ETag of GET. If the version differs, nothing is changed and the status is 412.',
         schema: { type: 'string' },
       },
     ],
@@ -74,7 +78,7 @@ const CERTS = {
 
 const TOKEN = {
   operationId: 'getToken',
-  summary: 'OAuth client credentials: the id of a token, and the token as the secret.',
+  summary: 'OAuth client credentials: the id of an API token, and the token as the secret.',
   security: [],
   requestBody: {
     required: true,
@@ -95,8 +99,8 @@ const TOKEN = {
   },
   responses: {
     200: { description: 'The tokens.' },
-    400: { description: 'Not understood.' },
-    401: { description: 'No.' },
+    400: { description: 'Invalid request.' },
+    401: { description: 'Invalid client credentials.' },
   },
 }
 
@@ -105,7 +109,7 @@ function operation(operationId: string, summary: string, answers: Readonly<Recor
   const responses = Object.entries({ ...refusals, ...answers }).map(([status, name]) => [
     status,
     {
-      description: name === null ? 'Done.' : SCHEMAS[name][1],
+      description: name === null ? 'Accepted.' : SCHEMAS[name][1],
       ...(name === null ? {} : { content: json(name).content }),
     },
   ])

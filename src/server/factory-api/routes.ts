@@ -1,25 +1,25 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { answerRequest, type WireRequest } from '../../factory/answer.js'
 import type { FactoryApi } from '../../factory/api.js'
-import { embeddedHas, embeddedText } from '../../factory/embedded/index.js'
+import { hasEmbeddedFactory, readEmbeddedState } from '../../factory/embedded/index.js'
 import type { Clock, DurableFiles } from '../../ports.js'
-import { inTurn, sharedReading, whileSame } from '../reading.js'
+import { cachedByText, coalesced, serialized } from '../caching.js'
+import { type Authenticator, denialReason } from './authenticator.js'
 import type { Faults } from './faults.js'
-import { type Gate, whyNot } from './gate.js'
-import { misbehaveAfter, misbehaveBefore } from './misbehave.js'
+import { injectFaultAfter, injectFaultBefore } from './inject-fault.js'
 
-/** What answers the requests of the Factory API. */
+/** The ports for requests to the Factory API. */
 export interface RoutePorts {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly stateDirectory: string
-  readonly gate: Gate
+  readonly authenticator: Authenticator
   readonly faults: Faults
-  /** The embedded API of a factory that is there. */
+  /** The embedded API of an existing factory. */
   apiOf(factory: string): FactoryApi
 }
 
-/** An answer as it goes out. */
+/** An encoded response. */
 interface Answer {
   readonly status: number
   readonly text: string
@@ -39,12 +39,12 @@ export function addFactoryRoutes(app: FastifyInstance, ports: RoutePorts): void 
   const route = (url: string) =>
     app.route<{ Params: Params }>({
       ...{ method: METHODS, url },
-      onRequest: (request, reply) => letIn(ports, request, reply),
+      onRequest: (request, reply) => authorize(ports, request, reply),
       handler: async (request, reply) => {
         const fault = ports.faults(request.method)
-        if (misbehaveBefore(fault, reply)) return reply
+        if (injectFaultBefore(fault, reply)) return reply
         const { status, text, etag } = await answerOf(request)
-        if (await misbehaveAfter(fault, reply)) return reply
+        if (await injectFaultAfter(fault, reply)) return reply
         if (etag !== null) reply.header('ETag', etag)
         return reply.code(status).header('Content-Type', 'application/json; charset=utf-8').send(text)
       },
@@ -53,40 +53,40 @@ export function addFactoryRoutes(app: FastifyInstance, ports: RoutePorts): void 
   route('/ota/factories/:factory/users/:id/')
 }
 
-/** Before the body is read: who may not ask is not listened to. */
-async function letIn(
-  { gate, clock }: RoutePorts,
+/** Checks the token before the body is read. */
+async function authorize(
+  { authenticator, clock }: RoutePorts,
   request: FastifyRequest<{ Params: Params }>,
   reply: FastifyReply,
 ): Promise<unknown> {
   const { factory } = request.params
-  const token = await gate.owner(request.headers, clock())
+  const token = await authenticator.owner(request.headers, clock())
   if (token === null) {
     reply.header('WWW-Authenticate', 'Bearer')
-    return reply.code(401).send({ msg: 'no token, or one that is wrong, expired or revoked' })
+    return reply.code(401).send({ msg: 'the token is missing, invalid, expired or revoked' })
   }
   request.tokenId = token.id
-  const reason = whyNot(token, { factory, method: request.method })
+  const reason = denialReason(token, { factory, method: request.method })
   if (reason !== null) return reply.code(403).send({ msg: reason })
   request.factory = factory
   return undefined
 }
 
-/** Whatever is only read is read once for all who ask at the same time; what changes is done one after the other. */
+/** Concurrent reads share one result; changes run one after the other. */
 function answering(ports: RoutePorts): (request: FastifyRequest<{ Params: Params }>) => Promise<Answer> {
   const { files, stateDirectory, apiOf } = ports
   const answer = async (factory: string, request: WireRequest): Promise<Answer> => {
-    const isThere = await embeddedHas(files, stateDirectory, factory)
-    const { status, body, etag = null } = await answerRequest(request, () => (isThere ? apiOf(factory) : null))
+    const exists = await hasEmbeddedFactory(files, stateDirectory, factory)
+    const { status, body, etag = null } = await answerRequest(request, () => (exists ? apiOf(factory) : null))
     return { status, text: JSON.stringify(body), etag }
   }
-  const certificates = sharedReading(
-    whileSame(
-      (factory) => embeddedText(files, stateDirectory, factory),
+  const certificates = coalesced(
+    cachedByText(
+      (factory) => readEmbeddedState(files, stateDirectory, factory),
       (factory) => answer(factory, { method: 'GET', path: `/ota/factories/${factory}/certs/`, body: undefined }),
     ),
   )
-  const one = inTurn()
+  const one = serialized()
   return ({ method, params: { factory, id }, body, headers }) => {
     if (method === 'GET' && id === undefined) return certificates(factory)
     const path = `/ota/factories/${factory}/${id === undefined ? 'certs' : `users/${id}`}/`

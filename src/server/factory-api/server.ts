@@ -12,41 +12,41 @@ import { answerGrant } from './oauth.js'
 import { openApi } from './openapi.js'
 import { addFactoryRoutes, type RoutePorts } from './routes.js'
 
-/** What the embedded Factory API is served with. */
-export interface ApiServerOptions {
+/** Options for serving the embedded Factory API. */
+interface ApiServerOptions {
   readonly host: string
-  /** 0: any that is free. */
+  /** 0 for any free port. */
   readonly port: number
-  /** null: plain HTTP. */
+  /** null for plain HTTP. */
   readonly identity: ServerIdentity | null
   /** Signs OAuth tokens. Secret. */
   readonly oauthKey: Uint8Array
   readonly version: string
 }
 
-/** What it works with. */
-export interface ApiServerPorts extends RoutePorts {
+/** The ports of the server. */
+interface ApiServerPorts extends RoutePorts {
   readonly log: Log
   readonly metrics: Metrics
-  /** Octets of memory that this process has. */
+  /** The resident memory of this process, in octets. */
   residentBytes(): number
 }
 
-/** A server that listens. */
-export interface ApiServer {
+/** A listening server. */
+interface ApiServer {
   readonly url: string
-  /** Takes no further request, lets those that are there end for ten seconds at most, and resolves when all is quiet. */
+  /** Stops accepting requests, and waits up to ten seconds for those in progress. */
   close(): Promise<void>
 }
 
 const MAX_BODY_BYTES = 1024 * 1024
 
-/** How long, in milliseconds, clients may take. */
-const PATIENCE = { headers: 5_000, request: 10_000, idle: 75_000, silence: 120_000, stop: 10_000 } as const
+/** Timeouts in milliseconds. */
+const TIMEOUTS = { headers: 5_000, request: 10_000, idle: 75_000, silence: 120_000, stop: 10_000 } as const
 
 /**
- * Serves the embedded Factory API of a state directory over HTTP(S). Throws ERR_USAGE when the address cannot be
- * listened at, ERR_BAD_KEY when key and certificate cannot serve.
+ * Serves the embedded Factory API of a state directory over HTTP(S). Throws ERR_USAGE when it cannot listen on the address,
+ * ERR_BAD_KEY when key and certificate are not usable.
  */
 export async function serveFactories(options: ApiServerOptions, ports: ApiServerPorts): Promise<ApiServer> {
   const app = newApp(options)
@@ -69,7 +69,7 @@ export async function serveFactories(options: ApiServerOptions, ports: ApiServer
     url: `${options.identity === null ? 'http' : 'https'}://${host}:${port}`,
     close: async () => {
       const closed = app.close()
-      await untilQuiet(ports.metrics)
+      await waitUntilIdle(ports.metrics)
       for (const socket of sockets) socket.destroy()
       await closed
     },
@@ -78,23 +78,29 @@ export async function serveFactories(options: ApiServerOptions, ports: ApiServer
 
 function newApp({ identity }: ApiServerOptions): FastifyInstance {
   const common = {
-    ...{ logger: false, exposeHeadRoutes: false, forceCloseConnections: 'idle' as const, bodyLimit: MAX_BODY_BYTES },
-    ...{ requestTimeout: PATIENCE.request, connectionTimeout: PATIENCE.silence, keepAliveTimeout: PATIENCE.idle },
+    logger: false,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle' as const,
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: TIMEOUTS.request,
+    connectionTimeout: TIMEOUTS.silence,
+    keepAliveTimeout: TIMEOUTS.idle,
     ...PROTOCOL_OPTIONS,
     routerOptions: { maxParamLength: 100 },
-    // No route has a schema of fastify's: zod reads what comes, and the compilers are not loaded.
+    // Requests are validated with zod, so fastify's schema compilers are not loaded.
     schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
   }
-  const limits = { headersTimeout: PATIENCE.headers, connectionsCheckingInterval: 2_000, requireHostHeader: false }
+  const limits = { headersTimeout: TIMEOUTS.headers, connectionsCheckingInterval: 2_000, requireHostHeader: false }
   if (identity === null) return fastify({ ...common, http: limits })
   const { key, certificate } = identity
-  const https = { ...limits, key, cert: certificate, handshakeTimeout: PATIENCE.headers }
+  const https = { ...limits, key, cert: certificate, handshakeTimeout: TIMEOUTS.headers }
   try {
     return fastify({ ...common, https }) as unknown as FastifyInstance
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    const hint = 'Give the PEM certificate, its chain behind it, and its key, not encrypted.'
-    throw new FpkiError('ERR_BAD_KEY', `The key and the certificate cannot serve TLS: ${reason}.`, hint, { cause })
+    const hint =
+      'Pass the PEM certificate, followed by its chain, with --tls-cert and its unencrypted key with --tls-key.'
+    throw new FpkiError('ERR_BAD_KEY', `Cannot use the key and the certificate for TLS: ${reason}.`, hint, { cause })
   }
 }
 
@@ -104,27 +110,33 @@ function noCompiler(): never {
 
 async function listen(app: FastifyInstance, { host, port }: ApiServerOptions): Promise<void> {
   try {
-    // fastify would open a second server for ::1, whose connections nobody counts.
+    // For localhost, fastify would open a second server on ::1, outside our connection tracking.
     await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port })
   } catch (cause) {
     const code = systemErrorCode(cause)
     if (code === null || code.startsWith('FST_')) throw cause
-    const hint = 'Name another address with --listen HOST:PORT.'
-    throw new FpkiError('ERR_USAGE', `The address ${host}, port ${port}, cannot be listened at (${code}).`, hint, {
-      cause,
-    })
+    const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    const reason = LISTEN_PROBLEMS[code] ?? code
+    const hint = 'Use another address with --listen HOST:PORT.'
+    throw new FpkiError('ERR_USAGE', `Cannot listen on ${address}: ${reason}.`, hint, { cause })
   }
 }
 
-/** What speaks of the server itself, to anybody. */
+const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'address not available',
+  EACCES: 'permission denied',
+}
+
+/** Routes about the server itself, without authentication. */
 function addOtherRoutes(app: FastifyInstance, { version }: ApiServerOptions, ports: ApiServerPorts): void {
   app.get('/healthz', async () => {
     await embeddedFactories(ports.files, ports.stateDirectory)
-    await ports.gate.tokens()
+    await ports.authenticator.tokens()
     return { status: 'ok' }
   })
   app.get('/metrics', async (_, reply) => {
-    const tokens = (await ports.gate.tokens()).size
+    const tokens = (await ports.authenticator.tokens()).size
     const text = await ports.metrics.text({ residentBytes: ports.residentBytes(), tokens })
     return reply.header('Content-Type', ports.metrics.contentType).send(text)
   })
@@ -132,22 +144,26 @@ function addOtherRoutes(app: FastifyInstance, { version }: ApiServerOptions, por
   app.get('/openapi.json', async (_, reply) => reply.header('Content-Type', 'application/json').send(document))
 }
 
-/** Only here is a form taken for a body. */
-function addOAuth(app: FastifyInstance, { oauthKey }: ApiServerOptions, { gate, clock }: ApiServerPorts): void {
+/** The only route that accepts a form as its body. */
+function addOAuth(
+  app: FastifyInstance,
+  { oauthKey }: ApiServerOptions,
+  { authenticator, clock }: ApiServerPorts,
+): void {
   app.register(async (inside) => {
     inside.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_, body, done) =>
       done(null, Object.fromEntries(new URLSearchParams(String(body)))),
     )
     inside.post('/oauth/token/', async (request, reply) => {
-      const { status, body } = answerGrant(request.body, await gate.tokens(), oauthKey, clock())
+      const { status, body } = answerGrant(request.body, await authenticator.tokens(), oauthKey, clock())
       return reply.code(status).header('Cache-Control', 'no-store').send(body)
     })
   })
 }
 
-/** Answers that went out are given a moment to leave this machine. */
-async function untilQuiet({ inFlight }: Pick<ApiServerPorts['metrics'], 'inFlight'>): Promise<void> {
+/** Waits for requests in progress, and a moment longer for responses to be sent. */
+async function waitUntilIdle({ inFlight }: Pick<ApiServerPorts['metrics'], 'inFlight'>): Promise<void> {
   const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
-  for (let waited = 0; inFlight() > 0 && waited < PATIENCE.stop; waited += 20) await wait(20)
+  for (let waited = 0; inFlight() > 0 && waited < TIMEOUTS.stop; waited += 20) await wait(20)
   await wait(50)
 }

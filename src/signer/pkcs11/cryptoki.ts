@@ -1,18 +1,18 @@
-/** A handle of a slot, a session or an object, as pkcs11js gives it. */
+/** A handle of a slot, a session or an object in pkcs11js. */
 export type Handle = Buffer
 
-/** One attribute of an object, to set or to ask for (PKCS#11, 4.4). */
+/** One attribute of an object, to set or to get (PKCS#11, 4.4). */
 export interface Attribute {
   readonly type: number
   readonly value?: Buffer | number | boolean | string
 }
 
-/** A mechanism; fpki uses none with parameters. */
+/** A mechanism without parameters. */
 interface Mechanism {
   readonly mechanism: number
 }
 
-/** What a token says of itself; texts are padded (PKCS#11, 3.2). */
+/** CK_TOKEN_INFO, with padded strings (PKCS#11, 3.2). */
 export interface RawTokenInfo {
   readonly label: string
   readonly manufacturerID: string
@@ -22,8 +22,7 @@ export interface RawTokenInfo {
 }
 
 /**
- * The calls of PKCS#11 that fpki makes, as pkcs11js has them. Each waits for its end: a command has nothing else to do
- * meanwhile. They throw errors with `CKR_…` in their message.
+ * The synchronous pkcs11js functions that fpki calls. Their errors contain `CKR_…` in the message.
  */
 export interface Cryptoki {
   load(path: string): void
@@ -52,7 +51,7 @@ export interface Cryptoki {
   C_Sign(session: Handle, data: Buffer, output: Buffer): Buffer
 }
 
-/** Makes an empty {@link Cryptoki}, into which a module can be loaded. */
+/** Creates a {@link Cryptoki} without a module. */
 export type CryptokiMaker = () => Promise<Cryptoki>
 
 /** Flags of a token (PKCS#11, 3.2, CK_TOKEN_INFO). */
@@ -70,7 +69,7 @@ export const CKF_TOKEN = {
 /** Flags of a session. */
 export const CKF_SESSION = { readWrite: 0x2, serial: 0x4 } as const
 
-/** Who logs in. */
+/** User types. */
 export const CKU = { user: 1, contextSpecific: 2 } as const
 
 /** Object classes. */
@@ -101,7 +100,7 @@ export const CKA = {
   ecParams: 0x180,
   ecPoint: 0x181,
   alwaysAuthenticate: 0x202,
-  /** NSS keeps the public point with a private key that is put into its database. */
+  /** NSS stores the public point with an imported private key. */
   nssDatabase: 0xd5a0_db00,
 } as const
 

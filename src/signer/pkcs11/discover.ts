@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 
-/** Where Debian, Fedora and the makers of tokens put their libraries. */
+/** The library folders of Debian, Fedora and token vendors. */
 const LIBRARY_FOLDERS = [
   '/usr/lib',
   '/usr/lib64',
@@ -9,7 +9,7 @@ const LIBRARY_FOLDERS = [
   ...['x86_64', 'aarch64', 'arm', 'riscv64'].map((cpu) => `/usr/lib/${cpu}-linux-gnu${cpu === 'arm' ? 'eabihf' : ''}`),
 ]
 
-/** The modules that people have, below those folders; p11-kit's own proxy would show their tokens twice. */
+/** Common modules below those folders. p11-kit's proxy is left out because it would list their tokens again. */
 const MODULES = [
   'softhsm/libsofthsm2.so',
   'pkcs11/libsofthsm2.so',
@@ -25,32 +25,31 @@ const MODULES = [
   'opencryptoki/libopencryptoki.so',
 ]
 
-/** Modules that live in folders of their own. */
-const ELSEWHERE = ['/opt/cloudhsm/lib/libcloudhsm_pkcs11.so', '/usr/lib/opensc-pkcs11.so']
+/** Modules in other folders. */
+const OTHER_MODULES = ['/opt/cloudhsm/lib/libcloudhsm_pkcs11.so', '/usr/lib/opensc-pkcs11.so']
 
-/** p11-kit's configuration: a `.module` file a module (pkcs11.conf(5)). */
+/** p11-kit's configuration: one `.module` file for each module (pkcs11.conf(5)). */
 const P11_KIT_FOLDERS = ['/usr/share/p11-kit/modules', '/etc/pkcs11/modules']
 
 /**
- * The PKCS#11 modules of this machine: at well-known paths, and in p11-kit's configuration. Each library once, under the
- * first path that leads to it. Nothing of them is loaded.
+ * The PKCS#11 modules of this machine, at well-known paths and in p11-kit's configuration. Each library is listed once, under
+ * the first path that leads to it. None is loaded.
  */
 export function wellKnownModules(): readonly string[] {
-  const known = LIBRARY_FOLDERS.flatMap((folder) => MODULES.map((name) => join(folder, name)))
-  const seen = new Set<string>()
-  return [...known, ...ELSEWHERE, ...P11_KIT_FOLDERS.flatMap(configuredModules)].filter((path) => {
-    const real = realPath(path)
-    const isNew = real !== null && !seen.has(real)
-    if (isNew) seen.add(real)
-    return isNew
-  })
+  const common = LIBRARY_FOLDERS.flatMap((folder) => MODULES.map((name) => join(folder, name)))
+  const pathOfLibrary = new Map<string, string>()
+  for (const path of [...common, ...OTHER_MODULES, ...P11_KIT_FOLDERS.flatMap(configuredModules)]) {
+    const library = realPath(path)
+    if (library !== null && !pathOfLibrary.has(library)) pathOfLibrary.set(library, path)
+  }
+  return [...pathOfLibrary.values()]
 }
 
 function realPath(path: string): string | null {
   return existsSync(path) ? realpathSync(path) : null
 }
 
-/** The `module:` line of each file; a relative one is below p11-kit's folder of libraries. */
+/** The `module:` line of each file; relative paths are below p11-kit's library folder. */
 function configuredModules(folder: string): readonly string[] {
   const names = namesIn(folder).filter((name) => name.endsWith('.module'))
   return names.flatMap((name) => {
@@ -60,7 +59,7 @@ function configuredModules(folder: string): readonly string[] {
   })
 }
 
-/** A folder that is not there or cannot be read has nothing to say. */
+/** Empty for folders that are missing or unreadable. */
 function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder)

@@ -3,11 +3,11 @@ import { shellWord } from '../../shell-word.js'
 
 /** The token or module that an error is about. */
 export interface Subject {
-  /** Its name in messages. */
+  /** The name in messages. */
   readonly name: string
   readonly modulePath: string
   readonly initArgs: string
-  /** null: the module itself. */
+  /** null for the module itself. */
   readonly token: { readonly label: string; readonly serial: string } | null
 }
 
@@ -19,58 +19,57 @@ interface Meaning {
   readonly hint: Hint
 }
 
-const AGAIN = 'Run the same command again; what is done is kept.'
+const AGAIN = 'Run the same command again; it continues where it stopped.'
 const CHECK: Hint = (subject) => {
   const command = checkCommand(subject)
-  return command === null ? LOOK_UP : `See what it can do with \`${command}\`.`
+  return command === null ? LOOK_UP : `To see what the token supports: \`${command}\`.`
 }
-const LOOK_UP = "Look this code up in the documentation of the module's maker."
-const RECONNECT = 'Look whether the token is plugged in and its service is running, then run the same command again.'
+const LOOK_UP = "Look this code up in the documentation of the module's vendor."
+const RECONNECT = 'Check that the token is plugged in and its service is running, then run the same command again.'
+export const UNLOCK = "Unlock it with the SO PIN and the vendor's tool."
+const UNPROTECT = "Remove the write protection with the vendor's tool."
 
-/** What the return values that people meet mean for them (PKCS#11, 5.1). */
+/** Explanations of common return values (PKCS#11, 5.1). */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
-  CKR_PIN_INCORRECT: pin('the PIN is wrong', 'It was tried once. Look it up before you try again: tokens lock.'),
-  CKR_PIN_INVALID: pin('this cannot be its PIN', 'The token does not take its characters; look it up.'),
-  CKR_PIN_LEN_RANGE: pin('the PIN is too short or too long', 'It was not tried; look it up.'),
-  CKR_PIN_LOCKED: pin('its PIN is locked', "Unlock it with the SO PIN and the tool of the token's maker."),
-  CKR_PIN_EXPIRED: pin('its PIN must be changed first', "Change it with the tool of the token's maker."),
+  CKR_PIN_INCORRECT: pin('wrong PIN', 'The PIN was tried once. Verify it before you try again: tokens lock.'),
+  CKR_PIN_INVALID: pin('the PIN contains invalid characters', 'Verify the PIN, then run the same command again.'),
+  CKR_PIN_LEN_RANGE: pin('the PIN is too short or too long', 'The PIN was not tried. Verify it.'),
+  CKR_PIN_LOCKED: pin('the PIN is locked', UNLOCK),
+  CKR_PIN_EXPIRED: pin('the PIN has expired and must be changed', "Change it with the vendor's tool."),
   CKR_USER_PIN_NOT_INITIALIZED: pin(
-    'it has no user PIN yet',
-    'Set one with its SO PIN, for example by pkcs11-tool --init-pin.',
+    'no user PIN is set',
+    'Set one with the SO PIN, for example with `pkcs11-tool --init-pin`.',
   ),
-  CKR_USER_NOT_LOGGED_IN: pin('it wants a PIN for this', 'Give the PIN with --hsm-pin-file or FPKI_HSM_PIN.'),
-  CKR_USER_ANOTHER_ALREADY_LOGGED_IN: pin('its SO is logged in', 'End the other program that uses the token.'),
-  CKR_FUNCTION_CANCELED: pin('the PIN was not typed on its keypad', AGAIN),
-  CKR_CANCEL: pin('the PIN was not typed on its keypad', AGAIN),
-  CKR_TOKEN_NOT_PRESENT: token('it was taken out', RECONNECT),
+  CKR_USER_NOT_LOGGED_IN: pin('a PIN is required', 'Pass the PIN with --hsm-pin-file or in FPKI_HSM_PIN.'),
+  CKR_USER_ANOTHER_ALREADY_LOGGED_IN: pin('the SO is logged in', 'Stop the other program that uses the token.'),
+  CKR_FUNCTION_CANCELED: pin('PIN entry on the keypad was cancelled', AGAIN),
+  CKR_CANCEL: pin('PIN entry on the keypad was cancelled', AGAIN),
+  CKR_TOKEN_NOT_PRESENT: token('the token was removed', RECONNECT),
   CKR_TOKEN_NOT_RECOGNIZED: token(
-    'the module does not recognise it',
-    'Name the module of its maker with --hsm-module.',
+    'the module does not recognise the token',
+    "Pass the vendor's module with --hsm-module.",
   ),
-  CKR_DEVICE_REMOVED: token('it was taken out', RECONNECT),
-  CKR_SESSION_HANDLE_INVALID: token('it ended the session', RECONNECT),
-  CKR_SESSION_CLOSED: token('it ended the session', RECONNECT),
-  CKR_OBJECT_HANDLE_INVALID: token('the key is not in it any more', RECONNECT),
-  CKR_KEY_HANDLE_INVALID: token('the key is not in it any more', RECONNECT),
-  CKR_SLOT_ID_INVALID: token('there is no such slot any more', RECONNECT),
-  CKR_DEVICE_ERROR: token('it reports a failure of its own', RECONNECT),
-  CKR_DEVICE_MEMORY: token('it is full', 'Delete what is not needed in it, or take another token.'),
-  CKR_SESSION_COUNT: token('it has no session left', 'End the other programs that use the token.'),
-  CKR_TOKEN_WRITE_PROTECTED: token(
-    'it is write-protected',
-    "Take the protection away with the tool of the token's maker.",
-  ),
-  CKR_SESSION_READ_ONLY: token('it is write-protected', "Take the protection away with the tool of the token's maker."),
-  CKR_MECHANISM_INVALID: key('it cannot do ECDSA with such a key', CHECK),
-  CKR_MECHANISM_PARAM_INVALID: key('it cannot do ECDSA with such a key', CHECK),
-  CKR_CURVE_NOT_SUPPORTED: key('it does not have this curve', 'Take --key-type P-256, or another token.'),
-  CKR_DOMAIN_PARAMS_INVALID: key('it does not have this curve', 'Take --key-type P-256, or another token.'),
-  CKR_KEY_TYPE_INCONSISTENT: key('the key is of another kind', 'It must be an EC key.'),
-  CKR_KEY_FUNCTION_NOT_PERMITTED: key('the key may not sign', 'It must have CKA_SIGN; make or import it again.'),
-  CKR_ATTRIBUTE_VALUE_INVALID: key('it does not take a key with these attributes', CHECK),
-  CKR_TEMPLATE_INCONSISTENT: key('it does not take a key with these attributes', CHECK),
-  CKR_TEMPLATE_INCOMPLETE: key('it wants more attributes for such a key', CHECK),
-  CKR_FUNCTION_NOT_SUPPORTED: key('it has no such function', CHECK),
+  CKR_DEVICE_REMOVED: token('the token was removed', RECONNECT),
+  CKR_SESSION_HANDLE_INVALID: token('the session was closed', RECONNECT),
+  CKR_SESSION_CLOSED: token('the session was closed', RECONNECT),
+  CKR_OBJECT_HANDLE_INVALID: token('the key no longer exists', RECONNECT),
+  CKR_KEY_HANDLE_INVALID: token('the key no longer exists', RECONNECT),
+  CKR_SLOT_ID_INVALID: token('the slot no longer exists', RECONNECT),
+  CKR_DEVICE_ERROR: token('device error', RECONNECT),
+  CKR_DEVICE_MEMORY: token('the token is full', 'Delete objects that are no longer needed, or use another token.'),
+  CKR_SESSION_COUNT: token('no more sessions are available', 'Stop other programs that use the token.'),
+  CKR_TOKEN_WRITE_PROTECTED: token('the token is write-protected', UNPROTECT),
+  CKR_SESSION_READ_ONLY: token('the token is write-protected', UNPROTECT),
+  CKR_MECHANISM_INVALID: key('ECDSA is not supported for this key', CHECK),
+  CKR_MECHANISM_PARAM_INVALID: key('ECDSA is not supported for this key', CHECK),
+  CKR_CURVE_NOT_SUPPORTED: key('the curve is not supported', 'Use --key-type P-256, or another token.'),
+  CKR_DOMAIN_PARAMS_INVALID: key('the curve is not supported', 'Use --key-type P-256, or another token.'),
+  CKR_KEY_TYPE_INCONSISTENT: key('the key is not an EC key', 'Name an EC key with --hsm-uri.'),
+  CKR_KEY_FUNCTION_NOT_PERMITTED: key('the key must not be used for signing', 'Use a key with the attribute CKA_SIGN.'),
+  CKR_ATTRIBUTE_VALUE_INVALID: key('the attributes of the key are not supported', CHECK),
+  CKR_TEMPLATE_INCONSISTENT: key('the attributes of the key are not supported', CHECK),
+  CKR_TEMPLATE_INCOMPLETE: key('the token requires more attributes for the key', CHECK),
+  CKR_FUNCTION_NOT_SUPPORTED: key('the function is not supported', CHECK),
 }
 
 function pin(says: string, hint: Hint): Meaning {
@@ -85,14 +84,14 @@ function key(says: string, hint: Hint): Meaning {
   return { code: 'ERR_HSM_KEY', says, hint }
 }
 
-/** The `CKR_…` name in an error of pkcs11js; null when it has none. */
+/** The `CKR_…` name in an error of pkcs11js; null for other errors. */
 export function returnValue(error: unknown): string | null {
   if (error instanceof FpkiError) return null
   const text = error instanceof Error ? error.message : String(error)
   return /CKR_[A-Z0-9_]+/.exec(text)?.[0] ?? null
 }
 
-/** `fpki hsm check` with the flags of a token, without its PIN; null: there is no token to check. */
+/** The `fpki hsm check` command for a token, without its PIN; null for a module. */
 function checkCommand({ modulePath, initArgs, token }: Subject): string | null {
   if (token === null) return null
   const flags = [
@@ -101,25 +100,24 @@ function checkCommand({ modulePath, initArgs, token }: Subject): string | null {
     ['--hsm-token-serial', token.serial],
     ['--hsm-init-args', initArgs],
   ] as const
-  const given = flags.filter(([, value]) => value !== '').map(([flag, value]) => `${flag} ${shellWord(value)}`)
-  return ['fpki hsm check', ...given].join(' ')
+  const words = flags.filter(([, value]) => value !== '').map(([flag, value]) => `${flag} ${shellWord(value)}`)
+  return ['fpki hsm check', ...words].join(' ')
 }
 
 /**
- * An error of pkcs11js in words for the person who holds the token, with the `CKR_…` name for searching. Anything else
- * is given back as it is.
+ * Explains an error of pkcs11js, keeping the `CKR_…` name for searching. Other errors are returned unchanged.
  *
- * @param what the name of the token or module in the message, where it is not the subject's own
+ * @param what the name in the message, if not the subject's
  */
-export function explainedError(error: unknown, subject: Subject, what = subject.name): unknown {
+export function explainError(error: unknown, subject: Subject, what = subject.name): unknown {
   const name = returnValue(error)
   if (name === null) return error
   const { code, says, hint } = MEANINGS[name] ?? {
     code: 'ERR_HSM_TOKEN' as const,
-    says: 'it says no',
+    says: 'the operation failed',
     hint: unknownCode(subject),
   }
-  // No cause: modules are not ours, and what they put into their errors is not ours to check for secrets.
+  // No cause: an error text of a third-party module might contain secrets.
   return new FpkiError(code, `${what}: ${says} (${name}).`, typeof hint === 'string' ? hint : hint(subject))
 }
 
@@ -127,14 +125,14 @@ function unknownCode(subject: Subject): string {
   const command = checkCommand(subject)
   return command === null
     ? LOOK_UP
-    : `Look this code up in the documentation of the token's maker; \`${command}\` shows what the token can do.`
+    : `Look this code up in the documentation of the token's vendor. To see what the token supports: \`${command}\`.`
 }
 
-/** Runs calls of PKCS#11 and puts what they throw into words. */
-export function explained<T>(subject: Subject, work: () => T, what?: string): T {
+/** Runs PKCS#11 calls and explains their errors. */
+export function explainErrors<T>(subject: Subject, work: () => T, what?: string): T {
   try {
     return work()
   } catch (error) {
-    throw explainedError(error, subject, what)
+    throw explainError(error, subject, what)
   }
 }

@@ -3,19 +3,19 @@ import type { KeyChoice } from '../../ports.js'
 import type { OpenToken } from './session.js'
 import { formatPkcs11Uri } from './uri.js'
 
-/** What tells a key in a token from others. */
+/** What identifies a key in a token. */
 interface LabelAndId {
   readonly label: string
   readonly id: Buffer
 }
 
-/** The error for a key that cannot be used. */
+/** The error for a key that is not usable. */
 export function keyError(message: string, hint: string): FpkiError {
   return new FpkiError('ERR_HSM_KEY', message, hint)
 }
 
-/** The error for a choice that fits several private keys. */
-export function severalKeys(
+/** The error when several private keys match. */
+export function ambiguousKey(
   token: OpenToken,
   choice: KeyChoice,
   {
@@ -24,29 +24,29 @@ export function severalKeys(
     isCertified,
   }: { readonly found: readonly LabelAndId[]; readonly usable: number; readonly isCertified: boolean },
 ): FpkiError {
-  const reason = isCertified ? ', and none of them shows the public key of the certificate' : ''
-  const unusable = ', and none of them is an EC key on P-256, P-384 or P-521 that may sign'
+  const reason = isCertified ? ', none of which has the public key of the certificate' : ''
+  const unusable = ', none of which is an EC signing key on P-256, P-384 or P-521'
   return keyError(
-    `${token.name} has ${found.length} private keys${inWords(choice)}${usable === 0 ? unusable : reason}: ${uris(token, found)}.`,
-    'Name the right one: --hsm-uri takes each of these URIs.',
+    `${token.name} has ${found.length} private keys${describeChoice(choice)}${usable === 0 ? unusable : reason}: ${uris(token, found)}.`,
+    'Pass the URI of one of them with --hsm-uri.',
   )
 }
 
-/** The error for a choice that fits no private key; `others` are those that the token has. */
-export function noKey(token: OpenToken, choice: KeyChoice, others: readonly LabelAndId[]): FpkiError {
-  const text = `${token.name} has no private key${inWords(choice)}`
+/** The error when no private key matches; `others` are the private keys in the token. */
+export function keyNotFound(token: OpenToken, choice: KeyChoice, others: readonly LabelAndId[]): FpkiError {
+  const text = `${token.name} has no private key${describeChoice(choice)}`
   if (others.length > 0) {
-    const hint = 'If one of them is the right one, name it: --hsm-uri takes each of these URIs.'
-    return keyError(`${text}; it has ${uris(token, others)}.`, hint)
+    const hint = 'To use one of its keys, pass its URI with --hsm-uri.'
+    return keyError(`${text}. Its keys: ${uris(token, others)}.`, hint)
   }
   return keyError(
     `${text}.`,
-    'Name the token that has it: `fpki hsm list` shows the tokens. A key that a token lost can be restored from a backup only.',
+    'Use the token that has the key (`fpki hsm list` lists tokens). A lost key can only be restored from a backup.',
   )
 }
 
-/** What a choice says of a key, as the end of "private key". */
-function inWords({ label, id }: KeyChoice): string {
+/** The attributes of a choice, to follow "private key". */
+function describeChoice({ label, id }: KeyChoice): string {
   const words = [
     ...(label === null ? [] : [label === '' ? 'without a label' : `labelled "${label}"`]),
     ...(id === null ? [] : [id === '' ? 'without an id' : `with the id ${id}`]),
@@ -54,7 +54,7 @@ function inWords({ label, id }: KeyChoice): string {
   return words.length === 0 ? '' : ` ${words.join(' and ')}`
 }
 
-/** Each in the form in which `--hsm-uri` takes it, quoted for a shell. */
+/** URIs for `--hsm-uri`, quoted for the shell. */
 function uris({ token: { label, serial }, modulePath }: OpenToken, keys: readonly LabelAndId[]): string {
   const uri = (key: LabelAndId) =>
     formatPkcs11Uri({ token: { label, serial }, object: key.label, id: key.id.toString('hex'), modulePath })

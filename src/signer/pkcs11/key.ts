@@ -2,8 +2,8 @@ import { FpkiError } from '../../errors.js'
 import { sameSpki } from '../../pki/public-key.js'
 import type { Curve, KeyChoice, KeyName } from '../../ports.js'
 import { type Attribute, CKA, CKK_EC, CKO, type Cryptoki, type Handle } from './cryptoki.js'
-import { explained, returnValue } from './errors.js'
-import { keyError, noKey, severalKeys } from './key-errors.js'
+import { explainErrors, returnValue } from './errors.js'
+import { ambiguousKey, keyError, keyNotFound } from './key-errors.js'
 import { keyName } from './key-name.js'
 import { curveOfParameters, spkiOfPoint } from './public-point.js'
 import type { OpenToken } from './session.js'
@@ -15,74 +15,74 @@ export interface TokenKey {
   /** CKA_ID. */
   readonly id: Buffer
   readonly curve: Curve
-  /** SubjectPublicKeyInfo, DER; null when the token shows it nowhere. */
+  /** SubjectPublicKeyInfo, DER; null when the token does not reveal it. */
   readonly spki: Uint8Array | null
-  /** It wants a login for each signature. */
+  /** Whether each signature requires a login. */
   readonly alwaysAuthenticate: boolean
 }
 
 /**
- * The private key that is meant: what the choice leaves open matches anything (RFC 7512, 2.6). Of several, the one of
- * the certificate; null when the token has none.
+ * The private key that matches `choice`, in which null matches anything (RFC 7512, 2.6). Of several, the one of the
+ * certificate; null when none matches.
  *
- * @param certified the public key of the certificate that goes with the key (SubjectPublicKeyInfo, DER); null: unknown
- * @throws FpkiError ERR_HSM_KEY when several fit, or the one that fits cannot sign for fpki
+ * @param certified the public key of the certificate of the key (SubjectPublicKeyInfo, DER); null when unknown
+ * @throws FpkiError ERR_HSM_KEY when several match, or the one that matches is not usable
  */
 export function findKey(token: OpenToken, choice: KeyChoice, certified: Uint8Array | null = null): TokenKey | null {
   const found = objectsOf(token, CKO.privateKey, choice)
   const [only, ...more] = found
   if (only === undefined) return null
-  if (more.length === 0) return described(token, only)
+  if (more.length === 0) return asTokenKey(token, only)
   const usable = found.flatMap((one) => usableKey(token, one) ?? [])
-  const certain = certified === null ? usable : usable.filter(({ spki }) => spki !== null && sameSpki(spki, certified))
-  // Tokens that hide public keys leave it to the proof of possession.
-  const possible = certain.length > 0 ? certain : usable.filter(({ spki }) => spki === null)
-  const [key, ...others] = possible
-  if (key !== undefined && (others.length === 0 || (certified !== null && certain.length > 0))) return key
-  throw severalKeys(token, choice, { found, usable: usable.length, isCertified: certified !== null })
+  const matching = certified === null ? usable : usable.filter(({ spki }) => spki !== null && sameSpki(spki, certified))
+  // For tokens that hide public keys, the proof of possession decides later.
+  const candidates = matching.length > 0 ? matching : usable.filter(({ spki }) => spki === null)
+  const [key, ...others] = candidates
+  if (key !== undefined && (others.length === 0 || (certified !== null && matching.length > 0))) return key
+  throw ambiguousKey(token, choice, { found, usable: usable.length, isCertified: certified !== null })
 }
 
-/** As {@link findKey}; throws ERR_HSM_KEY when there is none. */
+/** Like {@link findKey}, but throws ERR_HSM_KEY when no key matches. */
 export function requireKey(token: OpenToken, choice: KeyChoice, certified: Uint8Array | null = null): TokenKey {
   const key = findKey(token, choice, certified)
   if (key !== null) return key
-  throw noKey(token, choice, objectsOf(token, CKO.privateKey, { label: null, id: null }))
+  throw keyNotFound(token, choice, objectsOf(token, CKO.privateKey, { label: null, id: null }))
 }
 
-/** The key whose public half the token shows, and which is `spki`; null: none that fits is. Throws nothing of its own. */
-export function findShownKey(token: OpenToken, choice: KeyChoice, spki: Uint8Array): TokenKey | null {
+/** The matching key whose public key is `spki`; null when the token shows no such key. */
+export function findKeyByPublicKey(token: OpenToken, choice: KeyChoice, spki: Uint8Array): TokenKey | null {
   const usable = objectsOf(token, CKO.privateKey, choice).flatMap((one) => usableKey(token, one) ?? [])
   return usable.find((key) => key.spki !== null && sameSpki(key.spki, spki)) ?? null
 }
 
-/** Is there any key object, private or public, under this label? Making another would make both unusable. */
+/** Whether any key object, private or public, has this label. A second key with it would make both ambiguous. */
 export function isLabelTaken(token: OpenToken, { label }: Pick<KeyName, 'label'>): boolean {
   const anyId = { label, id: null }
   return [CKO.privateKey, CKO.publicKey].some((objectClass) => objectsOf(token, objectClass, anyId).length > 0)
 }
 
-/** An object and what tells it from others. */
-export interface FoundObject {
+/** An object and what identifies it. */
+interface FoundObject {
   readonly handle: Handle
-  /** Empty when it has none. */
+  /** Empty when absent. */
   readonly label: string
-  /** Empty when it has none. */
+  /** Empty when absent. */
   readonly id: Buffer
 }
 
-/** How many handles are asked for at a time. */
-const AT_A_TIME = 64
+/** The number of handles per C_FindObjects call. */
+const FIND_BATCH = 64
 
-/** The objects of a class with the label and the id of a choice, or any where it says null. */
+/** The objects of a class with the label and the id of a choice; null matches any. */
 export function objectsOf(token: OpenToken, objectClass: number, { label, id }: KeyChoice): readonly FoundObject[] {
   const { cryptoki, session } = token
-  // Tokens differ in whether an attribute that an object lacks equals an empty one: those are compared below.
+  // Tokens disagree on whether an absent attribute matches an empty one, so empty ones are compared below.
   const wanted = [
     { type: CKA.class, value: objectClass },
     ...(label ? [{ type: CKA.label, value: label }] : []),
     ...(id ? [{ type: CKA.id, value: Buffer.from(id, 'hex') }] : []),
   ]
-  const handles = explained(token, () => {
+  const handles = explainErrors(token, () => {
     cryptoki.C_FindObjectsInit(session, wanted)
     try {
       return allObjects(cryptoki, session)
@@ -103,69 +103,70 @@ export function objectsOf(token: OpenToken, objectClass: number, { label, id }: 
 function allObjects(cryptoki: Cryptoki, session: Handle): readonly Handle[] {
   const handles: Handle[] = []
   for (;;) {
-    const next = cryptoki.C_FindObjects(session, AT_A_TIME)
+    const next = cryptoki.C_FindObjects(session, FIND_BATCH)
     handles.push(...next)
-    if (next.length < AT_A_TIME) return handles
+    if (next.length < FIND_BATCH) return handles
   }
 }
 
-/** One attribute of an object; null when the token does not show it or does not know it. */
+/** One attribute of an object; null when the token does not reveal or support it. */
 export function attribute(token: OpenToken, object: Handle, type: number): Buffer | null {
   const { cryptoki, session } = token
   try {
     const [found] = cryptoki.C_GetAttributeValue(session, object, [{ type }])
     return Buffer.isBuffer(found?.value) ? found.value : null
   } catch (error) {
-    const said = returnValue(error)
-    if (said === 'CKR_ATTRIBUTE_SENSITIVE' || said === 'CKR_ATTRIBUTE_TYPE_INVALID') return null
-    return explained(token, () => {
+    const returned = returnValue(error)
+    if (returned === 'CKR_ATTRIBUTE_SENSITIVE' || returned === 'CKR_ATTRIBUTE_TYPE_INVALID') return null
+    return explainErrors(token, () => {
       throw error
     })
   }
 }
 
-/** A truth value among the attributes; null when the token does not tell. */
+/** A boolean attribute; null when the token does not reveal it. */
 export function flagOf(token: OpenToken, object: Handle, type: number): boolean | null {
   const value = attribute(token, object, type)
   return value === null || value.length === 0 ? null : value[0] !== 0
 }
 
-/** A key that can sign for fpki; null: an object of another kind. */
+/** The object as a key that fpki can sign with; null for others. */
 function usableKey(token: OpenToken, object: FoundObject): TokenKey | null {
   try {
-    return described(token, object)
+    return asTokenKey(token, object)
   } catch (error) {
     if (error instanceof FpkiError && error.code === 'ERR_HSM_KEY') return null
     throw error
   }
 }
 
-/** The attributes that make an object a key of fpki's, checked. */
-function described(token: OpenToken, { handle, label, id }: FoundObject): TokenKey {
+/** Reads and checks the attributes of a signing key. */
+function asTokenKey(token: OpenToken, { handle, label, id }: FoundObject): TokenKey {
   const keyType = attribute(token, handle, CKA.keyType)
   const what = `The key ${keyName({ label, id: id.toString('hex') })} in ${token.name.replace(/^The/, 'the')}`
-  if (keyType?.readUInt8() !== CKK_EC) throw keyError(`${what} is not an EC key.`, WANTED_KIND)
-  if (flagOf(token, handle, CKA.sign) === false) throw keyError(`${what} may not sign (CKA_SIGN).`, WANTED_KIND)
+  if (keyType?.readUInt8() !== CKK_EC) throw keyError(`${what} is not an EC key.`, REQUIRED_KEY)
+  if (flagOf(token, handle, CKA.sign) === false)
+    throw keyError(`${what} must not be used for signing (no CKA_SIGN).`, REQUIRED_KEY)
   const publicKey = publicObjectOf(token, label, id)
   const parameters =
     attribute(token, handle, CKA.ecParams) ?? (publicKey && attribute(token, publicKey.handle, CKA.ecParams))
   const curve = parameters && curveOfParameters(parameters)
-  if (!curve) throw keyError(`${what} is not on the curve P-256, P-384 or P-521.`, WANTED_KIND)
+  if (!curve) throw keyError(`${what} is not on the curve P-256, P-384 or P-521.`, REQUIRED_KEY)
   const point = (publicKey && attribute(token, publicKey.handle, CKA.ecPoint)) ?? attribute(token, handle, CKA.ecPoint)
   const alwaysAuthenticate = flagOf(token, handle, CKA.alwaysAuthenticate) === true
   return { handle, label, id, curve, spki: point && spkiOfPoint(point, curve), alwaysAuthenticate }
 }
 
-const WANTED_KIND = 'It must be an EC key on P-256, P-384 or P-521 that may sign; name another one with --hsm-uri.'
+const REQUIRED_KEY = 'Pass the URI of an EC signing key on P-256, P-384 or P-521 with --hsm-uri.'
 
-/** The public key that goes with a private one: the same id, and no other label. */
+/** The public key object of a private key: the same id, and no different label. */
 function publicObjectOf(token: OpenToken, label: string, id: Buffer): FoundObject | null {
   if (label === '' && id.length === 0) return null
   const found = objectsOf(token, CKO.publicKey, { label: id.length === 0 ? label : null, id: id.toString('hex') })
   return found.find((one) => one.label === label) ?? found.find((one) => label === '' || one.label === '') ?? null
 }
 
-/** A list of attributes from pairs. */
+/** Builds a list of attributes from pairs. */
 export function template(...pairs: readonly (readonly [number, Attribute['value']])[]): Attribute[] {
   return pairs.map(([type, value]) => (value === undefined ? { type } : { type, value }))
 }

@@ -1,2 +1,2 @@
-/** Where list-module.ts writes its answer: modules may print to stdout as well as to stderr. */
+/** The file descriptor of list-module.ts's answer: modules may print to stdout and stderr. */
 export const ANSWER_FD = 3

@@ -6,21 +6,21 @@ import { shellWord } from '../../shell-word.js'
 import { type ModuleChoice, TOKEN_STATES, type TokenLister } from './list.js'
 import { ANSWER_FD } from './list-answer.js'
 
-/** A process in which a module is loaded, and what it needs. */
+/** What a child process that loads a module needs. */
 export interface ListProcess {
   /** The bundle of list-module.ts. */
   readonly program: string
-  /** The environment, in which modules look for their configuration. */
+  /** The environment, which modules use for their configuration. */
   readonly env: Readonly<Record<string, string | undefined>>
-  /** How long a module may take. */
+  /** The time limit for each module. */
   readonly seconds: number
-  /** Ends the child, with its reason. */
+  /** Kills the child; its reason is thrown. */
   readonly signal: AbortSignal
-  /** Called with what a module has printed. */
+  /** Called with what a module printed. */
   printed(module: string, text: string): void
 }
 
-/** A token of the list, as the child and `fpki hsm list --json` say it. */
+/** A listed token, as in the output of the child and of `fpki hsm list --json`. */
 export const listedToken = z.strictObject({
   label: z.string(),
   model: z.string(),
@@ -28,7 +28,7 @@ export const listedToken = z.strictObject({
   manufacturer: z.string(),
   /** Decimal. */
   slotId: z.string(),
-  /** What its flags say: somebody has set it up, and how its PIN stands. */
+  /** The state of its PIN, from its flags. */
   state: z.enum(TOKEN_STATES),
 })
 
@@ -43,24 +43,24 @@ const answer = z.union([
   }),
 ])
 
-/** Octets: hundreds of tokens, and more than anybody reads of what a module prints. */
+/** Limits in octets: hundreds of tokens, and the start of what a module prints. */
 const ANSWER_LIMIT = 1_000_000
 const PRINTED_LIMIT = 10_000
 
-/** Descendants of a module may keep the pipes open after its end. */
+/** Processes started by a module may keep the pipes open after the child has exited. */
 const GRACE_MS = 1000
 
-/** How a child has ended, with what was read of it. */
+/** How a child ended, and its output. */
 interface Ended {
   readonly status: string
-  readonly isLate: boolean
+  readonly timedOut: boolean
   readonly answer: string
   readonly printed: string
 }
 
 /**
- * Lists the tokens of a module in a process of its own, so that what it prints can be kept from the terminal, and a module
- * that crashes or hangs takes nothing with it. PINs and other variables of fpki are kept from it.
+ * Lists the tokens of a module in a child process, so that its output stays off the terminal and a crash or hang stays
+ * there. The child does not receive PINs or other FPKI_ variables.
  */
 export function listInChild(ports: ListProcess): TokenLister {
   return async (module) => {
@@ -68,7 +68,7 @@ export function listInChild(ports: ListProcess): TokenLister {
     if (ended.printed !== '') ports.printed(module.path, ended.printed)
     ports.signal.throwIfAborted()
     const answered = readAnswer(ended.answer)
-    if (answered === null) throw noAnswer(module.path, ended, ports.seconds)
+    if (answered === null) throw listingFailed(module.path, ended, ports.seconds)
     if ('tokens' in answered) return answered.tokens
     const { code, message, hint } = answered.error
     throw new FpkiError(code, message, hint)
@@ -84,9 +84,9 @@ async function run({ path, initArgs }: ModuleChoice, { program, env, seconds, si
     env: { ...Object.fromEntries(others), FPKI_HSM_MODULE: path, FPKI_HSM_INIT_ARGS: initArgs },
   })
   const kill = () => void child.kill('SIGKILL')
-  const late = new AbortController()
+  const timeout = new AbortController()
   const timer = setTimeout(() => {
-    late.abort()
+    timeout.abort()
     kill()
   }, seconds * 1000)
   signal.addEventListener('abort', kill)
@@ -97,21 +97,21 @@ async function run({ path, initArgs }: ModuleChoice, { program, env, seconds, si
   try {
     const status = await endOf(child)
     const text = (octets: readonly Buffer[]) => Buffer.concat(octets).toString('utf8')
-    return { status, isLate: late.signal.aborted, answer: text(answered), printed: text(printed) }
+    return { status, timedOut: timeout.signal.aborted, answer: text(answered), printed: text(printed) }
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', kill)
   }
 }
 
-/** Keeps about the first `limit` octets of a stream, and reads the rest, so that nobody waits for a full pipe. */
+/** Keeps about the first `limit` octets of a stream and drains the rest, so that the child never blocks. */
 function keep(stream: Readable | Writable | null | undefined, octets: Buffer[], limit: number): void {
   const size = () => octets.reduce((sum, one) => sum + one.length, 0)
   stream?.on('data', (chunk: Buffer) => void (size() < limit && octets.push(chunk)))
   stream?.on('error', () => undefined)
 }
 
-/** How a child ended, in words, once its output is read. */
+/** Waits for the end of a child and its output, and describes the end. */
 async function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     child.on('error', reject)
@@ -135,16 +135,16 @@ function readAnswer(text: string): z.infer<typeof answer> | null {
   }
 }
 
-function noAnswer(path: string, { status, isLate }: Ended, seconds: number): FpkiError {
-  return isLate
+function listingFailed(path: string, { status, timedOut }: Ended, seconds: number): FpkiError {
+  return timedOut
     ? new FpkiError(
         'ERR_HSM_MODULE',
         `The PKCS#11 module ${path} did not answer within ${seconds} seconds.`,
-        'Check that the token is plugged in and that the service which the module needs is running.',
+        'Check that the token is plugged in and the service that the module needs is running.',
       )
     : new FpkiError(
         'ERR_HSM_MODULE',
         `The PKCS#11 module ${path} ${status}.`,
-        `Run \`fpki hsm list --verbose --hsm-module ${shellWord(path)}\` to see what it prints, and report that to its maker.`,
+        `To see its output: \`fpki hsm list --verbose --hsm-module ${shellWord(path)}\`. Report that to its vendor.`,
       )
 }

@@ -1,10 +1,10 @@
-// A program of its own (scripts/build.mjs), which list-in-child.ts starts for each module that it lists.
+// A separate program (scripts/build.mjs), which list-in-child.ts starts for each module.
 import { writeSync } from 'node:fs'
 import { FpkiError } from '../../errors.js'
 import { listHere } from './list.js'
 import { ANSWER_FD } from './list-answer.js'
 
-/** What a module throws that is not an FpkiError is a defect: Node prints it and ends with status 1. */
+/** Other errors than FpkiError are bugs, for which Node exits with status 1. */
 async function answer(): Promise<object> {
   const { FPKI_HSM_MODULE: path = '', FPKI_HSM_INIT_ARGS: initArgs = '' } = process.env
   try {

@@ -8,7 +8,7 @@ export interface ModuleChoice {
   readonly initArgs: string
 }
 
-/** What the flags of a token say: somebody has set it up, and how its PIN stands. */
+/** The states of a token's PIN. */
 export const TOKEN_STATES = [
   'ready',
   'few PIN tries left',
@@ -28,13 +28,13 @@ interface ListedToken {
   readonly state: (typeof TOKEN_STATES)[number]
 }
 
-/** Lists the tokens of a module; throws an FpkiError ERR_HSM_… when it cannot. */
+/** Lists the tokens of a module. Throws an FpkiError ERR_HSM_…. */
 export type TokenLister = (module: ModuleChoice) => Promise<readonly ListedToken[]>
 
-/** Lists the tokens of a module that is loaded into this process: what it prints goes to stderr, and a crash ends all. */
+/** Lists the tokens of a module loaded into this process, which does not survive a crash of the module. */
 export const listHere: TokenLister = (module) => withModule(module, (open) => slotsOf(open).filter(isSetUp).map(listed))
 
-/** Slots of modules such as SoftHSM and opencryptoki show tokens that nobody has initialized, and that have no name. */
+/** SoftHSM and opencryptoki also report uninitialized tokens, which have no label. */
 function isSetUp({ flags, label }: Token): boolean {
   return (flags & CKF_TOKEN.initialized) !== 0 && label !== ''
 }

@@ -1,22 +1,22 @@
 import { FpkiError } from '../../errors.js'
 import type { Cryptoki, CryptokiMaker } from './cryptoki.js'
-import { explained, returnValue, type Subject } from './errors.js'
+import { explainErrors, returnValue, type Subject } from './errors.js'
 
-/** A PKCS#11 module that is loaded and initialized. */
+/** A loaded and initialized PKCS#11 module. */
 export interface Module {
   readonly path: string
   readonly initArgs: string
   readonly cryptoki: Cryptoki
-  /** C_Finalize. Never throws: there is nothing to be done about it, and what was signed is signed. */
+  /** Calls C_Finalize. Never throws: everything is already signed. */
   close(): void
 }
 
 /**
  * Loads a module and initializes it.
  *
- * @param path of the shared library
- * @param initArgs what NSS and its like want in C_Initialize; empty for the others
- * @throws FpkiError ERR_HSM_MODULE when the library or pkcs11js itself cannot be loaded, or does not initialize
+ * @param path the shared library
+ * @param initArgs initialisation arguments for C_Initialize (needed by NSS); empty for none
+ * @throws FpkiError ERR_HSM_MODULE when the library or pkcs11js cannot be loaded or initialized
  */
 export async function openModule(
   path: string,
@@ -26,7 +26,7 @@ export async function openModule(
   const cryptoki = await makeCryptoki()
   load(cryptoki, path)
   try {
-    // pkcs11js 2.1 takes the last character for the end of the text, so it gets one to take.
+    // pkcs11js 2.1 drops the last character.
     if (initArgs === '') cryptoki.C_Initialize()
     else cryptoki.C_Initialize({ libraryParameters: `${initArgs} ` })
   } catch (error) {
@@ -40,31 +40,31 @@ export async function openModule(
       try {
         cryptoki.C_Finalize()
       } catch {
-        // The token is gone, or the module is in disorder. The process ends soon, and its sessions with it.
+        // The process ends soon, and its sessions with it.
       }
     },
   }
 }
 
-/** The module itself as the subject of an error. */
+/** The module as the subject of an error. */
 export function subjectOf({ path, initArgs }: Pick<Module, 'path' | 'initArgs'>): Subject {
   return { name: path, modulePath: path, initArgs, token: null }
 }
 
-/** Opens a module for the time of `work`. */
+/** Opens a module while `work` runs. */
 export async function withModule<T>(
   { path, initArgs }: { readonly path: string; readonly initArgs: string },
   work: (module: Module) => T,
 ): Promise<T> {
   const module = await openModule(path, initArgs)
   try {
-    return explained(subjectOf(module), () => work(module))
+    return explainErrors(subjectOf(module), () => work(module))
   } finally {
     module.close()
   }
 }
 
-/** pkcs11js is an optional peer dependency with a native part, so it is loaded here and nowhere else. */
+/** Loads pkcs11js, an optional peer dependency with a native part. */
 export async function pkcs11js(): Promise<Cryptoki> {
   try {
     const { default: library } = await import('pkcs11js')
@@ -74,7 +74,7 @@ export async function pkcs11js(): Promise<Cryptoki> {
   }
 }
 
-/** The error for a pkcs11js that is not installed, or whose native part was not built or is another Node's. */
+/** The error when pkcs11js is not installed, or its native part was not built or is for another Node version. */
 export function notLoaded(text: string): FpkiError {
   const reason = text.replace(/\s*Require stack:[\s\S]*$/, '').replaceAll(/\s+/g, ' ')
   const isInstalled = !/Cannot find (package|module) ['"]pkcs11js['"]/.test(reason)
@@ -82,10 +82,10 @@ export function notLoaded(text: string): FpkiError {
   return new FpkiError(
     'ERR_HSM_MODULE',
     isInstalled
-      ? `The native part of pkcs11js, which HSMs need, cannot be loaded: ${reason}.`
-      : `The package pkcs11js, which HSMs need, is not installed: ${reason}.`,
-    `Run \`apt-get install build-essential python3\`, then \`${command}\` where fpki is installed. The build also needs ` +
-      'the Node headers, which it downloads; without network give their folder in npm_config_nodedir. All else of fpki works without it.',
+      ? `Cannot load the native part of pkcs11js, which is needed for HSMs: ${reason}.`
+      : `The package pkcs11js, which is needed for HSMs, is not installed: ${reason}.`,
+    `Run \`apt-get install build-essential python3\`, then \`${command}\` where fpki is installed. The build downloads the ` +
+      'Node headers; without a network, set npm_config_nodedir to their folder. The rest of fpki works without pkcs11js.',
   )
 }
 
@@ -94,27 +94,29 @@ function load(cryptoki: Cryptoki, path: string): void {
     cryptoki.load(path)
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
-    const [, lacking] = /^(.+?): cannot open shared object file: No such file/.exec(text) ?? []
-    const missing = lacking === path
-    const foreign = /undefined symbol|invalid ELF header|file too short/.test(text)
-    const needs =
-      lacking === undefined ? `cannot be loaded (${text.split('\n')[0]})` : `cannot be loaded: it needs ${lacking}`
-    const reason = missing ? 'is not there' : foreign ? 'is no PKCS#11 module' : needs
     throw new FpkiError(
       'ERR_HSM_MODULE',
-      `The PKCS#11 module ${path} ${reason}.`,
-      'Name the library of your token with --hsm-module; `fpki hsm list` shows the modules that it finds.',
+      `Cannot load the PKCS#11 module ${path}: ${loadProblem(text, path)}.`,
+      'Pass the library of your token with --hsm-module; `fpki hsm list` lists the modules it finds.',
     )
   }
+}
+
+function loadProblem(text: string, path: string): string {
+  const [, missing] = /^(.+?): cannot open shared object file: No such file/.exec(text) ?? []
+  if (missing === path) return 'no such file'
+  if (missing !== undefined) return `it needs ${missing}`
+  const isOther = /undefined symbol|invalid ELF header|file too short/.test(text)
+  return isOther ? 'not a PKCS#11 module' : (text.split('\n')[0] ?? '')
 }
 
 function notInitialized(path: string, name: string | null): FpkiError {
   const parameters = name === 'CKR_ARGUMENTS_BAD'
   return new FpkiError(
     'ERR_HSM_MODULE',
-    `The PKCS#11 module ${path} does not start (${name ?? 'it gives no reason'}).`,
+    `Cannot initialize the PKCS#11 module ${path} (${name ?? 'no reason given'}).`,
     parameters
-      ? 'It may want a text of its own: give it with --hsm-init-args, for NSS "configdir=\'sql:/path\'".'
-      : 'Look whether the service that it needs is running and its configuration can be read.',
+      ? 'It may need initialisation arguments: pass them with --hsm-init-args, for NSS "configdir=\'sql:/path\'".'
+      : 'Check that the service it needs is running and its configuration is readable.',
   )
 }

@@ -1,6 +1,5 @@
 /**
- * What fpki uses of pkcs11js. The types are fpki's own, because the package is optional: fpki must build where its
- * native part could not be.
+ * The part of pkcs11js that fpki uses, declared here because the package is optional: fpki must build without it.
  */
 declare module 'pkcs11js' {
   // A relative module has no other way into the declaration of a package.

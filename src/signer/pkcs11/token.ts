@@ -1,7 +1,7 @@
 import { FpkiError } from '../../errors.js'
 import type { TokenChoice } from '../../ports.js'
 import { CKF_TOKEN, type Handle } from './cryptoki.js'
-import { explained, returnValue } from './errors.js'
+import { explainErrors, returnValue } from './errors.js'
 import { type Module, subjectOf } from './module.js'
 
 /** A token in a slot of a module. */
@@ -13,28 +13,28 @@ export interface Token {
   readonly serial: string
   readonly model: string
   readonly manufacturer: string
-  /** CKF_… bits of CK_TOKEN_INFO, as they were when it was looked at. */
+  /** CKF_… bits of CK_TOKEN_INFO at the time of reading. */
   readonly flags: number
 }
 
-/** What people see of a token in a message: label, model and serial, never more. */
+/** The name of a token in messages: label, model and serial. */
 export function tokenName({ label, model, serial }: Pick<Token, 'label' | 'model' | 'serial'>): string {
   return `"${label}" (${model || 'no model'}, serial ${serial || 'none'})`
 }
 
-/** The tokens in a module's slots now; also those that nobody has set up. */
+/** The tokens in a module's slots, including uninitialized ones. */
 export function slotsOf(module: Module): readonly Token[] {
   const { cryptoki } = module
-  const slots = explained(subjectOf(module), () => cryptoki.C_GetSlotList(true))
+  const slots = explainErrors(subjectOf(module), () => cryptoki.C_GetSlotList(true))
   return slots.flatMap((slot) => tokenIn({ cryptoki }, slot) ?? [])
 }
 
-/** The tokens that can be chosen. */
+/** The initialized tokens. */
 function tokensOf(module: Module): readonly Token[] {
   return slotsOf(module).filter(({ flags }) => (flags & CKF_TOKEN.initialized) !== 0)
 }
 
-/** The token in a slot; null when none is there any more, or it is not one that the module knows. */
+/** The token in a slot; null when it was removed or is not recognised. */
 export function tokenIn({ cryptoki }: Pick<Module, 'cryptoki'>, slot: Handle): Token | null {
   try {
     const info = cryptoki.C_GetTokenInfo(slot)
@@ -53,58 +53,58 @@ export function tokenIn({ cryptoki }: Pick<Module, 'cryptoki'>, slot: Handle): T
   }
 }
 
-/** The padding is spaces; some modules end their texts with NUL instead. */
+/** Removes padding: spaces or, in some modules, NUL. */
 function unpadded(text: string): string {
   return text.replace(/\0.*$/s, '').trimEnd()
 }
 
 /**
- * The one token that is meant. A label that is only the beginning of one token's label is taken, and said: some tokens
- * are renamed to `LABEL (UserPIN)` by their software.
+ * The only token that matches `choice`. A unique prefix of a label matches too, with a note: some software renames tokens to
+ * `LABEL (UserPIN)`.
  *
- * @throws FpkiError ERR_HSM_TOKEN, which lists the tokens, when none fits or more than one does
+ * @throws FpkiError ERR_HSM_TOKEN, listing the tokens, when none or more than one matches
  */
-export function chooseToken(module: Module, wanted: TokenChoice, note: (text: string) => void): Token {
+export function chooseToken(module: Module, choice: TokenChoice, note: (text: string) => void): Token {
   const tokens = tokensOf(module)
-  const others = tokens.filter(
+  const matching = tokens.filter(
     (token) =>
-      fits(wanted.serial, token.serial) &&
-      fits(wanted.model, token.model) &&
-      fits(wanted.manufacturer, token.manufacturer) &&
-      fits(wanted.slotId, token.slotId),
+      fits(choice.serial, token.serial) &&
+      fits(choice.model, token.model) &&
+      fits(choice.manufacturer, token.manufacturer) &&
+      fits(choice.slotId, token.slotId),
   )
-  const { label } = wanted
-  const exact = others.filter((token) => fits(label, token.label))
-  const found = exact.length > 0 ? exact : others.filter((token) => token.label.startsWith(label ?? ''))
+  const { label } = choice
+  const exact = matching.filter((token) => fits(label, token.label))
+  const found = exact.length > 0 ? exact : matching.filter((token) => token.label.startsWith(label ?? ''))
   const [token, ...more] = found
-  if (token === undefined) throw noToken(module, wanted, tokens)
-  if (more.length > 0) throw severalTokens(wanted, found)
-  if (exact.length === 0) note(`the token is named ${tokenName(token)}; its label begins with "${label}".`)
+  if (token === undefined) throw tokenNotFound(module, choice, tokens)
+  if (more.length > 0) throw ambiguousToken(choice, found)
+  if (exact.length === 0) note(`using the token ${tokenName(token)}, whose label starts with "${label}".`)
   return token
 }
 
-function fits(wanted: string | null, value: string): boolean {
-  return wanted === null || wanted.trimEnd() === value
+function fits(expected: string | null, value: string): boolean {
+  return expected === null || expected.trimEnd() === value
 }
 
-function wantedName({ label, serial }: TokenChoice): string {
+function describeChoice({ label, serial }: TokenChoice): string {
   const parts = [label === null ? [] : [`labelled "${label}"`], serial === null ? [] : [`with serial ${serial}`]].flat()
-  return parts.length === 0 ? 'that fits' : parts.join(' ')
+  return parts.length === 0 ? 'that matches' : parts.join(' ')
 }
 
-function noToken({ path }: Module, wanted: TokenChoice, tokens: readonly Token[]): FpkiError {
-  const there = tokens.length === 0 ? 'no token at all' : tokens.map(tokenName).join('; ')
+function tokenNotFound({ path }: Module, choice: TokenChoice, tokens: readonly Token[]): FpkiError {
+  const available = tokens.length === 0 ? 'has no tokens' : `has: ${tokens.map(tokenName).join('; ')}`
   return new FpkiError(
     'ERR_HSM_TOKEN',
-    `There is no token ${wantedName(wanted)}. The module ${path} shows: ${there}.`,
-    'Plug it in, or name another one with --hsm-token-label; a module may read a configuration that names its tokens.',
+    `No token ${describeChoice(choice)} found. The module ${path} ${available}.`,
+    'Plug the token in, or choose another one with --hsm-token-label. Some modules need a configuration that lists tokens.',
   )
 }
 
-function severalTokens(wanted: TokenChoice, found: readonly Token[]): FpkiError {
+function ambiguousToken(choice: TokenChoice, found: readonly Token[]): FpkiError {
   return new FpkiError(
     'ERR_HSM_TOKEN',
-    `${found.length} tokens are ${wantedName(wanted)}: ${found.map(tokenName).join('; ')}.`,
-    'Say which one with --hsm-token-serial.',
+    `Found ${found.length} tokens ${describeChoice(choice)}: ${found.map(tokenName).join('; ')}.`,
+    'Choose one with --hsm-token-serial.',
   )
 }

@@ -7,31 +7,33 @@ import { certificateExtensions } from './extensions.js'
 import { loadX509 } from './library.js'
 
 /**
- * Makes a certificate: @peculiar/x509 lays it out, fpki's own reader checks it against its profile before the key is used,
- * and OpenSSL verifies what was signed.
+ * Issues a certificate: @peculiar/x509 encodes it, fpki's own parser checks it against its profile before the key is used,
+ * and OpenSSL verifies the result.
  *
  * @param signer the issuer's key; for a root, its own
- * @throws FpkiError ERR_PROFILE before signing, when the certificate would break its profile; ERR_SIGNATURE when what the
- *   signer returns is not a signature of the issuer's key
+ * @throws FpkiError ERR_PROFILE before signing, when the certificate would violate its profile; ERR_SIGNATURE when the
+ *   signature does not verify with the issuer's key
  */
 export async function signCertificate(template: CertificateTemplate, signer: Signer): Promise<Certificate> {
   const check = (octets: Uint8Array) => checkTbsCertificate(octets, template, signer.algorithm.curve)
   const crypto = signingCrypto(signer, check, `the new certificate for ${template.role}`)
-  return checkCertificate(await laidOut(template, crypto), template, signer)
+  return checkCertificate(await encodeCertificate(template, crypto), template, signer)
 }
 
 /**
- * Would {@link signCertificate} sign this with a key on `curve`? Lays it out and checks it, and signs nothing. Throws as
- * that does before it signs.
+ * Checks whether {@link signCertificate} would sign this with a key on `curve`, without signing. Throws the same errors.
  */
 export async function checkTemplate(template: CertificateTemplate, curve: Curve): Promise<void> {
-  await laidOut(
+  await encodeCertificate(
     template,
     checkingCrypto(curve, (octets) => checkTbsCertificate(octets, template, curve)),
   )
 }
 
-async function laidOut(template: CertificateTemplate, { crypto, key, algorithm }: SigningCrypto): Promise<Uint8Array> {
+async function encodeCertificate(
+  template: CertificateTemplate,
+  { crypto, key, algorithm }: SigningCrypto,
+): Promise<Uint8Array> {
   const x509 = await loadX509()
   const { subject, issuer, spki, serialNumber, validity } = template
   const certificate = await x509.X509CertificateGenerator.create(

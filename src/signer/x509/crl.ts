@@ -7,19 +7,19 @@ import { signingCrypto } from '../webcrypto.js'
 import { authorityKeyIdentifier, crlNumber } from './extensions.js'
 import { loadX509 } from './library.js'
 
-/** A CRL is a message to the Factory API, and is good for as long as sending it may take (docs/profile.md#crl). */
+/** A CRL is a message to the Factory API, valid for as long as sending it may take (docs/profile.md#crl). */
 const MINUTES = 15
 
-/** What a new CRL is to say. */
+/** The contents of a new CRL. */
 export type CrlOrder = Omit<CrlTemplate, 'thisUpdate' | 'nextUpdate'> & { readonly now: Date }
 
 /**
- * Makes a CRL (RFC 5280, 5; docs/profile.md#crl): version 2, thisUpdate now, nextUpdate in 15 minutes, the same date and reason
+ * Issues a CRL (RFC 5280, 5; docs/profile.md#crl): version 2, thisUpdate now, nextUpdate in 15 minutes, the same date and reason
  * for all entries, authorityKeyIdentifier and cRLNumber.
  *
- * @returns the CRL, read again and verified by OpenSSL against the issuer's public key
- * @throws FpkiError ERR_PROFILE before signing, when it would say something else; ERR_SIGNATURE when what the signer returns
- *   is not a signature of the issuer's key
+ * @returns the CRL, parsed again and verified by OpenSSL
+ * @throws FpkiError ERR_PROFILE before signing, when the encoding does not match; ERR_SIGNATURE when the signature does not
+ *   verify with the issuer's key
  */
 export async function signCrl({ now, ...order }: CrlOrder, signer: Signer): Promise<Crl> {
   checkSerialNumbers(order.serialNumbers)

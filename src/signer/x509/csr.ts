@@ -1,5 +1,5 @@
 import { type CsrTemplate, checkCsrInfo } from '../../pki/check-csr.js'
-import { readCsr } from '../../pki/csr.js'
+import { parseAndVerifyCsr } from '../../pki/csr.js'
 import type { GeneralName } from '../../pki/extensions.js'
 import type { Name } from '../../pki/name.js'
 import { encodePem } from '../../pki/pem.js'
@@ -9,19 +9,19 @@ import { caConstraints, keyUsage, subjectAltName } from './extensions.js'
 import { loadX509, type X509Library } from './library.js'
 
 /**
- * Makes a request for a server's certificate, signed by its own key.
+ * Creates a request for a server certificate, signed with its own key.
  *
- * @param names for subjectAltName; empty: the request asks for no extension
- * @returns PEM, read again and its signature verified
+ * @param names for subjectAltName; if empty, the request contains no extensions
+ * @returns PEM, parsed again and verified
  * @throws FpkiError ERR_PROFILE, ERR_SIGNATURE as {@link signCertificate}
  */
 export function createCsr(subject: Name, names: readonly GeneralName[], signer: Signer): Promise<string> {
-  return requestFor({ subject, spki: signer.publicKey, asksFor: { kind: 'server', names } }, signer)
+  return requestFor({ subject, spki: signer.publicKey, requested: { kind: 'server', names } }, signer)
 }
 
-/** Makes a request for a CA that may have CAs below it and signs certificates and CRLs. Otherwise as {@link createCsr}. */
+/** Creates a request for a CA that may issue CA certificates and CRLs. Otherwise like {@link createCsr}. */
 export function createCaCsr(subject: Name, signer: Signer): Promise<string> {
-  return requestFor({ subject, spki: signer.publicKey, asksFor: { kind: 'ca' } }, signer)
+  return requestFor({ subject, spki: signer.publicKey, requested: { kind: 'ca' } }, signer)
 }
 
 async function requestFor(template: CsrTemplate, signer: Signer): Promise<string> {
@@ -38,11 +38,11 @@ async function requestFor(template: CsrTemplate, signer: Signer): Promise<string
     crypto,
   )
   const der = new Uint8Array(rawData)
-  readCsr(der, 'the new certificate request')
+  parseAndVerifyCsr(der, 'the new certificate request')
   return encodePem('CERTIFICATE REQUEST', der)
 }
 
-function extensionsFor(x509: X509Library, { asksFor }: CsrTemplate) {
-  if (asksFor.kind === 'ca') return [keyUsage(x509, ['keyCertSign', 'cRLSign']), caConstraints(x509, null)]
-  return asksFor.names.length === 0 ? [] : [subjectAltName(x509, asksFor.names, false)]
+function extensionsFor(x509: X509Library, { requested }: CsrTemplate) {
+  if (requested.kind === 'ca') return [keyUsage(x509, ['keyCertSign', 'cRLSign']), caConstraints(x509, null)]
+  return requested.names.length === 0 ? [] : [subjectAltName(x509, requested.names, false)]
 }

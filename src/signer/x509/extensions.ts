@@ -38,23 +38,23 @@ export function keyUsage(x509: X509Library, usages: readonly KeyUsage[]): Extens
   )
 }
 
-/** A critical basicConstraints of a CA; `null`: any number of CAs may follow. */
+/** A critical basicConstraints with CA:TRUE; `null` for no pathLen. */
 export function caConstraints(x509: X509Library, pathLenConstraint: number | null): Extension {
   return new x509.BasicConstraintsExtension(true, pathLenConstraint ?? undefined, true)
 }
 
-/** The keyIdentifier member only, as fioctl has it. */
+/** Only the keyIdentifier member, like fioctl. */
 export function authorityKeyIdentifier(x509: X509Library, identifier: Uint8Array): Extension {
   return new x509.AuthorityKeyIdentifierExtension(hex(identifier), false)
 }
 
-/** A subjectAltName of names of the kinds that have words. Throws a plain Error for any other. */
+/** A subjectAltName. Throws a plain Error for names of type `other`. */
 export function subjectAltName(x509: X509Library, names: readonly GeneralName[], critical: boolean): Extension {
   const json = names.map(({ type, value }) => ({ type: libraryType(type), value }))
   return new x509.SubjectAlternativeNameExtension(json, critical)
 }
 
-/** cRLNumber (RFC 5280, 5.2.3), for which the library has no class of its own. */
+/** cRLNumber (RFC 5280, 5.2.3), for which the library has no class. */
 export function crlNumber(x509: X509Library, number: bigint): Extension {
   const digits = number.toString(16)
   const magnitude = Buffer.from(digits.padStart(digits.length + (digits.length % 2), '0'), 'hex')
@@ -62,7 +62,7 @@ export function crlNumber(x509: X509Library, number: bigint): Extension {
 }
 
 function libraryType(type: GeneralName['type']): GeneralNameType {
-  if (type === 'other') throw new Error('a name of this kind is never written')
+  if (type === 'other') throw new Error('names of type "other" cannot be encoded')
   return ({ DNS: 'dns', IP: 'ip', URI: 'url', email: 'email' } as const)[type]
 }
 

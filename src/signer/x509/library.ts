@@ -1,6 +1,5 @@
 /**
- * Loads @peculiar/x509, which takes about 60 ms: for commands that make something only. It needs reflect-metadata before
- * it, for the containers of tsyringe.
+ * Loads @peculiar/x509 on demand, because it takes about 60 ms. Its dependency tsyringe needs reflect-metadata first.
  */
 export async function loadX509() {
   await import('reflect-metadata')

@@ -40,19 +40,19 @@ async function openedByOpenssl(file: Uint8Array, words: readonly string[], folde
 }
 
 describe('an envelope for a passphrase', () => {
-  test('is opened by it, and by OpenSSL', async () => {
+  test('can be opened with it, also by OpenSSL', async () => {
     const file = sealed()
     expect((await openEnvelope(file, { passphrase: PASSPHRASE }))?.content).toEqual(CONTENT)
     const opened = await openedByOpenssl(file, ['-pwri_password', PASSPHRASE], await temporaryDirectory())
     expect(opened).toBe(CONTENT.toString())
   })
 
-  test('holds more than the 16 MB that asn1js takes of its own accord', async () => {
+  test('may exceed the 16 MB that asn1js accepts by default', async () => {
     const content = Buffer.alloc(20_000_000, 'a PKI with a long history ')
     expect((await openEnvelope(sealed({}, content), { passphrase: PASSPHRASE }))?.content.equals(content)).toBe(true)
   })
 
-  test('takes 600,000 rounds of PBKDF2 with SHA-256', async () => {
+  test('uses 600,000 rounds of PBKDF2 with SHA-256', async () => {
     const envelope = newEnvelope({ passphrase: PASSPHRASE, certificates: [] }, machine)
     const file = join(await temporaryDirectory(), 'file')
     await writeFile(file, envelope.seal(CONTENT))
@@ -63,14 +63,14 @@ describe('an envelope for a passphrase', () => {
     expect(shown).toContain('aes-256-gcm')
   })
 
-  test('is not opened by another', async () => {
+  test('cannot be opened with another', async () => {
     const file = sealed()
     const tries = Array.from({ length: 500 }, (_, at) => openEnvelope(file, { passphrase: `${PASSPHRASE}${at}` }))
     const others = await Promise.all(tries)
     expect(new Set(others)).toEqual(new Set([null]))
   })
 
-  test.each([0, 1, 15, 16, 17, 100_000])('holds %i octets', async (size) => {
+  test.each([0, 1, 15, 16, 17, 100_000])('may contain %i octets', async (size) => {
     const content = randomBytes(size)
     const file = sealed({}, content)
     expect((await openEnvelope(file, { passphrase: PASSPHRASE }))?.content).toEqual(content)
@@ -78,21 +78,21 @@ describe('an envelope for a passphrase', () => {
 })
 
 describe.each(Object.entries(KINDS))('an envelope for a certificate, %s', (_, words) => {
-  test('is opened by its key, and by OpenSSL', async () => {
+  test('can be opened with its key, also by OpenSSL', async () => {
     const { folder, pem, certificate, key, privateKey } = await somebody(words)
     const file = sealed({ passphrase: null, certificates: [certificate] })
     expect((await openEnvelope(file, { key: privateKey }))?.content).toEqual(CONTENT)
     expect(await openedByOpenssl(file, ['-recip', pem, '-inkey', key], folder)).toBe(CONTENT.toString())
   })
 
-  test('is not opened by the key of another', async () => {
+  test('cannot be opened with another key', async () => {
     const [one, other] = [await somebody(words), await somebody(words)]
     const file = sealed({ passphrase: null, certificates: [one.certificate] })
     expect(await openEnvelope(file, { key: other.privateKey })).toBeNull()
   })
 })
 
-test('an envelope for a passphrase and several people is opened by each of them', async () => {
+test('an envelope for a passphrase and several recipients can be opened by each of them', async () => {
   const people = [await somebody(KINDS['P-256']), await somebody(KINDS['RSA 2048']), await somebody(KINDS['P-384'])]
   const file = sealed({ certificates: people.map(({ certificate }) => certificate) })
   expect((await openEnvelope(file, { passphrase: PASSPHRASE }))?.content).toEqual(CONTENT)
@@ -115,7 +115,7 @@ async function fateOf(file: Uint8Array): Promise<string> {
   }
 }
 
-test('a flipped bit is noticed in every octet', async () => {
+test('a flipped bit is detected in every octet', async () => {
   const { certificate } = await somebody(KINDS['P-256'])
   const file = sealed({ certificates: [certificate] }, CONTENT.subarray(0, 64), 1)
   const whole = await fateOf(file)
@@ -134,7 +134,7 @@ test('a flipped bit is noticed in every octet', async () => {
   expect(passed).toEqual([])
 })
 
-test('a file for many passphrases, each of which costs seconds, is refused at once', async () => {
+test('a file with many expensive passphrase recipients is refused immediately', async () => {
   const file = sealed({}, Buffer.from('x'), 1)
   const info = fromBER(Uint8Array.from(file)).result
   const inside = (value: unknown, at: number) => (value as Constructed).valueBlock.value[at] as Constructed
@@ -145,13 +145,13 @@ test('a file for many passphrases, each of which costs seconds, is refused at on
   await expect(openEnvelope(many, { passphrase: PASSPHRASE })).rejects.toThrow('more than one passphrase')
 })
 
-test('a file that is cut off, or has something behind it, is refused', async () => {
+test('a file that is truncated or has trailing octets is refused', async () => {
   const file = sealed({}, CONTENT, 1)
   for (let size = 0; size < file.length; size++) expect(await fateOf(file.subarray(0, size))).toBe('refused')
   expect(await fateOf(Buffer.concat([file, Buffer.of(0)]))).toBe('refused')
 })
 
-test('OpenSSL refuses the content when a bit of it is flipped', async () => {
+test('OpenSSL rejects content with a flipped bit', async () => {
   const file = sealed()
   file[file.length - 100] = (file[file.length - 100] ?? 0) ^ 1
   const path = join(await temporaryDirectory(), 'file')

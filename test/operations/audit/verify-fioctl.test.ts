@@ -78,7 +78,7 @@ function apiWith(certificates: FactoryCertificates): VerifyPkiPorts['api'] {
 const PROFILES = [
   keyId('local-ca.pem'),
   keyId('online-crt'),
-  'profile.differs online-crt deviates from its profile but works: the subject has OU as PrintableString, CN as PrintableString, and mbedTLS-based devices need UTF8String (subject-printable-string); the subject has OU before CN, and mbedTLS-based devices need CN first (subject-order).',
+  'profile.differs online-crt deviates from its profile but works: the subject has OU as PrintableString, CN as PrintableString; mbedTLS-based devices need UTF8String (subject-printable-string); the subject has OU before CN; mbedTLS-based devices need CN first (subject-order).',
   keyId('site-b.pem'),
   'profile.differs tls-crt deviates from its profile but works: it has no subjectKeyIdentifier (subject-key-id-missing).',
 ]

@@ -16,7 +16,7 @@ const OTHERS: Readonly<Record<string, Buffer>> = {
   'an empty OBJECT IDENTIFIER': tlv(0x06),
   'an OCTET STRING': octetString(Buffer.alloc(300)),
   'an empty BIT STRING': tlv(0x03),
-  'a UTF8String that is none': tlv(0x0c, Buffer.of(0xc3, 0x28)),
+  'an invalid UTF8String': tlv(0x0c, Buffer.of(0xc3, 0x28)),
   'half a BMPString': tlv(0x1e, Buffer.of(0)),
   'a UniversalString beyond Unicode': tlv(0x1c, Buffer.alloc(4, 0xff)),
   'an empty SEQUENCE': sequence(),

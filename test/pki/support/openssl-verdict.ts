@@ -22,9 +22,9 @@ export async function opensslVerdicts(
   await file('untrusted.pem', untrusted)
   const names = leaves.map((_, index) => `${index}.pem`)
   await Promise.all(leaves.map((leaf, index) => file(`${index}.pem`, [leaf])))
-  const between = untrusted.length > 0 ? ['-untrusted', 'untrusted.pem'] : []
+  const intermediates = untrusted.length > 0 ? ['-untrusted', 'untrusted.pem'] : []
   const trusted = ['-CAfile', 'root.pem', '-no-CApath', '-no-CAstore']
-  const words = ['verify', '-x509_strict', ...POLICIES, ...trusted, ...between, ...names]
+  const words = ['verify', '-x509_strict', ...POLICIES, ...trusted, ...intermediates, ...names]
   const { status, stdout, stderr } = await runProgram('openssl', words, { cwd: folder })
   // 2 is its no; anything else would be a mistake of this test.
   if (status !== 0 && status !== 2) throw new Error(stderr)
@@ -72,15 +72,15 @@ export function chainOf(cas: readonly Link[], leaves: readonly Link[]) {
       extensions: [keyUsage(LEAF_USAGE), ...extensions],
     }),
   )
-  const [root, ...between] = certificates
+  const [root, ...intermediates] = certificates
   if (root === undefined) throw new Error('a chain has a root')
-  return { root, between, leaves: ends }
+  return { root, intermediates, leaves: ends }
 }
 
 /** The verdicts of OpenSSL and of fpki on all leaves of a chain, and fpki's reasons. */
 export async function bothVerdicts(cas: readonly Link[], leaves: readonly Link[]) {
-  const { root, between, leaves: ends } = chainOf(cas, leaves)
-  const openssl = await opensslVerdicts(root, between, ends)
-  const reasons = ends.map((leaf) => pathProblem(leaf, { root, between, at: new Date() }))
+  const { root, intermediates, leaves: ends } = chainOf(cas, leaves)
+  const openssl = await opensslVerdicts(root, intermediates, ends)
+  const reasons = ends.map((leaf) => pathProblem(leaf, { root, intermediates, at: new Date() }))
   return { openssl, fpki: reasons.map((reason) => reason === null), reasons }
 }

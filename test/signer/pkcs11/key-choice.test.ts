@@ -18,7 +18,7 @@ describe('the URI of a key', () => {
 })
 
 describe('a new root key', () => {
-  test('gets what the URI leaves open', () => {
+  test('gets defaults for what the URI omits', () => {
     expect(newRootKeyName({ label: null, id: null })).toEqual({ label: 'root-ca', id: '01' })
     expect(newRootKeyName({ label: 'mine', id: '07' })).toEqual({ label: 'mine', id: '07' })
   })

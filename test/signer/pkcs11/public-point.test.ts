@@ -14,7 +14,7 @@ describe.each(CURVES)('CKA_EC_POINT on %s', (curve, size, header) => {
   const spki = publicKey.export({ format: 'der', type: 'spki' })
   const raw = spki.subarray(-size)
 
-  test('raw, and in an OCTET STRING, are the same key', () => {
+  test('raw or in an OCTET STRING, is the same key', () => {
     for (const value of [raw, Buffer.concat([Buffer.from(header, 'hex'), raw])]) {
       const read = spkiOfPoint(value, curve)
       expect(Buffer.from(read ?? [])).toEqual(spki)
@@ -31,9 +31,9 @@ describe.each(CURVES)('CKA_EC_POINT on %s', (curve, size, header) => {
     ['one octet more', Buffer.concat([raw, Buffer.of(0)])],
     ['another header', Buffer.concat([Buffer.from(header, 'hex').fill(3), raw])],
     ['another length', Buffer.concat([Buffer.of(4, size - 1), raw])],
-  ])('%s is none', (_, value) => expect(spkiOfPoint(value, curve)).toBeNull())
+  ])('%s is not a point', (_, value) => expect(spkiOfPoint(value, curve)).toBeNull())
 
-  test('CKA_EC_PARAMS names it', () => {
+  test('CKA_EC_PARAMS names the curve', () => {
     expect(curveOfParameters(ecParameters(curve))).toBe(curve)
     expect(curveOfParameters(Buffer.from('06052b8104000a', 'hex'))).toBeNull()
   })

@@ -3,7 +3,7 @@ import { readHsmWords } from '../../../src/keystore/choice.js'
 import { readPkcs11Uri } from '../../../src/signer/pkcs11/uri.js'
 
 describe('a PKCS#11 URI', () => {
-  test('says token, key, module and where the PIN is', () => {
+  test('contains token, key, module and the source of the PIN', () => {
     const uri = 'pkcs11:token=The%20Software%20PKCS%2311%20softtoken;serial=4711;object=root-ca;id=%01%FF;type=private'
     const query = '?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:///run/pin&x-vendor=1'
     expect(readPkcs11Uri(`${uri}${query}`)).toEqual({
@@ -23,26 +23,26 @@ describe('a PKCS#11 URI', () => {
     ['pkcs11:?pin-source=file://localhost/run/pin', '/run/pin'],
   ])('%s', (uri, path) => expect(readPkcs11Uri(uri).pinFile).toBe(path))
 
-  test('takes "/" and "?" in the query as they are, and an empty value as one (RFC 7512, 2.3 and 2.6)', () => {
+  test('may contain "/" and "?" in the query, and empty values (RFC 7512, 2.3 and 2.6)', () => {
     const uri = readPkcs11Uri('pkcs11:object=;id=?module-path=/m.so&pin-value=wh?t/4711')
     expect(uri).toMatchObject({ object: '', id: '', modulePath: '/m.so', pinValue: 'wh?t/4711' })
   })
 
   test.each([
-    ['http://example.com', 'does not begin'],
-    ['pkcs11:token=a;token=b', 'token twice'],
+    ['http://example.com', 'does not start'],
+    ['pkcs11:token=a;token=b', 'duplicate attribute token'],
     ['pkcs11:token', 'name=value'],
     ['pkcs11:token=%4', 'two hex digits'],
-    ['pkcs11:colour=red', 'does not know, colour'],
+    ['pkcs11:colour=red', 'unknown attribute colour'],
     ['pkcs11:type=cert', 'not "private"'],
     ['pkcs11:slot-id=one', 'not a number'],
-    ['pkcs11:token=a?pin-source=|cat', 'runs none'],
+    ['pkcs11:token=a?pin-source=|cat', 'pin-source commands are not supported'],
     ['pkcs11:token=a?pin-source=pin.txt', 'not an absolute path'],
     ['pkcs11:module-path=/m.so;token=a?pin-value=73915204', 'module-path belongs in the query, after the "?"'],
     ['pkcs11:pin-value=73915204', 'pin-value belongs in the query'],
     ['pkcs11:token=a?module-path=/m.so&object=73915204', 'object belongs in the path, before the "?"'],
-    ['pkcs11:token=a?module-path=/m.so?pin-value=73915204', '"&" separates'],
-    ['pkcs11:token=a?module-path=/m.so;pin-value=73915204', '"&" separates'],
+    ['pkcs11:token=a?module-path=/m.so?pin-value=73915204', 'must be separated by "&"'],
+    ['pkcs11:token=a?module-path=/m.so;pin-value=73915204', 'must be separated by "&"'],
   ])('%s is refused, without a value in the message', (uri, reason) => {
     const read = () => readPkcs11Uri(uri)
     expect(read).toThrow(reason)
@@ -50,10 +50,10 @@ describe('a PKCS#11 URI', () => {
   })
 })
 
-describe('flags and URI together', () => {
+describe('options together with a URI', () => {
   const MODULE = '/usr/lib/m.so'
 
-  test('a flag goes before the URI', () => {
+  test('an option overrides the URI', () => {
     const { place } = readHsmWords({ tokenLabel: 'b', uri: `pkcs11:token=a;serial=1?module-path=${MODULE}` })
     expect(place).toMatchObject({
       module: MODULE,
@@ -62,7 +62,7 @@ describe('flags and URI together', () => {
     })
   })
 
-  test('nothing said of a token: none', () => {
+  test('no token without any option', () => {
     expect(readHsmWords({}).place).toBeNull()
     expect(readHsmWords({ uri: 'pkcs11:?pin-source=/run/pin' })).toEqual({
       place: null,
@@ -71,7 +71,7 @@ describe('flags and URI together', () => {
     })
   })
 
-  test('a module alone is no place yet: the PKI directory may remember its token', () => {
+  test('a module alone does not select a token: the PKI directory may record it', () => {
     const { place, module } = readHsmWords({ module: MODULE, initArgs: 'x' })
     expect({ place, module }).toEqual({ place: null, module: { module: MODULE, initArgs: 'x' } })
   })
@@ -82,7 +82,7 @@ describe('flags and URI together', () => {
     [{ uri: 'pkcs11:token=a?module-name=nowhere-to-be-found' }, 'no PKCS#11 module named'],
   ])('%j is refused', (words, reason) => expect(() => readHsmWords(words)).toThrow(reason))
 
-  test('module-name finds a library without its prefix and suffix', () => {
+  test('module-name matches a library without its prefix and suffix', () => {
     const { place } = readHsmWords({ uri: 'pkcs11:token=a?module-name=softhsm2' })
     expect(place?.module).toMatch(/\/libsofthsm2\.so$/)
   })

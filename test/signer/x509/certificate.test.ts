@@ -22,11 +22,11 @@ function issueWith(sign: Signer['sign'], others: Partial<Signer> = {}) {
 
 const REFUSED = expect.objectContaining({
   code: 'ERR_SIGNATURE',
-  message: expect.stringContaining('OpenSSL does not accept the new certificate for tls-crt'),
+  message: expect.stringContaining('Refusing the new certificate for tls-crt'),
 })
 
 describe('a certificate is not issued when the signer returns', () => {
-  test('octets of any length that are no signature', async () => {
+  test('octets of any length that are not a signature', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (octets) => {
         await expect(issueWith(async () => octets)).rejects.toEqual(REFUSED)
@@ -61,7 +61,7 @@ describe('a certificate is not issued when the signer returns', () => {
     await expect(issueWith(async () => earlier[0] ?? new Uint8Array())).rejects.toEqual(REFUSED)
   })
 
-  test('r and s one after the other, as PKCS #11 has them, and not the DER of both', async () => {
+  test('r and s concatenated (PKCS #11) instead of DER', async () => {
     const raw: Signer['sign'] = async (data) => {
       const signature = readTlv(await root.signer.sign(data))
       const [r, s] = [0, 1].map((index) => at(signature, index).content)
@@ -74,22 +74,22 @@ describe('a certificate is not issued when the signer returns', () => {
     await expect(issueWith(async () => Buffer.from('3006020100020100', 'hex'))).rejects.toEqual(REFUSED)
   })
 
-  test('a good signature with octets behind it', async () => {
+  test('a valid signature with trailing octets', async () => {
     const long: Signer['sign'] = async (data) => Buffer.concat([await root.signer.sign(data), Buffer.of(0)])
     await expect(issueWith(long)).rejects.toEqual(REFUSED)
   })
 
-  test('a good signature, but says that its key is another', async () => {
+  test('a valid signature, but declares another key', async () => {
     const { publicKey } = newSigner()
     await expect(issueWith((data) => root.signer.sign(data), { publicKey })).rejects.toEqual(REFUSED)
   })
 
-  test('a signature of its own key, which is not the key of the issuer', async () => {
+  test('a signature of its own key, which is not the issuer’s', async () => {
     const other = newSigner()
     await expect(issueWith((data) => other.sign(data), { publicKey: other.publicKey })).rejects.toEqual(REFUSED)
   })
 
-  test('a good signature with another algorithm named', async () => {
+  test('a valid signature with another algorithm', async () => {
     const algorithm = { curve: 'P-384', hash: 'sha384' } as const
     await expect(issueWith((data) => root.signer.sign(data), { algorithm })).rejects.toMatchObject({
       name: 'FpkiError',
@@ -97,12 +97,12 @@ describe('a certificate is not issued when the signer returns', () => {
   })
 })
 
-test("the signer's own error is what is told when it cannot sign", async () => {
+test('an error of the signer is passed on', async () => {
   const broken = new Error('the token was pulled out')
   await expect(issueWith(() => Promise.reject(broken))).rejects.toBe(broken)
 })
 
-test('the signer is asked once, for the octets that are in the certificate', async () => {
+test('the signer is called once, with the octets of the certificate', async () => {
   const asked: Uint8Array[] = []
   const { der } = await issueWith((data) => {
     asked.push(data)

@@ -53,13 +53,13 @@ async function outcomes(it: CertificateTemplate, curve: Curve = 'P-256') {
   }
 }
 
-describe('a template is checked as it would be issued', () => {
+describe('checkTemplate checks what would be issued', () => {
   test.each<[string, CertificateTemplate]>([
     ['a root CA', template(ROOT_CA)],
     ['a device CA', template(DEVICE_CA)],
     ['a TLS server', template(TLS_SERVER, { dnsNames: ['a.example', '192.0.2.1'] })],
     ['a TLS server that its CA permits', template(TLS_SERVER, { dnsNames: ['a.corp.example'] }, constrained)],
-  ])('%s: accepted, and the key is asked by issuing only', async (_, it) => {
+  ])('%s: accepted without using the key', async (_, it) => {
     await expect(checkTemplate(it, 'P-256')).resolves.toBeUndefined()
     expect(await outcomes(it)).toEqual({ checked: 'accepted', issued: 'accepted', asked: 1 })
   })
@@ -83,7 +83,7 @@ describe('a template is checked as it would be issued', () => {
       template(TLS_SERVER, { now: new Date('2046-11-24T00:00:00Z') }),
       'ERR_PROFILE',
     ],
-  ])('%s: refused for the same reason, and no key is asked', async (_, it, code) => {
+  ])('%s: refused for the same reason without using the key', async (_, it, code) => {
     const { checked, issued, asked } = await outcomes(it)
     expect(checked).toMatch(new RegExp(`^${code} `))
     expect({ issued, asked }).toEqual({ issued: checked, asked: 0 })

@@ -47,9 +47,9 @@ function optionsOf(flags: ServeFlags, stateDirectory: string): ServeApiOptions {
     const hint = 'Pass both, or neither to let fpki issue a certificate, or only --no-tls.'
     throw new FpkiError('ERR_USAGE', '--tls-cert and --tls-key must be used together, and without --no-tls.', hint)
   }
-  const ownCertificate =
+  const tlsFiles =
     tlsCert === undefined || tlsKey === undefined ? null : { certificate: resolve(tlsCert), key: resolve(tlsKey) }
-  return { stateDirectory, listen, tls, given: ownCertificate, names: tlsName, faults: fault, isQuiet: quiet }
+  return { stateDirectory, listen, tls, tlsFiles, names: tlsName, faults: fault, isQuiet: quiet }
 }
 
 function asText({ url, stateDirectory, factories, tokens, trust }: ServedApi): string {

@@ -1,4 +1,4 @@
-import { inspectDirectory, isAtWork, type SeenDirectory, type SeenFile } from '../../../directory/inspect.js'
+import { type InspectedDirectory, type InspectedFile, inspectDirectory, isBusy } from '../../../directory/inspect.js'
 import { isEarlierCertificate, PKI_FILES } from '../../../directory/names.js'
 import { whyForeignDirectory } from '../../../directory/owned.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from '../../../directory/pki-files.js'
@@ -29,9 +29,9 @@ type ApiAnswer = { readonly name: string; readonly answer: FactoryCertificates |
 
 /** Everything that the checks look at, read once. */
 export interface AuditContext {
-  readonly directory: SeenDirectory
+  readonly directory: InspectedDirectory
   /** All key and certificate files in use. */
-  readonly files: readonly SeenFile[]
+  readonly files: readonly InspectedFile[]
   readonly certificates: readonly AuditedCertificate[]
   readonly broken: readonly BrokenCertificate[]
   /** Replaced certificates (`.bak`) that can be read. */
@@ -85,7 +85,7 @@ export async function loadContext({
 }: ContextSources): Promise<AuditContext> {
   const directory = await inspectDirectory(disk, path)
   const { certificates: names, keys } = pkiFilesOf(directory)
-  const files = await Promise.all([...names, ...keys].map(directory.see))
+  const files = await Promise.all([...names, ...keys].map(directory.inspect))
   const texts = files.filter(({ name }) => names.includes(name))
   const read = texts.flatMap(({ name, text }) =>
     text === null ? [] : [parseCertificate(name, roleOfFile(name), text)],
@@ -108,7 +108,7 @@ export async function loadContext({
     root,
     factory,
     api,
-    atWork: await isAtWork(disk, path),
+    atWork: await isBusy(disk, path),
     writable: await errorMessageOf(() => disk.checkDirectory(path)),
     foreign,
     above: await disk.warningsAbove(path),
@@ -156,8 +156,8 @@ function estCertificateOf(api: ApiAnswer | null, root: Certificate | null): stri
   return isOther ? null : answer.estTlsCrt
 }
 
-async function replacedCertificates(directory: SeenDirectory): Promise<readonly Certificate[]> {
-  const files = await Promise.all(directory.names.filter(isEarlierCertificate).map(directory.see))
+async function replacedCertificates(directory: InspectedDirectory): Promise<readonly Certificate[]> {
+  const files = await Promise.all(directory.names.filter(isEarlierCertificate).map(directory.inspect))
   return files.flatMap(({ name, text }) => {
     const parsed = text === null ? null : parseCertificate(name, 'root', text)
     return parsed !== null && 'certificate' in parsed ? [parsed.certificate] : []

@@ -3,19 +3,22 @@ import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
 import { checkAbsolute } from './absolute-path.js'
 
-/** Throws ERR_EXISTS when anything is at `path`, and ERR_USAGE when it is relative; `what` names it: `file of --out`. */
+/** Throws ERR_EXISTS when `path` exists, ERR_USAGE when it is relative. `what` names it in errors, such as `file of --out`. */
 export async function requireFree(files: DurableFiles, path: string, what: string): Promise<void> {
   checkAbsolute(path, what)
   if ((await files.status(path)) === null) return
-  throw new FpkiError('ERR_EXISTS', `${path} exists already.`, 'fpki overwrites nothing; name another file.')
+  throw new FpkiError('ERR_EXISTS', `${path} already exists.`, 'fpki never overwrites files. Choose another path.')
 }
 
 /**
- * As {@link requireFree}, for a file in a folder that must be there: what is signed and has no place is signed for nothing.
- * Throws ERR_STORAGE too.
+ * Like {@link requireFree}, but also throws ERR_STORAGE when the folder does not exist, before anything is signed.
  */
 export async function requireFreeInFolder(files: DurableFiles, path: string, what: string): Promise<void> {
   await requireFree(files, path, what)
   if ((await files.kindOf(dirname(path))) === 'directory') return
-  throw new FpkiError('ERR_STORAGE', `${path}: its directory does not exist.`, 'Make that first, or name another path.')
+  throw new FpkiError(
+    'ERR_STORAGE',
+    `Cannot write ${path}: its directory does not exist.`,
+    'Create the directory first, or choose another path.',
+  )
 }

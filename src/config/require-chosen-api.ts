@@ -1,28 +1,27 @@
 import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
-import { saidToken } from './connection.js'
+import { explicitToken } from './connection.js'
 import { readLogins } from './logins.js'
 import type { Settings } from './model.js'
 
 /**
- * Setting a root of trust cannot be undone, so that a change never goes to a Factory API that was guessed
- * (docs/profile.md#choosing-api). Throws ERR_API_NOT_CHOSEN when nothing says which one, and there are credentials for another than
- * the embedded one.
+ * Requires an explicit choice of the Factory API before a change, because a root of trust can be set only once
+ * (docs/profile.md#choosing-api). Throws ERR_API_NOT_CHOSEN when no API was chosen but there are credentials for a server.
  */
 export async function requireChosenApi(settings: Settings, files: DurableFiles): Promise<void> {
   if (settings.api.source !== 'default') return
-  const where = await credentialsSource(settings, files)
-  if (where === null) return
+  const source = await credentialsSource(settings, files)
+  if (source === null) return
   throw new FpkiError(
     'ERR_API_NOT_CHOSEN',
-    `It is not said which Factory API is meant: the embedded one, or the server that ${where} has credentials for.`,
-    'Give --api embedded or --api foundries, or settle it with `fpki config set api embedded` (or foundries).',
+    `No Factory API chosen: use the embedded one, or the server for which ${source} has credentials?`,
+    'Pass --api embedded or --api foundries. To make it the default: `fpki config set api embedded` (or foundries).',
   )
 }
 
 async function credentialsSource(settings: Settings, files: DurableFiles): Promise<string | null> {
-  const said = saidToken(settings, true)
-  if (said !== null) return said.source
+  const setting = explicitToken(settings, true)
+  if (setting !== null) return setting.source
   const [url] = (await readLogins(files, settings.places)).keys()
   if (url !== undefined) return '`fpki login`'
   const { token, clientCredentials, path } = await settings.fioctl()

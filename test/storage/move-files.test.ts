@@ -20,7 +20,7 @@ async function directoryWith(content: Readonly<Record<string, string>>) {
 }
 
 describe('place', () => {
-  test('gives a file its name, with its mode', async () => {
+  test('moves a file to its name, with its mode', async () => {
     const { path, all } = await directoryWith({ new: 'text' })
     await files.place(path('new'), path('name'))
     expect(await all()).toEqual({ name: 'text' })
@@ -28,7 +28,7 @@ describe('place', () => {
     expect((await stat(path('name'))).nlink).toBe(1)
   })
 
-  test('is done when the name holds the same already, as another file or as this one', async () => {
+  test('succeeds when the name already has the same content', async () => {
     const one = await directoryWith({ new: 'text', name: 'text' })
     await files.place(one.path('new'), one.path('name'))
     expect(await one.all()).toEqual({ name: 'text' })
@@ -42,7 +42,7 @@ describe('place', () => {
     ['another file', (path) => writeFile(path, 'mine')],
     ['a link that leads nowhere', (path) => symlink('/nowhere/at/all', path)],
     ['a directory', (path) => mkdir(path)],
-  ])('refuses a name that is taken by %s, and leaves both', async (_, make) => {
+  ])('refuses a name taken by %s, and keeps both', async (_, make) => {
     const { path } = await directoryWith({ new: 'text' })
     await make(path('name'))
     const before = await lstat(path('name'))
@@ -56,21 +56,21 @@ describe('place', () => {
 })
 
 describe('move', () => {
-  test('puts a file in the place of another; who had the other open, or by another name, still has it', async () => {
+  test('replaces a file, whose open descriptors and other links stay valid', async () => {
     const { path, all } = await directoryWith({ new: 'two', name: 'one' })
     await link(path('name'), path('kept'))
     await files.move(path('new'), path('name'))
     expect(await all()).toEqual({ name: 'two', kept: 'one' })
   })
 
-  test('leaves one name when both are names of one file', async () => {
+  test('leaves one name when both are links to one file', async () => {
     const { path, all } = await directoryWith({ new: 'two' })
     await link(path('new'), path('name'))
     await files.move(path('new'), path('name'))
     expect(await all()).toEqual({ name: 'two' })
   })
 
-  test('takes the place of a link, and leaves what it leads to', async () => {
+  test('replaces a link, and keeps its target', async () => {
     const { path, all } = await directoryWith({ new: 'two', elsewhere: 'one' })
     await symlink(path('elsewhere'), path('name'))
     await files.move(path('new'), path('name'))
@@ -78,7 +78,7 @@ describe('move', () => {
     expect((await lstat(path('name'))).isFile()).toBe(true)
   })
 
-  test('does not take the place of a directory', async () => {
+  test('does not replace a directory', async () => {
     const { path } = await directoryWith({ new: 'two' })
     await mkdir(path('name'))
     await expect(files.move(path('new'), path('name'))).rejects.toMatchObject({ code: 'ERR_STORAGE' })
@@ -92,17 +92,17 @@ describe('keep', () => {
     ['the second', { 'a.bak': '1' }, 'a.bak.1'],
     ['the third', { 'a.bak': '1', 'a.bak.1': '2' }, 'a.bak.2'],
     ['the twelfth, in the order of numbers', { 'a.bak': '1', 'a.bak.9': '2', 'a.bak.10': '3' }, 'a.bak.11'],
-    ['one behind a gap', { 'a.bak.3': '1' }, 'a.bak.4'],
+    ['one after a gap', { 'a.bak.3': '1' }, 'a.bak.4'],
     ['one beside files that only look alike', { 'a.bak.x': '1', 'a.bak2': '2', 'b.bak': '3', 'a.bak.': '4' }, 'a.bak'],
     ['one whose text an older one has', { 'a.bak': 'text', 'a.bak.1': '2' }, 'a.bak.2'],
-  ])('gives the file a further name: %s', async (_, others, name) => {
+  ])('links the file to a backup name: %s', async (_, others, name) => {
     const { path, all } = await directoryWith({ a: 'text', ...others })
     expect(await files.keep(path('a'))).toBe(path(name))
     expect(await all()).toEqual({ a: 'text', ...others, [name]: 'text' })
     expect((await stat(path(name))).ino).toBe((await stat(path('a'))).ino)
   })
 
-  test('leaves the newest alone when it holds the same', async () => {
+  test('keeps the newest backup when it has the same content', async () => {
     const { path, all } = await directoryWith({ a: 'text', 'a.bak': '1', 'a.bak.4': 'text' })
     expect(await files.keep(path('a'))).toBe(path('a.bak.4'))
     expect(await all()).toEqual({ a: 'text', 'a.bak': '1', 'a.bak.4': 'text' })
@@ -111,14 +111,14 @@ describe('keep', () => {
   test.each<[string, (path: string) => Promise<unknown>]>([
     ['a directory', (path) => mkdir(path)],
     ['a link that leads nowhere', (path) => symlink('/nowhere/at/all', path)],
-  ])('passes by %s that has the name of a backup', async (_, make) => {
+  ])('skips %s with the name of a backup', async (_, make) => {
     const { path } = await directoryWith({ a: 'text' })
     await make(path('a.bak'))
     expect(await files.keep(path('a'))).toBe(path('a.bak.1'))
     expect(await readFile(path('a.bak.1'), 'utf8')).toBe('text')
   })
 
-  test('a hundred times, with a move into the place each time, loses no version', async () => {
+  test('a hundred times, each followed by a move, loses no version', async () => {
     const { path, all } = await directoryWith({ a: '0' })
     for (let version = 1; version <= 100; version++) {
       await writeFile(path('new'), `${version}`)
@@ -173,8 +173,8 @@ async function cutAtEachStep(
   }
 }
 
-describe.each(['loseProcess', 'losePower'] as const)('cut off at any step (%s)', (loss) => {
-  test('keep and move lose neither version, and end the same when they are done again', async () => {
+describe.each(['loseProcess', 'losePower'] as const)('interrupted at any step (%s)', (loss) => {
+  test('keep and move lose neither version, and can be repeated', async () => {
     const cuts = await cutAtEachStep(loss, { '/d/a': 'old', '/d/a.bak': 'older', '/d/.p/a': 'new' }, exchange)
     expect(cuts.length).toBeGreaterThanOrEqual(4)
     for (const { found, end } of cuts) {

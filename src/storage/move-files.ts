@@ -3,12 +3,12 @@ import { FpkiError, systemErrorCode } from '../errors.js'
 import type { FileSystem } from '../ports.js'
 import type { SyncName } from './folders.js'
 
-/** Large enough for any file that is kept. */
+/** Large enough for any file of fpki. */
 const MAX_BYTES = 1024 * 1024
 
-/** See {@link DurableFiles.place}. Done twice, it has the same end as done once. */
+/** See {@link DurableFiles.place}. Idempotent. */
 export async function place(fs: FileSystem, from: string, to: string, syncName: SyncName): Promise<void> {
-  if (!(await holdSame(fs, from, to))) await linkNew(fs, from, to)
+  if (!(await haveSameContent(fs, from, to))) await linkNew(fs, from, to)
   // The new name is durable before the old one goes.
   await fs.syncDirectory(dirname(to))
   await fs.remove(from)
@@ -17,8 +17,8 @@ export async function place(fs: FileSystem, from: string, to: string, syncName: 
 
 /** See {@link DurableFiles.move}. */
 export async function move(fs: FileSystem, from: string, to: string, syncName: SyncName): Promise<void> {
-  // Two names of one file: rename(2) would leave both.
-  if (await holdSame(fs, from, to)) await fs.remove(from)
+  // rename(2) does nothing for two names of the same file.
+  if (await haveSameContent(fs, from, to)) await fs.remove(from)
   else await fs.rename(from, to)
   await syncName(to)
   await syncName(from)
@@ -28,7 +28,7 @@ export async function move(fs: FileSystem, from: string, to: string, syncName: S
 export async function keep(fs: FileSystem, path: string): Promise<string> {
   const folder = dirname(path)
   const newest = newestBackup(basename(path), (await fs.list(folder)) ?? [])
-  if (newest !== null && (await holdSame(fs, path, join(folder, newest.name)))) return join(folder, newest.name)
+  if (newest !== null && (await haveSameContent(fs, path, join(folder, newest.name)))) return join(folder, newest.name)
   const backup = newest === null ? `${path}.bak` : `${path}.bak.${newest.number + 1}`
   await fs.link(path, backup)
   await fs.syncDirectory(folder)
@@ -45,8 +45,8 @@ function newestBackup(name: string, names: readonly string[]) {
   return numbered.sort((a, b) => a.number - b.number).at(-1) ?? null
 }
 
-/** What is no file that can be read, a folder for instance, is not the same; what is done next says what is wrong with it. */
-async function holdSame(fs: FileSystem, a: string, b: string): Promise<boolean> {
+/** False when either is not a readable file; the next step then reports why. */
+async function haveSameContent(fs: FileSystem, a: string, b: string): Promise<boolean> {
   const [one, other] = [await textOf(fs, a), await textOf(fs, b)]
   return one !== null && other !== null && Buffer.from(one).equals(other)
 }
@@ -55,16 +55,12 @@ function textOf(fs: FileSystem, path: string): Promise<Uint8Array | null> {
   return fs.read(path, MAX_BYTES).catch(() => null)
 }
 
-/** link(2) refuses a name that is taken, so that nothing is overwritten even by a program that does not know our lock. */
+/** link(2) never overwrites, even if another program ignores our lock. */
 export async function linkNew(fs: FileSystem, from: string, to: string): Promise<void> {
   try {
     await fs.link(from, to)
   } catch (error) {
     if (systemErrorCode(error) !== 'EEXIST') throw error
-    throw new FpkiError(
-      'ERR_EXISTS',
-      `${to} exists already.`,
-      'fpki overwrites nothing; name another directory or file.',
-    )
+    throw new FpkiError('ERR_EXISTS', `${to} already exists.`, 'fpki never overwrites files. Choose another path.')
   }
 }

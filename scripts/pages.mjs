@@ -1,5 +1,5 @@
-// Makes pages from the words of the program: dist/man (npm run build), or docs/cli.md and the list of manual pages in
-// package.json (npm run docs).
+// Generates dist/man (npm run build), or docs/cli.md and the list of manual pages in package.json (npm run docs), from the
+// help texts of the program.
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'

@@ -1,4 +1,4 @@
-/** Every code that an {@link FpkiError} can carry. `cli/exit.ts` gives each its exit number (docs/profile.md#output). */
+/** The codes of an {@link FpkiError}. `cli/exit.ts` maps them to exit codes (docs/profile.md#output). */
 export type FpkiCode =
   | 'ERR_USAGE'
   | 'ERR_EXISTS'
@@ -32,10 +32,10 @@ export type FpkiCode =
   | 'ERR_SIGTERM'
 
 /**
- * What fpki throws when something outside of fpki is wrong. Anything else that is thrown is a defect of fpki's.
+ * An error with a cause outside of fpki. Any other exception is a bug in fpki.
  *
- * `message` is one sentence that names the thing that is wrong; `hint` is one that says what to do. Neither ever
- * holds key material, a PIN, a passphrase or a token.
+ * `message` is one sentence that says what failed and why; `hint` says what to do. Neither ever contains key material, a
+ * PIN, a passphrase or a token.
  */
 export class FpkiError extends Error {
   override readonly name = 'FpkiError'
@@ -49,7 +49,7 @@ export class FpkiError extends Error {
   }
 }
 
-/** The `code` of a Node system error (`ENOSPC`, `EACCES`, …), or null when `error` is none. */
+/** The `code` of a Node.js system error, such as `ENOSPC`; null for any other error. */
 export function systemErrorCode(error: unknown): string | null {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
 }

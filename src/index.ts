@@ -1,6 +1,6 @@
 /// <reference types="node" preserve="true" />
 /**
- * fpki as a library: the operations of the command line, and the ports that they take.
+ * The fpki library: the operations of the command line, and the ports that they need.
  *
  * @module
  */

@@ -1,32 +1,31 @@
 /**
- * What the rooms of fpki are given from outside, so that none of them holds state, reads a clock, makes random
- * numbers or touches a disk by itself. Each port has its real form in one room and a double in the tests.
+ * The ports of fpki. Modules get clock, randomness, files and network as parameters, so that tests can replace them.
  */
 import type { KeyObject } from 'node:crypto'
 
-/** The time, in whole milliseconds; certificates use whole seconds of it. */
+/** The current time. Certificates use whole seconds. */
 export type Clock = () => Date
 
 /** The elliptic curves of docs/profile.md#keys, under the names of FIPS 186-5. */
 export type Curve = 'P-256' | 'P-384' | 'P-521'
 
-/** The hash that goes with a curve (RFC 5480, section 4): a digest as long as the key. */
+/** The hash for a curve (RFC 5480, section 4): its digest is as long as the key. */
 export type Hash = 'sha256' | 'sha384' | 'sha512'
 
-/** Where random values come from. */
+/** The source of random values. */
 export interface Random {
-  /** `size` random octets, fit for keys. */
+  /** Returns `size` random octets of cryptographic quality. */
   bytes(size: number): Uint8Array
-  /** A new EC key pair. */
+  /** Generates an EC key pair. */
   ecKeyPair(curve: Curve): { readonly privateKey: KeyObject; readonly publicKey: KeyObject }
 }
 
-/** What encrypting something with a passphrase takes. */
+/** The ports for encryption with a passphrase. */
 export interface EncryptionPorts {
   readonly random: Random
   /**
-   * Rounds of PBKDF2 (and of the MAC of PKCS#12): what each guess at the passphrase costs. `PASSPHRASE_ROUNDS` on a real
-   * machine; tests take fewer, to save time.
+   * Iterations of PBKDF2 (and of the MAC of PKCS#12), which set the cost of guessing the passphrase: `PASSPHRASE_ROUNDS`,
+   * or fewer in tests, to save time.
    */
   readonly passphraseRounds: number
 }
@@ -34,23 +33,23 @@ export interface EncryptionPorts {
 declare const checked: unique symbol
 
 /**
- * Octets that a private key may sign. Only what checks them makes them: pki/check.ts and its neighbours for certificates,
- * CRLs and requests, pki/statement.ts for everything else.
+ * Octets that a private key may sign. Only the code that checks them creates this type: pki/check.ts and its neighbours
+ * for certificates, CRLs and CSRs, pki/statement.ts for everything else.
  */
 export type CheckedOctets = Uint8Array & { readonly [checked]: true }
 
-/** Who holds a private key. Code that makes a certificate cannot tell a disk from an HSM. */
+/** A private key, in a file or in an HSM. */
 export interface Signer {
   /** SubjectPublicKeyInfo, DER (RFC 5280, 4.1.2.7). */
   readonly publicKey: Uint8Array
   readonly algorithm: { readonly curve: Curve; readonly hash: Hash }
-  /** Hashes `data` with the key's hash and signs it; resolves to the DER `ECDSA-Sig-Value` (RFC 5480, appendix A). */
+  /** Hashes `data` with the hash of the key and signs it. Resolves to the DER `ECDSA-Sig-Value` (RFC 5480, appendix A). */
   sign(data: CheckedOctets): Promise<Uint8Array>
-  /** Lets go of the key. A signer is not used after it. */
+  /** Releases the key. The signer is unusable afterwards. */
   close(): Promise<void>
 }
 
-/** Which of the tokens that a PKCS#11 module shows is meant; null: any. */
+/** Selects a token of a PKCS#11 module; null matches any value. */
 export interface TokenChoice {
   readonly label: string | null
   readonly serial: string | null
@@ -60,7 +59,7 @@ export interface TokenChoice {
   readonly slotId: string | null
 }
 
-/** Which key in a token is meant; null matches anything, an empty text a key without that attribute (RFC 7512, 2.6). */
+/** Selects a key in a token; null matches any value, an empty string a missing attribute (RFC 7512, section 2.6). */
 export interface KeyChoice {
   /** CKA_LABEL. */
   readonly label: string | null
@@ -68,50 +67,50 @@ export interface KeyChoice {
   readonly id: string | null
 }
 
-/** The name of a key in a token: CKA_LABEL, and CKA_ID in lower-case hex. Empty: it has none. */
+/** The name of a key in a token: CKA_LABEL, and CKA_ID in lower-case hex. Empty if missing. */
 export interface KeyName {
   readonly label: string
   readonly id: string
 }
 
-/** An HSM, the root key in it, and how its owner proves to be it (docs/profile.md#secrets). */
+/** An HSM, the root key in it, and how to authenticate (docs/profile.md#secrets). */
 export interface HsmChoice {
-  /** The shared library of the token's maker. */
+  /** Path of the PKCS#11 library. */
   readonly module: string
-  /** What some modules want to be told when they start; empty for the others. */
+  /** Initialisation arguments for the module; empty if it needs none. */
   readonly initArgs: string
   readonly token: TokenChoice
   readonly key: KeyChoice
-  /** The PIN is typed on the token itself. */
+  /** The user enters the PIN on the keypad of the reader. */
   readonly keypad: boolean
   readonly allowFinalPinTry: boolean
-  /** The PIN of the token that is described, from where its owner said. Asked for once a command. */
+  /** Returns the PIN of the token with this description. Called once per command. Secret. */
   pin(token: string): Promise<string>
 }
 
-/** Where the passphrase of encrypted key files comes from (docs/profile.md#secrets). There is one a command. */
+/** The source of the passphrase of encrypted key files (docs/profile.md#secrets): one per command. */
 export interface Passphrases {
-  /** That of the key which `what` names, which is there already; asked for when it turns out to be encrypted. Secret. */
+  /** Returns the passphrase of the existing key `what`. Called only if the key is encrypted. Secret. */
   known(what: string): Promise<string>
-  /** The one for keys that are made now; a person is asked for it twice. Secret. */
+  /** Returns the passphrase for new keys. A user types it twice. Secret. */
   chosen(): Promise<string>
-  /** Ends a long derivation from a passphrase, with its reason; absent: nothing does. */
+  /** Aborts a long key derivation, with its reason. */
   readonly signal?: AbortSignal
 }
 
-/** What a person is told while an operation runs. */
+/** Messages to the user while an operation runs. */
 export interface Progress {
-  /** A step begins. */
+  /** Reports that a step begins. */
   step(text: string): void
-  /** Something worth knowing; nothing is wrong. */
+  /** Reports information that needs no action. */
   note(text: string): void
-  /** Something is odd, and the operation goes on all the same. */
+  /** Reports a problem that does not stop the operation. */
   warn(text: string): void
 }
 
-/** Who runs fpki, as the audit log records it. */
+/** The user who runs fpki, as recorded in the audit log. */
 export interface Who {
-  /** null: the system has no name for the user. */
+  /** null if the system has no name for the user ID. */
   readonly name: string | null
   readonly uid: number
 }

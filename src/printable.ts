@@ -1,15 +1,15 @@
 /**
- * What a terminal acts on or what turns the writing around: controls, formats and what no character is. Names in
- * certificates and answers come from outside, and must neither move the cursor nor pass for a line of fpki's own.
+ * Control characters, format characters (such as those that reverse the direction of text) and unassigned code points.
+ * Names in certificates and responses are untrusted: they must not move the cursor or imitate output of fpki.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu
 
-/** `text`, a value from outside, with unprintable characters written out as JSON writes them. */
+/** Escapes the unprintable characters of an untrusted `text` as JSON does. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, writtenOut)
 }
 
-/** The same for a text of several lines, whose line feeds stay. */
+/** Like {@link printable}, but keeps line feeds. */
 export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n')
 }

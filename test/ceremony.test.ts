@@ -29,7 +29,7 @@ test('docs/ceremony.md works as it stands, with a folder for the stick', async (
   )
   const typed = () => writeFile(join(home.path, 'typed.txt'), sheets.flat().join('\n'))
   await typed()
-  expect(await run(tryIt)).toContain('It has signed a test message, and fits')
+  expect(await run(tryIt)).toContain('It signed a test message, and matches')
   await writeFile(join(home.path, 'phrase'), 'seventy-six trombones\n', { mode: 0o600 })
   await run(take)
   expect(await output('sh', ['-c', 'cd "$0" && grep -rlE "PRIVATE KEY" . || true', stick])).toBe('')

@@ -178,7 +178,7 @@ describe('installed in an empty folder', () => {
   test('it makes a PKI and shows it', async () => {
     const directory = join(home, 'acme')
     const made = await succeed('npx', ['--no-install', 'fpki', 'ca', 'create', directory])
-    expect(made).toContain('Made the PKI of the factory acme')
+    expect(made).toContain('Created the PKI of the factory acme')
     const shown = await succeed('npx', ['--no-install', 'fpki', 'ca', 'show', '--just-root'])
     expect(shown).toBe(await readFile(join(directory, 'factory_ca.pem'), 'utf8'))
   })

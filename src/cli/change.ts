@@ -11,15 +11,15 @@ import { type Io, progressOn } from './output.js'
 /** The flags of the commands that change a PKI. */
 export interface ChangeFlags extends CommonFlags, HsmFlags {}
 
-/** Which PKI is meant, and what changing it takes. */
+/** The PKI to change, and the ports to change it with. */
 export interface ChangeScene {
   readonly where: { readonly directory: string; readonly factory: string }
   readonly ports: ChangePorts
 }
 
 /**
- * What a command needs to change the PKI in a directory. The factory is the one that the directory's own records name,
- * unless flags or environment name one. Throws ERR_USAGE, and what opening the directory throws.
+ * What a command needs to change the PKI in a directory. The factory is that of the flags or the environment, else the
+ * one recorded in the directory. Throws ERR_USAGE, and what opening the directory throws.
  */
 export async function changeScene(
   directory: string,

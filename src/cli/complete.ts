@@ -6,43 +6,45 @@ import { flagWithValue, type Line, readLine } from './line.js'
 import { type Io, printable } from './output.js'
 import { expanded, isQuoteOpen, quoted, splitLine } from './shell-words.js'
 
-/** What can stand in the place of a word. `files` and `directories` are left to the shell. */
+/** The possible values of a word. The shell completes `files` and `directories` itself. */
 interface Completion {
   readonly kind: 'words' | 'files' | 'directories'
   readonly values: readonly Value[]
 }
 
-/** A word, and what it means. */
+/** A word with its description. */
 type Value = readonly [word: string, meaning: string]
 
 const NOTHING: Completion = { kind: 'words', values: [] }
 
 /**
- * Answers the scripts of `fpki completion`. `asked` is `bash` and the line up to the cursor, or `words` and the words
- * up to it behind `fpki`, the last of which is being written. Prints nothing when there is nothing to say.
+ * Answers the scripts of `fpki completion`.
+ *
+ * @param request `bash` and the line up to the cursor; or `words` and the words after `fpki`, the last of them incomplete
  */
-export async function complete(asked: readonly string[], program: Command, io: Io): Promise<void> {
-  const [shell, ...given] = asked
-  const words = shell === 'bash' ? splitLine(given[0] ?? '').slice(1) : given
+export async function complete(request: readonly string[], program: Command, io: Io): Promise<void> {
+  const [shell, ...rest] = request
+  const [typedLine = ''] = rest
+  const words = shell === 'bash' ? splitLine(typedLine).slice(1) : rest
   const current = words.at(-1) ?? ''
-  const found = await completion(readLine(words.slice(0, -1), program), current, io)
-  // The other shells choose among the values and quote them themselves, each in its own way.
-  const values = shell === 'bash' ? forBash(found.values, current, isQuoteOpen(given[0] ?? '')) : found.values
-  // A control character would break the answer into other lines, or the terminal.
+  const { kind, values: all } = await completion(readLine(words.slice(0, -1), program), current, io)
+  // The other shells filter and quote the values themselves.
+  const values = shell === 'bash' ? forBash(all, current, isQuoteOpen(typedLine)) : all
+  // A control character would corrupt the reply or the terminal.
   const lines = values.filter(([word]) => word === printable(word))
-  io.stdout(`${found.kind}\n${lines.map(([word, meaning]) => `${word}\t${printable(meaning)}\n`).join('')}`)
+  io.stdout(`${kind}\n${lines.map(([word, meaning]) => `${word}\t${printable(meaning)}\n`).join('')}`)
 }
 
 /**
- * What goes on as the word does, as bash is to put it into the line: without what it takes for words of their own, all
- * up to a `=` or `:`, and quoted, which it would not do for a `$` or a backtick. Behind an open quote nothing can be
- * quoted further, so that only plain words are left.
+ * The values that start with the current word, in the form that bash inserts. bash splits words at `=` and `:`, so the part
+ * up to there is removed; and it does not quote `$` or a backtick, so that is done here. Inside an open quote nothing more
+ * can be quoted, so only plain words remain.
  */
 function forBash(values: readonly Value[], current: string, isQuoted: boolean): readonly Value[] {
   const typed = current.replace(/^--[^=]+=/, '')
-  const begun = values.filter(([word]) => word.startsWith(typed))
-  if (isQuoted) return begun.filter(([word]) => quoted(word).replaceAll('\\ ', ' ') === word)
-  return begun.map(([word, meaning]) => [quoted(word.slice(typed.lastIndexOf(':') + 1)), meaning])
+  const matching = values.filter(([word]) => word.startsWith(typed))
+  if (isQuoted) return matching.filter(([word]) => quoted(word).replaceAll('\\ ', ' ') === word)
+  return matching.map(([word, meaning]) => [quoted(word.slice(typed.lastIndexOf(':') + 1)), meaning])
 }
 
 async function completion(line: Line, current: string, io: Io): Promise<Completion> {
@@ -61,8 +63,8 @@ async function completion(line: Line, current: string, io: Io): Promise<Completi
 }
 
 function commands(command: Command): Completion {
-  const below = command.createHelp().visibleCommands(command)
-  return words(below.map((one) => [one.name(), one.description()]))
+  const subcommands = command.createHelp().visibleCommands(command)
+  return words(subcommands.map((subcommand) => [subcommand.name(), subcommand.description()]))
 }
 
 function flags(command: Command): Completion {
@@ -73,49 +75,49 @@ function flags(command: Command): Completion {
 
 async function valuesOfArgument(argument: Argument, line: Line, io: Io): Promise<Completion> {
   if (argument.argChoices !== undefined) return words(argument.argChoices.map((choice) => [choice, '']))
-  if (argument.name() === 'factory') return lookedUp(factories, line, io)
+  if (argument.name() === 'factory') return tryLookUp(factories, line, io)
   return pathsFor(argument.name()) ?? { kind: 'files', values: [] }
 }
 
 async function valuesOfFlag(option: Option, line: Line, io: Io): Promise<Completion> {
   if (option.argChoices !== undefined) return words(option.argChoices.map((choice) => [choice, '']))
-  const known = KNOWN_VALUES[option.long ?? '']
-  if (known === undefined) return pathsFor(option.flags) ?? NOTHING
-  return lookedUp(known, line, io)
+  const lookUp = LOOK_UPS[option.long ?? '']
+  if (lookUp === undefined) return pathsFor(option.flags) ?? NOTHING
+  return tryLookUp(lookUp, line, io)
 }
 
 type LookUp = (line: Line, io: Io) => Promise<Completion>
 
-function lookedUp(lookUp: LookUp, line: Line, io: Io): Promise<Completion> {
+function tryLookUp(lookUp: LookUp, line: Line, io: Io): Promise<Completion> {
   return lookUp(line, io).catch((error: unknown) => {
-    // An unreadable state is for the command to tell, not for a Tab.
+    // The command itself will report the error.
     if (error instanceof FpkiError) return NOTHING
     throw error
   })
 }
 
-/** Paths, where the word in a flag's or an argument's angle brackets asks for one. */
+/** Paths, if the placeholder of an option or argument stands for one. */
 function pathsFor(placeholder: string): Completion | null {
   if (/\bdir(ector(y|ies)|s)?\b/.test(placeholder)) return { kind: 'directories', values: [] }
   return /\b(file|path|csr|crts)s?\b/.test(placeholder) ? { kind: 'files', values: [] } : null
 }
 
-/** The flags whose values fpki can look up. */
-const KNOWN_VALUES: Readonly<Record<string, LookUp>> = {
+/** The options whose values fpki can look up. */
+const LOOK_UPS: Readonly<Record<string, LookUp>> = {
   '--api': apis,
   '--factory': factories,
   '--ca-file': caFiles,
   '--ca-serial': caSerials,
 }
 
-/** The two that have names, and the servers that `fpki login` knows. */
+/** The two APIs with a name, and the servers with a stored login. */
 async function apis(_: Line, { env, home, machine }: Io): Promise<Completion> {
   const { readLogins } = await import('../config/logins.js')
   const { thisMachine } = await import('../machine/index.js')
   const logins = await readLogins(thisMachine(machine).files, { env, home }).catch(() => new Map<string, unknown>())
   return words([
-    ['embedded', 'kept in files on this machine'],
-    ['foundries', 'the server of Foundries.io'],
+    ['embedded', 'stored in files on this machine'],
+    ['foundries', 'api.foundries.io'],
     ...[...logins.keys()].map((url): Value => [url, 'from `fpki login`']),
   ])
 }
@@ -129,7 +131,7 @@ async function factories({ values }: Line, io: Io): Promise<Completion> {
   return words(names.map((name) => [name, '']))
 }
 
-/** The certificates of device CAs in the PKI directory that the line names. */
+/** The certificates of device CAs in the PKI directory on the command line. */
 async function caFiles({ operands: [directory] }: Line, io: Io): Promise<Completion> {
   const base = io.workingDirectory()
   if (directory === undefined || base === null) return NOTHING
@@ -145,11 +147,11 @@ async function caSerials({ values, operands: [directory] }: Line, io: Io): Promi
   const machine = thisMachine(io.machine)
   const { embeddedStateDirectory } = await import('./commands/config/index.js')
   const state = await embeddedStateDirectory(settings(values), io, machine)
-  // A Tab waits for no server.
+  // Completion must not wait for a server.
   if (state === null) return NOTHING
-  const known = await embeddedFactoriesOn(machine, state)
-  const ofDirectory = known.find((name) => name === basename(directory ?? ''))
-  const factory = namedFactory(settings(values), io.env) ?? ofDirectory ?? onlyFactory(known)
+  const names = await embeddedFactoriesOn(machine, state)
+  const ofDirectory = names.find((name) => name === basename(directory ?? ''))
+  const factory = namedFactory(settings(values), io.env) ?? ofDirectory ?? onlyFactory(names)
   const api = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
   const { deviceCas } = await showPki(factory, api, machine.clock)
   return words(deviceCas.map(({ serial, subject }) => [serial, subject]))

@@ -1,28 +1,28 @@
 import { FpkiError } from '../errors.js'
 import { type Io, type OutputFlags, progressOn } from './output.js'
 
-/** The flag with which scripts answer every question. */
+/** The flag that confirms without a prompt, for scripts. */
 export interface ConfirmFlags extends OutputFlags {
   readonly yes?: true
 }
 
-/** What somebody is to say yes to. */
+/** What a user must confirm. */
 export interface Question {
-  /** What will happen, a line each. */
+  /** The changes, one per line. */
   readonly summary: readonly string[]
-  /** What stops working for everybody, a sentence each; a script must say --yes to it. */
+  /** What stops working, one sentence each; scripts must pass --yes to accept it. */
   readonly dangers: readonly string[]
   /** `Revoke them?` */
   readonly question: string
-  /** What must be typed; absent: yes. */
+  /** The expected answer; `yes` if absent. */
   readonly answer?: string
-  /** `dangers`: ask when something is dangerous; `always`: on a terminal in any case; `never`: tell only. */
+  /** `dangers`: ask only if there are dangers; `always`: always ask on a terminal; `never`: only print. */
   readonly ask: 'dangers' | 'always' | 'never'
 }
 
-/** Tells what will happen, and asks where it must be asked. Throws ERR_NOT_CONFIRMED. */
+/** Prints the changes, and asks for confirmation where it is required. Throws ERR_NOT_CONFIRMED. */
 export async function confirm(
-  { summary, dangers, question, answer: wanted, ask }: Question,
+  { summary, dangers, question, answer: expected, ask }: Question,
   flags: ConfirmFlags,
   io: Io,
 ) {
@@ -31,16 +31,12 @@ export async function confirm(
   for (const danger of dangers) progress.warn(danger)
   if (flags.yes || ask === 'never') return
   if (dangers.length === 0 && (ask === 'dangers' || io.ask === null)) return
-  if (io.ask === null) throw notConfirmed('it must be, and there is no terminal to ask on')
-  const answer = (await io.ask(wanted === undefined ? `${question} [yes/no] ` : `${question} `)).trim()
-  const isConfirmed = wanted === undefined ? /^y(es)?$/i.test(answer) : answer === wanted
-  if (!isConfirmed) throw notConfirmed(`the answer was ${JSON.stringify(answer)}`)
+  if (io.ask === null) throw notConfirmed('Confirmation required, and there is no terminal to ask on.')
+  const answer = (await io.ask(expected === undefined ? `${question} [yes/no] ` : `${question} `)).trim()
+  const isConfirmed = expected === undefined ? /^y(es)?$/i.test(answer) : answer === expected
+  if (!isConfirmed) throw notConfirmed(`Not confirmed: the answer was ${JSON.stringify(answer)}.`)
 }
 
-function notConfirmed(reason: string): FpkiError {
-  return new FpkiError(
-    'ERR_NOT_CONFIRMED',
-    `This was not confirmed: ${reason}.`,
-    'Nothing was changed. Give --yes when it is meant.',
-  )
+function notConfirmed(message: string): FpkiError {
+  return new FpkiError('ERR_NOT_CONFIRMED', message, 'Nothing was changed. Pass --yes to confirm.')
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { jsonDocument } from '../json-document.js'
 
-/** What every command prints with --json when it fails. */
+/** What a command prints with --json when it fails. */
 export const errorDocument = jsonDocument({
   error: z.strictObject({ code: z.string(), message: z.string(), hint: z.string() }),
 })

@@ -1,6 +1,6 @@
 import type { FpkiCode } from '../errors.js'
 
-/** The exit code of each error (docs/profile.md#output). One list, so that no code can lack a number. */
+/** The exit code of each error (docs/profile.md#output). A complete list, so that the compiler finds a code without a number. */
 export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_USAGE: 2,
   ERR_EXISTS: 3,
@@ -34,8 +34,8 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_SIGTERM: 143,
 }
 
-/** An unexpected failure: a defect of fpki's. */
+/** An unexpected failure: a bug in fpki. */
 export const EXIT_DEFECT = 1
 
-/** What `ca verify` and `ca status` end with when they have done their work, and what they found is not all well. */
+/** Exit codes of commands that complete and report a problem, such as `ca verify` and `ca status`. */
 export const EXIT_FOUND = { broken: 6, expiring: 10, expired: 11 } as const

@@ -16,30 +16,30 @@ import type { Machine } from '../machine/machine.js'
 import type { CommonFlags } from './options.js'
 import { type Io, progressOn } from './output.js'
 
-/** What a command needs a Factory API for. */
+/** How a command uses the Factory API. */
 export interface FactoryNeed {
-  /** It changes something, and must not go to an API that was guessed. */
+  /** The command changes something, so it must not use an API by default while another one is configured. */
   readonly changes: boolean
-  /** What the PKI directory's own records say; asked when neither flags nor environment name a factory. */
+  /** Reads the factory from the records of the PKI directory, if neither flags nor environment name one. */
   readonly ofDirectory?: () => Promise<string>
-  /** The name of an embedded factory when nothing says one; without it, the only one there is. */
+  /** The default name of an embedded factory; if absent, the only existing one. */
   readonly otherwise?: () => string
-  /** For the gateway of an embedded factory. */
+  /** Names of the gateway of an embedded factory. */
   readonly tlsNames?: readonly string[]
 }
 
-/** The Factory API that a command speaks to, and the factory that it speaks of. */
+/** The selected Factory API and factory. */
 export interface ChosenFactory {
   readonly factory: string
-  /** What gave the name: a flag, a variable, the path of a configuration, `the PKI directory`; null: nothing did. */
+  /** Where the name is from: a flag, a variable, a configuration file, `the PKI directory`; null: a default. */
   readonly source: string | null
   readonly api: FactoryApi
-  /** Of the embedded API; null: it is a server. */
+  /** Of the embedded API; null for a server. */
   readonly stateDirectory: string | null
 }
 
 /**
- * The Factory API and the factory that flags, environment and configuration choose (docs/profile.md#choosing-api).
+ * Opens the Factory API that flags, environment and configuration select (docs/profile.md#choosing-api).
  *
  * @throws FpkiError ERR_API_NOT_CHOSEN, ERR_USAGE, ERR_NOT_INITIALIZED, ERR_BAD_FILE; ERR_API without credentials
  */
@@ -55,8 +55,8 @@ export async function factoryApiFor(
   const named = await namedFactory(choice, settings, need)
   if (choice.kind === 'embedded') return embedded(named, settings, io, machine, need)
   const tlsNames = need.tlsNames ?? []
-  if (tlsNames.length > 0) throw notItsNames(settings.api)
-  if (named === null) throw nameless(settings.api.value)
+  if (tlsNames.length > 0) throw tlsNamesNotAllowed(settings.api)
+  if (named === null) throw noFactory(settings.api.value)
   const { warn } = progressOn(io, flags)
   const connection = await (await servers()).connectionTo(choice, settings, machine.files)
   const { value: factory, source } = named
@@ -64,7 +64,7 @@ export async function factoryApiFor(
   return { factory, source, api, stateDirectory: null }
 }
 
-/** What the chosen Factory API is called in records; nothing is asked of it. */
+/** The name of the selected Factory API in records, without contacting it. */
 export async function factoryApiName(flags: CommonFlags, io: Io, { files }: Machine): Promise<string> {
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, files)
   const choice = readApi(settings.api.value, settings.api.source)
@@ -72,7 +72,7 @@ export async function factoryApiName(flags: CommonFlags, io: Io, { files }: Mach
   return (await servers()).serverUrl(choice, settings)
 }
 
-/** As {@link factoryApiFor}, for a command that only writes both names down. `otherwise` is for embedded factories. */
+/** Like {@link factoryApiFor}, for a command that only records the names. */
 export async function factoryNames(
   flags: CommonFlags,
   io: Io,
@@ -82,25 +82,39 @@ export async function factoryNames(
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, machine.files)
   const choice = readApi(settings.api.value, settings.api.source)
   const named = await namedFactory(choice, settings, { changes: false })
-  if (named === null && choice.kind !== 'embedded') throw nameless(settings.api.value)
+  if (named === null && choice.kind !== 'embedded') throw noFactory(settings.api.value)
   const api = await factoryApiName(flags, io, machine)
   return { factory: named?.value ?? otherwise(), source: named?.source ?? null, api }
 }
 
-/** Where the embedded Factory API has its state; null: it is not the one that is chosen. */
+/** The state directory of the embedded Factory API; null if another API is selected. */
 export async function embeddedStateDirectory(flags: CommonFlags, io: Io, { files }: Machine): Promise<string | null> {
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, files)
   return settings.api.value === 'embedded' ? settings.stateDirectory().value : null
 }
 
-/** The state directory that `fpki api serve` and its tokens are about, whichever API is chosen otherwise. */
+/** The state directory for `fpki api serve` and its tokens, whichever API the configuration selects. Throws ERR_USAGE. */
 export async function servedStateDirectory(flags: CommonFlags, io: Io, { files }: Machine): Promise<string> {
   const { api, stateDirectory } = await resolveSettings(flags, { env: io.env, home: io.home }, files)
   if (api.value === 'embedded' || api.source !== '--api') return stateDirectory().value
-  throw new FpkiError('ERR_USAGE', `Only the embedded Factory API is served, not ${api.value}.`, 'Leave --api out.')
+  throw new FpkiError(
+    'ERR_USAGE',
+    `Cannot serve ${api.value}: only the embedded Factory API can serve others.`,
+    'Omit --api.',
+  )
 }
 
-/** The factory that a token is for; null: all. Nothing is guessed: one of both has to be said. Throws ERR_USAGE. */
+/** A factory given as an argument must not contradict --factory. Throws ERR_USAGE. */
+export function requireSameFactory(factory: string, flags: CommonFlags): void {
+  if (flags.factory === undefined || flags.factory === factory) return
+  throw new FpkiError(
+    'ERR_USAGE',
+    `Conflicting factories: ${factory} and --factory ${flags.factory}.`,
+    'Omit --factory.',
+  )
+}
+
+/** The factory of a new token; null for all. The user must choose explicitly. Throws ERR_USAGE. */
 export async function tokenFactory(
   flags: CommonFlags & { readonly allFactories?: boolean },
   io: Io,
@@ -109,11 +123,7 @@ export async function tokenFactory(
   if (flags.allFactories === true && flags.factory === undefined) return null
   const { factory } = await resolveSettings(flags, { env: io.env, home: io.home }, files)
   if (factory.value !== null && flags.allFactories !== true) return factory.value
-  throw new FpkiError(
-    'ERR_USAGE',
-    'Is the token for one factory, or for all?',
-    'Give --factory NAME or --all-factories.',
-  )
+  throw new FpkiError('ERR_USAGE', 'No factory given for the token.', 'Pass --factory NAME, or --all-factories.')
 }
 
 async function embedded(
@@ -131,8 +141,8 @@ async function embedded(
 }
 
 /**
- * Before anything is made: a HOME of `/`, as containers have it, is the usual reason. Whether a group's permission is ours is
- * left to the system. Throws ERR_STORAGE.
+ * Fails before anything is created. The usual cause is HOME=/ in a container. Group permissions are left to the system.
+ * Throws ERR_STORAGE.
  */
 async function requireWritable({ files, who }: Machine, stateDirectory: string, factory: string): Promise<void> {
   const { uid } = who()
@@ -145,14 +155,14 @@ async function requireWritable({ files, who }: Machine, stateDirectory: string, 
   if (status === null || uid === 0 || (status.mode & (status.uid === uid ? 0o200 : 0o022)) !== 0) return
   throw new FpkiError(
     'ERR_STORAGE',
-    `The embedded Factory API cannot keep its state in ${stateDirectory}: you have no permission to write to ${path}.`,
-    'Name a directory of your own with --state-dir DIR or in FPKI_STATE_DIR.',
+    `The embedded Factory API cannot write to ${stateDirectory}: no write permission for ${path}.`,
+    'Choose another directory with --state-dir DIR or FPKI_STATE_DIR.',
   )
 }
 
 type NamedFactory = Setting<string>
 
-/** Flags and environment, then the records of the PKI directory, then fpki's configuration, then fioctl's. */
+/** In order of precedence: flags and environment, the PKI directory, the configuration of fpki, that of fioctl. */
 async function namedFactory(choice: ApiChoice, settings: Settings, need: FactoryNeed): Promise<NamedFactory | null> {
   const { value, source } = settings.factory
   if (value !== null && !isAbsolute(source)) return { value, source }
@@ -165,18 +175,18 @@ async function namedFactory(choice: ApiChoice, settings: Settings, need: Factory
   return { value: checkFactoryName(fioctl.factory, fioctl.path), source: fioctl.path }
 }
 
-/** Loaded when a server may be meant: it costs every start that reads a file more. */
+/** Loaded only when needed: each file that is loaded slows down every start. */
 function servers() {
   return import('../config/servers.js')
 }
 
-function nameless(api: string): FpkiError {
-  const hint = 'Name it with --factory, or for good with `fpki config set factory NAME`.'
-  return new FpkiError('ERR_USAGE', `It is not said which factory of the API ${api} is meant.`, hint)
+function noFactory(api: string): FpkiError {
+  const hint = 'Pass --factory NAME, or set a default with `fpki config set factory NAME`.'
+  return new FpkiError('ERR_USAGE', `No factory given for the Factory API ${api}.`, hint)
 }
 
-function notItsNames({ value, source }: Setting<string>): FpkiError {
-  const hint = 'Leave --tls-name out: that server chooses the names of its gateway. Or give --api embedded.'
-  const text = `--tls-name is for the embedded Factory API, and ${source} chooses ${value}.`
+function tlsNamesNotAllowed({ value, source }: Setting<string>): FpkiError {
+  const hint = 'Omit --tls-name, since the server chooses the names of its gateway; or pass --api embedded.'
+  const text = `--tls-name requires the embedded Factory API, but ${source} selects ${value}.`
   return new FpkiError('ERR_USAGE', text, hint)
 }

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
+import { withPassphraseFile } from './options.js'
 
-/** The flags that say which HSM is meant, and how the owner of a key proves to be it. */
+/** The flags that select an HSM and authenticate to it. */
 export interface HsmFlags {
-  /** Of key files. */
+  /** Passphrase of key files. */
   readonly passphraseFile?: string
   readonly hsmModule?: string
   readonly hsmTokenLabel?: string
@@ -15,23 +16,31 @@ export interface HsmFlags {
   readonly hsmAllowFinalPinTry?: true
 }
 
-/** Adds all of them, for a command that uses a key wherever it is, in the order in which --help shows them. */
+/** Adds the flags of a command that uses a key, in a file or in an HSM. */
 export function withHsmOptions(command: Command): Command {
-  return withTokenOptions(
-    command.option('--passphrase-file <file>', 'opens key files; - is stdin (or FPKI_PASSPHRASE)'),
-  )
+  return withTokenOptions(withPassphraseFile(command, 'key files'))
 }
 
-/** Adds those that are about tokens. */
+/** Adds the flags of a command that uses a token. */
 export function withTokenOptions(command: Command): Command {
-  return command
-    .option('--hsm-module <path>', 'the PKCS#11 module of the token (FPKI_HSM_MODULE)')
-    .option('--hsm-token-label <label>', 'the token (FPKI_HSM_TOKEN_LABEL)')
-    .option('--hsm-token-serial <serial>', 'the token, where labels are not enough')
-    .option('--hsm-uri <uri>', 'all of it as an RFC 7512 URI (FPKI_HSM_URI)')
-    .option('--hsm-init-args <text>', 'initialisation arguments for the module (needed by NSS)')
-    .option('--hsm-pin-file <file>', 'the PIN is in this file; - is stdin (or FPKI_HSM_PIN)')
-    .option('--hsm-pin <pin>', 'the PIN; others on this machine can see it')
-    .option('--hsm-pinpad', 'the PIN is typed on the reader')
-    .option('--hsm-allow-final-pin-try', "use the token's last try of the PIN")
+  return withModuleOption(command)
+    .option('--hsm-token-label <label>', 'label of the token (FPKI_HSM_TOKEN_LABEL)')
+    .option('--hsm-token-serial <serial>', 'serial number of the token, if labels are ambiguous')
+    .option('--hsm-uri <uri>', 'module, token and key as an RFC 7512 URI (FPKI_HSM_URI)')
+    .option(...INIT_ARGS)
+    .option('--hsm-pin-file <file>', 'file with the PIN; - is stdin (FPKI_HSM_PIN)')
+    .option('--hsm-pin <pin>', 'PIN; other users can see it')
+    .option('--hsm-pinpad', 'enter the PIN on the keypad of the reader')
+    .option('--hsm-allow-final-pin-try', 'try the PIN even if one failure locks the token')
 }
+
+/** Adds the flags of a command that uses a PKCS#11 module. */
+export function withModuleOptions(command: Command): Command {
+  return withModuleOption(command).option(...INIT_ARGS)
+}
+
+function withModuleOption(command: Command): Command {
+  return command.option('--hsm-module <path>', 'PKCS#11 module (FPKI_HSM_MODULE)')
+}
+
+const INIT_ARGS = ['--hsm-init-args <text>', 'initialisation arguments for the module (needed by NSS)'] as const

@@ -3,7 +3,7 @@ import type { HsmPlace } from '../keystore/choice.js'
 import { noToken } from '../keystore/remembered-token.js'
 import type { HsmAccess } from '../keystore/root-key.js'
 import type { Curve, HsmChoice, Progress } from '../ports.js'
-import { readSecretFile, secretText } from '../secret.js'
+import { readableByOthers, readSecretFile, secretText } from '../secret.js'
 import type { HsmFlags } from './hsm-options.js'
 import type { Io } from './output.js'
 import { passphrasesOf } from './passphrase.js'
@@ -11,8 +11,8 @@ import { passphrasesOf } from './passphrase.js'
 type PinPlace = Pick<HsmChoice, 'keypad' | 'allowFinalPinTry' | 'pin'>
 
 /**
- * How a command comes to the root key: by flags, by the environment, or by what the PKI directory remembers; and who is
- * asked for PIN and passphrase. The code of HSMs is loaded only when flags or environment name one.
+ * How a command accesses the root key, according to flags, environment or the records of the PKI directory, and how it
+ * gets PIN and passphrase. The HSM code is loaded only when flags or environment select an HSM.
  */
 export async function hsmAccess(
   flags: HsmFlags,
@@ -20,11 +20,11 @@ export async function hsmAccess(
   progress: Progress,
 ): Promise<HsmAccess & { complete(place: HsmPlace): HsmChoice }> {
   const words = {
-    ...said('module', flags.hsmModule ?? io.env['FPKI_HSM_MODULE']),
-    ...said('tokenLabel', flags.hsmTokenLabel ?? io.env['FPKI_HSM_TOKEN_LABEL']),
-    ...said('tokenSerial', flags.hsmTokenSerial ?? io.env['FPKI_HSM_TOKEN_SERIAL']),
-    ...said('uri', flags.hsmUri ?? io.env['FPKI_HSM_URI']),
-    ...said('initArgs', flags.hsmInitArgs ?? io.env['FPKI_HSM_INIT_ARGS']),
+    ...optional('module', flags.hsmModule ?? io.env['FPKI_HSM_MODULE']),
+    ...optional('tokenLabel', flags.hsmTokenLabel ?? io.env['FPKI_HSM_TOKEN_LABEL']),
+    ...optional('tokenSerial', flags.hsmTokenSerial ?? io.env['FPKI_HSM_TOKEN_SERIAL']),
+    ...optional('uri', flags.hsmUri ?? io.env['FPKI_HSM_URI']),
+    ...optional('initArgs', flags.hsmInitArgs ?? io.env['FPKI_HSM_INIT_ARGS']),
   }
   const { note, warn } = progress
   const passphrases = passphrasesOf(flags, io, progress)
@@ -45,24 +45,24 @@ export async function hsmAccess(
   }
 }
 
-/** The HSM that a command cannot do without. Throws ERR_USAGE when none is named. */
+/** The HSM of a command that requires one. Throws ERR_USAGE if none is selected. */
 export async function requiredHsm(flags: HsmFlags, io: Io, progress: Progress): Promise<HsmChoice> {
   const { choice, module } = await hsmAccess(flags, io, progress)
   if (choice !== null) return choice
   if (module) throw noToken(module)
-  const hint = 'Give --hsm-module and --hsm-token-label; `fpki hsm list` shows what there is.'
-  throw new FpkiError('ERR_USAGE', 'No HSM is named.', hint)
+  const hint = 'Pass --hsm-module and --hsm-token-label; `fpki hsm list` shows the available tokens.'
+  throw new FpkiError('ERR_USAGE', 'No HSM given.', hint)
 }
 
-/** Flags that mean nothing but where a new key is to be. */
+/** Flags that are only valid together with an HSM. */
 interface NewKeyFlags extends HsmFlags {
   readonly keyType?: Curve
   readonly localCaInHsm?: true
 }
 
 /**
- * Where the new keys of a command are to be: `{}` stands for files. Whoever says a word of an HSM must not find the root
- * key on the disk: that throws ERR_USAGE when no HSM is named.
+ * Where a command creates new keys: `{}` stands for files. A user who passes any HSM option must not find the root key on
+ * disk, so that throws ERR_USAGE unless an HSM is selected.
  */
 export function newKeyPlace(
   { choice, module }: HsmAccess,
@@ -72,10 +72,10 @@ export function newKeyPlace(
   const { keyType = 'P-256', localCaInHsm = false } = flags
   if (choice !== null) return { hsm: choice, keyType, localCaInHsm }
   if (module) throw noToken(module)
-  const words = Object.keys(flags).filter((flag) => flag.startsWith('hsm') || FOR_HSM.includes(flag))
+  const options = Object.keys(flags).filter((flag) => flag.startsWith('hsm') || FOR_HSM.includes(flag))
   const variables = Object.keys(io.env).filter((name) => name.startsWith('FPKI_HSM_') && name !== 'FPKI_HSM_PIN')
-  const [said] = [...words.map(flagWord), ...variables.filter((name) => io.env[name])]
-  if (said !== undefined) throw withoutHsm(said)
+  const [stray] = [...options.map(flagWord), ...variables.filter((name) => io.env[name])]
+  if (stray !== undefined) throw withoutHsm(stray)
   return {}
 }
 
@@ -88,17 +88,17 @@ function flagWord(flag: string): string {
 function withoutHsm(word: string): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
-    `${word} is for keys in an HSM, and no HSM is named.`,
-    'Name it with --hsm-module and --hsm-token-label, or leave this flag out.',
+    `${word} requires an HSM, and no HSM is given.`,
+    'Pass --hsm-module and --hsm-token-label, or omit this option.',
   )
 }
 
-/** An empty variable is one that was not set. */
-function said<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
+/** An empty variable counts as unset. */
+function optional<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
   return value ? ({ [name]: value } as { readonly [key in Name]: string }) : {}
 }
 
-/** The first place of docs/profile.md#secrets that has a PIN; read when it is needed, and once. */
+/** Reads the PIN when it is needed, from the first source that has one (docs/profile.md#secrets). */
 function pinPlace(
   flags: HsmFlags,
   uri: { readonly file: string | null; readonly value: string | null },
@@ -107,10 +107,10 @@ function pinPlace(
 ): PinPlace {
   const fromFile = async (path: string) => {
     const { text, isOpenToOthers } = await readSecretFile(path, 'PIN', io.stdin)
-    if (isOpenToOthers) progress.warn(`others can read the PIN in ${path}; give it mode 0600.`)
+    if (isOpenToOthers) progress.warn(readableByOthers('PIN', path))
     return text
   }
-  // A terminal on stdin would show what is typed; the question does not.
+  // Reading a terminal through stdin would echo the PIN; a prompt does not.
   const fromFlag = (path: string, token: string) =>
     path === '-' && io.askSecret !== null ? io.askSecret(question(token)) : fromFile(path)
   return {
@@ -129,19 +129,19 @@ function pinPlace(
 }
 
 function withWarning(pin: string, where: string, { warn }: Progress): string {
-  warn(`others on this machine can see the PIN in ${where}; --hsm-pin-file and FPKI_HSM_PIN are safer.`)
+  warn(`Other users can see the PIN in ${where}; --hsm-pin-file and FPKI_HSM_PIN are safer.`)
   return secretText(pin, 'PIN', where)
 }
 
 function question(token: string): string {
-  return `PIN of the token ${token}: `
+  return `PIN for the token ${token}: `
 }
 
 async function prompted(token: string, io: Io): Promise<string> {
   if (io.askSecret !== null) return io.askSecret(question(token))
   throw new FpkiError(
     'ERR_HSM_PIN',
-    `There is no PIN for the token ${token}, and no terminal to ask on.`,
-    'Give it with --hsm-pin-file FILE (- is stdin) or FPKI_HSM_PIN, or type it on the reader with --hsm-pinpad.',
+    `No PIN given for the token ${token}, and there is no terminal to ask on.`,
+    'Pass --hsm-pin-file FILE (- is stdin), set FPKI_HSM_PIN, or use --hsm-pinpad to type it on the reader.',
   )
 }

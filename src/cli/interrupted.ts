@@ -7,10 +7,7 @@ import { resolved } from './directory.js'
 import { type Line, optionsOf, readLine, takesValue } from './line.js'
 import type { Io } from './output.js'
 
-/**
- * The error of a command that was stopped, with what its user can do now: finish the work that its PKI directory has the
- * journal of, or run it again.
- */
+/** The error of an interrupted command, with the way to continue: resume it if there is a journal, else run it again. */
 export async function interrupted(
   { code, message }: FpkiError,
   words: readonly string[],
@@ -21,16 +18,16 @@ export async function interrupted(
 }
 
 async function hintFor(line: Line, io: Io): Promise<string> {
-  if (!savesProgress(line.command)) return 'This command saves no progress: run it again.'
+  if (!savesProgress(line.command)) return 'This command saves no progress. Run it again.'
   const [operand] = line.operands
   const directory = operand === undefined ? null : resolved(operand, io)
   const open = directory === null ? null : await openOrNothing(directory, io)
-  if (directory === null || open === null) return 'Nothing was changed: run the same command again.'
+  if (directory === null || open === null) return 'Nothing was changed. Run the same command again.'
   const flags = flagsToRepeat(line.command, open.api === null)
   return `Progress is saved; to finish: ${['fpki ca resume', shellWord(directory), ...flags].join(' ')}`
 }
 
-/** The commands whose first argument is a PKI directory, which has their journal. */
+/** The commands that keep a journal in the PKI directory, which is their first argument. */
 const JOURNALED: readonly string[] = [
   'ca create',
   'ca root-csr',
@@ -49,12 +46,12 @@ function savesProgress(command: Command): boolean {
   return JOURNALED.includes(`${command.parent?.name()} ${command.name()}`)
 }
 
-/** A directory that cannot be looked at has no work that this can name. */
+/** An unreadable directory counts as one without a journal. */
 async function openOrNothing(directory: string, io: Io) {
   return openWork(thisMachine(io.machine).files, directory).catch(() => null)
 }
 
-/** Never a secret, and not what the journal has: only where secrets and keys are, and how the API is reached. */
+/** Options that no journal records: where secrets and keys are, and how to reach the API. Never a secret itself. */
 const IN_NO_JOURNAL = [
   '--root-key',
   '--passphrase-file',
@@ -66,10 +63,10 @@ const IN_NO_JOURNAL = [
   '--timeout',
 ]
 
-/** As for a command of a restored backup, whose journal nobody has to believe. */
+/** Also needed for a journal from a restored backup, which fpki does not trust. */
 const UNPROVEN = ['--api', '--state-dir', '--hsm-module']
 
-/** The flags of the interrupted command that `ca resume` needs again. */
+/** The options of the interrupted command that `ca resume` needs again. */
 function flagsToRepeat(command: Command, isUnproven: boolean): readonly string[] {
   const names = isUnproven ? [...IN_NO_JOURNAL, ...UNPROVEN] : IN_NO_JOURNAL
   const values: Readonly<Record<string, unknown>> = command.optsWithGlobals()

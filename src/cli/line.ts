@@ -1,25 +1,25 @@
 import type { Command, Option } from 'commander'
 
-/** How far the reading of a line has come. */
+/** The state of reading a command line. */
 export interface Line {
-  /** The command that the words lead to. */
+  /** The command that the words so far select. */
   readonly command: Command
-  /** The flag whose value is the next word. */
+  /** The flag that takes the next word as its value. */
   readonly open: Option | null
-  /** `--` was there: what follows is no flag. */
+  /** After `--`, no word is a flag. */
   readonly isPastFlags: boolean
   /** The command's arguments. */
   readonly operands: readonly string[]
-  /** The values of flags, by the names of their attributes. */
+  /** The values of flags, by attribute name. */
   readonly values: Readonly<Record<string, string>>
 }
 
-/** Reads the words behind `fpki` as commander does; words that it would refuse are passed over. */
+/** Reads the words after `fpki` as commander does, but skips words that commander would refuse. */
 export function readLine(words: readonly string[], program: Command): Line {
   return words.reduce(readWord, start(program))
 }
 
-/** For each word: is it a flag, and not the value of one or an argument? */
+/** For each word, whether it is a flag rather than an argument or the value of a flag. */
 export function flagWords(words: readonly string[], program: Command): readonly boolean[] {
   let line = start(program)
   return words.map((word) => {
@@ -29,17 +29,17 @@ export function flagWords(words: readonly string[], program: Command): readonly 
   })
 }
 
-/** The flags of a command and of those above it. */
+/** The flags of a command and its parents. */
 export function optionsOf(command: Command): readonly Option[] {
   return command.parent === null ? command.options : [...command.options, ...optionsOf(command.parent)]
 }
 
-/** Has a flag a value? */
+/** Whether a flag takes a value. */
 export function takesValue({ required, optional }: Option): boolean {
   return required || optional
 }
 
-/** A flag in `--flag=value`, and what stands behind the `=`; null when `word` is no such thing. */
+/** The flag and value of `--flag=value`; null when `word` has another form. */
 export function flagWithValue(word: string, command: Command): readonly [Option, string] | null {
   const [, flag = '', value = ''] = /^(--[^=]+)=(.*)$/s.exec(word) ?? []
   const option = optionsOf(command).find((candidate) => candidate.long === flag && takesValue(candidate))

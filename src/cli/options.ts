@@ -6,41 +6,41 @@ import type { OutputFlags } from './output.js'
 /** The flags that every command has. */
 export type CommonFlags = SettingsFlags & OutputFlags
 
-/** Adds them to the program; commander takes them before a command and behind it. */
+/** Adds the common flags to the program; commander accepts them before and after a command. */
 export function addCommonOptions(program: Command): void {
   program
-    .option('-f, --factory <name>', 'the factory (FPKI_FACTORY, FIOCTL_FACTORY)')
-    .option('-t, --token <token>', 'for the Factory API over HTTP; others can see it')
-    .option('-c, --config <file>', "fioctl's configuration (FIOCTL_CONFIG)")
-    .option('--api <which>', 'embedded, foundries or https://… (FPKI_API)')
-    .option('--json', 'print one JSON document on stdout')
-    .option('-q, --quiet', 'print warnings and errors only')
-    .option('-v, --verbose', 'print more about errors')
-  // Seldom said on the command line; `fpki config --help` names them.
+    .option('-f, --factory <name>', 'name of the factory (FPKI_FACTORY, FIOCTL_FACTORY)')
+    .option('-t, --token <token>', 'API token; other users can see it (FPKI_TOKEN)')
+    .option('-c, --config <file>', 'configuration file of fioctl (FIOCTL_CONFIG)')
+    .option('--api <which>', 'Factory API: embedded, foundries or https://… (FPKI_API)')
+    .option('--json', 'print one JSON document to stdout')
+    .option('-q, --quiet', 'print only warnings and errors')
+    .option('-v, --verbose', 'print details of errors')
+  // Rarely used on the command line; `fpki config --help` lists them.
   for (const flags of ['--state-dir <directory>', '--cacert <file>', '--timeout <seconds>']) {
     program.addOption(new Option(flags).hideHelp())
   }
 }
 
 /**
- * Turns `--flag=true`, `--flag=false` and `--no-flag` into what the command on the line knows: `--flag`, a `--no-flag`
- * of its own, or nothing where that is the default. The last one counts. fioctl's users write them so.
+ * Rewrites `--flag=true`, `--flag=false` and `--no-flag`, which fioctl accepts, to what the command defines: `--flag`,
+ * its own `--no-flag`, or nothing where that is the default. The last occurrence wins.
  */
 export function normalizeBooleans(argv: readonly string[], program: Command): readonly string[] {
   const { command } = readLine(argv, program)
   const longs = new Set(optionsOf(command).flatMap((option) => (takesValue(option) ? [] : [option.long ?? ''])))
-  const said = flagWords(argv, program).map((isFlag, at) => (isFlag ? readBoolean(argv[at] ?? '', longs) : null))
+  const booleans = flagWords(argv, program).map((isFlag, at) => (isFlag ? readBoolean(argv[at] ?? '', longs) : null))
   return argv.flatMap((word, at) => {
-    const one = said[at] ?? null
-    if (one === null) return [word]
-    const negated = one.flag.replace('--', '--no-')
-    if (longs.has(negated)) return [one.isOn ? one.flag : negated]
-    const isTakenBack = said.slice(at).some((later) => later?.flag === one.flag && !later.isOn)
-    return isTakenBack ? [] : [one.flag]
+    const boolean = booleans[at] ?? null
+    if (boolean === null) return [word]
+    const negated = boolean.flag.replace('--', '--no-')
+    if (longs.has(negated)) return [boolean.isOn ? boolean.flag : negated]
+    const isOverridden = booleans.slice(at).some((later) => later?.flag === boolean.flag && !later.isOn)
+    return isOverridden ? [] : [boolean.flag]
   })
 }
 
-/** A flag without a value in any of its spellings; null when `word` is none. */
+/** A boolean flag in any of its spellings; null when `word` is something else. */
 function readBoolean(
   word: string,
   longs: ReadonlySet<string>,
@@ -51,27 +51,68 @@ function readBoolean(
   return { flag, isOn: /^(true|t|1)$/i.test(value) !== (no !== undefined) }
 }
 
-/** Adds the flag of the commands that look at how long certificates hold; 60 days is its default. */
+/** Adds the flag of commands that report how long certificates stay valid. */
 export function withWarnDays(command: Command): Command {
-  return command.option('--warn-days <days>', 'warn so many days before an end', parseDays, 60)
+  return command.option('--warn-days <days>', 'warn this many days before a certificate expires', parseDays, 60)
 }
 
-/** Adds the flag that says how old a backup may be; without it, any age will do. */
+/** Adds the flag that limits the age of a backup; without it, any age is accepted. */
 export function withBackupDays(command: Command): Command {
-  return command.option('--backup-days <days>', 'warn when the backup is so old, or there is none', parseDays)
+  return command.option('--backup-days <days>', 'warn if there is no backup newer than this', parseDays)
 }
 
-/** Adds the flag with which a pipeline runs a rotation every day. */
-export function withIfExpiring(command: Command): Command {
-  return command.option('--if-expiring <days>', 'only when fewer days are left; else exit 0, "not due"', parseDays)
+/** Adds the flags of commands that certify the key of a server. */
+export function withServerOptions(command: Command, file: string): Command {
+  return withTlsName(command, file).option(
+    '--if-expiring <days>',
+    'do nothing unless fewer days are left; else print "not due"',
+    parseDays,
+  )
+}
+
+/** Adds the flag that names the servers of an embedded factory. */
+export function withTlsName(command: Command, file: string): Command {
+  return command.option(
+    '--tls-name <host>',
+    `DNS name or IP address in ${file}, with the embedded Factory API; repeatable`,
+    collect,
+  )
+}
+
+/** Adds the flag for the curve of a new key in an HSM. */
+export function withKeyType(command: Command, key: string): Command {
+  return command.addOption(new Option('--key-type <curve>', `curve of ${key}`).choices(['P-256', 'P-384']))
+}
+
+/** Adds the flag that encrypts new key files. */
+export function withEncryptKeys(command: Command): Command {
+  return command.option('--encrypt-keys', 'encrypt key files with a passphrase')
+}
+
+/** Adds the flag for the passphrase of `what`. */
+export function withPassphraseFile(command: Command, what: string): Command {
+  return command.option('--passphrase-file <file>', `file with the passphrase of ${what}; - is stdin (FPKI_PASSPHRASE)`)
+}
+
+/** Adds the flags that open a backup. */
+export function withBackupPassphrases(command: Command): Command {
+  return withPassphraseFile(command, 'the backup').option(
+    '--key-passphrase-file <file>',
+    'file with the passphrase of the root key, if different',
+  )
+}
+
+/** Adds the flag that answers a confirmation prompt. */
+export function withYes(command: Command): Command {
+  return command.option('--yes', 'do not ask for confirmation')
 }
 
 function parseDays(text: string): number {
   if (/^\d{1,5}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('Give a whole number of days.')
+  throw new InvalidArgumentError('Expected a whole number of days.')
 }
 
-/** For a flag that can be given several times. */
+/** For a flag that may be repeated. */
 export function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value]
 }

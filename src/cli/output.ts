@@ -6,72 +6,99 @@ import type { Progress } from '../ports.js'
 import { printable, printableLines } from '../printable.js'
 import type { Stdin } from '../storage/input-file.js'
 import { EXIT, EXIT_DEFECT } from './exit.js'
+import { wrapLines } from './wrap.js'
 
 export { printable } from '../printable.js'
 
-/** What the program is given to speak with the world. */
+/** The environment, terminal and streams of a run of the program. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly home: string
-  /** Absolute; null when it does not exist any more. */
+  /** Absolute; null when it no longer exists. */
   workingDirectory(): string | null
-  /** Aborted, with the error to end with, when the process is told to stop. */
+  /** Aborted, with the error to exit with, when the process receives SIGINT or SIGTERM. */
   readonly signal: AbortSignal
-  /** Asks for a secret on the terminal that the program was started on; null when there is none. */
+  /** Prompts for a secret on the terminal, without echo; null when there is no terminal. */
   readonly askSecret: ((question: string) => Promise<string>) | null
-  /** What a command that has done its work ends with: 0, or the number for what it has found. */
-  readonly outcome: { status: number }
-  /** Asks for a line, which is shown as it is typed; null when there is no terminal. */
+  /** Prompts for a line on the terminal, with echo; null when there is no terminal. */
   readonly ask: ((question: string) => Promise<string>) | null
+  /** The exit code of a command that completes: 0, or a number for its findings. */
+  readonly outcome: { status: number }
   readonly stdin: Stdin
   stdout(text: string): void
-  /** Has all of it been written? false: stdout failed. Absent where stdout cannot fail. */
-  readonly flushed?: () => Promise<boolean>
   stderr(text: string): void
-  /** Is stdout, or stderr, a terminal? */
-  /** Ports that take the place of this machine's own; the program itself has none. */
+  /** Resolves to whether everything was written to stdout. Absent where stdout cannot fail. */
+  readonly flushed?: () => Promise<boolean>
+  /** Ports that replace those of this machine; only tests set them. */
   readonly machine: Partial<Machine>
-  readonly terminal: { readonly stdout: boolean; readonly stderr: boolean }
+  readonly terminal: Terminal
 }
 
-/** How a command is to speak. */
+/** Which streams are a terminal, and its width. */
+export interface Terminal {
+  readonly stdout: boolean
+  readonly stderr: boolean
+  /** 80 if absent. */
+  readonly columns?: number
+}
+
+/** The flags for the format and amount of output. */
 export interface OutputFlags {
   readonly json?: boolean
   readonly quiet?: boolean
   readonly verbose?: boolean
 }
 
-/** Prints a JSON document with its schema version on stdout; also in its strings nothing is unprintable. */
+/** Prints a JSON document with its schema version to stdout, with unprintable characters escaped. */
 export function printJson(io: Io, document: object): void {
   io.stdout(`${printableLines(JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...document }, null, 2))}\n`)
 }
 
-/** Progress on stderr: steps and notes unless --quiet, warnings always. */
+/** Prints text for people: on a terminal, it is wrapped between words. */
+export function printText(io: Io, text: string, on: 'stdout' | 'stderr' = 'stdout'): void {
+  io[on](io.terminal[on] ? wrapLines(text, columnsOf(io.terminal)) : text)
+}
+
+/** The width of the terminal. */
+export function columnsOf({ columns = 80 }: Terminal): number {
+  return columns
+}
+
+/** Reports progress on stderr: steps and notes unless --quiet, warnings always. */
 export function progressOn(io: Io, { quiet = false }: OutputFlags): Progress {
-  const say = (text: string) => io.stderr(`${text}\n`)
+  const print = (text: string) => printText(io, `${text}\n`, 'stderr')
   return {
-    step: (text) => quiet || say(style(io, 'dim', `  ${printable(text)} …`)),
-    note: (text) => quiet || say(`note: ${printable(text)}`),
-    warn: (text) => say(`${style(io, 'yellow', 'warning:')} ${printable(text)}`),
+    step: (text) => quiet || print(style(io, 'dim', `  ${printable(text)} …`)),
+    note: (text) => quiet || print(`note: ${printable(text)}`),
+    warn: (text) => print(`${style(io, 'yellow', 'warning:')} ${printable(text)}`),
   }
 }
 
-/** Tells of an error in the form that was asked for, and gives the exit code. */
+/** Prints an error as text on stderr or as JSON on stdout, and returns the exit code. */
 export function printError(io: Io, error: unknown, { json = false, verbose = false }: OutputFlags): number {
-  const known = error instanceof FpkiError ? error : null
-  const message =
-    known?.message ?? `fpki failed unexpectedly: ${error instanceof Error ? error.message : String(error)}`
-  const hint = known?.hint ?? 'This is a defect of fpki; please report it with the output of --verbose.'
-  if (json) printJson(io, { error: { code: known?.code ?? 'ERR_DEFECT', message, hint } })
-  else
-    io.stderr(
-      `${style(io, 'red', 'error:')} ${printable(message)} [${known?.code ?? 'ERR_DEFECT'}]\n  ${printable(hint)}\n`,
-    )
+  const expected = error instanceof FpkiError ? error : null
+  const report = expected ?? {
+    code: 'ERR_DEFECT',
+    message: `Internal error: ${error instanceof Error ? error.message : String(error)}`,
+    hint: 'This is a bug in fpki. Please report it with the output of --verbose.',
+  }
+  const { code, message, hint } = report
+  if (json) printJson(io, { error: { code, message, hint } })
+  else printProblem(io, report)
   if (verbose && error instanceof Error) io.stderr(`${printableLines(stackOf(error))}\n`)
-  return known === null ? EXIT_DEFECT : EXIT[known.code]
+  return expected === null ? EXIT_DEFECT : EXIT[expected.code]
 }
 
-/** `text` in a colour or weight, on a terminal that wants it (NO_COLOR is honoured). */
+/** Prints an error as text on stderr. */
+export function printProblem(
+  io: Io,
+  { code, message, hint }: { readonly code: string; readonly message: string; readonly hint: string },
+): void {
+  const label = style(io, 'red', 'error:')
+  printText(io, `${label} ${printable(message)} [${code}]\n  ${printable(hint)}\n`, 'stderr')
+}
+
+/** `text` in a colour or weight if the stream is a terminal; honours NO_COLOR. */
 export function style(
   io: Io,
   format: 'dim' | 'bold' | 'red' | 'yellow' | 'cyan',

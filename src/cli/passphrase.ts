@@ -1,14 +1,14 @@
 import { FpkiError } from '../errors.js'
 import type { Passphrases, Progress } from '../ports.js'
-import { readSecretFile, secretText } from '../secret.js'
+import { readableByOthers, readSecretFile, secretText } from '../secret.js'
 import type { HsmFlags } from './hsm-options.js'
 import type { Io } from './output.js'
 
 /**
- * The first place of docs/profile.md#secrets that has a passphrase; looked for when it is needed, and once a
- * command: a second question would be about the same one.
+ * Reads the passphrase when it is needed, from the first source that has one (docs/profile.md#secrets). It is
+ * read once per command, so that a user types it once.
  *
- * @param newFor what a passphrase that is chosen now is for
+ * @param newFor what a new passphrase protects
  */
 export function passphrasesOf(
   flags: Pick<HsmFlags, 'passphraseFile' | 'hsmPinFile'>,
@@ -18,14 +18,14 @@ export function passphrasesOf(
 ): Passphrases {
   const { passphraseFile, hsmPinFile } = flags
   if (passphraseFile === '-' && hsmPinFile === '-' && io.askSecret === null) throw bothOnStdin()
-  let given: Promise<string> | null = null
+  let passphrase: Promise<string> | null = null
   const once = (what: string, question: (ask: Ask) => Promise<string>) => {
-    const asked = () => (io.askSecret === null ? nobody(what) : question(io.askSecret))
-    given ??= said(flags, io, progress) ?? asked()
-    return given
+    const prompt = () => (io.askSecret === null ? noTerminal(what) : question(io.askSecret))
+    passphrase ??= fromFlagOrEnvironment(flags, io, progress) ?? prompt()
+    return passphrase
   }
   return {
-    known: (what) => once(what, (ask) => ask(`Passphrase of ${what}: `)),
+    known: (what) => once(what, (ask) => ask(`Passphrase for ${what}: `)),
     chosen: () => once(`the new ${newFor}`, (ask) => askTwice(ask, newFor)),
     signal: io.signal,
   }
@@ -33,13 +33,13 @@ export function passphrasesOf(
 
 type Ask = NonNullable<Io['askSecret']>
 
-/** What a flag or the environment says; null: nothing. */
-function said(
+/** null: neither has a passphrase. */
+function fromFlagOrEnvironment(
   { passphraseFile }: Pick<HsmFlags, 'passphraseFile'>,
   io: Io,
   progress: Progress,
 ): Promise<string> | null {
-  // A terminal on stdin would show what is typed; the question does not.
+  // Reading a terminal through stdin would echo the passphrase; a prompt does not.
   if (passphraseFile === '-' && io.askSecret !== null) return null
   if (passphraseFile !== undefined) return fromFile(passphraseFile, io, progress)
   const fromEnvironment = io.env['FPKI_PASSPHRASE']
@@ -49,27 +49,31 @@ function said(
 
 async function fromFile(path: string, io: Io, progress: Progress): Promise<string> {
   const { text, isOpenToOthers } = await readSecretFile(path, 'passphrase', io.stdin)
-  if (isOpenToOthers) progress.warn(`others can read the passphrase in ${path}; give it mode 0600.`)
+  if (isOpenToOthers) progress.warn(readableByOthers('passphrase', path))
   return text
 }
 
-/** Nobody sees what they type, and a slip would lock the key away for ever. */
+/** Asks twice, because an unnoticed typing error would lock the key away for ever. */
 async function askTwice(ask: Ask, newFor: string): Promise<string> {
-  const first = await ask(`New passphrase for the ${newFor}, 8 characters or more: `)
-  const second = await ask('The same again: ')
+  const first = await ask(`New passphrase for the ${newFor} (at least 8 characters): `)
+  const second = await ask('Repeat the passphrase: ')
   if (first === second) return first
-  throw new FpkiError('ERR_PASSPHRASE', 'The two passphrases differ.', 'Nothing was made. Run the same command again.')
-}
-
-async function nobody(what: string): Promise<never> {
   throw new FpkiError(
     'ERR_PASSPHRASE',
-    `There is no passphrase for ${what}, and no terminal to ask on.`,
-    'Give it with --passphrase-file FILE (- is stdin) or FPKI_PASSPHRASE.',
+    'The passphrases do not match.',
+    'Nothing was created. Run the same command again.',
+  )
+}
+
+async function noTerminal(what: string): Promise<never> {
+  throw new FpkiError(
+    'ERR_PASSPHRASE',
+    `No passphrase given for ${what}, and there is no terminal to ask on.`,
+    'Pass --passphrase-file FILE (- is stdin), or set FPKI_PASSPHRASE.',
   )
 }
 
 function bothOnStdin(): FpkiError {
-  const text = 'The PIN and the passphrase are both to come from stdin.'
-  return new FpkiError('ERR_USAGE', text, 'Give one of them in a file or in the environment.')
+  const text = 'Cannot read both the PIN and the passphrase from stdin.'
+  return new FpkiError('ERR_USAGE', text, 'Pass one of them in a file or an environment variable.')
 }

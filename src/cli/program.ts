@@ -3,13 +3,11 @@ import { FpkiError } from '../errors.js'
 import { VERSION } from '../version.js'
 import { readLine } from './line.js'
 import { addCommonOptions, normalizeBooleans } from './options.js'
-import { type Io, type OutputFlags, printError, printJson, progressOn } from './output.js'
+import { columnsOf, type Io, type OutputFlags, printError, printJson, printText, progressOn } from './output.js'
 import { type Group, type Section, WORDS } from './words/index.js'
+import { joinParagraphs } from './wrap.js'
 
-/**
- * Runs `fpki` with the words behind its name, and resolves to the exit code of docs/exit-codes.md. Never throws: what goes wrong
- * is told on stderr, or as JSON on stdout.
- */
+/** Runs `fpki` with the given arguments, prints any error, and resolves to the exit code of docs/exit-codes.md. Never throws. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const program = buildProgram(io, argv)
   const words = helpAsFlag(normalizeBooleans(argv, program), program)
@@ -19,34 +17,38 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return io.outcome.status
   } catch (error) {
     if (error instanceof CommanderError) return endOfParsing(error, words, program, io)
-    return printError(io, await explained(error, words, program, io), outputFlagsOf(words))
+    return printError(io, await completed(error, words, program, io), outputFlagsOf(words))
   }
 }
 
-/** commander stopped: help or the version were printed, a command is missing, or the words are wrong. */
+/** Handles the end of parsing: help or version were printed, a command is missing, or the arguments are invalid. */
 function endOfParsing(error: CommanderError, words: readonly string[], program: Command, io: Io): number {
   if (error.exitCode === 0) return 0
   const flags = outputFlagsOf(words)
-  // What follows an unknown command was not read.
+  // commander stops reading at an unknown command.
   const [, unknown] = /unknown command '(.*)'/.exec(error.message) ?? []
   const { command } = readLine(unknown === undefined ? words : words.slice(0, words.indexOf(unknown)), program)
   if (error.code !== 'commander.help' || flags.json) return printError(io, usageError(error, command), flags)
-  // A group alone: people want to see what it has.
+  // A group without a command shows its help.
   command.outputHelp()
   return 0
 }
 
 /**
- * The tree of commands. An action's code is loaded when it runs. With `argv`, groups that it does not name stay empty:
- * nobody can reach what is in them, and every flag costs the start some time.
+ * Builds the tree of commands. The code of an action is loaded when it runs. With `argv`, groups that it does not mention
+ * stay empty, because defining their options would slow down the start.
  */
 export function buildProgram(io: Io, argv: readonly string[] | null = null): Command {
-  // What these two set is taken over by the commands below, so it comes before them.
+  // Subcommands inherit these settings, so this must precede them.
   const program = new Command('fpki')
     .exitOverride()
-    .configureOutput({ writeOut: io.stdout, writeErr: () => undefined })
+    .configureOutput({
+      writeOut: (text) => printText(io, needsJoining(io) ? joinParagraphs(text) : text),
+      writeErr: () => undefined,
+      getOutHelpWidth: () => (io.terminal.stdout ? columnsOf(io.terminal) : 80),
+    })
     .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })
-    .description('Create and look after the Factory PKI of embedded-Linux devices.')
+    .description('Create and manage the Factory PKI of embedded Linux devices.')
     .option('-V, --version', 'print the version')
     .on('option:version', () => printVersion(io, argv ?? []))
     .helpOption('-h, --help', 'print this help')
@@ -59,13 +61,16 @@ export function buildProgram(io: Io, argv: readonly string[] | null = null): Com
     if (isNamed(name)) addSections(group, WORDS[name], io)
     return group
   }
-  program.commandsGroup('Groups of commands:')
+  program.commandsGroup('Command groups:')
   addGroup(program, 'ca')
   addGroup(program, 'est')
   addGroup(program, 'hsm')
   addGroup(program, 'api')
   addGroup(program, 'config').addHelpText('after', SETTINGS)
-  const keys = program.command('keys').description("the same commands under fioctl's words")
+  const keys = program
+    .command('keys')
+    .description('aliases of ca and est, named as in fioctl')
+    .addHelpText('after', KEYS)
   if (isNamed('keys')) for (const name of ['ca', 'est'] as const) addGroup(keys, name)
   addSections(program, WORDS.top, io)
   return program
@@ -80,47 +85,55 @@ function addSections(group: Command, sections: readonly Section[], io: Io): void
 }
 
 const GROUPS: Readonly<Record<Group, string>> = {
-  ca: 'the root of trust, the gateway certificate and the device CAs',
-  est: 'the EST server, with which devices renew their certificates',
-  hsm: 'PKCS#11 tokens: which there are, and what they can do',
-  api: 'the Factory API: who answers, and how others get at the embedded one',
-  config: 'the settings, and where each comes from',
+  ca: 'manage the root of trust, the gateway certificate and the device CAs',
+  est: 'manage the EST server, where devices renew their certificates',
+  hsm: 'list and check PKCS#11 tokens',
+  api: 'check the Factory API, or serve the embedded one',
+  config: 'show and change settings',
+}
+
+/** The help texts have lines of 80 columns; joined paragraphs wrap better on a narrower terminal. */
+function needsJoining({ terminal }: Io): boolean {
+  return terminal.stdout && columnsOf(terminal) < 80
 }
 
 function warnOfToken(flags: OutputFlags & { readonly token?: string }, io: Io): void {
   if (flags.token === undefined) return
-  progressOn(io, flags).warn('others on this machine can see the token in --token; FPKI_TOKEN is safer.')
+  progressOn(io, flags).warn('Other users can see the token in --token; FPKI_TOKEN is safer.')
 }
 
 const EXAMPLE = `
 Examples:
-  $ fpki ca create "$HOME/acme"          a whole PKI for the factory acme
-  $ fpki ca show --pretty                what the Factory API knows of it
+  $ fpki ca create "$HOME/acme"          create a PKI for the factory acme
+  $ fpki ca show --pretty                show its certificates
 
-Exit codes: 0 done, 1 a defect of fpki, 2 wrong usage, 3 refused, 4 Factory API,
-5 HSM or its PIN, 6 broken input, 10 and 11 of \`ca status\`: something expires
-soon, has expired; 130 and 143 interrupted.`
+Exit codes: 0 success, 1 bug in fpki, 2 usage error, 3 refused, 4 Factory API or
+network error, 5 HSM or PIN error, 6 invalid input, 10 and 11 (\`ca status\`)
+expiring soon and expired, 130 and 143 interrupted.`
+
+const KEYS = `
+For example, fpki keys ca show is the same as fpki ca show.`
 
 const SETTINGS = `
-Settings, each from a flag, else a variable, else the configuration:
+Settings. An option overrides the variable, which overrides the configuration:
   api        --api        FPKI_API                      embedded
   factory    --factory    FPKI_FACTORY, FIOCTL_FACTORY
   state-dir  --state-dir  FPKI_STATE_DIR                ~/.local/share/fpki
-  cacert     --cacert     FPKI_CACERT, CACERT           more trusted roots, PEM
+  cacert     --cacert     FPKI_CACERT, CACERT           PEM, more trusted roots
   timeout    --timeout    FPKI_TIMEOUT                  30 seconds`
 
-/** An error with what can be said of it once the command has ended. */
-async function explained(error: unknown, words: readonly string[], program: Command, io: Io): Promise<unknown> {
+/** Completes the hint of an interruption or an unfinished command, now that the command has ended. */
+async function completed(error: unknown, words: readonly string[], program: Command, io: Io): Promise<unknown> {
   if (!(error instanceof FpkiError)) return error
   if (error.code === 'ERR_UNFINISHED') return (await import('./started-with.js')).withFlags(error)
   if (error.code !== 'ERR_SIGINT' && error.code !== 'ERR_SIGTERM') return error
   return (await import('./interrupted.js')).interrupted(error, words, program, io)
 }
 
-/** commander's message as an error of ours; the suggestion on its second line goes into the hint. */
+/** Converts an error of commander; its suggestion, on the second line, goes into the hint. */
 function usageError({ code, message }: CommanderError, command: Command): FpkiError {
   const [sentence = '', suggestion = ''] = message.replace(/^error: /, '').split('\n')
-  const text = code === 'commander.help' ? 'A command is missing' : sentence.charAt(0).toUpperCase() + sentence.slice(1)
+  const text = code === 'commander.help' ? 'Missing command' : sentence.charAt(0).toUpperCase() + sentence.slice(1)
   const [, similar] = /^\((.*)\)$/.exec(suggestion) ?? []
   const hint = [...(similar === undefined ? [] : [similar]), `See \`${pathOf(command)} --help\`.`].join(' ')
   return new FpkiError('ERR_USAGE', text.replace(/\.?$/, '.'), hint)
@@ -131,8 +144,8 @@ function pathOf(command: Command): string {
 }
 
 /**
- * `help ca create` as `ca create --help`: commander's own `help` takes one word only. A word that names no command stays,
- * without the flag, so that it is refused like any other.
+ * Rewrites `help ca create` to `ca create --help`, because `help` of commander accepts one word only. Unknown commands are
+ * left for commander to refuse.
  */
 function helpAsFlag(words: readonly string[], program: Command): readonly string[] {
   const at = words.findIndex((word, index) => word === 'help' && commandAt(words.slice(0, index), program) !== null)
@@ -146,23 +159,23 @@ function helpAsFlag(words: readonly string[], program: Command): readonly string
     : [...rest, '--help']
 }
 
-/** The command that exactly these words lead to; null: none. */
+/** The command with exactly this path, or null. */
 function commandAt(words: readonly string[], program: Command): Command | null {
   return words.reduce<Command | null>(
-    (command, word) => command?.commands.find((below) => below.name() === word) ?? null,
+    (command, word) => command?.commands.find((subcommand) => subcommand.name() === word) ?? null,
     program,
   )
 }
 
-/** In place of commander's own, which knows no --json. Throws, as that one does, so that nothing else runs. */
+/** Replaces the version option of commander, which does not support --json. Throws like it, so that nothing else runs. */
 function printVersion(io: Io, argv: readonly string[]): never {
   if (outputFlagsOf(argv).json) printJson(io, { version: VERSION })
   else io.stdout(`${VERSION}\n`)
   throw new CommanderError(0, 'commander.version', VERSION)
 }
 
-/** The flags that say how to speak, read off the words when they could not be parsed. */
+/** Reads the output flags from arguments that may not parse. */
 function outputFlagsOf(words: readonly string[]): OutputFlags {
-  const said = (...flags: string[]) => words.some((word) => flags.includes(word))
-  return { json: said('--json'), quiet: said('-q', '--quiet'), verbose: said('-v', '--verbose') }
+  const has = (...flags: string[]) => words.some((word) => flags.includes(word))
+  return { json: has('--json'), quiet: has('-q', '--quiet'), verbose: has('-v', '--verbose') }
 }

@@ -5,9 +5,8 @@ import { secretText } from '../secret.js'
 import { printable } from './output.js'
 
 /**
- * Asks for a secret on a terminal, and shows nothing of what is typed. Rejects with ERR_SIGINT on Ctrl-C and Ctrl-D:
- * while the terminal gives each key by itself, it sends no signals. `signal` ends the waiting, with its reason. Throws
- * ERR_USAGE for an answer that contains control characters.
+ * Prompts for a secret on a terminal, without echo. Rejects with ERR_SIGINT on Ctrl-C and Ctrl-D, since a terminal in raw
+ * mode sends no signals, and with the reason of `signal`. Throws ERR_USAGE for an answer with control characters.
  */
 export async function askSecret(
   terminal: ReadStream,
@@ -15,7 +14,7 @@ export async function askSecret(
   say: (text: string) => void,
   signal: AbortSignal,
 ): Promise<string> {
-  // Before the question: what is typed as soon as it shows is not to be seen.
+  // Before the prompt, so that nothing typed early is echoed.
   terminal.setRawMode(true)
   terminal.setEncoding('utf8')
   try {
@@ -29,7 +28,7 @@ export async function askSecret(
   }
 }
 
-/** Asks for a line on a terminal. Rejects with ERR_SIGINT at the end of the input; `signal` ends it with its reason. */
+/** Prompts for a line on a terminal. Rejects with ERR_SIGINT at the end of input, and with the reason of `signal`. */
 export async function askLine(
   terminal: ReadStream,
   output: WriteStream,
@@ -38,13 +37,12 @@ export async function askLine(
 ): Promise<string> {
   const lines = createInterface({ input: terminal, output })
   try {
-    return await new Promise<string>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    return await untilAborted<string>(signal, (resolve, reject) => {
       lines.once('SIGINT', () => reject(stopped())).once('close', () => reject(stopped()))
       lines.question(printable(question)).then(resolve, reject)
     })
   } catch (error) {
-    // The cursor is still on the line of the question.
+    // The cursor is still on the line of the prompt.
     output.write('\n')
     throw error
   } finally {
@@ -53,36 +51,50 @@ export async function askLine(
 }
 
 function typedLine(terminal: ReadStream, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  return untilAborted(signal, (resolve, reject) => {
     let typed = ''
     const onKey = (key: string) => {
       if (!/[\r\n\u0003\u0004]/.test(key)) typed = withoutErased(typed + key)
-      // An empty line is a slip; as a PIN it would cost one of the token's few tries.
+      // Ignore an empty line: as a PIN it would cost one of the few attempts of the token.
       else if (!/[\r\n]/.test(key)) reject(stopped())
       else if (typed !== '') resolve(typed)
     }
-    // A terminal gives whole lines and key sequences at once when it was typed ahead.
+    // One chunk can contain several keys, such as text typed ahead or an escape sequence.
     terminal.on('data', (keys: string) => keys.match(KEYS)?.forEach(onKey))
     terminal.resume()
   })
 }
 
-/** Escape sequences (arrows and the like), which are no part of a PIN, and characters. */
+/** A promise that `signal` rejects with its reason. It leaves no listener, since many prompts share one signal. */
+function untilAborted<T>(
+  signal: AbortSignal,
+  start: (resolve: (value: T) => void, reject: (reason: unknown) => void) => void,
+): Promise<T> {
+  let stop: (() => void) | undefined
+  const promise = new Promise<T>((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    stop = () => signal.removeEventListener('abort', abort)
+    start(resolve, reject)
+  })
+  return promise.finally(stop)
+}
+
+/** Escape sequences, such as those of arrow keys, and characters. */
 const KEYS = /\u001b\[[0-9;]*[A-Za-z~]|./gsu
 
-/** Each backspace erases the character before it, Ctrl-U all of them; a pasted tab stays, to be refused rather than lost. */
+/** Applies backspace and Ctrl-U. A pasted tab stays, so that the answer is refused rather than silently changed. */
 function withoutErased(text: string): string {
-  const kept: string[] = []
+  const characters: string[] = []
   for (const character of text.replace(/\u001b\[[0-9;]*[A-Za-z~]/g, '')) {
-    if (character === '\u0015') kept.length = 0
-    else if (character === '\u007f' || character === '\b') kept.pop()
-    else kept.push(character)
+    if (character === '\u0015') characters.length = 0
+    else if (character === '\u007f' || character === '\b') characters.pop()
+    else characters.push(character)
   }
-  return kept.join('')
+  return characters.join('')
 }
 
 function stopped(): FpkiError {
   // As for a signal: interrupted.ts replaces the hint.
-  return new FpkiError('ERR_SIGINT', 'Interrupted at the question.', 'Run it again.')
+  return new FpkiError('ERR_SIGINT', 'Interrupted at the prompt.', 'Run it again.')
 }

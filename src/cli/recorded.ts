@@ -7,8 +7,8 @@ import type { CommonFlags } from './options.js'
 import type { Io } from './output.js'
 
 /**
- * The flags with the factory and the Factory API that an interrupted command was started with, unless flags name others: the
- * same work goes to the same place, whatever the configuration says by now. Throws ERR_API_NOT_CHOSEN.
+ * Adds the factory and the Factory API of an interrupted command to the flags, unless they name others: a resumed command
+ * uses the same API even if the configuration has changed. Throws ERR_API_NOT_CHOSEN.
  */
 export async function withRecorded<Flags extends CommonFlags>(
   flags: Flags,
@@ -22,8 +22,8 @@ export async function withRecorded<Flags extends CommonFlags>(
 }
 
 /**
- * The flags with the Factory API that a PKI directory's own record names, unless flags or environment name one. A record that
- * somebody else could have written is not acted on. Throws ERR_API_NOT_CHOSEN, ERR_BAD_FILE.
+ * Adds the Factory API recorded in a PKI directory to the flags, unless flags or environment name one. Ignores a record that
+ * another user could have written. Throws ERR_API_NOT_CHOSEN, ERR_BAD_FILE.
  */
 export async function withApiOf<Flags extends CommonFlags>(path: string, flags: Flags, io: Io): Promise<Flags> {
   const { env, machine } = io
@@ -35,25 +35,25 @@ export async function withApiOf<Flags extends CommonFlags>(path: string, flags: 
 
 async function withApi<Flags extends CommonFlags>(flags: Flags, api: RecordedApi, io: Io): Promise<Flags> {
   if ('stateDirectory' in api) return { ...flags, api: 'embedded', stateDir: api.stateDirectory }
-  await requireNoOthersToken(api.url, flags, io)
+  await requireTokenForServer(api.url, flags, io)
   return { ...flags, api: api.url === FOUNDRIES_URL ? 'foundries' : api.url }
 }
 
 /**
- * A login is for one server; a token that flags or environment give is for the one that they name, and a journal may have come
- * from elsewhere. Throws ERR_API_NOT_CHOSEN when that token would go to another server.
+ * Throws ERR_API_NOT_CHOSEN if a token from flags or environment would go to a server that only the PKI directory names,
+ * since the directory may be from somebody else. Stored logins belong to one server, and are safe.
  */
-async function requireNoOthersToken(url: string, flags: CommonFlags, io: Io): Promise<void> {
+async function requireTokenForServer(url: string, flags: CommonFlags, io: Io): Promise<void> {
   const { saidToken, serverUrl } = await import('../config/servers.js')
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, thisMachine(io.machine).files)
-  // fioctl's own goes to fioctl's server only.
+  // The token of fioctl only goes to the server of fioctl.
   const token = saidToken(settings, false)
   if (token === null) return
   const choice = readApi(settings.api.value, settings.api.source)
   if (choice.kind !== 'embedded' && (await serverUrl(choice, settings)) === url) return
   throw new FpkiError(
     'ERR_API_NOT_CHOSEN',
-    `Only the records of the PKI directory name the Factory API ${url}; nothing says that the token from ${token.source} is for it.`,
-    `Nothing was sent. If it is, run the same with --api ${url}.`,
+    `Refusing to send the token from ${token.source} to ${url}: only the records of the PKI directory name this server.`,
+    `Nothing was sent. If the token is for this server, run the command again with --api ${url}.`,
   )
 }

@@ -5,12 +5,12 @@ import { EXIT } from './exit.js'
 import type { Io } from './output.js'
 
 /**
- * Runs fpki as this process: its arguments, environment, output and signals. Resolves to the exit code.
+ * Runs fpki with the arguments, environment, streams and signals of this process. Resolves to the exit code.
  *
- * The first SIGINT or SIGTERM asks for a clean stop before the next step; a second one has its usual effect.
+ * The first SIGINT or SIGTERM stops cleanly before the next step; a second one has its default effect.
  */
 export async function run(): Promise<number> {
-  // The modes that fpki asks for are final; a umask must neither widen nor narrow them.
+  // Private by default; where fpki wants a wider mode, it sets it explicitly.
   process.umask(0o077)
   const output = watchOutput(process)
   const words = process.argv.slice(2)
@@ -28,8 +28,8 @@ export async function main(words: readonly string[], io: Io): Promise<number> {
 }
 
 /**
- * Watches what happens to the output. Nobody reads stderr any more, or `… | head` has seen enough: that is no reason to
- * stop in the middle. Data that could not be written is one to fail in the end.
+ * Watches stdout and stderr for write errors. A closed pipe, as with `… | head`, must not stop a command halfway; other
+ * write errors on stdout make it fail in the end.
  */
 function watchOutput({ stdout, stderr }: NodeJS.Process): WatchedOutput {
   const state = { failed: false, lost: false }
@@ -38,24 +38,24 @@ function watchOutput({ stdout, stderr }: NodeJS.Process): WatchedOutput {
     state.lost = true
     if (code === 'EPIPE' || state.failed) return
     state.failed = true
-    stderr.write(`error: The output cannot be written (${code}). [ERR_STORAGE]\n  Write it to another place.\n`)
+    stderr.write(`error: Cannot write to stdout (${code}). [ERR_STORAGE]\n  Redirect the output to another place.\n`)
   })
   const flush = async () => {
     if (!stdout.destroyed) await new Promise((resolve) => stdout.write('', resolve))
-    // The event of a failure follows the callback.
+    // The error event follows the callback.
     await new Promise((resolve) => setImmediate(resolve))
   }
   return { state, flush }
 }
 
 interface WatchedOutput {
-  /** `lost`: something was not written; `failed`: not because nobody reads it any more. */
+  /** `lost`: some output was not written; `failed`: for another reason than a closed pipe. */
   readonly state: { readonly failed: boolean; readonly lost: boolean }
-  /** Resolves when all has been written, or has failed. */
+  /** Resolves when everything was written, or has failed. */
   flush(): Promise<void>
 }
 
-/** The one answer that takes nothing else to be loaded. */
+/** Answers without loading the rest of the program. */
 function printVersion({ stdout }: Io): number {
   stdout(`${VERSION}\n`)
   return 0
@@ -78,7 +78,7 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal, output: WatchedOutpu
       await output.flush()
       return !output.state.lost
     },
-    // Looked at only when a question comes up: node:tty and stdin cost every start.
+    // Getters, because loading node:tty and stdin slows down every start.
     get askSecret() {
       return onTerminal(process) ? (question: string) => askSecretly(process, question, signal) : null
     },
@@ -92,11 +92,17 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal, output: WatchedOutpu
     machine: {},
     stdout: (text) => stdout.write(text),
     stderr: (text) => stderr.write(text),
-    terminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },
+    terminal: {
+      stdout: stdout.isTTY === true,
+      stderr: stderr.isTTY === true,
+      get columns() {
+        return stdout.columns || stderr.columns || 80
+      },
+    },
   }
 }
 
-/** Empty where nobody has one, as in a container with a user id of its own. */
+/** Empty for a user without one, such as an arbitrary user ID in a container. */
 function homeDirectory(): string {
   try {
     return homedir()
@@ -122,7 +128,7 @@ async function askSecretly({ stdin, stderr }: NodeJS.Process, question: string, 
 function stopSignal(on: NodeJS.Process): AbortSignal {
   const controller = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    // Whether progress was saved is known when the command has ended: interrupted.ts replaces the hint.
+    // interrupted.ts replaces the hint once it is clear whether progress was saved.
     on.once(name, () => controller.abort(new FpkiError(`ERR_${name}`, `Interrupted by ${name}.`, 'Run it again.')))
   }
   return controller.signal

@@ -1,8 +1,8 @@
 import type { Io } from './output.js'
 
 /**
- * The words of a line that is being written in a shell, without their quotes; the last one is empty behind a blank. The
- * line may be anything: nothing in it is run, and a quote that is still open ends with it.
+ * Splits an incomplete shell command line into words and removes quotes; the last word is empty after a space. Nothing in
+ * the line is evaluated, and an open quote ends with the line.
  */
 export function splitLine(line: string): readonly string[] {
   const words = line.match(/(?:\\.|'[^']*(?:'|$)|"(?:\\.|[^"\\])*(?:"|$)|[^\s\\'"])+/gs) ?? []
@@ -10,12 +10,12 @@ export function splitLine(line: string): readonly string[] {
   return [...words.map(unquoted), ...(isBegun ? [] : [''])]
 }
 
-/** Does a line end within quotes? */
+/** Whether a line ends inside quotes. */
 export function isQuoteOpen(line: string): boolean {
   return !/^(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|[^\\'"])*\\?$/s.test(line)
 }
 
-/** `word` as a shell takes it for this word and nothing else. */
+/** `word` with backslashes, so that a shell reads exactly this word. */
 export function quoted(word: string): string {
   return word.replace(/[^\p{L}\p{N}_./+@,-]/gu, '\\$&')
 }
@@ -26,7 +26,7 @@ function unquoted(word: string): string {
   })
 }
 
-/** `word` with `~` and the variables that shells put into words most; another substitution stays as it is written. */
+/** Expands `~`, `$NAME` and `${NAME}` in `word`, and leaves other substitutions alone. */
 export function expanded(word: string, { env, home }: Pick<Io, 'env' | 'home'>): string {
   return word
     .replace(/^~(?=\/|$)/, () => home)

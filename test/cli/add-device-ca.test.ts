@@ -38,7 +38,7 @@ async function expectDeviceCa({ path }: Made, name: string, subject: RegExp): Pr
   expect((years[1] ?? 0) - (years[0] ?? 0)).toBe(10)
 }
 
-test('--local-ca adds a key pair in the directory, and the CA to the list of the Factory API', async () => {
+test('--local-ca adds a key pair, after the existing CAs in the Factory API', async () => {
   const made = await copiedPki()
   const before = await snapshot(made.directory)
   const known = await deviceCasOf(made)
@@ -64,7 +64,7 @@ test('--local-ca adds a key pair in the directory, and the CA to the list of the
   expect(await deviceCasOf(made)).toEqual([...known, await made.text('site-b.pem')])
 })
 
-test('--online-ca adds an online-ca, and keeps the earlier online-crt as .bak', async () => {
+test('--online-ca adds a CA and keeps the previous online-crt', async () => {
   const made = await copiedPki()
   const before = await snapshot(made.directory)
   const [known, earlier] = [await deviceCasOf(made), await made.text('online-crt')]
@@ -78,18 +78,18 @@ test('--online-ca adds an online-ca, and keeps the earlier online-crt as .bak', 
   expect(await deviceCasOf(made)).toEqual([...known, await made.text('online-crt')])
 })
 
-test('both at once are added in one update', async () => {
+test('adds both CAs in one upload, and lists them', async () => {
   const made = await copiedPki()
   const words = ['ca', 'add-device-ca', made.directory, '--online-ca', '--local-ca', '--local-ca-filename', 'site-b']
   const { status, stdout } = await made.home.fpki(words)
   expect(status).toBe(0)
-  expect(stdout).toContain(`The factory acme has a further online-ca, in ${made.directory}/online-crt\n`)
-  expect(stdout).toContain(`The factory acme has a further local-ca, in ${made.directory}/site-b.pem\n`)
-  expect(stdout).toContain(`its key is in ${made.directory}/site-b.key: a secret`)
+  expect(stdout).toContain(`Added online-ca to the factory acme: ${made.directory}/online-crt\n`)
+  expect(stdout).toContain(`Added local-ca to the factory acme: ${made.directory}/site-b.pem\n`)
+  expect(stdout).toContain(`private key: ${made.directory}/site-b.key (secret; back it up offline)`)
   expect((await deviceCasOf(made)).slice(2)).toEqual([await made.text('online-crt'), await made.text('site-b.pem')])
 })
 
-test('adds the first device CAs of a factory, local-ca.pem by default', async () => {
+test('adds the first device CAs of a factory, as local-ca.pem by default', async () => {
   const made = await copiedPki()
   const { home } = made
   const bare = join(home.path, 'bare')
@@ -102,7 +102,7 @@ test('adds the first device CAs of a factory, local-ca.pem by default', async ()
   expect(cas).toBe((await Promise.all(texts)).join(''))
 })
 
-describe('the flags', () => {
+describe('the options', () => {
   test.each([
     [['--online-ca=true'], ['online-ca']],
     [['--online-ca', '--no-local-ca'], ['online-ca']],

@@ -54,8 +54,8 @@ async function recipientCertificate(
 
 const P256 = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
 
-describe('a root key that is encrypted with another passphrase', () => {
-  test('is reported as not tested when its passphrase is missing', async () => {
+describe('a root key with a passphrase of its own', () => {
+  test('is not tested, and the backup records that', async () => {
     const { file, backup, run, directory } = await scene(encryptedPki)
     const { status, stdout, stderr } = await backup('--json')
     expect({ status, proven: madeBackup.parse(JSON.parse(stdout)).rootKeyProven }).toEqual({ status: 0, proven: false })
@@ -69,13 +69,13 @@ describe('a root key that is encrypted with another passphrase', () => {
     expect((await run(['status', directory])).stdout).toContain('never checked')
   })
 
-  test('is opened with the passphrase of the backup', async () => {
+  test('is tested with the passphrase of the backup', async () => {
     const { directory, file, run } = await scene(encryptedPki)
     const { stdout, stderr } = await run(['backup', directory, '--out', file, '--json', '--quiet'], OF_KEYS)
     expect({ proven: madeBackup.parse(JSON.parse(stdout)).rootKeyProven, stderr }).toEqual({ proven: true, stderr: '' })
   })
 
-  test('is opened with the passphrase from the environment when the backup is for certificates, also by --check', async () => {
+  test('is tested with --passphrase-file if the backup is for recipients, also by --check', async () => {
     const { directory, file, at, home, run } = await scene(encryptedPki)
     const recipient = ['--recipient', await recipientCertificate(home.path, 'ann', P256)]
     const right = await run(['backup', directory, '--out', file, '--json', ...recipient], OF_KEYS)
@@ -92,7 +92,7 @@ describe('a root key that is encrypted with another passphrase', () => {
     }
   })
 
-  test('is opened with --key-passphrase-file, a file or stdin, by backup, --check and restore', async () => {
+  test('is tested with --key-passphrase-file and restored, from a file or stdin', async () => {
     const { directory, file, at, home, run } = await scene(encryptedPki)
     await writeFile(at('keys'), `${OF_KEYS}\n`, { mode: 0o600 })
     const right = ['--key-passphrase-file', at('keys')]
@@ -112,7 +112,7 @@ describe('a root key that is encrypted with another passphrase', () => {
     expect(await readFile(at('again/factory_ca.key'), 'utf8')).toContain('ENCRYPTED PRIVATE KEY')
   })
 
-  test('that --key-passphrase-file does not open is refused before anything is written', async () => {
+  test('refuses a wrong --key-passphrase-file before anything is written', async () => {
     const { directory, file, at, home, run } = await scene(encryptedPki)
     await writeFile(at('keys'), 'a wrong one', { mode: 0o600 })
     const wrong = ['--key-passphrase-file', at('keys')]
@@ -128,12 +128,12 @@ describe('a root key that is encrypted with another passphrase', () => {
     expectWords(await run(both), { status: 2, code: 'ERR_USAGE', names: ['stdin'] })
   })
 
-  test('is opened with a passphrase from a prompt', async () => {
+  test('prompts for its passphrase on a terminal', async () => {
     const { directory, file, home } = await scene(encryptedPki)
     const words = `ca backup ${directory} --out ${file} --json`
     const answers = [
       ['New passphrase for the backup', `${PASSPHRASE}\r`],
-      ['The same again', `${PASSPHRASE}\r`],
+      ['Repeat the passphrase', `${PASSPHRASE}\r`],
     ] as const
     const right = await onTerminal(home, words, [...answers, ['factory_ca.key (-', `${OF_KEYS}\r`]])
     expect({ status: right.status, proven: /"rootKeyProven": true/.test(right.stdout) }).toEqual({
@@ -146,7 +146,7 @@ describe('a root key that is encrypted with another passphrase', () => {
   })
 })
 
-describe('--check and restore report the same', () => {
+describe('--check and restore report the same findings', () => {
   const junk = '-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n'
   const damages: readonly [string, number, (made: Scene) => Promise<unknown>][] = [
     ['nothing', 0, async () => undefined],
@@ -192,7 +192,7 @@ describe('--check and restore report the same', () => {
   })
 })
 
-test('--check does not change the directory that the backup names, except with --pki-dir', async () => {
+test('--check changes the PKI directory only with --pki-dir', async () => {
   const all = await scene()
   await all.backup()
   const before = await snapshot(all.directory)
@@ -202,16 +202,16 @@ test('--check does not change the directory that the backup names, except with -
     recordedIn: null,
   })
   expect(await snapshot(all.directory)).toEqual(before)
-  expect((await all.run(['backup', '--check', all.file])).stdout).toContain('not recorded: --pki-dir DIR')
+  expect((await all.run(['backup', '--check', all.file])).stdout).toContain('Not recorded: pass --pki-dir DIR')
 })
 
-describe('the record of a check says what was checked', () => {
+describe('the result of --check', () => {
   const status = async ({ run }: Scene, directory: string) => {
     const { stdout } = await run(['status', directory, '--json'])
     return statusOfPkis.parse(JSON.parse(stdout)).pkis[0]?.backup
   }
 
-  test('with the root key, when the backup contains it', async () => {
+  test('reports a root key in the backup as tested', async () => {
     const all = await scene()
     await all.backup()
     await all.run(['backup', '--check', all.file, '--pki-dir', all.directory])
@@ -220,7 +220,7 @@ describe('the record of a check says what was checked', () => {
     expect(metrics).toMatch(/^fpki_pki_backup_root_key_proved\{.*\} 1$/m)
   })
 
-  test('without the root key, when the backup does not contain it', async () => {
+  test('reports a missing root key as not tested', async () => {
     const all = await scene()
     await rm(all.path('factory_ca.key'))
     await all.backup()
@@ -234,7 +234,7 @@ describe('the record of a check says what was checked', () => {
     expect(verified.findings.find(({ code }) => code === 'backup')?.message).toContain('except for the root key')
   })
 
-  test('without the root key, when restore skipped it', async () => {
+  test('reports the root key as not tested after restore --skip-root-key', async () => {
     const all = await scene(encryptedPki)
     await all.backup()
     expect((await all.run(['restore', all.file, all.at('again'), '--skip-root-key'])).status).toBe(0)
@@ -242,7 +242,7 @@ describe('the record of a check says what was checked', () => {
     expect((await all.run(['status', all.at('again')])).stdout).toContain('whose passphrase was not tested')
   })
 
-  test('with the key file, even if the directory records a token', async () => {
+  test('tests the key file of a directory that records a token', async () => {
     const all = await scene()
     const token = { kind: 'pkcs11', module: '/m.so', tokenLabel: 'safe', tokenSerial: '1', keyLabel: 'r', keyId: '01' }
     await editJson(all.path('.fpki/state.json'), (state) => ({ ...state, rootKey: token }))
@@ -255,7 +255,7 @@ describe('the record of a check says what was checked', () => {
 test.each([
   ['a link to the PKI directory', (directory: string) => directory],
   ['a link to a folder in it', (directory: string) => join(directory, '.fpki')],
-])('--out through %s is refused', async (_, leadsTo) => {
+])('refuses --out through %s', async (_, leadsTo) => {
   const { directory, at, home, path } = await scene()
   await symlink(leadsTo(directory), at('link'))
   await symlink(home.path, at('home'))
@@ -266,7 +266,7 @@ test.each([
   await expectRefusal(home, ['ca', 'backup', at('home/acme'), '--out', path('b')], refusal, start)
 })
 
-test('folders are restored with their modes, without write permission for others', async () => {
+test('restores directory modes, except write permission for others', async () => {
   const all = await scene()
   const { path, at, directory } = all
   for (const folder of ['read-only', 'open', 'open/below']) await mkdir(path(folder))
@@ -283,7 +283,7 @@ test('folders are restored with their modes, without write permission for others
   expect({ ...after, '.fpki/backup.json': '' }).toEqual({ ...before, '.fpki/backup.json': '' })
 })
 
-test('the next restore removes what a killed one left in read-only folders', async () => {
+test('a restore removes the remains of one that was killed', async () => {
   const home = await ordinaryUser()
   const run = (...words: string[]) => home.fpki(['ca', ...words], { env: { FPKI_PASSPHRASE: PASSPHRASE } })
   const at = (name: string) => join(home.path, name)
@@ -305,7 +305,7 @@ describe('--recipient', () => {
     ['RSA for agreement', ['rsa:2048'], usage('keyAgreement'), 'does not permit keyEncipherment'],
     ['EC for encipherment', P256, usage('keyEncipherment'), 'does not permit keyAgreement'],
     ['a CA', P256, usage('keyCertSign,cRLSign'), '(keyCertSign, cRLSign) does not permit keyAgreement'],
-  ] as const)('%s is refused', async (_, key, more, reason) => {
+  ] as const)('refuses %s', async (_, key, more, reason) => {
     const { home, directory, file } = await scene()
     const pem = await recipientCertificate(home.path, 'ann', key, more)
     const words = ['ca', 'backup', directory, '--out', file, '--recipient', pem]
@@ -316,14 +316,14 @@ describe('--recipient', () => {
     ['RSA', ['rsa:2048'], usage('keyEncipherment,digitalSignature')],
     ['EC', P256, usage('keyAgreement')],
     ['one without keyUsage', P256, []],
-  ] as const)('%s is accepted', async (_, key, more) => {
+  ] as const)('accepts %s', async (_, key, more) => {
     const { home, at, file, backup, run } = await scene()
     const made = await backup('--quiet', '--recipient', await recipientCertificate(home.path, 'ann', key, more))
     expect(made).toMatchObject({ status: 0, stderr: '' })
     expect((await run(['backup', '--check', file, '--recipient-key', at('ann.key')])).status).toBe(0)
   })
 
-  test('an expired certificate is accepted with a warning, and its key opens the backup', async () => {
+  test('accepts an expired certificate with a warning', async () => {
     const { home, at, file, backup, run } = await scene()
     const pem = await recipientCertificate(home.path, 'ann', P256)
     await output('openssl', ['x509', '-in', pem, '-signkey', at('ann.key'), '-days', '-1', '-out', at('ended.pem')])
@@ -336,7 +336,7 @@ describe('--recipient', () => {
   })
 })
 
-describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () => {
+describe('a backup whose factory_ca.key does not match factory_ca.pem', () => {
   const token = {
     kind: 'pkcs11' as const,
     module: '/m.so',
@@ -349,7 +349,7 @@ describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () =>
     ['which its manifest names', undefined],
     ['although its manifest names none', null],
     ['although its manifest names a token', token],
-  ] as const)('%s, is refused, and nothing is written', async (_, rootKey) => {
+  ] as const)('is refused %s, and nothing is written', async (_, rootKey) => {
     const { home, file, at, backup, run, text } = await scene()
     await backup()
     const other = Buffer.from(await text('local-ca.key'))
@@ -362,7 +362,7 @@ describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () =>
     expect((await run(['status', at('acme')])).stdout).toContain('never checked')
   })
 
-  test('a forgery with the right key is restored, with a new record of the backup', async () => {
+  test('a backup with the matching key is restored, and recorded', async () => {
     const { file, at, backup, run } = await scene()
     await backup()
     const record = { path: 'pki/.fpki/backup.json', kind: 'file', mode: 0o600, content: Buffer.from('{}') } as const
@@ -371,7 +371,7 @@ describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () =>
     expect(JSON.parse(await readFile(at('again/.fpki/backup.json'), 'utf8'))).toMatchObject({ file })
   })
 
-  test('with a factory name that leads out of its folder is refused', async () => {
+  test('refuses a factory name with a path', async () => {
     const { file, at, backup, run } = await scene()
     await backup()
     await forge(file, PASSPHRASE, (entries) => ({ entries, facts: { factory: '../acme' } }))
@@ -380,7 +380,7 @@ describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () =>
     expectWords(await run(['restore', file, at('again')]), refusal)
   })
 
-  test('with another root certificate than in its manifest is refused', async () => {
+  test('refuses a root certificate that differs from the manifest', async () => {
     const [all, other] = [await scene(), await madePki()]
     await all.backup()
     const [pem, key] = [await readFile(other.path('factory_ca.pem')), await readFile(other.path('factory_ca.key'))]
@@ -394,10 +394,10 @@ describe('a backup whose factory_ca.key is not the key of factory_ca.pem', () =>
   })
 })
 
-describe('the directory of a restore', () => {
+describe('the target directory of a restore', () => {
   const start = { env: { FPKI_PASSPHRASE: PASSPHRASE } }
 
-  test('a staging folder that others can write to is neither used nor removed', async () => {
+  test('is refused and left alone if others can write to it', async () => {
     const { file, at, backup, run } = await scene()
     await backup()
     await mkdir(at('.fpki-restore-again'))
@@ -408,7 +408,7 @@ describe('the directory of a restore', () => {
     expect(await readdir(at('.fpki-restore-again'))).toEqual(['theirs'])
   })
 
-  test('must not be a link', async () => {
+  test('is refused if it is a symbolic link', async () => {
     const { home, file, at, backup } = await scene()
     await backup()
     await mkdir(at('empty'), { mode: 0o700 })
@@ -420,7 +420,7 @@ describe('the directory of a restore', () => {
     await expectRefusal(home, ['ca', 'restore', file, at('dangling')], dangling, start)
   })
 
-  test('may be below a link', async () => {
+  test('may have a symbolic link among its parents', async () => {
     const { home, file, at, backup, run } = await scene()
     await backup()
     await mkdir(at('real'), { mode: 0o700 })
@@ -430,7 +430,7 @@ describe('the directory of a restore', () => {
     expect(home.path).toBe(at('.'))
   })
 
-  test('with a PKI in it is refused with the command that checks it', async () => {
+  test('a restore over a PKI suggests how to inspect it', async () => {
     const { home, file, at, backup, run } = await scene()
     await backup()
     expect((await run(['restore', file, at('again')])).status).toBe(0)
@@ -438,7 +438,7 @@ describe('the directory of a restore', () => {
     await expectRefusal(home, ['ca', 'restore', file, at('again')], refusal, start)
   })
 
-  test('in another HOME, all commands work with the restored state', async () => {
+  test('a restored PKI works in another HOME with the restored state', async () => {
     const all = await scene()
     await all.backup()
     const { path: elsewhere, state, fpki } = await newHome()
@@ -466,7 +466,7 @@ describe('the directory of a restore', () => {
     expect(embedded).toBe(true)
   })
 
-  test('in another HOME, an interrupted command can be resumed', async () => {
+  test('an interrupted command in a backup resumes in another HOME', async () => {
     const all = await scene()
     expect((await all.run(['rotate-tls', all.directory])).status).toBe(0)
     await editJournal(all.directory, (journal) => cutOffIn(journal, 'certificate'))

@@ -41,7 +41,7 @@ async function contents(directory: string) {
 }
 
 describe('a backup', () => {
-  test('is restored with identical content and modes, and the state of the embedded factory', async () => {
+  test('restores every byte and mode, and the state of the embedded factory', async () => {
     const { directory, file, home, run } = await backedUp()
     const before = await contents(directory)
     const state = await snapshot(home.state)
@@ -57,7 +57,7 @@ describe('a backup', () => {
     expect(await snapshot(join(home.path, 'state'))).toEqual(state)
   })
 
-  test('of a PKI with earlier files, an open journal and a pending file contains all of them', async () => {
+  test('includes earlier files, the journal of an interrupted command and pending files', async () => {
     const { directory, file, home, run, path } = inHome(await copiedPki())
     expect((await run(['ca', 'rotate-tls', directory])).status).toBe(0)
     await editJournal(directory, (journal) => ({ ...journal, finishedAt: null }))
@@ -77,7 +77,7 @@ describe('a backup', () => {
     expect(Object.keys(before)).toEqual(expect.arrayContaining(['tls-crt.bak', '.fpki/pending/tls-crt']))
   })
 
-  test('can be opened with openssl and tar, and checked with sha256sum', async () => {
+  test('opens with openssl and tar, and passes sha256sum', async () => {
     const { directory, file, home } = await backedUp()
     const tar = join(home.path, 'acme.tar')
     const words = ['-inform', 'der', '-in', file, '-out', tar, '-pwri_password', PASSPHRASE]
@@ -99,7 +99,7 @@ describe('a backup', () => {
     expect(fingerprint.replace(/.*=|:|\n/g, '').toLowerCase()).toBe(manifest.rootFingerprint)
   })
 
-  test('has mode 0600, is described in JSON, and contains nothing unencrypted', async () => {
+  test('has mode 0600, a JSON report and no plaintext', async () => {
     const { directory, home, text } = inHome(await copiedPki())
     // Relative to the working directory.
     const words = ['ca', 'backup', 'acme', '--out', 'acme.backup', '--json']
@@ -115,7 +115,7 @@ describe('a backup', () => {
     expect(stdout).not.toContain(PASSPHRASE)
   })
 
-  test('never overwrites a file, and is not written into the PKI directory', async () => {
+  test('refuses an existing file and a file in the PKI directory', async () => {
     const { directory, file, home, path } = await backedUp()
     const start = { env: ENV }
     const refusal = { status: 3, code: 'ERR_EXISTS', names: [file] }
@@ -127,7 +127,7 @@ describe('a backup', () => {
     await expectRefusal(home, ['ca', 'backup', directory, '--out', join(home.path, 'nowhere', 'b')], nowhere, start)
   })
 
-  test('needs a passphrase of at least eight characters', async () => {
+  test('accepts a passphrase of eight characters', async () => {
     const { directory, file, home } = inHome(await copiedPki())
     const words = ['ca', 'backup', directory, '--out', file]
     const none = { status: 6, code: 'ERR_PASSPHRASE', names: ['--passphrase-file'] }
@@ -136,7 +136,7 @@ describe('a backup', () => {
     await expectRefusal(home, words, short, { env: { FPKI_PASSPHRASE: 'short' } })
   })
 
-  test('is refused when a file cannot be included', async () => {
+  test('is refused if it would be incomplete', async () => {
     const { directory, file, home, path, run } = inHome(await copiedPki())
     await symlink('/nowhere/at/all', path('notes'))
     const refusal = { status: 6, code: 'ERR_BAD_FILE', names: ['notes', 'leads nowhere'] }
@@ -176,7 +176,7 @@ describe('a backup', () => {
 })
 
 describe('ca backup --check', () => {
-  test('checks the backup and writes nothing; with --pki-dir it records the check', async () => {
+  test('checks a backup without writing, and records the result with --pki-dir', async () => {
     const { directory, file, home, run } = await backedUp()
     const before = await snapshot(home.path)
     const { status, stdout } = await run(['ca', 'backup', '--check', file, '--json'])
@@ -190,7 +190,7 @@ describe('ca backup --check', () => {
     expect(shown.stdout).toMatch(/^ {2}backup \d{4}-\d\d-\d\d, checked \d{4}-\d\d-\d\d: /m)
   })
 
-  test('is not recorded in the directory of another PKI', async () => {
+  test('does not record a backup of another PKI', async () => {
     const { file, run } = await backedUp()
     const other = await madePki()
     const { status, stderr } = await run(['ca', 'backup', '--check', file, '--pki-dir', other.directory])
@@ -198,7 +198,7 @@ describe('ca backup --check', () => {
     expect(stderr).toContain('[ERR_OTHER_ROOT]')
   })
 
-  test('has nothing to check when factory_ca.key does not match factory_ca.pem: no backup is made', async () => {
+  test('refuses a root key that does not match factory_ca.pem', async () => {
     const { directory, file, home, path, run } = inHome(await copiedPki())
     await rm(path('factory_ca.key'))
     await copyFile(path('local-ca.key'), path('factory_ca.key'))
@@ -209,13 +209,13 @@ describe('ca backup --check', () => {
     expect(await readdir(home.path)).not.toContain('acme.backup')
   })
 
-  test('reports that the root key is not in the backup when its file is missing', async () => {
+  test('reports a missing root key file', async () => {
     const { directory, file, run, path } = inHome(await copiedPki())
     await rm(path('factory_ca.key'))
     const { stdout } = await run(['ca', 'backup', directory, '--out', file])
-    expect(stdout).toContain('Not in it: factory_ca.key is not in the directory')
+    expect(stdout).toContain('Not included: factory_ca.key is not in the directory')
     const { stdout: checked } = await run(['ca', 'backup', '--check', file])
-    expect(checked).toContain('The root key is not in it, and was not proven.')
+    expect(checked).toContain('The backup has no root key, so it was not tested.')
     expect(checked).not.toContain('in a token')
   })
 })
@@ -228,7 +228,7 @@ describe('an encrypted root key', () => {
     return madePki(['--encrypt-keys', '--passphrase-file', passphrase])
   }
 
-  test('is opened with the passphrase of the backup, and stays encrypted', async () => {
+  test('is tested with the same passphrase, and stays encrypted', async () => {
     const { directory, file, home, run } = inHome(await encrypted())
     expect((await run(['ca', 'backup', directory, '--out', file])).status).toBe(0)
     const { status } = await run(['ca', 'restore', file, join(home.path, 'again')])
@@ -237,7 +237,7 @@ describe('an encrypted root key', () => {
     expect(await readFile(join(home.path, 'again', 'factory_ca.key'), 'utf8')).toContain('ENCRYPTED PRIVATE KEY')
   })
 
-  test('with another passphrase than the backup needs a terminal or --skip-root-key', async () => {
+  test('is not tested without a terminal if its passphrase differs', async () => {
     const { directory, file, home, run } = inHome(await encrypted())
     const other = { FPKI_PASSPHRASE: 'another one for the backup' }
     expect((await run(['ca', 'backup', directory, '--out', file], other)).status).toBe(0)
@@ -251,7 +251,7 @@ describe('an encrypted root key', () => {
   })
 })
 
-test('only the recipients open a backup that is encrypted for certificates', async () => {
+test('only recipients can open a backup', async () => {
   const { directory, file, home, run } = inHome(await copiedPki())
   for (const [name, kind] of [
     ['ann', 'ec'],
@@ -283,7 +283,7 @@ test('only the recipients open a backup that is encrypted for certificates', asy
 })
 
 describe('ca restore', () => {
-  test('restores into an empty directory, and refuses any other', async () => {
+  test('restores into an empty directory only', async () => {
     const { directory, file, home, run } = await backedUp()
     const full = { status: 3, code: 'ERR_EXISTS', names: [`${directory} is not empty`] }
     await expectRefusal(home, ['ca', 'restore', file, directory], full, { env: ENV })
@@ -307,7 +307,7 @@ describe('ca restore', () => {
     expect((await readdir(home.path)).filter((name) => name.startsWith('.fpki-restore'))).toEqual([])
   })
 
-  test('keeps an existing embedded factory, and restores none with --no-state', async () => {
+  test('keeps the existing state of an embedded factory, and skips it with --no-state', async () => {
     const { file, home, run } = await backedUp()
     const before = await snapshot(home.state)
     const kept = await run(['ca', 'restore', file, join(home.path, 'one')])
@@ -316,11 +316,11 @@ describe('ca restore', () => {
     const env = { FPKI_STATE_DIR: join(home.path, 'state') }
     const { status, stdout } = await run(['ca', 'restore', file, join(home.path, 'two'), '--no-state'], env)
     expect(status).toBe(0)
-    expect(stdout).toContain('was left out')
+    expect(stdout).toContain('Did not restore the state')
     await expect(stat(join(home.path, 'state'))).rejects.toThrow('ENOENT')
   })
 
-  test('with a wrong passphrase writes nothing', async () => {
+  test('writes nothing if the passphrase is wrong', async () => {
     const { file, home } = await backedUp()
     const refusal = { status: 6, code: 'ERR_PASSPHRASE', names: [file] }
     const env = { FPKI_PASSPHRASE: `${PASSPHRASE}!` }
@@ -328,7 +328,7 @@ describe('ca restore', () => {
     await expectRefusal(home, ['ca', 'backup', '--check', file], refusal, { env })
   })
 
-  test('of a truncated, changed or unrelated file writes nothing', async () => {
+  test('writes nothing from a truncated, modified or foreign file', async () => {
     const { file, home } = await backedUp()
     const whole = await readFile(file)
     const changed = Buffer.from(whole)
@@ -346,7 +346,7 @@ describe('ca restore', () => {
     }
   })
 
-  test('run in parallel for one directory succeeds once', async () => {
+  test('lets one of several concurrent restores succeed', async () => {
     const { directory, file, home, run } = await backedUp()
     const again = join(home.path, 'again')
     const ended = await Promise.all(Array.from({ length: 6 }, () => run(['ca', 'restore', file, again])))
@@ -356,7 +356,7 @@ describe('ca restore', () => {
   })
 })
 
-describe('the record of the newest backup', () => {
+describe('the record of backups', () => {
   const HOUR = 3_600_000
   const back = ({ path }: Made, days: number) =>
     editJson(path('.fpki/backup.json'), (record) => ({
@@ -380,9 +380,9 @@ describe('the record of the newest backup', () => {
     })
   })
 
-  test('missing: status reports it and warns with --backup-days, verify warns', async () => {
+  test('without a backup, status reports it and verify warns', async () => {
     const { directory, run } = inHome(await copiedPki())
-    expect((await run(['ca', 'status', directory])).stdout).toContain('no backup is known')
+    expect((await run(['ca', 'status', directory])).stdout).toContain('no backup recorded')
     expect((await run(['ca', 'status', directory, '--backup-days', '1'])).status).toBe(10)
     const metrics = (await run(['ca', 'status', directory, '--prometheus', '--backup-days', '1'])).stdout
     expect(metrics).toMatch(/^fpki_pki_backup_due\{.*\} 1$/m)
@@ -391,7 +391,7 @@ describe('the record of the newest backup', () => {
     expect(verifiedPki.parse(JSON.parse(stdout)).findings.map(({ code }) => code)).toContain('backup.none')
   })
 
-  test('older than the last change: verify warns until the next backup', async () => {
+  test('verify warns about a backup older than the last change', async () => {
     const scene = await backedUp()
     await back(scene, 1)
     const codes = async () => {
@@ -405,7 +405,7 @@ describe('the record of the newest backup', () => {
 })
 
 describe('ca create --backup', () => {
-  test('creates a PKI and its backup', async () => {
+  test('creates PKI and backup', async () => {
     const { home } = await copiedPki()
     const [directory, file] = [join(home.path, 'other'), join(home.path, 'other.backup')]
     const { status, stdout } = await home.fpki(['ca', 'create', directory, '--backup', file, '--json'], { env: ENV })
@@ -413,7 +413,7 @@ describe('ca create --backup', () => {
     expect((await home.fpki(['ca', 'backup', '--check', file], { env: ENV })).status).toBe(0)
   })
 
-  test('creates nothing when the backup would fail', async () => {
+  test('creates nothing if the backup is impossible', async () => {
     const { home } = await copiedPki()
     const words = ['ca', 'create', join(home.path, 'other'), '--backup', join(home.path, 'acme')]
     await expectRefusal(home, words, { status: 3, code: 'ERR_EXISTS', names: ['acme already exists'] }, { env: ENV })
@@ -421,9 +421,11 @@ describe('ca create --backup', () => {
     await expectRefusal(home, [...words.slice(0, 4), join(home.path, 'b')], no)
   })
 
-  test('without --backup reports that there is no backup', async () => {
+  test('prints a note without --backup', async () => {
     const { home } = await copiedPki()
     const { stderr } = await home.fpki(['ca', 'create', join(home.path, 'other')])
-    expect(stderr).toContain(`there is no backup yet: \`fpki ca backup ${join(home.path, 'other')} --out FILE\``)
+    expect(stderr).toContain(
+      `There is no backup yet. To write one: \`fpki ca backup ${join(home.path, 'other')} --out FILE\``,
+    )
   })
 })

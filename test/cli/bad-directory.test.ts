@@ -18,7 +18,7 @@ async function homeWith(make: (path: string) => Promise<unknown>): Promise<{ hom
 }
 
 describe('create refuses a path', () => {
-  test('that is a file', async () => {
+  test('to a file', async () => {
     const { home, directory } = await homeWith((path) => writeFile(path, 'mine'))
     const refusal = { status: 3, code: 'ERR_STORAGE', names: [directory, 'ENOTDIR'] }
     await expectRefusal(home, ['ca', 'create', directory], refusal)
@@ -30,20 +30,20 @@ describe('create refuses a path', () => {
     await expectRefusal(home, ['ca', 'create', below], { status: 3, code: 'ERR_STORAGE', names: [below, 'ENOTDIR'] })
   })
 
-  test('that is a symbolic link to itself', async () => {
+  test('to a symbolic link to itself', async () => {
     const { home, directory } = await homeWith((path) => symlink(path, path))
     const refusal = { status: 3, code: 'ERR_STORAGE', names: [directory, 'ELOOP'] }
     await expectRefusal(home, ['ca', 'create', directory], refusal)
   })
 
-  test('with a name that is too long for the file system', async () => {
+  test('with a name too long for the file system', async () => {
     const home = await newHome()
     const directory = join(home.path, 'a'.repeat(256))
     const refusal = { status: 3, code: 'ERR_STORAGE', names: [directory, 'ENAMETOOLONG'] }
     await expectRefusal(home, ['ca', 'create', directory, '--factory', 'acme'], refusal)
   })
 
-  test('where fpki’s own folder is a file', async () => {
+  test('whose .fpki is a file', async () => {
     const { home, directory } = await homeWith(async (path) => {
       await mkdir(path, { mode: 0o700 })
       await writeFile(join(path, '.fpki'), 'mine')
@@ -53,10 +53,10 @@ describe('create refuses a path', () => {
   })
 })
 
-describe('create refuses a directory that holds a PKI already', () => {
+describe('create refuses a directory with a PKI', () => {
   const names = ['factory_ca.key', 'Nothing was changed']
 
-  test('made by fpki', async () => {
+  test('created by fpki', async () => {
     const { home, directory } = await copiedPki()
     const refusal = { status: 3, code: 'ERR_EXISTS', names: [directory, ...names] }
     for (const words of [[], ['--factory', 'other'], ['--no-local-ca']]) {
@@ -64,7 +64,7 @@ describe('create refuses a directory that holds a PKI already', () => {
     }
   })
 
-  test('made by fioctl', async () => {
+  test('created by fioctl', async () => {
     const { home, directory } = await homeWith((path) => cp(FIOCTL_PKI, path, { recursive: true }))
     await chmod(directory, 0o700)
     const refusal = { status: 3, code: 'ERR_EXISTS', names: [directory, ...names] }
@@ -81,7 +81,7 @@ describe('create refuses a directory that holds a PKI already', () => {
     },
   )
 
-  test('also when the name is a link that leads nowhere', async () => {
+  test('with a dangling symbolic link in place of a file', async () => {
     const { home, directory } = await homeWith((path) => mkdir(path, { mode: 0o700 }))
     await symlink(join(home.path, 'usb', 'factory_ca.key'), join(directory, 'factory_ca.key'))
     const refusal = { status: 3, code: 'ERR_EXISTS', names: [directory, 'factory_ca.key'] }
@@ -89,7 +89,7 @@ describe('create refuses a directory that holds a PKI already', () => {
   })
 })
 
-describe('create refuses a directory that others can change', () => {
+describe('create refuses a directory that others can modify', () => {
   test.each(['0777', '0775', '0702', '1777', '0770'])('mode %s', async (mode) => {
     const { home, directory } = await homeWith((path) => mkdir(path))
     await chmod(directory, Number.parseInt(mode, 8))
@@ -97,7 +97,7 @@ describe('create refuses a directory that others can change', () => {
     await expectRefusal(home, ['ca', 'create', directory], { status: 3, code: 'ERR_PERMISSIONS', names })
   })
 
-  test('because it is another user’s', async () => {
+  test('because another user owns it', async () => {
     const user = await ordinaryUser()
     const directory = await someoneElsesDirectory()
     const names = [directory, 'owner', 'chown']
@@ -105,7 +105,7 @@ describe('create refuses a directory that others can change', () => {
     await expectRefusal(user, words, { status: 3, code: 'ERR_PERMISSIONS', names })
   })
 
-  test('although root may do everything', async () => {
+  test('even as root', async () => {
     const home = await newHome()
     const directory = await someoneElsesDirectory()
     const words = ['ca', 'create', directory, '--factory', 'acme']
@@ -113,7 +113,7 @@ describe('create refuses a directory that others can change', () => {
   })
 })
 
-describe('create refuses a directory where this user may not write', () => {
+describe('create refuses a directory without write permission', () => {
   test.each([
     ['itself', 'acme', 0o500],
     ['its parent', join('acme', 'pki'), 0o500],
@@ -130,7 +130,7 @@ describe('create refuses a directory where this user may not write', () => {
     expect((await user.fpki(words)).status).toBe(0)
   })
 
-  test('nor in the state directory', async () => {
+  test('and a state directory without write permission', async () => {
     const user = await ordinaryUser()
     await mkdir(join(user.path, 'state'))
     await user.own(join(user.path, 'state'), 0o500)
@@ -138,14 +138,14 @@ describe('create refuses a directory where this user may not write', () => {
     const words = ['ca', 'create', join(user.path, 'acme')]
     const failed = await user.fpki(words, { env })
     expect(failed).toMatchObject({ status: 3, stdout: '' })
-    expect(failed.stderr).toMatch(/state.*you have no permission to write to .*\[ERR_STORAGE\]/)
+    expect(failed.stderr).toMatch(/cannot write to .*state.*: no write permission for .*\[ERR_STORAGE\]/)
     await user.own(join(user.path, 'state'), 0o700)
     expect((await user.fpki(words, { env })).status).toBe(0)
   })
 })
 
 describe('create refuses a factory', () => {
-  test('that has a root already, and leaves the second directory unmade', async () => {
+  test('that has a root, without creating the second directory', async () => {
     const { home } = await copiedPki()
     const names = [
       'The factory acme, named by --factory, has a root of trust already',
@@ -156,14 +156,14 @@ describe('create refuses a factory', () => {
   })
 })
 
-test('a finished PKI whose files were all moved away is named without an empty list', async () => {
+test('the message about a PKI without files has no empty list', async () => {
   const { home, directory } = await copiedPki()
   for (const name of (await readdir(directory)).filter((name) => name !== '.fpki')) await rm(join(directory, name))
   await expectRefusal(home, ['ca', 'create', directory], { status: 3, code: 'ERR_EXISTS', names: [directory] })
   expect((await home.fpki(['ca', 'create', directory])).stderr).not.toContain('()')
 })
 
-test('a directory that is a symbolic link to one’s own empty one is fine', async () => {
+test('create accepts a symbolic link to an empty directory of the user', async () => {
   const home = await newHome()
   await mkdir(join(home.path, 'usb'), { mode: 0o700 })
   await symlink(join(home.path, 'usb'), join(home.path, 'acme'))

@@ -170,7 +170,7 @@ const ROWS: Row[] = [
   },
 ]
 
-describe.each(Object.keys(COMMANDS))('%s refuses, and changes nothing:', (command) => {
+describe.each(Object.keys(COMMANDS))('%s refuses, without any change,', (command) => {
   const rows = ROWS.filter(({ not = [] }) => !not.includes(command))
   test.each(rows)('$title', async ({ spoil, words = [], refusal }) => {
     const made = await copiedPki()
@@ -183,7 +183,7 @@ describe.each(Object.keys(COMMANDS))('%s refuses, and changes nothing:', (comman
   })
 })
 
-describe('ca sign says what is missing', () => {
+describe('ca sign reports missing options', () => {
   test.each([
     { words: ['ca', 'sign', '--pki-dir', 'acme'], names: ["'CSR'"] },
     { words: ['ca', 'sign', 'the.csr'], names: ['--pki-dir'] },
@@ -200,7 +200,7 @@ describe('ca sign says what is missing', () => {
   })
 })
 
-test('a change that fails behind the lock leaves everything as it was', async () => {
+test('a change that fails after locking changes nothing', async () => {
   const made = await copiedPki()
   await editCertificates(made, { caRevokeCrl: 'broken' })
   const before = await snapshot(made.home.path)

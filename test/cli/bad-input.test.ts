@@ -21,7 +21,7 @@ async function expectUsageError({ words, names, env = {} }: Row): Promise<void> 
   )
 }
 
-describe('words that make no command', () => {
+describe('invalid command lines', () => {
   const rows: readonly (Row & { readonly title: string })[] = [
     { title: 'an unknown command', words: ['nope'], names: ["'nope'", '--help'] },
     { title: 'an unknown command of ca', words: ['ca', 'nope'], names: ["'nope'", '--help'] },
@@ -47,7 +47,7 @@ describe('words that make no command', () => {
   })
 })
 
-describe('a directory that cannot be meant', () => {
+describe('an invalid PKI directory', () => {
   const rows: readonly (Row & { readonly title: string })[] = [
     { title: 'a relative path', words: ['ca', 'create', 'acme'], names: ['"acme"', '{home}/acme'] },
     {
@@ -72,7 +72,7 @@ describe('a directory that cannot be meant', () => {
   test.each(rows)('$title', expectUsageError)
 })
 
-describe('a factory that cannot be called so', () => {
+describe('an invalid factory name', () => {
   const names = ['../x', '', '.', '..', 'x'.repeat(65), 'a b', 'a/b', 'ä', 'a\nb']
   test.each(names)('--factory %j', async (name) => {
     const words = ['ca', 'create', '{home}/acme', `--factory=${name}`]
@@ -86,7 +86,7 @@ describe('a factory that cannot be called so', () => {
   })
 })
 
-describe('a gateway that cannot be called so', () => {
+describe('an invalid gateway name', () => {
   const names = [
     'a b',
     '',
@@ -105,23 +105,23 @@ describe('a gateway that cannot be called so', () => {
     })
   })
 
-  test('is named, also when another name is right', async () => {
+  test('is reported even next to a valid name', async () => {
     const words = ['ca', 'create', '{home}/acme', '--tls-name', 'gw.example', '--tls-name', 'a b']
     await expectUsageError({ words, names: ['"a b"', '--tls-name'] })
   })
 })
 
-describe('settings that this fpki cannot follow', () => {
+describe('invalid settings', () => {
   const rows: readonly (Row & { readonly title: string })[] = [
     {
       title: '--api foundries',
       words: ['ca', 'create', '{home}/acme', '--api', 'foundries'],
-      names: ['the API foundries', '--factory'],
+      names: ['the Factory API foundries', '--factory'],
     },
     {
       title: '--api https://…',
       words: ['ca', 'show', '--api', 'https://x.example'],
-      names: ['the API https://x.example', '--factory'],
+      names: ['the Factory API https://x.example', '--factory'],
     },
     {
       title: '--api http://…',
@@ -167,14 +167,14 @@ test.each([
   expect(status).toBe(expected)
 })
 
-test('the stack of a refusal is told with --verbose only', async () => {
+test('the stack of a refusal is printed only with --verbose', async () => {
   const home = await newHome()
   const words = ['ca', 'create', 'relative']
   expect((await home.fpki(words)).stderr.trimEnd().split('\n')).toHaveLength(2)
   expect((await home.fpki([...words, '--verbose'])).stderr).toMatch(/^ {4}at /m)
 })
 
-test('a mistake is told as JSON wherever --json stands', async () => {
+test('a usage error is printed as JSON wherever --json is', async () => {
   const home: Home = await newHome()
   for (const words of [
     ['ca', 'create', '--json', 'relative'],

@@ -21,8 +21,8 @@ const BROKEN: Readonly<Record<string, { readonly spoil: (path: string) => Promis
     'far too much': { spoil: (path) => truncate(path, 17 * 1024 * 1024), says: 'larger' },
   }
 
-describe('a state file of the embedded factory that holds', () => {
-  test.each(Object.entries(BROKEN))('%s stops show and create: exit 6, with its path', async (_, { spoil, says }) => {
+describe('a state file of the embedded factory with', () => {
+  test.each(Object.entries(BROKEN))('%s stops show and create with its path', async (_, { spoil, says }) => {
     const { home, stateFile } = await copiedPki()
     await spoil(stateFile)
     const refusal = { status: 6, code: 'ERR_BAD_FILE', names: [stateFile, says] }
@@ -36,7 +36,7 @@ describe('a state file of the embedded factory that holds', () => {
     ['csrs', 'none'],
     ['certificates', []],
     ['factory', null],
-  ])('a wrong member, %s %j, is told with the member’s name', async (member, value) => {
+  ])('an invalid member %s %j is reported by name', async (member, value) => {
     const { home, stateFile } = await copiedPki()
     await editJson(stateFile, (content) => ({ ...content, [member]: value }))
     const refusal = { status: 6, code: 'ERR_BAD_FILE', names: [stateFile, `"${member}"`] }
@@ -47,7 +47,7 @@ describe('a state file of the embedded factory that holds', () => {
     ['rootCrt', 'root-crt'],
     ['tlsCrt', 'tls-crt'],
     ['caCrt', 'ca-crt'],
-  ])('no certificate as %s stops show: exit 6', async (member, name) => {
+  ])('an invalid certificate as %s stops show', async (member, name) => {
     const made = await copiedPki()
     for (const text of ['nonsense', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n']) {
       await editCertificates(made, { [member]: text })
@@ -58,14 +58,14 @@ describe('a state file of the embedded factory that holds', () => {
   })
 })
 
-test('a directory in the place of the state file is refused: exit 3', async () => {
+test('a directory in place of the state file is refused', async () => {
   const { home, stateFile } = await copiedPki()
   await rm(stateFile)
   await mkdir(stateFile)
   await expectRefusal(home, ['ca', 'show'], { status: 3, code: 'ERR_STORAGE', names: [stateFile, 'EISDIR'] })
 })
 
-test('an embedded factory that others can change is not written to', async () => {
+test('a state directory that others can modify is refused', async () => {
   const home = await newHome()
   const folder = join(home.state, 'factories', 'acme')
   await mkdir(folder, { recursive: true })
@@ -76,8 +76,8 @@ test('an embedded factory that others can change is not written to', async () =>
   expect(stderr).toContain('[ERR_PERMISSIONS]')
 })
 
-describe('a journal that holds', () => {
-  test.each(Object.entries(BROKEN))('%s stops create: exit 6, with its path', async (_, { spoil, says }) => {
+describe('a journal with', () => {
+  test.each(Object.entries(BROKEN))('%s stops create with its path', async (_, { spoil, says }) => {
     const { home, directory, path } = await copiedPki()
     const journal = path('.fpki/journal.jsonl')
     await spoil(journal)
@@ -92,7 +92,7 @@ describe('an interrupted create', () => {
     ['--local-ca=false', '--local-ca true'],
     ['--factory=other', '--factory acme'],
     ['--tls-name=gw.example', '--tls-name (not given)'],
-  ])('is not brought to its end with %s: exit 3, with how it was begun', async (flag, begun) => {
+  ])('is not finished with %s, and its original options are reported', async (flag, begun) => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     await interruptedCreate(home, directory)
@@ -100,7 +100,7 @@ describe('an interrupted create', () => {
     await expectRefusal(home, ['ca', 'create', directory, flag], { status: 3, code: 'ERR_UNFINISHED', names })
   })
 
-  test('says so too when it was begun in another state directory', async () => {
+  test('reports another state directory too', async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     await interruptedCreate(home, directory)

@@ -42,7 +42,7 @@ test.each([
   expect(parsed(line)['onlineCa']).toBe(value)
 })
 
-test('common flags have the same spellings', () => {
+test('common options accept the same spellings', () => {
   expect(parsed('keys ca add --json=true --quiet=true --quiet=false -v')).toMatchObject({ json: true, verbose: true })
   expect(parsed('--json=true --no-json keys ca add')).not.toHaveProperty('json')
 })
@@ -54,12 +54,12 @@ test.each(['--online-ca=maybe', '--online-ca=', '--no-such', '--no-such=true', '
   },
 )
 
-test('values and arguments stay as they are', () => {
+test('values and arguments are unchanged', () => {
   expect(parsed('keys ca create --hsm-pin --json=true')).toMatchObject({ hsmPin: '--json=true' })
   expect(parsed('keys ca create -- --online-ca=false')).toMatchObject({ args: ['--online-ca=false'], onlineCa: true })
 })
 
-test("fioctl's words and global flags work", async () => {
+test('command names and global options of fioctl work', async () => {
   const { home, text } = await copiedPki()
   const root = await text('factory_ca.pem')
   const words = [
@@ -78,11 +78,11 @@ test("fioctl's words and global flags work", async () => {
 })
 
 test.each([['-t', 'secret-token'], ['--token', 'secret-token'], ['--token=secret-token']])(
-  'a token on the command line (%s) works, with a warning that does not repeat it',
+  'accepts a token on the command line (%s), with a warning that does not repeat it',
   async (...words) => {
     const { home } = await copiedPki()
     const { status, stderr } = await home.fpki(['ca', 'show', ...words.filter((word) => typeof word === 'string')])
-    expect({ status, warned: stderr.startsWith('warning: others on this machine can see') }).toEqual({
+    expect({ status, warned: stderr.startsWith('warning: Other users can see') }).toEqual({
       status: 0,
       warned: true,
     })

@@ -39,7 +39,7 @@ async function expectWhole(made: Made, names: readonly string[]): Promise<void> 
   expect(await readdir(path('.fpki/pending'))).toEqual([])
 }
 
-test(`of ${MANY} processes that add one local-ca, one works, and the others exit 3`, async () => {
+test(`one of ${MANY} processes that add the same local-ca succeeds, the others are refused`, async () => {
   const made = await copiedPki()
   const words = ['ca', 'add-device-ca', made.directory, '--local-ca', '--local-ca-filename', 'site-b.pem']
   const documents = winners(await atOnce(made, MANY, words), ['ERR_LOCKED', 'ERR_EXISTS'])
@@ -50,7 +50,7 @@ test(`of ${MANY} processes that add one local-ca, one works, and the others exit
   expect(key.trim()).toBe(await x509(made.path('site-b.pem'), '-pubkey'))
 })
 
-test(`of ${MANY} processes that rotate, those that work do so one behind the other, and the others exit 3`, async () => {
+test(`of ${MANY} processes that rotate, some succeed one after another, the others are refused`, async () => {
   const made = await copiedPki()
   const first = await made.text('tls-crt')
   const documents = winners(await atOnce(made, MANY, ['ca', 'rotate-tls', made.directory]), ['ERR_LOCKED'])
@@ -63,7 +63,7 @@ test(`of ${MANY} processes that rotate, those that work do so one behind the oth
   await expectWhole(made, ['tls-crt', 'online-crt', 'local-ca.pem'])
 })
 
-test('`ca show` beside them shows the PKI before or behind a change, never a part', async () => {
+test('a concurrent `ca show` prints the PKI before or after a change, never a part', async () => {
   const made = await copiedPki()
   const [changed, shown] = await Promise.all([
     made.home.spawn(['ca', 'add-device-ca', made.directory, '--online-ca', '--local-ca', '--local-ca-filename', 'b']),
@@ -98,14 +98,14 @@ async function addInRounds(
   return added
 }
 
-test('two directories of one factory that add a device CA at once: both are there', async () => {
+test('two directories of one factory can add device CAs concurrently', async () => {
   const made = await copiedPki()
   const added = await addInRounds(made, ROUNDS, (words) => made.home.fpki(words))
   expect(added).toHaveLength(2 * ROUNDS)
   expect(await deviceCaSerials(made)).toEqual(expect.arrayContaining([...added]))
 })
 
-test('the same through the served Factory API', async () => {
+test('the same through a served Factory API', async () => {
   const made = await copiedPki()
   const server = await serve([], made.home)
   const client = server.client(await server.token('--factory', 'acme'))

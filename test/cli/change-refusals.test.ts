@@ -77,14 +77,14 @@ const WRONG: Readonly<Record<string, readonly [(made: Made) => Promise<unknown>,
   ],
 }
 
-describe.each(COMMANDS)('%s refuses, and changes nothing:', (_, words) => {
+describe.each(COMMANDS)('%s refuses, without any change,', (_, words) => {
   test.each(Object.entries(WRONG))('a directory that %s', async (_, [spoil, refusal]) => {
     const made = await copiedPki()
     await spoil(made)
     await expectRefusal(made.home, words(made.directory), { ...refusal, names: [made.directory, ...refusal.names] })
   })
 
-  test('a directory whose factory has another root in the API', async () => {
+  test('a factory with another root in the Factory API', async () => {
     const [made, other] = [await copiedPki(), await newHome()]
     const directory = join(other.path, 'acme')
     expect((await other.fpki(['ca', 'create', directory, '-q'])).status).toBe(0)
@@ -95,14 +95,14 @@ describe.each(COMMANDS)('%s refuses, and changes nothing:', (_, words) => {
     expect(await snapshot(other.state)).toEqual(before)
   })
 
-  test('a directory whose factory the API does not know', async () => {
+  test('a factory unknown to the Factory API', async () => {
     const { home, directory } = await copiedPki()
     const names = ['acme', 'has no PKI for the factory acme yet', join(home.path, 'elsewhere'), 'FPKI_STATE_DIR']
     const start = { env: { FPKI_STATE_DIR: join(home.path, 'elsewhere') } }
     await expectRefusal(home, words(directory), { status: 3, code: 'ERR_NOT_INITIALIZED', names }, start)
   })
 
-  test('another factory than the directory’s', async () => {
+  test('a factory other than that of the directory', async () => {
     const { home, directory } = await copiedPki()
     const names = [directory, 'is not the PKI of the factory other', 'OU=acme', '--factory']
     const refusal = { status: 3, code: 'ERR_OTHER_ROOT', names }
@@ -110,7 +110,7 @@ describe.each(COMMANDS)('%s refuses, and changes nothing:', (_, words) => {
     await expectRefusal(home, words(directory), refusal, { env: { FIOCTL_FACTORY: 'other' } })
   })
 
-  test('a directory with an unfinished `ca create`', async () => {
+  test('a directory with an interrupted `ca create`', async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     await interruptedCreate(home, directory)
@@ -120,7 +120,7 @@ describe.each(COMMANDS)('%s refuses, and changes nothing:', (_, words) => {
     await expectRefusal(home, said, { status: 3, code: 'ERR_UNFINISHED', names })
   })
 
-  test('a Factory API that this fpki does not speak to, and no directory', async () => {
+  test('an unknown Factory API, and a missing directory', async () => {
     const { home, directory } = await copiedPki()
     const refusal = { status: 2, code: 'ERR_USAGE', names: ['nonsense'] }
     await expectRefusal(home, [...words(directory), '--api', 'nonsense'], refusal)
@@ -139,7 +139,7 @@ async function interruptRotation({ directory }: Made, tlsNames: readonly string[
   }))
 }
 
-test('an unfinished rotate-tls stops the others, and itself with other names; the same goes on', async () => {
+test('an interrupted rotate-tls stops other commands; the same command resumes it', async () => {
   const made = await copiedPki()
   const { home, directory } = made
   await interruptRotation(made, ['gw.example'])
@@ -159,7 +159,7 @@ test('an unfinished rotate-tls stops the others, and itself with other names; th
 })
 
 describe('add-device-ca refuses', () => {
-  test('to add nothing', async () => {
+  test('to run without --online-ca or --local-ca', async () => {
     const { home, directory } = await copiedPki()
     const refusal = { status: 2, code: 'ERR_USAGE', names: ['--online-ca', '--local-ca'] }
     for (const words of [[], ['--no-online-ca'], ['--online-ca=false', '--local-ca=false']]) {
@@ -215,20 +215,20 @@ describe('add-device-ca refuses', () => {
     'site.PEM',
     'x.bak',
     'x.bak.1.pem',
-  ])("an ending of fpki's own files, %s", async (name) => {
+  ])('%s, a suffix reserved by fpki', async (name) => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'add-device-ca', directory, '--local-ca', '--local-ca-filename', name]
     await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [name, 'files of its own'] })
   })
 
-  test('no name that only JavaScript knows', async () => {
+  test('not a name of a JavaScript property', async () => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'add-device-ca', directory, '--local-ca', '-q', '--local-ca-filename', 'constructor']
     expect(await home.fpki(words)).toEqual({ status: 0, signal: null, stdout: '', stderr: '' })
   })
 })
 
-test('rotate-tls refuses a name that is none: exit 2', async () => {
+test('rotate-tls refuses an invalid name', async () => {
   const { home, directory } = await copiedPki()
   for (const name of ['no name', '', 'a..b', '-x.example']) {
     const words = ['ca', 'rotate-tls', directory, `--tls-name=${name}`]
@@ -236,7 +236,7 @@ test('rotate-tls refuses a name that is none: exit 2', async () => {
   }
 })
 
-test('another certificate of the directory that is broken stops rotate-tls: exit 6, with its path', async () => {
+test('another invalid certificate in the directory stops rotate-tls', async () => {
   const { home, directory, path } = await copiedPki()
   await chmod(path('local-ca.pem'), 0o600)
   await writeFile(path('local-ca.pem'), 'nonsense')
@@ -245,7 +245,7 @@ test('another certificate of the directory that is broken stops rotate-tls: exit
   expect({ status, named: stderr.includes(path('local-ca.pem')) }).toEqual({ status: refusal.status, named: true })
 })
 
-test('a folder in the place of tls-crt is moved away, and the same command ends well', async () => {
+test('after moving a directory from the place of tls-crt, rotate-tls succeeds', async () => {
   const { home, directory, path, text } = await copiedPki()
   await cp(path('tls-crt'), path('saved'))
   await rm(path('tls-crt'))

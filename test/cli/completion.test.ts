@@ -88,7 +88,7 @@ describe('bash', () => {
     else expect(offered).toEqual({ words, options: '' })
   })
 
-  test('finds the script where the README puts it, in an empty HOME', async () => {
+  test('finds the script where the README puts it', async () => {
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
     const [, block = ''] = /^```sh\n((?:.*\n)?fpki completion bash .*\n)/m.exec(readme) ?? []
     const home = await newHome()
@@ -128,7 +128,7 @@ describe.each(['bash', 'zsh'] as const)('in an interactive %s, a Tab turns', (na
     lines.map(([line]) => line),
   )
 
-  test.each(lines)('%j into %j', async (line, after) => {
+  test.each(lines)('completes %j to %j', async (line, after) => {
     expect(await lineAfterTab(line)).toBe(after)
   })
 
@@ -145,19 +145,19 @@ describe.each(['bash', 'zsh'] as const)('in an interactive %s, a Tab turns', (na
     [`${REVOKE}"si`, ...hostileNames.map(([, quoted]) => begun(quoted))],
   )
 
-  test.each(hostileNames)('a name like %j into a quoted one', async (_, quoted) => {
+  test.each(hostileNames)('quotes a name such as %j', async (_, quoted) => {
     expect(await hostileAfterTab(begun(quoted))).toBe(`${REVOKE}${quoted}`)
   })
 
-  test('a word behind an open quote into one that is closed', async () => {
+  test('completes a word inside an open quote', async () => {
     expect(await hostileAfterTab(`${REVOKE}"si`)).toBe(`${REVOKE}"site b.pem" `)
   })
 })
 
 describe('fish', () => {
   const table: readonly (readonly [string, readonly string[]])[] = [
-    ['fpki ca cr', ['create\tcreate a Factory PKI, or finish an interrupted create']],
-    ['fpki keys ca sh', ['show\tshow the certificates that the Factory API knows, as PEM']],
+    ['fpki ca cr', ['create\tcreate a Factory PKI, or resume an interrupted create']],
+    ['fpki keys ca sh', ['show\tprint the certificates stored in the Factory API']],
     ['fpki ca create --key-type ', ['P-256', 'P-384']],
     ['fpki ca create --key-type=', ['--key-type=P-256', '--key-type=P-384']],
     ['fpki ca show --factory ', ['acme']],
@@ -178,7 +178,7 @@ describe('fish', () => {
     expect(await offers(line)).toEqual(offered)
   })
 
-  test('runs nothing of a hostile name', async () => {
+  test('evaluates nothing in a hostile name', async () => {
     const shell = await shellWithCaFiles('fish', ['(touch pwned).pem'])
     expect((await fishOffers(shell, [REVOKE])).get(REVOKE)).toEqual(['(touch pwned).pem'])
     expect(await readdir(shell.folder)).not.toContain('pwned')
@@ -191,7 +191,7 @@ describe('the CAs of a PKI', () => {
     return stdout.split('\n').slice(0, -1)
   }
 
-  test('--ca-file: the certificates in the directory, but not the root', async () => {
+  test('--ca-file: the certificates in the directory except the root', async () => {
     const { home, path } = await copiedPki()
     await writeFile(path('site b.pem'), '')
     await writeFile(path('broken\nname.pem'), '')
@@ -204,7 +204,7 @@ describe('the CAs of a PKI', () => {
     expect(await ask('fpki ca revoke-device-ca --ca-file ', home)).toEqual(['words'])
   })
 
-  test('--ca-serial: those that the Factory API knows, as OpenSSL reads them', async () => {
+  test('--ca-serial: the serial numbers in the Factory API', async () => {
     const { home, path } = await copiedPki()
     const hex = (await x509(path('local-ca.pem'), '-serial')).replace('serial=', '')
     const [kind, ...offered] = await ask('fpki ca revoke-device-ca ~/acme --ca-serial ', home)
@@ -212,7 +212,7 @@ describe('the CAs of a PKI', () => {
     expect(offered.map((line) => line.split('\t')[0])).toContain(BigInt(`0x${hex}`).toString())
   })
 
-  test('a broken state offers nothing, and says nothing', async () => {
+  test('an invalid state offers nothing and prints no error', async () => {
     const { home, stateFile } = await copiedPki()
     await writeFile(stateFile, '{')
     expect(await ask('fpki ca revoke-device-ca ~/acme --ca-serial ', home)).toEqual(['words'])
@@ -231,7 +231,7 @@ describe('every command', () => {
     expect(commands).toContain('fpki keys ca create')
   })
 
-  test.each(commands)('%s: all its flags are offered', async (line) => {
+  test.each(commands)('offers all options of %s', async (line) => {
     said = ''
     await complete(['bash', `${line} -`], buildProgram(asking), asking)
     const command = line.split(' ').slice(1).reduce(commandIn, buildProgram(io))
@@ -253,7 +253,7 @@ function pathsOf(command: Command, above = ''): readonly string[] {
   return [path, ...command.commands.flatMap((below) => pathsOf(below, path))]
 }
 
-test.each(SHELLS)('fpki completion %s --json is the same script, in a document', async (shell) => {
+test.each(SHELLS)('fpki completion %s --json contains the script', async (shell) => {
   const home = await newHome()
   const { stdout } = await home.fpki(['completion', shell])
   const { stdout: json } = await home.fpki(['completion', shell, '--json'])

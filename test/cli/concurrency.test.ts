@@ -40,7 +40,7 @@ async function expectWhole(home: Home, directory: string): Promise<void> {
   expect(await readdir(keys)).toEqual(['ca-1.key', 'tls-1.key'])
 }
 
-test('of 20 processes on one directory one works, and the others exit 3 and touch nothing', async () => {
+test('one of 20 processes on one directory succeeds, the others are refused and change nothing', async () => {
   const home = await newHome()
   const directory = join(home.path, 'acme')
   const ended = await createAll(
@@ -54,7 +54,7 @@ test('of 20 processes on one directory one works, and the others exit 3 and touc
   expect(await namesBelow(directory)).toHaveLength(10)
 })
 
-test('of 5 processes with a directory each for one factory, one sets the root, and the others say why they do not', async () => {
+test('one of 5 processes for one factory sets the root, the others report why they cannot', async () => {
   const home = await newHome()
   const directories = Array.from({ length: 5 }, (_, index) => join(home.path, `pki-${index}`))
   const ended = await createAll(home, directories)
@@ -77,7 +77,7 @@ test('of 5 processes with a directory each for one factory, one sets the root, a
   })
 })
 
-test('a root that another process sets in the middle is told as such, and no certificate of the late one is known', async () => {
+test('a root set by another process in between is reported, and no certificate of the later one is uploaded', async () => {
   const home = await newHome()
   const late = join(home.path, 'late')
   const machine = thisMachine()
@@ -99,7 +99,7 @@ test('a root that another process sets in the middle is told as such, and no cer
   await expectWhole(home, join(home.path, 'acme'))
 })
 
-test('while one is at work, another exits 3 at once and says so; a killed one leaves no lock', async () => {
+test('a second process is refused at once; a killed one leaves no lock', async () => {
   const home = await newHome()
   const directory = join(home.path, 'acme')
   const release = await holdFactory(home, 'acme')
@@ -116,7 +116,7 @@ test('while one is at work, another exits 3 at once and says so; a killed one le
   await expectWhole(home, directory)
 })
 
-test('create waits for another that is at work on the same embedded factory', async () => {
+test('create waits for another one on the same embedded factory', async () => {
   const home = await newHome()
   const directory = join(home.path, 'acme')
   const release = await holdFactory(home, 'acme')

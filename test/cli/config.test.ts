@@ -15,7 +15,7 @@ async function json(home: Home, words: readonly string[], stdin = ''): Promise<u
 }
 
 describe('fpki config', () => {
-  test('sets, shows and unsets; one file, which is mine alone', async () => {
+  test('sets, shows and unsets settings in a private file', async () => {
     const home = await newHome()
     const { path } = configPath.parse(await json(home, ['config', 'path']))
     expect(path).toBe(join(home.path, '.config/fpki/config.yaml'))
@@ -29,7 +29,7 @@ describe('fpki config', () => {
     expect(await readFile(path, 'utf8')).toBe('{}\n')
   })
 
-  test('of many that are set at once none is lost, and none fails', async () => {
+  test('concurrent changes are all kept', async () => {
     const home = await newHome()
     const wanted = { api: 'embedded', factory: 'acme', timeout: '5', cacert: '/ca.pem', 'state-dir': '/state' }
     const set = (words: readonly string[]) => json(home, ['config', 'set', ...words])
@@ -41,7 +41,7 @@ describe('fpki config', () => {
     })
   })
 
-  test('timeout is a number in JSON, also when nobody set it', async () => {
+  test('timeout is a number in JSON, even by default', async () => {
     const home = await newHome()
     const timeout = async () => {
       const { settings } = shownConfig.parse(await json(home, ['config', 'show']))
@@ -53,13 +53,13 @@ describe('fpki config', () => {
     expect((await home.fpki(['config', 'show'])).stdout).toMatch(/^timeout +5 /m)
   })
 
-  test('keeps where a CACERT is, whichever folder fpki runs in later', async () => {
+  test('stores the absolute path of a CACERT', async () => {
     const home = await newHome()
     const set = changedSetting.parse(await json(home, ['config', 'set', 'cacert', 'roots.pem']))
     expect(set.value).toBe(resolve('roots.pem'))
   })
 
-  test('shows no secret, and where each comes from', async () => {
+  test('shows the source of each setting, but no secrets', async () => {
     const home = await newHome()
     const path = await fioctlYaml(home, { url: 'https://own.example' }, { token: TOKEN })
     const { stdout } = await home.fpki(['config', 'show', '--api', 'foundries'])
@@ -74,13 +74,13 @@ describe('fpki config', () => {
     [['config', 'set', 'api', 'http://factory.example'], 'http:// is for this machine only'],
     [['config', 'set', 'timeout', 'long'], 'no number of seconds'],
     [['config', 'unset', 'pin'], 'There are api, factory'],
-  ])('%j is refused', async (words, said) => {
+  ])('refuses %j', async (words, said) => {
     expectWords(await (await newHome()).fpki(words), { status: 2, code: 'ERR_USAGE', names: [said] })
   })
 })
 
-describe('with a fioctl configuration and nothing said', () => {
-  test('a change stops and names the two choices; each settles it', async () => {
+describe('with a fioctl configuration and no selected API', () => {
+  test('a change is refused with the two choices, each of which works', async () => {
     const home = await newHome()
     await fioctlYaml(home, { url: 'https://own.example' }, { token: TOKEN })
     const directory = join(home.path, 'acme')
@@ -94,7 +94,7 @@ describe('with a fioctl configuration and nothing said', () => {
 })
 
 describe('fpki login', () => {
-  test('keeps a token from stdin for its server, and logout forgets it', async () => {
+  test('stores a token from stdin for its server, and logout removes it', async () => {
     const home = await newHome()
     const { api } = await newFactory()
     const server = await factoryServer(api)
@@ -111,7 +111,7 @@ describe('fpki login', () => {
     expect((await home.fpki(['api', 'ping'])).stderr).toContain('There are no credentials')
   })
 
-  test('gets tokens for client credentials at once, and keeps nothing when they are refused', async () => {
+  test('requests tokens for client credentials, and stores nothing if that fails', async () => {
     const home = await newHome()
     const { api } = await newFactory()
     const server = await factoryServer(api)
@@ -131,28 +131,28 @@ describe('fpki login', () => {
   })
 
   test.each([
-    [['login', '--token', 'x'], 'not given as an argument'],
+    [['login', '--token', 'x'], 'does not accept --token'],
     [['login'], 'no terminal to ask on'],
     [['login', '--client-id', 'me'], 'no terminal to ask on'],
-    [['login', '--oauth-url', 'https://x.example'], 'Give --client-id too'],
-    [['login', '--client-id', 'me', '--token-file', '-'], 'exclude each other'],
-    [['login', '--api', 'embedded'], 'takes no login'],
-  ])('%j is refused', async (words, said) => {
+    [['login', '--oauth-url', 'https://x.example'], 'Pass --client-id too'],
+    [['login', '--client-id', 'me', '--token-file', '-'], 'mutually exclusive'],
+    [['login', '--api', 'embedded'], 'does not use a login'],
+  ])('refuses %j', async (words, said) => {
     expectWords(await (await newHome()).fpki(words), { status: 2, code: 'ERR_USAGE', names: [said] })
   })
 })
 
-test('a token as a flag works, with a warning', async () => {
+test('--token works, with a warning', async () => {
   const home = await newHome()
   const { api } = await newFactory()
   const server = await factoryServer(api)
   const words = ['api', 'ping', '--api', server.url, '--cacert', server.root, '-f', 'acme', '-t', TOKEN]
   const { status, stderr } = await home.fpki(words)
-  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('others on this machine can see') })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('Other users can see') })
   expect(server.seen[0]?.headers['osf-token']).toBe(TOKEN)
 })
 
-test('a ping makes no factory that is not there', async () => {
+test('ping creates no factory', async () => {
   const refusal = { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['has no factory typo'] }
   await expectRefusal(await newHome(), ['api', 'ping', '--factory', 'typo'], refusal)
 })

@@ -18,7 +18,7 @@ test.each([
   ['nameConstraints=critical,excluded;DNS:gw.example', 'tls-crt', 'exclude DNS:gw.example'],
   ['nameConstraints=critical,permitted;dirName:dn', 'local-ca.pem', 'permit dirName:O=Company'],
   ['policyConstraints=critical,requireExplicitPolicy:0', 'local-ca.pem', 'no explicit policy'],
-])('A root with %s is refused before anything is made: %s would not be valid', async (constraint, file, reason) => {
+])('refuses a root with %s before anything is created, since %s would be invalid', async (constraint, file, reason) => {
   const { key, certificate } = await selfSigned({ extensions: [...CA, constraint, '[dn]', 'O=Company'] })
   const home = await newHome()
   const { status, stderr } = await create(home, certificate, key, '--tls-name', 'gw.example')
@@ -29,7 +29,7 @@ test.each([
   await expect(output('ls', [join(home.path, 'acme')])).rejects.toThrow()
 })
 
-test('Below a root with nameConstraints, what they permit is signed and all else refused', async () => {
+test('signs only what the nameConstraints of the root permit', async () => {
   const extensions = [...CA, 'nameConstraints=permitted;DNS:corp.example']
   const { key, certificate } = await selfSigned({ extensions })
   const home = await newHome()
@@ -56,7 +56,7 @@ test('Below a root with nameConstraints, what they permit is signed and all else
   expect((await home.fpki(['ca', 'verify', directory])).stdout).not.toContain('chain.invalid')
 })
 
-test('`verify` reports certificates that the constraints of the root forbid, with the reason', async () => {
+test('verify reports certificates that violate the constraints of the root', async () => {
   const { key, certificate } = await selfSigned({ extensions: CA })
   const home = await newHome()
   const directory = join(home.path, 'acme')

@@ -9,7 +9,7 @@ const ROOT_AND_TLS = ['factory_ca.key', 'factory_ca.pem', 'tls-crt']
 const ONLINE = ['online-crt']
 const LOCAL = ['local-ca.key', 'local-ca.pem']
 
-describe('which device CAs create makes', () => {
+describe('the device CAs of create', () => {
   test.each([
     ['--online-ca', [...ONLINE, ...LOCAL]],
     ['--online-ca=true', [...ONLINE, ...LOCAL]],
@@ -34,35 +34,35 @@ describe('which device CAs create makes', () => {
     expect(certificates.caCrt).toBe(known.length === 0 ? null : known.join('\n'))
   })
 
-  test('without online-ca the Factory API is asked for no key of it', async () => {
+  test('without online-ca, the Factory API generates no key for it', async () => {
     const { home } = await madePki(['--no-online-ca'])
     expect(await namesBelow(join(home.state, 'factories', 'acme', 'keys'))).toEqual(['tls-1.key'])
   })
 })
 
 describe('the names of tls-crt', () => {
-  test('are <factory>.localhost and localhost when none is given', async () => {
+  test('are <factory>.localhost and localhost by default', async () => {
     const { path } = await madePki()
     expect(await dnsNamesOf(path('tls-crt'))).toEqual(['acme.localhost', 'localhost'])
   })
 
-  test('are those of --tls-name, in their order', async () => {
+  test('are those of --tls-name, in order', async () => {
     const { path } = await madePki(['--tls-name', 'gw.acme.example', '--tls-name=*.gw.acme.example'])
     expect(await dnsNamesOf(path('tls-crt'))).toEqual(['gw.acme.example', '*.gw.acme.example'])
   })
 
-  test('are in lower case and in ASCII (RFC 5891)', async () => {
+  test('are lower-case ASCII (RFC 5891)', async () => {
     const { path } = await madePki(['--tls-name', 'GW.Acme.Example', '--tls-name', 'bücher.example'])
     expect(await dnsNamesOf(path('tls-crt'))).toEqual(['gw.acme.example', 'xn--bcher-kva.example'])
   })
 
-  test('may be longer than a common name can be', async () => {
+  test('may be longer than a common name', async () => {
     const name = `${'a'.repeat(60)}.${'b'.repeat(60)}.example`
     const { path } = await madePki(['--tls-name', name])
     expect(await dnsNamesOf(path('tls-crt'))).toEqual([name])
   })
 
-  test('may be IP addresses, which follow the DNS names, and OpenSSL verifies the certificate by each', async () => {
+  test('may be IP addresses, which follow the DNS names', async () => {
     const names = ['10.20.30.1', 'gw.acme.example', '2001:DB8:0::1', '2001:db8::1']
     const { path, home } = await madePki(names.map((name) => `--tls-name=${name}`))
     const wanted = ['DNS:gw.acme.example', 'IP Address:10.20.30.1', 'IP Address:2001:DB8:0:0:0:0:0:1']
@@ -78,7 +78,7 @@ describe('the names of tls-crt', () => {
       expect(await output('openssl', [...verify, ...by, path('tls-crt')])).toBe(`${path('tls-crt')}: OK\n`)
   })
 
-  test('may be one IP address only, which is the common name then', async () => {
+  test('may be a single IP address, also as common name', async () => {
     const { path } = await madePki(['--tls-name', '2001:db8::1'])
     expect(await namesOf(path('tls-crt'))).toEqual(['IP Address:2001:DB8:0:0:0:0:0:1'])
     expect(await x509(path('tls-crt'), '-subject', '-nameopt', 'sname')).toContain('CN=2001:db8::1')
@@ -93,14 +93,14 @@ describe('the names of tls-crt', () => {
     '[2001:db8::1]',
     '1::2::3',
     ':',
-  ])('is not %s', async (name) => {
+  ])('is refused if %s', async (name) => {
     const home = await newHome()
     const { status, stderr } = await home.fpki(['ca', 'create', join(home.path, 'acme'), '--tls-name', name])
     expect(status).toBe(2)
     expect(stderr).toContain(`"${name}", from --tls-name, is neither a DNS name nor an IP address.`)
   })
 
-  test('are there once, also when they are said twice', async () => {
+  test('are deduplicated', async () => {
     const { path } = await madePki(['--tls-name', 'gw.acme.example', '--tls-name', 'GW.acme.example'])
     expect(await dnsNamesOf(path('tls-crt'))).toEqual(['gw.acme.example'])
   })
@@ -126,7 +126,7 @@ describe('the factory', () => {
     expect(await namesBelow(join(home.state, 'factories'))).toContain(factory)
   })
 
-  test('is not changed by a slash at the directory’s end', async () => {
+  test('ignores a trailing slash of the directory', async () => {
     const home = await newHome()
     await home.fpki(['ca', 'create', `${join(home.path, 'acme')}//`])
     expect(await factoryOf(join(home.path, 'acme'))).toBe('acme')
@@ -140,7 +140,7 @@ describe('the factory', () => {
   })
 })
 
-describe('where the embedded factory is', () => {
+describe('the state directory of the embedded factory', () => {
   test.each([
     ['~/.local/share/fpki', '.local/share/fpki', {}],
     ['$XDG_DATA_HOME/fpki', 'data/fpki', { XDG_DATA_HOME: 'data' }],
@@ -155,7 +155,7 @@ describe('where the embedded factory is', () => {
     expect((await home.fpki(['ca', 'show', '--just-root'], { env })).status).toBe(0)
   })
 
-  test('is not changed by a relative XDG_DATA_HOME, as the specification has it', async () => {
+  test('ignores a relative XDG_DATA_HOME, as the specification requires', async () => {
     const home = await newHome()
     const start = { env: { XDG_DATA_HOME: 'data' }, cwd: home.path }
     expect((await home.fpki(['ca', 'create', join(home.path, 'acme')], start)).status).toBe(0)

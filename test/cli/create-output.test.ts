@@ -4,26 +4,26 @@ import { createdPki } from '../../src/operations/create/create-pki.js'
 import { FPKI, newHome, runProgram } from '../support/cli.js'
 import { dnsNamesOf } from './made.js'
 
-describe('what create tells', () => {
-  test('names the directory, every file, what to back up and why', async () => {
+describe('the output of create', () => {
+  test('lists the directory, every file, and what to back up', async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     const { stdout } = await home.fpki(['ca', 'create', directory])
-    const [made = '', backup = ''] = stdout.split('Back up')
-    expect(made).toContain(`factory acme in ${directory}\n`)
+    const [created = '', backup = ''] = stdout.split('Back up')
+    expect(created).toContain(`factory acme in ${directory}\n`)
     for (const name of ['factory_ca.key', 'factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.key', 'local-ca.pem']) {
-      expect(made).toMatch(new RegExp(`^ {2}${name.replace('.', '\\.')} +\\S`, 'm'))
+      expect(created).toMatch(new RegExp(`^ {2}${name.replace('.', '\\.')} +\\S`, 'm'))
     }
-    expect(made.match(/^ .*\(secret\)$/gm)?.map((line) => line.trim().split(' ')[0])).toEqual([
+    expect(created.match(/^ .*\(secret\)$/gm)?.map((line) => line.trim().split(' ')[0])).toEqual([
       'factory_ca.key',
       'local-ca.key',
     ])
     expect(backup).toContain(`  ${directory}\n`)
     expect(backup).toContain(`  ${join(home.state, 'factories', 'acme')}\n`)
-    expect(backup).toContain('factory_ca.key cannot be made again')
+    expect(backup).toContain('factory_ca.key is irreplaceable')
   })
 
-  test('names a next command that works', async () => {
+  test('suggests a command that works', async () => {
     const home = await newHome()
     const { stdout } = await home.fpki(['ca', 'create', join(home.path, 'pki'), '--factory', 'acme'])
     const next = /Next:\n +fpki (.+)\n$/.exec(stdout)?.[1] ?? ''
@@ -34,14 +34,14 @@ describe('what create tells', () => {
     expect(shown).toContain('OU=acme')
   })
 
-  test('goes to stderr as far as it is progress, one line a step', async () => {
+  test('reports progress on stderr, one line per step', async () => {
     const home = await newHome()
     const { stderr } = await home.fpki(['ca', 'create', join(home.path, 'acme')])
     expect(stderr.match(/^ {2}\S.* …$/gm)).toHaveLength(11)
     expect(stderr).not.toMatch(/warning|error/)
   })
 
-  test('ends with one line that recommends an HSM, when the root key is in the clear', async () => {
+  test('ends with a recommendation of an HSM if the root key is not encrypted', async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     const { stderr } = await home.fpki(['ca', 'create', directory])
@@ -55,7 +55,7 @@ describe('what create tells', () => {
     expect(encrypted).toMatchObject({ status: 0, stderr: expect.not.stringContaining('HSM') })
   })
 
-  test.each(['-q', '--quiet'])('is nothing with %s', async (flag) => {
+  test.each(['-q', '--quiet'])('prints nothing with %s', async (flag) => {
     const home = await newHome()
     expect(await home.fpki(['ca', 'create', join(home.path, 'acme'), flag])).toEqual({
       status: 0,
@@ -65,15 +65,15 @@ describe('what create tells', () => {
     })
   })
 
-  test.each(['acme', 'Acme_2', 'a'.repeat(64)])('tells of exactly the names that tls-crt has, for %s', async (name) => {
+  test.each(['acme', 'Acme_2', 'a'.repeat(64)])('lists the names in tls-crt for the factory %s', async (name) => {
     const home = await newHome()
     const directory = join(home.path, name)
     const { stderr } = await home.fpki(['ca', 'create', directory])
-    const told = /tls-crt is for (.+?);/.exec(stderr)?.[1] ?? ''
-    expect(told.split(' and ')).toEqual(await dnsNamesOf(join(directory, 'tls-crt')))
+    const names = /tls-crt is valid for (.+?);/.exec(stderr)?.[1] ?? ''
+    expect(names.split(' and ')).toEqual(await dnsNamesOf(join(directory, 'tls-crt')))
   })
 
-  test('does not tell of default names when --tls-name gave some', async () => {
+  test('does not mention default names with --tls-name', async () => {
     const home = await newHome()
     const words = ['ca', 'create', join(home.path, 'acme'), '--tls-name', 'gw.acme.example']
     const { status, stderr } = await home.fpki(words)
@@ -83,7 +83,7 @@ describe('what create tells', () => {
 })
 
 describe('create --json', () => {
-  test('prints one document that its schema accepts, and nothing else on stdout', async () => {
+  test('prints exactly one valid document to stdout', async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     const { stdout } = await home.fpki(['ca', 'create', directory, '--json'])
@@ -97,14 +97,14 @@ describe('create --json', () => {
     expect(document.files).toHaveLength(6)
   })
 
-  test('with --quiet leaves stderr empty', async () => {
+  test('prints nothing to stderr with --quiet', async () => {
     const home = await newHome()
     const { stdout, stderr } = await home.fpki(['ca', 'create', join(home.path, 'acme'), '--json', '--quiet'])
     expect(stderr).toBe('')
     expect(createdPki.safeParse(JSON.parse(stdout)).success).toBe(true)
   })
 
-  test('names only the files that were asked for', async () => {
+  test('lists only the files created', async () => {
     const home = await newHome()
     const words = ['ca', 'create', join(home.path, 'acme'), '--json', '--no-local-ca', '--no-online-ca']
     const { files } = createdPki.parse(JSON.parse((await home.fpki(words)).stdout))

@@ -12,8 +12,8 @@ const KEYS = [
   ['local-ca.key', 'local-ca.pem'],
 ] as const
 
-describe('the PKI directory that create makes', () => {
-  test('holds the files of the contract with mode 0400, fpki’s own folder, and nothing else', async () => {
+describe('the new PKI directory', () => {
+  test('contains exactly the files of the contract, with mode 0400, and .fpki', async () => {
     const { directory } = await madePki()
     const files = Object.fromEntries(FILES.map((name) => [name, 'file 400']))
     expect(await modes(directory)).toEqual({
@@ -26,7 +26,7 @@ describe('the PKI directory that create makes', () => {
     })
   })
 
-  test('holds one PEM block a file', async () => {
+  test('has one PEM block per file', async () => {
     const { text } = await madePki()
     for (const name of FILES) {
       const label = name.endsWith('.key') ? 'EC PRIVATE KEY' : 'CERTIFICATE'
@@ -36,7 +36,7 @@ describe('the PKI directory that create makes', () => {
     }
   })
 
-  test('holds certificates that OpenSSL verifies up to the root, and the keys that go with them', async () => {
+  test('has certificates that OpenSSL verifies, with matching keys', async () => {
     const { path } = await madePki()
     const root = path('factory_ca.pem')
     for (const name of CERTIFICATES) {
@@ -48,14 +48,14 @@ describe('the PKI directory that create makes', () => {
     }
   })
 
-  test('may be an empty directory that is there already', async () => {
+  test('may be an existing empty directory', async () => {
     const home = await newHome()
     const { status } = await home.fpki(['ca', 'create', home.path, '--factory', 'acme'])
     expect(status).toBe(0)
     expect(await readdir(home.path)).toEqual(expect.arrayContaining(FILES))
   })
 
-  test('may be deep below what is there; every folder on the way is its owner’s alone', async () => {
+  test('may need several new parents, which are private', async () => {
     const home = await newHome()
     const { status } = await home.fpki(['ca', 'create', join(home.path, 'a', 'b', 'acme')])
     expect(status).toBe(0)
@@ -76,7 +76,7 @@ describe('the PKI directory that create makes', () => {
 })
 
 describe('the rest of the machine', () => {
-  test('sees nothing new in HOME but the PKI directory, the state directory and the compile cache', async () => {
+  test('has nothing new in HOME except PKI directory, state directory and compile cache', async () => {
     const { home } = await madePki()
     const others = (await namesBelow(home.path)).filter((name) => !/^(acme|\.local\/share\/fpki)(\/|$)/.test(name))
     expect(others).toEqual(['.local', '.local/share'])
@@ -85,7 +85,7 @@ describe('the rest of the machine', () => {
     )
   })
 
-  test('gets nothing in the working directory', async () => {
+  test('has nothing new in the working directory', async () => {
     const home = await newHome()
     const elsewhere = await newHome()
     const before = await snapshot(elsewhere.path)
@@ -93,7 +93,7 @@ describe('the rest of the machine', () => {
     expect(await snapshot(elsewhere.path)).toEqual(before)
   })
 
-  test('cannot read what the embedded factory keeps', async () => {
+  test('cannot read the state of the embedded factory', async () => {
     const { home } = await madePki()
     const state = await modes(home.state)
     expect(new Set(Object.values(state))).toEqual(new Set(['directory 700', 'file 600']))
@@ -109,7 +109,7 @@ test('two runs share no key, no serial number and no certificate', async () => {
   expect(await x509(one.path('factory_ca.pem'), '-serial')).not.toBe(await x509(two.path('factory_ca.pem'), '-serial'))
 })
 
-test('the journal ends with every step done and names no secret’s content', async () => {
+test('the journal ends with all steps done and contains no secret', async () => {
   const { path } = await madePki()
   const text = await readFile(path('.fpki/journal.jsonl'), 'utf8')
   expect(text).not.toMatch(/"(pending|started)"/)

@@ -71,7 +71,7 @@ const OF_ROOT: readonly ((pki: Made, out: string) => readonly string[])[] = [
 ]
 
 describe.each(TABLE)('with %s in %s', (...how) => {
-  test('factory_ca.key ends every command with ERR_BAD_KEY, changes nothing, and is reported by verify', async () => {
+  test('factory_ca.key stops every command with ERR_BAD_KEY, and verify reports it', async () => {
     const pki = await copiedPki()
     const { home, directory, path } = pki
     await writeFile(join(home.path, 'gateway.csr'), await tlsRequest(pki))
@@ -89,7 +89,7 @@ describe.each(TABLE)('with %s in %s', (...how) => {
     expect({ status, failures }).toEqual({ status: 6, failures: expect.arrayContaining(['root-key.unusable']) })
   })
 
-  test('local-ca.key is not exported, and is reported by verify', async () => {
+  test('local-ca.key is not exported, and verify reports it', async () => {
     const { home, directory, path } = await copiedPki()
     await damage(path('local-ca.key'), how)
     const out = join(home.path, 'local-ca.p12')
@@ -104,7 +104,7 @@ describe.each(TABLE)('with %s in %s', (...how) => {
 const FEW = ['a flipped bit in the scalar', 'a scalar equal to the order', 'the point at infinity']
 
 describe.each(FEW.map((damage) => [damage, 'SEC1'] as const))('with %s in %s', (...how) => {
-  test('local-ca.key is backed up with all the rest, and with a warning', async () => {
+  test('local-ca.key is backed up with a warning', async () => {
     const { home, directory, path } = await copiedPki()
     const whole = await run(home, ['ca', 'backup', directory, '--out', join(home.path, 'whole.backup')])
     expect(whole).toMatchObject({ status: 0, stderr: expect.not.stringContaining('local-ca.key') })
@@ -118,7 +118,7 @@ describe.each(FEW.map((damage) => [damage, 'SEC1'] as const))('with %s in %s', (
     expect(JSON.parse(stdout).warnings).toEqual([expect.stringContaining('It is backed up as it is.')])
   })
 
-  test('the keys of the embedded API are neither exported nor used', async () => {
+  test('the keys of the embedded Factory API are neither exported nor used', async () => {
     const { home, directory } = await copiedPki()
     const keys = join(home.state, 'factories', 'acme', 'keys')
     const whole = await readFile(join(keys, 'tls-1.key'), 'utf8')

@@ -102,7 +102,7 @@ describe.each(READERS)('%s', (_, wordsFor) => {
   test.each([
     ['2^31-1 rounds of PBKDF2', keyOf(2 ** 31 - 1)],
     ['scrypt with N = 2^30', HUGE_SCRYPT],
-  ])('refuses a key with %s before it derives', async (_, pem) => {
+  ])('refuses a key with %s before deriving', async (_, pem) => {
     const pki = await copiedPki()
     const words = await wordsFor(pki, pem)
     const stderr: string[] = []
@@ -117,7 +117,7 @@ describe.each(READERS)('%s', (_, wordsFor) => {
 
 const HEARING = READERS.filter(([name]) => ['verify', 'create', 'paper --restore'].includes(name))
 
-test.each(HEARING)('%s hears SIGTERM during the longest permitted derivation', async (_, wordsFor) => {
+test.each(HEARING)('%s stops on SIGTERM during the longest permitted derivation', async (_, wordsFor) => {
   const pki = await copiedPki()
   const words = await wordsFor(pki, keyOf(MAX_ROUNDS))
   await expectHeard(pki.home, words, stateFor(words, pki))
@@ -145,7 +145,7 @@ function stateFor(words: readonly string[], { home }: Made): string {
   return words[1] === 'create' ? join(home.path, 'state') : home.state
 }
 
-test('backup --check refuses a backup with 2^31-1 rounds before it asks for the passphrase', async () => {
+test('backup --check refuses a backup with 2^31-1 iterations before asking for the passphrase', async () => {
   const { home } = await copiedPki()
   // The least count that is as long in DER.
   const envelope = newEnvelope(
@@ -169,7 +169,7 @@ test('backup --check refuses a backup with 2^31-1 rounds before it asks for the 
   expect(await readFile(path)).toEqual(file)
 })
 
-test('backup --check hears SIGTERM while the longest permitted derivation runs', async () => {
+test('backup --check stops on SIGTERM during the longest permitted derivation', async () => {
   const { home } = await copiedPki()
   const envelope = newEnvelope(
     { passphrase: PASSPHRASE, certificates: [] },

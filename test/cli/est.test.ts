@@ -5,7 +5,7 @@ import { copiedPki, dnsNamesOf, namesOf, x509 } from './made.js'
 import { expectRefusal } from './refusal.js'
 import { modes } from './snapshot.js'
 
-test('authorize makes est-tls-crt, as the profile says, which OpenSSL verifies', async () => {
+test('authorize issues est-tls-crt according to the profile', async () => {
   const { home, directory, path, text } = await copiedPki()
   const words = ['est', 'authorize', directory, '--json', '--tls-name', 'est.acme.example']
   const { status, stdout } = await home.fpki(words)
@@ -25,26 +25,26 @@ test('authorize makes est-tls-crt, as the profile says, which OpenSSL verifies',
   expect(key.trim()).toBe(await x509(path('est-tls-crt'), '-pubkey'))
 })
 
-test('authorize takes IP addresses', async () => {
+test('authorize accepts IP addresses', async () => {
   const { home, directory, path } = await copiedPki()
   const words = ['est', 'authorize', directory, '--quiet', '--tls-name', '10.0.0.1', '--tls-name', 'est.acme.example']
   expect((await home.fpki(words)).status).toBe(0)
   expect(await namesOf(path('est-tls-crt'))).toEqual(['DNS:est.acme.example', 'IP Address:10.0.0.1'])
 })
 
-test('authorize leaves tls-crt as it is, and keeps an earlier est-tls-crt', async () => {
+test('authorize leaves tls-crt alone and keeps the previous est-tls-crt', async () => {
   const { home, directory, text } = await copiedPki()
   const tls = await text('tls-crt')
   expect((await home.fpki(['est', 'authorize', directory, '-q'])).status).toBe(0)
   const earlier = await text('est-tls-crt')
   const { stdout } = await home.fpki(['keys', 'est', 'authorize', directory])
-  expect(stdout).toContain('the earlier one is kept as est-tls-crt.bak')
+  expect(stdout).toContain('the previous one is kept as est-tls-crt.bak')
   expect(await text('est-tls-crt.bak')).toBe(earlier)
   expect(await text('est-tls-crt')).not.toBe(earlier)
   expect(await text('tls-crt')).toBe(tls)
 })
 
-test('show prints it as PEM, in words and as JSON', async () => {
+test('show prints it as PEM, text and JSON', async () => {
   const { home, directory, text, path } = await copiedPki()
   expect((await home.fpki(['est', 'authorize', directory, '-q'])).status).toBe(0)
   expect((await home.fpki(['est', 'show'])).stdout).toBe(await text('est-tls-crt'))
@@ -61,7 +61,7 @@ test('show prints it as PEM, in words and as JSON', async () => {
   expect(pretty).toContain('DNS:acme.localhost, DNS:localhost')
 })
 
-test('show says that there is none: exit 3; and takes one form: exit 2', async () => {
+test('show reports a missing certificate, and refuses two formats', async () => {
   const { home } = await copiedPki()
   const names = ['acme', 'EST', 'fpki est authorize']
   await expectRefusal(home, ['est', 'show'], { status: 3, code: 'ERR_NOT_INITIALIZED', names })

@@ -39,7 +39,7 @@ async function expectTls(made: Made): Promise<void> {
   expect(await x509(path, '-fingerprint')).toBe(await x509(made.path('tls-crt'), '-fingerprint'))
 }
 
-test('creates a private directory with the enabled CAs and without the root', async () => {
+test('writes a private directory with the enabled CAs and without the root', async () => {
   const made = await pkiWithThreeCas()
   await made.home.fpki(['ca', 'disable-device-ca', made.directory, '--ca-file', 'site-b'])
   const { document } = await exported(made)
@@ -56,7 +56,7 @@ test('creates a private directory with the enabled CAs and without the root', as
   expect(first).toMatch(/Trusted Uses:\s+TLS Web Client Authentication\s+No Rejected Uses/)
 })
 
-test('--replace writes only changed files, and updates the key with the certificate', async () => {
+test('--replace writes only changed files, and the key with its certificate', async () => {
   const made = await copiedPki()
   await exported(made)
   const inode = async (name: string) => (await stat(join(made.home.path, 'gateway', name))).ino
@@ -75,7 +75,7 @@ test('--replace writes only changed files, and updates the key with the certific
   expect(stderr).toContain('the gateway will reject every device')
 })
 
-test('--replace completes an interrupted export, and removes its temporary files', async () => {
+test('--replace finishes an interrupted export and removes its temporary files', async () => {
   const made = await copiedPki()
   await exported(made)
   const directory = join(made.home.path, 'gateway')
@@ -86,7 +86,7 @@ test('--replace completes an interrupted export, and removes its temporary files
   expect((await readdir(directory)).filter((name) => name !== '.lock')).toEqual(NAMES)
 })
 
-test('uses the paths, address and upstream of the options', async () => {
+test('uses the given paths, address and upstream', async () => {
   const made = await copiedPki()
   await exported(made, '--listen', '[::1]:9443', '--upstream', 'http://[::1]:81/a', '--at', '/etc/the gateway/')
   const conf = await readFile(join(made.home.path, 'gateway', 'nginx.conf'), 'utf8')
@@ -99,7 +99,7 @@ test('uses the paths, address and upstream of the options', async () => {
   ])
 })
 
-test('--replace keeps listen, upstream and at, also while no device CA is enabled, and reports changes', async () => {
+test('--replace keeps listen, upstream and at, even without enabled device CAs, and reports changes', async () => {
   const made = await copiedPki()
   const conf = () => readFile(join(made.home.path, 'gateway', 'nginx.conf'), 'utf8')
   await exported(made, '--listen', '[::1]:9443', '--upstream', 'http://[::1]:81/a', '--at', '/etc/the gateway/')
@@ -137,7 +137,7 @@ test.each([
   ['a directive in listen', (text: string) => text.replace('"listen":"8443"', '"listen":"1; root /"')],
   ['an upstream with a variable', (text: string) => text.replace('"upstream":"http://', '"upstream":"http://$host')],
   ['an unknown option', (text: string) => text.replace('"listen":', '"more":1,"listen":')],
-])('an nginx.conf with %s is refused, and nothing is written', async (_, spoil) => {
+])('refuses an nginx.conf with %s, and writes nothing', async (_, spoil) => {
   const made = await copiedPki()
   await exported(made)
   const path = join(made.home.path, 'gateway', 'nginx.conf')
@@ -181,7 +181,7 @@ describe('the options in an nginx.conf', () => {
 
   test.each(OTHERS)('%s are not used', (_, change) => expectNotKept(change))
 
-  test.runIf(process.geteuid?.() === 0)('of another user are not used', () => {
+  test.runIf(process.geteuid?.() === 0)('of another user are ignored', () => {
     return expectNotKept((path) => chown(path, 12_345, 12_345))
   })
 })
@@ -199,14 +199,14 @@ describe('refuses', () => {
     ['--at', '/etc/"x'],
     ['--at', '/etc/\n}'],
     ['--factory', 'other'],
-  ])('%s %j: exit 2', async (flag, value) => {
+  ])('%s %j', async (flag, value) => {
     const { home } = await copiedPki()
     const names = [JSON.stringify(value).slice(1, -1)]
     await expectRefusal(home, words({ home }, flag, value), { status: 2, code: 'ERR_USAGE', names })
     expect(await readdir(home.path)).not.toContain('gateway')
   })
 
-  test('a remote Factory API, which does not release keys: exit 2, without a request', async () => {
+  test('a server, without contacting it', async () => {
     const { home } = await copiedPki()
     const refusal = { status: 2, code: 'ERR_USAGE', names: ['Only an embedded factory'] } as const
     await expectRefusal(home, words({ home }, '--api', 'https://factory.example', '-t', 'x'), refusal)
@@ -221,12 +221,12 @@ describe('refuses', () => {
     expect(await readdir(join(home.state, 'factories'))).toEqual(['acme'])
   })
 
-  test('a factory that has no PKI yet', async () => {
+  test('a factory without a PKI', async () => {
     const home = await newHome()
     await expectRefusal(home, words({ home }), { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['acme', 'ca create'] })
   })
 
-  test.each(NAMES)('to overwrite a %s of the user, with and without --replace', async (name) => {
+  test.each(NAMES)('to overwrite a foreign %s, with and without --replace', async (name) => {
     const { home } = await copiedPki()
     const path = join(home.path, 'gateway', name)
     await mkdir(join(home.path, 'gateway'), { mode: 0o700 })
@@ -247,7 +247,7 @@ describe('refuses', () => {
     await expectTls(made)
   })
 
-  test('a directory that others can write to, or that is locked', async () => {
+  test('a directory that others can write to or that is locked', async () => {
     const { home } = await copiedPki()
     const directory = join(home.path, 'gateway')
     await mkdir(directory)
@@ -260,7 +260,7 @@ describe('refuses', () => {
     expect((await home.fpki(words({ home }))).status).toBe(0)
   })
 
-  test('a key that does not match tls-crt: exit 6, without printing it', async () => {
+  test('a key that does not match tls-crt, without printing it', async () => {
     const made = await madePki()
     const key = join(made.home.state, 'factories', 'acme', 'keys', 'tls-1.key')
     const text = await readFile(made.path('local-ca.key'), 'utf8')

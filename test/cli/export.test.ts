@@ -32,7 +32,7 @@ async function expectContains(out: string, passphrase: string, key: string, dire
 }
 
 describe('ca export --p12', () => {
-  test('writes a file that OpenSSL and GnuTLS open, with AES-256 and a SHA-256 MAC', async () => {
+  test('opens with OpenSSL and GnuTLS, using AES-256 and HMAC-SHA-256', async () => {
     const { home, directory, path, out, words } = await scene()
     // In a process of its own: within the test, key derivation uses fewer iterations.
     const { status, stdout } = await home.spawn([...words, '--json'], START)
@@ -50,7 +50,7 @@ describe('ca export --p12', () => {
     expect(read.match(/Type: (Certificate|PKCS #8 Encrypted key)/gi)).toHaveLength(3)
   })
 
-  test('writes a file from which NSS imports key and chain', async () => {
+  test('imports key and chain into NSS', async () => {
     const { home, out, words, text } = await scene()
     const { stderr } = await home.fpki(words, START)
     expect(stderr).not.toContain('warning')
@@ -77,7 +77,7 @@ describe('ca export --p12', () => {
     },
   )
 
-  test('exports another local CA by its name, and names the entry after it', async () => {
+  test('exports another local CA to a file with its name', async () => {
     const { home, directory } = await scene()
     const add = ['ca', 'add-device-ca', directory, '--local-ca', '--local-ca-filename', 'site-b.pem', '--quiet']
     expect((await home.fpki(add)).status).toBe(0)
@@ -88,7 +88,7 @@ describe('ca export --p12', () => {
     expect(inside).toContain(await readFile(join(directory, 'site-b.pem'), 'utf8'))
   })
 
-  test('opens an encrypted key with the same passphrase', async () => {
+  test('decrypts an encrypted key with the same passphrase', async () => {
     const { home, directory, path, out, words } = await scene()
     const pem = await output('openssl', ['pkcs8', '-topk8', '-in', path('local-ca.key'), '-passout', 'env:P'], {
       env: { P: PASSPHRASE },
@@ -101,13 +101,13 @@ describe('ca export --p12', () => {
     await expectContains(out, PASSPHRASE, path('local-ca.key'), directory)
   })
 
-  test('prints no secrets', async () => {
+  test('prints no secret', async () => {
     const { home, words } = await scene()
     const { stdout, stderr } = await home.fpki([...words, '--verbose'], START)
     expect(found([PASSPHRASE, ...(await secretForms(home.path))], stdout + stderr)).toEqual([])
   })
 
-  test('refuses the root, a name that is not a local CA, an existing file, and no passphrase', async () => {
+  test('refuses the root, an unknown CA, an existing file and a missing passphrase', async () => {
     const { home, directory, out, words } = await scene()
     const named = (name: string) => ['ca', 'export', directory, '--p12', name, '--out', out]
     for (const name of ['factory_ca', 'factory_ca.pem']) {
@@ -115,12 +115,12 @@ describe('ca export --p12', () => {
     }
     await expectRefusal(home, named('../x'), { status: 2, code: 'ERR_USAGE', names: ['plain file name'] }, START)
     await expectRefusal(home, named('site-c'), { status: 6, code: 'ERR_BAD_FILE', names: ['site-c.pem'] }, START)
-    await expectRefusal(home, words, { status: 6, code: 'ERR_PASSPHRASE', names: ['no passphrase'] })
+    await expectRefusal(home, words, { status: 6, code: 'ERR_PASSPHRASE', names: ['No passphrase'] })
     await writeFile(out, 'mine')
     await expectRefusal(home, words, { status: 3, code: 'ERR_EXISTS', names: ['ca.p12'] }, START)
   })
 
-  test('refuses a key and certificate that do not match, and a key in a token', async () => {
+  test('refuses a key that does not match, or is in a token', async () => {
     const { home, path, words } = await scene()
     const key = await readFile(path('local-ca.key'))
     await rm(path('local-ca.key'))

@@ -19,7 +19,7 @@ async function scene(change: (above: string) => Promise<unknown>) {
   return { home, above, directory: join(above, 'acme') }
 }
 
-describe('below a folder in which everybody can rename everything', () => {
+describe('below a directory where everybody can rename files', () => {
   const open = (above: string) => chmod(above, 0o777)
   const refusal = (above: string) => ({ status: 3, code: 'ERR_PERMISSIONS', names: [above, 'mode 0777', 'chmod o-w'] })
 
@@ -29,28 +29,28 @@ describe('below a folder in which everybody can rename everything', () => {
     await expectRefusal(home, ['ca', action, join(directory, 'deeper')], refusal(above))
   })
 
-  test('ca create makes nothing through a link either', async () => {
+  test('ca create creates nothing through a link either', async () => {
     const { home, above } = await scene(open)
     await mkdir(join(home.path, 'real'), { mode: 0o700 })
     await symlink(join(home.path, 'real'), join(above, 'link'))
     await expectRefusal(home, ['ca', 'create', join(above, 'link', 'acme')], refusal(above))
   })
 
-  test('ca restore makes nothing', async () => {
+  test('ca restore creates nothing', async () => {
     const { home, above, directory } = await scene(open)
     const env = { FPKI_PASSPHRASE: 'nine lives of a fish' }
     const words = ['ca', 'restore', join(home.path, 'acme.backup'), directory]
     await expectRefusal(home, words, refusal(above), { env })
   })
 
-  test('a sticky one, such as /tmp, is fine', async () => {
+  test('a sticky directory such as /tmp is accepted', async () => {
     const { home, directory } = await scene((above) => chmod(above, 0o1777))
     const { status, stderr } = await home.fpki(['ca', 'create', directory, '--quiet'])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   })
 })
 
-describe('below a folder in which somebody else can rename things', () => {
+describe('below a directory where another user can rename files', () => {
   asRoot.each<[string, (above: string) => Promise<unknown>, string]>([
     ['its owner', (above) => chown(above, SOMEBODY, SOMEBODY), `belongs to another user (uid ${SOMEBODY})`],
     [
@@ -61,7 +61,7 @@ describe('below a folder in which somebody else can rename things', () => {
       },
       `The group ${SOMEBODY} can rename what is in `,
     ],
-  ])('ca create warns of %s, and ca verify says it again', async (_, change, text) => {
+  ])('ca create and ca verify warn about %s', async (_, change, text) => {
     const { home, above, directory } = await scene(change)
     const made = await home.fpki(['ca', 'create', directory, '--quiet'])
     expect(made.status).toBe(0)
@@ -82,7 +82,7 @@ describe('below a folder in which somebody else can rename things', () => {
   })
 })
 
-describe('README’s first command', () => {
+describe('the first command of the README', () => {
   asRoot('works in a container whose HOME belongs to another user', async () => {
     const user = await ordinaryUser()
     // As with images whose HOME anybody's group may use: uid of the image, group root, mode 0775.

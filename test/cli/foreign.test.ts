@@ -108,8 +108,8 @@ async function expectNotLoaded(it: Scene): Promise<void> {
   expect(status).toBe(6)
 }
 
-describe('the module that a PKI directory remembers', () => {
-  test('is loaded when all of it is ours, so that a trace would be seen', async () => {
+describe('the module recorded in a PKI directory', () => {
+  test('is loaded from a directory of the user', async () => {
     const it = await scene()
     await it.run([...VERIFY, it.directory])
     expect(await library.loads()).toBe(1)
@@ -127,7 +127,7 @@ describe('the module that a PKI directory remembers', () => {
     await expectNotLoaded(it)
   })
 
-  test('is loaded when it is named, and with the token that the directory remembers', async () => {
+  test('is loaded if passed as an option, with the recorded token', async () => {
     const it = await scene()
     await chmod(it.above, 0o777)
     await it.run([...VERIFY, it.directory, '--hsm-module', it.module])
@@ -181,7 +181,7 @@ describe('an interrupted command', () => {
     return it
   }
 
-  test('takes its module from a journal of ours only', async () => {
+  test('uses the module of its journal only if the user owns the directory', async () => {
     const it = await interrupted('ca import-root', {}, ['token', 'proof', 'state'])
     const hsm = { module: it.module, tokenLabel: 'acme', tokenSerial: null, key: null }
     await editJournal(it.directory, (journal) => ({ ...journal, options: { removeKey: false, hsm } }))
@@ -212,7 +212,7 @@ describe('an interrupted command', () => {
   )
 })
 
-describe('somebody else’s directory', () => {
+describe('a directory of another user', () => {
   test.each([['ca', 'status'], ['ca', 'history'], ['ca', 'log'], ['ca', 'log', 'verify'], ['lint']])(
     'is read by `fpki %s %s`, which says what it is',
     async (...words) => {
@@ -227,7 +227,7 @@ describe('somebody else’s directory', () => {
     },
   )
 
-  test('does not say which factory the Factory API is asked for', async () => {
+  test('does not select the factory', async () => {
     const made = await copiedPki()
     await chmod(made.path('.fpki/state.json'), 0o666)
     const verify = async (...words: readonly string[]) => {
@@ -254,8 +254,8 @@ describe('somebody else’s directory', () => {
   })
 })
 
-describe('a backup made by someone who has only the certificate', () => {
-  test('cannot make fpki load a module: it is shown, and loaded only with --hsm-module', async () => {
+describe('a backup for a recipient, which anybody can create', () => {
+  test('does not select a module, but mentions it', async () => {
     const sender = await madePki()
     const stowaway = sender.path('module.so')
     await copyFile(library.path, stowaway)
@@ -289,7 +289,7 @@ describe('a backup made by someone who has only the certificate', () => {
 describe('a backup', () => {
   const PASSPHRASE = { env: { FPKI_PASSPHRASE: 'nine lives of a fish' } }
 
-  test('does not choose the server with which an interrupted command is resumed', async () => {
+  test('does not select the server of an interrupted command', async () => {
     const { home, directory } = await copiedPki()
     const rotated = await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])
     expect(rotated.status).toBe(0)
@@ -306,7 +306,7 @@ describe('a backup', () => {
     expect((await home.fpki(['ca', 'resume', restored])).stderr).not.toContain('127.0.0.1:9')
   })
 
-  test('for a certificate, without the root key, passes for no backup of the directory that it names', async () => {
+  test('without the root key does not count as a backup of the directory', async () => {
     const { home, directory, path } = await copiedPki()
     const [key, certificate, file, aside] = ['ann.key', 'ann.pem', 'acme.backup', 'aside.key'].map((name) =>
       join(home.path, name),
@@ -339,7 +339,7 @@ describe('the state of the embedded factory', () => {
   })
 })
 
-describe('a configuration, which says where credentials go', () => {
+describe('a configuration, which selects where credentials go', () => {
   const config = async (home: Made['home'], name: string, text: string) => {
     const path = join(home.path, '.config', name)
     await mkdir(join(path, '..'), { recursive: true })
@@ -351,7 +351,7 @@ describe('a configuration, which says where credentials go', () => {
     ['fpki/config.yaml', 'factory: acme\n'],
     ['fpki/credentials.yaml', 'https://127.0.0.1:9:\n  token: secret\n'],
     ['fioctl.yaml', 'token: secret\nserver:\n  url: https://127.0.0.1:9\n'],
-  ])('%s is refused when others can write it', async (name, text) => {
+  ])('%s is refused if others can write to it', async (name, text) => {
     const { home } = await copiedPki()
     const path = await config(home, name, text)
     const words = ['ca', 'show', '--api', 'https://127.0.0.1:9', '--factory', 'acme', '--timeout', '1']

@@ -86,7 +86,7 @@ describe('a full disk under the PKI directory', () => {
   )
 })
 
-describe('a call that the disk has no space for', () => {
+describe('a system call that fails for lack of space', () => {
   test.each([
     ['mkdir', 1],
     ['mkdir', 4],
@@ -97,7 +97,7 @@ describe('a call that the disk has no space for', () => {
     ['link', 5],
     ['rename', 1],
     ['rename', 9],
-  ])('%s, number %i, stops create; the same command ends well', async (call, when) => {
+  ])('%s, number %i, stops create; the same command then succeeds', async (call, when) => {
     const home = await newHome()
     const words = ['ca', 'create', join(home.path, 'acme')]
     expectDiskIsFull(await withFailing(call, `${when}`, words, home.path), home.path)

@@ -37,8 +37,8 @@ async function expectOneJudge(home: Home): Promise<void> {
   }).toEqual({ verify: 0, lint: 0, backup: 0, check: 0, restore: 0 })
 }
 
-describe('a root from elsewhere', () => {
-  test('has the same key in a file whose point is compressed', async () => {
+describe('an existing root', () => {
+  test('matches a key file with a compressed point', async () => {
     const { folder, key, certificate } = await selfSigned()
     const compressed = join(folder, 'compressed.key')
     await output('openssl', ['ec', '-in', key, '-conv_form', 'compressed', '-out', compressed])
@@ -51,7 +51,7 @@ describe('a root from elsewhere', () => {
     await expectOneJudge(home)
   })
 
-  test('with a compressed point is refused before anything is made, and lint says why', async () => {
+  test('with a compressed point is refused before anything is created, and lint reports why', async () => {
     const { folder, key } = await selfSigned()
     const [compressed, certificate] = [join(folder, 'compressed.key'), join(folder, 'compressed.pem')]
     await output('openssl', ['ec', '-in', key, '-conv_form', 'compressed', '-out', compressed])
@@ -73,7 +73,7 @@ describe('a root from elsewhere', () => {
     ['encrypted-traditional-crlf.key', 'root-text.pem', 'ecdsa-with-SHA256'],
     ['parameters-p384.key', 'root-parameters-p384.pem', 'ecdsa-with-SHA384'],
     ['sec1-p521.key', 'root-p521.pem', 'ecdsa-with-SHA512'],
-  ])('%s and %s make a PKI', async (key, certificate, algorithm) => {
+  ])('is accepted from %s and %s', async (key, certificate, algorithm) => {
     const home = await newHome()
     const files = [certificate, key].map((name) => join(FIXTURES, name))
     const directory = join(home.path, 'acme')
@@ -101,7 +101,7 @@ describe('a root from elsewhere', () => {
     expect(await here).toBe(await there)
   })
 
-  test('is copied: its own files stay as they were', async () => {
+  test('is copied, and its files are unchanged', async () => {
     const { folder, key, certificate } = await selfSigned()
     const before = await snapshot(folder)
     const home = await newHome()
@@ -109,14 +109,14 @@ describe('a root from elsewhere', () => {
     expect(await snapshot(folder)).toEqual(before)
   })
 
-  test('may be named by a path that is relative', async () => {
+  test('may have a relative path', async () => {
     const { folder, key, certificate } = await selfSigned()
     const home = await newHome()
     const [one, other] = [certificate, key].map((path) => path.slice(folder.length + 1))
     expect((await home.fpki(create(home, one ?? '', other), { cwd: folder })).status).toBe(0)
   })
 
-  test('is encrypted on its way with --encrypt-keys', async () => {
+  test('is encrypted with --encrypt-keys', async () => {
     const { key, certificate } = await selfSigned()
     const home = await newHome()
     const words = [...create(home, certificate, key), '--encrypt-keys']
@@ -126,7 +126,7 @@ describe('a root from elsewhere', () => {
     }
   })
 
-  test('may be signed by a company’s CA, and is the trust anchor itself', async () => {
+  test('may be signed by a company CA, and is a trust anchor', async () => {
     const company = await newCompany()
     const key = await newKey(join(company.folder, 'root.key'))
     const certificate = await company.sign({ key })
@@ -141,7 +141,7 @@ describe('a root from elsewhere', () => {
     await writeFile(whole, (await Promise.all(files)).join(''))
     await output('openssl', ['verify', '-CAfile', whole, join(directory, 'local-ca.pem')])
     const shown = await home.fpki(['ca', 'show', '--pretty'])
-    expect(shown.stdout).toContain('O=Company, CN=Company Root  (the trust anchor all the same)')
+    expect(shown.stdout).toContain('O=Company, CN=Company Root  (trust anchor, not verified)')
     expect(shown.stdout).not.toContain('NOT SIGNED')
   })
 
@@ -175,7 +175,7 @@ describe('a root from elsewhere', () => {
       'critical extension nameConstraints',
     ],
   ]
-  test.each([...odd, ...differing])('with %s is taken, with a warning', async (_, words, warning) => {
+  test.each([...odd, ...differing])('with %s is accepted with a warning', async (_, words, warning) => {
     const { key, certificate } = await selfSigned(words)
     const home = await newHome()
     const { status, stdout, stderr } = await home.fpki([...create(home, certificate, key), '--json'])
@@ -187,7 +187,7 @@ describe('a root from elsewhere', () => {
 
 const CA = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign']
 
-describe('a root that cannot be one is refused before anything is written', () => {
+describe('an invalid root is refused before anything is written', () => {
   const rows: readonly (readonly [string, RootWords, string, keyWords?: readonly string[]])[] = [
     ['of another factory', { subject: '/CN=Factory-CA/OU=bolt' }, 'has OU=bolt, and must have OU=acme once'],
     ['of no factory', { subject: '/CN=Factory-CA' }, 'has no OU'],
@@ -209,7 +209,7 @@ describe('a root that cannot be one is refused before anything is written', () =
     await expectRefusal(home, create(home, certificate, key), { status: 6, code: 'ERR_BAD_CERTIFICATE', names })
   })
 
-  test('one whose own signature does not verify', async () => {
+  test('one whose signature does not verify', async () => {
     const { folder, key } = await selfSigned()
     const forger = await selfSigned()
     const certificate = join(folder, 'forged.pem')
@@ -287,7 +287,7 @@ describe('a root that cannot be one is refused before anything is written', () =
 })
 
 describe('interrupted', () => {
-  test('it is gone on with by the same command, and by no other', async () => {
+  test('is resumed by the same command only', async () => {
     const { folder, key, certificate } = await selfSigned()
     const home = await newHome()
     const directory = join(home.path, 'acme')
@@ -322,7 +322,7 @@ describe('interrupted', () => {
     await expectVerified(directory)
   })
 
-  test('killed behind each write of the journal, it ends well when it is run again', async () => {
+  test('is finished by a second run after a kill at each write of the journal', async () => {
     const { key, certificate } = await selfSigned()
     const fixture = fileURLToPath(new URL('../support/killed-create.mjs', import.meta.url))
     for (let write = 1; write <= 4; write++) {

@@ -9,23 +9,23 @@ import { copiedPki } from './made.js'
 import { expectWords } from './refusal.js'
 import { silentIo } from './silent-io.js'
 
-/** Of tokens. */
+/** The options for tokens. */
 const TOKEN_FLAGS = [
   ...['--hsm-module', '--hsm-token-label', '--hsm-token-serial', '--hsm-uri', '--hsm-init-args'],
   ...['--hsm-pin-file', '--hsm-pin', '--hsm-pinpad', '--hsm-allow-final-pin-try'],
 ]
-/** Every command and group, as the words behind `fpki`. */
+/** Every command and group, as the words after `fpki`. */
 const LEVELS = levelsOf(buildProgram(silentIo(() => undefined)))
-/** Of keys, wherever they are. */
+/** The options for keys, in files or tokens. */
 const HSM_FLAGS = ['--passphrase-file', ...TOKEN_FLAGS]
-/** They have no example that works without an HSM; docs.test.ts runs those of the guide. */
+/** Their examples need an HSM, a server or a prompt; docs.test.ts runs those of the guide. */
 const WITHOUT_EXAMPLE = ['ca import-root', 'hsm check', 'login', 'api serve', 'api token revoke']
 
 function levelsOf(command: Command, words: readonly string[] = []): readonly (readonly string[])[] {
   return [words, ...command.commands.flatMap((below) => levelsOf(below, [...words, below.name()]))]
 }
 
-/** A group has commands, and they have the examples; those below `keys` are the same under other words. */
+/** Groups have no examples of their own. */
 function isGroup(words: readonly string[]): boolean {
   return (
     words.length > 0 &&
@@ -35,7 +35,7 @@ function isGroup(words: readonly string[]): boolean {
 
 describe('help', () => {
   test.each(LEVELS.flatMap((words) => ['--help', '-h'].map((flag) => [[...words, flag].join(' ')])))(
-    'fpki %s goes to stdout, exit 0',
+    'fpki %s prints help to stdout in 80 columns',
     async (words) => {
       const { status, stdout, stderr } = await (await newHome()).fpki(words.split(' '))
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -45,7 +45,7 @@ describe('help', () => {
   )
 
   test.each(['help', 'help ca', 'ca help', 'ca help create', 'help ca create', 'help keys ca create', 'help ca log'])(
-    'fpki %s is the same',
+    'fpki %s prints the help of the command',
     async (words) => {
       const home = await newHome()
       const asFlag = [...words.split(' ').filter((word) => word !== 'help'), '--help']
@@ -53,7 +53,7 @@ describe('help', () => {
     },
   )
 
-  test('names every flag of the command', async () => {
+  test('lists every option of the command', async () => {
     const home = await newHome()
     const flagsOf = async (command: string, group = 'ca') => {
       const { stdout } = await home.fpki([group, command, '--help'])
@@ -103,12 +103,12 @@ describe('help', () => {
     expect(await flagsOf('list', 'hsm')).toEqual(['--hsm-module', '--hsm-init-args', ...common])
   })
 
-  test('says a default once, and in words', async () => {
+  test('shows a default once, as text', async () => {
     const { stdout } = await (await newHome()).fpki(['ca', 'create', '--help'])
     expect(stdout.replace(/\s+/g, ' ')).not.toMatch(/\(default\) \(default: true\)|\(default: \[\]\)/)
   })
 
-  test('names every exit code', async () => {
+  test('lists every exit code', async () => {
     const { stdout } = await (await newHome()).fpki(['--help'])
     const [, codes = ''] = stdout.split('Exit codes:')
     for (const code of new Set([0, 1, ...Object.values(EXIT), ...Object.values(EXIT_FOUND)]))
@@ -116,7 +116,7 @@ describe('help', () => {
   })
 
   test.each(LEVELS.filter(([first, ...below]) => first === 'keys' && below.length > 0).map(([, ...words]) => [words]))(
-    'fpki keys %j --help is that of the same command without keys',
+    'fpki keys %j --help is the same as without keys',
     async (words) => {
       const home = await newHome()
       const { stdout } = await home.fpki(['keys', ...words, '--help'])
@@ -125,32 +125,32 @@ describe('help', () => {
   )
 
   test.each([[[]], [['ca']], [['est']], [['keys', 'ca']], [['api', 'token']]])(
-    'fpki %j alone shows its commands, as --help does',
+    'fpki %j without a command prints its help',
     async (words) => {
       const home = await newHome()
       expect(await home.fpki(words)).toEqual(await home.fpki([...words, '--help']))
     },
   )
 
-  test('with --json a missing command is an error: exit 2', async () => {
+  test('refuses a missing command with --json', async () => {
     const { status, stdout } = await (await newHome()).fpki(['ca', '--json'])
     expect(status).toBe(2)
-    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'ERR_USAGE', message: 'A command is missing.' } })
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'ERR_USAGE', message: 'Missing command.' } })
   })
 
-  test('lists the commands of ca by what they are for', async () => {
+  test('lists the commands of ca by purpose', async () => {
     const { stdout } = await (await newHome()).fpki(['ca'])
     const headings = [...stdout.matchAll(/^(\w+):$/gm)].map(([, heading]) => heading)
-    expect(headings).toEqual(['Options', 'Make', 'Look', 'Change', 'Protect', 'Recover', 'Help'])
+    expect(headings).toEqual(['Options', 'Create', 'Inspect', 'Change', 'Protect', 'Recover', 'Help'])
     const under = (heading: string) => {
       const [section = ''] = (stdout.split(`\n${heading}:\n`)[1] ?? '').split('\n\n')
       return [...section.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name)
     }
-    expect(under('Look')).toEqual(['show', 'verify', 'status', 'log', 'history', 'diff'])
+    expect(under('Inspect')).toEqual(['show', 'verify', 'status', 'log', 'history', 'diff'])
     expect(under('Recover')).toEqual(['restore', 'resume', 'abandon'])
   })
 
-  test('ca create says what it makes, who owns which key and what to back up', async () => {
+  test('ca create explains its files, the owner of each key and what to back up', async () => {
     const { stdout } = await (await newHome()).fpki(['ca', 'create', '--help'])
     for (const file of ['factory_ca.key', 'factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.key', 'local-ca.pem'])
       expect(stdout.split('Who owns which key:')[0]).toContain(file)
@@ -159,7 +159,7 @@ describe('help', () => {
   })
 })
 
-describe('a typo', () => {
+describe('a misspelled command or option', () => {
   test.each([
     ['ca shwo', 'Did you mean show?', 'fpki ca --help'],
     ['ca show --fatcory acme', 'Did you mean --factory?', 'fpki ca show --help'],
@@ -167,12 +167,12 @@ describe('a typo', () => {
     ['kyes ca show', 'Did you mean keys?', 'fpki --help'],
     ['help ca shwo', 'Did you mean show?', 'fpki ca --help'],
     ['help shwo', 'See', 'fpki --help'],
-  ])('fpki %s: exit 2, and what was meant', async (words, similar, help) => {
+  ])('fpki %s is refused with a suggestion', async (words, similar, help) => {
     const refusal = { status: 2, code: 'ERR_USAGE', names: [similar, `\`${help}\``] }
     expectWords(await (await newHome()).fpki(words.split(' ')), refusal)
   })
 
-  test('with --json the suggestion is in the hint', async () => {
+  test('has the suggestion in the JSON hint', async () => {
     const { stdout } = await (await newHome()).fpki(['ca', 'shwo', '--json'])
     expect(JSON.parse(stdout)).toMatchObject({
       error: { message: "Unknown command 'shwo'.", hint: 'Did you mean show? See `fpki ca --help`.' },
@@ -180,24 +180,27 @@ describe('a typo', () => {
   })
 })
 
-test.each(['--version', '-V'])('%s is the version of package.json', async (flag) => {
+test.each(['--version', '-V'])('%s prints the version of package.json', async (flag) => {
   const { version }: { version: string } = JSON.parse(await readFile(join(FPKI, '..', '..', 'package.json'), 'utf8'))
   expect(await (await newHome()).fpki([flag])).toEqual({ status: 0, signal: null, stdout: `${version}\n`, stderr: '' })
 })
 
-test.each([['--version --json'], ['--json -V'], ['ca show --json --version']])('%s prints JSON', async (words) => {
-  const { version }: { version: string } = JSON.parse(await readFile(join(FPKI, '..', '..', 'package.json'), 'utf8'))
-  const { status, stdout } = await (await newHome()).fpki(words.split(' '))
-  expect({ status, document: JSON.parse(stdout) }).toEqual({ status: 0, document: { schemaVersion: 1, version } })
-})
+test.each([['--version --json'], ['--json -V'], ['ca show --json --version']])(
+  '%s prints the version as JSON',
+  async (words) => {
+    const { version }: { version: string } = JSON.parse(await readFile(join(FPKI, '..', '..', 'package.json'), 'utf8'))
+    const { status, stdout } = await (await newHome()).fpki(words.split(' '))
+    expect({ status, document: JSON.parse(stdout) }).toEqual({ status: 0, document: { schemaVersion: 1, version } })
+  },
+)
 
-describe('every example in the help', () => {
+describe('the examples in help texts', () => {
   const withExamples = LEVELS.filter((words) => words[0] !== 'keys' && !isGroup(words))
-  test.each(withExamples.map((words) => [words.join(' ')]))('of fpki %s works as it stands', async (words) => {
-    const asked = await (await newHome()).fpki([...words.split(' '), '--help'].filter((word) => word !== ''))
-    const examples = [...asked.stdout.matchAll(/^ {2}\$ (fpki (?:.*\\\n)*.*?\S)(?: {3,}\S.*)?$/gm)].map(
-      ([, line = '']) => line,
-    )
+  test.each(withExamples.map((words) => [words.join(' ')]))('of fpki %s work when pasted', async (words) => {
+    const help = await (await newHome()).fpki([...words.split(' '), '--help'].filter((word) => word !== ''))
+    const examples = [
+      ...help.stdout.matchAll(/^ {2}\$ (\(?(?:umask 077; )?fpki (?:.*\\\n)*.*?\S)(?: {3,}\S.*)?$/gm),
+    ].map(([, line = '']) => line)
     if (!WITHOUT_EXAMPLE.includes(words)) expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
       const home = /ca (create|root-csr)/.test(example) ? await newHome() : (await copiedPki()).home
@@ -219,17 +222,17 @@ const NEW_REQUEST =
 const NEW_PASSPHRASE = '(umask 077; echo nine lives of a fish > pass.txt)'
 const NEW_BACKUP = 'fpki ca backup "$HOME/acme" --out acme.backup --passphrase-file pass.txt'
 
-/** A redirection, a command in the line, or a file that is named as seen from the HOME. */
+/** A redirection, a command substitution, or a path relative to HOME. */
 const NEEDS_SHELL = /[|<>;&`\\]|\$\(|--(out|passphrase-file|check) |^fpki ca (update|sign|restore) /
 
-/** Runs an example: in the process of the test, unless it needs a shell. */
+/** Runs an example in the process of the test, unless it needs a shell. */
 function run(home: Home, example: string): Promise<Ended> {
   if (NEEDS_SHELL.test(example)) return inShell(home, example)
   const [, ...words] = example.split(' ').map((word) => word.replaceAll('"', '').replace('$HOME', home.path))
   return home.fpki(words)
 }
 
-/** Runs a line that a person would type, with fpki on the PATH. */
+/** Runs a shell command line with fpki on the PATH. */
 async function inShell(home: Home, line: string): Promise<Ended> {
   return runProgram('sh', ['-c', line], { cwd: home.path, env: await withFpkiOnPath(home) })
 }

@@ -30,7 +30,7 @@ test.each(['', '--pretty', '--json', '--just-device-cas'])(
   },
 )
 
-test('a line feed in a subject cannot pass for a line of fpki’s own', async () => {
+test('a line feed in a subject does not start a new line of output', async () => {
   const made = await copiedPki()
   const forged = 'x\n  Issuer            CN=Factory-CA  (signature verified)'
   await editCertificates(made, { caCrt: await deviceCaNamed(forged, made) })
@@ -38,7 +38,7 @@ test('a line feed in a subject cannot pass for a line of fpki’s own', async ()
   expect(stdout.match(/^ {2}Issuer .*\(signature verified\)/gm)).toHaveLength(3)
 })
 
-test('a disabled serial that is no number does not reach the terminal raw', async () => {
+test('a disabled serial that is not a number is escaped', async () => {
   const made = await copiedPki()
   await editCertificates(made, { disabledCaSerials: ['1\u001b[2J'] })
   for (const words of [[], ['--pretty'], ['--json']]) {
@@ -47,7 +47,7 @@ test('a disabled serial that is no number does not reach the terminal raw', asyn
   }
 })
 
-test('names of directories, factories and flags do not reach the terminal raw', async () => {
+test('names of directories, factories and options are escaped', async () => {
   const home = await newHome()
   const esc = '\u001b[31m'
   const directory = join(home.path, `a${esc}b`)

@@ -11,14 +11,14 @@ const FIXTURES = fileURLToPath(new URL('../fixtures/lint', import.meta.url))
 const TLS_CA = join(FIXTURES, 'tls-ca.pem')
 
 describe('fpki lint', () => {
-  test('finds nothing in what `ca create` makes, notices neither', async () => {
+  test('finds nothing in the output of `ca create`, not even notices', async () => {
     const { home, directory } = await copiedPki()
     const ended = await home.fpki(['lint', '--strict', directory])
     const said = '0 errors, 0 warnings, 0 notices in 4 certificates, requests and CRLs\n'
     expect(ended).toEqual({ status: 0, signal: null, stdout: said, stderr: '' })
   })
 
-  test('says each finding on a line with its place, severity, code, reason and source: exit 6', async () => {
+  test('prints each finding on a line with place, severity, code, reason and source', async () => {
     const { status, stdout, stderr } = await (await newHome()).fpki(['lint', 'tls-ca.pem'], { cwd: FIXTURES })
     expect({ status, stderr }).toEqual({ status: 6, stderr: '' })
     const [line, summary] = stdout.split('\n')
@@ -28,12 +28,12 @@ describe('fpki lint', () => {
     expect(summary).toBe('1 error, 0 warnings, 0 notices in 1 certificate, request or CRL')
   })
 
-  test('counts the blocks of a file that has several', async () => {
+  test('numbers the blocks of a file with several', async () => {
     const { stdout } = await (await newHome()).fpki(['lint', join(FIXTURES, 'serial-twice.pem')])
     expect(stdout).toContain('serial-twice.pem#2: error serial-twice ')
   })
 
-  test('--json prints one document, also with findings', async () => {
+  test('--json prints one document, even with findings', async () => {
     const { status, stdout } = await (await newHome()).fpki(['lint', TLS_CA, '--json'])
     const { findings, ...report } = lintedFiles.parse(JSON.parse(stdout))
     const items = [{ file: TLS_CA, block: 1, kind: 'certificate', role: 'tls', name: 'CN=gateway.example' }]
@@ -43,7 +43,7 @@ describe('fpki lint', () => {
     expect(findings).toMatchObject([{ file: TLS_CA, block: 1, severity: 'error', code: 'ca-on-tls' }])
   })
 
-  test('--strict makes a warning count, --quiet leaves the rest out', async () => {
+  test('--strict fails on warnings, --quiet omits notices', async () => {
     const home = await newHome()
     const words = ['lint', join(FIXTURES, 'tls-no-san.pem'), '--quiet']
     expect(await home.fpki(words)).toMatchObject({ status: 0, stdout: expect.stringMatching(/^.* san-missing .*\n$/) })
@@ -51,7 +51,7 @@ describe('fpki lint', () => {
     expect(await home.fpki(['lint', join(FIXTURES, 'ca-sha512.pem'), '-q'])).toMatchObject({ status: 0, stdout: '' })
   })
 
-  test('reads stdin, and checks it against the factory of --factory', async () => {
+  test('checks stdin against the given factory', async () => {
     const stdin = await readFile(join(FIXTURES, 'ca-other-factory.pem'), 'utf8')
     const home = await newHome()
     const nobody = await home.fpki(['lint', '-'], { stdin })
@@ -61,7 +61,7 @@ describe('fpki lint', () => {
     expect(named.stdout).toContain('stdin: error unit-of-another-factory ')
   })
 
-  test('prints what names say so that it moves no cursor', async () => {
+  test('escapes control characters in names', async () => {
     const directory = await temporaryDirectory()
     const path = join(directory, 'a\u001b[2Jb.pem')
     await writeFile(path, '-----BEGIN CERT\u001b[2J-----\nAAAA\n-----END CERT\u001b[2J-----\n')
@@ -75,7 +75,7 @@ describe('fpki lint', () => {
     [['lint', 'nothing-there'], 6, 'ERR_BAD_FILE', 'nothing-there'],
     [['lint', TLS_CA, '--profile', 'server'], 2, 'ERR_USAGE', 'server'],
     [['lint', TLS_CA, '--factory', '../x'], 2, 'ERR_USAGE', '../x'],
-  ])('%j is refused', async (words, status, code, name) => {
+  ])('refuses %j', async (words, status, code, name) => {
     expectWords(await (await newHome()).fpki(words), { status, code, names: [name] })
   })
 })

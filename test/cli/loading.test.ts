@@ -26,8 +26,8 @@ async function loadedBy({ home }: Made, words: readonly string[]): Promise<reado
   return urls.map(({ url }) => basename(url))
 }
 
-describe('the library that lays out certificates', () => {
-  test('is loaded by a command that makes something', async () => {
+describe('the certificate library', () => {
+  test('is loaded by a command that issues certificates', async () => {
     expect(library).toHaveLength(1)
     const made = await copiedPki()
     expect(await loadedBy(made, ['ca', 'rotate-tls', made.directory, '--quiet'])).toEqual(

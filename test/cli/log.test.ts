@@ -32,7 +32,7 @@ async function pkiWithAuditLog(): Promise<Made> {
 }
 
 describe('the audit log', () => {
-  test('records each certificate as OpenSSL reads it, in a SHA-256 chain signed by the root', async () => {
+  test('has each certificate, chained by SHA-256 and signed by the root', async () => {
     const { home, directory, path } = await copiedPki(pkiWithAuditLog)
     const lines = (await readFile(path('.fpki/log.jsonl'), 'utf8')).trimEnd().split('\n')
     const { stdout } = await home.fpki(['ca', 'log', directory, '--json'])
@@ -75,7 +75,7 @@ describe('the audit log', () => {
     expect(await output('openssl', words, { cwd: home.path })).toBe('Verified OK\n')
   })
 
-  test('records what `ca sign` signs and refuses, and the CRL of a dry run, before they are printed', async () => {
+  test('has what `ca sign` signs and refuses, and the CRL of a dry run, before it is printed', async () => {
     const made = await copiedPki()
     const { home, directory } = made
     const file = join(home.path, 'a.csr')
@@ -113,7 +113,7 @@ describe('the audit log', () => {
   test.each([
     ['nothing', ''],
     ['half a line', '{"number":1,"time":"20'],
-  ])('is started after an interruption that left %s', async (_, left) => {
+  ])('starts again if its first start was interrupted and left %s', async (_, left) => {
     const made = await copiedPki()
     for (const name of ['log.head', 'history', 'journal.jsonl'])
       await rm(made.path(`.fpki/${name}`), { recursive: true })
@@ -123,7 +123,7 @@ describe('the audit log', () => {
     expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
   })
 
-  test('and the history do not copy a key that is a symbolic link', async () => {
+  test('does not copy a key behind a symbolic link, nor does history', async () => {
     const made = await copiedPki()
     const elsewhere = `${made.home.path}/stick`
     await mkdir(elsewhere)
@@ -138,7 +138,7 @@ describe('the audit log', () => {
     expect((await lstat(`${elsewhere}/factory_ca.key`)).nlink).toBe(1)
   })
 
-  test('of a directory without one starts with a line that lists the certificates', async () => {
+  test('starts with a list of the existing certificates in a directory without one', async () => {
     const made = await copiedPki()
     for (const name of ['log.jsonl', 'log.head', 'history', 'journal.jsonl', 'state.json']) {
       await rm(made.path(`.fpki/${name}`), { recursive: true })
@@ -184,7 +184,7 @@ const TAMPERED: Readonly<Record<string, readonly [(lines: string[]) => readonly 
   emptied: [() => [], 'cut-off', 'The end was cut off'],
 }
 
-describe('ca log verify', () => {
+describe('ca log verify reports the line', () => {
   test.each(Object.entries(TAMPERED))('names the line that was %s', async (_, [change, code, words]) => {
     const made = await copiedPki(pkiWithAuditLog)
     const lines = (await logOf(made)).trimEnd().split('\n')
@@ -200,7 +200,7 @@ describe('ca log verify', () => {
     expect(told).toContain(words)
   })
 
-  test('reports an audit log that was recreated without the root key', async () => {
+  test('and a log rewritten by somebody without the root key', async () => {
     const made = await copiedPki(pkiWithAuditLog)
     const lines = (await logOf(made)).trimEnd().split('\n').slice(0, 3)
     await writeFile(made.path('.fpki/log.jsonl'), lines.map((line) => `${line}\n`).join(''))
@@ -215,7 +215,7 @@ describe('ca log verify', () => {
     for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(forged[name])
   })
 
-  test('reports certificates that an older audit log with a valid signature does not record', async () => {
+  test('and an earlier log that lacks a certificate in the directory', async () => {
     const made = await copiedPki()
     const earlier = join(made.home.path, 'earlier')
     await cp(made.path('.fpki'), earlier, { recursive: true })
@@ -228,7 +228,7 @@ describe('ca log verify', () => {
     })
   })
 
-  test('must pass before fpki signs anything else', async () => {
+  test('and fpki signs nothing until it is repaired', async () => {
     const made = await copiedPki(pkiWithAuditLog)
     const log = await logOf(made)
     await writeFile(made.path('.fpki/log.jsonl'), `${log.split('\n').slice(0, -2).join('\n')}\n`)
@@ -240,14 +240,14 @@ describe('ca log verify', () => {
   })
 })
 
-describe('a lost audit log', () => {
+describe('a missing audit log', () => {
   test.each([
     ['the signature', ['log.head'], 'log.head is gone'],
     ['the lines', ['log.jsonl'], 'The end was cut off'],
     ['both', ['log.jsonl', 'log.head'], 'The audit log is gone'],
     ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The audit log is gone'],
     ['both, and the journal', ['log.jsonl', 'log.head', 'journal.jsonl'], 'The audit log is gone'],
-  ])('is reported: %s', async (_, names, told) => {
+  ])('is reported if %s is missing', async (_, names, told) => {
     const made = await copiedPki(pkiWithAuditLog)
     for (const name of names) await rm(made.path(`.fpki/${name}`), { recursive: true })
     const seen = await verified(made)
@@ -292,7 +292,7 @@ describe('a lost audit log', () => {
       expect(rest.map(({ kind }) => kind)).toEqual(['crl'])
       expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
       const told = await home.fpki(['ca', 'log', 'verify', directory])
-      expect(told).toMatchObject({ status: 0, stdout: expect.stringContaining(`It was begun anew at ${first?.time}`) })
+      expect(told).toMatchObject({ status: 0, stdout: expect.stringContaining(`Started anew at ${first?.time}`) })
       // Later records show that the root has signed since the restart.
       await new Promise((resolve) => setTimeout(resolve, 1_100))
       expect((await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])).status).toBe(0)
@@ -308,12 +308,15 @@ describe('a lost audit log', () => {
     },
   )
 
-  test('is not reported where there never was one, or before the root could sign', async () => {
+  test('is accepted if there never was one, or if the root has not signed it yet', async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     expect((await home.fpki(['ca', 'root-csr', directory, '--quiet'])).status).toBe(0)
     const verify = ['ca', 'log', 'verify', directory]
-    expect(await home.fpki(verify)).toMatchObject({ status: 0, stdout: expect.stringContaining('none of it yet') })
+    expect(await home.fpki(verify)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('No line is signed by the root yet'),
+    })
     await rm(join(directory, '.fpki/log.jsonl'))
     expect((await home.fpki(verify)).status).toBe(6)
     expect((await home.fpki(['ca', 'log', directory])).status).toBe(6)
@@ -322,18 +325,18 @@ describe('a lost audit log', () => {
   })
 })
 
-test('a damaged journal does not affect reading the audit log', async () => {
+test('an invalid journal does not stop commands that only read the audit log', async () => {
   const made = await copiedPki(pkiWithAuditLog)
   await writeFile(made.path('.fpki/journal.jsonl'), '{')
   expect((await made.home.fpki(['ca', 'log', made.directory])).status).toBe(0)
   expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
 })
 
-test('log verify prints the signed line number and hash, to be recorded elsewhere', async () => {
+test('log verify prints the line number and hash that the root has signed', async () => {
   const made = await copiedPki(pkiWithAuditLog)
   const last = sha256((await logOf(made)).trimEnd().split('\n').at(-1) ?? '')
   const { stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory])
-  expect(stdout).toMatch(new RegExp(`has signed for line 7, at \\S+; SHA-256 ${last}\\.\n`))
+  expect(stdout).toMatch(new RegExp(`Signed by the root up to line 7, at \\S+; SHA-256 ${last}\\.\n`))
   const asJson = await made.home.fpki(['ca', 'log', 'verify', made.directory, '--json'])
   expect(checkedAuditLog.parse(JSON.parse(asJson.stdout)).signed).toMatchObject({ line: 7, hash: last })
 })
@@ -359,7 +362,7 @@ test.each(['{"number":8,"time":"2026-0', '\0\0\0\0\0\0\0\0\n'])(
   },
 )
 
-test('an unreadable old snapshot is kept, and does not prevent changes', async () => {
+test('an unreadable snapshot is kept, and does not stop a change', async () => {
   const { home, directory, path } = await copiedPki()
   const history = path('.fpki/history')
   const [first = ''] = await readdir(history)
@@ -398,7 +401,7 @@ test('filters and CSV', async () => {
   expect(csv[1]).toContain('"CN=Factory-CA, OU=acme"')
 })
 
-test('file names are neither formulas nor control characters in the CSV', async () => {
+test('escapes formulas and control characters in CSV', async () => {
   const { home, directory } = await copiedPki()
   for (const name of ['=1+1.csr', '\uff1d2.csr', '@a\u001b[31m,\n.csr']) {
     await writeFile(join(home.path, name), await opensslCsr({ key: 'RSA-1024' }))
@@ -415,7 +418,7 @@ test('file names are neither formulas nor control characters in the CSV', async 
   expect(texts[2]).toContain('"\'@a\\u001b[31m,\\u000a.csr:')
 })
 
-test('hostile values in log.head and journal.jsonl are escaped, and not used as paths', async () => {
+test('escapes control characters, and refuses paths, from log.head and journal.json', async () => {
   const { home, directory, path } = await copiedPki()
   const rewrite = async (name: string, members: object) => {
     const was = JSON.parse(await readFile(path(name), 'utf8'))
@@ -437,7 +440,7 @@ test('hostile values in log.head and journal.jsonl are escaped, and not used as 
   expect(await readdir(home.path)).toEqual(before)
 })
 
-test('audit log and history are private, and keys in the history are hard links', async () => {
+test('audit log and history are private, and keys in them are links', async () => {
   const { directory, path } = await copiedPki()
   const all = Object.entries(await snapshot(directory)).filter(([name]) => name.includes('.fpki/'))
   const open = all.filter(([, text]) => !/^(file (400|600)|directory 700) /.test(text))
@@ -447,7 +450,7 @@ test('audit log and history are private, and keys in the history are hard links'
   expect(await readFile(join(directory, keys[0] ?? ''), 'utf8')).toBe(await readFile(path('factory_ca.key'), 'utf8'))
 })
 
-test('read-only commands write nothing', async () => {
+test('commands that only read write nothing', async () => {
   const { home, directory } = await copiedPki(pkiWithAuditLog)
   const before = await snapshot(home.path)
   for (const words of [['log'], ['log', 'verify'], ['history'], ['verify'], ['status'], ['resume']]) {
@@ -458,7 +461,7 @@ test('read-only commands write nothing', async () => {
   expect(await snapshot(home.path)).toEqual(before)
 })
 
-test('diff describes each change', async () => {
+test('diff describes a change', async () => {
   const { home, directory, path } = await copiedPki(pkiWithAuditLog)
   const serial = BigInt(`0x${(await x509(path('b.pem'), '-serial')).replace(/^.*=/, '')}`)
   expect((await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'b', '--yes', '-q'])).status).toBe(0)

@@ -70,7 +70,7 @@ test('disable, enable and revoke reach the server as CRLs of the root', async ()
   expect((await serialsOf(behind)).length).toBe(2)
 })
 
-test('verify and status look at the server too, and change nothing there', async () => {
+test('verify and status query the server and change nothing', async () => {
   const { server, behind, directory, run, json } = await scene()
   const before = await behind.getCertificates()
   const begin = server.seen.length
@@ -91,7 +91,7 @@ test('verify and status look at the server too, and change nothing there', async
 test.each<readonly [string, FaultRule['fault']]>([
   ['cut before the PATCH', { kind: 'cut-before' }],
   ['cut after the PATCH', { kind: 'cut-after' }],
-])('revoke ends well by itself when the connection is %s', async (_, fault) => {
+])('revoke succeeds if the connection is %s', async (_, fault) => {
   const { server, behind, directory, json } = await scene()
   const siteB = await serialOf(join(directory, 'site-b.pem'))
   server.faults.push({ method: 'PATCH', times: 1, fault })
@@ -103,7 +103,7 @@ test.each<readonly [string, readonly string[]]>([
   ['revoke', ['revoke-device-ca', 'DIR', '--ca-file', 'site-b', '--yes']],
   ['enable', ['enable-device-ca', 'DIR', '--ca-file', 'site-b']],
   ['update', ['update', 'DIR/local-ca.pem', '--yes']],
-])('%s that the server refuses ends with exit 4, and well when it is run again', async (action, words) => {
+])('%s fails if the server refuses it, and succeeds when run again', async (action, words) => {
   const { server, behind, directory, run, json } = await scene()
   if (action === 'enable') await json(['ca', 'disable-device-ca', directory, '--ca-file', 'site-b'])
   const before = await behind.getCertificates()

@@ -8,7 +8,7 @@ import { startProxy } from '../support/proxy.js'
 import { answering } from '../support/terminal.js'
 import { TOKEN } from './fioctl-yaml.js'
 
-test('Ctrl-C ends the waiting for a slow server at once', async () => {
+test('Ctrl-C stops waiting for a slow server at once', async () => {
   const home = await newHome()
   const server = await factoryServer((await newFactory()).api, 'none')
   server.faults.push({ method: 'GET', times: 9, fault: { kind: 'slow' } })
@@ -26,7 +26,7 @@ test('Ctrl-C ends the waiting for a slow server at once', async () => {
   expect(server.seen.length).toBe(1)
 })
 
-test('HTTPS_PROXY leads to the server', async () => {
+test('HTTPS_PROXY is used', async () => {
   const home = await newHome()
   const server = await factoryServer((await newFactory()).api)
   const proxy = await startProxy(server.port)
@@ -43,11 +43,11 @@ test('HTTPS_PROXY leads to the server', async () => {
   expect(refused.stderr).not.toContain('pass-word')
 })
 
-test('login asks for the token on a terminal, and shows nothing of it', async () => {
+test('login prompts for the token without echo', async () => {
   const home = await newHome()
   const words = ['login', '--api', 'https://factory.example']
   const { status, stdout } = await answering(words, { HOME: home.path }, [['Token:', `${TOKEN}\r`]])
-  expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('kept in') })
+  expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('Stored the token') })
   expect(stdout).not.toContain(TOKEN)
   const kept = await readFile(join(home.path, '.config/fpki/credentials.yaml'), 'utf8')
   expect(kept).toBe(`https://factory.example:\n  token: ${TOKEN}\n`)

@@ -39,9 +39,9 @@ async function done(ended: Promise<Ended>): Promise<string> {
 const answer = (status: number, body: unknown, more: object = {}) =>
   ({ kind: 'answer', status, body: typeof body === 'string' ? body : JSON.stringify(body), ...more }) as const
 
-test('every command that speaks to a Factory API does so over HTTPS', async () => {
+test('every command works over HTTPS', async () => {
   const { behind, directory, run, server } = await scene()
-  expect(await done(run(['api', 'ping']))).toMatch(/PKI +not set yet/)
+  expect(await done(run(['api', 'ping']))).toMatch(/PKI +not set$/m)
   await done(run(['ca', 'create', directory]))
   const pinged = JSON.parse(await done(run(['api', 'ping', '--json'])))
   const { polisId } = await behind.getUser()
@@ -66,13 +66,13 @@ test('every command that speaks to a Factory API does so over HTTPS', async () =
   }
 })
 
-test('the names of a gateway are the server’s own business', async () => {
+test('--tls-name is refused for a server', async () => {
   const { directory, run } = await scene()
   const { status, stderr } = await run(['ca', 'create', directory, '--tls-name', 'x.example'])
-  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('Leave --tls-name out') })
+  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('Omit --tls-name') })
 })
 
-describe('ca create at a server that misbehaves ends with exit 4, and well when it is run again', () => {
+describe('ca create fails if the server misbehaves, and succeeds when run again', () => {
   const certs = (method: string, fault: FaultRule['fault'], times = 1): FaultRule => ({
     ...{ method, part: '/certs/', times, fault },
   })
@@ -112,7 +112,7 @@ describe('ca create at a server that misbehaves ends with exit 4, and well when 
   })
 })
 
-describe('ca create ends well by itself', () => {
+describe('ca create succeeds', () => {
   test.each<readonly [string, FaultRule['fault']]>([
     ['the connection is cut before the PATCH', { kind: 'cut-before' }],
     ['the connection is cut in its answer', { kind: 'cut-during' }],
@@ -128,8 +128,8 @@ describe('ca create ends well by itself', () => {
   })
 })
 
-describe('fioctl’s configuration', () => {
-  test('is spoken with as it stands, and keeps its comments when the tokens are new', async () => {
+describe('a configuration of fioctl', () => {
+  test('works unchanged, and keeps its comments when tokens are refreshed', async () => {
     const { home, server } = await scene()
     const path = await fioctlYaml(home, server, { created: '2020-01-01T00:00:00Z' })
     const before = await readFile(path, 'utf8')
@@ -150,7 +150,7 @@ describe('fioctl’s configuration', () => {
     expect(server.seen.filter(({ path: asked }) => asked === '/oauth/token/').length).toBe(1)
   })
 
-  test('is another server’s: its token goes nowhere else', async () => {
+  test('is used for its own server only', async () => {
     const { home, server } = await scene()
     await writeFile(join(await configFolder(home), 'fioctl.yaml'), `token: ${TOKEN}\nfactory: acme\n`)
     const env = { CACERT: server.root, FIOCTL_TOKEN: TOKEN }
@@ -159,7 +159,7 @@ describe('fioctl’s configuration', () => {
     expect(server.seen).toEqual([])
   })
 
-  test('and a CACERT with something else in it than certificates is refused, not left out', async () => {
+  test('with an invalid CACERT is refused', async () => {
     const { home, server } = await scene()
     const cacert = join(home.path, 'roots.pem')
     const noCertificate = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'
@@ -170,7 +170,7 @@ describe('fioctl’s configuration', () => {
     expect(server.seen).toEqual([])
   })
 
-  test('with insecure_skip_verify is warned of each time', async () => {
+  test('with insecure_skip_verify causes a warning each time', async () => {
     const { home, server } = await scene()
     await fioctlYaml(home, server, { insecure: true, token: TOKEN })
     const { status, stderr } = await home.fpki(['api', 'ping', '--api', 'foundries', '--quiet'])

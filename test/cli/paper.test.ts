@@ -52,8 +52,8 @@ async function expectRecovered(path: string, made: Pick<Made, 'path'>): Promise<
   expect((await stat(path)).mode & 0o777).toBe(0o400)
 }
 
-describe('a sheet that a browser prints', () => {
-  test('is one A4 page whose QR code OpenSSL decrypts and fpki restores', async () => {
+describe('a printed sheet', () => {
+  test('is one A4 page with a QR code that OpenSSL and fpki read', async () => {
     const all = await printedScene()
     const { home, at, withCert } = all
     expect((await stat(at('s.html'))).mode & 0o777).toBe(0o600)
@@ -74,7 +74,7 @@ describe('a sheet that a browser prints', () => {
     await expectRecovered(at('back.key'), all)
   })
 
-  test('has a key encrypted with 600,000 iterations of PBKDF2 with SHA-256, according to OpenSSL', async () => {
+  test('has a key encrypted with 600,000 iterations of PBKDF2-SHA-256', async () => {
     const { home, directory, at } = await scene()
     // In a process of its own: within the test, key derivation uses fewer iterations.
     const { status } = await home.spawn(['ca', 'paper', directory, '--out', at('s.html')], START)
@@ -86,7 +86,7 @@ describe('a sheet that a browser prints', () => {
     expect(0x0927c0).toBe(600_000)
   })
 
-  test('with shares has the key and one share; three of five scanned sheets restore the key', async () => {
+  test('has the key and one share; three of five restore it', async () => {
     const all = await sharedScene('3/5')
     expect(all.names).toEqual([1, 2, 3, 4, 5].map((number) => `sheet-${number}.html`))
     const scans: string[] = []
@@ -100,7 +100,7 @@ describe('a sheet that a browser prints', () => {
     await expectRecovered(all.at('back.key'), all)
   })
 
-  test('is one page with the largest key and a hostile name', async () => {
+  test('is one page even with the largest key and a hostile name', async () => {
     const home = await newHome()
     const directory = join(home.path, 'big')
     await mkdir(directory, { mode: 0o700 })
@@ -145,7 +145,7 @@ describe('ca paper', () => {
     expect(found([...lines, ...(await secretForms(home.path))], stdout + stderr)).toEqual([])
   })
 
-  test('of an encrypted key file uses its passphrase, and does not print it', async () => {
+  test('prompts for the passphrase of an encrypted key without echo', async () => {
     const all = await scene(encryptedPki)
     const words = ['ca', 'paper', all.directory, '--out', all.at('s.html'), '--json']
     await expectRefusal(all.home, words.slice(0, -1), { status: 6, code: 'ERR_PASSPHRASE', names: ['factory_ca.key'] })
@@ -157,7 +157,7 @@ describe('ca paper', () => {
     await expectRecovered(all.at('back.key'), all)
   })
 
-  test('--plain warns, and prints a key that needs no passphrase', async () => {
+  test('--plain prints an unencrypted key with a warning', async () => {
     const all = await scene()
     const { status, stderr } = await all.home.fpki(['ca', 'paper', all.directory, '--plain', '--out', all.at('s.html')])
     expect({ status, warned: /warning: .*unencrypted/.test(stderr) }).toEqual({ status: 0, warned: true })
@@ -169,7 +169,7 @@ describe('ca paper', () => {
     expect(await readFile(all.at('back.key'), 'utf8')).toBe(await all.text('factory_ca.key'))
   })
 
-  test('never overwrites a file, and writes all sheets or none', async () => {
+  test('never overwrites files, and writes all sheets or none', async () => {
     const { home, directory, at } = await scene()
     await mkdir(at('sheets'))
     await writeFile(at('sheets/sheet-3.html'), 'mine')
@@ -179,7 +179,7 @@ describe('ca paper', () => {
     await expectRefusal(home, ['ca', 'paper', directory, '--plain', '--out', at('sheets/sheet-3.html')], one)
   })
 
-  test('refuses a key in a token with exit 3', async () => {
+  test('refuses a key in a token', async () => {
     const { home, directory, path, at } = await scene()
     await rm(path('factory_ca.key'))
     const reference = {
@@ -195,7 +195,7 @@ describe('ca paper', () => {
     await expectRefusal(home, ['ca', 'paper', directory, '--out', at('s.html')], refusal)
   })
 
-  test('refuses a missing key, a key of another certificate, and a passphrase that is too short', async () => {
+  test('refuses a missing or mismatched key and a short passphrase', async () => {
     const { home, directory, path, at } = await scene()
     const words = ['ca', 'paper', directory, '--out', at('s.html')]
     const short = { status: 6, code: 'ERR_PASSPHRASE', names: ['fewer than 8'] }
@@ -207,15 +207,15 @@ describe('ca paper', () => {
   })
 
   test.each([
-    [['--out', 'x'], 'one of them'],
-    [['acme', '--restore', 'f', '--out', 'x'], 'one of them'],
+    [['--out', 'x'], 'either a PKI directory'],
+    [['acme', '--restore', 'f', '--out', 'x'], 'either a PKI directory'],
     [['acme', '--plain', '--shares', '2/3', '--out', 'x'], 'cannot be combined'],
-    [['acme', '--cert', 'f', '--out', 'x'], '--cert is for --restore'],
-    [['--restore', 'f', '--shares', '2/3', '--out', 'x'], '--shares is for printing'],
-    [['--restore', '-', '--passphrase-file', '-', '--out', 'x'], 'both be on stdin'],
+    [['acme', '--cert', 'f', '--out', 'x'], '--cert requires --restore'],
+    [['--restore', 'f', '--shares', '2/3', '--out', 'x'], '--shares and --restore are mutually exclusive'],
+    [['--restore', '-', '--passphrase-file', '-', '--out', 'x'], 'from stdin'],
     [['acme', '--shares', '1/3', '--out', 'x'], 'Invalid value for --shares'],
     [['acme'], '--out'],
-  ])('%j is a usage error: exit 2', async (words, name) => {
+  ])('refuses %j', async (words, name) => {
     const { home } = await copiedPki()
     await expectRefusal(
       home,
@@ -227,7 +227,7 @@ describe('ca paper', () => {
 })
 
 describe('ca paper --restore', () => {
-  test('reads typed lines from stdin, in any order and form', async () => {
+  test('accepts typed lines from stdin in any order and form', async () => {
     const all = await printedScene()
     const stdin = [...all.lines]
       .reverse()
@@ -249,7 +249,7 @@ describe('ca paper --restore', () => {
     await expectRecovered(all.at('back.key'), all)
   })
 
-  test('names every line with a typing error, and quotes none', async () => {
+  test('reports every line with an error without printing it', async () => {
     const all = await printedScene()
     const typed = all.lines.map((line, at) =>
       at === 2 || at === 6 ? line.replace(/\w(\w)$/, '$1$1').replace(/ (.)/, ' Z$1') : line,
@@ -268,7 +268,7 @@ describe('ca paper --restore', () => {
     await expectRefusal(all.home, all.restore, { status: 6, code: 'ERR_BAD_FILE', names: [missing, 'missing'] }, START)
   })
 
-  test('of a file that is not a sheet says so once', async () => {
+  test('reports some lines of another file, and the number of others', async () => {
     const all = await printedScene()
     await writeFile(all.at('typed'), 'a line\n'.repeat(50))
     const names = ['not a key sheet: no line starts with a line number such as K07 or S02-01.']
@@ -282,7 +282,7 @@ describe('ca paper --restore', () => {
     await expectRefusal(all.home, all.restore, refusal, START)
   })
 
-  test('checks the key against the certificate, or asks to compare it with the sheet', async () => {
+  test('compares the key with the certificate, or asks the user to', async () => {
     const all = await printedScene()
     await writeFile(all.at('typed'), all.lines.join('\n'))
     const other = [...all.restore, '--cert', all.path('local-ca.pem')]
@@ -298,7 +298,7 @@ describe('ca paper --restore', () => {
     await expectRefusal(all.home, all.restore, { status: 6, code: 'ERR_PASSPHRASE', names: ['does not open'] }, wrong)
   })
 
-  test('from shares encrypts the key with --encrypt-keys', async () => {
+  test('encrypts a key from shares with --encrypt-keys', async () => {
     const all = await sharedScene('2/3')
     await writeFile(all.at('typed'), [all.sheets[2], all.sheets[0]].flat().join('\n'))
     const { stderr } = await all.home.fpki(all.withCert)
@@ -310,7 +310,7 @@ describe('ca paper --restore', () => {
     await expectRecovered(all.at('back.key'), all)
   })
 
-  test('reports too few shares, a typing error in one, and shares of another printing', async () => {
+  test('reports too few shares, a typing error, and shares of another printing', async () => {
     const all = await sharedScene('3/5')
     const again = await all.home.fpki(['ca', 'paper', all.directory, '--shares', '3/5', '--out', all.at('other')])
     expect(again.status).toBe(0)
@@ -339,18 +339,20 @@ describe('ca paper --restore', () => {
     await expectError([...one, ...other], 'occurs twice with different content')
   })
 
-  test('on a terminal checks each line when it is typed', async () => {
+  test('checks each line as it is typed on a terminal', async () => {
     const all = await printedScene()
     const question = 'Line of the sheet'
     const wrong = all.lines[0]?.replace(/ \w/, ' U') ?? ''
     const [first = '', ...others] = all.lines
     const answers = [wrong, ...others, '', first, ''].map((line) => [question, `${line}\r`] as const)
     const words = `ca paper --restore - --out ${all.at('back.key')} --cert ${all.path('factory_ca.pem')}`
-    const { status, stdout } = await onTerminal(all.home, words, [...answers, ['Passphrase of', `${PASSPHRASE}\r`]])
+    const { status, stdout } = await onTerminal(all.home, words, [...answers, ['Passphrase for', `${PASSPHRASE}\r`]])
     expect({ status, stdout }).toMatchObject({ status: 0 })
     expect(stdout).toMatch(/line K01 has a typing error; type it again/)
-    expect(stdout).toContain('Line K01 is missing. Ctrl-C ends it.')
+    expect(stdout).toContain('Line K01 is missing. Ctrl-C aborts.')
     expect(stdout).not.toContain(PASSPHRASE)
+    // Node.js warns about it after ten prompts with a listener each.
+    expect(stdout).not.toContain('MaxListenersExceededWarning')
     await expectRecovered(all.at('back.key'), all)
   })
 })

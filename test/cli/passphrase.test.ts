@@ -56,7 +56,7 @@ describe('the passphrase', () => {
       'the file before the environment',
       (file: string) => ({ flags: ['--passphrase-file', file], start: { env: { FPKI_PASSPHRASE: 'another one' } } }),
     ],
-  ])('from %s encrypts the keys, and is nowhere in what fpki prints or writes', async (_, how) => {
+  ])('from %s encrypts the keys, and is neither printed nor written', async (_, how) => {
     const { home, directory, create } = await scene()
     const file = join(await temporaryDirectory(), 'passphrase')
     await writeFile(file, `${PASSPHRASE}\n`, { mode: 0o600 })
@@ -65,16 +65,16 @@ describe('the passphrase', () => {
     expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
     await expectEncrypted(directory)
     expect(`${stdout}${stderr}`).not.toContain(PASSPHRASE)
-    expect(stdout).toContain('The passphrase is in no file.')
+    expect(stdout).toContain('The passphrase is stored nowhere.')
     for (const name of await filesBelow(home.path)) expect(await readFile(name, 'latin1')).not.toContain(PASSPHRASE)
   })
 
-  test('in a file that others can read is taken, with a warning', async () => {
+  test('in a file that others can read is accepted with a warning', async () => {
     const { home, create } = await scene()
     const file = join(home.path, 'passphrase')
     await writeFile(file, PASSPHRASE, { mode: 0o644 })
     const { status, stderr } = await home.fpki([...create, '--passphrase-file', file])
-    expect({ status, warned: stderr.includes('others can read the passphrase in') }).toEqual({
+    expect({ status, warned: stderr.includes('Other users can read the passphrase in') }).toEqual({
       status: 0,
       warned: true,
     })
@@ -104,19 +104,19 @@ describe('the passphrase', () => {
     ],
     ['is in no file', ['--passphrase-file', '/nowhere/it'], {}, 2, 'ERR_USAGE', '/nowhere/it'],
   ]
-  test.each(refused)('%s: nothing is made', async (_, flags, start, status, code, named) => {
+  test.each(refused)('creates nothing with %s', async (_, flags, start, status, code, named) => {
     const { home, create } = await scene()
     await expectRefusal(home, [...create, ...flags], { status, code, names: [named] }, start)
   })
 
-  test('cannot come from stdin together with the PIN', async () => {
+  test('is refused on stdin together with the PIN', async () => {
     const { home, create } = await scene()
     const both = ['--passphrase-file', '-', '--hsm-pin-file', '-']
-    const refusal = { status: 2, code: 'ERR_USAGE', names: ['both to come from stdin'] }
+    const refusal = { status: 2, code: 'ERR_USAGE', names: ['both the PIN and the passphrase from stdin'] }
     await expectRefusal(home, [...create, ...both], refusal, { stdin: 'x' })
   })
 
-  test('is not looked for when no key is encrypted', async () => {
+  test('is not read if no key is encrypted', async () => {
     const home = await newHome()
     const words = ['ca', 'create', join(home.path, 'acme'), '--quiet', '--passphrase-file', '/nowhere/it']
     expect(await home.fpki(words)).toMatchObject({ status: 0, stderr: '' })
@@ -128,34 +128,34 @@ describe('the passphrase', () => {
     return { ...(await answering(create, { HOME: home.path }, answers)), directory }
   }
 
-  test('is asked for twice on a terminal, for all keys, and not shown', async () => {
+  test('is prompted for twice, once for all keys, without echo', async () => {
     const answers = [
       ['New passphrase', `${PASSPHRASE}\r`],
-      ['The same again', `${PASSPHRASE}\r`],
+      ['Repeat the passphrase', `${PASSPHRASE}\r`],
       ['encrypted backup now?', '\r'],
     ] as const
     const { status, stdout, directory } = await onTerminal(...answers)
     expect(status).toBe(0)
-    expect(stdout.match(/assphrase.*: $|The same again: /gm)).toHaveLength(2)
+    expect(stdout.match(/assphrase.*: $|Repeat the passphrase: /gm)).toHaveLength(2)
     expect(stdout).not.toContain(PASSPHRASE)
     await expectEncrypted(directory)
   })
 
   test.each([
-    ['differ', 'zebra quokka vale', 'The two passphrases differ'],
+    ['differ', 'zebra quokka vale', 'The passphrases do not match'],
     ['are too short', 'x', 'fewer than 8'],
-  ])('nothing is made when the two that are typed %s', async (title, second, said) => {
+  ])('creates nothing if the two passphrases %s', async (title, second, said) => {
     const first = title === 'differ' ? PASSPHRASE : second
     const typed = [
       ['New passphrase', `${first}\r`],
-      ['The same again', `${second}\r`],
+      ['Repeat the passphrase', `${second}\r`],
     ] as const
     const { status, stdout, directory } = await onTerminal(...typed)
     expect({ status, said: stdout.includes(said) }).toEqual({ status: 6, said: true })
     expect(await namesBelow(join(directory, '..'))).not.toContain('acme')
   })
 
-  test('is in no argument and no environment of a program that fpki starts', async () => {
+  test('is not passed to other programs', async () => {
     const { home, create } = await scene()
     const log = join(await temporaryDirectory(), 'strace')
     const trace = ['-f', '-v', '-qq', '-e', 'trace=execve', '-e', 'signal=none', '-s', '10000', '-o', log]
@@ -170,7 +170,7 @@ describe('the passphrase', () => {
   })
 })
 
-test('no write to the disk has a key in the clear', async () => {
+test('no plaintext key is ever written', async () => {
   const { home, directory } = await scene()
   const written: string[] = []
   const disk = nodeFileSystem()
@@ -207,7 +207,7 @@ test('no write to the disk has a key in the clear', async () => {
   expect(found(forms, written.join('\n'))).toEqual([])
 })
 
-test('every command that signs opens the root key with it', async () => {
+test('every command that signs decrypts the root key with it', async () => {
   const { home, directory, create } = await scene()
   expect((await home.fpki(create, IN_ENVIRONMENT)).status).toBe(0)
   const passphrases = { known: async () => PASSPHRASE, chosen: async () => '' }
@@ -220,7 +220,7 @@ test('every command that signs opens the root key with it', async () => {
   await expect(rootSignerOf(at).open()).rejects.toMatchObject({ code: 'ERR_PASSPHRASE' })
 })
 
-describe('ca create --encrypt-keys that was interrupted', () => {
+describe('an interrupted ca create --encrypt-keys', () => {
   test.each([true, false])('(local-ca: %s) is resumed with the same passphrase only', async (localCa) => {
     const { home, directory, create } = await scene()
     const release = await holdFactory(home, 'acme')
@@ -246,7 +246,7 @@ describe('ca create --encrypt-keys that was interrupted', () => {
     if (localCa) await expectEncrypted(directory)
   })
 
-  test('is asked for the passphrase once, on a terminal too', async () => {
+  test('prompts for the passphrase once', async () => {
     const { home, directory, create } = await scene()
     const release = await holdFactory(home, 'acme')
     const inEnvironment = homeAt(home.path, IN_ENVIRONMENT)
@@ -255,11 +255,11 @@ describe('ca create --encrypt-keys that was interrupted', () => {
     await waiting.ended
     await release()
     const { status, stdout } = await answering(create, { HOME: home.path }, [
-      ['Passphrase of', `${PASSPHRASE}\r`],
+      ['Passphrase for', `${PASSPHRASE}\r`],
       ['encrypted backup now?', '\r'],
     ])
     expect(status).toBe(0)
-    expect(stdout.match(/assphrase of .*factory_ca\.key: /g)).toHaveLength(1)
+    expect(stdout.match(/assphrase for .*factory_ca\.key: /g)).toHaveLength(1)
     await expectEncrypted(directory)
   })
 })

@@ -7,7 +7,7 @@ import { ordinaryUser } from './ordinary-user.js'
 import { expectWords } from './refusal.js'
 
 describe('relative paths', () => {
-  test('root-csr, status and --state-dir take them; only create wants an absolute PKI directory', async () => {
+  test('are accepted by root-csr, status and --state-dir, but not by create', async () => {
     const home = await newHome()
     const start = { cwd: home.path }
     expect(await home.fpki(['ca', 'root-csr', 'acme', '-q'], start)).toMatchObject({ status: 0 })
@@ -21,8 +21,8 @@ describe('relative paths', () => {
   })
 })
 
-describe('a HOME that is not the user’s', () => {
-  test('HOME=/: the error names the setting, and the PKI directory is not begun', async () => {
+describe('a HOME without write permission', () => {
+  test('HOME=/ is reported with the setting, before the PKI directory is created', async () => {
     const user = await ordinaryUser()
     const open = join(user.path, 'pub')
     await mkdir(open)
@@ -36,7 +36,7 @@ describe('a HOME that is not the user’s', () => {
     expect(await readdir(open)).toEqual([])
   })
 
-  test('HOME is empty: with --state-dir everything works, without it the hint names the setting', async () => {
+  test('an empty HOME works with --state-dir, else the hint names the setting', async () => {
     const home = await newHome()
     const env = { HOME: '' }
     const directory = join(home.path, 'acme')
@@ -55,7 +55,7 @@ describe('a HOME that is not the user’s', () => {
   })
 })
 
-test('ca update looks for its file before it asks which factory is meant', async () => {
+test('ca update checks its file before it selects a factory', async () => {
   const { home } = await copiedPki()
   await home.fpki(['ca', 'create', join(home.path, 'bolt')])
   const missing = join(home.path, 'missing.pem')

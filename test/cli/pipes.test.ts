@@ -16,7 +16,7 @@ function shell(home: Home, script: string): Promise<Ended> {
 const RUN = '"$NODE" "$FPKI"'
 const STACK = /^ {4}at |Node\.js v|EPIPE|ENOSPC: /m
 
-describe('a reader that goes away', () => {
+describe('a closed pipe', () => {
   test.each(['', '--pretty', '--json'])('does not make `ca show %s | head -c 1` complain', async (flag) => {
     const { home } = await copiedPki()
     const { stdout, stderr } = await shell(home, `${RUN} ca show ${flag} | head -c 1`)
@@ -24,21 +24,21 @@ describe('a reader that goes away', () => {
     expect(stderr).toBe('')
   })
 
-  test('before fpki has said anything leaves no stack, and no failure', async () => {
+  test('causes no failure and no stack trace', async () => {
     const { home } = await copiedPki()
     const { stderr } = await shell(home, `{ ${RUN} ca show; echo $? > status; } | true`)
     expect(stderr).toBe('')
     expect(await statusIn(home)).toBe('0')
   })
 
-  test('of stdout does not stop create', async () => {
+  test('on stdout does not stop create', async () => {
     const home = await newHome()
     const { stderr } = await shell(home, `{ ${RUN} ca create "$HOME/acme"; echo $? > status; } | true`)
     expect(stderr).not.toMatch(STACK)
     await expectWhole(home)
   })
 
-  test('of stderr does not stop create in the middle', async () => {
+  test('on stderr does not stop create', async () => {
     const home = await newHome()
     await shell(home, `{ ${RUN} ca create "$HOME/acme" 2>&1 >/dev/null; echo $? > status; } | true`)
     await expectWhole(home)
@@ -46,7 +46,7 @@ describe('a reader that goes away', () => {
 })
 
 describe('a full device', () => {
-  test('behind stdout is an error with its exit code, and no stack', async () => {
+  test('on stdout is an error without a stack trace', async () => {
     const { home } = await copiedPki()
     const { status, stderr } = await shell(home, `${RUN} ca show --just-device-cas > /dev/full`)
     expect(stderr).not.toMatch(STACK)
@@ -54,20 +54,20 @@ describe('a full device', () => {
     expect(status).toBe(3)
   })
 
-  test('behind stderr does not stop create in the middle', async () => {
+  test('on stderr does not stop create', async () => {
     const home = await newHome()
     await shell(home, `${RUN} ca create "$HOME/acme" 2> /dev/full; echo $? > status`)
     await expectWhole(home)
   })
 })
 
-test('closed output is no reason for a stack', async () => {
+test('closed output causes no stack trace', async () => {
   const { home } = await copiedPki()
   const { stderr } = await shell(home, `${RUN} ca show >&-`)
   expect(stderr).not.toMatch(STACK)
 })
 
-test('closed stdin, stdout and stderr do not stop create, and nothing of them lands in a file', async () => {
+test('closed stdin, stdout and stderr do not stop create, and no output ends up in a file', async () => {
   const home = await newHome()
   await shell(home, `${RUN} ca create "$HOME/acme" <&- >&- 2>&-; echo $? > status`)
   await expectWhole(home)

@@ -39,7 +39,7 @@ describe.each(['rotate-tls', 'add-device-ca', 'revoke-device-ca'])(
   },
 )
 
-test('another command says what is open first; resume goes to the API and the factory that the record names', async () => {
+test('another command reports the interrupted one; resume uses the recorded API and factory', async () => {
   const { home, directory } = await copiedPki()
   const elsewhere = join(home.path, 'other-state')
   expect(await killed({ home, directory, command: 'rotate-tls', nth: 3, when: 'after' })).toBe(true)
@@ -54,7 +54,7 @@ test('another command says what is open first; resume goes to the API and the fa
   expect(existsSync(elsewhere)).toBe(false)
 })
 
-test('a token that is not said to be for the API of the record is not sent there', async () => {
+test('a token for another server is not sent to the recorded API', async () => {
   const { home, directory } = await copiedPki()
   expect(await killed({ home, directory, command: 'rotate-tls', nth: 3, when: 'after' })).toBe(true)
   const asked: unknown[] = []
@@ -78,7 +78,7 @@ test('a token that is not said to be for the API of the record is not sent there
   server.close()
 })
 
-test('a create that is given up when `ca sign` has used its root makes room for another root', async () => {
+test('after abandoning a create whose root `ca sign` has used, another root can be created', async () => {
   const home = await newHome()
   const directory = join(home.path, 'acme')
   expect(await killed({ home, directory, command: 'create', nth: 4, when: 'after' })).toBe(true)
@@ -90,7 +90,7 @@ test('a create that is given up when `ca sign` has used its root makes room for 
   expect((await home.fpki(['ca', 'log', 'verify', directory])).status).toBe(0)
 })
 
-test('abandon asks, is refused when the API has taken the work, and else says what it leaves', async () => {
+test('abandon asks for confirmation, is refused after the upload, and reports what remains', async () => {
   const open = await copiedPki()
   const { home, directory, path } = open
   expect(await killed({ home, directory, command: 'add-device-ca', nth: 3, when: 'after' })).toBe(true)
@@ -140,7 +140,7 @@ describe('with the root key in a token', () => {
     },
   )
 
-  test('an import-root that is killed at each write of the journal is resumed, with both halves in the token', async () => {
+  test('an import-root killed at each write of the journal is resumed, with both key halves in the token', async () => {
     const command = 'import-root'
     const probe = { ...(await copiedPki()), command, when: 'after', token: await softHsm('acme') } as const
     const { all, tried } = await momentsToTry(probe, 'import-root killed')
@@ -179,7 +179,7 @@ describe('with the root key in a token', () => {
     },
   )
 
-  test('a create that is given up leaves its key in the token, and says so', async () => {
+  test('an abandoned create reports its key in the token', async () => {
     const token = await softHsm()
     const home = await homeWith(token)
     const directory = join(home.path, 'acme')
@@ -194,7 +194,7 @@ describe('with the root key in a token', () => {
   })
 })
 
-test('of 50 that begin at once one works, and the others exit 3 and touch nothing', async () => {
+test('one of 50 concurrent processes succeeds, the others are refused and change nothing', async () => {
   const home = await newHome()
   const directory = join(home.path, 'acme')
   const ended = await Promise.all(Array.from({ length: 50 }, () => home.fpki(['ca', 'create', directory, '--json'])))

@@ -43,7 +43,7 @@ describe('the root is not set', () => {
   })
 })
 
-test('a folder of fpki that others can write to is not believed', async () => {
+test('a .fpki that others can write to is refused', async () => {
   const { home, directory } = await killedAt('certificates')
   await chmod(join(directory, '.fpki'), 0o777)
   const { status, stderr } = await home.fpki(['ca', 'create', directory])
@@ -62,7 +62,7 @@ test('a directory whose parent everybody can write to is refused', async () => {
   expect(status).toBe(3)
 })
 
-test('a state of the Factory API that was lost meanwhile is named as the reason', async () => {
+test('a lost state of the Factory API is reported as the reason', async () => {
   const { home, directory } = await killedAt('upload')
   await rm(home.state, { recursive: true })
   const { status, stderr } = await home.fpki(['ca', 'create', directory])
@@ -75,7 +75,7 @@ test.each([
   ['a fact that is none', { facts: { keys: { rootKey: 'x', localCaKey: null } } }, '"facts.keys.rootKey" is wrong'],
   ['a step that nobody knows', { steps: [{ name: 'dance', state: 'pending' }] }, 'dance'],
   ['no step', { steps: [] }, 'journal'],
-])('a journal with %s is not gone on with', async (_, change, named) => {
+])('a journal with %s is not resumed', async (_, change, named) => {
   const { home, directory } = await killedAt('certificates')
   await editJournal(directory, (journal) => ({ ...journal, ...change }))
   const { status, stderr } = await home.fpki(['ca', 'create', directory])

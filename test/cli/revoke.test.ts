@@ -12,7 +12,7 @@ import { CTRL_C, CTRL_D, onTerminal } from './terminal.js'
 
 const REASONS = { revoke: 'Privilege Withdrawn', disable: 'Certificate Hold', enable: 'Remove From CRL' } as const
 
-describe('a device CA is specified', () => {
+describe('a device CA is selected', () => {
   test.each<[string, (hex: string, decimal: string, directory: string) => readonly string[]]>([
     ['by file name', () => ['--ca-file', 'site-b.pem']],
     ['by file name without .pem', () => ['--ca-file', 'site-b']],
@@ -40,7 +40,7 @@ describe('a device CA is specified', () => {
     expect((await knownOf(made)).disabledCaSerials).toEqual([online])
   })
 
-  test('by a copy of its certificate elsewhere, with a relative PKI directory, as with fioctl', async () => {
+  test('by a copy of its certificate, and with a relative directory as in fioctl', async () => {
     const { home, directory, siteB, ...made } = await pkiWithThreeCas()
     const copy = join(home.path, 'a copy')
     await copyFile(join(directory, 'site-b.pem'), copy)
@@ -49,7 +49,7 @@ describe('a device CA is specified', () => {
     expect((await knownOf(made)).disabledCaSerials).toEqual([siteB])
   })
 
-  test('several at once, in any order: one CRL in ascending order', async () => {
+  test('together with others in any order, for one sorted CRL', async () => {
     const { home, directory, siteB, local, online, ...made } = await pkiWithThreeCas()
     const words = ['--ca-file', 'local-ca', '--ca-serial', siteB, '--ca-file', 'online-crt', '--ca-serial', local]
     expect((await home.fpki(['ca', 'revoke-device-ca', directory, ...words, '--yes'])).status).toBe(0)
@@ -61,8 +61,8 @@ describe('a device CA is specified', () => {
   })
 })
 
-describe('an action', () => {
-  test('is visible in the Factory API and ca show, and increments the CRL number', async () => {
+describe('the effect', () => {
+  test('of disable, enable and revoke is in the Factory API and ca show, with increasing CRL numbers', async () => {
     const { home, directory, siteB, local, online, ...made } = await pkiWithThreeCas()
     const shown = async () => {
       const { stdout } = await home.fpki(['ca', 'show', '--json'])
@@ -72,7 +72,7 @@ describe('an action', () => {
     const change = async (action: keyof typeof REASONS, number: number) => {
       const { status, stdout } = await home.fpki(['ca', `${action}-device-ca`, directory, '--ca-file', 'site-b'])
       expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining(`site-b.pem, serial ${siteB}`) })
-      expect(stdout).toContain(`by the CRL number ${number}.`)
+      expect(stdout).toContain(`Sent CRL number ${number} to the Factory API`)
       expect(await crlNumberOf(made)).toBe(number)
       expect(await entriesOf((await knownOf(made)).caRevokeCrl ?? '')).toEqual([[siteB, REASONS[action]]])
       const state: unknown = JSON.parse(await readFile(join(directory, '.fpki', 'state.json'), 'utf8'))
@@ -97,7 +97,7 @@ describe('an action', () => {
     ])
   })
 
-  test('sends a CRL that OpenSSL verifies with the root', async () => {
+  test('the uploaded CRL verifies with OpenSSL', async () => {
     const { home, directory, ...made } = await pkiWithThreeCas()
     expect((await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b'])).status).toBe(0)
     const stdin = (await knownOf(made)).caRevokeCrl ?? ''
@@ -105,7 +105,7 @@ describe('an action', () => {
     expect(await output('openssl', words, { stdin })).toMatch(/^lastUpdate=.* GMT$/m)
   })
 
-  test('continues from the higher CRL number of the directory and the Factory API', async () => {
+  test('CRL numbers continue from the highest one, local or in the Factory API', async () => {
     const { home, directory, ...made } = await pkiWithThreeCas()
     const words = (action: string) => ['ca', `${action}-device-ca`, directory, '--ca-file', 'site-b', '--quiet']
     await home.fpki(words('disable'))
@@ -123,7 +123,7 @@ describe('an action', () => {
     expect(await crlNumberOf(made)).toBe(4)
   })
 
-  test('warns of a CRL in the Factory API that is not signed by the root, and ignores its number', async () => {
+  test('a CRL of another issuer in the Factory API is reported, and its number ignored', async () => {
     const [made, other] = [await pkiWithThreeCas(), await madePki()]
     const foreign = await other.home.fpki([
       'ca',
@@ -147,7 +147,7 @@ describe('an action', () => {
     expect(await crlNumberOf(made)).toBe(1)
   })
 
-  test('--json: the document', async () => {
+  test('--json prints the document', async () => {
     const { home, directory, siteB } = await pkiWithThreeCas()
     const { stdout } = await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b', '--json'])
     const told = changedDeviceCas.parse(JSON.parse(stdout))
@@ -171,7 +171,7 @@ describe('an action', () => {
   })
 })
 
-describe('--dry-run changes nothing, on disk and in the Factory API', () => {
+describe('--dry-run changes nothing on disk or in the Factory API', () => {
   test.each(['revoke', 'disable', 'enable'] as const)('%s prints the CRL', async (action) => {
     const { home, directory, siteB } = await pkiWithThreeCas()
     if (action === 'enable') await home.fpki(['ca', 'disable-device-ca', directory, '--ca-file', 'site-b'])
@@ -199,7 +199,7 @@ describe('--dry-run changes nothing, on disk and in the Factory API', () => {
     expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
 
-  test('needs no confirmation, even for the last device CA', async () => {
+  test('asks for no confirmation, even for the last device CA', async () => {
     const { home, directory } = await pkiWithThreeCas()
     const before = await snapshotButAuditLog(home.path)
     const all = ['local-ca', 'site-b', 'online-crt'].flatMap((name) => ['--ca-file', name])
@@ -209,14 +209,14 @@ describe('--dry-run changes nothing, on disk and in the Factory API', () => {
     expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
 
-  test('is not implied by --pretty: the CRL is sent', async () => {
+  test('--pretty without --dry-run sends the CRL', async () => {
     const { home, directory, siteB, ...made } = await pkiWithThreeCas()
     await home.fpki(['ca', 'disable-device-ca', directory, '--ca-file', 'site-b', '--pretty'])
     expect((await knownOf(made)).disabledCaSerials).toEqual([siteB])
   })
 })
 
-describe('when there is nothing to do, that is reported, and nothing is sent', () => {
+describe('an unchanged state is reported, and nothing is sent', () => {
   test.each(['disable', 'enable'] as const)('%s twice: exit 0', async (action) => {
     const { home, directory, siteB } = await pkiWithThreeCas()
     const words = ['ca', `${action}-device-ca`, directory, '--ca-file', 'site-b']
@@ -228,7 +228,7 @@ describe('when there is nothing to do, that is reported, and nothing is sent', (
       home.fpki([...words, '--dry-run']),
     ])
     expect(inWords).toMatchObject({ status: 0, stdout: '' })
-    expect(inWords.stderr).toContain(`${siteB}: ${action}d already; nothing was changed.`)
+    expect(inWords.stderr).toContain(`Already ${action}d: ${siteB}. Nothing was changed.`)
     expect(dry).toEqual(inWords)
     expect(changedDeviceCas.parse(JSON.parse(inJson.stdout))).toMatchObject({
       changed: false,
@@ -238,7 +238,7 @@ describe('when there is nothing to do, that is reported, and nothing is sent', (
     expect(await snapshot(home.path)).toEqual(before)
   })
 
-  test('disables the other CA when one of two is already disabled', async () => {
+  test('a CA that is already disabled does not stop the other', async () => {
     const { home, directory, siteB, local, ...made } = await pkiWithThreeCas()
     await home.fpki(['ca', 'disable-device-ca', directory, '--ca-file', 'site-b'])
     const both = ['--ca-file', 'site-b', '--ca-file', 'local-ca']
@@ -248,7 +248,7 @@ describe('when there is nothing to do, that is reported, and nothing is sent', (
   })
 })
 
-describe('a serial number that is not an active device CA is refused with a list of those', () => {
+describe('an unknown serial number is refused with a list of the device CAs', () => {
   test.each(['revoke', 'disable', 'enable'])('%s', async (action) => {
     const { home, directory, siteB, local, online } = await pkiWithThreeCas()
     const refused = (...words: string[]) =>
@@ -266,7 +266,7 @@ describe('a serial number that is not an active device CA is refused with a list
     }
   })
 
-  test('revoke of a revoked CA', async () => {
+  test('revoking a revoked CA is reported', async () => {
     const { home, directory, siteB, local } = await pkiWithThreeCas()
     const words = ['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b']
     expect((await home.fpki(words)).status).toBe(0)
@@ -277,7 +277,7 @@ describe('a serial number that is not an active device CA is refused with a list
     })
   })
 
-  test('without any active device CA', async () => {
+  test('an empty list of device CAs is reported', async () => {
     const { home, directory } = await copiedPki()
     const all = ['--ca-file', 'local-ca', '--ca-file', 'online-crt', '--yes']
     expect((await home.fpki(['ca', 'revoke-device-ca', directory, ...all])).status).toBe(0)
@@ -286,7 +286,7 @@ describe('a serial number that is not an active device CA is refused with a list
   })
 })
 
-describe('a severe consequence', () => {
+describe('a change that affects all devices', () => {
   const ALL = ['--ca-file', 'local-ca', '--ca-file', 'online-crt']
   const LAST = 'No device CA will be left'
   const ONLINE = 'No online-ca will be left'
@@ -296,7 +296,7 @@ describe('a severe consequence', () => {
     ['revoke', ['--ca-file', 'online-crt'], ONLINE],
     ['revoke', ['--ca-file', 'local-ca'], 'No local-ca will be left'],
     ['disable', ['--ca-file', 'online-crt'], ONLINE],
-  ])('%s %j needs --yes without a terminal', async (action, words, danger) => {
+  ])('%s %j requires --yes without a terminal', async (action, words, danger) => {
     const made = await copiedPki()
     const command = ['ca', `${action}-device-ca`, made.directory, ...words]
     await expectRefusal(made.home, command, { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes'] })
@@ -306,7 +306,7 @@ describe('a severe consequence', () => {
     expect(await crlNumberOf(made)).toBe(1)
   })
 
-  test('counts only CAs that are not disabled', async () => {
+  test('the last enabled CA counts as the last', async () => {
     const made = await copiedPki()
     const words = (action: string, name: string) => ['ca', `${action}-device-ca`, made.directory, '--ca-file', name]
     expect((await made.home.fpki([...words('disable', 'online-crt'), '--yes'])).status).toBe(0)
@@ -315,7 +315,7 @@ describe('a severe consequence', () => {
     expect((await made.home.fpki(words('revoke', 'online-crt'))).stderr).toContain('online-ca')
   })
 
-  test('counts a local-ca as the last if the others are disabled', async () => {
+  test('a local-ca next to a disabled one counts as the only one', async () => {
     const { home, directory } = await pkiWithThreeCas()
     const words = (action: string, name: string) => ['ca', `${action}-device-ca`, directory, '--ca-file', name]
     expect((await home.fpki(words('disable', 'site-b'))).status).toBe(0)
@@ -325,19 +325,19 @@ describe('a severe consequence', () => {
     expect((await home.fpki(words('revoke', 'site-b'))).stderr).not.toContain('No online-ca')
   })
 
-  test('is not assumed for disabling the only local-ca, which can be undone', async () => {
+  test('disabling the only local-ca, which is reversible, requires no --yes', async () => {
     const made = await copiedPki()
     const ended = await made.home.fpki(['ca', 'disable-device-ca', made.directory, '--ca-file', 'local-ca'])
     expect(ended.status).toBe(0)
     expect((await knownOf(made)).disabledCaSerials).toEqual([await serialOf(made.path('local-ca.pem'))])
   })
 
-  test('is not assumed for any other revocation, which is reported and done', async () => {
+  test('any other revocation is reported and done', async () => {
     const { home, directory, siteB } = await pkiWithThreeCas()
     const { status, stderr } = await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b'])
     expect(status).toBe(0)
     expect(stderr).toContain(
-      `revoke local-ca (site-b.pem), serial ${siteB}: devices with its certificates are refused for good; this cannot be undone.`,
+      `revoke local-ca (site-b.pem), serial ${siteB}: the gateway refuses its devices permanently; this is irreversible.`,
     )
   })
 })
@@ -353,19 +353,19 @@ describe('on a terminal', () => {
     ['yes please\r', 3],
     [CTRL_C, 130],
     [CTRL_D, 130],
-  ])('revoke asks for confirmation, and %j gives exit %i', async (keys, expected) => {
+  ])('revoke asks for confirmation, and %j exits with %i', async (keys, expected) => {
     const { home, directory, siteB, ...made } = await pkiWithThreeCas()
     const before = await snapshot(home.path)
     const words = `ca revoke-device-ca ${directory} --ca-file site-b`
     const { status, stdout } = await onTerminal(home, words, [[QUESTION, keys]])
-    expect(stdout).toContain('this cannot be undone')
+    expect(stdout).toContain('irreversible')
     expect(status).toBe(expected)
     expect((await deviceCaSerials(made)).includes(siteB)).toBe(expected !== 0)
     if (expected !== 0) expect(await snapshot(home.path)).toEqual(before)
     if (expected === 3) expect(stdout).toContain('[ERR_NOT_CONFIRMED]')
   })
 
-  test('neither --yes nor disabling one of three asks', async () => {
+  test('--yes asks nothing, nor does disabling one of three', async () => {
     const { home, directory } = await pkiWithThreeCas()
     const disabled = await onTerminal(home, `ca disable-device-ca ${directory} --ca-file site-b`, [])
     const revoked = await onTerminal(home, `ca revoke-device-ca ${directory} --ca-file site-b --yes`, [])
@@ -373,7 +373,7 @@ describe('on a terminal', () => {
     expect(`${disabled.stdout}${revoked.stdout}`).not.toContain('[yes/no]')
   })
 
-  test('disabling the only online-ca asks', async () => {
+  test('disabling the only online-ca asks for confirmation', async () => {
     const made = await copiedPki()
     const words = `ca disable-device-ca ${made.directory} --ca-file online-crt`
     const { status, stdout } = await onTerminal(made.home, words, [['Disable it? [yes/no] ', 'yes\r']])
@@ -383,7 +383,7 @@ describe('on a terminal', () => {
   })
 })
 
-describe('invalid specifications', () => {
+describe('invalid selections of device CAs', () => {
   test.each<[readonly string[], string, number]>([
     [[], 'ERR_USAGE', 2],
     [['--ca-file', ''], 'ERR_USAGE', 2],
@@ -413,14 +413,14 @@ describe('invalid specifications', () => {
     await expectRefusal(home, ['ca', 'revoke-device-ca', directory, ...words], { status, code, names })
   })
 
-  test('the certificate of another PKI', async () => {
+  test('refuses the certificate of another PKI', async () => {
     const [{ home, directory }, other] = [await copiedPki(), await madePki()]
     const words = ['ca', 'revoke-device-ca', directory, '--ca-file', other.path('local-ca.pem')]
     const names = [other.path('local-ca.pem'), 'it is not signed by factory_ca.pem']
     await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_CERTIFICATE', names })
   })
 
-  test('a file with two certificates', async () => {
+  test('refuses a file with two certificates', async () => {
     const { home, directory, text } = await copiedPki()
     const path = join(home.path, 'two.pem')
     await writeFile(path, `${await text('local-ca.pem')}${await text('online-crt')}`)
@@ -429,7 +429,7 @@ describe('invalid specifications', () => {
   })
 })
 
-test('unrelated files in the PKI directory are ignored', async () => {
+test('ignores other files in the PKI directory', async () => {
   const { home, directory, siteB, ...made } = await pkiWithThreeCas()
   await writeFile(join(directory, 'a.pem'), 'no certificate')
   await mkdir(join(directory, 'b.pem'))

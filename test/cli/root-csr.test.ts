@@ -35,7 +35,7 @@ async function expectVerified(directory: string): Promise<void> {
 }
 
 describe('ca root-csr', () => {
-  test('makes a key and a request for a CA, as OpenSSL reads it', async () => {
+  test('creates a key and a CSR for a CA', async () => {
     const { directory, csr } = await withCsr()
     const text = await output('openssl', [
       'req',
@@ -63,7 +63,7 @@ describe('ca root-csr', () => {
     })
   })
 
-  test('asks no Factory API, and prints one JSON document', async () => {
+  test('contacts no Factory API, and prints one JSON document', async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     const { stdout } = await home.fpki(['ca', 'root-csr', directory, '--json'])
@@ -73,7 +73,7 @@ describe('ca root-csr', () => {
     expect(await snapshot(home.path)).not.toHaveProperty(['.local'])
   })
 
-  test('run again, changes nothing and gives the same', async () => {
+  test('prints the same CSR again without changes', async () => {
     const { home, directory, csr } = await withCsr()
     const before = await snapshot(directory)
     const out = join(home.path, 'copy.csr')
@@ -86,7 +86,7 @@ describe('ca root-csr', () => {
     expect(await snapshot(directory)).toEqual(before)
   })
 
-  test('makes a request that was lost again, for the same key', async () => {
+  test('recreates a lost CSR for the same key', async () => {
     const { home, directory, csr } = await withCsr()
     const key = await readFile(join(directory, 'factory_ca.key'), 'utf8')
     await rm(csr)
@@ -97,7 +97,7 @@ describe('ca root-csr', () => {
     )
   })
 
-  test('makes no second key in the place of one that was lost', async () => {
+  test('does not replace a lost key', async () => {
     const { home, directory, csr } = await withCsr()
     await rm(join(directory, 'factory_ca.key'))
     const refusal = { status: 6, code: 'ERR_BAD_KEY', names: ['factory_ca.key is missing'] }
@@ -106,7 +106,7 @@ describe('ca root-csr', () => {
     expect((await home.fpki(['ca', 'root-csr', directory])).status).toBe(6)
   })
 
-  test('with --encrypt-keys has the key encrypted, and wants the passphrase again', async () => {
+  test('encrypts the key with --encrypt-keys, and needs the passphrase again', async () => {
     const { home, directory } = await withCsr(['--encrypt-keys'], ENCRYPTED)
     const key = join(directory, 'factory_ca.key')
     expect(await readFile(key, 'utf8')).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----/)
@@ -116,7 +116,7 @@ describe('ca root-csr', () => {
     expect((await home.fpki(words, ENCRYPTED)).status).toBe(0)
   })
 
-  test('is refused over a PKI, over a file, and with other options than the first time', async () => {
+  test('refuses an existing PKI, an existing file and changed options', async () => {
     const made = await copiedPki()
     const exists = { status: 3, code: 'ERR_EXISTS', names: ['holds a PKI already'] }
     await expectRefusal(made.home, ['ca', 'root-csr', made.directory], exists)
@@ -128,13 +128,13 @@ describe('ca root-csr', () => {
     // Not two at once: it is found behind the lock.
     expectWords(await home.fpki(['ca', 'root-csr', directory, '--out', join(home.path, 'taken')]), taken)
     expect(await readFile(join(home.path, 'taken'), 'utf8')).toBe('something')
-    const unnamed = { status: 2, code: 'ERR_USAGE', names: ['--key-type is for keys in an HSM'] }
+    const unnamed = { status: 2, code: 'ERR_USAGE', names: ['--key-type requires an HSM'] }
     await expectRefusal(home, ['ca', 'root-csr', join(home.path, 'x'), '--key-type', 'P-384'], unnamed)
     const both = await home.fpki(['ca', 'root-csr', directory, '--json', '--out', '-'])
     expect({ status: both.status, code: JSON.parse(both.stdout).error.code }).toEqual({ status: 2, code: 'ERR_USAGE' })
   })
 
-  test('a request of another key that is in the way is not overwritten', async () => {
+  test('does not overwrite a CSR of another key', async () => {
     const { csr } = await withCsr()
     const home = await newHome()
     const directory = join(home.path, 'acme')
@@ -145,7 +145,7 @@ describe('ca root-csr', () => {
     expect(await readFile(join(directory, 'factory_ca.csr'), 'utf8')).toBe(await readFile(csr, 'utf8'))
   })
 
-  test('cut off at any write, it is brought to its end with one key', async () => {
+  test('is finished with one key after an interruption at any write', async () => {
     const stopped = new Error('stopped here')
     const { signal } = new AbortController()
     for (let at = 1; ; at++) {
@@ -185,11 +185,11 @@ describe('ca root-csr', () => {
   })
 })
 
-describe('ca create after it', () => {
+describe('ca create after root-csr', () => {
   test.each([
     ['in the clear', [], {}],
     ['encrypted', ['--encrypt-keys'], ENCRYPTED],
-  ])('takes the certificate that the company has signed, with the key %s', async (_, words, start) => {
+  ])('accepts the certificate signed by the company, with the key %s', async (_, words, start) => {
     const { home, directory, csr } = await withCsr(words, start)
     const key = await readFile(join(directory, 'factory_ca.key'), 'utf8')
     const company = await newCompany()
@@ -206,7 +206,7 @@ describe('ca create after it', () => {
     await expectRefusal(home, ['ca', 'root-csr', directory], exists, start)
   })
 
-  test('takes a certificate that was put into the directory under its name', async () => {
+  test('accepts a certificate in the directory', async () => {
     const { home, directory, csr } = await withCsr()
     const certificate = join(directory, 'factory_ca.pem')
     await copyFile(await (await newCompany()).sign({ csr }), certificate)
@@ -214,7 +214,7 @@ describe('ca create after it', () => {
     await expectVerified(directory)
   })
 
-  test('is refused without a certificate, with that of another key, and for another factory; nothing changes', async () => {
+  test('refuses a missing certificate, one of another key, and another factory', async () => {
     const { home, directory, csr } = await withCsr()
     const company = await newCompany()
     const own = await company.sign({ csr })
@@ -230,7 +230,7 @@ describe('ca create after it', () => {
     await expectRefusal(home, [...create, '--root-cert', own, '--encrypt-keys'], clear, ENCRYPTED)
   })
 
-  test('wants --encrypt-keys when the request was made with it', async () => {
+  test('requires --encrypt-keys if root-csr used it', async () => {
     const { home, directory, csr } = await withCsr(['--encrypt-keys'], ENCRYPTED)
     const certificate = await (await newCompany()).sign({ csr })
     const words = ['ca', 'create', directory, '--root-cert', certificate]
@@ -273,7 +273,7 @@ describe('ca create after it', () => {
     },
   )
 
-  test('interrupted, goes on with the same key when it is run again', async () => {
+  test('continues with the same key after an interruption', async () => {
     const { home, directory, csr } = await withCsr()
     const key = await readFile(join(directory, 'factory_ca.key'), 'utf8')
     const words = ['--root-cert', await (await newCompany()).sign({ csr })]

@@ -13,7 +13,7 @@ async function rotate({ home, directory }: Made, ...words: readonly string[]) {
   return serverCertified.parse(JSON.parse(stdout))
 }
 
-test('issues a tls-crt for a new key with the profile, which OpenSSL verifies', async () => {
+test('issues tls-crt for a new key according to the profile', async () => {
   const made = await copiedPki()
   const earlier = await x509(made.path('tls-crt'), '-pubkey')
   const { certificate, ...told } = await rotate(made)
@@ -62,7 +62,7 @@ test('issues a tls-crt for a new key with the profile, which OpenSSL verifies', 
   expect((await output('openssl', ofServer)).trim()).toBe(key)
 })
 
-test('keeps every replaced certificate unchanged, with mode 0400', async () => {
+test('keeps every previous certificate with mode 0400', async () => {
   const made = await copiedPki()
   const others = await snapshot(made.directory)
   const texts = [await made.text('tls-crt')]
@@ -90,7 +90,7 @@ test('updates the Factory API and `ca show`', async () => {
   expect((await made.home.fpki(['ca', 'show', '--just-tls'])).stdout).toBe(await made.text('tls-crt'))
 })
 
-test('uses the names of --tls-name, and keeps them the next time', async () => {
+test('uses the given names, and keeps them the next time', async () => {
   const made = await copiedPki()
   const names = ['gateway.acme.example', '*.acme.example']
   await rotate(made, ...names.map((name) => `--tls-name=${name}`))
@@ -100,7 +100,7 @@ test('uses the names of --tls-name, and keeps them the next time', async () => {
   expect(await dnsNamesOf(made.path('tls-crt.bak.1'))).toEqual(names)
 })
 
-test('uses IP addresses, and keeps them the next time', async () => {
+test('accepts IP addresses, and keeps them the next time', async () => {
   const made = await copiedPki()
   const wanted = ['IP Address:10.0.0.1', 'IP Address:2001:DB8:0:0:0:0:0:1']
   await rotate(made, '--tls-name=10.0.0.1', '--tls-name=2001:db8::1')
@@ -109,12 +109,14 @@ test('uses IP addresses, and keeps them the next time', async () => {
   expect(await namesOf(made.path('tls-crt'))).toEqual(wanted)
 })
 
-test('reports the new certificate, and prints nothing with --quiet', async () => {
+test('prints a summary, and nothing with --quiet', async () => {
   const { home, directory } = await copiedPki()
   const { status, stdout } = await home.fpki(['ca', 'rotate-tls', directory])
   expect(status).toBe(0)
-  expect(stdout).toMatch(/^The factory acme has a new tls-crt, for DNS:acme\.localhost and DNS:localhost\n/)
-  expect(stdout).toContain(`in ${directory}/tls-crt; the earlier one is kept as tls-crt.bak\n`)
+  expect(stdout).toMatch(
+    /^Issued a new tls-crt for the factory acme, valid for DNS:acme\.localhost and DNS:localhost\n/,
+  )
+  expect(stdout).toContain(`in ${directory}/tls-crt; the previous one is kept as tls-crt.bak\n`)
   expect(await home.fpki(['ca', 'rotate-tls', directory, '-q'])).toEqual({
     status: 0,
     signal: null,

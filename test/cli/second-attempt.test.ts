@@ -16,8 +16,8 @@ function advised(text: string): readonly string[] {
   return [...text.matchAll(/`(fpki [^`]+)`/g)].map(([, command = '']) => command)
 }
 
-describe('create, again', () => {
-  test('with other names for the gateway, in the same directory: the command that changes them works', async () => {
+describe('a second create', () => {
+  test('with other gateway names, in the same directory, suggests a command that works', async () => {
     const { home, directory, path } = await copiedPki()
     const words = ['ca', 'create', directory, '--tls-name', 'gateway.example']
     await expectRefusal(home, words, { status: 3, code: 'ERR_EXISTS', names: ['rotate-tls', directory] })
@@ -30,7 +30,7 @@ describe('create, again', () => {
     expect(await namesOf(path('tls-crt'))).toEqual(['DNS:gateway.example'])
   })
 
-  test('after an interruption, with other names: says how to finish, or to discard', async () => {
+  test('with other names, after an interruption, suggests to resume or abandon', async () => {
     const home = await newHome()
     const directory = join(home.path, 'my acme')
     await interruptedCreate(home, directory, ['--factory', 'acme'])
@@ -42,7 +42,7 @@ describe('create, again', () => {
     expect(await runProgram('sh', ['-c', resume], { env: await withFpkiOnPath(home) })).toMatchObject({ status: 0 })
   })
 
-  test('in another directory, names what named the factory, and the commands for each reason', async () => {
+  test('in another directory reports the source of the factory name, and commands for each case', async () => {
     const { home } = await copiedPki()
     await home.fpki(['config', 'set', 'factory', 'acme'])
     const names = ['config.yaml', 'ca restore', 'rotate-tls DIR --tls-name', '--factory', 'delete-factory acme']
@@ -50,17 +50,17 @@ describe('create, again', () => {
     await expectRefusal(home, words, { status: 3, code: 'ERR_FACTORY_IS_SET', names })
   })
 
-  test('a factory that a configuration names is pointed out', async () => {
+  test('a factory name from a configuration is pointed out', async () => {
     const home = await newHome()
     await home.fpki(['config', 'set', 'factory', 'bolt'])
     const { status, stderr } = await home.fpki(['ca', 'create', join(home.path, 'acme')])
-    expect({ status, said: stderr.includes(`bolt is named by ${home.path}/.config/fpki/config.yaml`) }).toEqual({
+    expect({ status, said: stderr.includes(`bolt is from ${home.path}/.config/fpki/config.yaml`) }).toEqual({
       status: 0,
       said: true,
     })
   })
 
-  test('after rm -rf: a trial factory is deleted by the command that the message gives', async () => {
+  test('after rm -rf, the suggested command deletes the trial factory', async () => {
     const { home, directory } = await copiedPki()
     await rm(directory, { recursive: true })
     const { status, stderr } = await home.fpki(['ca', 'create', directory])
@@ -73,7 +73,7 @@ describe('create, again', () => {
 })
 
 describe('api delete-factory', () => {
-  test('moves the folder aside with all that is in it, and the command that undoes it works', async () => {
+  test('moves the factory aside, and the command to undo that works', async () => {
     const { home, directory } = await copiedPki()
     const folder = join(home.state, 'factories', 'acme')
     const before = [await snapshot(folder), await modes(folder)]
@@ -92,19 +92,21 @@ describe('api delete-factory', () => {
     expect((await home.fpki(['ca', 'verify', directory])).status).toBe(0)
   })
 
-  test('asks for the name, and takes no other answer', async () => {
+  test('asks for the name, and accepts no other answer', async () => {
     const { home } = await copiedPki()
     const before = await snapshot(home.path)
     for (const answer of ['yes\r', 'acm\r', CTRL_C]) {
-      const { status } = await onTerminal(home, 'api delete-factory acme', [['Type the factory', answer]])
+      const { status } = await onTerminal(home, 'api delete-factory acme', [['type the name of the factory', answer]])
       expect(status).toBe(answer === CTRL_C ? 130 : 3)
     }
     expect(await snapshot(home.path)).toEqual(before)
-    const { status, stdout } = await onTerminal(home, 'api delete-factory acme', [['Type the factory', 'acme\r']])
-    expect({ status, said: stdout.includes('To undo: mv ') }).toEqual({ status: 0, said: true })
+    const { status, stdout } = await onTerminal(home, 'api delete-factory acme', [
+      ['type the name of the factory', 'acme\r'],
+    ])
+    expect({ status, said: stdout.replace(/\s+/g, ' ').includes('To undo: `mv ') }).toEqual({ status: 0, said: true })
   })
 
-  test('is refused without a terminal, for a factory that is missing, and while another fpki works on it', async () => {
+  test('is refused without a terminal, for a missing factory, and during another command', async () => {
     const { home } = await copiedPki()
     const missing = { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['"bolt"', 'acme'] }
     await expectRefusal(home, ['api', 'delete-factory', 'bolt', '--yes'], missing)
@@ -122,13 +124,13 @@ describe('api delete-factory', () => {
 })
 
 describe('ca root-csr', () => {
-  test('makes no key for a factory that has a root already', async () => {
+  test('creates no key for a factory with a root', async () => {
     const { home } = await copiedPki()
     const words = ['ca', 'root-csr', join(home.path, 'new'), '--factory', 'acme']
     await expectRefusal(home, words, { status: 3, code: 'ERR_FACTORY_IS_SET', names: ['--factory', 'acme'] })
   })
 
-  test('asks a server, and works without one with a warning', async () => {
+  test('asks a server, and warns if it is unreachable', async () => {
     const home = await newHome()
     const server = await factoryServer((await newFactory()).api)
     const env = { FPKI_API: server.url, FPKI_TOKEN: 'a-token', CACERT: server.root, FPKI_FACTORY: 'acme' }
@@ -144,7 +146,7 @@ describe('ca root-csr', () => {
 })
 
 describe('Ctrl-C', () => {
-  test('gives the command that finishes, which works when pasted', async () => {
+  test('prints a command to resume that works when pasted', async () => {
     const home = await newHome()
     const directory = join(home.path, 'my acme')
     const passphrase = join(home.path, "the owner's")
@@ -165,7 +167,7 @@ describe('Ctrl-C', () => {
     ).toBe(0)
   })
 
-  test('names the root key again, which no journal has', async () => {
+  test('includes --root-key, which no journal records', async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     const made = await copiedPki()
@@ -178,7 +180,7 @@ describe('Ctrl-C', () => {
     expect(stderr).toContain(`to finish: fpki ca resume ${directory} --root-key ${made.path('factory_ca.key')}\n`)
   })
 
-  test('a command that keeps no progress says so', async () => {
+  test('reports that a command saves no progress', async () => {
     const home = await newHome()
     const { status, stdout } = await onTerminal(home, 'login --api https://factory.example', [['Token', CTRL_C]])
     expect({ status, said: stdout.includes('saves no progress') }).toEqual({ status: 130, said: true })

@@ -72,7 +72,7 @@ describe.each(Object.entries(SOURCES))('a secret from %s', (name, source) => {
     expect(await source(Buffer.from(text))).toBe(SECRET)
   })
 
-  test('keeps spaces, which may be meant', async () => {
+  test('keeps spaces', async () => {
     expect(await source(Buffer.from(` ${SECRET} `))).toBe(` ${SECRET} `)
   })
 
@@ -110,19 +110,24 @@ describe.each(Object.entries(SOURCES))('a secret from %s', (name, source) => {
 })
 
 test.each([
-  ['is missing', async () => undefined, 'cannot be read (ENOENT)', 'Name a file that you can read: ls -l '],
-  ['has 5,000 octets', (path: string) => writeFile(path, 'x'.repeat(5000)), 'has more than 4096 octets', 'on one line'],
-] as const)('a file of a secret that %s is refused, with what helps', async (_, make, reason, hint) => {
+  ['is missing', async () => undefined, /Cannot read the passphrase from \S+ \(ENOENT\)/, 'is readable: ls -l '],
+  [
+    'has 5,000 octets',
+    (path: string) => writeFile(path, 'x'.repeat(5000)),
+    /it is longer than 4096 bytes/,
+    'on one line',
+  ],
+] as const)('a secret file that %s is refused with a hint', async (_, make, reason, hint) => {
   const home = await newHome()
   const path = join(home.path, 'secret')
   await make(path)
   const words = ['ca', 'create', join(home.path, 'acme'), '--encrypt-keys', '--passphrase-file', path]
   const { status, stderr } = await home.fpki(words)
-  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(`from ${path}: it ${reason}`) })
+  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringMatching(reason) })
   expect(stderr).toContain(hint)
 })
 
-test('an empty variable is one that is not set', async () => {
+test('an empty variable counts as unset', async () => {
   const passphrases = passphrasesOf({}, ioWith({ FPKI_PASSPHRASE: '' }), PROGRESS)
   await expect(passphrases.known('it')).rejects.toMatchObject({ code: 'ERR_PASSPHRASE' })
   expect((await hsmAccess({}, ioWith({ FPKI_HSM_PIN: '' }), PROGRESS)).choice).toBeNull()
@@ -136,7 +141,7 @@ describe('an answer on the terminal', () => {
     return askSecret(terminal as unknown as ReadStream, 'PIN: ', () => undefined, new AbortController().signal)
   }
 
-  test('is what was typed, without what was erased', async () => {
+  test('is the typed text without erased characters', async () => {
     expect(await answer(`wrong\u0015${SECRET}x\u007f\r`)).toBe(SECRET)
   })
 
@@ -144,7 +149,7 @@ describe('an answer on the terminal', () => {
     ['a tab', `zebra\t${SECRET}\r`, 'contains a control character'],
     ['octets that are not UTF-8', `zebra\ufffd${SECRET}\r`, 'is not UTF-8'],
     ['a byte order mark', `\ufeff${SECRET}\r`, 'begins with a byte order mark'],
-  ])('with %s is refused, not changed', async (_, keys, reason) => {
+  ])('with %s is refused rather than changed', async (_, keys, reason) => {
     const refusal = { code: 'ERR_USAGE', message: expect.stringContaining(reason) }
     await expect(answer(keys)).rejects.toMatchObject(refusal)
   })

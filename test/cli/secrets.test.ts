@@ -23,7 +23,7 @@ function expectNoSecret({ stdout, stderr }: Ended, secrets: readonly string[]): 
   expect(found([...secrets, MARK, 'PRIVATE KEY'], `${stdout}${stderr}`)).toEqual([])
 }
 
-test('the forms that these tests look for are those of the keys', async () => {
+test('these tests search for all forms of the keys', async () => {
   const { home, text } = await copiedPki()
   const secrets = await secretForms(home.path)
   const pem = await text('factory_ca.key')
@@ -88,7 +88,7 @@ describe('no secret is printed', () => {
     expect(found([...secrets, MARK], `${ended.stdout}${ended.stderr}`)).toEqual([])
   })
 
-  test('by a create that finds a key where a certificate should be', async () => {
+  test('by a create that finds a key in place of a certificate', async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     await interruptedCreate(home, directory)
@@ -134,7 +134,7 @@ describe('no secret goes to another program', () => {
     }
   })
 
-  test('by show, which starts none', async () => {
+  test('by show, which starts no program', async () => {
     const { home }: Made = await copiedPki()
     const { programs } = await programsOf(['ca', 'show', '--pretty'], home.path)
     expect(programs).toEqual([])

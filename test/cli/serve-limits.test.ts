@@ -28,8 +28,8 @@ async function onMade() {
 const rss = async ({ pid }: Served) =>
   Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 
-describe('a request that is not as it should be', () => {
-  test('is answered so, with msg, and changes nothing', async () => {
+describe('an invalid request', () => {
+  test('is answered with a status and message, and changes nothing', async () => {
     const { server, token, state } = await onMade()
     const before = await state()
     const json = (body: string, headers = {}) => ({ token, body, headers })
@@ -62,7 +62,7 @@ describe('a request that is not as it should be', () => {
     expect((await server.ask('GET', CERTS, { token })).status).toBe(200)
   })
 
-  test('is not waited for: a slow head, a slow body, no HTTP at all', async () => {
+  test('times out: slow head, slow body, no HTTP', async () => {
     const { server, token } = await onMade()
     const began = performance.now()
     const head = `PATCH ${CERTS} HTTP/1.1\r\nHost: x\r\nOSF-TOKEN: ${token}\r\n`
@@ -76,14 +76,14 @@ describe('a request that is not as it should be', () => {
     expect((await server.ask('GET', CERTS, { token })).status).toBe(200)
   })
 
-  test('with a head of 20 kB is 431', async () => {
+  test('with a head of 20 kB gets 431', async () => {
     const { server } = await onMade()
     const text = await raw(server, (write) => write(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`))
     expect(text.slice(9, 12)).toBe('431')
   })
 })
 
-test('2,000 requests of which some are malformed neither change the state nor leave anything behind', async () => {
+test('2,000 partly malformed requests leave no trace', async () => {
   const { server, token, state } = await onMade()
   const before = await state()
   const statuses = new Map<number, number>()
@@ -107,7 +107,7 @@ test('2,000 requests of which some are malformed neither change the state nor le
   expect(await state()).toBe(before)
 })
 
-test('a change by another fpki is seen at once, under load too', async () => {
+test('a change by another process is visible at once, even under load', async () => {
   const { server, token } = await onMade()
   const load = { on: true }
   const busy = Promise.all(
@@ -125,7 +125,7 @@ test('a change by another fpki is seen at once, under load too', async () => {
   await busy
 })
 
-test('a broken state file is a 500 that says nothing of this machine; the log says what it is', async () => {
+test('an invalid state file causes a 500 without details; the log has them', async () => {
   const { server, token } = await onMade()
   const { writeFile } = await import('node:fs/promises')
   await writeFile(join(server.home.state, 'factories', 'acme', 'factory.json'), '{"version": 2}')
@@ -134,7 +134,7 @@ test('a broken state file is a 500 that says nothing of this machine; the log sa
   await vi.waitFor(() => expect(server.log()).toContain('"code":"ERR_BAD_FILE"'), PATIENT)
 })
 
-test('no token or secret is in the log, the metrics, an answer, --verbose or the arguments of a process', async () => {
+test('log, metrics, responses, --verbose and process arguments contain no secrets', async () => {
   const { server, token } = await onMade()
   const [, id = ''] = token.split('_')
   const wrong = `fpki_${id}_${'w'.repeat(43)}`

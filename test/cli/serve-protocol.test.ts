@@ -16,7 +16,7 @@ function raw({ port }: Served, text: string): Promise<string> {
   })
 }
 
-test('what the HTTP layer refuses has a JSON body, and shows neither path nor code of the framework', async () => {
+test('errors of the HTTP layer have a JSON body without framework details', async () => {
   const server = await serve()
   for (const [request, status] of [
     [`GET ${CERTS} HTTP/1.1\r\nConnection: close\r\n\r\n`, 400],
@@ -34,7 +34,7 @@ test('what the HTTP layer refuses has a JSON body, and shows neither path nor co
   }
 })
 
-test('an OAuth token is taken only as it was issued: not with other spare bits at its end', async () => {
+test('an OAuth token with other padding bits is refused', async () => {
   const server = await serve()
   const token = await server.token('--factory', 'acme')
   const form = { grant_type: 'client_credentials', client_id: token.split('_')[1] ?? '', client_secret: token }
@@ -56,7 +56,7 @@ test.each(['', '--json'])('a token that could not be written is revoked: %s', as
   const command = `"${process.execPath}" "${FPKI}" api token create --factory acme ${flag} > /dev/full`
   const { status, stderr } = await runProgram('sh', ['-c', command], { env: { HOME: home.path } })
   // With --json the error goes to stdout, too.
-  expect({ status, error: stderr.includes(flag === '' ? 'is revoked' : 'cannot be written') }).toEqual({
+  expect({ status, error: stderr.includes(flag === '' ? 'Revoked the new token' : 'Cannot write to stdout') }).toEqual({
     status: 3,
     error: true,
   })

@@ -20,7 +20,7 @@ async function asked(server: Served, token?: string): Promise<Readonly<Record<st
 }
 
 describe('a token', () => {
-  test('that is none, wrong, too short, revoked or expired opens nothing', async () => {
+  test('that is missing, wrong, short, revoked or expired gives no access', async () => {
     const server = await serve()
     const [good, short] = [
       await server.token('--factory', 'acme'),
@@ -44,7 +44,7 @@ describe('a token', () => {
     expect(JSON.parse(stdout).tokens).toMatchObject([{ factory: 'acme', expired: true }])
   })
 
-  test('to read only changes nothing', async () => {
+  test('with a read scope changes nothing', async () => {
     const server = await serve()
     const token = await server.token('--factory', 'acme', '--scope', 'ci-read')
     const refusal = [403, { msg: 'this token may read only; it needs ci-write' }]
@@ -55,7 +55,7 @@ describe('a token', () => {
     })
   })
 
-  test('for another factory opens that one alone, and does not tell which there are', async () => {
+  test('for one factory gives access to that one only, and reveals no others', async () => {
     const server = await serve()
     const [, other] = [await server.token('--factory', 'acme'), await server.token('--factory', 'other')]
     const refusal = [403, { msg: 'this token is not for this factory' }]
@@ -64,7 +64,7 @@ describe('a token', () => {
     expect((await server.ask('GET', '/ota/factories/other/users/self/', { token: other })).status).toBe(200)
   })
 
-  test('for all factories opens those that there are', async () => {
+  test('for all factories gives access to existing ones', async () => {
     const server = await serve()
     await server.token('--factory', 'acme')
     const token = await server.token('--all-factories')
@@ -75,7 +75,7 @@ describe('a token', () => {
     }
   })
 
-  test('in base64 behind Bearer is the same one', async () => {
+  test('may be base64 after Bearer', async () => {
     const server = await serve()
     const token = await server.token('--factory', 'acme')
     const bearer = (text: string) => server.ask('GET', SELF, { headers: { Authorization: `Bearer ${text}` } })
@@ -84,11 +84,11 @@ describe('a token', () => {
       expect((await bearer(text)).status).toBe(401)
   })
 
-  test('is kept as its SHA-256 alone, in a file of its owner', async () => {
+  test('is stored only as SHA-256, in a private file', async () => {
     const home = await newHome()
     const { stdout, stderr } = await home.fpki(['api', 'token', 'create', '--factory', 'acme'])
     expect(stdout).toMatch(/^fpki_[0-9a-f]{16}_[A-Za-z0-9_-]{43}\n$/)
-    expect(stderr).toContain('Made the factory acme')
+    expect(stderr).toContain('Created the factory acme')
     expect(stderr).not.toContain(stdout.trim())
     const path = join(home.state, 'api', 'tokens.json')
     const text = await readFile(path, 'utf8')
@@ -96,17 +96,17 @@ describe('a token', () => {
     expect(JSON.parse(text).tokens[0].sha256).toBe(createHash('sha256').update(stdout.trim()).digest('hex'))
     expect((await stat(path)).mode & 0o777).toBe(0o600)
     const { stdout: listed } = await home.fpki(['api', 'token', 'list'])
-    expect(listed).toMatch(/^[0-9a-f]{16} {2}acme {2}ci-write {2}made .*, does not expire\n$/)
+    expect(listed).toMatch(/^[0-9a-f]{16} {2}acme {2}ci-write {2}created .*, does not expire\n$/)
   })
 
   test.each<readonly [string, readonly string[], string]>([
-    ['for nobody knows what', [], '--factory NAME or --all-factories'],
-    ['for one and for all', ['--factory', 'acme', '--all-factories'], '--factory NAME or --all-factories'],
+    ['for nobody knows what', [], '--factory NAME, or --all-factories'],
+    ['for one and for all', ['--factory', 'acme', '--all-factories'], '--factory NAME, or --all-factories'],
     ['with a scope that there is not', ['--all-factories', '--scope', 'all'], 'Unknown scope "all"'],
     ['that has expired', ['--all-factories', '--expires', '2001-01-01T00:00:00Z'], 'is not a time in the future'],
     ['until some day', ['--all-factories', '--expires', 'tomorrow'], 'is not a time in the future'],
     ['until now', ['--all-factories', '--expires', '0d'], 'is not a time in the future'],
-  ])('%s is not made: exit 2', async (_, words, said) => {
+  ])('%s is refused', async (_, words, said) => {
     const home = await newHome()
     const { status, stdout, stderr } = await home.fpki(['api', 'token', 'create', ...words])
     expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: '', stderr: expect.stringContaining(said) })
@@ -114,7 +114,7 @@ describe('a token', () => {
     expect((await home.fpki(['api', 'token', 'revoke', '0123456789abcdef'])).status).toBe(2)
   })
 
-  test('that is given in the place of its id is not told', async () => {
+  test('given in place of its ID is not printed', async () => {
     const home = await newHome()
     const token = (await home.fpki(['api', 'token', 'create', '--factory', 'acme'])).stdout.trim()
     const { status, stderr } = await home.fpki(['api', 'token', 'revoke', token])
@@ -122,7 +122,7 @@ describe('a token', () => {
     expect(stderr).not.toContain(token.slice(-43))
   })
 
-  test('of eight that are made at once none is lost', async () => {
+  test('is not lost when eight are created concurrently', async () => {
     const home = await newHome()
     const one = () => home.fpki(['api', 'token', 'create', '--factory', 'acme'])
     const made = await Promise.all(Array.from({ length: 8 }, one))
@@ -158,7 +158,7 @@ describe('OAuth', () => {
     return (await server.ask('GET', CERTS, { headers })).status
   }
 
-  test('gives tokens for a client, which live as long as the token behind them', async () => {
+  test('issues tokens to a client that last as long as the underlying token', async () => {
     const server = await serve()
     const secret = await server.token('--factory', 'acme', '--scope', 'ci-read')
     const client = { client_id: secret.split('_')[1] ?? '', client_secret: secret }
@@ -195,7 +195,7 @@ describe('OAuth', () => {
     expect(await bearer(restarted, body.access_token)).toBe(401)
   })
 
-  test('is what fpki login --client-id speaks', async () => {
+  test('works with fpki login --client-id', async () => {
     const server = await serve()
     const secret = await server.token('--factory', 'acme')
     const { env, home, run } = server.client('')

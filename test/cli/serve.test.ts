@@ -18,7 +18,7 @@ async function done(ended: Promise<Ended>): Promise<string> {
   return stdout
 }
 
-test('every command that speaks to a Factory API does so with a server in a process of its own', async () => {
+test('every command works with a server in another process', async () => {
   const server = await serve()
   const { home, run } = server.client(await server.token('--factory', 'acme'))
   await mkdir(home.path)
@@ -59,8 +59,8 @@ async function newCsr(folder: string): Promise<string> {
   return output('openssl', ['req', '-new', '-key', key, ...subject])
 }
 
-describe('its own certificate', () => {
-  test('is one that curl and OpenSSL trust by the file that it names, and stays the same', async () => {
+describe('the certificate of the server', () => {
+  test('is trusted by curl and OpenSSL with the printed CA file, and is kept', async () => {
     const server = await serve(['--tls-name', 'factory.example'])
     const { said: words, url, port, trust, home } = server
     expect(words()).toContain(`CACERT=${trust}`)
@@ -91,7 +91,7 @@ describe('its own certificate', () => {
     expect(again.said()).toContain('does not name other.example')
   })
 
-  test('has nobody who could sign another one: its key is nowhere', async () => {
+  test('is signed with a key that was not stored', async () => {
     const { home, trust } = await serve()
     const spki = async (words: readonly string[]) => output('openssl', [...words, '-pubout'])
     const ofCa = await output('openssl', ['x509', '-in', trust, '-noout', '-pubkey'])
@@ -99,7 +99,7 @@ describe('its own certificate', () => {
   })
 })
 
-test('a certificate of one’s own is served; one that does not fit its key is refused', async () => {
+test('--tls-cert is served; one that does not match its key is refused', async () => {
   const home = await newHome()
   const pair = async (name: string) => {
     const [key, cert] = [join(home.path, `${name}.key`), join(home.path, `${name}.pem`)]
@@ -140,11 +140,11 @@ test('a certificate of one’s own is served; one that does not fit its key is r
   })
 })
 
-describe('it does not start', () => {
+describe('the server does not start', () => {
   test.each([
     ['is damaged', 'is damaged', async (path: string) => damageKey(path, 'a flipped bit in the scalar')],
     ['is another one', 'is not the key of server.pem', (path: string) => newKey(path)],
-  ])('when its own key %s: exit 6, and what it advises helps', async (_, reason, change) => {
+  ])('if its key %s, and the suggested command helps', async (_, reason, change) => {
     const first = await serve()
     expect(await first.stop()).toMatchObject({ status: 0 })
     const key = join(first.home.state, 'api', 'server.key')
@@ -171,23 +171,23 @@ describe('it does not start', () => {
     ['in the clear at a name', ['--no-tls', '--listen', '127.evil.example:0'], 'in the clear'],
     ['at no address', ['--listen', 'here'], 'is no address'],
     ['at a port that is none', ['--listen', '127.0.0.1:70000'], 'is no address'],
-    ['with half an identity', ['--tls-cert', '/x'], 'belong together'],
+    ['with half an identity', ['--tls-cert', '/x'], 'must be used together'],
     ['with a fault that there is not', ['--fault', 'PATCH:0:500'], 'is no fault'],
     ['with a slow fault of another kind', ['--fault', 'PATCH:1:500:3'], 'is no fault'],
-    ['for another API', ['--api', 'foundries'], 'Only the embedded'],
-  ])('%s: exit 2', async (_, words, said) => {
+    ['for another API', ['--api', 'foundries'], 'only the embedded'],
+  ])('with %s', async (_, words, said) => {
     const { status, stderr } = await (await newHome()).fpki(['api', 'serve', ...words])
     expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(said) })
   })
 
-  test('where somebody listens: exit 2', async () => {
+  test('on a port in use', async () => {
     const { home, port } = await serve()
     const { status, stderr } = await home.fpki(['api', 'serve', '--listen', `127.0.0.1:${port}`])
     expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('EADDRINUSE') })
   })
 })
 
-test('plain HTTP is for a loopback address, and --json is one document', async () => {
+test('serves plain HTTP on a loopback address, and --json prints one document', async () => {
   const home = await newHome()
   let stdout = ''
   const ended = home.fpki(['api', 'serve', '--no-tls', '--listen', '127.0.0.1:0', '--json'], {
@@ -202,7 +202,7 @@ test('plain HTTP is for a loopback address, and --json is one document', async (
   expect(JSON.parse(stdout)).toMatchObject({ stateDirectory: home.state, factories: [], tokens: 0, trust: null })
 })
 
-test('told to stop, it answers what it was asked, and takes nothing more', async () => {
+test('on a signal, finishes pending requests and accepts no more', async () => {
   const server = await serve(['--fault', 'POST:1:slow:1'])
   const token = await server.token('--factory', 'acme')
   const body = JSON.stringify({ 'first-time-init': true, 'ca-csr': true, 'tls-csr': true, 'est-tls-csr': false })
@@ -218,7 +218,7 @@ test('told to stop, it answers what it was asked, and takes nothing more', async
   expect(await stopped).toEqual({ status: 0, signal: null })
 })
 
-test('of two that begin a PKI at once one is first, and the other is told so', async () => {
+test('one of two concurrent creates succeeds, the other is refused', async () => {
   const server = await serve()
   const { home, run } = server.client(await server.token('--factory', 'acme'))
   await mkdir(home.path)
@@ -235,7 +235,7 @@ test('of two that begin a PKI at once one is first, and the other is told so', a
   await done(run(['ca', 'verify', join(home.path, winner)]))
 })
 
-test('with the requests of both in hand, the PATCH of the second is a conflict', async () => {
+test('with the CSRs of two clients, the PATCH of the second is a conflict', async () => {
   const server = await serve()
   const token = await server.token('--factory', 'acme')
   const [, post, ...later] = transcript('file')
@@ -251,7 +251,7 @@ test('with the requests of both in hand, the PATCH of the second is a conflict',
   expect(answers.find(({ status }) => status === 409)?.text).toContain('can be set once only')
 })
 
-test('curl, with the requests that fioctl has made, is answered with the statuses of its server until certificates come', async () => {
+test('recorded requests of fioctl get the recorded statuses', async () => {
   const server = await serve()
   const token = await server.token('--factory', 'acme')
   const answered: unknown[] = []
@@ -283,7 +283,7 @@ test('curl, with the requests that fioctl has made, is answered with the statuse
   expect(answered).toEqual(before.map(({ status }) => status))
 })
 
-test('/openapi.json and /metrics are what they say', async () => {
+test('/openapi.json and /metrics are valid', async () => {
   const server = await serve()
   const token = await server.token('--factory', 'acme')
   await server.ask('GET', CERTS, { token })
@@ -315,7 +315,7 @@ test('/openapi.json and /metrics are what they say', async () => {
   expect(Object.keys(document.paths['/ota/factories/{factory}/certs/'])).toEqual(['parameters', 'get', 'post', 'patch'])
 })
 
-describe('a fault that was ordered', () => {
+describe('an injected fault', () => {
   const order: (server: Served, token: string) => Promise<string> = async (server, token) => {
     const body = JSON.stringify({ 'first-time-init': false, 'ca-csr': false, 'tls-csr': true, 'est-tls-csr': false })
     return server.ask('POST', CERTS, { token, body }).then(
@@ -349,7 +349,7 @@ describe('a fault that was ordered', () => {
     expect((await server.ask('GET', CERTS, { token })).status).toBe(500)
   })
 
-  test('cut-after in ca create: it ends well by itself', async () => {
+  test('ca create succeeds despite cut-after', async () => {
     const server = await serve(['--fault', 'PATCH:1:cut-after', '--fault', 'POST:1:429'])
     const { home, run } = server.client(await server.token('--factory', 'acme'))
     await mkdir(home.path)

@@ -3,10 +3,10 @@ import { output, runProgram } from '../support/cli.js'
 import { copiedPki, editCertificates, type Made, madePki, x509 } from './made.js'
 
 const TITLES = {
-  'factory_ca.pem': 'factory_ca, the root of trust',
-  'tls-crt': "tls-crt, the device gateway's server certificate",
-  'online-crt': 'online-ca, signs devices that register online',
-  'local-ca.pem': 'local-ca, signs devices in manufacturing',
+  'factory_ca.pem': 'factory_ca, root of trust',
+  'tls-crt': 'tls-crt, server certificate of the device gateway',
+  'online-crt': 'online-ca, device CA for devices that register online',
+  'local-ca.pem': 'local-ca, device CA for manufacturing',
 } as const
 const FILES = ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.pem'] as const
 
@@ -34,7 +34,7 @@ describe('show --pretty', () => {
     expect(new Set(tree.split('\n').map((line) => line.indexOf('CN='))).size).toBe(1)
   })
 
-  test('agrees with OpenSSL on every certificate', async () => {
+  test('prints the same fields as OpenSSL', async () => {
     const made = await madePki(['--tls-name', 'gw.acme.example', '--tls-name', 'gw2.acme.example'])
     const { stdout } = await made.home.fpki(['ca', 'show', '--pretty'])
     for (const file of FILES) {
@@ -47,7 +47,7 @@ describe('show --pretty', () => {
     }
   })
 
-  test('marks a certificate that is not signed by the root, and an expired one', async () => {
+  test('marks a certificate not signed by the root, and an expired one', async () => {
     const made = await copiedPki()
     const other = await madePki()
     await editCertificates(made, { tlsCrt: await other.text('tls-crt'), caCrt: await expiredCa(made) })
@@ -56,7 +56,7 @@ describe('show --pretty', () => {
     expect(stdout).toMatch(/^└── online-ca .*EXPIRED on 20\d\d-\d\d-\d\d$/m)
   })
 
-  test('has no line for the EST server when it has no certificate', async () => {
+  test('has no line for a missing EST server', async () => {
     const { home } = await copiedPki()
     expect((await home.fpki(['ca', 'show', '--pretty'])).stdout).not.toMatch(/est-tls|EST server/)
   })
@@ -76,7 +76,7 @@ async function expiredCa({ path }: Made): Promise<string> {
 function fieldsOf(stdout: string, title: string): Record<string, string> {
   const block = stdout.split('\n\n').find((text) => text.startsWith(`${title}\n`)) ?? ''
   const rows = block.trimEnd().split('\n').slice(1)
-  return Object.fromEntries(rows.map((row) => [row.slice(0, 20).trim() || 'Serial hex', row.slice(20)]))
+  return Object.fromEntries(rows.map((row) => [row.slice(0, 22).trim() || 'Serial hex', row.slice(22)]))
 }
 
 /** The expected rows, according to OpenSSL. */
@@ -93,9 +93,9 @@ async function expectedFields({ path }: Made, file: (typeof FILES)[number]): Pro
   const text = await ask('-text', '-certopt', 'no_extensions')
   const constraints = await extension('basicConstraints')
   const optional = {
-    'Extended usage': await named('extendedKeyUsage'),
-    Names: await extension('subjectAltName'),
-    'Authority key id': (await extension('authorityKeyIdentifier')).replace('keyid:', '').toLowerCase(),
+    'Extended key usage': await named('extendedKeyUsage'),
+    'Alternative names': await extension('subjectAltName'),
+    'Authority key ID': (await extension('authorityKeyIdentifier')).replace('keyid:', '').toLowerCase(),
   }
   return {
     Subject: `${await after('-subject', '-nameopt', 'sname,sep_comma_plus_space')}  (UTF8String)`,
@@ -107,7 +107,7 @@ async function expectedFields({ path }: Made, file: (typeof FILES)[number]): Pro
     Signature: /Signature Algorithm: (\S+)/.exec(text)?.[1] ?? '',
     CA: constraints.replace('CA:TRUE', 'yes').replace('pathlen:', 'path length ') || 'no',
     'Key usage': await named('keyUsage'),
-    'Subject key id': (await extension('subjectKeyIdentifier')).toLowerCase(),
+    'Subject key ID': (await extension('subjectKeyIdentifier')).toLowerCase(),
     'SHA-256': (await after('-fingerprint', '-sha256')).toLowerCase(),
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== '')),
   }

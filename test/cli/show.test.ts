@@ -9,8 +9,8 @@ import { snapshot } from './snapshot.js'
 
 const ONLY_PEM = /^(-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/=]{1,64}\n)+-----END CERTIFICATE-----\n)+$/
 
-describe('show prints PEM', () => {
-  test('of every certificate in the Factory API, which OpenSSL parses', async () => {
+describe('the PEM output of show', () => {
+  test('has every certificate in the Factory API', async () => {
     const { home, text, path } = await copiedPki()
     const { stdout, stderr } = await home.fpki(['ca', 'show'])
     await writeFile(path('all.pem'), stdout)
@@ -26,7 +26,7 @@ describe('show prints PEM', () => {
     ['--just-tls', ['tls-crt']],
     ['--just-device-cas', ['online-crt', 'local-ca.pem']],
     ['--just-root=true', ['factory_ca.pem']],
-  ])('and with %s only those certificates', async (flag, files) => {
+  ])('has only the selected certificates with %s', async (flag, files) => {
     const { home, text } = await copiedPki()
     const { stdout, stderr } = await home.fpki(['ca', 'show', flag])
     expect(stdout).toMatch(ONLY_PEM)
@@ -34,7 +34,7 @@ describe('show prints PEM', () => {
     expect(stderr).toBe('')
   })
 
-  test('that openssl verify reads directly', async () => {
+  test('works with openssl verify', async () => {
     const { home, path } = await copiedPki()
     for (const [flag, name] of [
       ['--just-root', 'root.pem'],
@@ -45,7 +45,7 @@ describe('show prints PEM', () => {
     expect(await output('openssl', ['verify', '-CAfile', path('root.pem'), path('cas.pem')])).toContain('OK')
   })
 
-  test('and writes no files', async () => {
+  test('is all that show prints', async () => {
     const { home } = await copiedPki()
     const before = await snapshot(home.path)
     for (const words of [[], ['--pretty'], ['--json']]) await home.fpki(['ca', 'show', ...words])
@@ -76,7 +76,7 @@ describe('show --json', () => {
   })
 })
 
-describe('show refuses two output formats at once', () => {
+describe('show refuses two formats', () => {
   const WAYS = ['--pretty', '--json', '--just-root', '--just-tls', '--just-device-cas']
   const pairs = WAYS.flatMap((one, index) => WAYS.slice(index + 1).map((other) => [one, other] as const))
 
@@ -110,20 +110,20 @@ describe('show lists disabled device CAs', () => {
     expect(deviceCas.map(({ disabled }) => disabled)).toEqual([false, true])
   })
 
-  test('also when the certificate is missing', async () => {
+  test('even without its certificate', async () => {
     const made = await copiedPki()
     await editCertificates(made, { disabledCaSerials: ['4711'] })
     expect((await made.home.fpki(['ca', 'show', '--pretty'])).stdout).toContain('  4711\n')
   })
 })
 
-describe('show selects the factory', () => {
-  test('if there is only one', async () => {
+describe('the factory that show selects', () => {
+  test('is the only one', async () => {
     const { home } = await copiedPki()
     expect((await home.fpki(['ca', 'show', '--json'])).stdout).toContain('"factory": "acme"')
   })
 
-  test('or exits with 3 and a hint if there is none', async () => {
+  test('is missing: prints how to create one', async () => {
     const home = await newHome()
     await expectRefusal(home, ['ca', 'show'], {
       status: 3,
@@ -132,7 +132,7 @@ describe('show selects the factory', () => {
     })
   })
 
-  test('or exits with 3 if it has no PKI', async () => {
+  test('has no PKI: prints its name', async () => {
     const { home } = await copiedPki()
     await expectRefusal(home, ['ca', 'show', '--factory', 'other'], {
       status: 3,
@@ -141,7 +141,7 @@ describe('show selects the factory', () => {
     })
   })
 
-  test('or exits with 2 and a list if there are several', async () => {
+  test('is ambiguous: lists all', async () => {
     const { home } = await copiedPki()
     await home.fpki(['ca', 'create', join(home.path, 'bolt')])
     await expectRefusal(home, ['ca', 'show'], { status: 2, code: 'ERR_USAGE', names: ['acme, bolt', '--factory'] })
@@ -152,7 +152,7 @@ describe('show selects the factory', () => {
     expect((await home.fpki(['ca', 'show', '--json'], { env: { FIOCTL_FACTORY: 'bolt' } })).stdout).toContain('OU=bolt')
   })
 
-  test('and refuses the state of another factory in its folder', async () => {
+  test('is not another one copied into its directory', async () => {
     const { home } = await copiedPki()
     const copy = join(home.state, 'factories', 'other')
     await cp(join(home.state, 'factories', 'acme'), copy, { recursive: true })
@@ -160,7 +160,7 @@ describe('show selects the factory', () => {
   })
 })
 
-test('show --just-device-cas exits with 3 when there is no device CA', async () => {
+test('show --just-device-cas fails if there are none', async () => {
   const { home } = await madePki(['--no-online-ca', '--no-local-ca'])
   expectWords(await home.fpki(['ca', 'show', '--just-device-cas']), {
     status: 3,
@@ -170,7 +170,7 @@ test('show --just-device-cas exits with 3 when there is no device CA', async () 
 })
 
 describe('show of a PKI directory', () => {
-  test('uses its factory and Factory API, also with a relative path', async () => {
+  test('uses its factory and Factory API, even by a relative path', async () => {
     const { home } = await copiedPki()
     await home.fpki(['ca', 'create', join(home.path, 'bolt'), '--state-dir', join(home.path, 'elsewhere')])
     const shown = async (words: readonly string[], start = {}) => {
@@ -187,13 +187,13 @@ describe('show of a PKI directory', () => {
     expect(await shown([join(home.path, 'coil')])).toMatchObject({ factory: 'coil', api: `embedded (${home.state})` })
   })
 
-  test('prefers the Factory API of a flag to that of the directory', async () => {
+  test('uses the Factory API of --api rather than the recorded one', async () => {
     const { home } = await copiedPki()
     const words = ['ca', 'show', join(home.path, 'acme'), '--state-dir', join(home.path, 'empty')]
     await expectRefusal(home, words, { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['acme has no PKI yet'] })
   })
 
-  test('with two factories prints a hint that works', async () => {
+  test('prints a hint that works with two factories', async () => {
     const { home } = await copiedPki()
     await home.fpki(['ca', 'create', join(home.path, 'bolt')])
     const { stderr } = await home.fpki(['ca', 'show'])
@@ -201,7 +201,7 @@ describe('show of a PKI directory', () => {
     expect((await home.fpki(['ca', 'show', '--factory', factory])).status).toBe(0)
   })
 
-  test('exits with 3 if it is not a PKI directory', async () => {
+  test('refuses a directory without a PKI', async () => {
     const { home } = await copiedPki()
     const names = [join(home.path, 'nothing')]
     await expectRefusal(home, ['ca', 'show', names[0] ?? ''], { status: 3, code: 'ERR_NOT_A_DIRECTORY', names })

@@ -49,7 +49,7 @@ test.each([
   ['a file without its end', (pem: string) => Buffer.from(pem.slice(0, 300)), 'it has no end'],
   ['an empty file', () => Buffer.alloc(0), 'it is empty'],
   ['base64 alone', (pem: string) => Buffer.from(pem.replace(/-----.*-----/g, '')), 'BEGIN and END lines'],
-])('a request that is %s is refused with that reason', async (_, change, reason) => {
+])('a file that is %s is refused with its type', async (_, change, reason) => {
   const { home, directory } = await copiedPki()
   const file = join(home.path, 'odd.csr')
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(home.path, 'odd.key')]
@@ -62,7 +62,7 @@ test.each([
   })
 })
 
-test('warns of a device CA that the Factory API would not accept, before it is signed', async () => {
+test('warns about a device CA that the Factory API would refuse', async () => {
   const { home, directory } = await copiedPki()
   const file = join(home.path, 'plant.csr')
   const key = [
@@ -81,8 +81,8 @@ test('warns of a device CA that the Factory API would not accept, before it is s
   expect((await home.fpki(['lint', file, '--factory', 'acme'])).stdout).toContain('notice device-ca-name')
 })
 
-describe('the request', () => {
-  test('is read from a file (PEM or DER) or stdin, and stdout is only the certificate', async () => {
+describe('the CSR', () => {
+  test('is read from PEM, DER or stdin, and stdout has only the certificate', async () => {
     const csr = await opensslCsr({ extensions: NAMES })
     const { home, directory, file, path } = await scene(csr)
     const der = join(home.path, 'the.der')
@@ -106,7 +106,7 @@ describe('the request', () => {
     expect(await snapshotButAuditLog(directory)).toEqual(before)
   })
 
-  test('can be read from a named pipe', async () => {
+  test('may be a named pipe', async () => {
     const { home, directory } = await copiedPki()
     const pipe = join(home.path, 'pipe')
     await output('mkfifo', [pipe])
@@ -116,7 +116,7 @@ describe('the request', () => {
     expect(await ended).toMatchObject({ status: 0, stdout: expect.stringContaining('BEGIN CERTIFICATE') })
   })
 
-  test('may have text before its PEM block, and CRLF line ends', async () => {
+  test('may have text before it and CRLF line endings', async () => {
     const csr = await opensslCsr()
     const { sign } = await scene(`Certificate Request:\n  as openssl req -text has it\n${csr}`.replaceAll('\n', '\r\n'))
     expect((await sign()).status).toBe(0)
@@ -124,7 +124,7 @@ describe('the request', () => {
 })
 
 describe('the certificate', () => {
-  test('without CA:TRUE is for a TLS server, with the requested names of four types', async () => {
+  test('without CA:TRUE is a TLS server with the requested names', async () => {
     const { sign } = await scene(await opensslCsr({ extensions: NAMES }))
     const { stdout, stderr } = await sign()
     expect(stderr).not.toContain('warning')
@@ -151,7 +151,7 @@ describe('the certificate', () => {
     expect(await output('openssl', verify, { stdin: stdout })).toBe('stdin: OK\n')
   })
 
-  test('has the profile of --profile, with a warning for requested extensions that it omits', async () => {
+  test('--profile overrides the request, with a warning for what is dropped', async () => {
     const ca = await scene(await opensslCsr({ extensions: [...CA, 'subjectAltName=DNS:a.example'] }))
     const asTls = await ca.sign('--profile', 'tls')
     expect(asTls.stderr).toMatch(
@@ -182,7 +182,7 @@ describe('the certificate', () => {
     ['has the subject of a device', { subject: DEVICE }, UUID],
     ['has it the other way round, in capitals', { subject: `/OU=acme/CN=${UUID.toUpperCase()}` }, UUID.toUpperCase()],
     ['has it and an IP address', { subject: DEVICE, extensions: ['subjectAltName=IP:192.0.2.1'] }, UUID],
-  ])("is refused for a device's request: it %s", async (_, wanted, name) => {
+  ])('refuses a request of a device that %s', async (_, wanted, name) => {
     const { home, file, directory, path, sign } = await scene(await opensslCsr(wanted))
     const words = ['ca', 'sign', file, '--pki-dir', directory]
     const refused = { status: 6, code: 'ERR_BAD_CSR', names: [file, name, '--profile tls-server', 'device CA'] }
@@ -202,12 +202,12 @@ describe('the certificate', () => {
     ['has a UUID for its name, and another OU', { subject: `/CN=${UUID}/OU=other` }],
     ['has a UUID for its name, and no OU', { subject: `/CN=${UUID}` }],
     ['asks for CA:TRUE and clientAuth', { extensions: [...CA, 'extendedKeyUsage=clientAuth'] }],
-  ])('is issued for a request that %s', async (_, wanted) => {
+  ])('signs a request that %s', async (_, wanted) => {
     const { sign } = await scene(await opensslCsr(wanted))
     expect((await sign()).status).toBe(0)
   })
 
-  test('has warnings for an OU of another factory, a missing name, and an unsupported name type', async () => {
+  test('warns about another OU, missing names and unusual names, and signs', async () => {
     const odd = await scene(
       await opensslCsr({ subject: '/CN=a.example/OU=bolt', extensions: ['subjectAltName=RID:1.2.3'] }),
     )
@@ -232,7 +232,7 @@ describe('the certificate', () => {
     )
   })
 
-  test('keeps the DER of the subject: order, string types, unknown attributes', async () => {
+  test('keeps the DER of the subject', async () => {
     const rdn = (oid: string, tag: number, text: string) =>
       setOf(sequence(objectIdentifier(oid), tlv(tag, Buffer.from(text, 'latin1'))))
     const subject = sequence(
@@ -246,7 +246,7 @@ describe('the certificate', () => {
     expect(readCertificateFields(derOf(stdout)).subject.toString('hex')).toBe(subject.toString('hex'))
   })
 
-  test('is issued for a request of certreq.exe or keytool, with their PEM label and CRLF line ends', async () => {
+  test('signs a request of certreq.exe or keytool', async () => {
     const csr = await opensslCsr({ extensions: ['subjectAltName=DNS:a.example,IP:192.0.2.1'] })
     const theirs = csr.replaceAll('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST').replaceAll('\n', '\r\n')
     const { sign, path } = await scene(theirs)
@@ -256,7 +256,7 @@ describe('the certificate', () => {
     expect(await output('openssl', verify, { stdin: stdout })).toBe('stdin: OK\n')
   })
 
-  test('has a new positive serial number of at most 20 octets each time', async () => {
+  test('uses a new positive serial number of at most 20 octets', async () => {
     const { sign } = await scene(await opensslCsr())
     const both = await Promise.all([sign(), sign()])
     const serials = both.map(({ stdout }) => at(readTlv(derOf(stdout)), 0, 1).content)
@@ -264,7 +264,7 @@ describe('the certificate', () => {
     expect(serials[0]?.equals(serials[1] ?? Buffer.alloc(0))).toBe(false)
   })
 
-  test('can be for the key of the gateway as a server, but not as a CA', async () => {
+  test('certifies the gateway key for a server again, but never for a CA', async () => {
     const made = await copiedPki()
     const keyPem = await readFile(join(made.home.state, 'factories', 'acme', 'keys', 'tls-1.key'), 'utf8')
     expect((await (await scene(await opensslCsr({ keyPem }), made)).sign()).status).toBe(0)
@@ -296,7 +296,7 @@ describe('--days', () => {
     expect(await opensslOf(stdout, '-enddate')).toBe(`${await x509(path('factory_ca.pem'), '-enddate')}\n`)
   })
 
-  test('defaults to ten years', async () => {
+  test('is ten years by default', async () => {
     const { sign } = await scene(await opensslCsr())
     expect([3652, 3653]).toContain(await daysOf((await sign()).stdout))
   })
@@ -309,12 +309,12 @@ describe('--days', () => {
 })
 
 describe('--out', () => {
-  test('creates a file with mode 0644, and prints nothing on stdout', async () => {
+  test('writes a new file with mode 0644 and nothing to stdout', async () => {
     const { home, sign, directory } = await scene(await opensslCsr())
     const before = await snapshotButAuditLog(directory)
     const { status, stdout, stderr } = await sign('--out', join(home.path, 'it.pem'))
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
-    expect(stderr).toContain(`The certificate is in ${join(home.path, 'it.pem')}, valid until 20`)
+    expect(stderr).toContain(`Wrote the certificate to ${join(home.path, 'it.pem')}, valid until 20`)
     expect((await modes(home.path))['it.pem']).toBe('file 644')
     expect(await x509(join(home.path, 'it.pem'), '-subject')).toContain('gateway.example')
     expect(await snapshotButAuditLog(directory)).toEqual(before)
@@ -339,7 +339,7 @@ describe('--out', () => {
     expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
 
-  test('is refused in a missing directory', async () => {
+  test('in a missing directory is refused', async () => {
     const { home, file, directory } = await scene(await opensslCsr())
     const out = join(home.path, 'none', 'it.pem')
     const words = ['ca', 'sign', file, '--pki-dir', directory, '--out', out]
@@ -347,7 +347,7 @@ describe('--out', () => {
   })
 })
 
-test('--json: the document', async () => {
+test('--json prints the document', async () => {
   const { sign, directory } = await scene(
     await opensslCsr({ subject: '/CN=gateway.example/OU=bolt', extensions: NAMES }),
   )
@@ -458,7 +458,7 @@ const BAD: Bad[] = [
   ],
 ]
 
-describe('a request is refused with the reason, exit 6, and without changes:', () => {
+describe('an invalid request is refused without changes:', () => {
   test.each(BAD)('one %s', async (_, make, names, code = 'ERR_BAD_CSR') => {
     const made = await pkiWithThreeCas()
     const { home, file, directory } = await scene(await make(made), made)
@@ -489,10 +489,10 @@ describe('a request is refused with the reason, exit 6, and without changes:', (
   test('empty stdin', async () => {
     const { home, directory } = await copiedPki()
     const words = ['ca', 'sign', '-', '--pki-dir', directory]
-    await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_CSR', names: ['the request on stdin'] })
+    await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_CSR', names: ['the CSR on stdin'] })
   })
 
-  test('as the JSON of an error', async () => {
+  test('printed as a JSON error', async () => {
     const { sign } = await scene(await opensslCsr({ key: 'RSA-1024' }))
     const { status, stdout } = await sign('--json')
     expect({ status, document: JSON.parse(stdout) }).toMatchObject({
@@ -539,7 +539,7 @@ describe('fioctl', () => {
     }
   })
 
-  test('left a token with the root key, which ca sign uses', async () => {
+  test('with a root key that fioctl created in a token, ca sign works', async () => {
     const token = await fioctlToken()
     const home = await homeWith(token, '1234')
     const directory = join(home.path, 'acme')
@@ -557,7 +557,7 @@ describe('fioctl', () => {
 })
 
 describe('with the root key in SoftHSM', () => {
-  test('signs with the token that the directory records; a wrong PIN is exit 5 without changes', async () => {
+  test('signs with the recorded token, and issues nothing with a wrong PIN', async () => {
     const token = await softHsm()
     const home = await homeWith(token)
     const directory = join(home.path, 'acme')
@@ -572,11 +572,11 @@ describe('with the root key in SoftHSM', () => {
     const verify = ['verify', '-CAfile', join(directory, 'factory_ca.pem'), join(home.path, 'it.pem')]
     expect(await output('openssl', verify)).toContain('OK')
     const bad = await home.fpki(words, { stdin: await opensslCsr({ key: 'secp256k1' }) })
-    expectWords(bad, { status: 6, code: 'ERR_BAD_CSR', names: ['the request on stdin'] })
+    expectWords(bad, { status: 6, code: 'ERR_BAD_CSR', names: ['the CSR on stdin'] })
   })
 })
 
-test('a root key that does not match factory_ca.pem is refused', async () => {
+test('a root key that does not match factory_ca.pem signs nothing', async () => {
   const { home, file, directory, path } = await scene(await opensslCsr())
   await chmod(path('factory_ca.key'), 0o600)
   await copyFile(path('local-ca.key'), path('factory_ca.key'))

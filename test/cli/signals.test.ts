@@ -13,8 +13,8 @@ const SIGNALS = [
   ['SIGTERM', 143],
 ] as const
 
-describe.each(SIGNALS)('%s in the middle of create', (signal, exitCode) => {
-  test(`ends with exit ${exitCode} and complete files; the same command resumes`, async () => {
+describe.each(SIGNALS)('%s during create', (signal, exitCode) => {
+  test(`exits with ${exitCode} and complete files, and the same command finishes`, async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     const release = await holdFactory(home, 'acme')
@@ -31,7 +31,7 @@ describe.each(SIGNALS)('%s in the middle of create', (signal, exitCode) => {
     await expectResumed(home, directory)
   })
 
-  test(`is reported as JSON with --json, exit ${exitCode}`, async () => {
+  test(`is printed as JSON with --json`, async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     await holdFactory(home, 'acme')
@@ -43,7 +43,7 @@ describe.each(SIGNALS)('%s in the middle of create', (signal, exitCode) => {
   })
 })
 
-test('a second SIGINT ends the command without waiting for the step', async () => {
+test('a second SIGINT does not wait for the step', async () => {
   const home = await newHome()
   const directory = join(home.path, 'acme')
   const { path, began } = await slowFlock(60)
@@ -51,7 +51,7 @@ test('a second SIGINT ends the command without waiting for the step', async () =
     env: { PATH: `${path}:${process.env['PATH']}` },
     onStart: async (child) => {
       await began()
-      // Two signals in quick succession may be seen as one.
+      // Two that come before it has seen the first are one.
       const again = setInterval(() => child.kill('SIGINT'), 100)
       child.on('exit', () => clearInterval(again))
     },
@@ -59,11 +59,11 @@ test('a second SIGINT ends the command without waiting for the step', async () =
   expect(await ended).toMatchObject({ status: null, signal: 'SIGINT' })
 })
 
-test('Ctrl-C, which also reaches child processes, is reported as an interruption', async () => {
+test('Ctrl-C, which child processes receive too, is reported as an interruption', async () => {
   const home = await newHome()
   const directory = join(home.path, 'acme')
   const { path, began } = await slowFlock()
-  // setsid(1) starts a process group, as a shell does for a foreground job.
+  // setsid(1) gives the processes a group of their own, as a shell does for what it runs in the foreground.
   const { status, stderr } = await runProgram('setsid', [process.execPath, FPKI, 'ca', 'create', directory], {
     env: { HOME: home.path, PATH: `${path}:${process.env['PATH']}` },
     onStart: async ({ pid }) => {
@@ -76,7 +76,7 @@ test('Ctrl-C, which also reaches child processes, is reported as an interruption
   expect((await home.fpki(['ca', 'create', directory])).status).toBe(0)
 })
 
-test('a signal after the last step has no effect on the result', async () => {
+test('a signal after the last step has no effect', async () => {
   const { home, directory } = await madePki()
   const before = await snapshot(directory)
   const ended = await home.fpki(['ca', 'show', '--pretty'], { onStart: (child) => child.kill('SIGTERM') })
@@ -84,7 +84,7 @@ test('a signal after the last step has no effect on the result', async () => {
   expect(await snapshot(directory)).toEqual(before)
 })
 
-/** Complete files only, and a journal that records where it stopped. */
+/** Whole files only, and a journal that says where it stopped. */
 async function expectCleanStop(directory: string): Promise<void> {
   expect(await namesBelow(directory)).toEqual([
     '.fpki',
@@ -111,7 +111,7 @@ async function expectResumed(home: Home, directory: string): Promise<void> {
   expect(await withoutRandomValues(home)).toEqual(await withoutRandomValues(undisturbed.home))
 }
 
-/** The output of `ca show --pretty`, with a placeholder for each value that differs between runs. */
+/** What `ca show --pretty` says of a home's PKI, with a mark for each value that no two runs share. */
 async function withoutRandomValues(home: Home): Promise<string> {
   const { stdout } = await home.fpki(['ca', 'show', '--pretty'])
   return stdout
@@ -122,7 +122,7 @@ async function withoutRandomValues(home: Home): Promise<string> {
     .replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, 'TIME')
 }
 
-/** A `flock` on the PATH that waits some seconds before it locks. */
+/** A `flock` on the PATH that takes some seconds before it locks. */
 async function slowFlock(seconds = 0.5): Promise<{ path: string; began: () => Promise<void> }> {
   const path = await temporaryDirectory()
   const marker = join(path, 'began')

@@ -87,7 +87,7 @@ async function scene(): Promise<Scene> {
   return { ...made, at }
 }
 
-test('each command is among them', () => {
+test('every command is tested', () => {
   expect(Object.keys(RUNS).sort()).toEqual([...commandsBelow(buildProgram(silentIo(() => undefined)))].sort())
 })
 

@@ -139,7 +139,7 @@ const CASES: readonly (readonly [what: string, breakIt: (pki: Made) => Promise<u
   ['a broken state.json', (pki) => put(pki.path('.fpki/state.json'), '{', 0o600), 6],
 ]
 
-describe('the exit code of', () => {
+describe('the exit code for', () => {
   test.each(CASES)('%s', async (_, breakIt, expected) => {
     const pki = await copiedPki()
     await breakIt(pki)
@@ -154,7 +154,7 @@ describe('the exit code of', () => {
 })
 
 describe('ca status', () => {
-  test('reports the expiry of each certificate in a directory, as OpenSSL does', async () => {
+  test('reports when each certificate expires, as OpenSSL does', async () => {
     const pki = await copiedPki()
     const { document } = await statusJson(pki, [pki.directory])
     const [only] = document.pkis
@@ -167,7 +167,7 @@ describe('ca status', () => {
     }
   })
 
-  test('without a directory reports the certificates of the Factory API', async () => {
+  test('queries the Factory API without a directory', async () => {
     const pki = await copiedPki()
     const { status, document } = await statusJson(pki, [])
     expect(status).toBe(0)
@@ -180,7 +180,7 @@ describe('ca status', () => {
     })
   })
 
-  test('ignores the expiry of a disabled device CA', async () => {
+  test('ignores a disabled device CA', async () => {
     const pki = await copiedPki()
     await forge(pki, 'site-b.pem', { from: -9, until: -1, serial: '5A0B' })
     const caCrt = (await pki.text('local-ca.pem')) + (await pki.text('site-b.pem'))
@@ -196,7 +196,7 @@ describe('ca status', () => {
     expect(stdout).toMatch(/local-ca .* disabled$/m)
   })
 
-  test('reports each of several directories once, also when another one cannot be read', async () => {
+  test('reports several directories once each, and unreadable ones', async () => {
     const pki = await copiedPki()
     const [second, missing] = [join(pki.home.path, 'second'), join(pki.home.path, 'missing')]
     await cp(pki.directory, second, { recursive: true })
@@ -230,11 +230,11 @@ describe('ca status', () => {
     const pki = await copiedPki()
     await editJournal(pki.directory, (journal) => ({ ...journal, finishedAt: null }))
     expect((await pki.home.fpki(['ca', 'status', pki.directory])).stdout).toContain(
-      `\`fpki ca create\` was interrupted; finish it: fpki ca resume ${pki.directory}\n`,
+      `\`fpki ca create\` was interrupted; to finish: fpki ca resume ${pki.directory}\n`,
     )
   })
 
-  test('reports certificates that are not valid yet', async () => {
+  test('does not report certificates as fine before they are valid', async () => {
     const pki = await copiedPki()
     await forge(pki, 'factory_ca.pem', { from: 1, key: 'factory_ca.key' })
     for (const file of FILES.slice(1)) await forge(pki, file, { from: 1 })
@@ -262,7 +262,7 @@ describe('ca status', () => {
     expect(values('fpki_certificate_expiring')).toEqual([0, 0, 0, 0])
   })
 
-  test('reports missing files in text, JSON and metrics', async () => {
+  test('reports missing files as text, JSON and metrics', async () => {
     const pki = await copiedPki()
     await unlink(pki.path('tls-crt'))
     const { document } = await statusJson(pki, [pki.directory])
@@ -305,14 +305,14 @@ describe('ca status', () => {
     expect((await statusJson(pki, [pki.directory])).document.state).toBe('unfinished')
   })
 
-  test('keeps columns separate for a long name and for an expiry in 9999', async () => {
+  test('separates columns even with a long name and a root until 9999', async () => {
     const pki = await copiedPki()
     await forge(pki, 'a-site-with-a-rather-long-name.pem', { until: 2_912_111 - 1 })
     const { stdout } = await pki.home.fpki(['ca', 'status', pki.directory])
     expect(stdout).toMatch(/^ {2}a-site-with-a-rather-long-name\.pem local-ca +9999-\d\d-\d\d +29\d{5} days$/m)
   })
 
-  test('does not need to read the keys', async () => {
+  test('works without read permission for the keys', async () => {
     const user = await ordinaryUser()
     const { directory } = await copiedPki()
     const copy = join(user.path, 'acme')
@@ -323,7 +323,7 @@ describe('ca status', () => {
     expect(await user.fpki(['ca', 'status', copy])).toMatchObject({ status: 0, stderr: '' })
   })
 
-  test('refuses conflicting options', async () => {
+  test('refuses mutually exclusive options', async () => {
     const { home } = await copiedPki()
     const { status, stdout } = await home.fpki(['ca', 'status', '--json', '--prometheus'])
     expect({ status, code: JSON.parse(stdout).error.code }).toEqual({ status: 2, code: 'ERR_USAGE' })
@@ -336,7 +336,7 @@ describe('ca status', () => {
 })
 
 describe('ca status --prometheus', () => {
-  test('has the values of each certificate, in the format of Prometheus', async () => {
+  test('prints the values of each certificate in the Prometheus format', async () => {
     const pki = await copiedPki()
     await forge(pki, 'tls-crt', { until: 9.5 })
     await forge(pki, 'online-crt', { from: -9, until: -1.5 })
@@ -370,7 +370,7 @@ describe('ca status --prometheus', () => {
     ])
   })
 
-  test('escapes directory and file names', async () => {
+  test('escapes names of directories and certificates', async () => {
     const pki = await copiedPki()
     const odd = join(pki.home.path, 'a "b" \\c\nd')
     await cp(pki.directory, odd, { recursive: true })
@@ -380,7 +380,7 @@ describe('ca status --prometheus', () => {
     expect([...directories]).toEqual([odd.replace('\n', '\\u000a'), pki.directory])
   })
 
-  test('counts what cannot be read', async () => {
+  test('counts unreadable files', async () => {
     const pki = await copiedPki()
     const { status, stdout } = await pki.home.fpki(['ca', 'status', join(pki.home.path, 'missing'), '--prometheus'])
     const problems = parsePrometheus(stdout).find(({ metric }) => metric === 'fpki_pki_problems')
@@ -397,6 +397,6 @@ test.each([
   ['# HELP a A.\n# TYPE a gauge\na{b="c} 1\n', 'unterminated label'],
   ['# HELP a A.\n# TYPE a gauge\na one\n', 'not a number'],
   ['# HELP a A.\n# TYPE a gauge\na 1\n# HELP b B.\n# TYPE b gauge\na 2\n', 'samples not grouped'],
-])('the metrics parser of the tests refuses %j: %s', (text) => {
+])('the metrics parser of this test refuses %j: %s', (text) => {
   expect(() => parsePrometheus(text)).toThrow()
 })

@@ -401,7 +401,7 @@ const ONLINE: readonly Case[] = [
   ],
 ]
 
-test('an issuer that matches the root for OpenSSL, but not for GnuTLS, is reported', async () => {
+test('reports an issuer that OpenSSL matches with the root, but GnuTLS does not', async () => {
   const pki = await backedUpPki()
   await forge(pki, 'tls-crt', { issuer: '/CN=FACTORY-CA/OU=acme' })
   const [root, tls] = [pki.path('factory_ca.pem'), pki.path('tls-crt')]
@@ -448,15 +448,15 @@ async function expectFindings([, breakIt, ...expected]: Case, words: readonly st
   expect(await snapshot(pki.home.path)).toEqual(before)
 }
 
-describe('ca verify reports that', () => {
+describe('ca verify finds in the directory that', () => {
   test.each(named(OFFLINE))('%s', async (_, it) => expectFindings(it, ['--offline']))
 })
 
-describe('ca verify reports, with the Factory API, that', () => {
+describe('ca verify finds in the Factory API that', () => {
   test.each(named(ONLINE))('%s', async (_, it) => expectFindings(it, []))
 })
 
-test('every code is covered by one of these or by a test of its own', () => {
+test('every code is tested', () => {
   const tested = new Set([...OFFLINE, ...ONLINE].flatMap(([, , ...found]) => found.map((text) => text.split(' ')[0])))
   expect(Object.keys(CODES).filter((code) => !tested.has(code))).toEqual([
     // test/cli/folders-above.test.ts
@@ -467,7 +467,7 @@ test('every code is covered by one of these or by a test of its own', () => {
 })
 
 describe('ca verify', () => {
-  test('prints a line for each group that passes: exit 0', async () => {
+  test('prints a line for each group if there are no problems', async () => {
     const pki = await backedUpPki()
     const { status, stdout, stderr } = await pki.home.fpki(['ca', 'verify', pki.directory])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -478,7 +478,7 @@ describe('ca verify', () => {
     expect(lines.at(-1)).toBe('12 ok, 1 notice, 0 warnings, 0 failures')
   })
 
-  test('prints problems and what to do; --quiet omits what passes', async () => {
+  test('prints problems with hints; --quiet omits the rest', async () => {
     const pki = await backedUpPki()
     await unlink(pki.path('tls-crt'))
     const { status, stdout } = await pki.home.fpki(['ca', 'verify', pki.directory, '--quiet', '--offline'])
@@ -536,7 +536,7 @@ describe('ca verify', () => {
   test.each([
     ['P-384', 'secp384r1', 'sha384'],
     ['P-521', 'secp521r1', 'sha512'],
-  ])('passes with a root on %s', async (_, curve, digest) => {
+  ])('accepts a root on %s', async (_, curve, digest) => {
     const pki = await backedUpPki()
     await forge(pki, 'factory_ca.pem', {
       curve,
@@ -556,7 +556,7 @@ describe('ca verify', () => {
     })
   })
 
-  test('reports a root signed with another hash than that of its curve as a deviation', async () => {
+  test('reports a root with another hash than that of its curve as different only', async () => {
     const pki = await backedUpPki()
     await forge(pki, 'factory_ca.pem', { key: 'factory_ca.key', digest: 'sha384', extensions: [...ROOT_EXTENSIONS] })
     const { document } = await verifyJson(pki, ['--offline'])
@@ -565,7 +565,7 @@ describe('ca verify', () => {
     )
   })
 
-  test('opens encrypted keys with their passphrase; without it, local-ca is a warning and the root key a failure', async () => {
+  test('tests encrypted keys with their passphrase; without it, warns about local-ca and fails for the root', async () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     const env = { FPKI_PASSPHRASE: 'open sesame' }
@@ -593,7 +593,7 @@ describe('ca verify', () => {
     ])
   })
 
-  test('accepts a root signed by a company CA as the trust anchor', async () => {
+  test('accepts a root signed by a company CA as trust anchor', async () => {
     const pki = await backedUpPki()
     const words = ['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out']
     const [key, company] = [join(pki.home.path, 'company.key'), join(pki.home.path, 'company.pem')]
@@ -646,7 +646,7 @@ describe('ca verify', () => {
     expect(broken).toEqual([])
   })
 
-  test('with another factory than that of the directory reports each CA', async () => {
+  test('reports the factory in the CAs if another one is given', async () => {
     const pki = await backedUpPki()
     const { status, document } = await verifyJson(pki, ['--offline', '--factory', 'other'])
     expect({ status, codes: document.findings.filter(isWrong).map(({ code }) => code) }).toEqual({
@@ -655,7 +655,7 @@ describe('ca verify', () => {
     })
   })
 
-  test('refuses what is not a directory', async () => {
+  test('refuses a missing directory', async () => {
     const pki = await backedUpPki()
     await writeFile(join(pki.home.path, 'file'), '')
     for (const [path, status, code] of [
@@ -668,7 +668,7 @@ describe('ca verify', () => {
     }
   })
 
-  test('works on a read-only copy, as an ordinary user', async () => {
+  test('works on a read-only copy as an ordinary user', async () => {
     const user = await ordinaryUser()
     const { directory } = await backedUpPki()
     const copy = join(user.path, 'acme')
@@ -703,7 +703,7 @@ describe('ca verify', () => {
     })
   })
 
-  test('escapes control characters of a certificate', async () => {
+  test('escapes control characters in certificates', async () => {
     const pki = await backedUpPki()
     await forge(pki, 'site-b.pem', { subject: '/CN=fio-1/OU=\u001b[31mred' })
     const { stdout } = await pki.home.fpki(['ca', 'verify', pki.directory, '--offline'])
@@ -772,7 +772,7 @@ async function revokeLocalCa(pki: Made): Promise<void> {
   await editCertificates(pki, { caCrt: await readFile(pki.path('online-crt'), 'utf8'), caRevokeCrl: crl })
 }
 
-test('a clock that is set back is reported as such, and not as a defect of the certificates', async () => {
+test('reports the clock rather than the certificates if it is set back', async () => {
   const { directory } = await backedUpPki()
   const clock = () => new Date(Date.now() - 2 * 24 * 3600 * 1000)
   const options = { directory, factory: null, warnDays: 60, groups: ['chain', 'profile', 'serials', 'expiry'] }

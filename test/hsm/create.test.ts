@@ -103,7 +103,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     const { home, directory, create } = await scene()
     const made = await home.fpki([...create, '--local-ca-in-hsm'])
     expect(made.status).toBe(0)
-    expect(made.stdout).toContain('the key "root-ca" and "local-ca".')
+    expect(made.stdout).toContain('not extractable: "root-ca" and "local-ca"')
     expect(await namesBelow(directory)).not.toContain('local-ca.key')
     await expectVerified(directory, 'local-ca.pem')
     const { localCaKey } = JSON.parse(await readFile(join(directory, '.fpki', 'state.json'), 'utf8'))

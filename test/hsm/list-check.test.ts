@@ -39,7 +39,7 @@ describe('fpki hsm list', () => {
   test('leaves out a token that nobody has initialized', async () => {
     const { env } = await softHsmFolder()
     const { stdout } = await (await newHome()).fpki(['hsm', 'list', '--hsm-module', SOFTHSM], { env })
-    expect(stdout).toBe(`${SOFTHSM}\n  no token\n`)
+    expect(stdout).toBe(`${SOFTHSM}\n  no tokens\n`)
   })
 
   test('tells of a module that cannot be loaded, when it was named', async () => {
@@ -65,7 +65,7 @@ describe('fpki hsm list keeps a module at a distance', () => {
     const module = await oddModule(NOISE)
     const home = await newHome()
     const listed = await home.fpki(['hsm', 'list', '--hsm-module', module])
-    expect(listed).toMatchObject({ status: 0, stdout: `${module}\n  no token\n`, stderr: '' })
+    expect(listed).toMatchObject({ status: 0, stdout: `${module}\n  no tokens\n`, stderr: '' })
     const { stdout, stderr } = await home.fpki(['hsm', 'list', '--json', '--hsm-module', module])
     expect({ modules: listedModules.parse(JSON.parse(stdout)).modules, stderr }).toEqual({
       modules: [{ path: module, problem: null, tokens: [] }],
@@ -76,10 +76,10 @@ describe('fpki hsm list keeps a module at a distance', () => {
   test('what one prints is shown with --verbose', async () => {
     const module = await oddModule(NOISE)
     const { stdout, stderr } = await (await newHome()).fpki(['hsm', 'list', '--verbose', '--hsm-module', module])
-    expect(stdout).toBe(`${module}\n  no token\n`)
+    expect(stdout).toBe(`${module}\n  no tokens\n`)
     expect(stderr.trimEnd().split('\n').sort()).toEqual([
-      expect.stringMatching(/^note: \S+\.so printed: module: [^\u001b]*loading$/),
-      `note: ${module} printed: ready`,
+      expect.stringMatching(/^note: Output of \S+\.so: module: [^\u001b]*loading$/),
+      `note: Output of ${module}: ready`,
     ])
   })
 
@@ -125,7 +125,7 @@ describe('fpki hsm list keeps a module at a distance', () => {
     const module = await oddModule('fprintf(stderr, "PIN %s\\n", getenv("FPKI_HSM_PIN") ? "there" : "absent");')
     const start = { env: { FPKI_HSM_PIN: PIN } }
     const words = ['hsm', 'list', '--verbose', '--hsm-module', module]
-    expect((await (await newHome()).fpki(words, start)).stderr).toBe(`note: ${module} printed: PIN absent\n`)
+    expect((await (await newHome()).fpki(words, start)).stderr).toBe(`note: Output of ${module}: PIN absent\n`)
   })
 })
 
@@ -136,16 +136,16 @@ describe('fpki hsm check', () => {
     const words = ['hsm', 'check', ...token.flags]
     const { status, stdout, stderr } = await home.fpki(words)
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-    expect(stdout.match(/^works: /gm)).toHaveLength(7)
+    expect(stdout.match(/^ok: /gm)).toHaveLength(7)
     expect(stdout).toContain('OpenSSL verifies')
-    expect(stdout).toMatch(/This token can hold a root key\.\n$/)
+    expect(stdout).toMatch(/This token supports a root key\.\n$/)
     const checked = checkedHsm.parse(JSON.parse((await home.fpki([...words, '--json'])).stdout))
     expect({ rootKeyIsThere: checked.rootKeyIsThere, label: checked.token.label }).toEqual({
       rootKeyIsThere: false,
       label: token.label,
     })
     expect((await home.fpki(['ca', 'create', join(home.path, 'acme'), '--quiet', ...token.flags])).status).toBe(0)
-    expect((await home.fpki(words)).stdout).toContain('there is one in it already')
+    expect((await home.fpki(words)).stdout).toContain('already contains one')
   })
 
   test('deletes its key, as pkcs11-tool sees it', async () => {
@@ -156,6 +156,6 @@ describe('fpki hsm check', () => {
   })
 
   test('needs an HSM', async () => {
-    await expectRefusal(await newHome(), ['hsm', 'check'], { status: 2, code: 'ERR_USAGE', names: ['No HSM is named'] })
+    await expectRefusal(await newHome(), ['hsm', 'check'], { status: 2, code: 'ERR_USAGE', names: ['No HSM given'] })
   })
 })

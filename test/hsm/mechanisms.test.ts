@@ -71,7 +71,7 @@ test('a token that refuses to make a key is checked by the command of the hint, 
   const env = { ...token.env, ...(await withFpkiOnPath(home)), FPKI_HSM_PIN: PIN }
   const { status, stdout, stderr } = await runProgram('sh', ['-c', command], { env })
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-  expect(stdout).toContain('This token can hold a root key.')
+  expect(stdout).toContain('This token supports a root key.')
 })
 
 test.each([

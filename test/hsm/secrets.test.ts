@@ -41,9 +41,7 @@ describe('the PIN', () => {
     const { status, stdout, stderr } = await home.fpki(words, { env, ...(stdin === undefined ? {} : { stdin }) })
     expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
     expect(`${stdout}${stderr}`).not.toContain(PIN)
-    expect(stderr.includes('others on this machine can see the PIN')).toBe(
-      way === '--hsm-pin' || way.startsWith('pin-value'),
-    )
+    expect(stderr.includes('Other users can see the PIN')).toBe(way === '--hsm-pin' || way.startsWith('pin-value'))
     for (const name of await filesBelow(home.path)) expect(await readFile(name, 'latin1')).not.toContain(PIN)
   })
 
@@ -63,7 +61,7 @@ describe('the PIN', () => {
     const file = join(home.path, 'pin')
     await writeFile(file, PIN, { mode: 0o644 })
     const { status, stderr } = await home.fpki(['hsm', 'check', ...token.flags, '--hsm-pin-file', file])
-    expect({ status, warned: stderr.includes('others can read the PIN in') }).toEqual({ status: 0, warned: true })
+    expect({ status, warned: stderr.includes('Other users can read the PIN in') }).toEqual({ status: 0, warned: true })
   })
 
   test.each([
@@ -102,7 +100,9 @@ describe('the PIN', () => {
     const token = await softHsm()
     const { status, stderr } = await (await homeWith(token, null)).fpki(['hsm', 'check', ...token.flags])
     expect(status).toBe(5)
-    expect(stderr).toMatch(/no PIN for the token "acme" \(SoftHSM v2, serial \w+\), and no terminal.*ERR_HSM_PIN/)
+    expect(stderr).toMatch(
+      /No PIN given for the token "acme" \(SoftHSM v2, serial \w+\), and there is no terminal.*ERR_HSM_PIN/,
+    )
     expect(stderr).toContain('--hsm-pin-file')
   })
 
@@ -111,19 +111,19 @@ describe('the PIN', () => {
     const token = await softHsm()
     const home = await homeWith(token, null)
     const env = { HOME: home.path, ...token.env }
-    return answering(['hsm', 'check', ...token.flags], env, [['PIN of the token', keys]])
+    return answering(['hsm', 'check', ...token.flags], env, [['PIN for the token', keys]])
   }
 
   test('is asked for again on an empty line, and Ctrl-U and arrows are no part of it', async () => {
     const { status, stdout } = await answeringPin(`\r99\u0015${PIN}\u001b[D\r`)
-    expect({ status, works: stdout.includes('can hold a root key') }).toEqual({ status: 0, works: true })
+    expect({ status, works: stdout.includes('supports a root key') }).toEqual({ status: 0, works: true })
   })
 
   test('is asked for on a terminal, with the token’s name and without showing it', async () => {
     // One wrong key, taken back.
     const { status, stdout } = await answeringPin(`x\u007f${PIN}\r`)
-    expect(stdout).toMatch(/PIN of the token "acme" \(SoftHSM v2, serial \w+\): /)
-    expect({ status, works: stdout.includes('can hold a root key'), leaks: stdout.includes(PIN) }).toEqual({
+    expect(stdout).toMatch(/PIN for the token "acme" \(SoftHSM v2, serial \w+\): /)
+    expect({ status, works: stdout.includes('supports a root key'), leaks: stdout.includes(PIN) }).toEqual({
       status: 0,
       works: true,
       leaks: false,

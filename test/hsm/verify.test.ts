@@ -34,7 +34,7 @@ test('without a PIN and a terminal, the check of the root key fails with the rea
   const { status, wrong } = await findings(home, [directory], {})
   const reason = {
     code: 'root-key.unusable',
-    message: expect.stringContaining('There is no PIN'),
+    message: expect.stringContaining('No PIN given'),
     hint: expect.stringContaining('--hsm-pin-file'),
   }
   expect({ status, wrong }).toEqual({ status: 6, wrong: [expect.objectContaining(reason)] })

@@ -1,7 +1,7 @@
 import type { CommonFlags } from '../options.js'
 import { type Io, printJson } from '../output.js'
 
-/** The shells that can complete fpki's words. */
+/** The supported shells. */
 export type Shell = 'bash' | 'zsh' | 'fish'
 
 /** `fpki completion <shell>` */
@@ -12,9 +12,9 @@ export async function completion(shell: Shell, flags: CommonFlags, io: Io): Prom
 }
 
 /**
- * Each asks `fpki __complete` (cli/complete.ts) with the words up to the cursor. The first line of the answer says what
- * is wanted: paths, which the shell knows best, or what the further lines hold, each a value, a tab and what it means.
- * Nothing of either goes through the shell's evaluation again.
+ * Each script calls `fpki __complete` (cli/complete.ts) with the words up to the cursor. The first line of the reply says
+ * whether to complete paths, which the shell does itself, or values. Each further line is a value, a tab and its
+ * description. No part of the reply is evaluated by the shell.
  */
 const SCRIPTS: Readonly<Record<Shell, string>> = {
   bash: `# fpki in bash
@@ -58,15 +58,15 @@ function __fpki_complete
     set -l lines (command fpki __complete words $words[2..] "$current" 2>/dev/null)
     set -l flag (string match -r -- '^--[^=]+=' "$current")
     set -l path (string replace -- "$flag" '' "$current")
-    set -l found $lines[2..]
+    set -l candidates $lines[2..]
     switch "$lines[1]"
         case files
-            set found (complete -C "'' $path")
+            set candidates (complete -C "'' $path")
         case directories
-            set found (complete -C "'' $path" | string match '*/')
+            set candidates (complete -C "'' $path" | string match '*/')
     end
-    for one in $found
-        printf '%s\\n' "$flag$one"
+    for candidate in $candidates
+        printf '%s\\n' "$flag$candidate"
     end
 end
 complete -c fpki -f -a '(__fpki_complete)'

@@ -6,7 +6,7 @@ import { readInputFile } from '../../storage/input-file.js'
 import { EXIT } from '../exit.js'
 import { warnOfForeign } from '../foreign.js'
 import type { CommonFlags } from '../options.js'
-import { type Io, printable, printJson, progressOn, style } from '../output.js'
+import { type Io, printable, printJson, printText, progressOn, style } from '../output.js'
 
 /** The flags of `lint`. */
 export interface LintFlags extends CommonFlags {
@@ -37,14 +37,14 @@ export async function lint(paths: readonly string[], flags: LintFlags, io: Io): 
   )
   const linted = await lintFiles(options, ports)
   if (flags.json) printJson(io, linted)
-  else io.stdout(inWords(linted, flags.quiet === true, io))
+  else printText(io, asText(linted, flags.quiet === true, io))
   if (!linted.passed) io.outcome.status = EXIT.ERR_BAD_CERTIFICATE
 }
 
-function inWords(linted: LintedFiles, isQuiet: boolean, io: Io): string {
+function asText(linted: LintedFiles, isQuiet: boolean, io: Io): string {
   const withSeveralBlocks = new Set(linted.items.filter(({ block }) => block > 1).map(({ file }) => file))
-  const told = linted.findings.filter(({ severity }) => !(isQuiet && severity === 'notice'))
-  const lines = told.map((finding) => line(finding, withSeveralBlocks.has(finding.file), io))
+  const shown = linted.findings.filter(({ severity }) => !(isQuiet && severity === 'notice'))
+  const lines = shown.map((finding) => line(finding, withSeveralBlocks.has(finding.file), io))
   return [...lines, ...(isQuiet ? [] : [summary(linted)])].map((text) => `${text}\n`).join('')
 }
 
@@ -54,8 +54,8 @@ function line({ file, block, severity, code, reason, cite }: Finding, isOneOfMan
 }
 
 function summary({ items, errors, warnings, notices }: LintedFiles): string {
-  const counted = [plural(errors, 'error'), plural(warnings, 'warning'), plural(notices, 'notice')]
-  return `${counted.join(', ')} in ${plural(items.length, 'certificate, request or CRL', 'certificates, requests and CRLs')}`
+  const counts = [plural(errors, 'error'), plural(warnings, 'warning'), plural(notices, 'notice')]
+  return `${counts.join(', ')} in ${plural(items.length, 'certificate, request or CRL', 'certificates, requests and CRLs')}`
 }
 
 function plural(count: number, one: string, many = `${one}s`): string {

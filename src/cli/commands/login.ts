@@ -1,14 +1,14 @@
 import { baseUrl, readApi } from '../../config/api-choice.js'
 import { fioctlOf, serverUrl, tokenProof, wayTo } from '../../config/connection.js'
-import { writeLogin } from '../../config/logins.js'
+import { readLogins, writeLogin } from '../../config/logins.js'
 import type { Settings } from '../../config/model.js'
 import { clientOf } from '../../config/oauth.js'
 import { resolveSettings } from '../../config/resolve.js'
 import { FpkiError } from '../../errors.js'
 import { oauthTokensOn, thisMachine } from '../../machine/index.js'
-import { readSecretFile } from '../../secret.js'
+import { readableByOthers, readSecretFile } from '../../secret.js'
 import type { CommonFlags } from '../options.js'
-import { type Io, printable, printJson, progressOn } from '../output.js'
+import { type Io, printable, printJson, printText, progressOn } from '../output.js'
 
 /** The flags of `login`. */
 export interface LoginFlags extends CommonFlags {
@@ -27,11 +27,11 @@ export async function login(flags: LoginFlags, io: Io): Promise<void> {
   const kind = flags.clientId === undefined ? 'token' : 'client'
   const value = kind === 'token' ? await tokenLogin(flags, settings, io) : await clientLogin(flags, settings, io)
   const file = await writeLogin(machine.files, settings.places, url, value)
-  const kept = kind === 'token' ? 'A token' : 'Client credentials'
+  const credentials = kind === 'token' ? 'the token' : 'client credentials'
   if (flags.json) printJson(io, { server: url, credentials: kind, file })
-  else if (!flags.quiet) io.stdout(`${kept} for ${url}: kept in ${printable(file)}.\n`)
+  else if (!flags.quiet) printText(io, `Stored ${credentials} for ${url} in ${printable(file)}\n`)
   if (settings.api.source !== 'default') return
-  progressOn(io, flags).note('`fpki config set api foundries` makes fpki speak to this server from now on.')
+  progressOn(io, flags).note('To use this server by default: `fpki config set api foundries`')
 }
 
 /** `fpki logout` */
@@ -39,42 +39,49 @@ export async function logout(flags: CommonFlags, io: Io): Promise<void> {
   const { files } = thisMachine(io.machine)
   const settings = await resolveSettings(flags, { env: io.env, home: io.home }, files)
   const url = await serverOf(settings)
+  // Whether the file is valid is for writeLogin to report.
+  const hadLogin = await readLogins(files, settings.places).then(
+    (logins) => logins.has(url),
+    () => true,
+  )
   const file = await writeLogin(files, settings.places, url, null)
   if (flags.json) printJson(io, { server: url, credentials: null, file })
-  else if (!flags.quiet) io.stdout(`No credentials for ${url} are kept in ${printable(file)}.\n`)
+  else if (!flags.quiet && hadLogin) printText(io, `Removed the credentials for ${url} from ${printable(file)}\n`)
+  else if (!flags.quiet) printText(io, `No credentials stored for ${url} in ${printable(file)}\n`)
   const fioctl = await fioctlOf(url, settings)
   if (fioctl === null || (fioctl.token === null && fioctl.clientCredentials === null)) return
-  progressOn(io, flags).note(`those in fioctl's configuration stay (${fioctl.path}).`)
+  progressOn(io, flags).note(`fioctl still has credentials for this server, in ${fioctl.path}.`)
 }
 
-/** The server that is meant: Foundries, when nothing is said. */
+/** The selected server; Foundries by default. */
 async function serverOf(settings: Settings): Promise<string> {
   const { value, source } = settings.api
   if (source === 'default') return serverUrl({ kind: 'foundries' }, settings)
   const choice = readApi(value, source)
   if (choice.kind !== 'embedded') return serverUrl(choice, settings)
-  const hint = 'Name a server with --api foundries or --api https://host.'
-  throw new FpkiError('ERR_USAGE', 'The embedded Factory API takes no login.', hint)
+  const hint = 'Pass --api foundries or --api https://HOST.'
+  throw new FpkiError('ERR_USAGE', 'The embedded Factory API does not use a login.', hint)
 }
 
 function requireOneKind({ token, tokenFile, clientId, clientSecretFile, oauthUrl }: LoginFlags): void {
-  const hint = 'Leave it out: fpki asks for it. Or give --token-file FILE (- is stdin).'
-  if (token !== undefined) throw new FpkiError('ERR_USAGE', 'A token is not given as an argument of login.', hint)
+  const hint = 'Omit --token to be prompted, or pass --token-file FILE (- is stdin).'
+  if (token !== undefined)
+    throw new FpkiError('ERR_USAGE', '`fpki login` does not accept --token, since other users can see it.', hint)
   if (clientId === undefined && (clientSecretFile ?? oauthUrl) !== undefined) {
-    throw new FpkiError('ERR_USAGE', 'The client of these credentials is not named.', 'Give --client-id too.')
+    throw new FpkiError('ERR_USAGE', 'Client credentials require a client ID.', 'Pass --client-id too.')
   }
   if (clientId !== undefined && tokenFile !== undefined) {
-    throw new FpkiError('ERR_USAGE', '--token-file and --client-id exclude each other.', 'Give one of them.')
+    throw new FpkiError('ERR_USAGE', '--token-file and --client-id are mutually exclusive.', 'Pass one of them.')
   }
 }
 
 async function tokenLogin({ tokenFile, ...flags }: LoginFlags, settings: Settings, io: Io) {
   const token = await secret('token', tokenFile, '--token-file', flags, io)
-  tokenProof(token, tokenFile ?? 'the question', settings)
+  tokenProof(token, tokenFile ?? 'the prompt', settings)
   return { token }
 }
 
-/** Asks for tokens at once: credentials that are not taken are not kept. */
+/** Requests tokens before storing the credentials, so that invalid ones are not stored. */
 async function clientLogin({ clientId, clientSecretFile, oauthUrl, ...flags }: LoginFlags, settings: Settings, io: Io) {
   const url = oauthUrl === undefined ? {} : { url: baseUrl(oauthUrl, '--oauth-url') }
   const client_secret = await secret('client secret', clientSecretFile, '--client-secret-file', flags, io)
@@ -92,10 +99,10 @@ async function secret(
 ): Promise<string> {
   if (file !== undefined && !(file === '-' && io.askSecret !== null)) {
     const { text, isOpenToOthers } = await readSecretFile(file, what, io.stdin)
-    if (isOpenToOthers) progressOn(io, flags).warn(`others can read the ${what} in ${file}; give it mode 0600.`)
+    if (isOpenToOthers) progressOn(io, flags).warn(readableByOthers(what, file))
     return text
   }
   if (io.askSecret !== null) return io.askSecret(`${what.charAt(0).toUpperCase()}${what.slice(1)}: `)
-  const hint = `Give it with ${flag} FILE (- is stdin).`
-  throw new FpkiError('ERR_USAGE', `There is no ${what}, and no terminal to ask on.`, hint)
+  const hint = `Pass ${flag} FILE (- is stdin).`
+  throw new FpkiError('ERR_USAGE', `No ${what} given, and there is no terminal to ask on.`, hint)
 }

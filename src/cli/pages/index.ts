@@ -1,4 +1,4 @@
-/** What scripts/pages.mjs makes the manual pages and docs/cli.md with. No part of the program. */
-export { commandPages } from './commands.js'
+/** Generators of the manual pages and docs/cli.md, for scripts/pages.mjs. Not part of the program. */
 export { manPages } from './man.js'
-export { reference } from './reference.js'
+export { reference } from './markdown.js'
+export { commandPages } from './walk.js'

@@ -40,23 +40,23 @@ import { addLint } from './lint.js'
 import { addLogin } from './login.js'
 import { addLogout } from './logout.js'
 
-/** What adds the words of one command: its name, arguments, flags and examples. Its action is loaded when it runs. */
+/** Adds one command with its arguments, flags and help. The code of its action is loaded when it runs. */
 type AddWords = (group: Command, io: Io) => void
 
-/** The groups of commands. One that has no command yet is not shown. */
+/** The groups of commands. */
 export type Group = 'ca' | 'est' | 'hsm' | 'api' | 'config'
 
-/** Commands that --help lists under one heading, in this order. */
+/** Commands that `--help` lists under one heading, in this order. */
 export interface Section {
   readonly heading: string
   readonly commands: readonly AddWords[]
 }
 
-/** The commands of each group; `top` has those of none. */
+/** The commands of each group; those of `top` belong to no group. */
 export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
   ca: [
-    { heading: 'Make:', commands: [addCreate, addRootCsr, addSign, addExport] },
-    { heading: 'Look:', commands: [addShow, addVerify, addStatus, addLog, addHistory, addDiff] },
+    { heading: 'Create:', commands: [addCreate, addRootCsr, addSign, addExport] },
+    { heading: 'Inspect:', commands: [addShow, addVerify, addStatus, addLog, addHistory, addDiff] },
     {
       heading: 'Change:',
       commands: [addAddDeviceCa, addRevokeDeviceCa, addDisableDeviceCa, addEnableDeviceCa, addUpdate, addRotateTls],

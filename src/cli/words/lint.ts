@@ -1,21 +1,21 @@
 import { type Command, Option } from 'commander'
 import type { Io } from '../output.js'
 
-/** The words of `fpki lint`. */
+/** Adds `fpki lint`. */
 export function addLint(program: Command, io: Io): void {
   program
     .command('lint')
-    .description('find what is wrong with certificates, requests and CRLs')
-    .argument('<file...>', 'files, PEM or DER; directories; - is stdin')
+    .description('check certificates, certificate requests and CRLs')
+    .argument('<file...>', 'PEM or DER files, or directories; - is stdin')
     .addOption(
-      new Option('--profile <which>', 'what the certificates are; else each one tells').choices([
+      new Option('--profile <which>', 'kind of certificate; default: detected per file').choices([
         'root',
         'device-ca',
         'tls',
         'device',
       ]),
     )
-    .option('--strict', 'warnings count as errors do')
+    .option('--strict', 'treat warnings as errors')
     .addHelpText('after', EXAMPLE)
     .action(async (files: readonly string[], _, command: Command) =>
       (await import('../commands/lint.js')).lint(files, command.optsWithGlobals(), io),
@@ -23,9 +23,9 @@ export function addLint(program: Command, io: Io): void {
 }
 
 const EXAMPLE = `
-Every finding has a code; docs/lint.md has them all. Keys are not looked at.
-The factory is the one that --factory names, else that of the root beside the
-files. Exit 6: there is an error.
+Each finding has a code; docs/lint.md explains them. Private keys are ignored.
+The expected factory is that of --factory, else that of the root in the same
+directory. Exits with 6 if there are errors.
 
 Examples:
   $ fpki lint "$HOME/acme"

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import type { Io } from '../output.js'
 
-/** The words of `fpki logout`. */
+/** Adds `fpki logout`. */
 export function addLogout(program: Command, io: Io): void {
   program
     .command('logout')
-    .description('forget the credentials that `fpki login` kept')
+    .description('remove the credentials that `fpki login` stored')
     .addHelpText('after', EXAMPLE)
     .action(async (_, command: Command) =>
       (await import('../commands/config/index.js')).logout(command.optsWithGlobals(), io),

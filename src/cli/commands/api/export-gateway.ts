@@ -2,9 +2,9 @@ import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
 import { type ExportedGateway, exportGateway as exportTo } from '../../../operations/gateway/export-gateway.js'
 import { filePath } from '../../directory.js'
-import { embeddedStateDirectory } from '../../factory.js'
+import { embeddedStateDirectory, requireSameFactory } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, progressOn } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 
 /** The flags of `api export-gateway`. */
 export interface ExportGatewayFlags extends CommonFlags {
@@ -32,34 +32,28 @@ export async function exportGateway(
     { ...thisMachine(io.machine), progress: progressOn(io, flags) },
   )
   if (flags.json) printJson(io, exported)
-  else if (!flags.quiet) io.stdout(summary(exported))
+  else if (!flags.quiet) printText(io, summary(exported))
 }
 
 async function stateDirectoryOf(factory: string, flags: ExportGatewayFlags, io: Io): Promise<string> {
-  if (flags.factory !== undefined && flags.factory !== factory) {
-    throw new FpkiError(
-      'ERR_USAGE',
-      `Two factories are named: ${factory}, and ${flags.factory}.`,
-      'Leave --factory out.',
-    )
-  }
+  requireSameFactory(factory, flags)
   const directory = await embeddedStateDirectory(flags, io, thisMachine(io.machine))
   if (directory !== null) return directory
   throw new FpkiError(
     'ERR_USAGE',
-    'Only an embedded factory can be exported: a server gives the key of its gateway to nobody.',
-    'Say --api embedded, or run the gateway where that server has its own.',
+    'Only an embedded factory can be exported: a server does not disclose the key of its gateway.',
+    'Pass --api embedded.',
   )
 }
 
 function summary({ factory, directory, options, changed, tls, deviceCas, disabledCaSerials }: ExportedGateway): string {
-  const disabled = disabledCaSerials.length === 0 ? '' : `, without ${disabledCaSerials.length} disabled`
+  const disabled = disabledCaSerials.length === 0 ? '' : `, plus ${disabledCaSerials.length} disabled and left out`
   const lines = [
-    `The gateway of the factory ${factory} is in ${directory}`,
+    `Exported the gateway of the factory ${factory} to ${directory}`,
     `  tls-crt for ${tls.subjectAltNames.join(' and ') || tls.subject}, valid until ${tls.notAfter}`,
-    `  nginx listens on ${options.listen}, and passes requests on to ${options.upstream}`,
+    `  nginx listens on ${options.listen} and forwards requests to ${options.upstream}`,
     `  device CAs: ${deviceCas.length}${disabled}`,
-    `  ${changed.length === 0 ? 'nothing has changed' : `new: ${changed.join(', ')}`}`,
+    `  ${changed.length === 0 ? 'no files changed' : `changed: ${changed.join(', ')}`}`,
   ]
   return `${lines.map(printable).join('\n')}\n`
 }

@@ -4,32 +4,32 @@ import type { Machine } from '../../../machine/machine.js'
 import { type PingedApi, pingApi } from '../../../operations/api/ping-api.js'
 import { type ChosenFactory, factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson } from '../../output.js'
+import { type Io, printable, printJson, printText } from '../../output.js'
 
 /** `fpki api ping` */
 export async function ping(flags: CommonFlags, io: Io): Promise<void> {
   const machine = thisMachine(io.machine)
   const chosen = await factoryApiFor(flags, io, machine, { changes: false })
-  await requireThere(chosen, machine)
+  await requireExisting(chosen, machine)
   const pinged = await pingApi(chosen.factory, chosen.api, machine.clock)
   if (flags.json) printJson(io, pinged)
-  else io.stdout(inWords(pinged))
+  else printText(io, asText(pinged))
 }
 
-/** Asking the embedded API who one is would make a factory that is not there. */
-async function requireThere({ factory, stateDirectory }: ChosenFactory, machine: Machine): Promise<void> {
+/** A request to the embedded API would create a factory that does not exist. */
+async function requireExisting({ factory, stateDirectory }: ChosenFactory, machine: Machine): Promise<void> {
   if (stateDirectory === null || (await embeddedFactoriesOn(machine, stateDirectory)).includes(factory)) return
-  const hint = 'Make its PKI with `fpki ca create /absolute/path`, or name another factory with --factory.'
+  const hint = 'Create its PKI with `fpki ca create /absolute/path`, or choose another factory with --factory.'
   throw new FpkiError('ERR_NOT_INITIALIZED', `The embedded Factory API has no factory ${factory}.`, hint)
 }
 
-function inWords({ api, factory, user, isSet, milliseconds }: PingedApi): string {
+function asText({ api, factory, user, isSet, milliseconds }: PingedApi): string {
   const rows = [
     ['Factory API', api],
     ['factory', factory],
-    ['you', `${user.name} (${user.polisId})`],
-    ['PKI', isSet ? 'its root of trust is set' : 'not set yet'],
-    ['answered in', `${milliseconds} ms`],
+    ['user', `${user.name} (${user.polisId})`],
+    ['PKI', isSet ? 'root of trust is set' : 'not set'],
+    ['response', `${milliseconds} ms`],
   ] as const
   return rows.map(([name, value]) => `${name.padEnd(13)}${printable(value)}\n`).join('')
 }

@@ -10,7 +10,7 @@ import {
 } from '../../../operations/api/api-tokens.js'
 import { servedStateDirectory, tokenFactory } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson } from '../../output.js'
+import { type Io, printable, printJson, printText } from '../../output.js'
 
 /** The flags of `fpki api token create`. */
 export interface CreateTokenFlags extends CommonFlags {
@@ -37,29 +37,29 @@ export async function createToken(flags: CreateTokenFlags, io: Io): Promise<void
   else io.stdout(`${created.token}\n`)
   if (io.flushed !== undefined && !(await io.flushed())) {
     await revokeApiToken(stateDirectory, created.details.id, embeddedPortsOn(machine, io.signal))
-    const text = `The token ${created.details.id} could not be written to stdout, and is revoked.`
-    throw new FpkiError('ERR_STORAGE', text, 'Run the same command again with an output that can be written.')
+    const text = `Revoked the new token ${created.details.id}, because writing it to stdout failed.`
+    throw new FpkiError('ERR_STORAGE', text, 'Run the command again with a writable stdout.')
   }
-  if (!flags.json && !flags.quiet) io.stderr(told(created))
+  if (!flags.json && !flags.quiet) printText(io, summary(created), 'stderr')
 }
 
 /** `fpki api token list` */
 export async function listTokens(flags: CommonFlags, io: Io): Promise<void> {
-  const { stateDirectory, machine } = await here(flags, io)
+  const { stateDirectory, machine } = await served(flags, io)
   const listed = await listApiTokens(stateDirectory, embeddedPortsOn(machine, io.signal))
   if (flags.json) printJson(io, listed)
-  else for (const token of listed.tokens) io.stdout(`${inWords(token)}\n`)
+  else for (const token of listed.tokens) printText(io, `${describe(token)}\n`)
 }
 
 /** `fpki api token revoke` */
 export async function revokeToken(id: string, flags: CommonFlags, io: Io): Promise<void> {
-  const { stateDirectory, machine } = await here(flags, io)
+  const { stateDirectory, machine } = await served(flags, io)
   const revoked = await revokeApiToken(stateDirectory, id, embeddedPortsOn(machine, io.signal))
   if (flags.json) printJson(io, revoked)
-  else if (!flags.quiet) io.stderr(`Revoked ${inWords(revoked.revoked)}\n`)
+  else if (!flags.quiet) printText(io, `Revoked ${describe(revoked.revoked)}\n`, 'stderr')
 }
 
-async function here(
+async function served(
   flags: CommonFlags,
   io: Io,
 ): Promise<{ readonly stateDirectory: string; readonly machine: Machine }> {
@@ -67,12 +67,12 @@ async function here(
   return { machine, stateDirectory: await servedStateDirectory(flags, io, machine) }
 }
 
-function told({ details, madeFactory }: CreatedApiToken): string {
-  const factory = madeFactory ? `Made the factory ${details.factory}, whose PKI is not set yet.\n` : ''
-  return `${printable(factory.trim())}${factory === '' ? '' : '\n'}Made ${inWords(details)}; it is not shown again.\n`
+function summary({ details, madeFactory }: CreatedApiToken): string {
+  const factory = madeFactory ? `${printable(`Created the factory ${details.factory}, without a PKI.`)}\n` : ''
+  return `${factory}Created token ${describe(details)}\nThe token is not shown again.\n`
 }
 
-function inWords({ id, factory, scopes, createdAt, expiresAt, expired }: ApiToken): string {
+function describe({ id, factory, scopes, createdAt, expiresAt, expired }: ApiToken): string {
   const end = expiresAt === null ? 'does not expire' : `${expired ? 'expired' : 'expires'} ${expiresAt}`
-  return printable(`${id}  ${factory ?? 'all factories'}  ${scopes.join(' ')}  made ${createdAt}, ${end}`)
+  return printable(`${id}  ${factory ?? 'all factories'}  ${scopes.join(' ')}  created ${createdAt}, ${end}`)
 }

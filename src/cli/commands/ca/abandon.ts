@@ -5,7 +5,7 @@ import { type ConfirmFlags, confirm } from '../../confirm.js'
 import { resolved } from '../../directory.js'
 import { factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, progressOn } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 import { withRecorded } from '../../recorded.js'
 
 /** The flags of `ca abandon`. */
@@ -16,8 +16,8 @@ export async function abandonDirectory(directory: string, flags: AbandonFlags, i
   const path = resolved(directory, io)
   const machine = thisMachine(io.machine)
   const progress = progressOn(io, flags)
-  const open = await openWork(machine.files, path)
-  const recorded = open === null ? flags : await withRecorded(flags, open, io)
+  const interrupted = await openWork(machine.files, path)
+  const recorded = interrupted === null ? flags : await withRecorded(flags, interrupted, io)
   const abandoned = await abandonWork(path, {
     ...machine,
     progress,
@@ -26,24 +26,25 @@ export async function abandonDirectory(directory: string, flags: AbandonFlags, i
     confirm: (plan) => confirm(questionOf(plan), flags, io),
   })
   if (flags.json) return printJson(io, abandoned)
-  if (abandoned.command === null) progress.note(`nothing is open in ${path}.`)
-  else if (!flags.quiet) io.stdout(summary(abandoned))
+  if (abandoned.command === null) progress.note(`Nothing to abandon in ${path}.`)
+  else if (!flags.quiet) printText(io, summary(abandoned))
 }
 
 function questionOf(plan: AbandonedWork) {
-  const dangers = [`The \`${plan.command}\` that began at ${plan.startedAt} is given up, and cannot be gone on with.`]
-  return { summary: leftBy(plan), dangers, question: 'Give it up?', ask: 'always' as const }
+  const dangers = [`The \`${plan.command}\` started at ${plan.startedAt} will be discarded and cannot be resumed.`]
+  return { summary: remainsOf(plan), dangers, question: 'Discard it?', ask: 'always' as const }
 }
 
-function leftBy({ folder, files, inToken, inApi }: AbandonedWork): readonly string[] {
-  const made = files.length === 0 ? 'It had made no files.' : `What it had made goes to ${folder}: ${files.join(', ')}.`
-  return [made, ...inToken, ...inApi]
+function remainsOf({ folder, files, inToken, inApi }: AbandonedWork): readonly string[] {
+  const moved =
+    files.length === 0 ? 'It created no files.' : `Its files will be moved to ${folder}: ${files.join(', ')}`
+  return [moved, ...inToken, ...inApi]
 }
 
 function summary({ command, directory, folder, files, inToken, inApi }: AbandonedWork): string {
   const lines = [
-    `Given up: the \`${command}\` in ${directory}. No key was deleted.`,
-    `  in ${folder}: ${files.join(', ') || 'its journal, and nothing else'}`,
+    `Discarded the interrupted \`${command}\` in ${directory}. No key was deleted.`,
+    `  Moved to ${folder}: ${files.join(', ') || 'only its journal'}`,
     ...[...inToken, ...inApi].map((text) => `  ${text}`),
   ]
   return `${lines.map(printable).join('\n')}\n`

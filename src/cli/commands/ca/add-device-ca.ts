@@ -1,6 +1,6 @@
 import { type AddedDeviceCas, addDeviceCa } from '../../../operations/device-cas/add-device-ca.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
-import { type Io, printable, printJson } from '../../output.js'
+import { type Io, printable, printJson, printText } from '../../output.js'
 
 /** The flags of `ca add-device-ca`. */
 export interface AddDeviceCaFlags extends ChangeFlags {
@@ -15,14 +15,14 @@ export async function addCa(directory: string, flags: AddDeviceCaFlags, io: Io):
   const { onlineCa, localCa, localCaFilename } = flags
   const added = await addDeviceCa({ ...where, onlineCa, localCa, localCaFilename }, ports)
   if (flags.json) printJson(io, added)
-  else if (!flags.quiet) io.stdout(summary(added))
+  else if (!flags.quiet) printText(io, summary(added))
 }
 
 function summary({ factory, directory, added }: AddedDeviceCas): string {
   const lines = added.flatMap(({ role, file, keyFile, serial, notAfter }) => [
-    `The factory ${factory} has a further ${role}, in ${directory}/${file}`,
+    `Added ${role} to the factory ${factory}: ${directory}/${file}`,
     `  valid until ${notAfter}, serial ${serial}`,
-    ...(keyFile === null ? [] : [`  its key is in ${directory}/${keyFile}: a secret; back it up, offline`]),
+    ...(keyFile === null ? [] : [`  private key: ${directory}/${keyFile} (secret; back it up offline)`]),
   ])
   return `${lines.map(printable).join('\n')}\n`
 }

@@ -12,10 +12,10 @@ import { filePath, resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { embeddedStateDirectory } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, progressOn, style } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn, style } from '../../output.js'
 import { passphrasesOf } from '../../passphrase.js'
 
-/** The flags with which a backup is opened. */
+/** The flags that open a backup. */
 export interface OpenFlags extends CommonFlags {
   readonly passphraseFile?: string
   readonly keyPassphraseFile?: string
@@ -33,44 +33,44 @@ export interface BackupFlags extends OpenFlags {
 /** `fpki ca backup [directory]` */
 export async function backup(directory: string | undefined, flags: BackupFlags, io: Io): Promise<void> {
   const { out, check } = flags
-  if (check !== undefined && out === undefined) return prove(check, directory ?? flags.pkiDir ?? null, flags, io)
-  if (directory === undefined || out === undefined || check !== undefined) throw halfSaid()
+  if (check !== undefined && out === undefined) return checkFile(check, directory ?? flags.pkiDir ?? null, flags, io)
+  if (directory === undefined || out === undefined || check !== undefined) throw incomplete()
   const path = resolved(directory, io)
   const progress = progressOn(io, flags)
   const machine = thisMachine(io.machine)
   const recipients = (flags.recipient ?? []).map((file) => filePath(file, io))
   const passphrases = passphrasesOf(flags, io, progress, 'backup')
   const withPassphrase = recipients.length === 0 || flags.passphraseFile !== undefined
-  const wanted = { out: filePath(out, io), recipients, withPassphrase }
-  const target = await readyTarget(wanted, path, { ...machine, passphrases })
+  const target = { out: filePath(out, io), recipients, withPassphrase }
+  const ready = await readyTarget(target, path, { ...machine, passphrases })
   const stateDirectory = await embeddedStateDirectory(flags, io, machine)
   const factory = namedFactory(flags, io.env)
   const keyPassphrases = keysOf(passphrases, flags, io, progress)
-  const options = { directory: path, factory, stateDirectory, target, keyPassphrases }
-  const made = await backupPki(options, { ...machine, progress })
-  if (flags.json) printJson(io, made)
-  else if (!flags.quiet) io.stdout(summary(made, io))
+  const options = { directory: path, factory, stateDirectory, target: ready, keyPassphrases }
+  const written = await backupPki(options, { ...machine, progress })
+  if (flags.json) printJson(io, written)
+  else if (!flags.quiet) printText(io, summary(written, io))
 }
 
-async function prove(file: string, directory: string | null, flags: BackupFlags, io: Io): Promise<void> {
+async function checkFile(file: string, directory: string | null, flags: BackupFlags, io: Io): Promise<void> {
   const progress = progressOn(io, flags)
   const machine: Machine = thisMachine(io.machine)
   const options = { file: filePath(file, io), directory: directory === null ? null : resolved(directory, io) }
   const checked = await checkBackup(options, { ...machine, progress, opener: openerOf(flags, io, progress) })
   for (const { message, code } of checked.findings) progress.warn(`${message} (${code})`)
   if (flags.json) printJson(io, checked)
-  else if (!flags.quiet) io.stdout(proven(checked, io))
+  else if (!flags.quiet) printText(io, checkSummary(checked, io))
   if (checked.result === 'failure') io.outcome.status = EXIT_FOUND.broken
 }
 
-/** How a backup is opened: by a passphrase, or by the key of a certificate. */
+/** Opens a backup with a passphrase or the private key of a recipient. */
 export function openerOf(flags: OpenFlags, io: Io, progress: Progress): BackupOpener {
   const { recipientKey } = flags
   const keys = keysOf(passphrasesOf(flags, io, progress), flags, io, progress)
   return { ...keys, recipientKey: recipientKey === undefined ? null : filePath(recipientKey, io) }
 }
 
-/** How the root key in a backup is opened when it is encrypted; `passphrases`: of the backup. */
+/** Decrypts the root key in a backup, if it is encrypted. `passphrases` are those of the backup. */
 function keysOf(passphrases: Passphrases, flags: OpenFlags, io: Io, progress: Progress): KeyPassphrases {
   const { passphraseFile, keyPassphraseFile } = flags
   const { askSecret } = io
@@ -78,50 +78,52 @@ function keysOf(passphrases: Passphrases, flags: OpenFlags, io: Io, progress: Pr
   return {
     passphrases,
     ofKeys: keyPassphraseFile === undefined ? null : passphrasesOf({ passphraseFile: keyPassphraseFile }, io, progress),
-    askAnother: askSecret === null ? null : (what) => askSecret(`Passphrase of ${what} (- when it is not known): `),
+    askAnother: askSecret === null ? null : (what) => askSecret(`Passphrase for ${what} (- to skip): `),
   }
 }
 
 function bothOnStdin(): FpkiError {
-  return new FpkiError('ERR_USAGE', 'Both passphrases are to come from stdin.', 'Give one of them in a file.')
+  return new FpkiError('ERR_USAGE', 'Cannot read both passphrases from stdin.', 'Pass one of them in a file.')
 }
 
-/** What a new backup holds, and what it does not. */
-export function summary(made: MadeBackup, io: Io): string {
-  const { factory, file, directory, files, size, sha256, embedded, notHeld } = made
+/** What a new backup contains, and what it does not. */
+export function summary(backup: MadeBackup, io: Io): string {
+  const { factory, file, directory, files, size, sha256, embedded, notHeld } = backup
   const lines = [
-    style(io, 'bold', `Backed up the PKI of the factory ${factory} in ${printable(file)}`, 'stdout'),
+    style(io, 'bold', `Backed up the PKI of the factory ${factory} to ${printable(file)}`, 'stdout'),
     `  ${files} files, ${Math.ceil(size / 1024)} kB, SHA-256 ${sha256}`,
-    `  It holds ${printable(directory)}${embedded ? ', and the state of the embedded Factory API' : ''}.`,
-    ...notHeld.map((sentence) => `  Not in it: ${printable(sentence)}`),
-    '  It was opened again and is the same. Keep it offline, and what opens it elsewhere.',
+    `  Contains ${printable(directory)}${embedded ? ' and the state of the embedded Factory API' : ''}`,
+    ...notHeld.map((sentence) => `  Not included: ${printable(sentence)}`),
+    '  Decrypted and compared: identical. Store it offline, apart from its passphrase.',
     '',
-    style(io, 'bold', 'Next, and from time to time:', 'stdout'),
+    style(io, 'bold', 'Check it now and regularly:', 'stdout'),
     `  fpki ca backup --check ${printable(shellWord(file))} --pki-dir ${printable(shellWord(directory))}`,
     '',
   ]
   return lines.join('\n')
 }
 
-function proven(checked: CheckedBackup, io: Io): string {
+function checkSummary(checked: CheckedBackup, io: Io): string {
   const { file, factory, createdAt, files, rootKeyProven, rootKey, rootFingerprint, result, recordedIn } = checked
   const lines = [
-    style(io, 'bold', `${printable(file)} holds the PKI of the factory ${printable(factory)}`, 'stdout'),
-    `  made ${createdAt}, ${files} files, all as they were`,
+    style(io, 'bold', `${printable(file)} contains the PKI of the factory ${printable(factory)}`, 'stdout'),
+    `  created ${createdAt}, ${files} files, all intact`,
     `  root certificate, SHA-256: ${rootFingerprint}`,
     rootKeyProven
-      ? '  The root key in it has signed, and the signature fits factory_ca.pem.'
-      : `  The root key is not in it${rootKey === null ? ', and was not proven' : ': it is in a token'}.`,
-    ...(result === 'failure' ? ['  But it has the faults above: restored as it is, it would fail `ca verify`.'] : []),
+      ? '  The root key works: it signed a test message, verified with factory_ca.pem.'
+      : rootKey === null
+        ? '  The backup has no root key, so it was not tested.'
+        : '  The backup has no root key: it is in a token.',
+    ...(result === 'failure' ? ['  It has the problems listed above: after a restore, `ca verify` would fail.'] : []),
     recordedIn === null
-      ? '  The proof was not recorded: --pki-dir DIR does that, for `ca status`.'
-      : `  The proof is recorded in ${printable(recordedIn)}.`,
+      ? '  Not recorded: pass --pki-dir DIR to record the check for `ca status`.'
+      : `  Recorded in ${printable(recordedIn)}`,
     '',
   ]
   return lines.join('\n')
 }
 
-function halfSaid(): FpkiError {
-  const hint = 'Give a PKI directory and --out FILE to make a backup, or --check FILE to prove one.'
-  return new FpkiError('ERR_USAGE', 'It is not said what to back up, or to check.', hint)
+function incomplete(): FpkiError {
+  const hint = 'Pass a PKI directory and --out FILE to write a backup, or --check FILE to check one.'
+  return new FpkiError('ERR_USAGE', 'Nothing to back up or check.', hint)
 }

@@ -2,7 +2,7 @@ import { type ChangedDeviceCas, changeDeviceCas } from '../../../operations/devi
 import { CA_ACTIONS, type CaAction, type CaPlan } from '../../../operations/device-cas/device-ca-plan.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type ConfirmFlags, confirm, type Question } from '../../confirm.js'
-import { type Io, printable, printJson, progressOn } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 
 /** The flags of `ca revoke-device-ca`, `ca disable-device-ca` and `ca enable-device-ca`. */
 export interface DeviceCasFlags extends ChangeFlags, ConfirmFlags {
@@ -21,16 +21,17 @@ export async function changeCas(action: CaAction, directory: string, flags: Devi
     { ...ports, confirm: (_, plan) => confirm(questionOf(action, plan, flags), flags, io) },
   )
   if (flags.json) return printJson(io, changed)
-  if (flags.dryRun && changed.crl !== null) return io.stdout(flags.pretty ? words(changed.crl) : changed.crl.pem)
+  if (flags.dryRun && changed.crl !== null)
+    return flags.pretty ? printText(io, crlAsText(changed.crl)) : io.stdout(changed.crl.pem)
   if (!changed.changed) progressOn(io, flags).note(nothingToDo(changed))
-  else if (!flags.quiet) io.stdout(summary(changed))
+  else if (!flags.quiet) printText(io, summary(changed))
 }
 
-/** What happens to the devices of a CA. */
+/** The effect on the devices of a CA. */
 const EFFECTS: Readonly<Record<CaAction, string>> = {
-  revoke: 'devices with its certificates are refused for good; this cannot be undone',
-  disable: 'devices with its certificates are refused until it is enabled again',
-  enable: 'devices with its certificates are accepted again',
+  revoke: 'the gateway refuses its devices permanently; this is irreversible',
+  disable: 'the gateway refuses its devices until it is enabled again',
+  enable: 'the gateway accepts its devices again',
 }
 
 function questionOf(action: CaAction, { cas, dangers }: CaPlan, { dryRun }: DeviceCasFlags): Question {
@@ -39,28 +40,33 @@ function questionOf(action: CaAction, { cas, dangers }: CaPlan, { dryRun }: Devi
     return `${action} ${name}, serial ${certificate.serialNumber}: ${EFFECTS[action]}.`
   })
   const question = `${action.charAt(0).toUpperCase()}${action.slice(1)} ${cas.length === 1 ? 'it' : 'them'}?`
-  // What cannot be undone is always asked for.
+  // Revocation is irreversible, so a terminal always asks.
   return { summary, dangers, question, ask: dryRun ? 'never' : action === 'revoke' ? 'always' : 'dangers' }
 }
 
 function nothingToDo({ action, deviceCas }: ChangedDeviceCas): string {
   const which = deviceCas.map(({ serial }) => serial).join(', ')
-  return `${which}: ${CA_ACTIONS[action].done} already; nothing was changed.`
+  return `Already ${CA_ACTIONS[action].done}: ${which}. Nothing was changed.`
 }
 
 function summary({ factory, action, deviceCas, crl }: ChangedDeviceCas): string {
   const lines = deviceCas.map(
     ({ serial, subject, file }) => `${capital(CA_ACTIONS[action].done)}: ${file ?? subject}, serial ${serial}`,
   )
-  return `${[...lines, `The factory ${factory} knows it, by the CRL number ${crl?.crlNumber}.`].map(printable).join('\n')}\n`
+  return `${[...lines, `Sent CRL number ${crl?.crlNumber} to the Factory API for the factory ${factory}.`].map(printable).join('\n')}\n`
 }
 
 function capital(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1)
 }
 
-/** A CRL in words. */
-function words({ issuer, crlNumber, thisUpdate, nextUpdate, entries }: NonNullable<ChangedDeviceCas['crl']>): string {
+function crlAsText({
+  issuer,
+  crlNumber,
+  thisUpdate,
+  nextUpdate,
+  entries,
+}: NonNullable<ChangedDeviceCas['crl']>): string {
   const rows: readonly (readonly [string, string])[] = [
     ['Issuer', issuer],
     ['CRL number', crlNumber ?? ''],

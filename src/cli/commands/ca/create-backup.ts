@@ -4,20 +4,20 @@ import type { MadeBackup, ReadyTarget } from '../../../operations/backup/backup-
 import type { Passphrases } from '../../../ports.js'
 import { shellWord } from '../../../shell-word.js'
 import { filePath } from '../../directory.js'
-import { type Io, progressOn } from '../../output.js'
+import { type Io, printText, progressOn } from '../../output.js'
 import { passphrasesOf } from '../../passphrase.js'
 import type { CreateFlags } from './create-flags.js'
 
-/** The backup that goes with `ca create`. */
+/** The backup of `ca create`. */
 export interface BackupPlan {
-  /** Looks at `--backup` before anything is made; null: it was not given. */
+  /** Checks `--backup` before anything is created; null without the option. */
   prepare(): Promise<ReadyTarget | null>
   make(target: ReadyTarget, stateDirectory: string | null): Promise<MadeBackup>
-  /** Without `--backup`: asks for one on a terminal, and says elsewhere that there is none. */
+  /** Without `--backup`: offers a backup on a terminal, else prints a note. */
   offer(stateDirectory: string | null): Promise<void>
 }
 
-/** `passphrases`: where those of the keys come from; there is one a command. Its code is loaded when a backup is made. */
+/** `keyPassphrases` is the source of the key passphrase, which the backup shares with encrypted keys. */
 export function backupPlan(
   directory: string,
   flags: CreateFlags,
@@ -30,8 +30,8 @@ export function backupPlan(
     const { readyTarget } = await operations()
     const own = passphrasesOf(flags, io, progress, 'backup')
     const passphrases = flags.encryptKeys === true ? (keyPassphrases ?? own) : own
-    const wanted = { out: filePath(file, io), recipients: [], withPassphrase: true }
-    return readyTarget(wanted, directory, { ...machine, passphrases })
+    const target = { out: filePath(file, io), recipients: [], withPassphrase: true }
+    return readyTarget(target, directory, { ...machine, passphrases })
   }
   const make = async (target: ReadyTarget, stateDirectory: string | null) => {
     const { backupPki } = await operations()
@@ -39,7 +39,7 @@ export function backupPlan(
       return await backupPki({ directory, factory: null, stateDirectory, target }, { ...machine, progress })
     } catch (error) {
       progress.warn(
-        `the PKI in ${directory} is made; what failed is its backup. Make another with \`fpki ca backup ${shellWord(directory)} --out FILE\`.`,
+        `The PKI in ${directory} is complete, but its backup failed. To back it up: \`fpki ca backup ${shellWord(directory)} --out FILE\``,
       )
       throw error
     }
@@ -50,17 +50,19 @@ export function backupPlan(
     offer: async (stateDirectory) => {
       const target = flags.json || flags.quiet ? null : await askForTarget(prepare, io, progress.warn)
       if (target === null) {
-        return progress.note(`there is no backup yet: \`fpki ca backup ${shellWord(directory)} --out FILE\`.`)
+        return progress.note(
+          `There is no backup yet. To write one: \`fpki ca backup ${shellWord(directory)} --out FILE\``,
+        )
       }
       const { summary } = await import('./backup.js')
-      io.stdout(summary(await make(target, stateDirectory), io))
+      printText(io, summary(await make(target, stateDirectory), io))
     },
   }
 }
 
 /**
- * Asks whether to write a backup, then where, until the file can be written. Whoever says no, gives no file or leaves a
- * question (null) has a PKI all the same.
+ * Asks whether and where to write a backup, until the file is usable. Null if the user declines or presses Ctrl-C: the PKI
+ * is complete without a backup.
  */
 async function askForTarget(
   prepare: (file: string) => Promise<ReadyTarget>,
@@ -72,7 +74,7 @@ async function askForTarget(
     const answer = await ask('Write an encrypted backup now? [y/N] ')
     if (!/^y(es)?$/i.test(answer.trim())) return null
     for (;;) {
-      const file = (await ask('File of the backup, best on another disk (Enter for none): ')).trim()
+      const file = (await ask('Backup file, preferably on another disk (empty to skip): ')).trim()
       if (file === '') return null
       const target = await prepare(file).catch(unlessInterrupted)
       if (!(target instanceof FpkiError)) return target
@@ -84,7 +86,7 @@ async function askForTarget(
   }
 }
 
-/** What is wrong with a file or a passphrase can be answered anew. */
+/** Returns an error that another answer can fix; throws any other. */
 function unlessInterrupted(error: unknown): FpkiError {
   if (error instanceof FpkiError && !isInterruption(error)) return error
   throw error

@@ -14,7 +14,7 @@ import { shellWord } from '../../../shell-word.js'
 import { absolute, filePath } from '../../directory.js'
 import { type ChosenFactory, factoryApiFor } from '../../factory.js'
 import { hsmAccess, newKeyPlace } from '../../hsm.js'
-import { type Io, printable, printJson, progressOn, style } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn, style } from '../../output.js'
 import { backupPlan } from './create-backup.js'
 import type { CreateFlags } from './create-flags.js'
 
@@ -33,29 +33,33 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const target = await backup.prepare()
   const named = source === null ? {} : { factorySource: source }
   const options = { directory: path, factory, ...named, onlineCa, localCa, tlsNames, ...keys }
-  const made = await createPki(options, { ...machine, api, progress, signal: io.signal })
+  const created = await createPki(options, { ...machine, api, progress, signal: io.signal })
   noteFactory(chosen, progress)
   if (stateDirectory !== null && tlsNames.length === 0)
-    progress.note(`tls-crt is for ${made.tlsNames.join(' and ')}; --tls-name gives other names or IP addresses.`)
+    progress.note(
+      `tls-crt is valid for ${created.tlsNames.join(' and ')}; use --tls-name for other names or IP addresses.`,
+    )
   const done = target === null ? null : await backup.make(target, stateDirectory)
-  if (flags.json) printJson(io, { ...made, backup: done?.file ?? null })
-  else if (!flags.quiet) io.stdout(summary(made, stateDirectory, flags, io))
+  if (flags.json) printJson(io, { ...created, backup: done?.file ?? null })
+  else if (!flags.quiet) printText(io, summary(created, stateDirectory, flags, io))
   if (done === null) await backup.offer(stateDirectory)
-  if (await hasPlainRootKey(made, machine.files)) progress.note(hsmAdvice(made.directory))
+  if (await hasPlainRootKey(created, machine.files)) progress.note(hsmAdvice(created.directory))
 }
 
-/** The name stands in certificates for 20 years: nobody should be surprised by a directory's or a forgotten setting's. */
+/** Certificates contain the name for 20 years, so point out a name that the user did not type. */
 function noteFactory({ factory, source }: ChosenFactory, progress: Progress): void {
-  if (source === null) progress.note(`the factory is named after the directory, ${factory}; --factory names another.`)
-  else if (isAbsolute(source)) progress.note(`the factory ${factory} is named by ${source}; --factory names another.`)
+  if (source === null)
+    progress.note(`The factory name ${factory} is that of the directory; use --factory for another name.`)
+  else if (isAbsolute(source))
+    progress.note(`The factory name ${factory} is from ${source}; use --factory for another name.`)
 }
 
 function hsmAdvice(directory: string): string {
   const move = `fpki ca import-root ${shellWord(directory)} --hsm-module MODULE --hsm-token-label LABEL`
-  return `factory_ca.key is not encrypted. An HSM is recommended: \`${move}\` moves the key there. Use --encrypt-keys at least.`
+  return `factory_ca.key is not encrypted. An HSM is recommended: \`${move}\`. Without an HSM, use --encrypt-keys.`
 }
 
-/** Where the keys are and how they are kept. */
+/** Where and how the keys are stored. */
 async function keyOptions(flags: CreateFlags, io: Io, progress: Progress): Promise<Partial<CreatePkiOptions>> {
   const access = await hsmAccess(flags, io, progress)
   const { passphrases, complete } = access
@@ -63,7 +67,7 @@ async function keyOptions(flags: CreateFlags, io: Io, progress: Progress): Promi
   const key = flags.rootKey === undefined ? {} : { rootKeyFile: filePath(flags.rootKey, io) }
   if (flags.rootCert === undefined) return { ...kept, ...key, ...newKeyPlace(access, flags, io) }
   const rootCertificateFile = filePath(flags.rootCert, io)
-  // The key is there already, where `ca root-csr` made it: the directory may remember a token, and wants its PIN only.
+  // `ca root-csr` has already created the key. If it is in a token that the directory records, only the PIN is needed.
   const place =
     access.choice === null
       ? { completeHsm: complete, hsmModule: access.module ?? null }
@@ -71,29 +75,29 @@ async function keyOptions(flags: CreateFlags, io: Io, progress: Progress): Promi
   return { ...kept, ...key, rootCertificateFile, ...place, localCaInHsm: flags.localCaInHsm === true }
 }
 
-/** What was made, what to back up, and what comes next. */
+/** The created files, what to back up, and the next command. */
 function summary(
-  made: CreatedPki,
+  created: CreatedPki,
   stateDirectory: string | null,
   { encryptKeys, backup }: CreateFlags,
   io: Io,
 ): string {
-  const { factory, files, resumed } = made
-  const directory = printable(made.directory)
+  const { factory, files, resumed } = created
+  const directory = printable(created.directory)
   const bold = (text: string) => style(io, 'bold', text, 'stdout')
   const rows = files.map(({ name, meaning, secret }) => `  ${name.padEnd(16)}${meaning}${secret ? '  (secret)' : ''}`)
   const lines = [
-    bold(`${resumed ? 'Finished' : 'Made'} the PKI of the factory ${factory} in ${directory}`),
+    bold(`${resumed ? 'Finished creating' : 'Created'} the PKI of the factory ${factory} in ${directory}`),
     ...rows,
     '',
-    ...keysInToken(made),
-    ...(backup === undefined ? [] : [bold('Backed up, opened again and compared:'), `  ${printable(backup)}`, '']),
-    bold(backup === undefined ? 'Back up now, and keep offline:' : 'What the backup holds; keep it offline:'),
+    ...keysInToken(created),
+    ...(backup === undefined ? [] : [bold('Backed up, decrypted and compared:'), `  ${printable(backup)}`, '']),
+    bold(
+      backup === undefined ? 'Back up now, and store the backup offline:' : 'The backup contains (store it offline):',
+    ),
     `  ${directory}`,
-    `      ${made.rootKey.kind === 'file' ? 'factory_ca.key cannot be made again. Without it every device must be re-flashed.' : 'the certificates, and where the root key is.'}`,
-    ...(encryptKeys
-      ? ['      The passphrase is in no file. Keep it elsewhere: without it the keys are of no use.']
-      : []),
+    `      ${created.rootKey.kind === 'file' ? 'factory_ca.key is irreplaceable: without it you must reflash every device.' : 'the certificates, and the location of the root key.'}`,
+    ...(encryptKeys ? ['      The passphrase is stored nowhere. Without it, the keys are useless.'] : []),
     ...stateToKeep(stateDirectory, factory),
     '',
     bold('Next:'),
@@ -103,24 +107,25 @@ function summary(
   return lines.join('\n')
 }
 
-/** A server keeps its own. */
+/** A server keeps its own state. */
 function stateToKeep(stateDirectory: string | null, factory: string): readonly string[] {
   if (stateDirectory === null) return []
   return [
     `  ${printable(stateDirectory)}/factories/${factory}`,
-    '      the embedded Factory API, which holds the keys of tls-crt and online-ca.',
+    '      the embedded Factory API, with the keys of tls-crt and online-ca.',
   ]
 }
 
-/** The keys that are in no file, and in no backup of files. */
+/** The keys in a token, which a backup does not contain. */
 function keysInToken({ rootKey, localCaKey }: CreatedPki): readonly string[] {
   if (rootKey.kind === 'file') return []
   const keys = [rootKey, ...(localCaKey?.kind === 'pkcs11' ? [localCaKey] : [])]
   const labels = keys.map((key) => printable(rememberedKeyName(key))).join(' and ')
   const { tokenLabel, tokenSerial } = rootKey
   return [
-    `  In the token "${printable(tokenLabel)}" (serial ${printable(tokenSerial)}), which it never leaves: the key ${labels}.`,
-    '  Back the token up with the tool of its maker, if it has one: without the root key every device must be re-flashed.',
+    `  In the token "${printable(tokenLabel)}" (serial ${printable(tokenSerial)}), not extractable: ${labels}`,
+    '  If possible, back up the token with the tool of its vendor: without the root key',
+    '  you must reflash every device.',
     '',
   ]
 }

@@ -27,5 +27,5 @@ export async function exportLocalCa(directory: string, flags: ExportFlags, io: I
     { ...thisMachine(io.machine), progress },
   )
   if (flags.json) printJson(io, exported)
-  else progress.note(`The key of ${exported.certificate.subject} and its chain are in ${exported.file}.`)
+  else progress.note(`Exported the key and certificate chain of ${exported.certificate.subject} to ${exported.file}`)
 }

@@ -4,7 +4,7 @@ import { showHistory } from '../../../operations/history/show-history.js'
 import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, progressOn } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 
 /** `fpki ca history <directory>` */
 export async function history(directory: string, flags: CommonFlags, io: Io): Promise<void> {
@@ -12,22 +12,22 @@ export async function history(directory: string, flags: CommonFlags, io: Io): Pr
   await warnOfForeign([path], flags, io)
   const shown = await showHistory(thisMachine(io.machine).files, path)
   if (flags.json) return printJson(io, shown)
-  if (shown.snapshots.length === 0) progressOn(io, flags).note('there is no snapshot yet; the next change makes one.')
+  if (shown.snapshots.length === 0) progressOn(io, flags).note('No snapshots yet. The next change creates one.')
   const rows = shown.snapshots.map(({ number, time, command, files }) => {
     return `${String(number).padStart(5)}  ${time}  ${command.padEnd(22)} ${files.join(' ')}`
   })
-  io.stdout(rows.map((row) => `${printable(row)}\n`).join(''))
+  printText(io, rows.map((row) => `${printable(row)}\n`).join(''))
 }
 
 /** `fpki ca diff <directory> <from> [to]` */
 export async function diff(directory: string, from: string, to: string, flags: CommonFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
-  const found = await diffSnapshots(thisMachine(io.machine).files, path, from, to)
-  if (flags.json) return printJson(io, found)
-  if (found.changes.length === 0)
-    progressOn(io, flags).note(`nothing changed between ${nameOf(found.from)} and ${nameOf(found.to)}.`)
-  io.stdout(found.changes.map(({ text }) => `${printable(text)}\n`).join(''))
+  const compared = await diffSnapshots(thisMachine(io.machine).files, path, from, to)
+  if (flags.json) return printJson(io, compared)
+  if (compared.changes.length === 0)
+    progressOn(io, flags).note(`No changes between ${nameOf(compared.from)} and ${nameOf(compared.to)}.`)
+  printText(io, compared.changes.map(({ text }) => `${printable(text)}\n`).join(''))
 }
 
 function nameOf({ number }: SnapshotDiff['from']): string {

@@ -5,7 +5,7 @@ import { factoryApiName } from '../../factory.js'
 import { requiredHsm } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, progressOn } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 import { passphrasesOf } from '../../passphrase.js'
 
 /** The flags of `ca import-root`. */
@@ -24,13 +24,13 @@ export async function importRootKey(directory: string, flags: ImportRootFlags, i
   const options = { directory: path, hsm, removeKey: flags.removeKey === true, api, passphrases }
   const imported = await importRoot(options, { ...machine, progress, signal: io.signal })
   if (flags.json) printJson(io, imported)
-  else if (!flags.quiet) io.stdout(summary(imported))
+  else if (!flags.quiet) printText(io, summary(imported))
 }
 
 function summary({ factory, directory, rootKey, keyFileRemoved }: ImportedRoot): string {
   const token = rootKey.kind === 'pkcs11' ? rootKey.tokenLabel : ''
   const file = keyFileRemoved
-    ? 'factory_ca.key was removed. Its copies in backups still are the key: keep them offline, or destroy them.\n'
-    : 'factory_ca.key is still there. Run the same command with --remove-key when you have a backup of it.\n'
-  return `The root key of the factory ${printable(factory)} (${printable(directory)}) is in the token "${printable(token)}".\n${file}`
+    ? 'Deleted factory_ca.key. Backups still contain the key: store them offline, or destroy them.\n'
+    : 'factory_ca.key still exists. When you have a backup, run the command again with --remove-key.\n'
+  return `Imported the root key of the factory ${printable(factory)} (${printable(directory)}) into the token "${printable(token)}"\n${file}`
 }

@@ -1,4 +1,4 @@
-/** The commands that make or change something, as one chunk of the bundle: every chunk more costs every start. */
+/** The commands that create or change something. One chunk of the bundle, because more chunks slow down every start. */
 export { abandonDirectory } from './abandon.js'
 export { addCa } from './add-device-ca.js'
 export { changeCas } from './change-device-cas.js'

@@ -12,7 +12,7 @@ import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, style } from '../../output.js'
+import { type Io, printable, printJson, printText, style } from '../../output.js'
 
 /** The flags of `ca log`. */
 export interface LogFlags extends CommonFlags {
@@ -27,7 +27,7 @@ type AuditLogLine = ShownAuditLog['lines'][number]
 /** `fpki ca log <directory>` */
 export async function log(directory: string, flags: LogFlags, io: Io): Promise<void> {
   if (flags.json && flags.csv)
-    throw new FpkiError('ERR_USAGE', '--json and --csv exclude each other.', 'Give one of them.')
+    throw new FpkiError('ERR_USAGE', '--json and --csv are mutually exclusive.', 'Pass one of them.')
   const path = resolved(directory, io)
   const filter = {
     serial: flags.serial === undefined ? null : readSerial(flags.serial, '--serial', path).toString(),
@@ -38,18 +38,18 @@ export async function log(directory: string, flags: LogFlags, io: Io): Promise<v
   const shown = await showAuditLog(thisMachine(io.machine).files, path, filter)
   if (flags.json) printJson(io, shown)
   else if (flags.csv) io.stdout(await csv(shown.lines))
-  else io.stdout(shown.lines.map(inWords).join(''))
+  else printText(io, shown.lines.map(asText).join(''))
 }
 
-function inWords(line: AuditLogLine): string {
+function asText(line: AuditLogLine): string {
   const { number, time, who, command, kind, certificates, crl, text } = line
-  const told = [
+  const lines = [
     `${String(number).padStart(5)}  ${time}  ${who.name ?? who.uid}  ${command}  ${kind}`,
     ...(text === null ? [] : [`       ${text}`]),
     ...certificates.map(({ serial, subject, file }) => `       ${file ?? 'printed'}: ${subject}, serial ${serial}`),
     ...(crl === null ? [] : [`       CRL ${crl.number}, ${crl.reason}: ${crl.serials.join(', ')}`]),
   ]
-  return `${told.map(printable).join('\n')}\n`
+  return `${lines.map(printable).join('\n')}\n`
 }
 
 const COLUMNS = [
@@ -69,8 +69,8 @@ const COLUMNS = [
 ]
 
 /**
- * RFC 4180: a row for each certificate and each serial number in a CRL, and one for a line with neither. Names come from
- * outside: a spreadsheet must not take one for a formula, and a terminal acts on no control character.
+ * CSV (RFC 4180) with one row for each certificate and each serial number in a CRL, and one for an entry with neither. Names
+ * are untrusted, so formulas and control characters are escaped.
  */
 async function csv(lines: readonly AuditLogLine[]): Promise<string> {
   const { stringify } = await import('csv-stringify/sync')
@@ -110,7 +110,7 @@ export async function verifyLog(directory: string, flags: CommonFlags, io: Io): 
   await warnOfForeign([path], flags, io)
   const checked = await checkAuditLog(thisMachine(io.machine).files, path)
   if (flags.json) printJson(io, checked)
-  else if (!flags.quiet || checked.problems.length > 0) io.stdout(verdict(checked, io))
+  else if (!flags.quiet || checked.problems.length > 0) printText(io, verdict(checked, io))
   if (checked.problems.length > 0) io.outcome.status = EXIT_FOUND.broken
 }
 
@@ -118,22 +118,20 @@ function verdict({ directory, lines, signed, unsigned, begunAnew, torn, problems
   const path = printable(directory)
   const title =
     problems.length === 0
-      ? `The audit log of ${path} holds: ${lines} ${lines === 1 ? 'line' : 'lines'}.`
-      : style(io, 'red', `The audit log of ${path} does not hold.`, 'stdout')
-  const told = [
+      ? `The audit log of ${path} is intact: ${lines} ${lines === 1 ? 'line' : 'lines'}.`
+      : style(io, 'red', `The audit log of ${path} is not intact.`, 'stdout')
+  const details = [
     ...problems.map(({ code, message }) => `  ${message} [${code}]`),
     signed === null
-      ? '  The root has signed for none of it yet.'
-      : `  The root has signed for line ${signed.line}, at ${signed.at}; SHA-256 ${signed.hash}.`,
+      ? '  No line is signed by the root yet.'
+      : `  Signed by the root up to line ${signed.line}, at ${signed.at}; SHA-256 ${signed.hash}.`,
     ...(unsigned === 0 || signed === null
       ? []
-      : [`  It has not signed for the ${unsigned} behind it; the next command that uses its key does.`]),
+      : [`  The ${unsigned} after it will be signed by the next command that uses the root key.`]),
     ...(begunAnew === null
       ? []
-      : [
-          `  It was begun anew at ${begunAnew.at} (line ${begunAnew.line}): the earlier audit log was not there any more.`,
-        ]),
-    ...(torn ? ['  The last line was cut off in the writing; the next command removes what is left of it.'] : []),
+      : [`  Started anew at ${begunAnew.at} (line ${begunAnew.line}), because the earlier audit log was missing.`]),
+    ...(torn ? ['  The last line is incomplete; the next command removes it.'] : []),
   ]
-  return `${[title, ...told.map(printable)].join('\n')}\n`
+  return `${[title, ...details.map(printable)].join('\n')}\n`
 }

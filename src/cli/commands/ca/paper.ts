@@ -6,7 +6,7 @@ import { readInputFile } from '../../../storage/input-file.js'
 import { filePath, resolved } from '../../directory.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, progressOn } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 import { passphrasesOf } from '../../passphrase.js'
 
 /** The flags of `ca paper`. */
@@ -19,12 +19,12 @@ export interface PaperFlags extends CommonFlags, Pick<HsmFlags, 'passphraseFile'
   readonly encryptKeys?: true
 }
 
-/** Many times what all sheets hold. */
+/** Far more than any set of sheets contains. */
 const MAX_BYTES = 256 * 1024
 
 /** `fpki ca paper [directory]` */
 export async function paper(directory: string | undefined, flags: PaperFlags, io: Io): Promise<void> {
-  requireOneWay(directory, flags)
+  requireOneMode(directory, flags)
   if (flags.restore !== undefined) await restore(flags.restore, flags, io)
   else await print(directory ?? '', flags, io)
 }
@@ -45,8 +45,8 @@ async function print(directory: string, flags: PaperFlags, io: Io): Promise<void
   )
   if (flags.json) return printJson(io, printed)
   const sheets = printed.files.map((file) => `  ${printable(file)}`)
-  const last = 'Print them with a browser, try one out with --restore, and delete the files: they are the key.'
-  if (!flags.quiet) io.stdout(`${['The root key is on', ...sheets, last].join('\n')}\n`)
+  const last = 'They contain the key: print them with a browser, test one with --restore, then delete the files.'
+  if (!flags.quiet) printText(io, `${['Wrote the root key to:', ...sheets, last].join('\n')}\n`)
 }
 
 async function restore(file: string, flags: PaperFlags, io: Io): Promise<void> {
@@ -68,14 +68,14 @@ async function restore(file: string, flags: PaperFlags, io: Io): Promise<void> {
     { ...thisMachine(io.machine), progress },
   )
   if (flags.json) return printJson(io, restored)
-  const against = restored.heldAgainst === 'certificate' ? `, and fits ${printable(flags.cert ?? '')}` : ''
+  const match = restored.heldAgainst === 'certificate' ? `, and matches ${printable(flags.cert ?? '')}` : ''
   if (!flags.quiet)
-    io.stdout(`The root key is back in ${printable(restored.file)}. It has signed a test message${against}.\n`)
+    printText(io, `Restored the root key to ${printable(restored.file)}. It signed a test message${match}.\n`)
 }
 
 type ProblemOf = (text: string) => string | null
 
-/** Each line is looked at when it has been typed, and all of them at the end, so that a mistake costs one line. */
+/** Checks each line as it is typed, and all of them at the end, so that a mistake costs one line. */
 async function typedLines(
   ask: NonNullable<Io['ask']>,
   io: Io,
@@ -83,16 +83,17 @@ async function typedLines(
 ): Promise<string> {
   const lines: string[] = []
   for (;;) {
-    const line = await ask('Line of the sheet (empty: that is all): ')
+    const line = await ask('Line of the sheet (empty to finish): ')
     const isEnd = line.trim() === ''
-    const wrong = isEnd ? problem.ofAll(lines.join('\n')) : problem.ofLine(line)
-    if (wrong !== null) io.stderr(`  ${printable(wrong)}${isEnd ? ' Ctrl-C ends it.' : '; type it again.'}\n`)
+    const error = isEnd ? problem.ofAll(lines.join('\n')) : problem.ofLine(line)
+    if (error !== null)
+      printText(io, `  ${printable(error)}${isEnd ? ' Ctrl-C aborts.' : '; type it again.'}\n`, 'stderr')
     else if (isEnd) return lines.join('\n')
     else lines.push(line)
   }
 }
 
-/** Flags of the one way that mean nothing on the other. */
+/** Options that are only valid in one mode. */
 const OF_RESTORE = [
   ['cert', '--cert'],
   ['encryptKeys', '--encrypt-keys'],
@@ -102,15 +103,15 @@ const OF_PRINTING = [
   ['plain', '--plain'],
 ] as const
 
-/** Printing wants a directory, getting the key back a file; words for the other way are mistakes. */
-function requireOneWay(directory: string | undefined, flags: PaperFlags): void {
+/** Printing takes a directory, restoring a file. Throws ERR_USAGE for any mixture. */
+function requireOneMode(directory: string | undefined, flags: PaperFlags): void {
   const isRestore = flags.restore !== undefined
-  if (isRestore === (directory !== undefined))
-    throw usage('Give a PKI directory to print, or --restore FILE; one of them.')
+  if (isRestore === (directory !== undefined)) throw usage('Pass either a PKI directory to print, or --restore FILE.')
   const stray = (isRestore ? OF_PRINTING : OF_RESTORE).find(([name]) => flags[name] !== undefined)
-  if (stray !== undefined) throw usage(`${stray[1]} is for ${isRestore ? 'printing' : '--restore'}.`)
-  const isTwice = flags.restore === '-' && flags.passphraseFile === '-'
-  if (isTwice) throw usage('The lines and the passphrase cannot both be on stdin.')
+  if (stray !== undefined)
+    throw usage(isRestore ? `${stray[1]} and --restore are mutually exclusive.` : `${stray[1]} requires --restore.`)
+  const isStdinTwice = flags.restore === '-' && flags.passphraseFile === '-'
+  if (isStdinTwice) throw usage('Cannot read both the lines and the passphrase from stdin.')
 }
 
 function usage(text: string): FpkiError {

@@ -1,3 +1,3 @@
-/** The commands that look at audit log and history, as one chunk of the bundle: every chunk more costs every start. */
+/** The commands that read audit log and history. One chunk of the bundle, because more chunks slow down every start. */
 export { diff, history } from './history.js'
 export { log, verifyLog } from './log.js'

@@ -4,7 +4,7 @@ import { type RestoredPki, restorePki } from '../../../operations/backup/restore
 import { filePath, resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { embeddedStateDirectory } from '../../factory.js'
-import { type Io, printable, printJson, progressOn, style } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn, style } from '../../output.js'
 import { type OpenFlags, openerOf } from './backup.js'
 
 /** The flags of `ca restore`. */
@@ -25,33 +25,33 @@ export async function restore(file: string, directory: string, flags: RestoreFla
   }
   const restored = await restorePki(options, { ...machine, progress, opener: openerOf(flags, io, progress) })
   if (flags.json) printJson(io, restored)
-  else io.stdout(inWords(restored, flags, io))
+  else printText(io, asText(restored, flags, io))
   if (restored.verified.result === 'failure') io.outcome.status = EXIT_FOUND.broken
 }
 
 const STATE: Readonly<Record<RestoredPki['state'], string | null>> = {
-  restored: 'The state of the embedded Factory API is back too.',
-  kept: 'The state of the embedded Factory API was there already, and is as it was.',
-  'left-out': 'The state of the embedded Factory API is in the backup, and was left out.',
+  restored: 'Restored the state of the embedded Factory API too.',
+  kept: 'Kept the existing state of the embedded Factory API.',
+  'left-out': 'Did not restore the state of the embedded Factory API from the backup.',
   none: null,
 }
 
-/** With --quiet, only what `ca verify` has found. */
-function inWords(
+/** With --quiet, only the findings of `ca verify`. */
+function asText(
   { factory, directory, createdAt, files, state, verified }: RestoredPki,
   { quiet }: RestoreFlags,
   io: Io,
 ) {
-  const told = STATE[state]
+  const stateLine = STATE[state]
   const lines = [
-    style(io, 'bold', `Restored the PKI of the factory ${printable(factory)} in ${printable(directory)}`, 'stdout'),
-    `  ${files} files, as they were ${createdAt}`,
-    ...(told === null ? [] : [`  ${told}`]),
+    style(io, 'bold', `Restored the PKI of the factory ${printable(factory)} to ${printable(directory)}`, 'stdout'),
+    `  ${files} files, backed up ${createdAt}`,
+    ...(stateLine === null ? [] : [`  ${stateLine}`]),
   ]
   const findings = verified.findings
     .filter(isWrong)
     .map(({ status, code, message, hint }) => `  ${status}  ${code}  ${printable(`${message} ${hint ?? ''}`).trim()}`)
-  const verdict = findings.length === 0 ? ['  `ca verify --offline` finds nothing wrong.'] : findings
+  const verdict = findings.length === 0 ? ['  `ca verify --offline` found no problems.'] : findings
   const all = quiet ? findings : [...lines, ...verdict]
   return all.map((line) => `${line}\n`).join('')
 }

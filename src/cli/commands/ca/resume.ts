@@ -14,7 +14,7 @@ import { authorizeEst, rotateTls } from './rotate-tls.js'
 
 /** The flags of `ca resume`. */
 export interface ResumeFlags extends CommonFlags, HsmFlags {
-  /** In no journal: where the key of a root from elsewhere is. */
+  /** The file with the key of an external root; the journal does not record it. */
   readonly rootKey?: string
 }
 
@@ -23,7 +23,7 @@ export async function resume(directory: string, flags: ResumeFlags, io: Io): Pro
   const path = resolved(directory, io)
   const open = await openWork(thisMachine(io.machine).files, path)
   if (open === null) {
-    progressOn(io, flags).note(`nothing is open in ${path}.`)
+    progressOn(io, flags).note(`Nothing to resume in ${path}.`)
     if (flags.json) printJson(io, { directory: path, resumed: null })
     return
   }
@@ -36,10 +36,10 @@ function flagsFor(flags: ResumeFlags, { journal: { options }, token }: OpenWork)
   const { encryptKeys = false, tlsNames = [], rootCertificateFile = null } = { ...NONE, ...options }
   return {
     ...flags,
-    ...given('hsmTokenLabel', flags.hsmTokenLabel ?? token?.label),
-    ...given('hsmTokenSerial', flags.hsmTokenSerial ?? token?.serial),
-    ...given('hsmUri', flags.hsmUri ?? token?.keyUri),
-    ...given('rootCert', rootCertificateFile),
+    ...optional('hsmTokenLabel', flags.hsmTokenLabel ?? token?.label),
+    ...optional('hsmTokenSerial', flags.hsmTokenSerial ?? token?.serial),
+    ...optional('hsmUri', flags.hsmUri ?? token?.keyUri),
+    ...optional('rootCert', rootCertificateFile),
     ...(encryptKeys ? { encryptKeys: true as const } : {}),
     ...(token?.newKeys?.localCaInHsm ? { localCaInHsm: true as const } : {}),
     ...(token?.newKeys ? { keyType: token.newKeys.keyType } : {}),
@@ -53,8 +53,8 @@ const NONE = { encryptKeys: undefined, tlsNames: undefined, rootCertificateFile:
 /** The module that flags or environment name, else that of the journal. */
 async function moduleFor({ hsmModule, hsmUri }: ResumeFlags, open: OpenWork, { env }: Io) {
   const named = hsmModule ?? (env['FPKI_HSM_MODULE'] || undefined)
-  if (named !== undefined || hsmUri?.includes('module-')) return given('hsmModule', named)
-  return given('hsmModule', (await open.module()) ?? undefined)
+  if (named !== undefined || hsmUri?.includes('module-')) return optional('hsmModule', named)
+  return optional('hsmModule', (await open.module()) ?? undefined)
 }
 
 type ResumedFlags = ReturnType<typeof flagsFor>
@@ -97,6 +97,9 @@ async function finishImport(
   await importRootKey(directory, { ...flags, ...(removeKey ? { removeKey: true as const } : {}) }, io)
 }
 
-function given<Name extends string>(name: Name, value: string | null | undefined): { readonly [key in Name]?: string } {
+function optional<Name extends string>(
+  name: Name,
+  value: string | null | undefined,
+): { readonly [key in Name]?: string } {
   return value ? ({ [name]: value } as { readonly [key in Name]: string }) : {}
 }

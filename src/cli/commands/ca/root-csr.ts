@@ -9,7 +9,7 @@ import { factoryApiFor, factoryNames } from '../../factory.js'
 import { hsmAccess, newKeyPlace } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, progressOn } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 
 /** The flags of `ca root-csr`. */
 export interface RootCsrFlags extends CommonFlags, HsmFlags {
@@ -22,7 +22,7 @@ export interface RootCsrFlags extends CommonFlags, HsmFlags {
 export async function makeRootCsr(directory: string, flags: RootCsrFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   const isToStdout = flags.out === '-'
-  if (isToStdout && flags.json) throw twoForms()
+  if (isToStdout && flags.json) throw jsonAndStdout()
   const progress = progressOn(io, flags)
   const machine = thisMachine(io.machine)
   const access = await hsmAccess(flags, io, progress)
@@ -37,24 +37,28 @@ export async function makeRootCsr(directory: string, flags: RootCsrFlags, io: Io
     ...(flags.out === undefined || isToStdout ? {} : { out: filePath(flags.out, io) }),
   }
   const openApi = async () => (await factoryApiFor(flags, io, machine, { changes: false, otherwise })).api
-  const made = await rootCsr(options, { ...machine, progress, signal: io.signal, openApi })
-  if (flags.json) printJson(io, made)
-  else if (isToStdout) io.stdout(made.csr)
-  else if (!flags.quiet) io.stdout(summary(made))
+  const created = await rootCsr(options, { ...machine, progress, signal: io.signal, openApi })
+  if (flags.json) printJson(io, created)
+  else if (isToStdout) io.stdout(created.csr)
+  else if (!flags.quiet) printText(io, summary(created))
 }
 
 function summary({ factory, directory, rootKey, csrFile, subject }: MadeRootCsr): string {
   const place = rootKey.kind === 'file' ? `${directory}/${rootKey.name}` : `the token "${rootKey.tokenLabel}"`
   return [
-    `The root key of the factory ${factory} is in ${printable(place)}. Back it up: it cannot be made again.`,
-    `The request for its certificate (${printable(subject)}) is ${printable(csrFile)}`,
+    `Root key of the factory ${factory}: ${printable(place)} (irreplaceable; back it up)`,
+    `CSR (${printable(subject)}): ${printable(csrFile)}`,
     '',
-    'Next: have it signed as a CA, with a path length of 1 or more or none, then',
+    'Next: have the CSR signed as a CA, with pathLen at least 1 or no pathLen, then run',
     `  fpki ca create ${printable(shellWord(directory))} --factory ${factory} --root-cert signed.pem`,
     '',
   ].join('\n')
 }
 
-function twoForms(): FpkiError {
-  return new FpkiError('ERR_USAGE', '--json and --out - exclude each other.', 'Give one; the document has the request.')
+function jsonAndStdout(): FpkiError {
+  return new FpkiError(
+    'ERR_USAGE',
+    '--json and --out - are mutually exclusive.',
+    'Pass one of them; the JSON document contains the CSR.',
+  )
 }

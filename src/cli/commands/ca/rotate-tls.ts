@@ -1,7 +1,7 @@
 import { checkedTlsNames } from '../../../operations/create/preconditions.js'
 import * as operations from '../../../operations/servers/certify-server.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
-import { type Io, printable, printJson } from '../../output.js'
+import { type Io, printable, printJson, printText } from '../../output.js'
 
 /** The flags of `ca rotate-tls`. */
 export interface RotateTlsFlags extends ChangeFlags {
@@ -29,7 +29,7 @@ async function certify(
   const { where, ports } = await changeScene(directory, flags, io, tlsNames)
   const certified = await operation({ ...where, tlsNames, ifExpiring: flags.ifExpiring }, ports)
   if (flags.json) printJson(io, certified)
-  else if (!flags.quiet) io.stdout(summary(certified))
+  else if (!flags.quiet) printText(io, summary(certified))
 }
 
 function summary({ directory, file, keptAs, factory, certificate, due }: operations.ServerCertified): string {
@@ -38,9 +38,9 @@ function summary({ directory, file, keptAs, factory, certificate, due }: operati
     return `${printable(`${file} of the factory ${factory} is not due: valid until ${notAfter}, ${daysLeft} days left`)}\n`
   }
   const lines = [
-    `The factory ${factory} has a new ${file}, for ${certificate.subjectAltNames.join(' and ') || certificate.subject}`,
+    `Issued a new ${file} for the factory ${factory}, valid for ${certificate.subjectAltNames.join(' and ') || certificate.subject}`,
     `  valid until ${certificate.notAfter}, serial ${certificate.serial}`,
-    `  in ${directory}/${file}${keptAs === null ? '' : `; the earlier one is kept as ${keptAs}`}`,
+    `  in ${directory}/${file}${keptAs === null ? '' : `; the previous one is kept as ${keptAs}`}`,
   ]
   return `${lines.map(printable).join('\n')}\n`
 }

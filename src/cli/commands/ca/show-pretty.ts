@@ -1,23 +1,23 @@
 import type { ShownCertificate, ShownPki } from '../../../operations/show/show-pki.js'
 import { type Io, printable, style } from '../../output.js'
 
-/** What people call the certificate of each role. */
+/** The heading for each role. */
 const TITLES: Readonly<Record<ShownCertificate['role'], string>> = {
-  root: 'factory_ca, the root of trust',
-  tls: "tls-crt, the device gateway's server certificate",
-  'est-tls': "est-tls-crt, the EST server's certificate",
-  'online-ca': 'online-ca, signs devices that register online',
-  'local-ca': 'local-ca, signs devices in manufacturing',
+  root: 'factory_ca, root of trust',
+  tls: 'tls-crt, server certificate of the device gateway',
+  'est-tls': 'est-tls-crt, server certificate of the EST server',
+  'online-ca': 'online-ca, device CA for devices that register online',
+  'local-ca': 'local-ca, device CA for manufacturing',
 }
 
-/** A PKI in words: the hierarchy as a tree, then every certificate. */
+/** A PKI as text: the hierarchy as a tree, then every certificate. */
 export function pretty(pki: ShownPki, io: Io): string {
   const { factory, api, root, tls, estTls, deviceCas, changeMeta } = pki
   const below = [tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
   const lines = [
-    `Factory ${printable(factory)}, as the Factory API knows it: ${printable(api)}`,
+    `Factory ${printable(factory)} (Factory API: ${printable(api)})`,
     printable(
-      `Made ${changeMeta.createdAt} by ${changeMeta.createdBy}, changed ${changeMeta.updatedAt} by ${changeMeta.updatedBy}`,
+      `Created ${changeMeta.createdAt} by ${changeMeta.createdBy}, updated ${changeMeta.updatedAt} by ${changeMeta.updatedBy}`,
     ),
     '',
     ...tree(root, below),
@@ -28,7 +28,7 @@ export function pretty(pki: ShownPki, io: Io): string {
   return lines.join('\n')
 }
 
-/** One certificate in words, with its role above it. */
+/** One certificate as text, with its role as heading. */
 export function prettyCertificate(certificate: ShownCertificate, io: Io): string {
   return [style(io, 'bold', TITLES[certificate.role], 'stdout'), ...fields(certificate), ''].join('\n')
 }
@@ -59,19 +59,19 @@ function fields(certificate: ShownCertificate): readonly string[] {
     ['Signature', certificate.signatureAlgorithm],
     ['CA', certificate.ca ? `yes${pathLen}` : 'no'],
     ['Key usage', certificate.keyUsage.join(', ')],
-    ['Extended usage', certificate.extKeyUsage.join(', ')],
-    ['Names', certificate.subjectAltNames.join(', ')],
-    ['Subject key id', colons(certificate.subjectKeyIdentifier)],
-    ['Authority key id', colons(certificate.authorityKeyIdentifier)],
+    ['Extended key usage', certificate.extKeyUsage.join(', ')],
+    ['Alternative names', certificate.subjectAltNames.join(', ')],
+    ['Subject key ID', colons(certificate.subjectKeyIdentifier)],
+    ['Authority key ID', colons(certificate.authorityKeyIdentifier)],
     ['SHA-256', colons(certificate.fingerprint)],
   ]
-  return rows.filter(([, value]) => value !== '').map(([name, value]) => `  ${name.padEnd(18)}${printable(value)}`)
+  return rows.filter(([, value]) => value !== '').map(([name, value]) => `  ${name.padEnd(20)}${printable(value)}`)
 }
 
-/** A root that another CA has signed is trusted as it is; its issuer is not known here. */
+/** A root signed by another CA is a trust anchor; its issuer is unknown here. */
 function signatureState({ role, subject, issuer, signedByRoot }: ShownCertificate): string {
   if (signedByRoot) return 'signature verified'
-  return role === 'root' && subject !== issuer ? 'the trust anchor all the same' : 'NOT SIGNED BY THE ROOT'
+  return role === 'root' && subject !== issuer ? 'trust anchor, not verified' : 'NOT SIGNED BY THE ROOT'
 }
 
 function disabledSerials({ disabledCaSerials }: ShownPki): readonly string[] {

@@ -6,10 +6,10 @@ import { shellWord } from '../../../shell-word.js'
 import { resolved } from '../../directory.js'
 import { factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printJson } from '../../output.js'
+import { type Io, printJson, printText } from '../../output.js'
 import { pretty, prettyCertificate } from './show-pretty.js'
 
-/** The flags of `ca show`; at most one of them says what is printed, and how. */
+/** The flags of `ca show`; the forms are mutually exclusive. */
 export interface ShowFlags extends CommonFlags {
   readonly pretty?: true
   readonly justRoot?: true
@@ -20,23 +20,24 @@ export interface ShowFlags extends CommonFlags {
 /** `fpki ca show [directory]` */
 export async function show(directory: string | undefined, flags: ShowFlags, io: Io): Promise<void> {
   requireOneForm(flags)
-  const shown = await knownPki(flags, io, directory)
+  const shown = await readPki(flags, io, directory)
   if (flags.json) return printJson(io, shown)
-  if (flags.pretty) return io.stdout(pretty(shown, io))
-  io.stdout(justAsked(flags, shown) ?? allPem(shown))
+  if (flags.pretty) return printText(io, pretty(shown, io))
+  io.stdout(selectedPem(flags, shown) ?? allPem(shown))
 }
 
 /** `fpki est show [directory]` */
 export async function showEst(directory: string | undefined, flags: ShowFlags, io: Io): Promise<void> {
   requireOneForm(flags)
-  const { factory, api, estTls } = await knownPki(flags, io, directory)
+  const { factory, api, estTls } = await readPki(flags, io, directory)
   if (estTls === null) throw noEst(factory, directory === undefined ? 'DIR' : resolved(directory, io))
   if (flags.json) return printJson(io, { factory, api, estTls } satisfies ShownEst)
-  io.stdout(flags.pretty ? prettyCertificate(estTls, io) : estTls.pem)
+  if (flags.pretty) printText(io, prettyCertificate(estTls, io))
+  else io.stdout(estTls.pem)
 }
 
-/** What the Factory API knows of the factory that is chosen, or of that of a PKI directory. */
-export async function knownPki(flags: CommonFlags, io: Io, directory?: string): Promise<ShownPki> {
+/** Reads the PKI of the selected factory, or of that of a PKI directory, from the Factory API. */
+export async function readPki(flags: CommonFlags, io: Io, directory?: string): Promise<ShownPki> {
   const machine = thisMachine(io.machine)
   const { factory, api } =
     directory === undefined
@@ -48,19 +49,19 @@ export async function knownPki(flags: CommonFlags, io: Io, directory?: string): 
 async function ofDirectory(path: string, flags: CommonFlags, io: Io) {
   const machine = thisMachine(io.machine)
   const { withApiOf } = await import('../../recorded.js')
-  const named = () => factoryOfPki(machine.files, path)
-  return factoryApiFor(await withApiOf(path, flags, io), io, machine, { changes: false, ofDirectory: named })
+  const recordedFactory = () => factoryOfPki(machine.files, path)
+  return factoryApiFor(await withApiOf(path, flags, io), io, machine, { changes: false, ofDirectory: recordedFactory })
 }
 
 function noEst(factory: string, directory: string): FpkiError {
   return new FpkiError(
     'ERR_NOT_INITIALIZED',
     `The factory ${factory} has no EST server certificate.`,
-    `Make one with \`fpki est authorize ${shellWord(directory)}\`${directory === 'DIR' ? ', DIR being its PKI directory' : ''}.`,
+    `To issue one${directory === 'DIR' ? ', with its PKI directory DIR' : ''}: \`fpki est authorize ${shellWord(directory)}\``,
   )
 }
 
-/** --json belongs to every command, so that its conflict with the forms of this one is found here. */
+/** --json is a global option, so its conflicts with the options of this command are checked here. */
 function requireOneForm({ json, ...flags }: ShowFlags): void {
   const forms = {
     pretty: '--pretty',
@@ -70,28 +71,28 @@ function requireOneForm({ json, ...flags }: ShowFlags): void {
   }
   const other = Object.entries(forms).find(([name]) => flags[name as keyof typeof forms])
   if (!json || other === undefined) return
-  throw new FpkiError('ERR_USAGE', `--json and ${other[1]} exclude each other.`, 'Give one of them.')
+  throw new FpkiError('ERR_USAGE', `--json and ${other[1]} are mutually exclusive.`, 'Pass one of them.')
 }
 
-/** The PEM that a `--just-…` flag asks for and nothing else; null when there is no such flag. */
-function justAsked(flags: ShowFlags, { factory, root, tls, deviceCas }: ShownPki): string | null {
+/** The PEM that a `--just-…` flag selects; null without such a flag. */
+function selectedPem(flags: ShowFlags, { factory, root, tls, deviceCas }: ShownPki): string | null {
   if (flags.justRoot) return root.pem
   if (flags.justTls) return pemOf(tls === null ? [] : [tls], factory, 'no server certificate')
-  if (flags.justDeviceCas) return pemOf(deviceCas, factory, 'no device CA')
+  if (flags.justDeviceCas) return pemOf(deviceCas, factory, 'no device CAs')
   return null
 }
 
-/** Nothing at all would be written to somebody's file as if it were an answer. */
+/** Throws ERR_NOT_INITIALIZED if there are no certificates, rather than print an empty file. */
 function pemOf(certificates: readonly ShownCertificate[], factory: string, nothing: string): string {
   if (certificates.length > 0) return certificates.map(({ pem }) => pem).join('')
   throw new FpkiError(
     'ERR_NOT_INITIALIZED',
     `The factory ${factory} has ${nothing}.`,
-    `See what there is with \`fpki ca show --pretty --factory ${factory}\`.`,
+    `To list its certificates: \`fpki ca show --pretty --factory ${factory}\``,
   )
 }
 
-/** Everything as PEM, with a line before each part; PEM readers skip such lines (RFC 7468, section 2). */
+/** All certificates as PEM, with a heading before each part, which PEM parsers ignore (RFC 7468, section 2). */
 function allPem({ root, tls, estTls, deviceCas, disabledCaSerials }: ShownPki): string {
   const part = (title: string, certificates: readonly (ShownCertificate | null)[]) => {
     const pem = certificates.flatMap((certificate) => (certificate === null ? [] : [certificate.pem])).join('')

@@ -16,13 +16,13 @@ export interface SignFlags extends CommonFlags, HsmFlags {
   readonly days?: string
 }
 
-/** What `--profile` takes. */
+/** The values of `--profile`. */
 const PROFILES = { 'tls-server': 'tls', tls: 'tls', 'device-ca': 'device-ca' } as const satisfies Record<
   string,
   SignProfile
 >
 
-/** Larger than any request, and little enough to read at once. */
+/** Larger than any CSR. */
 const MAX_BYTES = 1024 * 1024
 
 /** `fpki ca sign <CSR>` */
@@ -33,7 +33,7 @@ export async function sign(file: string, flags: SignFlags, io: Io): Promise<void
   const signed = await signRequest(
     {
       request: content.includes('-----BEGIN') ? content.toString('latin1') : content,
-      what: file === '-' ? 'the request on stdin' : file,
+      what: file === '-' ? 'the CSR on stdin' : file,
       directory: resolved(flags.pkiDir, io),
       factory: namedFactory(flags, io.env),
       profile: flags.profile === undefined ? null : PROFILES[flags.profile],
@@ -44,5 +44,5 @@ export async function sign(file: string, flags: SignFlags, io: Io): Promise<void
   )
   if (flags.json) printJson(io, signed)
   else if (signed.file === null) io.stdout(signed.certificate.pem)
-  else progress.note(`The certificate is in ${signed.file}, valid until ${signed.certificate.notAfter}.`)
+  else progress.note(`Wrote the certificate to ${signed.file}, valid until ${signed.certificate.notAfter}`)
 }

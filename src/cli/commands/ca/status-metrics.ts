@@ -8,7 +8,7 @@ interface Sample {
   readonly value: number
 }
 
-/** One metric, a gauge like all of them. */
+/** One metric; all are gauges. */
 interface Metric {
   readonly name: string
   readonly help: string
@@ -16,50 +16,52 @@ interface Metric {
 }
 
 const METRICS: readonly Metric[] = [
-  certificateMetric('not_before_seconds', 'When the certificate begins, in seconds since 1970.', ({ notBefore }) =>
-    seconds(notBefore),
+  certificateMetric(
+    'not_before_seconds',
+    'Start of the validity of the certificate, as a Unix timestamp.',
+    ({ notBefore }) => seconds(notBefore),
   ),
-  certificateMetric('not_after_seconds', 'When the certificate ends, in seconds since 1970.', ({ notAfter }) =>
-    seconds(notAfter),
+  certificateMetric(
+    'not_after_seconds',
+    'End of the validity of the certificate, as a Unix timestamp.',
+    ({ notAfter }) => seconds(notAfter),
   ),
   certificateMetric(
     'remaining_seconds',
-    'How long the certificate is valid from when this was looked at; negative when it has ended.',
+    'Seconds until the certificate expires; negative if it has expired.',
     ({ notAfter }, { checkedAt }) => seconds(notAfter) - seconds(checkedAt),
   ),
-  certificateMetric('expiring', 'Does the certificate end within --warn-days, or has it ended?', ({ state }) =>
+  certificateMetric('expiring', '1 if the certificate has expired or expires within --warn-days.', ({ state }) =>
     Number(state === 'expiring' || state === 'expired'),
   ),
-  certificateMetric('valid', 'Is the certificate within its validity?', ({ notAfter, notYetValid }, { checkedAt }) =>
-    Number(!notYetValid && seconds(checkedAt) <= seconds(notAfter)),
+  certificateMetric(
+    'valid',
+    '1 if the certificate is within its validity period.',
+    ({ notAfter, notYetValid }, { checkedAt }) => Number(!notYetValid && seconds(checkedAt) <= seconds(notAfter)),
   ),
-  certificateMetric('disabled', 'Is it a device CA that the Factory API accepts no devices of?', ({ disabled }) =>
-    Number(disabled),
-  ),
-  pkiMetric('unfinished', 'Does an interrupted command wait to be resumed?', ({ unfinished }) =>
+  certificateMetric('disabled', '1 if the certificate is a disabled device CA.', ({ disabled }) => Number(disabled)),
+  pkiMetric('unfinished', '1 if an interrupted command waits to be resumed.', ({ unfinished }) =>
     Number(unfinished !== null),
   ),
-  pkiMetric('backup_made_seconds', 'When the newest backup was made, in seconds since 1970; 0: none is known.', (pki) =>
+  pkiMetric('backup_made_seconds', 'Time of the newest backup, as a Unix timestamp; 0 if there is none.', (pki) =>
     seconds(pki.backup?.madeAt ?? null),
   ),
-  pkiMetric('backup_proved_seconds', 'When it was last proven, in seconds since 1970; 0: never.', (pki) =>
+  pkiMetric('backup_proved_seconds', 'Time of the last check of that backup, as a Unix timestamp; 0 if never.', (pki) =>
     seconds(pki.backup?.provedAt ?? null),
   ),
-  pkiMetric('backup_root_key_proved', 'Has the root key in it signed when it was last proven?', ({ backup }) =>
+  pkiMetric('backup_root_key_proved', '1 if the root key in the backup passed the last check.', ({ backup }) =>
     Number((backup?.provedAt ?? null) !== null && backup?.rootKeyUnproven === null),
   ),
-  pkiMetric('backup_due', 'Is there no backup that is younger than --backup-days?', ({ backupDue }) =>
-    Number(backupDue),
-  ),
-  pkiMetric('problems', 'How many files are missing or could not be read.', ({ problems }) => problems.length),
+  pkiMetric('backup_due', '1 if there is no backup newer than --backup-days.', ({ backupDue }) => Number(backupDue)),
+  pkiMetric('problems', 'Number of missing or unreadable files.', ({ problems }) => problems.length),
   {
     name: 'fpki_status_checked_seconds',
-    help: 'When this was looked at, in seconds since 1970.',
+    help: 'Time of this report, as a Unix timestamp.',
     samples: ({ checkedAt }) => [{ labels: {}, value: seconds(checkedAt) }],
   },
 ]
 
-/** A status in the text format of Prometheus, version 0.0.4, for the textfile collector of node_exporter. */
+/** Metrics in the Prometheus text format 0.0.4, for the textfile collector of node_exporter. */
 export function metrics(status: StatusOfPkis): Promise<string> {
   const registry = new Registry()
   for (const { name, help, samples } of METRICS) {
@@ -102,7 +104,7 @@ function labelsOf({ factory, directory }: PkiStatus): Readonly<Record<string, st
   return { factory: factory ?? '', directory: directory ?? '' }
 }
 
-/** A terminal acts on no control character, and prom-client escapes what the format wants escaped. */
+/** Escapes control characters; prom-client escapes what the format requires. */
 function printableLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, printable(value)]))
 }

@@ -13,7 +13,7 @@ import { resolved } from '../../directory.js'
 import { EXIT, EXIT_FOUND } from '../../exit.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, style } from '../../output.js'
+import { type Io, printable, printJson, printProblem, printText, style } from '../../output.js'
 
 /** The flags of `ca status`. */
 export interface StatusFlags extends CommonFlags {
@@ -25,38 +25,38 @@ export interface StatusFlags extends CommonFlags {
 /** `fpki ca status [directories…]` */
 export async function status(directories: readonly string[], flags: StatusFlags, io: Io): Promise<void> {
   if (flags.json && flags.prometheus) {
-    throw new FpkiError('ERR_USAGE', '--json and --prometheus exclude each other.', 'Give one of them.')
+    throw new FpkiError('ERR_USAGE', '--json and --prometheus are mutually exclusive.', 'Pass one of them.')
   }
   const paths = directories.map((directory) => resolved(directory, io))
   await warnOfForeign(paths, flags, io)
-  const found =
+  const report =
     paths.length === 0
       ? await ofFactory(flags, io)
       : await statusOfDirectories(paths, flags.warnDays, thisMachine(io.machine), flags.backupDays)
-  if (flags.json) printJson(io, found)
-  else if (flags.prometheus) io.stdout(await inMetrics(found))
-  else io.stdout(inWords(found, flags, io))
-  if (!flags.json) for (const problem of found.pkis.flatMap(({ problems }) => problems)) tell(problem, io)
-  io.outcome.status = exitOf(found)
+  if (flags.json) printJson(io, report)
+  else if (flags.prometheus) io.stdout(await asMetrics(report))
+  else printText(io, asText(report, flags, io))
+  if (!flags.json) for (const problem of report.pkis.flatMap(({ problems }) => problems)) printProblem(io, problem)
+  io.outcome.status = exitOf(report)
 }
 
-/** Loaded here, with prom-client: nothing else of the command needs it. */
-async function inMetrics(found: StatusOfPkis): Promise<string> {
+/** Loaded only when needed, since it loads prom-client. */
+async function asMetrics(report: StatusOfPkis): Promise<string> {
   const { metrics } = await import('./status-metrics.js')
-  return metrics(found)
+  return metrics(report)
 }
 
-/** Loaded here, because `ca show` would otherwise have one file more to load at its start. */
+/** Loaded only when needed, so that `ca show` keeps a chunk of its own. */
 async function ofFactory(flags: StatusFlags, io: Io): Promise<StatusOfPkis> {
   if (flags.backupDays !== undefined) {
-    const hint = 'Name the PKI directory, which remembers its backups.'
-    throw new FpkiError('ERR_USAGE', '--backup-days needs a PKI directory.', hint)
+    const hint = 'Pass the PKI directory, which records its backups.'
+    throw new FpkiError('ERR_USAGE', '--backup-days requires a PKI directory.', hint)
   }
-  const { knownPki } = await import('./show.js')
-  return statusOfShown(await knownPki(flags, io), flags.warnDays, thisMachine(io.machine).clock)
+  const { readPki } = await import('./show.js')
+  return statusOfShown(await readPki(flags, io), flags.warnDays, thisMachine(io.machine).clock)
 }
 
-/** What is not valid now is certain; what cannot be read may hide an end that has passed, so it outweighs an end that is near. */
+/** An unreadable file may hide an expired certificate, so it takes precedence over one that expires soon. */
 function exitOf({ state, pkis }: StatusOfPkis): number {
   if (state === 'expired' || state === 'not-yet-valid') return EXIT_FOUND.expired
   const problem = pkis.flatMap(({ problems }) => problems)[0]
@@ -64,28 +64,24 @@ function exitOf({ state, pkis }: StatusOfPkis): number {
   return state !== 'fine' || pkis.some(({ backupDue }) => backupDue) ? EXIT_FOUND.expiring : 0
 }
 
-function tell({ code, message, hint }: PkiStatus['problems'][number], io: Io): void {
-  io.stderr(`${style(io, 'red', 'error:')} ${printable(message)} [${code}]\n  ${printable(hint)}\n`)
-}
-
-/** A block for each PKI. With --quiet, what is well is left out. */
-function inWords({ pkis }: StatusOfPkis, { quiet = false }: StatusFlags, io: Io): string {
+/** A block for each PKI; with --quiet, only problems. */
+function asText({ pkis }: StatusOfPkis, { quiet = false }: StatusFlags, io: Io): string {
   return pkis.map((pki) => block(pki, quiet, io)).join('')
 }
 
 function block(pki: PkiStatus, quiet: boolean, io: Io): string {
   const { directory, factory, certificates, unfinished } = pki
-  const told = certificates.filter(({ state }) => !quiet || state !== 'fine')
-  const rows = told.map((certificate) => row(certificate, io))
-  const resume = directory === null ? '' : `; finish it: ${printable(`fpki ca resume ${shellWord(directory)}`)}`
+  const shown = certificates.filter(({ state }) => !quiet || state !== 'fine')
+  const rows = shown.map((certificate) => row(certificate, io))
+  const resume = directory === null ? '' : `; to finish: ${printable(`fpki ca resume ${shellWord(directory)}`)}`
   const command = unfinished === null ? [] : [`  \`fpki ${printable(unfinished)}\` was interrupted${resume}`]
   const lines = [...rows, ...command, ...backupLine(pki, quiet, io)]
   if (lines.length === 0) return ''
-  const title = `Factory ${printable(factory ?? 'unknown')}, ${printable(directory ?? 'as the Factory API knows it')}`
+  const title = `Factory ${printable(factory ?? 'unknown')}, ${printable(directory ?? 'from the Factory API')}`
   return `${[title, ...lines].join('\n')}\n`
 }
 
-/** Of a directory that could be read. */
+/** The backup of a readable directory. */
 function backupLine(
   { directory, certificates, backup, backupDue }: PkiStatus,
   quiet: boolean,
@@ -95,7 +91,7 @@ function backupLine(
   const due = backupDue ? `  ${style(io, 'yellow', 'BACKUP DUE', 'stdout')}` : ''
   if (backup === null)
     return [
-      `  no backup is known; make one with \`fpki ca backup ${printable(shellWord(directory))} --out FILE\`${due}`,
+      `  no backup recorded; to write one: \`fpki ca backup ${printable(shellWord(directory))} --out FILE\`${due}`,
     ]
   const proof = proofInWords(backup, (time) => time.slice(0, 10))
   const changed = backup.outdated ? ', before the last change' : ''
@@ -106,7 +102,7 @@ const WORDS = { fine: '', expiring: 'EXPIRES SOON', 'not-yet-valid': 'NOT VALID 
 const COLOUR = { fine: 'dim', expiring: 'yellow', 'not-yet-valid': 'red', expired: 'red' } as const
 
 function row({ role, file, notAfter, daysLeft, state, ...certificate }: CertificateStatus, io: Io): string {
-  // The largest is that of a root until 9999: 2912111 days.
+  // A root that is valid until 9999 has 2912111 days left.
   const days = `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'}`.padStart(12)
   const also = [certificate.disabled ? 'disabled' : '', certificate.notYetValid ? 'not valid yet' : '']
     .filter(Boolean)

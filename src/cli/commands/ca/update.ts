@@ -8,12 +8,12 @@ import { readInputFile } from '../../../storage/input-file.js'
 import { type ConfirmFlags, confirm, type Question } from '../../confirm.js'
 import { factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, progressOn } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 
 /** The flags of `ca update`. */
 export interface UpdateFlags extends CommonFlags, ConfirmFlags {}
 
-/** Some thousands of device CAs. */
+/** Enough for thousands of device CAs. */
 const MAX_BYTES = 4 * 1024 * 1024
 
 /** `fpki ca update <ca-crts file>` */
@@ -25,8 +25,9 @@ export async function update(file: string, flags: UpdateFlags, io: Io): Promise<
   const ask = (plan: UpdatePlan) => confirm(questionOf(plan), flags, io)
   const updated = await updateDeviceCas({ factory, text, what }, { ...machine, api, confirm: ask })
   if (flags.json) return printJson(io, updated)
-  if (!updated.changed) progressOn(io, flags).note('The Factory API has exactly these device CAs; nothing was changed.')
-  else if (!flags.quiet) io.stdout(summary(updated))
+  if (!updated.changed)
+    progressOn(io, flags).note('The Factory API already has exactly these device CAs. Nothing was changed.')
+  else if (!flags.quiet) printText(io, summary(updated))
 }
 
 function questionOf({ added, removed, kept, dangers }: UpdatePlan): Question {
@@ -37,6 +38,6 @@ function questionOf({ added, removed, kept, dangers }: UpdatePlan): Question {
 
 function summary({ factory, added, removed, kept }: UpdatedDeviceCas): string {
   const count = added.length + kept.length
-  const text = `The factory ${factory} has ${count} device CA${count === 1 ? '' : 's'}: ${added.length} added, ${removed.length} removed`
+  const text = `The factory ${factory} now has ${count} device CA${count === 1 ? '' : 's'}: ${added.length} added, ${removed.length} removed`
   return `${printable(text)}\n`
 }

@@ -8,7 +8,7 @@ import { factoryApiFor, factoryApiName } from '../../factory.js'
 import { hsmAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, progressOn, style } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn, style } from '../../output.js'
 
 /** The flags of `ca verify`. */
 export interface VerifyFlags extends CommonFlags, HsmFlags {
@@ -22,7 +22,7 @@ export interface VerifyFlags extends CommonFlags, HsmFlags {
 export async function verify(directory: string, flags: VerifyFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   const machine = thisMachine(io.machine)
-  // A choice that cannot be followed is no finding.
+  // An invalid configuration is an error, not a finding.
   if (!flags.offline) await factoryApiName(flags, io, machine)
   const api = async (factory: string) =>
     (await factoryApiFor({ ...flags, factory }, io, machine, { changes: false })).api
@@ -32,7 +32,7 @@ export async function verify(directory: string, flags: VerifyFlags, io: Io): Pro
   const hsm = flags.skipRootKey ? null : access
   const verified = await verifyPki(options, { ...machine, api: flags.offline ? null : api, hsm, passphrases })
   if (flags.json) printJson(io, verified)
-  else io.stdout(inWords(verified, flags, io))
+  else printText(io, asText(verified, flags, io))
   if (verified.result === 'failure' || (flags.strict && verified.result === 'warning'))
     io.outcome.status = EXIT_FOUND.broken
 }
@@ -41,11 +41,11 @@ type Finding = VerifiedPki['findings'][number]
 
 const COLOUR = { ok: 'dim', notice: 'cyan', warning: 'yellow', failure: 'red' } as const
 
-/** A line for each finding: how much it weighs, its code, what it is, what to do. With --quiet, only what is wrong. */
-function inWords({ findings }: VerifiedPki, { quiet }: VerifyFlags, io: Io): string {
-  const told = findings.filter((one) => !quiet || isWrong(one))
-  const width = Math.max(...told.map(({ code }) => code.length))
-  const lines = told.map((one) => line(one, width, io))
+/** One line per finding, with severity, code, message and hint; with --quiet, only problems. */
+function asText({ findings }: VerifiedPki, { quiet }: VerifyFlags, io: Io): string {
+  const shown = findings.filter((one) => !quiet || isWrong(one))
+  const width = Math.max(...shown.map(({ code }) => code.length))
+  const lines = shown.map((one) => line(one, width, io))
   return [...lines, ...(quiet ? [] : [summary(findings)])].map((text) => `${text}\n`).join('')
 }
 

@@ -1,4 +1,4 @@
-/** The commands about settings and servers, as one chunk of the bundle: every chunk more costs every start. */
+/** The commands for settings and servers. One chunk of the bundle, because more chunks slow down every start. */
 
 export { embeddedStateDirectory } from '../../factory.js'
 export { deleteFactory } from '../api/delete-factory.js'

@@ -2,7 +2,7 @@ import { resolveSettings } from '../../../config/resolve.js'
 import { showConfig } from '../../../config/shown.js'
 import { thisMachine } from '../../../machine/index.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson } from '../../output.js'
+import { type Io, printable, printJson, printText } from '../../output.js'
 
 /** `fpki config show` */
 export async function configShow(flags: CommonFlags, io: Io): Promise<void> {
@@ -17,5 +17,5 @@ export async function configShow(flags: CommonFlags, io: Io): Promise<void> {
   const width = (column: number) => Math.max(...rows.map((row) => printable(row[column] ?? '').length)) + 2
   const widths = [width(0), width(1), 0]
   const line = (row: readonly string[]) => row.map((cell, at) => printable(cell).padEnd(widths[at] ?? 0)).join('')
-  io.stdout(`${rows.map((row) => line(row).trimEnd()).join('\n')}\n`)
+  printText(io, `${rows.map((row) => line(row).trimEnd()).join('\n')}\n`)
 }

@@ -4,7 +4,7 @@ import type { Curve } from '../../../ports.js'
 import { requiredHsm } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, progressOn } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 
 /** The flags of `hsm check`. */
 export interface HsmCheckFlags extends CommonFlags, HsmFlags {
@@ -16,8 +16,8 @@ export async function check(flags: HsmCheckFlags, io: Io): Promise<void> {
   const progress = progressOn(io, flags)
   const hsm = await requiredHsm(flags, io, progress)
   const isSilent = flags.json === true || flags.quiet === true
-  const works = (text: string) => isSilent || io.stdout(`works: ${printable(text)}\n`)
-  const lacks = (text: string) => isSilent || io.stdout(`missing: ${printable(text)}\n`)
+  const works = (text: string) => isSilent || printText(io, `ok: ${printable(text)}\n`)
+  const lacks = (text: string) => isSilent || printText(io, `missing: ${printable(text)}\n`)
   const ports = {
     ...progress,
     random: thisMachine(io.machine).random,
@@ -28,7 +28,7 @@ export async function check(flags: HsmCheckFlags, io: Io): Promise<void> {
   if (flags.json) return printJson(io, checked)
   if (isSilent) return
   const verdict = checked.rootKeyIsThere
-    ? 'This token can hold a root key, and there is one in it already.'
-    : 'This token can hold a root key.'
+    ? 'This token supports a root key, and already contains one.'
+    : 'This token supports a root key.'
   io.stdout(`${verdict}\n`)
 }

@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
+import { withYes } from '../../options.js'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki api delete-factory`. */
+/** Adds `fpki api delete-factory`. */
 export function addDeleteFactory(api: Command, io: Io): void {
-  api
+  const command = api
     .command('delete-factory')
-    .description('move an embedded factory aside, to start a trial over')
-    .argument('<factory>', 'an embedded factory')
-    .option('--yes', 'do not ask for the name to be typed')
+    .description('move an embedded factory aside, so that its name is free again')
+    .argument('<factory>', 'name of an embedded factory')
+  withYes(command)
     .addHelpText('after', EXAMPLE)
     .action(async (factory, _, command: Command) =>
       (await import('../../commands/config/index.js')).deleteFactory(factory, command.optsWithGlobals(), io),
@@ -19,7 +20,8 @@ Examples:
   $ fpki api delete-factory acme --yes
   $ fpki api delete-factory acme --yes --json
 
-For a trial factory: a root of trust can be set once only, and this makes the
-name free again. The factory's folder, with its keys, is moved into \`deleted\`
-of the state directory; nothing is deleted. PKI directories are left as they
-are; remove a trial one yourself. Tokens stay: \`fpki api token list\`.`
+A root of trust can be set only once. To repeat a trial under the same name,
+delete the factory first. This moves the directory of the factory, including
+its keys, to \`deleted\` in the state directory; nothing is erased. PKI
+directories and tokens stay: remove the PKI directory of a trial yourself, and
+see \`fpki api token list\`.`

@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
+import { withYes } from '../../options.js'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki ca abandon`. */
+/** Adds `fpki ca abandon`. */
 export function addAbandon(ca: Command, io: Io): void {
-  ca.command('abandon')
-    .description('give up an interrupted command; no key is deleted')
-    .argument('<directory>', 'the PKI directory')
-    .option('--yes', 'do not ask')
+  const command = ca
+    .command('abandon')
+    .description('discard an interrupted command; deletes no keys')
+    .argument('<directory>', 'PKI directory')
+  withYes(command)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
       (await import('../../commands/ca/index.js')).abandonDirectory(directory, command.optsWithGlobals(), io),
@@ -18,6 +20,6 @@ Examples:
   $ fpki ca abandon "$HOME/acme"
   $ fpki ca abandon "$HOME/acme" --yes
 
-What the command had made goes into .fpki/abandoned/. It says what is left
-there, in a token and in the Factory API. What the API has taken cannot be
-discarded.`
+Files that the command created are moved to .fpki/abandoned/. The output lists
+what remains in a token and in the Factory API. Changes that the Factory API has
+accepted stay in effect.`

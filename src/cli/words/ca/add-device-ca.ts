@@ -2,17 +2,17 @@ import { type Command, Option } from 'commander'
 import { withHsmOptions } from '../../hsm-options.js'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki ca add-device-ca`. */
+/** Adds `fpki ca add-device-ca`. */
 export function addAddDeviceCa(ca: Command, io: Io): void {
   const add = ca
     .command('add-device-ca')
-    .description('add an online-ca, a local-ca, or both to those that there are')
-    .argument('<directory>', 'the PKI directory')
+    .description('add an online-ca, a local-ca or both')
+    .argument('<directory>', 'PKI directory')
     .addOption(new Option('--online-ca', 'add an online-ca').default(false, 'no'))
-    .option('--no-online-ca', 'add none')
+    .option('--no-online-ca', 'do not add an online-ca')
     .addOption(new Option('--local-ca', 'add a local-ca').default(false, 'no'))
-    .option('--no-local-ca', 'add none')
-    .option('--local-ca-filename <name>', 'its file in the directory; NAME.pem has its key in NAME.key', 'local-ca.pem')
+    .option('--no-local-ca', 'do not add a local-ca')
+    .option('--local-ca-filename <name>', 'file name of the certificate; NAME.pem gets NAME.key', 'local-ca.pem')
   withHsmOptions(add)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
@@ -25,5 +25,5 @@ Examples:
   $ fpki ca add-device-ca "$HOME/acme" --local-ca --local-ca-filename site-b.pem
   $ fpki ca add-device-ca "$HOME/acme" --online-ca
 
-The device CAs that there are go on working. An earlier online-crt is kept as
-online-crt.bak, online-crt.bak.1 and so on.`
+Existing device CAs stay active. The previous online-crt is kept as
+online-crt.bak, or online-crt.bak.1 and so on.`

@@ -1,21 +1,14 @@
 import type { Command } from 'commander'
 import type { Io } from '../../output.js'
-import { withDeviceCaOptions } from './device-ca-options.js'
+import { addDeviceCaCommand } from './device-ca-command.js'
 
-/** The words of `fpki ca disable-device-ca`. */
+/** Adds `fpki ca disable-device-ca`. */
 export function addDisableDeviceCa(ca: Command, io: Io): void {
-  withDeviceCaOptions(ca.command('disable-device-ca').description('disable device CAs, until they are enabled again'))
-    .addHelpText('after', EXAMPLE)
-    .action(async (directory, _, command: Command) => {
-      const { changeCas } = await import('../../commands/ca/index.js')
-      await changeCas('disable', directory, command.optsWithGlobals(), io)
-    })
+  addDeviceCaCommand(ca, io, {
+    action: 'disable',
+    description: 'disable device CAs until they are enabled again',
+    example: '--ca-file local-ca.pem',
+    remark:
+      'The gateway refuses the devices of a disabled CA until you enable it again with\n`fpki ca enable-device-ca`.',
+  })
 }
-
-const EXAMPLE = `
-Examples:
-  $ fpki ca disable-device-ca "$HOME/acme" --ca-file local-ca.pem
-  $ fpki ca disable-device-ca "$HOME/acme" --ca-file local-ca --dry-run --pretty
-
-The gateway refuses the devices of a disabled CA; \`fpki ca enable-device-ca\`
-takes it back.`

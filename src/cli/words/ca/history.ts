@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki ca history`. */
+/** Adds `fpki ca history`. */
 export function addHistory(ca: Command, io: Io): void {
   ca.command('history')
-    .description('the snapshots that were made after each change')
-    .argument('<directory>', 'the PKI directory')
+    .description('list the snapshots of a PKI directory')
+    .argument('<directory>', 'PKI directory')
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
       (await import('../../commands/ca/records.js')).history(directory, command.optsWithGlobals(), io),
@@ -17,5 +17,5 @@ Examples:
   $ fpki ca history "$HOME/acme"
   $ fpki ca history "$HOME/acme" --json
 
-The last 20 are all kept, older ones thin out; none goes that has the only copy
-of a key or a certificate.`
+Every change creates a snapshot. The last 20 are kept. Older ones are thinned
+out, except those with the only copy of a key or certificate.`

@@ -2,13 +2,13 @@ import type { Command } from 'commander'
 import { withHsmOptions } from '../../hsm-options.js'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki ca import-root`. */
+/** Adds `fpki ca import-root`. */
 export function addImportRoot(ca: Command, io: Io): void {
   const importRoot = ca
     .command('import-root')
-    .description('move the root key from its file into an HSM')
-    .argument('<directory>', 'the PKI directory, an absolute path')
-    .option('--remove-key', 'remove factory_ca.key, once the token has signed with it')
+    .description('import the root key from its file into an HSM')
+    .argument('<directory>', 'PKI directory')
+    .option('--remove-key', 'delete factory_ca.key after the token has signed with the key')
   withHsmOptions(importRoot)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) => {
@@ -22,5 +22,5 @@ Example:
   fpki ca import-root "$HOME/acme" --hsm-token-label acme \\
     --hsm-module /usr/lib/softhsm/libsofthsm2.so --remove-key
 
-The key file goes last, when the token has signed with the key. Interrupted? Run
-the same command again.`
+The key file is deleted last, after the token has signed with the key. If the
+command is interrupted, run it again.`

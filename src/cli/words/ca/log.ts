@@ -1,25 +1,25 @@
 import { type Command, Option } from 'commander'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki ca log` and `fpki ca log verify`. */
+/** Adds `fpki ca log` and `fpki ca log verify`. */
 export function addLog(ca: Command, io: Io): void {
   const kinds = ['found', 'begun-anew', 'certificate', 'crl', 'refused', 'event', 'repaired']
   const log = ca
     .command('log')
-    .description('the audit log: all that was ever signed, and all that was refused')
-    .argument('<directory>', 'the PKI directory')
-    .option('--serial <serial>', 'of this certificate only; base 10, 0x… or aa:bb:…')
-    .option('--since <time>', 'from this day or time on, 2026-07-28')
-    .addOption(new Option('--kind <kind>', 'of this kind only').choices(kinds))
-    .option('--csv', 'a row for each certificate, as a spreadsheet reads it')
+    .description('show the audit log: everything signed and everything refused')
+    .argument('<directory>', 'PKI directory')
+    .option('--serial <serial>', 'only entries for this serial number: decimal, 0x… or aa:bb:…')
+    .option('--since <time>', 'only entries since this date or time, such as 2026-07-28')
+    .addOption(new Option('--kind <kind>', 'only entries of this kind').choices(kinds))
+    .option('--csv', 'print CSV, one row per certificate')
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
       (await import('../../commands/ca/records.js')).log(directory, command.optsWithGlobals(), io),
     )
   log
     .command('verify')
-    .description('check that no line was changed, removed, swapped or cut off')
-    .argument('<directory>', 'the PKI directory')
+    .description('verify the hash chain and signatures of the audit log')
+    .argument('<directory>', 'PKI directory')
     .addHelpText('after', VERIFY_EXAMPLE)
     .action(async (directory, _, command: Command) =>
       (await import('../../commands/ca/records.js')).verifyLog(directory, command.optsWithGlobals(), io),
@@ -31,11 +31,13 @@ Examples:
   $ fpki ca log "$HOME/acme" --kind certificate
   $ fpki ca log "$HOME/acme" --since 2026-01-01 --csv > signed.csv
 
-\`fpki ca log verify\` checks it; a directory called verify is ./verify.`
+Check the audit log with \`fpki ca log verify\`. For a PKI directory named verify,
+write ./verify.`
 
 const VERIFY_EXAMPLE = `
 Examples:
   $ fpki ca log verify "$HOME/acme"
   $ fpki ca log verify "$HOME/acme" --json
 
-Exit code 6 when it is not intact; the line is named. Nothing is changed.`
+Detects changed, removed, reordered and truncated lines, and names the first bad
+line. Exits with 6 if the log is not intact. Changes nothing.`

@@ -1,17 +1,16 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { withHsmOptions } from '../../hsm-options.js'
+import { withEncryptKeys, withKeyType } from '../../options.js'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki ca root-csr`. */
+/** Adds `fpki ca root-csr`. */
 export function addRootCsr(ca: Command, io: Io): void {
   const rootCsr = ca
     .command('root-csr')
-    .description("make a root key, and a request that a company's CA is to sign")
-    .argument('<directory>', 'the PKI directory; created if missing')
-    .option('--out <file>', 'put the request there too; - is stdout')
-    .option('--encrypt-keys', 'encrypt the key file with a passphrase')
-    .addOption(new Option('--key-type <curve>', 'of a root key in a token').choices(['P-256', 'P-384']))
-  withHsmOptions(rootCsr)
+    .description('create a root key and a CSR for a company CA to sign')
+    .argument('<directory>', 'PKI directory; created if missing')
+    .option('--out <file>', 'also write the CSR to this file; - is stdout')
+  withHsmOptions(withKeyType(withEncryptKeys(rootCsr), 'a root key in an HSM'))
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
       (await import('../../commands/ca/index.js')).makeRootCsr(directory, command.optsWithGlobals(), io),
@@ -23,7 +22,7 @@ Examples:
   $ fpki ca root-csr "$HOME/acme"
   $ fpki ca root-csr /srv/pki/acme --factory acme --out - > root.csr
 
-When the company's CA has signed the request, go on with the certificate:
+When the company CA has signed the CSR, continue with the certificate:
   fpki ca create "$HOME/acme" --root-cert signed.pem
 
-Run again, it makes no second key and gives the same request (docs/roots.md).`
+A second run reuses the key and prints the same CSR. See docs/roots.md.`

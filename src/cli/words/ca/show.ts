@@ -1,17 +1,17 @@
 import type { Command } from 'commander'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki ca show`. */
+/** Adds `fpki ca show`. */
 export function addShow(ca: Command, io: Io): void {
   const forms = ['pretty', 'justRoot', 'justTls', 'justDeviceCas']
   const show = ca
     .command('show')
-    .description('show the certificates that the Factory API knows, as PEM')
-    .argument('[directory]', 'a PKI directory: its factory and its Factory API are meant')
-    .option('--pretty', 'in words, with the hierarchy on top')
-    .option('--just-root', 'the root certificate only, as PEM')
-    .option('--just-tls', 'the server certificate only, as PEM')
-    .option('--just-device-cas', 'the device CAs only, as PEM')
+    .description('print the certificates stored in the Factory API')
+    .argument('[directory]', 'PKI directory, to use its factory and Factory API')
+    .option('--pretty', 'print text instead of PEM, starting with the hierarchy')
+    .option('--just-root', 'print only the root certificate')
+    .option('--just-tls', 'print only the server certificate')
+    .option('--just-device-cas', 'print only the device CAs')
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
       (await import('../../commands/ca/show.js')).show(directory, command.optsWithGlobals(), io),

@@ -2,22 +2,22 @@ import { type Command, Option } from 'commander'
 import { withHsmOptions } from '../../hsm-options.js'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki ca sign`. */
+/** Adds `fpki ca sign`. */
 export function addSign(ca: Command, io: Io): void {
   const sign = ca
     .command('sign')
-    .description('sign a certificate request with the root key')
-    .argument('<CSR>', 'the request, PEM or DER; - is stdin')
-    .requiredOption('--pki-dir <directory>', 'the PKI directory')
-    .option('--out <file>', 'write the certificate to a new file, not to stdout')
+    .description('sign a CSR with the root key')
+    .argument('<CSR>', 'certificate request, PEM or DER; - is stdin')
+    .requiredOption('--pki-dir <directory>', 'PKI directory')
+    .option('--out <file>', 'write the certificate to this new file instead of stdout')
     .addOption(
-      new Option('--profile <name>', 'as the request asks, when left out; tls is short for tls-server').choices([
+      new Option('--profile <name>', 'certificate profile; tls is short for tls-server').choices([
         'tls-server',
         'tls',
         'device-ca',
       ]),
     )
-    .option('--days <number>', 'how long it is valid; 10 years when left out')
+    .option('--days <number>', 'validity period; default: 10 years')
   withHsmOptions(sign)
     .addHelpText('after', EXAMPLE)
     .action(async (file, _, command: Command) =>
@@ -30,6 +30,7 @@ Examples:
   $ fpki ca sign gateway.csr --pki-dir "$HOME/acme" --out gateway.pem
   $ fpki ca sign - --pki-dir "$HOME/acme" --days 365 < gateway.csr > gateway.pem
 
-A request that asks for CA:TRUE becomes a device CA, any other a TLS server with
-the names that it asks for. No certificate outlives the root. A device's request
-is refused, because a device CA signs devices; --profile tls-server insists.`
+Without --profile, a request for CA:TRUE becomes a device CA, any other request
+a TLS server certificate with the requested names. No certificate outlives the
+root. Requests of devices are refused, since device CAs sign those; pass
+--profile tls-server to override.`

@@ -2,13 +2,13 @@ import type { Command } from 'commander'
 import { withBackupDays, withWarnDays } from '../../options.js'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki ca status`. */
+/** Adds `fpki ca status`. */
 export function addStatus(ca: Command, io: Io): void {
   const status = ca
     .command('status')
-    .description('when certificates expire, for monitors and CI')
-    .argument('[directories...]', 'PKI directories; none: ask the Factory API')
-    .option('--prometheus', "metrics, for node_exporter's textfile collector")
+    .description('report when certificates expire, for monitoring and CI')
+    .argument('[directories...]', 'PKI directories; if omitted, query the Factory API')
+    .option('--prometheus', 'print metrics for the textfile collector of node_exporter')
   withBackupDays(withWarnDays(status))
     .addHelpText('after', EXAMPLE)
     .action(async (directories, _, command: Command) =>
@@ -22,10 +22,10 @@ Examples:
   $ fpki ca status --factory acme
   $ fpki ca status "$HOME/acme" --prometheus > fpki.prom
 
-Is there a backup of the last 30 days? (docs/backup.md)
+To require a backup from the last 30 days (docs/backup.md):
   fpki ca status "$HOME/acme" --backup-days 30
 
-Exit codes: 0 all is well; 10 something expires within --warn-days, there is no
-backup of --backup-days, or an interrupted command waits; 11 something has
-expired or is not valid yet. What is missing or cannot be read has its usual
-code, which outweighs 10.`
+Exits with 0 if all is well; 10 if a certificate expires within --warn-days, a
+backup is due or an interrupted command waits to be resumed; 11 if a certificate
+has expired or is not yet valid. Missing or unreadable files have their usual
+exit code, which takes precedence over 10.`

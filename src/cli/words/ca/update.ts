@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
+import { withYes } from '../../options.js'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki ca update`. */
+/** Adds `fpki ca update`. */
 export function addUpdate(ca: Command, io: Io): void {
-  ca.command('update')
-    .description("replace the Factory API's list of device CAs")
-    .argument('<ca-crts>', 'a PEM file with all of them; - is stdin')
-    .option('--yes', 'answer every question with yes')
+  const command = ca
+    .command('update')
+    .description('replace the list of device CAs in the Factory API')
+    .argument('<ca-crts>', 'PEM file with all device CAs; - is stdin')
+  withYes(command)
     .addHelpText('after', EXAMPLE)
     .action(async (file, _, command: Command) =>
       (await import('../../commands/ca/index.js')).update(file, command.optsWithGlobals(), io),
@@ -18,5 +20,5 @@ Examples:
   $ fpki ca show --just-device-cas > cas.pem
   $ fpki ca update cas.pem
 
-Every certificate is checked first. It shows what is added and removed, and
-asks; a script gives --yes where something is removed.`
+Checks every certificate, shows what will be added and removed, and asks for
+confirmation. In a script, pass --yes to remove device CAs.`

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki config path`. */
+/** Adds `fpki config path`. */
 export function addConfigPath(config: Command, io: Io): void {
   config
     .command('path')
-    .description('print the path of the configuration')
+    .description('print the path of the configuration file')
     .addHelpText('after', EXAMPLE)
     .action(async (_, command: Command) =>
       (await import('../../commands/config/index.js')).configPath(command.optsWithGlobals(), io),

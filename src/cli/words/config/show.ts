@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki config show`. */
+/** Adds `fpki config show`. */
 export function addConfigShow(config: Command, io: Io): void {
   config
     .command('show')
-    .description('print every setting, and where it comes from')
+    .description('print all settings and their sources')
     .addHelpText('after', EXAMPLE)
     .action(async (_, command: Command) =>
       (await import('../../commands/config/index.js')).configShow(command.optsWithGlobals(), io),

@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki config unset`. */
+/** Adds `fpki config unset`. */
 export function addConfigUnset(config: Command, io: Io): void {
   config
     .command('unset')
-    .description('take a setting out of the configuration')
-    .argument('<setting>', 'one of those that `fpki config --help` lists')
+    .description('remove a setting from the configuration file')
+    .argument('<setting>', 'setting name, see `fpki config --help`')
     .addHelpText('after', EXAMPLE)
     .action(async (setting, _, command: Command) =>
       (await import('../../commands/config/index.js')).configUnset(setting, command.optsWithGlobals(), io),

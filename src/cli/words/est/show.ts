@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki est show`. */
+/** Adds `fpki est show`. */
 export function addShowEst(est: Command, io: Io): void {
   est
     .command('show')
-    .description('show the certificate of the EST server, as PEM')
-    .argument('[directory]', 'a PKI directory: its factory and its Factory API are meant')
-    .option('--pretty', 'in words')
+    .description('print the certificate of the EST server')
+    .argument('[directory]', 'PKI directory, to use its factory and Factory API')
+    .option('--pretty', 'print text instead of PEM')
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
       (await import('../../commands/ca/show.js')).showEst(directory, command.optsWithGlobals(), io),

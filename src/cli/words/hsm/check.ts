@@ -1,14 +1,12 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { withTokenOptions } from '../../hsm-options.js'
+import { withKeyType } from '../../options.js'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki hsm check`. */
+/** Adds `fpki hsm check`. */
 export function addCheck(hsm: Command, io: Io): void {
-  const check = hsm
-    .command('check')
-    .description('try all that `ca create` needs of a token, on a throw-away key')
-    .addOption(new Option('--key-type <curve>', 'of the key').choices(['P-256', 'P-384']))
-  withTokenOptions(check)
+  const check = hsm.command('check').description('check that a token supports `ca create`, with a temporary key')
+  withTokenOptions(withKeyType(check, 'the temporary key'))
     .addHelpText('after', EXAMPLE)
     .action(async (_, command: Command) =>
       (await import('../../commands/hsm/index.js')).check(command.optsWithGlobals(), io),
@@ -20,5 +18,5 @@ Example:
   fpki hsm check --hsm-module /usr/lib/softhsm/libsofthsm2.so \\
     --hsm-token-label acme
 
-It makes a throw-away key, signs with it and deletes it. The root key of the
-token is left alone.`
+Generates a temporary key, signs with it and deletes it. Does not touch the root
+key in the token.`

@@ -1,13 +1,11 @@
 import type { Command } from 'commander'
+import { withModuleOptions } from '../../hsm-options.js'
 import type { Io } from '../../output.js'
 
-/** The words of `fpki hsm list`. */
+/** Adds `fpki hsm list`. */
 export function addList(hsm: Command, io: Io): void {
-  hsm
-    .command('list')
-    .description('list the tokens of a module, or of every module that is found')
-    .option('--hsm-module <path>', 'the PKCS#11 module (FPKI_HSM_MODULE)')
-    .option('--hsm-init-args <text>', 'initialisation arguments for the module (needed by NSS)')
+  const command = hsm.command('list').description('list the tokens of a PKCS#11 module, or of all modules found')
+  withModuleOptions(command)
     .addHelpText('after', EXAMPLE)
     .action(async (_, command: Command) =>
       (await import('../../commands/hsm/index.js')).list(command.optsWithGlobals(), io),

@@ -1,0 +1,83 @@
+import { styleText } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { main } from '../../src/cli/program.js'
+import { joinParagraphs, wrapLines } from '../../src/cli/wrap.js'
+import { silentIo } from './silent-io.js'
+
+const PROSE = 'error: Cannot read the PIN from /run/secrets/pin (ENOENT). [ERR_USAGE]\n  Check that the file exists.'
+
+describe('wrapping text for a terminal', () => {
+  test.each([20, 33, 40, 79, 80, 200])('breaks between words and fits %i columns', (columns) => {
+    const wrapped = wrapLines(PROSE, columns)
+    expect(wrapped.split(/\s+/)).toEqual(PROSE.split(/\s+/))
+    for (const line of wrapped.split('\n'))
+      if (line.trim().includes(' ')) expect(line.length).toBeLessThanOrEqual(columns)
+  })
+
+  test('keeps the indentation of a line', () => {
+    expect(wrapLines('  one two three four', 12)).toBe('  one two\n  three four')
+  })
+
+  test('aligns continuation lines with the second column of a table', () => {
+    expect(wrapLines('  name    one two three', 20)).toBe('  name    one two\n          three')
+  })
+
+  test('indents by four if the second column begins in the right half', () => {
+    expect(wrapLines('a long first column    one two', 24)).toBe('a long first column\n    one two')
+  })
+
+  test('breaks a fingerprint after octets', () => {
+    const hex = Array.from({ length: 32 }, (_, at) => at.toString(16).padStart(2, '0'))
+    const lines = wrapLines(`  SHA-256             ${hex.join(':')}`, 80).split('\n')
+    expect(lines.map((line) => line.length)).toEqual([22 + 48, 22 + 47])
+    expect(lines.map((line) => line.slice(22)).join('')).toBe(hex.join(':'))
+  })
+
+  test.each([
+    [
+      '  Progress is saved; to finish: fpki ca resume /srv/pki/acme --api foundries',
+      'fpki ca resume /srv/pki/acme --api foundries',
+    ],
+    [
+      'note: To move it to an HSM: `fpki ca import-root /srv/acme --hsm-module M`.',
+      '`fpki ca import-root /srv/acme --hsm-module M`.',
+    ],
+    [
+      '  $ (umask 077; fpki api token create --factory acme > token)',
+      '  $ (umask 077; fpki api token create --factory acme > token)',
+    ],
+    [
+      '  $ fpki ca show --pretty --factory acme                show its certificates',
+      '  $ fpki ca show --pretty --factory acme',
+    ],
+  ])('keeps the command of %j in one piece', (text, command) => {
+    expect(
+      wrapLines(text, 24)
+        .split('\n')
+        .map((line) => line.trim()),
+    ).toContain(command.trim())
+  })
+
+  test.each([48, 60, 79])('help texts fit %i columns', async (columns) => {
+    for (const words of [['ca', 'create'], ['ca', 'status'], ['api', 'serve'], ['config']]) {
+      let help = ''
+      const io = { ...silentIo((text) => (help += text)), terminal: { stdout: true, stderr: true, columns } }
+      expect(await main([...words, '--help'], io)).toBe(0)
+      const tooLong = help.split('\n').filter((line) => line.length > columns)
+      // Commands are left in one piece for pasting, and file names are single words.
+      for (const line of tooLong) expect(line).toMatch(/^ +(\$ )?fpki |^ *--\S+( \S+)? *\S*$|^ *\S+$/)
+    }
+  })
+
+  test('does not count escape sequences', () => {
+    const text = `${styleText('red', 'error:', { validateStream: false })} 345678`
+    expect(wrapLines(text, 13)).toBe(text)
+    expect(wrapLines(text, 12)).toBe(text.replace(' 3', '\n3'))
+  })
+
+  test('joins the lines of paragraphs, but not of lists and headings', () => {
+    expect(joinParagraphs('one\ntwo\n\nList:\n  a\n  b\nthree\nfour\n')).toBe(
+      'one two\n\nList:\n  a\n  b\nthree four\n',
+    )
+  })
+})

@@ -22,7 +22,8 @@ function filesOn(fs: FileSystem, waiting: Map<string, string> | null): DurableFi
   return {
     deferring: () => filesOn(fs, new Map()),
     flush: async () => {
-      for (const [directory, path] of waiting ?? []) {
+      // Each directory before those above it, whose paths are shorter: a name is durable after what it leads to.
+      for (const [directory, path] of [...(waiting ?? [])].sort(([a], [b]) => b.length - a.length)) {
         await explained(path, () => fs.syncDirectory(directory))
         waiting?.delete(directory)
       }

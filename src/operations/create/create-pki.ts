@@ -75,8 +75,8 @@ async function createWith(
     directory,
     find: () => interruptedCreate(directory, options, ports.api),
     work: async () => workWith({ keys, given }, directory, options, ports),
-    begin: async (begun) => {
-      await rememberFactory(begun)
+    begin: async (work) => {
+      await rememberFactory(work)
       const rootCsr = await finishedRootCsr(directory)
       return rootCsr === null ? {} : { rootCsr }
     },

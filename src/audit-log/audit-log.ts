@@ -108,13 +108,11 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
     together: async (work) => {
       if (waiting !== null) return work()
       waiting = []
-      const outcome = await work().then(
-        (value) => ({ value }),
-        (error: unknown) => ({ error }),
-      )
-      await appendWaiting()
-      if ('error' in outcome) throw outcome.error
-      return outcome.value
+      try {
+        return await work()
+      } finally {
+        await appendWaiting()
+      }
     },
     prepare: () => auditLogFiles(directory).append(''),
     seal: async (signer) => {

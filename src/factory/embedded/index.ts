@@ -28,8 +28,7 @@ interface EmbeddedFactoryOptions {
   readonly stateDirectory: string
   readonly factory: string
   /**
-   * The names for the gateway's request, from toServerName: DNS names and IP addresses. Defaults to `<factory>.localhost` and
-   * `localhost` when empty.
+   * The names for the gateway's request, from toServerName; empty for `<factory>.localhost` and `localhost`.
    */
   readonly tlsNames: readonly string[]
   readonly files: DurableFiles

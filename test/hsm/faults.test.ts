@@ -25,7 +25,7 @@ async function createWith(module: string, label: string, token?: TestToken) {
 }
 
 describe('the module', () => {
-  test('no such file', async () => {
+  test('does not exist', async () => {
     const { home, create } = await createWith('/nowhere/libsofthsm2.so', 'acme')
     const names = ['/nowhere/libsofthsm2.so', 'no such file']
     await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_MODULE', names })
@@ -49,7 +49,12 @@ describe('the module', () => {
   test('has a configuration that cannot be read', async () => {
     const { home, create } = await scene(await softHsm())
     const start = { env: { SOFTHSM2_CONF: join(home.path, 'nowhere.conf') } }
-    await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_MODULE', names: ['Cannot initialize the PKCS#11 module', 'CKR_'] }, start)
+    await expectRefusal(
+      home,
+      create,
+      { status: 5, code: 'ERR_HSM_MODULE', names: ['Cannot initialize the PKCS#11 module', 'CKR_'] },
+      start,
+    )
   })
 })
 
@@ -150,7 +155,11 @@ describe('the key', () => {
     await interruptedCreate(home, join(home.path, 'acme'), token.flags)
     await deleteKeys(token)
     await pkcs11Tool(token, ['--keypairgen', '--key-type', 'EC:prime256v1', '--label', 'root-ca', '--id', '01'])
-    expectWords(await home.fpki(create), { status: 5, code: 'ERR_HSM_KEY', names: ['is not the key of the certificate'] })
+    expectWords(await home.fpki(create), {
+      status: 5,
+      code: 'ERR_HSM_KEY',
+      names: ['is not the key of the certificate'],
+    })
   })
 
   test('is there twice: create goes on with the one that it made', async () => {

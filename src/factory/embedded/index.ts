@@ -27,9 +27,7 @@ interface EmbeddedFactoryOptions {
   /** Absolute; contains a folder for each factory. Created at the first write. */
   readonly stateDirectory: string
   readonly factory: string
-  /**
-   * The names for the gateway's request, from toServerName; empty for `<factory>.localhost` and `localhost`.
-   */
+  /** The names for the gateway's request, from toServerName; empty for `<factory>.localhost` and `localhost`. */
   readonly tlsNames: readonly string[]
   readonly files: DurableFiles
   readonly clock: Clock
@@ -40,10 +38,7 @@ interface EmbeddedFactoryOptions {
   readonly sleep: (milliseconds: number) => Promise<void>
 }
 
-/**
- * A complete Factory API in a folder of this machine (contract.md 4, cli.md "Which Factory API"). Throws ERR_USAGE when the
- * name of the factory is invalid, or the state directory is relative.
- */
+/** A complete Factory API in a folder (contract.md 4, cli.md "Which Factory API"). Throws ERR_USAGE for invalid options. */
 export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
   checkAbsolute(options.stateDirectory, 'state directory')
   const folder = factoryFolder(options.stateDirectory, checkFactoryName(options.factory, 'the caller'))

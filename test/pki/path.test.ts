@@ -110,10 +110,7 @@ const CHAINS: Readonly<Record<string, readonly [holds: boolean, chain: readonly 
     false,
     [{ ...root, extensions: ROOT.with(0, 'basicConstraints=critical,CA:TRUE,pathlen:1') }, ca, subCa, leaf],
   ],
-  'an unknown critical extension': [
-    false,
-    [root, { ...leaf, extensions: [...LEAF, '1.2.3.4=critical,DER:0500'] }],
-  ],
+  'an unknown critical extension': [false, [root, { ...leaf, extensions: [...LEAF, '1.2.3.4=critical,DER:0500'] }]],
   'a CA with an unknown critical extension': [
     false,
     [root, { ...ca, extensions: [...CA, '1.2.3.4=critical,DER:0500'] }, leaf],

@@ -25,9 +25,9 @@ async function createWith(module: string, label: string, token?: TestToken) {
 }
 
 describe('the module', () => {
-  test('is not there', async () => {
+  test('does not exist', async () => {
     const { home, create } = await createWith('/nowhere/libsofthsm2.so', 'acme')
-    const names = ['/nowhere/libsofthsm2.so', 'is not there']
+    const names = ['/nowhere/libsofthsm2.so', 'no such file']
     await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_MODULE', names })
   })
 
@@ -36,7 +36,7 @@ describe('the module', () => {
       '\n',
     )[0]
     const { home, create } = await createWith(library ?? '', 'acme')
-    await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_MODULE', names: ['is no PKCS#11 module'] })
+    await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_MODULE', names: ['not a PKCS#11 module'] })
   })
 
   test('is no library', async () => {
@@ -49,14 +49,19 @@ describe('the module', () => {
   test('has a configuration that cannot be read', async () => {
     const { home, create } = await scene(await softHsm())
     const start = { env: { SOFTHSM2_CONF: join(home.path, 'nowhere.conf') } }
-    await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_MODULE', names: ['does not start', 'CKR_'] }, start)
+    await expectRefusal(
+      home,
+      create,
+      { status: 5, code: 'ERR_HSM_MODULE', names: ['Cannot initialize the PKCS#11 module', 'CKR_'] },
+      start,
+    )
   })
 })
 
 describe('the token', () => {
   test('is not there: the ones that are there are listed by label, model and serial', async () => {
     const { home, create } = await createWith(SOFTHSM, 'nope', await softHsm('plant'))
-    const names = ['no token labelled "nope"', '"plant" (SoftHSM v2, serial ']
+    const names = ['No token labelled "nope"', '"plant" (SoftHSM v2, serial ']
     await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_TOKEN', names })
   })
 
@@ -151,9 +156,7 @@ describe('the key', () => {
     await deleteKeys(token)
     await pkcs11Tool(token, ['--keypairgen', '--key-type', 'EC:prime256v1', '--label', 'root-ca', '--id', '01'])
     expectWords(await home.fpki(create), { status: 6, code: 'ERR_BAD_KEY', names: ['"root-ca" in the token'] })
-  })
 
-  test('is there twice: create goes on with the one that it made', async () => {
     const token = await softHsm()
     const { home, create } = await scene(token)
     await interruptedCreate(home, join(home.path, 'acme'), token.flags)

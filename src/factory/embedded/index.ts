@@ -27,10 +27,7 @@ interface EmbeddedFactoryOptions {
   /** Absolute; contains a folder for each factory. Created at the first write. */
   readonly stateDirectory: string
   readonly factory: string
-  /**
-   * The names for the gateway's request, from toServerName: DNS names and IP addresses. Defaults to `<factory>.localhost` and
-   * `localhost` when empty.
-   */
+  /** The names for the gateway's request, from toServerName; empty for `<factory>.localhost` and `localhost`. */
   readonly tlsNames: readonly string[]
   readonly files: DurableFiles
   readonly clock: Clock
@@ -41,10 +38,7 @@ interface EmbeddedFactoryOptions {
   readonly sleep: (milliseconds: number) => Promise<void>
 }
 
-/**
- * A complete Factory API in a folder of this machine (docs/profile.md#embedded-api). Throws ERR_USAGE when the
- * name of the factory is invalid, or the state directory is relative.
- */
+/** A complete Factory API in a folder (docs/profile.md#embedded-api). Throws ERR_USAGE for invalid options. */
 export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
   checkAbsolute(options.stateDirectory, 'state directory')
   const folder = factoryFolder(options.stateDirectory, checkFactoryName(options.factory, 'the caller'))

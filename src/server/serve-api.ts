@@ -13,7 +13,7 @@ import { serveFactories } from './factory-api/server.js'
 import { newLog } from './log.js'
 import { newMetrics } from './metrics.js'
 import { ownIdentity, type ServerIdentity } from './own-certificate.js'
-import type { ServedApi } from './served-api.js'
+import type { ServeApiResult } from './served-api.js'
 
 /** How the embedded Factory API is served. */
 export interface ServeApiOptions {
@@ -55,7 +55,7 @@ export interface ServeApiPorts extends TokenPorts {
 export async function serveApi(
   options: ServeApiOptions,
   ports: ServeApiPorts,
-  onReady: (served: ServedApi) => void,
+  onReady: (served: ServeApiResult) => void,
 ): Promise<void> {
   const { stateDirectory } = options
   const { files, clock, signal, apiOf, residentBytes } = ports
@@ -89,7 +89,7 @@ async function identityFor(
   { tls, given, names, stateDirectory }: ServeApiOptions,
   host: string,
   ports: ServeApiPorts,
-): Promise<{ readonly identity: ServerIdentity | null; readonly trust: ServedApi['trust'] }> {
+): Promise<{ readonly identity: ServerIdentity | null; readonly trust: ServeApiResult['trust'] }> {
   if (!tls) return { identity: null, trust: null }
   if (given !== null) {
     const [key, certificate] = [await givenText(ports, given.key), await givenText(ports, given.certificate)]

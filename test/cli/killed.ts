@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
-import { checkedAuditLog } from '../../src/index.js'
+import { checkAuditLogResult } from '../../src/index.js'
 import { type Ended, type Home, runProgram } from '../support/cli.js'
 import { pointsToTry } from '../support/points.js'
 import { PIN, type TestToken } from '../support/token.js'
@@ -62,7 +62,7 @@ export async function expectResumed(home: Pick<Home, 'fpki'>, directory: string)
   const journal = JSON.parse(await readFile(join(directory, '.fpki/journal.json'), 'utf8'))
   expect(journal.finishedAt).not.toBeNull()
   const log = await home.fpki(['ca', 'log', 'verify', directory, '--json'])
-  expect(checkedAuditLog.parse(JSON.parse(log.stdout))).toMatchObject({ problems: [], unsigned: 0, torn: false })
+  expect(checkAuditLogResult.parse(JSON.parse(log.stdout))).toMatchObject({ problems: [], unsigned: 0, torn: false })
   const verified = await home.fpki(['ca', 'verify', directory, '--json'])
   expect(JSON.parse(verified.stdout).findings.filter(({ status }: { status: string }) => status === 'failure')).toEqual(
     [],

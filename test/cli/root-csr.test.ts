@@ -2,7 +2,7 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { thisMachine } from '../../src/machine/index.js'
-import { madeRootCsr, rootCsr } from '../../src/operations/create/root-csr.js'
+import { createRootCsr, createRootCsrResult } from '../../src/operations/create/root-csr.js'
 import { durableFiles } from '../../src/storage/files.js'
 import { nodeFileSystem } from '../../src/storage/node-file-system.js'
 import { type Home, newHome, output } from '../support/cli.js'
@@ -67,7 +67,7 @@ describe('ca root-csr', () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     const { stdout } = await home.fpki(['ca', 'root-csr', directory, '--json'])
-    const made = madeRootCsr.parse(JSON.parse(stdout))
+    const made = createRootCsrResult.parse(JSON.parse(stdout))
     expect(made).toMatchObject({ factory: 'acme', directory, subject: 'CN=Factory-CA, OU=acme' })
     expect(made.csr).toBe(await readFile(made.csrFile, 'utf8'))
     expect(await snapshot(home.path)).not.toHaveProperty(['.local'])
@@ -164,7 +164,7 @@ describe('ca root-csr', () => {
         link: (from, to) => orStop(disk.link(from, to)),
       })
       const options = { directory, factory: 'acme', api: 'none' }
-      const outcome = await rootCsr(options, {
+      const outcome = await createRootCsr(options, {
         ...thisMachine(),
         files,
         progress: SILENT,

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { pkiDirectory } from '../../src/directory/pki-directory.js'
 import { rootSignerOf } from '../../src/keystore/root-key.js'
 import { thisMachine } from '../../src/machine/index.js'
-import { importedRoot, importRoot } from '../../src/operations/hsm/import-root.js'
+import { importRoot, importRootResult } from '../../src/operations/hsm/import-root.js'
 import { statement } from '../../src/pki/statement.js'
 import { copiedPki, madePki, x509 } from '../cli/made.js'
 import { snapshot } from '../cli/snapshot.js'
@@ -24,7 +24,7 @@ describe.each(TOKENS)('ca import-root into %s', (_, newToken) => {
     const words = ['ca', 'import-root', directory, ...token.flags, '--json']
     const first = await home.fpki(words, start)
     expect({ status: first.status, stderr: first.status === 0 ? '' : first.stderr }).toEqual({ status: 0, stderr: '' })
-    expect(importedRoot.parse(JSON.parse(first.stdout))).toMatchObject({ factory: 'acme', keyFileRemoved: false })
+    expect(importRootResult.parse(JSON.parse(first.stdout))).toMatchObject({ factory: 'acme', keyFileRemoved: false })
     expect(existsSync(path('factory_ca.key'))).toBe(true)
     const second = await home.fpki([...words, '--remove-key'], start)
     expect(JSON.parse(second.stdout)).toMatchObject({ keyFileRemoved: true, rootKey: { tokenLabel: token.label } })

@@ -4,7 +4,7 @@ import { FpkiError } from '../../src/errors.js'
 import type { FactoryApi } from '../../src/factory/api.js'
 import type { HsmAccess } from '../../src/keystore/root-key.js'
 import { embeddedFactoryOn, thisMachine } from '../../src/machine/index.js'
-import { type CreatedPki, createPki } from '../../src/operations/create/create-pki.js'
+import { type CreatePkiResult, createPki } from '../../src/operations/create/create-pki.js'
 import { readCrl } from '../../src/pki/read-crl.js'
 import type { Clock } from '../../src/ports.js'
 import type { CryptokiMaker } from '../../src/signer/pkcs11/cryptoki.js'
@@ -36,7 +36,7 @@ export function machineOn(disk: MemoryDisk, { disk: hooks, api: wrap, ...others 
 }
 
 /** Runs `ca create` for the factory acme on a disk in memory. */
-export function createOn(disk: MemoryDisk, disturbance: Disturbance = {}): Promise<CreatedPki> {
+export function createOn(disk: MemoryDisk, disturbance: Disturbance = {}): Promise<CreatePkiResult> {
   const options = { directory: DIRECTORY, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [] }
   return createPki(options, machineOn(disk, disturbance))
 }

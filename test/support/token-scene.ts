@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { expect } from 'vitest'
 import type { HsmAccess } from '../../src/keystore/root-key.js'
-import { type CreatedPki, createPki } from '../../src/operations/create/create-pki.js'
+import { type CreatePkiResult, createPki } from '../../src/operations/create/create-pki.js'
 import type { HsmChoice } from '../../src/ports.js'
 import { CKA, CKO, type Cryptoki, type CryptokiMaker } from '../../src/signer/pkcs11/cryptoki.js'
 import { attribute, findKey } from '../../src/signer/pkcs11/key.js'
@@ -38,7 +38,11 @@ export function hookedCryptoki({ disk }: Disturbance): CryptokiMaker {
 }
 
 /** Runs `ca create` for the factory acme, with both keys in a token. */
-export function createInToken(disk: MemoryDisk, hsm: HsmChoice, disturbance: Disturbance = {}): Promise<CreatedPki> {
+export function createInToken(
+  disk: MemoryDisk,
+  hsm: HsmChoice,
+  disturbance: Disturbance = {},
+): Promise<CreatePkiResult> {
   const wanted = { onlineCa: true, localCa: true, localCaInHsm: true, tlsNames: [] }
   const options = { directory: DIRECTORY, factory: 'acme', ...wanted, hsm }
   return createPki(options, machineOn(disk, { ...disturbance, makeCryptoki: hookedCryptoki(disturbance) }))

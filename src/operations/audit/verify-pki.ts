@@ -10,7 +10,7 @@ import { type Finding, finding, holds, withNames } from './verify/finding.js'
 import { type ApiOf, type CheckPorts, gatherScene, type Scene } from './verify/scene.js'
 
 /** What `fpki ca verify --json` prints. */
-export const verifiedPki = jsonDocument({
+export const verifyPkiResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** null: nothing says it. */
@@ -23,8 +23,8 @@ export const verifiedPki = jsonDocument({
   findings: z.array(finding),
 })
 
-/** See {@link verifiedPki}. */
-export type VerifiedPki = z.infer<typeof verifiedPki>
+/** See {@link verifyPkiResult}. */
+export type VerifyPkiResult = z.infer<typeof verifyPkiResult>
 
 /** What `ca verify` is asked to do. */
 export interface VerifyPkiOptions {
@@ -55,7 +55,7 @@ export interface VerifyPkiPorts {
  *
  * @throws FpkiError ERR_NOT_A_DIRECTORY or ERR_STORAGE when there is no directory to look at
  */
-export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts): Promise<VerifiedPki> {
+export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts): Promise<VerifyPkiResult> {
   const { files, random, api } = ports
   const now = ports.clock()
   const { directory: path, groups, ...asked } = options
@@ -101,7 +101,7 @@ async function runChecks(checks: readonly Check[], scene: Scene, ports: CheckPor
 }
 
 /** The result that follows from findings. */
-export function worst(findings: readonly Finding[]): VerifiedPki['result'] {
+export function worst(findings: readonly Finding[]): VerifyPkiResult['result'] {
   const has = (status: Finding['status']) => findings.some((one) => one.status === status)
   if (has('failure')) return 'failure'
   return has('warning') ? 'warning' : 'ok'

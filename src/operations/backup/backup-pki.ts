@@ -22,7 +22,7 @@ import { worthlessKeys } from './worthless-keys.js'
 export { type BackupTarget, type ReadyTarget, readyTarget } from './target.js'
 
 /** What `fpki ca backup --out --json` prints. */
-export const madeBackup = jsonDocument({
+export const backupPkiResult = jsonDocument({
   /** Absolute; size in octets and SHA-256 are of it. */
   file: z.string(),
   size: z.int(),
@@ -47,8 +47,8 @@ export const madeBackup = jsonDocument({
   warnings: z.array(z.string()),
 })
 
-/** See {@link madeBackup}. */
-export type MadeBackup = z.infer<typeof madeBackup>
+/** See {@link backupPkiResult}. */
+export type BackupPkiResult = z.infer<typeof backupPkiResult>
 
 /** What `ca backup` is asked to do. */
 export interface BackupPkiOptions {
@@ -79,7 +79,7 @@ const PATIENCE = 20
  *
  * @throws FpkiError as openPki does; ERR_LOCKED, ERR_EXISTS, ERR_STORAGE, ERR_BAD_FILE
  */
-export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts): Promise<MadeBackup> {
+export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts): Promise<BackupPkiResult> {
   const { files, progress } = ports
   const pki = await openPki(files, options.directory, options.factory)
   await pki.directory.make()
@@ -100,7 +100,7 @@ async function writeBackup(
   { entries, facts, rootKeyProven }: Collected & { readonly rootKeyProven: boolean },
   target: ReadyTarget,
   ports: BackupPkiPorts,
-): Promise<MadeBackup> {
+): Promise<BackupPkiResult> {
   const { files, clock, progress } = ports
   const { out, passphrase, certificates } = target
   const now = clock()

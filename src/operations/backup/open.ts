@@ -12,7 +12,7 @@ import { archiveFileSystem } from '../../storage/archive-files.js'
 import { durableFiles } from '../../storage/files.js'
 import { MAX_TREE_BYTES } from '../../storage/tree.js'
 import { type Finding, isWrong } from '../audit/verify/finding.js'
-import type { VerifiedPki } from '../audit/verify-pki.js'
+import type { VerifyPkiResult } from '../audit/verify-pki.js'
 import { ARCHIVE, type BackupManifest, below, brokenBackup, checkedManifest, sha256, textEntry } from './manifest.js'
 import { readRecipientKey, wrongRecipientKey } from './recipient-key.js'
 import { type KeyPassphrases, passphraseOfKey } from './root-key.js'
@@ -77,7 +77,7 @@ async function secretOf(file: string, { passphrases, recipientKey }: BackupOpene
 /** What is proven of a backup before anything is written. */
 export interface Rehearsed {
   /** As {@link verifyRestored} says it. */
-  readonly result: VerifiedPki['result']
+  readonly result: VerifyPkiResult['result']
   /** What does not hold or is odd; the backup is as good as the directory was. */
   readonly findings: readonly Finding[]
   readonly record: BackupRecord

@@ -10,7 +10,7 @@ import { type Facts, fact, runSteps, type Step } from '../../journal/run-steps.j
 import { madeKey, makeKey } from '../../keystore/private-key.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
-import { type CreatedPki, filesFor, whatWasMade } from './created-pki.js'
+import { type CreatePkiResult, filesFor, whatWasMade } from './created-pki.js'
 import {
   checkGivenRoot,
   type GivenRoot,
@@ -24,7 +24,7 @@ import { requireRoomBelow } from './planned-certificates.js'
 import { type CreatePkiOptions, type CreatePkiPorts, newCreate, refuseWhatCannotBe } from './preconditions.js'
 import { beforeTheRoot, uploadPki } from './upload-pki.js'
 
-export { type CreatedPki, createdPki } from './created-pki.js'
+export { type CreatePkiResult, createPkiResult } from './created-pki.js'
 export { type CreatePkiOptions, type CreatePkiPorts, checkedTlsNames } from './preconditions.js'
 
 interface Work extends Workplace {
@@ -61,7 +61,7 @@ const STEPS: readonly (Step<Work> & { readonly onlyFor?: OnlyFor })[] = [
  *   ERR_PASSPHRASE, and what is wrong with a root that is given, before anything is made; ERR_STORAGE, ERR_API,
  *   ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on the way, after which the same call goes on.
  */
-export async function createPki(asked: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatedPki> {
+export async function createPki(asked: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatePkiResult> {
   const directory = pkiDirectory(ports.files, asked.directory)
   const options = await withRememberedToken(asked, directory)
   const unfinished = await refuseWhatCannotBe(directory, options, ports)
@@ -85,7 +85,7 @@ async function createWith(
   directory: PkiDirectory,
   options: CreatePkiOptions,
   ports: CreatePkiPorts,
-): Promise<CreatedPki> {
+): Promise<CreatePkiResult> {
   const lock = await directory.lock()
   const named = { factory: options.factory, api: ports.api.name, directory: directory.path }
   try {

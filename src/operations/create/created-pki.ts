@@ -9,7 +9,7 @@ import type { DurableFiles } from '../../ports.js'
 import { isPlainKey } from '../../signer/key-pem.js'
 
 /** What `fpki ca create --json` prints. */
-export const createdPki = jsonDocument({
+export const createPkiResult = jsonDocument({
   factory: z.string(),
   /** Which Factory API knows it. */
   api: z.string(),
@@ -30,8 +30,8 @@ export const createdPki = jsonDocument({
   backup: z.nullable(z.string()),
 })
 
-/** See {@link createdPki}. */
-export type CreatedPki = z.infer<typeof createdPki>
+/** See {@link createPkiResult}. */
+export type CreatePkiResult = z.infer<typeof createPkiResult>
 
 /** What decides which files a PKI has. */
 export interface PkiShape {
@@ -55,7 +55,7 @@ export function filesFor({ onlineCa, localCa, ...keys }: PkiShape): readonly Pki
 }
 
 /** Is the root key of a finished PKI in a file that is not encrypted? */
-export async function hasPlainRootKey({ directory, rootKey }: CreatedPki, files: DurableFiles): Promise<boolean> {
+export async function hasPlainRootKey({ directory, rootKey }: CreatePkiResult, files: DurableFiles): Promise<boolean> {
   if (rootKey.kind !== 'file') return false
   const text = await pkiDirectory(files, directory).read(PKI_FILES.rootKey)
   return text !== null && isPlainKey(text, PKI_FILES.rootKey)
@@ -65,7 +65,7 @@ export async function hasPlainRootKey({ directory, rootKey }: CreatedPki, files:
 export async function whatWasMade(
   directory: PkiDirectory,
   files: readonly PkiFile[],
-): Promise<Pick<CreatedPki, 'files' | 'tlsNames'>> {
+): Promise<Pick<CreatePkiResult, 'files' | 'tlsNames'>> {
   const { known } = readPemCertificate((await directory.read(PKI_FILES.tlsCertificate)) ?? '', 'tls-crt')
   return {
     files: files.map((name) => ({ name, ...FILE_MEANINGS[name] })),

@@ -23,7 +23,7 @@ import { type CreateKeys, checkPassphrase, createKeys } from './keys.js'
 import { type CreatePkiPorts, type KeyOptions, keyArguments } from './preconditions.js'
 
 /** What `fpki ca root-csr --json` prints. */
-export const madeRootCsr = jsonDocument({
+export const createRootCsrResult = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -35,11 +35,11 @@ export const madeRootCsr = jsonDocument({
   csr: z.string(),
 })
 
-/** See {@link madeRootCsr}. */
-export type MadeRootCsr = z.infer<typeof madeRootCsr>
+/** See {@link createRootCsrResult}. */
+export type CreateRootCsrResult = z.infer<typeof createRootCsrResult>
 
 /** What `ca root-csr` is asked to make. */
-export interface RootCsrOptions extends Omit<KeyOptions, 'localCa' | 'localCaInHsm'> {
+export interface CreateRootCsrOptions extends Omit<KeyOptions, 'localCa' | 'localCaInHsm'> {
   /** Absolute path. */
   readonly directory: string
   readonly factory: string
@@ -52,7 +52,7 @@ export interface RootCsrOptions extends Omit<KeyOptions, 'localCa' | 'localCaInH
 }
 
 /** What `ca root-csr` works with. */
-export interface RootCsrPorts extends Omit<CreatePkiPorts, 'api'> {
+export interface CreateRootCsrPorts extends Omit<CreatePkiPorts, 'api'> {
   /**
    * Opens the Factory API, which is asked whether the factory has a root already. It may be out of reach: a root key is
    * often made on a machine without a network.
@@ -61,7 +61,7 @@ export interface RootCsrPorts extends Omit<CreatePkiPorts, 'api'> {
 }
 
 interface Work extends KeepWork {
-  readonly options: RootCsrOptions
+  readonly options: CreateRootCsrOptions
   readonly keys: CreateKeys
 }
 
@@ -81,7 +81,10 @@ const STEPS: readonly Step<Work>[] = [
  *   factory has a root; ERR_UNFINISHED when it was begun with other options; ERR_PASSPHRASE, ERR_BAD_KEY, ERR_STORAGE,
  *   ERR_HSM_…
  */
-export async function rootCsr(options: RootCsrOptions, ports: RootCsrPorts): Promise<MadeRootCsr> {
+export async function createRootCsr(
+  options: CreateRootCsrOptions,
+  ports: CreateRootCsrPorts,
+): Promise<CreateRootCsrResult> {
   checkFactoryName(options.factory, 'the caller')
   checkAbsolute(options.directory, 'PKI directory')
   if (options.out !== undefined) checkAbsolute(options.out, 'file of --out')
@@ -121,7 +124,7 @@ export async function rootCsr(options: RootCsrOptions, ports: RootCsrPorts): Pro
   }
 }
 
-async function csrWith(work: Work, ports: RootCsrPorts): Promise<string> {
+async function csrWith(work: Work, ports: CreateRootCsrPorts): Promise<string> {
   const { directory, options } = work
   const lock = await directory.lock()
   try {
@@ -141,12 +144,12 @@ async function csrWith(work: Work, ports: RootCsrPorts): Promise<string> {
   }
 }
 
-function argumentsOf(options: RootCsrOptions): Facts {
+function argumentsOf(options: CreateRootCsrOptions): Facts {
   return { '--factory': options.factory, ...keyArguments({ ...options, localCa: false }) }
 }
 
 /** What there is to go on with, or has been finished; null: nothing. */
-async function begunWork(directory: PkiDirectory, options: RootCsrOptions): Promise<Journal | null> {
+async function begunWork(directory: PkiDirectory, options: CreateRootCsrOptions): Promise<Journal | null> {
   if ((await directory.check()) === 'missing') return null
   const journal = await lastJournal(directory)
   const isFree = journal === null || (journal.command === ABANDON && journal.finishedAt !== null)
@@ -183,7 +186,7 @@ async function makeCsr({ directory, options, keys, auditLog }: Work, facts: Fact
   await directory.create(ROOT_CSR, csr)
 }
 
-async function writeOut({ files }: RootCsrPorts, path: string, csr: string): Promise<void> {
+async function writeOut({ files }: CreateRootCsrPorts, path: string, csr: string): Promise<void> {
   const existing = await files.read(path, csr.length + 1).catch((error: unknown) => {
     if (error instanceof FpkiError && error.code === 'ERR_BAD_FILE') return ''
     throw error

@@ -15,7 +15,7 @@ import { isEncryptedKey } from '../../signer/key-pem.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
 
 /** What `fpki ca add-device-ca --json` prints. */
-export const addedDeviceCas = jsonDocument({
+export const addDeviceCaResult = jsonDocument({
   factory: z.string(),
   /** Which Factory API has taken them. */
   api: z.string(),
@@ -34,8 +34,8 @@ export const addedDeviceCas = jsonDocument({
   warnings: z.array(z.string()),
 })
 
-/** See {@link addedDeviceCas}. */
-export type AddedDeviceCas = z.infer<typeof addedDeviceCas>
+/** See {@link addDeviceCaResult}. */
+export type AddDeviceCaResult = z.infer<typeof addDeviceCaResult>
 
 /** Which device CAs are wanted. */
 export interface AddDeviceCaOptions {
@@ -55,7 +55,7 @@ export interface AddDeviceCaOptions {
  * @throws FpkiError ERR_USAGE when none is asked for, or the name is none; ERR_EXISTS when local-ca's files are there;
  *   else as {@link changePki}
  */
-export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePorts): Promise<AddedDeviceCas> {
+export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePorts): Promise<AddDeviceCaResult> {
   const { directory, factory, onlineCa, localCa } = options
   if (!onlineCa && !localCa) throw noneWanted()
   const local = localCaFiles(options.localCaFilename)

@@ -16,10 +16,10 @@ import { isCrlOf, revokedIn } from '../../pki/crl.js'
 import { describeCrl } from '../../pki/describe-crl.js'
 import { readCrl } from '../../pki/read-crl.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
-import { type ChangedDeviceCas, toldInFacts, toldOf } from './changed-device-cas.js'
+import { type ChangeDeviceCasResult, toldInFacts, toldOf } from './changed-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan, planOf } from './device-ca-plan.js'
 
-export { type ChangedDeviceCas, changedDeviceCas } from './changed-device-cas.js'
+export { type ChangeDeviceCasResult, changeDeviceCasResult } from './changed-device-cas.js'
 
 /** What is to be done to which device CAs. */
 export interface ChangeDeviceCasOptions extends CaWords {
@@ -48,7 +48,7 @@ export interface ChangeDeviceCasPorts extends ChangePorts {
 export async function changeDeviceCas(
   options: ChangeDeviceCasOptions,
   ports: ChangeDeviceCasPorts,
-): Promise<ChangedDeviceCas> {
+): Promise<ChangeDeviceCasResult> {
   const { directory, factory, action, dryRun } = options
   const pki = await openPki(ports.files, directory, factory)
   const serials = await serialsOf(options, pki, ports.files)

@@ -21,7 +21,7 @@ const toldCas = z.array(
 )
 
 /** What `fpki ca revoke-device-ca --json`, and disable and enable, print. */
-export const changedDeviceCas = jsonDocument({
+export const changeDeviceCasResult = jsonDocument({
   factory: z.string(),
   /** Which Factory API was told. */
   api: z.string(),
@@ -39,8 +39,8 @@ export const changedDeviceCas = jsonDocument({
   warnings: z.array(z.string()),
 })
 
-/** See {@link changedDeviceCas}. */
-export type ChangedDeviceCas = z.infer<typeof changedDeviceCas>
+/** See {@link changeDeviceCasResult}. */
+export type ChangeDeviceCasResult = z.infer<typeof changeDeviceCasResult>
 
 type ToldCas = z.infer<typeof toldCas>
 

@@ -10,7 +10,7 @@ import { type Certificate, readPemCertificate, readPemCertificates } from '../..
 import { urlHosts } from '../../pki/server-name.js'
 import type { Clock, DurableFiles, Progress } from '../../ports.js'
 import { pemSigner } from '../../signer/file.js'
-import type { ExportedGateway } from './exported-gateway.js'
+import type { ExportGatewayResult } from './exported-gateway.js'
 import { checkNginxOptions, nginxConfiguration } from './gateway-nginx.js'
 import {
   changesOf,
@@ -22,7 +22,7 @@ import {
   type RequestedOptions,
 } from './gateway-options.js'
 
-export { type ExportedGateway, exportedGateway } from './exported-gateway.js'
+export { type ExportGatewayResult, exportGatewayResult } from './exported-gateway.js'
 
 /** What is exported, and where to. */
 export interface ExportGatewayOptions extends RequestedOptions {
@@ -63,7 +63,7 @@ const MAX_BYTES = 16 * 1024 * 1024
 export async function exportGateway(
   options: ExportGatewayOptions,
   ports: ExportGatewayPorts,
-): Promise<ExportedGateway> {
+): Promise<ExportGatewayResult> {
   const { directory } = options
   const { files } = ports
   const source = { ...options, files, openKey: pemSigner }
@@ -87,7 +87,7 @@ async function write(
   options: ExportGatewayOptions,
   material: GatewayMaterial,
   { files, clock, progress }: ExportGatewayPorts,
-): Promise<ExportedGateway> {
+): Promise<ExportGatewayResult> {
   const { factory, directory, stateDirectory } = options
   const enabled = enabledCas(material)
   const found = await filesThere(files, options)

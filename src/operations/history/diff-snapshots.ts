@@ -22,7 +22,7 @@ const comparedSnapshot = z.strictObject({
 })
 
 /** What `fpki ca diff --json` prints. */
-export const snapshotDiff = jsonDocument({
+export const diffSnapshotsResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   from: comparedSnapshot,
@@ -38,14 +38,14 @@ export const snapshotDiff = jsonDocument({
   ),
 })
 
-/** See {@link snapshotDiff}. */
-export type SnapshotDiff = z.infer<typeof snapshotDiff>
+/** See {@link diffSnapshotsResult}. */
+export type DiffSnapshotsResult = z.infer<typeof diffSnapshotsResult>
 
-type Changes = SnapshotDiff['changes']
+type Changes = DiffSnapshotsResult['changes']
 
 /** A state of the PKI directory: a snapshot's, or that of now. */
 interface Side {
-  readonly compared: SnapshotDiff['from']
+  readonly compared: DiffSnapshotsResult['from']
   readonly files: SnapshotRecord['files']
   readonly state: DirectoryState | null
   read(name: string): Promise<string | null>
@@ -62,7 +62,7 @@ export async function diffSnapshots(
   path: string,
   from: string,
   to: string,
-): Promise<SnapshotDiff> {
+): Promise<DiffSnapshotsResult> {
   const directory = await existing(files, path)
   const [a, b] = [await sideOf(directory, from), await sideOf(directory, to)]
   const names = [...new Set([...a.files, ...b.files].map(({ name }) => name))].sort()

@@ -11,7 +11,7 @@ import type { DurableFiles } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 
 /** What `fpki ca log --json` prints. */
-export const shownAuditLog = jsonDocument({
+export const showAuditLogResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** Those that the filters let through, the oldest first. */
@@ -20,8 +20,8 @@ export const shownAuditLog = jsonDocument({
   total: z.int(),
 })
 
-/** See {@link shownAuditLog}. */
-export type ShownAuditLog = z.infer<typeof shownAuditLog>
+/** See {@link showAuditLogResult}. */
+export type ShowAuditLogResult = z.infer<typeof showAuditLogResult>
 
 /** Which lines are wanted; null: all. */
 export interface AuditLogFilter {
@@ -37,7 +37,11 @@ export interface AuditLogFilter {
  * @throws FpkiError ERR_NOT_A_DIRECTORY, ERR_NOT_INITIALIZED when there is no audit log, ERR_BAD_FILE when a line is none,
  *   ERR_STORAGE
  */
-export async function showAuditLog(files: DurableFiles, path: string, filter: AuditLogFilter): Promise<ShownAuditLog> {
+export async function showAuditLog(
+  files: DurableFiles,
+  path: string,
+  filter: AuditLogFilter,
+): Promise<ShowAuditLogResult> {
   const directory = pkiDirectory(files, path)
   const { lines } = splitAuditLog(await requireAuditLog(files, directory), await auditLogFiles(directory).readHead())
   const read = lines.map((line, at) => readLine(line) ?? broken(directory, at + 1))

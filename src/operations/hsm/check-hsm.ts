@@ -15,7 +15,7 @@ import { type OpenToken, openToken, type TokenTalk } from '../../signer/pkcs11/s
 import { tokenSigner } from '../../signer/pkcs11/signer.js'
 
 /** What `fpki hsm check --json` prints. */
-export const checkedHsm = jsonDocument({
+export const checkHsmResult = jsonDocument({
   module: z.string(),
   token: z.strictObject({ label: z.string(), model: z.string(), serial: z.string() }),
   /** What was tried and worked, in words, in the order in which it was tried. */
@@ -24,8 +24,8 @@ export const checkedHsm = jsonDocument({
   rootKeyIsThere: z.boolean(),
 })
 
-/** See {@link checkedHsm}. */
-export type CheckedHsm = z.infer<typeof checkedHsm>
+/** See {@link checkHsmResult}. */
+export type CheckHsmResult = z.infer<typeof checkHsmResult>
 
 /** What {@link checkHsm} works with. */
 export interface CheckHsmPorts extends TokenTalk {
@@ -43,7 +43,7 @@ export interface CheckHsmPorts extends TokenTalk {
  * @throws FpkiError ERR_HSM_MODULE, ERR_HSM_TOKEN, ERR_HSM_PIN, ERR_HSM_KEY or ERR_SIGNATURE: the first thing that does
  *   not work
  */
-export async function checkHsm(hsm: HsmChoice, curve: Curve, ports: CheckHsmPorts): Promise<CheckedHsm> {
+export async function checkHsm(hsm: HsmChoice, curve: Curve, ports: CheckHsmPorts): Promise<CheckHsmResult> {
   const works: string[] = []
   const say = (text: string) => {
     works.push(text)

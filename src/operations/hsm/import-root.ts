@@ -30,7 +30,7 @@ import {
 export type { ImportRootOptions } from './import-root-steps.js'
 
 /** What `fpki ca import-root --json` prints. */
-export const importedRoot = jsonDocument({
+export const importRootResult = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -39,8 +39,8 @@ export const importedRoot = jsonDocument({
   keyFileRemoved: z.boolean(),
 })
 
-/** See {@link importedRoot}. */
-export type ImportedRoot = z.infer<typeof importedRoot>
+/** See {@link importRootResult}. */
+export type ImportRootResult = z.infer<typeof importRootResult>
 
 /** What `ca import-root` works with. */
 export interface ImportRootPorts {
@@ -62,7 +62,7 @@ const COMMAND = 'ca import-root'
  *   the certificate's; ERR_PASSPHRASE when it does not open; ERR_SIGNATURE when the token does not sign as it should;
  *   ERR_UNFINISHED when another command is open; ERR_HSM_…
  */
-export async function importRoot(options: ImportRootOptions, ports: ImportRootPorts): Promise<ImportedRoot> {
+export async function importRoot(options: ImportRootOptions, ports: ImportRootPorts): Promise<ImportRootResult> {
   const directory = pkiDirectory(ports.files, options.directory)
   const root = await rootOnDisk(directory, options)
   await directory.make()

@@ -6,7 +6,7 @@ import { listHere, type ModuleChoice, type TokenLister } from '../../signer/pkcs
 import { type ListProcess, listedToken, listInChild } from '../../signer/pkcs11/list-in-child.js'
 
 /** What `fpki hsm list --json` prints. */
-export const listedModules = jsonDocument({
+export const listTokensResult = jsonDocument({
   modules: z.array(
     z.strictObject({
       path: z.string(),
@@ -17,10 +17,10 @@ export const listedModules = jsonDocument({
   ),
 })
 
-/** See {@link listedModules}. */
-export type ListedModules = z.infer<typeof listedModules>
+/** See {@link listTokensResult}. */
+export type ListTokensResult = z.infer<typeof listTokensResult>
 
-/** One token of a {@link ListedModules}. */
+/** One token of a {@link ListTokensResult}. */
 export type ListedToken = z.infer<typeof listedToken>
 
 /**
@@ -30,20 +30,23 @@ export type ListedToken = z.infer<typeof listedToken>
  * @throws FpkiError ERR_HSM_MODULE when `only` cannot be loaded, or pkcs11js cannot; another module that does not load is
  *   listed with its problem
  */
-export async function listTokens(only: ModuleChoice | null, child: ListProcess | null = null): Promise<ListedModules> {
+export async function listTokens(
+  only: ModuleChoice | null,
+  child: ListProcess | null = null,
+): Promise<ListTokensResult> {
   const list = child === null ? listHere : listInChild(child)
   if (only !== null) return { modules: [await listModule(only, list)] }
-  const modules: ListedModules['modules'] = []
+  const modules: ListTokensResult['modules'] = []
   // One after the other: modules are not made to be started side by side.
   for (const path of wellKnownModules()) modules.push(await listModuleIfItLoads(path, list))
   return { modules }
 }
 
-async function listModule(module: ModuleChoice, list: TokenLister): Promise<ListedModules['modules'][number]> {
+async function listModule(module: ModuleChoice, list: TokenLister): Promise<ListTokensResult['modules'][number]> {
   return { path: module.path, problem: null, tokens: [...(await list(module))] }
 }
 
-async function listModuleIfItLoads(path: string, list: TokenLister): Promise<ListedModules['modules'][number]> {
+async function listModuleIfItLoads(path: string, list: TokenLister): Promise<ListTokensResult['modules'][number]> {
   try {
     return await listModule({ path, initArgs: '' }, list)
   } catch (error) {

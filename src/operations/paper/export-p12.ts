@@ -14,7 +14,7 @@ import { shellWord } from '../../shell-word.js'
 import { requireFreeInFolder } from '../../storage/free-place.js'
 
 /** What `fpki ca export --json` prints. */
-export const exportedP12 = jsonDocument({
+export const exportP12Result = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -23,8 +23,8 @@ export const exportedP12 = jsonDocument({
   certificate: certificateFacts,
 })
 
-/** See {@link exportedP12}. */
-export type ExportedP12 = z.infer<typeof exportedP12>
+/** See {@link exportP12Result}. */
+export type ExportP12Result = z.infer<typeof exportP12Result>
 
 /** What `ca export --p12` is asked for. */
 export interface ExportP12Options {
@@ -53,7 +53,7 @@ export interface ExportP12Ports extends EncryptionPorts {
  * @throws FpkiError ERR_USAGE when `name` is no local CA's; ERR_EXISTS; ERR_KEY_IN_TOKEN; ERR_BAD_FILE, ERR_BAD_KEY,
  *   ERR_BAD_CERTIFICATE when a file is missing or they do not belong together; ERR_PASSPHRASE
  */
-export async function exportP12(options: ExportP12Options, ports: ExportP12Ports): Promise<ExportedP12> {
+export async function exportP12(options: ExportP12Options, ports: ExportP12Ports): Promise<ExportP12Result> {
   const { name, out, passphrases } = options
   const { files, clock, progress } = ports
   if (/^factory_ca(\.pem|\.key)?$/.test(name)) throw rootKeyStays(options.directory)

@@ -14,7 +14,7 @@ import type { Sharing } from './sharing.js'
 import { type Sheet, sheetHtml } from './sheet.js'
 
 /** What `fpki ca paper --json` prints. */
-export const printedPaper = jsonDocument({
+export const printPaperResult = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -29,8 +29,8 @@ export const printedPaper = jsonDocument({
   files: z.array(z.string()),
 })
 
-/** See {@link printedPaper}. */
-export type PrintedPaper = z.infer<typeof printedPaper>
+/** See {@link printPaperResult}. */
+export type PrintPaperResult = z.infer<typeof printPaperResult>
 
 /** What `ca paper` is asked for. */
 export interface PrintPaperOptions {
@@ -63,7 +63,7 @@ const SHEET_MODE = 0o600
  * @throws FpkiError ERR_USAGE; ERR_EXISTS when a sheet is there; ERR_KEY_IN_TOKEN when the key is in no file; ERR_BAD_KEY,
  *   ERR_PASSPHRASE, and what opening the directory throws
  */
-export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPorts): Promise<PrintedPaper> {
+export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPorts): Promise<PrintPaperResult> {
   const { plain, sharing, passphrases } = options
   const { files, progress } = ports
   if (plain && sharing !== null) throw plainShares()

@@ -18,7 +18,7 @@ export { paperProblem } from './open.js'
 export { lineProblem } from './parts.js'
 
 /** What `fpki ca paper --restore --json` prints. */
-export const restoredPaper = jsonDocument({
+export const restorePaperResult = jsonDocument({
   /** Where the key is, absolute. */
   file: z.string(),
   encrypted: z.boolean(),
@@ -27,8 +27,8 @@ export const restoredPaper = jsonDocument({
   heldAgainst: z.enum(['certificate', 'sheet', 'nothing']),
 })
 
-/** See {@link restoredPaper}. */
-export type RestoredPaper = z.infer<typeof restoredPaper>
+/** See {@link restorePaperResult}. */
+export type RestorePaperResult = z.infer<typeof restorePaperResult>
 
 /** What `ca paper --restore` is asked for. */
 export interface RestorePaperOptions {
@@ -56,7 +56,10 @@ export interface RestorePaperPorts extends EncryptionPorts {
  * @throws FpkiError ERR_BAD_FILE, which names each line with a mistake; ERR_BAD_KEY when it is not the certificate's key;
  *   ERR_PASSPHRASE, ERR_EXISTS, ERR_BAD_CERTIFICATE
  */
-export async function restorePaper(options: RestorePaperOptions, ports: RestorePaperPorts): Promise<RestoredPaper> {
+export async function restorePaper(
+  options: RestorePaperOptions,
+  ports: RestorePaperPorts,
+): Promise<RestorePaperResult> {
   const { files, progress } = ports
   await requireFree(files, options.out, 'file of --out')
   const spki = options.certificate === null ? null : await publicKeyIn(files, options.certificate)

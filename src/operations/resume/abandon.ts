@@ -17,7 +17,7 @@ import { apiHasTaken, leftInApi } from './abandon-api.js'
 import { filesMadeBy, leftInToken } from './abandon-files.js'
 
 /** What `fpki ca abandon --json` prints. */
-export const abandonedWork = jsonDocument({
+export const abandonWorkResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** What was given up; null: nothing was open. */
@@ -33,8 +33,8 @@ export const abandonedWork = jsonDocument({
   inApi: z.array(z.string()),
 })
 
-/** See {@link abandonedWork}. */
-export type AbandonedWork = z.infer<typeof abandonedWork>
+/** See {@link abandonWorkResult}. */
+export type AbandonWorkResult = z.infer<typeof abandonWorkResult>
 
 /** What `ca abandon` works with. */
 export interface AbandonPorts {
@@ -46,7 +46,7 @@ export interface AbandonPorts {
   /** The Factory API that the command spoke to; asked for when it spoke to one. */
   api(): Promise<FactoryApi>
   /** Asks whoever runs fpki; throws ERR_NOT_CONFIRMED when it is not to be. */
-  confirm(plan: AbandonedWork): Promise<void>
+  confirm(plan: AbandonWorkResult): Promise<void>
 }
 
 interface Work {
@@ -61,7 +61,7 @@ interface Work {
  * @throws FpkiError ERR_UNFINISHED when the Factory API has taken the work; ERR_API when it may have, and says nothing;
  *   ERR_NOT_CONFIRMED, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_BAD_FILE, ERR_STORAGE
  */
-export async function abandonWork(path: string, ports: AbandonPorts): Promise<AbandonedWork> {
+export async function abandonWork(path: string, ports: AbandonPorts): Promise<AbandonWorkResult> {
   checkAbsolute(path, 'PKI directory')
   const directory = pkiDirectory(ports.files, path)
   if ((await directory.check()) === 'missing') {
@@ -81,12 +81,12 @@ export async function abandonWork(path: string, ports: AbandonPorts): Promise<Ab
   }
 }
 
-async function abandonLocked(directory: PkiDirectory, open: Journal, ports: AbandonPorts): Promise<AbandonedWork> {
+async function abandonLocked(directory: PkiDirectory, open: Journal, ports: AbandonPorts): Promise<AbandonWorkResult> {
   const isBegun = open.command === ABANDON
   const plan = isBegun ? null : await planOf(directory, open, ports)
   const own = plan === null ? open : withFacts(newJournal(ABANDON, plan.arguments, STEPS, ports.clock()), plan.facts)
   const facts = await runSteps(STEPS, { ...ports, directory }, own, { ...ports, directory })
-  return abandonedWork.parse(parseJson(fact(facts, 'told')))
+  return abandonWorkResult.parse(parseJson(fact(facts, 'told')))
 }
 
 /** What is to be known is in the journal before anything moves, so that an interrupted run goes on with it. */
@@ -132,7 +132,7 @@ async function planOf(directory: PkiDirectory, open: Journal, ports: AbandonPort
   const { inPlace, keepsState } = await filesMadeBy(directory, open)
   const name = `${rfc3339(ports.clock()).replace(/[-:]/g, '')}-${open.command.replace(/\W+/g, '-')}`
   const folder = await directory.freeNameAside(name)
-  const told: AbandonedWork = {
+  const told: AbandonWorkResult = {
     directory: directory.path,
     command: open.command,
     startedAt: open.startedAt,
@@ -146,7 +146,7 @@ async function planOf(directory: PkiDirectory, open: Journal, ports: AbandonPort
   return { told, facts, arguments: { of: open.command, startedAt: open.startedAt } }
 }
 
-function nothingOpen(directory: string): AbandonedWork {
+function nothingOpen(directory: string): AbandonWorkResult {
   return { directory, command: null, startedAt: null, folder: null, files: [], inToken: [], inApi: [] }
 }
 

@@ -12,7 +12,7 @@ import { TLS_SERVER } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 
 /** What `fpki ca rotate-tls --json` and `fpki est authorize --json` print. */
-export const serverCertified = jsonDocument({
+export const certifyServerResult = jsonDocument({
   factory: z.string(),
   /** Which Factory API has taken it. */
   api: z.string(),
@@ -31,8 +31,8 @@ export const serverCertified = jsonDocument({
   warnings: z.array(z.string()),
 })
 
-/** See {@link serverCertified}. */
-export type ServerCertified = z.infer<typeof serverCertified>
+/** See {@link certifyServerResult}. */
+export type CertifyServerResult = z.infer<typeof certifyServerResult>
 
 /** The servers whose keys the Factory API makes and keeps: what each is called, here and there. */
 const SERVERS = {
@@ -52,12 +52,12 @@ export interface CertifyServerOptions {
 }
 
 /** A new key and certificate for the device gateway: `ca rotate-tls`. See {@link certifyServer}. */
-export function rotateTls(options: CertifyServerOptions, ports: ChangePorts): Promise<ServerCertified> {
+export function rotateTls(options: CertifyServerOptions, ports: ChangePorts): Promise<CertifyServerResult> {
   return certifyServer('tls', options, ports)
 }
 
 /** A new key and certificate for the EST server: `est authorize`. See {@link certifyServer}. */
-export function authorizeEst(options: CertifyServerOptions, ports: ChangePorts): Promise<ServerCertified> {
+export function authorizeEst(options: CertifyServerOptions, ports: ChangePorts): Promise<CertifyServerResult> {
   return certifyServer('estTls', options, ports)
 }
 
@@ -71,7 +71,7 @@ async function certifyServer(
   kind: keyof typeof SERVERS,
   { directory, factory, tlsNames, ifExpiring }: CertifyServerOptions,
   ports: ChangePorts,
-): Promise<ServerCertified> {
+): Promise<CertifyServerResult> {
   const { command, file, what, member } = SERVERS[kind]
   let keptAs: string | null = null
   const change: Change = {

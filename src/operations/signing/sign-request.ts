@@ -28,7 +28,7 @@ export const SIGN_PROFILES = { tls: TLS_SERVER, 'device-ca': DEVICE_CA } as cons
 export type SignProfile = keyof typeof SIGN_PROFILES
 
 /** What `fpki ca sign --json` prints. */
-export const signedRequest = jsonDocument({
+export const signRequestResult = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -39,8 +39,8 @@ export const signedRequest = jsonDocument({
   warnings: z.array(z.string()),
 })
 
-/** See {@link signedRequest}. */
-export type SignedRequest = z.infer<typeof signedRequest>
+/** See {@link signRequestResult}. */
+export type SignRequestResult = z.infer<typeof signRequestResult>
 
 /** What `ca sign` is asked for. */
 export interface SignRequestOptions {
@@ -82,7 +82,7 @@ const MODE = 0o644
  * @throws FpkiError ERR_BAD_CSR with the reason; ERR_EXISTS when `out` is there; ERR_CLOCK, ERR_PROFILE, ERR_SIGNATURE, and
  *   what opening the directory and the root key throw
  */
-export async function signRequest(options: SignRequestOptions, ports: SignRequestPorts): Promise<SignedRequest> {
+export async function signRequest(options: SignRequestOptions, ports: SignRequestPorts): Promise<SignRequestResult> {
   const pki = await openPki(ports.files, options.directory, options.factory)
   try {
     return await signFor(pki, options, ports)
@@ -101,7 +101,7 @@ async function logRefusal({ directory }: OpenPki, what: string, error: FpkiError
   }
 }
 
-async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignRequestPorts): Promise<SignedRequest> {
+async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignRequestPorts): Promise<SignRequestResult> {
   const { what, out, days } = options
   const { files, clock, random, progress, access } = ports
   const { directory, root, factory } = pki

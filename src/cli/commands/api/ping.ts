@@ -1,6 +1,6 @@
 import { FpkiError } from '../../../errors.js'
 import { embeddedFactoriesOn, type Machine, thisMachine } from '../../../machine/index.js'
-import { type PingedApi, pingApi } from '../../../operations/api/ping-api.js'
+import { type PingApiResult, pingApi } from '../../../operations/api/ping-api.js'
 import { type ChosenFactory, factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson } from '../../output.js'
@@ -22,7 +22,7 @@ async function requireThere({ factory, stateDirectory }: ChosenFactory, machine:
   throw new FpkiError('ERR_NOT_INITIALIZED', `The embedded Factory API has no factory ${factory}.`, hint)
 }
 
-function inWords({ api, factory, user, isSet, milliseconds }: PingedApi): string {
+function inWords({ api, factory, user, isSet, milliseconds }: PingApiResult): string {
   const rows = [
     ['Factory API', api],
     ['factory', factory],

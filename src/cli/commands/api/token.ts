@@ -8,7 +8,7 @@ import {
 } from '../../../machine/index.js'
 import {
   type ApiToken,
-  type CreatedApiToken,
+  type CreateApiTokenResult,
   createApiToken,
   listApiTokens,
   revokeApiToken,
@@ -72,7 +72,7 @@ async function here(
   return { machine, stateDirectory: await servedStateDirectory(flags, io, machine) }
 }
 
-function told({ details, madeFactory }: CreatedApiToken): string {
+function told({ details, madeFactory }: CreateApiTokenResult): string {
   const factory = madeFactory ? `Made the factory ${details.factory}, whose PKI is not set yet.\n` : ''
   return `${printable(factory.trim())}${factory === '' ? '' : '\n'}Made ${inWords(details)}; it is not shown again.\n`
 }

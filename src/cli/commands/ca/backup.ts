@@ -1,8 +1,8 @@
 import { namedFactory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
 import { type Machine, thisMachine } from '../../../machine/index.js'
-import { backupPki, type MadeBackup, readyTarget } from '../../../operations/backup/backup-pki.js'
-import { type CheckedBackup, checkBackup } from '../../../operations/backup/check-backup.js'
+import { type BackupPkiResult, backupPki, readyTarget } from '../../../operations/backup/backup-pki.js'
+import { type CheckBackupResult, checkBackup } from '../../../operations/backup/check-backup.js'
 import type { BackupOpener } from '../../../operations/backup/open.js'
 import type { KeyPassphrases } from '../../../operations/backup/root-key.js'
 import type { Passphrases, Progress } from '../../../ports.js'
@@ -86,7 +86,7 @@ function bothOnStdin(): FpkiError {
 }
 
 /** What a new backup holds, and what it does not. */
-export function summary(made: MadeBackup, io: Io): string {
+export function summary(made: BackupPkiResult, io: Io): string {
   const { factory, file, directory, files, size, sha256, embedded, notHeld } = made
   const lines = [
     style(io, 'bold', `Backed up the PKI of the factory ${factory} in ${printable(file)}`, 'stdout'),
@@ -102,7 +102,7 @@ export function summary(made: MadeBackup, io: Io): string {
   return lines.join('\n')
 }
 
-function proven(checked: CheckedBackup, io: Io): string {
+function proven(checked: CheckBackupResult, io: Io): string {
   const { file, factory, createdAt, files, rootKeyProven, rootKey, rootFingerprint, result, recordedIn } = checked
   const lines = [
     style(io, 'bold', `${printable(file)} holds the PKI of the factory ${printable(factory)}`, 'stdout'),

@@ -1,6 +1,6 @@
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
-import type { MadeBackup, ReadyTarget } from '../../../operations/backup/backup-pki.js'
+import type { BackupPkiResult, ReadyTarget } from '../../../operations/backup/backup-pki.js'
 import type { Passphrases } from '../../../ports.js'
 import { shellWord } from '../../../shell-word.js'
 import { filePath } from '../../directory.js'
@@ -12,7 +12,7 @@ import type { CreateFlags } from './create.js'
 export interface BackupPlan {
   /** Looks at `--backup` before anything is made; null: it was not given. */
   prepare(): Promise<ReadyTarget | null>
-  make(target: ReadyTarget, stateDirectory: string | null): Promise<MadeBackup>
+  make(target: ReadyTarget, stateDirectory: string | null): Promise<BackupPkiResult>
   /** Without `--backup`: asks for one on a terminal, and says elsewhere that there is none. */
   offer(stateDirectory: string | null): Promise<void>
 }

@@ -3,8 +3,8 @@ import { factoryOfDirectory } from '../../../config/settings.js'
 import { rememberedKeyName } from '../../../keystore/labels.js'
 import { thisMachine } from '../../../machine/index.js'
 import {
-  type CreatedPki,
   type CreatePkiOptions,
+  type CreatePkiResult,
   checkedTlsNames,
   createPki,
 } from '../../../operations/create/create-pki.js'
@@ -87,7 +87,7 @@ async function keyOptions(flags: CreateFlags, io: Io, progress: Progress): Promi
 
 /** What was made, what to back up, and what comes next. */
 function summary(
-  made: CreatedPki,
+  made: CreatePkiResult,
   stateDirectory: string | null,
   { encryptKeys, backup }: CreateFlags,
   io: Io,
@@ -127,7 +127,7 @@ function stateToKeep(stateDirectory: string | null, factory: string): readonly s
 }
 
 /** The keys that are in no file, and in no backup of files. */
-function keysInToken({ rootKey, localCaKey }: CreatedPki): readonly string[] {
+function keysInToken({ rootKey, localCaKey }: CreatePkiResult): readonly string[] {
   if (rootKey.kind === 'file') return []
   const keys = [rootKey, ...(localCaKey?.kind === 'pkcs11' ? [localCaKey] : [])]
   const labels = keys.map((key) => printable(rememberedKeyName(key))).join(' and ')

@@ -1,5 +1,5 @@
 import { thisMachine } from '../../../machine/index.js'
-import { diffSnapshots, type SnapshotDiff } from '../../../operations/history/diff-snapshots.js'
+import { type DiffSnapshotsResult, diffSnapshots } from '../../../operations/history/diff-snapshots.js'
 import { showHistory } from '../../../operations/history/show-history.js'
 import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
@@ -30,6 +30,6 @@ export async function diff(directory: string, from: string, to: string, flags: C
   io.stdout(found.changes.map(({ text }) => `${printable(text)}\n`).join(''))
 }
 
-function nameOf({ number }: SnapshotDiff['from']): string {
+function nameOf({ number }: DiffSnapshotsResult['from']): string {
   return number === null ? 'now' : `snapshot ${number}`
 }

@@ -1,5 +1,5 @@
 import { thisMachine } from '../../../machine/index.js'
-import { type ImportedRoot, importRoot } from '../../../operations/hsm/import-root.js'
+import { type ImportRootResult, importRoot } from '../../../operations/hsm/import-root.js'
 import { resolved } from '../../directory.js'
 import { factoryApiName } from '../../factory.js'
 import { requiredHsm } from '../../hsm.js'
@@ -27,7 +27,7 @@ export async function importRootKey(directory: string, flags: ImportRootFlags, i
   else if (!flags.quiet) io.stdout(summary(imported))
 }
 
-function summary({ factory, directory, rootKey, keyFileRemoved }: ImportedRoot): string {
+function summary({ factory, directory, rootKey, keyFileRemoved }: ImportRootResult): string {
   const token = rootKey.kind === 'pkcs11' ? rootKey.tokenLabel : ''
   const file = keyFileRemoved
     ? 'factory_ca.key was removed. Its copies in backups still are the key: keep them offline, or destroy them.\n'

@@ -1,11 +1,11 @@
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
 import { readSerial } from '../../../operations/device-cas/ca-serials.js'
-import { type CheckedAuditLog, checkAuditLog } from '../../../operations/history/check-audit-log.js'
+import { type CheckAuditLogResult, checkAuditLog } from '../../../operations/history/check-audit-log.js'
 import {
   type AuditLogFilter,
   readSince,
-  type ShownAuditLog,
+  type ShowAuditLogResult,
   showAuditLog,
 } from '../../../operations/history/show-audit-log.js'
 import { resolved } from '../../directory.js'
@@ -22,7 +22,7 @@ export interface LogFlags extends CommonFlags {
   readonly csv?: true
 }
 
-type AuditLogLine = ShownAuditLog['lines'][number]
+type AuditLogLine = ShowAuditLogResult['lines'][number]
 
 /** `fpki ca log <directory>` */
 export async function log(directory: string, flags: LogFlags, io: Io): Promise<void> {
@@ -114,7 +114,10 @@ export async function verifyLog(directory: string, flags: CommonFlags, io: Io): 
   if (checked.problems.length > 0) io.outcome.status = EXIT_FOUND.broken
 }
 
-function verdict({ directory, lines, signed, unsigned, begunAnew, torn, problems }: CheckedAuditLog, io: Io): string {
+function verdict(
+  { directory, lines, signed, unsigned, begunAnew, torn, problems }: CheckAuditLogResult,
+  io: Io,
+): string {
   const path = printable(directory)
   const title =
     problems.length === 0

@@ -1,7 +1,11 @@
 import { factoryOfDirectory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
-import { type MadeRootCsr, type RootCsrOptions, rootCsr } from '../../../operations/create/root-csr.js'
+import {
+  type CreateRootCsrOptions,
+  type CreateRootCsrResult,
+  createRootCsr,
+} from '../../../operations/create/root-csr.js'
 import type { Curve } from '../../../ports.js'
 import { shellWord } from '../../../shell-word.js'
 import { filePath, resolved } from '../../directory.js'
@@ -28,7 +32,7 @@ export async function makeRootCsr(directory: string, flags: RootCsrFlags, io: Io
   const access = await hsmAccess(flags, io, progress)
   const otherwise = () => factoryOfDirectory(path)
   const { factory, source, api } = await factoryNames(flags, io, machine, otherwise)
-  const options: RootCsrOptions = {
+  const options: CreateRootCsrOptions = {
     ...{ directory: path, factory, api },
     ...(source === null ? {} : { factorySource: source }),
     encryptKeys: flags.encryptKeys === true,
@@ -37,13 +41,13 @@ export async function makeRootCsr(directory: string, flags: RootCsrFlags, io: Io
     ...(flags.out === undefined || isToStdout ? {} : { out: filePath(flags.out, io) }),
   }
   const openApi = async () => (await factoryApiFor(flags, io, machine, { changes: false, otherwise })).api
-  const made = await rootCsr(options, { ...machine, progress, signal: io.signal, openApi })
+  const made = await createRootCsr(options, { ...machine, progress, signal: io.signal, openApi })
   if (flags.json) printJson(io, made)
   else if (isToStdout) io.stdout(made.csr)
   else if (!flags.quiet) io.stdout(summary(made))
 }
 
-function summary({ factory, directory, rootKey, csrFile, subject }: MadeRootCsr): string {
+function summary({ factory, directory, rootKey, csrFile, subject }: CreateRootCsrResult): string {
   const place = rootKey.kind === 'file' ? `${directory}/${rootKey.name}` : `the token "${rootKey.tokenLabel}"`
   return [
     `The root key of the factory ${factory} is in ${printable(place)}. Back it up: it cannot be made again.`,

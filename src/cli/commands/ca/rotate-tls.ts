@@ -32,7 +32,7 @@ async function certify(
   else if (!flags.quiet) io.stdout(summary(certified))
 }
 
-function summary({ directory, file, keptAs, factory, certificate, due }: operations.ServerCertified): string {
+function summary({ directory, file, keptAs, factory, certificate, due }: operations.CertifyServerResult): string {
   if (!due) {
     const { notAfter, daysLeft } = certificate
     return `${printable(`${file} of the factory ${factory} is not due: valid until ${notAfter}, ${daysLeft} days left`)}\n`

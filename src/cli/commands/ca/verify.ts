@@ -1,7 +1,7 @@
 import { namedFactory } from '../../../config/settings.js'
 import { thisMachine } from '../../../machine/index.js'
 import { isWrong } from '../../../operations/audit/verify/finding.js'
-import { type VerifiedPki, verifyPki } from '../../../operations/audit/verify-pki.js'
+import { type VerifyPkiResult, verifyPki } from '../../../operations/audit/verify-pki.js'
 import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { factoryApiFor, factoryApiName } from '../../factory.js'
@@ -35,12 +35,12 @@ export async function verify(directory: string, flags: VerifyFlags, io: Io): Pro
     io.outcome.status = EXIT_FOUND.broken
 }
 
-type Finding = VerifiedPki['findings'][number]
+type Finding = VerifyPkiResult['findings'][number]
 
 const COLOUR = { ok: 'dim', notice: 'cyan', warning: 'yellow', failure: 'red' } as const
 
 /** A line for each finding: how much it weighs, its code, what it is, what to do. With --quiet, only what is wrong. */
-function inWords({ findings }: VerifiedPki, { quiet }: VerifyFlags, io: Io): string {
+function inWords({ findings }: VerifyPkiResult, { quiet }: VerifyFlags, io: Io): string {
   const told = findings.filter((one) => !quiet || isWrong(one))
   const width = Math.max(...told.map(({ code }) => code.length))
   const lines = told.map((one) => line(one, width, io))

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { FpkiError } from '../../../errors.js'
-import { type ListedModules, type ListedToken, listTokens } from '../../../operations/hsm/list-tokens.js'
+import { type ListedToken, type ListTokensResult, listTokens } from '../../../operations/hsm/list-tokens.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn } from '../../output.js'
 
@@ -36,7 +36,7 @@ export async function list(flags: HsmListFlags, io: Io): Promise<void> {
   else io.stdout(inWords(listed))
 }
 
-function inWords({ modules }: ListedModules): string {
+function inWords({ modules }: ListTokensResult): string {
   if (modules.length === 0) return 'No PKCS#11 module was found. Name one with --hsm-module.\n'
   const lines = modules.flatMap(({ path, problem, tokens }) => [
     printable(path),

@@ -73,8 +73,8 @@ export {
   type BackupTarget,
   backupPki,
   backupPkiResult,
-  type ReadyTarget,
-  readyTarget,
+  type PreparedBackupTarget,
+  prepareBackupTarget,
 } from './operations/backup/backup-pki.js'
 export {
   type CheckBackupOptions,

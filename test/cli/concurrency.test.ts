@@ -82,7 +82,7 @@ test('a root that another process sets in the middle is told as such, and no cer
   const late = join(home.path, 'late')
   const machine = thisMachine()
   const { signal } = new AbortController()
-  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, signal)
+  const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal })
   const interrupted: FactoryApi = {
     ...api,
     requestCsrs: async (order) => {

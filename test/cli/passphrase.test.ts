@@ -192,7 +192,7 @@ test('no write to the disk has a key in the clear', async () => {
     },
   })
   const machine = { ...thisMachine(), files }
-  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, signal)
+  const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal })
   const passphrases = { known: async () => PASSPHRASE, chosen: async () => PASSPHRASE }
   const kept = { encryptKeys: true, passphrases, tlsNames: [], onlineCa: true, localCa: true }
   await createPki({ directory, factory: 'acme', ...kept }, { ...machine, api, progress: SILENT, signal })

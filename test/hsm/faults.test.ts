@@ -183,7 +183,7 @@ test('a signature that does not verify: nothing is written or uploaded', async (
   const home = await newHome()
   const machine = thisMachine()
   const { signal } = new AbortController()
-  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, signal)
+  const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal })
   const directory = join(home.path, 'acme')
   const options = { directory, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [], hsm: choice }
   const progress = { step: () => undefined, note: () => undefined, warn: () => undefined }
@@ -200,7 +200,7 @@ test('a command that is stopped logs out and lets go of the module', async () =>
   const home = await newHome()
   const machine = thisMachine()
   const stop = new AbortController()
-  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, stop.signal)
+  const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal: stop.signal })
   const directory = join(home.path, 'acme')
   const options = { directory, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [], hsm: choice }
   const reason = new FpkiError('ERR_SIGINT', 'Stopped.', '')

@@ -32,7 +32,9 @@ test.each([
       works: () => undefined,
       lacks: (text: string) => missing.push(text),
     }
-    const error = await checkHsm(choiceOf(await softHsm()), 'P-256', ports).catch((caught: unknown) => caught)
+    const error = await checkHsm({ hsm: choiceOf(await softHsm()), curve: 'P-256' }, ports).catch(
+      (caught: unknown) => caught,
+    )
     expect(missing).toEqual(expected)
     expect(error).toMatchObject({ code: 'ERR_HSM_KEY', hint: expect.not.stringContaining('hsm check') })
   },
@@ -46,7 +48,7 @@ const optionsFor = (home: Home, token: TestToken) => ({
 function portsOf(home: Home, makeCryptoki: CryptokiMaker) {
   const machine = thisMachine()
   const { signal } = new AbortController()
-  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, signal)
+  const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal })
   return { ...machine, api, progress: SILENT, signal, makeCryptoki }
 }
 

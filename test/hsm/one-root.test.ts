@@ -91,7 +91,7 @@ test('a key that can leave its token is refused, removed, and not taken up by th
   const home = await newHome()
   const machine = thisMachine()
   const { signal } = new AbortController()
-  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, signal)
+  const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal })
   const directory = join(home.path, 'acme')
   const options = { directory, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [], hsm: choice }
   const progress = { step: () => undefined, note: () => undefined, warn: () => undefined }

@@ -1,4 +1,4 @@
-import { backupPki, readyTarget } from '../../src/operations/backup/backup-pki.js'
+import { backupPki, prepareBackupTarget } from '../../src/operations/backup/backup-pki.js'
 import { restorePki } from '../../src/operations/backup/restore-pki.js'
 import { DIRECTORY, type Disturbance, machineOn, STATE } from './create-scene.js'
 import type { MemoryDisk } from './memory-disk.js'
@@ -16,7 +16,10 @@ export const RESTORED_STATE = '/home/maker/restored-state'
 export async function backupOn(disk: MemoryDisk, disturbance: Disturbance = {}, out = BACKUP) {
   const machine = machineOn(disk, disturbance)
   const wanted = { out, recipients: [], withPassphrase: true }
-  const target = await readyTarget(wanted, DIRECTORY, { ...machine, passphrases: PASSPHRASES })
+  const target = await prepareBackupTarget(
+    { ...wanted, directory: DIRECTORY },
+    { ...machine, passphrases: PASSPHRASES },
+  )
   const where = { directory: DIRECTORY, factory: null, stateDirectory: STATE }
   return backupPki({ ...where, target }, machine)
 }

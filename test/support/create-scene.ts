@@ -31,7 +31,7 @@ export interface Disturbance {
 export function machineOn(disk: MemoryDisk, { disk: hooks, api: wrap, ...others }: Disturbance = {}) {
   const machine = { ...thisMachine({ passphraseRounds: 1 }), ...others, files: durableFiles(disk.mount(hooks)) }
   const { signal } = new AbortController()
-  const api = embeddedFactoryOn(machine, { stateDirectory: STATE, factory: 'acme' }, signal)
+  const api = embeddedFactoryOn({ stateDirectory: STATE, factory: 'acme' }, { ...machine, signal })
   return { ...machine, api: wrap?.(api) ?? api, progress: SILENT, signal }
 }
 

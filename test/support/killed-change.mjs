@@ -45,8 +45,8 @@ const connection = server && {
 }
 const real =
   server === null
-    ? embeddedFactoryOn(machine, { stateDirectory, factory: 'acme' }, machine.signal)
-    : await httpFactoryOn(machine, connection, 'acme', { signal: machine.signal, warn: () => undefined })
+    ? embeddedFactoryOn({ stateDirectory, factory: 'acme' }, { ...machine, signal: machine.signal })
+    : await httpFactoryOn({ connection, factory: 'acme' }, { ...machine, warn: () => undefined })
 const api = new Proxy(real, {
   get: (target, name) => {
     if (typeof target[name] !== 'function') return target[name]

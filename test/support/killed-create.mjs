@@ -19,7 +19,7 @@ const files = durableFiles({
 const machine = { ...thisMachine(), files }
 const { signal } = new AbortController()
 const progress = { step: () => undefined, note: () => undefined, warn: () => undefined }
-const api = embeddedFactoryOn(machine, { stateDirectory, factory: 'acme' }, signal)
+const api = embeddedFactoryOn({ stateDirectory, factory: 'acme' }, { ...machine, signal })
 const options = { directory, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [] }
 if (rootCertificateFile !== undefined) Object.assign(options, { rootCertificateFile, rootKeyFile })
 await createPki(options, { ...machine, api, progress, signal })

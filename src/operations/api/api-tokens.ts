@@ -80,7 +80,7 @@ export async function createApiToken(
 
 /** The tokens of a state directory. Throws ERR_BAD_FILE. */
 export async function listApiTokens(
-  stateDirectory: string,
+  { stateDirectory }: { readonly stateDirectory: string },
   { files, clock }: TokenPorts,
 ): Promise<ListApiTokensResult> {
   const tokens = await readTokens(files, stateDirectory)
@@ -89,8 +89,7 @@ export async function listApiTokens(
 
 /** Revokes a token by its id. Throws ERR_USAGE when there is none, ERR_LOCKED, ERR_BAD_FILE. */
 export async function revokeApiToken(
-  stateDirectory: string,
-  id: string,
+  { stateDirectory, id }: { readonly stateDirectory: string; readonly id: string },
   ports: TokenPorts,
 ): Promise<RevokeApiTokenResult> {
   const token = await removeToken(ports, stateDirectory, id)

@@ -19,7 +19,10 @@ export const pingApiResult = jsonDocument({
 export type PingApiResult = z.infer<typeof pingApiResult>
 
 /** Asks the Factory API who is asking and whether the PKI is set. Throws ERR_API. */
-export async function pingApi(factory: string, api: FactoryApi, clock: Clock): Promise<PingApiResult> {
+export async function pingApi(
+  { factory }: { readonly factory: string },
+  { api, clock }: { readonly api: FactoryApi; readonly clock: Clock },
+): Promise<PingApiResult> {
   const begin = clock().getTime()
   const isSet = (await api.getCertificates()) !== null
   const { polisId, name } = await api.getUser()

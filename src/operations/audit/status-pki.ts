@@ -19,23 +19,37 @@ interface Moment {
   readonly backupDays: number | null
 }
 
+/** What {@link statusOfDirectories} looks at. */
+export interface StatusOfDirectoriesOptions {
+  /** Absolute paths of PKI directories. */
+  readonly directories: readonly string[]
+  /** Warn when a certificate ends within so many days. */
+  readonly warnDays: number
+  /** Warn when the newest backup is older than so many days; null or absent: its age is no matter. */
+  readonly backupDays?: number | null
+}
+
 /**
  * When the certificates of PKI directories end. Only certificates are read, and nothing is changed. What cannot be read is
  * told of beside the rest.
  */
 export async function statusOfDirectories(
-  paths: readonly string[],
-  warnDays: number,
+  { directories, warnDays, backupDays = null }: StatusOfDirectoriesOptions,
   { files, clock }: { readonly files: DurableFiles; readonly clock: Clock },
-  backupDays: number | null = null,
 ): Promise<PkiStatusResult> {
   const moment = { now: clock(), warnDays, backupDays }
   // Named twice, its metrics would be there twice, which Prometheus refuses.
-  return summed(await Promise.all([...new Set(paths)].map((path) => statusOfDirectory(path, files, moment))), moment)
+  return summed(
+    await Promise.all([...new Set(directories)].map((path) => statusOfDirectory(path, files, moment))),
+    moment,
+  )
 }
 
 /** When the certificates end that the Factory API knows of a factory. */
-export function statusOfShown(shown: ShowPkiResult, warnDays: number, clock: Clock): PkiStatusResult {
+export function statusOfShown(
+  { shown, warnDays }: { readonly shown: ShowPkiResult; readonly warnDays: number },
+  { clock }: { readonly clock: Clock },
+): PkiStatusResult {
   const moment = { now: clock(), warnDays, backupDays: null }
   const { factory, root, tls, estTls, deviceCas } = shown
   const all = [root, tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)

@@ -16,10 +16,10 @@ import { type Collected, collect } from './collect.js'
 import { checkedManifest, sha256, withManifest } from './manifest.js'
 import { MAX_BACKUP_BYTES } from './open.js'
 import { type KeyPassphrases, requireRoot } from './root-key.js'
-import type { ReadyTarget } from './target.js'
+import type { PreparedBackupTarget } from './target.js'
 import { worthlessKeys } from './worthless-keys.js'
 
-export { type BackupTarget, type ReadyTarget, readyTarget } from './target.js'
+export { type BackupTarget, type PreparedBackupTarget, prepareBackupTarget } from './target.js'
 
 /** What `fpki ca backup --out --json` prints. */
 export const backupPkiResult = jsonDocument({
@@ -58,7 +58,7 @@ export interface BackupPkiOptions {
   readonly factory: string | null
   /** Where the embedded Factory API keeps its factories; null: it is not the one that is chosen. */
   readonly stateDirectory: string | null
-  readonly target: ReadyTarget
+  readonly target: PreparedBackupTarget
   /** How an encrypted root key is tried; absent: with the passphrase of the backup only. */
   readonly keyPassphrases?: KeyPassphrases
 }
@@ -98,7 +98,7 @@ export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts
 async function writeBackup(
   { directory }: OpenPki,
   { entries, facts, rootKeyProven }: Collected & { readonly rootKeyProven: boolean },
-  target: ReadyTarget,
+  target: PreparedBackupTarget,
   ports: BackupPkiPorts,
 ): Promise<BackupPkiResult> {
   const { files, clock, progress } = ports
@@ -148,7 +148,7 @@ async function remembered(directory: PkiDirectory, record: BackupRecord, { warn 
 /** Reads the file from the disk and compares all that is in it. One that does not hold is removed: nobody may trust it. */
 async function proveWritten(
   files: DurableFiles,
-  { out, passphrase }: ReadyTarget,
+  { out, passphrase }: PreparedBackupTarget,
   envelope: Envelope,
   written: readonly ArchiveEntry[],
 ): Promise<void> {

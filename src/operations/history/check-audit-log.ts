@@ -49,7 +49,10 @@ type Problem = CheckAuditLogResult['problems'][number]
  *
  * @throws FpkiError as showAuditLog does, but for lines that are none
  */
-export async function checkAuditLog(files: DurableFiles, path: string): Promise<CheckAuditLogResult> {
+export async function checkAuditLog(
+  { directory: path }: { readonly directory: string },
+  { files }: { readonly files: DurableFiles },
+): Promise<CheckAuditLogResult> {
   const directory = pkiDirectory(files, path)
   await requireDirectory(files, path)
   // Looked at first, and the audit log last: what a command keeps and signs meanwhile is there by then.

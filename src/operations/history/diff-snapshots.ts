@@ -58,10 +58,8 @@ interface Side {
  * @throws FpkiError ERR_USAGE when there is no such snapshot; ERR_NOT_A_DIRECTORY, ERR_STORAGE
  */
 export async function diffSnapshots(
-  files: DurableFiles,
-  path: string,
-  from: string,
-  to: string,
+  { directory: path, from, to }: { readonly directory: string; readonly from: string; readonly to: string },
+  { files }: { readonly files: DurableFiles },
 ): Promise<DiffSnapshotsResult> {
   const directory = await existing(files, path)
   const [a, b] = [await sideOf(directory, from), await sideOf(directory, to)]

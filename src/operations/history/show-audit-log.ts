@@ -38,9 +38,8 @@ export interface AuditLogFilter {
  *   ERR_STORAGE
  */
 export async function showAuditLog(
-  files: DurableFiles,
-  path: string,
-  filter: AuditLogFilter,
+  { directory: path, ...filter }: AuditLogFilter & { readonly directory: string },
+  { files }: { readonly files: DurableFiles },
 ): Promise<ShowAuditLogResult> {
   const directory = pkiDirectory(files, path)
   const { lines } = splitAuditLog(await requireAuditLog(files, directory), await auditLogFiles(directory).readHead())

@@ -29,7 +29,10 @@ export const showHistoryResult = jsonDocument({
 export type ShowHistoryResult = z.infer<typeof showHistoryResult>
 
 /** The snapshots of a PKI directory. Nothing is changed. Throws ERR_NOT_A_DIRECTORY or ERR_STORAGE. */
-export async function showHistory(files: DurableFiles, path: string): Promise<ShowHistoryResult> {
+export async function showHistory(
+  { directory: path }: { readonly directory: string },
+  { files }: { readonly files: DurableFiles },
+): Promise<ShowHistoryResult> {
   const snapshots = await (await existing(files, path)).snapshots()
   return {
     directory: path,

@@ -43,7 +43,10 @@ export interface CheckHsmPorts extends TokenTalk {
  * @throws FpkiError ERR_HSM_MODULE, ERR_HSM_TOKEN, ERR_HSM_PIN, ERR_HSM_KEY or ERR_SIGNATURE: the first thing that does
  *   not work
  */
-export async function checkHsm(hsm: HsmChoice, curve: Curve, ports: CheckHsmPorts): Promise<CheckHsmResult> {
+export async function checkHsm(
+  { hsm, curve }: { readonly hsm: HsmChoice; readonly curve: Curve },
+  ports: CheckHsmPorts,
+): Promise<CheckHsmResult> {
   const works: string[] = []
   const say = (text: string) => {
     works.push(text)

@@ -27,15 +27,15 @@ export type ListedToken = z.infer<typeof listedToken>
  * The tokens of a module, or of every module that is found on this machine. No PIN is needed, and none is tried.
  *
  * @param child where each module is loaded; null: in this process, which a faulty module can end
- * @throws FpkiError ERR_HSM_MODULE when `only` cannot be loaded, or pkcs11js cannot; another module that does not load is
+ * @throws FpkiError ERR_HSM_MODULE when `module` cannot be loaded, or pkcs11js cannot; another module that does not load is
  *   listed with its problem
  */
 export async function listTokens(
-  only: ModuleChoice | null,
-  child: ListProcess | null = null,
+  { module }: { readonly module: ModuleChoice | null },
+  { child = null }: { readonly child?: ListProcess | null } = {},
 ): Promise<ListTokensResult> {
   const list = child === null ? listHere : listInChild(child)
-  if (only !== null) return { modules: [await listModule(only, list)] }
+  if (module !== null) return { modules: [await listModule(module, list)] }
   const modules: ListTokensResult['modules'] = []
   // One after the other: modules are not made to be started side by side.
   for (const path of wellKnownModules()) modules.push(await listModuleIfItLoads(path, list))

@@ -61,7 +61,10 @@ interface Work {
  * @throws FpkiError ERR_UNFINISHED when the Factory API has taken the work; ERR_API when it may have, and says nothing;
  *   ERR_NOT_CONFIRMED, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_BAD_FILE, ERR_STORAGE
  */
-export async function abandonWork(path: string, ports: AbandonPorts): Promise<AbandonWorkResult> {
+export async function abandonWork(
+  { directory: path }: { readonly directory: string },
+  ports: AbandonPorts,
+): Promise<AbandonWorkResult> {
   checkAbsolute(path, 'PKI directory')
   const directory = pkiDirectory(ports.files, path)
   if ((await directory.check()) === 'missing') {

@@ -47,7 +47,10 @@ export type ShownCertificate = z.infer<typeof shownCertificate>
  * @throws FpkiError ERR_NOT_INITIALIZED when there is no PKI yet; ERR_API; ERR_BAD_CERTIFICATE or ERR_BAD_FILE when
  *   something that the API answers is no certificate
  */
-export async function showPki(factory: string, api: FactoryApi, clock: Clock): Promise<ShowPkiResult> {
+export async function showPki(
+  { factory }: { readonly factory: string },
+  { api, clock }: { readonly api: FactoryApi; readonly clock: Clock },
+): Promise<ShowPkiResult> {
   const known = await api.getCertificates()
   if (known === null) throw notInitialized(factory)
   const root = readPemCertificate(known.rootCrt, 'root-crt')

@@ -27,7 +27,10 @@ import { pointsToTry } from '../../support/points.js'
 
 function abandonOn(disk: MemoryDisk, disturbance: Disturbance = {}): Promise<AbandonWorkResult> {
   const machine = machineOn(disk, disturbance)
-  return abandonWork(DIRECTORY, { ...machine, api: async () => machine.api, confirm: async () => undefined })
+  return abandonWork(
+    { directory: DIRECTORY },
+    { ...machine, api: async () => machine.api, confirm: async () => undefined },
+  )
 }
 
 /** Abandons; null when that is refused, since the API has taken the work. */

@@ -26,7 +26,7 @@ export async function serve(flags: ServeFlags, io: Io): Promise<void> {
   const { signal } = new AbortController()
   const ports = {
     ...embeddedPortsOn(machine, signal),
-    apiOf: (factory: string) => embeddedFactoryOn(machine, { stateDirectory, factory }, signal),
+    apiOf: (factory: string) => embeddedFactoryOn({ stateDirectory, factory }, { ...machine, signal }),
     progress: progressOn(io, flags),
     signal: io.signal,
     // With --json, stdout is for that one document.

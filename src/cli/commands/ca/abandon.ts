@@ -18,13 +18,16 @@ export async function abandonDirectory(directory: string, flags: AbandonFlags, i
   const progress = progressOn(io, flags)
   const open = await openWork(machine.files, path)
   const recorded = open === null ? flags : await withRecorded(flags, open, io)
-  const abandoned = await abandonWork(path, {
-    ...machine,
-    progress,
-    signal: io.signal,
-    api: async () => (await factoryApiFor(recorded, io, machine, { changes: true })).api,
-    confirm: (plan) => confirm(questionOf(plan), flags, io),
-  })
+  const abandoned = await abandonWork(
+    { directory: path },
+    {
+      ...machine,
+      progress,
+      signal: io.signal,
+      api: async () => (await factoryApiFor(recorded, io, machine, { changes: true })).api,
+      confirm: (plan) => confirm(questionOf(plan), flags, io),
+    },
+  )
   if (flags.json) return printJson(io, abandoned)
   if (abandoned.command === null) progress.note(`nothing is open in ${path}.`)
   else if (!flags.quiet) io.stdout(summary(abandoned))

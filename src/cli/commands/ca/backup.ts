@@ -1,7 +1,7 @@
 import { namedFactory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
 import { type Machine, thisMachine } from '../../../machine/index.js'
-import { type BackupPkiResult, backupPki, readyTarget } from '../../../operations/backup/backup-pki.js'
+import { type BackupPkiResult, backupPki, prepareBackupTarget } from '../../../operations/backup/backup-pki.js'
 import { type CheckBackupResult, checkBackup } from '../../../operations/backup/check-backup.js'
 import type { BackupOpener } from '../../../operations/backup/open.js'
 import type { KeyPassphrases } from '../../../operations/backup/root-key.js'
@@ -41,7 +41,7 @@ export async function backup(directory: string | undefined, flags: BackupFlags, 
   const passphrases = passphrasesOf(flags, io, progress, 'backup')
   const withPassphrase = recipients.length === 0 || flags.passphraseFile !== undefined
   const wanted = { out: filePath(out, io), recipients, withPassphrase }
-  const target = await readyTarget(wanted, path, { ...machine, passphrases })
+  const target = await prepareBackupTarget({ ...wanted, directory: path }, { ...machine, passphrases })
   const stateDirectory = await embeddedStateDirectory(flags, io, machine)
   const factory = namedFactory(flags, io.env)
   const keyPassphrases = keysOf(passphrases, flags, io, progress)

@@ -35,7 +35,7 @@ export async function log(directory: string, flags: LogFlags, io: Io): Promise<v
     kind: flags.kind ?? null,
   }
   await warnOfForeign([path], flags, io)
-  const shown = await showAuditLog(thisMachine(io.machine).files, path, filter)
+  const shown = await showAuditLog({ ...filter, directory: path }, thisMachine(io.machine))
   if (flags.json) printJson(io, shown)
   else if (flags.csv) io.stdout(await csv(shown.lines))
   else io.stdout(shown.lines.map(inWords).join(''))
@@ -108,7 +108,7 @@ function rowsOf({
 export async function verifyLog(directory: string, flags: CommonFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
-  const checked = await checkAuditLog(thisMachine(io.machine).files, path)
+  const checked = await checkAuditLog({ directory: path }, thisMachine(io.machine))
   if (flags.json) printJson(io, checked)
   else if (!flags.quiet || checked.problems.length > 0) io.stdout(verdict(checked, io))
   if (checked.problems.length > 0) io.outcome.status = EXIT_FOUND.broken

@@ -47,7 +47,7 @@ export async function knownPki(flags: CommonFlags, io: Io, directory?: string): 
     directory === undefined
       ? await factoryApiFor(flags, io, machine, { changes: false })
       : await ofDirectory(resolved(directory, io), flags, io)
-  return showPki(factory, api, machine.clock)
+  return showPki({ factory }, { ...machine, api })
 }
 
 async function ofDirectory(path: string, flags: CommonFlags, io: Io) {

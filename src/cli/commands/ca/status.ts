@@ -32,7 +32,7 @@ export async function status(directories: readonly string[], flags: StatusFlags,
   const found =
     paths.length === 0
       ? await ofFactory(flags, io)
-      : await statusOfDirectories(paths, flags.warnDays, thisMachine(io.machine), flags.backupDays)
+      : await statusOfDirectories({ ...flags, directories: paths }, thisMachine(io.machine))
   if (flags.json) printJson(io, found)
   else if (flags.prometheus) io.stdout(await inMetrics(found))
   else io.stdout(inWords(found, flags, io))
@@ -53,7 +53,7 @@ async function ofFactory(flags: StatusFlags, io: Io): Promise<PkiStatusResult> {
     throw new FpkiError('ERR_USAGE', '--backup-days needs a PKI directory.', hint)
   }
   const { knownPki } = await import('./show.js')
-  return statusOfShown(await knownPki(flags, io), flags.warnDays, thisMachine(io.machine).clock)
+  return statusOfShown({ ...flags, shown: await knownPki(flags, io) }, thisMachine(io.machine))
 }
 
 /** What is not valid now is certain; what cannot be read may hide an end that has passed, so it outweighs an end that is near. */

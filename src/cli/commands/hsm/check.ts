@@ -24,7 +24,7 @@ export async function check(flags: HsmCheckFlags, io: Io): Promise<void> {
     works: (text: string) => void works(text),
     lacks: (text: string) => void lacks(text),
   }
-  const checked = await checkHsm(hsm, flags.keyType ?? 'P-256', ports)
+  const checked = await checkHsm({ hsm, curve: flags.keyType ?? 'P-256' }, ports)
   if (flags.json) return printJson(io, checked)
   if (isSilent) return
   const verdict = checked.rootKeyIsThere

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type * as z from 'zod/mini'
-import { keyReference } from '../src/directory/records.js'
+import { keyRef } from '../src/directory/records.js'
 import * as library from '../src/index.js'
 
 /** The schemas of docs/json.md, by the headings of their sections. A new document needs a line here and a section there. */
@@ -55,7 +55,7 @@ const PARTS: Readonly<Record<string, z.ZodMiniType>> = {
   'A certificate': library.certificateFacts,
   'A shown certificate': library.showPkiResult.shape.root,
   'A CRL': library.crlFacts,
-  'Where a key is': keyReference,
+  'Where a key is': keyRef,
   'Who changed it': library.changeMeta,
   'A finding': library.finding,
 }

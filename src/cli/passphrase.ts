@@ -25,8 +25,8 @@ export function passphrasesOf(
     return given
   }
   return {
-    known: (what) => once(what, (ask) => ask(`Passphrase of ${what}: `)),
-    chosen: () => once(`the new ${newFor}`, (ask) => askTwice(ask, newFor)),
+    forExisting: (what) => once(what, (ask) => ask(`Passphrase of ${what}: `)),
+    forNew: () => once(`the new ${newFor}`, (ask) => askTwice(ask, newFor)),
     signal: io.signal,
   }
 }

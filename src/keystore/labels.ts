@@ -1,4 +1,4 @@
-import type { TokenKeyReference } from '../directory/records.js'
+import type { TokenKeyRef } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { KeyChoice, KeyName } from '../ports.js'
 import { keyName } from '../signer/pkcs11/key-name.js'
@@ -21,6 +21,6 @@ export function newRootKeyName({ label, id }: KeyChoice): KeyName {
 }
 
 /** A key that a record remembers, in a message. */
-export function rememberedKeyName({ keyLabel, keyId }: TokenKeyReference): string {
+export function rememberedKeyName({ keyLabel, keyId }: TokenKeyRef): string {
   return keyName({ label: keyLabel, id: keyId })
 }

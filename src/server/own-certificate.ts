@@ -77,7 +77,7 @@ async function makeIdentity(ports: OwnPorts, folder: string, names: readonly Gen
   const now = clock()
   const ca = await issueCertificate(
     {
-      ...{ role: FILES.trust, profile: ROOT_CA, issuer: null, names: [], spki: caKey.publicKey },
+      ...{ role: FILES.trust, profile: ROOT_CA, issuer: null, names: [], spki: caKey.spki },
       ...{ serialNumber: newSerialNumber(random), validity: validityFrom(now, ROOT_CA.years, null) },
       subject: await subject(`fpki ${suffix(random)}`),
     },
@@ -86,7 +86,7 @@ async function makeIdentity(ports: OwnPorts, folder: string, names: readonly Gen
   const server = await issueCertificate(
     {
       ...{ role: FILES.certificate, profile: TLS_SERVER, issuer: ca, names },
-      spki: (await keys.open(key, FILES.key)).publicKey,
+      spki: (await keys.open(key, FILES.key)).spki,
       ...{ serialNumber: newSerialNumber(random), validity: validityFrom(now, TLS_SERVER.years, ca) },
       subject: await subject('server'),
     },

@@ -163,7 +163,7 @@ describe('ca root-csr', () => {
         rename: (from, to) => orStop(disk.rename(from, to)),
         link: (from, to) => orStop(disk.link(from, to)),
       })
-      const options = { directory, factory: 'acme', api: 'none' }
+      const options = { directory, factory: 'acme', api: 'none', root: { kind: 'new-file' } } as const
       const outcome = await createRootCsr(options, {
         ...thisMachine(),
         files,

@@ -101,7 +101,7 @@ describe('fpki hsm list keeps a module at a distance', () => {
       signal: new AbortController().signal,
       printed: (module: string, text: string) => void printed.push(module, text),
     }
-    await expect(listTokens({ module: { path, initArgs: '' } }, { child })).rejects.toMatchObject({
+    await expect(listTokens({ module: { module: path, initArgs: '' } }, { child })).rejects.toMatchObject({
       code: 'ERR_HSM_MODULE',
       message: `The PKCS#11 module ${path} did not answer within 2 seconds.`,
     })

@@ -2,14 +2,14 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
 import { embeddedFactoryOn, thisMachine } from '../../src/machine/index.js'
-import { createPki } from '../../src/operations/create/create-pki.js'
+import { type CreatePkiOptions, createPki } from '../../src/operations/create/create-pki.js'
 import { checkHsm } from '../../src/operations/hsm/check-hsm.js'
 import { CKA, CKM, type CryptokiMaker } from '../../src/signer/pkcs11/cryptoki.js'
 import { notLoaded } from '../../src/signer/pkcs11/module.js'
 import { namesBelow } from '../cli/snapshot.js'
 import { type Home, newHome, runProgram, withFpkiOnPath } from '../support/cli.js'
 import { differing } from '../support/cryptoki.js'
-import { choiceOf, homeWith, PIN, softHsm, type TestToken } from '../support/token.js'
+import { choiceOf, homeWith, LOGIN, PIN, softHsm, type TestToken } from '../support/token.js'
 
 const SILENT = { step: () => undefined, note: () => undefined, warn: () => undefined }
 
@@ -40,16 +40,16 @@ test.each([
   },
 )
 
-const optionsFor = (home: Home, token: TestToken) => ({
-  directory: join(home.path, 'acme'),
-  ...{ factory: 'acme', onlineCa: true, localCa: true, tlsNames: [], hsm: choiceOf(token) },
-})
+function optionsFor(home: Home, token: TestToken): CreatePkiOptions {
+  const wanted = { directory: join(home.path, 'acme'), factory: 'acme', onlineCa: true, tlsNames: [] }
+  return { ...wanted, root: { kind: 'new-token', hsm: choiceOf(token) }, localCa: { kind: 'file' } }
+}
 
 function portsOf(home: Home, makeCryptoki: CryptokiMaker) {
   const machine = thisMachine()
   const { signal } = new AbortController()
   const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal })
-  return { ...machine, api, progress: SILENT, signal, makeCryptoki }
+  return { ...machine, api, progress: SILENT, signal, login: LOGIN, makeCryptoki }
 }
 
 test('ca create looks at the mechanisms first, and leaves no directory', async () => {

@@ -4,7 +4,7 @@ import { DIRECTORY, type Disturbance, machineOn, STATE } from './create-scene.js
 import type { MemoryDisk } from './memory-disk.js'
 
 export const PASSPHRASE = 'nine lives of a fish'
-export const PASSPHRASES = { known: async () => PASSPHRASE, chosen: async () => PASSPHRASE }
+export const PASSPHRASES = { forExisting: async () => PASSPHRASE, forNew: async () => PASSPHRASE }
 export const OPENER = { passphrases: PASSPHRASES, ofKeys: null, askAnother: null, recipientKey: null }
 
 /** Where the backup of the scene goes, and where it is restored; beside the PKI directory, with a state of its own. */

@@ -116,10 +116,11 @@ function readExpiry(text: string, now: Date): Date {
       ? Date.parse(isTime ? text : '')
       : now.getTime() + Number(count) * HOURS[unit as 'd' | 'h'] * 3_600_000
   if (time > now.getTime()) return new Date(time)
-  const message = `--expires ${JSON.stringify(text)} is no time to come.`
+  const message = `Not a time in the future: ${JSON.stringify(text)}.`
   throw new FpkiError(
     'ERR_USAGE',
     message,
     `Give 30d, 12h, or a time such as ${rfc3339(new Date(now.getTime() + 3_600_000))}.`,
+    { option: 'expires' },
   )
 }

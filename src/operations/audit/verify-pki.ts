@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { pkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
-import { type HsmAccess, rootSignerOf } from '../../keystore/root-key.js'
+import { type KeyAccess, rootSignerOf } from '../../keystore/root-key.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { Clock, DurableFiles, Passphrases, Random } from '../../ports.js'
 import { CHECKS, type Check } from './verify/checks.js'
@@ -46,7 +46,7 @@ export interface VerifyPkiPorts {
   /** The Factory API that knows a factory; null: the directory is looked at alone. */
   readonly api: ApiOf | null
   /** How a root key in a token is come by; null: the root key is left out. */
-  readonly hsm: HsmAccess | null
+  readonly hsm: KeyAccess | null
 }
 
 /**
@@ -86,7 +86,7 @@ function noPassphrases(directory: string): Passphrases {
     const hint = 'Check the directory and make it yours, or leave the root key out with --skip-root-key.'
     throw new FpkiError('ERR_PASSPHRASE', `Not using a passphrase for ${what}: ${directory} is not yours alone.`, hint)
   }
-  return { known: refuse, chosen: () => refuse('a new key') }
+  return { forExisting: refuse, forNew: () => refuse('a new key') }
 }
 
 async function runChecks(checks: readonly Check[], scene: Scene, ports: CheckPorts): Promise<Finding[]> {

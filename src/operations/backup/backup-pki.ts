@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { type Envelope, newEnvelope, type OpenedEnvelope, openEnvelope } from '../../containers/cms/envelope.js'
 import { PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import { type BackupRecord, keyReference } from '../../directory/records.js'
+import { type BackupRecord, keyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { type OpenPki, openPki } from '../../issuance/open-pki.js'
 import { jsonDocument } from '../../json-document.js'
@@ -33,7 +33,7 @@ export const backupPkiResult = jsonDocument({
   directory: z.string(),
   rootFingerprint: z.string(),
   /** null: in a token that the directory does not remember. */
-  rootKey: z.nullable(keyReference),
+  rootKey: z.nullable(keyRef),
   /** Is the state of the embedded Factory API in it? */
   embedded: z.boolean(),
   /** The root key in it was opened, and is that of factory_ca.pem. */

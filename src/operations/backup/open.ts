@@ -2,7 +2,7 @@ import { type OpenedEnvelope, type Opener, openEnvelope, waysToOpen } from '../.
 import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
 import type { BackupRecord, RootKeyUnproven } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
-import type { HsmAccess } from '../../keystore/root-key.js'
+import type { KeyAccess } from '../../keystore/root-key.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Random } from '../../ports.js'
@@ -70,7 +70,7 @@ async function readContent(file: string, { content, recipients }: OpenedEnvelope
 
 async function secretOf(file: string, { passphrases, recipientKey }: BackupOpener): Promise<Opener> {
   if (recipientKey === null)
-    return { passphrase: await passphrases.known(`the backup ${file}`), signal: passphrases.signal }
+    return { passphrase: await passphrases.forExisting(`the backup ${file}`), signal: passphrases.signal }
   return { key: await readRecipientKey(recipientKey, passphrases) }
 }
 
@@ -82,7 +82,7 @@ export interface Rehearsed {
   readonly findings: readonly Finding[]
   readonly record: BackupRecord
   /** Opens the keys as they were opened here. */
-  readonly access: HsmAccess | null
+  readonly access: KeyAccess | null
 }
 
 /** Without these there is no PKI to restore. */
@@ -138,19 +138,19 @@ export function withRecord(pki: readonly ArchiveEntry[], record: BackupRecord): 
 }
 
 /** The passphrase of the root key may be that of the backup, or another one. */
-async function keyAccess({ pki, passphrase, file }: OpenedBackup, opener: BackupOpener): Promise<HsmAccess> {
+async function keyAccess({ pki, passphrase, file }: OpenedBackup, opener: BackupOpener): Promise<KeyAccess> {
   const what = `${PKI_FILES.rootKey} in ${file}`
   const pem = Buffer.from(pki.find(({ path }) => path === PKI_FILES.rootKey)?.content ?? []).toString()
   const silent = { note: () => undefined, warn: () => undefined }
   // The key is in its file, also where the directory remembers a token that it was put into.
-  const access = { choice: null, complete: () => null, ...silent }
+  const access: KeyAccess = { root: { kind: 'file' }, ...silent }
   if (!isEncryptedKey(pem, what)) return access
   const known = await passphraseOfKey(pem, what, passphrase, opener)
   if (known === null) throw noPassphrase(what)
   const { signal } = opener.passphrases
   const passphrases = {
-    known: async () => known,
-    chosen: async () => known,
+    forExisting: async () => known,
+    forNew: async () => known,
     ...(signal === undefined ? {} : { signal }),
   }
   return { ...access, passphrases }

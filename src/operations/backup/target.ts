@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path'
 import { FpkiError } from '../../errors.js'
-import { newPassphrase } from '../../keystore/private-key.js'
+import { newPassphrase } from '../../keystore/key-files.js'
 import { decodeOnePem } from '../../pki/pem.js'
 import { rsaWeakness } from '../../pki/public-key.js'
 import { type Certificate, readCertificate } from '../../pki/read-certificate.js'

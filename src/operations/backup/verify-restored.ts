@@ -1,4 +1,4 @@
-import type { HsmAccess } from '../../keystore/root-key.js'
+import type { KeyAccess } from '../../keystore/root-key.js'
 import type { Finding } from '../audit/verify/finding.js'
 import { type VerifyPkiPorts, type VerifyPkiResult, verifyPki, worst } from '../audit/verify-pki.js'
 
@@ -11,7 +11,7 @@ const PROOF = ['pem', 'keys', 'chain', 'root-key']
  */
 export async function verifyRestored(
   where: { readonly directory: string; readonly groups?: readonly string[] },
-  access: HsmAccess | null,
+  access: KeyAccess | null,
   ports: Pick<VerifyPkiPorts, 'files' | 'clock' | 'random'>,
 ): Promise<VerifyPkiResult> {
   const verified = await verifyPki({ factory: null, warnDays: 60, ...where }, { ...ports, api: null, hsm: access })

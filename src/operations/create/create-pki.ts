@@ -2,49 +2,40 @@ import { openAuditLog } from '../../audit-log/audit-log.js'
 import { KEEP } from '../../audit-log/traces.js'
 import { CREATE } from '../../directory/commands.js'
 import { PKI_FILES, type PkiFile } from '../../directory/names.js'
-import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
+import type { KeyRef } from '../../directory/records.js'
 import type { FactoryApi } from '../../factory/api.js'
 import { makeCertificate, rootOf, signCsr, type Workplace } from '../../issuance/issue.js'
 import { keepStep } from '../../journal/keep-records.js'
 import { type Facts, fact, runSteps, type Step } from '../../journal/run-steps.js'
-import { madeKey, makeKey } from '../../keystore/private-key.js'
+import { makeKey, requireMadeKey } from '../../keystore/key-store.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
 import { type CreatePkiResult, filesFor, whatWasMade } from './created-pki.js'
-import {
-  checkGivenRoot,
-  type GivenRoot,
-  readGivenRoot,
-  takeRootCertificate,
-  takeRootKey,
-  withRememberedToken,
-} from './existing-root.js'
-import { type CreateKeys, checkPassphrase, createKeys, rootSignerFrom } from './keys.js'
-import { requireRoomBelow } from './planned-certificates.js'
-import { type CreatePkiOptions, type CreatePkiPorts, newCreate, refuseWhatCannotBe } from './preconditions.js'
+import { takeRootCertificate, takeRootKey } from './existing-root.js'
+import { rootSignerFrom } from './keys.js'
+import type { CreatePkiOptions } from './options.js'
+import { type CreatePlan, planCreate } from './plan.js'
+import { type CreatePkiPorts, newCreate, refuseCreate } from './preconditions.js'
 import { beforeTheRoot, uploadPki } from './upload-pki.js'
 
 export { type CreatePkiResult, createPkiResult } from './created-pki.js'
-export { type CreatePkiOptions, type CreatePkiPorts, checkedTlsNames } from './preconditions.js'
+export { type CreatePkiOptions, checkedTlsNames } from './options.js'
+export type { CreatePkiPorts } from './preconditions.js'
 
-interface Work extends Workplace {
-  readonly options: CreatePkiOptions
+interface Work extends Workplace, CreatePlan {
   readonly api: FactoryApi
-  readonly keys: CreateKeys
-  /** null: the root is made here. */
-  readonly given: GivenRoot | null
 }
 
 /** What decides whether a step is for a PKI. */
-type OnlyFor = 'onlineCa' | 'localCa' | 'newRoot' | 'givenRoot'
+type OnlyFor = 'onlineCa' | 'localCa' | 'newRoot' | 'existingRoot'
 
 /** The whole of `ca create`: local work first, then the Factory API. */
 const STEPS: readonly (Step<Work> & { readonly onlyFor?: OnlyFor })[] = [
   { name: 'state', says: 'Remembering which factory this is', run: rememberFactory },
   { name: 'root-key', says: 'Making the root key', run: makeRootKey, onlyFor: 'newRoot' },
   { name: 'root-certificate', says: 'Signing the root certificate', run: makeRootCertificate, onlyFor: 'newRoot' },
-  { name: 'root-key', says: 'Taking over the root key', run: takeRootKey, onlyFor: 'givenRoot' },
-  { name: 'root-certificate', says: 'Taking over its certificate', run: takeRootCertificate, onlyFor: 'givenRoot' },
+  { name: 'root-key', says: 'Taking over the root key', run: takeRootKey, onlyFor: 'existingRoot' },
+  { name: 'root-certificate', says: 'Taking over its certificate', run: takeRootCertificate, onlyFor: 'existingRoot' },
   { name: 'user', says: 'Asking the Factory API whose local-ca this is', run: askUser, onlyFor: 'localCa' },
   { name: 'local-ca-key', says: 'Making the key of local-ca', run: makeLocalCaKey, onlyFor: 'localCa' },
   { name: 'local-ca-certificate', says: 'Signing local-ca', run: makeLocalCa, onlyFor: 'localCa' },
@@ -61,36 +52,23 @@ const STEPS: readonly (Step<Work> & { readonly onlyFor?: OnlyFor })[] = [
  *   ERR_PASSPHRASE, and what is wrong with a root that is given, before anything is made; ERR_STORAGE, ERR_API,
  *   ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on the way, after which the same call goes on.
  */
-export async function createPki(asked: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatePkiResult> {
-  const directory = pkiDirectory(ports.files, asked.directory)
-  const options = await withRememberedToken(asked, directory)
-  const unfinished = await refuseWhatCannotBe(directory, options, ports)
-  for (const warning of await directory.warningsAbove()) ports.progress.warn(warning)
-  const given = await readGivenRoot(options, ports)
-  if (given !== null) await requireRoomBelow(given.certificate, options, ports)
-  const keys = await createKeys(directory, options, ports, given)
+export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatePkiResult> {
+  const plan = await planCreate(options, ports)
   try {
-    await keys.refuseTaken(unfinished)
-    if (given !== null) await checkGivenRoot(directory, given, keys.root, options.passphrases)
-    await checkPassphrase(directory, keys, options)
-    await directory.make()
-    return await createWith({ keys, given }, directory, options, ports)
+    await plan.directory.make()
+    return await carryOut(plan, ports)
   } finally {
-    await keys.close()
+    await plan.keys.store.close()
   }
 }
 
-async function createWith(
-  { keys, given }: Pick<Work, 'keys' | 'given'>,
-  directory: PkiDirectory,
-  options: CreatePkiOptions,
-  ports: CreatePkiPorts,
-): Promise<CreatePkiResult> {
+async function carryOut(plan: CreatePlan, ports: CreatePkiPorts): Promise<CreatePkiResult> {
+  const { directory, options, existingRoot, keys } = plan
   const lock = await directory.lock()
   const named = { factory: options.factory, api: ports.api.name, directory: directory.path }
   try {
-    const steps = stepsFor(options, given)
-    const found = await refuseWhatCannotBe(directory, options, ports)
+    const steps = stepsFor(plan)
+    const found = await refuseCreate(directory, options, ports)
     const journal = found ?? (await newCreate(directory, options, [...steps, KEEP], ports))
     const warnings: string[] = []
     const warn = (text: string) => {
@@ -98,13 +76,12 @@ async function createWith(
       ports.progress.warn(text)
     }
     if (found !== null) ports.progress.note(`Going on with the \`ca create\` that began at ${found.startedAt}.`)
-    for (const warning of given?.warnings ?? []) warn(warning)
-    const place = { directory, made: directory, factory: options.factory, rootSigner: rootSignerFrom(keys) }
+    for (const warning of existingRoot?.warnings ?? []) warn(warning)
+    const place = { made: directory, factory: options.factory, rootSigner: rootSignerFrom(keys) }
     const auditLog = openAuditLog(directory, CREATE, ports)
-    const work = { ...ports, ...place, auditLog, options, keys, given, warn }
+    const work = { ...ports, ...plan, ...place, auditLog, warn }
     await runSteps([...steps, keepStep(journal)], work, journal, { ...ports, directory })
-    const rootKey = keys.root.reference
-    const localCaKey = options.localCa ? keys.localCa.reference : null
+    const { root: rootKey, localCa: localCaKey } = keys
     const made = await whatWasMade(directory, filesOf(work))
     return { ...made, ...named, rootKey, localCaKey, resumed: found !== null, warnings, backup: null }
   } finally {
@@ -112,13 +89,13 @@ async function createWith(
   }
 }
 
-function filesOf({ options, keys }: Pick<Work, 'options' | 'keys'>): readonly PkiFile[] {
-  const { onlineCa, localCa } = options
-  return filesFor({ onlineCa, localCa, rootKey: keys.root.reference.kind, localCaKey: keys.localCa.reference.kind })
+function filesOf({ options, keys }: CreatePlan): readonly PkiFile[] {
+  return filesFor({ onlineCa: options.onlineCa, rootKey: keys.root.kind, localCaKey: keys.localCa?.kind ?? null })
 }
 
-function stepsFor({ onlineCa, localCa }: CreatePkiOptions, given: GivenRoot | null): readonly Step<Work>[] {
-  const wanted = { onlineCa, localCa, newRoot: given === null, givenRoot: given !== null }
+function stepsFor({ options: { onlineCa, localCa }, existingRoot }: CreatePlan): readonly Step<Work>[] {
+  const isExisting = existingRoot !== null
+  const wanted = { onlineCa, localCa: localCa.kind !== 'none', newRoot: !isExisting, existingRoot: isExisting }
   return STEPS.filter(({ onlyFor }) => onlyFor === undefined || wanted[onlyFor])
 }
 
@@ -128,27 +105,33 @@ async function rememberFactory({ directory, options, api, keys }: Work): Promise
     version: 1,
     factory: options.factory,
     api: api.name,
-    rootKey: root.reference,
-    ...(localCa.reference.kind === 'file' ? {} : { localCaKey: localCa.reference }),
+    rootKey: root,
+    ...(localCa?.kind === 'pkcs11' ? { localCaKey: localCa } : {}),
   })
 }
 
 async function makeRootKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<Facts> {
-  return { rootKey: await makeKey(keys.root, interrupted) }
+  return { rootKey: await makeKey(keys.store, keys.root, keys.newRoot, interrupted) }
 }
 
 async function makeLocalCaKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<Facts> {
-  return { localCaKey: await makeKey(keys.localCa, interrupted) }
+  return { localCaKey: await makeKey(keys.store, requireLocalCa(keys), keys.newLocalCa, interrupted) }
+}
+
+/** The steps of local-ca are for a PKI that has one. */
+function requireLocalCa({ localCa }: CreatePlan['keys']): KeyRef {
+  if (localCa === null) throw new Error('this PKI has no local-ca')
+  return localCa
 }
 
 async function makeRootCertificate(work: Work, facts: Facts, interrupted: boolean): Promise<undefined> {
-  const publicKey = await madeKey(work.keys.root, fact(facts, 'rootKey'))
+  const spki = await requireMadeKey(work.keys.store, work.keys.root, fact(facts, 'rootKey'))
   const subject = await commonNameAndUnit('Factory-CA', work.options.factory)
   await makeCertificate(work, interrupted, {
     file: PKI_FILES.rootCertificate,
     profile: ROOT_CA,
     subject,
-    spki: publicKey,
+    spki,
     issuer: null,
     names: [],
   })
@@ -164,7 +147,7 @@ async function makeLocalCa(work: Work, facts: Facts, interrupted: boolean): Prom
     file: PKI_FILES.localCaCertificate,
     profile: DEVICE_CA,
     subject: await commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.options.factory),
-    spki: await madeKey(work.keys.localCa, fact(facts, 'localCaKey')),
+    spki: await requireMadeKey(work.keys.store, requireLocalCa(work.keys), fact(facts, 'localCaKey')),
     issuer: await rootOf(work),
     names: [],
   })

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { FILE_MEANINGS, PKI_FILES, type PkiFile } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
-import { keyReference } from '../../directory/records.js'
+import { type KeyRef, keyRef } from '../../directory/records.js'
 import { jsonDocument } from '../../json-document.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { toServerName } from '../../pki/server-name.js'
@@ -16,9 +16,9 @@ export const createPkiResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** Where the root key is: a file, or a key in a token. */
-  rootKey: keyReference,
+  rootKey: keyRef,
   /** Where the key of local-ca is; null: there is no local-ca. */
-  localCaKey: z.nullable(keyReference),
+  localCaKey: z.nullable(keyRef),
   /** An interrupted run was brought to its end. */
   resumed: z.boolean(),
   /** The DNS names that tls-crt is for. */
@@ -36,21 +36,21 @@ export type CreatePkiResult = z.infer<typeof createPkiResult>
 /** What decides which files a PKI has. */
 export interface PkiShape {
   readonly onlineCa: boolean
-  readonly localCa: boolean
   /** Keys in a token have no file. */
-  readonly rootKey: 'file' | 'pkcs11'
-  readonly localCaKey: 'file' | 'pkcs11'
+  readonly rootKey: KeyRef['kind']
+  /** null: there is no local-ca. */
+  readonly localCaKey: KeyRef['kind'] | null
 }
 
 /** The files that a PKI of this shape has. */
-export function filesFor({ onlineCa, localCa, ...keys }: PkiShape): readonly PkiFile[] {
+export function filesFor({ onlineCa, ...keys }: PkiShape): readonly PkiFile[] {
   const { rootKey, rootCertificate, tlsCertificate, onlineCaCertificate, localCaKey, localCaCertificate } = PKI_FILES
   return [
     ...(keys.rootKey === 'file' ? [rootKey] : []),
     ...[rootCertificate, tlsCertificate],
     ...(onlineCa ? [onlineCaCertificate] : []),
-    ...(localCa && keys.localCaKey === 'file' ? [localCaKey] : []),
-    ...(localCa ? [localCaCertificate] : []),
+    ...(keys.localCaKey === 'file' ? [localCaKey] : []),
+    ...(keys.localCaKey === null ? [] : [localCaCertificate]),
   ]
 }
 

@@ -2,16 +2,14 @@ import { ABANDON, CREATE, ROOT_CSR_COMMAND } from '../../directory/commands.js'
 import { PKI_FILES, type PkiFile } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
 import type { Journal } from '../../directory/records.js'
-import { FpkiError } from '../../errors.js'
+import { FpkiError, type FpkiOption } from '../../errors.js'
 import type { FactoryApi } from '../../factory/api.js'
 import { checkFactoryName } from '../../factory-name.js'
 import { goingOnFrom, holdsPki, lastJournal, requireSameWork } from '../../journal/resume.js'
 import { type Facts, newJournal } from '../../journal/run-steps.js'
-import type { HsmPlace, NamedModule } from '../../keystore/choice.js'
 import { ROOT_KEY } from '../../keystore/labels.js'
 import { checkClock } from '../../pki/clock.js'
 import { samePem } from '../../pki/pem.js'
-import { toServerName } from '../../pki/server-name.js'
 import type {
   Clock,
   Curve,
@@ -19,7 +17,7 @@ import type {
   EncryptionPorts,
   HsmChoice,
   KeyChoice,
-  Passphrases,
+  KeySecrets,
   Progress,
   Who,
 } from '../../ports.js'
@@ -27,46 +25,10 @@ import type { CryptokiMaker } from '../../signer/pkcs11/cryptoki.js'
 import { formatPkcs11Uri } from '../../signer/pkcs11/uri.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { factoryIsSet } from './factory-is-set.js'
-
-/** What `ca create` is asked to make. */
-export interface CreatePkiOptions {
-  /** Absolute path. */
-  readonly directory: string
-  readonly factory: string
-  /** Where that name was given, for messages: a flag, a variable, a file. */
-  readonly factorySource?: string
-  readonly onlineCa: boolean
-  readonly localCa: boolean
-  /** As given to the embedded Factory API; recorded, so that a second run is held to the same. */
-  readonly tlsNames: readonly string[]
-  /** The token that is to hold the root key; absent: factory_ca.key. */
-  readonly hsm?: HsmChoice
-  /** The curve of a root key in a token. P-256 when absent. */
-  readonly keyType?: Curve
-  /** The key of local-ca goes into the token too. */
-  readonly localCaInHsm?: boolean
-  /** Key files are encrypted with a passphrase, which is asked for. */
-  readonly encryptKeys?: boolean
-  /** Where the passphrase of encrypted keys comes from. */
-  readonly passphrases?: Passphrases
-  /** The certificate of a root that is there already, absolute; absent: a root is made. */
-  readonly rootCertificateFile?: string
-  /** Its key, absolute; absent: it is in the token, or where `ca root-csr` made it. */
-  readonly rootKeyFile?: string
-  /** Says how to open the token that the directory remembers, where `ca root-csr` made the key in one. */
-  readonly completeHsm?: (place: HsmPlace) => HsmChoice
-  /** Its module, where the person names that. */
-  readonly hsmModule?: NamedModule | null
-}
-
-/** The part of them that says where keys are, and how they are kept. */
-export type KeyOptions = Pick<
-  CreatePkiOptions,
-  'hsm' | 'keyType' | 'localCa' | 'localCaInHsm' | 'encryptKeys' | 'passphrases'
->
+import { type CreatePkiOptions, encryptionOf, hsmOf, type KeyPlaces } from './options.js'
 
 /** What `ca create` works with. */
-export interface CreatePkiPorts extends EncryptionPorts {
+export interface CreatePkiPorts extends EncryptionPorts, KeySecrets {
   readonly api: FactoryApi
   readonly files: DurableFiles
   readonly clock: Clock
@@ -77,19 +39,8 @@ export interface CreatePkiPorts extends EncryptionPorts {
   readonly makeCryptoki?: CryptokiMaker
 }
 
-/** The names that `--tls-name` gives, each once, in the form that certificates carry. Throws ERR_USAGE. */
-export function checkedTlsNames(names: readonly string[]): readonly string[] {
-  const all = names.map((text) => {
-    const name = toServerName(text)
-    if (name !== null) return name
-    const what = `${JSON.stringify(text)}, from --tls-name, is neither a DNS name nor an IP address.`
-    throw new FpkiError('ERR_USAGE', what, 'Give a host name, or an IP address such as 192.0.2.1 or 2001:db8::1.')
-  })
-  return [...new Set(all)]
-}
-
 /** Before anything is made: the reasons not to. Returns the journal of an interrupted run of the same command. */
-export async function refuseWhatCannotBe(
+export async function refuseCreate(
   directory: PkiDirectory,
   options: CreatePkiOptions,
   { api, clock }: CreatePkiPorts,
@@ -98,10 +49,10 @@ export async function refuseWhatCannotBe(
   checkFactoryName(options.factory, 'the caller')
   checkAbsolute(directory.path, 'PKI directory')
   const journal = (await directory.check()) === 'missing' ? null : await unfinishedJournal(directory, options, api)
-  const known = await api.getCertificates()
-  if (known === null || (journal !== null && samePem(known.rootCrt, await directory.read(PKI_FILES.rootCertificate)))) {
-    return journal
-  }
+  const certificates = await api.getCertificates()
+  if (certificates === null) return journal
+  const isOurs = journal !== null && samePem(certificates.rootCrt, await directory.read(PKI_FILES.rootCertificate))
+  if (isOurs) return journal
   throw factoryIsSet(options.factory, api, options.factorySource)
 }
 
@@ -122,20 +73,23 @@ function isRootCsr({ command, finishedAt }: Journal, contents: readonly PkiFile[
   return command === ROOT_CSR_COMMAND && finishedAt !== null && contents.every((name) => root.includes(name))
 }
 
-/** A new root would be a second one: only the certificate for the key that is there goes on from it. */
+/** A new root would be a second one: only the certificate for the existing key can go on from it. */
 function requireFits(directory: PkiDirectory, { arguments: begun }: Journal, options: CreatePkiOptions): null {
-  const { rootCertificateFile, factory, encryptKeys = false } = options
-  const refuse = (reason: string, hint: string) =>
-    new FpkiError('ERR_UNFINISHED', `The root key of ${directory.path}, from \`ca root-csr\`, ${reason}.`, hint)
-  if (rootCertificateFile === undefined) {
-    throw refuse('waits for its certificate', 'Give it with --root-cert FILE, as the company CA has signed it.')
+  const { root, localCa, factory } = options
+  const refuse = (reason: string, hint: string, option: FpkiOption) =>
+    new FpkiError('ERR_UNFINISHED', `The root key of ${directory.path}, from \`ca root-csr\`, ${reason}.`, hint, {
+      option,
+    })
+  if (root.kind !== 'existing') {
+    const hint = 'Give the certificate, as the company CA has signed it.'
+    throw refuse('waits for its certificate', hint, 'root.certificateFile')
   }
   if (begun['--factory'] !== factory) {
-    const hint = 'Name that one with --factory, or another directory.'
-    throw refuse(`was made for the factory ${begun['--factory']}`, hint)
+    const hint = 'Name that factory, or another directory.'
+    throw refuse(`was made for the factory ${begun['--factory']}`, hint, 'factory')
   }
-  if (begun['--encrypt-keys'] === 'true' && !encryptKeys) {
-    throw refuse('was made with --encrypt-keys', 'Give --encrypt-keys here too, for the key of local-ca.')
+  if (begun['--encrypt-keys'] === 'true' && localCa.kind === 'file' && !localCa.encrypt) {
+    throw refuse('is encrypted', 'Have the key of local-ca encrypted too.', 'localCa.encrypt')
   }
   return null
 }
@@ -153,37 +107,43 @@ export async function newCreate(
 
 /** What the journal records of a `ca create`, under the flags' names. */
 function createArguments(options: CreatePkiOptions, api: FactoryApi): Facts {
-  const { factory, onlineCa, localCa, tlsNames, rootCertificateFile } = options
+  const { factory, onlineCa, localCa, tlsNames, root } = options
   return {
     '--factory': factory,
     '--api': api.name,
     '--online-ca': String(onlineCa),
-    '--local-ca': String(localCa),
+    '--local-ca': String(localCa.kind !== 'none'),
     '--tls-name': tlsNames.join(' '),
-    ...(rootCertificateFile === undefined ? {} : { '--root-cert': rootCertificateFile }),
+    ...(root.kind === 'existing' ? { '--root-cert': root.certificateFile } : {}),
     ...keyArguments(options),
   }
 }
 
 /** What a journal records of where keys are, and how they are kept. */
-export function keyArguments(options: KeyOptions): Facts {
-  return { ...(options.encryptKeys ? { '--encrypt-keys': 'true' } : {}), ...hsmArguments(options) }
+export function keyArguments(places: KeyPlaces): Facts {
+  const hsm = hsmOf(places.root)
+  const curve = places.root.kind === 'new-token' ? places.root.curve : undefined
+  const isLocalCaInHsm = places.localCa.kind === 'token'
+  return { ...encryptionArguments(places), ...(hsm === null ? {} : hsmArguments(hsm, curve, isLocalCaInHsm)) }
 }
 
-/** The part of them that is about a token; none: nothing. */
-export function hsmArguments({
-  hsm,
-  keyType = 'P-256',
-  localCaInHsm = false,
-}: Pick<KeyOptions, 'hsm' | 'keyType' | 'localCaInHsm'>): Facts {
-  if (hsm === undefined) return {}
+/** `true`, as the flag of the command line: all key files are encrypted. */
+function encryptionArguments(places: KeyPlaces): Facts {
+  const { root, localCa } = encryptionOf(places)
+  if (!root && !localCa) return {}
+  const isMixed = root === false || localCa === false
+  return { '--encrypt-keys': isMixed ? `only ${root ? 'factory_ca.key' : 'local-ca.key'}` : 'true' }
+}
+
+/** What a journal records of a token. */
+export function hsmArguments(hsm: HsmChoice, curve: Curve = 'P-256', isLocalCaInHsm = false): Facts {
   return {
     '--hsm-module': hsm.module,
     '--hsm-token-label': hsm.token.label ?? '',
     '--hsm-token-serial': hsm.token.serial ?? '',
     '--hsm-uri': keyInUri(hsm.key),
-    '--key-type': keyType,
-    '--local-ca-in-hsm': String(localCaInHsm),
+    '--key-type': curve,
+    '--local-ca-in-hsm': String(isLocalCaInHsm),
   }
 }
 

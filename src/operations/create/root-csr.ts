@@ -4,14 +4,14 @@ import { KEEP } from '../../audit-log/traces.js'
 import { ABANDON, ROOT_CSR_COMMAND } from '../../directory/commands.js'
 import { ROOT_CSR } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
-import { type Journal, keyReference } from '../../directory/records.js'
+import { type Journal, keyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { checkFactoryName } from '../../factory-name.js'
 import { type KeepWork, keepStep } from '../../journal/keep-records.js'
 import { holdsPki, lastJournal, requireSameWork } from '../../journal/resume.js'
 import { type Facts, fact, newJournal, runSteps, type Step } from '../../journal/run-steps.js'
 import { jsonDocument } from '../../json-document.js'
-import { madeKey, makeKey } from '../../keystore/private-key.js'
+import { makeKey, requireMadeKey } from '../../keystore/key-store.js'
 import { readCsr } from '../../pki/csr.js'
 import { formatName } from '../../pki/name.js'
 import { sameSpki } from '../../pki/public-key.js'
@@ -19,15 +19,16 @@ import { createCaCsr } from '../../signer/x509/csr.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { type OpenApi, requireNoRoot } from './factory-is-set.js'
-import { type CreateKeys, checkPassphrase, createKeys } from './keys.js'
-import { type CreatePkiPorts, type KeyOptions, keyArguments } from './preconditions.js'
+import { type CreateKeys, checkPassphrase, openCreateKeys } from './keys.js'
+import type { KeyPlaces, NewRootInFile, NewRootInToken } from './options.js'
+import { type CreatePkiPorts, keyArguments } from './preconditions.js'
 
 /** What `fpki ca root-csr --json` prints. */
 export const createRootCsrResult = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
-  rootKey: keyReference,
+  rootKey: keyRef,
   /** Where the request is, absolute. */
   csrFile: z.string(),
   subject: z.string(),
@@ -39,7 +40,7 @@ export const createRootCsrResult = jsonDocument({
 export type CreateRootCsrResult = z.infer<typeof createRootCsrResult>
 
 /** What `ca root-csr` is asked to make. */
-export interface CreateRootCsrOptions extends Omit<KeyOptions, 'localCa' | 'localCaInHsm'> {
+export interface CreateRootCsrOptions {
   /** Absolute path. */
   readonly directory: string
   readonly factory: string
@@ -47,6 +48,8 @@ export interface CreateRootCsrOptions extends Omit<KeyOptions, 'localCa' | 'loca
   readonly api: string
   /** Where the factory's name was given, for messages: a flag, a variable, a file. */
   readonly factorySource?: string
+  /** Where its key is made. */
+  readonly root: NewRootInFile | NewRootInToken
   /** A second place for the request, absolute. */
   readonly out?: string
 }
@@ -87,15 +90,16 @@ export async function createRootCsr(
 ): Promise<CreateRootCsrResult> {
   checkFactoryName(options.factory, 'the caller')
   checkAbsolute(options.directory, 'PKI directory')
-  if (options.out !== undefined) checkAbsolute(options.out, 'file of --out')
+  if (options.out !== undefined) checkAbsolute(options.out, 'output file', 'out')
   const directory = pkiDirectory(ports.files, options.directory)
   const begun = await begunWork(directory, options)
   await requireNoRoot(options, ports)
   for (const warning of await directory.warningsAbove()) ports.progress.warn(warning)
-  const keys = await createKeys(directory, { ...options, localCa: false }, ports, null)
+  const places = placesOf(options)
+  const keys = await openCreateKeys(directory, places, null, ports)
   try {
     await keys.refuseTaken(begun)
-    await checkPassphrase(directory, keys, { ...options, localCa: false })
+    await checkPassphrase(directory, keys, places, ports)
     await directory.make()
     const csr = await csrWith(
       {
@@ -114,13 +118,13 @@ export async function createRootCsr(
     return {
       factory,
       directory: directory.path,
-      rootKey: keys.root.reference,
+      rootKey: keys.root,
       csrFile: `${directory.path}/${ROOT_CSR}`,
       subject,
       csr,
     }
   } finally {
-    await keys.close()
+    await keys.store.close()
   }
 }
 
@@ -145,7 +149,13 @@ async function csrWith(work: Work, ports: CreateRootCsrPorts): Promise<string> {
 }
 
 function argumentsOf(options: CreateRootCsrOptions): Facts {
-  return { '--factory': options.factory, ...keyArguments({ ...options, localCa: false }) }
+  return { '--factory': options.factory, ...keyArguments(placesOf(options)) }
+}
+
+/** The root key alone. */
+function placesOf({ root }: CreateRootCsrOptions): KeyPlaces {
+  const localCa = { kind: 'none' } as const
+  return root.kind === 'new-file' ? { root, localCa } : { root, localCa }
 }
 
 /** What there is to go on with, or has been finished; null: nothing. */
@@ -168,19 +178,19 @@ function reopened(journal: Journal): Journal {
 
 async function rememberFactory({ directory, options, keys }: Work): Promise<undefined> {
   const { factory, api } = options
-  await directory.writeState({ version: 1, factory, api, rootKey: keys.root.reference })
+  await directory.writeState({ version: 1, factory, api, rootKey: keys.root })
 }
 
 async function makeRootKey({ keys }: Work, _: Facts, interrupted: boolean): Promise<Facts> {
-  return { rootKey: await makeKey(keys.root, interrupted) }
+  return { rootKey: await makeKey(keys.store, keys.root, keys.newRoot, interrupted) }
 }
 
 async function makeCsr({ directory, options, keys, auditLog }: Work, facts: Facts): Promise<undefined> {
-  const publicKey = await madeKey(keys.root, fact(facts, 'rootKey'))
+  const spki = await requireMadeKey(keys.store, keys.root, fact(facts, 'rootKey'))
   const existing = await directory.read(ROOT_CSR)
   const path = `${directory.path}/${ROOT_CSR}`
-  if (existing !== null && sameSpki(readCsr(existing, path).publicKey.spki, publicKey)) return
-  const csr = await createCaCsr(await commonNameAndUnit('Factory-CA', options.factory), await keys.root.open())
+  if (existing !== null && sameSpki(readCsr(existing, path).publicKey.spki, spki)) return
+  const csr = await createCaCsr(await commonNameAndUnit('Factory-CA', options.factory), await keys.openRoot())
   await auditLog.event('The root key signed the request for its certificate.')
   // One of another key: create refuses to overwrite it, and says so.
   await directory.create(ROOT_CSR, csr)

@@ -1,13 +1,15 @@
 import * as z from 'zod/mini'
 import { localCaFiles } from '../../directory/local-ca-files.js'
 import { isKeyFile, PKI_FILES } from '../../directory/names.js'
+import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { makeCertificate, requireText, signCsr } from '../../issuance/issue.js'
 import { type OpenPki, withDeviceCas } from '../../issuance/open-pki.js'
 import { type Change, type ChangePorts, type ChangeWork, changePki } from '../../journal/change/change-pki.js'
 import { type Facts, fact, type Step } from '../../journal/run-steps.js'
 import { jsonDocument } from '../../json-document.js'
-import { fileKey, madeKey, makeKey, type PrivateKey } from '../../keystore/private-key.js'
+import { keyFiles } from '../../keystore/key-files.js'
+import { makeKey, requireMadeKey } from '../../keystore/key-store.js'
 import { certificateFacts, describeCertificate } from '../../pki/describe.js'
 import { DEVICE_CA } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
@@ -112,6 +114,7 @@ const ONLINE_CA: readonly Step<ChangeWork>[] = [
 ]
 
 function localCaSteps({ certificate, key }: ReturnType<typeof localCaFiles>): readonly Step<ChangeWork>[] {
+  const ref = { kind: 'file', name: key } as const
   return [
     {
       name: 'user',
@@ -124,13 +127,16 @@ function localCaSteps({ certificate, key }: ReturnType<typeof localCaFiles>): re
     {
       name: 'local-ca-key',
       says: 'Making the key of local-ca',
-      run: async (work, _, interrupted) => ({ localCaKey: await makeKey(await newLocalCaKey(work, key), interrupted) }),
+      run: async (work, _, interrupted) => {
+        const encrypt = await hasEncryptedKeys(work.directory)
+        return { localCaKey: await makeKey(stagedKeys(work), ref, { encrypt }, interrupted) }
+      },
     },
     {
       name: 'local-ca-certificate',
       says: 'Signing local-ca',
       run: async (work, facts, interrupted) => {
-        const spki = await madeKey(await newLocalCaKey(work, key), fact(facts, 'localCaKey'))
+        const spki = await requireMadeKey(stagedKeys(work), ref, fact(facts, 'localCaKey'))
         const subject = await commonNameAndUnit(`fio-${fact(facts, 'userId')}`, work.factory)
         const order = { file: certificate, profile: DEVICE_CA, subject, spki, issuer: work.root, names: [] }
         return makeCertificate(work, interrupted, order)
@@ -139,12 +145,15 @@ function localCaSteps({ certificate, key }: ReturnType<typeof localCaFiles>): re
   ]
 }
 
+function stagedKeys(work: ChangeWork) {
+  return keyFiles(work.made, work, work.access?.passphrases)
+}
+
 /** In a PKI whose keys are encrypted, a new one is too. */
-async function newLocalCaKey(work: ChangeWork, key: string): Promise<PrivateKey> {
-  const { directory, made, access } = work
+async function hasEncryptedKeys(directory: PkiDirectory): Promise<boolean> {
   const names = (await directory.names()).filter(isKeyFile)
   const encrypted = await Promise.all(names.map(async (name) => isEncrypted((await directory.read(name)) ?? '', name)))
-  return fileKey(made, key, work, { passphrases: access?.passphrases, encrypt: encrypted.includes(true) })
+  return encrypted.includes(true)
 }
 
 /** Anything may lie in a `.key`. */

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { isKeyFile, ROOT_CSR } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import type { DirectoryState, KeyReference } from '../../directory/records.js'
+import type { DirectoryState, KeyRef } from '../../directory/records.js'
 import { existing } from '../../directory/require.js'
 import type { SnapshotRecord } from '../../directory/snapshot-record.js'
 import { FpkiError } from '../../errors.js'
@@ -123,7 +123,7 @@ function recordChanges(a: DirectoryState | null, b: DirectoryState | null): Chan
   return texts.map((text) => ({ what: 'record', file: null, text }))
 }
 
-function placeOf(reference: KeyReference | undefined): string | undefined {
+function placeOf(reference: KeyRef | undefined): string | undefined {
   if (reference === undefined) return undefined
   if (reference.kind === 'file') return `in the file ${reference.name}`
   return `the key ${rememberedKeyName(reference)} in the token "${reference.tokenLabel}", serial ${reference.tokenSerial}`

@@ -88,13 +88,13 @@ function broken({ path }: PkiDirectory, line: number): never {
   throw new FpkiError('ERR_BAD_FILE', text, `See what else is wrong with \`fpki ca log verify ${shellWord(path)}\`.`)
 }
 
-/** The time that `--since` says: a day, or a time in RFC 3339. Throws ERR_USAGE. */
+/** The first moment to show: a day, or a time in RFC 3339. Throws ERR_USAGE. */
 export function readSince(word: string): Date {
   const isTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(word)
   const time = new Date(isTime ? word : Number.NaN)
   // Date takes the 30th of February for one of March.
   const isDay = Number(word.slice(8, 10)) === new Date(word.slice(0, 10)).getUTCDate()
   if (isDay && !Number.isNaN(time.getTime())) return time
-  const text = `${JSON.stringify(word)}, from --since, is no day and no time.`
-  throw new FpkiError('ERR_USAGE', text, 'Give 2026-07-28, or 2026-07-28T12:00:00Z.')
+  const text = `Invalid day or time: ${JSON.stringify(word)}.`
+  throw new FpkiError('ERR_USAGE', text, 'Give 2026-07-28, or 2026-07-28T12:00:00Z.', { option: 'since' })
 }

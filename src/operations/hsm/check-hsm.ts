@@ -3,15 +3,15 @@ import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import { newRootKeyName } from '../../keystore/labels.js'
 import { proveSigner } from '../../keystore/prove.js'
+import { openTokenKeys, type TokenKeysPorts } from '../../keystore/token-keys.js'
 import type { Curve, HsmChoice, KeyChoice, Random, Signer } from '../../ports.js'
-import type { CryptokiMaker } from '../../signer/pkcs11/cryptoki.js'
 import { CKA, CKM, CKO } from '../../signer/pkcs11/cryptoki.js'
 import { explained } from '../../signer/pkcs11/errors.js'
 import { flagOf, isLabelTaken, objectsOf, type TokenKey } from '../../signer/pkcs11/key.js'
 import { keyError } from '../../signer/pkcs11/key-errors.js'
 import { deleteKey, generateKey } from '../../signer/pkcs11/make-key.js'
 import { missingMechanisms, requireMechanisms } from '../../signer/pkcs11/mechanisms.js'
-import { type OpenToken, openToken, type TokenTalk } from '../../signer/pkcs11/session.js'
+import type { OpenToken } from '../../signer/pkcs11/session.js'
 import { tokenSigner } from '../../signer/pkcs11/signer.js'
 
 /** What `fpki hsm check --json` prints. */
@@ -28,13 +28,12 @@ export const checkHsmResult = jsonDocument({
 export type CheckHsmResult = z.infer<typeof checkHsmResult>
 
 /** What {@link checkHsm} works with. */
-export interface CheckHsmPorts extends TokenTalk {
+export interface CheckHsmPorts extends TokenKeysPorts {
   readonly random: Random
   /** Told of each thing that works, as soon as it does. */
   works(text: string): void
   /** Receives each mechanism that the token lacks, before the error. */
   lacks(text: string): void
-  readonly makeCryptoki?: CryptokiMaker
 }
 
 /**
@@ -52,7 +51,8 @@ export async function checkHsm(
     works.push(text)
     ports.works(text)
   }
-  const token = await openToken(hsm, ports, ports.makeCryptoki)
+  const tokenKeys = await openTokenKeys(hsm, ports)
+  const { token } = tokenKeys
   try {
     const { label, model, serial } = token.token
     say(`the module ${hsm.module} loads, and shows the token "${label}" (${model}, serial ${serial})`)
@@ -67,7 +67,7 @@ export async function checkHsm(
   } catch (error) {
     throw withoutOwnHint(error)
   } finally {
-    token.close()
+    await tokenKeys.close()
   }
 }
 

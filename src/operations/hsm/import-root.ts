@@ -3,17 +3,17 @@ import { openAuditLog } from '../../audit-log/audit-log.js'
 import { KEEP } from '../../audit-log/traces.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
-import { type Journal, keyReference } from '../../directory/records.js'
+import { type Journal, keyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { beginRecords, keepStep } from '../../journal/keep-records.js'
 import { requireSameWork } from '../../journal/resume.js'
 import { type Facts, newJournal, runSteps } from '../../journal/run-steps.js'
 import { jsonDocument } from '../../json-document.js'
-import { openWith } from '../../keystore/private-key.js'
-import { holdToken } from '../../keystore/token-key.js'
+import { decryptKeyPem } from '../../keystore/key-files.js'
+import { openTokenKeys } from '../../keystore/token-keys.js'
 import { provesPossession } from '../../pki/possession.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
-import type { Clock, DurableFiles, Progress, Who } from '../../ports.js'
+import type { Clock, DurableFiles, KeySecrets, Progress, Who } from '../../ports.js'
 import type { CryptokiMaker } from '../../signer/pkcs11/cryptoki.js'
 import { hsmArguments } from '../create/preconditions.js'
 import {
@@ -22,8 +22,8 @@ import {
   type ImportWork,
   REMOVE_KEY,
   type RootOnDisk,
-  referenceOf,
   refuseOther,
+  rootKeyRef,
   signerIn,
 } from './import-root-steps.js'
 
@@ -34,7 +34,7 @@ export const importRootResult = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
-  rootKey: keyReference,
+  rootKey: keyRef,
   /** factory_ca.key was removed from the directory. */
   keyFileRemoved: z.boolean(),
 })
@@ -43,7 +43,7 @@ export const importRootResult = jsonDocument({
 export type ImportRootResult = z.infer<typeof importRootResult>
 
 /** What `ca import-root` works with. */
-export interface ImportRootPorts {
+export interface ImportRootPorts extends KeySecrets {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly who: () => Who
@@ -64,35 +64,47 @@ const COMMAND = 'ca import-root'
  */
 export async function importRoot(options: ImportRootOptions, ports: ImportRootPorts): Promise<ImportRootResult> {
   const directory = pkiDirectory(ports.files, options.directory)
-  const root = await rootOnDisk(directory, options)
+  const root = await rootOnDisk(directory, options, ports)
   await directory.make()
   const lock = await directory.lock()
-  const holder = holdToken(options.hsm, ports.progress, ports.makeCryptoki)
   try {
-    await holder.open()
+    return await importInto(directory, root, options, ports)
+  } finally {
+    await lock.release()
+  }
+}
+
+async function importInto(
+  directory: PkiDirectory,
+  root: RootOnDisk,
+  options: ImportRootOptions,
+  ports: ImportRootPorts,
+): Promise<ImportRootResult> {
+  const { login, makeCryptoki } = ports
+  const tokenKeys = await openTokenKeys(options.hsm, { ...ports.progress, login, makeCryptoki })
+  try {
     const auditLog = openAuditLog(directory, COMMAND, ports)
     const work = {
       ...root,
       directory,
       options,
-      holder,
+      tokenKeys,
       auditLog,
-      rootSigner: signerIn(holder, root),
+      rootSigner: signerIn(tokenKeys, root),
       warn: ports.progress.warn,
     }
     const { rootKey, factory } = await importLocked(work, ports)
     return { factory, directory: directory.path, rootKey, keyFileRemoved: options.removeKey }
   } finally {
-    await holder.close()
-    await lock.release()
+    await tokenKeys.close()
   }
 }
 
 async function importLocked(work: ImportWork, ports: ImportRootPorts) {
-  const { directory, options, holder } = work
+  const { directory, options, tokenKeys } = work
   // Again, under the lock.
   const found = await openJournal(directory, options)
-  refuseOther(holder, work)
+  refuseOther(tokenKeys, work)
   if (found === null) await beginRecords(directory, work.auditLog, ports.clock())
   const earlier = await directory.readJournal()
   const steps = [...IMPORT_STEPS, ...(options.removeKey ? [REMOVE_KEY] : [])]
@@ -105,7 +117,7 @@ async function importLocked(work: ImportWork, ports: ImportRootPorts) {
     },
   )
   const state = await directory.readState()
-  return { factory: state?.factory ?? '', rootKey: state?.rootKey ?? referenceOf(holder, work) }
+  return { factory: state?.factory ?? '', rootKey: state?.rootKey ?? rootKeyRef(tokenKeys, work) }
 }
 
 /** Is the directory as it was? What is in the token is taken up by the next run. */
@@ -116,7 +128,7 @@ async function isUndone(error: unknown, { directory }: ImportWork, { signal }: I
 }
 
 function argumentsOf({ hsm, removeKey }: ImportRootOptions): Facts {
-  return { '--remove-key': String(removeKey), ...hsmArguments({ hsm }) }
+  return { '--remove-key': String(removeKey), ...hsmArguments(hsm) }
 }
 
 async function openJournal(directory: PkiDirectory, options: ImportRootOptions): Promise<Journal | null> {
@@ -127,9 +139,12 @@ async function openJournal(directory: PkiDirectory, options: ImportRootOptions):
 }
 
 /** The key file and the certificate, which must belong together; else the token would get a key that is not the root's. */
-async function rootOnDisk(directory: PkiDirectory, options: ImportRootOptions): Promise<RootOnDisk> {
+async function rootOnDisk(
+  directory: PkiDirectory,
+  options: ImportRootOptions,
+  { passphrases }: KeySecrets,
+): Promise<RootOnDisk> {
   const { rootKey, rootCertificate } = PKI_FILES
-  const { passphrases } = options
   if ((await directory.check()) === 'missing') throw missing(directory, rootCertificate)
   const journal = await openJournal(directory, options)
   const pem = await directory.read(rootKey)
@@ -140,7 +155,7 @@ async function rootOnDisk(directory: PkiDirectory, options: ImportRootOptions): 
   if (pem === null && isRemoving) return { material: null, certificate }
   if (pem === null) throw await noKeyFile(directory)
   const path = `${directory.path}/${rootKey}`
-  const key = await openWith(pem, path, passphrases)
+  const key = await decryptKeyPem(pem, path, passphrases)
   if (await provesPossession(key.signer, certificate.spki)) return { material: key.material(), certificate }
   throw new FpkiError(
     'ERR_BAD_KEY',

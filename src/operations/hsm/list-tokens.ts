@@ -1,8 +1,9 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
+import type { ModuleChoice } from '../../ports.js'
 import { wellKnownModules } from '../../signer/pkcs11/discover.js'
-import { listHere, type ModuleChoice, type TokenLister } from '../../signer/pkcs11/list.js'
+import { listHere, type TokenLister } from '../../signer/pkcs11/list.js'
 import { type ListProcess, listedToken, listInChild } from '../../signer/pkcs11/list-in-child.js'
 
 /** What `fpki hsm list --json` prints. */
@@ -42,13 +43,13 @@ export async function listTokens(
   return { modules }
 }
 
-async function listModule(module: ModuleChoice, list: TokenLister): Promise<ListTokensResult['modules'][number]> {
-  return { path: module.path, problem: null, tokens: [...(await list(module))] }
+async function listModule(choice: ModuleChoice, list: TokenLister): Promise<ListTokensResult['modules'][number]> {
+  return { path: choice.module, problem: null, tokens: [...(await list(choice))] }
 }
 
 async function listModuleIfItLoads(path: string, list: TokenLister): Promise<ListTokensResult['modules'][number]> {
   try {
-    return await listModule({ path, initArgs: '' }, list)
+    return await listModule({ module: path, initArgs: '' }, list)
   } catch (error) {
     if (!(error instanceof FpkiError) || !error.code.startsWith('ERR_HSM') || error.message.includes('pkcs11js'))
       throw error

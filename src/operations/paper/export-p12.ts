@@ -5,7 +5,7 @@ import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import { type OpenPki, openPki } from '../../issuance/open-pki.js'
 import { jsonDocument } from '../../json-document.js'
-import { newPassphrase, openWith } from '../../keystore/private-key.js'
+import { decryptKeyPem, newPassphrase } from '../../keystore/key-files.js'
 import { certificateFacts, describeCertificate } from '../../pki/describe.js'
 import { provesPossession } from '../../pki/possession.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../../pki/read-certificate.js'
@@ -58,11 +58,11 @@ export async function exportP12(options: ExportP12Options, ports: ExportP12Ports
   const { files, clock, progress } = ports
   if (/^factory_ca(\.pem|\.key)?$/.test(name)) throw rootKeyStays(options.directory)
   const names = localCaFiles(name)
-  await requireFreeInFolder(files, out, 'file of --out')
+  await requireFreeInFolder(files, out, 'output file', 'out')
   const pki = await openPki(files, options.directory, options.factory)
   const certificate = await certificateOf(pki, names.certificate)
   const { pem, path } = await keyOf(pki, names.key)
-  const opened = await openWith(pem, path, passphrases)
+  const opened = await decryptKeyPem(pem, path, passphrases)
   if (!(await provesPossession(opened.signer, certificate.spki))) throw notItsKey(path, names.certificate)
   const known = opened.passphrase
   const passphrase = known === null ? await newPassphrase(passphrases) : checkNewPassphrase(known)

@@ -6,7 +6,7 @@ import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
 import { jsonDocument } from '../../json-document.js'
-import { newPassphrase, openWith } from '../../keystore/private-key.js'
+import { decryptKeyPem, newPassphrase } from '../../keystore/key-files.js'
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
 import { requireFree } from '../../storage/free-place.js'
 import { encrypted, inTheClear, prove, sheetsOf } from './ready.js'
@@ -72,7 +72,7 @@ export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPo
   for (const place of places) await requireFree(files, place, 'place of the sheets')
   if (plain) progress.warn('The sheet has the root key in the clear: whoever reads it, or a printer’s memory, has it.')
   const pem = await rootKeyPem(pki)
-  const key = await openWith(pem, pathOf(pki), passphrases)
+  const key = await decryptKeyPem(pem, pathOf(pki), passphrases)
   await openRootKey({ open: async () => key.signer }, pki)
   const [clear, known] = [key.clearPem('pkcs8'), key.passphrase]
   const chosen = async () => (known === null ? newPassphrase(passphrases) : checkNewPassphrase(known))
@@ -142,5 +142,5 @@ async function writeAll(
 
 function plainShares(): FpkiError {
   const hint = 'Give one of them: shares are of the passphrase, and there is none for a key in the clear.'
-  return new FpkiError('ERR_USAGE', '--plain and --shares exclude each other.', hint)
+  return new FpkiError('ERR_USAGE', 'A key in the clear cannot be shared.', hint, { option: 'shares' })
 }

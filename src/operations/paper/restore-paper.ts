@@ -4,7 +4,7 @@ import { PKI_FILE_MODE } from '../../directory/names.js'
 import { MAX_PEM_BYTES } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
-import { newPassphrase } from '../../keystore/private-key.js'
+import { newPassphrase } from '../../keystore/key-files.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
 import { provesPossession } from '../../pki/possession.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
@@ -61,7 +61,7 @@ export async function restorePaper(
   ports: RestorePaperPorts,
 ): Promise<RestorePaperResult> {
   const { files, progress } = ports
-  await requireFree(files, options.out, 'file of --out')
+  await requireFree(files, options.out, 'output file', 'out')
   const spki = options.certificate === null ? null : await publicKeyIn(files, options.certificate)
   const paper = readPaper(options.text)
   if (paper.key.isEncrypted && paper.shares.length === 0) {
@@ -71,7 +71,7 @@ export async function restorePaper(
   if (spki !== null && !(await provesPossession(opened.signer, spki))) throw otherKey(options.certificate ?? '')
   const content = await contentOf(paper, opened, options, ports)
   await files.create(options.out, content.pem, PKI_FILE_MODE)
-  const publicKeyFingerprint = fingerprintOf(opened.signer.publicKey)
+  const publicKeyFingerprint = fingerprintOf(opened.signer.spki)
   const onSheet = paper.key.publicKeyDigest === null ? 'nothing' : 'sheet'
   const heldAgainst = spki === null ? onSheet : 'certificate'
   if (heldAgainst !== 'certificate') {
@@ -99,11 +99,11 @@ function tellClear({ key }: TypedPaper, out: string, { note, warn }: Progress): 
     warn(
       `${out} is the root key in the clear: nobody knows the passphrase that shares make. --encrypt-keys takes one of yours.`,
     )
-  } else note('The key file is in the clear; with --encrypt-keys it would not be.')
+  } else note('The key file is in the clear, not encrypted.')
 }
 
 async function publicKeyIn(files: DurableFiles, path: string): Promise<Uint8Array> {
-  checkAbsolute(path, 'file of --cert')
+  checkAbsolute(path, 'certificate file', 'certificate')
   const pem = await files.read(path, MAX_PEM_BYTES)
   if (pem === null) throw new FpkiError('ERR_BAD_FILE', `${path} does not exist.`, 'Name the root certificate.')
   return readPemCertificate(pem, path).spki

@@ -6,7 +6,7 @@ import { requireWithin, takenKeysBut } from '../../issuance/issue.js'
 import { type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
 import { withAuditLog } from '../../journal/keep-records.js'
 import { jsonDocument } from '../../json-document.js'
-import { type HsmAccess, rootSignerOf } from '../../keystore/root-key.js'
+import { type KeyAccess, rootSignerOf } from '../../keystore/root-key.js'
 import { type Csr, readCsr } from '../../pki/csr.js'
 import { acceptCsr } from '../../pki/csr-policy.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../../pki/describe.js'
@@ -21,7 +21,7 @@ import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
 import { issueCertificate } from '../../signer/x509/certificate.js'
 import { requireFreeInFolder } from '../../storage/free-place.js'
 
-/** What `--profile` can say. */
+/** The profiles that a request can be signed with. */
 export const SIGN_PROFILES = { tls: TLS_SERVER, 'device-ca': DEVICE_CA } as const
 
 /** One of {@link SIGN_PROFILES}. */
@@ -67,7 +67,7 @@ export interface SignRequestPorts {
   readonly who: () => Who
   readonly random: Random
   readonly progress: Progress
-  readonly access?: HsmAccess
+  readonly access?: KeyAccess
 }
 
 const COMMAND = 'ca sign'
@@ -124,7 +124,7 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   ]
   for (const warning of told) progress.warn(warning)
   // Before the key is asked for: a certificate that has no place is signed for nothing.
-  if (out !== null) await requireFreeInFolder(files, out, 'file of --out')
+  if (out !== null) await requireFreeInFolder(files, out, 'output file', 'out')
   const rootSigner = rootSignerOf(directory, access)
   try {
     const signer = await openRootKey(rootSigner, pki)
@@ -173,5 +173,6 @@ function capped(what: string, notAfter: Certificate['notAfter']): string {
 /** The number of days that somebody wrote. Throws ERR_USAGE. */
 export function readDays(word: string): number {
   if (/^[1-9]\d{0,4}$/.test(word)) return Number(word)
-  throw new FpkiError('ERR_USAGE', `${JSON.stringify(word)}, from --days, is no number of days.`, 'Give 1 to 99999.')
+  const text = `Invalid number of days: ${JSON.stringify(word)}.`
+  throw new FpkiError('ERR_USAGE', text, 'Give 1 to 99999.', { option: 'days' })
 }

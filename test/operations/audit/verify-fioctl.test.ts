@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import type { FactoryApi, FactoryCertificates } from '../../../src/factory/api.js'
-import type { HsmAccess } from '../../../src/keystore/root-key.js'
+import type { KeyAccess } from '../../../src/keystore/root-key.js'
 import { thisMachine } from '../../../src/machine/index.js'
 import { isWrong } from '../../../src/operations/audit/verify/finding.js'
 import { type VerifyPkiPorts, verifyPki } from '../../../src/operations/audit/verify-pki.js'
 import { runProgram, temporaryDirectory } from '../../support/cli.js'
-import { choiceOf, fioctlToken } from '../../support/token.js'
+import { choiceOf, fioctlToken, LOGIN } from '../../support/token.js'
 
 /** A day when all that fioctl made for the fixtures was valid. */
 const THEN = new Date('2026-12-01T00:00:00Z')
@@ -32,10 +32,13 @@ async function verified(directory: string, ports: Partial<VerifyPkiPorts>): Prom
 }
 
 /** How a command comes to the root key when no flag names an HSM. */
-const ON_DISK: HsmAccess = {
-  choice: null,
-  complete: () => {
-    throw new Error('the key is on the disk')
+const ON_DISK: KeyAccess = {
+  root: { kind: 'recorded', module: null },
+  login: {
+    ...LOGIN,
+    pin: () => {
+      throw new Error('the key is on the disk')
+    },
   },
   note: () => undefined,
   warn: () => undefined,
@@ -109,7 +112,8 @@ test('what fioctl made on disk holds, but for what fioctl is known for', async (
 
 test('what fioctl made with a token holds, and the key in the token is the root’s', async () => {
   const directory = await fioctlDirectory('hsm')
-  const hsm = { ...ON_DISK, choice: choiceOf(await fioctlToken(), { pin: async () => '1234' }) }
+  const login = { ...LOGIN, pin: async () => '1234' }
+  const hsm: KeyAccess = { ...ON_DISK, root: { kind: 'token', hsm: choiceOf(await fioctlToken()) }, login }
   const serials = [long('online-crt'), long('tls-crt')]
   expect(await verified(directory, { hsm })).toEqual([...PROFILES, ...serials])
   const api = answering(await lastAnswer('hsm'))

@@ -10,7 +10,7 @@ import { pointsToTry } from '../../support/points.js'
 
 const OUT = '/home/maker/sheets'
 const KEY = '/home/maker/back.key'
-const PASSPHRASES = { known: async () => 'nine lives of a fish', chosen: async () => 'nine lives of a fish' }
+const PASSPHRASES = { forExisting: async () => 'nine lives of a fish', forNew: async () => 'nine lives of a fish' }
 
 function print(disk: MemoryDisk, sharing: { threshold: number; count: number } | null, disturbance: Disturbance = {}) {
   const options = { directory: DIRECTORY, factory: null, out: OUT, plain: sharing === null, sharing }

@@ -9,26 +9,20 @@ import {
   createPki,
 } from '../../../operations/create/create-pki.js'
 import { hasPlainRootKey } from '../../../operations/create/created-pki.js'
-import type { Curve, Progress } from '../../../ports.js'
+import type { Progress } from '../../../ports.js'
 import { shellWord } from '../../../shell-word.js'
-import { absolute, filePath } from '../../directory.js'
+import { absolute } from '../../directory.js'
 import { type ChosenFactory, factoryApiFor } from '../../factory.js'
-import { hsmAccess, newKeyPlace } from '../../hsm.js'
-import type { HsmFlags } from '../../hsm-options.js'
+import { keyAccess } from '../../hsm.js'
+import { type KeyPlaceFlags, keyPlacesOf } from '../../key-places.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn, style } from '../../output.js'
 import { backupPlan } from './create-backup.js'
 
 /** The flags of `ca create`. */
-export interface CreateFlags extends CommonFlags, HsmFlags {
+export interface CreateFlags extends CommonFlags, KeyPlaceFlags {
   readonly onlineCa: boolean
-  readonly localCa: boolean
   readonly tlsName?: readonly string[]
-  readonly keyType?: Curve
-  readonly localCaInHsm?: true
-  readonly encryptKeys?: true
-  readonly rootKey?: string
-  readonly rootCert?: string
   readonly backup?: string
 }
 
@@ -41,13 +35,19 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const otherwise = () => factoryOfDirectory(path)
   const chosen = await factoryApiFor(flags, io, machine, { changes: true, otherwise, tlsNames })
   const { factory, source, api, stateDirectory } = chosen
-  const { onlineCa, localCa } = flags
-  const keys = await keyOptions(flags, io, progress)
-  const backup = backupPlan(path, flags, io, keys.passphrases)
+  const access = await keyAccess(flags, io, progress)
+  const { passphrases, login } = access
+  const backup = backupPlan(path, flags, io, passphrases)
   const target = await backup.prepare()
-  const named = source === null ? {} : { factorySource: source }
-  const options = { directory: path, factory, ...named, onlineCa, localCa, tlsNames, ...keys }
-  const made = await createPki(options, { ...machine, api, progress, signal: io.signal })
+  const options: CreatePkiOptions = {
+    directory: path,
+    factory,
+    ...(source === null ? {} : { factorySource: source }),
+    onlineCa: flags.onlineCa,
+    tlsNames,
+    ...keyPlacesOf(flags, access, io, path),
+  }
+  const made = await createPki(options, { ...machine, api, progress, signal: io.signal, passphrases, login })
   noteFactory(chosen, progress)
   if (stateDirectory !== null && tlsNames.length === 0)
     progress.note(`tls-crt is for ${made.tlsNames.join(' and ')}; --tls-name gives other names or IP addresses.`)
@@ -67,22 +67,6 @@ function noteFactory({ factory, source }: ChosenFactory, progress: Progress): vo
 function hsmAdvice(directory: string): string {
   const move = `fpki ca import-root ${shellWord(directory)} --hsm-module MODULE --hsm-token-label LABEL`
   return `factory_ca.key is not encrypted. An HSM is recommended: \`${move}\` moves the key there. Use --encrypt-keys at least.`
-}
-
-/** Where the keys are and how they are kept. */
-async function keyOptions(flags: CreateFlags, io: Io, progress: Progress): Promise<Partial<CreatePkiOptions>> {
-  const access = await hsmAccess(flags, io, progress)
-  const { passphrases, complete } = access
-  const kept = { encryptKeys: flags.encryptKeys === true, ...(passphrases === undefined ? {} : { passphrases }) }
-  const key = flags.rootKey === undefined ? {} : { rootKeyFile: filePath(flags.rootKey, io) }
-  if (flags.rootCert === undefined) return { ...kept, ...key, ...newKeyPlace(access, flags, io) }
-  const rootCertificateFile = filePath(flags.rootCert, io)
-  // The key is there already, where `ca root-csr` made it: the directory may remember a token, and wants its PIN only.
-  const place =
-    access.choice === null
-      ? { completeHsm: complete, hsmModule: access.module ?? null }
-      : newKeyPlace(access, flags, io)
-  return { ...kept, ...key, rootCertificateFile, ...place, localCaInHsm: flags.localCaInHsm === true }
 }
 
 /** What was made, what to back up, and what comes next. */

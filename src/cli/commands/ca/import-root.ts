@@ -6,7 +6,6 @@ import { requiredHsm } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn } from '../../output.js'
-import { passphrasesOf } from '../../passphrase.js'
 
 /** The flags of `ca import-root`. */
 export interface ImportRootFlags extends CommonFlags, HsmFlags {
@@ -17,12 +16,12 @@ export interface ImportRootFlags extends CommonFlags, HsmFlags {
 export async function importRootKey(directory: string, flags: ImportRootFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   const progress = progressOn(io, flags)
-  const hsm = await requiredHsm(flags, io, progress)
+  const { hsm, access } = await requiredHsm(flags, io, progress)
+  const { passphrases, login } = access
   const machine = thisMachine(io.machine)
   const api = await factoryApiName(flags, io, machine)
-  const passphrases = passphrasesOf(flags, io, progress)
-  const options = { directory: path, hsm, removeKey: flags.removeKey === true, api, passphrases }
-  const imported = await importRoot(options, { ...machine, progress, signal: io.signal })
+  const options = { directory: path, hsm, removeKey: flags.removeKey === true, api }
+  const imported = await importRoot(options, { ...machine, progress, signal: io.signal, passphrases, login })
   if (flags.json) printJson(io, imported)
   else if (!flags.quiet) io.stdout(summary(imported))
 }

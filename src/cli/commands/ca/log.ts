@@ -30,7 +30,7 @@ export async function log(directory: string, flags: LogFlags, io: Io): Promise<v
     throw new FpkiError('ERR_USAGE', '--json and --csv exclude each other.', 'Give one of them.')
   const path = resolved(directory, io)
   const filter = {
-    serial: flags.serial === undefined ? null : readSerial(flags.serial, '--serial', path).toString(),
+    serial: flags.serial === undefined ? null : readSerial(flags.serial, 'serial', path).toString(),
     since: flags.since === undefined ? null : readSince(flags.since),
     kind: flags.kind ?? null,
   }

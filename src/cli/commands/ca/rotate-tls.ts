@@ -1,4 +1,4 @@
-import { checkedTlsNames } from '../../../operations/create/preconditions.js'
+import { checkedTlsNames } from '../../../operations/create/options.js'
 import * as operations from '../../../operations/servers/certify-server.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type Io, printable, printJson } from '../../output.js'

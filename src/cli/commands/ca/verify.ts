@@ -5,7 +5,7 @@ import { type VerifyPkiResult, verifyPki } from '../../../operations/audit/verif
 import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { factoryApiFor, factoryApiName } from '../../factory.js'
-import { hsmAccess } from '../../hsm.js'
+import { keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn, style } from '../../output.js'
@@ -27,7 +27,7 @@ export async function verify(directory: string, flags: VerifyFlags, io: Io): Pro
   const api = async (factory: string) =>
     (await factoryApiFor({ ...flags, factory }, io, machine, { changes: false })).api
   const options = { directory: path, factory: namedFactory(flags, io.env), warnDays: flags.warnDays }
-  const hsm = flags.skipRootKey ? null : await hsmAccess(flags, io, progressOn(io, flags))
+  const hsm = flags.skipRootKey ? null : await keyAccess(flags, io, progressOn(io, flags))
   const verified = await verifyPki(options, { ...machine, api: flags.offline ? null : api, hsm })
   if (flags.json) printJson(io, verified)
   else io.stdout(inWords(verified, flags, io))

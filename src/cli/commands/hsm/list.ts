@@ -31,7 +31,7 @@ export async function list(flags: HsmListFlags, io: Io): Promise<void> {
       if (flags.verbose) for (const line of text.trimEnd().split('\n')) note(`${module} printed: ${line}`)
     },
   }
-  const listed = await listTokens({ module: path ? { path, initArgs } : null }, { child })
+  const listed = await listTokens({ module: path ? { module: path, initArgs } : null }, { child })
   if (flags.json) printJson(io, listed)
   else io.stdout(inWords(listed))
 }

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
-import type { TokenKeyReference } from '../directory/records.js'
+import type { TokenKeyRef } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
-import type { HsmChoice } from '../ports.js'
+import type { HsmChoice, ModuleChoice } from '../ports.js'
 import { wellKnownModules } from '../signer/pkcs11/discover.js'
 import { readPkcs11Uri } from '../signer/pkcs11/uri.js'
 
@@ -22,22 +22,16 @@ export interface UriPin {
   readonly value: string | null
 }
 
-/** What the words say of an HSM; how its owner proves to be it is said elsewhere. */
-export type HsmPlace = Pick<HsmChoice, 'module' | 'initArgs' | 'token' | 'key'>
-
-/** A module that was named without its token. */
-export type NamedModule = Pick<HsmPlace, 'module' | 'initArgs'>
-
 /** What {@link readHsmWords} finds. */
 export interface ReadHsmWords {
-  readonly place: HsmPlace | null
-  /** Named alone: the token may be one that the PKI directory remembers. */
-  readonly module: NamedModule | null
+  readonly hsm: HsmChoice | null
+  /** Named without a token: that may be the one which the PKI directory records. */
+  readonly module: ModuleChoice | null
   readonly uriPin: UriPin
 }
 
 /**
- * Puts the flags and the URI together; a flag goes before the URI. `place` is null when nothing was said of a module.
+ * Puts the flags and the URI together; a flag goes before the URI. `hsm` is null when no token is named.
  *
  * @throws FpkiError ERR_USAGE when only a part is said, or the URI does not hold
  */
@@ -53,7 +47,7 @@ export function readHsmWords(words: HsmWords): ReadHsmWords {
   const named = module === null ? null : { module, initArgs: words.initArgs ?? '' }
   const key = { label: uri.object, id: uri.id }
   return {
-    place: named === null || !isTokenSaid ? null : { ...named, token, key },
+    hsm: named === null || !isTokenSaid ? null : { ...named, token, key },
     module: isTokenSaid ? null : named,
     uriPin: { file: uri.pinFile, value: uri.pinValue },
   }
@@ -82,7 +76,7 @@ function checkModule(module: string | null, isTokenSaid: boolean): string | null
 }
 
 /** The place of a key that a PKI directory remembers. */
-export function rememberedPlace(reference: TokenKeyReference): HsmPlace {
+export function rememberedPlace(reference: TokenKeyRef): HsmChoice {
   const { module, initArgs = '', tokenLabel, tokenSerial, keyLabel, keyId } = reference
   const token = { label: tokenLabel, serial: tokenSerial, model: null, manufacturer: null, slotId: null }
   return { module, initArgs, token, key: { label: keyLabel, id: keyId } }

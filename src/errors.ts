@@ -39,6 +39,7 @@ export type FpkiOption =
   | 'days'
   | 'expires'
   | 'factory'
+  | 'faults'
   | 'listen'
   | 'localCa.encrypt'
   | 'localCa.kind'

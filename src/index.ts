@@ -158,6 +158,7 @@ export {
   exportP12Result,
 } from './operations/paper/export-p12.js'
 export {
+  type PaperProtection,
   type PrintPaperOptions,
   type PrintPaperPorts,
   type PrintPaperResult,

@@ -8,6 +8,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   days: '--days',
   expires: '--expires',
   factory: '--factory',
+  faults: '--fault',
   listen: '--listen',
   'localCa.encrypt': '--encrypt-keys',
   'localCa.kind': '--local-ca-in-hsm',

@@ -150,7 +150,7 @@ function readAddress(text: string): { readonly host: string; readonly port: numb
   const host = six ?? plain
   if (host !== undefined && Number(port) <= 65_535) return { host, port: Number(port) }
   const hint = 'Give HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443; port 0 is any that is free.'
-  throw new FpkiError('ERR_USAGE', `--listen ${JSON.stringify(text)} is no address.`, hint)
+  throw new FpkiError('ERR_USAGE', `Invalid address to listen on: ${JSON.stringify(text)}.`, hint, { option: 'listen' })
 }
 
 function isLoopback(host: string): boolean {

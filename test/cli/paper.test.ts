@@ -213,7 +213,7 @@ describe('ca paper', () => {
     [['acme', '--cert', 'f', '--out', 'x'], '--cert is for --restore'],
     [['--restore', 'f', '--shares', '2/3', '--out', 'x'], '--shares is for printing'],
     [['--restore', '-', '--passphrase-file', '-', '--out', 'x'], 'both be on stdin'],
-    [['acme', '--shares', '1/3', '--out', 'x'], 'from --shares'],
+    [['acme', '--shares', '1/3', '--out', 'x'], '(--shares).'],
     [['acme'], '--out'],
   ])('%j is wrong usage: exit 2', async (words, name) => {
     const { home } = await copiedPki()

@@ -226,16 +226,26 @@ describe('ca create after it', () => {
     await expectRefusal(home, [...create, '--root-cert', other], foreign)
     const factory = { status: 3, code: 'ERR_UNFINISHED', names: ['made for the factory acme'] }
     await expectRefusal(home, [...create, '--root-cert', own, '--factory', 'bolt'], factory)
-    const clear = { status: 3, code: 'ERR_EXISTS', names: ['in the clear'] }
+    const clear = {
+      status: 3,
+      code: 'ERR_EXISTS',
+      names: ['factory_ca.key exists already, and is not encrypted', '(--encrypt-keys)'],
+    }
     await expectRefusal(home, [...create, '--root-cert', own, '--encrypt-keys'], clear, ENCRYPTED)
   })
 
-  test('wants --encrypt-keys when the request was made with it', async () => {
+  test('requires --encrypt-keys for local-ca when the root key is encrypted, and nothing without local-ca', async () => {
     const { home, directory, csr } = await withCsr(['--encrypt-keys'], ENCRYPTED)
     const certificate = await (await newCompany()).sign({ csr })
     const words = ['ca', 'create', directory, '--root-cert', certificate]
-    const refusal = { status: 3, code: 'ERR_UNFINISHED', names: ['was made with --encrypt-keys'] }
+    const refusal = {
+      status: 3,
+      code: 'ERR_UNFINISHED',
+      names: ['is encrypted', 'local-ca encrypted too (--encrypt-keys)'],
+    }
     await expectRefusal(home, words, refusal, ENCRYPTED)
+    expect((await home.fpki([...words, '--no-local-ca'], ENCRYPTED)).status).toBe(0)
+    expect(await readFile(join(directory, 'factory_ca.key'), 'utf8')).toContain('ENCRYPTED')
   })
 
   test.each([

@@ -28,6 +28,7 @@ test.each([
     const ports = {
       ...SILENT,
       ...thisMachine(),
+      login: LOGIN,
       makeCryptoki: make,
       works: () => undefined,
       lacks: (text: string) => missing.push(text),

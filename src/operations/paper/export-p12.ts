@@ -36,8 +36,6 @@ export interface ExportP12Options {
   readonly name: string
   /** Absolute path of a new file. */
   readonly out: string
-  /** The key's, when that is encrypted; it is the new file's too. */
-  readonly passphrases: Passphrases
 }
 
 /** What `ca export` works with. */
@@ -45,6 +43,8 @@ export interface ExportP12Ports extends EncryptionPorts {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly progress: Progress
+  /** Of the key, when that is encrypted; the new file gets the same one. */
+  readonly passphrases: Passphrases
 }
 
 /**
@@ -54,8 +54,8 @@ export interface ExportP12Ports extends EncryptionPorts {
  *   ERR_BAD_CERTIFICATE when a file is missing or they do not belong together; ERR_PASSPHRASE
  */
 export async function exportP12(options: ExportP12Options, ports: ExportP12Ports): Promise<ExportP12Result> {
-  const { name, out, passphrases } = options
-  const { files, clock, progress } = ports
+  const { name, out } = options
+  const { files, clock, progress, passphrases } = ports
   if (/^factory_ca(\.pem|\.key)?$/.test(name)) throw rootKeyStays(options.directory)
   const names = localCaFiles(name)
   await requireFreeInFolder(files, out, 'output file', 'out')
@@ -64,8 +64,8 @@ export async function exportP12(options: ExportP12Options, ports: ExportP12Ports
   const { pem, path } = await keyOf(pki, names.key)
   const opened = await decryptKeyPem(pem, path, passphrases)
   if (!(await provesPossession(opened.signer, certificate.spki))) throw notItsKey(path, names.certificate)
-  const known = opened.passphrase
-  const passphrase = known === null ? await newPassphrase(passphrases) : checkNewPassphrase(known)
+  const { passphrase: keyPassphrase } = opened
+  const passphrase = keyPassphrase === null ? await newPassphrase(passphrases) : checkNewPassphrase(keyPassphrase)
   // Java, as of 17: "Password is not ASCII".
   if (/[^ -~]/.test(passphrase))
     progress.warn('The passphrase has more than ASCII characters: Java opens no such file.')

@@ -40,13 +40,13 @@ export interface RestorePaperOptions {
   readonly certificate: string | null
   /** A key that would be written in the clear is encrypted. */
   readonly encrypt: boolean
-  readonly passphrases: Passphrases
 }
 
 /** What `ca paper --restore` works with. */
 export interface RestorePaperPorts extends EncryptionPorts {
   readonly files: DurableFiles
   readonly progress: Progress
+  readonly passphrases: Passphrases
 }
 
 /**
@@ -67,7 +67,7 @@ export async function restorePaper(
   if (paper.key.isEncrypted && paper.shares.length === 0) {
     progress.note('There are no lines of shares (S…), so that a passphrase is needed.')
   }
-  const opened = await openPaper(paper, options.passphrases)
+  const opened = await openPaper(paper, ports.passphrases)
   if (spki !== null && !(await provesPossession(opened.signer, spki))) throw otherKey(options.certificate ?? '')
   const content = await contentOf(paper, opened, options, ports)
   await files.create(options.out, content.pem, PKI_FILE_MODE)
@@ -85,12 +85,12 @@ export async function restorePaper(
 async function contentOf(
   { key, shares }: TypedPaper,
   { pem, clear }: OpenedPaper,
-  { encrypt, passphrases }: RestorePaperOptions,
+  { encrypt }: RestorePaperOptions,
   ports: RestorePaperPorts,
 ): Promise<{ readonly pem: string; readonly encrypted: boolean }> {
   if (key.isEncrypted && shares.length === 0) return { pem, encrypted: true }
   if (!encrypt) return { pem: clear, encrypted: false }
-  return { pem: encryptKey(clear, await newPassphrase(passphrases), ports), encrypted: true }
+  return { pem: encryptKey(clear, await newPassphrase(ports.passphrases), ports), encrypted: true }
 }
 
 /** Whoever reads the file has the key; on paper, it may have been better kept. */

@@ -125,13 +125,6 @@ describe('every source file', async () => {
     expect(names).toEqual(expect.arrayContaining(['index.ts', 'cli/run.ts', 'operations/create/create-pki.ts']))
   })
 
-  test('has at most 200 lines, unless it is a table', () => {
-    const tables = ['operations/audit/verify/codes.ts']
-    const code = withText.filter(({ name }) => !tables.includes(name))
-    const long = code.filter(({ text }) => text.trimEnd().split('\n').length > 200)
-    expect(long.map(({ name }) => name)).toEqual([])
-  })
-
   test('leaves the ending of the process to bin', () => {
     expect(withText.filter(({ text }) => text.includes('process.exit(')).map(({ name }) => name)).toEqual([])
   })

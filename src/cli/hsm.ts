@@ -19,11 +19,11 @@ export interface CliKeyAccess extends KeyAccess {
  */
 export async function keyAccess(flags: HsmFlags, io: Io, progress: Progress): Promise<CliKeyAccess> {
   const words = {
-    ...said('module', flags.hsmModule ?? io.env['FPKI_HSM_MODULE']),
-    ...said('tokenLabel', flags.hsmTokenLabel ?? io.env['FPKI_HSM_TOKEN_LABEL']),
-    ...said('tokenSerial', flags.hsmTokenSerial ?? io.env['FPKI_HSM_TOKEN_SERIAL']),
-    ...said('uri', flags.hsmUri ?? io.env['FPKI_HSM_URI']),
-    ...said('initArgs', flags.hsmInitArgs ?? io.env['FPKI_HSM_INIT_ARGS']),
+    ...setting('module', flags.hsmModule ?? io.env['FPKI_HSM_MODULE']),
+    ...setting('tokenLabel', flags.hsmTokenLabel ?? io.env['FPKI_HSM_TOKEN_LABEL']),
+    ...setting('tokenSerial', flags.hsmTokenSerial ?? io.env['FPKI_HSM_TOKEN_SERIAL']),
+    ...setting('uri', flags.hsmUri ?? io.env['FPKI_HSM_URI']),
+    ...setting('initArgs', flags.hsmInitArgs ?? io.env['FPKI_HSM_INIT_ARGS']),
   }
   const { note, warn } = progress
   const passphrases = passphrasesOf(flags, io, progress)
@@ -53,7 +53,7 @@ export async function requiredHsm(
 }
 
 /** An empty variable is one that was not set. */
-function said<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
+function setting<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
   return value ? ({ [name]: value } as { readonly [key in Name]: string }) : {}
 }
 

@@ -5,7 +5,7 @@ import type { HsmChoice, ModuleChoice } from '../ports.js'
 import { wellKnownModules } from '../signer/pkcs11/discover.js'
 import { readPkcs11Uri } from '../signer/pkcs11/uri.js'
 
-/** What a person said about an HSM; absent where nothing was said. */
+/** What flags and environment say about an HSM; absent: nothing. */
 export interface HsmWords {
   readonly module?: string
   readonly tokenLabel?: string
@@ -15,25 +15,19 @@ export interface HsmWords {
   readonly initArgs?: string
 }
 
-/** The PIN, as far as a URI says where it is. */
-export interface UriPin {
-  readonly file: string | null
-  /** Secret. */
-  readonly value: string | null
-}
-
 /** What {@link readHsmWords} finds. */
 export interface ReadHsmWords {
   readonly hsm: HsmChoice | null
   /** Named without a token: that may be the one which the PKI directory records. */
   readonly module: ModuleChoice | null
-  readonly uriPin: UriPin
+  /** Where the URI says that the PIN is; `value` is secret. */
+  readonly uriPin: { readonly file: string | null; readonly value: string | null }
 }
 
 /**
- * Puts the flags and the URI together; a flag goes before the URI. `hsm` is null when no token is named.
+ * Merges the flags and the URI; a flag has precedence over the URI. `hsm` is null when no token is named.
  *
- * @throws FpkiError ERR_USAGE when only a part is said, or the URI does not hold
+ * @throws FpkiError ERR_USAGE when a token has no module, or the URI is invalid
  */
 export function readHsmWords(words: HsmWords): ReadHsmWords {
   const uri = readPkcs11Uri(words.uri ?? 'pkcs11:')
@@ -42,13 +36,13 @@ export function readHsmWords(words: HsmWords): ReadHsmWords {
     label: words.tokenLabel ?? uri.token.label,
     serial: words.tokenSerial ?? uri.token.serial,
   }
-  const isTokenSaid = Object.values(token).some((value) => value !== null)
-  const module = checkModule(words.module ?? uri.modulePath ?? moduleNamed(uri.moduleName), isTokenSaid)
+  const isTokenNamed = Object.values(token).some((value) => value !== null)
+  const module = checkModule(words.module ?? uri.modulePath ?? moduleNamed(uri.moduleName), isTokenNamed)
   const named = module === null ? null : { module, initArgs: words.initArgs ?? '' }
   const key = { label: uri.object, id: uri.id }
   return {
-    hsm: named === null || !isTokenSaid ? null : { ...named, token, key },
-    module: isTokenSaid ? null : named,
+    hsm: named === null || !isTokenNamed ? null : { ...named, token, key },
+    module: isTokenNamed ? null : named,
     uriPin: { file: uri.pinFile, value: uri.pinValue },
   }
 }
@@ -57,8 +51,8 @@ export function readHsmWords(words: HsmWords): ReadHsmWords {
 function moduleNamed(name: string | null): string | null {
   if (name === null) return null
   const paths = wellKnownModules()
-  const found = paths.find((path) => [`${name}.so`, `lib${name}.so`].includes(basename(path)))
-  if (found !== undefined) return found
+  const match = paths.find((path) => [`${name}.so`, `lib${name}.so`].includes(basename(path)))
+  if (match !== undefined) return match
   throw new FpkiError(
     'ERR_HSM_MODULE',
     `There is no PKCS#11 module named "${name}" on this machine.`,
@@ -66,18 +60,18 @@ function moduleNamed(name: string | null): string | null {
   )
 }
 
-/** A token is nothing without its module. */
-function checkModule(module: string | null, isTokenSaid: boolean): string | null {
-  if (module === null && !isTokenSaid) return null
-  if (module === null) throw missing('which module has the token', '--hsm-module PATH')
+/** A token needs its module. */
+function checkModule(module: string | null, isTokenNamed: boolean): string | null {
+  if (module === null && !isTokenNamed) return null
+  if (module === null) throw noModule()
   // state.json remembers it, and the next command may run in another folder.
   if (module.includes('/') && !module.startsWith('/')) throw relativeModule(module)
   return module
 }
 
-/** The place of a key that a PKI directory remembers. */
-export function rememberedPlace(reference: TokenKeyRef): HsmChoice {
-  const { module, initArgs = '', tokenLabel, tokenSerial, keyLabel, keyId } = reference
+/** Selects the token and the key of a reference. */
+export function choiceOfRef(ref: TokenKeyRef): HsmChoice {
+  const { module, initArgs = '', tokenLabel, tokenSerial, keyLabel, keyId } = ref
   const token = { label: tokenLabel, serial: tokenSerial, model: null, manufacturer: null, slotId: null }
   return { module, initArgs, token, key: { label: keyLabel, id: keyId } }
 }
@@ -87,6 +81,7 @@ function relativeModule(module: string): FpkiError {
   return new FpkiError('ERR_USAGE', text, 'Give it as an absolute path.')
 }
 
-function missing(what: string, flag: string): FpkiError {
-  return new FpkiError('ERR_USAGE', `It is not said ${what}.`, `Give ${flag}; \`fpki hsm list\` shows what there is.`)
+function noModule(): FpkiError {
+  const hint = 'Give --hsm-module PATH; `fpki hsm list` shows the modules of this machine.'
+  return new FpkiError('ERR_USAGE', 'No PKCS#11 module given for the token.', hint)
 }

@@ -2,7 +2,7 @@ import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { DirectoryState } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { HsmChoice, ModuleChoice } from '../ports.js'
-import { rememberedPlace } from './hsm-words.js'
+import { choiceOfRef } from './hsm-words.js'
 
 /** Why the records of a restored directory are not acted on. */
 export const RESTORED = 'it was restored from a backup, which does not prove who made it'
@@ -23,10 +23,10 @@ export async function rememberedChoice(
     if (module !== null) throw noToken(module)
     return null
   }
-  const place = rememberedPlace(state.rootKey)
-  if (module !== null) return { ...place, ...module }
-  await requireTrusted(directory, 'state', place.module, state)
-  return place
+  const recorded = choiceOfRef(state.rootKey)
+  if (module !== null) return { ...recorded, ...module }
+  await requireTrusted(directory, 'state', recorded.module, state)
+  return recorded
 }
 
 /** Throws ERR_HSM_MODULE unless a module that a record of the directory names may be loaded. */

@@ -57,7 +57,8 @@ export async function deleteFactory(
     .replace(/[-:]|\.\d+/g, '')
   const tokens = (await readTokens(files, stateDirectory)).filter((token) => token.factory === factory)
   const plan = {
-    ...{ factory, stateDirectory },
+    factory,
+    stateDirectory,
     copy: join(aside, `${factory}.${time}`),
     rootFingerprint: await rootFingerprint(ports, folder, factory),
     tokens: tokens.map(({ id }) => id),

@@ -124,10 +124,20 @@ async function writeBackup(
   warnings.push(...(await remembered(directory, record, progress)))
   const { factory, rootFingerprint, rootKey, embedded, notHeld } = facts
   return {
-    ...{ file: out, size: file.length, sha256: sum, createdAt, factory, directory: directory.path, rootFingerprint },
-    ...{ rootKey, embedded, rootKeyProven, files: entries.filter(({ kind }) => kind === 'file').length },
+    file: out,
+    size: file.length,
+    sha256: sum,
+    createdAt,
+    factory,
+    directory: directory.path,
+    rootFingerprint,
+    rootKey,
+    embedded,
+    rootKeyProven,
+    files: entries.filter(({ kind }) => kind === 'file').length,
     openedBy: { passphrase: passphrase !== null, certificates: certificates.map(({ x509 }) => x509.subject) },
-    ...{ notHeld, warnings },
+    notHeld,
+    warnings,
   }
 }
 

@@ -105,8 +105,12 @@ export async function rehearse(
   const unproven = unprovenIn(backup, opener.skipRootKey)
   const access = unproven === null ? await keyAccess(backup, opener) : null
   const record: BackupRecord = {
-    ...{ version: 1, madeAt: backup.manifest.createdAt, file: backup.file, sha256: backup.sha256 },
-    ...{ provedAt: rfc3339(clock()), ...(unproven === null ? {} : { rootKeyUnproven: unproven }) },
+    version: 1,
+    madeAt: backup.manifest.createdAt,
+    file: backup.file,
+    sha256: backup.sha256,
+    provedAt: rfc3339(clock()),
+    ...(unproven === null ? {} : { rootKeyUnproven: unproven }),
   }
   const files = durableFiles(archiveFileSystem(withRecord(backup.pki, record), directory))
   const where = { directory, ...(groups === undefined ? {} : { groups }) }

@@ -31,13 +31,13 @@ export async function requireNoRoot(
   { openApi, progress }: { readonly openApi: OpenApi; readonly progress: Progress },
 ): Promise<void> {
   const api = await openApi().catch(unlessUnreachable)
-  const known = api instanceof FpkiError ? api : await api.getCertificates().catch(unlessUnreachable)
-  if (known instanceof FpkiError) {
-    const reason = known.message.replace(/\.$/, '')
+  const answer = api instanceof FpkiError ? api : await api.getCertificates().catch(unlessUnreachable)
+  if (answer instanceof FpkiError) {
+    const reason = answer.message.replace(/\.$/, '')
     progress.warn(
       `could not check that the factory ${factory} has no root yet: ${reason}. If it has one, \`ca create\` will refuse the certificate for this request.`,
     )
-  } else if (known !== null && !(api instanceof FpkiError)) throw factoryIsSet(factory, api, factorySource)
+  } else if (answer !== null && !(api instanceof FpkiError)) throw factoryIsSet(factory, api, factorySource)
 }
 
 function unlessUnreachable(error: unknown): FpkiError {

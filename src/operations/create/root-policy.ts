@@ -91,9 +91,9 @@ function caProblem(certificate: Certificate): Problem | null {
 function unitProblem({ subject }: Certificate, { factory }: RootPolicy): Problem | null {
   const units = attributeValues(subject, 'OU')
   if (units.length === 1 && units[0] === factory) return null
-  const found = units.length === 0 ? 'no OU' : units.map((unit) => `OU=${unit}`).join(', ')
+  const actual = units.length === 0 ? 'no OU' : units.map((unit) => `OU=${unit}`).join(', ')
   const hint = 'Nothing was changed. If the certificate is right, name its factory with --factory.'
-  return { reason: `its subject has ${found}, and must have OU=${factory} once`, hint }
+  return { reason: `its subject has ${actual}, and must have OU=${factory} once`, hint }
 }
 
 function timeProblem({ notBefore, notAfter }: Certificate, now: Date): Problem | null {

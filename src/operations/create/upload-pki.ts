@@ -33,9 +33,9 @@ interface Upload {
  */
 export async function uploadPki({ directory, factory, api, keys }: Upload, files: readonly string[]): Promise<void> {
   const certificates = await wholePki(directory, keys, files)
-  const known = await api.getCertificates()
-  if (known === null) await beforeTheRoot(api, factory, api.updateCertificates(certificates))
-  else if (!samePem(known.rootCrt, certificates.rootCrt)) throw factoryIsSet(factory, api)
+  const inApi = await api.getCertificates()
+  if (inApi === null) await beforeTheRoot(api, factory, api.updateCertificates(certificates))
+  else if (!samePem(inApi.rootCrt, certificates.rootCrt)) throw factoryIsSet(factory, api)
   requireSame(await api.getCertificates(), certificates, directory)
 }
 
@@ -50,11 +50,11 @@ export async function beforeTheRoot<T>(api: FactoryApi, factory: string, answer:
   }
 }
 
-function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate, { path }: PkiDirectory): void {
+function requireSame(inApi: FactoryCertificates | null, sent: CertificatesUpdate, { path }: PkiDirectory): void {
   if (
-    samePem(known?.rootCrt, sent.rootCrt) &&
-    samePem(known?.tlsCrt, sent.tlsCrt) &&
-    samePem(known?.caCrt, sent.caCrt)
+    samePem(inApi?.rootCrt, sent.rootCrt) &&
+    samePem(inApi?.tlsCrt, sent.tlsCrt) &&
+    samePem(inApi?.caCrt, sent.caCrt)
   ) {
     return
   }

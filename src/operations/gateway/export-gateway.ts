@@ -103,8 +103,11 @@ async function write(
   const root = readPemCertificate(material.certificates.rootCrt, 'root-crt')
   const facts = (certificate: Certificate) => describeCertificate(certificate, root, clock())
   return {
-    ...{ factory, api: embeddedApiName(stateDirectory), directory },
-    ...{ options: effective, earlierOptions: earlier },
+    factory,
+    api: embeddedApiName(stateDirectory),
+    directory,
+    options: effective,
+    earlierOptions: earlier,
     files: wanted.map(({ name }) => name),
     changed: changed.map(({ name }) => name),
     tls: facts(material.tls),

@@ -66,7 +66,10 @@ async function logIn(module: Module, choice: TokenChoice, login: TokenLogin, tal
   let open = true
   return {
     ...subject,
-    ...{ token, cryptoki, session, mechanisms },
+    token,
+    cryptoki,
+    session,
+    mechanisms,
     authenticate: () => explained(subject, () => cryptoki.C_Login(session, CKU.contextSpecific, pin)),
     close: () => {
       if (!open) return
@@ -103,7 +106,7 @@ function checkPinFlags({ flags, ...token }: Token, { allowFinalPinTry }: TokenLo
     if (!allowFinalPinTry) throw pinError(`${text}; it was not used.`, hint)
     warn(`${text}.`)
   } else if ((flags & CKF_TOKEN.pinCountLow) !== 0) {
-    warn(`${name} was given a wrong PIN lately; few tries are left (CKF_USER_PIN_COUNT_LOW).`)
+    warn(`${name} received a wrong PIN lately; few tries are left (CKF_USER_PIN_COUNT_LOW).`)
   }
 }
 
@@ -118,9 +121,9 @@ function tryPin(module: Module, subject: Subject & { readonly token: Token }, { 
   try {
     module.cryptoki.C_Login(session, CKU.user, pin)
   } catch (error) {
-    const said = returnValue(error)
-    if (said === 'CKR_USER_ALREADY_LOGGED_IN') return
-    throw said === 'CKR_PIN_INCORRECT' ? wrongPin(module, subject.token, subject.name) : explainedError(error, subject)
+    const code = returnValue(error)
+    if (code === 'CKR_USER_ALREADY_LOGGED_IN') return
+    throw code === 'CKR_PIN_INCORRECT' ? wrongPin(module, subject.token, subject.name) : explainedError(error, subject)
   }
 }
 

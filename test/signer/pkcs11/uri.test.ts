@@ -77,7 +77,7 @@ describe('flags and URI together', () => {
   })
 
   test.each([
-    [{ tokenLabel: 'a' }, 'which module'],
+    [{ tokenLabel: 'a' }, 'No PKCS#11 module given'],
     [{ module: 'lib/m.so', tokenLabel: 'a' }, 'relative path'],
     [{ uri: 'pkcs11:token=a?module-name=nowhere-to-be-found' }, 'no PKCS#11 module named'],
   ])('%j is refused', (words, reason) => expect(() => readHsmWords(words)).toThrow(reason))

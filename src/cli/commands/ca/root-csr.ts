@@ -31,7 +31,9 @@ export async function makeRootCsr(directory: string, flags: RootCsrFlags, io: Io
   const otherwise = () => factoryOfDirectory(path)
   const { factory, source, api } = await factoryNames(flags, io, machine, otherwise)
   const options: CreateRootCsrOptions = {
-    ...{ directory: path, factory, api },
+    directory: path,
+    factory,
+    api,
     ...(source === null ? {} : { factorySource: source }),
     root: newRootOf(flags, access, io),
     ...(flags.out === undefined || isToStdout ? {} : { out: filePath(flags.out, io) }),

@@ -15,10 +15,12 @@ export {
   showConfigResult,
 } from './config/shown.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
+export type { KeyRef } from './directory/records.js'
 export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'
 export * from './factory/api.js'
 export type { ChangePorts } from './journal/change/change-pki.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
+export type { KeyAccess, RootKeyPlace } from './keystore/root-key.js'
 export {
   embeddedFactoriesOn,
   embeddedFactoryOn,
@@ -54,6 +56,7 @@ export {
 export {
   type PkiStatusResult,
   pkiStatusResult,
+  type StatusOfDirectoriesOptions,
   statusOfDirectories,
   statusOfShown,
 } from './operations/audit/status-pki.js'
@@ -97,6 +100,18 @@ export {
   createPki,
   createPkiResult,
 } from './operations/create/create-pki.js'
+export type {
+  ExistingRootOption,
+  KeyInDirectory,
+  KeyInFile,
+  KeyInToken,
+  KeyPlaces,
+  LocalCaInFile,
+  LocalCaInToken,
+  NewRootInFile,
+  NewRootInToken,
+  NoLocalCa,
+} from './operations/create/options.js'
 export {
   type CreateRootCsrOptions,
   type CreateRootCsrPorts,

@@ -2,7 +2,7 @@ import type { KeyRef, TokenKeyRef } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import { fingerprintOf } from '../pki/fingerprint.js'
 import type { Curve, Signer } from '../ports.js'
-import { rememberedKeyName } from './labels.js'
+import { keyRefName } from './labels.js'
 
 /**
  * The private keys of a PKI, by their {@link KeyRef}s. A store asks for a passphrase or a PIN when a key needs it, and lasts
@@ -53,11 +53,6 @@ export function keyStore(
     recover: async (ref) => (ref.kind === 'file' ? files.recover(ref) : openTokens().recover(ref)),
     close: async () => tokens?.close(),
   }
-}
-
-/** A key as messages name it. */
-export function keyRefName(ref: KeyRef): string {
-  return ref.kind === 'file' ? ref.name : `the key ${rememberedKeyName(ref)} in the token`
 }
 
 /**

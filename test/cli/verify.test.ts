@@ -759,7 +759,7 @@ test('with a clock that is set back, it is the clock that is reported, and no ce
   const { directory } = await backedUpPki()
   const clock = () => new Date(Date.now() - 2 * 24 * 3600 * 1000)
   const options = { directory, factory: null, warnDays: 60, groups: ['chain', 'profile', 'serials', 'expiry'] }
-  const { findings } = await verifyPki(options, { ...thisMachine(), clock, api: null, hsm: null })
+  const { findings } = await verifyPki(options, { ...thisMachine(), clock, api: null, access: null })
   const wrong = findings.filter(isWrong)
   expect(new Set(wrong.map(({ code }) => code))).toEqual(new Set(['expiry.not-yet']))
   for (const { message, hint } of wrong)

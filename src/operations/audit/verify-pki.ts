@@ -45,8 +45,8 @@ export interface VerifyPkiPorts {
   readonly random: Random
   /** The Factory API that knows a factory; null: the directory is looked at alone. */
   readonly api: ApiOf | null
-  /** How a root key in a token is come by; null: the root key is left out. */
-  readonly hsm: KeyAccess | null
+  /** How to get to the root key; null: it is not checked. */
+  readonly access: KeyAccess | null
 }
 
 /**
@@ -58,14 +58,14 @@ export interface VerifyPkiPorts {
 export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts): Promise<VerifyPkiResult> {
   const { files, random, api } = ports
   const now = ports.clock()
-  const { directory: path, groups, ...asked } = options
-  const scene = await gatherScene({ ...asked, path, files, api, now })
-  const hsm =
-    ports.hsm === null || scene.foreign === null ? ports.hsm : { ...ports.hsm, passphrases: noPassphrases(path) }
-  const rootSigner = hsm === null ? null : rootSignerOf(pkiDirectory(files, path), hsm)
+  const { directory: path, groups, ...others } = options
+  const scene = await gatherScene({ ...others, path, files, api, now })
+  const isOurs = scene.foreign === null
+  const access = ports.access === null || isOurs ? ports.access : { ...ports.access, passphrases: noPassphrases(path) }
+  const rootSigner = access === null ? null : rootSignerOf(pkiDirectory(files, path), access)
   try {
     const checks = CHECKS.filter(({ group }) => groups?.includes(group) ?? true)
-    const findings = await runChecks(checks, scene, { rootSigner, random, passphrases: hsm?.passphrases })
+    const findings = await runChecks(checks, scene, { rootSigner, random, passphrases: access?.passphrases })
     const result = worst(findings)
     return {
       directory: path,

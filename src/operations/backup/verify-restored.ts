@@ -14,7 +14,7 @@ export async function verifyRestored(
   access: KeyAccess | null,
   ports: Pick<VerifyPkiPorts, 'files' | 'clock' | 'random'>,
 ): Promise<VerifyPkiResult> {
-  const verified = await verifyPki({ factory: null, warnDays: 60, ...where }, { ...ports, api: null, hsm: access })
+  const verified = await verifyPki({ factory: null, warnDays: 60, ...where }, { ...ports, api: null, access })
   const findings = verified.findings.map((one): Finding => {
     const [group = ''] = one.code.split('.')
     return one.status === 'failure' && !PROOF.includes(group) ? { ...one, status: 'warning' } : one

@@ -10,7 +10,7 @@ import { type Facts, fact, runSteps, type Step } from '../../journal/run-steps.j
 import { makeKey, requireMadeKey } from '../../keystore/key-store.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
-import { type CreatePkiResult, filesFor, whatWasMade } from './created-pki.js'
+import { type CreatePkiResult, describeCreatedPki, filesFor } from './created-pki.js'
 import { takeRootCertificate, takeRootKey } from './existing-root.js'
 import { rootSignerFrom } from './keys.js'
 import type { CreatePkiOptions } from './options.js'
@@ -46,11 +46,11 @@ const STEPS: readonly (Step<Work> & { readonly onlyFor?: OnlyFor })[] = [
 ]
 
 /**
- * Makes a Factory PKI, or brings an interrupted making to its end (contract.md 2 to 4 and 6).
+ * Creates a Factory PKI, or resumes an interrupted create (contract.md 2 to 4 and 6).
  *
  * @throws FpkiError ERR_EXISTS, ERR_UNFINISHED, ERR_FACTORY_IS_SET, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS,
- *   ERR_PASSPHRASE, and what is wrong with a root that is given, before anything is made; ERR_STORAGE, ERR_API,
- *   ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on the way, after which the same call goes on.
+ *   ERR_PASSPHRASE, and what is wrong with an existing root, before anything is made; ERR_STORAGE, ERR_API,
+ *   ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on the way, after which the same call resumes.
  */
 export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatePkiResult> {
   const plan = await planCreate(options, ports)
@@ -82,7 +82,7 @@ async function carryOut(plan: CreatePlan, ports: CreatePkiPorts): Promise<Create
     const work = { ...ports, ...plan, ...place, auditLog, warn }
     await runSteps([...steps, keepStep(journal)], work, journal, { ...ports, directory })
     const { root: rootKey, localCa: localCaKey } = keys
-    const made = await whatWasMade(directory, filesOf(work))
+    const made = await describeCreatedPki(directory, filesOf(work))
     return { ...made, ...named, rootKey, localCaKey, resumed: found !== null, warnings, backup: null }
   } finally {
     await lock.release()

@@ -61,14 +61,14 @@ export async function hasPlainRootKey({ directory, rootKey }: CreatePkiResult, f
   return text !== null && isPlainKey(text, PKI_FILES.rootKey)
 }
 
-/** What is told of a finished PKI directory. */
-export async function whatWasMade(
+/** The files of a finished PKI directory, and the names that tls-crt is for. */
+export async function describeCreatedPki(
   directory: PkiDirectory,
   files: readonly PkiFile[],
 ): Promise<Pick<CreatePkiResult, 'files' | 'tlsNames'>> {
-  const { known } = readPemCertificate((await directory.read(PKI_FILES.tlsCertificate)) ?? '', 'tls-crt')
+  const { known: extensions } = readPemCertificate((await directory.read(PKI_FILES.tlsCertificate)) ?? '', 'tls-crt')
   return {
     files: files.map((name) => ({ name, ...FILE_MEANINGS[name] })),
-    tlsNames: (known.subjectAltName ?? []).map(({ value }) => toServerName(value) ?? value),
+    tlsNames: (extensions.subjectAltName ?? []).map(({ value }) => toServerName(value) ?? value),
   }
 }

@@ -4,7 +4,7 @@ import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError, type FpkiOption } from '../../errors.js'
 import type { Facts } from '../../journal/run-steps.js'
 import { openKeyPem } from '../../keystore/key-files.js'
-import { keyRefName } from '../../keystore/key-store.js'
+import { keyRefName } from '../../keystore/labels.js'
 import { badSignatures } from '../../keystore/prove.js'
 import { rememberedChoice } from '../../keystore/remembered-token.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
@@ -108,7 +108,7 @@ async function openExistingKey(
   passphrases: Passphrases | undefined,
 ): Promise<{ readonly name: string; readonly signer: Signer }> {
   const isInPlace = root.kind === 'pkcs11' || (await store.exists(root))
-  if (isInPlace) return { name: keyRefName(root).replace(/^the/, 'The'), signer: await openRoot() }
+  if (isInPlace) return { name: keyRefName(root), signer: await openRoot() }
   if (key === null) throw noKey(path)
   return { name: key.path, signer: await openKeyPem(key.pem, key.path, passphrases) }
 }

@@ -4,7 +4,7 @@ import type { Journal, KeyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { keyFiles, newPassphrase } from '../../keystore/key-files.js'
 import { type KeyStore, keyStore, type NewKey } from '../../keystore/key-store.js'
-import { LOCAL_CA_KEY, newRootKeyName, rememberedKeyName } from '../../keystore/labels.js'
+import { LOCAL_CA_KEY, newRootKeyName } from '../../keystore/labels.js'
 import type { RootSigner } from '../../keystore/root-key.js'
 import type { TokenKeys } from '../../keystore/token-keys.js'
 import type { HsmChoice, KeyName, Signer } from '../../ports.js'
@@ -188,9 +188,4 @@ export function rootSignerFrom({ root, store, openRoot }: CreateKeys): RootSigne
     reference: async () => root,
     close: store.close,
   }
-}
-
-/** A key in messages, with the directory of a file. */
-export function nameOfKey({ path }: PkiDirectory, ref: KeyRef): string {
-  return ref.kind === 'file' ? `${path}/${ref.name}` : `The key ${rememberedKeyName(ref)} in the token`
 }

@@ -10,7 +10,7 @@ import { commonNameAndUnit } from '../../signer/x509/name.js'
 import type { CreatePkiOptions } from './options.js'
 
 /** A certificate that `ca create` is going to sign, as far as it is known in advance. */
-interface Plan {
+interface PlannedCertificate {
   readonly file: string
   readonly profile: Profile
   readonly commonName: string
@@ -32,14 +32,14 @@ export async function requireRoomBelow(
   // Only nameConstraints depend on the user, and asking makes the embedded API write its first file.
   const hasNameConstraints = root.extensions.some(({ type }) => type === 'nameConstraints')
   const userId = hasNameConstraints && options.localCa.kind !== 'none' ? (await api.getUser()).polisId : '0'
-  for (const plan of plansFor(options, userId, api)) await checkPlan(plan, root, options.factory, clock())
+  for (const planned of plannedFor(options, userId, api)) await checkPlanned(planned, root, options.factory, clock())
 }
 
-function plansFor(
+function plannedFor(
   { onlineCa, localCa }: Pick<CreatePkiOptions, 'onlineCa' | 'localCa'>,
   userId: string,
   { plannedServer }: FactoryApi,
-): readonly Plan[] {
+): readonly PlannedCertificate[] {
   const ca = { profile: DEVICE_CA, names: [] }
   return [
     ...(localCa.kind === 'none' ? [] : [{ ...ca, file: PKI_FILES.localCaCertificate, commonName: `fio-${userId}` }]),
@@ -48,7 +48,12 @@ function plansFor(
   ]
 }
 
-async function checkPlan({ file, profile, commonName, names }: Plan, root: Certificate, factory: string, now: Date) {
+async function checkPlanned(
+  { file, profile, commonName, names }: PlannedCertificate,
+  root: Certificate,
+  factory: string,
+  now: Date,
+) {
   // Roots with other keys were refused before.
   if (root.publicKey.kind !== 'EC') return
   const template = {

@@ -10,12 +10,13 @@ import {
 } from '../../factory/api.js'
 import { requireText } from '../../issuance/issue.js'
 import type { KeyStore } from '../../keystore/key-store.js'
+import { keyRefName } from '../../keystore/labels.js'
 import { samePem } from '../../pki/pem.js'
 import { provesPossession } from '../../pki/possession.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
 import { factoryIsSet } from './factory-is-set.js'
-import { type CreateKeys, nameOfKey } from './keys.js'
+import type { CreateKeys } from './keys.js'
 
 /** What an upload works with. */
 interface Upload {
@@ -89,7 +90,7 @@ async function requirePair(directory: PkiDirectory, store: KeyStore, key: KeyRef
   if (await provesPossession(await store.open(key, certificate.spki), certificate.spki)) return
   throw new FpkiError(
     'ERR_BAD_KEY',
-    `${nameOfKey(directory, key)} is not the key of ${file}.`,
+    `${keyRefName(key, directory.path)} is not the key of ${file}.`,
     'Nothing was sent to the Factory API. Put both back as fpki made them, and run the same command again.',
   )
 }

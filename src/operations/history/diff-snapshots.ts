@@ -6,7 +6,7 @@ import { existing } from '../../directory/require.js'
 import type { SnapshotRecord } from '../../directory/snapshot-record.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
-import { rememberedKeyName } from '../../keystore/labels.js'
+import { tokenKeyName } from '../../keystore/labels.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { formatName } from '../../pki/name.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
@@ -126,5 +126,5 @@ function recordChanges(a: DirectoryState | null, b: DirectoryState | null): Chan
 function placeOf(reference: KeyRef | undefined): string | undefined {
   if (reference === undefined) return undefined
   if (reference.kind === 'file') return `in the file ${reference.name}`
-  return `the key ${rememberedKeyName(reference)} in the token "${reference.tokenLabel}", serial ${reference.tokenSerial}`
+  return `the key ${tokenKeyName(reference)} in the token "${reference.tokenLabel}", serial ${reference.tokenSerial}`
 }

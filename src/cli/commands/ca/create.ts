@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path'
 import { factoryOfDirectory } from '../../../config/settings.js'
-import { rememberedKeyName } from '../../../keystore/labels.js'
+import { tokenKeyName } from '../../../keystore/labels.js'
 import { thisMachine } from '../../../machine/index.js'
 import {
   type CreatePkiOptions,
@@ -114,7 +114,7 @@ function stateToKeep(stateDirectory: string | null, factory: string): readonly s
 function keysInToken({ rootKey, localCaKey }: CreatePkiResult): readonly string[] {
   if (rootKey.kind === 'file') return []
   const keys = [rootKey, ...(localCaKey?.kind === 'pkcs11' ? [localCaKey] : [])]
-  const labels = keys.map((key) => printable(rememberedKeyName(key))).join(' and ')
+  const labels = keys.map((key) => printable(tokenKeyName(key))).join(' and ')
   const { tokenLabel, tokenSerial } = rootKey
   return [
     `  In the token "${printable(tokenLabel)}" (serial ${printable(tokenSerial)}), which it never leaves: the key ${labels}.`,

@@ -27,8 +27,8 @@ export async function verify(directory: string, flags: VerifyFlags, io: Io): Pro
   const api = async (factory: string) =>
     (await factoryApiFor({ ...flags, factory }, io, machine, { changes: false })).api
   const options = { directory: path, factory: namedFactory(flags, io.env), warnDays: flags.warnDays }
-  const hsm = flags.skipRootKey ? null : await keyAccess(flags, io, progressOn(io, flags))
-  const verified = await verifyPki(options, { ...machine, api: flags.offline ? null : api, hsm })
+  const access = flags.skipRootKey ? null : await keyAccess(flags, io, progressOn(io, flags))
+  const verified = await verifyPki(options, { ...machine, api: flags.offline ? null : api, access })
   if (flags.json) printJson(io, verified)
   else io.stdout(inWords(verified, flags, io))
   if (verified.result === 'failure' || (flags.strict && verified.result === 'warning'))

@@ -37,6 +37,7 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const { factory, source, api, stateDirectory } = chosen
   const access = await keyAccess(flags, io, progress)
   const { passphrases, login } = access
+  const places = keyPlacesOf(flags, access, io, path)
   const backup = backupPlan(path, flags, io, passphrases)
   const target = await backup.prepare()
   const options: CreatePkiOptions = {
@@ -45,7 +46,7 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
     ...(source === null ? {} : { factorySource: source }),
     onlineCa: flags.onlineCa,
     tlsNames,
-    ...keyPlacesOf(flags, access, io, path),
+    ...places,
   }
   const made = await createPki(options, { ...machine, api, progress, signal: io.signal, passphrases, login })
   noteFactory(chosen, progress)

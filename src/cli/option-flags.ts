@@ -1,18 +1,26 @@
 import type { FpkiError, FpkiOption } from '../errors.js'
 
-/** The flag for each option of the library that an error can be about. */
+/** The flag, or flags, for each option of the library that an error can be about. */
 const FLAGS: Readonly<Record<FpkiOption, string>> = {
-  caFiles: '--ca-file',
+  api: '--factory, --api, FPKI_STATE_DIR',
+  caFiles: '--ca-file or --ca-serial',
   caSerials: '--ca-serial',
   certificate: '--cert',
+  confirm: '--yes',
   days: '--days',
   expires: '--expires',
   factory: '--factory',
   faults: '--fault',
+  keyPassphrases: '--key-passphrase-file; `ca restore --skip-root-key`',
   listen: '--listen',
   'localCa.encrypt': '--encrypt-keys',
   'localCa.kind': '--local-ca-in-hsm',
+  localCaFilename: '--local-ca-filename',
+  onlineCa: '--online-ca, --local-ca',
   out: '--out',
+  profile: '--profile tls-server',
+  recipientKey: '--recipient-key',
+  replace: '--replace',
   'root.certificateFile': '--root-cert',
   'root.encrypt': '--encrypt-keys',
   'root.key': '--root-key',

@@ -47,8 +47,9 @@ export async function openBackup(files: DurableFiles, file: string, opener: Back
   if (octets === null) throw new FpkiError('ERR_BAD_FILE', `${file} does not exist.`, 'Name the backup.')
   const ways = await described(file, async () => waysToOpen(octets))
   if (opener.recipientKey === null && !ways.passphrase) {
-    const hint = 'Give the key of one of them with --recipient-key FILE.'
-    throw new FpkiError('ERR_USAGE', `${file} was made for certificates, and not for a passphrase.`, hint)
+    const hint = 'Give the key of one of them.'
+    const text = `${file} was made for certificates, and not for a passphrase.`
+    throw new FpkiError('ERR_USAGE', text, hint, { option: 'recipientKey' })
   }
   const secret = await secretOf(file, opener)
   const opened = await described(file, () => openEnvelope(octets, secret))
@@ -176,8 +177,8 @@ function notOpened(file: string, recipientKey: string | null): FpkiError {
 }
 
 function noPassphrase(what: string): FpkiError {
-  const hint = 'Give it with --key-passphrase-file FILE; `ca restore` does without it when --skip-root-key is given.'
-  return new FpkiError('ERR_PASSPHRASE', `No passphrase that was given opens ${what}.`, hint)
+  const hint = 'Give the right one, or restore without a check of the root key.'
+  return new FpkiError('ERR_PASSPHRASE', `None of the passphrases opens ${what}.`, hint, { option: 'keyPassphrases' })
 }
 
 function notTheRoot({ file }: OpenedBackup, { code, message }: Finding): FpkiError {

@@ -14,8 +14,8 @@ export function factoryIsSet(factory: string, { name: api }: Pick<FactoryApi, 'n
     'ERR_FACTORY_IS_SET',
     `The factory ${factory}${named} has a root of trust already in the Factory API ${api}; it can be set once only.`,
     `See it with \`fpki ca show --pretty --factory ${factory}\`. Its PKI directory was lost: \`fpki ca restore BACKUP DIR\`. ` +
-      'It needs other names for its gateway: `fpki ca rotate-tls DIR --tls-name HOST`. ' +
-      `Another factory is meant: --factory NAME.${trial}`,
+      `It needs other names for its gateway: \`fpki ca rotate-tls DIR --tls-name HOST\`.${trial} Or name another factory.`,
+    { option: 'factory' },
   )
 }
 

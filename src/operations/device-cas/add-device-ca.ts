@@ -172,10 +172,12 @@ async function refuseTaken({ directory }: OpenPki, files: readonly string[]): Pr
   throw new FpkiError(
     'ERR_EXISTS',
     `${directory.path}/${taken} exists already.`,
-    'fpki overwrites nothing; name another file with --local-ca-filename, site-b.pem for instance.',
+    'fpki overwrites nothing; name another file, site-b.pem for instance.',
+    { option: 'localCaFilename' },
   )
 }
 
 function noneWanted(): FpkiError {
-  return new FpkiError('ERR_USAGE', 'No device CA is asked for.', 'Give --online-ca, --local-ca, or both.')
+  const hint = 'Ask for online-ca, local-ca, or both.'
+  return new FpkiError('ERR_USAGE', 'No device CA is asked for.', hint, { option: 'onlineCa' })
 }

@@ -25,7 +25,8 @@ export interface CaWords {
  */
 export async function serialsOf({ caFiles, caSerials }: CaWords, pki: OpenPki, files: DurableFiles) {
   if (caFiles.length + caSerials.length === 0) {
-    throw new FpkiError('ERR_USAGE', 'No device CA is named.', 'Name it with --ca-file or --ca-serial.')
+    const hint = 'Name its certificate file or its serial number.'
+    throw new FpkiError('ERR_USAGE', 'No device CA is named.', hint, { option: 'caFiles' })
   }
   const fromFiles = await Promise.all(caFiles.map((name) => serialOfFile(name, pki, files)))
   const serials = new Set([...caSerials.map((word) => readSerial(word, 'caSerials', pki.directory.path)), ...fromFiles])
@@ -74,7 +75,8 @@ async function serialOfFile(name: string, { directory, root }: OpenPki, files: D
   throw new FpkiError(
     'ERR_BAD_FILE',
     `There is no ${paths[0]}.`,
-    `Name a certificate in the PKI directory, or take --ca-serial; \`${showOf(directory.path)}\` prints the serials.`,
+    `Name a certificate in the PKI directory, or a serial number; \`${showOf(directory.path)}\` prints those.`,
+    { option: 'caFiles' },
   )
 }
 

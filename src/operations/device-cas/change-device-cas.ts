@@ -163,6 +163,7 @@ function requireConfirmed({ dangers }: CaPlan, confirmed: readonly string[] | nu
   throw new FpkiError(
     'ERR_NOT_CONFIRMED',
     `The device CAs of the Factory API have changed since the question was asked. ${unseen}`,
-    'Nothing was changed. Run the same command again, and give --yes when it is meant.',
+    'Nothing was changed. Run the same command again, and confirm it.',
+    { option: 'confirm' },
   )
 }

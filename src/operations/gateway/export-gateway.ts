@@ -161,8 +161,8 @@ async function filesThere(
 ): Promise<ReadonlyMap<string, string>> {
   const there = ((await files.list(directory)) ?? []).filter((name) => name !== LOCK)
   if (!replace && there.length > 0) {
-    const hint = 'Name a new directory, or bring an earlier export up to date with --replace.'
-    throw new FpkiError('ERR_EXISTS', `${directory} is not empty.`, hint)
+    const hint = 'Name a new directory, or replace an earlier export.'
+    throw new FpkiError('ERR_EXISTS', `${directory} is not empty.`, hint, { option: 'replace' })
   }
   const found = new Map<string, string>()
   for (const name of Object.values(NAMES).filter((one) => there.includes(one))) {
@@ -180,7 +180,8 @@ function foreign(path: string, factory: string): FpkiError {
   return new FpkiError(
     'ERR_EXISTS',
     `${path} is not from an export of the factory ${factory}.`,
-    'Look at what it is; --replace writes over earlier exports of the same factory only.',
+    'Look at what it is; only earlier exports of the same factory can be replaced.',
+    { option: 'replace' },
   )
 }
 

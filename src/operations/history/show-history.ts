@@ -44,8 +44,8 @@ export async function showHistory(
 
 /** The snapshot with a number. Throws ERR_USAGE when the word is no number, or there is none. */
 export function snapshotOf(snapshots: readonly Snapshot[], word: string): Snapshot {
-  const found = /^\d{1,9}$/.test(word) ? snapshots.find(({ number }) => number === Number(word)) : undefined
-  if (found !== undefined) return found
+  const match = /^\d{1,9}$/.test(word) ? snapshots.find(({ number }) => number === Number(word)) : undefined
+  if (match !== undefined) return match
   const numbers = snapshots.map(({ number }) => number).join(', ')
   throw new FpkiError(
     'ERR_USAGE',

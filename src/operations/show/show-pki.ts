@@ -51,19 +51,19 @@ export async function showPki(
   { factory }: { readonly factory: string },
   { api, clock }: { readonly api: FactoryApi; readonly clock: Clock },
 ): Promise<ShowPkiResult> {
-  const known = await api.getCertificates()
-  if (known === null) throw notInitialized(factory)
-  const root = readPemCertificate(known.rootCrt, 'root-crt')
-  const facts = { root, now: clock(), disabled: new Set(known.disabledCaSerials) }
+  const certificates = await api.getCertificates()
+  if (certificates === null) throw notInitialized(factory)
+  const root = readPemCertificate(certificates.rootCrt, 'root-crt')
+  const facts = { root, now: clock(), disabled: new Set(certificates.disabledCaSerials) }
   return {
     factory,
     api: api.name,
     root: show(root, 'root', facts),
-    tls: showServer(known.tlsCrt, 'tls', facts),
-    estTls: showServer(known.estTlsCrt, 'est-tls', facts),
-    deviceCas: deviceCasOf(known).map((ca) => show(ca, roleOf(ca), facts)),
-    disabledCaSerials: known.disabledCaSerials,
-    changeMeta: known.changeMeta,
+    tls: showServer(certificates.tlsCrt, 'tls', facts),
+    estTls: showServer(certificates.estTlsCrt, 'est-tls', facts),
+    deviceCas: deviceCasOf(certificates).map((ca) => show(ca, roleOf(ca), facts)),
+    disabledCaSerials: certificates.disabledCaSerials,
+    changeMeta: certificates.changeMeta,
   }
 }
 
@@ -92,6 +92,7 @@ export function notInitialized(factory: string): FpkiError {
   return new FpkiError(
     'ERR_NOT_INITIALIZED',
     `The factory ${factory} has no PKI yet.`,
-    'Make it with `fpki ca create /absolute/path`, or name another factory with --factory.',
+    'Make it with `fpki ca create /absolute/path`, or name another factory.',
+    { option: 'factory' },
   )
 }

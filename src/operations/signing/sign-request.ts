@@ -151,8 +151,9 @@ function requireNoDevice(csr: Csr, what: string, factory: string): void {
   throw new FpkiError(
     'ERR_BAD_CSR',
     `Refusing to sign ${what}: this is a device's request (${evidence}), and the root signs CAs and servers only.`,
-    'A device CA signs devices: register the device with lmp-device-auditLog, or sign its request with local-ca.key ' +
-      'as docs/quick-start.md does. If it is a server, pass --profile tls-server.',
+    'A device CA signs devices: register the device with lmp-device-register, or sign its request with local-ca.key ' +
+      'as docs/quick-start.md does. If it is a server, ask for that profile.',
+    { option: 'profile' },
   )
 }
 

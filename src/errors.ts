@@ -42,6 +42,7 @@ export type FpkiOption =
   | 'expires'
   | 'factory'
   | 'faults'
+  | 'gatewayOptions'
   | 'keyPassphrases'
   | 'listen'
   | 'localCa.encrypt'

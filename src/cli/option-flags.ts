@@ -11,6 +11,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   expires: '--expires',
   factory: '--factory',
   faults: '--fault',
+  gatewayOptions: '--replace, --listen, --upstream',
   keyPassphrases: '--key-passphrase-file; `ca restore --skip-root-key`',
   listen: '--listen',
   'localCa.encrypt': '--encrypt-keys',

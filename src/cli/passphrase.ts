@@ -18,11 +18,11 @@ export function passphrasesOf(
 ): Passphrases {
   const { passphraseFile, hsmPinFile } = flags
   if (passphraseFile === '-' && hsmPinFile === '-' && io.askSecret === null) throw bothOnStdin()
-  let given: Promise<string> | null = null
+  let answer: Promise<string> | null = null
   const once = (what: string, question: (ask: Ask) => Promise<string>) => {
-    const asked = () => (io.askSecret === null ? nobody(what) : question(io.askSecret))
-    given ??= said(flags, io, progress) ?? asked()
-    return given
+    const ask = () => (io.askSecret === null ? nobody(what) : question(io.askSecret))
+    answer ??= configured(flags, io, progress) ?? ask()
+    return answer
   }
   return {
     forExisting: (what) => once(what, (ask) => ask(`Passphrase of ${what}: `)),
@@ -33,8 +33,8 @@ export function passphrasesOf(
 
 type Ask = NonNullable<Io['askSecret']>
 
-/** What a flag or the environment says; null: nothing. */
-function said(
+/** The passphrase that a flag or the environment gives; null: none. */
+function configured(
   { passphraseFile }: Pick<HsmFlags, 'passphraseFile'>,
   io: Io,
   progress: Progress,

@@ -41,7 +41,7 @@ export function earlierOptions(configuration: string, path: string): GatewayOpti
       'ERR_BAD_FILE',
       `${path} does not say how it was exported: its line "${PREFIX.trim()}" is missing or was changed.`,
       `Run: mv ${path} ${path}.old, and export again, with all options.`,
-      { cause, option: 'replace' },
+      { cause, option: 'gatewayOptions' },
     )
   }
 }

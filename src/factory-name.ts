@@ -15,6 +15,7 @@ export function checkFactoryName(name: string, source: string): string {
   throw new FpkiError(
     'ERR_USAGE',
     `${JSON.stringify(name)}, from ${source}, cannot be a factory's name.`,
-    'Name it with --factory: 1 to 64 letters, digits, "-", "_" and ".".',
+    'Use 1 to 64 letters, digits, "-", "_" and ".".',
+    { option: 'factory' },
   )
 }

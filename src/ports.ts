@@ -42,7 +42,7 @@ export type CheckedOctets = Uint8Array & { readonly [checked]: true }
 /** Who holds a private key. Code that makes a certificate cannot tell a disk from an HSM. */
 export interface Signer {
   /** SubjectPublicKeyInfo, DER (RFC 5280, 4.1.2.7). */
-  readonly publicKey: Uint8Array
+  readonly spki: Uint8Array
   readonly algorithm: { readonly curve: Curve; readonly hash: Hash }
   /** Hashes `data` with the key's hash and signs it; resolves to the DER `ECDSA-Sig-Value` (RFC 5480, appendix A). */
   sign(data: CheckedOctets): Promise<Uint8Array>
@@ -74,29 +74,46 @@ export interface KeyName {
   readonly id: string
 }
 
-/** An HSM, the root key in it, and how its owner proves to be it (docs/profile.md#secrets). */
-export interface HsmChoice {
-  /** The shared library of the token's maker. */
+/** A PKCS#11 module. */
+export interface ModuleChoice {
+  /** Path of the shared library that the token's maker provides. */
   readonly module: string
-  /** What some modules want to be told when they start; empty for the others. */
+  /** Initialisation arguments, which NSS needs; empty for other modules. */
   readonly initArgs: string
+}
+
+/** A token of a module, and a key in it, as their owner selects them. */
+export interface HsmChoice extends ModuleChoice {
   readonly token: TokenChoice
   readonly key: KeyChoice
+}
+
+/** How the owner of a token logs in (docs/profile.md#secrets). */
+export interface TokenLogin {
   /** The PIN is typed on the token itself. */
   readonly keypad: boolean
+  /** Use the last try of the PIN, after which a token locks itself. */
   readonly allowFinalPinTry: boolean
-  /** The PIN of the token that is described, from where its owner said. Asked for once a command. */
+  /** The PIN of the token that `token` describes; called at most once a command. Secret. */
   pin(token: string): Promise<string>
 }
 
-/** Where the passphrase of encrypted key files comes from (docs/profile.md#secrets). There is one a command. */
+/** Where the passphrase of encrypted key files comes from (docs/profile.md#secrets). A command uses one only. */
 export interface Passphrases {
-  /** That of the key which `what` names, which is there already; asked for when it turns out to be encrypted. Secret. */
-  known(what: string): Promise<string>
-  /** The one for keys that are made now; a person is asked for it twice. Secret. */
-  chosen(): Promise<string>
-  /** Ends a long derivation from a passphrase, with its reason; absent: nothing does. */
+  /** The passphrase of an existing key or backup, which `what` names; called when it turns out to be encrypted. Secret. */
+  forExisting(what: string): Promise<string>
+  /** The passphrase for new keys or a new backup; a person types it twice. Secret. */
+  forNew(): Promise<string>
+  /** Cancels a long derivation from a passphrase, with its reason. */
   readonly signal?: AbortSignal
+}
+
+/** How the owner of keys unlocks them. */
+export interface KeySecrets {
+  /** For encrypted key files; absent: there is no passphrase. */
+  readonly passphrases?: Passphrases | undefined
+  /** For keys in a token; absent: there is no PIN. */
+  readonly login?: TokenLogin | undefined
 }
 
 /** What a person is told while an operation runs. */

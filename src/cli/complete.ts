@@ -125,7 +125,7 @@ async function factories({ values }: Line, io: Io): Promise<Completion> {
   const { embeddedStateDirectory } = await import('./commands/config/index.js')
   const machine = thisMachine(io.machine)
   const state = await embeddedStateDirectory(settings(values), io, machine)
-  const names = state === null ? [] : await embeddedFactoriesOn(machine, state)
+  const names = state === null ? [] : await embeddedFactoriesOn({ stateDirectory: state }, machine)
   return words(names.map((name) => [name, '']))
 }
 
@@ -147,11 +147,11 @@ async function caSerials({ values, operands: [directory] }: Line, io: Io): Promi
   const state = await embeddedStateDirectory(settings(values), io, machine)
   // A Tab waits for no server.
   if (state === null) return NOTHING
-  const known = await embeddedFactoriesOn(machine, state)
+  const known = await embeddedFactoriesOn({ stateDirectory: state }, machine)
   const ofDirectory = known.find((name) => name === basename(directory ?? ''))
   const factory = namedFactory(settings(values), io.env) ?? ofDirectory ?? onlyFactory(known)
-  const api = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
-  const { deviceCas } = await showPki(factory, api, machine.clock)
+  const api = embeddedFactoryOn({ stateDirectory: state, factory }, { ...machine, signal: io.signal })
+  const { deviceCas } = await showPki({ factory }, { ...machine, api })
   return words(deviceCas.map(({ serial, subject }) => [serial, subject]))
 }
 

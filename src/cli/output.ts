@@ -6,6 +6,7 @@ import type { Progress } from '../ports.js'
 import { printable, printableLines } from '../printable.js'
 import type { Stdin } from '../storage/input-file.js'
 import { EXIT, EXIT_DEFECT } from './exit.js'
+import { hintWithFlag } from './option-flags.js'
 
 export { printable } from '../printable.js'
 
@@ -56,12 +57,14 @@ export function progressOn(io: Io, { quiet = false }: OutputFlags): Progress {
   }
 }
 
+const DEFECT_HINT = 'This is a defect of fpki; please report it with the output of --verbose.'
+
 /** Tells of an error in the form that was asked for, and gives the exit code. */
 export function printError(io: Io, error: unknown, { json = false, verbose = false }: OutputFlags): number {
   const known = error instanceof FpkiError ? error : null
   const message =
     known?.message ?? `fpki failed unexpectedly: ${error instanceof Error ? error.message : String(error)}`
-  const hint = known?.hint ?? 'This is a defect of fpki; please report it with the output of --verbose.'
+  const hint = known === null ? DEFECT_HINT : hintWithFlag(known)
   if (json) printJson(io, { error: { code: known?.code ?? 'ERR_DEFECT', message, hint } })
   else
     io.stderr(

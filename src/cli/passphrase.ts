@@ -18,23 +18,23 @@ export function passphrasesOf(
 ): Passphrases {
   const { passphraseFile, hsmPinFile } = flags
   if (passphraseFile === '-' && hsmPinFile === '-' && io.askSecret === null) throw bothOnStdin()
-  let given: Promise<string> | null = null
+  let answer: Promise<string> | null = null
   const once = (what: string, question: (ask: Ask) => Promise<string>) => {
-    const asked = () => (io.askSecret === null ? nobody(what) : question(io.askSecret))
-    given ??= said(flags, io, progress) ?? asked()
-    return given
+    const ask = () => (io.askSecret === null ? nobody(what) : question(io.askSecret))
+    answer ??= configured(flags, io, progress) ?? ask()
+    return answer
   }
   return {
-    known: (what) => once(what, (ask) => ask(`Passphrase of ${what}: `)),
-    chosen: () => once(`the new ${newFor}`, (ask) => askTwice(ask, newFor)),
+    forExisting: (what) => once(what, (ask) => ask(`Passphrase of ${what}: `)),
+    forNew: () => once(`the new ${newFor}`, (ask) => askTwice(ask, newFor)),
     signal: io.signal,
   }
 }
 
 type Ask = NonNullable<Io['askSecret']>
 
-/** What a flag or the environment says; null: nothing. */
-function said(
+/** The passphrase that a flag or the environment gives; null: none. */
+function configured(
   { passphraseFile }: Pick<HsmFlags, 'passphraseFile'>,
   io: Io,
   progress: Progress,

@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
 
-/** Where a private key lives: in a file of the PKI directory, or in a token. Nothing of it opens the token. */
-export const keyReference = z.discriminatedUnion('kind', [
+/** Where a private key is: in a file of the PKI directory, or in a token. It is no secret, and opens nothing. */
+export const keyRef = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('file'), name: z.string() }),
   z.strictObject({
     kind: z.literal('pkcs11'),
     module: z.string(),
-    /** What the module wants to be told when it starts. */
+    /** Initialisation arguments of the module. */
     initArgs: z.optional(z.string()),
     tokenLabel: z.string(),
     tokenSerial: z.string(),
@@ -16,11 +16,11 @@ export const keyReference = z.discriminatedUnion('kind', [
   }),
 ])
 
-/** See {@link keyReference}. */
-export type KeyReference = z.infer<typeof keyReference>
+/** Where a private key is. See {@link keyRef}. */
+export type KeyRef = z.infer<typeof keyRef>
 
-/** A {@link KeyReference} to a key in a token. */
-export type TokenKeyReference = Extract<KeyReference, { readonly kind: 'pkcs11' }>
+/** A {@link KeyRef} to a key in a token. */
+export type TokenKeyRef = Extract<KeyRef, { readonly kind: 'pkcs11' }>
 
 /** RFC 3339, as fpki writes it. Names of folders are made of it, so that it is nothing else. */
 export const recordedTime = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/))
@@ -38,9 +38,9 @@ export const directoryState = z.strictObject({
   /** The Factory API that knows this PKI. */
   api: z.string(),
   /** Where the root key lives. */
-  rootKey: keyReference,
+  rootKey: keyRef,
   /** Where the key of local-ca lives, when that is not its file. */
-  localCaKey: z.optional(keyReference),
+  localCaKey: z.optional(keyRef),
   /** The number of the newest CRL that the root has signed for the Factory API; decimal. */
   crlNumber: z.optional(z.string().check(z.regex(/^\d{1,49}$/))),
   /** The device CAs that were revoked, as far as is known here: the Factory API shows its newest CRL only. Decimal. */

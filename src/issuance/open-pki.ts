@@ -40,7 +40,8 @@ export async function openPki(files: DurableFiles, path: string, factory: string
   throw new FpkiError(
     'ERR_OTHER_ROOT',
     `${path} is not the PKI of the factory ${owner}: its root certificate has OU=${units.join(', OU=')}.`,
-    'Name the right directory, or the right factory with --factory.',
+    'Name the right directory, or the right factory.',
+    { option: 'factory' },
   )
 }
 
@@ -57,14 +58,16 @@ export async function knownPki(api: FactoryApi, { root, factory, directory }: Op
     throw new FpkiError(
       'ERR_NOT_INITIALIZED',
       `The factory ${factory} has no PKI yet, as the Factory API ${api.name} knows it.`,
-      `Check --factory and --api (or FPKI_STATE_DIR); if its making was interrupted, finish it with \`fpki ca resume ${shellWord(directory.path)}\`.`,
+      `If its making was interrupted, finish it with \`fpki ca resume ${shellWord(directory.path)}\`; else name the right factory and Factory API.`,
+      { option: 'api' },
     )
   }
   if (sameOctets(readPemCertificate(known.rootCrt, 'root-crt').der, root.der)) return known
   throw new FpkiError(
     'ERR_OTHER_ROOT',
     `The factory ${factory} has another root of trust than ${directory.path}.`,
-    'Nothing was changed. Name the right directory, or the right factory with --factory.',
+    'Nothing was changed. Name the right directory, or the right factory.',
+    { option: 'factory' },
   )
 }
 

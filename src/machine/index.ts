@@ -49,18 +49,20 @@ function thisUser(): Who {
 }
 
 /** The names of the embedded factories on a machine, sorted. */
-export function embeddedFactoriesOn({ files }: Machine, stateDirectory: string): Promise<readonly string[]> {
+export function embeddedFactoriesOn(
+  { stateDirectory }: { readonly stateDirectory: string },
+  { files }: Pick<Machine, 'files'>,
+): Promise<readonly string[]> {
   return embeddedFactories(files, stateDirectory)
 }
 
 /** The embedded Factory API on a machine. `signal` ends the waiting for its lock, with its reason. */
 export function embeddedFactoryOn(
-  machine: Machine,
-  where: { readonly stateDirectory: string; readonly factory: string; readonly tlsNames?: readonly string[] },
-  signal: AbortSignal,
+  options: { readonly stateDirectory: string; readonly factory: string; readonly tlsNames?: readonly string[] },
+  ports: Machine & { readonly signal: AbortSignal },
 ): FactoryApi {
-  const { stateDirectory, factory, tlsNames = [] } = where
-  return embeddedFactory({ ...embeddedPortsOn(machine, signal), stateDirectory, factory, tlsNames })
+  const { stateDirectory, factory, tlsNames = [] } = options
+  return embeddedFactory({ ...embeddedPortsOn(ports, ports.signal), stateDirectory, factory, tlsNames })
 }
 
 /** What the embedded Factory API makes keys and waits with. `signal` ends the waiting, with its reason. */
@@ -76,13 +78,11 @@ export function embeddedPortsOn(machine: Machine, signal: AbortSignal) {
 
 /** A Foundries-compatible Factory API over HTTP(S); its code is loaded here. Throws ERR_USAGE, ERR_BAD_FILE. */
 export async function httpFactoryOn(
-  machine: Machine,
-  connection: Connection,
-  factory: string,
-  ports: HttpPorts,
+  { connection, factory }: { readonly connection: Connection; readonly factory: string },
+  ports: Machine & HttpPorts,
 ): Promise<FactoryApi> {
   const { openHttpFactory } = await import('./http.js')
-  return openHttpFactory(machine, connection, factory, ports)
+  return openHttpFactory(ports, connection, factory, ports)
 }
 
 /** New OAuth tokens, by the client's own secret; `way` says how requests go out. Throws ERR_API. */

@@ -64,7 +64,9 @@ export async function ownIdentity(
   const { spki } = readPemCertificate(certificate, FILES.certificate)
   await requireKey(ports, { key, path: join(folder, FILES.key), spki, trustPath })
   return {
-    ...{ key, certificate, trustPath },
+    key,
+    certificate,
+    trustPath,
     trustSha256: createHash('sha256').update(readPemCertificate(trust, trustPath).der).digest('hex'),
     warnings: warningsOf(readPemCertificate(certificate, FILES.certificate), wanted, ports.clock(), folder),
   }
@@ -77,17 +79,26 @@ async function makeIdentity(ports: OwnPorts, folder: string, names: readonly Gen
   const now = clock()
   const ca = await signCertificate(
     {
-      ...{ role: FILES.trust, profile: ROOT_CA, issuer: null, names: [], spki: caKey.publicKey },
-      ...{ serialNumber: newSerialNumber(random), validity: validityFrom(now, ROOT_CA.years, null) },
+      role: FILES.trust,
+      profile: ROOT_CA,
+      issuer: null,
+      names: [],
+      spki: caKey.spki,
+      serialNumber: newSerialNumber(random),
+      validity: validityFrom(now, ROOT_CA.years, null),
       subject: await subject(`fpki ${suffix(random)}`),
     },
     caKey,
   )
   const server = await signCertificate(
     {
-      ...{ role: FILES.certificate, profile: TLS_SERVER, issuer: ca, names },
-      spki: (await keys.open(key, FILES.key)).publicKey,
-      ...{ serialNumber: newSerialNumber(random), validity: validityFrom(now, TLS_SERVER.years, ca) },
+      role: FILES.certificate,
+      profile: TLS_SERVER,
+      issuer: ca,
+      names,
+      spki: (await keys.open(key, FILES.key)).spki,
+      serialNumber: newSerialNumber(random),
+      validity: validityFrom(now, TLS_SERVER.years, ca),
       subject: await subject('server'),
     },
     caKey,

@@ -13,7 +13,7 @@ import { serveFactories } from './factory-api/server.js'
 import { newLog } from './log.js'
 import { newMetrics } from './metrics.js'
 import { ownIdentity, type ServerIdentity } from './own-certificate.js'
-import type { ServedApi } from './served-api.js'
+import type { ServeApiResult } from './served-api.js'
 
 /** How the embedded Factory API is served. */
 export interface ServeApiOptions {
@@ -55,7 +55,7 @@ export interface ServeApiPorts extends TokenPorts {
 export async function serveApi(
   options: ServeApiOptions,
   ports: ServeApiPorts,
-  onReady: (served: ServedApi) => void,
+  onReady: (served: ServeApiResult) => void,
 ): Promise<void> {
   const { stateDirectory } = options
   const { files, clock, signal, apiOf, residentBytes } = ports
@@ -89,7 +89,7 @@ async function identityFor(
   { tls, given, names, stateDirectory }: ServeApiOptions,
   host: string,
   ports: ServeApiPorts,
-): Promise<{ readonly identity: ServerIdentity | null; readonly trust: ServedApi['trust'] }> {
+): Promise<{ readonly identity: ServerIdentity | null; readonly trust: ServeApiResult['trust'] }> {
   if (!tls) return { identity: null, trust: null }
   if (given !== null) {
     const [key, certificate] = [await givenText(ports, given.key), await givenText(ports, given.certificate)]
@@ -150,7 +150,7 @@ function readAddress(text: string): { readonly host: string; readonly port: numb
   const host = six ?? plain
   if (host !== undefined && Number(port) <= 65_535) return { host, port: Number(port) }
   const hint = 'Give HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443; port 0 is any that is free.'
-  throw new FpkiError('ERR_USAGE', `--listen ${JSON.stringify(text)} is no address.`, hint)
+  throw new FpkiError('ERR_USAGE', `Invalid address to listen on: ${JSON.stringify(text)}.`, hint, { option: 'listen' })
 }
 
 function isLoopback(host: string): boolean {

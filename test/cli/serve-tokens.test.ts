@@ -103,9 +103,9 @@ describe('a token', () => {
     ['for nobody knows what', [], '--factory NAME or --all-factories'],
     ['for one and for all', ['--factory', 'acme', '--all-factories'], '--factory NAME or --all-factories'],
     ['with a scope that there is not', ['--all-factories', '--scope', 'all'], 'There is no scope "all"'],
-    ['that has expired', ['--all-factories', '--expires', '2001-01-01T00:00:00Z'], 'is no time to come'],
-    ['until some day', ['--all-factories', '--expires', 'tomorrow'], 'is no time to come'],
-    ['until now', ['--all-factories', '--expires', '0d'], 'is no time to come'],
+    ['that has expired', ['--all-factories', '--expires', '2001-01-01T00:00:00Z'], 'Not a time in the future: "2001'],
+    ['until some day', ['--all-factories', '--expires', 'tomorrow'], 'Not a time in the future: "tomorrow"'],
+    ['until now', ['--all-factories', '--expires', '0d'], '(--expires).'],
   ])('%s is not made: exit 2', async (_, words, said) => {
     const home = await newHome()
     const { status, stdout, stderr } = await home.fpki(['api', 'token', 'create', ...words])

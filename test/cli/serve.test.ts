@@ -169,11 +169,11 @@ describe('it does not start', () => {
   test.each<readonly [string, readonly string[], string]>([
     ['in the clear for other machines', ['--no-tls', '--listen', '0.0.0.0:0'], 'in the clear'],
     ['in the clear at a name', ['--no-tls', '--listen', '127.evil.example:0'], 'in the clear'],
-    ['at no address', ['--listen', 'here'], 'is no address'],
-    ['at a port that is none', ['--listen', '127.0.0.1:70000'], 'is no address'],
+    ['at no address', ['--listen', 'here'], 'Invalid address to listen on: "here"'],
+    ['at a port that is none', ['--listen', '127.0.0.1:70000'], 'port 0 is any that is free (--listen).'],
     ['with half an identity', ['--tls-cert', '/x'], 'belong together'],
-    ['with a fault that there is not', ['--fault', 'PATCH:0:500'], 'is no fault'],
-    ['with a slow fault of another kind', ['--fault', 'PATCH:1:500:3'], 'is no fault'],
+    ['with a fault that there is not', ['--fault', 'PATCH:0:500'], 'Invalid fault: "PATCH:0:500"'],
+    ['with a slow fault of another kind', ['--fault', 'PATCH:1:500:3'], '(--fault).'],
     ['for another API', ['--api', 'foundries'], 'Only the embedded'],
   ])('%s: exit 2', async (_, words, said) => {
     const { status, stderr } = await (await newHome()).fpki(['api', 'serve', ...words])

@@ -31,7 +31,7 @@ const REFUSED = expect.objectContaining({
 describe('the adapter', () => {
   test.each(CURVES)('gives a signature on %s as WebCrypto has it, short numbers too', async (curve, hash, size) => {
     const signer = newSigner(curve)
-    const { key } = readPublicKey(signer.publicKey)
+    const { key } = readPublicKey(signer.spki)
     for (let count = 0; count < 300; count++) {
       const signature = Buffer.from(await signWith(signer))
       expect(signature.length).toBe(2 * size)
@@ -48,7 +48,7 @@ describe('the adapter', () => {
   test('gives the public key octet by octet', async () => {
     const signer = newSigner()
     const { crypto, key } = signingCrypto(signer, unchecked, 'it')
-    expect(Buffer.from(await crypto.subtle.exportKey('spki', key))).toEqual(Buffer.from(signer.publicKey))
+    expect(Buffer.from(await crypto.subtle.exportKey('spki', key))).toEqual(Buffer.from(signer.spki))
   })
 
   test('does not ask the key when the check refuses the octets, and shows the check what is to be signed', async () => {
@@ -86,7 +86,7 @@ describe('the adapter', () => {
   })
 
   test('refuses a public key that is none', async () => {
-    await expect(signWith({ ...newSigner(), publicKey: Buffer.from('3000', 'hex') })).rejects.toEqual(REFUSED)
+    await expect(signWith({ ...newSigner(), spki: Buffer.from('3000', 'hex') })).rejects.toEqual(REFUSED)
   })
 })
 
@@ -102,7 +102,7 @@ describe('a request is not made when the signer returns', () => {
     ['a signature by another key', () => ({ sign: (data) => newSigner().sign(data) })],
     ['a signature over other octets', ({ sign }) => ({ sign: () => sign(statement('something else')) })],
     ['nothing', () => ({ sign: async () => new Uint8Array() })],
-    ['a signature of its key, which it says is another', () => ({ publicKey: newSigner().publicKey })],
+    ['a signature of its key, which it says is another', () => ({ spki: newSigner().spki })],
   ])('%s', async (_, change) => {
     for (const made of await make('P-256', change)) {
       await expect(made).rejects.toMatchObject({

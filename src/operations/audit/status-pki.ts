@@ -6,11 +6,11 @@ import { type CertificateFacts, type CertificateRole, describeCertificate, rfc33
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles } from '../../ports.js'
 import { statusOfBackup } from '../backup/age.js'
-import type { ShownPki } from '../show/show-pki.js'
+import type { ShowPkiResult } from '../show/show-pki.js'
 import { interruptedIn, missingFiles } from './status-completeness.js'
-import { type CertificateStatus, type PkiStatus, type StatusOfPkis, withDue } from './status-report.js'
+import { type CertificateStatus, type PkiStatus, type PkiStatusResult, withDue } from './status-report.js'
 
-export { type CertificateStatus, type PkiStatus, type StatusOfPkis, statusOfPkis } from './status-report.js'
+export { type CertificateStatus, type PkiStatus, type PkiStatusResult, pkiStatusResult } from './status-report.js'
 
 /** The time, how many days before its end a certificate counts as expiring, and how old a backup may be. */
 interface Moment {
@@ -19,23 +19,37 @@ interface Moment {
   readonly backupDays: number | null
 }
 
+/** What {@link statusOfDirectories} looks at. */
+export interface StatusOfDirectoriesOptions {
+  /** Absolute paths of PKI directories. */
+  readonly directories: readonly string[]
+  /** Warn when a certificate ends within so many days. */
+  readonly warnDays: number
+  /** Warn when the newest backup is older than so many days; null or absent: its age is no matter. */
+  readonly backupDays?: number | null
+}
+
 /**
  * When the certificates of PKI directories end. Only certificates are read, and nothing is changed. What cannot be read is
  * told of beside the rest.
  */
 export async function statusOfDirectories(
-  paths: readonly string[],
-  warnDays: number,
+  { directories, warnDays, backupDays = null }: StatusOfDirectoriesOptions,
   { files, clock }: { readonly files: DurableFiles; readonly clock: Clock },
-  backupDays: number | null = null,
-): Promise<StatusOfPkis> {
+): Promise<PkiStatusResult> {
   const moment = { now: clock(), warnDays, backupDays }
   // Named twice, its metrics would be there twice, which Prometheus refuses.
-  return summed(await Promise.all([...new Set(paths)].map((path) => statusOfDirectory(path, files, moment))), moment)
+  return summed(
+    await Promise.all([...new Set(directories)].map((path) => statusOfDirectory(path, files, moment))),
+    moment,
+  )
 }
 
 /** When the certificates end that the Factory API knows of a factory. */
-export function statusOfShown(shown: ShownPki, warnDays: number, clock: Clock): StatusOfPkis {
+export function statusOfShown(
+  { shown, warnDays }: { readonly shown: ShowPkiResult; readonly warnDays: number },
+  { clock }: { readonly clock: Clock },
+): PkiStatusResult {
   const moment = { now: clock(), warnDays, backupDays: null }
   const { factory, root, tls, estTls, deviceCas } = shown
   const all = [root, tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
@@ -47,7 +61,7 @@ export function statusOfShown(shown: ShownPki, warnDays: number, clock: Clock): 
 /** What only a directory that can be read tells. */
 const NOTHING = { unfinished: null, backup: null, backupDue: false }
 
-function summed(pkis: readonly PkiStatus[], { now, warnDays, backupDays }: Moment): StatusOfPkis {
+function summed(pkis: readonly PkiStatus[], { now, warnDays, backupDays }: Moment): PkiStatusResult {
   const states = pkis.flatMap(statesOf)
   const state = OVERALL.find((one) => states.includes(one)) ?? 'fine'
   return { checkedAt: rfc3339(now), warnDays, backupDays, state, pkis: [...pkis] }
@@ -56,7 +70,7 @@ function summed(pkis: readonly PkiStatus[], { now, warnDays, backupDays }: Momen
 /** The worst first. */
 const OVERALL = ['expired', 'not-yet-valid', 'problem', 'unfinished', 'expiring'] as const
 
-function statesOf({ certificates, problems, unfinished }: PkiStatus): readonly StatusOfPkis['state'][] {
+function statesOf({ certificates, problems, unfinished }: PkiStatus): readonly PkiStatusResult['state'][] {
   return [
     ...certificates.map(({ state }) => state),
     ...(problems.length > 0 ? (['problem'] as const) : []),
@@ -137,7 +151,7 @@ function problemOf(file: string | null, error: unknown): PkiStatus['problems'][n
   return { file, code, message, hint }
 }
 
-function noTls({ factory, api }: ShownPki): FpkiError {
+function noTls({ factory, api }: ShowPkiResult): FpkiError {
   const hint = 'Make one with `fpki ca rotate-tls DIR`, DIR being its PKI directory.'
   return new FpkiError('ERR_NOT_INITIALIZED', `The factory ${factory} has no tls-crt in the Factory API ${api}.`, hint)
 }

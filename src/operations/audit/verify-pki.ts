@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { pkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
-import { type HsmAccess, rootSignerOf } from '../../keystore/root-key.js'
+import { type KeyAccess, rootSignerOf } from '../../keystore/root-key.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { Clock, DurableFiles, Passphrases, Random } from '../../ports.js'
 import { CHECKS, type Check } from './verify/checks.js'
@@ -10,7 +10,7 @@ import { type Finding, finding, holds, withNames } from './verify/finding.js'
 import { type ApiOf, type CheckPorts, gatherScene, type Scene } from './verify/scene.js'
 
 /** What `fpki ca verify --json` prints. */
-export const verifiedPki = jsonDocument({
+export const verifyPkiResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** null: nothing says it. */
@@ -23,8 +23,8 @@ export const verifiedPki = jsonDocument({
   findings: z.array(finding),
 })
 
-/** See {@link verifiedPki}. */
-export type VerifiedPki = z.infer<typeof verifiedPki>
+/** See {@link verifyPkiResult}. */
+export type VerifyPkiResult = z.infer<typeof verifyPkiResult>
 
 /** What `ca verify` is asked to do. */
 export interface VerifyPkiOptions {
@@ -45,8 +45,8 @@ export interface VerifyPkiPorts {
   readonly random: Random
   /** The Factory API that knows a factory; null: the directory is looked at alone. */
   readonly api: ApiOf | null
-  /** How a root key in a token is come by; null: the root key is left out. */
-  readonly hsm: HsmAccess | null
+  /** How to get to the root key; null: it is not checked. */
+  readonly access: KeyAccess | null
 }
 
 /**
@@ -55,17 +55,17 @@ export interface VerifyPkiPorts {
  *
  * @throws FpkiError ERR_NOT_A_DIRECTORY or ERR_STORAGE when there is no directory to look at
  */
-export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts): Promise<VerifiedPki> {
+export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts): Promise<VerifyPkiResult> {
   const { files, random, api } = ports
   const now = ports.clock()
-  const { directory: path, groups, ...asked } = options
-  const scene = await gatherScene({ ...asked, path, files, api, now })
-  const hsm =
-    ports.hsm === null || scene.foreign === null ? ports.hsm : { ...ports.hsm, passphrases: noPassphrases(path) }
-  const rootSigner = hsm === null ? null : rootSignerOf(pkiDirectory(files, path), hsm)
+  const { directory: path, groups, ...others } = options
+  const scene = await gatherScene({ ...others, path, files, api, now })
+  const isOurs = scene.foreign === null
+  const access = ports.access === null || isOurs ? ports.access : { ...ports.access, passphrases: noPassphrases(path) }
+  const rootSigner = access === null ? null : rootSignerOf(pkiDirectory(files, path), access)
   try {
     const checks = CHECKS.filter(({ group }) => groups?.includes(group) ?? true)
-    const findings = await runChecks(checks, scene, { rootSigner, random, passphrases: hsm?.passphrases })
+    const findings = await runChecks(checks, scene, { rootSigner, random, passphrases: access?.passphrases })
     const result = worst(findings)
     return {
       directory: path,
@@ -86,7 +86,7 @@ function noPassphrases(directory: string): Passphrases {
     const hint = 'Check the directory and make it yours, or leave the root key out with --skip-root-key.'
     throw new FpkiError('ERR_PASSPHRASE', `Not using a passphrase for ${what}: ${directory} is not yours alone.`, hint)
   }
-  return { known: refuse, chosen: () => refuse('a new key') }
+  return { forExisting: refuse, forNew: () => refuse('a new key') }
 }
 
 async function runChecks(checks: readonly Check[], scene: Scene, ports: CheckPorts): Promise<Finding[]> {
@@ -101,7 +101,7 @@ async function runChecks(checks: readonly Check[], scene: Scene, ports: CheckPor
 }
 
 /** The result that follows from findings. */
-export function worst(findings: readonly Finding[]): VerifiedPki['result'] {
+export function worst(findings: readonly Finding[]): VerifyPkiResult['result'] {
   const has = (status: Finding['status']) => findings.some((one) => one.status === status)
   if (has('failure')) return 'failure'
   return has('warning') ? 'warning' : 'ok'

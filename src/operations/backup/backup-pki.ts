@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { type Envelope, newEnvelope, type OpenedEnvelope, openEnvelope } from '../../containers/cms/envelope.js'
 import { PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import { type BackupRecord, keyReference } from '../../directory/records.js'
+import { type BackupRecord, keyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { type OpenPki, openPki } from '../../issuance/open-pki.js'
 import { jsonDocument } from '../../json-document.js'
@@ -16,13 +16,13 @@ import { type Collected, collect } from './collect.js'
 import { checkedManifest, sha256, withManifest } from './manifest.js'
 import { MAX_BACKUP_BYTES } from './open.js'
 import { type KeyPassphrases, requireRoot } from './root-key.js'
-import type { ReadyTarget } from './target.js'
+import type { PreparedBackupTarget } from './target.js'
 import { worthlessKeys } from './worthless-keys.js'
 
-export { type BackupTarget, type ReadyTarget, readyTarget } from './target.js'
+export { type BackupTarget, type PreparedBackupTarget, prepareBackupTarget } from './target.js'
 
 /** What `fpki ca backup --out --json` prints. */
-export const madeBackup = jsonDocument({
+export const backupPkiResult = jsonDocument({
   /** Absolute; size in octets and SHA-256 are of it. */
   file: z.string(),
   size: z.int(),
@@ -33,7 +33,7 @@ export const madeBackup = jsonDocument({
   directory: z.string(),
   rootFingerprint: z.string(),
   /** null: in a token that the directory does not remember. */
-  rootKey: z.nullable(keyReference),
+  rootKey: z.nullable(keyRef),
   /** Is the state of the embedded Factory API in it? */
   embedded: z.boolean(),
   /** The root key in it was opened, and is that of factory_ca.pem. */
@@ -47,8 +47,8 @@ export const madeBackup = jsonDocument({
   warnings: z.array(z.string()),
 })
 
-/** See {@link madeBackup}. */
-export type MadeBackup = z.infer<typeof madeBackup>
+/** See {@link backupPkiResult}. */
+export type BackupPkiResult = z.infer<typeof backupPkiResult>
 
 /** What `ca backup` is asked to do. */
 export interface BackupPkiOptions {
@@ -58,7 +58,7 @@ export interface BackupPkiOptions {
   readonly factory: string | null
   /** Where the embedded Factory API keeps its factories; null: it is not the one that is chosen. */
   readonly stateDirectory: string | null
-  readonly target: ReadyTarget
+  readonly target: PreparedBackupTarget
   /** How an encrypted root key is tried; absent: with the passphrase of the backup only. */
   readonly keyPassphrases?: KeyPassphrases
 }
@@ -79,7 +79,7 @@ const PATIENCE = 20
  *
  * @throws FpkiError as openPki does; ERR_LOCKED, ERR_EXISTS, ERR_STORAGE, ERR_BAD_FILE
  */
-export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts): Promise<MadeBackup> {
+export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts): Promise<BackupPkiResult> {
   const { files, progress } = ports
   const pki = await openPki(files, options.directory, options.factory)
   await pki.directory.make()
@@ -98,9 +98,9 @@ export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts
 async function writeBackup(
   { directory }: OpenPki,
   { entries, facts, rootKeyProven }: Collected & { readonly rootKeyProven: boolean },
-  target: ReadyTarget,
+  target: PreparedBackupTarget,
   ports: BackupPkiPorts,
-): Promise<MadeBackup> {
+): Promise<BackupPkiResult> {
   const { files, clock, progress } = ports
   const { out, passphrase, certificates } = target
   const now = clock()
@@ -124,10 +124,20 @@ async function writeBackup(
   warnings.push(...(await remembered(directory, record, progress)))
   const { factory, rootFingerprint, rootKey, embedded, notHeld } = facts
   return {
-    ...{ file: out, size: file.length, sha256: sum, createdAt, factory, directory: directory.path, rootFingerprint },
-    ...{ rootKey, embedded, rootKeyProven, files: entries.filter(({ kind }) => kind === 'file').length },
+    file: out,
+    size: file.length,
+    sha256: sum,
+    createdAt,
+    factory,
+    directory: directory.path,
+    rootFingerprint,
+    rootKey,
+    embedded,
+    rootKeyProven,
+    files: entries.filter(({ kind }) => kind === 'file').length,
     openedBy: { passphrase: passphrase !== null, certificates: certificates.map(({ x509 }) => x509.subject) },
-    ...{ notHeld, warnings },
+    notHeld,
+    warnings,
   }
 }
 
@@ -148,7 +158,7 @@ async function remembered(directory: PkiDirectory, record: BackupRecord, { warn 
 /** Reads the file from the disk and compares all that is in it. One that does not hold is removed: nobody may trust it. */
 async function proveWritten(
   files: DurableFiles,
-  { out, passphrase }: ReadyTarget,
+  { out, passphrase }: PreparedBackupTarget,
   envelope: Envelope,
   written: readonly ArchiveEntry[],
 ): Promise<void> {

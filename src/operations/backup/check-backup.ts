@@ -6,7 +6,7 @@ import { jsonDocument } from '../../json-document.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Random } from '../../ports.js'
 import { finding } from '../audit/verify/finding.js'
-import { verifiedPki } from '../audit/verify-pki.js'
+import { verifyPkiResult } from '../audit/verify-pki.js'
 import { askedFor } from './carried.js'
 import { backupManifest, sha256 } from './manifest.js'
 import { type BackupOpener, type OpenedBackup, openBackup, rehearse } from './open.js'
@@ -16,7 +16,7 @@ const { factory, createdAt, rootFingerprint, rootKey, embedded, unfinished, notH
 export const backupFacts = { factory, createdAt, rootFingerprint, rootKey, embedded, unfinished, notHeld, fpki }
 
 /** What `fpki ca backup --check --json` prints. */
-export const checkedBackup = jsonDocument({
+export const checkBackupResult = jsonDocument({
   /** The backup, absolute. */
   file: z.string(),
   /** Of the file. */
@@ -29,14 +29,14 @@ export const checkedBackup = jsonDocument({
   /** The key in it has signed, and the signature fits factory_ca.pem; false: the key is not in it. */
   rootKeyProven: z.boolean(),
   /** As `ca restore` would end; `failure`: a key does not sign or a chain is not valid, and nothing is proven. */
-  result: verifiedPki.shape.result,
+  result: verifyPkiResult.shape.result,
   /** The PKI directory in which the proof was recorded; null: none. */
   recordedIn: z.nullable(z.string()),
   findings: z.array(finding),
 })
 
-/** See {@link checkedBackup}. */
-export type CheckedBackup = z.infer<typeof checkedBackup>
+/** See {@link checkBackupResult}. */
+export type CheckBackupResult = z.infer<typeof checkBackupResult>
 
 /** What `ca backup --check` is asked to do. */
 export interface CheckBackupOptions {
@@ -61,7 +61,7 @@ export interface CheckBackupPorts {
  *
  * @throws FpkiError as openBackup and rehearse do; ERR_OTHER_ROOT when `directory` is of another PKI
  */
-export async function checkBackup(options: CheckBackupOptions, ports: CheckBackupPorts): Promise<CheckedBackup> {
+export async function checkBackup(options: CheckBackupOptions, ports: CheckBackupPorts): Promise<CheckBackupResult> {
   const { file } = options
   const backup = await openBackup(ports.files, file, ports.opener)
   const { manifest } = backup

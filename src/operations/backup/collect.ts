@@ -4,7 +4,7 @@ import type { DirectoryState } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { factoryFolder, readState } from '../../factory/embedded/state.js'
 import type { OpenPki } from '../../issuance/open-pki.js'
-import { rememberedKeyName } from '../../keystore/labels.js'
+import { tokenKeyName } from '../../keystore/labels.js'
 import { samePem } from '../../pki/pem.js'
 import type { DurableFiles } from '../../ports.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
@@ -94,7 +94,7 @@ function tokens(rootKey: BackupManifest['rootKey'], localCaKey: DirectoryState['
   ]
   return named.map(
     (key) =>
-      `The key ${rememberedKeyName(key)} is in the token "${key.tokenLabel}" (serial ${key.tokenSerial}), which it never leaves: ${hint}`,
+      `The key ${tokenKeyName(key)} is in the token "${key.tokenLabel}" (serial ${key.tokenSerial}), which it never leaves: ${hint}`,
   )
 }
 

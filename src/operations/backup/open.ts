@@ -2,7 +2,7 @@ import { type OpenedEnvelope, type Opener, openEnvelope, waysToOpen } from '../.
 import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
 import type { BackupRecord, RootKeyUnproven } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
-import type { HsmAccess } from '../../keystore/root-key.js'
+import type { KeyAccess } from '../../keystore/root-key.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Random } from '../../ports.js'
@@ -12,7 +12,7 @@ import { archiveFileSystem } from '../../storage/archive-files.js'
 import { durableFiles } from '../../storage/files.js'
 import { MAX_TREE_BYTES } from '../../storage/tree.js'
 import { type Finding, isWrong } from '../audit/verify/finding.js'
-import type { VerifiedPki } from '../audit/verify-pki.js'
+import type { VerifyPkiResult } from '../audit/verify-pki.js'
 import { ARCHIVE, type BackupManifest, below, brokenBackup, checkedManifest, sha256, textEntry } from './manifest.js'
 import { readRecipientKey, wrongRecipientKey } from './recipient-key.js'
 import { type KeyPassphrases, passphraseOfKey } from './root-key.js'
@@ -47,8 +47,9 @@ export async function openBackup(files: DurableFiles, file: string, opener: Back
   if (octets === null) throw new FpkiError('ERR_BAD_FILE', `${file} does not exist.`, 'Name the backup.')
   const ways = await described(file, async () => waysToOpen(octets))
   if (opener.recipientKey === null && !ways.passphrase) {
-    const hint = 'Give the key of one of them with --recipient-key FILE.'
-    throw new FpkiError('ERR_USAGE', `${file} was made for certificates, and not for a passphrase.`, hint)
+    const hint = 'Give the key of one of them.'
+    const text = `${file} was made for certificates, and not for a passphrase.`
+    throw new FpkiError('ERR_USAGE', text, hint, { option: 'recipientKey' })
   }
   const secret = await secretOf(file, opener)
   const opened = await described(file, () => openEnvelope(octets, secret))
@@ -70,19 +71,19 @@ async function readContent(file: string, { content, recipients }: OpenedEnvelope
 
 async function secretOf(file: string, { passphrases, recipientKey }: BackupOpener): Promise<Opener> {
   if (recipientKey === null)
-    return { passphrase: await passphrases.known(`the backup ${file}`), signal: passphrases.signal }
+    return { passphrase: await passphrases.forExisting(`the backup ${file}`), signal: passphrases.signal }
   return { key: await readRecipientKey(recipientKey, passphrases) }
 }
 
 /** What is proven of a backup before anything is written. */
 export interface Rehearsed {
   /** As {@link verifyRestored} says it. */
-  readonly result: VerifiedPki['result']
+  readonly result: VerifyPkiResult['result']
   /** What does not hold or is odd; the backup is as good as the directory was. */
   readonly findings: readonly Finding[]
   readonly record: BackupRecord
   /** Opens the keys as they were opened here. */
-  readonly access: HsmAccess | null
+  readonly access: KeyAccess | null
 }
 
 /** Without these there is no PKI to restore. */
@@ -105,8 +106,12 @@ export async function rehearse(
   const unproven = unprovenIn(backup, opener.skipRootKey)
   const access = unproven === null ? await keyAccess(backup, opener) : null
   const record: BackupRecord = {
-    ...{ version: 1, madeAt: backup.manifest.createdAt, file: backup.file, sha256: backup.sha256 },
-    ...{ provedAt: rfc3339(clock()), ...(unproven === null ? {} : { rootKeyUnproven: unproven }) },
+    version: 1,
+    madeAt: backup.manifest.createdAt,
+    file: backup.file,
+    sha256: backup.sha256,
+    provedAt: rfc3339(clock()),
+    ...(unproven === null ? {} : { rootKeyUnproven: unproven }),
   }
   const files = durableFiles(archiveFileSystem(withRecord(backup.pki, record), directory))
   const where = { directory, ...(groups === undefined ? {} : { groups }) }
@@ -138,19 +143,19 @@ export function withRecord(pki: readonly ArchiveEntry[], record: BackupRecord): 
 }
 
 /** The passphrase of the root key may be that of the backup, or another one. */
-async function keyAccess({ pki, passphrase, file }: OpenedBackup, opener: BackupOpener): Promise<HsmAccess> {
+async function keyAccess({ pki, passphrase, file }: OpenedBackup, opener: BackupOpener): Promise<KeyAccess> {
   const what = `${PKI_FILES.rootKey} in ${file}`
   const pem = Buffer.from(pki.find(({ path }) => path === PKI_FILES.rootKey)?.content ?? []).toString()
   const silent = { note: () => undefined, warn: () => undefined }
   // The key is in its file, also where the directory remembers a token that it was put into.
-  const access = { choice: null, complete: () => null, ...silent }
+  const access: KeyAccess = { root: { kind: 'file' }, ...silent }
   if (!isEncryptedKey(pem, what)) return access
   const known = await passphraseOfKey(pem, what, passphrase, opener)
   if (known === null) throw noPassphrase(what)
   const { signal } = opener.passphrases
   const passphrases = {
-    known: async () => known,
-    chosen: async () => known,
+    forExisting: async () => known,
+    forNew: async () => known,
     ...(signal === undefined ? {} : { signal }),
   }
   return { ...access, passphrases }
@@ -172,8 +177,8 @@ function notOpened(file: string, recipientKey: string | null): FpkiError {
 }
 
 function noPassphrase(what: string): FpkiError {
-  const hint = 'Give it with --key-passphrase-file FILE; `ca restore` does without it when --skip-root-key is given.'
-  return new FpkiError('ERR_PASSPHRASE', `No passphrase that was given opens ${what}.`, hint)
+  const hint = 'Give the right one, or restore without a check of the root key.'
+  return new FpkiError('ERR_PASSPHRASE', `None of the passphrases opens ${what}.`, hint, { option: 'keyPassphrases' })
 }
 
 function notTheRoot({ file }: OpenedBackup, { code, message }: Finding): FpkiError {

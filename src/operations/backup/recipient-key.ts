@@ -13,7 +13,7 @@ export async function readRecipientKey(path: string, passphrases: Passphrases): 
   const text = (await readInputFile(path, 64 * 1024)).toString()
   const block = anyKeyBlock(text)
   if (block === null) throw wrongRecipientKey(path, 'cannot be read as a private key')
-  const passphrase = block.isEncrypted ? await passphrases.known(path) : null
+  const passphrase = block.isEncrypted ? await passphrases.forExisting(path) : null
   return privateKeyIn(block, path, { passphrase, signal: passphrases.signal })
 }
 

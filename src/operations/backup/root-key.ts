@@ -55,13 +55,15 @@ export async function passphraseOfKey(
   known: string | null,
   from: KeyPassphrases | null,
 ): Promise<string | null> {
-  const ofKeys = await from?.ofKeys?.known(what)
+  const ofKeys = await from?.ofKeys?.forExisting(what)
   if (ofKeys !== undefined) {
     if (await opens(pem, what, ofKeys, from)) return ofKeys
-    const hint = 'It is that of --key-passphrase-file. Give the right one; without the flag, others are tried.'
-    throw new FpkiError('ERR_PASSPHRASE', `The passphrase does not open ${what}.`, hint)
+    const hint = 'Give the right one; when none is given for keys, others are tried.'
+    throw new FpkiError('ERR_PASSPHRASE', `The passphrase for keys does not open ${what}.`, hint, {
+      option: 'keyPassphrases',
+    })
   }
-  const given = async () => known ?? (await from?.passphrases.known(what).catch(noneGiven))
+  const given = async () => known ?? (await from?.passphrases.forExisting(what).catch(noneGiven))
   for (const next of [given, async () => from?.askAnother?.(what)]) {
     const passphrase = await next()
     if (passphrase && (await opens(pem, what, passphrase, from))) return passphrase

@@ -25,29 +25,28 @@ export interface CaWords {
  */
 export async function serialsOf({ caFiles, caSerials }: CaWords, pki: OpenPki, files: DurableFiles) {
   if (caFiles.length + caSerials.length === 0) {
-    throw new FpkiError('ERR_USAGE', 'No device CA is named.', 'Name it with --ca-file or --ca-serial.')
+    const hint = 'Name its certificate file or its serial number.'
+    throw new FpkiError('ERR_USAGE', 'No device CA is named.', hint, { option: 'caFiles' })
   }
   const fromFiles = await Promise.all(caFiles.map((name) => serialOfFile(name, pki, files)))
-  const serials = new Set([
-    ...caSerials.map((word) => readSerial(word, '--ca-serial', pki.directory.path)),
-    ...fromFiles,
-  ])
+  const serials = new Set([...caSerials.map((word) => readSerial(word, 'caSerials', pki.directory.path)), ...fromFiles])
   return [...serials].sort((a, b) => (a < b ? -1 : 1))
 }
 
 /**
- * A serial number as fioctl takes it (base 10) or as OpenSSL prints it; `flag` says where it stands, and `directory` what PKI
- * is meant. Throws ERR_USAGE.
+ * A serial number as fioctl takes it (base 10) or as OpenSSL prints it; `option` says where it is from, and `directory`
+ * which PKI is meant. Throws ERR_USAGE.
  */
-export function readSerial(word: string, flag: string, directory: string): bigint {
+export function readSerial(word: string, option: 'caSerials' | 'serial', directory: string): bigint {
   const hex =
     /^0x([0-9a-f]{1,64})$/i.exec(word)?.[1] ?? (/^[0-9a-f]{1,2}(:[0-9a-f]{2}){1,31}$/i.test(word) ? word : null)
   if (hex !== null && hex !== undefined) return BigInt(`0x${hex.replaceAll(':', '')}`)
   if (/^\d{1,64}$/.test(word)) return BigInt(word)
   throw new FpkiError(
     'ERR_USAGE',
-    `${JSON.stringify(word)}, from ${flag}, is no serial number.`,
+    `Invalid serial number: ${JSON.stringify(word)}.`,
     `Give it in base 10, as 0x…, or as hex with colons; \`${showOf(directory)}\` prints them.`,
+    { option },
   )
 }
 
@@ -76,7 +75,8 @@ async function serialOfFile(name: string, { directory, root }: OpenPki, files: D
   throw new FpkiError(
     'ERR_BAD_FILE',
     `There is no ${paths[0]}.`,
-    `Name a certificate in the PKI directory, or take --ca-serial; \`${showOf(directory.path)}\` prints the serials.`,
+    `Name a certificate in the PKI directory, or a serial number; \`${showOf(directory.path)}\` prints those.`,
+    { option: 'caFiles' },
   )
 }
 
@@ -88,7 +88,8 @@ function noDeviceCa(path: string, directory: string): FpkiError {
 function noName(name: string): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
-    `${JSON.stringify(name)}, from --ca-file, is neither a name in the PKI directory nor a full path.`,
+    `${JSON.stringify(name)} is neither the name of a file in the PKI directory nor a full path.`,
     'Give a bare name such as local-ca.pem, or an absolute path.',
+    { option: 'caFiles' },
   )
 }

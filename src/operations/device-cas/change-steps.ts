@@ -1,4 +1,4 @@
-import type { DirectoryState, KeyReference } from '../../directory/records.js'
+import type { DirectoryState, KeyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { againOnConflict } from '../../factory/again-on-conflict.js'
 import type { CertificatesUpdate, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
@@ -115,7 +115,7 @@ function notKept(update: CertificatesUpdate, known: FactoryCertificates, work: C
 }
 
 /** In a restored directory, a token is open only when the person named its module: from now on it is remembered again. */
-function namedAgain(state: DirectoryState, rootKey: KeyReference): DirectoryState {
+function namedAgain(state: DirectoryState, rootKey: KeyRef): DirectoryState {
   const { restored: _, ...rest } = state
   return rootKey.kind === 'pkcs11' ? { ...rest, rootKey } : state
 }

@@ -3,7 +3,7 @@ import type { DirectoryState } from '../../directory/records.js'
 import type { CertificatesUpdate, FactoryApi, FactoryCertificates, KnownCertificates } from '../../factory/api.js'
 import type { OpenPki } from '../../issuance/open-pki.js'
 import type { AllSteps } from '../../journal/steps.js'
-import type { HsmAccess } from '../../keystore/root-key.js'
+import type { KeyAccess } from '../../keystore/root-key.js'
 import type { Clock, DurableFiles, EncryptionPorts, Progress, Who } from '../../ports.js'
 import type { IssuanceContext } from '../signing/issuance-context.js'
 
@@ -16,14 +16,14 @@ export interface ChangePorts extends EncryptionPorts {
   readonly progress: Progress
   readonly signal: AbortSignal
   /** How to come to the root key when it is in a token. */
-  readonly access?: HsmAccess
+  readonly access?: KeyAccess
 }
 
 /** A PKI in the middle of a change. Files are made aside, and published when the Factory API has taken them. */
 export interface ChangeWork extends IssuanceContext, OpenPki, EncryptionPorts {
   readonly api: FactoryApi
   readonly signal: AbortSignal
-  readonly access?: HsmAccess
+  readonly access?: KeyAccess
   /** What the Factory API knew when the change began. */
   readonly known: KnownCertificates
 }

@@ -10,7 +10,7 @@ import { type Certificate, readPemCertificate, readPemCertificates } from '../..
 import { urlHosts } from '../../pki/server-name.js'
 import type { Clock, DurableFiles, Progress } from '../../ports.js'
 import { pemSigner } from '../../signer/file.js'
-import type { ExportedGateway } from './exported-gateway.js'
+import type { ExportGatewayResult } from './exported-gateway.js'
 import { checkNginxOptions, nginxConfiguration } from './gateway-nginx.js'
 import {
   changesOf,
@@ -22,7 +22,7 @@ import {
   type RequestedOptions,
 } from './gateway-options.js'
 
-export { type ExportedGateway, exportedGateway } from './exported-gateway.js'
+export { type ExportGatewayResult, exportGatewayResult } from './exported-gateway.js'
 
 /** What is exported, and where to. */
 export interface ExportGatewayOptions extends RequestedOptions {
@@ -63,7 +63,7 @@ const MAX_BYTES = 16 * 1024 * 1024
 export async function exportGateway(
   options: ExportGatewayOptions,
   ports: ExportGatewayPorts,
-): Promise<ExportedGateway> {
+): Promise<ExportGatewayResult> {
   const { directory } = options
   const { files } = ports
   const source = { ...options, files, openKey: pemSigner }
@@ -87,7 +87,7 @@ async function write(
   options: ExportGatewayOptions,
   material: GatewayMaterial,
   { files, clock, progress }: ExportGatewayPorts,
-): Promise<ExportedGateway> {
+): Promise<ExportGatewayResult> {
   const { factory, directory, stateDirectory } = options
   const enabled = enabledCas(material)
   const found = await filesThere(files, options)
@@ -103,8 +103,11 @@ async function write(
   const root = readPemCertificate(material.certificates.rootCrt, 'root-crt')
   const facts = (certificate: Certificate) => describeCertificate(certificate, root, clock())
   return {
-    ...{ factory, api: embeddedApiName(stateDirectory), directory },
-    ...{ options: effective, earlierOptions: earlier },
+    factory,
+    api: embeddedApiName(stateDirectory),
+    directory,
+    options: effective,
+    earlierOptions: earlier,
     files: wanted.map(({ name }) => name),
     changed: changed.map(({ name }) => name),
     tls: facts(material.tls),
@@ -158,8 +161,8 @@ async function filesThere(
 ): Promise<ReadonlyMap<string, string>> {
   const there = ((await files.list(directory)) ?? []).filter((name) => name !== LOCK)
   if (!replace && there.length > 0) {
-    const hint = 'Name a new directory, or bring an earlier export up to date with --replace.'
-    throw new FpkiError('ERR_EXISTS', `${directory} is not empty.`, hint)
+    const hint = 'Name a new directory, or replace an earlier export.'
+    throw new FpkiError('ERR_EXISTS', `${directory} is not empty.`, hint, { option: 'replace' })
   }
   const found = new Map<string, string>()
   for (const name of Object.values(NAMES).filter((one) => there.includes(one))) {
@@ -177,7 +180,8 @@ function foreign(path: string, factory: string): FpkiError {
   return new FpkiError(
     'ERR_EXISTS',
     `${path} is not from an export of the factory ${factory}.`,
-    'Look at what it is; --replace writes over earlier exports of the same factory only.',
+    'Look at what it is; only earlier exports of the same factory can be replaced.',
+    { option: 'replace' },
   )
 }
 

@@ -17,10 +17,10 @@ const UPSTREAM = /^https?:\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})
 
 /** Throws ERR_USAGE when nginx would read something else out of the options. */
 export function checkNginxOptions({ at, listen, upstream }: NginxOptions): void {
-  if (!QUOTABLE.test(at)) throw unfit('directory', at, 'Name one without quotes, "$", "\\" and control characters.')
+  if (!QUOTABLE.test(at)) throw unfit(null, at, 'Name one without quotes, "$", "\\" and control characters.')
   const port = Number(LISTEN.exec(listen)?.[1] ?? 0)
-  if (port < 1 || port > 65_535) throw unfit('--listen', listen, 'Give PORT, HOST:PORT or [ADDRESS]:PORT.')
-  if (!UPSTREAM.test(upstream)) throw unfit('--upstream', upstream, 'Give http://HOST:PORT or https://HOST:PORT.')
+  if (port < 1 || port > 65_535) throw unfit('listen', listen, 'Give PORT, HOST:PORT or [ADDRESS]:PORT.')
+  if (!UPSTREAM.test(upstream)) throw unfit('upstream', upstream, 'Give http://HOST:PORT or https://HOST:PORT.')
 }
 
 /**
@@ -74,6 +74,7 @@ const CLOSED = `
     return 403;
 `
 
-function unfit(what: string, value: string, hint: string): FpkiError {
-  return new FpkiError('ERR_USAGE', `nginx cannot be told this ${what}: ${JSON.stringify(value)}.`, hint)
+function unfit(option: 'listen' | 'upstream' | null, value: string, hint: string): FpkiError {
+  const text = `Not usable in a configuration of nginx: ${JSON.stringify(value)}.`
+  return new FpkiError('ERR_USAGE', text, hint, option === null ? {} : { option })
 }

@@ -40,8 +40,8 @@ export function earlierOptions(configuration: string, path: string): GatewayOpti
     throw new FpkiError(
       'ERR_BAD_FILE',
       `${path} does not say how it was exported: its line "${PREFIX.trim()}" is missing or was changed.`,
-      `Run: mv ${path} ${path}.old, and export again with --replace, --listen and --upstream.`,
-      { cause },
+      `Run: mv ${path} ${path}.old, and export again, with all options.`,
+      { cause, option: 'gatewayOptions' },
     )
   }
 }

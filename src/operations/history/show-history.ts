@@ -18,18 +18,21 @@ const snapshotFacts = z.strictObject({
 })
 
 /** What `fpki ca history --json` prints. */
-export const shownHistory = jsonDocument({
+export const showHistoryResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** The oldest first. */
   snapshots: z.array(snapshotFacts),
 })
 
-/** See {@link shownHistory}. */
-export type ShownHistory = z.infer<typeof shownHistory>
+/** See {@link showHistoryResult}. */
+export type ShowHistoryResult = z.infer<typeof showHistoryResult>
 
 /** The snapshots of a PKI directory. Nothing is changed. Throws ERR_NOT_A_DIRECTORY or ERR_STORAGE. */
-export async function showHistory(files: DurableFiles, path: string): Promise<ShownHistory> {
+export async function showHistory(
+  { directory: path }: { readonly directory: string },
+  { files }: { readonly files: DurableFiles },
+): Promise<ShowHistoryResult> {
   const snapshots = await (await existing(files, path)).snapshots()
   return {
     directory: path,
@@ -41,8 +44,8 @@ export async function showHistory(files: DurableFiles, path: string): Promise<Sh
 
 /** The snapshot with a number. Throws ERR_USAGE when the word is no number, or there is none. */
 export function snapshotOf(snapshots: readonly Snapshot[], word: string): Snapshot {
-  const found = /^\d{1,9}$/.test(word) ? snapshots.find(({ number }) => number === Number(word)) : undefined
-  if (found !== undefined) return found
+  const match = /^\d{1,9}$/.test(word) ? snapshots.find(({ number }) => number === Number(word)) : undefined
+  if (match !== undefined) return match
   const numbers = snapshots.map(({ number }) => number).join(', ')
   throw new FpkiError(
     'ERR_USAGE',

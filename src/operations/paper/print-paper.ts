@@ -6,7 +6,7 @@ import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
 import { jsonDocument } from '../../json-document.js'
-import { newPassphrase, openWith } from '../../keystore/private-key.js'
+import { decryptKeyPem, newPassphrase } from '../../keystore/key-files.js'
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
 import { requireFree } from '../../storage/free-place.js'
 import { encrypted, inTheClear, prove, sheetsOf } from './ready.js'
@@ -14,7 +14,7 @@ import type { Sharing } from './sharing.js'
 import { type Sheet, sheetHtml } from './sheet.js'
 
 /** What `fpki ca paper --json` prints. */
-export const printedPaper = jsonDocument({
+export const printPaperResult = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -29,8 +29,8 @@ export const printedPaper = jsonDocument({
   files: z.array(z.string()),
 })
 
-/** See {@link printedPaper}. */
-export type PrintedPaper = z.infer<typeof printedPaper>
+/** See {@link printPaperResult}. */
+export type PrintPaperResult = z.infer<typeof printPaperResult>
 
 /** What `ca paper` is asked for. */
 export interface PrintPaperOptions {
@@ -38,20 +38,26 @@ export interface PrintPaperOptions {
   readonly directory: string
   /** null: the directory's own. */
   readonly factory: string | null
-  /** Absolute: a new file; with `sharing`, the directory of the sheets. */
+  /** Absolute: a new file; with shares, the directory of the sheets. */
   readonly out: string
-  /** The key is printed in the clear. */
-  readonly plain: boolean
-  /** null: one sheet, under a passphrase of the caller's. */
-  readonly sharing: Sharing | null
-  readonly passphrases: Passphrases
+  readonly protection: PaperProtection
 }
+
+/** What protects the key on its sheets. */
+export type PaperProtection =
+  /** Nothing: one sheet, with the key in the clear. */
+  | { readonly kind: 'plain' }
+  /** One sheet, with the key under a passphrase of the caller's. */
+  | { readonly kind: 'passphrase' }
+  /** Several sheets, with the key under a passphrase that is shared among them. */
+  | ({ readonly kind: 'shares' } & Sharing)
 
 /** What `ca paper` works with. */
 export interface PrintPaperPorts extends EncryptionPorts {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly progress: Progress
+  readonly passphrases: Passphrases
 }
 
 /** The key is on them. */
@@ -63,20 +69,23 @@ const SHEET_MODE = 0o600
  * @throws FpkiError ERR_USAGE; ERR_EXISTS when a sheet is there; ERR_KEY_IN_TOKEN when the key is in no file; ERR_BAD_KEY,
  *   ERR_PASSPHRASE, and what opening the directory throws
  */
-export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPorts): Promise<PrintedPaper> {
-  const { plain, sharing, passphrases } = options
-  const { files, progress } = ports
-  if (plain && sharing !== null) throw plainShares()
+export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPorts): Promise<PrintPaperResult> {
+  const { protection } = options
+  const { files, progress, passphrases } = ports
+  const isPlain = protection.kind === 'plain'
+  const sharing = protection.kind === 'shares' ? protection : null
   const pki = await openPki(files, options.directory, options.factory)
   const places = placesOf(options)
   for (const place of places) await requireFree(files, place, 'place of the sheets')
-  if (plain) progress.warn('The sheet has the root key in the clear: whoever reads it, or a printer’s memory, has it.')
+  if (isPlain)
+    progress.warn('The sheet has the root key in the clear: whoever reads it, or a printer’s memory, has it.')
   const pem = await rootKeyPem(pki)
-  const key = await openWith(pem, pathOf(pki), passphrases)
+  const key = await decryptKeyPem(pem, pathOf(pki), passphrases)
   await openRootKey({ open: async () => key.signer }, pki)
-  const [clear, known] = [key.clearPem('pkcs8'), key.passphrase]
-  const chosen = async () => (known === null ? newPassphrase(passphrases) : checkNewPassphrase(known))
-  const ready = plain ? inTheClear(clear, pki) : await encrypted({ clear, pki, sharing, ports }, chosen)
+  const clear = key.clearPem('pkcs8')
+  const sheetPassphrase = async () =>
+    key.passphrase === null ? newPassphrase(passphrases) : checkNewPassphrase(key.passphrase)
+  const ready = isPlain ? inTheClear(clear, pki) : await encrypted({ clear, pki, sharing, ports }, sheetPassphrase)
   const sheets = sheetsOf(ready, pki, ports.clock())
   await prove(ready, sheets, pki)
   await writeAll(files, sharing === null ? null : options.out, places, sheets.map(sheetHtml))
@@ -115,9 +124,9 @@ async function notInAFile(directory: PkiDirectory): Promise<FpkiError> {
   )
 }
 
-function placesOf({ out, sharing }: PrintPaperOptions): readonly string[] {
-  if (sharing === null) return [out]
-  return Array.from({ length: sharing.count }, (_, at) => join(out, `sheet-${at + 1}.html`))
+function placesOf({ out, protection }: PrintPaperOptions): readonly string[] {
+  if (protection.kind !== 'shares') return [out]
+  return Array.from({ length: protection.count }, (_, at) => join(out, `sheet-${at + 1}.html`))
 }
 
 /** All sheets or none: some of a set are of no use, and would stand in the way of the next one. */
@@ -138,9 +147,4 @@ async function writeAll(
     for (const place of written) await files.remove(place).catch(() => undefined)
     throw error
   }
-}
-
-function plainShares(): FpkiError {
-  const hint = 'Give one of them: shares are of the passphrase, and there is none for a key in the clear.'
-  return new FpkiError('ERR_USAGE', '--plain and --shares exclude each other.', hint)
 }

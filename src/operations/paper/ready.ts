@@ -78,7 +78,7 @@ export async function prove({ passphrase }: ReadyKey, sheets: readonly Sheet[], 
   const needed = first.protection.kind === 'share' ? first.protection.threshold : 1
   for (const some of [sheets.slice(0, needed), sheets.slice(-needed)]) {
     const lines = some.flatMap((sheet) => [...sheet.keyLines, ...sheet.shareLines])
-    const { signer } = await openPaper(readPaper(lines.join('\n')), { known: async () => passphrase })
+    const { signer } = await openPaper(readPaper(lines.join('\n')), { forExisting: async () => passphrase })
     if (!(await provesPossession(signer, root.spki))) throw new Error('the sheets do not give the root key back')
   }
 }

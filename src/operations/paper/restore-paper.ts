@@ -4,7 +4,7 @@ import { PKI_FILE_MODE } from '../../directory/names.js'
 import { MAX_PEM_BYTES } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
-import { newPassphrase } from '../../keystore/private-key.js'
+import { newPassphrase } from '../../keystore/key-files.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
 import { provesPossession } from '../../pki/possession.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
@@ -18,7 +18,7 @@ export { paperProblem } from './open.js'
 export { lineProblem } from './parts.js'
 
 /** What `fpki ca paper --restore --json` prints. */
-export const restoredPaper = jsonDocument({
+export const restorePaperResult = jsonDocument({
   /** Where the key is, absolute. */
   file: z.string(),
   encrypted: z.boolean(),
@@ -27,8 +27,8 @@ export const restoredPaper = jsonDocument({
   heldAgainst: z.enum(['certificate', 'sheet', 'nothing']),
 })
 
-/** See {@link restoredPaper}. */
-export type RestoredPaper = z.infer<typeof restoredPaper>
+/** See {@link restorePaperResult}. */
+export type RestorePaperResult = z.infer<typeof restorePaperResult>
 
 /** What `ca paper --restore` is asked for. */
 export interface RestorePaperOptions {
@@ -40,13 +40,13 @@ export interface RestorePaperOptions {
   readonly certificate: string | null
   /** A key that would be written in the clear is encrypted. */
   readonly encrypt: boolean
-  readonly passphrases: Passphrases
 }
 
 /** What `ca paper --restore` works with. */
 export interface RestorePaperPorts extends EncryptionPorts {
   readonly files: DurableFiles
   readonly progress: Progress
+  readonly passphrases: Passphrases
 }
 
 /**
@@ -56,19 +56,22 @@ export interface RestorePaperPorts extends EncryptionPorts {
  * @throws FpkiError ERR_BAD_FILE, which names each line with a mistake; ERR_BAD_KEY when it is not the certificate's key;
  *   ERR_PASSPHRASE, ERR_EXISTS, ERR_BAD_CERTIFICATE
  */
-export async function restorePaper(options: RestorePaperOptions, ports: RestorePaperPorts): Promise<RestoredPaper> {
+export async function restorePaper(
+  options: RestorePaperOptions,
+  ports: RestorePaperPorts,
+): Promise<RestorePaperResult> {
   const { files, progress } = ports
-  await requireFree(files, options.out, 'file of --out')
+  await requireFree(files, options.out, 'output file', 'out')
   const spki = options.certificate === null ? null : await publicKeyIn(files, options.certificate)
   const paper = readPaper(options.text)
   if (paper.key.isEncrypted && paper.shares.length === 0) {
     progress.note('There are no lines of shares (S…), so that a passphrase is needed.')
   }
-  const opened = await openPaper(paper, options.passphrases)
+  const opened = await openPaper(paper, ports.passphrases)
   if (spki !== null && !(await provesPossession(opened.signer, spki))) throw otherKey(options.certificate ?? '')
   const content = await contentOf(paper, opened, options, ports)
   await files.create(options.out, content.pem, PKI_FILE_MODE)
-  const publicKeyFingerprint = fingerprintOf(opened.signer.publicKey)
+  const publicKeyFingerprint = fingerprintOf(opened.signer.spki)
   const onSheet = paper.key.publicKeyDigest === null ? 'nothing' : 'sheet'
   const heldAgainst = spki === null ? onSheet : 'certificate'
   if (heldAgainst !== 'certificate') {
@@ -82,12 +85,12 @@ export async function restorePaper(options: RestorePaperOptions, ports: RestoreP
 async function contentOf(
   { key, shares }: TypedPaper,
   { pem, clear }: OpenedPaper,
-  { encrypt, passphrases }: RestorePaperOptions,
+  { encrypt }: RestorePaperOptions,
   ports: RestorePaperPorts,
 ): Promise<{ readonly pem: string; readonly encrypted: boolean }> {
   if (key.isEncrypted && shares.length === 0) return { pem, encrypted: true }
   if (!encrypt) return { pem: clear, encrypted: false }
-  return { pem: encryptKey(clear, await newPassphrase(passphrases), ports), encrypted: true }
+  return { pem: encryptKey(clear, await newPassphrase(ports.passphrases), ports), encrypted: true }
 }
 
 /** Whoever reads the file has the key; on paper, it may have been better kept. */
@@ -96,11 +99,11 @@ function tellClear({ key }: TypedPaper, out: string, { note, warn }: Progress): 
     warn(
       `${out} is the root key in the clear: nobody knows the passphrase that shares make. --encrypt-keys takes one of yours.`,
     )
-  } else note('The key file is in the clear; with --encrypt-keys it would not be.')
+  } else note('The key file is in the clear, not encrypted.')
 }
 
 async function publicKeyIn(files: DurableFiles, path: string): Promise<Uint8Array> {
-  checkAbsolute(path, 'file of --cert')
+  checkAbsolute(path, 'certificate file', 'certificate')
   const pem = await files.read(path, MAX_PEM_BYTES)
   if (pem === null) throw new FpkiError('ERR_BAD_FILE', `${path} does not exist.`, 'Name the root certificate.')
   return readPemCertificate(pem, path).spki

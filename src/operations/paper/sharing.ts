@@ -16,5 +16,5 @@ export function readSharing(word: string): Sharing {
     return { threshold, count }
   }
   const hint = `Give 3/5 for five sheets of which any three are enough; 2/2 to ${MOST}/${MOST} are possible.`
-  throw new FpkiError('ERR_USAGE', `${JSON.stringify(word)}, from --shares, cannot be.`, hint)
+  throw new FpkiError('ERR_USAGE', `Invalid number of shares: ${JSON.stringify(word)}.`, hint, { option: 'shares' })
 }

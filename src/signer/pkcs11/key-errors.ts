@@ -19,15 +19,15 @@ export function severalKeys(
   token: OpenToken,
   choice: KeyChoice,
   {
-    found,
+    matches,
     usable,
     isCertified,
-  }: { readonly found: readonly LabelAndId[]; readonly usable: number; readonly isCertified: boolean },
+  }: { readonly matches: readonly LabelAndId[]; readonly usable: number; readonly isCertified: boolean },
 ): FpkiError {
   const reason = isCertified ? ', and none of them shows the public key of the certificate' : ''
   const unusable = ', and none of them is an EC key on P-256, P-384 or P-521 that may sign'
   return keyError(
-    `${token.name} has ${found.length} private keys${inWords(choice)}${usable === 0 ? unusable : reason}: ${uris(token, found)}.`,
+    `${token.name} has ${matches.length} private keys${inWords(choice)}${usable === 0 ? unusable : reason}: ${uris(token, matches)}.`,
     'Name the right one: --hsm-uri takes each of these URIs.',
   )
 }

@@ -29,17 +29,17 @@ export interface TokenKey {
  * @throws FpkiError ERR_HSM_KEY when several fit, or the one that fits cannot sign for fpki
  */
 export function findKey(token: OpenToken, choice: KeyChoice, certified: Uint8Array | null = null): TokenKey | null {
-  const found = objectsOf(token, CKO.privateKey, choice)
-  const [only, ...more] = found
+  const matches = objectsOf(token, CKO.privateKey, choice)
+  const [only, ...more] = matches
   if (only === undefined) return null
   if (more.length === 0) return described(token, only)
-  const usable = found.flatMap((one) => usableKey(token, one) ?? [])
+  const usable = matches.flatMap((one) => usableKey(token, one) ?? [])
   const certain = certified === null ? usable : usable.filter(({ spki }) => spki !== null && sameSpki(spki, certified))
   // Tokens that hide public keys leave it to the proof of possession.
   const possible = certain.length > 0 ? certain : usable.filter(({ spki }) => spki === null)
   const [key, ...others] = possible
   if (key !== undefined && (others.length === 0 || (certified !== null && certain.length > 0))) return key
-  throw severalKeys(token, choice, { found, usable: usable.length, isCertified: certified !== null })
+  throw severalKeys(token, choice, { matches, usable: usable.length, isCertified: certified !== null })
 }
 
 /** As {@link findKey}; throws ERR_HSM_KEY when there is none. */
@@ -113,11 +113,11 @@ function allObjects(cryptoki: Cryptoki, session: Handle): readonly Handle[] {
 export function attribute(token: OpenToken, object: Handle, type: number): Buffer | null {
   const { cryptoki, session } = token
   try {
-    const [found] = cryptoki.C_GetAttributeValue(session, object, [{ type }])
-    return Buffer.isBuffer(found?.value) ? found.value : null
+    const [answer] = cryptoki.C_GetAttributeValue(session, object, [{ type }])
+    return Buffer.isBuffer(answer?.value) ? answer.value : null
   } catch (error) {
-    const said = returnValue(error)
-    if (said === 'CKR_ATTRIBUTE_SENSITIVE' || said === 'CKR_ATTRIBUTE_TYPE_INVALID') return null
+    const code = returnValue(error)
+    if (code === 'CKR_ATTRIBUTE_SENSITIVE' || code === 'CKR_ATTRIBUTE_TYPE_INVALID') return null
     return explained(token, () => {
       throw error
     })
@@ -161,8 +161,8 @@ const WANTED_KIND = 'It must be an EC key on P-256, P-384 or P-521 that may sign
 /** The public key that goes with a private one: the same id, and no other label. */
 function publicObjectOf(token: OpenToken, label: string, id: Buffer): FoundObject | null {
   if (label === '' && id.length === 0) return null
-  const found = objectsOf(token, CKO.publicKey, { label: id.length === 0 ? label : null, id: id.toString('hex') })
-  return found.find((one) => one.label === label) ?? found.find((one) => label === '' || one.label === '') ?? null
+  const matches = objectsOf(token, CKO.publicKey, { label: id.length === 0 ? label : null, id: id.toString('hex') })
+  return matches.find((one) => one.label === label) ?? matches.find((one) => label === '' || one.label === '') ?? null
 }
 
 /** A list of attributes from pairs. */

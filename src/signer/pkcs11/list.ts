@@ -1,12 +1,7 @@
+import type { ModuleChoice } from '../../ports.js'
 import { CKF_TOKEN } from './cryptoki.js'
 import { withModule } from './module.js'
 import { slotsOf, type Token } from './token.js'
-
-/** A module to load, with its initialisation arguments. */
-export interface ModuleChoice {
-  readonly path: string
-  readonly initArgs: string
-}
 
 /** What the flags of a token say: somebody has set it up, and how its PIN stands. */
 export const TOKEN_STATES = [
@@ -29,10 +24,10 @@ interface ListedToken {
 }
 
 /** Lists the tokens of a module; throws an FpkiError ERR_HSM_… when it cannot. */
-export type TokenLister = (module: ModuleChoice) => Promise<readonly ListedToken[]>
+export type TokenLister = (choice: ModuleChoice) => Promise<readonly ListedToken[]>
 
 /** Lists the tokens of a module that is loaded into this process: what it prints goes to stderr, and a crash ends all. */
-export const listHere: TokenLister = (module) => withModule(module, (open) => slotsOf(open).filter(isSetUp).map(listed))
+export const listHere: TokenLister = (choice) => withModule(choice, (open) => slotsOf(open).filter(isSetUp).map(listed))
 
 /** Slots of modules such as SoftHSM and opencryptoki show tokens that nobody has initialized, and that have no name. */
 function isSetUp({ flags, label }: Token): boolean {

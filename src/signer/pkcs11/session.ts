@@ -1,5 +1,5 @@
 import { FpkiError } from '../../errors.js'
-import type { HsmChoice } from '../../ports.js'
+import type { HsmChoice, TokenChoice, TokenLogin } from '../../ports.js'
 import { CKF_SESSION, CKF_TOKEN, CKU, type Cryptoki, type CryptokiMaker, type Handle } from './cryptoki.js'
 import { explained, explainedError, returnValue, type Subject } from './errors.js'
 import { type Module, openModule } from './module.js'
@@ -33,35 +33,43 @@ export interface TokenTalk {
  *
  * @throws FpkiError ERR_HSM_MODULE, ERR_HSM_TOKEN, ERR_HSM_PIN
  */
-export async function openToken(choice: HsmChoice, talk: TokenTalk, make?: CryptokiMaker): Promise<OpenToken> {
+export async function openToken(
+  choice: HsmChoice,
+  login: TokenLogin,
+  talk: TokenTalk,
+  make?: CryptokiMaker,
+): Promise<OpenToken> {
   const module = await openModule(choice.module, choice.initArgs, make)
   try {
-    return await logIn(module, choice, talk)
+    return await logIn(module, choice.token, login, talk)
   } catch (error) {
     module.close()
     throw error
   }
 }
 
-async function logIn(module: Module, choice: HsmChoice, talk: TokenTalk): Promise<OpenToken> {
+async function logIn(module: Module, choice: TokenChoice, login: TokenLogin, talk: TokenTalk): Promise<OpenToken> {
   const { cryptoki } = module
-  const token = chooseToken(module, choice.token, talk.note)
+  const token = chooseToken(module, choice, talk.note)
   const name = `The token ${tokenName(token)}`
   const has = (flag: number) => (token.flags & flag) !== 0
-  const withoutPin = choice.keypad || !has(CKF_TOKEN.loginRequired)
-  if (has(CKF_TOKEN.loginRequired)) checkPinFlags(token, choice, talk)
-  if (choice.keypad && !has(CKF_TOKEN.protectedAuthenticationPath)) throw noKeypad(name)
-  const pin = withoutPin ? '' : await choice.pin(tokenName(token))
+  const withoutPin = login.keypad || !has(CKF_TOKEN.loginRequired)
+  if (has(CKF_TOKEN.loginRequired)) checkPinFlags(token, login, talk)
+  if (login.keypad && !has(CKF_TOKEN.protectedAuthenticationPath)) throw noKeypad(name)
+  const pin = withoutPin ? '' : await login.pin(tokenName(token))
   const access = CKF_SESSION.serial | (has(CKF_TOKEN.writeProtected) ? 0 : CKF_SESSION.readWrite)
   const subject = { name, modulePath: module.path, initArgs: module.initArgs, token }
   const session = explained(subject, () => cryptoki.C_OpenSession(token.slot, access))
-  if (choice.keypad) talk.note(`type the PIN on the keypad of the token ${tokenName(token)}.`)
+  if (login.keypad) talk.note(`type the PIN on the keypad of the token ${tokenName(token)}.`)
   if (has(CKF_TOKEN.loginRequired)) tryPin(module, subject, { session, pin })
   const mechanisms = new Set(explained(subject, () => cryptoki.C_GetMechanismList(token.slot)))
   let open = true
   return {
     ...subject,
-    ...{ token, cryptoki, session, mechanisms },
+    token,
+    cryptoki,
+    session,
+    mechanisms,
     authenticate: () => explained(subject, () => cryptoki.C_Login(session, CKU.contextSpecific, pin)),
     close: () => {
       if (!open) return
@@ -83,7 +91,7 @@ function attempt(work: () => void): void {
 }
 
 /** What the token's flags say of its PIN, before a try is spent. */
-function checkPinFlags({ flags, ...token }: Token, { allowFinalPinTry }: HsmChoice, { warn }: TokenTalk): void {
+function checkPinFlags({ flags, ...token }: Token, { allowFinalPinTry }: TokenLogin, { warn }: TokenTalk): void {
   const name = `The token ${tokenName(token)}`
   if ((flags & CKF_TOKEN.pinLocked) !== 0) {
     throw pinError(`${name}: its PIN is locked (CKF_USER_PIN_LOCKED).`, UNLOCK)
@@ -98,7 +106,7 @@ function checkPinFlags({ flags, ...token }: Token, { allowFinalPinTry }: HsmChoi
     if (!allowFinalPinTry) throw pinError(`${text}; it was not used.`, hint)
     warn(`${text}.`)
   } else if ((flags & CKF_TOKEN.pinCountLow) !== 0) {
-    warn(`${name} was given a wrong PIN lately; few tries are left (CKF_USER_PIN_COUNT_LOW).`)
+    warn(`${name} received a wrong PIN lately; few tries are left (CKF_USER_PIN_COUNT_LOW).`)
   }
 }
 
@@ -113,9 +121,9 @@ function tryPin(module: Module, subject: Subject & { readonly token: Token }, { 
   try {
     module.cryptoki.C_Login(session, CKU.user, pin)
   } catch (error) {
-    const said = returnValue(error)
-    if (said === 'CKR_USER_ALREADY_LOGGED_IN') return
-    throw said === 'CKR_PIN_INCORRECT' ? wrongPin(module, subject.token, subject.name) : explainedError(error, subject)
+    const code = returnValue(error)
+    if (code === 'CKR_USER_ALREADY_LOGGED_IN') return
+    throw code === 'CKR_PIN_INCORRECT' ? wrongPin(module, subject.token, subject.name) : explainedError(error, subject)
   }
 }
 

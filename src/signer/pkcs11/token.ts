@@ -75,10 +75,10 @@ export function chooseToken(module: Module, wanted: TokenChoice, note: (text: st
   )
   const { label } = wanted
   const exact = others.filter((token) => fits(label, token.label))
-  const found = exact.length > 0 ? exact : others.filter((token) => token.label.startsWith(label ?? ''))
-  const [token, ...more] = found
+  const matches = exact.length > 0 ? exact : others.filter((token) => token.label.startsWith(label ?? ''))
+  const [token, ...more] = matches
   if (token === undefined) throw noToken(module, wanted, tokens)
-  if (more.length > 0) throw severalTokens(wanted, found)
+  if (more.length > 0) throw severalTokens(wanted, matches)
   if (exact.length === 0) note(`the token is named ${tokenName(token)}; its label begins with "${label}".`)
   return token
 }
@@ -101,10 +101,10 @@ function noToken({ path }: Module, wanted: TokenChoice, tokens: readonly Token[]
   )
 }
 
-function severalTokens(wanted: TokenChoice, found: readonly Token[]): FpkiError {
+function severalTokens(wanted: TokenChoice, matches: readonly Token[]): FpkiError {
   return new FpkiError(
     'ERR_HSM_TOKEN',
-    `${found.length} tokens are ${wantedName(wanted)}: ${found.map(tokenName).join('; ')}.`,
+    `${matches.length} tokens are ${wantedName(wanted)}: ${matches.map(tokenName).join('; ')}.`,
     'Say which one with --hsm-token-serial.',
   )
 }

@@ -38,40 +38,40 @@ export function readPkcs11Uri(uri: string): Pkcs11Uri {
   if (!/^pkcs11:/i.test(uri)) throw badUri('it does not begin with "pkcs11:"')
   // Only the first question mark ends the path: in the query it is a character like others (pk11-query-res-avail).
   const [, path = '', query = ''] = /^pkcs11:([^?]*)\??(.*)$/is.exec(uri) ?? []
-  const named = attributes(path, ';')
-  const asked = attributes(query, '&')
-  checkPlaces([...named.keys()], asked)
-  const type = text(named, 'type')
+  const inPath = attributes(path, ';')
+  const inQuery = attributes(query, '&')
+  checkPlaces([...inPath.keys()], inQuery)
+  const type = text(inPath, 'type')
   if (type !== null && type !== 'private') throw badUri('its type is not "private"')
-  const slotId = text(named, 'slot-id')
+  const slotId = text(inPath, 'slot-id')
   if (slotId !== null && !/^\d+$/.test(slotId)) throw badUri('its slot-id is not a number')
   return {
     token: {
-      label: text(named, 'token'),
-      serial: text(named, 'serial'),
-      model: text(named, 'model'),
-      manufacturer: text(named, 'manufacturer'),
+      label: text(inPath, 'token'),
+      serial: text(inPath, 'serial'),
+      model: text(inPath, 'model'),
+      manufacturer: text(inPath, 'manufacturer'),
       slotId,
     },
-    object: text(named, 'object'),
-    id: named.get('id')?.toString('hex') ?? null,
-    modulePath: text(asked, 'module-path'),
-    moduleName: text(asked, 'module-name'),
-    pinFile: pinFile(text(asked, 'pin-source')),
-    pinValue: text(asked, 'pin-value'),
+    object: text(inPath, 'object'),
+    id: inPath.get('id')?.toString('hex') ?? null,
+    modulePath: text(inQuery, 'module-path'),
+    moduleName: text(inQuery, 'module-name'),
+    pinFile: pinFile(text(inQuery, 'pin-source')),
+    pinValue: text(inQuery, 'pin-value'),
   }
 }
 
 /** Refuses an attribute in the part of the URI that it does not belong to: there it would have another meaning, or none. */
 function checkPlaces(inPath: readonly string[], inQuery: ReadonlyMap<string, Buffer>): void {
-  const known: readonly string[] = [...PATH_ATTRIBUTES, ...IGNORED]
-  const ofQuery: readonly string[] = QUERY_ATTRIBUTES
+  const pathNames: readonly string[] = [...PATH_ATTRIBUTES, ...IGNORED]
+  const queryNames: readonly string[] = QUERY_ATTRIBUTES
   for (const name of inPath) {
-    if (ofQuery.includes(name)) throw badUri(`the attribute ${name} belongs in the query, after the "?"`)
-    if (!known.includes(name)) throw badUri(`it has an attribute that fpki does not know, ${name}`)
+    if (queryNames.includes(name)) throw badUri(`the attribute ${name} belongs in the query, after the "?"`)
+    if (!pathNames.includes(name)) throw badUri(`it has an attribute that fpki does not know, ${name}`)
   }
   for (const [name, value] of inQuery) {
-    if (known.includes(name)) throw badUri(`the attribute ${name} belongs in the path, before the "?"`)
+    if (pathNames.includes(name)) throw badUri(`the attribute ${name} belongs in the path, before the "?"`)
     // A wrong separator would make a PIN a part of the module's path, which messages show.
     const [, swallowed] = MISSED_SEPARATOR.exec(value.toString('utf8')) ?? []
     if (swallowed !== undefined) {
@@ -122,20 +122,20 @@ function percentEncoded(octets: Buffer): string {
 type PathAttribute = (typeof PATH_ATTRIBUTES)[number]
 type QueryAttribute = (typeof QUERY_ATTRIBUTES)[number]
 
-function text(found: ReadonlyMap<string, Buffer>, name: PathAttribute | QueryAttribute): string | null {
-  return found.get(name)?.toString('utf8') ?? null
+function text(values: ReadonlyMap<string, Buffer>, name: PathAttribute | QueryAttribute): string | null {
+  return values.get(name)?.toString('utf8') ?? null
 }
 
 function attributes(part: string, separator: string): ReadonlyMap<string, Buffer> {
-  const found = new Map<string, Buffer>()
+  const values = new Map<string, Buffer>()
   for (const attribute of part.split(separator)) {
     if (attribute === '') continue
     const [, name, value] = /^([A-Za-z0-9_-]+)=(.*)$/s.exec(attribute) ?? []
     if (name === undefined || value === undefined) throw badUri('an attribute is not written as name=value')
-    if (found.has(name)) throw badUri(`it has the attribute ${name} twice`)
-    found.set(name, percentDecoded(value, name))
+    if (values.has(name)) throw badUri(`it has the attribute ${name} twice`)
+    values.set(name, percentDecoded(value, name))
   }
-  return found
+  return values
 }
 
 /** Octets, because an id may be any (RFC 7512, 2.3); decodeURIComponent takes UTF-8 only. */

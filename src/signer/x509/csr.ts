@@ -16,12 +16,12 @@ import { loadX509, type X509Library } from './library.js'
  * @throws FpkiError ERR_PROFILE, ERR_SIGNATURE as {@link signCertificate}
  */
 export function createCsr(subject: Name, names: readonly GeneralName[], signer: Signer): Promise<string> {
-  return requestFor({ subject, spki: signer.publicKey, asksFor: { kind: 'server', names } }, signer)
+  return requestFor({ subject, spki: signer.spki, asksFor: { kind: 'server', names } }, signer)
 }
 
 /** Makes a request for a CA that may have CAs below it and signs certificates and CRLs. Otherwise as {@link createCsr}. */
 export function createCaCsr(subject: Name, signer: Signer): Promise<string> {
-  return requestFor({ subject, spki: signer.publicKey, asksFor: { kind: 'ca' } }, signer)
+  return requestFor({ subject, spki: signer.spki, asksFor: { kind: 'ca' } }, signer)
 }
 
 async function requestFor(template: CsrTemplate, signer: Signer): Promise<string> {

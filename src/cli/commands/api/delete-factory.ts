@@ -1,6 +1,6 @@
 import { FpkiError } from '../../../errors.js'
 import { embeddedPortsOn, thisMachine } from '../../../machine/index.js'
-import { type DeletedFactory, deleteFactory as moveAside } from '../../../operations/api/delete-factory.js'
+import { type DeleteFactoryResult, deleteFactory as moveAside } from '../../../operations/api/delete-factory.js'
 import { shellWord } from '../../../shell-word.js'
 import { type ConfirmFlags, confirm } from '../../confirm.js'
 import { servedStateDirectory } from '../../factory.js'
@@ -26,7 +26,7 @@ export async function deleteFactory(factory: string, flags: DeleteFactoryFlags, 
   else if (!flags.quiet) io.stdout(summary(deleted))
 }
 
-function questionOf({ factory, stateDirectory, copy, rootFingerprint }: DeletedFactory) {
+function questionOf({ factory, stateDirectory, copy, rootFingerprint }: DeleteFactoryResult) {
   const root = rootFingerprint === null ? 'It has no root of trust.' : `Its root of trust, SHA-256: ${rootFingerprint}.`
   return {
     summary: [`The factory ${factory} of ${stateDirectory} will be moved to ${copy}.`, root],
@@ -39,7 +39,7 @@ function questionOf({ factory, stateDirectory, copy, rootFingerprint }: DeletedF
   }
 }
 
-function summary({ factory, stateDirectory, copy, tokens }: DeletedFactory): string {
+function summary({ factory, stateDirectory, copy, tokens }: DeleteFactoryResult): string {
   const back = `mv ${shellWord(copy)} ${shellWord(`${stateDirectory}/factories/${factory}`)}`
   const lines = [
     `Deleted the factory ${factory}. A copy, with its keys, is in ${copy}`,

@@ -1,6 +1,6 @@
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
-import { type ExportedGateway, exportGateway as exportTo } from '../../../operations/gateway/export-gateway.js'
+import { type ExportGatewayResult, exportGateway as exportTo } from '../../../operations/gateway/export-gateway.js'
 import { filePath } from '../../directory.js'
 import { embeddedStateDirectory } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
@@ -52,7 +52,15 @@ async function stateDirectoryOf(factory: string, flags: ExportGatewayFlags, io: 
   )
 }
 
-function summary({ factory, directory, options, changed, tls, deviceCas, disabledCaSerials }: ExportedGateway): string {
+function summary({
+  factory,
+  directory,
+  options,
+  changed,
+  tls,
+  deviceCas,
+  disabledCaSerials,
+}: ExportGatewayResult): string {
   const disabled = disabledCaSerials.length === 0 ? '' : `, without ${disabledCaSerials.length} disabled`
   const lines = [
     `The gateway of the factory ${factory} is in ${directory}`,

@@ -1,4 +1,4 @@
-import { type ChangedDeviceCas, changeDeviceCas } from '../../../operations/device-cas/change-device-cas.js'
+import { type ChangeDeviceCasResult, changeDeviceCas } from '../../../operations/device-cas/change-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan } from '../../../operations/device-cas/device-ca-plan.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type ConfirmFlags, confirm, type Question } from '../../confirm.js'
@@ -43,12 +43,12 @@ function questionOf(action: CaAction, { cas, dangers }: CaPlan, { dryRun }: Devi
   return { summary, dangers, question, ask: dryRun ? 'never' : action === 'revoke' ? 'always' : 'dangers' }
 }
 
-function nothingToDo({ action, deviceCas }: ChangedDeviceCas): string {
+function nothingToDo({ action, deviceCas }: ChangeDeviceCasResult): string {
   const which = deviceCas.map(({ serial }) => serial).join(', ')
   return `${which}: ${CA_ACTIONS[action].done} already; nothing was changed.`
 }
 
-function summary({ factory, action, deviceCas, crl }: ChangedDeviceCas): string {
+function summary({ factory, action, deviceCas, crl }: ChangeDeviceCasResult): string {
   const lines = deviceCas.map(
     ({ serial, subject, file }) => `${capital(CA_ACTIONS[action].done)}: ${file ?? subject}, serial ${serial}`,
   )
@@ -60,7 +60,13 @@ function capital(word: string): string {
 }
 
 /** A CRL in words. */
-function words({ issuer, crlNumber, thisUpdate, nextUpdate, entries }: NonNullable<ChangedDeviceCas['crl']>): string {
+function words({
+  issuer,
+  crlNumber,
+  thisUpdate,
+  nextUpdate,
+  entries,
+}: NonNullable<ChangeDeviceCasResult['crl']>): string {
   const rows: readonly (readonly [string, string])[] = [
     ['Issuer', issuer],
     ['CRL number', crlNumber ?? ''],

@@ -1,5 +1,5 @@
 import { thisMachine } from '../../../machine/index.js'
-import { diffSnapshots, type SnapshotDiff } from '../../../operations/history/diff-snapshots.js'
+import { type DiffSnapshotsResult, diffSnapshots } from '../../../operations/history/diff-snapshots.js'
 import { showHistory } from '../../../operations/history/show-history.js'
 import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
@@ -10,7 +10,7 @@ import { type Io, printable, printJson, progressOn } from '../../output.js'
 export async function history(directory: string, flags: CommonFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
-  const shown = await showHistory(thisMachine(io.machine).files, path)
+  const shown = await showHistory({ directory: path }, thisMachine(io.machine))
   if (flags.json) return printJson(io, shown)
   if (shown.snapshots.length === 0) progressOn(io, flags).note('there is no snapshot yet; the next change makes one.')
   const rows = shown.snapshots.map(({ number, time, command, files }) => {
@@ -23,13 +23,13 @@ export async function history(directory: string, flags: CommonFlags, io: Io): Pr
 export async function diff(directory: string, from: string, to: string, flags: CommonFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
-  const found = await diffSnapshots(thisMachine(io.machine).files, path, from, to)
+  const found = await diffSnapshots({ directory: path, from, to }, thisMachine(io.machine))
   if (flags.json) return printJson(io, found)
   if (found.changes.length === 0)
     progressOn(io, flags).note(`nothing changed between ${nameOf(found.from)} and ${nameOf(found.to)}.`)
   io.stdout(found.changes.map(({ text }) => `${printable(text)}\n`).join(''))
 }
 
-function nameOf({ number }: SnapshotDiff['from']): string {
+function nameOf({ number }: DiffSnapshotsResult['from']): string {
   return number === null ? 'now' : `snapshot ${number}`
 }

@@ -1,7 +1,12 @@
 import { FpkiError } from '../../../errors.js'
 import { factoryOfPki } from '../../../issuance/open-pki.js'
 import { thisMachine } from '../../../machine/index.js'
-import { type ShownCertificate, type ShownEst, type ShownPki, showPki } from '../../../operations/show/show-pki.js'
+import {
+  type ShowEstResult,
+  type ShownCertificate,
+  type ShowPkiResult,
+  showPki,
+} from '../../../operations/show/show-pki.js'
 import { shellWord } from '../../../shell-word.js'
 import { resolved } from '../../directory.js'
 import { factoryApiFor } from '../../factory.js'
@@ -31,18 +36,18 @@ export async function showEst(directory: string | undefined, flags: ShowFlags, i
   requireOneForm(flags)
   const { factory, api, estTls } = await knownPki(flags, io, directory)
   if (estTls === null) throw noEst(factory, directory === undefined ? 'DIR' : resolved(directory, io))
-  if (flags.json) return printJson(io, { factory, api, estTls } satisfies ShownEst)
+  if (flags.json) return printJson(io, { factory, api, estTls } satisfies ShowEstResult)
   io.stdout(flags.pretty ? prettyCertificate(estTls, io) : estTls.pem)
 }
 
 /** What the Factory API knows of the factory that is chosen, or of that of a PKI directory. */
-export async function knownPki(flags: CommonFlags, io: Io, directory?: string): Promise<ShownPki> {
+export async function knownPki(flags: CommonFlags, io: Io, directory?: string): Promise<ShowPkiResult> {
   const machine = thisMachine(io.machine)
   const { factory, api } =
     directory === undefined
       ? await factoryApiFor(flags, io, machine, { changes: false })
       : await ofDirectory(resolved(directory, io), flags, io)
-  return showPki(factory, api, machine.clock)
+  return showPki({ factory }, { ...machine, api })
 }
 
 async function ofDirectory(path: string, flags: CommonFlags, io: Io) {
@@ -74,7 +79,7 @@ function requireOneForm({ json, ...flags }: ShowFlags): void {
 }
 
 /** The PEM that a `--just-…` flag asks for and nothing else; null when there is no such flag. */
-function justAsked(flags: ShowFlags, { factory, root, tls, deviceCas }: ShownPki): string | null {
+function justAsked(flags: ShowFlags, { factory, root, tls, deviceCas }: ShowPkiResult): string | null {
   if (flags.justRoot) return root.pem
   if (flags.justTls) return pemOf(tls === null ? [] : [tls], factory, 'no server certificate')
   if (flags.justDeviceCas) return pemOf(deviceCas, factory, 'no device CA')
@@ -92,7 +97,7 @@ function pemOf(certificates: readonly ShownCertificate[], factory: string, nothi
 }
 
 /** Everything as PEM, with a line before each part; PEM readers skip such lines (RFC 7468, section 2). */
-function allPem({ root, tls, estTls, deviceCas, disabledCaSerials }: ShownPki): string {
+function allPem({ root, tls, estTls, deviceCas, disabledCaSerials }: ShowPkiResult): string {
   const part = (title: string, certificates: readonly (ShownCertificate | null)[]) => {
     const pem = certificates.flatMap((certificate) => (certificate === null ? [] : [certificate.pem])).join('')
     return pem === '' ? '' : `## ${title}\n${pem}\n`

@@ -3,7 +3,7 @@ import { thisMachine } from '../../../machine/index.js'
 import {
   type CertificateStatus,
   type PkiStatus,
-  type StatusOfPkis,
+  type PkiStatusResult,
   statusOfDirectories,
   statusOfShown,
 } from '../../../operations/audit/status-pki.js'
@@ -32,7 +32,7 @@ export async function status(directories: readonly string[], flags: StatusFlags,
   const found =
     paths.length === 0
       ? await ofFactory(flags, io)
-      : await statusOfDirectories(paths, flags.warnDays, thisMachine(io.machine), flags.backupDays)
+      : await statusOfDirectories({ ...flags, directories: paths }, thisMachine(io.machine))
   if (flags.json) printJson(io, found)
   else if (flags.prometheus) io.stdout(await inMetrics(found))
   else io.stdout(inWords(found, flags, io))
@@ -41,23 +41,23 @@ export async function status(directories: readonly string[], flags: StatusFlags,
 }
 
 /** Loaded here, with prom-client: nothing else of the command needs it. */
-async function inMetrics(found: StatusOfPkis): Promise<string> {
+async function inMetrics(found: PkiStatusResult): Promise<string> {
   const { metrics } = await import('./status-metrics.js')
   return metrics(found)
 }
 
 /** Loaded here, because `ca show` would otherwise have one file more to load at its start. */
-async function ofFactory(flags: StatusFlags, io: Io): Promise<StatusOfPkis> {
+async function ofFactory(flags: StatusFlags, io: Io): Promise<PkiStatusResult> {
   if (flags.backupDays !== undefined) {
     const hint = 'Name the PKI directory, which remembers its backups.'
     throw new FpkiError('ERR_USAGE', '--backup-days needs a PKI directory.', hint)
   }
   const { knownPki } = await import('./show.js')
-  return statusOfShown(await knownPki(flags, io), flags.warnDays, thisMachine(io.machine).clock)
+  return statusOfShown({ ...flags, shown: await knownPki(flags, io) }, thisMachine(io.machine))
 }
 
 /** What is not valid now is certain; what cannot be read may hide an end that has passed, so it outweighs an end that is near. */
-function exitOf({ state, pkis }: StatusOfPkis): number {
+function exitOf({ state, pkis }: PkiStatusResult): number {
   if (state === 'expired' || state === 'not-yet-valid') return EXIT_FOUND.expired
   const problem = pkis.flatMap(({ problems }) => problems)[0]
   if (problem !== undefined) return EXIT[problem.code as FpkiCode]
@@ -69,7 +69,7 @@ function tell({ code, message, hint }: PkiStatus['problems'][number], io: Io): v
 }
 
 /** A block for each PKI. With --quiet, what is well is left out. */
-function inWords({ pkis }: StatusOfPkis, { quiet = false }: StatusFlags, io: Io): string {
+function inWords({ pkis }: PkiStatusResult, { quiet = false }: StatusFlags, io: Io): string {
   return pkis.map((pki) => block(pki, quiet, io)).join('')
 }
 

@@ -1,11 +1,11 @@
 import { namedFactory } from '../../../config/settings.js'
 import { thisMachine } from '../../../machine/index.js'
 import { isWrong } from '../../../operations/audit/verify/finding.js'
-import { type VerifiedPki, verifyPki } from '../../../operations/audit/verify-pki.js'
+import { type VerifyPkiResult, verifyPki } from '../../../operations/audit/verify-pki.js'
 import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { factoryApiFor, factoryApiName } from '../../factory.js'
-import { hsmAccess } from '../../hsm.js'
+import { keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, progressOn, style } from '../../output.js'
@@ -27,20 +27,20 @@ export async function verify(directory: string, flags: VerifyFlags, io: Io): Pro
   const api = async (factory: string) =>
     (await factoryApiFor({ ...flags, factory }, io, machine, { changes: false })).api
   const options = { directory: path, factory: namedFactory(flags, io.env), warnDays: flags.warnDays }
-  const hsm = flags.skipRootKey ? null : await hsmAccess(flags, io, progressOn(io, flags))
-  const verified = await verifyPki(options, { ...machine, api: flags.offline ? null : api, hsm })
+  const access = flags.skipRootKey ? null : await keyAccess(flags, io, progressOn(io, flags))
+  const verified = await verifyPki(options, { ...machine, api: flags.offline ? null : api, access })
   if (flags.json) printJson(io, verified)
   else io.stdout(inWords(verified, flags, io))
   if (verified.result === 'failure' || (flags.strict && verified.result === 'warning'))
     io.outcome.status = EXIT_FOUND.broken
 }
 
-type Finding = VerifiedPki['findings'][number]
+type Finding = VerifyPkiResult['findings'][number]
 
 const COLOUR = { ok: 'dim', notice: 'cyan', warning: 'yellow', failure: 'red' } as const
 
 /** A line for each finding: how much it weighs, its code, what it is, what to do. With --quiet, only what is wrong. */
-function inWords({ findings }: VerifiedPki, { quiet }: VerifyFlags, io: Io): string {
+function inWords({ findings }: VerifyPkiResult, { quiet }: VerifyFlags, io: Io): string {
   const told = findings.filter((one) => !quiet || isWrong(one))
   const width = Math.max(...told.map(({ code }) => code.length))
   const lines = told.map((one) => line(one, width, io))

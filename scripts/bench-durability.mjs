@@ -5,14 +5,8 @@ import { lstatSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import {
-  certifyServer,
-  createPki,
-  durableFiles,
-  embeddedFactoryOn,
-  nodeFileSystem,
-  thisMachine,
-} from '../dist/index.js'
+import { createPki, durableFiles, embeddedFactoryOn, nodeFileSystem, rotateTls, thisMachine } from '../dist/index.js'
+import { countingSyncs } from './bench-costs.mjs'
 
 /** A file system that takes the disk at its word. */
 function withoutSync(fs) {
@@ -65,7 +59,7 @@ async function rotate(home, { rotations, days, word }) {
   for (let rotation = 1; rotation <= rotations; rotation++) {
     const clock = () => new Date(begin + rotation * days * 86_400_000 + (Date.now() - begin) * Number(days === 0))
     const started = performance.now()
-    await certifyServer('tls', { directory, factory, tlsNames: [] }, { ...portsOn(disk, home, factory), clock })
+    await rotateTls({ directory, factory, tlsNames: [] }, { ...portsOn(disk, home, factory), clock })
     times.push(performance.now() - started)
     if (rotation !== 10 && rotation !== 100 && rotation !== rotations) continue
     const { names, octets, onDisk } = sizeOf(join(directory, '.fpki', 'history'))
@@ -83,21 +77,9 @@ async function rotate(home, { rotations, days, word }) {
 export async function benchDurability(home, rounds = 40, rotations = 1000) {
   const disk = nodeFileSystem()
   let syncs = 0
-  const counted = {
-    ...disk,
-    createFile: async (path, mode) => {
-      syncs++
-      return disk.createFile(path, mode)
-    },
-    openToAppend: async (path, mode) => {
-      syncs++
-      return disk.openToAppend(path, mode)
-    },
-    syncDirectory: async (path) => {
-      syncs++
-      return disk.syncDirectory(path)
-    },
-  }
+  const counted = countingSyncs(disk, () => {
+    syncs++
+  })
   await create(counted, home, 'warm')
   const [synced, unsynced] = [[], []]
   for (let round = 0; round < rounds; round++) {

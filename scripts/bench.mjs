@@ -1,5 +1,6 @@
 // npm run bench: how long fpki takes beside `node -e 0` and beside the same work done with openssl, in one run.
-// Then: how long commands take with a hundred device CAs beside one. What durability costs: bench-durability.mjs.
+// Then: how long commands take with a hundred device CAs beside one. Waits for the disk and the Factory API, counted:
+// bench-costs.mjs. What durability costs: bench-durability.mjs.
 // Every round runs each command once, so that a busy machine is busy for all of them; ratios of medians are printed.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -133,6 +134,7 @@ for (const name of Object.keys(one)) {
     `${name.padEnd(28)}${ofOne.toFixed(1).padStart(8)} ms ${ofHundred.toFixed(1).padStart(8)} ms  x ${ratio.toFixed(2)}${verdict}`,
   )
 }
+await import('./bench-costs.mjs').then(({ benchCosts }) => benchCosts(home))
 await import('./bench-durability.mjs').then(({ benchDurability }) => benchDurability(home, ROUNDS))
 await import('./bench-backup.mjs').then(({ benchBackup }) => benchBackup(home, Math.min(ROUNDS, 10)))
 rmSync(home, { recursive: true })

@@ -1,5 +1,5 @@
 import { FpkiError } from '../errors.js'
-import { type StartedOption, UnfinishedError, unfinishedMessage } from '../journal/resumable.js'
+import { type StartedOption, UnfinishedError, unfinishedMessage } from '../journal/unfinished.js'
 
 /** The flags of the options that a journal names, by the last part of their names. */
 const FLAGS: Readonly<Record<string, string>> = {

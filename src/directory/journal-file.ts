@@ -69,8 +69,7 @@ export function readJournalText(text: string, path: string): Journal {
     const change = journalChange.safeParse(parseJson(line))
     return change.success ? change.data : badLine(path)
   })
-  const begun = parseJson(first)
-  const parsed = journal.safeParse(changes.reduce(withChange, begun))
+  const parsed = journal.safeParse(changes.reduce(withChange, parseJson(first)))
   if (!parsed.success) throw badJson(path, parsed.error.issues[0]?.path ?? [])
   requireFacts(parsed.data, path)
   return parsed.data

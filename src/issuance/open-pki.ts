@@ -1,5 +1,6 @@
 import { PKI_FILES } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
+import { optionsAsText, UnfinishedError } from '../directory/unfinished-error.js'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi, FactoryCertificates, KnownCertificates } from '../factory/api.js'
 import { checkFactoryName } from '../factory-name.js'
@@ -26,13 +27,14 @@ export interface OpenPki {
  * @param path absolute
  * @param factory the factory that it must be of; null: the one that its records or its root certificate name
  * @throws FpkiError ERR_USAGE, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS, ERR_NOT_INITIALIZED when there is no PKI in it,
+ *   ERR_UNFINISHED when an interrupted command is still to make it,
  *   ERR_BAD_FILE, ERR_BAD_CERTIFICATE, ERR_OTHER_ROOT when it is the PKI of another factory
  */
 export async function openPki(files: DurableFiles, path: string, factory: string | null): Promise<OpenPki> {
   checkAbsolute(path, 'PKI directory')
   const directory = pkiDirectory(files, path)
   const pem = (await directory.check()) === 'missing' ? null : await directory.read(PKI_FILES.rootCertificate)
-  if (pem === null) throw noPki(path)
+  if (pem === null) throw await noPki(directory)
   const root = readPemCertificate(pem, `${path}/${PKI_FILES.rootCertificate}`)
   const units = attributeValues(root.subject, 'OU')
   const owner = factory ?? (await directory.readState())?.factory ?? units[0] ?? ''
@@ -101,7 +103,11 @@ export async function openRootKey(rootSigner: Pick<RootSigner, 'open'>, { root, 
   )
 }
 
-function noPki(path: string): FpkiError {
+async function noPki(directory: PkiDirectory): Promise<FpkiError> {
+  const { path } = directory
+  const journal = (await directory.check()) === 'missing' ? null : await directory.readJournal()
+  if (journal !== null && journal.finishedAt === null)
+    return new UnfinishedError(path, journal.command, optionsAsText(journal.options))
   return new FpkiError(
     'ERR_NOT_INITIALIZED',
     `${path} holds no PKI: there is no factory_ca.pem in it.`,

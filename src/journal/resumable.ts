@@ -2,39 +2,9 @@ import { ABANDON, CREATE, ROOT_CSR_COMMAND } from '../directory/commands.js'
 import type { Journal, JournalledCommand, JournalOf, OptionsOf } from '../directory/journal-record.js'
 import { PKI_FILES, type PkiFile } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
+import { optionsAsText, type StartedOption, UnfinishedError } from '../directory/unfinished-error.js'
 import { FpkiError } from '../errors.js'
 import { shellWord } from '../shell-word.js'
-
-/** An option with which an interrupted command was started, by its name in the library; for people. */
-export interface StartedOption {
-  readonly name: string
-  readonly value: string
-}
-
-/** ERR_UNFINISHED, with the options that tell the interrupted command from the one that was refused. */
-export class UnfinishedError extends FpkiError {
-  readonly directory: string
-  readonly command: string
-  readonly options: readonly StartedOption[]
-
-  constructor(directory: string, command: string, options: readonly StartedOption[]) {
-    const at = shellWord(directory)
-    super(
-      'ERR_UNFINISHED',
-      unfinishedMessage(directory, command, options),
-      `Finish it as it was started with \`fpki ca resume ${at}\`, or discard it with \`fpki ca abandon ${at}\`; then run this again.`,
-    )
-    this.directory = directory
-    this.command = command
-    this.options = options
-  }
-}
-
-/** The message of an {@link UnfinishedError}, with the names that its reader knows. */
-export function unfinishedMessage(directory: string, command: string, options: readonly StartedOption[]): string {
-  const started = options.map(({ name, value }) => `${name} ${value || '(not given)'}`).join(', ')
-  return `${directory} holds a \`${command}\` that was interrupted, and it was started with ${started || 'other options'}.`
-}
 
 /**
  * The interrupted run of this very command; null: no command is open. Throws ERR_UNFINISHED when another one is, or the same
@@ -93,8 +63,9 @@ export function requireSame<Command extends JournalledCommand>(
   options: OptionsOf<Command>,
 ): JournalOf<Command> {
   if (journal.steps.length === 0) throw emptyJournal(directory)
-  if (!isOf(journal, command)) throw new UnfinishedError(directory.path, journal.command, flat(journal.options))
-  const [recorded, wanted] = [flat(journal.options), flat(options)]
+  if (!isOf(journal, command))
+    throw new UnfinishedError(directory.path, journal.command, optionsAsText(journal.options))
+  const [recorded, wanted] = [optionsAsText(journal.options), optionsAsText(options)]
   const names = [...new Set([...recorded, ...wanted].map(({ name }) => name))]
   const valueIn = (all: readonly StartedOption[], of: string) => all.find(({ name }) => name === of)?.value ?? ''
   // A change looks for the root in the Factory API first, wherever that is by now; setting a root is bound to one API.
@@ -108,16 +79,6 @@ export function requireSame<Command extends JournalledCommand>(
 
 function isOf<Command extends JournalledCommand>(journal: Journal, command: Command): journal is JournalOf<Command> {
   return journal.command === command
-}
-
-/** Options with their names and values as text: `root.hsm.tokenLabel`. */
-function flat(options: object, prefix = ''): readonly StartedOption[] {
-  return Object.entries(options).flatMap(([key, value]: [string, unknown]): readonly StartedOption[] => {
-    const name = `${prefix}${key}`
-    if (value === null || value === undefined) return []
-    if (Array.isArray(value)) return [{ name, value: value.join(' ') }]
-    return typeof value === 'object' ? flat(value, `${name}.`) : [{ name, value: String(value) }]
-  })
 }
 
 /** The error for a directory that already holds a PKI. */

@@ -61,8 +61,8 @@ export async function runJournalled<Command extends JournalledCommand, Work>(
     if (resumed) progress.note(`Resuming the \`${command}\` that was started at ${open.startedAt}.`)
     const members = resumed ? undefined : await scope.begin?.(work)
     const earlier = resumed ? null : await directory.readJournalText()
-    const begun = open ?? { ...newJournal(command, options, steps.list, clock()), ...members }
-    const journal: Journal = { ...begun, finishedAt: null }
+    const started = open ?? { ...newJournal(command, options, steps.list, clock()), ...members }
+    const journal: Journal = { ...started, finishedAt: null }
     const inFile = open !== null && open.finishedAt === null
     try {
       const { facts, last } = await runSteps(steps.list, work, { journal, resumed, inFile }, scope)

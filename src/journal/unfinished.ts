@@ -18,6 +18,7 @@ export const nothingToResume = jsonDocument({
 })
 
 export type { Journal } from '../directory/journal-record.js'
+export { type StartedOption, UnfinishedError, unfinishedMessage } from '../directory/unfinished-error.js'
 
 /** A command that was interrupted in a PKI directory. */
 export interface OpenWork {

@@ -15,19 +15,20 @@ export function durableFiles(fs: FileSystem): DurableFiles {
 
 /** @param waiting the directories to sync, each with a path in it that waits for that; null: each is synced at once */
 function filesOn(fs: FileSystem, waiting: Map<string, string> | null): DurableFiles {
-  const syncName: SyncName = async (path) => {
+  const syncName: SyncName = async (path, wanted = path) => {
     if (waiting === null) await fs.syncDirectory(dirname(path))
-    else if (!waiting.has(dirname(path))) waiting.set(dirname(path), path)
+    else if (!waiting.has(dirname(path))) waiting.set(dirname(path), wanted)
   }
   return {
     deferring: () => filesOn(fs, new Map()),
     flush: async () => {
-      for (const [directory, path] of waiting ?? []) {
+      // Each directory before those above it, whose paths are shorter: a name is durable after what it leads to.
+      for (const [directory, path] of [...(waiting ?? [])].sort(([a], [b]) => b.length - a.length)) {
         await explained(path, () => fs.syncDirectory(directory))
         waiting?.delete(directory)
       }
     },
-    makeDirectory: (path) => explained(path, () => makeDirectory(fs, path, syncName)),
+    makeDirectory: (path) => explained(path, () => makeDirectory(fs, path, (made) => syncName(made, path))),
     checkDirectory: (path) => explained(path, () => checkDirectory(fs, path)),
     checkOwnDirectory: (path) => explained(path, () => checkOwnDirectory(fs, path)),
     ...ownership(fs),

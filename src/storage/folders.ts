@@ -12,8 +12,11 @@ const MAX_BYTES = 1024 * 1024
 /** Where the system makes no hard link: none there, too many, another disk. */
 const NO_LINK = ['EPERM', 'EMLINK', 'EXDEV', 'EOPNOTSUPP', 'ENOTSUP']
 
-/** Makes the name of what is at `path`, or was removed from there, durable: now, or with others. */
-export type SyncName = (path: string) => Promise<void>
+/**
+ * Makes the name of what is at `path`, or was removed from there, durable: now, or with others. `wanted` is named when that
+ * fails; `path` when absent.
+ */
+export type SyncName = (path: string, wanted?: string) => Promise<void>
 
 /** See {@link DurableFiles.append}. What is appended is durable at once, and so is the name of a new file with content. */
 export async function append(

@@ -2,6 +2,7 @@ import { chmod, mkdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { newHome } from '../support/cli.js'
+import { editJournal } from '../support/journal.js'
 import { interruptedCreate } from './interruption.js'
 import { copiedPki, editCertificates, editJson } from './made.js'
 import { expectRefusal } from './refusal.js'
@@ -80,7 +81,8 @@ describe('a journal that holds', () => {
   test.each(Object.entries(BROKEN))('%s stops create: exit 6, with its path', async (_, { spoil, says }) => {
     const { home, directory, path } = await copiedPki()
     const journal = path('.fpki/journal.jsonl')
-    await spoil(journal)
+    if (says === '"version"') await editJournal(directory, (content) => ({ ...content, version: 99 }))
+    else await spoil(journal)
     const refusal = { status: 6, code: 'ERR_BAD_FILE', names: [journal, says] }
     await expectRefusal(home, ['ca', 'create', directory], refusal)
   })

@@ -320,8 +320,8 @@ describe('interrupted', () => {
     await chmod(certificate, 0o600)
     await copyFile(other.certificate, certificate)
     const exchanged = await home.fpki(['ca', 'create', directory, ...words])
-    expect({ status: exchanged.status, code: exchanged.stderr.includes('ERR_EXISTS') }).toEqual({
-      status: 3,
+    expect({ status: exchanged.status, code: exchanged.stderr.includes('ERR_BAD_KEY') }).toEqual({
+      status: 6,
       code: true,
     })
     expect(await snapshot(directory)).toEqual(before)

@@ -174,22 +174,25 @@ test('no write to the disk has a key in the clear', async () => {
   const { home, directory } = await scene()
   const written: string[] = []
   const disk = nodeFileSystem()
-  const files = durableFiles({
-    ...disk,
-    createFile: async (path, mode) => {
-      const file = await disk.createFile(path, mode)
+  const watched =
+    (open: typeof disk.createFile): typeof disk.createFile =>
+    async (path, mode) => {
+      const file = await open(path, mode)
       const write = async (content: Uint8Array) => {
         written.push(Buffer.from(content).toString('latin1'))
         await file.write(content)
       }
       // The Factory API's own keys are not the PKI directory's.
       return {
-        ...file,
         sync: () => file.sync(),
         close: () => file.close(),
         write: path.startsWith(directory) ? write : (content) => file.write(content),
       }
-    },
+    }
+  const files = durableFiles({
+    ...disk,
+    createFile: watched(disk.createFile),
+    openToAppend: watched(disk.openToAppend),
   })
   const machine = { ...thisMachine(), files }
   const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal })

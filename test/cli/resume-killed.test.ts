@@ -162,11 +162,11 @@ describe('with the root key in a token', () => {
     }
   })
 
-  // The writes of its journal: before and behind the key, the proof, state.json, and the removal of the file.
+  // At these writes of its journal start: the proof, state.json, and the removal of the file.
   test.each([
     [2, 'and factory_ca.key is the same key.'],
+    [3, 'this PKI signs with it; factory_ca.key is the same key.'],
     [4, 'this PKI needs it: factory_ca.key is gone, or may be.'],
-    [5, 'this PKI needs it: factory_ca.key is gone, or may be.'],
   ])(
     'an import-root that is given up at write %s of the journal says whether its key is the only one',
     async (nth, fate) => {

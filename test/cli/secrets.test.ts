@@ -89,13 +89,12 @@ describe('no secret is printed', () => {
   })
 
   test('by a create that finds a key where a certificate should be', async () => {
-    const home = await newHome()
-    const directory = join(home.path, 'acme')
-    await interruptedCreate(home, directory)
+    const { home, directory } = await madePki()
     const secrets = await secretForms(directory)
+    await editJournal(directory, (journal) => cutOffIn(journal, 'certificates'))
     const key = await readFile(join(directory, 'factory_ca.key'))
-    await rm(join(directory, 'factory_ca.pem'))
-    await writeFile(join(directory, 'factory_ca.pem'), key)
+    await rm(join(directory, 'local-ca.pem'))
+    await writeFile(join(directory, 'local-ca.pem'), key)
     const ended = await home.fpki(['ca', 'create', directory, '--verbose', '--json'])
     expect(ended.status).toBe(6)
     expect(found(secrets, `${ended.stdout}${ended.stderr}`)).toEqual([])

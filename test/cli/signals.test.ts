@@ -90,7 +90,6 @@ async function expectCleanStop(directory: string): Promise<void> {
     '.fpki',
     '.fpki/journal.jsonl',
     '.fpki/lock',
-    '.fpki/log.jsonl',
     '.fpki/state.json',
     'factory_ca.key',
     'local-ca.key',

@@ -152,13 +152,13 @@ describe('the key', () => {
     expectWords(await home.fpki(create), { status: 5, code: 'ERR_HSM_KEY', names: ['is not an EC key'] })
   })
 
-  test('is another one than the certificate’s', async () => {
+  test('is another one than the interrupted run made', async () => {
     const token = await softHsm()
     const { home, create } = await scene(token)
     await interruptedCreate(home, join(home.path, 'acme'), token.flags)
     await deleteKeys(token)
     await pkcs11Tool(token, ['--keypairgen', '--key-type', 'EC:prime256v1', '--label', 'root-ca', '--id', '01'])
-    expectWords(await home.fpki(create), { status: 5, code: 'ERR_HSM_KEY', names: ['another key "root-ca"'] })
+    expectWords(await home.fpki(create), { status: 6, code: 'ERR_BAD_KEY', names: ['"root-ca" in the token'] })
   })
 
   test('is there twice: create goes on with the one that it made', async () => {
@@ -186,7 +186,7 @@ describe('the key', () => {
   })
 })
 
-test('a signature that does not verify: nothing is written or uploaded', async () => {
+test('a signature that does not verify: no certificate is written, and nothing is uploaded', async () => {
   const choice = choiceOf(await softHsm())
   const home = await newHome()
   const machine = thisMachine()
@@ -198,7 +198,7 @@ test('a signature that does not verify: nothing is written or uploaded', async (
   const wrong = differing({ signature: (raw) => Buffer.from(raw.map((octet, at) => (at === 5 ? octet ^ 1 : octet))) })
   const ports = { ...machine, api, progress, signal, login: LOGIN, makeCryptoki: wrong.make }
   await expect(createPki(options, ports)).rejects.toMatchObject({ code: 'ERR_SIGNATURE' })
-  expect((await namesBelow(directory)).filter((name) => !name.startsWith('.fpki'))).toEqual([])
+  expect((await namesBelow(directory)).filter((name) => !name.startsWith('.fpki'))).toEqual(['local-ca.key'])
   expect(await api.getCertificates()).toBeNull()
   expect(wrong.calls.at(-1)).toBe('C_Finalize')
 })
@@ -212,7 +212,7 @@ test('a command that is stopped logs out and lets go of the module', async () =>
   const directory = join(home.path, 'acme')
   const options = optionsIn(directory, choice)
   const reason = new FpkiError('ERR_SIGINT', 'Stopped.', '')
-  const step = (text: string) => text.includes('tls-crt') && stop.abort(reason)
+  const step = (text: string) => text.includes('certificates') && stop.abort(reason)
   const progress = { ...TALK, step }
   const { make, calls } = differing()
   const ports = { ...machine, api, progress, signal: stop.signal, login: LOGIN, makeCryptoki: make }

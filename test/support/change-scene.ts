@@ -46,6 +46,7 @@ export function journalOn(disk: MemoryDisk): string {
 
 /** Has `command` come to its very end? */
 export function isFinished(disk: MemoryDisk, command: string): boolean {
+  if (!disk.contents().has(journalPath(DIRECTORY))) return false
   const journal = foldJournal(journalOn(disk))
   return journal.command === command && journal.finishedAt !== null
 }

@@ -57,8 +57,8 @@ async function carryOut(plan: CreatePlan, ports: CreatePkiPorts): Promise<Create
     directory,
     find: () => interruptedCreate(directory, options, ports.api),
     work: async () => workFor(plan, ports),
-    begin: async (begun) => {
-      await rememberFactory(begun)
+    begin: async (work) => {
+      await rememberFactory(work)
       const rootCsr = await finishedRootCsr(directory)
       return rootCsr === null ? {} : { rootCsr }
     },

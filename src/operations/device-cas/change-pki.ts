@@ -55,11 +55,11 @@ async function runChange<Command extends ChangeCommand>(
     ...ports,
     directory,
     work: async () => changeWork(opened, change, ports, (text) => warnings.push(text)),
-    begin: async (begun) => {
-      await refuseUploadedLeftovers(begun)
-      await discardStaged(begun)
+    begin: async (work) => {
+      await refuseUploadedLeftovers(work)
+      await discardStaged(work)
       await change.check?.(opened)
-      return beginRecords(directory, begun.auditLog, ports.clock())
+      return beginRecords(directory, work.auditLog, ports.clock())
     },
     keep: (kept) => kept,
     rollBack: {

@@ -93,7 +93,7 @@ export async function abandonWork(
       // A question may take long: the Factory API may have taken the work meanwhile.
       return { ...ports, directory, plan: await planOf(directory, plan.journal, ports) }
     },
-    begin: async (begun) => ({ options: begun.plan }),
+    begin: async (work) => ({ options: work.plan }),
     keep: () => null,
   })
   return reportOf(directory, work.plan)

@@ -61,10 +61,11 @@ async function atEachPoint(
 }
 
 /** The point right before a change is uploaded: all of it is made, and nobody has seen it. */
-async function beforeUpload(command: string): Promise<number> {
-  const points = await pointsOf(async (disturbance) => CHANGES[command]?.(original.copy(), disturbance))
-  expect(points).toContain('updateCertificates')
-  return points.indexOf('updateCertificates')
+async function beforeUpload(command: string, disk: MemoryDisk): Promise<number> {
+  const points = await pointsOf(async (disturbance) => CHANGES[command]?.(disk.copy(), disturbance))
+  const read = points.lastIndexOf('getCertificates', points.indexOf('updateCertificates'))
+  expect(read).toBeGreaterThan(0)
+  return read + 1
 }
 
 let original: MemoryDisk
@@ -141,7 +142,7 @@ it('what was given up within one second has a folder of its own each', async () 
   const clock = { clock: () => new Date('2026-12-01T00:00:00Z') }
   const folders: (string | null)[] = []
   for (const command of ['ca add-device-ca', 'ca add-device-ca', 'ca rotate-tls', 'ca add-device-ca']) {
-    const at = await beforeUpload(command)
+    const at = await beforeUpload(command, disk)
     await CHANGES[command]?.(disk, { ...stopAt(at).disturbance, ...clock }).catch(() => undefined)
     disk.losePower()
     folders.push((await abandonOn(disk, clock)).folder)
@@ -157,7 +158,7 @@ it('what was given up within one second has a folder of its own each', async () 
 it('an abandoning that is cut off goes on, and ends as one that was not', async () => {
   const rotate = CHANGES['ca rotate-tls']
   const open = original.copy()
-  await rotate?.(open, stopAt(await beforeUpload('ca rotate-tls')).disturbance).catch(() => undefined)
+  await rotate?.(open, stopAt(await beforeUpload('ca rotate-tls', open)).disturbance).catch(() => undefined)
   open.losePower()
   const points = await pointsOf((disturbance) => abandonOn(open.copy(), disturbance))
   const tried = pointsToTry(points, 'ca abandon')
@@ -179,7 +180,9 @@ it('an abandoning that is cut off goes on, and ends as one that was not', async 
 
 it('an abandoning whose journal was changed to put files elsewhere moves nothing', async () => {
   const disk = original.copy()
-  await CHANGES['ca rotate-tls']?.(disk, stopAt(await beforeUpload('ca rotate-tls')).disturbance).catch(() => undefined)
+  await CHANGES['ca rotate-tls']?.(disk, stopAt(await beforeUpload('ca rotate-tls', disk)).disturbance).catch(
+    () => undefined,
+  )
   disk.losePower()
   // Cut off after its plan, before anything has moved.
   const points = await pointsOf((disturbance) => abandonOn(disk.copy(), disturbance))

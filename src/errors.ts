@@ -31,6 +31,39 @@ export type FpkiCode =
   | 'ERR_SIGINT'
   | 'ERR_SIGTERM'
 
+/** The options of the library's functions that an {@link FpkiError} can be about, as paths. */
+export type FpkiOption =
+  | 'api'
+  | 'caFiles'
+  | 'caSerials'
+  | 'certificate'
+  | 'confirm'
+  | 'days'
+  | 'expires'
+  | 'factory'
+  | 'faults'
+  | 'gatewayOptions'
+  | 'keyPassphrases'
+  | 'listen'
+  | 'localCa.encrypt'
+  | 'localCa.kind'
+  | 'localCaFilename'
+  | 'onlineCa'
+  | 'out'
+  | 'profile'
+  | 'recipientKey'
+  | 'replace'
+  | 'root.certificateFile'
+  | 'root.encrypt'
+  | 'root.key'
+  | 'root.key.encrypted'
+  | 'root.key.path'
+  | 'serial'
+  | 'shares'
+  | 'since'
+  | 'tlsNames'
+  | 'upstream'
+
 /**
  * An error with a cause outside of fpki. Any other exception is a bug in fpki.
  *
@@ -41,11 +74,19 @@ export class FpkiError extends Error {
   override readonly name = 'FpkiError'
   readonly code: FpkiCode
   readonly hint: string
+  /** The option of the called function that is wrong or missing; null: no single one. The command line shows its flag. */
+  readonly option: FpkiOption | null
 
-  constructor(code: FpkiCode, message: string, hint: string, options?: ErrorOptions) {
+  constructor(
+    code: FpkiCode,
+    message: string,
+    hint: string,
+    options?: ErrorOptions & { readonly option?: FpkiOption },
+  ) {
     super(message, options)
     this.code = code
     this.hint = hint
+    this.option = options?.option ?? null
   }
 }
 

@@ -16,6 +16,7 @@ export function checkFactoryName(name: string, source: string): string {
   throw new FpkiError(
     'ERR_USAGE',
     `Invalid factory name ${JSON.stringify(name)} from ${source}.`,
-    'Pass --factory NAME, with 1 to 64 letters, digits, "-", "_" and ".".',
+    'Use 1 to 64 letters, digits, "-", "_" and ".".',
+    { option: 'factory' },
   )
 }

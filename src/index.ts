@@ -7,181 +7,212 @@
 
 export { completionDocument, errorDocument, versionDocument } from './cli/documents.js'
 export type { Connection, ServerCredentials } from './config/connection.js'
-export { changedLogin, changedSetting, configPath, type ShownConfig, shownConfig } from './config/shown.js'
+export {
+  configPathResult,
+  loginResult,
+  type ShowConfigResult,
+  setConfigResult,
+  showConfigResult,
+} from './config/shown.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
-export { type FpkiCode, FpkiError } from './errors.js'
+export type { KeyRef } from './directory/records.js'
+export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'
 export * from './factory/api.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
+export type { KeyAccess, RootKeyPlace } from './keystore/root-key.js'
 export { embeddedFactoriesOn, embeddedFactoryOn, type HttpPorts, httpFactoryOn, thisMachine } from './machine/index.js'
 export type { Machine } from './machine/machine.js'
 export {
   type ApiToken,
   apiToken,
-  type CreatedApiToken,
-  createdApiToken,
-  type ListedApiTokens,
-  listedApiTokens,
-  type RevokedApiToken,
-  revokedApiToken,
+  type CreateApiTokenResult,
+  createApiTokenResult,
+  type ListApiTokensResult,
+  listApiTokensResult,
+  type RevokeApiTokenResult,
+  revokeApiTokenResult,
 } from './operations/api/api-tokens.js'
 export {
-  type DeletedFactory,
   type DeleteFactoryPorts,
-  deletedFactory,
+  type DeleteFactoryResult,
   deleteFactory,
+  deleteFactoryResult,
 } from './operations/api/delete-factory.js'
-export { type PingedApi, pingApi, pingedApi } from './operations/api/ping-api.js'
+export { type PingApiResult, pingApi, pingApiResult } from './operations/api/ping-api.js'
 export {
-  type LintedFiles,
   type LintFilesOptions,
   type LintFilesPorts,
-  lintedFiles,
+  type LintFilesResult,
   lintFiles,
+  lintFilesResult,
 } from './operations/audit/lint-files.js'
-export { type StatusOfPkis, statusOfDirectories, statusOfPkis, statusOfShown } from './operations/audit/status-pki.js'
+export {
+  type PkiStatusResult,
+  pkiStatusResult,
+  type StatusOfDirectoriesOptions,
+  statusOfDirectories,
+  statusOfShown,
+} from './operations/audit/status-pki.js'
 export { CODES, type CodeMeaning, type FindingCode } from './operations/audit/verify/codes.js'
 export { type Finding, finding } from './operations/audit/verify/finding.js'
 export {
-  type VerifiedPki,
   type VerifyPkiOptions,
   type VerifyPkiPorts,
-  verifiedPki,
+  type VerifyPkiResult,
   verifyPki,
+  verifyPkiResult,
 } from './operations/audit/verify-pki.js'
 export {
   type BackupPkiOptions,
   type BackupPkiPorts,
+  type BackupPkiResult,
   type BackupTarget,
   backupPki,
-  type MadeBackup,
-  madeBackup,
-  type ReadyTarget,
-  readyTarget,
+  backupPkiResult,
+  type PreparedBackupTarget,
+  prepareBackupTarget,
 } from './operations/backup/backup-pki.js'
 export {
   type CheckBackupOptions,
   type CheckBackupPorts,
-  type CheckedBackup,
+  type CheckBackupResult,
   checkBackup,
-  checkedBackup,
+  checkBackupResult,
 } from './operations/backup/check-backup.js'
 export {
-  type RestoredPki,
   type RestorePkiOptions,
   type RestorePkiPorts,
-  restoredPki,
+  type RestorePkiResult,
   restorePki,
+  restorePkiResult,
 } from './operations/backup/restore-pki.js'
 export {
-  type CreatedPki,
   type CreatePkiOptions,
   type CreatePkiPorts,
-  createdPki,
+  type CreatePkiResult,
   createPki,
+  createPkiResult,
 } from './operations/create/create-pki.js'
+export type {
+  ExistingRootOption,
+  KeyInDirectory,
+  KeyInFile,
+  KeyInToken,
+  KeyPlaces,
+  LocalCaInFile,
+  LocalCaInToken,
+  NewRootInFile,
+  NewRootInToken,
+  NoLocalCa,
+} from './operations/create/options.js'
 export {
-  type MadeRootCsr,
-  madeRootCsr,
-  type RootCsrOptions,
-  type RootCsrPorts,
-  rootCsr,
+  type CreateRootCsrOptions,
+  type CreateRootCsrPorts,
+  type CreateRootCsrResult,
+  createRootCsr,
+  createRootCsrResult,
 } from './operations/create/root-csr.js'
 export {
   type AddDeviceCaOptions,
-  type AddedDeviceCas,
+  type AddDeviceCaResult,
   addDeviceCa,
-  addedDeviceCas,
+  addDeviceCaResult,
 } from './operations/device-cas/add-device-ca.js'
 export type { ChangePorts } from './operations/device-cas/change.js'
 export {
   type ChangeDeviceCasOptions,
   type ChangeDeviceCasPorts,
-  type ChangedDeviceCas,
+  type ChangeDeviceCasResult,
   changeDeviceCas,
-  changedDeviceCas,
+  changeDeviceCasResult,
 } from './operations/device-cas/change-device-cas.js'
 export {
   type UpdateDeviceCasOptions,
   type UpdateDeviceCasPorts,
-  type UpdatedDeviceCas,
+  type UpdateDeviceCasResult,
   type UpdatePlan,
   updateDeviceCas,
-  updatedDeviceCas,
+  updateDeviceCasResult,
 } from './operations/device-cas/update-device-cas.js'
 export {
-  type ExportedGateway,
   type ExportGatewayOptions,
   type ExportGatewayPorts,
-  exportedGateway,
+  type ExportGatewayResult,
   exportGateway,
+  exportGatewayResult,
 } from './operations/gateway/export-gateway.js'
-export { type CheckedAuditLog, checkAuditLog, checkedAuditLog } from './operations/history/check-audit-log.js'
-export { diffSnapshots, type SnapshotDiff, snapshotDiff } from './operations/history/diff-snapshots.js'
+export { type CheckAuditLogResult, checkAuditLog, checkAuditLogResult } from './operations/history/check-audit-log.js'
+export { type DiffSnapshotsResult, diffSnapshots, diffSnapshotsResult } from './operations/history/diff-snapshots.js'
 export {
   type AuditLogFilter,
-  type ShownAuditLog,
+  type ShowAuditLogResult,
   showAuditLog,
-  shownAuditLog,
+  showAuditLogResult,
 } from './operations/history/show-audit-log.js'
-export { type ShownHistory, showHistory, shownHistory } from './operations/history/show-history.js'
-export { type CheckedHsm, type CheckHsmPorts, checkedHsm, checkHsm } from './operations/hsm/check-hsm.js'
+export { type ShowHistoryResult, showHistory, showHistoryResult } from './operations/history/show-history.js'
+export { type CheckHsmPorts, type CheckHsmResult, checkHsm, checkHsmResult } from './operations/hsm/check-hsm.js'
 export {
-  type ImportedRoot,
   type ImportRootOptions,
   type ImportRootPorts,
-  importedRoot,
+  type ImportRootResult,
   importRoot,
+  importRootResult,
 } from './operations/hsm/import-root.js'
-export { type ListedModules, type ListedToken, listedModules, listTokens } from './operations/hsm/list-tokens.js'
+export { type ListedToken, type ListTokensResult, listTokens, listTokensResult } from './operations/hsm/list-tokens.js'
 export {
-  type ExportedP12,
   type ExportP12Options,
   type ExportP12Ports,
-  exportedP12,
+  type ExportP12Result,
   exportP12,
+  exportP12Result,
 } from './operations/paper/export-p12.js'
 export {
-  type PrintedPaper,
+  type PaperProtection,
   type PrintPaperOptions,
   type PrintPaperPorts,
-  printedPaper,
+  type PrintPaperResult,
   printPaper,
+  printPaperResult,
 } from './operations/paper/print-paper.js'
 export {
-  type RestoredPaper,
   type RestorePaperOptions,
   type RestorePaperPorts,
-  restoredPaper,
+  type RestorePaperResult,
   restorePaper,
+  restorePaperResult,
 } from './operations/paper/restore-paper.js'
-export { type AbandonedWork, type AbandonPorts, abandonedWork, abandonWork } from './operations/resume/abandon.js'
+export {
+  type AbandonPorts,
+  type AbandonWorkResult,
+  abandonWork,
+  abandonWorkResult,
+} from './operations/resume/abandon.js'
 export {
   authorizeEst,
   type CertifyServerOptions,
+  type CertifyServerResult,
+  certifyServerResult,
   rotateTls,
-  type ServerCertified,
-  serverCertified,
 } from './operations/servers/certify-server.js'
 export {
+  type ShowEstResult,
   type ShownCertificate,
-  type ShownEst,
-  type ShownPki,
-  shownEst,
-  shownPki,
+  type ShowPkiResult,
+  showEstResult,
   showPki,
+  showPkiResult,
 } from './operations/show/show-pki.js'
 export {
-  type SignedRequest,
   type SignRequestOptions,
   type SignRequestPorts,
-  signedRequest,
+  type SignRequestResult,
   signRequest,
+  signRequestResult,
 } from './operations/signing/sign-request.js'
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export { type CrlFacts, crlFacts } from './pki/describe-crl.js'
 export type * from './ports.js'
-export { type ServedApi, servedApi } from './server/served-api.js'
-export type { ModuleChoice } from './signer/pkcs11/list.js'
+export { type ServeApiResult, serveApiResult } from './server/served-api.js'
 export type { ListProcess } from './signer/pkcs11/list-in-child.js'
 export { durableFiles } from './storage/files.js'
 export { nodeFileSystem } from './storage/node-file-system.js'

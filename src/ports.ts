@@ -41,7 +41,7 @@ export type CheckedOctets = Uint8Array & { readonly [checked]: true }
 /** A private key, in a file or in an HSM. */
 export interface Signer {
   /** SubjectPublicKeyInfo, DER (RFC 5280, 4.1.2.7). */
-  readonly publicKey: Uint8Array
+  readonly spki: Uint8Array
   readonly algorithm: { readonly curve: Curve; readonly hash: Hash }
   /** Hashes `data` with the hash of the key and signs it. Resolves to the DER `ECDSA-Sig-Value` (RFC 5480, appendix A). */
   sign(data: CheckedOctets): Promise<Uint8Array>
@@ -73,16 +73,25 @@ export interface KeyName {
   readonly id: string
 }
 
-/** An HSM, the root key in it, and how to authenticate (docs/profile.md#secrets). */
-export interface HsmChoice {
+/** A PKCS#11 module. */
+export interface ModuleChoice {
   /** Path of the PKCS#11 library. */
   readonly module: string
   /** Initialisation arguments for the module; empty if it needs none. */
   readonly initArgs: string
+}
+
+/** A token of a module, and a key in it, as their owner selects them. */
+export interface HsmChoice extends ModuleChoice {
   readonly token: TokenChoice
   readonly key: KeyChoice
+}
+
+/** How the owner of a token logs in (docs/profile.md#secrets). */
+export interface TokenLogin {
   /** The user enters the PIN on the keypad of the reader. */
   readonly keypad: boolean
+  /** Use the last try of the PIN, after which a token locks itself. */
   readonly allowFinalPinTry: boolean
   /** Returns the PIN of the token with this description. Called once per command. Secret. */
   pin(token: string): Promise<string>
@@ -91,11 +100,19 @@ export interface HsmChoice {
 /** The source of the passphrase of encrypted key files (docs/profile.md#secrets): one per command. */
 export interface Passphrases {
   /** Returns the passphrase of the existing key `what`. Called only if the key is encrypted. Secret. */
-  known(what: string): Promise<string>
+  forExisting(what: string): Promise<string>
   /** Returns the passphrase for new keys. A user types it twice. Secret. */
-  chosen(): Promise<string>
+  forNew(): Promise<string>
   /** Aborts a long key derivation, with its reason. */
   readonly signal?: AbortSignal
+}
+
+/** How the owner of keys unlocks them. */
+export interface KeySecrets {
+  /** For encrypted key files; absent: there is no passphrase. */
+  readonly passphrases?: Passphrases | undefined
+  /** For keys in a token; absent: there is no PIN. */
+  readonly login?: TokenLogin | undefined
 }
 
 /** Messages to the user while an operation runs. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { serverCertified, statusOfPkis } from '../src/index.js'
+import { certifyServerResult, pkiStatusResult } from '../src/index.js'
 import { nodeFileSystem } from '../src/storage/node-file-system.js'
 import { serialOf } from './cli/device-cas.js'
 import { newFactory } from './factory/support/embedded.js'
@@ -127,7 +127,7 @@ describe('docs/ci.md', () => {
     const rotate = 'fpki ca rotate-tls "$PKI_DIR" --if-expiring 60'
     const idle = await run(`${rotate} --json`, env)
     expect(idle).toMatchObject({ status: 0, stderr: '' })
-    expect(serverCertified.parse(JSON.parse(idle.stdout))).toMatchObject({
+    expect(certifyServerResult.parse(JSON.parse(idle.stdout))).toMatchObject({
       due: false,
       keptAs: null,
       resumed: false,
@@ -147,7 +147,7 @@ describe('docs/ci.md', () => {
     const authorize = async (more = '') => {
       const { status, stdout } = await run(`fpki est authorize "$PKI_DIR" --if-expiring 60 --json ${more}`, env)
       expect(status).toBe(0)
-      return serverCertified.parse(JSON.parse(stdout)).due
+      return certifyServerResult.parse(JSON.parse(stdout)).due
     }
     expect(await authorize()).toBe(true)
     expect(await authorize()).toBe(false)
@@ -160,7 +160,7 @@ describe('docs/ci.md', () => {
     const env = { PKI_DIR: directory, FPKI_API: 'embedded', FPKI_PASSPHRASE: PASSPHRASE }
     const due = async (more: string) => {
       const { stdout } = await run(`fpki ca status "$PKI_DIR" --json ${more} || true`, env)
-      return statusOfPkis.parse(JSON.parse(stdout)).pkis[0]?.due
+      return pkiStatusResult.parse(JSON.parse(stdout)).pkis[0]?.due
     }
     const nothing = { rotateTls: false, authorizeEst: false, addDeviceCa: false, replaceRoot: false }
     const fine = { ...nothing, resume: false, backup: false, repair: false }

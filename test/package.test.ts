@@ -226,18 +226,20 @@ const COMPILER = {
 const PROGRAM = `
 import { execFileSync } from 'node:child_process'
 import {
-  createPki, embeddedFactoryOn, FpkiError, rotateTls, type ShownPki, showPki, shownPki, signRequest, thisMachine,
+  createPki, type CreatePkiOptions, embeddedFactoryOn, FpkiError, rotateTls, type ShowPkiResult, showPki, showPkiResult, signRequest, thisMachine,
 } from 'fpki'
 
 const [, , directory = '', stateDirectory = ''] = process.argv
 const machine = thisMachine()
 const { signal } = new AbortController()
-const api = embeddedFactoryOn(machine, { stateDirectory, factory: 'library' }, signal)
+const api = embeddedFactoryOn({ stateDirectory, factory: 'library' }, { ...machine, signal })
 const quiet = () => undefined
 const ports = { ...machine, api, signal, progress: { step: quiet, note: quiet, warn: quiet } }
-const options = { directory, factory: 'library', onlineCa: true, localCa: true, tlsNames: [] }
+const options: CreatePkiOptions = {
+  directory, factory: 'library', root: { kind: 'new-file' }, localCa: { kind: 'file' }, onlineCa: true, tlsNames: [],
+}
 const made = await createPki(options, ports)
-const shown: ShownPki = shownPki.parse(await showPki('library', api, machine.clock))
+const shown: ShowPkiResult = showPkiResult.parse(await showPki({ factory: 'library' }, ports))
 const roles: string = [shown.root, ...shown.deviceCas].map(({ role }) => role).join()
 const again: unknown = await createPki(options, ports).catch((error: unknown) => error)
 console.log(made.factory, roles, again instanceof FpkiError ? again.code : again)

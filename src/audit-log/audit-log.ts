@@ -155,8 +155,8 @@ async function seal(directory: PkiDirectory, end: ChainEnd, signer: Signer, sign
   await auditLogFiles(directory).writeHead({ version: 1, ...end, signedAt, signature: encoded })
 }
 
-function isSealedBy({ publicKey, algorithm }: Signer, text: Uint8Array, signature: Uint8Array): boolean {
-  return verify(algorithm.hash, text, readPublicKey(publicKey).key, signature)
+function isSealedBy({ spki, algorithm }: Signer, text: Uint8Array, signature: Uint8Array): boolean {
+  return verify(algorithm.hash, text, readPublicKey(spki).key, signature)
 }
 
 function logged(certificate: Certificate, profile: string | null, file: string | null) {

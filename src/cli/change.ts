@@ -3,7 +3,7 @@ import { thisMachine } from '../machine/index.js'
 import type { ChangePorts } from '../operations/device-cas/change.js'
 import { resolved } from './directory.js'
 import { factoryApiFor } from './factory.js'
-import { hsmAccess } from './hsm.js'
+import { keyAccess } from './hsm.js'
 import type { HsmFlags } from './hsm-options.js'
 import type { CommonFlags } from './options.js'
 import { type Io, progressOn } from './output.js'
@@ -32,6 +32,6 @@ export async function changeScene(
   const progress = progressOn(io, flags)
   const ofDirectory = () => factoryOfPki(machine.files, path)
   const { factory, api } = await factoryApiFor(flags, io, machine, { changes: true, ofDirectory, tlsNames })
-  const access = await hsmAccess(flags, io, progress)
+  const access = await keyAccess(flags, io, progress)
   return { where: { directory: path, factory }, ports: { ...machine, api, progress, signal: io.signal, access } }
 }

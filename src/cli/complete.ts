@@ -127,7 +127,7 @@ async function factories({ values }: Line, io: Io): Promise<Completion> {
   const { embeddedStateDirectory } = await import('./commands/config/index.js')
   const machine = thisMachine(io.machine)
   const state = await embeddedStateDirectory(settings(values), io, machine)
-  const names = state === null ? [] : await embeddedFactoriesOn(machine, state)
+  const names = state === null ? [] : await embeddedFactoriesOn({ stateDirectory: state }, machine)
   return words(names.map((name) => [name, '']))
 }
 
@@ -149,11 +149,11 @@ async function caSerials({ values, operands: [directory] }: Line, io: Io): Promi
   const state = await embeddedStateDirectory(settings(values), io, machine)
   // Completion must not wait for a server.
   if (state === null) return NOTHING
-  const names = await embeddedFactoriesOn(machine, state)
+  const names = await embeddedFactoriesOn({ stateDirectory: state }, machine)
   const ofDirectory = names.find((name) => name === basename(directory ?? ''))
   const factory = namedFactory(settings(values), io.env) ?? ofDirectory ?? onlyFactory(names)
-  const api = embeddedFactoryOn(machine, { stateDirectory: state, factory }, io.signal)
-  const { deviceCas } = await showPki(factory, api, machine.clock)
+  const api = embeddedFactoryOn({ stateDirectory: state, factory }, { ...machine, signal: io.signal })
+  const { deviceCas } = await showPki({ factory }, { ...machine, api })
   return words(deviceCas.map(({ serial, subject }) => [serial, subject]))
 }
 

@@ -60,7 +60,7 @@ export async function factoryApiFor(
   const { warn } = progressOn(io, flags)
   const connection = await (await servers()).connectionTo(choice, settings, machine.files)
   const { value: factory, source } = named
-  const api = await httpFactoryOn(machine, connection, factory, { signal: io.signal, warn })
+  const api = await httpFactoryOn({ connection, factory }, { ...machine, signal: io.signal, warn })
   return { factory, source, api, stateDirectory: null }
 }
 
@@ -134,9 +134,9 @@ async function embedded(
   { changes, otherwise, tlsNames = [] }: FactoryNeed,
 ): Promise<ChosenFactory> {
   const stateDirectory = settings.stateDirectory().value
-  const factory = named?.value ?? otherwise?.() ?? onlyFactory(await embeddedFactoriesOn(machine, stateDirectory))
+  const factory = named?.value ?? otherwise?.() ?? onlyFactory(await embeddedFactoriesOn({ stateDirectory }, machine))
   if (changes) await requireWritable(machine, stateDirectory, factory)
-  const api = embeddedFactoryOn(machine, { stateDirectory, factory, tlsNames }, io.signal)
+  const api = embeddedFactoryOn({ stateDirectory, factory, tlsNames }, { ...machine, signal: io.signal })
   return { factory, source: named?.source ?? null, api, stateDirectory }
 }
 

@@ -1,24 +1,23 @@
 import { FpkiError } from '../errors.js'
-import type { HsmPlace } from '../keystore/choice.js'
 import { noToken } from '../keystore/remembered-token.js'
-import type { HsmAccess } from '../keystore/root-key.js'
-import type { Curve, HsmChoice, Progress } from '../ports.js'
+import type { KeyAccess } from '../keystore/root-key.js'
+import type { HsmChoice, Progress, TokenLogin } from '../ports.js'
 import { readableByOthers, readSecretFile, secretText } from '../secret.js'
 import type { HsmFlags } from './hsm-options.js'
 import type { Io } from './output.js'
 import { passphrasesOf } from './passphrase.js'
 
-type PinPlace = Pick<HsmChoice, 'keypad' | 'allowFinalPinTry' | 'pin'>
+/** {@link KeyAccess} on the command line, which has both and asks only when they are used. */
+export interface CliKeyAccess extends KeyAccess {
+  readonly passphrases: NonNullable<KeyAccess['passphrases']>
+  readonly login: TokenLogin
+}
 
 /**
  * How a command accesses the root key, according to flags, environment or the records of the PKI directory, and how it
  * gets PIN and passphrase. The HSM code is loaded only when flags or environment select an HSM.
  */
-export async function hsmAccess(
-  flags: HsmFlags,
-  io: Io,
-  progress: Progress,
-): Promise<HsmAccess & { complete(place: HsmPlace): HsmChoice }> {
+export async function keyAccess(flags: HsmFlags, io: Io, progress: Progress): Promise<CliKeyAccess> {
   const words = {
     ...optional('module', flags.hsmModule ?? io.env['FPKI_HSM_MODULE']),
     ...optional('tokenLabel', flags.hsmTokenLabel ?? io.env['FPKI_HSM_TOKEN_LABEL']),
@@ -29,68 +28,28 @@ export async function hsmAccess(
   const { note, warn } = progress
   const passphrases = passphrasesOf(flags, io, progress)
   if (Object.keys(words).length === 0) {
-    const pin = pinPlace(flags, { file: null, value: null }, io, progress)
-    return { choice: null, complete: (place) => ({ ...place, ...pin }), passphrases, note, warn }
+    const login = tokenLogin(flags, { file: null, value: null }, io, progress)
+    return { root: { kind: 'recorded', module: null }, passphrases, login, note, warn }
   }
-  const { readHsmWords } = await import('../keystore/choice.js')
-  const { place, module, uriPin } = readHsmWords(words)
-  const pin = pinPlace(flags, uriPin, io, progress)
-  return {
-    choice: place === null ? null : { ...place, ...pin },
-    module,
-    complete: (remembered) => ({ ...remembered, ...pin }),
-    passphrases,
-    note,
-    warn,
-  }
+  const { readHsmWords } = await import('../keystore/hsm-words.js')
+  const { hsm, module, uriPin } = readHsmWords(words)
+  const login = tokenLogin(flags, uriPin, io, progress)
+  const root: KeyAccess['root'] = hsm === null ? { kind: 'recorded', module } : { kind: 'token', hsm }
+  return { root, passphrases, login, note, warn }
 }
 
-/** The HSM of a command that requires one. Throws ERR_USAGE if none is selected. */
-export async function requiredHsm(flags: HsmFlags, io: Io, progress: Progress): Promise<HsmChoice> {
-  const { choice, module } = await hsmAccess(flags, io, progress)
-  if (choice !== null) return choice
-  if (module) throw noToken(module)
+/** The HSM that a command requires, and how to log in. Throws ERR_USAGE when none is named. */
+export async function requiredHsm(
+  flags: HsmFlags,
+  io: Io,
+  progress: Progress,
+): Promise<{ readonly hsm: HsmChoice; readonly access: CliKeyAccess }> {
+  const access = await keyAccess(flags, io, progress)
+  const { root } = access
+  if (root.kind === 'token') return { hsm: root.hsm, access }
+  if (root.kind === 'recorded' && root.module !== null) throw noToken(root.module)
   const hint = 'Pass --hsm-module and --hsm-token-label; `fpki hsm list` shows the available tokens.'
   throw new FpkiError('ERR_USAGE', 'No HSM given.', hint)
-}
-
-/** Flags that are only valid together with an HSM. */
-interface NewKeyFlags extends HsmFlags {
-  readonly keyType?: Curve
-  readonly localCaInHsm?: true
-}
-
-/**
- * Where a command creates new keys: `{}` stands for files. A user who passes any HSM option must not find the root key on
- * disk, so that throws ERR_USAGE unless an HSM is selected.
- */
-export function newKeyPlace(
-  { choice, module }: HsmAccess,
-  flags: NewKeyFlags,
-  io: Io,
-): { readonly hsm?: HsmChoice; readonly keyType?: Curve; readonly localCaInHsm?: boolean } {
-  const { keyType = 'P-256', localCaInHsm = false } = flags
-  if (choice !== null) return { hsm: choice, keyType, localCaInHsm }
-  if (module) throw noToken(module)
-  const options = Object.keys(flags).filter((flag) => flag.startsWith('hsm') || FOR_HSM.includes(flag))
-  const variables = Object.keys(io.env).filter((name) => name.startsWith('FPKI_HSM_') && name !== 'FPKI_HSM_PIN')
-  const [stray] = [...options.map(flagWord), ...variables.filter((name) => io.env[name])]
-  if (stray !== undefined) throw withoutHsm(stray)
-  return {}
-}
-
-const FOR_HSM: readonly string[] = ['keyType', 'localCaInHsm']
-
-function flagWord(flag: string): string {
-  return `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-}
-
-function withoutHsm(word: string): FpkiError {
-  return new FpkiError(
-    'ERR_USAGE',
-    `${word} requires an HSM, and no HSM is given.`,
-    'Pass --hsm-module and --hsm-token-label, or omit this option.',
-  )
 }
 
 /** An empty variable counts as unset. */
@@ -99,12 +58,12 @@ function optional<Name extends string>(name: Name, value: string | undefined): {
 }
 
 /** Reads the PIN when it is needed, from the first source that has one (docs/profile.md#secrets). */
-function pinPlace(
+function tokenLogin(
   flags: HsmFlags,
   uri: { readonly file: string | null; readonly value: string | null },
   io: Io,
   progress: Progress,
-): PinPlace {
+): TokenLogin {
   const fromFile = async (path: string) => {
     const { text, isOpenToOthers } = await readSecretFile(path, 'PIN', io.stdin)
     if (isOpenToOthers) progress.warn(readableByOthers('PIN', path))

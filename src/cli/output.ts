@@ -6,6 +6,7 @@ import type { Progress } from '../ports.js'
 import { printable, printableLines } from '../printable.js'
 import type { Stdin } from '../storage/input-file.js'
 import { EXIT, EXIT_DEFECT } from './exit.js'
+import { hintWithFlag } from './option-flags.js'
 import { wrapLines } from './wrap.js'
 
 export { printable } from '../printable.js'
@@ -77,11 +78,14 @@ export function progressOn(io: Io, { quiet = false }: OutputFlags): Progress {
 /** Prints an error as text on stderr or as JSON on stdout, and returns the exit code. */
 export function printError(io: Io, error: unknown, { json = false, verbose = false }: OutputFlags): number {
   const expected = error instanceof FpkiError ? error : null
-  const report = expected ?? {
-    code: 'ERR_DEFECT',
-    message: `Internal error: ${error instanceof Error ? error.message : String(error)}`,
-    hint: 'This is a bug in fpki. Please report it with the output of --verbose.',
-  }
+  const report =
+    expected === null
+      ? {
+          code: 'ERR_DEFECT',
+          message: `Internal error: ${error instanceof Error ? error.message : String(error)}`,
+          hint: 'This is a bug in fpki. Please report it with the output of --verbose.',
+        }
+      : { code: expected.code, message: expected.message, hint: hintWithFlag(expected) }
   const { code, message, hint } = report
   if (json) printJson(io, { error: { code, message, hint } })
   else printProblem(io, report)

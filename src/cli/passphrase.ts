@@ -25,8 +25,8 @@ export function passphrasesOf(
     return passphrase
   }
   return {
-    known: (what) => once(what, (ask) => ask(`Passphrase for ${what}: `)),
-    chosen: () => once(`the new ${newFor}`, (ask) => askTwice(ask, newFor)),
+    forExisting: (what) => once(what, (ask) => ask(`Passphrase for ${what}: `)),
+    forNew: () => once(`the new ${newFor}`, (ask) => askTwice(ask, newFor)),
     signal: io.signal,
   }
 }

@@ -14,7 +14,7 @@ export function asJsonValue(name: string, value: string | null): string | number
 }
 
 /** What `fpki config show --json` prints. */
-export const shownConfig = jsonDocument({
+export const showConfigResult = jsonDocument({
   settings: z.array(
     z.strictObject({
       name: z.string(),
@@ -28,11 +28,11 @@ export const shownConfig = jsonDocument({
   files: z.strictObject({ config: z.string(), credentials: z.string(), fioctl: z.string() }),
 })
 
-/** See {@link shownConfig}. */
-export type ShownConfig = z.infer<typeof shownConfig>
+/** See {@link showConfigResult}. */
+export type ShowConfigResult = z.infer<typeof showConfigResult>
 
 /** Every setting with its source, without secrets. Throws ERR_USAGE, ERR_BAD_FILE. */
-export async function showConfig(settings: Settings, files: DurableFiles): Promise<ShownConfig> {
+export async function showConfig(settings: Settings, files: DurableFiles): Promise<ShowConfigResult> {
   const { api, factory, cacert, timeout, places, flags } = settings
   const choice = readApi(api.value, api.source)
   // Shown with the embedded API too, as what another choice would use.
@@ -68,7 +68,7 @@ function hidden(credentials: ServerCredentials | null): Setting {
 }
 
 /** What `fpki config set` and `unset` print with --json. */
-export const changedSetting = jsonDocument({
+export const setConfigResult = jsonDocument({
   name: z.string(),
   /** As in `config show`; null when removed. */
   value: settingValue,
@@ -76,10 +76,10 @@ export const changedSetting = jsonDocument({
 })
 
 /** What `fpki config path --json` prints. */
-export const configPath = jsonDocument({ path: z.string() })
+export const configPathResult = jsonDocument({ path: z.string() })
 
 /** What `fpki login --json` and `fpki logout --json` print. */
-export const changedLogin = jsonDocument({
+export const loginResult = jsonDocument({
   server: z.string(),
   /** null after a logout. */
   credentials: z.nullable(z.enum(['token', 'client'])),

@@ -12,19 +12,36 @@ const fileName = z.string().check(z.regex(/^(?!\.{1,2}$)[^/\0]{1,255}$/))
 const few = z.maxLength(1000)
 
 /** The token that a command was started with, and the key in it; null: not given, or the usual key. */
-const token = {
+const token = z.strictObject({
   module: text,
   tokenLabel: z.nullable(text),
   tokenSerial: z.nullable(text),
   key: z.nullable(z.strictObject({ label: z.nullable(text), id: z.nullable(text) })),
-}
-
-/** The same for a command that makes keys there. */
-const newKeysToken = z.strictObject({
-  ...token,
-  keyType: z.enum(['P-256', 'P-384', 'P-521']),
-  localCaInHsm: z.boolean(),
 })
+
+/** See {@link token}. */
+export type RecordedHsm = z.infer<typeof token>
+
+const newRoot = [
+  z.strictObject({ kind: z.literal('new-file'), encrypt: z.boolean() }),
+  z.strictObject({ kind: z.literal('new-token'), hsm: token, curve: z.enum(['P-256', 'P-384', 'P-521']) }),
+] as const
+
+/** A root that exists already; `file`: its key is in factory_ca.key, or is copied there from wherever the user names. */
+const existingRoot = z.strictObject({
+  kind: z.literal('existing'),
+  certificateFile: text,
+  key: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('file'), encrypt: z.boolean() }),
+    z.strictObject({ kind: z.literal('token'), hsm: token }),
+  ]),
+})
+
+const localCa = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('none') }),
+  z.strictObject({ kind: z.literal('file'), encrypt: z.boolean() }),
+  z.strictObject({ kind: z.literal('token') }),
+])
 
 /** How a device CA is reported to the user. */
 export const reportedCas = z.array(
@@ -65,7 +82,7 @@ function journalOf<Command extends string, Options extends z.core.$ZodShape, Fac
 }
 
 const rootCsrJournal = journalOf(ROOT_CSR_COMMAND, {
-  options: { factory: text, encryptKeys: z.boolean(), hsm: z.nullable(newKeysToken) },
+  options: { factory: text, root: z.discriminatedUnion('kind', newRoot) },
   facts: { key: z.strictObject({ rootKey: fingerprint }) },
 })
 
@@ -76,12 +93,9 @@ const createJournal = z.extend(
       /** The name of the Factory API. */
       api: text,
       onlineCa: z.boolean(),
-      localCa: z.boolean(),
       tlsNames: z.array(text).check(few),
-      /** null: the root is made. */
-      rootCertificateFile: z.nullable(text),
-      encryptKeys: z.boolean(),
-      hsm: z.nullable(newKeysToken),
+      root: z.discriminatedUnion('kind', [...newRoot, existingRoot]),
+      localCa,
     },
     facts: {
       keys: z.strictObject({ rootKey: fingerprint, localCaKey: z.nullable(fingerprint) }),
@@ -93,7 +107,7 @@ const createJournal = z.extend(
 )
 
 const importRootJournal = journalOf('ca import-root', {
-  options: { removeKey: z.boolean(), hsm: z.strictObject(token) },
+  options: { removeKey: z.boolean(), hsm: token },
   facts: {},
 })
 
@@ -171,6 +185,15 @@ export type JournalOf<Command extends JournalledCommand> = Extract<Journal, { re
 
 /** What a command's journal records of its options. */
 export type OptionsOf<Command extends JournalledCommand> = JournalOf<Command>['options']
+
+/** The token that a journal names; null: none. */
+export function hsmOfJournal({ options }: Journal): RecordedHsm | null {
+  if ('hsm' in options) return options.hsm
+  if (!('root' in options)) return null
+  const { root } = options
+  if (root.kind === 'new-token') return root.hsm
+  return root.kind === 'existing' && root.key.kind === 'token' ? root.key.hsm : null
+}
 
 /** What the steps of a command learn, by their names. */
 export type FactsOf<Command extends JournalledCommand> = {

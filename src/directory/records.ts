@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 
 /** The location of a private key: a file of the PKI directory, or a token (without its PIN). */
-export const keyReference = z.discriminatedUnion('kind', [
+export const keyRef = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('file'), name: z.string() }),
   z.strictObject({
     kind: z.literal('pkcs11'),
@@ -16,11 +16,11 @@ export const keyReference = z.discriminatedUnion('kind', [
   }),
 ])
 
-/** See {@link keyReference}. */
-export type KeyReference = z.infer<typeof keyReference>
+/** Where a private key is. See {@link keyRef}. */
+export type KeyRef = z.infer<typeof keyRef>
 
-/** A {@link KeyReference} to a key in a token. */
-export type TokenKeyReference = Extract<KeyReference, { readonly kind: 'pkcs11' }>
+/** A {@link KeyRef} to a key in a token. */
+export type TokenKeyRef = Extract<KeyRef, { readonly kind: 'pkcs11' }>
 
 /** RFC 3339 as written by fpki. Strict, because folder names contain it. */
 export const recordedTime = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/))
@@ -37,9 +37,9 @@ export const directoryState = z.strictObject({
   /** The Factory API of this PKI. */
   api: z.string(),
   /** The location of the root key. */
-  rootKey: keyReference,
+  rootKey: keyRef,
   /** The location of the key of local-ca, if not in its file. */
-  localCaKey: z.optional(keyReference),
+  localCaKey: z.optional(keyRef),
   /** The number of the newest CRL signed for the Factory API; decimal. */
   crlNumber: z.optional(z.string().check(z.regex(/^\d{1,49}$/))),
   /** The revoked device CAs known here, because the Factory API only shows its newest CRL. Decimal. */

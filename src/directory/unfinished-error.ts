@@ -32,7 +32,7 @@ export function unfinishedMessage(directory: string, command: string, options: r
   return `${directory} holds a \`${command}\` that was interrupted, and it was started with ${started || 'other options'}.`
 }
 
-/** Options with their names and values as text: `hsm.tokenLabel`. */
+/** Options with their names and values as text: `root.hsm.tokenLabel`. */
 export function optionsAsText(options: object, prefix = ''): readonly StartedOption[] {
   return Object.entries(options).flatMap(([key, value]: [string, unknown]): readonly StartedOption[] => {
     const name = `${prefix}${key}`

@@ -42,7 +42,8 @@ export async function openPki(files: DurableFiles, path: string, factory: string
   throw new FpkiError(
     'ERR_OTHER_ROOT',
     `${path} is not the PKI of the factory ${owner}: its root certificate has OU=${units.join(', OU=')}.`,
-    'Pass the right directory, or the right factory with --factory.',
+    'Pass the right directory, or the right factory.',
+    { option: 'factory' },
   )
 }
 
@@ -59,14 +60,16 @@ export async function knownPki(api: FactoryApi, { root, factory, directory }: Op
     throw new FpkiError(
       'ERR_NOT_INITIALIZED',
       `The Factory API ${api.name} has no PKI for the factory ${factory} yet.`,
-      `Check --factory and --api (or FPKI_STATE_DIR). If \`ca create\` was interrupted, finish it with \`fpki ca resume ${shellWord(directory.path)}\`.`,
+      `Check the names of the factory and of the Factory API. If \`ca create\` was interrupted, finish it with \`fpki ca resume ${shellWord(directory.path)}\`.`,
+      { option: 'api' },
     )
   }
   if (sameOctets(readPemCertificate(known.rootCrt, 'root-crt').der, root.der)) return known
   throw new FpkiError(
     'ERR_OTHER_ROOT',
     `The root certificate of the factory ${factory} in the Factory API is not the one in ${directory.path}.`,
-    'Nothing was changed. Pass the right directory, or the right factory with --factory.',
+    'Nothing was changed. Pass the right directory, or the right factory.',
+    { option: 'factory' },
   )
 }
 

@@ -70,7 +70,8 @@ export function requireSame<Command extends JournalledCommand>(
   const valueIn = (all: readonly StartedOption[], of: string) => all.find(({ name }) => name === of)?.value ?? ''
   // A change looks for the root in the Factory API first, wherever that is by now; setting a root is bound to one API.
   const compared = names.filter((name) => name !== 'api' || command === CREATE)
-  const differing = compared.filter((name) => valueIn(recorded, name) !== valueIn(wanted, name))
+  const isOn = (value: string) => (value === 'false' ? '' : value)
+  const differing = compared.filter((name) => isOn(valueIn(recorded, name)) !== isOn(valueIn(wanted, name)))
   if (differing.length === 0) return journal
   const started = differing.map((name) => ({ name, value: valueIn(recorded, name) }))
   throw new UnfinishedError(directory.path, command, started)

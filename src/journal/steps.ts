@@ -8,12 +8,7 @@ type LearntBy<Command extends JournalledCommand, Name> =
   Name extends Learning<Command> ? FactsOf<Command>[Name] : unknown
 
 /** One step of a command. Run twice, it has the same outcome as run once. */
-export interface Step<
-  Work,
-  Command extends JournalledCommand,
-  Known extends Learning<Command>,
-  Name extends string = string,
-> {
+interface Step<Work, Command extends JournalledCommand, Known extends Learning<Command>, Name extends string = string> {
   readonly name: Name
   /** Progress, for the user who waits. */
   readonly says: string

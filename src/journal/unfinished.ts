@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
-import type { Journal } from '../directory/journal-record.js'
+import { hsmOfJournal, type Journal } from '../directory/journal-record.js'
 import { whyForeignDirectory } from '../directory/owned.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { DirectoryState } from '../directory/records.js'
 import { requirePkiDirectory } from '../directory/require.js'
 import { jsonDocument } from '../json-document.js'
 import { requireTrusted } from '../keystore/remembered-token.js'
-import type { Curve, DurableFiles } from '../ports.js'
+import type { DurableFiles } from '../ports.js'
 import { formatPkcs11Uri } from '../signer/pkcs11/uri.js'
 
 /** What `fpki ca resume --json` prints when nothing was interrupted; else it prints what the resumed command does. */
@@ -35,13 +35,11 @@ export interface OpenWork {
 }
 
 /** A token as a journal names it; null: not by this. */
-export interface RecordedToken {
+interface RecordedToken {
   readonly label: string | null
   readonly serial: string | null
   /** The key in it, when that is not the usual one (RFC 7512). */
   readonly keyUri: string | null
-  /** For a command that makes keys there. */
-  readonly newKeys: { readonly keyType: Curve; readonly localCaInHsm: boolean } | null
 }
 
 /** A Factory API as records name it: the embedded one in a state directory, or a server. */
@@ -54,25 +52,17 @@ export async function openWork(files: DurableFiles, path: string): Promise<OpenW
   const journal = await directory.readJournal()
   if (journal === null || journal.finishedAt !== null) return null
   const state = await directory.readState()
-  const { factory = null, api, hsm } = { factory: undefined, api: undefined, hsm: undefined, ...journal.options }
+  const { factory = null, api } = { factory: undefined, api: undefined, ...journal.options }
+  const hsm = hsmOfJournal(journal)
   return {
     journal,
     state,
     factory,
     // A backup does not prove who made it: the user has to name the Factory API of a restored command.
     api: api === undefined || journal.restored ? null : recordedApi(api),
-    token: tokenOf(journal),
+    token: hsm && { label: hsm.tokenLabel, serial: hsm.tokenSerial, keyUri: keyUri(hsm.key) },
     module: () => recordedModule(directory, journal, hsm?.module ?? null),
   }
-}
-
-function tokenOf({ options }: Journal): RecordedToken | null {
-  if (!('hsm' in options) || options.hsm === null) return null
-  const { tokenLabel, tokenSerial, key } = options.hsm
-  const named = { label: tokenLabel, serial: tokenSerial, keyUri: keyUri(key) }
-  if ('removeKey' in options) return { ...named, newKeys: null }
-  const { keyType, localCaInHsm } = options.hsm
-  return { ...named, newKeys: { keyType, localCaInHsm } }
 }
 
 function keyUri(key: { readonly label: string | null; readonly id: string | null } | null): string | null {

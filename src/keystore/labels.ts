@@ -1,4 +1,4 @@
-import type { TokenKeyReference } from '../directory/records.js'
+import type { KeyRef, TokenKeyRef } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import type { KeyChoice, KeyName } from '../ports.js'
 import { keyName } from '../signer/pkcs11/key-name.js'
@@ -20,7 +20,13 @@ export function newRootKeyName({ label, id }: KeyChoice): KeyName {
   )
 }
 
-/** A key that a record remembers, in a message. */
-export function rememberedKeyName({ keyLabel, keyId }: TokenKeyReference): string {
+/** A recorded key in a token, in a message: its label, or its id. */
+export function tokenKeyName({ keyLabel, keyId }: TokenKeyRef): string {
   return keyName({ label: keyLabel, id: keyId })
+}
+
+/** A key at the beginning of a message; `folder` is where its file is, if that is to be shown. */
+export function keyRefName(ref: KeyRef, folder?: string): string {
+  if (ref.kind === 'pkcs11') return `The key ${tokenKeyName(ref)} in the token`
+  return folder === undefined ? ref.name : `${folder}/${ref.name}`
 }

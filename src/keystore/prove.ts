@@ -4,7 +4,7 @@ import type { Signer } from '../ports.js'
 
 /** Signs a test message, and has OpenSSL verify it. `name` is the token. Throws ERR_SIGNATURE. */
 export async function proveSigner(signer: Signer, name: string): Promise<void> {
-  if (!(await provesPossession(signer, signer.publicKey))) throw badSignatures(name)
+  if (!(await provesPossession(signer, signer.spki))) throw badSignatures(name)
 }
 
 /** The error for a token whose signatures do not verify with the public key that it shows. */

@@ -1,73 +1,88 @@
 import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
-import type { KeyReference } from '../directory/records.js'
-import { FpkiError } from '../errors.js'
-import type { HsmChoice, Passphrases, Signer } from '../ports.js'
-import { keyOf } from './private-key.js'
-import { type RememberedAccess, rememberedChoice } from './remembered-token.js'
-import type { TokenHolder } from './token-key.js'
+import type { KeyRef } from '../directory/records.js'
+import type { HsmChoice, KeySecrets, ModuleChoice, Signer } from '../ports.js'
+import type { TokenProgress } from '../signer/pkcs11/session.js'
+import { openKeyFile } from './key-files.js'
+import { rememberedChoice } from './remembered-token.js'
 
 /** The root key, opened when it is first needed and held until the command ends. */
 export interface RootSigner {
   open(): Promise<Signer>
   /** Where it is, once it is open. */
-  reference(): Promise<KeyReference>
+  reference(): Promise<KeyRef>
   close(): Promise<void>
 }
 
-/** How a command comes to a root key that is in a token, or in a file that is encrypted. */
-export interface HsmAccess extends RememberedAccess {
-  /** The HSM that flags name; null: the one that the PKI directory remembers, if any. */
-  readonly choice: HsmChoice | null
-  /** Where the passphrase of an encrypted factory_ca.key comes from; absent: there is none. */
-  readonly passphrases?: Passphrases
-  note(text: string): void
-  warn(text: string): void
+/** Where a command looks for the root key of a PKI directory. */
+export type RootKeyPlace =
+  /** In the token that the caller selects. */
+  | { readonly kind: 'token'; readonly hsm: HsmChoice }
+  /** Where `.fpki/state.json` says it is; `module` replaces the recorded PKCS#11 module. */
+  | { readonly kind: 'recorded'; readonly module: ModuleChoice | null }
+  /** In factory_ca.key, also where state.json records a token. */
+  | { readonly kind: 'file' }
+
+/** How a command gets to the root key of a PKI directory: where it is, and how its owner unlocks it. */
+export interface KeyAccess extends KeySecrets, TokenProgress {
+  readonly root: RootKeyPlace
 }
 
-/** For callers that were told nothing of an HSM. */
-const NO_PIN: HsmAccess = {
-  choice: null,
-  complete: (place) => ({ ...place, keypad: false, allowFinalPinTry: false, pin: noPin }),
+const WITHOUT_SECRETS: KeyAccess = {
+  root: { kind: 'recorded', module: null },
   note: () => undefined,
   warn: () => undefined,
 }
 
-async function noPin(token: string): Promise<string> {
-  throw new FpkiError('ERR_HSM_PIN', `There is no PIN for the token ${token}.`, 'Give it with --hsm-pin-file.')
-}
-
 /**
- * The root key of a PKI directory, wherever it is: in the HSM that is named, in the one that the directory remembers, or
- * in factory_ca.key. A token is opened once, with one login for the whole command.
+ * The root key of a PKI directory, wherever it is. A token is opened once, with one login for the whole command.
+ *
+ * @param access absent: where the directory records it, without PIN and passphrase
  */
-export function rootSignerOf(directory: PkiDirectory, access: HsmAccess = NO_PIN): RootSigner {
-  let opened: Promise<Signer> | null = null
-  let holder: TokenHolder | null = null
-  let reference: KeyReference = { kind: 'file', name: PKI_FILES.rootKey }
-  const open = async () => {
-    const choice = access.choice ?? (await rememberedChoice(directory, access))
-    if (choice === null) return keyOf(directory, PKI_FILES.rootKey, access.passphrases)
-    const { existingTokenKey, holdToken } = await import('./token-key.js')
-    holder = holdToken(choice, access)
-    await holder.open()
-    const wanted = { key: choice.key, certificate: PKI_FILES.rootCertificate }
-    const key = await existingTokenKey(directory, holder, wanted)
-    reference = key.reference
-    return key.open()
+export function rootSignerOf(directory: PkiDirectory, access: KeyAccess = WITHOUT_SECRETS): RootSigner {
+  let opened: Promise<OpenRoot> | null = null
+  const open = () => {
+    opened ??= openRoot(directory, access)
+    return opened
   }
   return {
-    open: () => {
-      opened ??= open()
-      return opened
-    },
-    reference: async () => {
-      await opened
-      return reference
-    },
+    open: async () => (await open()).signer,
+    reference: async () => (opened === null ? FILE : (await opened).ref),
     close: async () => {
-      await opened?.then((signer) => signer.close()).catch(() => undefined)
-      await holder?.close()
+      const root = await opened?.catch(() => null)
+      await root?.signer.close().catch(() => undefined)
+      await root?.close()
     },
   }
+}
+
+const FILE: KeyRef = { kind: 'file', name: PKI_FILES.rootKey }
+
+interface OpenRoot {
+  readonly ref: KeyRef
+  readonly signer: Signer
+  close(): Promise<void>
+}
+
+async function openRoot(directory: PkiDirectory, access: KeyAccess): Promise<OpenRoot> {
+  const choice = await choiceOf(directory, access.root)
+  if (choice === null) {
+    const signer = await openKeyFile(directory, PKI_FILES.rootKey, access.passphrases)
+    return { ref: FILE, signer, close: async () => undefined }
+  }
+  const { certifiedKey, openTokenKeys } = await import('./token-keys.js')
+  const keys = await openTokenKeys(choice, access)
+  try {
+    const certified = await certifiedKey(directory, PKI_FILES.rootCertificate)
+    const ref = keys.find(choice.key, certified)
+    return { ref, signer: await keys.open(ref, certified), close: keys.close }
+  } catch (error) {
+    await keys.close()
+    throw error
+  }
+}
+
+async function choiceOf(directory: PkiDirectory, place: RootKeyPlace): Promise<HsmChoice | null> {
+  if (place.kind === 'token') return place.hsm
+  return place.kind === 'file' ? null : rememberedChoice(directory, place.module)
 }

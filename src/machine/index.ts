@@ -49,18 +49,20 @@ function thisUser(): Who {
 }
 
 /** The names of the embedded factories on a machine, sorted. */
-export function embeddedFactoriesOn({ files }: Machine, stateDirectory: string): Promise<readonly string[]> {
+export function embeddedFactoriesOn(
+  { stateDirectory }: { readonly stateDirectory: string },
+  { files }: Pick<Machine, 'files'>,
+): Promise<readonly string[]> {
   return embeddedFactories(files, stateDirectory)
 }
 
 /** The embedded Factory API on a machine. `signal` aborts waiting for its lock. */
 export function embeddedFactoryOn(
-  machine: Machine,
-  where: { readonly stateDirectory: string; readonly factory: string; readonly tlsNames?: readonly string[] },
-  signal: AbortSignal,
+  options: { readonly stateDirectory: string; readonly factory: string; readonly tlsNames?: readonly string[] },
+  ports: Machine & { readonly signal: AbortSignal },
 ): FactoryApi {
-  const { stateDirectory, factory, tlsNames = [] } = where
-  return embeddedFactory({ ...embeddedPortsOn(machine, signal), stateDirectory, factory, tlsNames })
+  const { stateDirectory, factory, tlsNames = [] } = options
+  return embeddedFactory({ ...embeddedPortsOn(ports, ports.signal), stateDirectory, factory, tlsNames })
 }
 
 /** The ports of the embedded Factory API. `signal` aborts waiting for its lock. */
@@ -76,13 +78,11 @@ export function embeddedPortsOn(machine: Machine, signal: AbortSignal) {
 
 /** A Foundries-compatible Factory API over HTTP(S), loaded on demand. Throws ERR_USAGE, ERR_BAD_FILE. */
 export async function httpFactoryOn(
-  machine: Machine,
-  connection: Connection,
-  factory: string,
-  ports: HttpPorts,
+  { connection, factory }: { readonly connection: Connection; readonly factory: string },
+  ports: Machine & HttpPorts,
 ): Promise<FactoryApi> {
   const { openHttpFactory } = await import('./http.js')
-  return openHttpFactory(machine, connection, factory, ports)
+  return openHttpFactory(ports, connection, factory, ports)
 }
 
 /** Requests OAuth tokens with the client secret. Throws ERR_API. */

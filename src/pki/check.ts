@@ -33,7 +33,7 @@ export function checkTbsCertificate(der: Uint8Array, template: CertificateTempla
 export function checkCertificate(
   der: Uint8Array,
   template: CertificateTemplate,
-  signer: { readonly publicKey: Uint8Array; readonly algorithm: { readonly curve: Curve } },
+  signer: { readonly spki: Uint8Array; readonly algorithm: { readonly curve: Curve } },
 ): Certificate {
   const certificate = readSigned(der, template)
   checkTbsCertificate(tbsOf(certificate), template, signer.algorithm.curve)
@@ -41,7 +41,7 @@ export function checkCertificate(
   const issuer = template.issuer ?? certificate
   const isCa = template.profile.extensions.some(({ type }) => type === 'basicConstraints')
   const isValid =
-    sameSpki(issuer.spki, signer.publicKey) &&
+    sameSpki(issuer.spki, signer.spki) &&
     x509.verify(issuer.x509.publicKey) &&
     x509.checkIssued(issuer.x509) &&
     BigInt(`0x${x509.serialNumber}`) === certificate.serialNumber &&

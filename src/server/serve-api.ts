@@ -13,7 +13,7 @@ import { serveFactories } from './factory-api/server.js'
 import { newLog } from './log.js'
 import { newMetrics } from './metrics.js'
 import { ownIdentity, type ServerIdentity } from './own-certificate.js'
-import type { ServedApi } from './served-api.js'
+import type { ServeApiResult } from './served-api.js'
 
 /** Options of `fpki api serve`. */
 export interface ServeApiOptions {
@@ -55,7 +55,7 @@ export interface ServeApiPorts extends TokenPorts {
 export async function serveApi(
   options: ServeApiOptions,
   ports: ServeApiPorts,
-  onReady: (served: ServedApi) => void,
+  onReady: (served: ServeApiResult) => void,
 ): Promise<void> {
   const { stateDirectory } = options
   const { files, clock, signal, apiOf, residentBytes } = ports
@@ -96,7 +96,7 @@ async function identityFor(
   { tls, tlsFiles, names, stateDirectory }: ServeApiOptions,
   host: string,
   ports: ServeApiPorts,
-): Promise<{ readonly identity: ServerIdentity | null; readonly trust: ServedApi['trust'] }> {
+): Promise<{ readonly identity: ServerIdentity | null; readonly trust: ServeApiResult['trust'] }> {
   if (!tls) return { identity: null, trust: null }
   if (tlsFiles !== null) {
     const [key, certificate] = [await readTlsFile(ports, tlsFiles.key), await readTlsFile(ports, tlsFiles.certificate)]
@@ -157,7 +157,7 @@ function readAddress(text: string): { readonly host: string; readonly port: numb
   const host = six ?? plain
   if (host !== undefined && Number(port) <= 65_535) return { host, port: Number(port) }
   const hint = 'Use HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443; port 0 selects a free port.'
-  throw new FpkiError('ERR_USAGE', `Invalid address for --listen: ${JSON.stringify(text)}.`, hint)
+  throw new FpkiError('ERR_USAGE', `Invalid address to listen on: ${JSON.stringify(text)}.`, hint, { option: 'listen' })
 }
 
 function isLoopback(host: string): boolean {

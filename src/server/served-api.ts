@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { jsonDocument } from '../json-document.js'
 
 /** What `fpki api serve --json` prints when it listens. */
-export const servedApi = jsonDocument({
+export const serveApiResult = jsonDocument({
   url: z.string(),
   stateDirectory: z.string(),
   factories: z.array(z.string()),
@@ -12,5 +12,5 @@ export const servedApi = jsonDocument({
   trust: z.nullable(z.strictObject({ path: z.string(), sha256: z.string() })),
 })
 
-/** See {@link servedApi}. */
-export type ServedApi = z.infer<typeof servedApi>
+/** See {@link serveApiResult}. */
+export type ServeApiResult = z.infer<typeof serveApiResult>

@@ -158,10 +158,10 @@ function pointOf(scalar: Buffer, curve: Curve): Buffer {
   return Buffer.from(octetString(ecdh.getPublicKey()))
 }
 
-function signerOf(key: KeyObject, publicKey: Uint8Array, curve: Curve, what: string): Signer {
+function signerOf(key: KeyObject, spki: Uint8Array, curve: Curve, what: string): Signer {
   const hash = HASH_OF_CURVE[curve]
   return {
-    publicKey,
+    spki,
     algorithm: { curve, hash },
     sign: async (data) =>
       orBadKey(what, 'is damaged: OpenSSL cannot sign with it', () => {

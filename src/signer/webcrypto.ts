@@ -31,7 +31,7 @@ export function signingCrypto(
     if (!isSignature(signer, checked, signature)) throw badSignature(what)
     return toP1363(signature, COORDINATE_SIZE[curve])
   }
-  return cryptoOf(curve, sign, signer.publicKey)
+  return cryptoOf(curve, sign, signer.spki)
 }
 
 /** Like {@link signingCrypto}, but only checks: the signature is all zeros. */
@@ -43,25 +43,21 @@ export function checkingCrypto(curve: Curve, check: (octets: Uint8Array) => Chec
   return cryptoOf(curve, sign, new Uint8Array())
 }
 
-function cryptoOf(
-  curve: Curve,
-  sign: (octets: Uint8Array) => Promise<ArrayBuffer>,
-  publicKey: Uint8Array,
-): SigningCrypto {
+function cryptoOf(curve: Curve, sign: (octets: Uint8Array) => Promise<ArrayBuffer>, spki: Uint8Array): SigningCrypto {
   const hash = HASH_OF_CURVE[curve].replace('sha', 'SHA-')
   const algorithm = { name: 'ECDSA', namedCurve: curve, hash } as const
   const key = { type: 'private', algorithm, extractable: false, usages: ['sign'] }
   const subtle = {
     sign: (_algorithm: unknown, _key: unknown, octets: ArrayBuffer) => sign(new Uint8Array(octets)),
-    exportKey: async () => publicKey,
+    exportKey: async () => spki,
   }
   // The library calls only these two functions.
   return { crypto: { subtle } as unknown as webcrypto.Crypto, key: key as webcrypto.CryptoKey, algorithm }
 }
 
-function isSignature({ publicKey, algorithm }: Signer, octets: Uint8Array, signature: Uint8Array): boolean {
+function isSignature({ spki, algorithm }: Signer, octets: Uint8Array, signature: Uint8Array): boolean {
   try {
-    return verify(algorithm.hash, octets, readPublicKey(publicKey).key, signature)
+    return verify(algorithm.hash, octets, readPublicKey(spki).key, signature)
   } catch {
     return false
   }

@@ -20,7 +20,8 @@ export async function move(fs: FileSystem, from: string, to: string, syncName: S
   // rename(2) does nothing for two names of the same file.
   if (await haveSameContent(fs, from, to)) await fs.remove(from)
   else await fs.rename(from, to)
-  await syncName(to)
+  // The new name is durable before the old one goes for good.
+  await fs.syncDirectory(dirname(to))
   await syncName(from)
 }
 

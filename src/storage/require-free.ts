@@ -1,11 +1,11 @@
 import { dirname } from 'node:path'
-import { FpkiError } from '../errors.js'
+import { FpkiError, type FpkiOption } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
 import { checkAbsolute } from './absolute-path.js'
 
-/** Throws ERR_EXISTS when `path` exists, ERR_USAGE when it is relative. `what` names it in errors, such as `file of --out`. */
-export async function requireFree(files: DurableFiles, path: string, what: string): Promise<void> {
-  checkAbsolute(path, what)
+/** Throws ERR_EXISTS when `path` exists, ERR_USAGE when it is relative. `what` names it in errors, such as `output file`; `option` is where it is from. */
+export async function requireFree(files: DurableFiles, path: string, what: string, option?: FpkiOption): Promise<void> {
+  checkAbsolute(path, what, option)
   if ((await files.status(path)) === null) return
   throw new FpkiError('ERR_EXISTS', `${path} already exists.`, 'fpki never overwrites files. Choose another path.')
 }
@@ -13,8 +13,13 @@ export async function requireFree(files: DurableFiles, path: string, what: strin
 /**
  * Like {@link requireFree}, but also throws ERR_STORAGE when the folder does not exist, before anything is signed.
  */
-export async function requireFreeInFolder(files: DurableFiles, path: string, what: string): Promise<void> {
-  await requireFree(files, path, what)
+export async function requireFreeInFolder(
+  files: DurableFiles,
+  path: string,
+  what: string,
+  option?: FpkiOption,
+): Promise<void> {
+  await requireFree(files, path, what, option)
   if ((await files.kindOf(dirname(path))) === 'directory') return
   throw new FpkiError(
     'ERR_STORAGE',

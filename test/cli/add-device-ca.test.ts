@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { addedDeviceCas, shownPki } from '../../src/index.js'
+import { addDeviceCaResult, showPkiResult } from '../../src/index.js'
 import { output } from '../support/cli.js'
 import { copiedPki, type Made, x509 } from './made.js'
 import { modes, snapshot } from './snapshot.js'
@@ -9,11 +9,11 @@ import { modes, snapshot } from './snapshot.js'
 async function add({ home, directory }: Made, ...words: readonly string[]) {
   const { status, stdout, stderr } = await home.fpki(['ca', 'add-device-ca', directory, '--json', ...words])
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
-  return addedDeviceCas.parse(JSON.parse(stdout))
+  return addDeviceCaResult.parse(JSON.parse(stdout))
 }
 
 async function deviceCasOf({ home }: Made): Promise<readonly string[]> {
-  const { deviceCas } = shownPki.parse(JSON.parse((await home.fpki(['ca', 'show', '--json'])).stdout))
+  const { deviceCas } = showPkiResult.parse(JSON.parse((await home.fpki(['ca', 'show', '--json'])).stdout))
   return deviceCas.map(({ pem }) => pem)
 }
 

@@ -1,7 +1,13 @@
 import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { checkedBackup, madeBackup, restoredPki, statusOfPkis, verifiedPki } from '../../src/index.js'
+import {
+  backupPkiResult,
+  checkBackupResult,
+  pkiStatusResult,
+  restorePkiResult,
+  verifyPkiResult,
+} from '../../src/index.js'
 import { isWrong } from '../../src/operations/audit/verify/finding.js'
 import { type Ended, newHome, output } from '../support/cli.js'
 import { exchanged, forge } from '../support/forged-backup.js'
@@ -58,9 +64,12 @@ describe('a root key with a passphrase of its own', () => {
   test('is not tested, and the backup records that', async () => {
     const { file, backup, run, directory } = await scene(encryptedPki)
     const { status, stdout, stderr } = await backup('--json')
-    expect({ status, proven: madeBackup.parse(JSON.parse(stdout)).rootKeyProven }).toEqual({ status: 0, proven: false })
+    expect({ status, proven: backupPkiResult.parse(JSON.parse(stdout)).rootKeyProven }).toEqual({
+      status: 0,
+      proven: false,
+    })
     expect(stderr).toMatch(/^warning: .*factory_ca\.key is encrypted, and its passphrase was not tested/m)
-    expect(madeBackup.parse(JSON.parse(stdout)).warnings).toHaveLength(1)
+    expect(backupPkiResult.parse(JSON.parse(stdout)).warnings).toHaveLength(1)
     expectWords(await run(['backup', '--check', file]), {
       status: 6,
       code: 'ERR_PASSPHRASE',
@@ -72,20 +81,23 @@ describe('a root key with a passphrase of its own', () => {
   test('is tested with the passphrase of the backup', async () => {
     const { directory, file, run } = await scene(encryptedPki)
     const { stdout, stderr } = await run(['backup', directory, '--out', file, '--json', '--quiet'], OF_KEYS)
-    expect({ proven: madeBackup.parse(JSON.parse(stdout)).rootKeyProven, stderr }).toEqual({ proven: true, stderr: '' })
+    expect({ proven: backupPkiResult.parse(JSON.parse(stdout)).rootKeyProven, stderr }).toEqual({
+      proven: true,
+      stderr: '',
+    })
   })
 
   test('is tested with --passphrase-file if the backup is for recipients, also by --check', async () => {
     const { directory, file, at, home, run } = await scene(encryptedPki)
     const recipient = ['--recipient', await recipientCertificate(home.path, 'ann', P256)]
     const right = await run(['backup', directory, '--out', file, '--json', ...recipient], OF_KEYS)
-    expect(madeBackup.parse(JSON.parse(right.stdout)).rootKeyProven).toBe(true)
+    expect(backupPkiResult.parse(JSON.parse(right.stdout)).rootKeyProven).toBe(true)
     const check = ['backup', '--check', file, '--recipient-key', at('ann.key'), '--json']
-    expect(checkedBackup.parse(JSON.parse((await run(check, OF_KEYS)).stdout)).rootKeyProven).toBe(true)
+    expect(checkBackupResult.parse(JSON.parse((await run(check, OF_KEYS)).stdout)).rootKeyProven).toBe(true)
     for (const other of ['', 'a wrong one']) {
       await rm(file)
       const { status, stdout } = await run(['backup', directory, '--out', file, '--json', ...recipient], other)
-      expect({ status, proven: madeBackup.parse(JSON.parse(stdout)).rootKeyProven }).toEqual({
+      expect({ status, proven: backupPkiResult.parse(JSON.parse(stdout)).rootKeyProven }).toEqual({
         status: 0,
         proven: false,
       })
@@ -97,18 +109,18 @@ describe('a root key with a passphrase of its own', () => {
     await writeFile(at('keys'), `${OF_KEYS}\n`, { mode: 0o600 })
     const right = ['--key-passphrase-file', at('keys')]
     const made = await run(['backup', directory, '--out', file, '--json', '--quiet', ...right])
-    expect({ ...madeBackup.parse(JSON.parse(made.stdout)), stderr: made.stderr }).toMatchObject({
+    expect({ ...backupPkiResult.parse(JSON.parse(made.stdout)), stderr: made.stderr }).toMatchObject({
       rootKeyProven: true,
       warnings: [],
       stderr: '',
     })
     const checked = await run(['backup', '--check', file, '--json', ...right])
-    expect(checkedBackup.parse(JSON.parse(checked.stdout)).rootKeyProven).toBe(true)
+    expect(checkBackupResult.parse(JSON.parse(checked.stdout)).rootKeyProven).toBe(true)
     expect((await run(['status', directory])).stdout).not.toContain('except for the root key')
     const fromStdin = ['ca', 'restore', file, at('again'), '--json', '--key-passphrase-file', '-']
     const start = { env: { FPKI_PASSPHRASE: PASSPHRASE }, stdin: `${OF_KEYS}\n` }
     const restored = await home.fpki(fromStdin, start)
-    expect(restoredPki.parse(JSON.parse(restored.stdout)).verified.result).not.toBe('failure')
+    expect(restorePkiResult.parse(JSON.parse(restored.stdout)).verified.result).not.toBe('failure')
     expect(await readFile(at('again/factory_ca.key'), 'utf8')).toContain('ENCRYPTED PRIVATE KEY')
   })
 
@@ -177,9 +189,9 @@ describe('--check and restore report the same findings', () => {
     await damage(all)
     expect((await all.backup()).status).toBe(0)
     const check = await all.run(['backup', '--check', all.file, '--pki-dir', all.directory, '--json'])
-    const checked = checkedBackup.parse(JSON.parse(check.stdout))
+    const checked = checkBackupResult.parse(JSON.parse(check.stdout))
     const restore = await all.run(['restore', all.file, all.at('again'), '--json'])
-    const { verified } = restoredPki.parse(JSON.parse(restore.stdout))
+    const { verified } = restorePkiResult.parse(JSON.parse(restore.stdout))
     expect([check.status, restore.status]).toEqual([expected, expected])
     expect(checked.result).toBe(verified.result)
     // Each with its own directory in the commands of hints.
@@ -197,7 +209,7 @@ test('--check changes the PKI directory only with --pki-dir', async () => {
   await all.backup()
   const before = await snapshot(all.directory)
   const { status, stdout } = await all.run(['backup', '--check', all.file, '--json'])
-  expect({ status, recordedIn: checkedBackup.parse(JSON.parse(stdout)).recordedIn }).toEqual({
+  expect({ status, recordedIn: checkBackupResult.parse(JSON.parse(stdout)).recordedIn }).toEqual({
     status: 0,
     recordedIn: null,
   })
@@ -208,7 +220,7 @@ test('--check changes the PKI directory only with --pki-dir', async () => {
 describe('the result of --check', () => {
   const status = async ({ run }: Scene, directory: string) => {
     const { stdout } = await run(['status', directory, '--json'])
-    return statusOfPkis.parse(JSON.parse(stdout)).pkis[0]?.backup
+    return pkiStatusResult.parse(JSON.parse(stdout)).pkis[0]?.backup
   }
 
   test('reports a root key in the backup as tested', async () => {
@@ -230,7 +242,7 @@ describe('the result of --check', () => {
     expect(await status(all, all.directory)).toMatchObject({ rootKeyUnproven: 'not-held' })
     const metrics = (await all.run(['status', all.directory, '--prometheus'])).stdout
     expect(metrics).toMatch(/^fpki_pki_backup_root_key_proved\{.*\} 0$/m)
-    const verified = verifiedPki.parse(JSON.parse((await all.run(['verify', all.directory, '--json'])).stdout))
+    const verified = verifyPkiResult.parse(JSON.parse((await all.run(['verify', all.directory, '--json'])).stdout))
     expect(verified.findings.find(({ code }) => code === 'backup')?.message).toContain('except for the root key')
   })
 
@@ -248,7 +260,7 @@ describe('the result of --check', () => {
     await editJson(all.path('.fpki/state.json'), (state) => ({ ...state, rootKey: token }))
     await all.backup()
     const { stdout } = await all.run(['backup', '--check', all.file, '--json'])
-    expect(checkedBackup.parse(JSON.parse(stdout))).toMatchObject({ rootKeyProven: true, result: 'ok' })
+    expect(checkBackupResult.parse(JSON.parse(stdout))).toMatchObject({ rootKeyProven: true, result: 'ok' })
   })
 })
 
@@ -460,7 +472,7 @@ describe('the target directory of a restore', () => {
     await run('add-device-ca', again, '--local-ca', '--local-ca-filename', 'site-b')
     await run('verify', again)
     await run('backup', again, '--out', join(elsewhere, 'second'), '--json')
-    const { embedded } = checkedBackup.parse(
+    const { embedded } = checkBackupResult.parse(
       JSON.parse(await run('backup', '--check', join(elsewhere, 'second'), '--json')),
     )
     expect(embedded).toBe(true)

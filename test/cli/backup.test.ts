@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto'
 import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { checkedBackup, madeBackup, restoredPki, statusOfPkis, verifiedPki } from '../../src/index.js'
+import {
+  backupPkiResult,
+  checkBackupResult,
+  pkiStatusResult,
+  restorePkiResult,
+  verifyPkiResult,
+} from '../../src/index.js'
 import { type Ended, output } from '../support/cli.js'
 import { editJournal, readJournal } from '../support/journal.js'
 import { copiedPki, editJson, type Made, madePki } from './made.js'
@@ -47,7 +53,7 @@ describe('a backup', () => {
     const state = await snapshot(home.state)
     const words = ['ca', 'restore', file, join(home.path, 'again'), '--json']
     const { status, stdout } = await run(words, { FPKI_STATE_DIR: join(home.path, 'state') })
-    const restored = restoredPki.parse(JSON.parse(stdout))
+    const restored = restorePkiResult.parse(JSON.parse(stdout))
     expect({ status, result: restored.verified.result, state: restored.state }).toEqual({
       status: 0,
       result: 'ok',
@@ -104,7 +110,7 @@ describe('a backup', () => {
     // Relative to the working directory.
     const words = ['ca', 'backup', 'acme', '--out', 'acme.backup', '--json']
     const { stdout } = await home.fpki(words, { env: ENV, cwd: home.path })
-    const made = madeBackup.parse(JSON.parse(stdout))
+    const made = backupPkiResult.parse(JSON.parse(stdout))
     const octets = await readFile(made.file)
     expect(made).toMatchObject({ directory, file: join(home.path, 'acme.backup'), embedded: true })
     expect((await stat(made.file)).mode & 0o7777).toBe(0o600)
@@ -151,7 +157,7 @@ describe('a backup', () => {
     }
     const { status, stdout } = await run(['ca', 'backup', directory, '--out', file, '--json'])
     expect(status).toBe(0)
-    expect(madeBackup.parse(JSON.parse(stdout)).files).toBeGreaterThan(1000)
+    expect(backupPkiResult.parse(JSON.parse(stdout)).files).toBeGreaterThan(1000)
   })
 
   test('waits for a concurrent change', async () => {
@@ -180,12 +186,12 @@ describe('ca backup --check', () => {
     const { directory, file, home, run } = await backedUp()
     const before = await snapshot(home.path)
     const { status, stdout } = await run(['ca', 'backup', '--check', file, '--json'])
-    const checked = checkedBackup.parse(JSON.parse(stdout))
+    const checked = checkBackupResult.parse(JSON.parse(stdout))
     expect(status).toBe(0)
     expect(checked).toMatchObject({ rootKeyProven: true, findings: [], recordedIn: null })
     expect(await snapshot(home.path)).toEqual(before)
     const named = await run(['ca', 'backup', '--check', file, '--pki-dir', directory, '--json'])
-    expect(checkedBackup.parse(JSON.parse(named.stdout)).recordedIn).toBe(directory)
+    expect(checkBackupResult.parse(JSON.parse(named.stdout)).recordedIn).toBe(directory)
     const shown = await run(['ca', 'status', directory])
     expect(shown.stdout).toMatch(/^ {2}backup \d{4}-\d\d-\d\d, checked \d{4}-\d\d-\d\d: /m)
   })
@@ -265,7 +271,7 @@ test('only recipients can open a backup', async () => {
   const at = (name: string) => join(home.path, name)
   const recipients = ['--recipient', at('ann.pem'), '--recipient', at('bob.pem')]
   const { stdout } = await run(['ca', 'backup', directory, '--out', file, ...recipients, '--json'])
-  expect(madeBackup.parse(JSON.parse(stdout)).openedBy).toEqual({
+  expect(backupPkiResult.parse(JSON.parse(stdout)).openedBy).toEqual({
     passphrase: false,
     certificates: ['CN=ann', 'CN=bob'],
   })
@@ -372,7 +378,7 @@ describe('the record of backups', () => {
     const scene = await backedUp()
     await back(scene, 10)
     const { status, stdout } = await scene.run(['ca', 'status', scene.directory, '--json', ...flags])
-    const [pki] = statusOfPkis.parse(JSON.parse(stdout)).pkis
+    const [pki] = pkiStatusResult.parse(JSON.parse(stdout)).pkis
     expect({ status, due: pki?.backupDue, days: pki?.backup?.daysOld }).toEqual({
       status: expected,
       due: expected === 10,
@@ -388,7 +394,7 @@ describe('the record of backups', () => {
     expect(metrics).toMatch(/^fpki_pki_backup_due\{.*\} 1$/m)
     expect(metrics).toMatch(/^fpki_pki_backup_made_seconds\{.*\} 0$/m)
     const { stdout } = await run(['ca', 'verify', directory, '--json'])
-    expect(verifiedPki.parse(JSON.parse(stdout)).findings.map(({ code }) => code)).toContain('backup.none')
+    expect(verifyPkiResult.parse(JSON.parse(stdout)).findings.map(({ code }) => code)).toContain('backup.none')
   })
 
   test('verify warns about a backup older than the last change', async () => {
@@ -396,7 +402,7 @@ describe('the record of backups', () => {
     await back(scene, 1)
     const codes = async () => {
       const { stdout } = await scene.run(['ca', 'verify', scene.directory, '--json'])
-      return verifiedPki.parse(JSON.parse(stdout)).findings.map(({ code }) => code)
+      return verifyPkiResult.parse(JSON.parse(stdout)).findings.map(({ code }) => code)
     }
     expect(await codes()).toContain('backup.outdated')
     await scene.run(['ca', 'backup', scene.directory, '--out', join(scene.home.path, 'newer')])

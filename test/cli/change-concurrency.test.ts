@@ -2,7 +2,7 @@ import { cp, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { errorDocument } from '../../src/cli/documents.js'
-import { addedDeviceCas, serverCertified, shownPki } from '../../src/index.js'
+import { addDeviceCaResult, certifyServerResult, showPkiResult } from '../../src/index.js'
 import { type Ended, output } from '../support/cli.js'
 import { ALL_POINTS } from '../support/points.js'
 import { serve } from '../support/served.js'
@@ -44,7 +44,7 @@ test(`one of ${MANY} processes that add the same local-ca succeeds, the others a
   const words = ['ca', 'add-device-ca', made.directory, '--local-ca', '--local-ca-filename', 'site-b.pem']
   const documents = winners(await atOnce(made, MANY, words), ['ERR_LOCKED', 'ERR_EXISTS'])
   expect(documents).toHaveLength(1)
-  expect(addedDeviceCas.parse(documents[0]).added[0]?.pem).toBe(await made.text('site-b.pem'))
+  expect(addDeviceCaResult.parse(documents[0]).added[0]?.pem).toBe(await made.text('site-b.pem'))
   await expectWhole(made, ['tls-crt', 'online-crt', 'local-ca.pem', 'site-b.pem'])
   const key = await output('openssl', ['pkey', '-in', made.path('site-b.key'), '-pubout'])
   expect(key.trim()).toBe(await x509(made.path('site-b.pem'), '-pubkey'))
@@ -54,7 +54,7 @@ test(`of ${MANY} processes that rotate, some succeed one after another, the othe
   const made = await copiedPki()
   const first = await made.text('tls-crt')
   const documents = winners(await atOnce(made, MANY, ['ca', 'rotate-tls', made.directory]), ['ERR_LOCKED'])
-  const rotated = documents.map((document) => serverCertified.parse(document))
+  const rotated = documents.map((document) => certifyServerResult.parse(document))
   expect(rotated.length).toBeGreaterThan(0)
   const names = (await readdir(made.directory)).filter((name) => name.startsWith('tls-crt'))
   // Every version is there once: the first, and one of each that worked.
@@ -70,7 +70,7 @@ test('a concurrent `ca show` prints the PKI before or after a change, never a pa
     atOnce(made, MANY - 1, ['ca', 'show']),
   ])
   expect(changed.status).toBe(0)
-  for (const document of winners(shown, [])) expect([2, 4]).toContain(shownPki.parse(document).deviceCas.length)
+  for (const document of winners(shown, [])) expect([2, 4]).toContain(showPkiResult.parse(document).deviceCas.length)
   expect(winners(shown, [])).toHaveLength(MANY - 1)
 })
 
@@ -92,7 +92,7 @@ async function addInRounds(
     )
     for (const { status, stdout } of ended) {
       expect({ status, stdout }).toMatchObject({ status: 0 })
-      added.push(...addedDeviceCas.parse(JSON.parse(stdout)).added.map(({ serial }) => serial))
+      added.push(...addDeviceCaResult.parse(JSON.parse(stdout)).added.map(({ serial }) => serial))
     }
   }
   return added

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { errorDocument } from '../../src/cli/documents.js'
 import type { FactoryApi } from '../../src/factory/api.js'
 import { embeddedFactoryOn, thisMachine } from '../../src/machine/index.js'
-import { createPki } from '../../src/operations/create/create-pki.js'
+import { type CreatePkiOptions, createPki } from '../../src/operations/create/create-pki.js'
 import { type Ended, type Home, newHome, output } from '../support/cli.js'
 import { createUpTo, holdFactory } from './interruption.js'
 import { x509 } from './made.js'
@@ -82,7 +82,7 @@ test('a root set by another process in between is reported, and no certificate o
   const late = join(home.path, 'late')
   const machine = thisMachine()
   const { signal } = new AbortController()
-  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, signal)
+  const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal })
   const interrupted: FactoryApi = {
     ...api,
     requestCsrs: async (order) => {
@@ -91,7 +91,10 @@ test('a root set by another process in between is reported, and no certificate o
       return csrs
     },
   }
-  const options = { directory: late, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [] }
+  const options: CreatePkiOptions = {
+    ...{ directory: late, factory: 'acme', tlsNames: [], onlineCa: true },
+    ...{ root: { kind: 'new-file' }, localCa: { kind: 'file' } },
+  }
   const progress = { step: () => undefined, note: () => undefined, warn: () => undefined }
   await expect(createPki(options, { ...machine, api: interrupted, progress, signal })).rejects.toThrow(
     /acme has a root of trust already/,

@@ -1,7 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { changedLogin, changedSetting, configPath, shownConfig } from '../../src/config/shown.js'
+import { configPathResult, loginResult, setConfigResult, showConfigResult } from '../../src/config/shown.js'
 import { newFactory } from '../factory/support/embedded.js'
 import { type Home, newHome } from '../support/cli.js'
 import { factoryServer } from '../support/factory-server.js'
@@ -17,13 +17,13 @@ async function json(home: Home, words: readonly string[], stdin = ''): Promise<u
 describe('fpki config', () => {
   test('sets, shows and unsets settings in a private file', async () => {
     const home = await newHome()
-    const { path } = configPath.parse(await json(home, ['config', 'path']))
+    const { path } = configPathResult.parse(await json(home, ['config', 'path']))
     expect(path).toBe(join(home.path, '.config/fpki/config.yaml'))
-    const set = changedSetting.parse(await json(home, ['config', 'set', 'api', 'https://factory.example/']))
+    const set = setConfigResult.parse(await json(home, ['config', 'set', 'api', 'https://factory.example/']))
     expect(set).toEqual({ schemaVersion: 1, name: 'api', value: 'https://factory.example', file: path })
     expect(await readFile(path, 'utf8')).toBe('api: https://factory.example\n')
     expect((await stat(path)).mode & 0o777).toBe(0o600)
-    const { settings } = shownConfig.parse(await json(home, ['config', 'show']))
+    const { settings } = showConfigResult.parse(await json(home, ['config', 'show']))
     expect(settings[0]).toEqual({ name: 'api', value: 'https://factory.example', source: path })
     await json(home, ['config', 'unset', 'api'])
     expect(await readFile(path, 'utf8')).toBe('{}\n')
@@ -34,7 +34,7 @@ describe('fpki config', () => {
     const wanted = { api: 'embedded', factory: 'acme', timeout: '5', cacert: '/ca.pem', 'state-dir': '/state' }
     const set = (words: readonly string[]) => json(home, ['config', 'set', ...words])
     for (let round = 0; round < 3; round++) await Promise.all(Object.entries(wanted).map(set))
-    const { settings } = shownConfig.parse(await json(home, ['config', 'show']))
+    const { settings } = showConfigResult.parse(await json(home, ['config', 'show']))
     expect(Object.fromEntries(settings.map(({ name, value }) => [name, value]))).toMatchObject({
       ...wanted,
       timeout: 5,
@@ -44,7 +44,7 @@ describe('fpki config', () => {
   test('timeout is a number in JSON, even by default', async () => {
     const home = await newHome()
     const timeout = async () => {
-      const { settings } = shownConfig.parse(await json(home, ['config', 'show']))
+      const { settings } = showConfigResult.parse(await json(home, ['config', 'show']))
       return settings.find(({ name }) => name === 'timeout')?.value
     }
     expect(await timeout()).toBe(30)
@@ -55,7 +55,7 @@ describe('fpki config', () => {
 
   test('stores the absolute path of a CACERT', async () => {
     const home = await newHome()
-    const set = changedSetting.parse(await json(home, ['config', 'set', 'cacert', 'roots.pem']))
+    const set = setConfigResult.parse(await json(home, ['config', 'set', 'cacert', 'roots.pem']))
     expect(set.value).toBe(resolve('roots.pem'))
   })
 
@@ -102,7 +102,7 @@ describe('fpki login', () => {
     await json(home, ['config', 'set', 'cacert', server.root])
     await json(home, ['config', 'set', 'factory', 'acme'])
     await json(home, ['config', 'set', 'api', server.url])
-    const kept = changedLogin.parse(await json(home, ['login', '--token-file', '-'], `${TOKEN}\n`))
+    const kept = loginResult.parse(await json(home, ['login', '--token-file', '-'], `${TOKEN}\n`))
     expect(kept).toMatchObject({ server: server.url, credentials: 'token' })
     expect((await stat(kept.file)).mode & 0o777).toBe(0o600)
     await json(home, ['api', 'ping'])

@@ -97,7 +97,8 @@ describe('the names of tls-crt', () => {
     const home = await newHome()
     const { status, stderr } = await home.fpki(['ca', 'create', join(home.path, 'acme'), '--tls-name', name])
     expect(status).toBe(2)
-    expect(stderr).toContain(`"${name}", from --tls-name, is neither a DNS name nor an IP address.`)
+    expect(stderr).toContain(`The TLS name "${name}" is neither a DNS name nor an IP address.`)
+    expect(stderr).toContain('(--tls-name).')
   })
 
   test('are deduplicated', async () => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createdPki } from '../../src/operations/create/create-pki.js'
+import { createPkiResult } from '../../src/operations/create/create-pki.js'
 import { FPKI, newHome, runProgram } from '../support/cli.js'
 import { dnsNamesOf } from './made.js'
 
@@ -87,7 +87,7 @@ describe('create --json', () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     const { stdout } = await home.fpki(['ca', 'create', directory, '--json'])
-    const document = createdPki.parse(JSON.parse(stdout))
+    const document = createPkiResult.parse(JSON.parse(stdout))
     expect(document).toMatchObject({ factory: 'acme', directory, resumed: false, warnings: [] })
     expect(document.api).toContain(home.state)
     expect(document.files.filter(({ secret }) => secret).map(({ name }) => name)).toEqual([
@@ -101,13 +101,13 @@ describe('create --json', () => {
     const home = await newHome()
     const { stdout, stderr } = await home.fpki(['ca', 'create', join(home.path, 'acme'), '--json', '--quiet'])
     expect(stderr).toBe('')
-    expect(createdPki.safeParse(JSON.parse(stdout)).success).toBe(true)
+    expect(createPkiResult.safeParse(JSON.parse(stdout)).success).toBe(true)
   })
 
   test('lists only the files created', async () => {
     const home = await newHome()
     const words = ['ca', 'create', join(home.path, 'acme'), '--json', '--no-local-ca', '--no-online-ca']
-    const { files } = createdPki.parse(JSON.parse((await home.fpki(words)).stdout))
+    const { files } = createPkiResult.parse(JSON.parse((await home.fpki(words)).stdout))
     expect(files.map(({ name }) => name)).toEqual(['factory_ca.key', 'factory_ca.pem', 'tls-crt'])
   })
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { serverCertified, shownEst } from '../../src/index.js'
+import { certifyServerResult, showEstResult } from '../../src/index.js'
 import { output } from '../support/cli.js'
 import { copiedPki, dnsNamesOf, namesOf, x509 } from './made.js'
 import { expectRefusal } from './refusal.js'
@@ -10,7 +10,7 @@ test('authorize issues est-tls-crt according to the profile', async () => {
   const words = ['est', 'authorize', directory, '--json', '--tls-name', 'est.acme.example']
   const { status, stdout } = await home.fpki(words)
   expect(status).toBe(0)
-  const document = serverCertified.parse(JSON.parse(stdout))
+  const document = certifyServerResult.parse(JSON.parse(stdout))
   expect(document).toMatchObject({ directory, file: 'est-tls-crt', keptAs: null, resumed: false, warnings: [] })
   expect(document.certificate.pem).toBe(await text('est-tls-crt'))
   const verify = ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', path('factory_ca.pem')]
@@ -49,7 +49,7 @@ test('show prints it as PEM, text and JSON', async () => {
   expect((await home.fpki(['est', 'authorize', directory, '-q'])).status).toBe(0)
   expect((await home.fpki(['est', 'show'])).stdout).toBe(await text('est-tls-crt'))
   expect((await home.fpki(['keys', 'est', 'show'])).stdout).toBe(await text('est-tls-crt'))
-  const { estTls, factory } = shownEst.parse(JSON.parse((await home.fpki(['est', 'show', '--json'])).stdout))
+  const { estTls, factory } = showEstResult.parse(JSON.parse((await home.fpki(['est', 'show', '--json'])).stdout))
   expect({ factory, role: estTls.role, pem: estTls.pem }).toEqual({
     factory: 'acme',
     role: 'est-tls',

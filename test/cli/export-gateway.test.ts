@@ -1,7 +1,7 @@
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { exportedGateway } from '../../src/index.js'
+import { exportGatewayResult } from '../../src/index.js'
 import { nodeFileSystem } from '../../src/storage/node-file-system.js'
 import { newHome, output } from '../support/cli.js'
 import { pkiWithThreeCas } from './device-cas.js'
@@ -18,7 +18,7 @@ async function exported(made: Made, ...more: readonly string[]) {
   const { status, stdout, stderr } = await made.home.fpki([...words(made, '--json'), ...more])
   expect({ status, stderr }).toMatchObject({ status: 0 })
   expect(`${stdout}${stderr}`).not.toContain('PRIVATE KEY')
-  return { document: exportedGateway.parse(JSON.parse(stdout)), stderr }
+  return { document: exportGatewayResult.parse(JSON.parse(stdout)), stderr }
 }
 
 /** The serial numbers of the certificates in a file, according to OpenSSL; decimal. */

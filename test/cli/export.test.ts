@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { exportedP12 } from '../../src/operations/paper/export-p12.js'
+import { exportP12Result } from '../../src/operations/paper/export-p12.js'
 import { output } from '../support/cli.js'
 import { copiedPki, editJson } from './made.js'
 import { expectRefusal } from './refusal.js'
@@ -37,7 +37,7 @@ describe('ca export --p12', () => {
     // In a process of its own: within the test, key derivation uses fewer iterations.
     const { status, stdout } = await home.spawn([...words, '--json'], START)
     expect(status).toBe(0)
-    expect(exportedP12.parse(JSON.parse(stdout))).toMatchObject({ factory: 'acme', file: out })
+    expect(exportP12Result.parse(JSON.parse(stdout))).toMatchObject({ factory: 'acme', file: out })
     expect((await stat(out)).mode & 0o777).toBe(0o600)
     await expectContains(out, PASSPHRASE, path('local-ca.key'), directory)
     const facts = await output('sh', ['-c', 'openssl pkcs12 -in "$0" -passin env:P -info -noout 2>&1', out], {

@@ -1,7 +1,7 @@
 import { chmod, chown, mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { verifiedPki } from '../../src/index.js'
+import { verifyPkiResult } from '../../src/index.js'
 import { newHome, runProgram } from '../support/cli.js'
 import { ordinaryUser } from './ordinary-user.js'
 import { expectRefusal } from './refusal.js'
@@ -68,7 +68,7 @@ describe('below a directory where another user can rename files', () => {
     expect(made.stderr).toMatch(/^warning: .*\n$/)
     expect(made.stderr).toContain(text)
     const { stdout, status } = await home.fpki(['ca', 'verify', directory, '--json'])
-    const { findings } = verifiedPki.parse(JSON.parse(stdout))
+    const { findings } = verifyPkiResult.parse(JSON.parse(stdout))
     expect(findings.filter(({ code }) => code.startsWith('modes'))).toEqual([
       expect.objectContaining({ status: 'warning', code: 'modes.above', message: expect.stringContaining(above) }),
     ])

@@ -1,7 +1,7 @@
 import { chmod, chown, copyFile, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { checkedBackup, verifiedPki } from '../../src/index.js'
+import { checkBackupResult, verifyPkiResult } from '../../src/index.js'
 import { type Ended, newHome, output, temporaryDirectory } from '../support/cli.js'
 import { type HostileModule, hostileModule } from '../support/hostile-module.js'
 import { editJournal } from '../support/journal.js'
@@ -101,7 +101,7 @@ const VERIFY = ['ca', 'verify', '--offline', '--json']
 async function expectNotLoaded(it: Scene): Promise<void> {
   const { status, stdout } = await it.run([...VERIFY, it.directory])
   expect(await library.loads()).toBe(0)
-  const { findings } = verifiedPki.parse(JSON.parse(stdout))
+  const { findings } = verifyPkiResult.parse(JSON.parse(stdout))
   const unusable = findings.find(({ code }) => code === 'root-key.unusable')
   expect(unusable?.message).toMatch(/^Refusing to load \S+\.so, which \S+state\.json names as PKCS#11 module: /)
   expect(unusable?.hint).toContain('--hsm-module PATH')
@@ -232,7 +232,7 @@ describe('a directory of another user', () => {
     await chmod(made.path('.fpki/state.json'), 0o666)
     const verify = async (...words: readonly string[]) => {
       const { stdout } = await made.home.fpki(['ca', 'verify', made.directory, '--json', ...words])
-      return verifiedPki.parse(JSON.parse(stdout))
+      return verifyPkiResult.parse(JSON.parse(stdout))
     }
     const unnamed = await verify()
     expect(unnamed.api).toBeNull()
@@ -317,7 +317,7 @@ describe('a backup', () => {
     await rename(aside, path('factory_ca.key'))
     const check = async (...words: readonly string[]) => {
       const ended = await home.fpki(['ca', 'backup', '--check', file, '--recipient-key', key, '--json', ...words])
-      return checkedBackup.parse(JSON.parse(ended.stdout)).recordedIn
+      return checkBackupResult.parse(JSON.parse(ended.stdout)).recordedIn
     }
     expect(await check()).toBeNull()
     expect(await check('--pki-dir', directory)).toBe(directory)

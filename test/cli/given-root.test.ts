@@ -230,13 +230,25 @@ describe('an invalid root is refused before anything is written', () => {
     ['an RSA key', 'root-p256.pem', 'refused-rsa.key', 'contains an RSA 2048 key', 'ERR_BAD_KEY'],
     ['two certificates', 'refused-two-roots.pem', 'sec1-p256.key', 'contains 2 PEM blocks', 'ERR_BAD_FILE'],
     ['the key in the place of the certificate', 'sec1-p256.key', 'sec1-p256.key', 'EC PRIVATE KEY', 'ERR_BAD_FILE'],
-    ['no file', 'nothing.pem', 'sec1-p256.key', 'nothing.pem, from --root-cert, is missing', 'ERR_BAD_FILE'],
-    ['no key file', 'root-p256.pem', 'nothing.key', 'nothing.key, from --root-key, is missing', 'ERR_BAD_FILE'],
+    [
+      'no file',
+      'nothing.pem',
+      'sec1-p256.key',
+      'nothing.pem is missing … Name the right file (--root-cert).',
+      'ERR_BAD_FILE',
+    ],
+    [
+      'no key file',
+      'root-p256.pem',
+      'nothing.key',
+      'nothing.key is missing … Name the right file (--root-key).',
+      'ERR_BAD_FILE',
+    ],
     ['a key without its passphrase', 'root-p256.pem', 'encrypted-scrypt.key', '--passphrase-file', 'ERR_PASSPHRASE'],
   ])('%s', async (title, certificate, key, named, code) => {
     const home = await newHome()
     const [pem, file] = [join(FIXTURES, certificate), join(FIXTURES, title.startsWith('the key of') ? named : key)]
-    const names = [title.startsWith('the key of') ? 'is not the key of' : named]
+    const names = title.startsWith('the key of') ? ['is not the key of'] : named.split(' … ')
     await expectRefusal(home, create(home, pem, file), { status: 6, code, names })
   })
 
@@ -317,7 +329,8 @@ describe('interrupted', () => {
     // The key has its place already: it may be locked away again.
     await rm(key)
     const refused = await home.fpki(['ca', 'create', directory, ...words])
-    expect(refused.stderr).toContain(`${key}, from --root-key, is missing`)
+    expect(refused.stderr).toContain(`The root key file ${key} is missing`)
+    expect(refused.stderr).toContain('(--root-key).')
     expect((await home.fpki(['ca', 'create', directory, '--root-cert', certificate])).status).toBe(0)
     await expectVerified(directory)
   })

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
-import { checkedAuditLog } from '../../src/index.js'
+import { checkAuditLogResult } from '../../src/index.js'
 import { type Ended, type Home, runProgram } from '../support/cli.js'
 import { readJournal } from '../support/journal.js'
 import { pointsToTry } from '../support/points.js'
@@ -60,7 +60,7 @@ export async function expectResumed(home: Pick<Home, 'fpki'>, directory: string)
   expect(resumed.status).toBe(0)
   expect((await readJournal(directory)).finishedAt).not.toBeNull()
   const log = await home.fpki(['ca', 'log', 'verify', directory, '--json'])
-  expect(checkedAuditLog.parse(JSON.parse(log.stdout))).toMatchObject({ problems: [], unsigned: 0, torn: false })
+  expect(checkAuditLogResult.parse(JSON.parse(log.stdout))).toMatchObject({ problems: [], unsigned: 0, torn: false })
   const verified = await home.fpki(['ca', 'verify', directory, '--json'])
   expect(JSON.parse(verified.stdout).findings.filter(({ status }: { status: string }) => status === 'failure')).toEqual(
     [],

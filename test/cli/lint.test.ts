@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { lintedFiles } from '../../src/operations/audit/lint-files.js'
+import { lintFilesResult } from '../../src/operations/audit/lint-files.js'
 import { newHome, temporaryDirectory } from '../support/cli.js'
 import { copiedPki } from './made.js'
 import { expectWords } from './refusal.js'
@@ -35,7 +35,7 @@ describe('fpki lint', () => {
 
   test('--json prints one document, even with findings', async () => {
     const { status, stdout } = await (await newHome()).fpki(['lint', TLS_CA, '--json'])
-    const { findings, ...report } = lintedFiles.parse(JSON.parse(stdout))
+    const { findings, ...report } = lintFilesResult.parse(JSON.parse(stdout))
     const items = [{ file: TLS_CA, block: 1, kind: 'certificate', role: 'tls', name: 'CN=gateway.example' }]
     expect(status).toBe(6)
     const counts = { errors: 1, warnings: 0, notices: 0, passed: false }

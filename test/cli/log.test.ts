@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { cp, lstat, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { checkedAuditLog, shownAuditLog, shownHistory, snapshotDiff } from '../../src/index.js'
+import { checkAuditLogResult, diffSnapshotsResult, showAuditLogResult, showHistoryResult } from '../../src/index.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
 import { newHome, output } from '../support/cli.js'
 import { cutOffIn, editJournal } from '../support/journal.js'
@@ -17,7 +17,7 @@ function logOf({ path }: Made): Promise<string> {
 
 async function verified(made: Made): Promise<{ status: number | null; codes: readonly string[]; told: string }> {
   const { status, stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory, '--json'])
-  const { problems } = checkedAuditLog.parse(JSON.parse(stdout))
+  const { problems } = checkAuditLogResult.parse(JSON.parse(stdout))
   return { status, codes: problems.map(({ code }) => code), told: problems.map(({ message }) => message).join('\n') }
 }
 
@@ -36,7 +36,7 @@ describe('the audit log', () => {
     const { home, directory, path } = await copiedPki(pkiWithAuditLog)
     const lines = (await readFile(path('.fpki/log.jsonl'), 'utf8')).trimEnd().split('\n')
     const { stdout } = await home.fpki(['ca', 'log', directory, '--json'])
-    const shown = shownAuditLog.parse(JSON.parse(stdout))
+    const shown = showAuditLogResult.parse(JSON.parse(stdout))
     expect(shown.lines).toEqual(lines.map((line) => JSON.parse(line)))
     shown.lines.forEach(({ previous, number }, at) => {
       expect({ previous, number }).toEqual({
@@ -87,7 +87,7 @@ describe('the audit log', () => {
     await writeFile(file, await opensslCsr({ key: 'RSA-1024' }))
     expect((await home.fpki(['ca', 'sign', file, '--pki-dir', directory])).status).toBe(6)
     const { stdout } = await home.fpki(['ca', 'log', directory, '--json', '--kind', 'refused'])
-    expect(shownAuditLog.parse(JSON.parse(stdout)).lines).toMatchObject([
+    expect(showAuditLogResult.parse(JSON.parse(stdout)).lines).toMatchObject([
       { command: 'ca sign', text: expect.stringContaining(file) },
     ])
     expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
@@ -153,7 +153,7 @@ describe('the audit log', () => {
     })
     expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
     const { stdout } = await made.home.fpki(['ca', 'history', made.directory, '--json'])
-    expect(shownHistory.parse(JSON.parse(stdout)).snapshots.map(({ command }) => command)).toEqual([
+    expect(showHistoryResult.parse(JSON.parse(stdout)).snapshots.map(({ command }) => command)).toEqual([
       'as found',
       'ca rotate-tls',
     ])
@@ -294,7 +294,7 @@ describe('a missing audit log', () => {
       for (const one of ['log.jsonl', 'log.head']) await rename(path(`.fpki/${one}`), join(home.path, one))
       expect((await home.fpki([...revoke, '--quiet'])).status).toBe(0)
       const { stdout } = await home.fpki(['ca', 'log', directory, '--json'])
-      const [first, ...rest] = shownAuditLog.parse(JSON.parse(stdout)).lines
+      const [first, ...rest] = showAuditLogResult.parse(JSON.parse(stdout)).lines
       const files = first?.certificates.map(({ file }) => file).sort()
       expect({ kind: first?.kind, files }).toEqual({
         kind: 'begun-anew',
@@ -349,7 +349,7 @@ test('log verify prints the line number and hash that the root has signed', asyn
   const { stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory])
   expect(stdout).toMatch(new RegExp(`Signed by the root up to line 7, at \\S+; SHA-256 ${last}\\.\n`))
   const asJson = await made.home.fpki(['ca', 'log', 'verify', made.directory, '--json'])
-  expect(checkedAuditLog.parse(JSON.parse(asJson.stdout)).signed).toMatchObject({ line: 7, hash: last })
+  expect(checkAuditLogResult.parse(JSON.parse(asJson.stdout)).signed).toMatchObject({ line: 7, hash: last })
 })
 
 test.each(['{"number":8,"time":"2026-0', '\0\0\0\0\0\0\0\0\n'])(
@@ -359,7 +359,7 @@ test.each(['{"number":8,"time":"2026-0', '\0\0\0\0\0\0\0\0\n'])(
     const log = await logOf(made)
     await writeFile(made.path('.fpki/log.jsonl'), log + torn)
     const { stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory, '--json'])
-    expect(checkedAuditLog.parse(JSON.parse(stdout))).toMatchObject({ torn: true, problems: [], lines: 7 })
+    expect(checkAuditLogResult.parse(JSON.parse(stdout))).toMatchObject({ torn: true, problems: [], lines: 7 })
     expect((await made.home.fpki(['ca', 'rotate-tls', made.directory, '-q'])).status).toBe(0)
     const mended = await logOf(made)
     expect(mended.startsWith(log)).toBe(true)
@@ -398,7 +398,7 @@ test('filters and CSV', async () => {
   const { home, directory, path } = await copiedPki(pkiWithAuditLog)
   const serial = (await x509(path('b.pem'), '-serial')).replace(/^.*=/, '')
   const only = await home.fpki(['ca', 'log', directory, '--json', '--serial', `0x${serial}`])
-  expect(shownAuditLog.parse(JSON.parse(only.stdout))).toMatchObject({
+  expect(showAuditLogResult.parse(JSON.parse(only.stdout))).toMatchObject({
     lines: [{ number: 6, command: 'ca add-device-ca' }],
     total: 7,
   })
@@ -477,12 +477,12 @@ test('diff describes a change', async () => {
   const serial = BigInt(`0x${(await x509(path('b.pem'), '-serial')).replace(/^.*=/, '')}`)
   expect((await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'b', '--yes', '-q'])).status).toBe(0)
   const words = (...sides: string[]) => home.fpki(['ca', 'diff', directory, ...sides, '--json'])
-  const added = snapshotDiff.parse(JSON.parse((await words('2', '3')).stdout))
+  const added = diffSnapshotsResult.parse(JSON.parse((await words('2', '3')).stdout))
   expect(added.changes).toMatchObject([
     { what: 'added', file: 'b.key', text: 'added: b.key (private key)' },
     { what: 'added', file: 'b.pem', text: expect.stringContaining(`${serial}`) },
   ])
-  const revoked = snapshotDiff.parse(JSON.parse((await words('4', 'now')).stdout))
+  const revoked = diffSnapshotsResult.parse(JSON.parse((await words('4', 'now')).stdout))
   expect(revoked.changes.map(({ text }) => text)).toContain(`revoked: device CA ${serial}`)
   expect((await words('99')).status).toBe(2)
 })

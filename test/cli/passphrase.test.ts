@@ -174,28 +174,33 @@ test('no plaintext key is ever written', async () => {
   const { home, directory } = await scene()
   const written: string[] = []
   const disk = nodeFileSystem()
-  const files = durableFiles({
-    ...disk,
-    createFile: async (path, mode) => {
-      const file = await disk.createFile(path, mode)
+  const watched =
+    (open: typeof disk.createFile): typeof disk.createFile =>
+    async (path, mode) => {
+      const file = await open(path, mode)
       const write = async (content: Uint8Array) => {
         written.push(Buffer.from(content).toString('latin1'))
         await file.write(content)
       }
       // The Factory API's own keys are not the PKI directory's.
       return {
-        ...file,
         sync: () => file.sync(),
         close: () => file.close(),
         write: path.startsWith(directory) ? write : (content) => file.write(content),
       }
-    },
+    }
+  const files = durableFiles({
+    ...disk,
+    createFile: watched(disk.createFile),
+    openToAppend: watched(disk.openToAppend),
   })
   const machine = { ...thisMachine(), files }
-  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, signal)
-  const passphrases = { known: async () => PASSPHRASE, chosen: async () => PASSPHRASE }
-  const kept = { encryptKeys: true, passphrases, tlsNames: [], onlineCa: true, localCa: true }
-  await createPki({ directory, factory: 'acme', ...kept }, { ...machine, api, progress: SILENT, signal })
+  const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal })
+  const passphrases = { forExisting: async () => PASSPHRASE, forNew: async () => PASSPHRASE }
+  const root = { kind: 'new-file', encrypt: true } as const
+  const localCa = { kind: 'file', encrypt: true } as const
+  const options = { directory, factory: 'acme', root, localCa, onlineCa: true, tlsNames: [] }
+  await createPki(options, { ...machine, api, progress: SILENT, signal, passphrases })
   expect(written.length).toBeGreaterThan(10)
   const clear = await temporaryDirectory()
   for (const name of ['factory_ca.key', 'local-ca.key']) {
@@ -210,10 +215,10 @@ test('no plaintext key is ever written', async () => {
 test('every command that signs decrypts the root key with it', async () => {
   const { home, directory, create } = await scene()
   expect((await home.fpki(create, IN_ENVIRONMENT)).status).toBe(0)
-  const passphrases = { known: async () => PASSPHRASE, chosen: async () => '' }
-  const access = { choice: null, complete: (place: object) => place as never, passphrases, ...SILENT }
+  const passphrases = { forExisting: async () => PASSPHRASE, forNew: async () => '' }
+  const access = { root: { kind: 'recorded', module: null }, passphrases, ...SILENT } as const
   const at = pkiDirectory(thisMachine().files, directory)
-  const { publicKey, algorithm } = await rootSignerOf(at, access).open()
+  const { spki: publicKey, algorithm } = await rootSignerOf(at, access).open()
   expect(algorithm).toEqual({ curve: 'P-256', hash: 'sha256' })
   const spki = (await publicKeyOf(directory, 'factory_ca.key')).replace(/-----.*-----|\n/g, '')
   expect(Buffer.from(publicKey).toString('base64')).toBe(spki)

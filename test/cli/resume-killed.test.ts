@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { abandonedWork } from '../../src/index.js'
+import { abandonWorkResult } from '../../src/index.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
 import { homeAt, newHome, output } from '../support/cli.js'
 import { editJournal, readJournal } from '../support/journal.js'
@@ -100,7 +100,7 @@ test('abandon asks for confirmation, is refused after the upload, and reports wh
   expect(await snapshot(home.path)).toEqual(before)
   const { status, stdout } = await home.fpki(['ca', 'abandon', directory, '--yes', '--json'])
   expect(status).toBe(0)
-  const told = abandonedWork.parse(JSON.parse(stdout))
+  const told = abandonWorkResult.parse(JSON.parse(stdout))
   expect(told).toMatchObject({
     command: 'ca add-device-ca',
     files: expect.arrayContaining(['site-b.key', 'site-b.pem']),

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { changedDeviceCas } from '../../src/operations/device-cas/change-device-cas.js'
+import { changeDeviceCasResult } from '../../src/operations/device-cas/change-device-cas.js'
 import { crlFacts } from '../../src/pki/describe-crl.js'
 import { output } from '../support/cli.js'
 import { crlNumberOf, deviceCaSerials, entriesOf, knownOf, pkiWithThreeCas, serialOf } from './device-cas.js'
@@ -135,13 +135,13 @@ describe('the effect', () => {
     ])
     await editCertificates(made, { caRevokeCrl: foreign.stdout })
     const dry = ['ca', 'disable-device-ca', made.directory, '--ca-file', 'site-b', '--dry-run', '--json']
-    expect(changedDeviceCas.parse(JSON.parse((await made.home.fpki(dry)).stdout)).warnings).toHaveLength(1)
+    expect(changeDeviceCasResult.parse(JSON.parse((await made.home.fpki(dry)).stdout)).warnings).toHaveLength(1)
     const { status, stdout, stderr } = await made.home.fpki([
       ...['ca', 'disable-device-ca', made.directory, '--ca-file', 'site-b', '--json'],
     ])
     expect(status).toBe(0)
     expect(stderr).toContain('warning: The CRL in the Factory API is not signed by the root; its number is ignored.')
-    expect(changedDeviceCas.parse(JSON.parse(stdout)).warnings).toEqual([
+    expect(changeDeviceCasResult.parse(JSON.parse(stdout)).warnings).toEqual([
       expect.stringContaining('not signed by the root'),
     ])
     expect(await crlNumberOf(made)).toBe(1)
@@ -150,7 +150,7 @@ describe('the effect', () => {
   test('--json prints the document', async () => {
     const { home, directory, siteB } = await pkiWithThreeCas()
     const { stdout } = await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b', '--json'])
-    const told = changedDeviceCas.parse(JSON.parse(stdout))
+    const told = changeDeviceCasResult.parse(JSON.parse(stdout))
     expect(told).toMatchObject({
       factory: 'acme',
       api: `embedded (${home.state})`,
@@ -193,7 +193,7 @@ describe('--dry-run changes nothing on disk or in the Factory API', () => {
     ]) {
       expect(pretty.stdout).toMatch(line)
     }
-    const told = changedDeviceCas.parse(JSON.parse(json.stdout))
+    const told = changeDeviceCasResult.parse(JSON.parse(json.stdout))
     expect(told).toMatchObject({ action, dryRun: true, changed: false })
     expect(await entriesOf(crlFacts.parse(told.crl).pem)).toEqual([[siteB, REASONS[action]]])
     expect(await snapshotButAuditLog(home.path)).toEqual(before)
@@ -230,7 +230,7 @@ describe('an unchanged state is reported, and nothing is sent', () => {
     expect(inWords).toMatchObject({ status: 0, stdout: '' })
     expect(inWords.stderr).toContain(`Already ${action}d: ${siteB}. Nothing was changed.`)
     expect(dry).toEqual(inWords)
-    expect(changedDeviceCas.parse(JSON.parse(inJson.stdout))).toMatchObject({
+    expect(changeDeviceCasResult.parse(JSON.parse(inJson.stdout))).toMatchObject({
       changed: false,
       crl: null,
       deviceCas: [{ serial: siteB, file: 'site-b.pem' }],

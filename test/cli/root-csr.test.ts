@@ -2,7 +2,7 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { thisMachine } from '../../src/machine/index.js'
-import { madeRootCsr, rootCsr } from '../../src/operations/create/root-csr.js'
+import { createRootCsr, createRootCsrResult } from '../../src/operations/create/root-csr.js'
 import { durableFiles } from '../../src/storage/files.js'
 import { nodeFileSystem } from '../../src/storage/node-file-system.js'
 import { type Home, newHome, output } from '../support/cli.js'
@@ -67,7 +67,7 @@ describe('ca root-csr', () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     const { stdout } = await home.fpki(['ca', 'root-csr', directory, '--json'])
-    const made = madeRootCsr.parse(JSON.parse(stdout))
+    const made = createRootCsrResult.parse(JSON.parse(stdout))
     expect(made).toMatchObject({ factory: 'acme', directory, subject: 'CN=Factory-CA, OU=acme' })
     expect(made.csr).toBe(await readFile(made.csrFile, 'utf8'))
     expect(await snapshot(home.path)).not.toHaveProperty(['.local'])
@@ -163,8 +163,8 @@ describe('ca root-csr', () => {
         rename: (from, to) => orStop(disk.rename(from, to)),
         link: (from, to) => orStop(disk.link(from, to)),
       })
-      const options = { directory, factory: 'acme', api: 'none' }
-      const outcome = await rootCsr(options, {
+      const options = { directory, factory: 'acme', api: 'none', root: { kind: 'new-file' } } as const
+      const outcome = await createRootCsr(options, {
         ...thisMachine(),
         files,
         progress: SILENT,
@@ -226,16 +226,26 @@ describe('ca create after root-csr', () => {
     await expectRefusal(home, [...create, '--root-cert', other], foreign)
     const factory = { status: 3, code: 'ERR_UNFINISHED', names: ['made for the factory acme'] }
     await expectRefusal(home, [...create, '--root-cert', own, '--factory', 'bolt'], factory)
-    const clear = { status: 3, code: 'ERR_EXISTS', names: ['in the clear'] }
+    const clear = {
+      status: 3,
+      code: 'ERR_EXISTS',
+      names: ['factory_ca.key exists already, and is not encrypted', '(--encrypt-keys)'],
+    }
     await expectRefusal(home, [...create, '--root-cert', own, '--encrypt-keys'], clear, ENCRYPTED)
   })
 
-  test('requires --encrypt-keys if root-csr used it', async () => {
+  test('requires --encrypt-keys for local-ca when the root key is encrypted, and nothing without local-ca', async () => {
     const { home, directory, csr } = await withCsr(['--encrypt-keys'], ENCRYPTED)
     const certificate = await (await newCompany()).sign({ csr })
     const words = ['ca', 'create', directory, '--root-cert', certificate]
-    const refusal = { status: 3, code: 'ERR_UNFINISHED', names: ['was made with --encrypt-keys'] }
+    const refusal = {
+      status: 3,
+      code: 'ERR_UNFINISHED',
+      names: ['is encrypted', 'local-ca encrypted too (--encrypt-keys)'],
+    }
     await expectRefusal(home, words, refusal, ENCRYPTED)
+    expect((await home.fpki([...words, '--no-local-ca'], ENCRYPTED)).status).toBe(0)
+    expect(await readFile(join(directory, 'factory_ca.key'), 'utf8')).toContain('ENCRYPTED')
   })
 
   test.each([

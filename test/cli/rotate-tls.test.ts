@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { serverCertified, shownPki } from '../../src/index.js'
+import { certifyServerResult, showPkiResult } from '../../src/index.js'
 import { output } from '../support/cli.js'
 import { copiedPki, dnsNamesOf, type Made, namesOf, x509 } from './made.js'
 import { modes, snapshot } from './snapshot.js'
@@ -10,7 +10,7 @@ import { modes, snapshot } from './snapshot.js'
 async function rotate({ home, directory }: Made, ...words: readonly string[]) {
   const { status, stdout, stderr } = await home.fpki(['ca', 'rotate-tls', directory, '--json', ...words])
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
-  return serverCertified.parse(JSON.parse(stdout))
+  return certifyServerResult.parse(JSON.parse(stdout))
 }
 
 test('issues tls-crt for a new key according to the profile', async () => {
@@ -85,7 +85,7 @@ test('keeps every previous certificate with mode 0400', async () => {
 test('updates the Factory API and `ca show`', async () => {
   const made = await copiedPki()
   await rotate(made)
-  const shown = shownPki.parse(JSON.parse((await made.home.fpki(['ca', 'show', '--json'])).stdout))
+  const shown = showPkiResult.parse(JSON.parse((await made.home.fpki(['ca', 'show', '--json'])).stdout))
   expect(shown.tls?.pem).toBe(await made.text('tls-crt'))
   expect((await made.home.fpki(['ca', 'show', '--just-tls'])).stdout).toBe(await made.text('tls-crt'))
 })

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { deletedFactory } from '../../src/operations/api/delete-factory.js'
+import { deleteFactoryResult } from '../../src/operations/api/delete-factory.js'
 import { newFactory } from '../factory/support/embedded.js'
 import { newHome, runProgram, withFpkiOnPath } from '../support/cli.js'
 import { factoryServer } from '../support/factory-server.js'
@@ -81,7 +81,7 @@ describe('api delete-factory', () => {
     await home.fpki(['api', 'token', 'create', '--factory', 'acme'])
     const { status, stdout } = await home.fpki(['api', 'delete-factory', 'acme', '--yes', '--json'])
     expect(status).toBe(0)
-    const deleted = deletedFactory.parse(JSON.parse(stdout))
+    const deleted = deleteFactoryResult.parse(JSON.parse(stdout))
     const fingerprint = (await x509(join(directory, 'factory_ca.pem'), '-fingerprint', '-sha256')).split('=')[1]
     expect(deleted.rootFingerprint).toBe(fingerprint?.replaceAll(':', '').toLowerCase())
     expect(deleted.tokens).toHaveLength(1)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { ReadStream } from 'node:tty'
 import { describe, expect, test } from 'vitest'
-import { hsmAccess, requiredHsm } from '../../src/cli/hsm.js'
+import { keyAccess, requiredHsm } from '../../src/cli/hsm.js'
 import type { Io } from '../../src/cli/output.js'
 import { passphrasesOf } from '../../src/cli/passphrase.js'
 import { askSecret } from '../../src/cli/prompt.js'
@@ -38,15 +38,16 @@ function variable(octets: Buffer): string {
 const percent = (octets: Buffer) => octets.toString('hex').replace(/../g, '%$&')
 
 async function pin(flags: Parameters<typeof requiredHsm>[0], env = {}): Promise<string> {
-  const choice = await requiredHsm({ ...HSM, ...flags }, ioWith(env), PROGRESS)
-  return choice.pin('the token')
+  const { access } = await requiredHsm({ ...HSM, ...flags }, ioWith(env), PROGRESS)
+  return access.login.pin('the token')
 }
 
 /** Every way to give a secret. A variable cannot contain a NUL, and nobody types a line end into a question. */
 const SOURCES: Readonly<Record<string, Source>> = {
   '--passphrase-file': async (octets) =>
-    passphrasesOf({ passphraseFile: await file(octets) }, ioWith({}), PROGRESS).known('it'),
-  FPKI_PASSPHRASE: (octets) => passphrasesOf({}, ioWith({ FPKI_PASSPHRASE: variable(octets) }), PROGRESS).known('it'),
+    passphrasesOf({ passphraseFile: await file(octets) }, ioWith({}), PROGRESS).forExisting('it'),
+  FPKI_PASSPHRASE: (octets) =>
+    passphrasesOf({}, ioWith({ FPKI_PASSPHRASE: variable(octets) }), PROGRESS).forExisting('it'),
   '--hsm-pin-file': async (octets) => pin({ hsmPinFile: await file(octets) }),
   FPKI_HSM_PIN: (octets) => pin({}, { FPKI_HSM_PIN: variable(octets) }),
   'pin-source of the URI': async (octets) => pin({ hsmUri: `pkcs11:token=acme?pin-source=${await file(octets)}` }),
@@ -129,8 +130,8 @@ test.each([
 
 test('an empty variable counts as unset', async () => {
   const passphrases = passphrasesOf({}, ioWith({ FPKI_PASSPHRASE: '' }), PROGRESS)
-  await expect(passphrases.known('it')).rejects.toMatchObject({ code: 'ERR_PASSPHRASE' })
-  expect((await hsmAccess({}, ioWith({ FPKI_HSM_PIN: '' }), PROGRESS)).choice).toBeNull()
+  await expect(passphrases.forExisting('it')).rejects.toMatchObject({ code: 'ERR_PASSPHRASE' })
+  expect((await keyAccess({}, ioWith({ FPKI_HSM_PIN: '' }), PROGRESS)).root).toEqual({ kind: 'recorded', module: null })
 })
 
 describe('an answer on the terminal', () => {

@@ -103,9 +103,9 @@ describe('a token', () => {
     ['for nobody knows what', [], '--factory NAME, or --all-factories'],
     ['for one and for all', ['--factory', 'acme', '--all-factories'], '--factory NAME, or --all-factories'],
     ['with a scope that there is not', ['--all-factories', '--scope', 'all'], 'Unknown scope "all"'],
-    ['that has expired', ['--all-factories', '--expires', '2001-01-01T00:00:00Z'], 'is not a time in the future'],
-    ['until some day', ['--all-factories', '--expires', 'tomorrow'], 'is not a time in the future'],
-    ['until now', ['--all-factories', '--expires', '0d'], 'is not a time in the future'],
+    ['that has expired', ['--all-factories', '--expires', '2001-01-01T00:00:00Z'], 'Not a time in the future'],
+    ['until some day', ['--all-factories', '--expires', 'tomorrow'], 'Not a time in the future'],
+    ['until now', ['--all-factories', '--expires', '0d'], 'Not a time in the future'],
   ])('%s is refused', async (_, words, said) => {
     const home = await newHome()
     const { status, stdout, stderr } = await home.fpki(['api', 'token', 'create', ...words])

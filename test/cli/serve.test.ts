@@ -169,11 +169,11 @@ describe('the server does not start', () => {
   test.each<readonly [string, readonly string[], string]>([
     ['in the clear for other machines', ['--no-tls', '--listen', '0.0.0.0:0'], 'in the clear'],
     ['in the clear at a name', ['--no-tls', '--listen', '127.evil.example:0'], 'in the clear'],
-    ['at an invalid address', ['--listen', 'here'], 'Invalid address for --listen'],
-    ['at an invalid port', ['--listen', '127.0.0.1:70000'], 'Invalid address for --listen'],
+    ['at an invalid address', ['--listen', 'here'], 'Invalid address to listen on'],
+    ['at an invalid port', ['--listen', '127.0.0.1:70000'], 'Invalid address to listen on'],
     ['with half an identity', ['--tls-cert', '/x'], 'must be used together'],
-    ['with an invalid fault', ['--fault', 'PATCH:0:500'], 'Invalid value for --fault'],
-    ['with a slow fault of another kind', ['--fault', 'PATCH:1:500:3'], 'Invalid value for --fault'],
+    ['with an invalid fault', ['--fault', 'PATCH:0:500'], 'Invalid fault'],
+    ['with a slow fault of another kind', ['--fault', 'PATCH:1:500:3'], 'Invalid fault'],
     ['for another API', ['--api', 'foundries'], 'only the embedded'],
   ])('with %s', async (_, words, said) => {
     const { status, stderr } = await (await newHome()).fpki(['api', 'serve', ...words])

@@ -1,7 +1,7 @@
 import { cp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { shownPki } from '../../src/operations/show/show-pki.js'
+import { showPkiResult } from '../../src/operations/show/show-pki.js'
 import { newHome, output } from '../support/cli.js'
 import { copiedPki, editCertificates, madePki, x509 } from './made.js'
 import { expectRefusal, expectWords } from './refusal.js'
@@ -57,7 +57,7 @@ describe('show --json', () => {
   test('prints one valid document that agrees with OpenSSL', async () => {
     const { home, path, text } = await copiedPki()
     const { stdout, stderr } = await home.fpki(['ca', 'show', '--json'])
-    const { root, tls, deviceCas, ...rest } = shownPki.parse(JSON.parse(stdout))
+    const { root, tls, deviceCas, ...rest } = showPkiResult.parse(JSON.parse(stdout))
     expect(stderr).toBe('')
     expect(rest).toMatchObject({ factory: 'acme', estTls: null, disabledCaSerials: [] })
     const shown = { 'factory_ca.pem': root, 'tls-crt': tls, 'online-crt': deviceCas[0], 'local-ca.pem': deviceCas[1] }
@@ -105,7 +105,7 @@ describe('show lists disabled device CAs', () => {
     expect(pretty).toMatch(new RegExp(`disabled device CAs\n {2}${serial}\n`))
     expect(pretty).toMatch(/^└── local-ca .*DISABLED$/m)
     expect(pretty).not.toMatch(/online-ca .*DISABLED/)
-    const { disabledCaSerials, deviceCas } = shownPki.parse(JSON.parse(json ?? ''))
+    const { disabledCaSerials, deviceCas } = showPkiResult.parse(JSON.parse(json ?? ''))
     expect(disabledCaSerials).toEqual([serial])
     expect(deviceCas.map(({ disabled }) => disabled)).toEqual([false, true])
   })
@@ -176,7 +176,7 @@ describe('show of a PKI directory', () => {
     const shown = async (words: readonly string[], start = {}) => {
       const { status, stdout } = await home.fpki(['ca', 'show', ...words, '--json'], start)
       expect(status).toBe(0)
-      return shownPki.parse(JSON.parse(stdout))
+      return showPkiResult.parse(JSON.parse(stdout))
     }
     expect(await shown([join(home.path, 'bolt')])).toMatchObject({
       factory: 'bolt',

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { signedRequest } from '../../src/operations/signing/sign-request.js'
+import { signRequestResult } from '../../src/operations/signing/sign-request.js'
 import { readCertificateFields, readExtension } from '../pki/support/certificate-fields.js'
 import { buildCsr, CN, csrPem, dnsNames, extensionRequest, newKey, OU, spkiOf, utf8Name } from '../pki/support/csr.js'
 import { at, derOf, objectIdentifier, readTlv, sequence, setOf, tlv } from '../pki/support/der.js'
@@ -326,7 +326,7 @@ describe('--out', () => {
     const { home, directory } = await scene(await opensslCsr())
     const words = ['ca', 'sign', 'the.csr', '--pki-dir', 'acme', '--out', 'it.pem', '--json']
     const { stdout } = await home.fpki(words, { cwd: home.path })
-    const told = signedRequest.parse(JSON.parse(stdout))
+    const told = signRequestResult.parse(JSON.parse(stdout))
     expect(told).toMatchObject({ file: join(home.path, 'it.pem'), directory })
     expect(await serialOf(join(home.path, 'it.pem'))).toBe(told.certificate.serial)
   })
@@ -353,7 +353,7 @@ test('--json prints the document', async () => {
   const { sign, directory } = await scene(
     await opensslCsr({ subject: '/CN=gateway.example/OU=bolt', extensions: NAMES }),
   )
-  const told = signedRequest.parse(JSON.parse((await sign('--json', '--days', '30')).stdout))
+  const told = signRequestResult.parse(JSON.parse((await sign('--json', '--days', '30')).stdout))
   expect(told).toMatchObject({ factory: 'acme', directory, profile: 'tls', file: null })
   expect(told.warnings).toEqual([expect.stringContaining('OU=bolt')])
   expect(told.certificate).toMatchObject({

@@ -1,7 +1,7 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { createdPki } from '../../src/operations/create/create-pki.js'
+import { createPkiResult } from '../../src/operations/create/create-pki.js'
 import { FPKI, type Home, newHome, output, runProgram, temporaryDirectory } from '../support/cli.js'
 import { PATIENT } from '../support/patience.js'
 import { createUpTo, holdFactory } from './interruption.js'
@@ -103,7 +103,7 @@ async function expectResumed(home: Home, directory: string): Promise<void> {
   const root = await readFile(join(directory, 'factory_ca.key'))
   const { status, stdout } = await home.fpki(['ca', 'create', directory, '--json'])
   expect(status).toBe(0)
-  expect(createdPki.parse(JSON.parse(stdout)).resumed).toBe(true)
+  expect(createPkiResult.parse(JSON.parse(stdout)).resumed).toBe(true)
   expect(await readFile(join(directory, 'factory_ca.key'))).toEqual(root)
   const undisturbed = await madePki()
   expect(await modes(home.path)).toEqual(await modes(undisturbed.home.path))

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { pkiDirectory } from '../../src/directory/pki-directory.js'
 import { thisMachine } from '../../src/machine/index.js'
-import { type StatusOfPkis, statusOfPkis } from '../../src/operations/audit/status-pki.js'
+import { type PkiStatusResult, pkiStatusResult } from '../../src/operations/audit/status-pki.js'
 import { output } from '../support/cli.js'
 import { editJournal } from '../support/journal.js'
 import { parsePrometheus } from '../support/prometheus.js'
@@ -16,9 +16,9 @@ import { snapshot } from './snapshot.js'
 async function statusJson(
   pki: Made,
   words: readonly string[],
-): Promise<{ status: number | null; document: StatusOfPkis; stderr: string }> {
+): Promise<{ status: number | null; document: PkiStatusResult; stderr: string }> {
   const { status, stdout, stderr } = await pki.home.fpki(['ca', 'status', '--json', ...words])
-  return { status, stderr, document: statusOfPkis.parse(JSON.parse(stdout)) }
+  return { status, stderr, document: pkiStatusResult.parse(JSON.parse(stdout)) }
 }
 
 /** When a certificate expires, according to OpenSSL. */
@@ -250,7 +250,7 @@ describe('ca status', () => {
     ])
     expect([json, words, quiet, api, metrics].map(({ status }) => status)).toEqual([11, 11, 11, 11, 11])
     for (const { stdout } of [json, api]) {
-      const { state, pkis } = statusOfPkis.parse(JSON.parse(stdout))
+      const { state, pkis } = pkiStatusResult.parse(JSON.parse(stdout))
       expect(state).toBe('not-yet-valid')
       const certificates = pkis.flatMap((one) => one.certificates.map((two) => [two.state, two.notYetValid]))
       expect(certificates).toEqual(FILES.map(() => ['not-yet-valid', true]))

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { updatedDeviceCas } from '../../src/operations/device-cas/update-device-cas.js'
+import { updateDeviceCasResult } from '../../src/operations/device-cas/update-device-cas.js'
 import { opensslCsr, opensslKey } from '../pki/support/openssl-csr.js'
 import { output } from '../support/cli.js'
 import { deviceCaSerials, knownOf, pkiWithThreeCas, serialOf } from './device-cas.js'
@@ -70,7 +70,7 @@ describe('an unchanged list', () => {
     const made = await copiedPki()
     const { stdout: stdin } = await made.home.fpki(['ca', 'show', '--just-device-cas'])
     const { stdout } = await made.home.fpki(['ca', 'update', '-', '--json'], { stdin })
-    expect(updatedDeviceCas.parse(JSON.parse(stdout))).toMatchObject({
+    expect(updateDeviceCasResult.parse(JSON.parse(stdout))).toMatchObject({
       changed: false,
       added: [],
       removed: [],
@@ -107,7 +107,7 @@ describe('a list with an additional CA', () => {
     const made = await copiedPki()
     const added = await signedCa(made, `/CN=fio-${await userOf(made)}/OU=acme`)
     const { stdout } = await update(made, await listOf(made, 'online-crt', added), '--yes', '--json')
-    const told = updatedDeviceCas.parse(JSON.parse(stdout))
+    const told = updateDeviceCasResult.parse(JSON.parse(stdout))
     expect(told).toMatchObject({
       factory: 'acme',
       api: `embedded (${made.home.state})`,

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { thisMachine } from '../../src/machine/index.js'
 import { CODES } from '../../src/operations/audit/verify/codes.js'
 import { isWrong } from '../../src/operations/audit/verify/finding.js'
-import { type VerifiedPki, verifiedPki, verifyPki } from '../../src/operations/audit/verify-pki.js'
+import { type VerifyPkiResult, verifyPki, verifyPkiResult } from '../../src/operations/audit/verify-pki.js'
 import { newHome, output, runProgram } from '../support/cli.js'
 import { editJournal } from '../support/journal.js'
 import { CA_EXTENSIONS, forge, put, ROOT_EXTENSIONS, TLS_EXTENSIONS } from './forge.js'
@@ -418,9 +418,9 @@ test('reports an issuer that OpenSSL matches with the root, but GnuTLS does not'
 async function verifyJson(
   pki: Made,
   words: readonly string[],
-): Promise<{ status: number | null; document: VerifiedPki }> {
+): Promise<{ status: number | null; document: VerifyPkiResult }> {
   const { status, stdout } = await pki.home.fpki(['ca', 'verify', pki.directory, '--json', ...words])
-  return { status, document: verifiedPki.parse(JSON.parse(stdout)) }
+  return { status, document: verifyPkiResult.parse(JSON.parse(stdout)) }
 }
 
 function named(cases: readonly Case[]): readonly (readonly [string, Case])[] {
@@ -576,7 +576,7 @@ describe('ca verify', () => {
     const run = async (words: readonly string[], start = {}) => {
       const { status, stdout } = await home.fpki(['ca', 'verify', directory, '--json', ...words], start)
       expect(stdout).not.toContain('open sesame')
-      const { findings } = verifiedPki.parse(JSON.parse(stdout))
+      const { findings } = verifyPkiResult.parse(JSON.parse(stdout))
       return [status, ...findings.filter((one) => one.status !== 'ok').map(({ code }) => code)]
     }
     expect(await run(['--strict'], { env })).toEqual([0])
@@ -696,7 +696,7 @@ describe('ca verify', () => {
     await user.own(join(copy, 'local-ca.key'), 0o000)
     await user.own(join(copy, '.fpki'), 0o000)
     const { status, stdout } = await user.fpki(['ca', 'verify', copy, '--offline', '--json'])
-    const wrong = verifiedPki.parse(JSON.parse(stdout)).findings.filter(isWrong)
+    const wrong = verifyPkiResult.parse(JSON.parse(stdout)).findings.filter(isWrong)
     expect({ status, wrong: wrong.map(({ code, file }) => `${code} ${file}`) }).toEqual({
       status: 6,
       wrong: expect.arrayContaining(['files.unreadable local-ca.key', 'files.own null']),
@@ -776,7 +776,7 @@ test('reports the clock rather than the certificates if it is set back', async (
   const { directory } = await backedUpPki()
   const clock = () => new Date(Date.now() - 2 * 24 * 3600 * 1000)
   const options = { directory, factory: null, warnDays: 60, groups: ['chain', 'profile', 'serials', 'expiry'] }
-  const { findings } = await verifyPki(options, { ...thisMachine(), clock, api: null, hsm: null })
+  const { findings } = await verifyPki(options, { ...thisMachine(), clock, api: null, access: null })
   const wrong = findings.filter(isWrong)
   expect(new Set(wrong.map(({ code }) => code))).toEqual(new Set(['expiry.not-yet']))
   for (const { message, hint } of wrong)

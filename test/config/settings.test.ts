@@ -125,9 +125,12 @@ describe('factoryOfDirectory', () => {
     )
   })
 
-  test.each(['/', '/home/me/my factory', `/mnt/${'x'.repeat(65)}`])('refuses %s and suggests --factory', (path) => {
-    expect(usageErrorOf(() => factoryOfDirectory(path)).hint).toContain('--factory')
-  })
+  test.each(['/', '/home/me/my factory', `/mnt/${'x'.repeat(65)}`])(
+    'refuses %s, and names the option that replaces it',
+    (path) => {
+      expect(usageErrorOf(() => factoryOfDirectory(path)).option).toBe('factory')
+    },
+  )
 })
 
 describe('onlyFactory', () => {

@@ -91,7 +91,7 @@ describe('an encrypted key of OpenSSL', () => {
   ] as const)('with %s opens', async (_, words) => {
     const key = newPrivateKeyPem(thisMachine().random, 'P-384')
     const pem = await output('openssl', ['pkcs8', '-topk8', '-passout', `pass:${PASSPHRASE}`, ...words], { stdin: key })
-    const { publicKey } = await pemSigner(pem, 'it', { passphrase: PASSPHRASE })
+    const { spki: publicKey } = await pemSigner(pem, 'it', { passphrase: PASSPHRASE })
     const spki = await output('openssl', ['pkey', '-pubout'], { stdin: key })
     expect(spki.replace(/-----.*-----|\n/g, '')).toBe(Buffer.from(publicKey).toString('base64'))
   })

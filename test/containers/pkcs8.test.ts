@@ -44,7 +44,7 @@ describe('encryptKey', () => {
   test('can be opened by fpki', async () => {
     const pem = newPrivateKeyPem(random, 'P-384')
     const encrypted = encryptKey(pem, 'correct horse', QUICK)
-    const { publicKey } = await pemSigner(encrypted, 'it', { passphrase: 'correct horse' })
+    const { spki: publicKey } = await pemSigner(encrypted, 'it', { passphrase: 'correct horse' })
     const spki = await output('openssl', ['pkey', '-pubout'], { stdin: pem })
     expect(spki.replace(/-----.*-----|\n/g, '')).toBe(Buffer.from(publicKey).toString('base64'))
   })

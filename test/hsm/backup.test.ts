@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { checkedBackup, madeBackup, restoredPki } from '../../src/index.js'
+import { backupPkiResult, checkBackupResult, restorePkiResult } from '../../src/index.js'
 import { homeWith, PIN, softHsm } from '../support/token.js'
 
 test('of a PKI with its root key in a token reports what it cannot contain, and needs no PIN', async () => {
@@ -13,21 +13,21 @@ test('of a PKI with its root key in a token reports what it cannot contain, and 
   const create = ['create', `${directory}`, '--quiet', ...token.flags]
   expect((await run(create, { FPKI_HSM_PIN: PIN })).status).toBe(0)
 
-  const made = madeBackup.parse(
+  const made = backupPkiResult.parse(
     JSON.parse((await run(['backup', `${directory}`, '--out', `${file}`, '--json'])).stdout),
   )
   expect(made.rootKey).toMatchObject({ kind: 'pkcs11', tokenLabel: 'acme' })
   expect(made.notHeld).toEqual([expect.stringContaining('"root-ca" never leaves the token "acme"')])
 
   const { stdout } = await run(['backup', '--check', `${file}`, '--pki-dir', `${directory}`, '--json'])
-  expect(checkedBackup.parse(JSON.parse(stdout))).toMatchObject({ rootKeyProven: false, recordedIn: directory })
+  expect(checkBackupResult.parse(JSON.parse(stdout))).toMatchObject({ rootKeyProven: false, recordedIn: directory })
 
   const { stdout: said } = await run(['status', `${directory}`])
   expect(said).toMatch(/, checked \S+, except for the root key, which is in a token: /)
 
   const ended = await run(['restore', `${file}`, `${again}`, '--json'])
   expect(ended.status).toBe(0)
-  expect(restoredPki.parse(JSON.parse(ended.stdout)).notHeld).toEqual(made.notHeld)
+  expect(restorePkiResult.parse(JSON.parse(ended.stdout)).notHeld).toEqual(made.notHeld)
   expect(await readdir(`${again}`)).toEqual(await readdir(`${directory}`))
 
   // A backup does not authenticate its author: the module that it names is shown, and loaded only with --hsm-module.

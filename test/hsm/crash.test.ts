@@ -14,8 +14,15 @@ import {
 import { failAt, isStop, pointsOf, stopAt } from '../support/disturb.js'
 import { type MemoryDisk, memoryDisk } from '../support/memory-disk.js'
 import { pointsToTry } from '../support/points.js'
-import { choiceOf, softHsm } from '../support/token.js'
-import { accessTo, createInToken, emptyToken, expectRootOf, hookedCryptoki, whatIsIn } from '../support/token-scene.js'
+import { choiceOf, LOGIN, softHsm } from '../support/token.js'
+import {
+  createInToken,
+  emptyToken,
+  expectRootOf,
+  hookedCryptoki,
+  TOKEN_ACCESS,
+  whatIsIn,
+} from '../support/token-scene.js'
 
 const LOSSES = ['loseProcess', 'losePower'] as const
 /** Both halves of both keys. */
@@ -74,7 +81,7 @@ describe('with both keys in a token', () => {
     '%s cut off at any point ends as an undisturbed run, and leaves the token as it is',
     async (command) => {
       const choice = choiceOf(await softHsm())
-      const access = accessTo(choice)
+      const access = TOKEN_ACCESS
       const original = memoryDisk()
       await createInToken(original, choice)
       const made = await whatIsIn(choice)
@@ -108,7 +115,10 @@ describe('with both keys in a token', () => {
 describe('ca import-root', () => {
   const run = (disk: MemoryDisk, hsm: HsmChoice, disturbance: Disturbance = {}) => {
     const options = { directory: DIRECTORY, hsm, removeKey: true, api: 'x' }
-    return importRoot(options, machineOn(disk, { ...disturbance, makeCryptoki: hookedCryptoki(disturbance) }))
+    return importRoot(
+      options,
+      machineOn(disk, { ...disturbance, login: LOGIN, makeCryptoki: hookedCryptoki(disturbance) }),
+    )
   }
   const rootOnDisk = (disk: MemoryDisk) => keyFiles(disk).filter((path) => path.endsWith('/factory_ca.key'))
 

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createdPki } from '../../src/operations/create/create-pki.js'
+import { createPkiResult } from '../../src/operations/create/create-pki.js'
 import { createUpTo, holdFactory, interruptedCreate } from '../cli/interruption.js'
 import { x509 } from '../cli/made.js'
 import { expectRefusal } from '../cli/refusal.js'
@@ -25,7 +25,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     const { home, directory, create } = await scene()
     const { status, stdout, stderr } = await home.fpki([...create, '--json'])
     expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
-    expect(createdPki.parse(JSON.parse(stdout)).rootKey).toMatchObject({
+    expect(createPkiResult.parse(JSON.parse(stdout)).rootKey).toMatchObject({
       kind: 'pkcs11',
       keyLabel: 'root-ca',
       keyId: '01',
@@ -67,7 +67,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     const root = await readFile(join(directory, 'factory_ca.pem'), 'utf8')
     const { status, stdout } = await home.fpki([...create, '--json'])
     expect(status).toBe(0)
-    expect(createdPki.parse(JSON.parse(stdout)).resumed).toBe(true)
+    expect(createPkiResult.parse(JSON.parse(stdout)).resumed).toBe(true)
     expect(await readFile(join(directory, 'factory_ca.pem'), 'utf8')).toBe(root)
     await expectVerified(directory, 'tls-crt')
   })

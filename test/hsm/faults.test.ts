@@ -1,17 +1,25 @@
-import { randomUUID } from 'node:crypto'
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
-import { holdToken } from '../../src/keystore/token-key.js'
 import { embeddedFactoryOn, thisMachine } from '../../src/machine/index.js'
-import { createPki } from '../../src/operations/create/create-pki.js'
+import { type CreatePkiOptions, createPki } from '../../src/operations/create/create-pki.js'
+import type { HsmChoice } from '../../src/ports.js'
 import { interruptedCreate } from '../cli/interruption.js'
 import { expectRefusal, expectWords } from '../cli/refusal.js'
 import { namesBelow } from '../cli/snapshot.js'
 import { newHome, output, temporaryDirectory } from '../support/cli.js'
 import { differing } from '../support/cryptoki.js'
-import { choiceOf, homeWith, pkcs11Tool, SOFTHSM, softHsm, softHsmFolder, type TestToken } from '../support/token.js'
+import {
+  choiceOf,
+  homeWith,
+  LOGIN,
+  pkcs11Tool,
+  SOFTHSM,
+  softHsm,
+  softHsmFolder,
+  type TestToken,
+} from '../support/token.js'
 
 async function scene(token: TestToken) {
   const home = await homeWith(token)
@@ -156,7 +164,9 @@ describe('the key', () => {
     await deleteKeys(token)
     await pkcs11Tool(token, ['--keypairgen', '--key-type', 'EC:prime256v1', '--label', 'root-ca', '--id', '01'])
     expectWords(await home.fpki(create), { status: 6, code: 'ERR_BAD_KEY', names: ['"root-ca" in the token'] })
+  })
 
+  test('exists twice: create resumes with the one that it created', async () => {
     const token = await softHsm()
     const { home, create } = await scene(token)
     await interruptedCreate(home, join(home.path, 'acme'), token.flags)
@@ -186,12 +196,12 @@ test('a signature that does not verify: no certificate is written, and nothing i
   const home = await newHome()
   const machine = thisMachine()
   const { signal } = new AbortController()
-  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, signal)
+  const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal })
   const directory = join(home.path, 'acme')
-  const options = { directory, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [], hsm: choice }
+  const options = optionsIn(directory, choice)
   const progress = { step: () => undefined, note: () => undefined, warn: () => undefined }
   const wrong = differing({ signature: (raw) => Buffer.from(raw.map((octet, at) => (at === 5 ? octet ^ 1 : octet))) })
-  const ports = { ...machine, api, progress, signal, makeCryptoki: wrong.make }
+  const ports = { ...machine, api, progress, signal, login: LOGIN, makeCryptoki: wrong.make }
   await expect(createPki(options, ports)).rejects.toMatchObject({ code: 'ERR_SIGNATURE' })
   expect((await namesBelow(directory)).filter((name) => !name.startsWith('.fpki'))).toEqual(['local-ca.key'])
   expect(await api.getCertificates()).toBeNull()
@@ -203,23 +213,23 @@ test('a command that is stopped logs out and lets go of the module', async () =>
   const home = await newHome()
   const machine = thisMachine()
   const stop = new AbortController()
-  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, stop.signal)
+  const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal: stop.signal })
   const directory = join(home.path, 'acme')
-  const options = { directory, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [], hsm: choice }
+  const options = optionsIn(directory, choice)
   const reason = new FpkiError('ERR_SIGINT', 'Stopped.', '')
   const step = (text: string) => text.includes('certificates') && stop.abort(reason)
   const progress = { ...TALK, step }
   const { make, calls } = differing()
-  const ports = { ...machine, api, progress, signal: stop.signal, makeCryptoki: make }
+  const ports = { ...machine, api, progress, signal: stop.signal, login: LOGIN, makeCryptoki: make }
   await expect(createPki(options, ports)).rejects.toBe(reason)
   expect(calls.slice(-3)).toEqual(['C_Logout', 'C_CloseSession', 'C_Finalize'])
 })
 
-test('a token that is asked for before it is opened is a defect', async () => {
-  expect(() => holdToken(choiceOf({ ...NO_TOKEN, label: randomUUID() }), TALK).token()).toThrow('not open')
-})
+function optionsIn(directory: string, hsm: HsmChoice): CreatePkiOptions {
+  const wanted = { directory, factory: 'acme', onlineCa: true, tlsNames: [] }
+  return { ...wanted, root: { kind: 'new-token', hsm }, localCa: { kind: 'file' } }
+}
 
-const NO_TOKEN: TestToken = { module: SOFTHSM, label: '', initArgs: '', env: {}, folder: '', flags: [] }
 const TALK = { note: () => undefined, warn: () => undefined }
 
 function serialsOf(listed: string): readonly string[] {

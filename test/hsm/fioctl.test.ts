@@ -2,7 +2,7 @@ import { cp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { pkiDirectory } from '../../src/directory/pki-directory.js'
-import { type HsmAccess, rootSignerOf } from '../../src/keystore/root-key.js'
+import { type KeyAccess, rootSignerOf } from '../../src/keystore/root-key.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { encodePem } from '../../src/pki/pem.js'
 import { DEVICE_CA } from '../../src/pki/profiles.js'
@@ -12,12 +12,13 @@ import type { HsmChoice } from '../../src/ports.js'
 import { signCertificate } from '../../src/signer/x509/certificate.js'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
 import { certificateTemplate, newSigner } from '../support/issue.js'
-import { choiceOf, fioctlFixture, fioctlToken } from '../support/token.js'
+import { choiceOf, fioctlFixture, fioctlToken, LOGIN } from '../support/token.js'
 
-/** How a command comes to fioctl's token: the flags of fioctl, and its PIN. */
-async function access(changes: Partial<HsmChoice> = {}): Promise<HsmAccess> {
-  const choice = choiceOf(await fioctlToken(), { pin: async () => '1234', ...changes })
-  return { choice, complete: (place) => ({ ...choice, ...place }), note: () => undefined, warn: () => undefined }
+/** How a command gets to fioctl's token: by flags, and with its PIN. */
+async function access(): Promise<KeyAccess & { readonly hsm: HsmChoice }> {
+  const hsm = choiceOf(await fioctlToken())
+  const login = { ...LOGIN, pin: async () => '1234' }
+  return { hsm, root: { kind: 'token', hsm }, login, note: () => undefined, warn: () => undefined }
 }
 
 /** A copy of the PKI directory that fioctl has made. */
@@ -34,7 +35,7 @@ test('a token and a PKI directory that fioctl has made sign a device CA, which O
   const root = readPemCertificate(await readFile(join(path, 'factory_ca.pem'), 'utf8'), 'factory_ca.pem')
   const signer = rootSignerOf(pkiDirectory(files, path), await access())
   try {
-    const request = certificateTemplate('site-c', DEVICE_CA, newSigner().publicKey, root, { now: new Date() })
+    const request = certificateTemplate('site-c', DEVICE_CA, newSigner().spki, root, { now: new Date() })
     const { der } = await signCertificate(request, await signer.open())
     const made = join(path, 'site-c.pem')
     await files.create(made, encodePem('CERTIFICATE', der), 0o400)
@@ -69,26 +70,25 @@ test('another key than the certificate’s is refused', async () => {
 test('what the directory remembers is enough, with the PIN', async () => {
   const path = await fioctlDirectory()
   const directory = pkiDirectory(thisMachine().files, path)
-  const { choice, ...rest } = await access()
-  if (choice === null) throw new Error('no token')
+  const { hsm, ...rest } = await access()
   await directory.make()
   const rootKey = {
     kind: 'pkcs11',
-    module: choice.module,
+    module: hsm.module,
     tokenLabel: 'acme-root',
     keyLabel: 'root-ca',
     keyId: '01',
   } as const
   const tokenSerial = 'fb6c1666d4c5'
   await directory.writeState({ version: 1, factory: 'acme', api: 'x', rootKey: { ...rootKey, tokenSerial } })
-  const other = rootSignerOf(directory, { ...rest, choice: null })
+  const other = rootSignerOf(directory, { ...rest, root: { kind: 'recorded', module: null } })
   await expect(other.open()).rejects.toMatchObject({
     code: 'ERR_HSM_TOKEN',
     message: expect.stringContaining('"acme-root" (SoftHSM v2, serial '),
   })
   const remembered = { ...rootKey, tokenSerial: await serialOfToken() }
   await directory.writeState({ version: 1, factory: 'acme', api: 'x', rootKey: remembered })
-  const signer = rootSignerOf(directory, { ...rest, choice: null })
+  const signer = rootSignerOf(directory, { ...rest, root: { kind: 'recorded', module: null } })
   expect((await (await signer.open()).sign(statement('a message'))).length).toBeGreaterThan(60)
   await signer.close()
 })
@@ -96,11 +96,11 @@ test('what the directory remembers is enough, with the PIN', async () => {
 test('without a PIN, the message says how to give it', async () => {
   const path = await fioctlDirectory()
   const directory = pkiDirectory(thisMachine().files, path)
-  const { choice } = await access()
+  const { hsm } = await access()
   await directory.make()
   const rootKey = {
     kind: 'pkcs11',
-    module: choice?.module ?? '',
+    module: hsm.module,
     tokenLabel: 'acme-root',
     keyLabel: 'root-ca',
   } as const

@@ -5,13 +5,13 @@ import { describe, expect, test } from 'vitest'
 import { pkiDirectory } from '../../src/directory/pki-directory.js'
 import { rootSignerOf } from '../../src/keystore/root-key.js'
 import { thisMachine } from '../../src/machine/index.js'
-import { importedRoot, importRoot } from '../../src/operations/hsm/import-root.js'
+import { importRoot, importRootResult } from '../../src/operations/hsm/import-root.js'
 import { statement } from '../../src/pki/statement.js'
 import { copiedPki, madePki, x509 } from '../cli/made.js'
 import { snapshot } from '../cli/snapshot.js'
 import { output } from '../support/cli.js'
 import { differing } from '../support/cryptoki.js'
-import { choiceOf, PIN, pkcs11Tool, softHsm, TOKENS } from '../support/token.js'
+import { choiceOf, LOGIN, PIN, pkcs11Tool, softHsm, TOKENS } from '../support/token.js'
 
 const SILENT = { step: () => undefined, note: () => undefined, warn: () => undefined }
 const { signal } = new AbortController()
@@ -24,7 +24,7 @@ describe.each(TOKENS)('ca import-root into %s', (_, newToken) => {
     const words = ['ca', 'import-root', directory, ...token.flags, '--json']
     const first = await home.fpki(words, start)
     expect({ status: first.status, stderr: first.status === 0 ? '' : first.stderr }).toEqual({ status: 0, stderr: '' })
-    expect(importedRoot.parse(JSON.parse(first.stdout))).toMatchObject({ factory: 'acme', keyFileRemoved: false })
+    expect(importRootResult.parse(JSON.parse(first.stdout))).toMatchObject({ factory: 'acme', keyFileRemoved: false })
     expect(existsSync(path('factory_ca.key'))).toBe(true)
     const second = await home.fpki([...words, '--remove-key'], start)
     expect(JSON.parse(second.stdout)).toMatchObject({ keyFileRemoved: true, rootKey: { tokenLabel: token.label } })
@@ -41,11 +41,11 @@ describe.each(TOKENS)('ca import-root into %s', (_, newToken) => {
     const hsm = choiceOf(token)
     await importRoot(
       { directory, hsm, removeKey: true, api: 'x' },
-      { ...thisMachine(), files, progress: SILENT, signal },
+      { ...thisMachine(), files, progress: SILENT, signal, login: LOGIN },
     )
-    const access = { choice: null, complete: (place: object) => ({ ...hsm, ...place }), ...SILENT }
+    const access = { root: { kind: 'recorded', module: null }, login: LOGIN, ...SILENT } as const
     const signer = rootSignerOf(pkiDirectory(files, directory), access)
-    const { publicKey, sign } = await signer.open()
+    const { spki: publicKey, sign } = await signer.open()
     const spki = Buffer.from(publicKey).toString('base64').replace(/.{64}/g, '$&\n').trim()
     expect(await x509(join(directory, 'factory_ca.pem'), '-pubkey')).toContain(spki)
     expect((await sign(statement('a message'))).length).toBeGreaterThan(60)
@@ -59,7 +59,7 @@ test('the imported key is sensitive and not extractable, as pkcs11-tool sees it'
   const { files } = thisMachine()
   await importRoot(
     { directory, hsm: choiceOf(token), removeKey: false, api: 'x' },
-    { ...thisMachine(), files, progress: SILENT, signal },
+    { ...thisMachine(), files, progress: SILENT, signal, login: LOGIN },
   )
   const [, key = ''] = (await pkcs11Tool(token, ['-O', '--type', 'privkey'])).split('Private Key Object; EC')
   expect(key).toMatch(/Usage: +sign\n +Access: +sensitive\s*$/)
@@ -84,7 +84,9 @@ test('a key file that is not the certificate’s is not imported', async () => {
   await files.remove(one.path('factory_ca.key'))
   await files.create(one.path('factory_ca.key'), await other.text('factory_ca.key'), 0o400)
   const options = { directory: one.directory, hsm: choiceOf(token), removeKey: true, api: 'x' }
-  await expect(importRoot(options, { ...thisMachine(), files, progress: SILENT, signal })).rejects.toMatchObject({
+  await expect(
+    importRoot(options, { ...thisMachine(), files, progress: SILENT, signal, login: LOGIN }),
+  ).rejects.toMatchObject({
     code: 'ERR_BAD_KEY',
   })
   expect(await pkcs11Tool(token, ['-O'])).not.toContain('root-ca')
@@ -96,7 +98,14 @@ test('a token that signs wrongly: the file stays, and the directory still says s
   const { files } = thisMachine()
   const wrong = differing({ signature: (raw) => Buffer.from(raw).reverse() })
   const options = { directory, hsm: choiceOf(await softHsm()), removeKey: true, api: 'x' }
-  const imported = importRoot(options, { ...thisMachine(), files, progress: SILENT, signal, makeCryptoki: wrong.make })
+  const imported = importRoot(options, {
+    ...thisMachine(),
+    files,
+    progress: SILENT,
+    signal,
+    login: LOGIN,
+    makeCryptoki: wrong.make,
+  })
   await expect(imported).rejects.toMatchObject({ code: 'ERR_SIGNATURE' })
   expect(existsSync(path('factory_ca.key'))).toBe(true)
   expect(await readFile(path('.fpki/state.json'), 'utf8')).toBe(state)

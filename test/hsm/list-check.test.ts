@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
-import { checkedHsm } from '../../src/operations/hsm/check-hsm.js'
-import { listedModules, listTokens } from '../../src/operations/hsm/list-tokens.js'
+import { checkHsmResult } from '../../src/operations/hsm/check-hsm.js'
+import { listTokens, listTokensResult } from '../../src/operations/hsm/list-tokens.js'
 import { expectRefusal } from '../cli/refusal.js'
 import { newHome, temporaryDirectory } from '../support/cli.js'
 import { oddModule } from '../support/odd-module.js'
@@ -19,7 +19,7 @@ describe('fpki hsm list', () => {
     const { status, stdout, stderr } = await home.fpki([...words, ...flags])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(new RegExp(`^${token.module}\n(  .*\n)*  "${token.label}"  .*, serial \\w+, ready\n`))
-    const listed = listedModules.parse(JSON.parse((await home.fpki([...words, ...flags, '--json'])).stdout))
+    const listed = listTokensResult.parse(JSON.parse((await home.fpki([...words, ...flags, '--json'])).stdout))
     expect(listed.modules.flatMap(({ tokens }) => tokens.map(({ label }) => label))).toContain(token.label)
   })
 
@@ -28,7 +28,7 @@ describe('fpki hsm list', () => {
     const home = await homeWith(token, null)
     const { status, stdout } = await home.fpki(['hsm', 'list', '--json'])
     expect(status).toBe(0)
-    const { modules } = listedModules.parse(JSON.parse(stdout))
+    const { modules } = listTokensResult.parse(JSON.parse(stdout))
     const softhsm = modules.filter(({ tokens }) => tokens.some(({ label }) => label === 'plant'))
     expect(softhsm).toHaveLength(1)
     for (const { path, problem } of modules)
@@ -67,7 +67,7 @@ describe('fpki hsm list keeps a module at a distance', () => {
     const listed = await home.fpki(['hsm', 'list', '--hsm-module', module])
     expect(listed).toMatchObject({ status: 0, stdout: `${module}\n  no tokens\n`, stderr: '' })
     const { stdout, stderr } = await home.fpki(['hsm', 'list', '--json', '--hsm-module', module])
-    expect({ modules: listedModules.parse(JSON.parse(stdout)).modules, stderr }).toEqual({
+    expect({ modules: listTokensResult.parse(JSON.parse(stdout)).modules, stderr }).toEqual({
       modules: [{ path: module, problem: null, tokens: [] }],
       stderr: '',
     })
@@ -101,7 +101,7 @@ describe('fpki hsm list keeps a module at a distance', () => {
       signal: new AbortController().signal,
       printed: (module: string, text: string) => void printed.push(module, text),
     }
-    await expect(listTokens({ path, initArgs: '' }, child)).rejects.toMatchObject({
+    await expect(listTokens({ module: { module: path, initArgs: '' } }, { child })).rejects.toMatchObject({
       code: 'ERR_HSM_MODULE',
       message: `The PKCS#11 module ${path} did not answer within 2 seconds.`,
     })
@@ -139,7 +139,7 @@ describe('fpki hsm check', () => {
     expect(stdout.match(/^ok: /gm)).toHaveLength(7)
     expect(stdout).toContain('OpenSSL verifies')
     expect(stdout).toMatch(/This token supports a root key\.\n$/)
-    const checked = checkedHsm.parse(JSON.parse((await home.fpki([...words, '--json'])).stdout))
+    const checked = checkHsmResult.parse(JSON.parse((await home.fpki([...words, '--json'])).stdout))
     expect({ rootKeyIsThere: checked.rootKeyIsThere, label: checked.token.label }).toEqual({
       rootKeyIsThere: false,
       label: token.label,

@@ -2,14 +2,14 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
 import { embeddedFactoryOn, thisMachine } from '../../src/machine/index.js'
-import { createPki } from '../../src/operations/create/create-pki.js'
+import { type CreatePkiOptions, createPki } from '../../src/operations/create/create-pki.js'
 import { checkHsm } from '../../src/operations/hsm/check-hsm.js'
 import { CKA, CKM, type CryptokiMaker } from '../../src/signer/pkcs11/cryptoki.js'
 import { notLoaded } from '../../src/signer/pkcs11/module.js'
 import { namesBelow } from '../cli/snapshot.js'
 import { type Home, newHome, runProgram, withFpkiOnPath } from '../support/cli.js'
 import { differing } from '../support/cryptoki.js'
-import { choiceOf, homeWith, PIN, softHsm, type TestToken } from '../support/token.js'
+import { choiceOf, homeWith, LOGIN, PIN, softHsm, type TestToken } from '../support/token.js'
 
 const SILENT = { step: () => undefined, note: () => undefined, warn: () => undefined }
 
@@ -28,26 +28,29 @@ test.each([
     const ports = {
       ...SILENT,
       ...thisMachine(),
+      login: LOGIN,
       makeCryptoki: make,
       works: () => undefined,
       lacks: (text: string) => missing.push(text),
     }
-    const error = await checkHsm(choiceOf(await softHsm()), 'P-256', ports).catch((caught: unknown) => caught)
+    const error = await checkHsm({ hsm: choiceOf(await softHsm()), curve: 'P-256' }, ports).catch(
+      (caught: unknown) => caught,
+    )
     expect(missing).toEqual(expected)
     expect(error).toMatchObject({ code: 'ERR_HSM_KEY', hint: expect.not.stringContaining('hsm check') })
   },
 )
 
-const optionsFor = (home: Home, token: TestToken) => ({
-  directory: join(home.path, 'acme'),
-  ...{ factory: 'acme', onlineCa: true, localCa: true, tlsNames: [], hsm: choiceOf(token) },
-})
+function optionsFor(home: Home, token: TestToken): CreatePkiOptions {
+  const wanted = { directory: join(home.path, 'acme'), factory: 'acme', onlineCa: true, tlsNames: [] }
+  return { ...wanted, root: { kind: 'new-token', hsm: choiceOf(token) }, localCa: { kind: 'file' } }
+}
 
 function portsOf(home: Home, makeCryptoki: CryptokiMaker) {
   const machine = thisMachine()
   const { signal } = new AbortController()
-  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, signal)
-  return { ...machine, api, progress: SILENT, signal, makeCryptoki }
+  const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal })
+  return { ...machine, api, progress: SILENT, signal, login: LOGIN, makeCryptoki }
 }
 
 test('ca create looks at the mechanisms first, and leaves no directory', async () => {

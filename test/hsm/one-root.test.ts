@@ -10,7 +10,7 @@ import { namesBelow } from '../cli/snapshot.js'
 import { newHome, output } from '../support/cli.js'
 import { differing } from '../support/cryptoki.js'
 import { cutOffIn, editJournal } from '../support/journal.js'
-import { choiceOf, homeWith, pkcs11Tool, softHsm, type TestToken } from '../support/token.js'
+import { choiceOf, homeWith, LOGIN, pkcs11Tool, softHsm, type TestToken } from '../support/token.js'
 
 const NO_PIN = 'pkcs11:object=root-ca?pin-source=/nowhere'
 
@@ -87,12 +87,14 @@ test('a key that can leave its token is refused, removed, and not taken up by th
   const home = await newHome()
   const machine = thisMachine()
   const { signal } = new AbortController()
-  const api = embeddedFactoryOn(machine, { stateDirectory: home.state, factory: 'acme' }, signal)
+  const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal })
   const directory = join(home.path, 'acme')
-  const options = { directory, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [], hsm: choice }
+  const root = { kind: 'new-token', hsm: choice } as const
+  const localCa = { kind: 'file' } as const
+  const options = { directory, factory: 'acme', onlineCa: true, tlsNames: [], root, localCa }
   const progress = { step: () => undefined, note: () => undefined, warn: () => undefined }
   const { make } = differing({ attributes: { [CKA.extractable]: () => Buffer.of(1) } })
-  const ports = { ...machine, api, progress, signal, makeCryptoki: make }
+  const ports = { ...machine, api, progress, signal, login: LOGIN, makeCryptoki: make }
   for (const _ of ['first', 'again']) {
     await expect(createPki(options, ports)).rejects.toMatchObject({ code: 'ERR_HSM_KEY' })
   }

@@ -2,7 +2,7 @@ import { createPublicKey, verify } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { HsmChoice } from '../../src/ports.js'
+import type { HsmChoice, TokenLogin } from '../../src/ports.js'
 import { CKA, CKF_TOKEN, CKM } from '../../src/signer/pkcs11/cryptoki.js'
 import { requireKey } from '../../src/signer/pkcs11/key.js'
 import { generateKey } from '../../src/signer/pkcs11/make-key.js'
@@ -14,7 +14,7 @@ import { pem } from '../pki/support/der.js'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
 import { type Differences, differing } from '../support/cryptoki.js'
 import { NOW, newDeviceCa, newRoot, unchecked } from '../support/issue.js'
-import { choiceOf, softHsm, TOKENS } from '../support/token.js'
+import { choiceOf, LOGIN, PIN, softHsm, TOKENS } from '../support/token.js'
 
 const KEY = { label: 'root-ca', id: '01' }
 const MESSAGE = Buffer.from('what a certificate says')
@@ -29,11 +29,12 @@ async function using<T>(
   choice: HsmChoice,
   differences: Differences,
   work: (token: OpenToken) => Promise<T> | T,
+  login: TokenLogin = LOGIN,
 ): Promise<{ result: T; calls: readonly string[] } & Heard> {
   const { make, calls } = differing(differences)
   const heard: Heard = { notes: [], warnings: [] }
   const talk = { note: (text: string) => heard.notes.push(text), warn: (text: string) => heard.warnings.push(text) }
-  const token = await openToken(choice, talk, make)
+  const token = await openToken(choice, login, talk, make)
   try {
     return { result: await work(token), calls, ...heard }
   } finally {
@@ -49,16 +50,21 @@ async function withRootKey(): Promise<HsmChoice> {
 }
 
 /** Signs with a token that differs, and has OpenSSL verify it. */
-async function signs(choice: HsmChoice, differences: Differences, certified: Uint8Array | null = null) {
-  return using(choice, differences, async (token) => {
+async function signs(
+  choice: HsmChoice,
+  differences: Differences,
+  { certified = null, login = LOGIN }: { readonly certified?: Uint8Array | null; readonly login?: TokenLogin } = {},
+) {
+  const work = async (token: OpenToken) => {
     const signer = tokenSigner(token, requireKey(token, KEY), certified)
-    const key = createPublicKey({ key: Buffer.from(signer.publicKey), format: 'der', type: 'spki' })
+    const key = createPublicKey({ key: Buffer.from(signer.spki), format: 'der', type: 'spki' })
     return verify('sha256', MESSAGE, key, await signer.sign(unchecked(MESSAGE)))
-  })
+  }
+  return using(choice, differences, work, login)
 }
 
 async function publicKeyOf(choice: HsmChoice): Promise<Uint8Array> {
-  const { result } = await using(choice, {}, (token) => tokenSigner(token, requireKey(token, KEY), null).publicKey)
+  const { result } = await using(choice, {}, (token) => tokenSigner(token, requireKey(token, KEY), null).spki)
   return result
 }
 
@@ -67,7 +73,7 @@ describe.each(TOKENS)('on %s', (_, newToken) => {
     const choice = choiceOf(await newToken())
     const { calls } = await using(choice, {}, async (token) => {
       const signer = tokenSigner(token, generateKey(token, KEY, 'P-256'), null)
-      const key = createPublicKey({ key: Buffer.from(signer.publicKey), format: 'der', type: 'spki' })
+      const key = createPublicKey({ key: Buffer.from(signer.spki), format: 'der', type: 'spki' })
       for (let count = 0; count < 300; count++) {
         const message = Buffer.from(`message ${count}`)
         expect(verify('sha256', message, key, await signer.sign(unchecked(message)))).toBe(true)
@@ -81,7 +87,7 @@ describe.each(TOKENS)('on %s', (_, newToken) => {
   test.each(['P-256', 'P-384', 'P-521'] as const)('keys on %s sign with their own hash', async (curve) => {
     await using(choiceOf(await newToken()), {}, async (token) => {
       const signer = tokenSigner(token, generateKey(token, KEY, curve), null)
-      const key = createPublicKey({ key: Buffer.from(signer.publicKey), format: 'der', type: 'spki' })
+      const key = createPublicKey({ key: Buffer.from(signer.spki), format: 'der', type: 'spki' })
       expect(signer.algorithm.curve).toBe(curve)
       expect(verify(signer.algorithm.hash, MESSAGE, key, await signer.sign(unchecked(MESSAGE)))).toBe(true)
     })
@@ -122,7 +128,12 @@ describe.each(TOKENS)('on %s', (_, newToken) => {
 
   test('a token that the caller forgets about is closed once', async () => {
     const { make, calls } = differing()
-    const token = await openToken(choiceOf(await newToken()), { note: () => undefined, warn: () => undefined }, make)
+    const token = await openToken(
+      choiceOf(await newToken()),
+      LOGIN,
+      { note: () => undefined, warn: () => undefined },
+      make,
+    )
     token.close()
     token.close()
     expect(calls.filter((call) => call === 'C_Finalize')).toHaveLength(1)
@@ -138,7 +149,7 @@ describe('tokens that differ', () => {
   test('CKA_EC_POINT hidden: the certificate has it', async () => {
     const choice = await withRootKey()
     const hidden = { attributes: { [CKA.ecPoint]: () => null } }
-    expect((await signs(choice, hidden, await publicKeyOf(choice))).result).toBe(true)
+    expect((await signs(choice, hidden, { certified: await publicKeyOf(choice) })).result).toBe(true)
     await expect(signs(choice, hidden)).rejects.toMatchObject({
       code: 'ERR_HSM_KEY',
       message: expect.stringContaining('does not reveal the public key'),
@@ -147,7 +158,7 @@ describe('tokens that differ', () => {
 
   test('the key of another certificate is refused', async () => {
     const other = await publicKeyOf(await withRootKey())
-    await expect(signs(await withRootKey(), {}, other)).rejects.toMatchObject({ code: 'ERR_HSM_KEY' })
+    await expect(signs(await withRootKey(), {}, { certified: other })).rejects.toMatchObject({ code: 'ERR_HSM_KEY' })
   })
 
   test('hashes only by itself: CKM_ECDSA_SHA256', async () => {
@@ -172,12 +183,12 @@ describe('tokens that differ', () => {
 
   test('a keypad: fpki asks for no PIN and sends none', async () => {
     const choice = await withRootKey()
-    const pin = () => Promise.reject(new Error('asked for a PIN'))
-    const differences = { flags: CKF_TOKEN.protectedAuthenticationPath, keypadPin: await choice.pin('') }
-    const { result, notes } = await signs({ ...choice, keypad: true, pin }, differences)
+    const login = { ...LOGIN, keypad: true, pin: () => Promise.reject(new Error('asked for a PIN')) }
+    const differences = { flags: CKF_TOKEN.protectedAuthenticationPath, keypadPin: PIN }
+    const { result, notes } = await signs(choice, differences, { login })
     expect(result).toBe(true)
     expect(notes.join()).toContain('keypad')
-    await expect(signs({ ...choice, keypad: true, pin }, {})).rejects.toMatchObject({
+    await expect(signs(choice, {}, { login })).rejects.toMatchObject({
       code: 'ERR_HSM_PIN',
       message: expect.stringContaining('no keypad'),
     })
@@ -213,15 +224,15 @@ describe('the flags of the PIN, before a try is spent', () => {
     ['the last try', CKF_TOKEN.pinFinalTry, 'one PIN try left'],
   ])('%s', async (_, flags, says) => {
     const { make, calls } = differing({ flags })
-    const opened = openToken(await withRootKey(), { note: () => undefined, warn: () => undefined }, make)
+    const opened = openToken(await withRootKey(), LOGIN, { note: () => undefined, warn: () => undefined }, make)
     await expect(opened).rejects.toMatchObject({ code: 'ERR_HSM_PIN', message: expect.stringContaining(says) })
     expect(calls).not.toContain('C_Login 1')
     expect(calls.at(-1)).toBe('C_Finalize')
   })
 
   test('the last try is used when that is allowed, and told', async () => {
-    const choice = { ...(await withRootKey()), allowFinalPinTry: true }
-    const { result, warnings } = await signs(choice, { flags: CKF_TOKEN.pinFinalTry })
+    const login = { ...LOGIN, allowFinalPinTry: true }
+    const { result, warnings } = await signs(await withRootKey(), { flags: CKF_TOKEN.pinFinalTry }, { login })
     expect(result).toBe(true)
     expect(warnings.join()).toContain('one PIN try left')
   })
@@ -233,8 +244,10 @@ describe('the flags of the PIN, before a try is spent', () => {
 
   test('a wrong PIN is tried once, and everything is closed', async () => {
     const { make, calls } = differing()
-    const choice = { ...(await withRootKey()), pin: async () => '11112222' }
-    await expect(openToken(choice, { note: () => undefined, warn: () => undefined }, make)).rejects.toMatchObject({
+    const login = { ...LOGIN, pin: async () => '11112222' }
+    await expect(
+      openToken(await withRootKey(), login, { note: () => undefined, warn: () => undefined }, make),
+    ).rejects.toMatchObject({
       code: 'ERR_HSM_PIN',
       message: expect.stringMatching(/CKR_PIN_INCORRECT.*; few tries are left/),
     })

@@ -1,7 +1,7 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { verifiedPki } from '../../src/operations/audit/verify-pki.js'
+import { verifyPkiResult } from '../../src/operations/audit/verify-pki.js'
 import { knowsOfBackup } from '../cli/made.js'
 import type { Home } from '../support/cli.js'
 import { homeWith, PIN, softHsm, type TestToken } from '../support/token.js'
@@ -20,7 +20,7 @@ async function pkiIn(token: TestToken): Promise<{ home: Home; directory: string 
 async function findings(home: Home, words: readonly string[], env: Readonly<Record<string, string>>) {
   const { status, stdout, stderr } = await home.fpki(['ca', 'verify', '--json', ...words], { env })
   for (const said of [stdout, stderr]) expect(said).not.toContain(PIN)
-  const wrong = verifiedPki.parse(JSON.parse(stdout)).findings.filter((finding) => finding.status !== 'ok')
+  const wrong = verifyPkiResult.parse(JSON.parse(stdout)).findings.filter((finding) => finding.status !== 'ok')
   return { status, wrong }
 }
 

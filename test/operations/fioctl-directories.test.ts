@@ -1,7 +1,7 @@
 import { chmod, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { addedDeviceCas, changedDeviceCas, serverCertified, shownPki } from '../../src/index.js'
+import { addDeviceCaResult, certifyServerResult, changeDeviceCasResult, showPkiResult } from '../../src/index.js'
 import { type Home, newHome, output } from '../support/cli.js'
 import { fioctlToken, homeWith } from '../support/token.js'
 import { FIOCTL_PKIS, FIOCTL_USER, type FioctlPki, fioctlPath, stateAfter, transcript } from '../support/transcript.js'
@@ -50,7 +50,7 @@ async function serialOf({ path }: Scene, name: string): Promise<string> {
 }
 
 async function shown({ home }: Scene) {
-  return shownPki.parse(JSON.parse((await home.fpki(['ca', 'show', '--json'])).stdout))
+  return showPkiResult.parse(JSON.parse((await home.fpki(['ca', 'show', '--json'])).stdout))
 }
 
 /** What OpenSSL says of a CRL when the root has signed it. */
@@ -63,7 +63,7 @@ describe.each(FIOCTL_PKIS)('the PKI directory of fioctl (root key: %s)', (pki) =
   test('goes on with rotate-tls: fioctl’s backup stays, its tls-crt is kept beside it', async () => {
     const its = await scene(pki)
     const texts = await Promise.all(['tls-crt.bak', 'tls-crt'].map((name) => readFile(its.path(name), 'utf8')))
-    const document = serverCertified.parse(await its.run(['ca', 'rotate-tls']))
+    const document = certifyServerResult.parse(await its.run(['ca', 'rotate-tls']))
     expect(document).toMatchObject({ file: 'tls-crt', keptAs: 'tls-crt.bak.1', resumed: false })
     // A server keeps its names when its key changes.
     expect(document.certificate.subjectAltNames).toEqual(['DNS:repo.ota-lite.example', 'DNS:repo.ostree.example'])
@@ -78,7 +78,7 @@ describe.each(FIOCTL_PKIS)('the PKI directory of fioctl (root key: %s)', (pki) =
     const before = (await shown(its)).deviceCas.map(({ serial }) => serial)
     expect(before).toHaveLength(3)
     const words = ['--online-ca', '--local-ca', '--local-ca-filename', 'site-c.pem']
-    const { added } = addedDeviceCas.parse(await its.run(['ca', 'add-device-ca', ...words]))
+    const { added } = addDeviceCaResult.parse(await its.run(['ca', 'add-device-ca', ...words]))
     expect(added.map(({ file, keyFile, subject }) => [file, keyFile, subject])).toEqual([
       ['online-crt', null, 'CN=online-ca, OU=acme'],
       ['site-c.pem', 'site-c.key', `CN=fio-${FIOCTL_USER}, OU=acme`],
@@ -92,7 +92,7 @@ describe.each(FIOCTL_PKIS)('the PKI directory of fioctl (root key: %s)', (pki) =
 
   test('goes on with est authorize and with sign', async () => {
     const its = await scene(pki)
-    expect(serverCertified.parse(await its.run(['est', 'authorize']))).toMatchObject({ keptAs: null })
+    expect(certifyServerResult.parse(await its.run(['est', 'authorize']))).toMatchObject({ keptAs: null })
     await expectVerified(its, 'est-tls-crt', 'sslserver')
     const request = ['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=gw']
     const csr = join(its.home.path, 'gw.csr')
@@ -122,7 +122,7 @@ describe.each(FIOCTL_PKIS)('the PKI directory of fioctl (root key: %s)', (pki) =
       ['revoke-device-ca', ['--ca-serial', online, '--yes'], online, 'Privilege Withdrawn', [siteB]],
     ] as const
     for (const [index, [command, words, serial, reason, disabled]] of steps.entries()) {
-      const { crl, changed } = changedDeviceCas.parse(await its.run(['ca', command, ...words]))
+      const { crl, changed } = changeDeviceCasResult.parse(await its.run(['ca', command, ...words]))
       expect({ changed, number: crl?.crlNumber }).toEqual({ changed: true, number: String(index + 2) })
       const text = await crlText(its, crl?.pem ?? '')
       expect(text).toContain('verify OK')

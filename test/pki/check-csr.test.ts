@@ -11,8 +11,8 @@ const names = [
   { type: 'DNS', value: 'gateway.example' },
   { type: 'IP', value: '192.0.2.1' },
 ] as const
-const SERVER: CsrTemplate = { subject, spki: signer.publicKey, requested: { kind: 'server', names } }
-const CA: CsrTemplate = { subject, spki: signer.publicKey, requested: { kind: 'ca' } }
+const SERVER: CsrTemplate = { subject, spki: signer.spki, requested: { kind: 'server', names } }
+const CA: CsrTemplate = { subject, spki: signer.spki, requested: { kind: 'ca' } }
 const infoOf = (csr: string) => at(readTlv(derOf(csr)), 0).der
 const server = infoOf(await createCsr(subject, names, signer))
 const ca = infoOf(await createCaCsr(subject, signer))
@@ -30,7 +30,7 @@ test('a request that matches its template passes', () => {
 
 test.each<[string, CsrTemplate]>([
   ['subject', { ...SERVER, subject: utf8Subject('evil.example', 'acme') }],
-  ['public key', { ...SERVER, spki: newSigner().publicKey }],
+  ['public key', { ...SERVER, spki: newSigner().spki }],
   ['extensions', { ...SERVER, requested: { kind: 'server', names: names.slice(0, 1) } }],
   ['extensions', { ...SERVER, requested: { kind: 'server', names: [] } }],
   ['extensions', { ...SERVER, requested: { kind: 'server', names: names.toReversed() } }],

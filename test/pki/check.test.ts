@@ -20,7 +20,7 @@ import { integer, objectIdentifier, octetString, readTlv, sequence, setOf, tlv }
 
 const DNS_NAMES = ['gateway.example', 'www.example']
 const root = await newRoot()
-const spki = newSigner().publicKey
+const spki = newSigner().spki
 const otherRoot = await newRoot()
 
 const requests = {
@@ -159,7 +159,7 @@ describe('a TBSCertificate is refused for its names and key', () => {
       () => ({ subject: sequence(printable(CN, 'local-ca.pem'), printable(OU, 'acme')) }),
       'subject-kept',
     ],
-    ['another key', 'tls-crt', () => ({ spki: Buffer.from(newSigner().publicKey) }), 'public-key-kept'],
+    ['another key', 'tls-crt', () => ({ spki: Buffer.from(newSigner().spki) }), 'public-key-kept'],
   ])('%s', async (_, role, tamper, rule) => {
     expect(await verdict(role, tamper)).toBe(rule)
   })

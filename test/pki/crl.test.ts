@@ -75,7 +75,7 @@ describe("fioctl's CRLs", async () => {
       const asked: Uint8Array[] = []
       const signer: Signer = {
         ...root.signer,
-        publicKey: issuer.spki,
+        spki: issuer.spki,
         sign: async (data) => {
           asked.push(data)
           // fioctl's own signature, so that it is checked too.

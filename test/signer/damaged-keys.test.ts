@@ -20,8 +20,8 @@ describe.each(TABLE)('a key on %s in %s', (curve, form) => {
 
   test('opens undamaged, with and without its public key', async () => {
     const whole = partsOf(newPrivateKeyPem(thisMachine().random, curve))
-    const { publicKey } = await pemSigner(write(whole), 'it', opener)
-    expect((await pemSigner(write({ ...whole, point: null }), 'it', opener)).publicKey).toEqual(publicKey)
+    const { spki: publicKey } = await pemSigner(write(whole), 'it', opener)
+    expect((await pemSigner(write({ ...whole, point: null }), 'it', opener)).spki).toEqual(publicKey)
   })
 
   test.each(Object.entries(DAMAGES))('with %s is refused, as in OpenSSL', async (_, damage) => {

@@ -33,7 +33,7 @@ describe('the adapter', () => {
     'returns WebCrypto signatures on %s, including those with short numbers',
     async (curve, hash, size) => {
       const signer = newSigner(curve)
-      const { key } = readPublicKey(signer.publicKey)
+      const { key } = readPublicKey(signer.spki)
       for (let count = 0; count < 300; count++) {
         const signature = Buffer.from(await signWith(signer))
         expect(signature.length).toBe(2 * size)
@@ -51,7 +51,7 @@ describe('the adapter', () => {
   test('returns the exact public key', async () => {
     const signer = newSigner()
     const { crypto, key } = signingCrypto(signer, unchecked, 'it')
-    expect(Buffer.from(await crypto.subtle.exportKey('spki', key))).toEqual(Buffer.from(signer.publicKey))
+    expect(Buffer.from(await crypto.subtle.exportKey('spki', key))).toEqual(Buffer.from(signer.spki))
   })
 
   test('passes the octets to the check, and does not sign when it refuses them', async () => {
@@ -89,7 +89,7 @@ describe('the adapter', () => {
   })
 
   test('refuses an invalid public key', async () => {
-    await expect(signWith({ ...newSigner(), publicKey: Buffer.from('3000', 'hex') })).rejects.toEqual(REFUSED)
+    await expect(signWith({ ...newSigner(), spki: Buffer.from('3000', 'hex') })).rejects.toEqual(REFUSED)
   })
 })
 
@@ -105,7 +105,7 @@ describe('no request is created when the signer returns', () => {
     ['a signature by another key', () => ({ sign: (data) => newSigner().sign(data) })],
     ['a signature over other octets', ({ sign }) => ({ sign: () => sign(statement('something else')) })],
     ['nothing', () => ({ sign: async () => new Uint8Array() })],
-    ['a signature of its key, which it says is another', () => ({ publicKey: newSigner().publicKey })],
+    ['a signature of its key, which it says is another', () => ({ spki: newSigner().spki })],
   ])('%s', async (_, change) => {
     for (const made of await make('P-256', change)) {
       await expect(made).rejects.toMatchObject({

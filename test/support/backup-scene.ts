@@ -1,10 +1,10 @@
-import { backupPki, readyTarget } from '../../src/operations/backup/backup-pki.js'
+import { backupPki, prepareBackupTarget } from '../../src/operations/backup/backup-pki.js'
 import { restorePki } from '../../src/operations/backup/restore-pki.js'
 import { DIRECTORY, type Disturbance, machineOn, STATE } from './create-scene.js'
 import type { MemoryDisk } from './memory-disk.js'
 
 export const PASSPHRASE = 'nine lives of a fish'
-const PASSPHRASES = { known: async () => PASSPHRASE, chosen: async () => PASSPHRASE }
+const PASSPHRASES = { forExisting: async () => PASSPHRASE, forNew: async () => PASSPHRASE }
 export const OPENER = { passphrases: PASSPHRASES, ofKeys: null, askAnother: null, recipientKey: null }
 
 /** Where the backup of the scene goes, and where it is restored; beside the PKI directory, with a state of its own. */
@@ -16,7 +16,10 @@ export const RESTORED_STATE = '/home/maker/restored-state'
 export async function backupOn(disk: MemoryDisk, disturbance: Disturbance = {}, out = BACKUP) {
   const machine = machineOn(disk, disturbance)
   const wanted = { out, recipients: [], withPassphrase: true }
-  const target = await readyTarget(wanted, DIRECTORY, { ...machine, passphrases: PASSPHRASES })
+  const target = await prepareBackupTarget(
+    { ...wanted, directory: DIRECTORY },
+    { ...machine, passphrases: PASSPHRASES },
+  )
   const where = { directory: DIRECTORY, factory: null, stateDirectory: STATE }
   return backupPki({ ...where, target }, machine)
 }

@@ -2,11 +2,11 @@ import { createHash, createPrivateKey, verify, X509Certificate } from 'node:cryp
 import { expect } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
 import type { FactoryApi } from '../../src/factory/api.js'
-import type { HsmAccess } from '../../src/keystore/root-key.js'
+import type { KeyAccess } from '../../src/keystore/root-key.js'
 import { embeddedFactoryOn, thisMachine } from '../../src/machine/index.js'
-import { type CreatedPki, createPki } from '../../src/operations/create/create-pki.js'
+import { type CreatePkiResult, createPki } from '../../src/operations/create/create-pki.js'
 import { readCrl } from '../../src/pki/read-crl.js'
-import type { Clock } from '../../src/ports.js'
+import type { Clock, TokenLogin } from '../../src/ports.js'
 import type { CryptokiMaker } from '../../src/signer/pkcs11/cryptoki.js'
 import { durableFiles } from '../../src/storage/files.js'
 import { foldJournal } from './journal.js'
@@ -23,22 +23,26 @@ export interface Disturbance {
   readonly disk?: StepHooks
   readonly api?: (api: FactoryApi) => FactoryApi
   readonly clock?: Clock
-  /** How a root key in a token is come to, and what loads modules. */
-  readonly access?: HsmAccess
+  /** How a command gets to a root key in a token, what loads modules, and the PIN. */
+  readonly access?: KeyAccess
   readonly makeCryptoki?: CryptokiMaker
+  readonly login?: TokenLogin
 }
 
 /** This machine with a disk in memory, and the embedded factory acme on it. */
 export function machineOn(disk: MemoryDisk, { disk: hooks, api: wrap, ...others }: Disturbance = {}) {
   const machine = { ...thisMachine({ passphraseRounds: 1 }), ...others, files: durableFiles(disk.mount(hooks)) }
   const { signal } = new AbortController()
-  const api = embeddedFactoryOn(machine, { stateDirectory: STATE, factory: 'acme' }, signal)
+  const api = embeddedFactoryOn({ stateDirectory: STATE, factory: 'acme' }, { ...machine, signal })
   return { ...machine, api: wrap?.(api) ?? api, progress: SILENT, signal }
 }
 
 /** Runs `ca create` for the factory acme on a disk in memory. */
-export function createOn(disk: MemoryDisk, disturbance: Disturbance = {}): Promise<CreatedPki> {
-  const options = { directory: DIRECTORY, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [] }
+export function createOn(disk: MemoryDisk, disturbance: Disturbance = {}): Promise<CreatePkiResult> {
+  const options = {
+    ...{ directory: DIRECTORY, factory: 'acme', onlineCa: true, tlsNames: [] },
+    ...({ root: { kind: 'new-file' }, localCa: { kind: 'file' } } as const),
+  }
   return createPki(options, machineOn(disk, disturbance))
 }
 

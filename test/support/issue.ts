@@ -42,7 +42,7 @@ export function newSigner(curve: Curve = 'P-256'): Signer {
   const { privateKey: key, publicKey } = thisMachine().random.ecKeyPair(curve)
   const hash = HASH_OF_CURVE[curve]
   return {
-    publicKey: new Uint8Array(publicKey.export({ format: 'der', type: 'spki' })),
+    spki: new Uint8Array(publicKey.export({ format: 'der', type: 'spki' })),
     algorithm: { curve, hash },
     sign: async (data) => new Uint8Array(sign(hash, data, { key, dsaEncoding: 'der' })),
     close: async () => undefined,
@@ -87,12 +87,12 @@ export function certificateTemplate(
 
 export async function newRoot(unusual: Unusual = {}, signer = newSigner()): Promise<Authority> {
   const subject = utf8Subject('Factory-CA', FACTORY)
-  const request = certificateTemplate('factory_ca.pem', ROOT_CA, signer.publicKey, null, { subject, ...unusual })
+  const request = certificateTemplate('factory_ca.pem', ROOT_CA, signer.spki, null, { subject, ...unusual })
   return { certificate: await signCertificate(request, signer), signer }
 }
 
 export async function newDeviceCa(root: Authority, unusual: Unusual = {}, signer = newSigner()): Promise<Authority> {
-  const request = certificateTemplate('local-ca', DEVICE_CA, signer.publicKey, root.certificate, unusual)
+  const request = certificateTemplate('local-ca', DEVICE_CA, signer.spki, root.certificate, unusual)
   return { certificate: await signCertificate(request, root.signer), signer }
 }
 

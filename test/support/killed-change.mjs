@@ -40,11 +40,11 @@ const files = durableFiles({
 })
 const hsm = process.env.FPKI_TEST_HSM === undefined ? null : JSON.parse(process.env.FPKI_TEST_HSM)
 const tokens = { label: hsm?.label ?? null, serial: null, model: null, manufacturer: null, slotId: null }
-const proof = { keypad: false, allowFinalPinTry: false, pin: async () => hsm?.pin }
-const choice = { module: hsm?.module, initArgs: '', token: tokens, key: { label: 'root-ca', id: null }, ...proof }
+const login = { keypad: false, allowFinalPinTry: false, pin: async () => hsm?.pin }
+const choice = { module: hsm?.module, initArgs: '', token: tokens, key: { label: 'root-ca', id: null } }
 const silent = { step: () => undefined, note: () => undefined, warn: () => undefined }
-const access = { choice: null, complete: (place) => ({ ...place, ...proof }), ...silent }
-const machine = { ...thisMachine(), files, progress: silent, signal: new AbortController().signal, access }
+const access = { root: { kind: 'recorded', module: null }, login, ...silent }
+const machine = { ...thisMachine(), files, progress: silent, signal: new AbortController().signal, access, login }
 const server = process.env.FPKI_TEST_API === undefined ? null : JSON.parse(process.env.FPKI_TEST_API)
 const connection = server && {
   ...{ url: server.url, cacert: server.cacert, proxy: null, noProxy: '', insecure: false, extraHeaders: {} },
@@ -53,8 +53,8 @@ const connection = server && {
 }
 const real =
   server === null
-    ? embeddedFactoryOn(machine, { stateDirectory, factory: 'acme' }, machine.signal)
-    : await httpFactoryOn(machine, connection, 'acme', { signal: machine.signal, warn: () => undefined })
+    ? embeddedFactoryOn({ stateDirectory, factory: 'acme' }, { ...machine, signal: machine.signal })
+    : await httpFactoryOn({ connection, factory: 'acme' }, { ...machine, warn: () => undefined })
 const api = new Proxy(real, {
   get: (target, name) => {
     if (typeof target[name] !== 'function') return target[name]
@@ -69,10 +69,11 @@ const api = new Proxy(real, {
 })
 const ports = { ...machine, api, confirm: async () => undefined }
 const where = { directory, factory: 'acme' }
+const root = hsm === null ? { kind: 'new-file' } : { kind: 'new-token', hsm: choice }
 const both = { onlineCa: true, localCa: true }
 const cas = { caFiles: ['local-ca'], caSerials: [], dryRun: false }
 const COMMANDS = {
-  create: () => createPki({ ...where, ...both, tlsNames: [], ...(hsm === null ? {} : { hsm: choice }) }, ports),
+  create: () => createPki({ ...where, onlineCa: true, localCa: { kind: 'file' }, tlsNames: [], root }, ports),
   'rotate-tls': () => rotateTls({ ...where, tlsNames: [] }, ports),
   'add-device-ca': () => addDeviceCa({ ...where, ...both, localCaFilename: 'site-b.pem' }, ports),
   'revoke-device-ca': () => changeDeviceCas({ ...where, ...cas, action: 'revoke' }, ports),

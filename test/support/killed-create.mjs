@@ -3,7 +3,7 @@
 // then, for a root that is there already, its certificate and its key.
 import { createPki, durableFiles, embeddedFactoryOn, nodeFileSystem, thisMachine } from '../../dist/index.js'
 
-const [directory, stateDirectory, nth, when, rootCertificateFile, rootKeyFile] = process.argv.slice(2)
+const [directory, stateDirectory, nth, when, certificateFile, keyFile] = process.argv.slice(2)
 let writes = 0
 
 const disk = nodeFileSystem()
@@ -27,9 +27,12 @@ const files = durableFiles({
 const machine = { ...thisMachine(), files }
 const { signal } = new AbortController()
 const progress = { step: () => undefined, note: () => undefined, warn: () => undefined }
-const api = embeddedFactoryOn(machine, { stateDirectory, factory: 'acme' }, signal)
-const options = { directory, factory: 'acme', onlineCa: true, localCa: true, tlsNames: [] }
-if (rootCertificateFile !== undefined) Object.assign(options, { rootCertificateFile, rootKeyFile })
+const api = embeddedFactoryOn({ stateDirectory, factory: 'acme' }, { ...machine, signal })
+const root =
+  certificateFile === undefined
+    ? { kind: 'new-file' }
+    : { kind: 'existing', certificateFile, key: { kind: 'file', path: keyFile } }
+const options = { directory, factory: 'acme', onlineCa: true, root, localCa: { kind: 'file' }, tlsNames: [] }
 await createPki(options, { ...machine, api, progress, signal })
 // It was not killed; so many moments there were.
 process.stdout.write(`${writes}\n`)

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { expect } from 'vitest'
-import type { HsmAccess } from '../../src/keystore/root-key.js'
-import { type CreatedPki, createPki } from '../../src/operations/create/create-pki.js'
+import type { KeyAccess } from '../../src/keystore/root-key.js'
+import { type CreatePkiResult, createPki } from '../../src/operations/create/create-pki.js'
 import type { HsmChoice } from '../../src/ports.js'
 import { CKA, CKO, type Cryptoki, type CryptokiMaker } from '../../src/signer/pkcs11/cryptoki.js'
 import { attribute, findKey } from '../../src/signer/pkcs11/key.js'
@@ -9,11 +9,10 @@ import { pkcs11js } from '../../src/signer/pkcs11/module.js'
 import { type OpenToken, openToken } from '../../src/signer/pkcs11/session.js'
 import { DIRECTORY, type Disturbance, machineOn, SILENT } from './create-scene.js'
 import type { MemoryDisk } from './memory-disk.js'
+import { LOGIN } from './token.js'
 
-/** How to come to the root key in a token that a directory remembers. */
-export function accessTo(choice: HsmChoice): HsmAccess {
-  return { choice: null, complete: (place) => ({ ...choice, ...place }), ...SILENT }
-}
+/** How to get to the root key in the token that a directory records. */
+export const TOKEN_ACCESS: KeyAccess = { root: { kind: 'recorded', module: null }, login: LOGIN, ...SILENT }
 
 /** What changes a token, or uses a key of it. */
 const WORK: readonly (keyof Cryptoki)[] = ['C_GenerateKeyPair', 'C_CreateObject', 'C_DestroyObject', 'C_Sign']
@@ -38,14 +37,22 @@ export function hookedCryptoki({ disk }: Disturbance): CryptokiMaker {
 }
 
 /** Runs `ca create` for the factory acme, with both keys in a token. */
-export function createInToken(disk: MemoryDisk, hsm: HsmChoice, disturbance: Disturbance = {}): Promise<CreatedPki> {
-  const wanted = { onlineCa: true, localCa: true, localCaInHsm: true, tlsNames: [] }
-  const options = { directory: DIRECTORY, factory: 'acme', ...wanted, hsm }
-  return createPki(options, machineOn(disk, { ...disturbance, makeCryptoki: hookedCryptoki(disturbance) }))
+export function createInToken(
+  disk: MemoryDisk,
+  hsm: HsmChoice,
+  disturbance: Disturbance = {},
+): Promise<CreatePkiResult> {
+  const root = { kind: 'new-token', hsm } as const
+  const localCa = { kind: 'token' } as const
+  const options = { directory: DIRECTORY, factory: 'acme', onlineCa: true, tlsNames: [], root, localCa }
+  return createPki(
+    options,
+    machineOn(disk, { ...disturbance, login: LOGIN, makeCryptoki: hookedCryptoki(disturbance) }),
+  )
 }
 
 async function inToken<T>(choice: HsmChoice, work: (token: OpenToken) => T): Promise<T> {
-  const token = await openToken(choice, SILENT)
+  const token = await openToken(choice, LOGIN, SILENT)
   try {
     return work(token)
   } finally {

@@ -3,12 +3,15 @@ import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-import type { HsmChoice } from '../../src/ports.js'
+import type { HsmChoice, TokenLogin } from '../../src/ports.js'
 import { type Home, homeAt, newHome, output, runProgram, temporaryDirectory } from './cli.js'
 
 /** The user PIN of every token of the tests but fioctl's; nothing else in the tests has these digits. */
 export const PIN = '73915204'
 const SO_PIN = '84026315'
+
+/** The login to those tokens. */
+export const LOGIN: TokenLogin = { keypad: false, allowFinalPinTry: false, pin: async () => PIN }
 
 /** A software token that belongs to one test. */
 export interface TestToken {
@@ -103,7 +106,7 @@ export async function homeWith(token: TestToken, pin: string | null = PIN): Prom
 }
 
 /** The token as the library is told of it. The module reads its configuration from this process's environment. */
-export function choiceOf(token: TestToken, changes: Partial<HsmChoice> = {}): HsmChoice {
+export function choiceOf(token: TestToken): HsmChoice {
   for (const [name, value] of Object.entries(token.env)) {
     process.env[name] = value
     onTestFinished(() => {
@@ -115,9 +118,5 @@ export function choiceOf(token: TestToken, changes: Partial<HsmChoice> = {}): Hs
     initArgs: token.initArgs,
     token: { label: token.label, serial: null, model: null, manufacturer: null, slotId: null },
     key: { label: 'root-ca', id: null },
-    keypad: false,
-    allowFinalPinTry: false,
-    pin: async () => PIN,
-    ...changes,
   }
 }

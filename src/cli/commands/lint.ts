@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { namedFactory } from '../../config/settings.js'
 import { thisMachine } from '../../machine/index.js'
-import { type LintedFiles, lintFiles, type Role } from '../../operations/audit/lint-files.js'
+import { type LintFilesResult, lintFiles, type Role } from '../../operations/audit/lint-files.js'
 import { readInputFile } from '../../storage/input-file.js'
 import { EXIT } from '../exit.js'
 import { warnOfForeign } from '../foreign.js'
@@ -14,7 +14,7 @@ export interface LintFlags extends CommonFlags {
   readonly strict?: true
 }
 
-type Finding = LintedFiles['findings'][number]
+type Finding = LintFilesResult['findings'][number]
 
 /** `fpki lint <file...>` */
 export async function lint(paths: readonly string[], flags: LintFlags, io: Io): Promise<void> {
@@ -41,7 +41,7 @@ export async function lint(paths: readonly string[], flags: LintFlags, io: Io): 
   if (!linted.passed) io.outcome.status = EXIT.ERR_BAD_CERTIFICATE
 }
 
-function asText(linted: LintedFiles, isQuiet: boolean, io: Io): string {
+function asText(linted: LintFilesResult, isQuiet: boolean, io: Io): string {
   const withSeveralBlocks = new Set(linted.items.filter(({ block }) => block > 1).map(({ file }) => file))
   const shown = linted.findings.filter(({ severity }) => !(isQuiet && severity === 'notice'))
   const lines = shown.map((finding) => line(finding, withSeveralBlocks.has(finding.file), io))
@@ -53,7 +53,7 @@ function line({ file, block, severity, code, reason, cite }: Finding, isOneOfMan
   return `${printable(file)}${isOneOfMany ? `#${block}` : ''}: ${word} ${code} ${printable(reason)} (${cite})`
 }
 
-function summary({ items, errors, warnings, notices }: LintedFiles): string {
+function summary({ items, errors, warnings, notices }: LintFilesResult): string {
   const counts = [plural(errors, 'error'), plural(warnings, 'warning'), plural(notices, 'notice')]
   return `${counts.join(', ')} in ${plural(items.length, 'certificate, request or CRL', 'certificates, requests and CRLs')}`
 }

@@ -27,7 +27,7 @@ export const apiToken = z.strictObject({
 })
 
 /** What `fpki api token create --json` prints; `token` is secret. */
-export const createdApiToken = jsonDocument({
+export const createApiTokenResult = jsonDocument({
   stateDirectory: z.string(),
   token: z.string(),
   details: apiToken,
@@ -36,19 +36,19 @@ export const createdApiToken = jsonDocument({
 })
 
 /** What `fpki api token list --json` prints. */
-export const listedApiTokens = jsonDocument({ stateDirectory: z.string(), tokens: z.array(apiToken) })
+export const listApiTokensResult = jsonDocument({ stateDirectory: z.string(), tokens: z.array(apiToken) })
 
 /** What `fpki api token revoke --json` prints. */
-export const revokedApiToken = jsonDocument({ stateDirectory: z.string(), revoked: apiToken })
+export const revokeApiTokenResult = jsonDocument({ stateDirectory: z.string(), revoked: apiToken })
 
 /** See {@link apiToken}. */
 export type ApiToken = z.infer<typeof apiToken>
-/** See {@link createdApiToken}. */
-export type CreatedApiToken = z.infer<typeof createdApiToken>
-/** See {@link listedApiTokens}. */
-export type ListedApiTokens = z.infer<typeof listedApiTokens>
-/** See {@link revokedApiToken}. */
-export type RevokedApiToken = z.infer<typeof revokedApiToken>
+/** See {@link createApiTokenResult}. */
+export type CreateApiTokenResult = z.infer<typeof createApiTokenResult>
+/** See {@link listApiTokensResult}. */
+export type ListApiTokensResult = z.infer<typeof listApiTokensResult>
+/** See {@link revokeApiTokenResult}. */
+export type RevokeApiTokenResult = z.infer<typeof revokeApiTokenResult>
 
 /** The properties of a new token. */
 export interface ApiTokenOptions {
@@ -65,7 +65,7 @@ export interface ApiTokenOptions {
 export async function createApiToken(
   { stateDirectory, factory, scopes, expires }: ApiTokenOptions,
   ports: TokenPorts & { readonly factories: readonly string[]; apiOf(factory: string): FactoryApi },
-): Promise<CreatedApiToken> {
+): Promise<CreateApiTokenResult> {
   const now = ports.clock()
   const request = {
     factory,
@@ -79,13 +79,19 @@ export async function createApiToken(
 }
 
 /** The tokens of a state directory. Throws ERR_BAD_FILE. */
-export async function listApiTokens(stateDirectory: string, { files, clock }: TokenPorts): Promise<ListedApiTokens> {
+export async function listApiTokens(
+  { stateDirectory }: { readonly stateDirectory: string },
+  { files, clock }: TokenPorts,
+): Promise<ListApiTokensResult> {
   const tokens = await readTokens(files, stateDirectory)
   return { stateDirectory, tokens: tokens.map((token) => describe(token, clock())) }
 }
 
 /** Revokes a token by its id. Throws ERR_USAGE when it does not exist, ERR_LOCKED, ERR_BAD_FILE. */
-export async function revokeApiToken(stateDirectory: string, id: string, ports: TokenPorts): Promise<RevokedApiToken> {
+export async function revokeApiToken(
+  { stateDirectory, id }: { readonly stateDirectory: string; readonly id: string },
+  ports: TokenPorts,
+): Promise<RevokeApiTokenResult> {
   const token = await removeToken(ports, stateDirectory, id)
   return { stateDirectory, revoked: describe(token, ports.clock()) }
 }
@@ -110,10 +116,11 @@ function readExpiry(text: string, now: Date): Date {
       ? Date.parse(isTime ? text : '')
       : now.getTime() + Number(count) * HOURS[unit as 'd' | 'h'] * 3_600_000
   if (time > now.getTime()) return new Date(time)
-  const message = `Invalid value for --expires: ${JSON.stringify(text)} is not a time in the future.`
+  const message = `Not a time in the future: ${JSON.stringify(text)}.`
   throw new FpkiError(
     'ERR_USAGE',
     message,
     `Use 30d, 12h, or a time such as ${rfc3339(new Date(now.getTime() + 3_600_000))}.`,
+    { option: 'expires' },
   )
 }

@@ -11,7 +11,7 @@ import type { Clock } from '../../ports.js'
 import { requireFree } from '../../storage/require-free.js'
 
 /** What `fpki api delete-factory --json` prints. */
-export const deletedFactory = jsonDocument({
+export const deleteFactoryResult = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   stateDirectory: z.string(),
@@ -23,14 +23,14 @@ export const deletedFactory = jsonDocument({
   tokens: z.array(z.string()),
 })
 
-/** See {@link deletedFactory}. */
-export type DeletedFactory = z.infer<typeof deletedFactory>
+/** See {@link deleteFactoryResult}. */
+export type DeleteFactoryResult = z.infer<typeof deleteFactoryResult>
 
 /** Ports of {@link deleteFactory}. */
 export interface DeleteFactoryPorts extends LockPorts {
   readonly clock: Clock
   /** Asks for confirmation. Throws when it is denied. */
-  readonly confirm: (plan: DeletedFactory) => Promise<void>
+  readonly confirm: (plan: DeleteFactoryResult) => Promise<void>
 }
 
 /**
@@ -40,9 +40,9 @@ export interface DeleteFactoryPorts extends LockPorts {
  *   `confirm` throws
  */
 export async function deleteFactory(
-  { stateDirectory, factory }: Pick<DeletedFactory, 'stateDirectory' | 'factory'>,
+  { stateDirectory, factory }: Pick<DeleteFactoryResult, 'stateDirectory' | 'factory'>,
   ports: DeleteFactoryPorts,
-): Promise<DeletedFactory> {
+): Promise<DeleteFactoryResult> {
   const { files, clock, confirm } = ports
   const requireFactory = async () => {
     if (await hasEmbeddedFactory(files, stateDirectory, factory)) return
@@ -57,7 +57,8 @@ export async function deleteFactory(
     .replace(/[-:]|\.\d+/g, '')
   const tokens = (await readTokens(files, stateDirectory)).filter((token) => token.factory === factory)
   const plan = {
-    ...{ factory, stateDirectory },
+    factory,
+    stateDirectory,
     copy: join(deleted, `${factory}.${time}`),
     rootFingerprint: await rootFingerprint(ports, folder, factory),
     tokens: tokens.map(({ id }) => id),

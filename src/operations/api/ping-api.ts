@@ -4,7 +4,7 @@ import { jsonDocument } from '../../json-document.js'
 import type { Clock } from '../../ports.js'
 
 /** What `fpki api ping --json` prints. */
-export const pingedApi = jsonDocument({
+export const pingApiResult = jsonDocument({
   factory: z.string(),
   /** The Factory API that responded. */
   api: z.string(),
@@ -15,11 +15,14 @@ export const pingedApi = jsonDocument({
   milliseconds: z.number(),
 })
 
-/** See {@link pingedApi}. */
-export type PingedApi = z.infer<typeof pingedApi>
+/** See {@link pingApiResult}. */
+export type PingApiResult = z.infer<typeof pingApiResult>
 
 /** Queries the user and whether the factory has a PKI. Throws ERR_API. */
-export async function pingApi(factory: string, api: FactoryApi, clock: Clock): Promise<PingedApi> {
+export async function pingApi(
+  { factory }: { readonly factory: string },
+  { api, clock }: { readonly api: FactoryApi; readonly clock: Clock },
+): Promise<PingApiResult> {
   const begin = clock().getTime()
   const isSet = (await api.getCertificates()) !== null
   const { polisId, name } = await api.getUser()

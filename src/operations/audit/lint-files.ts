@@ -20,7 +20,7 @@ export type { Role } from '../../lint/index.js'
 const place = { file: z.string(), block: z.int() }
 
 /** What `fpki lint --json` prints. */
-export const lintedFiles = jsonDocument({
+export const lintFilesResult = jsonDocument({
   /** The factory that OUs were compared with; null: neither the options nor a root name one. */
   factory: z.nullable(z.string()),
   /** What was checked; `block` is the number of the PEM block in the file, from 1. */
@@ -51,8 +51,8 @@ export const lintedFiles = jsonDocument({
   passed: z.boolean(),
 })
 
-/** See {@link lintedFiles}. */
-export type LintedFiles = z.infer<typeof lintedFiles>
+/** See {@link lintFilesResult}. */
+export type LintFilesResult = z.infer<typeof lintFilesResult>
 
 /** What to lint. */
 export interface LintFilesOptions {
@@ -88,7 +88,7 @@ const LIKELY_NAME = /(\.(pem|crt|cer|der|csr|crl)|-crt)(\.bak(\.\d+)?)?$/
  * @throws FpkiError ERR_BAD_FILE when a path does not exist; ERR_STORAGE when it cannot be read. Problems with the content
  *   of a file are findings.
  */
-export async function lintFiles(options: LintFilesOptions, ports: LintFilesPorts): Promise<LintedFiles> {
+export async function lintFiles(options: LintFilesOptions, ports: LintFilesPorts): Promise<LintFilesResult> {
   const names = new Map<string, string>()
   const items: LintItem[] = []
   for (const path of options.paths) items.push(...(await itemsOf(path, names, options, ports)))
@@ -178,7 +178,7 @@ async function siblingRoots(
   return roots
 }
 
-function describe(item: LintItem): LintedFiles['items'][number] {
+function describe(item: LintItem): LintFilesResult['items'][number] {
   const { kind } = item
   const role = kind === 'certificate' || kind === 'csr' ? item.role : null
   const name = kind === 'crl' ? item.crl.issuer : kind === 'unreadable' ? null : item.subject

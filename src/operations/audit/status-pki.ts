@@ -6,11 +6,11 @@ import { type CertificateFacts, type CertificateRole, describeCertificate, rfc33
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles } from '../../ports.js'
 import { statusOfBackup } from '../backup/age.js'
-import type { ShownPki } from '../show/show-pki.js'
+import type { ShowPkiResult } from '../show/show-pki.js'
 import { interruptedIn, missingFiles } from './status-completeness.js'
-import { type CertificateStatus, type PkiStatus, type StatusOfPkis, withDue } from './status-report.js'
+import { type CertificateStatus, type PkiStatus, type PkiStatusResult, withDue } from './status-report.js'
 
-export { type CertificateStatus, type PkiStatus, type StatusOfPkis, statusOfPkis } from './status-report.js'
+export { type CertificateStatus, type PkiStatus, type PkiStatusResult, pkiStatusResult } from './status-report.js'
 
 /** The time of the check and its thresholds, in days. */
 interface Thresholds {
@@ -19,26 +19,35 @@ interface Thresholds {
   readonly backupDays: number | null
 }
 
+/** What {@link statusOfDirectories} looks at. */
+export interface StatusOfDirectoriesOptions {
+  /** Absolute paths of PKI directories. */
+  readonly directories: readonly string[]
+  /** Warn when a certificate ends within so many days. */
+  readonly warnDays: number
+  /** Warn when the newest backup is older than so many days; null or absent: its age is no matter. */
+  readonly backupDays?: number | null
+}
+
 /**
  * When the certificates in PKI directories expire. Reads certificates and records only, and changes nothing. What cannot be
  * read is reported next to the rest.
  */
 export async function statusOfDirectories(
-  paths: readonly string[],
-  warnDays: number,
+  { directories, warnDays, backupDays = null }: StatusOfDirectoriesOptions,
   { files, clock }: { readonly files: DurableFiles; readonly clock: Clock },
-  backupDays: number | null = null,
-): Promise<StatusOfPkis> {
+): Promise<PkiStatusResult> {
   const thresholds = { now: clock(), warnDays, backupDays }
   // Without duplicates, because Prometheus rejects duplicate metrics.
-  return summed(
-    await Promise.all([...new Set(paths)].map((path) => statusOfDirectory(path, files, thresholds))),
-    thresholds,
-  )
+  const statuses = [...new Set(directories)].map((path) => statusOfDirectory(path, files, thresholds))
+  return summed(await Promise.all(statuses), thresholds)
 }
 
 /** When the certificates of a factory expire, according to the Factory API. */
-export function statusOfShown(shown: ShownPki, warnDays: number, clock: Clock): StatusOfPkis {
+export function statusOfShown(
+  { shown, warnDays }: { readonly shown: ShowPkiResult; readonly warnDays: number },
+  { clock }: { readonly clock: Clock },
+): PkiStatusResult {
   const thresholds = { now: clock(), warnDays, backupDays: null }
   const { factory, root, tls, estTls, deviceCas } = shown
   const all = [root, tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
@@ -50,7 +59,7 @@ export function statusOfShown(shown: ShownPki, warnDays: number, clock: Clock): 
 /** For anything but a readable directory. */
 const NOT_RECORDED = { unfinished: null, backup: null, backupDue: false }
 
-function summed(pkis: readonly PkiStatus[], { now, warnDays, backupDays }: Thresholds): StatusOfPkis {
+function summed(pkis: readonly PkiStatus[], { now, warnDays, backupDays }: Thresholds): PkiStatusResult {
   const states = pkis.flatMap(statesOf)
   const state = OVERALL.find((one) => states.includes(one)) ?? 'fine'
   return { checkedAt: rfc3339(now), warnDays, backupDays, state, pkis: [...pkis] }
@@ -59,7 +68,7 @@ function summed(pkis: readonly PkiStatus[], { now, warnDays, backupDays }: Thres
 /** The worst first. */
 const OVERALL = ['expired', 'not-yet-valid', 'problem', 'unfinished', 'expiring'] as const
 
-function statesOf({ certificates, problems, unfinished }: PkiStatus): readonly StatusOfPkis['state'][] {
+function statesOf({ certificates, problems, unfinished }: PkiStatus): readonly PkiStatusResult['state'][] {
   return [
     ...certificates.map(({ state }) => state),
     ...(problems.length > 0 ? (['problem'] as const) : []),
@@ -144,7 +153,7 @@ function problemOf(file: string | null, error: unknown): PkiStatus['problems'][n
   return { file, code, message, hint }
 }
 
-function noTls({ factory, api }: ShownPki): FpkiError {
+function noTls({ factory, api }: ShowPkiResult): FpkiError {
   const hint = 'Create one with `fpki ca rotate-tls DIR`, where DIR is its PKI directory.'
   return new FpkiError('ERR_NOT_INITIALIZED', `The Factory API ${api} has no tls-crt for the factory ${factory}.`, hint)
 }

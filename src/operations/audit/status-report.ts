@@ -66,7 +66,7 @@ const pkiStatus = z.strictObject({
 })
 
 /** What `fpki ca status --json` prints. */
-export const statusOfPkis = jsonDocument({
+export const pkiStatusResult = jsonDocument({
   checkedAt: z.string(),
   warnDays: z.int(),
   /** The maximum age of a backup; null: any age. */
@@ -75,10 +75,10 @@ export const statusOfPkis = jsonDocument({
   pkis: z.array(pkiStatus),
 })
 
-/** See {@link statusOfPkis}. */
-export type StatusOfPkis = z.infer<typeof statusOfPkis>
+/** See {@link pkiStatusResult}. */
+export type PkiStatusResult = z.infer<typeof pkiStatusResult>
 
-/** One PKI of a {@link StatusOfPkis}. */
+/** One PKI of a {@link PkiStatusResult}. */
 export type PkiStatus = z.infer<typeof pkiStatus>
 
 /** One certificate of a {@link PkiStatus}. */

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { pkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
-import { type HsmAccess, rootSignerOf } from '../../keystore/root-key.js'
+import { type KeyAccess, rootSignerOf } from '../../keystore/root-key.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { Clock, DurableFiles, Passphrases, Random } from '../../ports.js'
 import { CHECKS, type Check } from './verify/checks.js'
@@ -10,7 +10,7 @@ import { type ApiOf, type AuditContext, type CheckPorts, loadContext } from './v
 import { type Finding, finding, passed, withNames } from './verify/finding.js'
 
 /** What `fpki ca verify --json` prints. */
-export const verifiedPki = jsonDocument({
+export const verifyPkiResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** null: unknown. */
@@ -23,8 +23,8 @@ export const verifiedPki = jsonDocument({
   findings: z.array(finding),
 })
 
-/** See {@link verifiedPki}. */
-export type VerifiedPki = z.infer<typeof verifiedPki>
+/** See {@link verifyPkiResult}. */
+export type VerifyPkiResult = z.infer<typeof verifyPkiResult>
 
 /** Options of `ca verify`. */
 export interface VerifyPkiOptions {
@@ -46,8 +46,8 @@ export interface VerifyPkiPorts {
   /** Connects to the Factory API of a factory; null: check the directory only. */
   readonly api: ApiOf | null
   /** Access to the root key; null: the root key is skipped. */
-  readonly hsm: HsmAccess | null
-  /** For encrypted keys of local CAs; absent: that of `hsm`. */
+  readonly access: KeyAccess | null
+  /** For encrypted keys of local CAs; absent: that of `access`. */
   readonly passphrases?: Passphrases | undefined
 }
 
@@ -57,15 +57,15 @@ export interface VerifyPkiPorts {
  *
  * @throws FpkiError ERR_NOT_A_DIRECTORY or ERR_STORAGE when the directory does not exist or cannot be read
  */
-export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts): Promise<VerifiedPki> {
+export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts): Promise<VerifyPkiResult> {
   const { files, random, api } = ports
   const now = ports.clock()
   const { directory: path, groups, ...rest } = options
   const context = await loadContext({ ...rest, path, files, api, now })
-  const allowed = ports.passphrases ?? ports.hsm?.passphrases
+  const allowed = ports.passphrases ?? ports.access?.passphrases
   const passphrases = context.foreign === null || allowed === undefined ? allowed : noPassphrases(path)
-  const hsm = ports.hsm === null || passphrases === undefined ? ports.hsm : { ...ports.hsm, passphrases }
-  const rootSigner = hsm === null ? null : rootSignerOf(pkiDirectory(files, path), hsm)
+  const access = ports.access === null || passphrases === undefined ? ports.access : { ...ports.access, passphrases }
+  const rootSigner = access === null ? null : rootSignerOf(pkiDirectory(files, path), access)
   try {
     const checks = CHECKS.filter(({ group }) => groups?.includes(group) ?? true)
     const findings = await runChecks(checks, context, { rootSigner, random, passphrases })
@@ -93,7 +93,7 @@ function noPassphrases(directory: string): Passphrases {
       hint,
     )
   }
-  return { known: refuse, chosen: () => refuse('a new key') }
+  return { forExisting: refuse, forNew: () => refuse('a new key') }
 }
 
 async function runChecks(checks: readonly Check[], context: AuditContext, ports: CheckPorts): Promise<Finding[]> {
@@ -108,7 +108,7 @@ async function runChecks(checks: readonly Check[], context: AuditContext, ports:
 }
 
 /** The worst status of the findings. */
-export function worst(findings: readonly Finding[]): VerifiedPki['result'] {
+export function worst(findings: readonly Finding[]): VerifyPkiResult['result'] {
   const has = (status: Finding['status']) => findings.some((one) => one.status === status)
   if (has('failure')) return 'failure'
   return has('warning') ? 'warning' : 'ok'

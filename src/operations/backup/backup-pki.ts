@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { type Envelope, newEnvelope, type OpenedEnvelope, openEnvelope } from '../../containers/cms/envelope.js'
 import { PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import { type BackupRecord, keyReference } from '../../directory/records.js'
+import { type BackupRecord, keyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { type OpenPki, openPki } from '../../issuance/open-pki.js'
 import { jsonDocument } from '../../json-document.js'
@@ -17,12 +17,12 @@ import { keyWarnings } from './key-warnings.js'
 import { checkedManifest, sha256, withManifest } from './manifest.js'
 import { MAX_BACKUP_BYTES } from './open.js'
 import { type KeyPassphrases, proveRootKey } from './root-key.js'
-import type { ReadyTarget } from './target.js'
+import type { PreparedBackupTarget } from './target.js'
 
-export { type BackupTarget, type ReadyTarget, readyTarget } from './target.js'
+export { type BackupTarget, type PreparedBackupTarget, prepareBackupTarget } from './target.js'
 
 /** What `fpki ca backup --out --json` prints. */
-export const madeBackup = jsonDocument({
+export const backupPkiResult = jsonDocument({
   /** Absolute; `size` (in octets) and `sha256` are of this file. */
   file: z.string(),
   size: z.int(),
@@ -33,7 +33,7 @@ export const madeBackup = jsonDocument({
   directory: z.string(),
   rootFingerprint: z.string(),
   /** null: in a token that the directory does not record. */
-  rootKey: z.nullable(keyReference),
+  rootKey: z.nullable(keyRef),
   /** Does it contain the state of the embedded Factory API? */
   embedded: z.boolean(),
   /** The root key in it was opened and matches factory_ca.pem. */
@@ -47,8 +47,8 @@ export const madeBackup = jsonDocument({
   warnings: z.array(z.string()),
 })
 
-/** See {@link madeBackup}. */
-export type MadeBackup = z.infer<typeof madeBackup>
+/** See {@link backupPkiResult}. */
+export type BackupPkiResult = z.infer<typeof backupPkiResult>
 
 /** Options of `ca backup`. */
 export interface BackupPkiOptions {
@@ -58,7 +58,7 @@ export interface BackupPkiOptions {
   readonly factory: string | null
   /** Of the embedded Factory API; null: another Factory API is selected. */
   readonly stateDirectory: string | null
-  readonly target: ReadyTarget
+  readonly target: PreparedBackupTarget
   /** For an encrypted root key; absent: only the passphrase of the backup is tried. */
   readonly keyPassphrases?: KeyPassphrases
 }
@@ -78,7 +78,7 @@ const LOCK_TIMEOUT = 20
  *
  * @throws FpkiError as openPki does; ERR_LOCKED, ERR_EXISTS, ERR_STORAGE, ERR_BAD_FILE
  */
-export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts): Promise<MadeBackup> {
+export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts): Promise<BackupPkiResult> {
   const { files, progress } = ports
   const pki = await openPki(files, options.directory, options.factory)
   await pki.directory.make()
@@ -97,9 +97,9 @@ export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts
 async function writeBackup(
   { directory }: OpenPki,
   { entries, facts, rootKeyProven }: BackupContents & { readonly rootKeyProven: boolean },
-  target: ReadyTarget,
+  target: PreparedBackupTarget,
   ports: BackupPkiPorts,
-): Promise<MadeBackup> {
+): Promise<BackupPkiResult> {
   const { files, clock, progress } = ports
   const { out, passphrase, certificates } = target
   const now = clock()
@@ -124,10 +124,20 @@ async function writeBackup(
   warnings.push(...(await recordBackup(directory, record, progress)))
   const { factory, rootFingerprint, rootKey, embedded, notHeld } = facts
   return {
-    ...{ file: out, size: file.length, sha256: sum, createdAt, factory, directory: directory.path, rootFingerprint },
-    ...{ rootKey, embedded, rootKeyProven, files: entries.filter(({ kind }) => kind === 'file').length },
+    file: out,
+    size: file.length,
+    sha256: sum,
+    createdAt,
+    factory,
+    directory: directory.path,
+    rootFingerprint,
+    rootKey,
+    embedded,
+    rootKeyProven,
+    files: entries.filter(({ kind }) => kind === 'file').length,
     openedBy: { passphrase: passphrase !== null, certificates: certificates.map(({ x509 }) => x509.subject) },
-    ...{ notHeld, warnings },
+    notHeld,
+    warnings,
   }
 }
 
@@ -148,7 +158,7 @@ async function recordBackup(directory: PkiDirectory, record: BackupRecord, { war
 /** Reads the file from the disk and compares its content. On a mismatch it is removed, so that nobody relies on it. */
 async function verifyWritten(
   files: DurableFiles,
-  { out, passphrase }: ReadyTarget,
+  { out, passphrase }: PreparedBackupTarget,
   envelope: Envelope,
   written: readonly ArchiveEntry[],
 ): Promise<void> {

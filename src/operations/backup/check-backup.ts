@@ -6,7 +6,7 @@ import { jsonDocument } from '../../json-document.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Random } from '../../ports.js'
 import { finding } from '../audit/verify/finding.js'
-import { verifiedPki } from '../audit/verify-pki.js'
+import { verifyPkiResult } from '../audit/verify-pki.js'
 import { backupManifest, sha256 } from './manifest.js'
 import { type BackupOpener, type OpenedBackup, openBackup, verifyBackup } from './open.js'
 import { untrustedReferences } from './restored-records.js'
@@ -16,7 +16,7 @@ const { factory, createdAt, rootFingerprint, rootKey, embedded, unfinished, notH
 export const backupFacts = { factory, createdAt, rootFingerprint, rootKey, embedded, unfinished, notHeld, fpki }
 
 /** What `fpki ca backup --check --json` prints. */
-export const checkedBackup = jsonDocument({
+export const checkBackupResult = jsonDocument({
   /** The backup, absolute. */
   file: z.string(),
   /** Of the file. */
@@ -29,14 +29,14 @@ export const checkedBackup = jsonDocument({
   /** A test signature of the root key in it verifies with factory_ca.pem; false: it does not contain the key. */
   rootKeyProven: z.boolean(),
   /** The result that `ca restore` would have; `failure`: a key is unusable or a chain is invalid. */
-  result: verifiedPki.shape.result,
+  result: verifyPkiResult.shape.result,
   /** The PKI directory in which the check was recorded; null: none. */
   recordedIn: z.nullable(z.string()),
   findings: z.array(finding),
 })
 
-/** See {@link checkedBackup}. */
-export type CheckedBackup = z.infer<typeof checkedBackup>
+/** See {@link checkBackupResult}. */
+export type CheckBackupResult = z.infer<typeof checkBackupResult>
 
 /** Options of `ca backup --check`. */
 export interface CheckBackupOptions {
@@ -61,7 +61,7 @@ export interface CheckBackupPorts {
  *
  * @throws FpkiError as openBackup and verifyBackup do; ERR_OTHER_ROOT when `directory` is another PKI
  */
-export async function checkBackup(options: CheckBackupOptions, ports: CheckBackupPorts): Promise<CheckedBackup> {
+export async function checkBackup(options: CheckBackupOptions, ports: CheckBackupPorts): Promise<CheckBackupResult> {
   const { file } = options
   const backup = await openBackup(ports.files, file, ports.opener)
   const { manifest } = backup

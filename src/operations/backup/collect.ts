@@ -4,7 +4,7 @@ import type { DirectoryState } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { factoryFolder, readState } from '../../factory/embedded/state.js'
 import type { OpenPki } from '../../issuance/open-pki.js'
-import { rememberedKeyName } from '../../keystore/labels.js'
+import { tokenKeyName } from '../../keystore/labels.js'
 import { samePem } from '../../pki/pem.js'
 import type { DurableFiles } from '../../ports.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
@@ -93,7 +93,7 @@ function tokenNotes(rootKey: BackupManifest['rootKey'], localCaKey: DirectorySta
   const keys = [...(rootKey.kind === 'pkcs11' ? [rootKey] : []), ...(localCaKey?.kind === 'pkcs11' ? [localCaKey] : [])]
   return keys.map(
     (key) =>
-      `The key ${rememberedKeyName(key)} never leaves the token "${key.tokenLabel}" (serial ${key.tokenSerial}). ${hint}`,
+      `The key ${tokenKeyName(key)} never leaves the token "${key.tokenLabel}" (serial ${key.tokenSerial}). ${hint}`,
   )
 }
 

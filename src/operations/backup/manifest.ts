@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod/mini'
-import { keyReference } from '../../directory/records.js'
+import { keyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { isFactoryName } from '../../factory-name.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
@@ -20,7 +20,7 @@ export const backupManifest = z.strictObject({
   /** SHA-256 of factory_ca.pem, DER, lower-case hex. */
   rootFingerprint: z.string(),
   /** null: in a token that the directory does not record. */
-  rootKey: z.nullable(keyReference),
+  rootKey: z.nullable(keyRef),
   /** Does it contain the state of the embedded Factory API? */
   embedded: z.boolean(),
   /** The command that was interrupted at the time of the backup. */

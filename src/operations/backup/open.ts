@@ -2,7 +2,7 @@ import { type OpenedEnvelope, type Opener, openEnvelope, openingMethods } from '
 import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
 import type { BackupRecord, RootKeyUnproven } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
-import type { HsmAccess } from '../../keystore/root-key.js'
+import type { KeyAccess } from '../../keystore/root-key.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Random } from '../../ports.js'
@@ -12,7 +12,7 @@ import { archiveFileSystem } from '../../storage/archive-files.js'
 import { durableFiles } from '../../storage/files.js'
 import { MAX_TREE_BYTES } from '../../storage/tree.js'
 import { type Finding, isWrong } from '../audit/verify/finding.js'
-import type { VerifiedPki } from '../audit/verify-pki.js'
+import type { VerifyPkiResult } from '../audit/verify-pki.js'
 import { ARCHIVE, type BackupManifest, brokenBackup, checkedManifest, sha256, subtree, textEntry } from './manifest.js'
 import { readRecipientKey, wrongRecipientKey } from './recipient-key.js'
 import { type KeyPassphrases, passphraseOfKey } from './root-key.js'
@@ -47,8 +47,9 @@ export async function openBackup(files: DurableFiles, file: string, opener: Back
   if (octets === null) throw new FpkiError('ERR_BAD_FILE', `${file} does not exist.`, 'Pass the path of a backup.')
   const ways = await asBrokenBackup(file, async () => openingMethods(octets))
   if (opener.recipientKey === null && !ways.passphrase) {
-    const hint = 'Pass the private key of a recipient with --recipient-key FILE.'
-    throw new FpkiError('ERR_USAGE', `${file} is encrypted for certificates, not with a passphrase.`, hint)
+    const hint = 'Pass the private key of a recipient.'
+    const text = `${file} is encrypted for certificates, not with a passphrase.`
+    throw new FpkiError('ERR_USAGE', text, hint, { option: 'recipientKey' })
   }
   const secret = await readSecret(file, opener)
   const opened = await asBrokenBackup(file, () => openEnvelope(octets, secret))
@@ -70,19 +71,19 @@ async function readContent(file: string, { content, recipients }: OpenedEnvelope
 
 async function readSecret(file: string, { passphrases, recipientKey }: BackupOpener): Promise<Opener> {
   if (recipientKey === null)
-    return { passphrase: await passphrases.known(`the backup ${file}`), signal: passphrases.signal }
+    return { passphrase: await passphrases.forExisting(`the backup ${file}`), signal: passphrases.signal }
   return { key: await readRecipientKey(recipientKey, passphrases) }
 }
 
 /** The result of checking a backup before anything is written. */
 export interface BackupVerification {
   /** As from {@link verifyRestored}. */
-  readonly result: VerifiedPki['result']
+  readonly result: VerifyPkiResult['result']
   /** Failures and warnings about the PKI in the backup. */
   readonly findings: readonly Finding[]
   readonly record: BackupRecord
   /** Opens the keys in the same way again. */
-  readonly access: HsmAccess | null
+  readonly access: KeyAccess | null
 }
 
 /** Failures that leave no usable PKI to restore. */
@@ -105,8 +106,12 @@ export async function verifyBackup(
   const unproven = whyUnproven(backup, opener.skipRootKey)
   const access = unproven === null ? await keyAccess(backup, opener) : null
   const record: BackupRecord = {
-    ...{ version: 1, madeAt: backup.manifest.createdAt, file: backup.file, sha256: backup.sha256 },
-    ...{ provedAt: rfc3339(clock()), ...(unproven === null ? {} : { rootKeyUnproven: unproven }) },
+    version: 1,
+    madeAt: backup.manifest.createdAt,
+    file: backup.file,
+    sha256: backup.sha256,
+    provedAt: rfc3339(clock()),
+    ...(unproven === null ? {} : { rootKeyUnproven: unproven }),
   }
   const files = durableFiles(archiveFileSystem(withRecord(backup.pki, record), directory))
   const where = { directory, ...(groups === undefined ? {} : { groups }) }
@@ -139,19 +144,19 @@ export function withRecord(pki: readonly ArchiveEntry[], record: BackupRecord): 
 }
 
 /** The passphrase of the root key may differ from that of the backup. */
-async function keyAccess({ pki, passphrase, file }: OpenedBackup, opener: BackupOpener): Promise<HsmAccess> {
+async function keyAccess({ pki, passphrase, file }: OpenedBackup, opener: BackupOpener): Promise<KeyAccess> {
   const what = `${PKI_FILES.rootKey} in ${file}`
   const pem = Buffer.from(pki.find(({ path }) => path === PKI_FILES.rootKey)?.content ?? []).toString()
   const silent = { note: () => undefined, warn: () => undefined }
   // The key file is used even if the directory records a token that the key was imported into.
-  const access = { choice: null, complete: () => null, ...silent }
+  const access: KeyAccess = { root: { kind: 'file' }, ...silent }
   if (!isEncryptedKey(pem, what)) return access
   const keyPassphrase = await passphraseOfKey(pem, what, passphrase, opener)
   if (keyPassphrase === null) throw noPassphrase(what)
   const { signal } = opener.passphrases
   const passphrases = {
-    known: async () => keyPassphrase,
-    chosen: async () => keyPassphrase,
+    forExisting: async () => keyPassphrase,
+    forNew: async () => keyPassphrase,
     ...(signal === undefined ? {} : { signal }),
   }
   return { ...access, passphrases }
@@ -174,8 +179,8 @@ function wrongSecret(file: string, recipientKey: string | null): FpkiError {
 }
 
 function noPassphrase(what: string): FpkiError {
-  const hint = 'Pass its passphrase with --key-passphrase-file FILE. `ca restore` can go without, with --skip-root-key.'
-  return new FpkiError('ERR_PASSPHRASE', `No passphrase opens ${what}.`, hint)
+  const hint = 'Use the right one, or restore without checking the root key.'
+  return new FpkiError('ERR_PASSPHRASE', `No passphrase opens ${what}.`, hint, { option: 'keyPassphrases' })
 }
 
 function unusableRoot({ file }: OpenedBackup, { code, message }: Finding): FpkiError {

@@ -10,7 +10,7 @@ export async function readRecipientKey(path: string, passphrases: Passphrases): 
   const text = (await readInputFile(path, 64 * 1024)).toString()
   const block = anyKeyBlock(text)
   if (block === null) throw wrongRecipientKey(path, 'is not a private key in PEM')
-  const passphrase = block.isEncrypted ? await passphrases.known(path) : null
+  const passphrase = block.isEncrypted ? await passphrases.forExisting(path) : null
   return privateKeyIn(block, path, { passphrase, signal: passphrases.signal })
 }
 

@@ -8,7 +8,7 @@ import type { Clock, DurableFiles, FileLock, Progress, Random } from '../../port
 import { shellWord } from '../../shell-word.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
-import { verifiedPki } from '../audit/verify-pki.js'
+import { verifyPkiResult } from '../audit/verify-pki.js'
 import { backupFacts } from './check-backup.js'
 import { type BackupManifest, sha256 } from './manifest.js'
 import { type BackupOpener, type OpenedBackup, openBackup, verifyBackup, withRecord } from './open.js'
@@ -17,7 +17,7 @@ import { markRestored, untrustedReferences } from './restored-records.js'
 import { verifyRestored } from './verify-restored.js'
 
 /** What `fpki ca restore --json` prints. */
-export const restoredPki = jsonDocument({
+export const restorePkiResult = jsonDocument({
   /** The backup, absolute. */
   file: z.string(),
   /** Of the file. */
@@ -30,11 +30,11 @@ export const restoredPki = jsonDocument({
   /** The state of the embedded Factory API: `restored`, `kept` (it existed), `left-out`, or `none` in the backup. */
   state: z.enum(['restored', 'kept', 'left-out', 'none']),
   /** As from `ca verify --offline`, but only findings about keys and chains are failures. */
-  verified: verifiedPki,
+  verified: verifyPkiResult,
 })
 
-/** See {@link restoredPki}. */
-export type RestoredPki = z.infer<typeof restoredPki>
+/** See {@link restorePkiResult}. */
+export type RestorePkiResult = z.infer<typeof restorePkiResult>
 
 /** Options of `ca restore`. */
 export interface RestorePkiOptions {
@@ -63,7 +63,7 @@ export interface RestorePkiPorts {
  * @throws FpkiError ERR_EXISTS, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS; as openBackup and verifyBackup do; ERR_STORAGE,
  *   ERR_LOCKED
  */
-export async function restorePki(options: RestorePkiOptions, ports: RestorePkiPorts): Promise<RestoredPki> {
+export async function restorePki(options: RestorePkiOptions, ports: RestorePkiPorts): Promise<RestorePkiResult> {
   const { directory, file } = options
   const { files, progress, opener } = ports
   checkAbsolute(directory, 'PKI directory')
@@ -102,7 +102,7 @@ async function write(
   { pki, factory, manifest }: OpenedBackup,
   { directory, stateDirectory }: RestorePkiOptions,
   { files, progress }: RestorePkiPorts,
-): Promise<RestoredPki['state']> {
+): Promise<RestorePkiResult['state']> {
   const folder = stateDirectory === null ? null : factoryFolder(stateDirectory, manifest.factory)
   const state = await stateOutcome(files, factory, folder)
   if (state === 'kept') progress.warn(`${folder} exists and was not replaced.`)
@@ -139,7 +139,7 @@ async function stateOutcome(
   files: DurableFiles,
   factory: readonly ArchiveEntry[],
   folder: string | null,
-): Promise<RestoredPki['state']> {
+): Promise<RestorePkiResult['state']> {
   if (factory.length === 0) return 'none'
   if (folder === null) return 'left-out'
   return (await files.kindOf(folder)) === null ? 'restored' : 'kept'

@@ -2,7 +2,7 @@ import type * as z from 'zod/mini'
 import { journalText, readJournalText } from '../../directory/journal-file.js'
 import type { Journal } from '../../directory/journal-record.js'
 import { OWN_FILES, OWN_FOLDER } from '../../directory/names.js'
-import { directoryState, type KeyReference } from '../../directory/records.js'
+import { directoryState, type KeyRef } from '../../directory/records.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
 import { parseJson } from '../../storage/json-file.js'
 
@@ -49,7 +49,7 @@ export function untrustedReferences(pki: readonly ArchiveEntry[]): readonly stri
 }
 
 function modulesIn({ rootKey, localCaKey }: z.infer<typeof directoryState>): readonly string[] {
-  return [rootKey, localCaKey].flatMap((key: KeyReference | undefined) => {
+  return [rootKey, localCaKey].flatMap((key: KeyRef | undefined) => {
     if (key?.kind !== 'pkcs11') return []
     const initArgs =
       key.initArgs === undefined ? '' : ` with the initialisation arguments ${JSON.stringify(key.initArgs)}`

@@ -56,13 +56,14 @@ export async function passphraseOfKey(
   backupPassphrase: string | null,
   sources: KeyPassphrases | null,
 ): Promise<string | null> {
-  const ofKeys = await sources?.ofKeys?.known(what)
+  const ofKeys = await sources?.ofKeys?.forExisting(what)
   if (ofKeys !== undefined) {
     if (await opens(pem, what, ofKeys, sources)) return ofKeys
-    const hint = 'It is from --key-passphrase-file. Correct it, or omit the flag to try the passphrase of the backup.'
-    throw new FpkiError('ERR_PASSPHRASE', `The passphrase does not open ${what}.`, hint)
+    const hint = 'Use the right one, or none, to try the passphrase of the backup.'
+    throw new FpkiError('ERR_PASSPHRASE', `The passphrase does not open ${what}.`, hint, { option: 'keyPassphrases' })
   }
-  const sameAsBackup = async () => backupPassphrase ?? (await sources?.passphrases.known(what).catch(nullIfMissing))
+  const sameAsBackup = async () =>
+    backupPassphrase ?? (await sources?.passphrases.forExisting(what).catch(nullIfMissing))
   for (const next of [sameAsBackup, async () => sources?.askAnother?.(what)]) {
     const passphrase = await next()
     if (passphrase && (await opens(pem, what, passphrase, sources))) return passphrase

@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path'
 import { FpkiError } from '../../errors.js'
-import { newPassphrase } from '../../keystore/private-key.js'
+import { newPassphrase } from '../../keystore/key-files.js'
 import { decodeOnePem } from '../../pki/pem.js'
 import { rsaWeakness } from '../../pki/public-key.js'
 import { type Certificate, readCertificate } from '../../pki/read-certificate.js'
@@ -19,7 +19,7 @@ export interface BackupTarget {
 }
 
 /** A checked {@link BackupTarget}: only the disk can fail from here on. */
-export interface ReadyTarget {
+export interface PreparedBackupTarget {
   readonly out: string
   /** Secret. */
   readonly passphrase: string | null
@@ -31,11 +31,10 @@ export interface ReadyTarget {
  *
  * @throws FpkiError ERR_EXISTS, ERR_STORAGE, ERR_USAGE, ERR_PASSPHRASE, ERR_BAD_FILE, ERR_BAD_CERTIFICATE
  */
-export async function readyTarget(
-  { out, recipients, withPassphrase }: BackupTarget,
-  directory: string,
+export async function prepareBackupTarget(
+  { directory, out, recipients, withPassphrase }: BackupTarget & { readonly directory: string },
   { files, passphrases }: { readonly files: DurableFiles; readonly passphrases: Passphrases | undefined },
-): Promise<ReadyTarget> {
+): Promise<PreparedBackupTarget> {
   requireOutside(out, out, directory)
   if ((await files.list(dirname(out))) === null) {
     throw new FpkiError('ERR_STORAGE', `${dirname(out)} does not exist.`, 'Create it first, or choose another path.')

@@ -1,6 +1,6 @@
-import type { HsmAccess } from '../../keystore/root-key.js'
+import type { KeyAccess } from '../../keystore/root-key.js'
 import type { Finding } from '../audit/verify/finding.js'
-import { type VerifiedPki, type VerifyPkiPorts, verifyPki, worst } from '../audit/verify-pki.js'
+import { type VerifyPkiPorts, type VerifyPkiResult, verifyPki, worst } from '../audit/verify-pki.js'
 
 /** Only these groups can fail a backup: files, keys and chains. */
 const ESSENTIAL = ['pem', 'keys', 'chain', 'root-key']
@@ -11,10 +11,10 @@ const ESSENTIAL = ['pem', 'keys', 'chain', 'root-key']
  */
 export async function verifyRestored(
   where: { readonly directory: string; readonly groups?: readonly string[] },
-  access: HsmAccess | null,
+  access: KeyAccess | null,
   ports: Pick<VerifyPkiPorts, 'files' | 'clock' | 'random'>,
-): Promise<VerifiedPki> {
-  const verified = await verifyPki({ factory: null, warnDays: 60, ...where }, { ...ports, api: null, hsm: access })
+): Promise<VerifyPkiResult> {
+  const verified = await verifyPki({ factory: null, warnDays: 60, ...where }, { ...ports, api: null, access })
   const findings = verified.findings.map((one): Finding => {
     const [group = ''] = one.code.split('.')
     return one.status === 'failure' && !ESSENTIAL.includes(group) ? { ...one, status: 'warning' } : one

@@ -4,31 +4,25 @@ import { PKI_FILES, type PkiFile } from '../../directory/names.js'
 import { unwrittenFiles } from '../../directory/unwritten-files.js'
 import { FpkiError } from '../../errors.js'
 import type { FactoryApi } from '../../factory/api.js'
-import { madeKey } from '../../keystore/private-key.js'
+import { requireMadeKey } from '../../keystore/key-store.js'
 import { DEVICE_CA, ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
 import { makeCertificate, rootOf, signCsr } from '../signing/certificate-files.js'
 import type { IssuanceContext } from '../signing/issuance-context.js'
 import { filesFor } from './created-pki.js'
-import { type GivenRoot, takeRootCertificate } from './existing-root.js'
-import type { CreateKeys } from './keys.js'
-import type { CreatePkiOptions } from './preconditions.js'
+import type { CreatePlan } from './plan.js'
+import { takeRootCertificate } from './take-existing-root.js'
 
 /** What the certificates of a new PKI are made with. */
-export interface CreateWork extends IssuanceContext {
-  readonly options: Pick<CreatePkiOptions, 'onlineCa' | 'localCa'>
+export interface CreateWork extends IssuanceContext, CreatePlan {
   readonly api: FactoryApi
-  readonly keys: CreateKeys
-  /** null: the root is made here. */
-  readonly given: GivenRoot | null
 }
 
 type Facts = FactsOf<typeof CREATE>
 
 /** The files that the new PKI has. */
-export function filesOf({ options, keys }: Pick<CreateWork, 'options' | 'keys'>): readonly PkiFile[] {
-  const { onlineCa, localCa } = options
-  return filesFor({ onlineCa, localCa, rootKey: keys.root.reference.kind, localCaKey: keys.localCa.reference.kind })
+export function filesOf({ options, keys }: Pick<CreatePlan, 'options' | 'keys'>): readonly PkiFile[] {
+  return filesFor({ onlineCa: options.onlineCa, rootKey: keys.root.kind, localCaKey: keys.localCa?.kind ?? null })
 }
 
 /**
@@ -59,17 +53,18 @@ async function signAll(
   { keys, requests }: Pick<Facts, 'keys' | 'requests'>,
   interrupted: boolean,
 ): Promise<void> {
-  const { factory, given } = work
-  if (given !== null) await takeRootCertificate(work)
+  const { factory, existingRoot } = work
+  const { store, localCa } = work.keys
+  if (existingRoot !== null) await takeRootCertificate(work)
   else await makeRootCertificate(work, keys.rootKey, interrupted)
   const { localCaKey } = keys
   const { userId, tlsCsr, caCsr } = requests
-  if (localCaKey !== null && userId !== null) {
+  if (localCa !== null && localCaKey !== null && userId !== null) {
     await makeCertificate(work, interrupted, {
       file: PKI_FILES.localCaCertificate,
       profile: DEVICE_CA,
       subject: await commonNameAndUnit(`fio-${userId}`, factory),
-      spki: await madeKey(work.keys.localCa, localCaKey),
+      spki: await requireMadeKey(store, localCa, localCaKey),
       issuer: await rootOf(work),
       names: [],
     })
@@ -86,16 +81,16 @@ async function makeRootCertificate(work: CreateWork, rootKey: string, interrupte
     file: PKI_FILES.rootCertificate,
     profile: ROOT_CA,
     subject: await commonNameAndUnit('Factory-CA', work.factory),
-    spki: await madeKey(work.keys.root, rootKey),
+    spki: await requireMadeKey(work.keys.store, work.keys.root, rootKey),
     issuer: null,
     names: [],
   })
 }
 
-/** What is there before the step starts is not ours. An existing root that is the given one stays: see takeRootCertificate. */
-async function refuseExisting({ directory, given, ...work }: CreateWork): Promise<void> {
+/** What is there before the step starts is not ours. The certificate of an existing root may be there already, and stays: see takeRootCertificate. */
+async function refuseExisting({ directory, existingRoot, ...work }: CreateWork): Promise<void> {
   const files = filesOf(work).filter((file) => !file.endsWith('.key'))
-  const wanted = files.filter((file) => given === null || file !== PKI_FILES.rootCertificate)
+  const wanted = files.filter((file) => existingRoot === null || file !== PKI_FILES.rootCertificate)
   const existing = (await directory.contents()).find((file) => wanted.includes(file))
   if (existing === undefined) return
   const hint = 'fpki overwrites nothing: move it away, and run the same command again.'

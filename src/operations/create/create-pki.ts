@@ -1,31 +1,26 @@
 import { openAuditLog } from '../../audit-log/audit-log.js'
 import { CREATE } from '../../directory/commands.js'
 import type { FactsOf } from '../../directory/journal-record.js'
-import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
 import { finishedRootCsr } from '../../journal/resumable.js'
 import { runJournalled } from '../../journal/run-journalled.js'
 import { steps } from '../../journal/steps.js'
-import { makeKey } from '../../keystore/private-key.js'
+import { makeKey } from '../../keystore/key-store.js'
 import { type CreateWork, filesOf, makeCertificates } from './create-certificates.js'
-import { type CreatedPki, whatWasMade } from './created-pki.js'
-import { checkGivenRoot, readGivenRoot, takeRootKey, withRememberedToken } from './existing-root.js'
-import { checkPassphrase, createKeys, rootSignerFrom } from './keys.js'
-import { requireRoomBelow } from './planned-certificates.js'
-import {
-  type CreatePkiOptions,
-  type CreatePkiPorts,
-  checkBefore,
-  interruptedCreate,
-  journalledOptions,
-} from './preconditions.js'
+import { type CreatePkiResult, describeCreatedPki } from './created-pki.js'
+import { journalledOptions } from './journalled-options.js'
+import { rootSignerFrom } from './keys.js'
+import type { CreatePkiOptions } from './options.js'
+import { type CreatePlan, planCreate } from './plan.js'
+import { type CreatePkiPorts, interruptedCreate } from './preconditions.js'
+import { takeRootKey } from './take-existing-root.js'
 import { beforeTheRoot, uploadPki } from './upload-pki.js'
 
-export { type CreatedPki, createdPki } from './created-pki.js'
-export { type CreatePkiOptions, type CreatePkiPorts, checkedTlsNames } from './preconditions.js'
+export { type CreatePkiResult, createPkiResult } from './created-pki.js'
+export { type CreatePkiOptions, checkedTlsNames } from './options.js'
+export type { CreatePkiPorts } from './preconditions.js'
 
 /** What the steps work with. */
 interface Work extends CreateWork {
-  readonly options: CreatePkiOptions
   readonly warnings: readonly string[]
 }
 
@@ -45,36 +40,23 @@ const STEPS = steps<Work, typeof CREATE>()
  *   ERR_PASSPHRASE, and what is wrong with an existing root, before anything is made; ERR_STORAGE, ERR_API,
  *   ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on the way, after which the same call resumes it.
  */
-export async function createPki(asked: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatedPki> {
-  const directory = pkiDirectory(ports.files.deferring(), asked.directory)
-  const options = await withRememberedToken(asked, directory)
-  const open = await checkBefore(directory, options, ports)
-  for (const warning of await directory.warningsAbove()) ports.progress.warn(warning)
-  const given = await readGivenRoot(options, ports)
-  if (given !== null) await requireRoomBelow(given.certificate, options, ports)
-  const keys = await createKeys(directory, options, ports, given)
+export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatePkiResult> {
+  const plan = await planCreate(options, ports)
   try {
-    await keys.refuseTaken(open)
-    if (given !== null) await checkGivenRoot(directory, given, keys.root, options.passphrases)
-    await checkPassphrase(directory, keys, options)
-    await directory.make()
-    return await createWith({ keys, given }, directory, options, ports)
+    await plan.directory.make()
+    return await carryOut(plan, ports)
   } finally {
-    await keys.close()
+    await plan.keys.store.close()
   }
 }
 
-async function createWith(
-  { keys, given }: Pick<Work, 'keys' | 'given'>,
-  directory: PkiDirectory,
-  options: CreatePkiOptions,
-  ports: CreatePkiPorts,
-): Promise<CreatedPki> {
+async function carryOut(plan: CreatePlan, ports: CreatePkiPorts): Promise<CreatePkiResult> {
+  const { directory, options, keys } = plan
   const { work, resumed } = await runJournalled(CREATE, journalledOptions(options, ports.api), STEPS, {
     ...ports,
     directory,
     find: () => interruptedCreate(directory, options, ports.api),
-    work: async () => workWith({ keys, given }, directory, options, ports),
+    work: async () => workFor(plan, ports),
     begin: async (work) => {
       await rememberFactory(work)
       const rootCsr = await finishedRootCsr(directory)
@@ -83,28 +65,23 @@ async function createWith(
     keep: (kept) => kept,
   })
   return {
-    ...(await whatWasMade(directory, filesOf(work))),
+    ...(await describeCreatedPki(directory, filesOf(work))),
     ...{ factory: options.factory, api: ports.api.name, directory: directory.path },
-    rootKey: keys.root.reference,
-    localCaKey: options.localCa ? keys.localCa.reference : null,
+    ...{ rootKey: keys.root, localCaKey: keys.localCa },
     ...{ resumed, warnings: [...work.warnings], backup: null },
   }
 }
 
-function workWith(
-  { keys, given }: Pick<Work, 'keys' | 'given'>,
-  directory: PkiDirectory,
-  options: CreatePkiOptions,
-  ports: CreatePkiPorts,
-): Work {
+function workFor(plan: CreatePlan, ports: CreatePkiPorts): Work {
+  const { directory, options, existingRoot, keys } = plan
   const warnings: string[] = []
   const warn = (text: string) => {
     warnings.push(text)
     ports.progress.warn(text)
   }
-  for (const warning of given?.warnings ?? []) warn(warning)
-  const place = { directory, made: directory, factory: options.factory, rootSigner: rootSignerFrom(keys) }
-  return { ...ports, ...place, auditLog: openAuditLog(directory, CREATE, ports), options, keys, given, warn, warnings }
+  for (const warning of existingRoot?.warnings ?? []) warn(warning)
+  const place = { made: directory, factory: options.factory, rootSigner: rootSignerFrom(keys) }
+  return { ...ports, ...plan, ...place, auditLog: openAuditLog(directory, CREATE, ports), warn, warnings }
 }
 
 /** Before the journal begins: all of it becomes durable together. */
@@ -114,22 +91,23 @@ async function rememberFactory({ directory, options, api, keys, auditLog }: Work
     version: 1,
     factory: options.factory,
     api: api.name,
-    rootKey: root.reference,
-    ...(localCa.reference.kind === 'file' ? {} : { localCaKey: localCa.reference }),
+    rootKey: root,
+    ...(localCa?.kind === 'pkcs11' ? { localCaKey: localCa } : {}),
   })
   await auditLog.prepare()
 }
 
-async function makeKeys({ keys, given, options }: Work, _: unknown, interrupted: boolean): Promise<Facts['keys']> {
-  const rootKey = given === null ? await makeKey(keys.root, interrupted) : await takeRootKey({ keys })
-  return { rootKey, localCaKey: options.localCa ? await makeKey(keys.localCa, interrupted) : null }
+async function makeKeys({ keys, existingRoot }: Work, _: unknown, interrupted: boolean): Promise<Facts['keys']> {
+  const { store, root, newRoot, localCa, newLocalCa } = keys
+  const rootKey = existingRoot === null ? await makeKey(store, root, newRoot, interrupted) : await takeRootKey({ keys })
+  return { rootKey, localCaKey: localCa && (await makeKey(store, localCa, newLocalCa, interrupted)) }
 }
 
 async function askApi({ api, options }: Work): Promise<Facts['requests']> {
   const kinds = options.onlineCa ? (['tls', 'ca'] as const) : (['tls'] as const)
   const answer = api.requestCsrs({ firstTimeInit: true, kinds })
   const { tls = '', ca = '' } = await beforeTheRoot(api, options.factory, answer)
-  const userId = options.localCa ? (await api.getUser()).polisId : null
+  const userId = options.localCa.kind !== 'none' ? (await api.getUser()).polisId : null
   return { tlsCsr: tls, caCsr: options.onlineCa ? ca : null, userId }
 }
 

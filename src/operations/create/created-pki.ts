@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { FILE_MEANINGS, PKI_FILES, type PkiFile } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
-import { keyReference } from '../../directory/records.js'
+import { type KeyRef, keyRef } from '../../directory/records.js'
 import { jsonDocument } from '../../json-document.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { toServerName } from '../../pki/server-name.js'
@@ -9,16 +9,16 @@ import type { DurableFiles } from '../../ports.js'
 import { isPlainKey } from '../../signer/key-pem.js'
 
 /** What `fpki ca create --json` prints. */
-export const createdPki = jsonDocument({
+export const createPkiResult = jsonDocument({
   factory: z.string(),
   /** Which Factory API knows it. */
   api: z.string(),
   /** Absolute. */
   directory: z.string(),
   /** Where the root key is: a file, or a key in a token. */
-  rootKey: keyReference,
+  rootKey: keyRef,
   /** Where the key of local-ca is; null: there is no local-ca. */
-  localCaKey: z.nullable(keyReference),
+  localCaKey: z.nullable(keyRef),
   /** An interrupted run was brought to its end. */
   resumed: z.boolean(),
   /** The DNS names that tls-crt is for. */
@@ -30,42 +30,42 @@ export const createdPki = jsonDocument({
   backup: z.nullable(z.string()),
 })
 
-/** See {@link createdPki}. */
-export type CreatedPki = z.infer<typeof createdPki>
+/** See {@link createPkiResult}. */
+export type CreatePkiResult = z.infer<typeof createPkiResult>
 
 /** What decides which files a PKI has. */
 export interface PkiShape {
   readonly onlineCa: boolean
-  readonly localCa: boolean
   /** Keys in a token have no file. */
-  readonly rootKey: 'file' | 'pkcs11'
-  readonly localCaKey: 'file' | 'pkcs11'
+  readonly rootKey: KeyRef['kind']
+  /** null: there is no local-ca. */
+  readonly localCaKey: KeyRef['kind'] | null
 }
 
 /** The files that a PKI of this shape has. */
-export function filesFor({ onlineCa, localCa, ...keys }: PkiShape): readonly PkiFile[] {
+export function filesFor({ onlineCa, ...keys }: PkiShape): readonly PkiFile[] {
   const { rootKey, rootCertificate, tlsCertificate, onlineCaCertificate, localCaKey, localCaCertificate } = PKI_FILES
   return [
     ...(keys.rootKey === 'file' ? [rootKey] : []),
     ...[rootCertificate, tlsCertificate],
     ...(onlineCa ? [onlineCaCertificate] : []),
-    ...(localCa && keys.localCaKey === 'file' ? [localCaKey] : []),
-    ...(localCa ? [localCaCertificate] : []),
+    ...(keys.localCaKey === 'file' ? [localCaKey] : []),
+    ...(keys.localCaKey === null ? [] : [localCaCertificate]),
   ]
 }
 
 /** Is the root key of a finished PKI in a file that is not encrypted? */
-export async function hasPlainRootKey({ directory, rootKey }: CreatedPki, files: DurableFiles): Promise<boolean> {
+export async function hasPlainRootKey({ directory, rootKey }: CreatePkiResult, files: DurableFiles): Promise<boolean> {
   if (rootKey.kind !== 'file') return false
   const text = await pkiDirectory(files, directory).read(PKI_FILES.rootKey)
   return text !== null && isPlainKey(text, PKI_FILES.rootKey)
 }
 
-/** What is told of a finished PKI directory. */
-export async function whatWasMade(
+/** The files of a finished PKI directory, and the names that tls-crt is for. */
+export async function describeCreatedPki(
   directory: PkiDirectory,
   files: readonly PkiFile[],
-): Promise<Pick<CreatedPki, 'files' | 'tlsNames'>> {
+): Promise<Pick<CreatePkiResult, 'files' | 'tlsNames'>> {
   const { parsedExtensions } = readPemCertificate((await directory.read(PKI_FILES.tlsCertificate)) ?? '', 'tls-crt')
   return {
     files: files.map((name) => ({ name, ...FILE_MEANINGS[name] })),

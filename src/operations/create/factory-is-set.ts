@@ -14,8 +14,8 @@ export function factoryIsSet(factory: string, { name: api }: Pick<FactoryApi, 'n
     'ERR_FACTORY_IS_SET',
     `The factory ${factory}${named} has a root of trust already in the Factory API ${api}; it can be set once only.`,
     `See it with \`fpki ca show --pretty --factory ${factory}\`. Its PKI directory was lost: \`fpki ca restore BACKUP DIR\`. ` +
-      'It needs other names for its gateway: `fpki ca rotate-tls DIR --tls-name HOST`. ' +
-      `Another factory is meant: --factory NAME.${trial}`,
+      `It needs other names for its gateway: \`fpki ca rotate-tls DIR --tls-name HOST\`.${trial} Or name another factory.`,
+    { option: 'factory' },
   )
 }
 
@@ -31,13 +31,13 @@ export async function requireNoRoot(
   { openApi, progress }: { readonly openApi: OpenApi; readonly progress: Progress },
 ): Promise<void> {
   const api = await openApi().catch(unlessUnreachable)
-  const known = api instanceof FpkiError ? api : await api.getCertificates().catch(unlessUnreachable)
-  if (known instanceof FpkiError) {
-    const reason = known.message.replace(/\.$/, '')
+  const answer = api instanceof FpkiError ? api : await api.getCertificates().catch(unlessUnreachable)
+  if (answer instanceof FpkiError) {
+    const reason = answer.message.replace(/\.$/, '')
     progress.warn(
       `could not check that the factory ${factory} has no root yet: ${reason}. If it has one, \`ca create\` will refuse the certificate for this request.`,
     )
-  } else if (known !== null && !(api instanceof FpkiError)) throw factoryIsSet(factory, api, factorySource)
+  } else if (answer !== null && !(api instanceof FpkiError)) throw factoryIsSet(factory, api, factorySource)
 }
 
 function unlessUnreachable(error: unknown): FpkiError {

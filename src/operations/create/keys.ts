@@ -1,103 +1,143 @@
 import type { Journal } from '../../directory/journal-record.js'
 import { PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
+import type { KeyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
+import { keyFiles, newPassphrase } from '../../keystore/key-files.js'
+import { type KeyStore, keyStore, type NewKey } from '../../keystore/key-store.js'
 import { LOCAL_CA_KEY, newRootKeyName } from '../../keystore/labels.js'
-import { fileKey, newPassphrase, type PrivateKey } from '../../keystore/private-key.js'
 import type { RootSigner } from '../../keystore/root-key.js'
-import type { TokenHolder } from '../../keystore/token-key.js'
-import type { Curve, EncryptionPorts, HsmChoice, KeyName } from '../../ports.js'
+import type { TokenKeys } from '../../keystore/token-keys.js'
+import type { HsmChoice, KeyName, Signer } from '../../ports.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
-import type { GivenRoot } from './existing-root.js'
-import type { CreatePkiPorts, KeyOptions } from './preconditions.js'
+import type { ExistingRoot } from './existing-root.js'
+import { encryptionOf, hsmOf, type KeyPlaces } from './options.js'
+import type { CreatePkiPorts } from './preconditions.js'
 
-/** The private keys that `ca create` makes, wherever they are to be. */
+/** The private keys of a PKI that is being made, wherever they are. */
 export interface CreateKeys {
-  readonly root: PrivateKey
-  readonly localCa: PrivateKey
+  readonly store: KeyStore
+  readonly root: KeyRef
+  readonly newRoot: NewKey
+  /** null: there is to be no local-ca. */
+  readonly localCa: KeyRef | null
+  readonly newLocalCa: NewKey
+  openRoot(): Promise<Signer>
   /** Throws ERR_EXISTS when a token has one of the keys, and not from an interrupted run of this command. */
   refuseTaken(journal: Journal | null): Promise<void>
-  close(): Promise<void>
 }
 
+type KeysPorts = Pick<
+  CreatePkiPorts,
+  'random' | 'passphraseRounds' | 'passphrases' | 'login' | 'progress' | 'makeCryptoki'
+>
+
 /**
- * Opens the token, when the root key is to be in one: before anything is made, so that a wrong PIN leaves nothing.
+ * Finds the place of each key, and opens the token where one holds the root key: before anything is made, so that a wrong PIN
+ * leaves nothing.
  *
- * @param given the root that comes from elsewhere; null: it is made
+ * @param existingRoot null: the root is made
  */
-export async function createKeys(
+export async function openCreateKeys(
   directory: PkiDirectory,
-  { hsm, keyType = 'P-256', localCa, localCaInHsm = false, encryptKeys = false, passphrases }: KeyOptions,
-  ports: Pick<CreatePkiPorts, keyof EncryptionPorts | 'progress' | 'makeCryptoki'>,
-  given: GivenRoot | null,
+  places: KeyPlaces,
+  existingRoot: ExistingRoot | null,
+  ports: KeysPorts,
 ): Promise<CreateKeys> {
-  const keeping = { passphrases, encrypt: encryptKeys }
-  const localCaFile = fileKey(directory, PKI_FILES.localCaKey, ports, keeping)
-  if (hsm === undefined) {
-    if (localCaInHsm) throw noToken()
-    const root = fileKey(directory, PKI_FILES.rootKey, ports, { ...keeping, given: given?.key?.pem })
-    return { root, localCa: localCaFile, refuseTaken: async () => undefined, close: async () => undefined }
+  const files = keyFiles(directory, ports, ports.passphrases)
+  const hsm = hsmOf(places.root)
+  if (hsm !== null) return openKeysInToken(directory, places, existingRoot, { hsm, files }, ports)
+  const store = keyStore(files, null)
+  const root: KeyRef = { kind: 'file', name: PKI_FILES.rootKey }
+  return {
+    store,
+    root,
+    newRoot: newRootKey(places, existingRoot),
+    localCa: places.localCa.kind === 'none' ? null : LOCAL_CA_FILE,
+    newLocalCa: newLocalCaKey(places),
+    openRoot: () => store.open(root),
+    refuseTaken: async () => undefined,
   }
-  const inToken = localCa && localCaInHsm
-  checkTokenOptions(hsm, { localCa, localCaInHsm, encryptKeys })
-  const root = given === null ? { newKey: newRootKeyName(hsm.key) } : { given }
-  const { holdToken } = await import('../../keystore/token-key.js')
-  const holder = holdToken(hsm, ports.progress, ports.makeCryptoki)
-  await holder.open()
+}
+
+const LOCAL_CA_FILE: KeyRef = { kind: 'file', name: PKI_FILES.localCaKey }
+
+function newRootKey(places: KeyPlaces, existingRoot: ExistingRoot | null): NewKey {
+  const { root } = places
+  const curve = root.kind === 'new-token' && root.curve !== undefined ? { curve: root.curve } : {}
+  return { ...curve, encrypt: encryptionOf(places).root === true, pem: existingRoot?.key?.pem }
+}
+
+function newLocalCaKey(places: KeyPlaces): NewKey {
+  return { curve: 'P-256', encrypt: encryptionOf(places).localCa === true }
+}
+
+async function openKeysInToken(
+  directory: PkiDirectory,
+  places: KeyPlaces,
+  existingRoot: ExistingRoot | null,
+  { hsm, files }: { readonly hsm: HsmChoice; readonly files: ReturnType<typeof keyFiles> },
+  { login, progress, makeCryptoki }: KeysPorts,
+): Promise<CreateKeys> {
+  const { localCa } = places
+  if (localCa.kind === 'token' && hsm.key.label === LOCAL_CA_KEY.label) throw labelOfLocalCa()
+  const newName = existingRoot === null ? newRootKeyName(hsm.key) : null
+  const { certifiedKey, openTokenKeys } = await import('../../keystore/token-keys.js')
+  const tokenKeys = await openTokenKeys(hsm, { ...progress, login, makeCryptoki })
   try {
-    return await keysInToken(directory, holder, { root, keyType, localCa: inToken ? null : localCaFile })
+    const certified = async () => certifiedKey(directory, PKI_FILES.rootCertificate)
+    const rootSpki = existingRoot === null ? certified : async () => existingRoot.certificate.spki
+    await requireMechanismsFor(tokenKeys, places)
+    const root = newName ? tokenKeys.refTo(newName) : tokenKeys.find(hsm.key, await rootSpki())
+    const store = keyStore(files, tokenKeys)
+    return {
+      store,
+      root,
+      newRoot: newRootKey(places, existingRoot),
+      localCa: localCaRef(localCa, tokenKeys),
+      newLocalCa: newLocalCaKey(places),
+      openRoot: async () => store.open(root, await rootSpki()),
+      refuseTaken: (journal) => refuseTaken(directory, places, newName, tokenKeys, journal),
+    }
   } catch (error) {
-    await holder.close()
+    await tokenKeys.close()
     throw error
   }
 }
 
-/** Throws ERR_USAGE for what contradicts a root key in a token. */
-function checkTokenOptions(
-  { key }: HsmChoice,
-  { localCa, localCaInHsm, encryptKeys }: Required<Pick<KeyOptions, 'localCa' | 'localCaInHsm' | 'encryptKeys'>>,
-): void {
-  if (localCaInHsm && (!localCa || key.label === LOCAL_CA_KEY.label)) throw noPlaceForLocalCa(localCa)
-  if (encryptKeys && (!localCa || localCaInHsm)) throw nothingToEncrypt()
+function localCaRef({ kind }: KeyPlaces['localCa'], tokenKeys: TokenKeys): KeyRef | null {
+  if (kind === 'none') return null
+  return kind === 'token' ? tokenKeys.refTo(LOCAL_CA_KEY) : LOCAL_CA_FILE
 }
 
-/** The keys that go into an open token. `localCa` is its key file; null: that key goes into the token too. */
-async function keysInToken(
-  directory: PkiDirectory,
-  holder: TokenHolder,
-  { root, keyType, localCa }: TokenOrder,
-): Promise<CreateKeys> {
-  const { existingTokenKey, keyExists, newTokenKey, otherToken } = await import('../../keystore/token-key.js')
+/** Throws ERR_HSM_KEY when the token cannot make the keys that are to be made in it. */
+async function requireMechanismsFor({ token }: TokenKeys, { root, localCa }: KeyPlaces): Promise<void> {
   const { requireMechanisms } = await import('../../signer/pkcs11/mechanisms.js')
-  const token = holder.token()
-  const certificate = PKI_FILES.rootCertificate
-  const { newKey, given } = root
-  if (newKey) requireMechanisms(token, { curve: keyType, isNew: true })
-  if (localCa === null) requireMechanisms(token, { curve: 'P-256', isNew: true })
-  const rootKey = newKey
-    ? newTokenKey(directory, holder, { key: newKey, certificate, curve: keyType })
-    : await existingTokenKey(directory, holder, { key: holder.choice.key, certificate, spki: given.certificate.spki })
-  const localCaOrder = { key: LOCAL_CA_KEY, certificate: PKI_FILES.localCaCertificate, curve: 'P-256' } as const
-  const localCaKey = localCa ?? newTokenKey(directory, holder, localCaOrder)
-  return {
-    root: rootKey,
-    localCa: localCaKey,
-    refuseTaken: async (journal) => {
-      const begun = journal === null ? null : ((await directory.readState())?.rootKey ?? null)
-      if (begun?.kind === 'pkcs11' && begun.tokenSerial !== token.token.serial) throw otherToken(token, begun)
-      if (newKey && !isBegun(journal) && (await rootKey.exists())) throw keyExists(token, newKey)
-      if (localCa === null && !isBegun(journal) && (await localCaKey.exists())) throw keyExists(token, LOCAL_CA_KEY)
-    },
-    close: holder.close,
-  }
+  if (root.kind === 'new-token') requireMechanisms(token, { curve: root.curve ?? 'P-256', isNew: true })
+  if (localCa.kind === 'token') requireMechanisms(token, { curve: 'P-256', isNew: true })
 }
 
-interface TokenOrder {
-  readonly root:
-    | { readonly newKey: KeyName; readonly given?: never }
-    | { readonly given: GivenRoot; readonly newKey?: never }
-  readonly keyType: Curve
-  readonly localCa: PrivateKey | null
+async function refuseTaken(
+  directory: PkiDirectory,
+  { localCa }: KeyPlaces,
+  newRootName: KeyName | null,
+  tokenKeys: TokenKeys,
+  journal: Journal | null,
+): Promise<void> {
+  const { keyExists, otherToken } = await import('../../keystore/token-keys.js')
+  const { token } = tokenKeys
+  const begun = journal === null ? null : ((await directory.readState())?.rootKey ?? null)
+  if (begun?.kind === 'pkcs11' && begun.tokenSerial !== token.token.serial) throw otherToken(token, begun)
+  const requireFree = async (name: KeyName) => {
+    if (!isBegun(journal) && (await tokenKeys.exists(tokenKeys.refTo(name)))) throw keyExists(token, name)
+  }
+  if (newRootName !== null) await requireFree(newRootName)
+  if (localCa.kind === 'token') await requireFree(LOCAL_CA_KEY)
+}
+
+/** The first step makes the keys. */
+function isBegun(journal: Journal | null): boolean {
+  return journal !== null && journal.steps[0]?.state !== 'pending'
 }
 
 /**
@@ -106,56 +146,48 @@ interface TokenOrder {
  */
 export async function checkPassphrase(
   directory: PkiDirectory,
-  { root, localCa }: Pick<CreateKeys, 'root' | 'localCa'>,
-  { encryptKeys, passphrases }: KeyOptions,
+  { store, root, localCa }: CreateKeys,
+  places: KeyPlaces,
+  { passphrases }: Pick<CreatePkiPorts, 'passphrases'>,
 ): Promise<void> {
-  if (!encryptKeys) return
-  for (const { reference, open } of [root, localCa]) {
-    const pem = reference.kind === 'file' ? await directory.read(reference.name) : null
-    if (reference.kind !== 'file' || pem === null) continue
-    if (!isEncryptedKey(pem, `${directory.path}/${reference.name}`)) throw inTheClear(directory, reference.name)
-    await open()
+  const encryption = encryptionOf(places)
+  const toEncrypt = [...(encryption.root ? [root] : []), ...(encryption.localCa && localCa !== null ? [localCa] : [])]
+  for (const ref of toEncrypt) {
+    const pem = ref.kind === 'file' ? await directory.read(ref.name) : null
+    if (ref.kind !== 'file' || pem === null) continue
+    if (!isEncryptedKey(pem, `${directory.path}/${ref.name}`)) throw inTheClear(directory, ref.name)
+    await store.open(ref)
   }
-  await newPassphrase(passphrases)
+  if (toEncrypt.length > 0) await newPassphrase(passphrases)
 }
 
-function noPlaceForLocalCa(localCa: boolean): FpkiError {
-  const reason = localCa
-    ? `its label, "${LOCAL_CA_KEY.label}", is the one of the root key`
-    : 'there is to be no local-ca'
-  return new FpkiError('ERR_USAGE', `local-ca cannot be in the token: ${reason}.`, 'Leave --local-ca-in-hsm out.')
-}
-
-function noToken(): FpkiError {
-  const text = '--local-ca-in-hsm is for keys in an HSM, and no HSM is named.'
-  return new FpkiError('ERR_USAGE', text, 'Name it with --hsm-module and --hsm-token-label, or leave this flag out.')
-}
-
-function nothingToEncrypt(): FpkiError {
-  const text = '--encrypt-keys is for key files, and every key is to be in the token.'
-  return new FpkiError('ERR_USAGE', text, 'Leave --encrypt-keys out.')
+function labelOfLocalCa(): FpkiError {
+  return new FpkiError(
+    'ERR_USAGE',
+    `The key of local-ca cannot go into the token: its label, "${LOCAL_CA_KEY.label}", is the one of the root key.`,
+    'Keep the key of local-ca in a file, or give the root key another label.',
+    { option: 'localCa.kind' },
+  )
 }
 
 function inTheClear({ path }: PkiDirectory, file: string): FpkiError {
-  const text = `${path}/${file} is there already, and in the clear.`
-  const hint = 'Leave --encrypt-keys out, or encrypt it yourself first: `openssl pkcs8 -topk8 -iter 600000` does.'
-  return new FpkiError('ERR_EXISTS', text, hint)
+  return new FpkiError(
+    'ERR_EXISTS',
+    `${path}/${file} exists already, and is not encrypted.`,
+    'Encrypt it yourself first, for example with `openssl pkcs8 -topk8 -iter 600000`, or leave the encryption out.',
+    { option: file === PKI_FILES.rootKey ? 'root.encrypt' : 'localCa.encrypt' },
+  )
 }
 
-/** The first step makes the keys. */
-function isBegun(journal: Journal | null): boolean {
-  return journal !== null && journal.steps[0]?.state !== 'pending'
-}
-
-/** The root key of {@link CreateKeys} as the workplace wants it. */
-export function rootSignerFrom({ root, close }: CreateKeys): RootSigner {
-  let signer: ReturnType<PrivateKey['open']> | null = null
+/** The root key of {@link CreateKeys}, for issuing certificates. */
+export function rootSignerFrom({ root, store, openRoot }: CreateKeys): RootSigner {
+  let signer: Promise<Signer> | null = null
   return {
     open: () => {
-      signer ??= root.open()
+      signer ??= openRoot()
       return signer
     },
-    reference: async () => root.reference,
-    close,
+    reference: async () => root,
+    close: store.close,
   }
 }

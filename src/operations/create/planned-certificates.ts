@@ -7,10 +7,10 @@ import { validityFrom } from '../../pki/validity.js'
 import type { Clock } from '../../ports.js'
 import { checkTemplate } from '../../signer/x509/certificate.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
-import type { CreatePkiOptions } from './preconditions.js'
+import type { CreatePkiOptions } from './options.js'
 
 /** A certificate that `ca create` is going to sign, as far as it is known in advance. */
-interface Plan {
+interface PlannedCertificate {
   readonly file: string
   readonly profile: Profile
   readonly commonName: string
@@ -31,24 +31,29 @@ export async function requireRoomBelow(
 ): Promise<void> {
   // Only nameConstraints depend on the user, and asking makes the embedded API write its first file.
   const hasNameConstraints = root.extensions.some(({ type }) => type === 'nameConstraints')
-  const userId = hasNameConstraints && options.localCa ? (await api.getUser()).polisId : '0'
-  for (const plan of plansFor(options, userId, api)) await checkPlan(plan, root, options.factory, clock())
+  const userId = hasNameConstraints && options.localCa.kind !== 'none' ? (await api.getUser()).polisId : '0'
+  for (const planned of plannedFor(options, userId, api)) await checkPlanned(planned, root, options.factory, clock())
 }
 
-function plansFor(
+function plannedFor(
   { onlineCa, localCa }: Pick<CreatePkiOptions, 'onlineCa' | 'localCa'>,
   userId: string,
   { plannedServer }: FactoryApi,
-): readonly Plan[] {
+): readonly PlannedCertificate[] {
   const ca = { profile: DEVICE_CA, names: [] }
   return [
-    ...(localCa ? [{ ...ca, file: PKI_FILES.localCaCertificate, commonName: `fio-${userId}` }] : []),
+    ...(localCa.kind === 'none' ? [] : [{ ...ca, file: PKI_FILES.localCaCertificate, commonName: `fio-${userId}` }]),
     ...(plannedServer === undefined ? [] : [{ ...plannedServer, file: PKI_FILES.tlsCertificate, profile: TLS_SERVER }]),
     ...(onlineCa ? [{ ...ca, file: PKI_FILES.onlineCaCertificate, commonName: 'online-ca' }] : []),
   ]
 }
 
-async function checkPlan({ file, profile, commonName, names }: Plan, root: Certificate, factory: string, now: Date) {
+async function checkPlanned(
+  { file, profile, commonName, names }: PlannedCertificate,
+  root: Certificate,
+  factory: string,
+  now: Date,
+) {
   // Roots with other keys were refused before.
   if (root.publicKey.kind !== 'EC') return
   const template = {

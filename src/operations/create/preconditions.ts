@@ -2,59 +2,21 @@ import { CREATE, type ROOT_CSR_COMMAND } from '../../directory/commands.js'
 import type { JournalOf, OptionsOf } from '../../directory/journal-record.js'
 import { PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import { FpkiError } from '../../errors.js'
+import { FpkiError, type FpkiOption } from '../../errors.js'
 import type { FactoryApi } from '../../factory/api.js'
 import { checkFactoryName } from '../../factory-name.js'
 import { finishedRootCsr, resumableInNew } from '../../journal/resumable.js'
-import type { HsmPlace, NamedModule } from '../../keystore/choice.js'
 import { checkClock } from '../../pki/clock.js'
 import { samePem } from '../../pki/pem.js'
-import { toServerName } from '../../pki/server-name.js'
-import type { Clock, Curve, DurableFiles, EncryptionPorts, HsmChoice, Passphrases, Progress, Who } from '../../ports.js'
+import type { Clock, DurableFiles, EncryptionPorts, KeySecrets, Progress, Who } from '../../ports.js'
 import type { CryptokiMaker } from '../../signer/pkcs11/cryptoki.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { factoryIsSet } from './factory-is-set.js'
-import { newKeysToken } from './journalled-token.js'
-
-/** What `ca create` is asked to make. */
-export interface CreatePkiOptions {
-  /** Absolute path. */
-  readonly directory: string
-  readonly factory: string
-  /** Where that name was given, for messages: a flag, a variable, a file. */
-  readonly factorySource?: string
-  readonly onlineCa: boolean
-  readonly localCa: boolean
-  /** As given to the embedded Factory API; recorded, so that a second run is held to the same. */
-  readonly tlsNames: readonly string[]
-  /** The token that is to hold the root key; absent: factory_ca.key. */
-  readonly hsm?: HsmChoice
-  /** The curve of a root key in a token. P-256 when absent. */
-  readonly keyType?: Curve
-  /** The key of local-ca goes into the token too. */
-  readonly localCaInHsm?: boolean
-  /** Key files are encrypted with a passphrase, which is asked for. */
-  readonly encryptKeys?: boolean
-  /** Where the passphrase of encrypted keys comes from. */
-  readonly passphrases?: Passphrases
-  /** The certificate of a root that is there already, absolute; absent: a root is made. */
-  readonly rootCertificateFile?: string
-  /** Its key, absolute; absent: it is in the token, or where `ca root-csr` made it. */
-  readonly rootKeyFile?: string
-  /** Says how to open the token that the directory remembers, where `ca root-csr` made the key in one. */
-  readonly completeHsm?: (place: HsmPlace) => HsmChoice
-  /** Its module, where the person names that. */
-  readonly hsmModule?: NamedModule | null
-}
-
-/** The part of them that says where keys are, and how they are kept. */
-export type KeyOptions = Pick<
-  CreatePkiOptions,
-  'hsm' | 'keyType' | 'localCa' | 'localCaInHsm' | 'encryptKeys' | 'passphrases'
->
+import { journalledOptions } from './journalled-options.js'
+import type { CreatePkiOptions } from './options.js'
 
 /** What `ca create` works with. */
-export interface CreatePkiPorts extends EncryptionPorts {
+export interface CreatePkiPorts extends EncryptionPorts, KeySecrets {
   readonly api: FactoryApi
   readonly files: DurableFiles
   readonly clock: Clock
@@ -63,17 +25,6 @@ export interface CreatePkiPorts extends EncryptionPorts {
   readonly signal: AbortSignal
   /** What loads PKCS#11 modules; pkcs11js when absent. */
   readonly makeCryptoki?: CryptokiMaker
-}
-
-/** The names that `--tls-name` gives, each once, in the form that certificates carry. Throws ERR_USAGE. */
-export function checkedTlsNames(names: readonly string[]): readonly string[] {
-  const all = names.map((text) => {
-    const name = toServerName(text)
-    if (name !== null) return name
-    const what = `${JSON.stringify(text)}, from --tls-name, is neither a DNS name nor an IP address.`
-    throw new FpkiError('ERR_USAGE', what, 'Give a host name, or an IP address such as 192.0.2.1 or 2001:db8::1.')
-  })
-  return [...new Set(all)]
 }
 
 /**
@@ -116,27 +67,22 @@ export async function interruptedCreate(
 function requireFits(
   directory: PkiDirectory,
   rootCsr: OptionsOf<typeof ROOT_CSR_COMMAND>,
-  { rootCertificateFile, factory, encryptKeys = false }: CreatePkiOptions,
+  { root, localCa, factory }: CreatePkiOptions,
 ): void {
-  const refuse = (reason: string, hint: string) =>
-    new FpkiError('ERR_UNFINISHED', `The root key of ${directory.path}, from \`ca root-csr\`, ${reason}.`, hint)
-  if (rootCertificateFile === undefined) {
-    throw refuse('waits for its certificate', 'Give it with --root-cert FILE, as the company CA has signed it.')
+  const refuse = (reason: string, hint: string, option: FpkiOption) =>
+    new FpkiError('ERR_UNFINISHED', `The root key of ${directory.path}, from \`ca root-csr\`, ${reason}.`, hint, {
+      option,
+    })
+  if (root.kind !== 'existing') {
+    const hint = 'Give the certificate, as the company CA has signed it.'
+    throw refuse('waits for its certificate', hint, 'root.certificateFile')
   }
   if (rootCsr.factory !== factory) {
-    const hint = 'Name that one with --factory, or another directory.'
-    throw refuse(`was made for the factory ${rootCsr.factory}`, hint)
+    const hint = 'Name that factory, or another directory.'
+    throw refuse(`was made for the factory ${rootCsr.factory}`, hint, 'factory')
   }
-  if (rootCsr.encryptKeys && !encryptKeys) {
-    throw refuse('was made with --encrypt-keys', 'Give --encrypt-keys here too, for the key of local-ca.')
-  }
-}
-
-/** What the journal of a `ca create` records of its options. */
-export function journalledOptions(options: CreatePkiOptions, api: Pick<FactoryApi, 'name'>): OptionsOf<typeof CREATE> {
-  const { factory, onlineCa, localCa, tlsNames, rootCertificateFile = null, encryptKeys = false } = options
-  return {
-    ...{ factory, api: api.name, onlineCa, localCa, tlsNames: [...tlsNames], rootCertificateFile, encryptKeys },
-    hsm: newKeysToken(options),
+  const isEncrypted = rootCsr.root.kind === 'new-file' && rootCsr.root.encrypt
+  if (isEncrypted && localCa.kind === 'file' && !localCa.encrypt) {
+    throw refuse('is encrypted', 'Have the key of local-ca encrypted too.', 'localCa.encrypt')
   }
 }

@@ -4,7 +4,7 @@ import { ROOT_CSR_COMMAND } from '../../directory/commands.js'
 import type { FactsOf, JournalOf, OptionsOf } from '../../directory/journal-record.js'
 import { ROOT_CSR } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
-import { keyReference } from '../../directory/records.js'
+import { keyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { checkFactoryName } from '../../factory-name.js'
 import type { KeepWork } from '../../journal/keep-records.js'
@@ -12,7 +12,7 @@ import { finishedRootCsr, requireSame, resumableInNew } from '../../journal/resu
 import { runJournalled } from '../../journal/run-journalled.js'
 import { steps } from '../../journal/steps.js'
 import { jsonDocument } from '../../json-document.js'
-import { madeKey, makeKey } from '../../keystore/private-key.js'
+import { makeKey, requireMadeKey } from '../../keystore/key-store.js'
 import { parseAndVerifyCsr } from '../../pki/csr.js'
 import { formatName } from '../../pki/name.js'
 import { sameSpki } from '../../pki/public-key.js'
@@ -20,16 +20,17 @@ import { createCaCsr } from '../../signer/x509/csr.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { type OpenApi, requireNoRoot } from './factory-is-set.js'
-import { newKeysToken } from './journalled-token.js'
-import { type CreateKeys, checkPassphrase, createKeys } from './keys.js'
-import type { CreatePkiPorts, KeyOptions } from './preconditions.js'
+import { journalledNewRoot } from './journalled-options.js'
+import { type CreateKeys, checkPassphrase, openCreateKeys } from './keys.js'
+import type { KeyPlaces, NewRootInFile, NewRootInToken } from './options.js'
+import type { CreatePkiPorts } from './preconditions.js'
 
 /** What `fpki ca root-csr --json` prints. */
-export const madeRootCsr = jsonDocument({
+export const createRootCsrResult = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
-  rootKey: keyReference,
+  rootKey: keyRef,
   /** Where the request is, absolute. */
   csrFile: z.string(),
   subject: z.string(),
@@ -37,11 +38,11 @@ export const madeRootCsr = jsonDocument({
   csr: z.string(),
 })
 
-/** See {@link madeRootCsr}. */
-export type MadeRootCsr = z.infer<typeof madeRootCsr>
+/** See {@link createRootCsrResult}. */
+export type CreateRootCsrResult = z.infer<typeof createRootCsrResult>
 
 /** What `ca root-csr` is asked to make. */
-export interface RootCsrOptions extends Omit<KeyOptions, 'localCa' | 'localCaInHsm'> {
+export interface CreateRootCsrOptions {
   /** Absolute path. */
   readonly directory: string
   readonly factory: string
@@ -49,12 +50,14 @@ export interface RootCsrOptions extends Omit<KeyOptions, 'localCa' | 'localCaInH
   readonly api: string
   /** Where the factory's name was given, for messages: a flag, a variable, a file. */
   readonly factorySource?: string
+  /** Where its key is made. */
+  readonly root: NewRootInFile | NewRootInToken
   /** A second place for the request, absolute. */
   readonly out?: string
 }
 
 /** What `ca root-csr` works with. */
-export interface RootCsrPorts extends Omit<CreatePkiPorts, 'api'> {
+export interface CreateRootCsrPorts extends Omit<CreatePkiPorts, 'api'> {
   /**
    * Opens the Factory API, which is asked whether the factory has a root already. It may be out of reach: a root key is
    * often made on a machine without a network.
@@ -63,7 +66,7 @@ export interface RootCsrPorts extends Omit<CreatePkiPorts, 'api'> {
 }
 
 interface Work extends KeepWork {
-  readonly options: RootCsrOptions
+  readonly options: CreateRootCsrOptions
   readonly keys: CreateKeys
 }
 
@@ -84,35 +87,39 @@ const STEPS = steps<Work, typeof COMMAND>()
  *   factory has a root; ERR_UNFINISHED when it was started with other options; ERR_PASSPHRASE, ERR_BAD_KEY, ERR_STORAGE,
  *   ERR_HSM_…
  */
-export async function rootCsr(options: RootCsrOptions, ports: RootCsrPorts): Promise<MadeRootCsr> {
+export async function createRootCsr(
+  options: CreateRootCsrOptions,
+  ports: CreateRootCsrPorts,
+): Promise<CreateRootCsrResult> {
   checkFactoryName(options.factory, 'the caller')
   checkAbsolute(options.directory, 'PKI directory')
-  if (options.out !== undefined) checkAbsolute(options.out, 'file of --out')
+  if (options.out !== undefined) checkAbsolute(options.out, 'output file', 'out')
   const directory = pkiDirectory(ports.files.deferring(), options.directory)
   const earlier = await earlierRun(directory, options)
   await requireNoRoot(options, ports)
   for (const warning of await directory.warningsAbove()) ports.progress.warn(warning)
-  const keys = await createKeys(directory, { ...options, localCa: false }, ports, null)
+  const places = placesOf(options)
+  const keys = await openCreateKeys(directory, places, null, ports)
   try {
     await keys.refuseTaken(earlier)
-    await checkPassphrase(directory, keys, { ...options, localCa: false })
+    await checkPassphrase(directory, keys, places, ports)
     await directory.make()
     const csr = await csrOf({ directory, options, keys }, ports)
     if (options.out !== undefined) await writeOut(ports, options.out, csr)
     return {
-      ...{ factory: options.factory, directory: directory.path, rootKey: keys.root.reference },
+      ...{ factory: options.factory, directory: directory.path, rootKey: keys.root },
       csrFile: `${directory.path}/${ROOT_CSR}`,
       subject: formatName(parseAndVerifyCsr(csr, ROOT_CSR).subject),
       csr,
     }
   } finally {
-    await keys.close()
+    await keys.store.close()
   }
 }
 
 async function csrOf(
   { directory, options, keys }: Pick<Work, 'directory' | 'options' | 'keys'>,
-  ports: RootCsrPorts,
+  ports: CreateRootCsrPorts,
 ): Promise<string> {
   const auditLog = openAuditLog(directory, COMMAND, ports)
   const work: Work = { directory, options, keys, rootSigner: null, auditLog, warn: ports.progress.warn }
@@ -134,18 +141,23 @@ async function csrOf(
 }
 
 async function isForKey(csr: string, { directory, keys }: Work, { facts }: RootCsrJournal): Promise<boolean> {
-  const publicKey = await madeKey(keys.root, facts.key?.rootKey ?? '')
+  const publicKey = await requireMadeKey(keys.store, keys.root, facts.key?.rootKey ?? '')
   return sameSpki(parseAndVerifyCsr(csr, `${directory.path}/${ROOT_CSR}`).publicKey.spki, publicKey)
 }
 
 /** What the journal of a `ca root-csr` records of its options. */
-function journalledOptions(options: RootCsrOptions): OptionsOf<typeof COMMAND> {
-  const { factory, encryptKeys = false } = options
-  return { factory, encryptKeys, hsm: newKeysToken(options) }
+function journalledOptions(options: CreateRootCsrOptions): OptionsOf<typeof COMMAND> {
+  return { factory: options.factory, root: journalledNewRoot(options.root) }
+}
+
+/** The root key alone. */
+function placesOf({ root }: CreateRootCsrOptions): KeyPlaces {
+  const localCa = { kind: 'none' } as const
+  return root.kind === 'new-file' ? { root, localCa } : { root, localCa }
 }
 
 /** The run to resume. In a finished one the request is signed again when its file was lost, for the same key. */
-async function earlierRun(directory: PkiDirectory, options: RootCsrOptions): Promise<RootCsrJournal | null> {
+async function earlierRun(directory: PkiDirectory, options: CreateRootCsrOptions): Promise<RootCsrJournal | null> {
   const open = await resumableInNew(directory, COMMAND, journalledOptions(options))
   const earlier = open ?? (await finishedRun(directory, options))
   if (earlier === null || earlier.finishedAt === null) return earlier
@@ -154,7 +166,7 @@ async function earlierRun(directory: PkiDirectory, options: RootCsrOptions): Pro
 }
 
 /** Throws ERR_UNFINISHED when the request was made with other options. */
-async function finishedRun(directory: PkiDirectory, options: RootCsrOptions): Promise<RootCsrJournal | null> {
+async function finishedRun(directory: PkiDirectory, options: CreateRootCsrOptions): Promise<RootCsrJournal | null> {
   const finished = await finishedRootCsr(directory)
   if (finished === null) return null
   return requireSame(directory, finished, COMMAND, journalledOptions(options))
@@ -162,26 +174,26 @@ async function finishedRun(directory: PkiDirectory, options: RootCsrOptions): Pr
 
 async function rememberFactory({ directory, options, keys, auditLog }: Work): Promise<undefined> {
   const { factory, api } = options
-  await directory.writeState({ version: 1, factory, api, rootKey: keys.root.reference })
+  await directory.writeState({ version: 1, factory, api, rootKey: keys.root })
   await auditLog.prepare()
 }
 
 async function makeRootKey({ keys }: Work, _: unknown, interrupted: boolean): Promise<Facts['key']> {
-  return { rootKey: await makeKey(keys.root, interrupted) }
+  return { rootKey: await makeKey(keys.store, keys.root, keys.newRoot, interrupted) }
 }
 
 async function makeCsr({ directory, options, keys, auditLog }: Work, { key }: Pick<Facts, 'key'>): Promise<void> {
-  const publicKey = await madeKey(keys.root, key.rootKey)
+  const publicKey = await requireMadeKey(keys.store, keys.root, key.rootKey)
   const existing = await directory.read(ROOT_CSR)
   const path = `${directory.path}/${ROOT_CSR}`
   if (existing !== null && sameSpki(parseAndVerifyCsr(existing, path).publicKey.spki, publicKey)) return
-  const csr = await createCaCsr(await commonNameAndUnit('Factory-CA', options.factory), await keys.root.open())
+  const csr = await createCaCsr(await commonNameAndUnit('Factory-CA', options.factory), await keys.openRoot())
   await auditLog.logEvent('The root key signed the request for its certificate.')
   // A request for another key is not overwritten: this throws ERR_EXISTS.
   await directory.create(ROOT_CSR, csr)
 }
 
-async function writeOut({ files }: RootCsrPorts, path: string, csr: string): Promise<void> {
+async function writeOut({ files }: CreateRootCsrPorts, path: string, csr: string): Promise<void> {
   const existing = await files.read(path, csr.length + 1).catch((error: unknown) => {
     if (error instanceof FpkiError && error.code === 'ERR_BAD_FILE') return ''
     throw error

@@ -40,12 +40,14 @@ export function acceptRoot(certificate: Certificate, policy: RootPolicy): readon
     'ERR_BAD_CERTIFICATE',
     `${policy.what} cannot be the root of trust of ${policy.factory}: ${problem.reason}.`,
     problem.hint ?? 'Nothing was changed. Have it made again; docs/roots.md says what it needs.',
+    problem.option === undefined ? {} : { option: problem.option },
   )
 }
 
 interface Problem {
   readonly reason: string
   readonly hint?: string
+  readonly option?: 'factory'
 }
 
 function lintFindings({ der }: Certificate, { what, factory, now }: RootPolicy): readonly Finding[] {
@@ -91,9 +93,9 @@ function caProblem(certificate: Certificate): Problem | null {
 function unitProblem({ subject }: Certificate, { factory }: RootPolicy): Problem | null {
   const units = attributeValues(subject, 'OU')
   if (units.length === 1 && units[0] === factory) return null
-  const found = units.length === 0 ? 'no OU' : units.map((unit) => `OU=${unit}`).join(', ')
-  const hint = 'Nothing was changed. If the certificate is right, name its factory with --factory.'
-  return { reason: `its subject has ${found}, and must have OU=${factory} once`, hint }
+  const actual = units.length === 0 ? 'no OU' : units.map((unit) => `OU=${unit}`).join(', ')
+  const hint = 'Nothing was changed. If the certificate is right, name its factory.'
+  return { reason: `its subject has ${actual}, and must have OU=${factory} once`, hint, option: 'factory' }
 }
 
 function timeProblem({ notBefore, notAfter }: Certificate, now: Date): Problem | null {

@@ -1,5 +1,6 @@
 import { PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
+import type { KeyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import {
   type CertificatesUpdate,
@@ -7,7 +8,8 @@ import {
   FactoryApiError,
   type FactoryCertificates,
 } from '../../factory/api.js'
-import { rememberedKeyName } from '../../keystore/labels.js'
+import type { KeyStore } from '../../keystore/key-store.js'
+import { keyRefName } from '../../keystore/labels.js'
 import { samePem } from '../../pki/pem.js'
 import { provesPossession } from '../../pki/possession.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
@@ -21,7 +23,7 @@ interface Upload {
   readonly directory: PkiDirectory
   readonly factory: string
   readonly api: FactoryApi
-  readonly keys: Pick<CreateKeys, 'root' | 'localCa'>
+  readonly keys: Pick<CreateKeys, 'store' | 'root' | 'localCa'>
 }
 
 /**
@@ -56,11 +58,11 @@ export async function beforeTheRoot<T>(api: FactoryApi, factory: string, answer:
   }
 }
 
-function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate, { path }: PkiDirectory): void {
+function requireSame(inApi: FactoryCertificates | null, sent: CertificatesUpdate, { path }: PkiDirectory): void {
   if (
-    samePem(known?.rootCrt, sent.rootCrt) &&
-    samePem(known?.tlsCrt, sent.tlsCrt) &&
-    samePem(known?.caCrt, sent.caCrt)
+    samePem(inApi?.rootCrt, sent.rootCrt) &&
+    samePem(inApi?.tlsCrt, sent.tlsCrt) &&
+    samePem(inApi?.caCrt, sent.caCrt)
   ) {
     return
   }
@@ -77,30 +79,25 @@ function requireSame(known: FactoryCertificates | null, sent: CertificatesUpdate
  */
 async function wholePki(
   directory: PkiDirectory,
-  keys: Pick<CreateKeys, 'root' | 'localCa'>,
+  { store, root, localCa }: Upload['keys'],
   files: readonly string[],
 ): Promise<CertificatesUpdate & { readonly rootCrt: string }> {
   for (const file of files) await requireText(directory, file)
   const text = async (file: string) => (files.includes(file) ? requireText(directory, file) : '')
   const { rootCertificate, tlsCertificate, onlineCaCertificate, localCaCertificate } = PKI_FILES
-  await requirePair(directory, keys.root, rootCertificate)
-  if (files.includes(localCaCertificate)) await requirePair(directory, keys.localCa, localCaCertificate)
+  await requirePair(directory, store, root, rootCertificate)
+  if (localCa !== null) await requirePair(directory, store, localCa, localCaCertificate)
   const deviceCas = [await text(onlineCaCertificate), await text(localCaCertificate)].filter((pem) => pem !== '')
   const certificates = { rootCrt: await text(rootCertificate), tlsCrt: await text(tlsCertificate) }
   return deviceCas.length === 0 ? certificates : { ...certificates, caCrt: deviceCas.join('\n') }
 }
 
-async function requirePair(directory: PkiDirectory, key: CreateKeys['root'], file: string): Promise<void> {
+async function requirePair(directory: PkiDirectory, store: KeyStore, key: KeyRef, file: string): Promise<void> {
   const certificate = readPemCertificate(await requireText(directory, file), `${directory.path}/${file}`)
-  if (await provesPossession(await key.open(), certificate.spki)) return
-  const { reference } = key
-  const name =
-    reference.kind === 'file'
-      ? `${directory.path}/${reference.name}`
-      : `The key ${rememberedKeyName(reference)} in the token`
+  if (await provesPossession(await store.open(key, certificate.spki), certificate.spki)) return
   throw new FpkiError(
     'ERR_BAD_KEY',
-    `${name} is not the key of ${file}.`,
+    `${keyRefName(key, directory.path)} is not the key of ${file}.`,
     'Nothing was sent to the Factory API. Put both back as fpki made them, and run the same command again.',
   )
 }

@@ -5,7 +5,8 @@ import { FpkiError } from '../../errors.js'
 import { type OpenPki, withDeviceCas } from '../../issuance/open-pki.js'
 import { steps } from '../../journal/steps.js'
 import { jsonDocument } from '../../json-document.js'
-import { fileKey, madeKey, makeKey, type PrivateKey } from '../../keystore/private-key.js'
+import { keyFiles } from '../../keystore/key-files.js'
+import { makeKey, type NewKey, requireMadeKey } from '../../keystore/key-store.js'
 import { certificateFacts, describeCertificate } from '../../pki/describe.js'
 import { DEVICE_CA } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
@@ -16,7 +17,7 @@ import type { Change, ChangePorts, ChangeWork } from './change.js'
 import { changePki } from './change-pki.js'
 
 /** What `fpki ca add-device-ca --json` prints. */
-export const addedDeviceCas = jsonDocument({
+export const addDeviceCaResult = jsonDocument({
   factory: z.string(),
   /** The Factory API that has accepted them. */
   api: z.string(),
@@ -35,8 +36,8 @@ export const addedDeviceCas = jsonDocument({
   warnings: z.array(z.string()),
 })
 
-/** See {@link addedDeviceCas}. */
-export type AddedDeviceCas = z.infer<typeof addedDeviceCas>
+/** See {@link addDeviceCaResult}. */
+export type AddDeviceCaResult = z.infer<typeof addDeviceCaResult>
 
 /** Which device CAs to add. */
 export interface AddDeviceCaOptions {
@@ -56,7 +57,7 @@ export interface AddDeviceCaOptions {
  * @throws FpkiError ERR_USAGE when none is specified or the file name is invalid; ERR_EXISTS when a file of local-ca exists;
  *   and as {@link changePki}
  */
-export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePorts): Promise<AddedDeviceCas> {
+export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePorts): Promise<AddDeviceCaResult> {
   const { directory, factory, onlineCa, localCa } = options
   if (!onlineCa && !localCa) throw noneWanted()
   const local = localCaFiles(options.localCaFilename)
@@ -97,6 +98,7 @@ interface Wanted {
 }
 
 function prepareSteps({ onlineCa, local }: Wanted) {
+  const ref = local === null ? null : ({ kind: 'file', name: local.key } as const)
   return steps<ChangeWork, typeof COMMAND>()
     .step({
       name: 'keys',
@@ -104,7 +106,7 @@ function prepareSteps({ onlineCa, local }: Wanted) {
       run: async (work, _, interrupted) => ({
         caCsr: onlineCa ? ((await work.api.requestCsrs({ firstTimeInit: false, kinds: ['ca'] })).ca ?? '') : null,
         userId: local === null ? null : (await work.api.getUser()).polisId,
-        localCaKey: local === null ? null : await makeKey(await newLocalCaKey(work, local.key), interrupted),
+        localCaKey: ref && (await makeKey(stagedKeys(work), ref, await newLocalCaKey(work), interrupted)),
       }),
     })
     .step({
@@ -115,8 +117,8 @@ function prepareSteps({ onlineCa, local }: Wanted) {
           const order = { file: PKI_FILES.onlineCaCertificate, profile: DEVICE_CA, what: 'ca-csr', csr: caCsr }
           await signCsr(work, order, interrupted)
         }
-        if (local === null || localCaKey === null || userId === null) return
-        const spki = await madeKey(await newLocalCaKey(work, local.key), localCaKey)
+        if (local === null || ref === null || localCaKey === null || userId === null) return
+        const spki = await requireMadeKey(stagedKeys(work), ref, localCaKey)
         const subject = await commonNameAndUnit(`fio-${userId}`, work.factory)
         const order = { file: local.certificate, profile: DEVICE_CA, subject, spki, issuer: work.root, names: [] }
         await makeCertificate(work, interrupted, order)
@@ -124,12 +126,15 @@ function prepareSteps({ onlineCa, local }: Wanted) {
     })
 }
 
+function stagedKeys(work: ChangeWork) {
+  return keyFiles(work.made, work, work.access?.passphrases)
+}
+
 /** The new key is encrypted if other keys of the PKI are. */
-async function newLocalCaKey(work: ChangeWork, key: string): Promise<PrivateKey> {
-  const { directory, made, access } = work
+async function newLocalCaKey({ directory }: ChangeWork): Promise<NewKey> {
   const names = (await directory.names()).filter(isKeyFile)
   const encrypted = await Promise.all(names.map(async (name) => isEncrypted((await directory.read(name)) ?? '', name)))
-  return fileKey(made, key, work, { passphrases: access?.passphrases, encrypt: encrypted.includes(true) })
+  return { encrypt: encrypted.includes(true) }
 }
 
 /** false for a `.key` file that is not a key. */
@@ -148,10 +153,12 @@ async function refuseTaken({ directory }: OpenPki, files: readonly string[]): Pr
   throw new FpkiError(
     'ERR_EXISTS',
     `${directory.path}/${taken} already exists.`,
-    'fpki overwrites nothing: choose another name with --local-ca-filename, such as site-b.pem.',
+    'fpki overwrites nothing: choose another name, such as site-b.pem.',
+    { option: 'localCaFilename' },
   )
 }
 
 function noneWanted(): FpkiError {
-  return new FpkiError('ERR_USAGE', 'No device CA specified.', 'Pass --online-ca, --local-ca, or both.')
+  const hint = 'Choose online-ca, local-ca, or both.'
+  return new FpkiError('ERR_USAGE', 'No device CA specified.', hint, { option: 'onlineCa' })
 }

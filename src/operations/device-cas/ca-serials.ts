@@ -25,29 +25,28 @@ export interface CaWords {
  */
 export async function serialsOf({ caFiles, caSerials }: CaWords, pki: OpenPki, files: DurableFiles) {
   if (caFiles.length + caSerials.length === 0) {
-    throw new FpkiError('ERR_USAGE', 'No device CA specified.', 'Pass --ca-file or --ca-serial.')
+    const hint = 'Name its certificate file or its serial number.'
+    throw new FpkiError('ERR_USAGE', 'No device CA specified.', hint, { option: 'caFiles' })
   }
   const fromFiles = await Promise.all(caFiles.map((name) => serialOfFile(name, pki, files)))
-  const serials = new Set([
-    ...caSerials.map((word) => readSerial(word, '--ca-serial', pki.directory.path)),
-    ...fromFiles,
-  ])
+  const serials = new Set([...caSerials.map((word) => readSerial(word, 'caSerials', pki.directory.path)), ...fromFiles])
   return [...serials].sort((a, b) => (a < b ? -1 : 1))
 }
 
 /**
- * Parses a serial number, decimal as fioctl accepts it or hex as OpenSSL prints it. `flag` and `directory` are for the
+ * Parses a serial number, decimal as fioctl accepts it or hex as OpenSSL prints it. `option` and `directory` are for the
  * message. Throws ERR_USAGE.
  */
-export function readSerial(word: string, flag: string, directory: string): bigint {
+export function readSerial(word: string, option: 'caSerials' | 'serial', directory: string): bigint {
   const hex =
     /^0x([0-9a-f]{1,64})$/i.exec(word)?.[1] ?? (/^[0-9a-f]{1,2}(:[0-9a-f]{2}){1,31}$/i.test(word) ? word : null)
   if (hex !== null && hex !== undefined) return BigInt(`0x${hex.replaceAll(':', '')}`)
   if (/^\d{1,64}$/.test(word)) return BigInt(word)
   throw new FpkiError(
     'ERR_USAGE',
-    `Invalid value for ${flag}: ${JSON.stringify(word)} is not a serial number.`,
+    `Invalid serial number: ${JSON.stringify(word)}.`,
     `Use decimal, 0x… or colon-separated hex; \`${showOf(directory)}\` prints the serial numbers.`,
+    { option },
   )
 }
 
@@ -76,7 +75,8 @@ async function serialOfFile(name: string, { directory, root }: OpenPki, files: D
   throw new FpkiError(
     'ERR_BAD_FILE',
     `${paths[0]} does not exist.`,
-    `Pass a certificate in the PKI directory, or use --ca-serial; \`${showOf(directory.path)}\` prints the serial numbers.`,
+    `Pass a certificate in the PKI directory, or a serial number; \`${showOf(directory.path)}\` prints the serial numbers.`,
+    { option: 'caFiles' },
   )
 }
 
@@ -88,7 +88,8 @@ function noDeviceCa(path: string, directory: string): FpkiError {
 function noName(name: string): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
-    `Invalid value for --ca-file: ${JSON.stringify(name)} is neither a file name in the PKI directory nor an absolute path.`,
+    `Invalid value for --ca-file: ${JSON.stringify(name)} is neither the name of a file file in the PKI directory nor an absolute path.`,
     'Use a name such as local-ca.pem, or an absolute path.',
+    { option: 'caFiles' },
   )
 }

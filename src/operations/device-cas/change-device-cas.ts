@@ -11,11 +11,11 @@ import { readCrl } from '../../pki/read-crl.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
 import type { Change, ChangePorts, ChangeWork } from './change.js'
 import { changePki, isInterrupted } from './change-pki.js'
-import { type ChangedDeviceCas, reportOf } from './changed-device-cas.js'
+import { type ChangeDeviceCasResult, reportOf } from './changed-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan, planOf } from './device-ca-plan.js'
 import { signedCrl } from './sign-crl.js'
 
-export { type ChangedDeviceCas, changedDeviceCas } from './changed-device-cas.js'
+export { type ChangeDeviceCasResult, changeDeviceCasResult } from './changed-device-cas.js'
 
 /** The commands that send a CRL. */
 type CrlCommand = (typeof CA_ACTIONS)[CaAction]['command']
@@ -47,7 +47,7 @@ export interface ChangeDeviceCasPorts extends ChangePorts {
 export async function changeDeviceCas(
   options: ChangeDeviceCasOptions,
   ports: ChangeDeviceCasPorts,
-): Promise<ChangedDeviceCas> {
+): Promise<ChangeDeviceCasResult> {
   const { directory, factory, action, dryRun } = options
   const pki = await openPki(ports.files, directory, factory)
   const serials = await serialsOf(options, pki, ports.files)
@@ -163,5 +163,6 @@ function requireConfirmed({ dangers }: CaPlan, confirmed: readonly string[] | nu
     'ERR_NOT_CONFIRMED',
     `The device CAs in the Factory API have changed since the confirmation. ${unseen}`,
     'Nothing was changed. Run the command again, and check what it will do.',
+    { option: 'confirm' },
   )
 }

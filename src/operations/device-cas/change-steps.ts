@@ -1,4 +1,4 @@
-import type { DirectoryState, KeyReference } from '../../directory/records.js'
+import type { DirectoryState, KeyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import type { CertificatesUpdate, FactoryCertificates, VersionedCertificates } from '../../factory/api.js'
 import { retryOnConflict } from '../../factory/retry-on-conflict.js'
@@ -116,7 +116,7 @@ function notKept(update: CertificatesUpdate, known: FactoryCertificates, work: C
 }
 
 /** In a restored directory, a token is open only if the user named its module: record that module from now on. */
-function namedAgain(state: DirectoryState, rootKey: KeyReference): DirectoryState {
+function namedAgain(state: DirectoryState, rootKey: KeyRef): DirectoryState {
   const { restored: _, ...rest } = state
   return rootKey.kind === 'pkcs11' ? { ...rest, rootKey } : state
 }

@@ -3,7 +3,7 @@ import type { DirectoryState } from '../../directory/records.js'
 import type { CertificatesUpdate, FactoryApi, FactoryCertificates, VersionedCertificates } from '../../factory/api.js'
 import type { OpenPki } from '../../issuance/open-pki.js'
 import type { AllSteps } from '../../journal/steps.js'
-import type { HsmAccess } from '../../keystore/root-key.js'
+import type { KeyAccess } from '../../keystore/root-key.js'
 import type { Clock, DurableFiles, EncryptionPorts, Progress, Who } from '../../ports.js'
 import type { IssuanceContext } from '../signing/issuance-context.js'
 
@@ -16,14 +16,14 @@ export interface ChangePorts extends EncryptionPorts {
   readonly progress: Progress
   readonly signal: AbortSignal
   /** Access to a root key in a token. */
-  readonly access?: HsmAccess
+  readonly access?: KeyAccess
 }
 
 /** A PKI during a change. New files are staged, and published once the Factory API has accepted them. */
 export interface ChangeWork extends IssuanceContext, OpenPki, EncryptionPorts {
   readonly api: FactoryApi
   readonly signal: AbortSignal
-  readonly access?: HsmAccess
+  readonly access?: KeyAccess
   /** The PKI in the Factory API when the change started. */
   readonly known: VersionedCertificates
 }

@@ -7,7 +7,7 @@ import { formatName } from '../../pki/name.js'
 import type { CaPlan } from './device-ca-plan.js'
 
 /** What `fpki ca revoke-device-ca --json`, and disable and enable, print. */
-export const changedDeviceCas = jsonDocument({
+export const changeDeviceCasResult = jsonDocument({
   factory: z.string(),
   /** The Factory API. */
   api: z.string(),
@@ -25,8 +25,8 @@ export const changedDeviceCas = jsonDocument({
   warnings: z.array(z.string()),
 })
 
-/** See {@link changedDeviceCas}. */
-export type ChangedDeviceCas = z.infer<typeof changedDeviceCas>
+/** See {@link changeDeviceCasResult}. */
+export type ChangeDeviceCasResult = z.infer<typeof changeDeviceCasResult>
 
 /** The device CAs of a plan, for the result. */
 export function reportOf({ cas }: CaPlan): ReportedCas {

@@ -17,7 +17,7 @@ import { notInitialized } from '../show/show-pki.js'
 import { dangersOf } from './device-ca-plan.js'
 
 /** What `fpki ca update --json` prints. */
-export const updatedDeviceCas = jsonDocument({
+export const updateDeviceCasResult = jsonDocument({
   factory: z.string(),
   /** The Factory API. */
   api: z.string(),
@@ -28,11 +28,11 @@ export const updatedDeviceCas = jsonDocument({
   kept: z.array(certificateFacts),
 })
 
-/** See {@link updatedDeviceCas}. */
-export type UpdatedDeviceCas = z.infer<typeof updatedDeviceCas>
+/** See {@link updateDeviceCasResult}. */
+export type UpdateDeviceCasResult = z.infer<typeof updateDeviceCasResult>
 
 /** The effect of an update. */
-export type UpdatePlan = Omit<UpdatedDeviceCas, 'changed'> & {
+export type UpdatePlan = Omit<UpdateDeviceCasResult, 'changed'> & {
   /** A sentence for each severe consequence. */
   readonly dangers: readonly string[]
 }
@@ -63,7 +63,7 @@ export interface UpdateDeviceCasPorts {
 export async function updateDeviceCas(
   { factory, text, what }: UpdateDeviceCasOptions,
   { api, clock, confirm }: UpdateDeviceCasPorts,
-): Promise<UpdatedDeviceCas> {
+): Promise<UpdateDeviceCasResult> {
   const known = await api.getCertificates()
   if (known === null) throw notInitialized(factory)
   const root = readPemCertificate(known.rootCrt, 'root-crt')

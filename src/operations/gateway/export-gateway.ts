@@ -10,7 +10,7 @@ import { type Certificate, readPemCertificate, readPemCertificates } from '../..
 import { urlHosts } from '../../pki/server-name.js'
 import type { Clock, DurableFiles, Progress } from '../../ports.js'
 import { pemSigner } from '../../signer/file.js'
-import type { ExportedGateway } from './exported-gateway.js'
+import type { ExportGatewayResult } from './exported-gateway.js'
 import { checkNginxOptions, nginxConfiguration } from './gateway-nginx.js'
 import {
   changesOf,
@@ -22,7 +22,7 @@ import {
   type RequestedOptions,
 } from './gateway-options.js'
 
-export { type ExportedGateway, exportedGateway } from './exported-gateway.js'
+export { type ExportGatewayResult, exportGatewayResult } from './exported-gateway.js'
 
 /** What to export, and where to. */
 export interface ExportGatewayOptions extends RequestedOptions {
@@ -63,7 +63,7 @@ const MAX_BYTES = 16 * 1024 * 1024
 export async function exportGateway(
   options: ExportGatewayOptions,
   ports: ExportGatewayPorts,
-): Promise<ExportedGateway> {
+): Promise<ExportGatewayResult> {
   const { directory } = options
   const { files } = ports
   const source = { ...options, files, openKey: pemSigner }
@@ -87,7 +87,7 @@ async function write(
   options: ExportGatewayOptions,
   material: GatewayMaterial,
   { files, clock, progress }: ExportGatewayPorts,
-): Promise<ExportedGateway> {
+): Promise<ExportGatewayResult> {
   const { factory, directory, stateDirectory } = options
   const enabled = enabledCas(material)
   const existing = await existingFiles(files, options)
@@ -103,8 +103,11 @@ async function write(
   const root = readPemCertificate(material.certificates.rootCrt, 'root-crt')
   const facts = (certificate: Certificate) => describeCertificate(certificate, root, clock())
   return {
-    ...{ factory, api: embeddedApiName(stateDirectory), directory },
-    ...{ options: effective, earlierOptions: earlier },
+    factory,
+    api: embeddedApiName(stateDirectory),
+    directory,
+    options: effective,
+    earlierOptions: earlier,
     files: contents.map(({ name }) => name),
     changed: changed.map(({ name }) => name),
     tls: facts(material.tls),
@@ -160,8 +163,8 @@ async function existingFiles(
 ): Promise<ReadonlyMap<string, string>> {
   const names = ((await files.list(directory)) ?? []).filter((name) => name !== LOCK)
   if (!replace && names.length > 0) {
-    const hint = 'Choose a new directory, or update an earlier export with --replace.'
-    throw new FpkiError('ERR_EXISTS', `${directory} is not empty.`, hint)
+    const hint = 'Choose a new directory, or replace an earlier export.'
+    throw new FpkiError('ERR_EXISTS', `${directory} is not empty.`, hint, { option: 'replace' })
   }
   const existing = new Map<string, string>()
   for (const name of Object.values(NAMES).filter((one) => names.includes(one))) {
@@ -179,7 +182,8 @@ function otherFile(path: string, factory: string): FpkiError {
   return new FpkiError(
     'ERR_EXISTS',
     `Refusing to overwrite ${path}: it is not from an export of the factory ${factory}.`,
-    'Check what it is. --replace overwrites only earlier exports of the same factory.',
+    'Check what it is. Only earlier exports of the same factory are overwritten.',
+    { option: 'replace' },
   )
 }
 

@@ -4,7 +4,7 @@ import { certificateFacts } from '../../pki/describe.js'
 import { gatewayOptions } from './gateway-options.js'
 
 /** What `fpki api export-gateway --json` prints. */
-export const exportedGateway = jsonDocument({
+export const exportGatewayResult = jsonDocument({
   factory: z.string(),
   /** The Factory API. */
   api: z.string(),
@@ -26,5 +26,5 @@ export const exportedGateway = jsonDocument({
   warnings: z.array(z.string()),
 })
 
-/** See {@link exportedGateway}. */
-export type ExportedGateway = z.infer<typeof exportedGateway>
+/** See {@link exportGatewayResult}. */
+export type ExportGatewayResult = z.infer<typeof exportGatewayResult>

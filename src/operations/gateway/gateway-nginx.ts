@@ -18,11 +18,10 @@ const UPSTREAM = /^https?:\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})
 /** Throws ERR_USAGE for options that nginx.conf cannot express. */
 export function checkNginxOptions({ at, listen, upstream }: NginxOptions): void {
   if (!QUOTABLE.test(at))
-    throw invalidOption('directory', at, 'Choose a path without quotes, "$", "\\" and control characters.')
+    throw invalidOption(null, at, 'Choose a path without quotes, "$", "\\" and control characters.')
   const port = Number(LISTEN.exec(listen)?.[1] ?? 0)
-  if (port < 1 || port > 65_535) throw invalidOption('--listen', listen, 'Use PORT, HOST:PORT or [ADDRESS]:PORT.')
-  if (!UPSTREAM.test(upstream))
-    throw invalidOption('--upstream', upstream, 'Use http://HOST:PORT or https://HOST:PORT.')
+  if (port < 1 || port > 65_535) throw invalidOption('listen', listen, 'Use PORT, HOST:PORT or [ADDRESS]:PORT.')
+  if (!UPSTREAM.test(upstream)) throw invalidOption('upstream', upstream, 'Use http://HOST:PORT or https://HOST:PORT.')
 }
 
 /**
@@ -77,6 +76,7 @@ const CLOSED = `
     return 403;
 `
 
-function invalidOption(what: string, value: string, hint: string): FpkiError {
-  return new FpkiError('ERR_USAGE', `Cannot write this ${what} to nginx.conf: ${JSON.stringify(value)}.`, hint)
+function invalidOption(option: 'listen' | 'upstream' | null, value: string, hint: string): FpkiError {
+  const text = `Cannot write this value to nginx.conf: ${JSON.stringify(value)}.`
+  return new FpkiError('ERR_USAGE', text, hint, option === null ? {} : { option })
 }

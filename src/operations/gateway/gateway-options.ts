@@ -40,8 +40,8 @@ export function earlierOptions(configuration: string, path: string): GatewayOpti
     throw new FpkiError(
       'ERR_BAD_FILE',
       `Cannot read the options of the earlier export: in ${path}, the line "${PREFIX.trim()}" is missing or was changed.`,
-      `Run \`mv ${shellWord(path)} ${shellWord(`${path}.old`)}\`, then export again with --replace, --listen and --upstream.`,
-      { cause },
+      `Run \`mv ${shellWord(path)} ${shellWord(`${path}.old`)}\`, then export again, with all options.`,
+      { cause, option: 'gatewayOptions' },
     )
   }
 }

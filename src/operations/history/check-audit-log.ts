@@ -22,7 +22,7 @@ const auditLogProblem = z.strictObject({
 })
 
 /** What `fpki ca log verify --json` prints. */
-export const checkedAuditLog = jsonDocument({
+export const checkAuditLogResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   lines: z.int(),
@@ -38,10 +38,10 @@ export const checkedAuditLog = jsonDocument({
   problems: z.array(auditLogProblem),
 })
 
-/** See {@link checkedAuditLog}. */
-export type CheckedAuditLog = z.infer<typeof checkedAuditLog>
+/** See {@link checkAuditLogResult}. */
+export type CheckAuditLogResult = z.infer<typeof checkAuditLogResult>
 
-type Problem = CheckedAuditLog['problems'][number]
+type Problem = CheckAuditLogResult['problems'][number]
 
 /**
  * Checks the audit log of a PKI directory: its chain, the root's signature, and that it contains every certificate in the
@@ -49,7 +49,10 @@ type Problem = CheckedAuditLog['problems'][number]
  *
  * @throws FpkiError like showAuditLog, except for invalid lines
  */
-export async function checkAuditLog(files: DurableFiles, path: string): Promise<CheckedAuditLog> {
+export async function checkAuditLog(
+  { directory: path }: { readonly directory: string },
+  { files }: { readonly files: DurableFiles },
+): Promise<CheckAuditLogResult> {
   const directory = pkiDirectory(files, path)
   await requireDirectory(files, path)
   // The log is read last, so that it contains what a concurrent command signs meanwhile.
@@ -80,7 +83,7 @@ export async function checkAuditLog(files: DurableFiles, path: string): Promise<
   }
 }
 
-function restartIn(lines: readonly string[]): CheckedAuditLog['begunAnew'] {
+function restartIn(lines: readonly string[]): CheckAuditLogResult['begunAnew'] {
   const line = lines.map(readLine).findLast((one) => one?.kind === 'begun-anew')
   return line == null ? null : { line: line.number, at: line.time }
 }

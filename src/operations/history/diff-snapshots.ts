@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
 import { isKeyFile, ROOT_CSR } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import type { DirectoryState, KeyReference } from '../../directory/records.js'
+import type { DirectoryState, KeyRef } from '../../directory/records.js'
 import { requirePkiDirectory } from '../../directory/require.js'
 import type { SnapshotRecord } from '../../directory/snapshot-record.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
-import { rememberedKeyName } from '../../keystore/labels.js'
+import { tokenKeyName } from '../../keystore/labels.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { formatName } from '../../pki/name.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
@@ -22,7 +22,7 @@ const comparedSnapshot = z.strictObject({
 })
 
 /** What `fpki ca diff --json` prints. */
-export const snapshotDiff = jsonDocument({
+export const diffSnapshotsResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   from: comparedSnapshot,
@@ -38,14 +38,14 @@ export const snapshotDiff = jsonDocument({
   ),
 })
 
-/** See {@link snapshotDiff}. */
-export type SnapshotDiff = z.infer<typeof snapshotDiff>
+/** See {@link diffSnapshotsResult}. */
+export type DiffSnapshotsResult = z.infer<typeof diffSnapshotsResult>
 
-type Changes = SnapshotDiff['changes']
+type Changes = DiffSnapshotsResult['changes']
 
 /** A state of the PKI directory: that of a snapshot, or the current one. */
 interface Side {
-  readonly compared: SnapshotDiff['from']
+  readonly compared: DiffSnapshotsResult['from']
   readonly files: SnapshotRecord['files']
   readonly state: DirectoryState | null
   read(name: string): Promise<string | null>
@@ -59,11 +59,9 @@ interface Side {
  * @throws FpkiError ERR_USAGE when the snapshot does not exist; ERR_NOT_A_DIRECTORY, ERR_STORAGE
  */
 export async function diffSnapshots(
-  files: DurableFiles,
-  path: string,
-  from: string,
-  to: string,
-): Promise<SnapshotDiff> {
+  { directory: path, from, to }: { readonly directory: string; readonly from: string; readonly to: string },
+  { files }: { readonly files: DurableFiles },
+): Promise<DiffSnapshotsResult> {
   const directory = await requirePkiDirectory(files, path)
   const [a, b] = [await sideOf(directory, from), await sideOf(directory, to)]
   const names = [...new Set([...a.files, ...b.files].map(({ name }) => name))].sort()
@@ -127,8 +125,8 @@ function recordChanges(a: DirectoryState | null, b: DirectoryState | null): Chan
   return texts.map((text) => ({ what: 'record', file: null, text }))
 }
 
-function locationOf(reference: KeyReference | undefined): string | undefined {
+function locationOf(reference: KeyRef | undefined): string | undefined {
   if (reference === undefined) return undefined
   if (reference.kind === 'file') return `in the file ${reference.name}`
-  return `key ${rememberedKeyName(reference)} in the token "${reference.tokenLabel}", serial ${reference.tokenSerial}`
+  return `key ${tokenKeyName(reference)} in the token "${reference.tokenLabel}", serial ${reference.tokenSerial}`
 }

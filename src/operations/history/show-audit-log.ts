@@ -11,7 +11,7 @@ import type { DurableFiles } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 
 /** What `fpki ca log --json` prints. */
-export const shownAuditLog = jsonDocument({
+export const showAuditLogResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** The lines that match the filters, oldest first. */
@@ -20,8 +20,8 @@ export const shownAuditLog = jsonDocument({
   total: z.int(),
 })
 
-/** See {@link shownAuditLog}. */
-export type ShownAuditLog = z.infer<typeof shownAuditLog>
+/** See {@link showAuditLogResult}. */
+export type ShowAuditLogResult = z.infer<typeof showAuditLogResult>
 
 /** Selects lines; null: all. */
 export interface AuditLogFilter {
@@ -37,7 +37,10 @@ export interface AuditLogFilter {
  * @throws FpkiError ERR_NOT_A_DIRECTORY, ERR_NOT_INITIALIZED when there is no audit log, ERR_BAD_FILE when a line is
  *   malformed, ERR_STORAGE
  */
-export async function showAuditLog(files: DurableFiles, path: string, filter: AuditLogFilter): Promise<ShownAuditLog> {
+export async function showAuditLog(
+  { directory: path, ...filter }: AuditLogFilter & { readonly directory: string },
+  { files }: { readonly files: DurableFiles },
+): Promise<ShowAuditLogResult> {
   const directory = pkiDirectory(files, path)
   const { lines } = splitAuditLog(await requireAuditLog(files, directory), await auditLogFiles(directory).readHead())
   const read = lines.map((line, at) => readLine(line) ?? badLine(directory, at + 1))
@@ -86,13 +89,14 @@ function badLine({ path }: PkiDirectory, line: number): never {
   throw new FpkiError('ERR_BAD_FILE', text, `For all problems, run \`fpki ca log verify ${shellWord(path)}\`.`)
 }
 
-/** Parses `--since`: a date, or an RFC 3339 time. Throws ERR_USAGE. */
+/** Parses the first moment to show: a date, or an RFC 3339 time. Throws ERR_USAGE. */
 export function readSince(word: string): Date {
   const isTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(word)
   const time = new Date(isTime ? word : Number.NaN)
   // Date accepts 30 February as a day in March.
   const isDay = Number(word.slice(8, 10)) === new Date(word.slice(0, 10)).getUTCDate()
   if (isDay && !Number.isNaN(time.getTime())) return time
-  const text = `Invalid value for --since: ${JSON.stringify(word)} is not a date or time.`
-  throw new FpkiError('ERR_USAGE', text, 'Use a date or a time: 2026-07-28 or 2026-07-28T12:00:00Z.')
+  const text = `Invalid date or time: ${JSON.stringify(word)}.`
+  const hint = 'Use a date or a time: 2026-07-28 or 2026-07-28T12:00:00Z.'
+  throw new FpkiError('ERR_USAGE', text, hint, { option: 'since' })
 }

@@ -18,18 +18,21 @@ const snapshotFacts = z.strictObject({
 })
 
 /** What `fpki ca history --json` prints. */
-export const shownHistory = jsonDocument({
+export const showHistoryResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** Oldest first. */
   snapshots: z.array(snapshotFacts),
 })
 
-/** See {@link shownHistory}. */
-export type ShownHistory = z.infer<typeof shownHistory>
+/** See {@link showHistoryResult}. */
+export type ShowHistoryResult = z.infer<typeof showHistoryResult>
 
 /** The snapshots of a PKI directory. Nothing is changed. Throws ERR_NOT_A_DIRECTORY or ERR_STORAGE. */
-export async function showHistory(files: DurableFiles, path: string): Promise<ShownHistory> {
+export async function showHistory(
+  { directory: path }: { readonly directory: string },
+  { files }: { readonly files: DurableFiles },
+): Promise<ShowHistoryResult> {
   const snapshots = await (await requirePkiDirectory(files, path)).snapshots()
   return {
     directory: path,

@@ -3,19 +3,19 @@ import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import { newRootKeyName } from '../../keystore/labels.js'
 import { proveSigner } from '../../keystore/prove.js'
+import { openTokenKeys, type TokenKeysPorts } from '../../keystore/token-keys.js'
 import type { Curve, HsmChoice, KeyChoice, Random, Signer } from '../../ports.js'
-import type { CryptokiMaker } from '../../signer/pkcs11/cryptoki.js'
 import { CKA, CKM, CKO } from '../../signer/pkcs11/cryptoki.js'
 import { explainErrors } from '../../signer/pkcs11/errors.js'
 import { flagOf, isLabelTaken, objectsOf, type TokenKey } from '../../signer/pkcs11/key.js'
 import { keyError } from '../../signer/pkcs11/key-errors.js'
 import { deleteKey, generateKey } from '../../signer/pkcs11/make-key.js'
 import { missingMechanisms, requireMechanisms } from '../../signer/pkcs11/mechanisms.js'
-import { type OpenToken, openToken, type TokenProgress } from '../../signer/pkcs11/session.js'
+import type { OpenToken } from '../../signer/pkcs11/session.js'
 import { tokenSigner } from '../../signer/pkcs11/signer.js'
 
 /** What `fpki hsm check --json` prints. */
-export const checkedHsm = jsonDocument({
+export const checkHsmResult = jsonDocument({
   module: z.string(),
   token: z.strictObject({ label: z.string(), model: z.string(), serial: z.string() }),
   /** What was tried and worked, in words, in the order in which it was tried. */
@@ -24,17 +24,16 @@ export const checkedHsm = jsonDocument({
   rootKeyIsThere: z.boolean(),
 })
 
-/** See {@link checkedHsm}. */
-export type CheckedHsm = z.infer<typeof checkedHsm>
+/** See {@link checkHsmResult}. */
+export type CheckHsmResult = z.infer<typeof checkHsmResult>
 
 /** What {@link checkHsm} works with. */
-export interface CheckHsmPorts extends TokenProgress {
+export interface CheckHsmPorts extends TokenKeysPorts {
   readonly random: Random
   /** Told of each thing that works, as soon as it does. */
   works(text: string): void
   /** Receives each mechanism that the token lacks, before the error. */
   lacks(text: string): void
-  readonly makeCryptoki?: CryptokiMaker
 }
 
 /**
@@ -43,13 +42,17 @@ export interface CheckHsmPorts extends TokenProgress {
  * @throws FpkiError ERR_HSM_MODULE, ERR_HSM_TOKEN, ERR_HSM_PIN, ERR_HSM_KEY or ERR_SIGNATURE: the first thing that does
  *   not work
  */
-export async function checkHsm(hsm: HsmChoice, curve: Curve, ports: CheckHsmPorts): Promise<CheckedHsm> {
+export async function checkHsm(
+  { hsm, curve }: { readonly hsm: HsmChoice; readonly curve: Curve },
+  ports: CheckHsmPorts,
+): Promise<CheckHsmResult> {
   const works: string[] = []
   const say = (text: string) => {
     works.push(text)
     ports.works(text)
   }
-  const token = await openToken(hsm, ports, ports.makeCryptoki)
+  const tokenKeys = await openTokenKeys(hsm, ports)
+  const { token } = tokenKeys
   try {
     const { label, model, serial } = token.token
     say(`the module ${hsm.module} loads, and shows the token "${label}" (${model}, serial ${serial})`)
@@ -64,7 +67,7 @@ export async function checkHsm(hsm: HsmChoice, curve: Curve, ports: CheckHsmPort
   } catch (error) {
     throw withoutOwnHint(error)
   } finally {
-    token.close()
+    await tokenKeys.close()
   }
 }
 

@@ -1,19 +1,18 @@
 import { PKI_FILES } from '../../directory/names.js'
-import type { KeyReference } from '../../directory/records.js'
+import type { TokenKeyRef } from '../../directory/records.js'
 import type { KeepWork } from '../../journal/keep-records.js'
 import { type AllSteps, steps } from '../../journal/steps.js'
 import { newRootKeyName, ROOT_KEY } from '../../keystore/labels.js'
 import { proveSigner } from '../../keystore/prove.js'
 import type { RootSigner } from '../../keystore/root-key.js'
-import { keyExists, nameOf, type TokenHolder, tokenKeyReference } from '../../keystore/token-key.js'
+import { keyExists, nameOf, type TokenKeys } from '../../keystore/token-keys.js'
 import { attributeValues } from '../../pki/name.js'
 import { sameSpki } from '../../pki/public-key.js'
 import type { Certificate } from '../../pki/read-certificate.js'
-import type { HsmChoice, KeyName, Passphrases } from '../../ports.js'
+import type { HsmChoice, KeyName } from '../../ports.js'
 import type { KeyMaterial } from '../../signer/open-key.js'
 import { findKey, findKeyByPublicKey, isLabelTaken, requireKey } from '../../signer/pkcs11/key.js'
 import { importKeyPair, importPublicKey } from '../../signer/pkcs11/make-key.js'
-import { tokenSigner } from '../../signer/pkcs11/signer.js'
 
 /** What `ca import-root` is asked to do. */
 export interface ImportRootOptions {
@@ -24,8 +23,6 @@ export interface ImportRootOptions {
   readonly removeKey: boolean
   /** The Factory API's name, for a directory that fpki has not made. */
   readonly api: string
-  /** For a factory_ca.key that is encrypted. */
-  readonly passphrases?: Passphrases
 }
 
 /** The root key as it lies in the directory; `material` is null when an interrupted run has removed the file already. */
@@ -37,7 +34,7 @@ export interface RootOnDisk {
 /** What the steps work with. */
 export interface ImportWork extends RootOnDisk, KeepWork {
   readonly options: ImportRootOptions
-  readonly holder: TokenHolder
+  readonly tokenKeys: TokenKeys
 }
 
 export const IMPORT_ROOT = 'ca import-root'
@@ -58,26 +55,28 @@ export function importSteps({
 }
 
 /** The root key in the open token, as the last step wants it. */
-export function signerIn(holder: TokenHolder, { certificate }: RootOnDisk): RootSigner {
-  const { spki } = certificate
-  const open = async () => tokenSigner(holder.token(), requireKey(holder.token(), keyFor(holder, spki), spki), spki)
-  return { open, reference: async () => referenceOf(holder, { certificate }), close: holder.close }
+export function signerIn(tokenKeys: TokenKeys, { certificate }: Pick<RootOnDisk, 'certificate'>): RootSigner {
+  const ref = () => rootKeyRef(tokenKeys, { certificate })
+  return {
+    open: async () => tokenKeys.open(ref(), certificate.spki),
+    reference: async () => ref(),
+    close: tokenKeys.close,
+  }
 }
 
 /** What state.json is to remember of it. Throws ERR_HSM_KEY when it is not there. */
-export function referenceOf(
-  holder: TokenHolder,
+export function rootKeyRef(
+  tokenKeys: TokenKeys,
   { certificate: { spki } }: Pick<RootOnDisk, 'certificate'>,
-): KeyReference {
-  return tokenKeyReference(holder, nameOf(requireKey(holder.token(), keyFor(holder, spki), spki)))
+): TokenKeyRef {
+  return tokenKeys.find(keyFor(tokenKeys, spki), spki)
 }
 
 /**
  * The key in the token that is the root's, or may be where the token hides its public key; else the name under which it
  * is to be put there. Where nothing names it, only a key that is certain to be it is taken.
  */
-function keyFor(holder: TokenHolder, spki: Uint8Array): KeyName {
-  const [token, { key }] = [holder.token(), holder.choice]
+function keyFor({ token, choice: { key } }: TokenKeys, spki: Uint8Array): KeyName {
   const shown = findKeyByPublicKey(token, key, spki)
   if (shown !== null) return nameOf(shown)
   const wanted = key.label === null && key.id === null ? { label: ROOT_KEY.label, id: null } : key
@@ -86,21 +85,23 @@ function keyFor(holder: TokenHolder, spki: Uint8Array): KeyName {
 }
 
 /** Before anything is written. Throws ERR_EXISTS. */
-export function refuseOther(holder: TokenHolder, { certificate: { spki } }: RootOnDisk): void {
-  const [token, key] = [holder.token(), keyFor(holder, spki)]
+export function refuseOther(tokenKeys: TokenKeys, { certificate: { spki } }: RootOnDisk): void {
+  const { token } = tokenKeys
+  const key = keyFor(tokenKeys, spki)
   if (!isLabelTaken(token, key)) return
   const there = requireKey(token, key)
   if (there.spki !== null && !sameSpki(there.spki, spki)) throw keyExists(token, key)
 }
 
-async function proveRootKey({ rootSigner, holder }: ImportWork): Promise<void> {
-  if (rootSigner !== null) await proveSigner(await rootSigner.open(), holder.token().name)
+async function proveRootKey({ rootSigner, tokenKeys }: ImportWork): Promise<void> {
+  if (rootSigner !== null) await proveSigner(await rootSigner.open(), tokenKeys.token.name)
 }
 
 /** An earlier run may have been cut off between the two halves of the key, or after them. */
 async function putRootKey(work: ImportWork): Promise<void> {
-  const { holder, material, certificate } = work
-  const [token, key] = [holder.token(), keyFor(holder, certificate.spki)]
+  const { tokenKeys, material, certificate } = work
+  const { token } = tokenKeys
+  const key = keyFor(tokenKeys, certificate.spki)
   if (material === null) return
   if (!isLabelTaken(token, key)) {
     importKeyPair(token, key, material)
@@ -111,18 +112,18 @@ async function putRootKey(work: ImportWork): Promise<void> {
   importPublicKey(token, key, material)
 }
 
-async function remember({ directory, certificate, options, holder, auditLog }: ImportWork): Promise<void> {
+async function remember({ directory, certificate, options, tokenKeys, auditLog }: ImportWork): Promise<void> {
   const state = await directory.readState()
   const factory = state?.factory ?? attributeValues(certificate.subject, 'OU')[0] ?? ''
-  const { restored: _, ...known } = {
+  const { restored: _, ...newState } = {
     version: 1 as const,
     api: options.api,
     ...state,
     factory,
-    rootKey: referenceOf(holder, { certificate }),
+    rootKey: rootKeyRef(tokenKeys, { certificate }),
   }
-  await directory.writeState(known)
-  await auditLog.logEvent(`The root key was put into the token ${holder.token().name}.`)
+  await directory.writeState(newState)
+  await auditLog.logEvent(`The root key was put into the token ${tokenKeys.token.name}.`)
 }
 
 async function removeKeyFile({ directory, auditLog }: ImportWork): Promise<void> {

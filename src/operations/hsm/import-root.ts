@@ -3,19 +3,19 @@ import { openAuditLog } from '../../audit-log/audit-log.js'
 import type { OptionsOf } from '../../directory/journal-record.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
-import { keyReference } from '../../directory/records.js'
+import { keyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { beginRecords } from '../../journal/keep-records.js'
 import { resumable } from '../../journal/resumable.js'
 import { runJournalled } from '../../journal/run-journalled.js'
 import { jsonDocument } from '../../json-document.js'
-import { openWith } from '../../keystore/private-key.js'
-import { holdToken } from '../../keystore/token-key.js'
+import { decryptKeyPem } from '../../keystore/key-files.js'
+import { openTokenKeys } from '../../keystore/token-keys.js'
 import { provesPossession } from '../../pki/possession.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
-import type { Clock, DurableFiles, Progress, Who } from '../../ports.js'
+import type { Clock, DurableFiles, KeySecrets, Progress, Who } from '../../ports.js'
 import type { CryptokiMaker } from '../../signer/pkcs11/cryptoki.js'
-import { journalledToken } from '../create/journalled-token.js'
+import { journalledToken } from '../create/journalled-options.js'
 import {
   IMPORT_ROOT,
   type ImportRootOptions,
@@ -23,28 +23,28 @@ import {
   importSteps,
   REMOVE_KEY,
   type RootOnDisk,
-  referenceOf,
   refuseOther,
+  rootKeyRef,
   signerIn,
 } from './import-root-steps.js'
 
 export type { ImportRootOptions } from './import-root-steps.js'
 
 /** What `fpki ca import-root --json` prints. */
-export const importedRoot = jsonDocument({
+export const importRootResult = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
-  rootKey: keyReference,
+  rootKey: keyRef,
   /** factory_ca.key was removed from the directory. */
   keyFileRemoved: z.boolean(),
 })
 
-/** See {@link importedRoot}. */
-export type ImportedRoot = z.infer<typeof importedRoot>
+/** See {@link importRootResult}. */
+export type ImportRootResult = z.infer<typeof importRootResult>
 
 /** What `ca import-root` works with. */
-export interface ImportRootPorts {
+export interface ImportRootPorts extends KeySecrets {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly who: () => Who
@@ -61,20 +61,20 @@ export interface ImportRootPorts {
  *   the certificate's; ERR_PASSPHRASE when it does not open; ERR_SIGNATURE when the token does not sign as it should;
  *   ERR_UNFINISHED when another command is open; ERR_HSM_…
  */
-export async function importRoot(options: ImportRootOptions, ports: ImportRootPorts): Promise<ImportedRoot> {
+export async function importRoot(options: ImportRootOptions, ports: ImportRootPorts): Promise<ImportRootResult> {
   const directory = pkiDirectory(ports.files.deferring(), options.directory)
-  const root = await rootOnDisk(directory, options)
+  const root = await rootOnDisk(directory, options, ports)
   await directory.make()
-  const holder = holdToken(options.hsm, ports.progress, ports.makeCryptoki)
+  const { login, makeCryptoki } = ports
+  const tokenKeys = await openTokenKeys(options.hsm, { ...ports.progress, login, makeCryptoki })
   try {
-    await holder.open()
     const auditLog = openAuditLog(directory, IMPORT_ROOT, ports)
-    const opened = { ...root, directory, options, holder, auditLog, rootSigner: signerIn(holder, root) }
+    const opened = { ...root, directory, options, tokenKeys, auditLog, rootSigner: signerIn(tokenKeys, root) }
     const { work } = await runJournalled(IMPORT_ROOT, journalledOptions(options), importSteps(options), {
       ...ports,
       directory,
       work: async (): Promise<ImportWork> => {
-        refuseOther(holder, root)
+        refuseOther(tokenKeys, root)
         return { ...opened, warn: ports.progress.warn }
       },
       begin: async () => beginRecords(directory, auditLog, ports.clock()),
@@ -82,10 +82,10 @@ export async function importRoot(options: ImportRootOptions, ports: ImportRootPo
       rollBack: { isSafe: async (error, _, resumed) => !resumed && (await isUndone(error, directory, ports)) },
     })
     const state = await directory.readState()
-    const { factory = '', rootKey = referenceOf(holder, work) } = state ?? {}
+    const { factory = '', rootKey = rootKeyRef(tokenKeys, work) } = state ?? {}
     return { factory, directory: directory.path, rootKey, keyFileRemoved: options.removeKey }
   } finally {
-    await holder.close()
+    await tokenKeys.close()
   }
 }
 
@@ -102,9 +102,12 @@ async function isUndone(error: unknown, directory: PkiDirectory, { signal }: Imp
 }
 
 /** The key file and the certificate, which must belong together; else the token would get a key that is not the root's. */
-async function rootOnDisk(directory: PkiDirectory, options: ImportRootOptions): Promise<RootOnDisk> {
+async function rootOnDisk(
+  directory: PkiDirectory,
+  options: ImportRootOptions,
+  { passphrases }: KeySecrets,
+): Promise<RootOnDisk> {
   const { rootKey, rootCertificate } = PKI_FILES
-  const { passphrases } = options
   if ((await directory.check()) === 'missing') throw missing(directory, rootCertificate)
   const journal = await resumable(directory, IMPORT_ROOT, journalledOptions(options))
   const pem = await directory.read(rootKey)
@@ -115,7 +118,7 @@ async function rootOnDisk(directory: PkiDirectory, options: ImportRootOptions): 
   if (pem === null && isRemoving) return { material: null, certificate }
   if (pem === null) throw await noKeyFile(directory)
   const path = `${directory.path}/${rootKey}`
-  const key = await openWith(pem, path, passphrases)
+  const key = await decryptKeyPem(pem, path, passphrases)
   if (await provesPossession(key.signer, certificate.spki)) return { material: key.material(), certificate }
   throw new FpkiError(
     'ERR_BAD_KEY',

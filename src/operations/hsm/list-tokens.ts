@@ -1,12 +1,13 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
+import type { ModuleChoice } from '../../ports.js'
 import { wellKnownModules } from '../../signer/pkcs11/discover.js'
-import { listHere, type ModuleChoice, type TokenLister } from '../../signer/pkcs11/list.js'
+import { listHere, type TokenLister } from '../../signer/pkcs11/list.js'
 import { type ListProcess, listedToken, listInChild } from '../../signer/pkcs11/list-in-child.js'
 
 /** What `fpki hsm list --json` prints. */
-export const listedModules = jsonDocument({
+export const listTokensResult = jsonDocument({
   modules: z.array(
     z.strictObject({
       path: z.string(),
@@ -17,35 +18,38 @@ export const listedModules = jsonDocument({
   ),
 })
 
-/** See {@link listedModules}. */
-export type ListedModules = z.infer<typeof listedModules>
+/** See {@link listTokensResult}. */
+export type ListTokensResult = z.infer<typeof listTokensResult>
 
-/** One token of a {@link ListedModules}. */
+/** One token of a {@link ListTokensResult}. */
 export type ListedToken = z.infer<typeof listedToken>
 
 /**
  * The tokens of a module, or of every module that is found on this machine. No PIN is needed, and none is tried.
  *
  * @param child where each module is loaded; null: in this process, which a faulty module can end
- * @throws FpkiError ERR_HSM_MODULE when `only` cannot be loaded, or pkcs11js cannot; another module that does not load is
+ * @throws FpkiError ERR_HSM_MODULE when `module` cannot be loaded, or pkcs11js cannot; another module that does not load is
  *   listed with its problem
  */
-export async function listTokens(only: ModuleChoice | null, child: ListProcess | null = null): Promise<ListedModules> {
+export async function listTokens(
+  { module }: { readonly module: ModuleChoice | null },
+  { child = null }: { readonly child?: ListProcess | null } = {},
+): Promise<ListTokensResult> {
   const list = child === null ? listHere : listInChild(child)
-  if (only !== null) return { modules: [await listModule(only, list)] }
-  const modules: ListedModules['modules'] = []
+  if (module !== null) return { modules: [await listModule(module, list)] }
+  const modules: ListTokensResult['modules'] = []
   // One after the other: modules are not made to be started side by side.
   for (const path of wellKnownModules()) modules.push(await listModuleIfItLoads(path, list))
   return { modules }
 }
 
-async function listModule(module: ModuleChoice, list: TokenLister): Promise<ListedModules['modules'][number]> {
-  return { path: module.path, problem: null, tokens: [...(await list(module))] }
+async function listModule(choice: ModuleChoice, list: TokenLister): Promise<ListTokensResult['modules'][number]> {
+  return { path: choice.module, problem: null, tokens: [...(await list(choice))] }
 }
 
-async function listModuleIfItLoads(path: string, list: TokenLister): Promise<ListedModules['modules'][number]> {
+async function listModuleIfItLoads(path: string, list: TokenLister): Promise<ListTokensResult['modules'][number]> {
   try {
-    return await listModule({ path, initArgs: '' }, list)
+    return await listModule({ module: path, initArgs: '' }, list)
   } catch (error) {
     if (!(error instanceof FpkiError) || !error.code.startsWith('ERR_HSM') || error.message.includes('pkcs11js'))
       throw error

@@ -5,7 +5,7 @@ import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import { type OpenPki, openPki } from '../../issuance/open-pki.js'
 import { jsonDocument } from '../../json-document.js'
-import { newPassphrase, openWith } from '../../keystore/private-key.js'
+import { decryptKeyPem, newPassphrase } from '../../keystore/key-files.js'
 import { certificateFacts, describeCertificate } from '../../pki/describe.js'
 import { provesPossession } from '../../pki/possession.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../../pki/read-certificate.js'
@@ -14,7 +14,7 @@ import { shellWord } from '../../shell-word.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
 
 /** What `fpki ca export --json` prints. */
-export const exportedP12 = jsonDocument({
+export const exportP12Result = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -23,8 +23,8 @@ export const exportedP12 = jsonDocument({
   certificate: certificateFacts,
 })
 
-/** See {@link exportedP12}. */
-export type ExportedP12 = z.infer<typeof exportedP12>
+/** See {@link exportP12Result}. */
+export type ExportP12Result = z.infer<typeof exportP12Result>
 
 /** Options of `ca export --p12`. */
 export interface ExportP12Options {
@@ -36,8 +36,6 @@ export interface ExportP12Options {
   readonly name: string
   /** Absolute path of a new file. */
   readonly out: string
-  /** Of an encrypted key, and then of the new file too. */
-  readonly passphrases: Passphrases
 }
 
 /** Ports of `ca export`. */
@@ -45,6 +43,8 @@ export interface ExportP12Ports extends EncryptionPorts {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly progress: Progress
+  /** Of the key, when that is encrypted; the new file gets the same one. */
+  readonly passphrases: Passphrases
 }
 
 /**
@@ -53,16 +53,16 @@ export interface ExportP12Ports extends EncryptionPorts {
  * @throws FpkiError ERR_USAGE when `name` is not the name of a local CA; ERR_EXISTS; ERR_KEY_IN_TOKEN; ERR_BAD_FILE,
  *   ERR_BAD_KEY, ERR_BAD_CERTIFICATE when a file is missing or they do not match; ERR_PASSPHRASE
  */
-export async function exportP12(options: ExportP12Options, ports: ExportP12Ports): Promise<ExportedP12> {
-  const { name, out, passphrases } = options
-  const { files, clock, progress } = ports
+export async function exportP12(options: ExportP12Options, ports: ExportP12Ports): Promise<ExportP12Result> {
+  const { name, out } = options
+  const { files, clock, progress, passphrases } = ports
   if (/^factory_ca(\.pem|\.key)?$/.test(name)) throw rootKeyRefused(options.directory)
   const names = localCaFiles(name)
-  await requireFreeInFolder(files, out, 'file of --out')
+  await requireFreeInFolder(files, out, 'output file', 'out')
   const pki = await openPki(files, options.directory, options.factory)
   const certificate = await readCertificateOf(pki, names.certificate)
   const { pem, path } = await readKeyOf(pki, names.key)
-  const opened = await openWith(pem, path, passphrases)
+  const opened = await decryptKeyPem(pem, path, passphrases)
   if (!(await provesPossession(opened.signer, certificate.spki))) throw keyMismatch(path, names.certificate)
   const current = opened.passphrase
   const passphrase = current === null ? await newPassphrase(passphrases) : checkNewPassphrase(current)

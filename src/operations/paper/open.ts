@@ -43,13 +43,13 @@ export function paperProblem(text: string): string | null {
  */
 export async function openPaper(
   { key, shares }: TypedPaper,
-  passphrases: Pick<Passphrases, 'known' | 'signal'>,
+  passphrases: Pick<Passphrases, 'forExisting' | 'signal'>,
 ): Promise<OpenedPaper> {
   const pem = keyPem(key)
   const recovered = shares.length === 0 ? null : await combinedPassphrase(shares, key)
-  const passphrase = key.isEncrypted ? (recovered ?? (await passphrases.known(KEY_ON_SHEET))) : null
+  const passphrase = key.isEncrypted ? (recovered ?? (await passphrases.forExisting(KEY_ON_SHEET))) : null
   const { signer, clearPem } = await openEcKey(pem, KEY_ON_SHEET, { passphrase, signal: passphrases.signal })
-  const digest = Buffer.from(fingerprintOf(signer.publicKey), 'hex')
+  const digest = Buffer.from(fingerprintOf(signer.spki), 'hex')
   if (
     key.publicKeyDigest !== null &&
     !sameOctets(digest.subarray(0, key.publicKeyDigest.length), key.publicKeyDigest)

@@ -6,7 +6,7 @@ import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
 import { jsonDocument } from '../../json-document.js'
-import { newPassphrase, openWith } from '../../keystore/private-key.js'
+import { decryptKeyPem, newPassphrase } from '../../keystore/key-files.js'
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
 import { requireFree } from '../../storage/require-free.js'
 import { encryptedKey, plainKey, sheetsOf, verifySheets } from './ready.js'
@@ -14,7 +14,7 @@ import type { Sharing } from './sharing.js'
 import { type Sheet, sheetHtml } from './sheet.js'
 
 /** What `fpki ca paper --json` prints. */
-export const printedPaper = jsonDocument({
+export const printPaperResult = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -29,8 +29,8 @@ export const printedPaper = jsonDocument({
   files: z.array(z.string()),
 })
 
-/** See {@link printedPaper}. */
-export type PrintedPaper = z.infer<typeof printedPaper>
+/** See {@link printPaperResult}. */
+export type PrintPaperResult = z.infer<typeof printPaperResult>
 
 /** Options of `ca paper`. */
 export interface PrintPaperOptions {
@@ -38,20 +38,26 @@ export interface PrintPaperOptions {
   readonly directory: string
   /** null: the factory that the directory records. */
   readonly factory: string | null
-  /** Absolute: a new file; with `sharing`, the directory for the sheets. */
+  /** Absolute: a new file; with shares, the directory for the sheets. */
   readonly out: string
-  /** Print the key unencrypted. */
-  readonly plain: boolean
-  /** null: one sheet, encrypted with a passphrase of the caller. */
-  readonly sharing: Sharing | null
-  readonly passphrases: Passphrases
+  readonly protection: PaperProtection
 }
+
+/** What protects the key on its sheets. */
+export type PaperProtection =
+  /** Nothing: one sheet, with the key in the clear. */
+  | { readonly kind: 'plain' }
+  /** One sheet, with the key under a passphrase of the caller's. */
+  | { readonly kind: 'passphrase' }
+  /** Several sheets, with the key under a passphrase that is shared among them. */
+  | ({ readonly kind: 'shares' } & Sharing)
 
 /** Ports of `ca paper`. */
 export interface PrintPaperPorts extends EncryptionPorts {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly progress: Progress
+  readonly passphrases: Passphrases
 }
 
 /** The sheets contain the key. */
@@ -63,24 +69,25 @@ const SHEET_MODE = 0o600
  * @throws FpkiError ERR_USAGE; ERR_EXISTS when a sheet exists; ERR_KEY_IN_TOKEN when the key is in a token; ERR_BAD_KEY,
  *   ERR_PASSPHRASE; and as openPki does
  */
-export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPorts): Promise<PrintedPaper> {
-  const { plain, sharing, passphrases } = options
-  const { files, progress } = ports
-  if (plain && sharing !== null) throw conflictingOptions()
+export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPorts): Promise<PrintPaperResult> {
+  const { protection } = options
+  const { files, progress, passphrases } = ports
+  const isPlain = protection.kind === 'plain'
+  const sharing = protection.kind === 'shares' ? protection : null
   const pki = await openPki(files, options.directory, options.factory)
   const paths = outputPaths(options)
   for (const path of paths) await requireFree(files, path, 'path of a sheet')
-  if (plain)
+  if (isPlain)
     progress.warn(
       'The sheet contains the root key unencrypted: anyone who reads it, or the memory of the printer, has the key.',
     )
   const pem = await rootKeyPem(pki)
-  const key = await openWith(pem, rootKeyPath(pki), passphrases)
+  const key = await decryptKeyPem(pem, rootKeyPath(pki), passphrases)
   await openRootKey({ open: async () => key.signer }, pki)
   const { passphrase } = key
   const clear = key.clearPem('pkcs8')
   const choose = async () => (passphrase === null ? newPassphrase(passphrases) : checkNewPassphrase(passphrase))
-  const ready = plain ? plainKey(clear, pki) : await encryptedKey({ clear, pki, sharing, ports }, choose)
+  const ready = isPlain ? plainKey(clear, pki) : await encryptedKey({ clear, pki, sharing, ports }, choose)
   const sheets = sheetsOf(ready, pki, ports.clock())
   await verifySheets(ready, sheets, pki)
   await writeAll(files, sharing === null ? null : options.out, paths, sheets.map(sheetHtml))
@@ -119,9 +126,9 @@ async function missingRootKey(directory: PkiDirectory): Promise<FpkiError> {
   )
 }
 
-function outputPaths({ out, sharing }: PrintPaperOptions): readonly string[] {
-  if (sharing === null) return [out]
-  return Array.from({ length: sharing.count }, (_, at) => join(out, `sheet-${at + 1}.html`))
+function outputPaths({ out, protection }: PrintPaperOptions): readonly string[] {
+  if (protection.kind !== 'shares') return [out]
+  return Array.from({ length: protection.count }, (_, at) => join(out, `sheet-${at + 1}.html`))
 }
 
 /** Writes all sheets or none: an incomplete set is useless and would block the next run. */
@@ -142,9 +149,4 @@ async function writeAll(
     for (const path of written) await files.remove(path).catch(() => undefined)
     throw error
   }
-}
-
-function conflictingOptions(): FpkiError {
-  const hint = 'Pass one of them: the shares are of a passphrase, and an unencrypted key has no passphrase.'
-  return new FpkiError('ERR_USAGE', '--plain and --shares cannot be combined.', hint)
 }

@@ -81,7 +81,7 @@ export async function verifySheets(
   const needed = first.protection.kind === 'share' ? first.protection.threshold : 1
   for (const subset of [sheets.slice(0, needed), sheets.slice(-needed)]) {
     const lines = subset.flatMap((sheet) => [...sheet.keyLines, ...sheet.shareLines])
-    const { signer } = await openPaper(readPaper(lines.join('\n')), { known: async () => passphrase })
+    const { signer } = await openPaper(readPaper(lines.join('\n')), { forExisting: async () => passphrase })
     if (!(await provesPossession(signer, root.spki))) throw new Error('the sheets do not recover the root key')
   }
 }

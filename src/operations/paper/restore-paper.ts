@@ -4,7 +4,7 @@ import { PKI_FILE_MODE } from '../../directory/names.js'
 import { MAX_PEM_BYTES } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
-import { newPassphrase } from '../../keystore/private-key.js'
+import { newPassphrase } from '../../keystore/key-files.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
 import { provesPossession } from '../../pki/possession.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
@@ -18,7 +18,7 @@ export { paperProblem } from './open.js'
 export { lineProblem } from './parts.js'
 
 /** What `fpki ca paper --restore --json` prints. */
-export const restoredPaper = jsonDocument({
+export const restorePaperResult = jsonDocument({
   /** The key file, absolute. */
   file: z.string(),
   encrypted: z.boolean(),
@@ -28,8 +28,8 @@ export const restoredPaper = jsonDocument({
   heldAgainst: z.enum(['certificate', 'sheet', 'nothing']),
 })
 
-/** See {@link restoredPaper}. */
-export type RestoredPaper = z.infer<typeof restoredPaper>
+/** See {@link restorePaperResult}. */
+export type RestorePaperResult = z.infer<typeof restorePaperResult>
 
 /** Options of `ca paper --restore`. */
 export interface RestorePaperOptions {
@@ -41,13 +41,13 @@ export interface RestorePaperOptions {
   readonly certificate: string | null
   /** Encrypt a key that would otherwise be written unencrypted. */
   readonly encrypt: boolean
-  readonly passphrases: Passphrases
 }
 
 /** Ports of `ca paper --restore`. */
 export interface RestorePaperPorts extends EncryptionPorts {
   readonly files: DurableFiles
   readonly progress: Progress
+  readonly passphrases: Passphrases
 }
 
 /**
@@ -56,19 +56,22 @@ export interface RestorePaperPorts extends EncryptionPorts {
  * @throws FpkiError ERR_BAD_FILE, naming each line with a typing error; ERR_BAD_KEY when it is not the key of the
  *   certificate; ERR_PASSPHRASE, ERR_EXISTS, ERR_BAD_CERTIFICATE
  */
-export async function restorePaper(options: RestorePaperOptions, ports: RestorePaperPorts): Promise<RestoredPaper> {
+export async function restorePaper(
+  options: RestorePaperOptions,
+  ports: RestorePaperPorts,
+): Promise<RestorePaperResult> {
   const { files, progress } = ports
-  await requireFree(files, options.out, 'file of --out')
+  await requireFree(files, options.out, 'output file', 'out')
   const spki = options.certificate === null ? null : await readSpki(files, options.certificate)
   const paper = readPaper(options.text)
   if (paper.key.isEncrypted && paper.shares.length === 0) {
     progress.note('The input has no share lines (S…), so a passphrase is needed.')
   }
-  const opened = await openPaper(paper, options.passphrases)
+  const opened = await openPaper(paper, ports.passphrases)
   if (spki !== null && !(await provesPossession(opened.signer, spki))) throw keyMismatch(options.certificate ?? '')
   const content = await contentOf(paper, opened, options, ports)
   await files.create(options.out, content.pem, PKI_FILE_MODE)
-  const publicKeyFingerprint = fingerprintOf(opened.signer.publicKey)
+  const publicKeyFingerprint = fingerprintOf(opened.signer.spki)
   const onSheet = paper.key.publicKeyDigest === null ? 'nothing' : 'sheet'
   const heldAgainst = spki === null ? onSheet : 'certificate'
   if (heldAgainst !== 'certificate') {
@@ -82,12 +85,12 @@ export async function restorePaper(options: RestorePaperOptions, ports: RestoreP
 async function contentOf(
   { key, shares }: TypedPaper,
   { pem, clear }: OpenedPaper,
-  { encrypt, passphrases }: RestorePaperOptions,
+  { encrypt }: RestorePaperOptions,
   ports: RestorePaperPorts,
 ): Promise<{ readonly pem: string; readonly encrypted: boolean }> {
   if (key.isEncrypted && shares.length === 0) return { pem, encrypted: true }
   if (!encrypt) return { pem: clear, encrypted: false }
-  return { pem: encryptKey(clear, await newPassphrase(passphrases), ports), encrypted: true }
+  return { pem: encryptKey(clear, await newPassphrase(ports.passphrases), ports), encrypted: true }
 }
 
 /** The file may protect the key less than the sheets did. */
@@ -96,11 +99,11 @@ function warnUnencrypted({ key }: TypedPaper, out: string, { note, warn }: Progr
     warn(
       `${out} is not encrypted: nobody knows the passphrase recovered from the shares. To set a new one, pass --encrypt-keys.`,
     )
-  } else note('The key file is not encrypted. To encrypt it, pass --encrypt-keys.')
+  } else note('The key file is not encrypted.')
 }
 
 async function readSpki(files: DurableFiles, path: string): Promise<Uint8Array> {
-  checkAbsolute(path, 'file of --cert')
+  checkAbsolute(path, 'certificate file', 'certificate')
   const pem = await files.read(path, MAX_PEM_BYTES)
   if (pem === null)
     throw new FpkiError('ERR_BAD_FILE', `${path} does not exist.`, 'Pass the path of the root certificate.')

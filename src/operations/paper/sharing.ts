@@ -16,5 +16,5 @@ export function readSharing(word: string): Sharing {
     return { threshold, count }
   }
   const hint = `Use M/N, from 2/2 to ${MAX_SHARES}/${MAX_SHARES}: with 3/5, any three of five sheets recover the key.`
-  throw new FpkiError('ERR_USAGE', `Invalid value for --shares: ${JSON.stringify(word)}.`, hint)
+  throw new FpkiError('ERR_USAGE', `Invalid number of shares: ${JSON.stringify(word)}.`, hint, { option: 'shares' })
 }

@@ -1,5 +1,5 @@
 import { CREATE, ROOT_CSR_COMMAND } from '../../directory/commands.js'
-import type { AbandonableJournal } from '../../directory/journal-record.js'
+import { type AbandonableJournal, hsmOfJournal } from '../../directory/journal-record.js'
 import { PKI_FILES, ROOT_CSR } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { LOCAL_CA_KEY, ROOT_KEY } from '../../keystore/labels.js'
@@ -18,7 +18,8 @@ export interface MadeInPlace {
 export async function filesMadeBy(directory: PkiDirectory, journal: AbandonableJournal): Promise<MadeInPlace> {
   if (journal.command !== CREATE && journal.command !== ROOT_CSR_COMMAND) return { inPlace: [], keepsState: true }
   const names = await directory.names()
-  const rootCertificate = journal.command === CREATE ? journal.options.rootCertificateFile : null
+  const root = journal.command === CREATE ? journal.options.root : null
+  const rootCertificate = root?.kind === 'existing' ? root.certificateFile : null
   const fromRootCsr = journal.command === CREATE && journal.rootCsr !== undefined
   const wasThere = (name: string) =>
     name === PKI_FILES.rootKey || name === ROOT_CSR || `${directory.path}/${name}` === rootCertificate
@@ -28,10 +29,10 @@ export async function filesMadeBy(directory: PkiDirectory, journal: AbandonableJ
 
 /** What an open command may have left in a token: a sentence for each key. fpki deletes nothing there. */
 export function leftInToken(journal: AbandonableJournal): readonly string[] {
-  const hsm = 'hsm' in journal.options ? journal.options.hsm : null
+  const hsm = hsmOfJournal(journal)
   // The first step makes the keys.
   if (hsm === null || journal.steps[0]?.state === 'pending') return []
-  const hasLocalCa = journal.command === CREATE && journal.options.localCa && journal.options.hsm?.localCaInHsm === true
+  const hasLocalCa = journal.command === CREATE && journal.options.localCa.kind === 'token'
   const token = hsm.tokenLabel ?? hsm.tokenSerial ?? 'that the URI names'
   const fate =
     journal.command === 'ca import-root'

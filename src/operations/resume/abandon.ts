@@ -16,7 +16,7 @@ import { apiHasTaken, leftInApi } from './abandon-api.js'
 import { filesMadeBy, leftInToken } from './abandon-files.js'
 
 /** What `fpki ca abandon --json` prints. */
-export const abandonedWork = jsonDocument({
+export const abandonWorkResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   /** What was given up; null: nothing was open. */
@@ -32,8 +32,8 @@ export const abandonedWork = jsonDocument({
   inApi: z.array(z.string()),
 })
 
-/** See {@link abandonedWork}. */
-export type AbandonedWork = z.infer<typeof abandonedWork>
+/** See {@link abandonWorkResult}. */
+export type AbandonWorkResult = z.infer<typeof abandonWorkResult>
 
 /** What `ca abandon` works with. */
 export interface AbandonPorts {
@@ -45,7 +45,7 @@ export interface AbandonPorts {
   /** The Factory API that the command spoke to; asked for when it spoke to one. */
   api(): Promise<FactoryApi>
   /** Asks whoever runs fpki; throws ERR_NOT_CONFIRMED when it is not to be. */
-  confirm(plan: AbandonedWork): Promise<void>
+  confirm(plan: AbandonWorkResult): Promise<void>
 }
 
 /** All that is to be known is in the journal before anything moves. */
@@ -68,7 +68,10 @@ const STEPS = steps<Work, typeof ABANDON>()
  * @throws FpkiError ERR_UNFINISHED when the Factory API has taken the work; ERR_API when it may have, and does not answer;
  *   ERR_NOT_CONFIRMED, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_BAD_FILE, ERR_STORAGE
  */
-export async function abandonWork(path: string, ports: AbandonPorts): Promise<AbandonedWork> {
+export async function abandonWork(
+  { directory: path }: { readonly directory: string },
+  ports: AbandonPorts,
+): Promise<AbandonWorkResult> {
   checkAbsolute(path, 'PKI directory')
   const directory = pkiDirectory(ports.files.deferring(), path)
   if ((await directory.check()) === 'missing') {
@@ -130,7 +133,7 @@ async function planOf(directory: PkiDirectory, journal: AbandonableJournal, port
   return { journal, folder: await directory.freeNameAside(name), inPlace: [...inPlace], pending, keepsState }
 }
 
-function reportOf(directory: PkiDirectory, { journal, folder, inPlace, pending }: Plan): AbandonedWork {
+function reportOf(directory: PkiDirectory, { journal, folder, inPlace, pending }: Plan): AbandonWorkResult {
   return {
     directory: directory.path,
     command: journal.command,
@@ -142,7 +145,7 @@ function reportOf(directory: PkiDirectory, { journal, folder, inPlace, pending }
   }
 }
 
-function nothingOpen(directory: string): AbandonedWork {
+function nothingOpen(directory: string): AbandonWorkResult {
   return { directory, command: null, startedAt: null, folder: null, files: [], inToken: [], inApi: [] }
 }
 

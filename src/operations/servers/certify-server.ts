@@ -13,7 +13,7 @@ import { changePki, isInterrupted } from '../device-cas/change-pki.js'
 import { requireText, signCsr } from '../signing/certificate-files.js'
 
 /** What `fpki ca rotate-tls --json` and `fpki est authorize --json` print. */
-export const serverCertified = jsonDocument({
+export const certifyServerResult = jsonDocument({
   factory: z.string(),
   /** The Factory API that has accepted it. */
   api: z.string(),
@@ -32,8 +32,8 @@ export const serverCertified = jsonDocument({
   warnings: z.array(z.string()),
 })
 
-/** See {@link serverCertified}. */
-export type ServerCertified = z.infer<typeof serverCertified>
+/** See {@link certifyServerResult}. */
+export type CertifyServerResult = z.infer<typeof certifyServerResult>
 
 /** The servers whose keys the Factory API generates and keeps. */
 const SERVERS = {
@@ -55,12 +55,12 @@ export interface CertifyServerOptions {
 }
 
 /** A new key and certificate for the device gateway: `ca rotate-tls`. See {@link certifyServer}. */
-export function rotateTls(options: CertifyServerOptions, ports: ChangePorts): Promise<ServerCertified> {
+export function rotateTls(options: CertifyServerOptions, ports: ChangePorts): Promise<CertifyServerResult> {
   return certifyServer('tls', options, ports)
 }
 
 /** A new key and certificate for the EST server: `est authorize`. See {@link certifyServer}. */
-export function authorizeEst(options: CertifyServerOptions, ports: ChangePorts): Promise<ServerCertified> {
+export function authorizeEst(options: CertifyServerOptions, ports: ChangePorts): Promise<CertifyServerResult> {
   return certifyServer('estTls', options, ports)
 }
 
@@ -73,7 +73,7 @@ async function certifyServer(
   kind: keyof typeof SERVERS,
   { directory, factory, tlsNames, ifExpiring }: CertifyServerOptions,
   ports: ChangePorts,
-): Promise<ServerCertified> {
+): Promise<CertifyServerResult> {
   const { command, file, what, member } = SERVERS[kind]
   let keptAs: string | null = null
   const change: Change<ServerCommand> = {

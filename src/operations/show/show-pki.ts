@@ -16,7 +16,7 @@ const shownCertificate = z.extend(certificateFacts, {
 })
 
 /** What `fpki ca show --json` prints. */
-export const shownPki = jsonDocument({
+export const showPkiResult = jsonDocument({
   factory: z.string(),
   /** The Factory API. */
   api: z.string(),
@@ -30,15 +30,15 @@ export const shownPki = jsonDocument({
 })
 
 /** What `fpki est show --json` prints. */
-export const shownEst = jsonDocument({ factory: z.string(), api: z.string(), estTls: shownCertificate })
+export const showEstResult = jsonDocument({ factory: z.string(), api: z.string(), estTls: shownCertificate })
 
-/** See {@link shownEst}. */
-export type ShownEst = z.infer<typeof shownEst>
+/** See {@link showEstResult}. */
+export type ShowEstResult = z.infer<typeof showEstResult>
 
-/** See {@link shownPki}. */
-export type ShownPki = z.infer<typeof shownPki>
+/** See {@link showPkiResult}. */
+export type ShowPkiResult = z.infer<typeof showPkiResult>
 
-/** One certificate of a {@link ShownPki}. */
+/** One certificate of a {@link ShowPkiResult}. */
 export type ShownCertificate = z.infer<typeof shownCertificate>
 
 /**
@@ -47,7 +47,10 @@ export type ShownCertificate = z.infer<typeof shownCertificate>
  * @throws FpkiError ERR_NOT_INITIALIZED when there is no PKI yet; ERR_API; ERR_BAD_CERTIFICATE or ERR_BAD_FILE when a
  *   certificate in the response is malformed
  */
-export async function showPki(factory: string, api: FactoryApi, clock: Clock): Promise<ShownPki> {
+export async function showPki(
+  { factory }: { readonly factory: string },
+  { api, clock }: { readonly api: FactoryApi; readonly clock: Clock },
+): Promise<ShowPkiResult> {
   const certificates = await api.getCertificates()
   if (certificates === null) throw notInitialized(factory)
   const root = readPemCertificate(certificates.rootCrt, 'root-crt')
@@ -89,6 +92,7 @@ export function notInitialized(factory: string): FpkiError {
   return new FpkiError(
     'ERR_NOT_INITIALIZED',
     `The factory ${factory} has no PKI yet.`,
-    'Create it with `fpki ca create /absolute/path`, or select another factory with --factory.',
+    'Create it with `fpki ca create /absolute/path`, or select another factory.',
+    { option: 'factory' },
   )
 }

@@ -6,7 +6,7 @@ import { issue, newTemplate } from '../../issuance/issue.js'
 import { type OpenPki, openPki, openRootKey } from '../../issuance/open-pki.js'
 import { withAuditLog } from '../../journal/keep-records.js'
 import { jsonDocument } from '../../json-document.js'
-import { type HsmAccess, rootSignerOf } from '../../keystore/root-key.js'
+import { type KeyAccess, rootSignerOf } from '../../keystore/root-key.js'
 import { type Csr, parseAndVerifyCsr } from '../../pki/csr.js'
 import { acceptCsr } from '../../pki/csr-policy.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../../pki/describe.js'
@@ -19,14 +19,14 @@ import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
 import { takenKeysExcept } from './certificate-files.js'
 
-/** The values of `--profile`. */
+/** The profiles that a request can be signed with. */
 const SIGN_PROFILES = { tls: TLS_SERVER, 'device-ca': DEVICE_CA } as const
 
 /** One of {@link SIGN_PROFILES}. */
 export type SignProfile = keyof typeof SIGN_PROFILES
 
 /** What `fpki ca sign --json` prints. */
-export const signedRequest = jsonDocument({
+export const signRequestResult = jsonDocument({
   factory: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -37,8 +37,8 @@ export const signedRequest = jsonDocument({
   warnings: z.array(z.string()),
 })
 
-/** See {@link signedRequest}. */
-export type SignedRequest = z.infer<typeof signedRequest>
+/** See {@link signRequestResult}. */
+export type SignRequestResult = z.infer<typeof signRequestResult>
 
 /** Options of `ca sign`. */
 export interface SignRequestOptions {
@@ -65,7 +65,7 @@ export interface SignRequestPorts {
   readonly who: () => Who
   readonly random: Random
   readonly progress: Progress
-  readonly access?: HsmAccess
+  readonly access?: KeyAccess
 }
 
 const COMMAND = 'ca sign'
@@ -80,7 +80,7 @@ const MODE = 0o644
  * @throws FpkiError ERR_BAD_CSR with the reason; ERR_EXISTS when `out` exists; ERR_CLOCK, ERR_PROFILE, ERR_SIGNATURE; and
  *   as openPki and openRootKey do
  */
-export async function signRequest(options: SignRequestOptions, ports: SignRequestPorts): Promise<SignedRequest> {
+export async function signRequest(options: SignRequestOptions, ports: SignRequestPorts): Promise<SignRequestResult> {
   const pki = await openPki(ports.files, options.directory, options.factory)
   try {
     return await signFor(pki, options, ports)
@@ -99,7 +99,7 @@ async function logRefusal({ directory }: OpenPki, what: string, error: FpkiError
   }
 }
 
-async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignRequestPorts): Promise<SignedRequest> {
+async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignRequestPorts): Promise<SignRequestResult> {
   const { what, out, days } = options
   const { files, clock, progress, access } = ports
   const { directory, root, factory } = pki
@@ -123,7 +123,7 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   ]
   for (const warning of allWarnings) progress.warn(warning)
   // Before the root key is opened, so that nothing is signed that cannot be written.
-  if (out !== null) await requireFreeInFolder(files, out, 'file of --out')
+  if (out !== null) await requireFreeInFolder(files, out, 'output file', 'out')
   const rootSigner = rootSignerOf(directory, access)
   try {
     const signer = await openRootKey(rootSigner, pki)
@@ -147,7 +147,8 @@ function requireNoDevice(csr: Csr, what: string, factory: string): void {
     'ERR_BAD_CSR',
     `Refusing to sign ${what}: it is the request of a device (${evidence}), and the root signs only CAs and servers.`,
     'A device CA signs devices: register the device with lmp-device-register, or sign its request with local-ca.key ' +
-      'as docs/quick-start.md does. If it is a server, pass --profile tls-server.',
+      'as docs/quick-start.md does. If it is a server, ask for that profile.',
+    { option: 'profile' },
   )
 }
 
@@ -168,9 +169,6 @@ function capped(what: string, notAfter: Certificate['notAfter']): string {
 /** Parses `--days`. Throws ERR_USAGE. */
 export function readDays(word: string): number {
   if (/^[1-9]\d{0,4}$/.test(word)) return Number(word)
-  throw new FpkiError(
-    'ERR_USAGE',
-    `Invalid value for --days: ${JSON.stringify(word)}.`,
-    'Use a number from 1 to 99999.',
-  )
+  const text = `Invalid number of days: ${JSON.stringify(word)}.`
+  throw new FpkiError('ERR_USAGE', text, 'Use a number from 1 to 99999.', { option: 'days' })
 }

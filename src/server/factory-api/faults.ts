@@ -38,7 +38,7 @@ function readFault(word: string): FaultRule {
   const kind = KINDS.find((one) => one === name)
   if (method === undefined || kind === undefined || (seconds !== undefined && kind !== 'slow')) {
     const hint = `Use METHOD:NTH:KIND, such as PATCH:2:cut-after, with GET, POST or PATCH; a number or *; ${KINDS.join(', ')}.`
-    throw new FpkiError('ERR_USAGE', `Invalid value for --fault: ${JSON.stringify(word)}.`, hint)
+    throw new FpkiError('ERR_USAGE', `Invalid fault: ${JSON.stringify(word)}.`, hint, { option: 'faults' })
   }
   return { method, nth: nth === '*' ? null : Number(nth), kind, seconds: Number(seconds ?? 10) }
 }

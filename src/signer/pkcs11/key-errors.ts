@@ -19,15 +19,15 @@ export function ambiguousKey(
   token: OpenToken,
   choice: KeyChoice,
   {
-    found,
+    matches,
     usable,
     isCertified,
-  }: { readonly found: readonly LabelAndId[]; readonly usable: number; readonly isCertified: boolean },
+  }: { readonly matches: readonly LabelAndId[]; readonly usable: number; readonly isCertified: boolean },
 ): FpkiError {
   const reason = isCertified ? ', none of which has the public key of the certificate' : ''
   const unusable = ', none of which is an EC signing key on P-256, P-384 or P-521'
   return keyError(
-    `${token.name} has ${found.length} private keys${describeChoice(choice)}${usable === 0 ? unusable : reason}: ${uris(token, found)}.`,
+    `${token.name} has ${matches.length} private keys${describeChoice(choice)}${usable === 0 ? unusable : reason}: ${uris(token, matches)}.`,
     'Pass the URI of one of them with --hsm-uri.',
   )
 }

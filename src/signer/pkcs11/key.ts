@@ -29,17 +29,17 @@ export interface TokenKey {
  * @throws FpkiError ERR_HSM_KEY when several match, or the one that matches is not usable
  */
 export function findKey(token: OpenToken, choice: KeyChoice, certified: Uint8Array | null = null): TokenKey | null {
-  const found = objectsOf(token, CKO.privateKey, choice)
-  const [only, ...more] = found
+  const matches = objectsOf(token, CKO.privateKey, choice)
+  const [only, ...more] = matches
   if (only === undefined) return null
   if (more.length === 0) return asTokenKey(token, only)
-  const usable = found.flatMap((one) => usableKey(token, one) ?? [])
+  const usable = matches.flatMap((one) => usableKey(token, one) ?? [])
   const matching = certified === null ? usable : usable.filter(({ spki }) => spki !== null && sameSpki(spki, certified))
   // For tokens that hide public keys, the proof of possession decides later.
   const candidates = matching.length > 0 ? matching : usable.filter(({ spki }) => spki === null)
   const [key, ...others] = candidates
   if (key !== undefined && (others.length === 0 || (certified !== null && matching.length > 0))) return key
-  throw ambiguousKey(token, choice, { found, usable: usable.length, isCertified: certified !== null })
+  throw ambiguousKey(token, choice, { matches, usable: usable.length, isCertified: certified !== null })
 }
 
 /** Like {@link findKey}, but throws ERR_HSM_KEY when no key matches. */
@@ -113,8 +113,8 @@ function allObjects(cryptoki: Cryptoki, session: Handle): readonly Handle[] {
 export function attribute(token: OpenToken, object: Handle, type: number): Buffer | null {
   const { cryptoki, session } = token
   try {
-    const [found] = cryptoki.C_GetAttributeValue(session, object, [{ type }])
-    return Buffer.isBuffer(found?.value) ? found.value : null
+    const [answer] = cryptoki.C_GetAttributeValue(session, object, [{ type }])
+    return Buffer.isBuffer(answer?.value) ? answer.value : null
   } catch (error) {
     const returned = returnValue(error)
     if (returned === 'CKR_ATTRIBUTE_SENSITIVE' || returned === 'CKR_ATTRIBUTE_TYPE_INVALID') return null
@@ -162,8 +162,8 @@ const REQUIRED_KEY = 'Pass the URI of an EC signing key on P-256, P-384 or P-521
 /** The public key object of a private key: the same id, and no different label. */
 function publicObjectOf(token: OpenToken, label: string, id: Buffer): FoundObject | null {
   if (label === '' && id.length === 0) return null
-  const found = objectsOf(token, CKO.publicKey, { label: id.length === 0 ? label : null, id: id.toString('hex') })
-  return found.find((one) => one.label === label) ?? found.find((one) => label === '' || one.label === '') ?? null
+  const matches = objectsOf(token, CKO.publicKey, { label: id.length === 0 ? label : null, id: id.toString('hex') })
+  return matches.find((one) => one.label === label) ?? matches.find((one) => label === '' || one.label === '') ?? null
 }
 
 /** Builds a list of attributes from pairs. */

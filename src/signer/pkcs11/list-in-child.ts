@@ -2,8 +2,9 @@ import type { ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import * as z from 'zod/mini'
 import { FpkiError } from '../../errors.js'
+import type { ModuleChoice } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
-import { type ModuleChoice, TOKEN_STATES, type TokenLister } from './list.js'
+import { TOKEN_STATES, type TokenLister } from './list.js'
 import { ANSWER_FD } from './list-answer.js'
 
 /** What a child process that loads a module needs. */
@@ -63,25 +64,26 @@ interface Ended {
  * there. The child does not receive PINs or other FPKI_ variables.
  */
 export function listInChild(ports: ListProcess): TokenLister {
-  return async (module) => {
-    const ended = await run(module, ports)
-    if (ended.printed !== '') ports.printed(module.path, ended.printed)
+  return async (choice) => {
+    const { module } = choice
+    const ended = await run(choice, ports)
+    if (ended.printed !== '') ports.printed(module, ended.printed)
     ports.signal.throwIfAborted()
     const answered = readAnswer(ended.answer)
-    if (answered === null) throw listingFailed(module.path, ended, ports.seconds)
+    if (answered === null) throw listingFailed(module, ended, ports.seconds)
     if ('tokens' in answered) return answered.tokens
     const { code, message, hint } = answered.error
     throw new FpkiError(code, message, hint)
   }
 }
 
-async function run({ path, initArgs }: ModuleChoice, { program, env, seconds, signal }: ListProcess): Promise<Ended> {
+async function run({ module, initArgs }: ModuleChoice, { program, env, seconds, signal }: ListProcess): Promise<Ended> {
   const { spawn } = await import('node:child_process')
   signal.throwIfAborted()
   const others = Object.entries(env).filter(([name]) => !name.startsWith('FPKI_'))
   const child = spawn(process.execPath, [program], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    env: { ...Object.fromEntries(others), FPKI_HSM_MODULE: path, FPKI_HSM_INIT_ARGS: initArgs },
+    env: { ...Object.fromEntries(others), FPKI_HSM_MODULE: module, FPKI_HSM_INIT_ARGS: initArgs },
   })
   const kill = () => void child.kill('SIGKILL')
   const timeout = new AbortController()

@@ -6,9 +6,9 @@ import { ANSWER_FD } from './list-answer.js'
 
 /** Other errors than FpkiError are bugs, for which Node exits with status 1. */
 async function answer(): Promise<object> {
-  const { FPKI_HSM_MODULE: path = '', FPKI_HSM_INIT_ARGS: initArgs = '' } = process.env
+  const { FPKI_HSM_MODULE: module = '', FPKI_HSM_INIT_ARGS: initArgs = '' } = process.env
   try {
-    return { tokens: await listHere({ path, initArgs }) }
+    return { tokens: await listHere({ module, initArgs }) }
   } catch (error) {
     if (!(error instanceof FpkiError)) throw error
     const { code, message, hint } = error

@@ -1,12 +1,7 @@
+import type { ModuleChoice } from '../../ports.js'
 import { CKF_TOKEN } from './cryptoki.js'
 import { withModule } from './module.js'
 import { slotsOf, type Token } from './token.js'
-
-/** A module to load, with its initialisation arguments. */
-export interface ModuleChoice {
-  readonly path: string
-  readonly initArgs: string
-}
 
 /** The states of a token's PIN. */
 export const TOKEN_STATES = [
@@ -29,10 +24,10 @@ interface ListedToken {
 }
 
 /** Lists the tokens of a module. Throws an FpkiError ERR_HSM_…. */
-export type TokenLister = (module: ModuleChoice) => Promise<readonly ListedToken[]>
+export type TokenLister = (choice: ModuleChoice) => Promise<readonly ListedToken[]>
 
 /** Lists the tokens of a module loaded into this process, which does not survive a crash of the module. */
-export const listHere: TokenLister = (module) => withModule(module, (open) => slotsOf(open).filter(isSetUp).map(listed))
+export const listHere: TokenLister = (choice) => withModule(choice, (open) => slotsOf(open).filter(isSetUp).map(listed))
 
 /** SoftHSM and opencryptoki also report uninitialized tokens, which have no label. */
 function isSetUp({ flags, label }: Token): boolean {

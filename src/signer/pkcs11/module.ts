@@ -1,4 +1,5 @@
 import { FpkiError } from '../../errors.js'
+import type { ModuleChoice } from '../../ports.js'
 import type { Cryptoki, CryptokiMaker } from './cryptoki.js'
 import { explainErrors, returnValue, type Subject } from './errors.js'
 
@@ -52,10 +53,7 @@ export function subjectOf({ path, initArgs }: Pick<Module, 'path' | 'initArgs'>)
 }
 
 /** Opens a module while `work` runs. */
-export async function withModule<T>(
-  { path, initArgs }: { readonly path: string; readonly initArgs: string },
-  work: (module: Module) => T,
-): Promise<T> {
+export async function withModule<T>({ module: path, initArgs }: ModuleChoice, work: (module: Module) => T): Promise<T> {
   const module = await openModule(path, initArgs)
   try {
     return explainErrors(subjectOf(module), () => work(module))

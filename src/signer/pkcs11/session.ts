@@ -1,5 +1,5 @@
 import { FpkiError } from '../../errors.js'
-import type { HsmChoice } from '../../ports.js'
+import type { HsmChoice, TokenChoice, TokenLogin } from '../../ports.js'
 import { CKF_SESSION, CKF_TOKEN, CKU, type Cryptoki, type CryptokiMaker, type Handle } from './cryptoki.js'
 import { explainError, explainErrors, returnValue, type Subject, UNLOCK } from './errors.js'
 import { type Module, openModule } from './module.js'
@@ -33,35 +33,48 @@ export interface TokenProgress {
  *
  * @throws FpkiError ERR_HSM_MODULE, ERR_HSM_TOKEN, ERR_HSM_PIN
  */
-export async function openToken(choice: HsmChoice, progress: TokenProgress, make?: CryptokiMaker): Promise<OpenToken> {
+export async function openToken(
+  choice: HsmChoice,
+  login: TokenLogin,
+  progress: TokenProgress,
+  make?: CryptokiMaker,
+): Promise<OpenToken> {
   const module = await openModule(choice.module, choice.initArgs, make)
   try {
-    return await logIn(module, choice, progress)
+    return await logIn(module, choice.token, login, progress)
   } catch (error) {
     module.close()
     throw error
   }
 }
 
-async function logIn(module: Module, choice: HsmChoice, progress: TokenProgress): Promise<OpenToken> {
+async function logIn(
+  module: Module,
+  choice: TokenChoice,
+  login: TokenLogin,
+  progress: TokenProgress,
+): Promise<OpenToken> {
   const { cryptoki } = module
-  const token = chooseToken(module, choice.token, progress.note)
+  const token = chooseToken(module, choice, progress.note)
   const name = `The token ${tokenName(token)}`
   const has = (flag: number) => (token.flags & flag) !== 0
-  const withoutPin = choice.keypad || !has(CKF_TOKEN.loginRequired)
-  if (has(CKF_TOKEN.loginRequired)) checkPinFlags(token, choice, progress)
-  if (choice.keypad && !has(CKF_TOKEN.protectedAuthenticationPath)) throw noKeypad(name)
-  const pin = withoutPin ? '' : await choice.pin(tokenName(token))
+  const withoutPin = login.keypad || !has(CKF_TOKEN.loginRequired)
+  if (has(CKF_TOKEN.loginRequired)) checkPinFlags(token, login, progress)
+  if (login.keypad && !has(CKF_TOKEN.protectedAuthenticationPath)) throw noKeypad(name)
+  const pin = withoutPin ? '' : await login.pin(tokenName(token))
   const access = CKF_SESSION.serial | (has(CKF_TOKEN.writeProtected) ? 0 : CKF_SESSION.readWrite)
   const subject = { name, modulePath: module.path, initArgs: module.initArgs, token }
   const session = explainErrors(subject, () => cryptoki.C_OpenSession(token.slot, access))
-  if (choice.keypad) progress.note(`enter the PIN on the keypad of the token ${tokenName(token)}.`)
+  if (login.keypad) progress.note(`enter the PIN on the keypad of the token ${tokenName(token)}.`)
   if (has(CKF_TOKEN.loginRequired)) tryPin(module, subject, { session, pin })
   const mechanisms = new Set(explainErrors(subject, () => cryptoki.C_GetMechanismList(token.slot)))
   let open = true
   return {
     ...subject,
-    ...{ token, cryptoki, session, mechanisms },
+    token,
+    cryptoki,
+    session,
+    mechanisms,
     authenticate: () => explainErrors(subject, () => cryptoki.C_Login(session, CKU.contextSpecific, pin)),
     close: () => {
       if (!open) return
@@ -83,7 +96,7 @@ function attempt(work: () => void): void {
 }
 
 /** Checks the PIN flags of the token before spending a try. */
-function checkPinFlags({ flags, ...token }: Token, { allowFinalPinTry }: HsmChoice, { warn }: TokenProgress): void {
+function checkPinFlags({ flags, ...token }: Token, { allowFinalPinTry }: TokenLogin, { warn }: TokenProgress): void {
   const name = `The token ${tokenName(token)}`
   if ((flags & CKF_TOKEN.pinLocked) !== 0) {
     throw pinError(`${name}: the PIN is locked (CKF_USER_PIN_LOCKED).`, UNLOCK)

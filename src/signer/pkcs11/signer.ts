@@ -28,7 +28,7 @@ export function tokenSigner(token: OpenToken, key: TokenKey, certified: Uint8Arr
   const output = Buffer.alloc(2 * size + 1)
   const { cryptoki, session, name } = token
   return {
-    publicKey: publicKeyOf(token, key, certified),
+    spki: spkiOf(token, key, certified),
     algorithm: { curve, hash },
     sign: async (data) => {
       const input = mechanism === CKM.ecdsa ? digestOf(hash, data, 'buffer') : Buffer.from(data)
@@ -50,7 +50,7 @@ export function signatureDer(raw: Uint8Array): Uint8Array {
   return sequence(integer(raw.subarray(0, half)), integer(raw.subarray(half)))
 }
 
-function publicKeyOf({ name }: OpenToken, { label, id, spki }: TokenKey, certified: Uint8Array | null): Uint8Array {
+function spkiOf({ name }: OpenToken, { label, id, spki }: TokenKey, certified: Uint8Array | null): Uint8Array {
   const key = keyName({ label, id: id.toString('hex') })
   if (spki !== null && certified !== null && !sameSpki(spki, certified)) {
     throw keyError(

@@ -75,10 +75,10 @@ export function chooseToken(module: Module, choice: TokenChoice, note: (text: st
   )
   const { label } = choice
   const exact = matching.filter((token) => fits(label, token.label))
-  const found = exact.length > 0 ? exact : matching.filter((token) => token.label.startsWith(label ?? ''))
-  const [token, ...more] = found
+  const matches = exact.length > 0 ? exact : matching.filter((token) => token.label.startsWith(label ?? ''))
+  const [token, ...more] = matches
   if (token === undefined) throw tokenNotFound(module, choice, tokens)
-  if (more.length > 0) throw ambiguousToken(choice, found)
+  if (more.length > 0) throw ambiguousToken(choice, matches)
   if (exact.length === 0) note(`using the token ${tokenName(token)}, whose label starts with "${label}".`)
   return token
 }
@@ -101,10 +101,10 @@ function tokenNotFound({ path }: Module, choice: TokenChoice, tokens: readonly T
   )
 }
 
-function ambiguousToken(choice: TokenChoice, found: readonly Token[]): FpkiError {
+function ambiguousToken(choice: TokenChoice, matches: readonly Token[]): FpkiError {
   return new FpkiError(
     'ERR_HSM_TOKEN',
-    `Found ${found.length} tokens ${describeChoice(choice)}: ${found.map(tokenName).join('; ')}.`,
+    `Found ${matches.length} tokens ${describeChoice(choice)}: ${matches.map(tokenName).join('; ')}.`,
     'Choose one with --hsm-token-serial.',
   )
 }

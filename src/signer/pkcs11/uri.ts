@@ -120,20 +120,20 @@ function percentEncoded(octets: Buffer): string {
 type PathAttribute = (typeof PATH_ATTRIBUTES)[number]
 type QueryAttribute = (typeof QUERY_ATTRIBUTES)[number]
 
-function text(found: ReadonlyMap<string, Buffer>, name: PathAttribute | QueryAttribute): string | null {
-  return found.get(name)?.toString('utf8') ?? null
+function text(values: ReadonlyMap<string, Buffer>, name: PathAttribute | QueryAttribute): string | null {
+  return values.get(name)?.toString('utf8') ?? null
 }
 
 function attributes(part: string, separator: string): ReadonlyMap<string, Buffer> {
-  const found = new Map<string, Buffer>()
+  const values = new Map<string, Buffer>()
   for (const attribute of part.split(separator)) {
     if (attribute === '') continue
     const [, name, value] = /^([A-Za-z0-9_-]+)=(.*)$/s.exec(attribute) ?? []
     if (name === undefined || value === undefined) throw badUri('an attribute is not of the form name=value')
-    if (found.has(name)) throw badUri(`duplicate attribute ${name}`)
-    found.set(name, percentDecoded(value, name))
+    if (values.has(name)) throw badUri(`duplicate attribute ${name}`)
+    values.set(name, percentDecoded(value, name))
   }
-  return found
+  return values
 }
 
 /** Decodes to octets, because an id may be any (RFC 7512, 2.3); decodeURIComponent supports only UTF-8. */

@@ -16,12 +16,12 @@ import { loadX509, type X509Library } from './library.js'
  * @throws FpkiError ERR_PROFILE, ERR_SIGNATURE as {@link signCertificate}
  */
 export function createCsr(subject: Name, names: readonly GeneralName[], signer: Signer): Promise<string> {
-  return requestFor({ subject, spki: signer.publicKey, requested: { kind: 'server', names } }, signer)
+  return requestFor({ subject, spki: signer.spki, requested: { kind: 'server', names } }, signer)
 }
 
 /** Creates a request for a CA that may issue CA certificates and CRLs. Otherwise like {@link createCsr}. */
 export function createCaCsr(subject: Name, signer: Signer): Promise<string> {
-  return requestFor({ subject, spki: signer.publicKey, requested: { kind: 'ca' } }, signer)
+  return requestFor({ subject, spki: signer.spki, requested: { kind: 'ca' } }, signer)
 }
 
 async function requestFor(template: CsrTemplate, signer: Signer): Promise<string> {

@@ -35,7 +35,7 @@ export async function newFactory(tlsNames: readonly string[] = []): Promise<Embe
   let now = NOW
   const machine = { ...thisMachine(), clock: () => now }
   const again: Embedded['again'] = ({ signal = new AbortController().signal, ...others } = {}) =>
-    embeddedFactoryOn(machine, { stateDirectory, factory: FACTORY, tlsNames, ...others }, signal)
+    embeddedFactoryOn({ stateDirectory, factory: FACTORY, tlsNames, ...others }, { ...machine, signal })
   return {
     api: again(),
     stateDirectory,

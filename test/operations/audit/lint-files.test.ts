@@ -5,10 +5,10 @@ import { describe, expect, test } from 'vitest'
 import { allCodes } from '../../../src/lint/index.js'
 import { thisMachine } from '../../../src/machine/index.js'
 import {
-  type LintedFiles,
   type LintFilesOptions,
-  lintedFiles,
+  type LintFilesResult,
   lintFiles,
+  lintFilesResult,
 } from '../../../src/operations/audit/lint-files.js'
 import { readPemCertificate } from '../../../src/pki/read-certificate.js'
 import { BUILT_CASES } from '../../lint/built-cases.js'
@@ -112,7 +112,7 @@ const CODES: Readonly<Record<string, readonly string[]>> = {
   'two.der': ['trailing-octets'],
 }
 
-interface Ran extends LintedFiles {
+interface Ran extends LintFilesResult {
   readonly notes: readonly string[]
   /** `file code` of every finding. */
   readonly lines: readonly string[]
@@ -127,7 +127,7 @@ async function run(paths: readonly string[], more: Partial<LintFilesOptions> = {
     progress: { note: (text) => void notes.push(text) },
     readStdin: async () => Buffer.from(stdin),
   })
-  const report = lintedFiles.parse(linted)
+  const report = lintFilesResult.parse(linted)
   return { ...report, notes, lines: report.findings.map(({ file, code }) => `${file} ${code}`) }
 }
 

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import type { FactoryApi, FactoryCertificates } from '../../../src/factory/api.js'
-import type { HsmAccess } from '../../../src/keystore/root-key.js'
+import type { KeyAccess } from '../../../src/keystore/root-key.js'
 import { thisMachine } from '../../../src/machine/index.js'
 import { isWrong } from '../../../src/operations/audit/verify/finding.js'
 import { type VerifyPkiPorts, verifyPki } from '../../../src/operations/audit/verify-pki.js'
 import { runProgram, temporaryDirectory } from '../../support/cli.js'
-import { choiceOf, fioctlToken } from '../../support/token.js'
+import { choiceOf, fioctlToken, LOGIN } from '../../support/token.js'
 
 /** A day on which all certificates of the fixtures are valid. */
 const THEN = new Date('2026-12-01T00:00:00Z')
@@ -24,7 +24,7 @@ async function fioctlDirectory(kind: 'file' | 'hsm'): Promise<string> {
 }
 
 async function verified(directory: string, ports: Partial<VerifyPkiPorts>): Promise<readonly string[]> {
-  const machine = { ...thisMachine(), clock: () => THEN, api: null, hsm: null, ...ports }
+  const machine = { ...thisMachine(), clock: () => THEN, api: null, access: null, ...ports }
   const { findings } = await verifyPki({ directory, factory: null, warnDays: 60 }, machine)
   return findings
     .filter((one) => isWrong(one) && one.code !== 'backup.none')
@@ -32,10 +32,13 @@ async function verified(directory: string, ports: Partial<VerifyPkiPorts>): Prom
 }
 
 /** Access to the root key when no flag names an HSM. */
-const ON_DISK: HsmAccess = {
-  choice: null,
-  complete: () => {
-    throw new Error('the key is on the disk')
+const ON_DISK: KeyAccess = {
+  root: { kind: 'recorded', module: null },
+  login: {
+    ...LOGIN,
+    pin: () => {
+      throw new Error('the key is on the disk')
+    },
   },
   note: () => undefined,
   warn: () => undefined,
@@ -101,24 +104,25 @@ function long(file: string): string {
 
 test('a PKI made by fioctl on disk has only the known deviations', async () => {
   const directory = await fioctlDirectory('file')
-  expect(await verified(directory, { hsm: ON_DISK })).toEqual([...PROFILES, long('local-ca.pem')])
+  expect(await verified(directory, { access: ON_DISK })).toEqual([...PROFILES, long('local-ca.pem')])
   const api = apiWith(await lastAnswer('file'))
   const serials = [long('local-ca.pem'), long('est-tls-crt')]
-  expect(await verified(directory, { hsm: ON_DISK, api })).toEqual([...PROFILES, ...EST, ...serials, ...REVOKED])
+  expect(await verified(directory, { access: ON_DISK, api })).toEqual([...PROFILES, ...EST, ...serials, ...REVOKED])
 })
 
 test('a PKI made by fioctl with a token has only the known deviations, and its root key is the one in the token', async () => {
   const directory = await fioctlDirectory('hsm')
-  const hsm = { ...ON_DISK, choice: choiceOf(await fioctlToken(), { pin: async () => '1234' }) }
+  const login = { ...LOGIN, pin: async () => '1234' }
+  const access: KeyAccess = { ...ON_DISK, root: { kind: 'token', hsm: choiceOf(await fioctlToken()) }, login }
   const serials = [long('online-crt'), long('tls-crt')]
-  expect(await verified(directory, { hsm })).toEqual([...PROFILES, ...serials])
+  expect(await verified(directory, { access })).toEqual([...PROFILES, ...serials])
   const api = apiWith(await lastAnswer('hsm'))
   const expected = [...PROFILES, ...EST, ...serials, long('est-tls-crt'), ...REVOKED]
-  expect(await verified(directory, { hsm, api })).toEqual(expected)
+  expect(await verified(directory, { access, api })).toEqual(expected)
 })
 
 test('without a record of the token, the root key is reported as missing', async () => {
-  const [unusable] = (await verified(await fioctlDirectory('hsm'), { hsm: ON_DISK })).filter((text) =>
+  const [unusable] = (await verified(await fioctlDirectory('hsm'), { access: ON_DISK })).filter((text) =>
     /^root/.test(text),
   )
   expect(unusable).toMatch(/^root-key\.unusable .*factory_ca\.key is missing\.$/)

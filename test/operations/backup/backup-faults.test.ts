@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { EXIT } from '../../../src/cli/exit.js'
 import { newEnvelope } from '../../../src/containers/cms/envelope.js'
 import { FpkiError } from '../../../src/errors.js'
-import { backupPki, readyTarget } from '../../../src/operations/backup/backup-pki.js'
+import { backupPki, prepareBackupTarget } from '../../../src/operations/backup/backup-pki.js'
 import { withManifest } from '../../../src/operations/backup/manifest.js'
 import { restorePki } from '../../../src/operations/backup/restore-pki.js'
 import type { DurableFiles } from '../../../src/ports.js'
@@ -198,7 +198,10 @@ describe.each(['EACCES', 'EIO'])('%s at each read access', (code) => {
     const made = await diskWithPki()
     const request = { out: BACKUP, recipients: [], withPassphrase: true }
     const run = async (disk: MemoryDisk, files: DurableFiles) => {
-      const target = await readyTarget(request, DIRECTORY, { files, passphrases: OPENER.passphrases })
+      const target = await prepareBackupTarget(
+        { ...request, directory: DIRECTORY },
+        { files, passphrases: OPENER.passphrases },
+      )
       const where = { directory: DIRECTORY, factory: null, stateDirectory: STATE }
       return backupPki({ ...where, target }, { ...machineOn(disk), files })
     }

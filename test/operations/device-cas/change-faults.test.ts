@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type FactoryApi, FactoryApiError } from '../../../src/factory/api.js'
-import { changedDeviceCas } from '../../../src/operations/device-cas/change-device-cas.js'
+import { changeDeviceCasResult } from '../../../src/operations/device-cas/change-device-cas.js'
 import {
   allPem,
   CHANGES,
@@ -146,7 +146,7 @@ describe.each(['ca revoke-device-ca', 'ca disable-device-ca'])(
       }
       await expect(run?.(disk, { api: outage })).rejects.toMatchObject({ code: 'ERR_API' })
       const later = new Date(Date.now() + 20 * 60_000)
-      const result = changedDeviceCas.parse(await run?.(disk, { clock: () => later }))
+      const result = changeDeviceCasResult.parse(await run?.(disk, { clock: () => later }))
       expect(result).toMatchObject({ changed: true, resumed: true, crl: { crlNumber: '1' } })
       const inApi: { caRevokeCrl?: string } = JSON.parse(knownOn(disk))
       expect(result.crl?.pem).toBe(inApi.caRevokeCrl)

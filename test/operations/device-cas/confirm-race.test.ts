@@ -11,7 +11,7 @@ const progress = { step: () => undefined, note: () => undefined, warn: () => und
 
 async function scene(made: Made) {
   const machine = thisMachine()
-  const api = embeddedFactoryOn(machine, { stateDirectory: made.home.state, factory: 'acme' }, signal)
+  const api = embeddedFactoryOn({ stateDirectory: made.home.state, factory: 'acme' }, { ...machine, signal })
   const online = readPemCertificate(await made.text('online-crt'), 'online-crt').serialNumber.toString()
   const local = readPemCertificate(await made.text('local-ca.pem'), 'local-ca.pem').serialNumber.toString()
   const revoke = (serial: string) =>

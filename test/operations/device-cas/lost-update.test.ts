@@ -18,7 +18,7 @@ async function twoDirectories() {
   const made = await copiedPki()
   const other = join(made.home.path, 'other')
   await cp(made.directory, other, { recursive: true })
-  const api = embeddedFactoryOn(thisMachine(), { stateDirectory: made.home.state, factory: 'acme' }, signal)
+  const api = embeddedFactoryOn({ stateDirectory: made.home.state, factory: 'acme' }, { ...thisMachine(), signal })
   return { made, api, other }
 }
 

@@ -10,16 +10,17 @@ import { pointsToTry } from '../../support/points.js'
 
 const OUT = '/home/maker/sheets'
 const KEY = '/home/maker/back.key'
-const PASSPHRASES = { known: async () => 'nine lives of a fish', chosen: async () => 'nine lives of a fish' }
+const PASSPHRASES = { forExisting: async () => 'nine lives of a fish', forNew: async () => 'nine lives of a fish' }
 
 function print(disk: MemoryDisk, sharing: { threshold: number; count: number } | null, disturbance: Disturbance = {}) {
-  const options = { directory: DIRECTORY, factory: null, out: OUT, plain: sharing === null, sharing }
-  return printPaper({ ...options, passphrases: PASSPHRASES }, machineOn(disk, disturbance))
+  const protection = sharing === null ? ({ kind: 'plain' } as const) : ({ kind: 'shares', ...sharing } as const)
+  const options = { directory: DIRECTORY, factory: null, out: OUT, protection }
+  return printPaper(options, { ...machineOn(disk, disturbance), passphrases: PASSPHRASES })
 }
 
 function restore(disk: MemoryDisk, text: string, disturbance: Disturbance = {}) {
   const options = { text, out: KEY, certificate: `${DIRECTORY}/factory_ca.pem`, encrypt: false }
-  return restorePaper({ ...options, passphrases: PASSPHRASES }, machineOn(disk, disturbance))
+  return restorePaper(options, { ...machineOn(disk, disturbance), passphrases: PASSPHRASES })
 }
 
 /** The files at and below a path, with their modes. */

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { FpkiError } from '../../../src/errors.js'
-import { type AbandonedWork, abandonedWork, abandonWork } from '../../../src/operations/resume/abandon.js'
+import { type AbandonWorkResult, abandonWork, abandonWorkResult } from '../../../src/operations/resume/abandon.js'
 import { durableFiles } from '../../../src/storage/files.js'
 import {
   allPem,
@@ -26,13 +26,16 @@ import { foldJournal, journalPath } from '../../support/journal.js'
 import { type MemoryDisk, memoryDisk } from '../../support/memory-disk.js'
 import { pointsToTry } from '../../support/points.js'
 
-function abandonOn(disk: MemoryDisk, disturbance: Disturbance = {}): Promise<AbandonedWork> {
+function abandonOn(disk: MemoryDisk, disturbance: Disturbance = {}): Promise<AbandonWorkResult> {
   const machine = machineOn(disk, disturbance)
-  return abandonWork(DIRECTORY, { ...machine, api: async () => machine.api, confirm: async () => undefined })
+  return abandonWork(
+    { directory: DIRECTORY },
+    { ...machine, api: async () => machine.api, confirm: async () => undefined },
+  )
 }
 
 /** Abandons; null when that is refused, since the API has taken the work. */
-async function abandonedOn(disk: MemoryDisk): Promise<AbandonedWork | null> {
+async function abandonedOn(disk: MemoryDisk): Promise<AbandonWorkResult | null> {
   return abandonOn(disk).catch((error: unknown) => {
     if (error instanceof FpkiError && error.code === 'ERR_UNFINISHED') return null
     throw error
@@ -92,7 +95,7 @@ describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('ca 
           await run(disk)
         } else if (isOpen) {
           outcomes.add('abandoned')
-          expect(abandonedWork.parse(abandoned), point).toMatchObject({ command })
+          expect(abandonWorkResult.parse(abandoned), point).toMatchObject({ command })
           expect({ api: knownOn(disk), live: liveFiles(disk) }, point).toEqual({
             api: knownOn(original),
             live: liveFiles(original),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readHsmWords } from '../../../src/keystore/choice.js'
+import { readHsmWords } from '../../../src/keystore/hsm-words.js'
 import { readPkcs11Uri } from '../../../src/signer/pkcs11/uri.js'
 
 describe('a PKCS#11 URI', () => {
@@ -54,8 +54,8 @@ describe('options together with a URI', () => {
   const MODULE = '/usr/lib/m.so'
 
   test('an option overrides the URI', () => {
-    const { place } = readHsmWords({ tokenLabel: 'b', uri: `pkcs11:token=a;serial=1?module-path=${MODULE}` })
-    expect(place).toMatchObject({
+    const { hsm } = readHsmWords({ tokenLabel: 'b', uri: `pkcs11:token=a;serial=1?module-path=${MODULE}` })
+    expect(hsm).toMatchObject({
       module: MODULE,
       token: { label: 'b', serial: '1' },
       key: { label: null, id: null },
@@ -63,27 +63,27 @@ describe('options together with a URI', () => {
   })
 
   test('no token without any option', () => {
-    expect(readHsmWords({}).place).toBeNull()
+    expect(readHsmWords({}).hsm).toBeNull()
     expect(readHsmWords({ uri: 'pkcs11:?pin-source=/run/pin' })).toEqual({
-      place: null,
+      hsm: null,
       module: null,
       uriPin: { file: '/run/pin', value: null },
     })
   })
 
-  test('a module alone does not select a token: the PKI directory may record it', () => {
-    const { place, module } = readHsmWords({ module: MODULE, initArgs: 'x' })
-    expect({ place, module }).toEqual({ place: null, module: { module: MODULE, initArgs: 'x' } })
+  test('a module alone selects no token: the PKI directory may record it', () => {
+    const { hsm, module } = readHsmWords({ module: MODULE, initArgs: 'x' })
+    expect({ hsm, module }).toEqual({ hsm: null, module: { module: MODULE, initArgs: 'x' } })
   })
 
   test.each([
-    [{ tokenLabel: 'a' }, 'which module'],
+    [{ tokenLabel: 'a' }, 'No PKCS#11 module given'],
     [{ module: 'lib/m.so', tokenLabel: 'a' }, 'relative path'],
     [{ uri: 'pkcs11:token=a?module-name=nowhere-to-be-found' }, 'no PKCS#11 module named'],
   ])('%j is refused', (words, reason) => expect(() => readHsmWords(words)).toThrow(reason))
 
   test('module-name matches a library without its prefix and suffix', () => {
-    const { place } = readHsmWords({ uri: 'pkcs11:token=a?module-name=softhsm2' })
-    expect(place?.module).toMatch(/\/libsofthsm2\.so$/)
+    const { hsm } = readHsmWords({ uri: 'pkcs11:token=a?module-name=softhsm2' })
+    expect(hsm?.module).toMatch(/\/libsofthsm2\.so$/)
   })
 })

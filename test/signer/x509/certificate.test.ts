@@ -8,7 +8,7 @@ import { output } from '../../support/cli.js'
 import { type Authority, certificateTemplate, newRoot, newSigner, unchecked } from '../../support/issue.js'
 
 let root: Authority
-const spki = newSigner().publicKey
+const spki = newSigner().spki
 
 beforeAll(async () => {
   root = await newRoot()
@@ -80,13 +80,13 @@ describe('a certificate is not issued when the signer returns', () => {
   })
 
   test('a valid signature, but declares another key', async () => {
-    const { publicKey } = newSigner()
-    await expect(issueWith((data) => root.signer.sign(data), { publicKey })).rejects.toEqual(REFUSED)
+    const { spki: publicKey } = newSigner()
+    await expect(issueWith((data) => root.signer.sign(data), { spki: publicKey })).rejects.toEqual(REFUSED)
   })
 
   test('a signature of its own key, which is not the issuer’s', async () => {
     const other = newSigner()
-    await expect(issueWith((data) => other.sign(data), { publicKey: other.publicKey })).rejects.toEqual(REFUSED)
+    await expect(issueWith((data) => other.sign(data), { spki: other.spki })).rejects.toEqual(REFUSED)
   })
 
   test('a valid signature with another algorithm', async () => {

@@ -18,7 +18,7 @@ import {
 } from '../../support/issue.js'
 
 const root = await newRoot()
-const spki = newSigner().publicKey
+const spki = newSigner().spki
 /** Permits DNS names below corp.example only. */
 const permitted = sequence(tlv(0xa0, sequence(tlv(0x82, Buffer.from('corp.example')))))
 const { extensions } = readCertificateFields(root.certificate.der)
@@ -31,7 +31,7 @@ const server = await certify(accept(csrPem(buildCsr({ subject: utf8Name([CN, 'a'
 
 function template(profile: Profile, unusual: Unusual = {}, issuer = root.certificate): CertificateTemplate {
   const isRoot = profile === ROOT_CA
-  return certificateTemplate('it', profile, isRoot ? root.signer.publicKey : spki, isRoot ? null : issuer, unusual)
+  return certificateTemplate('it', profile, isRoot ? root.signer.spki : spki, isRoot ? null : issuer, unusual)
 }
 
 /** How often a key was asked, and what became of the template when it was checked and when it was issued. */

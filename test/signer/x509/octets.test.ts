@@ -73,7 +73,7 @@ describe('@peculiar/x509 encodes exactly what the standard requires', () => {
         async ({ names, ...unusual }, curve) => {
           const root = await newRoot({ now: unusual.now }, KEYS[curve])
           const isRoot = profile === ROOT_CA
-          const spki = isRoot ? root.signer.publicKey : newSigner().publicKey
+          const spki = isRoot ? root.signer.spki : newSigner().spki
           const template = certificateTemplate('it', profile, spki, isRoot ? null : root.certificate, {
             ...unusual,
             names: profile === TLS_SERVER ? names : [],
@@ -94,7 +94,7 @@ describe('@peculiar/x509 encodes exactly what the standard requires', () => {
   test('in a server certificate without a subject, whose names are critical', async () => {
     const root = await newRoot()
     const subject = readName(parseDer(sequence()))
-    const template = certificateTemplate('it', TLS_SERVER, newSigner().publicKey, root.certificate, {
+    const template = certificateTemplate('it', TLS_SERVER, newSigner().spki, root.certificate, {
       subject,
       dnsNames: ['a.example', '192.0.2.1'],
     })
@@ -126,7 +126,7 @@ describe('@peculiar/x509 encodes exactly what the standard requires', () => {
             tlv(
               0xa0,
               sequence(
-                extension('2.5.29.35', false, sequence(tlv(0x80, keyId(signer.publicKey)))),
+                extension('2.5.29.35', false, sequence(tlv(0x80, keyId(signer.spki)))),
                 extension('2.5.29.20', false, integer(crlNumber)),
               ),
             ),
@@ -150,7 +150,7 @@ describe('@peculiar/x509 encodes exactly what the standard requires', () => {
         const server = derOf(await createCsr(subject, names, signer))
         const asked =
           names.length === 0 ? [] : [extension('2.5.29.17', false, sequence(...names.map(encodeGeneralName)))]
-        expect(infoOf(server)).toBe(info(subject, signer.publicKey, asked))
+        expect(infoOf(server)).toBe(info(subject, signer.spki, asked))
         const read = parseAndVerifyCsr(server, 'it')
         expect(read.subject.attributes).toEqual(subject.attributes)
         expect(read.parsedExtensions.subjectAltName ?? []).toEqual(names)
@@ -159,7 +159,7 @@ describe('@peculiar/x509 encodes exactly what the standard requires', () => {
           extension('2.5.29.15', true, Buffer.from('03020106', 'hex')),
           extension('2.5.29.19', true, Buffer.from('30030101ff', 'hex')),
         ]
-        expect(infoOf(ca)).toBe(info(subject, signer.publicKey, ofCa))
+        expect(infoOf(ca)).toBe(info(subject, signer.spki, ofCa))
       }),
       { numRuns: RUNS },
     )
@@ -192,7 +192,7 @@ function tbsOf(
     sequence(time(notBefore), time(notAfter)),
     subject.der,
     spki,
-    tlv(0xa3, sequence(...extensionsOf(profile, spki, root.signer.publicKey, subject, names))),
+    tlv(0xa3, sequence(...extensionsOf(profile, spki, root.signer.spki, subject, names))),
   )
 }
 

@@ -1,5 +1,5 @@
 import { embeddedPortsOn, thisMachine } from '../../../machine/index.js'
-import { type DeletedFactory, deleteFactory as moveAside } from '../../../operations/api/delete-factory.js'
+import { type DeleteFactoryResult, deleteFactory as moveAside } from '../../../operations/api/delete-factory.js'
 import { shellWord } from '../../../shell-word.js'
 import { type ConfirmFlags, confirm } from '../../confirm.js'
 import { requireSameFactory, servedStateDirectory } from '../../factory.js'
@@ -22,7 +22,7 @@ export async function deleteFactory(factory: string, flags: DeleteFactoryFlags, 
   else if (!flags.quiet) printText(io, summary(deleted))
 }
 
-function questionOf({ factory, stateDirectory, copy, rootFingerprint }: DeletedFactory) {
+function questionOf({ factory, stateDirectory, copy, rootFingerprint }: DeleteFactoryResult) {
   const root = rootFingerprint === null ? 'It has no root of trust.' : `Root of trust, SHA-256: ${rootFingerprint}`
   return {
     summary: [`Move the factory ${factory} in ${stateDirectory} to ${copy}.`, root],
@@ -33,7 +33,7 @@ function questionOf({ factory, stateDirectory, copy, rootFingerprint }: DeletedF
   }
 }
 
-function summary({ factory, stateDirectory, copy, tokens }: DeletedFactory): string {
+function summary({ factory, stateDirectory, copy, tokens }: DeleteFactoryResult): string {
   const undo = `mv ${shellWord(copy)} ${shellWord(`${stateDirectory}/factories/${factory}`)}`
   const lines = [
     `Moved the factory ${factory}, with its keys, to ${copy}`,

@@ -1,6 +1,6 @@
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
-import { type ExportedGateway, exportGateway as exportTo } from '../../../operations/gateway/export-gateway.js'
+import { type ExportGatewayResult, exportGateway as exportTo } from '../../../operations/gateway/export-gateway.js'
 import { filePath } from '../../directory.js'
 import { embeddedStateDirectory, requireSameFactory } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
@@ -46,7 +46,15 @@ async function stateDirectoryOf(factory: string, flags: ExportGatewayFlags, io: 
   )
 }
 
-function summary({ factory, directory, options, changed, tls, deviceCas, disabledCaSerials }: ExportedGateway): string {
+function summary({
+  factory,
+  directory,
+  options,
+  changed,
+  tls,
+  deviceCas,
+  disabledCaSerials,
+}: ExportGatewayResult): string {
   const disabled = disabledCaSerials.length === 0 ? '' : `, plus ${disabledCaSerials.length} disabled and left out`
   const lines = [
     `Exported the gateway of the factory ${factory} to ${directory}`,

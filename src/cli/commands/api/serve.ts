@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { FpkiError } from '../../../errors.js'
 import { embeddedFactoryOn, embeddedPortsOn, thisMachine } from '../../../machine/index.js'
 import { type ServeApiOptions, serveApi } from '../../../server/serve-api.js'
-import type { ServedApi } from '../../../server/served-api.js'
+import type { ServeApiResult } from '../../../server/served-api.js'
 import { servedStateDirectory } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
@@ -26,7 +26,7 @@ export async function serve(flags: ServeFlags, io: Io): Promise<void> {
   const { signal } = new AbortController()
   const ports = {
     ...embeddedPortsOn(machine, signal),
-    apiOf: (factory: string) => embeddedFactoryOn(machine, { stateDirectory, factory }, signal),
+    apiOf: (factory: string) => embeddedFactoryOn({ stateDirectory, factory }, { ...machine, signal }),
     progress: progressOn(io, flags),
     signal: io.signal,
     // With --json, stdout has only the JSON document.
@@ -52,7 +52,7 @@ function optionsOf(flags: ServeFlags, stateDirectory: string): ServeApiOptions {
   return { stateDirectory, listen, tls, tlsFiles, names: tlsName, faults: fault, isQuiet: quiet }
 }
 
-function asText({ url, stateDirectory, factories, tokens, trust }: ServedApi): string {
+function asText({ url, stateDirectory, factories, tokens, trust }: ServeApiResult): string {
   const trusted = trust === null ? [] : [`For clients: CACERT=${trust.path}`, `  SHA-256 ${trust.sha256}`]
   const noTokens = 'No client has access yet; to create a token: fpki api token create --factory NAME'
   return [

@@ -3,7 +3,7 @@ import { embeddedFactoriesOn, embeddedFactoryOn, embeddedPortsOn, thisMachine } 
 import type { Machine } from '../../../machine/machine.js'
 import {
   type ApiToken,
-  type CreatedApiToken,
+  type CreateApiTokenResult,
   createApiToken,
   listApiTokens,
   revokeApiToken,
@@ -29,14 +29,14 @@ export async function createToken(flags: CreateTokenFlags, io: Io): Promise<void
     { stateDirectory, factory, scopes, expires },
     {
       ...embeddedPortsOn(machine, io.signal),
-      factories: await embeddedFactoriesOn(machine, stateDirectory),
-      apiOf: (name) => embeddedFactoryOn(machine, { stateDirectory, factory: name }, io.signal),
+      factories: await embeddedFactoriesOn({ stateDirectory }, machine),
+      apiOf: (name) => embeddedFactoryOn({ stateDirectory, factory: name }, { ...machine, signal: io.signal }),
     },
   )
   if (flags.json) printJson(io, created)
   else io.stdout(`${created.token}\n`)
   if (io.flushed !== undefined && !(await io.flushed())) {
-    await revokeApiToken(stateDirectory, created.details.id, embeddedPortsOn(machine, io.signal))
+    await revokeApiToken({ stateDirectory, id: created.details.id }, embeddedPortsOn(machine, io.signal))
     const text = `Revoked the new token ${created.details.id}, because writing it to stdout failed.`
     throw new FpkiError('ERR_STORAGE', text, 'Run the command again with a writable stdout.')
   }
@@ -46,7 +46,7 @@ export async function createToken(flags: CreateTokenFlags, io: Io): Promise<void
 /** `fpki api token list` */
 export async function listTokens(flags: CommonFlags, io: Io): Promise<void> {
   const { stateDirectory, machine } = await served(flags, io)
-  const listed = await listApiTokens(stateDirectory, embeddedPortsOn(machine, io.signal))
+  const listed = await listApiTokens({ stateDirectory }, embeddedPortsOn(machine, io.signal))
   if (flags.json) printJson(io, listed)
   else for (const token of listed.tokens) printText(io, `${describe(token)}\n`)
 }
@@ -54,7 +54,7 @@ export async function listTokens(flags: CommonFlags, io: Io): Promise<void> {
 /** `fpki api token revoke` */
 export async function revokeToken(id: string, flags: CommonFlags, io: Io): Promise<void> {
   const { stateDirectory, machine } = await served(flags, io)
-  const revoked = await revokeApiToken(stateDirectory, id, embeddedPortsOn(machine, io.signal))
+  const revoked = await revokeApiToken({ stateDirectory, id }, embeddedPortsOn(machine, io.signal))
   if (flags.json) printJson(io, revoked)
   else if (!flags.quiet) printText(io, `Revoked ${describe(revoked.revoked)}\n`, 'stderr')
 }
@@ -67,7 +67,7 @@ async function served(
   return { machine, stateDirectory: await servedStateDirectory(flags, io, machine) }
 }
 
-function summary({ details, madeFactory }: CreatedApiToken): string {
+function summary({ details, madeFactory }: CreateApiTokenResult): string {
   const factory = madeFactory ? `${printable(`Created the factory ${details.factory}, without a PKI.`)}\n` : ''
   return `${factory}Created token ${describe(details)}\nThe token is not shown again.\n`
 }

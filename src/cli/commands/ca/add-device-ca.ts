@@ -1,4 +1,4 @@
-import { type AddedDeviceCas, addDeviceCa } from '../../../operations/device-cas/add-device-ca.js'
+import { type AddDeviceCaResult, addDeviceCa } from '../../../operations/device-cas/add-device-ca.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type Io, printable, printJson, printText } from '../../output.js'
 
@@ -18,7 +18,7 @@ export async function addCa(directory: string, flags: AddDeviceCaFlags, io: Io):
   else if (!flags.quiet) printText(io, summary(added))
 }
 
-function summary({ factory, directory, added }: AddedDeviceCas): string {
+function summary({ factory, directory, added }: AddDeviceCaResult): string {
   const lines = added.flatMap(({ role, file, keyFile, serial, notAfter }) => [
     `Added ${role} to the factory ${factory}: ${directory}/${file}`,
     `  valid until ${notAfter}, serial ${serial}`,

@@ -2,8 +2,8 @@ import { namedFactory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
 import type { Machine } from '../../../machine/machine.js'
-import { backupPki, type MadeBackup, readyTarget } from '../../../operations/backup/backup-pki.js'
-import { type CheckedBackup, checkBackup } from '../../../operations/backup/check-backup.js'
+import { type BackupPkiResult, backupPki, prepareBackupTarget } from '../../../operations/backup/backup-pki.js'
+import { type CheckBackupResult, checkBackup } from '../../../operations/backup/check-backup.js'
 import type { BackupOpener } from '../../../operations/backup/open.js'
 import type { KeyPassphrases } from '../../../operations/backup/root-key.js'
 import type { Passphrases, Progress } from '../../../ports.js'
@@ -42,7 +42,7 @@ export async function backup(directory: string | undefined, flags: BackupFlags, 
   const passphrases = passphrasesOf(flags, io, progress, 'backup')
   const withPassphrase = recipients.length === 0 || flags.passphraseFile !== undefined
   const target = { out: filePath(out, io), recipients, withPassphrase }
-  const ready = await readyTarget(target, path, { ...machine, passphrases })
+  const ready = await prepareBackupTarget({ ...target, directory: path }, { ...machine, passphrases })
   const stateDirectory = await embeddedStateDirectory(flags, io, machine)
   const factory = namedFactory(flags, io.env)
   const keyPassphrases = keysOf(passphrases, flags, io, progress)
@@ -87,7 +87,7 @@ function bothOnStdin(): FpkiError {
 }
 
 /** What a new backup contains, and what it does not. */
-export function summary(backup: MadeBackup, io: Io): string {
+export function summary(backup: BackupPkiResult, io: Io): string {
   const { factory, file, directory, files, size, sha256, embedded, notHeld } = backup
   const lines = [
     style(io, 'bold', `Backed up the PKI of the factory ${factory} to ${printable(file)}`, 'stdout'),
@@ -103,7 +103,7 @@ export function summary(backup: MadeBackup, io: Io): string {
   return lines.join('\n')
 }
 
-function checkSummary(checked: CheckedBackup, io: Io): string {
+function checkSummary(checked: CheckBackupResult, io: Io): string {
   const { file, factory, createdAt, files, rootKeyProven, rootKey, rootFingerprint, result, recordedIn } = checked
   const lines = [
     style(io, 'bold', `${printable(file)} contains the PKI of the factory ${printable(factory)}`, 'stdout'),

@@ -1,4 +1,4 @@
-import { type ChangedDeviceCas, changeDeviceCas } from '../../../operations/device-cas/change-device-cas.js'
+import { type ChangeDeviceCasResult, changeDeviceCas } from '../../../operations/device-cas/change-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan } from '../../../operations/device-cas/device-ca-plan.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type ConfirmFlags, confirm, type Question } from '../../confirm.js'
@@ -44,12 +44,12 @@ function questionOf(action: CaAction, { cas, dangers }: CaPlan, { dryRun }: Devi
   return { summary, dangers, question, ask: dryRun ? 'never' : action === 'revoke' ? 'always' : 'dangers' }
 }
 
-function nothingToDo({ action, deviceCas }: ChangedDeviceCas): string {
+function nothingToDo({ action, deviceCas }: ChangeDeviceCasResult): string {
   const which = deviceCas.map(({ serial }) => serial).join(', ')
   return `Already ${CA_ACTIONS[action].done}: ${which}. Nothing was changed.`
 }
 
-function summary({ factory, action, deviceCas, crl }: ChangedDeviceCas): string {
+function summary({ factory, action, deviceCas, crl }: ChangeDeviceCasResult): string {
   const lines = deviceCas.map(
     ({ serial, subject, file }) => `${capital(CA_ACTIONS[action].done)}: ${file ?? subject}, serial ${serial}`,
   )
@@ -66,7 +66,7 @@ function crlAsText({
   thisUpdate,
   nextUpdate,
   entries,
-}: NonNullable<ChangedDeviceCas['crl']>): string {
+}: NonNullable<ChangeDeviceCasResult['crl']>): string {
   const rows: readonly (readonly [string, string])[] = [
     ['Issuer', issuer],
     ['CRL number', crlNumber ?? ''],

@@ -1,6 +1,6 @@
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
-import type { MadeBackup, ReadyTarget } from '../../../operations/backup/backup-pki.js'
+import type { BackupPkiResult, PreparedBackupTarget } from '../../../operations/backup/backup-pki.js'
 import type { Passphrases } from '../../../ports.js'
 import { shellWord } from '../../../shell-word.js'
 import { filePath } from '../../directory.js'
@@ -11,8 +11,8 @@ import type { CreateFlags } from './create-flags.js'
 /** The backup of `ca create`. */
 export interface BackupPlan {
   /** Checks `--backup` before anything is created; null without the option. */
-  prepare(): Promise<ReadyTarget | null>
-  make(target: ReadyTarget, stateDirectory: string | null): Promise<MadeBackup>
+  prepare(): Promise<PreparedBackupTarget | null>
+  make(target: PreparedBackupTarget, stateDirectory: string | null): Promise<BackupPkiResult>
   /** Without `--backup`: offers a backup on a terminal, else prints a note. */
   offer(stateDirectory: string | null): Promise<void>
 }
@@ -27,13 +27,13 @@ export function backupPlan(
   const machine = thisMachine(io.machine)
   const progress = progressOn(io, flags)
   const prepare = async (file: string) => {
-    const { readyTarget } = await operations()
+    const { prepareBackupTarget } = await operations()
     const own = passphrasesOf(flags, io, progress, 'backup')
     const passphrases = flags.encryptKeys === true ? (keyPassphrases ?? own) : own
     const target = { out: filePath(file, io), recipients: [], withPassphrase: true }
-    return readyTarget(target, directory, { ...machine, passphrases })
+    return prepareBackupTarget({ ...target, directory }, { ...machine, passphrases })
   }
-  const make = async (target: ReadyTarget, stateDirectory: string | null) => {
+  const make = async (target: PreparedBackupTarget, stateDirectory: string | null) => {
     const { backupPki } = await operations()
     try {
       return await backupPki({ directory, factory: null, stateDirectory, target }, { ...machine, progress })
@@ -65,10 +65,10 @@ export function backupPlan(
  * is complete without a backup.
  */
 async function askForTarget(
-  prepare: (file: string) => Promise<ReadyTarget>,
+  prepare: (file: string) => Promise<PreparedBackupTarget>,
   { ask }: Io,
   warn: (text: string) => void,
-): Promise<ReadyTarget | null> {
+): Promise<PreparedBackupTarget | null> {
   if (ask === null) return null
   try {
     const answer = await ask('Write an encrypted backup now? [y/N] ')

@@ -1,16 +1,9 @@
-import type { Curve } from '../../../ports.js'
-import type { HsmFlags } from '../../hsm-options.js'
+import type { KeyPlaceFlags } from '../../key-places.js'
 import type { CommonFlags } from '../../options.js'
 
 /** The flags of `ca create`. */
-export interface CreateFlags extends CommonFlags, HsmFlags {
+export interface CreateFlags extends CommonFlags, KeyPlaceFlags {
   readonly onlineCa: boolean
-  readonly localCa: boolean
   readonly tlsName?: readonly string[]
-  readonly keyType?: Curve
-  readonly localCaInHsm?: true
-  readonly encryptKeys?: true
-  readonly rootKey?: string
-  readonly rootCert?: string
   readonly backup?: string
 }

@@ -1,19 +1,20 @@
 import { isAbsolute } from 'node:path'
 import { factoryOfDirectory } from '../../../config/settings.js'
-import { rememberedKeyName } from '../../../keystore/labels.js'
+import { tokenKeyName } from '../../../keystore/labels.js'
 import { thisMachine } from '../../../machine/index.js'
 import {
-  type CreatedPki,
   type CreatePkiOptions,
+  type CreatePkiResult,
   checkedTlsNames,
   createPki,
 } from '../../../operations/create/create-pki.js'
 import { hasPlainRootKey } from '../../../operations/create/created-pki.js'
 import type { Progress } from '../../../ports.js'
 import { shellWord } from '../../../shell-word.js'
-import { absolute, filePath } from '../../directory.js'
+import { absolute } from '../../directory.js'
 import { type ChosenFactory, factoryApiFor } from '../../factory.js'
-import { hsmAccess, newKeyPlace } from '../../hsm.js'
+import { keyAccess } from '../../hsm.js'
+import { keyPlacesOf } from '../../key-places.js'
 import { type Io, printable, printJson, printText, progressOn, style } from '../../output.js'
 import { backupPlan } from './create-backup.js'
 import type { CreateFlags } from './create-flags.js'
@@ -27,13 +28,20 @@ export async function create(directory: string, flags: CreateFlags, io: Io): Pro
   const otherwise = () => factoryOfDirectory(path)
   const chosen = await factoryApiFor(flags, io, machine, { changes: true, otherwise, tlsNames })
   const { factory, source, api, stateDirectory } = chosen
-  const { onlineCa, localCa } = flags
-  const keys = await keyOptions(flags, io, progress)
-  const backup = backupPlan(path, flags, io, keys.passphrases)
+  const access = await keyAccess(flags, io, progress)
+  const { passphrases, login } = access
+  const places = keyPlacesOf(flags, access, io, path)
+  const backup = backupPlan(path, flags, io, passphrases)
   const target = await backup.prepare()
-  const named = source === null ? {} : { factorySource: source }
-  const options = { directory: path, factory, ...named, onlineCa, localCa, tlsNames, ...keys }
-  const created = await createPki(options, { ...machine, api, progress, signal: io.signal })
+  const options: CreatePkiOptions = {
+    directory: path,
+    factory,
+    ...(source === null ? {} : { factorySource: source }),
+    onlineCa: flags.onlineCa,
+    tlsNames,
+    ...places,
+  }
+  const created = await createPki(options, { ...machine, api, progress, signal: io.signal, passphrases, login })
   noteFactory(chosen, progress)
   if (stateDirectory !== null && tlsNames.length === 0)
     progress.note(
@@ -59,25 +67,9 @@ function hsmAdvice(directory: string): string {
   return `factory_ca.key is not encrypted. An HSM is recommended: \`${move}\`. Without an HSM, use --encrypt-keys.`
 }
 
-/** Where and how the keys are stored. */
-async function keyOptions(flags: CreateFlags, io: Io, progress: Progress): Promise<Partial<CreatePkiOptions>> {
-  const access = await hsmAccess(flags, io, progress)
-  const { passphrases, complete } = access
-  const kept = { encryptKeys: flags.encryptKeys === true, ...(passphrases === undefined ? {} : { passphrases }) }
-  const key = flags.rootKey === undefined ? {} : { rootKeyFile: filePath(flags.rootKey, io) }
-  if (flags.rootCert === undefined) return { ...kept, ...key, ...newKeyPlace(access, flags, io) }
-  const rootCertificateFile = filePath(flags.rootCert, io)
-  // `ca root-csr` has already created the key. If it is in a token that the directory records, only the PIN is needed.
-  const place =
-    access.choice === null
-      ? { completeHsm: complete, hsmModule: access.module ?? null }
-      : newKeyPlace(access, flags, io)
-  return { ...kept, ...key, rootCertificateFile, ...place, localCaInHsm: flags.localCaInHsm === true }
-}
-
 /** The created files, what to back up, and the next command. */
 function summary(
-  created: CreatedPki,
+  created: CreatePkiResult,
   stateDirectory: string | null,
   { encryptKeys, backup }: CreateFlags,
   io: Io,
@@ -117,10 +109,10 @@ function stateToKeep(stateDirectory: string | null, factory: string): readonly s
 }
 
 /** The keys in a token, which a backup does not contain. */
-function keysInToken({ rootKey, localCaKey }: CreatedPki): readonly string[] {
+function keysInToken({ rootKey, localCaKey }: CreatePkiResult): readonly string[] {
   if (rootKey.kind === 'file') return []
   const keys = [rootKey, ...(localCaKey?.kind === 'pkcs11' ? [localCaKey] : [])]
-  const labels = keys.map((key) => printable(rememberedKeyName(key))).join(' and ')
+  const labels = keys.map((key) => printable(tokenKeyName(key))).join(' and ')
   const { tokenLabel, tokenSerial } = rootKey
   return [
     `  In the token "${printable(tokenLabel)}" (serial ${printable(tokenSerial)}), not extractable: ${labels}`,

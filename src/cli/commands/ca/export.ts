@@ -22,9 +22,8 @@ export async function exportLocalCa(directory: string, flags: ExportFlags, io: I
       factory: namedFactory(flags, io.env),
       name: flags.p12,
       out: filePath(flags.out ?? `${flags.p12.replace(/\.pem$/, '')}.p12`, io),
-      passphrases: passphrasesOf(flags, io, progress),
     },
-    { ...thisMachine(io.machine), progress },
+    { ...thisMachine(io.machine), progress, passphrases: passphrasesOf(flags, io, progress) },
   )
   if (flags.json) printJson(io, exported)
   else progress.note(`Exported the key and certificate chain of ${exported.certificate.subject} to ${exported.file}`)

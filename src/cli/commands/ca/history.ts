@@ -1,5 +1,5 @@
 import { thisMachine } from '../../../machine/index.js'
-import { diffSnapshots, type SnapshotDiff } from '../../../operations/history/diff-snapshots.js'
+import { type DiffSnapshotsResult, diffSnapshots } from '../../../operations/history/diff-snapshots.js'
 import { showHistory } from '../../../operations/history/show-history.js'
 import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
@@ -10,7 +10,7 @@ import { type Io, printable, printJson, printText, progressOn } from '../../outp
 export async function history(directory: string, flags: CommonFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
-  const shown = await showHistory(thisMachine(io.machine).files, path)
+  const shown = await showHistory({ directory: path }, thisMachine(io.machine))
   if (flags.json) return printJson(io, shown)
   if (shown.snapshots.length === 0) progressOn(io, flags).note('No snapshots yet. The next change creates one.')
   const rows = shown.snapshots.map(({ number, time, command, files }) => {
@@ -23,13 +23,13 @@ export async function history(directory: string, flags: CommonFlags, io: Io): Pr
 export async function diff(directory: string, from: string, to: string, flags: CommonFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
-  const compared = await diffSnapshots(thisMachine(io.machine).files, path, from, to)
+  const compared = await diffSnapshots({ directory: path, from, to }, thisMachine(io.machine))
   if (flags.json) return printJson(io, compared)
   if (compared.changes.length === 0)
     progressOn(io, flags).note(`No changes between ${nameOf(compared.from)} and ${nameOf(compared.to)}.`)
   printText(io, compared.changes.map(({ text }) => `${printable(text)}\n`).join(''))
 }
 
-function nameOf({ number }: SnapshotDiff['from']): string {
+function nameOf({ number }: DiffSnapshotsResult['from']): string {
   return number === null ? 'now' : `snapshot ${number}`
 }

@@ -1,11 +1,11 @@
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
 import { readSerial } from '../../../operations/device-cas/ca-serials.js'
-import { type CheckedAuditLog, checkAuditLog } from '../../../operations/history/check-audit-log.js'
+import { type CheckAuditLogResult, checkAuditLog } from '../../../operations/history/check-audit-log.js'
 import {
   type AuditLogFilter,
   readSince,
-  type ShownAuditLog,
+  type ShowAuditLogResult,
   showAuditLog,
 } from '../../../operations/history/show-audit-log.js'
 import { resolved } from '../../directory.js'
@@ -22,7 +22,7 @@ export interface LogFlags extends CommonFlags {
   readonly csv?: true
 }
 
-type AuditLogLine = ShownAuditLog['lines'][number]
+type AuditLogLine = ShowAuditLogResult['lines'][number]
 
 /** `fpki ca log <directory>` */
 export async function log(directory: string, flags: LogFlags, io: Io): Promise<void> {
@@ -30,12 +30,12 @@ export async function log(directory: string, flags: LogFlags, io: Io): Promise<v
     throw new FpkiError('ERR_USAGE', '--json and --csv are mutually exclusive.', 'Pass one of them.')
   const path = resolved(directory, io)
   const filter = {
-    serial: flags.serial === undefined ? null : readSerial(flags.serial, '--serial', path).toString(),
+    serial: flags.serial === undefined ? null : readSerial(flags.serial, 'serial', path).toString(),
     since: flags.since === undefined ? null : readSince(flags.since),
     kind: flags.kind ?? null,
   }
   await warnOfForeign([path], flags, io)
-  const shown = await showAuditLog(thisMachine(io.machine).files, path, filter)
+  const shown = await showAuditLog({ ...filter, directory: path }, thisMachine(io.machine))
   if (flags.json) printJson(io, shown)
   else if (flags.csv) io.stdout(await csv(shown.lines))
   else printText(io, shown.lines.map(asText).join(''))
@@ -108,13 +108,16 @@ function rowsOf({
 export async function verifyLog(directory: string, flags: CommonFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
-  const checked = await checkAuditLog(thisMachine(io.machine).files, path)
+  const checked = await checkAuditLog({ directory: path }, thisMachine(io.machine))
   if (flags.json) printJson(io, checked)
   else if (!flags.quiet || checked.problems.length > 0) printText(io, verdict(checked, io))
   if (checked.problems.length > 0) io.outcome.status = EXIT_FOUND.broken
 }
 
-function verdict({ directory, lines, signed, unsigned, begunAnew, torn, problems }: CheckedAuditLog, io: Io): string {
+function verdict(
+  { directory, lines, signed, unsigned, begunAnew, torn, problems }: CheckAuditLogResult,
+  io: Io,
+): string {
   const path = printable(directory)
   const title =
     problems.length === 0

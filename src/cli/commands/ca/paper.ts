@@ -1,6 +1,7 @@
 import { namedFactory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
+import type { PaperProtection } from '../../../operations/paper/print-paper.js'
 import { readSharing } from '../../../operations/paper/sharing.js'
 import { readInputFile } from '../../../storage/input-file.js'
 import { filePath, resolved } from '../../directory.js'
@@ -37,16 +38,23 @@ async function print(directory: string, flags: PaperFlags, io: Io): Promise<void
       directory: resolved(directory, io),
       factory: namedFactory(flags, io.env),
       out: filePath(flags.out, io),
-      plain: flags.plain === true,
-      sharing: flags.shares === undefined ? null : readSharing(flags.shares),
-      passphrases: passphrasesOf(flags, io, progress),
+      protection: protectionOf(flags),
     },
-    { ...thisMachine(io.machine), progress },
+    { ...thisMachine(io.machine), progress, passphrases: passphrasesOf(flags, io, progress) },
   )
   if (flags.json) return printJson(io, printed)
   const sheets = printed.files.map((file) => `  ${printable(file)}`)
   const last = 'They contain the key: print them with a browser, test one with --restore, then delete the files.'
   if (!flags.quiet) printText(io, `${['Wrote the root key to:', ...sheets, last].join('\n')}\n`)
+}
+
+function protectionOf({ plain, shares }: PaperFlags): PaperProtection {
+  if (plain && shares !== undefined) {
+    const hint = 'Give one of them: shares are of the passphrase, and there is none for a key in the clear.'
+    throw new FpkiError('ERR_USAGE', '--plain and --shares exclude each other.', hint)
+  }
+  if (shares !== undefined) return { kind: 'shares', ...readSharing(shares) }
+  return { kind: plain ? 'plain' : 'passphrase' }
 }
 
 async function restore(file: string, flags: PaperFlags, io: Io): Promise<void> {
@@ -63,9 +71,8 @@ async function restore(file: string, flags: PaperFlags, io: Io): Promise<void> {
       out: filePath(flags.out, io),
       certificate: flags.cert === undefined ? null : filePath(flags.cert, io),
       encrypt: flags.encryptKeys === true,
-      passphrases: passphrasesOf(flags, io, progress),
     },
-    { ...thisMachine(io.machine), progress },
+    { ...thisMachine(io.machine), progress, passphrases: passphrasesOf(flags, io, progress) },
   )
   if (flags.json) return printJson(io, restored)
   const match = restored.heldAgainst === 'certificate' ? `, and matches ${printable(flags.cert ?? '')}` : ''

@@ -1,6 +1,6 @@
 import { thisMachine } from '../../../machine/index.js'
 import { isWrong } from '../../../operations/audit/verify/finding.js'
-import { type RestoredPki, restorePki } from '../../../operations/backup/restore-pki.js'
+import { type RestorePkiResult, restorePki } from '../../../operations/backup/restore-pki.js'
 import { filePath, resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { embeddedStateDirectory } from '../../factory.js'
@@ -29,7 +29,7 @@ export async function restore(file: string, directory: string, flags: RestoreFla
   if (restored.verified.result === 'failure') io.outcome.status = EXIT_FOUND.broken
 }
 
-const STATE: Readonly<Record<RestoredPki['state'], string | null>> = {
+const STATE: Readonly<Record<RestorePkiResult['state'], string | null>> = {
   restored: 'Restored the state of the embedded Factory API too.',
   kept: 'Kept the existing state of the embedded Factory API.',
   'left-out': 'Did not restore the state of the embedded Factory API from the backup.',
@@ -38,7 +38,7 @@ const STATE: Readonly<Record<RestoredPki['state'], string | null>> = {
 
 /** With --quiet, only the findings of `ca verify`. */
 function asText(
-  { factory, directory, createdAt, files, state, verified }: RestoredPki,
+  { factory, directory, createdAt, files, state, verified }: RestorePkiResult,
   { quiet }: RestoreFlags,
   io: Io,
 ) {

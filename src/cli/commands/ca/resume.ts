@@ -33,22 +33,29 @@ export async function resume(directory: string, flags: ResumeFlags, io: Io): Pro
 
 /** The flags with the options that the command was started with. */
 function flagsFor(flags: ResumeFlags, { journal: { options }, token }: OpenWork) {
-  const { encryptKeys = false, tlsNames = [], rootCertificateFile = null } = { ...NONE, ...options }
+  const tlsNames = 'tlsNames' in options ? options.tlsNames : []
   return {
     ...flags,
     ...optional('hsmTokenLabel', flags.hsmTokenLabel ?? token?.label),
     ...optional('hsmTokenSerial', flags.hsmTokenSerial ?? token?.serial),
     ...optional('hsmUri', flags.hsmUri ?? token?.keyUri),
-    ...optional('rootCert', rootCertificateFile),
-    ...(encryptKeys ? { encryptKeys: true as const } : {}),
-    ...(token?.newKeys?.localCaInHsm ? { localCaInHsm: true as const } : {}),
-    ...(token?.newKeys ? { keyType: token.newKeys.keyType } : {}),
+    ...('root' in options ? keyFlags(options) : {}),
     ...(tlsNames.length === 0 ? {} : { tlsName: tlsNames }),
   }
 }
 
-/** The options that not every command has. */
-const NONE = { encryptKeys: undefined, tlsNames: undefined, rootCertificateFile: undefined }
+/** The flags that say where keys are made. On the command line, all key files are encrypted or none. */
+function keyFlags(options: Extract<Journal['options'], { readonly root: unknown }>) {
+  const { root, localCa } = { localCa: { kind: 'none' } as const, ...options }
+  const rootFile = root.kind === 'existing' ? root.key : root
+  const isEncrypted = [rootFile, localCa].some((place) => 'encrypt' in place && place.encrypt)
+  return {
+    ...(root.kind === 'existing' ? { rootCert: root.certificateFile } : {}),
+    ...(root.kind === 'new-token' ? { keyType: root.curve } : {}),
+    ...(isEncrypted ? { encryptKeys: true as const } : {}),
+    ...(localCa.kind === 'token' ? { localCaInHsm: true as const } : {}),
+  }
+}
 
 /** The module that flags or environment name, else that of the journal. */
 async function moduleFor({ hsmModule, hsmUri }: ResumeFlags, open: OpenWork, { env }: Io) {
@@ -63,7 +70,7 @@ type ResumedFlags = ReturnType<typeof flagsFor>
 async function finish(directory: string, flags: ResumedFlags, { command, options }: Journal, io: Io): Promise<void> {
   switch (command) {
     case 'ca create':
-      return create(directory, { ...flags, onlineCa: options.onlineCa, localCa: options.localCa }, io)
+      return create(directory, { ...flags, onlineCa: options.onlineCa, localCa: options.localCa.kind !== 'none' }, io)
     case 'ca root-csr':
       return makeRootCsr(directory, flags, io)
     case 'ca rotate-tls':

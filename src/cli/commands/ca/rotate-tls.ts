@@ -1,4 +1,4 @@
-import { checkedTlsNames } from '../../../operations/create/preconditions.js'
+import { checkedTlsNames } from '../../../operations/create/options.js'
 import * as operations from '../../../operations/servers/certify-server.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type Io, printable, printJson, printText } from '../../output.js'
@@ -32,7 +32,7 @@ async function certify(
   else if (!flags.quiet) printText(io, summary(certified))
 }
 
-function summary({ directory, file, keptAs, factory, certificate, due }: operations.ServerCertified): string {
+function summary({ directory, file, keptAs, factory, certificate, due }: operations.CertifyServerResult): string {
   if (!due) {
     const { notAfter, daysLeft } = certificate
     return `${printable(`${file} of the factory ${factory} is not due: valid until ${notAfter}, ${daysLeft} days left`)}\n`

@@ -1,4 +1,4 @@
-import type { ShownCertificate, ShownPki } from '../../../operations/show/show-pki.js'
+import type { ShownCertificate, ShowPkiResult } from '../../../operations/show/show-pki.js'
 import { type Io, printable, style } from '../../output.js'
 
 /** The heading for each role. */
@@ -11,7 +11,7 @@ const TITLES: Readonly<Record<ShownCertificate['role'], string>> = {
 }
 
 /** A PKI as text: the hierarchy as a tree, then every certificate. */
-export function pretty(pki: ShownPki, io: Io): string {
+export function pretty(pki: ShowPkiResult, io: Io): string {
   const { factory, api, root, tls, estTls, deviceCas, changeMeta } = pki
   const below = [tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
   const lines = [
@@ -74,7 +74,7 @@ function signatureState({ role, subject, issuer, signedByRoot }: ShownCertificat
   return role === 'root' && subject !== issuer ? 'trust anchor, not verified' : 'NOT SIGNED BY THE ROOT'
 }
 
-function disabledSerials({ disabledCaSerials }: ShownPki): readonly string[] {
+function disabledSerials({ disabledCaSerials }: ShowPkiResult): readonly string[] {
   if (disabledCaSerials.length === 0) return []
   return ['Serials of disabled device CAs', ...disabledCaSerials.map((serial) => `  ${serial}`), '']
 }

@@ -1,7 +1,12 @@
 import { FpkiError } from '../../../errors.js'
 import { factoryOfPki } from '../../../issuance/open-pki.js'
 import { thisMachine } from '../../../machine/index.js'
-import { type ShownCertificate, type ShownEst, type ShownPki, showPki } from '../../../operations/show/show-pki.js'
+import {
+  type ShowEstResult,
+  type ShownCertificate,
+  type ShowPkiResult,
+  showPki,
+} from '../../../operations/show/show-pki.js'
 import { shellWord } from '../../../shell-word.js'
 import { resolved } from '../../directory.js'
 import { factoryApiFor } from '../../factory.js'
@@ -31,19 +36,19 @@ export async function showEst(directory: string | undefined, flags: ShowFlags, i
   requireOneForm(flags)
   const { factory, api, estTls } = await readPki(flags, io, directory)
   if (estTls === null) throw noEst(factory, directory === undefined ? 'DIR' : resolved(directory, io))
-  if (flags.json) return printJson(io, { factory, api, estTls } satisfies ShownEst)
+  if (flags.json) return printJson(io, { factory, api, estTls } satisfies ShowEstResult)
   if (flags.pretty) printText(io, prettyCertificate(estTls, io))
   else io.stdout(estTls.pem)
 }
 
 /** Reads the PKI of the selected factory, or of that of a PKI directory, from the Factory API. */
-export async function readPki(flags: CommonFlags, io: Io, directory?: string): Promise<ShownPki> {
+export async function readPki(flags: CommonFlags, io: Io, directory?: string): Promise<ShowPkiResult> {
   const machine = thisMachine(io.machine)
   const { factory, api } =
     directory === undefined
       ? await factoryApiFor(flags, io, machine, { changes: false })
       : await ofDirectory(resolved(directory, io), flags, io)
-  return showPki(factory, api, machine.clock)
+  return showPki({ factory }, { ...machine, api })
 }
 
 async function ofDirectory(path: string, flags: CommonFlags, io: Io) {
@@ -75,7 +80,7 @@ function requireOneForm({ json, ...flags }: ShowFlags): void {
 }
 
 /** The PEM that a `--just-…` flag selects; null without such a flag. */
-function selectedPem(flags: ShowFlags, { factory, root, tls, deviceCas }: ShownPki): string | null {
+function selectedPem(flags: ShowFlags, { factory, root, tls, deviceCas }: ShowPkiResult): string | null {
   if (flags.justRoot) return root.pem
   if (flags.justTls) return pemOf(tls === null ? [] : [tls], factory, 'no server certificate')
   if (flags.justDeviceCas) return pemOf(deviceCas, factory, 'no device CAs')
@@ -93,7 +98,7 @@ function pemOf(certificates: readonly ShownCertificate[], factory: string, nothi
 }
 
 /** All certificates as PEM, with a heading before each part, which PEM parsers ignore (RFC 7468, section 2). */
-function allPem({ root, tls, estTls, deviceCas, disabledCaSerials }: ShownPki): string {
+function allPem({ root, tls, estTls, deviceCas, disabledCaSerials }: ShowPkiResult): string {
   const part = (title: string, certificates: readonly (ShownCertificate | null)[]) => {
     const pem = certificates.flatMap((certificate) => (certificate === null ? [] : [certificate.pem])).join('')
     return pem === '' ? '' : `## ${title}\n${pem}\n`

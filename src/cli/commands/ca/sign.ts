@@ -3,7 +3,7 @@ import { thisMachine } from '../../../machine/index.js'
 import { readDays, type SignProfile, signRequest } from '../../../operations/signing/sign-request.js'
 import { readInputFile } from '../../../storage/input-file.js'
 import { resolved } from '../../directory.js'
-import { hsmAccess } from '../../hsm.js'
+import { keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, progressOn } from '../../output.js'
@@ -40,7 +40,7 @@ export async function sign(file: string, flags: SignFlags, io: Io): Promise<void
       days,
       out: flags.out === undefined ? null : resolved(flags.out, io),
     },
-    { ...thisMachine(io.machine), progress, access: await hsmAccess(flags, io, progress) },
+    { ...thisMachine(io.machine), progress, access: await keyAccess(flags, io, progress) },
   )
   if (flags.json) printJson(io, signed)
   else if (signed.file === null) io.stdout(signed.certificate.pem)

@@ -1,5 +1,5 @@
 import { Gauge, Registry } from 'prom-client'
-import type { CertificateStatus, PkiStatus, StatusOfPkis } from '../../../operations/audit/status-pki.js'
+import type { CertificateStatus, PkiStatus, PkiStatusResult } from '../../../operations/audit/status-pki.js'
 import { printable } from '../../output.js'
 
 /** A value and what it is of. */
@@ -12,7 +12,7 @@ interface Sample {
 interface Metric {
   readonly name: string
   readonly help: string
-  readonly samples: (status: StatusOfPkis) => readonly Sample[]
+  readonly samples: (status: PkiStatusResult) => readonly Sample[]
 }
 
 const METRICS: readonly Metric[] = [
@@ -62,7 +62,7 @@ const METRICS: readonly Metric[] = [
 ]
 
 /** Metrics in the Prometheus text format 0.0.4, for the textfile collector of node_exporter. */
-export function metrics(status: StatusOfPkis): Promise<string> {
+export function metrics(status: PkiStatusResult): Promise<string> {
   const registry = new Registry()
   for (const { name, help, samples } of METRICS) {
     const all = samples(status)
@@ -77,7 +77,7 @@ export function metrics(status: StatusOfPkis): Promise<string> {
 function certificateMetric(
   name: string,
   help: string,
-  value: (certificate: CertificateStatus, status: StatusOfPkis) => number,
+  value: (certificate: CertificateStatus, status: PkiStatusResult) => number,
 ): Metric {
   return {
     name: `fpki_certificate_${name}`,

@@ -3,7 +3,7 @@ import { thisMachine } from '../../../machine/index.js'
 import {
   type CertificateStatus,
   type PkiStatus,
-  type StatusOfPkis,
+  type PkiStatusResult,
   statusOfDirectories,
   statusOfShown,
 } from '../../../operations/audit/status-pki.js'
@@ -32,7 +32,7 @@ export async function status(directories: readonly string[], flags: StatusFlags,
   const report =
     paths.length === 0
       ? await ofFactory(flags, io)
-      : await statusOfDirectories(paths, flags.warnDays, thisMachine(io.machine), flags.backupDays)
+      : await statusOfDirectories({ ...flags, directories: paths }, thisMachine(io.machine))
   if (flags.json) printJson(io, report)
   else if (flags.prometheus) io.stdout(await asMetrics(report))
   else printText(io, asText(report, flags, io))
@@ -41,23 +41,23 @@ export async function status(directories: readonly string[], flags: StatusFlags,
 }
 
 /** Loaded only when needed, since it loads prom-client. */
-async function asMetrics(report: StatusOfPkis): Promise<string> {
+async function asMetrics(report: PkiStatusResult): Promise<string> {
   const { metrics } = await import('./status-metrics.js')
   return metrics(report)
 }
 
 /** Loaded only when needed, so that `ca show` keeps a chunk of its own. */
-async function ofFactory(flags: StatusFlags, io: Io): Promise<StatusOfPkis> {
+async function ofFactory(flags: StatusFlags, io: Io): Promise<PkiStatusResult> {
   if (flags.backupDays !== undefined) {
     const hint = 'Pass the PKI directory, which records its backups.'
     throw new FpkiError('ERR_USAGE', '--backup-days requires a PKI directory.', hint)
   }
   const { readPki } = await import('./show.js')
-  return statusOfShown(await readPki(flags, io), flags.warnDays, thisMachine(io.machine).clock)
+  return statusOfShown({ ...flags, shown: await readPki(flags, io) }, thisMachine(io.machine))
 }
 
 /** An unreadable file may hide an expired certificate, so it takes precedence over one that expires soon. */
-function exitOf({ state, pkis }: StatusOfPkis): number {
+function exitOf({ state, pkis }: PkiStatusResult): number {
   if (state === 'expired' || state === 'not-yet-valid') return EXIT_FOUND.expired
   const problem = pkis.flatMap(({ problems }) => problems)[0]
   if (problem !== undefined) return EXIT[problem.code as FpkiCode]
@@ -65,7 +65,7 @@ function exitOf({ state, pkis }: StatusOfPkis): number {
 }
 
 /** A block for each PKI; with --quiet, only problems. */
-function asText({ pkis }: StatusOfPkis, { quiet = false }: StatusFlags, io: Io): string {
+function asText({ pkis }: PkiStatusResult, { quiet = false }: StatusFlags, io: Io): string {
   return pkis.map((pki) => block(pki, quiet, io)).join('')
 }
 

@@ -1,6 +1,6 @@
 import { thisMachine } from '../../../machine/index.js'
 import {
-  type UpdatedDeviceCas,
+  type UpdateDeviceCasResult,
   type UpdatePlan,
   updateDeviceCas,
 } from '../../../operations/device-cas/update-device-cas.js'
@@ -36,7 +36,7 @@ function questionOf({ added, removed, kept, dangers }: UpdatePlan): Question {
   return { summary, dangers, question: 'Replace the list of device CAs?', ask: 'always' }
 }
 
-function summary({ factory, added, removed, kept }: UpdatedDeviceCas): string {
+function summary({ factory, added, removed, kept }: UpdateDeviceCasResult): string {
   const count = added.length + kept.length
   const text = `The factory ${factory} now has ${count} device CA${count === 1 ? '' : 's'}: ${added.length} added, ${removed.length} removed`
   return `${printable(text)}\n`

@@ -1,11 +1,11 @@
 import { namedFactory } from '../../../config/settings.js'
 import { thisMachine } from '../../../machine/index.js'
 import { isWrong } from '../../../operations/audit/verify/finding.js'
-import { type VerifiedPki, verifyPki } from '../../../operations/audit/verify-pki.js'
+import { type VerifyPkiResult, verifyPki } from '../../../operations/audit/verify-pki.js'
 import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { factoryApiFor, factoryApiName } from '../../factory.js'
-import { hsmAccess } from '../../hsm.js'
+import { keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, printText, progressOn, style } from '../../output.js'
@@ -27,22 +27,22 @@ export async function verify(directory: string, flags: VerifyFlags, io: Io): Pro
   const api = async (factory: string) =>
     (await factoryApiFor({ ...flags, factory }, io, machine, { changes: false })).api
   const options = { directory: path, factory: namedFactory(flags, io.env), warnDays: flags.warnDays }
-  const access = await hsmAccess(flags, io, progressOn(io, flags))
+  const access = await keyAccess(flags, io, progressOn(io, flags))
   const { passphrases } = access
-  const hsm = flags.skipRootKey ? null : access
-  const verified = await verifyPki(options, { ...machine, api: flags.offline ? null : api, hsm, passphrases })
+  const ports = { access: flags.skipRootKey ? null : access, passphrases }
+  const verified = await verifyPki(options, { ...machine, api: flags.offline ? null : api, ...ports })
   if (flags.json) printJson(io, verified)
   else printText(io, asText(verified, flags, io))
   if (verified.result === 'failure' || (flags.strict && verified.result === 'warning'))
     io.outcome.status = EXIT_FOUND.broken
 }
 
-type Finding = VerifiedPki['findings'][number]
+type Finding = VerifyPkiResult['findings'][number]
 
 const COLOUR = { ok: 'dim', notice: 'cyan', warning: 'yellow', failure: 'red' } as const
 
 /** One line per finding, with severity, code, message and hint; with --quiet, only problems. */
-function asText({ findings }: VerifiedPki, { quiet }: VerifyFlags, io: Io): string {
+function asText({ findings }: VerifyPkiResult, { quiet }: VerifyFlags, io: Io): string {
   const shown = findings.filter((one) => !quiet || isWrong(one))
   const width = Math.max(...shown.map(({ code }) => code.length))
   const lines = shown.map((one) => line(one, width, io))

@@ -14,17 +14,18 @@ export interface HsmCheckFlags extends CommonFlags, HsmFlags {
 /** `fpki hsm check` */
 export async function check(flags: HsmCheckFlags, io: Io): Promise<void> {
   const progress = progressOn(io, flags)
-  const hsm = await requiredHsm(flags, io, progress)
+  const { hsm, access } = await requiredHsm(flags, io, progress)
   const isSilent = flags.json === true || flags.quiet === true
   const works = (text: string) => isSilent || printText(io, `ok: ${printable(text)}\n`)
   const lacks = (text: string) => isSilent || printText(io, `missing: ${printable(text)}\n`)
   const ports = {
     ...progress,
+    login: access.login,
     random: thisMachine(io.machine).random,
     works: (text: string) => void works(text),
     lacks: (text: string) => void lacks(text),
   }
-  const checked = await checkHsm(hsm, flags.keyType ?? 'P-256', ports)
+  const checked = await checkHsm({ hsm, curve: flags.keyType ?? 'P-256' }, ports)
   if (flags.json) return printJson(io, checked)
   if (isSilent) return
   const verdict = checked.rootKeyIsThere

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { FpkiError } from '../../../errors.js'
-import { type ListedModules, type ListedToken, listTokens } from '../../../operations/hsm/list-tokens.js'
+import { type ListedToken, type ListTokensResult, listTokens } from '../../../operations/hsm/list-tokens.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 
@@ -31,12 +31,12 @@ export async function list(flags: HsmListFlags, io: Io): Promise<void> {
       if (flags.verbose) for (const line of text.trimEnd().split('\n')) note(`Output of ${module}: ${line}`)
     },
   }
-  const listed = await listTokens(path ? { path, initArgs } : null, child)
+  const listed = await listTokens({ module: path ? { module: path, initArgs } : null }, { child })
   if (flags.json) printJson(io, listed)
   else printText(io, asText(listed))
 }
 
-function asText({ modules }: ListedModules): string {
+function asText({ modules }: ListTokensResult): string {
   if (modules.length === 0) return 'No PKCS#11 module found. Select one with --hsm-module.\n'
   const lines = modules.flatMap(({ path, problem, tokens }) => [
     printable(path),

@@ -1,7 +1,7 @@
 import { PKI_FILES } from '../../../directory/names.js'
 import { keyFileOf } from '../../../directory/pki-files.js'
 import { FpkiError } from '../../../errors.js'
-import { openKey } from '../../../keystore/private-key.js'
+import { openKeyPem } from '../../../keystore/key-files.js'
 import type { CertificateRole } from '../../../pki/describe.js'
 import { provesPossession } from '../../../pki/possession.js'
 import { sameKey } from '../../../pki/public-key.js'
@@ -33,7 +33,7 @@ async function checkPair(
   const text = files.find(({ name }) => name === keyFile)?.text ?? null
   if (keyFile === null || text === null || keyPemProblem(text, keyFile) !== null) return []
   try {
-    const signer = await openKey(text, keyFile, passphrases)
+    const signer = await openKeyPem(text, keyFile, passphrases)
     if (await provesPossession(signer, certificate.spki)) return []
     return [failed('keys.mismatch', keyFile, `${keyFile} is not the key of ${file}.`)]
   } catch (error) {

@@ -1,0 +1,81 @@
+import { checkNewPassphrase, encryptKey } from '../containers/pkcs8.js'
+import type { PkiDirectory } from '../directory/pki-directory.js'
+import type { KeyRef } from '../directory/records.js'
+import { FpkiError } from '../errors.js'
+import type { EncryptionPorts, Passphrases, Signer } from '../ports.js'
+import { newPrivateKeyPem } from '../signer/file.js'
+import { isEncryptedKey } from '../signer/key-pem.js'
+import { type EcKey, openEcKey } from '../signer/open-key.js'
+import type { KeyStore, NewKey } from './key-store.js'
+
+/** A key in a file of the PKI directory. */
+export type FileKeyRef = Extract<KeyRef, { readonly kind: 'file' }>
+
+/** The key files of a folder: the PKI directory, or the one where a change stages its files. */
+export function keyFiles(
+  folder: Pick<PkiDirectory, 'path' | 'read' | 'create'>,
+  ports: EncryptionPorts,
+  passphrases: Passphrases | undefined,
+): KeyStore<FileKeyRef> {
+  // Opened once: parsing a key takes longer than signing with it.
+  const signers = new Map<string, Promise<Signer>>()
+  const exists = async ({ name }: FileKeyRef) => (await folder.read(name)) !== null
+  return {
+    open: ({ name }) => {
+      const signer = signers.get(name) ?? openKeyFile(folder, name, passphrases)
+      signers.set(name, signer)
+      return signer
+    },
+    exists,
+    make: async ({ name }, key) => folder.create(name, await newKeyText(name, key, ports, passphrases)),
+    recover: exists,
+    close: async () => undefined,
+  }
+}
+
+/** Encrypted in memory: the clear form is never on the disk. */
+async function newKeyText(
+  name: string,
+  { curve = 'P-256', encrypt = false, pem }: NewKey,
+  ports: EncryptionPorts,
+  passphrases: Passphrases | undefined,
+): Promise<string> {
+  const text = pem ?? newPrivateKeyPem(ports.random, curve)
+  if (!encrypt || isEncryptedKey(text, name)) return text
+  return encryptKey(text, await newPassphrase(passphrases), ports)
+}
+
+/** The passphrase for what is encrypted now. Throws ERR_PASSPHRASE when there is none, or it is too weak. */
+export async function newPassphrase(passphrases: Passphrases | undefined): Promise<string> {
+  if (passphrases !== undefined) return checkNewPassphrase(await passphrases.forNew())
+  const hint = 'Give one with --passphrase-file FILE (- is stdin) or FPKI_PASSPHRASE.'
+  throw new FpkiError('ERR_PASSPHRASE', 'There is no new passphrase.', hint)
+}
+
+/** The signer of a key file. Throws ERR_BAD_KEY when it is missing or broken, ERR_PASSPHRASE when it does not open. */
+export async function openKeyFile(
+  folder: Pick<PkiDirectory, 'path' | 'read'>,
+  name: string,
+  passphrases?: Passphrases,
+): Promise<Signer> {
+  const pem = await folder.read(name)
+  if (pem !== null) return openKeyPem(pem, `${folder.path}/${name}`, passphrases)
+  const hint = 'Put it back from a backup; if it is in an HSM, name that with --hsm-module and --hsm-token-label.'
+  throw new FpkiError('ERR_BAD_KEY', `${folder.path}/${name} is missing.`, hint)
+}
+
+/** The signer of a private key in PEM, which `what` names. Throws ERR_BAD_KEY or ERR_PASSPHRASE. */
+export async function openKeyPem(pem: string, what: string, passphrases?: Passphrases): Promise<Signer> {
+  return (await decryptKeyPem(pem, what, passphrases)).signer
+}
+
+/** A private key in PEM, opened once for all that is done with it. Throws ERR_BAD_KEY or ERR_PASSPHRASE. */
+export async function decryptKeyPem(
+  pem: string,
+  what: string,
+  passphrases?: Passphrases,
+): Promise<EcKey & { readonly passphrase: string | null }> {
+  const isLocked = passphrases !== undefined && isEncryptedKey(pem, what)
+  const passphrase = isLocked ? await passphrases.forExisting(what) : null
+  return { ...(await openEcKey(pem, what, { passphrase, signal: passphrases?.signal })), passphrase }
+}

@@ -1,0 +1,112 @@
+import type { PkiDirectory } from '../directory/pki-directory.js'
+import type { TokenKeyRef } from '../directory/records.js'
+import { FpkiError } from '../errors.js'
+import { readPemCertificate } from '../pki/read-certificate.js'
+import type { HsmChoice, KeyChoice, KeyName, TokenLogin } from '../ports.js'
+import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
+import { isLabelTaken, requireKey, type TokenKey } from '../signer/pkcs11/key.js'
+import { keyName } from '../signer/pkcs11/key-name.js'
+import { generateKey, removeHalfKey, requireNonExtractable } from '../signer/pkcs11/make-key.js'
+import { type OpenToken, openToken, type TokenProgress } from '../signer/pkcs11/session.js'
+import { tokenSigner } from '../signer/pkcs11/signer.js'
+import type { KeyStore } from './key-store.js'
+
+/** The keys in one token, which is opened once, with one login, for the whole command. */
+export interface TokenKeys extends KeyStore<TokenKeyRef> {
+  readonly choice: HsmChoice
+  readonly token: OpenToken
+  /** What state.json records of a key of that name: the token as it is, not as it was selected. */
+  refTo(name: KeyName): TokenKeyRef
+  /** The one key in the token that is selected. Throws ERR_HSM_KEY when none or several are. */
+  find(key: KeyChoice, certified: Uint8Array | null): TokenKeyRef
+}
+
+/** What opening a token takes. */
+export interface TokenKeysPorts extends TokenProgress {
+  /** Absent: there is no PIN. */
+  readonly login?: TokenLogin | undefined
+  /** What loads PKCS#11 modules; pkcs11js when absent. */
+  readonly makeCryptoki?: CryptokiMaker | undefined
+}
+
+const NO_LOGIN: TokenLogin = {
+  keypad: false,
+  allowFinalPinTry: false,
+  pin: async (token) => {
+    throw new FpkiError('ERR_HSM_PIN', `There is no PIN for the token ${token}.`, 'Give it with --hsm-pin-file.')
+  },
+}
+
+/** Opens a token. Throws ERR_HSM_MODULE, ERR_HSM_TOKEN or ERR_HSM_PIN. */
+export async function openTokenKeys(choice: HsmChoice, ports: TokenKeysPorts): Promise<TokenKeys> {
+  const token = await openToken(choice, ports.login ?? NO_LOGIN, ports, ports.makeCryptoki)
+  const refTo = (name: KeyName) => tokenKeyRef(choice, token, name)
+  return {
+    choice,
+    token,
+    refTo,
+    find: (key, certified) => refTo(nameOf(requireKey(token, key, certified))),
+    open: async (ref, certified = null) => tokenSigner(token, requireKey(token, nameIn(ref), certified), certified),
+    exists: async (ref) => isLabelTaken(token, nameIn(ref)),
+    make: async (ref, { curve = 'P-256' }) => {
+      const name = nameIn(ref)
+      if (isLabelTaken(token, name)) throw keyExists(token, name)
+      generateKey(token, name, curve)
+    },
+    recover: async (ref) => {
+      const name = nameIn(ref)
+      if (isLabelTaken(token, name)) removeHalfKey(token, name)
+      if (!isLabelTaken(token, name)) return false
+      // The interrupted run may not have come to this check.
+      requireNonExtractable(token, requireKey(token, name))
+      return true
+    },
+    close: async () => token.close(),
+  }
+}
+
+/** The name of a key that was found. */
+export function nameOf({ label, id }: TokenKey): KeyName {
+  return { label, id: id.toString('hex') }
+}
+
+/** The name of a key that is recorded. */
+function nameIn({ keyLabel, keyId }: TokenKeyRef): KeyName {
+  return { label: keyLabel, id: keyId }
+}
+
+/** The error for a label that must not be used twice. */
+export function keyExists({ name }: OpenToken, key: KeyName): FpkiError {
+  return new FpkiError(
+    'ERR_EXISTS',
+    `${name} has a key ${keyName(key)} already.`,
+    'Nothing was changed. Take another token, or name another key with --hsm-uri.',
+  )
+}
+
+/** The error for a command that was begun with another token. */
+export function otherToken({ name }: OpenToken, { tokenLabel, tokenSerial }: TokenKeyRef): FpkiError {
+  return new FpkiError(
+    'ERR_HSM_TOKEN',
+    `This was begun with the token "${tokenLabel}", serial ${tokenSerial}; now there is another. ${name}.`,
+    'Nothing was changed. Put the first one in, and run the same command again.',
+  )
+}
+
+function tokenKeyRef({ module, initArgs }: HsmChoice, { token }: OpenToken, key: KeyName): TokenKeyRef {
+  return {
+    kind: 'pkcs11',
+    module,
+    ...(initArgs === '' ? {} : { initArgs }),
+    tokenLabel: token.label,
+    tokenSerial: token.serial,
+    keyLabel: key.label,
+    keyId: key.id,
+  }
+}
+
+/** The public key of a certificate in a PKI directory; null: that file is not there. Throws ERR_BAD_CERTIFICATE. */
+export async function certifiedKey(directory: PkiDirectory, file: string): Promise<Uint8Array | null> {
+  const pem = await directory.read(file)
+  return pem === null ? null : readPemCertificate(pem, `${directory.path}/${file}`).spki
+}

@@ -1,0 +1,95 @@
+import type { AuditLog } from '../../audit-log/audit-log.js'
+import { PKI_FILES } from '../../directory/names.js'
+import type { PkiDirectory } from '../../directory/pki-directory.js'
+import { FpkiError } from '../../errors.js'
+import { openKeyPem } from '../../keystore/key-files.js'
+import { keyRefName } from '../../keystore/labels.js'
+import { badSignatures } from '../../keystore/prove.js'
+import { fingerprintOf } from '../../pki/fingerprint.js'
+import { encodePem, samePem } from '../../pki/pem.js'
+import { provesPossession } from '../../pki/possession.js'
+import { sameSpki } from '../../pki/public-key.js'
+import type { Passphrases, Signer } from '../../ports.js'
+import type { ExistingRoot } from './existing-root.js'
+import type { CreateKeys } from './keys.js'
+
+/**
+ * Before anything is written: the key, wherever it is, is the certificate's and signs, and the directory has no other
+ * certificate. Throws ERR_BAD_KEY, ERR_PASSPHRASE, ERR_SIGNATURE or ERR_EXISTS.
+ */
+export async function checkExistingRoot(
+  directory: PkiDirectory,
+  root: ExistingRoot,
+  keys: CreateKeys,
+  passphrases: Passphrases | undefined,
+): Promise<void> {
+  const { certificate, path } = root
+  const inDirectory = await directory.read(PKI_FILES.rootCertificate)
+  if (inDirectory !== null && !samePem(inDirectory, encodePem('CERTIFICATE', certificate.der))) {
+    throw anotherCertificate(directory, path)
+  }
+  const { name, signer } = await openExistingKey(root, keys, passphrases)
+  if (await provesPossession(signer, certificate.spki)) return
+  if (sameSpki(signer.spki, certificate.spki)) throw badSignatures(name)
+  throw new FpkiError(
+    'ERR_BAD_KEY',
+    `${name} is not the key of ${path}.`,
+    'Nothing was changed. Give the certificate and the key that belong together.',
+  )
+}
+
+/** The key that is in its place already, else the one that is going to be copied there. */
+async function openExistingKey(
+  { key, path }: ExistingRoot,
+  { store, root, openRoot }: CreateKeys,
+  passphrases: Passphrases | undefined,
+): Promise<{ readonly name: string; readonly signer: Signer }> {
+  const isInPlace = root.kind === 'pkcs11' || (await store.exists(root))
+  if (isInPlace) return { name: keyRefName(root), signer: await openRoot() }
+  if (key === null) throw noKey(path)
+  return { name: key.path, signer: await openKeyPem(key.pem, key.path, passphrases) }
+}
+
+/** Puts the key in its place, as a step. Resolves to the fingerprint of its public key. */
+export async function takeRootKey({ keys }: { readonly keys: CreateKeys }): Promise<string> {
+  const { store, root, newRoot, openRoot } = keys
+  // One in a token is never made here: without it, opening says what is missing.
+  if (root.kind === 'file' && !(await store.exists(root))) await store.make(root, newRoot)
+  return fingerprintOf((await openRoot()).spki)
+}
+
+/** Puts the certificate in its place, as a step: alone and in the usual form. The same one that is there already is kept. */
+export async function takeRootCertificate({
+  directory,
+  existingRoot,
+  auditLog,
+}: {
+  readonly directory: PkiDirectory
+  readonly existingRoot: ExistingRoot | null
+  readonly auditLog: AuditLog
+}): Promise<undefined> {
+  if (existingRoot === null) return
+  const { certificate } = existingRoot
+  const file = PKI_FILES.rootCertificate
+  const pem = encodePem('CERTIFICATE', certificate.der)
+  await auditLog.logExisting([{ certificate, file }], 'The root was made elsewhere, and taken over.')
+  const inDirectory = await directory.read(file)
+  if (inDirectory === null || !samePem(inDirectory, pem)) await directory.create(file, pem)
+}
+
+function anotherCertificate(directory: PkiDirectory, path: string): FpkiError {
+  return new FpkiError(
+    'ERR_EXISTS',
+    `${directory.path}/${PKI_FILES.rootCertificate} exists already, and is not the certificate in ${path}.`,
+    'Nothing was changed. Continue with the certificate that this was begun with.',
+  )
+}
+
+function noKey(path: string): FpkiError {
+  return new FpkiError(
+    'ERR_BAD_KEY',
+    `No key given for ${path}, and there is none in the PKI directory.`,
+    'Name its key file, the HSM that has it, or the directory in which `ca root-csr` made it.',
+    { option: 'root.key' },
+  )
+}

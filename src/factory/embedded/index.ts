@@ -1,26 +1,18 @@
 import { join } from 'node:path'
-import { checkFactoryName, isFactoryName } from '../../factory-name.js'
+import { checkFactoryName } from '../../factory-name.js'
 import { isDnsName } from '../../pki/csr-policy.js'
 import { serverNames } from '../../pki/server-name.js'
 import type { Clock, DurableFiles, Random, Signer } from '../../ports.js'
 import { createCsr } from '../../signer/x509/csr.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
-import { readJsonFileText } from '../../storage/json-file.js'
 import { CONFLICT, type CsrKind, type CsrOrder, type Csrs, type FactoryApi } from '../api.js'
 import { withLock } from '../lock.js'
 import { refused } from './refused.js'
 import { applyUpdate } from './rules.js'
-import {
-  type FactoryState,
-  factoryFolder,
-  keyPath,
-  type MadeCsr,
-  readState,
-  statePath,
-  versionOf,
-  writeState,
-} from './state.js'
+import { type FactoryState, factoryFolder, keyPath, type MadeCsr, readState, versionOf, writeState } from './state.js'
+
+export { embeddedFactories, embeddedHas, embeddedText } from './listing.js'
 
 /** What the embedded Factory API is given. */
 export interface EmbeddedFactoryOptions {
@@ -86,33 +78,6 @@ export function embeddedApiName(stateDirectory: string): string {
 /** Is that the name of an embedded Factory API, and not of a server? */
 export function isEmbeddedApi(name: string): boolean {
   return name.startsWith('embedded (')
-}
-
-/** The names of the factories that a state directory holds, sorted. */
-export async function embeddedFactories(files: DurableFiles, stateDirectory: string): Promise<readonly string[]> {
-  const names = (await files.list(join(stateDirectory, 'factories'))) ?? []
-  const contents = await Promise.all(
-    names.map((name) => files.list(factoryFolder(stateDirectory, name)).catch(() => null)),
-  )
-  return names.filter((name, at) => isFactoryName(name) && contents[at]?.includes('factory.json'))
-}
-
-/** Does a state directory hold this factory? `factory` comes from outside. */
-export async function embeddedHas(files: DurableFiles, stateDirectory: string, factory: string): Promise<boolean> {
-  const isThere = async () => (await files.kindOf(statePath(factoryFolder(stateDirectory, factory)))) === 'file'
-  return isFactoryName(factory) && (await isThere())
-}
-
-/** The state of a factory as it stands in its file; null: there is none. `factory` comes from outside. */
-export async function embeddedText(
-  files: DurableFiles,
-  stateDirectory: string,
-  factory: string,
-): Promise<string | null> {
-  if (!isFactoryName(factory)) return null
-  const path = statePath(factoryFolder(stateDirectory, factory))
-  await files.checkOwnFile(path)
-  return readJsonFileText(files, path)
 }
 
 /** The names of a factory's gateway when nobody says them. A factory's own name may be one that DNS does not take. */

@@ -2,10 +2,8 @@ import { verify } from 'node:crypto'
 import { readableCertificates } from '../directory/certificate-files.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { type FpkiCode, FpkiError } from '../errors.js'
-import { CRL_REASONS, type CrlReason } from '../pki/crl.js'
+import type { CrlReason } from '../pki/crl.js'
 import { rfc3339 } from '../pki/describe.js'
-import { fingerprintOf } from '../pki/fingerprint.js'
-import { formatName } from '../pki/name.js'
 import { readPublicKey } from '../pki/public-key.js'
 import type { Certificate } from '../pki/read-certificate.js'
 import type { Crl } from '../pki/read-crl.js'
@@ -13,6 +11,7 @@ import { statement } from '../pki/statement.js'
 import type { Clock, Signer, Who } from '../ports.js'
 import { type ChainEnd, chainProblems, endOf, nextLine, signedText, splitAuditLog } from './chain.js'
 import { auditLogFiles, repairHint } from './files.js'
+import { logged, loggedCrl } from './logged.js'
 import type { AuditLogEntry } from './records.js'
 import { headSignatureProblem, rootCertificateOf } from './seal.js'
 import { MISSING_MESSAGES, missingPart, tracesOfAuditLog } from './traces.js'
@@ -157,27 +156,6 @@ async function seal(directory: PkiDirectory, end: ChainEnd, signer: Signer, sign
 
 function isSealedBy({ spki, algorithm }: Signer, text: Uint8Array, signature: Uint8Array): boolean {
   return verify(algorithm.hash, text, readPublicKey(spki).key, signature)
-}
-
-function logged(certificate: Certificate, profile: string | null, file: string | null) {
-  const { serialNumber, subject, der } = certificate
-  return {
-    serial: serialNumber.toString(),
-    subject: formatName(subject),
-    fingerprint: fingerprintOf(der),
-    profile,
-    file,
-  }
-}
-
-function loggedCrl({ crlNumber, entries, der }: Crl, reason: CrlReason) {
-  const serials = entries.map(({ serialNumber }) => serialNumber.toString())
-  return {
-    number: (crlNumber ?? 0n).toString(),
-    fingerprint: fingerprintOf(der),
-    serials,
-    reason: `${reason} (${CRL_REASONS[reason]})`,
-  }
 }
 
 /** The error codes of refusals to sign. */

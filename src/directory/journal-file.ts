@@ -1,7 +1,8 @@
 import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
 import { badJson, parseJson } from '../storage/json-file.js'
-import { type Journal, type JournalChange, journal, journalChange, LEARNING_STEPS } from './journal-record.js'
+import { type JournalChange, journalChange, LEARNING_STEPS } from './journal-change.js'
+import { type Journal, journal } from './journal-record.js'
 
 /**
  * `.fpki/journal.jsonl`: a journal as JSON in its first line, then a line for each change to it. A new command replaces the

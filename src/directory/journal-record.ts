@@ -204,30 +204,3 @@ export type FactsOf<Command extends JournalledCommand> = {
 
 /** Any journal that can be abandoned. */
 export type AbandonableJournal = z.infer<typeof abandonable>
-
-/** The steps that are done only when they have learnt something. */
-export const LEARNING_STEPS: Readonly<Record<JournalledCommand, readonly string[]>> = {
-  'ca create': ['keys', 'requests'],
-  'ca root-csr': ['key'],
-  'ca import-root': [],
-  'ca rotate-tls': ['request'],
-  'est authorize': ['request'],
-  'ca add-device-ca': ['keys'],
-  'ca revoke-device-ca': ['crl'],
-  'ca disable-device-ca': ['crl'],
-  'ca enable-device-ca': ['crl'],
-  'ca abandon': [],
-}
-
-/** What is appended to a journal at a step boundary. */
-export const journalChange = z.strictObject({
-  done: z.optional(text),
-  facts: z.optional(z.record(z.string(), z.unknown())),
-  started: z.optional(text),
-  /** A step that has made nothing: what it met was there before. */
-  pending: z.optional(text),
-  finishedAt: z.optional(recordedTime),
-})
-
-/** See {@link journalChange}. */
-export type JournalChange = z.infer<typeof journalChange>

@@ -1,4 +1,5 @@
-import type { Journal, JournalChange } from '../directory/journal-record.js'
+import type { JournalChange } from '../directory/journal-change.js'
+import type { Journal } from '../directory/journal-record.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import type { Progress } from '../ports.js'

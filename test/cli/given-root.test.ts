@@ -194,7 +194,7 @@ describe('an invalid root is refused before anything is written', () => {
     ['of two factories', { subject: '/CN=Factory-CA/OU=acme/OU=bolt' }, 'OU=acme, OU=bolt'],
     ['that has expired', { until: '20260201000000Z' }, 'it expired on 2026-02-01T00:00:00Z'],
     ['of the future', { from: '20490101000000Z' }, 'it is not valid before 2049-01-01T00:00:00Z'],
-    ['that is no CA', { extensions: ['basicConstraints=critical,CA:FALSE'] }, 'it is no CA'],
+    ['that is no CA', { extensions: ['basicConstraints=critical,CA:FALSE'] }, 'it is not a CA'],
     ['with a path length of 0', { extensions: ['basicConstraints=critical,CA:TRUE,pathlen:0'] }, 'path length of 0'],
     ['without cRLSign', { extensions: [CA[0] ?? '', 'keyUsage=keyCertSign'] }, 'its keyUsage lacks cRLSign'],
     ['without keyUsage', { extensions: [CA[0] ?? ''] }, 'its keyUsage lacks keyCertSign and cRLSign'],

@@ -22,7 +22,17 @@ async function seed(embedded: Embedded, { response }: Exchange): Promise<readonl
     if (csrs.at(-1)?.kind === 'ca' && 'tls-csr' in response) names = server?.names ?? []
     return { ...state, csrs }
   })
+  await keepKeys(embedded)
   return names
+}
+
+/** A request is given out again only when its key is there; nobody has those of fioctl's server, and nothing opens them. */
+async function keepKeys({ folder }: Embedded): Promise<void> {
+  const { csrs }: { csrs: { kind: string; generation: number }[] } = JSON.parse(
+    await readFile(join(folder, 'factory.json'), 'utf8'),
+  )
+  for (const { kind, generation } of csrs)
+    await writeFile(join(folder, 'keys', `${kind}-${generation}.key`), '', { mode: 0o600 })
 }
 
 /** An answer in which nothing is left that two servers may write in two ways. */

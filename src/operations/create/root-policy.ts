@@ -76,7 +76,7 @@ function caProblem(certificate: Certificate): Problem | null {
       'Have the certificate made again for the same key with an uncompressed point: `openssl ec -conv_form uncompressed`.'
     return { reason: 'its key is a compressed point, which devices do not read', hint }
   }
-  if (!basicConstraints?.ca) return { reason: 'it is no CA (basicConstraints does not say CA:TRUE)' }
+  if (!basicConstraints?.ca) return { reason: 'it is not a CA (basicConstraints lacks CA:TRUE)' }
   if (basicConstraints.pathLenConstraint === 0) {
     return { reason: 'its path length of 0 leaves no room for device CAs; it must be 1 or more, or absent' }
   }

@@ -127,7 +127,7 @@ async function remember({ directory, certificate, options, tokenKeys, auditLog }
 }
 
 async function removeKeyFile({ directory, auditLog }: ImportWork): Promise<void> {
-  await auditLog.logEvent('factory_ca.key is removed, from the directory, its snapshots, and what was given up.')
+  await auditLog.logEvent('Removing factory_ca.key from the directory, its snapshots and its abandoned files.')
   await directory.removeFromSnapshots(PKI_FILES.rootKey)
   await directory.removeRootKey()
 }

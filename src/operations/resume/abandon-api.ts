@@ -31,7 +31,7 @@ export async function apiHasTaken(
     return known !== null && (await isIn(known, directory, open))
   } catch (error) {
     if (!(error instanceof FpkiError) || upload !== 'pending') throw error
-    ports.progress.warn(`The Factory API was not told anything yet, and does not answer: ${error.message}`)
+    ports.progress.warn(`The Factory API has not received anything yet, and does not answer: ${error.message}`)
     return false
   }
 }

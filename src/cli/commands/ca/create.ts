@@ -88,7 +88,7 @@ function summary(
       backup === undefined ? 'Back up now, and store the backup offline:' : 'The backup contains (store it offline):',
     ),
     `  ${directory}`,
-    `      ${created.rootKey.kind === 'file' ? 'factory_ca.key is irreplaceable: without it you must reflash every device.' : 'the certificates, and the location of the root key.'}`,
+    `      ${created.rootKey.kind === 'file' ? 'factory_ca.key is irreplaceable: without it you must re-flash every device.' : 'the certificates, and the location of the root key.'}`,
     ...(encryptKeys ? ['      The passphrase is stored nowhere. Without it, the keys are useless.'] : []),
     ...stateToKeep(stateDirectory, factory),
     '',
@@ -117,7 +117,7 @@ function keysInToken({ rootKey, localCaKey }: CreatePkiResult): readonly string[
   return [
     `  In the token "${printable(tokenLabel)}" (serial ${printable(tokenSerial)}), not extractable: ${labels}`,
     '  If possible, back up the token with the tool of its vendor: without the root key',
-    '  you must reflash every device.',
+    '  you must re-flash every device.',
     '',
   ]
 }

@@ -44,7 +44,7 @@ Who owns which key:
 Back up the PKI directory (\`fpki ca backup\`) and store the backup offline. With
 the embedded Factory API, the backup includes its state. factory_ca.key is
 irreplaceable: if you lose it, you can sign no more CA or server certificates
-and must reflash every device. Anyone who copies it can impersonate your
+and must re-flash every device. Anyone who copies it can impersonate your
 gateway. Keep it in an HSM if possible.
 
 Examples:

@@ -50,7 +50,7 @@ test.each([
   const words = ['--root-cert', await (await newCompany()).sign({ csr: join(directory, 'factory_ca.csr') })]
   const before = await pkcs11Tool(token, ['-O'])
   const release = await holdFactory(home, 'acme')
-  const waiting = await createUpTo('user', { home, directory, words })
+  const waiting = await createUpTo('requests', { home, directory, words })
   waiting.kill('SIGKILL')
   await waiting.ended
   await release()

@@ -15,13 +15,13 @@ import { filePath } from './directory.js'
 import type { HsmFlags } from './hsm-options.js'
 import type { Io } from './output.js'
 
-/** Flags that say where a new root key goes, and how it is stored. */
+/** The flags for the place of a new root key, and for its encryption. */
 export interface NewRootFlags extends HsmFlags {
   readonly keyType?: Curve
   readonly encryptKeys?: true
 }
 
-/** The flags of `ca create` that say where keys are. */
+/** The flags of `ca create` for the places of keys. */
 export interface KeyPlaceFlags extends NewRootFlags {
   readonly localCa: boolean
   readonly localCaInHsm?: true
@@ -62,8 +62,8 @@ function placesOfExistingRoot(flags: KeyPlaceFlags, rootCert: string, { root }: 
 }
 
 /**
- * Where a new root key goes. Whoever gives a flag about HSMs must not find the root key on the disk: that throws ERR_USAGE
- * when no HSM is named.
+ * Where a new root key goes. A user who passes any HSM option must not find the root key on the disk: that throws ERR_USAGE
+ * when no HSM is given.
  */
 export function newRootOf(
   flags: NewRootFlags,
@@ -88,41 +88,41 @@ function flagWord(flag: string): string {
 function localCaOf(flags: KeyPlaceFlags): NoLocalCa | LocalCaInFile | LocalCaInToken {
   if (!flags.localCaInHsm) return localCaInFile(flags)
   if (flags.localCa) return { kind: 'token' }
-  const text = '--local-ca-in-hsm and --no-local-ca exclude each other.'
-  throw new FpkiError('ERR_USAGE', text, 'Leave --local-ca-in-hsm out.')
+  const text = '--local-ca-in-hsm and --no-local-ca cannot be combined.'
+  throw new FpkiError('ERR_USAGE', text, 'Omit --local-ca-in-hsm.')
 }
 
 function localCaInFile({ localCa, encryptKeys }: KeyPlaceFlags): NoLocalCa | LocalCaInFile {
   return localCa ? { kind: 'file', encrypt: encryptKeys === true } : { kind: 'none' }
 }
 
-/** Beside a root key in a token, only the key of local-ca can be in a file. Throws ERR_USAGE when it is not. */
+/** With a root key in a token, only the key of local-ca can be in a file. Throws ERR_USAGE when it is not. */
 export function requireFileToEncrypt(
   flags: NewRootFlags & { readonly localCa: boolean; readonly localCaInHsm?: true },
 ): void {
   if (!flags.encryptKeys || (flags.localCa && !flags.localCaInHsm)) return
-  const text = '--encrypt-keys is for key files, and every key is to be in the token.'
-  throw new FpkiError('ERR_USAGE', text, 'Leave --encrypt-keys out.')
+  const text = '--encrypt-keys requires a key file, and every key is in the token.'
+  throw new FpkiError('ERR_USAGE', text, 'Omit --encrypt-keys.')
 }
 
 function withoutHsm(word: string): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
-    `${word} is for keys in an HSM, and no HSM is named.`,
-    'Name it with --hsm-module and --hsm-token-label, or leave this flag out.',
+    `${word} requires an HSM, and no HSM is given.`,
+    'Pass --hsm-module and --hsm-token-label, or omit this option.',
   )
 }
 
 function keyWithoutCertificate(): FpkiError {
-  const text = '--root-key names a root key, and nothing its certificate.'
-  return new FpkiError('ERR_USAGE', text, 'Give --root-cert too, or leave --root-key out to have a new root made.')
+  const text = '--root-key requires the certificate of that key.'
+  return new FpkiError('ERR_USAGE', text, 'Pass --root-cert too, or omit --root-key to create a new root.')
 }
 
 function keyInFileAndToken(directory: string): FpkiError {
   const command = `fpki ca import-root ${shellWord(directory)} --hsm-module MODULE --hsm-token-label LABEL`
   return new FpkiError(
     'ERR_USAGE',
-    '--root-key names a root key in a file, and the HSM flags one in a token.',
-    `Give one of them. \`${command}\` moves a key into a token afterwards.`,
+    '--root-key (a file) and the HSM options (a token) cannot be combined.',
+    `Pass one of them. To move a key into a token afterwards: \`${command}\`.`,
   )
 }

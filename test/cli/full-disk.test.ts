@@ -92,11 +92,11 @@ describe('a system call that fails for lack of space', () => {
     ['mkdir', 4],
     ['fsync', 2],
     ['fsync', 20],
-    ['fsync', 40],
+    ['fsync', 30],
     ['link', 1],
     ['link', 5],
     ['rename', 1],
-    ['rename', 9],
+    ['rename', 4],
   ])('%s, number %i, stops create; the same command then succeeds', async (call, when) => {
     const home = await newHome()
     const words = ['ca', 'create', join(home.path, 'acme')]

@@ -45,6 +45,6 @@ it('reports a journal with wrong facts as broken', async () => {
   })
   const ended = await made.home.fpki(words)
   expect(ended.stderr).toContain('[ERR_BAD_FILE]')
-  expect(ended.stderr).toContain('"facts.crl.deviceCas" is wrong')
+  expect(ended.stderr).toContain('"facts.crl.deviceCas" is invalid')
   expect(ended.status).toBe(6)
 })

@@ -71,8 +71,8 @@ test('a lost state of the Factory API is reported as the reason', async () => {
 })
 
 test.each([
-  ['a fact that it lacks', { facts: {} }, '"facts.keys" is wrong'],
-  ['a fact that is none', { facts: { keys: { rootKey: 'x', localCaKey: null } } }, '"facts.keys.rootKey" is wrong'],
+  ['a fact that it lacks', { facts: {} }, '"facts.keys" is invalid'],
+  ['a fact that is none', { facts: { keys: { rootKey: 'x', localCaKey: null } } }, '"facts.keys.rootKey" is invalid'],
   ['a step that nobody knows', { steps: [{ name: 'dance', state: 'pending' }] }, 'dance'],
   ['no step', { steps: [] }, 'journal'],
 ])('a journal with %s is not resumed', async (_, change, named) => {

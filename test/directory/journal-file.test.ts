@@ -73,10 +73,10 @@ const changed = (change: object) => `${JSON.stringify({ ...ROTATION, ...change }
 
 describe('ERR_BAD_FILE is the answer to a journal', () => {
   test.each([
-    ['that is empty', '', 'it is not the JSON that fpki wrote'],
-    ['without a whole line', FIRST.trim(), 'it is not the JSON that fpki wrote'],
-    ['of a command that has none', changed({ command: 'ca sign' }), '"command" is wrong'],
-    ['with an unknown member', changed({ folder: '..' }), 'it is not the JSON that fpki wrote'],
+    ['that is empty', '', 'not JSON written by fpki'],
+    ['without a whole line', FIRST.trim(), 'not JSON written by fpki'],
+    ['of a command that has none', changed({ command: 'ca sign' }), '"command" is invalid'],
+    ['with an unknown member', changed({ folder: '..' }), 'not JSON written by fpki'],
     [
       'with an option of another type',
       changed({ options: { ...ROTATION.options, tlsNames: 'a b' } }),
@@ -87,12 +87,12 @@ describe('ERR_BAD_FILE is the answer to a journal', () => {
       changed({ options: { ...ROTATION.options, factory: 'a'.repeat(5000) } }),
       '"options.factory"',
     ],
-    ['with a fact of another command', changed({ facts: { keys: {} } }), '"facts" is wrong'],
-    ['with a time that is a path', changed({ startedAt: '2026/../..' }), '"startedAt" is wrong'],
+    ['with a fact of another command', changed({ facts: { keys: {} } }), '"facts" is invalid'],
+    ['with a time that is a path', changed({ startedAt: '2026/../..' }), '"startedAt" is invalid'],
     ['with a done step that learnt nothing', `${FIRST}${JSON.stringify({ done: 'request' })}\n`, '"facts.request"'],
     ['with a strange line', `${FIRST}{"run":"rm"}\n${REQUESTED}`, 'a line in it is not one that fpki wrote'],
     ['with a broken line in the middle', `${FIRST}{\n${REQUESTED}`, 'a line in it is not one that fpki wrote'],
-    ['with endless lines', FIRST + REQUESTED.repeat(1001), 'it is not the JSON that fpki wrote'],
+    ['with endless lines', FIRST + REQUESTED.repeat(1001), 'not JSON written by fpki'],
   ])('%s', async (_, text, says) => {
     const { journal } = await scene(text)
     await expect(journal.readJournal()).rejects.toMatchObject({

@@ -71,7 +71,7 @@ test('where the certificate decides nothing, the keys are listed as URIs, and ea
   // SoftHSM lists its objects as the file system lists their files: in any order.
   expect(uris.map((uri) => /object=(\w+)/.exec(uri)?.[1]).sort()).toEqual(['first', 'second'])
   const none = await home.fpki(create('pkcs11:token=acme;object=other'))
-  expect(none.stderr).toContain('has no private key labelled "other"; it has')
+  expect(none.stderr).toContain('has no private key labelled "other". Its keys: ')
   const [mine = ''] = /pkcs11:[^' ]*object=mine[^' ]*/.exec(none.stderr) ?? []
   const words = create('').map((word) => (word.startsWith('?module-path') ? mine : word))
   expect((await home.fpki(words)).status).toBe(0)

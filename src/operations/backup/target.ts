@@ -72,7 +72,7 @@ async function readRecipient(path: string): Promise<Certificate> {
   const certificate = readCertificate(der, path)
   const problem = rsaWeakness(certificate.publicKey) ?? usageProblem(certificate)
   if (problem === null) return certificate
-  const hint = 'Nothing was written. Pass another certificate with --recipient, or use a passphrase.'
+  const hint = 'Nothing was written. Use another certificate, or a passphrase.'
   throw new FpkiError('ERR_BAD_CERTIFICATE', `Refusing ${path} as a recipient: ${problem}.`, hint)
 }
 

@@ -88,7 +88,7 @@ function noDeviceCa(path: string, directory: string): FpkiError {
 function noName(name: string): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
-    `Invalid value for --ca-file: ${JSON.stringify(name)} is neither the name of a file file in the PKI directory nor an absolute path.`,
+    `${JSON.stringify(name)} is neither the name of a file in the PKI directory nor an absolute path.`,
     'Use a name such as local-ca.pem, or an absolute path.',
     { option: 'caFiles' },
   )

@@ -194,7 +194,7 @@ it('an abandoning whose journal was changed to put files elsewhere moves nothing
   const before = disk.contents()
   await expect(abandonOn(disk)).rejects.toMatchObject({
     code: 'ERR_BAD_FILE',
-    message: expect.stringContaining('"options.folder" is wrong'),
+    message: expect.stringContaining('"options.folder" is invalid'),
   })
   expect(disk.contents()).toEqual(before)
 })

@@ -51,7 +51,7 @@ async function print(directory: string, flags: PaperFlags, io: Io): Promise<void
 function protectionOf({ plain, shares }: PaperFlags): PaperProtection {
   if (plain && shares !== undefined) {
     const hint = 'Give one of them: shares are of the passphrase, and there is none for a key in the clear.'
-    throw new FpkiError('ERR_USAGE', '--plain and --shares exclude each other.', hint)
+    throw new FpkiError('ERR_USAGE', '--plain and --shares cannot be combined.', hint)
   }
   if (shares !== undefined) return { kind: 'shares', ...readSharing(shares) }
   return { kind: plain ? 'plain' : 'passphrase' }

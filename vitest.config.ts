@@ -1,12 +1,19 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests that load a PKCS#11 module into their own process: each file has a process to itself. */
+const WITH_MODULES = 'test/hsm/**/*.test.ts'
+
+const shared = { testTimeout: 300_000, hookTimeout: 300_000 }
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     // One more than the two cores of CI: the tests wait for the disk, for servers and for programs of others.
     maxWorkers: 3,
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    projects: [
+      // A process runs one file after the other: starting one and loading fpki costs more than many a file.
+      { test: { ...shared, name: 'fpki', include: ['test/**/*.test.ts'], exclude: [WITH_MODULES], isolate: false } },
+      { test: { ...shared, name: 'hsm', include: [WITH_MODULES] } },
+    ],
   },
 })

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,10 +32,17 @@ const USUAL = [
   'subjectKeyIdentifier=hash',
 ]
 
-/** A new private key file: `openssl genpkey` with `words`. */
+/** A new private key file: `openssl genpkey` with `words`, or, without a process of its own, OpenSSL's P-256 key. */
 export async function newKey(path: string, words: readonly string[] = EC_P256): Promise<string> {
-  await output('openssl', ['genpkey', ...words, '-out', path])
+  if (words === EC_P256) await writeFile(path, newP256Pem(), { mode: 0o600 })
+  else await output('openssl', ['genpkey', ...words, '-out', path])
   return path
+}
+
+/** A new P-256 key (PKCS#8, PEM) by the OpenSSL that is in Node. */
+export function newP256Pem(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
 export const EC_P256 = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256']

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { output, temporaryDirectory } from '../../support/cli.js'
+import { newP256Pem } from '../../support/company.js'
 
 /** The `openssl genpkey` words for a kind of key. */
 const KEYS = {
@@ -32,9 +33,9 @@ export interface Wanted {
   readonly words?: readonly string[]
 }
 
-/** A PEM private key made by OpenSSL. */
-export function opensslKey(kind: KeyKind): Promise<string> {
-  return output('openssl', ['genpkey', ...KEYS[kind]])
+/** A PEM private key made by OpenSSL; the usual kind without a process of its own. */
+export async function opensslKey(kind: KeyKind): Promise<string> {
+  return kind === 'P-256' ? newP256Pem() : output('openssl', ['genpkey', ...KEYS[kind]])
 }
 
 /** A PEM request made by OpenSSL. */

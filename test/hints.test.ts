@@ -249,7 +249,10 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki login --client-id ID',
     'fpki login --client-id …',
   ],
-  'a company that signs a root': ['fpki ca create … --factory … --root-cert signed.pem'],
+  'a company that signs a root': [
+    'fpki ca create … --factory … --root-cert signed.pem',
+    'fpki ca create … --root-cert signed.pem',
+  ],
   'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],
   'a backup with an encrypted key, or of an interrupted command (backup-proof.test.ts)': [
     'fpki ca backup --check … --key-passphrase-file FILE',

@@ -14,7 +14,7 @@ export function passphrasesOf(
   flags: Pick<HsmFlags, 'passphraseFile' | 'hsmPinFile'>,
   io: Io,
   progress: Progress,
-  newFor: 'keys' | 'backup' = 'keys',
+  newFor: 'keys' | 'backup' | 'sheet' | 'PKCS#12 file' = 'keys',
 ): Passphrases {
   const { passphraseFile, hsmPinFile } = flags
   if (passphraseFile === '-' && hsmPinFile === '-' && io.askSecret === null) throw bothOnStdin()

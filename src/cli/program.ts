@@ -28,7 +28,8 @@ function endOfParsing(error: CommanderError, words: readonly string[], program: 
   // commander stops reading at an unknown command.
   const [, unknown] = /unknown command '(.*)'/.exec(error.message) ?? []
   const { command } = readLine(unknown === undefined ? words : words.slice(0, words.indexOf(unknown)), program)
-  if (error.code !== 'commander.help' || flags.json) return printError(io, usageError(error, command), flags)
+  const forgotten = unknown === undefined || command.parent !== null ? undefined : inGroup(unknown, io)
+  if (error.code !== 'commander.help' || flags.json) return printError(io, usageError(error, command, forgotten), flags)
   // A group without a command shows its help.
   command.outputHelp()
   return 0
@@ -131,12 +132,19 @@ async function completed(error: unknown, words: readonly string[], program: Comm
 }
 
 /** Converts an error of commander; its suggestion, on the second line, goes into the hint. */
-function usageError({ code, message }: CommanderError, command: Command): FpkiError {
+function usageError({ code, message }: CommanderError, command: Command, forgotten?: Command): FpkiError {
   const [sentence = '', suggestion = ''] = message.replace(/^error: /, '').split('\n')
   const text = code === 'commander.help' ? 'Missing command' : sentence.charAt(0).toUpperCase() + sentence.slice(1)
-  const [, similar] = /^\((.*)\)$/.exec(suggestion) ?? []
+  const [, ofCommander] = /^\((.*)\)$/.exec(suggestion) ?? []
+  const similar = forgotten === undefined ? ofCommander : `Did you mean \`${pathOf(forgotten)}\`?`
   const hint = [...(similar === undefined ? [] : [similar]), `See \`${pathOf(command)} --help\`.`].join(' ')
   return new FpkiError('ERR_USAGE', text.replace(/\.?$/, '.'), hint)
+}
+
+/** The command of that name in a group: for `fpki verify`, which lacks the group, `fpki ca verify`. */
+function inGroup(name: string, io: Io): Command | undefined {
+  const groups = buildProgram(io).commands.filter((group) => group.name() !== 'keys')
+  return groups.flatMap(({ commands }) => commands).find((command) => command.name() === name)
 }
 
 function pathOf(command: Command): string {

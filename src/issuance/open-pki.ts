@@ -56,15 +56,27 @@ export async function factoryOfPki(files: DurableFiles, path: string): Promise<s
 /** The PKI in the Factory API. Throws ERR_NOT_INITIALIZED when it has none, ERR_OTHER_ROOT when it has another. */
 export async function knownPki(api: FactoryApi, { root, factory, directory }: OpenPki): Promise<VersionedCertificates> {
   const known = await api.getCertificates()
-  if (known === null) {
-    throw new FpkiError(
-      'ERR_NOT_INITIALIZED',
-      `The Factory API ${api.name} has no PKI for the factory ${factory} yet.`,
-      `Check the names of the factory and of the Factory API. If \`ca create\` was interrupted, finish it with \`fpki ca resume ${shellWord(directory.path)}\`.`,
-      { option: 'api' },
-    )
-  }
-  if (sameOctets(readPemCertificate(known.rootCrt, 'root-crt').der, root.der)) return known
+  if (known === null) throw notInApi(api, { factory, directory })
+  requireSameRoot(known.rootCrt, { root, factory, directory })
+  return known
+}
+
+/** ERR_NOT_INITIALIZED for a PKI directory whose PKI is not in the Factory API. */
+export function notInApi(
+  { name }: FactoryApi,
+  { factory, directory }: Pick<OpenPki, 'factory' | 'directory'>,
+): FpkiError {
+  return new FpkiError(
+    'ERR_NOT_INITIALIZED',
+    `The Factory API ${name} has no PKI for the factory ${factory} yet.`,
+    `Check the names of the factory and of the Factory API. If \`ca create\` was interrupted, finish it with \`fpki ca resume ${shellWord(directory.path)}\`.`,
+    { option: 'api' },
+  )
+}
+
+/** Throws ERR_OTHER_ROOT when the root certificate in the Factory API (PEM) is not that of the directory. */
+export function requireSameRoot(rootCrt: string, { root, factory, directory }: OpenPki): void {
+  if (sameOctets(readPemCertificate(rootCrt, 'root-crt').der, root.der)) return
   throw new FpkiError(
     'ERR_OTHER_ROOT',
     `The root certificate of the factory ${factory} in the Factory API is not the one in ${directory.path}.`,

@@ -257,6 +257,15 @@ describe('an encrypted root key', () => {
   })
 })
 
+test.each([
+  [['acme'], 'No file for the backup'],
+  [['--out', 'x'], 'No PKI directory'],
+  [['acme', '--out', 'x', '--check', 'y'], 'mutually exclusive'],
+])('ca backup %j is refused, and says what is missing', async (words, name) => {
+  const refusal = { status: 2, code: 'ERR_USAGE', names: [name, '--out FILE', '--check FILE'] }
+  await expectRefusal((await copiedPki()).home, ['ca', 'backup', ...words], refusal)
+})
+
 test('only recipients can open a backup', async () => {
   const { directory, file, home, run } = inHome(await copiedPki())
   for (const [name, kind] of [
@@ -282,6 +291,10 @@ test('only recipients can open a backup', async () => {
     await output('openssl', ['cms', '-decrypt', '-binary', ...words, '-inkey', at(`${name}.key`)])
     expect(await output('tar', ['-tf', at('tar')])).toContain('pki/factory_ca.key')
   }
+  const second = await run(['ca', 'backup', directory, '--out', at('second'), ...recipients])
+  expect(second.stdout).toContain('apart from the keys of its recipients')
+  const [, advised = ''] = /^ {2}fpki (ca backup --check .*KEY)$/m.exec(second.stdout) ?? []
+  expect((await run(advised.replace('KEY', at('ann.key')).split(' '))).status).toBe(0)
   const eve = { status: 6, code: 'ERR_BAD_KEY', names: ['eve.key', 'does not open', 'private key of a recipient'] }
   await expectRefusal(home, ['ca', 'backup', '--check', file, '--recipient-key', at('eve.key')], eve)
   const none = { status: 2, code: 'ERR_USAGE', names: ['--recipient-key'] }

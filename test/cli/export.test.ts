@@ -115,7 +115,11 @@ describe('ca export --p12', () => {
     }
     await expectRefusal(home, named('../x'), { status: 2, code: 'ERR_USAGE', names: ['plain file name'] }, START)
     await expectRefusal(home, named('site-c'), { status: 6, code: 'ERR_BAD_FILE', names: ['site-c.pem'] }, START)
-    await expectRefusal(home, words, { status: 6, code: 'ERR_PASSPHRASE', names: ['No passphrase'] })
+    await expectRefusal(home, words, {
+      status: 6,
+      code: 'ERR_PASSPHRASE',
+      names: ['No passphrase given for the new PKCS#12 file'],
+    })
     await writeFile(out, 'mine')
     await expectRefusal(home, words, { status: 3, code: 'ERR_EXISTS', names: ['ca.p12'] }, START)
   })

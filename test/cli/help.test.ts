@@ -167,6 +167,9 @@ describe('a misspelled command or option', () => {
     ['kyes ca show', 'Did you mean keys?', 'fpki --help'],
     ['help ca shwo', 'Did you mean show?', 'fpki ca --help'],
     ['help shwo', 'See', 'fpki --help'],
+    ['verify /tmp/acme', 'Did you mean `fpki ca verify`?', 'fpki --help'],
+    ['log /tmp/acme', 'Did you mean `fpki ca log`?', 'fpki --help'],
+    ['authorize /tmp/acme', 'Did you mean `fpki est authorize`?', 'fpki --help'],
   ])('fpki %s is refused with a suggestion', async (words, similar, help) => {
     const refusal = { status: 2, code: 'ERR_USAGE', names: [similar, `\`${help}\``] }
     expectWords(await (await newHome()).fpki(words.split(' ')), refusal)

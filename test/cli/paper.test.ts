@@ -200,6 +200,8 @@ describe('ca paper', () => {
     const words = ['ca', 'paper', directory, '--out', at('s.html')]
     const short = { status: 6, code: 'ERR_PASSPHRASE', names: ['fewer than 8'] }
     await expectRefusal(home, words, short, { env: { FPKI_PASSPHRASE: 'short' } })
+    const missing = { status: 6, code: 'ERR_PASSPHRASE', names: ['No passphrase given for the new sheet'] }
+    await expectRefusal(home, words, missing)
     await rm(path('factory_ca.key'))
     await expectRefusal(home, words, { status: 6, code: 'ERR_BAD_KEY', names: ['is missing'] }, START)
     await copyFile(path('local-ca.key'), path('factory_ca.key'))

@@ -1,4 +1,4 @@
-import { cp, writeFile } from 'node:fs/promises'
+import { cp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { showPkiResult } from '../../src/operations/show/show-pki.js'
@@ -190,7 +190,7 @@ describe('show of a PKI directory', () => {
   test('uses the Factory API of --api rather than the recorded one', async () => {
     const { home } = await copiedPki()
     const words = ['ca', 'show', join(home.path, 'acme'), '--state-dir', join(home.path, 'empty')]
-    await expectRefusal(home, words, { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['acme has no PKI yet'] })
+    await expectRefusal(home, words, { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['has no PKI for the factory acme yet'] })
   })
 
   test('prints a hint that works with two factories', async () => {
@@ -206,4 +206,20 @@ describe('show of a PKI directory', () => {
     const names = [join(home.path, 'nothing')]
     await expectRefusal(home, ['ca', 'show', names[0] ?? ''], { status: 3, code: 'ERR_NOT_A_DIRECTORY', names })
   })
+})
+
+test.each([
+  ['ca', 'show'],
+  ['est', 'show'],
+])('%s %s of a directory refuses the PKI of another root', async (...words) => {
+  const { home } = await copiedPki()
+  const other = join((await newHome()).path, 'acme')
+  const state = { env: { FPKI_STATE_DIR: join(home.path, 'other state') } }
+  expect((await home.fpki(['ca', 'create', other], state)).status).toBe(0)
+  // As in a directory of fioctl, nothing records the Factory API.
+  await rm(join(other, '.fpki'), { recursive: true })
+  const refusal = { status: 3, code: 'ERR_OTHER_ROOT', names: [other, 'factory acme'] }
+  await expectRefusal(home, [...words, other], refusal)
+  const empty = { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['has no PKI for the factory acme', '--api'] }
+  await expectRefusal(home, [...words, other], empty, { env: { FPKI_STATE_DIR: join(home.path, 'empty') } })
 })

@@ -3,6 +3,7 @@ import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import type { DurableFiles } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
+import { completionHint } from './verify/incomplete.js'
 
 /** The interrupted command of a directory; null: none, or it is still running. */
 export async function interruptedIn(files: DurableFiles, directory: InspectedDirectory): Promise<string | null> {
@@ -41,7 +42,7 @@ function missingFile({ path }: InspectedDirectory, file: string, command: string
       )
 }
 
-function noPki({ path }: InspectedDirectory): FpkiError {
-  const hint = 'Pass a PKI directory, or restore the file from a backup.'
-  return new FpkiError('ERR_NOT_INITIALIZED', `${path} has no ${PKI_FILES.rootCertificate}.`, hint)
+function noPki(directory: InspectedDirectory): FpkiError {
+  const hint = completionHint(directory) ?? 'Pass a PKI directory, or restore the file from a backup.'
+  return new FpkiError('ERR_NOT_INITIALIZED', `${directory.path} has no ${PKI_FILES.rootCertificate}.`, hint)
 }

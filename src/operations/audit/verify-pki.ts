@@ -8,6 +8,7 @@ import type { Clock, DurableFiles, Passphrases, Random } from '../../ports.js'
 import { CHECKS, type Check } from './verify/checks.js'
 import { type ApiOf, type AuditContext, type CheckPorts, loadContext } from './verify/context.js'
 import { type Finding, finding, passed, withNames } from './verify/finding.js'
+import { whileIncomplete } from './verify/incomplete.js'
 
 /** What `fpki ca verify --json` prints. */
 export const verifyPkiResult = jsonDocument({
@@ -104,7 +105,7 @@ async function runChecks(checks: readonly Check[], context: AuditContext, ports:
     findings.push(...(results.length === 0 && success !== null ? [passed(check.group, success)] : results))
   }
   const names = { directory: context.directory.path, factory: context.factory }
-  return findings.map((one) => withNames(one, names))
+  return findings.map((one) => whileIncomplete(withNames(one, names), context.directory))
 }
 
 /** The worst status of the findings. */

@@ -42,9 +42,17 @@ describe('options that contradict each other do not compile', () => {
     { ...WHERE, root: { kind: 'new-file', hsm: HSM }, localCa: { kind: 'none' } },
     // @ts-expect-error a curve for a key that exists
     { ...WHERE, root: { ...EXISTING, key: { kind: 'in-directory' }, curve: 'P-384' }, localCa: { kind: 'none' } },
+    // @ts-expect-error an existing key in a token and in a file
+    { ...WHERE, root: { ...EXISTING, key: { kind: 'token', hsm: HSM, path: '/k' } }, localCa: { kind: 'none' } },
+    // @ts-expect-error an existing key in a file and in a token
+    { ...WHERE, root: { ...EXISTING, key: { kind: 'file', path: '/k', hsm: HSM } }, localCa: { kind: 'none' } },
+    // @ts-expect-error encryption of an existing key in a token
+    { ...WHERE, root: { ...EXISTING, key: { kind: 'token', hsm: HSM, encrypt: true } }, localCa: { kind: 'none' } },
+    // @ts-expect-error an existing key in the directory and in another file
+    { ...WHERE, root: { ...EXISTING, key: { kind: 'in-directory', path: '/k' } }, localCa: { kind: 'none' } },
   ]
 
-  test('there are several', () => expect(cases.length).toBe(6))
+  test('there are several', () => expect(cases.length).toBe(10))
 })
 
 describe('a plan', () => {

@@ -34,7 +34,7 @@ export interface BackupFlags extends OpenFlags {
 export async function backup(directory: string | undefined, flags: BackupFlags, io: Io): Promise<void> {
   const { out, check } = flags
   if (check !== undefined && out === undefined) return checkFile(check, directory ?? flags.pkiDir ?? null, flags, io)
-  if (directory === undefined || out === undefined || check !== undefined) throw incomplete()
+  if (directory === undefined || out === undefined || check !== undefined) throw incomplete(flags, directory)
   const path = resolved(directory, io)
   const progress = progressOn(io, flags)
   const machine = thisMachine(io.machine)
@@ -49,7 +49,7 @@ export async function backup(directory: string | undefined, flags: BackupFlags, 
   const options = { directory: path, factory, stateDirectory, target: ready, keyPassphrases }
   const written = await backupPki(options, { ...machine, progress })
   if (flags.json) printJson(io, written)
-  else if (!flags.quiet) printText(io, summary(written, io))
+  else if (!flags.quiet) printText(io, summary(written, io, withPassphrase))
 }
 
 async function checkFile(file: string, directory: string | null, flags: BackupFlags, io: Io): Promise<void> {
@@ -87,17 +87,18 @@ function bothOnStdin(): FpkiError {
 }
 
 /** What a new backup contains, and what it does not. */
-export function summary(backup: BackupPkiResult, io: Io): string {
+export function summary(backup: BackupPkiResult, io: Io, withPassphrase = true): string {
   const { factory, file, directory, files, size, sha256, embedded, notHeld } = backup
+  const check = `fpki ca backup --check ${printable(shellWord(file))} --pki-dir ${printable(shellWord(directory))}`
   const lines = [
     style(io, 'bold', `Backed up the PKI of the factory ${factory} to ${printable(file)}`, 'stdout'),
     `  ${files} files, ${Math.ceil(size / 1024)} kB, SHA-256 ${sha256}`,
     `  Contains ${printable(directory)}${embedded ? ' and the state of the embedded Factory API' : ''}`,
     ...notHeld.map((sentence) => `  Not included: ${printable(sentence)}`),
-    '  Decrypted and compared: identical. Store it offline, apart from its passphrase.',
+    `  Decrypted and compared: identical. Store it offline, apart from ${withPassphrase ? 'its passphrase' : 'the keys of its recipients'}.`,
     '',
     style(io, 'bold', 'Check it now and regularly:', 'stdout'),
-    `  fpki ca backup --check ${printable(shellWord(file))} --pki-dir ${printable(shellWord(directory))}`,
+    `  ${check}${withPassphrase ? '' : ' --recipient-key KEY'}`,
     '',
   ]
   return lines.join('\n')
@@ -123,7 +124,10 @@ function checkSummary(checked: CheckBackupResult, io: Io): string {
   return lines.join('\n')
 }
 
-function incomplete(): FpkiError {
+function incomplete({ out, check }: BackupFlags, directory: string | undefined): FpkiError {
   const hint = 'Pass a PKI directory and --out FILE to write a backup, or --check FILE to check one.'
-  return new FpkiError('ERR_USAGE', 'Nothing to back up or check.', hint)
+  if (out !== undefined && check !== undefined)
+    return new FpkiError('ERR_USAGE', '--out and --check are mutually exclusive.', hint)
+  const missing = directory === undefined ? 'PKI directory' : 'file for the backup'
+  return new FpkiError('ERR_USAGE', `No ${missing} given.`, hint)
 }

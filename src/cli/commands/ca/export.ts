@@ -23,7 +23,7 @@ export async function exportLocalCa(directory: string, flags: ExportFlags, io: I
       name: flags.p12,
       out: filePath(flags.out ?? `${flags.p12.replace(/\.pem$/, '')}.p12`, io),
     },
-    { ...thisMachine(io.machine), progress, passphrases: passphrasesOf(flags, io, progress) },
+    { ...thisMachine(io.machine), progress, passphrases: passphrasesOf(flags, io, progress, 'PKCS#12 file') },
   )
   if (flags.json) printJson(io, exported)
   else progress.note(`Exported the key and certificate chain of ${exported.certificate.subject} to ${exported.file}`)

@@ -40,7 +40,7 @@ async function print(directory: string, flags: PaperFlags, io: Io): Promise<void
       out: filePath(flags.out, io),
       protection: protectionOf(flags),
     },
-    { ...thisMachine(io.machine), progress, passphrases: passphrasesOf(flags, io, progress) },
+    { ...thisMachine(io.machine), progress, passphrases: passphrasesOf(flags, io, progress, 'sheet') },
   )
   if (flags.json) return printJson(io, printed)
   const sheets = printed.files.map((file) => `  ${printable(file)}`)

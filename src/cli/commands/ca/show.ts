@@ -1,5 +1,5 @@
 import { FpkiError } from '../../../errors.js'
-import { factoryOfPki } from '../../../issuance/open-pki.js'
+import { factoryOfPki, notInApi, openPki, requireSameRoot } from '../../../issuance/open-pki.js'
 import { thisMachine } from '../../../machine/index.js'
 import {
   type ShowEstResult,
@@ -41,14 +41,25 @@ export async function showEst(directory: string | undefined, flags: ShowFlags, i
   else io.stdout(estTls.pem)
 }
 
-/** Reads the PKI of the selected factory, or of that of a PKI directory, from the Factory API. */
+/**
+ * Reads the PKI of the selected factory, or of that of a PKI directory, from the Factory API. Throws ERR_OTHER_ROOT when the
+ * directory has another root: it would show certificates of another PKI.
+ */
 export async function readPki(flags: CommonFlags, io: Io, directory?: string): Promise<ShowPkiResult> {
   const machine = thisMachine(io.machine)
   const { factory, api } =
     directory === undefined
       ? await factoryApiFor(flags, io, machine, { changes: false })
       : await ofDirectory(resolved(directory, io), flags, io)
-  return showPki({ factory }, { ...machine, api })
+  const ports = { ...machine, api }
+  if (directory === undefined) return showPki({ factory }, ports)
+  const pki = await openPki(machine.files, resolved(directory, io), factory)
+  const shown = await showPki({ factory }, ports).catch((error: unknown) => {
+    // Not the advice to create a PKI: the directory has one.
+    throw error instanceof FpkiError && error.code === 'ERR_NOT_INITIALIZED' ? notInApi(api, pki) : error
+  })
+  requireSameRoot(shown.root.pem, pki)
+  return shown
 }
 
 async function ofDirectory(path: string, flags: CommonFlags, io: Io) {

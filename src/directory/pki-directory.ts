@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { FpkiError } from '../errors.js'
 import type { DurableFiles, FileLock } from '../ports.js'
 import { readJsonFile, writeJsonFile } from '../storage/json-file.js'
@@ -28,6 +28,8 @@ export interface PkiDirectory extends HistoryFiles, OwnedDirectory, JournalFile 
   contents(): Promise<readonly PkiFile[]>
   /** Creates the directory and fpki's own folder in it, if missing. */
   make(): Promise<void>
+  /** What an interrupted run has made is durable with what this one makes: see {@link DurableFiles.syncAgain}. */
+  syncAgain(): Promise<void>
   /** Takes the lock and removes leftovers of interrupted writes. Throws ERR_LOCKED if it is taken for `seconds` (default 0). */
   lock(seconds?: number): Promise<FileLock>
   /** All names in it, including fpki's own folder; empty when the directory does not exist. */
@@ -85,7 +87,18 @@ export function pkiDirectory(files: DurableFiles, path: string): PkiDirectory {
       const names = (await files.list(path)) ?? []
       return Object.values(PKI_FILES).filter((name) => names.includes(name))
     },
-    make: () => files.makeDirectory(join(path, OWN_FOLDER)),
+    make: async () => {
+      const isFound = (await files.kindOf(path)) !== null && (await files.kindOf(own('journal'))) === null
+      await files.makeDirectory(join(path, OWN_FOLDER))
+      // The run that made it may have been cut off before its name was on the disk. Not everybody may read the folder above.
+      const above = dirname(path)
+      if (isFound && (await files.list(above).catch(() => null)) !== null) await files.syncAgain(above)
+    },
+    syncAgain: async () => {
+      for (const folder of [path, ...ownFolders(path)]) {
+        if ((await files.kindOf(folder)) === 'directory') await files.syncAgain(folder)
+      }
+    },
     lock: async (seconds) => {
       const lock = await files.lock(own('lock'), seconds)
       if (lock === null) throw lockedError(path)

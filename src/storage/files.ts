@@ -15,10 +15,11 @@ export function durableFiles(fs: FileSystem): DurableFiles {
 
 /** @param waiting the directories to sync, each with a path in it that waits for that; null: each is synced at once */
 function filesOn(fs: FileSystem, waiting: Map<string, string> | null): DurableFiles {
-  const syncName: SyncName = async (path, wanted = path) => {
-    if (waiting === null) await fs.syncDirectory(dirname(path))
-    else if (!waiting.has(dirname(path))) waiting.set(dirname(path), wanted)
+  const syncFolder = async (folder: string, wanted: string) => {
+    if (waiting === null) await fs.syncDirectory(folder)
+    else if (!waiting.has(folder)) waiting.set(folder, wanted)
   }
+  const syncName: SyncName = (path, wanted = path) => syncFolder(dirname(path), wanted)
   return {
     deferring: () => filesOn(fs, new Map()),
     flush: async () => {
@@ -28,6 +29,7 @@ function filesOn(fs: FileSystem, waiting: Map<string, string> | null): DurableFi
         waiting?.delete(directory)
       }
     },
+    syncAgain: (folder) => explainSystemErrors(folder, () => syncFolder(folder, folder)),
     makeDirectory: (path) => explainSystemErrors(path, () => makeDirectory(fs, path, (made) => syncName(made, path))),
     checkDirectory: (path) => explainSystemErrors(path, () => checkDirectory(fs, path)),
     checkOwnDirectory: (path) => explainSystemErrors(path, () => checkOwnDirectory(fs, path)),
@@ -67,7 +69,8 @@ interface Writing<Text extends Content> {
 async function makeDirectory(fs: FileSystem, path: string, syncName: SyncName): Promise<void> {
   const parent = dirname(path)
   if ((await fs.stat(path)) !== null) return
-  if (parent !== path) await makeDirectory(fs, parent, syncName)
+  // At once: whoever finds a directory in another later does not ask whether the name of the other is on the disk.
+  if (parent !== path) await makeDirectory(fs, parent, (made) => fs.syncDirectory(dirname(made)))
   if (await fs.makeDirectory(path, 0o700)) await syncName(path)
 }
 

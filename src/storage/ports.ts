@@ -105,6 +105,11 @@ export interface DurableFiles {
   deferring(): DurableFiles
   /** Resolves when all names are on the disk; only those of {@link deferring} ever wait for it. */
   flush(): Promise<void>
+  /**
+   * Makes the names in a folder durable, or counts them among those that wait for {@link flush}: an earlier process may have
+   * been killed, or its sync may have failed, before they were.
+   */
+  syncAgain(folder: string): Promise<void>
   /** Creates a directory and its missing parents with mode 0700. Does not change an existing one. */
   makeDirectory(path: string): Promise<void>
   /** Throws ERR_PERMISSIONS when other users could change the content of the directory. */

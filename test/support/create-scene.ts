@@ -58,7 +58,8 @@ export async function runAgain(disk: MemoryDisk): Promise<void> {
  * they made the same things: a key by its name, a certificate by its subject, issuer, key and signer.
  */
 export function essence(disk: MemoryDisk): string {
-  const files = [...disk.contents()]
+  // After a loss of power the mark of an unsynced update may be there again; it costs a reader one sync.
+  const files = [...disk.contents()].filter(([path]) => !path.endsWith('/acme/unsynced'))
   const keys = new Map(
     files.flatMap(([path, { text }]) => (path.endsWith('.key') ? [[keyId(text ?? ''), path] as const] : [])),
   )

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { checkFactoryName, isFactoryName } from '../../factory-name.js'
 import { isDnsName } from '../../pki/csr-policy.js'
 import { serverNames } from '../../pki/server-name.js'
@@ -14,10 +14,13 @@ import { applyUpdate } from './rules.js'
 import {
   type FactoryState,
   factoryFolder,
+  isUnsynced,
   keyPath,
+  markUnsynced,
   readState,
   type StoredCsr,
   statePath,
+  unmarkUnsynced,
   versionOf,
   writeState,
 } from './state.js'
@@ -50,6 +53,9 @@ export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
     getCertificates: async () => {
       if ((await options.files.list(folder)) === null) return null
       await options.files.checkDirectory(folder)
+      // A writer that was killed may have left what a loss of power would take back.
+      if (await isUnsynced(options.files, folder))
+        await locked(options, folder, async ({ files }) => files.syncAgain(folder))
       const certificates = (await readState(options.files, folder, options.factory))?.certificates ?? null
       return certificates === null ? null : { ...certificates, version: versionOf(certificates) }
     },
@@ -57,7 +63,9 @@ export function embeddedFactory(options: EmbeddedFactoryOptions): FactoryApi {
       locked(options, folder, async (held) => {
         const state = await stateOf(held, folder)
         requireVersion(state, version)
-        await writeState(held.files, folder, applyUpdate(state, update, options.clock()))
+        const updated = applyUpdate(state, update, options.clock())
+        await markUnsynced(held.files, folder)
+        await writeState(held.files, folder, updated)
       }),
     getUser: async () => {
       const state =
@@ -146,8 +154,9 @@ async function pendingCsr(
   const newest = csrs.findLast((stored) => stored.kind === kind)
   const sameNames = newest?.names.join() === namesFor(options, csrs, kind).join()
   if (newest === undefined || newest.answered || !sameNames) return undefined
-  const hasKey = (await options.files.kindOf(keyPath(folder, kind, newest.generation))) !== null
-  return hasKey ? newest : undefined
+  if ((await options.files.kindOf(keyPath(folder, kind, newest.generation))) === null) return undefined
+  await options.files.syncAgain(join(folder, 'keys'))
+  return newest
 }
 
 async function makeCsr(
@@ -160,6 +169,7 @@ async function makeCsr(
   const path = keyPath(folder, kind, generation)
   // An interrupted call may have left an unused key, which is used now.
   if ((await files.read(path, 16_384)) === null) await files.create(path, keys.newPem(), 0o600)
+  else await files.syncAgain(dirname(path))
   const signer = await keys.open((await files.read(path, 16_384)) ?? '', path)
   const names = [...namesFor({ factory, ...options }, csrs, kind)]
   const subject = await commonNameAndUnit(commonNameFor(kind, names), factory)
@@ -213,6 +223,7 @@ async function locked<T>(
   return withLock(options, folder, `the embedded factory ${options.factory}`, async () => {
     const done = await work({ ...options, files })
     await files.flush()
+    await unmarkUnsynced(files, folder)
     return done
   })
 }

@@ -72,3 +72,22 @@ export function versionOf(certificates: FactoryCertificates): string {
 export function writeState(files: DurableFiles, folder: string, state: FactoryState): Promise<void> {
   return writeJsonFile(files, statePath(folder), state)
 }
+
+function unsyncedMark(folder: string): string {
+  return join(folder, 'unsynced')
+}
+
+/** Before an update becomes visible: until {@link unmarkUnsynced}, a reader syncs the folder before it believes the state. */
+export function markUnsynced(files: DurableFiles, folder: string): Promise<void> {
+  return files.append(unsyncedMark(folder), '', 0o600)
+}
+
+/** The state is on the disk. The mark may be there again after a loss of power, which costs a reader one sync. */
+export function unmarkUnsynced(files: DurableFiles, folder: string): Promise<void> {
+  return files.remove(unsyncedMark(folder))
+}
+
+/** Whether a writer was killed, or is at work, between an update and its sync. */
+export async function isUnsynced(files: DurableFiles, folder: string): Promise<boolean> {
+  return (await files.kindOf(unsyncedMark(folder))) !== null
+}

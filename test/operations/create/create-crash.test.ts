@@ -34,6 +34,23 @@ beforeAll(async () => {
   undisturbed = essence(disk)
 })
 
+describe('ca create that is run again after its process was killed', () => {
+  it('has all keys and certificates on the disk at its end, also those that the killed process had not synced', async () => {
+    // A directory that was just made, and is empty, looks like one of the user.
+    const tried = pointsToTry(points, 'ca create, power lost at the end').filter((at) => points[at - 1] !== 'mkdir')
+    for (const at of tried) {
+      const disk = memoryDisk()
+      expect(await stoppedAt(disk, at)).toBe(true)
+      disk.loseProcess()
+      await runAgain(disk)
+      const before = treasures(disk)
+      expect(before.size).toBe(14)
+      disk.losePower()
+      expect(treasures(disk), `point ${at}`).toEqual(before)
+    }
+  })
+})
+
 describe.each(['loseProcess', 'losePower'] as const)('ca create cut off at any point (%s)', (loss) => {
   it('ends as an undisturbed run when it is run again', async () => {
     const tried = pointsToTry(points, `ca create ${loss}`)

@@ -25,7 +25,7 @@ async function beginAuditLog(directory: PkiDirectory, auditLog: AuditLog): Promi
   // One that is gone begins anew, and not here: its first line says so, whichever command writes it.
   if ((await tracesOfAuditLog(directory)).length > 0) return
   const there = await readableCertificates(directory)
-  await auditLog.logExisting(there, 'Here the audit log begins. These were in the directory already.')
+  await auditLog.logExisting(there, 'The audit log begins here. These certificates already existed in the directory.')
 }
 
 /** What {@link keepRecords} needs. */
@@ -46,7 +46,7 @@ export async function keepRecords(
   { command, startedAt }: Pick<Journal, 'command' | 'startedAt'>,
   progress: Progress,
 ): Promise<void> {
-  progress.step('Keeping a snapshot')
+  progress.step('Taking a snapshot')
   if (rootSigner !== null) await auditLog.seal(await rootSigner.open())
   await directory.takeSnapshot({ command, time: startedAt, state: await directory.readState() })
   await directory.thinSnapshots().catch((error: unknown) => {

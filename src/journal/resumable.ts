@@ -87,13 +87,13 @@ async function holdsPki(directory: PkiDirectory): Promise<FpkiError> {
   const at = shellWord(directory.path)
   return new FpkiError(
     'ERR_EXISTS',
-    `${directory.path} holds a PKI already (${contents.join(', ') || 'its files were moved away'}).`,
-    `Nothing was changed. See it with \`fpki ca status ${at}\`. Other names for its gateway: \`fpki ca rotate-tls ${at} --tls-name HOST\`. ` +
-      'Another PKI: name another directory.',
+    `${directory.path} already contains a PKI (${contents.join(', ') || 'its files were moved away'}).`,
+    `Nothing was changed. To inspect it: \`fpki ca status ${at}\`. To change the names of its gateway: \`fpki ca rotate-tls ${at} --tls-name HOST\`. ` +
+      'To create another PKI, use another directory.',
   )
 }
 
 function emptyJournal({ path }: PkiDirectory): FpkiError {
-  const hint = 'Nothing was changed; put it back from a backup.'
+  const hint = 'Nothing was changed. Restore the file from a backup.'
   return new FpkiError('ERR_BAD_FILE', `${path}/.fpki/journal.jsonl has no steps.`, hint)
 }

@@ -58,7 +58,7 @@ export async function runJournalled<Command extends JournalledCommand, Work>(
     const open = await (scope.find?.() ?? resumable(directory, command, options))
     const resumed = open !== null
     const work = await scope.work(open)
-    if (resumed) progress.note(`Resuming the \`${command}\` that was started at ${open.startedAt}.`)
+    if (resumed) progress.note(`Resuming the \`${command}\` started at ${open.startedAt}.`)
     const members = resumed ? undefined : await scope.begin?.(work)
     const earlier = resumed ? null : await directory.readJournalText()
     const started = open ?? { ...newJournal(command, options, steps.list, clock()), ...members }

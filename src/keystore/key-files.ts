@@ -48,8 +48,8 @@ async function newKeyText(
 /** The passphrase for what is encrypted now. Throws ERR_PASSPHRASE when there is none, or it is too weak. */
 export async function newPassphrase(passphrases: Passphrases | undefined): Promise<string> {
   if (passphrases !== undefined) return checkNewPassphrase(await passphrases.forNew())
-  const hint = 'Give one with --passphrase-file FILE (- is stdin) or FPKI_PASSPHRASE.'
-  throw new FpkiError('ERR_PASSPHRASE', 'There is no new passphrase.', hint)
+  const hint = 'Pass --passphrase-file FILE (- is stdin), or set FPKI_PASSPHRASE.'
+  throw new FpkiError('ERR_PASSPHRASE', 'No new passphrase given.', hint)
 }
 
 /** The signer of a key file. Throws ERR_BAD_KEY when it is missing or broken, ERR_PASSPHRASE when it does not open. */
@@ -60,7 +60,7 @@ export async function openKeyFile(
 ): Promise<Signer> {
   const pem = await folder.read(name)
   if (pem !== null) return openKeyPem(pem, `${folder.path}/${name}`, passphrases)
-  const hint = 'Put it back from a backup; if it is in an HSM, name that with --hsm-module and --hsm-token-label.'
+  const hint = 'Restore it from a backup. If the key is in an HSM, pass --hsm-module and --hsm-token-label.'
   throw new FpkiError('ERR_BAD_KEY', `${folder.path}/${name} is missing.`, hint)
 }
 

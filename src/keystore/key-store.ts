@@ -77,6 +77,6 @@ export async function requireMadeKey<Ref extends KeyRef>(
 ): Promise<Uint8Array> {
   const { spki } = await store.open(ref)
   if (fingerprintOf(spki) === fingerprint) return spki
-  const hint = 'Nothing was signed with it. Put back the one that was made, and run the same command again.'
-  throw new FpkiError('ERR_BAD_KEY', `${keyRefName(ref)} is not the key that this command made.`, hint)
+  const hint = 'Nothing was signed with it. Restore the original key, then run the same command again.'
+  throw new FpkiError('ERR_BAD_KEY', `${keyRefName(ref)} is not the key that this command created.`, hint)
 }

@@ -15,8 +15,8 @@ export function newRootKeyName({ label, id }: KeyChoice): KeyName {
   if (name.label !== '' && name.id !== '') return name
   throw new FpkiError(
     'ERR_USAGE',
-    `The PKCS#11 URI asks for a new key without ${name.label === '' ? 'a label' : 'an id'}.`,
-    'Give it one, as in object=root-ca;id=%01, or leave the attribute out of the URI.',
+    `The PKCS#11 URI specifies a new key without ${name.label === '' ? 'a label' : 'an id'}.`,
+    'Set it, as in object=root-ca;id=%01, or omit the attribute from the URI.',
   )
 }
 

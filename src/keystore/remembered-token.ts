@@ -41,8 +41,8 @@ export async function requireTrusted(
   if (reason === null) return
   throw new FpkiError(
     'ERR_HSM_MODULE',
-    `Refusing to load ${module}, which ${directory.path}/.fpki/${OWN_FILES[record]} names as PKCS#11 module: ${reason}.`,
-    'Name the module of your token with --hsm-module PATH; `fpki hsm list` shows those of this machine.',
+    `Refusing to load ${module}, the PKCS#11 module recorded in ${directory.path}/.fpki/${OWN_FILES[record]}: ${reason}.`,
+    'Pass the module of your token with --hsm-module PATH; `fpki hsm list` lists the modules of this machine.',
   )
 }
 
@@ -51,6 +51,6 @@ export function noToken({ module }: ModuleChoice): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
     `No token given for the PKCS#11 module ${module}.`,
-    'Give --hsm-token-label LABEL; `fpki hsm list` shows what there is.',
+    'Pass --hsm-token-label LABEL; `fpki hsm list` lists the tokens.',
   )
 }

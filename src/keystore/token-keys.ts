@@ -33,7 +33,7 @@ const NO_LOGIN: TokenLogin = {
   keypad: false,
   allowFinalPinTry: false,
   pin: async (token) => {
-    throw new FpkiError('ERR_HSM_PIN', `There is no PIN for the token ${token}.`, 'Give it with --hsm-pin-file.')
+    throw new FpkiError('ERR_HSM_PIN', `No PIN given for the token ${token}.`, 'Pass --hsm-pin-file FILE.')
   },
 }
 
@@ -79,8 +79,8 @@ function nameIn({ keyLabel, keyId }: TokenKeyRef): KeyName {
 export function keyExists({ name }: OpenToken, key: KeyName): FpkiError {
   return new FpkiError(
     'ERR_EXISTS',
-    `${name} has a key ${keyName(key)} already.`,
-    'Nothing was changed. Take another token, or name another key with --hsm-uri.',
+    `${name} already has a key ${keyName(key)}.`,
+    'Nothing was changed. Use another token, or another key name with --hsm-uri.',
   )
 }
 
@@ -88,8 +88,8 @@ export function keyExists({ name }: OpenToken, key: KeyName): FpkiError {
 export function otherToken({ name }: OpenToken, { tokenLabel, tokenSerial }: TokenKeyRef): FpkiError {
   return new FpkiError(
     'ERR_HSM_TOKEN',
-    `This was begun with the token "${tokenLabel}", serial ${tokenSerial}; now there is another. ${name}.`,
-    'Nothing was changed. Put the first one in, and run the same command again.',
+    `The interrupted command used the token "${tokenLabel}", serial ${tokenSerial}, not ${name.replace(/^The/, 'the')}.`,
+    'Nothing was changed. Plug that token in, then run the same command again.',
   )
 }
 

@@ -78,7 +78,7 @@ describe('keys in files', () => {
     const other = fingerprintOf(newSigner().spki)
     await expect(requireMadeKey(store, ROOT, other)).rejects.toMatchObject({
       code: 'ERR_BAD_KEY',
-      message: 'factory_ca.key is not the key that this command made.',
+      message: 'factory_ca.key is not the key that this command created.',
     })
   })
 })

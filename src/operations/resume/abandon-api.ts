@@ -31,7 +31,7 @@ export async function apiHasTaken(
     return known !== null && (await isIn(known, directory, open))
   } catch (error) {
     if (!(error instanceof FpkiError) || upload !== 'pending') throw error
-    ports.progress.warn(`The Factory API has not received anything yet, and does not answer: ${error.message}`)
+    ports.progress.warn(`Could not ask the Factory API, which has received nothing yet: ${error.message}`)
     return false
   }
 }
@@ -64,7 +64,7 @@ export function leftInApi(journal: AbandonableJournal): readonly string[] {
   const isBegun = journal.steps.some(({ name, state }) => name === asking && state !== 'pending')
   if (!isBegun) return []
   return [
-    'The Factory API has made new keys, and requests for them; it uses none of them, and the next command has it make others.',
+    'The Factory API has created new keys and CSRs. It does not use them, and the next command requests new ones.',
   ]
 }
 

@@ -33,20 +33,19 @@ export function leftInToken(journal: AbandonableJournal): readonly string[] {
   // The first step makes the keys.
   if (hsm === null || journal.steps[0]?.state === 'pending') return []
   const hasLocalCa = journal.command === CREATE && journal.options.localCa.kind === 'token'
-  const token = hsm.tokenLabel ?? hsm.tokenSerial ?? 'that the URI names'
+  const name = hsm.tokenLabel ?? hsm.tokenSerial
+  const token = name === null ? 'the token that the URI selects' : `the token "${name}"`
   const fate =
-    journal.command === 'ca import-root'
-      ? fateOfImported(journal.steps)
-      : 'nothing has been signed for the Factory API with it'
+    journal.command === 'ca import-root' ? fateOfImported(journal.steps) : 'it has signed nothing for the Factory API'
   return [keyIn(hsm.key), ...(hasLocalCa ? [keyName(LOCAL_CA_KEY)] : [])].map(
-    (key) => `The key ${key} may be in the token "${token}": it stays there, and ${fate}.`,
+    (key) => `The key ${key} may be in ${token}; it stays there, and ${fate}.`,
   )
 }
 
 /** Whoever reads that there is another copy may delete this one. */
 function fateOfImported(steps: AbandonableJournal['steps']): string {
   const isBegun = (wanted: string) => steps.some(({ name, state }) => name === wanted && state !== 'pending')
-  if (isBegun('removeKey')) return 'this PKI needs it: factory_ca.key is gone, or may be'
+  if (isBegun('removeKey')) return 'this PKI needs it, because factory_ca.key may be gone'
   return isBegun('state') ? 'this PKI signs with it; factory_ca.key is the same key' : 'factory_ca.key is the same key'
 }
 

@@ -59,8 +59,8 @@ interface Work {
 }
 
 const STEPS = steps<Work, typeof ABANDON>()
-  .step({ name: 'putAside', says: 'Moving aside what was made', run: putAside })
-  .step({ name: 'auditLog', says: 'Logging it', run: logIt })
+  .step({ name: 'putAside', says: 'Moving its files aside', run: putAside })
+  .step({ name: 'auditLog', says: 'Writing the audit log', run: logIt })
 
 /**
  * Discards the command that was interrupted in a PKI directory. No key is deleted: what it had made is moved into a folder of its own.
@@ -75,7 +75,7 @@ export async function abandonWork(
   checkAbsolute(path, 'PKI directory')
   const directory = pkiDirectory(ports.files.deferring(), path)
   if ((await directory.check()) === 'missing') {
-    throw new FpkiError('ERR_NOT_A_DIRECTORY', `${path} does not exist.`, 'Name a PKI directory.')
+    throw new FpkiError('ERR_NOT_A_DIRECTORY', `${path} does not exist.`, 'Pass a PKI directory.')
   }
   const open = await directory.readJournal()
   if (open === null || open.finishedAt !== null) return nothingOpen(path)
@@ -103,10 +103,10 @@ export async function abandonWork(
 async function sameJournal(directory: PkiDirectory, { startedAt, command }: Journal): Promise<Journal> {
   const current = await directory.readJournal()
   if (current?.startedAt === startedAt && current.command === command) return current
-  const hint = `Nothing was changed. Look again with \`fpki ca verify ${shellWord(directory.path)}\`.`
+  const hint = `Nothing was changed. Check it with \`fpki ca verify ${shellWord(directory.path)}\`.`
   throw new FpkiError(
     'ERR_NOT_CONFIRMED',
-    `The open command in ${directory.path} has changed since the question was asked.`,
+    `The interrupted command in ${directory.path} has changed since the confirmation.`,
     hint,
   )
 }
@@ -122,7 +122,7 @@ async function putAside({ directory, plan }: Work): Promise<void> {
 async function logIt({ directory, clock, who, plan }: Work): Promise<void> {
   const { command, startedAt } = plan.journal
   const auditLog = openAuditLog(directory, ABANDON, { clock, who })
-  await auditLog.logEvent(`\`${command}\` of ${startedAt} was abandoned; what it had made is in ${plan.folder}.`)
+  await auditLog.logEvent(`Discarded the interrupted \`${command}\` of ${startedAt}; its files are in ${plan.folder}.`)
 }
 
 async function planOf(directory: PkiDirectory, journal: AbandonableJournal, ports: AbandonPorts): Promise<Plan> {
@@ -152,7 +152,7 @@ function nothingOpen(directory: string): AbandonWorkResult {
 function taken({ path }: PkiDirectory, { command, startedAt }: Journal): FpkiError {
   return new FpkiError(
     'ERR_UNFINISHED',
-    `The Factory API has taken what the \`${command}\` of ${startedAt} in ${path} has made: it cannot be abandoned.`,
+    `Cannot abandon the \`${command}\` started at ${startedAt} in ${path}: the Factory API has accepted its changes.`,
     `Nothing was changed. Finish it with \`fpki ca resume ${shellWord(path)}\`.`,
   )
 }

@@ -103,7 +103,9 @@ describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('ca 
           expect(pendingOn(disk), point).toEqual([])
           for (const name of abandoned.files)
             expect([...disk.contents().keys()], point).toContain(`${abandoned.folder}/${name}`)
-          expect(disk.contents().get(`${DIRECTORY}/.fpki/log.jsonl`)?.text, point).toContain('was abandoned')
+          expect(disk.contents().get(`${DIRECTORY}/.fpki/log.jsonl`)?.text, point).toContain(
+            'Discarded the interrupted',
+          )
           await run(disk)
         } else if (!isFinished(disk, command)) await run(disk)
         expect(knownOn(disk), point).not.toBe(knownOn(original))

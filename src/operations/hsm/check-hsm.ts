@@ -55,11 +55,11 @@ export async function checkHsm(
   const { token } = tokenKeys
   try {
     const { label, model, serial } = token.token
-    say(`the module ${hsm.module} loads, and shows the token "${label}" (${model}, serial ${serial})`)
-    say('the token takes the PIN')
+    say(`the module ${hsm.module} loads, and has the token "${label}" (${model}, serial ${serial})`)
+    say('the token accepts the PIN')
     const rootKey = newRootKeyName(hsm.key)
     const rootKeyIsThere = isLabelTaken(token, rootKey)
-    say(`the label "${rootKey.label}" is ${rootKeyIsThere ? 'taken: there is a root key' : 'free for a root key'}`)
+    say(`the label "${rootKey.label}" is ${rootKeyIsThere ? 'taken by a root key' : 'free for a root key'}`)
     for (const mechanism of missingMechanisms(token, { curve, isNew: true })) ports.lacks(mechanism)
     requireMechanisms(token, { curve, isNew: true })
     await tryKey(token, curve, ports.random, say)
@@ -82,19 +82,19 @@ async function tryKey(token: OpenToken, curve: Curve, random: Random, say: (text
   const choice = { label, id: Buffer.from(random.bytes(6)).toString('hex') }
   try {
     const key = generateKey(token, choice, curve)
-    say(`it makes an EC key pair on ${curve}`)
+    say(`it generates an EC key pair on ${curve}`)
     sayHowItIsKept(token, key, say)
     await trySigning(token, tokenSigner(token, key, null), say)
   } finally {
     deleteAll(token, choice)
   }
-  say('it deletes that key again')
+  say('it deletes the key')
 }
 
 function sayHowItIsKept(token: OpenToken, { handle }: TokenKey, say: (text: string) => void): void {
   const sensitive = flagOf(token, handle, CKA.sensitive)
   const extractable = flagOf(token, handle, CKA.extractable)
-  if (sensitive === null || extractable === null) say('it does not tell whether the private key can be read out')
+  if (sensitive === null || extractable === null) say('it does not report whether the private key is extractable')
   else say('the private key is sensitive and not extractable: it never leaves the token')
 }
 
@@ -108,11 +108,8 @@ async function trySigning(token: OpenToken, signer: Signer, say: (text: string) 
 function deleteAll(token: OpenToken, choice: KeyChoice): void {
   const classes = [CKO.privateKey, CKO.publicKey]
   const handles = classes.flatMap((objectClass) => objectsOf(token, objectClass, choice).map(({ handle }) => handle))
-  explainErrors(token, () => deleteKey(token, handles), `${token.name}, which was to delete the key "${choice.label}"`)
+  explainErrors(token, () => deleteKey(token, handles), `${token.name} did not delete the key "${choice.label}"`)
   if (classes.some((objectClass) => objectsOf(token, objectClass, choice).length > 0)) {
-    throw keyError(
-      `${token.name} still has the key "${choice.label}".`,
-      "Delete it with the tool of the token's maker.",
-    )
+    throw keyError(`${token.name} still has the key "${choice.label}".`, "Delete it with the vendor's tool.")
   }
 }

@@ -43,9 +43,9 @@ export const IMPORT_ROOT = 'ca import-root'
 export const REMOVE_KEY = 'removeKey'
 
 const IMPORT = steps<ImportWork, typeof IMPORT_ROOT>()
-  .step({ name: 'token', says: 'Putting the root key into the token', run: putRootKey })
+  .step({ name: 'token', says: 'Importing the root key into the token', run: putRootKey })
   .step({ name: 'proof', says: 'Signing a test message with it', run: proveRootKey })
-  .step({ name: 'state', says: 'Remembering where it is', run: remember })
+  .step({ name: 'state', says: 'Recording its location', run: remember })
 
 /** The steps of `ca import-root`. */
 export function importSteps({
@@ -123,7 +123,7 @@ async function remember({ directory, certificate, options, tokenKeys, auditLog }
     rootKey: rootKeyRef(tokenKeys, { certificate }),
   }
   await directory.writeState(newState)
-  await auditLog.logEvent(`The root key was put into the token ${tokenKeys.token.name}.`)
+  await auditLog.logEvent(`The root key was imported into ${tokenKeys.token.name.replace(/^The/, 'the')}.`)
 }
 
 async function removeKeyFile({ directory, auditLog }: ImportWork): Promise<void> {

@@ -123,7 +123,7 @@ async function rootOnDisk(
   throw new FpkiError(
     'ERR_BAD_KEY',
     `${path} is not the key of ${rootCertificate}.`,
-    'Put the right one back from a backup.',
+    'Restore the right key from a backup.',
   )
 }
 
@@ -132,11 +132,11 @@ async function noKeyFile(directory: PkiDirectory): Promise<FpkiError> {
   if (state?.rootKey.kind !== 'pkcs11') return missing(directory, PKI_FILES.rootKey)
   return new FpkiError(
     'ERR_EXISTS',
-    `The root key of ${directory.path} is in the token "${state.rootKey.tokenLabel}" already, and in no file.`,
-    'There is nothing left to do. To put it into another token, put factory_ca.key back from a backup first.',
+    `The root key of ${directory.path} is already in the token "${state.rootKey.tokenLabel}"; it has no key file.`,
+    'Nothing to do. To import it into another token, restore factory_ca.key from a backup first.',
   )
 }
 
 function missing({ path }: PkiDirectory, file: string): FpkiError {
-  return new FpkiError('ERR_BAD_KEY', `${path}/${file} is missing.`, 'Name the PKI directory that has it.')
+  return new FpkiError('ERR_BAD_KEY', `${path}/${file} is missing.`, 'Pass the PKI directory that contains it.')
 }

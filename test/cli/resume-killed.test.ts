@@ -18,7 +18,7 @@ import { snapshot } from './snapshot.js'
 describe.each(['rotate-tls', 'add-device-ca', 'revoke-device-ca'])(
   '%s, killed at each write of the journal',
   (command) => {
-    test.each(['before', 'after'] as const)('(%s it) is brought to its end by `ca resume`', async (when) => {
+    test.each(['before', 'after'] as const)('(%s it) is finished by `ca resume`', async (when) => {
       const { all, tried } = await momentsToTry({ ...(await copiedPki()), command, when }, `${command} ${when}`)
       expect(all).toBeGreaterThan(3)
       for (const nth of tried) {
@@ -171,7 +171,7 @@ describe('with the root key in a token', () => {
     [3, 'this PKI signs with it; factory_ca.key is the same key.'],
     [4, 'this PKI needs it, because factory_ca.key may be gone.'],
   ])(
-    'an import-root that is given up at write %s of the journal says whether its key is the only one',
+    'an import-root abandoned at write %s of the journal reports whether its key is the only copy',
     async (nth, fate) => {
       const token = await softHsm()
       const { home, directory } = await copiedPki()

@@ -251,35 +251,32 @@ describe('ca create after root-csr', () => {
   test.each([
     ['elsewhere', false],
     ['in the directory', true],
-  ])(
-    'interrupted and given up, leaves the key, the request and a certificate that was there (%s)',
-    async (_, inside) => {
-      const { home, directory, csr } = await withCsr()
-      const signed = await (await newCompany()).sign({ csr })
-      const certificate = inside ? join(directory, 'factory_ca.pem') : signed
-      if (inside) await copyFile(signed, certificate)
-      const before = await snapshot(directory)
-      const create = ['ca', 'create', directory, '--root-cert', certificate]
-      const release = await holdFactory(home, 'acme')
-      const waiting = await createUpTo('requests', { home, directory, words: create.slice(3) })
-      waiting.kill('SIGKILL')
-      await waiting.ended
-      await release()
-      const { status, stdout } = await home.fpki(['ca', 'abandon', directory, '--yes', '--json'])
-      // No certificate is written before all of them are signed.
-      expect({ status, files: JSON.parse(stdout).files }).toEqual({ status: 0, files: ['local-ca.key'] })
-      const after = await snapshot(directory)
-      const live = (all: typeof before) => Object.entries(all).filter(([name]) => !name.includes('.fpki'))
-      expect(live(after)).toEqual(live(before))
-      const again = await home.fpki(['ca', 'root-csr', directory, '--out', '-'])
-      expect(again).toMatchObject({ status: 0, stdout: await readFile(csr, 'utf8') })
-      const waits = { status: 3, code: 'ERR_UNFINISHED', names: ['is waiting for its certificate'] }
-      await expectRefusal(home, ['ca', 'create', directory], waits)
-      expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
-      await expectVerified(directory)
-      expect((await home.fpki(['ca', 'log', 'verify', directory])).status).toBe(0)
-    },
-  )
+  ])('interrupted and abandoned, leaves the key, the CSR and an existing certificate (%s)', async (_, inside) => {
+    const { home, directory, csr } = await withCsr()
+    const signed = await (await newCompany()).sign({ csr })
+    const certificate = inside ? join(directory, 'factory_ca.pem') : signed
+    if (inside) await copyFile(signed, certificate)
+    const before = await snapshot(directory)
+    const create = ['ca', 'create', directory, '--root-cert', certificate]
+    const release = await holdFactory(home, 'acme')
+    const waiting = await createUpTo('requests', { home, directory, words: create.slice(3) })
+    waiting.kill('SIGKILL')
+    await waiting.ended
+    await release()
+    const { status, stdout } = await home.fpki(['ca', 'abandon', directory, '--yes', '--json'])
+    // No certificate is written before all of them are signed.
+    expect({ status, files: JSON.parse(stdout).files }).toEqual({ status: 0, files: ['local-ca.key'] })
+    const after = await snapshot(directory)
+    const live = (all: typeof before) => Object.entries(all).filter(([name]) => !name.includes('.fpki'))
+    expect(live(after)).toEqual(live(before))
+    const again = await home.fpki(['ca', 'root-csr', directory, '--out', '-'])
+    expect(again).toMatchObject({ status: 0, stdout: await readFile(csr, 'utf8') })
+    const waits = { status: 3, code: 'ERR_UNFINISHED', names: ['is waiting for its certificate'] }
+    await expectRefusal(home, ['ca', 'create', directory], waits)
+    expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
+    await expectVerified(directory)
+    expect((await home.fpki(['ca', 'log', 'verify', directory])).status).toBe(0)
+  })
 
   test('continues with the same key after an interruption', async () => {
     const { home, directory, csr } = await withCsr()

@@ -20,7 +20,7 @@ export interface ReadHsmWords {
   readonly hsm: HsmChoice | null
   /** Named without a token: that may be the one which the PKI directory records. */
   readonly module: ModuleChoice | null
-  /** Where the URI says that the PIN is; `value` is secret. */
+  /** The PIN source of the URI; `value` is secret. */
   readonly uriPin: { readonly file: string | null; readonly value: string | null }
 }
 

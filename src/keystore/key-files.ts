@@ -33,7 +33,7 @@ export function keyFiles(
   }
 }
 
-/** Encrypted in memory: the clear form is never on the disk. */
+/** Encrypted in memory: the plain key is never on disk. */
 async function newKeyText(
   name: string,
   { curve = 'P-256', encrypt = false, pem }: NewKey,
@@ -45,7 +45,7 @@ async function newKeyText(
   return encryptKey(text, await newPassphrase(passphrases), ports)
 }
 
-/** The passphrase for what is encrypted now. Throws ERR_PASSPHRASE when there is none, or it is too weak. */
+/** The passphrase for a new encrypted key. Throws ERR_PASSPHRASE when there is none, or it is too weak. */
 export async function newPassphrase(passphrases: Passphrases | undefined): Promise<string> {
   if (passphrases !== undefined) return checkNewPassphrase(await passphrases.forNew())
   const hint = 'Pass --passphrase-file FILE (- is stdin), or set FPKI_PASSPHRASE.'
@@ -69,7 +69,7 @@ export async function openKeyPem(pem: string, what: string, passphrases?: Passph
   return (await decryptKeyPem(pem, what, passphrases)).signer
 }
 
-/** A private key in PEM, opened once for all that is done with it. Throws ERR_BAD_KEY or ERR_PASSPHRASE. */
+/** A private key in PEM, decrypted once for all its uses. Throws ERR_BAD_KEY or ERR_PASSPHRASE. */
 export async function decryptKeyPem(
   pem: string,
   what: string,

@@ -5,7 +5,7 @@ import { FpkiError } from '../errors.js'
 import type { HsmChoice, ModuleChoice } from '../ports.js'
 import { choiceOfRef } from './hsm-words.js'
 
-/** Why the records of a restored directory are not acted on. */
+/** Why the records of a restored directory are not used. */
 const RESTORED = 'it was restored from a backup, which does not prove who made it'
 
 /**
@@ -46,7 +46,7 @@ export async function requireTrusted(
   )
 }
 
-/** The error for a module without a token, where no directory remembers one. */
+/** The error for a module without a token, when no directory records one. */
 export function noToken({ module }: ModuleChoice): FpkiError {
   return new FpkiError(
     'ERR_USAGE',

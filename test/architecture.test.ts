@@ -147,7 +147,7 @@ describe('the rules of imports', () => {
     expect(Object.keys(FORMS).filter((form) => refused.has(nameIn(from, to, form)))).toEqual([])
   })
 
-  test('refuse a circle, whatever it is made of', async () => {
+  test('refuse a cycle of any kind of import', async () => {
     const violations = await inProject(async (folder) => {
       for (const [index, form] of Object.values(FORMS).entries()) {
         await write(folder, `src/pki/there-${index}.ts`, form(`./back-${index}.js`))
@@ -160,7 +160,7 @@ describe('the rules of imports', () => {
     expect(numbers.toSorted()).toEqual(Object.keys(FORMS).map((_, index) => `${index}`))
   })
 
-  test('see the whole source, and one of them is for each room', async () => {
+  test('cover the whole source, with one rule per module', async () => {
     // Without its parser, the cruiser sees no module and reports nothing.
     const { totalCruised, violations } = await cruise(CHECKOUT)
     expect(totalCruised).toBeGreaterThan(300)
@@ -199,11 +199,11 @@ describe('every source file', async () => {
   const texts = await Promise.all(names.map((name) => readFile(join(CHECKOUT, 'src', name), 'utf8')))
   const withText = names.map((name, index) => ({ name, text: texts[index] ?? '' }))
 
-  test('is there', () => {
+  test('exists', () => {
     expect(names).toEqual(expect.arrayContaining(['index.ts', 'cli/run.ts', 'operations/create/create-pki.ts']))
   })
 
-  test('leaves the ending of the process to bin', () => {
+  test('leaves exiting the process to bin', () => {
     expect(withText.filter(({ text }) => text.includes('process.exit(')).map(({ name }) => name)).toEqual([])
   })
 
@@ -218,13 +218,13 @@ describe('every source file', async () => {
     ])
   })
 
-  test('that loads @peculiar/x509 or reflect-metadata is the one that loads them when something is made', () => {
+  test('that loads @peculiar/x509 or reflect-metadata is the one that loads them on first use', () => {
     const loads =
       /^import (?!type ).*'(@peculiar\/x509|reflect-metadata)'|import\('(@peculiar\/x509|reflect-metadata)'\)/m
     expect(filesWith(loads)).toEqual(['signer/x509/library.ts'])
   })
 
-  test('holds no state of its own', () => {
+  test('has no state of its own', () => {
     expect(withText.filter(({ text }) => /^(export )?(let|var) /m.test(text)).map(({ name }) => name)).toEqual([])
   })
 })

@@ -174,7 +174,7 @@ describe('docs/ci.md', () => {
     expect(fields).toEqual(expect.arrayContaining(Object.keys(fine)))
   })
 
-  test('after a server that failed the next run goes on, and an interrupted rotation is finished though it is not due', async () => {
+  test('after a server error, the next run resumes an interrupted rotation, even if it is not due', async () => {
     const server = await factoryServer((await newFactory()).api)
     const env = { FPKI_API: server.url, FPKI_TOKEN: 'of-the-pipeline', CACERT: server.root, FPKI_FACTORY: 'acme' }
     const { home, directory, run } = await runner(env)

@@ -135,7 +135,7 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
   ['fpki ca show … --just-tls', 'status, tls-crt is missing', when(({ path }) => rm(path('tls-crt')), status)],
   [
     'fpki ca show … --pretty',
-    'a serial number that is none',
+    'an invalid serial number',
     when(nothing, ({ directory }) => ['ca', 'revoke-device-ca', directory, '--ca-serial', 'x']),
   ],
   ['fpki ca status …', 'create, again', when(nothing, again)],

@@ -161,7 +161,7 @@ describe('docs/json.md', () => {
     },
   )
 
-  test('schemaVersion is said once, for every document and for no part of one', () => {
+  test('schemaVersion is set once, for every document and for no part of one', () => {
     expect(text.split('\n## ')[0]).toContain('`schemaVersion`, the number 1')
     const versioned = (schema: z.ZodMiniType) => 'schemaVersion' in (definitionOf(schema).shape ?? {})
     expect(Object.entries(DOCUMENTS).filter(([, schema]) => !versioned(schema))).toEqual([])

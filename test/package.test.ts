@@ -128,7 +128,7 @@ describe('what it needs', () => {
   })
 })
 
-test('README.md does not have people install fpki by its name, which nobody has logged', async () => {
+test('README.md does not install fpki by its name, which is not registered', async () => {
   const pages = (await readdir(join(CHECKOUT, 'docs'))).filter((name) => name.endsWith('.md'))
   for (const page of ['README.md', ...pages.map((name) => `docs/${name}`)]) {
     const text = await readFile(join(CHECKOUT, page), 'utf8')
@@ -136,7 +136,7 @@ test('README.md does not have people install fpki by its name, which nobody has 
   }
 })
 
-test('installed globally, it brings its manual pages to where man looks', async () => {
+test('installed globally, it installs its manual pages where man looks', async () => {
   const prefix = join(home, 'global')
   await succeed('npm', ['install', '--global', '--prefix', prefix, ...FLAGS, tarball])
   const page = await readFile(join(prefix, 'share/man/man1/fpki-ca-create.1'), 'utf8')

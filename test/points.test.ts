@@ -16,7 +16,7 @@ afterEach(() => {
 })
 
 describe('points to try', () => {
-  test('are each point when all are asked for', async () => {
+  test('are all points if all are requested', async () => {
     vi.stubEnv('FPKI_TEST_ALL_POINTS', '1')
     expect(await points(KINDS, 'a')).toEqual(KINDS.map((_, at) => at + 1))
   })

@@ -33,6 +33,6 @@ test('without root and sudo it says what is missing and how to install it, and f
   expect(stderr.trimEnd().split('\n').at(-1)?.trim()).toBe(command)
 })
 
-test('when all tools are there, nobody needs rights', async () => {
+test('with all tools installed, no privileges are needed', async () => {
   expect(await run(await tools())).toEqual({ status: 0, signal: null, stdout: '', stderr: '' })
 })

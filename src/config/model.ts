@@ -2,7 +2,7 @@ import type { FioctlConfig } from './fioctl.js'
 import type { Places } from './places.js'
 import type { SettingsFlags } from './settings.js'
 
-/** The value of a setting and where it comes from; null: nobody says it. */
+/** The value of a setting and its source; null: not set. */
 export interface Setting<T = string | null> {
   readonly value: T
   /** A flag, a variable, the path of a file, or `default`. */
@@ -22,6 +22,6 @@ export interface Settings {
   readonly cacert: Setting
   /** Seconds. */
   readonly timeout: Setting<string>
-  /** fioctl's configuration; read when it is asked for. */
+  /** fioctl's configuration; read on demand. */
   fioctl(): Promise<FioctlConfig>
 }

@@ -55,7 +55,7 @@ async function lockFor(files: DurableFiles, path: string) {
   throw new FpkiError(
     'ERR_LOCKED',
     `Another fpki process is changing ${path}.`,
-    'Wait until it has finished, then run the same command again.',
+    'Wait for it to finish, then run the same command again.',
   )
 }
 

@@ -130,8 +130,8 @@ async function readSnapshot(files: DurableFiles, history: string, folder: string
 /** Keys, current certificates, and the root's request. Earlier certificates stay in the directory. */
 async function directoryFiles(files: DurableFiles, path: string): Promise<readonly DirectoryFile[]> {
   const names = (await files.list(path)) ?? []
-  const wanted = names.filter((name) => isKeyFile(name) || isCertificateFile(name) || name === ROOT_CSR)
-  const contents = await Promise.all(wanted.map((name) => readOrNull(files, path, name)))
+  const copied = names.filter((name) => isKeyFile(name) || isCertificateFile(name) || name === ROOT_CSR)
+  const contents = await Promise.all(copied.map((name) => readOrNull(files, path, name)))
   return contents.filter((one) => one !== null)
 }
 

@@ -114,7 +114,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 function badLine(path: string): never {
   throw new FpkiError(
     'ERR_BAD_FILE',
-    `${path} is broken: a line in it is not one that fpki wrote.`,
-    'Nothing was changed; put the file back from a backup.',
+    `${path} is damaged: it contains a line that fpki did not write.`,
+    'Nothing was changed. Restore the file from a backup.',
   )
 }

@@ -190,6 +190,6 @@ function lockedError(path: string): FpkiError {
   return new FpkiError(
     'ERR_LOCKED',
     `Another fpki process is using ${path}.`,
-    'Wait until it has finished. Its lock is released automatically.',
+    'Wait for it to finish. Its lock is released automatically.',
   )
 }

@@ -18,7 +18,7 @@ export class UnfinishedError extends FpkiError {
     super(
       'ERR_UNFINISHED',
       unfinishedMessage(directory, command, options),
-      `Finish it as it was started with \`fpki ca resume ${at}\`, or discard it with \`fpki ca abandon ${at}\`; then run this again.`,
+      `Finish it with \`fpki ca resume ${at}\`, or discard it with \`fpki ca abandon ${at}\`; then run this command again.`,
     )
     this.directory = directory
     this.command = command
@@ -29,7 +29,7 @@ export class UnfinishedError extends FpkiError {
 /** The message of an {@link UnfinishedError}, with the names that its reader knows. */
 export function unfinishedMessage(directory: string, command: string, options: readonly StartedOption[]): string {
   const started = options.map(({ name, value }) => `${name} ${value || '(not given)'}`).join(', ')
-  return `${directory} holds a \`${command}\` that was interrupted, and it was started with ${started || 'other options'}.`
+  return `${directory} has an interrupted \`${command}\`, started with ${started || 'other options'}.`
 }
 
 /** Options with their names and values as text: `root.hsm.tokenLabel`. */

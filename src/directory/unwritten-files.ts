@@ -1,9 +1,9 @@
 import { isPkiFile } from './names.js'
 import type { PkiDirectory } from './pki-directory.js'
 
-/** Files of a PKI directory that are made together: none is on the disk before all of them may be. */
+/** Files of a PKI directory that are written together: none is on disk before all of them are signed. */
 export interface UnwrittenFiles {
-  /** The directory as it will be: what is created there is kept in memory, and read back from it. */
+  /** The directory as it will be: created files are kept in memory, and read back from it. */
   readonly directory: PkiDirectory
   /** Writes them. Throws ERR_EXISTS, ERR_STORAGE. */
   write(): Promise<void>

@@ -33,6 +33,6 @@ export async function withLock<T>(
   throw new FpkiError(
     'ERR_LOCKED',
     `Another fpki process has locked ${what} for ten seconds.`,
-    'Wait until it has finished, then run the same command again.',
+    'Wait for it to finish, then run the same command again.',
   )
 }

@@ -27,7 +27,7 @@ export interface OpenPki {
  * @param path absolute
  * @param factory the factory that it must belong to; null: the one in its records or root certificate
  * @throws FpkiError ERR_USAGE, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS, ERR_NOT_INITIALIZED when it contains no PKI,
- *   ERR_UNFINISHED when an interrupted command is still to make it,
+ *   ERR_UNFINISHED when an interrupted command has not created it yet,
  *   ERR_BAD_FILE, ERR_BAD_CERTIFICATE, ERR_OTHER_ROOT when it belongs to another factory
  */
 export async function openPki(files: DurableFiles, path: string, factory: string | null): Promise<OpenPki> {

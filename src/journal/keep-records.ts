@@ -10,43 +10,43 @@ import type { RootSigner } from '../keystore/root-key.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { Progress, Signer } from '../ports.js'
 
-/** Before the first change of a directory that has none: a line that lists the certificates that are there, and a snapshot. */
+/** Before the first recorded change of a directory: logs the existing certificates, and takes a snapshot. */
 export async function beginRecords(directory: PkiDirectory, auditLog: AuditLog, now: Date): Promise<undefined> {
   await beginAuditLog(directory, auditLog)
   if ((await directory.snapshots()).length > 0) return
   await directory.takeSnapshot({ command: AS_FOUND, time: rfc3339(now), state: await directory.readState() })
 }
 
-/** The line that an audit log begins with in a directory that fioctl, or an fpki without one, has made. */
+/** The first line of an audit log, in a directory that has certificates without a log, such as those of fioctl. */
 async function beginAuditLog(directory: PkiDirectory, auditLog: AuditLog): Promise<void> {
   const head = await auditLogFiles(directory).readHead()
   const { lines } = splitAuditLog((await auditLogFiles(directory).read()) ?? '', head)
   if (head !== null || hasEntries(lines)) return
-  // One that is gone begins anew, and not here: its first line says so, whichever command writes it.
+  // A missing audit log is started anew elsewhere: its first line records that, whichever command writes it.
   if ((await tracesOfAuditLog(directory)).length > 0) return
   const there = await readableCertificates(directory)
-  await auditLog.logExisting(there, 'Here the audit log begins. These were in the directory already.')
+  await auditLog.logExisting(there, 'The audit log begins here. These certificates already existed in the directory.')
 }
 
 /** What {@link keepRecords} needs. */
 export interface KeepWork {
   readonly directory: PkiDirectory
   readonly auditLog: AuditLog
-  /** null: there is no root certificate yet by which anybody could verify what the root signs. */
+  /** null: there is no root certificate yet that could verify a signature. */
   readonly rootSigner: RootSigner | null
   warn(text: string): void
 }
 
 /**
- * What every command that changes something ends with: the root signs for the audit log, and a snapshot is taken, named after
- * the command and the time at which it was started.
+ * The end of every command that changes something: the root signs the audit log, and a snapshot is taken, named after
+ * the command and its start time.
  */
 export async function keepRecords(
   { directory, auditLog, rootSigner, warn }: KeepWork,
   { command, startedAt }: Pick<Journal, 'command' | 'startedAt'>,
   progress: Progress,
 ): Promise<void> {
-  progress.step('Keeping a snapshot')
+  progress.step('Taking a snapshot')
   if (rootSigner !== null) await auditLog.seal(await rootSigner.open())
   await directory.takeSnapshot({ command, time: startedAt, state: await directory.readState() })
   await directory.thinSnapshots().catch((error: unknown) => {

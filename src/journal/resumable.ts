@@ -7,7 +7,7 @@ import { FpkiError } from '../errors.js'
 import { shellWord } from '../shell-word.js'
 
 /**
- * The interrupted run of this very command; null: no command is open. Throws ERR_UNFINISHED when another one is, or the same
+ * The interrupted run of this command; null: no command is open. Throws ERR_UNFINISHED when another one is, or the same
  * with other options; ERR_BAD_FILE.
  */
 export async function resumable<Command extends JournalledCommand>(
@@ -19,7 +19,7 @@ export async function resumable<Command extends JournalledCommand>(
   return journal === null || journal.finishedAt !== null ? null : requireSame(directory, journal, command, options)
 }
 
-/** As {@link resumable}, for a command that makes a PKI: throws ERR_EXISTS when the directory has one. */
+/** As {@link resumable}, for a command that creates a PKI: throws ERR_EXISTS when the directory has one. */
 export async function resumableInNew<Command extends JournalledCommand>(
   directory: PkiDirectory,
   command: Command,
@@ -40,7 +40,7 @@ function isRootCsr(journal: Journal | null): journal is JournalOf<typeof ROOT_CS
   return journal?.command === ROOT_CSR_COMMAND && journal.finishedAt !== null
 }
 
-/** The finished `ca root-csr` whose key waits in the directory for its certificate; null: there is none. Throws ERR_BAD_FILE. */
+/** The finished `ca root-csr` whose key has no certificate yet; null: there is none. Throws ERR_BAD_FILE. */
 export async function finishedRootCsr(directory: PkiDirectory): Promise<JournalOf<typeof ROOT_CSR_COMMAND> | null> {
   if ((await directory.check()) === 'missing') return null
   const journal = await lastJournal(directory)
@@ -68,7 +68,7 @@ export function requireSame<Command extends JournalledCommand>(
   const [recorded, wanted] = [optionsAsText(journal.options), optionsAsText(options)]
   const names = [...new Set([...recorded, ...wanted].map(({ name }) => name))]
   const valueIn = (all: readonly StartedOption[], of: string) => all.find(({ name }) => name === of)?.value ?? ''
-  // A change looks for the root in the Factory API first, wherever that is by now; setting a root is bound to one API.
+  // A change checks the root in the Factory API first, whatever its address; setting a root is bound to one API.
   const compared = names.filter((name) => name !== 'api' || command === CREATE)
   const isOn = (value: string) => (value === 'false' ? '' : value)
   const differing = compared.filter((name) => isOn(valueIn(recorded, name)) !== isOn(valueIn(wanted, name)))
@@ -81,19 +81,19 @@ function isOf<Command extends JournalledCommand>(journal: Journal, command: Comm
   return journal.command === command
 }
 
-/** The error for a directory that already holds a PKI. */
+/** The error for a directory that already contains a PKI. */
 async function holdsPki(directory: PkiDirectory): Promise<FpkiError> {
   const contents = await directory.contents()
   const at = shellWord(directory.path)
   return new FpkiError(
     'ERR_EXISTS',
-    `${directory.path} holds a PKI already (${contents.join(', ') || 'its files were moved away'}).`,
-    `Nothing was changed. See it with \`fpki ca status ${at}\`. Other names for its gateway: \`fpki ca rotate-tls ${at} --tls-name HOST\`. ` +
-      'Another PKI: name another directory.',
+    `${directory.path} already contains a PKI (${contents.join(', ') || 'its files were moved away'}).`,
+    `Nothing was changed. To inspect it: \`fpki ca status ${at}\`. To change the names of its gateway: \`fpki ca rotate-tls ${at} --tls-name HOST\`. ` +
+      'To create another PKI, use another directory.',
   )
 }
 
 function emptyJournal({ path }: PkiDirectory): FpkiError {
-  const hint = 'Nothing was changed; put it back from a backup.'
+  const hint = 'Nothing was changed. Restore the file from a backup.'
   return new FpkiError('ERR_BAD_FILE', `${path}/.fpki/journal.jsonl has no steps.`, hint)
 }

@@ -22,9 +22,9 @@ export interface Scope<Command extends JournalledCommand, Work> extends StepRunn
   keep(work: Work): KeepWork | null
   /** After a step has failed; absent: the journal stays open. */
   readonly rollBack?: {
-    /** Is it certain that nothing has left the directory, so that what was made can go? */
+    /** Whether it is certain that nothing has left the directory, so that the new files can be removed. */
     isSafe(error: unknown, work: Work, resumed: boolean): Promise<boolean>
-    /** Removes what was made. The earlier journal is back already. */
+    /** Removes the new files. The earlier journal is already restored. */
     undo?(work: Work): Promise<void>
   }
 }
@@ -38,7 +38,7 @@ export interface Run<Command extends JournalledCommand, Work> {
 }
 
 /**
- * Runs a command that changes a PKI directory so that it can be cut off anywhere: locks the directory, looks for an interrupted
+ * Runs a command that changes a PKI directory so that it can be interrupted anywhere: locks the directory, looks for an interrupted
  * run of the same command, runs the steps that are still to do, and keeps the records. When a step fails, the directory is
  * rolled back where the command can tell that this is safe; else the journal stays open, and the same command resumes it.
  *
@@ -61,7 +61,7 @@ export async function runJournalled<Command extends JournalledCommand, Work>(
     if (resumed) {
       // What this run finds made it does not make again, nor sync.
       await directory.syncAgain()
-      progress.note(`Resuming the \`${command}\` that was started at ${open.startedAt}.`)
+      progress.note(`Resuming the \`${command}\` started at ${open.startedAt}.`)
     }
     const members = resumed ? undefined : await scope.begin?.(work)
     const earlier = resumed ? null : await directory.readJournalText()
@@ -77,7 +77,7 @@ export async function runJournalled<Command extends JournalledCommand, Work>(
       return { work, facts: facts as FactsOf<Command>, resumed }
     } catch (error) {
       if (await rollBack?.isSafe(error, work, resumed)) {
-        // The journal goes first: without it, nobody wants what was made. The first error is the one to report.
+        // The journal is restored first: without it, the new files are leftovers. The first error is the one to report.
         const undone = directory.restoreJournal(earlier).then(() => rollBack?.undo?.(work))
         await undone.then(() => directory.files.flush()).catch(() => undefined)
       }
@@ -88,7 +88,7 @@ export async function runJournalled<Command extends JournalledCommand, Work>(
   }
 }
 
-/** The journal of a command that begins now: its first step is started. */
+/** The journal of a new command: its first step is started. */
 function newJournal<Command extends JournalledCommand>(
   command: Command,
   options: OptionsOf<Command>,

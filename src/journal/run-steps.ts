@@ -77,7 +77,7 @@ function requireSameSteps(
   const unknown = recorded.filter(({ name }) => !names.includes(name)).map(({ name }) => JSON.stringify(name))
   throw new FpkiError(
     'ERR_UNFINISHED',
-    `The journal of ${path} has other steps than this version of fpki runs${unknown.length === 0 ? '' : `: ${unknown.join(', ')}`}.`,
+    `The steps in the journal of ${path} are not those of this version of fpki${unknown.length === 0 ? '' : `; unknown: ${unknown.join(', ')}`}.`,
     'Finish the command with the version of fpki that started it.',
   )
 }

@@ -20,7 +20,7 @@ export interface ReadHsmWords {
   readonly hsm: HsmChoice | null
   /** Named without a token: that may be the one which the PKI directory records. */
   readonly module: ModuleChoice | null
-  /** Where the URI says that the PIN is; `value` is secret. */
+  /** The PIN source of the URI; `value` is secret. */
   readonly uriPin: { readonly file: string | null; readonly value: string | null }
 }
 
@@ -55,8 +55,8 @@ function moduleNamed(name: string | null): string | null {
   if (match !== undefined) return match
   throw new FpkiError(
     'ERR_HSM_MODULE',
-    `There is no PKCS#11 module named "${name}" on this machine.`,
-    'Say where it is with module-path in the URI, or with --hsm-module.',
+    `No PKCS#11 module named "${name}" found on this machine.`,
+    'Pass its path as module-path in the URI, or with --hsm-module.',
   )
 }
 
@@ -78,10 +78,10 @@ export function choiceOfRef(ref: TokenKeyRef): HsmChoice {
 
 function relativeModule(module: string): FpkiError {
   const text = `The PKCS#11 module is a relative path: ${JSON.stringify(module)}.`
-  return new FpkiError('ERR_USAGE', text, 'Give it as an absolute path.')
+  return new FpkiError('ERR_USAGE', text, 'Use an absolute path.')
 }
 
 function noModule(): FpkiError {
-  const hint = 'Give --hsm-module PATH; `fpki hsm list` shows the modules of this machine.'
+  const hint = 'Pass --hsm-module PATH; `fpki hsm list` lists the modules of this machine.'
   return new FpkiError('ERR_USAGE', 'No PKCS#11 module given for the token.', hint)
 }

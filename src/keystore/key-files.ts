@@ -33,7 +33,7 @@ export function keyFiles(
   }
 }
 
-/** Encrypted in memory: the clear form is never on the disk. */
+/** Encrypted in memory: the plain key is never on disk. */
 async function newKeyText(
   name: string,
   { curve = 'P-256', encrypt = false, pem }: NewKey,
@@ -45,11 +45,11 @@ async function newKeyText(
   return encryptKey(text, await newPassphrase(passphrases), ports)
 }
 
-/** The passphrase for what is encrypted now. Throws ERR_PASSPHRASE when there is none, or it is too weak. */
+/** The passphrase for a new encrypted key. Throws ERR_PASSPHRASE when there is none, or it is too weak. */
 export async function newPassphrase(passphrases: Passphrases | undefined): Promise<string> {
   if (passphrases !== undefined) return checkNewPassphrase(await passphrases.forNew())
-  const hint = 'Give one with --passphrase-file FILE (- is stdin) or FPKI_PASSPHRASE.'
-  throw new FpkiError('ERR_PASSPHRASE', 'There is no new passphrase.', hint)
+  const hint = 'Pass --passphrase-file FILE (- is stdin), or set FPKI_PASSPHRASE.'
+  throw new FpkiError('ERR_PASSPHRASE', 'No new passphrase given.', hint)
 }
 
 /** The signer of a key file. Throws ERR_BAD_KEY when it is missing or broken, ERR_PASSPHRASE when it does not open. */
@@ -60,7 +60,7 @@ export async function openKeyFile(
 ): Promise<Signer> {
   const pem = await folder.read(name)
   if (pem !== null) return openKeyPem(pem, `${folder.path}/${name}`, passphrases)
-  const hint = 'Put it back from a backup; if it is in an HSM, name that with --hsm-module and --hsm-token-label.'
+  const hint = 'Restore it from a backup. If the key is in an HSM, pass --hsm-module and --hsm-token-label.'
   throw new FpkiError('ERR_BAD_KEY', `${folder.path}/${name} is missing.`, hint)
 }
 
@@ -69,7 +69,7 @@ export async function openKeyPem(pem: string, what: string, passphrases?: Passph
   return (await decryptKeyPem(pem, what, passphrases)).signer
 }
 
-/** A private key in PEM, opened once for all that is done with it. Throws ERR_BAD_KEY or ERR_PASSPHRASE. */
+/** A private key in PEM, decrypted once for all its uses. Throws ERR_BAD_KEY or ERR_PASSPHRASE. */
 export async function decryptKeyPem(
   pem: string,
   what: string,

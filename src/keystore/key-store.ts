@@ -13,21 +13,24 @@ export interface KeyStore<Ref extends KeyRef = KeyRef> {
    * The signer of a key, which the store keeps: callers share it and do not close it.
    *
    * @param certified the public key of the certificate that goes with the key (SubjectPublicKeyInfo, DER); null: unknown.
-   *   It tells which of several keys in a token is meant, and stands in for a public key that the token hides
+   *   It selects one of several keys in a token, and replaces a public key that the token hides
    * @throws FpkiError ERR_BAD_KEY, ERR_PASSPHRASE or ERR_HSM_KEY when the key is missing or unusable
    */
   open(ref: Ref, certified?: Uint8Array | null): Promise<Signer>
-  /** Is there a key, or anything that would be mistaken for it? */
+  /** Whether there is a key, or anything that could be mistaken for it. */
   exists(ref: Ref): Promise<boolean>
-  /** Makes a key. Throws ERR_EXISTS when there is one already. */
+  /** Generates or imports a key. Throws ERR_EXISTS when there already is one. */
   make(ref: Ref, key: NewKey): Promise<void>
-  /** Looks at what an interrupted `make` left: true when the key is complete; false when there is none, or only a useless part, which is removed. */
+  /**
+   * Inspects the result of an interrupted `make`: true when the key is complete; false when there is none, or only a
+   * useless part, which is removed.
+   */
   recover(ref: Ref): Promise<boolean>
   /** Ends the session with a token. */
   close(): Promise<void>
 }
 
-/** The key that {@link KeyStore.make} makes. */
+/** The key that {@link KeyStore.make} generates or imports. */
 export interface NewKey {
   /** P-256 when absent (docs/profile.md#key-files). */
   readonly curve?: Curve
@@ -69,7 +72,7 @@ export async function makeKey<Ref extends KeyRef>(
   return fingerprintOf((await store.open(ref)).spki)
 }
 
-/** The public key that an earlier step made. Throws ERR_BAD_KEY when the token or file has been exchanged since. */
+/** The public key of an earlier step. Throws ERR_BAD_KEY when the token or file has been replaced since. */
 export async function requireMadeKey<Ref extends KeyRef>(
   store: KeyStore<Ref>,
   ref: Ref,
@@ -77,6 +80,6 @@ export async function requireMadeKey<Ref extends KeyRef>(
 ): Promise<Uint8Array> {
   const { spki } = await store.open(ref)
   if (fingerprintOf(spki) === fingerprint) return spki
-  const hint = 'Nothing was signed with it. Put back the one that was made, and run the same command again.'
-  throw new FpkiError('ERR_BAD_KEY', `${keyRefName(ref)} is not the key that this command made.`, hint)
+  const hint = 'Nothing was signed with it. Restore the original key, then run the same command again.'
+  throw new FpkiError('ERR_BAD_KEY', `${keyRefName(ref)} is not the key that this command created.`, hint)
 }

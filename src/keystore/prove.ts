@@ -11,7 +11,7 @@ export async function proveSigner(signer: Signer, name: string): Promise<void> {
 export function badSignatures(name: string): FpkiError {
   return new FpkiError(
     'ERR_SIGNATURE',
-    `${name} signs in a way that OpenSSL does not verify.`,
-    'Nothing was written. Update the software of the token, or take another one.',
+    `${name} returned a signature that OpenSSL does not verify.`,
+    'Nothing was written. Update the software of the token, or use another token.',
   )
 }

@@ -5,7 +5,7 @@ import { FpkiError } from '../errors.js'
 import type { HsmChoice, ModuleChoice } from '../ports.js'
 import { choiceOfRef } from './hsm-words.js'
 
-/** Why the records of a restored directory are not acted on. */
+/** Why the records of a restored directory are not used. */
 const RESTORED = 'it was restored from a backup, which does not prove who made it'
 
 /**
@@ -41,16 +41,16 @@ export async function requireTrusted(
   if (reason === null) return
   throw new FpkiError(
     'ERR_HSM_MODULE',
-    `Refusing to load ${module}, which ${directory.path}/.fpki/${OWN_FILES[record]} names as PKCS#11 module: ${reason}.`,
-    'Name the module of your token with --hsm-module PATH; `fpki hsm list` shows those of this machine.',
+    `Refusing to load ${module}, the PKCS#11 module recorded in ${directory.path}/.fpki/${OWN_FILES[record]}: ${reason}.`,
+    'Pass the module of your token with --hsm-module PATH; `fpki hsm list` lists the modules of this machine.',
   )
 }
 
-/** The error for a module without a token, where no directory remembers one. */
+/** The error for a module without a token, when no directory records one. */
 export function noToken({ module }: ModuleChoice): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
     `No token given for the PKCS#11 module ${module}.`,
-    'Give --hsm-token-label LABEL; `fpki hsm list` shows what there is.',
+    'Pass --hsm-token-label LABEL; `fpki hsm list` lists the tokens.',
   )
 }

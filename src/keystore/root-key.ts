@@ -6,10 +6,10 @@ import type { TokenProgress } from '../signer/pkcs11/session.js'
 import { openKeyFile } from './key-files.js'
 import { rememberedChoice } from './remembered-token.js'
 
-/** The root key, opened when it is first needed and held until the command ends. */
+/** The root key, opened on first use, until the command ends. */
 export interface RootSigner {
   open(): Promise<Signer>
-  /** Where it is, once it is open. */
+  /** The reference to it, once it is open. */
   reference(): Promise<KeyRef>
   close(): Promise<void>
 }
@@ -18,12 +18,12 @@ export interface RootSigner {
 export type RootKeyPlace =
   /** In the token that the caller selects. */
   | { readonly kind: 'token'; readonly hsm: HsmChoice }
-  /** Where `.fpki/state.json` says it is; `module` replaces the recorded PKCS#11 module. */
+  /** As recorded in `.fpki/state.json`; `module` replaces the recorded PKCS#11 module. */
   | { readonly kind: 'recorded'; readonly module: ModuleChoice | null }
   /** In factory_ca.key, also where state.json records a token. */
   | { readonly kind: 'file' }
 
-/** How a command gets to the root key of a PKI directory: where it is, and how its owner unlocks it. */
+/** How a command accesses the root key of a PKI directory: where it is, and the secrets that unlock it. */
 export interface KeyAccess extends KeySecrets, TokenProgress {
   readonly root: RootKeyPlace
 }

@@ -15,13 +15,13 @@ import type { KeyStore } from './key-store.js'
 export interface TokenKeys extends KeyStore<TokenKeyRef> {
   readonly choice: HsmChoice
   readonly token: OpenToken
-  /** What state.json records of a key of that name: the token as it is, not as it was selected. */
+  /** The record of a key with that name in state.json: the actual label and serial of the token, not how it was selected. */
   refTo(name: KeyName): TokenKeyRef
   /** The one key in the token that is selected. Throws ERR_HSM_KEY when none or several are. */
   find(key: KeyChoice, certified: Uint8Array | null): TokenKeyRef
 }
 
-/** What opening a token takes. */
+/** Ports for opening a token. */
 export interface TokenKeysPorts extends TokenProgress {
   /** Absent: there is no PIN. */
   readonly login?: TokenLogin | undefined
@@ -33,7 +33,7 @@ const NO_LOGIN: TokenLogin = {
   keypad: false,
   allowFinalPinTry: false,
   pin: async (token) => {
-    throw new FpkiError('ERR_HSM_PIN', `There is no PIN for the token ${token}.`, 'Give it with --hsm-pin-file.')
+    throw new FpkiError('ERR_HSM_PIN', `No PIN given for the token ${token}.`, 'Pass --hsm-pin-file FILE.')
   },
 }
 
@@ -57,7 +57,7 @@ export async function openTokenKeys(choice: HsmChoice, ports: TokenKeysPorts): P
       const name = nameIn(ref)
       if (isLabelTaken(token, name)) removeHalfKey(token, name)
       if (!isLabelTaken(token, name)) return false
-      // The interrupted run may not have come to this check.
+      // The interrupted run may not have reached this check.
       requireNonExtractable(token, requireKey(token, name))
       return true
     },
@@ -65,12 +65,12 @@ export async function openTokenKeys(choice: HsmChoice, ports: TokenKeysPorts): P
   }
 }
 
-/** The name of a key that was found. */
+/** The name of a key in the token. */
 export function nameOf({ label, id }: TokenKey): KeyName {
   return { label, id: id.toString('hex') }
 }
 
-/** The name of a key that is recorded. */
+/** The name in a recorded reference. */
 function nameIn({ keyLabel, keyId }: TokenKeyRef): KeyName {
   return { label: keyLabel, id: keyId }
 }
@@ -79,17 +79,17 @@ function nameIn({ keyLabel, keyId }: TokenKeyRef): KeyName {
 export function keyExists({ name }: OpenToken, key: KeyName): FpkiError {
   return new FpkiError(
     'ERR_EXISTS',
-    `${name} has a key ${keyName(key)} already.`,
-    'Nothing was changed. Take another token, or name another key with --hsm-uri.',
+    `${name} already has a key ${keyName(key)}.`,
+    'Nothing was changed. Use another token, or another key name with --hsm-uri.',
   )
 }
 
-/** The error for a command that was begun with another token. */
+/** The error for a command that was started with another token. */
 export function otherToken({ name }: OpenToken, { tokenLabel, tokenSerial }: TokenKeyRef): FpkiError {
   return new FpkiError(
     'ERR_HSM_TOKEN',
-    `This was begun with the token "${tokenLabel}", serial ${tokenSerial}; now there is another. ${name}.`,
-    'Nothing was changed. Put the first one in, and run the same command again.',
+    `The interrupted command used the token "${tokenLabel}", serial ${tokenSerial}, not ${name.replace(/^The/, 'the')}.`,
+    'Nothing was changed. Plug that token in, then run the same command again.',
   )
 }
 
@@ -105,7 +105,7 @@ function tokenKeyRef({ module, initArgs }: HsmChoice, { token }: OpenToken, key:
   }
 }
 
-/** The public key of a certificate in a PKI directory; null: that file is not there. Throws ERR_BAD_CERTIFICATE. */
+/** The public key of a certificate in a PKI directory; null: there is no such file. Throws ERR_BAD_CERTIFICATE. */
 export async function certifiedKey(directory: PkiDirectory, file: string): Promise<Uint8Array | null> {
   const pem = await directory.read(file)
   return pem === null ? null : readPemCertificate(pem, `${directory.path}/${file}`).spki

@@ -148,7 +148,7 @@ describe('create refuses a factory', () => {
   test('that has a root, without creating the second directory', async () => {
     const { home } = await copiedPki()
     const names = [
-      'The factory acme, named by --factory, has a root of trust already',
+      'The factory acme (from --factory) already has a root of trust',
       'fpki ca show --pretty --factory acme',
     ]
     const words = ['ca', 'create', join(home.path, 'second'), '--factory', 'acme']

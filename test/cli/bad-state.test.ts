@@ -98,7 +98,7 @@ describe('an interrupted create', () => {
     const home = await newHome()
     const directory = join(home.path, 'acme')
     await interruptedCreate(home, directory)
-    const names = [directory, begun, 'Finish it as it was started with `fpki ca resume']
+    const names = [directory, begun, 'Finish it with `fpki ca resume']
     await expectRefusal(home, ['ca', 'create', directory, flag], { status: 3, code: 'ERR_UNFINISHED', names })
   })
 

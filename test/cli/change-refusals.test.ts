@@ -57,14 +57,14 @@ const WRONG: Readonly<Record<string, readonly [(made: Made) => Promise<unknown>,
     },
     { status: 6, code: 'ERR_BAD_KEY', names: ['factory_ca.pem', 'Nothing was changed'] },
   ],
-  'has a root key that is none': [
+  'has an invalid root key': [
     async ({ path }) => {
       await chmod(path('factory_ca.key'), 0o600)
       await writeFile(path('factory_ca.key'), '-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n')
     },
     { status: 6, code: 'ERR_BAD_KEY', names: ['factory_ca.key'] },
   ],
-  'has a root certificate that is none': [
+  'has an invalid root certificate': [
     async ({ path }) => {
       await chmod(path('factory_ca.pem'), 0o600)
       await writeFile(path('factory_ca.pem'), 'nonsense')

@@ -73,7 +73,7 @@ test('one of 5 processes for one factory sets the root, the others report why th
   await expectRefusal(home, ['ca', 'create', loser, '--factory', 'acme'], {
     status: 3,
     code: 'ERR_FACTORY_IS_SET',
-    names: ['acme', 'root of trust already'],
+    names: ['acme', 'already has a root of trust'],
   })
 })
 
@@ -97,7 +97,7 @@ test('a root set by another process in between is reported, and no certificate o
   }
   const progress = { step: () => undefined, note: () => undefined, warn: () => undefined }
   await expect(createPki(options, { ...machine, api: interrupted, progress, signal })).rejects.toThrow(
-    /acme has a root of trust already/,
+    /acme already has a root of trust/,
   )
   await expectWhole(home, join(home.path, 'acme'))
 })

@@ -163,7 +163,7 @@ describe('the state directory of the embedded factory', () => {
     expect(await readdir(home.path)).not.toContain('data')
   })
 
-  test.each([['--api', 'embedded'], ['--api=embedded']])('may be asked for by name: %s', async (...words) => {
+  test.each([['--api', 'embedded'], ['--api=embedded']])('may be selected by name: %s', async (...words) => {
     const { path } = await madePki(words)
     expect(await dnsNamesOf(path('tls-crt'))).toContain('localhost')
   })

@@ -103,7 +103,7 @@ async function expectNotLoaded(it: Scene): Promise<void> {
   expect(await library.loads()).toBe(0)
   const { findings } = verifyPkiResult.parse(JSON.parse(stdout))
   const unusable = findings.find(({ code }) => code === 'root-key.unusable')
-  expect(unusable?.message).toMatch(/^Refusing to load \S+\.so, which \S+state\.json names as PKCS#11 module: /)
+  expect(unusable?.message).toMatch(/^Refusing to load \S+\.so, the PKCS#11 module recorded in \S+state\.json: /)
   expect(unusable?.hint).toContain('--hsm-module PATH')
   expect(status).toBe(6)
 }
@@ -191,7 +191,7 @@ describe('an interrupted command', () => {
     const { status, stderr } = await it.run(['ca', 'resume', it.directory])
     expect(await library.loads()).toBe(0)
     expect({ status, code: stderr.includes('[ERR_HSM_MODULE]') }).toEqual({ status: 5, code: true })
-    expect(stderr).toContain('journal.jsonl names as PKCS#11 module: others can write to ')
+    expect(stderr).toContain('journal.jsonl: others can write to ')
     await it.run(['ca', 'resume', it.directory, '--hsm-module', it.module])
     expect(await library.loads()).toBe(1)
   })

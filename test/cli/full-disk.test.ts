@@ -70,7 +70,7 @@ async function expectWhole(directory: string): Promise<void> {
 
 describe('a full disk under the PKI directory', () => {
   test.each([0, 1, 3, 5, 7])(
-    'is told with %i pages left, and when it is freed the same command ends well',
+    'is reported with %i pages left, and the same command succeeds once space is freed',
     async (pages) => {
       const disk = await fullDisk(pages)
       const words = ['ca', 'create', join(disk.path, 'pki'), '--factory', 'acme']

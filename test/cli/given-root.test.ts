@@ -133,7 +133,7 @@ describe('an existing root', () => {
     const home = await newHome()
     const { status, stderr } = await home.fpki(create(home, certificate, key))
     expect(status).toBe(0)
-    expect(stderr).toContain('is signed by O=Company, CN=Company Root, and fpki did not check that signature')
+    expect(stderr).toContain('is signed by O=Company, CN=Company Root; fpki did not check that signature')
     const directory = join(home.path, 'acme')
     await expectVerified(directory, '-partial_chain')
     const whole = join(company.folder, 'whole.pem')
@@ -154,8 +154,8 @@ describe('an existing root', () => {
     ['an end that is far away', { until: '99991231235959Z', printable: true }, 'PrintableString'],
   ]
   const odd: readonly (readonly [string, RootWords, string])[] = [
-    ['another CN', { subject: '/CN=Old Root/OU=acme' }, 'CN=Old Root; that of other roots is CN=Factory-CA'],
-    ['a PrintableString', { printable: true }, 'PrintableString; devices with mbedTLS may refuse it'],
+    ['another CN', { subject: '/CN=Old Root/OU=acme' }, 'CN=Old Root; the usual CN of a root is Factory-CA'],
+    ['a PrintableString', { printable: true }, 'PrintableString; devices with mbedTLS may reject it'],
     [
       'no key id',
       {
@@ -189,17 +189,17 @@ const CA = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,
 
 describe('an invalid root is refused before anything is written', () => {
   const rows: readonly (readonly [string, RootWords, string, keyWords?: readonly string[]])[] = [
-    ['of another factory', { subject: '/CN=Factory-CA/OU=bolt' }, 'has OU=bolt, and must have OU=acme once'],
+    ['of another factory', { subject: '/CN=Factory-CA/OU=bolt' }, 'has OU=bolt, but must have OU=acme exactly once'],
     ['of no factory', { subject: '/CN=Factory-CA' }, 'has no OU'],
     ['of two factories', { subject: '/CN=Factory-CA/OU=acme/OU=bolt' }, 'OU=acme, OU=bolt'],
     ['that has expired', { until: '20260201000000Z' }, 'it expired on 2026-02-01T00:00:00Z'],
     ['of the future', { from: '20490101000000Z' }, 'it is not valid before 2049-01-01T00:00:00Z'],
     ['that is no CA', { extensions: ['basicConstraints=critical,CA:FALSE'] }, 'it is not a CA'],
-    ['with a path length of 0', { extensions: ['basicConstraints=critical,CA:TRUE,pathlen:0'] }, 'path length of 0'],
+    ['with a path length of 0', { extensions: ['basicConstraints=critical,CA:TRUE,pathlen:0'] }, 'its pathLen is 0'],
     ['without cRLSign', { extensions: [CA[0] ?? '', 'keyUsage=keyCertSign'] }, 'its keyUsage lacks cRLSign'],
     ['without keyUsage', { extensions: [CA[0] ?? ''] }, 'its keyUsage lacks keyCertSign and cRLSign'],
     ['for servers only', { extensions: [...CA, 'extendedKeyUsage=serverAuth'] }, 'its extKeyUsage lacks clientAuth'],
-    ['for an RSA key', {}, 'its key is RSA 2048, and it must be EC', ['-algorithm', 'RSA']],
+    ['for an RSA key', {}, 'its key is RSA 2048, but must be EC', ['-algorithm', 'RSA']],
   ]
   test.each(rows.map(([title, ...row]) => ({ title, row })))('one $title', async ({ row }) => {
     const [words, reason, keyWords = EC_P256] = row
@@ -220,7 +220,7 @@ describe('an invalid root is refused before anything is written', () => {
     const issuer = ['-CA', forger.certificate, '-CAkey', forger.key, '-extfile', extensions]
     await output('openssl', ['x509', '-req', '-in', csr, ...issuer, '-days', '30', '-out', certificate])
     const home = await newHome()
-    const names = ['says that it is self-signed, and its signature does not verify']
+    const names = ['it is self-issued, but its signature does not verify']
     await expectRefusal(home, create(home, certificate, key), { status: 6, code: 'ERR_BAD_CERTIFICATE', names })
   })
 
@@ -234,14 +234,14 @@ describe('an invalid root is refused before anything is written', () => {
       'no file',
       'nothing.pem',
       'sec1-p256.key',
-      'nothing.pem is missing … Name the right file (--root-cert).',
+      'nothing.pem does not exist … Pass the right file (--root-cert).',
       'ERR_BAD_FILE',
     ],
     [
       'no key file',
       'root-p256.pem',
       'nothing.key',
-      'nothing.key is missing … Name the right file (--root-key).',
+      'nothing.key does not exist … Pass the right file (--root-key).',
       'ERR_BAD_FILE',
     ],
     ['a key without its passphrase', 'root-p256.pem', 'encrypted-scrypt.key', '--passphrase-file', 'ERR_PASSPHRASE'],
@@ -329,7 +329,7 @@ describe('interrupted', () => {
     // The key has its place already: it may be locked away again.
     await rm(key)
     const refused = await home.fpki(['ca', 'create', directory, ...words])
-    expect(refused.stderr).toContain(`The root key file ${key} is missing`)
+    expect(refused.stderr).toContain(`The root key file ${key} does not exist`)
     expect(refused.stderr).toContain('(--root-key).')
     expect((await home.fpki(['ca', 'create', directory, '--root-cert', certificate])).status).toBe(0)
     await expectVerified(directory)

@@ -138,7 +138,7 @@ describe('the audit log', () => {
     expect((await lstat(`${elsewhere}/factory_ca.key`)).nlink).toBe(1)
   })
 
-  test('starts with a list of the existing certificates in a directory without one', async () => {
+  test('starts with a list of the existing certificates in a directory without a log', async () => {
     const made = await copiedPki()
     for (const name of ['log.jsonl', 'log.head', 'history', 'journal.jsonl', 'state.json']) {
       await rm(made.path(`.fpki/${name}`), { recursive: true })

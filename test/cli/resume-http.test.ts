@@ -30,7 +30,7 @@ async function scene() {
 }
 
 test.each(['rotate-tls', 'add-device-ca', 'revoke-device-ca'])(
-  '%s over HTTP, killed behind each call of the API and before some, is brought to its end by `ca resume`',
+  '%s over HTTP, killed after each API call and before some, is finished by `ca resume`',
   async (command) => {
     const { home, directory, server, putBack } = await scene()
     const path = (name: string) => join(directory, name)

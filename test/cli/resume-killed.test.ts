@@ -18,7 +18,7 @@ import { snapshot } from './snapshot.js'
 describe.each(['rotate-tls', 'add-device-ca', 'revoke-device-ca'])(
   '%s, killed at each write of the journal',
   (command) => {
-    test.each(['before', 'after'] as const)('(%s it) is brought to its end by `ca resume`', async (when) => {
+    test.each(['before', 'after'] as const)('(%s it) is finished by `ca resume`', async (when) => {
       const { all, tried } = await momentsToTry({ ...(await copiedPki()), command, when }, `${command} ${when}`)
       expect(all).toBeGreaterThan(3)
       for (const nth of tried) {
@@ -46,7 +46,7 @@ test('another command reports the interrupted one; resume uses the recorded API 
   const other = await home.fpki(['ca', 'add-device-ca', directory, '--online-ca'])
   expect(other).toMatchObject({
     status: 3,
-    stderr: expect.stringContaining('holds a `ca rotate-tls` that was interrupted'),
+    stderr: expect.stringContaining('has an interrupted `ca rotate-tls`'),
   })
   expect(other.stderr).toContain('fpki ca resume')
   const env = { FPKI_STATE_DIR: elsewhere, FPKI_API: 'embedded' }
@@ -115,7 +115,10 @@ test('abandon asks for confirmation, is refused after the upload, and reports wh
   expect(await killed({ home, directory, command: 'rotate-tls', nth: 4, when: 'after' })).toBe(true)
   const tls = await readFile(path('tls-crt'), 'utf8')
   const refused = await home.fpki(['ca', 'abandon', directory, '--yes'])
-  expect(refused).toMatchObject({ status: 3, stderr: expect.stringContaining('has taken what') })
+  expect(refused).toMatchObject({
+    status: 3,
+    stderr: expect.stringContaining('the Factory API has accepted its changes'),
+  })
   expect(await readFile(path('tls-crt'), 'utf8')).toBe(tls)
   await expectResumed(home, directory)
 })
@@ -166,9 +169,9 @@ describe('with the root key in a token', () => {
   test.each([
     [2, 'and factory_ca.key is the same key.'],
     [3, 'this PKI signs with it; factory_ca.key is the same key.'],
-    [4, 'this PKI needs it: factory_ca.key is gone, or may be.'],
+    [4, 'this PKI needs it, because factory_ca.key may be gone.'],
   ])(
-    'an import-root that is given up at write %s of the journal says whether its key is the only one',
+    'an import-root abandoned at write %s of the journal reports whether its key is the only copy',
     async (nth, fate) => {
       const token = await softHsm()
       const { home, directory } = await copiedPki()

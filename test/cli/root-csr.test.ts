@@ -118,7 +118,7 @@ describe('ca root-csr', () => {
 
   test('refuses an existing PKI, an existing file and changed options', async () => {
     const made = await copiedPki()
-    const exists = { status: 3, code: 'ERR_EXISTS', names: ['holds a PKI already'] }
+    const exists = { status: 3, code: 'ERR_EXISTS', names: ['already contains a PKI'] }
     await expectRefusal(made.home, ['ca', 'root-csr', made.directory], exists)
     const { home, directory } = await withCsr()
     const other = { status: 3, code: 'ERR_UNFINISHED', names: ['--factory acme'] }
@@ -201,7 +201,7 @@ describe('ca create after root-csr', () => {
     await expectVerified(directory)
     const local = await readFile(join(directory, 'local-ca.key'), 'utf8')
     expect(local.includes('ENCRYPTED')).toBe(words.length > 0)
-    const exists = { status: 3, code: 'ERR_EXISTS', names: ['holds a PKI already'] }
+    const exists = { status: 3, code: 'ERR_EXISTS', names: ['already contains a PKI'] }
     await expectRefusal(home, create, exists, start)
     await expectRefusal(home, ['ca', 'root-csr', directory], exists, start)
   })
@@ -220,16 +220,16 @@ describe('ca create after root-csr', () => {
     const own = await company.sign({ csr })
     const other = await company.sign({ csr: (await withCsr()).csr })
     const create = ['ca', 'create', directory]
-    const waits = { status: 3, code: 'ERR_UNFINISHED', names: ['waits for its certificate', '--root-cert'] }
+    const waits = { status: 3, code: 'ERR_UNFINISHED', names: ['is waiting for its certificate', '--root-cert'] }
     await expectRefusal(home, create, waits)
     const foreign = { status: 6, code: 'ERR_BAD_KEY', names: ['factory_ca.key is not the key of', other] }
     await expectRefusal(home, [...create, '--root-cert', other], foreign)
-    const factory = { status: 3, code: 'ERR_UNFINISHED', names: ['made for the factory acme'] }
+    const factory = { status: 3, code: 'ERR_UNFINISHED', names: ['created for the factory acme'] }
     await expectRefusal(home, [...create, '--root-cert', own, '--factory', 'bolt'], factory)
     const clear = {
       status: 3,
       code: 'ERR_EXISTS',
-      names: ['factory_ca.key exists already, and is not encrypted', '(--encrypt-keys)'],
+      names: ['factory_ca.key already exists, and is not encrypted', '(--encrypt-keys)'],
     }
     await expectRefusal(home, [...create, '--root-cert', own, '--encrypt-keys'], clear, ENCRYPTED)
   })
@@ -241,7 +241,7 @@ describe('ca create after root-csr', () => {
     const refusal = {
       status: 3,
       code: 'ERR_UNFINISHED',
-      names: ['is encrypted', 'local-ca encrypted too (--encrypt-keys)'],
+      names: ['is encrypted', 'Encrypt the key of local-ca too (--encrypt-keys)'],
     }
     await expectRefusal(home, words, refusal, ENCRYPTED)
     expect((await home.fpki([...words, '--no-local-ca'], ENCRYPTED)).status).toBe(0)
@@ -251,35 +251,32 @@ describe('ca create after root-csr', () => {
   test.each([
     ['elsewhere', false],
     ['in the directory', true],
-  ])(
-    'interrupted and given up, leaves the key, the request and a certificate that was there (%s)',
-    async (_, inside) => {
-      const { home, directory, csr } = await withCsr()
-      const signed = await (await newCompany()).sign({ csr })
-      const certificate = inside ? join(directory, 'factory_ca.pem') : signed
-      if (inside) await copyFile(signed, certificate)
-      const before = await snapshot(directory)
-      const create = ['ca', 'create', directory, '--root-cert', certificate]
-      const release = await holdFactory(home, 'acme')
-      const waiting = await createUpTo('requests', { home, directory, words: create.slice(3) })
-      waiting.kill('SIGKILL')
-      await waiting.ended
-      await release()
-      const { status, stdout } = await home.fpki(['ca', 'abandon', directory, '--yes', '--json'])
-      // No certificate is written before all of them are signed.
-      expect({ status, files: JSON.parse(stdout).files }).toEqual({ status: 0, files: ['local-ca.key'] })
-      const after = await snapshot(directory)
-      const live = (all: typeof before) => Object.entries(all).filter(([name]) => !name.includes('.fpki'))
-      expect(live(after)).toEqual(live(before))
-      const again = await home.fpki(['ca', 'root-csr', directory, '--out', '-'])
-      expect(again).toMatchObject({ status: 0, stdout: await readFile(csr, 'utf8') })
-      const waits = { status: 3, code: 'ERR_UNFINISHED', names: ['waits for its certificate'] }
-      await expectRefusal(home, ['ca', 'create', directory], waits)
-      expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
-      await expectVerified(directory)
-      expect((await home.fpki(['ca', 'log', 'verify', directory])).status).toBe(0)
-    },
-  )
+  ])('interrupted and abandoned, leaves the key, the CSR and an existing certificate (%s)', async (_, inside) => {
+    const { home, directory, csr } = await withCsr()
+    const signed = await (await newCompany()).sign({ csr })
+    const certificate = inside ? join(directory, 'factory_ca.pem') : signed
+    if (inside) await copyFile(signed, certificate)
+    const before = await snapshot(directory)
+    const create = ['ca', 'create', directory, '--root-cert', certificate]
+    const release = await holdFactory(home, 'acme')
+    const waiting = await createUpTo('requests', { home, directory, words: create.slice(3) })
+    waiting.kill('SIGKILL')
+    await waiting.ended
+    await release()
+    const { status, stdout } = await home.fpki(['ca', 'abandon', directory, '--yes', '--json'])
+    // No certificate is written before all of them are signed.
+    expect({ status, files: JSON.parse(stdout).files }).toEqual({ status: 0, files: ['local-ca.key'] })
+    const after = await snapshot(directory)
+    const live = (all: typeof before) => Object.entries(all).filter(([name]) => !name.includes('.fpki'))
+    expect(live(after)).toEqual(live(before))
+    const again = await home.fpki(['ca', 'root-csr', directory, '--out', '-'])
+    expect(again).toMatchObject({ status: 0, stdout: await readFile(csr, 'utf8') })
+    const waits = { status: 3, code: 'ERR_UNFINISHED', names: ['is waiting for its certificate'] }
+    await expectRefusal(home, ['ca', 'create', directory], waits)
+    expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
+    await expectVerified(directory)
+    expect((await home.fpki(['ca', 'log', 'verify', directory])).status).toBe(0)
+  })
 
   test('continues with the same key after an interruption', async () => {
     const { home, directory, csr } = await withCsr()

@@ -120,7 +120,7 @@ describe('a token', () => {
     const { status, stderr } = await home.fpki(['api', 'token', 'revoke', token])
     expect({ status, stderr }).toEqual({
       status: 2,
-      stderr: expect.stringContaining('Pass the id of a token, not the token'),
+      stderr: expect.stringContaining('Pass the ID of a token, not the token'),
     })
     expect(stderr).not.toContain(token.slice(-43))
   })

@@ -33,7 +33,7 @@ async function settingsWith(
 
 describe('a setting', () => {
   const own = { [OWN]: 'api: foundries\nfactory: own\ntimeout: 7\n' }
-  test('comes from the flag, then the variable, then the configuration, then the default', async () => {
+  test('is taken from the flag, then the variable, then the configuration, then the default', async () => {
     const env = { FPKI_API: 'https://variable.example/', FIOCTL_FACTORY: 'fioctl', CACERT: '/ca.pem' }
     const byFlag = await settingsWith(own, { api: 'embedded', factory: 'flag' }, env)
     expect(byFlag).toMatchObject({ api: { value: 'embedded', source: '--api' }, factory: { source: '--factory' } })

@@ -90,8 +90,8 @@ describe('ERR_BAD_FILE is the answer to a journal', () => {
     ['with a fact of another command', changed({ facts: { keys: {} } }), '"facts" is invalid'],
     ['with a time that is a path', changed({ startedAt: '2026/../..' }), '"startedAt" is invalid'],
     ['with a done step that learnt nothing', `${FIRST}${JSON.stringify({ done: 'request' })}\n`, '"facts.request"'],
-    ['with a strange line', `${FIRST}{"run":"rm"}\n${REQUESTED}`, 'a line in it is not one that fpki wrote'],
-    ['with a broken line in the middle', `${FIRST}{\n${REQUESTED}`, 'a line in it is not one that fpki wrote'],
+    ['with a strange line', `${FIRST}{"run":"rm"}\n${REQUESTED}`, 'it contains a line that fpki did not write'],
+    ['with a broken line in the middle', `${FIRST}{\n${REQUESTED}`, 'it contains a line that fpki did not write'],
     ['with endless lines', FIRST + REQUESTED.repeat(1001), 'not JSON written by fpki'],
   ])('%s', async (_, text, says) => {
     const { journal } = await scene(text)

@@ -98,7 +98,7 @@ function parsed(body: string): Readonly<Record<string, unknown>> | null {
 const SCENES: Readonly<Record<string, () => Promise<Scene>>> = {
   embedded: async () => owned((await newFactory()).api),
   'embedded, over HTTPS': async () => owned((await overHttp()).api),
-  'embedded, behind `fpki api serve`': async () => {
+  'embedded, served by `fpki api serve`': async () => {
     const server = await serve()
     const credentials = fixedCredentials({ name: 'OSF-TOKEN', value: await server.token('--factory', FACTORY) })
     return owned(httpClient({ url: server.url, root: server.trust }, { credentials }), new Date())

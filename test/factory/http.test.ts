@@ -16,7 +16,7 @@ function methods({ seen }: { readonly seen: readonly { readonly method: string }
   return seen.map(({ method }) => method).join(' ')
 }
 
-test('behaves like the API behind the server', async () => {
+test('behaves like the API that the server serves', async () => {
   const { api, behind, server } = await overHttp()
   expect(await api.getCertificates()).toBeNull()
   expect(await api.getUser()).toEqual(await behind.getUser())

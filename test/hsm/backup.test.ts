@@ -50,7 +50,7 @@ test('of a PKI with its root key in a token reports what it cannot contain, and 
   expect((await verify()).status).toBe(0)
 })
 
-test('a module without a token is refused where no directory remembers one', async () => {
+test('a module without a token is refused if no directory records a token', async () => {
   const token = await softHsm()
   const home = await homeWith(token)
   const module = ['--hsm-module', token.module]

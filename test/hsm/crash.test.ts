@@ -47,38 +47,41 @@ async function createAgain(disk: MemoryDisk, choice: HsmChoice): Promise<void> {
 }
 
 describe('with both keys in a token', () => {
-  test.each(LOSSES)('ca create cut off at any point ends as an undisturbed run, with one root (%s)', async (loss) => {
-    const choice = choiceOf(await softHsm())
-    const whole = memoryDisk()
-    const points = await pointsOf((disturbance) => createInToken(whole, choice, disturbance))
-    const undisturbed = essence(whole)
-    expect((await whatIsIn(choice)).objects).toEqual(WHOLE)
-    const tried = pointsToTry(points, `ca create in a token ${loss}`)
-    for (const at of tried) {
-      await emptyToken(choice)
-      const disk = memoryDisk()
-      const outcome = await createInToken(disk, choice, stopAt(at).disturbance).catch((error: unknown) => error)
-      expect(outcome, `point ${at}`).toSatisfy(isStop)
-      disk[loss]()
-      expectInApiOnDisk(disk)
-      expectLogged(disk, false)
-      const before = await whatIsIn(choice)
-      await createAgain(disk, choice)
-      const after = await whatIsIn(choice)
-      expect(after.objects, `point ${at}`).toEqual(WHOLE)
-      // Never a second root: the key that was made is the one that is used.
-      for (const key of before.keys) expect(after.keys, `point ${at}`).toContain(key)
-      expectRootOf(after.keys.slice(0, 1), disk)
-      expect(keyFiles(disk)).toEqual([])
-      expectInApiOnDisk(disk)
-      expectLogged(disk)
-      expect(essence(disk), `point ${at}`).toBe(undisturbed)
-    }
-    console.log(`crash points tried (ca create in a token, ${loss}): ${tried.length} of ${points.length}`)
-  })
+  test.each(LOSSES)(
+    'ca create interrupted at any point ends like an uninterrupted run, with one root (%s)',
+    async (loss) => {
+      const choice = choiceOf(await softHsm())
+      const whole = memoryDisk()
+      const points = await pointsOf((disturbance) => createInToken(whole, choice, disturbance))
+      const undisturbed = essence(whole)
+      expect((await whatIsIn(choice)).objects).toEqual(WHOLE)
+      const tried = pointsToTry(points, `ca create in a token ${loss}`)
+      for (const at of tried) {
+        await emptyToken(choice)
+        const disk = memoryDisk()
+        const outcome = await createInToken(disk, choice, stopAt(at).disturbance).catch((error: unknown) => error)
+        expect(outcome, `point ${at}`).toSatisfy(isStop)
+        disk[loss]()
+        expectInApiOnDisk(disk)
+        expectLogged(disk, false)
+        const before = await whatIsIn(choice)
+        await createAgain(disk, choice)
+        const after = await whatIsIn(choice)
+        expect(after.objects, `point ${at}`).toEqual(WHOLE)
+        // Never a second root: the key that was made is the one that is used.
+        for (const key of before.keys) expect(after.keys, `point ${at}`).toContain(key)
+        expectRootOf(after.keys.slice(0, 1), disk)
+        expect(keyFiles(disk)).toEqual([])
+        expectInApiOnDisk(disk)
+        expectLogged(disk)
+        expect(essence(disk), `point ${at}`).toBe(undisturbed)
+      }
+      console.log(`crash points tried (ca create in a token, ${loss}): ${tried.length} of ${points.length}`)
+    },
+  )
 
   test.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])(
-    '%s cut off at any point ends as an undisturbed run, and leaves the token as it is',
+    '%s interrupted at any point ends like an uninterrupted run, and leaves the token unchanged',
     async (command) => {
       const choice = choiceOf(await softHsm())
       const access = TOKEN_ACCESS
@@ -146,48 +149,57 @@ describe('ca import-root', () => {
     return { choice, original, undisturbed: essence(whole), points }
   }
 
-  test.each(LOSSES)('cut off at any point of disk and token ends as an undisturbed run (%s)', async (loss) => {
-    const { choice, original, undisturbed, points } = await scene()
-    const tried = pointsToTry(points, `ca import-root ${loss}`)
-    for (const at of tried) {
-      await emptyToken(choice)
-      const disk = original.copy()
-      const outcome = await run(disk, choice, stopAt(at).disturbance).catch((error: unknown) => error)
-      expect(outcome, `point ${at}`).toSatisfy(isStop)
-      disk[loss]()
-      await expectEnds(disk, choice, { essence: undisturbed, point: `point ${at}` })
-    }
-    console.log(`crash points tried (ca import-root, ${loss}): ${tried.length} of ${points.length}`)
-  })
+  test.each(LOSSES)(
+    'interrupted at any operation of disk or token, it ends like an uninterrupted run (%s)',
+    async (loss) => {
+      const { choice, original, undisturbed, points } = await scene()
+      const tried = pointsToTry(points, `ca import-root ${loss}`)
+      for (const at of tried) {
+        await emptyToken(choice)
+        const disk = original.copy()
+        const outcome = await run(disk, choice, stopAt(at).disturbance).catch((error: unknown) => error)
+        expect(outcome, `point ${at}`).toSatisfy(isStop)
+        disk[loss]()
+        await expectEnds(disk, choice, { essence: undisturbed, point: `point ${at}` })
+      }
+      console.log(`crash points tried (ca import-root, ${loss}): ${tried.length} of ${points.length}`)
+    },
+  )
 
   test.each([
     ['ENOSPC', true],
     ['EACCES', true],
     ['EROFS', true],
     ['EIO', false],
-  ])('on a disk that fails with %s (for good: %s) says so, and goes on when it is run again', async (code, lasting) => {
-    const { choice, original, undisturbed } = await scene()
-    // The disk of the token is another one.
-    const onDisk = (fault: ReturnType<typeof failAt>) => ({
-      before: (what: string, path: string) => path !== 'token' && fault.before(what, path),
-    })
-    const probe = failAt(Number.POSITIVE_INFINITY, code)
-    await emptyToken(choice)
-    await run(original.copy(), choice, { disk: onDisk(probe) })
-    const tried = pointsToTry(probe.kinds(), `ca import-root ${code} ${lasting}`)
-    for (const at of tried) {
+  ])(
+    'on a disk that fails with %s (permanently: %s) reports it, and resumes on the next run',
+    async (code, lasting) => {
+      const { choice, original, undisturbed } = await scene()
+      // The disk of the token is another one.
+      const onDisk = (fault: ReturnType<typeof failAt>) => ({
+        before: (what: string, path: string) => path !== 'token' && fault.before(what, path),
+      })
+      const probe = failAt(Number.POSITIVE_INFINITY, code)
       await emptyToken(choice)
-      const disk = original.copy()
-      const fault = failAt(at, code, lasting)
-      const outcome = await run(disk, choice, { disk: onDisk(fault) }).catch((error: unknown) => error)
-      const point = `${code} at ${at}`
-      expect(fault.failed(), point).toBe(true)
-      if (outcome instanceof Error)
-        expect(outcome, point).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringMatching(`/home.*${code}`) })
-      await expectEnds(disk, choice, { essence: undisturbed, point })
-    }
-    console.log(
-      `ca import-root, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${probe.kinds().length}`,
-    )
-  })
+      await run(original.copy(), choice, { disk: onDisk(probe) })
+      const tried = pointsToTry(probe.kinds(), `ca import-root ${code} ${lasting}`)
+      for (const at of tried) {
+        await emptyToken(choice)
+        const disk = original.copy()
+        const fault = failAt(at, code, lasting)
+        const outcome = await run(disk, choice, { disk: onDisk(fault) }).catch((error: unknown) => error)
+        const point = `${code} at ${at}`
+        expect(fault.failed(), point).toBe(true)
+        if (outcome instanceof Error)
+          expect(outcome, point).toMatchObject({
+            code: 'ERR_STORAGE',
+            message: expect.stringMatching(`/home.*${code}`),
+          })
+        await expectEnds(disk, choice, { essence: undisturbed, point })
+      }
+      console.log(
+        `ca import-root, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${probe.kinds().length}`,
+      )
+    },
+  )
 })

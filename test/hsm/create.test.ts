@@ -22,7 +22,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     return { token: made, home, directory, create }
   }
 
-  test('makes a PKI that OpenSSL verifies, and leaves no root key on the disk', async () => {
+  test('creates a PKI that OpenSSL verifies, and leaves no root key on the disk', async () => {
     const { home, directory, create } = await scene()
     const { status, stdout, stderr } = await home.fpki([...create, '--json'])
     expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
@@ -39,7 +39,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     expect(shown.stdout).toBe(await readFile(join(directory, 'factory_ca.pem'), 'utf8'))
   })
 
-  test('remembers module, token and key, and no PIN', async () => {
+  test('records module, token and key, but no PIN', async () => {
     const { home, directory, create, token } = await scene()
     expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
     const { rootKey } = JSON.parse(await readFile(join(directory, '.fpki', 'state.json'), 'utf8'))
@@ -52,7 +52,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     expect(rootKey.initArgs ?? '').toBe(token.initArgs)
   })
 
-  test('refuses a token that has a root key, and makes nothing', async () => {
+  test('refuses a token that has a root key, and creates nothing', async () => {
     const { home, create, token } = await scene()
     expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
     await expectRefusal(home, ['ca', 'create', join(home.path, 'second'), ...token.flags], {
@@ -62,7 +62,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     })
   })
 
-  test('goes on after an interruption with the key that is in the token', async () => {
+  test('resumes with the key that is in the token', async () => {
     const { home, directory, create, token } = await scene()
     await interruptedCreate(home, directory, token.flags)
     const made = (await readJournal(directory)).facts['keys']
@@ -73,7 +73,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     await expectVerified(directory, 'tls-crt')
   })
 
-  test('finds the key that a run made which was cut off before it could say so', async () => {
+  test('finds the key of a run that was interrupted before it recorded the key', async () => {
     const { home, directory, create, token } = await scene()
     await interruptedCreate(home, directory, token.flags)
     const made = (await readJournal(directory)).facts['keys']
@@ -82,7 +82,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     expect(made).toMatchObject({ rootKey: await certifiedKey(directory) })
   })
 
-  test('goes on with the same HSM only', async () => {
+  test('resumes only with the same HSM', async () => {
     const { home, directory, token } = await scene()
     await interruptedCreate(home, directory, token.flags)
     await expectRefusal(home, ['ca', 'create', directory], {
@@ -92,14 +92,14 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     })
   })
 
-  test('makes a P-384 key with --key-type', async () => {
+  test('creates a P-384 key with --key-type', async () => {
     const { home, directory, create } = await scene()
     expect((await home.fpki([...create, '--quiet', '--key-type', 'P-384'])).status).toBe(0)
     expect(await x509(join(directory, 'factory_ca.pem'), '-text')).toMatch(/ecdsa-with-SHA384[\s\S]*NIST CURVE: P-384/)
     await expectVerified(directory, 'tls-crt')
   })
 
-  test('puts local-ca into the token with --local-ca-in-hsm, under a label of its own', async () => {
+  test('creates local-ca in the token with --local-ca-in-hsm, under its own label', async () => {
     const { home, directory, create } = await scene()
     const made = await home.fpki([...create, '--local-ca-in-hsm'])
     expect(made.status).toBe(0)
@@ -113,7 +113,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     )
   })
 
-  test('stops at SIGINT with nothing half done, and the token can be used at once', async () => {
+  test('on SIGINT, stops with nothing incomplete, and the token is usable immediately', async () => {
     const { home, directory, create, token } = await scene()
     const release = await holdFactory(home, 'acme')
     const waiting = await createUpTo('requests', { home, directory, words: token.flags })
@@ -123,7 +123,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
     expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
   })
 
-  test('tries a wrong PIN once, and makes nothing', async () => {
+  test('tries a wrong PIN once, and creates nothing', async () => {
     const { home, directory, token } = await scene()
     const start = { env: { FPKI_HSM_PIN: '11112222' } }
     const { status, stdout, stderr } = await home.fpki(['ca', 'create', directory, ...token.flags], start)
@@ -134,7 +134,7 @@ describe.each(TOKENS)('ca create on %s', (_, newToken) => {
   })
 })
 
-test('a directory that others can write to is refused before the token is asked', async () => {
+test('a directory that others can write to is refused before the token is used', async () => {
   const [, newToken] = TOKENS[0] ?? []
   if (newToken === undefined) throw new Error('no token')
   const token = await newToken()

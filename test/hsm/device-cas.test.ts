@@ -6,7 +6,7 @@ import { snapshotButAuditLog } from '../cli/snapshot.js'
 import { runProgram } from '../support/cli.js'
 import { homeWith, TOKENS } from '../support/token.js'
 
-test.each(TOKENS)('with the root key in %s device CAs are disabled, enabled and revoked', async (_, newToken) => {
+test.each(TOKENS)('with the root key in %s, device CAs are disabled, enabled and revoked', async (_, newToken) => {
   const token = await newToken()
   const home = await homeWith(token)
   const directory = join(home.path, 'acme')

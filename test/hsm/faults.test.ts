@@ -39,7 +39,7 @@ describe('the module', () => {
     await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_MODULE', names })
   })
 
-  test('is a library, and no PKCS#11 module', async () => {
+  test('is a library, but not a PKCS#11 module', async () => {
     const library = (await output('sh', ['-c', 'ls /usr/lib/*-linux-gnu/libz.so.1 /lib/*-linux-gnu/libc.so.6'])).split(
       '\n',
     )[0]
@@ -47,7 +47,7 @@ describe('the module', () => {
     await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_MODULE', names: ['not a PKCS#11 module'] })
   })
 
-  test('is no library', async () => {
+  test('is not a library', async () => {
     const text = join(await temporaryDirectory(), 'module.so')
     await writeFile(text, 'no library')
     const { home, create } = await createWith(text, 'acme')
@@ -67,13 +67,13 @@ describe('the module', () => {
 })
 
 describe('the token', () => {
-  test('is not there: the ones that are there are listed by label, model and serial', async () => {
+  test('is missing: the present ones are listed by label, model and serial', async () => {
     const { home, create } = await createWith(SOFTHSM, 'nope', await softHsm('plant'))
     const names = ['No token labelled "nope"', '"plant" (SoftHSM v2, serial ']
     await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_TOKEN', names })
   })
 
-  test('is not there, and no other one is', async () => {
+  test('is missing, and there is no other', async () => {
     const { env } = await softHsmFolder()
     const { home, create } = await createWith(SOFTHSM, 'acme')
     await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_TOKEN', names: ['has no tokens'] }, { env })
@@ -91,14 +91,14 @@ describe('the token', () => {
     expect((await home.fpki([...create, '--quiet', '--hsm-token-serial', serial ?? ''])).status).toBe(0)
   })
 
-  test('is named by the beginning of its label: taken, with a note', async () => {
+  test('is selected by a prefix of its label, with a note', async () => {
     const { home, create } = await createWith(SOFTHSM, 'acme', await softHsm('acme (UserPIN)'))
     const { status, stderr } = await home.fpki(create)
     expect(status).toBe(0)
     expect(stderr).toContain('note: using the token "acme (UserPIN)"')
   })
 
-  test('has a label that is the beginning of another one’s: the exact one is taken', async () => {
+  test('has a label that is a prefix of another label: the exact match is selected', async () => {
     const place = await softHsmFolder()
     await softHsm('acme-2', place)
     const { home, create } = await scene(await softHsm('acme', place))
@@ -106,7 +106,7 @@ describe('the token', () => {
     expect({ status, note: stderr.includes('using the token') }).toEqual({ status: 0, note: false })
   })
 
-  test('is named by a beginning that two have: both are shown', async () => {
+  test('matches a prefix that two labels share: both are shown', async () => {
     const place = await softHsmFolder()
     const token = await softHsm('acme-1', place)
     await softHsm('acme-2', place)
@@ -114,7 +114,7 @@ describe('the token', () => {
     await expectRefusal(home, create, { status: 5, code: 'ERR_HSM_TOKEN', names: ['"acme-1"', '"acme-2"'] })
   })
 
-  test('was taken out in between: nothing is lost, and it is found again', async () => {
+  test('was removed in between: nothing is lost, and it is found again', async () => {
     const token = await softHsm()
     const { home, create } = await scene(token)
     await interruptedCreate(home, join(home.path, 'acme'), token.flags)
@@ -136,7 +136,7 @@ async function deleteKeys(token: TestToken): Promise<void> {
 }
 
 describe('the key', () => {
-  test('is gone when the command goes on', async () => {
+  test('is missing when the command is resumed', async () => {
     const token = await softHsm()
     const { home, create } = await scene(token)
     await interruptedCreate(home, join(home.path, 'acme'), token.flags)
@@ -148,7 +148,7 @@ describe('the key', () => {
     })
   })
 
-  test('is of another kind', async () => {
+  test('is of another type', async () => {
     const token = await softHsm()
     const { home, create } = await scene(token)
     await interruptedCreate(home, join(home.path, 'acme'), token.flags)
@@ -157,7 +157,7 @@ describe('the key', () => {
     expectWords(await home.fpki(create), { status: 5, code: 'ERR_HSM_KEY', names: ['is not an EC key'] })
   })
 
-  test('is another one than the interrupted run made', async () => {
+  test('is not the one that the interrupted run created', async () => {
     const token = await softHsm()
     const { home, create } = await scene(token)
     await interruptedCreate(home, join(home.path, 'acme'), token.flags)
@@ -174,7 +174,7 @@ describe('the key', () => {
     expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
   })
 
-  test('is there already, of any id', async () => {
+  test('already exists, with any id', async () => {
     const token = await softHsm()
     const { home, create } = await scene(token)
     await pkcs11Tool(token, ['--keypairgen', '--key-type', 'EC:prime256v1', '--label', 'root-ca', '--id', '07'])
@@ -208,7 +208,7 @@ test('a signature that does not verify: no certificate is written, and nothing i
   expect(wrong.calls.at(-1)).toBe('C_Finalize')
 })
 
-test('a command that is stopped logs out and lets go of the module', async () => {
+test('an interrupted command logs out and closes the module', async () => {
   const choice = choiceOf(await softHsm())
   const home = await newHome()
   const machine = thisMachine()

@@ -29,7 +29,7 @@ async function fioctlDirectory(): Promise<string> {
   return path
 }
 
-test('a token and a PKI directory that fioctl has made sign a device CA, which OpenSSL verifies', async () => {
+test('a token and a PKI directory of fioctl sign a device CA that OpenSSL verifies', async () => {
   const path = await fioctlDirectory()
   const { files } = thisMachine()
   const root = readPemCertificate(await readFile(join(path, 'factory_ca.pem'), 'utf8'), 'factory_ca.pem')
@@ -46,7 +46,7 @@ test('a token and a PKI directory that fioctl has made sign a device CA, which O
   }
 })
 
-test('another key than the certificate’s is refused', async () => {
+test('a key that does not match the certificate is refused', async () => {
   const path = await fioctlDirectory()
   const { files } = thisMachine()
   await output('openssl', ['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', join(path, 'other.key')])
@@ -67,7 +67,7 @@ test('another key than the certificate’s is refused', async () => {
   await signer.close()
 })
 
-test('what the directory remembers is enough, with the PIN', async () => {
+test('the records of the directory and the PIN suffice', async () => {
   const path = await fioctlDirectory()
   const directory = pkiDirectory(thisMachine().files, path)
   const { hsm, ...rest } = await access()
@@ -93,7 +93,7 @@ test('what the directory remembers is enough, with the PIN', async () => {
   await signer.close()
 })
 
-test('without a PIN, the message says how to give it', async () => {
+test('without a PIN, the message says how to pass it', async () => {
   const path = await fioctlDirectory()
   const directory = pkiDirectory(thisMachine().files, path)
   const { hsm } = await access()

@@ -21,7 +21,7 @@ async function expectVerified(directory: string): Promise<void> {
 }
 
 describe.each(TOKENS)('a root key in %s', (_, newToken) => {
-  test('whose request a company’s CA has signed makes a PKI, with what the directory remembers', async () => {
+  test('whose CSR a company CA has signed becomes a PKI, from the records of the directory', async () => {
     const token = await newToken()
     const home = await homeWith(token)
     const directory = join(home.path, 'acme')
@@ -42,7 +42,7 @@ describe.each(TOKENS)('a root key in %s', (_, newToken) => {
 test.each([
   ['interrupted', false],
   ['interrupted and given up', true],
-])('%s, it goes on with what the directory remembers, and makes no second key', async (_, isGivenUp) => {
+])('%s, it resumes from the records of the directory, and creates no second key', async (_, isGivenUp) => {
   const token = await softHsm()
   const home = await homeWith(token)
   const directory = join(home.path, 'acme')
@@ -61,7 +61,7 @@ test.each([
   expect(await pkcs11Tool(token, ['-O'])).toBe(before)
 })
 
-test('a key that is in the token already, with its certificate', async () => {
+test('a key that is already in the token, with its certificate', async () => {
   const token = await softHsm()
   const home = await homeWith(token)
   const { folder, key, certificate } = await selfSigned()
@@ -81,7 +81,7 @@ test('a key that is in the token already, with its certificate', async () => {
   await expectVerified(join(home.path, 'acme'))
 })
 
-test('a token without the key is refused, and none is made there', async () => {
+test('a token without the key is refused, and no key is created in it', async () => {
   const token = await softHsm()
   const home = await homeWith(token)
   const { certificate } = await selfSigned()
@@ -92,7 +92,7 @@ test('a token without the key is refused, and none is made there', async () => {
   expect(await pkcs11Tool(token, ['-O'])).not.toContain('root-ca')
 })
 
-test('--encrypt-keys encrypts local-ca.key; with no key file at all it is refused', async () => {
+test('--encrypt-keys encrypts local-ca.key, and is refused if there is no key file', async () => {
   const token = await softHsm()
   const home = await homeWith(token)
   const start = { env: { FPKI_PASSPHRASE: PASSPHRASE } }
@@ -105,7 +105,7 @@ test('--encrypt-keys encrypts local-ca.key; with no key file at all it is refuse
 })
 
 test.each(['encrypted-pbkdf2.key', 'encrypted-traditional.key', 'pkcs8-p256.key'])(
-  'ca import-root takes a root key from elsewhere, %s',
+  'ca import-root imports a root key from elsewhere, %s',
   async (name) => {
     const token = await softHsm()
     const home = await homeWith(token)

@@ -17,7 +17,7 @@ const SILENT = { step: () => undefined, note: () => undefined, warn: () => undef
 const { signal } = new AbortController()
 
 describe.each(TOKENS)('ca import-root into %s', (_, newToken) => {
-  test('puts the key there, proves it, and removes the file only when it is asked to', async () => {
+  test('imports the key, tests it, and removes the file only on request', async () => {
     const token = await newToken()
     const { home, directory, path } = await madePki()
     const start = { env: { ...token.env, FPKI_HSM_PIN: PIN } }
@@ -34,7 +34,7 @@ describe.each(TOKENS)('ca import-root into %s', (_, newToken) => {
     expect(JSON.parse(third.stdout)).toMatchObject({ error: { code: 'ERR_EXISTS' } })
   })
 
-  test('the key signs from there, with what the directory remembers', async () => {
+  test('the key signs in the token, found from the records of the directory', async () => {
     const token = await newToken()
     const { directory } = await madePki()
     const { files } = thisMachine()
@@ -92,7 +92,7 @@ test('a key file that is not the certificate’s is not imported', async () => {
   expect(await pkcs11Tool(token, ['-O'])).not.toContain('root-ca')
 })
 
-test('a token that signs wrongly: the file stays, and the directory still says so', async () => {
+test('a token with wrong signatures: the file stays, and the directory still records it', async () => {
   const { directory, path } = await copiedPki()
   const state = await readFile(path('.fpki/state.json'), 'utf8')
   const { files } = thisMachine()
@@ -111,7 +111,7 @@ test('a token that signs wrongly: the file stays, and the directory still says s
   expect(await readFile(path('.fpki/state.json'), 'utf8')).toBe(state)
 })
 
-test('a key that the tool of the token’s maker has put there is taken over', async () => {
+test('a key that the vendor’s tool has imported is adopted', async () => {
   const token = await softHsm()
   const { home, directory, path } = await copiedPki()
   const pkcs8 = join(home.path, 'root.p8')

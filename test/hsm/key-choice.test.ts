@@ -47,7 +47,7 @@ test.each([
   await output('openssl', ['verify', '-CAfile', join(directory, 'factory_ca.pem'), join(directory, 'b.pem')])
 })
 
-test('of several keys that fit, the one of the certificate is taken', async () => {
+test('of several matching keys, the one of the certificate is selected', async () => {
   const { token, home, folder, key, create } = await scene(['--label', 'hidden', '--id', '01'])
   await pkcs11Tool(token, ['--delete-object', '--type', 'privkey', '--label', 'hidden'])
   await pkcs11Tool(token, ['--keypairgen', '--key-type', 'EC:prime256v1', '--label', 'root-ca', '--id', '01'])
@@ -60,7 +60,7 @@ test('of several keys that fit, the one of the certificate is taken', async () =
   expect(JSON.parse(stdout).rootKey).toMatchObject({ keyLabel: 'root-ca', keyId: '31' })
 })
 
-test('where the certificate decides nothing, the keys are listed as URIs, and each can be pasted', async () => {
+test('if the certificate does not select one, the keys are listed as URIs, and each works when pasted', async () => {
   const { token, home, create } = await scene(['--label', 'mine', '--id', '0a'])
   for (const label of ['first', 'second']) {
     await pkcs11Tool(token, ['--keypairgen', '--key-type', 'EC:prime256v1', '--label', label, '--id', '05'])

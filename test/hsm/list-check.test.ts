@@ -11,7 +11,7 @@ import { oddModule } from '../support/odd-module.js'
 import { homeWith, PIN, pkcs11Tool, SOFTHSM, softHsm, softHsmFolder, TOKENS } from '../support/token.js'
 
 describe('fpki hsm list', () => {
-  test.each(TOKENS)('shows the token of a module that is named: %s', async (_, newToken) => {
+  test.each(TOKENS)('shows the token of the given module: %s', async (_, newToken) => {
     const token = await newToken()
     const home = await homeWith(token, null)
     const words = ['hsm', 'list', '--hsm-module', token.module]
@@ -36,13 +36,13 @@ describe('fpki hsm list', () => {
     expect((await home.fpki(['hsm', 'list'])).stdout).toContain('"plant"  SoftHSM v2')
   })
 
-  test('leaves out a token that nobody has initialized', async () => {
+  test('omits an uninitialized token', async () => {
     const { env } = await softHsmFolder()
     const { stdout } = await (await newHome()).fpki(['hsm', 'list', '--hsm-module', SOFTHSM], { env })
     expect(stdout).toBe(`${SOFTHSM}\n  no tokens\n`)
   })
 
-  test('tells of a module that cannot be loaded, when it was named', async () => {
+  test('reports a given module that cannot be loaded', async () => {
     const refusal = { status: 5, code: 'ERR_HSM_MODULE', names: ['/nowhere.so'] }
     const home = await newHome()
     expect((await home.fpki(['hsm', 'list', '--hsm-module', '/nowhere.so'])).stderr).toContain('ERR_HSM_MODULE')
@@ -58,10 +58,10 @@ const CRASHES: readonly (readonly [string, string, string])[] = [
   ['writes another answer', 'write(3, "{}", 2); _exit(0);', 'ended without an answer (exit status 0)'],
 ]
 
-describe('fpki hsm list keeps a module at a distance', () => {
+describe('fpki hsm list isolates modules', () => {
   const NOISE = 'fputs("module: \\033[31mloading\\n", stderr); puts("ready"); fflush(stdout);'
 
-  test('one that prints to stderr and stdout is listed without that', async () => {
+  test('one that prints to stderr and stdout is listed without its output', async () => {
     const module = await oddModule(NOISE)
     const home = await newHome()
     const listed = await home.fpki(['hsm', 'list', '--hsm-module', module])
@@ -73,7 +73,7 @@ describe('fpki hsm list keeps a module at a distance', () => {
     })
   })
 
-  test('what one prints is shown with --verbose', async () => {
+  test('the output of one is shown with --verbose', async () => {
     const module = await oddModule(NOISE)
     const { stdout, stderr } = await (await newHome()).fpki(['hsm', 'list', '--verbose', '--hsm-module', module])
     expect(stdout).toBe(`${module}\n  no tokens\n`)
@@ -83,7 +83,7 @@ describe('fpki hsm list keeps a module at a distance', () => {
     ])
   })
 
-  test.each(CRASHES)('one that %s is named', async (_, code, reason) => {
+  test.each(CRASHES)('one that %s is reported by name', async (_, code, reason) => {
     const module = await oddModule(`fputs("last words\\n", stderr); ${code}`)
     const refusal = { status: 5, code: 'ERR_HSM_MODULE', names: [module, reason, '--verbose'] }
     const home = await newHome()
@@ -91,7 +91,7 @@ describe('fpki hsm list keeps a module at a distance', () => {
     expect((await home.fpki(['hsm', 'list', '--hsm-module', module])).stderr).not.toContain('last words')
   })
 
-  test('one that hangs is ended and named', async () => {
+  test('one that hangs is killed and reported by name', async () => {
     const path = await oddModule('fputs("waiting\\n", stderr); for (;;) pause();')
     const printed: string[] = []
     const child = {
@@ -109,7 +109,7 @@ describe('fpki hsm list keeps a module at a distance', () => {
     expect([[], [path, 'waiting\n']]).toContainEqual(printed)
   })
 
-  test('one that hangs ends with the command', async () => {
+  test('one that hangs is killed when the command ends', async () => {
     const marker = join(await temporaryDirectory(), 'marker')
     const path = await oddModule(`close(open("${marker}", O_CREAT | O_WRONLY, 0600)); for (;;) pause();`)
     const onStart = async (fpki: ChildProcess) => {
@@ -130,7 +130,7 @@ describe('fpki hsm list keeps a module at a distance', () => {
 })
 
 describe('fpki hsm check', () => {
-  test.each(TOKENS)('walks what create needs, and leaves nothing behind: %s', async (_, newToken) => {
+  test.each(TOKENS)('tests what create needs, and leaves nothing in the token: %s', async (_, newToken) => {
     const token = await newToken()
     const home = await homeWith(token)
     const words = ['hsm', 'check', ...token.flags]

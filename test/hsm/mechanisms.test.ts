@@ -20,26 +20,23 @@ test.each([
     ['CKM_EC_KEY_PAIR_GEN (to generate EC keys)', 'CKM_ECDSA or CKM_ECDSA_SHA256 (to sign with P-256 keys)'],
   ],
   ['no signatures', [CKM.ecKeyPairGen], ['CKM_ECDSA or CKM_ECDSA_SHA256 (to sign with P-256 keys)']],
-])(
-  'hsm check names each mechanism that is missing, and advises something else: %s',
-  async (_, mechanisms, expected) => {
-    const { make } = differing({ mechanisms })
-    const missing: string[] = []
-    const ports = {
-      ...SILENT,
-      ...thisMachine(),
-      login: LOGIN,
-      makeCryptoki: make,
-      works: () => undefined,
-      lacks: (text: string) => missing.push(text),
-    }
-    const error = await checkHsm({ hsm: choiceOf(await softHsm()), curve: 'P-256' }, ports).catch(
-      (caught: unknown) => caught,
-    )
-    expect(missing).toEqual(expected)
-    expect(error).toMatchObject({ code: 'ERR_HSM_KEY', hint: expect.not.stringContaining('hsm check') })
-  },
-)
+])('hsm check names each missing mechanism, with a hint other than itself: %s', async (_, mechanisms, expected) => {
+  const { make } = differing({ mechanisms })
+  const missing: string[] = []
+  const ports = {
+    ...SILENT,
+    ...thisMachine(),
+    login: LOGIN,
+    makeCryptoki: make,
+    works: () => undefined,
+    lacks: (text: string) => missing.push(text),
+  }
+  const error = await checkHsm({ hsm: choiceOf(await softHsm()), curve: 'P-256' }, ports).catch(
+    (caught: unknown) => caught,
+  )
+  expect(missing).toEqual(expected)
+  expect(error).toMatchObject({ code: 'ERR_HSM_KEY', hint: expect.not.stringContaining('hsm check') })
+})
 
 function optionsFor(home: Home, token: TestToken): CreatePkiOptions {
   const wanted = { directory: join(home.path, 'acme'), factory: 'acme', onlineCa: true, tlsNames: [] }
@@ -53,7 +50,7 @@ function portsOf(home: Home, makeCryptoki: CryptokiMaker) {
   return { ...machine, api, progress: SILENT, signal, login: LOGIN, makeCryptoki }
 }
 
-test('ca create looks at the mechanisms first, and leaves no directory', async () => {
+test('ca create checks the mechanisms first, and leaves no directory', async () => {
   const home = await newHome()
   const { make, calls } = differing({ mechanisms: [CKM.ecKeyPairGen] })
   const created = createPki(optionsFor(home, await softHsm()), portsOf(home, make))
@@ -62,7 +59,7 @@ test('ca create looks at the mechanisms first, and leaves no directory', async (
   expect(calls.at(-1)).toBe('C_Finalize')
 })
 
-test('a token that refuses to make a key is checked by the command of the hint, as it is pasted', async () => {
+test('if a token refuses to generate a key, the hsm check of the hint works as pasted', async () => {
   const token = await softHsm("acme's plant")
   const home = await homeWith(token)
   const { make } = differing({ refuses: [CKA.label] })

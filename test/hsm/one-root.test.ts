@@ -34,7 +34,7 @@ async function cutOff(
   await rm(home.state, { recursive: true })
 }
 
-describe('a word about an HSM never ends in a root key on the disk', () => {
+describe('an HSM option never results in a root key on the disk', () => {
   test.each([
     ['--hsm-uri', ['--hsm-uri', NO_PIN], {}],
     ['--hsm-init-args', ['--hsm-init-args', 'x'], {}],
@@ -49,7 +49,7 @@ describe('a word about an HSM never ends in a root key on the disk', () => {
   })
 })
 
-test('the same command goes on with the same token only, also where another bears its label', async () => {
+test('the same command resumes only with the same token, even if another has its label', async () => {
   const first = await scene()
   expect((await first.home.fpki([...first.create, '--quiet'])).status).toBe(0)
   await cutOff('certificates', first)
@@ -59,7 +59,7 @@ test('the same command goes on with the same token only, also where another bear
   expect(await namesBelow(first.directory)).not.toContain('factory_ca.pem')
 })
 
-test('a key that was exchanged in the token is not signed with', async () => {
+test('a key that was replaced in the token does not sign', async () => {
   const { home, directory, create, token } = await scene()
   expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
   await cutOff('certificates', { home, directory })
@@ -72,7 +72,7 @@ test('a key that was exchanged in the token is not signed with', async () => {
   expect({ status, code: stderr.includes('ERR_BAD_KEY') }).toEqual({ status: 6, code: true })
 })
 
-test('a key that came from elsewhere while create ran is not taken for its own by the next run', async () => {
+test('a key from elsewhere that appeared while create ran is not used by the next run', async () => {
   const { home, directory, create, token } = await scene()
   expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
   const second = ['ca', 'create', join(home.path, 'second'), ...token.flags]
@@ -82,7 +82,7 @@ test('a key that came from elsewhere while create ran is not taken for its own b
   expect(await x509(join(directory, 'factory_ca.pem'), '-subject')).toContain('acme')
 })
 
-test('a key that can leave its token is refused, removed, and not taken up by the next run', async () => {
+test('an extractable key is refused, removed, and not used by the next run', async () => {
   const choice = choiceOf(await softHsm())
   const home = await newHome()
   const machine = thisMachine()
@@ -101,8 +101,8 @@ test('a key that can leave its token is refused, removed, and not taken up by th
   expect(await namesBelow(directory)).not.toContain('factory_ca.pem')
 })
 
-describe('half a key, as a making that was cut off leaves it', () => {
-  test('of the public kind is cleared away, and the key is made', async () => {
+describe('half a key, left by an interrupted generation', () => {
+  test('a public one is removed, and the key is generated', async () => {
     const { home, directory, create, token } = await scene()
     expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
     await cutOff('keys', { home, directory })
@@ -112,7 +112,7 @@ describe('half a key, as a making that was cut off leaves it', () => {
     expect(await output('openssl', words)).toContain('OK')
   })
 
-  test('of the private kind stays, and the message says how to delete it', async () => {
+  test('a private one stays, and the message says how to delete it', async () => {
     const { home, directory, create, token } = await scene()
     expect((await home.fpki([...create, '--quiet'])).status).toBe(0)
     await cutOff('keys', { home, directory })
@@ -126,14 +126,14 @@ describe('half a key, as a making that was cut off leaves it', () => {
 test.each([
   ['under the label of the root key', ['--local-ca-in-hsm', '--hsm-uri', 'pkcs11:object=local-ca;id=%02']],
   ['where there is to be none', ['--local-ca-in-hsm', '--no-local-ca']],
-])('local-ca is not put into the token %s', async (_, words) => {
+])('local-ca is not created in the token %s', async (_, words) => {
   const { home, create } = await scene()
   const { status, stderr } = await home.fpki([...create, ...words])
   expect({ status, code: stderr.includes('ERR_USAGE') }).toEqual({ status: 2, code: true })
   expect(await namesBelow(home.path)).not.toContain('acme')
 })
 
-test('import-root takes over no key that can be read out of its token', async () => {
+test('import-root adopts no extractable key', async () => {
   const token = await softHsm()
   const home = await homeWith(token)
   const directory = join(home.path, 'acme')

@@ -26,7 +26,7 @@ const WAYS: readonly (readonly [string, (file: string) => Way])[] = [
 ]
 
 describe('the PIN', () => {
-  test.each(WAYS)('from %s is taken, and is nowhere in what fpki prints or writes', async (way, how) => {
+  test.each(WAYS)('is read from %s, and appears in nothing that fpki prints or writes', async (way, how) => {
     const file = join(await temporaryDirectory(), 'pin')
     await writeFile(
       file,
@@ -45,7 +45,7 @@ describe('the PIN', () => {
     for (const name of await filesBelow(home.path)) expect(await readFile(name, 'latin1')).not.toContain(PIN)
   })
 
-  test('comes from the file before the environment, and from there before the flag', async () => {
+  test('is read from the file before the environment, and from the environment before the flag', async () => {
     const token = await softHsm()
     const home = await homeWith(token, '11112222')
     const file = join(home.path, 'pin')
@@ -55,7 +55,7 @@ describe('the PIN', () => {
     expect((await home.fpki([...check, '--hsm-pin', PIN])).status).toBe(5)
   })
 
-  test('in a file that others can read is taken, with a warning', async () => {
+  test('in a file that others can read is used, with a warning', async () => {
     const token = await softHsm()
     const home = await homeWith(token, null)
     const file = join(home.path, 'pin')
@@ -80,7 +80,7 @@ describe('the PIN', () => {
     })
   })
 
-  test('in a pipe is waited for, and Ctrl-C twice ends the waiting', async () => {
+  test('is awaited from a pipe, and Ctrl-C twice stops waiting', async () => {
     const token = await softHsm()
     const home = await homeWith(token, null)
     const pipe = join(home.path, 'pin')
@@ -96,7 +96,7 @@ describe('the PIN', () => {
     expect((await waiting).status).toBe(0)
   })
 
-  test('is not asked for without a terminal, and the message says how to give it', async () => {
+  test('is not prompted for without a terminal, and the message says how to pass it', async () => {
     const token = await softHsm()
     const { status, stderr } = await (await homeWith(token, null)).fpki(['hsm', 'check', ...token.flags])
     expect(status).toBe(5)
@@ -114,12 +114,12 @@ describe('the PIN', () => {
     return answering(['hsm', 'check', ...token.flags], env, [['PIN for the token', keys]])
   }
 
-  test('is asked for again on an empty line, and Ctrl-U and arrows are no part of it', async () => {
+  test('is prompted for again after an empty line, without Ctrl-U and arrow keys', async () => {
     const { status, stdout } = await answeringPin(`\r99\u0015${PIN}\u001b[D\r`)
     expect({ status, works: stdout.includes('supports a root key') }).toEqual({ status: 0, works: true })
   })
 
-  test('is asked for on a terminal, with the token’s name and without showing it', async () => {
+  test('is prompted for on a terminal, with the name of the token and no echo', async () => {
     // One wrong key, taken back.
     const { status, stdout } = await answeringPin(`x\u007f${PIN}\r`)
     expect(stdout).toMatch(/PIN for the token "acme" \(SoftHSM v2, serial \w+\): /)
@@ -130,7 +130,7 @@ describe('the PIN', () => {
     })
   })
 
-  test('is not given: Ctrl-C at the question ends it with exit 130', async () => {
+  test('Ctrl-C at the prompt exits with 130', async () => {
     const { status, stdout } = await answeringPin('123\u0003')
     expect({ status, told: stdout.includes('[ERR_SIGINT]'), leaks: stdout.includes('123\u0003') }).toEqual({
       status: 130,
@@ -140,7 +140,7 @@ describe('the PIN', () => {
   })
 })
 
-test('the PIN is in no argument and no environment of a program that fpki starts', async () => {
+test('the PIN is in no argument or environment of a program that fpki starts', async () => {
   const token = await softHsm()
   const home = await homeWith(token, null)
   const log = join(await temporaryDirectory(), 'strace')
@@ -159,7 +159,7 @@ test('the PIN is in no argument and no environment of a program that fpki starts
   }
 })
 
-test('the private key is sensitive and never extractable, as pkcs11-tool sees it, and signs only', async () => {
+test('the private key is sensitive, never extractable and only for signing, as pkcs11-tool sees it', async () => {
   const token = await softHsm()
   const home = await homeWith(token)
   const directory = join(home.path, 'acme')

@@ -69,7 +69,7 @@ async function publicKeyOf(choice: HsmChoice): Promise<Uint8Array> {
 }
 
 describe.each(TOKENS)('on %s', (_, newToken) => {
-  test('one session and one login serve many signatures, and everything is given back', async () => {
+  test('one session and one login serve many signatures, and everything is released', async () => {
     const choice = choiceOf(await newToken())
     const { calls } = await using(choice, {}, async (token) => {
       const signer = tokenSigner(token, generateKey(token, KEY, 'P-256'), null)
@@ -126,7 +126,7 @@ describe.each(TOKENS)('on %s', (_, newToken) => {
     },
   )
 
-  test('a token that the caller forgets about is closed once', async () => {
+  test('a token that the caller does not close is closed once', async () => {
     const { make, calls } = differing()
     const token = await openToken(
       choiceOf(await newToken()),
@@ -141,12 +141,12 @@ describe.each(TOKENS)('on %s', (_, newToken) => {
 })
 
 describe('tokens that differ', () => {
-  test('CKA_EC_POINT raw, as old modules have it', async () => {
+  test('CKA_EC_POINT is raw, as in old modules', async () => {
     const raw = { attributes: { [CKA.ecPoint]: (value: Buffer) => value.subarray(2) } }
     expect((await signs(await withRootKey(), raw)).result).toBe(true)
   })
 
-  test('CKA_EC_POINT hidden: the certificate has it', async () => {
+  test('CKA_EC_POINT is hidden: it is read from the certificate', async () => {
     const choice = await withRootKey()
     const hidden = { attributes: { [CKA.ecPoint]: () => null } }
     expect((await signs(choice, hidden, { certified: await publicKeyOf(choice) })).result).toBe(true)
@@ -181,7 +181,7 @@ describe('tokens that differ', () => {
     ])
   })
 
-  test('a keypad: fpki asks for no PIN and sends none', async () => {
+  test('a keypad: fpki neither prompts for a PIN nor sends one', async () => {
     const choice = await withRootKey()
     const login = { ...LOGIN, keypad: true, pin: () => Promise.reject(new Error('asked for a PIN')) }
     const differences = { flags: CKF_TOKEN.protectedAuthenticationPath, keypadPin: PIN }
@@ -194,7 +194,7 @@ describe('tokens that differ', () => {
     })
   })
 
-  test('attributes that say "signs only" refused: the key is made without them', async () => {
+  test('signing-only attributes are refused: the key is generated without them', async () => {
     const choice = choiceOf(await softHsm())
     const terse = { refuses: [CKA.derive, CKA.wrap] }
     await using(choice, terse, (token) => generateKey(token, KEY, 'P-256'))
@@ -217,7 +217,7 @@ describe('tokens that differ', () => {
   })
 })
 
-describe('the flags of the PIN, before a try is spent', () => {
+describe('the flags of the PIN, before a try is used', () => {
   test.each([
     ['locked', CKF_TOKEN.pinLocked, 'is locked'],
     ['to be changed', CKF_TOKEN.pinToBeChanged, 'must be changed'],
@@ -230,14 +230,14 @@ describe('the flags of the PIN, before a try is spent', () => {
     expect(calls.at(-1)).toBe('C_Finalize')
   })
 
-  test('the last try is used when that is allowed, and told', async () => {
+  test('the last try is used if that is allowed, with a warning', async () => {
     const login = { ...LOGIN, allowFinalPinTry: true }
     const { result, warnings } = await signs(await withRootKey(), { flags: CKF_TOKEN.pinFinalTry }, { login })
     expect(result).toBe(true)
     expect(warnings.join()).toContain('one PIN try left')
   })
 
-  test('few tries left are told', async () => {
+  test('few remaining tries cause a warning', async () => {
     const { warnings } = await signs(await withRootKey(), { flags: CKF_TOKEN.pinCountLow })
     expect(warnings.join()).toContain('few PIN tries left')
   })

@@ -24,12 +24,12 @@ async function findings(home: Home, words: readonly string[], env: Readonly<Reco
   return { status, wrong }
 }
 
-test('the root key in a token signs, with what the directory remembers and the PIN', async () => {
+test('the root key in a token signs, with the records of the directory and the PIN', async () => {
   const { home, directory } = await pkiIn(await softHsm())
   expect(await findings(home, [directory], { FPKI_HSM_PIN: PIN })).toEqual({ status: 0, wrong: [] })
 })
 
-test('without a PIN and a terminal, the check of the root key fails with the reason, unless it is left out', async () => {
+test('without a PIN and a terminal, the check of the root key fails with the reason, unless it is skipped', async () => {
   const { home, directory } = await pkiIn(await softHsm())
   const { status, wrong } = await findings(home, [directory], {})
   const reason = {
@@ -49,7 +49,7 @@ test('a wrong PIN is tried once and reported', async () => {
   expect(await findings(home, [directory], { FPKI_HSM_PIN: PIN })).toEqual({ status: 0, wrong: [] })
 })
 
-test('a token that is gone, and one with another root key, are said', async () => {
+test('a missing token, and one with another root key, are reported', async () => {
   const [token, other] = [await softHsm(), await softHsm('other')]
   const { home, directory } = await pkiIn(token)
   await pkiIn(other)

@@ -48,6 +48,6 @@ test.each<[CreatePkiOptions, string, string]>([
 ])('%#: the library names options, and the command line flags', async (options, inLibrary, onCommandLine) => {
   const error = await refusedWith(options)
   expect(error.code).toBe('ERR_UNFINISHED')
-  expect(error.message).toContain(`it was started with ${inLibrary}.`)
-  expect(withFlags(error).message).toContain(`it was started with ${onCommandLine}.`)
+  expect(error.message).toContain(`started with ${inLibrary}.`)
+  expect(withFlags(error).message).toContain(`started with ${onCommandLine}.`)
 })

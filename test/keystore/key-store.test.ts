@@ -61,7 +61,7 @@ describe('keys in files', () => {
     await expect(readFile(join(path, 'factory_ca.key'))).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
-  test('a key that exists is not overwritten, and kept when an interrupted run has made it', async () => {
+  test('an existing key is not overwritten, and is kept if an interrupted run created it', async () => {
     const { path, directory, machine } = await scene()
     const store = keyStore(keyFiles(directory, machine, undefined), null)
     const fingerprint = await makeKey(store, ROOT, {}, false)
@@ -71,14 +71,14 @@ describe('keys in files', () => {
     expect(await readFile(join(path, 'factory_ca.key'), 'utf8')).toBe(pem)
   })
 
-  test('a key that was exchanged after it was made is refused by name', async () => {
+  test('a key that was replaced after its creation is refused by name', async () => {
     const { directory, machine } = await scene()
     const store = keyStore(keyFiles(directory, machine, undefined), null)
     await store.make(ROOT, {})
     const other = fingerprintOf(newSigner().spki)
     await expect(requireMadeKey(store, ROOT, other)).rejects.toMatchObject({
       code: 'ERR_BAD_KEY',
-      message: 'factory_ca.key is not the key that this command made.',
+      message: 'factory_ca.key is not the key that this command created.',
     })
   })
 })
@@ -86,7 +86,7 @@ describe('keys in files', () => {
 describe('keys in a token', () => {
   const NAME = { label: 'root-ca', id: '01' }
 
-  test('a key that is made is found again, and pkcs11-tool sees it', async () => {
+  test('a generated key is found again, and pkcs11-tool sees it', async () => {
     const token = await softHsm()
     const keys = await openTokenKeys(choiceOf(token), { ...SILENT, login: LOGIN })
     try {

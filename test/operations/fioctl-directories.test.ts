@@ -60,7 +60,7 @@ async function crlText({ path }: Scene, pem: string): Promise<string> {
 }
 
 describe.each(FIOCTL_PKIS)('the PKI directory of fioctl (root key: %s)', (pki) => {
-  test('goes on with rotate-tls: fioctl’s backup stays, its tls-crt is kept beside it', async () => {
+  test('rotate-tls keeps the backup of fioctl, and its tls-crt beside it', async () => {
     const its = await scene(pki)
     const texts = await Promise.all(['tls-crt.bak', 'tls-crt'].map((name) => readFile(its.path(name), 'utf8')))
     const document = certifyServerResult.parse(await its.run(['ca', 'rotate-tls']))
@@ -73,7 +73,7 @@ describe.each(FIOCTL_PKIS)('the PKI directory of fioctl (root key: %s)', (pki) =
     expect((await shown(its)).tls?.pem).toBe(await readFile(its.path('tls-crt'), 'utf8'))
   })
 
-  test('goes on with add-device-ca: both kinds, behind those of fioctl', async () => {
+  test('add-device-ca adds both kinds after those of fioctl', async () => {
     const its = await scene(pki)
     const before = (await shown(its)).deviceCas.map(({ serial }) => serial)
     expect(before).toHaveLength(3)
@@ -90,7 +90,7 @@ describe.each(FIOCTL_PKIS)('the PKI directory of fioctl (root key: %s)', (pki) =
     expect(await output('openssl', ['x509', '-in', its.path('site-c.pem'), '-noout', '-pubkey'])).toBe(ofKey)
   })
 
-  test('goes on with est authorize and with sign', async () => {
+  test('est authorize and sign work', async () => {
     const its = await scene(pki)
     expect(certifyServerResult.parse(await its.run(['est', 'authorize']))).toMatchObject({ keptAs: null })
     await expectVerified(its, 'est-tls-crt', 'sslserver')
@@ -112,7 +112,7 @@ describe.each(FIOCTL_PKIS)('the PKI directory of fioctl (root key: %s)', (pki) =
     await expectVerified(its, 'gw.pem', 'sslserver')
   })
 
-  test('goes on with revoke, disable and enable: the CRL numbers go on from fioctl’s 1', async () => {
+  test('revoke, disable and enable work: the CRL numbers continue after number 1 of fioctl', async () => {
     const its = await scene(pki)
     const [online, siteB] = [await serialOf(its, 'online-crt'), await serialOf(its, 'site-b.pem')]
     expect((await shown(its)).disabledCaSerials).toEqual([siteB])

@@ -136,9 +136,9 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
       ],
     ],
     notHere: [
-      ['fpki login                                 # asks for a token', 'a question on a terminal'],
+      ['fpki login                                 # prompts for a token', 'a question on a terminal'],
       [
-        'fpki login --client-id ID                  # asks for the secret of OAuth client credentials',
+        'fpki login --client-id ID                  # prompts for the secret of OAuth client credentials',
         'as the line above',
       ],
     ],

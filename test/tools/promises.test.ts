@@ -84,7 +84,7 @@ async function reported(): Promise<readonly string[]> {
   return diagnostics.map(({ filename }) => probes.get(filename) ?? filename)
 }
 
-test('a promise that nobody waits for is a lint error, in each way to make one', async () => {
+test('a promise that is not awaited is a lint error, however it is created', async () => {
   expect((await reported()).toSorted()).toEqual(
     FOLDERS.flatMap((folder) => MISTAKES.map((statement) => `${folder}: ${statement}`)).toSorted(),
   )

@@ -22,7 +22,7 @@ const FILES = {
   'test/support/unused.ts': 'export const support = 1\n',
 }
 
-test('files, exports and dependencies that nobody uses are lint errors', async () => {
+test('unused files, exports and dependencies are lint errors', async () => {
   const folder = await temporaryDirectory()
   for (const [name, text] of Object.entries(FILES)) {
     await mkdir(dirname(join(folder, name)), { recursive: true })

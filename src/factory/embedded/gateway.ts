@@ -67,6 +67,6 @@ function noGateway(factory: string): FpkiError {
   return new FpkiError(
     'ERR_NOT_INITIALIZED',
     `The embedded Factory API has no gateway certificate for the factory ${factory}.`,
-    'Create its PKI with `fpki ca create /absolute/path`, or name another factory.',
+    'Create its PKI with `fpki ca create /absolute/path`, or use another factory.',
   )
 }

@@ -198,7 +198,7 @@ function commonNameFor(kind: CsrKind, names: readonly string[]): string {
 /** Called under the lock, so that nothing changes before the write. */
 function requireVersion({ factory, certificates }: FactoryState, version: string | null): void {
   if (version === null || (certificates !== null && versionOf(certificates) === version)) return
-  const hint = 'Somebody else changed it at the same time. Nothing was changed; run the same command again.'
+  const hint = 'Another client changed it at the same time. Nothing was written; run the same command again.'
   throw refusal(factory, CONFLICT, 'the certificates have changed since they were read', hint)
 }
 

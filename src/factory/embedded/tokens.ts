@@ -94,9 +94,13 @@ export async function removeToken(ports: TokenPorts, stateDirectory: string, id:
   const [token] = removed
   if (token !== undefined) return token
   // The argument may be the token itself, which must not appear in a log.
-  const shown = /^[0-9a-f]{16}$/.test(id) ? ` ${id}` : ' with this id'
+  const shown = /^[0-9a-f]{16}$/.test(id) ? ` ${id}` : ' with this ID'
   const message = `The embedded Factory API has no token${shown}.`
-  throw new FpkiError('ERR_USAGE', message, 'Pass the id of a token, not the token: `fpki api token list` lists them.')
+  throw new FpkiError(
+    'ERR_USAGE',
+    message,
+    'Pass the ID of a token, not the token; `fpki api token list` lists the IDs.',
+  )
 }
 
 /** The stored token of `text`; null when it is invalid or has expired. */

@@ -23,7 +23,7 @@ const HINTS: Readonly<Record<number, string>> = {
   401: 'Log in with `fpki login`; `fpki config show` shows where the token comes from.',
   403: 'The token does not permit this: ask the owner of the factory for its scopes, or log in as another user with `fpki login`.',
   404: 'Check the names of the factory and of the API with `fpki config show`.',
-  412: 'Somebody else changed it at the same time; run the same command again.',
+  412: 'Another client changed it at the same time; run the same command again.',
   429: 'The server is busy; run the same command again later.',
 }
 

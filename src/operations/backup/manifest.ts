@@ -9,7 +9,7 @@ import { parseJson } from '../../storage/json-file.js'
 /** `manifest.json` in a backup. */
 export const backupManifest = z.strictObject({
   version: z.literal(1),
-  /** The version of fpki that made it. */
+  /** The version of fpki that created it. */
   fpki: z.string(),
   createdAt: z.string(),
   factory: z.string().check(z.refine(isFactoryName)),

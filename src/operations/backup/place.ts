@@ -15,7 +15,7 @@ export async function requireNewOrEmpty(files: DurableFiles, directory: string):
   // A killed restore leaves either no directory here, or a complete one.
   const hint = names.includes(PKI_FILES.rootCertificate)
     ? `It contains a PKI, complete if a restore put it there: check it with \`fpki ca verify ${shellWord(directory)}\`, or choose another directory.`
-    : 'fpki overwrites nothing: choose a new or empty directory.'
+    : 'fpki never overwrites files: choose a new or empty directory.'
   throw new FpkiError('ERR_EXISTS', `${directory} is not empty.`, hint)
 }
 

@@ -59,7 +59,7 @@ export async function passphraseOfKey(
   const ofKeys = await sources?.ofKeys?.forExisting(what)
   if (ofKeys !== undefined) {
     if (await opens(pem, what, ofKeys, sources)) return ofKeys
-    const hint = 'Use the right one, or none, to try the passphrase of the backup.'
+    const hint = 'Pass the right one, or none to try the passphrase of the backup.'
     throw new FpkiError('ERR_PASSPHRASE', `The passphrase does not open ${what}.`, hint, { option: 'keyPassphrases' })
   }
   const sameAsBackup = async () =>

@@ -43,7 +43,7 @@ export async function prepareBackupTarget(
   requireOutside(out, await realPath(files, out), await realPath(files, directory))
   if ((await files.kindOf(out)) !== null) {
     // It may be the complete backup of a killed run.
-    const hint = `fpki overwrites nothing: choose another file. To see whether it is a complete backup, run \`fpki ca backup --check ${shellWord(out)}\`.`
+    const hint = `fpki never overwrites files: choose another file. To see whether it is a complete backup, run \`fpki ca backup --check ${shellWord(out)}\`.`
     throw new FpkiError('ERR_EXISTS', `${out} already exists.`, hint)
   }
   const certificates = await Promise.all([...new Set(recipients)].map(readRecipient))

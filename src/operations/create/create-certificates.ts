@@ -93,6 +93,6 @@ async function refuseExisting({ directory, existingRoot, ...work }: CreateWork):
   const wanted = files.filter((file) => existingRoot === null || file !== PKI_FILES.rootCertificate)
   const existing = (await directory.contents()).find((file) => wanted.includes(file))
   if (existing === undefined) return
-  const hint = 'fpki overwrites nothing: move it away, and run the same command again.'
-  throw new FpkiError('ERR_EXISTS', `${directory.path}/${existing} exists already.`, hint)
+  const hint = 'fpki never overwrites files. Move it away, then run the same command again.'
+  throw new FpkiError('ERR_EXISTS', `${directory.path}/${existing} already exists.`, hint)
 }

@@ -28,10 +28,10 @@ type Facts = FactsOf<typeof CREATE>
 
 /** All of `ca create`. No certificate is on the disk before all of them are signed and logged. */
 const STEPS = steps<Work, typeof CREATE>()
-  .step({ name: 'keys', says: 'Making the keys of the root and local-ca', run: makeKeys })
-  .step({ name: 'requests', says: 'Asking the Factory API for its requests', run: askApi })
+  .step({ name: 'keys', says: 'Preparing the keys of the root and local-ca', run: makeKeys })
+  .step({ name: 'requests', says: 'Requesting CSRs from the Factory API', run: askApi })
   .step({ name: 'certificates', says: 'Signing the certificates', run: makeCertificates })
-  .step({ name: 'upload', says: 'Uploading them to the Factory API, and reading them back', run: upload })
+  .step({ name: 'upload', says: 'Uploading the certificates to the Factory API, and reading them back', run: upload })
 
 /**
  * Creates a Factory PKI, or resumes an interrupted create (docs/profile.md#conversation).

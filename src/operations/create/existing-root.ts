@@ -69,8 +69,8 @@ async function textOf(files: DurableFiles, path: string, what: string, option: F
   checkAbsolute(path, what, option)
   const text = await files.read(path, MAX_BYTES)
   if (text !== null) return text
-  const hint = 'Nothing was changed. Name the right file.'
-  throw new FpkiError('ERR_BAD_FILE', `The ${what} ${path} is missing.`, hint, { option })
+  const hint = 'Nothing was changed. Pass the right file.'
+  throw new FpkiError('ERR_BAD_FILE', `The ${what} ${path} does not exist.`, hint, { option })
 }
 
 function noTokenForLocalCa({ path }: PkiDirectory): FpkiError {
@@ -84,5 +84,5 @@ function noTokenForLocalCa({ path }: PkiDirectory): FpkiError {
 
 function nothingToEncrypt(): FpkiError {
   const text = 'There is no key file to encrypt: every key is in the token.'
-  return new FpkiError('ERR_USAGE', text, 'Leave the encryption out.', { option: 'root.key.encrypted' })
+  return new FpkiError('ERR_USAGE', text, 'Omit the encryption.', { option: 'root.key.encrypted' })
 }

@@ -8,13 +8,13 @@ import type { Progress } from '../../ports.js'
  * name was given.
  */
 export function factoryIsSet(factory: string, { name: api }: Pick<FactoryApi, 'name'>, source?: string): FpkiError {
-  const named = source === undefined ? '' : `, named by ${source},`
-  const trial = isEmbeddedApi(api) ? ` Start a trial factory over with \`fpki api delete-factory ${factory}\`.` : ''
+  const named = source === undefined ? '' : ` (from ${source})`
+  const trial = isEmbeddedApi(api) ? ` To start a trial over: \`fpki api delete-factory ${factory}\`.` : ''
   return new FpkiError(
     'ERR_FACTORY_IS_SET',
-    `The factory ${factory}${named} has a root of trust already in the Factory API ${api}; it can be set once only.`,
-    `See it with \`fpki ca show --pretty --factory ${factory}\`. Its PKI directory was lost: \`fpki ca restore BACKUP DIR\`. ` +
-      `It needs other names for its gateway: \`fpki ca rotate-tls DIR --tls-name HOST\`.${trial} Or name another factory.`,
+    `The factory ${factory}${named} already has a root of trust in the Factory API ${api}; it can be set only once.`,
+    `To see it: \`fpki ca show --pretty --factory ${factory}\`. If its PKI directory was lost: \`fpki ca restore BACKUP DIR\`. ` +
+      `To change the names of its gateway: \`fpki ca rotate-tls DIR --tls-name HOST\`.${trial} Otherwise, use another factory.`,
     { option: 'factory' },
   )
 }

@@ -164,8 +164,8 @@ export async function checkPassphrase(
 function labelOfLocalCa(): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
-    `The key of local-ca cannot go into the token: its label, "${LOCAL_CA_KEY.label}", is the one of the root key.`,
-    'Keep the key of local-ca in a file, or give the root key another label.',
+    `The key of local-ca cannot go into the token: its label, "${LOCAL_CA_KEY.label}", is that of the root key.`,
+    'Keep the key of local-ca in a file, or use another label for the root key.',
     { option: 'localCa.kind' },
   )
 }
@@ -173,8 +173,8 @@ function labelOfLocalCa(): FpkiError {
 function inTheClear({ path }: PkiDirectory, file: string): FpkiError {
   return new FpkiError(
     'ERR_EXISTS',
-    `${path}/${file} exists already, and is not encrypted.`,
-    'Encrypt it yourself first, for example with `openssl pkcs8 -topk8 -iter 600000`, or leave the encryption out.',
+    `${path}/${file} already exists, and is not encrypted.`,
+    'Encrypt it yourself first, for example with `openssl pkcs8 -topk8 -iter 600000`, or omit the encryption.',
     { option: file === PKI_FILES.rootKey ? 'root.encrypt' : 'localCa.encrypt' },
   )
 }

@@ -128,7 +128,7 @@ export function checkedTlsNames(names: readonly string[]): readonly string[] {
     throw new FpkiError(
       'ERR_USAGE',
       `The TLS name ${JSON.stringify(text)} is neither a DNS name nor an IP address.`,
-      'Give a host name, or an IP address such as 192.0.2.1 or 2001:db8::1.',
+      'Use a host name, or an IP address such as 192.0.2.1 or 2001:db8::1.',
       { option: 'tlsNames' },
     )
   })

@@ -74,15 +74,15 @@ function requireFits(
       option,
     })
   if (root.kind !== 'existing') {
-    const hint = 'Give the certificate, as the company CA has signed it.'
-    throw refuse('waits for its certificate', hint, 'root.certificateFile')
+    const hint = 'Pass the certificate that the company CA has signed.'
+    throw refuse('is waiting for its certificate', hint, 'root.certificateFile')
   }
   if (rootCsr.factory !== factory) {
-    const hint = 'Name that factory, or another directory.'
-    throw refuse(`was made for the factory ${rootCsr.factory}`, hint, 'factory')
+    const hint = 'Use that factory, or another directory.'
+    throw refuse(`was created for the factory ${rootCsr.factory}`, hint, 'factory')
   }
   const isEncrypted = rootCsr.root.kind === 'new-file' && rootCsr.root.encrypt
   if (isEncrypted && localCa.kind === 'file' && !localCa.encrypt) {
-    throw refuse('is encrypted', 'Have the key of local-ca encrypted too.', 'localCa.encrypt')
+    throw refuse('is encrypted', 'Encrypt the key of local-ca too.', 'localCa.encrypt')
   }
 }

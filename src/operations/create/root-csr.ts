@@ -76,8 +76,8 @@ type RootCsrJournal = JournalOf<typeof COMMAND>
 type Facts = FactsOf<typeof COMMAND>
 
 const STEPS = steps<Work, typeof COMMAND>()
-  .step({ name: 'key', says: 'Making the root key', run: makeRootKey })
-  .step({ name: 'request', says: 'Signing the request for its certificate', run: makeCsr })
+  .step({ name: 'key', says: 'Generating the root key', run: makeRootKey })
+  .step({ name: 'request', says: 'Signing its CSR', run: makeCsr })
 
 /**
  * Makes a root key and a request for its certificate, which a company's CA is to sign; `ca create --root-cert` continues from
@@ -126,7 +126,7 @@ async function csrOf(
   const finished = await finishedRun(directory, options)
   const existing = finished === null ? null : await directory.read(ROOT_CSR)
   if (finished !== null && existing !== null && (await isForKey(existing, work, finished))) {
-    ports.progress.note(`the key and the request were made at ${finished.startedAt}, and are kept.`)
+    ports.progress.note(`reusing the key and the CSR created at ${finished.startedAt}.`)
     return existing
   }
   await runJournalled(COMMAND, journalledOptions(options), STEPS, {
@@ -188,7 +188,7 @@ async function makeCsr({ directory, options, keys, auditLog }: Work, { key }: Pi
   const path = `${directory.path}/${ROOT_CSR}`
   if (existing !== null && sameSpki(parseAndVerifyCsr(existing, path).publicKey.spki, publicKey)) return
   const csr = await createCaCsr(await commonNameAndUnit('Factory-CA', options.factory), await keys.openRoot())
-  await auditLog.logEvent('The root key signed the request for its certificate.')
+  await auditLog.logEvent('The root key signed a CSR for its own certificate.')
   // A request for another key is not overwritten: this throws ERR_EXISTS.
   await directory.create(ROOT_CSR, csr)
 }

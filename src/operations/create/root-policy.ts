@@ -39,7 +39,7 @@ export function acceptRoot(certificate: Certificate, policy: RootPolicy): readon
   throw new FpkiError(
     'ERR_BAD_CERTIFICATE',
     `${policy.what} cannot be the root of trust of ${policy.factory}: ${problem.reason}.`,
-    problem.hint ?? 'Nothing was changed. Have it made again; docs/roots.md says what it needs.',
+    problem.hint ?? 'Nothing was changed. Have it issued again; docs/roots.md lists the requirements.',
     problem.option === undefined ? {} : { option: problem.option },
   )
 }
@@ -61,41 +61,45 @@ function lintProblem(findings: readonly Finding[]): Problem | null {
 
 function lintWarnings(findings: readonly Finding[], what: string): readonly string[] {
   const odd = findings.filter(({ code, severity }) => severity === 'warning' && !IN_WORDS.includes(code))
-  return odd.map(({ reason, code }) => `${what} differs from the root that fpki makes, and works: ${reason} (${code}).`)
+  return odd.map(
+    ({ reason, code }) => `${what} differs from the roots that fpki creates, but works: ${reason} (${code}).`,
+  )
 }
 
 function caProblem(certificate: Certificate): Problem | null {
   const { publicKey, parsedExtensions } = certificate
   const { basicConstraints, keyUsage, extKeyUsage } = parsedExtensions
   if (publicKey.kind !== 'EC') {
-    const hint = 'Devices, tokens and gateways of this hierarchy know EC P-256, P-384 and P-521 only.'
-    return { reason: `its key is ${formatKeyType(publicKey)}, and it must be EC`, hint }
+    const hint = 'Devices, tokens and gateways support only EC P-256, P-384 and P-521.'
+    return { reason: `its key is ${formatKeyType(publicKey)}, but must be EC`, hint }
   }
   if (isCompressed(publicKey.spki)) {
     const hint =
-      'Have the certificate made again for the same key with an uncompressed point: `openssl ec -conv_form uncompressed`.'
-    return { reason: 'its key is a compressed point, which devices do not read', hint }
+      'Have the certificate issued again for the same key with an uncompressed point: `openssl ec -conv_form uncompressed`.'
+    return { reason: 'its key is a compressed point, which devices do not support', hint }
   }
   if (!basicConstraints?.ca) return { reason: 'it is not a CA (basicConstraints lacks CA:TRUE)' }
   if (basicConstraints.pathLenConstraint === 0) {
-    return { reason: 'its path length of 0 leaves no room for device CAs; it must be 1 or more, or absent' }
+    return { reason: 'its pathLen is 0, so it cannot issue device CAs; pathLen must be at least 1, or absent' }
   }
   const missing = (['keyCertSign', 'cRLSign'] as const).filter((usage) => !keyUsage?.includes(usage))
   if (missing.length > 0) return { reason: `its keyUsage lacks ${missing.join(' and ')}` }
   const purposes = ['serverAuth', 'clientAuth'].filter((purpose) => extKeyUsage?.includes(purpose) === false)
   if (purposes.length > 0) {
-    return { reason: `its extKeyUsage lacks ${purposes.join(' and ')}, and what it signs could not be used for TLS` }
+    return {
+      reason: `its extKeyUsage lacks ${purposes.join(' and ')}, so certificates that it signs cannot be used for TLS`,
+    }
   }
   const isForged = isSelfIssued(certificate) && !isIssuedBy(certificate, certificate)
-  return isForged ? { reason: 'it says that it is self-signed, and its signature does not verify' } : null
+  return isForged ? { reason: 'it is self-issued, but its signature does not verify' } : null
 }
 
 function unitProblem({ subject }: Certificate, { factory }: RootPolicy): Problem | null {
   const units = attributeValues(subject, 'OU')
   if (units.length === 1 && units[0] === factory) return null
   const actual = units.length === 0 ? 'no OU' : units.map((unit) => `OU=${unit}`).join(', ')
-  const hint = 'Nothing was changed. If the certificate is right, name its factory.'
-  return { reason: `its subject has ${actual}, and must have OU=${factory} once`, hint, option: 'factory' }
+  const hint = 'Nothing was changed. If the certificate is right, pass its factory.'
+  return { reason: `its subject has ${actual}, but must have OU=${factory} exactly once`, hint, option: 'factory' }
 }
 
 function timeProblem({ notBefore, notAfter }: Certificate, now: Date): Problem | null {
@@ -114,23 +118,23 @@ function oddities(certificate: Certificate, what: string): readonly string[] {
   return [
     ...when(
       names.join() !== 'Factory-CA',
-      `The subject of ${what} has ${names.length === 0 ? 'no CN' : `CN=${names.join(', CN=')}`}; that of other roots is CN=Factory-CA.`,
+      `The subject of ${what} has ${names.length === 0 ? 'no CN' : `CN=${names.join(', CN=')}`}; the usual CN of a root is Factory-CA.`,
     ),
     ...when(
       encodings.size > 0,
-      `The subject of ${what} is not all UTF8String but ${[...encodings].join(', ')}; devices with mbedTLS may refuse it.`,
+      `The subject of ${what} is not all UTF8String but ${[...encodings].join(', ')}; devices with mbedTLS may reject it.`,
     ),
     ...when(
       parsedExtensions.subjectKeyIdentifier === null,
-      `${what} has no subjectKeyIdentifier; strict checks of RFC 5280 refuse it.`,
+      `${what} has no subjectKeyIdentifier; software that enforces RFC 5280 strictly rejects it.`,
     ),
     ...when(
       unknown.length > 0,
-      `${what} has the critical extension ${unknown.join(', ')}, which devices may not know.`,
+      `${what} has the critical extension ${unknown.join(', ')}, which devices may not support.`,
     ),
     ...when(
       !isSelfIssued(certificate),
-      `${what} is signed by ${formatName(issuer)}, and fpki did not check that signature. It becomes the trust anchor itself; OpenSSL verifies below it with -partial_chain.`,
+      `${what} is signed by ${formatName(issuer)}; fpki did not check that signature. The certificate itself becomes the trust anchor, which OpenSSL accepts with -partial_chain.`,
     ),
   ]
 }

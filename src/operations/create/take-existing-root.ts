@@ -34,7 +34,7 @@ export async function checkExistingRoot(
   throw new FpkiError(
     'ERR_BAD_KEY',
     `${name} is not the key of ${path}.`,
-    'Nothing was changed. Give the certificate and the key that belong together.',
+    'Nothing was changed. Pass a certificate and its own key.',
   )
 }
 
@@ -72,7 +72,7 @@ export async function takeRootCertificate({
   const { certificate } = existingRoot
   const file = PKI_FILES.rootCertificate
   const pem = encodePem('CERTIFICATE', certificate.der)
-  await auditLog.logExisting([{ certificate, file }], 'The root was made elsewhere, and taken over.')
+  await auditLog.logExisting([{ certificate, file }], 'Adopted an existing root.')
   const inDirectory = await directory.read(file)
   if (inDirectory === null || !samePem(inDirectory, pem)) await directory.create(file, pem)
 }
@@ -80,8 +80,8 @@ export async function takeRootCertificate({
 function anotherCertificate(directory: PkiDirectory, path: string): FpkiError {
   return new FpkiError(
     'ERR_EXISTS',
-    `${directory.path}/${PKI_FILES.rootCertificate} exists already, and is not the certificate in ${path}.`,
-    'Nothing was changed. Continue with the certificate that this was begun with.',
+    `${directory.path}/${PKI_FILES.rootCertificate} already exists, and is not the certificate in ${path}.`,
+    'Nothing was changed. Use the certificate that this PKI was started with.',
   )
 }
 
@@ -89,7 +89,7 @@ function noKey(path: string): FpkiError {
   return new FpkiError(
     'ERR_BAD_KEY',
     `No key given for ${path}, and there is none in the PKI directory.`,
-    'Name its key file, the HSM that has it, or the directory in which `ca root-csr` made it.',
+    'Pass its key file, the HSM that contains it, or the directory in which `ca root-csr` created it.',
     { option: 'root.key' },
   )
 }

@@ -68,8 +68,8 @@ function requireSame(inApi: FactoryCertificates | null, sent: CertificatesUpdate
   }
   throw new FpkiError(
     'ERR_API',
-    'The Factory API does not know the certificates that it was sent and took.',
-    `Compare \`fpki ca show ${shellWord(path)} --pretty\` with the PKI directory, where everything is safe; then run the same command again.`,
+    'The Factory API accepted the certificates, but does not show them.',
+    `The PKI directory is complete. Compare it with \`fpki ca show ${shellWord(path)} --pretty\`, then run the same command again.`,
   )
 }
 
@@ -98,6 +98,6 @@ async function requirePair(directory: PkiDirectory, store: KeyStore, key: KeyRef
   throw new FpkiError(
     'ERR_BAD_KEY',
     `${keyRefName(key, directory.path)} is not the key of ${file}.`,
-    'Nothing was sent to the Factory API. Put both back as fpki made them, and run the same command again.',
+    'Nothing was sent to the Factory API. Restore both files, then run the same command again.',
   )
 }

@@ -64,33 +64,33 @@ export async function updateDeviceCas(
   { factory, text, what }: UpdateDeviceCasOptions,
   { api, clock, confirm }: UpdateDeviceCasPorts,
 ): Promise<UpdateDeviceCasResult> {
-  const known = await api.getCertificates()
-  if (known === null) throw notInitialized(factory)
-  const root = readPemCertificate(known.rootCrt, 'root-crt')
-  const wanted = readPemCertificates(text, what)
-  wanted.forEach((certificate, index) => {
+  const inApi = await api.getCertificates()
+  if (inApi === null) throw notInitialized(factory)
+  const root = readPemCertificate(inApi.rootCrt, 'root-crt')
+  const newCas = readPemCertificates(text, what)
+  newCas.forEach((certificate, index) => {
     checkDeviceCa(certificate, { root, factory, now: clock(), what: `Certificate ${index + 1} in ${what}` })
   })
-  refuseTwice(wanted, what)
-  const current = deviceCasOf(known)
+  refuseDuplicates(newCas, what)
+  const current = deviceCasOf(inApi)
   const describe = (cas: readonly Certificate[]) => cas.map((ca) => describeCertificate(ca, root, clock()))
-  const removed = without(current, wanted)
-  const told = {
+  const removed = without(current, newCas)
+  const report = {
     factory,
     api: api.name,
-    added: describe(without(wanted, current)),
+    added: describe(without(newCas, current)),
     removed: describe(removed),
     kept: describe(without(current, removed)),
   }
-  if (told.added.length + removed.length === 0) return { ...told, changed: false }
-  const dangers = [...revokedAgain(without(wanted, current), known, root), ...dangersOfUpdate(removed, wanted, known)]
-  await confirm({ ...told, dangers })
-  const caCrt = wanted.map(({ der }) => encodePem('CERTIFICATE', der)).join('\n')
-  await retryOnConflict(async () => api.updateCertificates({ caCrt }, await unchangedVersion(api, known)))
+  if (report.added.length + removed.length === 0) return { ...report, changed: false }
+  const dangers = [...revokedAgain(without(newCas, current), inApi, root), ...dangersOfUpdate(removed, newCas, inApi)]
+  await confirm({ ...report, dangers })
+  const caCrt = newCas.map(({ der }) => encodePem('CERTIFICATE', der)).join('\n')
+  await retryOnConflict(async () => api.updateCertificates({ caCrt }, await unchangedVersion(api, inApi)))
   const after = await api.getCertificates()
-  const kept = after === null ? [] : deviceCasOf(after)
-  const [missing, surplus] = [without(wanted, kept), without(kept, wanted)]
-  if (missing.length + surplus.length === 0) return { ...told, changed: true }
+  const listed = after === null ? [] : deviceCasOf(after)
+  const [missing, surplus] = [without(newCas, listed), without(listed, newCas)]
+  if (missing.length + surplus.length === 0) return { ...report, changed: true }
   const serials = [...missing, ...surplus].map(({ serialNumber }) => serialNumber)
   throw new FpkiError(
     'ERR_API',
@@ -103,10 +103,10 @@ export async function updateDeviceCas(
  * The version to update. Fails if a device CA was added, revoked or disabled since the user confirmed the change.
  */
 async function unchangedVersion(api: FactoryApi, confirmed: VersionedCertificates): Promise<string | null> {
-  const known = await api.getCertificates()
+  const inApi = await api.getCertificates()
   const facts = ({ caCrt, caRevokeCrl, disabledCaSerials }: VersionedCertificates) =>
     JSON.stringify([caCrt, caRevokeCrl, disabledCaSerials])
-  if (known !== null && facts(known) === facts(confirmed)) return known.version
+  if (inApi !== null && facts(inApi) === facts(confirmed)) return inApi.version
   throw new FpkiError(
     'ERR_NOT_CONFIRMED',
     'The device CAs in the Factory API have changed since the confirmation.',
@@ -133,7 +133,7 @@ function revokedAgain(
 
 function dangersOfUpdate(
   removed: readonly Certificate[],
-  wanted: readonly Certificate[],
+  newCas: readonly Certificate[],
   { disabledCaSerials }: FactoryCertificates,
 ): readonly string[] {
   if (removed.length === 0) return []
@@ -141,7 +141,7 @@ function dangersOfUpdate(
   const names = removed.map(({ serialNumber }) => serialNumber.toString())
   return [
     `The gateway will reject the devices of the removed CAs (${names.join(', ')}).`,
-    ...dangersOf(removed.filter(isEnabled), wanted.filter(isEnabled)),
+    ...dangersOf(removed.filter(isEnabled), newCas.filter(isEnabled)),
   ]
 }
 
@@ -173,7 +173,7 @@ function checkDeviceCa(certificate: Certificate, { root, factory, now, what }: D
   )
 }
 
-function refuseTwice(certificates: readonly Certificate[], what: string): void {
+function refuseDuplicates(certificates: readonly Certificate[], what: string): void {
   const serials = certificates.map(({ serialNumber }) => serialNumber)
   const twice = serials.find((serial, index) => serials.indexOf(serial) !== index)
   if (twice === undefined) return

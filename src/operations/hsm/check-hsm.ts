@@ -18,9 +18,9 @@ import { tokenSigner } from '../../signer/pkcs11/signer.js'
 export const checkHsmResult = jsonDocument({
   module: z.string(),
   token: z.strictObject({ label: z.string(), model: z.string(), serial: z.string() }),
-  /** What was tried and worked, in words, in the order in which it was tried. */
+  /** The checks that succeeded, as text, in order. */
   works: z.array(z.string()),
-  /** Is the label of the root key free, so that `ca create` can make it? */
+  /** Whether the token already has a key with the label of the root key, which `ca create` would refuse. */
   rootKeyIsThere: z.boolean(),
 })
 
@@ -30,14 +30,14 @@ export type CheckHsmResult = z.infer<typeof checkHsmResult>
 /** What {@link checkHsm} works with. */
 export interface CheckHsmPorts extends TokenKeysPorts {
   readonly random: Random
-  /** Told of each thing that works, as soon as it does. */
+  /** Receives each check that succeeds, immediately. */
   works(text: string): void
   /** Receives each mechanism that the token lacks, before the error. */
   lacks(text: string): void
 }
 
 /**
- * Walks what `ca create` needs of a token, on a key that is made for it and deleted again; the root key is not touched.
+ * Tests everything that `ca create` needs of a token, with a temporary key; the root key is not touched.
  *
  * @throws FpkiError ERR_HSM_MODULE, ERR_HSM_TOKEN, ERR_HSM_PIN, ERR_HSM_KEY or ERR_SIGNATURE: the first thing that does
  *   not work
@@ -47,7 +47,7 @@ export async function checkHsm(
   ports: CheckHsmPorts,
 ): Promise<CheckHsmResult> {
   const works: string[] = []
-  const say = (text: string) => {
+  const report = (text: string) => {
     works.push(text)
     ports.works(text)
   }
@@ -55,14 +55,14 @@ export async function checkHsm(
   const { token } = tokenKeys
   try {
     const { label, model, serial } = token.token
-    say(`the module ${hsm.module} loads, and shows the token "${label}" (${model}, serial ${serial})`)
-    say('the token takes the PIN')
+    report(`the module ${hsm.module} loads, and has the token "${label}" (${model}, serial ${serial})`)
+    report('the token accepts the PIN')
     const rootKey = newRootKeyName(hsm.key)
     const rootKeyIsThere = isLabelTaken(token, rootKey)
-    say(`the label "${rootKey.label}" is ${rootKeyIsThere ? 'taken: there is a root key' : 'free for a root key'}`)
+    report(`the label "${rootKey.label}" is ${rootKeyIsThere ? 'taken by a root key' : 'free for a root key'}`)
     for (const mechanism of missingMechanisms(token, { curve, isNew: true })) ports.lacks(mechanism)
     requireMechanisms(token, { curve, isNew: true })
-    await tryKey(token, curve, ports.random, say)
+    await tryKey(token, curve, ports.random, report)
     return { module: hsm.module, token: { label, model, serial }, works, rootKeyIsThere }
   } catch (error) {
     throw withoutOwnHint(error)
@@ -71,48 +71,45 @@ export async function checkHsm(
   }
 }
 
-/** Elsewhere an error advises to run this very check. */
+/** The hints of other commands suggest `hsm check` itself. */
 function withoutOwnHint(error: unknown): unknown {
   if (!(error instanceof FpkiError) || !error.hint.includes('fpki hsm check')) return error
   return new FpkiError(error.code, error.message, 'Use another token, or another interface of this one.')
 }
 
-async function tryKey(token: OpenToken, curve: Curve, random: Random, say: (text: string) => void): Promise<void> {
+async function tryKey(token: OpenToken, curve: Curve, random: Random, report: (text: string) => void): Promise<void> {
   const label = `fpki-check-${Buffer.from(random.bytes(6)).toString('hex')}`
   const choice = { label, id: Buffer.from(random.bytes(6)).toString('hex') }
   try {
     const key = generateKey(token, choice, curve)
-    say(`it makes an EC key pair on ${curve}`)
-    sayHowItIsKept(token, key, say)
-    await trySigning(token, tokenSigner(token, key, null), say)
+    report(`it generates an EC key pair on ${curve}`)
+    reportProtection(token, key, report)
+    await trySigning(token, tokenSigner(token, key, null), report)
   } finally {
     deleteAll(token, choice)
   }
-  say('it deletes that key again')
+  report('it deletes the key')
 }
 
-function sayHowItIsKept(token: OpenToken, { handle }: TokenKey, say: (text: string) => void): void {
+function reportProtection(token: OpenToken, { handle }: TokenKey, report: (text: string) => void): void {
   const sensitive = flagOf(token, handle, CKA.sensitive)
   const extractable = flagOf(token, handle, CKA.extractable)
-  if (sensitive === null || extractable === null) say('it does not tell whether the private key can be read out')
-  else say('the private key is sensitive and not extractable: it never leaves the token')
+  if (sensitive === null || extractable === null) report('it does not report whether the private key is extractable')
+  else report('the private key is sensitive and not extractable: it never leaves the token')
 }
 
-async function trySigning(token: OpenToken, signer: Signer, say: (text: string) => void): Promise<void> {
+async function trySigning(token: OpenToken, signer: Signer, report: (text: string) => void): Promise<void> {
   const how = token.mechanisms.has(CKM.ecdsa) ? 'CKM_ECDSA' : 'CKM_ECDSA with a hash'
   await proveSigner(signer, token.name)
-  say(`it signs (${how}), and OpenSSL verifies the signature`)
+  report(`it signs (${how}), and OpenSSL verifies the signature`)
 }
 
-/** The key is not to be left behind, also when something went wrong on the way. */
+/** Deletes the temporary key, also after an error. */
 function deleteAll(token: OpenToken, choice: KeyChoice): void {
   const classes = [CKO.privateKey, CKO.publicKey]
   const handles = classes.flatMap((objectClass) => objectsOf(token, objectClass, choice).map(({ handle }) => handle))
-  explainErrors(token, () => deleteKey(token, handles), `${token.name}, which was to delete the key "${choice.label}"`)
+  explainErrors(token, () => deleteKey(token, handles), `${token.name} did not delete the key "${choice.label}"`)
   if (classes.some((objectClass) => objectsOf(token, objectClass, choice).length > 0)) {
-    throw keyError(
-      `${token.name} still has the key "${choice.label}".`,
-      "Delete it with the tool of the token's maker.",
-    )
+    throw keyError(`${token.name} still has the key "${choice.label}".`, "Delete it with the vendor's tool.")
   }
 }

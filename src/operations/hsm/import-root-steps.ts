@@ -14,18 +14,18 @@ import type { KeyMaterial } from '../../signer/open-key.js'
 import { findKey, findKeyByPublicKey, isLabelTaken, requireKey } from '../../signer/pkcs11/key.js'
 import { importKeyPair, importPublicKey } from '../../signer/pkcs11/make-key.js'
 
-/** What `ca import-root` is asked to do. */
+/** The options of `ca import-root`. */
 export interface ImportRootOptions {
   /** Absolute path. */
   readonly directory: string
   readonly hsm: HsmChoice
-  /** factory_ca.key goes, once the token has proved to have it. */
+  /** Remove factory_ca.key once the token has signed with the key. */
   readonly removeKey: boolean
-  /** The Factory API's name, for a directory that fpki has not made. */
+  /** The Factory API's name, for a directory of fioctl. */
   readonly api: string
 }
 
-/** The root key as it lies in the directory; `material` is null when an interrupted run has removed the file already. */
+/** The root key in the directory; `material` is null when an interrupted run has removed the file already. */
 export interface RootOnDisk {
   readonly material: KeyMaterial | null
   readonly certificate: Certificate
@@ -43,9 +43,9 @@ export const IMPORT_ROOT = 'ca import-root'
 export const REMOVE_KEY = 'removeKey'
 
 const IMPORT = steps<ImportWork, typeof IMPORT_ROOT>()
-  .step({ name: 'token', says: 'Putting the root key into the token', run: putRootKey })
+  .step({ name: 'token', says: 'Importing the root key into the token', run: putRootKey })
   .step({ name: 'proof', says: 'Signing a test message with it', run: proveRootKey })
-  .step({ name: 'state', says: 'Remembering where it is', run: remember })
+  .step({ name: 'state', says: 'Recording its location', run: remember })
 
 /** The steps of `ca import-root`. */
 export function importSteps({
@@ -54,7 +54,7 @@ export function importSteps({
   return removeKey ? IMPORT.step({ name: REMOVE_KEY, says: 'Removing factory_ca.key', run: removeKeyFile }) : IMPORT
 }
 
-/** The root key in the open token, as the last step wants it. */
+/** The root key in the open token, for the last step. */
 export function signerIn(tokenKeys: TokenKeys, { certificate }: Pick<RootOnDisk, 'certificate'>): RootSigner {
   const ref = () => rootKeyRef(tokenKeys, { certificate })
   return {
@@ -64,7 +64,7 @@ export function signerIn(tokenKeys: TokenKeys, { certificate }: Pick<RootOnDisk,
   }
 }
 
-/** What state.json is to remember of it. Throws ERR_HSM_KEY when it is not there. */
+/** The root key as state.json records it. Throws ERR_HSM_KEY when it is not in the token. */
 export function rootKeyRef(
   tokenKeys: TokenKeys,
   { certificate: { spki } }: Pick<RootOnDisk, 'certificate'>,
@@ -73,15 +73,15 @@ export function rootKeyRef(
 }
 
 /**
- * The key in the token that is the root's, or may be where the token hides its public key; else the name under which it
- * is to be put there. Where nothing names it, only a key that is certain to be it is taken.
+ * The name of the root key in the token, or of a key that may be it if the token hides its public key; else the name under which
+ * to import it. Without a given name, only a key that is certain to be it is used.
  */
 function keyFor({ token, choice: { key } }: TokenKeys, spki: Uint8Array): KeyName {
   const shown = findKeyByPublicKey(token, key, spki)
   if (shown !== null) return nameOf(shown)
-  const wanted = key.label === null && key.id === null ? { label: ROOT_KEY.label, id: null } : key
-  const there = findKey(token, wanted, spki)
-  return there === null ? newRootKeyName(wanted) : nameOf(there)
+  const name = key.label === null && key.id === null ? { label: ROOT_KEY.label, id: null } : key
+  const existing = findKey(token, name, spki)
+  return existing === null ? newRootKeyName(name) : nameOf(existing)
 }
 
 /** Before anything is written. Throws ERR_EXISTS. */
@@ -89,15 +89,15 @@ export function refuseOther(tokenKeys: TokenKeys, { certificate: { spki } }: Roo
   const { token } = tokenKeys
   const key = keyFor(tokenKeys, spki)
   if (!isLabelTaken(token, key)) return
-  const there = requireKey(token, key)
-  if (there.spki !== null && !sameSpki(there.spki, spki)) throw keyExists(token, key)
+  const existing = requireKey(token, key)
+  if (existing.spki !== null && !sameSpki(existing.spki, spki)) throw keyExists(token, key)
 }
 
 async function proveRootKey({ rootSigner, tokenKeys }: ImportWork): Promise<void> {
   if (rootSigner !== null) await proveSigner(await rootSigner.open(), tokenKeys.token.name)
 }
 
-/** An earlier run may have been cut off between the two halves of the key, or after them. */
+/** An earlier run may have been interrupted between the two halves of the key, or after them. */
 async function putRootKey(work: ImportWork): Promise<void> {
   const { tokenKeys, material, certificate } = work
   const { token } = tokenKeys
@@ -107,7 +107,7 @@ async function putRootKey(work: ImportWork): Promise<void> {
     importKeyPair(token, key, material)
     return
   }
-  // Before it gets a public half: it may be another key, which shows nothing of itself.
+  // Before importing a public half: a private key without one may be another key.
   await proveRootKey(work)
   importPublicKey(token, key, material)
 }
@@ -123,7 +123,7 @@ async function remember({ directory, certificate, options, tokenKeys, auditLog }
     rootKey: rootKeyRef(tokenKeys, { certificate }),
   }
   await directory.writeState(newState)
-  await auditLog.logEvent(`The root key was put into the token ${tokenKeys.token.name}.`)
+  await auditLog.logEvent(`The root key was imported into ${tokenKeys.token.name.replace(/^The/, 'the')}.`)
 }
 
 async function removeKeyFile({ directory, auditLog }: ImportWork): Promise<void> {

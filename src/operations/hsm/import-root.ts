@@ -54,8 +54,8 @@ export interface ImportRootPorts extends KeySecrets {
 }
 
 /**
- * Moves the root key from factory_ca.key into a token. The file goes last, and only when it is asked for, from the snapshots
- * too: wherever this is cut off, the file or the token has a key that works, and the same call resumes it.
+ * Moves the root key from factory_ca.key into a token. The file is removed last, and only on request, from the snapshots
+ * too: after any interruption, the file or the token has a working key, and the same call resumes.
  *
  * @throws FpkiError ERR_EXISTS when the token has another key under the label; ERR_BAD_KEY when the file is missing or not
  *   the certificate's; ERR_PASSPHRASE when it does not open; ERR_SIGNATURE when the token does not sign as it should;
@@ -94,14 +94,14 @@ function journalledOptions({ hsm, removeKey }: ImportRootOptions): OptionsOf<typ
   return { removeKey, hsm: journalledToken(hsm) }
 }
 
-/** Is the directory as it was? A key in the token is found there by the next run. */
+/** Whether the directory is unchanged. The next run finds a key that is in the token already. */
 async function isUndone(error: unknown, directory: PkiDirectory, { signal }: ImportRootPorts): Promise<boolean> {
   if (signal.aborted || !(error instanceof FpkiError)) return false
   const journal = await directory.readJournal().catch(() => null)
   return journal?.steps.find(({ name }) => name === 'state')?.state === 'pending'
 }
 
-/** The key file and the certificate, which must belong together; else the token would get a key that is not the root's. */
+/** The key file and the certificate. They must match, or the token would get a key that is not the root's. */
 async function rootOnDisk(
   directory: PkiDirectory,
   options: ImportRootOptions,
@@ -123,7 +123,7 @@ async function rootOnDisk(
   throw new FpkiError(
     'ERR_BAD_KEY',
     `${path} is not the key of ${rootCertificate}.`,
-    'Put the right one back from a backup.',
+    'Restore the right key from a backup.',
   )
 }
 
@@ -132,11 +132,11 @@ async function noKeyFile(directory: PkiDirectory): Promise<FpkiError> {
   if (state?.rootKey.kind !== 'pkcs11') return missing(directory, PKI_FILES.rootKey)
   return new FpkiError(
     'ERR_EXISTS',
-    `The root key of ${directory.path} is in the token "${state.rootKey.tokenLabel}" already, and in no file.`,
-    'There is nothing left to do. To put it into another token, put factory_ca.key back from a backup first.',
+    `The root key of ${directory.path} is already in the token "${state.rootKey.tokenLabel}"; it has no key file.`,
+    'Nothing to do. To import it into another token, restore factory_ca.key from a backup first.',
   )
 }
 
 function missing({ path }: PkiDirectory, file: string): FpkiError {
-  return new FpkiError('ERR_BAD_KEY', `${path}/${file} is missing.`, 'Name the PKI directory that has it.')
+  return new FpkiError('ERR_BAD_KEY', `${path}/${file} is missing.`, 'Pass the PKI directory that contains it.')
 }

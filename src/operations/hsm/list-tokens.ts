@@ -38,7 +38,7 @@ export async function listTokens(
   const list = child === null ? listHere : listInChild(child)
   if (module !== null) return { modules: [await listModule(module, list)] }
   const modules: ListTokensResult['modules'] = []
-  // One after the other: modules are not made to be started side by side.
+  // One after the other: modules may not support being loaded concurrently.
   for (const path of wellKnownModules()) modules.push(await listModuleIfItLoads(path, list))
   return { modules }
 }

@@ -97,7 +97,7 @@ async function contentOf(
 function warnUnencrypted({ key }: TypedPaper, out: string, { note, warn }: Progress): void {
   if (key.isEncrypted) {
     warn(
-      `${out} is not encrypted: nobody knows the passphrase recovered from the shares. To set a new one, pass --encrypt-keys.`,
+      `${out} is not encrypted, because the passphrase recovered from the shares is random. To set a new one, pass --encrypt-keys.`,
     )
   } else note('The key file is not encrypted.')
 }

@@ -7,50 +7,50 @@ import { samePem } from '../../pki/pem.js'
 import { readCrl } from '../../pki/read-crl.js'
 import type { Progress } from '../../ports.js'
 
-/** What the question is asked with. */
+/** What asking the Factory API needs. */
 interface AskPorts {
   readonly progress: Progress
   api(): Promise<FactoryApi>
 }
 
 /**
- * Has the Factory API taken what an open command has made? Asked in any case; when it says nothing, and was not told anything
- * yet, it has not. Throws ERR_API when nobody can know.
+ * Has the Factory API accepted the work of an interrupted command? It is always asked; if it does not answer and has not yet
+ * received anything, it has not. Throws ERR_API if that cannot be determined.
  */
-export async function apiHasTaken(
+export async function apiHasAccepted(
   directory: PkiDirectory,
   open: AbandonableJournal,
   ports: AskPorts,
 ): Promise<boolean> {
   const upload = open.steps.find(({ name }) => name === 'upload')?.state
-  // It speaks to none, as `ca import-root` and `ca root-csr` do.
+  // Commands such as `ca import-root` and `ca root-csr` upload nothing.
   if (upload === undefined) return false
   if (upload === 'done') return true
   try {
-    const known = await (await ports.api()).getCertificates()
-    return known !== null && (await isIn(known, directory, open))
+    const inApi = await (await ports.api()).getCertificates()
+    return inApi !== null && (await isIn(inApi, directory, open))
   } catch (error) {
     if (!(error instanceof FpkiError) || upload !== 'pending') throw error
-    ports.progress.warn(`The Factory API has not received anything yet, and does not answer: ${error.message}`)
+    ports.progress.warn(`Could not ask the Factory API, which has received nothing yet: ${error.message}`)
     return false
   }
 }
 
-async function isIn(known: FactoryCertificates, directory: PkiDirectory, open: AbandonableJournal): Promise<boolean> {
+async function isIn(inApi: FactoryCertificates, directory: PkiDirectory, open: AbandonableJournal): Promise<boolean> {
   if (open.command === 'ca create') {
     const root = await directory.read(PKI_FILES.rootCertificate)
-    return root !== null && samePem(known.rootCrt, root)
+    return root !== null && samePem(inApi.rootCrt, root)
   }
-  return (await hasStaged(known, directory)) || hasCrl(known, open)
+  return (await hasStaged(inApi, directory)) || hasCrl(inApi, open)
 }
 
-async function hasStaged(known: FactoryCertificates, directory: PkiDirectory): Promise<boolean> {
-  const inApi = [known.tlsCrt, known.estTlsCrt, known.caCrt].join('\n').replace(/\s/g, '')
+async function hasStaged(inApi: FactoryCertificates, directory: PkiDirectory): Promise<boolean> {
+  const uploaded = [inApi.tlsCrt, inApi.estTlsCrt, inApi.caCrt].join('\n').replace(/\s/g, '')
   const texts = await Promise.all((await directory.staged()).map((name) => directory.readStaged(name)))
-  return texts.some((pem) => pem?.includes('BEGIN CERTIFICATE') && inApi.includes(pem.replace(/\s/g, '')))
+  return texts.some((pem) => pem?.includes('BEGIN CERTIFICATE') && uploaded.includes(pem.replace(/\s/g, '')))
 }
 
-/** One that waited for too long was signed again under the same number, so that the number counts. */
+/** An expired CRL is signed again under the same number, so the numbers are compared. */
 function hasCrl({ caRevokeCrl }: FactoryCertificates, { facts }: AbandonableJournal): boolean {
   const signed = 'crl' in facts ? facts.crl : undefined
   if (signed === undefined || caRevokeCrl === null) return false
@@ -58,17 +58,17 @@ function hasCrl({ caRevokeCrl }: FactoryCertificates, { facts }: AbandonableJour
   return (sent.crlNumber ?? 0n) >= (ours.crlNumber ?? 0n)
 }
 
-/** What an open command has had the Factory API make: a sentence each. */
+/** What the Factory API has created for an interrupted command: a sentence each. */
 export function leftInApi(journal: AbandonableJournal): readonly string[] {
   const asking = askingStep(journal)
   const isBegun = journal.steps.some(({ name, state }) => name === asking && state !== 'pending')
   if (!isBegun) return []
   return [
-    'The Factory API has made new keys, and requests for them; it uses none of them, and the next command has it make others.',
+    'The Factory API has created new keys and CSRs. It does not use them, and the next command requests new ones.',
   ]
 }
 
-/** The step that asks the Factory API for requests; null: none does. */
+/** The step that requests CSRs from the Factory API; null: none does. */
 function askingStep(journal: AbandonableJournal): string | null {
   switch (journal.command) {
     case 'ca create':

@@ -12,19 +12,19 @@ import { rfc3339 } from '../../pki/describe.js'
 import type { Clock, DurableFiles, Progress, Who } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
-import { apiHasTaken, leftInApi } from './abandon-api.js'
-import { filesMadeBy, leftInToken } from './abandon-files.js'
+import { apiHasAccepted, leftInApi } from './abandon-api.js'
+import { filesCreatedBy, leftInToken } from './abandon-files.js'
 
 /** What `fpki ca abandon --json` prints. */
 export const abandonWorkResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
-  /** What was given up; null: nothing was open. */
+  /** The discarded command; null: there was none. */
   command: z.nullable(z.string()),
   startedAt: z.nullable(z.string()),
-  /** Where all that it had made is now, absolute; null: it had made nothing. */
+  /** Where the files that it created are now, absolute; null: it created none. */
   folder: z.nullable(z.string()),
-  /** The names of the files there. */
+  /** The names of these files. */
   files: z.array(z.string()),
   /** What is left in a token, a sentence each. */
   inToken: z.array(z.string()),
@@ -42,13 +42,13 @@ export interface AbandonPorts {
   readonly who: () => Who
   readonly progress: Progress
   readonly signal: AbortSignal
-  /** The Factory API that the command spoke to; asked for when it spoke to one. */
+  /** The Factory API that the command used; called only if it used one. */
   api(): Promise<FactoryApi>
-  /** Asks whoever runs fpki; throws ERR_NOT_CONFIRMED when it is not to be. */
+  /** Asks the user; throws ERR_NOT_CONFIRMED when that is denied. */
   confirm(plan: AbandonWorkResult): Promise<void>
 }
 
-/** All that is to be known is in the journal before anything moves. */
+/** The journal records the whole plan before any file is moved. */
 type Plan = OptionsOf<typeof ABANDON>
 
 interface Work {
@@ -59,13 +59,13 @@ interface Work {
 }
 
 const STEPS = steps<Work, typeof ABANDON>()
-  .step({ name: 'putAside', says: 'Moving aside what was made', run: putAside })
-  .step({ name: 'auditLog', says: 'Logging it', run: logIt })
+  .step({ name: 'putAside', says: 'Moving its files aside', run: putAside })
+  .step({ name: 'auditLog', says: 'Writing the audit log', run: logIt })
 
 /**
- * Discards the command that was interrupted in a PKI directory. No key is deleted: what it had made is moved into a folder of its own.
+ * Discards the interrupted command of a PKI directory. No key is deleted: the files that it created are moved to a separate folder.
  *
- * @throws FpkiError ERR_UNFINISHED when the Factory API has taken the work; ERR_API when it may have, and does not answer;
+ * @throws FpkiError ERR_UNFINISHED when the Factory API has accepted the work; ERR_API when it may have, and does not answer;
  *   ERR_NOT_CONFIRMED, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_BAD_FILE, ERR_STORAGE
  */
 export async function abandonWork(
@@ -75,7 +75,7 @@ export async function abandonWork(
   checkAbsolute(path, 'PKI directory')
   const directory = pkiDirectory(ports.files.deferring(), path)
   if ((await directory.check()) === 'missing') {
-    throw new FpkiError('ERR_NOT_A_DIRECTORY', `${path} does not exist.`, 'Name a PKI directory.')
+    throw new FpkiError('ERR_NOT_A_DIRECTORY', `${path} does not exist.`, 'Pass a PKI directory.')
   }
   const open = await directory.readJournal()
   if (open === null || open.finishedAt !== null) return nothingOpen(path)
@@ -90,7 +90,7 @@ export async function abandonWork(
     },
     work: async (resumed) => {
       if (resumed !== null) return { ...ports, directory, plan: resumed.options }
-      // A question may take long: the Factory API may have taken the work meanwhile.
+      // While the user was asked, the Factory API may have accepted the work.
       return { ...ports, directory, plan: await planOf(directory, plan.journal, ports) }
     },
     begin: async (work) => ({ options: work.plan }),
@@ -99,14 +99,14 @@ export async function abandonWork(
   return reportOf(directory, work.plan)
 }
 
-/** The open journal, under the lock. Throws ERR_NOT_CONFIRMED when it is not the one that the user was asked about. */
+/** The open journal, under the lock. Throws ERR_NOT_CONFIRMED when it is not the one that the user confirmed. */
 async function sameJournal(directory: PkiDirectory, { startedAt, command }: Journal): Promise<Journal> {
   const current = await directory.readJournal()
   if (current?.startedAt === startedAt && current.command === command) return current
-  const hint = `Nothing was changed. Look again with \`fpki ca verify ${shellWord(directory.path)}\`.`
+  const hint = `Nothing was changed. Check it with \`fpki ca verify ${shellWord(directory.path)}\`.`
   throw new FpkiError(
     'ERR_NOT_CONFIRMED',
-    `The open command in ${directory.path} has changed since the question was asked.`,
+    `The interrupted command in ${directory.path} has changed since the confirmation.`,
     hint,
   )
 }
@@ -122,13 +122,13 @@ async function putAside({ directory, plan }: Work): Promise<void> {
 async function logIt({ directory, clock, who, plan }: Work): Promise<void> {
   const { command, startedAt } = plan.journal
   const auditLog = openAuditLog(directory, ABANDON, { clock, who })
-  await auditLog.logEvent(`\`${command}\` of ${startedAt} was abandoned; what it had made is in ${plan.folder}.`)
+  await auditLog.logEvent(`Discarded the interrupted \`${command}\` of ${startedAt}; its files are in ${plan.folder}.`)
 }
 
 async function planOf(directory: PkiDirectory, journal: AbandonableJournal, ports: AbandonPorts): Promise<Plan> {
-  if (await apiHasTaken(directory, journal, ports)) throw taken(directory, journal)
+  if (await apiHasAccepted(directory, journal, ports)) throw taken(directory, journal)
   const pending = [...(await directory.staged())]
-  const { inPlace, keepsState } = await filesMadeBy(directory, journal)
+  const { inPlace, keepsState } = await filesCreatedBy(directory, journal)
   const name = `${rfc3339(ports.clock()).replace(/[-:]/g, '')}-${journal.command.replace(/\W+/g, '-')}`
   return { journal, folder: await directory.freeNameAside(name), inPlace: [...inPlace], pending, keepsState }
 }
@@ -152,7 +152,7 @@ function nothingOpen(directory: string): AbandonWorkResult {
 function taken({ path }: PkiDirectory, { command, startedAt }: Journal): FpkiError {
   return new FpkiError(
     'ERR_UNFINISHED',
-    `The Factory API has taken what the \`${command}\` of ${startedAt} in ${path} has made: it cannot be abandoned.`,
+    `Cannot abandon the \`${command}\` started at ${startedAt} in ${path}: the Factory API has accepted its changes.`,
     `Nothing was changed. Finish it with \`fpki ca resume ${shellWord(path)}\`.`,
   )
 }

@@ -147,7 +147,7 @@ function requireNoDevice(csr: Csr, what: string, factory: string): void {
     'ERR_BAD_CSR',
     `Refusing to sign ${what}: it is the request of a device (${evidence}), and the root signs only CAs and servers.`,
     'A device CA signs devices: register the device with lmp-device-register, or sign its request with local-ca.key ' +
-      'as docs/quick-start.md does. If it is a server, ask for that profile.',
+      'as docs/quick-start.md does. If it is a server, request a server profile.',
     { option: 'profile' },
   )
 }

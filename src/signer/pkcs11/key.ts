@@ -77,13 +77,13 @@ const FIND_BATCH = 64
 export function objectsOf(token: OpenToken, objectClass: number, { label, id }: KeyChoice): readonly FoundObject[] {
   const { cryptoki, session } = token
   // Tokens disagree on whether an absent attribute matches an empty one, so empty ones are compared below.
-  const wanted = [
+  const objectTemplate = [
     { type: CKA.class, value: objectClass },
     ...(label ? [{ type: CKA.label, value: label }] : []),
     ...(id ? [{ type: CKA.id, value: Buffer.from(id, 'hex') }] : []),
   ]
   const handles = explainErrors(token, () => {
-    cryptoki.C_FindObjectsInit(session, wanted)
+    cryptoki.C_FindObjectsInit(session, objectTemplate)
     try {
       return allObjects(cryptoki, session)
     } finally {

@@ -102,7 +102,7 @@ function long(file: string): string {
   return `serials.long The serial number of ${file} has 21 octets.`
 }
 
-test('a PKI made by fioctl on disk has only the known deviations', async () => {
+test('a PKI of fioctl on disk has only the known deviations', async () => {
   const directory = await fioctlDirectory('file')
   expect(await verified(directory, { access: ON_DISK })).toEqual([...PROFILES, long('local-ca.pem')])
   const api = apiWith(await lastAnswer('file'))
@@ -110,7 +110,7 @@ test('a PKI made by fioctl on disk has only the known deviations', async () => {
   expect(await verified(directory, { access: ON_DISK, api })).toEqual([...PROFILES, ...EST, ...serials, ...REVOKED])
 })
 
-test('a PKI made by fioctl with a token has only the known deviations, and its root key is the one in the token', async () => {
+test('a PKI of fioctl with a token has only the known deviations, and its root key is the one in the token', async () => {
   const directory = await fioctlDirectory('hsm')
   const login = { ...LOGIN, pin: async () => '1234' }
   const access: KeyAccess = { ...ON_DISK, root: { kind: 'token', hsm: choiceOf(await fioctlToken()) }, login }

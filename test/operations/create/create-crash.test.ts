@@ -52,7 +52,7 @@ describe('ca create that is run again after its process was killed', () => {
 })
 
 describe.each(['loseProcess', 'losePower'] as const)('ca create cut off at any point (%s)', (loss) => {
-  it('ends as an undisturbed run when it is run again', async () => {
+  it('ends like an uninterrupted run when it is run again', async () => {
     const tried = pointsToTry(points, `ca create ${loss}`)
     for (const at of tried) {
       const disk = memoryDisk()
@@ -70,7 +70,7 @@ describe.each(['loseProcess', 'losePower'] as const)('ca create cut off at any p
     console.log(`crash points tried (${loss}): ${tried.length} of ${points.length}`)
   })
 
-  it('ends so too when the second run is cut off as well', async () => {
+  it('so it does when the second run is interrupted too', async () => {
     const all = Array.from(
       { length: 100 },
       (_, index) => [1 + ((index * 37) % points.length), 1 + ((index * 101) % points.length)] as const,

@@ -18,7 +18,7 @@ describe.each([
   ['EACCES', true],
   ['EROFS', true],
 ])('ca create on a disk that fails with %s (for good: %s)', (code, lasting) => {
-  it('says which path at every step, and ends well when it is run again', async () => {
+  it('names the path at every step, and succeeds on the next run', async () => {
     const undisturbed = await essenceOfUndisturbedRun()
     const steps = await stepsOf((disturbance) => createOn(memoryDisk(), disturbance))
     const tried = pointsToTry(steps, `ca create ${code} ${lasting}`)
@@ -55,7 +55,7 @@ function lost(): FactoryApiError {
 }
 
 describe.each(CALLS)('ca create with an API that fails in %s', (name) => {
-  it.each(['before', 'after'] as const)('ends well when it is run again (it fails %s the work)', async (when) => {
+  it.each(['before', 'after'] as const)('succeeds on the next run (the call fails %s taking effect)', async (when) => {
     const undisturbed = await essenceOfUndisturbedRun()
     for (let nth = 1; ; nth++) {
       const disk = memoryDisk()

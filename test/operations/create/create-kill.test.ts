@@ -29,7 +29,7 @@ function runKilled(home: Home, nth: number, when: string): Promise<Ended> {
 }
 
 describe.each(['before', 'after'])('ca create killed %s each write of the journal', (when) => {
-  it('goes on when it is run again, and loses nothing', async () => {
+  it('resumes on the next run, and loses nothing', async () => {
     const undisturbed = await newHome()
     expect((await undisturbed.fpki(['ca', 'create', join(undisturbed.path, 'acme')])).status).toBe(0)
     const all = Number((await runKilled(await newHome(), 0, when)).stdout)

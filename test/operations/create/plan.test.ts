@@ -56,7 +56,7 @@ describe('options that contradict each other do not compile', () => {
 })
 
 describe('a plan', () => {
-  test('changes nothing, whether or not the PKI can be made', async () => {
+  test('changes nothing, whether or not the PKI can be created', async () => {
     const disk = memoryDisk()
     const before = filesOf(disk)
     const { keys, existingRoot } = await planCreate(

@@ -78,7 +78,7 @@ describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('ca 
   const run = CHANGES[command]
   if (run === undefined) throw new Error(command)
 
-  it('leaves PKI and API as they were and every key somewhere, or is refused since the API has taken it', async () => {
+  it('leaves PKI and API unchanged and loses no key, or is refused because the API has accepted the change', async () => {
     const outcomes = new Set<string>()
     const tried = await atEachPoint(
       `abandon ${command}`,
@@ -103,7 +103,9 @@ describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('ca 
           expect(pendingOn(disk), point).toEqual([])
           for (const name of abandoned.files)
             expect([...disk.contents().keys()], point).toContain(`${abandoned.folder}/${name}`)
-          expect(disk.contents().get(`${DIRECTORY}/.fpki/log.jsonl`)?.text, point).toContain('was abandoned')
+          expect(disk.contents().get(`${DIRECTORY}/.fpki/log.jsonl`)?.text, point).toContain(
+            'Discarded the interrupted',
+          )
           await run(disk)
         } else if (!isFinished(disk, command)) await run(disk)
         expect(knownOn(disk), point).not.toBe(knownOn(original))
@@ -115,7 +117,7 @@ describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('ca 
   })
 })
 
-it('a create that is given up leaves a directory for another one, and every key', async () => {
+it('an abandoned create leaves the directory free for another one, and loses no key', async () => {
   const tried = await atEachPoint('abandon ca create', createOn, memoryDisk, async (disk, point) => {
     if (!disk.contents().has(journalPath(DIRECTORY))) return
     const before = new Set(treasures(disk).values())
@@ -137,7 +139,7 @@ it('a create that is given up leaves a directory for another one, and every key'
   console.log(`points at which a ca create was abandoned: ${tried}`)
 })
 
-it('what was given up within one second has a folder of its own each', async () => {
+it('commands abandoned within one second each have their own folder', async () => {
   const disk = original.copy()
   const clock = { clock: () => new Date('2026-12-01T00:00:00Z') }
   const folders: (string | null)[] = []
@@ -155,7 +157,7 @@ it('what was given up within one second has a folder of its own each', async () 
   for (const folder of folders.filter((one) => one?.includes('add-'))) expect(there).toContain(`${folder}/site-b.key`)
 })
 
-it('an abandoning that is cut off goes on, and ends as one that was not', async () => {
+it('an interrupted abandon is resumed, and ends like an uninterrupted one', async () => {
   const rotate = CHANGES['ca rotate-tls']
   const open = original.copy()
   await rotate?.(open, stopAt(await beforeUpload('ca rotate-tls', open)).disturbance).catch(() => undefined)
@@ -178,7 +180,7 @@ it('an abandoning that is cut off goes on, and ends as one that was not', async 
   console.log(`crash points tried (ca abandon): ${tried.length} of ${points.length}`)
 })
 
-it('an abandoning whose journal was changed to put files elsewhere moves nothing', async () => {
+it('an abandon whose journal was changed to move files elsewhere moves nothing', async () => {
   const disk = original.copy()
   await CHANGES['ca rotate-tls']?.(disk, stopAt(await beforeUpload('ca rotate-tls', disk)).disturbance).catch(
     () => undefined,

@@ -11,11 +11,11 @@ beforeAll(async () => {
   original = await diskWithPki()
 })
 
-describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('the resuming of a %s', (command) => {
+describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('resuming a %s', (command) => {
   const run = CHANGES[command]
   if (run === undefined) throw new Error(command)
 
-  it.each(['ENOSPC', 'EIO'])('on a disk that fails with %s goes on when it is run once more', async (code) => {
+  it.each(['ENOSPC', 'EIO'])('on a disk that fails with %s succeeds on the next run', async (code) => {
     const whole = original.copy()
     const counter = stopAt(Number.POSITIVE_INFINITY)
     await run(whole, counter.disturbance)

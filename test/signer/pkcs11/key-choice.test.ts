@@ -27,6 +27,6 @@ describe('a new root key', () => {
     { label: '', id: null },
     { label: null, id: '' },
   ])('is not made without a name: %j', (choice) => {
-    expect(() => newRootKeyName(choice)).toThrow('asks for a new key without')
+    expect(() => newRootKeyName(choice)).toThrow('specifies a new key without')
   })
 })

@@ -50,7 +50,7 @@ async function print(directory: string, flags: PaperFlags, io: Io): Promise<void
 
 function protectionOf({ plain, shares }: PaperFlags): PaperProtection {
   if (plain && shares !== undefined) {
-    const hint = 'Give one of them: shares are of the passphrase, and there is none for a key in the clear.'
+    const hint = 'Pass one of them: --shares splits the secret that encrypts the key, and --plain does not encrypt it.'
     throw new FpkiError('ERR_USAGE', '--plain and --shares cannot be combined.', hint)
   }
   if (shares !== undefined) return { kind: 'shares', ...readSharing(shares) }

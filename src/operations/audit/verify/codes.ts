@@ -126,12 +126,12 @@ export const CODES = {
   },
   'api.root': {
     status: 'failure',
-    means: 'the root certificate in the Factory API is another one',
+    means: 'the root certificate in the Factory API is a different one',
     hint: 'Pass a directory and a factory that belong together.',
   },
   'api.tls': {
     status: 'failure',
-    means: 'a server certificate in the Factory API is another one',
+    means: 'a server certificate in the Factory API is a different one',
     hint: 'If the change was authorized, replace the file with the output of `fpki ca show DIR --just-tls`.',
   },
   'api.no-file': {

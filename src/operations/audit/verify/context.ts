@@ -137,7 +137,7 @@ async function queryApi(api: ApiOf, factory: string | null): Promise<ApiAnswer> 
     if (factory === null)
       throw new FpkiError(
         'ERR_USAGE',
-        `Cannot tell the factory from the directory: ${PKI_FILES.rootCertificate} is missing or names none.`,
+        `Cannot determine the factory of the directory: ${PKI_FILES.rootCertificate} is missing or has no OU.`,
         hint,
       )
     const port = await api(factory)

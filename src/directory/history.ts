@@ -29,6 +29,8 @@ export interface Snapshot extends SnapshotRecord {
 export interface HistoryFiles {
   /** All snapshots, oldest first. Other folders are ignored. */
   snapshots(): Promise<readonly Snapshot[]>
+  /** Makes the folder of the snapshots, if it is missing. */
+  makeHistory(): Promise<void>
   /** Takes a snapshot of the directory, unless the same run of a command has already done so. */
   takeSnapshot(of: {
     readonly command: string
@@ -65,6 +67,7 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
     snapshots,
     readInSnapshot,
     filesNow: async () => (await directoryFiles(files, path)).map(({ name, sha256 }) => ({ name, sha256 })),
+    makeHistory: () => files.makeDirectory(history),
     takeSnapshot: async (of) => {
       await files.makeDirectory(history)
       const newest = (await snapshots()).at(-1)

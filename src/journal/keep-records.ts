@@ -48,6 +48,9 @@ export async function keepRecords(
 ): Promise<void> {
   progress.step('Taking a snapshot')
   if (rootSigner !== null) await auditLog.seal(await rootSigner.open())
+  // The seal is durable first: a snapshot beside an audit log without one looks as if somebody had removed it.
+  await directory.makeHistory()
+  await directory.files.flush()
   await directory.takeSnapshot({ command, time: startedAt, state: await directory.readState() })
   await directory.thinSnapshots().catch((error: unknown) => {
     // The work is done: an old snapshot that cannot be read must not stop the next command.

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { basename, dirname } from 'node:path'
 import type { FileStatus, FileSystem } from '../../src/ports.js'
 
@@ -9,6 +10,8 @@ export interface MemoryDisk {
   loseProcess(): void
   /** The power failed: of content and names, only what was synced is there; other new files are torn. */
   losePower(): void
+  /** As {@link losePower}, but any of the names that were not synced may be on the disk, in whatever order they were made. */
+  losePowerInAnyOrder(seed: string): void
   /** Another disk with the same on it, also as to what is synced; it goes its own way from then on. */
   copy(): MemoryDisk
   /** Gives what is at `path` to another user, with a mode. */
@@ -48,6 +51,11 @@ function diskOn(root: Inode): MemoryDisk {
     loseProcess: () => locks.clear(),
     losePower: () => {
       locks.clear()
+      forget(root)
+    },
+    losePowerInAnyOrder: (seed) => {
+      locks.clear()
+      keepSome(root, seed)
       forget(root)
     },
     copy: () => diskOn(copied(root, new Map())),
@@ -92,6 +100,29 @@ function forget(node: Inode): void {
   node.content = tornContent(node)
   node.names = new Map(node.syncedNames)
   for (const child of node.names.values()) forget(child)
+}
+
+/** Writes about half of the changes of names that were not synced. A name goes only after the file has another: rename(2) is atomic. */
+function keepSome(root: Inode, seed: string): void {
+  const isKept = (path: string) => createHash('sha256').update(`${seed} ${path}`).digest().readUInt8() < 128
+  const named = (node: Inode): readonly Inode[] => [...node.syncedNames.values()].flatMap((at) => [at, ...named(at)])
+  const all = (node: Inode): readonly Inode[] => [...node.names.values()].flatMap((at) => [at, ...all(at)])
+  const add = (node: Inode, path: string): void => {
+    for (const [name, child] of node.names) {
+      if (isKept(`${path}/${name}`)) node.syncedNames.set(name, child)
+      add(child, `${path}/${name}`)
+    }
+  }
+  const remove = (node: Inode, path: string): void => {
+    for (const [name, child] of node.syncedNames) {
+      remove(child, `${path}/${name}`)
+      if (node.names.has(name) || !isKept(`${path}/${name}`)) continue
+      const places = named(root).filter((at) => at === child).length
+      if (places > 1 || !all(root).includes(child)) node.syncedNames.delete(name)
+    }
+  }
+  add(root, '')
+  remove(root, '')
 }
 
 function forgetName(node: Inode, directory: Inode): void {

@@ -51,6 +51,27 @@ describe('ca create that is run again after its process was killed', () => {
   })
 })
 
+describe('ca create after a loss of power that kept any of the names that were not synced', () => {
+  it('is finished by the same command, and has lost nothing that was on the disk', async () => {
+    // At the end, where the records of the command are kept, each point is tried. The seeds differ in what they keep: with m,
+    // it is the folder of the snapshots, and not the seal of the audit log.
+    const last = Array.from({ length: 12 }, (_, back) => points.length - back)
+    for (const at of new Set([...pointsToTry(points, 'ca create, names in any order'), ...last])) {
+      for (const seed of 'abmo') {
+        const disk = memoryDisk()
+        expect(await stoppedAt(disk, at)).toBe(true)
+        disk.losePowerInAnyOrder(seed)
+        const before = treasures(disk)
+        expectLogged(disk, false)
+        await runAgain(disk)
+        expectLogged(disk)
+        expectNothingLost(before, disk)
+        expectOnDisk(certificatesInApi(disk), disk)
+      }
+    }
+  })
+})
+
 describe.each(['loseProcess', 'losePower'] as const)('ca create cut off at any point (%s)', (loss) => {
   it('ends like an uninterrupted run when it is run again', async () => {
     const tried = pointsToTry(points, `ca create ${loss}`)

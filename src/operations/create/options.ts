@@ -32,20 +32,12 @@ export interface KeyInFile {
   readonly path: string
   /** Encrypt the copy, unless the file is encrypted already. */
   readonly encrypt?: boolean
-  readonly hsm?: never
-  readonly encrypted?: never
-  readonly module?: never
 }
 
 /** Its key is in a token. */
 export interface KeyInToken {
   readonly kind: 'token'
   readonly hsm: HsmChoice
-  /** Never: of a union in a union, TypeScript accepts properties of another member unless they are named here. */
-  readonly path?: never
-  readonly encrypt?: never
-  readonly encrypted?: never
-  readonly module?: never
 }
 
 /** Its key is where `ca root-csr` made it: in the PKI directory, or in the token that the directory records. */
@@ -55,9 +47,6 @@ export interface KeyInDirectory {
   readonly encrypted?: boolean
   /** Replaces the PKCS#11 module that the directory records. */
   readonly module?: ModuleChoice | null
-  readonly hsm?: never
-  readonly path?: never
-  readonly encrypt?: never
 }
 
 /** No local-ca. */

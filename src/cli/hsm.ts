@@ -31,8 +31,8 @@ export async function keyAccess(flags: HsmFlags, io: Io, progress: Progress): Pr
     const login = tokenLogin(flags, { file: null, value: null }, io, progress)
     return { root: { kind: 'recorded', module: null }, passphrases, login, note, warn }
   }
-  const { readHsmWords } = await import('../keystore/hsm-words.js')
-  const { hsm, module, uriPin } = readHsmWords(words)
+  const { parseHsmOptions } = await import('../keystore/hsm-words.js')
+  const { hsm, module, uriPin } = parseHsmOptions(words)
   const login = tokenLogin(flags, uriPin, io, progress)
   const root: KeyAccess['root'] = hsm === null ? { kind: 'recorded', module } : { kind: 'token', hsm }
   return { root, passphrases, login, note, warn }

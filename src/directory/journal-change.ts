@@ -4,7 +4,7 @@ import { recordedTime } from './records.js'
 
 const text = z.string().check(z.maxLength(4096))
 
-/** The steps that are done only when they have learnt something. */
+/** The steps that are done only once they have recorded facts. */
 export const LEARNING_STEPS: Readonly<Record<JournalledCommand, readonly string[]>> = {
   'ca create': ['keys', 'requests'],
   'ca root-csr': ['key'],
@@ -23,7 +23,7 @@ export const journalChange = z.strictObject({
   done: z.optional(text),
   facts: z.optional(z.record(z.string(), z.unknown())),
   started: z.optional(text),
-  /** A step that has made nothing: what it met was there before. */
+  /** A step that has created nothing: what it found existed before. */
   pending: z.optional(text),
   finishedAt: z.optional(recordedTime),
 })

@@ -6,8 +6,8 @@ import { type Journal, journal } from './journal-record.js'
 
 /**
  * `.fpki/journal.jsonl`: a journal as JSON in its first line, then a line for each change to it. A new command replaces the
- * file; a step boundary appends one line with one fdatasync. A last line that was cut off is ignored: what it would have
- * said had not happened yet.
+ * file; a step boundary appends one line with one fdatasync. A truncated last line is ignored: what it would have
+ * recorded had not happened yet.
  */
 export interface JournalFile {
   /** null: no command has changed the directory yet. Throws ERR_BAD_FILE. */
@@ -18,7 +18,7 @@ export interface JournalFile {
   beginJournal(content: Journal): Promise<void>
   /** Records a change; resolves when it is durable. */
   changeJournal(change: JournalChange): Promise<void>
-  /** Restores an earlier file, or removes the one that is there when there was none. */
+  /** Restores an earlier file, or removes the present one if there was none. */
   restoreJournal(earlier: string | null): Promise<void>
 }
 
@@ -39,7 +39,7 @@ export function journalFile(files: DurableFiles, path: string): JournalFile {
     beginJournal: (content) => replace(journalText(content)),
     changeJournal: async (change) => {
       const text = (await readText()) ?? ''
-      // Appended to a line that was cut off, the change would be lost with it.
+      // Appended to a truncated line, the change would be lost with it.
       if (wholeLines(text).length !== text.length) await replace(wholeLines(text))
       await files.append(path, `${JSON.stringify(change)}\n`, MODE)
     },
@@ -62,7 +62,7 @@ export function journalText(content: Journal): string {
   return `${JSON.stringify(content)}\n`
 }
 
-/** What the text of a journal file says. Throws ERR_BAD_FILE, which names the member that is wrong. */
+/** Parses the text of a journal file. Throws ERR_BAD_FILE, which names the member that is wrong. */
 export function readJournalText(text: string, path: string): Journal {
   const [first = '', ...rest] = wholeLines(text).split('\n').slice(0, -1)
   if (rest.length > MAX_LINES) throw badJson(path, [])
@@ -76,7 +76,7 @@ export function readJournalText(text: string, path: string): Journal {
   return parsed.data
 }
 
-/** The text up to the end of the last whole line: an append that was cut off has no end of line, or is not JSON. */
+/** The text up to the end of the last whole line: a truncated append has no end of line, or is not JSON. */
 function wholeLines(text: string): string {
   const whole = text.slice(0, text.lastIndexOf('\n') + 1)
   const before = whole.lastIndexOf('\n', whole.length - 2) + 1
@@ -98,7 +98,7 @@ function withChange(content: unknown, { done, facts, started, pending, finishedA
   return { ...content, steps, facts: { ...known, ...learnt }, finishedAt: end }
 }
 
-/** A later step reads what an earlier one has learnt. Throws ERR_BAD_FILE when a step is done and has learnt nothing. */
+/** A later step reads the facts of an earlier one. Throws ERR_BAD_FILE when a step is done but its facts are missing. */
 function requireFacts({ command, steps, facts }: Journal, path: string): void {
   const learnt = Object.keys(facts)
   const lacking = steps.find(

@@ -11,7 +11,7 @@ const decimal = z.string().check(z.regex(/^\d{1,64}$/))
 const fileName = z.string().check(z.regex(/^(?!\.{1,2}$)[^/\0]{1,255}$/))
 const few = z.maxLength(1000)
 
-/** The token that a command was started with, and the key in it; null: not given, or the usual key. */
+/** The token that a command was started with, and the key in it; null: not given, or the default key. */
 const token = z.strictObject({
   module: text,
   tokenLabel: z.nullable(text),
@@ -27,7 +27,7 @@ const newRoot = [
   z.strictObject({ kind: z.literal('new-token'), hsm: token, curve: z.enum(['P-256', 'P-384', 'P-521']) }),
 ] as const
 
-/** A root that exists already; `file`: its key is in factory_ca.key, or is copied there from wherever the user names. */
+/** An existing root; `file`: its key is in factory_ca.key, or is copied there from the file that the user passes. */
 const existingRoot = z.strictObject({
   kind: z.literal('existing'),
   certificateFile: text,
@@ -61,7 +61,7 @@ export type ReportedCas = z.infer<typeof reportedCas>
 
 const step = z.strictObject({ name: text, state: z.enum(['pending', 'started', 'done']) })
 
-/** A command's journal: what it was asked for, how far it got, and what its steps have learnt; nothing secret. */
+/** A command's journal: its options, its progress, and the facts from its steps; nothing secret. */
 function journalOf<Command extends string, Options extends z.core.$ZodShape, Facts extends z.core.$ZodShape>(
   command: Command,
   { options, facts }: { readonly options: Options; readonly facts: Facts },
@@ -75,7 +75,7 @@ function journalOf<Command extends string, Options extends z.core.$ZodShape, Fac
     /** null: the command has not finished. */
     finishedAt: z.nullable(recordedTime),
     steps: z.array(step).check(few),
-    /** By the step that has learnt them; later steps read them. */
+    /** By the step that recorded them; later steps read them. */
     facts: z.partial(z.strictObject(facts)),
     restored,
   })
@@ -165,7 +165,7 @@ const abandonJournal = journalOf(ABANDON, {
   facts: {},
 })
 
-/** What `.fpki/journal.jsonl` says of the command that last changed a PKI directory. */
+/** The record in `.fpki/journal.jsonl` of the command that last changed a PKI directory. */
 export const journal = z.discriminatedUnion('command', [
   createJournal,
   rootCsrJournal,
@@ -195,7 +195,7 @@ export function hsmOfJournal({ options }: Journal): RecordedHsm | null {
   return root.kind === 'existing' && root.key.kind === 'token' ? root.key.hsm : null
 }
 
-/** What the steps of a command learn, by their names. */
+/** The facts from the steps of a command, by step name. */
 export type FactsOf<Command extends JournalledCommand> = {
   readonly [Step in keyof JournalOf<Command>['facts'] as string extends Step ? never : Step]-?: NonNullable<
     JournalOf<Command>['facts'][Step]

@@ -47,7 +47,7 @@ export async function finishedRootCsr(directory: PkiDirectory): Promise<JournalO
   return isRootCsr(journal) ? journal : null
 }
 
-/** The journal that counts: when a `ca create` was abandoned, that of the `ca root-csr` whose key is still there. */
+/** The last journal; after an abandoned `ca create`, that of the `ca root-csr` whose key still exists. */
 async function lastJournal(directory: PkiDirectory): Promise<Journal | null> {
   const journal = await directory.readJournal()
   if (journal?.command !== ABANDON || journal.finishedAt === null) return journal

@@ -18,7 +18,7 @@ export interface Scope<Command extends JournalledCommand, Work> extends StepRunn
   work(open: JournalOf<Command> | null): Promise<Work>
   /** Before a new run begins. Resolves to members of its journal. */
   begin?(work: Work): Promise<Partial<JournalOf<Command>> | undefined>
-  /** What the audit log is sealed and the snapshot is taken with, at the end; null: neither. */
+  /** What sealing the audit log and taking the snapshot need, at the end; null: do neither. */
   keep(work: Work): KeepWork | null
   /** After a step has failed; absent: the journal stays open. */
   readonly rollBack?: {

@@ -21,9 +21,9 @@ export interface RanSteps {
 
 /**
  * Runs the steps that `journal` does not have as done, in order. Before a step the journal records, durably, that it starts and
- * that the one before it is done, so that a run that is cut off anywhere is resumed from there.
+ * that the one before it is done, so that a run that is interrupted anywhere is resumed from there.
  *
- * @param run `resumed`: an earlier run may have left what its steps make; `inFile`: the journal file is that of this run
+ * @param run `resumed`: an earlier run may have left results of its steps; `inFile`: the journal file is that of this run
  */
 export async function runSteps<Work>(
   steps: readonly RunnableStep<Work>[],
@@ -42,7 +42,7 @@ export async function runSteps<Work>(
     signal.throwIfAborted()
     if (!inFile) await directory.beginJournal(journal)
     else {
-      // What the step before has made is durable before the journal says that it is done.
+      // The results of the previous step are durable before the journal records that it is done.
       await directory.files.flush()
       await directory.changeJournal({ ...last, started: step.name })
     }
@@ -50,7 +50,7 @@ export async function runSteps<Work>(
     progress.step(step.says)
     const interrupted = resumed && state === 'started'
     const learnt = await step.run(work, facts, interrupted).catch(async (error: unknown) => {
-      // What exists was not made by this step: the next run must not take it for its own.
+      // What exists was not created by this step, so the next run must not treat it as its own.
       const isForeign = !interrupted && error instanceof FpkiError && error.code === 'ERR_EXISTS'
       if (isForeign) await directory.changeJournal({ pending: step.name })
       throw error

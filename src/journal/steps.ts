@@ -1,6 +1,6 @@
 import type { FactsOf, JournalledCommand } from '../directory/journal-record.js'
 
-/** The steps of a command that learn something for later ones. */
+/** The steps of a command that record facts for later ones. */
 type Learning<Command extends JournalledCommand> = keyof FactsOf<Command>
 
 /** What a step learns: facts of the journal; of other steps, the answer is ignored. */
@@ -10,11 +10,11 @@ type LearntBy<Command extends JournalledCommand, Name> =
 /** One step of a command. Run twice, it has the same outcome as run once. */
 interface Step<Work, Command extends JournalledCommand, Known extends Learning<Command>, Name extends string = string> {
   readonly name: Name
-  /** Progress, for the user who waits. */
+  /** The progress message. */
   readonly says: string
   /**
-   * @param facts what earlier steps have learnt
-   * @param interrupted an earlier run started this step, and may have left what it makes
+   * @param facts the facts from earlier steps
+   * @param interrupted an earlier run started this step, and may have left its results
    */
   run(work: Work, facts: Pick<FactsOf<Command>, Known>, interrupted: boolean): Promise<LearntBy<Command, Name>>
 }
@@ -35,7 +35,7 @@ export interface Steps<Work, Command extends JournalledCommand, Known extends Le
   ): Steps<Work, Command, Known | Extract<Name, Learning<Command>>>
 }
 
-/** All steps of a command: together they learn every fact of its journal. */
+/** All steps of a command: together they record every fact of its journal. */
 export type AllSteps<Work, Command extends JournalledCommand> = Pick<Steps<Work, Command, Learning<Command>>, 'list'>
 
 /** No steps yet. */
@@ -43,7 +43,7 @@ export function steps<Work, Command extends JournalledCommand>(): Steps<Work, Co
   return stepsOf<Work, Command, never>([])
 }
 
-/** A step after all those that learn something: it sees every fact, and learns nothing. */
+/** A step after all those that record facts: it sees every fact, and records none. */
 export interface FinalStep<Work, Command extends JournalledCommand> {
   readonly name: string
   readonly says: string

@@ -70,7 +70,7 @@ function keyUri(key: { readonly label: string | null; readonly id: string | null
 }
 
 /**
- * The Factory API that the state of a PKI directory names; null: none does, or somebody else could have written it, as in a
+ * The Factory API in the state of a PKI directory; null: none is recorded, or somebody else could have written it, as in a
  * restored directory. Throws ERR_NOT_A_DIRECTORY, ERR_BAD_FILE.
  */
 export async function apiOfDirectory(files: DurableFiles, path: string): Promise<RecordedApi | null> {

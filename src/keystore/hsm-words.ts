@@ -5,8 +5,8 @@ import type { HsmChoice, ModuleChoice } from '../ports.js'
 import { wellKnownModules } from '../signer/pkcs11/discover.js'
 import { readPkcs11Uri } from '../signer/pkcs11/uri.js'
 
-/** What flags and environment say about an HSM; absent: nothing. */
-export interface HsmWords {
+/** The HSM options of flags and environment. */
+export interface HsmOptions {
   readonly module?: string
   readonly tokenLabel?: string
   readonly tokenSerial?: string
@@ -15,10 +15,10 @@ export interface HsmWords {
   readonly initArgs?: string
 }
 
-/** What {@link readHsmWords} finds. */
-export interface ReadHsmWords {
+/** The result of {@link parseHsmOptions}. */
+export interface ParsedHsmOptions {
   readonly hsm: HsmChoice | null
-  /** Named without a token: that may be the one which the PKI directory records. */
+  /** A module without a token, which the PKI directory may record. */
   readonly module: ModuleChoice | null
   /** The PIN source of the URI; `value` is secret. */
   readonly uriPin: { readonly file: string | null; readonly value: string | null }
@@ -29,16 +29,16 @@ export interface ReadHsmWords {
  *
  * @throws FpkiError ERR_USAGE when a token has no module, or the URI is invalid
  */
-export function readHsmWords(words: HsmWords): ReadHsmWords {
-  const uri = readPkcs11Uri(words.uri ?? 'pkcs11:')
+export function parseHsmOptions(options: HsmOptions): ParsedHsmOptions {
+  const uri = readPkcs11Uri(options.uri ?? 'pkcs11:')
   const token = {
     ...uri.token,
-    label: words.tokenLabel ?? uri.token.label,
-    serial: words.tokenSerial ?? uri.token.serial,
+    label: options.tokenLabel ?? uri.token.label,
+    serial: options.tokenSerial ?? uri.token.serial,
   }
   const isTokenNamed = Object.values(token).some((value) => value !== null)
-  const module = checkModule(words.module ?? uri.modulePath ?? moduleNamed(uri.moduleName), isTokenNamed)
-  const named = module === null ? null : { module, initArgs: words.initArgs ?? '' }
+  const module = checkModule(options.module ?? uri.modulePath ?? moduleNamed(uri.moduleName), isTokenNamed)
+  const named = module === null ? null : { module, initArgs: options.initArgs ?? '' }
   const key = { label: uri.object, id: uri.id }
   return {
     hsm: named === null || !isTokenNamed ? null : { ...named, token, key },

@@ -13,7 +13,7 @@ export function durableFiles(fs: FileSystem): DurableFiles {
   return filesOn(fs, null)
 }
 
-/** @param waiting the directories to sync, each with a path in it that waits for that; null: each is synced at once */
+/** @param waiting the directories still to sync, each with a path in it; null: each is synced immediately */
 function filesOn(fs: FileSystem, waiting: Map<string, string> | null): DurableFiles {
   const syncFolder = async (folder: string, wanted: string) => {
     if (waiting === null) await fs.syncDirectory(folder)
@@ -59,7 +59,7 @@ function filesOn(fs: FileSystem, waiting: Map<string, string> | null): DurableFi
   }
 }
 
-/** What a file is to be, and how its name becomes durable. */
+/** The properties of a new file, and how its name becomes durable. */
 interface Writing<Text extends Content> {
   readonly content: Text
   readonly mode: number

@@ -13,7 +13,7 @@ const MAX_BYTES = 1024 * 1024
 const NO_LINK = ['EPERM', 'EMLINK', 'EXDEV', 'EOPNOTSUPP', 'ENOTSUP']
 
 /**
- * Makes the name of what is at `path`, or was removed from there, durable: now, or with others. `wanted` is named when that
+ * Makes the name at `path`, or its removal, durable: now, or later with others. `wanted` is named when that
  * fails; `path` when absent.
  */
 export type SyncName = (path: string, wanted?: string) => Promise<void>

@@ -9,7 +9,7 @@ const MAX_BYTES = 1024 * 1024
 /** See {@link DurableFiles.place}. Idempotent. */
 export async function place(fs: FileSystem, from: string, to: string, syncName: SyncName): Promise<void> {
   if (!(await haveSameContent(fs, from, to))) await linkNew(fs, from, to)
-  // The new name is durable before the old one goes.
+  // The new name is durable before the old one is removed.
   await fs.syncDirectory(dirname(to))
   await fs.remove(from)
   await syncName(from)
@@ -20,7 +20,7 @@ export async function move(fs: FileSystem, from: string, to: string, syncName: S
   // rename(2) does nothing for two names of the same file.
   if (await haveSameContent(fs, from, to)) await fs.remove(from)
   else await fs.rename(from, to)
-  // The new name is durable before the old one goes for good.
+  // The new name is durable before the old one is lost.
   await fs.syncDirectory(dirname(to))
   await syncName(from)
 }

@@ -92,7 +92,7 @@ export type FolderEntry =
       /** The file to link. */
       readonly from: string
       readonly mode: number
-      /** What `from` holds when it is a symbolic link; absent: a file behind such a link is left out. */
+      /** The content of `from` when it is a symbolic link; absent: linked files are omitted. */
       readonly textBehindLink?: string
     }
 

@@ -39,7 +39,7 @@ const UNPROVEN: Readonly<Record<RootKeyUnproven, string>> = {
 }
 
 /** When a backup was last checked, in words; `format` formats the time. */
-export function proofInWords(
+export function describeProof(
   { provedAt, rootKeyUnproven: why }: Pick<BackupStatus, 'provedAt' | 'rootKeyUnproven'>,
   format: (time: string) => string,
 ): string {

@@ -13,7 +13,7 @@ import { filesFor } from './created-pki.js'
 import type { CreatePlan } from './plan.js'
 import { takeRootCertificate } from './take-existing-root.js'
 
-/** What the certificates of a new PKI are made with. */
+/** What issuing the certificates of a new PKI needs. */
 export interface CreateWork extends IssuanceContext, CreatePlan {
   readonly api: FactoryApi
 }
@@ -87,7 +87,7 @@ async function makeRootCertificate(work: CreateWork, rootKey: string, interrupte
   })
 }
 
-/** What is there before the step starts is not ours. The certificate of an existing root may be there already, and stays: see takeRootCertificate. */
+/** Refuses files from before the step. Only the certificate of an existing root may already exist: see takeRootCertificate. */
 async function refuseExisting({ directory, existingRoot, ...work }: CreateWork): Promise<void> {
   const files = filesOf(work).filter((file) => !file.endsWith('.key'))
   const wanted = files.filter((file) => existingRoot === null || file !== PKI_FILES.rootCertificate)

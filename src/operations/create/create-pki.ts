@@ -26,7 +26,7 @@ interface Work extends CreateWork {
 
 type Facts = FactsOf<typeof CREATE>
 
-/** All of `ca create`. No certificate is on the disk before all of them are signed and logged. */
+/** The steps of `ca create`. No certificate is on disk before all of them are signed and logged. */
 const STEPS = steps<Work, typeof CREATE>()
   .step({ name: 'keys', says: 'Preparing the keys of the root and local-ca', run: makeKeys })
   .step({ name: 'requests', says: 'Requesting CSRs from the Factory API', run: askApi })
@@ -37,7 +37,7 @@ const STEPS = steps<Work, typeof CREATE>()
  * Creates a Factory PKI, or resumes an interrupted create (docs/profile.md#conversation).
  *
  * @throws FpkiError ERR_EXISTS, ERR_UNFINISHED, ERR_FACTORY_IS_SET, ERR_LOCKED, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS,
- *   ERR_PASSPHRASE, and what is wrong with an existing root, before anything is made; ERR_STORAGE, ERR_API,
+ *   ERR_PASSPHRASE, and what is wrong with an existing root, before anything is created; ERR_STORAGE, ERR_API,
  *   ERR_BAD_CSR, ERR_PROFILE, ERR_SIGNATURE and the signal's reason on the way, after which the same call resumes it.
  */
 export async function createPki(options: CreatePkiOptions, ports: CreatePkiPorts): Promise<CreatePkiResult> {
@@ -84,7 +84,7 @@ function workFor(plan: CreatePlan, ports: CreatePkiPorts): Work {
   return { ...ports, ...plan, ...place, auditLog: openAuditLog(directory, CREATE, ports), warn, warnings }
 }
 
-/** Before the journal begins: all of it becomes durable together. */
+/** Before the journal begins: both become durable together. */
 async function rememberFactory({ directory, options, api, keys, auditLog }: Work): Promise<void> {
   const { root, localCa } = keys
   await directory.writeState({

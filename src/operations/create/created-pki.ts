@@ -11,7 +11,7 @@ import { isPlainKey } from '../../signer/key-pem.js'
 /** What `fpki ca create --json` prints. */
 export const createPkiResult = jsonDocument({
   factory: z.string(),
-  /** Which Factory API knows it. */
+  /** The Factory API that has it. */
   api: z.string(),
   /** Absolute. */
   directory: z.string(),
@@ -19,14 +19,14 @@ export const createPkiResult = jsonDocument({
   rootKey: keyRef,
   /** Where the key of local-ca is; null: there is no local-ca. */
   localCaKey: z.nullable(keyRef),
-  /** An interrupted run was brought to its end. */
+  /** An interrupted run was finished. */
   resumed: z.boolean(),
   /** The DNS names that tls-crt is for. */
   tlsNames: z.array(z.string()),
-  /** Every file of the PKI in the directory; a secret one must be backed up and shown to nobody. */
+  /** Every file of the PKI in the directory; back up a secret one, and show it to nobody. */
   files: z.array(z.strictObject({ name: z.string(), meaning: z.string(), secret: z.boolean() })),
   warnings: z.array(z.string()),
-  /** The backup that `--backup` has made; null: there is none yet. */
+  /** The backup that `--backup` wrote; null: there is none yet. */
   backup: z.nullable(z.string()),
 })
 

@@ -9,14 +9,14 @@ import type { CreatePkiOptions, KeyPlaces } from './options.js'
 import type { CreatePkiPorts } from './preconditions.js'
 import { acceptRoot } from './root-policy.js'
 
-/** A root that was made elsewhere. */
+/** A root that was created elsewhere. */
 export interface ExistingRoot {
   readonly certificate: Certificate
   /** Where the certificate was read; for messages. */
   readonly path: string
   /** The key to copy: its path, and the PEM block. Secret. null: it is in the PKI directory or in a token already. */
   readonly key: { readonly path: string; readonly pem: string } | null
-  /** What is odd about the certificate. */
+  /** Unusual properties of the certificate. */
   readonly warnings: readonly string[]
 }
 
@@ -24,7 +24,7 @@ export interface ExistingRoot {
 const MAX_BYTES = 64 * 1024
 
 /**
- * Reads the existing root that the options name, and checks its certificate; null: a new one is to be made.
+ * Reads the existing root that the options name, and checks its certificate; null: a new root is created.
  *
  * @throws FpkiError ERR_USAGE, ERR_BAD_FILE, ERR_BAD_CERTIFICATE or ERR_BAD_KEY
  */

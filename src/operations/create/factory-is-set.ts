@@ -4,8 +4,8 @@ import { isEmbeddedApi } from '../../factory/embedded/index.js'
 import type { Progress } from '../../ports.js'
 
 /**
- * The error for a factory that has a root already: a second attempt, or somebody else's. `source` is where the factory's
- * name was given.
+ * The error for a factory that already has a root, from an earlier attempt or another client. `source`: where the factory's
+ * name is from.
  */
 export function factoryIsSet(factory: string, { name: api }: Pick<FactoryApi, 'name'>, source?: string): FpkiError {
   const named = source === undefined ? '' : ` (from ${source})`
@@ -23,8 +23,8 @@ export function factoryIsSet(factory: string, { name: api }: Pick<FactoryApi, 'n
 export type OpenApi = () => Promise<Pick<FactoryApi, 'getCertificates' | 'name'>>
 
 /**
- * A root can be set once only, so a request for a second one would be signed for nothing. Throws ERR_FACTORY_IS_SET; warns
- * when the Factory API cannot say.
+ * A root can be set only once, so a CSR for a second one would be signed in vain. Throws ERR_FACTORY_IS_SET; warns
+ * when the Factory API cannot be reached.
  */
 export async function requireNoRoot(
   { factory, factorySource }: { readonly factory: string; readonly factorySource?: string },

@@ -16,7 +16,7 @@ export function journalledOptions(
   }
 }
 
-/** What a journal records of where a new root key goes. */
+/** The location of a new root key, as the journal records it. */
 export function journalledNewRoot(root: NewRootInFile | NewRootInToken): OptionsOf<'ca root-csr'>['root'] {
   if (root.kind === 'new-file') return { kind: 'new-file', encrypt: root.encrypt === true }
   return { kind: 'new-token', hsm: journalledToken(root.hsm), curve: root.curve ?? 'P-256' }

@@ -14,12 +14,12 @@ import type { ExistingRoot } from './existing-root.js'
 import { encryptionOf, hsmOf, type KeyPlaces } from './options.js'
 import type { CreatePkiPorts } from './preconditions.js'
 
-/** The private keys of a PKI that is being made, wherever they are. */
+/** The private keys of a PKI that is being created, in files or in a token. */
 export interface CreateKeys {
   readonly store: KeyStore
   readonly root: KeyRef
   readonly newRoot: NewKey
-  /** null: there is to be no local-ca. */
+  /** null: no local-ca. */
   readonly localCa: KeyRef | null
   readonly newLocalCa: NewKey
   openRoot(): Promise<Signer>
@@ -36,7 +36,7 @@ type KeysPorts = Pick<
  * Finds the place of each key, and opens the token where one holds the root key: before anything is made, so that a wrong PIN
  * leaves nothing.
  *
- * @param existingRoot null: the root is made
+ * @param existingRoot null: a new root is created
  */
 export async function openCreateKeys(
   directory: PkiDirectory,
@@ -110,7 +110,7 @@ function localCaRef({ kind }: KeyPlaces['localCa'], tokenKeys: TokenKeys): KeyRe
   return kind === 'token' ? tokenKeys.refTo(LOCAL_CA_KEY) : LOCAL_CA_FILE
 }
 
-/** Throws ERR_HSM_KEY when the token cannot make the keys that are to be made in it. */
+/** Throws ERR_HSM_KEY when the token cannot generate the new keys. */
 async function requireMechanismsFor({ token }: TokenKeys, { root, localCa }: KeyPlaces): Promise<void> {
   const { requireMechanisms } = await import('../../signer/pkcs11/mechanisms.js')
   if (root.kind === 'new-token') requireMechanisms(token, { curve: root.curve ?? 'P-256', isNew: true })
@@ -135,14 +135,14 @@ async function refuseTaken(
   if (localCa.kind === 'token') await requireFree(LOCAL_CA_KEY)
 }
 
-/** The first step makes the keys. */
+/** The first step creates the keys. */
 function isBegun(journal: Journal | null): boolean {
   return journal !== null && journal.steps[0]?.state !== 'pending'
 }
 
 /**
- * Before anything is written: the passphrase is good enough for new keys, and opens those that an earlier run has made.
- * Throws ERR_PASSPHRASE; ERR_EXISTS when a key is there in the clear.
+ * Checks, before anything is written, that the passphrase is good enough for new keys and opens those of an earlier run.
+ * Throws ERR_PASSPHRASE; ERR_EXISTS when a key exists unencrypted.
  */
 export async function checkPassphrase(
   directory: PkiDirectory,

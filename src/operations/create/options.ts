@@ -2,14 +2,14 @@ import { FpkiError } from '../../errors.js'
 import { toServerName } from '../../pki/server-name.js'
 import type { Curve, HsmChoice, ModuleChoice } from '../../ports.js'
 
-/** A new root whose key goes into factory_ca.key. */
+/** A new root with its key in factory_ca.key. */
 export interface NewRootInFile {
   readonly kind: 'new-file'
   /** Encrypt the key file with a new passphrase. */
   readonly encrypt?: boolean
 }
 
-/** A new root whose key is made in a token. */
+/** A new root with its key generated in a token. */
 export interface NewRootInToken {
   readonly kind: 'new-token'
   readonly hsm: HsmChoice
@@ -17,7 +17,7 @@ export interface NewRootInToken {
   readonly curve?: Curve
 }
 
-/** A root that exists already. */
+/** An existing root. */
 export interface ExistingRootOption<Key> {
   readonly kind: 'existing'
   /** Absolute path of its certificate, PEM. */
@@ -40,7 +40,7 @@ export interface KeyInToken {
   readonly hsm: HsmChoice
 }
 
-/** Its key is where `ca root-csr` made it: in the PKI directory, or in the token that the directory records. */
+/** Its key is where `ca root-csr` created it: in the PKI directory, or in the token that the directory records. */
 export interface KeyInDirectory {
   readonly kind: 'in-directory'
   /** Refuse a key file that is in the clear. */
@@ -54,14 +54,14 @@ export interface NoLocalCa {
   readonly kind: 'none'
 }
 
-/** A local-ca whose key goes into local-ca.key. */
+/** A local-ca with its key in local-ca.key. */
 export interface LocalCaInFile {
   readonly kind: 'file'
   /** Encrypt the key file with a new passphrase. */
   readonly encrypt?: boolean
 }
 
-/** A local-ca whose key is made in the token of the root key. */
+/** A local-ca with its key generated in the token of the root key. */
 export interface LocalCaInToken {
   readonly kind: 'token'
 }
@@ -77,19 +77,19 @@ export type KeyPlaces =
       readonly localCa: NoLocalCa | LocalCaInFile | LocalCaInToken
     }
 
-/** What `ca create` is asked to make. */
+/** The options of `ca create`. */
 export type CreatePkiOptions = KeyPlaces & {
   /** Absolute path. */
   readonly directory: string
   readonly factory: string
-  /** Where that name was given, for messages: a flag, a variable, a file. */
+  /** The source of that name, for messages: a flag, a variable, a file. */
   readonly factorySource?: string
   readonly onlineCa: boolean
-  /** As given to the embedded Factory API; recorded, so that a second run must give the same. */
+  /** For the embedded Factory API; recorded, so a second run must pass the same names. */
   readonly tlsNames: readonly string[]
 }
 
-/** The token that holds the root key; null: it is in a file, or in-directory and not looked up yet. */
+/** The token with the root key; null: it is in a file, or in-directory and not looked up yet. */
 export function hsmOf(root: KeyPlaces['root']): HsmChoice | null {
   if (root.kind === 'new-token') return root.hsm
   return root.kind === 'existing' && root.key.kind === 'token' ? root.key.hsm : null

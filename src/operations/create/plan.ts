@@ -9,17 +9,17 @@ import { checkExistingRoot } from './take-existing-root.js'
 /** What `ca create` is going to do: everything that can be checked beforehand has been. */
 export interface CreatePlan {
   readonly directory: PkiDirectory
-  /** As given, with the places of keys looked up in the directory's records. */
+  /** The options, with the locations of keys resolved from the directory's records. */
   readonly options: CreatePkiOptions
-  /** null: the root is made. */
+  /** null: a new root is created. */
   readonly existingRoot: ExistingRoot | null
   /** Their token is open; `keys.store.close` ends its session. */
   readonly keys: CreateKeys
 }
 
 /**
- * Checks whether a PKI can be made as the options say, and where its keys are. Nothing is changed; a token is opened, and a
- * PIN or a passphrase asked for.
+ * Checks whether a PKI can be created with these options, and where its keys are. Nothing is changed, but a token is opened and a
+ * PIN or a passphrase may be prompted for.
  *
  * @throws FpkiError ERR_EXISTS, ERR_UNFINISHED, ERR_FACTORY_IS_SET, ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS, ERR_PASSPHRASE,
  *   ERR_HSM_…, and what is wrong with an existing root

@@ -19,8 +19,8 @@ interface PlannedCertificate {
 
 /**
  * Would every certificate that `ca create` is going to sign be valid below a root from elsewhere (RFC 5280, 6.1)? A factory's
- * root can be set once only, so this is asked before anything is made. The names of a server's own request are not known
- * until it is made; that request is checked before it is signed.
+ * root can be set only once, so this is checked before anything is created. The names in a server's own request are not known
+ * in advance; that request is checked before it is signed.
  *
  * @throws FpkiError ERR_CONSTRAINTS with the first that would not, and the constraint
  */
@@ -29,7 +29,7 @@ export async function requireRoomBelow(
   options: Pick<CreatePkiOptions, 'factory' | 'onlineCa' | 'localCa'>,
   { api, clock }: { readonly api: FactoryApi; readonly clock: Clock },
 ): Promise<void> {
-  // Only nameConstraints depend on the user, and asking makes the embedded API write its first file.
+  // Only nameConstraints depend on the user, and the first call makes the embedded API write its first file.
   const hasNameConstraints = root.extensions.some(({ type }) => type === 'nameConstraints')
   const userId = hasNameConstraints && options.localCa.kind !== 'none' ? (await api.getUser()).polisId : '0'
   for (const planned of plannedFor(options, userId, api)) await checkPlanned(planned, root, options.factory, clock())

@@ -28,7 +28,7 @@ export interface CreatePkiPorts extends EncryptionPorts, KeySecrets {
 }
 
 /**
- * Before anything is made: the clock, the names, and the Factory API must allow it. Throws ERR_CLOCK, ERR_USAGE,
+ * Checks the clock, the names and the Factory API before anything is created. Throws ERR_CLOCK, ERR_USAGE,
  * ERR_FACTORY_IS_SET, and what {@link interruptedCreate} throws.
  *
  * @returns the interrupted run of the same command; null: there is none
@@ -50,7 +50,7 @@ export async function checkBefore(
 
 /**
  * The interrupted run of the same command; null: there is none. Throws ERR_EXISTS when the directory has a PKI, ERR_UNFINISHED
- * when another command is open, or a finished `ca root-csr` waits for a certificate that these options do not bring.
+ * when another command is open, or a finished `ca root-csr` needs a certificate that these options do not have.
  */
 export async function interruptedCreate(
   directory: PkiDirectory,

@@ -41,16 +41,16 @@ export const createRootCsrResult = jsonDocument({
 /** See {@link createRootCsrResult}. */
 export type CreateRootCsrResult = z.infer<typeof createRootCsrResult>
 
-/** What `ca root-csr` is asked to make. */
+/** The options of `ca root-csr`. */
 export interface CreateRootCsrOptions {
   /** Absolute path. */
   readonly directory: string
   readonly factory: string
   /** The Factory API's name, for state.json. */
   readonly api: string
-  /** Where the factory's name was given, for messages: a flag, a variable, a file. */
+  /** The source of the factory's name, for messages: a flag, a variable, a file. */
   readonly factorySource?: string
-  /** Where its key is made. */
+  /** Where its key is generated. */
   readonly root: NewRootInFile | NewRootInToken
   /** A second place for the request, absolute. */
   readonly out?: string
@@ -59,8 +59,8 @@ export interface CreateRootCsrOptions {
 /** What `ca root-csr` works with. */
 export interface CreateRootCsrPorts extends Omit<CreatePkiPorts, 'api'> {
   /**
-   * Opens the Factory API, which is asked whether the factory has a root already. It may be out of reach: a root key is
-   * often made on a machine without a network.
+   * Opens the Factory API, to check that the factory has no root yet. It may be unreachable: a root key is
+   * often generated on a machine without a network.
    */
   readonly openApi: OpenApi
 }
@@ -80,10 +80,10 @@ const STEPS = steps<Work, typeof COMMAND>()
   .step({ name: 'request', says: 'Signing its CSR', run: makeCsr })
 
 /**
- * Makes a root key and a request for its certificate, which a company's CA is to sign; `ca create --root-cert` continues from
- * there. Called again it makes no second key, and returns the same request.
+ * Creates a root key and a CSR for a company's CA to sign; `ca create --root-cert` continues from
+ * there. A second call reuses the key and returns the same CSR.
  *
- * @throws FpkiError ERR_EXISTS when the directory holds a PKI or something else is in the way; ERR_FACTORY_IS_SET when the
+ * @throws FpkiError ERR_EXISTS when the directory contains a PKI or other files; ERR_FACTORY_IS_SET when the
  *   factory has a root; ERR_UNFINISHED when it was started with other options; ERR_PASSPHRASE, ERR_BAD_KEY, ERR_STORAGE,
  *   ERR_HSM_…
  */
@@ -165,7 +165,7 @@ async function earlierRun(directory: PkiDirectory, options: CreateRootCsrOptions
   return { ...earlier, steps: reopened }
 }
 
-/** Throws ERR_UNFINISHED when the request was made with other options. */
+/** Throws ERR_UNFINISHED when the CSR was created with other options. */
 async function finishedRun(directory: PkiDirectory, options: CreateRootCsrOptions): Promise<RootCsrJournal | null> {
   const finished = await finishedRootCsr(directory)
   if (finished === null) return null

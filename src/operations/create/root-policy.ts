@@ -14,7 +14,7 @@ export interface RootPolicy {
   readonly now: Date
 }
 
-/** The extensions that devices know, and that may therefore be critical. */
+/** The extensions that devices support, and that may therefore be critical. */
 const KNOWN: readonly string[] = ['basicConstraints', 'keyUsage', 'extKeyUsage', 'subjectKeyIdentifier']
 
 /** What {@link oddities} say in more words. */
@@ -22,10 +22,10 @@ const IN_WORDS: readonly string[] = ['subject-not-utf8', 'common-name-missing', 
 
 /**
  * Can a certificate be the root of trust of a factory (docs/profile.md#root)? It must be a CA for an EC key that may sign device
- * CAs and CRLs, of this factory, valid now, and lint finds no error in it: what is taken here, `ca verify` and `ca restore`
- * go by the same rules, and the root can be set once only.
+ * CAs and CRLs, belong to this factory, be valid now, and have no lint errors. `ca verify` and `ca restore` apply
+ * the same rules to it later, and the root can be set only once.
  *
- * @returns what is odd about it, a sentence each
+ * @returns its unusual properties, a sentence each
  * @throws FpkiError ERR_BAD_CERTIFICATE with the first reason that it cannot
  */
 export function acceptRoot(certificate: Certificate, policy: RootPolicy): readonly string[] {

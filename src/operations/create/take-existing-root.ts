@@ -14,7 +14,7 @@ import type { ExistingRoot } from './existing-root.js'
 import type { CreateKeys } from './keys.js'
 
 /**
- * Before anything is written: the key, wherever it is, is the certificate's and signs, and the directory has no other
+ * Checks, before anything is written, that the key matches the certificate and signs, and that the directory has no other
  * certificate. Throws ERR_BAD_KEY, ERR_PASSPHRASE, ERR_SIGNATURE or ERR_EXISTS.
  */
 export async function checkExistingRoot(
@@ -38,7 +38,7 @@ export async function checkExistingRoot(
   )
 }
 
-/** The key that is in its place already, else the one that is going to be copied there. */
+/** The key that is already in place, else the one to copy. */
 async function openExistingKey(
   { key, path }: ExistingRoot,
   { store, root, openRoot }: CreateKeys,
@@ -50,15 +50,15 @@ async function openExistingKey(
   return { name: key.path, signer: await openKeyPem(key.pem, key.path, passphrases) }
 }
 
-/** Puts the key in its place, as a step. Resolves to the fingerprint of its public key. */
+/** The step that copies the key. Resolves to the fingerprint of its public key. */
 export async function takeRootKey({ keys }: { readonly keys: CreateKeys }): Promise<string> {
   const { store, root, newRoot, openRoot } = keys
-  // One in a token is never made here: without it, opening says what is missing.
+  // A key in a token is never generated here: if it is missing, opening it fails with the reason.
   if (root.kind === 'file' && !(await store.exists(root))) await store.make(root, newRoot)
   return fingerprintOf((await openRoot()).spki)
 }
 
-/** Puts the certificate in its place, as a step: alone and in the usual form. The same one that is there already is kept. */
+/** The step that writes the certificate, alone and as canonical PEM. An identical existing file is kept. */
 export async function takeRootCertificate({
   directory,
   existingRoot,

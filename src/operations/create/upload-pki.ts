@@ -27,10 +27,10 @@ interface Upload {
 }
 
 /**
- * Uploads a new PKI to the Factory API, and reads it back. The API takes all of it in one call, or nothing. The root can be set
+ * Uploads a new PKI to the Factory API, and reads it back. The API accepts all of it in one call, or nothing. The root can be set
  * only once, so everything is checked before.
  *
- * @param interrupted an earlier upload may have been taken, and its answer lost: the API is asked first
+ * @param interrupted an earlier upload may have been accepted and its answer lost, so the API is read first
  * @throws FpkiError ERR_BAD_FILE or ERR_BAD_KEY when a file is missing or does not fit, ERR_FACTORY_IS_SET, ERR_API
  */
 export async function uploadPki(
@@ -40,14 +40,14 @@ export async function uploadPki(
 ): Promise<void> {
   const certificates = await wholePki(directory, keys, files)
   const inApi = interrupted ? await api.getCertificates() : null
-  // With our root, the API has taken all of the upload; what it shows else by now are later changes.
+  // If the API has our root, it has accepted the whole upload; any other difference is a later change.
   if (inApi !== null && samePem(inApi.rootCrt, certificates.rootCrt)) return
   if (inApi !== null) throw factoryIsSet(factory, api)
   await beforeTheRoot(api, factory, api.updateCertificates(certificates))
   requireSame(await api.getCertificates(), certificates, directory)
 }
 
-/** An answer of an API that has no root yet; a conflict may be that somebody else has set one meanwhile. */
+/** An answer of an API without a root. A conflict may mean that another client has set one in the meantime. */
 export async function beforeTheRoot<T>(api: FactoryApi, factory: string, answer: Promise<T>): Promise<T> {
   try {
     return await answer
@@ -74,8 +74,8 @@ function requireSame(inApi: FactoryCertificates | null, sent: CertificatesUpdate
 }
 
 /**
- * The certificates of a PKI directory in the form in which the Factory API takes them (docs/profile.md#certs), after a look at
- * all of `files`: none is missing, and each key is that of its certificate. Throws ERR_BAD_FILE or ERR_BAD_KEY.
+ * The certificates of a PKI directory in the format of the Factory API (docs/profile.md#certs), after checking
+ * that no file of `files` is missing and each key matches its certificate. Throws ERR_BAD_FILE or ERR_BAD_KEY.
  */
 async function wholePki(
   directory: PkiDirectory,

@@ -59,9 +59,9 @@ export interface AddDeviceCaOptions {
  */
 export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePorts): Promise<AddDeviceCaResult> {
   const { directory, factory, onlineCa, localCa } = options
-  if (!onlineCa && !localCa) throw noneWanted()
+  if (!onlineCa && !localCa) throw noneRequested()
   const local = localCaFiles(options.localCaFilename)
-  const wanted = [
+  const requested = [
     ...(onlineCa ? [{ role: 'online-ca' as const, file: PKI_FILES.onlineCaCertificate, keyFile: null }] : []),
     ...(localCa ? [{ role: 'local-ca' as const, file: local.certificate, keyFile: local.key }] : []),
   ]
@@ -71,7 +71,7 @@ export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePort
     check: (pki) => refuseTaken(pki, localCa ? [local.certificate, local.key] : []),
     prepare: prepareSteps({ onlineCa, local: localCa ? local : null }),
     update: async ({ made }, { caCrt }) => {
-      const added = await Promise.all(wanted.map(({ file }) => requireText(made, file)))
+      const added = await Promise.all(requested.map(({ file }) => requireText(made, file)))
       return { caCrt: withDeviceCas(caCrt, added) }
     },
     isTaken: ({ caCrt }, update) => withDeviceCas(caCrt, [update.caCrt ?? '']) === withDeviceCas(caCrt, []),
@@ -82,7 +82,7 @@ export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePort
     },
   }
   const { pki, resumed, warnings } = await changePki({ directory, factory }, change, ports)
-  const added = wanted.map(async ({ file, ...role }) => {
+  const added = requested.map(async ({ file, ...role }) => {
     const certificate = readPemCertificate(await requireText(pki.directory, file), file)
     return { ...role, file, ...describeCertificate(certificate, pki.root, ports.clock()) }
   })
@@ -91,13 +91,13 @@ export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePort
 
 const COMMAND = 'ca add-device-ca'
 
-interface Wanted {
+interface RequestedCas {
   readonly onlineCa: boolean
   /** The files of a local-ca; null: none. */
   readonly local: ReturnType<typeof localCaFiles> | null
 }
 
-function prepareSteps({ onlineCa, local }: Wanted) {
+function prepareSteps({ onlineCa, local }: RequestedCas) {
   const ref = local === null ? null : ({ kind: 'file', name: local.key } as const)
   return steps<ChangeWork, typeof COMMAND>()
     .step({
@@ -158,7 +158,7 @@ async function refuseTaken({ directory }: OpenPki, files: readonly string[]): Pr
   )
 }
 
-function noneWanted(): FpkiError {
+function noneRequested(): FpkiError {
   const hint = 'Choose online-ca, local-ca, or both.'
   return new FpkiError('ERR_USAGE', 'No device CA specified.', hint, { option: 'onlineCa' })
 }

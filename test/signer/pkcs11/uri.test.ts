@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readHsmWords } from '../../../src/keystore/hsm-words.js'
+import { parseHsmOptions } from '../../../src/keystore/hsm-words.js'
 import { readPkcs11Uri } from '../../../src/signer/pkcs11/uri.js'
 
 describe('a PKCS#11 URI', () => {
@@ -54,7 +54,7 @@ describe('options together with a URI', () => {
   const MODULE = '/usr/lib/m.so'
 
   test('an option overrides the URI', () => {
-    const { hsm } = readHsmWords({ tokenLabel: 'b', uri: `pkcs11:token=a;serial=1?module-path=${MODULE}` })
+    const { hsm } = parseHsmOptions({ tokenLabel: 'b', uri: `pkcs11:token=a;serial=1?module-path=${MODULE}` })
     expect(hsm).toMatchObject({
       module: MODULE,
       token: { label: 'b', serial: '1' },
@@ -63,8 +63,8 @@ describe('options together with a URI', () => {
   })
 
   test('no token without any option', () => {
-    expect(readHsmWords({}).hsm).toBeNull()
-    expect(readHsmWords({ uri: 'pkcs11:?pin-source=/run/pin' })).toEqual({
+    expect(parseHsmOptions({}).hsm).toBeNull()
+    expect(parseHsmOptions({ uri: 'pkcs11:?pin-source=/run/pin' })).toEqual({
       hsm: null,
       module: null,
       uriPin: { file: '/run/pin', value: null },
@@ -72,7 +72,7 @@ describe('options together with a URI', () => {
   })
 
   test('a module alone selects no token: the PKI directory may record it', () => {
-    const { hsm, module } = readHsmWords({ module: MODULE, initArgs: 'x' })
+    const { hsm, module } = parseHsmOptions({ module: MODULE, initArgs: 'x' })
     expect({ hsm, module }).toEqual({ hsm: null, module: { module: MODULE, initArgs: 'x' } })
   })
 
@@ -80,10 +80,10 @@ describe('options together with a URI', () => {
     [{ tokenLabel: 'a' }, 'No PKCS#11 module given'],
     [{ module: 'lib/m.so', tokenLabel: 'a' }, 'relative path'],
     [{ uri: 'pkcs11:token=a?module-name=nowhere-to-be-found' }, 'no PKCS#11 module named'],
-  ])('%j is refused', (words, reason) => expect(() => readHsmWords(words)).toThrow(reason))
+  ])('%j is refused', (words, reason) => expect(() => parseHsmOptions(words)).toThrow(reason))
 
   test('module-name matches a library without its prefix and suffix', () => {
-    const { hsm } = readHsmWords({ uri: 'pkcs11:token=a?module-name=softhsm2' })
+    const { hsm } = parseHsmOptions({ uri: 'pkcs11:token=a?module-name=softhsm2' })
     expect(hsm?.module).toMatch(/\/libsofthsm2\.so$/)
   })
 })

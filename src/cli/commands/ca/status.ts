@@ -7,7 +7,7 @@ import {
   statusOfDirectories,
   statusOfShown,
 } from '../../../operations/audit/status-pki.js'
-import { proofInWords } from '../../../operations/backup/age.js'
+import { describeProof } from '../../../operations/backup/age.js'
 import { shellWord } from '../../../shell-word.js'
 import { resolved } from '../../directory.js'
 import { EXIT, EXIT_FOUND } from '../../exit.js'
@@ -93,7 +93,7 @@ function backupLine(
     return [
       `  no backup recorded; to write one: \`fpki ca backup ${printable(shellWord(directory))} --out FILE\`${due}`,
     ]
-  const proof = proofInWords(backup, (time) => time.slice(0, 10))
+  const proof = describeProof(backup, (time) => time.slice(0, 10))
   const changed = backup.outdated ? ', before the last change' : ''
   return [`  backup ${backup.madeAt.slice(0, 10)}${changed}, ${proof}: ${printable(backup.file)}${due}`]
 }

@@ -1,4 +1,4 @@
-import { proofInWords, statusOfBackup } from '../../backup/age.js'
+import { describeProof, statusOfBackup } from '../../backup/age.js'
 import type { AuditContext } from './context.js'
 import { type Finding, failed } from './finding.js'
 
@@ -11,9 +11,9 @@ export function checkBackupRecord({ directory, now }: AuditContext): readonly Fi
 }
 
 /** The newest backup, for the message when the checks pass. */
-export function backupInWords({ directory, now }: AuditContext): string | null {
+export function describeBackup({ directory, now }: AuditContext): string | null {
   const backup = statusOfBackup(directory, now)
   if (backup === null) return null
-  const check = proofInWords(backup, (time) => `on ${time}`)
+  const check = describeProof(backup, (time) => `on ${time}`)
   return `The newest backup is ${backup.file}, made on ${backup.madeAt}, ${check}.`
 }

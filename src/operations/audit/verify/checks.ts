@@ -1,5 +1,5 @@
 import { checkApi } from './api.js'
-import { backupInWords, checkBackupRecord } from './backup.js'
+import { checkBackupRecord, describeBackup } from './backup.js'
 import { checkChain } from './chain.js'
 import type { AuditContext, CheckPorts } from './context.js'
 import { checkExpiry } from './expiry.js'
@@ -54,6 +54,6 @@ export const CHECKS: readonly Check[] = [
     ],
     success: () => null,
   },
-  { group: 'backup', run: checkBackupRecord, success: backupInWords },
+  { group: 'backup', run: checkBackupRecord, success: describeBackup },
   { group: 'leftovers', run: checkLeftovers, success: () => 'No interrupted commands, and no leftover files.' },
 ]

@@ -190,7 +190,11 @@ describe('show of a PKI directory', () => {
   test('uses the Factory API of --api rather than the recorded one', async () => {
     const { home } = await copiedPki()
     const words = ['ca', 'show', join(home.path, 'acme'), '--state-dir', join(home.path, 'empty')]
-    await expectRefusal(home, words, { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['has no PKI for the factory acme yet'] })
+    await expectRefusal(home, words, {
+      status: 3,
+      code: 'ERR_NOT_INITIALIZED',
+      names: ['has no PKI for the factory acme yet'],
+    })
   })
 
   test('prints a hint that works with two factories', async () => {

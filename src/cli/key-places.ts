@@ -9,7 +9,6 @@ import type {
   NewRootInToken,
   NoLocalCa,
 } from '../operations/create/options.js'
-import type { Curve } from '../ports.js'
 import { shellWord } from '../shell-word.js'
 import { filePath } from './directory.js'
 import type { HsmFlags } from './hsm-options.js'
@@ -17,7 +16,7 @@ import type { Io } from './output.js'
 
 /** The flags for the place of a new root key, and for its encryption. */
 export interface NewRootFlags extends HsmFlags {
-  readonly keyType?: Curve
+  readonly keyType?: NonNullable<NewRootInToken['curve']>
   readonly encryptKeys?: true
 }
 

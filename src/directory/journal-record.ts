@@ -24,7 +24,7 @@ export type RecordedHsm = z.infer<typeof token>
 
 const newRoot = [
   z.strictObject({ kind: z.literal('new-file'), encrypt: z.boolean() }),
-  z.strictObject({ kind: z.literal('new-token'), hsm: token, curve: z.enum(['P-256', 'P-384', 'P-521']) }),
+  z.strictObject({ kind: z.literal('new-token'), hsm: token, curve: z.enum(['P-256', 'P-384']) }),
 ] as const
 
 /** An existing root; `file`: its key is in factory_ca.key, or is copied there from the file that the user passes. */

@@ -13,8 +13,8 @@ export interface NewRootInFile {
 export interface NewRootInToken {
   readonly kind: 'new-token'
   readonly hsm: HsmChoice
-  /** P-256 when absent. */
-  readonly curve?: Curve
+  /** P-256 when absent; fpki makes no key on P-521 (docs/profile.md#keys). */
+  readonly curve?: Exclude<Curve, 'P-521'>
 }
 
 /** An existing root. */

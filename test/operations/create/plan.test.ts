@@ -50,9 +50,11 @@ describe('options that contradict each other do not compile', () => {
     { ...WHERE, root: { ...EXISTING, key: { kind: 'token', hsm: HSM, encrypt: true } }, localCa: { kind: 'none' } },
     // @ts-expect-error an existing key in the directory and in another file
     { ...WHERE, root: { ...EXISTING, key: { kind: 'in-directory', path: '/k' } }, localCa: { kind: 'none' } },
+    // @ts-expect-error a curve on which fpki makes no key
+    { ...WHERE, root: { kind: 'new-token', hsm: HSM, curve: 'P-521' }, localCa: { kind: 'none' } },
   ]
 
-  test('there are several', () => expect(cases.length).toBe(10))
+  test('there are several', () => expect(cases.length).toBe(11))
 })
 
 describe('a plan', () => {

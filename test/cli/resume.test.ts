@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -17,6 +17,15 @@ async function killedAt(step: string): Promise<{ readonly home: Home; readonly d
   expect((await runProgram(process.execPath, words)).signal).toBe('SIGKILL')
   return { home, directory }
 }
+
+test('a create whose state.json was lost in a power failure writes it again', async () => {
+  const { home, directory } = await killedAt('keys')
+  const state = join(directory, '.fpki', 'state.json')
+  const lost = await readFile(state, 'utf8')
+  await rm(state)
+  expect(await home.fpki(['ca', 'create', directory, '--quiet'])).toMatchObject({ status: 0, stderr: '' })
+  expect(JSON.parse(await readFile(state, 'utf8'))).toEqual(JSON.parse(lost))
+})
 
 describe('the root is not set', () => {
   test.each(['factory_ca.key', 'factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.key', 'local-ca.pem'])(

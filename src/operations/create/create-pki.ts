@@ -56,7 +56,12 @@ async function carryOut(plan: CreatePlan, ports: CreatePkiPorts): Promise<Create
     ...ports,
     directory,
     find: () => interruptedCreate(directory, options, ports.api),
-    work: async () => workFor(plan, ports),
+    work: async (open) => {
+      const work = workFor(plan, ports)
+      // A power loss can keep the journal and lose the state beside it.
+      if (open !== null && (await directory.readState()) === null) await rememberFactory(work)
+      return work
+    },
     begin: async (work) => {
       await rememberFactory(work)
       const rootCsr = await finishedRootCsr(directory)

@@ -133,7 +133,11 @@ async function csrOf(
     ...ports,
     directory,
     find: () => earlierRun(directory, options),
-    work: async () => work,
+    work: async (open) => {
+      // A power loss can keep the journal and lose the state beside it.
+      if (open !== null && (await directory.readState()) === null) await rememberFactory(work)
+      return work
+    },
     begin: async () => rememberFactory(work),
     keep: (kept) => kept,
   })

@@ -1,5 +1,5 @@
 // Which room of src may use which (docs/architecture.md). A room is a folder in src; the files beside the folders
-// (errors.ts, ports.ts, …) belong to nobody, and all may use them. src/index.ts, the library, uses what it likes.
+// (errors.ts, ports.ts, …) belong to no room, and all may use them. src/index.ts, the library, may use any room.
 // `import type`, `export from` and `await import()` count like every import; test/architecture.test.ts proves it.
 
 /** The room `name` may use these rooms and itself; a name with a slash is a part of a room. */
@@ -48,7 +48,7 @@ const ROOMS = [
   room('keystore', ['directory', 'signer', 'containers', 'storage', 'pki'], 'Which key, where, and how to open it.'),
   room(
     'issuance',
-    ['keystore', 'factory', 'devices', 'audit-log', 'directory', 'signer', 'lint', 'storage', 'pki'],
+    ['keystore', 'factory', 'audit-log', 'directory', 'signer', 'lint', 'storage', 'pki'],
     'A template and a signer make a certificate.',
   ),
   room('journal', ['issuance', ...BELOW_OPERATIONS], 'The engine under every command that changes something.'),

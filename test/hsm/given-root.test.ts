@@ -97,7 +97,7 @@ test('--encrypt-keys encrypts local-ca.key, and is refused if there is no key fi
   const home = await homeWith(token)
   const start = { env: { FPKI_PASSPHRASE: PASSPHRASE } }
   const words = ['ca', 'create', join(home.path, 'acme'), '--encrypt-keys', ...token.flags]
-  const refusal = { status: 2, code: 'ERR_USAGE', names: ['--encrypt-keys is for key files'] }
+  const refusal = { status: 2, code: 'ERR_USAGE', names: ['--encrypt-keys requires a key file'] }
   await expectRefusal(home, [...words, '--local-ca-in-hsm'], refusal, start)
   await expectRefusal(home, [...words, '--no-local-ca'], refusal, start)
   expect((await home.fpki(words, start)).status).toBe(0)

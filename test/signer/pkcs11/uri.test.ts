@@ -79,7 +79,7 @@ describe('options together with a URI', () => {
   test.each([
     [{ tokenLabel: 'a' }, 'No PKCS#11 module given'],
     [{ module: 'lib/m.so', tokenLabel: 'a' }, 'relative path'],
-    [{ uri: 'pkcs11:token=a?module-name=nowhere-to-be-found' }, 'no PKCS#11 module named'],
+    [{ uri: 'pkcs11:token=a?module-name=nowhere-to-be-found' }, 'No PKCS#11 module named'],
   ])('%j is refused', (words, reason) => expect(() => parseHsmOptions(words)).toThrow(reason))
 
   test('module-name matches a library without its prefix and suffix', () => {

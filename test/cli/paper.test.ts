@@ -309,7 +309,7 @@ describe('ca paper --restore', () => {
     const all = await sharedScene('2/3')
     await writeFile(all.at('typed'), [all.sheets[2], all.sheets[0]].flat().join('\n'))
     const { stderr } = await all.home.fpki(all.withCert)
-    expect(stderr).toMatch(/warning: \S+back\.key is not encrypted: .*--encrypt-keys/)
+    expect(stderr).toMatch(/warning: \S+back\.key is not encrypted, because .*--encrypt-keys/)
     expect(await readFile(all.at('back.key'), 'utf8')).toBe(await all.text('factory_ca.key'))
     await rm(all.at('back.key'))
     expect((await all.home.fpki([...all.withCert, '--encrypt-keys'], START)).status).toBe(0)

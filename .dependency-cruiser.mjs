@@ -26,7 +26,7 @@ function only(paths, packages, comment) {
 }
 
 const BELOW_OPERATIONS = [
-  ...['journal', 'issuance', 'keystore', 'factory', 'audit-log', 'directory'],
+  ...['journal', 'issuance', 'keystore', 'factory', 'devices', 'audit-log', 'directory'],
   ...['signer', 'lint', 'containers', 'storage', 'pki'],
 ]
 

@@ -1,8 +1,7 @@
 import { cpSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, expect, inject } from 'vitest'
+import { expect, inject } from 'vitest'
 import { type Home, newHome, output } from '../support/cli.js'
 
 /** A PKI that `fpki ca create` has made for the factory acme. */
@@ -25,17 +24,13 @@ export async function madePki(words: readonly string[] = []): Promise<Made> {
 
 const originals = new Map<() => Promise<Made>, string>()
 
-afterAll(async () => {
-  for (const original of originals.values()) await rm(original, { recursive: true })
-})
-
 /**
  * A PKI that is there, with its embedded factory: made once in the whole run, by `ca create`, or once a test file, by `make`;
  * and then copied, which takes no time. All of them are one PKI; another one is {@link madePki}.
  */
 export async function copiedPki(make?: () => Promise<Made>): Promise<Made> {
   if (make === undefined) return copyOf(inject('pkiHome') ?? notBuilt())
-  const original = originals.get(make) ?? (await mkdtemp(join(tmpdir(), 'fpki-original-')))
+  const original = originals.get(make) ?? (await mkdtemp(join(inject('originals'), 'pki-')))
   if (!originals.has(make)) cpSync((await make()).home.path, original, { recursive: true })
   originals.set(make, original)
   return copyOf(original)

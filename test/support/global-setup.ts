@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, statfsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -12,6 +12,8 @@ declare module 'vitest' {
     readonly pkiHome: string | null
     /** The path of a copy of bin/fpki.js that every user can read; the checkout may be where only its owner can look. */
     readonly readableProgram: string
+    /** A folder for what the tests of several files have copies of; it goes at the end of the run. */
+    readonly originals: string
   }
 }
 
@@ -29,15 +31,19 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (process.env['TMPDIR'] === undefined && (await isFitFor(MEMORY))) process.env['TMPDIR'] = MEMORY
   const home = await mkdtemp(join(tmpdir(), 'fpki-home-'))
   const program = await mkdtemp(join(tmpdir(), 'fpki-program-'))
+  const originals = await mkdtemp(join(tmpdir(), 'fpki-originals-'))
+  // Other users run what is below it.
+  await chmod(originals, 0o711)
   const isBuilt = existsSync(join(FPKI, '../../dist/cli/cli.js'))
   if (isBuilt) {
     await makePki(home)
     copyProgram(program)
   }
   project.provide('pkiHome', isBuilt ? home : null)
+  project.provide('originals', originals)
   project.provide('readableProgram', join(program, 'bin', 'fpki.js'))
   return async () => {
-    for (const folder of [home, program]) await rm(folder, { recursive: true })
+    for (const folder of [home, program, originals]) await rm(folder, { recursive: true })
   }
 }
 

@@ -1,7 +1,6 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
+import { inject } from 'vitest'
 import { output } from './cli.js'
 
 /** A shared library that leaves a file behind as soon as it is loaded, as a malicious PKCS#11 module would. */
@@ -24,16 +23,9 @@ __attribute__((constructor)) static void loaded(void) {
 }
 `
 
-const folders: string[] = []
-
-afterAll(async () => {
-  for (const folder of folders.splice(0)) await rm(folder, { recursive: true })
-})
-
 /** Compiles one with the C compiler of this machine; it serves a whole test file. */
 export async function hostileModule(): Promise<HostileModule> {
-  const folder = await mkdtemp(join(tmpdir(), 'fpki-hostile-'))
-  folders.push(folder)
+  const folder = await mkdtemp(join(inject('originals'), 'hostile-'))
   // Every user may leave a trace there.
   await output('sh', ['-c', 'chmod 711 "$0" && mkdir "$0/traces" && chmod 1777 "$0/traces"', folder])
   const [source, path, traces] = ['module.c', 'module.so', 'traces'].map((name) => join(folder, name))

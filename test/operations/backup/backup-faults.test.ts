@@ -23,9 +23,11 @@ import { failAt, isStop, pointsOf, stepsOf, stopAt } from '../../support/disturb
 import type { MemoryDisk } from '../../support/memory-disk.js'
 import { pointsToTry } from '../../support/points.js'
 
-/** Everything below a folder, with mode and text, except the record of the newest backup. */
+/** Everything below a folder, with mode and text, except the record of the newest backup and the mark of an unsynced update. */
 function tree(disk: MemoryDisk, folder: string): Readonly<Record<string, unknown>> {
-  const all = [...disk.contents()].filter(([path]) => path.startsWith(`${folder}/`) && !path.endsWith('backup.json'))
+  const all = [...disk.contents()].filter(
+    ([path]) => path.startsWith(`${folder}/`) && !/(backup\.json|\/unsynced)$/.test(path),
+  )
   return Object.fromEntries(all.map(([path, what]) => [path.slice(folder.length), what]))
 }
 

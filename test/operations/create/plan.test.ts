@@ -78,7 +78,7 @@ describe('a plan', () => {
     } as const
     await expect(planCreate({ ...WHERE, root, localCa: { kind: 'none' } }, portsOn(disk))).rejects.toMatchObject({
       code: 'ERR_BAD_FILE',
-      message: 'The root certificate file /home/maker/no.pem is missing.',
+      message: 'The root certificate file /home/maker/no.pem does not exist.',
       option: 'root.certificateFile',
     })
     expect(filesOf(disk)).toEqual(before)

@@ -46,12 +46,12 @@ const ROOMS = [
     'The Factory API; the embedded one makes certificates of its own.',
   ),
   room('keystore', ['directory', 'signer', 'containers', 'storage', 'pki'], 'Which key, where, and how to open it.'),
+  room('issuance', ['signer', 'lint', 'pki'], 'A template and a signer make a certificate.'),
   room(
-    'issuance',
-    ['keystore', 'factory', 'audit-log', 'directory', 'signer', 'lint', 'storage', 'pki'],
-    'A template and a signer make a certificate.',
+    'journal',
+    BELOW_OPERATIONS.filter((name) => name !== 'issuance'),
+    'The engine under every command that changes something.',
   ),
-  room('journal', ['issuance', ...BELOW_OPERATIONS], 'The engine under every command that changes something.'),
   room('operations', BELOW_OPERATIONS, 'Use cases: called by cli and server, and never the other way round.'),
   room('server', ['operations', ...BELOW_OPERATIONS], 'Requests to operations, and to the Factory API.'),
   room(
@@ -61,7 +61,7 @@ const ROOMS = [
   ),
   room(
     'cli',
-    ['operations', 'server', 'journal', 'issuance', 'keystore', 'machine', 'config', 'storage/input-file'],
+    ['operations', 'server', 'journal', 'keystore', 'machine', 'config', 'storage/input-file'],
     'Words to operations: no certificates, no keys, no files.',
   ),
 ]

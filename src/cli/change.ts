@@ -1,6 +1,6 @@
-import { factoryOfPki } from '../issuance/open-pki.js'
 import { thisMachine } from '../machine/index.js'
 import type { ChangePorts } from '../operations/device-cas/change.js'
+import { factoryOfPki } from '../operations/open-pki.js'
 import { resolved } from './directory.js'
 import { factoryApiFor } from './factory.js'
 import { keyAccess } from './hsm.js'

@@ -48,7 +48,7 @@ function savesProgress(command: Command): boolean {
 
 /** An unreadable directory counts as one without a journal. */
 async function openOrNothing(directory: string, io: Io) {
-  return openWork(thisMachine(io.machine).files, directory).catch(() => null)
+  return openWork({ directory }, thisMachine(io.machine)).catch(() => null)
 }
 
 /** Options that no journal records: where secrets and keys are, and how to reach the API. Never a secret itself. */

@@ -46,8 +46,11 @@ interface RecordedToken {
 export type RecordedApi = { readonly stateDirectory: string } | { readonly url: string }
 
 /** The command that was interrupted in a PKI directory; null: none. Nothing is changed. Throws ERR_NOT_A_DIRECTORY, ERR_BAD_FILE. */
-export async function openWork(files: DurableFiles, path: string): Promise<OpenWork | null> {
-  const directory = await requirePkiDirectory(files, path)
+export async function openWork(
+  options: { readonly directory: string },
+  { files }: { readonly files: DurableFiles },
+): Promise<OpenWork | null> {
+  const directory = await requirePkiDirectory(files, options.directory)
   await directory.check()
   const journal = await directory.readJournal()
   if (journal === null || journal.finishedAt !== null) return null

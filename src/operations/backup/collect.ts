@@ -3,12 +3,12 @@ import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
 import type { DirectoryState } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { factoryFolder, readState } from '../../factory/embedded/state.js'
-import type { OpenPki } from '../../issuance/open-pki.js'
 import { tokenKeyName } from '../../keystore/labels.js'
 import { samePem } from '../../pki/pem.js'
 import type { DurableFiles } from '../../ports.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
 import { readTree } from '../../storage/tree.js'
+import type { OpenPki } from '../open-pki.js'
 import { ARCHIVE, type BackupManifest, sha256 } from './manifest.js'
 
 /** The entries of a backup, and the facts for its manifest. */

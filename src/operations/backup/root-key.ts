@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
-import type { OpenPki } from '../../issuance/open-pki.js'
 import { provesPossession } from '../../pki/possession.js'
 import type { Passphrases } from '../../ports.js'
 import { pemSigner } from '../../signer/file.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
+import type { OpenPki } from '../open-pki.js'
 import type { BackupContents } from './collect.js'
 
 /** Sources of the passphrase of an encrypted key in a backup. */

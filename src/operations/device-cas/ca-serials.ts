@@ -1,10 +1,10 @@
 import { isAbsolute } from 'node:path'
 import { FpkiError } from '../../errors.js'
-import type { OpenPki } from '../../issuance/open-pki.js'
 import { sameKey } from '../../pki/public-key.js'
 import { isIssuedBy, readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
+import type { OpenPki } from '../open-pki.js'
 
 /** Far more than the size of a certificate. */
 const MAX_BYTES = 64 * 1024

@@ -1,6 +1,6 @@
 import type { FactsOf } from '../../directory/journal-record.js'
 import { FpkiError } from '../../errors.js'
-import { knownPki } from '../../issuance/open-pki.js'
+import { knownPki } from '../open-pki.js'
 import type { Change, ChangeCommand, ChangeWork } from './change.js'
 
 /** Is it certain that the Factory API has not accepted the change? A user abort is resumed, not rolled back. */

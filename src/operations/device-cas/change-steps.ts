@@ -2,12 +2,12 @@ import type { DirectoryState, KeyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import type { CertificatesUpdate, FactoryCertificates, VersionedCertificates } from '../../factory/api.js'
 import { retryOnConflict } from '../../factory/retry-on-conflict.js'
-import { deviceCaSerials, knownPki } from '../../issuance/open-pki.js'
 import type { FinalStep } from '../../journal/steps.js'
 import { revokedSerials } from '../../pki/crl.js'
 import { readPemList } from '../../pki/read-certificate.js'
 import { readCrl } from '../../pki/read-crl.js'
 import { shellWord } from '../../shell-word.js'
+import { deviceCaSerials, knownPki } from '../open-pki.js'
 import type { Change, ChangeCommand, ChangeWork } from './change.js'
 
 /** An update that the Factory API has accepted. */

@@ -1,10 +1,10 @@
 import type { FactsOf, JournalledCommand, OptionsOf } from '../../directory/journal-record.js'
 import type { DirectoryState } from '../../directory/records.js'
 import type { CertificatesUpdate, FactoryApi, FactoryCertificates, VersionedCertificates } from '../../factory/api.js'
-import type { OpenPki } from '../../issuance/open-pki.js'
 import type { AllSteps } from '../../journal/steps.js'
 import type { KeyAccess } from '../../keystore/root-key.js'
 import type { Clock, DurableFiles, EncryptionPorts, Progress, Who } from '../../ports.js'
+import type { OpenPki } from '../open-pki.js'
 import type { IssuanceContext } from '../signing/issuance-context.js'
 
 /** Ports of a command that changes a PKI. */

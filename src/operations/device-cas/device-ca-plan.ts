@@ -1,11 +1,11 @@
 import { type CertificateFile, certificateFiles } from '../../directory/certificate-files.js'
 import { FpkiError } from '../../errors.js'
 import type { FactoryCertificates } from '../../factory/api.js'
-import { deviceCasOf, type OpenPki } from '../../issuance/open-pki.js'
 import type { CrlReason } from '../../pki/crl.js'
 import { formatName } from '../../pki/name.js'
 import { sameOctets } from '../../pki/octets.js'
 import type { Certificate } from '../../pki/read-certificate.js'
+import { deviceCasOf, type OpenPki } from '../open-pki.js'
 import { roleOf } from '../show/show-pki.js'
 
 /** The actions on device CAs, and the CRL reasons that request them from the Factory API (docs/profile.md#crl). */

@@ -1,12 +1,12 @@
 import { type AuditLog, loggingRefusals } from '../../audit-log/audit-log.js'
 import type { FactoryCertificates } from '../../factory/api.js'
 import { issueCrl } from '../../issuance/issue.js'
-import { type OpenPki, openRootKey } from '../../issuance/open-pki.js'
 import type { RootSigner } from '../../keystore/root-key.js'
 import { type CrlReason, isCrlOf } from '../../pki/crl.js'
 import { encodePem } from '../../pki/pem.js'
 import { readCrl } from '../../pki/read-crl.js'
 import type { Clock } from '../../ports.js'
+import { type OpenPki, openRootKey } from '../open-pki.js'
 
 /** Context for signing a CRL. */
 export interface CrlWork extends OpenPki {

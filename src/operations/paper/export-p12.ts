@@ -3,7 +3,6 @@ import { checkNewPassphrase } from '../../containers/pkcs8.js'
 import { localCaFiles } from '../../directory/local-ca-files.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
-import { type OpenPki, openPki } from '../../issuance/open-pki.js'
 import { jsonDocument } from '../../json-document.js'
 import { decryptKeyPem, newPassphrase } from '../../keystore/key-files.js'
 import { certificateFacts, describeCertificate } from '../../pki/describe.js'
@@ -12,6 +11,7 @@ import { type Certificate, isIssuedBy, readPemCertificate } from '../../pki/read
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
+import { type OpenPki, openPki } from '../open-pki.js'
 
 /** What `fpki ca export --json` prints. */
 export const exportP12Result = jsonDocument({

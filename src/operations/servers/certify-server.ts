@@ -1,6 +1,5 @@
 import * as z from 'zod/mini'
 import { PKI_FILES } from '../../directory/names.js'
-import { knownPki, openPki } from '../../issuance/open-pki.js'
 import { steps } from '../../journal/steps.js'
 import { jsonDocument } from '../../json-document.js'
 import { checkClock } from '../../pki/clock.js'
@@ -10,6 +9,7 @@ import { TLS_SERVER } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Change, ChangePorts, ChangeWork } from '../device-cas/change.js'
 import { changePki, isInterrupted } from '../device-cas/change-pki.js'
+import { knownPki, openPki } from '../open-pki.js'
 import { requireText, signCsr } from '../signing/certificate-files.js'
 
 /** What `fpki ca rotate-tls --json` and `fpki est authorize --json` print. */

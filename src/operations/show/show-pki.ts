@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../../errors.js'
 import { changeMeta, type FactoryApi } from '../../factory/api.js'
-import { deviceCasOf } from '../../issuance/open-pki.js'
 import { jsonDocument } from '../../json-document.js'
 import { type CertificateRole, certificateFacts, certificateRole, describeCertificate } from '../../pki/describe.js'
 import { attributeValues } from '../../pki/name.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock } from '../../ports.js'
+import { deviceCasOf } from '../open-pki.js'
 
 /** A certificate and its role. */
 const shownCertificate = z.extend(certificateFacts, {

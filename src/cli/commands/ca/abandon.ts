@@ -16,7 +16,7 @@ export async function abandonDirectory(directory: string, flags: AbandonFlags, i
   const path = resolved(directory, io)
   const machine = thisMachine(io.machine)
   const progress = progressOn(io, flags)
-  const interrupted = await openWork(machine.files, path)
+  const interrupted = await openWork({ directory: path }, machine)
   const recorded = interrupted === null ? flags : await withRecorded(flags, interrupted, io)
   const abandoned = await abandonWork(
     { directory: path },

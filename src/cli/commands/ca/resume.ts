@@ -21,7 +21,7 @@ export interface ResumeFlags extends CommonFlags, HsmFlags {
 /** `fpki ca resume <directory>` */
 export async function resume(directory: string, flags: ResumeFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
-  const open = await openWork(thisMachine(io.machine).files, path)
+  const open = await openWork({ directory: path }, thisMachine(io.machine))
   if (open === null) {
     progressOn(io, flags).note(`Nothing to resume in ${path}.`)
     if (flags.json) printJson(io, { directory: path, resumed: null })

@@ -1,6 +1,6 @@
 import { FpkiError } from '../../../errors.js'
-import { factoryOfPki, notInApi, openPki, requireSameRoot } from '../../../issuance/open-pki.js'
 import { thisMachine } from '../../../machine/index.js'
+import { factoryOfPki, notInApi, openPki, requireSameRoot } from '../../../operations/open-pki.js'
 import {
   type ShowEstResult,
   type ShownCertificate,

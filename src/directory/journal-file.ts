@@ -93,9 +93,9 @@ function withChange(content: unknown, { done, facts, started, pending, finishedA
     return state === undefined || !isRecord(step) ? step : { ...step, state }
   })
   const learnt = done === undefined || facts === undefined ? {} : { [done]: facts }
-  const known = isRecord(content['facts']) ? content['facts'] : {}
+  const earlierFacts = isRecord(content['facts']) ? content['facts'] : {}
   const end = finishedAt ?? (started === undefined ? content['finishedAt'] : null)
-  return { ...content, steps, facts: { ...known, ...learnt }, finishedAt: end }
+  return { ...content, steps, facts: { ...earlierFacts, ...learnt }, finishedAt: end }
 }
 
 /** A later step reads the facts of an earlier one. Throws ERR_BAD_FILE when a step is done but its facts are missing. */

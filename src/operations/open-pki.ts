@@ -54,11 +54,14 @@ export async function factoryOfPki(files: DurableFiles, path: string): Promise<s
 }
 
 /** The PKI in the Factory API. Throws ERR_NOT_INITIALIZED when it has none, ERR_OTHER_ROOT when it has another. */
-export async function knownPki(api: FactoryApi, { root, factory, directory }: OpenPki): Promise<VersionedCertificates> {
-  const known = await api.getCertificates()
-  if (known === null) throw notInApi(api, { factory, directory })
-  requireSameRoot(known.rootCrt, { root, factory, directory })
-  return known
+export async function certificatesInApi(
+  api: FactoryApi,
+  { root, factory, directory }: OpenPki,
+): Promise<VersionedCertificates> {
+  const inApi = await api.getCertificates()
+  if (inApi === null) throw notInApi(api, { factory, directory })
+  requireSameRoot(inApi.rootCrt, { root, factory, directory })
+  return inApi
 }
 
 /** ERR_NOT_INITIALIZED for a PKI directory whose PKI is not in the Factory API. */

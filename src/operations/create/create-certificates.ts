@@ -36,7 +36,7 @@ export async function makeCertificates(
 ): Promise<void> {
   if (!interrupted) await refuseExisting(work)
   const files = unwrittenFiles(work.directory)
-  const unwritten = { ...work, directory: files.directory, made: files.directory }
+  const unwritten = { ...work, directory: files.directory, target: files.directory }
   const signed = work.auditLog.together(async () =>
     signAll(unwritten, facts, interrupted).then(
       () => null,

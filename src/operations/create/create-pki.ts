@@ -85,7 +85,7 @@ function workFor(plan: CreatePlan, ports: CreatePkiPorts): Work {
     ports.progress.warn(text)
   }
   for (const warning of existingRoot?.warnings ?? []) warn(warning)
-  const place = { made: directory, factory: options.factory, rootSigner: rootSignerFrom(keys) }
+  const place = { target: directory, factory: options.factory, rootSigner: rootSignerFrom(keys) }
   return { ...ports, ...plan, ...place, auditLog: openAuditLog(directory, CREATE, ports), warn, warnings }
 }
 

@@ -70,8 +70,8 @@ export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePort
     options: { factory, api: ports.api.name, onlineCa, localCa, localCaFilename: localCa ? local.certificate : null },
     check: (pki) => refuseTaken(pki, localCa ? [local.certificate, local.key] : []),
     prepare: prepareSteps({ onlineCa, local: localCa ? local : null }),
-    update: async ({ made }, { caCrt }) => {
-      const added = await Promise.all(requested.map(({ file }) => requireText(made, file)))
+    update: async ({ target }, { caCrt }) => {
+      const added = await Promise.all(requested.map(({ file }) => requireText(target, file)))
       return { caCrt: withDeviceCas(caCrt, added) }
     },
     isTaken: ({ caCrt }, update) => withDeviceCas(caCrt, [update.caCrt ?? '']) === withDeviceCas(caCrt, []),
@@ -127,7 +127,7 @@ function prepareSteps({ onlineCa, local }: RequestedCas) {
 }
 
 function stagedKeys(work: ChangeWork) {
-  return keyFiles(work.made, work, work.access?.passphrases)
+  return keyFiles(work.target, work, work.access?.passphrases)
 }
 
 /** The new key is encrypted if other keys of the PKI are. */

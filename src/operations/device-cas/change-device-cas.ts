@@ -7,7 +7,7 @@ import { rootSignerOf } from '../../keystore/root-key.js'
 import { isCrlOf, revokedSerials } from '../../pki/crl.js'
 import { describeCrl } from '../../pki/describe-crl.js'
 import { readCrl } from '../../pki/read-crl.js'
-import { deviceCaSerials, knownPki, type OpenPki, openPki, openRootKey } from '../open-pki.js'
+import { certificatesInApi, deviceCaSerials, type OpenPki, openPki, openRootKey } from '../open-pki.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
 import type { Change, ChangePorts, ChangeWork } from './change.js'
 import { changePki, isInterrupted } from './change-pki.js'
@@ -52,22 +52,22 @@ export async function changeDeviceCas(
   const pki = await openPki(ports.files, directory, factory)
   const serials = await serialsOf(options, pki, ports.files)
   let confirmed: readonly string[] | null = null
-  let known: VersionedCertificates | undefined
+  let inApi: VersionedCertificates | undefined
   const { change, sentCrl } = crlChange(options, serials, ports, () => confirmed)
   const report = { factory, api: ports.api.name, directory, action, dryRun }
   const nothing = { changed: false, resumed: false, warnings: [] }
   if (dryRun || !(await isInterrupted(pki, change))) {
-    known = await knownPki(ports.api, pki)
-    const plan = await planOf(action, serials, pki, known)
+    inApi = await certificatesInApi(ports.api, pki)
+    const plan = await planOf(action, serials, pki, inApi)
     if (plan.isDone) return { ...report, ...nothing, deviceCas: reportOf(plan), crl: null }
     await ports.confirm(action, plan)
     if (dryRun) {
-      const signed = await drySigned(options, serials, { ...pki, ...ports, known })
+      const signed = await drySigned(options, serials, { ...pki, ...ports, inApi })
       return { ...report, ...nothing, deviceCas: reportOf(plan), ...signed }
     }
     confirmed = plan.dangers
   }
-  const { facts, resumed, warnings } = await changePki({ directory, factory, known }, change, ports)
+  const { facts, resumed, warnings } = await changePki({ directory, factory, inApi }, change, ports)
   const crl = describeCrl(readCrl(sentCrl(facts), 'the CRL'))
   return { ...report, changed: true, deviceCas: facts.crl.deviceCas, crl, resumed, warnings: [...warnings] }
 }
@@ -76,7 +76,7 @@ export async function changeDeviceCas(
 async function drySigned(
   { action }: ChangeDeviceCasOptions,
   serials: readonly bigint[],
-  work: ChangePorts & OpenPki & { readonly known: FactoryCertificates },
+  work: ChangePorts & OpenPki & { readonly inApi: FactoryCertificates },
 ) {
   const rootSigner = rootSignerOf(work.directory, work.access)
   const warnings: string[] = []
@@ -112,24 +112,24 @@ function crlChange(
       name: 'crl',
       says: 'Signing the CRL',
       run: async (work) => {
-        const plan = await planOf(action, serials, work, work.known)
+        const plan = await planOf(action, serials, work, work.inApi)
         requireConfirmed(plan, confirmed())
         return { deviceCas: [...reportOf(plan)], crl: await signedCrl(work, reason, serials) }
       },
     }),
-    recheck: async (work, known) => requireConfirmed(await planOf(action, serials, work, known), confirmed()),
-    update: async (work, known, facts) => {
+    recheck: async (work, inApi) => requireConfirmed(await planOf(action, serials, work, inApi), confirmed()),
+    update: async (work, inApi, facts) => {
       const { nextUpdate, crlNumber } = readCrl(sentCrl(facts), 'the CRL')
       // Sign a new CRL if this one has expired while the run was interrupted.
       const isStale = nextUpdate !== null && nextUpdate <= work.clock()
-      const isOvertaken = (crlNumber ?? 0n) <= numberOf(known, work)
-      if ((isStale || isOvertaken) && !change.isTaken(known, {}))
-        resigned = await signedCrl({ ...work, known }, reason, serials)
+      const isOvertaken = (crlNumber ?? 0n) <= numberOf(inApi, work)
+      if ((isStale || isOvertaken) && !change.isTaken(inApi, {}))
+        resigned = await signedCrl({ ...work, inApi }, reason, serials)
       return { caRevokeCrl: sentCrl(facts) }
     },
-    isTaken: (known) => {
-      const current = deviceCaSerials(known)
-      const isDisabled = (serial: bigint) => known.disabledCaSerials.includes(serial.toString())
+    isTaken: (inApi) => {
+      const current = deviceCaSerials(inApi)
+      const isDisabled = (serial: bigint) => inApi.disabledCaSerials.includes(serial.toString())
       if (action === 'revoke') return !serials.some((serial) => current.has(serial))
       return serials.every((serial) => current.has(serial) && isDisabled(serial) === (action === 'disable'))
     },
@@ -150,8 +150,8 @@ function numberOf({ caRevokeCrl }: FactoryCertificates, { root }: ChangeWork): b
   return crl !== null && isCrlOf(crl, root) ? (crl.crlNumber ?? 0n) : 0n
 }
 
-function revokedBefore({ known, root }: ChangeWork): readonly string[] {
-  const crl = known.caRevokeCrl === null ? null : readCrl(known.caRevokeCrl, 'ca-revoke-crl')
+function revokedBefore({ inApi, root }: ChangeWork): readonly string[] {
+  const crl = inApi.caRevokeCrl === null ? null : readCrl(inApi.caRevokeCrl, 'ca-revoke-crl')
   return crl !== null && isCrlOf(crl, root) ? revokedSerials(crl).map(String) : []
 }
 

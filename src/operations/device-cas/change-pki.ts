@@ -5,7 +5,7 @@ import { runJournalled } from '../../journal/run-journalled.js'
 import { followedBy } from '../../journal/steps.js'
 import { rootSignerOf } from '../../keystore/root-key.js'
 import { checkClock } from '../../pki/clock.js'
-import { deviceCasOf, knownPki, type OpenPki, openPki, openRootKey } from '../open-pki.js'
+import { certificatesInApi, deviceCasOf, type OpenPki, openPki, openRootKey } from '../open-pki.js'
 import type { Change, ChangeCommand, Changed, ChangedPlace, ChangePorts, ChangeWork } from './change.js'
 import { discardStaged, isUndone, refuseUploadedLeftovers } from './change-rollback.js'
 import { lookAgain, publish, type Sent, upload } from './change-steps.js'
@@ -14,7 +14,7 @@ import { lookAgain, publish, type Sent, upload } from './change-steps.js'
  * Carries out a change, or resumes an interrupted one. If the Factory API rejects it, the directory is not changed; if the
  * outcome is unknown, the same call finds out.
  *
- * @throws FpkiError as openPki, knownPki and openRootKey do; ERR_UNFINISHED when another command was interrupted,
+ * @throws FpkiError as openPki, certificatesInApi and openRootKey do; ERR_UNFINISHED when another command was interrupted,
  *   ERR_LOCKED; and errors of the steps
  */
 export async function changePki<Command extends ChangeCommand>(
@@ -29,17 +29,17 @@ export async function changePki<Command extends ChangeCommand>(
   const rootSigner = rootSignerOf(pki.directory, ports.access)
   try {
     // Read before anything is requested or created; the upload reads it again and checks for changes.
-    const known = place.known ?? (await knownPki(ports.api, pki))
+    const inApi = place.inApi ?? (await certificatesInApi(ports.api, pki))
     await openRootKey(rootSigner, pki)
     await pki.directory.make()
-    return await runChange({ ...pki, known, rootSigner }, change, ports)
+    return await runChange({ ...pki, inApi, rootSigner }, change, ports)
   } finally {
     await rootSigner.close()
   }
 }
 
 async function runChange<Command extends ChangeCommand>(
-  opened: OpenPki & Pick<ChangeWork, 'known' | 'rootSigner'>,
+  opened: OpenPki & Pick<ChangeWork, 'inApi' | 'rootSigner'>,
   change: Change<Command>,
   ports: ChangePorts,
 ): Promise<Changed<Command>> {
@@ -75,20 +75,20 @@ async function runChange<Command extends ChangeCommand>(
 }
 
 function changeWork(
-  opened: OpenPki & Pick<ChangeWork, 'known' | 'rootSigner'>,
+  opened: OpenPki & Pick<ChangeWork, 'inApi' | 'rootSigner'>,
   { command }: Pick<Change, 'command'>,
   ports: ChangePorts,
   onWarning: (text: string) => void,
 ): ChangeWork {
-  const { directory, known } = opened
+  const { directory, inApi } = opened
   return {
     ...ports,
     ...opened,
-    made: { path: directory.path, read: directory.readStaged, create: directory.stage },
+    target: { path: directory.path, read: directory.readStaged, create: directory.stage },
     auditLog: openAuditLog(directory, command, ports),
     // Parsed on demand, because there may be many.
     get deviceCas() {
-      return deviceCasOf(known)
+      return deviceCasOf(inApi)
     },
     warn: (text) => {
       onWarning(text)

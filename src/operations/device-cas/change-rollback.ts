@@ -1,6 +1,6 @@
 import type { FactsOf } from '../../directory/journal-record.js'
 import { FpkiError } from '../../errors.js'
-import { knownPki } from '../open-pki.js'
+import { certificatesInApi } from '../open-pki.js'
 import type { Change, ChangeCommand, ChangeWork } from './change.js'
 
 /** Is it certain that the Factory API has not accepted the change? A user abort is resumed, not rolled back. */
@@ -14,8 +14,8 @@ export async function isUndone<Command extends ChangeCommand>(
   const upload = journal?.steps.find(({ name }) => name === 'upload')?.state
   if (journal === null || upload !== 'started') return upload === 'pending'
   try {
-    const known = await knownPki(work.api, work)
-    return !change.isTaken(known, await change.update(work, known, journal.facts as FactsOf<Command>))
+    const inApi = await certificatesInApi(work.api, work)
+    return !change.isTaken(inApi, await change.update(work, inApi, journal.facts as FactsOf<Command>))
   } catch {
     return false
   }
@@ -25,11 +25,11 @@ export async function isUndone<Command extends ChangeCommand>(
  * Staged files without a journal are left over from a rollback. But if the Factory API has one of them, the journal was lost
  * and the file is in use, so it must not be removed. Throws ERR_UNFINISHED.
  */
-export async function refuseUploadedLeftovers({ directory, known }: ChangeWork): Promise<void> {
-  const inApi = [known.tlsCrt, known.estTlsCrt, known.caCrt].join('\n').replace(/\s/g, '')
+export async function refuseUploadedLeftovers({ directory, inApi }: ChangeWork): Promise<void> {
+  const accepted = [inApi.tlsCrt, inApi.estTlsCrt, inApi.caCrt].join('\n').replace(/\s/g, '')
   for (const name of await directory.staged()) {
     const pem = (await directory.readStaged(name)) ?? ''
-    if (pem === '' || !inApi.includes(pem.replace(/\s/g, ''))) continue
+    if (pem === '' || !accepted.includes(pem.replace(/\s/g, ''))) continue
     throw new FpkiError(
       'ERR_UNFINISHED',
       `The Factory API has accepted ${name} in ${directory.path}/.fpki/pending, but the journal of that change is missing.`,

@@ -7,7 +7,7 @@ import { revokedSerials } from '../../pki/crl.js'
 import { readPemList } from '../../pki/read-certificate.js'
 import { readCrl } from '../../pki/read-crl.js'
 import { shellWord } from '../../shell-word.js'
-import { deviceCaSerials, knownPki } from '../open-pki.js'
+import { certificatesInApi, deviceCaSerials } from '../open-pki.js'
 import type { Change, ChangeCommand, ChangeWork } from './change.js'
 
 /** An update that the Factory API has accepted. */
@@ -27,19 +27,19 @@ export function upload<Command extends ChangeCommand>(
     says: 'Uploading to the Factory API, and reading it back',
     run: (work, facts) =>
       retryOnConflict(async () => {
-        const known = await knownPki(work.api, work)
-        const update = await change.update(work, known, facts)
-        if (change.isTaken(known, update)) return
-        await change.recheck?.(work, known)
+        const inApi = await certificatesInApi(work.api, work)
+        const update = await change.update(work, inApi, facts)
+        if (change.isTaken(inApi, update)) return
+        await change.recheck?.(work, inApi)
         let lost: unknown
-        await work.api.updateCertificates(update, known.version).catch((error: unknown) => {
+        await work.api.updateCertificates(update, inApi.version).catch((error: unknown) => {
           lost = error
         })
-        const after = await knownPki(work.api, work).catch((error: unknown) => {
+        const after = await certificatesInApi(work.api, work).catch((error: unknown) => {
           throw outcomeUnknown(lost ?? error)
         })
         if (!change.isTaken(after, update)) throw lost ?? notKept(update, after, work)
-        onSent({ update, before: known })
+        onSent({ update, before: inApi })
       }),
   }
 }
@@ -54,15 +54,15 @@ export async function lookAgain<Command extends ChangeCommand>(
   sent: Sent | undefined,
 ): Promise<void> {
   if (sent === undefined || sent.before.version !== null) return
-  const known = await knownPki(work.api, work).catch(() => null)
-  if (known === null)
+  const inApi = await certificatesInApi(work.api, work).catch(() => null)
+  if (inApi === null)
     return work.warn(`Reading the Factory API again failed. Check the change with \`${showOf(work)}\`.`)
-  const revived = revivedIn(known, sent)
+  const revived = revivedIn(inApi, sent)
   if (revived.length > 0) throw broughtBack(revived, work)
-  if (change.isTaken(known, sent.update)) return
+  if (change.isTaken(inApi, sent.update)) return
   throw new FpkiError(
     'ERR_API',
-    `A concurrent change overwrote the update of \`${change.command}\` in the Factory API${missingIn(known, sent.update)}.`,
+    `A concurrent change overwrote the update of \`${change.command}\` in the Factory API${missingIn(inApi, sent.update)}.`,
     `The PKI directory is up to date. Compare it with \`${showOf(work)}\`, and upload the complete list with \`fpki ca update FILE --factory ${work.factory}\`.`,
   )
 }
@@ -73,10 +73,10 @@ function showOf({ directory }: ChangeWork): string {
 }
 
 /** Device CAs that were revoked between the read and the update, whose list still contains them. */
-function revivedIn(known: FactoryCertificates, { update, before }: Sent): readonly bigint[] {
-  const { caRevokeCrl } = known
+function revivedIn(inApi: FactoryCertificates, { update, before }: Sent): readonly bigint[] {
+  const { caRevokeCrl } = inApi
   if (update.caCrt === undefined || caRevokeCrl === null || caRevokeCrl === before.caRevokeCrl) return []
-  const current = deviceCaSerials(known)
+  const current = deviceCaSerials(inApi)
   return revokedSerials(readCrl(caRevokeCrl, 'ca-revoke-crl')).filter((serial) => current.has(serial))
 }
 
@@ -90,8 +90,8 @@ function broughtBack(serials: readonly bigint[], { directory }: ChangeWork): Fpk
 }
 
 /** Names the device CAs that were sent and are missing. */
-function missingIn(known: FactoryCertificates, { caCrt = '' }: CertificatesUpdate): string {
-  const current = deviceCaSerials(known)
+function missingIn(inApi: FactoryCertificates, { caCrt = '' }: CertificatesUpdate): string {
+  const current = deviceCaSerials(inApi)
   const sent = caCrt.trim() === '' ? [] : readPemList(caCrt, 'ca-crt').map(({ serialNumber }) => serialNumber)
   const missing = sent.filter((serial) => !current.has(serial))
   return missing.length === 0 ? '' : ` (missing: ${missing.join(', ')})`
@@ -107,10 +107,10 @@ function outcomeUnknown(cause: unknown): FpkiError {
   )
 }
 
-function notKept(update: CertificatesUpdate, known: FactoryCertificates, work: ChangeWork): FpkiError {
+function notKept(update: CertificatesUpdate, inApi: FactoryCertificates, work: ChangeWork): FpkiError {
   return new FpkiError(
     'ERR_API',
-    `The Factory API accepted the update, but does not show it${missingIn(known, update)}.`,
+    `The Factory API accepted the update, but does not show it${missingIn(inApi, update)}.`,
     `The PKI directory was not changed. Check the Factory API with \`${showOf(work)}\`.`,
   )
 }

@@ -25,7 +25,7 @@ export interface ChangeWork extends IssuanceContext, OpenPki, EncryptionPorts {
   readonly signal: AbortSignal
   readonly access?: KeyAccess
   /** The PKI in the Factory API when the change started. */
-  readonly known: VersionedCertificates
+  readonly inApi: VersionedCertificates
 }
 
 /** The commands that change a PKI. */
@@ -41,11 +41,11 @@ export interface Change<Command extends ChangeCommand = ChangeCommand> {
   /** Creates and stages the files to upload. */
   readonly prepare: AllSteps<ChangeWork, Command>
   /** Checks again, with the current state of the Factory API, before anything is sent; throws when the upload is no longer right. */
-  recheck?(work: ChangeWork, known: FactoryCertificates): Promise<void>
+  recheck?(work: ChangeWork, inApi: FactoryCertificates): Promise<void>
   /** The update for the Factory API, based on its current state. */
-  update(work: ChangeWork, known: FactoryCertificates, facts: FactsOf<Command>): Promise<CertificatesUpdate>
+  update(work: ChangeWork, inApi: FactoryCertificates, facts: FactsOf<Command>): Promise<CertificatesUpdate>
   /** Does the Factory API already have `update`? */
-  isTaken(known: FactoryCertificates, update: CertificatesUpdate): boolean
+  isTaken(inApi: FactoryCertificates, update: CertificatesUpdate): boolean
   /** Publishes the staged files. Resolves to additions for state.json. */
   finish(work: ChangeWork, facts: FactsOf<Command>): Promise<Partial<DirectoryState> | undefined>
 }
@@ -62,5 +62,5 @@ export interface Changed<Command extends ChangeCommand> {
 export interface ChangedPlace {
   readonly directory: string
   readonly factory: string
-  readonly known?: VersionedCertificates | undefined
+  readonly inApi?: VersionedCertificates | undefined
 }

@@ -45,10 +45,10 @@ export async function planOf(
   action: CaAction,
   serials: readonly bigint[],
   pki: OpenPki,
-  known: FactoryCertificates,
+  inApi: FactoryCertificates,
 ): Promise<CaPlan> {
-  const current = deviceCasOf(known)
-  const isDisabled = ({ serialNumber }: Certificate) => known.disabledCaSerials.includes(serialNumber.toString())
+  const current = deviceCasOf(inApi)
+  const isDisabled = ({ serialNumber }: Certificate) => inApi.disabledCaSerials.includes(serialNumber.toString())
   const files = await certificateFiles(pki.directory)
   const cas = serials.map((serial) => {
     const certificate = current.find(({ serialNumber }) => serialNumber === serial)

@@ -10,7 +10,7 @@ import { type OpenPki, openRootKey } from '../open-pki.js'
 
 /** Context for signing a CRL. */
 export interface CrlWork extends OpenPki {
-  readonly known: FactoryCertificates
+  readonly inApi: FactoryCertificates
   readonly rootSigner: RootSigner
   readonly auditLog: AuditLog
   readonly clock: Clock
@@ -31,15 +31,15 @@ async function issueNextCrl(work: CrlWork, reason: CrlReason, serialNumbers: rea
 }
 
 /** One more than the number of the CRL in the Factory API, or of the newest that was signed here. */
-async function nextCrlNumber({ known, directory, root, warn }: CrlWork): Promise<bigint> {
+async function nextCrlNumber({ inApi, directory, root, warn }: CrlWork): Promise<bigint> {
   const remembered = BigInt((await directory.readState())?.crlNumber ?? 0)
-  const inApi = known.caRevokeCrl === null ? null : readCrl(known.caRevokeCrl, 'ca-revoke-crl')
-  if (inApi === null) return remembered + 1n
+  const crl = inApi.caRevokeCrl === null ? null : readCrl(inApi.caRevokeCrl, 'ca-revoke-crl')
+  if (crl === null) return remembered + 1n
   // CRL numbers never decrease, so a number from a foreign CRL would stay in effect.
-  if (!isCrlOf(inApi, root)) {
+  if (!isCrlOf(crl, root)) {
     warn('The CRL in the Factory API is not signed by the root; its number is ignored.')
     return remembered + 1n
   }
-  const number = inApi.crlNumber ?? 0n
+  const number = crl.crlNumber ?? 0n
   return (number > remembered ? number : remembered) + 1n
 }

@@ -9,7 +9,7 @@ import { TLS_SERVER } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Change, ChangePorts, ChangeWork } from '../device-cas/change.js'
 import { changePki, isInterrupted } from '../device-cas/change-pki.js'
-import { knownPki, openPki } from '../open-pki.js'
+import { certificatesInApi, openPki } from '../open-pki.js'
 import { requireText, signCsr } from '../signing/certificate-files.js'
 
 /** What `fpki ca rotate-tls --json` and `fpki est authorize --json` print. */
@@ -94,8 +94,8 @@ async function certifyServer(
         run: (work, { request: { csr } }, interrupted) =>
           signCsr(work, { file, profile: TLS_SERVER, what, csr }, interrupted),
       }),
-    update: async ({ made }) => ({ [member]: await requireText(made, file) }),
-    isTaken: (known, update) => samePem(known[member], update[member]),
+    update: async ({ target }) => ({ [member]: await requireText(target, file) }),
+    isTaken: (inApi, update) => samePem(inApi[member], update[member]),
     finish: async (work) => {
       keptAs = await work.directory.publish(file, 'earlier')
       return undefined
@@ -125,7 +125,7 @@ async function notDue(
   const pki = await openPki(files, directory, factory)
   checkClock(clock())
   if (await isInterrupted(pki, change)) return null
-  const { [member]: pem } = await knownPki(api, pki)
+  const { [member]: pem } = await certificatesInApi(api, pki)
   if (pem === null) return null
   const facts = describeCertificate(readPemCertificate(pem, member), pki.root, clock())
   const names = facts.subjectAltNames.map((name) => name.replace(/^(DNS|IP):/, '').toLowerCase())

@@ -47,8 +47,8 @@ export function makeCertificate(
 }
 
 async function issueAndWrite(work: IssuanceContext, interrupted: boolean, order: CertificateOrder): Promise<undefined> {
-  const { directory, made, auditLog } = work
-  const existing = interrupted ? await made.read(order.file) : null
+  const { directory, target, auditLog } = work
+  const existing = interrupted ? await target.read(order.file) : null
   if (existing !== null) return checkExisting(existing, `${directory.path}/${order.file}`, order)
   const template = newTemplate({ ...order, role: order.file }, work)
   const { capped, notAfter } = template.validity
@@ -57,7 +57,7 @@ async function issueAndWrite(work: IssuanceContext, interrupted: boolean, order:
       `${order.file} expires with the root certificate on ${rfc3339(notAfter)}, before its regular validity ends.`,
     )
   const certificate = await issue(template, await work.rootSigner.open(), auditLog, order.file)
-  await made.create(order.file, encodePem('CERTIFICATE', certificate.der))
+  await target.create(order.file, encodePem('CERTIFICATE', certificate.der))
 }
 
 /** A CSR from the Factory API, and the certificate to issue for it. */

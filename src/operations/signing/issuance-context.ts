@@ -8,7 +8,7 @@ import type { Clock, Random } from '../../ports.js'
 export interface IssuanceContext {
   readonly directory: PkiDirectory
   /** Where new files go: into the directory, or a staging folder until the Factory API has accepted them. */
-  readonly made: MadeFiles
+  readonly target: TargetFiles
   readonly factory: string
   readonly clock: Clock
   readonly random: Random
@@ -21,4 +21,4 @@ export interface IssuanceContext {
 }
 
 /** Where a command writes new files, and finds them again after an interruption. */
-type MadeFiles = Pick<PkiDirectory, 'path' | 'read' | 'create'>
+type TargetFiles = Pick<PkiDirectory, 'path' | 'read' | 'create'>

@@ -22,13 +22,13 @@ import { type BackupRecord, backupRecord, type DirectoryState, directoryState } 
 export interface PkiDirectory extends HistoryFiles, OwnedDirectory, JournalFile {
   /** Absolute. */
   readonly path: string
-
+  /** The durable files that it is read and written with. */
   readonly files: DurableFiles
   /** The PKI files in it; empty when the directory does not exist. */
   contents(): Promise<readonly PkiFile[]>
   /** Creates the directory and fpki's own folder in it, if missing. */
   make(): Promise<void>
-  /** What an interrupted run has made is durable with what this one makes: see {@link DurableFiles.syncAgain}. */
+  /** Syncs, with the next flush, what an interrupted run has created: see {@link DurableFiles.syncAgain}. */
   syncAgain(): Promise<void>
   /** Takes the lock and removes leftovers of interrupted writes. Throws ERR_LOCKED if it is taken for `seconds` (default 0). */
   lock(seconds?: number): Promise<FileLock>

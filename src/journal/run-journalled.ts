@@ -16,6 +16,8 @@ export interface Scope<Command extends JournalledCommand, Work> extends StepRunn
   find?(): Promise<JournalOf<Command> | null>
   /** What the steps work with. Everything that was checked before the lock is checked again here. */
   work(open: JournalOf<Command> | null): Promise<Work>
+  /** Writes state.json before a new run begins, and when a power loss has kept the journal but not the state beside it. */
+  remember?(work: Work): Promise<void>
   /** Before a new run begins. Resolves to members of its journal. */
   begin?(work: Work): Promise<Partial<JournalOf<Command>> | undefined>
   /** What sealing the audit log and taking the snapshot need, at the end; null: do neither. */
@@ -59,10 +61,11 @@ export async function runJournalled<Command extends JournalledCommand, Work>(
     const resumed = open !== null
     const work = await scope.work(open)
     if (resumed) {
-      // What this run finds made it does not make again, nor sync.
+      // Files that the interrupted run created are not created again, so nothing else would sync them.
       await directory.syncAgain()
       progress.note(`Resuming the \`${command}\` started at ${open.startedAt}.`)
     }
+    if (scope.remember !== undefined && (!resumed || (await directory.readState()) === null)) await scope.remember(work)
     const members = resumed ? undefined : await scope.begin?.(work)
     const earlier = resumed ? null : await directory.readJournalText()
     const started = open ?? { ...newJournal(command, options, steps.list, clock()), ...members }

@@ -55,7 +55,7 @@ async function signAll(
 ): Promise<void> {
   const { factory, existingRoot } = work
   const { store, localCa } = work.keys
-  if (existingRoot !== null) await takeRootCertificate(work)
+  if (existingRoot !== null) await takeRootCertificate({ ...work, existingRoot })
   else await makeRootCertificate(work, keys.rootKey, interrupted)
   const { localCaKey } = keys
   const { userId, tlsCsr, caCsr } = requests

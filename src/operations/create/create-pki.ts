@@ -56,14 +56,9 @@ async function carryOut(plan: CreatePlan, ports: CreatePkiPorts): Promise<Create
     ...ports,
     directory,
     find: () => interruptedCreate(directory, options, ports.api),
-    work: async (open) => {
-      const work = workFor(plan, ports)
-      // A power loss can keep the journal and lose the state beside it.
-      if (open !== null && (await directory.readState()) === null) await rememberFactory(work)
-      return work
-    },
-    begin: async (work) => {
-      await rememberFactory(work)
+    work: async () => workFor(plan, ports),
+    remember: rememberFactory,
+    begin: async () => {
       const rootCsr = await finishedRootCsr(directory)
       return rootCsr === null ? {} : { rootCsr }
     },

@@ -133,12 +133,8 @@ async function csrOf(
     ...ports,
     directory,
     find: () => earlierRun(directory, options),
-    work: async (open) => {
-      // A power loss can keep the journal and lose the state beside it.
-      if (open !== null && (await directory.readState()) === null) await rememberFactory(work)
-      return work
-    },
-    begin: async () => rememberFactory(work),
+    work: async () => work,
+    remember: rememberFactory,
     keep: (kept) => kept,
   })
   return (await directory.read(ROOT_CSR)) ?? ''
@@ -176,7 +172,7 @@ async function finishedRun(directory: PkiDirectory, options: CreateRootCsrOption
   return requireSame(directory, finished, COMMAND, journalledOptions(options))
 }
 
-async function rememberFactory({ directory, options, keys, auditLog }: Work): Promise<undefined> {
+async function rememberFactory({ directory, options, keys, auditLog }: Work): Promise<void> {
   const { factory, api } = options
   await directory.writeState({ version: 1, factory, api, rootKey: keys.root })
   await auditLog.prepare()

@@ -65,10 +65,9 @@ export async function takeRootCertificate({
   auditLog,
 }: {
   readonly directory: PkiDirectory
-  readonly existingRoot: ExistingRoot | null
+  readonly existingRoot: ExistingRoot
   readonly auditLog: AuditLog
-}): Promise<undefined> {
-  if (existingRoot === null) return
+}): Promise<void> {
   const { certificate } = existingRoot
   const file = PKI_FILES.rootCertificate
   const pem = encodePem('CERTIFICATE', certificate.der)

@@ -1,6 +1,6 @@
 import { FpkiError } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
-import { badJson, parseJson } from '../storage/json-file.js'
+import { badJson, isRecord, parseJson } from '../storage/json-file.js'
 import { type JournalChange, journalChange, LEARNING_STEPS } from './journal-change.js'
 import { type Journal, journal } from './journal-record.js'
 
@@ -105,10 +105,6 @@ function requireFacts({ command, steps, facts }: Journal, path: string): void {
     ({ name, state }) => state === 'done' && LEARNING_STEPS[command].includes(name) && !learnt.includes(name),
   )
   if (lacking !== undefined) throw badJson(path, ['facts', lacking.name])
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function badLine(path: string): never {

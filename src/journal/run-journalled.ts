@@ -65,7 +65,7 @@ export async function runJournalled<Command extends JournalledCommand, Work>(
       await directory.syncAgain()
       progress.note(`Resuming the \`${command}\` started at ${open.startedAt}.`)
     }
-    if (scope.remember !== undefined && (!resumed || (await directory.readState()) === null)) await scope.remember(work)
+    await writeMissingState(scope, work, resumed)
     const members = resumed ? undefined : await scope.begin?.(work)
     const earlier = resumed ? null : await directory.readJournalText()
     const started = open ?? { ...newJournal(command, options, steps.list, clock()), ...members }
@@ -89,6 +89,15 @@ export async function runJournalled<Command extends JournalledCommand, Work>(
   } finally {
     await lock.release()
   }
+}
+
+async function writeMissingState<Command extends JournalledCommand, Work>(
+  { remember, directory }: Scope<Command, Work>,
+  work: Work,
+  resumed: boolean,
+): Promise<void> {
+  if (remember === undefined) return
+  if (!resumed || (await directory.readState()) === null) await remember(work)
 }
 
 /** The journal of a new command: its first step is started. */

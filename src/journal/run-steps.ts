@@ -3,6 +3,7 @@ import type { Journal } from '../directory/journal-record.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import { FpkiError } from '../errors.js'
 import type { Progress } from '../ports.js'
+import { isRecord } from '../storage/json-file.js'
 import type { RunnableStep } from './steps.js'
 
 /** What running steps needs from outside. */
@@ -60,10 +61,6 @@ export async function runSteps<Work>(
   }
   await directory.files.flush()
   return { facts, last }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
 }
 
 /** Throws ERR_UNFINISHED when the journal is of another version of fpki. */

@@ -39,6 +39,11 @@ export async function writeJsonFile(files: DurableFiles, path: string, content: 
   await files.replace(path, `${JSON.stringify(content, null, 2)}\n`, 0o600)
 }
 
+/** Whether a value of parsed JSON is an object. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** Parses JSON; undefined when it is invalid. */
 export function parseJson(text: string): unknown {
   try {

@@ -1,0 +1,27 @@
+import { REQUEST_REFUSALS } from '../pki/device-policy.js'
+
+/** Why a device gets no certificate. The codes are stable: they are in files of refused rows, metrics and logs. */
+export const REFUSAL_CODES = [
+  'input-unreadable',
+  ...REQUEST_REFUSALS,
+  'uuid-mismatch',
+  'key-reused',
+  'uuid-taken',
+  'hardware-id',
+  'group',
+  'quota',
+  'daily-quota',
+  'window',
+  'line-paused',
+  'line-closed',
+  'output-taken',
+] as const
+
+/** See {@link REFUSAL_CODES}. */
+export type RefusalCode = (typeof REFUSAL_CODES)[number]
+
+/** A request that is refused, and why: a clause, to be read after "refused: ". */
+export interface Refusal {
+  readonly code: RefusalCode
+  readonly reason: string
+}

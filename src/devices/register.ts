@@ -1,0 +1,243 @@
+import type { Refusal } from './refusal.js'
+
+/**
+ * The device register: the durable truth about devices and their certificates, behind a port. Whatever engine is below it,
+ * what a method resolves to has been committed, and uniqueness (of UUIDs, keys and serial numbers) is the database's.
+ *
+ * Times are milliseconds since 1970 (UTC). Hashes are SHA-256 octets.
+ */
+export interface DeviceRegister {
+  readonly lines: LineStore
+  readonly jobs: JobStore
+  /** What the register has for each request, in their order: by UUID and by key. */
+  lookUp(requests: readonly DeviceKey[]): Promise<readonly LookUp[]>
+  /**
+   * Records new certificates in one transaction, all of one line: takes them from its quota, and makes or updates their
+   * devices. The outcomes are in the order of `certificates`; one that is refused is not recorded, and the others are.
+   */
+  commit(commit: Commit): Promise<readonly CommitOutcome[]>
+  /** Records certificates that a kit issued, with their own times and states; those that it has already stay. */
+  importCertificates(certificates: readonly ImportedCertificate[]): Promise<readonly ImportOutcome[]>
+  /** Marks the current certificate of each device as abandoned: its key was lost before anybody had it. */
+  abandon(uuids: readonly string[], at: number): Promise<void>
+  device(uuid: string): Promise<DeviceDetails | null>
+  /** In the order of their UUIDs, read in pages, so that a million devices are never in memory. */
+  devices(filter: DeviceFilter): AsyncIterable<DeviceRecord>
+  /** The same devices with the newest certificate of each. */
+  certificates(filter: DeviceFilter): AsyncIterable<DeviceCertificate>
+  count(filter: DeviceFilter): Promise<DeviceCount>
+  /** How many certificates were ever recorded: the head that is compared with the audit log. */
+  head(): Promise<RegisterHead>
+  close(): Promise<void>
+}
+
+/** A device's name and key. */
+export interface DeviceKey {
+  /** Canonical: lower case, with hyphens. */
+  readonly uuid: string
+  /** SHA-256 of the SubjectPublicKeyInfo. */
+  readonly keyHash: Uint8Array
+}
+
+/** What the register has for a {@link DeviceKey}. */
+export interface LookUp {
+  /** The device with that UUID; null: there is none yet. */
+  readonly device: DeviceRecord | null
+  /** Its newest certificate for that very key; null: none. */
+  readonly certificate: StoredCertificate | null
+  /** The UUID of the device that the key belongs to; null: of none. */
+  readonly keyOwner: string | null
+}
+
+/** A certificate in the register. */
+export interface StoredCertificate {
+  /** Lower-case hex. */
+  readonly serial: string
+  readonly der: Uint8Array
+  readonly keyHash: Uint8Array
+  readonly issuedAt: number
+  readonly notAfter: number
+  readonly state: CertificateState
+}
+
+/** `superseded`: the device has a newer one. `abandoned`: its key was lost before the device had it. */
+export const CERTIFICATE_STATES = ['active', 'superseded', 'abandoned', 'denied'] as const
+/** See {@link CERTIFICATE_STATES}. */
+export type CertificateState = (typeof CERTIFICATE_STATES)[number]
+
+/** A device in the register. */
+export interface DeviceRecord {
+  readonly uuid: string
+  readonly line: string
+  /** The device CA that signed its newest certificate: SHA-256 of its certificate, lower-case hex. */
+  readonly ca: string
+  readonly name: string
+  readonly group: string | null
+  readonly hardwareId: string | null
+  /** The maker's own serial number of the device. */
+  readonly serialNumber: string | null
+  readonly isProduction: boolean
+  readonly createdAt: number
+  /** The state of its newest certificate, when that was issued, and when it expires. */
+  readonly state: CertificateState
+  readonly issuedAt: number
+  readonly notAfter: number
+}
+
+/** A device with its newest certificate. */
+export interface DeviceCertificate {
+  readonly device: DeviceRecord
+  readonly certificate: StoredCertificate
+}
+
+/** A device with all its certificates, the newest first. */
+export interface DeviceDetails extends DeviceRecord {
+  readonly certificates: readonly StoredCertificate[]
+}
+
+/** Certificates that were signed and are not known to anybody yet. */
+export interface Commit {
+  readonly line: string
+  /** The device CA that signed: SHA-256 of its certificate, lower-case hex. */
+  readonly ca: string
+  readonly at: number
+  readonly certificates: readonly NewCertificate[]
+}
+
+/** What the maker says of a device. */
+export interface DeviceFacts {
+  readonly name: string
+  readonly group: string | null
+  readonly hardwareId: string | null
+  readonly serialNumber: string | null
+  readonly isProduction: boolean
+}
+
+/** A new certificate of a device, and what the device is. */
+export interface NewCertificate extends DeviceKey, DeviceFacts {
+  /** Lower-case hex. */
+  readonly serial: string
+  readonly der: Uint8Array
+  readonly notAfter: number
+}
+
+/** A certificate that another register recorded. */
+export interface ImportedCertificate extends NewCertificate {
+  readonly line: string
+  readonly ca: string
+  readonly issuedAt: number
+  readonly state: CertificateState
+}
+
+/** How one certificate of a {@link Commit} ended. `existing`: another process was first, and this is the stored one. */
+export type CommitOutcome =
+  | { readonly kind: 'committed' }
+  | { readonly kind: 'existing'; readonly certificate: StoredCertificate }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+
+/** How one imported certificate ended. */
+export type ImportOutcome =
+  | { readonly kind: 'imported' }
+  | { readonly kind: 'existing' }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+
+/** Which devices are meant; null matches any. */
+export interface DeviceFilter {
+  readonly line: string | null
+  readonly ca: string | null
+  readonly state: CertificateState | null
+  readonly hardwareId: string | null
+  /** Issued at or after, and before. */
+  readonly since: number | null
+  readonly until: number | null
+  /** Whose newest certificate expires before. */
+  readonly expiringBefore: number | null
+}
+
+/** All devices. */
+export const ALL_DEVICES: DeviceFilter = {
+  line: null,
+  ca: null,
+  state: null,
+  hardwareId: null,
+  since: null,
+  until: null,
+  expiringBefore: null,
+}
+
+/** A number of devices. */
+export interface DeviceCount {
+  readonly devices: number
+  /** Of these, in production. */
+  readonly production: number
+}
+
+/** See {@link DeviceRegister.head}. */
+export interface RegisterHead {
+  /** Random, made with the register: another register is another one. Lower-case hex. */
+  readonly id: string
+  readonly certificates: number
+}
+
+/** Who may have devices issued. */
+export interface Line extends LineSettings {
+  readonly name: string
+  readonly state: LineState
+  readonly createdAt: number
+  /** How many devices were issued in all, and on the day (UTC) of the newest. */
+  readonly issued: number
+}
+
+/** What a line is set to; null: no limit. */
+export interface LineSettings {
+  /** SHA-256 of the certificate of the CA that signs, lower-case hex; null: the directory's local-ca. */
+  readonly ca: string | null
+  readonly quota: number | null
+  readonly perDay: number | null
+  readonly from: number | null
+  readonly until: number | null
+  readonly hardwareIds: readonly string[] | null
+  readonly allowsProduction: boolean
+  readonly group: string | null
+  /** How long after its first certificate a device may come with another key, in milliseconds. */
+  readonly reissueWindow: number
+}
+
+/** `paused`: until resumed. `closed`: for ever. */
+export const LINE_STATES = ['open', 'paused', 'closed'] as const
+/** See {@link LINE_STATES}. */
+export type LineState = (typeof LINE_STATES)[number]
+
+/** The line of the PKI directory's owner: it issues with local-ca, without limits, and exists in every register. */
+export const DEFAULT_LINE = 'default'
+
+/** The lines of the register. */
+export interface LineStore {
+  /** Throws ERR_EXISTS. */
+  create(name: string, settings: LineSettings, at: number): Promise<Line>
+  /** null when there is no such line. */
+  get(name: string): Promise<Line | null>
+  list(): Promise<readonly Line[]>
+  /** Throws ERR_USAGE when there is no such line, or it is closed. */
+  change(name: string, change: Partial<LineSettings> & { readonly state?: LineState }): Promise<Line>
+}
+
+/** One run of a command that issues. */
+export interface Job {
+  readonly id: number
+  readonly line: string
+  readonly startedAt: number
+  /** null: it runs, or was interrupted. */
+  readonly finishedAt: number | null
+  readonly issued: number
+  readonly reused: number
+  readonly refused: number
+}
+
+/** The jobs of the register. */
+export interface JobStore {
+  begin(line: string, at: number): Promise<number>
+  finish(id: number, at: number, counts: Pick<Job, 'issued' | 'reused' | 'refused'>): Promise<void>
+  /** The newest first. */
+  list(limit: number): Promise<readonly Job[]>
+}

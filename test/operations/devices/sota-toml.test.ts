@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises'
+import { describe, expect, test } from 'vitest'
+import { sotaToml } from '../../../src/operations/devices/sota-toml.js'
+
+/** What lmp-device-register sent to factory-registration-ref, and what that answered. */
+interface Registration {
+  readonly case: string
+  readonly request: { readonly method: string; readonly body: string | null }
+  readonly response: { readonly status: number; readonly body: string | null }
+}
+
+const text = await readFile(new URL('../../fixtures/devices/registration.jsonl', import.meta.url), 'utf8')
+const registrations: readonly Registration[] = text
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line))
+const answered = registrations.filter(({ response }) => response.status === 201)
+
+const SETTINGS = {
+  gateway: 'https://gw.acme.example:8443',
+  ostree: 'https://ostree.acme.example:8443',
+  hardwareId: 'intel-corei7-64',
+  configDirectory: '/var/sota',
+  usesOstree: true,
+}
+
+describe('sota.toml', () => {
+  test.each(answered.map((one) => [one.case, one] as const))('equals the reference’s, line by line: %s', (_, one) => {
+    const { overrides } = JSON.parse(one.request.body ?? '')
+    const expected: string = JSON.parse(one.response.body ?? '')['sota.toml']
+    expect(sotaToml({ ...SETTINGS, overrides }).trim().split('\n')).toEqual(expected.trim().split('\n'))
+  })
+
+  test.each([
+    ['a second line', { pacman: { tags: '"a"\n[evil]\nx = 1' } }],
+    ['text without quotes', { pacman: { tags: 'main' } }],
+    ['more than a literal', { pacman: { tags: '"a" # "b"\u000b' } }],
+    ['a key that would need quotes', { pacman: { 'a"b': '1' } }],
+    ['a section that would open another', { 'pacman]\n[evil': { a: '1' } }],
+  ])('refuses %s in an override', (_, overrides) => {
+    expect(() => sotaToml({ ...SETTINGS, overrides })).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }))
+  })
+
+  test('quotes what a device supplies', () => {
+    const toml = sotaToml({ ...SETTINGS, hardwareId: 'a"\n[evil]\nb="' })
+    expect(toml).toContain('primary_ecu_hardware_id = "a\\"\\n[evil]\\nb=\\""')
+  })
+})

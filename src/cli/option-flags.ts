@@ -3,6 +3,7 @@ import type { FpkiError, FpkiOption } from '../errors.js'
 /** The flag, or flags, for each option of the library that an error can be about. */
 const FLAGS: Readonly<Record<FpkiOption, string>> = {
   api: '--factory, --api, FPKI_STATE_DIR',
+  ca: '--ca',
   caFiles: '--ca-file or --ca-serial',
   caSerials: '--ca-serial',
   certificate: '--cert',
@@ -13,10 +14,12 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   faults: '--fault',
   gatewayOptions: '--replace, --listen, --upstream',
   keyPassphrases: '--key-passphrase-file; `ca restore --skip-root-key`',
+  line: '--line',
   listen: '--listen',
   'localCa.encrypt': '--encrypt-keys',
   'localCa.kind': '--local-ca-in-hsm',
   localCaFilename: '--local-ca-filename',
+  maxRefused: '--max-refused',
   onlineCa: '--online-ca, --local-ca',
   out: '--out',
   profile: '--profile tls-server',

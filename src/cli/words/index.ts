@@ -32,6 +32,7 @@ import { addConfigPath } from './config/path.js'
 import { addConfigSet } from './config/set.js'
 import { addConfigShow } from './config/show.js'
 import { addConfigUnset } from './config/unset.js'
+import { addIssue } from './devices/issue.js'
 import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
@@ -44,7 +45,7 @@ import { addLogout } from './logout.js'
 type AddWords = (group: Command, io: Io) => void
 
 /** The groups of commands. */
-export type Group = 'ca' | 'est' | 'hsm' | 'api' | 'config'
+export type Group = 'ca' | 'devices' | 'est' | 'hsm' | 'api' | 'config'
 
 /** Commands that `--help` lists under one heading, in this order. */
 export interface Section {
@@ -64,6 +65,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
     { heading: 'Protect:', commands: [addBackup, addPaper, addImportRoot] },
     { heading: 'Recover:', commands: [addRestore, addResume, addAbandon] },
   ],
+  devices: [{ heading: 'Commands:', commands: [addIssue] }],
   est: [{ heading: 'Commands:', commands: [addShowEst, addAuthorize] }],
   hsm: [{ heading: 'Commands:', commands: [addList, addCheck] }],
   api: [{ heading: 'Commands:', commands: [addPing, addServe, addToken, addExportGateway, addDeleteFactory] }],

@@ -2,7 +2,7 @@ import type { RefusalCode } from '../../devices/refusal.js'
 import type { DeviceFacts } from '../../devices/register.js'
 
 /** What became of one row of a batch. */
-export type DeviceResult = IssuedDevice | RefusedDevice
+export type DeviceResult = IssuedDevice | RefusedDevice | PlannedDevice
 
 /** A device with its certificate, which is committed. `reused`: the register had it, and nothing was signed. */
 export interface IssuedDevice extends DeviceFacts {
@@ -17,6 +17,14 @@ export interface IssuedDevice extends DeviceFacts {
   /** Milliseconds since 1970 (UTC). */
   readonly issuedAt: number
   readonly notAfter: number
+}
+
+/** A row that would get a new certificate: nothing is signed in a rehearsal. */
+export interface PlannedDevice extends DeviceFacts {
+  readonly kind: 'planned'
+  readonly at: string
+  /** Canonical. */
+  readonly uuid: string
 }
 
 /** A row that gets no certificate. */

@@ -1,0 +1,63 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { withHsmOptions } from '../../hsm-options.js'
+import type { Io } from '../../output.js'
+
+const IN_FORMATS = ['auto', 'csv', 'jsonl', 'pem', 'dir', 'tar', 'uuids']
+const OUT_FORMATS = ['sota', 'pem', 'csv', 'jsonl', 'tar']
+
+/** Adds `fpki devices issue`. */
+export function addIssue(devices: Command, io: Io): void {
+  const issue = devices
+    .command('issue')
+    .description('issue certificates for a batch of devices')
+    .argument('<directory>', 'PKI directory or kit')
+    .requiredOption('--from <source>', 'certificate requests: a folder, a file, or - for stdin')
+    .addOption(new Option('--format <name>', 'format of the requests').choices(IN_FORMATS).default('auto'))
+    .option('--out <target>', 'write the certificates to this folder or new file; - is stdout')
+    .addOption(new Option('--out-format <name>', 'format of the certificates (see below)').choices(OUT_FORMATS))
+    .option('--refused <file>', 'write the refused rows to this new file, CSV or .jsonl')
+    .option('--max-refused <number>', 'stop when more rows are refused', parseCount)
+    .option('--dry-run', 'check everything, but sign and record nothing')
+    .optionsGroup('Devices:')
+    .option('--line <name>', 'line that issues', 'default')
+    .option('--ca <file>', 'certificate file of the device CA, such as site-b.pem; default: that of the line')
+    .option('--make-keys', 'make the keys of the devices too, for a list of UUIDs')
+    .option('--days <number>', 'validity period; default: as long as the device CA, at most 20 years', parseDays)
+    .option('--production', 'the devices are production devices')
+    .option('--group <name>', 'device group')
+    .optionsGroup('Servers in sota.toml; default: the names in tls-crt:')
+    .option('--gateway <url>', 'device gateway, such as https://gw.example.com:8443')
+    .option('--ostree <url>', 'OSTree server')
+    .optionsGroup('Register and keys:')
+    .option('--store <url>', 'device register; default: devices.sqlite in the directory')
+    .option('--hsm-sessions <number>', 'signatures at a time, with a key in an HSM', parseCount)
+  withHsmOptions(issue)
+    .addHelpText('after', EXAMPLE)
+    .action(async (directory, _, command: Command) =>
+      (await import('../../commands/devices/index.js')).issue(directory, command.optsWithGlobals(), io),
+    )
+}
+
+const EXAMPLE = `
+Examples:
+  $ fpki devices issue "$HOME/acme" --from csrs/ --out devices/
+  $ fpki devices issue "$HOME/acme" --from uuids.txt --make-keys --out devices/
+  $ generate-csrs | fpki devices issue "$HOME/acme" --from - --out - > issued.jsonl
+
+--out-format: sota, a folder per device with the files for /var/sota (default
+for a folder); jsonl (default for a file or stdout), csv, pem, tar.
+
+Running the command again signs nothing twice: devices that the register knows
+get the certificate that they have. Exit codes: 0 all issued, 12 some refused,
+3 the quota is used up or the line is not open, 5 HSM error, 6 unreadable input,
+130 interrupted.`
+
+function parseCount(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a number.')
+}
+
+function parseDays(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a number of days, from 1 to 99999.')
+}

@@ -1,0 +1,77 @@
+import type { Refusal } from '../../devices/refusal.js'
+import type { DeviceFacts, Line } from '../../devices/register.js'
+import { toUuid } from '../../pki/device-policy.js'
+import type { DeviceInput } from './input/model.js'
+
+/** What a row of the input says of its device, made complete by the command and the line. */
+export type DecidedRow = ({ readonly kind: 'device'; readonly uuid: string } & DeviceFacts) | Refused
+
+interface Refused extends Refusal {
+  readonly kind: 'refused'
+  /** null: it is not known. */
+  readonly uuid: string | null
+}
+
+/** What the command says of all rows; null: it says nothing. */
+export interface RowDefaults {
+  readonly production: boolean
+  readonly group: string | null
+}
+
+/**
+ * Decides whether a line makes the device of a row, before the register is asked.
+ *
+ * @param request what the row's request is for; null: fpki makes the key
+ */
+export function decideRow(
+  row: DeviceInput,
+  request: { readonly uuid: string; readonly isProduction: boolean } | null,
+  line: Line,
+  defaults: RowDefaults,
+): DecidedRow {
+  const named = row.uuid === null ? null : toUuid(row.uuid)
+  if (row.uuid !== null && named === null) return refused(null, 'uuid-mismatch', `${JSON.stringify(row.uuid)} is not a UUID`)
+  const uuid = request?.uuid ?? named
+  if (uuid === null) return refused(null, 'input-unreadable', 'it has neither a request nor a UUID')
+  if (named !== null && named !== uuid)
+    return refused(uuid, 'uuid-mismatch', `its request is for ${uuid}, not for ${named}`)
+  const wanted = row.isProduction ?? (defaults.production ? true : null)
+  const isProduction = request?.isProduction ?? wanted ?? false
+  const group = row.group ?? defaults.group ?? line.group
+  const problem =
+    productionProblem(isProduction, wanted, line) ?? groupProblem(group, line) ?? hardwareProblem(row.hardwareId, line)
+  if (problem !== null) return { kind: 'refused', uuid, ...problem }
+  const { hardwareId, serialNumber } = row
+  return { kind: 'device', uuid, name: row.name ?? uuid, group, hardwareId, serialNumber, isProduction }
+}
+
+function productionProblem(isProduction: boolean, wanted: boolean | null, line: Line): Refusal | null {
+  if (isProduction && !line.allowsProduction)
+    return { code: 'csr-production', reason: `the line ${line.name} makes no production devices` }
+  if (wanted === null || wanted === isProduction) return null
+  return { code: 'csr-production', reason: `its request is ${isProduction ? '' : 'not '}for a production device` }
+}
+
+function groupProblem(group: string | null, line: Line): Refusal | null {
+  if (line.group === null || group === line.group) return null
+  return { code: 'group', reason: `the line ${line.name} makes devices of the group ${line.group} only` }
+}
+
+function hardwareProblem(hardwareId: string | null, { name, hardwareIds }: Line): Refusal | null {
+  if (hardwareIds === null || (hardwareId !== null && hardwareIds.includes(hardwareId))) return null
+  const what = hardwareId === null ? 'it has no hardware ID' : `its hardware ID ${JSON.stringify(hardwareId)} is not on the list`
+  return { code: 'hardware-id', reason: `${what} of the line ${name}` }
+}
+
+/** Why a row does not fit a command that makes the keys, or one that does not; null: it does. */
+export function requestRefusal({ csr, uuid }: DeviceInput, makeKeys: boolean): Refusal | null {
+  if (csr !== null && makeKeys)
+    return { code: 'input-unreadable', reason: 'it has a request, so that its key is elsewhere, but keys are to be made' }
+  if (csr !== null || makeKeys) return null
+  const reason = uuid === null ? 'it has no request' : 'it has a UUID but no request, and keys are not to be made'
+  return { code: 'input-unreadable', reason }
+}
+
+function refused(uuid: string | null, code: Refusal['code'], reason: string): Refused {
+  return { kind: 'refused', uuid, code, reason }
+}

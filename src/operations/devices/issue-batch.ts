@@ -1,0 +1,174 @@
+import { whyClosed } from '../../devices/quota.js'
+import type { Line } from '../../devices/register.js'
+import { FpkiError } from '../../errors.js'
+import type { DeviceBatches } from '../../issuance/device-batch/model.js'
+import { rfc3339 } from '../../pki/describe.js'
+import { DEVICE } from '../../pki/profiles.js'
+import { type Validity, validityFrom } from '../../pki/validity.js'
+import type { Clock, Progress } from '../../ports.js'
+import type { InputRow } from './input/model.js'
+import { issueChunk, prepareChunk } from './issue-chunk.js'
+import type { DeviceOutput, DeviceResult } from './model.js'
+import type { DeviceIssuer } from './open-issuer.js'
+import type { BatchRegister } from './rehearsal.js'
+
+/** What a batch is made for. */
+export interface IssueBatch {
+  readonly factory: string
+  readonly issuer: DeviceIssuer
+  readonly line: Line
+  /** What holds for all rows that do not say otherwise. */
+  readonly production: boolean
+  readonly group: string | null
+  /** How long the certificates are valid; null: the years of the profile. Never longer than the CA. */
+  readonly days: number | null
+  /** Make the keys of the devices, and write them to the output. */
+  readonly makeKeys: boolean
+  /** Decide, and sign and record nothing. */
+  readonly dryRun: boolean
+  /** Stop when more rows are refused; null: never. */
+  readonly maxRefused: number | null
+  /** When the oldest interrupted job of the line began; null: there is none. */
+  readonly interruptedSince: number | null
+}
+
+/** Ports of {@link issueBatch}. */
+export interface IssueBatchPorts {
+  readonly clock: Clock
+  readonly progress: Progress
+  readonly signal: AbortSignal
+  readonly register: BatchRegister
+  readonly batches: DeviceBatches
+  /** null: results are the only output. */
+  readonly output: DeviceOutput | null
+}
+
+/** How many rows the workers parse and verify while earlier ones are signed: enough that no worker waits for a commit. */
+const AHEAD = 3
+
+/** A certificate may be some minutes older than its dates: they begin an hour early (docs/profile.md#validity). */
+const DATES_LAST = 10 * 60_000
+
+/**
+ * Issues certificates for the rows of a batch. Each chunk of rows is parsed and verified, decided, looked up, signed, verified,
+ * committed and published, in that order; the workers read ahead, but no more than one chunk is ever signed and not yet
+ * committed. Yields the result of every row once it is committed and written to the output, in chunks, in the order of the input.
+ *
+ * @throws FpkiError ERR_LINE when the line issues nothing now; ERR_REFUSED after too many refusals; the reason of the signal;
+ *   and what the input, the register, the key and the output throw. What was yielded is committed
+ */
+export async function* issueBatch(
+  rows: AsyncIterable<readonly InputRow[]>,
+  batch: IssueBatch,
+  ports: IssueBatchPorts,
+): AsyncGenerator<readonly DeviceResult[], void> {
+  const { clock, register, signal } = ports
+  requireOpen(batch.line, clock())
+  const validity = validityOf(batch, ports)
+  let refused = 0
+  for await (const chunk of ahead(chunksOf(rows), (one) => prepareChunk(one, batch, ports), AHEAD)) {
+    signal.throwIfAborted()
+    const line = await currentLine(register, batch.line)
+    const results = await issueChunk(chunk, { ...batch, line, validity: validity() }, ports)
+    refused += results.filter(({ kind }) => kind === 'refused').length
+    yield results
+    if (batch.maxRefused !== null && refused > batch.maxRefused) throw tooManyRefused(refused, batch.maxRefused)
+  }
+}
+
+/** Throws ERR_LINE when the line issues nothing at a time. */
+export function requireOpen(line: Line, now: Date): void {
+  const refusal = whyClosed(line, now.getTime())
+  if (refusal === null) return
+  throw new FpkiError(
+    'ERR_LINE',
+    `No devices can be issued: ${refusal.reason}.`,
+    `Nothing was signed. See the line with \`fpki lines show DIR ${line.name}\`.`,
+    { option: 'line' },
+  )
+}
+
+/** As it is now: another process may have paused or used it. */
+async function currentLine({ lines }: BatchRegister, { name }: Line): Promise<Line> {
+  const line = await lines.get(name)
+  if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
+  return line
+}
+
+/** The dates of new certificates, which a long batch renews. Says once that the CA cuts them short. */
+function validityOf({ days, issuer }: IssueBatch, { clock, progress }: IssueBatchPorts): () => Validity {
+  let current: { readonly validity: Validity; readonly at: number } | null = null
+  return () => {
+    const now = clock()
+    if (current !== null && now.getTime() - current.at < DATES_LAST) return current.validity
+    if (now >= issuer.ca.notAfter) throw expired(issuer)
+    const validity = validityFrom(now, days === null ? DEVICE.years : { days }, issuer.ca)
+    if (current === null && days !== null && validity.capped) progress.warn(capped(issuer, validity))
+    current = { validity, at: now.getTime() }
+    return validity
+  }
+}
+
+/** Rows in chunks of the size of a commit, whatever the size of what the reader yields. */
+async function* chunksOf(rows: AsyncIterable<readonly InputRow[]>): AsyncGenerator<readonly InputRow[]> {
+  let waiting: InputRow[] = []
+  for await (const some of rows) {
+    waiting.push(...some)
+    while (waiting.length >= CHUNK) {
+      yield waiting.slice(0, CHUNK)
+      waiting = waiting.slice(CHUNK)
+    }
+  }
+  if (waiting.length > 0) yield waiting
+}
+
+/** The rows of a commit: what a kill can make fpki sign again. */
+export const CHUNK = 256
+
+/** Does `work` on up to `count` items ahead of their turn, and yields what came of it in their order. */
+async function* ahead<In, Out>(
+  items: AsyncIterable<In>,
+  work: (item: In) => Promise<Out>,
+  count: number,
+): AsyncGenerator<Out> {
+  const iterator = items[Symbol.asyncIterator]()
+  const begun: Promise<{ readonly done: false; readonly out: Out } | { readonly done: true }>[] = []
+  let turn: Promise<unknown> = Promise.resolve()
+  const begin = () => {
+    const item = turn.then(() => iterator.next())
+    turn = item
+    const out = item.then(async (next) => (next.done ? { done: true as const } : { done: false as const, out: await work(next.value) }))
+    // Whoever waits for it hears of its failure; nobody does after an earlier one.
+    out.catch(() => undefined)
+    begun.push(out)
+  }
+  try {
+    for (let index = 0; index < count; index++) begin()
+    for (;;) {
+      const next = await begun.shift()
+      if (next === undefined || next.done) return
+      begin()
+      yield next.out
+    }
+  } finally {
+    await iterator.return?.()
+  }
+}
+
+function capped({ ca, file }: DeviceIssuer, { notAfter }: Validity): string {
+  return `The certificates expire with ${file} on ${rfc3339(notAfter ?? ca.notAfter)}, before the requested validity ends.`
+}
+
+function expired({ file, ca }: DeviceIssuer): FpkiError {
+  const hint = 'Create another device CA with `fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME`.'
+  return new FpkiError('ERR_CLOCK', `${file} expired on ${rfc3339(ca.notAfter)}, during the batch.`, hint)
+}
+
+function tooManyRefused(refused: number, limit: number): FpkiError {
+  return new FpkiError(
+    'ERR_REFUSED',
+    `Stopped: ${refused} rows were refused, and the limit is ${limit}.`,
+    'What was issued is in the device register. Correct the rows, and run the same command again: nothing is signed twice.',
+    { option: 'maxRefused' },
+  )
+}

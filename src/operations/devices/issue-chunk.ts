@@ -1,0 +1,75 @@
+import type { CertificateOrder } from '../../issuance/device-batch/model.js'
+import { decideRow, requestRefusal } from './decide-row.js'
+import type { DeviceInput, InputRow } from './input/model.js'
+import type { IssueBatch, IssueBatchPorts } from './issue-batch.js'
+import { issueRound, type RoundTerms, refusedRow, type WantedDevice } from './issue-round.js'
+import type { DeviceResult, RefusedDevice } from './model.js'
+
+/** The rows of a chunk, in their order. */
+export type PreparedChunk = readonly (WantedDevice | RefusedDevice)[]
+
+/** Parses and verifies the requests of a chunk, and decides which rows the line makes. Asks the register nothing. */
+export async function prepareChunk(
+  rows: readonly InputRow[],
+  batch: IssueBatch,
+  { batches }: Pick<IssueBatchPorts, 'batches'>,
+): Promise<PreparedChunk> {
+  const { line } = batch
+  const requests = rows.flatMap((row) => ('problem' in row || row.csr === null ? [] : [row.csr]))
+  const checked = (await batches.check(requests, line)).values()
+  return rows.map((row) => {
+    if ('problem' in row) return refusedRow(row.at, null, { code: 'input-unreadable', reason: row.problem })
+    const request = row.csr === null ? null : checked.next().value
+    const refusal = requestRefusal(row, batch.makeKeys)
+    if (refusal !== null) return refusedRow(row.at, null, refusal)
+    if (request?.kind === 'refused') return refusedRow(row.at, null, request)
+    return wantedDevice(row, request ?? null, batch)
+  })
+}
+
+function wantedDevice(
+  row: DeviceInput,
+  request: (CertificateOrder & { readonly uuid: string; readonly isProduction: boolean }) | null,
+  { line, production, group }: IssueBatch,
+): WantedDevice | RefusedDevice {
+  const decided = decideRow(row, request, line, { production, group })
+  if (decided.kind === 'refused') return refusedRow(row.at, decided.uuid, decided)
+  const { kind, uuid, ...facts } = decided
+  return { kind: 'wanted', at: row.at, uuid, facts, order: request }
+}
+
+/** Issues the certificates of a chunk: looks up, signs, commits and publishes. */
+export async function issueChunk(
+  chunk: PreparedChunk,
+  terms: RoundTerms,
+  ports: IssueBatchPorts,
+): Promise<readonly DeviceResult[]> {
+  const results = new Map<WantedDevice, DeviceResult>()
+  for (let rest = chunk.filter((row) => row.kind === 'wanted'); rest.length > 0; ) {
+    const { round, later } = withoutConflicts(rest)
+    const issued = (await issueRound(round, terms, ports)).entries()
+    for (const [index, result] of issued) results.set(at(round, index), result)
+    rest = later
+  }
+  const inOrder = chunk.map((row) => (row.kind === 'refused' ? row : results.get(row))).filter((row) => row !== undefined)
+  const published = inOrder.filter((result) => result.kind === 'issued' || result.kind === 'reused')
+  if (published.length > 0) await ports.output?.write(published)
+  return inOrder
+}
+
+/** The rows up to the first of each UUID and key; the others are decided after these are in the register. */
+function withoutConflicts(rows: readonly WantedDevice[]): { readonly round: WantedDevice[]; readonly later: WantedDevice[] } {
+  const seen = new Set<string>()
+  const [round, later]: [WantedDevice[], WantedDevice[]] = [[], []]
+  for (const row of rows) {
+    const names = [row.uuid, ...(row.order === null ? [] : [keyName(row.order)])]
+    if (names.some((name) => seen.has(name))) later.push(row)
+    else round.push(row)
+    for (const name of names) seen.add(name)
+  }
+  return { round, later }
+}
+
+function keyName({ keyHash }: CertificateOrder): string {
+  return Buffer.from(keyHash).toString('latin1')
+}

@@ -1,0 +1,139 @@
+import { conflict, whyClosed } from '../../devices/line-policy.js'
+import type { Refusal } from '../../devices/refusal.js'
+import type { DeviceFacts, DeviceRecord, Line, LookUp, NewCertificate, StoredCertificate } from '../../devices/register.js'
+import type { CertificateOrder, IssuedCertificate } from '../../issuance/device-batch/model.js'
+import type { Validity } from '../../pki/validity.js'
+import type { IssueBatch, IssueBatchPorts } from './issue-batch.js'
+import { lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
+import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from './model.js'
+
+/** A row whose request was verified, and which its line makes. */
+export interface WantedDevice {
+  readonly kind: 'wanted'
+  readonly at: string
+  readonly uuid: string
+  readonly facts: DeviceFacts
+  /** null: fpki makes the key. */
+  readonly order: CertificateOrder | null
+}
+
+/** What holds while a chunk is issued. */
+export interface RoundTerms extends IssueBatch {
+  readonly line: Line
+  readonly validity: Validity
+}
+
+/** A device that gets a new certificate, unless the register refuses it in the end. */
+export interface NewDevice extends Omit<WantedDevice, 'kind'> {
+  readonly kind: 'new'
+  /** The device has a certificate already, for a key that was lost before anybody had it. */
+  readonly keyWasLost: boolean
+}
+
+/** A device with the order for its certificate. */
+export interface OrderedDevice extends NewDevice {
+  readonly order: CertificateOrder
+}
+
+/**
+ * Issues certificates for rows that have different UUIDs and keys: looks them up, decides, signs those that are new, and
+ * commits them. Resolves to the results in the order of the rows.
+ */
+export async function issueRound(
+  rows: readonly WantedDevice[],
+  terms: RoundTerms,
+  ports: IssueBatchPorts,
+): Promise<readonly DeviceResult[]> {
+  const { clock, register, output } = ports
+  const asked = terms.makeKeys ? await withExistingKeys(rows, terms.factory, output) : rows
+  const found = await register.lookUp(asked.map(({ uuid, order }) => ({ uuid, keyHash: order?.keyHash ?? NO_KEY })))
+  const now = clock().getTime()
+  const decided = asked.map((row, index) => decideDevice(row, at(found, index), now, terms))
+  const wanted = decided.filter((one) => one.kind === 'new')
+  const issued = (await issueNew(wanted, terms, ports)).values()
+  return decided.map((one) => (one.kind === 'new' ? next(issued) : one))
+}
+
+/** The hash of no key. */
+const NO_KEY = new Uint8Array(32)
+
+function decideDevice(
+  row: WantedDevice,
+  found: LookUp,
+  now: number,
+  terms: RoundTerms,
+): NewDevice | IssuedDevice | RefusedDevice {
+  const { certificate, device } = found
+  if (certificate !== null && device !== null) return reusedDevice(row.at, device, certificate)
+  const isNewKey = row.order === null
+  const refusal =
+    whyClosed(terms.line, now) ??
+    (isNewKey && device !== null ? lostKeyRefusal(device, now, terms) : conflict(found, row.uuid, now, terms.line))
+  if (refusal !== null) return refusedRow(row.at, row.uuid, refusal)
+  return { ...row, kind: 'new', keyWasLost: isNewKey && device !== null && device.state !== 'abandoned' }
+}
+
+async function issueNew(
+  devices: readonly NewDevice[],
+  terms: RoundTerms,
+  ports: IssueBatchPorts,
+): Promise<readonly DeviceResult[]> {
+  if (terms.dryRun) return devices.map(({ at, uuid, facts }): PlannedDevice => ({ kind: 'planned', at, uuid, ...facts }))
+  if (devices.length === 0) return []
+  const { clock, batches, register } = ports
+  const ordered = terms.makeKeys ? await makeKeys(devices, ports) : devices.filter(isOrdered)
+  const signed = await batches.certify(ordered.map(({ order }) => order), terms.validity)
+  const certificates = ordered.map((device, index) => newCertificate(device, at(signed, index), terms))
+  const issuedAt = clock().getTime()
+  const lost = ordered.filter(({ keyWasLost }) => keyWasLost).map(({ uuid }) => uuid)
+  if (lost.length > 0) await register.abandon(lost, issuedAt)
+  const { line, issuer } = terms
+  const outcomes = await register.commit({ line: line.name, ca: issuer.fingerprint, at: issuedAt, certificates })
+  return ordered.map((device, index) => {
+    const outcome = at(outcomes, index)
+    const certificate = at(certificates, index)
+    if (outcome.kind === 'refused') return refusedRow(device.at, device.uuid, outcome.refusal)
+    if (outcome.kind === 'existing') return reusedDevice(device.at, certificate, outcome.certificate)
+    return { kind: 'issued', at: device.at, uuid: device.uuid, ...device.facts, ...certificate, issuedAt }
+  })
+}
+
+function newCertificate(
+  { uuid, facts, order }: OrderedDevice,
+  { serial, der }: IssuedCertificate,
+  { validity }: RoundTerms,
+): NewCertificate {
+  return { uuid, ...facts, keyHash: order.keyHash, serial, der, notAfter: validity.notAfter.getTime() }
+}
+
+function reusedDevice(
+  at: string,
+  device: DeviceFacts & Pick<DeviceRecord, 'uuid'>,
+  { serial, der, issuedAt, notAfter }: StoredCertificate,
+): IssuedDevice {
+  const { uuid, name, group, hardwareId, serialNumber, isProduction } = device
+  const facts = { name, group, hardwareId, serialNumber, isProduction }
+  return { kind: 'reused', at, uuid, ...facts, serial, der, issuedAt, notAfter }
+}
+
+/** The result of a row that gets no certificate. */
+export function refusedRow(at: string, uuid: string | null, { code, reason }: Refusal): RefusedDevice {
+  return { kind: 'refused', at, uuid, code, reason }
+}
+
+function isOrdered(device: NewDevice): device is OrderedDevice {
+  return device.order !== null
+}
+
+/** The element of a list that has one for each of its kind. */
+function at<T>(list: readonly T[], index: number): T {
+  const element = list[index]
+  if (element === undefined) throw new Error('an answer is missing in a batch')
+  return element
+}
+
+function next<T>(values: Iterator<T>): T {
+  const { value, done } = values.next()
+  if (done === true) throw new Error('an answer is missing in a batch')
+  return value
+}

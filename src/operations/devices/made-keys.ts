@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto'
+import type { Refusal } from '../../devices/refusal.js'
+import type { DeviceRecord } from '../../devices/register.js'
+import { deviceSubject } from '../../pki/device-subject.js'
+import type { IssueBatchPorts } from './issue-batch.js'
+import type { NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './issue-round.js'
+import type { DeviceOutput } from './model.js'
+
+/**
+ * The rows with the keys that are in their places already: of an earlier run that was interrupted, or finished. A key is
+ * never replaced; the one that is there is certified.
+ */
+export async function withExistingKeys(
+  rows: readonly WantedDevice[],
+  factory: string,
+  output: DeviceOutput | null,
+): Promise<readonly WantedDevice[]> {
+  const keys = output?.keys
+  if (!keys) return rows
+  return Promise.all(
+    rows.map(async (row) => {
+      const spki = await keys.read(row.uuid)
+      if (spki === null) return row
+      const subject = deviceSubject(factory, { uuid: row.uuid, isProduction: row.facts.isProduction })
+      return { ...row, order: { subject, spki, keyHash: new Uint8Array(createHash('sha256').update(spki).digest()) } }
+    }),
+  )
+}
+
+/**
+ * Why a device whose key is not in its place gets no new one; null: it does. The key may be on the device by now, so that a
+ * new one is made only while the device can come with another key anyhow, and for a run that was interrupted.
+ */
+export function lostKeyRefusal(
+  { uuid, state, issuedAt }: DeviceRecord,
+  now: number,
+  { line, interruptedSince }: RoundTerms,
+): Refusal | null {
+  const isOfInterrupted = interruptedSince !== null && issuedAt >= interruptedSince
+  if (state === 'abandoned' || isOfInterrupted || now - issuedAt < line.reissueWindow) return null
+  return { code: 'uuid-taken', reason: `the device ${uuid} has a certificate, and its key is not in the output` }
+}
+
+/** Makes the keys that are missing, and writes them to their places before anything is signed. */
+export async function makeKeys(
+  devices: readonly NewDevice[],
+  { batches, output }: IssueBatchPorts,
+): Promise<readonly OrderedDevice[]> {
+  const missing = devices.filter(({ order }) => order === null)
+  const made = await batches.makeKeys(missing.map(({ uuid, facts: { isProduction } }) => ({ uuid, isProduction })))
+  if (made.length > 0) await output?.keys?.write(made)
+  const byUuid = new Map(made.map((key) => [key.uuid, key]))
+  return devices.map((device) => {
+    const order = device.order ?? byUuid.get(device.uuid)
+    if (order === undefined) throw new Error('a key is missing in a batch')
+    const { subject, spki, keyHash } = order
+    return { ...device, order: { subject, spki, keyHash } }
+  })
+}

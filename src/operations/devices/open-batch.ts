@@ -1,0 +1,163 @@
+import { DEFAULT_LINE, type Line } from '../../devices/register.js'
+import { PKI_FILES } from '../../directory/names.js'
+import { FpkiError } from '../../errors.js'
+import type { DeviceBatches } from '../../issuance/device-batch/model.js'
+import { openBatchKey } from '../../keystore/batch-key.js'
+import { encodePem } from '../../pki/pem.js'
+import { readPemCertificate } from '../../pki/read-certificate.js'
+import { shellWord } from '../../shell-word.js'
+import { type OpenPki, openPki } from '../open-pki.js'
+import { openDeviceInput } from './input/open.js'
+import { type IssueBatch, type IssueBatchPorts, requireOpen } from './issue-batch.js'
+import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './issue-devices.js'
+import type { InputRow } from './input/model.js'
+import type { DeviceOutput } from './model.js'
+import { type DeviceIssuer, findDeviceIssuer } from './open-issuer.js'
+import { openRegister, openRegisterToRead } from './open-register.js'
+import { openDeviceOutput } from './output/open-output.js'
+import { openRefusedFile, type RefusedFile } from './output/refused-file.js'
+import { type BatchRegister, rehearsalRegister } from './rehearsal.js'
+import { sotaServers } from './sota-servers.js'
+
+/** A batch of devices whose input, output, register and keys are open. */
+export interface OpenBatch {
+  readonly rows: AsyncIterable<readonly InputRow[]>
+  readonly batch: IssueBatch
+  readonly ports: IssueBatchPorts
+  readonly refused: RefusedFile | null
+  /** Completes the output and the record of the job. */
+  finish(counts: IssueCounts): Promise<void>
+  /** Releases everything; after an error or an interruption, it leaves no half output under its final name. */
+  close(): Promise<void>
+}
+
+type Closers = (() => Promise<void>)[]
+
+/**
+ * Opens what `devices issue` needs, from what costs nothing to what asks for a secret, so that a mistake is found before
+ * anything is touched. Throws as issueDevices.
+ */
+export async function openBatch(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<OpenBatch> {
+  const closers: Closers = []
+  const close = async () => {
+    for (const one of closers.splice(0).reverse()) await one()
+  }
+  try {
+    return { ...(await openAll(options, ports, closers)), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function openAll(
+  options: IssueDevicesOptions,
+  ports: IssueDevicesPorts,
+  closers: Closers,
+): Promise<Omit<OpenBatch, 'close'>> {
+  const { clock, progress, signal } = ports
+  requirePlaceForKeys(options)
+  const pki = await openPki(ports.files, options.directory, options.factory)
+  const register = await registerOf(options, ports)
+  closers.push(register.close)
+  const line = await requireLine(register, options)
+  requireOpen(line, clock())
+  const issuer = await findDeviceIssuer(pki, { file: options.ca, bound: line.ca }, clock())
+  const { inputFiles: files, stdin, isStdinTerminal } = ports
+  const input = await openDeviceInput(options.input, { files, stdin, isStdinTerminal, progress, signal })
+  closers.push(input.close)
+  const batches = await openBatches(pki, issuer, options, ports, closers)
+  const output = await outputOf(pki, issuer, options, ports)
+  let isFinished = false
+  closers.push(async () => (isFinished ? undefined : output?.stop()))
+  const refused = options.refusedFile === null ? null : await openRefusedFile(options.refusedFile, ports.batchFiles)
+  closers.push(async () => refused?.finish())
+  const interruptedSince = await interruptedJob(register, line, clock().getTime())
+  const job = options.dryRun ? null : await register.jobs.begin(line.name, clock().getTime())
+  return {
+    rows: input.rows,
+    batch: { ...options, factory: pki.factory, issuer, line, interruptedSince },
+    ports: { clock, progress, signal, register, batches, output },
+    refused,
+    finish: async (counts) => {
+      await output?.finish()
+      isFinished = true
+      if (job !== null) await register.jobs.finish(job, clock().getTime(), counts)
+    },
+  }
+}
+
+/** The only copy of a key needs a place that the user names. */
+function requirePlaceForKeys({ makeKeys, dryRun, output }: IssueDevicesOptions): void {
+  if (!makeKeys || dryRun || output?.target.kind === 'folder') return
+  throw new FpkiError(
+    'ERR_USAGE',
+    'Keys are to be made, but there is no folder for them.',
+    'Name an output folder: each device gets a folder in it, with its key.',
+    { option: 'out' },
+  )
+}
+
+async function registerOf(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<BatchRegister> {
+  if (!options.dryRun) return openRegister(options, ports)
+  return (await openRegisterToRead(options, ports)) ?? rehearsalRegister()
+}
+
+async function requireLine({ lines }: BatchRegister, { line, directory }: IssueDevicesOptions): Promise<Line> {
+  const found = await lines.get(line)
+  if (found !== null) return found
+  throw new FpkiError(
+    'ERR_LINE',
+    `There is no line ${JSON.stringify(line)} in ${directory}.`,
+    `Nothing was signed. See the lines with \`fpki lines list ${shellWord(directory)}\`; without a name, the line ${DEFAULT_LINE} issues.`,
+    { option: 'line' },
+  )
+}
+
+async function openBatches(
+  { directory, factory }: OpenPki,
+  { ca, file, key }: DeviceIssuer,
+  { hsmSessions }: IssueDevicesOptions,
+  ports: IssueDevicesPorts,
+  closers: Closers,
+): Promise<DeviceBatches> {
+  const opened = await openBatchKey({ directory, key, certificate: ca, file, sessions: hsmSessions }, ports.access)
+  closers.push(opened.close)
+  const batches = ports.newBatches({ factory, ca, key: opened.key })
+  closers.push(batches.close)
+  return batches
+}
+
+async function outputOf(
+  { directory, root }: OpenPki,
+  { ca }: DeviceIssuer,
+  options: IssueDevicesOptions,
+  { files, batchFiles: batches, stdout }: IssueDevicesPorts,
+): Promise<DeviceOutput | null> {
+  const { output, dryRun, makeKeys, gateway, ostree } = options
+  if (output === null || dryRun) return null
+  const pem = await directory.read(PKI_FILES.tlsCertificate)
+  const tls = pem === null ? null : readPemCertificate(pem, `${directory.path}/${PKI_FILES.tlsCertificate}`)
+  const hasToml = output.format === 'sota' || output.format === 'tar'
+  const servers = hasToml ? sotaServers(tls, { gateway, ostree }) : { gateway: '', ostree: '' }
+  const device = {
+    ...servers,
+    rootPem: encodePem('CERTIFICATE', root.der),
+    caPem: encodePem('CERTIFICATE', ca.der),
+    hardwareId: null,
+    configDirectory: '/var/sota',
+    usesOstree: true,
+  }
+  return openDeviceOutput({ ...output, device, makesKeys: makeKeys }, { files, batches, stdout })
+}
+
+/** Jobs that are older are taken to be over, whatever the register says. */
+const INTERRUPTED_FOR = 7 * 86_400_000
+
+/** When the oldest interrupted job of a line began; null: there is none. */
+async function interruptedJob({ jobs }: BatchRegister, line: Line, now: number): Promise<number | null> {
+  const open = (await jobs.list(1000)).filter(
+    (job) => job.line === line.name && job.finishedAt === null && now - job.startedAt < INTERRUPTED_FOR,
+  )
+  return open.reduce<number | null>((oldest, { startedAt }) => Math.min(oldest ?? startedAt, startedAt), null)
+}

@@ -1,0 +1,92 @@
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { output } from '../../support/cli.js'
+import { deviceCsr, deviceCsrs, requestFolder } from '../../support/device-requests.js'
+import { copiedPki, type Made } from '../made.js'
+
+/** A PKI with requests in a folder beside it. */
+async function scene(count: number) {
+  const pki = await copiedPki()
+  const requests = deviceCsrs(count)
+  const from = await requestFolder(join(pki.home.path, 'csrs'), requests)
+  const out = join(pki.home.path, 'devices')
+  return {
+    ...pki,
+    ...{ requests, from, out },
+    issue: (...words: string[]) => pki.home.fpki(['devices', 'issue', pki.directory, '--from', from, ...words]),
+  }
+}
+
+/** What OpenSSL says of a device's certificate, with local-ca under the root alone. */
+function verified({ path }: Made, certificate: string): Promise<string> {
+  const trust = ['-CAfile', path('factory_ca.pem'), '-untrusted', path('local-ca.pem')]
+  return output('openssl', ['verify', '-x509_strict', '-purpose', 'sslclient', ...trust, certificate])
+}
+
+test('a folder of requests becomes a folder of devices, each ready for /var/sota', async () => {
+  const pki = await scene(3)
+  const ended = await pki.issue('--out', pki.out)
+  expect(ended).toMatchObject({ status: 0, stdout: '' })
+  expect(ended.stderr).toContain('3 issued')
+  expect((await readdir(pki.out)).sort()).toEqual(pki.requests.map(({ uuid }) => uuid).sort())
+  for (const { uuid } of pki.requests) {
+    const at = (name: string) => join(pki.out, uuid, name)
+    expect((await readdir(join(pki.out, uuid))).sort()).toEqual(['client.chained', 'client.pem', 'root.crt', 'sota.toml'])
+    expect(await verified(pki, at('client.pem'))).toBe(`${at('client.pem')}: OK\n`)
+    expect(await readFile(at('root.crt'), 'utf8')).toBe(await pki.text('factory_ca.pem'))
+  }
+  expect((await stat(pki.path('devices.sqlite'))).mode & 0o777).toBe(0o600)
+})
+
+test('the second run signs nothing, and gives the same certificates', async () => {
+  const pki = await scene(3)
+  await pki.issue('--out', pki.out)
+  const first = await readFile(join(pki.out, pki.requests[0]?.uuid ?? '', 'client.pem'), 'utf8')
+  const again = await pki.issue('--out', join(pki.home.path, 'again'))
+  expect(again).toMatchObject({ status: 0 })
+  expect(again.stderr).toContain('3 reused')
+  expect(await readFile(join(pki.home.path, 'again', pki.requests[0]?.uuid ?? '', 'client.pem'), 'utf8')).toBe(first)
+})
+
+test('certificates go to stdout as JSON lines, and the summary to stderr', async () => {
+  const pki = await scene(2)
+  const ended = await pki.issue('--out', '-')
+  expect(ended.status).toBe(0)
+  const rows = ended.stdout.trim().split('\n').map((line) => JSON.parse(line))
+  expect(rows.map(({ uuid }) => uuid).sort()).toEqual(pki.requests.map(({ uuid }) => uuid).sort())
+  expect(ended.stderr).toContain('2 issued')
+})
+
+test('a refused row is written down with its place, code and reason, and the others are issued', async () => {
+  const pki = await scene(2)
+  await writeFile(join(pki.from, 'bad.csr'), deviceCsr({ uuid: 'not-a-uuid' }).pem)
+  const refused = join(pki.home.path, 'refused.csv')
+  const ended = await pki.issue('--out', pki.out, '--refused', refused)
+  expect(ended).toMatchObject({ status: 12 })
+  expect(ended.stderr).toContain('2 issued')
+  expect(ended.stderr).toContain('1 refused')
+  expect(await readFile(refused, 'utf8')).toMatch(/bad\.csr.*csr-common-name/)
+})
+
+test('keys are made for a list of UUIDs, and go beside the certificates only', async () => {
+  const pki = await copiedPki()
+  const [from, out] = [join(pki.home.path, 'uuids.txt'), join(pki.home.path, 'devices')]
+  const uuid = '0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001'
+  await writeFile(from, `${uuid}\n`)
+  const ended = await pki.home.fpki(['devices', 'issue', pki.directory, '--from', from, '--make-keys', '--out', out])
+  expect(ended).toMatchObject({ status: 0, stdout: '' })
+  const [key, certificate] = [join(out, uuid, 'pkey.pem'), join(out, uuid, 'client.pem')]
+  expect((await stat(key)).mode & 0o777).toBe(0o600)
+  const ofKey = await output('openssl', ['pkey', '-in', key, '-pubout'])
+  expect(await output('openssl', ['x509', '-in', certificate, '-pubkey', '-noout'])).toBe(ofKey)
+})
+
+test('a rehearsal changes nothing', async () => {
+  const pki = await scene(2)
+  const ended = await pki.issue('--out', pki.out, '--dry-run')
+  expect(ended.status).toBe(0)
+  expect(ended.stderr).toContain('2 would be issued')
+  expect(await readdir(pki.home.path)).not.toContain('devices')
+  expect(await readdir(pki.directory)).not.toContain('devices.sqlite')
+})

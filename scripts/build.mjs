@@ -23,8 +23,9 @@ const { metafile } = await build({
   outdir: 'dist/cli',
   metafile: true,
   mainFields: ['module', 'main'],
-  // fastify's pino finds its worker threads beside its own files; pkcs11js is native, and not everybody has it.
-  external: ['fastify', 'pino', 'pkcs11js'],
+  // fastify's pino finds its worker threads beside its own files; SQLite and pkcs11js are native, and not everybody has
+  // pkcs11js.
+  external: ['fastify', 'pino', 'pkcs11js', '@photostructure/sqlite'],
   // The CommonJS among the dependencies asks for Node's modules by `require`, which an ES module has to make.
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
 })

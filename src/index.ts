@@ -14,6 +14,14 @@ export {
   setConfigResult,
   showConfigResult,
 } from './config/shown.js'
+export {
+  copyDeviceRegister,
+  openDeviceRegister,
+  type RegisterOptions,
+  type RegisterPorts,
+} from './devices/open.js'
+export * from './devices/refusal.js'
+export * from './devices/register.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export type { KeyRef } from './directory/records.js'
 export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'

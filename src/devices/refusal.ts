@@ -6,6 +6,7 @@ export const REFUSAL_CODES = [
   ...REQUEST_REFUSALS,
   'uuid-mismatch',
   'key-reused',
+  'serial-taken',
   'uuid-taken',
   'hardware-id',
   'group',

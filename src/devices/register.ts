@@ -211,6 +211,9 @@ export type LineState = (typeof LINE_STATES)[number]
 /** The line of the PKI directory's owner: it issues with local-ca, without limits, and exists in every register. */
 export const DEFAULT_LINE = 'default'
 
+/** The reissue window of a line that nobody set: 15 minutes, in milliseconds. */
+export const DEFAULT_REISSUE_WINDOW = 15 * 60_000
+
 /** The lines of the register. */
 export interface LineStore {
   /** Throws ERR_EXISTS. */

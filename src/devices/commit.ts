@@ -1,0 +1,126 @@
+import type { Kysely, Transaction } from 'kysely'
+import { type Bulk, bulk, placeholders } from './bulk.js'
+import { decide, type Entry, type Known, type Order, type Settled, UNKNOWN, wavesOf } from './decide.js'
+import type { LookUpAll } from './look-up.js'
+import { takeFromQuota } from './quota.js'
+import { Conflict, type Record, type Reissue, recorder } from './record.js'
+import { integer, mapKey } from './rows.js'
+import type { Schema } from './schema.js'
+import type { Transactions } from './transactions.js'
+
+/** What became of an entry; null: it is recorded. */
+export type Outcome = Settled | null
+
+/** Records an order in one transaction; the outcomes are in the order of its entries. */
+export type RecordOrder = (order: Order) => Promise<readonly Outcome[]>
+
+/** How often a transaction is tried in which another process was first. In SQLite the second attempt decides. */
+const TRIES = 10
+
+/**
+ * Records what the UNIQUE constraints let in. The first attempt takes everything for new, which is true of nearly every
+ * batch: only when a row is in the way is the transaction rolled back, and everything looked up.
+ */
+export function orders(db: Kysely<Schema>, transactions: Transactions, lookUpAll: LookUpAll): RecordOrder {
+  const tools = { lookUpAll, serials: certificatesBySerial(db), record: recorder(db) }
+  return async (order) => {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await transactions((transaction) => attempt(transaction, order, { ...tools, isFirst: tries === 1 }))
+      } catch (error) {
+        if (!(error instanceof Conflict) || tries === TRIES) throw error
+      }
+    }
+  }
+}
+
+interface Tools {
+  readonly lookUpAll: LookUpAll
+  readonly serials: Serials
+  readonly record: Record
+  readonly isFirst: boolean
+}
+
+async function attempt(transaction: Transaction<Schema>, order: Order, tools: Tools): Promise<readonly Outcome[]> {
+  const outcomes = new Map<Entry, Outcome>()
+  for (const [at, wave] of wavesOf(order.entries).entries()) {
+    const isUnknown = tools.isFirst && at === 0
+    const known = isUnknown ? wave.map(() => UNKNOWN) : await allKnown(transaction, wave, tools)
+    await recordWave(transaction, order, { wave, known, outcomes, record: tools.record })
+  }
+  return order.entries.map((entry) => outcomes.get(entry) ?? null)
+}
+
+interface Wave {
+  readonly wave: readonly Entry[]
+  readonly known: readonly Known[]
+  readonly outcomes: Map<Entry, Outcome>
+  readonly record: Record
+}
+
+/** An entry that the register has no reason to refuse. */
+interface Wanted {
+  readonly entry: Entry
+  readonly known: Known
+}
+
+async function recordWave(transaction: Transaction<Schema>, order: Order, { wave, known, outcomes, record }: Wave) {
+  const { line, at, by } = order
+  const window = await reissueWindow(transaction, line.id)
+  const wanted = { new: [] as Wanted[], reissue: [] as Wanted[] }
+  for (const [index, entry] of wave.entries()) {
+    const itsKnown = known[index] ?? UNKNOWN
+    const decision = decide(entry, itsKnown, order, window)
+    if (decision.kind === 'new' || decision.kind === 'reissue') wanted[decision.kind].push({ entry, known: itsKnown })
+    else outcomes.set(entry, decision)
+  }
+  const [devices, reissues] = [wanted.new.length, wanted.reissue.length]
+  if (devices + reissues === 0) return
+  const { granted, isOpen, refusal } = await takeFromQuota(transaction, { line: line.name, devices, at, by })
+  const left = [...wanted.new.slice(granted), ...(isOpen ? [] : wanted.reissue)]
+  if (refusal !== null) for (const { entry } of left) outcomes.set(entry, { kind: 'refused', refusal })
+  await record(transaction, {
+    line: line.id,
+    fresh: wanted.new.slice(0, granted).map(({ entry }) => entry),
+    reissued: isOpen ? wanted.reissue.map(reissueOf) : [],
+  })
+}
+
+function reissueOf({ entry, known: { deviceId, device, keyOwner } }: Wanted): Reissue {
+  if (deviceId === null || device === null) throw new Error('a device is issued again that does not exist')
+  return { entry, deviceId, hasKey: keyOwner !== null, isNewest: entry.issuedAt >= device.issuedAt }
+}
+
+async function reissueWindow(transaction: Transaction<Schema>, line: number): Promise<number> {
+  const query = transaction.selectFrom('lines').select('reissue_window').where('id', '=', line)
+  return integer((await query.executeTakeFirstOrThrow()).reissue_window, 'lines.reissue_window')
+}
+
+type Serials = Bulk<{ readonly serial: Uint8Array; readonly der: Uint8Array }>
+
+async function allKnown(
+  transaction: Transaction<Schema>,
+  wave: readonly Entry[],
+  { lookUpAll, serials }: Tools,
+): Promise<readonly Known[]> {
+  const found = await lookUpAll(
+    transaction,
+    wave.map(({ certificate }) => certificate),
+  )
+  const wanted = wave.map(({ certificate }) => Buffer.from(certificate.serial, 'hex'))
+  const rows = await serials.run(
+    transaction,
+    wanted.map((serial) => [serial]),
+  )
+  const ders = new Map(rows.rows.map(({ serial, der }) => [mapKey(serial), der]))
+  return found.map((one, at) => ({ ...one, sameSerial: ders.get(mapKey(wanted[at] ?? new Uint8Array())) ?? null }))
+}
+
+function certificatesBySerial(db: Kysely<Schema>): Serials {
+  return bulk((count) =>
+    db
+      .selectFrom('certificates')
+      .select(['serial', 'der'])
+      .where('serial', 'in', placeholders(count, new Uint8Array())),
+  )
+}

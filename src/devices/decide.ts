@@ -1,0 +1,94 @@
+import type { Found } from './look-up.js'
+import type { Refusal } from './refusal.js'
+import type { CertificateState, NewCertificate, StoredCertificate } from './register.js'
+
+/** A certificate to record. */
+export interface Entry {
+  readonly certificate: NewCertificate
+  readonly issuedAt: number
+  readonly state: CertificateState
+  /** The row of its device CA. */
+  readonly ca: number
+}
+
+/** Certificates of one line, to record in one transaction. */
+export interface Order {
+  readonly line: { readonly id: number; readonly name: string }
+  readonly entries: readonly Entry[]
+  /** `kit`: another register recorded them before, and both were right by then. */
+  readonly by: 'this' | 'kit'
+  readonly at: number
+}
+
+/** An entry that is not recorded. `existing` has the certificate when it is not the same as that of the entry. */
+export type Settled =
+  | { readonly kind: 'existing'; readonly certificate?: StoredCertificate }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+
+/** What is to be done with an entry. */
+export type Decision = { readonly kind: 'new' } | { readonly kind: 'reissue' } | Settled
+
+/** What the register has, as far as a decision needs it. */
+export interface Known extends Found {
+  /** Of the certificate with the same serial number, DER; null: there is no such certificate. */
+  readonly sameSerial: Uint8Array | null
+}
+
+/** Nothing: for the optimistic first attempt. */
+export const UNKNOWN: Known = { device: null, deviceId: null, certificate: null, keyOwner: null, sameSerial: null }
+
+/** Decides what becomes of an entry. A key belongs to one device for ever. */
+export function decide(entry: Entry, known: Known, { line, by }: Order, reissueWindow: number): Decision {
+  const { certificate, sameSerial } = known
+  if (by === 'this' && certificate !== null) return { kind: 'existing', certificate }
+  if (sameSerial !== null) {
+    if (by === 'kit' && Buffer.from(sameSerial).equals(entry.certificate.der)) return { kind: 'existing' }
+    return refused('serial-taken', `another certificate has the serial number ${entry.certificate.serial}`)
+  }
+  const refusal = whyRefused(entry, known, { line: line.name, by, reissueWindow })
+  if (refusal !== null) return { kind: 'refused', refusal }
+  return { kind: known.device === null ? 'new' : 'reissue' }
+}
+
+/**
+ * Why a device may not have a certificate for a key; null: it may. With another key than before, only in its line's
+ * reissue window, or when it never had the certificate for the old one.
+ */
+function whyRefused(
+  entry: Entry,
+  { device, keyOwner }: Known,
+  { line, by, reissueWindow }: { readonly line: string; readonly by: Order['by']; readonly reissueWindow: number },
+): Refusal | null {
+  const { uuid } = entry.certificate
+  if (keyOwner !== null && keyOwner !== uuid)
+    return { code: 'key-reused', reason: `its key is the key of the device ${keyOwner}` }
+  if (device === null) return null
+  if (device.state === 'denied') return { code: 'uuid-taken', reason: `the device ${uuid} is denied` }
+  if (device.line !== line)
+    return { code: 'uuid-taken', reason: `the device ${uuid} belongs to the line ${device.line}` }
+  if (by === 'kit' && keyOwner !== null) return null
+  if (device.state === 'abandoned' || Math.abs(entry.issuedAt - device.issuedAt) < reissueWindow) return null
+  return { code: 'uuid-taken', reason: `the device ${uuid} has a certificate for another key` }
+}
+
+function refused(code: Refusal['code'], reason: string): Decision {
+  return { kind: 'refused', refusal: { code, reason } }
+}
+
+/**
+ * Entries in waves, each of which has a UUID, key or serial number once: what one wave records, the next one finds.
+ */
+export function wavesOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
+  const waves: Entry[][] = []
+  const next = new Map<string, number>()
+  for (const entry of entries) {
+    const { uuid, keyHash, serial } = entry.certificate
+    const names = [uuid, Buffer.from(keyHash).toString('hex'), `serial ${serial}`]
+    const wave = Math.max(...names.map((name) => next.get(name) ?? 0))
+    for (const name of names) next.set(name, wave + 1)
+    const members = waves[wave] ?? []
+    members.push(entry)
+    waves[wave] = members
+  }
+  return waves
+}

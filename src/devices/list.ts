@@ -1,0 +1,131 @@
+import { type Expression, expressionBuilder, type Kysely, type SqlBool } from 'kysely'
+import { type Bulk, bulk, placeholders } from './bulk.js'
+import { selectDevices } from './look-up.js'
+import type { DeviceCertificate, DeviceCount, DeviceFilter, DeviceRecord } from './register.js'
+import { type CertificateRow, certificateOf, type DeviceRow, deviceOf, integer } from './rows.js'
+import type { Schema } from './schema.js'
+
+/** How many devices are read at once: little memory, and few queries. */
+const PAGE = 1024
+
+/** Up to how many devices that a time narrows down are sorted at once, instead of reading all devices in their order. */
+const SORTED_AT_ONCE = 50_000
+
+/** Reads devices in pages. */
+export interface DeviceLists {
+  pages(filter: DeviceFilter): AsyncGenerator<readonly DeviceRow[]>
+  devices(filter: DeviceFilter): AsyncGenerator<DeviceRecord>
+  certificates(filter: DeviceFilter): AsyncGenerator<DeviceCertificate>
+  count(filter: DeviceFilter): Promise<DeviceCount>
+}
+
+export function deviceLists(db: Kysely<Schema>): DeviceLists {
+  const byId = bulk<DeviceRow>((count) => selectDevices(db).where('devices.id', 'in', placeholders(count, 0)))
+  const newest = newestCertificates(db)
+  const pages = (filter: DeviceFilter) => devicePages(db, byId, filter)
+  return {
+    pages,
+    devices: async function* (filter) {
+      for await (const page of pages(filter)) yield* page.map(deviceOf)
+    },
+    certificates: async function* (filter) {
+      for await (const page of pages(filter)) {
+        const found = (
+          await newest.run(
+            db,
+            page.map(({ id }) => [id]),
+          )
+        ).rows
+        const oldestFirst = found.toSorted((a, b) => a.id - b.id)
+        const certificates = new Map(oldestFirst.map((row) => [row.device, row]))
+        for (const row of page) {
+          const certificate = certificates.get(row.id)
+          if (certificate !== undefined) yield { device: deviceOf(row), certificate: certificateOf(certificate) }
+        }
+      }
+    },
+    count: (filter) => count(db, filter),
+  }
+}
+
+/** All certificates of devices: the newest has the highest id. */
+function newestCertificates(
+  db: Kysely<Schema>,
+): Bulk<CertificateRow & { readonly id: number; readonly device: number }> {
+  return bulk((count) => db.selectFrom('certificates').selectAll().where('device', 'in', placeholders(count, 0)))
+}
+
+async function* devicePages(
+  db: Kysely<Schema>,
+  byId: Bulk<DeviceRow>,
+  filter: DeviceFilter,
+): AsyncGenerator<readonly DeviceRow[]> {
+  const ids = await idsInTime(db, filter)
+  if (ids === null) {
+    yield* allPages(db, filter)
+    return
+  }
+  for (let begin = 0; begin < ids.length; begin += PAGE) {
+    const page = await byId.run(
+      db,
+      ids.slice(begin, begin + PAGE).map((id) => [id]),
+    )
+    yield page.rows.toSorted((a, b) => Buffer.compare(a.uuid, b.uuid))
+  }
+}
+
+/** The devices in the order of their UUIDs, when a time narrows them down to few; otherwise null. */
+async function idsInTime(db: Kysely<Schema>, filter: DeviceFilter): Promise<readonly number[] | null> {
+  if (filter.since === null && filter.until === null && filter.expiringBefore === null) return null
+  const inTime = { ...filter, line: null, ca: null, state: null, hardwareId: null }
+  const ids = db.selectFrom('devices').select('id')
+  const few = await ids
+    .where(matching(inTime))
+    .limit(SORTED_AT_ONCE + 1)
+    .execute()
+  if (few.length > SORTED_AT_ONCE) return null
+  const rows = await ids.where(matching(filter)).orderBy('uuid').execute()
+  return rows.map(({ id }) => integer(id, 'devices.id'))
+}
+
+/**
+ * Goes through all devices in the order of their UUIDs and leaves out what is not wanted. The database would rather read
+ * by an index of what is wanted and sort everything again for each page, if the page were not cut off first.
+ */
+async function* allPages(db: Kysely<Schema>, filter: DeviceFilter): AsyncGenerator<readonly DeviceRow[]> {
+  for (let after: Uint8Array = new Uint8Array(); ; ) {
+    const next = db.selectFrom('devices').where('uuid', '>', after).orderBy('uuid').limit(PAGE)
+    const last = (await next.select('uuid').execute()).at(-1)
+    if (last === undefined) return
+    const page = await selectDevices(db).where('devices.id', 'in', next.select('id')).where(matching(filter)).execute()
+    yield page.toSorted((a, b) => Buffer.compare(a.uuid, b.uuid))
+    after = last.uuid
+  }
+}
+
+async function count(db: Kysely<Schema>, filter: DeviceFilter): Promise<DeviceCount> {
+  const row = await db
+    .selectFrom('devices')
+    .where(matching(filter))
+    .select(({ fn }) => [fn.countAll().as('devices'), fn.sum('is_production').as('production')])
+    .executeTakeFirstOrThrow()
+  return {
+    devices: integer(row.devices, 'devices'),
+    production: integer(row.production ?? 0, 'devices.is_production'),
+  }
+}
+
+/** The devices that a filter means. */
+function matching(filter: DeviceFilter): Expression<SqlBool> {
+  const is = expressionBuilder<Schema, 'devices'>()
+  const { line, ca, state, hardwareId, since, until, expiringBefore } = filter
+  return is.and([
+    ...(line === null ? [] : [is('devices.line', '=', is.selectFrom('lines').select('id').where('name', '=', line))]),
+    ...(ca === null ? [] : [is('devices.ca', '=', is.selectFrom('cas').select('id').where('fingerprint', '=', ca))]),
+    ...(state === null ? [] : [is('devices.state', '=', state)]),
+    ...(hardwareId === null ? [] : [is('devices.hardware_id', '=', hardwareId)]),
+    ...(since === null ? [] : [is('devices.issued_at', '>=', since)]),
+    ...(until === null ? [] : [is('devices.issued_at', '<', until)]),
+    ...(expiringBefore === null ? [] : [is('devices.not_after', '<', expiringBefore)]),
+  ])
+}

@@ -1,0 +1,121 @@
+import { type Kysely, sql } from 'kysely'
+import type { Engine } from './engine.js'
+import { DEFAULT_LINE, DEFAULT_REISSUE_WINDOW } from './register.js'
+import type { Schema } from './schema.js'
+
+/** What a new register is made with. */
+export interface NewRegister {
+  /** Lower-case hex. */
+  readonly id: string
+  readonly createdAt: number
+}
+
+type Migration = (db: Kysely<Schema>, engine: Engine, register: NewRegister) => Promise<void>
+
+/**
+ * The register's schema, a step at a time. Steps are only ever added, and only add: an older fpki refuses to write to a
+ * newer register, and a newer one brings an older register up to date.
+ */
+export const MIGRATIONS: readonly Migration[] = [createTables]
+
+async function createTables(db: Kysely<Schema>, engine: Engine, register: NewRegister): Promise<void> {
+  await createSmallTables(db, engine)
+  await createDeviceTables(db, engine)
+  for (const [name, table, columns] of INDEXES) {
+    await db.schema
+      .createIndex(name)
+      .on(table)
+      .columns([...columns])
+      .execute()
+  }
+  await sql`insert into register (id, schema_version) values (${register.id}, 1)`.execute(db)
+  const columns = sql`name, state, allows_production, reissue_window, created_at`
+  await sql`insert into lines (${columns})
+    values (${DEFAULT_LINE}, 'open', 1, ${DEFAULT_REISSUE_WINDOW}, ${register.createdAt})`.execute(db)
+}
+
+async function createSmallTables(db: Kysely<Schema>, engine: Engine): Promise<void> {
+  const { table, id } = engine
+  const time = sql.raw(engine.time)
+  await table(db.schema.createTable('register'))
+    .addColumn('id', 'text', (column) => column.notNull())
+    .addColumn('schema_version', 'integer', (column) => column.notNull())
+    .execute()
+  await table(db.schema.createTable('lines'))
+    .addColumn('id', 'integer', id)
+    .addColumn('name', 'text', (column) => column.notNull().unique())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('ca', 'text')
+    .addColumn('quota', 'integer')
+    .addColumn('per_day', 'integer')
+    .addColumn('valid_from', time)
+    .addColumn('valid_until', time)
+    .addColumn('hardware_ids', 'text')
+    .addColumn('allows_production', 'integer', (column) => column.notNull())
+    .addColumn('device_group', 'text')
+    .addColumn('reissue_window', time, (column) => column.notNull())
+    .addColumn('created_at', time, (column) => column.notNull())
+    .addColumn('issued', 'integer', (column) => column.notNull().defaultTo(0))
+    .addColumn('day', 'integer', (column) => column.notNull().defaultTo(0))
+    .addColumn('issued_on_day', 'integer', (column) => column.notNull().defaultTo(0))
+    .execute()
+  await table(db.schema.createTable('cas'))
+    .addColumn('id', 'integer', id)
+    .addColumn('fingerprint', 'text', (column) => column.notNull().unique())
+    .execute()
+  await table(db.schema.createTable('jobs'))
+    .addColumn('id', 'integer', id)
+    .addColumn('line', 'integer', (column) => column.notNull().references('lines.id'))
+    .addColumn('started_at', time, (column) => column.notNull())
+    .addColumn('finished_at', time)
+    .addColumn('issued', 'integer', (column) => column.notNull().defaultTo(0))
+    .addColumn('reused', 'integer', (column) => column.notNull().defaultTo(0))
+    .addColumn('refused', 'integer', (column) => column.notNull().defaultTo(0))
+    .execute()
+}
+
+async function createDeviceTables(db: Kysely<Schema>, engine: Engine): Promise<void> {
+  const { table, id } = engine
+  const [octets, time] = [sql.raw(engine.octets), sql.raw(engine.time)]
+  await table(db.schema.createTable('devices'))
+    .addColumn('id', 'integer', id)
+    .addColumn('uuid', octets, (column) => column.notNull().unique())
+    .addColumn('line', 'integer', (column) => column.notNull().references('lines.id'))
+    .addColumn('ca', 'integer', (column) => column.notNull().references('cas.id'))
+    .addColumn('name', 'text')
+    .addColumn('device_group', 'text')
+    .addColumn('hardware_id', 'text')
+    .addColumn('serial_number', 'text')
+    .addColumn('is_production', 'integer', (column) => column.notNull())
+    .addColumn('created_at', time, (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('issued_at', time, (column) => column.notNull())
+    .addColumn('not_after', time, (column) => column.notNull())
+    .execute()
+  await table(db.schema.createTable('keys'), true)
+    .addColumn('key_hash', octets, (column) => column.notNull().primaryKey())
+    .addColumn('device', 'integer', (column) => column.notNull().references('devices.id'))
+    .execute()
+  await table(db.schema.createTable('certificates'))
+    .addColumn('id', 'integer', id)
+    .addColumn('device', 'integer', (column) => column.notNull().references('devices.id'))
+    .addColumn('serial', octets, (column) => column.notNull().unique())
+    .addColumn('key_hash', octets, (column) => column.notNull())
+    .addColumn('der', octets, (column) => column.notNull())
+    .addColumn('issued_at', time, (column) => column.notNull())
+    .addColumn('not_after', time, (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('ended_at', time)
+    .execute()
+}
+
+/**
+ * New rows are added at the end of these indexes, which costs next to nothing. An index in random order costs a page for
+ * every row: only the UUIDs, keys and serial numbers, which have to be unique, have one.
+ */
+const INDEXES = [
+  ['certificates_by_device', 'certificates', ['device']],
+  ['devices_by_issue', 'devices', ['issued_at', 'is_production']],
+  ['devices_by_end', 'devices', ['not_after', 'is_production']],
+  ['devices_by_line', 'devices', ['line', 'ca', 'is_production', 'state']],
+] as const

@@ -1,0 +1,153 @@
+import { basename, dirname, join } from 'node:path'
+import { FpkiError } from '../errors.js'
+import type { Clock, DurableFiles, Random } from '../ports.js'
+import { shellWord } from '../shell-word.js'
+import { checkAbsolute } from '../storage/absolute-path.js'
+import { UNFINISHED } from '../storage/folders.js'
+import type { DeviceRegister } from './register.js'
+import { sqlRegister } from './sql-register.js'
+import { connect, type SqliteConnection } from './sqlite.js'
+import { checkSchema, migrate, SCHEMA } from './sqlite-schema.js'
+
+/** What opening a register needs. */
+export interface RegisterPorts {
+  readonly files: DurableFiles
+  readonly random: Random
+  readonly clock: Clock
+}
+
+/** Which register, and what for. */
+export interface RegisterOptions {
+  /** Absolute. */
+  readonly path: string
+  /** Whether to create it when it is missing, to bring it up to date, and to write; otherwise it is only looked at. */
+  readonly create: boolean
+}
+
+/** The files of a SQLite database: what is in each of them would be believed. */
+const SUFFIXES = ['', '-wal', '-shm', '-journal']
+
+/**
+ * Opens the device register at a path.
+ *
+ * @throws FpkiError ERR_BAD_FILE when it is missing, is not a register, or is newer than this fpki (or older, to look at), ERR_PERMISSIONS when others could have written it,
+ *   ERR_LOCKED, ERR_STORAGE
+ */
+export async function openDeviceRegister(
+  { path, create }: RegisterOptions,
+  ports: RegisterPorts,
+): Promise<DeviceRegister> {
+  checkAbsolute(path, 'path of the device register')
+  if (create && (await ports.files.kindOf(path)) === null) await createRegister(path, ports)
+  const file = await checkedFile(path, ports.files)
+  const connection = create ? await connect(file, 'write') : await connectToRead(file, ports.files)
+  try {
+    const version = await checkSchema(file, connection)
+    if (version < SCHEMA && !create) throw isOlder(path, version)
+    if (create) {
+      connection.exec('pragma journal_mode = wal')
+      await migrate(connection, newRegister(ports))
+    }
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+  return sqlRegister(connection.db, connection.close)
+}
+
+/** Made under another name, so that nobody ever sees half a register, and two processes cannot both make one. */
+async function createRegister(path: string, ports: RegisterPorts): Promise<void> {
+  const { files, random } = ports
+  const made = join(dirname(path), `.${basename(path)}.${Buffer.from(random.bytes(8)).toString('hex')}${UNFINISHED}`)
+  await files.create(made, '', 0o600)
+  try {
+    const connection = await connect(made, 'write')
+    try {
+      await migrate(connection, newRegister(ports))
+    } finally {
+      await connection.close()
+    }
+    await files.place(made, path)
+  } catch (error) {
+    await files.remove(made).catch(() => undefined)
+    // Another process was first: its register is as good.
+    if (!(error instanceof FpkiError && error.code === 'ERR_EXISTS')) throw error
+  }
+}
+
+/**
+ * Writes a consistent copy of a register to a new file, while other processes may go on writing. The copy is durable.
+ *
+ * @throws FpkiError ERR_EXISTS when there is a file at `to`, and like {@link openDeviceRegister}
+ */
+export async function copyDeviceRegister(
+  { path, to }: { readonly path: string; readonly to: string },
+  { files }: Pick<RegisterPorts, 'files'>,
+): Promise<void> {
+  checkAbsolute(path, 'path of the device register')
+  checkAbsolute(to, 'path of the copy')
+  const file = await checkedFile(path, files)
+  const connection = await connectToRead(file, files)
+  try {
+    await checkSchema(file, connection)
+    await files.create(to, '', 0o600)
+    // SQLite fills an empty file, whose mode is set, and syncs it.
+    connection.exec('pragma query_only = off')
+    await removeOnError(files, to, () => connection.exec(`vacuum into '${to.replaceAll("'", "''")}'`))
+  } finally {
+    await connection.close()
+  }
+}
+
+async function removeOnError(files: DurableFiles, path: string, work: () => void): Promise<void> {
+  try {
+    work()
+  } catch (error) {
+    await files.remove(path).catch(() => undefined)
+    throw error
+  }
+}
+
+/** The path without symbolic links, beside which SQLite has its other files. */
+async function checkedFile(path: string, files: DurableFiles): Promise<string> {
+  const file = await files.realPath(path)
+  if (file === null) {
+    const hint = 'The first `fpki devices issue` creates it.'
+    throw new FpkiError('ERR_BAD_FILE', `There is no device register at ${shellWord(path)}.`, hint)
+  }
+  if ((await files.kindOf(file)) !== 'file')
+    throw new FpkiError(
+      'ERR_BAD_FILE',
+      `The device register ${shellWord(path)} is not a regular file.`,
+      'Check the path.',
+    )
+  for (const suffix of SUFFIXES) await files.checkOwnFile(`${file}${suffix}`)
+  return file
+}
+
+/** To read, SQLite needs to write a lock beside the file. On a read-only file system nobody else can write either. */
+async function connectToRead(file: string, files: DurableFiles): Promise<SqliteConnection> {
+  const connection = await connect(file, 'read')
+  try {
+    connection.get('select count(*) from sqlite_schema')
+    return connection
+  } catch (error) {
+    await connection.close()
+    const isStorage = error instanceof FpkiError && error.code === 'ERR_STORAGE'
+    const wal = await files.status(`${file}-wal`)
+    if (!isStorage || wal !== null) throw error
+    return await connect(file, 'immutable')
+  }
+}
+
+function newRegister({ random, clock }: RegisterPorts) {
+  return { id: Buffer.from(random.bytes(16)).toString('hex'), createdAt: clock().getTime() }
+}
+
+function isOlder(path: string, version: number): FpkiError {
+  return new FpkiError(
+    'ERR_BAD_FILE',
+    `The device register ${shellWord(path)} was written by an older fpki (schema ${version}; this one has ${SCHEMA}).`,
+    'Nothing was changed. The next command that writes to it, such as `fpki devices issue`, brings it up to date.',
+  )
+}

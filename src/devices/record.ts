@@ -1,0 +1,145 @@
+import type { Kysely, Transaction } from 'kysely'
+import { type Bulk, bulk, placeholders } from './bulk.js'
+import type { Entry } from './decide.js'
+import { integer, mapKey, uuidOctets } from './rows.js'
+import type { Schema } from './schema.js'
+
+/** Thrown when a row is there already: the transaction is rolled back, and decided again from what the register has. */
+export class Conflict extends Error {
+  override readonly name = 'Conflict'
+}
+
+/** Entries that were decided on. */
+interface Accepted {
+  readonly line: number
+  readonly fresh: readonly Entry[]
+  readonly reissued: readonly Reissue[]
+}
+
+/** A further certificate of a device. */
+export interface Reissue {
+  readonly entry: Entry
+  readonly deviceId: number
+  /** Whether the key is the device's already. */
+  readonly hasKey: boolean
+  /** Whether the device has no newer certificate. */
+  readonly isNewest: boolean
+}
+
+/** Records entries in a transaction. Throws {@link Conflict}. */
+export type Record = (transaction: Transaction<Schema>, accepted: Accepted) => Promise<void>
+
+const OCTETS = new Uint8Array()
+
+export function recorder(db: Kysely<Schema>): Record {
+  const [devices, keys, certificates] = [insertDevices(db), insertKeys(db), insertCertificates(db)]
+  return async (transaction, { line, fresh, reissued }) => {
+    const uuids = fresh.map(({ certificate }) => uuidOctets(certificate.uuid))
+    const inserted = await devices.run(
+      transaction,
+      fresh.map((entry, at) => deviceParameters(entry, uuids[at], line)),
+    )
+    if (inserted.rows.length !== fresh.length) throw new Conflict('a device exists')
+    const ids = new Map(inserted.rows.map(({ id, uuid }) => [mapKey(uuid), integer(id, 'devices.id')]))
+    const all = [
+      ...fresh.map((entry, at) => {
+        const deviceId = ids.get(mapKey(uuids[at] ?? OCTETS))
+        return { entry, deviceId, hasKey: false, isNewest: true }
+      }),
+      ...reissued,
+    ]
+    await supersede(transaction, reissued)
+    const newKeys = all.filter(({ hasKey }) => !hasKey)
+    const owned = await keys.run(
+      transaction,
+      newKeys.map(({ entry, deviceId }) => [entry.certificate.keyHash, deviceId]),
+    )
+    if (owned.changes !== newKeys.length) throw new Conflict('a key exists')
+    const recorded = await certificates.run(
+      transaction,
+      all.map(({ entry, deviceId, isNewest }) => certificateParameters(entry, deviceId, isNewest)),
+    )
+    if (recorded.changes !== all.length) throw new Conflict('a serial number exists')
+  }
+}
+
+function insertDevices(db: Kysely<Schema>): Bulk<{ readonly id: number; readonly uuid: Uint8Array }> {
+  const row = {
+    uuid: OCTETS,
+    line: 0,
+    ca: 0,
+    name: null,
+    device_group: null,
+    hardware_id: null,
+    serial_number: null,
+    is_production: 0,
+    created_at: 0,
+    state: 'active' as const,
+    issued_at: 0,
+    not_after: 0,
+  }
+  return bulk((count) =>
+    db
+      .insertInto('devices')
+      .values(placeholders(count, row))
+      .onConflict((conflict) => conflict.doNothing())
+      .returning(['id', 'uuid']),
+  )
+}
+
+function deviceParameters({ certificate, ca, issuedAt, state }: Entry, uuid: unknown, line: number) {
+  const { name, group, hardwareId, serialNumber, isProduction, notAfter } = certificate
+  const named = name === certificate.uuid ? null : name
+  const facts = [named, group, hardwareId, serialNumber, isProduction ? 1 : 0]
+  return [uuid, line, ca, ...facts, issuedAt, state, issuedAt, notAfter]
+}
+
+function insertKeys(db: Kysely<Schema>): Bulk<never> {
+  return bulk((count) =>
+    db
+      .insertInto('keys')
+      .values(placeholders(count, { key_hash: OCTETS, device: 0 }))
+      .onConflict((conflict) => conflict.doNothing())
+      .$castTo<never>(),
+  )
+}
+
+function insertCertificates(db: Kysely<Schema>): Bulk<never> {
+  const times = { issued_at: 0, not_after: 0, state: 'active' as const, ended_at: null }
+  const row = { device: 0, serial: OCTETS, key_hash: OCTETS, der: OCTETS, ...times }
+  return bulk((count) =>
+    db
+      .insertInto('certificates')
+      .values(placeholders(count, row))
+      .onConflict((conflict) => conflict.doNothing())
+      .$castTo<never>(),
+  )
+}
+
+function certificateParameters({ certificate, issuedAt, state }: Entry, device: unknown, isNewest: boolean) {
+  const { serial, keyHash, der, notAfter } = certificate
+  const own = state === 'active' && !isNewest ? 'superseded' : state
+  return [device, Buffer.from(serial, 'hex'), keyHash, der, issuedAt, notAfter, own, own === 'active' ? null : issuedAt]
+}
+
+/** Ends the certificates that have a newer one from now on, and brings the devices up to date. */
+async function supersede(transaction: Transaction<Schema>, reissued: readonly Reissue[]): Promise<void> {
+  for (const { entry, deviceId, isNewest } of reissued) {
+    if (!isNewest) continue
+    const { certificate, ca, issuedAt, state } = entry
+    const { uuid, name, group, hardwareId, serialNumber, isProduction, notAfter } = certificate
+    await transaction
+      .updateTable('certificates')
+      .set({ state: 'superseded', ended_at: issuedAt })
+      .where('device', '=', deviceId)
+      .where('state', '=', 'active')
+      .execute()
+    await transaction
+      .updateTable('devices')
+      .set({ ca, state, issued_at: issuedAt, not_after: notAfter, is_production: isProduction ? 1 : 0 })
+      .set({ name: name === uuid ? null : name, device_group: group })
+      .set({ hardware_id: hardwareId, serial_number: serialNumber })
+      .where('id', '=', deviceId)
+      .execute()
+  }
+}

@@ -1,0 +1,138 @@
+import type { Selectable } from 'kysely'
+import * as z from 'zod/mini'
+import { FpkiError } from '../errors.js'
+import {
+  CERTIFICATE_STATES,
+  type CertificateState,
+  type DeviceRecord,
+  type Job,
+  LINE_STATES,
+  type Line,
+  type StoredCertificate,
+} from './register.js'
+import type { Schema } from './schema.js'
+
+/** Rows as they are read. Their types are what the schema promises; the file may be damaged, or forged. */
+type Rows = { readonly [Table in keyof Schema]: Selectable<Schema[Table]> }
+/** A row of `devices` with the names of its line and CA. */
+export type DeviceRow = Omit<Rows['devices'], 'line' | 'ca'> & { readonly line: string; readonly ca: string }
+export type CertificateRow = Omit<Rows['certificates'], 'id' | 'device' | 'ended_at'>
+export type JobRow = Omit<Rows['jobs'], 'line'> & { readonly line: string }
+
+export function deviceOf(row: DeviceRow): DeviceRecord {
+  const uuid = uuidText(octets(row.uuid, 'devices.uuid', 16))
+  return {
+    uuid,
+    line: text(row.line, 'lines.name'),
+    ca: text(row.ca, 'cas.fingerprint'),
+    name: textOrNull(row.name, 'devices.name') ?? uuid,
+    group: textOrNull(row.device_group, 'devices.device_group'),
+    hardwareId: textOrNull(row.hardware_id, 'devices.hardware_id'),
+    serialNumber: textOrNull(row.serial_number, 'devices.serial_number'),
+    isProduction: integer(row.is_production, 'devices.is_production') === 1,
+    createdAt: integer(row.created_at, 'devices.created_at'),
+    state: certificateState(row.state, 'devices.state'),
+    issuedAt: integer(row.issued_at, 'devices.issued_at'),
+    notAfter: integer(row.not_after, 'devices.not_after'),
+  }
+}
+
+export function certificateOf(row: CertificateRow): StoredCertificate {
+  return {
+    serial: Buffer.from(octets(row.serial, 'certificates.serial')).toString('hex'),
+    der: octets(row.der, 'certificates.der'),
+    keyHash: octets(row.key_hash, 'certificates.key_hash', 32),
+    issuedAt: integer(row.issued_at, 'certificates.issued_at'),
+    notAfter: integer(row.not_after, 'certificates.not_after'),
+    state: certificateState(row.state, 'certificates.state'),
+  }
+}
+
+export function lineOf(row: Rows['lines']): Line {
+  return {
+    name: text(row.name, 'lines.name'),
+    state: LINE_STATES.find((state) => state === row.state) ?? damaged('lines.state'),
+    ca: textOrNull(row.ca, 'lines.ca'),
+    quota: integerOrNull(row.quota, 'lines.quota'),
+    perDay: integerOrNull(row.per_day, 'lines.per_day'),
+    from: integerOrNull(row.valid_from, 'lines.valid_from'),
+    until: integerOrNull(row.valid_until, 'lines.valid_until'),
+    hardwareIds: row.hardware_ids === null ? null : texts(row.hardware_ids, 'lines.hardware_ids'),
+    allowsProduction: integer(row.allows_production, 'lines.allows_production') === 1,
+    group: textOrNull(row.device_group, 'lines.device_group'),
+    reissueWindow: integer(row.reissue_window, 'lines.reissue_window'),
+    createdAt: integer(row.created_at, 'lines.created_at'),
+    issued: integer(row.issued, 'lines.issued'),
+  }
+}
+
+export function jobOf(row: JobRow): Job {
+  return {
+    id: integer(row.id, 'jobs.id'),
+    line: text(row.line, 'lines.name'),
+    startedAt: integer(row.started_at, 'jobs.started_at'),
+    finishedAt: integerOrNull(row.finished_at, 'jobs.finished_at'),
+    issued: integer(row.issued, 'jobs.issued'),
+    reused: integer(row.reused, 'jobs.reused'),
+    refused: integer(row.refused, 'jobs.refused'),
+  }
+}
+
+/** A canonical UUID as its 16 octets, whose order is that of the text. */
+export function uuidOctets(uuid: string): Uint8Array {
+  return Buffer.from(uuid.replaceAll('-', ''), 'hex')
+}
+
+export function uuidText(uuid: Uint8Array): string {
+  const hex = Buffer.from(uuid.buffer, uuid.byteOffset, uuid.length).toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+/** Octets as the key of a Map. */
+export function mapKey(value: Uint8Array): string {
+  return Buffer.from(value.buffer, value.byteOffset, value.length).toString('latin1')
+}
+
+function text(value: unknown, column: string): string {
+  return typeof value === 'string' ? value : damaged(column)
+}
+
+function textOrNull(value: unknown, column: string): string | null {
+  return value === null ? null : text(value, column)
+}
+
+/** PostgreSQL gives a bigint as text. */
+export function integer(value: unknown, column: string): number {
+  const number = typeof value === 'string' ? Number(value) : value
+  return typeof number === 'number' && Number.isSafeInteger(number) ? number : damaged(column)
+}
+
+function integerOrNull(value: unknown, column: string): number | null {
+  return value === null ? null : integer(value, column)
+}
+
+function octets(value: unknown, column: string, size?: number): Uint8Array {
+  return value instanceof Uint8Array && (size === undefined || value.length === size) ? value : damaged(column)
+}
+
+function certificateState(value: unknown, column: string): CertificateState {
+  return CERTIFICATE_STATES.find((state) => state === value) ?? damaged(column)
+}
+
+const TEXTS = z.array(z.string())
+
+function texts(json: unknown, column: string): readonly string[] {
+  try {
+    return TEXTS.parse(JSON.parse(text(json, column)))
+  } catch {
+    return damaged(column)
+  }
+}
+
+function damaged(column: string): never {
+  throw new FpkiError(
+    'ERR_BAD_FILE',
+    `The device register is damaged: a value of ${column} is invalid.`,
+    'Nothing was changed. Restore the register from a backup.',
+  )
+}

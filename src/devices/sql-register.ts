@@ -1,0 +1,148 @@
+import type { Kysely } from 'kysely'
+import { type Outcome, orders, type RecordOrder } from './commit.js'
+import type { Entry } from './decide.js'
+import { sqlJobs } from './jobs.js'
+import { sqlLines } from './lines.js'
+import { deviceLists } from './list.js'
+import { lookUps, selectDevices } from './look-up.js'
+import { noSuchLine } from './quota.js'
+import type {
+  Commit,
+  CommitOutcome,
+  DeviceDetails,
+  DeviceRegister,
+  ImportedCertificate,
+  ImportOutcome,
+} from './register.js'
+import { certificateOf, deviceOf, integer, uuidOctets } from './rows.js'
+import type { Schema } from './schema.js'
+import { type Transactions, transactionsOf } from './transactions.js'
+
+/** The register in a SQL database whose schema is that of this version. `close` closes the connection. */
+export function sqlRegister(db: Kysely<Schema>, close: () => Promise<void>): DeviceRegister {
+  const transactions = transactionsOf(db)
+  const lookUpAll = lookUps(db)
+  const record = orders(db, transactions, lookUpAll)
+  const ids = idsOf(db, transactions)
+  const lists = deviceLists(db)
+  return {
+    lines: sqlLines(db, transactions),
+    jobs: sqlJobs(db, transactions),
+    lookUp: async (requests) =>
+      (await lookUpAll(db, requests)).map(({ device, certificate, keyOwner }) => ({ device, certificate, keyOwner })),
+    commit: (commit) => commitOrder(record, ids, commit),
+    importCertificates: (certificates) => importAll(record, ids, certificates),
+    abandon: (uuids, at) => transactions((transaction) => abandon(transaction, uuids, at)),
+    device: (uuid) => deviceNamed(db, uuid),
+    devices: (filter) => lists.devices(filter),
+    certificates: (filter) => lists.certificates(filter),
+    count: (filter) => lists.count(filter),
+    head: async () => {
+      const { id } = await db.selectFrom('register').select('id').executeTakeFirstOrThrow()
+      const count = db.selectFrom('certificates').select(({ fn }) => fn.countAll().as('count'))
+      return { id, certificates: integer((await count.executeTakeFirstOrThrow()).count, 'certificates') }
+    },
+    close,
+  }
+}
+
+async function commitOrder(record: RecordOrder, ids: Ids, commit: Commit): Promise<readonly CommitOutcome[]> {
+  const line = { id: await ids.line(commit.line), name: commit.line }
+  const ca = await ids.ca(commit.ca)
+  const state = 'active' as const
+  const entries = commit.certificates.map((certificate): Entry => ({ certificate, issuedAt: commit.at, state, ca }))
+  const outcomes = await record({ line, entries, by: 'this', at: commit.at })
+  return outcomes.map((outcome) => {
+    if (outcome === null) return { kind: 'committed' }
+    if (outcome.kind === 'refused') return outcome
+    if (outcome.certificate === undefined) throw new Error('an existing certificate has no octets')
+    return { kind: 'existing', certificate: outcome.certificate }
+  })
+}
+
+/** One transaction for each line, because each line has a quota. */
+async function importAll(
+  record: RecordOrder,
+  ids: Ids,
+  certificates: readonly ImportedCertificate[],
+): Promise<readonly ImportOutcome[]> {
+  const outcomes = new Map<ImportedCertificate, Outcome>()
+  for (const name of new Set(certificates.map(({ line }) => line))) {
+    const own = certificates.filter(({ line }) => line === name)
+    const entries: Entry[] = []
+    for (const certificate of own) {
+      const { issuedAt, state } = certificate
+      entries.push({ certificate, issuedAt, state, ca: await ids.ca(certificate.ca) })
+    }
+    const line = { id: await ids.line(name), name }
+    const recorded = await record({ line, entries, by: 'kit', at: 0 })
+    for (const [at, certificate] of own.entries()) outcomes.set(certificate, recorded[at] ?? null)
+  }
+  return certificates.map((certificate) => {
+    const outcome = outcomes.get(certificate) ?? null
+    if (outcome === null) return { kind: 'imported' }
+    return outcome.kind === 'existing' ? { kind: 'existing' } : outcome
+  })
+}
+
+/** The rows of lines and CAs, which are never removed. */
+interface Ids {
+  line(name: string): Promise<number>
+  ca(fingerprint: string): Promise<number>
+}
+
+function idsOf(db: Kysely<Schema>, transactions: Transactions): Ids {
+  const [lines, cas] = [new Map<string, number>(), new Map<string, number>()]
+  return {
+    line: async (name) => {
+      const known = lines.get(name)
+      if (known !== undefined) return known
+      const row = await db.selectFrom('lines').select('id').where('name', '=', name).executeTakeFirst()
+      if (row === undefined) throw noSuchLine(name)
+      lines.set(name, integer(row.id, 'lines.id'))
+      return row.id
+    },
+    ca: async (fingerprint) => {
+      const known = cas.get(fingerprint)
+      if (known !== undefined) return known
+      const row = await transactions(async (transaction) => {
+        const insert = transaction.insertInto('cas').values({ fingerprint })
+        await insert.onConflict((conflict) => conflict.doNothing()).execute()
+        const select = transaction.selectFrom('cas').select('id').where('fingerprint', '=', fingerprint)
+        return select.executeTakeFirstOrThrow()
+      })
+      cas.set(fingerprint, integer(row.id, 'cas.id'))
+      return row.id
+    },
+  }
+}
+
+async function abandon(db: Kysely<Schema>, uuids: readonly string[], at: number): Promise<void> {
+  for (let begin = 0; begin < uuids.length; begin += 256) {
+    const rows = await db
+      .updateTable('devices')
+      .set({ state: 'abandoned' })
+      .where('uuid', 'in', uuids.slice(begin, begin + 256).map(uuidOctets))
+      .where('state', '=', 'active')
+      .returning('id')
+      .execute()
+    if (rows.length === 0) continue
+    await db
+      .updateTable('certificates')
+      .set({ state: 'abandoned', ended_at: at })
+      .where(
+        'device',
+        'in',
+        rows.map(({ id }) => id),
+      )
+      .where('state', '=', 'active')
+      .execute()
+  }
+}
+
+async function deviceNamed(db: Kysely<Schema>, uuid: string): Promise<DeviceDetails | null> {
+  const row = await selectDevices(db).where('devices.uuid', '=', uuidOctets(uuid)).executeTakeFirst()
+  if (row === undefined) return null
+  const certificates = db.selectFrom('certificates').selectAll().where('device', '=', row.id).orderBy('id', 'desc')
+  return { ...deviceOf(row), certificates: (await certificates.execute()).map(certificateOf) }
+}

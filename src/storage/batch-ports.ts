@@ -24,12 +24,15 @@ export interface NewFolder {
  * because one sync after the other would take as long as all of them. Several processes may write to one directory.
  */
 export interface FileBatch {
-  /** Creates folders (0700), each complete or not at all. Resolves to the names that exist already, and were left alone. */
-  createFolders(folders: readonly NewFolder[]): Promise<ReadonlySet<string>>
+  /**
+   * Creates folders (0700), each complete or not at all. Resolves to the names that exist already and were left alone.
+   *
+   * @param existing what to do with an earlier folder of that name: leave it alone, or rename it to `name.bak`, or the next
+   *   free `name.bak.N`
+   */
+  createFolders(folders: readonly NewFolder[], existing: 'leave' | 'keep'): Promise<ReadonlySet<string>>
   /** Creates or atomically replaces files of existing folders, in this order. */
   putFiles(files: readonly FolderFile[]): Promise<void>
-  /** Renames a folder to `name.bak`, or the next free `name.bak.N`. */
-  keepFolder(name: string): Promise<void>
   /** The names in a folder; null when it does not exist. */
   list(folder: string): Promise<readonly string[] | null>
   /** The octets of a file; null when it does not exist. */

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { systemErrorCode } from '../errors.js'
 import type { FileSystem } from '../ports.js'
 import type { BatchFile, FileBatch } from './batch-ports.js'
+import { fileExists } from './move-files.js'
 import type { Staging } from './staging.js'
 import { explainSystemErrors } from './system-errors.js'
 
@@ -14,7 +15,7 @@ export function folderBatch(fs: FileSystem, directory: string, staging: Staging)
   const at = (...names: readonly string[]) => join(directory, ...names)
   const explain = <T>(path: string, work: () => Promise<T>) => explainSystemErrors(path, work)
   return {
-    createFolders: async (folders) => {
+    createFolders: async (folders, existing) => {
       const staged = folders.map(({ name, files }) => ({
         name,
         files,
@@ -26,11 +27,12 @@ export function folderBatch(fs: FileSystem, directory: string, staging: Staging)
         files.map((file) => ({ ...file, path: join(path, file.name), final }))
       await writeAll(fs, staged.flatMap(inFolder))
       await together(staged, ({ path, final }) => explain(final, () => fs.syncDirectory(path)))
-      const existing = new Set<string>()
+      const taken = new Set<string>()
+      const rename = existing === 'keep' ? renameKept : renameNew
       for (const { name, path, final } of staged)
-        if (!(await explain(final, () => renameNew(fs, path, final)))) existing.add(name)
+        if (!(await explain(final, () => rename(fs, path, final)))) taken.add(name)
       changed.add(directory)
-      return existing
+      return taken
     },
     putFiles: async (files) => {
       const staged = files.map((file) => ({
@@ -44,12 +46,6 @@ export function folderBatch(fs: FileSystem, directory: string, staging: Staging)
         changed.add(at(folder))
       }
     },
-    keepFolder: (name) =>
-      explain(at(name), async () => {
-        const kept = await freeName(fs, at(name))
-        await fs.rename(at(name), kept)
-        changed.add(directory)
-      }),
     list: (folder) => explain(at(folder), () => fs.list(at(folder))),
     read: (folder, file, maxBytes) => explain(at(folder, file), () => fs.read(at(folder, file), maxBytes)),
     flush: async () => {
@@ -106,6 +102,17 @@ async function renameNew(fs: FileSystem, from: string, to: string): Promise<bool
     if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) throw error
     return false
   }
+}
+
+/** Another process may make the folder again and again, but not for ever. */
+const ATTEMPTS = 8
+
+async function renameKept(fs: FileSystem, from: string, to: string): Promise<true> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (await renameNew(fs, from, to)) return true
+    await fs.rename(to, await freeName(fs, to))
+  }
+  throw fileExists(to)
 }
 
 async function freeName(fs: FileSystem, path: string): Promise<string> {

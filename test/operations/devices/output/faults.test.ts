@@ -72,6 +72,7 @@ async function startOf(name: string): Promise<MemoryDisk> {
     await output.finish()
   }
   if (name === 'refused') await refused(fs)
+  expect([...disk.contents().keys()].filter((path) => path.includes('.fpki-unfinished'))).toEqual([])
   return disk
 }
 
@@ -80,9 +81,16 @@ function shown(disk: MemoryDisk) {
   return new Map([...disk.contents()].filter(([path]) => !path.includes('.fpki-unfinished') && !path.endsWith('.lock')))
 }
 
+/** The files of runs that nothing disturbed; the same runs write the same octets. */
+const undisturbed = memoryDisk()
+await file(undisturbed.mount())
+await refused(undisturbed.mount())
+
 /** Whatever happened: what has its name is complete, and has its mode. */
 function checkInvariants(disk: MemoryDisk): void {
   const contents = shown(disk)
+  for (const path of [FILE, REFUSED])
+    if (contents.has(path)) expect(contents.get(path)).toEqual(undisturbed.contents().get(path))
   for (const [path, { mode, text }] of contents) {
     const [, folder = '', name = ''] = /^\/devices\/([^/]+)\/(.+)$/.exec(path) ?? []
     if (name === 'pkey.pem') {
@@ -106,6 +114,7 @@ function checkEnd(disk: MemoryDisk, name: string): void {
   expect([...contents.keys()].filter((path) => path.includes('.fpki-unfinished'))).toEqual([])
   if (name === 'file') expect(contents.get(FILE)?.text).toContain(TWO[1]?.uuid)
   if (name === 'refused') expect(contents.get(REFUSED)?.text).toContain('line 1')
+  if (name === 'refused') expect(contents.get(`${REFUSED}.bak`)?.text).toContain('line 1')
   if (name !== 'folders' && name !== 'reissued') return
   for (const [at, { uuid }] of TWO.entries()) {
     expect(contents.get(`${OUT}/${uuid}/client.pem`)?.text).toBe(ANSWERS[at]?.answer['client.pem'])

@@ -132,4 +132,5 @@ export interface Who {
   readonly uid: number
 }
 
+export type * from './storage/batch-ports.js'
 export type * from './storage/ports.js'

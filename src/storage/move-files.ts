@@ -62,6 +62,11 @@ export async function linkNew(fs: FileSystem, from: string, to: string): Promise
     await fs.link(from, to)
   } catch (error) {
     if (systemErrorCode(error) !== 'EEXIST') throw error
-    throw new FpkiError('ERR_EXISTS', `${to} already exists.`, 'fpki never overwrites files. Choose another path.')
+    throw fileExists(to)
   }
+}
+
+/** The error for a file that would have to be overwritten. */
+export function fileExists(path: string): FpkiError {
+  return new FpkiError('ERR_EXISTS', `${path} already exists.`, 'fpki never overwrites files. Choose another path.')
 }

@@ -2,12 +2,13 @@ import { dirname } from 'node:path'
 import { FpkiError, type FpkiOption } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
 import { checkAbsolute } from './absolute-path.js'
+import { fileExists } from './move-files.js'
 
 /** Throws ERR_EXISTS when `path` exists, ERR_USAGE when it is relative. `what` names it in errors, such as `output file`; `option` is where it is from. */
 export async function requireFree(files: DurableFiles, path: string, what: string, option?: FpkiOption): Promise<void> {
   checkAbsolute(path, what, option)
   if ((await files.status(path)) === null) return
-  throw new FpkiError('ERR_EXISTS', `${path} already exists.`, 'fpki never overwrites files. Choose another path.')
+  throw fileExists(path)
 }
 
 /**

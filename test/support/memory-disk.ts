@@ -192,7 +192,7 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
       return {
         write: async (content) =>
           step('write', path, () => {
-            node.content = Buffer.from(content)
+            node.content = Buffer.concat([node.content, content])
           }),
         sync: async () =>
           step('fsync', path, () => {

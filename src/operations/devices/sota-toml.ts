@@ -7,7 +7,8 @@ export interface SotaSettings {
   readonly gateway: string
   /** `https://ostree.example:8443` */
   readonly ostree: string
-  readonly hardwareId: string
+  /** null: the key is left out, and aktualizr takes it from the image, or from the name of the host. */
+  readonly hardwareId: string | null
   /** The folder of the device's configuration, without a slash at its end: `/var/sota`. */
   readonly configDirectory: string
   readonly usesOstree: boolean
@@ -34,7 +35,10 @@ function defaults({ gateway, ostree, hardwareId, configDirectory, usesOstree }: 
   const file = '"file"'
   return sectionsOf({
     tls: { server: literal(gateway), ca_source: file, pkey_source: file, cert_source: file },
-    provision: { server: literal(gateway), primary_ecu_hardware_id: literal(hardwareId) },
+    provision: {
+      server: literal(gateway),
+      ...(hardwareId === null ? {} : { primary_ecu_hardware_id: literal(hardwareId) }),
+    },
     uptane: { repo_server: literal(`${gateway}/repo`), key_source: file },
     pacman: {
       type: literal(usesOstree ? 'ostree' : 'none'),
@@ -75,7 +79,9 @@ function sectionText(section: string, entries: ReadonlyMap<string, string>): str
 
 /** `text` as a TOML basic string. */
 function literal(text: string): string {
-  return stringify({ value: text }).trim().replace(/^value = /, '')
+  return stringify({ value: text })
+    .trim()
+    .replace(/^value = /, '')
 }
 
 function checkKey(key: string, what: string): void {

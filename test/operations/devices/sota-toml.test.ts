@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { sotaToml } from '../../../src/operations/devices/sota-toml.js'
@@ -28,7 +29,11 @@ describe('sota.toml', () => {
   test.each(answered.map((one) => [one.case, one] as const))('equals the reference’s, line by line: %s', (_, one) => {
     const { overrides } = JSON.parse(one.request.body ?? '')
     const expected: string = JSON.parse(one.response.body ?? '')['sota.toml']
-    expect(sotaToml({ ...SETTINGS, overrides }).trim().split('\n')).toEqual(expected.trim().split('\n'))
+    expect(
+      sotaToml({ ...SETTINGS, overrides })
+        .trim()
+        .split('\n'),
+    ).toEqual(expected.trim().split('\n'))
   })
 
   test.each([
@@ -41,8 +46,27 @@ describe('sota.toml', () => {
     expect(() => sotaToml({ ...SETTINGS, overrides })).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }))
   })
 
-  test('quotes what a device supplies', () => {
-    const toml = sotaToml({ ...SETTINGS, hardwareId: 'a"\n[evil]\nb="' })
-    expect(toml).toContain('primary_ecu_hardware_id = "a\\"\\n[evil]\\nb=\\""')
+  test.each(['a"\n[evil]\nb="', 'back\\slash', 'é \u007f\u0085\u2028 \u{1f600}', '\t\u0001', "'", 'https://x'])(
+    'quotes what a device supplies, for another reader: %j',
+    (hardwareId) => {
+      const read = readByPython(sotaToml({ ...SETTINGS, hardwareId }))
+      expect(read.provision.primary_ecu_hardware_id).toBe(hardwareId)
+      expect(Object.keys(read)).toEqual(['tls', 'provision', 'uptane', 'pacman', 'storage', 'import'])
+    },
+  )
+
+  test('half a character is replaced, because no TOML could contain it', () => {
+    const read = readByPython(sotaToml({ ...SETTINGS, hardwareId: 'a\ud800b' }))
+    expect(read.provision.primary_ecu_hardware_id).toBe('a\ufffdb')
+  })
+
+  test('leaves out the hardware id when it is not known', () => {
+    const { provision } = readByPython(sotaToml({ ...SETTINGS, hardwareId: null }))
+    expect(provision).toEqual({ server: SETTINGS.gateway })
   })
 })
+
+function readByPython(toml: string) {
+  const program = 'import json, sys, tomllib; print(json.dumps(tomllib.load(sys.stdin.buffer)))'
+  return JSON.parse(execFileSync('python3', ['-c', program], { input: toml, encoding: 'utf8' }))
+}

@@ -1,0 +1,106 @@
+import { X509Certificate } from 'node:crypto'
+import { sameOctets } from '../../../pki/octets.js'
+import type { FileBatch, NewFolder } from '../../../ports.js'
+import type { DeviceOutput, IssuedDevice, KeyPlaces } from '../model.js'
+import { keySpki } from './key-folders.js'
+import type { DeviceFileSettings } from './settings.js'
+import { CLIENT, type DeviceFile, deviceFiles, folderName, KEY } from './sota-files.js'
+
+/** Larger than any file of a device's folder. */
+const MAX_BYTES = 64 * 1024
+
+/** A folder that a device has already, in the way of its new one. */
+interface Existing {
+  readonly device: IssuedDevice
+  readonly files: readonly DeviceFile[]
+  /** The names in it. */
+  readonly names: readonly string[]
+}
+
+/**
+ * A folder for each device, ready for `/var/sota`. One that has the certificate already stays as it is, but for files that are
+ * missing; one with another certificate is kept as `UUID.bak`. All is durable when {@link DeviceOutput.write} resolves.
+ */
+export function sotaFolders(
+  batch: FileBatch,
+  settings: DeviceFileSettings,
+  { keys, close }: { readonly keys: KeyPlaces | null; close(): Promise<void> },
+): DeviceOutput {
+  const filesOf = deviceFiles(settings)
+  return {
+    keys,
+    write: async (devices) => {
+      // A device may be twice in the input; the last is the newest.
+      const folders = [...new Map(devices.map((device) => [folderName(device.uuid), device])).values()]
+      const fresh: IssuedDevice[] = []
+      const existing: Existing[] = []
+      for (const device of folders) {
+        const names = await batch.list(device.uuid)
+        if (names === null) fresh.push(device)
+        else existing.push({ device, files: filesOf(device), names })
+      }
+      await createAll(batch, fresh, filesOf)
+      await updateAll(batch, existing)
+      await batch.flush()
+    },
+    finish: close,
+    stop: close,
+  }
+}
+
+async function createAll(
+  batch: FileBatch,
+  devices: readonly IssuedDevice[],
+  filesOf: (device: IssuedDevice) => readonly DeviceFile[],
+): Promise<void> {
+  if (devices.length === 0) return
+  const folders = devices.map((device) => ({ name: device.uuid, files: filesOf(device) }))
+  const taken = await batch.createFolders(folders, 'leave')
+  // Another process was first.
+  const late = devices.filter(({ uuid }) => taken.has(uuid))
+  const existing = late.map(async (device) => {
+    const names = (await batch.list(device.uuid)) ?? []
+    return { device, files: filesOf(device), names }
+  })
+  await updateAll(batch, await Promise.all(existing))
+}
+
+async function updateAll(batch: FileBatch, folders: readonly Existing[]): Promise<void> {
+  const begun: Existing[] = []
+  const replacing: NewFolder[] = []
+  for (const folder of folders) {
+    const { device, files, names } = folder
+    const client = names.includes(CLIENT) ? await batch.read(device.uuid, CLIENT, MAX_BYTES) : null
+    if (client === null) begun.push(folder)
+    else if (!sameOctets(client, Buffer.from(contentOf(files, CLIENT))))
+      replacing.push(await replacement(batch, folder))
+    else if (files.some(({ name }) => !names.includes(name)))
+      begun.push({ ...folder, files: files.filter(({ name }) => !names.includes(name)) })
+  }
+  await batch.createFolders(replacing, 'keep')
+  await putAll(batch, begun, (name) => name !== CLIENT)
+  await batch.flush()
+  // The certificate is last, because a folder that has it is complete.
+  await putAll(batch, begun, (name) => name === CLIENT)
+}
+
+async function putAll(batch: FileBatch, folders: readonly Existing[], isPut: (name: string) => boolean): Promise<void> {
+  const files = folders.flatMap(({ device, files: all }) =>
+    all.filter(({ name }) => isPut(name)).map((file) => ({ folder: device.uuid, ...file })),
+  )
+  if (files.length > 0) await batch.putFiles(files)
+}
+
+/** The new folder of a device that has one with another certificate. The key is in it too if the certificate is for it. */
+async function replacement(batch: FileBatch, { device, files, names }: Existing): Promise<NewFolder> {
+  const { uuid, der } = device
+  const pem = names.includes(KEY) ? await batch.read(uuid, KEY, MAX_BYTES) : null
+  const spki = pem === null ? null : await keySpki(Buffer.from(pem).toString(), uuid)
+  const certified = new X509Certificate(der).publicKey.export({ format: 'der', type: 'spki' })
+  const isSameKey = pem !== null && spki !== null && sameOctets(spki, certified)
+  return { name: uuid, files: isSameKey ? [...files, { name: KEY, content: pem, mode: 0o600 }] : files }
+}
+
+function contentOf(files: readonly DeviceFile[], wanted: string): string {
+  return files.find(({ name }) => name === wanted)?.content ?? ''
+}

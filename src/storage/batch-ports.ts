@@ -1,0 +1,66 @@
+/** The ports for outputs of many devices. */
+
+/** A file of a {@link FileBatch}. */
+export interface BatchFile {
+  readonly name: string
+  readonly content: string | Uint8Array
+  readonly mode: number
+}
+
+/** A file of an existing folder in the directory of the batch. */
+export interface FolderFile extends BatchFile {
+  readonly folder: string
+}
+
+/** A folder to create. */
+export interface NewFolder {
+  /** Its name in the directory of the batch. */
+  readonly name: string
+  readonly files: readonly BatchFile[]
+}
+
+/**
+ * Many folders in one directory, written together: all contents are synced before any of it gets its final name, in parallel,
+ * because one sync after the other would take as long as all of them. Several processes may write to one directory.
+ */
+export interface FileBatch {
+  /**
+   * Creates folders (0700), each complete or not at all. Resolves to the names that exist already and were left alone.
+   *
+   * @param existing what to do with an earlier folder of that name: leave it alone, or rename it to `name.bak`, or the next
+   *   free `name.bak.N`
+   */
+  createFolders(folders: readonly NewFolder[], existing: 'leave' | 'keep'): Promise<ReadonlySet<string>>
+  /** Creates or atomically replaces files of existing folders, in this order. */
+  putFiles(files: readonly FolderFile[]): Promise<void>
+  /** The names in a folder; null when it does not exist. */
+  list(folder: string): Promise<readonly string[] | null>
+  /** The octets of a file; null when it does not exist. */
+  read(folder: string, file: string, maxBytes: number): Promise<Uint8Array | null>
+  /** Resolves when all names are on the disk. */
+  flush(): Promise<void>
+  /** Removes what is not complete. */
+  close(): Promise<void>
+}
+
+/** A file that is written piece by piece and has no name before it is complete. */
+export interface StreamedFile {
+  write(content: Uint8Array): Promise<void>
+  /** Syncs it and gives it its name. Throws ERR_EXISTS when that exists and is not to be kept. */
+  finish(): Promise<void>
+  /** Removes it. */
+  stop(): Promise<void>
+}
+
+/** Outputs of many devices: folders in a directory, or one long file. */
+export interface BatchFiles {
+  /** For folders in `directory`, which exists. Removes what a killed process left there. */
+  openFolders(directory: string): Promise<FileBatch>
+  /**
+   * For a file at `path`, whose directory exists. Removes what a killed process left there.
+   *
+   * @param existing what to do with an earlier file of that name: refuse, or keep it as `path.bak`
+   * @throws FpkiError ERR_EXISTS
+   */
+  openFile(path: string, mode: number, existing: 'refuse' | 'keep'): Promise<StreamedFile>
+}

@@ -66,6 +66,7 @@ export type FpkiOption =
   | 'serial'
   | 'shares'
   | 'since'
+  | 'store'
   | 'tlsNames'
   | 'upstream'
 

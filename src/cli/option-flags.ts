@@ -33,6 +33,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   serial: '--serial',
   shares: '--shares',
   since: '--since',
+  store: '--store',
   tlsNames: '--tls-name',
   upstream: '--upstream',
 }

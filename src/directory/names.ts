@@ -31,6 +31,9 @@ export const FILE_MEANINGS: Readonly<Record<PkiFile, { readonly meaning: string;
 /** The request of `ca root-csr` for a root certificate from a company CA. */
 export const ROOT_CSR = 'factory_ca.csr'
 
+/** The device register: a SQLite database. */
+export const DEVICE_REGISTER = 'devices.sqlite'
+
 /** Keys and certificates are never changed in place. */
 export const PKI_FILE_MODE = 0o400
 

@@ -18,7 +18,7 @@ import { type OidName, oidName } from './oids.js'
 import { decodeOnePem } from './pem.js'
 import { type PublicKey, readPublicKey } from './public-key.js'
 import { readAlgorithm } from './read-certificate.js'
-import { isSignedBy } from './signature.js'
+import { isSignedBy, type Signed } from './signature.js'
 
 /** A PKCS #10 request (RFC 2986) with a valid signature. */
 export interface Csr {
@@ -39,24 +39,44 @@ const PEM_LABELS = ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'] as const
 /** Parses a request, PEM or DER, and verifies its signature. `what` names it in errors. Throws ERR_BAD_CSR. */
 export function parseAndVerifyCsr(request: string | Uint8Array, what: string): Csr {
   try {
-    if (request.length > MAX_CSR_BYTES) throw new Error(`it is larger than ${MAX_CSR_BYTES} bytes`)
-    const foreign = typeof request === 'string' ? null : foreignFormat(request)
-    if (foreign !== null) throw new Error(foreign)
-    const der = typeof request === 'string' ? decodeOnePem(PEM_LABELS, request, what) : request
-    const [info, signatureAlgorithm, signature] = sequenceMembers(parseDer(der), 3)
-    const csr = readInfo(info)
-    const signed = {
+    const csr = readUnverifiedCsr(request)
+    return verifyCsr(csr, readPublicKey(csr.spki))
+  } catch (cause) {
+    throw badCsr(what, cause instanceof Error ? cause.message : String(cause), cause)
+  }
+}
+
+/** A parsed request whose key and signature nobody has looked at yet. */
+export interface UnverifiedCsr extends Omit<Csr, 'publicKey'> {
+  /** SubjectPublicKeyInfo, DER. */
+  readonly spki: Uint8Array
+  /** Throws a plain Error when the algorithm or the signature cannot be read. */
+  signed(): Signed
+}
+
+/** Parses a request, PEM or DER. Throws a plain Error, whose message is a clause about "it". */
+export function readUnverifiedCsr(request: string | Uint8Array): UnverifiedCsr {
+  if (request.length > MAX_CSR_BYTES) throw new Error(`it is larger than ${MAX_CSR_BYTES} bytes`)
+  const foreign = typeof request === 'string' ? null : foreignFormat(request)
+  if (foreign !== null) throw new Error(foreign)
+  // The PEM parser's errors begin with the name.
+  const der = typeof request === 'string' ? decodeOnePem(PEM_LABELS, request, 'it') : request
+  const [info, signatureAlgorithm, signature] = sequenceMembers(parseDer(der), 3)
+  return {
+    ...readUnverifiedInfo(info),
+    // Not read yet: a problem of the key is reported first.
+    signed: () => ({
       tbs: rawDer(info),
       algorithm: readAlgorithm(signatureAlgorithm),
       signature: readOctetBitString(signature),
-    }
-    if (!isSignedBy(signed, csr.publicKey)) throw new Error('its signature does not verify')
-    return csr
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    // Errors of the PEM parser already begin with the name.
-    throw badCsr(what, reason.startsWith(`${what} `) ? `it${reason.slice(what.length)}` : reason, cause)
+    }),
   }
+}
+
+/** Verifies the signature of a request with its key. Throws a plain Error, as {@link readUnverifiedCsr} does. */
+export function verifyCsr({ spki: _, signed, ...csr }: UnverifiedCsr, publicKey: PublicKey): Csr {
+  if (!isSignedBy(signed(), publicKey)) throw new Error('its signature does not verify')
+  return { ...csr, publicKey }
 }
 
 /** The error for a request that fpki refuses to sign. */
@@ -71,10 +91,11 @@ export function badCsr(what: string, reason: string, cause?: unknown): FpkiError
 
 /** Parses a CertificationRequestInfo (DER) that is not signed yet. Throws a plain Error. */
 export function readRequestInfo(der: Uint8Array): Csr {
-  return readInfo(parseDer(der))
+  const { spki, ...csr } = readUnverifiedInfo(parseDer(der))
+  return { ...csr, publicKey: readPublicKey(spki) }
 }
 
-function readInfo(value: Der | undefined): Csr {
+function readUnverifiedInfo(value: Der | undefined): Omit<UnverifiedCsr, 'signed'> {
   const [version, subject, spki, attributes] = sequenceMembers(value, 3, 4)
   if (readInteger(version) !== 0n) throw new Error('its version is not 1')
   const { requests, unused } = readAttributes(attributes)
@@ -82,7 +103,7 @@ function readInfo(value: Der | undefined): Csr {
   const extensions = requests[0] === undefined ? [] : readExtensions(requests[0])
   return {
     subject: readName(subject),
-    publicKey: readPublicKey(rawDer(spki)),
+    spki: rawDer(spki),
     extensions,
     parsedExtensions: parseExtensions(extensions),
     unusedAttributes: unused,

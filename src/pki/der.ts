@@ -146,21 +146,33 @@ export function readObjectIdentifier(value: Der | undefined): string {
   const octets = contentOf(value, 'objectIdentifier')
   if (octets.length > MAX_IDENTIFIER_OCTETS)
     throw new Error(`an OBJECT IDENTIFIER is too long (the limit is ${MAX_IDENTIFIER_OCTETS} octets)`)
-  const arcs: bigint[] = []
-  let arc = 0n
+  const arcs: (number | bigint)[] = []
+  let arc: number | bigint = 0
   let isInside = false
   for (const octet of octets) {
     if (!isInside && octet === 0x80) throw new Error('an OBJECT IDENTIFIER is padded')
-    arc = (arc << 7n) | BigInt(octet & 0x7f)
+    arc = nextArc(arc, octet & 0x7f)
     isInside = octet >= 0x80
     if (isInside) continue
     arcs.push(arc)
-    arc = 0n
+    arc = 0
   }
-  const [first, ...others] = arcs
-  if (first === undefined || isInside) throw new Error('an OBJECT IDENTIFIER is truncated')
-  const root = first < 40n ? 0n : first < 80n ? 1n : 2n
-  return [root, first - root * 40n, ...others].join('.')
+  if (isInside) throw new Error('an OBJECT IDENTIFIER is truncated')
+  return dotted(arcs)
+}
+
+/** The first value is of two arcs: 40 times the first one plus the second. */
+function dotted([first, ...others]: readonly (number | bigint)[]): string {
+  if (first === undefined) throw new Error('an OBJECT IDENTIFIER is truncated')
+  const root = first < 40 ? 0 : first < 80 ? 1 : 2
+  const second = typeof first === 'number' ? first - root * 40 : first - BigInt(root * 40)
+  return [root, second, ...others].join('.')
+}
+
+/** Appends seven bits to an arc; a bigint only when it needs one, because every name and extension has several arcs. */
+function nextArc(arc: number | bigint, bits: number): number | bigint {
+  if (typeof arc === 'number' && arc < 2 ** 45) return arc * 128 + bits
+  return (BigInt(arc) << 7n) | BigInt(bits)
 }
 
 function valueAt(octets: Uint8Array, at: number): Der {

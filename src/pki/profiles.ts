@@ -68,13 +68,14 @@ export const TLS_SERVER: Profile = {
   ],
 }
 
-/** A device's client certificate. fpki never signs one; lint checks those of the registration reference. */
+/** A device's client certificate. subjectKeyIdentifier is fpki's addition (docs/profile.md#deviations). */
 export const DEVICE: Profile = {
   name: 'device',
   years: 20,
   extensions: [
     { type: 'keyUsage', critical: true, usages: ['digitalSignature'] },
     { type: 'extKeyUsage', critical: true, purposes: ['clientAuth'] },
+    { type: 'subjectKeyIdentifier', critical: false },
     { type: 'authorityKeyIdentifier', critical: false },
   ],
 }

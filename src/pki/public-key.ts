@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, ECDH, type KeyObject } from 'node:crypto'
+import { createPublicKey, ECDH, hash, type JsonWebKeyInput, type KeyObject, type PublicKeyInput } from 'node:crypto'
 import type { Curve, Hash } from '../ports.js'
 import { parseDer, rawDer, readObjectIdentifier, readOctetBitString, sequenceMembers, TAG } from './der.js'
 import { bitString, sequence } from './der-write.js'
@@ -32,13 +32,34 @@ const CURVES: readonly Curve[] = ['P-256', 'P-384', 'P-521']
  * Parses a SubjectPublicKeyInfo: EC on a named curve of {@link Curve}, or RSA. Pass `key` when OpenSSL has already parsed
  * it. Throws a plain Error for other types, explicit curve parameters, and points that are not on the curve.
  */
-export function readPublicKey(spki: Uint8Array, key: KeyObject = createKey(spki)): PublicKey {
+export function readPublicKey(spki: Uint8Array, known?: KeyObject): PublicKey {
+  if (isP256Spki(spki)) return { kind: 'EC', curve: 'P-256', spki, key: known ?? p256Key(spki) }
+  const key = known ?? createKey(spki)
   if (key.asymmetricKeyType === 'rsa') {
     const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {}
     return { kind: 'RSA', bits: modulusLength, exponent: publicExponent, spki, key }
   }
   if (key.asymmetricKeyType === 'ec') return { kind: 'EC', curve: namedCurve(spki), spki, key }
   throw new Error(`its key type is not supported: ${key.asymmetricKeyType}`)
+}
+
+/** The SubjectPublicKeyInfo of a key on P-256 up to the coordinates of its uncompressed point (RFC 5480, 2). */
+const P256_PREFIX = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex')
+const P256_COORDINATE = 32
+
+/** Whether `spki` has the only encoding of an uncompressed point on P-256. The point itself may be off the curve. */
+export function isP256Spki(spki: Uint8Array): boolean {
+  return (
+    spki.length === P256_PREFIX.length + 2 * P256_COORDINATE && P256_PREFIX.equals(spki.subarray(0, P256_PREFIX.length))
+  )
+}
+
+/** Imports a key on P-256 from its coordinates, which takes OpenSSL half as long as decoding the DER. */
+function p256Key(spki: Uint8Array): KeyObject {
+  const octets = Buffer.from(spki.buffer, spki.byteOffset, spki.length)
+  const middle = P256_PREFIX.length + P256_COORDINATE
+  const [x, y] = [octets.toString('base64url', P256_PREFIX.length, middle), octets.toString('base64url', middle)]
+  return importKey({ key: { kty: 'EC', crv: 'P-256', x, y }, format: 'jwk' })
 }
 
 /** Why an RSA key is too weak; null for strong keys and for EC keys. */
@@ -62,7 +83,7 @@ export function formatKeyType(key: PublicKey): string {
  */
 export function keyIdentifier(spki: Uint8Array): Uint8Array {
   const [, subjectPublicKey] = sequenceMembers(parseDer(spki), 2)
-  return createHash('sha1').update(readOctetBitString(subjectPublicKey)).digest()
+  return hash('sha1', readOctetBitString(subjectPublicKey), 'buffer')
 }
 
 /** Whether the point of this EC key (SubjectPublicKeyInfo, DER) is not in uncompressed form (SEC 1, 2.3.3). */
@@ -96,8 +117,12 @@ export function sameKey(a: PublicKey, b: PublicKey): boolean {
 }
 
 function createKey(spki: Uint8Array): KeyObject {
+  return importKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
+}
+
+function importKey(input: PublicKeyInput | JsonWebKeyInput): KeyObject {
   try {
-    return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
+    return createPublicKey(input)
   } catch (cause) {
     throw new Error('its key is invalid (an unknown type, or a point that is not on its curve)', { cause })
   }

@@ -1,13 +1,24 @@
 import type { Random } from '../ports.js'
 
+const SERIAL_OCTETS = 20
+
 /**
  * A new serial number of exactly 20 octets, the maximum of RFC 5280 (4.1.2.2), with 158 random bits. The first octet is 0x40
  * to 0x7f, so that the number is positive and has no leading zeros.
  */
-export function newSerialNumber(random: Random): Uint8Array {
-  const octets = Uint8Array.from(random.bytes(20))
+export function newSerialNumber(random: Pick<Random, 'bytes'>): Uint8Array {
+  const octets = Uint8Array.from(random.bytes(SERIAL_OCTETS))
   octets[0] = ((octets[0] ?? 0) & 0x3f) | 0x40
   return octets
+}
+
+/** `count` new serial numbers, from one call of the source of randomness. */
+export function newSerialNumbers(random: Pick<Random, 'bytes'>, count: number): readonly Uint8Array[] {
+  const octets = random.bytes(SERIAL_OCTETS * count)
+  return Array.from({ length: count }, (_, index) => {
+    const own = octets.subarray(SERIAL_OCTETS * index, SERIAL_OCTETS * (index + 1))
+    return newSerialNumber({ bytes: () => own })
+  })
 }
 
 /** A serial number as colon-separated upper-case hex, as OpenSSL prints it. */

@@ -1,11 +1,9 @@
 import { join } from 'node:path'
-import { openDeviceRegister } from '../../devices/open.js'
+import { openDeviceRegister, type RegisterPorts } from '../../devices/open.js'
 import type { DeviceRegister } from '../../devices/register.js'
 import { DEVICE_REGISTER } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
-import type { DurableFiles, Random } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
-import { checkAbsolute } from '../../storage/absolute-path.js'
 
 /** Which device register an operation uses. */
 export interface RegisterChoice {
@@ -19,7 +17,7 @@ export interface RegisterChoice {
 export function registerPath({ directory, store }: RegisterChoice): string {
   if (store === null) return join(directory, DEVICE_REGISTER)
   const [, path] = /^sqlite:(?:\/\/)?(\/.+)$/.exec(store) ?? []
-  if (path !== undefined) return checkAbsolute(path, 'device register')
+  if (path !== undefined) return path
   throw new FpkiError(
     'ERR_USAGE',
     'Invalid device register: only SQLite files are supported.',
@@ -31,25 +29,25 @@ export function registerPath({ directory, store }: RegisterChoice): string {
 /** Opens the register of a PKI directory or kit for writing, and makes it when it is missing. Throws as openDeviceRegister. */
 export function openRegister(
   choice: RegisterChoice,
-  ports: { readonly files: DurableFiles; readonly random: Random },
+  ports: RegisterPorts,
 ): Promise<DeviceRegister> {
-  return openDeviceRegister({ path: registerPath(choice), mode: 'write' }, ports)
+  return openDeviceRegister({ path: registerPath(choice), create: true }, ports)
 }
 
 /** Opens an existing register for reading; null when there is none. Creates and changes nothing. */
 export async function openRegisterToRead(
   choice: RegisterChoice,
-  ports: { readonly files: DurableFiles; readonly random: Random },
+  ports: RegisterPorts,
 ): Promise<DeviceRegister | null> {
   const path = registerPath(choice)
   if ((await ports.files.kindOf(path)) === null) return null
-  return openDeviceRegister({ path, mode: 'read' }, ports)
+  return openDeviceRegister({ path, create: false }, ports)
 }
 
 /** As {@link openRegisterToRead}. Throws ERR_NOT_INITIALIZED when there is none. */
 export async function requireRegister(
   choice: RegisterChoice,
-  ports: { readonly files: DurableFiles; readonly random: Random },
+  ports: RegisterPorts,
 ): Promise<DeviceRegister> {
   const register = await openRegisterToRead(choice, ports)
   if (register !== null) return register

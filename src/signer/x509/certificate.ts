@@ -1,7 +1,7 @@
 import { checkCertificate, checkTbsCertificate } from '../../pki/check.js'
 import type { Certificate } from '../../pki/read-certificate.js'
 import type { CertificateTemplate } from '../../pki/template.js'
-import type { Curve, Signer } from '../../ports.js'
+import type { CheckedOctets, Curve, Signer } from '../../ports.js'
 import { checkingCrypto, type SigningCrypto, signingCrypto } from '../webcrypto.js'
 import { certificateExtensions } from './extensions.js'
 import { loadX509 } from './library.js'
@@ -24,10 +24,23 @@ export async function signCertificate(template: CertificateTemplate, signer: Sig
  * Checks whether {@link signCertificate} would sign this with a key on `curve`, without signing. Throws the same errors.
  */
 export async function checkTemplate(template: CertificateTemplate, curve: Curve): Promise<void> {
-  await encodeCertificate(
-    template,
-    checkingCrypto(curve, (octets) => checkTbsCertificate(octets, template, curve)),
-  )
+  await encodeTbs(template, curve)
+}
+
+/**
+ * The TBSCertificate (DER) that {@link signCertificate} would sign with a key on `curve`. Throws the same errors.
+ */
+export async function encodeTbs(template: CertificateTemplate, curve: Curve): Promise<CheckedOctets> {
+  const checked: CheckedOctets[] = []
+  const check = (octets: Uint8Array) => {
+    const tbs = checkTbsCertificate(octets, template, curve)
+    checked.push(tbs)
+    return tbs
+  }
+  await encodeCertificate(template, checkingCrypto(curve, check))
+  const [tbs] = checked
+  if (tbs === undefined) throw new Error('the library encoded no certificate')
+  return tbs
 }
 
 async function encodeCertificate(

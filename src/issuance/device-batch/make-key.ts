@@ -1,0 +1,22 @@
+import { hash } from 'node:crypto'
+import type { Random } from '../../ports.js'
+import { deviceSubject } from './device-subject.js'
+import type { DeviceSubject, MadeKey } from './model.js'
+
+/** Makes a device's key pair on P-256, and the subject that goes with it. */
+export function makeDeviceKey(
+  { uuid, isProduction }: DeviceSubject,
+  factory: string,
+  random: Pick<Random, 'ecKeyPair'>,
+): MadeKey {
+  const { privateKey, publicKey } = random.ecKeyPair('P-256')
+  const spki = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }))
+  return {
+    uuid,
+    isProduction,
+    subject: deviceSubject(factory, { uuid, isProduction }),
+    spki,
+    keyHash: hash('sha256', spki, 'buffer'),
+    privateKeyPem: privateKey.export({ format: 'pem', type: 'sec1' }).toString(),
+  }
+}

@@ -28,6 +28,8 @@ export interface Io {
   readonly stdin: Stdin
   stdout(text: string): void
   stderr(text: string): void
+  /** Writes octets to stdout, and resolves when its reader has taken them. Absent where all of stdout is kept in memory. */
+  readonly stdoutOctets?: (octets: Uint8Array) => Promise<void>
   /** Resolves to whether everything was written to stdout. Absent where stdout cannot fail. */
   readonly flushed?: () => Promise<boolean>
   /** Ports that replace those of this machine; only tests set them. */
@@ -37,6 +39,8 @@ export interface Io {
 
 /** Which streams are a terminal, and its width. */
 export interface Terminal {
+  /** No when absent. */
+  readonly stdin?: boolean
   readonly stdout: boolean
   readonly stderr: boolean
   /** 80 if absent. */

@@ -91,8 +91,12 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal, output: WatchedOutpu
     },
     machine: {},
     stdout: (text) => stdout.write(text),
+    stdoutOctets: async (octets) => (await import('../machine/devices.js')).streamSink(stdout).write(octets),
     stderr: (text) => stderr.write(text),
     terminal: {
+      get stdin() {
+        return isTerminal(process, 0)
+      },
       stdout: stdout.isTTY === true,
       stderr: stderr.isTTY === true,
       get columns() {
@@ -111,8 +115,12 @@ function homeDirectory(): string {
   }
 }
 
-function onTerminal({ getBuiltinModule, stderr }: NodeJS.Process): boolean {
-  return getBuiltinModule('node:tty').isatty(0) && stderr.isTTY
+function onTerminal(process: NodeJS.Process): boolean {
+  return isTerminal(process, 0) && process.stderr.isTTY
+}
+
+function isTerminal({ getBuiltinModule }: NodeJS.Process, descriptor: number): boolean {
+  return getBuiltinModule('node:tty').isatty(descriptor)
 }
 
 async function askOpenly({ stdin, stderr }: NodeJS.Process, question: string, signal: AbortSignal): Promise<string> {

@@ -1,6 +1,6 @@
 import type { Found } from './look-up.js'
 import type { Refusal } from './refusal.js'
-import type { CertificateState, NewCertificate, StoredCertificate } from './register.js'
+import type { CertificateState, LookUp, NewCertificate, StoredCertificate } from './register.js'
 
 /** A certificate to record. */
 export interface Entry {
@@ -45,21 +45,28 @@ export function decide(entry: Entry, known: Known, { line, by }: Order, reissueW
     if (by === 'kit' && Buffer.from(sameSerial).equals(entry.certificate.der)) return { kind: 'existing' }
     return refused('serial-taken', `another certificate has the serial number ${entry.certificate.serial}`)
   }
-  const refusal = whyRefused(entry, known, { line: line.name, by, reissueWindow })
+  const { uuid } = entry.certificate
+  const refusal = keyConflict(known, { uuid, issuedAt: entry.issuedAt, line: line.name, by, reissueWindow })
   if (refusal !== null) return { kind: 'refused', refusal }
   return { kind: known.device === null ? 'new' : 'reissue' }
 }
 
+/** What a decision about a device's key depends on besides what the register has. */
+export interface KeyTerms {
+  readonly uuid: string
+  /** When the certificate is or was issued. */
+  readonly issuedAt: number
+  readonly line: string
+  readonly reissueWindow: number
+  readonly by: Order['by']
+}
+
 /**
- * Why a device may not have a certificate for a key; null: it may. With another key than before, only in its line's
- * reissue window, or when it never had the certificate for the old one.
+ * Why a device may not have a certificate for a key; null: it may. A key belongs to one device for ever; a device may have
+ * another key only in its line's reissue window, or when it never had the certificate for the old one.
  */
-function whyRefused(
-  entry: Entry,
-  { device, keyOwner }: Known,
-  { line, by, reissueWindow }: { readonly line: string; readonly by: Order['by']; readonly reissueWindow: number },
-): Refusal | null {
-  const { uuid } = entry.certificate
+export function keyConflict({ device, keyOwner }: LookUp, terms: KeyTerms): Refusal | null {
+  const { uuid, issuedAt, line, reissueWindow, by } = terms
   if (keyOwner !== null && keyOwner !== uuid)
     return { code: 'key-reused', reason: `its key is the key of the device ${keyOwner}` }
   if (device === null) return null
@@ -67,7 +74,7 @@ function whyRefused(
   if (device.line !== line)
     return { code: 'uuid-taken', reason: `the device ${uuid} belongs to the line ${device.line}` }
   if (by === 'kit' && keyOwner !== null) return null
-  if (device.state === 'abandoned' || Math.abs(entry.issuedAt - device.issuedAt) < reissueWindow) return null
+  if (device.state === 'abandoned' || Math.abs(issuedAt - device.issuedAt) < reissueWindow) return null
   return { code: 'uuid-taken', reason: `the device ${uuid} has a certificate for another key` }
 }
 

@@ -66,7 +66,7 @@ export async function* issueBatch(
   requireOpen(batch.line, clock())
   const validity = validityOf(batch, ports)
   let refused = 0
-  for await (const chunk of ahead(chunksOf(rows), (one) => prepareChunk(one, batch, ports), AHEAD)) {
+  for await (const chunk of ahead(chunksOf(rows), (one: readonly InputRow[]) => prepareChunk(one, batch, ports), AHEAD)) {
     signal.throwIfAborted()
     const line = await currentLine(register, batch.line)
     const results = await issueChunk(chunk, { ...batch, line, validity: validity() }, ports)

@@ -2,8 +2,8 @@ import type { CertificateOrder } from '../../issuance/device-batch/model.js'
 import { decideRow, requestRefusal } from './decide-row.js'
 import type { DeviceInput, InputRow } from './input/model.js'
 import type { IssueBatch, IssueBatchPorts } from './issue-batch.js'
-import { issueRound, type RoundTerms, refusedRow, type WantedDevice } from './issue-round.js'
-import type { DeviceResult, RefusedDevice } from './model.js'
+import { issueRound, next, type RoundTerms, refusedRow, type WantedDevice } from './issue-round.js'
+import type { DeviceResult, IssuedDevice, RefusedDevice } from './model.js'
 
 /** The rows of a chunk, in their order. */
 export type PreparedChunk = readonly (WantedDevice | RefusedDevice)[]
@@ -47,12 +47,12 @@ export async function issueChunk(
   const results = new Map<WantedDevice, DeviceResult>()
   for (let rest = chunk.filter((row) => row.kind === 'wanted'); rest.length > 0; ) {
     const { round, later } = withoutConflicts(rest)
-    const issued = (await issueRound(round, terms, ports)).entries()
-    for (const [index, result] of issued) results.set(at(round, index), result)
+    const issued = (await issueRound(round, terms, ports)).values()
+    for (const row of round) results.set(row, next(issued))
     rest = later
   }
   const inOrder = chunk.map((row) => (row.kind === 'refused' ? row : results.get(row))).filter((row) => row !== undefined)
-  const published = inOrder.filter((result) => result.kind === 'issued' || result.kind === 'reused')
+  const published = inOrder.filter((result): result is IssuedDevice => result.kind === 'issued' || result.kind === 'reused')
   if (published.length > 0) await ports.output?.write(published)
   return inOrder
 }

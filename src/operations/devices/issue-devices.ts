@@ -10,7 +10,7 @@ import { issueBatch } from './issue-batch.js'
 import type { DeviceResult } from './model.js'
 import { openBatch } from './open-batch.js'
 import type { OutputPlan } from './output/settings.js'
-import type { ByteSink } from './output/sinks.js'
+import type { ByteSink } from '../../storage/sinks.js'
 
 const count = z.int().check(z.nonnegative())
 

@@ -1,4 +1,5 @@
-import { conflict, whyClosed } from '../../devices/line-policy.js'
+import { keyConflict } from '../../devices/decide.js'
+import { whyClosed } from '../../devices/quota.js'
 import type { Refusal } from '../../devices/refusal.js'
 import type { DeviceFacts, DeviceRecord, Line, LookUp, NewCertificate, StoredCertificate } from '../../devices/register.js'
 import type { CertificateOrder, IssuedCertificate } from '../../issuance/device-batch/model.js'
@@ -66,9 +67,12 @@ function decideDevice(
   const { certificate, device } = found
   if (certificate !== null && device !== null) return reusedDevice(row.at, device, certificate)
   const isNewKey = row.order === null
+  const { name: line, reissueWindow } = terms.line
   const refusal =
     whyClosed(terms.line, now) ??
-    (isNewKey && device !== null ? lostKeyRefusal(device, now, terms) : conflict(found, row.uuid, now, terms.line))
+    (isNewKey && device !== null
+      ? lostKeyRefusal(device, now, terms)
+      : keyConflict(found, { uuid: row.uuid, issuedAt: now, line, reissueWindow, by: 'this' }))
   if (refusal !== null) return refusedRow(row.at, row.uuid, refusal)
   return { ...row, kind: 'new', keyWasLost: isNewKey && device !== null && device.state !== 'abandoned' }
 }
@@ -94,8 +98,13 @@ async function issueNew(
     const certificate = at(certificates, index)
     if (outcome.kind === 'refused') return refusedRow(device.at, device.uuid, outcome.refusal)
     if (outcome.kind === 'existing') return reusedDevice(device.at, certificate, outcome.certificate)
-    return { kind: 'issued', at: device.at, uuid: device.uuid, ...device.facts, ...certificate, issuedAt }
+    return issuedDevice(device, certificate, issuedAt)
   })
+}
+
+function issuedDevice({ at, uuid, facts }: OrderedDevice, certificate: NewCertificate, issuedAt: number): IssuedDevice {
+  const { serial, der, notAfter } = certificate
+  return { kind: 'issued', at, uuid, ...facts, serial, der, issuedAt, notAfter }
 }
 
 function newCertificate(
@@ -132,7 +141,8 @@ function at<T>(list: readonly T[], index: number): T {
   return element
 }
 
-function next<T>(values: Iterator<T>): T {
+/** The next of answers that are as many as their questions. */
+export function next<T>(values: Iterator<T>): T {
   const { value, done } = values.next()
   if (done === true) throw new Error('an answer is missing in a batch')
   return value

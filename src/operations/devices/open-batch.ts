@@ -116,12 +116,12 @@ async function requireLine({ lines }: BatchRegister, { line, directory }: IssueD
 
 async function openBatches(
   { directory, factory }: OpenPki,
-  { ca, file, key }: DeviceIssuer,
+  { ca, key }: DeviceIssuer,
   { hsmSessions }: IssueDevicesOptions,
   ports: IssueDevicesPorts,
   closers: Closers,
 ): Promise<DeviceBatches> {
-  const opened = await openBatchKey({ directory, key, certificate: ca, file, sessions: hsmSessions }, ports.access)
+  const opened = await openBatchKey({ directory, key, certificate: ca, sessions: hsmSessions }, ports.access)
   closers.push(opened.close)
   const batches = ports.newBatches({ factory, ca, key: opened.key })
   closers.push(batches.close)

@@ -1,5 +1,4 @@
-import { REISSUE_WINDOW } from '../../devices/migrations.js'
-import { DEFAULT_LINE, type DeviceRegister, type JobStore, type Line, type LineStore } from '../../devices/register.js'
+import { DEFAULT_LINE, DEFAULT_REISSUE_WINDOW, type DeviceRegister, type JobStore, type Line, type LineStore } from '../../devices/register.js'
 
 /** The part of a device register that a batch uses. */
 export type BatchRegister = Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'close'> & {
@@ -37,5 +36,5 @@ const DEFAULT: Line = {
   hardwareIds: null,
   allowsProduction: true,
   group: null,
-  reissueWindow: REISSUE_WINDOW,
+  reissueWindow: DEFAULT_REISSUE_WINDOW,
 }

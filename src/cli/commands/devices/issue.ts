@@ -1,4 +1,5 @@
-import { devicesOn, thisMachine } from '../../../machine/index.js'
+import { deviceMachine } from '../../../machine/devices.js'
+import { thisMachine } from '../../../machine/index.js'
 import { type IssueDevicesResult, issueDevices } from '../../../operations/devices/issue-devices.js'
 import { planOutput } from '../../../operations/devices/output/plan.js'
 import { namedFactory } from '../../../config/settings.js'
@@ -35,6 +36,7 @@ export interface IssueFlags extends CommonFlags, HsmFlags {
 /** `fpki devices issue <directory>` */
 export async function issue(directory: string, flags: IssueFlags, io: Io): Promise<void> {
   const progress = progressOn(io, flags)
+  const machine = thisMachine(io.machine)
   const { out, outFormat = null, refused, days = null, group = null, gateway = null, ostree = null, store = null } = flags
   if (out === '-' && flags.json) throw stdoutTwice()
   const run = issueDevices(
@@ -51,7 +53,15 @@ export async function issue(directory: string, flags: IssueFlags, io: Io): Promi
       maxRefused: flags.maxRefused ?? null,
       hsmSessions: flags.hsmSessions ?? 4,
     },
-    { ...devicesOn(thisMachine(io.machine), io), progress, signal: io.signal, access: await keyAccess(flags, io, progress) },
+    {
+      ...machine,
+      ...deviceMachine(machine),
+      stdin: io.stdin,
+      isStdinTerminal: io.terminal.stdin === true,
+      stdout: { write: io.stdoutOctets ?? (async (octets) => io.stdout(Buffer.from(octets).toString())) },
+      ...{ progress, signal: io.signal },
+      access: await keyAccess(flags, io, progress),
+    },
   )
   const result = await followBatch(run, () => null, io, flags)
   if (flags.json) printJson(io, result)

@@ -7,7 +7,7 @@ import { buffer } from 'node:stream/consumers'
 import { parse } from 'csv-parse/sync'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { OutputFormat } from '../../../../src/operations/devices/output/settings.js'
-import { streamSink } from '../../../../src/operations/devices/output/sinks.js'
+import { streamSink } from '../../../../src/storage/sinks.js'
 import { ANSWERS, DEVICES, device, openOn, SETTINGS } from './support/scene.js'
 
 let folder: string

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { FpkiError, systemErrorCode } from '../../../errors.js'
+import { FpkiError, systemErrorCode } from '../errors.js'
 
 /** Where octets go. Resolves when the next ones may be written. */
 export interface ByteSink {

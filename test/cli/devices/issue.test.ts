@@ -34,7 +34,7 @@ test('a folder of requests becomes a folder of devices, each ready for /var/sota
     const at = (name: string) => join(pki.out, uuid, name)
     expect((await readdir(join(pki.out, uuid))).sort()).toEqual(['client.chained', 'client.pem', 'root.crt', 'sota.toml'])
     expect(await verified(pki, at('client.pem'))).toBe(`${at('client.pem')}: OK\n`)
-    expect(await readFile(at('root.crt'), 'utf8')).toBe(await pki.text('factory_ca.pem'))
+    expect((await readFile(at('root.crt'), 'utf8')).trim()).toBe((await pki.text('factory_ca.pem')).trim())
   }
   expect((await stat(pki.path('devices.sqlite'))).mode & 0o777).toBe(0o600)
 })

@@ -1,45 +1,102 @@
-import { Readable } from 'node:stream'
-import { type CsvError, parse } from 'csv-parse'
-import { COLUMNS, type InputRow, inputFrom, MAX_CSR_BYTES, type ReadCsrFile, unreadable } from './model.js'
+import { CsvError, parse } from 'csv-parse/sync'
+import { type Line, rowsOfLines } from './lines.js'
+import { COLUMNS, type InputRow, inputFrom, MAX_ROW_BYTES, type ReadCsrFile, shown, unreadable } from './model.js'
+import { lineProblem } from './text-inputs.js'
+
+const NAMES: Readonly<Record<string, string>> = { ',': 'commas', ';': 'semicolons', '\t': 'tabs' }
+
+/** The header line of a CSV file. */
+interface Header {
+  readonly delimiter: string
+  /** In the order of the file; null: ignored. */
+  readonly columns: readonly (string | null)[]
+}
 
 /**
- * CSV with a header (RFC 4180): comma, semicolon or tab, UTF-8 with or without a byte order mark, quoted cells with line
- * ends in them. Throws ERR_BAD_FILE when there is no usable header, or the text is not CSV: what follows could not be trusted.
+ * CSV with a header (RFC 4180): comma, semicolon or tab, quoted cells with line ends in them. A row with another number of
+ * cells than the header is an unreadable row. Throws ERR_BAD_FILE when there is no usable header, and where quotes are out
+ * of place: how the lines after it were meant is unknown.
+ *
+ * @param note called once with the columns that are ignored
  */
-export async function* csvRows(
-  source: AsyncIterable<Uint8Array>,
+export function csvRows(
+  source: AsyncIterable<Buffer>,
   what: string,
   readCsrFile: ReadCsrFile,
-): AsyncGenerator<InputRow> {
-  const parser = Readable.from(source).pipe(
-    parse({
-      bom: true,
-      delimiter: [',', ';', '\t'],
-      columns: (header: string[]) => checkedHeader(header, what),
-      info: true,
-      max_record_size: 2 * MAX_CSR_BYTES,
-      skip_empty_lines: true,
-      trim: true,
-    }),
+  note: (text: string) => void,
+) {
+  let header: Header | null = null
+  return rowsOfLines(
+    source,
+    { maxBytes: MAX_ROW_BYTES, isQuoted: true },
+    {
+      read(line) {
+        if (line.text?.trim() === '') return null
+        if (header !== null) return readRow(line, header, what, readCsrFile)
+        header = readHeader(line, what, note)
+        return null
+      },
+      end() {
+        if (header === null) throw unreadable(what, 'it is empty', HEADER_HINT)
+        return null
+      },
+    },
   )
+}
+
+function readRow(line: Line, header: Header, what: string, readCsrFile: ReadCsrFile): InputRow | null {
+  if (line.problem === 'open quote') throw badQuote(what, line.number)
+  if (line.text === null) return lineProblem(line)
+  const cells = cellsOf(line.text, header.delimiter)
+  if (cells === null) throw badQuote(what, line.number)
+  // Spreadsheets keep the delimiters of empty rows.
+  if (cells.every((cell) => cell === '')) return null
+  return rowOf(cells, header, `line ${line.number}`, readCsrFile)
+}
+
+function rowOf(cells: readonly string[], { columns }: Header, at: string, readCsrFile: ReadCsrFile): InputRow {
+  if (cells.length !== columns.length)
+    return { at, problem: `the header has ${columns.length} cells, this row has ${cells.length}` }
+  const members: Record<string, string | undefined> = {}
+  for (const [index, column] of columns.entries()) if (column !== null) members[column] = cells[index]
+  return inputFrom(members, at, readCsrFile)
+}
+
+/** The cells of a line without the white space around them; null when a quote is out of place. */
+function cellsOf(line: string, delimiter: string): readonly string[] | null {
   try {
-    for await (const { record, info } of parser) yield await inputFrom(record, `line ${info.lines}`, readCsrFile)
+    const [cells = []] = parse(line, { delimiter, trim: true, relax_column_count: true })
+    return cells
   } catch (error) {
-    if (!isCsvError(error)) throw error
-    throw unreadable(what, `${error.message.replace(/\.$/, '')}`, 'Correct that line, and run the command again.')
+    if (error instanceof CsvError) return null
+    throw error
   }
 }
 
-function checkedHeader(header: readonly string[], what: string): string[] {
-  const names = header.map((name) => name.trim().toLowerCase())
-  const twice = names.find((name, at) => names.indexOf(name) !== at)
-  const hint = `The first line names the columns: ${COLUMNS.join(', ')}.`
-  if (twice !== undefined) throw unreadable(what, `its header has the column ${JSON.stringify(twice)} twice`, hint)
-  if (!names.some((name) => name === 'csr' || name === 'csr-file' || name === 'uuid'))
-    throw unreadable(what, 'its header has no column csr, csr-file or uuid', hint)
-  return names
+const HEADER_HINT = `The first line names the columns, separated by commas, semicolons or tabs: ${COLUMNS.join(', ')}.`
+
+function readHeader({ text }: Line, what: string, note: (text: string) => void): Header {
+  if (text === null) throw unreadable(what, 'its header is too long, or not UTF-8', HEADER_HINT)
+  const unquoted = text.replace(/"[^"]*"/g, '')
+  const [delimiter = ',', other] = Object.keys(NAMES).filter((one) => unquoted.includes(one))
+  if (other !== undefined)
+    throw unreadable(what, `its header has both ${NAMES[delimiter]} and ${NAMES[other]}`, HEADER_HINT)
+  const names = (cellsOf(text, delimiter) ?? []).map((name) => name.toLowerCase())
+  const twice = names.find((name, at) => name !== '' && names.indexOf(name) !== at)
+  if (twice !== undefined)
+    throw unreadable(what, `its header has the column ${JSON.stringify(shown(twice))} twice`, HEADER_HINT)
+  if (!isCsvHeader(names)) throw unreadable(what, 'its header has no column csr, csr-file or uuid', HEADER_HINT)
+  const ignored = names.filter((name) => name !== '' && !COLUMNS.includes(name)).map(shown)
+  if (ignored.length > 0) note(`Ignoring the columns of ${what} that fpki has no use for: ${shown(ignored.join(', '))}`)
+  return { delimiter, columns: names.map((name) => (COLUMNS.includes(name) ? name : null)) }
 }
 
-function isCsvError(error: unknown): error is CsvError {
-  return error instanceof Error && 'code' in error && String(error.code).startsWith('CSV_')
+/** Whether a line with these cells, in lower case, is a header of ours. */
+export function isCsvHeader(names: readonly string[]): boolean {
+  return names.some((name) => name === 'csr' || name === 'csr-file' || name === 'uuid')
+}
+
+function badQuote(what: string, number: number) {
+  const reason = `line ${number} has a quote out of place, or one that is not closed`
+  return unreadable(what, reason, 'Rows after that line were not read. Correct it, and run the command again.')
 }

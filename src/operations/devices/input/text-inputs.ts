@@ -1,57 +1,58 @@
 import { parseJson } from '../../../storage/json-file.js'
-import { linesOf } from './lines.js'
-import { csrInput, type InputRow, inputFrom, MAX_CSR_BYTES, type ReadCsrFile } from './model.js'
+import { type Line, rowsOfLines } from './lines.js'
+import { csrInput, type InputRow, inputFrom, MAX_ROW_BYTES, type ReadCsrFile, unreadable } from './model.js'
 
-/** JSON lines: an object a line, with the members of CSV's columns, or AWS's ThingName, SerialNumber and CSR. */
-export async function* jsonLines(
-  source: AsyncIterable<Uint8Array>,
-  what: string,
-  readCsrFile: ReadCsrFile,
-): AsyncGenerator<InputRow> {
-  for await (const { number, text } of linesOf(source, what, 2 * MAX_CSR_BYTES)) {
-    const at = `line ${number}`
-    if (text === null) yield { at, problem: 'the line is too long' }
-    else if (text.trim() !== '') yield await jsonLine(text, at, readCsrFile)
-  }
-}
+/** A UUID has 36 characters; the rest of the line is for white space, or says in the message what it is. */
+const MAX_UUID_LINE = 256
 
-async function jsonLine(text: string, at: string, readCsrFile: ReadCsrFile): Promise<InputRow> {
-  try {
-    return await inputFrom(parseJson(text), at, readCsrFile)
-  } catch {
-    return { at, problem: 'it is not a JSON object' }
-  }
+/**
+ * JSON lines: an object a line, with the members of CSV's columns, or AWS's ThingName, SerialNumber and CSR. Throws
+ * ERR_BAD_FILE when it is one JSON document instead.
+ */
+export function jsonLines(source: AsyncIterable<Buffer>, what: string, readCsrFile: ReadCsrFile) {
+  let isFirst = true
+  return rowsOfLines(
+    source,
+    { maxBytes: MAX_ROW_BYTES },
+    {
+      read(line) {
+        if (isBlank(line)) return null
+        if (isFirst) checkFirstLine(line, what)
+        isFirst = false
+        return lineProblem(line) ?? inputFrom(parseJson(line.text ?? ''), `line ${line.number}`, readCsrFile)
+      },
+    },
+  )
 }
 
 /** A list of UUIDs, one a line; lines that begin with # are comments. */
-export async function* uuidList(source: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<InputRow> {
-  for await (const { number, text } of linesOf(source, what, 256)) {
-    const at = `line ${number}`
-    if (text === null) yield { at, problem: 'the line is too long' }
-    else if (text.trim() !== '' && !text.startsWith('#')) yield { ...csrInput('', at), csr: null, uuid: text.trim() }
-  }
+export function uuidList(source: AsyncIterable<Buffer>) {
+  return rowsOfLines(
+    source,
+    { maxBytes: MAX_UUID_LINE },
+    {
+      read(line) {
+        if (isBlank(line) || line.text?.startsWith('#') === true) return null
+        return lineProblem(line) ?? { ...csrInput(null, `line ${line.number}`), uuid: line.text?.trim() ?? null }
+      },
+    },
+  )
 }
 
-const BEGIN = /^-----BEGIN (NEW )?CERTIFICATE REQUEST-----\s*$/
-const END = /^-----END (NEW )?CERTIFICATE REQUEST-----\s*$/
+/** The row for a line that cannot be read; null when it can. */
+export function lineProblem({ number, problem }: Line): InputRow | null {
+  if (problem === null) return null
+  return { at: `line ${number}`, problem: problem === 'not UTF-8' ? 'it is not UTF-8' : 'the line is too long' }
+}
 
-/** Concatenated PEM requests; text between them is ignored, as OpenSSL prints it. */
-export async function* pemRequests(source: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<InputRow> {
-  let begun: { readonly at: string; readonly lines: string[]; length: number } | null = null
-  for await (const { number, text } of linesOf(source, what, MAX_CSR_BYTES)) {
-    const content: string = text ?? ''
-    if (BEGIN.test(content)) {
-      if (begun !== null) yield { at: begun.at, problem: 'the request has no end' }
-      begun = { at: `line ${number}`, lines: [], length: 0 }
-    }
-    if (begun === null) continue
-    begun.length += content.length
-    if (begun.length <= MAX_CSR_BYTES) begun.lines.push(content)
-    if (!END.test(content)) continue
-    yield begun.length > MAX_CSR_BYTES
-      ? { at: begun.at, problem: 'the request is too large' }
-      : csrInput(`${begun.lines.join('\n')}\n`, begun.at)
-    begun = null
-  }
-  if (begun !== null) yield { at: begun.at, problem: 'the request has no end' }
+function isBlank({ text }: Line): boolean {
+  return text !== null && text.trim() === ''
+}
+
+function checkFirstLine({ text }: Line, what: string): void {
+  const start = text?.trim() ?? ''
+  if (!start.startsWith('[') && start !== '{') return
+  const kind = start === '{' ? 'a JSON document of several lines' : 'a JSON array'
+  const filter = start === '{' ? '.' : "'.[]'"
+  throw unreadable(what, `it is ${kind}, not JSON lines`, `Write one object a line: jq -c ${filter}`)
 }

@@ -78,6 +78,8 @@ async function recordWave(transaction: Transaction<Schema>, order: Order, { wave
   if (devices + reissues === 0) return
   const { granted, isOpen, refusal } = await takeFromQuota(transaction, { line: line.name, devices, at, by })
   const left = [...wanted.new.slice(granted), ...(isOpen ? [] : wanted.reissue)]
+  // What was taken for new may exist, and needs no quota.
+  if (refusal !== null && known.includes(UNKNOWN)) throw new Conflict('the quota is not enough')
   if (refusal !== null) for (const { entry } of left) outcomes.set(entry, { kind: 'refused', refusal })
   await record(transaction, {
     line: line.id,

@@ -14,7 +14,7 @@ export function sqlLines(db: Kysely<Schema>, transactions: Transactions): LineSt
   return {
     get: (name) => lineNamed(db, name),
     list: async () => (await db.selectFrom('lines').selectAll().orderBy('name').execute()).map(lineOf),
-    create: (name, settings, at) => {
+    create: async (name, settings, at) => {
       checkLineName(name)
       return transactions(async (transaction) => {
         const row = { name, state: 'open' as const, created_at: at, ...columnsOf(settings) }

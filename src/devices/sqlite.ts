@@ -18,8 +18,11 @@ export const SQLITE: Engine = {
 /** "fpki" as a number: the application id of a register, in the header of its file. */
 export const APPLICATION_ID = 0x66706b69
 
-/** How SQLite waits for another process that is writing, before fpki sees to signals and tries again. */
-const BUSY_MILLISECONDS = 2_000
+/** How long SQLite waits for a lock of another process, such as the one of a process that opens the database. */
+const BUSY_MILLISECONDS = 10_000
+
+/** How long for the lock of a transaction, before fpki handles signals and tries again (transactions.ts). */
+const BEGIN_MILLISECONDS = 50
 
 /**
  * Every commit is on the disk before it is answered. The schema of a file is not trusted. The longer the WAL before its
@@ -117,12 +120,22 @@ function adapted(path: string, database: DatabaseSyncInstance) {
     prepare: (sql: string) =>
       explainSqliteErrors(path, () => {
         // A transaction that reads before it writes would fail when another process writes in between.
-        if (sql === 'begin') return prepared('begin immediate')
+        if (sql === 'begin') return { ...NOTHING, run: () => begin(path, database) }
         // After a full disk, SQLite has rolled back already.
         if (sql === 'rollback' && !database.isTransaction) return NOTHING
         return prepared(sql)
       }),
   }
+}
+
+function begin(path: string, database: DatabaseSyncInstance) {
+  try {
+    database.exec(`pragma busy_timeout = ${BEGIN_MILLISECONDS}`)
+    explainSqliteErrors(path, () => database.exec('begin immediate'))
+  } finally {
+    database.exec(`pragma busy_timeout = ${BUSY_MILLISECONDS}`)
+  }
+  return NOTHING.run()
 }
 
 const NOTHING = {

@@ -6,10 +6,10 @@ import { isBusy } from './sqlite-errors.js'
 /** Runs work in a transaction that is committed when the work is done, and leaves nothing when it throws. */
 export type Transactions = <T>(work: (transaction: Transaction<Schema>) => Promise<T>) => Promise<T>
 
-/** How often a transaction waits for another process that is writing, each time as long as the database waits (2 s). */
-const TRIES = 60
+/** How often a transaction waits for another process that is writing, each time as long as the database waits (50 ms). */
+const TRIES = 2400
 
-/** Waiting in many short pieces lets the process see signals meanwhile. Throws ERR_LOCKED after the last. */
+/** Waiting in many short pieces lets the process see signals meanwhile. Throws ERR_LOCKED after two minutes. */
 export function transactionsOf(db: Kysely<Schema>): Transactions {
   return async (work) => {
     for (let tries = 1; ; tries++) {

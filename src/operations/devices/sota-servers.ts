@@ -33,10 +33,14 @@ export function sotaServers(
 function origin(option: 'gateway' | 'ostree', override: string | null, fromCertificate: string | undefined): string {
   const text = override ?? fromCertificate
   const name = option === 'gateway' ? 'gateway' : 'OSTree server'
-  const hint = `Name it: --${option} https://HOST:8443`
-  if (text === undefined) throw new FpkiError('ERR_USAGE', `The ${name} is unknown: tls-crt has no server name.`, hint)
+  const hint = 'Use a URL such as https://gateway.example:8443, without a path.'
+  if (text === undefined) throw badServer(option, `The ${name} is unknown: tls-crt has no server name.`, hint)
   if (isOrigin(text)) return text.replace(/\/$/, '')
-  throw new FpkiError('ERR_USAGE', `Not the https URL of a server: ${JSON.stringify(text)}, for the ${name}.`, hint)
+  throw badServer(option, `Not the https URL of a server: ${JSON.stringify(text)}, for the ${name}.`, hint)
+}
+
+function badServer(option: 'gateway' | 'ostree', message: string, hint: string): FpkiError {
+  return new FpkiError('ERR_USAGE', message, hint, { option })
 }
 
 /** Scheme, host and port, and nothing that a parser would have to repair. */

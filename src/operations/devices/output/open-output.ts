@@ -5,6 +5,7 @@ import { checkAbsolute } from '../../../storage/absolute-path.js'
 import type { DeviceOutput } from '../model.js'
 import { streamFormat } from './formats.js'
 import { keyFolders } from './key-folders.js'
+import { badFormat } from './plan.js'
 import type { DeviceOutputOptions, DeviceOutputPorts } from './settings.js'
 import { sotaFolders } from './sota-folders.js'
 import { fileOutput, stdoutOutput } from './stream-output.js'
@@ -27,15 +28,13 @@ export async function openDeviceOutput(options: DeviceOutputOptions, ports: Devi
   const { target, format, device, makesKeys } = options
   if (target.kind === 'folder') {
     if (format === 'sota') return openFolders({ path: target.path, device, makesKeys }, ports)
-    throw new FpkiError('ERR_USAGE', `The format ${format} is a file, not a folder.`, `Use --out devices.${format}`)
+    throw badFormat(`The format ${format} is a file, not a folder.`, 'Use a file, or the format sota.')
   }
-  if (format === 'sota')
-    throw new FpkiError('ERR_USAGE', 'The format sota is a folder.', 'Use --out FOLDER, or --out-format tar.')
+  if (format === 'sota') throw badFormat('The format sota is a folder.', 'Use a folder, or the format tar.')
   if (makesKeys)
-    throw new FpkiError(
-      'ERR_USAGE',
+    throw badFormat(
       `Keys of devices cannot be written in the format ${format}.`,
-      'Use --out FOLDER: each device gets a folder, with its key in it.',
+      'Use the format sota: each device gets a folder, with its key in it.',
     )
   const stream = streamFormat(format, device)
   if (target.kind === 'stdout') return stdoutOutput(ports.stdout, stream)
@@ -56,6 +55,7 @@ async function openFolders(
       'ERR_LOCKED',
       `Another fpki makes keys in ${path}.`,
       'Wait until it has ended, or use another output folder.',
+      { option: 'out' },
     )
   const release = async () => {
     await lock?.release()

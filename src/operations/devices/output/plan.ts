@@ -13,7 +13,7 @@ export function planOutput(out: string, format: string | null): OutputPlan {
   const known = format === null ? null : knownFormat(format)
   if (out === '-') {
     if (known !== 'sota') return { target: { kind: 'stdout' }, format: known ?? 'jsonl' }
-    throw new FpkiError('ERR_USAGE', 'Folders cannot be written to stdout.', 'Use --out-format tar, or --out FOLDER.')
+    throw badFormat('Folders cannot be written to stdout.', 'Use the format tar, or a folder.')
   }
   const chosen = known ?? formatOfName(out)
   const path = out.replace(/(?<=.)\/+$/, '')
@@ -26,7 +26,12 @@ function knownFormat(text: string): OutputFormat {
   const format = OUTPUT_FORMATS.find((one) => one === text)
   if (format !== undefined) return format
   const hint = `Use one of: ${OUTPUT_FORMATS.join(', ')}.`
-  throw new FpkiError('ERR_USAGE', `Unknown output format ${JSON.stringify(text)}.`, hint)
+  throw badFormat(`Unknown output format ${JSON.stringify(text)}.`, hint)
+}
+
+/** The error for a format that there is not, or that does not go with its target. */
+export function badFormat(message: string, hint: string): FpkiError {
+  return new FpkiError('ERR_USAGE', message, hint, { option: 'outFormat' })
 }
 
 function formatOfName(out: string): OutputFormat {

@@ -25,7 +25,7 @@ const MODE = 0o644
  * @throws FpkiError ERR_USAGE when it is relative; ERR_STORAGE
  */
 export async function openRefusedFile(path: string, batches: BatchFiles): Promise<RefusedFile> {
-  checkAbsolute(path, 'file of refused rows')
+  checkAbsolute(path, 'file of refused rows', 'refused')
   const textOf = path.endsWith('.csv') ? csvOf : jsonlOf
   const file = await batches.openFile(path, MODE, 'keep')
   try {

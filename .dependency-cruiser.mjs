@@ -79,11 +79,8 @@ const PACKAGES = [
     ['http', 'https', 'http2', 'net', 'tls', 'dgram', 'dns', 'undici', 'fastify'],
     'The network is for the client of the Factory API, and for the servers.',
   ),
-  only(
-    ['storage/', 'signer/pkcs11/'],
-    ['child_process', 'worker_threads', 'cluster'],
-    'fpki starts flock, and itself.',
-  ),
+  only(['storage/', 'signer/pkcs11/'], ['child_process', 'cluster'], 'fpki starts flock, and itself.'),
+  only(['issuance/device-batch/'], ['worker_threads'], 'Only batches of device certificates need more than one core.'),
   {
     name: 'cli-without-x509',
     severity: 'error',

@@ -17,24 +17,32 @@ const shared = {
   legalComments: 'none',
 }
 await build({ ...shared, entryPoints: { index: 'src/index.ts' }, outdir: 'dist', packages: 'external' })
-const { metafile } = await build({
+const whole = {
   ...shared,
-  entryPoints: { cli: 'src/cli/run.ts' },
-  outdir: 'dist/cli',
-  metafile: true,
   mainFields: ['module', 'main'],
   // fastify's pino finds its worker threads beside its own files; SQLite and pkcs11js are native, and not everybody has
   // pkcs11js.
   external: ['fastify', 'pino', 'pkcs11js', '@photostructure/sqlite'],
   // The CommonJS among the dependencies asks for Node's modules by `require`, which an ES module has to make.
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+}
+const { metafile } = await build({
+  ...whole,
+  entryPoints: { cli: 'src/cli/run.ts' },
+  outdir: 'dist/cli',
+  metafile: true,
 })
-// All in one file, and apart from the chunks of the command line, which it would split further.
+// Programs of their own, apart from the chunks of the command line, which they would split further.
 await build({
   ...shared,
   entryPoints: { 'list-module': 'src/signer/pkcs11/list-module.ts' },
   outdir: 'dist/cli',
   external: ['pkcs11js'],
+})
+await build({
+  ...whole,
+  entryPoints: { 'device-batch-thread': 'src/issuance/device-batch/thread.ts' },
+  outdir: 'dist/cli/device-batch',
 })
 await writeNotices(Object.keys(metafile.inputs), 'dist/THIRD-PARTY-NOTICES.txt')
 await writeSbom('dist/sbom.cdx.json')

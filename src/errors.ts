@@ -16,6 +16,7 @@ export type FpkiCode =
   | 'ERR_NOT_A_DIRECTORY'
   | 'ERR_PERMISSIONS'
   | 'ERR_STORAGE'
+  | 'ERR_THREAD'
   | 'ERR_API'
   | 'ERR_HSM_MODULE'
   | 'ERR_HSM_TOKEN'

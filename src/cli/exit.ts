@@ -18,6 +18,7 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_NOT_A_DIRECTORY: 3,
   ERR_PERMISSIONS: 3,
   ERR_STORAGE: 3,
+  ERR_THREAD: 3,
   ERR_API: 4,
   ERR_HSM_MODULE: 5,
   ERR_HSM_TOKEN: 5,

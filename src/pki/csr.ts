@@ -31,7 +31,8 @@ export interface Csr {
   readonly unusedAttributes: readonly string[]
 }
 
-const MAX_CSR_BYTES = 64 * 1024
+/** Far larger than any real request. */
+export const MAX_CSR_BYTES = 64 * 1024
 
 /** certreq.exe and keytool write the second one (RFC 7468, section 7). */
 const PEM_LABELS = ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'] as const

@@ -1,25 +1,34 @@
 import { newSerialNumbers } from '../../pki/serial.js'
 import type { Random } from '../../ports.js'
 import type { BatchIssuer, DeviceBatches, IssuedCertificate } from './model.js'
-import { tokenLanes } from './token-lanes.js'
+import { tokenSigning } from './token-lanes.js'
 import { batchWork } from './work.js'
 
-/** Batches of device certificates that are made in this thread. */
-export function batchesInThisThread(
-  { factory, ca, key }: BatchIssuer,
-  { random }: { readonly random: Random },
-): DeviceBatches {
+/** The ports of batches. */
+export interface BatchPorts {
+  readonly random: Random
+  /** Aborts with its reason, also between the signatures of a token. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Batches of device certificates that are made in this thread, which does nothing else meanwhile. */
+export function batchesInThisThread({ factory, ca, key }: BatchIssuer, { random, signal }: BatchPorts): DeviceBatches {
   const work = batchWork({ factory, ca, privateKey: key.kind === 'file' ? key.privateKey : null }, random)
-  const signInToken = key.kind === 'token' ? tokenLanes(key.signers) : null
+  const signInToken = key.kind === 'token' ? tokenSigning(work, key.signers, signal) : null
+  const unlessAborted = <T>(result: T): T => {
+    signal?.throwIfAborted()
+    return result
+  }
   return {
-    check: async (requests, policy) => work.check(requests, policy),
-    makeKeys: async (devices) => work.makeKeys(devices),
+    check: async (requests, policy) => unlessAborted(work).check(requests, policy),
+    makeKeys: async (devices) => unlessAborted(work).makeKeys(devices),
     certify: async (orders, validity) => {
-      const fields = withSerialNumbers(orders, random)
-      if (signInToken === null) return issued(fields, await work.certify(fields, validity))
-      const signatures = await Promise.all(signInToken(await work.prepare(fields, validity)))
-      const signed = fields.map((order, at) => ({ ...order, signature: signatures[at] ?? new Uint8Array() }))
-      return issued(fields, await work.finish(signed, validity))
+      const fields = withSerialNumbers(orders, unlessAborted(random))
+      const certificates =
+        signInToken === null
+          ? await work.certify(fields, validity)
+          : await work.finish(await signInToken(fields, validity), validity)
+      return issued(fields, certificates)
     },
     close: async () => undefined,
   }

@@ -1,0 +1,59 @@
+// A separate program (scripts/build.mjs): the worker thread that in-threads.ts starts.
+import { generateKeyPairSync } from 'node:crypto'
+import { parentPort, workerData } from 'node:worker_threads'
+import { FpkiError } from '../../errors.js'
+import { NODE_CURVE } from '../../pki/public-key.js'
+import { readCertificate } from '../../pki/read-certificate.js'
+import {
+  CERTIFICATES,
+  CHECKED,
+  DEVICES,
+  FIELDS,
+  KEYS,
+  REQUESTS,
+  SIGNED,
+  type ThreadAnswer,
+  type ThreadData,
+  type ThreadTask,
+} from './messages.js'
+import { batchWork } from './work.js'
+
+const { factory, ca, privateKey }: ThreadData = workerData
+// A thread has a composition root of its own: ports cannot be posted to it.
+const random = {
+  ecKeyPair: (curve: keyof typeof NODE_CURVE) => generateKeyPairSync('ec', { namedCurve: NODE_CURVE[curve] }),
+}
+const work = batchWork({ factory, ca: readCertificate(ca, 'the device CA'), privateKey }, random)
+
+async function rowsFor(task: ThreadTask): Promise<ArrayBuffer> {
+  switch (task.kind) {
+    case 'check':
+      return CHECKED.pack(work.check(REQUESTS.unpack(task.rows), task.policy))
+    case 'makeKeys':
+      return KEYS.pack(work.makeKeys(DEVICES.unpack(task.rows)))
+    case 'certify':
+      return CERTIFICATES.pack(await work.certify(FIELDS.unpack(task.rows), task.validity))
+    case 'finish':
+      return CERTIFICATES.pack(await work.finish(SIGNED.unpack(task.rows), task.validity))
+  }
+}
+
+/** Other errors than FpkiError are bugs, which end the thread. */
+async function answer(task: ThreadTask): Promise<ThreadAnswer> {
+  try {
+    return { rows: await rowsFor(task) }
+  } catch (error) {
+    if (!(error instanceof FpkiError)) throw error
+    const { code, message, hint } = error
+    return { error: { code, message, hint } }
+  }
+}
+
+// Answers are in the order of the tasks.
+let last: Promise<void> = Promise.resolve()
+parentPort?.on('message', (task: ThreadTask) => {
+  last = last.then(async () => {
+    const answered = await answer(task)
+    parentPort?.postMessage(answered, 'rows' in answered ? [answered.rows] : [])
+  })
+})

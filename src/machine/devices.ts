@@ -1,9 +1,11 @@
+import { availableParallelism } from 'node:os'
 import { batchesInThisThread } from '../issuance/device-batch/in-this-thread.js'
+import { batchesInThreads } from '../issuance/device-batch/in-threads.js'
 import type { BatchIssuer, DeviceBatches } from '../issuance/device-batch/model.js'
 import type { BatchFiles } from '../ports.js'
 import { batchFiles } from '../storage/batch-files.js'
 import { type InputFiles, nodeInputFiles } from '../storage/input-files.js'
-import { nodeFileSystem } from '../storage/node-file-system.js'
+import { concurrentFileSystem } from '../storage/concurrent-file-system.js'
 import type { Machine } from './machine.js'
 
 export { streamSink } from '../storage/sinks.js'
@@ -15,11 +17,46 @@ export interface DeviceMachine {
   newBatches(issuer: BatchIssuer): DeviceBatches
 }
 
+/** How worker threads are started. */
+export interface DeviceThreads {
+  /** The bundle of issuance/device-batch/thread.ts. */
+  readonly program: string
+  readonly signal: AbortSignal
+  /** By default one for each core. */
+  readonly threads?: number
+}
+
+/** Fewer devices are done before a thread has started. */
+const WORTH_THREADS = 64
+
 /** What `devices issue` needs of this machine besides its ports. */
-export function deviceMachine({ random }: Pick<Machine, 'random'>): DeviceMachine {
+export function deviceMachine({ random }: Pick<Machine, 'random'>, threads: DeviceThreads): DeviceMachine {
   return {
     inputFiles: nodeInputFiles(),
-    batchFiles: batchFiles(nodeFileSystem(), random),
-    newBatches: (issuer) => batchesInThisThread(issuer, { random }),
+    batchFiles: batchFiles(concurrentFileSystem(), random),
+    newBatches: (issuer) => batchesWhereWorth(issuer, random, threads),
+  }
+}
+
+/** Batches in this thread until one is large enough for worker threads. */
+function batchesWhereWorth(
+  issuer: BatchIssuer,
+  random: Machine['random'],
+  { program, signal, threads = availableParallelism() }: DeviceThreads,
+): DeviceBatches {
+  const here = batchesInThisThread(issuer, { random, signal })
+  let others: DeviceBatches | null = null
+  const batchesFor = (size: number) => {
+    if (size >= WORTH_THREADS) others ??= batchesInThreads(issuer, { threads, program }, { random, signal })
+    return others ?? here
+  }
+  return {
+    check: (requests, policy) => batchesFor(requests.length).check(requests, policy),
+    makeKeys: (devices) => batchesFor(devices.length).makeKeys(devices),
+    certify: (orders, validity) => batchesFor(orders.length).certify(orders, validity),
+    close: async () => {
+      await others?.close()
+      await here.close()
+    },
   }
 }

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { deviceMachine } from '../../../machine/devices.js'
 import { thisMachine } from '../../../machine/index.js'
 import { type IssueDevicesResult, issueDevices } from '../../../operations/devices/issue-devices.js'
@@ -11,6 +12,9 @@ import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, progressOn } from '../../output.js'
 import { followBatch, printSummary } from './batch-progress.js'
+
+/** Beside the bundle of the command line. */
+const THREAD = fileURLToPath(new URL('device-batch/device-batch-thread.js', import.meta.url))
 
 /** The flags of `devices issue`. */
 export interface IssueFlags extends CommonFlags, HsmFlags {
@@ -55,7 +59,7 @@ export async function issue(directory: string, flags: IssueFlags, io: Io): Promi
     },
     {
       ...machine,
-      ...deviceMachine(machine),
+      ...deviceMachine(machine, { program: THREAD, signal: io.signal }),
       stdin: io.stdin,
       isStdinTerminal: io.terminal.stdin === true,
       stdout: { write: io.stdoutOctets ?? (async (octets) => io.stdout(Buffer.from(octets).toString())) },

@@ -54,6 +54,7 @@ export type FpkiOption =
   | 'localCa.encrypt'
   | 'localCa.kind'
   | 'localCaFilename'
+  | 'makeKeys'
   | 'maxRefused'
   | 'onlineCa'
   | 'ostree'

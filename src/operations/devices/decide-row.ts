@@ -32,7 +32,7 @@ export function decideRow(
   const named = row.uuid === null ? null : toUuid(row.uuid)
   if (row.uuid !== null && named === null) return refused(null, 'uuid-mismatch', `${JSON.stringify(row.uuid)} is not a UUID`)
   const uuid = request?.uuid ?? named
-  if (uuid === null) return refused(null, 'input-unreadable', 'it has neither a request nor a UUID')
+  if (uuid === null) return refused(null, 'input-unreadable', 'it has neither a certificate request nor a UUID')
   if (named !== null && named !== uuid)
     return refused(uuid, 'uuid-mismatch', `its request is for ${uuid}, not for ${named}`)
   const wanted = row.isProduction ?? (defaults.production ? true : null)
@@ -66,9 +66,9 @@ function hardwareProblem(hardwareId: string | null, { name, hardwareIds }: Line)
 /** Why a row does not fit a command that makes the keys, or one that does not; null: it does. */
 export function requestRefusal({ csr, uuid }: DeviceInput, makeKeys: boolean): Refusal | null {
   if (csr !== null && makeKeys)
-    return { code: 'input-unreadable', reason: 'it has a request, so that its key is elsewhere, but keys are to be made' }
+    return { code: 'input-unreadable', reason: 'it has a certificate request, so its device has a key, but this batch makes keys' }
   if (csr !== null || makeKeys) return null
-  const reason = uuid === null ? 'it has no request' : 'it has a UUID but no request, and keys are not to be made'
+  const reason = uuid === null ? 'it has no certificate request' : 'it has a UUID but no certificate request, and this batch makes no keys'
   return { code: 'input-unreadable', reason }
 }
 

@@ -43,13 +43,14 @@ export async function issue(directory: string, flags: IssueFlags, io: Io): Promi
   const machine = thisMachine(io.machine)
   const { out, outFormat = null, refused, days = null, group = null, gateway = null, ostree = null, store = null } = flags
   if (out === '-' && flags.json) throw stdoutTwice()
+  const refusedFile = refused === undefined ? null : filePath(refused, io)
   const run = issueDevices(
     {
       directory: resolved(directory, io),
       factory: namedFactory(flags, io.env),
       input: { path: flags.from === '-' ? null : filePath(flags.from, io), format: flags.format },
       output: out === undefined ? null : planOutput(out === '-' ? out : filePath(out, io), outFormat),
-      refusedFile: refused === undefined ? null : filePath(refused, io),
+      refusedFile,
       ...{ line: flags.line, ca: flags.ca ?? null, days, group, gateway, ostree, store },
       makeKeys: flags.makeKeys === true,
       production: flags.production === true,
@@ -69,7 +70,7 @@ export async function issue(directory: string, flags: IssueFlags, io: Io): Promi
   )
   const result = await followBatch(run, () => null, io, flags)
   if (flags.json) printJson(io, result)
-  else printSummary(result, io)
+  else if (!flags.quiet || result.refused > 0) printSummary(result, refusedFile, io)
   io.outcome.status = statusOf(result)
 }
 

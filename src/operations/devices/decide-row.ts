@@ -30,7 +30,8 @@ export function decideRow(
   defaults: RowDefaults,
 ): DecidedRow {
   const named = row.uuid === null ? null : toUuid(row.uuid)
-  if (row.uuid !== null && named === null) return refused(null, 'uuid-mismatch', `${JSON.stringify(row.uuid)} is not a UUID`)
+  if (row.uuid !== null && named === null)
+    return refused(null, 'uuid-mismatch', `${JSON.stringify(row.uuid)} is not a UUID`)
   const uuid = request?.uuid ?? named
   if (uuid === null) return refused(null, 'input-unreadable', 'it has neither a request nor a UUID')
   if (named !== null && named !== uuid)
@@ -59,14 +60,18 @@ function groupProblem(group: string | null, line: Line): Refusal | null {
 
 function hardwareProblem(hardwareId: string | null, { name, hardwareIds }: Line): Refusal | null {
   if (hardwareIds === null || (hardwareId !== null && hardwareIds.includes(hardwareId))) return null
-  const what = hardwareId === null ? 'it has no hardware ID' : `its hardware ID ${JSON.stringify(hardwareId)} is not on the list`
+  const what =
+    hardwareId === null ? 'it has no hardware ID' : `its hardware ID ${JSON.stringify(hardwareId)} is not on the list`
   return { code: 'hardware-id', reason: `${what} of the line ${name}` }
 }
 
 /** Why a row does not fit a command that makes the keys, or one that does not; null: it does. */
 export function requestRefusal({ csr, uuid }: DeviceInput, makeKeys: boolean): Refusal | null {
   if (csr !== null && makeKeys)
-    return { code: 'input-unreadable', reason: 'it has a request, so that its key is elsewhere, but keys are to be made' }
+    return {
+      code: 'input-unreadable',
+      reason: 'it has a request, so that its key is elsewhere, but keys are to be made',
+    }
   if (csr !== null || makeKeys) return null
   const reason = uuid === null ? 'it has no request' : 'it has a UUID but no request, and keys are not to be made'
   return { code: 'input-unreadable', reason }

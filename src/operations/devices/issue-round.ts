@@ -1,7 +1,14 @@
 import { keyConflict } from '../../devices/decide.js'
 import { whyClosed } from '../../devices/quota.js'
 import type { Refusal } from '../../devices/refusal.js'
-import type { DeviceFacts, DeviceRecord, Line, LookUp, NewCertificate, StoredCertificate } from '../../devices/register.js'
+import type {
+  DeviceFacts,
+  DeviceRecord,
+  Line,
+  LookUp,
+  NewCertificate,
+  StoredCertificate,
+} from '../../devices/register.js'
 import type { CertificateOrder, IssuedCertificate } from '../../issuance/device-batch/model.js'
 import type { Validity } from '../../pki/validity.js'
 import type { IssueBatch, IssueBatchPorts } from './issue-batch.js'
@@ -82,11 +89,15 @@ async function issueNew(
   terms: RoundTerms,
   ports: IssueBatchPorts,
 ): Promise<readonly DeviceResult[]> {
-  if (terms.dryRun) return devices.map(({ at, uuid, facts }): PlannedDevice => ({ kind: 'planned', at, uuid, ...facts }))
+  if (terms.dryRun)
+    return devices.map(({ at, uuid, facts }): PlannedDevice => ({ kind: 'planned', at, uuid, ...facts }))
   if (devices.length === 0) return []
   const { clock, batches, register } = ports
   const ordered = terms.makeKeys ? await makeKeys(devices, ports) : devices.filter(isOrdered)
-  const signed = await batches.certify(ordered.map(({ order }) => order), terms.validity)
+  const signed = await batches.certify(
+    ordered.map(({ order }) => order),
+    terms.validity,
+  )
   const certificates = ordered.map((device, index) => newCertificate(device, at(signed, index), terms))
   const issuedAt = clock().getTime()
   const lost = ordered.filter(({ keyWasLost }) => keyWasLost).map(({ uuid }) => uuid)

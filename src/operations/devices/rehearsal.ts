@@ -1,4 +1,11 @@
-import { DEFAULT_LINE, DEFAULT_REISSUE_WINDOW, type DeviceRegister, type JobStore, type Line, type LineStore } from '../../devices/register.js'
+import {
+  DEFAULT_LINE,
+  DEFAULT_REISSUE_WINDOW,
+  type DeviceRegister,
+  type JobStore,
+  type Line,
+  type LineStore,
+} from '../../devices/register.js'
 
 /** The part of a device register that a batch uses. */
 export type BatchRegister = Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'close'> & {

@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url'
+import { namedFactory } from '../../../config/settings.js'
+import { FpkiError } from '../../../errors.js'
 import { deviceMachine } from '../../../machine/devices.js'
 import { thisMachine } from '../../../machine/index.js'
 import { type IssueDevicesResult, issueDevices } from '../../../operations/devices/issue-devices.js'
 import { planOutput } from '../../../operations/devices/output/plan.js'
-import { namedFactory } from '../../../config/settings.js'
-import { FpkiError } from '../../../errors.js'
 import { filePath, resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { keyAccess } from '../../hsm.js'
@@ -41,7 +41,16 @@ export interface IssueFlags extends CommonFlags, HsmFlags {
 export async function issue(directory: string, flags: IssueFlags, io: Io): Promise<void> {
   const progress = progressOn(io, flags)
   const machine = thisMachine(io.machine)
-  const { out, outFormat = null, refused, days = null, group = null, gateway = null, ostree = null, store = null } = flags
+  const {
+    out,
+    outFormat = null,
+    refused,
+    days = null,
+    group = null,
+    gateway = null,
+    ostree = null,
+    store = null,
+  } = flags
   if (out === '-' && flags.json) throw stdoutTwice()
   const run = issueDevices(
     {

@@ -29,13 +29,8 @@ export function decideRow(
   line: Line,
   defaults: RowDefaults,
 ): DecidedRow {
-  const named = row.uuid === null ? null : toUuid(row.uuid)
-  if (row.uuid !== null && named === null)
-    return refused(null, 'uuid-mismatch', `${JSON.stringify(row.uuid)} is not a UUID`)
-  const uuid = request?.uuid ?? named
-  if (uuid === null) return refused(null, 'input-unreadable', 'it has neither a request nor a UUID')
-  if (named !== null && named !== uuid)
-    return refused(uuid, 'uuid-mismatch', `its request is for ${uuid}, not for ${named}`)
+  const uuid = uuidOf(row, request?.uuid ?? null)
+  if (typeof uuid !== 'string') return uuid
   const wanted = row.isProduction ?? (defaults.production ? true : null)
   const isProduction = request?.isProduction ?? wanted ?? false
   const group = row.group ?? defaults.group ?? line.group
@@ -44,6 +39,15 @@ export function decideRow(
   if (problem !== null) return { kind: 'refused', uuid, ...problem }
   const { hardwareId, serialNumber } = row
   return { kind: 'device', uuid, name: row.name ?? uuid, group, hardwareId, serialNumber, isProduction }
+}
+
+/** The UUID of the request or of the row; if both have one, it must be the same. */
+function uuidOf(row: DeviceInput, requested: string | null): string | Refused {
+  if (row.uuid === null) return requested ?? refused(null, 'input-unreadable', 'it has neither a request nor a UUID')
+  const named = toUuid(row.uuid)
+  if (named === null) return refused(null, 'uuid-mismatch', `${JSON.stringify(row.uuid)} is not a UUID`)
+  if (requested === null || named === requested) return named
+  return refused(requested, 'uuid-mismatch', `its request is for ${requested}, not for ${named}`)
 }
 
 function productionProblem(isProduction: boolean, wanted: boolean | null, line: Line): Refusal | null {

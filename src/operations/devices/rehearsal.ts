@@ -35,6 +35,8 @@ const DEFAULT: Line = {
   state: 'open',
   createdAt: 0,
   issued: 0,
+  lastDay: 0,
+  issuedOnLastDay: 0,
   ca: null,
   quota: null,
   perDay: null,

@@ -82,6 +82,8 @@ export interface IssueDevicesPorts {
   readonly random: Random
   readonly who: () => Who
   readonly progress: Progress
+  /** Called with how much of a file or folder has been read, from 0 to 1. */
+  readonly onRead?: (fraction: number) => void
   readonly signal: AbortSignal
   readonly access?: KeyAccess
   newBatches(issuer: BatchIssuer): DeviceBatches

@@ -63,8 +63,8 @@ async function openAll(
   const line = await requireLine(register, options)
   requireOpen(line, clock())
   const issuer = await findDeviceIssuer(pki, { file: options.ca, bound: line.ca }, clock())
-  const { inputFiles: files, stdin, isStdinTerminal } = ports
-  const input = await openDeviceInput(options.input, { files, stdin, isStdinTerminal, progress, signal })
+  const { inputFiles: files, stdin, isStdinTerminal, onRead } = ports
+  const input = await openDeviceInput(options.input, { files, stdin, isStdinTerminal, progress, signal, onRead })
   closers.push(input.close)
   const batches = await openBatches(pki, issuer, options, ports, closers)
   const output = await outputOf(pki, issuer, options, ports)

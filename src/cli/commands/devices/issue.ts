@@ -56,8 +56,12 @@ export async function issue(directory: string, flags: IssueFlags, io: Io): Promi
     signal: io.signal,
     access: await keyAccess(flags, io, progress),
   }
-  const run = issueDevices(optionsOf(directory, flags, io), ports)
-  const result = await followBatch(run, () => null, io, flags)
+  let read: number | null = null
+  const onRead = (fraction: number) => {
+    read = fraction
+  }
+  const run = issueDevices(optionsOf(directory, flags, io), { ...ports, onRead })
+  const result = await followBatch(run, () => read, io, flags)
   if (flags.json) printJson(io, result)
   else printSummary(result, io)
   io.outcome.status = statusOf(result)

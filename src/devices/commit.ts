@@ -2,7 +2,7 @@ import type { Kysely, Transaction } from 'kysely'
 import { type Bulk, bulk, placeholders } from './bulk.js'
 import { decide, type Entry, type Known, type Order, type Settled, UNKNOWN, wavesOf } from './decide.js'
 import type { LookUpAll } from './look-up.js'
-import { takeFromQuota } from './quota.js'
+import { type Grant, takeFromQuota } from './quota.js'
 import { Conflict, type Record, type Reissue, recorder } from './record.js'
 import { integer, mapKey } from './rows.js'
 import type { Schema } from './schema.js'
@@ -74,18 +74,19 @@ async function recordWave(transaction: Transaction<Schema>, order: Order, { wave
     if (decision.kind === 'new' || decision.kind === 'reissue') wanted[decision.kind].push({ entry, known: itsKnown })
     else outcomes.set(entry, decision)
   }
-  const [devices, reissues] = [wanted.new.length, wanted.reissue.length]
-  if (devices + reissues === 0) return
-  const { granted, isOpen, refusal } = await takeFromQuota(transaction, { line: line.name, devices, at, by })
-  const left = [...wanted.new.slice(granted), ...(isOpen ? [] : wanted.reissue)]
+  const devices = wanted.new.length
+  if (devices + wanted.reissue.length === 0) return
+  const grant = await takeFromQuota(transaction, { line: line.name, devices, at, by })
   // What was taken for new may exist, and needs no quota.
-  if (refusal !== null && known.includes(UNKNOWN)) throw new Conflict('the quota is not enough')
+  if (grant.refusal !== null && known.includes(UNKNOWN)) throw new Conflict('the quota is not enough')
+  const [fresh, reissued] = [wanted.new.slice(0, grant.granted), grant.isOpen ? wanted.reissue : []]
+  refuse([...wanted.new.slice(grant.granted), ...(grant.isOpen ? [] : wanted.reissue)], grant, outcomes)
+  const accepted = { fresh: fresh.map(({ entry }) => entry), reissued: reissued.map(reissueOf) }
+  await record(transaction, { line: line.id, ...accepted })
+}
+
+function refuse(left: readonly Wanted[], { refusal }: Grant, outcomes: Map<Entry, Outcome>): void {
   if (refusal !== null) for (const { entry } of left) outcomes.set(entry, { kind: 'refused', refusal })
-  await record(transaction, {
-    line: line.id,
-    fresh: wanted.new.slice(0, granted).map(({ entry }) => entry),
-    reissued: isOpen ? wanted.reissue.map(reissueOf) : [],
-  })
 }
 
 function reissueOf({ entry, known: { deviceId, device, keyOwner } }: Wanted): Reissue {

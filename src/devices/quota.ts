@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { FpkiError } from '../errors.js'
 import type { Refusal } from './refusal.js'
 import type { Line } from './register.js'
-import { integer, lineOf } from './rows.js'
+import { lineOf } from './rows.js'
 import type { Schema } from './schema.js'
 
 const DAY = 86_400_000
@@ -70,15 +70,20 @@ async function leftOf(db: Kysely<Schema>, { line: name, at, by }: Demand) {
   const row = await db.selectFrom('lines').selectAll().where('name', '=', name).executeTakeFirst()
   if (row === undefined) throw noSuchLine(name)
   const line = lineOf(row)
-  const isToday = integer(row.day, 'lines.day') === Math.floor(at / DAY)
-  const issuedToday = isToday ? integer(row.issued_on_day, 'lines.issued_on_day') : 0
-  const all = (line.quota ?? Number.MAX_SAFE_INTEGER) - line.issued
-  const today = (by === 'kit' ? Number.MAX_SAFE_INTEGER : (line.perDay ?? Number.MAX_SAFE_INTEGER)) - issuedToday
+  return { line, ...quotaLeft(by === 'kit' ? { ...line, perDay: null } : line, at) }
+}
+
+/** How many new devices the quotas of a line leave, and why it gives no more. */
+export function quotaLeft(line: Line, at: number): { readonly left: number; readonly refusal: Refusal } {
+  const { name, quota, perDay, issued, lastDay, issuedOnLastDay } = line
+  const issuedToday = lastDay === Math.floor(at / DAY) ? issuedOnLastDay : 0
+  const all = (quota ?? Number.MAX_SAFE_INTEGER) - issued
+  const today = (perDay ?? Number.MAX_SAFE_INTEGER) - issuedToday
   const refusal: Refusal =
     all <= today
-      ? { code: 'quota', reason: `the line ${name} has issued all ${line.quota} of its devices` }
-      : { code: 'daily-quota', reason: `the line ${name} has issued all ${line.perDay} devices of today (UTC)` }
-  return { line, left: Math.max(0, Math.min(all, today)), refusal }
+      ? { code: 'quota', reason: `the line ${name} has issued all ${quota} of its devices` }
+      : { code: 'daily-quota', reason: `the line ${name} has issued all ${perDay} devices of today (UTC)` }
+  return { left: Math.max(0, Math.min(all, today)), refusal }
 }
 
 /** Why a line issues nothing at a time; null: it does. */

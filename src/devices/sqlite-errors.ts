@@ -1,4 +1,4 @@
-import { FpkiError } from '../errors.js'
+import { FpkiError, systemErrorCode } from '../errors.js'
 import { shellWord } from '../shell-word.js'
 
 /** The primary result codes of SQLite (https://sqlite.org/rescode.html) with causes outside of fpki. */
@@ -15,10 +15,24 @@ const CODES: Readonly<Record<number, readonly ['ERR_STORAGE' | 'ERR_LOCKED' | 'E
   26: ['ERR_BAD_FILE', 'it is not a SQLite database', 'Check the path, or restore the register from a backup.'],
 }
 
+/** The texts of the same codes (sqlite3_errstr): the package leaves out the code where a statement returns rows. */
+const TEXTS: readonly (readonly [RegExp, number])[] = [
+  [/^database is locked/, 5],
+  [/^attempt to write a readonly database/, 8],
+  [/^disk I\/O error/, 10],
+  [/^database disk image is malformed/, 11],
+  [/^database or disk is full/, 13],
+  [/^unable to open database file/, 14],
+  [/^file is not a database/, 26],
+  // No number that fpki writes is.
+  [/^Value is too large to be represented as a JavaScript number/, 11],
+]
+
 /** The primary result code of an error of SQLite; null for any other error. */
 function sqliteCode(error: unknown): number | null {
-  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return null
-  return error.errcode & 0xff
+  if (!(error instanceof Error) || systemErrorCode(error) !== 'ERR_SQLITE_ERROR') return null
+  if ('errcode' in error && typeof error.errcode === 'number') return error.errcode & 0xff
+  return TEXTS.find(([text]) => text.test(error.message))?.[1] ?? null
 }
 
 /** Whether another connection has the lock. */

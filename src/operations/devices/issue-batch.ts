@@ -66,7 +66,11 @@ export async function* issueBatch(
   requireOpen(batch.line, clock())
   const validity = validityOf(batch, ports)
   let refused = 0
-  for await (const chunk of ahead(chunksOf(rows), (one: readonly InputRow[]) => prepareChunk(one, batch, ports), AHEAD)) {
+  for await (const chunk of ahead(
+    chunksOf(rows),
+    (one: readonly InputRow[]) => prepareChunk(one, batch, ports),
+    AHEAD,
+  )) {
     signal.throwIfAborted()
     const line = await currentLine(register, batch.line)
     const results = await issueChunk(chunk, { ...batch, line, validity: validity() }, ports)
@@ -137,7 +141,9 @@ async function* ahead<In, Out>(
   const begin = () => {
     const item = turn.then(() => iterator.next())
     turn = item
-    const out = item.then(async (next) => (next.done ? { done: true as const } : { done: false as const, out: await work(next.value) }))
+    const out = item.then(async (next) =>
+      next.done ? { done: true as const } : { done: false as const, out: await work(next.value) },
+    )
     // Whoever waits for it hears of its failure; nobody does after an earlier one.
     out.catch(() => undefined)
     begun.push(out)

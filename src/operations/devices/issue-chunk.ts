@@ -51,14 +51,21 @@ export async function issueChunk(
     for (const row of round) results.set(row, next(issued))
     rest = later
   }
-  const inOrder = chunk.map((row) => (row.kind === 'refused' ? row : results.get(row))).filter((row) => row !== undefined)
-  const published = inOrder.filter((result): result is IssuedDevice => result.kind === 'issued' || result.kind === 'reused')
+  const inOrder = chunk
+    .map((row) => (row.kind === 'refused' ? row : results.get(row)))
+    .filter((row) => row !== undefined)
+  const published = inOrder.filter(
+    (result): result is IssuedDevice => result.kind === 'issued' || result.kind === 'reused',
+  )
   if (published.length > 0) await ports.output?.write(published)
   return inOrder
 }
 
 /** The rows up to the first of each UUID and key; the others are decided after these are in the register. */
-function withoutConflicts(rows: readonly WantedDevice[]): { readonly round: WantedDevice[]; readonly later: WantedDevice[] } {
+function withoutConflicts(rows: readonly WantedDevice[]): {
+  readonly round: WantedDevice[]
+  readonly later: WantedDevice[]
+} {
   const seen = new Set<string>()
   const [round, later]: [WantedDevice[], WantedDevice[]] = [[], []]
   for (const row of rows) {

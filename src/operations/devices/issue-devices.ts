@@ -5,12 +5,12 @@ import type { KeyAccess } from '../../keystore/root-key.js'
 import type { BatchFiles, Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
 import type { Stdin } from '../../storage/input-file.js'
 import type { InputFiles } from '../../storage/input-files.js'
+import type { ByteSink } from '../../storage/sinks.js'
 import type { DeviceInputSource } from './input/open.js'
 import { issueBatch } from './issue-batch.js'
 import type { DeviceResult } from './model.js'
 import { openBatch } from './open-batch.js'
 import type { OutputPlan } from './output/settings.js'
-import type { ByteSink } from '../../storage/sinks.js'
 
 const count = z.int().check(z.nonnegative())
 
@@ -82,6 +82,8 @@ export interface IssueDevicesPorts {
   readonly random: Random
   readonly who: () => Who
   readonly progress: Progress
+  /** Called with how much of a file or folder has been read, from 0 to 1. */
+  readonly onRead?: (fraction: number) => void
   readonly signal: AbortSignal
   readonly access?: KeyAccess
   newBatches(issuer: BatchIssuer): DeviceBatches
@@ -125,5 +127,7 @@ const NONE: IssueCounts = { issued: 0, reused: 0, refused: 0, planned: 0, refusa
 function counted(counts: IssueCounts, result: DeviceResult): IssueCounts {
   const { refusals } = counts
   const one = { ...counts, [result.kind]: counts[result.kind] + 1 }
-  return result.kind === 'refused' ? { ...one, refusals: { ...refusals, [result.code]: (refusals[result.code] ?? 0) + 1 } } : one
+  return result.kind === 'refused'
+    ? { ...one, refusals: { ...refusals, [result.code]: (refusals[result.code] ?? 0) + 1 } }
+    : one
 }

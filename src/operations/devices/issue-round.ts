@@ -1,7 +1,14 @@
 import { keyConflict } from '../../devices/decide.js'
-import { whyClosed } from '../../devices/quota.js'
+import { quotaLeft, whyClosed } from '../../devices/quota.js'
 import type { Refusal } from '../../devices/refusal.js'
-import type { DeviceFacts, DeviceRecord, Line, LookUp, NewCertificate, StoredCertificate } from '../../devices/register.js'
+import type {
+  DeviceFacts,
+  DeviceRecord,
+  Line,
+  LookUp,
+  NewCertificate,
+  StoredCertificate,
+} from '../../devices/register.js'
 import type { CertificateOrder, IssuedCertificate } from '../../issuance/device-batch/model.js'
 import type { Validity } from '../../pki/validity.js'
 import type { IssueBatch, IssueBatchPorts } from './issue-batch.js'
@@ -27,6 +34,8 @@ export interface RoundTerms extends IssueBatch {
 /** A device that gets a new certificate, unless the register refuses it in the end. */
 export interface NewDevice extends Omit<WantedDevice, 'kind'> {
   readonly kind: 'new'
+  /** It takes one of the line's quota. */
+  readonly isFirst: boolean
   /** The device has a certificate already, for a key that was lost before anybody had it. */
   readonly keyWasLost: boolean
 }
@@ -49,7 +58,11 @@ export async function issueRound(
   const asked = terms.makeKeys ? await withExistingKeys(rows, terms.factory, output) : rows
   const found = await register.lookUp(asked.map(({ uuid, order }) => ({ uuid, keyHash: order?.keyHash ?? NO_KEY })))
   const now = clock().getTime()
-  const decided = asked.map((row, index) => decideDevice(row, at(found, index), now, terms))
+  const decided = withinQuota(
+    asked.map((row, index) => decideDevice(row, at(found, index), now, terms)),
+    terms.line,
+    now,
+  )
   const wanted = decided.filter((one) => one.kind === 'new')
   const issued = (await issueNew(wanted, terms, ports)).values()
   return decided.map((one) => (one.kind === 'new' ? next(issued) : one))
@@ -58,12 +71,9 @@ export async function issueRound(
 /** The hash of no key. */
 const NO_KEY = new Uint8Array(32)
 
-function decideDevice(
-  row: WantedDevice,
-  found: LookUp,
-  now: number,
-  terms: RoundTerms,
-): NewDevice | IssuedDevice | RefusedDevice {
+type Decided = NewDevice | IssuedDevice | RefusedDevice
+
+function decideDevice(row: WantedDevice, found: LookUp, now: number, terms: RoundTerms): Decided {
   const { certificate, device } = found
   if (certificate !== null && device !== null) return reusedDevice(row.at, device, certificate)
   const isNewKey = row.order === null
@@ -74,7 +84,25 @@ function decideDevice(
       ? lostKeyRefusal(device, now, terms)
       : keyConflict(found, { uuid: row.uuid, issuedAt: now, line, reissueWindow, by: 'this' }))
   if (refusal !== null) return refusedRow(row.at, row.uuid, refusal)
-  return { ...row, kind: 'new', keyWasLost: isNewKey && device !== null && device.state !== 'abandoned' }
+  return {
+    ...row,
+    kind: 'new',
+    isFirst: device === null,
+    keyWasLost: isNewKey && device !== null && device.state !== 'abandoned',
+  }
+}
+
+/**
+ * Refuses what is more than the line's quotas leave before a key is used or made. The register has the last word, because
+ * other processes take from the quotas too.
+ */
+function withinQuota(decided: readonly Decided[], line: Line, now: number): readonly Decided[] {
+  const { left, refusal } = quotaLeft(line, now)
+  let wanted = 0
+  return decided.map((one) => {
+    if (one.kind !== 'new' || !one.isFirst || ++wanted <= left) return one
+    return refusedRow(one.at, one.uuid, refusal)
+  })
 }
 
 async function issueNew(
@@ -82,11 +110,15 @@ async function issueNew(
   terms: RoundTerms,
   ports: IssueBatchPorts,
 ): Promise<readonly DeviceResult[]> {
-  if (terms.dryRun) return devices.map(({ at, uuid, facts }): PlannedDevice => ({ kind: 'planned', at, uuid, ...facts }))
+  if (terms.dryRun)
+    return devices.map(({ at, uuid, facts }): PlannedDevice => ({ kind: 'planned', at, uuid, ...facts }))
   if (devices.length === 0) return []
   const { clock, batches, register } = ports
   const ordered = terms.makeKeys ? await makeKeys(devices, ports) : devices.filter(isOrdered)
-  const signed = await batches.certify(ordered.map(({ order }) => order), terms.validity)
+  const signed = await batches.certify(
+    ordered.map(({ order }) => order),
+    terms.validity,
+  )
   const certificates = ordered.map((device, index) => newCertificate(device, at(signed, index), terms))
   const issuedAt = clock().getTime()
   const lost = ordered.filter(({ keyWasLost }) => keyWasLost).map(({ uuid }) => uuid)

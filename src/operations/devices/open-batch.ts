@@ -7,10 +7,10 @@ import { encodePem } from '../../pki/pem.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
 import { type OpenPki, openPki } from '../open-pki.js'
+import type { InputRow } from './input/model.js'
 import { type OpenDeviceInput, openDeviceInput } from './input/open.js'
 import { type IssueBatch, type IssueBatchPorts, requireOpen } from './issue-batch.js'
 import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './issue-devices.js'
-import type { InputRow } from './input/model.js'
 import type { DeviceOutput } from './model.js'
 import { type DeviceIssuer, findDeviceIssuer } from './open-issuer.js'
 import { openRegister, openRegisterToRead } from './open-register.js'
@@ -63,8 +63,8 @@ async function openAll(
   const line = await requireLine(register, options)
   requireOpen(line, clock())
   const issuer = await findDeviceIssuer(pki, { file: options.ca, bound: line.ca }, clock())
-  const { inputFiles: files, stdin, isStdinTerminal } = ports
-  const input = await openDeviceInput(options.input, { files, stdin, isStdinTerminal, progress, signal })
+  const { inputFiles: files, stdin, isStdinTerminal, onRead } = ports
+  const input = await openDeviceInput(options.input, { files, stdin, isStdinTerminal, progress, signal, onRead })
   closers.push(input.close)
   requireFittingInput(input, options)
   const batches = await openBatches(pki, issuer, options, ports, closers)

@@ -73,8 +73,7 @@ async function readCa({ directory }: OpenPki, name: string): Promise<Certificate
 /** What the gateway and OpenSSL will check too (RFC 5280, 6.1), before anything is signed. */
 async function requireUsable({ directory, root }: OpenPki, ca: Certificate, name: string, now: Date): Promise<void> {
   const path = `${directory.path}/${name}`
-  if (!isIssuedBy(ca, root))
-    throw unusable(path, `it is not signed by ${PKI_FILES.rootCertificate}`)
+  if (!isIssuedBy(ca, root)) throw unusable(path, `it is not signed by ${PKI_FILES.rootCertificate}`)
   if (ca.parsedExtensions.basicConstraints?.ca !== true) throw unusable(path, 'it is not a CA')
   if (now < ca.notBefore || now >= ca.notAfter) throw notValidNow(path, ca, now)
   const fault = pathFault([root, ca], now)

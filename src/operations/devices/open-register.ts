@@ -27,28 +27,19 @@ export function registerPath({ directory, store }: RegisterChoice): string {
 }
 
 /** Opens the register of a PKI directory or kit for writing, and makes it when it is missing. Throws as openDeviceRegister. */
-export function openRegister(
-  choice: RegisterChoice,
-  ports: RegisterPorts,
-): Promise<DeviceRegister> {
+export function openRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
   return openDeviceRegister({ path: registerPath(choice), create: true }, ports)
 }
 
 /** Opens an existing register for reading; null when there is none. Creates and changes nothing. */
-export async function openRegisterToRead(
-  choice: RegisterChoice,
-  ports: RegisterPorts,
-): Promise<DeviceRegister | null> {
+export async function openRegisterToRead(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister | null> {
   const path = registerPath(choice)
   if ((await ports.files.kindOf(path)) === null) return null
   return openDeviceRegister({ path, create: false }, ports)
 }
 
 /** As {@link openRegisterToRead}. Throws ERR_NOT_INITIALIZED when there is none. */
-export async function requireRegister(
-  choice: RegisterChoice,
-  ports: RegisterPorts,
-): Promise<DeviceRegister> {
+export async function requireRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
   const register = await openRegisterToRead(choice, ports)
   if (register !== null) return register
   throw new FpkiError(

@@ -1,4 +1,11 @@
-import { DEFAULT_LINE, DEFAULT_REISSUE_WINDOW, type DeviceRegister, type JobStore, type Line, type LineStore } from '../../devices/register.js'
+import {
+  DEFAULT_LINE,
+  DEFAULT_REISSUE_WINDOW,
+  type DeviceRegister,
+  type JobStore,
+  type Line,
+  type LineStore,
+} from '../../devices/register.js'
 
 /** The part of a device register that a batch uses. */
 export type BatchRegister = Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'close'> & {
@@ -28,6 +35,8 @@ const DEFAULT: Line = {
   state: 'open',
   createdAt: 0,
   issued: 0,
+  lastDay: 0,
+  issuedOnLastDay: 0,
   ca: null,
   quota: null,
   perDay: null,

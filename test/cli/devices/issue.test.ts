@@ -32,7 +32,12 @@ test('a folder of requests becomes a folder of devices, each ready for /var/sota
   expect((await readdir(pki.out)).sort()).toEqual(pki.requests.map(({ uuid }) => uuid).sort())
   for (const { uuid } of pki.requests) {
     const at = (name: string) => join(pki.out, uuid, name)
-    expect((await readdir(join(pki.out, uuid))).sort()).toEqual(['client.chained', 'client.pem', 'root.crt', 'sota.toml'])
+    expect((await readdir(join(pki.out, uuid))).sort()).toEqual([
+      'client.chained',
+      'client.pem',
+      'root.crt',
+      'sota.toml',
+    ])
     expect(await verified(pki, at('client.pem'))).toBe(`${at('client.pem')}: OK\n`)
     expect((await readFile(at('root.crt'), 'utf8')).trim()).toBe((await pki.text('factory_ca.pem')).trim())
   }
@@ -53,7 +58,10 @@ test('certificates go to stdout as JSON lines, and the summary to stderr', async
   const pki = await scene(2)
   const ended = await pki.issue('--out', '-')
   expect(ended.status).toBe(0)
-  const rows = ended.stdout.trim().split('\n').map((line) => JSON.parse(line))
+  const rows = ended.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
   expect(rows.map(({ uuid }) => uuid).sort()).toEqual(pki.requests.map(({ uuid }) => uuid).sort())
   expect(ended.stderr).toContain('2 issued')
 })

@@ -46,12 +46,12 @@ export async function followBatch(
       const next = await run.next()
       if (next.done) return next.value
       counts[next.value.kind]++
-      if (next.value.kind === 'refused') refusals.add(next.value)
+      refusals.add(next.value)
     }
   } finally {
     clearInterval(timer ?? undefined)
     if (timer !== null && isBar) io.stderr('\r\u001b[K')
-    if (counts.refused > 0) printText(io, refusals.text(), 'stderr')
+    printText(io, refusals.text(), 'stderr')
   }
 }
 
@@ -98,4 +98,5 @@ export function printSummary(result: IssueDevicesResult, refusedFile: string | n
   printText(io, `${lines.join('\n')}\n`, 'stderr')
 }
 
-const LIST_REFUSED = 'To list all refused rows, run the command again with --refused refused.csv: nothing is signed twice.'
+const LIST_REFUSED =
+  'To list all refused rows, run the command again with --refused refused.csv: nothing is signed twice.'

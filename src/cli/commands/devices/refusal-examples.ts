@@ -1,10 +1,11 @@
-import type { RefusedDevice } from '../../../operations/devices/model.js'
+import type { DeviceResult, RefusedDevice } from '../../../operations/devices/model.js'
 import { printable } from '../../../printable.js'
 
 /** Collects why rows are refused: the first row for each reason, and how many there are. */
 export interface RefusalExamples {
-  add(row: RefusedDevice): void
-  /** A line for each reason, the most frequent first. */
+  /** Ignores rows that are not refused. */
+  add(row: DeviceResult): void
+  /** A line for each reason, the most frequent first; empty without any. */
   text(): string
 }
 
@@ -13,6 +14,7 @@ export function refusalExamples(): RefusalExamples {
   const examples = new Map<string, { readonly first: RefusedDevice; count: number }>()
   return {
     add: (row) => {
+      if (row.kind !== 'refused') return
       const example = examples.get(row.code)
       if (example === undefined) examples.set(row.code, { first: row, count: 1 })
       else example.count++

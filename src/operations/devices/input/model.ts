@@ -114,7 +114,16 @@ export function csrInput(csr: string | Uint8Array | null, at: string): InputRow 
   const problem = csr === null ? null : requestProblem(csr)
   if (problem !== null) return { at, problem }
   const request = csr instanceof Uint8Array && !isDer(csr) ? Buffer.from(csr).toString('latin1') : csr
-  return { at, csr: request, uuid: null, name: null, group: null, hardwareId: null, serialNumber: null, isProduction: null }
+  return {
+    at,
+    csr: request,
+    uuid: null,
+    name: null,
+    group: null,
+    hardwareId: null,
+    serialNumber: null,
+    isProduction: null,
+  }
 }
 
 /** The error for an input that cannot be read at all, or no further. */

@@ -1,7 +1,7 @@
 import type { StreamedFile } from '../../../ports.js'
+import type { ByteSink } from '../../../storage/sinks.js'
 import type { DeviceOutput } from '../model.js'
 import type { StreamFormat } from './formats.js'
-import type { ByteSink } from '../../../storage/sinks.js'
 
 /** An output in a file, which gets its name when it is complete. */
 export async function fileOutput(file: StreamedFile, format: StreamFormat): Promise<DeviceOutput> {

@@ -18,6 +18,8 @@ import { badKey, type KeyBlock, privateKeyBlock } from './key-pem.js'
 /** An undamaged EC private key from a PEM text. */
 export interface EcKey {
   readonly signer: Signer
+  /** A handle, which worker threads can get. */
+  readonly privateKey: KeyObject
   /** Unencrypted PEM: `pkcs8` for other programs, `sec1` for docs/profile.md#key-files. Secret. */
   clearPem(type: 'pkcs8' | 'sec1'): string
   /** The values for importing the key into a token. Secret. */
@@ -62,6 +64,7 @@ export async function openEcKey(pem: string, what: string, opener: KeyOpener = {
   }
   return {
     signer,
+    privateKey: key,
     clearPem: (type) => key.export({ format: 'pem', type }).toString(),
     material: () => ({ curve, scalar, point: pointOf(scalar, curve) }),
   }

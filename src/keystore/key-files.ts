@@ -69,7 +69,7 @@ export async function openKeyFile(
  *
  * @param certified the public key of its certificate (SubjectPublicKeyInfo, DER)
  */
-export async function openBatchKey(
+export async function openKeyHandle(
   folder: Pick<PkiDirectory, 'path' | 'read'>,
   name: string,
   certified: Uint8Array,

@@ -82,8 +82,15 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
   },
   'docs/devices.md': {
     begins: 'empty',
-    env: PASSPHRASE,
-    notHere: [],
+    env: { FPKI_HSM_PIN: '4711' },
+    before: [
+      [
+        'fpki ca create "$HOME/pumps"',
+        'export SOFTHSM2_CONF="$HOME/softhsm2.conf"; mkdir softhsm\n' +
+          'printf "directories.tokendir = %s/softhsm\\nobjectstore.backend = file\\n" "$HOME" > softhsm2.conf\n' +
+          'softhsm2-util --init-token --free --label pumps --so-pin 12345678 --pin 4711',
+      ],
+    ],
   },
   'docs/device-cas.md': {
     begins: 'with a PKI',

@@ -29,8 +29,8 @@ interface Thread {
   readonly jobs: Job[]
 }
 
-/** With a second task waiting in it, a thread never waits for this one. */
-const POSTED_TASKS = 2
+/** With tasks waiting in it, a thread does not wait for this one, even on a busy machine. */
+const POSTED_TASKS = 4
 
 /** Starts the threads. They never keep the process alive by themselves, and end with the pool or the signal. */
 export function threadPool(

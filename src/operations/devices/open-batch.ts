@@ -2,7 +2,7 @@ import { DEFAULT_LINE, type Line } from '../../devices/register.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import type { DeviceBatches } from '../../issuance/device-batch/model.js'
-import { openBatchKey } from '../../keystore/batch-key.js'
+import { openCaKey } from '../../keystore/ca-key.js'
 import { encodePem } from '../../pki/pem.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
@@ -140,7 +140,8 @@ async function openBatches(
   ports: IssueDevicesPorts,
   closers: Closers,
 ): Promise<DeviceBatches> {
-  const opened = await openBatchKey({ directory, key, certificate: ca, sessions: hsmSessions }, ports.access)
+  const choice = { directory, key, certified: ca.spki, sessions: hsmSessions }
+  const opened = await openCaKey(choice, ports.access)
   closers.push(opened.close)
   const batches = ports.newBatches({ factory, ca, key: opened.key })
   closers.push(batches.close)

@@ -1,6 +1,6 @@
 import { createPublicKey, sign, verify } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { openBatchKey } from '../../src/keystore/key-files.js'
+import { openKeyHandle } from '../../src/keystore/key-files.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { newPrivateKeyPem, pemSigner } from '../../src/signer/file.js'
 import { newSigner } from '../support/issue.js'
@@ -12,11 +12,11 @@ test('the key of a device CA is opened as a handle, if it is the key of the cert
   const files = new Map([['local-ca.key', pem]])
   const folder = { path: '/pki', read: async (name: string) => files.get(name) ?? null }
   const { spki } = await pemSigner(pem, 'the key')
-  const key = await openBatchKey(folder, 'local-ca.key', spki)
+  const key = await openKeyHandle(folder, 'local-ca.key', spki)
   const message = Buffer.from('message')
   const publicKey = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
   expect(verify('sha384', message, publicKey, sign('sha384', message, key))).toBe(true)
   const bad = { code: 'ERR_BAD_KEY' }
-  await expect(openBatchKey(folder, 'local-ca.key', newSigner('P-384').spki)).rejects.toMatchObject(bad)
-  await expect(openBatchKey(folder, 'site-b.key', spki)).rejects.toMatchObject(bad)
+  await expect(openKeyHandle(folder, 'local-ca.key', newSigner('P-384').spki)).rejects.toMatchObject(bad)
+  await expect(openKeyHandle(folder, 'site-b.key', spki)).rejects.toMatchObject(bad)
 })

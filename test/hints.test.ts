@@ -63,6 +63,11 @@ const exportRoot = ({ directory, home }: Made) => [
   '--out',
   join(home.path, 'root.p12'),
 ]
+const withoutLocalCa = ({ home }: Made) =>
+  home.fpki(['ca', 'create', join(home.path, 'nolocal'), '--no-local-ca'], inHome(home))
+const issueIn =
+  (name: string) =>
+  ({ home, path }: Made) => ['devices', 'issue', join(home.path, name), '--from', path('local-ca.pem')]
 const inQuotes = (word: string) => `"${word}"`
 const newFile = ({ home }: Made) => ({ FILE: inQuotes(join(home.path, 'new file')) })
 const backedUp = (made: Made) => made.home.fpki(backUp(made), inHome(made.home))
@@ -240,6 +245,21 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
         REQUEST: inQuotes(join(home.path, 'device.csr')),
         FOLDER: inQuotes(join(home.path, 'devices')),
       }),
+    ),
+  ],
+  [
+    'fpki ca add-device-ca DIR --local-ca',
+    'devices are to be issued without local-ca',
+    when(withoutLocalCa, issueIn('nolocal'), ({ home }) => ({ DIR: inQuotes(join(home.path, 'nolocal')) })),
+  ],
+  [
+    'fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME',
+    'devices are to be issued with a revoked device CA',
+    when(
+      (made) =>
+        made.home.fpki(['ca', 'revoke-device-ca', made.directory, '--ca-file', 'local-ca', '--yes'], inHome(made.home)),
+      issueIn("it's my acme"),
+      ({ directory }) => ({ DIR: inQuotes(directory), NAME: 'site-b' }),
     ),
   ],
   ['fpki ca paper --help', 'paper alone', when(nothing, () => ['ca', 'paper'])],

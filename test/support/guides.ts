@@ -73,10 +73,7 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
       ['https://localhost:8443/', '"https://localhost:$port/" | grep "^Hello, .*CN="'],
     ],
     before: [
-      [
-        'nginx -p "$PWD/nginx/"',
-        'sed -i "s/127.0.0.1:8080/127.0.0.1:$other/" nginx/nginx.conf',
-      ],
+      ['nginx -p "$PWD/nginx/"', 'sed -i "s/127.0.0.1:8080/127.0.0.1:$other/" nginx/nginx.conf'],
       ['device=', 'until [ -s nginx/nginx.pid ]; do sleep 0.05; done; running="$running $(cat nginx/nginx.pid)"'],
     ],
   },

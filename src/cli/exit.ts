@@ -13,6 +13,8 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_NOT_A_DEVICE_CA: 3,
   ERR_NOT_CONFIRMED: 3,
   ERR_KEY_IN_TOKEN: 3,
+  ERR_LINE: 3,
+  ERR_NO_DEVICE: 3,
   ERR_CLOCK: 3,
   ERR_NOT_A_DIRECTORY: 3,
   ERR_PERMISSIONS: 3,
@@ -30,6 +32,7 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_PROFILE: 6,
   ERR_CONSTRAINTS: 6,
   ERR_SIGNATURE: 6,
+  ERR_REFUSED: 12,
   ERR_SIGINT: 130,
   ERR_SIGTERM: 143,
 }
@@ -38,4 +41,4 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
 export const EXIT_DEFECT = 1
 
 /** Exit codes of commands that complete and report a problem, such as `ca verify` and `ca status`. */
-export const EXIT_FOUND = { broken: 6, expiring: 10, expired: 11 } as const
+export const EXIT_FOUND = { broken: 6, expiring: 10, expired: 11, refused: 12, line: 3 } as const

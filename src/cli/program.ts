@@ -64,6 +64,8 @@ export function buildProgram(io: Io, argv: readonly string[] | null = null): Com
   }
   program.commandsGroup('Command groups:')
   addGroup(program, 'ca')
+  addGroup(program, 'devices')
+  addGroup(program, 'lines')
   addGroup(program, 'est')
   addGroup(program, 'hsm')
   addGroup(program, 'api')
@@ -87,6 +89,8 @@ function addSections(group: Command, sections: readonly Section[], io: Io): void
 
 const GROUPS: Readonly<Record<Group, string>> = {
   ca: 'manage the root of trust, the gateway certificate and the device CAs',
+  devices: 'issue certificates to devices, and look after them',
+  lines: 'manage production lines: who may have devices issued, and how many',
   est: 'manage the EST server, where devices renew their certificates',
   hsm: 'list and check PKCS#11 tokens',
   api: 'check the Factory API, or serve the embedded one',
@@ -110,7 +114,7 @@ Examples:
 
 Exit codes: 0 success, 1 bug in fpki, 2 usage error, 3 refused, 4 Factory API or
 network error, 5 HSM or PIN error, 6 invalid input, 10 and 11 (\`ca status\`)
-expiring soon and expired, 130 and 143 interrupted.`
+expiring soon and expired, 12 some devices refused, 130 and 143 interrupted.`
 
 const KEYS = `
 For example, fpki keys ca show is the same as fpki ca show.`

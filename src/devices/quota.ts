@@ -82,7 +82,7 @@ async function leftOf(db: Kysely<Schema>, { line: name, at, by }: Demand) {
 }
 
 /** Why a line issues nothing at a time; null: it does. */
-function whyClosed({ name, state, from, until }: Line, at: number): Refusal | null {
+export function whyClosed({ name, state, from, until }: Line, at: number): Refusal | null {
   if (state === 'closed') return { code: 'line-closed', reason: `the line ${name} is closed` }
   if (state === 'paused') return { code: 'line-paused', reason: `the line ${name} is paused` }
   if (from !== null && at < from) return { code: 'window', reason: `the line ${name} opens on ${iso(from)}` }

@@ -42,6 +42,9 @@ export const OWN_FILES = { state: 'state.json', journal: 'journal.jsonl', lock: 
 export const AUDIT_LOG = 'log.jsonl'
 export const AUDIT_LOG_HEAD = 'log.head'
 
+/** The device register (SQLite), in a PKI directory or kit. */
+export const DEVICE_REGISTER = 'devices.sqlite'
+
 /** Below it: staged files that the Factory API has not accepted yet, under their final names. */
 export const PENDING_FOLDER = 'pending'
 

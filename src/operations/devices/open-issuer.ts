@@ -1,0 +1,125 @@
+import { localCaFiles } from '../../directory/local-ca-files.js'
+import { PKI_FILES } from '../../directory/names.js'
+import type { KeyRef } from '../../directory/records.js'
+import { FpkiError } from '../../errors.js'
+import { rfc3339 } from '../../pki/describe.js'
+import { pathFault } from '../../pki/path-validation/validate.js'
+import { type Certificate, isIssuedBy, readPemCertificate } from '../../pki/read-certificate.js'
+import type { OpenPki } from '../open-pki.js'
+import { caFingerprint } from './ca-fingerprint.js'
+
+/** A device CA of a PKI directory or kit, ready to sign devices: its certificate is checked, its key is not open yet. */
+export interface DeviceIssuer {
+  readonly ca: Certificate
+  /** SHA-256 of the certificate, lower-case hex: the name of the CA in the device register. */
+  readonly fingerprint: string
+  /** The certificate file in the directory. */
+  readonly file: string
+  readonly key: KeyRef
+}
+
+/**
+ * Finds the device CA that signs for a line: the one that the line is bound to, or the named one, or local-ca. In a directory
+ * with a single device CA, such as a kit, that one.
+ *
+ * @param file the certificate file in the directory, such as site-b.pem, with or without its suffix; null: not named
+ * @param bound {@link DeviceIssuer.fingerprint} of the line's CA; null: the line is bound to none
+ * @throws FpkiError ERR_BAD_FILE when it is missing, ERR_BAD_CERTIFICATE when it cannot sign devices of this factory,
+ *   ERR_NOT_A_DEVICE_CA when it is revoked or not the line's, ERR_CLOCK when it is not valid now
+ */
+export async function findDeviceIssuer(
+  pki: OpenPki,
+  { file, bound }: { readonly file: string | null; readonly bound: string | null },
+  now: Date,
+): Promise<DeviceIssuer> {
+  const name = file === null ? await defaultCaFile(pki, bound) : localCaFiles(file).certificate
+  const ca = await readCa(pki, name)
+  const fingerprint = caFingerprint(ca)
+  if (bound !== null && bound !== fingerprint) throw notTheLines(pki, name)
+  await requireUsable(pki, ca, name, now)
+  return { ca, fingerprint, file: name, key: await keyOf(pki, name) }
+}
+
+/** The file of the CA that a line is bound to, or local-ca.pem, or the only one with a key beside it. */
+async function defaultCaFile(pki: OpenPki, bound: string | null): Promise<string> {
+  const names = await pki.directory.names()
+  const pairs = names.filter((name) => isPair(names, name))
+  if (bound !== null) {
+    for (const name of [PKI_FILES.localCaCertificate, ...pairs]) {
+      if (names.includes(name) && caFingerprint(await readCa(pki, name)) === bound) return name
+    }
+    throw lineCaMissing(pki)
+  }
+  const [only, ...others] = pairs
+  const isSingle = only !== undefined && others.length === 0
+  return names.includes(PKI_FILES.localCaCertificate) || !isSingle ? PKI_FILES.localCaCertificate : only
+}
+
+function isPair(names: readonly string[], name: string): boolean {
+  return /^[^.].*\.pem$/.test(name) && name !== PKI_FILES.rootCertificate && names.includes(name.replace(/pem$/, 'key'))
+}
+
+async function readCa({ directory }: OpenPki, name: string): Promise<Certificate> {
+  const path = `${directory.path}/${name}`
+  const pem = await directory.read(name)
+  if (pem !== null) return readPemCertificate(pem, path)
+  const hint =
+    name === PKI_FILES.localCaCertificate
+      ? 'Create a local CA with `fpki ca add-device-ca DIR --local-ca`, or name another.'
+      : 'Name the certificate of a local CA in this directory.'
+  throw new FpkiError('ERR_BAD_FILE', `${path} does not exist.`, hint, { option: 'ca' })
+}
+
+/** What the gateway and OpenSSL will check too (RFC 5280, 6.1), before anything is signed. */
+async function requireUsable({ directory, root }: OpenPki, ca: Certificate, name: string, now: Date): Promise<void> {
+  const path = `${directory.path}/${name}`
+  if (!isIssuedBy(ca, root)) throw unusable(path, `it is not signed by ${PKI_FILES.rootCertificate}`)
+  if (ca.parsedExtensions.basicConstraints?.ca !== true) throw unusable(path, 'it is not a CA')
+  if (now < ca.notBefore || now >= ca.notAfter) throw notValidNow(path, ca, now)
+  const fault = pathFault([root, ca], now)
+  if (fault !== null) throw unusable(path, fault)
+  const revoked = (await directory.readState())?.revokedCaSerials ?? []
+  if (!revoked.includes(String(ca.serialNumber))) return
+  throw new FpkiError(
+    'ERR_NOT_A_DEVICE_CA',
+    `${path} is revoked: gateways reject its devices.`,
+    'Nothing was signed. Use another device CA, or create one with `fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME`.',
+    { option: 'ca' },
+  )
+}
+
+async function keyOf({ directory }: OpenPki, certificate: string): Promise<KeyRef> {
+  const recorded = certificate === PKI_FILES.localCaCertificate ? (await directory.readState())?.localCaKey : undefined
+  return recorded ?? { kind: 'file', name: certificate.replace(/pem$/, 'key') }
+}
+
+function unusable(path: string, reason: string): FpkiError {
+  const hint = 'Nothing was signed. Restore the certificate from a backup, or use another device CA.'
+  return new FpkiError('ERR_BAD_CERTIFICATE', `${path} cannot sign devices: ${reason}.`, hint, { option: 'ca' })
+}
+
+function notValidNow(path: string, { notBefore, notAfter }: Certificate, now: Date): FpkiError {
+  return new FpkiError(
+    'ERR_CLOCK',
+    `${path} is valid from ${rfc3339(notBefore)} to ${rfc3339(notAfter)}, but the clock of this machine is at ${rfc3339(now)}.`,
+    'Nothing was signed. Set the clock; if it is right, create another device CA with `fpki ca add-device-ca DIR --local-ca`.',
+  )
+}
+
+function notTheLines({ directory }: OpenPki, name: string): FpkiError {
+  return new FpkiError(
+    'ERR_NOT_A_DEVICE_CA',
+    `The line is bound to another device CA than ${directory.path}/${name}.`,
+    'Nothing was signed. Leave the CA out; the line knows its own.',
+    { option: 'ca' },
+  )
+}
+
+function lineCaMissing({ directory }: OpenPki): FpkiError {
+  return new FpkiError(
+    'ERR_NOT_A_DEVICE_CA',
+    `The device CA of the line is not in ${directory.path}.`,
+    'Nothing was signed. Use the directory or the kit that has it; `fpki lines show DIR NAME` shows which it is.',
+    { option: 'line' },
+  )
+}

@@ -58,6 +58,7 @@ export type FpkiOption =
   | 'localCa.encrypt'
   | 'localCa.kind'
   | 'localCaFilename'
+  | 'makeKeys'
   | 'maxRefused'
   | 'onlineCa'
   | 'ostree'

@@ -28,6 +28,7 @@ export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'
 export * from './factory/api.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
 export type { KeyAccess, RootKeyPlace } from './keystore/root-key.js'
+export { type DeviceMachine, type DeviceThreads, deviceMachine, streamSink } from './machine/devices.js'
 export { embeddedFactoriesOn, embeddedFactoryOn, type HttpPorts, httpFactoryOn, thisMachine } from './machine/index.js'
 export type { Machine } from './machine/machine.js'
 export {
@@ -142,6 +143,17 @@ export {
   updateDeviceCas,
   updateDeviceCasResult,
 } from './operations/device-cas/update-device-cas.js'
+export type { DeviceInputFormat, DeviceInputSource } from './operations/devices/input/open.js'
+export {
+  type IssueDevicesOptions,
+  type IssueDevicesPorts,
+  type IssueDevicesResult,
+  issueDevices,
+  issueDevicesResult,
+} from './operations/devices/issue-devices.js'
+export type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from './operations/devices/model.js'
+export { planOutput } from './operations/devices/output/plan.js'
+export type { OutputFormat, OutputPlan } from './operations/devices/output/settings.js'
 export {
   type ChangeLineResult,
   changeLine,

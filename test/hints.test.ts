@@ -8,6 +8,7 @@ import { copiedPki, editCertificates, type Made } from './cli/made.js'
 import { silentIo } from './cli/silent-io.js'
 import { type Home, newHome } from './support/cli.js'
 import { ISSUED_AT, inRegister, UNLIMITED, uuidNumber } from './support/device-register.js'
+import { deviceCsr } from './support/device-requests.js'
 import { advisedInSource, printedCommand, problemOf, wordsInShell } from './support/hints.js'
 
 const PROGRAM = buildProgram(silentIo(() => undefined))
@@ -264,6 +265,19 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
     'a device that does not exist',
     when(withRegister, ({ directory }) => ['devices', 'show', directory, uuidNumber(1)]),
   ],
+  [
+    'fpki devices issue DIR --from REQUEST --out FOLDER',
+    'the request of a device is to be signed by the root',
+    when(
+      async ({ home }) => writeFile(join(home.path, 'device.csr'), deviceCsr({}).pem),
+      ({ home, directory }) => ['ca', 'sign', join(home.path, 'device.csr'), '--pki-dir', directory],
+      ({ home, directory }) => ({
+        DIR: inQuotes(directory),
+        REQUEST: inQuotes(join(home.path, 'device.csr')),
+        FOLDER: inQuotes(join(home.path, 'devices')),
+      }),
+    ),
+  ],
   ['fpki ca paper --help', 'paper alone', when(nothing, () => ['ca', 'paper'])],
 ]
 
@@ -303,6 +317,10 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
   'a company that signs a root': [
     'fpki ca create … --factory … --root-cert signed.pem',
     'fpki ca create … --root-cert signed.pem',
+  ],
+  'a device register that is missing, or older than this fpki (test/devices)': [
+    'fpki devices issue DIR --from REQUESTS',
+    'fpki devices issue … --from csrs/ --out devices/',
   ],
   'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],
   'a backup with an encrypted key, or of an interrupted command (backup-proof.test.ts)': [

@@ -17,6 +17,7 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki ca update': library.updateDeviceCasResult,
   'fpki ca rotate-tls, fpki est authorize': library.certifyServerResult,
   'fpki ca sign': library.signRequestResult,
+  'fpki devices issue': library.issueDevicesResult,
   'fpki ca import-root': library.importRootResult,
   'fpki ca paper': library.printPaperResult,
   'fpki ca paper --restore': library.restorePaperResult,

@@ -23,6 +23,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   'localCa.encrypt': '--encrypt-keys',
   'localCa.kind': '--local-ca-in-hsm',
   localCaFilename: '--local-ca-filename',
+  makeKeys: '--make-keys',
   maxRefused: '--max-refused',
   onlineCa: '--online-ca, --local-ca',
   ostree: '--ostree',

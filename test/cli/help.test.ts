@@ -171,6 +171,7 @@ describe('a misspelled command or option', () => {
     ['verify /tmp/acme', 'Did you mean `fpki ca verify`?', 'fpki --help'],
     ['log /tmp/acme', 'Did you mean `fpki ca log`?', 'fpki --help'],
     ['authorize /tmp/acme', 'Did you mean `fpki est authorize`?', 'fpki --help'],
+    ['issue /tmp/acme', 'Did you mean `fpki devices issue`?', 'fpki --help'],
   ])('fpki %s is refused with a suggestion', async (words, similar, help) => {
     const refusal = { status: 2, code: 'ERR_USAGE', names: [similar, `\`${help}\``] }
     expectWords(await (await newHome()).fpki(words.split(' ')), refusal)
@@ -213,6 +214,7 @@ describe('the examples in help texts', () => {
       if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
       if (words === 'ca export') await inShell(home, '(umask 077; echo seventy-six trombones > phrase)')
       if (words === 'ca sign') await inShell(home, NEW_REQUEST)
+      if (words === 'devices issue') await inShell(home, NEW_DEVICES)
       if (['ca backup', 'ca restore'].includes(words)) await inShell(home, NEW_PASSPHRASE)
       if (!example.includes('--out') && example.includes('acme.backup')) await run(home, NEW_BACKUP)
       const { status, stderr } = await run(home, example.replace('/srv/pki', home.path))
@@ -232,6 +234,15 @@ async function deviceScene({ path }: Home): Promise<void> {
 
 const NEW_REQUEST =
   'openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -subj /CN=gw -out gateway.csr'
+
+/** The request of a device, alone and in a folder, and a list of UUIDs. */
+const NEW_DEVICES = [
+  'mkdir csrs',
+  'cat /proc/sys/kernel/random/uuid > uuids.txt',
+  'openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -out csrs.pem \\',
+  '  -subj "/CN=$(cat /proc/sys/kernel/random/uuid)/OU=acme"',
+  'cp csrs.pem csrs/one.pem',
+].join('\n')
 
 const NEW_PASSPHRASE = '(umask 077; echo nine lives of a fish > pass.txt)'
 const NEW_BACKUP = 'fpki ca backup "$HOME/acme" --out acme.backup --passphrase-file pass.txt'

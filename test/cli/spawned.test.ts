@@ -20,6 +20,7 @@ const RUNS: Readonly<Record<string, (made: Scene) => readonly string[]>> = {
   'ca revoke-device-ca': ({ directory }) => [directory, '--ca-file', 'local-ca', '--yes'],
   'ca disable-device-ca': ({ directory }) => [directory, '--ca-file', 'local-ca', '--yes'],
   'ca enable-device-ca': ({ directory }) => [directory, '--ca-file', 'local-ca'],
+  'devices issue': ({ directory, at }) => [directory, '--from', at('a.csr'), '--out', at('devices'), '--dry-run'],
   'ca update': ({ path }) => [path('online-crt'), '--yes'],
   'ca rotate-tls': ({ directory }) => [directory, '--tls-name', 'gateway.example'],
   'ca sign': ({ at, directory }) => [at('a.csr'), '--pki-dir', directory],

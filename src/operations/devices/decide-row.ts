@@ -43,7 +43,8 @@ export function decideRow(
 
 /** The UUID of the request or of the row; if both have one, it must be the same. */
 function uuidOf(row: DeviceInput, requested: string | null): string | Refused {
-  if (row.uuid === null) return requested ?? refused(null, 'input-unreadable', 'it has neither a request nor a UUID')
+  if (row.uuid === null)
+    return requested ?? refused(null, 'input-unreadable', 'it has neither a certificate request nor a UUID')
   const named = toUuid(row.uuid)
   if (named === null) return refused(null, 'uuid-mismatch', `${JSON.stringify(row.uuid)} is not a UUID`)
   if (requested === null || named === requested) return named
@@ -74,10 +75,13 @@ export function requestRefusal({ csr, uuid }: DeviceInput, makeKeys: boolean): R
   if (csr !== null && makeKeys)
     return {
       code: 'input-unreadable',
-      reason: 'it has a request, so that its key is elsewhere, but keys are to be made',
+      reason: 'it has a certificate request, so its device has a key, but this batch makes keys',
     }
   if (csr !== null || makeKeys) return null
-  const reason = uuid === null ? 'it has no request' : 'it has a UUID but no request, and keys are not to be made'
+  const reason =
+    uuid === null
+      ? 'it has no certificate request'
+      : 'it has a UUID but no certificate request, and this batch makes no keys'
   return { code: 'input-unreadable', reason }
 }
 

@@ -162,7 +162,7 @@ async function* ahead<In, Out>(
 }
 
 function capped({ ca, file }: DeviceIssuer, { notAfter }: Validity): string {
-  return `The certificates expire with ${file} on ${rfc3339(notAfter ?? ca.notAfter)}, before the requested validity ends.`
+  return `New certificates expire with ${file} on ${rfc3339(notAfter ?? ca.notAfter)}, before the requested validity ends.`
 }
 
 function expired({ file, ca }: DeviceIssuer): FpkiError {
@@ -174,7 +174,7 @@ function tooManyRefused(refused: number, limit: number): FpkiError {
   return new FpkiError(
     'ERR_REFUSED',
     `Stopped: ${refused} rows were refused, and the limit is ${limit}.`,
-    'What was issued is in the device register. Correct the rows, and run the same command again: nothing is signed twice.',
+    'Nothing is signed twice: correct the rows and run the same command again, or raise the limit.',
     { option: 'maxRefused' },
   )
 }

@@ -8,7 +8,7 @@ import { readPemCertificate } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
 import { type OpenPki, openPki } from '../open-pki.js'
 import type { InputRow } from './input/model.js'
-import { openDeviceInput } from './input/open.js'
+import { type OpenDeviceInput, openDeviceInput } from './input/open.js'
 import { type IssueBatch, type IssueBatchPorts, requireOpen } from './issue-batch.js'
 import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './issue-devices.js'
 import type { DeviceOutput } from './model.js'
@@ -66,6 +66,7 @@ async function openAll(
   const { inputFiles: files, stdin, isStdinTerminal, onRead } = ports
   const input = await openDeviceInput(options.input, { files, stdin, isStdinTerminal, progress, signal, onRead })
   closers.push(input.close)
+  requireFittingInput(input, options)
   const batches = await openBatches(pki, issuer, options, ports, closers)
   const output = await outputOf(pki, issuer, options, ports)
   let isFinished = false
@@ -92,9 +93,27 @@ function requirePlaceForKeys({ makeKeys, dryRun, output }: IssueDevicesOptions):
   if (!makeKeys || dryRun || output?.target.kind === 'folder') return
   throw new FpkiError(
     'ERR_USAGE',
-    'Keys are to be made, but there is no folder for them.',
-    'Name an output folder: each device gets a folder in it, with its key.',
+    'The keys of the devices need an output folder, because they are not kept anywhere else.',
+    'Name a folder, such as devices/: each device gets a folder in it, with its key.',
     { option: 'out' },
+  )
+}
+
+/** Requests are for keys that exist already, and a list of UUIDs is for keys that do not. */
+function requireFittingInput({ what, format }: OpenDeviceInput, { makeKeys }: IssueDevicesOptions): void {
+  if (format === 'uuids' && !makeKeys)
+    throw new FpkiError(
+      'ERR_USAGE',
+      `No keys to certify: ${what} is a list of UUIDs, without certificate requests.`,
+      'Pass the certificate requests of the devices, or have the keys made too.',
+      { option: 'makeKeys' },
+    )
+  if (!makeKeys || !['dir', 'pem', 'tar'].includes(format)) return
+  throw new FpkiError(
+    'ERR_USAGE',
+    `No keys to make: ${what} contains certificate requests, so the devices have keys.`,
+    'Pass a list of UUIDs, or only certify the keys that exist.',
+    { option: 'makeKeys' },
   )
 }
 
@@ -109,7 +128,7 @@ async function requireLine({ lines }: BatchRegister, { line, directory }: IssueD
   throw new FpkiError(
     'ERR_LINE',
     `There is no line ${JSON.stringify(line)} in ${directory}.`,
-    `Nothing was signed. See the lines with \`fpki lines list ${shellWord(directory)}\`; without a name, the line ${DEFAULT_LINE} issues.`,
+    `Nothing was signed. See the lines with \`fpki lines list ${shellWord(directory)}\`, or leave the line out for ${DEFAULT_LINE}.`,
     { option: 'line' },
   )
 }

@@ -146,8 +146,8 @@ function requireNoDevice(csr: Csr, what: string, factory: string): void {
   throw new FpkiError(
     'ERR_BAD_CSR',
     `Refusing to sign ${what}: it is the request of a device (${evidence}), and the root signs only CAs and servers.`,
-    'A device CA signs devices: register the device with lmp-device-register, or sign its request with local-ca.key ' +
-      'as docs/quick-start.md does. If it is a server, request a server profile.',
+    'A device CA signs devices: `fpki devices issue DIR --from REQUEST --out FOLDER`. ' +
+      'If it is a server, request a server profile.',
     { option: 'profile' },
   )
 }

@@ -60,10 +60,11 @@ export async function issue(directory: string, flags: IssueFlags, io: Io): Promi
   const onRead = (fraction: number) => {
     read = fraction
   }
-  const run = issueDevices(optionsOf(directory, flags, io), { ...ports, onRead })
+  const options = optionsOf(directory, flags, io)
+  const run = issueDevices(options, { ...ports, onRead })
   const result = await followBatch(run, () => read, io, flags)
   if (flags.json) printJson(io, result)
-  else printSummary(result, io)
+  else if (!flags.quiet || result.refused > 0) printSummary(result, options.refusedFile, io)
   io.outcome.status = statusOf(result)
 }
 

@@ -155,6 +155,44 @@ export type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from '.
 export { planOutput } from './operations/devices/output/plan.js'
 export type { OutputFormat, OutputPlan } from './operations/devices/output/settings.js'
 export {
+  type ChangeLineResult,
+  changeLine,
+  changeLineResult,
+  createLine,
+  type LineChoice,
+  type LinePorts,
+  setLineState,
+} from './operations/devices/lines/change-lines.js'
+export { type LineFacts, lineFacts } from './operations/devices/lines/line-facts.js'
+export type { LineOptions } from './operations/devices/lines/line-settings.js'
+export {
+  type ListLinesResult,
+  listLines,
+  listLinesResult,
+  type ShowLineResult,
+  showLine,
+  showLineResult,
+} from './operations/devices/lines/show-lines.js'
+export { type DeviceFactsDocument, deviceFacts } from './operations/devices/looking/device-facts.js'
+export {
+  type CountDevicesResult,
+  countDevices,
+  countDevicesResult,
+  type ListDevicesResult,
+  listDevices,
+  listDevicesResult,
+} from './operations/devices/looking/list-devices.js'
+export type { DeviceSelection, LookingPorts } from './operations/devices/looking/reading.js'
+export { type ShowDeviceResult, showDevice, showDeviceResult } from './operations/devices/looking/show-device.js'
+export type { RegisterChoice } from './operations/devices/open-register.js'
+export {
+  type ReportDevicesOptions,
+  type ReportDevicesPorts,
+  type ReportDevicesResult,
+  reportDevices,
+  reportDevicesResult,
+} from './operations/devices/report/report-devices.js'
+export {
   type ExportGatewayOptions,
   type ExportGatewayPorts,
   type ExportGatewayResult,

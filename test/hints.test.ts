@@ -7,6 +7,7 @@ import { interruptedCreate } from './cli/interruption.js'
 import { copiedPki, editCertificates, type Made } from './cli/made.js'
 import { silentIo } from './cli/silent-io.js'
 import { type Home, newHome } from './support/cli.js'
+import { ISSUED_AT, inRegister, UNLIMITED, uuidNumber } from './support/device-register.js'
 import { deviceCsr } from './support/device-requests.js'
 import { advisedInSource, printedCommand, problemOf, wordsInShell } from './support/hints.js'
 
@@ -74,6 +75,8 @@ const backedUp = (made: Made) => made.home.fpki(backUp(made), inHome(made.home))
 const withoutState = ({ home }: Made) => rm(home.state, { recursive: true })
 const withoutTls = (made: Made) => editCertificates(made, { tlsCrt: null })
 const withoutCas = (made: Made) => editCertificates(made, { caCrt: null })
+
+const withRegister = ({ directory }: Made) => inRegister(directory, async () => undefined)
 
 const withoutOneCa = async (made: Made) => {
   const [online, local] = [await made.text('online-crt'), await made.text('local-ca.pem')]
@@ -235,6 +238,39 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
   ],
   ['fpki api token list', 'a token that is not known', when(nothing, () => ['api', 'token', 'revoke', 'nobody'])],
   [
+    'fpki lines list …',
+    'a line that does not exist',
+    when(withRegister, ({ directory }) => ['lines', 'show', directory, 'nobody']),
+  ],
+  [
+    'fpki lines show … …',
+    'a line that exists',
+    when(withRegister, ({ directory }) => ['lines', 'create', directory, 'default']),
+  ],
+  [
+    'fpki lines pause … …',
+    'the default line is to be closed',
+    when(withRegister, ({ directory }) => ['lines', 'close', directory, 'default', '--yes']),
+  ],
+  [
+    'fpki lines create … NAME',
+    'a line that is closed',
+    when(
+      ({ directory }) =>
+        inRegister(directory, async ({ lines }) => {
+          await lines.create('a', UNLIMITED, ISSUED_AT)
+          await lines.change('a', { state: 'closed' })
+        }),
+      ({ directory }) => ['lines', 'resume', directory, 'a'],
+      () => ({ NAME: 'b' }),
+    ),
+  ],
+  [
+    'fpki devices list …',
+    'a device that does not exist',
+    when(withRegister, ({ directory }) => ['devices', 'show', directory, uuidNumber(1)]),
+  ],
+  [
     'fpki devices issue DIR --from REQUEST --out FOLDER',
     'the request of a device is to be signed by the root',
     when(
@@ -282,6 +318,21 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki login',
     'fpki login --client-id ID',
     'fpki login --client-id …',
+  ],
+  'requests of devices (devices/issue.test.ts)': [
+    'fpki devices issue',
+    'fpki devices issue … --from csrs/ --out devices/',
+  ],
+  'a device CA that was revoked, or removed': [
+    'fpki ca add-device-ca DIR --local-ca',
+    'fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME',
+    'fpki lines show DIR NAME',
+  ],
+  'the register as a library': [
+    'fpki lines change DIR …',
+    'fpki lines create DIR NAME',
+    'fpki lines list DIR',
+    'fpki lines pause DIR …',
   ],
   'a company that signs a root': [
     'fpki ca create … --factory … --root-cert signed.pem',

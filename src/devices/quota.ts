@@ -75,8 +75,8 @@ async function leftOf(db: Kysely<Schema>, { line: name, at, by }: Demand) {
 
 /** How many new devices the quotas of a line leave, and why it gives no more. */
 export function quotaLeft(line: Line, at: number): { readonly left: number; readonly refusal: Refusal } {
-  const { name, quota, perDay, issued, lastDay, issuedOnLastDay } = line
-  const issuedToday = lastDay === Math.floor(at / DAY) ? issuedOnLastDay : 0
+  const { name, quota, perDay, issued, day, issuedOnDay } = line
+  const issuedToday = day === Math.floor(at / DAY) ? issuedOnDay : 0
   const all = (quota ?? Number.MAX_SAFE_INTEGER) - issued
   const today = (perDay ?? Number.MAX_SAFE_INTEGER) - issuedToday
   const refusal: Refusal =

@@ -186,9 +186,9 @@ export interface Line extends LineSettings {
   readonly createdAt: number
   /** How many devices were issued in all. */
   readonly issued: number
-  /** The day of the newest of them, in days since 1970 (UTC), and how many were issued on it. */
-  readonly lastDay: number
-  readonly issuedOnLastDay: number
+  /** The day of the newest, in days since 1970 (UTC), and how many were issued on it; both 0 before the first. */
+  readonly day: number
+  readonly issuedOnDay: number
 }
 
 /** What a line is set to; null: no limit. */

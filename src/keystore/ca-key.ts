@@ -3,12 +3,12 @@ import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { KeyRef, TokenKeyRef } from '../directory/records.js'
 import type { HsmChoice, Signer } from '../ports.js'
 import { choiceOfRef } from './hsm-words.js'
-import { openKeyHandle } from './key-files.js'
+import { openKeyFile, openKeyHandle } from './key-files.js'
 import { requireTrusted } from './remembered-token.js'
 import type { KeyAccess, RootKeyPlace } from './root-key.js'
 
 /** The key of a device CA for many signatures: a handle for worker threads, or a token in several sessions. */
-export interface OpenCaKey {
+export interface OpenBatchKey {
   readonly key:
     | { readonly kind: 'file'; readonly privateKey: KeyObject }
     | { readonly kind: 'token'; readonly signers: readonly Signer[] }
@@ -22,8 +22,6 @@ export interface CaKeyChoice {
   readonly key: KeyRef
   /** The public key of its certificate (SubjectPublicKeyInfo, DER). */
   readonly certified: Uint8Array
-  /** How many signatures a token makes at a time. */
-  readonly sessions: number
 }
 
 const WITHOUT_SECRETS: KeyAccess = {
@@ -32,13 +30,47 @@ const WITHOUT_SECRETS: KeyAccess = {
   warn: () => undefined,
 }
 
+/** The key of a device CA, for a signature or two. */
+export interface OpenCaKey {
+  readonly signer: Signer
+  close(): Promise<void>
+}
+
 /**
- * Opens the key of a device CA, which has signed a message that its certificate's public key verifies.
+ * Opens the key of a device CA: in its file, or in the token where the directory records it or that the caller selects.
+ *
+ * @throws FpkiError ERR_BAD_KEY, ERR_PASSPHRASE, ERR_HSM_MODULE, ERR_HSM_TOKEN, ERR_HSM_PIN, ERR_HSM_KEY
+ */
+export async function openCaKey(choice: CaKeyChoice, access: KeyAccess = WITHOUT_SECRETS): Promise<OpenCaKey> {
+  const { directory, key, certified } = choice
+  const hsm = await tokenChoice(directory, key, access.root)
+  if (hsm === null) {
+    if (key.kind !== 'file') throw new Error('a key in a token has no token')
+    const signer = await openKeyFile(directory, key.name, access.passphrases)
+    return { signer, close: () => signer.close() }
+  }
+  const { openTokenKeys } = await import('./token-keys.js')
+  const keys = await openTokenKeys(hsm, access)
+  try {
+    const found = keys.find(hsm.key, certified)
+    return { signer: await keys.open(found, certified), close: keys.close }
+  } catch (error) {
+    await keys.close()
+    throw error
+  }
+}
+
+/**
+ * Opens the key of a device CA for a batch, which has signed a message that its certificate's public key verifies.
  *
  * @throws FpkiError ERR_BAD_KEY when it is missing, damaged or another key; ERR_PASSPHRASE; ERR_HSM_MODULE, ERR_HSM_TOKEN,
  *   ERR_HSM_PIN, ERR_HSM_KEY, ERR_SIGNATURE
+ * @param choice.sessions how many signatures a token makes at a time
  */
-export async function openCaKey(choice: CaKeyChoice, access: KeyAccess = WITHOUT_SECRETS): Promise<OpenCaKey> {
+export async function openBatchKey(
+  choice: CaKeyChoice & { readonly sessions: number },
+  access: KeyAccess = WITHOUT_SECRETS,
+): Promise<OpenBatchKey> {
   const { directory, key, certified, sessions } = choice
   const hsm = await tokenChoice(directory, key, access.root)
   if (hsm === null && key.kind === 'file') {

@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { EXIT, EXIT_FOUND } from '../../src/cli/exit.js'
 import { buildProgram } from '../../src/cli/program.js'
 import { type Ended, FPKI, type Home, newHome, runProgram, withFpkiOnPath } from '../support/cli.js'
+import { ISSUED_AT, inRegister, recordDevices, UNLIMITED } from '../support/device-register.js'
 import { copiedPki } from './made.js'
 import { expectWords } from './refusal.js'
 import { silentIo } from './silent-io.js'
@@ -208,6 +209,7 @@ describe('the examples in help texts', () => {
     if (!WITHOUT_EXAMPLE.includes(words)) expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
       const home = /ca (create|root-csr)/.test(example) ? await newHome() : (await copiedPki()).home
+      if (/^(lines|devices) /.test(words)) await deviceScene(home)
       if (words === 'est show') await home.fpki(['est', 'authorize', join(home.path, 'acme')])
       if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
       if (words === 'ca export') await inShell(home, '(umask 077; echo seventy-six trombones > phrase)')
@@ -220,6 +222,15 @@ describe('the examples in help texts', () => {
     }
   })
 })
+
+/** A register with the line site-a and the device of the examples, and a list of what was shipped. */
+async function deviceScene({ path }: Home): Promise<void> {
+  const directory = join(path, 'acme')
+  const uuid = '0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001'
+  await recordDevices(directory, [{ uuid }])
+  await inRegister(directory, (register) => register.lines.create('site-a', UNLIMITED, ISSUED_AT))
+  await writeFile(join(path, 'shipped.csv'), `uuid,box\n${uuid},1\n`)
+}
 
 const NEW_REQUEST =
   'openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -subj /CN=gw -out gateway.csr'

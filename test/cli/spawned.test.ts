@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { buildProgram } from '../../src/cli/program.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
 import type { Ended } from '../support/cli.js'
+import { ISSUED_AT, inRegister, recordDevices, UNLIMITED, uuidNumber } from '../support/device-register.js'
 import { copiedPki, type Made } from './made.js'
 import { silentIo } from './silent-io.js'
 
@@ -34,6 +35,17 @@ const RUNS: Readonly<Record<string, (made: Scene) => readonly string[]>> = {
   'ca log verify': ({ directory }) => [directory],
   'ca history': ({ directory }) => [directory],
   'ca diff': ({ directory }) => [directory, '1', '2'],
+  'lines create': ({ directory }) => [directory, 'a', '--quota', '10'],
+  'lines list': ({ directory }) => [directory],
+  'lines show': ({ directory }) => [directory, 'site-a'],
+  'lines change': ({ directory }) => [directory, 'site-a', '--quota', 'none'],
+  'lines pause': ({ directory }) => [directory, 'site-a'],
+  'lines resume': ({ directory }) => [directory, 'site-a'],
+  'lines close': ({ directory }) => [directory, 'site-a', '--yes'],
+  'devices list': ({ directory }) => [directory],
+  'devices show': ({ directory }) => [directory, uuidNumber(1)],
+  'devices count': ({ directory }) => [directory],
+  'devices report': ({ directory, at }) => [directory, '--line', 'site-a', '--out', at('report')],
   'est show': () => [],
   'est authorize': ({ directory }) => [directory],
   'hsm list': () => [],
@@ -85,6 +97,8 @@ async function scene(): Promise<Scene> {
   const at = (name: string) => join(made.home.path, name)
   csr ??= opensslCsr({})
   await writeFile(at('a.csr'), await csr)
+  await recordDevices(made.directory, [{ uuid: uuidNumber(1) }])
+  await inRegister(made.directory, (register) => register.lines.create('site-a', UNLIMITED, ISSUED_AT))
   return { ...made, at }
 }
 

@@ -115,6 +115,20 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
       ],
     ],
   },
+  'docs/lines.md': {
+    begins: 'with a PKI',
+    before: [
+      ['fpki devices count', 'fpki ca add-device-ca "$HOME/acme" --local-ca --local-ca-filename site-b --quiet'],
+      ['fpki devices report', 'echo uuid > shipped.csv'],
+      ['openssl dgst', 'grep -qx "issued: 0" july.txt'],
+    ],
+    notHere: [
+      [
+        'fpki devices show "$HOME/acme" 0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001',
+        'no device is issued here; help.test.ts runs it',
+      ],
+    ],
+  },
   'docs/history.md': {
     begins: 'with a PKI',
     before: [['fpki ca diff "$HOME/acme" 3 4', 'for _ in 1 2 3; do fpki ca rotate-tls "$HOME/acme" --quiet; done']],

@@ -32,11 +32,20 @@ import { addConfigPath } from './config/path.js'
 import { addConfigSet } from './config/set.js'
 import { addConfigShow } from './config/show.js'
 import { addConfigUnset } from './config/unset.js'
+import { addCountDevices } from './devices/count.js'
 import { addIssue } from './devices/issue.js'
+import { addListDevices } from './devices/list.js'
+import { addReport } from './devices/report.js'
+import { addShowDevice } from './devices/show.js'
 import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
 import { addList } from './hsm/list.js'
+import { addChangeLine } from './lines/change.js'
+import { addCreateLine } from './lines/create.js'
+import { addListLines } from './lines/list.js'
+import { addShowLine } from './lines/show.js'
+import { addCloseLine, addPauseLine, addResumeLine } from './lines/state.js'
 import { addLint } from './lint.js'
 import { addLogin } from './login.js'
 import { addLogout } from './logout.js'
@@ -45,7 +54,7 @@ import { addLogout } from './logout.js'
 type AddWords = (group: Command, io: Io) => void
 
 /** The groups of commands. */
-export type Group = 'ca' | 'devices' | 'est' | 'hsm' | 'api' | 'config'
+export type Group = 'ca' | 'devices' | 'lines' | 'est' | 'hsm' | 'api' | 'config'
 
 /** Commands that `--help` lists under one heading, in this order. */
 export interface Section {
@@ -65,7 +74,16 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
     { heading: 'Protect:', commands: [addBackup, addPaper, addImportRoot] },
     { heading: 'Recover:', commands: [addRestore, addResume, addAbandon] },
   ],
-  devices: [{ heading: 'Commands:', commands: [addIssue] }],
+  devices: [
+    { heading: 'Issue:', commands: [addIssue] },
+    { heading: 'Inspect:', commands: [addListDevices, addShowDevice, addCountDevices, addReport] },
+  ],
+  lines: [
+    {
+      heading: 'Commands:',
+      commands: [addCreateLine, addListLines, addShowLine, addChangeLine, addPauseLine, addResumeLine, addCloseLine],
+    },
+  ],
   est: [{ heading: 'Commands:', commands: [addShowEst, addAuthorize] }],
   hsm: [{ heading: 'Commands:', commands: [addList, addCheck] }],
   api: [{ heading: 'Commands:', commands: [addPing, addServe, addToken, addExportGateway, addDeleteFactory] }],

@@ -2,7 +2,7 @@ import { DEFAULT_LINE, type Line } from '../../devices/register.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import type { DeviceBatches } from '../../issuance/device-batch/model.js'
-import { openCaKey } from '../../keystore/ca-key.js'
+import { openBatchKey } from '../../keystore/ca-key.js'
 import { encodePem } from '../../pki/pem.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
@@ -141,7 +141,7 @@ async function openBatches(
   closers: Closers,
 ): Promise<DeviceBatches> {
   const choice = { directory, key, certified: ca.spki, sessions: hsmSessions }
-  const opened = await openCaKey(choice, ports.access)
+  const opened = await openBatchKey(choice, ports.access)
   closers.push(opened.close)
   const batches = ports.newBatches({ factory, ca, key: opened.key })
   closers.push(batches.close)

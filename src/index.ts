@@ -28,6 +28,7 @@ export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'
 export * from './factory/api.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
 export type { KeyAccess, RootKeyPlace } from './keystore/root-key.js'
+export { deviceThreadProgram } from './machine/device-thread.js'
 export { type DeviceMachine, type DeviceThreads, deviceMachine, streamSink } from './machine/devices.js'
 export { embeddedFactoriesOn, embeddedFactoryOn, type HttpPorts, httpFactoryOn, thisMachine } from './machine/index.js'
 export type { Machine } from './machine/machine.js'
@@ -151,9 +152,6 @@ export {
   issueDevices,
   issueDevicesResult,
 } from './operations/devices/issue-devices.js'
-export type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from './operations/devices/model.js'
-export { planOutput } from './operations/devices/output/plan.js'
-export type { OutputFormat, OutputPlan } from './operations/devices/output/settings.js'
 export {
   type ChangeLineResult,
   changeLine,
@@ -184,7 +182,10 @@ export {
 } from './operations/devices/looking/list-devices.js'
 export type { DeviceSelection, LookingPorts } from './operations/devices/looking/reading.js'
 export { type ShowDeviceResult, showDevice, showDeviceResult } from './operations/devices/looking/show-device.js'
+export type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from './operations/devices/model.js'
 export type { RegisterChoice } from './operations/devices/open-register.js'
+export { planOutput } from './operations/devices/output/plan.js'
+export type { OutputFormat, OutputPlan } from './operations/devices/output/settings.js'
 export {
   type ReportDevicesOptions,
   type ReportDevicesPorts,

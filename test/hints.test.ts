@@ -320,7 +320,6 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki login --client-id …',
   ],
   'requests of devices (devices/issue.test.ts)': [
-    'fpki devices issue',
     'fpki devices issue … --from csrs/ --out devices/',
   ],
   'a device CA that was revoked, or removed': [

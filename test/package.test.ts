@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Ended, runProgram } from './support/cli.js'
+import { deviceCsrs } from './support/device-requests.js'
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -194,14 +195,24 @@ describe('installed in an empty folder', () => {
     const [, readme = ''] = /```ts\n([\s\S]*?)```/.exec(await readFile(join(CHECKOUT, 'README.md'), 'utf8')) ?? []
     expect(readme).toContain("from 'fpki'")
     await writeFile(join(folder, 'readme.ts'), readme)
+    const [, devices = ''] =
+      /```ts\n([\s\S]*?)```/.exec(await readFile(join(CHECKOUT, 'docs/devices.md'), 'utf8')) ?? []
+    await writeFile(join(folder, 'devices.ts'), devices.replaceAll("'/srv/", "process.env.HOME + '/"))
     await writeFile(join(folder, 'main.ts'), PROGRAM)
     await writeFile(
       join(folder, 'tsconfig.json'),
-      JSON.stringify({ compilerOptions: COMPILER, files: ['main.ts', 'readme.ts'] }),
+      JSON.stringify({ compilerOptions: COMPILER, files: ['main.ts', 'readme.ts', 'devices.ts'] }),
     )
     await succeed(join(CHECKOUT, 'node_modules/.bin/tsc'), ['-p', folder])
     const printed = await succeed(process.execPath, ['main.js', join(home, 'library'), join(home, 'state')])
     expect(printed).toBe('library root,online-ca,local-ca ERR_EXISTS\ntls-crt.bak\nDNS:plant.example\n')
+  })
+
+  test('a project issues devices with the library, in worker threads of the package', async () => {
+    const csrs = deviceCsrs(80).map(({ pem }) => pem)
+    await writeFile(join(home, 'csrs'), csrs.join(''))
+    const printed = await succeed(process.execPath, ['devices.js'])
+    expect(printed.match(/^issued [0-9a-f-]{36}$/gm)).toHaveLength(80)
   })
 
   test('a wrong use of it is found by the type-checker', async () => {

@@ -7,8 +7,9 @@ import { encodePem } from '../../pki/pem.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
 import { type OpenPki, openPki } from '../open-pki.js'
+import { checkInputFits, checkOutput } from './check-options.js'
 import type { InputRow } from './input/model.js'
-import { type OpenDeviceInput, openDeviceInput } from './input/open.js'
+import { openDeviceInput } from './input/open.js'
 import { type IssueBatch, type IssueBatchPorts, requireOpen } from './issue-batch.js'
 import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './issue-devices.js'
 import type { DeviceOutput } from './model.js'
@@ -56,7 +57,7 @@ async function openAll(
   closers: Closers,
 ): Promise<Omit<OpenBatch, 'close'>> {
   const { clock, progress, signal } = ports
-  requirePlaceForKeys(options)
+  checkOutput(options)
   const pki = await openPki(ports.files, options.directory, options.factory)
   const register = await registerOf(options, ports)
   closers.push(register.close)
@@ -66,7 +67,7 @@ async function openAll(
   const { inputFiles: files, stdin, isStdinTerminal, onRead } = ports
   const input = await openDeviceInput(options.input, { files, stdin, isStdinTerminal, progress, signal, onRead })
   closers.push(input.close)
-  requireFittingInput(input, options)
+  checkInputFits(input, options)
   const batches = await openBatches(pki, issuer, options, ports, closers)
   const output = await outputOf(pki, issuer, options, ports)
   let isFinished = false
@@ -86,35 +87,6 @@ async function openAll(
       if (job !== null) await register.jobs.finish(job, clock().getTime(), counts)
     },
   }
-}
-
-/** The only copy of a key needs a place that the user names. */
-function requirePlaceForKeys({ makeKeys, dryRun, output }: IssueDevicesOptions): void {
-  if (!makeKeys || dryRun || output?.target.kind === 'folder') return
-  throw new FpkiError(
-    'ERR_USAGE',
-    'The keys of the devices need an output folder, because they are not kept anywhere else.',
-    'Name a folder, such as devices/: each device gets a folder in it, with its key.',
-    { option: 'out' },
-  )
-}
-
-/** Requests are for keys that exist already, and a list of UUIDs is for keys that do not. */
-function requireFittingInput({ what, format }: OpenDeviceInput, { makeKeys }: IssueDevicesOptions): void {
-  if (format === 'uuids' && !makeKeys)
-    throw new FpkiError(
-      'ERR_USAGE',
-      `No keys to certify: ${what} is a list of UUIDs, without certificate requests.`,
-      'Pass the certificate requests of the devices, or have the keys made too.',
-      { option: 'makeKeys' },
-    )
-  if (!makeKeys || !['dir', 'pem', 'tar'].includes(format)) return
-  throw new FpkiError(
-    'ERR_USAGE',
-    `No keys to make: ${what} contains certificate requests, so the devices have keys.`,
-    'Pass a list of UUIDs, or only certify the keys that exist.',
-    { option: 'makeKeys' },
-  )
 }
 
 async function registerOf(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<BatchRegister> {

@@ -133,3 +133,11 @@ test('an input without devices is not passed over in silence', async () => {
   const ended = await pki.home.fpki(['devices', 'issue', pki.directory, '--from', table])
   expect(ended.stderr).toContain('The input has no devices.')
 })
+
+test.each(['.', 'devices', 'devices.jsonl'])('%s in the PKI directory is no place for device files', async (name) => {
+  const pki = await scene(1)
+  const before = await readdir(pki.directory)
+  const ended = await pki.issue('--out', join(pki.directory, name))
+  expect(ended).toMatchObject({ status: 2, stderr: expect.stringContaining('Refusing to write device files') })
+  expect(await readdir(pki.directory)).toEqual(before)
+})

@@ -6,6 +6,7 @@ import { rfc3339 } from '../../pki/describe.js'
 import { DEVICE } from '../../pki/profiles.js'
 import { type Validity, validityFrom } from '../../pki/validity.js'
 import type { Clock, Progress } from '../../ports.js'
+import { shellWord } from '../../shell-word.js'
 import type { InputRow } from './input/model.js'
 import { issueChunk, prepareChunk } from './issue-chunk.js'
 import type { DeviceOutput, DeviceResult } from './model.js'
@@ -14,6 +15,8 @@ import type { BatchRegister } from './rehearsal.js'
 
 /** What a batch is made for. */
 export interface IssueBatch {
+  /** Of the PKI or kit. */
+  readonly directory: string
   readonly factory: string
   readonly issuer: DeviceIssuer
   readonly line: Line
@@ -63,7 +66,7 @@ export async function* issueBatch(
   ports: IssueBatchPorts,
 ): AsyncGenerator<readonly DeviceResult[], void> {
   const { clock, register, signal } = ports
-  requireOpen(batch.line, clock())
+  requireOpen(batch, clock())
   const validity = validityOf(batch, ports)
   let refused = 0
   for await (const chunk of ahead(
@@ -81,13 +84,13 @@ export async function* issueBatch(
 }
 
 /** Throws ERR_LINE when the line issues nothing at a time. */
-export function requireOpen(line: Line, now: Date): void {
+export function requireOpen({ directory, line }: Pick<IssueBatch, 'directory' | 'line'>, now: Date): void {
   const refusal = whyClosed(line, now.getTime())
   if (refusal === null) return
   throw new FpkiError(
     'ERR_LINE',
     `No devices can be issued: ${refusal.reason}.`,
-    `Nothing was signed. See the line with \`fpki lines show DIR ${line.name}\`.`,
+    `Nothing was signed. See the line with \`fpki lines show ${shellWord(directory)} ${line.name}\`.`,
     { option: 'line' },
   )
 }

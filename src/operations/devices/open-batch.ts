@@ -62,7 +62,7 @@ async function openAll(
   const register = await registerOf(options, ports)
   closers.push(register.close)
   const line = await requireLine(register, options)
-  requireOpen(line, clock())
+  requireOpen({ directory: options.directory, line }, clock())
   const issuer = await findDeviceIssuer(pki, { file: options.ca, bound: line.ca }, clock())
   const { inputFiles: files, stdin, isStdinTerminal, onRead } = ports
   const input = await openDeviceInput(options.input, { files, stdin, isStdinTerminal, progress, signal, onRead })

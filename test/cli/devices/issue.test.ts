@@ -110,6 +110,7 @@ test('of refused rows an example for each reason is shown, and how to list them 
   expect(ended.stderr).toContain('--refused refused.csv')
   const limited = await pki.issue('--max-refused', '1')
   expect(limited).toMatchObject({ status: 12, stderr: expect.stringContaining(example) })
+  expect(limited.stderr).toContain('So far: 0 issued, 1 reused, 3 refused.')
   expect(limited.stderr).toContain('ERR_REFUSED')
 })
 
@@ -140,4 +141,13 @@ test.each(['.', 'devices', 'devices.jsonl'])('%s in the PKI directory is no plac
   const ended = await pki.issue('--out', join(pki.directory, name))
   expect(ended).toMatchObject({ status: 2, stderr: expect.stringContaining('Refusing to write device files') })
   expect(await readdir(pki.directory)).toEqual(before)
+})
+
+test('rows beyond the quota of a line are refused, with the command that shows the line', async () => {
+  const pki = await scene(2)
+  await pki.home.fpki(['lines', 'create', pki.directory, 'site-a', '--quota', '1'])
+  const ended = await pki.issue('--line', 'site-a')
+  expect(ended.status).toBe(3)
+  expect(ended.stderr).toContain('1 issued, 0 reused, 1 refused, by line site-a')
+  expect(ended.stderr).toContain(`fpki lines show ${pki.directory} site-a`)
 })

@@ -1,6 +1,7 @@
 import { thisMachine } from '../../../machine/index.js'
 import type { IssueDevicesResult } from '../../../operations/devices/issue-devices.js'
 import type { DeviceResult } from '../../../operations/devices/model.js'
+import { shellWord } from '../../../shell-word.js'
 import { columnsOf, type Io, type OutputFlags, printText, style } from '../../output.js'
 import { refusalExamples } from './refusal-examples.js'
 
@@ -34,6 +35,7 @@ export async function followBatch(
   const started = clock().getTime()
   const counts = { issued: 0, reused: 0, refused: 0, planned: 0 }
   const refusals = refusalExamples()
+  let stopped = ''
   const isBar = io.terminal.stderr
   const show = () => {
     const seconds = Math.max((clock().getTime() - started) / 1000, 0.001)
@@ -48,10 +50,13 @@ export async function followBatch(
       counts[next.value.kind]++
       refusals.add(next.value)
     }
+  } catch (error) {
+    stopped = stoppedText(counts)
+    throw error
   } finally {
     clearInterval(timer ?? undefined)
     if (timer !== null && isBar) io.stderr('\r\u001b[K')
-    printText(io, refusals.text(), 'stderr')
+    printText(io, refusals.text() + stopped, 'stderr')
   }
 }
 
@@ -82,9 +87,15 @@ function countsText({ issued, reused, refused, planned }: Counts, dryRun = plann
   return `${first}, ${reused} reused, ${refused} refused`
 }
 
+/** What was done before an error; empty: nothing was. */
+function stoppedText(counts: Counts): string {
+  const isNothing = Object.values(counts).every((count) => count === 0)
+  return isNothing ? '' : `So far: ${countsText(counts)}.\n`
+}
+
 /** The end of a batch, for people: on stderr, because stdout may have the certificates. */
 export function printSummary(result: IssueDevicesResult, refusedFile: string | null, io: Io): void {
-  const { line, ca, dryRun, out, issued, reused, refused, planned } = result
+  const { directory, line, ca, dryRun, out, issued, reused, refused, planned, refusals } = result
   const first = dryRun
     ? `Dry run: ${countsText(result, true)}. Nothing was signed, recorded or written.`
     : `Done: ${countsText(result)}, by line ${line} with ${ca}.`
@@ -93,6 +104,7 @@ export function printSummary(result: IssueDevicesResult, refusedFile: string | n
   const lines = [
     isEmpty ? 'The input has no devices.' : first,
     ...(isWritten ? [`Certificates: ${out}`] : []),
+    ...(isLineClosed(refusals) ? [`See the line: fpki lines show ${shellWord(directory)} ${shellWord(line)}`] : []),
     ...(refused > 0 ? [refusedFile === null ? LIST_REFUSED : `Refused rows: ${refusedFile}`] : []),
   ]
   printText(io, `${lines.join('\n')}\n`, 'stderr')
@@ -100,3 +112,10 @@ export function printSummary(result: IssueDevicesResult, refusedFile: string | n
 
 const LIST_REFUSED =
   'To list all refused rows, run the command again with --refused refused.csv: nothing is signed twice.'
+
+const LINE_CODES = ['quota', 'daily-quota', 'window', 'line-paused', 'line-closed']
+
+/** Were rows refused because their line was not open, or used up? */
+export function isLineClosed(refusals: IssueDevicesResult['refusals']): boolean {
+  return LINE_CODES.some((code) => code in refusals)
+}

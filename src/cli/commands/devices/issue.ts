@@ -15,7 +15,7 @@ import { keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, progressOn } from '../../output.js'
-import { followBatch, printSummary } from './batch-progress.js'
+import { followBatch, isLineClosed, printSummary } from './batch-progress.js'
 
 /** Beside the bundle of the command line. */
 const THREAD = fileURLToPath(new URL('device-batch/device-batch-thread.js', import.meta.url))
@@ -98,11 +98,9 @@ const LEFT_OUT = {
 
 /** A batch with refused rows is done; one whose line was used up or not open is not. */
 function statusOf({ refused, refusals }: IssueDevicesResult): number {
-  if (LINE_CODES.some((code) => code in refusals)) return EXIT_FOUND.line
+  if (isLineClosed(refusals)) return EXIT_FOUND.line
   return refused > 0 ? EXIT_FOUND.refused : 0
 }
-
-const LINE_CODES = ['quota', 'daily-quota', 'window', 'line-paused', 'line-closed']
 
 function stdoutTwice(): FpkiError {
   const text = 'The certificates and the summary as JSON cannot both go to stdout.'

@@ -11,14 +11,14 @@ import {
   sign,
   verify,
 } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 
-const ROUNDS = Number(process.argv[2] ?? 7)
-const REQUESTS = Number(process.argv[3] ?? 2048)
+const ROUNDS = Number(process.argv[2] ?? 5)
+const REQUESTS = Number(process.argv[3] ?? 4096)
 /** Of one call; two calls are in flight. */
 const BATCH = 256
 const OPENSSL_REQUESTS = 200
@@ -40,10 +40,18 @@ const modules = [
   ...['issuance/device-batch/in-threads', 'issuance/device-batch/device-subject', 'keystore/token-keys'],
   ...['pki/read-certificate', 'pki/der-write', 'pki/validity', 'signer/pkcs11/session', 'signer/pkcs11/cryptoki'],
   ...['signer/pkcs11/make-key', 'signer/x509/certificate', 'pki/profiles', 'pki/serial'],
+  ...['operations/devices/issue-devices', 'machine/index', 'machine/devices'],
 ]
 await build({
   stdin: { contents: modules.map((name) => `export * from './src/${name}.js'`).join('\n'), resolveDir: ROOT },
-  ...{ bundle: true, format: 'esm', platform: 'node', external: ['pkcs11js'], outfile: bundled, logLevel: 'error' },
+  ...{
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    external: ['pkcs11js', '@photostructure/sqlite'],
+    outfile: bundled,
+    logLevel: 'error',
+  },
   ...{ mainFields: ['module', 'main'] },
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
 })
@@ -234,6 +242,39 @@ async function signInSessions() {
   await Promise.all(sessions.signers.map(lane))
 }
 
+/** A whole batch in a PKI directory without a register: durable, with its output. The threads run already. */
+async function issueWhole(pool, output, source, options) {
+  rmSync(join(folder, 'batch'), { recursive: true, force: true })
+  cpSync(join(folder, 'acme'), join(folder, 'batch', 'acme'), { recursive: true })
+  const machine = fpki.thisMachine()
+  const signal = new AbortController().signal
+  const ports = {
+    ...machine,
+    ...fpki.deviceMachine(machine, { program: PROGRAM, signal }),
+    ...{ newBatches: () => ({ ...pool, close: async () => undefined }), signal, stdin: [], isStdinTerminal: false },
+    progress: { step: () => undefined, note: () => undefined, warn: () => undefined },
+  }
+  const target = { kind: output.kind, path: join(folder, 'batch', output.name) }
+  const batch = fpki.issueDevices(
+    {
+      ...{ directory: join(folder, 'batch', 'acme'), factory: null, line: 'default', ca: null, store: null },
+      ...{ input: { path: source, format: 'auto' }, output: { target, format: output.format }, refusedFile: null },
+      ...{ makeKeys: false, days: null, production: false, group: null, gateway: null, ostree: null },
+      ...{ dryRun: false, maxRefused: null, hsmSessions: SESSIONS, ...options },
+    },
+    ports,
+  )
+  let issued = 0
+  for await (const { kind } of batch) if (kind === 'issued') issued++
+  if (issued !== REQUESTS) throw new Error(`only ${issued} of ${REQUESTS} were issued`)
+}
+const JSONL = { kind: 'file', name: 'devices.jsonl', format: 'jsonl' }
+const SOTA = { kind: 'folder', name: 'devices', format: 'sota' }
+const PEM_FILE = join(folder, 'requests.pem')
+const UUID_FILE = join(folder, 'uuids.txt')
+writeFileSync(PEM_FILE, pems.join(''))
+writeFileSync(UUID_FILE, pems.map(() => `${randomUUID()}\n`).join(''))
+
 const TOKEN = `token, ${SESSIONS} sessions, two workers`
 
 /** What is measured, and how many requests each does. */
@@ -245,7 +286,10 @@ const WORK = {
   C_Sign: [raw, REQUESTS],
   [`${SESSIONS} sessions`]: [signInSessions, REQUESTS],
   [TOKEN]: [() => issueAll(pools.token), REQUESTS],
-  // The whole batch, with the register and its outputs, has its place here.
+  'batch, one worker': [() => issueWhole(pools.one, JSONL, PEM_FILE), REQUESTS],
+  'batch, two workers': [() => issueWhole(pools.two, JSONL, PEM_FILE), REQUESTS],
+  'batch, folders': [() => issueWhole(pools.two, SOTA, PEM_FILE), REQUESTS],
+  'batch, keys made, folders': [() => issueWhole(pools.two, SOTA, UUID_FILE, { makeKeys: true }), REQUESTS],
 }
 
 const rates = Object.fromEntries(Object.keys(WORK).map((name) => [name, []]))
@@ -276,10 +320,16 @@ function report(name, base, promised) {
   console.log(`${name.padEnd(34)}${rate}/s ${cost} us  x ${ratio.toFixed(2)} of ${base}${verdict}`)
 }
 
-console.log(`Node ${process.version}, ${ROUNDS} rounds of ${REQUESTS} requests; check and certify, without a register`)
+console.log(
+  `Node ${process.version}, ${ROUNDS} rounds of ${REQUESTS} requests; batch: with register and output, durable`,
+)
 report('floor', 'floor')
 report('one worker', 'floor', 0.85)
-report('two workers', 'one worker', 1.35)
+report('two workers', 'one worker')
+report('batch, one worker', 'floor', 0.75)
+report('batch, two workers', 'batch, one worker', 1.35)
+report('batch, folders', 'floor')
+report('batch, keys made, folders', 'floor', 0.5)
 report('openssl ca', 'floor')
 report('C_Sign', 'floor')
 report(`${SESSIONS} sessions`, 'C_Sign')

@@ -11,6 +11,7 @@ export type FpkiCode =
   | 'ERR_NOT_A_DEVICE_CA'
   | 'ERR_NOT_CONFIRMED'
   | 'ERR_KEY_IN_TOKEN'
+  | 'ERR_KIT'
   | 'ERR_LINE'
   | 'ERR_NO_DEVICE'
   | 'ERR_CLOCK'
@@ -85,6 +86,7 @@ export type FpkiOption =
   | 'to'
   | 'until'
   | 'upstream'
+  | 'withDevices'
 
 /**
  * An error with a cause outside of fpki. Any other exception is a bug in fpki.

@@ -194,6 +194,25 @@ export {
   reportDevicesResult,
 } from './operations/devices/report/report-devices.js'
 export {
+  type ExportDevicesOptions,
+  type ExportDevicesPorts,
+  type ExportDevicesResult,
+  exportDevices,
+  exportDevicesResult,
+} from './operations/devices/transfer/export-devices.js'
+export {
+  type ImportDevicesOptions,
+  type ImportDevicesPorts,
+  type ImportDevicesResult,
+  importDevices,
+  importDevicesResult,
+} from './operations/devices/transfer/import-devices.js'
+export {
+  type PublishDevicesOptions,
+  type PublishDevicesPorts,
+  publishDevices,
+} from './operations/devices/transfer/publish-devices.js'
+export {
   type ExportGatewayOptions,
   type ExportGatewayPorts,
   type ExportGatewayResult,
@@ -218,6 +237,13 @@ export {
   importRootResult,
 } from './operations/hsm/import-root.js'
 export { type ListedToken, type ListTokensResult, listTokens, listTokensResult } from './operations/hsm/list-tokens.js'
+export {
+  type ExportKitOptions,
+  type ExportKitPorts,
+  type ExportKitResult,
+  exportKit,
+  exportKitResult,
+} from './operations/kit/export-kit.js'
 export {
   type ExportP12Options,
   type ExportP12Ports,

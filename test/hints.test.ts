@@ -342,6 +342,16 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki devices issue … --from csrs/ --out devices/',
   ],
   'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],
+  'a kit with requests (docs/kit.md, run by docs-guides.test.ts)': [
+    'fpki devices export … --out issued.jsonl',
+    'fpki devices import … issued.jsonl',
+    'fpki lines resume … …',
+    'fpki devices issue …… --from csrs/ --out devices/',
+  ],
+  'an old or too large device register (register-backup.test.ts)': [
+    'fpki ca restore FILE DIRECTORY',
+    'fpki devices export … --out FILE',
+  ],
   'a backup with an encrypted key, or of an interrupted command (backup-proof.test.ts)': [
     'fpki ca backup --check … --key-passphrase-file FILE',
     'fpki ca resume … --api …',

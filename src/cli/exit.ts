@@ -13,6 +13,7 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_NOT_A_DEVICE_CA: 3,
   ERR_NOT_CONFIRMED: 3,
   ERR_KEY_IN_TOKEN: 3,
+  ERR_KIT: 3,
   ERR_LINE: 3,
   ERR_NO_DEVICE: 3,
   ERR_CLOCK: 3,

@@ -50,6 +50,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   to: '--to',
   until: '--until',
   upstream: '--upstream',
+  withDevices: '--no-devices',
 }
 
 /** What to do about an error, with the flag that it is about: the library's own words name no flags. */

@@ -4,6 +4,7 @@ import type { Clock, DurableFiles, Random } from '../ports.js'
 import { shellWord } from '../shell-word.js'
 import { checkAbsolute } from '../storage/absolute-path.js'
 import { UNFINISHED } from '../storage/folders.js'
+import { sqliteDamage } from './inspection.js'
 import type { DeviceRegister } from './register.js'
 import { sqlRegister } from './sql-register.js'
 import { connect, type SqliteConnection } from './sqlite.js'
@@ -52,7 +53,7 @@ export async function openDeviceRegister(
     await connection.close()
     throw error
   }
-  return sqlRegister(connection.db, connection.close)
+  return sqlRegister(connection.db, { close: connection.close, damage: () => sqliteDamage(connection.db) })
 }
 
 /** Made under another name, so that nobody ever sees half a register, and two processes cannot both make one. */

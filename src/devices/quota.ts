@@ -17,7 +17,7 @@ export interface Grant {
   readonly refusal: Refusal | null
 }
 
-/** What is wanted of a line. `kit`: another register has issued it already, so that only the quota counts. */
+/** What is wanted of a line. `kit`: another register has issued it already, so that it counts, but is never refused. */
 export interface Demand {
   readonly line: string
   readonly devices: number
@@ -35,7 +35,7 @@ export async function takeFromQuota(db: Kysely<Schema>, demand: Demand): Promise
     if (isTaken && wanted === demand.devices) return { isOpen: true, granted: wanted, refusal: null }
     const { line, left, refusal } = await leftOf(db, demand)
     if (isTaken) return { isOpen: true, granted: wanted, refusal }
-    const closed = demand.by === 'kit' ? null : whyClosed(line, demand.at)
+    const closed = whyClosed(line, demand.at)
     if (closed !== null) return { isOpen: false, granted: 0, refusal: closed }
     wanted = Math.min(wanted, left)
     if (wanted === 0) return { isOpen: true, granted: 0, refusal }
@@ -45,10 +45,7 @@ export async function takeFromQuota(db: Kysely<Schema>, demand: Demand): Promise
 async function take(db: Kysely<Schema>, { line, devices, at, by }: Demand): Promise<boolean> {
   const today = Math.floor(at / DAY)
   const issuedToday = sql<number>`case when day = ${today} then issued_on_day else 0 end`
-  const update = db
-    .updateTable('lines')
-    .where('name', '=', line)
-    .where((where) => where.or([where('quota', 'is', null), where(sql`issued + ${devices}`, '<=', where.ref('quota'))]))
+  const update = db.updateTable('lines').where('name', '=', line)
   if (by === 'kit') {
     const { numUpdatedRows } = await update.set({ issued: sql`issued + ${devices}` }).executeTakeFirst()
     return numUpdatedRows === 1n
@@ -56,6 +53,7 @@ async function take(db: Kysely<Schema>, { line, devices, at, by }: Demand): Prom
   const { numUpdatedRows } = await update
     .set({ issued: sql`issued + ${devices}`, issued_on_day: sql`${issuedToday} + ${devices}`, day: today })
     .where('state', '=', 'open')
+    .where((where) => where.or([where('quota', 'is', null), where(sql`issued + ${devices}`, '<=', where.ref('quota'))]))
     .where((where) => where.or([where('valid_from', 'is', null), where('valid_from', '<=', at)]))
     .where((where) => where.or([where('valid_until', 'is', null), where('valid_until', '>', at)]))
     .where((where) =>
@@ -66,11 +64,11 @@ async function take(db: Kysely<Schema>, { line, devices, at, by }: Demand): Prom
 }
 
 /** How many devices a line has left, and what to say when they are too few. */
-async function leftOf(db: Kysely<Schema>, { line: name, at, by }: Demand) {
+async function leftOf(db: Kysely<Schema>, { line: name, at }: Demand) {
   const row = await db.selectFrom('lines').selectAll().where('name', '=', name).executeTakeFirst()
   if (row === undefined) throw noSuchLine(name)
   const line = lineOf(row)
-  return { line, ...quotaLeft(by === 'kit' ? { ...line, perDay: null } : line, at) }
+  return { line, ...quotaLeft(line, at) }
 }
 
 /** How many new devices the quotas of a line leave, and why it gives no more. */

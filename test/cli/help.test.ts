@@ -85,6 +85,7 @@ describe('help', () => {
     expect(await flagsOf('backup')).toEqual([
       ...[
         '--out',
+        '--no-devices',
         '--check',
         '--recipient',
         '--recipient-key',
@@ -209,13 +210,16 @@ describe('the examples in help texts', () => {
     if (!WITHOUT_EXAMPLE.includes(words)) expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
       const home = /ca (create|root-csr)/.test(example) ? await newHome() : (await copiedPki()).home
-      if (/^(lines|devices) /.test(words)) await deviceScene(home)
+      const isMove = ['devices export', 'devices import'].includes(words)
+      if (/^(lines|devices) /.test(words) && !isMove) await deviceScene(home)
+      if (isMove) await inShell(home, `${NEW_DEVICES}\n${ISSUED}`)
       if (words === 'est show') await home.fpki(['est', 'authorize', join(home.path, 'acme')])
       if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
       if (words === 'ca export') await inShell(home, '(umask 077; echo seventy-six trombones > phrase)')
       if (words === 'ca sign') await inShell(home, NEW_REQUEST)
       if (words === 'devices issue') await inShell(home, NEW_DEVICES)
       if (['ca backup', 'ca restore'].includes(words)) await inShell(home, NEW_PASSPHRASE)
+      if (words === 'devices import') await run(home, EXPORTED)
       if (!example.includes('--out') && example.includes('acme.backup')) await run(home, NEW_BACKUP)
       const { status, stderr } = await run(home, example.replace('/srv/pki', home.path))
       expect({ example, status, stderr: status === 0 ? '' : stderr }).toEqual({ example, status: 0, stderr: '' })
@@ -243,6 +247,9 @@ const NEW_DEVICES = [
   '  -subj "/CN=$(cat /proc/sys/kernel/random/uuid)/OU=acme"',
   'cp csrs.pem csrs/one.pem',
 ].join('\n')
+
+const ISSUED = 'fpki devices issue "$HOME/acme" --from csrs/'
+const EXPORTED = 'fpki devices export "$HOME/acme" --out issued.jsonl'
 
 const NEW_PASSPHRASE = '(umask 077; echo nine lives of a fish > pass.txt)'
 const NEW_BACKUP = 'fpki ca backup "$HOME/acme" --out acme.backup --passphrase-file pass.txt'

@@ -94,6 +94,15 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
     env: PASSPHRASE,
     before: [['fpki ca sign gateway.csr', request('gateway', '/CN=gateway.acme.example/OU=acme')]],
   },
+  'docs/kit.md': {
+    begins: 'with a PKI',
+    before: [
+      [
+        'fpki devices issue',
+        `mkdir csrs\n${request('csrs/device', '/CN=5f0e1c2d-0000-4000-8000-000000000001/OU=acme')}`,
+      ],
+    ],
+  },
   'docs/backup.md': {
     begins: 'with a PKI',
     env: { ...PASSPHRASE, passphrase: PASSPHRASE.FPKI_PASSPHRASE },

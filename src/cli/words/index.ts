@@ -13,6 +13,7 @@ import { addDiff } from './ca/diff.js'
 import { addDisableDeviceCa } from './ca/disable-device-ca.js'
 import { addEnableDeviceCa } from './ca/enable-device-ca.js'
 import { addExport } from './ca/export.js'
+import { addExportKit } from './ca/export-kit.js'
 import { addHistory } from './ca/history.js'
 import { addImportRoot } from './ca/import-root.js'
 import { addLog } from './ca/log.js'
@@ -33,6 +34,8 @@ import { addConfigSet } from './config/set.js'
 import { addConfigShow } from './config/show.js'
 import { addConfigUnset } from './config/unset.js'
 import { addCountDevices } from './devices/count.js'
+import { addExportDevices } from './devices/export.js'
+import { addImportDevices } from './devices/import.js'
 import { addIssue } from './devices/issue.js'
 import { addListDevices } from './devices/list.js'
 import { addReport } from './devices/report.js'
@@ -65,7 +68,7 @@ export interface Section {
 /** The commands of each group; those of `top` belong to no group. */
 export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
   ca: [
-    { heading: 'Create:', commands: [addCreate, addRootCsr, addSign, addExport] },
+    { heading: 'Create:', commands: [addCreate, addRootCsr, addSign, addExport, addExportKit] },
     { heading: 'Inspect:', commands: [addShow, addVerify, addStatus, addLog, addHistory, addDiff] },
     {
       heading: 'Change:',
@@ -77,6 +80,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
   devices: [
     { heading: 'Issue:', commands: [addIssue] },
     { heading: 'Inspect:', commands: [addListDevices, addShowDevice, addCountDevices, addReport] },
+    { heading: 'Move:', commands: [addExportDevices, addImportDevices] },
   ],
   lines: [
     {

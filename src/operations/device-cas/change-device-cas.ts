@@ -8,7 +8,7 @@ import { rootSignerOf } from '../../keystore/root-key.js'
 import { isCrlOf, revokedSerials } from '../../pki/crl.js'
 import { describeCrl } from '../../pki/describe-crl.js'
 import { readCrl } from '../../pki/read-crl.js'
-import { certificatesInApi, deviceCaSerials, type OpenPki, openPki, openRootKey } from '../open-pki.js'
+import { certificatesInApi, deviceCaSerials, type OpenPki, openPkiOfRoot, openRootKey } from '../open-pki.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
 import type { Change, ChangePorts, ChangeWork } from './change.js'
 import { changePki, isInterrupted } from './change-pki.js'
@@ -51,7 +51,7 @@ export async function changeDeviceCas(
   ports: ChangeDeviceCasPorts,
 ): Promise<ChangeDeviceCasResult> {
   const { directory, factory, action, dryRun } = options
-  const pki = await openPki(ports.files, directory, factory)
+  const pki = await openPkiOfRoot(ports.files, directory, factory)
   const serials = await serialsOf(options, pki, ports.files)
   const devices = await devicesOfCas(pki, serials, ports)
   let confirmed: readonly string[] | null = null

@@ -24,7 +24,8 @@ export function addReport(devices: Command, io: Io): void {
 const EXAMPLE = `
 Examples:
   $ fpki devices report "$HOME/acme" --line default --from 2026-07-01
-  $ fpki devices report "$HOME/acme" --line default --shipped shipped.csv --out july.txt
+  $ fpki devices report "$HOME/acme" --line default \\
+      --shipped shipped.csv --out july.txt
 
 missing: issued, but not shipped. extra: shipped, but not issued. twice: listed
 more than once, or issued more than one certificate.

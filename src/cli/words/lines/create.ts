@@ -19,7 +19,7 @@ export function addCreateLine(lines: Command, io: Io): void {
 const EXAMPLE = `
 Examples:
   $ fpki lines create "$HOME/acme" plant --quota 10000 --per-day 500
-  $ fpki lines create "$HOME/acme" pilot --until 2099-01-01 --hardware-id imx8mm,imx8mp
+  $ fpki lines create "$HOME/acme" pilot --hardware-id imx8mm,imx8mp
   $ fpki lines create "$HOME/acme" final --production --ca local-ca.pem
 
 Without limits, a line issues any number of test devices with local-ca. Dates

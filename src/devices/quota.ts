@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { FpkiError } from '../errors.js'
 import type { Refusal } from './refusal.js'
 import type { Line } from './register.js'
-import { integer, lineOf } from './rows.js'
+import { lineOf } from './rows.js'
 import type { Schema } from './schema.js'
 
 const DAY = 86_400_000
@@ -33,7 +33,8 @@ export async function takeFromQuota(db: Kysely<Schema>, demand: Demand): Promise
   for (let wanted = demand.devices; ; ) {
     const isTaken = await take(db, { ...demand, devices: wanted })
     if (isTaken && wanted === demand.devices) return { isOpen: true, granted: wanted, refusal: null }
-    const { line, left, refusal } = await leftOf(db, demand)
+    const line = await lineNamed(db, demand.line)
+    const { left, refusal } = leftOf(line, demand)
     if (isTaken) return { isOpen: true, granted: wanted, refusal }
     const closed = demand.by === 'kit' ? null : whyClosed(line, demand.at)
     if (closed !== null) return { isOpen: false, granted: 0, refusal: closed }
@@ -65,20 +66,25 @@ async function take(db: Kysely<Schema>, { line, devices, at, by }: Demand): Prom
   return numUpdatedRows === 1n
 }
 
-/** How many devices a line has left, and what to say when they are too few. */
-async function leftOf(db: Kysely<Schema>, { line: name, at, by }: Demand) {
+async function lineNamed(db: Kysely<Schema>, name: string): Promise<Line> {
   const row = await db.selectFrom('lines').selectAll().where('name', '=', name).executeTakeFirst()
   if (row === undefined) throw noSuchLine(name)
-  const line = lineOf(row)
-  const isToday = integer(row.day, 'lines.day') === Math.floor(at / DAY)
-  const issuedToday = isToday ? integer(row.issued_on_day, 'lines.issued_on_day') : 0
-  const all = (line.quota ?? Number.MAX_SAFE_INTEGER) - line.issued
-  const today = (by === 'kit' ? Number.MAX_SAFE_INTEGER : (line.perDay ?? Number.MAX_SAFE_INTEGER)) - issuedToday
+  return lineOf(row)
+}
+
+/** How many new devices a line has left, and what to say when they are too few. */
+export function leftOf(
+  { name, quota, perDay, issued, newestDay }: Line,
+  { at, by }: Pick<Demand, 'at' | 'by'>,
+): { readonly left: number; readonly refusal: Refusal } {
+  const issuedToday = newestDay.day === Math.floor(at / DAY) ? newestDay.issued : 0
+  const all = (quota ?? Number.MAX_SAFE_INTEGER) - issued
+  const today = (by === 'kit' ? Number.MAX_SAFE_INTEGER : (perDay ?? Number.MAX_SAFE_INTEGER)) - issuedToday
   const refusal: Refusal =
     all <= today
-      ? { code: 'quota', reason: `the line ${name} has issued all ${line.quota} of its devices` }
-      : { code: 'daily-quota', reason: `the line ${name} has issued all ${line.perDay} devices of today (UTC)` }
-  return { line, left: Math.max(0, Math.min(all, today)), refusal }
+      ? { code: 'quota', reason: `the line ${name} has issued all ${quota} of its devices` }
+      : { code: 'daily-quota', reason: `the line ${name} has issued all ${perDay} devices of today (UTC)` }
+  return { left: Math.max(0, Math.min(all, today)), refusal }
 }
 
 /** Why a line issues nothing at a time; null: it does. */

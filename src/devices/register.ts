@@ -184,8 +184,10 @@ export interface Line extends LineSettings {
   readonly name: string
   readonly state: LineState
   readonly createdAt: number
-  /** How many devices were issued in all, and on the day (UTC) of the newest. */
+  /** How many devices were issued in all. */
   readonly issued: number
+  /** How many of them on the day of the newest: days since 1970 (UTC). */
+  readonly newestDay: { readonly day: number; readonly issued: number }
 }
 
 /** What a line is set to; null: no limit. */

@@ -213,7 +213,14 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
         reissueWindow: 0,
       }
       const line = await register.lines.create('Site-B.1', settings, NOON)
-      expect(line).toEqual({ name: 'Site-B.1', state: 'open', createdAt: NOON, issued: 0, ...settings })
+      expect(line).toEqual({
+        name: 'Site-B.1',
+        state: 'open',
+        createdAt: NOON,
+        issued: 0,
+        newestDay: { day: 0, issued: 0 },
+        ...settings,
+      })
       expect(await register.lines.get('Site-B.1')).toEqual(line)
       expect(await register.lines.get('site-b.1')).toBeNull()
       await expect(register.lines.create('Site-B.1', UNLIMITED, NOON)).rejects.toMatchObject({ code: 'ERR_EXISTS' })

@@ -1,5 +1,5 @@
 import { keyConflict } from '../../devices/decide.js'
-import { whyClosed } from '../../devices/quota.js'
+import { leftOf, whyClosed } from '../../devices/quota.js'
 import type { Refusal } from '../../devices/refusal.js'
 import type {
   DeviceFacts,
@@ -14,6 +14,7 @@ import type { Validity } from '../../pki/validity.js'
 import type { IssueBatch, IssueBatchPorts } from './issue-batch.js'
 import { lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
 import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from './model.js'
+import type { BatchRegister } from './rehearsal.js'
 
 /** A row whose request was verified, and which its line makes. */
 export interface WantedDevice {
@@ -27,16 +28,19 @@ export interface WantedDevice {
 
 /** What holds while a chunk is issued. */
 export interface RoundTerms extends IssueBatch {
-  readonly line: Line
   readonly validity: Validity
 }
 
 /** A device that gets a new certificate, unless the register refuses it in the end. */
 export interface NewDevice extends Omit<WantedDevice, 'kind'> {
   readonly kind: 'new'
+  /** The register has the device, so that no quota is needed. */
+  readonly isKnown: boolean
   /** The device has a certificate already, for a key that was lost before anybody had it. */
   readonly keyWasLost: boolean
 }
+
+type DecidedDevice = NewDevice | IssuedDevice | RefusedDevice
 
 /** A device with the order for its certificate. */
 export interface OrderedDevice extends NewDevice {
@@ -49,28 +53,45 @@ export interface OrderedDevice extends NewDevice {
  */
 export async function issueRound(
   rows: readonly WantedDevice[],
-  terms: RoundTerms,
+  batch: RoundTerms,
   ports: IssueBatchPorts,
 ): Promise<readonly DeviceResult[]> {
   const { clock, register, output } = ports
+  const terms = { ...batch, line: await currentLine(register, batch.line) }
   const asked = terms.makeKeys ? await withExistingKeys(rows, terms.factory, output) : rows
   const found = await register.lookUp(asked.map(({ uuid, order }) => ({ uuid, keyHash: order?.keyHash ?? NO_KEY })))
   const now = clock().getTime()
-  const decided = asked.map((row, index) => decideDevice(row, at(found, index), now, terms))
+  const decided = withinQuota(
+    asked.map((row, index) => decideDevice(row, at(found, index), now, terms)),
+    terms.line,
+    now,
+  )
   const wanted = decided.filter((one) => one.kind === 'new')
   const issued = (await issueNew(wanted, terms, ports)).values()
   return decided.map((one) => (one.kind === 'new' ? next(issued) : one))
 }
 
+/** As it is now: another process may have paused or used it. */
+async function currentLine({ lines }: BatchRegister, { name }: Line): Promise<Line> {
+  const line = await lines.get(name)
+  if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
+  return line
+}
+
+/** Refuses the new devices that the line has no quota left for, before keys are made for them and anything is signed. */
+function withinQuota(decided: readonly DecidedDevice[], line: Line, now: number): readonly DecidedDevice[] {
+  const { left, refusal } = leftOf(line, { at: now, by: 'this' })
+  let taken = 0
+  return decided.map((one) => {
+    if (one.kind !== 'new' || one.isKnown || ++taken <= left) return one
+    return refusedRow(one.at, one.uuid, refusal)
+  })
+}
+
 /** The hash of no key. */
 const NO_KEY = new Uint8Array(32)
 
-function decideDevice(
-  row: WantedDevice,
-  found: LookUp,
-  now: number,
-  terms: RoundTerms,
-): NewDevice | IssuedDevice | RefusedDevice {
+function decideDevice(row: WantedDevice, found: LookUp, now: number, terms: RoundTerms): DecidedDevice {
   const { certificate, device } = found
   if (certificate !== null && device !== null) return reusedDevice(row.at, device, certificate)
   const isNewKey = row.order === null
@@ -81,7 +102,8 @@ function decideDevice(
       ? lostKeyRefusal(device, now, terms)
       : keyConflict(found, { uuid: row.uuid, issuedAt: now, line, reissueWindow, by: 'this' }))
   if (refusal !== null) return refusedRow(row.at, row.uuid, refusal)
-  return { ...row, kind: 'new', keyWasLost: isNewKey && device !== null && device.state !== 'abandoned' }
+  const keyWasLost = isNewKey && device !== null && device.state !== 'abandoned'
+  return { ...row, kind: 'new', isKnown: device !== null, keyWasLost }
 }
 
 async function issueNew(
@@ -93,6 +115,9 @@ async function issueNew(
     return devices.map(({ at, uuid, facts }): PlannedDevice => ({ kind: 'planned', at, uuid, ...facts }))
   if (devices.length === 0) return []
   const { clock, batches, register } = ports
+  // Before a new key is in the place of the lost one: a run that is killed in between leaves what the next one understands.
+  const lost = devices.filter(({ keyWasLost }) => keyWasLost).map(({ uuid }) => uuid)
+  if (lost.length > 0) await register.abandon(lost, clock().getTime())
   const ordered = terms.makeKeys ? await makeKeys(devices, ports) : devices.filter(isOrdered)
   const signed = await batches.certify(
     ordered.map(({ order }) => order),
@@ -100,8 +125,6 @@ async function issueNew(
   )
   const certificates = ordered.map((device, index) => newCertificate(device, at(signed, index), terms))
   const issuedAt = clock().getTime()
-  const lost = ordered.filter(({ keyWasLost }) => keyWasLost).map(({ uuid }) => uuid)
-  if (lost.length > 0) await register.abandon(lost, issuedAt)
   const { line, issuer } = terms
   const outcomes = await register.commit({ line: line.name, ca: issuer.fingerprint, at: issuedAt, certificates })
   return ordered.map((device, index) => {

@@ -35,6 +35,7 @@ const DEFAULT: Line = {
   state: 'open',
   createdAt: 0,
   issued: 0,
+  newestDay: { day: 0, issued: 0 },
   ca: null,
   quota: null,
   perDay: null,

@@ -319,13 +319,12 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki login --client-id ID',
     'fpki login --client-id …',
   ],
-  'requests of devices (devices/issue.test.ts)': [
-    'fpki devices issue … --from csrs/ --out devices/',
-  ],
+  'requests of devices (devices/issue.test.ts)': ['fpki devices issue … --from csrs/ --out devices/'],
   'a device CA that was revoked, or removed': [
     'fpki ca add-device-ca DIR --local-ca',
     'fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME',
     'fpki lines show DIR NAME',
+    'fpki lines show DIR …',
   ],
   'the register as a library': [
     'fpki lines change DIR …',

@@ -65,7 +65,7 @@ export async function* issueBatch(
   batch: IssueBatch,
   ports: IssueBatchPorts,
 ): AsyncGenerator<readonly DeviceResult[], void> {
-  const { clock, register, signal } = ports
+  const { clock, signal } = ports
   requireOpen(batch, clock())
   const validity = validityOf(batch, ports)
   let refused = 0
@@ -75,8 +75,7 @@ export async function* issueBatch(
     AHEAD,
   )) {
     signal.throwIfAborted()
-    const line = await currentLine(register, batch.line)
-    const results = await issueChunk(chunk, { ...batch, line, validity: validity() }, ports)
+    const results = await issueChunk(chunk, { ...batch, validity: validity() }, ports)
     refused += results.filter(({ kind }) => kind === 'refused').length
     yield results
     if (batch.maxRefused !== null && refused > batch.maxRefused) throw tooManyRefused(refused, batch.maxRefused)
@@ -93,13 +92,6 @@ export function requireOpen({ directory, line }: Pick<IssueBatch, 'directory' | 
     `Nothing was signed. See the line with \`fpki lines show ${shellWord(directory)} ${line.name}\`.`,
     { option: 'line' },
   )
-}
-
-/** As it is now: another process may have paused or used it. */
-async function currentLine({ lines }: BatchRegister, { name }: Line): Promise<Line> {
-  const line = await lines.get(name)
-  if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
-  return line
 }
 
 /** The dates of new certificates, which a long batch renews. Says once that the CA cuts them short. */

@@ -146,10 +146,14 @@ async function outputOf(
 /** Jobs that are older are taken to be over, whatever the register says. */
 const INTERRUPTED_FOR = 7 * 86_400_000
 
-/** When the oldest interrupted job of a line began; null: there is none. */
+/**
+ * When the oldest interrupted job of a line began; null: there is none. A later job that came to its end has finished it, as
+ * far as the register knows.
+ */
 async function interruptedJob({ jobs }: BatchRegister, line: Line, now: number): Promise<number | null> {
-  const open = (await jobs.list(1000)).filter(
-    (job) => job.line === line.name && job.finishedAt === null && now - job.startedAt < INTERRUPTED_FOR,
-  )
+  const own = (await jobs.list(1000)).filter((job) => job.line === line.name)
+  const finished = own.findIndex(({ finishedAt }) => finishedAt !== null)
+  const later = finished < 0 ? own : own.slice(0, finished)
+  const open = later.filter(({ startedAt }) => now - startedAt < INTERRUPTED_FOR)
   return open.reduce<number | null>((oldest, { startedAt }) => Math.min(oldest ?? startedAt, startedAt), null)
 }

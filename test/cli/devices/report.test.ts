@@ -177,10 +177,8 @@ describe('a signed report', () => {
 
   test('is refused with another key than that of the certificate', async () => {
     const pki = await scene()
-    const other = await output('openssl', ['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'])
-    await writeFile(join(pki.home.path, 'other.key'), other)
     await pki.home.fpki(['ca', 'add-device-ca', pki.directory, '--local-ca', '--local-ca-filename', 'c', '--quiet'])
-    await output('cp', ['-f', join(pki.home.path, 'other.key'), pki.path('local-ca.key')])
+    await output('cp', ['-f', pki.path('c.key'), pki.path('local-ca.key')])
     const words = ['devices', 'report', pki.directory, '--line', 'a', '--out', pki.out]
     await expectRefusal(pki.home, words, { status: 6, code: 'ERR_BAD_KEY', names: ['local-ca.pem'] })
   })

@@ -3,7 +3,7 @@ import { ALL_DEVICES, type DeviceRecord, type DeviceRegister } from '../../../de
 import { rfc3339 } from '../../../pki/describe.js'
 
 /** A device, and what is wrong with it: a clause. */
-export interface Remark {
+interface Remark {
   readonly uuid: string
   readonly reason: string
 }

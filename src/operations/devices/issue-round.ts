@@ -114,6 +114,9 @@ async function issueNew(
     return devices.map(({ at, uuid, facts }): PlannedDevice => ({ kind: 'planned', at, uuid, ...facts }))
   if (devices.length === 0) return []
   const { clock, batches, register } = ports
+  // Before a new key is in the place of the lost one: a run that is killed in between leaves what the next one understands.
+  const lost = devices.filter(({ keyWasLost }) => keyWasLost).map(({ uuid }) => uuid)
+  if (lost.length > 0) await register.abandon(lost, clock().getTime())
   const ordered = terms.makeKeys ? await makeKeys(devices, ports) : devices.filter(isOrdered)
   const signed = await batches.certify(
     ordered.map(({ order }) => order),
@@ -121,8 +124,6 @@ async function issueNew(
   )
   const certificates = ordered.map((device, index) => newCertificate(device, at(signed, index), terms))
   const issuedAt = clock().getTime()
-  const lost = ordered.filter(({ keyWasLost }) => keyWasLost).map(({ uuid }) => uuid)
-  if (lost.length > 0) await register.abandon(lost, issuedAt)
   const { line, issuer } = terms
   const outcomes = await register.commit({ line: line.name, ca: issuer.fingerprint, at: issuedAt, certificates })
   return ordered.map((device, index) => {

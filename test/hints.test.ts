@@ -324,7 +324,6 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki ca add-device-ca DIR --local-ca',
     'fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME',
     'fpki lines show DIR NAME',
-    'fpki lines show DIR …',
   ],
   'the register as a library': [
     'fpki lines change DIR …',

@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
 import { FpkiError } from '../../errors.js'
 import type { OpenDeviceInput } from './input/open.js'
-import type { IssueDevicesOptions } from './issue-devices.js'
+import type { IssueDevicesOptions } from './issue-options.js'
 
 type Choices = Pick<IssueDevicesOptions, 'directory' | 'output' | 'makeKeys' | 'dryRun'>
 

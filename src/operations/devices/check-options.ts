@@ -1,15 +1,9 @@
 import { relative } from 'node:path'
 import { FpkiError } from '../../errors.js'
 import type { OpenDeviceInput } from './input/open.js'
-import type { OutputPlan } from './output/settings.js'
+import type { IssueDevicesOptions } from './issue-options.js'
 
-/** The options of `devices issue` that must fit each other. */
-interface Choices {
-  readonly directory: string
-  readonly output: OutputPlan | null
-  readonly makeKeys: boolean
-  readonly dryRun: boolean
-}
+type Choices = Pick<IssueDevicesOptions, 'directory' | 'output' | 'makeKeys' | 'dryRun'>
 
 /** Throws ERR_USAGE when the output is in the PKI directory, or when keys are to be made and no folder is named for them. */
 export function checkOutput({ directory, output, makeKeys, dryRun }: Choices): void {

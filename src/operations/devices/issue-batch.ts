@@ -1,50 +1,16 @@
 import { whyClosed } from '../../devices/quota.js'
 import type { Line } from '../../devices/register.js'
 import { FpkiError } from '../../errors.js'
-import type { DeviceBatches } from '../../issuance/device-batch/model.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { DEVICE } from '../../pki/profiles.js'
 import { type Validity, validityFrom } from '../../pki/validity.js'
-import type { Clock, Progress } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 import type { InputRow } from './input/model.js'
 import { issueChunk, prepareChunk } from './issue-chunk.js'
-import type { DeviceOutput, DeviceResult } from './model.js'
+import type { IssueBatch, IssueBatchPorts } from './issue-terms.js'
+import type { DeviceResult } from './model.js'
 import type { DeviceIssuer } from './open-issuer.js'
 import type { BatchRegister } from './rehearsal.js'
-
-/** What a batch is made for. */
-export interface IssueBatch {
-  /** Of the PKI or kit. */
-  readonly directory: string
-  readonly factory: string
-  readonly issuer: DeviceIssuer
-  readonly line: Line
-  /** What holds for all rows that do not say otherwise. */
-  readonly production: boolean
-  readonly group: string | null
-  /** How long the certificates are valid; null: the years of the profile. Never longer than the CA. */
-  readonly days: number | null
-  /** Make the keys of the devices, and write them to the output. */
-  readonly makeKeys: boolean
-  /** Decide, and sign and record nothing. */
-  readonly dryRun: boolean
-  /** Stop when more rows are refused; null: never. */
-  readonly maxRefused: number | null
-  /** When the oldest interrupted job of the line began; null: there is none. */
-  readonly interruptedSince: number | null
-}
-
-/** Ports of {@link issueBatch}. */
-export interface IssueBatchPorts {
-  readonly clock: Clock
-  readonly progress: Progress
-  readonly signal: AbortSignal
-  readonly register: BatchRegister
-  readonly batches: DeviceBatches
-  /** null: results are the only output. */
-  readonly output: DeviceOutput | null
-}
 
 /** How many rows the workers parse and verify while earlier ones are signed: enough that no worker waits for a commit. */
 const AHEAD = 3
@@ -65,7 +31,7 @@ export async function* issueBatch(
   batch: IssueBatch,
   ports: IssueBatchPorts,
 ): AsyncGenerator<readonly DeviceResult[], void> {
-  const { clock, signal } = ports
+  const { clock, register, signal } = ports
   requireOpen(batch, clock())
   const validity = validityOf(batch, ports)
   let refused = 0
@@ -75,7 +41,11 @@ export async function* issueBatch(
     AHEAD,
   )) {
     signal.throwIfAborted()
-    const results = await issueChunk(chunk, { ...batch, validity: validity() }, ports)
+    const results = await issueChunk(
+      chunk,
+      { ...batch, line: await currentLine(register, batch.line), validity: validity() },
+      ports,
+    )
     refused += results.filter(({ kind }) => kind === 'refused').length
     yield results
     if (batch.maxRefused !== null && refused > batch.maxRefused) throw tooManyRefused(refused, batch.maxRefused)
@@ -92,6 +62,13 @@ export function requireOpen({ directory, line }: Pick<IssueBatch, 'directory' | 
     `Nothing was signed. See the line with \`fpki lines show ${shellWord(directory)} ${line.name}\`.`,
     { option: 'line' },
   )
+}
+
+/** As it is now: another process may have paused or used it. */
+async function currentLine({ lines }: BatchRegister, { name }: Line): Promise<Line> {
+  const line = await lines.get(name)
+  if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
+  return line
 }
 
 /** The dates of new certificates, which a long batch renews. Says once that the CA cuts them short. */

@@ -1,6 +1,5 @@
 import { keyConflict } from '../../devices/decide.js'
 import { quotaLeft, whyClosed } from '../../devices/quota.js'
-import type { Refusal } from '../../devices/refusal.js'
 import type {
   DeviceFacts,
   DeviceRecord,
@@ -9,41 +8,11 @@ import type {
   NewCertificate,
   StoredCertificate,
 } from '../../devices/register.js'
-import type { CertificateOrder, IssuedCertificate } from '../../issuance/device-batch/model.js'
-import type { Validity } from '../../pki/validity.js'
-import type { IssueBatch, IssueBatchPorts } from './issue-batch.js'
+import type { IssuedCertificate } from '../../issuance/device-batch/model.js'
+import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './issue-terms.js'
 import { lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
 import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from './model.js'
-
-/** A row whose request was verified, and which its line makes. */
-export interface WantedDevice {
-  readonly kind: 'wanted'
-  readonly at: string
-  readonly uuid: string
-  readonly facts: DeviceFacts
-  /** null: fpki makes the key. */
-  readonly order: CertificateOrder | null
-}
-
-/** What holds while a chunk is issued. */
-export interface RoundTerms extends IssueBatch {
-  readonly line: Line
-  readonly validity: Validity
-}
-
-/** A device that gets a new certificate, unless the register refuses it in the end. */
-export interface NewDevice extends Omit<WantedDevice, 'kind'> {
-  readonly kind: 'new'
-  /** It takes one of the line's quota. */
-  readonly isFirst: boolean
-  /** The device has a certificate already, for a key that was lost before anybody had it. */
-  readonly keyWasLost: boolean
-}
-
-/** A device with the order for its certificate. */
-export interface OrderedDevice extends NewDevice {
-  readonly order: CertificateOrder
-}
+import { at, next, refusedRow } from './results.js'
 
 /**
  * Issues certificates for rows that have different UUIDs and keys: looks them up, decides, signs those that are new, and
@@ -158,25 +127,6 @@ function reusedDevice(
   return { kind: 'reused', at, uuid, ...facts, serial, der, issuedAt, notAfter }
 }
 
-/** The result of a row that gets no certificate. */
-export function refusedRow(at: string, uuid: string | null, { code, reason }: Refusal): RefusedDevice {
-  return { kind: 'refused', at, uuid, code, reason }
-}
-
 function isOrdered(device: NewDevice): device is OrderedDevice {
   return device.order !== null
-}
-
-/** The element of a list that has one for each of its kind. */
-function at<T>(list: readonly T[], index: number): T {
-  const element = list[index]
-  if (element === undefined) throw new Error('an answer is missing in a batch')
-  return element
-}
-
-/** The next of answers that are as many as their questions. */
-export function next<T>(values: Iterator<T>): T {
-  const { value, done } = values.next()
-  if (done === true) throw new Error('an answer is missing in a batch')
-  return value
 }

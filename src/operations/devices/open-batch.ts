@@ -1,5 +1,6 @@
 import { DEFAULT_LINE, type Line } from '../../devices/register.js'
 import { PKI_FILES } from '../../directory/names.js'
+import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import type { DeviceBatches } from '../../issuance/device-batch/model.js'
 import { openBatchKey } from '../../keystore/ca-key.js'
@@ -10,13 +11,15 @@ import { type OpenPki, openPki } from '../open-pki.js'
 import { checkInputFits, checkOutput } from './check-options.js'
 import type { InputRow } from './input/model.js'
 import { openDeviceInput } from './input/open.js'
-import { type IssueBatch, type IssueBatchPorts, requireOpen } from './issue-batch.js'
-import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './issue-devices.js'
+import { requireOpen } from './issue-batch.js'
+import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './issue-options.js'
+import type { IssueBatch, IssueBatchPorts } from './issue-terms.js'
 import type { DeviceOutput } from './model.js'
 import { type DeviceIssuer, findDeviceIssuer } from './open-issuer.js'
 import { openRegister, openRegisterToRead } from './open-register.js'
 import { openDeviceOutput } from './output/open-output.js'
 import { openRefusedFile, type RefusedFile } from './output/refused-file.js'
+import { recordRegisterHead } from './record-head.js'
 import { type BatchRegister, rehearsalRegister } from './rehearsal.js'
 import { sotaServers } from './sota-servers.js'
 
@@ -28,6 +31,8 @@ export interface OpenBatch {
   readonly refused: RefusedFile | null
   /** Completes the output and the record of the job. */
   finish(counts: IssueCounts): Promise<void>
+  /** Records in the audit log how many certificates the register has. A failure is a warning: what was issued is recorded. */
+  recordHead(counts: IssueCounts): Promise<void>
   /** Releases everything; after an error or an interruption, it leaves no half output under its final name. */
   close(): Promise<void>
 }
@@ -86,6 +91,24 @@ async function openAll(
       isFinished = true
       if (job !== null) await register.jobs.finish(job, clock().getTime(), counts)
     },
+    recordHead: async ({ issued }) => {
+      if (options.dryRun || issued === 0) return
+      await recordHead(pki.directory, register, `${issued} devices issued by the line ${line.name}`, ports)
+    },
+  }
+}
+
+async function recordHead(
+  directory: PkiDirectory,
+  register: BatchRegister,
+  text: string,
+  { clock, who, progress }: IssueDevicesPorts,
+): Promise<void> {
+  try {
+    await recordRegisterHead(directory, 'devices issue', { clock, who }, register, text)
+  } catch (error) {
+    if (!(error instanceof FpkiError)) throw error
+    progress.warn(`The devices are not in the audit log: ${error.message}`)
   }
 }
 

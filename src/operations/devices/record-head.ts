@@ -1,9 +1,7 @@
-import { type AuditLog, type AuditLogPorts, openAuditLog } from '../../audit-log/audit-log.js'
+import type { AuditLog, AuditLogPorts } from '../../audit-log/audit-log.js'
 import type { DeviceRegister } from '../../devices/register.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-
-/** Another command may be using the directory for a moment. */
-const LOCK_SECONDS = 20
+import { withAuditLog } from '../../journal/keep-records.js'
 
 /**
  * Records in the audit log how many certificates the device register has, so that an older copy in its place is noticed. Takes
@@ -19,13 +17,7 @@ export async function recordRegisterHead(
   register: Pick<DeviceRegister, 'head'>,
   text: string,
 ): Promise<void> {
-  await directory.make()
-  const lock = await directory.lock(LOCK_SECONDS)
-  try {
-    await logRegisterHead(openAuditLog(directory, command, ports), register, text)
-  } finally {
-    await lock.release()
-  }
+  await withAuditLog(directory, command, ports, null, (auditLog) => logRegisterHead(auditLog, register, text))
 }
 
 /** As {@link recordRegisterHead}, for the holder of the lock. */

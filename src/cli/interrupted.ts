@@ -18,6 +18,8 @@ export async function interrupted(
 }
 
 async function hintFor(line: Line, io: Io): Promise<string> {
+  if (nameOf(line.command) === 'devices issue')
+    return 'What was issued is in the device register. Run the same command again: nothing is signed twice.'
   if (!savesProgress(line.command)) return 'This command saves no progress. Run it again.'
   const [operand] = line.operands
   const directory = operand === undefined ? null : resolved(operand, io)
@@ -43,7 +45,11 @@ const JOURNALED: readonly string[] = [
 ]
 
 function savesProgress(command: Command): boolean {
-  return JOURNALED.includes(`${command.parent?.name()} ${command.name()}`)
+  return JOURNALED.includes(nameOf(command))
+}
+
+function nameOf(command: Command): string {
+  return `${command.parent?.name()} ${command.name()}`
 }
 
 /** An unreadable directory counts as one without a journal. */

@@ -85,15 +85,20 @@ function validityOf({ days, issuer }: IssueBatch, { clock, progress }: IssueBatc
   }
 }
 
-/** Rows in chunks of the size of a commit, whatever the size of what the reader yields. */
+/** Rows in chunks of the size of a commit, whatever the size of what the reader yields; those before an error too. */
 async function* chunksOf(rows: AsyncIterable<readonly InputRow[]>): AsyncGenerator<readonly InputRow[]> {
   let waiting: InputRow[] = []
-  for await (const some of rows) {
-    waiting.push(...some)
-    while (waiting.length >= CHUNK) {
-      yield waiting.slice(0, CHUNK)
-      waiting = waiting.slice(CHUNK)
+  try {
+    for await (const some of rows) {
+      waiting.push(...some)
+      while (waiting.length >= CHUNK) {
+        yield waiting.slice(0, CHUNK)
+        waiting = waiting.slice(CHUNK)
+      }
     }
+  } catch (error) {
+    if (waiting.length > 0) yield waiting
+    throw error
   }
   if (waiting.length > 0) yield waiting
 }

@@ -14,8 +14,11 @@ export async function run(): Promise<number> {
   process.umask(0o077)
   const output = watchOutput(process)
   const words = process.argv.slice(2)
-  const io = ioOf(process, stopSignal(process), output)
+  const input = { isOpen: false }
+  const io = ioOf(process, stopSignal(process), output, input)
   const status = await main(words, io)
+  // After an interruption, a read may wait for a writer that stays silent, and keep the process alive.
+  if (input.isOpen) process.stdin.destroy()
   await output.flush()
   return output.state.failed ? EXIT.ERR_STORAGE : status
 }
@@ -32,11 +35,11 @@ export async function main(words: readonly string[], io: Io): Promise<number> {
  * write errors on stdout make it fail in the end.
  */
 function watchOutput({ stdout, stderr }: NodeJS.Process): WatchedOutput {
-  const state = { failed: false, lost: false }
+  const state = { failed: false, lost: false, isReported: false }
   stderr.on('error', () => undefined)
   stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
     state.lost = true
-    if (code === 'EPIPE' || state.failed) return
+    if (code === 'EPIPE' || state.failed || state.isReported) return
     state.failed = true
     stderr.write(`error: Cannot write to stdout (${code}). [ERR_STORAGE]\n  Redirect the output to another place.\n`)
   })
@@ -50,7 +53,12 @@ function watchOutput({ stdout, stderr }: NodeJS.Process): WatchedOutput {
 
 interface WatchedOutput {
   /** `lost`: some output was not written; `failed`: for another reason than a closed pipe. */
-  readonly state: { readonly failed: boolean; readonly lost: boolean }
+  readonly state: {
+    readonly failed: boolean
+    readonly lost: boolean
+    /** Whether the command itself reports what cannot be written. */
+    isReported: boolean
+  }
   /** Resolves when everything was written, or has failed. */
   flush(): Promise<void>
 }
@@ -61,7 +69,7 @@ function printVersion({ stdout }: Io): number {
   return 0
 }
 
-function ioOf(process: NodeJS.Process, signal: AbortSignal, output: WatchedOutput): Io {
+function ioOf(process: NodeJS.Process, signal: AbortSignal, output: WatchedOutput, input: { isOpen: boolean }): Io {
   const { env, stdout, stderr, cwd } = process
   return {
     env,
@@ -87,11 +95,15 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal, output: WatchedOutpu
     },
     outcome: { status: 0 },
     get stdin() {
+      input.isOpen = true
       return process.stdin
     },
     machine: {},
     stdout: (text) => stdout.write(text),
-    stdoutOctets: async (octets) => (await import('../machine/devices.js')).streamSink(stdout).write(octets),
+    stdoutOctets: async (octets) => {
+      output.state.isReported = true
+      await (await import('../machine/devices.js')).streamSink(stdout).write(octets)
+    },
     stderr: (text) => stderr.write(text),
     terminal: {
       get stdin() {

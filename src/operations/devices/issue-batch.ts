@@ -85,21 +85,26 @@ function validityOf({ days, issuer }: IssueBatch, { clock, progress }: IssueBatc
   }
 }
 
-/** Rows in chunks of the size of a commit, whatever the size of what the reader yields. */
+/** Rows in chunks of the size of a commit, whatever the size of what the reader yields; those before an error too. */
 async function* chunksOf(rows: AsyncIterable<readonly InputRow[]>): AsyncGenerator<readonly InputRow[]> {
   let waiting: InputRow[] = []
-  for await (const some of rows) {
-    waiting.push(...some)
-    while (waiting.length >= CHUNK) {
-      yield waiting.slice(0, CHUNK)
-      waiting = waiting.slice(CHUNK)
+  try {
+    for await (const some of rows) {
+      waiting.push(...some)
+      while (waiting.length >= CHUNK) {
+        yield waiting.slice(0, CHUNK)
+        waiting = waiting.slice(CHUNK)
+      }
     }
+  } catch (error) {
+    if (waiting.length > 0) yield waiting
+    throw error
   }
   if (waiting.length > 0) yield waiting
 }
 
 /** The rows of a commit: what a kill can make fpki sign again. */
-export const CHUNK = 256
+const CHUNK = 256
 
 /** Does `work` on up to `count` items ahead of their turn, and yields what came of it in their order. */
 async function* ahead<In, Out>(

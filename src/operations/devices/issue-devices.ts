@@ -31,6 +31,10 @@ export async function* issueDevices(
       yield* results
     }
     await open.finish(counts)
+  } catch (error) {
+    // It is the cause of whatever cannot be closed now.
+    await open.close().catch(() => undefined)
+    throw error
   } finally {
     try {
       await open.recordHead(counts)

@@ -45,15 +45,21 @@ type Closers = (() => Promise<void>)[]
  */
 export async function openBatch(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<OpenBatch> {
   const closers: Closers = []
-  const close = async () => {
-    for (const one of closers.splice(0).reverse()) await one()
-  }
+  const close = () => closeAll(closers.splice(0).reverse())
   try {
     return { ...(await openAll(options, ports, closers)), close }
   } catch (error) {
-    await close()
+    // The first error is the cause.
+    await close().catch(() => undefined)
     throw error
   }
+}
+
+/** Closes each, also when another cannot be closed; throws the first error. */
+async function closeAll(closers: Closers): Promise<void> {
+  const errors: unknown[] = []
+  for (const one of closers) await one().catch((error: unknown) => errors.push(error))
+  if (errors.length > 0) throw errors[0]
 }
 
 async function openAll(

@@ -3,6 +3,7 @@ import { PKI_FILES } from '../../directory/names.js'
 import type { KeyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { rfc3339 } from '../../pki/describe.js'
+import { sameOctets } from '../../pki/octets.js'
 import { pathFault } from '../../pki/path-validation/validate.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../../pki/read-certificate.js'
 import type { OpenPki } from '../open-pki.js'
@@ -74,6 +75,8 @@ async function readCa({ directory }: OpenPki, name: string): Promise<Certificate
 async function requireUsable({ directory, root }: OpenPki, ca: Certificate, name: string, now: Date): Promise<void> {
   const path = `${directory.path}/${name}`
   if (!isIssuedBy(ca, root)) throw unusable(path, `it is not signed by ${PKI_FILES.rootCertificate}`)
+  // Under whatever name.
+  if (sameOctets(ca.spki, root.spki)) throw unusable(path, 'its key is the root key, which signs only CAs and servers')
   if (ca.parsedExtensions.basicConstraints?.ca !== true) throw unusable(path, 'it is not a CA')
   if (now < ca.notBefore || now >= ca.notAfter) throw notValidNow(path, ca, now)
   const fault = pathFault([root, ca], now)

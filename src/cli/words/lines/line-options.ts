@@ -35,7 +35,7 @@ const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 
 /** In seconds. */
 function parseDuration(text: string): number {
-  const [, number = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
+  const [, number = '', unit = ''] = /^(\d{1,6})(s|m|h|d)$/.exec(text) ?? []
   const seconds = Object.entries(SECONDS).find(([name]) => name === unit)?.[1]
   if (text === '0') return 0
   if (seconds !== undefined) return Number(number) * seconds

@@ -1,5 +1,7 @@
 import { relative } from 'node:path'
 import { FpkiError } from '../../errors.js'
+import type { DurableFiles } from '../../ports.js'
+import { requireFreeInFolder } from '../../storage/require-free.js'
 import type { OpenDeviceInput } from './input/open.js'
 import type { IssueDevicesOptions } from './issue-options.js'
 
@@ -22,6 +24,11 @@ export function checkOutput({ directory, output, makeKeys, dryRun }: Choices): v
     'Name a folder, such as devices/: each device gets a folder in it, with its key.',
     { option: 'out' },
   )
+}
+
+/** Throws ERR_EXISTS when the output is a file that exists: also in a rehearsal, which does not open it. */
+export async function checkFree({ output }: Choices, files: DurableFiles): Promise<void> {
+  if (output?.target.kind === 'file') await requireFreeInFolder(files, output.target.path, 'output file', 'out')
 }
 
 function isInside(path: string, directory: string): boolean {

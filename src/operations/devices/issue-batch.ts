@@ -72,12 +72,12 @@ async function currentLine({ lines }: BatchRegister, { name }: Line): Promise<Li
 }
 
 /** The dates of new certificates, which a long batch renews. Says once that the CA cuts them short. */
-function validityOf({ days, issuer }: IssueBatch, { clock, progress }: IssueBatchPorts): () => Validity {
+function validityOf({ directory, days, issuer }: IssueBatch, { clock, progress }: IssueBatchPorts): () => Validity {
   let current: { readonly validity: Validity; readonly at: number } | null = null
   return () => {
     const now = clock()
     if (current !== null && now.getTime() - current.at < DATES_LAST) return current.validity
-    if (now >= issuer.ca.notAfter) throw expired(issuer)
+    if (now >= issuer.ca.notAfter) throw expired(issuer, directory)
     const validity = validityFrom(now, days === null ? DEVICE.years : { days }, issuer.ca)
     if (current === null && days !== null && validity.capped) progress.warn(capped(issuer, validity))
     current = { validity, at: now.getTime() }
@@ -142,8 +142,8 @@ function capped({ ca, file }: DeviceIssuer, { notAfter }: Validity): string {
   return `New certificates expire with ${file} on ${rfc3339(notAfter ?? ca.notAfter)}, before the requested validity ends.`
 }
 
-function expired({ file, ca }: DeviceIssuer): FpkiError {
-  const hint = 'Create another device CA with `fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME`.'
+function expired({ file, ca }: DeviceIssuer, directory: string): FpkiError {
+  const hint = `Create another device CA with \`fpki ca add-device-ca ${shellWord(directory)} --local-ca --local-ca-filename NAME\`.`
   return new FpkiError('ERR_CLOCK', `${file} expired on ${rfc3339(ca.notAfter)}, during the batch.`, hint)
 }
 

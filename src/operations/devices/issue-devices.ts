@@ -1,7 +1,8 @@
+import { FpkiError } from '../../errors.js'
 import { issueBatch } from './issue-batch.js'
 import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts, IssueDevicesResult } from './issue-options.js'
 import type { DeviceResult } from './model.js'
-import { openBatch } from './open-batch.js'
+import { type OpenBatch, openBatch } from './open-batch.js'
 
 export {
   type IssueDevicesOptions,
@@ -24,28 +25,42 @@ export async function* issueDevices(
 ): AsyncGenerator<DeviceResult, IssueDevicesResult> {
   const open = await openBatch(options, ports)
   let counts: IssueCounts = NONE
+  let isDone = false
   try {
     for await (const results of issueBatch(open.rows, open.batch, open.ports)) {
       await open.refused?.write(results.filter((result) => result.kind === 'refused'))
       counts = results.reduce(counted, counts)
       yield* results
     }
+    if (isEmpty(counts)) throw noDevices(options)
     await open.finish(counts)
-  } catch (error) {
-    // It is the cause of whatever cannot be closed now.
-    await open.close().catch(() => undefined)
-    throw error
+    isDone = true
   } finally {
-    try {
-      await open.recordHead(counts)
-    } finally {
-      await open.close()
-    }
+    const ended = endBatch(open, counts)
+    // Why a batch stopped is more important than what cannot be closed after that.
+    await (isDone ? ended : ended.catch(() => undefined))
   }
   const { factory, line, issuer, dryRun } = open.batch
   const target = options.output?.target
   const out = target === undefined || target.kind === 'stdout' ? null : target.path
   return { factory, directory: options.directory, line: line.name, ca: issuer.file, dryRun, ...counts, out }
+}
+
+async function endBatch(open: OpenBatch, counts: IssueCounts): Promise<void> {
+  try {
+    await open.recordHead(counts)
+  } finally {
+    await open.close()
+  }
+}
+
+function isEmpty({ issued, reused, refused, planned }: IssueCounts): boolean {
+  return issued + reused + refused + planned === 0
+}
+
+function noDevices({ input }: IssueDevicesOptions): FpkiError {
+  const text = `There are no devices in ${input.path ?? 'stdin'}.`
+  return new FpkiError('ERR_BAD_FILE', text, 'Nothing was issued. Check the input, and its format.')
 }
 
 const NONE: IssueCounts = { issued: 0, reused: 0, refused: 0, planned: 0, refusals: {} }

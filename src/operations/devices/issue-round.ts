@@ -1,5 +1,6 @@
 import { keyConflict } from '../../devices/decide.js'
 import { quotaLeft, whyClosed } from '../../devices/quota.js'
+import type { Refusal } from '../../devices/refusal.js'
 import type {
   DeviceFacts,
   DeviceRecord,
@@ -10,7 +11,7 @@ import type {
 } from '../../devices/register.js'
 import type { IssuedCertificate } from '../../issuance/device-batch/model.js'
 import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './issue-terms.js'
-import { lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
+import { foldersWithoutKeys, lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
 import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from './model.js'
 import { at, next, refusedRow } from './results.js'
 
@@ -27,8 +28,12 @@ export async function issueRound(
   const asked = terms.makeKeys ? await withExistingKeys(rows, terms.factory, output) : rows
   const found = await register.lookUp(asked.map(({ uuid, order }) => ({ uuid, keyHash: order?.keyHash ?? NO_KEY })))
   const now = clock().getTime()
+  const lost = asked.flatMap(({ uuid, order }, index) =>
+    order === null && at(found, index).device !== null ? [uuid] : [],
+  )
+  const folders = await foldersWithoutKeys(lost, output)
   const decided = withinQuota(
-    asked.map((row, index) => decideDevice(row, at(found, index), now, terms)),
+    asked.map((row, index) => decideDevice(row, at(found, index), { now, hasFolder: folders.has(row.uuid) }, terms)),
     terms.line,
     now,
   )
@@ -42,15 +47,21 @@ const NO_KEY = new Uint8Array(32)
 
 type Decided = NewDevice | IssuedDevice | RefusedDevice
 
-function decideDevice(row: WantedDevice, found: LookUp, now: number, terms: RoundTerms): Decided {
+function decideDevice(
+  row: WantedDevice,
+  found: LookUp,
+  { now, hasFolder }: { readonly now: number; readonly hasFolder: boolean },
+  terms: RoundTerms,
+): Decided {
   const { certificate, device } = found
   if (certificate !== null && device !== null) return reusedDevice(row.at, device, certificate)
   const isNewKey = row.order === null
   const { name: line, reissueWindow } = terms.line
   const refusal =
     whyClosed(terms.line, now) ??
+    secondKey(row, found, terms) ??
     (isNewKey && device !== null
-      ? lostKeyRefusal(device, now, terms)
+      ? lostKeyRefusal(device, hasFolder, now, terms)
       : keyConflict(found, { uuid: row.uuid, issuedAt: now, line, reissueWindow, by: 'this' }))
   if (refusal !== null) return refusedRow(row.at, row.uuid, refusal)
   return {
@@ -59,6 +70,12 @@ function decideDevice(row: WantedDevice, found: LookUp, now: number, terms: Roun
     isFirst: device === null,
     keyWasLost: isNewKey && device !== null && device.state !== 'abandoned',
   }
+}
+
+/** Within a batch, a second key for a device is a mistake: nobody knows which of the two the device has. */
+function secondKey({ uuid, order }: WantedDevice, { device }: LookUp, { startedAt }: RoundTerms): Refusal | null {
+  if (order === null || device === null || device.state !== 'active' || device.issuedAt < startedAt) return null
+  return { code: 'uuid-taken', reason: `the device ${uuid} was issued for another key in this batch` }
 }
 
 /**

@@ -24,6 +24,8 @@ export interface IssueBatch {
   readonly dryRun: boolean
   /** Stop when more rows are refused; null: never. */
   readonly maxRefused: number | null
+  /** When this batch began, in milliseconds since 1970 (UTC). */
+  readonly startedAt: number
   /** When the oldest interrupted job of the line began; null: there is none. */
   readonly interruptedSince: number | null
 }

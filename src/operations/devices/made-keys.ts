@@ -26,17 +26,29 @@ export async function withExistingKeys(
   )
 }
 
+/** The devices for which the output has a folder, although the key is not in it. */
+export async function foldersWithoutKeys(
+  uuids: readonly string[],
+  output: DeviceOutput | null,
+): Promise<ReadonlySet<string>> {
+  const has = await Promise.all(uuids.map((uuid) => output?.keys?.has(uuid) ?? false))
+  return new Set(uuids.filter((_, index) => has[index]))
+}
+
 /**
- * Why a device whose key is not in its place gets no new one; null: it does. The key may be on the device by now, so that a
- * new one is made only while the device can come with another key anyhow, and for a run that was interrupted.
+ * Why a device whose key is not in its place gets no new one; null: it does. The key may be on the device by now, or in another
+ * output. So a new one is made only for a run that was interrupted, and in the line's reissue window where the device's folder
+ * shows that the key was in this output.
  */
 export function lostKeyRefusal(
   { uuid, state, issuedAt }: DeviceRecord,
+  hasFolder: boolean,
   now: number,
   { line, interruptedSince }: RoundTerms,
 ): Refusal | null {
   const isOfInterrupted = interruptedSince !== null && issuedAt >= interruptedSince
-  if (state === 'abandoned' || isOfInterrupted || now - issuedAt < line.reissueWindow) return null
+  const isInWindow = hasFolder && now - issuedAt < line.reissueWindow
+  if (state === 'abandoned' || isOfInterrupted || isInWindow) return null
   return { code: 'uuid-taken', reason: `the device ${uuid} has a certificate, and its key is not in the output` }
 }
 

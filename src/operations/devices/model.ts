@@ -54,6 +54,8 @@ export interface DeviceOutput {
 export interface KeyPlaces {
   /** The SubjectPublicKeyInfo (DER) of the key that is there for a device; null: none, or none that can be read. */
   read(uuid: string): Promise<Uint8Array | null>
+  /** Whether the output has a folder for a device, with a key or without. */
+  has(uuid: string): Promise<boolean>
   /** Resolves when all are on the disk, with mode 0600 and their directories. A key whose row was not committed is replaced. */
   write(keys: readonly { readonly uuid: string; readonly privateKeyPem: string }[]): Promise<void>
 }

@@ -8,7 +8,7 @@ import { encodePem } from '../../pki/pem.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
 import { type OpenPki, openPki } from '../open-pki.js'
-import { checkInputFits, checkOutput } from './check-options.js'
+import { checkFree, checkInputFits, checkOutput } from './check-options.js'
 import type { InputRow } from './input/model.js'
 import { openDeviceInput } from './input/open.js'
 import { requireOpen } from './issue-batch.js'
@@ -69,10 +69,9 @@ async function openAll(
 ): Promise<Omit<OpenBatch, 'close'>> {
   const { clock, progress, signal } = ports
   checkOutput(options)
+  await checkFree(options, ports.files)
   const pki = await openPki(ports.files, options.directory, options.factory)
-  const register = await registerOf(options, ports)
-  closers.push(register.close)
-  const line = await requireLine(register, options)
+  const line = await requireLine(options, ports)
   requireOpen({ directory: options.directory, line }, clock())
   const issuer = await findDeviceIssuer(pki, { file: options.ca, bound: line.ca }, clock())
   const { inputFiles: files, stdin, isStdinTerminal, onRead } = ports
@@ -80,16 +79,19 @@ async function openAll(
   closers.push(input.close)
   checkInputFits(input, options)
   const batches = await openBatches(pki, issuer, options, ports, closers)
+  const register = await registerOf(options, ports)
+  closers.push(register.close)
   const output = await outputOf(pki, issuer, options, ports)
   let isFinished = false
   closers.push(async () => (isFinished ? undefined : output?.stop()))
   const refused = options.refusedFile === null ? null : await openRefusedFile(options.refusedFile, ports.batchFiles)
   closers.push(async () => refused?.finish())
-  const interruptedSince = await interruptedJob(register, line, clock().getTime())
-  const job = options.dryRun ? null : await register.jobs.begin(line.name, clock().getTime())
+  const startedAt = clock().getTime()
+  const interruptedSince = await interruptedJob(register, line, startedAt)
+  const job = options.dryRun ? null : await register.jobs.begin(line.name, startedAt)
   return {
     rows: input.rows,
-    batch: { ...options, factory: pki.factory, issuer, line, interruptedSince },
+    batch: { ...options, factory: pki.factory, issuer, line, startedAt, interruptedSince },
     ports: { clock, progress, signal, register, batches, output },
     refused,
     finish: async (counts) => {
@@ -118,13 +120,19 @@ async function recordHead(
   }
 }
 
-async function registerOf(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<BatchRegister> {
-  if (!options.dryRun) return openRegister(options, ports)
+function registerOf(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<BatchRegister> {
+  return options.dryRun ? registerToRead(options, ports) : openRegister(options, ports)
+}
+
+async function registerToRead(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<BatchRegister> {
   return (await openRegisterToRead(options, ports)) ?? rehearsalRegister()
 }
 
-async function requireLine({ lines }: BatchRegister, { line, directory }: IssueDevicesOptions): Promise<Line> {
-  const found = await lines.get(line)
+/** The line, from a register that is only read: a mistake that is found later must not leave a new register behind. */
+async function requireLine(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<Line> {
+  const { line, directory } = options
+  const register = await registerToRead(options, ports)
+  const found = await register.lines.get(line).finally(register.close)
   if (found !== null) return found
   throw new FpkiError(
     'ERR_LINE',

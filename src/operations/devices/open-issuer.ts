@@ -6,6 +6,7 @@ import { rfc3339 } from '../../pki/describe.js'
 import { sameOctets } from '../../pki/octets.js'
 import { pathFault } from '../../pki/path-validation/validate.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../../pki/read-certificate.js'
+import { shellWord } from '../../shell-word.js'
 import type { OpenPki } from '../open-pki.js'
 import { caFingerprint } from './ca-fingerprint.js'
 
@@ -64,10 +65,12 @@ async function readCa({ directory }: OpenPki, name: string): Promise<Certificate
   const path = `${directory.path}/${name}`
   const pem = await directory.read(name)
   if (pem !== null) return readPemCertificate(pem, path)
+  const names = await directory.names()
+  const others = names.filter((other) => isPair(names, other))
   const hint =
-    name === PKI_FILES.localCaCertificate
-      ? 'Create a local CA with `fpki ca add-device-ca DIR --local-ca`, or name another.'
-      : 'Name the certificate of a local CA in this directory.'
+    others.length === 0
+      ? `Create a local CA with \`fpki ca add-device-ca ${shellWord(directory.path)} --local-ca\`.`
+      : `The local CAs here are ${others.join(', ')}.`
   throw new FpkiError('ERR_BAD_FILE', `${path} does not exist.`, hint, { option: 'ca' })
 }
 
@@ -78,7 +81,7 @@ async function requireUsable({ directory, root }: OpenPki, ca: Certificate, name
   // Under whatever name.
   if (sameOctets(ca.spki, root.spki)) throw unusable(path, 'its key is the root key, which signs only CAs and servers')
   if (ca.parsedExtensions.basicConstraints?.ca !== true) throw unusable(path, 'it is not a CA')
-  if (now < ca.notBefore || now >= ca.notAfter) throw notValidNow(path, ca, now)
+  if (now < ca.notBefore || now >= ca.notAfter) throw notValidNow(directory.path, path, ca, now)
   const fault = pathFault([root, ca], now)
   if (fault !== null) throw unusable(path, fault)
   const revoked = (await directory.readState())?.revokedCaSerials ?? []
@@ -86,7 +89,7 @@ async function requireUsable({ directory, root }: OpenPki, ca: Certificate, name
   throw new FpkiError(
     'ERR_NOT_A_DEVICE_CA',
     `${path} is revoked: gateways reject its devices.`,
-    'Nothing was signed. Use another device CA, or create one with `fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME`.',
+    `Nothing was signed. Use another device CA, or create one with \`fpki ca add-device-ca ${shellWord(directory.path)} --local-ca --local-ca-filename NAME\`.`,
     { option: 'ca' },
   )
 }
@@ -101,11 +104,11 @@ function unusable(path: string, reason: string): FpkiError {
   return new FpkiError('ERR_BAD_CERTIFICATE', `${path} cannot sign devices: ${reason}.`, hint, { option: 'ca' })
 }
 
-function notValidNow(path: string, { notBefore, notAfter }: Certificate, now: Date): FpkiError {
+function notValidNow(directory: string, path: string, { notBefore, notAfter }: Certificate, now: Date): FpkiError {
   return new FpkiError(
     'ERR_CLOCK',
     `${path} is valid from ${rfc3339(notBefore)} to ${rfc3339(notAfter)}, but the clock of this machine is at ${rfc3339(now)}.`,
-    'Nothing was signed. Set the clock; if it is right, create another device CA with `fpki ca add-device-ca DIR --local-ca`.',
+    `Nothing was signed. Set the clock; if it is right, create another device CA with \`fpki ca add-device-ca ${shellWord(directory)} --local-ca --local-ca-filename NAME\`.`,
   )
 }
 
@@ -122,7 +125,7 @@ function lineCaMissing({ directory }: OpenPki): FpkiError {
   return new FpkiError(
     'ERR_NOT_A_DEVICE_CA',
     `The device CA of the line is not in ${directory.path}.`,
-    'Nothing was signed. Use the directory or the kit that has it; `fpki lines show DIR NAME` shows which it is.',
+    `Nothing was signed. Use the directory or the kit that has it; the lines and their CAs: \`fpki lines list ${shellWord(directory.path)}\`.`,
     { option: 'line' },
   )
 }

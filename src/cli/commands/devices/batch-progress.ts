@@ -95,14 +95,13 @@ function stoppedText(counts: Counts): string {
 
 /** The end of a batch, for people: on stderr, because stdout may have the certificates. */
 export function printSummary(result: IssueDevicesResult, refusedFile: string | null, io: Io): void {
-  const { directory, line, ca, dryRun, out, issued, reused, refused, planned, refusals } = result
+  const { directory, line, ca, dryRun, out, issued, reused, refused, refusals } = result
   const first = dryRun
     ? `Dry run: ${countsText(result, true)}. Nothing was signed, recorded or written.`
     : `Done: ${countsText(result)}, by line ${line} with ${ca}.`
-  const isEmpty = issued + reused + refused + planned === 0
   const isWritten = !dryRun && out !== null && issued + reused > 0
   const lines = [
-    isEmpty ? 'The input has no devices.' : first,
+    first,
     ...(isWritten ? [`Certificates: ${out}`] : []),
     ...(isLineClosed(refusals) ? [`See the line: fpki lines show ${shellWord(directory)} ${shellWord(line)}`] : []),
     ...(refused > 0 ? [refusedFile === null ? LIST_REFUSED : `Refused rows: ${refusedFile}`] : []),

@@ -21,6 +21,7 @@ export function keyFolders(batch: FileBatch, directory: string, files: Pick<Dura
       for (const own of [join(directory, uuid), path]) await files.checkOwnFile(own)
       return keySpki(Buffer.from(content).toString(), path)
     },
+    has: async (uuid) => (await batch.list(folderName(uuid))) !== null,
     write: async (keys) => {
       const contents = new Map(keys.map(({ uuid, privateKeyPem }) => [folderName(uuid), privateKeyPem]))
       const fileOf = (uuid: string) => ({ name: KEY, content: contents.get(uuid) ?? '', mode: MODE })

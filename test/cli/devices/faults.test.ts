@@ -150,7 +150,7 @@ describe.each([
 test('a reader of stdout that goes away stops the batch, and the same command writes all of it', async () => {
   const batch = await scene(600)
   const words = [...batch.words.slice(0, -1), '-']
-  const script = '"$NODE" "$FPKI" "$@" | head -c 1000 > head; echo "${PIPESTATUS[0]}" > status'
+  const script = '"$NODE" "$FPKI" "$@" | head -c 1000 > head; echo "$PIPESTATUS" > status'
   const { stderr } = await runProgram('bash', ['-c', script, 'bash', ...words], {
     env: { HOME: batch.home.path, NODE: process.execPath, FPKI },
     cwd: batch.home.path,

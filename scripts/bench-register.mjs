@@ -15,7 +15,7 @@ const CA = 'ab'.repeat(32)
 function newCertificates() {
   return Array.from({ length: CHUNK }, () => {
     const uuid = randomUUID()
-    const facts = { name: uuid, group: null, hardwareId: 'imx8mm-lpddr4-evk', serialNumber: 'SN00012345' }
+    const facts = { name: uuid, group: null, hardwareId: 'imx8mm-evk-rev-b', serialNumber: 'SN00012345' }
     const octets = { keyHash: randomBytes(32), serial: randomBytes(20).toString('hex'), der: randomBytes(520) }
     return { uuid, ...facts, ...octets, isProduction: true, notAfter: 2_000_000_000_000 }
   })
@@ -24,7 +24,12 @@ function newCertificates() {
 /** The statements of the register without Kysely and without its checks, in a file that the register has made. */
 function prepared(path) {
   const db = new DatabaseSync(path)
-  for (const setting of ['synchronous = full', 'foreign_keys = on', 'wal_autocheckpoint = 65536', 'cache_size = -98304'])
+  for (const setting of [
+    'synchronous = full',
+    'foreign_keys = on',
+    'wal_autocheckpoint = 65536',
+    'cache_size = -65536',
+  ])
     db.exec(`pragma ${setting}`)
   const rows = (columns) => Array(CHUNK).fill(`(${Array(columns).fill('?')})`)
   const list = `(${Array(CHUNK).fill('?')})`
@@ -115,13 +120,17 @@ export async function benchRegister(home, rows = 1_000_000) {
   console.log(`register, the last: ${perRow(last)}; rate x ${ratio(last, first)} of the first`)
   console.log(`prepared statements, the first: ${perRow(firstRaw)}; the last: ${perRow(lastRaw)}`)
   console.log(`rate of the register x ${ratio(first, firstRaw)} and x ${ratio(last, lastRaw)} of prepared statements`)
+  // The last few thousand.
+  const since = Date.now() - 1000
   for (const [what, work] of [
     ['count', (register) => register.count(ALL_DEVICES)],
     ['count --ca', (register) => register.count({ ...ALL_DEVICES, ca: CA })],
-    ['count --hardware-id', (register) => register.count({ ...ALL_DEVICES, hardwareId: 'imx8mm-lpddr4-evk' })],
+    ['count --hardware-id', (register) => register.count({ ...ALL_DEVICES, hardwareId: 'imx8mm-evk-rev-b' })],
+    ['count --line --since', (register) => register.count({ ...ALL_DEVICES, line: 'default', since: Date.now() })],
     ['head', (register) => register.head()],
-    ['list --since, 1,000 devices', (register) => firstOf(register, { ...ALL_DEVICES, since: Date.now() }, 1)],
+    ['list --line --since', (register) => firstOf(register, { ...ALL_DEVICES, line: 'default', since }, 1000)],
     ['list, the first 1,000', (register) => firstOf(register, ALL_DEVICES, 1000)],
+    ['list --line, the first 1,000', (register) => firstOf(register, { ...ALL_DEVICES, line: 'default' }, 1000)],
   ]) {
     const begin = performance.now()
     await work(contestants[0])

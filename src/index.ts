@@ -28,6 +28,8 @@ export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'
 export * from './factory/api.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
 export type { KeyAccess, RootKeyPlace } from './keystore/root-key.js'
+export { deviceThreadProgram } from './machine/device-thread.js'
+export { type DeviceMachine, type DeviceThreads, deviceMachine, streamSink } from './machine/devices.js'
 export { embeddedFactoriesOn, embeddedFactoryOn, type HttpPorts, httpFactoryOn, thisMachine } from './machine/index.js'
 export type { Machine } from './machine/machine.js'
 export {
@@ -142,6 +144,74 @@ export {
   updateDeviceCas,
   updateDeviceCasResult,
 } from './operations/device-cas/update-device-cas.js'
+export type { DeviceInputFormat, DeviceInputSource } from './operations/devices/input/open.js'
+export {
+  type IssueDevicesOptions,
+  type IssueDevicesPorts,
+  type IssueDevicesResult,
+  issueDevices,
+  issueDevicesResult,
+} from './operations/devices/issue-devices.js'
+export {
+  type ChangeLineResult,
+  changeLine,
+  changeLineResult,
+  createLine,
+  type LineChoice,
+  type LinePorts,
+  setLineState,
+} from './operations/devices/lines/change-lines.js'
+export { type LineFacts, lineFacts } from './operations/devices/lines/line-facts.js'
+export type { LineOptions } from './operations/devices/lines/line-settings.js'
+export {
+  type ListLinesResult,
+  listLines,
+  listLinesResult,
+  type ShowLineResult,
+  showLine,
+  showLineResult,
+} from './operations/devices/lines/show-lines.js'
+export { type DeviceFactsDocument, deviceFacts } from './operations/devices/looking/device-facts.js'
+export {
+  type CountDevicesResult,
+  countDevices,
+  countDevicesResult,
+  type ListDevicesResult,
+  listDevices,
+  listDevicesResult,
+} from './operations/devices/looking/list-devices.js'
+export type { DeviceSelection, LookingPorts } from './operations/devices/looking/reading.js'
+export { type ShowDeviceResult, showDevice, showDeviceResult } from './operations/devices/looking/show-device.js'
+export type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from './operations/devices/model.js'
+export type { RegisterChoice } from './operations/devices/open-register.js'
+export { planOutput } from './operations/devices/output/plan.js'
+export type { OutputFormat, OutputPlan } from './operations/devices/output/settings.js'
+export {
+  type ReportDevicesOptions,
+  type ReportDevicesPorts,
+  type ReportDevicesResult,
+  reportDevices,
+  reportDevicesResult,
+} from './operations/devices/report/report-devices.js'
+export {
+  type ExportDevicesOptions,
+  type ExportDevicesPorts,
+  type ExportDevicesResult,
+  exportDevices,
+  exportDevicesResult,
+} from './operations/devices/transfer/export-devices.js'
+export {
+  type ImportDevicesOptions,
+  type ImportDevicesPorts,
+  type ImportDevicesResult,
+  importDevices,
+  importDevicesResult,
+} from './operations/devices/transfer/import-devices.js'
+export {
+  type PublishDevicesOptions,
+  type PublishDevicesPorts,
+  publishDevices,
+} from './operations/devices/transfer/publish-devices.js'
 export {
   type ExportGatewayOptions,
   type ExportGatewayPorts,
@@ -167,6 +237,13 @@ export {
   importRootResult,
 } from './operations/hsm/import-root.js'
 export { type ListedToken, type ListTokensResult, listTokens, listTokensResult } from './operations/hsm/list-tokens.js'
+export {
+  type ExportKitOptions,
+  type ExportKitPorts,
+  type ExportKitResult,
+  exportKit,
+  exportKitResult,
+} from './operations/kit/export-kit.js'
 export {
   type ExportP12Options,
   type ExportP12Ports,

@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { copiedPki, namesOf } from './cli/made.js'
+import { describe, expect, test } from 'vitest'
+import { copiedPki } from './cli/made.js'
 import { newHome, runProgram, withFpkiOnPath } from './support/cli.js'
 import { GUIDES, type Guide, WITH_TESTS_OF_THEIR_OWN } from './support/guides.js'
-import { PATIENT } from './support/patience.js'
 import { SOFTHSM } from './support/token.js'
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
@@ -27,32 +25,6 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve))
   return typeof address === 'object' && address !== null ? address.port : 0
 }
-
-test('docs/quick-start.md runs as written, in an empty home', async () => {
-  const [create, rotate, show, device, gateway, meet, ...more] = await blocksOf('docs/quick-start.md')
-  expect(more).toEqual([])
-  const home = await newHome()
-  const env = await withFpkiOnPath(home)
-  const run = async (block = '') => {
-    const { status, stderr } = await runProgram('sh', ['-c', `set -eu\n${block}`], { env, cwd: home.path })
-    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
-  }
-  for (const block of [create, rotate, show, device]) await run(block)
-  expect(await namesOf(join(home.path, 'acme', 'tls-crt'))).toEqual(['DNS:gateway.acme.example', 'DNS:localhost'])
-  const port = String(await freePort())
-  const serving = spawn('sh', ['-c', `set -eu\n${gateway?.replace('8443', port)}`], {
-    env,
-    cwd: home.path,
-    detached: true,
-  })
-  onTestFinished(() => {
-    if (serving.pid !== undefined) process.kill(-serving.pid, 'SIGKILL')
-  })
-  await vi.waitFor(async () => {
-    const met = await runProgram('sh', ['-c', meet?.replace('8443', port) ?? ''], { env, cwd: home.path, stdin: '' })
-    expect(met).toMatchObject({ status: 0, stdout: expect.stringContaining('Verify return code: 0 (ok)') })
-  }, PATIENT)
-})
 
 /** A function of every guide's shell: it starts a server, waits until it listens, and ends it before the shell ends. */
 const SHELL = `set -euo pipefail

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { EXIT, EXIT_DEFECT } from '../src/cli/exit.js'
+import { REFUSAL_CODES } from '../src/devices/refusal.js'
 import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../src/directory/names.js'
 import { allCodes } from '../src/lint/index.js'
 import { CODES } from '../src/operations/audit/verify/codes.js'
@@ -143,6 +144,13 @@ test('docs/lint.md has every code of lint, with its severity and its source, and
     cite: cite.replace(/\[(profile\.md#[a-z0-9-]+)\]\(\1\)/, 'docs/$1'),
   }))
   expect(found).toEqual(allCodes())
+})
+
+test('docs/device-files.md has every refusal code, and no other', async () => {
+  const [, section = ''] = (await read('docs/device-files.md')).split('### Refusal codes\n')
+  const rows = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('| `'))
+  const codes = rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([a-z-]+)`/g)].map(([, code]) => code))
+  expect(codes.toSorted()).toEqual(REFUSAL_CODES.toSorted())
 })
 
 test('docs/profile.md has the profiles that certificates are checked against', async () => {

@@ -7,6 +7,8 @@ import { interruptedCreate } from './cli/interruption.js'
 import { copiedPki, editCertificates, type Made } from './cli/made.js'
 import { silentIo } from './cli/silent-io.js'
 import { type Home, newHome } from './support/cli.js'
+import { ISSUED_AT, inRegister, UNLIMITED, uuidNumber } from './support/device-register.js'
+import { deviceCsr } from './support/device-requests.js'
 import { advisedInSource, printedCommand, problemOf, wordsInShell } from './support/hints.js'
 
 const PROGRAM = buildProgram(silentIo(() => undefined))
@@ -62,12 +64,19 @@ const exportRoot = ({ directory, home }: Made) => [
   '--out',
   join(home.path, 'root.p12'),
 ]
+const withoutLocalCa = ({ home }: Made) =>
+  home.fpki(['ca', 'create', join(home.path, 'nolocal'), '--no-local-ca'], inHome(home))
+const issueIn =
+  (name: string) =>
+  ({ home, path }: Made) => ['devices', 'issue', join(home.path, name), '--from', path('local-ca.pem')]
 const inQuotes = (word: string) => `"${word}"`
 const newFile = ({ home }: Made) => ({ FILE: inQuotes(join(home.path, 'new file')) })
 const backedUp = (made: Made) => made.home.fpki(backUp(made), inHome(made.home))
 const withoutState = ({ home }: Made) => rm(home.state, { recursive: true })
 const withoutTls = (made: Made) => editCertificates(made, { tlsCrt: null })
 const withoutCas = (made: Made) => editCertificates(made, { caCrt: null })
+
+const withRegister = ({ directory }: Made) => inRegister(directory, async () => undefined)
 
 const withoutOneCa = async (made: Made) => {
   const [online, local] = [await made.text('online-crt'), await made.text('local-ca.pem')]
@@ -228,6 +237,67 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
     ),
   ],
   ['fpki api token list', 'a token that is not known', when(nothing, () => ['api', 'token', 'revoke', 'nobody'])],
+  [
+    'fpki lines list …',
+    'a line that does not exist',
+    when(withRegister, ({ directory }) => ['lines', 'show', directory, 'nobody']),
+  ],
+  [
+    'fpki lines show … …',
+    'a line that exists',
+    when(withRegister, ({ directory }) => ['lines', 'create', directory, 'default']),
+  ],
+  [
+    'fpki lines pause … …',
+    'the default line is to be closed',
+    when(withRegister, ({ directory }) => ['lines', 'close', directory, 'default', '--yes']),
+  ],
+  [
+    'fpki lines create … NAME',
+    'a line that is closed',
+    when(
+      ({ directory }) =>
+        inRegister(directory, async ({ lines }) => {
+          await lines.create('a', UNLIMITED, ISSUED_AT)
+          await lines.change('a', { state: 'closed' })
+        }),
+      ({ directory }) => ['lines', 'resume', directory, 'a'],
+      () => ({ NAME: 'b' }),
+    ),
+  ],
+  [
+    'fpki devices list …',
+    'a device that does not exist',
+    when(withRegister, ({ directory }) => ['devices', 'show', directory, uuidNumber(1)]),
+  ],
+  [
+    'fpki devices issue DIR --from REQUEST --out FOLDER',
+    'the request of a device is to be signed by the root',
+    when(
+      async ({ home }) => writeFile(join(home.path, 'device.csr'), deviceCsr({}).pem),
+      ({ home, directory }) => ['ca', 'sign', join(home.path, 'device.csr'), '--pki-dir', directory],
+      ({ home, directory }) => ({
+        DIR: inQuotes(directory),
+        REQUEST: inQuotes(join(home.path, 'device.csr')),
+        FOLDER: inQuotes(join(home.path, 'devices')),
+      }),
+    ),
+  ],
+  [
+    'fpki ca add-device-ca DIR --local-ca',
+    'devices are to be issued without local-ca',
+    when(withoutLocalCa, issueIn('nolocal'), ({ home }) => ({ DIR: inQuotes(join(home.path, 'nolocal')) })),
+  ],
+  [
+    'fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME',
+    'devices are to be issued with a revoked device CA',
+    when(
+      (made) =>
+        made.home.fpki(['ca', 'revoke-device-ca', made.directory, '--ca-file', 'local-ca', '--yes'], inHome(made.home)),
+      issueIn("it's my acme"),
+      ({ directory }) => ({ DIR: inQuotes(directory), NAME: 'site-b' }),
+    ),
+  ],
   ['fpki ca paper --help', 'paper alone', when(nothing, () => ['ca', 'paper'])],
 ]
 
@@ -249,11 +319,37 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki login --client-id ID',
     'fpki login --client-id …',
   ],
+  'requests of devices (devices/issue.test.ts)': ['fpki devices issue … --from csrs/ --out devices/'],
+  'a device CA that was revoked, or removed': [
+    'fpki ca add-device-ca DIR --local-ca',
+    'fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME',
+    'fpki lines show DIR NAME',
+  ],
+  'the register as a library': [
+    'fpki lines change DIR …',
+    'fpki lines create DIR NAME',
+    'fpki lines list DIR',
+    'fpki lines pause DIR …',
+  ],
   'a company that signs a root': [
     'fpki ca create … --factory … --root-cert signed.pem',
     'fpki ca create … --root-cert signed.pem',
   ],
+  'a device register that is missing, or older than this fpki (test/devices)': [
+    'fpki devices issue DIR --from REQUESTS',
+    'fpki devices issue … --from csrs/ --out devices/',
+  ],
   'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],
+  'a kit with requests (docs/kit.md, run by docs-guides.test.ts)': [
+    'fpki devices export … --out issued.jsonl',
+    'fpki devices import … issued.jsonl',
+    'fpki lines resume … …',
+    'fpki devices issue …… --from csrs/ --out devices/',
+  ],
+  'an old or too large device register (register-backup.test.ts)': [
+    'fpki ca restore FILE DIRECTORY',
+    'fpki devices export … --out FILE',
+  ],
   'a backup with an encrypted key, or of an interrupted command (backup-proof.test.ts)': [
     'fpki ca backup --check … --key-passphrase-file FILE',
     'fpki ca resume … --api …',

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Ended, runProgram } from './support/cli.js'
+import { deviceCsrs } from './support/device-requests.js'
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -51,7 +52,7 @@ beforeAll(async () => {
   tarball = join(folder, packed.filename)
   contents = packed.files.map(({ path }: { path: string }) => path)
   await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'project', private: true, type: 'module' }))
-  installation = await run('npm', ['install', ...FLAGS, tarball])
+  installation = await run('npm', ['install', '--ignore-scripts', ...FLAGS, tarball])
 })
 
 afterAll(() => rm(join(folder, '..'), { recursive: true, force: true }))
@@ -75,7 +76,7 @@ describe('the tarball', () => {
   })
 
   test('is small: what a release adds without being meant to shows here', () => {
-    expect(unpackedSize).toBeLessThan(4_000_000)
+    expect(unpackedSize).toBeLessThan(5_000_000)
   })
 })
 
@@ -168,10 +169,11 @@ describe('installed in an empty folder', () => {
     expect(await succeed('npx', ['--no-install', 'fpki', '--version'])).toBe(`${version}\n`)
   })
 
-  test('nothing has to be compiled or run to install it', async () => {
+  test('nothing is compiled, and no script has to run: one only looks whether SQLite is there, and did not run here', async () => {
     const lock = JSON.parse(await readFile(join(folder, 'package-lock.json'), 'utf8'))
     const installed: Record<string, { hasInstallScript?: true }> = lock.packages
-    expect(Object.entries(installed).filter(([, { hasInstallScript }]) => hasInstallScript)).toEqual([])
+    const scripted = Object.entries(installed).filter(([, { hasInstallScript }]) => hasInstallScript)
+    expect(scripted.map(([path]) => path)).toEqual(['node_modules/@photostructure/sqlite'])
     expect(Object.keys(installed)).toContain('node_modules/fpki')
   })
 
@@ -181,6 +183,14 @@ describe('installed in an empty folder', () => {
     expect(made).toContain('Created the PKI of the factory acme')
     const shown = await succeed('npx', ['--no-install', 'fpki', 'ca', 'show', '--just-root'])
     expect(shown).toBe(await readFile(join(directory, 'factory_ca.pem'), 'utf8'))
+    // With SQLite, which is native.
+    await writeFile(join(home, 'uuids.txt'), '0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001\n')
+    const out = ['--from', join(home, 'uuids.txt'), '--make-keys', '--out', join(home, 'devices')]
+    const issued = await run('npx', ['--no-install', 'fpki', 'devices', 'issue', directory, ...out])
+    expect({ status: issued.status, stderr: issued.stderr }).toEqual({
+      status: 0,
+      stderr: expect.stringContaining('1 issued'),
+    })
   })
 
   test('an HSM cannot be used without pkcs11js, and the message says what to install', async () => {
@@ -194,14 +204,24 @@ describe('installed in an empty folder', () => {
     const [, readme = ''] = /```ts\n([\s\S]*?)```/.exec(await readFile(join(CHECKOUT, 'README.md'), 'utf8')) ?? []
     expect(readme).toContain("from 'fpki'")
     await writeFile(join(folder, 'readme.ts'), readme)
+    const [, devices = ''] =
+      /```ts\n([\s\S]*?)```/.exec(await readFile(join(CHECKOUT, 'docs/devices.md'), 'utf8')) ?? []
+    await writeFile(join(folder, 'devices.ts'), devices.replaceAll("'/srv/", "process.env.HOME + '/"))
     await writeFile(join(folder, 'main.ts'), PROGRAM)
     await writeFile(
       join(folder, 'tsconfig.json'),
-      JSON.stringify({ compilerOptions: COMPILER, files: ['main.ts', 'readme.ts'] }),
+      JSON.stringify({ compilerOptions: COMPILER, files: ['main.ts', 'readme.ts', 'devices.ts'] }),
     )
     await succeed(join(CHECKOUT, 'node_modules/.bin/tsc'), ['-p', folder])
     const printed = await succeed(process.execPath, ['main.js', join(home, 'library'), join(home, 'state')])
     expect(printed).toBe('library root,online-ca,local-ca ERR_EXISTS\ntls-crt.bak\nDNS:plant.example\n')
+  })
+
+  test('a project issues devices with the library, in worker threads of the package', async () => {
+    const csrs = deviceCsrs(80).map(({ pem }) => pem)
+    await writeFile(join(home, 'csrs'), csrs.join(''))
+    const printed = await succeed(process.execPath, ['devices.js'])
+    expect(printed.match(/^issued [0-9a-f-]{36}$/gm)).toHaveLength(80)
   })
 
   test('a wrong use of it is found by the type-checker', async () => {

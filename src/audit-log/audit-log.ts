@@ -12,7 +12,7 @@ import type { Clock, Signer, Who } from '../ports.js'
 import { type ChainEnd, chainProblems, endOf, nextLine, signedText, splitAuditLog } from './chain.js'
 import { auditLogFiles, repairHint } from './files.js'
 import { logged, loggedCrl } from './logged.js'
-import type { AuditLogEntry } from './records.js'
+import type { AuditLogEntry, LoggedRegister } from './records.js'
 import { headSignatureProblem, rootCertificateOf } from './seal.js'
 import { MISSING_MESSAGES, missingPart, tracesOfAuditLog } from './traces.js'
 
@@ -35,6 +35,8 @@ export interface AuditLog {
   ): Promise<void>
   logRefusal(what: string, error: FpkiError): Promise<void>
   logEvent(text: string): Promise<void>
+  /** Logs how many certificates the device register has. */
+  logRegister(head: LoggedRegister, text: string): Promise<void>
   /** Appends what `work` logs in one write, at its end, also when `work` throws. Nothing that it signs may leave it before. */
   together<T>(work: () => Promise<T>): Promise<T>
   /** Makes the file of a new audit log, empty: its name is durable with the names around it. */
@@ -52,8 +54,9 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
   let waiting: string[] | null = null
   const entry = (of: Partial<AuditLogEntry> & Pick<AuditLogEntry, 'kind'>): AuditLogEntry => {
     const { name, uid } = who()
-    const { kind, certificates = [], crl = null, text = null } = of
-    return { time: rfc3339(clock()), who: { name, uid }, command, kind, certificates, crl, text }
+    const { kind, certificates = [], crl = null, text = null, register } = of
+    const last = register === undefined ? {} : { register }
+    return { time: rfc3339(clock()), who: { name, uid }, command, kind, certificates, crl, text, ...last }
   }
   const write = async (from: ChainEnd, of: AuditLogEntry): Promise<ChainEnd> => {
     const line = nextLine(from, of)
@@ -104,6 +107,7 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
     },
     logRefusal: (what, { code, message }) => append(entry({ kind: 'refused', text: `${what}: ${message} [${code}]` })),
     logEvent: (text) => append(entry({ kind: 'event', text })),
+    logRegister: ({ id, certificates }, text) => append(entry({ kind: 'event', text, register: { id, certificates } })),
     together: async (work) => {
       if (waiting !== null) return work()
       waiting = []

@@ -29,6 +29,14 @@ const loggedCrl = z.strictObject({
   reason: z.string(),
 })
 
+/** The state of the device register. */
+const registerHead = z.strictObject({
+  /** Of the register; another one has another. */
+  id: z.string().check(z.regex(/^[0-9a-f]{1,64}$/)),
+  /** How many were ever recorded. */
+  certificates: z.int(),
+})
+
 /** An entry of `.fpki/log.jsonl`, without its link in the chain. */
 const auditLogEntry = z.strictObject({
   /** RFC 3339. */
@@ -41,6 +49,8 @@ const auditLogEntry = z.strictObject({
   crl: z.nullable(loggedCrl),
   /** The reason for a refusal, or what happened. */
   text: z.nullable(z.string()),
+  /** After a job that changed the device register; absent otherwise. */
+  register: z.optional(registerHead),
 })
 
 /** A line of `.fpki/log.jsonl`. */
@@ -63,6 +73,8 @@ export const auditLogHead = z.strictObject({
   signature: z.string(),
 })
 
+/** See {@link registerHead}. */
+export type LoggedRegister = z.infer<typeof registerHead>
 /** See {@link auditLogEntry}. */
 export type AuditLogEntry = z.infer<typeof auditLogEntry>
 /** See {@link auditLogLine}. */

@@ -59,6 +59,42 @@ export function printJson(io: Io, document: object): void {
   io.stdout(`${printableLines(JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...document }, null, 2))}\n`)
 }
 
+/**
+ * Prints a JSON document with a list as its last member, an item at a time, so that it is never in memory; otherwise the same
+ * as {@link printJson}. Nothing is printed when the first item throws.
+ */
+export function printJsonList(io: Io, head: object, name: string, items: AsyncIterable<object>): Promise<void> {
+  return printStream(io, jsonList({ schemaVersion: SCHEMA_VERSION, ...head }, name, items))
+}
+
+async function* jsonList(head: object, name: string, items: AsyncIterable<object>): AsyncGenerator<string> {
+  const opening = JSON.stringify({ ...head, [name]: [] }, null, 2).replace(/\]\n}$/, '')
+  let separator = opening
+  for await (const item of items) {
+    const text = JSON.stringify(item, null, 2).replaceAll('\n', '\n    ')
+    yield printableLines(`${separator}\n    ${text}`)
+    separator = ','
+  }
+  yield printableLines(separator === opening ? `${opening}]\n}\n` : '\n  ]\n}\n')
+}
+
+/** How many characters are printed at once. */
+const AT_ONCE = 64 * 1024
+
+/** Prints pieces of text as fast as they are taken from stdout, and stops when nobody reads them any more. */
+export async function printStream(io: Io, pieces: AsyncIterable<string>): Promise<void> {
+  let waiting = ''
+  for await (const piece of pieces) {
+    waiting += piece
+    if (waiting.length < AT_ONCE) continue
+    io.stdout(waiting)
+    waiting = ''
+    if (io.flushed !== undefined && !(await io.flushed())) return
+    io.signal.throwIfAborted()
+  }
+  io.stdout(waiting)
+}
+
 /** Prints text for people: on a terminal, it is wrapped between words. */
 export function printText(io: Io, text: string, on: 'stdout' | 'stderr' = 'stdout'): void {
   io[on](io.terminal[on] ? wrapLines(text, columnsOf(io.terminal)) : text)

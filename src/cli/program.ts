@@ -65,6 +65,7 @@ export function buildProgram(io: Io, argv: readonly string[] | null = null): Com
   program.commandsGroup('Command groups:')
   addGroup(program, 'ca')
   addGroup(program, 'devices')
+  addGroup(program, 'lines')
   addGroup(program, 'est')
   addGroup(program, 'hsm')
   addGroup(program, 'api')
@@ -89,6 +90,7 @@ function addSections(group: Command, sections: readonly Section[], io: Io): void
 const GROUPS: Readonly<Record<Group, string>> = {
   ca: 'manage the root of trust, the gateway certificate and the device CAs',
   devices: 'issue certificates to devices, and look after them',
+  lines: 'manage production lines: who may have devices issued, and how many',
   est: 'manage the EST server, where devices renew their certificates',
   hsm: 'list and check PKCS#11 tokens',
   api: 'check the Factory API, or serve the embedded one',

@@ -115,8 +115,8 @@ async function allKnown(
     transaction,
     wanted.map((serial) => [serial]),
   )
-  const ders = new Map(rows.rows.map(({ serial, der }) => [mapKey(serial), der]))
-  return found.map((one, at) => ({ ...one, sameSerial: ders.get(mapKey(wanted[at] ?? new Uint8Array())) ?? null }))
+  const known = new Map(rows.rows.map(({ serial, der }) => [mapKey(serial), der]))
+  return found.map((one, at) => ({ ...one, sameSerial: known.get(mapKey(wanted[at] ?? new Uint8Array())) ?? null }))
 }
 
 function certificatesBySerial(db: Kysely<Schema>): Serials {

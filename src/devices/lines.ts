@@ -38,7 +38,7 @@ export function sqlLines(db: Kysely<Schema>, transactions: Transactions): LineSt
 }
 
 /** Throws ERR_USAGE when a line cannot have this name: 1 to 64 of `A-Z a-z 0-9 . _ -`, and neither `.` nor `-` first. */
-function checkLineName(name: string): void {
+export function checkLineName(name: string): void {
   if (NAME.test(name)) return
   throw new FpkiError(
     'ERR_USAGE',

@@ -4,6 +4,7 @@ import type { Clock, DurableFiles, Random } from '../ports.js'
 import { shellWord } from '../shell-word.js'
 import { checkAbsolute } from '../storage/absolute-path.js'
 import { UNFINISHED } from '../storage/folders.js'
+import { sqliteDamage } from './inspection.js'
 import type { DeviceRegister } from './register.js'
 import { sqlRegister } from './sql-register.js'
 import { connect, type SqliteConnection } from './sqlite.js'
@@ -52,7 +53,7 @@ export async function openDeviceRegister(
     await connection.close()
     throw error
   }
-  return sqlRegister(connection.db, connection.close)
+  return sqlRegister(connection.db, { close: connection.close, damage: () => sqliteDamage(connection.db) })
 }
 
 /** Made under another name, so that nobody ever sees half a register, and two processes cannot both make one. */
@@ -112,7 +113,7 @@ async function removeOnError(files: DurableFiles, path: string, work: () => void
 async function checkedFile(path: string, files: DurableFiles): Promise<string> {
   const file = await files.realPath(path)
   if (file === null) {
-    const hint = 'The first `fpki devices issue` creates it.'
+    const hint = 'Issuing the first devices creates it: `fpki devices issue DIR --from REQUESTS`.'
     throw new FpkiError('ERR_BAD_FILE', `There is no device register at ${shellWord(path)}.`, hint)
   }
   if ((await files.kindOf(file)) !== 'file')
@@ -148,6 +149,6 @@ function isOlder(path: string, version: number): FpkiError {
   return new FpkiError(
     'ERR_BAD_FILE',
     `The device register ${shellWord(path)} was written by an older fpki (schema ${version}; this one has ${SCHEMA}).`,
-    'Nothing was changed. The next command that writes to it, such as `fpki devices issue`, brings it up to date.',
+    'Nothing was changed. The next command that writes to it brings it up to date, such as `fpki devices issue DIR --from REQUESTS`.',
   )
 }

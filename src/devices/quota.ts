@@ -17,7 +17,7 @@ export interface Grant {
   readonly refusal: Refusal | null
 }
 
-/** What is wanted of a line. `kit`: another register has issued it already, so that only the quota counts. */
+/** What is wanted of a line. `kit`: another register has issued it already, so that it counts, but is never refused. */
 export interface Demand {
   readonly line: string
   readonly devices: number
@@ -33,10 +33,9 @@ export async function takeFromQuota(db: Kysely<Schema>, demand: Demand): Promise
   for (let wanted = demand.devices; ; ) {
     const isTaken = await take(db, { ...demand, devices: wanted })
     if (isTaken && wanted === demand.devices) return { isOpen: true, granted: wanted, refusal: null }
-    const line = await lineNamed(db, demand.line)
-    const { left, refusal } = leftOf(line, demand)
+    const { line, left, refusal } = await leftOf(db, demand)
     if (isTaken) return { isOpen: true, granted: wanted, refusal }
-    const closed = demand.by === 'kit' ? null : whyClosed(line, demand.at)
+    const closed = whyClosed(line, demand.at)
     if (closed !== null) return { isOpen: false, granted: 0, refusal: closed }
     wanted = Math.min(wanted, left)
     if (wanted === 0) return { isOpen: true, granted: 0, refusal }
@@ -46,10 +45,7 @@ export async function takeFromQuota(db: Kysely<Schema>, demand: Demand): Promise
 async function take(db: Kysely<Schema>, { line, devices, at, by }: Demand): Promise<boolean> {
   const today = Math.floor(at / DAY)
   const issuedToday = sql<number>`case when day = ${today} then issued_on_day else 0 end`
-  const update = db
-    .updateTable('lines')
-    .where('name', '=', line)
-    .where((where) => where.or([where('quota', 'is', null), where(sql`issued + ${devices}`, '<=', where.ref('quota'))]))
+  const update = db.updateTable('lines').where('name', '=', line)
   if (by === 'kit') {
     const { numUpdatedRows } = await update.set({ issued: sql`issued + ${devices}` }).executeTakeFirst()
     return numUpdatedRows === 1n
@@ -57,6 +53,7 @@ async function take(db: Kysely<Schema>, { line, devices, at, by }: Demand): Prom
   const { numUpdatedRows } = await update
     .set({ issued: sql`issued + ${devices}`, issued_on_day: sql`${issuedToday} + ${devices}`, day: today })
     .where('state', '=', 'open')
+    .where((where) => where.or([where('quota', 'is', null), where(sql`issued + ${devices}`, '<=', where.ref('quota'))]))
     .where((where) => where.or([where('valid_from', 'is', null), where('valid_from', '<=', at)]))
     .where((where) => where.or([where('valid_until', 'is', null), where('valid_until', '>', at)]))
     .where((where) =>
@@ -66,20 +63,20 @@ async function take(db: Kysely<Schema>, { line, devices, at, by }: Demand): Prom
   return numUpdatedRows === 1n
 }
 
-async function lineNamed(db: Kysely<Schema>, name: string): Promise<Line> {
+/** How many devices a line has left, and what to say when they are too few. */
+async function leftOf(db: Kysely<Schema>, { line: name, at }: Demand) {
   const row = await db.selectFrom('lines').selectAll().where('name', '=', name).executeTakeFirst()
   if (row === undefined) throw noSuchLine(name)
-  return lineOf(row)
+  const line = lineOf(row)
+  return { line, ...quotaLeft(line, at) }
 }
 
-/** How many new devices a line has left, and what to say when they are too few. */
-export function leftOf(
-  { name, quota, perDay, issued, newestDay }: Line,
-  { at, by }: Pick<Demand, 'at' | 'by'>,
-): { readonly left: number; readonly refusal: Refusal } {
-  const issuedToday = newestDay.day === Math.floor(at / DAY) ? newestDay.issued : 0
+/** How many new devices the quotas of a line leave, and why it gives no more. */
+export function quotaLeft(line: Line, at: number): { readonly left: number; readonly refusal: Refusal } {
+  const { name, quota, perDay, issued, day, issuedOnDay } = line
+  const issuedToday = day === Math.floor(at / DAY) ? issuedOnDay : 0
   const all = (quota ?? Number.MAX_SAFE_INTEGER) - issued
-  const today = (by === 'kit' ? Number.MAX_SAFE_INTEGER : (perDay ?? Number.MAX_SAFE_INTEGER)) - issuedToday
+  const today = (perDay ?? Number.MAX_SAFE_INTEGER) - issuedToday
   const refusal: Refusal =
     all <= today
       ? { code: 'quota', reason: `the line ${name} has issued all ${quota} of its devices` }

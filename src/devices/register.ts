@@ -1,3 +1,4 @@
+import type { Random } from '../ports.js'
 import type { Refusal } from './refusal.js'
 
 /**
@@ -16,7 +17,10 @@ export interface DeviceRegister {
    * devices. The outcomes are in the order of `certificates`; one that is refused is not recorded, and the others are.
    */
   commit(commit: Commit): Promise<readonly CommitOutcome[]>
-  /** Records certificates that a kit issued, with their own times and states; those that it has already stay. */
+  /**
+   * Records certificates that a kit issued, with their own times and states; those that it has already stay. They count, but
+   * are recorded even above the quota of their line: a certificate that exists must not be missing here.
+   */
   importCertificates(certificates: readonly ImportedCertificate[]): Promise<readonly ImportOutcome[]>
   /** Marks the current certificate of each device as abandoned: its key was lost before anybody had it. */
   abandon(uuids: readonly string[], at: number): Promise<void>
@@ -28,6 +32,13 @@ export interface DeviceRegister {
   count(filter: DeviceFilter): Promise<DeviceCount>
   /** How many certificates were ever recorded: the head that is compared with the audit log. */
   head(): Promise<RegisterHead>
+  /** Up to `count` certificates, chosen at random. */
+  sample(
+    count: number,
+    random: Pick<Random, 'bytes'>,
+  ): Promise<readonly { readonly uuid: string; readonly der: Uint8Array }[]>
+  /** What is wrong with the database itself, as a clause; null: nothing. Reads all of it. */
+  damage(): Promise<string | null>
   close(): Promise<void>
 }
 
@@ -186,8 +197,9 @@ export interface Line extends LineSettings {
   readonly createdAt: number
   /** How many devices were issued in all. */
   readonly issued: number
-  /** How many of them on the day of the newest: days since 1970 (UTC). */
-  readonly newestDay: { readonly day: number; readonly issued: number }
+  /** The day of the newest, in days since 1970 (UTC), and how many were issued on it; both 0 before the first. */
+  readonly day: number
+  readonly issuedOnDay: number
 }
 
 /** What a line is set to; null: no limit. */

@@ -63,10 +63,8 @@ export function lineOf(row: Rows['lines']): Line {
     reissueWindow: integer(row.reissue_window, 'lines.reissue_window'),
     createdAt: integer(row.created_at, 'lines.created_at'),
     issued: integer(row.issued, 'lines.issued'),
-    newestDay: {
-      day: integer(row.day, 'lines.day'),
-      issued: integer(row.issued_on_day, 'lines.issued_on_day'),
-    },
+    day: integer(row.day, 'lines.day'),
+    issuedOnDay: integer(row.issued_on_day, 'lines.issued_on_day'),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { type Outcome, orders, type RecordOrder } from './commit.js'
 import type { Entry } from './decide.js'
+import { samples } from './inspection.js'
 import { sqlJobs } from './jobs.js'
 import { sqlLines } from './lines.js'
 import { deviceLists } from './list.js'
@@ -19,7 +20,10 @@ import type { Schema } from './schema.js'
 import { type Transactions, transactionsOf } from './transactions.js'
 
 /** The register in a SQL database whose schema is that of this version. `close` closes the connection. */
-export function sqlRegister(db: Kysely<Schema>, close: () => Promise<void>): DeviceRegister {
+export function sqlRegister(
+  db: Kysely<Schema>,
+  { close, damage }: Pick<DeviceRegister, 'close' | 'damage'>,
+): DeviceRegister {
   const transactions = transactionsOf(db)
   const lookUpAll = lookUps(db)
   const record = orders(db, transactions, lookUpAll)
@@ -42,6 +46,8 @@ export function sqlRegister(db: Kysely<Schema>, close: () => Promise<void>): Dev
       const count = db.selectFrom('certificates').select(({ fn }) => fn.countAll().as('count'))
       return { id, certificates: integer((await count.executeTakeFirstOrThrow()).count, 'certificates') }
     },
+    sample: samples(db),
+    damage,
     close,
   }
 }

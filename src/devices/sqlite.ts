@@ -27,7 +27,7 @@ const BEGIN_MILLISECONDS = 50
 /**
  * Every commit is on the disk before it is answered. The schema of a file is not trusted. The longer the WAL before its
  * pages are copied into the database, the more changes of a page are copied once: 65,536 pages (256 MB) need half the
- * writing of 1,000. The page cache (96 MB) leaves room in the 300 MB that a process may use.
+ * writing of 1,000. The page cache (64 MB) leaves room in the 300 MB that a process may use.
  */
 const PRAGMAS = [
   `busy_timeout = ${BUSY_MILLISECONDS}`,
@@ -36,7 +36,7 @@ const PRAGMAS = [
   'synchronous = full',
   'foreign_keys = on',
   'wal_autocheckpoint = 65536',
-  'cache_size = -98304',
+  'cache_size = -65536',
   'temp_store = memory',
 ]
 

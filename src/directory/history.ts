@@ -43,8 +43,11 @@ export interface HistoryFiles {
   readInSnapshot(folder: string, name: string): Promise<string | null>
   /** Removes old snapshots, except any with the only copy of a key or certificate. Resolves to their names. */
   thinSnapshots(): Promise<readonly string[]>
-  /** Removes factory_ca.key from all snapshots and abandoned files, after import to a token. Keys of other roots stay. */
-  removeFromSnapshots(name: string): Promise<void>
+  /**
+   * Removes a key from all snapshots and abandoned files, once it has another place. `of-root`: whatever has its name beside
+   * the same root certificate, such as factory_ca.key encrypted otherwise; `same`: only the content that it has now.
+   */
+  removeFromSnapshots(name: string, which: 'of-root' | 'same'): Promise<void>
 }
 
 /** Far more than a PEM file of fpki needs. */
@@ -94,7 +97,7 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
       }
       return [...removable].map(({ folder }) => folder)
     },
-    removeFromSnapshots: async (name) => {
+    removeFromSnapshots: async (name, which) => {
       const own = await readOrNull(files, path, name)
       const root = await readOrNull(files, path, PKI_FILES.rootCertificate)
       const kept = [history, join(path, OWN_FOLDER, ABANDONED_FOLDER)].map(async (folder) =>
@@ -102,7 +105,9 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
       )
       for (const place of (await Promise.all(kept)).flat()) {
         const isOfRoot =
-          root !== null && (await readOrNull(files, place, PKI_FILES.rootCertificate))?.sha256 === root.sha256
+          which === 'of-root' &&
+          root !== null &&
+          (await readOrNull(files, place, PKI_FILES.rootCertificate))?.sha256 === root.sha256
         const isSame = own !== null && (await readOrNull(files, place, name))?.sha256 === own.sha256
         if (isOfRoot || isSame) await files.remove(join(place, name))
       }

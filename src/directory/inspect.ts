@@ -4,6 +4,7 @@ import type { DurableFiles } from '../ports.js'
 import { readJsonFile } from '../storage/json-file.js'
 import { readJournalFile } from './journal-file.js'
 import type { Journal } from './journal-record.js'
+import { type KitRecord, readKitRecord } from './kit-record.js'
 import { HISTORY_FOLDER, OWN_FILES, OWN_FOLDER, PENDING_FOLDER } from './names.js'
 import { MAX_PEM_BYTES } from './pki-directory.js'
 import { type BackupRecord, backupRecord, type DirectoryState, directoryState } from './records.js'
@@ -32,6 +33,8 @@ export interface InspectedDirectory {
   readonly state: DirectoryState | null
   readonly journal: Journal | null
   readonly backup: BackupRecord | null
+  /** null: it is not a kit. */
+  readonly kit: KitRecord | null
   /** Errors in fpki's own files. */
   readonly problems: readonly FpkiError[]
   inspect(name: string): Promise<InspectedFile>
@@ -66,6 +69,7 @@ export async function inspectDirectory(files: DurableFiles, path: string): Promi
     state: await attempt(null, () => readJsonFile(files, join(own, OWN_FILES.state), directoryState)),
     journal: await attempt(null, () => readJournalFile(files, join(own, OWN_FILES.journal))),
     backup: await attempt(null, () => readJsonFile(files, join(own, OWN_FILES.backup), backupRecord)),
+    kit: await attempt(null, () => readKitRecord({ files, path })),
     // The same error for several files is reported once.
     problems: problems.filter(({ message }, at) => problems.findIndex((other) => other.message === message) === at),
     inspect: (name) => inspectFile(files, path, name),

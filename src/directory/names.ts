@@ -31,9 +31,6 @@ export const FILE_MEANINGS: Readonly<Record<PkiFile, { readonly meaning: string;
 /** The request of `ca root-csr` for a root certificate from a company CA. */
 export const ROOT_CSR = 'factory_ca.csr'
 
-/** The device register: a SQLite database. */
-export const DEVICE_REGISTER = 'devices.sqlite'
-
 /** Keys and certificates are never changed in place. */
 export const PKI_FILE_MODE = 0o400
 
@@ -44,6 +41,15 @@ export const OWN_FILES = { state: 'state.json', journal: 'journal.jsonl', lock: 
 /** The audit log, and its newest signed line, in fpki's own folder. */
 export const AUDIT_LOG = 'log.jsonl'
 export const AUDIT_LOG_HEAD = 'log.head'
+
+/** The device register (SQLite), in a PKI directory or kit. */
+export const DEVICE_REGISTER = 'devices.sqlite'
+
+/** SQLite keeps further files beside a database: none of them is complete alone. */
+export const REGISTER_SUFFIXES = ['', '-wal', '-shm', '-journal'] as const
+
+/** What makes a directory a kit, and lists its content (docs/kit.md). */
+export const KIT_MANIFEST = 'kit.json'
 
 /** Below it: staged files that the Factory API has not accepted yet, under their final names. */
 export const PENDING_FOLDER = 'pending'

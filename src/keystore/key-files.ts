@@ -1,7 +1,9 @@
+import type { KeyObject } from 'node:crypto'
 import { checkNewPassphrase, encryptKey } from '../containers/pkcs8.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { KeyRef } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
+import { sameSpki } from '../pki/public-key.js'
 import type { EncryptionPorts, Passphrases, Signer } from '../ports.js'
 import { newPrivateKeyPem } from '../signer/file.js'
 import { isEncryptedKey } from '../signer/key-pem.js'
@@ -58,8 +60,34 @@ export async function openKeyFile(
   name: string,
   passphrases?: Passphrases,
 ): Promise<Signer> {
+  return (await openEcKeyFile(folder, name, passphrases)).signer
+}
+
+/**
+ * The private key of a file as a handle for worker threads, which has signed a message that its public key verifies. Throws
+ * ERR_BAD_KEY, also when it is not the key of the certificate; ERR_PASSPHRASE.
+ *
+ * @param certified the public key of its certificate (SubjectPublicKeyInfo, DER)
+ */
+export async function openKeyHandle(
+  folder: Pick<PkiDirectory, 'path' | 'read'>,
+  name: string,
+  certified: Uint8Array,
+  passphrases?: Passphrases,
+): Promise<KeyObject> {
+  const { signer, privateKey } = await openEcKeyFile(folder, name, passphrases)
+  if (sameSpki(signer.spki, certified)) return privateKey
+  const hint = 'Restore the key that belongs to the certificate from a backup.'
+  throw new FpkiError('ERR_BAD_KEY', `${folder.path}/${name} is not the key of its certificate.`, hint)
+}
+
+async function openEcKeyFile(
+  folder: Pick<PkiDirectory, 'path' | 'read'>,
+  name: string,
+  passphrases: Passphrases | undefined,
+): Promise<EcKey> {
   const pem = await folder.read(name)
-  if (pem !== null) return openKeyPem(pem, `${folder.path}/${name}`, passphrases)
+  if (pem !== null) return decryptKeyPem(pem, `${folder.path}/${name}`, passphrases)
   const hint = 'Restore it from a backup. If the key is in an HSM, pass --hsm-module and --hsm-token-label.'
   throw new FpkiError('ERR_BAD_KEY', `${folder.path}/${name} is missing.`, hint)
 }

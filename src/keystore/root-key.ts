@@ -1,3 +1,4 @@
+import { refuseKit } from '../directory/kit-record.js'
 import { PKI_FILES } from '../directory/names.js'
 import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { KeyRef } from '../directory/records.js'
@@ -65,6 +66,7 @@ interface OpenRoot {
 }
 
 async function openRoot(directory: PkiDirectory, access: KeyAccess): Promise<OpenRoot> {
+  await refuseKit(directory)
   const choice = await choiceOf(directory, access.root)
   if (choice === null) {
     const signer = await openKeyFile(directory, PKI_FILES.rootKey, access.passphrases)

@@ -2,14 +2,15 @@ import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { TokenKeyRef } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import { readPemCertificate } from '../pki/read-certificate.js'
-import type { HsmChoice, KeyChoice, KeyName, TokenLogin } from '../ports.js'
+import type { HsmChoice, KeyChoice, KeyName, Signer, TokenLogin } from '../ports.js'
 import type { CryptokiMaker } from '../signer/pkcs11/cryptoki.js'
 import { isLabelTaken, requireKey, type TokenKey } from '../signer/pkcs11/key.js'
 import { keyName } from '../signer/pkcs11/key-name.js'
 import { generateKey, removeHalfKey, requireNonExtractable } from '../signer/pkcs11/make-key.js'
 import { type OpenToken, openToken, type TokenProgress } from '../signer/pkcs11/session.js'
-import { tokenSigner } from '../signer/pkcs11/signer.js'
+import { tokenSigner, tokenSigners } from '../signer/pkcs11/signer.js'
 import type { KeyStore } from './key-store.js'
+import { proveSigner } from './prove.js'
 
 /** The keys in one token, which is opened once, with one login, for the whole command. */
 export interface TokenKeys extends KeyStore<TokenKeyRef> {
@@ -62,6 +63,37 @@ export async function openTokenKeys(choice: HsmChoice, ports: TokenKeysPorts): P
       return true
     },
     close: async () => token.close(),
+  }
+}
+
+/** A key in a token, in several sessions. */
+export interface TokenSessions {
+  /** One for each session; each signs one thing at a time. */
+  readonly signers: readonly Signer[]
+  close(): Promise<void>
+}
+
+/**
+ * Opens a key of a token in `count` sessions, or as many as the token has, with one login.
+ *
+ * @param certified the public key of the key's certificate (SubjectPublicKeyInfo, DER)
+ * @throws FpkiError ERR_HSM_MODULE, ERR_HSM_TOKEN, ERR_HSM_PIN, ERR_HSM_KEY; ERR_SIGNATURE when the key's signatures do not
+ *   verify
+ */
+export async function openTokenSessions(
+  choice: HsmChoice,
+  certified: Uint8Array,
+  count: number,
+  ports: TokenKeysPorts,
+): Promise<TokenSessions> {
+  const token = await openToken(choice, ports.login ?? NO_LOGIN, ports, ports.makeCryptoki, true)
+  try {
+    const signers = tokenSigners(token, requireKey(token, choice.key, certified), certified, count)
+    for (const signer of signers) await proveSigner(signer, token.name)
+    return { signers, close: async () => token.close() }
+  } catch (error) {
+    token.close()
+    throw error
   }
 }
 

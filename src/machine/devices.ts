@@ -32,10 +32,14 @@ const WORTH_THREADS = 64
 /** What `devices issue` needs of this machine besides its ports. */
 export function deviceMachine({ random }: Pick<Machine, 'random'>, threads: DeviceThreads): DeviceMachine {
   return {
-    inputFiles: nodeInputFiles(),
-    batchFiles: batchFiles(concurrentFileSystem(), random),
+    ...deviceFiles({ random }),
     newBatches: (issuer) => batchesWhereWorth(issuer, random, threads),
   }
+}
+
+/** The files of this machine for many devices. */
+export function deviceFiles({ random }: Pick<Machine, 'random'>): Pick<DeviceMachine, 'inputFiles' | 'batchFiles'> {
+  return { inputFiles: nodeInputFiles(), batchFiles: batchFiles(concurrentFileSystem(), random) }
 }
 
 /** Batches in this thread until one is large enough for worker threads. */

@@ -1,3 +1,4 @@
+import { refuseKit } from '../directory/kit-record.js'
 import { PKI_FILES } from '../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../directory/pki-directory.js'
 import { optionsAsText, UnfinishedError } from '../directory/unfinished-error.js'
@@ -45,6 +46,13 @@ export async function openPki(files: DurableFiles, path: string, factory: string
     'Pass the right directory, or the right factory.',
     { option: 'factory' },
   )
+}
+
+/** As {@link openPki}, for commands that need the root key. Also throws ERR_KIT, before anything else is asked for. */
+export async function openPkiOfRoot(files: DurableFiles, path: string, factory: string | null): Promise<OpenPki> {
+  const pki = await openPki(files, path, factory)
+  await refuseKit(pki.directory)
+  return pki
 }
 
 /** The factory that a PKI directory belongs to. Throws as {@link openPki}, and ERR_USAGE when its name is invalid. */

@@ -7,7 +7,7 @@ import { statement } from './statement.js'
 const MESSAGE = 'fpki: a proof of possession, and nothing else. '
 
 /**
- * Whether the signer has the private key of this public key (SubjectPublicKeyInfo, DER): it signs a message, and OpenSSL
+ * Whether the signer has the private key of this public key (parsed, or a SubjectPublicKeyInfo, DER): it signs a message, and OpenSSL
  * verifies the signature (RFC 4211, 4.1). Comparing public keys would not notice a damaged private key. Rejects when
  * signing does.
  *
@@ -15,10 +15,10 @@ const MESSAGE = 'fpki: a proof of possession, and nothing else. '
  */
 export async function provesPossession(
   { algorithm, sign }: Signer,
-  spki: Uint8Array,
+  of: PublicKey | Uint8Array,
   nonce: Uint8Array = new Uint8Array(),
 ): Promise<boolean> {
-  const publicKey = readable(spki)
+  const publicKey = of instanceof Uint8Array ? readable(of) : of
   if (publicKey?.kind !== 'EC' || publicKey.curve !== algorithm.curve) return false
   const message = statement(Buffer.concat([Buffer.from(MESSAGE), nonce]))
   return verify(algorithm.hash, message, publicKey.key, await sign(message))

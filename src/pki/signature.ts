@@ -1,4 +1,4 @@
-import { createVerify } from 'node:crypto'
+import { verify } from 'node:crypto'
 import type { Curve } from '../ports.js'
 import type { OidName } from './oids.js'
 import type { PublicKey } from './public-key.js'
@@ -37,5 +37,5 @@ export function isSignedBy({ tbs, algorithm, signature }: Signed, publicKey: Pub
   if (hash === undefined || isEcdsa !== (publicKey.kind === 'EC')) {
     throw new Error(`its signature algorithm is not supported: ${algorithm}`)
   }
-  return createVerify(hash).update(tbs).verify(publicKey.key, signature)
+  return verify(hash, tbs, publicKey.key, signature)
 }

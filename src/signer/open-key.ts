@@ -18,6 +18,8 @@ import { badKey, type KeyBlock, privateKeyBlock } from './key-pem.js'
 /** An undamaged EC private key from a PEM text. */
 export interface EcKey {
   readonly signer: Signer
+  /** A handle, which worker threads can get. */
+  readonly privateKey: KeyObject
   /** Unencrypted PEM: `pkcs8` for other programs, `sec1` for docs/profile.md#key-files. Secret. */
   clearPem(type: 'pkcs8' | 'sec1'): string
   /** The values for importing the key into a token. Secret. */
@@ -51,17 +53,19 @@ export interface KeyOpener {
 export async function openEcKey(pem: string, what: string, opener: KeyOpener = {}): Promise<EcKey> {
   const block = privateKeyBlock(pem, what)
   const key = await privateKeyIn(block, what, opener)
-  const { spki, curve } = publicHalf(key, what)
+  const publicKey = publicHalf(key, what)
+  const { spki, curve } = publicKey
   if (block.parameters !== null && curveNamedIn(block.parameters) !== oid(curve)) {
     throw badKey(what, `contains a key on ${curve}, but its EC PARAMETERS block does not name that curve`)
   }
   const scalar = scalarOf(key, curve, what)
   const signer = signerOf(key, spki, curve, what)
-  if (!(await provesPossession(signer, spki))) {
+  if (!(await provesPossession(signer, publicKey))) {
     throw badKey(what, 'is damaged: its private and public key do not match')
   }
   return {
     signer,
+    privateKey: key,
     clearPem: (type) => key.export({ format: 'pem', type }).toString(),
     material: () => ({ curve, scalar, point: pointOf(scalar, curve) }),
   }
@@ -121,13 +125,15 @@ function parseEncryptedKey(der: Uint8Array | null, what: string): EncryptedKey {
   }
 }
 
-function publicHalf(key: KeyObject, what: string): { readonly spki: Uint8Array; readonly curve: Curve } {
+type EcPublicKey = Extract<PublicKey, { readonly kind: 'EC' }>
+
+function publicHalf(key: KeyObject, what: string): EcPublicKey {
   const spki = orBadKey(what, 'is damaged: its public key is not on its curve', () => {
     return new Uint8Array(createPublicKey(key).export({ format: 'der', type: 'spki' }))
   })
   const publicKey = readable(spki, what)
   // The file may contain a compressed point; certificates must not.
-  if (publicKey.kind === 'EC') return { spki: uncompressedSpki(spki), curve: publicKey.curve }
+  if (publicKey.kind === 'EC') return { ...publicKey, spki: uncompressedSpki(spki) }
   throw badKey(what, `contains an RSA ${publicKey.bits} key`)
 }
 

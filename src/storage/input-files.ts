@@ -8,6 +8,8 @@ import { explainSystemErrors } from './system-errors.js'
 export interface InputFiles {
   /** Follows symbolic links: the user chose the path. null when it does not exist. */
   kindOf(path: string): InputKind | null
+  /** The size of a regular file; null for anything else. */
+  size(path: string): number | null
   /** The octets of a file or pipe, in order and in chunks. The file is closed at the end, and when the reader stops. */
   octets(path: string): AsyncIterable<Uint8Array>
   /** The names in a folder, sorted by UTF-16 code units. */
@@ -44,6 +46,7 @@ export function nodeInputFiles(): InputFiles {
   const scratch = { buffer: Buffer.alloc(0) }
   return {
     kindOf,
+    size: sizeOf,
     octets: octetsOf,
     names: (folder) => explainSystemErrors(folder, async () => (await readdir(folder)).sort()),
     read(folder, name, maxBytes) {
@@ -66,6 +69,11 @@ function kindOf(path: string): InputKind | null {
   if (status.isFile()) return 'file'
   if (status.isDirectory()) return 'directory'
   return status.isFIFO() ? 'pipe' : 'other'
+}
+
+function sizeOf(path: string): number | null {
+  const status = fs.statSync(path, { throwIfNoEntry: false })
+  return status?.isFile() === true ? status.size : null
 }
 
 async function* octetsOf(path: string): AsyncGenerator<Uint8Array> {

@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { EXIT, EXIT_FOUND } from '../../src/cli/exit.js'
 import { buildProgram } from '../../src/cli/program.js'
 import { type Ended, FPKI, type Home, newHome, runProgram, withFpkiOnPath } from '../support/cli.js'
+import { ISSUED_AT, inRegister, recordDevices, UNLIMITED } from '../support/device-register.js'
 import { copiedPki } from './made.js'
 import { expectWords } from './refusal.js'
 import { silentIo } from './silent-io.js'
@@ -84,6 +85,7 @@ describe('help', () => {
     expect(await flagsOf('backup')).toEqual([
       ...[
         '--out',
+        '--no-devices',
         '--check',
         '--recipient',
         '--recipient-key',
@@ -170,6 +172,7 @@ describe('a misspelled command or option', () => {
     ['verify /tmp/acme', 'Did you mean `fpki ca verify`?', 'fpki --help'],
     ['log /tmp/acme', 'Did you mean `fpki ca log`?', 'fpki --help'],
     ['authorize /tmp/acme', 'Did you mean `fpki est authorize`?', 'fpki --help'],
+    ['issue /tmp/acme', 'Did you mean `fpki devices issue`?', 'fpki --help'],
   ])('fpki %s is refused with a suggestion', async (words, similar, help) => {
     const refusal = { status: 2, code: 'ERR_USAGE', names: [similar, `\`${help}\``] }
     expectWords(await (await newHome()).fpki(words.split(' ')), refusal)
@@ -207,32 +210,58 @@ describe('the examples in help texts', () => {
     if (!WITHOUT_EXAMPLE.includes(words)) expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
       const home = /ca (create|root-csr)/.test(example) ? await newHome() : (await copiedPki()).home
+      const isMove = ['devices export', 'devices import'].includes(words)
+      if (/^(lines|devices) /.test(words) && !isMove) await deviceScene(home)
+      if (isMove) await inShell(home, `${NEW_DEVICES}\n${ISSUED}`)
       if (words === 'est show') await home.fpki(['est', 'authorize', join(home.path, 'acme')])
       if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
       if (words === 'ca export') await inShell(home, '(umask 077; echo seventy-six trombones > phrase)')
       if (words === 'ca sign') await inShell(home, NEW_REQUEST)
+      if (words === 'devices issue') await inShell(home, NEW_DEVICES)
       if (['ca backup', 'ca restore'].includes(words)) await inShell(home, NEW_PASSPHRASE)
-      if (!example.includes('--out') && example.includes('acme.backup')) await inShell(home, NEW_BACKUP)
+      if (words === 'devices import') await run(home, EXPORTED)
+      if (!example.includes('--out') && example.includes('acme.backup')) await run(home, NEW_BACKUP)
       const { status, stderr } = await run(home, example.replace('/srv/pki', home.path))
       expect({ example, status, stderr: status === 0 ? '' : stderr }).toEqual({ example, status: 0, stderr: '' })
     }
   })
 })
 
+/** A register with the line site-a and the device of the examples, and a list of what was shipped. */
+async function deviceScene({ path }: Home): Promise<void> {
+  const directory = join(path, 'acme')
+  const uuid = '0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001'
+  await recordDevices(directory, [{ uuid }])
+  await inRegister(directory, (register) => register.lines.create('site-a', UNLIMITED, ISSUED_AT))
+  await writeFile(join(path, 'shipped.csv'), `uuid,box\n${uuid},1\n`)
+}
+
 const NEW_REQUEST =
   'openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -subj /CN=gw -out gateway.csr'
+
+/** The request of a device, alone and in a folder, and a list of UUIDs. */
+const NEW_DEVICES = [
+  'mkdir csrs',
+  'cat /proc/sys/kernel/random/uuid > uuids.txt',
+  'openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -out csrs.pem \\',
+  '  -subj "/CN=$(cat /proc/sys/kernel/random/uuid)/OU=acme"',
+  'cp csrs.pem csrs/one.pem',
+].join('\n')
+
+const ISSUED = 'fpki devices issue "$HOME/acme" --from csrs/'
+const EXPORTED = 'fpki devices export "$HOME/acme" --out issued.jsonl'
 
 const NEW_PASSPHRASE = '(umask 077; echo nine lives of a fish > pass.txt)'
 const NEW_BACKUP = 'fpki ca backup "$HOME/acme" --out acme.backup --passphrase-file pass.txt'
 
-/** A redirection, a command substitution, or a path relative to HOME. */
-const NEEDS_SHELL = /[|<>;&`\\]|\$\(|--(out|passphrase-file|check) |^fpki ca (update|sign|restore) /
+/** A redirection, a substitution, a pattern or a quoted word. */
+const NEEDS_SHELL = /[|<>;&`\\*?~']|\$\(/
 
-/** Runs an example in the process of the test, unless it needs a shell. */
+/** Runs an example in HOME, in the process of the test unless it needs a shell. */
 function run(home: Home, example: string): Promise<Ended> {
   if (NEEDS_SHELL.test(example)) return inShell(home, example)
   const [, ...words] = example.split(' ').map((word) => word.replaceAll('"', '').replace('$HOME', home.path))
-  return home.fpki(words)
+  return home.fpki(words, { cwd: home.path })
 }
 
 /** Runs a shell command line with fpki on the PATH. */

@@ -24,7 +24,7 @@ export async function expectRefusal(
   const look = LOGGED.includes(refusal.code) || words.includes('sign') ? snapshotButAuditLog : snapshot
   const before = await look(home.path)
   const [command = '', action = '', ...rest] = words
-  const asJson = ['ca', 'hsm', 'api', 'config'].includes(command)
+  const asJson = ['ca', 'devices', 'lines', 'hsm', 'api', 'config'].includes(command)
     ? [command, action, '--json', ...rest]
     : [command, '--json', action, ...rest]
   // A refusal changes nothing, so that two at once do not get in each other's way; but SoftHSM rewrites its token at each

@@ -35,8 +35,11 @@ export async function namesBelow(path: string): Promise<readonly string[]> {
 
 async function allBelow(path: string): Promise<readonly string[]> {
   const names = await readdir(path, { recursive: true }).catch(() => [])
-  return names.filter((name) => name !== '.cache' && !name.startsWith('.cache/')).sort()
+  return names.filter((name) => name !== '.cache' && !name.startsWith('.cache/') && !OF_SQLITE.test(name)).sort()
 }
+
+/** What SQLite makes beside a database that is open, and removes at a time of its own: after a change, all is in the database. */
+const OF_SQLITE = /(^|\/)devices\.sqlite-(wal|shm)$/
 
 async function describeFile(path: string): Promise<string> {
   const status = await lstat(path)

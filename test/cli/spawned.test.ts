@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { buildProgram } from '../../src/cli/program.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
 import type { Ended } from '../support/cli.js'
+import { ISSUED_AT, inRegister, recordDevices, UNLIMITED, uuidNumber } from '../support/device-register.js'
 import { copiedPki, type Made } from './made.js'
 import { silentIo } from './silent-io.js'
 
@@ -19,12 +20,16 @@ const RUNS: Readonly<Record<string, (made: Scene) => readonly string[]>> = {
   'ca revoke-device-ca': ({ directory }) => [directory, '--ca-file', 'local-ca', '--yes'],
   'ca disable-device-ca': ({ directory }) => [directory, '--ca-file', 'local-ca', '--yes'],
   'ca enable-device-ca': ({ directory }) => [directory, '--ca-file', 'local-ca'],
+  'devices issue': ({ directory, at }) => [directory, '--from', at('a.csr'), '--out', at('devices'), '--dry-run'],
   'ca update': ({ path }) => [path('online-crt'), '--yes'],
   'ca rotate-tls': ({ directory }) => [directory, '--tls-name', 'gateway.example'],
   'ca sign': ({ at, directory }) => [at('a.csr'), '--pki-dir', directory],
   'ca import-root': ({ directory }) => [directory],
   'ca paper': ({ directory, at }) => [directory, '--out', at('sheet.html'), '--plain'],
   'ca export': ({ directory, at }) => [directory, '--p12', 'local-ca', '--out', at('a.p12')],
+  'ca export-kit': ({ directory, at }) => [directory, at('kit'), '--ca', 'local-ca'],
+  'devices export': ({ directory, at }) => [directory, '--out', at('issued.jsonl')],
+  'devices import': ({ directory, at }) => [directory, at('a.csr')],
   'ca backup': ({ directory, at }) => [directory, '--out', at('a.backup')],
   'ca restore': ({ at }) => [at('a.csr'), at('restored')],
   'ca resume': ({ directory }) => [directory],
@@ -33,6 +38,17 @@ const RUNS: Readonly<Record<string, (made: Scene) => readonly string[]>> = {
   'ca log verify': ({ directory }) => [directory],
   'ca history': ({ directory }) => [directory],
   'ca diff': ({ directory }) => [directory, '1', '2'],
+  'lines create': ({ directory }) => [directory, 'a', '--quota', '10'],
+  'lines list': ({ directory }) => [directory],
+  'lines show': ({ directory }) => [directory, 'site-a'],
+  'lines change': ({ directory }) => [directory, 'site-a', '--quota', 'none'],
+  'lines pause': ({ directory }) => [directory, 'site-a'],
+  'lines resume': ({ directory }) => [directory, 'site-a'],
+  'lines close': ({ directory }) => [directory, 'site-a', '--yes'],
+  'devices list': ({ directory }) => [directory],
+  'devices show': ({ directory }) => [directory, uuidNumber(1)],
+  'devices count': ({ directory }) => [directory],
+  'devices report': ({ directory, at }) => [directory, '--line', 'site-a', '--out', at('report')],
   'est show': () => [],
   'est authorize': ({ directory }) => [directory],
   'hsm list': () => [],
@@ -84,6 +100,8 @@ async function scene(): Promise<Scene> {
   const at = (name: string) => join(made.home.path, name)
   csr ??= opensslCsr({})
   await writeFile(at('a.csr'), await csr)
+  await recordDevices(made.directory, [{ uuid: uuidNumber(1) }])
+  await inRegister(made.directory, (register) => register.lines.create('site-a', UNLIMITED, ISSUED_AT))
   return { ...made, at }
 }
 

@@ -463,6 +463,17 @@ test('every code is tested', () => {
     'modes.above',
     'root-key.skipped',
     'root-key.plain',
+    // test/operations/kit/export-kit.test.ts
+    'kit.changed',
+    'kit.root-key',
+    // test/cli/register-backup.test.ts
+    'devices.unreadable',
+    'devices.damaged',
+    'devices.missing',
+    'devices.other',
+    'devices.older',
+    'devices.certificate',
+    'devices.expiring',
   ])
 })
 

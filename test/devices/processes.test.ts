@@ -83,7 +83,7 @@ const FAULTS = [
   ['openat', 'EACCES', 'ERR_STORAGE'],
 ] as const
 
-const [COMMITS, SIZE] = [4, 30]
+const [COMMITS, SIZE] = [2, 30]
 
 /** Issues with strace(1), which may let calls on the files of the register fail. */
 async function traced(path: string, call: string, inject: readonly string[]) {

@@ -122,7 +122,7 @@ describe('the history of a directory', () => {
       await files.makeDirectory(`/pki/.fpki/abandoned/${root}`)
       await files.create(`/pki/.fpki/abandoned/${root}/factory_ca.key`, `the key of ${root}`, 0o400)
     }
-    await directory.removeFromSnapshots('factory_ca.key')
+    await directory.removeFromSnapshots('factory_ca.key', 'of-root')
     const keys = [...disk.contents().keys()].filter((path) => path.endsWith('factory_ca.key')).sort()
     expect(keys).toEqual([
       '/pki/.fpki/abandoned/one/factory_ca.key',

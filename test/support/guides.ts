@@ -13,7 +13,6 @@ export interface Guide {
 
 /** Guides that have a test elsewhere, which fails on a further block, too. */
 export const WITH_TESTS_OF_THEIR_OWN: Readonly<Record<string, string>> = {
-  'docs/quick-start.md': 'docs-guides.test.ts',
   'docs/ceremony.md': 'ceremony.test.ts',
   'docs/ci.md': 'docs-ci.test.ts',
   'docs/hsm.md': 'docs.test.ts',
@@ -57,12 +56,52 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
     begins: 'empty',
     env: PASSPHRASE,
     instead: [['npm ci --ignore-scripts && npm run build && node bin/fpki.js', 'fpki']],
+    before: [
+      [
+        'fpki devices issue "$HOME/acme" --from csrs/',
+        `mkdir csrs\n${request('csrs/one', '/CN=5f0e1c2d-0000-4000-8000-000000000001/OU=acme')}\n` +
+          'echo 5f0e1c2d-0000-4000-8000-000000000002 > uuids.txt',
+      ],
+    ],
     notHere: [['sh scripts/test-tools.sh && npm ci && npm test', 'it runs this test']],
+  },
+  'docs/quick-start.md': {
+    begins: 'empty',
+    instead: [
+      ['--listen 8443', '--listen "$port"'],
+      ['http://127.0.0.1:8080', '"http://127.0.0.1:$other"'],
+      ['https://localhost:8443/', '"https://localhost:$port/" | grep "^Hello, .*CN="'],
+    ],
+    before: [
+      ['nginx -p "$PWD/nginx/"', 'sed -i "s/127.0.0.1:8080/127.0.0.1:$other/" nginx/nginx.conf'],
+      ['device=', 'until [ -s nginx/nginx.pid ]; do sleep 0.05; done; running="$running $(cat nginx/nginx.pid)"'],
+    ],
+  },
+  'docs/devices.md': {
+    begins: 'empty',
+    env: { FPKI_HSM_PIN: '4711' },
+    before: [
+      [
+        'fpki ca create "$HOME/pumps"',
+        'export SOFTHSM2_CONF="$HOME/softhsm2.conf"; mkdir softhsm\n' +
+          'printf "directories.tokendir = %s/softhsm\\nobjectstore.backend = file\\n" "$HOME" > softhsm2.conf\n' +
+          'softhsm2-util --init-token --free --label pumps --so-pin 12345678 --pin 4711',
+      ],
+    ],
   },
   'docs/device-cas.md': {
     begins: 'with a PKI',
     env: PASSPHRASE,
     before: [['fpki ca sign gateway.csr', request('gateway', '/CN=gateway.acme.example/OU=acme')]],
+  },
+  'docs/kit.md': {
+    begins: 'with a PKI',
+    before: [
+      [
+        'fpki devices issue',
+        `mkdir csrs\n${request('csrs/device', '/CN=5f0e1c2d-0000-4000-8000-000000000001/OU=acme')}`,
+      ],
+    ],
   },
   'docs/backup.md': {
     begins: 'with a PKI',
@@ -82,6 +121,20 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
         'fpki ca backup --check acme.backup --passphrase-file',
         'rm acme.backup\n(umask 077; echo nine lives of a fish > pass.txt; echo nine lives of a fish > keys.txt)\n' +
           'fpki ca backup "$HOME/acme" --out acme.backup --recipient ann.pem --passphrase-file pass.txt',
+      ],
+    ],
+  },
+  'docs/lines.md': {
+    begins: 'with a PKI',
+    before: [
+      ['fpki devices count', 'fpki ca add-device-ca "$HOME/acme" --local-ca --local-ca-filename site-b --quiet'],
+      ['fpki devices report', 'echo uuid > shipped.csv'],
+      ['openssl dgst', 'grep -qx "issued: 0" july.txt'],
+    ],
+    notHere: [
+      [
+        'fpki devices show "$HOME/acme" 0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001',
+        'no device is issued here; help.test.ts runs it',
       ],
     ],
   },

@@ -12,17 +12,33 @@ const PASSPHRASE_ROUNDS = 1000
 /** Variables that fpki itself reads. Others are for libraries and child processes, which see those of this process. */
 const OWN_VARIABLES = /^(FPKI_\w+|FIOCTL_\w+|XDG_\w+|HOME|CACERT|NO_COLOR|TERM)$/
 
-/** Does a run need a process of its own: signals, another user, a working folder, libraries with an environment? */
+/** The working folder of this process between runs, and how many runs are in progress. */
+const usualFolder = process.cwd()
+let running = 0
+
+/** Does a run need a process of its own: signals, another user, libraries with an environment, a second working folder at once? */
 export function needsProcess(words: readonly string[], start: Start): boolean {
   const { onStart, keepStdin, uid, gid, cwd, env = {} } = start
-  if ([onStart, keepStdin, uid, gid, cwd].some((one) => one !== undefined)) return true
+  if ([onStart, keepStdin, uid, gid].some((one) => one !== undefined)) return true
+  if (cwd !== undefined && running > 0 && process.cwd() !== cwd) return true
   // A PKCS#11 module keeps to the environment in which it was loaded first.
   if (words[0] === 'hsm' || words.some((word) => /^--hsm-module|^pkcs11:/.test(word))) return true
   return !Object.keys(env).every((name) => OWN_VARIABLES.test(name))
 }
 
 /** Runs fpki in this process, as the shipped program does it, and resolves to what it did. */
-export async function runInProcess(words: readonly string[], { env = {}, stdin }: Start = {}): Promise<Ended> {
+export async function runInProcess(words: readonly string[], { cwd, ...start }: Start = {}): Promise<Ended> {
+  if (cwd !== undefined) process.chdir(cwd)
+  running += 1
+  try {
+    return await runMain(words, start)
+  } finally {
+    running -= 1
+    if (running === 0) process.chdir(usualFolder)
+  }
+}
+
+async function runMain(words: readonly string[], { env = {}, stdin }: Start): Promise<Ended> {
   let stdout = ''
   let stderr = ''
   const status = await main(words, {

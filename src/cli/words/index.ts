@@ -13,6 +13,7 @@ import { addDiff } from './ca/diff.js'
 import { addDisableDeviceCa } from './ca/disable-device-ca.js'
 import { addEnableDeviceCa } from './ca/enable-device-ca.js'
 import { addExport } from './ca/export.js'
+import { addExportKit } from './ca/export-kit.js'
 import { addHistory } from './ca/history.js'
 import { addImportRoot } from './ca/import-root.js'
 import { addLog } from './ca/log.js'
@@ -32,11 +33,22 @@ import { addConfigPath } from './config/path.js'
 import { addConfigSet } from './config/set.js'
 import { addConfigShow } from './config/show.js'
 import { addConfigUnset } from './config/unset.js'
+import { addCountDevices } from './devices/count.js'
+import { addExportDevices } from './devices/export.js'
+import { addImportDevices } from './devices/import.js'
 import { addIssue } from './devices/issue.js'
+import { addListDevices } from './devices/list.js'
+import { addReport } from './devices/report.js'
+import { addShowDevice } from './devices/show.js'
 import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
 import { addList } from './hsm/list.js'
+import { addChangeLine } from './lines/change.js'
+import { addCreateLine } from './lines/create.js'
+import { addListLines } from './lines/list.js'
+import { addShowLine } from './lines/show.js'
+import { addCloseLine, addPauseLine, addResumeLine } from './lines/state.js'
 import { addLint } from './lint.js'
 import { addLogin } from './login.js'
 import { addLogout } from './logout.js'
@@ -45,7 +57,7 @@ import { addLogout } from './logout.js'
 type AddWords = (group: Command, io: Io) => void
 
 /** The groups of commands. */
-export type Group = 'ca' | 'devices' | 'est' | 'hsm' | 'api' | 'config'
+export type Group = 'ca' | 'devices' | 'lines' | 'est' | 'hsm' | 'api' | 'config'
 
 /** Commands that `--help` lists under one heading, in this order. */
 export interface Section {
@@ -56,7 +68,7 @@ export interface Section {
 /** The commands of each group; those of `top` belong to no group. */
 export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
   ca: [
-    { heading: 'Create:', commands: [addCreate, addRootCsr, addSign, addExport] },
+    { heading: 'Create:', commands: [addCreate, addRootCsr, addSign, addExport, addExportKit] },
     { heading: 'Inspect:', commands: [addShow, addVerify, addStatus, addLog, addHistory, addDiff] },
     {
       heading: 'Change:',
@@ -65,7 +77,17 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
     { heading: 'Protect:', commands: [addBackup, addPaper, addImportRoot] },
     { heading: 'Recover:', commands: [addRestore, addResume, addAbandon] },
   ],
-  devices: [{ heading: 'Commands:', commands: [addIssue] }],
+  devices: [
+    { heading: 'Issue:', commands: [addIssue] },
+    { heading: 'Inspect:', commands: [addListDevices, addShowDevice, addCountDevices, addReport] },
+    { heading: 'Move:', commands: [addExportDevices, addImportDevices] },
+  ],
+  lines: [
+    {
+      heading: 'Commands:',
+      commands: [addCreateLine, addListLines, addShowLine, addChangeLine, addPauseLine, addResumeLine, addCloseLine],
+    },
+  ],
   est: [{ heading: 'Commands:', commands: [addShowEst, addAuthorize] }],
   hsm: [{ heading: 'Commands:', commands: [addList, addCheck] }],
   api: [{ heading: 'Commands:', commands: [addPing, addServe, addToken, addExportGateway, addDeleteFactory] }],

@@ -29,8 +29,8 @@ interface Thread {
   readonly jobs: Job[]
 }
 
-/** With a second task waiting in it, a thread never waits for this one. */
-const POSTED_TASKS = 2
+/** With tasks waiting in it, a thread does not wait for this one, even on a busy machine. */
+const POSTED_TASKS = 4
 
 /** Starts the threads. They never keep the process alive by themselves, and end with the pool or the signal. */
 export function threadPool(
@@ -39,21 +39,28 @@ export function threadPool(
   signal: AbortSignal | undefined,
 ): ThreadPool {
   signal?.throwIfAborted()
-  const waiting: Job[] = []
+  /** Signing goes before checking, so that there is work left while this thread commits what was signed. */
+  const waiting: Readonly<Record<'sign' | 'check', Job[]>> = { sign: [], check: [] }
   let ended: { readonly reason: unknown } | null = null
   const pool = Array.from({ length: threads }, () => startThread(program, data))
 
   const end = (reason: unknown) => {
     ended ??= { reason }
     signal?.removeEventListener('abort', abort)
-    for (const job of [...pool.flatMap(({ jobs }) => jobs.splice(0)), ...waiting.splice(0)]) job.reject(ended.reason)
+    for (const job of [
+      ...pool.flatMap(({ jobs }) => jobs.splice(0)),
+      ...waiting.sign.splice(0),
+      ...waiting.check.splice(0),
+    ])
+      job.reject(ended.reason)
     return Promise.all(pool.map(({ worker }) => worker.terminate()))
   }
   const abort = () => void end(signal?.reason)
   const post = () => {
     for (;;) {
       const thread = pool.toSorted((a, b) => a.jobs.length - b.jobs.length)[0]
-      const job = thread !== undefined && thread.jobs.length < POSTED_TASKS ? waiting.shift() : undefined
+      const isFree = thread !== undefined && thread.jobs.length < POSTED_TASKS
+      const job = isFree ? (waiting.sign.shift() ?? waiting.check.shift()) : undefined
       if (thread === undefined || job === undefined) return
       thread.jobs.push(job)
       thread.worker.ref()
@@ -83,7 +90,7 @@ export function threadPool(
           reject(ended.reason)
           return
         }
-        waiting.push({ task, resolve, reject })
+        waiting[task.kind === 'check' ? 'check' : 'sign'].push({ task, resolve, reject })
         post()
       }),
     close: async () => {

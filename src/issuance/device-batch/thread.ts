@@ -1,6 +1,7 @@
 // A separate program (scripts/build.mjs): the worker thread that in-threads.ts starts.
 import { generateKeyPairSync } from 'node:crypto'
-import { parentPort, workerData } from 'node:worker_threads'
+import { on } from 'node:events'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { FpkiError } from '../../errors.js'
 import { NODE_CURVE } from '../../pki/public-key.js'
 import { readCertificate } from '../../pki/read-certificate.js'
@@ -49,11 +50,12 @@ async function answer(task: ThreadTask): Promise<ThreadAnswer> {
   }
 }
 
-// Answers are in the order of the tasks.
-let last: Promise<void> = Promise.resolve()
-parentPort?.on('message', (task: ThreadTask) => {
-  last = last.then(async () => {
+/** Answers are in the order of the tasks. */
+async function answerAll(port: MessagePort): Promise<void> {
+  for await (const [task] of on(port, 'message')) {
     const answered = await answer(task)
-    parentPort?.postMessage(answered, 'rows' in answered ? [answered.rows] : [])
-  })
-})
+    port.postMessage(answered, 'rows' in answered ? [answered.rows] : [])
+  }
+}
+
+if (parentPort !== null) await answerAll(parentPort)

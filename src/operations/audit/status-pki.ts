@@ -1,13 +1,15 @@
+import type { RegisterPorts } from '../../devices/open.js'
 import { type InspectedDirectory, inspectDirectory } from '../../directory/inspect.js'
-import { PKI_FILES } from '../../directory/names.js'
+import { DEVICE_REGISTER, PKI_FILES } from '../../directory/names.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from '../../directory/pki-files.js'
 import { FpkiError } from '../../errors.js'
 import { type CertificateFacts, type CertificateRole, describeCertificate, rfc3339 } from '../../pki/describe.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
-import type { Clock, DurableFiles } from '../../ports.js'
+import type { Clock } from '../../ports.js'
 import { statusOfBackup } from '../backup/age.js'
 import type { ShowPkiResult } from '../show/show-pki.js'
 import { interruptedIn, missingFiles } from './status-completeness.js'
+import { statusOfRegister } from './status-register.js'
 import { type CertificateStatus, type PkiStatus, type PkiStatusResult, withDue } from './status-report.js'
 
 export { type CertificateStatus, type PkiStatus, type PkiStatusResult, pkiStatusResult } from './status-report.js'
@@ -35,11 +37,11 @@ export interface StatusOfDirectoriesOptions {
  */
 export async function statusOfDirectories(
   { directories, warnDays, backupDays = null }: StatusOfDirectoriesOptions,
-  { files, clock }: { readonly files: DurableFiles; readonly clock: Clock },
+  ports: RegisterPorts,
 ): Promise<PkiStatusResult> {
-  const thresholds = { now: clock(), warnDays, backupDays }
+  const thresholds = { now: ports.clock(), warnDays, backupDays }
   // Without duplicates, because Prometheus rejects duplicate metrics.
-  const statuses = [...new Set(directories)].map((path) => statusOfDirectory(path, files, thresholds))
+  const statuses = [...new Set(directories)].map((path) => statusOfDirectory(path, ports, thresholds))
   return summed(await Promise.all(statuses), thresholds)
 }
 
@@ -57,7 +59,7 @@ export function statusOfShown(
 }
 
 /** For anything but a readable directory. */
-const NOT_RECORDED = { unfinished: null, backup: null, backupDue: false }
+const NOT_RECORDED = { kit: false, devices: null, unfinished: null, backup: null, backupDue: false }
 
 function summed(pkis: readonly PkiStatus[], { now, warnDays, backupDays }: Thresholds): PkiStatusResult {
   const states = pkis.flatMap(statesOf)
@@ -76,10 +78,10 @@ function statesOf({ certificates, problems, unfinished }: PkiStatus): readonly P
   ]
 }
 
-async function statusOfDirectory(path: string, files: DurableFiles, thresholds: Thresholds): Promise<PkiStatus> {
+async function statusOfDirectory(path: string, ports: RegisterPorts, thresholds: Thresholds): Promise<PkiStatus> {
   try {
-    const directory = await inspectDirectory(files, path)
-    return await statusOfReadable(directory, thresholds, await interruptedIn(files, directory))
+    const directory = await inspectDirectory(ports.files, path)
+    return await statusOfReadable(directory, ports, thresholds)
   } catch (error) {
     const problems = [problemOf(null, error)]
     return withDue({ directory: path, factory: null, certificates: [], ...NOT_RECORDED, problems })
@@ -88,9 +90,10 @@ async function statusOfDirectory(path: string, files: DurableFiles, thresholds: 
 
 async function statusOfReadable(
   directory: InspectedDirectory,
+  ports: RegisterPorts,
   thresholds: Thresholds,
-  unfinished: string | null,
 ): Promise<PkiStatus> {
+  const unfinished = await interruptedIn(ports.files, directory)
   const missing = missingFiles(directory)
   const { certificates: names } = pkiFilesOf(directory)
   const read = await Promise.all(names.map((name) => readFile(directory, name)))
@@ -98,6 +101,7 @@ async function statusOfReadable(
   const root = readable.find(({ file }) => file === PKI_FILES.rootCertificate)?.certificate ?? null
   const { backupDays } = thresholds
   const backup = statusOfBackup(directory, thresholds.now)
+  const register = await statusOfRegister(directory.path, thresholds, ports)
   return withDue({
     directory: directory.path,
     factory: factoryIn(directory, root),
@@ -105,6 +109,8 @@ async function statusOfReadable(
       const facts = describeCertificate(certificate, root ?? certificate, thresholds.now)
       return statusOf(facts, { role: roleOfFile(file), file, disabled: false }, thresholds)
     }),
+    kit: directory.kit !== null,
+    devices: register.devices,
     unfinished,
     backup,
     backupDue: backupDays !== null && (backup === null || backup.daysOld >= backupDays),
@@ -112,6 +118,7 @@ async function statusOfReadable(
       ...missing.map(({ file, error }) => problemOf(file, error)),
       ...directory.problems.map((problem) => problemOf(null, problem)),
       ...read.flatMap((one) => ('problem' in one ? [one.problem] : [])),
+      ...register.problems.map((error) => problemOf(DEVICE_REGISTER, error)),
     ],
   })
 }

@@ -37,6 +37,18 @@ const statusProblem = z.strictObject({
   hint: z.string(),
 })
 
+/** The device register of a directory. */
+const devicesStatus = z.strictObject({
+  devices: z.int(),
+  /** Of these, in production. */
+  production: z.int(),
+  /** How many certificates were ever recorded. */
+  certificates: z.int(),
+  /** How many devices have a newest certificate that expires before `expiringBefore`: within the days of `warnDays`. */
+  expiring: z.int(),
+  expiringBefore: z.string(),
+})
+
 /** Actions that are due, one field for each decision of a pipeline. */
 const dueActions = z.strictObject({
   rotateTls: z.boolean(),
@@ -55,6 +67,10 @@ const pkiStatus = z.strictObject({
   directory: z.nullable(z.string()),
   factory: z.nullable(z.string()),
   certificates: z.array(certificateStatus),
+  /** The directory is a kit: what it has from elsewhere is replaced there. */
+  kit: z.boolean(),
+  /** null: there is no device register. */
+  devices: z.nullable(devicesStatus),
   /** An interrupted command that can be resumed; null: none, or it is still running. */
   unfinished: z.nullable(z.string()),
   /** The newest backup; null: none is recorded. */
@@ -81,13 +97,17 @@ export type PkiStatusResult = z.infer<typeof pkiStatusResult>
 /** One PKI of a {@link PkiStatusResult}. */
 export type PkiStatus = z.infer<typeof pkiStatus>
 
+/** See {@link devicesStatus}. */
+export type DevicesStatus = z.infer<typeof devicesStatus>
+
 /** One certificate of a {@link PkiStatus}. */
 export type CertificateStatus = z.infer<typeof certificateStatus>
 
 /** Adds the actions that are due. */
 export function withDue(status: Omit<PkiStatus, 'due'>): PkiStatus {
-  const { certificates, unfinished, backupDue, problems } = status
+  const { certificates, unfinished, backupDue, problems, kit } = status
   const expires = (...roles: readonly CertificateStatus['role'][]) =>
+    !kit &&
     certificates.some(({ role, state }) => roles.includes(role) && (state === 'expiring' || state === 'expired'))
   const hasRoot = certificates.some(({ role }) => role === 'root')
   const hasTls = certificates.some(({ role }) => role === 'tls')
@@ -95,7 +115,8 @@ export function withDue(status: Omit<PkiStatus, 'due'>): PkiStatus {
     ...status,
     due: {
       // Rotate a missing tls-crt, but not a damaged one, which needs a person.
-      rotateTls: expires('tls') || (hasRoot && !hasTls && problems.every(({ code }) => code === 'ERR_NOT_INITIALIZED')),
+      rotateTls:
+        expires('tls') || (!kit && hasRoot && !hasTls && problems.every(({ code }) => code === 'ERR_NOT_INITIALIZED')),
       authorizeEst: expires('est-tls'),
       addDeviceCa: expires('online-ca', 'local-ca'),
       replaceRoot: expires('root'),

@@ -1,12 +1,14 @@
 import * as z from 'zod/mini'
+import { loggedRegister } from '../../audit-log/logged-register.js'
 import { pkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import { type KeyAccess, rootSignerOf } from '../../keystore/root-key.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { Clock, DurableFiles, Passphrases, Random } from '../../ports.js'
+import { openRegisterToRead } from '../devices/open-register.js'
 import { CHECKS, type Check } from './verify/checks.js'
-import { type ApiOf, type AuditContext, type CheckPorts, loadContext } from './verify/context.js'
+import { type ApiOf, type AuditContext, type CheckPorts, loadContext, type RegisterToCheck } from './verify/context.js'
 import { type Finding, finding, passed, withNames } from './verify/finding.js'
 import { whileIncomplete } from './verify/incomplete.js'
 
@@ -37,6 +39,8 @@ export interface VerifyPkiOptions {
   readonly warnDays: number
   /** The groups of checks to run; absent: all. */
   readonly groups?: readonly string[]
+  /** `skip`: the device register is not checked, because the files are not on a disk. */
+  readonly register?: 'skip'
 }
 
 /** Ports of `ca verify`. */
@@ -61,15 +65,16 @@ export interface VerifyPkiPorts {
 export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts): Promise<VerifyPkiResult> {
   const { files, random, api } = ports
   const now = ports.clock()
-  const { directory: path, groups, ...rest } = options
+  const { directory: path, groups, register: registerChecks, ...rest } = options
   const context = await loadContext({ ...rest, path, files, api, now })
   const allowed = ports.passphrases ?? ports.access?.passphrases
   const passphrases = context.foreign === null || allowed === undefined ? allowed : noPassphrases(path)
   const access = ports.access === null || passphrases === undefined ? ports.access : { ...ports.access, passphrases }
+  const register = registerChecks === 'skip' ? null : registerIn(path, ports)
   const rootSigner = access === null ? null : rootSignerOf(pkiDirectory(files, path), access)
   try {
     const checks = CHECKS.filter(({ group }) => groups?.includes(group) ?? true)
-    const findings = await runChecks(checks, context, { rootSigner, random, passphrases })
+    const findings = await runChecks(checks, context, { rootSigner, random, passphrases, register })
     const result = worst(findings)
     return {
       directory: path,
@@ -81,6 +86,13 @@ export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts
     }
   } finally {
     await rootSigner?.close()
+  }
+}
+
+function registerIn(path: string, ports: Pick<VerifyPkiPorts, 'files' | 'clock' | 'random'>): RegisterToCheck {
+  return {
+    open: () => openRegisterToRead({ directory: path, store: null }, ports),
+    logged: () => loggedRegister({ files: ports.files, path }),
   }
 }
 

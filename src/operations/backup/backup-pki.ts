@@ -14,7 +14,7 @@ import { VERSION } from '../../version.js'
 import { type OpenPki, openPki } from '../open-pki.js'
 import { type BackupContents, collectContents } from './collect.js'
 import { keyWarnings } from './key-warnings.js'
-import { checkedManifest, sha256, withManifest } from './manifest.js'
+import { backupManifest, checkedManifest, sha256, withManifest } from './manifest.js'
 import { MAX_BACKUP_BYTES } from './open.js'
 import { type KeyPassphrases, proveRootKey } from './root-key.js'
 import type { PreparedBackupTarget } from './target.js'
@@ -36,6 +36,8 @@ export const backupPkiResult = jsonDocument({
   rootKey: z.nullable(keyRef),
   /** Does it contain the state of the embedded Factory API? */
   embedded: z.boolean(),
+  /** The device register, and whether it is in the backup; null: the directory has none. */
+  devices: backupManifest.shape.devices,
   /** The root key in it was opened and matches factory_ca.pem. */
   rootKeyProven: z.boolean(),
   /** How many files it contains. */
@@ -58,6 +60,8 @@ export interface BackupPkiOptions {
   readonly factory: string | null
   /** Of the embedded Factory API; null: another Factory API is selected. */
   readonly stateDirectory: string | null
+  /** Include the device register; absent: yes. */
+  readonly withDevices?: boolean
   readonly target: PreparedBackupTarget
   /** For an encrypted root key; absent: only the passphrase of the backup is tried. */
   readonly keyPassphrases?: KeyPassphrases
@@ -85,7 +89,7 @@ export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts
   const lock = await pki.directory.lock(LOCK_TIMEOUT)
   try {
     progress.step('Reading the PKI directory')
-    const contents = await collectContents(files, pki, options.stateDirectory)
+    const contents = await collectContents(pki, { withDevices: true, ...options }, ports)
     const { target, keyPassphrases = null } = options
     const rootKeyProven = await proveRootKey(pki, contents.facts, target.passphrase, keyPassphrases)
     return await writeBackup(pki, { ...contents, rootKeyProven }, target, ports)
@@ -122,7 +126,7 @@ async function writeBackup(
   const sum = sha256(file)
   const record = { version: 1, madeAt: createdAt, file: out, sha256: sum, provedAt: null } as const
   warnings.push(...(await recordBackup(directory, record, progress)))
-  const { factory, rootFingerprint, rootKey, embedded, notHeld } = facts
+  const { factory, rootFingerprint, rootKey, embedded, devices, notHeld } = facts
   return {
     file: out,
     size: file.length,
@@ -133,6 +137,7 @@ async function writeBackup(
     rootFingerprint,
     rootKey,
     embedded,
+    devices,
     rootKeyProven,
     files: entries.filter(({ kind }) => kind === 'file').length,
     openedBy: { passphrase: passphrase !== null, certificates: certificates.map(({ x509 }) => x509.subject) },

@@ -12,8 +12,19 @@ import { type BackupOpener, type OpenedBackup, openBackup, verifyBackup } from '
 import { untrustedReferences } from './restored-records.js'
 
 /** What is reported of an opened backup: its manifest without the list of entries. */
-const { factory, createdAt, rootFingerprint, rootKey, embedded, unfinished, notHeld, fpki } = backupManifest.shape
-export const backupFacts = { factory, createdAt, rootFingerprint, rootKey, embedded, unfinished, notHeld, fpki }
+const { factory, createdAt, rootFingerprint, rootKey, embedded, devices, unfinished, notHeld, fpki } =
+  backupManifest.shape
+export const backupFacts = {
+  factory,
+  createdAt,
+  rootFingerprint,
+  rootKey,
+  embedded,
+  devices,
+  unfinished,
+  notHeld,
+  fpki,
+}
 
 /** What `fpki ca backup --check --json` prints. */
 export const checkBackupResult = jsonDocument({

@@ -1,5 +1,7 @@
 import { join } from 'node:path'
-import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
+import type { RegisterPorts } from '../../devices/open.js'
+import { readKitRecord } from '../../directory/kit-record.js'
+import { DEVICE_REGISTER, OWN_FILES, OWN_FOLDER, PKI_FILES, REGISTER_SUFFIXES } from '../../directory/names.js'
 import type { DirectoryState } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { factoryFolder, readState } from '../../factory/embedded/state.js'
@@ -9,6 +11,7 @@ import type { DurableFiles } from '../../ports.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
 import { readTree } from '../../storage/tree.js'
 import type { OpenPki } from '../open-pki.js'
+import { collectRegister } from './collect-register.js'
 import { ARCHIVE, type BackupManifest, sha256 } from './manifest.js'
 
 /** The entries of a backup, and the facts for its manifest. */
@@ -16,32 +19,37 @@ export interface BackupContents {
   readonly entries: readonly ArchiveEntry[]
   readonly facts: Pick<
     BackupManifest,
-    'factory' | 'api' | 'directory' | 'rootFingerprint' | 'rootKey' | 'embedded' | 'unfinished' | 'notHeld'
+    'factory' | 'api' | 'directory' | 'rootFingerprint' | 'rootKey' | 'embedded' | 'devices' | 'unfinished' | 'notHeld'
   >
 }
 
 /**
  * Reads everything that goes into a backup of a PKI. The caller holds the lock of the directory.
  *
+ * @param withDevices whether to include the device register
  * @param stateDirectory of the embedded Factory API; null: another Factory API is selected
  * @throws FpkiError ERR_BAD_FILE, ERR_STORAGE, ERR_LOCKED when the embedded factory is in use
  */
 export async function collectContents(
-  files: DurableFiles,
   pki: OpenPki,
-  stateDirectory: string | null,
+  { stateDirectory, withDevices }: { readonly stateDirectory: string | null; readonly withDevices: boolean },
+  ports: RegisterPorts,
 ): Promise<BackupContents> {
+  const { files } = ports
   const { directory, root, factory } = pki
   const own = `${OWN_FOLDER}/${OWN_FILES.backup}`
-  const inDirectory = await readTree(files, directory.path, ARCHIVE.pki, [own])
+  const register = REGISTER_SUFFIXES.map((suffix) => `${DEVICE_REGISTER}${suffix}`)
+  const inDirectory = await readTree(files, directory.path, ARCHIVE.pki, [own, ...register])
   const state = await directory.readState()
   const journal = await directory.readJournal()
   const embedded = await embeddedEntries(files, pki, stateDirectory ?? embeddedStateIn(state))
   const hasKey = inDirectory.some(({ path }) => path === `${ARCHIVE.pki}/${PKI_FILES.rootKey}`)
   const rootKey = hasKey ? ({ kind: 'file', name: PKI_FILES.rootKey } as const) : tokenOf(state)
   const api = state?.api ?? null
+  // After the audit log, so that the copy is not older than what that says of the register.
+  const devices = await collectRegister(directory.path, withDevices, ports)
   return {
-    entries: [...inDirectory, ...embedded],
+    entries: [...inDirectory, ...devices.entries, ...embedded],
     facts: {
       factory,
       api,
@@ -49,8 +57,13 @@ export async function collectContents(
       rootFingerprint: sha256(root.der),
       rootKey,
       embedded: embedded.length > 0,
+      devices: devices.facts,
       unfinished: journal !== null && journal.finishedAt === null ? journal.command : null,
-      notHeld: [...tokenNotes(rootKey, state?.localCaKey), ...(embedded.length > 0 ? [] : [apiKeysNote(api)])],
+      notHeld: [
+        ...((await readKitRecord(directory)) === null ? tokenNotes(rootKey, state?.localCaKey) : [KIT_NOTE]),
+        ...(embedded.length > 0 ? [] : [apiKeysNote(api)]),
+        ...devices.notes,
+      ],
     },
   }
 }
@@ -85,6 +98,8 @@ async function embeddedEntries(
     await lock.release()
   }
 }
+
+const KIT_NOTE = 'A kit has no root key.'
 
 function tokenNotes(rootKey: BackupManifest['rootKey'], localCaKey: DirectoryState['localCaKey']): readonly string[] {
   const hint = "Back up the token with its vendor's tool, if there is one."

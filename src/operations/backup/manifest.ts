@@ -23,6 +23,8 @@ export const backupManifest = z.strictObject({
   rootKey: z.nullable(keyRef),
   /** Does it contain the state of the embedded Factory API? */
   embedded: z.boolean(),
+  /** The device register, and whether it is in the backup; null: the directory had none. */
+  devices: z.nullable(z.strictObject({ certificates: z.int(), included: z.boolean() })),
   /** The command that was interrupted at the time of the backup. */
   unfinished: z.nullable(z.string()),
   /** What it cannot contain, a sentence each. */

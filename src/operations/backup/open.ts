@@ -13,13 +13,14 @@ import { durableFiles } from '../../storage/files.js'
 import { MAX_TREE_BYTES } from '../../storage/tree.js'
 import { type Finding, isWrong } from '../audit/verify/finding.js'
 import type { VerifyPkiResult } from '../audit/verify-pki.js'
+import { MAX_REGISTER_BYTES } from './collect-register.js'
 import { ARCHIVE, type BackupManifest, brokenBackup, checkedManifest, sha256, subtree, textEntry } from './manifest.js'
 import { readRecipientKey, wrongRecipientKey } from './recipient-key.js'
 import { type KeyPassphrases, passphraseOfKey } from './root-key.js'
 import { verifyRestored } from './verify-restored.js'
 
-/** The largest PKI directory and embedded factory, with headers and checksums. */
-export const MAX_BACKUP_BYTES = 3 * MAX_TREE_BYTES
+/** The largest PKI directory, device register and embedded factory, with headers and checksums. */
+export const MAX_BACKUP_BYTES = 3 * MAX_TREE_BYTES + MAX_REGISTER_BYTES
 
 /** How to open a backup and the keys in it. */
 export interface BackupOpener extends KeyPassphrases {
@@ -114,7 +115,7 @@ export async function verifyBackup(
     ...(unproven === null ? {} : { rootKeyUnproven: unproven }),
   }
   const files = durableFiles(archiveFileSystem(withRecord(backup.pki, record), directory))
-  const where = { directory, ...(groups === undefined ? {} : { groups }) }
+  const where = { directory, register: 'skip' as const, ...(groups === undefined ? {} : { groups }) }
   const { result, findings } = await verifyRestored(where, access, { files, clock, random })
   const fatal = findings.find(({ code, status }) => status === 'failure' && FATAL.includes(code))
   if (fatal !== undefined) throw unusableRoot(backup, fatal)

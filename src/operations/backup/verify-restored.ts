@@ -10,7 +10,7 @@ const ESSENTIAL = ['pem', 'keys', 'chain', 'root-key']
  * directory already had at the time of the backup, such as file modes, are warnings.
  */
 export async function verifyRestored(
-  where: { readonly directory: string; readonly groups?: readonly string[] },
+  where: { readonly directory: string; readonly groups?: readonly string[]; readonly register?: 'skip' },
   access: KeyAccess | null,
   ports: Pick<VerifyPkiPorts, 'files' | 'clock' | 'random'>,
 ): Promise<VerifyPkiResult> {

@@ -1,3 +1,4 @@
+import type { DeviceCount } from '../../devices/register.js'
 import type { FactsOf } from '../../directory/journal-record.js'
 import { FpkiError } from '../../errors.js'
 import type { FactoryCertificates, VersionedCertificates } from '../../factory/api.js'
@@ -7,12 +8,13 @@ import { rootSignerOf } from '../../keystore/root-key.js'
 import { isCrlOf, revokedSerials } from '../../pki/crl.js'
 import { describeCrl } from '../../pki/describe-crl.js'
 import { readCrl } from '../../pki/read-crl.js'
-import { certificatesInApi, deviceCaSerials, type OpenPki, openPki, openRootKey } from '../open-pki.js'
+import { certificatesInApi, deviceCaSerials, type OpenPki, openPkiOfRoot, openRootKey } from '../open-pki.js'
 import { type CaWords, serialsOf } from './ca-serials.js'
 import type { Change, ChangePorts, ChangeWork } from './change.js'
 import { changePki, isInterrupted } from './change-pki.js'
-import { type ChangeDeviceCasResult, reportOf } from './changed-device-cas.js'
+import { type ChangeDeviceCasResult, reportOf, withDevices } from './changed-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan, planOf } from './device-ca-plan.js'
+import { devicesOfCas } from './devices-of-cas.js'
 import { signedCrl } from './sign-crl.js'
 
 export { type ChangeDeviceCasResult, changeDeviceCasResult } from './changed-device-cas.js'
@@ -34,9 +36,9 @@ export interface ChangeDeviceCasOptions extends CaWords {
 export interface ChangeDeviceCasPorts extends ChangePorts {
   /**
    * Shows the plan, and asks for confirmation unless it is a dry run; throws ERR_NOT_CONFIRMED when it is denied. Not called
-   * when an interrupted run is resumed.
+   * when an interrupted run is resumed. `devices` are those that the register knows of, by the serial numbers of their CAs.
    */
-  confirm(action: CaAction, plan: CaPlan): Promise<void>
+  confirm(action: CaAction, plan: CaPlan, devices: ReadonlyMap<string, DeviceCount>): Promise<void>
 }
 
 /**
@@ -49,8 +51,9 @@ export async function changeDeviceCas(
   ports: ChangeDeviceCasPorts,
 ): Promise<ChangeDeviceCasResult> {
   const { directory, factory, action, dryRun } = options
-  const pki = await openPki(ports.files, directory, factory)
+  const pki = await openPkiOfRoot(ports.files, directory, factory)
   const serials = await serialsOf(options, pki, ports.files)
+  const devices = await devicesOfCas(pki, serials, ports)
   let confirmed: readonly string[] | null = null
   let inApi: VersionedCertificates | undefined
   const { change, sentCrl } = crlChange(options, serials, ports, () => confirmed)
@@ -59,17 +62,19 @@ export async function changeDeviceCas(
   if (dryRun || !(await isInterrupted(pki, change))) {
     inApi = await certificatesInApi(ports.api, pki)
     const plan = await planOf(action, serials, pki, inApi)
-    if (plan.isDone) return { ...report, ...nothing, deviceCas: reportOf(plan), crl: null }
-    await ports.confirm(action, plan)
+    const deviceCas = withDevices(reportOf(plan), devices)
+    if (plan.isDone) return { ...report, ...nothing, deviceCas, crl: null }
+    await ports.confirm(action, plan, devices)
     if (dryRun) {
       const signed = await drySigned(options, serials, { ...pki, ...ports, inApi })
-      return { ...report, ...nothing, deviceCas: reportOf(plan), ...signed }
+      return { ...report, ...nothing, deviceCas, ...signed }
     }
     confirmed = plan.dangers
   }
   const { facts, resumed, warnings } = await changePki({ directory, factory, inApi }, change, ports)
   const crl = describeCrl(readCrl(sentCrl(facts), 'the CRL'))
-  return { ...report, changed: true, deviceCas: facts.crl.deviceCas, crl, resumed, warnings: [...warnings] }
+  const deviceCas = withDevices(facts.crl.deviceCas, devices)
+  return { ...report, changed: true, deviceCas, crl, resumed, warnings: [...warnings] }
 }
 
 /** Signs the CRL that would be sent, and records it in the audit log; writes nothing else. */

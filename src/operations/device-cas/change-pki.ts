@@ -5,7 +5,7 @@ import { runJournalled } from '../../journal/run-journalled.js'
 import { followedBy } from '../../journal/steps.js'
 import { rootSignerOf } from '../../keystore/root-key.js'
 import { checkClock } from '../../pki/clock.js'
-import { certificatesInApi, deviceCasOf, type OpenPki, openPki, openRootKey } from '../open-pki.js'
+import { certificatesInApi, deviceCasOf, type OpenPki, openPkiOfRoot, openRootKey } from '../open-pki.js'
 import type { Change, ChangeCommand, Changed, ChangedPlace, ChangePorts, ChangeWork } from './change.js'
 import { discardStaged, isUndone, refuseUploadedLeftovers } from './change-rollback.js'
 import { lookAgain, publish, type Sent, upload } from './change-steps.js'
@@ -22,7 +22,7 @@ export async function changePki<Command extends ChangeCommand>(
   change: Change<Command>,
   ports: ChangePorts,
 ): Promise<Changed<Command>> {
-  const pki = await openPki(ports.files.deferring(), place.directory, place.factory)
+  const pki = await openPkiOfRoot(ports.files.deferring(), place.directory, place.factory)
   checkClock(ports.clock())
   // Before prompting for a PIN; again under the lock.
   if (!(await isInterrupted(pki, change))) await change.check?.(pki)

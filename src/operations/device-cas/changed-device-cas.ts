@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import type { DeviceCount } from '../../devices/register.js'
 import { type ReportedCas, reportedCas } from '../../directory/journal-record.js'
 import { jsonDocument } from '../../json-document.js'
 import { rfc3339 } from '../../pki/describe.js'
@@ -17,7 +18,14 @@ export const changeDeviceCasResult = jsonDocument({
   dryRun: z.boolean(),
   /** The Factory API was updated; false: it was a dry run, or there was nothing to do. */
   changed: z.boolean(),
-  deviceCas: reportedCas,
+  deviceCas: z.array(
+    z.extend(reportedCas._zod.def.element, {
+      /** Its devices in the device register whose certificate is active; null: the register does not know. */
+      devices: z.nullable(z.int()),
+      /** Of these, in production. */
+      productionDevices: z.nullable(z.int()),
+    }),
+  ),
   /** null: there was nothing to do. */
   crl: z.nullable(crlFacts),
   /** An interrupted run was resumed. */
@@ -37,4 +45,15 @@ export function reportOf({ cas }: CaPlan): ReportedCas {
     file,
     notAfter: rfc3339(notAfter),
   }))
+}
+
+/** Adds the numbers of devices, by the serial numbers of their CAs. */
+export function withDevices(
+  cas: ReportedCas,
+  counts: ReadonlyMap<string, DeviceCount>,
+): ChangeDeviceCasResult['deviceCas'] {
+  return cas.map((ca) => {
+    const count = counts.get(ca.serial)
+    return { ...ca, devices: count?.devices ?? null, productionDevices: count?.production ?? null }
+  })
 }

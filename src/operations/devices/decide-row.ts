@@ -29,13 +29,8 @@ export function decideRow(
   line: Line,
   defaults: RowDefaults,
 ): DecidedRow {
-  const named = row.uuid === null ? null : toUuid(row.uuid)
-  if (row.uuid !== null && named === null)
-    return refused(null, 'uuid-mismatch', `${JSON.stringify(row.uuid)} is not a UUID`)
-  const uuid = request?.uuid ?? named
-  if (uuid === null) return refused(null, 'input-unreadable', 'it has neither a request nor a UUID')
-  if (named !== null && named !== uuid)
-    return refused(uuid, 'uuid-mismatch', `its request is for ${uuid}, not for ${named}`)
+  const uuid = uuidOf(row, request?.uuid ?? null)
+  if (typeof uuid !== 'string') return uuid
   const wanted = row.isProduction ?? (defaults.production ? true : null)
   const isProduction = request?.isProduction ?? wanted ?? false
   const group = row.group ?? defaults.group ?? line.group
@@ -44,6 +39,16 @@ export function decideRow(
   if (problem !== null) return { kind: 'refused', uuid, ...problem }
   const { hardwareId, serialNumber } = row
   return { kind: 'device', uuid, name: row.name ?? uuid, group, hardwareId, serialNumber, isProduction }
+}
+
+/** The UUID of the request or of the row; if both have one, it must be the same. */
+function uuidOf(row: DeviceInput, requested: string | null): string | Refused {
+  if (row.uuid === null)
+    return requested ?? refused(null, 'input-unreadable', 'it has neither a certificate request nor a UUID')
+  const named = toUuid(row.uuid)
+  if (named === null) return refused(null, 'uuid-mismatch', `${JSON.stringify(row.uuid)} is not a UUID`)
+  if (requested === null || named === requested) return named
+  return refused(requested, 'uuid-mismatch', `its request is for ${requested}, not for ${named}`)
 }
 
 function productionProblem(isProduction: boolean, wanted: boolean | null, line: Line): Refusal | null {
@@ -70,10 +75,13 @@ export function requestRefusal({ csr, uuid }: DeviceInput, makeKeys: boolean): R
   if (csr !== null && makeKeys)
     return {
       code: 'input-unreadable',
-      reason: 'it has a request, so that its key is elsewhere, but keys are to be made',
+      reason: 'it has a certificate request, so its device has a key, but this batch makes keys',
     }
   if (csr !== null || makeKeys) return null
-  const reason = uuid === null ? 'it has no request' : 'it has a UUID but no request, and keys are not to be made'
+  const reason =
+    uuid === null
+      ? 'it has no certificate request'
+      : 'it has a UUID but no certificate request, and this batch makes no keys'
   return { code: 'input-unreadable', reason }
 }
 

@@ -1,47 +1,16 @@
 import { whyClosed } from '../../devices/quota.js'
 import type { Line } from '../../devices/register.js'
 import { FpkiError } from '../../errors.js'
-import type { DeviceBatches } from '../../issuance/device-batch/model.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { DEVICE } from '../../pki/profiles.js'
 import { type Validity, validityFrom } from '../../pki/validity.js'
-import type { Clock, Progress } from '../../ports.js'
+import { shellWord } from '../../shell-word.js'
 import type { InputRow } from './input/model.js'
 import { issueChunk, prepareChunk } from './issue-chunk.js'
-import type { DeviceOutput, DeviceResult } from './model.js'
+import type { IssueBatch, IssueBatchPorts } from './issue-terms.js'
+import type { DeviceResult } from './model.js'
 import type { DeviceIssuer } from './open-issuer.js'
 import type { BatchRegister } from './rehearsal.js'
-
-/** What a batch is made for. */
-export interface IssueBatch {
-  readonly factory: string
-  readonly issuer: DeviceIssuer
-  readonly line: Line
-  /** What holds for all rows that do not say otherwise. */
-  readonly production: boolean
-  readonly group: string | null
-  /** How long the certificates are valid; null: the years of the profile. Never longer than the CA. */
-  readonly days: number | null
-  /** Make the keys of the devices, and write them to the output. */
-  readonly makeKeys: boolean
-  /** Decide, and sign and record nothing. */
-  readonly dryRun: boolean
-  /** Stop when more rows are refused; null: never. */
-  readonly maxRefused: number | null
-  /** When the oldest interrupted job of the line began; null: there is none. */
-  readonly interruptedSince: number | null
-}
-
-/** Ports of {@link issueBatch}. */
-export interface IssueBatchPorts {
-  readonly clock: Clock
-  readonly progress: Progress
-  readonly signal: AbortSignal
-  readonly register: BatchRegister
-  readonly batches: DeviceBatches
-  /** null: results are the only output. */
-  readonly output: DeviceOutput | null
-}
 
 /** How many rows the workers parse and verify while earlier ones are signed: enough that no worker waits for a commit. */
 const AHEAD = 3
@@ -62,8 +31,8 @@ export async function* issueBatch(
   batch: IssueBatch,
   ports: IssueBatchPorts,
 ): AsyncGenerator<readonly DeviceResult[], void> {
-  const { clock, signal } = ports
-  requireOpen(batch.line, clock())
+  const { clock, register, signal } = ports
+  requireOpen(batch, clock())
   const validity = validityOf(batch, ports)
   let refused = 0
   for await (const chunk of ahead(
@@ -72,7 +41,11 @@ export async function* issueBatch(
     AHEAD,
   )) {
     signal.throwIfAborted()
-    const results = await issueChunk(chunk, { ...batch, validity: validity() }, ports)
+    const results = await issueChunk(
+      chunk,
+      { ...batch, line: await currentLine(register, batch.line), validity: validity() },
+      ports,
+    )
     refused += results.filter(({ kind }) => kind === 'refused').length
     yield results
     if (batch.maxRefused !== null && refused > batch.maxRefused) throw tooManyRefused(refused, batch.maxRefused)
@@ -80,15 +53,22 @@ export async function* issueBatch(
 }
 
 /** Throws ERR_LINE when the line issues nothing at a time. */
-export function requireOpen(line: Line, now: Date): void {
+export function requireOpen({ directory, line }: Pick<IssueBatch, 'directory' | 'line'>, now: Date): void {
   const refusal = whyClosed(line, now.getTime())
   if (refusal === null) return
   throw new FpkiError(
     'ERR_LINE',
     `No devices can be issued: ${refusal.reason}.`,
-    `Nothing was signed. See the line with \`fpki lines show DIR ${line.name}\`.`,
+    `Nothing was signed. See the line with \`fpki lines show ${shellWord(directory)} ${line.name}\`.`,
     { option: 'line' },
   )
+}
+
+/** As it is now: another process may have paused or used it. */
+async function currentLine({ lines }: BatchRegister, { name }: Line): Promise<Line> {
+  const line = await lines.get(name)
+  if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
+  return line
 }
 
 /** The dates of new certificates, which a long batch renews. Says once that the CA cuts them short. */
@@ -159,7 +139,7 @@ async function* ahead<In, Out>(
 }
 
 function capped({ ca, file }: DeviceIssuer, { notAfter }: Validity): string {
-  return `The certificates expire with ${file} on ${rfc3339(notAfter ?? ca.notAfter)}, before the requested validity ends.`
+  return `New certificates expire with ${file} on ${rfc3339(notAfter ?? ca.notAfter)}, before the requested validity ends.`
 }
 
 function expired({ file, ca }: DeviceIssuer): FpkiError {
@@ -171,7 +151,7 @@ function tooManyRefused(refused: number, limit: number): FpkiError {
   return new FpkiError(
     'ERR_REFUSED',
     `Stopped: ${refused} rows were refused, and the limit is ${limit}.`,
-    'What was issued is in the device register. Correct the rows, and run the same command again: nothing is signed twice.',
+    'Nothing is signed twice: correct the rows and run the same command again, or raise the limit.',
     { option: 'maxRefused' },
   )
 }

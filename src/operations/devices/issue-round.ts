@@ -1,6 +1,5 @@
 import { keyConflict } from '../../devices/decide.js'
-import { leftOf, whyClosed } from '../../devices/quota.js'
-import type { Refusal } from '../../devices/refusal.js'
+import { quotaLeft, whyClosed } from '../../devices/quota.js'
 import type {
   DeviceFacts,
   DeviceRecord,
@@ -9,43 +8,11 @@ import type {
   NewCertificate,
   StoredCertificate,
 } from '../../devices/register.js'
-import type { CertificateOrder, IssuedCertificate } from '../../issuance/device-batch/model.js'
-import type { Validity } from '../../pki/validity.js'
-import type { IssueBatch, IssueBatchPorts } from './issue-batch.js'
+import type { IssuedCertificate } from '../../issuance/device-batch/model.js'
+import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './issue-terms.js'
 import { lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
 import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from './model.js'
-import type { BatchRegister } from './rehearsal.js'
-
-/** A row whose request was verified, and which its line makes. */
-export interface WantedDevice {
-  readonly kind: 'wanted'
-  readonly at: string
-  readonly uuid: string
-  readonly facts: DeviceFacts
-  /** null: fpki makes the key. */
-  readonly order: CertificateOrder | null
-}
-
-/** What holds while a chunk is issued. */
-export interface RoundTerms extends IssueBatch {
-  readonly validity: Validity
-}
-
-/** A device that gets a new certificate, unless the register refuses it in the end. */
-export interface NewDevice extends Omit<WantedDevice, 'kind'> {
-  readonly kind: 'new'
-  /** The register has the device, so that no quota is needed. */
-  readonly isKnown: boolean
-  /** The device has a certificate already, for a key that was lost before anybody had it. */
-  readonly keyWasLost: boolean
-}
-
-type DecidedDevice = NewDevice | IssuedDevice | RefusedDevice
-
-/** A device with the order for its certificate. */
-export interface OrderedDevice extends NewDevice {
-  readonly order: CertificateOrder
-}
+import { at, next, refusedRow } from './results.js'
 
 /**
  * Issues certificates for rows that have different UUIDs and keys: looks them up, decides, signs those that are new, and
@@ -53,11 +20,10 @@ export interface OrderedDevice extends NewDevice {
  */
 export async function issueRound(
   rows: readonly WantedDevice[],
-  batch: RoundTerms,
+  terms: RoundTerms,
   ports: IssueBatchPorts,
 ): Promise<readonly DeviceResult[]> {
   const { clock, register, output } = ports
-  const terms = { ...batch, line: await currentLine(register, batch.line) }
   const asked = terms.makeKeys ? await withExistingKeys(rows, terms.factory, output) : rows
   const found = await register.lookUp(asked.map(({ uuid, order }) => ({ uuid, keyHash: order?.keyHash ?? NO_KEY })))
   const now = clock().getTime()
@@ -71,27 +37,12 @@ export async function issueRound(
   return decided.map((one) => (one.kind === 'new' ? next(issued) : one))
 }
 
-/** As it is now: another process may have paused or used it. */
-async function currentLine({ lines }: BatchRegister, { name }: Line): Promise<Line> {
-  const line = await lines.get(name)
-  if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
-  return line
-}
-
-/** Refuses the new devices that the line has no quota left for, before keys are made for them and anything is signed. */
-function withinQuota(decided: readonly DecidedDevice[], line: Line, now: number): readonly DecidedDevice[] {
-  const { left, refusal } = leftOf(line, { at: now, by: 'this' })
-  let taken = 0
-  return decided.map((one) => {
-    if (one.kind !== 'new' || one.isKnown || ++taken <= left) return one
-    return refusedRow(one.at, one.uuid, refusal)
-  })
-}
-
 /** The hash of no key. */
 const NO_KEY = new Uint8Array(32)
 
-function decideDevice(row: WantedDevice, found: LookUp, now: number, terms: RoundTerms): DecidedDevice {
+type Decided = NewDevice | IssuedDevice | RefusedDevice
+
+function decideDevice(row: WantedDevice, found: LookUp, now: number, terms: RoundTerms): Decided {
   const { certificate, device } = found
   if (certificate !== null && device !== null) return reusedDevice(row.at, device, certificate)
   const isNewKey = row.order === null
@@ -102,8 +53,25 @@ function decideDevice(row: WantedDevice, found: LookUp, now: number, terms: Roun
       ? lostKeyRefusal(device, now, terms)
       : keyConflict(found, { uuid: row.uuid, issuedAt: now, line, reissueWindow, by: 'this' }))
   if (refusal !== null) return refusedRow(row.at, row.uuid, refusal)
-  const keyWasLost = isNewKey && device !== null && device.state !== 'abandoned'
-  return { ...row, kind: 'new', isKnown: device !== null, keyWasLost }
+  return {
+    ...row,
+    kind: 'new',
+    isFirst: device === null,
+    keyWasLost: isNewKey && device !== null && device.state !== 'abandoned',
+  }
+}
+
+/**
+ * Refuses what is more than the line's quotas leave before a key is used or made. The register has the last word, because
+ * other processes take from the quotas too.
+ */
+function withinQuota(decided: readonly Decided[], line: Line, now: number): readonly Decided[] {
+  const { left, refusal } = quotaLeft(line, now)
+  let wanted = 0
+  return decided.map((one) => {
+    if (one.kind !== 'new' || !one.isFirst || ++wanted <= left) return one
+    return refusedRow(one.at, one.uuid, refusal)
+  })
 }
 
 async function issueNew(
@@ -159,25 +127,6 @@ function reusedDevice(
   return { kind: 'reused', at, uuid, ...facts, serial, der, issuedAt, notAfter }
 }
 
-/** The result of a row that gets no certificate. */
-export function refusedRow(at: string, uuid: string | null, { code, reason }: Refusal): RefusedDevice {
-  return { kind: 'refused', at, uuid, code, reason }
-}
-
 function isOrdered(device: NewDevice): device is OrderedDevice {
   return device.order !== null
-}
-
-/** The element of a list that has one for each of its kind. */
-function at<T>(list: readonly T[], index: number): T {
-  const element = list[index]
-  if (element === undefined) throw new Error('an answer is missing in a batch')
-  return element
-}
-
-/** The next of answers that are as many as their questions. */
-export function next<T>(values: Iterator<T>): T {
-  const { value, done } = values.next()
-  if (done === true) throw new Error('an answer is missing in a batch')
-  return value
 }

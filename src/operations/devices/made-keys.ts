@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Refusal } from '../../devices/refusal.js'
 import type { DeviceRecord } from '../../devices/register.js'
 import { deviceSubject } from '../../issuance/device-batch/device-subject.js'
-import type { IssueBatchPorts } from './issue-batch.js'
-import type { NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './issue-round.js'
+import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './issue-terms.js'
 import type { DeviceOutput } from './model.js'
 
 /**

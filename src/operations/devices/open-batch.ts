@@ -1,21 +1,25 @@
 import { DEFAULT_LINE, type Line } from '../../devices/register.js'
 import { PKI_FILES } from '../../directory/names.js'
+import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import type { DeviceBatches } from '../../issuance/device-batch/model.js'
-import { openBatchKey } from '../../keystore/batch-key.js'
+import { openBatchKey } from '../../keystore/ca-key.js'
 import { encodePem } from '../../pki/pem.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
 import { type OpenPki, openPki } from '../open-pki.js'
+import { checkInputFits, checkOutput } from './check-options.js'
 import type { InputRow } from './input/model.js'
 import { openDeviceInput } from './input/open.js'
-import { type IssueBatch, type IssueBatchPorts, requireOpen } from './issue-batch.js'
-import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './issue-devices.js'
+import { requireOpen } from './issue-batch.js'
+import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './issue-options.js'
+import type { IssueBatch, IssueBatchPorts } from './issue-terms.js'
 import type { DeviceOutput } from './model.js'
 import { type DeviceIssuer, findDeviceIssuer } from './open-issuer.js'
 import { openRegister, openRegisterToRead } from './open-register.js'
 import { openDeviceOutput } from './output/open-output.js'
 import { openRefusedFile, type RefusedFile } from './output/refused-file.js'
+import { recordRegisterHead } from './record-head.js'
 import { type BatchRegister, rehearsalRegister } from './rehearsal.js'
 import { sotaServers } from './sota-servers.js'
 
@@ -27,6 +31,8 @@ export interface OpenBatch {
   readonly refused: RefusedFile | null
   /** Completes the output and the record of the job. */
   finish(counts: IssueCounts): Promise<void>
+  /** Records in the audit log how many certificates the register has. A failure is a warning: what was issued is recorded. */
+  recordHead(counts: IssueCounts): Promise<void>
   /** Releases everything; after an error or an interruption, it leaves no half output under its final name. */
   close(): Promise<void>
 }
@@ -62,16 +68,17 @@ async function openAll(
   closers: Closers,
 ): Promise<Omit<OpenBatch, 'close'>> {
   const { clock, progress, signal } = ports
-  requirePlaceForKeys(options)
+  checkOutput(options)
   const pki = await openPki(ports.files, options.directory, options.factory)
   const register = await registerOf(options, ports)
   closers.push(register.close)
   const line = await requireLine(register, options)
-  requireOpen(line, clock())
+  requireOpen({ directory: options.directory, line }, clock())
   const issuer = await findDeviceIssuer(pki, { file: options.ca, bound: line.ca }, clock())
-  const { inputFiles: files, stdin, isStdinTerminal } = ports
-  const input = await openDeviceInput(options.input, { files, stdin, isStdinTerminal, progress, signal })
+  const { inputFiles: files, stdin, isStdinTerminal, onRead } = ports
+  const input = await openDeviceInput(options.input, { files, stdin, isStdinTerminal, progress, signal, onRead })
   closers.push(input.close)
+  checkInputFits(input, options)
   const batches = await openBatches(pki, issuer, options, ports, closers)
   const output = await outputOf(pki, issuer, options, ports)
   let isFinished = false
@@ -90,18 +97,25 @@ async function openAll(
       isFinished = true
       if (job !== null) await register.jobs.finish(job, clock().getTime(), counts)
     },
+    recordHead: async ({ issued }) => {
+      if (options.dryRun || issued === 0) return
+      await recordHead(pki.directory, register, `${issued} devices issued by the line ${line.name}`, ports)
+    },
   }
 }
 
-/** The only copy of a key needs a place that the user names. */
-function requirePlaceForKeys({ makeKeys, dryRun, output }: IssueDevicesOptions): void {
-  if (!makeKeys || dryRun || output?.target.kind === 'folder') return
-  throw new FpkiError(
-    'ERR_USAGE',
-    'Keys are to be made, but there is no folder for them.',
-    'Name an output folder: each device gets a folder in it, with its key.',
-    { option: 'out' },
-  )
+async function recordHead(
+  directory: PkiDirectory,
+  register: BatchRegister,
+  text: string,
+  { clock, who, progress }: IssueDevicesPorts,
+): Promise<void> {
+  try {
+    await recordRegisterHead(directory, 'devices issue', { clock, who }, register, text)
+  } catch (error) {
+    if (!(error instanceof FpkiError)) throw error
+    progress.warn(`The devices are not in the audit log: ${error.message}`)
+  }
 }
 
 async function registerOf(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<BatchRegister> {
@@ -115,7 +129,7 @@ async function requireLine({ lines }: BatchRegister, { line, directory }: IssueD
   throw new FpkiError(
     'ERR_LINE',
     `There is no line ${JSON.stringify(line)} in ${directory}.`,
-    `Nothing was signed. See the lines with \`fpki lines list ${shellWord(directory)}\`; without a name, the line ${DEFAULT_LINE} issues.`,
+    `Nothing was signed. See the lines with \`fpki lines list ${shellWord(directory)}\`, or leave the line out for ${DEFAULT_LINE}.`,
     { option: 'line' },
   )
 }
@@ -127,7 +141,8 @@ async function openBatches(
   ports: IssueDevicesPorts,
   closers: Closers,
 ): Promise<DeviceBatches> {
-  const opened = await openBatchKey({ directory, key, certificate: ca, sessions: hsmSessions }, ports.access)
+  const choice = { directory, key, certified: ca.spki, sessions: hsmSessions }
+  const opened = await openBatchKey(choice, ports.access)
   closers.push(opened.close)
   const batches = ports.newBatches({ factory, ca, key: opened.key })
   closers.push(batches.close)

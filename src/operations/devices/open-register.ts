@@ -4,6 +4,7 @@ import type { DeviceRegister } from '../../devices/register.js'
 import { DEVICE_REGISTER } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import { shellWord } from '../../shell-word.js'
+import { checkAbsolute } from '../../storage/absolute-path.js'
 
 /** Which device register an operation uses. */
 export interface RegisterChoice {
@@ -17,7 +18,10 @@ export interface RegisterChoice {
 export function registerPath({ directory, store }: RegisterChoice): string {
   if (store === null) return join(directory, DEVICE_REGISTER)
   const [, path] = /^sqlite:(?:\/\/)?(\/.+)$/.exec(store) ?? []
-  if (path !== undefined) return path
+  if (path !== undefined) {
+    checkAbsolute(path, 'device register')
+    return path
+  }
   throw new FpkiError(
     'ERR_USAGE',
     'Invalid device register: only SQLite files are supported.',

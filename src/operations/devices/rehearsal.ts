@@ -8,7 +8,7 @@ import {
 } from '../../devices/register.js'
 
 /** The part of a device register that a batch uses. */
-export type BatchRegister = Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'close'> & {
+export type BatchRegister = Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'head' | 'close'> & {
   readonly lines: Pick<LineStore, 'get'>
   readonly jobs: JobStore
 }
@@ -21,6 +21,7 @@ export function rehearsalRegister(): BatchRegister {
     lookUp: async (requests) => requests.map(() => ({ device: null, certificate: null, keyOwner: null })),
     commit: recordsNothing,
     abandon: recordsNothing,
+    head: recordsNothing,
     close: async () => undefined,
   }
 }
@@ -35,7 +36,8 @@ const DEFAULT: Line = {
   state: 'open',
   createdAt: 0,
   issued: 0,
-  newestDay: { day: 0, issued: 0 },
+  day: 0,
+  issuedOnDay: 0,
   ca: null,
   quota: null,
   perDay: null,

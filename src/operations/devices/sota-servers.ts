@@ -36,7 +36,7 @@ function origin(option: 'gateway' | 'ostree', override: string | null, fromCerti
   const hint = 'Use a URL such as https://gateway.example:8443, without a path.'
   if (text === undefined) throw badServer(option, `The ${name} is unknown: tls-crt has no server name.`, hint)
   if (isOrigin(text)) return text.replace(/\/$/, '')
-  throw badServer(option, `Not the https URL of a server: ${JSON.stringify(text)}, for the ${name}.`, hint)
+  throw badServer(option, `Invalid URL of the ${name}: ${JSON.stringify(text)}.`, hint)
 }
 
 function badServer(option: 'gateway' | 'ostree', message: string, hint: string): FpkiError {

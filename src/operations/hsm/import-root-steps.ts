@@ -128,6 +128,6 @@ async function remember({ directory, certificate, options, tokenKeys, auditLog }
 
 async function removeKeyFile({ directory, auditLog }: ImportWork): Promise<void> {
   await auditLog.logEvent('Removing factory_ca.key from the directory, its snapshots and its abandoned files.')
-  await directory.removeFromSnapshots(PKI_FILES.rootKey)
+  await directory.removeFromSnapshots(PKI_FILES.rootKey, 'of-root')
   await directory.removeRootKey()
 }

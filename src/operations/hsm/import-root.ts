@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { openAuditLog } from '../../audit-log/audit-log.js'
 import type { OptionsOf } from '../../directory/journal-record.js'
+import { refuseKit } from '../../directory/kit-record.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
 import { keyRef } from '../../directory/records.js'
@@ -63,6 +64,7 @@ export interface ImportRootPorts extends KeySecrets {
  */
 export async function importRoot(options: ImportRootOptions, ports: ImportRootPorts): Promise<ImportRootResult> {
   const directory = pkiDirectory(ports.files.deferring(), options.directory)
+  await refuseKit(directory)
   const root = await rootOnDisk(directory, options, ports)
   await directory.make()
   const { login, makeCryptoki } = ports

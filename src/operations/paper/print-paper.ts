@@ -8,7 +8,7 @@ import { jsonDocument } from '../../json-document.js'
 import { decryptKeyPem, newPassphrase } from '../../keystore/key-files.js'
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
 import { requireFree } from '../../storage/require-free.js'
-import { type OpenPki, openPki, openRootKey } from '../open-pki.js'
+import { type OpenPki, openPkiOfRoot, openRootKey } from '../open-pki.js'
 import { encryptedKey, plainKey, sheetsOf, verifySheets } from './ready.js'
 import type { Sharing } from './sharing.js'
 import { type Sheet, sheetHtml } from './sheet.js'
@@ -74,7 +74,7 @@ export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPo
   const { files, progress, passphrases } = ports
   const isPlain = protection.kind === 'plain'
   const sharing = protection.kind === 'shares' ? protection : null
-  const pki = await openPki(files, options.directory, options.factory)
+  const pki = await openPkiOfRoot(files, options.directory, options.factory)
   const paths = outputPaths(options)
   for (const path of paths) await requireFree(files, path, 'path of a sheet')
   if (isPlain)

@@ -9,7 +9,7 @@ import { TLS_SERVER } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Change, ChangePorts, ChangeWork } from '../device-cas/change.js'
 import { changePki, isInterrupted } from '../device-cas/change-pki.js'
-import { certificatesInApi, openPki } from '../open-pki.js'
+import { certificatesInApi, openPkiOfRoot } from '../open-pki.js'
 import { requireText, signCsr } from '../signing/certificate-files.js'
 
 /** What `fpki ca rotate-tls --json` and `fpki est authorize --json` print. */
@@ -122,7 +122,7 @@ async function notDue(
   { directory, factory, tlsNames, ifExpiring }: CertifyServerOptions & { readonly ifExpiring: number },
   { api, files, clock }: ChangePorts,
 ): Promise<CertificateFacts | null> {
-  const pki = await openPki(files, directory, factory)
+  const pki = await openPkiOfRoot(files, directory, factory)
   checkClock(clock())
   if (await isInterrupted(pki, change)) return null
   const { [member]: pem } = await certificatesInApi(api, pki)

@@ -16,7 +16,7 @@ import { DEVICE_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
-import { type OpenPki, openPki, openRootKey } from '../open-pki.js'
+import { type OpenPki, openPkiOfRoot, openRootKey } from '../open-pki.js'
 import { takenKeysExcept } from './certificate-files.js'
 
 /** The profiles that a request can be signed with. */
@@ -81,7 +81,7 @@ const MODE = 0o644
  *   as openPki and openRootKey do
  */
 export async function signRequest(options: SignRequestOptions, ports: SignRequestPorts): Promise<SignRequestResult> {
-  const pki = await openPki(ports.files, options.directory, options.factory)
+  const pki = await openPkiOfRoot(ports.files, options.directory, options.factory)
   try {
     return await signFor(pki, options, ports)
   } catch (error) {
@@ -146,8 +146,8 @@ function requireNoDevice(csr: Csr, what: string, factory: string): void {
   throw new FpkiError(
     'ERR_BAD_CSR',
     `Refusing to sign ${what}: it is the request of a device (${evidence}), and the root signs only CAs and servers.`,
-    'A device CA signs devices: register the device with lmp-device-register, or sign its request with local-ca.key ' +
-      'as docs/quick-start.md does. If it is a server, request a server profile.',
+    'A device CA signs devices: `fpki devices issue DIR --from REQUEST --out FOLDER`. ' +
+      'If it is a server, request a server profile.',
     { option: 'profile' },
   )
 }

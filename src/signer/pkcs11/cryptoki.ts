@@ -22,11 +22,11 @@ export interface RawTokenInfo {
 }
 
 /**
- * The synchronous pkcs11js functions that fpki calls. Their errors contain `CKR_…` in the message.
+ * The pkcs11js functions that fpki calls, synchronous but for one. Their errors contain `CKR_…` in the message.
  */
 export interface Cryptoki {
   load(path: string): void
-  C_Initialize(options?: { readonly libraryParameters?: string }): void
+  C_Initialize(options?: { readonly libraryParameters?: string; readonly flags?: number }): void
   C_Finalize(): void
   C_GetSlotList(tokenPresent: boolean): Handle[]
   C_GetTokenInfo(slot: Handle): RawTokenInfo
@@ -49,6 +49,8 @@ export interface Cryptoki {
   C_DestroyObject(session: Handle, object: Handle): void
   C_SignInit(session: Handle, mechanism: Mechanism, key: Handle): void
   C_Sign(session: Handle, data: Buffer, output: Buffer): Buffer
+  /** In a thread of libuv's. */
+  C_SignAsync(session: Handle, data: Buffer, output: Buffer): Promise<Buffer>
 }
 
 /** Creates a {@link Cryptoki} without a module. */
@@ -65,6 +67,9 @@ export const CKF_TOKEN = {
   pinLocked: 0x4_0000,
   pinToBeChanged: 0x8_0000,
 } as const
+
+/** Flags of C_Initialize (PKCS#11, 5.4): several threads call the module, which locks with what the system has. */
+export const CKF_OS_LOCKING_OK = 0x2
 
 /** Flags of a session. */
 export const CKF_SESSION = { readWrite: 0x2, serial: 0x4 } as const

@@ -136,3 +136,12 @@ export function explainErrors<T>(subject: Subject, work: () => T, what?: string)
     throw explainError(error, subject, what)
   }
 }
+
+/** Like {@link explainErrors}, for calls that end later. */
+export async function explainRejections<T>(subject: Subject, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw explainError(error, subject)
+  }
+}

@@ -1,6 +1,6 @@
 import { FpkiError } from '../../errors.js'
 import type { ModuleChoice } from '../../ports.js'
-import type { Cryptoki, CryptokiMaker } from './cryptoki.js'
+import { CKF_OS_LOCKING_OK, type Cryptoki, type CryptokiMaker } from './cryptoki.js'
 import { explainErrors, returnValue, type Subject } from './errors.js'
 
 /** A loaded and initialized PKCS#11 module. */
@@ -17,19 +17,23 @@ export interface Module {
  *
  * @param path the shared library
  * @param initArgs initialisation arguments for C_Initialize (needed by NSS); empty for none
+ * @param hasThreads whether several threads will call the module at once
  * @throws FpkiError ERR_HSM_MODULE when the library or pkcs11js cannot be loaded or initialized
  */
 export async function openModule(
   path: string,
   initArgs: string,
   makeCryptoki: CryptokiMaker = pkcs11js,
+  hasThreads = false,
 ): Promise<Module> {
   const cryptoki = await makeCryptoki()
   load(cryptoki, path)
   try {
-    // pkcs11js 2.1 drops the last character.
-    if (initArgs === '') cryptoki.C_Initialize()
-    else cryptoki.C_Initialize({ libraryParameters: `${initArgs} ` })
+    cryptoki.C_Initialize({
+      ...(hasThreads ? { flags: CKF_OS_LOCKING_OK } : {}),
+      // pkcs11js 2.1 drops the last character.
+      ...(initArgs === '' ? {} : { libraryParameters: `${initArgs} ` }),
+    })
   } catch (error) {
     throw notInitialized(path, returnValue(error))
   }

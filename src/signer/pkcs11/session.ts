@@ -16,8 +16,10 @@ export interface OpenToken {
   readonly session: Handle
   /** Supported mechanisms (CKM_…). */
   readonly mechanisms: ReadonlySet<number>
+  /** Opens another session, which shares the login (PKCS#11, 5.6). It ends with the module. Throws ERR_HSM_TOKEN. */
+  openSession(): Handle
   /** Logs in again for one use of a key with CKA_ALWAYS_AUTHENTICATE (PKCS#11, 5.6.9 C_Login). */
-  authenticate(): void
+  authenticate(session: Handle): void
   /** Logs out, closes the session and the module. Never throws; a second call does nothing. */
   close(): void
 }
@@ -31,6 +33,7 @@ export interface TokenProgress {
 /**
  * Loads the module, finds the token, and logs in. The PIN is tried only once.
  *
+ * @param hasThreads whether several threads will use the token at once
  * @throws FpkiError ERR_HSM_MODULE, ERR_HSM_TOKEN, ERR_HSM_PIN
  */
 export async function openToken(
@@ -38,8 +41,9 @@ export async function openToken(
   login: TokenLogin,
   progress: TokenProgress,
   make?: CryptokiMaker,
+  hasThreads = false,
 ): Promise<OpenToken> {
-  const module = await openModule(choice.module, choice.initArgs, make)
+  const module = await openModule(choice.module, choice.initArgs, make, hasThreads)
   try {
     return await logIn(module, choice.token, login, progress)
   } catch (error) {
@@ -75,7 +79,8 @@ async function logIn(
     cryptoki,
     session,
     mechanisms,
-    authenticate: () => explainErrors(subject, () => cryptoki.C_Login(session, CKU.contextSpecific, pin)),
+    openSession: () => explainErrors(subject, () => cryptoki.C_OpenSession(token.slot, access)),
+    authenticate: (one) => explainErrors(subject, () => cryptoki.C_Login(one, CKU.contextSpecific, pin)),
     close: () => {
       if (!open) return
       open = false

@@ -140,7 +140,7 @@ describe.each([
     expectWords(ended, {
       status,
       code: `ERR_${signal}`,
-      names: ['Run the same command again: nothing is signed twice.'],
+      names: ['What was issued is recorded. To go on, run the same command again.'],
     })
     expect((await registered(batch.directory)).size).toBe(256)
     await expectResumed(batch)

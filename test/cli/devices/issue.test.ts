@@ -98,3 +98,56 @@ test('a rehearsal changes nothing', async () => {
   expect(await readdir(pki.home.path)).not.toContain('devices')
   expect(await readdir(pki.directory)).not.toContain('devices.sqlite')
 })
+
+test('of refused rows an example for each reason is shown, and how to list them all', async () => {
+  const pki = await scene(1)
+  for (const name of ['a', 'b', 'c'])
+    await writeFile(join(pki.from, `${name}.csr`), deviceCsr({ uuid: `lamp-${name}` }).pem)
+  const ended = await pki.issue('--out', pki.out)
+  expect(ended.status).toBe(12)
+  const example = 'refused: a.csr: the CN of its subject is not a UUID (csr-common-name; 2 more)\n'
+  expect(ended.stderr).toContain(example)
+  expect(ended.stderr).toContain('--refused refused.csv')
+  const limited = await pki.issue('--max-refused', '1')
+  expect(limited).toMatchObject({ status: 12, stderr: expect.stringContaining(example) })
+  expect(limited.stderr).toContain('So far: 0 issued, 1 reused, 3 refused.')
+  expect(limited.stderr).toContain('ERR_REFUSED')
+})
+
+test('an input that does not fit --make-keys is refused before anything is made', async () => {
+  const pki = await scene(1)
+  const list = join(pki.home.path, 'uuids.txt')
+  await writeFile(list, '0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001\n')
+  const withoutKeys = await pki.home.fpki(['devices', 'issue', pki.directory, '--from', list, '--out', pki.out])
+  const withRequests = await pki.issue('--make-keys', '--out', pki.out)
+  for (const ended of [withoutKeys, withRequests]) {
+    expect(ended).toMatchObject({ status: 2, stderr: expect.stringContaining('(--make-keys)') })
+  }
+  expect(withoutKeys.stderr).toContain('uuids.txt is a list of UUIDs')
+  expect(await readdir(pki.home.path)).not.toContain('devices')
+})
+
+test('an input without devices is not passed over in silence', async () => {
+  const pki = await scene(1)
+  const table = join(pki.home.path, 'devices.csv')
+  await writeFile(table, 'uuid,csr\n')
+  const ended = await pki.home.fpki(['devices', 'issue', pki.directory, '--from', table])
+  expect(ended.stderr).toContain('The input has no devices.')
+})
+
+test.each(['.', 'devices', 'devices.jsonl'])('%s in the PKI directory is no place for device files', async (name) => {
+  const pki = await scene(1)
+  const before = await readdir(pki.directory)
+  const ended = await pki.issue('--out', join(pki.directory, name))
+  expect(ended).toMatchObject({ status: 2, stderr: expect.stringContaining('Refusing to write device files') })
+  expect(await readdir(pki.directory)).toEqual(before)
+})
+
+test('rows beyond the quota of a line are refused, with the command that shows the line', async () => {
+  const pki = await scene(2)
+  await pki.home.fpki(['lines', 'create', pki.directory, 'site-a', '--quota', '1'])
+  const ended = await pki.issue('--line', 'site-a')
+  expect(ended.status).toBe(3)
+  expect(ended.stderr).toContain('1 issued, 0 reused, 1 refused, by line site-a')
+  expect(ended.stderr).toContain(`fpki lines show ${pki.directory} site-a`)
+})

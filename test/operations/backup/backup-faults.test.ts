@@ -342,6 +342,7 @@ describe('a manipulated file', () => {
         rootKey: null,
         embedded: false,
         unfinished: null,
+        devices: null,
         notHeld: [],
         recipients: envelope.recipients,
       }

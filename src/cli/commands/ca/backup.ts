@@ -27,6 +27,7 @@ export interface BackupFlags extends OpenFlags {
   readonly out?: string
   readonly check?: string
   readonly recipient?: readonly string[]
+  readonly devices: boolean
   readonly pkiDir?: string
 }
 
@@ -46,7 +47,10 @@ export async function backup(directory: string | undefined, flags: BackupFlags, 
   const stateDirectory = await embeddedStateDirectory(flags, io, machine)
   const factory = namedFactory(flags, io.env)
   const keyPassphrases = keysOf(passphrases, flags, io, progress)
-  const options = { directory: path, factory, stateDirectory, target: ready, keyPassphrases }
+  const options = {
+    ...{ directory: path, factory, stateDirectory, withDevices: flags.devices, target: ready },
+    keyPassphrases,
+  }
   const written = await backupPki(options, { ...machine, progress })
   if (flags.json) printJson(io, written)
   else if (!flags.quiet) printText(io, summary(written, io, withPassphrase))
@@ -88,12 +92,13 @@ function bothOnStdin(): FpkiError {
 
 /** What a new backup contains, and what it does not. */
 export function summary(backup: BackupPkiResult, io: Io, withPassphrase = true): string {
-  const { factory, file, directory, files, size, sha256, embedded, notHeld } = backup
+  const { factory, file, directory, files, size, sha256, embedded, devices, notHeld } = backup
   const check = `fpki ca backup --check ${printable(shellWord(file))} --pki-dir ${printable(shellWord(directory))}`
   const lines = [
     style(io, 'bold', `Backed up the PKI of the factory ${factory} to ${printable(file)}`, 'stdout'),
     `  ${files} files, ${Math.ceil(size / 1024)} kB, SHA-256 ${sha256}`,
     `  Contains ${printable(directory)}${embedded ? ' and the state of the embedded Factory API' : ''}`,
+    ...(devices?.included ? [`  Contains the device register: ${devices.certificates} certificates`] : []),
     ...notHeld.map((sentence) => `  Not included: ${printable(sentence)}`),
     `  Decrypted and compared: identical. Store it offline, apart from ${withPassphrase ? 'its passphrase' : 'the keys of its recipients'}.`,
     '',

@@ -1,4 +1,8 @@
-import { type ChangeDeviceCasResult, changeDeviceCas } from '../../../operations/device-cas/change-device-cas.js'
+import {
+  type ChangeDeviceCasPorts,
+  type ChangeDeviceCasResult,
+  changeDeviceCas,
+} from '../../../operations/device-cas/change-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan } from '../../../operations/device-cas/device-ca-plan.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type ConfirmFlags, confirm, type Question } from '../../confirm.js'
@@ -18,7 +22,7 @@ export async function changeCas(action: CaAction, directory: string, flags: Devi
   const options = { ...where, action, caFiles: flags.caFile ?? [], caSerials: flags.caSerial ?? [] }
   const changed = await changeDeviceCas(
     { ...options, dryRun: flags.dryRun === true },
-    { ...ports, confirm: (_, plan) => confirm(questionOf(action, plan, flags), flags, io) },
+    { ...ports, confirm: (_, plan, devices) => confirm(questionOf(action, plan, devices, flags), flags, io) },
   )
   if (flags.json) return printJson(io, changed)
   if (flags.dryRun && changed.crl !== null)
@@ -34,14 +38,33 @@ const EFFECTS: Readonly<Record<CaAction, string>> = {
   enable: 'the gateway accepts its devices again',
 }
 
-function questionOf(action: CaAction, { cas, dangers }: CaPlan, { dryRun }: DeviceCasFlags): Question {
-  const summary = cas.map(({ certificate, role, file }) => {
+function questionOf(
+  action: CaAction,
+  { cas, dangers }: CaPlan,
+  devices: Parameters<ChangeDeviceCasPorts['confirm']>[2],
+  { dryRun }: DeviceCasFlags,
+): Question {
+  const summary = cas.flatMap(({ certificate, role, file }) => {
     const name = file === null ? role : `${role} (${file})`
-    return `${action} ${name}, serial ${certificate.serialNumber}: ${EFFECTS[action]}.`
+    const count = devices.get(certificate.serialNumber.toString())
+    return [
+      `${action} ${name}, serial ${certificate.serialNumber}: ${EFFECTS[action]}.`,
+      ...(count === undefined ? [] : [devicesText(action, name, count)]),
+    ]
   })
   const question = `${action.charAt(0).toUpperCase()}${action.slice(1)} ${cas.length === 1 ? 'it' : 'them'}?`
   // Revocation is irreversible, so a terminal always asks.
   return { summary, dangers, question, ask: dryRun ? 'never' : action === 'revoke' ? 'always' : 'dangers' }
+}
+
+/** Only those that the register knows of: other tools may have issued more with the same key. */
+function devicesText(
+  action: CaAction,
+  name: string,
+  { devices, production }: { readonly devices: number; readonly production: number },
+): string {
+  const ends = action === 'enable' ? 'work again' : 'stop working'
+  return `${devices} ${devices === 1 ? 'device' : 'devices'} of ${name} in the device register will ${ends}, ${production} of them in production.`
 }
 
 function nothingToDo({ action, deviceCas }: ChangeDeviceCasResult): string {

@@ -4,10 +4,10 @@ import { readSerial } from '../../../operations/device-cas/ca-serials.js'
 import { type CheckAuditLogResult, checkAuditLog } from '../../../operations/history/check-audit-log.js'
 import {
   type AuditLogFilter,
-  readSince,
   type ShowAuditLogResult,
   showAuditLog,
 } from '../../../operations/history/show-audit-log.js'
+import { readTime } from '../../../operations/read-time.js'
 import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { warnOfForeign } from '../../foreign.js'
@@ -31,7 +31,7 @@ export async function log(directory: string, flags: LogFlags, io: Io): Promise<v
   const path = resolved(directory, io)
   const filter = {
     serial: flags.serial === undefined ? null : readSerial(flags.serial, 'serial', path).toString(),
-    since: flags.since === undefined ? null : readSince(flags.since),
+    since: flags.since === undefined ? null : readTime(flags.since, 'since'),
     kind: flags.kind ?? null,
   }
   await warnOfForeign([path], flags, io)

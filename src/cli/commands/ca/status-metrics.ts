@@ -53,6 +53,14 @@ const METRICS: readonly Metric[] = [
     Number((backup?.provedAt ?? null) !== null && backup?.rootKeyUnproven === null),
   ),
   pkiMetric('backup_due', '1 if there is no backup newer than --backup-days.', ({ backupDue }) => Number(backupDue)),
+  deviceMetric('count', 'Number of devices in the device register.', ({ devices }) => devices),
+  deviceMetric('production', 'Number of these in production.', ({ production }) => production),
+  deviceMetric('certificates', 'Number of certificates ever recorded.', ({ certificates }) => certificates),
+  deviceMetric(
+    'expiring',
+    'Number of devices whose certificate expires within --warn-days.',
+    ({ expiring }) => expiring,
+  ),
   pkiMetric('problems', 'Number of missing or unreadable files.', ({ problems }) => problems.length),
   {
     name: 'fpki_status_checked_seconds',
@@ -97,6 +105,20 @@ function pkiMetric(name: string, help: string, value: (pki: PkiStatus) => number
     name: `fpki_pki_${name}`,
     help,
     samples: ({ pkis }) => pkis.map((pki) => ({ labels: labelsOf(pki), value: value(pki) })),
+  }
+}
+
+/** Only for directories with a device register. */
+function deviceMetric(
+  name: string,
+  help: string,
+  value: (devices: NonNullable<PkiStatus['devices']>) => number,
+): Metric {
+  return {
+    name: `fpki_devices_${name}`,
+    help,
+    samples: ({ pkis }) =>
+      pkis.flatMap((pki) => (pki.devices === null ? [] : [{ labels: labelsOf(pki), value: value(pki.devices) }])),
   }
 }
 

@@ -75,19 +75,29 @@ function block(pki: PkiStatus, quiet: boolean, io: Io): string {
   const rows = shown.map((certificate) => row(certificate, io))
   const resume = directory === null ? '' : `; to finish: ${printable(`fpki ca resume ${shellWord(directory)}`)}`
   const command = unfinished === null ? [] : [`  \`fpki ${printable(unfinished)}\` was interrupted${resume}`]
-  const lines = [...rows, ...command, ...backupLine(pki, quiet, io)]
+  const lines = [...rows, ...deviceLine(pki, quiet), ...command, ...backupLine(pki, quiet, io)]
   if (lines.length === 0) return ''
-  const title = `Factory ${printable(factory ?? 'unknown')}, ${printable(directory ?? 'from the Factory API')}`
+  const title = `${pki.kit ? 'Kit of factory' : 'Factory'} ${printable(factory ?? 'unknown')}, ${printable(directory ?? 'from the Factory API')}`
   return `${[title, ...lines].join('\n')}\n`
+}
+
+/** What the device register has. */
+function deviceLine({ devices }: PkiStatus, quiet: boolean): readonly string[] {
+  if (devices === null || quiet) return []
+  const { devices: count, production, expiring, expiringBefore } = devices
+  const soon = expiring === 0 ? '' : `; ${expiring} expire before ${expiringBefore.slice(0, 10)}`
+  return [`  ${count} devices, ${production} in production${soon}`]
 }
 
 /** The backup of a readable directory. */
 function backupLine(
-  { directory, certificates, backup, backupDue }: PkiStatus,
+  { directory, certificates, backup, backupDue, kit }: PkiStatus,
   quiet: boolean,
   io: Io,
 ): readonly string[] {
   if (directory === null || certificates.length === 0 || (quiet && !backupDue)) return []
+  // A kit can be exported again.
+  if (kit && backup === null && !backupDue) return []
   const due = backupDue ? `  ${style(io, 'yellow', 'BACKUP DUE', 'stdout')}` : ''
   if (backup === null)
     return [

@@ -1,7 +1,9 @@
 import { thisMachine } from '../../../machine/index.js'
 import type { IssueDevicesResult } from '../../../operations/devices/issue-devices.js'
 import type { DeviceResult } from '../../../operations/devices/model.js'
+import { shellWord } from '../../../shell-word.js'
 import { columnsOf, type Io, type OutputFlags, printText, style } from '../../output.js'
+import { refusalExamples } from './refusal-examples.js'
 
 /** How often a bar is drawn, and how often a line is printed where there is no terminal. */
 const BAR_MILLISECONDS = 250
@@ -18,8 +20,8 @@ interface Counts {
 }
 
 /**
- * Follows a batch to its end, with a progress bar on a terminal and a line now and then elsewhere, on stderr. Resolves to what
- * the batch returns.
+ * Follows a batch to its end, with a progress bar on a terminal and a line now and then elsewhere, on stderr. In the end, and
+ * after an error too, prints why rows were refused: an example for each reason. Resolves to what the batch returns.
  *
  * @param fraction how much of the input was read, from 0 to 1; null: unknown
  */
@@ -32,6 +34,8 @@ export async function followBatch(
   const { clock } = thisMachine(io.machine)
   const started = clock().getTime()
   const counts = { issued: 0, reused: 0, refused: 0, planned: 0 }
+  const refusals = refusalExamples()
+  let stopped = ''
   const isBar = io.terminal.stderr
   const show = () => {
     const seconds = Math.max((clock().getTime() - started) / 1000, 0.001)
@@ -44,10 +48,15 @@ export async function followBatch(
       const next = await run.next()
       if (next.done) return next.value
       counts[next.value.kind]++
+      refusals.add(next.value)
     }
+  } catch (error) {
+    stopped = stoppedText(counts)
+    throw error
   } finally {
     clearInterval(timer ?? undefined)
     if (timer !== null && isBar) io.stderr('\r\u001b[K')
+    printText(io, refusals.text() + stopped, 'stderr')
   }
 }
 
@@ -73,17 +82,40 @@ function duration(seconds: number): string {
   return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-function countsText({ issued, reused, refused, planned }: Counts): string {
-  const parts = [`${issued} issued`, `${reused} reused`, `${refused} refused`]
-  return planned > 0 ? [`${planned} would be issued`, ...parts.slice(1)].join(', ') : parts.join(', ')
+function countsText({ issued, reused, refused, planned }: Counts, dryRun = planned > 0): string {
+  const first = dryRun ? `${planned} would be issued` : `${issued} issued`
+  return `${first}, ${reused} reused, ${refused} refused`
+}
+
+/** What was done before an error; empty: nothing was. */
+function stoppedText(counts: Counts): string {
+  const isNothing = Object.values(counts).every((count) => count === 0)
+  return isNothing ? '' : `So far: ${countsText(counts)}.\n`
 }
 
 /** The end of a batch, for people: on stderr, because stdout may have the certificates. */
-export function printSummary(result: IssueDevicesResult, io: Io): void {
-  const { line, ca, dryRun, out, refusals } = result
-  const counts = dryRun ? countsText({ ...result, issued: 0 }) : countsText(result)
-  const where = out === null ? '' : ` to ${out}`
-  const reasons = Object.entries(refusals).map(([code, count]) => `  refused, ${code}: ${count}`)
-  const first = `${dryRun ? 'Rehearsed' : 'Done'}: ${counts} by line ${line} with ${ca}${where}`
-  printText(io, `${[first, ...reasons].join('\n')}\n`, 'stderr')
+export function printSummary(result: IssueDevicesResult, refusedFile: string | null, io: Io): void {
+  const { directory, line, ca, dryRun, out, issued, reused, refused, planned, refusals } = result
+  const first = dryRun
+    ? `Dry run: ${countsText(result, true)}. Nothing was signed, recorded or written.`
+    : `Done: ${countsText(result)}, by line ${line} with ${ca}.`
+  const isEmpty = issued + reused + refused + planned === 0
+  const isWritten = !dryRun && out !== null && issued + reused > 0
+  const lines = [
+    isEmpty ? 'The input has no devices.' : first,
+    ...(isWritten ? [`Certificates: ${out}`] : []),
+    ...(isLineClosed(refusals) ? [`See the line: fpki lines show ${shellWord(directory)} ${shellWord(line)}`] : []),
+    ...(refused > 0 ? [refusedFile === null ? LIST_REFUSED : `Refused rows: ${refusedFile}`] : []),
+  ]
+  printText(io, `${lines.join('\n')}\n`, 'stderr')
+}
+
+const LIST_REFUSED =
+  'To list all refused rows, run the command again with --refused refused.csv: nothing is signed twice.'
+
+const LINE_CODES = ['quota', 'daily-quota', 'window', 'line-paused', 'line-closed']
+
+/** Were rows refused because their line was not open, or used up? */
+export function isLineClosed(refusals: IssueDevicesResult['refusals']): boolean {
+  return LINE_CODES.some((code) => code in refusals)
 }

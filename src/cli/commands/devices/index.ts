@@ -1,2 +1,5 @@
 /** The commands that issue device certificates and look at them. One chunk of the bundle. */
+export { exportIssued } from './export.js'
+export { exportSiteKit } from './export-kit.js'
+export { importIssued } from './import.js'
 export { issue } from './issue.js'

@@ -3,7 +3,11 @@ import { namedFactory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
 import { deviceMachine } from '../../../machine/devices.js'
 import { thisMachine } from '../../../machine/index.js'
-import { type IssueDevicesResult, issueDevices } from '../../../operations/devices/issue-devices.js'
+import {
+  type IssueDevicesOptions,
+  type IssueDevicesResult,
+  issueDevices,
+} from '../../../operations/devices/issue-devices.js'
 import { planOutput } from '../../../operations/devices/output/plan.js'
 import { filePath, resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
@@ -11,7 +15,7 @@ import { keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, progressOn } from '../../output.js'
-import { followBatch, printSummary } from './batch-progress.js'
+import { followBatch, isLineClosed, printSummary } from './batch-progress.js'
 
 /** Beside the bundle of the command line. */
 const THREAD = fileURLToPath(new URL('device-batch/device-batch-thread.js', import.meta.url))
@@ -39,56 +43,64 @@ export interface IssueFlags extends CommonFlags, HsmFlags {
 
 /** `fpki devices issue <directory>` */
 export async function issue(directory: string, flags: IssueFlags, io: Io): Promise<void> {
+  if (flags.out === '-' && flags.json) throw stdoutTwice()
   const progress = progressOn(io, flags)
   const machine = thisMachine(io.machine)
-  const {
-    out,
-    outFormat = null,
-    refused,
-    days = null,
-    group = null,
-    gateway = null,
-    ostree = null,
-    store = null,
-  } = flags
-  if (out === '-' && flags.json) throw stdoutTwice()
-  const run = issueDevices(
-    {
-      directory: resolved(directory, io),
-      factory: namedFactory(flags, io.env),
-      input: { path: flags.from === '-' ? null : filePath(flags.from, io), format: flags.format },
-      output: out === undefined ? null : planOutput(out === '-' ? out : filePath(out, io), outFormat),
-      refusedFile: refused === undefined ? null : filePath(refused, io),
-      ...{ line: flags.line, ca: flags.ca ?? null, days, group, gateway, ostree, store },
-      makeKeys: flags.makeKeys === true,
-      production: flags.production === true,
-      dryRun: flags.dryRun === true,
-      maxRefused: flags.maxRefused ?? null,
-      hsmSessions: flags.hsmSessions ?? 4,
-    },
-    {
-      ...machine,
-      ...deviceMachine(machine, { program: THREAD, signal: io.signal }),
-      stdin: io.stdin,
-      isStdinTerminal: io.terminal.stdin === true,
-      stdout: { write: io.stdoutOctets ?? (async (octets) => io.stdout(Buffer.from(octets).toString())) },
-      ...{ progress, signal: io.signal },
-      access: await keyAccess(flags, io, progress),
-    },
-  )
-  const result = await followBatch(run, () => null, io, flags)
+  const ports = {
+    ...machine,
+    ...deviceMachine(machine, { program: THREAD, signal: io.signal }),
+    stdin: io.stdin,
+    isStdinTerminal: io.terminal.stdin === true,
+    stdout: { write: io.stdoutOctets ?? (async (octets: Uint8Array) => io.stdout(Buffer.from(octets).toString())) },
+    progress,
+    signal: io.signal,
+    access: await keyAccess(flags, io, progress),
+  }
+  let read: number | null = null
+  const onRead = (fraction: number) => {
+    read = fraction
+  }
+  const options = optionsOf(directory, flags, io)
+  const run = issueDevices(options, { ...ports, onRead })
+  const result = await followBatch(run, () => read, io, flags)
   if (flags.json) printJson(io, result)
-  else printSummary(result, io)
+  else if (!flags.quiet || result.refused > 0) printSummary(result, options.refusedFile, io)
   io.outcome.status = statusOf(result)
+}
+
+function optionsOf(directory: string, flags: IssueFlags, io: Io): IssueDevicesOptions {
+  const { from, out, outFormat = null, refused, line, hsmSessions = 4 } = flags
+  return {
+    ...LEFT_OUT,
+    ...flags,
+    ...{ line, hsmSessions },
+    directory: resolved(directory, io),
+    factory: namedFactory(flags, io.env),
+    input: { path: from === '-' ? null : filePath(from, io), format: flags.format },
+    output: out === undefined ? null : planOutput(out === '-' ? out : filePath(out, io), outFormat),
+    refusedFile: refused === undefined ? null : filePath(refused, io),
+  }
+}
+
+/** What holds without the flag of that name. */
+const LEFT_OUT = {
+  ca: null,
+  days: null,
+  group: null,
+  gateway: null,
+  ostree: null,
+  store: null,
+  maxRefused: null,
+  makeKeys: false,
+  production: false,
+  dryRun: false,
 }
 
 /** A batch with refused rows is done; one whose line was used up or not open is not. */
 function statusOf({ refused, refusals }: IssueDevicesResult): number {
-  if (LINE_CODES.some((code) => code in refusals)) return EXIT_FOUND.line
+  if (isLineClosed(refusals)) return EXIT_FOUND.line
   return refused > 0 ? EXIT_FOUND.refused : 0
 }
-
-const LINE_CODES = ['quota', 'daily-quota', 'window', 'line-paused', 'line-closed']
 
 function stdoutTwice(): FpkiError {
   const text = 'The certificates and the summary as JSON cannot both go to stdout.'

@@ -9,6 +9,7 @@ export function addBackup(ca: Command, io: Io): void {
     .description('write or check an encrypted backup of a PKI')
     .argument('[directory]', 'PKI directory')
     .option('--out <file>', 'write the backup to this new file')
+    .option('--no-devices', 'leave out the device register')
     .option('--check <file>', 'check this backup without extracting it')
     .option('--recipient <cert>', 'certificate of a recipient, PEM or DER; repeatable', collect)
     .option('--recipient-key <key>', 'with --check: private key of a recipient')
@@ -31,6 +32,7 @@ To encrypt for recipients; add --passphrase-file to allow a passphrase too:
     --recipient ann.pem --recipient bob.pem
   fpki ca backup --check acme.backup --recipient-key ann.key
 
-The backup contains the PKI directory and the state of the embedded factory.
+The backup contains the PKI directory with its device register, and the state of
+the embedded factory.
 fpki decrypts it and compares the contents before reporting success.
 \`openssl cms\` can decrypt it too: see docs/backup.md.`

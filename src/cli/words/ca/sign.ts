@@ -32,5 +32,5 @@ Examples:
 
 Without --profile, a request for CA:TRUE becomes a device CA, any other request
 a TLS server certificate with the requested names. No certificate outlives the
-root. Requests of devices are refused, since device CAs sign those; pass
---profile tls-server to override.`
+root. Requests of devices are refused, because device CAs sign those: see
+\`fpki devices issue\`. --profile tls-server overrides that.`

@@ -11,20 +11,20 @@ export function addIssue(devices: Command, io: Io): void {
     .command('issue')
     .description('issue certificates for a batch of devices')
     .argument('<directory>', 'PKI directory or kit')
-    .requiredOption('--from <source>', 'certificate requests: a folder, a file, or - for stdin')
-    .addOption(new Option('--format <name>', 'format of the requests').choices(IN_FORMATS).default('auto'))
+    .requiredOption('--from <source>', 'certificate requests, or UUIDs: a folder, a file, or - for stdin')
+    .addOption(new Option('--format <name>', 'format of the input (see below)').choices(IN_FORMATS).default('auto'))
     .option('--out <target>', 'write the certificates to this folder or new file; - is stdout')
     .addOption(new Option('--out-format <name>', 'format of the certificates (see below)').choices(OUT_FORMATS))
-    .option('--refused <file>', 'write the refused rows to this new file, CSV or .jsonl')
-    .option('--max-refused <number>', 'stop when more rows are refused', parseCount)
-    .option('--dry-run', 'check everything, but sign and record nothing')
+    .option('--refused <file>', 'list the refused rows in this file: .csv, or else JSON lines')
+    .option('--max-refused <number>', 'stop when more rows than this are refused', parseCount)
+    .option('--dry-run', 'check the input, but sign, record and write nothing')
     .optionsGroup('Devices:')
     .option('--line <name>', 'line that issues', 'default')
     .option('--ca <file>', 'certificate file of the device CA, such as site-b.pem; default: that of the line')
-    .option('--make-keys', 'make the keys of the devices too, for a list of UUIDs')
+    .option('--make-keys', 'make the keys of the devices, for a list of UUIDs')
     .option('--days <number>', 'validity period; default: as long as the device CA, at most 20 years', parseDays)
-    .option('--production', 'the devices are production devices')
-    .option('--group <name>', 'device group')
+    .option('--production', 'production devices, unless their rows say otherwise')
+    .option('--group <name>', 'group of the devices, unless their rows say otherwise')
     .optionsGroup('Servers in sota.toml; default: the names in tls-crt:')
     .option('--gateway <url>', 'device gateway, such as https://gw.example.com:8443')
     .option('--ostree <url>', 'OSTree server')
@@ -41,16 +41,24 @@ export function addIssue(devices: Command, io: Io): void {
 const EXAMPLE = `
 Examples:
   $ fpki devices issue "$HOME/acme" --from csrs/ --out devices/
+  $ fpki devices issue "$HOME/acme" --from csrs/ --dry-run
   $ fpki devices issue "$HOME/acme" --from uuids.txt --make-keys --out devices/
-  $ generate-csrs | fpki devices issue "$HOME/acme" --from - --out - > issued.jsonl
+  $ fpki devices issue "$HOME/acme" --from - --out - < csrs.pem > issued.jsonl
+
+Input: a folder or tar of *.csr, *.pem or *.der; PEM; CSV; JSON lines; or a list
+of UUIDs, with --make-keys. gzip is unpacked.
 
 --out-format: sota, a folder per device with the files for /var/sota (default
-for a folder); jsonl (default for a file or stdout), csv, pem, tar.
+for a folder); jsonl (default for stdout); csv, pem, tar. A file that ends in
+.jsonl, .csv, .pem or .tar has that format.
 
-Running the command again signs nothing twice: devices that the register knows
-get the certificate that they have. Exit codes: 0 all issued, 12 some refused,
-3 the quota is used up or the line is not open, 5 HSM error, 6 unreadable input,
-130 interrupted.`
+Interrupted, or rows refused? Correct the input and run the same command again:
+nothing is signed twice, and devices that the register has with the same key get
+the same certificate again. With --make-keys, keep the same --out: the keys are
+nowhere else.
+
+Exit codes: 0 all issued, 12 some refused, 3 the line is not open or its quota
+is used up, 5 HSM error, 6 unreadable input, 130 interrupted.`
 
 function parseCount(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text)

@@ -2,10 +2,12 @@ import { checkApi } from './api.js'
 import { checkBackupRecord, describeBackup } from './backup.js'
 import { checkChain } from './chain.js'
 import type { AuditContext, CheckPorts } from './context.js'
+import { checkDevices } from './devices.js'
 import { checkExpiry } from './expiry.js'
 import { checkFiles } from './files.js'
 import type { Finding } from './finding.js'
 import { checkKeys } from './keys.js'
+import { checkKit } from './kit.js'
 import { checkLeftovers } from './leftovers.js'
 import { checkModes } from './modes.js'
 import { checkPem } from './pem.js'
@@ -54,6 +56,13 @@ export const CHECKS: readonly Check[] = [
     ],
     success: () => null,
   },
+  {
+    group: 'kit',
+    run: checkKit,
+    success: ({ directory: { kit } }) =>
+      kit === null ? null : `The files of this kit for ${kit.ca.file} are those that it was exported with.`,
+  },
+  { group: 'devices', run: checkDevices, success: () => null },
   { group: 'backup', run: checkBackupRecord, success: describeBackup },
   { group: 'leftovers', run: checkLeftovers, success: () => 'No interrupted commands, and no leftover files.' },
 ]

@@ -1,3 +1,5 @@
+import { OLDER_HINT } from '../../devices/register-age.js'
+
 /** The status of a finding, and what to do about it. */
 export interface CodeMeaning {
   readonly status: 'notice' | 'warning' | 'failure'
@@ -175,6 +177,52 @@ export const CODES = {
     hint:
       'An HSM is recommended; to move the key there: `fpki ca import-root DIR --hsm-module MODULE --hsm-token-label LABEL`. ' +
       'At least encrypt the file, as `ca create` does with --encrypt-keys.',
+  },
+  'kit.changed': {
+    status: 'failure',
+    means: 'a file of a kit is not the one that it was exported with',
+    hint: 'Export the kit again, or restore the file.',
+  },
+  'kit.root-key': {
+    status: 'failure',
+    means: 'a kit has the root key, which belongs in no plant',
+    hint: 'Remove the file from the kit. If others had access to it, consider the root key compromised.',
+  },
+  'devices.unreadable': {
+    status: 'failure',
+    means: 'the device register cannot be opened',
+    hint: BACKUP,
+  },
+  'devices.damaged': {
+    status: 'failure',
+    means: 'the device register is damaged',
+    hint: 'Check the disk (dmesg), then restore the newest backup.',
+  },
+  'devices.missing': {
+    status: 'failure',
+    means: 'the device register is missing; the audit log mentions one',
+    hint: OLDER_HINT,
+  },
+  'devices.other': {
+    status: 'failure',
+    means: 'the device register is not the one that the audit log mentions',
+    hint: OLDER_HINT,
+  },
+  'devices.older': {
+    status: 'failure',
+    means: 'the device register is older than the audit log: certificates that were issued are missing in it',
+    hint: OLDER_HINT,
+  },
+  'devices.certificate': {
+    status: 'failure',
+    means:
+      'the device register has a certificate that no device CA of this directory has signed (a random sample is checked)',
+    hint: 'If the certificate of a device CA was removed, put it back. Otherwise restore the newest backup.',
+  },
+  'devices.expiring': {
+    status: 'notice',
+    means: 'certificates of devices expire soon, unless the devices have renewed them',
+    hint: 'Check that the devices reach the EST server, where they renew their certificates.',
   },
   'backup.none': {
     status: 'warning',

@@ -1,3 +1,5 @@
+import type { LoggedRegister } from '../../../audit-log/records.js'
+import type { DeviceRegister } from '../../../devices/register.js'
 import { type InspectedDirectory, type InspectedFile, inspectDirectory, isBusy } from '../../../directory/inspect.js'
 import { isEarlierCertificate, PKI_FILES } from '../../../directory/names.js'
 import { whyForeignDirectory } from '../../../directory/owned.js'
@@ -51,6 +53,13 @@ export interface AuditContext {
   readonly warnDays: number
 }
 
+/** The device register of a directory on the disk, and what its audit log says of it. */
+export interface RegisterToCheck {
+  /** null: there is none. */
+  open(): Promise<DeviceRegister | null>
+  logged(): Promise<LoggedRegister | null>
+}
+
 /** What the checks need besides the context. */
 export interface CheckPorts {
   /** null: the root key is skipped. */
@@ -58,6 +67,8 @@ export interface CheckPorts {
   readonly random: Random
   /** For encrypted key files; undefined: not available. */
   readonly passphrases: Passphrases | undefined
+  /** null: the device register is not checked. */
+  readonly register: RegisterToCheck | null
 }
 
 /** Connects to the Factory API of a factory. */
@@ -94,7 +105,8 @@ export async function loadContext({
   const factory = sources.factory ?? factoryIn(directory, root)
   const foreign = await whyForeignDirectory(disk, path).catch(toMessage)
   // A record written by someone else must not choose which factory is queried with our credentials.
-  const skipsApi = sources.api === null || (foreign !== null && sources.factory === null)
+  // A plant needs no Factory API.
+  const skipsApi = directory.kit !== null || sources.api === null || (foreign !== null && sources.factory === null)
   const api = skipsApi || sources.api === null ? null : await queryApi(sources.api, factory)
   const { estTlsCertificate } = PKI_FILES
   const est = names.includes(estTlsCertificate) ? null : estCertificateOf(api, root)

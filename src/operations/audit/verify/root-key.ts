@@ -17,11 +17,12 @@ export function checkPlainRootKey({ files }: AuditContext): readonly Finding[] {
 
 /** Signs a random nonce with the root key, and verifies the signature with factory_ca.pem. */
 export async function checkRootKey(
-  { root }: AuditContext,
+  { root, directory }: AuditContext,
   signer: RootSigner | null,
   random: Random,
 ): Promise<readonly Finding[]> {
   const file = PKI_FILES.rootCertificate
+  if (directory.kit !== null) return [passed('root-key', 'A kit has no root key.')]
   if (signer === null) return [failed('root-key.skipped', null, 'The root key was not checked.')]
   if (root === null)
     return [failed('root-key.mismatch', file, 'Cannot check the root key: there is no valid root certificate.')]

@@ -32,6 +32,8 @@ export interface DeviceInputPorts {
   readonly stdin: Stdin
   readonly isStdinTerminal: boolean
   readonly progress: Pick<Progress, 'note'>
+  /** Called with how much of a file or folder has been read, from 0 to 1. */
+  readonly onRead?: ((fraction: number) => void) | undefined
   /** Stops reading, with its reason. */
   readonly signal?: AbortSignal | undefined
 }
@@ -61,12 +63,23 @@ export async function openDeviceInput(source: DeviceInputSource, ports: DeviceIn
   const what = source.path ?? 'stdin'
   const kind = kindOf(source, ports)
   if (kind === 'directory') {
-    const rows = folderRequests(what, ports.files, (text) => ports.progress.note(text))
+    const rows = folderRequests(what, ports.files, (text) => ports.progress.note(text), ports.onRead)
     return { what, format: 'dir', rows: together(rows, ports.signal), close: async () => {} }
   }
-  const octets = source.path === null ? ports.stdin : ports.files.octets(source.path)
+  const octets = source.path === null ? ports.stdin : fileOctets(source.path, ports)
   const csrFiles = kind === 'file' && source.path !== null ? filesBeside(source.path, ports.files) : noCsrFiles
   return openStream(octetSource(octets, what, ports.signal), { source, what, csrFiles, ports })
+}
+
+/** The octets of a file; says how far it has been read. */
+async function* fileOctets(path: string, { files, onRead }: DeviceInputPorts): AsyncGenerator<Uint8Array> {
+  const size = files.size(path)
+  let read = 0
+  for await (const octets of files.octets(path)) {
+    read += octets.length
+    if (size !== null) onRead?.(Math.min(read / size, 1))
+    yield octets
+  }
 }
 
 interface Stream {

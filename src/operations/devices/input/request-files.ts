@@ -27,6 +27,7 @@ export async function* folderRequests(
   folder: string,
   files: InputFiles,
   note: (text: string) => void,
+  onRead: (fraction: number) => void = () => undefined,
 ): AsyncGenerator<readonly InputRow[]> {
   const visible = (await orReadError(folder, () => files.names(folder))).filter((name) => !isHidden(name))
   const names = visible.filter(isRequestName)
@@ -34,7 +35,9 @@ export async function* folderRequests(
   noteOthers(visible.length - names.length, folder, note)
   for (let start = 0; start < names.length; start += ROWS_AT_ONCE) {
     const some = names.slice(start, start + ROWS_AT_ONCE)
-    yield await orReadError(folder, async () => some.map((name) => requestFile(folder, name, files)))
+    const rows = await orReadError(folder, async () => some.map((name) => requestFile(folder, name, files)))
+    onRead((start + some.length) / names.length)
+    yield rows
     // A signal is delivered here, even if the reader of the rows never waits for anything.
     await setImmediate()
   }

@@ -154,10 +154,7 @@ describe('a tar archive', () => {
           notes: ['Ignoring 2 other files or folders in stdin'],
           error: null,
         })
-        expect(rows).toEqual([
-          device('csrs/a.csr', { csr: PEM }),
-          device(`csrs/${long}/${long}.pem`, { csr: PEM }),
-        ])
+        expect(rows).toEqual([device('csrs/a.csr', { csr: PEM }), device(`csrs/${long}/${long}.pem`, { csr: PEM })])
       }
     }
   })

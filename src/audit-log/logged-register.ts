@@ -1,0 +1,18 @@
+import type { PkiDirectory } from '../directory/pki-directory.js'
+import { readLine } from './chain.js'
+import { auditLogFiles } from './files.js'
+import type { LoggedRegister } from './records.js'
+
+/**
+ * The newest state of the device register in the audit log of a PKI directory, unchecked; null: no job was logged. Throws
+ * ERR_BAD_FILE or ERR_STORAGE when the audit log cannot be read.
+ */
+export async function loggedRegister(directory: Pick<PkiDirectory, 'files' | 'path'>): Promise<LoggedRegister | null> {
+  const text = (await auditLogFiles(directory).read()) ?? ''
+  for (let at = text.lastIndexOf('"register":'); at > 0; at = text.lastIndexOf('"register":', at - 1)) {
+    const end = text.indexOf('\n', at)
+    const line = readLine(text.slice(text.lastIndexOf('\n', at) + 1, end === -1 ? text.length : end))
+    if (line?.register !== undefined) return line.register
+  }
+  return null
+}

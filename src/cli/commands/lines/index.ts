@@ -1,0 +1,3 @@
+/** The commands for lines. One chunk of the bundle. */
+export { changeLine, createLine, setState } from './change.js'
+export { listLines, showLine } from './show.js'

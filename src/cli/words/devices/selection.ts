@@ -1,0 +1,22 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { withStore } from '../lines/line-options.js'
+
+/** Adds the flags that select devices. */
+export function withSelection(command: Command): Command {
+  const states = ['active', 'superseded', 'abandoned', 'denied']
+  return withStore(
+    command
+      .option('--line <name>', 'only devices of this line')
+      .option('--ca <file>', 'only devices of this device CA: its certificate file, or fingerprint')
+      .addOption(new Option('--state <state>', 'only with this state of the newest certificate').choices(states))
+      .option('--since <time>', 'only issued since this date or time, such as 2026-07-28')
+      .option('--until <time>', 'only issued before this date or time')
+      .option('--expiring <days>', 'only expiring within this many days, or expired', parseDays)
+      .option('--hardware-id <id>', 'only with this hardware ID'),
+  )
+}
+
+function parseDays(text: string): number {
+  if (/^\d{1,5}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a number of days.')
+}

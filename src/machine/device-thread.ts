@@ -1,0 +1,6 @@
+import { fileURLToPath } from 'node:url'
+
+/** The program of the worker threads that the package has for users of the library: {@link DeviceThreads.program}. */
+export const deviceThreadProgram: string = fileURLToPath(
+  new URL('cli/device-batch/device-batch-thread.js', import.meta.url),
+)

@@ -1,0 +1,58 @@
+import { relative } from 'node:path'
+import { FpkiError } from '../../errors.js'
+import type { OpenDeviceInput } from './input/open.js'
+import type { IssueDevicesOptions } from './issue-options.js'
+
+type Choices = Pick<IssueDevicesOptions, 'directory' | 'output' | 'makeKeys' | 'dryRun'>
+
+/** Throws ERR_USAGE when the output is in the PKI directory, or when keys are to be made and no folder is named for them. */
+export function checkOutput({ directory, output, makeKeys, dryRun }: Choices): void {
+  const target = output?.target
+  if (target !== undefined && target.kind !== 'stdout' && isInside(target.path, directory))
+    throw new FpkiError(
+      'ERR_USAGE',
+      `Refusing to write device files to ${target.path}: it is in ${directory}, which has the keys of the PKI.`,
+      'Choose a path elsewhere.',
+      { option: 'out' },
+    )
+  if (!makeKeys || dryRun || target?.kind === 'folder') return
+  throw new FpkiError(
+    'ERR_USAGE',
+    'The keys of the devices need an output folder, because they are not kept anywhere else.',
+    'Name a folder, such as devices/: each device gets a folder in it, with its key.',
+    { option: 'out' },
+  )
+}
+
+function isInside(path: string, directory: string): boolean {
+  const way = relative(directory, path)
+  return way === '' || !/^\.\.(\/|$)/.test(way)
+}
+
+/**
+ * Requests are for keys that exist already, and a list of UUIDs is for keys that do not.
+ *
+ * @throws FpkiError ERR_USAGE
+ */
+export function checkInputFits(
+  { what, format }: Pick<OpenDeviceInput, 'what' | 'format'>,
+  { makeKeys }: Choices,
+): void {
+  if (format === 'uuids' && !makeKeys)
+    throw new FpkiError(
+      'ERR_USAGE',
+      `No keys to certify: ${what} is a list of UUIDs, without certificate requests.`,
+      'Pass the certificate requests of the devices, or have the keys made too.',
+      { option: 'makeKeys' },
+    )
+  if (!makeKeys || !REQUESTS_ONLY.includes(format)) return
+  throw new FpkiError(
+    'ERR_USAGE',
+    `No keys to make: ${what} contains certificate requests, so the devices have keys.`,
+    'Pass a list of UUIDs, or only certify the keys that exist.',
+    { option: 'makeKeys' },
+  )
+}
+
+/** Formats that cannot name a device without its request. */
+const REQUESTS_ONLY: readonly OpenDeviceInput['format'][] = ['dir', 'pem', 'tar']

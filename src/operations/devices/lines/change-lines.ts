@@ -1,0 +1,175 @@
+import * as z from 'zod/mini'
+import type { AuditLogPorts } from '../../../audit-log/audit-log.js'
+import { checkLineName } from '../../../devices/lines.js'
+import type { RegisterPorts } from '../../../devices/open.js'
+import { DEFAULT_LINE, type DeviceRegister, type Line, type LineState } from '../../../devices/register.js'
+import { FpkiError } from '../../../errors.js'
+import { withAuditLog } from '../../../journal/keep-records.js'
+import { jsonDocument } from '../../../json-document.js'
+import type { DurableFiles, Random } from '../../../ports.js'
+import { shellWord } from '../../../shell-word.js'
+import { type OpenPki, openPki } from '../../open-pki.js'
+import { caNames } from '../ca-names.js'
+import { openRegister, type RegisterChoice, requireRegister } from '../open-register.js'
+import { describeLine, lineFacts } from './line-facts.js'
+import { type LineOptions, lineSettings, NEW_LINE } from './line-settings.js'
+import { requireLine } from './require-line.js'
+import { settingsText } from './settings-text.js'
+
+/** What `fpki lines create --json`, and change, pause, resume and close, print. */
+export const changeLineResult = jsonDocument({
+  /** Absolute. */
+  directory: z.string(),
+  line: lineFacts,
+  /** false: it was so already. */
+  changed: z.boolean(),
+})
+
+/** See {@link changeLineResult}. */
+export type ChangeLineResult = z.infer<typeof changeLineResult>
+
+/** A line of a device register. */
+export interface LineChoice extends RegisterChoice {
+  /** null: the factory that the directory records. */
+  readonly factory: string | null
+  readonly name: string
+}
+
+/** Ports of the operations that change a line. */
+export interface LinePorts extends AuditLogPorts {
+  readonly files: DurableFiles
+  readonly random: Random
+}
+
+/**
+ * Creates a line, and the register if there is none yet. Recorded in the audit log.
+ *
+ * @throws FpkiError ERR_EXISTS when there is one of that name; ERR_USAGE for invalid settings; as openPki, and for the CA
+ *   ERR_BAD_FILE, ERR_BAD_CERTIFICATE, ERR_NOT_A_DEVICE_CA, ERR_CLOCK
+ */
+export async function createLine(options: LineChoice & LineOptions, ports: LinePorts): Promise<ChangeLineResult> {
+  const pki = await openPki(ports.files, options.directory, options.factory)
+  const settings = await lineSettings(pki, NEW_LINE, options, ports.clock())
+  const { name } = options
+  checkLineName(name)
+  return changing(pki, { ...options, command: 'lines create', open: openRegister }, ports, async (register, log) => {
+    if ((await register.lines.get(name)) !== null) throw lineExists(options)
+    await log(`Creates the line ${name}: ${settingsText(settings)}`)
+    return { line: await register.lines.create(name, settings, ports.clock().getTime()), changed: true }
+  })
+}
+
+/**
+ * Changes the given settings of a line; the others stay. Recorded in the audit log.
+ *
+ * @throws FpkiError ERR_LINE when there is no such line, or it is closed; ERR_NOT_INITIALIZED without a register; otherwise
+ *   as {@link createLine}
+ */
+export async function changeLine(options: LineChoice & LineOptions, ports: LinePorts): Promise<ChangeLineResult> {
+  const pki = await openPki(ports.files, options.directory, options.factory)
+  return changing(pki, { ...options, command: 'lines change', open: openExisting }, ports, async (register, log) => {
+    const line = await requireOpenLine(register, options)
+    const settings = await lineSettings(pki, line, options, ports.clock())
+    const [before, after] = [settingsText(line), settingsText(settings)]
+    if (before === after) return { line, changed: false }
+    await log(`Changes the line ${line.name}: ${after}; before: ${before}`)
+    return { line: await register.lines.change(line.name, settings), changed: true }
+  })
+}
+
+/** The states that a line is set to, and the commands that do it. */
+const COMMANDS = { paused: 'lines pause', open: 'lines resume', closed: 'lines close' } as const satisfies Record<
+  LineState,
+  string
+>
+
+/**
+ * Pauses a line, resumes it, or closes it for ever; does nothing when it is in that state already. Recorded in the audit log.
+ *
+ * @throws FpkiError ERR_LINE when there is no such line, or it is closed, or the line `default` would be closed;
+ *   ERR_NOT_INITIALIZED without a register; as openPki
+ */
+export async function setLineState(
+  options: LineChoice & { readonly state: LineState },
+  ports: LinePorts & { confirm?(line: Line): Promise<void> },
+): Promise<ChangeLineResult> {
+  const { state, name } = options
+  const pki = await openPki(ports.files, options.directory, options.factory)
+  const command = COMMANDS[state]
+  // Before a question is asked, which may take long: the directory is not locked meanwhile.
+  if (state === 'closed') await confirmClosing(options, ports)
+  return changing(pki, { ...options, command, open: openExisting }, ports, async (register, log) => {
+    const line = await requireLine(register, options)
+    if (line.state === state) return { line, changed: false }
+    await requireOpenLine(register, options)
+    await log(`The line ${name} is ${state}; before: ${line.state}`)
+    return { line: await register.lines.change(name, { state }), changed: true }
+  })
+}
+
+async function confirmClosing(options: LineChoice, ports: LinePorts & { confirm?(line: Line): Promise<void> }) {
+  if (options.name === DEFAULT_LINE) throw cannotCloseDefault(options)
+  const register = await requireRegister(options, ports)
+  try {
+    const line = await requireLine(register, options)
+    if (line.state !== 'closed') await ports.confirm?.(line)
+  } finally {
+    await register.close()
+  }
+}
+
+/**
+ * Opens the register, under the directory's lock, for a change of a line. `log` is called before the change: an entry without
+ * a change is better than a change without an entry.
+ */
+async function changing(
+  { directory }: OpenPki,
+  choice: LineChoice & { readonly command: string; readonly open: typeof openRegister },
+  ports: LinePorts,
+  change: (
+    register: DeviceRegister,
+    log: (text: string) => Promise<void>,
+  ) => Promise<{ readonly line: Line; readonly changed: boolean }>,
+): Promise<ChangeLineResult> {
+  const { line, changed } = await withAuditLog(directory, choice.command, ports, null, async (auditLog) => {
+    const register = await choice.open(choice, ports)
+    try {
+      return await change(register, (text) => auditLog.logEvent(text))
+    } finally {
+      await register.close()
+    }
+  })
+  return { directory: directory.path, line: describeLine(line, await caNames(directory)), changed }
+}
+
+/** Opens a register for writing. Throws ERR_NOT_INITIALIZED when there is none. */
+async function openExisting(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
+  await (await requireRegister(choice, ports)).close()
+  return openRegister(choice, ports)
+}
+
+async function requireOpenLine(register: DeviceRegister, choice: LineChoice): Promise<Line> {
+  const line = await requireLine(register, choice)
+  if (line.state !== 'closed') return line
+  throw new FpkiError(
+    'ERR_LINE',
+    `The line ${line.name} is closed for ever.`,
+    `Nothing was changed. Create another one: \`fpki lines create ${shellWord(choice.directory)} NAME\`.`,
+  )
+}
+
+function lineExists({ directory, name }: LineChoice): FpkiError {
+  return new FpkiError(
+    'ERR_EXISTS',
+    `There is a line ${name} already.`,
+    `Nothing was changed. \`fpki lines show ${shellWord(directory)} ${name}\` shows it.`,
+  )
+}
+
+function cannotCloseDefault({ directory }: LineChoice): FpkiError {
+  return new FpkiError(
+    'ERR_LINE',
+    `The line ${DEFAULT_LINE} exists in every register, and cannot be closed.`,
+    `Nothing was changed. Pause it with \`fpki lines pause ${shellWord(directory)} ${DEFAULT_LINE}\`.`,
+  )
+}

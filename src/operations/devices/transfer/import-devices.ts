@@ -1,0 +1,253 @@
+import * as z from 'zod/mini'
+import { openAuditLog } from '../../../audit-log/audit-log.js'
+import type { DeviceRegister, ImportedCertificate, LineSettings } from '../../../devices/register.js'
+import { isCertificateFile, PKI_FILES } from '../../../directory/names.js'
+import { FpkiError } from '../../../errors.js'
+import { jsonDocument } from '../../../json-document.js'
+import { isIssuedBy, readPemCertificate } from '../../../pki/read-certificate.js'
+import type { Clock, DurableFiles, Progress, Random, Who } from '../../../ports.js'
+import type { InputFiles } from '../../../storage/input-files.js'
+import { type OpenPki, openPkiOfRoot } from '../../open-pki.js'
+import { caFingerprint } from '../ca-fingerprint.js'
+import { openRegister } from '../open-register.js'
+import { logRegisterHead } from '../record-head.js'
+import { type CheckedRow, checkRow, type RefusedRow, type RowChecks } from './check-row.js'
+import { checkWhole, linesOf, type TransferSummary } from './read-transfer.js'
+
+/** What `fpki devices import --json` prints. */
+export const importDevicesResult = jsonDocument({
+  /** The file, absolute. */
+  file: z.string(),
+  directory: z.string(),
+  factory: z.string(),
+  /** The certificates in the file: those that are new here, that were here, and that were refused. */
+  imported: z.int(),
+  existing: z.int(),
+  refused: z.int(),
+  /** The first 1,000 refused rows. `line` is of the file, from 1. */
+  refusals: z.array(
+    z.strictObject({ line: z.int(), uuid: z.nullable(z.string()), code: z.string(), reason: z.string() }),
+  ),
+  /** Lines that have issued more devices than their quota. Their certificates were imported nevertheless. */
+  overQuota: z.array(z.strictObject({ line: z.string(), quota: z.int(), issued: z.int() })),
+  /** Lines that this register did not have; they were created, paused. */
+  newLines: z.array(z.string()),
+})
+
+/** See {@link importDevicesResult}. */
+export type ImportDevicesResult = z.infer<typeof importDevicesResult>
+
+/** Options of `devices import`. */
+export interface ImportDevicesOptions {
+  /** The PKI directory, absolute. */
+  readonly directory: string
+  readonly factory: string | null
+  /** A file of `devices export`, absolute. */
+  readonly file: string
+  readonly store: string | null
+}
+
+/** Ports of {@link importDevices}. */
+export interface ImportDevicesPorts {
+  readonly files: DurableFiles
+  readonly inputs: Pick<InputFiles, 'octets' | 'kindOf'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly who: () => Who
+  readonly progress: Progress
+  readonly signal: AbortSignal
+}
+
+/** Certificates of one transaction. */
+const CHUNK = 256
+/** How many refused rows are reported one by one. */
+const MAX_REASONS = 1000
+const IMPORT_DEVICES = 'devices import'
+/** Another command may be using the directory for a moment. */
+const LOCK_SECONDS = 20
+
+/**
+ * Imports the device certificates that a kit has issued. The whole file is read once before anything changes, so that a
+ * truncated or changed one is refused; then every certificate is checked as if nobody had checked it before. Certificates
+ * that the register has already stay as they are, so that the import can be repeated. What was issued is recorded even when
+ * it is more than the quota of its line.
+ *
+ * @throws FpkiError as openPki and openDeviceRegister do; ERR_KIT; ERR_BAD_FILE when the file is missing, damaged or not one of
+ *   `devices export`; ERR_OTHER_ROOT when it is of another PKI; the reason of the signal
+ */
+export async function importDevices(
+  options: ImportDevicesOptions,
+  ports: ImportDevicesPorts,
+): Promise<ImportDevicesResult> {
+  const { file } = options
+  const pki = await openPkiOfRoot(ports.files, options.directory, options.factory)
+  if (ports.inputs.kindOf(file) !== 'file') throw noFile(file)
+  const summary = await checkWhole(ports.inputs.octets(file), file)
+  requireSamePki(summary, pki, file)
+  await pki.directory.make()
+  const lock = await pki.directory.lock(LOCK_SECONDS)
+  try {
+    const register = await openRegister(options, ports)
+    try {
+      return await importAll(options, { pki, register, summary }, ports)
+    } finally {
+      await register.close()
+    }
+  } finally {
+    await lock.release()
+  }
+}
+
+interface Import {
+  readonly pki: OpenPki
+  readonly register: DeviceRegister
+  readonly summary: TransferSummary
+}
+
+async function importAll(
+  { file }: ImportDevicesOptions,
+  { pki, register, summary }: Import,
+  ports: ImportDevicesPorts,
+): Promise<ImportDevicesResult> {
+  const state: State = {
+    counts: { imported: 0, existing: 0, refused: 0 },
+    refusals: [],
+    lines: new Set(),
+    newLines: [],
+  }
+  const checks = await checksOf(pki, ports)
+  for await (const rows of chunksOf(ports.inputs.octets(file), summary.certificates)) {
+    ports.signal.throwIfAborted()
+    await importChunk(
+      rows.map((row) => checkRow(row, checks)),
+      state,
+      register,
+      ports,
+    )
+  }
+  const text = `Imported ${state.counts.imported} device certificates from ${file}; ${state.counts.existing} existed, ${state.counts.refused} were refused.`
+  await logRegisterHead(openAuditLog(pki.directory, IMPORT_DEVICES, ports), register, text)
+  const overQuota = await linesOverQuota(register, state.lines)
+  const { factory, directory } = pki
+  // In the order of the file.
+  const refusals = state.refusals.toSorted((a, b) => a.line - b.line)
+  return { file, directory: directory.path, factory, ...state.counts, refusals, overQuota, newLines: state.newLines }
+}
+
+/** What an import has done so far. */
+interface State {
+  readonly counts: { imported: number; existing: number; refused: number }
+  readonly refusals: RefusedRow[]
+  /** The lines of the certificates. */
+  readonly lines: Set<string>
+  readonly newLines: string[]
+}
+
+/** One transaction for each line of the chunk. */
+async function importChunk(
+  checked: readonly CheckedRow[],
+  state: State,
+  register: DeviceRegister,
+  ports: ImportDevicesPorts,
+): Promise<void> {
+  const good = checked.filter((one) => 'certificate' in one)
+  for (const row of checked) if (!('certificate' in row)) refuse(state, row)
+  state.newLines.push(...(await createMissingLines(register, good, state.lines, ports)))
+  const outcomes = await register.importCertificates(good.map(({ certificate }) => certificate))
+  for (const [at, outcome] of outcomes.entries()) {
+    const row = good[at]
+    if (outcome.kind !== 'refused') state.counts[outcome.kind]++
+    else if (row !== undefined) refuse(state, { line: row.line, uuid: row.certificate.uuid, ...outcome.refusal })
+  }
+}
+
+function refuse({ counts, refusals }: State, row: RefusedRow): void {
+  counts.refused++
+  if (refusals.length < MAX_REASONS) refusals.push(row)
+}
+
+/** The rows between the header and the last line. */
+async function* chunksOf(octets: AsyncIterable<Uint8Array>, rows: number) {
+  let waiting = []
+  for await (const lines of linesOf(octets)) {
+    for (const line of lines) {
+      if (line.number === 1 || line.number > rows + 1) continue
+      waiting.push(line)
+      if (waiting.length < CHUNK) continue
+      yield waiting
+      waiting = []
+    }
+  }
+  if (waiting.length > 0) yield waiting
+}
+
+async function checksOf({ directory, root, factory }: OpenPki, { clock }: ImportDevicesPorts): Promise<RowChecks> {
+  const names = (await directory.names()).filter(
+    (name) => isCertificateFile(name) && name !== PKI_FILES.rootCertificate,
+  )
+  const cas = new Map()
+  for (const name of names) {
+    const ca = await readPem(directory, name)
+    if (ca !== null && isIssuedBy(ca, root)) cas.set(caFingerprint(ca), ca)
+  }
+  return { factory, root, cas, now: clock() }
+}
+
+/** null for a broken file: no certificate of its CA can be checked, and is refused. */
+async function readPem(directory: OpenPki['directory'], name: string) {
+  try {
+    const pem = await directory.read(name)
+    return pem === null ? null : readPemCertificate(pem, name)
+  } catch (error) {
+    if (error instanceof FpkiError && ['ERR_BAD_FILE', 'ERR_BAD_CERTIFICATE'].includes(error.code)) return null
+    throw error
+  }
+}
+
+/** A certificate exists, whatever its line: an unknown one is created, but issues nothing here. */
+async function createMissingLines(
+  register: DeviceRegister,
+  rows: readonly { readonly certificate: ImportedCertificate }[],
+  seen: Set<string>,
+  { clock }: ImportDevicesPorts,
+): Promise<readonly string[]> {
+  const created: string[] = []
+  for (const { certificate } of rows) {
+    if (seen.has(certificate.line)) continue
+    seen.add(certificate.line)
+    if ((await register.lines.get(certificate.line)) !== null) continue
+    await register.lines.create(certificate.line, unlimited(certificate.ca), clock().getTime())
+    await register.lines.change(certificate.line, { state: 'paused' })
+    created.push(certificate.line)
+  }
+  return created
+}
+
+function unlimited(ca: string): LineSettings {
+  const limits = { quota: null, perDay: null, from: null, until: null, hardwareIds: null }
+  return { ca, ...limits, allowsProduction: true, group: null, reissueWindow: 15 * 60_000 }
+}
+
+async function linesOverQuota(register: DeviceRegister, names: ReadonlySet<string>) {
+  const lines = (await register.lines.list()).filter(({ name }) => names.has(name))
+  return lines.flatMap(({ name, quota, issued }) =>
+    quota !== null && issued > quota ? [{ line: name, quota, issued }] : [],
+  )
+}
+
+function requireSamePki({ header }: TransferSummary, { root, factory }: OpenPki, file: string): void {
+  if (header.factory === factory && header.rootFingerprint === caFingerprint(root)) return
+  throw new FpkiError(
+    'ERR_OTHER_ROOT',
+    `${file} is from another PKI: of the factory ${JSON.stringify(header.factory)}, root SHA-256 ${header.rootFingerprint}.`,
+    'Nothing was imported. Pass the PKI directory that the kit was exported from.',
+  )
+}
+
+function noFile(file: string): FpkiError {
+  return new FpkiError(
+    'ERR_BAD_FILE',
+    `${file} is not a regular file.`,
+    'Pass a file that `devices export` has written.',
+  )
+}

@@ -1,0 +1,48 @@
+import { dirname, join } from 'node:path'
+import { openAuditLog } from '../../audit-log/audit-log.js'
+import type { KitRecord } from '../../directory/kit-record.js'
+import { MAX_PEM_BYTES } from '../../directory/pki-directory.js'
+import type { Clock, DurableFiles, Who } from '../../ports.js'
+import type { DeviceIssuer } from '../devices/open-issuer.js'
+import type { OpenPki } from '../open-pki.js'
+import { EXPORT_KIT, isWholeKit, kitRecordAt } from './kit-files.js'
+
+interface Source {
+  readonly pki: OpenPki
+  readonly issuer: DeviceIssuer
+}
+
+interface Ports {
+  readonly files: DurableFiles
+  readonly clock: Clock
+  readonly who: () => Who
+}
+
+/** Removes the key of the CA from the PKI directory and its snapshots. Called when the kit with the key is on the disk. */
+export async function moveKey({ pki: { directory }, issuer: { key } }: Source, ports: Ports): Promise<void> {
+  if (key.kind !== 'file' || (await directory.read(key.name)) === null) return
+  await openAuditLog(directory, EXPORT_KIT, ports).logEvent(`Removed ${key.name}, which is in the kit.`)
+  await directory.removeFromSnapshots(key.name, 'same')
+  await directory.files.remove(join(directory.path, key.name))
+}
+
+/**
+ * Finishes a move that was interrupted after the kit was complete: its record. null when there is no kit of this CA with the
+ * same key.
+ */
+export async function finishMove(kit: string, { pki, issuer }: Source, ports: Ports): Promise<KitRecord | null> {
+  const { files } = ports
+  const record = await kitRecordAt(files, kit)
+  if (record?.ca.fingerprint !== issuer.fingerprint || issuer.key.kind !== 'file') return null
+  const [own, inKit] = [await pki.directory.read(issuer.key.name), await keyIn(files, kit, issuer.key.name)]
+  if (inKit === null || (own !== null && own !== inKit) || !(await isWholeKit(files, kit, record))) return null
+  // The name of the kit may not be on the disk yet.
+  await files.syncAgain(dirname(kit))
+  await files.flush()
+  await moveKey({ pki, issuer }, ports)
+  return record
+}
+
+function keyIn(files: DurableFiles, kit: string, name: string): Promise<string | null> {
+  return files.read(join(kit, name), MAX_PEM_BYTES)
+}

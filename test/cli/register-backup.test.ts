@@ -1,0 +1,142 @@
+import { cpSync, rmSync } from 'node:fs'
+import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { ALL_DEVICES } from '../../src/devices/register.js'
+import { pkiDirectory } from '../../src/directory/pki-directory.js'
+import { thisMachine } from '../../src/machine/index.js'
+import { collectRegister } from '../../src/operations/backup/collect-register.js'
+import { recordRegisterHead } from '../../src/operations/devices/record-head.js'
+import { createLine, issueIn, pkiWithSite, signedIn, withRegister } from '../support/site.js'
+import { copiedPki, type Made } from './made.js'
+
+const PASSPHRASE = 'correct horse battery staple'
+
+/** A PKI whose line-1 has issued three devices, as the audit log says. */
+async function madeWithDevices(): Promise<Made> {
+  const made = await pkiWithSite()
+  await createLine(made.directory, 'line-1')
+  await issueIn(made.directory, 'line-1', 3)
+  await recordHead(made.directory)
+  return made
+}
+
+async function recordHead(directory: string): Promise<void> {
+  const machine = thisMachine()
+  await withRegister(directory, (register) =>
+    recordRegisterHead(pkiDirectory(machine.files, directory), 'devices issue', machine, register, 'Issued devices.'),
+  )
+}
+
+async function scene() {
+  const made = await copiedPki(madeWithDevices)
+  const env = { FPKI_STATE_DIR: made.home.state, FPKI_PASSPHRASE: PASSPHRASE }
+  const at = (name: string) => join(made.home.path, name)
+  const run = (...words: readonly string[]) => made.home.fpki(words, { env })
+  const codes = async (directory: string) => {
+    const { stdout } = await run('ca', 'verify', directory, '--offline', '--json')
+    const { findings }: { findings: readonly { code: string; message: string }[] } = JSON.parse(stdout)
+    return findings.map(({ code }) => code).filter((code) => code.startsWith('devices'))
+  }
+  return { ...made, at, run, codes }
+}
+
+const countIn = (directory: string) =>
+  withRegister(directory, async (register) => (await register.count(ALL_DEVICES)).devices)
+
+test('a backup has a consistent copy of the register, and a restore puts it back with mode 0600', async () => {
+  const { directory, at, run, codes } = await scene()
+  const written = await run('ca', 'backup', directory, '--out', at('a.backup'), '--json')
+  expect(JSON.parse(written.stdout)).toMatchObject({ devices: { certificates: 3, included: true } })
+  const checked = await run('ca', 'backup', '--check', at('a.backup'), '--json')
+  expect(JSON.parse(checked.stdout)).toMatchObject({ devices: { certificates: 3, included: true }, result: 'ok' })
+  await issueIn(directory, 'line-1', 1)
+  expect(await run('ca', 'restore', at('a.backup'), at('restored'))).toMatchObject({ status: 0 })
+  expect((await stat(at('restored/devices.sqlite'))).mode & 0o777).toBe(0o600)
+  expect(await countIn(at('restored'))).toBe(3)
+  expect(await codes(at('restored'))).toEqual(['devices'])
+  const same = await withRegister(directory, (register) => register.head())
+  expect((await withRegister(at('restored'), (register) => register.head())).id).toBe(same.id)
+})
+
+test('without the register, the backup says so, and so does verify after a restore', async () => {
+  const { directory, at, run, codes } = await scene()
+  const written = await run('ca', 'backup', directory, '--out', at('a.backup'), '--no-devices')
+  expect(written).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('devices.sqlite (3 certificates) was left out'),
+  })
+  const restored = await run('ca', 'restore', at('a.backup'), at('restored'))
+  expect(restored.status).toBe(0)
+  expect(restored.stdout + restored.stderr).toContain('The device register is missing')
+  expect(await codes(at('restored'))).toEqual(['devices.missing'])
+})
+
+test('a register that is too large for the memory is refused, with what to do instead', async () => {
+  const { directory } = await scene()
+  const refusal = collectRegister(directory, true, thisMachine(), 1000)
+  await expect(refusal).rejects.toMatchObject({ code: 'ERR_BAD_FILE', hint: expect.stringContaining('devices export') })
+  expect((await readdir(directory)).filter((name) => name.includes('unfinished'))).toEqual([])
+})
+
+test('verify and status know the devices', async () => {
+  const { directory, run, codes } = await scene()
+  expect(await codes(directory)).toEqual(['devices'])
+  const { stdout } = await run('ca', 'verify', directory, '--offline')
+  expect(stdout).toContain('The device register has 3 certificates of 3 devices (0 in production).')
+  const { stdout: soon } = await run('ca', 'verify', directory, '--offline', '--warn-days', '400')
+  expect(soon).toMatch(/^notice +devices\.expiring +The certificates of 3 devices expire before /m)
+  const status = await run('ca', 'status', directory, '--json', '--warn-days', '400')
+  expect(JSON.parse(status.stdout).pkis[0].devices).toMatchObject({
+    devices: 3,
+    production: 0,
+    certificates: 3,
+    expiring: 3,
+  })
+  expect((await run('ca', 'status', directory)).stdout).toContain('  3 devices, 0 in production\n')
+  const { stdout: metrics } = await run('ca', 'status', directory, '--prometheus')
+  expect(metrics).toMatch(/^fpki_devices_count\{factory="acme",directory="[^"]+"\} 3$/m)
+})
+
+test('a register that is older than the audit log, another one, or missing is a failure of verify and status', async () => {
+  const { directory, at, run, codes } = await scene()
+  cpSync(join(directory, 'devices.sqlite'), at('old.sqlite'))
+  await issueIn(directory, 'line-1', 2)
+  await recordHead(directory)
+  const replace = async (file: string | null) => {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(directory, `devices.sqlite${suffix}`), { force: true })
+    if (file !== null) cpSync(file, join(directory, 'devices.sqlite'))
+  }
+  const problem = async () => {
+    const { status, stdout } = await run('ca', 'status', directory, '--json')
+    return { status, message: JSON.parse(stdout).pkis[0].problems[0]?.message }
+  }
+  await replace(at('old.sqlite'))
+  expect(await codes(directory)).toEqual(['devices.older'])
+  const older = 'The device register is older than the audit log: it has 3 certificates, and had 5.'
+  expect(await problem()).toEqual({ status: 6, message: older })
+  await replace(null)
+  expect(await codes(directory)).toEqual(['devices.missing'])
+  expect((await problem()).message).toContain('is missing')
+  await withRegister(directory, (register) => register.head())
+  expect(await codes(directory)).toEqual(['devices.other'])
+})
+
+test('certificates of no CA of the directory and a damaged file are failures', async () => {
+  const { directory, codes } = await scene()
+  const other = await copiedPki()
+  const certificates = await signedIn(other.directory, 1, { file: 'local-ca.pem' })
+  const forged = certificates.map((one) => ({ ...one, der: Buffer.concat([one.der.subarray(0, -1), Buffer.of(0)]) }))
+  await withRegister(directory, (register) =>
+    register.commit({ line: 'line-1', ca: 'ab'.repeat(32), at: Date.now(), certificates: forged }),
+  )
+  expect(await codes(directory)).toEqual(['devices.certificate'])
+  await withRegister(directory, async () => undefined)
+  for (const suffix of ['-wal', '-shm']) rmSync(join(directory, `devices.sqlite${suffix}`), { force: true })
+  const octets = await readFile(join(directory, 'devices.sqlite'))
+  octets.fill(0xff, 4096 * 3, 4096 * 6)
+  await writeFile(join(directory, 'devices.sqlite'), octets)
+  expect((await codes(directory))[0]).toMatch(/^devices\.(damaged|unreadable)$/)
+  await truncate(join(directory, 'devices.sqlite'), 100)
+  expect((await codes(directory))[0]).toBe('devices.unreadable')
+})

@@ -140,7 +140,7 @@ describe.each([
     expectWords(ended, {
       status,
       code: `ERR_${signal}`,
-      names: ['What was issued is recorded. To go on, run the same command again.'],
+      names: ['Run the same command again: nothing is signed twice.'],
     })
     expect((await registered(batch.directory)).size).toBe(256)
     await expectResumed(batch)

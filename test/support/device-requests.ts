@@ -12,7 +12,7 @@ export interface DeviceCsr {
 const BUSINESS_CATEGORY = '2.5.4.15'
 
 /** keyUsage digitalSignature and extKeyUsage clientAuth, both critical. */
-export const DEVICE_EXTENSIONS = extensionRequest(
+const DEVICE_EXTENSIONS = extensionRequest(
   extension('2.5.29.15', Buffer.from('03020780', 'hex')),
   extension('2.5.29.37', Buffer.from('300a06082b06010505070302', 'hex')),
 )

@@ -16,7 +16,7 @@ export interface Ended {
  * `openssl x509` reads all roots that the system trusts each time, which takes five times as long as all else that it
  * does; with this in its environment it trusts none.
  */
-export const NO_TRUSTED_ROOTS = { SSL_CERT_FILE: '/dev/null', SSL_CERT_DIR: '/dev/null' }
+const NO_TRUSTED_ROOTS = { SSL_CERT_FILE: '/dev/null', SSL_CERT_DIR: '/dev/null' }
 
 /** How a program is started; its environment is `env`, PATH and {@link NO_TRUSTED_ROOTS}, nothing else. */
 export interface Start {

@@ -104,7 +104,7 @@ async function* chunksOf(rows: AsyncIterable<readonly InputRow[]>): AsyncGenerat
 }
 
 /** The rows of a commit: what a kill can make fpki sign again. */
-export const CHUNK = 256
+const CHUNK = 256
 
 /** Does `work` on up to `count` items ahead of their turn, and yields what came of it in their order. */
 async function* ahead<In, Out>(

@@ -1,7 +1,7 @@
 import { issueBatch } from './issue-batch.js'
 import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts, IssueDevicesResult } from './issue-options.js'
 import type { DeviceResult } from './model.js'
-import { openBatch } from './open-batch.js'
+import { type OpenBatch, openBatch } from './open-batch.js'
 
 export {
   type IssueDevicesOptions,
@@ -24,6 +24,7 @@ export async function* issueDevices(
 ): AsyncGenerator<DeviceResult, IssueDevicesResult> {
   const open = await openBatch(options, ports)
   let counts: IssueCounts = NONE
+  let isComplete = false
   try {
     for await (const results of issueBatch(open.rows, open.batch, open.ports)) {
       await open.refused?.write(results.filter((result) => result.kind === 'refused'))
@@ -31,21 +32,27 @@ export async function* issueDevices(
       yield* results
     }
     await open.finish(counts)
-  } catch (error) {
-    // It is the cause of whatever cannot be closed now.
-    await open.close().catch(() => undefined)
-    throw error
+    isComplete = true
   } finally {
-    try {
-      await open.recordHead(counts)
-    } finally {
-      await open.close()
-    }
+    await closeBatch(open, counts, isComplete)
   }
   const { factory, line, issuer, dryRun } = open.batch
   const target = options.output?.target
   const out = target === undefined || target.kind === 'stdout' ? null : target.path
   return { factory, directory: options.directory, line: line.name, ca: issuer.file, dryRun, ...counts, out }
+}
+
+/** Records what was issued, and closes everything. After an error, that is what counts, and not what it entails. */
+async function closeBatch(open: OpenBatch, counts: IssueCounts, isComplete: boolean): Promise<void> {
+  try {
+    await open.recordHead(counts)
+  } catch (error) {
+    if (isComplete) throw error
+  } finally {
+    await open.close().catch((error: unknown) => {
+      if (isComplete) throw error
+    })
+  }
 }
 
 const NONE: IssueCounts = { issued: 0, reused: 0, refused: 0, planned: 0, refusals: {} }

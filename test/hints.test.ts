@@ -271,16 +271,12 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
     when(withRegister, ({ directory }) => ['devices', 'show', directory, uuidNumber(1)]),
   ],
   [
-    'fpki devices issue DIR --from REQUEST --out FOLDER',
+    'fpki devices issue … --from … --out devices/',
     'the request of a device is to be signed by the root',
     when(
       async ({ home }) => writeFile(join(home.path, 'device.csr'), deviceCsr({}).pem),
       ({ home, directory }) => ['ca', 'sign', join(home.path, 'device.csr'), '--pki-dir', directory],
-      ({ home, directory }) => ({
-        DIR: inQuotes(directory),
-        REQUEST: inQuotes(join(home.path, 'device.csr')),
-        FOLDER: inQuotes(join(home.path, 'devices')),
-      }),
+      ({ home }) => ({ 'devices/': inQuotes(join(home.path, 'devices')) }),
     ),
   ],
   [

@@ -270,7 +270,7 @@ console.log(keptAs)
 const words = ['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', '/dev/null']
 const names = ['-subj', '/CN=plant.example', '-addext', 'subjectAltName=DNS:plant.example']
 const request = execFileSync('openssl', [...words, ...names], { encoding: 'utf8', stdio: 'pipe' })
-const order = { request, what: 'plant.csr', directory, factory: null, profile: null, days: null, out: null }
+const order = { request, what: 'plant.csr', path: 'plant.csr', directory, factory: null, profile: null, days: null, out: null }
 const { certificate } = await signRequest(order, ports)
 console.log(certificate.subjectAltNames.join())
 `

@@ -174,6 +174,8 @@ describe('the certificate', () => {
 
   const UUID = '5f0e1c2d-3b4a-4c5d-8e9f-0a1b2c3d4e5f'
   const DEVICE = `/CN=${UUID}/OU=acme/businessCategory=production`
+  const commandFor = (directory: string, from: string) =>
+    `\`fpki devices issue ${directory} --from ${from} --out devices/\``
   test.each([
     ['asks for clientAuth', { subject: '/CN=gw.example', extensions: ['extendedKeyUsage=clientAuth'] }, 'clientAuth'],
     [
@@ -187,7 +189,11 @@ describe('the certificate', () => {
   ])('refuses a request of a device that %s', async (_, wanted, name) => {
     const { home, file, directory, path, sign } = await scene(await opensslCsr(wanted))
     const words = ['ca', 'sign', file, '--pki-dir', directory]
-    const refused = { status: 6, code: 'ERR_BAD_CSR', names: [file, name, '--profile tls-server', 'device CA'] }
+    const refused = {
+      status: 6,
+      code: 'ERR_BAD_CSR',
+      names: [file, name, '--profile tls-server', commandFor(directory, file)],
+    }
     await expectRefusal(home, words, refused)
     await expectRefusal(home, [...words, '--profile', 'device-ca'], refused)
     for (const profile of ['tls-server', 'tls']) {
@@ -196,6 +202,13 @@ describe('the certificate', () => {
       const verify = ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', path('factory_ca.pem')]
       expect(await output('openssl', verify, { stdin: stdout })).toBe('stdin: OK\n')
     }
+  })
+
+  test('names the command that reads it from stdin', async () => {
+    const { home, directory } = await copiedPki()
+    const stdin = await opensslCsr({ subject: DEVICE })
+    const refused = await home.fpki(['ca', 'sign', '-', '--pki-dir', directory], { stdin })
+    expectWords(refused, { status: 6, code: 'ERR_BAD_CSR', names: [commandFor(directory, '-')] })
   })
 
   test.each([

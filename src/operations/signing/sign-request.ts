@@ -15,6 +15,7 @@ import { attributeValues } from '../../pki/name.js'
 import { DEVICE_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
+import { shellWord } from '../../shell-word.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
 import { type OpenPki, openPkiOfRoot, openRootKey } from '../open-pki.js'
 import { takenKeysExcept } from './certificate-files.js'
@@ -46,6 +47,8 @@ export interface SignRequestOptions {
   readonly request: string | Uint8Array
   /** Names the request in messages. */
   readonly what: string
+  /** Where commands in messages find the request again; null: on stdin. */
+  readonly path: string | null
   /** Absolute path of the PKI directory. */
   readonly directory: string
   /** null: the factory that the directory records. */
@@ -104,7 +107,7 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   const { files, clock, progress, access } = ports
   const { directory, root, factory } = pki
   const csr = parseAndVerifyCsr(options.request, what)
-  if (options.profile !== 'tls') requireNoDevice(csr, what, factory)
+  if (options.profile !== 'tls') requireNoDevice(csr, options, factory)
   const name = options.profile ?? (csr.parsedExtensions.basicConstraints?.ca ? 'device-ca' : 'tls')
   const { years, ...rest } = SIGN_PROFILES[name]
   // --days may exceed the years of the profile, but not the validity of the root.
@@ -140,13 +143,13 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
 }
 
 /** The root does not sign devices, and a server certificate is useless to a device. Throws ERR_BAD_CSR. */
-function requireNoDevice(csr: Csr, what: string, factory: string): void {
+function requireNoDevice(csr: Csr, { what, path, directory }: SignRequestOptions, factory: string): void {
   const evidence = deviceRequestEvidence(csr, factory)
   if (evidence === null) return
   throw new FpkiError(
     'ERR_BAD_CSR',
     `Refusing to sign ${what}: it is the request of a device (${evidence}), and the root signs only CAs and servers.`,
-    'A device CA signs devices: `fpki devices issue DIR --from REQUEST --out FOLDER`. ' +
+    `A device CA signs devices: \`fpki devices issue ${shellWord(directory)} --from ${shellWord(path ?? '-')} --out devices/\`. ` +
       'If it is a server, request a server profile.',
     { option: 'profile' },
   )

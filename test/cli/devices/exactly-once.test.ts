@@ -9,7 +9,13 @@ import { ALL_POINTS } from '../../support/points.js'
 import { expectSignedOnce, type KilledJob, type KilledRun, killedJob } from './killed-job.js'
 import { registered, withRegister } from './scene.js'
 
-const [ROWS, KILLS] = ALL_POINTS ? [10_000, 20] : [600, 3]
+/** How many devices, and how often their job is killed. */
+interface Size {
+  readonly rows: number
+  readonly kills: number
+}
+
+const sizeOf = (rows: number, kills: number): Size => (ALL_POINTS ? { rows: 10_000, kills: 20 } : { rows, kills })
 
 /** The certificate of each device, PEM, by UUID. */
 type Shown = ReadonlyMap<string, string>
@@ -21,17 +27,18 @@ type Shown = ReadonlyMap<string, string>
  */
 async function killAndResume(
   job: KilledJob,
+  { rows, kills }: Size,
   words: readonly string[],
   shownBy: (run: KilledRun) => Promise<Shown>,
   stdin?: string,
 ): Promise<Shown> {
   const all = new Map<string, string>()
   const runs: (KilledRun & { visibleBefore: ReadonlySet<string> })[] = []
-  for (let kills = 0; kills <= KILLS; kills++) {
-    const left = ROWS - all.size
+  for (let killed = 0; killed <= kills; killed++) {
+    const left = rows - all.size
     const visibleBefore = new Set(all.keys())
-    const most = Math.max(1, Math.floor((2 * left) / (KILLS - kills + 1)))
-    const run = await job.run(words, kills === KILLS ? null : { between: [1, most] }, stdin)
+    const most = Math.max(1, Math.floor((2 * left) / (kills - killed + 1)))
+    const run = await job.run(words, killed === kills ? null : { between: [1, most] }, stdin)
     expect([0, null], run.moment).toContain(run.status)
     runs.push({ ...run, visibleBefore })
     const inRegister = [...(await registered(job.directory))].map(
@@ -47,7 +54,7 @@ async function killAndResume(
   expect(last, last?.stderr).toMatchObject({ status: 0, signal: null })
   expect(runs.filter(({ signal }) => signal === 'SIGKILL').length).toBeGreaterThan(0)
   expectSignedOnce(runs)
-  expect(new Set(runs.flatMap(({ signed }) => signed)).size).toBe(ROWS)
+  expect(new Set(runs.flatMap(({ signed }) => signed)).size).toBe(rows)
   if (last === undefined) throw new Error('nothing was run')
   const shown = await shownBy(last)
   expect(new Map([...shown].sort())).toEqual(new Map([...all].sort()))
@@ -97,24 +104,32 @@ function linesIn(stdout: string): Shown {
 }
 
 test('a job that is killed again and again makes each folder once', async () => {
+  const size = sizeOf(520, 2)
   const job = await killedJob()
-  const requests = deviceCsrs(ROWS)
+  const requests = deviceCsrs(size.rows)
   const [from, out] = [join(job.home.path, 'requests.pem'), join(job.home.path, 'devices')]
   await writeFile(from, requests.map(({ pem }) => pem).join(''))
-  const shown = await killAndResume(job, ['--from', from, '--out', out], () => foldersIn(out))
+  const shown = await killAndResume(job, size, ['--from', from, '--out', out], () => foldersIn(out))
   await expectDevices(
     job,
     shown,
     requests.map(({ uuid }) => uuid),
   )
-  expect((await readdir(out)).length).toBe(ROWS)
+  expect((await readdir(out)).length).toBe(size.rows)
 })
 
 test('so does one whose requests are on stdin, and whose certificates are on stdout', async () => {
+  const size = sizeOf(300, 1)
   const job = await killedJob()
-  const requests = deviceCsrs(ROWS)
+  const requests = deviceCsrs(size.rows)
   const stdin = requests.map(({ pem }) => pem).join('')
-  const shown = await killAndResume(job, ['--from', '-', '--out', '-'], async ({ stdout }) => linesIn(stdout), stdin)
+  const shown = await killAndResume(
+    job,
+    size,
+    ['--from', '-', '--out', '-'],
+    async ({ stdout }) => linesIn(stdout),
+    stdin,
+  )
   await expectDevices(
     job,
     shown,
@@ -124,12 +139,12 @@ test('so does one whose requests are on stdin, and whose certificates are on std
 
 test('a key that is gone after a kill is made again, and one of a finished job is not', async () => {
   const job = await killedJob()
-  const uuids = Array.from({ length: 300 }, () => randomUUID())
+  const uuids = Array.from({ length: 270 }, () => randomUUID())
   const [from, out] = [join(job.home.path, 'uuids.txt'), join(job.home.path, 'devices')]
   await writeFile(from, uuids.join('\n'))
   const words = ['--from', from, '--make-keys', '--out', out]
   const keyOf = (uuid: string) => join(out, uuid, 'pkey.pem')
-  await job.run(words, { between: [257, 300] })
+  await job.run(words, { between: [257, 270] })
   await withRegister(job.directory, ({ lines }) => lines.change(DEFAULT_LINE, { reissueWindow: 0 }))
   const first = await registered(job.directory)
   expect(first.size).toBeGreaterThanOrEqual(256)
@@ -153,12 +168,12 @@ test('a key that is gone after a kill is made again, and one of a finished job i
     for (const uuid of [withoutFolder, withoutKey])
       expect((await register.device(uuid))?.certificates.map(({ state }) => state)).toEqual(['active', 'abandoned'])
     const { certificates } = await register.head()
-    expect(certificates).toBe(302)
+    expect(certificates).toBe(272)
   })
 
   await rm(keyOf(withoutKey))
   const late = await job.home.fpki(['devices', 'issue', job.directory, ...words])
   expect(late).toMatchObject({ status: 12 })
-  expect(late.stderr).toContain('299 reused, 1 refused')
+  expect(late.stderr).toContain('269 reused, 1 refused')
   expect(late.stderr).toContain('(uuid-taken)')
 })

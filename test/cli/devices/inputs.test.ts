@@ -46,7 +46,7 @@ describe('a CSV file', () => {
     const from = join(pki.home.path, 'devices.csv')
     await writeFile(from, `uuid,name\n${deviceCsr().uuid},a\n`)
     expect(await issue(pki, from)).toMatchObject({ status: 12 })
-    expect(await refusedOf(pki)).toContain('it has a UUID but no request, and keys are not to be made')
+    expect(await refusedOf(pki)).toContain('it has a UUID but no certificate request, and this batch makes no keys')
   })
 
   test('without any column that fpki knows cannot be read', async () => {

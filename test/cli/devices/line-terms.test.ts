@@ -123,7 +123,7 @@ test('a device CA that expires sooner than --days ends all certificates, which i
   expect(status).toBe(0)
   const end = (await x509(scene.path('local-ca.pem'), '-enddate')).replace('notAfter=', '')
   const iso = new Date(end).toISOString().replace('.000', '')
-  const warning = `The certificates expire with local-ca.pem on ${iso}, before the requested validity ends.`
+  const warning = `New certificates expire with local-ca.pem on ${iso}, before the requested validity ends.`
   expect(stderr.split(warning)).toHaveLength(2)
   const ends = [...(await registered(scene.directory)).values()].map(({ certificate }) => certificate.notAfter)
   expect(new Set(ends)).toEqual(new Set([Date.parse(end)]))

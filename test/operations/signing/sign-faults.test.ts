@@ -25,7 +25,7 @@ async function request(): Promise<string> {
 }
 
 function sign(disk: MemoryDisk, csr: string, disturbance?: Disturbance) {
-  const options = { request: csr, what: 'gateway.csr', factory: null, profile: null, days: null }
+  const options = { request: csr, what: 'gateway.csr', path: null, factory: null, profile: null, days: null }
   return signRequest({ ...options, directory: DIRECTORY, out: OUT }, machineOn(disk, disturbance))
 }
 

@@ -34,6 +34,7 @@ export async function sign(file: string, flags: SignFlags, io: Io): Promise<void
     {
       request: content.includes('-----BEGIN') ? content.toString('latin1') : content,
       what: file === '-' ? 'the CSR on stdin' : file,
+      path: file === '-' ? null : file,
       directory: resolved(flags.pkiDir, io),
       factory: namedFactory(flags, io.env),
       profile: flags.profile === undefined ? null : PROFILES[flags.profile],

@@ -280,18 +280,18 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
     ),
   ],
   [
-    'fpki ca add-device-ca DIR --local-ca',
+    'fpki ca add-device-ca … --local-ca',
     'devices are to be issued without local-ca',
-    when(withoutLocalCa, issueIn('nolocal'), ({ home }) => ({ DIR: inQuotes(join(home.path, 'nolocal')) })),
+    when(withoutLocalCa, issueIn('nolocal')),
   ],
   [
-    'fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME',
+    'fpki ca add-device-ca … --local-ca --local-ca-filename NAME',
     'devices are to be issued with a revoked device CA',
     when(
       (made) =>
         made.home.fpki(['ca', 'revoke-device-ca', made.directory, '--ca-file', 'local-ca', '--yes'], inHome(made.home)),
       issueIn("it's my acme"),
-      ({ directory }) => ({ DIR: inQuotes(directory), NAME: 'site-b' }),
+      () => ({ NAME: 'site-b' }),
     ),
   ],
   ['fpki ca paper --help', 'paper alone', when(nothing, () => ['ca', 'paper'])],
@@ -316,11 +316,6 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki login --client-id …',
   ],
   'requests of devices (devices/issue.test.ts)': ['fpki devices issue … --from csrs/ --out devices/'],
-  'a device CA that was revoked, or removed': [
-    'fpki ca add-device-ca DIR --local-ca',
-    'fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME',
-    'fpki lines show DIR NAME',
-  ],
   'the register as a library': [
     'fpki lines change DIR …',
     'fpki lines create DIR NAME',

@@ -31,7 +31,7 @@ export async function foldersWithoutKeys(
   uuids: readonly string[],
   output: DeviceOutput | null,
 ): Promise<ReadonlySet<string>> {
-  const has = await Promise.all(uuids.map((uuid) => output?.keys?.has(uuid) ?? false))
+  const has = await Promise.all(uuids.map(async (uuid) => (await output?.keys?.has(uuid)) === true))
   return new Set(uuids.filter((_, index) => has[index]))
 }
 

@@ -132,7 +132,8 @@ async function registerToRead(options: IssueDevicesOptions, ports: IssueDevicesP
 async function requireLine(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<Line> {
   const { line, directory } = options
   const register = await registerToRead(options, ports)
-  const found = await register.lines.get(line).finally(register.close)
+  const found = await register.lines.get(line)
+  await register.close()
   if (found !== null) return found
   throw new FpkiError(
     'ERR_LINE',

@@ -6,7 +6,7 @@ import { DEFAULT_LINE } from '../../../src/devices/register.js'
 import { output } from '../../support/cli.js'
 import { deviceCsrs } from '../../support/device-requests.js'
 import { ALL_POINTS } from '../../support/points.js'
-import { expectSignedOnce, type KilledJob, type KilledRun, killedJob } from './killed-job.js'
+import { expectSignedOnce, type KilledJob, type KilledRun, killedJob, type RandomKill } from './killed-job.js'
 import { registered, withRegister } from './scene.js'
 
 /** How many devices, and how often their job is killed. */
@@ -38,7 +38,9 @@ async function killAndResume(
     const left = rows - all.size
     const visibleBefore = new Set(all.keys())
     const most = Math.max(1, Math.floor((2 * left) / (kills - killed + 1)))
-    const run = await job.run(words, killed === kills ? null : { between: [1, most] }, stdin)
+    // The first kill does not wait, so that at least one run does not end before it.
+    const kill: RandomKill = { between: [1, most], ...(killed === 0 ? { delay: -1 } : {}) }
+    const run = await job.run(words, killed === kills ? null : kill, stdin)
     expect([0, null], run.moment).toContain(run.status)
     runs.push({ ...run, visibleBefore })
     const inRegister = [...(await registered(job.directory))].map(
@@ -144,7 +146,8 @@ test('a key that is gone after a kill is made again, and one of a finished job i
   await writeFile(from, uuids.join('\n'))
   const words = ['--from', from, '--make-keys', '--out', out]
   const keyOf = (uuid: string) => join(out, uuid, 'pkey.pem')
-  await job.run(words, { between: [257, 270] })
+  // In the second chunk, so that the first one is recorded.
+  await job.run(words, { between: [257, 270], delay: -1 })
   await withRegister(job.directory, ({ lines }) => lines.change(DEFAULT_LINE, { reissueWindow: 0 }))
   const first = await registered(job.directory)
   expect(first.size).toBeGreaterThanOrEqual(256)

@@ -194,7 +194,7 @@ test('a full disk under stdout is reported once', async () => {
 describe('a register', () => {
   test('that another process is writing to is waited for; SIGINT ends the wait', async () => {
     const batch = await scene(3)
-    await batch.home.fpki([...batch.words.slice(0, 4), '/dev/null', '--format', 'uuids'])
+    await batch.home.fpki(batch.words)
     const other = new DatabaseSync(registerOf(batch.directory))
     other.exec('begin immediate')
     const interrupted = await batch.home.spawn(batch.words, {

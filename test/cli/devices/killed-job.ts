@@ -15,7 +15,7 @@ export interface KilledJob extends Made {
 }
 
 /** A kill at a random moment: so many milliseconds after one of these signatures, or else before it (-1). */
-interface RandomKill {
+export interface RandomKill {
   readonly between: readonly [number, number]
   readonly delay?: number
 }

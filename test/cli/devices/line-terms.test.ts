@@ -21,11 +21,30 @@ test('a key of another batch is the key of its device for ever', async () => {
   ])
 })
 
+test('a second key for a device in the same batch is refused: nobody knows which one the device has', async () => {
+  const scene = await issueScene()
+  const [first, other] = [deviceCsr(), deviceCsr()]
+  const second = deviceCsr({ uuid: first.uuid })
+  const { status, refused } = await scene.issue([{ csr: first.pem }, { csr: second.pem }, { csr: other.pem }])
+  expect({ status, refused }).toEqual({
+    status: 12,
+    refused: [
+      {
+        at: 'line 2',
+        uuid: first.uuid,
+        code: 'uuid-taken',
+        reason: `the device ${first.uuid} was issued for another key in this batch`,
+      },
+    ],
+  })
+})
+
 test('a device gets a certificate for another key within the reissue window of its line, and not after it', async () => {
   const scene = await issueScene()
   const [first, second] = [deviceCsr(), deviceCsr()]
   const later = deviceCsr({ uuid: first.uuid })
-  expect(await scene.issue([{ csr: first.pem }, { csr: later.pem }])).toMatchObject({ status: 0 })
+  expect(await scene.issue([{ csr: first.pem }])).toMatchObject({ status: 0 })
+  expect(await scene.issue([{ csr: later.pem }])).toMatchObject({ status: 0 })
   const states = await withRegister(scene.directory, async ({ device, lines }) => {
     await lines.change(DEFAULT_LINE, { reissueWindow: 0 })
     return (await device(first.uuid))?.certificates.map(({ state }) => state)

@@ -244,8 +244,8 @@ async function signInSessions() {
 
 /** A whole batch in a PKI directory without a register: durable, with its output. The threads run already. */
 async function issueWhole(pool, output, source, options) {
-  rmSync(join(folder, 'batch'), { recursive: true, force: true })
-  cpSync(join(folder, 'acme'), join(folder, 'batch', 'acme'), { recursive: true })
+  const place = mkdtempSync(join(folder, 'batch-'))
+  cpSync(join(folder, 'acme'), join(place, 'acme'), { recursive: true })
   const machine = fpki.thisMachine()
   const signal = new AbortController().signal
   const ports = {
@@ -254,10 +254,10 @@ async function issueWhole(pool, output, source, options) {
     ...{ newBatches: () => ({ ...pool, close: async () => undefined }), signal, stdin: [], isStdinTerminal: false },
     progress: { step: () => undefined, note: () => undefined, warn: () => undefined },
   }
-  const target = { kind: output.kind, path: join(folder, 'batch', output.name) }
+  const target = { kind: output.kind, path: join(place, output.name) }
   const batch = fpki.issueDevices(
     {
-      ...{ directory: join(folder, 'batch', 'acme'), factory: null, line: 'default', ca: null, store: null },
+      ...{ directory: join(place, 'acme'), factory: null, line: 'default', ca: null, store: null },
       ...{ input: { path: source, format: 'auto' }, output: { target, format: output.format }, refusedFile: null },
       ...{ makeKeys: false, days: null, production: false, group: null, gateway: null, ostree: null },
       ...{ dryRun: false, maxRefused: null, hsmSessions: SESSIONS, ...options },

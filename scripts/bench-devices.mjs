@@ -268,6 +268,18 @@ async function issueWhole(pool, output, source, options) {
   for await (const { kind } of batch) if (kind === 'issued') issued++
   if (issued !== REQUESTS) throw new Error(`only ${issued} of ${REQUESTS} were issued`)
 }
+/** What the file system takes for as many folders of as many files, when nobody waits for the disk. */
+function filesAlone() {
+  const place = mkdtempSync(join(folder, 'files-'))
+  const content = Buffer.alloc(700, 'x')
+  for (let device = 0; device < REQUESTS; device++) {
+    const path = join(place, String(device))
+    mkdirSync(path)
+    for (const name of ['client.pem', 'client.chained', 'root.crt', 'sota.toml', 'pkey.pem']) {
+      writeFileSync(join(path, name), content)
+    }
+  }
+}
 const JSONL = { kind: 'file', name: 'devices.jsonl', format: 'jsonl' }
 const SOTA = { kind: 'folder', name: 'devices', format: 'sota' }
 const PEM_FILE = join(folder, 'requests.pem')
@@ -289,6 +301,7 @@ const WORK = {
   'batch, one worker': [() => issueWhole(pools.one, JSONL, PEM_FILE), REQUESTS],
   'batch, two workers': [() => issueWhole(pools.two, JSONL, PEM_FILE), REQUESTS],
   'batch, folders': [() => issueWhole(pools.two, SOTA, PEM_FILE), REQUESTS],
+  'files alone': [filesAlone, REQUESTS],
   'batch, keys made, folders': [() => issueWhole(pools.two, SOTA, UUID_FILE, { makeKeys: true }), REQUESTS],
 }
 
@@ -329,7 +342,10 @@ report('two workers', 'one worker')
 report('batch, one worker', 'floor', 0.75)
 report('batch, two workers', 'batch, one worker', 1.35)
 report('batch, folders', 'floor')
+// Five files for each device are more than some disks take at half of the floor: then the files alone are the measure.
+report('files alone', 'floor')
 report('batch, keys made, folders', 'floor', 0.5)
+report('batch, keys made, folders', 'files alone')
 report('openssl ca', 'floor')
 report('C_Sign', 'floor')
 report(`${SESSIONS} sessions`, 'C_Sign')

@@ -7,7 +7,7 @@ import {
   type IssueDevicesOptions,
   type IssueDevicesResult,
   issueDevices,
-} from '../../../operations/devices/issue-devices.js'
+} from '../../../operations/devices/issue/issue-devices.js'
 import { planOutput } from '../../../operations/devices/output/plan.js'
 import { filePath, resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'

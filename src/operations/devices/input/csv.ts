@@ -1,6 +1,6 @@
 import { CsvError, parse } from 'csv-parse/sync'
-import { type Line, rowsOfLines } from './lines.js'
-import { COLUMNS, type InputRow, inputFrom, MAX_ROW_BYTES, type ReadCsrFile, shown, unreadable } from './model.js'
+import { COLUMNS, type InputRow, inputFrom, MAX_ROW_BYTES, type ReadCsrFile, shown, unreadable } from './row.js'
+import { type Line, rowsOfLines } from './rows-of-lines.js'
 import { lineProblem } from './text-inputs.js'
 
 const NAMES: Readonly<Record<string, string>> = { ',': 'commas', ';': 'semicolons', '\t': 'tabs' }

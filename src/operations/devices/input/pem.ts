@@ -1,6 +1,6 @@
-import { type Line, rowsOfLines } from './lines.js'
-import { csrInput, type InputRow, MAX_CSR_BYTES, unreadable } from './model.js'
 import { isRequestLabel, otherLabel } from './request-problem.js'
+import { csrInput, type InputRow, MAX_CSR_BYTES, unreadable } from './row.js'
+import { type Line, rowsOfLines } from './rows-of-lines.js'
 
 const [BEGIN, END] = ['-----BEGIN ', '-----END ']
 

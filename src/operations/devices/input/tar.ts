@@ -3,8 +3,8 @@ import { buffer } from 'node:stream/consumers'
 import { type Entry, extract } from 'tar-stream'
 import type { FpkiError } from '../../../errors.js'
 import { shellWord } from '../../../shell-word.js'
-import { type InputRow, MAX_CSR_BYTES, shown, unreadable } from './model.js'
 import { isHidden, isRequestName, noRequests, noteOthers, ROWS_AT_ONCE, requestOctets } from './request-files.js'
+import { type InputRow, MAX_CSR_BYTES, shown, unreadable } from './row.js'
 
 /** A path has 4096 octets. tar-stream would hold a longer header in memory, whatever its length; chunks are read ahead too. */
 const MAX_HEADER_BYTES = 2 * 1024 * 1024

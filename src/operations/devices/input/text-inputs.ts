@@ -1,6 +1,6 @@
 import { parseJson } from '../../../storage/json-file.js'
-import { type Line, rowsOfLines } from './lines.js'
-import { csrInput, type InputRow, inputFrom, MAX_ROW_BYTES, type ReadCsrFile, unreadable } from './model.js'
+import { csrInput, type InputRow, inputFrom, MAX_ROW_BYTES, type ReadCsrFile, unreadable } from './row.js'
+import { type Line, rowsOfLines } from './rows-of-lines.js'
 
 /** A UUID has 36 characters; the rest of the line is for white space, or says in the message what it is. */
 const MAX_UUID_LINE = 256

@@ -4,8 +4,8 @@ import type { Refusal } from '../../../devices/refusal.js'
 import type { Line } from '../../../devices/register.js'
 import { jsonDocument } from '../../../json-document.js'
 import { caNames } from '../ca-names.js'
-import { type LookingPorts, reading } from '../looking/reading.js'
 import type { RegisterChoice } from '../open-register.js'
+import { type QueryPorts, reading } from '../query/read-register.js'
 import { describeLine, lineFacts } from './line-facts.js'
 import { requireLine } from './require-line.js'
 
@@ -39,7 +39,7 @@ export const showLineResult = jsonDocument({
 export type ShowLineResult = z.infer<typeof showLineResult>
 
 /** The lines of a device register. Nothing is changed. Throws ERR_NOT_A_DIRECTORY, ERR_NOT_INITIALIZED without a register. */
-export function listLines(choice: RegisterChoice, ports: LookingPorts): Promise<ListLinesResult> {
+export function listLines(choice: RegisterChoice, ports: QueryPorts): Promise<ListLinesResult> {
   return reading(choice, ports, async ({ directory, register }) => {
     const names = await caNames(directory)
     return { directory: directory.path, lines: (await register.lines.list()).map((line) => describeLine(line, names)) }
@@ -49,7 +49,7 @@ export function listLines(choice: RegisterChoice, ports: LookingPorts): Promise<
 /** A line, and whether it would issue now. Nothing is changed. Throws as {@link listLines}, and ERR_LINE. */
 export function showLine(
   choice: RegisterChoice & { readonly name: string },
-  ports: LookingPorts,
+  ports: QueryPorts,
 ): Promise<ShowLineResult> {
   return reading(choice, ports, async ({ directory, register }) => {
     const line = await requireLine(register, choice)

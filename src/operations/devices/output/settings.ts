@@ -1,6 +1,6 @@
 import type { BatchFiles, DurableFiles } from '../../../ports.js'
 import type { ByteSink } from '../../../storage/sinks.js'
-import type { SotaServers } from '../sota-servers.js'
+import type { SotaServers } from './sota-servers.js'
 
 /** The forms of an output: a folder for each device, or one stream. */
 export const OUTPUT_FORMATS = ['sota', 'pem', 'csv', 'jsonl', 'tar'] as const

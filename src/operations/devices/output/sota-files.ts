@@ -1,8 +1,8 @@
 import { toUuid } from '../../../pki/device-policy.js'
 import { encodePem } from '../../../pki/pem.js'
 import type { IssuedDevice } from '../model.js'
-import { sotaToml } from '../sota-toml.js'
 import type { DeviceFileSettings } from './settings.js'
+import { sotaToml } from './sota-toml.js'
 
 /** A file of a device's folder. */
 export interface DeviceFile {

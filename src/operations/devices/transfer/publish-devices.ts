@@ -11,7 +11,7 @@ import type { DeviceOutput, IssuedDevice } from '../model.js'
 import { requireRegister } from '../open-register.js'
 import { openDeviceOutput } from '../output/open-output.js'
 import type { OutputPlan } from '../output/settings.js'
-import { sotaServers } from '../sota-servers.js'
+import { sotaServers } from '../output/sota-servers.js'
 import type { ExportDevicesOptions, ExportDevicesPorts, ExportDevicesResult } from './export-devices.js'
 import { timeText } from './format.js'
 

@@ -5,7 +5,7 @@ import {
   type JobStore,
   type Line,
   type LineStore,
-} from '../../devices/register.js'
+} from '../../../devices/register.js'
 
 /** The part of a device register that a batch uses. */
 export type BatchRegister = Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'head' | 'close'> & {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { InputRow } from './model.js'
+import type { InputRow } from './row.js'
 
 /** A line of an input, with its number from 1. */
 export type Line =

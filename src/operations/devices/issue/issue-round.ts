@@ -1,6 +1,6 @@
-import { keyConflict } from '../../devices/decide.js'
-import { quotaLeft, whyClosed } from '../../devices/quota.js'
-import type { Refusal } from '../../devices/refusal.js'
+import { keyConflict } from '../../../devices/decide.js'
+import { quotaLeft, whyClosed } from '../../../devices/quota.js'
+import type { Refusal } from '../../../devices/refusal.js'
 import type {
   DeviceFacts,
   DeviceRecord,
@@ -8,12 +8,12 @@ import type {
   LookUp,
   NewCertificate,
   StoredCertificate,
-} from '../../devices/register.js'
-import type { IssuedCertificate } from '../../issuance/device-batch/model.js'
-import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './issue-terms.js'
+} from '../../../devices/register.js'
+import type { IssuedCertificate } from '../../../issuance/device-batch/model.js'
+import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from '../model.js'
 import { foldersWithoutKeys, lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
-import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from './model.js'
 import { at, next, refusedRow } from './results.js'
+import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
 
 /**
  * Issues certificates for rows that have different UUIDs and keys: looks them up, decides, signs those that are new, and

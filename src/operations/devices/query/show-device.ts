@@ -10,7 +10,7 @@ import { shellWord } from '../../../shell-word.js'
 import { caNames } from '../ca-names.js'
 import type { RegisterChoice } from '../open-register.js'
 import { describeDevice, deviceFacts } from './device-facts.js'
-import { type LookingPorts, reading } from './reading.js'
+import { type QueryPorts, reading } from './read-register.js'
 
 /** A certificate of a device. */
 const deviceCertificateFacts = z.strictObject({
@@ -51,7 +51,7 @@ export function showDevice(
     /** In upper or lower case. */
     readonly uuid: string
   },
-  ports: LookingPorts,
+  ports: QueryPorts,
 ): Promise<ShowDeviceResult> {
   const uuid = toUuid(options.uuid)
   if (uuid === null) throw notAUuid(options.uuid)

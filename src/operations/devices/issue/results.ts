@@ -1,5 +1,5 @@
-import type { Refusal } from '../../devices/refusal.js'
-import type { RefusedDevice } from './model.js'
+import type { Refusal } from '../../../devices/refusal.js'
+import type { RefusedDevice } from '../model.js'
 
 /** The result of a row that gets no certificate. */
 export function refusedRow(at: string, uuid: string | null, { code, reason }: Refusal): RefusedDevice {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { Refusal } from '../../devices/refusal.js'
-import type { DeviceRecord } from '../../devices/register.js'
-import { deviceSubject } from '../../issuance/device-batch/device-subject.js'
-import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './issue-terms.js'
-import type { DeviceOutput } from './model.js'
+import type { Refusal } from '../../../devices/refusal.js'
+import type { DeviceRecord } from '../../../devices/register.js'
+import { deviceSubject } from '../../../issuance/device-batch/device-subject.js'
+import type { DeviceOutput } from '../model.js'
+import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
 
 /**
  * The rows with the keys that are in their places already: of an earlier run that was interrupted, or finished. A key is

@@ -1,9 +1,9 @@
 import { relative } from 'node:path'
-import { FpkiError } from '../../errors.js'
-import type { DurableFiles } from '../../ports.js'
-import { requireFreeInFolder } from '../../storage/require-free.js'
-import type { OpenDeviceInput } from './input/open.js'
-import type { IssueDevicesOptions } from './issue-options.js'
+import { FpkiError } from '../../../errors.js'
+import type { DurableFiles } from '../../../ports.js'
+import { requireFreeInFolder } from '../../../storage/require-free.js'
+import type { OpenDeviceInput } from '../input/open.js'
+import type { IssueDevicesOptions } from './options.js'
 
 type Choices = Pick<IssueDevicesOptions, 'directory' | 'output' | 'makeKeys' | 'dryRun'>
 

@@ -1,6 +1,5 @@
 import type { Kysely } from 'kysely'
 import { FpkiError } from '../errors.js'
-import { noSuchLine } from './quota.js'
 import { DEFAULT_LINE, type Line, type LineSettings, type LineState, type LineStore } from './register.js'
 import { lineOf } from './rows.js'
 import type { Schema } from './schema.js'
@@ -65,7 +64,8 @@ async function lineNamed(db: Kysely<Schema>, name: string): Promise<Line | null>
   return row === undefined ? null : lineOf(row)
 }
 
-async function requireLine(db: Kysely<Schema>, name: string): Promise<Line> {
+/** The line with this name. Throws ERR_USAGE when there is none. */
+export async function requireLine(db: Kysely<Schema>, name: string): Promise<Line> {
   const line = await lineNamed(db, name)
   if (line === null) throw noSuchLine(name)
   return line
@@ -88,4 +88,9 @@ function columnsOf(settings: LineSettings) {
 
 function lineExists(name: string): FpkiError {
   return new FpkiError('ERR_EXISTS', `The line ${name} exists already.`, `Change it: fpki lines change DIR ${name}`)
+}
+
+/** The error for a name that no line has. */
+export function noSuchLine(name: string): FpkiError {
+  return new FpkiError('ERR_USAGE', `There is no line ${JSON.stringify(name)}.`, 'List the lines: fpki lines list DIR')
 }

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { openAuditLog } from '../../audit-log/audit-log.js'
+import { remainingQuota } from '../../devices/line-limits.js'
 import { copyDeviceRegister, openDeviceRegister } from '../../devices/open.js'
 import type { DeviceRegister, Line } from '../../devices/register.js'
 import { type KitRecord, kitRecord } from '../../directory/kit-record.js'
@@ -16,7 +17,7 @@ import { type DeviceIssuer, findDeviceIssuer } from '../devices/open-issuer.js'
 import { openRegister, registerPath } from '../devices/open-register.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
 import { EXPORT_KIT, isWholeKit, kitRecordAt, kitRecordPath, kitRecordText, readKitFiles } from './kit-files.js'
-import { createKitLines, linesForKit, pauseLines, remainingQuota } from './kit-lines.js'
+import { createKitLines, linesForKit, pauseLines } from './kit-lines.js'
 import { finishMove, moveKey } from './move-key.js'
 
 /** What `fpki ca export-kit --json` prints. */

@@ -1,4 +1,4 @@
-import { whyClosed } from '../../../devices/quota.js'
+import { whyClosed } from '../../../devices/line-limits.js'
 import type { Line } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
 import { rfc3339 } from '../../../pki/describe.js'

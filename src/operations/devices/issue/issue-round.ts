@@ -1,5 +1,5 @@
 import { keyConflict } from '../../../devices/decide.js'
-import { quotaLeft, whyClosed } from '../../../devices/quota.js'
+import { quotaLeft, whyClosed } from '../../../devices/line-limits.js'
 import type { Refusal } from '../../../devices/refusal.js'
 import type {
   DeviceFacts,
@@ -83,10 +83,10 @@ function secondKey({ uuid, order }: WantedDevice, { device }: LookUp, { startedA
  * other processes take from the quotas too.
  */
 function withinQuota(decided: readonly Decided[], line: Line, now: number): readonly Decided[] {
-  const { left, refusal } = quotaLeft(line, now)
+  const { count, refusal } = quotaLeft(line, now)
   let wanted = 0
   return decided.map((one) => {
-    if (one.kind !== 'new' || !one.isFirst || ++wanted <= left) return one
+    if (one.kind !== 'new' || !one.isFirst || ++wanted <= count) return one
     return refusedRow(one.at, one.uuid, refusal)
   })
 }

@@ -1,3 +1,4 @@
+import { DAY } from '../../../day.js'
 import { DEFAULT_LINE, type Line } from '../../../devices/register.js'
 import { PKI_FILES } from '../../../directory/names.js'
 import type { PkiDirectory } from '../../../directory/pki-directory.js'
@@ -182,7 +183,7 @@ async function outputOf(
 }
 
 /** Jobs that are older are taken to be over, whatever the register says. */
-const INTERRUPTED_FOR = 7 * 86_400_000
+const INTERRUPTED_FOR = 7 * DAY
 
 /**
  * When the oldest interrupted job of a line began; null: there is none. A later job that came to its end has finished it, as

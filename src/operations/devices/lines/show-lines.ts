@@ -1,7 +1,5 @@
 import * as z from 'zod/mini'
-import { whyClosed } from '../../../devices/quota.js'
-import type { Refusal } from '../../../devices/refusal.js'
-import type { Line } from '../../../devices/register.js'
+import { quotaLeft, whyClosed } from '../../../devices/line-limits.js'
 import { jsonDocument } from '../../../json-document.js'
 import { caNames } from '../ca-names.js'
 import type { RegisterChoice } from '../open-register.js'
@@ -54,19 +52,10 @@ export function showLine(
   return reading(choice, ports, async ({ directory, register }) => {
     const line = await requireLine(register, choice)
     const now = ports.clock().getTime()
-    const issuedToday = line.day === Math.floor(now / DAY) ? line.issuedOnDay : 0
-    const leftToday = line.perDay === null ? null : Math.max(0, line.perDay - issuedToday)
-    const refusal = whyClosed(line, now) ?? whyNoMore(line, leftToday)
+    const left = quotaLeft(line, now)
+    const refusal = whyClosed(line, now) ?? (left.count === 0 ? left.refusal : null)
     const described = describeLine(line, await caNames(directory))
-    return { directory: directory.path, line: described, issuedToday, leftToday, issues: refusal === null, refusal }
+    const today = { issuedToday: left.issuedToday, leftToday: left.today }
+    return { directory: directory.path, line: described, ...today, issues: refusal === null, refusal }
   })
-}
-
-const DAY = 86_400_000
-
-function whyNoMore({ name, quota, perDay, issued }: Line, leftToday: number | null): Refusal | null {
-  if (quota !== null && issued >= quota)
-    return { code: 'quota', reason: `the line ${name} has issued all ${quota} of its devices` }
-  if (leftToday !== 0) return null
-  return { code: 'daily-quota', reason: `the line ${name} has issued all ${perDay} devices of today (UTC)` }
 }

@@ -1,3 +1,4 @@
+import { DAY } from '../../../day.js'
 import {
   ALL_DEVICES,
   type CertificateState,
@@ -80,5 +81,3 @@ export async function filterOf(
     expiringBefore: expiringDays === undefined ? null : now.getTime() + expiringDays * DAY,
   }
 }
-
-const DAY = 86_400_000

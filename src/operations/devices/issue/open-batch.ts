@@ -1,12 +1,9 @@
 import { DAY } from '../../../day.js'
 import { DEFAULT_LINE, type Line } from '../../../devices/register.js'
-import { PKI_FILES } from '../../../directory/names.js'
 import type { PkiDirectory } from '../../../directory/pki-directory.js'
 import { FpkiError } from '../../../errors.js'
 import type { DeviceBatches } from '../../../issuance/device-batch/model.js'
 import { openBatchKey } from '../../../keystore/ca-key.js'
-import { encodePem } from '../../../pki/pem.js'
-import { readPemCertificate } from '../../../pki/read-certificate.js'
 import { shellWord } from '../../../shell-word.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
 import { openDeviceInput } from '../input/open.js'
@@ -14,9 +11,8 @@ import type { InputRow } from '../input/row.js'
 import type { DeviceOutput } from '../model.js'
 import { type DeviceIssuer, findDeviceIssuer } from '../open-issuer.js'
 import { openRegister, openRegisterToRead } from '../open-register.js'
-import { openDeviceOutput } from '../output/open-output.js'
+import { openPkiOutput } from '../output/open-pki-output.js'
 import { openRefusedFile, type RefusedFile } from '../output/refused-file.js'
-import { sotaServers } from '../output/sota-servers.js'
 import { recordRegisterHead } from '../record-head.js'
 import { checkFree, checkInputFits, checkOutput } from './check-options.js'
 import { requireOpen } from './issue-batch.js'
@@ -159,27 +155,15 @@ async function openBatches(
   return batches
 }
 
-async function outputOf(
-  { directory, root }: OpenPki,
+function outputOf(
+  pki: OpenPki,
   { ca }: DeviceIssuer,
   options: IssueDevicesOptions,
   { files, batchFiles: batches, stdout }: IssueDevicesPorts,
-): Promise<DeviceOutput | null> {
-  const { output, dryRun, makeKeys, gateway, ostree } = options
+): Promise<DeviceOutput> | null {
+  const { output, dryRun, makeKeys: makesKeys, gateway, ostree } = options
   if (output === null || dryRun) return null
-  const pem = await directory.read(PKI_FILES.tlsCertificate)
-  const tls = pem === null ? null : readPemCertificate(pem, `${directory.path}/${PKI_FILES.tlsCertificate}`)
-  const hasToml = output.format === 'sota' || output.format === 'tar'
-  const servers = hasToml ? sotaServers(tls, { gateway, ostree }) : { gateway: '', ostree: '' }
-  const device = {
-    ...servers,
-    rootPem: encodePem('CERTIFICATE', root.der),
-    caPem: encodePem('CERTIFICATE', ca.der),
-    hardwareId: null,
-    configDirectory: '/var/sota',
-    usesOstree: true,
-  }
-  return openDeviceOutput({ ...output, device, makesKeys: makeKeys }, { files, batches, stdout })
+  return openPkiOutput(pki, ca, { ...output, gateway, ostree, makesKeys }, { files, batches, stdout })
 }
 
 /** Jobs that are older are taken to be over, whatever the register says. */

@@ -25,11 +25,6 @@ export interface DeviceFileSettings extends SotaServers {
   readonly rootPem: string
   /** The device CA that signs, PEM. */
   readonly caPem: string
-  /** For devices whose row has none; null: their images know it. */
-  readonly hardwareId: string | null
-  /** The folder of the device's configuration, without a slash at its end: `/var/sota`. */
-  readonly configDirectory: string
-  readonly usesOstree: boolean
 }
 
 /** What to open. */

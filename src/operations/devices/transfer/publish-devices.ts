@@ -1,7 +1,6 @@
 import { ALL_DEVICES, type DeviceCertificate, type DeviceRegister } from '../../../devices/register.js'
 import { isCertificateFile, PKI_FILES } from '../../../directory/names.js'
 import { FpkiError } from '../../../errors.js'
-import { encodePem } from '../../../pki/pem.js'
 import { type Certificate, readPemCertificate } from '../../../pki/read-certificate.js'
 import type { BatchFiles, DurableFiles } from '../../../ports.js'
 import type { ByteSink } from '../../../storage/sinks.js'
@@ -9,9 +8,8 @@ import { type OpenPki, openPki } from '../../open-pki.js'
 import { caFingerprint } from '../ca-fingerprint.js'
 import type { DeviceOutput, IssuedDevice } from '../model.js'
 import { requireRegister } from '../open-register.js'
-import { openDeviceOutput } from '../output/open-output.js'
+import { openPkiOutput } from '../output/open-pki-output.js'
 import type { OutputPlan } from '../output/settings.js'
-import { sotaServers } from '../output/sota-servers.js'
 import type { ExportDevicesOptions, ExportDevicesPorts, ExportDevicesResult } from './export-devices.js'
 import { timeText } from './format.js'
 
@@ -50,10 +48,11 @@ export async function publishDevices(
   const register = await requireRegister(options, ports)
   try {
     const ca = await caOfDevices(pki, register, options.ca)
-    const output = await outputOf(pki, ca, options, ports)
+    const { output: plan, gateway, ostree } = options
+    const output = await openPkiOutput(pki, ca, { ...plan, gateway, ostree, makesKeys: false }, ports)
     const filter = { ...ALL_DEVICES, state: 'active', since: options.since, ca: caFingerprint(ca) } as const
     const devices = await writeAll(output, register.certificates(filter), ports.signal)
-    const { target, format } = options.output
+    const { target, format } = plan
     const since = options.since === null ? null : timeText(options.since)
     const file = target.kind === 'stdout' ? null : target.path
     const facts = { file, directory: pki.directory.path, factory: pki.factory, format, since }
@@ -127,24 +126,4 @@ function isDeviceCa(name: string): boolean {
     isCertificateFile(name) &&
     !([PKI_FILES.rootCertificate, PKI_FILES.tlsCertificate, PKI_FILES.estTlsCertificate] as string[]).includes(name)
   )
-}
-
-async function outputOf(
-  { directory, root }: OpenPki,
-  ca: Certificate,
-  { output, gateway, ostree }: PublishDevicesOptions,
-  { files, batches, stdout }: PublishDevicesPorts,
-): Promise<DeviceOutput> {
-  const pem = await directory.read(PKI_FILES.tlsCertificate)
-  const tls = pem === null ? null : readPemCertificate(pem, `${directory.path}/${PKI_FILES.tlsCertificate}`)
-  const hasToml = output.format === 'sota' || output.format === 'tar'
-  const device = {
-    ...(hasToml ? sotaServers(tls, { gateway, ostree }) : { gateway: '', ostree: '' }),
-    rootPem: encodePem('CERTIFICATE', root.der),
-    caPem: encodePem('CERTIFICATE', ca.der),
-    hardwareId: null,
-    configDirectory: '/var/sota',
-    usesOstree: true,
-  }
-  return openDeviceOutput({ ...output, device, makesKeys: false }, { files, batches, stdout })
 }

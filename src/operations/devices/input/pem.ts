@@ -1,6 +1,7 @@
+import type { TextLine } from '../../../storage/text-lines.js'
 import { isRequestLabel, otherLabel } from './request-problem.js'
 import { csrInput, type InputRow, MAX_CSR_BYTES, unreadable } from './row.js'
-import { type Line, rowsOfLines } from './rows-of-lines.js'
+import { rowsOfLines } from './rows-of-lines.js'
 
 const [BEGIN, END] = ['-----BEGIN ', '-----END ']
 
@@ -31,7 +32,7 @@ class PemReader {
     this.#what = what
   }
 
-  read({ number, text }: Line): InputRow | null {
+  read({ number, text }: TextLine): InputRow | null {
     const block = this.#block
     if (text?.startsWith(BEGIN) === true) {
       this.#block = begin(text, number)

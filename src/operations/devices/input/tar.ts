@@ -1,6 +1,7 @@
 import { pipeline, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { type Entry, extract } from 'tar-stream'
+import { chunksOf, oneByOne } from '../../../chunks.js'
 import type { FpkiError } from '../../../errors.js'
 import { shellWord } from '../../../shell-word.js'
 import { isHidden, isRequestName, noRequests, noteOthers, ROWS_AT_ONCE, requestOctets } from './request-files.js'
@@ -35,19 +36,7 @@ export async function* tarRequests(
   what: string,
   note: (text: string) => void,
 ): AsyncGenerator<readonly InputRow[]> {
-  let rows: InputRow[] = []
-  try {
-    for await (const row of tarRows(source, what, note)) {
-      rows.push(row)
-      if (rows.length < ROWS_AT_ONCE) continue
-      yield rows
-      rows = []
-    }
-  } catch (error) {
-    yield rows
-    throw error
-  }
-  yield rows
+  yield* chunksOf(oneByOne(tarRows(source, what, note)), ROWS_AT_ONCE)
 }
 
 async function* tarRows(

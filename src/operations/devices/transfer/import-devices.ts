@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { openAuditLog } from '../../../audit-log/audit-log.js'
+import { chunksOf } from '../../../chunks.js'
 import type { DeviceRegister, ImportedCertificate, LineSettings } from '../../../devices/register.js'
 import { isCertificateFile, PKI_FILES } from '../../../directory/names.js'
 import { FpkiError } from '../../../errors.js'
@@ -12,7 +13,7 @@ import { caFingerprint } from '../ca-fingerprint.js'
 import { openRegister } from '../open-register.js'
 import { logRegisterHead } from '../record-head.js'
 import { type CheckedRow, checkRow, type RefusedRow, type RowChecks } from './check-row.js'
-import { checkWhole, linesOf, type TransferSummary } from './read-transfer.js'
+import { checkWhole, type TransferSummary, transferLines } from './read-transfer.js'
 
 /** What `fpki devices import --json` prints. */
 export const importDevicesResult = jsonDocument({
@@ -116,7 +117,7 @@ async function importAll(
     newLines: [],
   }
   const checks = await checksOf(pki, ports)
-  for await (const rows of chunksOf(ports.inputs.octets(file), summary.certificates)) {
+  for await (const rows of chunksOf(rowsOf(ports.inputs.octets(file), summary.certificates), CHUNK)) {
     ports.signal.throwIfAborted()
     await importChunk(
       rows.map((row) => checkRow(row, checks)),
@@ -167,18 +168,8 @@ function refuse({ counts, refusals }: State, row: RefusedRow): void {
 }
 
 /** The rows between the header and the last line. */
-async function* chunksOf(octets: AsyncIterable<Uint8Array>, rows: number) {
-  let waiting = []
-  for await (const lines of linesOf(octets)) {
-    for (const line of lines) {
-      if (line.number === 1 || line.number > rows + 1) continue
-      waiting.push(line)
-      if (waiting.length < CHUNK) continue
-      yield waiting
-      waiting = []
-    }
-  }
-  if (waiting.length > 0) yield waiting
+async function* rowsOf(octets: AsyncIterable<Uint8Array>, count: number) {
+  for await (const lines of transferLines(octets)) yield lines.filter(({ number }) => number > 1 && number <= count + 1)
 }
 
 async function checksOf({ directory, root, factory }: OpenPki, { clock }: ImportDevicesPorts): Promise<RowChecks> {

@@ -1,3 +1,4 @@
+import { chunksOf, oneByOne } from '../../../chunks.js'
 import { ALL_DEVICES, type DeviceCertificate, type DeviceRegister } from '../../../devices/register.js'
 import { isCertificateFile, PKI_FILES } from '../../../directory/names.js'
 import { FpkiError } from '../../../errors.js'
@@ -67,16 +68,13 @@ async function writeAll(
   devices: AsyncIterable<DeviceCertificate>,
   signal: AbortSignal,
 ): Promise<number> {
-  let [count, waiting] = [0, [] as IssuedDevice[]]
+  let count = 0
   try {
-    for await (const one of devices) {
+    for await (const some of chunksOf(oneByOne(devices), DEVICES_AT_ONCE)) {
       signal.throwIfAborted()
-      count = waiting.push(issuedDevice(one)) > 0 ? count + 1 : count
-      if (waiting.length < DEVICES_AT_ONCE) continue
-      await output.write(waiting)
-      waiting = []
+      await output.write(some.map(issuedDevice))
+      count += some.length
     }
-    await output.write(waiting)
     await output.finish()
     return count
   } catch (error) {

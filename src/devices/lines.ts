@@ -5,8 +5,8 @@ import { lineOf } from './rows.js'
 import type { Schema } from './schema.js'
 import type { Transactions } from './transactions.js'
 
-/** A name is a word of shells, and a part of file names. */
-const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/
+/** The name of a line is a word of shells, and a part of file names. */
+export const LINE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/
 
 /** The lines of a register in a SQL database. */
 export function sqlLines(db: Kysely<Schema>, transactions: Transactions): LineStore {
@@ -38,7 +38,7 @@ export function sqlLines(db: Kysely<Schema>, transactions: Transactions): LineSt
 
 /** Throws ERR_USAGE when a line cannot have this name: 1 to 64 of `A-Z a-z 0-9 . _ -`, and neither `.` nor `-` first. */
 export function checkLineName(name: string): void {
-  if (NAME.test(name)) return
+  if (LINE_NAME.test(name)) return
   throw new FpkiError(
     'ERR_USAGE',
     `Invalid name of a line: ${JSON.stringify(name.slice(0, 80))}.`,

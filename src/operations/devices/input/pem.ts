@@ -1,6 +1,7 @@
+import { MAX_CSR_BYTES } from '../../../pki/csr.js'
 import type { TextLine } from '../../../storage/text-lines.js'
 import { isRequestLabel, otherLabel } from './request-problem.js'
-import { csrInput, type InputRow, MAX_CSR_BYTES, unreadable } from './row.js'
+import { csrInput, type InputRow, unreadable } from './row.js'
 import { rowsOfLines } from './rows-of-lines.js'
 
 const [BEGIN, END] = ['-----BEGIN ', '-----END ']

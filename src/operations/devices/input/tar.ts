@@ -3,9 +3,10 @@ import { buffer } from 'node:stream/consumers'
 import { type Entry, extract } from 'tar-stream'
 import { chunksOf, oneByOne } from '../../../chunks.js'
 import type { FpkiError } from '../../../errors.js'
+import { MAX_CSR_BYTES } from '../../../pki/csr.js'
 import { shellWord } from '../../../shell-word.js'
 import { isHidden, isRequestName, noRequests, noteOthers, ROWS_AT_ONCE, requestOctets } from './request-files.js'
-import { type InputRow, MAX_CSR_BYTES, shown, unreadable } from './row.js'
+import { type InputRow, shown, unreadable } from './row.js'
 
 /** A path has 4096 octets. tar-stream would hold a longer header in memory, whatever its length; chunks are read ahead too. */
 const MAX_HEADER_BYTES = 2 * 1024 * 1024

@@ -1,18 +1,11 @@
 import { keyConflict } from '../../../devices/decide.js'
 import { quotaLeft, whyClosed } from '../../../devices/line-limits.js'
 import type { Refusal } from '../../../devices/refusal.js'
-import type {
-  DeviceFacts,
-  DeviceRecord,
-  Line,
-  LookUp,
-  NewCertificate,
-  StoredCertificate,
-} from '../../../devices/register.js'
+import type { Line, LookUp, NewCertificate } from '../../../devices/register.js'
 import type { IssuedCertificate } from '../../../issuance/device-batch/model.js'
 import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from '../model.js'
 import { foldersWithoutKeys, lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
-import { at, next, refusedRow } from './results.js'
+import { at, next, refusedRow, reusedDevice } from './results.js'
 import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
 
 /**
@@ -132,16 +125,6 @@ function newCertificate(
   { validity }: RoundTerms,
 ): NewCertificate {
   return { uuid, ...facts, keyHash: order.keyHash, serial, der, notAfter: validity.notAfter.getTime() }
-}
-
-function reusedDevice(
-  at: string,
-  device: DeviceFacts & Pick<DeviceRecord, 'uuid'>,
-  { serial, der, issuedAt, notAfter }: StoredCertificate,
-): IssuedDevice {
-  const { uuid, name, group, hardwareId, serialNumber, isProduction } = device
-  const facts = { name, group, hardwareId, serialNumber, isProduction }
-  return { kind: 'reused', at, uuid, ...facts, serial, der, issuedAt, notAfter }
 }
 
 function isOrdered(device: NewDevice): device is OrderedDevice {

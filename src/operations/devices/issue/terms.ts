@@ -53,7 +53,6 @@ export interface WantedDevice {
 
 /** What holds while a chunk is issued. */
 export interface RoundTerms extends IssueBatch {
-  readonly line: Line
   readonly validity: Validity
 }
 

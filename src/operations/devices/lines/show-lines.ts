@@ -3,7 +3,7 @@ import { quotaLeft, whyClosed } from '../../../devices/line-limits.js'
 import { jsonDocument } from '../../../json-document.js'
 import { caNames } from '../ca-names.js'
 import type { RegisterChoice } from '../open-register.js'
-import { type QueryPorts, reading } from '../query/read-register.js'
+import { type QueryPorts, readRegister } from '../query/read-register.js'
 import { describeLine, lineFacts } from './line-facts.js'
 import { requireLine } from './require-line.js'
 
@@ -38,7 +38,7 @@ export type ShowLineResult = z.infer<typeof showLineResult>
 
 /** The lines of a device register. Nothing is changed. Throws ERR_NOT_A_DIRECTORY, ERR_NOT_INITIALIZED without a register. */
 export function listLines(choice: RegisterChoice, ports: QueryPorts): Promise<ListLinesResult> {
-  return reading(choice, ports, async ({ directory, register }) => {
+  return readRegister(choice, ports, async ({ directory, register }) => {
     const names = await caNames(directory)
     return { directory: directory.path, lines: (await register.lines.list()).map((line) => describeLine(line, names)) }
   })
@@ -49,7 +49,7 @@ export function showLine(
   choice: RegisterChoice & { readonly name: string },
   ports: QueryPorts,
 ): Promise<ShowLineResult> {
-  return reading(choice, ports, async ({ directory, register }) => {
+  return readRegister(choice, ports, async ({ directory, register }) => {
     const line = await requireLine(register, choice)
     const now = ports.clock().getTime()
     const left = quotaLeft(line, now)

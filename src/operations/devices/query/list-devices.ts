@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { jsonDocument } from '../../../json-document.js'
 import type { RegisterChoice } from '../open-register.js'
 import { type DeviceFactsDocument, describeDevice, deviceFacts } from './device-facts.js'
-import { type DeviceSelection, filterOf, openToRead, type QueryPorts, reading } from './read-register.js'
+import { type DeviceSelection, filterOf, openToRead, type QueryPorts, readRegister } from './read-register.js'
 
 /** What `fpki devices list --json` prints. */
 export const listDevicesResult = jsonDocument({
@@ -54,7 +54,7 @@ export function countDevices(
   options: RegisterChoice & DeviceSelection,
   ports: QueryPorts,
 ): Promise<CountDevicesResult> {
-  return reading(options, ports, async (open) => {
+  return readRegister(options, ports, async (open) => {
     const filter = await filterOf(open, options, ports.clock())
     const { devices, production } = await open.register.count(filter)
     const ofActive = filter.state === null ? await open.register.count({ ...filter, state: 'active' }) : null

@@ -49,7 +49,7 @@ export async function openToRead(choice: RegisterChoice, ports: QueryPorts): Pro
 }
 
 /** Reads from a register. Throws as {@link openToRead}. */
-export async function reading<T>(
+export async function readRegister<T>(
   choice: RegisterChoice,
   ports: QueryPorts,
   read: (open: OpenToRead) => Promise<T>,

@@ -1,7 +1,7 @@
 import type { ImportedCertificate } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
 import { toUuid } from '../../../pki/device-policy.js'
-import { fingerprintOf } from '../../../pki/fingerprint.js'
+import { keyHashOf } from '../../../pki/fingerprint.js'
 import { attributeValues } from '../../../pki/name.js'
 import { pathFault } from '../../../pki/path-validation/validate.js'
 import { type Certificate, isIssuedBy, readCertificate } from '../../../pki/read-certificate.js'
@@ -98,7 +98,7 @@ function importedOf(row: TransferRow, { spki, der }: Certificate): ImportedCerti
   const { uuid, line, ca, name, group, hardwareId, serialNumber, production, serial, state } = row
   return {
     ...{ uuid, line, ca, name, group, hardwareId, serialNumber, isProduction: production, serial, state, der },
-    keyHash: Buffer.from(fingerprintOf(spki), 'hex'),
+    keyHash: keyHashOf(spki),
     issuedAt: Date.parse(row.issuedAt),
     notAfter: Date.parse(row.notAfter),
   }

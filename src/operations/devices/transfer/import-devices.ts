@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { openAuditLog } from '../../../audit-log/audit-log.js'
 import { chunksOf } from '../../../chunks.js'
-import type { DeviceRegister, ImportedCertificate, LineSettings } from '../../../devices/register.js'
+import type { DeviceRegister, ImportedCertificate } from '../../../devices/register.js'
 import { isCertificateFile, PKI_FILES } from '../../../directory/names.js'
 import { FpkiError } from '../../../errors.js'
 import { jsonDocument } from '../../../json-document.js'
@@ -10,6 +10,7 @@ import type { Clock, DurableFiles, Progress, Random, Who } from '../../../ports.
 import type { InputFiles } from '../../../storage/input-files.js'
 import { type OpenPki, openPkiOfRoot } from '../../open-pki.js'
 import { caFingerprint } from '../ca-fingerprint.js'
+import { NEW_LINE } from '../lines/line-settings.js'
 import { openRegister } from '../open-register.js'
 import { logRegisterHead } from '../record-head.js'
 import { type CheckedRow, checkRow, type RefusedRow, type RowChecks } from './check-row.js'
@@ -207,16 +208,15 @@ async function createMissingLines(
     if (seen.has(certificate.line)) continue
     seen.add(certificate.line)
     if ((await register.lines.get(certificate.line)) !== null) continue
-    await register.lines.create(certificate.line, unlimited(certificate.ca), clock().getTime())
+    await register.lines.create(
+      certificate.line,
+      { ...NEW_LINE, ca: certificate.ca, allowsProduction: true },
+      clock().getTime(),
+    )
     await register.lines.change(certificate.line, { state: 'paused' })
     created.push(certificate.line)
   }
   return created
-}
-
-function unlimited(ca: string): LineSettings {
-  const limits = { quota: null, perDay: null, from: null, until: null, hardwareIds: null }
-  return { ca, ...limits, allowsProduction: true, group: null, reissueWindow: 15 * 60_000 }
 }
 
 async function linesOverQuota(register: DeviceRegister, names: ReadonlySet<string>) {

@@ -1,13 +1,16 @@
 import { chunksOf, oneByOne } from '../../../chunks.js'
 import { ALL_DEVICES, type DeviceCertificate, type DeviceRegister } from '../../../devices/register.js'
-import { isCertificateFile, PKI_FILES } from '../../../directory/names.js'
+import { localCaFiles } from '../../../directory/local-ca-files.js'
+import { isCertificateFile } from '../../../directory/names.js'
+import { roleOfFile } from '../../../directory/pki-files.js'
 import { FpkiError } from '../../../errors.js'
 import { type Certificate, readPemCertificate } from '../../../pki/read-certificate.js'
 import type { BatchFiles, DurableFiles } from '../../../ports.js'
 import type { ByteSink } from '../../../storage/sinks.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
 import { caFingerprint } from '../ca-fingerprint.js'
-import type { DeviceOutput, IssuedDevice } from '../model.js'
+import { reusedDevice } from '../issue/results.js'
+import type { DeviceOutput } from '../model.js'
 import { requireRegister } from '../open-register.js'
 import { openPkiOutput } from '../output/open-pki-output.js'
 import type { OutputPlan } from '../output/settings.js'
@@ -72,7 +75,7 @@ async function writeAll(
   try {
     for await (const some of chunksOf(oneByOne(devices), DEVICES_AT_ONCE)) {
       signal.throwIfAborted()
-      await output.write(some.map(issuedDevice))
+      await output.write(some.map(({ device, certificate }) => reusedDevice(device.uuid, device, certificate)))
       count += some.length
     }
     await output.finish()
@@ -83,20 +86,13 @@ async function writeAll(
   }
 }
 
-function issuedDevice({ device, certificate }: DeviceCertificate): IssuedDevice {
-  const { uuid, name, group, hardwareId, serialNumber, isProduction } = device
-  const { serial, der, issuedAt, notAfter } = certificate
-  const facts = { uuid, name, group, hardwareId, serialNumber, isProduction }
-  return { kind: 'reused', at: uuid, ...facts, serial, der, issuedAt, notAfter }
-}
-
 /** The named CA, or the only one that has devices. */
 async function caOfDevices(
   { directory }: OpenPki,
   register: DeviceRegister,
   file: string | null,
 ): Promise<Certificate> {
-  const names = file === null ? (await directory.names()).filter(isDeviceCa) : [`${file.replace(/\.pem$/, '')}.pem`]
+  const names = file === null ? (await directory.names()).filter(isDeviceCa) : [localCaFiles(file).certificate]
   const found: Certificate[] = []
   for (const name of names) {
     const pem = await directory.read(name)
@@ -120,8 +116,5 @@ async function withDevices(register: DeviceRegister, cas: readonly Certificate[]
 }
 
 function isDeviceCa(name: string): boolean {
-  return (
-    isCertificateFile(name) &&
-    !([PKI_FILES.rootCertificate, PKI_FILES.tlsCertificate, PKI_FILES.estTlsCertificate] as string[]).includes(name)
-  )
+  return isCertificateFile(name) && ['local-ca', 'online-ca'].includes(roleOfFile(name))
 }

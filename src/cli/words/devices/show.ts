@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import { withStore } from '../../options.js'
 import type { Io } from '../../output.js'
-import { withStore } from '../lines/line-options.js'
 
 /** Adds `fpki devices show`. */
 export function addShowDevice(devices: Command, io: Io): void {

@@ -31,8 +31,8 @@ export const REGISTER_SUFFIXES = ['', '-wal', '-shm', '-journal'] as const
 /**
  * Opens the device register at a path.
  *
- * @throws FpkiError ERR_BAD_FILE when it is missing, is not a register, or is newer than this fpki (or older, to look at), ERR_PERMISSIONS when others could have written it,
- *   ERR_LOCKED, ERR_STORAGE
+ * @throws FpkiError ERR_BAD_FILE when it is missing, is not a register, or is newer than this fpki (or older, to look at);
+ *   ERR_PERMISSIONS when others could have written it; ERR_LOCKED, ERR_STORAGE
  */
 export async function openDeviceRegister(
   { path, create }: RegisterOptions,

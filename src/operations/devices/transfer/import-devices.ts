@@ -12,7 +12,6 @@ import { type OpenPki, openPkiOfRoot } from '../../open-pki.js'
 import { caFingerprint } from '../ca-fingerprint.js'
 import { NEW_LINE } from '../lines/line-settings.js'
 import { openRegister } from '../open-register.js'
-import { logRegisterHead } from '../record-head.js'
 import { type CheckedRow, checkRow, type RefusedRow, type RowChecks } from './check-row.js'
 import { checkWhole, type TransferSummary, transferLines } from './read-transfer.js'
 
@@ -128,7 +127,7 @@ async function importAll(
     )
   }
   const text = `Imported ${state.counts.imported} device certificates from ${file}; ${state.counts.existing} existed, ${state.counts.refused} were refused.`
-  await logRegisterHead(openAuditLog(pki.directory, IMPORT_DEVICES, ports), register, text)
+  await openAuditLog(pki.directory, IMPORT_DEVICES, ports).logRegister(await register.head(), text)
   const overQuota = await linesOverQuota(register, state.lines)
   const { factory, directory } = pki
   // In the order of the file.

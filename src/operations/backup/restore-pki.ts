@@ -110,10 +110,7 @@ async function write(
   const staging = stagingPath(dirname(directory), basename(directory))
   const lock = await lockStaging(files, staging)
   // The name depends on the directory, so that parallel restores of one factory do not collide.
-  const stateStaging = stagingPath(
-    stateDirectory ?? '',
-    `${manifest.factory}-${sha256(directory).slice(0, 16)}`,
-  )
+  const stateStaging = stagingPath(stateDirectory ?? '', `${manifest.factory}-${sha256(directory).slice(0, 16)}`)
   try {
     await clearStaging(files, staging)
     await requireNewOrEmpty(files, directory)

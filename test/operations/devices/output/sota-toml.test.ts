@@ -10,7 +10,7 @@ interface Registration {
   readonly response: { readonly status: number; readonly body: string | null }
 }
 
-const text = await readFile(new URL('../../fixtures/devices/registration.jsonl', import.meta.url), 'utf8')
+const text = await readFile(new URL('../../../fixtures/devices/registration.jsonl', import.meta.url), 'utf8')
 const registrations: readonly Registration[] = text
   .trim()
   .split('\n')

@@ -21,6 +21,6 @@ export async function openPkiOutput(
   const tls = pem === null ? null : readPemCertificate(pem, `${directory.path}/${PKI_FILES.tlsCertificate}`)
   const hasToml = options.format === 'sota' || options.format === 'tar'
   const servers = hasToml ? sotaServers(tls, { gateway, ostree }) : { gateway: '', ostree: '' }
-  const pems = { rootPem: encodePem('CERTIFICATE', root.der), caPem: encodePem('CERTIFICATE', ca.der) }
-  return openDeviceOutput({ ...options, device: { ...servers, ...pems } }, ports)
+  const certificates = { rootPem: encodePem('CERTIFICATE', root.der), caPem: encodePem('CERTIFICATE', ca.der) }
+  return openDeviceOutput({ ...options, device: { ...servers, ...certificates } }, ports)
 }

@@ -15,7 +15,7 @@ export interface RegisterChoice {
 }
 
 /** The path of the SQLite database. Throws ERR_USAGE for a store that fpki has no engine for. */
-function registerPath({ directory, store }: RegisterChoice): string {
+export function registerPath({ directory, store }: RegisterChoice): string {
   if (store === null) return join(directory, DEVICE_REGISTER)
   const [, path] = /^sqlite:(?:\/\/)?(\/.+)$/.exec(store) ?? []
   if (path !== undefined) {

@@ -1,22 +1,23 @@
-import { relative } from 'node:path'
-import { FpkiError } from '../../../errors.js'
+import { basename, dirname, join, relative } from 'node:path'
+import { FpkiError, type FpkiOption } from '../../../errors.js'
 import type { DurableFiles } from '../../../ports.js'
 import { requireFreeInFolder } from '../../../storage/require-free.js'
 import type { OpenDeviceInput } from '../input/open.js'
 import type { IssueDevicesOptions } from './options.js'
 
-type Choices = Pick<IssueDevicesOptions, 'directory' | 'output' | 'makeKeys' | 'dryRun'>
+type Choices = Pick<IssueDevicesOptions, 'directory' | 'output' | 'refusedFile' | 'makeKeys' | 'dryRun'>
 
-/** Throws ERR_USAGE when the output is in the PKI directory, or when keys are to be made and no folder is named for them. */
-export function checkOutput({ directory, output, makeKeys, dryRun }: Choices): void {
+/**
+ * Throws ERR_USAGE when the output or the list of refused rows is in the PKI directory, where the list would take the place
+ * of a key or of the register; and when keys are to be made and no folder is named for them.
+ */
+export async function checkOutput(choices: Choices, files: Pick<DurableFiles, 'realPath'>): Promise<void> {
+  const { directory, output, refusedFile, makeKeys, dryRun } = choices
   const target = output?.target
-  if (target !== undefined && target.kind !== 'stdout' && isInside(target.path, directory))
-    throw new FpkiError(
-      'ERR_USAGE',
-      `Refusing to write device files to ${target.path}: it is in ${directory}, which has the keys of the PKI.`,
-      'Choose a path elsewhere.',
-      { option: 'out' },
-    )
+  if (target !== undefined && target.kind !== 'stdout')
+    await requireOutside(target.path, { directory, what: 'device files', option: 'out' }, files)
+  if (refusedFile !== null)
+    await requireOutside(refusedFile, { directory, what: 'the refused rows', option: 'refused' }, files)
   if (!makeKeys || dryRun || target?.kind === 'folder') return
   throw new FpkiError(
     'ERR_USAGE',
@@ -29,6 +30,28 @@ export function checkOutput({ directory, output, makeKeys, dryRun }: Choices): v
 /** Throws ERR_EXISTS when the output is a file that exists: also in a rehearsal, which does not open it. */
 export async function checkFree({ output }: Choices, files: DurableFiles): Promise<void> {
   if (output?.target.kind === 'file') await requireFreeInFolder(files, output.target.path, 'output file', 'out')
+}
+
+async function requireOutside(
+  path: string,
+  { directory, what, option }: { readonly directory: string; readonly what: string; readonly option: FpkiOption },
+  files: Pick<DurableFiles, 'realPath'>,
+): Promise<void> {
+  const [real, realDirectory] = await Promise.all([path, directory].map((one) => realPathOf(one, files)))
+  if (!isInside(path, directory) && !isInside(real ?? path, realDirectory ?? directory)) return
+  throw new FpkiError(
+    'ERR_USAGE',
+    `Refusing to write ${what} to ${path}: it is in ${directory}, which has the keys of the PKI.`,
+    'Choose a path elsewhere.',
+    { option },
+  )
+}
+
+/** Without symbolic links, as far as the path exists. */
+async function realPathOf(path: string, files: Pick<DurableFiles, 'realPath'>): Promise<string> {
+  const real = await files.realPath(path)
+  if (real !== null || dirname(path) === path) return real ?? path
+  return join(await realPathOf(dirname(path), files), basename(path))
 }
 
 function isInside(path: string, directory: string): boolean {

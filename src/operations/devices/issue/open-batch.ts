@@ -1,5 +1,5 @@
 import { DAY } from '../../../day.js'
-import { DEFAULT_LINE, type Line } from '../../../devices/register.js'
+import { DEFAULT_LINE, type Job, type Line } from '../../../devices/register.js'
 import type { PkiDirectory } from '../../../directory/pki-directory.js'
 import { FpkiError } from '../../../errors.js'
 import type { DeviceBatches } from '../../../issuance/device-batch/model.js'
@@ -18,6 +18,8 @@ import { checkFree, checkInputFits, checkOutput } from './check-options.js'
 import { requireOpen } from './issue-batch.js'
 import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './options.js'
 import { type BatchRegister, rehearsalRegister } from './rehearsal.js'
+import { requireCurrentRegister } from './require-current.js'
+import { beginJob, isRunning } from './running-jobs.js'
 import type { IssueBatch, IssueBatchPorts } from './terms.js'
 
 /** A batch of devices whose input, output, register and keys are open. */
@@ -65,9 +67,10 @@ async function openAll(
   closers: Closers,
 ): Promise<Omit<OpenBatch, 'close'>> {
   const { clock, progress, signal } = ports
-  checkOutput(options)
+  await checkOutput(options, ports.files)
   await checkFree(options, ports.files)
   const pki = await openPki(ports.files, options.directory, options.factory)
+  await requireCurrentRegister(pki.directory, options, ports)
   const line = await requireLine(options, ports)
   requireOpen({ directory: options.directory, line }, clock())
   const issuer = await findDeviceIssuer(pki, { file: options.ca, bound: line.ca }, clock())
@@ -84,8 +87,13 @@ async function openAll(
   const refused = options.refusedFile === null ? null : await openRefusedFile(options.refusedFile, ports.batchFiles)
   closers.push(async () => refused?.finish())
   const startedAt = clock().getTime()
-  const interruptedSince = await interruptedJob(register, line, startedAt)
-  const job = options.dryRun ? null : await register.jobs.begin(line.name, startedAt)
+  const interruptedSince = await interruptedJob(register, line, startedAt, (job) =>
+    isRunning(options, job, ports.files),
+  )
+  const job = options.dryRun
+    ? null
+    : await beginJob(register, { choice: options, line: line.name, at: startedAt }, ports.files)
+  closers.push(async () => job?.release())
   return {
     rows: input.rows,
     batch: { ...options, factory: pki.factory, issuer, line, startedAt, interruptedSince },
@@ -94,7 +102,7 @@ async function openAll(
     finish: async (counts) => {
       await output?.finish()
       isFinished = true
-      if (job !== null) await register.jobs.finish(job, clock().getTime(), counts)
+      if (job !== null) await register.jobs.finish(job.id, clock().getTime(), counts)
     },
     recordHead: async ({ issued }) => {
       if (options.dryRun || issued === 0) return
@@ -170,13 +178,19 @@ function outputOf(
 const INTERRUPTED_FOR = 7 * DAY
 
 /**
- * When the oldest interrupted job of a line began; null: there is none. A later job that came to its end has finished it, as
- * far as the register knows.
+ * When the oldest interrupted job of a line began; null: there is none, or one is running, whose keys are in its output. A
+ * later job that came to its end has finished it, as far as the register knows.
  */
-async function interruptedJob({ jobs }: BatchRegister, line: Line, now: number): Promise<number | null> {
+async function interruptedJob(
+  { jobs }: BatchRegister,
+  line: Line,
+  now: number,
+  isRunning: (job: Job) => Promise<boolean>,
+): Promise<number | null> {
   const own = (await jobs.list(1000)).filter((job) => job.line === line.name)
   const finished = own.findIndex(({ finishedAt }) => finishedAt !== null)
   const later = finished < 0 ? own : own.slice(0, finished)
   const open = later.filter(({ startedAt }) => now - startedAt < INTERRUPTED_FOR)
+  for (const job of open) if (await isRunning(job)) return null
   return open.reduce<number | null>((oldest, { startedAt }) => Math.min(oldest ?? startedAt, startedAt), null)
 }

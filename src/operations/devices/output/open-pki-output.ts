@@ -1,3 +1,4 @@
+import { readableCertificates } from '../../../directory/certificate-files.js'
 import { PKI_FILES } from '../../../directory/names.js'
 import { encodePem } from '../../../pki/pem.js'
 import { type Certificate, readPemCertificate } from '../../../pki/read-certificate.js'
@@ -21,6 +22,16 @@ export async function openPkiOutput(
   const tls = pem === null ? null : readPemCertificate(pem, `${directory.path}/${PKI_FILES.tlsCertificate}`)
   const hasToml = options.format === 'sota' || options.format === 'tar'
   const servers = hasToml ? sotaServers(tls, { gateway, ostree }) : { gateway: '', ostree: '' }
-  const certificates = { rootPem: encodePem('CERTIFICATE', root.der), caPem: encodePem('CERTIFICATE', ca.der) }
-  return openDeviceOutput({ ...options, device: { ...servers, ...certificates } }, ports)
+  const device = {
+    ...servers,
+    rootPem: pemOf(root),
+    caPem: pemOf(ca),
+    // A device that has a certificate of another CA keeps it, and needs that CA to be believed.
+    otherCaPems: (await readableCertificates(directory)).map(({ certificate }) => pemOf(certificate)),
+  }
+  return openDeviceOutput({ ...options, device }, ports)
+}
+
+function pemOf({ der }: Certificate): string {
+  return encodePem('CERTIFICATE', der)
 }

@@ -40,7 +40,7 @@ const modules = [
   ...['issuance/device-batch/in-threads', 'issuance/device-batch/device-subject', 'keystore/token-keys'],
   ...['pki/read-certificate', 'pki/der-write', 'pki/validity', 'signer/pkcs11/session', 'signer/pkcs11/cryptoki'],
   ...['signer/pkcs11/make-key', 'signer/x509/certificate', 'pki/profiles', 'pki/serial'],
-  ...['operations/devices/issue-devices', 'machine/index', 'machine/devices'],
+  ...['operations/devices/issue/issue-devices', 'machine/index', 'machine/devices'],
 ]
 await build({
   stdin: { contents: modules.map((name) => `export * from './src/${name}.js'`).join('\n'), resolveDir: ROOT },

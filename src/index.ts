@@ -151,7 +151,7 @@ export {
   type IssueDevicesResult,
   issueDevices,
   issueDevicesResult,
-} from './operations/devices/issue-devices.js'
+} from './operations/devices/issue/issue-devices.js'
 export {
   type ChangeLineResult,
   changeLine,
@@ -171,7 +171,11 @@ export {
   showLine,
   showLineResult,
 } from './operations/devices/lines/show-lines.js'
-export { type DeviceFactsDocument, deviceFacts } from './operations/devices/looking/device-facts.js'
+export type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from './operations/devices/model.js'
+export type { RegisterChoice } from './operations/devices/open-register.js'
+export { planOutput } from './operations/devices/output/plan.js'
+export type { OutputFormat, OutputPlan } from './operations/devices/output/settings.js'
+export { type DeviceFactsDocument, deviceFacts } from './operations/devices/query/device-facts.js'
 export {
   type CountDevicesResult,
   countDevices,
@@ -179,13 +183,9 @@ export {
   type ListDevicesResult,
   listDevices,
   listDevicesResult,
-} from './operations/devices/looking/list-devices.js'
-export type { DeviceSelection, LookingPorts } from './operations/devices/looking/reading.js'
-export { type ShowDeviceResult, showDevice, showDeviceResult } from './operations/devices/looking/show-device.js'
-export type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from './operations/devices/model.js'
-export type { RegisterChoice } from './operations/devices/open-register.js'
-export { planOutput } from './operations/devices/output/plan.js'
-export type { OutputFormat, OutputPlan } from './operations/devices/output/settings.js'
+} from './operations/devices/query/list-devices.js'
+export type { DeviceSelection, QueryPorts } from './operations/devices/query/read-register.js'
+export { type ShowDeviceResult, showDevice, showDeviceResult } from './operations/devices/query/show-device.js'
 export {
   type ReportDevicesOptions,
   type ReportDevicesPorts,

@@ -7,7 +7,7 @@ import { interruptedCreate } from './cli/interruption.js'
 import { copiedPki, editCertificates, type Made } from './cli/made.js'
 import { silentIo } from './cli/silent-io.js'
 import { type Home, newHome } from './support/cli.js'
-import { ISSUED_AT, inRegister, UNLIMITED, uuidNumber } from './support/device-register.js'
+import { ISSUED_AT, UNLIMITED, uuidNumber, withRegister } from './support/device-register.js'
 import { deviceCsr } from './support/device-requests.js'
 import { advisedInSource, printedCommand, problemOf, wordsInShell } from './support/hints.js'
 
@@ -76,7 +76,7 @@ const withoutState = ({ home }: Made) => rm(home.state, { recursive: true })
 const withoutTls = (made: Made) => editCertificates(made, { tlsCrt: null })
 const withoutCas = (made: Made) => editCertificates(made, { caCrt: null })
 
-const withRegister = ({ directory }: Made) => inRegister(directory, async () => undefined)
+const registerCreated = ({ directory }: Made) => withRegister(directory, async () => undefined)
 
 const withoutOneCa = async (made: Made) => {
   const [online, local] = [await made.text('online-crt'), await made.text('local-ca.pem')]
@@ -240,24 +240,24 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
   [
     'fpki lines list …',
     'a line that does not exist',
-    when(withRegister, ({ directory }) => ['lines', 'show', directory, 'nobody']),
+    when(registerCreated, ({ directory }) => ['lines', 'show', directory, 'nobody']),
   ],
   [
     'fpki lines show … …',
     'a line that exists',
-    when(withRegister, ({ directory }) => ['lines', 'create', directory, 'default']),
+    when(registerCreated, ({ directory }) => ['lines', 'create', directory, 'default']),
   ],
   [
     'fpki lines pause … …',
     'the default line is to be closed',
-    when(withRegister, ({ directory }) => ['lines', 'close', directory, 'default', '--yes']),
+    when(registerCreated, ({ directory }) => ['lines', 'close', directory, 'default', '--yes']),
   ],
   [
     'fpki lines create … NAME',
     'a line that is closed',
     when(
       ({ directory }) =>
-        inRegister(directory, async ({ lines }) => {
+        withRegister(directory, async ({ lines }) => {
           await lines.create('a', UNLIMITED, ISSUED_AT)
           await lines.change('a', { state: 'closed' })
         }),
@@ -268,7 +268,7 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
   [
     'fpki devices list …',
     'a device that does not exist',
-    when(withRegister, ({ directory }) => ['devices', 'show', directory, uuidNumber(1)]),
+    when(registerCreated, ({ directory }) => ['devices', 'show', directory, uuidNumber(1)]),
   ],
   [
     'fpki devices issue … --from … --out devices/',

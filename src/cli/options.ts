@@ -107,7 +107,13 @@ export function withYes(command: Command): Command {
   return command.option('--yes', 'do not ask for confirmation')
 }
 
-function parseDays(text: string): number {
+/** Adds the flag for the device register. */
+export function withStore(command: Command): Command {
+  return command.option('--store <url>', 'device register; default: devices.sqlite in the directory')
+}
+
+/** For a number of days. */
+export function parseDays(text: string): number {
   if (/^\d{1,5}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('Expected a whole number of days.')
 }

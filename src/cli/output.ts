@@ -54,6 +54,11 @@ export interface OutputFlags {
   readonly verbose?: boolean
 }
 
+/** stdout for octets, such as certificates. */
+export function octetsOnStdout({ stdout, stdoutOctets }: Io) {
+  return { write: stdoutOctets ?? (async (octets: Uint8Array) => stdout(Buffer.from(octets).toString())) }
+}
+
 /** Prints a JSON document with its schema version to stdout, with unprintable characters escaped. */
 export function printJson(io: Io, document: object): void {
   io.stdout(`${printableLines(JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...document }, null, 2))}\n`)

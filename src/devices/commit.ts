@@ -3,7 +3,7 @@ import { type Bulk, bulk, placeholders } from './bulk.js'
 import { decide, type Entry, type Known, type Order, type Settled, UNKNOWN, wavesOf } from './decide.js'
 import type { LookUpAll } from './look-up.js'
 import { type Grant, takeFromQuota } from './quota.js'
-import { Conflict, type Record, type Reissue, recorder } from './record.js'
+import { Conflict, type Recorder, type Reissue, recorder } from './record.js'
 import { integer, mapKey } from './rows.js'
 import type { Schema } from './schema.js'
 import type { Transactions } from './transactions.js'
@@ -37,7 +37,7 @@ export function orders(db: Kysely<Schema>, transactions: Transactions, lookUpAll
 interface Tools {
   readonly lookUpAll: LookUpAll
   readonly serials: Serials
-  readonly record: Record
+  readonly record: Recorder
   readonly isFirst: boolean
 }
 
@@ -55,7 +55,7 @@ interface Wave {
   readonly wave: readonly Entry[]
   readonly known: readonly Known[]
   readonly outcomes: Map<Entry, Outcome>
-  readonly record: Record
+  readonly record: Recorder
 }
 
 /** An entry that the register has no reason to refuse. */

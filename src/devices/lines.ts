@@ -1,13 +1,12 @@
 import type { Kysely } from 'kysely'
 import { FpkiError } from '../errors.js'
-import { noSuchLine } from './quota.js'
 import { DEFAULT_LINE, type Line, type LineSettings, type LineState, type LineStore } from './register.js'
 import { lineOf } from './rows.js'
 import type { Schema } from './schema.js'
 import type { Transactions } from './transactions.js'
 
-/** A name is a word of shells, and a part of file names. */
-const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/
+/** The name of a line is a word of shells, and a part of file names. */
+export const LINE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/
 
 /** The lines of a register in a SQL database. */
 export function sqlLines(db: Kysely<Schema>, transactions: Transactions): LineStore {
@@ -39,7 +38,7 @@ export function sqlLines(db: Kysely<Schema>, transactions: Transactions): LineSt
 
 /** Throws ERR_USAGE when a line cannot have this name: 1 to 64 of `A-Z a-z 0-9 . _ -`, and neither `.` nor `-` first. */
 export function checkLineName(name: string): void {
-  if (NAME.test(name)) return
+  if (LINE_NAME.test(name)) return
   throw new FpkiError(
     'ERR_USAGE',
     `Invalid name of a line: ${JSON.stringify(name.slice(0, 80))}.`,
@@ -65,7 +64,8 @@ async function lineNamed(db: Kysely<Schema>, name: string): Promise<Line | null>
   return row === undefined ? null : lineOf(row)
 }
 
-async function requireLine(db: Kysely<Schema>, name: string): Promise<Line> {
+/** The line with this name. Throws ERR_USAGE when there is none. */
+export async function requireLine(db: Kysely<Schema>, name: string): Promise<Line> {
   const line = await lineNamed(db, name)
   if (line === null) throw noSuchLine(name)
   return line
@@ -88,4 +88,9 @@ function columnsOf(settings: LineSettings) {
 
 function lineExists(name: string): FpkiError {
   return new FpkiError('ERR_EXISTS', `The line ${name} exists already.`, `Change it: fpki lines change DIR ${name}`)
+}
+
+/** The error for a name that no line has. */
+export function noSuchLine(name: string): FpkiError {
+  return new FpkiError('ERR_USAGE', `There is no line ${JSON.stringify(name)}.`, 'List the lines: fpki lines list DIR')
 }

@@ -28,7 +28,7 @@ async function createTables(db: Kysely<Schema>, engine: Engine, register: NewReg
       .columns([...columns])
       .execute()
   }
-  await sql`insert into register (id, schema_version) values (${register.id}, 1)`.execute(db)
+  await sql`insert into register (id) values (${register.id})`.execute(db)
   const columns = sql`name, state, allows_production, reissue_window, created_at`
   await sql`insert into lines (${columns})
     values (${DEFAULT_LINE}, 'open', 1, ${DEFAULT_REISSUE_WINDOW}, ${register.createdAt})`.execute(db)
@@ -39,7 +39,6 @@ async function createSmallTables(db: Kysely<Schema>, engine: Engine): Promise<vo
   const time = sql.raw(engine.time)
   await table(db.schema.createTable('register'))
     .addColumn('id', 'text', (column) => column.notNull())
-    .addColumn('schema_version', 'integer', (column) => column.notNull())
     .execute()
   await table(db.schema.createTable('lines'))
     .addColumn('id', 'integer', id)

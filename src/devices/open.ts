@@ -25,14 +25,14 @@ export interface RegisterOptions {
   readonly create: boolean
 }
 
-/** The files of a SQLite database: what is in each of them would be believed. */
-const SUFFIXES = ['', '-wal', '-shm', '-journal']
+/** SQLite has further files beside a database. None of them is complete alone, and what is in each would be believed. */
+export const REGISTER_SUFFIXES = ['', '-wal', '-shm', '-journal'] as const
 
 /**
  * Opens the device register at a path.
  *
- * @throws FpkiError ERR_BAD_FILE when it is missing, is not a register, or is newer than this fpki (or older, to look at), ERR_PERMISSIONS when others could have written it,
- *   ERR_LOCKED, ERR_STORAGE
+ * @throws FpkiError ERR_BAD_FILE when it is missing, is not a register, or is newer than this fpki (or older, to look at);
+ *   ERR_PERMISSIONS when others could have written it; ERR_LOCKED, ERR_STORAGE
  */
 export async function openDeviceRegister(
   { path, create }: RegisterOptions,
@@ -122,7 +122,7 @@ async function checkedFile(path: string, files: DurableFiles): Promise<string> {
       `The device register ${shellWord(path)} is not a regular file.`,
       'Check the path.',
     )
-  for (const suffix of SUFFIXES) await files.checkOwnFile(`${file}${suffix}`)
+  for (const suffix of REGISTER_SUFFIXES) await files.checkOwnFile(`${file}${suffix}`)
   return file
 }
 

@@ -1,11 +1,9 @@
 import { type Kysely, sql } from 'kysely'
-import { FpkiError } from '../errors.js'
+import { DAY } from '../day.js'
+import { quotaLeft, whyClosed } from './line-limits.js'
+import { requireLine } from './lines.js'
 import type { Refusal } from './refusal.js'
-import type { Line } from './register.js'
-import { lineOf } from './rows.js'
 import type { Schema } from './schema.js'
-
-const DAY = 86_400_000
 
 /** What a line gives of its quota. */
 export interface Grant {
@@ -33,11 +31,12 @@ export async function takeFromQuota(db: Kysely<Schema>, demand: Demand): Promise
   for (let wanted = demand.devices; ; ) {
     const isTaken = await take(db, { ...demand, devices: wanted })
     if (isTaken && wanted === demand.devices) return { isOpen: true, granted: wanted, refusal: null }
-    const { line, left, refusal } = await leftOf(db, demand)
+    const line = await requireLine(db, demand.line)
+    const { count, refusal } = quotaLeft(line, demand.at)
     if (isTaken) return { isOpen: true, granted: wanted, refusal }
     const closed = whyClosed(line, demand.at)
     if (closed !== null) return { isOpen: false, granted: 0, refusal: closed }
-    wanted = Math.min(wanted, left)
+    wanted = Math.min(wanted, count)
     if (wanted === 0) return { isOpen: true, granted: 0, refusal }
   }
 }
@@ -61,42 +60,4 @@ async function take(db: Kysely<Schema>, { line, devices, at, by }: Demand): Prom
     )
     .executeTakeFirst()
   return numUpdatedRows === 1n
-}
-
-/** How many devices a line has left, and what to say when they are too few. */
-async function leftOf(db: Kysely<Schema>, { line: name, at }: Demand) {
-  const row = await db.selectFrom('lines').selectAll().where('name', '=', name).executeTakeFirst()
-  if (row === undefined) throw noSuchLine(name)
-  const line = lineOf(row)
-  return { line, ...quotaLeft(line, at) }
-}
-
-/** How many new devices the quotas of a line leave, and why it gives no more. */
-export function quotaLeft(line: Line, at: number): { readonly left: number; readonly refusal: Refusal } {
-  const { name, quota, perDay, issued, day, issuedOnDay } = line
-  const issuedToday = day === Math.floor(at / DAY) ? issuedOnDay : 0
-  const all = (quota ?? Number.MAX_SAFE_INTEGER) - issued
-  const today = (perDay ?? Number.MAX_SAFE_INTEGER) - issuedToday
-  const refusal: Refusal =
-    all <= today
-      ? { code: 'quota', reason: `the line ${name} has issued all ${quota} of its devices` }
-      : { code: 'daily-quota', reason: `the line ${name} has issued all ${perDay} devices of today (UTC)` }
-  return { left: Math.max(0, Math.min(all, today)), refusal }
-}
-
-/** Why a line issues nothing at a time; null: it does. */
-export function whyClosed({ name, state, from, until }: Line, at: number): Refusal | null {
-  if (state === 'closed') return { code: 'line-closed', reason: `the line ${name} is closed` }
-  if (state === 'paused') return { code: 'line-paused', reason: `the line ${name} is paused` }
-  if (from !== null && at < from) return { code: 'window', reason: `the line ${name} opens on ${iso(from)}` }
-  if (until !== null && at >= until) return { code: 'window', reason: `the line ${name} ended on ${iso(until)}` }
-  return null
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString().replace('.000', '')
-}
-
-export function noSuchLine(name: string): FpkiError {
-  return new FpkiError('ERR_USAGE', `There is no line ${JSON.stringify(name)}.`, 'List the lines: fpki lines list DIR')
 }

@@ -27,11 +27,11 @@ export interface Reissue {
 }
 
 /** Records entries in a transaction. Throws {@link Conflict}. */
-export type Record = (transaction: Transaction<Schema>, accepted: Accepted) => Promise<void>
+export type Recorder = (transaction: Transaction<Schema>, accepted: Accepted) => Promise<void>
 
 const OCTETS = new Uint8Array()
 
-export function recorder(db: Kysely<Schema>): Record {
+export function recorder(db: Kysely<Schema>): Recorder {
   const [devices, keys, certificates] = [insertDevices(db), insertKeys(db), insertCertificates(db)]
   return async (transaction, { line, fresh, reissued }) => {
     const uuids = fresh.map(({ certificate }) => uuidOctets(certificate.uuid))

@@ -15,7 +15,6 @@ export const REFUSAL_CODES = [
   'window',
   'line-paused',
   'line-closed',
-  'output-taken',
 ] as const
 
 /** See {@link REFUSAL_CODES}. */

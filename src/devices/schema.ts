@@ -16,7 +16,6 @@ export interface Schema {
 interface RegisterTable {
   /** Lower-case hex. */
   id: string
-  schema_version: number
 }
 
 /** A row of `lines`. */

@@ -3,10 +3,9 @@ import { type Outcome, orders, type RecordOrder } from './commit.js'
 import type { Entry } from './decide.js'
 import { samples } from './inspection.js'
 import { sqlJobs } from './jobs.js'
-import { sqlLines } from './lines.js'
+import { noSuchLine, sqlLines } from './lines.js'
 import { deviceLists } from './list.js'
 import { lookUps, selectDevices } from './look-up.js'
-import { noSuchLine } from './quota.js'
 import type {
   Commit,
   CommitOutcome,

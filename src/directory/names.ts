@@ -45,9 +45,6 @@ export const AUDIT_LOG_HEAD = 'log.head'
 /** The device register (SQLite), in a PKI directory or kit. */
 export const DEVICE_REGISTER = 'devices.sqlite'
 
-/** SQLite keeps further files beside a database: none of them is complete alone. */
-export const REGISTER_SUFFIXES = ['', '-wal', '-shm', '-journal'] as const
-
 /** What makes a directory a kit, and lists its content (docs/kit.md). */
 export const KIT_MANIFEST = 'kit.json'
 

@@ -63,9 +63,9 @@ export async function openCaKey(choice: CaKeyChoice, access: KeyAccess = WITHOUT
 /**
  * Opens the key of a device CA for a batch, which has signed a message that its certificate's public key verifies.
  *
+ * @param choice.sessions how many signatures a token makes at a time
  * @throws FpkiError ERR_BAD_KEY when it is missing, damaged or another key; ERR_PASSPHRASE; ERR_HSM_MODULE, ERR_HSM_TOKEN,
  *   ERR_HSM_PIN, ERR_HSM_KEY, ERR_SIGNATURE
- * @param choice.sessions how many signatures a token makes at a time
  */
 export async function openBatchKey(
   choice: CaKeyChoice & { readonly sessions: number },

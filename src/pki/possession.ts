@@ -7,9 +7,9 @@ import { statement } from './statement.js'
 const MESSAGE = 'fpki: a proof of possession, and nothing else. '
 
 /**
- * Whether the signer has the private key of this public key (parsed, or a SubjectPublicKeyInfo, DER): it signs a message, and OpenSSL
- * verifies the signature (RFC 4211, 4.1). Comparing public keys would not notice a damaged private key. Rejects when
- * signing does.
+ * Whether the signer has the private key of this public key (parsed, or a SubjectPublicKeyInfo, DER): it signs a message,
+ * and OpenSSL verifies the signature (RFC 4211, 4.1). Comparing public keys would not notice a damaged private key. Rejects
+ * when signing does.
  *
  * @param nonce prevents replay of an earlier signature
  */

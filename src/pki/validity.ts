@@ -1,3 +1,5 @@
+import { DAY } from '../day.js'
+
 /** The validity of a certificate, both ends included (RFC 5280, 4.1.2.5). */
 export interface Validity {
   readonly notBefore: Date
@@ -60,5 +62,5 @@ function daysAfter(start: Date, days: number): Date {
 
 /** Whole days from `now` until `notAfter`; negative when it has passed. */
 export function daysLeft(notAfter: Date, now: Date): number {
-  return Math.floor((notAfter.getTime() - now.getTime()) / 86_400_000)
+  return Math.floor((notAfter.getTime() - now.getTime()) / DAY)
 }

@@ -63,7 +63,7 @@ interface StagedFile extends BatchFile {
   readonly final: string
 }
 
-/** Creates files and syncs them together. Each is open from before its first octet until it is synced, so that no error is missed. */
+/** Creates files and syncs them together. Each is open until it is synced, so that no error is missed. */
 async function writeAll(fs: FileSystem, files: readonly StagedFile[]): Promise<void> {
   await together(files, ({ path, final, content, mode }) =>
     explainSystemErrors(final, async () => {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { EXIT, EXIT_FOUND } from '../../src/cli/exit.js'
 import { buildProgram } from '../../src/cli/program.js'
 import { type Ended, FPKI, type Home, newHome, runProgram, withFpkiOnPath } from '../support/cli.js'
-import { ISSUED_AT, inRegister, recordDevices, UNLIMITED } from '../support/device-register.js'
+import { ISSUED_AT, recordDevices, UNLIMITED, withRegister } from '../support/device-register.js'
 import { copiedPki } from './made.js'
 import { expectWords } from './refusal.js'
 import { silentIo } from './silent-io.js'
@@ -232,7 +232,7 @@ async function deviceScene({ path }: Home): Promise<void> {
   const directory = join(path, 'acme')
   const uuid = '0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001'
   await recordDevices(directory, [{ uuid }])
-  await inRegister(directory, (register) => register.lines.create('site-a', UNLIMITED, ISSUED_AT))
+  await withRegister(directory, (register) => register.lines.create('site-a', UNLIMITED, ISSUED_AT))
   await writeFile(join(path, 'shipped.csv'), `uuid,box\n${uuid},1\n`)
 }
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { buildProgram } from '../../src/cli/program.js'
 import { opensslCsr } from '../pki/support/openssl-csr.js'
 import type { Ended } from '../support/cli.js'
-import { ISSUED_AT, inRegister, recordDevices, UNLIMITED, uuidNumber } from '../support/device-register.js'
+import { ISSUED_AT, recordDevices, UNLIMITED, uuidNumber, withRegister } from '../support/device-register.js'
 import { copiedPki, type Made } from './made.js'
 import { silentIo } from './silent-io.js'
 
@@ -101,7 +101,7 @@ async function scene(): Promise<Scene> {
   csr ??= opensslCsr({})
   await writeFile(at('a.csr'), await csr)
   await recordDevices(made.directory, [{ uuid: uuidNumber(1) }])
-  await inRegister(made.directory, (register) => register.lines.create('site-a', UNLIMITED, ISSUED_AT))
+  await withRegister(made.directory, (register) => register.lines.create('site-a', UNLIMITED, ISSUED_AT))
   return { ...made, at }
 }
 

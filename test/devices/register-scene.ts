@@ -5,33 +5,20 @@ import {
   type Commit,
   type CommitOutcome,
   DEFAULT_LINE,
-  DEFAULT_REISSUE_WINDOW,
   type DeviceRegister,
   type ImportedCertificate,
-  type LineSettings,
   type NewCertificate,
 } from '../../src/devices/register.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { temporaryDirectory } from '../support/cli.js'
+
+export { UNLIMITED } from '../support/device-register.js'
 
 /** 2026-11-26T12:00:00Z, in milliseconds. */
 export const NOON = Date.UTC(2026, 10, 26, 12)
 export const MINUTE = 60_000
 export const DAY = 86_400_000
 export const CA = createHash('sha256').update('local-ca').digest('hex')
-
-/** The settings of a line without limits. */
-export const UNLIMITED: LineSettings = {
-  ca: null,
-  quota: null,
-  perDay: null,
-  from: null,
-  until: null,
-  hardwareIds: null,
-  allowsProduction: true,
-  group: null,
-  reissueWindow: DEFAULT_REISSUE_WINDOW,
-}
 
 /** A certificate of a new device; its octets are of no importance to the register. */
 export function newCertificate(other: Partial<NewCertificate> = {}): NewCertificate {

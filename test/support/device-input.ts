@@ -1,6 +1,6 @@
 import { FpkiError } from '../../src/errors.js'
-import type { DeviceInput, InputRow } from '../../src/operations/devices/input/model.js'
 import { type DeviceInputFormat, openDeviceInput } from '../../src/operations/devices/input/open.js'
+import type { DeviceInput, InputRow } from '../../src/operations/devices/input/row.js'
 import { nodeInputFiles } from '../../src/storage/input-files.js'
 
 /** What reading an input came to. */

@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openDeviceRegister } from '../../src/devices/open.js'
-import type { DeviceRegister, LineSettings, NewCertificate } from '../../src/devices/register.js'
+import {
+  DEFAULT_REISSUE_WINDOW,
+  type DeviceRegister,
+  type LineSettings,
+  type NewCertificate,
+} from '../../src/devices/register.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { decodeOnePem } from '../../src/pki/pem.js'
 
@@ -14,11 +19,11 @@ export function uuidNumber(number: number): string {
   return `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`
 }
 
-/** A line without limits. */
+/** The settings of a line without limits. */
 export const UNLIMITED: LineSettings = {
   ...{ ca: null, quota: null, perDay: null, from: null, until: null, hardwareIds: null, group: null },
   allowsProduction: true,
-  reissueWindow: 0,
+  reissueWindow: DEFAULT_REISSUE_WINDOW,
 }
 
 /** When devices of fixtures are issued, unless it is said, and when their certificates expire. */
@@ -31,15 +36,19 @@ export async function fingerprintOfFile(directory: string, file = 'local-ca.pem'
   return createHash('sha256').update(der).digest('hex')
 }
 
-/** Does something with the register of a directory, which is made when it is missing. */
-export async function inRegister<T>(directory: string, work: (register: DeviceRegister) => Promise<T>): Promise<T> {
-  const path = join(directory, 'devices.sqlite')
-  const register = await openDeviceRegister({ path, create: true }, thisMachine())
+/** Does something with the register of a directory, which is created when it is missing. */
+export async function withRegister<T>(directory: string, work: (register: DeviceRegister) => Promise<T>): Promise<T> {
+  const register = await openDeviceRegister({ path: registerOf(directory), create: true }, thisMachine())
   try {
     return await work(register)
   } finally {
     await register.close()
   }
+}
+
+/** The path of the register of a directory. */
+export function registerOf(directory: string): string {
+  return join(directory, 'devices.sqlite')
 }
 
 /** Records devices as if a line had issued them. Throws when one is refused. */
@@ -49,7 +58,7 @@ export async function recordDevices(
   { line = 'default', at = ISSUED_AT, ca = null as string | null } = {},
 ): Promise<void> {
   const signedBy = ca ?? (await fingerprintOfFile(directory))
-  const outcomes = await inRegister(directory, (register) =>
+  const outcomes = await withRegister(directory, (register) =>
     register.commit({ line, ca: signedBy, at, certificates: devices.map((device) => newCertificate(device, at)) }),
   )
   const refused = outcomes.find(({ kind }) => kind !== 'committed')

@@ -2,14 +2,16 @@ import { createPrivateKey, randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { openDeviceRegister } from '../../src/devices/open.js'
-import type { DeviceRegister, LineSettings, NewCertificate } from '../../src/devices/register.js'
+import type { LineSettings, NewCertificate } from '../../src/devices/register.js'
 import { batchesInThisThread } from '../../src/issuance/device-batch/in-this-thread.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { caFingerprint } from '../../src/operations/devices/ca-fingerprint.js'
 import { type Certificate, readPemCertificate } from '../../src/pki/read-certificate.js'
 import { validityFrom } from '../../src/pki/validity.js'
 import { copiedPki, type Made } from '../cli/made.js'
+import { UNLIMITED, withRegister } from './device-register.js'
+
+export { withRegister } from './device-register.js'
 
 /** A PKI with the device CA site-b, made once a test file, and copied. */
 export function pkiWithSite(): Promise<Made> {
@@ -24,16 +26,6 @@ async function madeSite(): Promise<Made> {
   return made
 }
 
-/** The device register of a directory, for one use; it is created when it is missing. */
-export async function withRegister<T>(directory: string, use: (register: DeviceRegister) => Promise<T>): Promise<T> {
-  const register = await openDeviceRegister({ path: join(directory, 'devices.sqlite'), create: true }, thisMachine())
-  try {
-    return await use(register)
-  } finally {
-    await register.close()
-  }
-}
-
 /** The certificate of a device CA in a directory. */
 async function caIn(directory: string, file = 'site-b.pem'): Promise<Certificate> {
   return readPemCertificate(await readFile(join(directory, file), 'utf8'), file)
@@ -42,14 +34,7 @@ async function caIn(directory: string, file = 'site-b.pem'): Promise<Certificate
 /** A line that site-b issues with. */
 export async function createLine(directory: string, name: string, settings: Partial<LineSettings> = {}): Promise<void> {
   const ca = caFingerprint(await caIn(directory))
-  const limits = { quota: null, perDay: null, from: null, until: null, hardwareIds: null, group: null }
-  await withRegister(directory, (register) =>
-    register.lines.create(
-      name,
-      { ca, ...limits, allowsProduction: true, reissueWindow: 900_000, ...settings },
-      Date.now(),
-    ),
-  )
+  await withRegister(directory, ({ lines }) => lines.create(name, { ...UNLIMITED, ca, ...settings }, Date.now()))
 }
 
 /** Certificates that a device CA in a directory has signed, for new devices unless `uuids` are given. */

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { readUnverifiedCsr, verifyCsr } from '../../pki/csr.js'
 import {
   type DevicePolicy,
@@ -7,6 +6,7 @@ import {
   type RequestRefusalCode,
   refusal,
 } from '../../pki/device-policy.js'
+import { keyHashOf } from '../../pki/fingerprint.js'
 import { readPublicKey } from '../../pki/public-key.js'
 import type { CheckedRequest, RawRequest } from './model.js'
 
@@ -21,7 +21,7 @@ export function checkRequest(request: RawRequest, policy: DevicePolicy): Checked
   const decision = decideDeviceRequest(verified, policy)
   if ('code' in decision) return { kind: 'refused', ...decision }
   const { uuid, isProduction, subject, spki } = decision
-  return { kind: 'request', uuid, isProduction, subject: subject.der, spki, keyHash: hash('sha256', spki, 'buffer') }
+  return { kind: 'request', uuid, isProduction, subject: subject.der, spki, keyHash: keyHashOf(spki) }
 }
 
 /** Converts what the strict parser throws. */

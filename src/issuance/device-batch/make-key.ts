@@ -1,6 +1,5 @@
-import { hash } from 'node:crypto'
 import type { Random } from '../../ports.js'
-import { deviceSubject } from './device-subject.js'
+import { deviceOrder } from './device-subject.js'
 import type { DeviceSubject, MadeKey } from './model.js'
 
 /** Makes a device's key pair on P-256, and the subject that goes with it. */
@@ -14,9 +13,7 @@ export function makeDeviceKey(
   return {
     uuid,
     isProduction,
-    subject: deviceSubject(factory, { uuid, isProduction }),
-    spki,
-    keyHash: hash('sha256', spki, 'buffer'),
+    ...deviceOrder(factory, { uuid, isProduction }, spki),
     privateKeyPem: privateKey.export({ format: 'pem', type: 'sec1' }).toString(),
   }
 }

@@ -1,5 +1,6 @@
 import { loggedRegister } from '../../audit-log/logged-register.js'
 import type { LoggedRegister } from '../../audit-log/records.js'
+import { DAY } from '../../day.js'
 import type { RegisterPorts } from '../../devices/open.js'
 import { ALL_DEVICES, type DeviceRegister } from '../../devices/register.js'
 import { FpkiError } from '../../errors.js'
@@ -23,7 +24,7 @@ export async function statusOfRegister(
   try {
     const register = await openRegisterToRead({ directory, store: null }, ports)
     try {
-      const before = new Date(now.getTime() + warnDays * 86_400_000)
+      const before = new Date(now.getTime() + warnDays * DAY)
       const devices = register === null ? null : await countsOf(register, before)
       const head = register === null ? null : await register.head()
       const problem = registerAgeProblem(head, await loggedIn(directory, ports))

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { DAY } from '../../day.js'
 import type { InspectedDirectory } from '../../directory/inspect.js'
 import { type RootKeyUnproven, rootKeyUnproven } from '../../directory/records.js'
 
@@ -25,7 +26,7 @@ export function statusOfBackup({ backup, journal }: InspectedDirectory, now: Dat
   if (backup === null) return null
   const { madeAt, provedAt, file } = backup
   const unproven = backup.rootKeyUnproven ?? null
-  const daysOld = Math.floor((now.getTime() - Date.parse(madeAt)) / 86_400_000)
+  const daysOld = Math.floor((now.getTime() - Date.parse(madeAt)) / DAY)
   // `madeAt` has whole seconds only.
   const changedAt = Math.floor(Date.parse(journal?.finishedAt ?? '') / 1000)
   const outdated = changedAt > Date.parse(madeAt) / 1000

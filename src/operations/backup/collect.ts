@@ -1,18 +1,19 @@
 import { join } from 'node:path'
-import type { RegisterPorts } from '../../devices/open.js'
+import { REGISTER_SUFFIXES, type RegisterPorts } from '../../devices/open.js'
 import { readKitRecord } from '../../directory/kit-record.js'
-import { DEVICE_REGISTER, OWN_FILES, OWN_FOLDER, PKI_FILES, REGISTER_SUFFIXES } from '../../directory/names.js'
+import { DEVICE_REGISTER, OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
 import type { DirectoryState } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { factoryFolder, readState } from '../../factory/embedded/state.js'
 import { tokenKeyName } from '../../keystore/labels.js'
 import { samePem } from '../../pki/pem.js'
 import type { DurableFiles } from '../../ports.js'
+import { sha256 } from '../../sha256.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
 import { readTree } from '../../storage/tree.js'
 import type { OpenPki } from '../open-pki.js'
 import { collectRegister } from './collect-register.js'
-import { ARCHIVE, type BackupManifest, sha256 } from './manifest.js'
+import { ARCHIVE, type BackupManifest } from './manifest.js'
 
 /** The entries of a backup, and the facts for its manifest. */
 export interface BackupContents {

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import * as z from 'zod/mini'
 import { keyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { isFactoryName } from '../../factory-name.js'
+import { sha256 } from '../../sha256.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
 import { parseJson } from '../../storage/json-file.js'
 
@@ -103,11 +103,6 @@ export function subtree(entries: readonly ArchiveEntry[], path: string): readonl
 /** A text file in the archive. */
 export function textEntry(path: string, text: string): ArchiveEntry {
   return { path, kind: 'file', mode: 0o600, content: Buffer.from(text) }
-}
-
-/** SHA-256, lower-case hex. */
-export function sha256(octets: Uint8Array): string {
-  return createHash('sha256').update(octets).digest('hex')
 }
 
 function manifestEntry({ path, kind, mode, content }: ArchiveEntry): BackupManifest['entries'][number] {

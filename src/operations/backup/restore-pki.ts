@@ -5,12 +5,13 @@ import { FpkiError } from '../../errors.js'
 import { factoryFolder } from '../../factory/embedded/state.js'
 import { jsonDocument } from '../../json-document.js'
 import type { Clock, DurableFiles, FileLock, Progress, Random } from '../../ports.js'
+import { sha256 } from '../../sha256.js'
 import { shellWord } from '../../shell-word.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import type { ArchiveEntry } from '../../storage/archive.js'
 import { verifyPkiResult } from '../audit/verify-pki.js'
 import { backupFacts } from './check-backup.js'
-import { type BackupManifest, sha256 } from './manifest.js'
+import type { BackupManifest } from './manifest.js'
 import { type BackupOpener, type OpenedBackup, openBackup, verifyBackup, withRecord } from './open.js'
 import { requireNewOrEmpty, stagingPath } from './place.js'
 import { markRestored, untrustedReferences } from './restored-records.js'
@@ -109,10 +110,7 @@ async function write(
   const staging = stagingPath(dirname(directory), basename(directory))
   const lock = await lockStaging(files, staging)
   // The name depends on the directory, so that parallel restores of one factory do not collide.
-  const stateStaging = stagingPath(
-    stateDirectory ?? '',
-    `${manifest.factory}-${sha256(Buffer.from(directory)).slice(0, 16)}`,
-  )
+  const stateStaging = stagingPath(stateDirectory ?? '', `${manifest.factory}-${sha256(directory).slice(0, 16)}`)
   try {
     await clearStaging(files, staging)
     await requireNewOrEmpty(files, directory)

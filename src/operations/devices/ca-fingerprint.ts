@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
+import { fingerprintOf } from '../../pki/fingerprint.js'
 import type { Certificate } from '../../pki/read-certificate.js'
 
 /** The name of a device CA in the device register: SHA-256 of its certificate, lower-case hex. */
 export function caFingerprint({ der }: Pick<Certificate, 'der'>): string {
-  return createHash('sha256').update(der).digest('hex')
+  return fingerprintOf(der)
 }

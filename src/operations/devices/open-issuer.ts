@@ -1,5 +1,6 @@
 import { localCaFiles } from '../../directory/local-ca-files.js'
 import { PKI_FILES } from '../../directory/names.js'
+import { keyFileOf } from '../../directory/pki-files.js'
 import type { KeyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { rfc3339 } from '../../pki/describe.js'
@@ -45,7 +46,7 @@ export async function findDeviceIssuer(
 /** The file of the CA that a line is bound to, or local-ca.pem, or the only one with a key beside it. */
 async function defaultCaFile(pki: OpenPki, bound: string | null): Promise<string> {
   const names = await pki.directory.names()
-  const pairs = names.filter((name) => isPair(names, name))
+  const pairs = localCasOf(names)
   if (bound !== null) {
     for (const name of [PKI_FILES.localCaCertificate, ...pairs]) {
       if (names.includes(name) && caFingerprint(await readCa(pki, name)) === bound) return name
@@ -57,16 +58,16 @@ async function defaultCaFile(pki: OpenPki, bound: string | null): Promise<string
   return names.includes(PKI_FILES.localCaCertificate) || !isSingle ? PKI_FILES.localCaCertificate : only
 }
 
-function isPair(names: readonly string[], name: string): boolean {
-  return /^[^.].*\.pem$/.test(name) && name !== PKI_FILES.rootCertificate && names.includes(name.replace(/pem$/, 'key'))
+/** The certificates of local CAs whose keys are in files. */
+function localCasOf(names: readonly string[]): readonly string[] {
+  return names.filter((name) => names.includes(keyFileOf(name) ?? ''))
 }
 
 async function readCa({ directory }: OpenPki, name: string): Promise<Certificate> {
   const path = `${directory.path}/${name}`
   const pem = await directory.read(name)
   if (pem !== null) return readPemCertificate(pem, path)
-  const names = await directory.names()
-  const others = names.filter((other) => isPair(names, other))
+  const others = localCasOf(await directory.names())
   const hint =
     others.length === 0
       ? `Create a local CA with \`fpki ca add-device-ca ${shellWord(directory.path)} --local-ca\`.`

@@ -44,8 +44,19 @@ export async function openRegisterToRead(choice: RegisterChoice, ports: Register
 
 /** As {@link openRegisterToRead}. Throws ERR_NOT_INITIALIZED when there is none. */
 export async function requireRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
-  const register = await openRegisterToRead(choice, ports)
-  if (register !== null) return register
+  return (await openRegisterToRead(choice, ports)) ?? noRegister(choice)
+}
+
+/** Opens an existing register for writing; null when there is none. Throws as openDeviceRegister. */
+export async function openExistingRegister(
+  choice: RegisterChoice,
+  ports: RegisterPorts,
+): Promise<DeviceRegister | null> {
+  return (await ports.files.kindOf(registerPath(choice))) === null ? null : openRegister(choice, ports)
+}
+
+/** Throws ERR_NOT_INITIALIZED: there is no register. */
+export function noRegister(choice: RegisterChoice): never {
   throw new FpkiError(
     'ERR_NOT_INITIALIZED',
     `There is no device register at ${registerPath(choice)}.`,

@@ -1,4 +1,4 @@
-import type { AuditLog, AuditLogPorts } from '../../audit-log/audit-log.js'
+import type { AuditLogPorts } from '../../audit-log/audit-log.js'
 import type { DeviceRegister } from '../../devices/register.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { withAuditLog } from '../../journal/keep-records.js'
@@ -17,14 +17,7 @@ export async function recordRegisterHead(
   register: Pick<DeviceRegister, 'head'>,
   text: string,
 ): Promise<void> {
-  await withAuditLog(directory, command, ports, null, (auditLog) => logRegisterHead(auditLog, register, text))
-}
-
-/** As {@link recordRegisterHead}, for the holder of the lock. */
-export async function logRegisterHead(
-  auditLog: AuditLog,
-  register: Pick<DeviceRegister, 'head'>,
-  text: string,
-): Promise<void> {
-  await auditLog.logRegister(await register.head(), text)
+  await withAuditLog(directory, command, ports, null, async (auditLog) => {
+    await auditLog.logRegister(await register.head(), text)
+  })
 }

@@ -1,23 +1,24 @@
 import { basename, dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { openAuditLog } from '../../audit-log/audit-log.js'
-import { copyDeviceRegister, openDeviceRegister } from '../../devices/open.js'
+import { remainingQuota } from '../../devices/line-limits.js'
+import { copyDeviceRegister, openDeviceRegister, REGISTER_SUFFIXES } from '../../devices/open.js'
 import type { DeviceRegister, Line } from '../../devices/register.js'
 import { type KitRecord, kitRecord } from '../../directory/kit-record.js'
-import { DEVICE_REGISTER, OWN_FOLDER, REGISTER_SUFFIXES } from '../../directory/names.js'
+import { DEVICE_REGISTER, OWN_FOLDER } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
+import { sha256 } from '../../sha256.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
-import { sha256 } from '../backup/manifest.js'
 import { requireNewOrEmpty } from '../backup/place.js'
 import { type DeviceIssuer, findDeviceIssuer } from '../devices/open-issuer.js'
-import { openRegister, registerPath } from '../devices/open-register.js'
+import { openExistingRegister } from '../devices/open-register.js'
 import { isInDirectory } from '../inside-directory.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
 import { EXPORT_KIT, isWholeKit, kitRecordAt, kitRecordPath, kitRecordText, readKitFiles } from './kit-files.js'
-import { createKitLines, linesForKit, pauseLines, remainingQuota } from './kit-lines.js'
+import { createKitLines, linesForKit, pauseLines } from './kit-lines.js'
 import { finishMove, hasKeyOf, moveKey } from './move-key.js'
 
 /** What `fpki ca export-kit --json` prints. */
@@ -107,8 +108,7 @@ async function exportNew(
   issuer: DeviceIssuer,
   ports: ExportKitPorts,
 ): Promise<ExportKitResult> {
-  const exists = (await ports.files.kindOf(registerPath(options))) !== null
-  const register = exists ? await openRegister(options, ports) : null
+  const register = await openExistingRegister(options, ports)
   try {
     const record = await exportLines({ options, pki, issuer, register }, ports)
     if (options.moveKey) await moveKey({ pki, issuer }, ports)
@@ -194,7 +194,7 @@ async function resumed(
 
 /** Of this PKI directory only: others may export to the same folder at the same time. */
 function stagingPath({ kit, directory }: ExportKitOptions): string {
-  return join(dirname(kit), `.fpki-kit-${basename(kit)}-${sha256(Buffer.from(directory)).slice(0, 16)}`)
+  return join(dirname(kit), `.fpki-kit-${basename(kit)}-${sha256(directory).slice(0, 16)}`)
 }
 
 function eventText(kit: string, { ca, lines }: KitRecord): string {

@@ -1,5 +1,5 @@
-import type { DeviceRegister, Line } from '../../devices/register.js'
-import { DEFAULT_LINE } from '../../devices/register.js'
+import { remainingQuota } from '../../devices/line-limits.js'
+import { DEFAULT_LINE, type DeviceRegister, type Line } from '../../devices/register.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import { shellWord } from '../../shell-word.js'
@@ -28,11 +28,6 @@ export async function linesForKit(
     if (line?.state === 'open') return line
     throw line === undefined ? notOfCa(name, issuer) : notOpen(line, directory)
   })
-}
-
-/** How many devices a line may still have issued; null: any number. */
-export function remainingQuota({ quota, issued }: Pick<Line, 'quota' | 'issued'>): number | null {
-  return quota === null ? null : Math.max(0, quota - issued)
 }
 
 /** Makes the lines of a kit in its new register. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type ReportDevicesResult, reportDevicesResult } from '../../../src/operations/devices/report/report-devices.js'
 import { output } from '../../support/cli.js'
-import { inRegister, recordDevices, uuidNumber } from '../../support/device-register.js'
+import { recordDevices, uuidNumber, withRegister } from '../../support/device-register.js'
 import { copiedPki, type Made, madePki } from '../made.js'
 import { expectRefusal } from '../refusal.js'
 
@@ -18,7 +18,7 @@ async function scene(make: () => Promise<Made> = copiedPki) {
   const numbers = [1, 2, 3, 4].map((number) => ({ uuid: uuidNumber(number), isProduction: number === 4 }))
   await recordDevices(pki.directory, numbers, { line: 'a', at: JULY })
   // Device 2 has another certificate since; the first one of device 3 was never outside.
-  await inRegister(pki.directory, (register) => register.abandon([uuidNumber(3)], JULY + 1))
+  await withRegister(pki.directory, (register) => register.abandon([uuidNumber(3)], JULY + 1))
   const again = [{ uuid: uuidNumber(2) }, { uuid: uuidNumber(3) }]
   await recordDevices(pki.directory, again, { line: 'a', at: JULY + 60_000 })
   await recordDevices(pki.directory, [{ uuid: uuidNumber(5) }], { line: 'a', at: JULY + 31 * DAY })

@@ -1,7 +1,7 @@
 import { chmod, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { changeDeviceCasResult } from '../../../src/operations/device-cas/change-device-cas.js'
-import { fingerprintOfFile, inRegister, recordDevices, uuidNumber } from '../../support/device-register.js'
+import { fingerprintOfFile, recordDevices, uuidNumber, withRegister } from '../../support/device-register.js'
 import { pkiWithThreeCas } from '../device-cas.js'
 
 /** A PKI with online-ca, local-ca, which issued three devices, and site-b, which issued one. */
@@ -10,7 +10,7 @@ async function scene() {
   const { directory, home } = pki
   const numbers = [1, 2, 3, 4].map((number) => ({ uuid: uuidNumber(number), isProduction: number === 1 }))
   await recordDevices(directory, numbers)
-  await inRegister(directory, (register) => register.abandon([uuidNumber(4)], Date.now()))
+  await withRegister(directory, (register) => register.abandon([uuidNumber(4)], Date.now()))
   await recordDevices(directory, [{ uuid: uuidNumber(5) }], { ca: await fingerprintOfFile(directory, 'site-b.pem') })
   const change = (action: string, file: string, ...words: readonly string[]) =>
     home.fpki(['ca', `${action}-device-ca`, directory, '--ca-file', file, '--yes', ...words])

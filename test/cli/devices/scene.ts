@@ -1,16 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openDeviceRegister } from '../../../src/devices/open.js'
-import {
-  ALL_DEVICES,
-  DEFAULT_REISSUE_WINDOW,
-  type DeviceCertificate,
-  type DeviceRegister,
-  type LineSettings,
-} from '../../../src/devices/register.js'
+import { ALL_DEVICES, type DeviceCertificate, type LineSettings } from '../../../src/devices/register.js'
 import { thisMachine } from '../../../src/machine/index.js'
 import type { Ended, Start } from '../../support/cli.js'
+import { registerOf, UNLIMITED, withRegister } from '../../support/device-register.js'
 import { copiedPki, type Made } from '../made.js'
+
+export { registerOf, withRegister } from '../../support/device-register.js'
 
 /** A PKI whose devices are issued with requests in a file. */
 export interface IssueScene extends Made {
@@ -24,13 +20,6 @@ export interface IssueScene extends Made {
 export interface Issued extends Ended {
   /** Place, code and reason of each refused row. */
   readonly refused: readonly { readonly at: string; readonly code: string; readonly reason: string }[]
-}
-
-/** A line without limits, which makes no production devices. */
-const UNLIMITED: LineSettings = {
-  ...{ ca: null, quota: null, perDay: null, from: null, until: null, hardwareIds: null, group: null },
-  allowsProduction: false,
-  reissueWindow: DEFAULT_REISSUE_WINDOW,
 }
 
 export async function issueScene(pki?: Made): Promise<IssueScene> {
@@ -55,7 +44,7 @@ export async function issueScene(pki?: Made): Promise<IssueScene> {
     },
     line: (name, settings) =>
       withRegister(made.directory, async ({ lines }) => {
-        await lines.create(name, { ...UNLIMITED, ...settings }, Date.now())
+        await lines.create(name, { ...UNLIMITED, allowsProduction: false, ...settings }, Date.now())
       }),
   }
 }
@@ -68,18 +57,4 @@ export async function registered(directory: string): Promise<ReadonlyMap<string,
     for await (const one of register.certificates(ALL_DEVICES)) found.set(one.device.uuid, one)
   })
   return found
-}
-
-/** Uses the register of a PKI, and creates it when it is missing. */
-export async function withRegister<T>(directory: string, work: (register: DeviceRegister) => Promise<T>): Promise<T> {
-  const register = await openDeviceRegister({ path: registerOf(directory), create: true }, thisMachine())
-  try {
-    return await work(register)
-  } finally {
-    await register.close()
-  }
-}
-
-export function registerOf(directory: string): string {
-  return join(directory, 'devices.sqlite')
 }

@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { changeLineResult } from '../../../src/operations/devices/lines/change-lines.js'
 import { listLinesResult, showLineResult } from '../../../src/operations/devices/lines/show-lines.js'
-import { fingerprintOfFile, inRegister, recordDevices, uuidNumber } from '../../support/device-register.js'
+import { fingerprintOfFile, recordDevices, uuidNumber, withRegister } from '../../support/device-register.js'
 import { copiedPki, type Made } from '../made.js'
 import { expectRefusal } from '../refusal.js'
 
@@ -85,7 +85,7 @@ describe('lines create', () => {
     ['another kind of register', ['a', '--store', 'postgres://db/fpki'], 2, 'ERR_USAGE', '--store'],
   ])('refuses %s', async (_, words, status, code, name) => {
     const pki = await copiedPki()
-    await inRegister(pki.directory, async () => undefined)
+    await withRegister(pki.directory, async () => undefined)
     const all = ['lines', 'create', pki.directory, ...words]
     await expectRefusal(pki.home, all, { status, code, names: [name] })
   })
@@ -134,7 +134,7 @@ describe('lines change', () => {
     const pki = await copiedPki()
     const words = ['lines', 'change', pki.directory, 'nobody', '--quota', '1']
     await expectRefusal(pki.home, words, { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['devices.sqlite'] })
-    await inRegister(pki.directory, async () => undefined)
+    await withRegister(pki.directory, async () => undefined)
     await expectRefusal(pki.home, words, { status: 3, code: 'ERR_LINE', names: ['"nobody"', 'fpki lines list'] })
   })
 })
@@ -221,7 +221,7 @@ describe('lines show and list', () => {
 
   test('change nothing', async () => {
     const pki = await copiedPki()
-    await inRegister(pki.directory, async () => undefined)
+    await withRegister(pki.directory, async () => undefined)
     const before = await readFile(pki.path('devices.sqlite'))
     await lines(pki, 'list')
     await lines(pki, 'show', 'default')

@@ -1,5 +1,5 @@
 import { thisMachine } from '../../../machine/index.js'
-import type { IssueDevicesResult } from '../../../operations/devices/issue-devices.js'
+import type { IssueDevicesResult } from '../../../operations/devices/issue/issue-devices.js'
 import type { DeviceResult } from '../../../operations/devices/model.js'
 import { shellWord } from '../../../shell-word.js'
 import { columnsOf, type Io, type OutputFlags, printText, style } from '../../output.js'

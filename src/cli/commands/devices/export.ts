@@ -8,7 +8,7 @@ import { publishDevices } from '../../../operations/devices/transfer/publish-dev
 import { readTime } from '../../../operations/read-time.js'
 import { filePath, resolved } from '../../directory.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, progressOn } from '../../output.js'
+import { type Io, octetsOnStdout, printable, printJson, progressOn } from '../../output.js'
 
 /** The flags of `devices export`. */
 export interface ExportDevicesFlags extends CommonFlags {
@@ -41,8 +41,7 @@ function written(directory: string, flags: ExportDevicesFlags, io: Io): Promise<
   const options = { directory: resolved(directory, io), factory: namedFactory(flags, io.env), since, store }
   if (outFormat === 'transfer') return exportDevices({ ...options, out: filePath(out, io) }, ports)
   const output = planOutput(out === '-' ? out : filePath(out, io), outFormat)
-  const write = io.stdoutOctets ?? (async (octets) => io.stdout(Buffer.from(octets).toString()))
-  return publishDevices({ ...options, output, ca, gateway, ostree }, { ...ports, stdout: { write } })
+  return publishDevices({ ...options, output, ca, gateway, ostree }, { ...ports, stdout: octetsOnStdout(io) })
 }
 
 function notToStdout(): FpkiError {

@@ -7,14 +7,14 @@ import {
   type IssueDevicesOptions,
   type IssueDevicesResult,
   issueDevices,
-} from '../../../operations/devices/issue-devices.js'
+} from '../../../operations/devices/issue/issue-devices.js'
 import { planOutput } from '../../../operations/devices/output/plan.js'
 import { filePath, resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printJson, progressOn } from '../../output.js'
+import { type Io, octetsOnStdout, printJson, progressOn } from '../../output.js'
 import { followBatch, isLineClosed, printSummary } from './batch-progress.js'
 
 /** Beside the bundle of the command line. */
@@ -51,7 +51,7 @@ export async function issue(directory: string, flags: IssueFlags, io: Io): Promi
     ...deviceMachine(machine, { program: THREAD, signal: io.signal }),
     stdin: io.stdin,
     isStdinTerminal: io.terminal.stdin === true,
-    stdout: { write: io.stdoutOctets ?? (async (octets: Uint8Array) => io.stdout(Buffer.from(octets).toString())) },
+    stdout: octetsOnStdout(io),
     progress,
     signal: io.signal,
     access: await keyAccess(flags, io, progress),

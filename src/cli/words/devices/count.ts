@@ -11,7 +11,7 @@ export function addCountDevices(devices: Command, io: Io): void {
   withSelection(count)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
-      (await import('../../commands/devices/looking.js')).countDevices(directory, command.optsWithGlobals(), io),
+      (await import('../../commands/devices/query.js')).countDevices(directory, command.optsWithGlobals(), io),
     )
 }
 

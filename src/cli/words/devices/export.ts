@@ -1,11 +1,12 @@
 import { type Command, Option } from 'commander'
+import { withStore } from '../../options.js'
 import type { Io } from '../../output.js'
 
 const FORMATS = ['transfer', 'sota', 'pem', 'csv', 'jsonl', 'tar']
 
 /** Adds `fpki devices export`. */
 export function addExportDevices(devices: Command, io: Io): void {
-  devices
+  const exporting = devices
     .command('export')
     .description('write device certificates to a file, from the register')
     .argument('<directory>', 'PKI directory or kit')
@@ -15,7 +16,7 @@ export function addExportDevices(devices: Command, io: Io): void {
     .option('--ca <name>', 'with another format: local CA whose devices to write')
     .option('--gateway <url>', 'with sota and tar: device gateway')
     .option('--ostree <url>', 'with sota and tar: OSTree server')
-    .option('--store <url>', 'device register; default: devices.sqlite in the directory')
+  withStore(exporting)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
       (await import('../../commands/devices/index.js')).exportIssued(directory, command.optsWithGlobals(), io),

@@ -1,14 +1,15 @@
 import type { Command } from 'commander'
+import { withStore } from '../../options.js'
 import type { Io } from '../../output.js'
 
 /** Adds `fpki devices import`. */
 export function addImportDevices(devices: Command, io: Io): void {
-  devices
+  const importing = devices
     .command('import')
     .description('record device certificates that a kit has issued')
     .argument('<directory>', 'PKI directory')
     .argument('<file>', 'file of `fpki devices export`')
-    .option('--store <url>', 'device register; default: devices.sqlite in the directory')
+  withStore(importing)
     .addHelpText('after', EXAMPLE)
     .action(async (directory: string, file: string, _, command: Command) =>
       (await import('../../commands/devices/index.js')).importIssued(directory, file, command.optsWithGlobals(), io),

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { withHsmOptions } from '../../hsm-options.js'
+import { withStore } from '../../options.js'
 import type { Io } from '../../output.js'
 
 const IN_FORMATS = ['auto', 'csv', 'jsonl', 'pem', 'dir', 'tar', 'uuids']
@@ -29,8 +30,7 @@ export function addIssue(devices: Command, io: Io): void {
     .option('--gateway <url>', 'device gateway, such as https://gw.example.com:8443')
     .option('--ostree <url>', 'OSTree server')
     .optionsGroup('Register and keys:')
-    .option('--store <url>', 'device register; default: devices.sqlite in the directory')
-    .option('--hsm-sessions <number>', 'signatures at a time, with a key in an HSM', parseCount)
+  withStore(issue).option('--hsm-sessions <number>', 'signatures at a time, with a key in an HSM', parseCount)
   withHsmOptions(issue)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>

@@ -12,7 +12,7 @@ export function addListDevices(devices: Command, io: Io): void {
   withSelection(list)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
-      (await import('../../commands/devices/looking.js')).listDevices(directory, command.optsWithGlobals(), io),
+      (await import('../../commands/devices/query.js')).listDevices(directory, command.optsWithGlobals(), io),
     )
 }
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { withHsmOptions } from '../../hsm-options.js'
+import { withStore } from '../../options.js'
 import type { Io } from '../../output.js'
-import { withStore } from '../lines/line-options.js'
 
 /** Adds `fpki devices report`. */
 export function addReport(devices: Command, io: Io): void {

@@ -1,5 +1,5 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
-import { withStore } from '../lines/line-options.js'
+import { type Command, Option } from 'commander'
+import { parseDays, withStore } from '../../options.js'
 
 /** Adds the flags that select devices. */
 export function withSelection(command: Command): Command {
@@ -14,9 +14,4 @@ export function withSelection(command: Command): Command {
       .option('--expiring <days>', 'only expiring within this many days, or expired', parseDays)
       .option('--hardware-id <id>', 'only with this hardware ID'),
   )
-}
-
-function parseDays(text: string): number {
-  if (/^\d{1,5}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('It must be a number of days.')
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import { withStore } from '../../options.js'
 import type { Io } from '../../output.js'
-import { withStore } from '../lines/line-options.js'
 
 /** Adds `fpki devices show`. */
 export function addShowDevice(devices: Command, io: Io): void {
@@ -12,7 +12,7 @@ export function addShowDevice(devices: Command, io: Io): void {
   withStore(show)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, uuid, _, command: Command) =>
-      (await import('../../commands/devices/looking.js')).showDevice(directory, uuid, command.optsWithGlobals(), io),
+      (await import('../../commands/devices/query.js')).showDevice(directory, uuid, command.optsWithGlobals(), io),
     )
 }
 

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { collect } from '../../options.js'
+import { collect, withStore } from '../../options.js'
 
 /** Adds the flags for what a line may do. Each of them also takes `none`. */
 export function withLineOptions(command: Command): Command {
@@ -17,11 +17,6 @@ export function withLineOptions(command: Command): Command {
       .option('--production', 'make production devices too')
       .option('--reissue-window <time>', 'how long a device may come again with a new key: 15m, 2h, 0', parseDuration),
   )
-}
-
-/** Adds the flag for the register. */
-export function withStore(command: Command): Command {
-  return command.option('--store <url>', 'device register; default: devices.sqlite in the directory')
 }
 
 /** commander takes null for an empty text. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import { withStore } from '../../options.js'
 import type { Io } from '../../output.js'
-import { withStore } from './line-options.js'
 
 /** Adds `fpki lines list`. */
 export function addListLines(lines: Command, io: Io): void {

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
-import { withYes } from '../../options.js'
+import { withStore, withYes } from '../../options.js'
 import type { Io } from '../../output.js'
-import { withStore } from './line-options.js'
 
 /** Adds `fpki lines pause`. */
 export function addPauseLine(lines: Command, io: Io): void {

@@ -1,4 +1,5 @@
 import type { LoggedRegister } from '../../../audit-log/records.js'
+import { DAY } from '../../../day.js'
 import { ALL_DEVICES, type DeviceRegister } from '../../../devices/register.js'
 import { DEVICE_REGISTER } from '../../../directory/names.js'
 import { FpkiError } from '../../../errors.js'
@@ -80,7 +81,7 @@ function isOfAny(der: Uint8Array, cas: readonly Certificate[]): boolean {
 
 /** Only a notice: devices renew their certificates by themselves, elsewhere. */
 async function expiryFindings(register: DeviceRegister, { now, warnDays }: AuditContext): Promise<readonly Finding[]> {
-  const before = now.getTime() + warnDays * 86_400_000
+  const before = now.getTime() + warnDays * DAY
   const { devices } = await register.count({ ...ALL_DEVICES, expiringBefore: before })
   if (devices === 0) return []
   const message = `The certificates of ${devices} devices expire before ${rfc3339(new Date(before))}.`

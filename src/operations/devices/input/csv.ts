@@ -1,6 +1,7 @@
 import { CsvError, parse } from 'csv-parse/sync'
-import { type Line, rowsOfLines } from './lines.js'
-import { COLUMNS, type InputRow, inputFrom, MAX_ROW_BYTES, type ReadCsrFile, shown, unreadable } from './model.js'
+import type { TextLine } from '../../../storage/text-lines.js'
+import { COLUMNS, type InputRow, inputFrom, MAX_ROW_BYTES, type ReadCsrFile, shown, unreadable } from './row.js'
+import { rowsOfLines } from './rows-of-lines.js'
 import { lineProblem } from './text-inputs.js'
 
 const NAMES: Readonly<Record<string, string>> = { ',': 'commas', ';': 'semicolons', '\t': 'tabs' }
@@ -44,7 +45,7 @@ export function csvRows(
   )
 }
 
-function readRow(line: Line, header: Header, what: string, readCsrFile: ReadCsrFile): InputRow | null {
+function readRow(line: TextLine, header: Header, what: string, readCsrFile: ReadCsrFile): InputRow | null {
   if (line.problem === 'open quote') throw badQuote(what, line.number)
   if (line.text === null) return lineProblem(line)
   const cells = cellsOf(line.text, header.delimiter)
@@ -75,7 +76,7 @@ function cellsOf(line: string, delimiter: string): readonly string[] | null {
 
 const HEADER_HINT = `The first line names the columns, separated by commas, semicolons or tabs: ${COLUMNS.join(', ')}.`
 
-function readHeader({ text }: Line, what: string, note: (text: string) => void): Header {
+function readHeader({ text }: TextLine, what: string, note: (text: string) => void): Header {
   if (text === null) throw unreadable(what, 'its header is too long, or not UTF-8', HEADER_HINT)
   const unquoted = text.replace(/"[^"]*"/g, '')
   const [delimiter = ',', other] = Object.keys(NAMES).filter((one) => unquoted.includes(one))

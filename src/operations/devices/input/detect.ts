@@ -1,7 +1,7 @@
 import { foreignFormat } from '../../../pki/foreign-format.js'
 import { isCsvHeader } from './csv.js'
-import { unreadable } from './model.js'
 import { isDer } from './request-problem.js'
+import { unreadable } from './row.js'
 
 /** The formats of an input that is not a folder, as `--format` names them. */
 export type StreamFormat = 'csv' | 'jsonl' | 'pem' | 'tar' | 'uuids'

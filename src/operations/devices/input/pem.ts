@@ -1,6 +1,8 @@
-import { type Line, rowsOfLines } from './lines.js'
-import { csrInput, type InputRow, MAX_CSR_BYTES, unreadable } from './model.js'
+import { MAX_CSR_BYTES } from '../../../pki/csr.js'
+import type { TextLine } from '../../../storage/text-lines.js'
 import { isRequestLabel, otherLabel } from './request-problem.js'
+import { csrInput, type InputRow, unreadable } from './row.js'
+import { rowsOfLines } from './rows-of-lines.js'
 
 const [BEGIN, END] = ['-----BEGIN ', '-----END ']
 
@@ -31,7 +33,7 @@ class PemReader {
     this.#what = what
   }
 
-  read({ number, text }: Line): InputRow | null {
+  read({ number, text }: TextLine): InputRow | null {
     const block = this.#block
     if (text?.startsWith(BEGIN) === true) {
       this.#block = begin(text, number)

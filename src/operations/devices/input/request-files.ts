@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
+import { MAX_CSR_BYTES } from '../../../pki/csr.js'
 import { shellWord } from '../../../shell-word.js'
 import type { InputFiles } from '../../../storage/input-files.js'
-import { csrInput, type InputRow, MAX_CSR_BYTES, shown, unreadable } from './model.js'
 import { readError } from './octets.js'
+import { csrInput, type InputRow, shown, unreadable } from './row.js'
 
 /** As many rows as are handed over together. */
 export const ROWS_AT_ONCE = 256

@@ -1,10 +1,12 @@
 import { pipeline, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { type Entry, extract } from 'tar-stream'
+import { chunksOf, oneByOne } from '../../../chunks.js'
 import type { FpkiError } from '../../../errors.js'
+import { MAX_CSR_BYTES } from '../../../pki/csr.js'
 import { shellWord } from '../../../shell-word.js'
-import { type InputRow, MAX_CSR_BYTES, shown, unreadable } from './model.js'
 import { isHidden, isRequestName, noRequests, noteOthers, ROWS_AT_ONCE, requestOctets } from './request-files.js'
+import { type InputRow, shown, unreadable } from './row.js'
 
 /** A path has 4096 octets. tar-stream would hold a longer header in memory, whatever its length; chunks are read ahead too. */
 const MAX_HEADER_BYTES = 2 * 1024 * 1024
@@ -35,19 +37,7 @@ export async function* tarRequests(
   what: string,
   note: (text: string) => void,
 ): AsyncGenerator<readonly InputRow[]> {
-  let rows: InputRow[] = []
-  try {
-    for await (const row of tarRows(source, what, note)) {
-      rows.push(row)
-      if (rows.length < ROWS_AT_ONCE) continue
-      yield rows
-      rows = []
-    }
-  } catch (error) {
-    yield rows
-    throw error
-  }
-  yield rows
+  yield* chunksOf(oneByOne(tarRows(source, what, note)), ROWS_AT_ONCE)
 }
 
 async function* tarRows(

@@ -1,6 +1,7 @@
 import { parseJson } from '../../../storage/json-file.js'
-import { type Line, rowsOfLines } from './lines.js'
-import { csrInput, type InputRow, inputFrom, MAX_ROW_BYTES, type ReadCsrFile, unreadable } from './model.js'
+import { lineClause, type TextLine } from '../../../storage/text-lines.js'
+import { csrInput, type InputRow, inputFrom, MAX_ROW_BYTES, type ReadCsrFile, unreadable } from './row.js'
+import { rowsOfLines } from './rows-of-lines.js'
 
 /** A UUID has 36 characters; the rest of the line is for white space, or says in the message what it is. */
 const MAX_UUID_LINE = 256
@@ -40,16 +41,15 @@ export function uuidList(source: AsyncIterable<Buffer>) {
 }
 
 /** The row for a line that cannot be read; null when it can. */
-export function lineProblem({ number, problem }: Line): InputRow | null {
-  if (problem === null) return null
-  return { at: `line ${number}`, problem: problem === 'not UTF-8' ? 'it is not UTF-8' : 'the line is too long' }
+export function lineProblem({ number, problem }: TextLine): InputRow | null {
+  return problem === null ? null : { at: `line ${number}`, problem: lineClause(problem) }
 }
 
-function isBlank({ text }: Line): boolean {
+function isBlank({ text }: TextLine): boolean {
   return text !== null && text.trim() === ''
 }
 
-function checkFirstLine({ text }: Line, what: string): void {
+function checkFirstLine({ text }: TextLine, what: string): void {
   const start = text?.trim() ?? ''
   if (!start.startsWith('[') && start !== '{') return
   const kind = start === '{' ? 'a JSON document of several lines' : 'a JSON array'

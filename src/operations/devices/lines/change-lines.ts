@@ -10,7 +10,13 @@ import type { DurableFiles, Random } from '../../../ports.js'
 import { shellWord } from '../../../shell-word.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
 import { caNames } from '../ca-names.js'
-import { openRegister, type RegisterChoice, requireRegister } from '../open-register.js'
+import {
+  noRegister,
+  openExistingRegister,
+  openRegister,
+  type RegisterChoice,
+  requireRegister,
+} from '../open-register.js'
 import { describeLine, lineFacts } from './line-facts.js'
 import { type LineOptions, lineSettings, NEW_LINE } from './line-settings.js'
 import { requireLine } from './require-line.js'
@@ -67,7 +73,7 @@ export async function createLine(options: LineChoice & LineOptions, ports: LineP
  */
 export async function changeLine(options: LineChoice & LineOptions, ports: LinePorts): Promise<ChangeLineResult> {
   const pki = await openPki(ports.files, options.directory, options.factory)
-  return changing(pki, { ...options, command: 'lines change', open: openExisting }, ports, async (register, log) => {
+  return changing(pki, { ...options, command: 'lines change', open: requireToWrite }, ports, async (register, log) => {
     const line = await requireOpenLine(register, options)
     const settings = await lineSettings(pki, line, options, ports.clock())
     const [before, after] = [settingsText(line), settingsText(settings)]
@@ -98,7 +104,7 @@ export async function setLineState(
   const command = COMMANDS[state]
   // Before a question is asked, which may take long: the directory is not locked meanwhile.
   if (state === 'closed') await confirmClosing(options, ports)
-  return changing(pki, { ...options, command, open: openExisting }, ports, async (register, log) => {
+  return changing(pki, { ...options, command, open: requireToWrite }, ports, async (register, log) => {
     const line = await requireLine(register, options)
     if (line.state === state) return { line, changed: false }
     await requireOpenLine(register, options)
@@ -142,10 +148,8 @@ async function changing(
   return { directory: directory.path, line: describeLine(line, await caNames(directory)), changed }
 }
 
-/** Opens a register for writing. Throws ERR_NOT_INITIALIZED when there is none. */
-async function openExisting(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
-  await (await requireRegister(choice, ports)).close()
-  return openRegister(choice, ports)
+async function requireToWrite(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
+  return (await openExistingRegister(choice, ports)) ?? noRegister(choice)
 }
 
 async function requireOpenLine(register: DeviceRegister, choice: LineChoice): Promise<Line> {

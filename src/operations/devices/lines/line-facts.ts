@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { remainingQuota } from '../../../devices/line-limits.js'
 import { LINE_STATES, type Line } from '../../../devices/register.js'
 import { rfc3339 } from '../../../pki/describe.js'
 import type { CaNames } from '../ca-names.js'
@@ -43,7 +44,7 @@ export function describeLine(line: Line, cas: CaNames): LineFacts {
     production: allowsProduction,
     reissueWindowSeconds: Math.round(line.reissueWindow / 1000),
     createdAt: rfc3339(new Date(line.createdAt)),
-    left: quota === null ? null : Math.max(0, quota - issued),
+    left: remainingQuota(line),
   }
 }
 

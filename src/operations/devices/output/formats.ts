@@ -1,8 +1,8 @@
-import { stringify } from 'csv-stringify/sync'
 import { encodePem } from '../../../pki/pem.js'
 import { writeArchive } from '../../../storage/archive.js'
 import type { IssuedDevice } from '../model.js'
-import { DEVICE_COLUMNS, deviceRow, safeCell } from './rows.js'
+import { csvText, safeCell } from './csv.js'
+import { DEVICE_COLUMNS, deviceRow } from './rows.js'
 import type { DeviceFileSettings, OutputFormat } from './settings.js'
 import { deviceFiles } from './sota-files.js'
 
@@ -32,14 +32,6 @@ const csv: StreamFormat = {
 function csvRow(device: IssuedDevice): readonly string[] {
   const { uuid, name, group, 'hardware-id': hardwareId, serial, production, ...rest } = deviceRow(device)
   return [uuid, ...[name, group, hardwareId, serial].map(safeCell), String(production), ...Object.values(rest)]
-}
-
-/** Rows of CSV with CRLF. A cell with a line feed alone must be quoted too. */
-export function csvText(rows: readonly (readonly string[])[]): string {
-  return stringify(
-    rows.map((row) => [...row]),
-    { record_delimiter: 'windows', quoted_match: /[\r\n]/ },
-  )
 }
 
 const pem: StreamFormat = {

@@ -1,8 +1,7 @@
 import type { BatchFiles } from '../../../ports.js'
 import { checkAbsolute } from '../../../storage/absolute-path.js'
 import type { RefusedDevice } from '../model.js'
-import { csvText } from './formats.js'
-import { safeCell } from './rows.js'
+import { csvText, safeCell } from './csv.js'
 
 /** The list of refused rows of one run. */
 export interface RefusedFile {

@@ -1,5 +1,4 @@
 import { encodePem } from '../../../pki/pem.js'
-import { printable } from '../../../printable.js'
 import type { IssuedDevice } from '../model.js'
 
 /**
@@ -27,12 +26,3 @@ export const DEVICE_COLUMNS = [
   ...['uuid', 'name', 'group', 'hardware-id', 'serial', 'production', 'state', 'certificate-serial'],
   ...['issued-at', 'not-after', 'certificate'],
 ] as const
-
-/**
- * Text of others for a cell of CSV: a spreadsheet would run what begins like a formula, so it gets an apostrophe in front, and
- * control characters are escaped. JSON lines have the text as it is.
- */
-export function safeCell(text: string | null): string {
-  const shown = printable(text ?? '')
-  return /^[=+\-@\uff0b\uff0d\uff1d\uff20]/.test(shown) ? `'${shown}` : shown
-}

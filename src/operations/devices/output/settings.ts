@@ -1,6 +1,6 @@
 import type { BatchFiles, DurableFiles } from '../../../ports.js'
 import type { ByteSink } from '../../../storage/sinks.js'
-import type { SotaServers } from '../sota-servers.js'
+import type { SotaServers } from './sota-servers.js'
 
 /** The forms of an output: a folder for each device, or one stream. */
 export const OUTPUT_FORMATS = ['sota', 'pem', 'csv', 'jsonl', 'tar'] as const
@@ -27,11 +27,6 @@ export interface DeviceFileSettings extends SotaServers {
   readonly caPem: string
   /** Certificates that may be of the CA of a device that is not new. Default: none. */
   readonly otherCas?: readonly string[]
-  /** For devices whose row has none; null: their images know it. */
-  readonly hardwareId: string | null
-  /** The folder of the device's configuration, without a slash at its end: `/var/sota`. */
-  readonly configDirectory: string
-  readonly usesOstree: boolean
 }
 
 /** What to open. */

@@ -3,8 +3,8 @@ import { FpkiError } from '../../../errors.js'
 import { toUuid } from '../../../pki/device-policy.js'
 import { encodePem } from '../../../pki/pem.js'
 import type { IssuedDevice } from '../model.js'
-import { sotaToml } from '../sota-toml.js'
 import type { DeviceFileSettings } from './settings.js'
+import { sotaToml } from './sota-toml.js'
 
 /** A file of a device's folder. */
 export interface DeviceFile {
@@ -21,6 +21,9 @@ export const KEY = 'pkey.pem'
 /** Public, like all certificates that fpki writes; the folder around it is the owner's. */
 const MODE = 0o644
 
+/** Where lmp-device-register puts these files, in an image of the Linux microPlatform. */
+const PLACE = { configDirectory: '/var/sota', usesOstree: true }
+
 /** A device has few hardware ids; a list of a million different ones must not fill the memory. */
 const MAX_KEPT = 64
 
@@ -35,7 +38,7 @@ export function deviceFiles(settings: DeviceFileSettings): (device: IssuedDevice
   const tomlFor = (hardwareId: string | null) => {
     const kept = texts.get(hardwareId)
     if (kept !== undefined) return kept
-    const toml = sotaToml({ ...settings, hardwareId })
+    const toml = sotaToml({ ...settings, ...PLACE, hardwareId })
     if (texts.size >= MAX_KEPT) texts.clear()
     texts.set(hardwareId, toml)
     return toml
@@ -46,7 +49,7 @@ export function deviceFiles(settings: DeviceFileSettings): (device: IssuedDevice
     return [
       { name: 'client.chained', content: `${client}\n${caOf(device)}`, mode: MODE },
       { name: 'root.crt', content: root, mode: MODE },
-      { name: 'sota.toml', content: tomlFor(hardwareId ?? settings.hardwareId), mode: MODE },
+      { name: 'sota.toml', content: tomlFor(hardwareId), mode: MODE },
       { name: CLIENT, content: client, mode: MODE },
     ]
   }

@@ -1,4 +1,4 @@
-import { createHash, verify } from 'node:crypto'
+import { verify } from 'node:crypto'
 import * as z from 'zod/mini'
 import type { AuditLogPorts } from '../../../audit-log/audit-log.js'
 import { FpkiError } from '../../../errors.js'
@@ -10,12 +10,13 @@ import { rfc3339 } from '../../../pki/describe.js'
 import { provesPossession } from '../../../pki/possession.js'
 import { statement } from '../../../pki/statement.js'
 import type { DurableFiles, Random } from '../../../ports.js'
+import { sha256 } from '../../../sha256.js'
 import { requireFreeInFolder } from '../../../storage/require-free.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
 import { requireLine } from '../lines/require-line.js'
-import { reading } from '../looking/reading.js'
 import { type DeviceIssuer, findDeviceIssuer } from '../open-issuer.js'
 import type { RegisterChoice } from '../open-register.js'
+import { readRegister } from '../query/read-register.js'
 import { type Comparison, compare, type ReportWindow } from './compare.js'
 import { reportText } from './report-text.js'
 import { countShipped, type ShippedList } from './shipped.js'
@@ -92,7 +93,7 @@ export async function reportDevices(
   if (out !== null)
     for (const file of [out, `${out}.sig`]) await requireFreeInFolder(ports.files, file, 'report', 'out')
   const shipped = options.shipped === null ? null : countShipped(options.shipped)
-  const { line, compared } = await reading(options, ports, async ({ register }) => ({
+  const { line, compared } = await readRegister(options, ports, async ({ register }) => ({
     line: await requireLine(register, { directory: options.directory, name: options.line }),
     compared: await compare(register, options, shipped),
   }))
@@ -152,10 +153,6 @@ async function signReport(
   } finally {
     await close()
   }
-}
-
-function sha256(octets: Uint8Array): string {
-  return createHash('sha256').update(octets).digest('hex')
 }
 
 function keyMismatch(directory: string, file: string): FpkiError {

@@ -1,13 +1,13 @@
 import type { ImportedCertificate } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
 import { toUuid } from '../../../pki/device-policy.js'
-import { fingerprintOf } from '../../../pki/fingerprint.js'
+import { keyHashOf } from '../../../pki/fingerprint.js'
 import { attributeValues } from '../../../pki/name.js'
 import { pathFault } from '../../../pki/path-validation/validate.js'
 import { type Certificate, isIssuedBy, readCertificate } from '../../../pki/read-certificate.js'
 import { parseJson } from '../../../storage/json-file.js'
+import { lineClause, type TextLine } from '../../../storage/text-lines.js'
 import { type TransferRow, transferRow } from './format.js'
-import type { TransferLine } from './read-transfer.js'
 
 /** What a row is checked against. */
 export interface RowChecks {
@@ -35,17 +35,17 @@ export type CheckedRow = { readonly line: number; readonly certificate: Imported
 const CLOCK_SKEW = 24 * 3_600_000
 
 /** Checks a row as if nobody had checked it before: whoever carried the file may have changed it. */
-export function checkRow({ number, text }: TransferLine, checks: RowChecks): CheckedRow {
+export function checkRow({ number, text, problem }: TextLine, checks: RowChecks): CheckedRow {
   const parsed = transferRow.safeParse(parseJson(text ?? ''))
   if (!parsed.success) {
     const member = parsed.error.issues[0]?.path.join('.') || 'the line'
-    return refused(number, null, 'row-malformed', text === null ? 'the line is too long' : `${member} is invalid`)
+    return refused(number, null, 'row-malformed', problem === null ? `${member} is invalid` : lineClause(problem))
   }
   const row = parsed.data
   try {
     const certificate = readCertificate(Buffer.from(row.certificate, 'base64'), 'it')
-    const problem = issuerProblem(row, certificate, checks) ?? contentProblem(row, certificate, checks)
-    if (problem !== null) return refused(number, row.uuid, ...problem)
+    const refusal = issuerProblem(row, certificate, checks) ?? contentProblem(row, certificate, checks)
+    if (refusal !== null) return refused(number, row.uuid, ...refusal)
     return { line: number, certificate: importedOf(row, certificate) }
   } catch (error) {
     if (!(error instanceof FpkiError)) throw error
@@ -98,7 +98,7 @@ function importedOf(row: TransferRow, { spki, der }: Certificate): ImportedCerti
   const { uuid, line, ca, name, group, hardwareId, serialNumber, production, serial, state } = row
   return {
     ...{ uuid, line, ca, name, group, hardwareId, serialNumber, isProduction: production, serial, state, der },
-    keyHash: Buffer.from(fingerprintOf(spki), 'hex'),
+    keyHash: keyHashOf(spki),
     issuedAt: Date.parse(row.issuedAt),
     notAfter: Date.parse(row.notAfter),
   }

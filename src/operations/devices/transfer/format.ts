@@ -1,5 +1,7 @@
 import * as z from 'zod/mini'
+import { LINE_NAME } from '../../../devices/lines.js'
 import { CERTIFICATE_STATES, type DeviceFacts, type StoredCertificate } from '../../../devices/register.js'
+import { toUuid } from '../../../pki/device-policy.js'
 
 /**
  * The file that `devices export` writes and `devices import` reads: JSON lines. The first one says where it is from, the last
@@ -27,8 +29,8 @@ export const transferHeader = z.strictObject({
 
 /** A certificate with its device. Never a key. */
 export const transferRow = z.strictObject({
-  uuid: z.string().check(z.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)),
-  line: z.string().check(z.regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/)),
+  uuid: z.string().check(z.refine((uuid) => toUuid(uuid) === uuid)),
+  line: z.string().check(z.regex(LINE_NAME)),
   /** SHA-256 of the certificate of the device CA. */
   ca: sha256,
   name: text,

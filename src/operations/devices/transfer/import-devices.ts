@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { openAuditLog } from '../../../audit-log/audit-log.js'
-import type { DeviceRegister, ImportedCertificate, LineSettings } from '../../../devices/register.js'
+import { chunksOf } from '../../../chunks.js'
+import type { DeviceRegister, ImportedCertificate } from '../../../devices/register.js'
 import { isCertificateFile, PKI_FILES } from '../../../directory/names.js'
 import { FpkiError } from '../../../errors.js'
 import { jsonDocument } from '../../../json-document.js'
@@ -9,10 +10,10 @@ import type { Clock, DurableFiles, Progress, Random, Who } from '../../../ports.
 import type { InputFiles } from '../../../storage/input-files.js'
 import { type OpenPki, openPkiOfRoot } from '../../open-pki.js'
 import { caFingerprint } from '../ca-fingerprint.js'
+import { NEW_LINE } from '../lines/line-settings.js'
 import { openRegister } from '../open-register.js'
-import { logRegisterHead } from '../record-head.js'
 import { type CheckedRow, checkRow, type RefusedRow, type RowChecks } from './check-row.js'
-import { checkWhole, linesOf, type TransferSummary } from './read-transfer.js'
+import { checkWhole, type TransferSummary, transferLines } from './read-transfer.js'
 
 /** What `fpki devices import --json` prints. */
 export const importDevicesResult = jsonDocument({
@@ -116,7 +117,7 @@ async function importAll(
     newLines: [],
   }
   const checks = await checksOf(pki, ports)
-  for await (const rows of chunksOf(ports.inputs.octets(file), summary.certificates)) {
+  for await (const rows of chunksOf(rowsOf(ports.inputs.octets(file), summary.certificates), CHUNK)) {
     ports.signal.throwIfAborted()
     await importChunk(
       rows.map((row) => checkRow(row, checks)),
@@ -126,7 +127,7 @@ async function importAll(
     )
   }
   const text = `Imported ${state.counts.imported} device certificates from ${file}; ${state.counts.existing} existed, ${state.counts.refused} were refused.`
-  await logRegisterHead(openAuditLog(pki.directory, IMPORT_DEVICES, ports), register, text)
+  await openAuditLog(pki.directory, IMPORT_DEVICES, ports).logRegister(await register.head(), text)
   const overQuota = await linesOverQuota(register, state.lines)
   const { factory, directory } = pki
   // In the order of the file.
@@ -167,18 +168,8 @@ function refuse({ counts, refusals }: State, row: RefusedRow): void {
 }
 
 /** The rows between the header and the last line. */
-async function* chunksOf(octets: AsyncIterable<Uint8Array>, rows: number) {
-  let waiting = []
-  for await (const lines of linesOf(octets)) {
-    for (const line of lines) {
-      if (line.number === 1 || line.number > rows + 1) continue
-      waiting.push(line)
-      if (waiting.length < CHUNK) continue
-      yield waiting
-      waiting = []
-    }
-  }
-  if (waiting.length > 0) yield waiting
+async function* rowsOf(octets: AsyncIterable<Uint8Array>, count: number) {
+  for await (const lines of transferLines(octets)) yield lines.filter(({ number }) => number > 1 && number <= count + 1)
 }
 
 async function checksOf({ directory, root, factory }: OpenPki, { clock }: ImportDevicesPorts): Promise<RowChecks> {
@@ -216,16 +207,15 @@ async function createMissingLines(
     if (seen.has(certificate.line)) continue
     seen.add(certificate.line)
     if ((await register.lines.get(certificate.line)) !== null) continue
-    await register.lines.create(certificate.line, unlimited(certificate.ca), clock().getTime())
+    await register.lines.create(
+      certificate.line,
+      { ...NEW_LINE, ca: certificate.ca, allowsProduction: true },
+      clock().getTime(),
+    )
     await register.lines.change(certificate.line, { state: 'paused' })
     created.push(certificate.line)
   }
   return created
-}
-
-function unlimited(ca: string): LineSettings {
-  const limits = { quota: null, perDay: null, from: null, until: null, hardwareIds: null }
-  return { ca, ...limits, allowsProduction: true, group: null, reissueWindow: 15 * 60_000 }
 }
 
 async function linesOverQuota(register: DeviceRegister, names: ReadonlySet<string>) {

@@ -1,17 +1,19 @@
+import { chunksOf, oneByOne } from '../../../chunks.js'
 import { ALL_DEVICES, type DeviceCertificate, type DeviceRegister } from '../../../devices/register.js'
-import { isCertificateFile, PKI_FILES } from '../../../directory/names.js'
+import { localCaFiles } from '../../../directory/local-ca-files.js'
+import { isCertificateFile } from '../../../directory/names.js'
+import { roleOfFile } from '../../../directory/pki-files.js'
 import { FpkiError } from '../../../errors.js'
-import { encodePem } from '../../../pki/pem.js'
 import { type Certificate, readPemCertificate } from '../../../pki/read-certificate.js'
 import type { BatchFiles, DurableFiles } from '../../../ports.js'
 import type { ByteSink } from '../../../storage/sinks.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
 import { caFingerprint } from '../ca-fingerprint.js'
-import type { DeviceOutput, IssuedDevice } from '../model.js'
+import { reusedDevice } from '../issue/results.js'
+import type { DeviceOutput } from '../model.js'
 import { requireRegister } from '../open-register.js'
-import { openDeviceOutput } from '../output/open-output.js'
+import { openPkiOutput } from '../output/open-pki-output.js'
 import type { OutputPlan } from '../output/settings.js'
-import { sotaServers } from '../sota-servers.js'
 import type { ExportDevicesOptions, ExportDevicesPorts, ExportDevicesResult } from './export-devices.js'
 import { timeText } from './format.js'
 
@@ -50,10 +52,11 @@ export async function publishDevices(
   const register = await requireRegister(options, ports)
   try {
     const ca = await caOfDevices(pki, register, options.ca)
-    const output = await outputOf(pki, ca, options, ports)
+    const { output: plan, gateway, ostree } = options
+    const output = await openPkiOutput(pki, ca, { ...plan, gateway, ostree, makesKeys: false }, ports)
     const filter = { ...ALL_DEVICES, state: 'active', since: options.since, ca: caFingerprint(ca) } as const
     const devices = await writeAll(output, register.certificates(filter), ports.signal)
-    const { target, format } = options.output
+    const { target, format } = plan
     const since = options.since === null ? null : timeText(options.since)
     const file = target.kind === 'stdout' ? null : target.path
     const facts = { file, directory: pki.directory.path, factory: pki.factory, format, since }
@@ -68,16 +71,13 @@ async function writeAll(
   devices: AsyncIterable<DeviceCertificate>,
   signal: AbortSignal,
 ): Promise<number> {
-  let [count, waiting] = [0, [] as IssuedDevice[]]
+  let count = 0
   try {
-    for await (const one of devices) {
+    for await (const some of chunksOf(oneByOne(devices), DEVICES_AT_ONCE)) {
       signal.throwIfAborted()
-      count = waiting.push(issuedDevice(one)) > 0 ? count + 1 : count
-      if (waiting.length < DEVICES_AT_ONCE) continue
-      await output.write(waiting)
-      waiting = []
+      await output.write(some.map(({ device, certificate }) => reusedDevice(device.uuid, device, certificate)))
+      count += some.length
     }
-    await output.write(waiting)
     await output.finish()
     return count
   } catch (error) {
@@ -86,20 +86,13 @@ async function writeAll(
   }
 }
 
-function issuedDevice({ device, certificate }: DeviceCertificate): IssuedDevice {
-  const { uuid, name, group, hardwareId, serialNumber, isProduction } = device
-  const { serial, der, issuedAt, notAfter } = certificate
-  const facts = { uuid, name, group, hardwareId, serialNumber, isProduction }
-  return { kind: 'reused', at: uuid, ...facts, serial, der, issuedAt, notAfter }
-}
-
 /** The named CA, or the only one that has devices. */
 async function caOfDevices(
   { directory }: OpenPki,
   register: DeviceRegister,
   file: string | null,
 ): Promise<Certificate> {
-  const names = file === null ? (await directory.names()).filter(isDeviceCa) : [`${file.replace(/\.pem$/, '')}.pem`]
+  const names = file === null ? (await directory.names()).filter(isDeviceCa) : [localCaFiles(file).certificate]
   const found: Certificate[] = []
   for (const name of names) {
     const pem = await directory.read(name)
@@ -123,28 +116,5 @@ async function withDevices(register: DeviceRegister, cas: readonly Certificate[]
 }
 
 function isDeviceCa(name: string): boolean {
-  return (
-    isCertificateFile(name) &&
-    !([PKI_FILES.rootCertificate, PKI_FILES.tlsCertificate, PKI_FILES.estTlsCertificate] as string[]).includes(name)
-  )
-}
-
-async function outputOf(
-  { directory, root }: OpenPki,
-  ca: Certificate,
-  { output, gateway, ostree }: PublishDevicesOptions,
-  { files, batches, stdout }: PublishDevicesPorts,
-): Promise<DeviceOutput> {
-  const pem = await directory.read(PKI_FILES.tlsCertificate)
-  const tls = pem === null ? null : readPemCertificate(pem, `${directory.path}/${PKI_FILES.tlsCertificate}`)
-  const hasToml = output.format === 'sota' || output.format === 'tar'
-  const device = {
-    ...(hasToml ? sotaServers(tls, { gateway, ostree }) : { gateway: '', ostree: '' }),
-    rootPem: encodePem('CERTIFICATE', root.der),
-    caPem: encodePem('CERTIFICATE', ca.der),
-    hardwareId: null,
-    configDirectory: '/var/sota',
-    usesOstree: true,
-  }
-  return openDeviceOutput({ ...output, device, makesKeys: false }, { files, batches, stdout })
+  return isCertificateFile(name) && ['local-ca', 'online-ca'].includes(roleOfFile(name))
 }

@@ -1,44 +1,14 @@
 import { createHash } from 'node:crypto'
 import { FpkiError } from '../../../errors.js'
 import { parseJson } from '../../../storage/json-file.js'
+import { type TextLine, textLines } from '../../../storage/text-lines.js'
 import { MAX_LINE_BYTES, type TransferHeader, transferHeader, transferTrailer } from './format.js'
-
-/** A line of the file, without its line feed; null: it is too long. */
-export interface TransferLine {
-  /** From 1. */
-  readonly number: number
-  readonly text: string | null
-}
 
 const LINE_FEED = 0x0a
 
-/** The lines of a stream, some at a time; a last line without a line feed too. Never more than one of them is in memory. */
-export async function* linesOf(octets: AsyncIterable<Uint8Array>): AsyncGenerator<readonly TransferLine[]> {
-  let [number, begun, size] = [0, [] as Uint8Array[], 0]
-  const add = (part: Uint8Array) => {
-    size += part.length
-    if (size <= MAX_LINE_BYTES) begun.push(part)
-  }
-  const end = (): TransferLine => {
-    const text = size > MAX_LINE_BYTES ? null : Buffer.concat(begun).toString()
-    number++
-    begun = []
-    size = 0
-    return { number, text }
-  }
-  for await (const chunk of octets) {
-    const lines: TransferLine[] = []
-    let from = 0
-    for (let at = chunk.indexOf(LINE_FEED); at !== -1; at = chunk.indexOf(LINE_FEED, from)) {
-      add(chunk.subarray(from, at))
-      lines.push(end())
-      from = at + 1
-    }
-    // The chunk may be reused by whoever reads it.
-    add(Buffer.from(chunk.subarray(from)))
-    if (lines.length > 0) yield lines
-  }
-  if (size > 0) yield [end()]
+/** The lines of a file, some at a time. */
+export function transferLines(octets: AsyncIterable<Uint8Array>): AsyncIterable<readonly TextLine[]> {
+  return textLines(octets, { maxBytes: MAX_LINE_BYTES })
 }
 
 /** What the whole file says of itself. */
@@ -58,7 +28,7 @@ export async function checkWhole(octets: AsyncIterable<Uint8Array>, what: string
   const sum = sumBeforeTheLastLine()
   let header: TransferHeader | null = null
   let count = 0
-  for await (const lines of linesOf(sum.follow(octets))) {
+  for await (const lines of transferLines(sum.follow(octets))) {
     for (const line of lines) if (line.number === 1) header = headerOf(line, what)
     count += lines.length
   }
@@ -95,7 +65,7 @@ function sumBeforeTheLastLine() {
   }
 }
 
-function headerOf({ text }: TransferLine, what: string): TransferHeader {
+function headerOf({ text }: TextLine, what: string): TransferHeader {
   const header = transferHeader.safeParse(parseJson(text ?? ''))
   if (header.success) return header.data
   throw new FpkiError(

@@ -1,8 +1,8 @@
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { DeviceInput } from '../../../../src/operations/devices/input/model.js'
 import type { DeviceInputFormat } from '../../../../src/operations/devices/input/open.js'
+import type { DeviceInput } from '../../../../src/operations/devices/input/row.js'
 import { device, readInput, somePem, UUID } from '../../../support/device-input.js'
 
 const PEM = somePem()

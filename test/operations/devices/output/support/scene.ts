@@ -31,9 +31,6 @@ export const SETTINGS = {
   caPem: first.answer['client.chained'].slice(first.answer['client.pem'].length + 1),
   gateway: 'https://gw.acme.example:8443',
   ostree: 'https://ostree.acme.example:8443',
-  hardwareId: 'intel-corei7-64',
-  configDirectory: '/var/sota',
-  usesOstree: true,
 }
 
 /** A device with a certificate of the reference, as the operation hands it over after its commit. */

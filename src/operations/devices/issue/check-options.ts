@@ -1,9 +1,9 @@
-import { FpkiError, type FpkiOption } from '../../errors.js'
-import type { DurableFiles } from '../../ports.js'
-import { requireFreeInFolder } from '../../storage/require-free.js'
+import { FpkiError, type FpkiOption } from '../../../errors.js'
+import type { DurableFiles } from '../../../ports.js'
+import { requireFreeInFolder } from '../../../storage/require-free.js'
 import { isInDirectory } from '../inside-directory.js'
-import type { OpenDeviceInput } from './input/open.js'
-import type { IssueDevicesOptions } from './issue-options.js'
+import type { OpenDeviceInput } from '../input/open.js'
+import type { IssueDevicesOptions } from './options.js'
 
 type Choices = Pick<IssueDevicesOptions, 'directory' | 'output' | 'refusedFile' | 'makeKeys' | 'dryRun'>
 

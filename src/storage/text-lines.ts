@@ -1,15 +1,15 @@
 import { isUtf8 } from 'node:buffer'
-import type { InputRow } from './model.js'
 
-/** A line of an input, with its number from 1. */
-export type Line =
+/** A line of a text, with its number from 1. */
+export type TextLine =
   | { readonly number: number; readonly text: string; readonly problem: null }
   | { readonly number: number; readonly text: null; readonly problem: LineProblem }
 
 /** `open quote`: a quote is not closed, or not within the length that is allowed. */
 type LineProblem = 'too long' | 'not UTF-8' | 'open quote'
 
-interface LineOptions {
+/** What a line may be. */
+export interface LineOptions {
   /** A longer line is passed over without being held in memory. */
   readonly maxBytes: number
   /** Line ends between double quotes are part of the line, as in CSV. Default: false. */
@@ -18,42 +18,22 @@ interface LineOptions {
   readonly isAnyEncoding?: boolean
 }
 
-/** Makes rows of lines, one line after the other. */
-interface LineReader {
-  /** The row that is complete with this line; null when none is. */
-  read(line: Line): InputRow | null
-  /** The row that ends with the input. Default: none. */
-  end?(): InputRow | null
-}
-
 /**
- * The rows of an octet stream with lines (with or without a byte order mark, LF or CRLF), those of each chunk together. How
- * the stream is cut into chunks makes no other difference. An error of the reader is thrown after the rows before it.
+ * The lines of an octet stream (with or without a byte order mark, LF or CRLF), those that end in a chunk together. How the
+ * stream is cut into chunks makes no other difference, and never more than one chunk and one line are in memory.
  */
-export async function* rowsOfLines(
-  source: AsyncIterable<Buffer>,
+export async function* textLines(
+  source: AsyncIterable<Uint8Array>,
   options: LineOptions,
-  reader: LineReader,
-): AsyncGenerator<readonly InputRow[]> {
+): AsyncGenerator<readonly TextLine[]> {
   const splitter = new LineSplitter(options)
-  for await (const chunk of source) yield* readAll(splitter.push(chunk), reader)
-  yield* readAll(splitter.end(), reader)
-  const last = reader.end?.() ?? null
-  if (last !== null) yield [last]
+  for await (const chunk of source) yield splitter.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length))
+  yield splitter.end()
 }
 
-function* readAll(lines: readonly Line[], reader: LineReader): Generator<readonly InputRow[]> {
-  const rows: InputRow[] = []
-  try {
-    for (const line of lines) {
-      const row = reader.read(line)
-      if (row !== null) rows.push(row)
-    }
-  } catch (error) {
-    yield rows
-    throw error
-  }
-  yield rows
+/** Why a line cannot be read, as a clause. */
+export function lineClause(problem: LineProblem): string {
+  return problem === 'not UTF-8' ? 'it is not UTF-8' : 'the line is too long'
 }
 
 const [LF, CR, QUOTE] = [0x0a, 0x0d, 0x22]
@@ -73,8 +53,8 @@ class LineSplitter {
     this.#options = options
   }
 
-  push(chunk: Buffer): readonly Line[] {
-    const lines: Line[] = []
+  push(chunk: Buffer): readonly TextLine[] {
+    const lines: TextLine[] = []
     let start = 0
     let quote = this.#options.isQuoted === true ? chunk.indexOf(QUOTE) : -1
     for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, end + 1)) {
@@ -92,7 +72,7 @@ class LineSplitter {
   }
 
   /** The last line, when no line end follows it. */
-  end(): readonly Line[] {
+  end(): readonly TextLine[] {
     if (this.#size === 0) return []
     if (this.#isOpen) return [{ number: this.#number, text: null, problem: 'open quote' }]
     return [this.#finish(EMPTY)]
@@ -104,7 +84,7 @@ class LineSplitter {
     else if (piece.length > 0) this.#parts.push(piece)
   }
 
-  #finish(piece: Buffer): Line {
+  #finish(piece: Buffer): TextLine {
     const number = this.#number
     const hasMoreLines = this.#moreLines > 0
     const size = this.#size + piece.length
@@ -118,7 +98,7 @@ class LineSplitter {
     return this.#decode(number, octets)
   }
 
-  #decode(number: number, octets: Buffer): Line {
+  #decode(number: number, octets: Buffer): TextLine {
     const end = octets.at(-1) === CR ? octets.length - 1 : octets.length
     const start = number === 1 && octets.subarray(0, 3).equals(BYTE_ORDER_MARK) ? 3 : 0
     if (this.#options.isAnyEncoding === true)

@@ -1,10 +1,10 @@
-import type { CertificateOrder } from '../../issuance/device-batch/model.js'
+import type { CertificateOrder } from '../../../issuance/device-batch/model.js'
+import type { DeviceInput, InputRow } from '../input/row.js'
+import type { DeviceResult, IssuedDevice, RefusedDevice } from '../model.js'
 import { decideRow, requestRefusal } from './decide-row.js'
-import type { DeviceInput, InputRow } from './input/model.js'
 import { issueRound } from './issue-round.js'
-import type { IssueBatch, IssueBatchPorts, RoundTerms, WantedDevice } from './issue-terms.js'
-import type { DeviceResult, IssuedDevice, RefusedDevice } from './model.js'
 import { next, refusedRow } from './results.js'
+import type { IssueBatch, IssueBatchPorts, RoundTerms, WantedDevice } from './terms.js'
 
 /** The rows of a chunk, in their order. */
 export type PreparedChunk = readonly (WantedDevice | RefusedDevice)[]

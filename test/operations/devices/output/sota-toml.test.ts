@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { sotaToml } from '../../../src/operations/devices/sota-toml.js'
+import { sotaToml } from '../../../../src/operations/devices/output/sota-toml.js'
 
 /** What lmp-device-register sent to factory-registration-ref, and what that answered. */
 interface Registration {
@@ -10,7 +10,7 @@ interface Registration {
   readonly response: { readonly status: number; readonly body: string | null }
 }
 
-const text = await readFile(new URL('../../fixtures/devices/registration.jsonl', import.meta.url), 'utf8')
+const text = await readFile(new URL('../../../fixtures/devices/registration.jsonl', import.meta.url), 'utf8')
 const registrations: readonly Registration[] = text
   .trim()
   .split('\n')

@@ -1,9 +1,9 @@
-import type { DeviceFacts, Line } from '../../devices/register.js'
-import type { CertificateOrder, DeviceBatches } from '../../issuance/device-batch/model.js'
-import type { Validity } from '../../pki/validity.js'
-import type { Clock, Progress } from '../../ports.js'
-import type { DeviceOutput } from './model.js'
-import type { DeviceIssuer } from './open-issuer.js'
+import type { DeviceFacts, Line } from '../../../devices/register.js'
+import type { CertificateOrder, DeviceBatches } from '../../../issuance/device-batch/model.js'
+import type { Validity } from '../../../pki/validity.js'
+import type { Clock, Progress } from '../../../ports.js'
+import type { DeviceOutput } from '../model.js'
+import type { DeviceIssuer } from '../open-issuer.js'
 import type { BatchRegister } from './rehearsal.js'
 
 /** What a batch is made for. */
@@ -53,7 +53,6 @@ export interface WantedDevice {
 
 /** What holds while a chunk is issued. */
 export interface RoundTerms extends IssueBatch {
-  readonly line: Line
   readonly validity: Validity
 }
 

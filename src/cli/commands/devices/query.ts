@@ -1,14 +1,15 @@
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
-import type { DeviceFactsDocument } from '../../../operations/devices/looking/device-facts.js'
-import { countDevices as count, listDevices as list } from '../../../operations/devices/looking/list-devices.js'
-import type { DeviceSelection } from '../../../operations/devices/looking/reading.js'
-import { type ShowDeviceResult, showDevice as show } from '../../../operations/devices/looking/show-device.js'
+import { csvText, safeCell } from '../../../operations/devices/output/csv.js'
+import type { DeviceFactsDocument } from '../../../operations/devices/query/device-facts.js'
+import { countDevices as count, listDevices as list } from '../../../operations/devices/query/list-devices.js'
+import type { DeviceSelection } from '../../../operations/devices/query/read-register.js'
+import { type ShowDeviceResult, showDevice as show } from '../../../operations/devices/query/show-device.js'
 import { readTime } from '../../../operations/read-time.js'
 import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, printJsonList, printStream, printText } from '../../output.js'
+import { type Io, printJson, printJsonList, printStream, printText } from '../../output.js'
 import { cells, fieldLines } from '../../table.js'
 
 /** The flags that select devices. */
@@ -37,7 +38,7 @@ export async function listDevices(
   const choice = { directory: path, store: flags.store ?? null }
   const devices = list({ ...choice, ...selection }, thisMachine(io.machine))
   if (flags.json) return printJsonList(io, { directory: path }, 'devices', devices)
-  await printStream(io, flags.csv ? await csvOf(devices) : tableOf(devices))
+  await printStream(io, flags.csv ? csvOf(devices) : tableOf(devices))
 }
 
 const HEADER = ['UUID', 'LINE', 'STATE', 'EXPIRES', 'PROD']
@@ -58,24 +59,13 @@ const COLUMNS = [
   ...['created', 'state', 'issued', 'expires'],
 ]
 
-/** CSV (RFC 4180). Names are untrusted, so formulas and control characters are escaped. */
-async function csvOf(devices: AsyncIterable<DeviceFactsDocument>): Promise<AsyncGenerator<string>> {
-  const { stringify } = await import('csv-stringify/sync')
-  return csvLines(devices, (row) =>
-    stringify([row.map(printable)], { record_delimiter: 'windows', escape_formulas: true }),
-  )
-}
-
-async function* csvLines(
-  devices: AsyncIterable<DeviceFactsDocument>,
-  lineOf: (row: readonly string[]) => string,
-): AsyncGenerator<string> {
-  let header = lineOf(COLUMNS)
+async function* csvOf(devices: AsyncIterable<DeviceFactsDocument>): AsyncGenerator<string> {
+  let header = csvText([COLUMNS])
   for await (const device of devices) {
     const { uuid, name, line, ca, group, hardwareId, serialNumber, production } = device
     const { createdAt, state, issuedAt, notAfter } = device
-    const facts = [uuid, name, line, ca, group ?? '', hardwareId ?? '', serialNumber ?? '', String(production)]
-    yield header + lineOf([...facts, createdAt, state, issuedAt, notAfter])
+    const facts = [uuid, name, line, ca, group, hardwareId, serialNumber, String(production)]
+    yield header + csvText([[...facts, createdAt, state, issuedAt, notAfter].map(safeCell)])
     header = ''
   }
   yield header

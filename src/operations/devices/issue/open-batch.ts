@@ -1,24 +1,26 @@
-import { DEFAULT_LINE, type Job, type Line } from '../../devices/register.js'
-import type { PkiDirectory } from '../../directory/pki-directory.js'
-import { FpkiError } from '../../errors.js'
-import type { DeviceBatches } from '../../issuance/device-batch/model.js'
-import { openBatchKey } from '../../keystore/ca-key.js'
-import { shellWord } from '../../shell-word.js'
-import { type OpenPki, openPki } from '../open-pki.js'
+import { DAY } from '../../../day.js'
+import { DEFAULT_LINE, type Job, type Line } from '../../../devices/register.js'
+import type { PkiDirectory } from '../../../directory/pki-directory.js'
+import { FpkiError } from '../../../errors.js'
+import type { DeviceBatches } from '../../../issuance/device-batch/model.js'
+import { openBatchKey } from '../../../keystore/ca-key.js'
+import { shellWord } from '../../../shell-word.js'
+import { type OpenPki, openPki } from '../../open-pki.js'
+import { openDeviceInput } from '../input/open.js'
+import type { InputRow } from '../input/row.js'
+import type { DeviceOutput } from '../model.js'
+import { type DeviceIssuer, findDeviceIssuer } from '../open-issuer.js'
+import { openRegister, openRegisterToRead } from '../open-register.js'
+import { openPkiOutput } from '../output/open-pki-output.js'
+import { openRefusedFile, type RefusedFile } from '../output/refused-file.js'
+import { recordRegisterHead } from '../record-head.js'
 import { checkFree, checkInputFits, checkOutput } from './check-options.js'
-import type { InputRow } from './input/model.js'
-import { openDeviceInput } from './input/open.js'
 import { requireOpen } from './issue-batch.js'
-import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './issue-options.js'
-import type { IssueBatch, IssueBatchPorts } from './issue-terms.js'
-import { openBatchOutput } from './open-batch-output.js'
-import { type DeviceIssuer, findDeviceIssuer } from './open-issuer.js'
-import { openRegister, openRegisterToRead } from './open-register.js'
-import { openRefusedFile, type RefusedFile } from './output/refused-file.js'
-import { recordRegisterHead } from './record-head.js'
+import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './options.js'
 import { type BatchRegister, rehearsalRegister } from './rehearsal.js'
 import { requireCurrentRegister } from './require-current.js'
 import { beginJob, isRunning } from './running-jobs.js'
+import type { IssueBatch, IssueBatchPorts } from './terms.js'
 
 /** A batch of devices whose input, output, register and keys are open. */
 export interface OpenBatch {
@@ -79,7 +81,7 @@ async function openAll(
   const batches = await openBatches(pki, issuer, options, ports, closers)
   const register = await registerOf(options, ports)
   closers.push(register.close)
-  const output = await openBatchOutput(pki, issuer, options, ports)
+  const output = await outputOf(pki, issuer, options, ports)
   let isFinished = false
   closers.push(async () => (isFinished ? undefined : output?.stop()))
   const refused = options.refusedFile === null ? null : await openRefusedFile(options.refusedFile, ports.batchFiles)
@@ -161,8 +163,19 @@ async function openBatches(
   return batches
 }
 
+function outputOf(
+  pki: OpenPki,
+  { ca }: DeviceIssuer,
+  options: IssueDevicesOptions,
+  { files, batchFiles: batches, stdout }: IssueDevicesPorts,
+): Promise<DeviceOutput> | null {
+  const { output, dryRun, makeKeys: makesKeys, gateway, ostree } = options
+  if (output === null || dryRun) return null
+  return openPkiOutput(pki, ca, { ...output, gateway, ostree, makesKeys }, { files, batches, stdout })
+}
+
 /** Jobs that are older are taken to be over, whatever the register says. */
-const INTERRUPTED_FOR = 7 * 86_400_000
+const INTERRUPTED_FOR = 7 * DAY
 
 /**
  * When the oldest interrupted job of a line began; null: there is none, or one is running, whose keys are in its output. A

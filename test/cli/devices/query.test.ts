@@ -1,9 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { parse } from 'csv-parse/sync'
 import { describe, expect, test } from 'vitest'
-import { countDevicesResult, listDevicesResult } from '../../../src/operations/devices/looking/list-devices.js'
-import { showDeviceResult } from '../../../src/operations/devices/looking/show-device.js'
-import { EXPIRES_AT, fingerprintOfFile, inRegister, recordDevices, uuidNumber } from '../../support/device-register.js'
+import { countDevicesResult, listDevicesResult } from '../../../src/operations/devices/query/list-devices.js'
+import { showDeviceResult } from '../../../src/operations/devices/query/show-device.js'
+import {
+  EXPIRES_AT,
+  fingerprintOfFile,
+  recordDevices,
+  uuidNumber,
+  withRegister,
+} from '../../support/device-register.js'
 import { copiedPki, type Made } from '../made.js'
 import { expectRefusal } from '../refusal.js'
 
@@ -29,7 +35,7 @@ async function scene() {
   await recordDevices(pki.directory, [{ uuid: uuidNumber(3), ...hostile }], { line: 'b', at: july + 2 * DAY })
   const other = { line: 'b', at: july + 3 * DAY, ca: 'ab'.repeat(32) }
   await recordDevices(pki.directory, [{ uuid: uuidNumber(1) }], other)
-  await inRegister(pki.directory, (register) => register.abandon([uuidNumber(1)], july + 4 * DAY))
+  await withRegister(pki.directory, (register) => register.abandon([uuidNumber(1)], july + 4 * DAY))
   return pki
 }
 
@@ -122,7 +128,7 @@ describe('devices list and count', () => {
 
   test('without devices, the table is its header', async () => {
     const pki = await copiedPki()
-    await inRegister(pki.directory, async () => undefined)
+    await withRegister(pki.directory, async () => undefined)
     expect((await devices(pki, 'list')).stdout).toMatch(/^UUID +LINE +STATE +EXPIRES +PROD\n$/)
   })
 
@@ -134,7 +140,7 @@ describe('devices list and count', () => {
     ['another kind of register', ['--store', 'postgres://db/fpki'], 2, 'ERR_USAGE', '--store'],
   ])('refuse %s', async (_, words, status, code, name) => {
     const pki = await copiedPki()
-    await inRegister(pki.directory, async () => undefined)
+    await withRegister(pki.directory, async () => undefined)
     for (const command of ['list', 'count'])
       await expectRefusal(pki.home, ['devices', command, pki.directory, ...words], { status, code, names: [name] })
   })
@@ -186,7 +192,7 @@ describe('devices show', () => {
 
   test('refuses what is not a UUID, and a device that is unknown', async () => {
     const pki = await copiedPki()
-    await inRegister(pki.directory, async () => undefined)
+    await withRegister(pki.directory, async () => undefined)
     const show = (uuid: string) => ['devices', 'show', pki.directory, uuid]
     await expectRefusal(pki.home, show('x'), { status: 2, code: 'ERR_USAGE', names: ['"x"'] })
     const refusal = { status: 3, code: 'ERR_NO_DEVICE', names: [uuidNumber(9), 'fpki devices list'] }

@@ -1,19 +1,23 @@
-import { whyClosed } from '../../devices/quota.js'
-import type { Line } from '../../devices/register.js'
-import { FpkiError } from '../../errors.js'
-import { rfc3339 } from '../../pki/describe.js'
-import { DEVICE } from '../../pki/profiles.js'
-import { type Validity, validityFrom } from '../../pki/validity.js'
-import { shellWord } from '../../shell-word.js'
-import type { InputRow } from './input/model.js'
+import { chunksOf } from '../../../chunks.js'
+import { whyClosed } from '../../../devices/line-limits.js'
+import type { Line } from '../../../devices/register.js'
+import { FpkiError } from '../../../errors.js'
+import { rfc3339 } from '../../../pki/describe.js'
+import { DEVICE } from '../../../pki/profiles.js'
+import { type Validity, validityFrom } from '../../../pki/validity.js'
+import { shellWord } from '../../../shell-word.js'
+import type { InputRow } from '../input/row.js'
+import type { DeviceResult } from '../model.js'
+import type { DeviceIssuer } from '../open-issuer.js'
 import { issueChunk, prepareChunk } from './issue-chunk.js'
-import type { IssueBatch, IssueBatchPorts } from './issue-terms.js'
-import type { DeviceResult } from './model.js'
-import type { DeviceIssuer } from './open-issuer.js'
 import type { BatchRegister } from './rehearsal.js'
+import type { IssueBatch, IssueBatchPorts } from './terms.js'
 
 /** How many rows the workers parse and verify while earlier ones are signed: enough that no worker waits for a commit. */
 const AHEAD = 3
+
+/** The rows of a commit: what a kill can make fpki sign again. */
+const CHUNK = 256
 
 /** A certificate may be some minutes older than its dates: they begin an hour early (docs/profile.md#validity). */
 const DATES_LAST = 10 * 60_000
@@ -36,7 +40,7 @@ export async function* issueBatch(
   const validity = validityOf(batch, ports)
   let refused = 0
   for await (const chunk of ahead(
-    chunksOf(rows),
+    chunksOf(rows, CHUNK),
     (one: readonly InputRow[]) => prepareChunk(one, batch, ports),
     AHEAD,
   )) {
@@ -84,27 +88,6 @@ function validityOf({ directory, days, issuer }: IssueBatch, { clock, progress }
     return validity
   }
 }
-
-/** Rows in chunks of the size of a commit, whatever the size of what the reader yields; those before an error too. */
-async function* chunksOf(rows: AsyncIterable<readonly InputRow[]>): AsyncGenerator<readonly InputRow[]> {
-  let waiting: InputRow[] = []
-  try {
-    for await (const some of rows) {
-      waiting.push(...some)
-      while (waiting.length >= CHUNK) {
-        yield waiting.slice(0, CHUNK)
-        waiting = waiting.slice(CHUNK)
-      }
-    }
-  } catch (error) {
-    if (waiting.length > 0) yield waiting
-    throw error
-  }
-  if (waiting.length > 0) yield waiting
-}
-
-/** The rows of a commit: what a kill can make fpki sign again. */
-const CHUNK = 256
 
 /** Does `work` on up to `count` items ahead of their turn, and yields what came of it in their order. */
 async function* ahead<In, Out>(

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
-import type { Refusal } from '../../devices/refusal.js'
-import type { DeviceRecord } from '../../devices/register.js'
-import { deviceSubject } from '../../issuance/device-batch/device-subject.js'
-import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './issue-terms.js'
-import type { DeviceOutput } from './model.js'
+import type { Refusal } from '../../../devices/refusal.js'
+import type { DeviceRecord } from '../../../devices/register.js'
+import { deviceOrder } from '../../../issuance/device-batch/device-subject.js'
+import type { DeviceOutput } from '../model.js'
+import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
 
 /**
  * The rows with the keys that are in their places already: of an earlier run that was interrupted, or finished. A key is
@@ -20,8 +19,8 @@ export async function withExistingKeys(
     rows.map(async (row) => {
       const spki = await keys.read(row.uuid)
       if (spki === null) return row
-      const subject = deviceSubject(factory, { uuid: row.uuid, isProduction: row.facts.isProduction })
-      return { ...row, order: { subject, spki, keyHash: new Uint8Array(createHash('sha256').update(spki).digest()) } }
+      const { uuid, facts } = row
+      return { ...row, order: deviceOrder(factory, { uuid, isProduction: facts.isProduction }, spki) }
     }),
   )
 }

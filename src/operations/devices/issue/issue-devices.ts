@@ -1,15 +1,15 @@
-import { FpkiError } from '../../errors.js'
+import { FpkiError } from '../../../errors.js'
+import type { DeviceResult } from '../model.js'
 import { issueBatch } from './issue-batch.js'
-import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts, IssueDevicesResult } from './issue-options.js'
-import type { DeviceResult } from './model.js'
 import { type OpenBatch, openBatch } from './open-batch.js'
+import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts, IssueDevicesResult } from './options.js'
 
 export {
   type IssueDevicesOptions,
   type IssueDevicesPorts,
   type IssueDevicesResult,
   issueDevicesResult,
-} from './issue-options.js'
+} from './options.js'
 
 /**
  * Issues certificates for a batch of devices. Yields the result of each row once its certificate is committed to the device

@@ -1,13 +1,13 @@
 import * as z from 'zod/mini'
-import type { BatchIssuer, DeviceBatches } from '../../issuance/device-batch/model.js'
-import { jsonDocument } from '../../json-document.js'
-import type { KeyAccess } from '../../keystore/root-key.js'
-import type { BatchFiles, Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
-import type { Stdin } from '../../storage/input-file.js'
-import type { InputFiles } from '../../storage/input-files.js'
-import type { ByteSink } from '../../storage/sinks.js'
-import type { DeviceInputSource } from './input/open.js'
-import type { OutputPlan } from './output/settings.js'
+import type { BatchIssuer, DeviceBatches } from '../../../issuance/device-batch/model.js'
+import { jsonDocument } from '../../../json-document.js'
+import type { KeyAccess } from '../../../keystore/root-key.js'
+import type { BatchFiles, Clock, DurableFiles, Progress, Random, Who } from '../../../ports.js'
+import type { Stdin } from '../../../storage/input-file.js'
+import type { InputFiles } from '../../../storage/input-files.js'
+import type { ByteSink } from '../../../storage/sinks.js'
+import type { DeviceInputSource } from '../input/open.js'
+import type { OutputPlan } from '../output/settings.js'
 
 const count = z.int().check(z.nonnegative())
 

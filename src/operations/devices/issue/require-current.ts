@@ -1,12 +1,12 @@
-import { loggedRegister } from '../../audit-log/logged-register.js'
-import type { LoggedRegister } from '../../audit-log/records.js'
-import type { RegisterPorts } from '../../devices/open.js'
-import type { DeviceRegister } from '../../devices/register.js'
-import type { PkiDirectory } from '../../directory/pki-directory.js'
-import { FpkiError } from '../../errors.js'
-import { shellWord } from '../../shell-word.js'
-import { openRegisterToRead, type RegisterChoice } from './open-register.js'
-import { registerAgeProblem } from './register-age.js'
+import { loggedRegister } from '../../../audit-log/logged-register.js'
+import type { LoggedRegister } from '../../../audit-log/records.js'
+import type { RegisterPorts } from '../../../devices/open.js'
+import type { DeviceRegister } from '../../../devices/register.js'
+import type { PkiDirectory } from '../../../directory/pki-directory.js'
+import { FpkiError } from '../../../errors.js'
+import { shellWord } from '../../../shell-word.js'
+import { openRegisterToRead, type RegisterChoice } from '../open-register.js'
+import { registerAgeProblem } from '../register-age.js'
 
 /**
  * Throws ERR_BAD_FILE when the audit log shows that certificates are missing in the device register: their devices would be

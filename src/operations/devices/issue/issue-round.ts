@@ -1,19 +1,12 @@
-import { keyConflict } from '../../devices/decide.js'
-import { quotaLeft, whyClosed } from '../../devices/quota.js'
-import type { Refusal } from '../../devices/refusal.js'
-import type {
-  DeviceFacts,
-  DeviceRecord,
-  Line,
-  LookUp,
-  NewCertificate,
-  StoredCertificate,
-} from '../../devices/register.js'
-import type { IssuedCertificate } from '../../issuance/device-batch/model.js'
-import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './issue-terms.js'
+import { keyConflict } from '../../../devices/decide.js'
+import { quotaLeft, whyClosed } from '../../../devices/line-limits.js'
+import type { Refusal } from '../../../devices/refusal.js'
+import type { Line, LookUp, NewCertificate } from '../../../devices/register.js'
+import type { IssuedCertificate } from '../../../issuance/device-batch/model.js'
+import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from '../model.js'
 import { foldersWithoutKeys, lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
-import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from './model.js'
-import { at, next, refusedRow } from './results.js'
+import { at, next, refusedRow, reusedDevice } from './results.js'
+import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
 
 /**
  * Issues certificates for rows that have different UUIDs and keys: looks them up, decides, signs those that are new, and
@@ -83,10 +76,10 @@ function secondKey({ uuid, order }: WantedDevice, { device }: LookUp, { startedA
  * other processes take from the quotas too.
  */
 function withinQuota(decided: readonly Decided[], line: Line, now: number): readonly Decided[] {
-  const { left, refusal } = quotaLeft(line, now)
+  const { count, refusal } = quotaLeft(line, now)
   let wanted = 0
   return decided.map((one) => {
-    if (one.kind !== 'new' || !one.isFirst || ++wanted <= left) return one
+    if (one.kind !== 'new' || !one.isFirst || ++wanted <= count) return one
     return refusedRow(one.at, one.uuid, refusal)
   })
 }
@@ -132,16 +125,6 @@ function newCertificate(
   { validity }: RoundTerms,
 ): NewCertificate {
   return { uuid, ...facts, keyHash: order.keyHash, serial, der, notAfter: validity.notAfter.getTime() }
-}
-
-function reusedDevice(
-  at: string,
-  device: DeviceFacts & Pick<DeviceRecord, 'uuid'>,
-  { serial, der, issuedAt, notAfter }: StoredCertificate,
-): IssuedDevice {
-  const { uuid, name, group, hardwareId, serialNumber, isProduction } = device
-  const facts = { name, group, hardwareId, serialNumber, isProduction }
-  return { kind: 'reused', at, uuid, ...facts, serial, der, issuedAt, notAfter }
 }
 
 function isOrdered(device: NewDevice): device is OrderedDevice {

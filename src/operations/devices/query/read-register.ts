@@ -1,3 +1,4 @@
+import { DAY } from '../../../day.js'
 import {
   ALL_DEVICES,
   type CertificateState,
@@ -12,7 +13,7 @@ import { requireLine } from '../lines/require-line.js'
 import { type RegisterChoice, requireRegister } from '../open-register.js'
 
 /** Ports of the operations that only look at a device register. */
-export interface LookingPorts {
+export interface QueryPorts {
   readonly files: DurableFiles
   readonly random: Random
   readonly clock: Clock
@@ -41,16 +42,16 @@ export interface OpenToRead {
 }
 
 /** Opens a register for reading. Throws ERR_NOT_A_DIRECTORY, and ERR_NOT_INITIALIZED when there is none. */
-export async function openToRead(choice: RegisterChoice, ports: LookingPorts): Promise<OpenToRead> {
+export async function openToRead(choice: RegisterChoice, ports: QueryPorts): Promise<OpenToRead> {
   await requireDirectory(ports.files, choice.directory)
   const register = await requireRegister(choice, ports)
   return { directory: pkiDirectory(ports.files, choice.directory), register }
 }
 
 /** Reads from a register. Throws as {@link openToRead}. */
-export async function reading<T>(
+export async function readRegister<T>(
   choice: RegisterChoice,
-  ports: LookingPorts,
+  ports: QueryPorts,
   read: (open: OpenToRead) => Promise<T>,
 ): Promise<T> {
   const open = await openToRead(choice, ports)
@@ -80,5 +81,3 @@ export async function filterOf(
     expiringBefore: expiringDays === undefined ? null : now.getTime() + expiringDays * DAY,
   }
 }
-
-const DAY = 86_400_000

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { sotaServers } from '../../../src/operations/devices/sota-servers.js'
-import { serverNames } from '../../../src/pki/server-name.js'
+import { sotaServers } from '../../../../src/operations/devices/output/sota-servers.js'
+import { serverNames } from '../../../../src/pki/server-name.js'
 
 const NONE = { gateway: null, ostree: null }
 

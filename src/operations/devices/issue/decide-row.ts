@@ -1,7 +1,7 @@
-import type { Refusal } from '../../devices/refusal.js'
-import type { DeviceFacts, Line } from '../../devices/register.js'
-import { toUuid } from '../../pki/device-policy.js'
-import type { DeviceInput } from './input/model.js'
+import type { Refusal } from '../../../devices/refusal.js'
+import type { DeviceFacts, Line } from '../../../devices/register.js'
+import { toUuid } from '../../../pki/device-policy.js'
+import type { DeviceInput } from '../input/row.js'
 
 /** What a row of the input says of its device, made complete by the command and the line. */
 export type DecidedRow = ({ readonly kind: 'device'; readonly uuid: string } & DeviceFacts) | Refused

@@ -1,5 +1,5 @@
 import { parse, stringify } from 'smol-toml'
-import { FpkiError } from '../../errors.js'
+import { FpkiError } from '../../../errors.js'
 
 /** What sota.toml says to a device: where its servers are, and where its files go. */
 export interface SotaSettings {

@@ -1,16 +1,16 @@
-import { createHash } from 'node:crypto'
 import * as z from 'zod/mini'
 import { CERTIFICATE_STATES, type StoredCertificate } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
 import { jsonDocument } from '../../../json-document.js'
 import { rfc3339 } from '../../../pki/describe.js'
 import { toUuid } from '../../../pki/device-policy.js'
+import { fingerprintOf } from '../../../pki/fingerprint.js'
 import { encodePem } from '../../../pki/pem.js'
 import { shellWord } from '../../../shell-word.js'
 import { caNames } from '../ca-names.js'
 import type { RegisterChoice } from '../open-register.js'
 import { describeDevice, deviceFacts } from './device-facts.js'
-import { type LookingPorts, reading } from './reading.js'
+import { type QueryPorts, readRegister } from './read-register.js'
 
 /** A certificate of a device. */
 const deviceCertificateFacts = z.strictObject({
@@ -51,11 +51,11 @@ export function showDevice(
     /** In upper or lower case. */
     readonly uuid: string
   },
-  ports: LookingPorts,
+  ports: QueryPorts,
 ): Promise<ShowDeviceResult> {
   const uuid = toUuid(options.uuid)
   if (uuid === null) throw notAUuid(options.uuid)
-  return reading(options, ports, async ({ directory, register }) => {
+  return readRegister(options, ports, async ({ directory, register }) => {
     const device = await register.device(uuid)
     if (device === null) throw noDevice(directory.path, uuid)
     const { certificates } = device
@@ -75,7 +75,7 @@ function describeStored({ serial, der, keyHash, issuedAt, notAfter, state }: Sto
     state,
     issuedAt: rfc3339(new Date(issuedAt)),
     notAfter: rfc3339(new Date(notAfter)),
-    fingerprint: createHash('sha256').update(der).digest('hex'),
+    fingerprint: fingerprintOf(der),
     keyHash: Buffer.from(keyHash).toString('hex'),
     pem: encodePem('CERTIFICATE', der),
   }

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { FpkiError } from '../../../errors.js'
+import { MAX_CSR_BYTES } from '../../../pki/csr.js'
 import { printable } from '../../../printable.js'
 import type { FileProblem } from '../../../storage/input-files.js'
 import { isDer, requestProblem } from './request-problem.js'
@@ -30,9 +31,6 @@ interface UnreadableInput {
 
 /** What a reader yields. */
 export type InputRow = DeviceInput | UnreadableInput
-
-/** A cell, a member or a file that is larger is not read: a request has 600 octets or so. */
-export const MAX_CSR_BYTES = 64 * 1024
 
 /** A row has one request, escaped perhaps, and a few short texts. */
 export const MAX_ROW_BYTES = 2 * MAX_CSR_BYTES

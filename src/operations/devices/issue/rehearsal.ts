@@ -1,11 +1,11 @@
 import {
   DEFAULT_LINE,
-  DEFAULT_REISSUE_WINDOW,
   type DeviceRegister,
   type JobStore,
   type Line,
   type LineStore,
-} from '../../devices/register.js'
+} from '../../../devices/register.js'
+import { NEW_LINE } from '../lines/line-settings.js'
 
 /** The part of a device register that a batch uses. */
 export type BatchRegister = Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'head' | 'close'> & {
@@ -32,19 +32,7 @@ async function recordsNothing(): Promise<never> {
 
 /** As a new register has it. */
 const DEFAULT: Line = {
-  name: DEFAULT_LINE,
-  state: 'open',
-  createdAt: 0,
-  issued: 0,
-  day: 0,
-  issuedOnDay: 0,
-  ca: null,
-  quota: null,
-  perDay: null,
-  from: null,
-  until: null,
-  hardwareIds: null,
-  allowsProduction: true,
-  group: null,
-  reissueWindow: DEFAULT_REISSUE_WINDOW,
+  ...NEW_LINE,
+  ...{ name: DEFAULT_LINE, state: 'open', allowsProduction: true },
+  ...{ createdAt: 0, issued: 0, day: 0, issuedOnDay: 0 },
 }

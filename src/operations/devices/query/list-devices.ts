@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { jsonDocument } from '../../../json-document.js'
 import type { RegisterChoice } from '../open-register.js'
 import { type DeviceFactsDocument, describeDevice, deviceFacts } from './device-facts.js'
-import { type DeviceSelection, filterOf, type LookingPorts, openToRead, reading } from './reading.js'
+import { type DeviceSelection, filterOf, openToRead, type QueryPorts, readRegister } from './read-register.js'
 
 /** What `fpki devices list --json` prints. */
 export const listDevicesResult = jsonDocument({
@@ -24,7 +24,7 @@ export type ListDevicesResult = z.infer<typeof listDevicesResult>
  */
 export async function* listDevices(
   options: RegisterChoice & DeviceSelection,
-  ports: LookingPorts,
+  ports: QueryPorts,
 ): AsyncGenerator<DeviceFactsDocument> {
   const open = await openToRead(options, ports)
   try {
@@ -52,9 +52,9 @@ export type CountDevicesResult = z.infer<typeof countDevicesResult>
 /** Counts the selected devices of a register. Nothing is changed. Throws as {@link listDevices}. */
 export function countDevices(
   options: RegisterChoice & DeviceSelection,
-  ports: LookingPorts,
+  ports: QueryPorts,
 ): Promise<CountDevicesResult> {
-  return reading(options, ports, async (open) => {
+  return readRegister(options, ports, async (open) => {
     const filter = await filterOf(open, options, ports.clock())
     const { devices, production } = await open.register.count(filter)
     const ofActive = filter.state === null ? await open.register.count({ ...filter, state: 'active' }) : null

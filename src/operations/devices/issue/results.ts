@@ -1,9 +1,20 @@
-import type { Refusal } from '../../devices/refusal.js'
-import type { RefusedDevice } from './model.js'
+import type { Refusal } from '../../../devices/refusal.js'
+import type { DeviceFacts, StoredCertificate } from '../../../devices/register.js'
+import type { IssuedDevice, RefusedDevice } from '../model.js'
 
 /** The result of a row that gets no certificate. */
 export function refusedRow(at: string, uuid: string | null, { code, reason }: Refusal): RefusedDevice {
   return { kind: 'refused', at, uuid, code, reason }
+}
+
+/** The result for a device whose certificate the register has. */
+export function reusedDevice(
+  at: string,
+  { uuid, name, group, hardwareId, serialNumber, isProduction }: DeviceFacts & { readonly uuid: string },
+  { serial, der, issuedAt, notAfter }: StoredCertificate,
+): IssuedDevice {
+  const facts = { name, group, hardwareId, serialNumber, isProduction }
+  return { kind: 'reused', at, uuid, ...facts, serial, der, issuedAt, notAfter }
 }
 
 /** The element of a list that has one for each of its kind. */

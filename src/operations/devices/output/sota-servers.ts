@@ -1,6 +1,6 @@
-import { FpkiError } from '../../errors.js'
-import type { Certificate } from '../../pki/read-certificate.js'
-import { toServerName, urlHosts } from '../../pki/server-name.js'
+import { FpkiError } from '../../../errors.js'
+import type { Certificate } from '../../../pki/read-certificate.js'
+import { toServerName, urlHosts } from '../../../pki/server-name.js'
 
 /** The servers that a device is told to use: origins such as `https://gateway.example:8443`. */
 export interface SotaServers {

@@ -1,8 +1,8 @@
 import { basename, dirname, join } from 'node:path'
-import type { Job } from '../../devices/register.js'
-import { FpkiError } from '../../errors.js'
-import type { DurableFiles, FileLock } from '../../ports.js'
-import { type RegisterChoice, registerPath } from './open-register.js'
+import type { Job } from '../../../devices/register.js'
+import { FpkiError } from '../../../errors.js'
+import type { DurableFiles, FileLock } from '../../../ports.js'
+import { type RegisterChoice, registerPath } from '../open-register.js'
 import type { BatchRegister } from './rehearsal.js'
 
 type Files = Pick<DurableFiles, 'lock' | 'isLocked' | 'kindOf' | 'list' | 'remove'>

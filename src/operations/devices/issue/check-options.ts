@@ -1,7 +1,7 @@
 import { FpkiError, type FpkiOption } from '../../../errors.js'
 import type { DurableFiles } from '../../../ports.js'
 import { requireFreeInFolder } from '../../../storage/require-free.js'
-import { isInDirectory } from '../inside-directory.js'
+import { isInDirectory } from '../../inside-directory.js'
 import type { OpenDeviceInput } from '../input/open.js'
 import type { IssueDevicesOptions } from './options.js'
 

@@ -27,7 +27,7 @@ export async function openPkiOutput(
     rootPem: pemOf(root),
     caPem: pemOf(ca),
     // A device that has a certificate of another CA keeps it, and needs that CA to be believed.
-    otherCaPems: (await readableCertificates(directory)).map(({ certificate }) => pemOf(certificate)),
+    otherCas: (await readableCertificates(directory)).map(({ certificate }) => pemOf(certificate)),
   }
   return openDeviceOutput({ ...options, device }, ports)
 }

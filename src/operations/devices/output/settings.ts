@@ -25,8 +25,8 @@ export interface DeviceFileSettings extends SotaServers {
   readonly rootPem: string
   /** The device CA that signs, PEM. */
   readonly caPem: string
-  /** Certificates that may be of the CA of a device that is not new. Default: none. */
-  readonly otherCaPems?: readonly string[]
+  /** Certificates (PEM) that may be of the CA of a device that is not new. Default: none. */
+  readonly otherCas?: readonly string[]
 }
 
 /** What to open. */

@@ -55,9 +55,9 @@ export function deviceFiles(settings: DeviceFileSettings): (device: IssuedDevice
 }
 
 /** The CA of a device, PEM: of a new one the one that signs, of another one the one that signed; empty when it is unknown. */
-function issuers({ caPem, otherCaPems = [] }: DeviceFileSettings): (device: IssuedDevice) => string {
+function issuers({ caPem, otherCas = [] }: DeviceFileSettings): (device: IssuedDevice) => string {
   const newest = caPem.trimEnd()
-  const known = [newest, ...otherCaPems.map((pem) => pem.trimEnd())]
+  const known = [newest, ...otherCas.map((pem) => pem.trimEnd())]
   const cas = known.map((pem) => ({ pem, certificate: new X509Certificate(pem) }))
   return ({ kind, der }) => {
     if (kind === 'issued') return newest

@@ -1,11 +1,9 @@
-import { loggedRegister } from '../../audit-log/logged-register.js'
-import type { LoggedRegister } from '../../audit-log/records.js'
 import type { RegisterPorts } from '../../devices/open.js'
 import { ALL_DEVICES, type DeviceRegister } from '../../devices/register.js'
 import { FpkiError } from '../../errors.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { openRegisterToRead } from '../devices/open-register.js'
-import { OLDER_HINT, registerAgeProblem } from '../devices/register-age.js'
+import { loggedOrNull, OLDER_HINT, registerAgeProblem } from '../devices/register-age.js'
 import type { DevicesStatus } from './status-report.js'
 
 /** The device register of a directory, and what is wrong with it. */
@@ -21,12 +19,14 @@ export async function statusOfRegister(
   ports: RegisterPorts,
 ): Promise<RegisterStatus> {
   try {
+    // First, because a batch that runs meanwhile adds to both.
+    const logged = await loggedOrNull(directory, ports)
     const register = await openRegisterToRead({ directory, store: null }, ports)
     try {
       const before = new Date(now.getTime() + warnDays * 86_400_000)
       const devices = register === null ? null : await countsOf(register, before)
       const head = register === null ? null : await register.head()
-      const problem = registerAgeProblem(head, await loggedIn(directory, ports))
+      const problem = registerAgeProblem(head, logged)
       return { devices, problems: problem === null ? [] : [new FpkiError('ERR_BAD_FILE', problem.message, OLDER_HINT)] }
     } finally {
       await register?.close()
@@ -35,14 +35,6 @@ export async function statusOfRegister(
     if (!(error instanceof FpkiError)) throw error
     return { devices: null, problems: [error] }
   }
-}
-
-/** null for an audit log that cannot be read: other commands report that. */
-function loggedIn(path: string, { files }: RegisterPorts): Promise<LoggedRegister | null> {
-  return loggedRegister({ files, path }).catch((error: unknown) => {
-    if (error instanceof FpkiError) return null
-    throw error
-  })
 }
 
 async function countsOf(register: DeviceRegister, before: Date): Promise<DevicesStatus> {

@@ -5,18 +5,20 @@ import { requireFreeInFolder } from '../../storage/require-free.js'
 import type { OpenDeviceInput } from './input/open.js'
 import type { IssueDevicesOptions } from './issue-options.js'
 
-type Choices = Pick<IssueDevicesOptions, 'directory' | 'output' | 'makeKeys' | 'dryRun'>
+type Choices = Pick<IssueDevicesOptions, 'directory' | 'input' | 'output' | 'refusedFile' | 'makeKeys' | 'dryRun'>
 
-/** Throws ERR_USAGE when the output is in the PKI directory, or when keys are to be made and no folder is named for them. */
-export function checkOutput({ directory, output, makeKeys, dryRun }: Choices): void {
+/**
+ * Throws ERR_USAGE when the output or the list of refused rows is in the PKI directory, when that list would replace the input
+ * or the output, or when keys are to be made and no folder is named for them.
+ */
+export function checkOutput({ directory, input, output, refusedFile, makeKeys, dryRun }: Choices): void {
   const target = output?.target
-  if (target !== undefined && target.kind !== 'stdout' && isInside(target.path, directory))
-    throw new FpkiError(
-      'ERR_USAGE',
-      `Refusing to write device files to ${target.path}: it is in ${directory}, which has the keys of the PKI.`,
-      'Choose a path elsewhere.',
-      { option: 'out' },
-    )
+  const out = target === undefined || target.kind === 'stdout' ? null : target.path
+  if (out !== null) requireOutside(out, directory, 'out')
+  if (refusedFile !== null) {
+    requireOutside(refusedFile, directory, 'refused')
+    requireOther(refusedFile, [input.path, out])
+  }
   if (!makeKeys || dryRun || target?.kind === 'folder') return
   throw new FpkiError(
     'ERR_USAGE',
@@ -29,6 +31,26 @@ export function checkOutput({ directory, output, makeKeys, dryRun }: Choices): v
 /** Throws ERR_EXISTS when the output is a file that exists: also in a rehearsal, which does not open it. */
 export async function checkFree({ output }: Choices, files: DurableFiles): Promise<void> {
   if (output?.target.kind === 'file') await requireFreeInFolder(files, output.target.path, 'output file', 'out')
+}
+
+function requireOutside(path: string, directory: string, option: 'out' | 'refused'): void {
+  if (!isInside(path, directory)) return
+  throw new FpkiError(
+    'ERR_USAGE',
+    `Refusing to write device files to ${path}: it is in ${directory}, which has the keys of the PKI.`,
+    'Choose a path elsewhere.',
+    { option },
+  )
+}
+
+function requireOther(refusedFile: string, others: readonly (string | null)[]): void {
+  if (!others.includes(refusedFile)) return
+  throw new FpkiError(
+    'ERR_USAGE',
+    `Refusing to list refused rows in ${refusedFile}: it is the input or the output.`,
+    'Choose another path.',
+    { option: 'refused' },
+  )
 }
 
 function isInside(path: string, directory: string): boolean {

@@ -20,7 +20,8 @@ import { openRegister, openRegisterToRead } from './open-register.js'
 import { openDeviceOutput } from './output/open-output.js'
 import { openRefusedFile, type RefusedFile } from './output/refused-file.js'
 import { recordRegisterHead } from './record-head.js'
-import { type BatchRegister, rehearsalRegister } from './rehearsal.js'
+import { warnOfOlderRegister } from './register-age.js'
+import { type BatchRegister, rehearsalKeys, rehearsalRegister } from './rehearsal.js'
 import { sotaServers } from './sota-servers.js'
 
 /** A batch of devices whose input, output, register and keys are open. */
@@ -72,6 +73,7 @@ async function openAll(
   await checkFree(options, ports.files)
   const pki = await openPki(ports.files, options.directory, options.factory)
   const line = await requireLine(options, ports)
+  await warnOfOlderRegister(options, ports)
   requireOpen({ directory: options.directory, line }, clock())
   const issuer = await findDeviceIssuer(pki, { file: options.ca, bound: line.ca }, clock())
   const { inputFiles: files, stdin, isStdinTerminal, onRead } = ports
@@ -162,9 +164,11 @@ async function outputOf(
   { directory, root }: OpenPki,
   { ca }: DeviceIssuer,
   options: IssueDevicesOptions,
-  { files, batchFiles: batches, stdout }: IssueDevicesPorts,
+  { files, inputFiles, batchFiles: batches, stdout }: IssueDevicesPorts,
 ): Promise<DeviceOutput | null> {
   const { output, dryRun, makeKeys, gateway, ostree } = options
+  const path = output?.target.kind === 'folder' ? output.target.path : null
+  if (dryRun && makeKeys && path !== null) return rehearsalKeys(path, inputFiles)
   if (output === null || dryRun) return null
   const pem = await directory.read(PKI_FILES.tlsCertificate)
   const tls = pem === null ? null : readPemCertificate(pem, `${directory.path}/${PKI_FILES.tlsCertificate}`)

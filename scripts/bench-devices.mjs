@@ -244,8 +244,8 @@ async function signInSessions() {
 
 /** A whole batch in a PKI directory without a register: durable, with its output. The threads run already. */
 async function issueWhole(pool, output, source, options) {
-  rmSync(join(folder, 'batch'), { recursive: true, force: true })
-  cpSync(join(folder, 'acme'), join(folder, 'batch', 'acme'), { recursive: true })
+  const place = mkdtempSync(join(folder, 'batch-'))
+  cpSync(join(folder, 'acme'), join(place, 'acme'), { recursive: true })
   const machine = fpki.thisMachine()
   const signal = new AbortController().signal
   const ports = {
@@ -254,10 +254,10 @@ async function issueWhole(pool, output, source, options) {
     ...{ newBatches: () => ({ ...pool, close: async () => undefined }), signal, stdin: [], isStdinTerminal: false },
     progress: { step: () => undefined, note: () => undefined, warn: () => undefined },
   }
-  const target = { kind: output.kind, path: join(folder, 'batch', output.name) }
+  const target = { kind: output.kind, path: join(place, output.name) }
   const batch = fpki.issueDevices(
     {
-      ...{ directory: join(folder, 'batch', 'acme'), factory: null, line: 'default', ca: null, store: null },
+      ...{ directory: join(place, 'acme'), factory: null, line: 'default', ca: null, store: null },
       ...{ input: { path: source, format: 'auto' }, output: { target, format: output.format }, refusedFile: null },
       ...{ makeKeys: false, days: null, production: false, group: null, gateway: null, ostree: null },
       ...{ dryRun: false, maxRefused: null, hsmSessions: SESSIONS, ...options },
@@ -267,6 +267,18 @@ async function issueWhole(pool, output, source, options) {
   let issued = 0
   for await (const { kind } of batch) if (kind === 'issued') issued++
   if (issued !== REQUESTS) throw new Error(`only ${issued} of ${REQUESTS} were issued`)
+}
+/** What the file system takes for as many folders of as many files, when nobody waits for the disk. */
+function filesAlone() {
+  const place = mkdtempSync(join(folder, 'files-'))
+  const content = Buffer.alloc(700, 'x')
+  for (let device = 0; device < REQUESTS; device++) {
+    const path = join(place, String(device))
+    mkdirSync(path)
+    for (const name of ['client.pem', 'client.chained', 'root.crt', 'sota.toml', 'pkey.pem']) {
+      writeFileSync(join(path, name), content)
+    }
+  }
 }
 const JSONL = { kind: 'file', name: 'devices.jsonl', format: 'jsonl' }
 const SOTA = { kind: 'folder', name: 'devices', format: 'sota' }
@@ -289,6 +301,7 @@ const WORK = {
   'batch, one worker': [() => issueWhole(pools.one, JSONL, PEM_FILE), REQUESTS],
   'batch, two workers': [() => issueWhole(pools.two, JSONL, PEM_FILE), REQUESTS],
   'batch, folders': [() => issueWhole(pools.two, SOTA, PEM_FILE), REQUESTS],
+  'files alone': [filesAlone, REQUESTS],
   'batch, keys made, folders': [() => issueWhole(pools.two, SOTA, UUID_FILE, { makeKeys: true }), REQUESTS],
 }
 
@@ -329,7 +342,10 @@ report('two workers', 'one worker')
 report('batch, one worker', 'floor', 0.75)
 report('batch, two workers', 'batch, one worker', 1.35)
 report('batch, folders', 'floor')
+// Five files for each device are more than some disks take at half of the floor: then the files alone are the measure.
+report('files alone', 'floor')
 report('batch, keys made, folders', 'floor', 0.5)
+report('batch, keys made, folders', 'files alone')
 report('openssl ca', 'floor')
 report('C_Sign', 'floor')
 report(`${SESSIONS} sessions`, 'C_Sign')

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { systemErrorCode } from '../errors.js'
-import type { FileSystem } from '../ports.js'
+import type { FileSystem, NewFile } from '../ports.js'
 import type { BatchFile, FileBatch } from './batch-ports.js'
 import { fileExists } from './move-files.js'
 import type { Staging } from './staging.js'
@@ -67,8 +67,7 @@ interface StagedFile extends BatchFile {
 async function writeAll(fs: FileSystem, files: readonly StagedFile[]): Promise<void> {
   await together(files, ({ path, final, content, mode }) =>
     explainSystemErrors(final, async () => {
-      await fs.remove(path)
-      const file = await fs.createFile(path, mode)
+      const file = await createAnew(fs, path, mode)
       try {
         await file.write(typeof content === 'string' ? Buffer.from(content) : content)
         await file.sync()
@@ -77,6 +76,17 @@ async function writeAll(fs: FileSystem, files: readonly StagedFile[]): Promise<v
       }
     }),
   )
+}
+
+/** Creates a file. One that is there is of the same run, which was asked for it twice. */
+async function createAnew(fs: FileSystem, path: string, mode: number): Promise<NewFile> {
+  try {
+    return await fs.createFile(path, mode)
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST') throw error
+    await fs.remove(path)
+    return fs.createFile(path, mode)
+  }
 }
 
 /** Does `work` for all, some at once. Nothing goes on after an error was reported. */

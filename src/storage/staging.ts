@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path'
 import { systemErrorCode } from '../errors.js'
 import type { FileLock, FileSystem, Random } from '../ports.js'
-import { UNFINISHED } from './folders.js'
+import { isLink, UNFINISHED } from './folders.js'
 import { removeTree } from './tree.js'
 
 /** A folder of one process, for what is not complete yet. */
@@ -45,8 +45,25 @@ async function sweep(fs: FileSystem, place: string): Promise<void> {
   for (const name of names) {
     if (!name.startsWith(prefix) || !/^[0-9a-f]{8}\.fpki-unfinished$/.test(name.slice(prefix.length))) continue
     const path = join(dirname(place), name)
+    if (!(await isOwn(fs, path))) continue
     const lock = await lockOrNull(fs, join(path, LOCK))
     if (lock !== null) await removeAndRelease(fs, path, lock)
+  }
+}
+
+/**
+ * Whether it is a folder as fpki makes it. The directory may be one where others write, such as /tmp: what they put there
+ * under such a name must lead to nothing of ours.
+ */
+async function isOwn(fs: FileSystem, path: string): Promise<boolean> {
+  const status = await fs.stat(path)
+  if (status?.kind !== 'directory' || status.uid !== fs.uid || (status.mode & 0o077) !== 0) return false
+  try {
+    return !(await isLink(fs, path))
+  } catch (error) {
+    // Another process has just removed it.
+    if (systemErrorCode(error) === 'ENOENT') return false
+    throw error
   }
 }
 

@@ -82,6 +82,8 @@ export async function removeTree(fs: FileSystem, path: string): Promise<void> {
     await fs.remove(path)
   } catch (error) {
     if (!['EISDIR', 'EPERM'].includes(systemErrorCode(error) ?? '')) throw error
+    // One of somebody else in a folder like /tmp, which only its owner may remove.
+    if ((await fs.linkAt(path)) !== null) throw error
     await fs.setMode(path, 0o700)
     for (const name of (await fs.list(path)) ?? []) await removeTree(fs, join(path, name))
     await fs.removeDirectory(path)

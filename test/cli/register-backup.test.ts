@@ -7,6 +7,7 @@ import { pkiDirectory } from '../../src/directory/pki-directory.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { collectRegister } from '../../src/operations/backup/collect-register.js'
 import { recordRegisterHead } from '../../src/operations/devices/record-head.js'
+import { deviceCsr } from '../support/device-requests.js'
 import { createLine, issueIn, pkiWithSite, signedIn, withRegister } from '../support/site.js'
 import { copiedPki, type Made } from './made.js'
 
@@ -120,6 +121,44 @@ test('a register that is older than the audit log, another one, or missing is a 
   expect((await problem()).message).toContain('is missing')
   await withRegister(directory, (register) => register.head())
   expect(await codes(directory)).toEqual(['devices.other'])
+})
+
+test('nothing is issued with a register that lacks what the audit log mentions, until it is replaced', async () => {
+  const { directory, at, run, codes } = await scene()
+  const files = ['devices.sqlite', '.fpki/log.jsonl'] as const
+  const content = () => Promise.all(files.map((name) => readFile(join(directory, name)).catch(() => null)))
+  const remove = () => {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(directory, `devices.sqlite${suffix}`), { force: true })
+  }
+  await withRegister(directory, async () => undefined)
+  cpSync(join(directory, files[0]), at('old.sqlite'))
+  await issueIn(directory, 'line-1', 2)
+  await recordHead(directory)
+  await withRegister(directory, async () => undefined)
+  cpSync(join(directory, files[0]), at('new.sqlite'))
+  await writeFile(at('requests.pem'), deviceCsr().pem)
+  const issue = (...words: readonly string[]) =>
+    run('devices', 'issue', directory, '--from', at('requests.pem'), '--out', '-', ...words)
+  for (const [file, message] of [
+    ['old.sqlite', 'is older than the audit log'],
+    [null, 'is missing'],
+  ] as const) {
+    remove()
+    if (file !== null) cpSync(at(file), join(directory, files[0]))
+    const before = await content()
+    for (const words of [[], ['--dry-run']])
+      expect(await issue(...words)).toMatchObject({ status: 6, stdout: '', stderr: expect.stringContaining(message) })
+    expect(await content()).toEqual(before)
+  }
+  // A register at another place may be a new one.
+  expect(await issue('--store', `sqlite:${at('elsewhere.sqlite')}`)).toMatchObject({ status: 0 })
+  remove()
+  await withRegister(directory, async () => undefined)
+  expect(await issue()).toMatchObject({ status: 6, stderr: expect.stringContaining('is another one') })
+  remove()
+  cpSync(at('new.sqlite'), join(directory, files[0]))
+  expect(await issue()).toMatchObject({ status: 0 })
+  expect(await codes(directory)).toEqual(['devices'])
 })
 
 test('certificates of no CA of the directory and a damaged file are failures', async () => {

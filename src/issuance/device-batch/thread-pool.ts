@@ -99,9 +99,12 @@ export function threadPool(
   }
 }
 
+/** In megabytes. A thread holds a few slices of rows; with the defaults of V8, each would keep a hundred. */
+const LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 }
+
 /** Without this process's environment and options: they are none of the thread's business. */
 function startThread(program: string, workerData: ThreadData): Thread {
-  return { worker: new Worker(program, { workerData, env: {}, execArgv: [] }), jobs: [] }
+  return { worker: new Worker(program, { workerData, env: {}, execArgv: [], resourceLimits: LIMITS }), jobs: [] }
 }
 
 /** What the caller sees when a thread dies of an error: that error, if it is a bug of fpki's. */

@@ -1,9 +1,11 @@
+import { loggedRegister } from '../../audit-log/logged-register.js'
+import type { LoggedRegister } from '../../audit-log/records.js'
 import type { RegisterPorts } from '../../devices/open.js'
 import { ALL_DEVICES, type DeviceRegister } from '../../devices/register.js'
 import { FpkiError } from '../../errors.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { openRegisterToRead } from '../devices/open-register.js'
-import { loggedOrNull, OLDER_HINT, registerAgeProblem } from '../devices/register-age.js'
+import { OLDER_HINT, registerAgeProblem } from '../devices/register-age.js'
 import type { DevicesStatus } from './status-report.js'
 
 /** The device register of a directory, and what is wrong with it. */
@@ -20,7 +22,7 @@ export async function statusOfRegister(
 ): Promise<RegisterStatus> {
   try {
     // First, because a batch that runs meanwhile adds to both.
-    const logged = await loggedOrNull(directory, ports)
+    const logged = await loggedIn(directory, ports)
     const register = await openRegisterToRead({ directory, store: null }, ports)
     try {
       const before = new Date(now.getTime() + warnDays * 86_400_000)
@@ -35,6 +37,14 @@ export async function statusOfRegister(
     if (!(error instanceof FpkiError)) throw error
     return { devices: null, problems: [error] }
   }
+}
+
+/** null for an audit log that cannot be read: other commands report that. */
+function loggedIn(path: string, { files }: RegisterPorts): Promise<LoggedRegister | null> {
+  return loggedRegister({ files, path }).catch((error: unknown) => {
+    if (error instanceof FpkiError) return null
+    throw error
+  })
 }
 
 async function countsOf(register: DeviceRegister, before: Date): Promise<DevicesStatus> {

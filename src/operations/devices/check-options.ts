@@ -1,5 +1,5 @@
-import { relative } from 'node:path'
-import { FpkiError } from '../../errors.js'
+import { basename, dirname, join, relative } from 'node:path'
+import { FpkiError, type FpkiOption } from '../../errors.js'
 import type { DurableFiles } from '../../ports.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
 import type { OpenDeviceInput } from './input/open.js'
@@ -8,17 +8,18 @@ import type { IssueDevicesOptions } from './issue-options.js'
 type Choices = Pick<IssueDevicesOptions, 'directory' | 'input' | 'output' | 'refusedFile' | 'makeKeys' | 'dryRun'>
 
 /**
- * Throws ERR_USAGE when the output or the list of refused rows is in the PKI directory, when that list would replace the input
- * or the output, or when keys are to be made and no folder is named for them.
+ * Throws ERR_USAGE when the output or the list of refused rows is in the PKI directory, where the list would take the place
+ * of a key or of the register; when the list would take that of the input or the output; and when keys are to be made and no
+ * folder is named for them.
  */
-export function checkOutput({ directory, input, output, refusedFile, makeKeys, dryRun }: Choices): void {
+export async function checkOutput(choices: Choices, files: Pick<DurableFiles, 'realPath'>): Promise<void> {
+  const { directory, input, output, refusedFile, makeKeys, dryRun } = choices
   const target = output?.target
-  const out = target === undefined || target.kind === 'stdout' ? null : target.path
-  if (out !== null) requireOutside(out, directory, 'out')
-  if (refusedFile !== null) {
-    requireOutside(refusedFile, directory, 'refused')
-    requireOther(refusedFile, [input.path, out])
-  }
+  if (target !== undefined && target.kind !== 'stdout')
+    await requireOutside(target.path, { directory, what: 'device files', option: 'out' }, files)
+  if (refusedFile !== null)
+    await requireOutside(refusedFile, { directory, what: 'the refused rows', option: 'refused' }, files)
+  if (refusedFile !== null) requireOther(refusedFile, input.path, target?.kind === 'file' ? target.path : null)
   if (!makeKeys || dryRun || target?.kind === 'folder') return
   throw new FpkiError(
     'ERR_USAGE',
@@ -33,17 +34,22 @@ export async function checkFree({ output }: Choices, files: DurableFiles): Promi
   if (output?.target.kind === 'file') await requireFreeInFolder(files, output.target.path, 'output file', 'out')
 }
 
-function requireOutside(path: string, directory: string, option: 'out' | 'refused'): void {
-  if (!isInside(path, directory)) return
+async function requireOutside(
+  path: string,
+  { directory, what, option }: { readonly directory: string; readonly what: string; readonly option: FpkiOption },
+  files: Pick<DurableFiles, 'realPath'>,
+): Promise<void> {
+  const [real, realDirectory] = await Promise.all([path, directory].map((one) => realPathOf(one, files)))
+  if (!isInside(path, directory) && !isInside(real ?? path, realDirectory ?? directory)) return
   throw new FpkiError(
     'ERR_USAGE',
-    `Refusing to write device files to ${path}: it is in ${directory}, which has the keys of the PKI.`,
+    `Refusing to write ${what} to ${path}: it is in ${directory}, which has the keys of the PKI.`,
     'Choose a path elsewhere.',
     { option },
   )
 }
 
-function requireOther(refusedFile: string, others: readonly (string | null)[]): void {
+function requireOther(refusedFile: string, ...others: readonly (string | null)[]): void {
   if (!others.includes(refusedFile)) return
   throw new FpkiError(
     'ERR_USAGE',
@@ -51,6 +57,13 @@ function requireOther(refusedFile: string, others: readonly (string | null)[]): 
     'Choose another path.',
     { option: 'refused' },
   )
+}
+
+/** Without symbolic links, as far as the path exists. */
+async function realPathOf(path: string, files: Pick<DurableFiles, 'realPath'>): Promise<string> {
+  const real = await files.realPath(path)
+  if (real !== null || dirname(path) === path) return real ?? path
+  return join(await realPathOf(dirname(path), files), basename(path))
 }
 
 function isInside(path: string, directory: string): boolean {

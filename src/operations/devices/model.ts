@@ -56,6 +56,6 @@ export interface KeyPlaces {
   read(uuid: string): Promise<Uint8Array | null>
   /** Whether the output has a folder for a device, with a key or without. */
   has(uuid: string): Promise<boolean>
-  /** Resolves when all are on the disk, with mode 0600 and their directories. A key whose row was not committed is replaced. */
+  /** Resolves when all are on the disk, with mode 0600 and their directories. A folder that has a key already is kept under another name. */
   write(keys: readonly { readonly uuid: string; readonly privateKeyPem: string }[]): Promise<void>
 }

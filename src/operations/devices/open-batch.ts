@@ -1,11 +1,8 @@
-import { DEFAULT_LINE, type Line } from '../../devices/register.js'
-import { PKI_FILES } from '../../directory/names.js'
+import { DEFAULT_LINE, type Job, type Line } from '../../devices/register.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import type { DeviceBatches } from '../../issuance/device-batch/model.js'
 import { openBatchKey } from '../../keystore/ca-key.js'
-import { encodePem } from '../../pki/pem.js'
-import { readPemCertificate } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
 import { type OpenPki, openPki } from '../open-pki.js'
 import { checkFree, checkInputFits, checkOutput } from './check-options.js'
@@ -14,15 +11,14 @@ import { openDeviceInput } from './input/open.js'
 import { requireOpen } from './issue-batch.js'
 import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './issue-options.js'
 import type { IssueBatch, IssueBatchPorts } from './issue-terms.js'
-import type { DeviceOutput } from './model.js'
+import { openBatchOutput } from './open-batch-output.js'
 import { type DeviceIssuer, findDeviceIssuer } from './open-issuer.js'
 import { openRegister, openRegisterToRead } from './open-register.js'
-import { openDeviceOutput } from './output/open-output.js'
 import { openRefusedFile, type RefusedFile } from './output/refused-file.js'
 import { recordRegisterHead } from './record-head.js'
-import { warnOfOlderRegister } from './register-age.js'
-import { type BatchRegister, rehearsalKeys, rehearsalRegister } from './rehearsal.js'
-import { sotaServers } from './sota-servers.js'
+import { type BatchRegister, rehearsalRegister } from './rehearsal.js'
+import { requireCurrentRegister } from './require-current.js'
+import { beginJob, isRunning } from './running-jobs.js'
 
 /** A batch of devices whose input, output, register and keys are open. */
 export interface OpenBatch {
@@ -69,11 +65,11 @@ async function openAll(
   closers: Closers,
 ): Promise<Omit<OpenBatch, 'close'>> {
   const { clock, progress, signal } = ports
-  checkOutput(options)
+  await checkOutput(options, ports.files)
   await checkFree(options, ports.files)
   const pki = await openPki(ports.files, options.directory, options.factory)
+  await requireCurrentRegister(pki.directory, options, ports)
   const line = await requireLine(options, ports)
-  await warnOfOlderRegister(options, ports)
   requireOpen({ directory: options.directory, line }, clock())
   const issuer = await findDeviceIssuer(pki, { file: options.ca, bound: line.ca }, clock())
   const { inputFiles: files, stdin, isStdinTerminal, onRead } = ports
@@ -83,14 +79,19 @@ async function openAll(
   const batches = await openBatches(pki, issuer, options, ports, closers)
   const register = await registerOf(options, ports)
   closers.push(register.close)
-  const output = await outputOf(pki, issuer, options, ports)
+  const output = await openBatchOutput(pki, issuer, options, ports)
   let isFinished = false
   closers.push(async () => (isFinished ? undefined : output?.stop()))
   const refused = options.refusedFile === null ? null : await openRefusedFile(options.refusedFile, ports.batchFiles)
   closers.push(async () => refused?.finish())
   const startedAt = clock().getTime()
-  const interruptedSince = await interruptedJob(register, line, startedAt)
-  const job = options.dryRun ? null : await register.jobs.begin(line.name, startedAt)
+  const interruptedSince = await interruptedJob(register, line, startedAt, (job) =>
+    isRunning(options, job, ports.files),
+  )
+  const job = options.dryRun
+    ? null
+    : await beginJob(register, { choice: options, line: line.name, at: startedAt }, ports.files)
+  closers.push(async () => job?.release())
   return {
     rows: input.rows,
     batch: { ...options, factory: pki.factory, issuer, line, startedAt, interruptedSince },
@@ -99,7 +100,7 @@ async function openAll(
     finish: async (counts) => {
       await output?.finish()
       isFinished = true
-      if (job !== null) await register.jobs.finish(job, clock().getTime(), counts)
+      if (job !== null) await register.jobs.finish(job.id, clock().getTime(), counts)
     },
     recordHead: async ({ issued }) => {
       if (options.dryRun || issued === 0) return
@@ -160,42 +161,23 @@ async function openBatches(
   return batches
 }
 
-async function outputOf(
-  { directory, root }: OpenPki,
-  { ca }: DeviceIssuer,
-  options: IssueDevicesOptions,
-  { files, inputFiles, batchFiles: batches, stdout }: IssueDevicesPorts,
-): Promise<DeviceOutput | null> {
-  const { output, dryRun, makeKeys, gateway, ostree } = options
-  const path = output?.target.kind === 'folder' ? output.target.path : null
-  if (dryRun && makeKeys && path !== null) return rehearsalKeys(path, inputFiles)
-  if (output === null || dryRun) return null
-  const pem = await directory.read(PKI_FILES.tlsCertificate)
-  const tls = pem === null ? null : readPemCertificate(pem, `${directory.path}/${PKI_FILES.tlsCertificate}`)
-  const hasToml = output.format === 'sota' || output.format === 'tar'
-  const servers = hasToml ? sotaServers(tls, { gateway, ostree }) : { gateway: '', ostree: '' }
-  const device = {
-    ...servers,
-    rootPem: encodePem('CERTIFICATE', root.der),
-    caPem: encodePem('CERTIFICATE', ca.der),
-    hardwareId: null,
-    configDirectory: '/var/sota',
-    usesOstree: true,
-  }
-  return openDeviceOutput({ ...output, device, makesKeys: makeKeys }, { files, batches, stdout })
-}
-
 /** Jobs that are older are taken to be over, whatever the register says. */
 const INTERRUPTED_FOR = 7 * 86_400_000
 
 /**
- * When the oldest interrupted job of a line began; null: there is none. A later job that came to its end has finished it, as
- * far as the register knows.
+ * When the oldest interrupted job of a line began; null: there is none, or one is running, whose keys are in its output. A
+ * later job that came to its end has finished it, as far as the register knows.
  */
-async function interruptedJob({ jobs }: BatchRegister, line: Line, now: number): Promise<number | null> {
+async function interruptedJob(
+  { jobs }: BatchRegister,
+  line: Line,
+  now: number,
+  isRunning: (job: Job) => Promise<boolean>,
+): Promise<number | null> {
   const own = (await jobs.list(1000)).filter((job) => job.line === line.name)
   const finished = own.findIndex(({ finishedAt }) => finishedAt !== null)
   const later = finished < 0 ? own : own.slice(0, finished)
   const open = later.filter(({ startedAt }) => now - startedAt < INTERRUPTED_FOR)
+  for (const job of open) if (await isRunning(job)) return null
   return open.reduce<number | null>((oldest, { startedAt }) => Math.min(oldest ?? startedAt, startedAt), null)
 }

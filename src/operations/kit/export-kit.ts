@@ -17,7 +17,7 @@ import { openRegister, registerPath } from '../devices/open-register.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
 import { EXPORT_KIT, isWholeKit, kitRecordAt, kitRecordPath, kitRecordText, readKitFiles } from './kit-files.js'
 import { createKitLines, linesForKit, pauseLines, remainingQuota } from './kit-lines.js'
-import { finishMove, moveKey } from './move-key.js'
+import { finishMove, hasKeyOf, moveKey } from './move-key.js'
 
 /** What `fpki ca export-kit --json` prints. */
 export const exportKitResult = jsonDocument({
@@ -121,6 +121,8 @@ async function exportLines(work: Export, ports: ExportKitPorts): Promise<KitReco
   const { options, pki, register } = work
   const { files } = ports
   const staging = stagingPath(options)
+  // The folder above may be one where others write, and the name can be guessed.
+  if ((await files.kindOf(staging)) !== null) await files.checkOwnDirectory(staging)
   const record = (await resumed(work, staging, files)) ?? (await stage(work, staging, ports))
   await pauseLines(register, record.lines)
   await openAuditLog(pki.directory, EXPORT_KIT, ports).logEvent(eventText(options.kit, record))
@@ -167,16 +169,17 @@ async function createRegister(
 
 /**
  * The record of a whole kit that an interrupted export left under its temporary name, and whose lines may be paused already;
- * null: there is none, or the lines have changed since.
+ * null: there is none, or the key or the lines have changed since.
  */
 async function resumed(
-  { options, issuer, register }: Export,
+  { options, pki, issuer, register }: Export,
   staging: string,
   files: DurableFiles,
 ): Promise<KitRecord | null> {
   const record = await kitRecordAt(files, staging)
   if (record === null || record.ca.fingerprint !== issuer.fingerprint || !(await isWholeKit(files, staging, record)))
     return null
+  if (!(await hasKeyOf({ pki, issuer }, staging, files))) return null
   const names = record.lines.map(({ name }) => name).sort()
   if (options.lines !== null && JSON.stringify([...new Set(options.lines)].sort()) !== JSON.stringify(names))
     return null

@@ -46,3 +46,10 @@ export async function finishMove(kit: string, { pki, issuer }: Source, ports: Po
 function keyIn(files: DurableFiles, kit: string, name: string): Promise<string | null> {
   return files.read(join(kit, name), MAX_PEM_BYTES)
 }
+
+/** Whether a kit has the very key file of the CA; true for a key in a token, which is in no kit. */
+export async function hasKeyOf({ pki, issuer: { key } }: Source, kit: string, files: DurableFiles): Promise<boolean> {
+  if (key.kind !== 'file') return true
+  const own = await pki.directory.read(key.name)
+  return own !== null && own === (await keyIn(files, kit, key.name))
+}

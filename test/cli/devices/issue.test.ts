@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { copyFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { output } from '../../support/cli.js'
@@ -55,6 +55,28 @@ test('the second run signs nothing, and gives the same certificates', async () =
   expect(await readFile(join(pki.home.path, 'again', pki.requests[0]?.uuid ?? '', 'client.pem'), 'utf8')).toBe(first)
 })
 
+test('a device that keeps its certificate of another CA gets that CA in its chain, in folders and archives', async () => {
+  const pki = await scene(2)
+  const [old = '', other = ''] = pki.requests.map(({ uuid }) => uuid)
+  await pki.home.fpki(['devices', 'issue', pki.directory, '--from', join(pki.from, `${old}.csr`), '--out', pki.out])
+  const words = ['ca', 'add-device-ca', pki.directory, '--local-ca', '--local-ca-filename', 'site-b', '--quiet']
+  expect(await pki.home.fpki(words, { env: { FPKI_STATE_DIR: pki.home.state } })).toMatchObject({ status: 0 })
+  const [folders, archive] = [join(pki.home.path, 'site-b'), join(pki.home.path, 'site-b.tar')]
+  for (const out of [folders, archive])
+    expect(await pki.issue('--ca', 'site-b', '--out', out)).toMatchObject({ status: 0 })
+  const unpacked = join(pki.home.path, 'unpacked')
+  await mkdir(unpacked)
+  await output('tar', ['-xf', archive, '-C', unpacked])
+  for (const [uuid, ca] of [
+    [old, 'local-ca.pem'],
+    [other, 'site-b.pem'],
+  ] as const)
+    for (const place of [folders, unpacked]) {
+      const chained = await readFile(join(place, uuid, 'client.chained'), 'utf8')
+      expect(chained.slice(chained.lastIndexOf('-----BEGIN')).trim()).toBe((await pki.text(ca)).trim())
+    }
+})
+
 test('certificates go to stdout as JSON lines, and the summary to stderr', async () => {
   const pki = await scene(2)
   const ended = await pki.issue('--out', '-')
@@ -76,6 +98,19 @@ test('a refused row is written down with its place, code and reason, and the oth
   expect(ended.stderr).toContain('2 issued')
   expect(ended.stderr).toContain('1 refused')
   expect(await readFile(refused, 'utf8')).toMatch(/bad\.csr.*csr-common-name/)
+})
+
+test('the list of refused rows never takes the place of a file of the PKI, not even by way of a link', async () => {
+  const pki = await scene(1)
+  await symlink(pki.directory, join(pki.home.path, 'link'))
+  const key = await pki.text('local-ca.key')
+  for (const place of [pki.directory, join(pki.home.path, 'link')])
+    for (const flag of ['--refused', '--out']) {
+      const ended = await pki.issue(flag, join(place, flag === '--refused' ? 'local-ca.key' : 'devices'))
+      expect(ended).toMatchObject({ status: 2, stderr: expect.stringContaining('which has the keys of the PKI') })
+    }
+  expect(await pki.text('local-ca.key')).toBe(key)
+  expect((await readdir(pki.directory)).filter((name) => /bak|devices/.test(name))).toEqual([])
 })
 
 test('keys are made for a list of UUIDs, and go beside the certificates only', async () => {
@@ -148,23 +183,6 @@ test('a rehearsal finds the keys that an earlier run made, and leaves their fold
   expect((await readdir(out, { recursive: true })).sort()).toEqual(before)
 })
 
-test('a register that is older than the audit log, or missing, is not used without a warning', async () => {
-  const pki = await scene(2)
-  const [register, old] = [join(pki.directory, 'devices.sqlite'), join(pki.home.path, 'old.sqlite')]
-  expect((await pki.home.fpki(['lines', 'create', pki.directory, 'site-a'])).status).toBe(0)
-  await copyFile(register, old)
-  const first = await pki.issue('--out', pki.out)
-  expect(first.stderr).not.toContain('warning')
-  await copyFile(old, register)
-  const older = await pki.issue('--dry-run')
-  expect(older.stderr).toContain('warning: The device register is older than the audit log: it has 0 certificates, and')
-  await rm(register)
-  const missing = await pki.issue('--dry-run', '--quiet')
-  expect(missing.stderr).toContain('warning: The device register is missing; the audit log mentions one with 2')
-  const elsewhere = await pki.issue('--dry-run', '--store', `sqlite:${old}`)
-  expect(elsewhere.stderr).not.toContain('warning')
-})
-
 test('an input that does not fit --make-keys is refused before anything is made', async () => {
   const pki = await scene(1)
   const list = join(pki.home.path, 'uuids.txt')
@@ -192,13 +210,6 @@ test.each(['.', 'devices', 'devices.jsonl'])('%s in the PKI directory is no plac
   const ended = await pki.issue('--out', join(pki.directory, name))
   expect(ended).toMatchObject({ status: 2, stderr: expect.stringContaining('Refusing to write device files') })
   expect(await readdir(pki.directory)).toEqual(before)
-})
-
-test('the PKI directory is no place for a list of refused rows, which would replace a file there', async () => {
-  const pki = await scene(1)
-  const ended = await pki.issue('--refused', pki.path('local-ca.key'))
-  expect(ended).toMatchObject({ status: 2, stderr: expect.stringContaining('Refusing to write device files') })
-  expect(ended.stderr).toContain('(--refused)')
 })
 
 test.each([

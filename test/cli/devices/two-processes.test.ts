@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { ALL_DEVICES } from '../../../src/devices/register.js'
+import type { Ended } from '../../support/cli.js'
 import { deviceCsrs } from '../../support/device-requests.js'
 import { copiedPki, x509 } from '../made.js'
 import { registered, withRegister } from './scene.js'
@@ -58,4 +60,29 @@ test('two processes that make keys in one folder at once make one key for each d
   const [one = ''] = uuids
   const serial = (await registered(pki.directory)).get(one)?.certificate.serial
   expect(await x509(join(out, one, 'client.pem'), '-serial')).toBe(`serial=${serial?.toUpperCase()}`)
+})
+
+test('a job that makes keys in another folder makes none for the devices of a job that is running', async () => {
+  const pki = await copiedPki()
+  const at = (name: string) => join(pki.home.path, name)
+  const words = (from: string, out: string) => {
+    return ['devices', 'issue', pki.directory, '--from', from, '--make-keys', '--out', at(out)]
+  }
+  let second: Ended | null = null
+  const first = await pki.home.spawn(words('-', 'first'), {
+    keepStdin: true,
+    onStart: async ({ stdin }) => {
+      stdin?.write(Array.from({ length: 256 }, () => `${randomUUID()}\n`).join(''))
+      // A chunk is issued, and the job waits for more.
+      await vi.waitUntil(async () => (await registered(pki.directory)).size === 256, { timeout: 60_000, interval: 100 })
+      await writeFile(at('uuids.txt'), [...(await registered(pki.directory)).keys()].slice(0, 2).join('\n'))
+      second = await pki.home.spawn(words(at('uuids.txt'), 'second'))
+      stdin?.end()
+    },
+  })
+  expect(first).toMatchObject({ status: 0, stderr: expect.stringContaining('256 issued') })
+  expect(second).toMatchObject({ status: 12, stderr: expect.stringContaining('(uuid-taken; 1 more)') })
+  const abandoned = { ...ALL_DEVICES, state: 'abandoned' } as const
+  expect(await withRegister(pki.directory, ({ count }) => count(abandoned))).toMatchObject({ devices: 0 })
+  expect((await readdir(pki.directory)).filter((name) => name.includes('job'))).toEqual([])
 })

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { thisMachine } from '../../../src/machine/index.js'
@@ -104,6 +105,27 @@ test('with moveKey, the key is in the kit only, also no longer in snapshots; ano
   expect(existsSync(made.path('site-b.pem'))).toBe(true)
   expect(await exported(made, { moveKey: true })).toEqual(first)
   expect(await readFile(join(first.kit, 'site-b.key'), 'utf8')).toBe(key)
+})
+
+test('a folder in the place of an interrupted export is no kit without the key, and the key is not lost to it', async () => {
+  const made = await pkiWithSite()
+  const key = await made.text('site-b.key')
+  const { kit } = await exported(made)
+  const hash = createHash('sha256').update(made.directory).digest('hex').slice(0, 16)
+  const staging = join(made.home.path, `.fpki-kit-kit-${hash}`)
+  await rename(kit, staging)
+  await rm(join(staging, 'site-b.key'))
+  const record = JSON.parse(await readFile(join(staging, 'kit.json'), 'utf8'))
+  record.files = record.files.filter(({ name }: { name: string }) => name !== 'site-b.key')
+  await rm(join(staging, 'kit.json'))
+  await writeFile(join(staging, 'kit.json'), JSON.stringify(record))
+  await exported(made, { moveKey: true })
+  expect(await readFile(join(kit, 'site-b.key'), 'utf8')).toBe(key)
+  await mkdir(staging)
+  await chmod(staging, 0o777)
+  await expect(exported(made, { ca: 'local-ca', kit })).rejects.toMatchObject({ code: 'ERR_EXISTS' })
+  await rm(kit, { recursive: true })
+  await expect(exported(made, { ca: 'local-ca' })).rejects.toMatchObject({ code: 'ERR_PERMISSIONS' })
 })
 
 test('what is there is never overwritten, and a wrong key is not exported', async () => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { FpkiError } from '../../../errors.js'
+import { isP256Spki } from '../../../pki/public-key.js'
 import type { DurableFiles, FileBatch } from '../../../ports.js'
 import { openEcKey } from '../../../signer/open-key.js'
 import type { KeyPlaces } from '../model.js'
@@ -10,8 +11,9 @@ export const MAX_KEY_BYTES = 16 * 1024
 const MODE = 0o600
 
 /**
- * The keys that fpki makes, each at its final place in the folder of its device. A folder with a key alone is one whose row
- * was not committed, and its key may be replaced; a complete one is kept as `UUID.bak` before it would get another key.
+ * The keys that fpki makes, each at its final place in the folder of its device. A folder that has a key or a certificate is
+ * kept as `UUID.bak` before the device gets another key: what fpki cannot read there may be a key all the same, such as an
+ * encrypted one.
  */
 export function keyFolders(batch: FileBatch, directory: string, files: Pick<DurableFiles, 'checkOwnFile'>): KeyPlaces {
   return {
@@ -20,7 +22,9 @@ export function keyFolders(batch: FileBatch, directory: string, files: Pick<Dura
       const content = await readOrNull(() => batch.read(uuid, KEY, MAX_KEY_BYTES))
       if (content === null) return null
       for (const own of [join(directory, uuid), path]) await files.checkOwnFile(own)
-      return keySpki(Buffer.from(content).toString(), path)
+      const spki = await keySpki(Buffer.from(content).toString(), path)
+      // Devices have no other keys (docs/profile.md#device).
+      return spki !== null && isP256Spki(spki) ? spki : null
     },
     has: async (uuid) => (await batch.list(folderName(uuid))) !== null,
     write: async (keys) => {
@@ -30,7 +34,7 @@ export function keyFolders(batch: FileBatch, directory: string, files: Pick<Dura
       const begun: string[] = []
       for (const uuid of contents.keys()) {
         const names = await batch.list(uuid)
-        const isBegun = names !== null && !names.includes(CLIENT)
+        const isBegun = names !== null && !names.includes(CLIENT) && !names.includes(KEY)
         ;(isBegun ? begun : fresh).push(uuid)
       }
       await batch.createFolders(

@@ -25,6 +25,8 @@ export interface DeviceFileSettings extends SotaServers {
   readonly rootPem: string
   /** The device CA that signs, PEM. */
   readonly caPem: string
+  /** Certificates that may be of the CA of a device that is not new. Default: none. */
+  readonly otherCaPems?: readonly string[]
   /** For devices whose row has none; null: their images know it. */
   readonly hardwareId: string | null
   /** The folder of the device's configuration, without a slash at its end: `/var/sota`. */

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { toUuid } from '../../../pki/device-policy.js'
 import { encodePem } from '../../../pki/pem.js'
 import type { IssuedDevice } from '../model.js'
@@ -27,8 +28,8 @@ const MAX_KEPT = 64
  * `client.pem` is the last.
  */
 export function deviceFiles(settings: DeviceFileSettings): (device: IssuedDevice) => readonly DeviceFile[] {
-  const { rootPem, caPem } = settings
-  const [root, ca] = [rootPem.trimEnd(), caPem.trimEnd()]
+  const root = settings.rootPem.trimEnd()
+  const caOf = issuers(settings)
   const texts = new Map<string | null, string>()
   const tomlFor = (hardwareId: string | null) => {
     const kept = texts.get(hardwareId)
@@ -38,14 +39,27 @@ export function deviceFiles(settings: DeviceFileSettings): (device: IssuedDevice
     texts.set(hardwareId, toml)
     return toml
   }
-  return ({ der, hardwareId }) => {
+  return (device) => {
+    const { der, hardwareId } = device
     const client = encodePem('CERTIFICATE', der)
     return [
-      { name: 'client.chained', content: `${client}\n${ca}`, mode: MODE },
+      { name: 'client.chained', content: `${client}\n${caOf(device)}`, mode: MODE },
       { name: 'root.crt', content: root, mode: MODE },
       { name: 'sota.toml', content: tomlFor(hardwareId ?? settings.hardwareId), mode: MODE },
       { name: CLIENT, content: client, mode: MODE },
     ]
+  }
+}
+
+/** The CA of a device, PEM: of a new one the one that signs, of another one the one that signed; empty when it is unknown. */
+function issuers({ caPem, otherCaPems = [] }: DeviceFileSettings): (device: IssuedDevice) => string {
+  const newest = caPem.trimEnd()
+  const known = [newest, ...otherCaPems.map((pem) => pem.trimEnd())]
+  const cas = known.map((pem) => ({ pem, certificate: new X509Certificate(pem) }))
+  return ({ kind, der }) => {
+    if (kind === 'issued') return newest
+    const device = new X509Certificate(der)
+    return cas.find(({ certificate }) => device.checkIssued(certificate))?.pem ?? ''
   }
 }
 

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { concurrentFileSystem } from '../../../../src/storage/concurrent-file-system.js'
+import { removeTree } from '../../../../src/storage/tree.js'
 import { filesBelow } from '../../../support/files.js'
 import { ANSWERS, type Answer, batchesOn, DEVICES, device, newKey, openOn, SETTINGS } from './support/scene.js'
 
@@ -112,7 +113,7 @@ describe('what a killed run left', () => {
   test('is removed by the next one, but not what belongs to a run that goes on', async () => {
     await run([])
     const killed = join(folder, '.batch.01234567.fpki-unfinished')
-    await mkdir(join(killed, UUID), { recursive: true })
+    await mkdir(join(killed, UUID), { recursive: true, mode: 0o700 })
     await writeFile(join(killed, 'lock'), '')
     await writeFile(join(killed, UUID, 'pkey.pem'), 'secret')
     const running = await openOn({ target: { kind: 'folder', path: folder }, format: 'sota' })
@@ -120,6 +121,34 @@ describe('what a killed run left', () => {
     await running.write(DEVICES)
     await running.finish()
     expect((await readdir(folder)).sort()).toEqual([...UUIDS].sort())
+  })
+
+  test('is not what others put there: a link elsewhere, or a folder that is open to them', async () => {
+    await run([])
+    const elsewhere = await mkdtemp(join(tmpdir(), 'elsewhere-'))
+    await writeFile(join(elsewhere, 'precious'), 'precious')
+    const [link, open] = ['.batch.01234567.fpki-unfinished', '.batch.89abcdef.fpki-unfinished']
+    await symlink(elsewhere, join(folder, link))
+    await mkdir(join(folder, open))
+    await chmod(join(folder, open), 0o777)
+    await run([])
+    expect(await readdir(elsewhere)).toEqual(['precious'])
+    expect((await readdir(folder)).sort()).toEqual([link, open])
+  })
+
+  test('a link that cannot be removed leads nowhere', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'elsewhere-'))
+    await writeFile(join(elsewhere, 'precious'), 'precious')
+    await mkdir(folder)
+    await symlink(elsewhere, join(folder, 'link'))
+    const fs = concurrentFileSystem()
+    // As in a sticky folder, where the link is of another user.
+    const remove = async (path: string) => {
+      if (path === join(folder, 'link')) throw Object.assign(new Error('EPERM'), { code: 'EPERM' })
+      return fs.remove(path)
+    }
+    await expect(removeTree({ ...fs, remove }, join(folder, 'link'))).rejects.toMatchObject({ code: 'EPERM' })
+    expect(await readdir(elsewhere)).toEqual(['precious'])
   })
 
   test('two runs write the same devices at once', async () => {
@@ -142,6 +171,7 @@ describe('keys that fpki makes', () => {
     // Its row was not committed.
     await keys?.write([{ uuid: UUID, privateKeyPem: other.privateKeyPem }])
     expect(await keys?.read(UUID)).toEqual(other.spki)
+    expect(await text(`${UUID}.bak`, 'pkey.pem')).toBe(key.privateKeyPem)
     await output.write([device(0)])
     await output.finish()
     expect((await readdir(join(folder, UUID))).sort()).toEqual([...FILES.slice(0, 2), 'pkey.pem', ...FILES.slice(2)])
@@ -187,6 +217,28 @@ describe('keys that fpki makes', () => {
     const output = await openOn({ target: { kind: 'folder', path: folder }, format: 'sota', makesKeys: true })
     expect(await output.keys?.read(UUID)).toBeNull()
     await output.stop()
+  })
+
+  test.each([
+    [
+      'that is encrypted',
+      ['-aes-128-cbc', '-pass', 'pass:secret', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'],
+    ],
+    ['on another curve', ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-384']],
+    ['of another type', ['-algorithm', 'ED25519']],
+  ])('a key %s is kept when the device gets one', async (_, words) => {
+    const place = join(folder, UUID, 'pkey.pem')
+    await mkdir(join(folder, UUID), { recursive: true, mode: 0o700 })
+    await chmod(folder, 0o700)
+    execFileSync('openssl', ['genpkey', ...words, '-out', place], { stdio: 'ignore' })
+    const before = await readFile(place, 'utf8')
+    const { privateKeyPem } = newKey()
+    const output = await openOn({ target: { kind: 'folder', path: folder }, format: 'sota', makesKeys: true })
+    expect(await output.keys?.read(UUID)).toBeNull()
+    await output.keys?.write([{ uuid: UUID, privateKeyPem }])
+    await output.stop()
+    expect(await text(UUID, 'pkey.pem')).toBe(privateKeyPem)
+    expect(await text(`${UUID}.bak`, 'pkey.pem')).toBe(before)
   })
 
   test('a key that others could have written is refused', async () => {

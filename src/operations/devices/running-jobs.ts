@@ -1,0 +1,76 @@
+import { basename, dirname, join } from 'node:path'
+import type { Job } from '../../devices/register.js'
+import { FpkiError } from '../../errors.js'
+import type { DurableFiles } from '../../ports.js'
+import { type RegisterChoice, registerPath } from './open-register.js'
+import type { BatchRegister } from './rehearsal.js'
+
+type Files = Pick<DurableFiles, 'lock' | 'isLocked' | 'kindOf' | 'list' | 'remove'>
+
+/** A job that the register has begun, which others see is running. */
+export interface RunningJob {
+  readonly id: number
+  /** Its lock ends, at the latest with its process. */
+  release(): Promise<void>
+}
+
+/** More than start within a few milliseconds. */
+const ATTEMPTS = 1000
+
+/**
+ * Begins a job, with a lock beside the register that tells a job that runs from one that was killed: the keys of a running
+ * one are in its output.
+ *
+ * @throws FpkiError ERR_LOCKED, ERR_STORAGE, and as the register
+ */
+export async function beginJob(
+  { jobs }: Pick<BatchRegister, 'jobs'>,
+  { choice, line, at }: { readonly choice: RegisterChoice; readonly line: string; readonly at: number },
+  files: Files,
+): Promise<RunningJob> {
+  await sweep(choice, files)
+  for (let startedAt = at; startedAt < at + ATTEMPTS; startedAt++) {
+    const path = lockPath(choice, startedAt)
+    const lock = await files.lock(path)
+    if (lock === null) continue
+    const release = async () => {
+      await files.remove(path).finally(() => lock.release())
+    }
+    // Another process may have swept it before it was locked.
+    if ((await files.kindOf(path)) === null) {
+      await lock.release()
+      continue
+    }
+    try {
+      return { id: await jobs.begin(line, startedAt), release }
+    } catch (error) {
+      await release().catch(() => undefined)
+      throw error
+    }
+  }
+  throw new FpkiError('ERR_LOCKED', 'Too many jobs start at the same time.', 'Run the same command again.')
+}
+
+/** Whether the process of a job that is not finished is still running. */
+export function isRunning(
+  choice: RegisterChoice,
+  { startedAt }: Pick<Job, 'startedAt'>,
+  files: Files,
+): Promise<boolean> {
+  return files.isLocked(lockPath(choice, startedAt))
+}
+
+/** Removes the locks of killed jobs. */
+async function sweep(choice: RegisterChoice, files: Files): Promise<void> {
+  const path = registerPath(choice)
+  const names = (await files.list(dirname(path))) ?? []
+  for (const name of names.filter((one) => one.startsWith(`${basename(path)}-job-`) && one.endsWith('.lock'))) {
+    const leftover = join(dirname(path), name)
+    const lock = await files.lock(leftover)
+    if (lock !== null) await files.remove(leftover).finally(() => lock.release())
+  }
+}
+
+function lockPath(choice: RegisterChoice, startedAt: number): string {
+  return `${registerPath(choice)}-job-${startedAt}.lock`
+}

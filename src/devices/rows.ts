@@ -30,20 +30,20 @@ export function deviceOf(row: DeviceRow): DeviceRecord {
     hardwareId: textOrNull(row.hardware_id, 'devices.hardware_id'),
     serialNumber: textOrNull(row.serial_number, 'devices.serial_number'),
     isProduction: integer(row.is_production, 'devices.is_production') === 1,
-    createdAt: integer(row.created_at, 'devices.created_at'),
+    createdAt: time(row.created_at, 'devices.created_at'),
     state: certificateState(row.state, 'devices.state'),
-    issuedAt: integer(row.issued_at, 'devices.issued_at'),
-    notAfter: integer(row.not_after, 'devices.not_after'),
+    issuedAt: time(row.issued_at, 'devices.issued_at'),
+    notAfter: time(row.not_after, 'devices.not_after'),
   }
 }
 
 export function certificateOf(row: CertificateRow): StoredCertificate {
   return {
-    serial: Buffer.from(octets(row.serial, 'certificates.serial')).toString('hex'),
+    serial: Buffer.from(serialOctets(row.serial)).toString('hex'),
     der: octets(row.der, 'certificates.der'),
     keyHash: octets(row.key_hash, 'certificates.key_hash', 32),
-    issuedAt: integer(row.issued_at, 'certificates.issued_at'),
-    notAfter: integer(row.not_after, 'certificates.not_after'),
+    issuedAt: time(row.issued_at, 'certificates.issued_at'),
+    notAfter: time(row.not_after, 'certificates.not_after'),
     state: certificateState(row.state, 'certificates.state'),
   }
 }
@@ -55,13 +55,13 @@ export function lineOf(row: Rows['lines']): Line {
     ca: textOrNull(row.ca, 'lines.ca'),
     quota: integerOrNull(row.quota, 'lines.quota'),
     perDay: integerOrNull(row.per_day, 'lines.per_day'),
-    from: integerOrNull(row.valid_from, 'lines.valid_from'),
-    until: integerOrNull(row.valid_until, 'lines.valid_until'),
+    from: timeOrNull(row.valid_from, 'lines.valid_from'),
+    until: timeOrNull(row.valid_until, 'lines.valid_until'),
     hardwareIds: row.hardware_ids === null ? null : texts(row.hardware_ids, 'lines.hardware_ids'),
     allowsProduction: integer(row.allows_production, 'lines.allows_production') === 1,
     group: textOrNull(row.device_group, 'lines.device_group'),
     reissueWindow: integer(row.reissue_window, 'lines.reissue_window'),
-    createdAt: integer(row.created_at, 'lines.created_at'),
+    createdAt: time(row.created_at, 'lines.created_at'),
     issued: integer(row.issued, 'lines.issued'),
     day: integer(row.day, 'lines.day'),
     issuedOnDay: integer(row.issued_on_day, 'lines.issued_on_day'),
@@ -72,8 +72,8 @@ export function jobOf(row: JobRow): Job {
   return {
     id: integer(row.id, 'jobs.id'),
     line: text(row.line, 'lines.name'),
-    startedAt: integer(row.started_at, 'jobs.started_at'),
-    finishedAt: integerOrNull(row.finished_at, 'jobs.finished_at'),
+    startedAt: time(row.started_at, 'jobs.started_at'),
+    finishedAt: timeOrNull(row.finished_at, 'jobs.finished_at'),
     issued: integer(row.issued, 'jobs.issued'),
     reused: integer(row.reused, 'jobs.reused'),
     refused: integer(row.refused, 'jobs.refused'),
@@ -113,6 +113,23 @@ function integerOrNull(value: unknown, column: string): number | null {
   return value === null ? null : integer(value, column)
 }
 
+/** ECMA-262, "Time Values and Time Range": what a Date can hold. */
+const LAST_TIME = 8.64e15
+
+function time(value: unknown, column: string): number {
+  const number = integer(value, column)
+  return Math.abs(number) <= LAST_TIME ? number : damaged(column)
+}
+
+function timeOrNull(value: unknown, column: string): number | null {
+  return value === null ? null : time(value, column)
+}
+
+function serialOctets(value: unknown): Uint8Array {
+  const serial = octets(value, 'certificates.serial')
+  return serial.length > 0 ? serial : damaged('certificates.serial')
+}
+
 function octets(value: unknown, column: string, size?: number): Uint8Array {
   return value instanceof Uint8Array && (size === undefined || value.length === size) ? value : damaged(column)
 }
@@ -131,7 +148,8 @@ function texts(json: unknown, column: string): readonly string[] {
   }
 }
 
-function damaged(column: string): never {
+/** Throws ERR_BAD_FILE. */
+export function damaged(column: string): never {
   throw new FpkiError(
     'ERR_BAD_FILE',
     `The device register is damaged: a value of ${column} is invalid.`,

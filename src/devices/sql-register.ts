@@ -15,7 +15,7 @@ import type {
   ImportedCertificate,
   ImportOutcome,
 } from './register.js'
-import { certificateOf, deviceOf, integer, uuidOctets } from './rows.js'
+import { certificateOf, damaged, deviceOf, integer, uuidOctets } from './rows.js'
 import type { Schema } from './schema.js'
 import { type Transactions, transactionsOf } from './transactions.js'
 
@@ -42,7 +42,7 @@ export function sqlRegister(
     certificates: (filter) => lists.certificates(filter),
     count: (filter) => lists.count(filter),
     head: async () => {
-      const { id } = await db.selectFrom('register').select('id').executeTakeFirstOrThrow()
+      const id = (await db.selectFrom('register').select('id').executeTakeFirst())?.id ?? damaged('register.id')
       const count = db.selectFrom('certificates').select(({ fn }) => fn.countAll().as('count'))
       return { id, certificates: integer((await count.executeTakeFirstOrThrow()).count, 'certificates') }
     },

@@ -162,17 +162,30 @@ describe('is refused:', () => {
       `update devices set state = 'odd'`,
       `update devices set issued_at = 9223372036854775807`,
       `update devices set uuid = x'00' where id = 1`,
+      `update devices set created_at = 9000000000000000`,
+      `update devices set not_after = -9000000000000000`,
+      `update certificates set serial = x'' where id = 1`,
     ]) {
       const { path, open } = await closedRegister()
       runSql(path, sql)
       const register = await open(false)
-      await expect(collect(register.devices(ALL_DEVICES))).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
+      const all = async () => [
+        ...(await collect(register.devices(ALL_DEVICES))),
+        ...(await collect(register.certificates(ALL_DEVICES))),
+      ]
+      await expect(all(), sql).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
       await register.close()
     }
     const { path, open } = await closedRegister()
-    runSql(path, `update lines set hardware_ids = '{"a":1}'`)
+    for (const sql of [`hardware_ids = '{"a":1}'`, 'hardware_ids = null, valid_until = 9000000000000000']) {
+      runSql(path, `update lines set ${sql}`)
+      const register = await open(false)
+      await expect(register.lines.list()).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
+      await register.close()
+    }
+    runSql(path, 'delete from register')
     const register = await open(false)
-    await expect(register.lines.list()).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
+    await expect(register.head()).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
     await register.close()
   })
 

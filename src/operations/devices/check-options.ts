@@ -1,7 +1,7 @@
-import { basename, dirname, join, relative } from 'node:path'
 import { FpkiError, type FpkiOption } from '../../errors.js'
 import type { DurableFiles } from '../../ports.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
+import { isInDirectory } from '../inside-directory.js'
 import type { OpenDeviceInput } from './input/open.js'
 import type { IssueDevicesOptions } from './issue-options.js'
 
@@ -39,8 +39,7 @@ async function requireOutside(
   { directory, what, option }: { readonly directory: string; readonly what: string; readonly option: FpkiOption },
   files: Pick<DurableFiles, 'realPath'>,
 ): Promise<void> {
-  const [real, realDirectory] = await Promise.all([path, directory].map((one) => realPathOf(one, files)))
-  if (!isInside(path, directory) && !isInside(real ?? path, realDirectory ?? directory)) return
+  if (!(await isInDirectory(path, directory, files))) return
   throw new FpkiError(
     'ERR_USAGE',
     `Refusing to write ${what} to ${path}: it is in ${directory}, which has the keys of the PKI.`,
@@ -57,18 +56,6 @@ function requireOther(refusedFile: string, ...others: readonly (string | null)[]
     'Choose another path.',
     { option: 'refused' },
   )
-}
-
-/** Without symbolic links, as far as the path exists. */
-async function realPathOf(path: string, files: Pick<DurableFiles, 'realPath'>): Promise<string> {
-  const real = await files.realPath(path)
-  if (real !== null || dirname(path) === path) return real ?? path
-  return join(await realPathOf(dirname(path), files), basename(path))
-}
-
-function isInside(path: string, directory: string): boolean {
-  const way = relative(directory, path)
-  return way === '' || !/^\.\.(\/|$)/.test(way)
 }
 
 /**

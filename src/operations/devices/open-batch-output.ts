@@ -30,7 +30,7 @@ export async function openBatchOutput(
     rootPem: encodePem('CERTIFICATE', root.der),
     caPem: encodePem('CERTIFICATE', ca.der),
     // A device that has a certificate of another CA keeps it, and needs that CA to be believed.
-    otherCaPems: (await readableCertificates(directory)).map(({ certificate }) =>
+    otherCas: (await readableCertificates(directory)).map(({ certificate }) =>
       encodePem('CERTIFICATE', certificate.der),
     ),
     hardwareId: null,

@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path'
 import type { Job } from '../../devices/register.js'
 import { FpkiError } from '../../errors.js'
-import type { DurableFiles } from '../../ports.js'
+import type { DurableFiles, FileLock } from '../../ports.js'
 import { type RegisterChoice, registerPath } from './open-register.js'
 import type { BatchRegister } from './rehearsal.js'
 
@@ -33,9 +33,7 @@ export async function beginJob(
     const path = lockPath(choice, startedAt)
     const lock = await files.lock(path)
     if (lock === null) continue
-    const release = async () => {
-      await files.remove(path).finally(() => lock.release())
-    }
+    const release = () => removeLocked(path, lock, files)
     // Another process may have swept it before it was locked.
     if ((await files.kindOf(path)) === null) {
       await lock.release()
@@ -67,7 +65,16 @@ async function sweep(choice: RegisterChoice, files: Files): Promise<void> {
   for (const name of names.filter((one) => one.startsWith(`${basename(path)}-job-`) && one.endsWith('.lock'))) {
     const leftover = join(dirname(path), name)
     const lock = await files.lock(leftover)
-    if (lock !== null) await files.remove(leftover).finally(() => lock.release())
+    if (lock !== null) await removeLocked(leftover, lock, files)
+  }
+}
+
+/** The name goes first: until then, nobody else locks the file. */
+async function removeLocked(path: string, lock: FileLock, files: Files): Promise<void> {
+  try {
+    await files.remove(path)
+  } finally {
+    await lock.release()
   }
 }
 

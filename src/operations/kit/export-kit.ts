@@ -14,6 +14,7 @@ import { sha256 } from '../backup/manifest.js'
 import { requireNewOrEmpty } from '../backup/place.js'
 import { type DeviceIssuer, findDeviceIssuer } from '../devices/open-issuer.js'
 import { openRegister, registerPath } from '../devices/open-register.js'
+import { isInDirectory } from '../inside-directory.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
 import { EXPORT_KIT, isWholeKit, kitRecordAt, kitRecordPath, kitRecordText, readKitFiles } from './kit-files.js'
 import { createKitLines, linesForKit, pauseLines, remainingQuota } from './kit-lines.js'
@@ -85,7 +86,7 @@ export async function exportKit(options: ExportKitOptions, ports: ExportKitPorts
   const { files, clock } = ports
   checkAbsolute(options.kit, 'kit')
   const pki = await openPkiOfRoot(files, options.directory, options.factory)
-  requireOutside(options)
+  await requireOutside(options, files)
   const issuer = await findDeviceIssuer(pki, { file: options.ca, bound: null }, clock())
   if (options.moveKey && issuer.key.kind === 'pkcs11') throw notMovable(issuer)
   await pki.directory.make()
@@ -210,8 +211,8 @@ function resultOf(
   return { kit, directory: pki.directory.path, factory, createdAt, ca, key, keyMoved, lines }
 }
 
-function requireOutside({ kit, directory }: ExportKitOptions): void {
-  if (!join(kit, '/').startsWith(join(directory, '/'))) return
+async function requireOutside({ kit, directory }: ExportKitOptions, files: DurableFiles): Promise<void> {
+  if (!(await isInDirectory(kit, directory, files))) return
   throw new FpkiError('ERR_USAGE', `The kit ${kit} would be inside the PKI directory.`, 'Choose a path elsewhere.')
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { thisMachine } from '../../../src/machine/index.js'
@@ -134,7 +134,10 @@ test('what is there is never overwritten, and a wrong key is not exported', asyn
   await mkdir(kit)
   await writeFile(join(kit, 'file'), 'mine')
   await expect(exported(made, { kit })).rejects.toMatchObject({ code: 'ERR_EXISTS' })
-  await expect(exported(made, { kit: made.path('kit') })).rejects.toMatchObject({ code: 'ERR_USAGE' })
+  const link = join(made.home.path, 'link')
+  await symlink(made.directory, link)
+  for (const inside of [made.path('kit'), join(link, 'kit'), link])
+    await expect(exported(made, { kit: inside })).rejects.toMatchObject({ code: 'ERR_USAGE' })
   await expect(exported(made, { ca: 'site-c' })).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
   await output('cp', ['-f', made.path('local-ca.key'), made.path('site-b.key')])
   await expect(exported(made)).rejects.toMatchObject({ code: 'ERR_BAD_KEY' })

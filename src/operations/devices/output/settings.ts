@@ -26,7 +26,7 @@ export interface DeviceFileSettings extends SotaServers {
   /** The device CA that signs, PEM. */
   readonly caPem: string
   /** Certificates that may be of the CA of a device that is not new. Default: none. */
-  readonly otherCaPems?: readonly string[]
+  readonly otherCas?: readonly string[]
   /** For devices whose row has none; null: their images know it. */
   readonly hardwareId: string | null
   /** The folder of the device's configuration, without a slash at its end: `/var/sota`. */

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { FpkiError } from '../../../errors.js'
 import { toUuid } from '../../../pki/device-policy.js'
 import { encodePem } from '../../../pki/pem.js'
 import type { IssuedDevice } from '../model.js'
@@ -52,14 +53,25 @@ export function deviceFiles(settings: DeviceFileSettings): (device: IssuedDevice
 }
 
 /** The CA of a device, PEM: of a new one the one that signs, of another one the one that signed; empty when it is unknown. */
-function issuers({ caPem, otherCaPems = [] }: DeviceFileSettings): (device: IssuedDevice) => string {
+function issuers({ caPem, otherCas = [] }: DeviceFileSettings): (device: IssuedDevice) => string {
   const newest = caPem.trimEnd()
-  const known = [newest, ...otherCaPems.map((pem) => pem.trimEnd())]
+  const known = [newest, ...otherCas.map((pem) => pem.trimEnd())]
   const cas = known.map((pem) => ({ pem, certificate: new X509Certificate(pem) }))
-  return ({ kind, der }) => {
+  return ({ kind, uuid, der }) => {
     if (kind === 'issued') return newest
-    const device = new X509Certificate(der)
+    const device = storedCertificate(uuid, der)
     return cas.find(({ certificate }) => device.checkIssued(certificate))?.pem ?? ''
+  }
+}
+
+/** Throws ERR_BAD_FILE: only the certificates of the register can be damaged. */
+function storedCertificate(uuid: string, der: Uint8Array): X509Certificate {
+  try {
+    return new X509Certificate(der)
+  } catch (cause) {
+    const hint = 'Nothing more was written. Restore the register from a backup.'
+    const text = `The device register is damaged: the certificate of ${uuid} is invalid.`
+    throw new FpkiError('ERR_BAD_FILE', text, hint, { cause })
   }
 }
 

@@ -91,6 +91,11 @@ describe('a folder for each device', () => {
     expect(clients).toEqual([first, first, second])
   })
 
+  test('is not written with a certificate that is none: the register it is from is damaged', async () => {
+    const damaged = { ...device(0), kind: 'reused', der: Uint8Array.of(0) } as const
+    await expect(run([damaged])).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
+  })
+
   test('has no name but a UUID', async () => {
     await expect(run([device(0, { uuid: '../evil' })])).rejects.toThrow('not a canonical UUID')
     await expect(run([device(0, { uuid: UUID.toUpperCase() })])).rejects.toThrow('not a canonical UUID')

@@ -60,6 +60,7 @@ export type FpkiOption =
   | 'localCa.kind'
   | 'localCaFilename'
   | 'makeKeys'
+  | 'moveKey'
   | 'maxRefused'
   | 'onlineCa'
   | 'ostree'

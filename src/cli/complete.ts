@@ -98,14 +98,15 @@ function tryLookUp(lookUp: LookUp, line: Line, io: Io): Promise<Completion> {
 
 /** Paths, if the placeholder of an option or argument stands for one. */
 function pathsFor(placeholder: string): Completion | null {
-  if (/\bdir(ector(y|ies)|s)?\b/.test(placeholder)) return { kind: 'directories', values: [] }
-  return /\b(file|path|csr|crts)s?\b/.test(placeholder) ? { kind: 'files', values: [] } : null
+  if (/\b(dir(ector(y|ies)|s)?|kit)\b/.test(placeholder)) return { kind: 'directories', values: [] }
+  return /\b(file|path|csr|crt|source|target)s?\b/.test(placeholder) ? { kind: 'files', values: [] } : null
 }
 
 /** The options whose values fpki can look up. */
 const LOOK_UPS: Readonly<Record<string, LookUp>> = {
   '--api': apis,
   '--factory': factories,
+  '--ca': caFiles,
   '--ca-file': caFiles,
   '--ca-serial': caSerials,
 }

@@ -52,6 +52,14 @@ export async function requiredHsm(
   throw new FpkiError('ERR_USAGE', 'No HSM given.', hint)
 }
 
+/** Throws ERR_USAGE when a secret would be read from stdin, which has `what`. */
+export function checkStdin({ passphraseFile, hsmPinFile }: HsmFlags, what: string): void {
+  if (passphraseFile !== '-' && hsmPinFile !== '-') return
+  const secret = passphraseFile === '-' ? 'passphrase' : 'PIN'
+  const text = `Cannot read both ${what} and the ${secret} from stdin.`
+  throw new FpkiError('ERR_USAGE', text, 'Pass one of them in a file, or the secret in an environment variable.')
+}
+
 /** An empty variable counts as unset. */
 function optional<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
   return value ? ({ [name]: value } as { readonly [key in Name]: string }) : {}

@@ -20,6 +20,8 @@ export async function interrupted(
 async function hintFor(line: Line, io: Io): Promise<string> {
   if (nameOf(line.command) === 'devices issue')
     return 'What was issued is in the device register. Run the same command again: nothing is signed twice.'
+  if (nameOf(line.command) === 'devices import')
+    return 'What was imported is in the device register. Run the same command again to import the rest.'
   if (!savesProgress(line.command)) return 'This command saves no progress. Run it again.'
   const [operand] = line.operands
   const directory = operand === undefined ? null : resolved(operand, io)

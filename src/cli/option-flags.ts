@@ -25,6 +25,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   localCaFilename: '--local-ca-filename',
   makeKeys: '--make-keys',
   maxRefused: '--max-refused',
+  moveKey: '--move-key',
   onlineCa: '--online-ca, --local-ca',
   ostree: '--ostree',
   out: '--out',

@@ -35,6 +35,13 @@ export function remainingQuota({ quota, issued }: Pick<Line, 'quota' | 'issued'>
   return quota === null ? null : Math.max(0, quota - issued)
 }
 
+/** A line as it would be once it has issued so many new devices more. */
+export function afterIssuing(line: Line, devices: number, at: number): Line {
+  const day = Math.floor(at / DAY)
+  const issuedOnDay = (line.day === day ? line.issuedOnDay : 0) + devices
+  return { ...line, issued: line.issued + devices, day, issuedOnDay }
+}
+
 /** Why a line issues nothing at a time, whatever its quotas; null: it does. */
 export function whyClosed({ name, state, from, until }: Line, at: number): Refusal | null {
   if (state === 'closed') return { code: 'line-closed', reason: `the line ${name} is closed` }

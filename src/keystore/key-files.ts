@@ -88,7 +88,8 @@ async function openEcKeyFile(
 ): Promise<EcKey> {
   const pem = await folder.read(name)
   if (pem !== null) return decryptKeyPem(pem, `${folder.path}/${name}`, passphrases)
-  const hint = 'Restore it from a backup. If the key is in an HSM, pass --hsm-module and --hsm-token-label.'
+  const hint =
+    'Restore it from a backup. If it was moved to a kit, use the kit; if it is in an HSM, pass --hsm-module and --hsm-token-label.'
   throw new FpkiError('ERR_BAD_KEY', `${folder.path}/${name} is missing.`, hint)
 }
 

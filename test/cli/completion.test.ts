@@ -69,11 +69,15 @@ describe('bash', () => {
       ['fpki ca show --api=f', ['foundries']],
       ['fpki completion "ba', ['bash']],
       ['fpki ca create --hsm-pin ', []],
+      ['fpki devices issue acme --ca lo', ['local-ca.pem']],
     ],
     paths: [
       ['fpki ca create ', '-o dirnames'],
       ['fpki --config ', '-o default'],
       ['fpki ca create --hsm-pin-file=', '-o default'],
+      ['fpki devices issue acme --from ', '-o default'],
+      ['fpki devices issue acme --out ', '-o default'],
+      ['fpki ca export-kit acme ', '-o dirnames'],
     ],
   } satisfies Record<string, readonly (readonly [string, unknown])[]>
   const offers = inOneSession(

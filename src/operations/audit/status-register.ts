@@ -22,12 +22,14 @@ export async function statusOfRegister(
   ports: RegisterPorts,
 ): Promise<RegisterStatus> {
   try {
+    // First, because a batch that runs meanwhile adds to both.
+    const logged = await loggedIn(directory, ports)
     const register = await openRegisterToRead({ directory, store: null }, ports)
     try {
       const before = new Date(now.getTime() + warnDays * DAY)
       const devices = register === null ? null : await countsOf(register, before)
       const head = register === null ? null : await register.head()
-      const problem = registerAgeProblem(head, await loggedIn(directory, ports))
+      const problem = registerAgeProblem(head, logged)
       return { devices, problems: problem === null ? [] : [new FpkiError('ERR_BAD_FILE', problem.message, OLDER_HINT)] }
     } finally {
       await register?.close()

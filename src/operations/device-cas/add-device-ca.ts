@@ -153,7 +153,7 @@ async function refuseTaken({ directory }: OpenPki, files: readonly string[]): Pr
   throw new FpkiError(
     'ERR_EXISTS',
     `${directory.path}/${taken} already exists.`,
-    'fpki never overwrites files: choose another name, such as site-b.pem.',
+    'fpki never overwrites files: choose another name.',
     { option: 'localCaFilename' },
   )
 }

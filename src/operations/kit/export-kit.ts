@@ -217,6 +217,7 @@ async function requireOutside({ kit, directory }: ExportKitOptions, files: Durab
 }
 
 function notMovable({ file }: DeviceIssuer): FpkiError {
-  const hint = 'Nothing was exported. Leave out moveKey, and bring the token to the plant.'
-  return new FpkiError('ERR_USAGE', `The key of ${file} is in a token, and does not leave it.`, hint)
+  const hint = 'Nothing was exported. Bring the token to the plant, and do not ask to move the key.'
+  const text = `The key of ${file} is in a token, and does not leave it.`
+  return new FpkiError('ERR_USAGE', text, hint, { option: 'moveKey' })
 }

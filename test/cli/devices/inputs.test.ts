@@ -56,6 +56,13 @@ describe('a CSV file', () => {
     expectWords(await issue(pki, from), { status: 6, code: 'ERR_BAD_FILE', names: [from] })
     expect((await registered(pki.directory)).size).toBe(0)
   })
+
+  test('of a spreadsheet that does not write UTF-8 says how to save it', async () => {
+    const pki = await copiedPki()
+    const from = join(pki.home.path, 'devices.csv')
+    await writeFile(from, Buffer.from('uuid;csr;Gerät\r\n', 'latin1'))
+    expectWords(await issue(pki, from), { status: 6, code: 'ERR_BAD_FILE', names: [from, '"CSV UTF-8"'] })
+  })
 })
 
 test('an input that is damaged in the middle keeps what came before, and says what to do', async () => {

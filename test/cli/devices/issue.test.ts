@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -149,6 +150,39 @@ test('of refused rows an example for each reason is shown, and how to list them 
   expect(limited.stderr).toContain('ERR_REFUSED')
 })
 
+test('without --out, the summary says where the certificates are', async () => {
+  const pki = await scene(1)
+  const said = 'Certificates: in the device register only.'
+  expect((await pki.issue()).stderr).toContain(said)
+  expect((await pki.issue('--out', '-')).stderr).not.toContain(said)
+  expect((await pki.issue('--out', pki.out)).stderr).not.toContain(said)
+})
+
+test('a rehearsal counts what it plans against the quota of the line, also beyond a chunk', async () => {
+  const pki = await copiedPki()
+  const from = join(pki.home.path, 'uuids.txt')
+  await writeFile(from, Array.from({ length: 600 }, () => `${randomUUID()}\n`).join(''))
+  await pki.home.fpki(['lines', 'create', pki.directory, 'site-a', '--quota', '300'])
+  const words = ['devices', 'issue', pki.directory, '--from', from, '--make-keys', '--line', 'site-a']
+  const ended = await pki.home.fpki([...words, '--dry-run'])
+  expect(ended).toMatchObject({ status: 3, stdout: '' })
+  expect(ended.stderr).toContain('Dry run: 300 would be issued, 0 reused, 300 refused.')
+})
+
+test('a rehearsal finds the keys that an earlier run made, and leaves their folder as it is', async () => {
+  const pki = await copiedPki()
+  const [from, out] = [join(pki.home.path, 'uuids.txt'), join(pki.home.path, 'devices')]
+  await writeFile(from, `${randomUUID()}\n${randomUUID()}\n`)
+  const words = ['devices', 'issue', pki.directory, '--from', from, '--make-keys', '--out', out]
+  expect((await pki.home.fpki([...words, '--dry-run'])).stderr).toContain('2 would be issued')
+  expect(await readdir(pki.home.path)).not.toContain('devices')
+  expect((await pki.home.fpki(words)).status).toBe(0)
+  const before = (await readdir(out, { recursive: true })).sort()
+  const again = await pki.home.fpki([...words, '--dry-run'])
+  expect(again).toMatchObject({ status: 0, stderr: expect.stringContaining('0 would be issued, 2 reused, 0 refused') })
+  expect((await readdir(out, { recursive: true })).sort()).toEqual(before)
+})
+
 test('an input that does not fit --make-keys is refused before anything is made', async () => {
   const pki = await scene(1)
   const list = join(pki.home.path, 'uuids.txt')
@@ -176,6 +210,28 @@ test.each(['.', 'devices', 'devices.jsonl'])('%s in the PKI directory is no plac
   const ended = await pki.issue('--out', join(pki.directory, name))
   expect(ended).toMatchObject({ status: 2, stderr: expect.stringContaining('Refusing to write device files') })
   expect(await readdir(pki.directory)).toEqual(before)
+})
+
+test.each([
+  ['--passphrase-file', 'the passphrase'],
+  ['--hsm-pin-file', 'the PIN'],
+])('requests and the secret of %s cannot both be on stdin', async (flag, secret) => {
+  const { home, directory } = await copiedPki()
+  const ended = await home.fpki(['devices', 'issue', directory, '--from', '-', flag, '-'], { stdin: 'secret\n' })
+  const text = `Cannot read both the requests and ${secret} from stdin.`
+  expect(ended).toMatchObject({ status: 2, stderr: expect.stringContaining(text) })
+})
+
+test('a list of refused rows replaces neither the input nor the output', async () => {
+  const pki = await scene(1)
+  const request = join(pki.from, `${pki.requests[0]?.uuid}.csr`)
+  const out = join(pki.home.path, 'devices.csv')
+  const words = ['devices', 'issue', pki.directory, '--from', request, '--out', out, '--refused']
+  for (const file of [request, out]) {
+    const ended = await pki.home.fpki([...words, file])
+    expect(ended).toMatchObject({ status: 2, stderr: expect.stringContaining('it is the input or the output') })
+  }
+  expect(await readFile(request, 'utf8')).toBe(pki.requests[0]?.pem)
 })
 
 test('rows beyond the quota of a line are refused, with the command that shows the line', async () => {

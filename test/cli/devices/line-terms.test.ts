@@ -126,6 +126,15 @@ test.each(CLOSED)('a line that is %s signs nothing, and exits with 3', async (_,
   expect(await readdir(scene.home.path)).not.toContain('devices')
 })
 
+test('if the default line is paused, as in a kit that has others, the way to those is said', async () => {
+  const scene = await issueScene()
+  await withRegister(scene.directory, ({ lines }) => lines.change('default', { state: 'paused' }))
+  const ended = await scene.issue([{ csr: deviceCsr().pem }])
+  expect(ended).toMatchObject({ status: 3, stdout: '' })
+  expect(ended.stderr).toContain(`Name a line that is open: \`fpki lines list ${scene.directory}\``)
+  expect(ended.stderr).toContain('(--line)')
+})
+
 test('a line that does not exist is named', async () => {
   const scene = await issueScene()
   const ended = await scene.issue([{ csr: deviceCsr().pem }], ['--line', 'plnat'])

@@ -1,15 +1,17 @@
 import { thisMachine } from '../../../machine/index.js'
-import type { IssueDevicesResult } from '../../../operations/devices/issue/issue-devices.js'
+import type { IssueDevicesOptions, IssueDevicesResult } from '../../../operations/devices/issue/issue-devices.js'
 import type { DeviceResult } from '../../../operations/devices/model.js'
 import { shellWord } from '../../../shell-word.js'
 import { columnsOf, type Io, type OutputFlags, printText, style } from '../../output.js'
+import type { LiveLine } from './live-line.js'
 import { refusalExamples } from './refusal-examples.js'
 
 /** How often a bar is drawn, and how often a line is printed where there is no terminal. */
 const BAR_MILLISECONDS = 250
 const LINE_MILLISECONDS = 10_000
 
-const BAR_WIDTH = 20
+/** The bar takes what the text leaves of the terminal, if that is enough to see something. */
+const BAR = { most: 20, least: 4 }
 
 /** What is shown of a running batch. */
 interface Counts {
@@ -28,19 +30,26 @@ interface Counts {
 export async function followBatch(
   run: AsyncGenerator<DeviceResult, IssueDevicesResult>,
   fraction: () => number | null,
-  io: Io,
+  live: LiveLine,
   flags: OutputFlags,
 ): Promise<IssueDevicesResult> {
+  const { io } = live
   const { clock } = thisMachine(io.machine)
   const started = clock().getTime()
   const counts = { issued: 0, reused: 0, refused: 0, planned: 0 }
   const refusals = refusalExamples()
   let stopped = ''
   const isBar = io.terminal.stderr
+  // Once all is read, nothing says how much is left.
+  const part = () => {
+    const read = fraction()
+    return read !== null && read > 0 && read < 1 ? read : null
+  }
   const show = () => {
     const seconds = Math.max((clock().getTime() - started) / 1000, 0.001)
-    const text = progressText(counts, fraction(), seconds, isBar)
-    io.stderr(isBar ? `\r\u001b[K${style(io, 'dim', text.slice(0, columnsOf(io.terminal) - 1))}` : `${text}\n`)
+    const text = progressText(counts, part(), seconds)
+    if (isBar) live.draw(style(io, 'dim', withBar(text, part(), columnsOf(io.terminal) - 1)))
+    else io.stderr(`${text}\n`)
   }
   const timer = flags.quiet ? null : setInterval(show, isBar ? BAR_MILLISECONDS : LINE_MILLISECONDS)
   try {
@@ -55,23 +64,24 @@ export async function followBatch(
     throw error
   } finally {
     clearInterval(timer ?? undefined)
-    if (timer !== null && isBar) io.stderr('\r\u001b[K')
+    live.clear()
     printText(io, refusals.text() + stopped, 'stderr')
   }
 }
 
-function progressText(counts: Counts, fraction: number | null, seconds: number, isBar: boolean): string {
+function progressText(counts: Counts, fraction: number | null, seconds: number): string {
   const total = counts.issued + counts.reused + counts.refused + counts.planned
   const rate = `${Math.round(total / seconds)}/s`
-  const isKnown = fraction !== null && fraction > 0
-  const left = isKnown ? [`${duration((seconds * (1 - fraction)) / fraction)} left`] : []
-  const percent = isKnown ? [`${isBar ? `${bar(fraction)} ` : ''}${Math.floor(fraction * 100)} %`] : []
+  const left = fraction === null ? [] : [`${duration((seconds * (1 - fraction)) / fraction)} left`]
+  const percent = fraction === null ? [] : [`${Math.floor(fraction * 100)} %`]
   return [...percent, countsText(counts), rate, ...left].join(', ')
 }
 
-function bar(fraction: number): string {
-  const full = Math.round(Math.min(fraction, 1) * BAR_WIDTH)
-  return `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)}`
+function withBar(text: string, fraction: number | null, columns: number): string {
+  const width = Math.min(BAR.most, columns - text.length - 1)
+  if (fraction === null || width < BAR.least) return text.slice(0, columns)
+  const full = Math.round(fraction * width)
+  return `${'█'.repeat(full)}${'░'.repeat(width - full)} ${text}`
 }
 
 /** `1 h 5 min`, `2 min 3 s` or `9 s`. */
@@ -94,21 +104,28 @@ function stoppedText(counts: Counts): string {
 }
 
 /** The end of a batch, for people: on stderr, because stdout may have the certificates. */
-export function printSummary(result: IssueDevicesResult, refusedFile: string | null, io: Io): void {
+export function printSummary(
+  result: IssueDevicesResult,
+  { output, refusedFile }: Pick<IssueDevicesOptions, 'output' | 'refusedFile'>,
+  io: Io,
+): void {
   const { directory, line, ca, dryRun, out, issued, reused, refused, refusals } = result
   const first = dryRun
-    ? `Dry run: ${countsText(result, true)}. Nothing was signed, recorded or written.`
+    ? `Dry run: ${countsText(result, true)}. Nothing was signed or recorded.`
     : `Done: ${countsText(result)}, by line ${line} with ${ca}.`
-  const isWritten = !dryRun && out !== null && issued + reused > 0
+  const hasCertificates = !dryRun && issued + reused > 0
   const lines = [
     first,
-    ...(isWritten ? [`Certificates: ${out}`] : []),
+    ...(hasCertificates && out !== null ? [`Certificates: ${out}`] : []),
+    ...(hasCertificates && output === null ? [WRITE_CERTIFICATES] : []),
     ...(isLineClosed(refusals) ? [`See the line: fpki lines show ${shellWord(directory)} ${shellWord(line)}`] : []),
     ...(refused > 0 ? [refusedFile === null ? LIST_REFUSED : `Refused rows: ${refusedFile}`] : []),
   ]
   printText(io, `${lines.join('\n')}\n`, 'stderr')
 }
 
+const WRITE_CERTIFICATES =
+  'Certificates: in the device register only. To write them too, run the command again with --out devices/'
 const LIST_REFUSED =
   'To list all refused rows, run the command again with --refused refused.csv: nothing is signed twice.'
 

@@ -11,11 +11,12 @@ import {
 import { planOutput } from '../../../operations/devices/output/plan.js'
 import { filePath, resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
-import { keyAccess } from '../../hsm.js'
+import { checkStdin, keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, octetsOnStdout, printJson, progressOn } from '../../output.js'
 import { followBatch, isLineClosed, printSummary } from './batch-progress.js'
+import { liveLine } from './live-line.js'
 
 /** Beside the bundle of the command line. */
 const THREAD = fileURLToPath(new URL('device-batch/device-batch-thread.js', import.meta.url))
@@ -44,7 +45,9 @@ export interface IssueFlags extends CommonFlags, HsmFlags {
 /** `fpki devices issue <directory>` */
 export async function issue(directory: string, flags: IssueFlags, io: Io): Promise<void> {
   if (flags.out === '-' && flags.json) throw stdoutTwice()
-  const progress = progressOn(io, flags)
+  if (flags.from === '-') checkStdin(flags, 'the requests')
+  const live = liveLine(io)
+  const progress = progressOn(live.io, flags)
   const machine = thisMachine(io.machine)
   const ports = {
     ...machine,
@@ -54,7 +57,7 @@ export async function issue(directory: string, flags: IssueFlags, io: Io): Promi
     stdout: octetsOnStdout(io),
     progress,
     signal: io.signal,
-    access: await keyAccess(flags, io, progress),
+    access: await keyAccess(flags, live.io, progress),
   }
   let read: number | null = null
   const onRead = (fraction: number) => {
@@ -62,9 +65,9 @@ export async function issue(directory: string, flags: IssueFlags, io: Io): Promi
   }
   const options = optionsOf(directory, flags, io)
   const run = issueDevices(options, { ...ports, onRead })
-  const result = await followBatch(run, () => read, io, flags)
+  const result = await followBatch(run, () => read, live, flags)
   if (flags.json) printJson(io, result)
-  else if (!flags.quiet || result.refused > 0) printSummary(result, options.refusedFile, io)
+  else if (!flags.quiet || result.refused > 0) printSummary(result, options, io)
   io.outcome.status = statusOf(result)
 }
 

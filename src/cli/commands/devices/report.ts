@@ -4,7 +4,7 @@ import { reportDevices } from '../../../operations/devices/report/report-devices
 import { readTime } from '../../../operations/read-time.js'
 import { readInputFile } from '../../../storage/input-file.js'
 import { filePath, resolved } from '../../directory.js'
-import { keyAccess } from '../../hsm.js'
+import { checkStdin, keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, progressOn } from '../../output.js'
@@ -26,6 +26,7 @@ const MAX_BYTES = 256 * 1024 * 1024
 export async function report(directory: string, flags: ReportFlags, io: Io): Promise<void> {
   const progress = progressOn(io, flags)
   const { shipped, out } = flags
+  if (shipped === '-') checkStdin(flags, 'the list of devices')
   const window = {
     line: flags.line,
     from: flags.from === undefined ? null : readTime(flags.from, 'from'),

@@ -18,7 +18,7 @@ export function addIssue(devices: Command, io: Io): void {
     .addOption(new Option('--out-format <name>', 'format of the certificates (see below)').choices(OUT_FORMATS))
     .option('--refused <file>', 'list the refused rows in this file: .csv, or else JSON lines')
     .option('--max-refused <number>', 'stop when more rows than this are refused', parseCount)
-    .option('--dry-run', 'check the input, but sign, record and write nothing')
+    .option('--dry-run', 'check the input and list refused rows, but issue nothing')
     .optionsGroup('Devices:')
     .option('--line <name>', 'line that issues', 'default')
     .option('--ca <file>', 'certificate file of the device CA, such as site-b.pem; default: that of the line')

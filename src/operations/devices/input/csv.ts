@@ -76,8 +76,11 @@ function cellsOf(line: string, delimiter: string): readonly string[] | null {
 
 const HEADER_HINT = `The first line names the columns, separated by commas, semicolons or tabs: ${COLUMNS.join(', ')}.`
 
-function readHeader({ text }: TextLine, what: string, note: (text: string) => void): Header {
-  if (text === null) throw unreadable(what, 'its header is too long, or not UTF-8', HEADER_HINT)
+const SAVE_AS_UTF8 = 'Save the spreadsheet as "CSV UTF-8".'
+
+function readHeader({ text, problem }: TextLine, what: string, note: (text: string) => void): Header {
+  if (problem === 'not UTF-8') throw unreadable(what, 'it is not UTF-8', SAVE_AS_UTF8)
+  if (text === null) throw unreadable(what, 'its header is too long', HEADER_HINT)
   const unquoted = text.replace(/"[^"]*"/g, '')
   const [delimiter = ',', other] = Object.keys(NAMES).filter((one) => unquoted.includes(one))
   if (other !== undefined)

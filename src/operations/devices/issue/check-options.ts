@@ -5,19 +5,21 @@ import { isInDirectory } from '../../inside-directory.js'
 import type { OpenDeviceInput } from '../input/open.js'
 import type { IssueDevicesOptions } from './options.js'
 
-type Choices = Pick<IssueDevicesOptions, 'directory' | 'output' | 'refusedFile' | 'makeKeys' | 'dryRun'>
+type Choices = Pick<IssueDevicesOptions, 'directory' | 'input' | 'output' | 'refusedFile' | 'makeKeys' | 'dryRun'>
 
 /**
  * Throws ERR_USAGE when the output or the list of refused rows is in the PKI directory, where the list would take the place
- * of a key or of the register; and when keys are to be made and no folder is named for them.
+ * of a key or of the register; when the list would take that of the input or the output; and when keys are to be made and no
+ * folder is named for them.
  */
 export async function checkOutput(choices: Choices, files: Pick<DurableFiles, 'realPath'>): Promise<void> {
-  const { directory, output, refusedFile, makeKeys, dryRun } = choices
+  const { directory, input, output, refusedFile, makeKeys, dryRun } = choices
   const target = output?.target
   if (target !== undefined && target.kind !== 'stdout')
     await requireOutside(target.path, { directory, what: 'device files', option: 'out' }, files)
   if (refusedFile !== null)
     await requireOutside(refusedFile, { directory, what: 'the refused rows', option: 'refused' }, files)
+  if (refusedFile !== null) requireOther(refusedFile, input.path, target?.kind === 'file' ? target.path : null)
   if (!makeKeys || dryRun || target?.kind === 'folder') return
   throw new FpkiError(
     'ERR_USAGE',
@@ -43,6 +45,16 @@ async function requireOutside(
     `Refusing to write ${what} to ${path}: it is in ${directory}, which has the keys of the PKI.`,
     'Choose a path elsewhere.',
     { option },
+  )
+}
+
+function requireOther(refusedFile: string, ...others: readonly (string | null)[]): void {
+  if (!others.includes(refusedFile)) return
+  throw new FpkiError(
+    'ERR_USAGE',
+    `Refusing to list refused rows in ${refusedFile}: it is the input or the output.`,
+    'Choose another path.',
+    { option: 'refused' },
   )
 }
 

@@ -1,6 +1,6 @@
 import { chunksOf } from '../../../chunks.js'
-import { whyClosed } from '../../../devices/line-limits.js'
-import type { Line } from '../../../devices/register.js'
+import { afterIssuing, whyClosed } from '../../../devices/line-limits.js'
+import { DEFAULT_LINE, type Line } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
 import { rfc3339 } from '../../../pki/describe.js'
 import { DEVICE } from '../../../pki/profiles.js'
@@ -38,7 +38,7 @@ export async function* issueBatch(
   const { clock, register, signal } = ports
   requireOpen(batch, clock())
   const validity = validityOf(batch, ports)
-  let refused = 0
+  let [refused, planned] = [0, 0]
   for await (const chunk of ahead(
     chunksOf(rows, CHUNK),
     (one: readonly InputRow[]) => prepareChunk(one, batch, ports),
@@ -47,10 +47,11 @@ export async function* issueBatch(
     signal.throwIfAborted()
     const results = await issueChunk(
       chunk,
-      { ...batch, line: await currentLine(register, batch.line), validity: validity() },
+      { ...batch, line: await currentLine(register, batch.line, planned, clock()), validity: validity() },
       ports,
     )
     refused += results.filter(({ kind }) => kind === 'refused').length
+    planned += results.filter(({ kind }) => kind === 'planned').length
     yield results
     if (batch.maxRefused !== null && refused > batch.maxRefused) throw tooManyRefused(refused, batch.maxRefused)
   }
@@ -63,16 +64,18 @@ export function requireOpen({ directory, line }: Pick<IssueBatch, 'directory' | 
   throw new FpkiError(
     'ERR_LINE',
     `No devices can be issued: ${refusal.reason}.`,
-    `Nothing was signed. See the line with \`fpki lines show ${shellWord(directory)} ${line.name}\`.`,
+    line.name === DEFAULT_LINE
+      ? `Nothing was signed. Name a line that is open: \`fpki lines list ${shellWord(directory)}\` shows the lines.`
+      : `Nothing was signed. See the line with \`fpki lines show ${shellWord(directory)} ${line.name}\`.`,
     { option: 'line' },
   )
 }
 
-/** As it is now: another process may have paused or used it. */
-async function currentLine({ lines }: BatchRegister, { name }: Line): Promise<Line> {
+/** As it is now: another process may have paused or used it. A rehearsal takes nothing from it, so what it planned is added. */
+async function currentLine({ lines }: BatchRegister, { name }: Line, planned: number, now: Date): Promise<Line> {
   const line = await lines.get(name)
   if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
-  return line
+  return afterIssuing(line, planned, now.getTime())
 }
 
 /** The dates of new certificates, which a long batch renews. Says once that the CA cuts them short. */

@@ -48,7 +48,10 @@ export function lostKeyRefusal(
   const isOfInterrupted = interruptedSince !== null && issuedAt >= interruptedSince
   const isInWindow = hasFolder && now - issuedAt < line.reissueWindow
   if (state === 'abandoned' || isOfInterrupted || isInWindow) return null
-  return { code: 'uuid-taken', reason: `the device ${uuid} has a certificate, and its key is not in the output` }
+  return {
+    code: 'uuid-taken',
+    reason: `the device ${uuid} has a certificate from an earlier run, and its key is not in this output`,
+  }
 }
 
 /** Makes the keys that are missing, and writes them to their places before anything is signed. */

@@ -17,7 +17,7 @@ import { recordRegisterHead } from '../record-head.js'
 import { checkFree, checkInputFits, checkOutput } from './check-options.js'
 import { requireOpen } from './issue-batch.js'
 import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './options.js'
-import { type BatchRegister, rehearsalRegister } from './rehearsal.js'
+import { type BatchRegister, rehearsalKeys, rehearsalRegister } from './rehearsal.js'
 import { requireCurrentRegister } from './require-current.js'
 import { beginJob, isRunning } from './running-jobs.js'
 import type { IssueBatch, IssueBatchPorts } from './terms.js'
@@ -163,13 +163,16 @@ async function openBatches(
   return batches
 }
 
-function outputOf(
+/** The output of a batch; null: there is none, or it is a rehearsal, which only looks at keys. */
+async function outputOf(
   pki: OpenPki,
   { ca }: DeviceIssuer,
   options: IssueDevicesOptions,
-  { files, batchFiles: batches, stdout }: IssueDevicesPorts,
-): Promise<DeviceOutput> | null {
+  { files, inputFiles, batchFiles: batches, stdout }: IssueDevicesPorts,
+): Promise<DeviceOutput | null> {
   const { output, dryRun, makeKeys: makesKeys, gateway, ostree } = options
+  const folder = output?.target.kind === 'folder' ? output.target.path : null
+  if (dryRun && makesKeys && folder !== null) return rehearsalKeys(folder, inputFiles)
   if (output === null || dryRun) return null
   return openPkiOutput(pki, ca, { ...output, gateway, ostree, makesKeys }, { files, batches, stdout })
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import {
   DEFAULT_LINE,
   type DeviceRegister,
@@ -5,7 +6,11 @@ import {
   type Line,
   type LineStore,
 } from '../../../devices/register.js'
+import type { InputFiles } from '../../../storage/input-files.js'
 import { NEW_LINE } from '../lines/line-settings.js'
+import type { DeviceOutput } from '../model.js'
+import { keySpki, MAX_KEY_BYTES } from '../output/key-folders.js'
+import { KEY } from '../output/sota-files.js'
 
 /** The part of a device register that a batch uses. */
 export type BatchRegister = Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'head' | 'close'> & {
@@ -23,6 +28,23 @@ export function rehearsalRegister(): BatchRegister {
     abandon: recordsNothing,
     head: recordsNothing,
     close: async () => undefined,
+  }
+}
+
+/** Stands in for a folder with the keys of devices: finds those that are there, and writes nothing. */
+export function rehearsalKeys(folder: string, { read, kindOf }: Pick<InputFiles, 'read' | 'kindOf'>): DeviceOutput {
+  return {
+    keys: {
+      read: async (uuid) => {
+        const content = read(folder, `${uuid}/${KEY}`, MAX_KEY_BYTES)
+        return 'problem' in content ? null : keySpki(Buffer.from(content).toString(), `${folder}/${uuid}/${KEY}`)
+      },
+      has: async (uuid) => kindOf(join(folder, uuid)) !== null,
+      write: recordsNothing,
+    },
+    write: async () => undefined,
+    finish: async () => undefined,
+    stop: async () => undefined,
   }
 }
 

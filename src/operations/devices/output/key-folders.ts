@@ -6,7 +6,8 @@ import { openEcKey } from '../../../signer/open-key.js'
 import type { KeyPlaces } from '../model.js'
 import { CLIENT, folderName, KEY } from './sota-files.js'
 
-const MAX_KEY_BYTES = 16 * 1024
+/** More than any key has. */
+export const MAX_KEY_BYTES = 16 * 1024
 const MODE = 0o600
 
 /**

@@ -10,6 +10,8 @@ import type { Clock, DurableFiles, Progress, Random, Who } from '../../../ports.
 import type { InputFiles } from '../../../storage/input-files.js'
 import { type OpenPki, openPkiOfRoot } from '../../open-pki.js'
 import { caFingerprint } from '../ca-fingerprint.js'
+import { readError } from '../input/octets.js'
+import { unreadable } from '../input/row.js'
 import { NEW_LINE } from '../lines/line-settings.js'
 import { openRegister } from '../open-register.js'
 import { type CheckedRow, checkRow, type RefusedRow, type RowChecks } from './check-row.js'
@@ -82,8 +84,8 @@ export async function importDevices(
 ): Promise<ImportDevicesResult> {
   const { file } = options
   const pki = await openPkiOfRoot(ports.files, options.directory, options.factory)
-  if (ports.inputs.kindOf(file) !== 'file') throw noFile(file)
-  const summary = await checkWhole(ports.inputs.octets(file), file)
+  requireFile(file, ports.inputs)
+  const summary = await checkWhole(octetsOf(file, ports.inputs), file)
   requireSamePki(summary, pki, file)
   await pki.directory.make()
   const lock = await pki.directory.lock(LOCK_SECONDS)
@@ -117,7 +119,7 @@ async function importAll(
     newLines: [],
   }
   const checks = await checksOf(pki, ports)
-  for await (const rows of chunksOf(rowsOf(ports.inputs.octets(file), summary.certificates), CHUNK)) {
+  for await (const rows of chunksOf(rowsOf(octetsOf(file, ports.inputs), summary.certificates), CHUNK)) {
     ports.signal.throwIfAborted()
     await importChunk(
       rows.map((row) => checkRow(row, checks)),
@@ -234,10 +236,22 @@ function requireSamePki({ header }: TransferSummary, { root, factory }: OpenPki,
   )
 }
 
-function noFile(file: string): FpkiError {
-  return new FpkiError(
-    'ERR_BAD_FILE',
-    `${file} is not a regular file.`,
-    'Pass a file that `devices export` has written.',
-  )
+function requireFile(file: string, { kindOf }: Pick<InputFiles, 'kindOf'>): void {
+  try {
+    const kind = kindOf(file)
+    if (kind === 'file') return
+    const reason = kind === null ? 'there is no such file' : 'it is not a regular file'
+    throw unreadable(file, reason, 'Nothing was imported. Pass a file that `devices export` has written.')
+  } catch (error) {
+    throw readError(error, file)
+  }
+}
+
+/** The octets of a file. Throws ERR_BAD_FILE when it cannot be read any further: it may be on a stick that was removed. */
+async function* octetsOf(file: string, { octets }: Pick<InputFiles, 'octets'>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* octets(file)
+  } catch (error) {
+    throw readError(error, file)
+  }
 }

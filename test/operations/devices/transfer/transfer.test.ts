@@ -133,6 +133,26 @@ test('a truncated, changed or foreign file is refused before anything changes', 
   expect(await devicesIn(made.directory)).toEqual([])
 })
 
+test('a file that is missing, a folder, or cannot be read any more is said to be that', async () => {
+  const made = await scene()
+  const missing = imported({ ...made, file: `${made.file}.not` })
+  await expect(missing).rejects.toMatchObject({
+    code: 'ERR_BAD_FILE',
+    message: expect.stringMatching(/: there is no such file\.$/),
+  })
+  const folder = imported({ ...made, file: made.directory })
+  await expect(folder).rejects.toMatchObject({
+    code: 'ERR_BAD_FILE',
+    message: expect.stringMatching(/: it is not a regular file\.$/),
+  })
+  // Reading the memory of a process at 0 is an error of the disk (EIO).
+  const removed = imported({ ...made, file: '/proc/self/mem' })
+  await expect(removed).rejects.toMatchObject({
+    code: 'ERR_BAD_FILE',
+    message: expect.stringMatching(/^Cannot read \/proc\/self\/mem: /),
+  })
+})
+
 test('certificates above the quota are imported nevertheless, and reported', async () => {
   const made = await scene()
   await exported(made)

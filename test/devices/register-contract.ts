@@ -421,7 +421,7 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
         importedOf(newCertificate({ serial: one.serial })),
         importedOf(newCertificate(), { line: 'l' }),
       ]
-      const words = ['key-reused', 'uuid-taken', 'uuid-taken', 'serial-taken', 'imported']
+      const words = ['key-reused', 'uuid-taken', 'imported', 'serial-taken', 'imported']
       expect(wordsOf(await register.importCertificates(kit))).toEqual(words)
     })
 

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { openAuditLog } from '../../audit-log/audit-log.js'
 import type { KitRecord } from '../../directory/kit-record.js'
+import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { MAX_PEM_BYTES } from '../../directory/pki-directory.js'
 import type { Clock, DurableFiles, Who } from '../../ports.js'
 import type { DeviceIssuer } from '../devices/open-issuer.js'
@@ -22,6 +23,7 @@ interface Ports {
 export async function moveKey({ pki: { directory }, issuer: { key } }: Source, ports: Ports): Promise<void> {
   if (key.kind !== 'file' || (await directory.read(key.name)) === null) return
   await openAuditLog(directory, EXPORT_KIT, ports).logEvent(`Removed ${key.name}, which is in the kit.`)
+  await recordMove(directory, key.name)
   await directory.removeFromSnapshots(key.name, 'same')
   await directory.files.remove(join(directory.path, key.name))
 }
@@ -52,4 +54,11 @@ export async function hasKeyOf({ pki, issuer: { key } }: Source, kit: string, fi
   if (key.kind !== 'file') return true
   const own = await pki.directory.read(key.name)
   return own !== null && own === (await keyIn(files, kit, key.name))
+}
+
+/** So that `ca verify` does not miss the key. A directory that fpki has never changed has no records. */
+async function recordMove(directory: PkiDirectory, key: string): Promise<void> {
+  const state = await directory.readState()
+  if (state === null) return
+  await directory.writeState({ ...state, movedKeys: [...new Set([...(state.movedKeys ?? []), key])] })
 }

@@ -30,7 +30,7 @@ export function addIssue(devices: Command, io: Io): void {
     .option('--gateway <url>', 'device gateway, such as https://gw.example.com:8443')
     .option('--ostree <url>', 'OSTree server')
     .optionsGroup('Register and keys:')
-  withStore(issue).option('--hsm-sessions <number>', 'signatures at a time, with a key in an HSM', parseCount)
+  withStore(issue).option('--hsm-sessions <number>', 'signatures at a time, with a key in an HSM', parseSessions)
   withHsmOptions(issue)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
@@ -63,6 +63,11 @@ is used up, 5 HSM error, 6 unreadable input, 130 interrupted.`
 function parseCount(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It must be a number.')
+}
+
+function parseSessions(text: string): number {
+  if (/^([1-9]|[1-5]\d|6[0-4])$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a number from 1 to 64.')
 }
 
 function parseDays(text: string): number {

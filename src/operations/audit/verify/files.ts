@@ -16,14 +16,15 @@ export function checkFiles(context: AuditContext): readonly Finding[] {
   ]
 }
 
-/** Of the root certificate, tls-crt, and the key of each local CA, those that are missing. */
+/** Of the root certificate, tls-crt, and the key of each local CA that was not moved to a kit, those that are missing. */
 function missingFiles({ directory, files }: AuditContext): ReadonlySet<string> {
   const { rootCertificate, tlsCertificate, localCaCertificate } = PKI_FILES
   const inToken = directory.state?.localCaKey?.kind === 'pkcs11' ? [localCaCertificate] : []
   const keys = files
     .filter(({ name }) => !(inToken as readonly string[]).includes(name))
     .flatMap(({ name }) => keyFileOf(name) ?? [])
-  const required = [rootCertificate, tlsCertificate, ...keys]
+  const moved: readonly string[] = directory.state?.movedKeys ?? []
+  const required = [rootCertificate, tlsCertificate, ...keys.filter((name) => !moved.includes(name))]
   return new Set(required.filter((name) => !directory.names.includes(name)))
 }
 

@@ -1,11 +1,12 @@
 import { rmSync } from 'node:fs'
-import { chown, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { chown, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { needsProcess, runInProcess } from './in-process.js'
 import { type Ended, FPKI, QUICK_FPKI, runProgram, type Start } from './run-program.js'
 
+export { withFpkiOnPath } from './on-path.js'
 export { type Ended, FPKI, output, QUICK_FPKI, runProgram, type Start } from './run-program.js'
 
 /** A new empty directory (0700) that is removed with the test. */
@@ -56,12 +57,4 @@ export function homeAt(path: string, always: Start = {}): Home {
       return needsProcess(words, all) ? start(QUICK_FPKI, words, all) : runInProcess(words, all)
     },
   }
-}
-
-/** The environment of a shell in which fpki is on the PATH, where passphrases cost nothing, and a home is HOME. */
-export async function withFpkiOnPath({ path }: Home): Promise<{ readonly HOME: string; readonly PATH: string }> {
-  const bin = join(path, 'bin')
-  await mkdir(bin, { recursive: true })
-  await writeFile(join(bin, 'fpki'), `#!/bin/sh\nexec '${process.execPath}' '${QUICK_FPKI}' "$@"\n`, { mode: 0o755 })
-  return { HOME: path, PATH: `${bin}:${process.env['PATH']}` }
 }

@@ -6,7 +6,6 @@ import { onTestFinished } from 'vitest'
 import { needsProcess, runInProcess } from './in-process.js'
 import { type Ended, FPKI, QUICK_FPKI, runProgram, type Start } from './run-program.js'
 
-export { withFpkiOnPath } from './on-path.js'
 export { type Ended, FPKI, output, QUICK_FPKI, runProgram, type Start } from './run-program.js'
 
 /** A new empty directory (0700) that is removed with the test. */

@@ -2,7 +2,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { newHome, output, runProgram, withFpkiOnPath } from './support/cli.js'
+import { newHome, output, runProgram } from './support/cli.js'
+import { withFpkiOnPath } from './support/on-path.js'
 import { linesOf } from './support/paper.js'
 
 const GUIDE = fileURLToPath(new URL('../docs/ceremony.md', import.meta.url))

@@ -7,8 +7,9 @@ import { certifyServerResult, pkiStatusResult } from '../src/index.js'
 import { nodeFileSystem } from '../src/storage/node-file-system.js'
 import { serialOf } from './cli/device-cas.js'
 import { newFactory } from './factory/support/embedded.js'
-import { type Ended, type Home, newHome, runProgram, withFpkiOnPath } from './support/cli.js'
+import { type Ended, type Home, newHome, runProgram } from './support/cli.js'
 import { factoryServer } from './support/factory-server.js'
+import { withFpkiOnPath } from './support/on-path.js'
 
 const PASSPHRASE = 'correct horse battery staple'
 

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { copiedPki } from './cli/made.js'
-import { newHome, runProgram, withFpkiOnPath } from './support/cli.js'
+import { newHome, runProgram } from './support/cli.js'
 import { GUIDES, type Guide, WITH_TESTS_OF_THEIR_OWN } from './support/guides.js'
+import { withFpkiOnPath } from './support/on-path.js'
 import { SOFTHSM } from './support/token.js'
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))

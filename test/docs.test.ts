@@ -2,7 +2,8 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { newHome, output, runProgram, withFpkiOnPath } from './support/cli.js'
+import { newHome, output, runProgram } from './support/cli.js'
+import { withFpkiOnPath } from './support/on-path.js'
 import { SOFTHSM } from './support/token.js'
 
 test('the ten lines of docs/hsm.md work as they stand', async () => {

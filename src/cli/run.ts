@@ -8,14 +8,16 @@ import type { Io } from './output.js'
  * Runs fpki with the arguments, environment, streams and signals of this process. Resolves to the exit code.
  *
  * The first SIGINT or SIGTERM stops cleanly before the next step; a second one has its default effect.
+ *
+ * @param machine ports that replace those of this machine; only tests give them
  */
-export async function run(): Promise<number> {
+export async function run(machine: Io['machine'] = {}): Promise<number> {
   // Private by default; where fpki wants a wider mode, it sets it explicitly.
   process.umask(0o077)
   const output = watchOutput(process)
   const words = process.argv.slice(2)
   const input = { isOpen: false }
-  const io = ioOf(process, stopSignal(process), output, input)
+  const io = ioOf(process, { signal: stopSignal(process), output, input, machine })
   const status = await main(words, io)
   // After an interruption, a read may wait for a writer that stays silent, and keep the process alive.
   if (input.isOpen) process.stdin.destroy()
@@ -69,7 +71,15 @@ function printVersion({ stdout }: Io): number {
   return 0
 }
 
-function ioOf(process: NodeJS.Process, signal: AbortSignal, output: WatchedOutput, input: { isOpen: boolean }): Io {
+/** What a run has besides its process. */
+interface Run {
+  readonly signal: AbortSignal
+  readonly output: WatchedOutput
+  readonly input: { isOpen: boolean }
+  readonly machine: Io['machine']
+}
+
+function ioOf(process: NodeJS.Process, { signal, output, input, machine }: Run): Io {
   const { env, stdout, stderr, cwd } = process
   return {
     env,
@@ -98,7 +108,7 @@ function ioOf(process: NodeJS.Process, signal: AbortSignal, output: WatchedOutpu
       input.isOpen = true
       return process.stdin
     },
-    machine: {},
+    machine,
     stdout: (text) => stdout.write(text),
     stdoutOctets: async (octets) => {
       output.state.isReported = true

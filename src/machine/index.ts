@@ -26,7 +26,7 @@ import type { Machine } from './machine.js'
  */
 export function thisMachine(others: Partial<Machine> = {}): Machine {
   return {
-    files: durableFiles(nodeFileSystem()),
+    files: durableFiles(nodeFileSystem(undefined, others.flock)),
     clock: () => new Date(),
     who: thisUser,
     random: {

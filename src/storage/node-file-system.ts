@@ -4,13 +4,20 @@ import { lazy } from '../lazy.js'
 import type { FileLock, FileStatus, FileSystem, LinkStatus, NewFile, Person } from '../ports.js'
 import { privateGroupOf } from './trust.js'
 
+/** Locks an open file with the options of flock(1); resolves to whether the lock was free. Throws ERR_STORAGE. */
+export type Flock = (fd: number, flags: readonly string[]) => Promise<boolean>
+
 /**
  * The {@link FileSystem} of this machine. Its calls are synchronous inside: a command has nothing else to do meanwhile, and
  * Node's promises would make `ca create` a third slower.
  *
  * @param sync of new files
+ * @param flock by default flock(1), which only tests replace
  */
-export function nodeFileSystem(sync: (fd: number) => void | Promise<void> = fs.fsyncSync): FileSystem {
+export function nodeFileSystem(
+  sync: (fd: number) => void | Promise<void> = fs.fsyncSync,
+  flock: Flock = flockProgram,
+): FileSystem {
   return {
     uid: process.geteuid?.() ?? 0,
     person: lazy(thisPerson),
@@ -34,8 +41,8 @@ export function nodeFileSystem(sync: (fd: number) => void | Promise<void> = fs.f
     remove: async (path) => unless(['ENOENT'], undefined, () => fs.unlinkSync(path)),
     removeDirectory: async (path) => unless(['ENOENT'], undefined, () => fs.rmdirSync(path)),
     syncDirectory: async (path) => withOpen(path, 'r', (fd) => fs.fsyncSync(fd)),
-    lock: lockFile,
-    isLocked,
+    lock: (path, seconds = 0) => lockFile(path, seconds, flock),
+    isLocked: (path) => isLocked(path, flock),
   }
 }
 
@@ -129,7 +136,7 @@ function newFile(fd: number, sync: (fd: number) => void | Promise<void>): NewFil
  * Node has no flock(2). flock(1) of util-linux locks the open file that it inherits, and exits; the lock stays with our
  * descriptor, and the kernel releases it when this process ends.
  */
-async function lockFile(path: string, seconds = 0): Promise<FileLock | null> {
+async function lockFile(path: string, seconds: number, flock: Flock): Promise<FileLock | null> {
   const { O_WRONLY, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = fs.constants
   const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOFOLLOW, 0o600)
   try {
@@ -145,7 +152,7 @@ async function lockFile(path: string, seconds = 0): Promise<FileLock | null> {
 }
 
 /** Tries a shared lock, which needs no write permission, and fails while another process holds the exclusive lock. */
-async function isLocked(path: string): Promise<boolean> {
+async function isLocked(path: string, flock: Flock): Promise<boolean> {
   const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants
   const fd = unless(['ENOENT', 'EACCES', 'ELOOP', 'ENOTDIR'], null, () =>
     fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW),
@@ -158,7 +165,7 @@ async function isLocked(path: string): Promise<boolean> {
   }
 }
 
-async function flock(fd: number, flags: readonly string[]): Promise<boolean> {
+async function flockProgram(fd: number, flags: readonly string[]): Promise<boolean> {
   // Loaded on demand: commands that only read need no lock, and the module takes 2 ms.
   const { spawn } = await import('node:child_process')
   return new Promise((resolve, reject) => {

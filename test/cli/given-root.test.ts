@@ -2,6 +2,7 @@ import { chmod, copyFile, readFile, rm, stat, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { bundledScript } from '../support/bundles.js'
 import { type Home, newHome, output, runProgram } from '../support/cli.js'
 import { EC_P256, newCompany, newKey, type RootWords, selfSigned } from '../support/company.js'
 import { createUpTo, holdFactory } from './interruption.js'
@@ -337,7 +338,7 @@ describe('interrupted', () => {
 
   test('is finished by a second run after a kill at each write of the journal', async () => {
     const { key, certificate } = await selfSigned()
-    const fixture = fileURLToPath(new URL('../support/killed-create.mjs', import.meta.url))
+    const fixture = bundledScript('killed-create')
     for (let write = 1; write <= 4; write++) {
       const home = await newHome()
       const directory = join(home.path, 'acme')

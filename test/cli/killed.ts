@@ -1,13 +1,13 @@
-import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { checkAuditLogResult } from '../../src/index.js'
+import { bundledScript } from '../support/bundles.js'
 import { type Ended, type Home, runProgram } from '../support/cli.js'
 import { readJournal } from '../support/journal.js'
 import { pointsToTry } from '../support/points.js'
 import { PIN, type TestToken } from '../support/token.js'
 import { snapshot } from './snapshot.js'
 
-const KILLED = fileURLToPath(new URL('../support/killed-change.mjs', import.meta.url))
+const KILLED = bundledScript('killed-change')
 
 /** How a command is killed. */
 export interface Kill {

@@ -7,7 +7,7 @@ import { embeddedFactoryOn, thisMachine } from '../../src/machine/index.js'
 import { createPki } from '../../src/operations/create/create-pki.js'
 import { durableFiles } from '../../src/storage/files.js'
 import { nodeFileSystem } from '../../src/storage/node-file-system.js'
-import { type Ended, FPKI, homeAt, newHome, output, runProgram, temporaryDirectory } from '../support/cli.js'
+import { type Ended, homeAt, newHome, output, QUICK_FPKI, runProgram, temporaryDirectory } from '../support/cli.js'
 import { filesBelow } from '../support/files.js'
 import { type Answer, answering } from '../support/terminal.js'
 import { createUpTo, holdFactory } from './interruption.js'
@@ -159,7 +159,7 @@ describe('the passphrase', () => {
     const { home, create } = await scene()
     const log = join(await temporaryDirectory(), 'strace')
     const trace = ['-f', '-v', '-qq', '-e', 'trace=execve', '-e', 'signal=none', '-s', '10000', '-o', log]
-    const { status } = await runProgram('strace', [...trace, process.execPath, FPKI, ...create], {
+    const { status } = await runProgram('strace', [...trace, process.execPath, QUICK_FPKI, ...create], {
       env: { HOME: home.path, FPKI_PASSPHRASE: PASSPHRASE },
     })
     expect(status).toBe(0)
@@ -194,7 +194,7 @@ test('no plaintext key is ever written', async () => {
     createFile: watched(disk.createFile),
     openToAppend: watched(disk.openToAppend),
   })
-  const machine = { ...thisMachine(), files }
+  const machine = { ...thisMachine({ passphraseRounds: 1000 }), files }
   const api = embeddedFactoryOn({ stateDirectory: home.state, factory: 'acme' }, { ...machine, signal })
   const passphrases = { forExisting: async () => PASSPHRASE, forNew: async () => PASSPHRASE }
   const root = { kind: 'new-file', encrypt: true } as const

@@ -1,12 +1,12 @@
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { bundledScript } from '../support/bundles.js'
 import { type Home, newHome, output, runProgram } from '../support/cli.js'
 import { editJournal } from '../support/journal.js'
 import { certificatesInState } from '../support/state.js'
 
-const KILLED_CREATE = fileURLToPath(new URL('../support/killed-create.mjs', import.meta.url))
+const KILLED_CREATE = bundledScript('killed-create')
 
 /** A `ca create` that was killed after the write of the journal that says that `step` starts. */
 async function killedAt(step: string): Promise<{ readonly home: Home; readonly directory: string }> {

@@ -93,16 +93,17 @@ function said({ stdout, stderr, ...end }: Ended, { home }: Made) {
   return { ...end, stdout: plain(stdout), stderr: plain(stderr) }
 }
 
-let csr: Promise<string> | null = null
-
-async function scene(): Promise<Scene> {
+async function withRequestAndDevice(): Promise<Made> {
   const made = await copiedPki()
-  const at = (name: string) => join(made.home.path, name)
-  csr ??= opensslCsr({})
-  await writeFile(at('a.csr'), await csr)
+  await writeFile(join(made.home.path, 'a.csr'), await opensslCsr({}))
   await recordDevices(made.directory, [{ uuid: uuidNumber(1) }])
   await withRegister(made.directory, (register) => register.lines.create('site-a', UNLIMITED, ISSUED_AT))
-  return { ...made, at }
+  return made
+}
+
+async function scene(): Promise<Scene> {
+  const made = await copiedPki(withRequestAndDevice)
+  return { ...made, at: (name) => join(made.home.path, name) }
 }
 
 test('every command is tested', () => {

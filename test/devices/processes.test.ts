@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { describe, expect, test } from 'vitest'
 import { ALL_DEVICES } from '../../src/devices/register.js'
+import { bundledScript } from '../support/bundles.js'
 import { temporaryDirectory } from '../support/cli.js'
 import { ALL_POINTS } from '../support/points.js'
 import { type Ended, runProgram, type Start } from '../support/run-program.js'
 import { sqliteScene } from './register-scene.js'
 
-const ISSUING = fileURLToPath(new URL('issuing-process.mjs', import.meta.url))
+const ISSUING = bundledScript('issuing-process')
 
 /** What a process printed: for each commit what became of its devices, and how it ended. */
 function printed({ stdout }: Ended) {

@@ -7,8 +7,9 @@ import { checkHsm } from '../../src/operations/hsm/check-hsm.js'
 import { CKA, CKM, type CryptokiMaker } from '../../src/signer/pkcs11/cryptoki.js'
 import { notLoaded } from '../../src/signer/pkcs11/module.js'
 import { namesBelow } from '../cli/snapshot.js'
-import { type Home, newHome, runProgram, withFpkiOnPath } from '../support/cli.js'
+import { type Home, newHome, runProgram } from '../support/cli.js'
 import { differing } from '../support/cryptoki.js'
+import { withFpkiOnPath } from '../support/on-path.js'
 import { choiceOf, homeWith, LOGIN, PIN, softHsm, type TestToken } from '../support/token.js'
 
 const SILENT = { step: () => undefined, note: () => undefined, warn: () => undefined }

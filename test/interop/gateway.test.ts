@@ -2,7 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { output, runProgram, temporaryDirectory, withFpkiOnPath } from '../support/cli.js'
+import { output, runProgram, temporaryDirectory } from '../support/cli.js'
+import { withFpkiOnPath } from '../support/on-path.js'
 import {
   ask,
   type Device,

@@ -1,12 +1,12 @@
 import { rmSync } from 'node:fs'
-import { chown, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { chown, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { needsProcess, runInProcess } from './in-process.js'
-import { type Ended, FPKI, runProgram, type Start } from './run-program.js'
+import { type Ended, FPKI, QUICK_FPKI, runProgram, type Start } from './run-program.js'
 
-export { type Ended, FPKI, output, runProgram, type Start } from './run-program.js'
+export { type Ended, FPKI, output, QUICK_FPKI, runProgram, type Start } from './run-program.js'
 
 /** A new empty directory (0700) that is removed with the test. */
 export async function temporaryDirectory(): Promise<string> {
@@ -40,27 +40,20 @@ export async function newHome(owner?: typeof NOBODY): Promise<Home> {
 
 /** A folder, which is there, as HOME; fpki is always started as `always` says. */
 export function homeAt(path: string, always: Start = {}): Home {
-  const inHome = ({ env, ...start }: Start = {}) => ({
+  const inHome = ({ env, ...start }: Start = {}): Start => ({
     ...always,
     ...start,
     env: { HOME: path, NO_COLOR: '1', ...always.env, ...env },
   })
-  const spawned: Home['spawn'] = (words, start) => runProgram(process.execPath, [FPKI, ...words], inHome(start))
+  const start = (program: string, words: readonly string[], all: Start) =>
+    runProgram(process.execPath, [program, ...words], all)
   return {
     path,
     state: join(path, '.local', 'share', 'fpki'),
-    spawn: spawned,
-    fpki: (words, start) => {
-      const all = inHome(start)
-      return needsProcess(words, all) ? spawned(words, start) : runInProcess(words, all)
+    spawn: (words, more) => start(FPKI, words, inHome(more)),
+    fpki: (words, more) => {
+      const all = inHome(more)
+      return needsProcess(words, all) ? start(QUICK_FPKI, words, all) : runInProcess(words, all)
     },
   }
-}
-
-/** The environment of a shell in which fpki is on the PATH and a home is HOME. */
-export async function withFpkiOnPath({ path }: Home): Promise<{ readonly HOME: string; readonly PATH: string }> {
-  const bin = join(path, 'bin')
-  await mkdir(bin, { recursive: true })
-  await writeFile(join(bin, 'fpki'), `#!/bin/sh\nexec '${process.execPath}' '${FPKI}' "$@"\n`, { mode: 0o755 })
-  return { HOME: path, PATH: `${bin}:${process.env['PATH']}` }
 }

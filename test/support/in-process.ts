@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
 import type * as Run from '../../src/cli/run.js'
+import { quickLocks } from './quick-locks.js'
 import type { Ended, Start } from './run-program.js'
 
 /** The program as it is installed; `npm test` builds it before the tests run. */
@@ -56,7 +57,7 @@ async function runMain(words: readonly string[], { env = {}, stdin }: Start): Pr
     stderr: (text) => {
       stderr += text
     },
-    machine: { passphraseRounds: PASSPHRASE_ROUNDS },
+    machine: { passphraseRounds: PASSPHRASE_ROUNDS, ...quickLocks() },
     terminal: { stdout: false, stderr: false },
   })
   return { status, signal: null, stdout, stderr }

@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url'
 /** The program as it is installed; `npm test` builds it before the tests run. */
 export const FPKI = fileURLToPath(new URL('../../bin/fpki.js', import.meta.url))
 
+/** As {@link FPKI}, where the cost of passphrases is not the point. */
+export const QUICK_FPKI = fileURLToPath(new URL('quick-fpki.mjs', import.meta.url))
+
 /** What a program did. */
 export interface Ended {
   readonly status: number | null

@@ -1,4 +1,4 @@
-import { type Ended, FPKI, runProgram } from './cli.js'
+import { type Ended, QUICK_FPKI, runProgram } from './cli.js'
 
 /** What is typed when a question is asked that has these words. */
 export type Answer = readonly [question: string, keys: string]
@@ -9,7 +9,7 @@ export function answering(
   env: Readonly<Record<string, string>>,
   answers: readonly Answer[],
 ): Promise<Ended> {
-  const quoted = [process.execPath, FPKI, ...words].map((word) => `'${word}'`).join(' ')
+  const quoted = [process.execPath, QUICK_FPKI, ...words].map((word) => `'${word}'`).join(' ')
   return runProgram('script', ['-q', '-e', '-c', quoted, '/dev/null'], {
     env: { TERM: 'xterm', NO_COLOR: '1', ...env },
     onStart: (child) => {

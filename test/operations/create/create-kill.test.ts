@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { bundledScript } from '../../support/bundles.js'
 import { type Ended, type Home, newHome, output, runProgram } from '../../support/cli.js'
 import { filesBelow } from '../../support/files.js'
 import { readJournal } from '../../support/journal.js'
 import { pointsToTry } from '../../support/points.js'
 
-const KILLED_CREATE = fileURLToPath(new URL('../../support/killed-create.mjs', import.meta.url))
+const KILLED_CREATE = bundledScript('killed-create')
 
 /** Keys and certificates, by their path. */
 async function treasures(home: Home): Promise<ReadonlyMap<string, string>> {

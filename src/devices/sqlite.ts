@@ -26,8 +26,8 @@ const BEGIN_MILLISECONDS = 50
 
 /**
  * Every commit is on the disk before it is answered. The schema of a file is not trusted. The longer the WAL before its
- * pages are copied into the database, the more changes of a page are copied once; but nobody issues meanwhile, so that it
- * has 16,384 pages (64 MB). The page cache (32 MB) leaves room in the 300 MB that a process may use.
+ * pages are copied into the database, the more changes of a page are copied once: 65,536 pages (256 MB) need half the
+ * writing of 1,000. The page cache (32 MB) leaves room in the 300 MB that a process may use.
  */
 const PRAGMAS = [
   `busy_timeout = ${BUSY_MILLISECONDS}`,
@@ -35,7 +35,7 @@ const PRAGMAS = [
   'cell_size_check = on',
   'synchronous = full',
   'foreign_keys = on',
-  'wal_autocheckpoint = 16384',
+  'wal_autocheckpoint = 65536',
   'cache_size = -32768',
   'temp_store = memory',
 ]

@@ -63,19 +63,36 @@ interface StagedFile extends BatchFile {
   readonly final: string
 }
 
-/** Creates files and syncs them together. Each is open until it is synced, so that no error is missed. */
+/** Far fewer than a process may have open files, and enough that syncing the first of them syncs most of the others. */
+const OPEN_AT_ONCE = 256
+
+/**
+ * Creates files, and then syncs them together: creating a file takes several times as long while another one is being synced.
+ * Each is open from before its first octet until it is synced, so that no error is missed.
+ */
 async function writeAll(fs: FileSystem, files: readonly StagedFile[]): Promise<void> {
-  await together(files, ({ path, final, content, mode }) =>
-    explainSystemErrors(final, async () => {
-      const file = await createAnew(fs, path, mode)
-      try {
-        await file.write(typeof content === 'string' ? Buffer.from(content) : content)
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-    }),
-  )
+  for (let start = 0; start < files.length; start += OPEN_AT_ONCE) {
+    const open: OpenFile[] = []
+    try {
+      for (const file of files.slice(start, start + OPEN_AT_ONCE)) await writeOne(fs, file, open)
+      await together(open, ({ file, final }) => explainSystemErrors(final, () => file.sync()))
+    } finally {
+      for (const { file, final } of open) await explainSystemErrors(final, () => file.close())
+    }
+  }
+}
+
+interface OpenFile {
+  readonly file: NewFile
+  readonly final: string
+}
+
+async function writeOne(fs: FileSystem, { path, final, content, mode }: StagedFile, open: OpenFile[]): Promise<void> {
+  await explainSystemErrors(final, async () => {
+    const file = await createAnew(fs, path, mode)
+    open.push({ file, final })
+    await file.write(typeof content === 'string' ? Buffer.from(content) : content)
+  })
 }
 
 /** Creates a file. One that is there is of the same run, which was asked for it twice. */

@@ -64,7 +64,7 @@ interface StagedFile extends BatchFile {
 }
 
 /** Far fewer than a process may have open files, and enough that syncing the first of them syncs most of the others. */
-const OPEN_AT_ONCE = 256
+const OPEN_AT_ONCE = 128
 
 /**
  * Creates files, and then syncs them together: creating a file takes several times as long while another one is being synced.

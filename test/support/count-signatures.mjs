@@ -23,7 +23,8 @@ function note(uuid) {
   writeSync(log, `${uuid}\n`)
   const count = fstatSync(log).size / LINE
   closeSync(log)
-  if (count !== Number(killAt)) return
+  // Another thread may have written in between, so that no count is sure to be seen.
+  if (Number(killAt) === 0 || count < Number(killAt)) return
   const kill = () => process.kill(process.pid, 'SIGKILL')
   if (Number(delay) < 0) kill()
   else setTimeout(kill, Number(delay))

@@ -70,8 +70,7 @@ async function openAll(
   await checkOutput(options, ports.files)
   await checkFree(options, ports.files)
   const pki = await openPki(ports.files, options.directory, options.factory)
-  await requireCurrentRegister(pki.directory, options, ports)
-  const line = await requireLine(options, ports)
+  const line = await lineOf(pki, options, ports)
   requireOpen({ directory: options.directory, line }, clock())
   const issuer = await findDeviceIssuer(pki, { file: options.ca, bound: line.ca }, clock())
   const { inputFiles: files, stdin, isStdinTerminal, onRead } = ports
@@ -125,20 +124,28 @@ async function recordHead(
   }
 }
 
-function registerOf(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<BatchRegister> {
-  return options.dryRun ? registerToRead(options, ports) : openRegister(options, ports)
-}
-
-async function registerToRead(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<BatchRegister> {
+async function registerOf(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<BatchRegister> {
+  if (!options.dryRun) return openRegister(options, ports)
   return (await openRegisterToRead(options, ports)) ?? rehearsalRegister()
 }
 
-/** The line, from a register that is only read: a mistake that is found later must not leave a new register behind. */
-async function requireLine(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<Line> {
+/**
+ * The line, from a register that is current and only read: a mistake that is found later must not leave a new register
+ * behind.
+ */
+async function lineOf({ directory }: OpenPki, options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<Line> {
+  const register = await openRegisterToRead(options, ports)
+  try {
+    await requireCurrentRegister(directory, register, options)
+    return await requireLine(register ?? rehearsalRegister(), options)
+  } finally {
+    await register?.close()
+  }
+}
+
+async function requireLine({ lines }: Pick<BatchRegister, 'lines'>, options: IssueDevicesOptions): Promise<Line> {
   const { line, directory } = options
-  const register = await registerToRead(options, ports)
-  const found = await register.lines.get(line)
-  await register.close()
+  const found = await lines.get(line)
   if (found !== null) return found
   throw new FpkiError(
     'ERR_LINE',
@@ -163,7 +170,7 @@ async function openBatches(
   return batches
 }
 
-/** The output of a batch; null: there is none, or it is a rehearsal, which only looks at keys. */
+/** The output of a batch; null: none, or it is a rehearsal, which only looks at keys. */
 async function outputOf(
   pki: OpenPki,
   { ca }: DeviceIssuer,
@@ -181,7 +188,7 @@ async function outputOf(
 const INTERRUPTED_FOR = 7 * DAY
 
 /**
- * When the oldest interrupted job of a line began; null: there is none, or one is running, whose keys are in its output. A
+ * When the oldest interrupted job of a line began; null: none, or one is running, whose keys are in its output. A
  * later job that came to its end has finished it, as far as the register knows.
  */
 async function interruptedJob(

@@ -26,7 +26,7 @@ export interface IssueBatch {
   readonly maxRefused: number | null
   /** When this batch began, in milliseconds since 1970 (UTC). */
   readonly startedAt: number
-  /** When the oldest interrupted job of the line began; null: there is none. */
+  /** When the oldest interrupted job of the line began; null: none. */
   readonly interruptedSince: number | null
 }
 

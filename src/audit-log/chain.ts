@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256 } from '../sha256.js'
 import { parseJson } from '../storage/json-file.js'
 import { type AuditLogEntry, type AuditLogHead, type AuditLogLine, auditLogLine } from './records.js'
 
@@ -34,7 +34,7 @@ export function splitAuditLog(text: string, head: AuditLogHead | null): AuditLog
 
 /** SHA-256 of a line without its line feed, lower-case hex. */
 function hashOfLine(line: string): string {
-  return createHash('sha256').update(line).digest('hex')
+  return sha256(line)
 }
 
 /** The end of the chain of `lines`. */

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { FpkiError } from '../errors.js'
 import type { DurableFiles, FolderEntry } from '../ports.js'
+import { sha256 } from '../sha256.js'
 import { readJsonFile } from '../storage/json-file.js'
 import {
   ABANDONED_FOLDER,
@@ -147,7 +147,7 @@ async function directoryFiles(files: DurableFiles, path: string): Promise<readon
 async function readOrNull(files: DurableFiles, path: string, name: string): Promise<DirectoryFile | null> {
   try {
     const text = await files.read(join(path, name), MAX_BYTES)
-    return text === null ? null : { name, text, sha256: sha256Of(text) }
+    return text === null ? null : { name, text, sha256: sha256(text) }
   } catch (error) {
     if (error instanceof FpkiError) return null
     throw error
@@ -157,10 +157,6 @@ async function readOrNull(files: DurableFiles, path: string, name: string): Prom
 function entryOf({ name, text }: DirectoryFile, path: string): FolderEntry {
   const linked = { name, from: join(path, name), mode: PKI_FILE_MODE }
   return isKeyFile(name) ? linked : { ...linked, textBehindLink: text }
-}
-
-function sha256Of(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }
 
 /** Whether each file of a snapshot also exists elsewhere. Re-hashed rather than taken from the record. */
@@ -175,17 +171,17 @@ async function isRedundant(
     // An unreadable file is an error, so that nothing is removed.
     const own = await files.read(join(history, snapshot.folder, name), MAX_BYTES)
     if (own === null) continue
-    const sha256 = sha256Of(own)
+    const digest = sha256(own)
     const places = [
       ...live
         .filter((other) => other === name || (isEarlierCertificate(other) && other.startsWith(`${name}.bak`)))
         .sort(newestFirst)
         .map((other) => [path, other] as const),
       ...others
-        .filter((other) => other.files.some((file) => file.sha256 === sha256))
+        .filter((other) => other.files.some((file) => file.sha256 === digest))
         .map(({ folder }) => [join(history, folder), name] as const),
     ]
-    if (!(await existsInAny(files, places, sha256))) return false
+    if (!(await existsInAny(files, places, digest))) return false
   }
   return true
 }

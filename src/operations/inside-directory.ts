@@ -15,7 +15,8 @@ async function realPathOf(path: string, files: Files): Promise<string> {
   return join(await realPathOf(dirname(path), files), basename(path))
 }
 
-function isInside(path: string, directory: string): boolean {
+/** The same by its words alone. */
+export function isInside(path: string, directory: string): boolean {
   const way = relative(directory, path)
   return way === '' || !/^\.\.(\/|$)/.test(way)
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { FpkiError } from '../errors.js'
 import { serverFolder, type TokenPorts } from '../factory/embedded/tokens.js'
@@ -12,6 +11,7 @@ import { newSerialNumber } from '../pki/serial.js'
 import { serverNames, toServerName } from '../pki/server-name.js'
 import { validityFrom } from '../pki/validity.js'
 import type { Random, Signer } from '../ports.js'
+import { sha256 } from '../sha256.js'
 import { shellWord } from '../shell-word.js'
 import { signCertificate } from '../signer/x509/certificate.js'
 import { commonNameAndUnit } from '../signer/x509/name.js'
@@ -68,7 +68,7 @@ export async function ownIdentity(
     key,
     certificate,
     trustPath,
-    trustSha256: createHash('sha256').update(readPemCertificate(trust, trustPath).der).digest('hex'),
+    trustSha256: sha256(readPemCertificate(trust, trustPath).der),
     warnings: warningsOf(readPemCertificate(certificate, FILES.certificate), generalNames, ports.clock(), folder),
   }
 }

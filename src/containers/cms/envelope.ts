@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, type KeyObject } from 'node:crypto'
+import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto'
 import {
   Set as Asn1Set,
   type AsnType,
@@ -13,6 +13,7 @@ import {
 import { KeyAgreeRecipientInfo, KeyTransRecipientInfo, PasswordRecipientinfo, RecipientInfo } from 'pkijs'
 import { oid } from '../../pki/oids.js'
 import type { EncryptionPorts } from '../../ports.js'
+import { sha256 } from '../../sha256.js'
 import { decryptWithPrivateKey, type EnvelopeRecipient, encryptForCertificate } from './certificate-recipient.js'
 import { checkPasswordCost, decryptWithPassphrase, encryptForPassphrase } from './password-recipient.js'
 
@@ -75,7 +76,7 @@ export function newEnvelope({ passphrase, certificates }: Recipients, ports: Enc
   ].sort(Buffer.compare)
   const recipients = octets(new Asn1Set({ value: infos.map((info) => fromBER(octetsOf(info)).result) }))
   return {
-    recipients: digestOf(recipients),
+    recipients: sha256(recipients),
     seal: (content) => {
       const nonce = random.bytes(NONCE)
       const cipher = createCipheriv('aes-256-gcm', key, nonce)
@@ -122,7 +123,7 @@ function decrypted({ recipients, nonce, encrypted, tag }: Parts, key: Uint8Array
   } catch {
     throw new Error('it was modified or is damaged')
   }
-  return { content, recipients: digestOf(recipients) }
+  return { content, recipients: sha256(recipients) }
 }
 
 function recipientInfo(variant: number, value: RecipientInfoValue): Buffer {
@@ -188,8 +189,4 @@ function octets(value: AsnType | undefined): Uint8Array {
 /** Copies octets into a buffer of their own, as asn1js requires. */
 function octetsOf(value: Uint8Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(value)
-}
-
-function digestOf(octetString: Uint8Array): string {
-  return createHash('sha256').update(octetString).digest('hex')
 }

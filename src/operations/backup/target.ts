@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { FpkiError } from '../../errors.js'
 import { newPassphrase } from '../../keystore/key-files.js'
 import { decodeOnePem } from '../../pki/pem.js'
@@ -7,6 +7,7 @@ import { type Certificate, readCertificate } from '../../pki/read-certificate.js
 import type { DurableFiles, Passphrases } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 import { readInputFile } from '../../storage/input-file.js'
+import { isInDirectory, isInside } from '../inside-directory.js'
 
 /** Where to write a backup, and who can open it. */
 export interface BackupTarget {
@@ -35,12 +36,12 @@ export async function prepareBackupTarget(
   { directory, out, recipients, withPassphrase }: BackupTarget & { readonly directory: string },
   { files, passphrases }: { readonly files: DurableFiles; readonly passphrases: Passphrases | undefined },
 ): Promise<PreparedBackupTarget> {
-  requireOutside(out, out, directory)
+  if (isInside(out, directory)) throw insideDirectory(out)
   if ((await files.list(dirname(out))) === null) {
     throw new FpkiError('ERR_STORAGE', `${dirname(out)} does not exist.`, 'Create it first, or choose another path.')
   }
-  // The same through symbolic links.
-  requireOutside(out, await realPath(files, out), await realPath(files, directory))
+  // Also through symbolic links.
+  if (await isInDirectory(out, directory, files)) throw insideDirectory(out)
   if ((await files.kindOf(out)) !== null) {
     // It may be the complete backup of a killed run.
     const hint = `fpki never overwrites files: choose another file. To see whether it is a complete backup, run \`fpki ca backup --check ${shellWord(out)}\`.`
@@ -51,18 +52,9 @@ export async function prepareBackupTarget(
   return { out, passphrase, certificates }
 }
 
-/** `real` is `out` without symbolic links. */
-function requireOutside(out: string, real: string, directory: string): void {
-  if (!join(real, '/').startsWith(join(directory, '/'))) return
+function insideDirectory(out: string): FpkiError {
   const hint = 'Choose a path elsewhere, preferably on another disk.'
-  throw new FpkiError('ERR_USAGE', `The backup ${out} would be inside the PKI directory.`, hint)
-}
-
-/** A path with symbolic links resolved, as far as it exists. */
-async function realPath(files: DurableFiles, path: string): Promise<string> {
-  const parent = dirname(path)
-  const real = parent === path ? path : await files.realPath(path)
-  return real ?? join(await realPath(files, parent), basename(path))
+  return new FpkiError('ERR_USAGE', `The backup ${out} would be inside the PKI directory.`, hint)
 }
 
 /** Reads a certificate in PEM or DER, and checks strength and usage of its key. It may have expired. */

@@ -20,14 +20,14 @@ export async function openPkiOutput(
 ): Promise<DeviceOutput> {
   const pem = await directory.read(PKI_FILES.tlsCertificate)
   const tls = pem === null ? null : readPemCertificate(pem, `${directory.path}/${PKI_FILES.tlsCertificate}`)
-  const hasToml = options.format === 'sota' || options.format === 'tar'
-  const servers = hasToml ? sotaServers(tls, { gateway, ostree }) : { gateway: '', ostree: '' }
+  const hasFolders = options.format === 'sota' || options.format === 'tar'
+  const servers = hasFolders ? sotaServers(tls, { gateway, ostree }) : { gateway: '', ostree: '' }
   const device = {
     ...servers,
     rootPem: pemOf(root),
     caPem: pemOf(ca),
     // A device that has a certificate of another CA keeps it, and needs that CA to be believed.
-    otherCas: (await readableCertificates(directory)).map(({ certificate }) => pemOf(certificate)),
+    otherCas: hasFolders ? (await readableCertificates(directory)).map(({ certificate }) => pemOf(certificate)) : [],
   }
   return openDeviceOutput({ ...options, device }, ports)
 }

@@ -1,9 +1,10 @@
 import * as z from 'zod/mini'
-import { openAuditLog } from '../../../audit-log/audit-log.js'
+import type { AuditLog } from '../../../audit-log/audit-log.js'
 import { chunksOf } from '../../../chunks.js'
 import type { DeviceRegister, ImportedCertificate } from '../../../devices/register.js'
 import { isCertificateFile, PKI_FILES } from '../../../directory/names.js'
 import { FpkiError } from '../../../errors.js'
+import { withAuditLog } from '../../../journal/keep-records.js'
 import { jsonDocument } from '../../../json-document.js'
 import { isIssuedBy, readPemCertificate } from '../../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../../../ports.js'
@@ -66,8 +67,6 @@ const CHUNK = 256
 /** How many refused rows are reported one by one. */
 const MAX_REASONS = 1000
 const IMPORT_DEVICES = 'devices import'
-/** Another command may be using the directory for a moment. */
-const LOCK_SECONDS = 20
 
 /**
  * Imports the device certificates that a kit has issued. The whole file is read once before anything changes, so that a
@@ -87,29 +86,26 @@ export async function importDevices(
   requireFile(file, ports.inputs)
   const summary = await checkWhole(octetsOf(file, ports.inputs), file)
   requireSamePki(summary, pki, file)
-  await pki.directory.make()
-  const lock = await pki.directory.lock(LOCK_SECONDS)
-  try {
+  return withAuditLog(pki.directory, IMPORT_DEVICES, ports, null, async (auditLog) => {
     const register = await openRegister(options, ports)
     try {
-      return await importAll(options, { pki, register, summary }, ports)
+      return await importAll(options, { pki, register, summary, auditLog }, ports)
     } finally {
       await register.close()
     }
-  } finally {
-    await lock.release()
-  }
+  })
 }
 
 interface Import {
   readonly pki: OpenPki
   readonly register: DeviceRegister
   readonly summary: TransferSummary
+  readonly auditLog: AuditLog
 }
 
 async function importAll(
   { file }: ImportDevicesOptions,
-  { pki, register, summary }: Import,
+  { pki, register, summary, auditLog }: Import,
   ports: ImportDevicesPorts,
 ): Promise<ImportDevicesResult> {
   const state: State = {
@@ -129,7 +125,7 @@ async function importAll(
     )
   }
   const text = `Imported ${state.counts.imported} device certificates from ${file}; ${state.counts.existing} existed, ${state.counts.refused} were refused.`
-  await openAuditLog(pki.directory, IMPORT_DEVICES, ports).logRegister(await register.head(), text)
+  await auditLog.logRegister(await register.head(), text)
   const overQuota = await linesOverQuota(register, state.lines)
   const { factory, directory } = pki
   // In the order of the file.

@@ -64,7 +64,7 @@ async function lineNamed(db: Kysely<Schema>, name: string): Promise<Line | null>
   return row === undefined ? null : lineOf(row)
 }
 
-/** The line with this name. Throws ERR_USAGE when there is none. */
+/** The line with this name. Throws ERR_USAGE when it does not exist. */
 export async function requireLine(db: Kysely<Schema>, name: string): Promise<Line> {
   const line = await lineNamed(db, name)
   if (line === null) throw noSuchLine(name)

@@ -2,7 +2,7 @@ import type { Random } from '../ports.js'
 import type { Refusal } from './refusal.js'
 
 /**
- * The device register: the durable truth about devices and their certificates, behind a port. Whatever engine is below it,
+ * The device register: the durable truth about devices and their certificates, as a port. Whatever engine implements it,
  * what a method resolves to has been committed, and uniqueness (of UUIDs, keys and serial numbers) is the database's.
  *
  * Times are milliseconds since 1970 (UTC). Hashes are SHA-256 octets.
@@ -52,7 +52,7 @@ export interface DeviceKey {
 
 /** What the register has for a {@link DeviceKey}. */
 export interface LookUp {
-  /** The device with that UUID; null: there is none yet. */
+  /** The device with that UUID; null: none yet. */
   readonly device: DeviceRecord | null
   /** Its newest certificate for that very key; null: none. */
   readonly certificate: StoredCertificate | null

@@ -51,7 +51,7 @@ export function journalFile(files: DurableFiles, path: string): JournalFile {
   }
 }
 
-/** The journal in a file; null: there is none. Throws ERR_BAD_FILE. */
+/** The journal in a file; null: none. Throws ERR_BAD_FILE. */
 export async function readJournalFile(files: DurableFiles, path: string): Promise<Journal | null> {
   const text = await files.read(path, MAX_BYTES)
   return text === null ? null : readJournalText(text, path)

@@ -38,7 +38,7 @@ interface Place {
   readonly path: string
 }
 
-/** The record of a kit; null: the directory is none. Throws ERR_BAD_FILE when it is damaged. */
+/** The record of a kit; null: the directory is not a kit. Throws ERR_BAD_FILE when it is damaged. */
 export function readKitRecord({ files, path }: Place): Promise<KitRecord | null> {
   return readJsonFile(files, join(path, KIT_MANIFEST), kitRecord)
 }

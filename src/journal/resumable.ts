@@ -40,7 +40,7 @@ function isRootCsr(journal: Journal | null): journal is JournalOf<typeof ROOT_CS
   return journal?.command === ROOT_CSR_COMMAND && journal.finishedAt !== null
 }
 
-/** The finished `ca root-csr` whose key has no certificate yet; null: there is none. Throws ERR_BAD_FILE. */
+/** The finished `ca root-csr` whose key has no certificate yet; null: none. Throws ERR_BAD_FILE. */
 export async function finishedRootCsr(directory: PkiDirectory): Promise<JournalOf<typeof ROOT_CSR_COMMAND> | null> {
   if ((await directory.check()) === 'missing') return null
   const journal = await lastJournal(directory)

@@ -102,7 +102,7 @@ export function threadPool(
 /** In megabytes. A thread holds a few slices of rows; with the defaults of V8, each would keep a hundred. */
 const LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 }
 
-/** Without this process's environment and options: they are none of the thread's business. */
+/** Without this process's environment and options: the thread needs neither. */
 function startThread(program: string, workerData: ThreadData): Thread {
   return { worker: new Worker(program, { workerData, env: {}, execArgv: [], resourceLimits: LIMITS }), jobs: [] }
 }

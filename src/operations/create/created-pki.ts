@@ -26,7 +26,7 @@ export const createPkiResult = jsonDocument({
   /** Every file of the PKI in the directory; back up a secret one, and show it to nobody. */
   files: z.array(z.strictObject({ name: z.string(), meaning: z.string(), secret: z.boolean() })),
   warnings: z.array(z.string()),
-  /** The backup that `--backup` wrote; null: there is none yet. */
+  /** The backup that `--backup` wrote; null: none yet. */
   backup: z.nullable(z.string()),
 })
 

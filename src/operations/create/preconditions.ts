@@ -31,7 +31,7 @@ export interface CreatePkiPorts extends EncryptionPorts, KeySecrets {
  * Checks the clock, the names and the Factory API before anything is created. Throws ERR_CLOCK, ERR_USAGE,
  * ERR_FACTORY_IS_SET, and what {@link interruptedCreate} throws.
  *
- * @returns the interrupted run of the same command; null: there is none
+ * @returns the interrupted run of the same command; null: none
  */
 export async function checkBefore(
   directory: PkiDirectory,
@@ -49,7 +49,7 @@ export async function checkBefore(
 }
 
 /**
- * The interrupted run of the same command; null: there is none. Throws ERR_EXISTS when the directory has a PKI, ERR_UNFINISHED
+ * The interrupted run of the same command; null: none. Throws ERR_EXISTS when the directory has a PKI, ERR_UNFINISHED
  * when another command is open, or a finished `ca root-csr` needs a certificate that these options do not have.
  */
 export async function interruptedCreate(

@@ -35,19 +35,19 @@ export function openRegister(choice: RegisterChoice, ports: RegisterPorts): Prom
   return openDeviceRegister({ path: registerPath(choice), create: true }, ports)
 }
 
-/** Opens an existing register for reading; null when there is none. Creates and changes nothing. */
+/** Opens the register for reading; null when it does not exist. Creates and changes nothing. */
 export async function openRegisterToRead(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister | null> {
   const path = registerPath(choice)
   if ((await ports.files.kindOf(path)) === null) return null
   return openDeviceRegister({ path, create: false }, ports)
 }
 
-/** As {@link openRegisterToRead}. Throws ERR_NOT_INITIALIZED when there is none. */
+/** As {@link openRegisterToRead}. Throws ERR_NOT_INITIALIZED when it does not exist. */
 export async function requireRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
   return (await openRegisterToRead(choice, ports)) ?? noRegister(choice)
 }
 
-/** Opens an existing register for writing; null when there is none. Throws as openDeviceRegister. */
+/** Opens the register for writing; null when it does not exist. Throws as openDeviceRegister. */
 export async function openExistingRegister(
   choice: RegisterChoice,
   ports: RegisterPorts,

@@ -170,7 +170,7 @@ async function createRegister(
 
 /**
  * The record of a whole kit that an interrupted export left under its temporary name, and whose lines may be paused already;
- * null: there is none, or the key or the lines have changed since.
+ * null: none, or the key or the lines have changed since.
  */
 async function resumed(
   { options, pki, issuer, register }: Export,

@@ -55,7 +55,7 @@ export interface AuditContext {
 
 /** The device register of a directory on the disk, and what its audit log says of it. */
 export interface RegisterToCheck {
-  /** null: there is none. */
+  /** null: none. */
   open(): Promise<DeviceRegister | null>
   logged(): Promise<LoggedRegister | null>
 }

@@ -48,7 +48,7 @@ export interface LinePorts extends AuditLogPorts {
 }
 
 /**
- * Creates a line, and the register if there is none yet. Recorded in the audit log.
+ * Creates a line, and the register if it does not exist yet. Recorded in the audit log.
  *
  * @throws FpkiError ERR_EXISTS when there is one of that name; ERR_USAGE for invalid settings; as openPki, and for the CA
  *   ERR_BAD_FILE, ERR_BAD_CERTIFICATE, ERR_NOT_A_DEVICE_CA, ERR_CLOCK

@@ -10,7 +10,7 @@ export const lineFacts = z.strictObject({
   state: z.enum(LINE_STATES),
   /** SHA-256 of the certificate of the device CA, lower-case hex; null: local-ca. */
   ca: z.nullable(z.string()),
-  /** The file of that certificate in the directory; null: there is none. */
+  /** The file of that certificate in the directory; null: none. */
   caFile: z.nullable(z.string()),
   quota: z.nullable(z.int()),
   perDay: z.nullable(z.int()),

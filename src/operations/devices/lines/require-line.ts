@@ -2,7 +2,7 @@ import type { DeviceRegister, Line } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
 import { shellWord } from '../../../shell-word.js'
 
-/** The line with this name. Throws ERR_LINE when there is none. */
+/** The line with this name. Throws ERR_LINE when it does not exist. */
 export async function requireLine(
   { lines }: Pick<DeviceRegister, 'lines'>,
   { directory, name }: { readonly directory: string; readonly name: string },

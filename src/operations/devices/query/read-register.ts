@@ -41,7 +41,7 @@ export interface OpenToRead {
   readonly register: DeviceRegister
 }
 
-/** Opens a register for reading. Throws ERR_NOT_A_DIRECTORY, and ERR_NOT_INITIALIZED when there is none. */
+/** Opens a register for reading. Throws ERR_NOT_A_DIRECTORY, and ERR_NOT_INITIALIZED when it does not exist. */
 export async function openToRead(choice: RegisterChoice, ports: QueryPorts): Promise<OpenToRead> {
   await requireDirectory(ports.files, choice.directory)
   const register = await requireRegister(choice, ports)

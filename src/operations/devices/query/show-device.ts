@@ -31,7 +31,7 @@ export const showDeviceResult = jsonDocument({
   /** Absolute. */
   directory: z.string(),
   device: deviceFacts,
-  /** The certificate file of its device CA in the directory; null: there is none. */
+  /** The certificate file of its device CA in the directory; null: none. */
   caFile: z.nullable(z.string()),
   /** The newest first. */
   certificates: z.array(deviceCertificateFacts),

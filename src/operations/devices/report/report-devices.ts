@@ -37,7 +37,7 @@ export const reportDevicesResult = jsonDocument({
   production: z.int(),
   /** SHA-256 of the issued UUIDs in ascending order, each with a line feed. */
   issuedSha256: z.string(),
-  /** How many different devices the list of shipped devices has; null: there is none. */
+  /** How many different devices the list of shipped devices has; null: none. */
   shipped: z.nullable(z.int()),
   /** Issued, not shipped. */
   missing: z.array(z.string()),

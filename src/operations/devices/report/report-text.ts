@@ -8,7 +8,7 @@ export interface ReportHead extends ReportWindow {
   /** SHA-256 of the certificate of the CA that signs it, lower-case hex; null: it is not signed. */
   readonly ca: string | null
   readonly madeAt: Date
-  /** SHA-256 of the list of shipped devices, lower-case hex; null: there is none. */
+  /** SHA-256 of the list of shipped devices, lower-case hex; null: none. */
   readonly shippedHash: string | null
 }
 

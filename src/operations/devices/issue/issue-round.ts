@@ -89,12 +89,13 @@ async function issueNew(
   terms: RoundTerms,
   ports: IssueBatchPorts,
 ): Promise<readonly DeviceResult[]> {
+  const lost = devices.filter(({ keyWasLost }) => keyWasLost).map(({ uuid }) => uuid)
+  if (lost.length > 0) ports.onAbandon(lost.length)
   if (terms.dryRun)
     return devices.map(({ at, uuid, facts }): PlannedDevice => ({ kind: 'planned', at, uuid, ...facts }))
   if (devices.length === 0) return []
   const { clock, batches, register } = ports
   // Before a new key is in the place of the lost one: a run that is killed in between leaves what the next one understands.
-  const lost = devices.filter(({ keyWasLost }) => keyWasLost).map(({ uuid }) => uuid)
   if (lost.length > 0) await register.abandon(lost, clock().getTime())
   const ordered = terms.makeKeys ? await makeKeys(devices, ports) : devices.filter(isOrdered)
   const signed = await batches.certify(

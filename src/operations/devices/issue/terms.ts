@@ -39,6 +39,8 @@ export interface IssueBatchPorts {
   readonly batches: DeviceBatches
   /** null: results are the only output. */
   readonly output: DeviceOutput | null
+  /** Called before devices whose keys were lost get new ones, which abandons their earlier certificates. */
+  onAbandon(count: number): void
 }
 
 /** A row whose request was verified, and which its line makes. */

@@ -145,7 +145,8 @@ async function changing(
       await register.close()
     }
   })
-  return { directory: directory.path, line: describeLine(line, await caNames(directory)), changed }
+  const described = describeLine(line, await caNames(directory), ports.clock().getTime())
+  return { directory: directory.path, line: described, changed }
 }
 
 async function requireToWrite(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {

@@ -10,7 +10,7 @@ import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, printJsonList, printStream, printText } from '../../output.js'
-import { cells, fieldLines } from '../../table.js'
+import { cells, columnWidths, fieldLines } from '../../table.js'
 
 /** The flags that select devices. */
 export interface SelectionFlags extends CommonFlags {
@@ -41,17 +41,19 @@ export async function listDevices(directory: string, flags: SelectionFlags & Csv
   const choice = { directory: path, store: flags.store ?? null }
   const devices = list({ ...choice, ...selection }, thisMachine(io.machine))
   if (flags.json) return printJsonList(io, { directory: path }, 'devices', devices)
-  await printStream(io, flags.csv ? csvOf(devices) : tableOf(devices))
+  await printStream(io, flags.csv ? csvOf(devices) : tableOf(devices, io))
 }
 
 const HEADER = ['UUID', 'LINE', 'STATE', 'EXPIRES', 'PROD']
-/** 80 columns in all. */
+/** 80 columns in all; the name of the line takes more where there is more. */
 const WIDTHS = [36, 12, 10, 10, 4]
+const LINE = 1
 
-async function* tableOf(devices: AsyncIterable<DeviceFactsDocument>): AsyncGenerator<string> {
-  let header = `${cells(HEADER, WIDTHS)}\n`
+async function* tableOf(devices: AsyncIterable<DeviceFactsDocument>, io: Io): AsyncGenerator<string> {
+  const widths = columnWidths(WIDTHS, [LINE], io)
+  let header = `${cells(HEADER, widths)}\n`
   for await (const { uuid, line, state, notAfter, production } of devices) {
-    yield `${header}${cells([uuid, line, state, notAfter.slice(0, 10), production ? 'yes' : ''], WIDTHS)}\n`
+    yield `${header}${cells([uuid, line, state, notAfter.slice(0, 10), production ? 'yes' : ''], widths)}\n`
     header = ''
   }
   yield header

@@ -1,13 +1,13 @@
 import { DAY } from '../../../day.js'
-import { DEFAULT_LINE, type Job, type Line } from '../../../devices/register.js'
+import type { Job, Line } from '../../../devices/register.js'
 import type { PkiDirectory } from '../../../directory/pki-directory.js'
 import { FpkiError } from '../../../errors.js'
 import type { DeviceBatches } from '../../../issuance/device-batch/model.js'
 import { openBatchKey } from '../../../keystore/ca-key.js'
-import { shellWord } from '../../../shell-word.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
 import { openDeviceInput } from '../input/open.js'
 import type { InputRow } from '../input/row.js'
+import { requireLine } from '../lines/require-line.js'
 import type { DeviceOutput } from '../model.js'
 import { type DeviceIssuer, findDeviceIssuer } from '../open-issuer.js'
 import { openRegister, openRegisterToRead } from '../open-register.js'
@@ -154,22 +154,10 @@ async function lineOf({ directory }: OpenPki, options: IssueDevicesOptions, port
   const register = await openRegisterToRead(options, ports)
   try {
     await requireCurrentRegister(directory, register, options)
-    return await requireLine(register ?? rehearsalRegister(), options)
+    return await requireLine(register ?? rehearsalRegister(), { ...options, name: options.line })
   } finally {
     await register?.close()
   }
-}
-
-async function requireLine({ lines }: Pick<BatchRegister, 'lines'>, options: IssueDevicesOptions): Promise<Line> {
-  const { line, directory } = options
-  const found = await lines.get(line)
-  if (found !== null) return found
-  throw new FpkiError(
-    'ERR_LINE',
-    `There is no line ${JSON.stringify(line)} in ${directory}.`,
-    `Nothing was signed. See the lines with \`fpki lines list ${shellWord(directory)}\`, or leave the line out for ${DEFAULT_LINE}.`,
-    { option: 'line' },
-  )
 }
 
 async function openBatches(

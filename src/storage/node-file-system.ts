@@ -92,16 +92,22 @@ function readAtMost(path: string, maxBytes: number): Uint8Array {
   return withOpen(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK, (fd) => {
     const status = fs.fstatSync(fd)
     if (!status.isFile()) throw notAFile(path, status.isDirectory() ? 'EISDIR' : undefined)
-    // One octet more than expected, to detect a growing file.
-    const content = Buffer.alloc(Math.min(status.size, maxBytes) + 1)
-    let size = 0
-    while (size < content.length) {
-      const bytesRead = fs.readSync(fd, content, size, content.length - size, null)
-      if (bytesRead === 0) return content.subarray(0, size)
-      size += bytesRead
-    }
+    const content = readGrowing(fd, status.size, maxBytes)
+    if (content !== null) return content
     throw Object.assign(new Error(`'${path}' is larger than ${maxBytes} bytes`), { code: 'ERR_FS_FILE_TOO_LARGE' })
   })
+}
+
+/** null: there is more. Another process may append meanwhile, so the size of the file is only a first guess. */
+function readGrowing(fd: number, size: number, maxBytes: number): Uint8Array | null {
+  let content = Buffer.alloc(Math.min(size, maxBytes) + 1)
+  for (let length = 0; length <= maxBytes; ) {
+    if (length === content.length) content = Buffer.concat([content], Math.min(2 * length, maxBytes + 1))
+    const bytesRead = fs.readSync(fd, content, length, content.length - length, null)
+    if (bytesRead === 0) return content.subarray(0, length)
+    length += bytesRead
+  }
+  return null
 }
 
 function notAFile(path: string, code = 'ERR_FS_NOT_A_FILE'): Error {

@@ -179,6 +179,26 @@ describe('checkDirectory', () => {
   })
 })
 
+describe('read', () => {
+  // The kernel gives 0 as the size of this file: as if all of it had been appended after fstat(2).
+  const GROWN = '/proc/self/status'
+
+  test('returns what another process has appended meanwhile', async () => {
+    expect(await files.read(GROWN, 64 * 1024)).toMatch(/^Name:\t.*\n(.*\n)*VmPeak:\t.*\n(.*\n)*$/)
+  })
+
+  test.each([1, 100])('refuses a file that has grown to more than %i bytes', async (maxBytes) => {
+    await expect(files.read(GROWN, maxBytes)).rejects.toEqual(refusal('ERR_BAD_FILE', GROWN))
+  })
+
+  test('accepts exactly as many bytes as allowed', async () => {
+    const path = join(await temporaryDirectory(), 'a')
+    await writeFile(path, 'abc')
+    expect(await files.read(path, 3)).toBe('abc')
+    await expect(files.read(path, 2)).rejects.toEqual(refusal('ERR_BAD_FILE', path))
+  })
+})
+
 describe('a system error', () => {
   /** Paths at which nothing can be read or written, by the system's name for why. */
   const PATHS = { ENOTDIR: 'file/a', ELOOP: 'loop/a', ENAMETOOLONG: 'n'.repeat(256) }

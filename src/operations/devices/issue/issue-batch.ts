@@ -10,6 +10,7 @@ import type { InputRow } from '../input/row.js'
 import type { DeviceResult } from '../model.js'
 import type { DeviceIssuer } from '../open-issuer.js'
 import { issueChunk, prepareChunk } from './issue-chunk.js'
+import { noPlans } from './plans.js'
 import type { BatchRegister } from './rehearsal.js'
 import type { IssueBatch, IssueBatchPorts } from './terms.js'
 
@@ -38,6 +39,7 @@ export async function* issueBatch(
   const { clock, register, signal } = ports
   requireOpen(batch, clock())
   const validity = validityOf(batch, ports)
+  const plans = batch.dryRun ? noPlans() : null
   let [refused, planned] = [0, 0]
   for await (const chunk of ahead(
     chunksOf(rows, CHUNK),
@@ -47,7 +49,7 @@ export async function* issueBatch(
     signal.throwIfAborted()
     const results = await issueChunk(
       chunk,
-      { ...batch, line: await currentLine(register, batch.line, planned, clock()), validity: validity() },
+      { ...batch, line: await currentLine(register, batch.line, planned, clock()), validity: validity(), plans },
       ports,
     )
     refused += results.filter(({ kind }) => kind === 'refused').length

@@ -14,6 +14,8 @@ export interface HttpServerOptions {
   /** Ask clients for a certificate, and let them in with any or none: the routes decide. */
   readonly asksForCertificate?: boolean
   readonly maxBodyBytes: number
+  /** After so many requests, a connection is closed; 0, the default: never. */
+  readonly maxRequestsPerSocket?: number
   /** The member of a JSON error with its text. */
   readonly textMember: TextMember
 }
@@ -42,12 +44,14 @@ export function newHttpServer(options: HttpServerOptions, watch: Watch | null): 
   return app
 }
 
-function newApp({ identity, asksForCertificate = false, maxBodyBytes, textMember }: HttpServerOptions) {
+function newApp(options: HttpServerOptions): FastifyInstance {
+  const { identity, asksForCertificate = false, maxBodyBytes, maxRequestsPerSocket = 0, textMember } = options
   const common = {
     logger: false,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle' as const,
     bodyLimit: maxBodyBytes,
+    maxRequestsPerSocket,
     requestTimeout: TIMEOUTS.request,
     connectionTimeout: TIMEOUTS.silence,
     keepAliveTimeout: TIMEOUTS.idle,

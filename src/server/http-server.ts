@@ -33,13 +33,11 @@ const TIMEOUTS = { headers: 5_000, request: 10_000, idle: 75_000, silence: 120_0
 /**
  * A server with the limits, and the answers to broken requests, of all servers of fpki; it has no routes yet. Throws
  * ERR_BAD_KEY when key and certificate are not usable.
- *
- * @param watch null: its requests are neither counted nor logged
  */
-export function newHttpServer(options: HttpServerOptions, watch: Watch | null): FastifyInstance {
+export function newHttpServer(options: HttpServerOptions, watch: Watch): FastifyInstance {
   const app = newApp(options)
   app.removeContentTypeParser('text/plain')
-  if (watch !== null) watchRequests(app, watch)
+  watchRequests(app, watch)
   addProtocolAnswers(app, options.textMember)
   return app
 }

@@ -2,6 +2,7 @@ import type { Address } from './address.js'
 import { addErrorHandlers } from './errors.js'
 import { type HttpServer, listen, newHttpServer } from './http-server.js'
 import type { Log } from './log.js'
+import { inFlightOnly } from './metrics.js'
 
 /** What a service says of itself to those who watch it. */
 export interface ServiceStatus {
@@ -16,15 +17,9 @@ export interface ServiceStatus {
  * certificate nor a place among its clients. Throws ERR_USAGE when it cannot listen on the address.
  */
 export function serveStatus(address: Address, log: Log, status: ServiceStatus): Promise<HttpServer> {
-  const app = newHttpServer({ identity: null, maxBodyBytes: 1024, textMember: 'message' }, null)
-  let open = 0
-  app.addHook('onRequest', (_, reply, done) => {
-    open += 1
-    reply.raw.once('close', () => {
-      open -= 1
-    })
-    done()
-  })
+  const metrics = inFlightOnly()
+  const options = { identity: null, maxBodyBytes: 1024, textMember: 'message' } as const
+  const app = newHttpServer(options, { metrics, log, factsOf: () => null })
   addErrorHandlers(app, log, { member: 'message', maxBody: '1 kB', whyNotNow: () => null, retryAfter: 1 })
   app.get('/healthz', () => ({ status: 'ok' }))
   app.get('/readyz', async (_, reply) => {
@@ -35,5 +30,5 @@ export function serveStatus(address: Address, log: Log, status: ServiceStatus): 
     const { text, contentType } = await status.metrics()
     return reply.header('Content-Type', contentType).send(text)
   })
-  return listen(app, address, { option: 'status', inFlight: () => open })
+  return listen(app, address, { option: 'status', inFlight: metrics.inFlight })
 }

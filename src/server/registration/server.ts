@@ -1,9 +1,9 @@
-import { type BlockList, isIPv6 } from 'node:net'
 import type { RegistrationService } from '../../operations/registration/model.js'
 import type { Address } from '../address.js'
 import { addErrorHandlers } from '../errors.js'
 import { type HttpServer, listen, newHttpServer } from '../http-server.js'
 import type { Log } from '../log.js'
+import type { Networks } from '../networks.js'
 import type { ServerIdentity } from '../own-certificate.js'
 import type { RegistrationMetrics } from './metrics.js'
 import { whatIsAway } from './refusals.js'
@@ -15,7 +15,7 @@ export interface RegistrationServerOptions extends Address {
   /** null for plain HTTP. */
   readonly identity: ServerIdentity | null
   /** The only clients that are answered; null: all. */
-  readonly clients: BlockList | null
+  readonly clients: Networks | null
   readonly tokenHeader: string
   readonly line: string | null
 }
@@ -50,15 +50,11 @@ export function serveRegistration(
   )
   if (clients !== null) {
     app.server.on('connection', (socket) => {
-      if (!isListed(clients, socket.remoteAddress ?? '')) socket.destroy()
+      if (!clients.has(socket.remoteAddress ?? '')) socket.destroy()
     })
   }
   const texts = { member: 'message', maxBody: '16 kB', whyNotNow: whatIsAway, retryAfter: RETRY_AFTER } as const
   addErrorHandlers(app, log, texts)
   addRegistrationRoutes(app, { service, metrics, log, wrong, tokenHeader: options.tokenHeader.toLowerCase(), line })
   return listen(app, options, { option: 'register', inFlight: metrics.inFlight })
-}
-
-function isListed(clients: BlockList, address: string): boolean {
-  return clients.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
 }

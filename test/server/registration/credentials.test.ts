@@ -1,5 +1,5 @@
-import { BlockList } from 'node:net'
 import { describe, expect, test } from 'vitest'
+import { isPrivateAddress, readNetworks } from '../../../src/server/networks.js'
 import { wrongCredentials } from '../../../src/server/registration/wrong-credentials.js'
 import { send } from '../../support/register-client.js'
 import { FILES, registrationScene, TOKEN } from './scene.js'
@@ -52,11 +52,33 @@ test('without credentials, 401 says what is needed and what is not supported', a
 })
 
 test('plain HTTP is answered only for clients in the listed networks', async () => {
-  const [ours, others] = [new BlockList(), new BlockList()]
-  ours.addSubnet('127.0.0.0', 8, 'ipv4')
-  others.addSubnet('10.0.0.0', 8, 'ipv4')
-  expect((await (await registrationScene({ clients: ours })).post(BODY)).status).toBe(201)
-  await expect((await registrationScene({ clients: others })).post(BODY)).rejects.toThrow(/ECONNRESET|hang up/)
+  const [ours, others] = [['127.0.0.0/8', '::1/128'], ['10.0.0.0/8']].map((list) => readNetworks(list, 'insecureHttp'))
+  expect((await (await registrationScene({ clients: ours ?? null })).post(BODY)).status).toBe(201)
+  await expect((await registrationScene({ clients: others ?? null })).post(BODY)).rejects.toThrow(/ECONNRESET|hang up/)
+})
+
+test.each(['10.0.0.0', '10.0.0.0/33', '10.0.0/8', 'fd00::/129', 'a/8', '', '10.0.0.0/-1', '::ffff/'])(
+  'the network %j is refused',
+  (text) => {
+    expect(() => readNetworks([text], 'insecureHttp')).toThrow('Invalid network')
+  },
+)
+
+test('private addresses are told from public ones', () => {
+  const all = [
+    '127.0.0.1',
+    '10.1.2.3',
+    '172.31.0.1',
+    '192.168.7.1',
+    '100.64.0.1',
+    '169.254.1.1',
+    '::1',
+    'fd12::1',
+    'fe80::1',
+  ]
+  expect(all.filter((address) => !isPrivateAddress(address))).toEqual([])
+  const others = ['0.0.0.0', '::', '172.32.0.1', '100.128.0.1', '192.0.2.1', '2001:db8::1', 'localhost', '']
+  expect(others.filter(isPrivateAddress)).toEqual([])
 })
 
 describe('a station', () => {

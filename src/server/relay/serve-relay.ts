@@ -3,7 +3,7 @@ import type { DurableFiles } from '../../ports.js'
 import { addressText, isLoopback, readAddress } from '../address.js'
 import { newLog } from '../log.js'
 import { isPrivateAddress } from '../networks.js'
-import { untilStopped } from '../stop.js'
+import { type ReadyManager, untilStopped } from '../stop.js'
 import { type KeyPairFiles, readKeyPair, type TlsPorts } from '../tls-identity.js'
 import { serveRelay } from './relay.js'
 import type { RelayResult } from './served-relay.js'
@@ -25,6 +25,7 @@ export interface RelayOptions {
 
 /** Its ports. */
 export interface ServeRelayPorts extends Pick<TlsPorts, 'files' | 'keys' | 'clock'> {
+  readonly manager: ReadyManager
   /** Stops the relay. */
   readonly signal: AbortSignal
   /** Writes lines of the log. */
@@ -48,11 +49,16 @@ export async function relayRegistrations(
   const log = newLog({ write: ports.log }, ports.clock, options.isQuiet)
   const upstream = openUpstream({ origin, identity, roots })
   const server = await serveRelay(address, { upstream, log })
-  onReady({ url: server.url, upstream: origin })
-  await untilStopped(ports.signal)
-  log.info({}, 'stopping')
-  await server.close()
-  await upstream.close()
+  try {
+    await ports.manager.ready()
+    onReady({ url: server.url, upstream: origin })
+    await untilStopped(ports.signal)
+    log.info({}, 'stopping')
+    await ports.manager.stopping()
+  } finally {
+    await server.close()
+    await upstream.close()
+  }
   log.info({}, 'stopped')
 }
 

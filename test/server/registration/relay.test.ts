@@ -2,6 +2,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { embeddedPortsOn, thisMachine } from '../../../src/machine/index.js'
+import { serviceManager } from '../../../src/machine/service-manager.js'
 import { type RelayOptions, relayRegistrations } from '../../../src/server/relay/serve-relay.js'
 import { temporaryDirectory } from '../../support/cli.js'
 import { PATIENT } from '../../support/patience.js'
@@ -23,7 +24,8 @@ async function relayTo(upstream: string, station: SelfSigned, more: Partial<Rela
   const write = (text: string) => {
     log += text
   }
-  const ports = { ...embeddedPortsOn(thisMachine(), stopping.signal), signal: stopping.signal, log: write }
+  const manager = serviceManager({})
+  const ports = { ...embeddedPortsOn(thisMachine(), stopping.signal), manager, signal: stopping.signal, log: write }
   const files = { certificate: station.certPath, key: station.keyPath }
   const options = { listen: '127.0.0.1:0', upstream, station: files, ca: null, isQuiet: false, ...more }
   const { url, ended } = await new Promise<{ url: string; ended: () => Promise<void> }>((resolve, reject) => {

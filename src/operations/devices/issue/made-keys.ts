@@ -2,7 +2,7 @@ import type { Refusal } from '../../../devices/refusal.js'
 import type { DeviceRecord } from '../../../devices/register.js'
 import { deviceOrder } from '../../../issuance/device-batch/device-subject.js'
 import type { DeviceOutput } from '../model.js'
-import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
+import type { IssueChunkPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
 
 /**
  * The rows with the keys that are in their places already: of an earlier run that was interrupted, or finished. A key is
@@ -40,13 +40,15 @@ export async function foldersWithoutKeys(
  * shows that the key was in this output.
  */
 export function lostKeyRefusal(
-  { uuid, state, issuedAt }: DeviceRecord,
+  { uuid, state, issuedAt, credential }: DeviceRecord,
   hasFolder: boolean,
   now: number,
   { line, interruptedSince }: RoundTerms,
 ): Refusal | null {
   const isOfInterrupted = interruptedSince !== null && issuedAt >= interruptedSince
   const isInWindow = hasFolder && now - issuedAt < line.reissueWindow
+  if (credential !== null)
+    return { code: 'uuid-taken', reason: `the device ${uuid} registered itself, with a key of its own` }
   if (state === 'abandoned' || isOfInterrupted || isInWindow) return null
   return {
     code: 'uuid-taken',
@@ -57,7 +59,7 @@ export function lostKeyRefusal(
 /** Makes the keys that are missing, and writes them to their places before anything is signed. */
 export async function makeKeys(
   devices: readonly NewDevice[],
-  { batches, output }: IssueBatchPorts,
+  { batches, output }: IssueChunkPorts,
 ): Promise<readonly OrderedDevice[]> {
   const missing = devices.filter(({ order }) => order === null)
   const made = await batches.makeKeys(missing.map(({ uuid, facts: { isProduction } }) => ({ uuid, isProduction })))

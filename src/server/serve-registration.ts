@@ -25,8 +25,6 @@ export interface ServeRegistrationOptions extends TlsOptions {
   readonly insecureHttp: readonly string[]
   /** Where `/healthz`, `/readyz` and `/metrics` are; null: nowhere. */
   readonly status: string | null
-  /** The only line whose credentials are accepted; null: those of all lines. */
-  readonly line: string | null
   /** The header with a plain token. */
   readonly tokenHeader: string
   /** Log only warnings and errors. */
@@ -42,7 +40,7 @@ export interface OpenRegistration {
 
 /** Its ports. */
 export interface ServeRegistrationPorts extends TlsPorts {
-  /** Opens the service; called when everything else is as it must be. */
+  /** Opens the service; called when the options are as they must be. */
   open(): Promise<OpenRegistration>
   readonly manager: ReadyManager
   /** Stops the server. */
@@ -65,13 +63,14 @@ export async function serveRegistration(
 ): Promise<void> {
   const plan = planServing(options)
   if (plan.clients !== null) ports.progress.warn(IN_THE_CLEAR)
-  const folder = join(options.directory, OWN_FOLDER, REGISTRATION_FOLDER)
-  const place = { folder, command: 'fpki devices serve' }
-  const { identity, trust } = await tlsIdentity({ ...options, tls: plan.isTls }, plan.address.host, place, ports)
-  if (trust !== null) ports.progress.warn(OWN_CERTIFICATE)
+  // First, so that nothing is written to what is not a PKI directory.
   const opened = await ports.open()
   try {
-    await serveOpened({ ...plan, identity, trust }, options, { ...ports, ...opened }, onReady)
+    const folder = join(options.directory, OWN_FOLDER, REGISTRATION_FOLDER)
+    const place = { folder, command: 'fpki devices serve' }
+    const tls = await tlsIdentity({ ...options, tls: plan.isTls }, plan.address.host, place, ports)
+    if (tls.trust !== null) ports.progress.warn(OWN_CERTIFICATE)
+    await serveOpened({ ...plan, ...tls }, options, { ...ports, ...opened }, onReady)
   } finally {
     await opened.service.close()
   }
@@ -107,7 +106,7 @@ type Served = Plan & Awaited<ReturnType<typeof tlsIdentity>>
 
 async function serveOpened(
   { address, status, clients, identity, trust }: Served,
-  { directory, line, tokenHeader, isQuiet }: ServeRegistrationOptions,
+  { directory, tokenHeader, isQuiet }: ServeRegistrationOptions,
   ports: ServeRegistrationPorts & OpenRegistration,
   onReady: (served: ServeRegistrationResult) => void,
 ): Promise<void> {
@@ -117,7 +116,7 @@ async function serveOpened(
   const watched = status === null ? null : await serveStatus(status, log, statusOf(ports, metrics, log))
   try {
     const wrong = wrongCredentials(() => performance.now() / 1000)
-    const options = { ...address, identity, clients, tokenHeader, line }
+    const options = { ...address, identity, clients, tokenHeader }
     const server = await serveHttp(options, { service, metrics, wrong, log })
     try {
       await manager.ready()

@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { credentialText } from '../../devices/credential-store.js'
 import type { Caller, RegistrationOutcome, RegistrationService } from '../../operations/registration/model.js'
+import { type ReadRegistrationRequest, readRegistrationRequest } from '../../operations/registration/request.js'
 import { coalesced } from '../caching.js'
 import type { Facts, Log } from '../log.js'
 import { proofOf } from './credentials.js'
 import type { RegistrationMetrics } from './metrics.js'
-import { readRequest } from './read-request.js'
 import { REFUSAL_ANSWERS } from './refusals.js'
+import { readStrictJson } from './strict-json.js'
 import type { WrongCredentials } from './wrong-credentials.js'
 
 declare module 'fastify' {
@@ -26,8 +27,6 @@ export interface RegistrationRoutePorts {
   readonly wrong: WrongCredentials
   /** The header with a plain token, in lower case. */
   readonly tokenHeader: string
-  /** The only line whose credentials are accepted; null: those of all lines. */
-  readonly line: string | null
 }
 
 /** The paths of the reference and of Foundries' API, as clients have them, and without what people forget or add at the end. */
@@ -66,7 +65,7 @@ function notAllowed(reply: FastifyReply): FastifyReply {
 }
 
 async function authorize(
-  { service, metrics, wrong, tokenHeader, line }: RegistrationRoutePorts,
+  { service, metrics, wrong, tokenHeader }: RegistrationRoutePorts,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
@@ -82,8 +81,6 @@ async function authorize(
       .header('Retry-After', String(retryAfter))
       .send({ message: 'too many wrong credentials from this address' })
   }
-  if (line !== null && caller.line !== line)
-    return reply.code(403).send({ message: 'this service does not register devices of the line of this credential' })
   request.caller = caller
   return undefined
 }
@@ -101,10 +98,10 @@ async function register(
 ): Promise<FastifyReply> {
   const { caller } = request
   if (caller === null) throw new Error('a registration without a caller')
-  const read = readRequest(request.body instanceof Uint8Array ? request.body : new Uint8Array())
-  if ('message' in read) {
+  const read = readBody(request.body)
+  if ('errors' in read) {
     metrics.registered(caller.line, 'input-unreadable')
-    return reply.code(400).send(read)
+    return reply.code(400).send(unreadable(read.errors))
   }
   try {
     request.registered = await service.register(read.request, caller)
@@ -116,6 +113,19 @@ async function register(
   // The line of the request was written when its connection ended.
   if (reply.raw.destroyed) log.warn(registrationFacts(request), 'client left')
   return answer(request.registered, reply)
+}
+
+function readBody(body: unknown): ReadRegistrationRequest {
+  const json = readStrictJson(body instanceof Uint8Array ? body : new Uint8Array())
+  return 'problem' in json ? { errors: { body: json.problem } } : readRegistrationRequest(json.value)
+}
+
+/** `body` is no member that a client could print something about. */
+function unreadable({ body, ...errors }: Readonly<Record<string, string>>) {
+  const [member] = Object.entries(errors)
+  const reason = body ?? (member === undefined ? 'it is not a registration' : member.join(': '))
+  const message = `the request is not valid: ${reason}`
+  return member === undefined ? { message } : { message, errors }
 }
 
 function answer(outcome: RegistrationOutcome, reply: FastifyReply): FastifyReply {

@@ -17,7 +17,6 @@ export interface RegistrationServerOptions extends Address {
   /** The only clients that are answered; null: all. */
   readonly clients: Networks | null
   readonly tokenHeader: string
-  readonly line: string | null
 }
 
 /** Its ports. */
@@ -42,7 +41,7 @@ export function serveRegistration(
   options: RegistrationServerOptions,
   { service, metrics, wrong, log }: RegistrationServerPorts,
 ): Promise<HttpServer> {
-  const { identity, clients, line } = options
+  const { identity, clients } = options
   const limits = { maxBodyBytes: MAX_REGISTRATION_BYTES, maxRequestsPerSocket: MAX_REQUESTS_PER_SOCKET }
   const app = newHttpServer(
     { identity, asksForCertificate: true, textMember: 'message', ...limits },
@@ -55,6 +54,6 @@ export function serveRegistration(
   }
   const texts = { member: 'message', maxBody: '16 kB', whyNotNow: whatIsAway, retryAfter: RETRY_AFTER } as const
   addErrorHandlers(app, log, texts)
-  addRegistrationRoutes(app, { service, metrics, log, wrong, tokenHeader: options.tokenHeader.toLowerCase(), line })
+  addRegistrationRoutes(app, { service, metrics, log, wrong, tokenHeader: options.tokenHeader.toLowerCase() })
   return listen(app, options, { option: 'register', inFlight: metrics.inFlight })
 }

@@ -22,7 +22,7 @@ export function readStrictJson(octets: Uint8Array): StrictJson {
     return problem === null ? { value } : { problem }
   } catch {
     // Its error would quote the body.
-    return { problem: 'the body is not valid JSON' }
+    return { problem: 'it is not valid JSON' }
   }
 }
 
@@ -33,7 +33,7 @@ function structureProblem(text: string): string | null {
   for (const [token] of text.matchAll(TOKEN)) {
     if ('{['.includes(token)) open.push(new Set())
     if ('}]'.includes(token)) open.pop()
-    if (open.length > MAX_DEPTH) return 'the body is nested too deeply'
+    if (open.length > MAX_DEPTH) return 'it is nested too deeply'
     const problem = token === ':' ? nameProblem(JSON.parse(last), open.at(-1) ?? new Set()) : null
     if (problem !== null) return problem
     last = token
@@ -42,8 +42,8 @@ function structureProblem(text: string): string | null {
 }
 
 function nameProblem(name: string, names: Set<string>): string | null {
-  if (NEVER.includes(name)) return 'the body has a member with a reserved name'
-  if (names.has(name)) return 'the body has a member twice'
+  if (NEVER.includes(name)) return 'it has a member with a reserved name'
+  if (names.has(name)) return 'it has a member twice'
   names.add(name)
   return null
 }

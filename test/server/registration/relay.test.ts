@@ -92,7 +92,9 @@ test('status, body and Retry-After pass as they are', async () => {
     status: 409,
     text: { message: 'the device was not registered: it exists' },
   })
-  expect(JSON.parse((await post('{"csr')).text)).toMatchObject({ message: 'the body is not valid JSON' })
+  expect(JSON.parse((await post('{"csr')).text)).toMatchObject({
+    message: 'the request is not valid: it is not valid JSON',
+  })
   expect((await post('x', { 'Content-Type': 'text/plain' })).status).toBe(415)
   expect((await post('x'.repeat(16 * 1024 + 1))).status).toBe(413)
   service.unavailable = 'no'

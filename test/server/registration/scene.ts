@@ -16,7 +16,7 @@ import { type RegistrationServerOptions, serveRegistration } from '../../../src/
 import { wrongCredentials } from '../../../src/server/registration/wrong-credentials.js'
 import { type ClientAnswer, type ClientOptions, send } from '../../support/register-client.js'
 
-export const TOKEN = 'fpkireg_0123456789abcdef_the-secret-of-this-token'
+export const TOKEN = 'fpki_0123456789abcdef_the-secret-of-this-token'
 export const UUID = '0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001'
 export const FILES: RegistrationFiles = {
   'root.crt': 'the root\n',
@@ -82,7 +82,7 @@ export async function registrationScene(
   const destination = { write: (line: string) => (log += line) }
   const server = await serveRegistration(
     {
-      ...{ host: '127.0.0.1', port: 0, identity: null, clients: null, tokenHeader: 'OSF-TOKEN', line: null },
+      ...{ host: '127.0.0.1', port: 0, identity: null, clients: null, tokenHeader: 'OSF-TOKEN' },
       ...options,
     },
     {

@@ -66,7 +66,7 @@ describe.each([
 })
 
 test('the recorded conversations end as they did with the reference', async () => {
-  const { made, token, served } = await scene()
+  const { token, served } = await scene()
   const lines = (await readFile(new URL('../../fixtures/devices/registration.jsonl', import.meta.url), 'utf8')).trim()
   const all = lines.split('\n').map((line) => JSON.parse(line))
   const options = await clientOf(served, { token })
@@ -74,14 +74,25 @@ test('the recorded conversations end as they did with the reference', async () =
   for (const { case: name, request, response } of all.filter((one) => one.request.method === 'POST')) {
     const answer = await replay(options, request)
     statuses[name] = answer.status
-    if (answer.status !== 201) continue
+    // The reference has no groups at all, and says so in plain text.
+    if (response.status !== 201) continue
     const files = JSON.parse(answer.text)
     expect(Object.keys(files).toSorted()).toEqual(Object.keys(JSON.parse(response.body)).toSorted())
     expect(files['sota.toml']).toBe(JSON.parse(response.body)['sota.toml'])
     expect(answer.headers['content-type']).toBe(response.contentType)
   }
-  expect(statuses).toEqual({ plain: 201, production: 201, hsm: 201, group: 400 })
-  expect(made.directory).toContain('acme')
+  expect(statuses).toEqual({ plain: 201, production: 201, hsm: 201, group: 201 })
+})
+
+test('a group other than that of the line is refused, and named', async () => {
+  const { made, served } = await scene()
+  const token = await lineWithToken(made.directory, 'site-b', { group: 'east' })
+  const { uuid, pem } = deviceCsr()
+  const folder = await temporaryDirectory()
+  const answer = await fioup(await clientOf(served, { token }), { uuid, csr: pem, group: 'west' }, folder)
+  const { message, errors } = JSON.parse(answer.text)
+  expect({ status: answer.status, errors }).toEqual({ status: 400, errors: { group: expect.stringContaining('east') } })
+  expect(message).toContain(errors.group)
 })
 
 describe('TLS', () => {

@@ -1,5 +1,5 @@
 import type { Credential, ListedDevice, StoredToken } from '../../devices/credential-store.js'
-import type { Refusal } from '../../devices/refusal.js'
+import { NOT_LISTED, tokenRefusal, usesRefusal } from '../../devices/proof-checks.js'
 import type { DeviceRegister, Line } from '../../devices/register.js'
 import type { Clock } from '../../ports.js'
 import { issueChunk, type PreparedChunk, prepareChunk } from '../devices/issue/issue-chunk.js'
@@ -56,7 +56,7 @@ export async function registerDevices(
   const batch: IssueBatch = { ...terms, ...SERVICE, line, issuer: issuer.issuer, startedAt: clock().getTime() }
   const rows = orders.map(({ request }, index) => ({ ...inputOf(request), at: String(index) }))
   const prepared = await prepareChunk(rows, batch, { batches })
-  const chunk = await withProofs(prepared, orders, ports)
+  const chunk = await withProofs(prepared, orders, name, ports)
   const issuing = { clock, register, batches, output: null }
   const results = await issueChunk(chunk, { ...batch, validity: issuer.validity() }, issuing)
   return results.map((result) => ({ result, issuer }))
@@ -81,34 +81,33 @@ function inputOf({ csr, uuid, name, hardwareId, group }: RegistrationRequest) {
 function withProofs(
   prepared: PreparedChunk,
   orders: readonly RegistrationOrder[],
+  line: string,
   ports: RegisterPorts,
 ): Promise<PreparedChunk> {
   return Promise.all(
     prepared.map(async (row, index) =>
-      row.kind === 'refused' ? row : withProof(row, elementAt(orders, index).credential, ports),
+      row.kind === 'refused' ? row : withProof(row, elementAt(orders, index).credential, line, ports),
     ),
   )
 }
 
 /** What decides in the end is the transaction; this is so that nothing is signed for nothing. */
-async function withProof(row: WantedDevice, credential: Credential, ports: RegisterPorts): Promise<WantedDevice> {
-  const token = credential.kind === 'token' ? await ports.credentials.token(credential.id) : null
-  if (token === null) return { ...row, registration: { proof: { credential, listed: null }, refusal: null } }
-  const { listed, serialNumber } = await listedAs(row, token, ports.register)
-  return {
-    ...row,
-    facts: { ...row.facts, serialNumber },
-    registration: { proof: { credential, listed }, refusal: tokenRefusal(row, token, listed) },
+async function withProof(
+  row: WantedDevice,
+  credential: Credential,
+  line: string,
+  { credentials, register, clock }: RegisterPorts,
+): Promise<WantedDevice> {
+  const token = credential.kind === 'token' ? await credentials.token(credential.id) : null
+  if (token === null) {
+    const registration = { proof: { credential, listed: null }, refusal: null, firstRefusal: null }
+    return { ...row, registration }
   }
-}
-
-function tokenRefusal({ uuid }: WantedDevice, token: StoredToken, listed: number | null): Refusal | null {
-  if (token.uuid !== null && token.uuid !== uuid)
-    return { code: 'credential', reason: `the token is for the device ${token.uuid}` }
-  if (token.uses !== null && token.used >= token.uses)
-    return { code: 'credential', reason: `the token has registered all ${token.uses} of its devices` }
-  if (token.listed === null || listed !== null) return null
-  return { code: 'not-listed', reason: 'the device is not on the allow list of the token' }
+  const { listed, serialNumber } = await listedAs(row, token, register)
+  const isMissing = token.listed !== null && listed === null
+  const refusal = tokenRefusal(token, row.uuid, { line, at: clock().getTime() }) ?? (isMissing ? NOT_LISTED : null)
+  const registration = { proof: { credential, listed }, refusal, firstRefusal: usesRefusal(token, token.used) }
+  return { ...row, facts: { ...row.facts, serialNumber }, registration }
 }
 
 /** The entry of the token's allow list for a device, and the maker's serial number if the entry names it. */

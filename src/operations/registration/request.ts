@@ -107,7 +107,7 @@ function overridesProblem(body: unknown, read: RegistrationRequest['overrides'])
     checkOverrides(read)
     return null
   } catch (error) {
-    if (error instanceof FpkiError) return error.message
+    if (error instanceof FpkiError) return printable(error.message)
     throw error
   }
 }

@@ -2,7 +2,7 @@ import { credentialText } from '../../../devices/credential-store.js'
 import { keyConflict } from '../../../devices/decide.js'
 import { quotaLeft, whyClosed } from '../../../devices/line-limits.js'
 import type { Refusal } from '../../../devices/refusal.js'
-import type { Line, LookUp, NewCertificate } from '../../../devices/register.js'
+import { IN_USE, type Line, type LookUp, type NewCertificate } from '../../../devices/register.js'
 import type { IssuedCertificate } from '../../../issuance/device-batch/model.js'
 import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from '../model.js'
 import { foldersWithoutKeys, lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
@@ -54,12 +54,18 @@ function decideDevice(
   const { name: line, reissueWindow } = terms.line
   const refusal =
     whyClosed(terms.line, now) ??
-    row.registration?.refusal ??
+    registrationRefusal(row, found) ??
     secondKey(row, found, terms) ??
     (isNewKey && device !== null
       ? lostKeyRefusal(device, hasFolder, now, terms)
-      : (keyConflict(found, { uuid: row.uuid, issuedAt: now, line, reissueWindow, by: 'this' }) ??
-        otherCredential(row, found)))
+      : keyConflict(found, {
+          uuid: row.uuid,
+          issuedAt: now,
+          line,
+          credential: credentialOf(row),
+          reissueWindow,
+          by: 'this',
+        }))
   if (refusal !== null) return refusedRow(row.at, row.uuid, refusal)
   return {
     ...row,
@@ -76,22 +82,19 @@ function secondKey(
   { startedAt }: RoundTerms,
 ): Refusal | null {
   // A device that registers itself has made the key just now.
-  if (
-    registration !== null ||
-    order === null ||
-    device === null ||
-    device.state !== 'active' ||
-    device.issuedAt < startedAt
-  )
-    return null
+  if (registration !== null || order === null || device === null) return null
+  if (!IN_USE.includes(device.state) || device.issuedAt < startedAt) return null
   return { code: 'uuid-taken', reason: `the device ${uuid} was issued for another key in this batch` }
 }
 
-/** A device that registers itself with another key does so with what it registered with before. */
-function otherCredential({ uuid, registration }: WantedDevice, { device }: LookUp): Refusal | null {
-  if (registration === null || device === null || device.state === 'abandoned') return null
-  if (device.credential === credentialText(registration.proof.credential)) return null
-  return { code: 'uuid-taken', reason: `the device ${uuid} was registered with another credential` }
+function registrationRefusal({ registration }: WantedDevice, { device }: LookUp): Refusal | null {
+  if (registration === null) return null
+  return registration.refusal ?? (device === null ? registration.firstRefusal : null)
+}
+
+/** As the register records it; null: it is issued offline. */
+function credentialOf({ registration }: WantedDevice): string | null {
+  return registration === null ? null : credentialText(registration.proof.credential)
 }
 
 /**
@@ -128,7 +131,10 @@ async function issueNew(
   const issuedAt = clock().getTime()
   const { line, issuer } = terms
   const outcomes = await register.commit({
-    ...{ line: line.name, ca: issuer.fingerprint, at: issuedAt, announce: terms.announce },
+    line: line.name,
+    ca: issuer.fingerprint,
+    at: issuedAt,
+    announce: terms.announce,
     certificates,
   })
   return ordered.map((device, index) => {

@@ -63,8 +63,10 @@ export interface WantedDevice {
 /** What a device registers itself with. */
 interface Registration {
   readonly proof: RegistrationProof
-  /** Why it gets no new certificate, although it may get the one that it has; null: it does. */
+  /** Why it gets no new certificate, although it gets the one that it has; null: it does. */
   readonly refusal: Refusal | null
+  /** The same for a device that has none yet. */
+  readonly firstRefusal: Refusal | null
 }
 
 /** What holds while a chunk is issued. */

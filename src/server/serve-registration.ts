@@ -170,5 +170,5 @@ function plainHttpRefused(address: Address): FpkiError {
 
 function insecureWithTls(): FpkiError {
   const hint = 'Leave out --insecure-http, or --tls-cert and --tls-key.'
-  return new FpkiError('ERR_USAGE', '--insecure-http is plain HTTP, and has no use for a certificate.', hint)
+  return new FpkiError('ERR_USAGE', 'Plain HTTP for the clients of a network has no use for a certificate.', hint)
 }

@@ -11,7 +11,7 @@ export interface RegisterNow {
 }
 
 /** What is measured when it is asked for. */
-export interface MeasuredNow {
+interface MeasuredNow {
   readonly at: number
   readonly residentBytes: number
   readonly isAvailable: boolean

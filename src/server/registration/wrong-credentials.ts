@@ -7,13 +7,13 @@ export interface WrongCredentials {
 }
 
 /** How many wrong credentials a client may present at once, how many a second, and how many clients are remembered. */
-export interface WrongCredentialLimits {
+interface WrongCredentialLimits {
   readonly burst: number
   readonly perSecond: number
   readonly clients: number
 }
 
-export const WRONG_CREDENTIAL_LIMITS: WrongCredentialLimits = { burst: 10, perSecond: 1, clients: 10_000 }
+const LIMITS: WrongCredentialLimits = { burst: 10, perSecond: 1, clients: 10_000 }
 
 interface Bucket {
   readonly left: number
@@ -29,7 +29,7 @@ interface Bucket {
  */
 export function wrongCredentials(
   seconds: () => number,
-  { burst, perSecond, clients }: WrongCredentialLimits = WRONG_CREDENTIAL_LIMITS,
+  { burst, perSecond, clients }: WrongCredentialLimits = LIMITS,
 ): WrongCredentials {
   const buckets = new Map<string, Bucket>()
   return {

@@ -16,7 +16,7 @@ export interface UpstreamRequest {
   readonly body: Uint8Array | null
 }
 
-export interface UpstreamAnswer {
+interface UpstreamAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array

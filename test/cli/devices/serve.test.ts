@@ -252,7 +252,7 @@ describe('is refused', () => {
     [['--register', '127.0.0.1:0', '--tls-cert', 'a'], 'must be used together', '--no-tls'],
     [
       ['--register', '127.0.0.1:0', '--insecure-http', '10.0.0.0/8', '--tls-cert', 'a', '--tls-key', 'b'],
-      'plain HTTP',
+      'Plain HTTP',
       '',
     ],
     [[...address, '--token-header', 'a b'], 'name of a header', '--token-header'],

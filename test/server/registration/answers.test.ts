@@ -115,7 +115,6 @@ test('each refusal has its status and a message, and those of a member name it',
     const fields = Object.keys(errors ?? {}).join()
     seen[`${status} ${fields}`.trim()] = [...(seen[`${status} ${fields}`.trim()] ?? []), code]
   }
-  // docs/registration.md, and devices.md 1.
   expect(seen).toEqual({
     '400': ['input-unreadable'],
     '400 csr': [

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { isPrivateAddress, readNetworks } from '../../../src/server/networks.js'
 import { wrongCredentials } from '../../../src/server/registration/wrong-credentials.js'
+import { ALL_POINTS } from '../../support/points.js'
 import { send } from '../../support/register-client.js'
 import { FILES, registrationScene, TOKEN } from './scene.js'
 import { newServerIdentity, newStation } from './tls.js'
@@ -58,6 +59,12 @@ test.each(['10.0.0.0', '10.0.0.0/33', '10.0.0/8', 'fd00::/129', 'a/8', '', '10.0
     expect(() => readNetworks([text], 'insecureHttp')).toThrow('Invalid network')
   },
 )
+
+test('an IPv4 address is in its network also when it arrives as IPv6', () => {
+  const networks = readNetworks(['192.168.10.0/24', 'fd00::/8'], 'insecureHttp')
+  const addresses = ['192.168.10.7', '::ffff:192.168.10.7', 'fd00::1', '192.168.11.7', '::ffff:192.168.11.7', 'fe00::1']
+  expect(addresses.filter(networks.has)).toEqual(addresses.slice(0, 3))
+})
 
 test('private addresses are told from public ones', () => {
   const all = [
@@ -120,6 +127,21 @@ describe('wrong credentials', () => {
     expect(text).toContain('fpki_registration_wrong_credentials_total{limited="no"} 10')
     expect(text).toContain('fpki_registration_wrong_credentials_total{limited="yes"} 4')
   })
+
+  test('in great number fill neither the log nor the memory, and stop nobody', async () => {
+    const { post, service, log, metrics } = await registrationScene()
+    const count = ALL_POINTS ? 10_000 : 300
+    for (let at = 0; at < count; at += 20) {
+      const wrong = Array.from({ length: 19 }, (_, one) => post(BODY, { headers: { 'OSF-TOKEN': `fpki_${at + one}` } }))
+      const [right, ...others] = await Promise.all([post(BODY), ...wrong])
+      expect(right?.status).toBe(201)
+      for (const { status } of others) expect([401, 429]).toContain(status)
+    }
+    expect(service.requests.length).toBe(count / 20)
+    expect(log().match(/"status":401/g)?.length).toBe(10)
+    expect(log()).not.toContain('"status":429')
+    expect((await metrics()).length).toBeLessThan(10_000)
+  }, 240_000)
 
   test('are forgiven at one a second', () => {
     const clock = { seconds: 0 }

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -106,7 +107,7 @@ test('status, body and Retry-After pass as they are', async () => {
 /** An HTTPS server that answers in the way of the test, and what it was asked. */
 async function oddService(identity: SelfSigned, answer: (count: number) => 'cut' | 'redirect' | 'created') {
   const asked: { headers: unknown; body: string }[] = []
-  const server = createServer({ key: identity.key, cert: identity.cert }, async (request, response) => {
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
     let body = ''
     for await (const part of request) body += part
     asked.push({ headers: request.headers, body })
@@ -114,6 +115,9 @@ async function oddService(identity: SelfSigned, answer: (count: number) => 'cut'
     if (kind === 'cut') return void request.socket.destroy()
     if (kind === 'redirect') return void response.writeHead(302, { Location: 'https://127.0.0.1:1/' }).end()
     response.writeHead(201, { 'Content-Type': 'application/json', 'Set-Cookie': 'a=b' }).end('{}')
+  }
+  const server = createServer({ key: identity.key, cert: identity.cert }, (request, response) => {
+    void handle(request, response)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {

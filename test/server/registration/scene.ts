@@ -27,10 +27,10 @@ export const FILES: RegistrationFiles = {
 export const ISSUED: RegistrationOutcome = { kind: 'issued', uuid: UUID, serial: '0a', files: FILES }
 
 const CREDENTIAL: Credential = { kind: 'token', id: '0123456789abcdef' }
-export const CALLER: Caller = { credential: CREDENTIAL, line: 'site-a' }
+const CALLER: Caller = { credential: CREDENTIAL, line: 'site-a' }
 
 /** A service that answers as it is set, and keeps what it was asked. */
-export interface FakeService extends RegistrationService {
+interface FakeService extends RegistrationService {
   readonly proofs: Proof[]
   readonly requests: RegistrationRequest[]
   unavailable: string | null
@@ -39,7 +39,7 @@ export interface FakeService extends RegistrationService {
   until: Promise<unknown>
 }
 
-export function fakeService(): FakeService {
+function fakeService(): FakeService {
   const service: FakeService = {
     ...{ proofs: [], requests: [], unavailable: null, outcome: ISSUED, until: Promise.resolve() },
     whyUnavailable: async () => service.unavailable,

@@ -37,8 +37,8 @@ export function addServeDevices(devices: Command, io: Io): void {
 
 const EXAMPLE = `
 Examples:
-  fpki devices serve "$HOME/acme" --register 0.0.0.0:8444 --tls-cert server.pem \\
-    --tls-key server.key --status 127.0.0.1:9101
+  fpki devices serve "$HOME/acme" --register 0.0.0.0:8444 \\
+    --tls-cert server.pem --tls-key server.key --status 127.0.0.1:9101
   fpki devices serve "$HOME/acme" --register 127.0.0.1:8080 --no-tls
   fpki devices serve "$HOME/acme" --register 192.168.10.1:8080 \\
     --insecure-http 192.168.10.0/24

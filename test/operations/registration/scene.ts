@@ -38,8 +38,8 @@ export interface RegistrationScene extends Made {
   ): Promise<T>
 }
 
-export const GATEWAY = 'https://gw.acme.example:8443'
-export const OSTREE = 'https://ostree.acme.example:8443'
+const GATEWAY = 'https://gw.acme.example:8443'
+const OSTREE = 'https://ostree.acme.example:8443'
 
 export async function registrationScene(pki?: Made): Promise<RegistrationScene> {
   const made = pki ?? (await copiedPki())

@@ -286,6 +286,7 @@ export {
 } from './operations/registration/model.js'
 export {
   openRegistration,
+  type RegistrationCloud,
   type RegistrationOptions,
   type RegistrationPorts,
 } from './operations/registration/open-registration.js'

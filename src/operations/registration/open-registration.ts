@@ -13,14 +13,14 @@ import type { RegistrationOptions, RegistrationPorts } from './options.js'
 import { linesWithCredentials } from './require-credentials.js'
 import { registrationService } from './service.js'
 
-export type { RegistrationOptions, RegistrationPorts } from './options.js'
+export type { RegistrationCloud, RegistrationOptions, RegistrationPorts } from './options.js'
 
 /**
  * Opens the registration service of a PKI directory or kit: the register, and the keys of the device CAs of all lines that have
  * a token or a station. Passphrases and PINs are asked for now.
  *
  * @throws FpkiError ERR_LINE when no line has a valid token or station; ERR_USAGE for a server that is unknown or invalid, and
- *   for the cloud mode `require` without a Factory API; ERR_BAD_FILE when certificates are missing in the register; as openPki,
+ *   when a Factory API is to be informed and none is chosen; ERR_BAD_FILE when certificates are missing in the register; as openPki,
  *   openRegister, findDeviceIssuer and openBatchKey
  */
 export async function openRegistration(
@@ -43,7 +43,8 @@ async function openAll(
   closers: Closers,
 ): Promise<RegistrationService> {
   const { clock, progress } = ports
-  if (options.cloud === 'require' && ports.announce === undefined) throw noApi()
+  const { openCloud } = ports
+  if (options.cloud !== 'off' && openCloud === undefined) throw noApi()
   const pki = await openPki(ports.files, options.directory, options.factory)
   const servers = await serversOf(pki, options)
   const register = await openExistingRegister(options, ports)
@@ -53,12 +54,14 @@ async function openAll(
   if (register === null) throw new Error('there are lines without a register')
   const issuers = await openIssuers(pki, lines, options, ports)
   closers.push(issuers.close)
+  const cloud = options.cloud === 'off' ? null : (openCloud?.(register.outbox) ?? null)
+  closers.push(async () => cloud?.stop())
   const head = headRecorder(pki, register, ports)
   await head('the registration service starts')
   return registrationService(
     { ...options, factory: pki.factory, servers },
     {
-      ...{ clock, register, issuers, announce: ports.announce ?? null },
+      ...{ clock, register, issuers, cloud },
       credentials: credentialsIn(register.credentials, clock),
       availability: availability(options.line, { register, issuers, clock, progress }),
       close: async (issued) => {
@@ -87,8 +90,8 @@ function headRecorder({ directory }: OpenPki, register: DeviceRegister, { clock,
 function noApi(): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
-    'Devices are to be known to the Factory API before they are answered, but no Factory API is chosen.',
-    'Choose one, or inform it later or not at all.',
+    'The Factory API is to be informed of the devices, but none is chosen.',
+    'Choose a Factory API, or do not inform any.',
     { option: 'api' },
   )
 }

@@ -1,8 +1,8 @@
-import type { OutboxEntry } from '../../devices/outbox.js'
+import type { Outbox } from '../../devices/outbox.js'
 import type { BatchIssuer, DeviceBatches } from '../../issuance/device-batch/model.js'
 import type { KeyAccess } from '../../keystore/root-key.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
-import type { CloudMode } from './model.js'
+import type { Announce, CloudMode } from './model.js'
 
 /** Options of the registration service. */
 export interface RegistrationOptions {
@@ -33,9 +33,16 @@ export interface RegistrationPorts {
   readonly progress: Progress
   readonly access?: KeyAccess
   newBatches(issuer: BatchIssuer): DeviceBatches
-  /**
-   * Informs the Factory API of a device, for the cloud mode `require`. `conflict`: it has another device with that UUID.
-   * Throws ERR_API.
-   */
-  readonly announce?: (device: OutboxEntry) => Promise<'done' | 'conflict'>
+  /** Opens what informs the Factory API of the devices in the outbox; needed unless the cloud mode is `off`. */
+  readonly openCloud?: (outbox: Outbox) => RegistrationCloud
+}
+
+/** Informs the Factory API of devices that registered. */
+export interface RegistrationCloud {
+  /** For the mode `require`. */
+  readonly announce: Announce
+  /** A device was put into the outbox. */
+  nudge(): void
+  /** Leaves what is in the outbox to the next start. */
+  stop(): Promise<void>
 }

@@ -1,15 +1,16 @@
-import type { OutboxEntry } from '../../devices/outbox.js'
+import type { Refusal } from '../../devices/refusal.js'
 import { DEFAULT_LINE, type DeviceRegister } from '../../devices/register.js'
 import { FpkiError } from '../../errors.js'
 import type { Clock } from '../../ports.js'
+import type { IssuedDevice } from '../devices/model.js'
 import type { SotaServers } from '../devices/output/sota-servers.js'
 import { answerFiles, tomlFor } from './answer-files.js'
 import type { Availability } from './availability.js'
 import type { Credentials } from './credentials.js'
 import { type Batches, inBatches } from './in-batches.js'
-import type { Issuers } from './issuers.js'
+import type { Issuers, LineIssuer } from './issuers.js'
 import type { RegistrationOutcome, RegistrationService } from './model.js'
-import type { RegistrationOptions, RegistrationPorts } from './options.js'
+import type { RegistrationCloud, RegistrationOptions } from './options.js'
 import { type Registered, type RegistrationOrder, registerDevices } from './register-devices.js'
 
 /** What the service was opened with. */
@@ -25,7 +26,8 @@ export interface ServicePorts {
   readonly issuers: Issuers
   readonly credentials: Credentials
   readonly availability: Availability
-  readonly announce: RegistrationPorts['announce'] | null
+  /** null: the mode is `off`. */
+  readonly cloud: RegistrationCloud | null
   /** Releases everything; `issued` is how many devices the service has issued. */
   close(issued: number): Promise<void>
 }
@@ -44,7 +46,7 @@ export function registrationService(options: ServiceOptions, ports: ServicePorts
   const batchesOf = (line: string) => {
     const known = lines.get(line)
     if (known !== undefined) return known
-    const terms = { ...options, announce: options.cloud === 'queue' }
+    const terms = { ...options, announce: options.cloud !== 'off' }
     const batches = inBatches(
       (orders: readonly RegistrationOrder[]) => availability.watch(() => registerDevices(line, orders, terms, ports)),
       LIMITS,
@@ -99,24 +101,34 @@ function orRefused(work: () => string): string | RegistrationOutcome {
 async function outcomeOf(
   { result, issuer }: Registered,
   toml: string,
-  { cloud }: ServiceOptions,
-  { announce, register }: ServicePorts,
+  options: ServiceOptions,
+  { cloud }: ServicePorts,
 ): Promise<RegistrationOutcome> {
   if (result.kind === 'planned') throw new Error('a registration is not a rehearsal')
   if (result.kind === 'refused') {
     const { kind, uuid, code, reason } = result
     return { kind, uuid, code, reason }
   }
-  const { kind, uuid, name, group, serial, der } = result
-  if (cloud === 'require' && announce) {
-    const entry: OutboxEntry = { uuid, name, group, serial, der, ca: issuer.issuer.fingerprint, attempts: 0 }
-    if ((await announce(entry)) === 'conflict') {
-      await register.outbox.conflict(entry)
-      const reason = `the Factory API has another device with the UUID ${uuid}`
-      return { kind: 'refused', uuid, code: 'uuid-taken', reason }
-    }
-  }
+  const { kind, uuid, serial } = result
+  if (options.cloud === 'require' && cloud !== null) {
+    const announced = await announce(result, issuer, cloud)
+    if (announced !== null) return { kind: 'refused', uuid, ...announced }
+  } else if (kind === 'issued') cloud?.nudge()
   return { kind, uuid, serial, files: answerFiles(issuer.filesOf(result), toml) }
+}
+
+/** Why the Factory API does not take a device; null: it does. Throws ERR_API when it is not available. */
+async function announce(
+  { uuid, name, group, serial, der }: IssuedDevice,
+  { issuer }: LineIssuer,
+  cloud: RegistrationCloud,
+): Promise<Refusal | null> {
+  const announced = await cloud.announce({ uuid, name, group, serial, der, ca: issuer.fingerprint })
+  if (announced.kind === 'delivered') return null
+  const reason = `the Factory API does not take the device ${uuid}: ${announced.reason}`
+  if (announced.kind === 'conflict') return { code: 'uuid-taken', reason }
+  const text = `The Factory API was not informed of the device ${uuid}: ${announced.reason}.`
+  throw new FpkiError('ERR_API', text, 'The device has a certificate in the register; it may register again.')
 }
 
 function stopping(): FpkiError {

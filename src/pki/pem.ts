@@ -8,6 +8,7 @@ export type PemLabel =
   | 'X509 CRL'
   | 'ENCRYPTED PRIVATE KEY'
   | 'PRIVATE KEY'
+  | 'PUBLIC KEY'
   | 'TRUSTED CERTIFICATE'
 
 /** A PEM block of a text. */

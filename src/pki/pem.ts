@@ -124,6 +124,7 @@ const NOUNS: Readonly<Record<PemLabel, string>> = {
   'X509 CRL': 'a CRL',
   'ENCRYPTED PRIVATE KEY': 'an encrypted private key',
   'PRIVATE KEY': 'a private key',
+  'PUBLIC KEY': 'a public key',
   'TRUSTED CERTIFICATE': 'a trusted certificate',
 }
 

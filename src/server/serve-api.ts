@@ -11,7 +11,7 @@ import { serveFactories } from './factory-api/server.js'
 import { newLog } from './log.js'
 import { newMetrics } from './metrics.js'
 import type { ServeApiResult } from './served-api.js'
-import { untilStopped } from './stop.js'
+import { type ReadyManager, untilStopped } from './stop.js'
 import { type TlsOptions, type TlsPorts, tlsIdentity } from './tls-identity.js'
 
 /** Options of `fpki api serve`. */
@@ -30,6 +30,7 @@ export interface ServeApiOptions extends TlsOptions {
 export interface ServeApiPorts extends TlsPorts {
   /** The embedded API of an existing factory. */
   apiOf(factory: string): FactoryApi
+  readonly manager: ReadyManager
   /** Stops the server. */
   readonly signal: AbortSignal
   /** Writes lines of the log. */
@@ -47,7 +48,7 @@ export async function serveApi(
   onReady: (served: ServeApiResult) => void,
 ): Promise<void> {
   const { stateDirectory } = options
-  const { files, clock, signal, apiOf, residentBytes } = ports
+  const { files, clock, signal, manager, apiOf, residentBytes } = ports
   const folder = serverFolder(stateDirectory)
   const address = readAddress(options.listen, 'listen')
   if (!options.tls && !isLoopback(address.host)) throw plainHttpRefused(options.listen)
@@ -56,6 +57,8 @@ export async function serveApi(
   const oauthKey = await loadOAuthKey(ports, stateDirectory)
   const log = newLog({ write: ports.log }, clock, options.isQuiet)
   const metrics = newMetrics(VERSION, clock())
+  const factories = await embeddedFactories(files, stateDirectory)
+  const tokens = (await readTokens(files, stateDirectory)).length
   const server = await serveFactories(
     { ...address, identity, oauthKey, version: VERSION },
     {
@@ -70,12 +73,15 @@ export async function serveApi(
       authenticator: authenticator(files, stateDirectory, oauthKey),
     },
   )
-  const factories = await embeddedFactories(files, stateDirectory)
-  const tokens = (await readTokens(files, stateDirectory)).length
-  onReady({ url: server.url, stateDirectory, factories: [...factories], tokens, trust })
-  await untilStopped(signal)
-  log.info({ inFlight: metrics.inFlight() }, 'stopping')
-  await server.close()
+  try {
+    await manager.ready()
+    onReady({ url: server.url, stateDirectory, factories: [...factories], tokens, trust })
+    await untilStopped(signal)
+    log.info({ inFlight: metrics.inFlight() }, 'stopping')
+    await manager.stopping()
+  } finally {
+    await server.close()
+  }
   log.info({}, 'stopped')
 }
 

@@ -26,6 +26,7 @@ export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export type { KeyRef } from './directory/records.js'
 export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'
 export * from './factory/api.js'
+export type { DeviceApi, PublishedDevice, PutOptions, PutOutcome } from './factory/device-api.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
 export type { KeyAccess, RootKeyPlace } from './keystore/root-key.js'
 export { deviceThreadProgram } from './machine/device-thread.js'
@@ -266,6 +267,13 @@ export {
   restorePaper,
   restorePaperResult,
 } from './operations/paper/restore-paper.js'
+export {
+  type PublishOutboxOptions,
+  type PublishOutboxPorts,
+  type PublishOutboxResult,
+  publishOutbox,
+  publishOutboxResult,
+} from './operations/registration/publish-outbox.js'
 export {
   type AbandonPorts,
   type AbandonWorkResult,

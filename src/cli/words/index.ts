@@ -38,6 +38,7 @@ import { addExportDevices } from './devices/export.js'
 import { addImportDevices } from './devices/import.js'
 import { addIssue } from './devices/issue.js'
 import { addListDevices } from './devices/list.js'
+import { addPublishDevices } from './devices/publish.js'
 import { addReport } from './devices/report.js'
 import { addShowDevice } from './devices/show.js'
 import { addAuthorize } from './est/authorize.js'
@@ -81,6 +82,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
     { heading: 'Issue:', commands: [addIssue] },
     { heading: 'Inspect:', commands: [addListDevices, addShowDevice, addCountDevices, addReport] },
     { heading: 'Move:', commands: [addExportDevices, addImportDevices] },
+    { heading: 'Publish:', commands: [addPublishDevices] },
   ],
   lines: [
     {

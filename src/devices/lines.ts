@@ -91,6 +91,6 @@ function lineExists(name: string): FpkiError {
 }
 
 /** The error for a name that no line has. */
-export function noSuchLine(name: string): FpkiError {
-  return new FpkiError('ERR_USAGE', `There is no line ${JSON.stringify(name)}.`, 'List the lines: fpki lines list DIR')
+export function noSuchLine(name: string, code: 'ERR_USAGE' | 'ERR_LINE' = 'ERR_USAGE'): FpkiError {
+  return new FpkiError(code, `There is no line ${JSON.stringify(name)}.`, 'List the lines: fpki lines list DIR')
 }

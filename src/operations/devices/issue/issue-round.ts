@@ -1,7 +1,7 @@
 import { keyConflict } from '../../../devices/decide.js'
 import { quotaLeft, whyClosed } from '../../../devices/line-limits.js'
 import type { Refusal } from '../../../devices/refusal.js'
-import type { Line, LookUp, NewCertificate } from '../../../devices/register.js'
+import { IN_USE, type Line, type LookUp, type NewCertificate } from '../../../devices/register.js'
 import type { IssuedCertificate } from '../../../issuance/device-batch/model.js'
 import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from '../model.js'
 import { foldersWithoutKeys, lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
@@ -47,7 +47,8 @@ function decideDevice(
   terms: RoundTerms,
 ): Decided {
   const { certificate, device } = found
-  if (certificate !== null && device !== null) return reusedDevice(row.at, device, certificate)
+  if (certificate !== null && device !== null && device.state !== 'denied')
+    return reusedDevice(row.at, device, certificate)
   const isNewKey = row.order === null
   const { name: line, reissueWindow } = terms.line
   const refusal =
@@ -55,7 +56,7 @@ function decideDevice(
     secondKey(row, found, terms) ??
     (isNewKey && device !== null
       ? lostKeyRefusal(device, hasFolder, now, terms)
-      : keyConflict(found, { uuid: row.uuid, issuedAt: now, line, reissueWindow, by: 'this' }))
+      : keyConflict(found, { uuid: row.uuid, issuedAt: now, line, credential: null, reissueWindow, by: 'this' }))
   if (refusal !== null) return refusedRow(row.at, row.uuid, refusal)
   return {
     ...row,
@@ -67,7 +68,7 @@ function decideDevice(
 
 /** Within a batch, a second key for a device is a mistake: nobody knows which of the two the device has. */
 function secondKey({ uuid, order }: WantedDevice, { device }: LookUp, { startedAt }: RoundTerms): Refusal | null {
-  if (order === null || device === null || device.state !== 'active' || device.issuedAt < startedAt) return null
+  if (order === null || device === null || !IN_USE.includes(device.state) || device.issuedAt < startedAt) return null
   return { code: 'uuid-taken', reason: `the device ${uuid} was issued for another key in this batch` }
 }
 
@@ -104,7 +105,13 @@ async function issueNew(
   const certificates = ordered.map((device, index) => newCertificate(device, at(signed, index), terms))
   const issuedAt = clock().getTime()
   const { line, issuer } = terms
-  const outcomes = await register.commit({ line: line.name, ca: issuer.fingerprint, at: issuedAt, announce: false, certificates })
+  const outcomes = await register.commit({
+    line: line.name,
+    ca: issuer.fingerprint,
+    at: issuedAt,
+    announce: false,
+    certificates,
+  })
   return ordered.map((device, index) => {
     const outcome = at(outcomes, index)
     const certificate = at(certificates, index)

@@ -43,6 +43,7 @@ export type FpkiOption =
   | 'caFiles'
   | 'caSerials'
   | 'certificate'
+  | 'cloud'
   | 'confirm'
   | 'days'
   | 'expires'

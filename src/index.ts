@@ -28,6 +28,7 @@ export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export type { KeyRef } from './directory/records.js'
 export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'
 export * from './factory/api.js'
+export type { DeviceApi, PublishedDevice, PutOptions, PutOutcome } from './factory/device-api.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
 export type { KeyAccess, RootKeyPlace } from './keystore/root-key.js'
 export { deviceThreadProgram } from './machine/device-thread.js'
@@ -290,6 +291,13 @@ export {
   type RegistrationOptions,
   type RegistrationPorts,
 } from './operations/registration/open-registration.js'
+export {
+  type PublishOutboxOptions,
+  type PublishOutboxPorts,
+  type PublishOutboxResult,
+  publishOutbox,
+  publishOutboxResult,
+} from './operations/registration/publish-outbox.js'
 export {
   type ReadRegistrationRequest,
   type RequestErrors,

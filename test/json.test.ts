@@ -25,6 +25,7 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki ca export-kit': library.exportKitResult,
   'fpki devices export': library.exportDevicesResult,
   'fpki devices import': library.importDevicesResult,
+  'fpki devices publish': library.publishOutboxResult,
   'fpki ca backup --out': library.backupPkiResult,
   'fpki ca backup --check': library.checkBackupResult,
   'fpki ca restore': library.restorePkiResult,

@@ -7,6 +7,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   caFiles: '--ca-file or --ca-serial',
   caSerials: '--ca-serial',
   certificate: '--cert',
+  cloud: '--cloud',
   confirm: '--yes',
   days: '--days',
   expires: '--expires',

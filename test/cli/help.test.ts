@@ -29,6 +29,7 @@ const WITHOUT_EXAMPLE = [
   'api token revoke',
   'devices serve',
   'devices relay',
+  'devices publish',
 ]
 
 function levelsOf(command: Command, words: readonly string[] = []): readonly (readonly string[])[] {

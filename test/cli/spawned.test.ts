@@ -30,6 +30,7 @@ const RUNS: Readonly<Record<string, (made: Scene) => readonly string[]>> = {
   'ca export-kit': ({ directory, at }) => [directory, at('kit'), '--ca', 'local-ca'],
   'devices export': ({ directory, at }) => [directory, '--out', at('issued.jsonl')],
   'devices import': ({ directory, at }) => [directory, at('a.csr')],
+  'devices publish': ({ directory }) => [directory],
   'ca backup': ({ directory, at }) => [directory, '--out', at('a.backup')],
   'ca restore': ({ at }) => [at('a.csr'), at('restored')],
   'ca resume': ({ directory }) => [directory],

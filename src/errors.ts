@@ -49,6 +49,7 @@ export type FpkiOption =
   | 'expires'
   | 'factory'
   | 'faults'
+  | 'for'
   | 'gateway'
   | 'from'
   | 'gatewayOptions'
@@ -57,6 +58,7 @@ export type FpkiOption =
   | 'insecureHttp'
   | 'keyPassphrases'
   | 'line'
+  | 'list'
   | 'listen'
   | 'localCa.encrypt'
   | 'localCa.kind'
@@ -92,6 +94,8 @@ export type FpkiOption =
   | 'tokenHeader'
   | 'until'
   | 'upstream'
+  | 'uses'
+  | 'uuid'
   | 'withDevices'
 
 /**

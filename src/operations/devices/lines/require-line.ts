@@ -1,4 +1,4 @@
-import type { DeviceRegister, Line } from '../../../devices/register.js'
+import { DEFAULT_LINE, type DeviceRegister, type Line } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
 import { shellWord } from '../../../shell-word.js'
 
@@ -13,5 +13,35 @@ export async function requireLine(
     'ERR_LINE',
     `There is no line ${JSON.stringify(name)}.`,
     `Nothing was changed. \`fpki lines list ${shellWord(directory)}\` lists the lines.`,
+  )
+}
+
+/** The line with this name. Throws ERR_LINE when it does not exist, or is closed. */
+export async function requireOpenLine(
+  register: Pick<DeviceRegister, 'lines'>,
+  choice: { readonly directory: string; readonly name: string },
+): Promise<Line> {
+  const line = await requireLine(register, choice)
+  if (line.state !== 'closed') return line
+  throw new FpkiError(
+    'ERR_LINE',
+    `The line ${line.name} is closed for ever.`,
+    `Nothing was changed. Create another one: \`fpki lines create ${shellWord(choice.directory)} NAME\`.`,
+  )
+}
+
+/**
+ * The line with this name, for devices that register themselves. Throws ERR_LINE when it does not exist, is closed, or is the
+ * line `default`.
+ */
+export async function requireServiceLine(
+  register: Pick<DeviceRegister, 'lines'>,
+  choice: { readonly directory: string; readonly name: string },
+): Promise<Line> {
+  if (choice.name !== DEFAULT_LINE) return requireOpenLine(register, choice)
+  throw new FpkiError(
+    'ERR_LINE',
+    `The line ${DEFAULT_LINE} issues offline only: it has no limits, so it gets no token and no station.`,
+    `Nothing was changed. Create a line for the service: \`fpki lines create ${shellWord(choice.directory)} NAME --quota NUMBER\`.`,
   )
 }

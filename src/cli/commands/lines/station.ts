@@ -32,14 +32,16 @@ interface Named {
 
 const MAX_CERTIFICATE = 65_536
 
+const NOT_CHANGED = 'Nothing was changed:'
+
 /** `fpki lines station <directory> <line> <name>` */
 export async function createStation(named: Named, flags: StationFlags, io: Io): Promise<void> {
   const identity = await identityOf(flags, io)
   const created = await create({ ...choiceOf(named, flags, io), identity }, thisMachine(io.machine))
   if (flags.json) return printJson(io, created)
-  const { station, certificateFile, keyFile } = created
+  const { station, certificateFile, keyFile, changed } = created
   const files = certificateFile === null ? '' : `\n${certificateFile}\n${keyFile}`
-  progressOn(io, flags).note(`Created the station ${describe(station)}${files}`)
+  progressOn(io, flags).note(`${changed ? 'Created the station' : NOT_CHANGED} ${describe(station)}${files}`)
 }
 
 /** `fpki lines stations <directory> [line]` */
@@ -54,7 +56,7 @@ export async function listStations(directory: string, line: string | null, flags
 /** `fpki lines revoke-station <directory> <line> <name>` */
 export async function revokeStation(named: Named, flags: StoreFlags, io: Io): Promise<void> {
   const revoked = await revoke(choiceOf(named, flags, io), thisMachine(io.machine))
-  const text = `${revoked.changed ? 'Revoked the station' : 'Nothing was changed:'} ${describe(revoked.revoked)}`
+  const text = `${revoked.changed ? 'Revoked the station' : NOT_CHANGED} ${describe(revoked.revoked)}`
   if (flags.json) printJson(io, revoked)
   else progressOn(io, flags).note(text)
 }

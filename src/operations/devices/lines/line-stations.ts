@@ -15,7 +15,7 @@ import { type QueryPorts, readRegister } from '../query/read-register.js'
 import type { LineChoice } from './change-lines.js'
 import { changeRegister, type LinePorts, requireToWrite } from './change-register.js'
 import { requireLine, requireServiceLine } from './require-line.js'
-import { makeStationFiles } from './station-files.js'
+import { stationFiles } from './station-files.js'
 
 /** A station of a line. Times are RFC 3339. */
 export const stationFacts = z.strictObject({
@@ -40,6 +40,8 @@ export const createStationResult = jsonDocument({
   /** Where its certificate and key were written, absolute; null: it has its own. */
   certificateFile: z.nullable(z.string()),
   keyFile: z.nullable(z.string()),
+  /** false: an earlier run has made it, with this certificate. */
+  changed: z.boolean(),
 })
 
 /** What `fpki lines stations --json` prints. */
@@ -83,11 +85,12 @@ export type StationIdentity =
 
 /**
  * Makes a station of a line, which registers devices with its client certificate. The register has the fingerprint of the
- * certificate; no CA has to know it. Files are written first, so that a run that was interrupted can be repeated.
+ * certificate; no CA has to know it. Files are written first, so that a run that was interrupted can be repeated;
+ * a station that an earlier run has made with the same certificate is left as it is.
  *
  * @throws FpkiError ERR_EXISTS when the line has a station of that name, or a station has that certificate; ERR_LINE when there
  *   is no such line, it is closed, or it is the line `default`; ERR_BAD_CERTIFICATE, ERR_USAGE; ERR_NOT_INITIALIZED without a
- *   register; as openPki and makeStationFiles
+ *   register; as openPki and stationFiles
  */
 export async function createStation(
   options: StationChoice & { readonly identity: StationIdentity },
@@ -100,15 +103,19 @@ export async function createStation(
   const now = ports.clock()
   return changeRegister(pki, choice, ports, async (register, log) => {
     await requireServiceLine(register, options)
-    await requireFreeName(register, options)
-    const made = await identify(pki, { name, identity }, ports)
-    const { der, notAfter } = made.certificate
-    const fingerprint = sha256(der)
+    const earlier = await newestStation(register, options)
+    const isTaken = earlier !== null && earlier.revokedAt === null
+    const made = await identify(pki, { name, identity, mayMake: !isTaken }, ports)
+    const fingerprint = made === null ? null : sha256(made.certificate.der)
+    if (made === null || fingerprint === null || (isTaken && earlier.fingerprint !== fingerprint))
+      throw nameIsTaken(options)
+    const { certificateFile, keyFile, certificate } = made
+    const result = { directory: pki.directory.path, certificateFile, keyFile }
+    if (isTaken) return { ...result, station: describeStation(earlier, now), changed: false }
     await log(`Creates the station ${name} of the line ${line}: certificate ${fingerprint}`)
-    const order = { line, name, fingerprint, notAfter: notAfter.getTime(), createdAt: now.getTime() }
-    const station = describeStation(await register.credentials.createStation(order), now)
-    const { certificateFile, keyFile } = made
-    return { directory: pki.directory.path, station, certificateFile, keyFile }
+    const order = { line, name, fingerprint, notAfter: certificate.notAfter.getTime(), createdAt: now.getTime() }
+    const station = await register.credentials.createStation(order)
+    return { ...result, station: describeStation(station, now), changed: true }
   })
 }
 
@@ -152,15 +159,16 @@ export function isValidStation({ notAfter, revokedAt }: Station, now: Date): boo
   return revokedAt === null && notAfter > now.getTime()
 }
 
+/** null: the folder has no files of the station, and they may not be made. */
 async function identify(
   { directory, factory }: OpenPki,
-  { name, identity }: { readonly name: string; readonly identity: StationIdentity },
+  { name, identity, mayMake }: { readonly name: string; readonly identity: StationIdentity; readonly mayMake: boolean },
   ports: LinePorts,
 ) {
   if ('out' in identity) {
     const folder = { directory: directory.path, what: 'the key of the station', option: 'out' } as const
     await requireOutside(identity.out, folder, ports.files)
-    return makeStationFiles({ factory, name, ...identity }, ports)
+    return stationFiles({ factory, name, mayMake, ...identity }, ports)
   }
   const certificate = readPemCertificate(identity.certificate, identity.what)
   checkStationCertificate(certificate, identity.what, ports.clock())
@@ -192,12 +200,10 @@ async function newestStation({ credentials }: DeviceRegister, { name, station }:
   return (await credentials.stations(name)).findLast((one) => one.name === station) ?? null
 }
 
-async function requireFreeName(register: DeviceRegister, choice: StationChoice): Promise<void> {
-  if (((await newestStation(register, choice))?.revokedAt ?? 0) !== null) return
-  const { directory, name, station } = choice
-  throw new FpkiError(
+function nameIsTaken({ directory, name, station }: StationChoice): FpkiError {
+  return new FpkiError(
     'ERR_EXISTS',
-    `The line ${name} has a station ${station} already.`,
+    `The line ${name} has a station ${station} already, with another certificate.`,
     `Nothing was changed. Choose another name, or revoke it first: \`fpki lines revoke-station ${shellWord(directory)} ${name} ${station}\`.`,
   )
 }

@@ -7,7 +7,7 @@ import { STATION } from '../../../pki/profiles.js'
 import { type Certificate, readPemCertificate } from '../../../pki/read-certificate.js'
 import { newSerialNumber } from '../../../pki/serial.js'
 import { validityFrom } from '../../../pki/validity.js'
-import type { Clock, DurableFiles, Random } from '../../../ports.js'
+import type { Clock, DurableFiles, Random, Signer } from '../../../ports.js'
 import { shellWord } from '../../../shell-word.js'
 import { newPrivateKeyPem, pemSigner } from '../../../signer/file.js'
 import { signCertificate } from '../../../signer/x509/certificate.js'
@@ -29,6 +29,8 @@ interface StationOrder {
   readonly out: string
   /** null: two years. */
   readonly days: number | null
+  /** Whether to make what is missing. */
+  readonly mayMake: boolean
 }
 
 interface Ports {
@@ -40,17 +42,19 @@ interface Ports {
 const MAX_FILE = 65_536
 
 /**
- * Makes a key (P-256) and a self-signed client certificate, and writes NAME.key and NAME.pem. Nothing is overwritten: of a
- * run that was interrupted, what is there is used.
+ * The key (P-256) and the self-signed client certificate of a station, in NAME.key and NAME.pem. Nothing is overwritten: what
+ * is there, as of a run that was interrupted, is used, and only what is missing is made; null: it may not be made.
  *
  * @throws FpkiError ERR_BAD_FILE when the folder does not exist; ERR_EXISTS when there is a certificate without its key, or
  *   one that has expired; ERR_BAD_KEY, ERR_BAD_CERTIFICATE for files that are there
  */
-export async function makeStationFiles(order: StationOrder, { files, clock, random }: Ports): Promise<StationFiles> {
-  const { name, out, days } = order
+export async function stationFiles(order: StationOrder, ports: Ports): Promise<StationFiles | null> {
+  const { name, out, mayMake } = order
+  const { files, clock, random } = ports
   const [keyFile, certificateFile] = [join(out, `${name}.key`), join(out, `${name}.pem`)]
   if ((await files.kindOf(out)) !== 'directory') throw noFolder(out)
   const [foundKey, found] = [await files.read(keyFile, MAX_FILE), await files.read(certificateFile, MAX_FILE)]
+  if (found === null && !mayMake) return null
   if (found !== null && foundKey === null) throw exists(certificateFile)
   const key = foundKey ?? newPrivateKeyPem(random, 'P-256')
   const signer = await pemSigner(key, keyFile)
@@ -61,19 +65,27 @@ export async function makeStationFiles(order: StationOrder, { files, clock, rand
       if (!isOwn) throw exists(certificateFile)
       return { certificate, certificateFile, keyFile }
     }
+    const certificate = await newCertificate(order, signer, ports)
     if (foundKey === null) await files.create(keyFile, key, 0o600)
-    const template = {
-      ...{ role: `the station ${name}`, profile: STATION, issuer: null, names: [], spki: signer.spki },
-      serialNumber: newSerialNumber(random),
-      validity: validityFrom(clock(), days === null ? STATION.years : { days }, null),
-      subject: await commonNameAndUnit(name, order.factory),
-    }
-    const certificate = await signCertificate(template, signer)
     await files.create(certificateFile, encodePem('CERTIFICATE', certificate.der), 0o644)
     return { certificate, certificateFile, keyFile }
   } finally {
     await signer.close()
   }
+}
+
+async function newCertificate(
+  { name, factory, days }: StationOrder,
+  signer: Signer,
+  { clock, random }: Ports,
+): Promise<Certificate> {
+  const template = {
+    ...{ role: `the station ${name}`, profile: STATION, issuer: null, names: [], spki: signer.spki },
+    serialNumber: newSerialNumber(random),
+    validity: validityFrom(clock(), days === null ? STATION.years : { days }, null),
+    subject: await commonNameAndUnit(name, factory),
+  }
+  return signCertificate(template, signer)
 }
 
 /** Whether it is a certificate of the profile that is valid now. */

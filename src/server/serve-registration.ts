@@ -41,7 +41,7 @@ export interface OpenRegistration {
 /** Its ports. */
 export interface ServeRegistrationPorts extends TlsPorts {
   /** Opens the service; called when the options are as they must be. */
-  open(): Promise<OpenRegistration>
+  open(log: Log): Promise<OpenRegistration>
   readonly manager: ReadyManager
   /** Stops the server. */
   readonly signal: AbortSignal
@@ -64,13 +64,14 @@ export async function serveRegistration(
   const plan = planServing(options)
   if (plan.clients !== null) ports.progress.warn(IN_THE_CLEAR)
   // First, so that nothing is written to what is not a PKI directory.
-  const opened = await ports.open()
+  const log = newLog({ write: ports.log }, ports.clock, options.isQuiet)
+  const opened = await ports.open(log)
   try {
     const folder = join(options.directory, OWN_FOLDER, REGISTRATION_FOLDER)
     const place = { folder, command: 'fpki devices serve' }
     const tls = await tlsIdentity({ ...options, tls: plan.isTls }, plan.address.host, place, ports)
     if (tls.trust !== null) ports.progress.warn(OWN_CERTIFICATE)
-    await serveOpened({ ...plan, ...tls }, options, { ...ports, ...opened }, onReady)
+    await serveOpened({ ...plan, ...tls }, options, { ...ports, ...opened, log }, onReady)
   } finally {
     await opened.service.close()
   }
@@ -102,18 +103,19 @@ function planServing({ register, status, tls, tlsFiles, insecureHttp }: ServeReg
   }
 }
 
+type OpenPorts = Omit<ServeRegistrationPorts, 'log'> & OpenRegistration & { readonly log: Log }
+
 type Served = Plan & Awaited<ReturnType<typeof tlsIdentity>>
 
 async function serveOpened(
   { address, status, clients, identity, trust }: Served,
-  { directory, tokenHeader, isQuiet }: ServeRegistrationOptions,
-  ports: ServeRegistrationPorts & OpenRegistration,
+  { directory, tokenHeader }: ServeRegistrationOptions,
+  ports: OpenPorts,
   onReady: (served: ServeRegistrationResult) => void,
 ): Promise<void> {
-  const { clock, signal, manager, service } = ports
-  const log = newLog({ write: ports.log }, clock, isQuiet)
+  const { clock, signal, manager, service, log } = ports
   const metrics = registrationMetrics(VERSION, clock())
-  const watched = status === null ? null : await serveStatus(status, log, statusOf(ports, metrics, log))
+  const watched = status === null ? null : await serveStatus(status, log, statusOf(ports, metrics))
   try {
     const wrong = wrongCredentials(() => performance.now() / 1000)
     const options = { ...address, identity, clients, tokenHeader }
@@ -133,12 +135,8 @@ async function serveOpened(
   }
 }
 
-function statusOf(
-  ports: ServeRegistrationPorts & OpenRegistration,
-  metrics: RegistrationMetrics,
-  log: Log,
-): ServiceStatus {
-  const { service, signal, clock } = ports
+function statusOf(ports: OpenPorts, metrics: RegistrationMetrics): ServiceStatus {
+  const { service, signal, clock, log } = ports
   const whyUnavailable = async () => (signal.aborted ? 'the service is stopping' : service.whyUnavailable())
   const read = coalesced(async () => ({
     isAvailable: (await whyUnavailable()) === null,

@@ -1,7 +1,7 @@
 import { namedFactory } from '../../../config/settings.js'
+import { FpkiError } from '../../../errors.js'
 import { deviceFiles } from '../../../machine/devices.js'
 import { thisMachine } from '../../../machine/index.js'
-import { FpkiError } from '../../../errors.js'
 import { type ImportDevicesResult, importDevices } from '../../../operations/devices/transfer/import-devices.js'
 import { importRegistrationRef } from '../../../operations/devices/transfer/import-registration-ref.js'
 import type { Progress } from '../../../ports.js'

@@ -3,12 +3,18 @@ import { fileURLToPath } from 'node:url'
 import { namedFactory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
 import { serviceMachine } from '../../../machine/devices.js'
-import { embeddedPortsOn, thisMachine } from '../../../machine/index.js'
+import { embeddedPortsOn, thisMachine, waitOrAbort } from '../../../machine/index.js'
 import type { Machine } from '../../../machine/machine.js'
 import { serviceManager } from '../../../machine/service-manager.js'
 import { requireRegister } from '../../../operations/devices/open-register.js'
+import { factoryOfPki } from '../../../operations/open-pki.js'
+import { type Cloud, cloudMode } from '../../../operations/registration/cloud-mode.js'
 import type { CloudMode } from '../../../operations/registration/model.js'
+import { registrationCloud } from '../../../operations/registration/open-cloud.js'
 import { openRegistration, type RegistrationOptions } from '../../../operations/registration/open-registration.js'
+import type { PublishEvent } from '../../../operations/registration/start-publishing.js'
+import type { Log } from '../../../server/log.js'
+import type { RegisterNow } from '../../../server/registration/metrics.js'
 import type { ServeRegistrationResult } from '../../../server/registration/served-registration.js'
 import {
   type OpenRegistration,
@@ -16,7 +22,7 @@ import {
   serveRegistration,
 } from '../../../server/serve-registration.js'
 import { filePath, resolved } from '../../directory.js'
-import { embeddedStateDirectory } from '../../factory.js'
+import { embeddedStateDirectory, factoryApiFor } from '../../factory.js'
 import { keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
@@ -47,11 +53,12 @@ export interface ServeDevicesFlags extends CommonFlags, HsmFlags {
 /** `fpki devices serve <directory>` */
 export async function serve(directory: string, flags: ServeDevicesFlags, io: Io): Promise<void> {
   const machine = thisMachine(io.machine)
-  // Not io.signal: on a signal, the service finishes what it accepted.
+  // On a signal, the service finishes what it accepted, with all that it has opened.
   const { signal } = new AbortController()
+  const lasting = { ...io, signal }
   const ports = {
     ...embeddedPortsOn(machine, signal),
-    open: () => openService(resolved(directory, io), flags, io, machine),
+    open: (log: Log) => openService(resolved(directory, io), flags, { io: lasting, machine, log }),
     manager: serviceManager(io.env),
     progress: progressOn(io, flags),
     signal: io.signal,
@@ -84,42 +91,53 @@ function httpOptions(directory: string, flags: ServeDevicesFlags, io: Io): Serve
 async function openService(
   directory: string,
   flags: ServeDevicesFlags,
-  io: Io,
-  machine: Machine,
+  { io, machine, log }: { readonly io: Io; readonly machine: Machine; readonly log: Log },
 ): Promise<OpenRegistration> {
+  const { store = null, line = null, gateway = null, ostree = null, days = null, hsmSessions = 4 } = flags
+  const cloud = await cloudOf(directory, flags, io, machine)
+  const options: RegistrationOptions = {
+    ...{ directory, factory: namedFactory(flags, io.env), cloud: cloud.mode },
+    ...{ store, line, gateway, ostree, days, hsmSessions },
+  }
   const progress = progressOn(io, flags)
-  // The key lives as long as the service, which closes it; a signal must not.
-  const { signal } = new AbortController()
-  const options = await registrationOptions(directory, flags, io, machine)
+  const report = (event: PublishEvent) => reportTo(log, event)
   const service = await openRegistration(options, {
     ...machine,
-    ...serviceMachine(machine, { program: THREAD, signal }),
+    ...serviceMachine(machine, { program: THREAD, signal: io.signal }),
     progress,
     access: await keyAccess(flags, io, progress),
+    ...(cloud.api === null
+      ? {}
+      : { openCloud: registrationCloud(cloud.api, { ...machine, wait: waitOrAbort, report }) }),
   })
-  const registerNow = async () => {
-    const register = await requireRegister(options, machine)
-    try {
-      const outbox = options.cloud === 'off' ? null : await register.outbox.state()
-      return { outbox, lines: await register.lines.list() }
-    } finally {
-      await register.close()
-    }
-  }
-  return { service, registerNow }
+  return { service, registerNow: () => readRegister(options, machine) }
 }
 
-async function registrationOptions(
-  directory: string,
-  flags: ServeDevicesFlags,
-  io: Io,
-  machine: Machine,
-): Promise<RegistrationOptions> {
-  const { store = null, line = null, gateway = null, ostree = null, days = null, hsmSessions = 4 } = flags
-  // The embedded Factory API reads the register.
+/** Opened anew each time, as seldom as metrics are read. */
+async function readRegister(options: RegistrationOptions, machine: Machine): Promise<RegisterNow> {
+  const register = await requireRegister(options, machine)
+  try {
+    const outbox = options.cloud === 'off' ? null : await register.outbox.state()
+    return { outbox, lines: await register.lines.list() }
+  } finally {
+    await register.close()
+  }
+}
+
+async function cloudOf(directory: string, flags: ServeDevicesFlags, io: Io, machine: Machine): Promise<Cloud> {
+  const { cloud = null } = flags
   const isEmbedded = (await embeddedStateDirectory(flags, io, machine)) !== null
-  const cloud = flags.cloud ?? (isEmbedded ? 'off' : 'queue')
-  return { directory, factory: namedFactory(flags, io.env), store, line, gateway, ostree, cloud, days, hsmSessions }
+  if (cloud === 'off' || isEmbedded) return cloudMode(cloud, null)
+  const ofDirectory = () => factoryOfPki(machine.files, directory)
+  const { devices } = await factoryApiFor(flags, io, machine, { changes: true, ofDirectory })
+  return cloudMode(cloud, devices)
+}
+
+function reportTo(log: Log, event: PublishEvent): void {
+  if (event.kind === 'resumed') log.info({}, 'cloud resumed')
+  else if (event.kind === 'paused')
+    log.warn({ reason: event.reason, until: new Date(event.until).toISOString() }, 'cloud paused')
+  else log.warn({ uuid: event.uuid, reason: event.reason }, `cloud ${event.kind}`)
 }
 
 function asText({ url, directory, status, trust }: ServeRegistrationResult): string {

@@ -12,6 +12,11 @@ need certtool gnutls-bin
 need strace strace
 # It is not on the PATH of ordinary users.
 [ -x /usr/sbin/nginx ] || need nginx nginx-light
+# nginx passes registrations on with a module of its own package, unless it is compiled in.
+[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || ! /usr/sbin/nginx -V 2>&1 | grep -q -- --with-stream=dynamic ||
+  missing="$missing libnginx-mod-stream"
+need systemd-analyze systemd
+need promtool prometheus
 need flock util-linux
 need softhsm2-util softhsm2
 need pkcs11-tool opensc

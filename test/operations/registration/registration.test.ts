@@ -352,6 +352,17 @@ describe('whether a device could register now', () => {
     )
   })
 
+  test('what is in the register is counted', async () => {
+    const scene = await registrationScene()
+    const token = await scene.token()
+    const state = await scene.serve(async (service) => {
+      await service.register(registration(), await callerWith(service, token))
+      return service.state()
+    })
+    expect(state.lines.find(({ name }) => name === 'line-1')).toMatchObject({ issued: 1 })
+    expect(state.outbox).toBeNull()
+  })
+
   test('a service that is closed takes nothing, and has finished what it took', async () => {
     const scene = await registrationScene()
     const token = await scene.token()

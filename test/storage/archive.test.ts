@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
-import { type ArchiveEntry, readArchive, writeArchive } from '../../src/storage/archive.js'
+import { type ArchiveEntry, writeArchive } from '../../src/storage/archive.js'
 import { output, temporaryDirectory } from '../support/cli.js'
+import { entriesOf } from '../support/envelopes.js'
 
 const TIME = new Date('2026-07-01T12:00:00Z')
 const FOLDER: ArchiveEntry = { path: 'pki', kind: 'directory', mode: 0o700, content: new Uint8Array() }
@@ -25,7 +26,7 @@ const ENTRIES = [
 /** What becomes of an archive. */
 async function codeOf(tar: Uint8Array): Promise<string> {
   try {
-    return `${(await readArchive(tar)).length} entries`
+    return `${(await entriesOf(tar)).length} entries`
   } catch (error) {
     if (error instanceof FpkiError) return `${error.code}: ${error.message}`
     throw error
@@ -50,7 +51,7 @@ function withSum(tar: Buffer): Buffer {
 test.each(['2026-07-01T12:00:00Z', '2045-07-01T12:00:00Z'])(
   'an archive written at %s is read back unchanged',
   async (time) => {
-    const read = await readArchive(await writeArchive(ENTRIES, new Date(time)))
+    const read = await entriesOf(await writeArchive(ENTRIES, new Date(time)))
     const plain = (entry: ArchiveEntry) => ({ ...entry, content: Buffer.from(entry.content).toString() })
     expect(read.map(plain)).toEqual(ENTRIES.map(plain))
   },

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
-import { once } from 'node:events'
+import { createHash, type Hash } from 'node:crypto'
+import { pipeline, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { type Extract, extract, type Headers } from 'tar-stream'
 import { FpkiError } from '../errors.js'
@@ -19,6 +19,20 @@ export interface ReadLimits {
   readonly maxBytes: number
 }
 
+/** A path has 4096 octets. tar-stream would hold a longer header in memory, whatever its length; pieces are read ahead too. */
+const MAX_HEADER_BYTES = 32 * 1024 * 1024
+
+/** How far an archive was read. */
+interface Feeding {
+  fed: number
+  /** More octets than this are not the content of the entry that is read. */
+  limit: number
+  /** Of what was read. */
+  readonly hash: Hash
+  /** Why the archive could not be read, apart from what it contains. */
+  failure: unknown
+}
+
 /** tar-stream's header; its types lack the extended header (POSIX.1-2001, pax). */
 type Header = Headers & { readonly pax?: Readonly<Record<string, string>> | null }
 
@@ -32,51 +46,42 @@ export async function readArchive(
   tar: AsyncIterable<Uint8Array>,
   limits: ReadLimits,
 ): Promise<readonly (ArchiveEntry | LocatedFile)[]> {
+  const feeding: Feeding = { fed: 0, limit: MAX_HEADER_BYTES, hash: createHash('sha256'), failure: null }
   const reader = extract()
-  const actual = createHash('sha256')
-  const fed = feed(tar, reader, (octets) => actual.update(octets))
-  // Awaited below.
-  fed.catch(() => undefined)
-  const { entries, sha256 } = await extractEntries(reader, limits).catch(async (cause: unknown) => {
-    await fed
-    if (cause instanceof FpkiError) throw cause
+  // Errors arrive at whoever reads the entries.
+  pipeline(Readable.from(feed(tar, feeding)), reader, () => {})
+  const { entries, sha256 } = await extractEntries(reader, limits, feeding).catch((cause: unknown) => {
+    const error = feeding.failure ?? cause
+    if (error instanceof FpkiError || feeding.failure !== null) throw error
     throw badArchive('is truncated or has an invalid header', { cause })
   })
-  await fed
   checkPaths(entries)
-  if (sha256 !== actual.digest('hex')) throw badArchive('differs from what fpki writes')
+  if (sha256 !== feeding.hash.digest('hex')) throw badArchive('differs from what fpki writes')
   return entries
 }
 
-/** Writes to `reader`, no faster than that is read. Destroys it with the error of `tar`, and rejects with that. */
-async function feed(tar: AsyncIterable<Uint8Array>, reader: Extract, onOctets: (octets: Uint8Array) => void) {
+async function* feed(tar: AsyncIterable<Uint8Array>, feeding: Feeding): AsyncGenerator<Uint8Array> {
   try {
     for await (const octets of tar) {
-      onOctets(octets)
-      if (reader.destroyed) return
-      if (!reader.write(octets)) await drained(reader)
+      if (feeding.fed > feeding.limit) throw badArchive('has a header that is too long')
+      feeding.fed += octets.length
+      feeding.hash.update(octets)
+      yield octets
     }
-    reader.end()
   } catch (error) {
-    reader.destroy(error instanceof Error ? error : new Error(String(error)))
+    feeding.failure = error
     throw error
   }
 }
 
-async function drained(reader: Extract): Promise<void> {
-  const stop = new AbortController()
-  const { signal } = stop
-  await Promise.race([once(reader, 'drain', { signal }), once(reader, 'close', { signal })]).catch(() => undefined)
-  stop.abort()
-}
-
 /** The entries, and the SHA-256 of the archive that fpki would write with them. */
-async function extractEntries(reader: Extract, { large, maxBytes }: ReadLimits) {
+async function extractEntries(reader: Extract, { large, maxBytes }: ReadLimits, feeding: Feeding) {
   const entries: (ArchiveEntry | LocatedFile)[] = []
   const expected = archiveHash()
   let octets = 0
   for await (const entry of reader) {
     const { size, mtime, ...header } = checkHeader(entry.header)
+    feeding.limit = feeding.fed + size + MAX_HEADER_BYTES
     if (entries.length === 0) expected.setTime(mtime)
     if (header.path === large && header.kind === 'file') {
       entries.push(await expected.addLarge({ ...header, kind: 'file', size }, entry))

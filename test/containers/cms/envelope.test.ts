@@ -1,11 +1,14 @@
 import { createPrivateKey, randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { type Constructed, fromBER } from 'asn1js'
 import { describe, expect, test } from 'vitest'
-import { newEnvelope, type Recipients } from '../../../src/containers/cms/envelope.js'
+import { newEnvelope, openEnvelope, type Recipients } from '../../../src/containers/cms/envelope.js'
 import { thisMachine } from '../../../src/machine/index.js'
 import { readPemCertificate } from '../../../src/pki/read-certificate.js'
+import { sha256 } from '../../../src/sha256.js'
+import { octetsAsFile } from '../../../src/storage/readable-file.js'
 import { output, runProgram, temporaryDirectory } from '../../support/cli.js'
 import { open, pieces, seal } from '../../support/envelopes.js'
 import { ALL_POINTS } from '../../support/points.js'
@@ -144,6 +147,24 @@ test('a file with many expensive passphrase recipients is refused immediately', 
   const many = new Uint8Array(info.toBER())
   expect(many.length).toBeGreaterThan(file.length)
   await expect(open(many, { passphrase: PASSPHRASE })).rejects.toThrow('more than one passphrase')
+})
+
+test('content of another size than announced is not sealed', async () => {
+  const envelope = () => newEnvelope({ passphrase: PASSPHRASE, certificates: [] }, { ...machine, passphraseRounds: 1 })
+  for (const size of [CONTENT.length - 1, CONTENT.length + 1])
+    await expect(buffer(envelope().seal({ size, read: () => pieces(CONTENT) }))).rejects.toThrow('instead of')
+})
+
+test('content is authenticated before the first octet is given, and again at its end', async () => {
+  const file = await sealed({}, randomBytes(3_000_000))
+  const octets = octetsAsFile(file)
+  const opened = await openEnvelope(octets, { passphrase: PASSPHRASE })
+  expect(opened?.sha256).toBe(sha256(file))
+  // Replaced by somebody after it was opened.
+  file[2_000_000] = (file[2_000_000] ?? 0) ^ 1
+  await expect(openEnvelope(octets, { passphrase: PASSPHRASE })).rejects.toThrow('modified')
+  if (opened !== null) await expect(buffer(opened.content())).rejects.toThrow('modified')
+  expect.assertions(3)
 })
 
 test('a file that is truncated or has trailing octets is refused', async () => {

@@ -1,9 +1,9 @@
 import { createCipheriv, createDecipheriv, createHash, type KeyObject } from 'node:crypto'
 import { Set as Asn1Set, type AsnType, Constructed, fromBER } from 'asn1js'
 import { KeyAgreeRecipientInfo, KeyTransRecipientInfo, PasswordRecipientinfo, RecipientInfo } from 'pkijs'
+import { piecesOf } from '../../pieces.js'
 import type { EncryptionPorts, ReadableFile } from '../../ports.js'
 import { sha256 } from '../../sha256.js'
-import { piecesOf } from '../../storage/readable-file.js'
 import { decryptWithPrivateKey, type EnvelopeRecipient, encryptForCertificate } from './certificate-recipient.js'
 import { encodeHead, encodeTag, NONCE, type Parts, readParts, TAG } from './envelope-format.js'
 import { checkPasswordCost, decryptWithPassphrase, encryptForPassphrase } from './password-recipient.js'
@@ -23,7 +23,7 @@ export interface Envelope {
 }
 
 /** What to encrypt. */
-export interface EnvelopeContent {
+interface EnvelopeContent {
   readonly size: number
   /** `size` octets. */
   read(): AsyncIterable<Uint8Array>

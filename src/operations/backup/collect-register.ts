@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { copyDeviceRegister, openDeviceRegister, type RegisterPorts } from '../../devices/open.js'
 import { DEVICE_REGISTER } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
+import { piecesOf } from '../../pieces.js'
 import type { DurableFiles } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 import type { LargeEntry } from '../../storage/archive.js'
 import { UNFINISHED } from '../../storage/folders.js'
-import { abortableFile, piecesOf } from '../../storage/readable-file.js'
+import { abortableFile } from '../../storage/readable-file.js'
 import { type BackupManifest, REGISTER_PATH } from './manifest.js'
 import { MAX_REGISTER_BYTES } from './sizes.js'
 
@@ -105,7 +106,7 @@ function tooLarge(directory: string, maxBytes: number): FpkiError {
   return new FpkiError(
     'ERR_BAD_FILE',
     `The device register of ${directory} is larger than ${mebibytes} MiB, too large for a backup that OpenSSL can open.`,
-    `Nothing was written. Leave it out, and copy it by itself with ${copy}.`,
+    `Nothing was written. Copy it by itself with ${copy}, and leave it out of the backup.`,
     { option: 'withDevices' },
   )
 }

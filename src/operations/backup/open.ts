@@ -4,6 +4,7 @@ import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
 import type { BackupRecord, RootKeyUnproven } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import type { KeyAccess } from '../../keystore/root-key.js'
+import { partOf } from '../../pieces.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Random, ReadableFile } from '../../ports.js'
@@ -13,7 +14,7 @@ import type { ArchiveEntry } from '../../storage/archive.js'
 import { archiveFileSystem } from '../../storage/archive-files.js'
 import { durableFiles } from '../../storage/files.js'
 import { type LocatedFile, readArchive } from '../../storage/read-archive.js'
-import { abortableFile, partOf } from '../../storage/readable-file.js'
+import { abortableFile } from '../../storage/readable-file.js'
 import { type Finding, isWrong } from '../audit/verify/finding.js'
 import type { VerifyPkiResult } from '../audit/verify-pki.js'
 import {
@@ -37,7 +38,7 @@ export interface BackupOpener extends KeyPassphrases {
 }
 
 /** The device register in a backup. */
-export interface BackupRegister {
+interface BackupRegister {
   /** Its content, which throws ERR_BAD_FILE at its end unless it is the one that {@link openBackup} checked. */
   read(): AsyncIterable<Uint8Array>
 }

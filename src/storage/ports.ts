@@ -34,6 +34,14 @@ export interface NewFile {
   close(): Promise<void>
 }
 
+/** A file opened for reading. */
+export interface ReadableFile {
+  readonly size: number
+  /** The octets from `position` on: `length`, or fewer at the end of the file. */
+  read(position: number, length: number): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
 /** A kernel lock on a file, released at the latest when its process ends. */
 export interface FileLock {
   release(): Promise<void>
@@ -61,6 +69,8 @@ export interface FileSystem {
   /** The content of a file; null when it does not exist. Throws `ERR_FS_FILE_TOO_LARGE` above `maxBytes`, and
    * `ERR_FS_NOT_A_FILE` for a pipe or device. */
   read(path: string, maxBytes: number): Promise<Uint8Array | null>
+  /** Opens a file for reading piece by piece; otherwise like {@link read}. */
+  openToRead(path: string, maxBytes: number): Promise<ReadableFile | null>
   /** chmod. */
   setMode(path: string, mode: number): Promise<void>
   /** Creates one directory with its final mode; false when `path` already exists. */
@@ -128,8 +138,11 @@ export interface DurableFiles {
   checkAbove(path: string): Promise<void>
   /** Other users who could rename files in the folders above `path`, one sentence each. */
   warningsAbove(path: string): Promise<readonly string[]>
-  /** Creates a file with its final mode. Throws ERR_EXISTS when `path` exists; never overwrites. */
-  create(path: string, content: string | Uint8Array, mode: number): Promise<void>
+  /**
+   * Creates a file with its final mode, which has no name before its content is complete. Throws ERR_EXISTS when `path`
+   * exists, and never overwrites; and what `content` throws.
+   */
+  create(path: string, content: string | Uint8Array | AsyncIterable<Uint8Array>, mode: number): Promise<void>
   /** Creates or atomically replaces a file. */
   replace(path: string, content: string, mode: number): Promise<void>
   /** Appends to a file, created with this mode if missing, and syncs both. An empty text only creates the file. */
@@ -155,6 +168,8 @@ export interface DurableFiles {
   read(path: string, maxBytes: number): Promise<string | null>
   /** The octets of a file; otherwise like {@link read}. */
   readOctets(path: string, maxBytes: number): Promise<Uint8Array | null>
+  /** Opens a file for reading piece by piece; otherwise like {@link read}. */
+  openToRead(path: string, maxBytes: number): Promise<ReadableFile | null>
   /** The kind of file; null when it does not exist. Follows symbolic links. */
   kindOf(path: string): Promise<FileStatus['kind'] | null>
   /** The path with all symbolic links resolved; null when it does not exist. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { basename, dirname } from 'node:path'
 import type { FileStatus, FileSystem } from '../../src/ports.js'
+import { octetsAsFile } from '../../src/storage/readable-file.js'
 
 /** A disk in memory that knows what would be left of it after a loss of power. */
 export interface MemoryDisk {
@@ -172,6 +173,10 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
       return node === undefined ? null : [...node.names.keys()].sort()
     },
     read: async (path) => find(path)?.content ?? null,
+    openToRead: async (path) => {
+      const node = find(path)
+      return node === undefined ? null : octetsAsFile(node.content)
+    },
     makeDirectory: async (path, mode) =>
       step('mkdir', path, () => {
         if (find(path) !== undefined) return false

@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import { FpkiError, systemErrorCode } from '../errors.js'
 import { lazy } from '../lazy.js'
 import type { FileLock, FileStatus, FileSystem, LinkStatus, NewFile, Person } from '../ports.js'
+import { openFileSystemSync } from './sync-file-system.js'
 import { privateGroupOf } from './trust.js'
 
 /** Locks an open file with the options of flock(1); resolves to whether the lock was free. Throws ERR_STORAGE. */
@@ -41,6 +42,7 @@ export function nodeFileSystem(
     remove: async (path) => unless(['ENOENT'], undefined, () => fs.unlinkSync(path)),
     removeDirectory: async (path) => unless(['ENOENT'], undefined, () => fs.rmdirSync(path)),
     syncDirectory: async (path) => withOpen(path, 'r', (fd) => fs.fsyncSync(fd)),
+    openSync: openFileSystemSync,
     lock: (path, seconds = 0) => lockFile(path, seconds, flock),
     isLocked: (path) => isLocked(path, flock),
   }

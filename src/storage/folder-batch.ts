@@ -12,9 +12,13 @@ export function folderBatch(fs: FileSystem, directory: string, staging: Staging,
   const at = (...names: readonly string[]) => join(directory, ...names)
   const explain = explainSystemErrors
   const { write, close } = durableWrites(fs, directory, many)
-  const toPut = (folder: string, file: BatchFile, inPlace: boolean): BatchWrite => ({
-    ...file,
-    ...{ staged: join(staging.path, `${folder}.${file.name}`), final: at(folder, file.name), inPlace },
+  const toPut = (folder: string, { name, content, mode }: BatchFile, inPlace: boolean): BatchWrite => ({
+    name,
+    content,
+    mode,
+    staged: `${staging.path}/${folder}.${name}`,
+    final: `${directory}/${folder}/${name}`,
+    inPlace,
   })
   /** Gives files their names; resolves when those are on the disk. */
   const rename = async (files: readonly BatchWrite[]) => {

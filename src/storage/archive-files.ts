@@ -43,6 +43,7 @@ export function archiveFileSystem(entries: readonly ArchiveEntry[], root: string
     remove: readOnly,
     removeDirectory: readOnly,
     syncDirectory: readOnly,
+    openSync: async () => null,
     lock: readOnly,
   }
 }

@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { FpkiError, systemErrorCode } from '../errors.js'
 import { lazy } from '../lazy.js'
 import type { FileLock, FileStatus, FileSystem, LinkStatus, NewFile, Person, ReadableFile } from '../ports.js'
+import { openFileSystemSync } from './sync-file-system.js'
 import { privateGroupOf } from './trust.js'
 
 const read = promisify(fs.read)
@@ -45,6 +46,7 @@ export function nodeFileSystem(
     remove: async (path) => unless(['ENOENT'], undefined, () => fs.unlinkSync(path)),
     removeDirectory: async (path) => unless(['ENOENT'], undefined, () => fs.rmdirSync(path)),
     syncDirectory: async (path) => withOpen(path, 'r', (fd) => fs.fsyncSync(fd)),
+    openSync: openFileSystemSync,
     lock: (path, seconds = 0) => lockFile(path, seconds, flock),
     isLocked: (path) => isLocked(path, flock),
   }

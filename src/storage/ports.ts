@@ -42,6 +42,13 @@ export interface ReadableFile {
   close(): Promise<void>
 }
 
+/** Syncs a whole file system. */
+export interface FileSystemSync {
+  /** syncfs: contents and names that were written before the call are on the disk. */
+  sync(): Promise<void>
+  close(): Promise<void>
+}
+
 /** A kernel lock on a file, released at the latest when its process ends. */
 export interface FileLock {
   release(): Promise<void>
@@ -88,6 +95,11 @@ export interface FileSystem {
   removeDirectory(path: string): Promise<void>
   /** fsync of a directory. */
   syncDirectory(path: string): Promise<void>
+  /**
+   * Opens what can sync the whole file system of a directory at once. Everything that was written before is on the disk then.
+   * null when this machine cannot do that, or would not report all errors.
+   */
+  openSync(directory: string): Promise<FileSystemSync | null>
   /** Locks the file at `path`, created with mode 0600 if missing; null when another process holds the lock for `seconds`. */
   lock(path: string, seconds?: number): Promise<FileLock | null>
   /** Whether another process holds the lock. Creates nothing; false when the file is missing or not accessible. */

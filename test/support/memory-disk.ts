@@ -148,6 +148,12 @@ function* walk(node: Inode, path: string): Generator<[string, { mode: number; te
   }
 }
 
+function syncAll(node: Inode): void {
+  node.synced = node.content
+  node.syncedNames = new Map(node.names)
+  for (const child of node.names.values()) syncAll(child)
+}
+
 function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHooks): FileSystem {
   const find = (path: string) => findIn(root, path)
   const at = (path: string): Inode => find(path) ?? fail('ENOENT', path)
@@ -259,6 +265,10 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
         for (const child of node.names.values()) if (child.kind === 'directory') forgetName(root, child)
         node.syncedNames = new Map(node.names)
       }),
+    openSync: async (directory) => ({
+      sync: async () => step('syncfs', directory, () => syncAll(root)),
+      close: async () => undefined,
+    }),
     isLocked: async (path) => locks.has(path),
     lock: async (path) => {
       if (find(path) === undefined) step('create', path, () => put(path, inode('file', 0o600)))

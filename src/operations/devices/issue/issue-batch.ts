@@ -7,7 +7,7 @@ import { DEVICE } from '../../../pki/profiles.js'
 import { type Validity, validityFrom } from '../../../pki/validity.js'
 import { shellWord } from '../../../shell-word.js'
 import type { InputRow } from '../input/row.js'
-import type { DeviceResult } from '../model.js'
+import type { DeviceResult, IssuedDevice } from '../model.js'
 import type { DeviceIssuer } from '../open-issuer.js'
 import { issueChunk, prepareChunk } from './issue-chunk.js'
 import { noPlans } from './plans.js'
@@ -23,6 +23,9 @@ const CHUNK = 256
 /** A certificate may be some minutes older than its dates: they begin an hour early (docs/profile.md#validity). */
 const DATES_LAST = 10 * 60_000
 
+/** How many chunks are in work: one is signed and committed while the one before it is written to the output. */
+const IN_WORK = 2
+
 /**
  * Issues certificates for the rows of a batch. Each chunk of rows is parsed and verified, decided, looked up, signed, verified,
  * committed and published, in that order; the workers read ahead, but no more than one chunk is ever signed and not yet
@@ -32,6 +35,30 @@ const DATES_LAST = 10 * 60_000
  *   and what the input, the register, the key and the output throw. What was yielded is committed
  */
 export async function* issueBatch(
+  rows: AsyncIterable<readonly InputRow[]>,
+  batch: IssueBatch,
+  ports: IssueBatchPorts,
+): AsyncGenerator<readonly DeviceResult[], void> {
+  yield* ahead(committedChunks(rows, batch, ports), publisher(ports), IN_WORK)
+}
+
+/** Writes chunks to the output, one after the other; none after one that failed. */
+function publisher({ output }: IssueBatchPorts) {
+  let turn: Promise<unknown> = Promise.resolve()
+  return (results: readonly DeviceResult[]): Promise<readonly DeviceResult[]> => {
+    const published = results.filter(
+      (result): result is IssuedDevice => result.kind === 'issued' || result.kind === 'reused',
+    )
+    const written = turn.then(async () => {
+      if (published.length > 0) await output?.write(published)
+      return results
+    })
+    turn = written
+    return written
+  }
+}
+
+async function* committedChunks(
   rows: AsyncIterable<readonly InputRow[]>,
   batch: IssueBatch,
   ports: IssueBatchPorts,
@@ -123,6 +150,7 @@ async function* ahead<In, Out>(
     }
   } finally {
     await iterator.return?.()
+    await Promise.allSettled(begun)
   }
 }
 

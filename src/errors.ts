@@ -48,6 +48,7 @@ export type FpkiOption =
   | 'expires'
   | 'factory'
   | 'faults'
+  | 'for'
   | 'gateway'
   | 'from'
   | 'gatewayOptions'
@@ -55,6 +56,7 @@ export type FpkiOption =
   | 'hardwareIds'
   | 'keyPassphrases'
   | 'line'
+  | 'list'
   | 'listen'
   | 'localCa.encrypt'
   | 'localCa.kind'
@@ -87,6 +89,8 @@ export type FpkiOption =
   | 'to'
   | 'until'
   | 'upstream'
+  | 'uses'
+  | 'uuid'
   | 'withDevices'
 
 /**

@@ -14,12 +14,14 @@ export {
   setConfigResult,
   showConfigResult,
 } from './config/shown.js'
+export * from './devices/credential-store.js'
 export {
   copyDeviceRegister,
   openDeviceRegister,
   type RegisterOptions,
   type RegisterPorts,
 } from './devices/open.js'
+export * from './devices/outbox.js'
 export * from './devices/refusal.js'
 export * from './devices/register.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
@@ -158,11 +160,40 @@ export {
   changeLineResult,
   createLine,
   type LineChoice,
-  type LinePorts,
   setLineState,
 } from './operations/devices/lines/change-lines.js'
+export type { LinePorts } from './operations/devices/lines/change-register.js'
 export { type LineFacts, lineFacts } from './operations/devices/lines/line-facts.js'
 export type { LineOptions } from './operations/devices/lines/line-settings.js'
+export {
+  type CreateStationResult,
+  createStation,
+  createStationResult,
+  type ListStationsResult,
+  listStations,
+  listStationsResult,
+  type RevokeStationResult,
+  revokeStation,
+  revokeStationResult,
+  type StationChoice,
+  type StationFacts,
+  type StationIdentity,
+  stationFacts,
+} from './operations/devices/lines/line-stations.js'
+export {
+  type CreateLineTokenResult,
+  createLineToken,
+  createLineTokenResult,
+  type LineTokenFacts,
+  type LineTokenOptions,
+  type ListLineTokensResult,
+  lineTokenFacts,
+  listLineTokens,
+  listLineTokensResult,
+  type RevokeLineTokenResult,
+  revokeLineToken,
+  revokeLineTokenResult,
+} from './operations/devices/lines/line-tokens.js'
 export {
   type ListLinesResult,
   listLines,

@@ -78,6 +78,13 @@ const withoutCas = (made: Made) => editCertificates(made, { caCrt: null })
 
 const registerCreated = ({ directory }: Made) => withRegister(directory, async () => undefined)
 
+const stationCreated = ({ directory }: Made) =>
+  withRegister(directory, async ({ lines, credentials }) => {
+    await lines.create('a', UNLIMITED, ISSUED_AT)
+    const times = { notAfter: Date.parse('2099-01-01'), createdAt: ISSUED_AT }
+    await credentials.createStation({ line: 'a', name: 'tester', fingerprint: 'ab'.repeat(32), ...times })
+  })
+
 const withoutOneCa = async (made: Made) => {
   const [online, local] = [await made.text('online-crt'), await made.text('local-ca.pem')]
   await editCertificates(made, { caCrt: online })
@@ -264,6 +271,30 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
       ({ directory }) => ['lines', 'resume', directory, 'a'],
       () => ({ NAME: 'b' }),
     ),
+  ],
+  [
+    'fpki lines create … NAME --quota NUMBER',
+    'a token of the default line',
+    when(
+      registerCreated,
+      ({ directory }) => ['lines', 'token', directory, 'default'],
+      () => ({ NAME: 'b', NUMBER: '10' }),
+    ),
+  ],
+  [
+    'fpki lines tokens …',
+    'a token of a line that is not known',
+    when(registerCreated, ({ directory }) => ['lines', 'revoke-token', directory, 'nobody']),
+  ],
+  [
+    'fpki lines stations … …',
+    'a station that does not exist',
+    when(registerCreated, ({ directory }) => ['lines', 'revoke-station', directory, 'default', 'nobody']),
+  ],
+  [
+    'fpki lines revoke-station … … …',
+    'a station that exists',
+    when(stationCreated, ({ directory, home }) => ['lines', 'station', directory, 'a', 'tester', '--out', home.path]),
   ],
   [
     'fpki devices list …',

@@ -12,6 +12,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   expires: '--expires',
   factory: '--factory',
   faults: '--fault',
+  for: '--for',
   gateway: '--gateway',
   from: '--from',
   gatewayOptions: '--replace, --listen, --upstream',
@@ -19,6 +20,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   hardwareIds: '--hardware-id',
   keyPassphrases: '--key-passphrase-file; `ca restore --skip-root-key`',
   line: '--line',
+  list: '--list',
   listen: '--listen',
   'localCa.encrypt': '--encrypt-keys',
   'localCa.kind': '--local-ca-in-hsm',
@@ -51,6 +53,8 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   to: '--to',
   until: '--until',
   upstream: '--upstream',
+  uses: '--uses',
+  uuid: '--uuid',
   withDevices: '--no-devices',
 }
 

@@ -1,9 +1,13 @@
 import type { Kysely, Transaction } from 'kysely'
 import { type Bulk, bulk, placeholders } from './bulk.js'
 import { decide, type Entry, type Known, type Order, type Settled, UNKNOWN, wavesOf } from './decide.js'
+import type { Engine } from './engine.js'
 import type { LookUpAll } from './look-up.js'
+import { proofChecks } from './proof-checks.js'
+import { type Proofs, sqlProofs } from './proofs.js'
 import { type Grant, takeFromQuota } from './quota.js'
 import { Conflict, type Recorder, type Reissue, recorder } from './record.js'
+import type { NewCertificate } from './register.js'
 import { integer, mapKey } from './rows.js'
 import type { Schema } from './schema.js'
 import type { Transactions } from './transactions.js'
@@ -21,8 +25,13 @@ const TRIES = 10
  * Records what the UNIQUE constraints let in. The first attempt takes everything for new, which is true of nearly every
  * batch: only when a row is in the way is the transaction rolled back, and everything looked up.
  */
-export function orders(db: Kysely<Schema>, transactions: Transactions, lookUpAll: LookUpAll): RecordOrder {
-  const tools = { lookUpAll, serials: certificatesBySerial(db), record: recorder(db) }
+export function orders(
+  db: Kysely<Schema>,
+  engine: Engine,
+  transactions: Transactions,
+  lookUpAll: LookUpAll,
+): RecordOrder {
+  const tools = { lookUpAll, serials: certificatesBySerial(db), record: recorder(db), proofs: sqlProofs(db, engine) }
   return async (order) => {
     for (let tries = 1; ; tries++) {
       try {
@@ -38,6 +47,7 @@ interface Tools {
   readonly lookUpAll: LookUpAll
   readonly serials: Serials
   readonly record: Recorder
+  readonly proofs: Proofs
   readonly isFirst: boolean
 }
 
@@ -46,7 +56,7 @@ async function attempt(transaction: Transaction<Schema>, order: Order, tools: To
   for (const [at, wave] of wavesOf(order.entries).entries()) {
     const isUnknown = tools.isFirst && at === 0
     const known = isUnknown ? wave.map(() => UNKNOWN) : await allKnown(transaction, wave, tools)
-    await recordWave(transaction, order, { wave, known, outcomes, record: tools.record })
+    await recordWave(transaction, order, { wave, known, outcomes, ...tools })
   }
   return order.entries.map((entry) => outcomes.get(entry) ?? null)
 }
@@ -56,6 +66,7 @@ interface Wave {
   readonly known: readonly Known[]
   readonly outcomes: Map<Entry, Outcome>
   readonly record: Recorder
+  readonly proofs: Proofs
 }
 
 /** An entry that the register has no reason to refuse. */
@@ -64,16 +75,10 @@ interface Wanted {
   readonly known: Known
 }
 
-async function recordWave(transaction: Transaction<Schema>, order: Order, { wave, known, outcomes, record }: Wave) {
-  const { line, at, by } = order
-  const window = await reissueWindow(transaction, line.id)
-  const wanted = { new: [] as Wanted[], reissue: [] as Wanted[] }
-  for (const [index, entry] of wave.entries()) {
-    const itsKnown = known[index] ?? UNKNOWN
-    const decision = decide(entry, itsKnown, order, window)
-    if (decision.kind === 'new' || decision.kind === 'reissue') wanted[decision.kind].push({ entry, known: itsKnown })
-    else outcomes.set(entry, decision)
-  }
+async function recordWave(transaction: Transaction<Schema>, order: Order, wave: Wave) {
+  const { known, outcomes, record, proofs } = wave
+  const { line, at, by, announce } = order
+  const wanted = await wantedOf(transaction, order, wave)
   const devices = wanted.new.length
   if (devices + wanted.reissue.length === 0) return
   const grant = await takeFromQuota(transaction, { line: line.name, devices, at, by })
@@ -82,7 +87,39 @@ async function recordWave(transaction: Transaction<Schema>, order: Order, { wave
   const [fresh, reissued] = [wanted.new.slice(0, grant.granted), grant.isOpen ? wanted.reissue : []]
   refuse([...wanted.new.slice(grant.granted), ...(grant.isOpen ? [] : wanted.reissue)], grant, outcomes)
   const accepted = { fresh: fresh.map(({ entry }) => entry), reissued: reissued.map(reissueOf) }
-  await record(transaction, { line: line.id, ...accepted })
+  await record(transaction, { line: line.id, ...accepted, announce })
+  if (hasProofs(wave.wave))
+    await proofs.take(transaction, { fresh: certificatesOf(fresh), reissued: certificatesOf(reissued) })
+}
+
+/** What the register has no reason to refuse, but perhaps the line's quota. */
+async function wantedOf(transaction: Transaction<Schema>, order: Order, { wave, known, outcomes, proofs }: Wave) {
+  const window = await reissueWindow(transaction, order.line.id)
+  const certificates = wave.map(({ certificate }) => certificate)
+  const whyNot = hasProofs(wave) ? proofChecks(await proofs.read(transaction, certificates, order)) : () => null
+  const wanted = { new: [] as Wanted[], reissue: [] as Wanted[] }
+  for (const [index, entry] of wave.entries()) {
+    const itsKnown = known[index] ?? UNKNOWN
+    const decision = decide(entry, itsKnown, order, window)
+    if (decision.kind !== 'new' && decision.kind !== 'reissue') {
+      outcomes.set(entry, decision)
+      continue
+    }
+    const refusal = whyNot(entry.certificate, decision.kind === 'new')
+    // What was taken for new may exist, and needs nothing of its token.
+    if (refusal !== null && itsKnown === UNKNOWN) throw new Conflict('a proof is not enough')
+    if (refusal === null) wanted[decision.kind].push({ entry, known: itsKnown })
+    else outcomes.set(entry, { kind: 'refused', refusal })
+  }
+  return wanted
+}
+
+function hasProofs(wave: readonly Entry[]): boolean {
+  return wave.some(({ certificate }) => certificate.proof !== null)
+}
+
+function certificatesOf(wanted: readonly Wanted[]): readonly NewCertificate[] {
+  return wanted.map(({ entry }) => entry.certificate)
 }
 
 function refuse(left: readonly Wanted[], { refusal }: Grant, outcomes: Map<Entry, Outcome>): void {

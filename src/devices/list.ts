@@ -142,7 +142,7 @@ function matching(filter: DeviceFilter): Expression<SqlBool> {
       ? []
       : [is(sql`devices.line + 0`, '=', is.selectFrom('lines').select('id').where('name', '=', line))]),
     ...(ca === null ? [] : [is('devices.ca', '=', is.selectFrom('cas').select('id').where('fingerprint', '=', ca))]),
-    ...(state === null ? [] : [is('devices.state', '=', state)]),
+    ...(state === null ? [] : [is('devices.state', 'in', [state].flat())]),
     ...(hardwareId === null ? [] : [is('devices.hardware_id', '=', hardwareId)]),
     ...(since === null ? [] : [is('devices.issued_at', '>=', since)]),
     ...(until === null ? [] : [is('devices.issued_at', '<', until)]),

@@ -7,7 +7,7 @@ import { UNFINISHED } from '../storage/folders.js'
 import { sqliteDamage } from './inspection.js'
 import type { DeviceRegister } from './register.js'
 import { sqlRegister } from './sql-register.js'
-import { connect, type SqliteConnection } from './sqlite.js'
+import { connect, SQLITE, type SqliteConnection } from './sqlite.js'
 import { checkSchema, migrate, SCHEMA } from './sqlite-schema.js'
 
 /** What opening a register needs. */
@@ -55,7 +55,7 @@ export async function openDeviceRegister(
     await connection.close()
     throw error
   }
-  return sqlRegister(connection.db, { close: connection.close, damage: () => sqliteDamage(connection.db) })
+  return sqlRegister(connection.db, SQLITE, { close: connection.close, damage: () => sqliteDamage(connection.db) })
 }
 
 /** Made under another name, so that nobody ever sees half a register, and two processes cannot both make one. */

@@ -1,4 +1,4 @@
-import type { Kysely, Transaction } from 'kysely'
+import { type Kysely, sql, type Transaction } from 'kysely'
 import { type Bulk, bulk, placeholders } from './bulk.js'
 import { credentialText } from './credential-store.js'
 import type { Entry } from './decide.js'
@@ -15,6 +15,8 @@ interface Accepted {
   readonly line: number
   readonly fresh: readonly Entry[]
   readonly reissued: readonly Reissue[]
+  /** Whether the Factory API is to be informed of the devices. */
+  readonly announce: boolean
 }
 
 /** A further certificate of a device. */
@@ -34,7 +36,8 @@ const OCTETS = new Uint8Array()
 
 export function recorder(db: Kysely<Schema>): Recorder {
   const [devices, keys, certificates] = [insertDevices(db), insertKeys(db), insertCertificates(db)]
-  return async (transaction, { line, fresh, reissued }) => {
+  const announcements = announceCertificates(db)
+  return async (transaction, { line, fresh, reissued, announce }) => {
     const uuids = fresh.map(({ certificate }) => uuidOctets(certificate.uuid))
     const inserted = await devices.run(
       transaction,
@@ -61,7 +64,12 @@ export function recorder(db: Kysely<Schema>): Recorder {
       all.map(({ entry, deviceId, isNewest }) => certificateParameters(entry, deviceId, isNewest)),
     )
     if (recorded.changes !== all.length) throw new Conflict('a serial number exists')
+    if (announce) await announcements.run(transaction, all.filter(({ isNewest }) => isNewest).map(serialOf))
   }
+}
+
+function serialOf({ entry }: { readonly entry: Entry }) {
+  return [Buffer.from(entry.certificate.serial, 'hex')]
 }
 
 function insertDevices(db: Kysely<Schema>): Bulk<{ readonly id: number; readonly uuid: Uint8Array }> {
@@ -125,12 +133,37 @@ function certificateParameters({ certificate, issuedAt, state }: Entry, device: 
   return [device, Buffer.from(serial, 'hex'), keyHash, der, issuedAt, notAfter, own, own === 'active' ? null : issuedAt]
 }
 
+/** Whoever is informing the Factory API of an older certificate of the device finishes that first: `taken_until` stays. */
+function announceCertificates(db: Kysely<Schema>): Bulk<never> {
+  const columns = ['device', 'certificate', 'created_at', 'next_at'] as const
+  return bulk((count) =>
+    db
+      .insertInto('outbox')
+      .columns([...columns])
+      .expression((is) =>
+        is
+          .selectFrom('certificates')
+          .select(['device', 'id', 'issued_at', 'issued_at as next_at'])
+          .where('serial', 'in', placeholders(count, OCTETS)),
+      )
+      .onConflict((conflict) =>
+        conflict.column('device').doUpdateSet((is) => ({
+          certificate: is.ref('excluded.certificate'),
+          next_at: is.ref('excluded.next_at'),
+          attempts: sql.lit(0),
+          reason: sql.lit(null),
+        })),
+      )
+      .$castTo<never>(),
+  )
+}
+
 /** Ends the certificates that have a newer one from now on, and brings the devices up to date. */
 async function supersede(transaction: Transaction<Schema>, reissued: readonly Reissue[]): Promise<void> {
   for (const { entry, deviceId, isNewest } of reissued) {
     if (!isNewest) continue
     const { certificate, ca, issuedAt, state } = entry
-    const { uuid, name, group, hardwareId, serialNumber, isProduction, notAfter } = certificate
+    const { uuid, name, group, hardwareId, serialNumber, isProduction, notAfter, proof } = certificate
     await transaction
       .updateTable('certificates')
       .set({ state: 'superseded', ended_at: issuedAt })
@@ -142,6 +175,7 @@ async function supersede(transaction: Transaction<Schema>, reissued: readonly Re
       .set({ ca, state, issued_at: issuedAt, not_after: notAfter, is_production: isProduction ? 1 : 0 })
       .set({ name: name === uuid ? null : name, device_group: group })
       .set({ hardware_id: hardwareId, serial_number: serialNumber })
+      .set({ credential: proof === null ? null : credentialText(proof.credential) })
       .where('id', '=', deviceId)
       .execute()
   }

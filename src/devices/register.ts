@@ -94,6 +94,9 @@ export const DEVICE_STATES = [...CERTIFICATE_STATES, 'conflict'] as const
 /** See {@link DEVICE_STATES}. */
 export type DeviceState = (typeof DEVICE_STATES)[number]
 
+/** The states of devices whose newest certificate is active. */
+export const IN_USE: readonly DeviceState[] = ['active', 'conflict']
+
 /** A device in the register. */
 export interface DeviceRecord {
   readonly uuid: string
@@ -187,7 +190,7 @@ export type ImportOutcome =
 export interface DeviceFilter {
   readonly line: string | null
   readonly ca: string | null
-  readonly state: DeviceState | null
+  readonly state: DeviceState | readonly DeviceState[] | null
   readonly hardwareId: string | null
   /** Issued at or after, and before. */
   readonly since: number | null

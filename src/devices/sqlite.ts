@@ -13,6 +13,7 @@ export const SQLITE: Engine = {
   time: 'integer',
   id: (column) => column.primaryKey(),
   table: (table, clustered = false) => table.modifyEnd(clustered ? CLUSTERED : STRICT),
+  lockFree: (query) => query,
 }
 
 /** "fpki" as a number: the application id of a register, in the header of its file. */

@@ -223,6 +223,9 @@ async function readAll(path: string): Promise<unknown> {
     await collect(register.certificates(ALL_DEVICES))
     await register.count({ ...ALL_DEVICES, hardwareId: 'x' })
     await register.lines.list()
+    await register.credentials.tokens(null)
+    await register.credentials.stations(null)
+    await register.outbox.state()
     await register.head()
     return null
   } catch (error) {

@@ -1,7 +1,7 @@
 import { keyConflict } from '../../../devices/decide.js'
 import { quotaLeft, whyClosed } from '../../../devices/line-limits.js'
 import type { Refusal } from '../../../devices/refusal.js'
-import type { Line, LookUp, NewCertificate } from '../../../devices/register.js'
+import { IN_USE, type Line, type LookUp, type NewCertificate } from '../../../devices/register.js'
 import type { IssuedCertificate } from '../../../issuance/device-batch/model.js'
 import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from '../model.js'
 import { foldersWithoutKeys, lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
@@ -51,7 +51,8 @@ function decideDevice(
   terms: RoundTerms,
 ): Decided {
   const { certificate, device } = found
-  if (certificate !== null && device !== null) return reusedDevice(row.at, device, certificate)
+  if (certificate !== null && device !== null && device.state !== 'denied')
+    return reusedDevice(row.at, device, certificate)
   const isNewKey = row.order === null
   const { name: line, reissueWindow } = terms.line
   const refusal =
@@ -59,7 +60,7 @@ function decideDevice(
     secondKey(row, found, terms) ??
     (isNewKey && device !== null
       ? lostKeyRefusal(device, hasFolder, now, terms)
-      : keyConflict(found, { uuid: row.uuid, issuedAt: now, line, reissueWindow, by: 'this' }))
+      : keyConflict(found, { uuid: row.uuid, issuedAt: now, line, credential: null, reissueWindow, by: 'this' }))
   if (refusal !== null) return refusedRow(row.at, row.uuid, refusal)
   return {
     ...row,
@@ -70,7 +71,7 @@ function decideDevice(
 }
 
 function secondKey({ uuid, order }: WantedDevice, { device }: LookUp, { startedAt }: RoundTerms): Refusal | null {
-  if (order === null || device === null || device.state !== 'active' || device.issuedAt < startedAt) return null
+  if (order === null || device === null || !IN_USE.includes(device.state) || device.issuedAt < startedAt) return null
   return secondKeyOf(uuid)
 }
 

@@ -1,3 +1,4 @@
+import { deviceConflict } from '../../../devices/decide.js'
 import type { Refusal } from '../../../devices/refusal.js'
 import type { DeviceRecord } from '../../../devices/register.js'
 import { deviceOrder } from '../../../issuance/device-batch/device-subject.js'
@@ -40,11 +41,16 @@ export async function foldersWithoutKeys(
  * shows that the key was in this output.
  */
 export function lostKeyRefusal(
-  { uuid, state, issuedAt }: DeviceRecord,
+  device: DeviceRecord,
   hasFolder: boolean,
   now: number,
   { line, interruptedSince }: RoundTerms,
 ): Refusal | null {
+  const { uuid, state, issuedAt, credential } = device
+  const refusal = deviceConflict(device, line.name)
+  if (refusal !== null) return refusal
+  if (credential !== null && state !== 'abandoned')
+    return { code: 'uuid-taken', reason: `the device ${uuid} has registered itself` }
   const isOfInterrupted = interruptedSince !== null && issuedAt >= interruptedSince
   const isInWindow = hasFolder && now - issuedAt < line.reissueWindow
   if (state === 'abandoned' || isOfInterrupted || isInWindow) return null

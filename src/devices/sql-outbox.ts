@@ -118,7 +118,9 @@ async function release(transaction: Transaction<Schema>, { uuid, serial }: Outbo
 async function stateOf(db: Kysely<Schema>): Promise<OutboxState> {
   const waiting = await db
     .selectFrom('outbox')
-    .select(({ fn }) => [fn.countAll().as('count'), fn.min('created_at').as('oldest')])
+    .innerJoin('devices', 'devices.id', 'outbox.device')
+    .where('devices.state', '=', ACTIVE)
+    .select(({ fn }) => [fn.countAll().as('count'), fn.min('outbox.created_at').as('oldest')])
     .executeTakeFirstOrThrow()
   const conflicts = await db
     .selectFrom('devices')

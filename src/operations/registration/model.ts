@@ -1,4 +1,5 @@
 import type { Credential } from '../../devices/credential-store.js'
+import type { OutboxEntry } from '../../devices/outbox.js'
 import type { RefusalCode } from '../../devices/refusal.js'
 
 /** Registers devices one at a time, for many at once, without HTTP: the registration service. */
@@ -74,3 +75,18 @@ export interface RegistrationFiles {
 export const CLOUD_MODES = ['queue', 'require', 'off'] as const
 /** See {@link CLOUD_MODES}. */
 export type CloudMode = (typeof CLOUD_MODES)[number]
+
+/**
+ * Informs the Factory API of a device whose certificate has just been committed with an entry in the outbox, and settles the
+ * entry: what `require` does before it answers.
+ */
+export type Announce = (device: Omit<OutboxEntry, 'attempts'>) => Promise<Announced>
+
+/** How an {@link Announce} ended. `failed`: the entry waits for another attempt. */
+export type Announced =
+  | { readonly kind: 'delivered' }
+  | {
+      readonly kind: 'conflict' | 'failed'
+      /** A clause. */
+      readonly reason: string
+    }

@@ -53,8 +53,8 @@ export function addRevokeStation(lines: Command, io: Io): void {
 
 const STATION = `
 Examples:
-  $ mkdir -m 700 -p "$HOME/stations"
-  $ fpki lines station "$HOME/acme" site-a tester-1 --out "$HOME/stations"
+  $ fpki lines station "$HOME/acme" site-a tester-1 --out .
+  $ fpki lines station "$HOME/acme" site-a tester-1 --out . --days 365 --json
   fpki lines station "$HOME/acme" site-a tester-2 --cert tester-2.pem
 
 The certificate is self-signed: the register has its fingerprint, and no CA has

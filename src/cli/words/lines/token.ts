@@ -15,7 +15,7 @@ export function addLineToken(lines: Command, io: Io): void {
     .option('--uses <number>', 'devices that it may register; default: any number', parseUses)
     .option('--uuid <uuid>', 'the only device that it may register')
     .option('--for <time>', 'lifetime such as 30m, 8h or 7d; default: it does not expire', parseDuration)
-    .option('--list <file>', 'CSV of the devices that it may register: columns uuid, serial or key')
+    .option('--list <file>', 'CSV of devices that it may register: columns uuid, serial, key')
   withStore(token)
     .addHelpText('after', TOKEN)
     .action(async (directory, line, _, command: Command) =>
@@ -59,9 +59,9 @@ function parseUses(text: string): number {
 
 const TOKEN = `
 Examples:
-  $ (umask 077; fpki lines token "$HOME/acme" site-a --uses 500 --for 8h > token)
-  $ fpki lines token "$HOME/acme" site-a --uuid 0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001
-  fpki lines token "$HOME/acme" site-a --list allow.csv --json
+  $ (umask 077; fpki lines token "$HOME/acme" site-a --uses 500 > token)
+  $ fpki lines token "$HOME/acme" site-a --uses 500 --for 8h --json
+  fpki lines token "$HOME/acme" site-a --list allow.csv
 
 The token is printed once, alone, to stdout; fpki stores only its hash. A device
 sends it in the header OSF-TOKEN. Each new device takes one use; a further

@@ -32,12 +32,15 @@ export interface ServicePorts {
   close(issued: number): Promise<void>
 }
 
-/** The rows of a commit; and two batches, so that one is signed while another is on its way to the disk. */
-const LIMITS = { most: 256, atOnce: 2 }
+/**
+ * The rows of a commit; and two batches, so that one is signed while another is on its way to the disk. Clients that are
+ * answered together ask together again: without sharing them, there would be one batch again and again, and nothing at once.
+ */
+const LIMITS = { least: 8, most: 256, atOnce: 2 }
 
 /** The registration service, with everything open. */
 export function registrationService(options: ServiceOptions, ports: ServicePorts): RegistrationService {
-  const { credentials, availability } = ports
+  const { credentials, availability, register } = ports
   const toml = tomlFor(options.servers)
   const lines = new Map<string, Batches<RegistrationOrder, Registered>>()
   let issued = 0
@@ -75,6 +78,10 @@ export function registrationService(options: ServiceOptions, ports: ServicePorts
       if (registered.result.kind === 'issued') issued++
       return outcomeOf(registered, file, options, ports)
     },
+    state: async () => ({
+      lines: await register.lines.list(),
+      outbox: options.cloud === 'off' ? null : await register.outbox.state(),
+    }),
     close: () => {
       closing ??= close()
       return closing

@@ -14,12 +14,14 @@ export {
   setConfigResult,
   showConfigResult,
 } from './config/shown.js'
+export * from './devices/credential-store.js'
 export {
   copyDeviceRegister,
   openDeviceRegister,
   type RegisterOptions,
   type RegisterPorts,
 } from './devices/open.js'
+export type { Outbox, OutboxEntry, OutboxState } from './devices/outbox.js'
 export * from './devices/refusal.js'
 export * from './devices/register.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
@@ -30,7 +32,13 @@ export type { DeviceApi, PublishedDevice, PutOptions, PutOutcome } from './facto
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
 export type { KeyAccess, RootKeyPlace } from './keystore/root-key.js'
 export { deviceThreadProgram } from './machine/device-thread.js'
-export { type DeviceMachine, type DeviceThreads, deviceMachine, streamSink } from './machine/devices.js'
+export {
+  type DeviceMachine,
+  type DeviceThreads,
+  deviceMachine,
+  serviceMachine,
+  streamSink,
+} from './machine/devices.js'
 export { embeddedFactoriesOn, embeddedFactoryOn, type HttpPorts, httpFactoryOn, thisMachine } from './machine/index.js'
 export type { Machine } from './machine/machine.js'
 export {
@@ -268,12 +276,33 @@ export {
   restorePaperResult,
 } from './operations/paper/restore-paper.js'
 export {
+  type Caller,
+  CLOUD_MODES,
+  type CloudMode,
+  type Proof,
+  type RegistrationFiles,
+  type RegistrationOutcome,
+  type RegistrationRequest,
+  type RegistrationService,
+} from './operations/registration/model.js'
+export {
+  openRegistration,
+  type RegistrationCloud,
+  type RegistrationOptions,
+  type RegistrationPorts,
+} from './operations/registration/open-registration.js'
+export {
   type PublishOutboxOptions,
   type PublishOutboxPorts,
   type PublishOutboxResult,
   publishOutbox,
   publishOutboxResult,
 } from './operations/registration/publish-outbox.js'
+export {
+  type ReadRegistrationRequest,
+  type RequestErrors,
+  readRegistrationRequest,
+} from './operations/registration/request.js'
 export {
   type AbandonPorts,
   type AbandonWorkResult,
@@ -305,6 +334,8 @@ export {
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export { type CrlFacts, crlFacts } from './pki/describe-crl.js'
 export type * from './ports.js'
+export { type ServeRegistrationResult, serveRegistrationResult } from './server/registration/served-registration.js'
+export { type RelayResult, relayResult } from './server/relay/served-relay.js'
 export { type ServeApiResult, serveApiResult } from './server/served-api.js'
 export type { ListProcess } from './signer/pkcs11/list-in-child.js'
 export { durableFiles } from './storage/files.js'

@@ -315,6 +315,7 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki login --client-id ID',
     'fpki login --client-id …',
   ],
+  'a service that stock clients refuse (devices/serve.test.ts)': ['fpki devices relay'],
   'requests of devices (devices/issue.test.ts)': ['fpki devices issue … --from csrs/ --out devices/'],
   'the register as a library': [
     'fpki lines change DIR …',

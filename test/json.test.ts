@@ -44,6 +44,8 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki devices show': library.showDeviceResult,
   'fpki devices count': library.countDevicesResult,
   'fpki devices report': library.reportDevicesResult,
+  'fpki devices serve': library.serveRegistrationResult,
+  'fpki devices relay': library.relayResult,
   'fpki est show': library.showEstResult,
   'fpki hsm list': library.listTokensResult,
   'fpki hsm check': library.checkHsmResult,

@@ -47,16 +47,25 @@ export function proofChecks(known: KnownProofs): (certificate: NewCertificate, i
   }
 }
 
-function tokenRefusal(token: StoredToken, uuid: string, { line, at }: KnownProofs): Refusal | null {
+/** Why a token registers nothing for a device; null: it does, as far as its uses and its allow list let it. */
+export function tokenRefusal(
+  token: StoredToken,
+  uuid: string,
+  { line, at }: Pick<KnownProofs, 'line' | 'at'>,
+): Refusal | null {
   if (token.line !== line) return refused('its token is of another line')
   if (token.revokedAt !== null) return refused('its token was revoked')
   if (token.expiresAt !== null && token.expiresAt <= at) return refused('its token has expired')
   return token.uuid === null || token.uuid === uuid ? null : refused('its token is for another device')
 }
 
-function usesRefusal({ uses }: StoredToken, used: number): Refusal | null {
+/** Why a token that was used so often registers no new device; null: it does. */
+export function usesRefusal({ uses }: StoredToken, used: number): Refusal | null {
   return uses === null || used < uses ? null : refused(`its token has registered all ${uses} of its devices`)
 }
+
+/** Why a token with an allow list registers no device that is not on it. */
+export const NOT_LISTED: Refusal = { code: 'not-listed', reason: 'the allow list of its token does not name it' }
 
 function listRefusal(
   token: StoredToken,
@@ -67,8 +76,7 @@ function listRefusal(
 ): Refusal | null {
   if (token.listed === null && listed === null) return null
   const entry = listed === null ? undefined : known.entries.get(listed)
-  if (listed === null || entry?.token !== token.id)
-    return { code: 'not-listed', reason: 'the allow list of its token does not name it' }
+  if (listed === null || entry?.token !== token.id) return NOT_LISTED
   const user = entry.usedBy ?? users.get(listed) ?? uuid
   if (user === uuid) return null
   return { code: 'not-listed', reason: `the device ${user} has used its entry of the allow list` }

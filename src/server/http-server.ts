@@ -14,6 +14,8 @@ export interface HttpServerOptions {
   /** Ask clients for a certificate, and let them in with any or none: the routes decide. */
   readonly asksForCertificate?: boolean
   readonly maxBodyBytes: number
+  /** After so many requests, a connection is closed; 0, the default: never. */
+  readonly maxRequestsPerSocket?: number
   /** The member of a JSON error with its text. */
   readonly textMember: TextMember
 }
@@ -31,23 +33,23 @@ const TIMEOUTS = { headers: 5_000, request: 10_000, idle: 75_000, silence: 120_0
 /**
  * A server with the limits, and the answers to broken requests, of all servers of fpki; it has no routes yet. Throws
  * ERR_BAD_KEY when key and certificate are not usable.
- *
- * @param watch null: its requests are neither counted nor logged
  */
-export function newHttpServer(options: HttpServerOptions, watch: Watch | null): FastifyInstance {
+export function newHttpServer(options: HttpServerOptions, watch: Watch): FastifyInstance {
   const app = newApp(options)
   app.removeContentTypeParser('text/plain')
-  if (watch !== null) watchRequests(app, watch)
+  watchRequests(app, watch)
   addProtocolAnswers(app, options.textMember)
   return app
 }
 
-function newApp({ identity, asksForCertificate = false, maxBodyBytes, textMember }: HttpServerOptions) {
+function newApp(options: HttpServerOptions): FastifyInstance {
+  const { identity, asksForCertificate = false, maxBodyBytes, maxRequestsPerSocket = 0, textMember } = options
   const common = {
     logger: false,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle' as const,
     bodyLimit: maxBodyBytes,
+    maxRequestsPerSocket,
     requestTimeout: TIMEOUTS.request,
     connectionTimeout: TIMEOUTS.silence,
     keepAliveTimeout: TIMEOUTS.idle,

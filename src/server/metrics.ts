@@ -17,6 +17,20 @@ export interface RequestMetrics {
   inFlight(): number
 }
 
+/** Counts the requests in progress, and nothing else. */
+export function inFlightOnly(): RequestMetrics {
+  let open = 0
+  return {
+    begin: () => {
+      open += 1
+    },
+    end: () => {
+      open -= 1
+    },
+    inFlight: () => open,
+  }
+}
+
 /** The metrics of the embedded Factory API. */
 export interface Metrics extends RequestMetrics {
   /** In the text format of Prometheus. */

@@ -148,7 +148,7 @@ interface OwnKey {
 
 /** Throws ERR_BAD_KEY unless the key is undamaged and belongs to the server certificate. */
 async function requireKey({ keys }: OwnPorts, { key, path, spki, trustPath }: OwnKey): Promise<void> {
-  // Backups do not contain these files.
+  // A new one is as good: a backup may have none of these files.
   const hint = `Run \`rm ${shellWord(trustPath)}\`: the next start generates a new key and certificate. Distribute the new ${FILES.trust} to clients.`
   const signer = await keys.open(key, path).catch((error: unknown) => {
     throw error instanceof FpkiError ? new FpkiError(error.code, error.message, hint, { cause: error }) : error

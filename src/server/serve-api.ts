@@ -13,6 +13,7 @@ import { serveFactories } from './factory-api/server.js'
 import { newLog } from './log.js'
 import { newMetrics } from './metrics.js'
 import type { ServeApiResult } from './served-api.js'
+import { untilStopped } from './stop.js'
 import { type TlsOptions, type TlsPorts, tlsIdentity } from './tls-identity.js'
 
 /** Options of `fpki api serve`. */
@@ -79,10 +80,7 @@ export async function serveApi(
   const tokens = (await readTokens(files, stateDirectory)).length
   const devices = [...registers.directories]
   onReady({ url: server.url, stateDirectory, factories: [...factories], tokens, trust, devices })
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+  await untilStopped(signal)
   log.info({ inFlight: metrics.inFlight() }, 'stopping')
   await server.close()
   await registers.close()

@@ -10,7 +10,7 @@ export interface TlsOptions {
   /** false for plain HTTP. */
   readonly tls: boolean
   /** Absolute paths of PEM files; null to generate them. */
-  readonly tlsFiles: { readonly certificate: string; readonly key: string } | null
+  readonly tlsFiles: KeyPairFiles | null
   /** Additional names for a generated certificate. */
   readonly names: readonly string[]
 }
@@ -40,9 +40,7 @@ export async function tlsIdentity(
 ): Promise<TlsIdentity> {
   if (!tls) return { identity: null, trust: null }
   if (tlsFiles !== null) {
-    const [key, certificate] = [await readTlsFile(ports, tlsFiles.key), await readTlsFile(ports, tlsFiles.certificate)]
-    await requireItsKey(ports, tlsFiles, key, certificate)
-    return { identity: { key, certificate }, trust: null }
+    return { identity: await readKeyPair(tlsFiles, 'Check --tls-cert and --tls-key.', ports), trust: null }
   }
   // 0.0.0.0 and :: are not names of a host.
   const own = host === '0.0.0.0' || host === '::' ? ports.hostName() : host
@@ -52,25 +50,30 @@ export async function tlsIdentity(
   return { identity, trust: { path: identity.trustPath, sha256: identity.trustSha256 } }
 }
 
-/**
- * Checks that an EC key belongs to the certificate: TLS would detect a damaged one only when the first client connects. Other
- * keys are left to TLS.
- */
-async function requireItsKey(
-  { keys }: TlsPorts,
-  paths: { readonly certificate: string; readonly key: string },
-  key: string,
-  certificate: string,
-): Promise<void> {
-  const [own] = readPemCertificates(certificate, paths.certificate)
-  if (own?.publicKey.kind !== 'EC') return
-  if (await provesPossession(await keys.open(key, paths.key), own.spki)) return
-  const text = `${paths.key} is not the key of ${paths.certificate}.`
-  throw new FpkiError('ERR_BAD_KEY', text, 'Check --tls-cert and --tls-key.')
+/** Paths of the PEM files of a key and its certificate. */
+export interface KeyPairFiles {
+  readonly certificate: string
+  readonly key: string
 }
 
-async function readTlsFile({ files }: TlsPorts, path: string): Promise<string> {
-  const text = await files.read(path, 1024 * 1024)
-  if (text !== null) return text
-  throw new FpkiError('ERR_USAGE', `No such file: ${path}.`, 'Check --tls-cert and --tls-key.')
+/**
+ * Reads a key and its certificate. An EC key that belongs to another certificate is refused: TLS would detect it only when the
+ * first client connects. Other keys are left to TLS. Throws ERR_USAGE, ERR_BAD_FILE, ERR_BAD_KEY.
+ */
+export async function readKeyPair(
+  paths: KeyPairFiles,
+  hint: string,
+  { files, keys }: Pick<TlsPorts, 'files' | 'keys'>,
+): Promise<ServerIdentity> {
+  const required = async (path: string) => {
+    const text = await files.read(path, 1024 * 1024)
+    if (text === null) throw new FpkiError('ERR_USAGE', `No such file: ${path}.`, hint)
+    return text
+  }
+  const [key, certificate] = [await required(paths.key), await required(paths.certificate)]
+  const [own] = readPemCertificates(certificate, paths.certificate)
+  const isChecked = own?.publicKey.kind === 'EC'
+  if (isChecked && !(await provesPossession(await keys.open(key, paths.key), own.spki)))
+    throw new FpkiError('ERR_BAD_KEY', `${paths.key} is not the key of ${paths.certificate}.`, hint)
+  return { key, certificate }
 }

@@ -21,7 +21,16 @@ const LEVELS = levelsOf(buildProgram(silentIo(() => undefined)))
 /** The options for keys, in files or tokens. */
 const HSM_FLAGS = ['--passphrase-file', ...TOKEN_FLAGS]
 /** Their examples need an HSM, a server or a prompt; docs.test.ts runs those of the guide. */
-const WITHOUT_EXAMPLE = ['ca import-root', 'hsm check', 'login', 'api serve', 'api token revoke', 'devices publish']
+const WITHOUT_EXAMPLE = [
+  'ca import-root',
+  'hsm check',
+  'login',
+  'api serve',
+  'api token revoke',
+  'devices serve',
+  'devices relay',
+  'devices publish',
+]
 
 function levelsOf(command: Command, words: readonly string[] = []): readonly (readonly string[])[] {
   return [words, ...command.commands.flatMap((below) => levelsOf(below, [...words, below.name()]))]

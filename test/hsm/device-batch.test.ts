@@ -45,10 +45,13 @@ describe.each(TOKENS)('a device CA whose key is in %s', (_, newToken) => {
       expect(x509.verify(ca.certificate.x509.publicKey)).toBe(true)
       expect(Buffer.from(subject.der)).toEqual(Buffer.from(requests[index % 100]?.subject ?? []))
     }
+    await batches.prove()
+    await here.prove()
     await sessions.close()
     const count = (name: string) => calls.filter((call) => call.startsWith(name)).length
     expect([count('C_OpenSession'), count('C_Login'), count('C_Finalize')]).toEqual([4, 1, 1])
     await expect(here.certify([newOrder()], validity)).rejects.toMatchObject({ code: 'ERR_HSM_TOKEN' })
+    await expect(batches.prove()).rejects.toMatchObject({ code: 'ERR_HSM_TOKEN' })
 
     const stranger = newSigner().spki
     await expect(openTokenSessions(choice, stranger, 2, SILENT)).rejects.toMatchObject({ code: 'ERR_HSM_KEY' })

@@ -39,7 +39,9 @@ import { addImportDevices } from './devices/import.js'
 import { addIssue } from './devices/issue.js'
 import { addListDevices } from './devices/list.js'
 import { addPublishDevices } from './devices/publish.js'
+import { addRelay } from './devices/relay.js'
 import { addReport } from './devices/report.js'
+import { addServeDevices } from './devices/serve.js'
 import { addShowDevice } from './devices/show.js'
 import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
@@ -80,9 +82,9 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
   ],
   devices: [
     { heading: 'Issue:', commands: [addIssue] },
+    { heading: 'Register:', commands: [addServeDevices, addRelay, addPublishDevices] },
     { heading: 'Inspect:', commands: [addListDevices, addShowDevice, addCountDevices, addReport] },
     { heading: 'Move:', commands: [addExportDevices, addImportDevices] },
-    { heading: 'Publish:', commands: [addPublishDevices] },
   ],
   lines: [
     {

@@ -3,7 +3,7 @@ import type { Refusal } from '../../../devices/refusal.js'
 import type { DeviceRecord } from '../../../devices/register.js'
 import { deviceOrder } from '../../../issuance/device-batch/device-subject.js'
 import type { DeviceOutput } from '../model.js'
-import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
+import type { IssueChunkPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
 
 /**
  * The rows with the keys that are in their places already: of an earlier run that was interrupted, or finished. A key is
@@ -63,7 +63,7 @@ export function lostKeyRefusal(
 /** Makes the keys that are missing, and writes them to their places before anything is signed. */
 export async function makeKeys(
   devices: readonly NewDevice[],
-  { batches, output }: IssueBatchPorts,
+  { batches, output }: IssueChunkPorts,
 ): Promise<readonly OrderedDevice[]> {
   const missing = devices.filter(({ order }) => order === null)
   const made = await batches.makeKeys(missing.map(({ uuid, facts: { isProduction } }) => ({ uuid, isProduction })))

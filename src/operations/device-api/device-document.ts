@@ -54,6 +54,6 @@ export function deviceDetailsDocument(device: DeviceDetails, owner: DeviceOwner)
 }
 
 /** A text of a device, for others to print. */
-export function shownText(text: string): string {
+function shownText(text: string): string {
   return printable([...text].slice(0, MAX_TEXT).join(''))
 }

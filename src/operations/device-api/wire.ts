@@ -50,5 +50,3 @@ export const wireDeviceChange = z.strictObject({ name: z.string().check(z.minLen
 
 /** See {@link wireDevice}. */
 export type WireDevice = z.infer<typeof wireDevice>
-/** See {@link wireDeviceList}. */
-export type WireDeviceList = z.infer<typeof wireDeviceList>

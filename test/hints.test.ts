@@ -355,6 +355,9 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki login --client-id …',
   ],
   'a service that stock clients refuse (devices/serve.test.ts)': ['fpki devices relay'],
+  'a Factory API with another device of the same UUID (devices/publish.test.ts)': [
+    'fpki devices list … --state conflict',
+  ],
   'requests of devices (devices/issue.test.ts)': ['fpki devices issue … --from csrs/ --out devices/'],
   'a company that signs a root': [
     'fpki ca create … --factory … --root-cert signed.pem',

@@ -339,7 +339,6 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
   ],
   'an old or too large device register (register-backup.test.ts)': [
     'fpki ca restore FILE DIRECTORY',
-    'fpki devices export … --out FILE',
     'fpki devices import … FILE',
   ],
   'a backup with an encrypted key, or of an interrupted command (backup-proof.test.ts)': [

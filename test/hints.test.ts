@@ -374,11 +374,7 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki lines resume … …',
     'fpki devices issue …… --from csrs/ --out devices/',
   ],
-  'an old or too large device register (register-backup.test.ts)': [
-    'fpki ca restore FILE DIRECTORY',
-    'fpki devices export … --out FILE',
-    'fpki devices import … FILE',
-  ],
+  'an old device register (register-backup.test.ts)': ['fpki ca restore FILE DIRECTORY', 'fpki devices import … FILE'],
   'a backup with an encrypted key, or of an interrupted command (backup-proof.test.ts)': [
     'fpki ca backup --check … --key-passphrase-file FILE',
     'fpki ca resume … --api …',

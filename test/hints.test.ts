@@ -354,7 +354,13 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki login --client-id ID',
     'fpki login --client-id …',
   ],
-  'a service that stock clients refuse (devices/serve.test.ts)': ['fpki devices relay'],
+  'a registration service (devices/serve.test.ts, devices/relay.test.ts, devices/publish.test.ts)': [
+    'fpki devices list … --state conflict',
+    'fpki devices relay',
+    'fpki lines create … line-1',
+    'fpki lines create … …',
+    'fpki lines token … …',
+  ],
   'a Factory API with another device of the same UUID (devices/publish.test.ts)': [
     'fpki devices list … --state conflict',
   ],

@@ -1,6 +1,7 @@
 import { createHash, randomUUID, X509Certificate } from 'node:crypto'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { Outbox } from '../../../src/devices/outbox.js'
@@ -367,6 +368,29 @@ describe('whether a device could register now', () => {
     })
     expect(state.lines.find(({ name }) => name === 'line-1')).toMatchObject({ issued: 1 })
     expect(state.outbox).toBeNull()
+  })
+
+  test('a service that is closed answers first what is on its way to the Factory API', async () => {
+    const scene = await registrationScene()
+    const token = await scene.token()
+    const steps: string[] = []
+    const openCloud = (outbox: Outbox): RegistrationCloud => ({
+      announce: async (device) => {
+        for (let turn = 0; turn < 20; turn++) await setImmediate()
+        await outbox.delivered({ ...device, attempts: 0 })
+        steps.push('announced')
+        return { kind: 'delivered' }
+      },
+      nudge: () => undefined,
+      stop: async () => {
+        steps.push('stopped')
+      },
+    })
+    const service = await openRegistration(scene.options({ cloud: 'require' }), scene.ports({ openCloud }))
+    const accepted = service.register(registration(), await callerWith(service, token))
+    await service.close()
+    expect(word(await accepted)).toBe('issued')
+    expect(steps).toEqual(['announced', 'stopped'])
   })
 
   test('a service that is closed takes nothing, and has finished what it took', async () => {

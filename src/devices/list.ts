@@ -100,7 +100,7 @@ function hasTime({ since, until, expiringBefore }: DeviceFilter): boolean {
 
 /** The filter without what is not a time. */
 function timeOf(filter: DeviceFilter): DeviceFilter {
-  return { ...filter, line: null, ca: null, state: null, hardwareId: null }
+  return { ...filter, line: null, ca: null, state: null, hardwareId: null, name: null }
 }
 
 /**
@@ -136,7 +136,7 @@ async function count(db: Kysely<Schema>, filter: DeviceFilter): Promise<DeviceCo
  */
 function matching(filter: DeviceFilter): Expression<SqlBool> {
   const is = expressionBuilder<Schema, 'devices'>()
-  const { line, ca, state, hardwareId, since, until, expiringBefore } = filter
+  const { line, ca, state, hardwareId, name, since, until, expiringBefore } = filter
   return is.and([
     ...(line === null
       ? []
@@ -144,6 +144,7 @@ function matching(filter: DeviceFilter): Expression<SqlBool> {
     ...(ca === null ? [] : [is('devices.ca', '=', is.selectFrom('cas').select('id').where('fingerprint', '=', ca))]),
     ...(state === null ? [] : [is('devices.state', 'in', [state].flat())]),
     ...(hardwareId === null ? [] : [is('devices.hardware_id', '=', hardwareId)]),
+    ...(name === null ? [] : [is('devices.name', '=', name)]),
     ...(since === null ? [] : [is('devices.issued_at', '>=', since)]),
     ...(until === null ? [] : [is('devices.issued_at', '<', until)]),
     ...(expiringBefore === null ? [] : [is('devices.not_after', '<', expiringBefore)]),

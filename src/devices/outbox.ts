@@ -36,7 +36,7 @@ export interface OutboxEntry {
   readonly attempts: number
 }
 
-/** What is in the outbox. */
+/** What is in the outbox, without devices that are denied. */
 export interface OutboxState {
   readonly waiting: number
   /** When the oldest entry was made; null: there is none. */

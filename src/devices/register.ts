@@ -192,6 +192,8 @@ export interface DeviceFilter {
   readonly ca: string | null
   readonly state: DeviceState | readonly DeviceState[] | null
   readonly hardwareId: string | null
+  /** A name that somebody gave it: a device whose name is its UUID has none. */
+  readonly name: string | null
   /** Issued at or after, and before. */
   readonly since: number | null
   readonly until: number | null
@@ -205,6 +207,7 @@ export const ALL_DEVICES: DeviceFilter = {
   ca: null,
   state: null,
   hardwareId: null,
+  name: null,
   since: null,
   until: null,
   expiringBefore: null,
@@ -269,7 +272,7 @@ export interface LineStore {
   /** null when there is no such line. */
   get(name: string): Promise<Line | null>
   list(): Promise<readonly Line[]>
-  /** Throws ERR_USAGE when there is no such line, or it is closed. */
+  /** Throws ERR_LINE when there is no such line, or it is closed, or the line `default` would be closed. */
   change(name: string, change: Partial<LineSettings> & { readonly state?: LineState }): Promise<Line>
 }
 

@@ -19,6 +19,7 @@ export interface DeviceSelection {
   readonly line?: string | undefined
   /** A certificate file in the directory, with or without `.pem`, or the SHA-256 fingerprint of one. */
   readonly ca?: string | undefined
+  /** The state of the newest certificate, or `conflict`. */
   readonly state?: DeviceState | undefined
   readonly hardwareId?: string | undefined
   /** The newest certificate was issued at or after this time, */

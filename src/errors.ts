@@ -50,6 +50,7 @@ export type FpkiOption =
   | 'expires'
   | 'factory'
   | 'faults'
+  | 'for'
   | 'gateway'
   | 'from'
   | 'gatewayOptions'
@@ -58,6 +59,7 @@ export type FpkiOption =
   | 'insecureHttp'
   | 'keyPassphrases'
   | 'line'
+  | 'list'
   | 'listen'
   | 'localCa.encrypt'
   | 'localCa.kind'
@@ -93,6 +95,8 @@ export type FpkiOption =
   | 'tokenHeader'
   | 'until'
   | 'upstream'
+  | 'uses'
+  | 'uuid'
   | 'withDevices'
 
 /**

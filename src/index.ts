@@ -21,7 +21,7 @@ export {
   type RegisterOptions,
   type RegisterPorts,
 } from './devices/open.js'
-export type { Outbox, OutboxEntry, OutboxState } from './devices/outbox.js'
+export * from './devices/outbox.js'
 export * from './devices/refusal.js'
 export * from './devices/register.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
@@ -167,11 +167,40 @@ export {
   changeLineResult,
   createLine,
   type LineChoice,
-  type LinePorts,
   setLineState,
 } from './operations/devices/lines/change-lines.js'
+export type { LinePorts } from './operations/devices/lines/change-register.js'
 export { type LineFacts, lineFacts } from './operations/devices/lines/line-facts.js'
 export type { LineOptions } from './operations/devices/lines/line-settings.js'
+export {
+  type CreateStationResult,
+  createStation,
+  createStationResult,
+  type ListStationsResult,
+  listStations,
+  listStationsResult,
+  type RevokeStationResult,
+  revokeStation,
+  revokeStationResult,
+  type StationChoice,
+  type StationFacts,
+  type StationIdentity,
+  stationFacts,
+} from './operations/devices/lines/line-stations.js'
+export {
+  type CreateLineTokenResult,
+  createLineToken,
+  createLineTokenResult,
+  type LineTokenFacts,
+  type LineTokenOptions,
+  type ListLineTokensResult,
+  lineTokenFacts,
+  listLineTokens,
+  listLineTokensResult,
+  type RevokeLineTokenResult,
+  revokeLineToken,
+  revokeLineTokenResult,
+} from './operations/devices/lines/line-tokens.js'
 export {
   type ListLinesResult,
   listLines,
@@ -284,6 +313,7 @@ export {
   type RegistrationOutcome,
   type RegistrationRequest,
   type RegistrationService,
+  type RegistrationState,
 } from './operations/registration/model.js'
 export {
   openRegistration,

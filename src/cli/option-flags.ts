@@ -14,6 +14,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   expires: '--expires',
   factory: '--factory',
   faults: '--fault',
+  for: '--for',
   gateway: '--gateway',
   from: '--from',
   gatewayOptions: '--replace, --listen, --upstream',
@@ -22,6 +23,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   insecureHttp: '--insecure-http',
   keyPassphrases: '--key-passphrase-file; `ca restore --skip-root-key`',
   line: '--line',
+  list: '--list',
   listen: '--listen',
   'localCa.encrypt': '--encrypt-keys',
   'localCa.kind': '--local-ca-in-hsm',
@@ -57,6 +59,8 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   tokenHeader: '--token-header',
   until: '--until',
   upstream: '--upstream',
+  uses: '--uses',
+  uuid: '--uuid',
   withDevices: '--no-devices',
 }
 

@@ -23,6 +23,8 @@ export interface RegisterOptions {
   readonly path: string
   /** Whether to create it when it is missing, to bring it up to date, and to write; otherwise it is only looked at. */
   readonly create: boolean
+  /** The PKI directory or kit that it belongs to, for commands in hints. */
+  readonly directory?: string
 }
 
 /** SQLite has further files beside a database. None of them is complete alone, and what is in each would be believed. */
@@ -35,16 +37,16 @@ export const REGISTER_SUFFIXES = ['', '-wal', '-shm', '-journal'] as const
  *   ERR_PERMISSIONS when others could have written it; ERR_LOCKED, ERR_STORAGE
  */
 export async function openDeviceRegister(
-  { path, create }: RegisterOptions,
+  { path, create, directory }: RegisterOptions,
   ports: RegisterPorts,
 ): Promise<DeviceRegister> {
   checkAbsolute(path, 'path of the device register')
   if (create && (await ports.files.kindOf(path)) === null) await createRegister(path, ports)
-  const file = await checkedFile(path, ports.files)
+  const file = await checkedFile(path, ports.files, directory)
   const connection = create ? await connect(file, 'write') : await connectToRead(file, ports.files)
   try {
     const version = await checkSchema(file, connection)
-    if (version < SCHEMA && !create) throw isOlder(path, version)
+    if (version < SCHEMA && !create) throw isOlder(path, version, directory)
     if (create) {
       connection.exec('pragma journal_mode = wal')
       await migrate(connection, newRegister(ports))
@@ -110,10 +112,10 @@ async function removeOnError(files: DurableFiles, path: string, work: () => void
 }
 
 /** The path without symbolic links, beside which SQLite has its other files. */
-async function checkedFile(path: string, files: DurableFiles): Promise<string> {
+async function checkedFile(path: string, files: DurableFiles, directory?: string): Promise<string> {
   const file = await files.realPath(path)
   if (file === null) {
-    const hint = 'Issuing the first devices creates it: `fpki devices issue DIR --from REQUESTS`.'
+    const hint = `Issuing the first devices creates it${directory === undefined ? '' : `: ${issueCommand(path, directory)}`}.`
     throw new FpkiError('ERR_BAD_FILE', `There is no device register at ${shellWord(path)}.`, hint)
   }
   if ((await files.kindOf(file)) !== 'file')
@@ -145,10 +147,16 @@ function newRegister({ random, clock }: RegisterPorts) {
   return { id: Buffer.from(random.bytes(16)).toString('hex'), createdAt: clock().getTime() }
 }
 
-function isOlder(path: string, version: number): FpkiError {
+function issueCommand(path: string, directory: string): string {
+  const store = dirname(path) === directory ? '' : ` --store ${shellWord(`sqlite:${path}`)}`
+  return `\`fpki devices issue ${shellWord(directory)} --from REQUESTS${store}\``
+}
+
+function isOlder(path: string, version: number, directory?: string): FpkiError {
+  const such = directory === undefined ? '' : `, such as ${issueCommand(path, directory)}`
   return new FpkiError(
     'ERR_BAD_FILE',
     `The device register ${shellWord(path)} was written by an older fpki (schema ${version}; this one has ${SCHEMA}).`,
-    'Nothing was changed. The next command that writes to it brings it up to date, such as `fpki devices issue DIR --from REQUESTS`.',
+    `Nothing was changed. The next command that writes to it brings it up to date${such}.`,
   )
 }

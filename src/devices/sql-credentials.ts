@@ -11,7 +11,7 @@ import type {
   Station,
   Token,
 } from './credential-store.js'
-import { noSuchLine } from './lines.js'
+import { lineIsClosed, noSuchLine } from './line-errors.js'
 import { integer, uuidOctets } from './rows.js'
 import type { Schema } from './schema.js'
 import type { Transactions } from './transactions.js'
@@ -87,10 +87,9 @@ async function createStation(transactions: Transactions, station: NewStation): P
 
 async function openLine(transaction: Transaction<Schema>, name: string): Promise<number> {
   const row = await transaction.selectFrom('lines').select(['id', 'state']).where('name', '=', name).executeTakeFirst()
-  if (row === undefined) throw noSuchLine(name, 'ERR_LINE')
+  if (row === undefined) throw noSuchLine(name)
   if (row.state !== 'closed') return integer(row.id, 'lines.id')
-  const hint = 'A closed line stays closed. Create another: fpki lines create DIR NAME'
-  throw new FpkiError('ERR_LINE', `The line ${name} is closed.`, hint)
+  throw lineIsClosed(name)
 }
 
 async function revoke(transaction: Transaction<Schema>, credential: Credential, at: number): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Engine } from './engine.js'
-import type { Outbox, OutboxEntry } from './outbox.js'
+import type { Outbox, OutboxEntry, OutboxState } from './outbox.js'
 import type { DeviceState } from './register.js'
 import { integer, octets, serialOctets, text, textOrNull, timeOrNull, uuidOctets, uuidText } from './rows.js'
 import type { Schema } from './schema.js'
@@ -115,7 +115,7 @@ async function release(transaction: Transaction<Schema>, { uuid, serial }: Outbo
   return Buffer.from(serial, 'hex').equals(newest) ? integer(row.device, 'outbox.device') : null
 }
 
-async function stateOf(db: Kysely<Schema>): ReturnType<Outbox['state']> {
+async function stateOf(db: Kysely<Schema>): Promise<OutboxState> {
   const waiting = await db
     .selectFrom('outbox')
     .innerJoin('devices', 'devices.id', 'outbox.device')

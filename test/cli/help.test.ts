@@ -30,6 +30,7 @@ const WITHOUT_EXAMPLE = [
   'devices serve',
   'devices relay',
   'devices publish',
+  'lines revoke-token',
 ]
 
 function levelsOf(command: Command, words: readonly string[] = []): readonly (readonly string[])[] {
@@ -223,6 +224,7 @@ describe('the examples in help texts', () => {
       const isMove = ['devices export', 'devices import'].includes(words)
       if (/^(lines|devices) /.test(words) && !isMove) await deviceScene(home)
       if (isMove) await inShell(home, `${NEW_DEVICES}\n${ISSUED}`)
+      if (words === 'lines revoke-station') await run(home, 'fpki lines station "$HOME/acme" site-a tester-1 --out .')
       if (words === 'est show') await home.fpki(['est', 'authorize', join(home.path, 'acme')])
       if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
       if (words === 'ca export') await inShell(home, '(umask 077; echo seventy-six trombones > phrase)')

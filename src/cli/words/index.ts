@@ -52,6 +52,8 @@ import { addCreateLine } from './lines/create.js'
 import { addListLines } from './lines/list.js'
 import { addShowLine } from './lines/show.js'
 import { addCloseLine, addPauseLine, addResumeLine } from './lines/state.js'
+import { addListStations, addRevokeStation, addStation } from './lines/station.js'
+import { addLineToken, addListLineTokens, addRevokeLineToken } from './lines/token.js'
 import { addLint } from './lint.js'
 import { addLogin } from './login.js'
 import { addLogout } from './logout.js'
@@ -90,6 +92,10 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
     {
       heading: 'Commands:',
       commands: [addCreateLine, addListLines, addShowLine, addChangeLine, addPauseLine, addResumeLine, addCloseLine],
+    },
+    {
+      heading: 'Registration:',
+      commands: [addLineToken, addListLineTokens, addRevokeLineToken, addStation, addListStations, addRevokeStation],
     },
   ],
   est: [{ heading: 'Commands:', commands: [addShowEst, addAuthorize] }],

@@ -32,14 +32,14 @@ export function registerPath({ directory, store }: RegisterChoice): string {
 
 /** Opens the register of a PKI directory or kit for writing, and makes it when it is missing. Throws as openDeviceRegister. */
 export function openRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
-  return openDeviceRegister({ path: registerPath(choice), create: true }, ports)
+  return openDeviceRegister({ path: registerPath(choice), create: true, directory: choice.directory }, ports)
 }
 
 /** Opens the register for reading; null when it does not exist. Creates and changes nothing. */
 export async function openRegisterToRead(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister | null> {
   const path = registerPath(choice)
   if ((await ports.files.kindOf(path)) === null) return null
-  return openDeviceRegister({ path, create: false }, ports)
+  return openDeviceRegister({ path, create: false, directory: choice.directory }, ports)
 }
 
 /** As {@link openRegisterToRead}. Throws ERR_NOT_INITIALIZED when it does not exist. */

@@ -57,8 +57,8 @@ export async function registerDevices(
   const rows = orders.map(({ request }, index) => ({ ...inputOf(request), at: String(index) }))
   const prepared = await prepareChunk(rows, batch, { batches })
   const chunk = await withProofs(prepared, orders, name, ports)
-  const issuing = { clock, register, batches, output: null }
-  const results = await issueChunk(chunk, { ...batch, validity: issuer.validity() }, issuing)
+  const issuing = { clock, register, batches, output: null, onAbandon: () => undefined }
+  const results = await issueChunk(chunk, { ...batch, validity: issuer.validity(), plans: null }, issuing)
   return results.map((result) => ({ result, issuer }))
 }
 

@@ -1,17 +1,17 @@
-import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { newStation, type SelfSigned } from '../../server/registration/tls.js'
 import { newHome, output, temporaryDirectory } from '../../support/cli.js'
-import { ISSUED_AT, UNLIMITED, withRegister } from '../../support/device-register.js'
 import { deviceCsr } from '../../support/device-requests.js'
-import { fioup, lmpDeviceRegister } from '../../support/register-client.js'
+import { PATIENT } from '../../support/patience.js'
+import { fioup, lmpDeviceRegister, send } from '../../support/register-client.js'
 import { type ServedDevices, serveDevices } from '../../support/served-devices.js'
-import { copiedPki } from '../made.js'
+import { copiedPki, type Made } from '../made.js'
 import { expectWords } from '../refusal.js'
 
 interface Scene {
+  readonly made: Made
   readonly directory: string
   readonly served: ServedDevices
   readonly relay: ServedDevices
@@ -19,23 +19,28 @@ interface Scene {
 
 /** A line with a station, the service, and the relay of the station. */
 async function scene(): Promise<Scene> {
-  const { directory, home } = await copiedPki()
-  const station = await newStation()
-  await withRegister(directory, async (register) => {
-    await register.lines.create('site-a', UNLIMITED, ISSUED_AT)
-    const fingerprint = createHash('sha256').update(station.der).digest('hex')
-    const terms = { notAfter: Date.now() + 86_400_000, createdAt: ISSUED_AT }
-    await register.credentials.createStation({ line: 'site-a', name: 'east', fingerprint, ...terms })
-  })
+  const made = await copiedPki()
+  const { directory, home } = made
+  const stations = await temporaryDirectory()
+  await done(made, ['lines', 'create', directory, 'site-a'])
+  await done(made, ['lines', 'station', directory, 'site-a', 'east', '--out', stations])
   const env = { HOME: home.path }
   const gateway = ['--gateway', 'https://gw.acme.example:8443']
   const served = await serveDevices(['serve', directory, '--register', '127.0.0.1:0', ...gateway], env)
   const trust = join(directory, '.fpki', 'registration', 'ca.pem')
+  const station = { certPath: join(stations, 'east.pem'), keyPath: join(stations, 'east.key') }
   const relay = await serveDevices(relayWords(station, served.url, ['--ca', trust]), env)
-  return { directory, served, relay }
+  return { made, directory, served, relay }
 }
 
-function relayWords({ certPath, keyPath }: SelfSigned, upstream: string, more: readonly string[] = []) {
+async function done({ home }: Made, words: readonly string[]): Promise<void> {
+  const { status, stderr } = await home.fpki(words)
+  expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+}
+
+type StationFiles = Pick<SelfSigned, 'certPath' | 'keyPath'>
+
+function relayWords({ certPath, keyPath }: StationFiles, upstream: string, more: readonly string[] = []) {
   return ['relay', '--listen', '127.0.0.1:0', '--upstream', upstream, '--cert', certPath, '--key', keyPath, ...more]
 }
 
@@ -60,10 +65,12 @@ describe.each([
 })
 
 test('is not a station once it is revoked', async () => {
-  const { directory, relay } = await scene()
-  await withRegister(directory, (register) =>
-    register.credentials.revoke({ kind: 'station', line: 'site-a', name: 'east' }, Date.now()),
-  )
+  const { made, directory, relay } = await scene()
+  await done(made, ['lines', 'revoke-station', directory, 'site-a', 'east'])
+  // The service remembers a credential for a second.
+  const ping = { api: `${relay.url}/sign`, headers: { 'Content-Type': 'application/json' } }
+  const status = async () => (await send(ping, { method: 'POST', body: '{}' })).status
+  await vi.waitFor(async () => expect(await status()).toBe(401), { ...PATIENT, interval: 300 })
   const { uuid, pem } = deviceCsr()
   const folder = await temporaryDirectory()
   const answer = await fioup({ api: `${relay.url}/sign`, token: 'dummy' }, { uuid, csr: pem }, folder)

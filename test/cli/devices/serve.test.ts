@@ -95,6 +95,26 @@ test('a group other than that of the line is refused, and named', async () => {
   expect(message).toContain(errors.group)
 })
 
+test('a token of `fpki lines token` is one until it is revoked', async () => {
+  const made = await copiedPki()
+  const run = async (...words: readonly string[]) => {
+    const { status, stdout, stderr } = await made.home.fpki(words)
+    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+    return stdout.trim()
+  }
+  await run('lines', 'create', made.directory, 'site-a')
+  const token = await run('lines', 'token', made.directory, 'site-a', '--uses', '1')
+  const served = await serve(made, ['--no-tls'])
+  const options = await clientOf(served, { token })
+  const register = async ({ uuid, pem }: ReturnType<typeof deviceCsr>) =>
+    (await lmpDeviceRegister(options, { uuid, csr: pem }, await temporaryDirectory())).status
+  const [one, other] = [deviceCsr(), deviceCsr()]
+  expect([await register(one), await register(one), await register(other)]).toEqual([201, 201, 403])
+  await run('lines', 'revoke-token', made.directory, token.split('_')[1] ?? '')
+  await vi.waitFor(async () => expect(await register(one)).toBe(401), { ...PATIENT, interval: 300 })
+  expect(`${served.log()}${served.said()}`).not.toContain(token.slice(-20))
+})
+
 describe('TLS', () => {
   test('with a certificate that fpki issues, which it keeps, and says that stock clients refuse', async () => {
     const { made, token, served } = await scene([])
@@ -234,6 +254,16 @@ describe('is refused', () => {
   test('without a line that has a token or a station', async () => {
     const refusal = { status: 3, code: 'ERR_LINE', names: ['no line has a valid token or station', 'fpki lines token'] }
     expectWords(await refused(address), refusal)
+  })
+
+  test('and starts after the commands of that hint', async () => {
+    const made = await copiedPki()
+    const words = ['devices', 'serve', made.directory, '--register', '127.0.0.1:0', '--no-tls', ...SERVERS]
+    const { stderr } = await made.home.fpki(words)
+    const commands = [...stderr.replace(/\s+/g, ' ').matchAll(/`fpki (.*?)`/g)].map(([, command = '']) => command)
+    expect(commands.length).toBe(2)
+    for (const command of commands) expect((await made.home.fpki(command.split(' '))).status).toBe(0)
+    expect((await serve(made, ['--no-tls'])).url).toMatch(/^http:/)
   })
 
   test('for a directory that is none, and nothing is made there', async () => {

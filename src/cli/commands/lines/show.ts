@@ -9,7 +9,7 @@ import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, printText } from '../../output.js'
-import { cells, fieldLines } from '../../table.js'
+import { cells, columnWidths, fieldLines } from '../../table.js'
 
 type ShowFlags = CommonFlags & { readonly store?: string }
 
@@ -20,12 +20,20 @@ export async function listLines(directory: string, flags: ShowFlags, io: Io): Pr
   const listed = await list({ directory: path, store: flags.store ?? null }, thisMachine(io.machine))
   if (flags.json) return printJson(io, listed)
   const rows = [['LINE', 'STATE', 'ISSUED', 'QUOTA', 'UNTIL', 'DEVICE CA'], ...listed.lines.map(rowOf)]
-  printText(io, rows.map((row) => `${cells(row, [20, 6, 10, 10, 10, 14])}\n`).join(''))
+  const widths = columnWidths([15, 12, 10, 10, 10, 13], [0, 5], io)
+  printText(io, rows.map((row) => `${cells(row, widths)}\n`).join(''))
 }
 
 function rowOf(line: LineFacts): readonly string[] {
-  const { name, state, issued, quota, until } = line
-  return [name, state, String(issued), String(quota ?? '-'), until?.slice(0, 10) ?? '-', caOf(line)]
+  const { name, stateNow, issued, quota, until } = line
+  return [
+    name,
+    stateNow.replaceAll('-', ' '),
+    String(issued),
+    String(quota ?? '-'),
+    until?.slice(0, 10) ?? '-',
+    caOf(line),
+  ]
 }
 
 /** `fpki lines show <directory> <name>` */
@@ -37,7 +45,13 @@ export async function showLine(directory: string, name: string, flags: ShowFlags
   else printText(io, fieldLines(fieldsOf(shown)))
 }
 
-function fieldsOf({ line, issuedToday, leftToday, refusal }: ShowLineResult): readonly (readonly [string, string])[] {
+function fieldsOf({
+  line,
+  issuedToday,
+  leftToday,
+  refusal,
+  ...valid
+}: ShowLineResult): readonly (readonly [string, string])[] {
   const { quota, left, perDay, from, until, hardwareIds, production, group } = line
   return [
     ['Line', line.name],
@@ -53,6 +67,8 @@ function fieldsOf({ line, issuedToday, leftToday, refusal }: ShowLineResult): re
     ['Group', group ?? 'any'],
     ['Reissue window', durationOf(line.reissueWindowSeconds)],
     ['Device CA', caOf(line)],
+    ['Valid tokens', String(valid.tokens)],
+    ['Valid stations', String(valid.stations)],
     ['Created', line.createdAt],
   ]
 }

@@ -1,25 +1,15 @@
 import * as z from 'zod/mini'
-import type { AuditLogPorts } from '../../../audit-log/audit-log.js'
+import { defaultLineStays, lineExists } from '../../../devices/line-errors.js'
 import { checkLineName } from '../../../devices/lines.js'
-import type { RegisterPorts } from '../../../devices/open.js'
 import { DEFAULT_LINE, type DeviceRegister, type Line, type LineState } from '../../../devices/register.js'
-import { FpkiError } from '../../../errors.js'
-import { withAuditLog } from '../../../journal/keep-records.js'
 import { jsonDocument } from '../../../json-document.js'
-import type { DurableFiles, Random } from '../../../ports.js'
-import { shellWord } from '../../../shell-word.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
 import { caNames } from '../ca-names.js'
-import {
-  noRegister,
-  openExistingRegister,
-  openRegister,
-  type RegisterChoice,
-  requireRegister,
-} from '../open-register.js'
+import { openRegister, type RegisterChoice, requireRegister } from '../open-register.js'
+import { changeRegister, type LinePorts, type RegisterChange, requireToWrite } from './change-register.js'
 import { describeLine, lineFacts } from './line-facts.js'
 import { type LineOptions, lineSettings, NEW_LINE } from './line-settings.js'
-import { requireLine } from './require-line.js'
+import { requireLine, requireOpenLine } from './require-line.js'
 import { settingsText } from './settings-text.js'
 
 /** What `fpki lines create --json`, and change, pause, resume and close, print. */
@@ -41,12 +31,6 @@ export interface LineChoice extends RegisterChoice {
   readonly name: string
 }
 
-/** Ports of the operations that change a line. */
-export interface LinePorts extends AuditLogPorts {
-  readonly files: DurableFiles
-  readonly random: Random
-}
-
 /**
  * Creates a line, and the register if it does not exist yet. Recorded in the audit log.
  *
@@ -59,7 +43,7 @@ export async function createLine(options: LineChoice & LineOptions, ports: LineP
   const { name } = options
   checkLineName(name)
   return changing(pki, { ...options, command: 'lines create', open: openRegister }, ports, async (register, log) => {
-    if ((await register.lines.get(name)) !== null) throw lineExists(options)
+    if ((await register.lines.get(name)) !== null) throw lineExists(name, options.directory)
     await log(`Creates the line ${name}: ${settingsText(settings)}`)
     return { line: await register.lines.create(name, settings, ports.clock().getTime()), changed: true }
   })
@@ -114,7 +98,7 @@ export async function setLineState(
 }
 
 async function confirmClosing(options: LineChoice, ports: LinePorts & { confirm?(line: Line): Promise<void> }) {
-  if (options.name === DEFAULT_LINE) throw cannotCloseDefault(options)
+  if (options.name === DEFAULT_LINE) throw defaultLineStays(options.directory)
   const register = await requireRegister(options, ports)
   try {
     const line = await requireLine(register, options)
@@ -124,56 +108,17 @@ async function confirmClosing(options: LineChoice, ports: LinePorts & { confirm?
   }
 }
 
-/**
- * Opens the register, under the directory's lock, for a change of a line. `log` is called before the change: an entry without
- * a change is better than a change without an entry.
- */
 async function changing(
-  { directory }: OpenPki,
-  choice: LineChoice & { readonly command: string; readonly open: typeof openRegister },
+  pki: OpenPki,
+  choice: LineChoice & RegisterChange,
   ports: LinePorts,
   change: (
     register: DeviceRegister,
     log: (text: string) => Promise<void>,
   ) => Promise<{ readonly line: Line; readonly changed: boolean }>,
 ): Promise<ChangeLineResult> {
-  const { line, changed } = await withAuditLog(directory, choice.command, ports, null, async (auditLog) => {
-    const register = await choice.open(choice, ports)
-    try {
-      return await change(register, (text) => auditLog.logEvent(text))
-    } finally {
-      await register.close()
-    }
-  })
-  return { directory: directory.path, line: describeLine(line, await caNames(directory)), changed }
-}
-
-async function requireToWrite(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
-  return (await openExistingRegister(choice, ports)) ?? noRegister(choice)
-}
-
-async function requireOpenLine(register: DeviceRegister, choice: LineChoice): Promise<Line> {
-  const line = await requireLine(register, choice)
-  if (line.state !== 'closed') return line
-  throw new FpkiError(
-    'ERR_LINE',
-    `The line ${line.name} is closed for ever.`,
-    `Nothing was changed. Create another one: \`fpki lines create ${shellWord(choice.directory)} NAME\`.`,
-  )
-}
-
-function lineExists({ directory, name }: LineChoice): FpkiError {
-  return new FpkiError(
-    'ERR_EXISTS',
-    `There is a line ${name} already.`,
-    `Nothing was changed. \`fpki lines show ${shellWord(directory)} ${name}\` shows it.`,
-  )
-}
-
-function cannotCloseDefault({ directory }: LineChoice): FpkiError {
-  return new FpkiError(
-    'ERR_LINE',
-    `The line ${DEFAULT_LINE} exists in every register, and cannot be closed.`,
-    `Nothing was changed. Pause it with \`fpki lines pause ${shellWord(directory)} ${DEFAULT_LINE}\`.`,
-  )
+  const { line, changed } = await changeRegister(pki, choice, ports, change)
+  const { directory } = pki
+  const described = describeLine(line, await caNames(directory), ports.clock().getTime())
+  return { directory: directory.path, line: described, changed }
 }

@@ -46,6 +46,7 @@ export type FpkiOption =
   | 'cloud'
   | 'confirm'
   | 'days'
+  | 'devices'
   | 'expires'
   | 'factory'
   | 'faults'

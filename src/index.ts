@@ -318,6 +318,7 @@ export {
   type RegistrationOutcome,
   type RegistrationRequest,
   type RegistrationService,
+  type RegistrationState,
 } from './operations/registration/model.js'
 export {
   openRegistration,

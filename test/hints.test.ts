@@ -354,7 +354,16 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki login --client-id ID',
     'fpki login --client-id …',
   ],
-  'a service that stock clients refuse (devices/serve.test.ts)': ['fpki devices relay'],
+  'a registration service (devices/serve.test.ts, devices/relay.test.ts, devices/publish.test.ts)': [
+    'fpki devices list … --state conflict',
+    'fpki devices relay',
+    'fpki lines create … line-1',
+    'fpki lines create … …',
+    'fpki lines token … …',
+  ],
+  'a Factory API with another device of the same UUID (devices/publish.test.ts)': [
+    'fpki devices list … --state conflict',
+  ],
   'requests of devices (devices/issue.test.ts)': ['fpki devices issue … --from csrs/ --out devices/'],
   'a company that signs a root': [
     'fpki ca create … --factory … --root-cert signed.pem',
@@ -371,11 +380,7 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki lines resume … …',
     'fpki devices issue …… --from csrs/ --out devices/',
   ],
-  'an old or too large device register (register-backup.test.ts)': [
-    'fpki ca restore FILE DIRECTORY',
-    'fpki devices export … --out FILE',
-    'fpki devices import … FILE',
-  ],
+  'an old device register (register-backup.test.ts)': ['fpki ca restore FILE DIRECTORY', 'fpki devices import … FILE'],
   'a backup with an encrypted key, or of an interrupted command (backup-proof.test.ts)': [
     'fpki ca backup --check … --key-passphrase-file FILE',
     'fpki ca resume … --api …',

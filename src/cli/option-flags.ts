@@ -10,6 +10,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   cloud: '--cloud',
   confirm: '--yes',
   days: '--days',
+  devices: '--devices',
   expires: '--expires',
   factory: '--factory',
   faults: '--fault',

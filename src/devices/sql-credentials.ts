@@ -11,7 +11,7 @@ import type {
   Station,
   Token,
 } from './credential-store.js'
-import { noSuchLine } from './line-errors.js'
+import { lineIsClosed, noSuchLine } from './line-errors.js'
 import { integer, uuidOctets } from './rows.js'
 import type { Schema } from './schema.js'
 import type { Transactions } from './transactions.js'
@@ -89,8 +89,7 @@ async function openLine(transaction: Transaction<Schema>, name: string): Promise
   const row = await transaction.selectFrom('lines').select(['id', 'state']).where('name', '=', name).executeTakeFirst()
   if (row === undefined) throw noSuchLine(name)
   if (row.state !== 'closed') return integer(row.id, 'lines.id')
-  const hint = 'A closed line stays closed. Create another: fpki lines create DIR NAME'
-  throw new FpkiError('ERR_LINE', `The line ${name} is closed.`, hint)
+  throw lineIsClosed(name)
 }
 
 async function revoke(transaction: Transaction<Schema>, credential: Credential, at: number): Promise<boolean> {

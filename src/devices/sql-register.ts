@@ -48,7 +48,7 @@ export function sqlRegister(
     importCertificates: (certificates) => importAll(record, ids, certificates),
     importKeys: async (keys) => importKeys({ ...keys, lineId: await ids.line(keys.line), ca: await ids.ca(keys.ca) }),
     device: (uuid) => deviceNamed(db, uuid),
-    devices: (filter) => lists.devices(filter),
+    devices: (filter, skip = 0) => lists.devices(filter, skip),
     certificates: (filter) => lists.certificates(filter),
     count: (filter) => lists.count(filter),
     head: async () => {

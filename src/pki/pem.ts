@@ -1,6 +1,6 @@
 import { FpkiError } from '../errors.js'
 
-/** The labels that fpki reads and writes (RFC 7468, sections 5 to 7 and 11; the last one is specific to OpenSSL). */
+/** The labels that fpki reads and writes (RFC 7468, sections 5 to 7, 11 and 13; the last one is specific to OpenSSL). */
 export type PemLabel =
   | 'CERTIFICATE'
   | 'CERTIFICATE REQUEST'

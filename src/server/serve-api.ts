@@ -1,8 +1,10 @@
 import { join } from 'node:path'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi } from '../factory/api.js'
-import { embeddedFactories } from '../factory/embedded/index.js'
+import { embeddedFactories, hasEmbeddedFactory } from '../factory/embedded/index.js'
 import { readTokens, serverFolder } from '../factory/embedded/tokens.js'
+import { type FactoryRegisters, NO_REGISTERS } from '../operations/device-api/factory-registers.js'
+import type { RegisterChoice } from '../operations/devices/open-register.js'
 import { VERSION } from '../version.js'
 import { isLoopback, readAddress } from './address.js'
 import { authenticator } from './factory-api/authenticator.js'
@@ -22,6 +24,8 @@ export interface ServeApiOptions extends TlsOptions {
   readonly listen: string
   /** `METHOD:NTH:kind`. */
   readonly faults: readonly string[]
+  /** The device registers that the API answers from, one for each factory. */
+  readonly devices: readonly RegisterChoice[]
   /** Log only warnings and errors. */
   readonly isQuiet: boolean
 }
@@ -54,11 +58,10 @@ export async function serveApi(
   if (!options.tls && !isLoopback(address.host)) throw plainHttpRefused(options.listen)
   const faults = readFaults(options.faults)
   const { identity, trust } = await tlsIdentity(options, address.host, { folder, command: 'fpki api serve' }, ports)
+  const registers = await registersFor(options, ports)
   const oauthKey = await loadOAuthKey(ports, stateDirectory)
   const log = newLog({ write: ports.log }, clock, options.isQuiet)
   const metrics = newMetrics(VERSION, clock())
-  const factories = await embeddedFactories(files, stateDirectory)
-  const tokens = (await readTokens(files, stateDirectory)).length
   const server = await serveFactories(
     { ...address, identity, oauthKey, version: VERSION },
     {
@@ -69,20 +72,37 @@ export async function serveApi(
       log,
       metrics,
       apiOf,
+      registers,
       residentBytes,
       authenticator: authenticator(files, stateDirectory, oauthKey),
     },
   )
   try {
+    const factories = await embeddedFactories(files, stateDirectory)
+    const tokens = (await readTokens(files, stateDirectory)).length
+    const devices = [...registers.directories]
     await manager.ready()
-    onReady({ url: server.url, stateDirectory, factories: [...factories], tokens, trust })
+    onReady({ url: server.url, stateDirectory, factories: [...factories], tokens, trust, devices })
     await untilStopped(signal)
     log.info({ inFlight: metrics.inFlight() }, 'stopping')
     await manager.stopping()
   } finally {
     await server.close()
+    await registers.close()
   }
   log.info({}, 'stopped')
+}
+
+/** Loaded when there are any: the database is not needed for the rest. */
+async function registersFor(
+  { devices, stateDirectory }: ServeApiOptions,
+  { apiOf, ...ports }: ServeApiPorts,
+): Promise<FactoryRegisters> {
+  if (devices.length === 0) return NO_REGISTERS
+  const { openRegisters } = await import('../operations/device-api/open-registers.js')
+  const certificatesOf = async (factory: string) =>
+    (await hasEmbeddedFactory(ports.files, stateDirectory, factory)) ? apiOf(factory).getCertificates() : null
+  return openRegisters(devices, { ...ports, certificatesOf })
 }
 
 /** The key of OAuth tokens, created at the first start, so that tokens survive a restart. */

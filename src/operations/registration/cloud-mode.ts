@@ -25,8 +25,8 @@ export function cloudMode(wanted: string | null, api: DeviceApi | null): Cloud {
   if (api !== null) return { mode, api }
   throw new FpkiError(
     'ERR_USAGE',
-    `The embedded Factory API is not informed of devices: it reads the device register.`,
-    'Use off, or choose another Factory API with --api.',
+    'The embedded Factory API is not informed of devices: it reads the device register.',
+    'Use off, or choose another Factory API.',
     { option: 'cloud' },
   )
 }

@@ -1,6 +1,7 @@
 import type { Credential } from '../../devices/credential-store.js'
-import type { OutboxEntry } from '../../devices/outbox.js'
+import type { OutboxEntry, OutboxState } from '../../devices/outbox.js'
 import type { RefusalCode } from '../../devices/refusal.js'
+import type { Line } from '../../devices/register.js'
 
 /** Registers devices one at a time, for many at once, without HTTP: the registration service. */
 export interface RegistrationService {
@@ -14,8 +15,18 @@ export interface RegistrationService {
    * @throws FpkiError when no device can be registered now: the register, the key or the CA is away
    */
   register(request: RegistrationRequest, caller: Caller): Promise<RegistrationOutcome>
+  /** What the register has at the moment, for metrics. Throws as the register. */
+  state(): Promise<RegistrationState>
   /** Finishes what was accepted, and releases the register and the key. */
   close(): Promise<void>
+}
+
+/** See {@link RegistrationService.state}. */
+export interface RegistrationState {
+  /** Also those that register no devices. */
+  readonly lines: readonly Line[]
+  /** null: the Factory API is not informed. */
+  readonly outbox: OutboxState | null
 }
 
 /** What a client proves its right with: a token (secret), or the certificate of its TLS connection, DER. */

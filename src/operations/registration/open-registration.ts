@@ -10,6 +10,7 @@ import { credentialsIn } from './credentials.js'
 import { openIssuers, serversOf } from './issuers.js'
 import type { RegistrationService } from './model.js'
 import type { RegistrationOptions, RegistrationPorts } from './options.js'
+import { askingOnce } from './remembered-secrets.js'
 import { linesWithCredentials } from './require-credentials.js'
 import { registrationService } from './service.js'
 
@@ -52,7 +53,8 @@ async function openAll(
   await requireCurrentRegister(pki.directory, register, options)
   const lines = await linesWithCredentials(register, options, clock())
   if (register === null) throw new Error('there are lines without a register')
-  const issuers = await openIssuers(pki, lines, options, ports)
+  const access = ports.access === undefined ? {} : { access: askingOnce(ports.access) }
+  const issuers = await openIssuers(pki, lines, options, { ...ports, ...access })
   closers.push(issuers.close)
   const cloud = options.cloud === 'off' ? null : (openCloud?.(register.outbox) ?? null)
   closers.push(async () => cloud?.stop())

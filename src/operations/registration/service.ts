@@ -5,6 +5,7 @@ import type { Clock } from '../../ports.js'
 import type { IssuedDevice } from '../devices/model.js'
 import type { SotaServers } from '../devices/output/sota-servers.js'
 import { answerFiles, tomlFor } from './answer-files.js'
+import { type Apart, apart } from './apart.js'
 import type { Availability } from './availability.js'
 import type { Credentials } from './credentials.js'
 import { type Batches, inBatches } from './in-batches.js'
@@ -32,14 +33,17 @@ export interface ServicePorts {
   close(issued: number): Promise<void>
 }
 
-/** The rows of a commit; and two batches, so that one is signed while another is on its way to the disk. */
-const LIMITS = { most: 256, atOnce: 2 }
+/**
+ * The rows of a commit; and two batches, so that one is signed while another is on its way to the disk. Clients that are
+ * answered together ask together again: without sharing them, there would be one batch again and again, and nothing at once.
+ */
+const LIMITS = { least: 8, most: 256, atOnce: 2 }
 
 /** The registration service, with everything open. */
 export function registrationService(options: ServiceOptions, ports: ServicePorts): RegistrationService {
-  const { credentials, availability } = ports
+  const { credentials, availability, register } = ports
   const toml = tomlFor(options.servers)
-  const lines = new Map<string, Batches<RegistrationOrder, Registered>>()
+  const lines = new Map<string, Batches<RegistrationOrder, Apart<Registered>>>()
   let issued = 0
   let closing: Promise<void> | null = null
 
@@ -47,15 +51,25 @@ export function registrationService(options: ServiceOptions, ports: ServicePorts
     const known = lines.get(line)
     if (known !== undefined) return known
     const terms = { ...options, announce: options.cloud !== 'off' }
+    const together = (orders: readonly RegistrationOrder[]) => registerDevices(line, orders, terms, ports)
     const batches = inBatches(
-      (orders: readonly RegistrationOrder[]) => availability.watch(() => registerDevices(line, orders, terms, ports)),
+      (orders: readonly RegistrationOrder[]) => availability.watch(() => apart(orders, together)),
       LIMITS,
     )
     lines.set(line, batches)
     return batches
   }
+  const answering = new Set<Promise<RegistrationOutcome>>()
+  const answerTo = async (line: string, order: RegistrationOrder, file: string) => {
+    const registered = await batchesOf(line).add(order)
+    if ('error' in registered) throw registered.error
+    if (registered.result.result.kind === 'issued') issued++
+    return outcomeOf(registered.result, file, options, ports)
+  }
   const close = async () => {
     await Promise.all([...lines.values()].map((batches) => batches.close()))
+    // What is committed may still be on its way to the Factory API.
+    await Promise.allSettled(answering)
     await ports.close(issued)
   }
 
@@ -71,10 +85,14 @@ export function registrationService(options: ServiceOptions, ports: ServicePorts
       if (options.line !== null && line !== options.line) return otherLine(line)
       const file = orRefused(() => toml(request))
       if (typeof file !== 'string') return file
-      const registered = await batchesOf(line).add({ request, credential })
-      if (registered.result.kind === 'issued') issued++
-      return outcomeOf(registered, file, options, ports)
+      const answer = answerTo(line, { request, credential }, file)
+      answering.add(answer)
+      return answer.finally(() => answering.delete(answer))
     },
+    state: async () => ({
+      lines: await register.lines.list(),
+      outbox: options.cloud === 'off' ? null : await register.outbox.state(),
+    }),
     close: () => {
       closing ??= close()
       return closing

@@ -20,7 +20,7 @@ export interface Publisher {
 }
 
 /** What a {@link Publisher} has done since its start. */
-export interface PublisherStatus {
+interface PublisherStatus {
   readonly sent: number
   readonly conflicts: number
   readonly refused: number

@@ -7,9 +7,10 @@ import { type HttpServer, listen, newHttpServer } from '../http-server.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { ServerIdentity } from '../own-certificate.js'
+import { addDeviceRoutes, type DeviceRoutePorts } from './device-routes.js'
 import { answerGrant } from './oauth.js'
 import { openApi } from './openapi.js'
-import { addFactoryRoutes, type RoutePorts } from './routes.js'
+import { addFactoryRoutes } from './routes.js'
 
 /** Options for serving the embedded Factory API. */
 interface ApiServerOptions extends Address {
@@ -21,7 +22,7 @@ interface ApiServerOptions extends Address {
 }
 
 /** The ports of the server. */
-interface ApiServerPorts extends RoutePorts {
+interface ApiServerPorts extends DeviceRoutePorts {
   readonly log: Log
   readonly metrics: Metrics
   /** The resident memory of this process, in octets. */
@@ -52,6 +53,7 @@ export function serveFactories(options: ApiServerOptions, ports: ApiServerPorts)
   app.decorateRequest('factory', null)
   addErrorHandlers(app, log, { member: 'msg', maxBody: '1 MB', whyNotNow, retryAfter: 1 })
   addFactoryRoutes(app, ports)
+  addDeviceRoutes(app, ports)
   addOtherRoutes(app, options, ports)
   addOAuth(app, options, ports)
   return listen(app, options, { option: 'listen', inFlight: metrics.inFlight })

@@ -68,7 +68,7 @@ test('what the reference registered is recognised: the same key gets a certifica
   const servers = ['--gateway', 'https://gw.acme.example:8443', '--ostree', 'https://ostree.acme.example:8443']
   const served = await serveDevices([...words, ...servers], { HOME: made.home.path })
   const options = await clientOf(served, { token })
-  const other = deviceCsr({ uuid: uuids[0] })
+  const other = deviceCsr({ uuid: uuids[0] ?? '' })
   const taken = await replay(options, { path: '/sign', body: JSON.stringify({ uuid: uuids[0], csr: other.pem }) })
   expect({ status: taken.status, ...JSON.parse(taken.text) }).toMatchObject({
     status: 409,

@@ -1,8 +1,13 @@
 import { createHash, randomUUID, X509Certificate } from 'node:crypto'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { Outbox } from '../../../src/devices/outbox.js'
+import { ALL_DEVICES } from '../../../src/devices/register.js'
+import { serviceMachine } from '../../../src/machine/devices.js'
+import { thisMachine } from '../../../src/machine/index.js'
 import type { Announced, RegistrationOutcome, RegistrationService } from '../../../src/operations/registration/model.js'
 import { openRegistration, type RegistrationCloud } from '../../../src/operations/registration/open-registration.js'
 import { readRegistrationRequest } from '../../../src/operations/registration/request.js'
@@ -10,6 +15,8 @@ import { output } from '../../support/cli.js'
 import { withRegister } from '../../support/device-register.js'
 import { deviceCsr } from '../../support/device-requests.js'
 import { callerWith, registration, registrationScene, word } from './scene.js'
+
+const PROGRAM = fileURLToPath(new URL('../../../dist/cli/device-batch/device-batch-thread.js', import.meta.url))
 
 const recorded = await readFile(new URL('../../fixtures/devices/registration.jsonl', import.meta.url), 'utf8')
 /** What lmp-device-register sent, and what the registration reference answered. */
@@ -352,6 +359,40 @@ describe('whether a device could register now', () => {
     )
   })
 
+  test('what is in the register is counted', async () => {
+    const scene = await registrationScene()
+    const token = await scene.token()
+    const state = await scene.serve(async (service) => {
+      await service.register(registration(), await callerWith(service, token))
+      return service.state()
+    })
+    expect(state.lines.find(({ name }) => name === 'line-1')).toMatchObject({ issued: 1 })
+    expect(state.outbox).toBeNull()
+  })
+
+  test('a service that is closed answers first what is on its way to the Factory API', async () => {
+    const scene = await registrationScene()
+    const token = await scene.token()
+    const steps: string[] = []
+    const openCloud = (outbox: Outbox): RegistrationCloud => ({
+      announce: async (device) => {
+        for (let turn = 0; turn < 20; turn++) await setImmediate()
+        await outbox.delivered({ ...device, attempts: 0 })
+        steps.push('announced')
+        return { kind: 'delivered' }
+      },
+      nudge: () => undefined,
+      stop: async () => {
+        steps.push('stopped')
+      },
+    })
+    const service = await openRegistration(scene.options({ cloud: 'require' }), scene.ports({ openCloud }))
+    const accepted = service.register(registration(), await callerWith(service, token))
+    await service.close()
+    expect(word(await accepted)).toBe('issued')
+    expect(steps).toEqual(['announced', 'stopped'])
+  })
+
   test('a service that is closed takes nothing, and has finished what it took', async () => {
     const scene = await registrationScene()
     const token = await scene.token()
@@ -365,4 +406,25 @@ describe('whether a device could register now', () => {
     await expect(service.register(registration(), caller)).rejects.toMatchObject({ code: 'ERR_LOCKED' })
     await service.close()
   })
+})
+
+test('many at once are issued in worker threads, each with the answer to its own request', async () => {
+  const scene = await registrationScene()
+  const token = await scene.token()
+  const stop = new AbortController()
+  const threads = { program: PROGRAM, signal: stop.signal, threads: 2 }
+  const { newBatches } = serviceMachine(thisMachine(), threads)
+  const requests = Array.from({ length: 40 }, () => registration())
+  const outcomes = await scene.serve(
+    async (service) => {
+      const caller = await callerWith(service, token)
+      return Promise.all(requests.map((request) => service.register(request, caller)))
+    },
+    { ports: { newBatches } },
+  )
+  expect(outcomes.map((outcome) => outcome.uuid)).toEqual(requests.map(({ uuid }) => uuid))
+  for (const [at, outcome] of outcomes.entries())
+    expect(new X509Certificate(filesOf(outcome)['client.pem']).subject).toContain(`CN=${requests[at]?.uuid}`)
+  const count = await withRegister(scene.directory, (register) => register.count({ ...ALL_DEVICES, line: 'line-1' }))
+  expect(count.devices).toBe(40)
 })

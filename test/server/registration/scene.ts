@@ -53,6 +53,7 @@ function fakeService(): FakeService {
       if (service.outcome instanceof Error) throw service.outcome
       return service.outcome
     },
+    state: async () => ({ lines: [], outbox: null }),
     close: async () => undefined,
   }
   return service

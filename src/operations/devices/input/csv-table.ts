@@ -31,9 +31,9 @@ interface Header {
 }
 
 /**
- * CSV with a header (RFC 4180): comma, semicolon or tab, quoted cells with line ends in them, and before the header
- * perhaps Excel's `sep=;`. A row with another number of cells than the header is an unreadable row. Throws ERR_BAD_FILE when there is no usable header, and where quotes are out
- * of place: how the lines after it were meant is unknown.
+ * CSV with a header (RFC 4180): comma, semicolon or tab, quoted cells with line ends in them, and before the header perhaps
+ * Excel's `sep=;`. A row with another number of cells than the header is an unreadable row. Throws ERR_BAD_FILE when there is
+ * no usable header, and where quotes are out of place: how the lines after it were meant is unknown.
  */
 export function csvTable<Row>(source: AsyncIterable<Buffer>, table: CsvTable<Row>): AsyncGenerator<readonly Row[]> {
   let header: Header | null = null
@@ -47,7 +47,7 @@ export function csvTable<Row>(source: AsyncIterable<Buffer>, table: CsvTable<Row
         if (header !== null) return readRow(line, header, table)
         if (line.number === 1) separator = separatorOf(line.text ?? '')
         if (line.number === 1 && separator !== null) return null
-        header = readHeader(line, separator, table)
+        header = readHeader(line, table, separator)
         return null
       },
       end() {
@@ -94,8 +94,8 @@ const SAVE_AS_UTF8 = 'Save the spreadsheet as "CSV UTF-8".'
 /** @param separator that the line before it names; null: it is the only one in the header */
 function readHeader(
   { text, problem }: TextLine,
-  separator: string | null,
   table: Omit<CsvTable<unknown>, 'row'>,
+  separator: string | null,
 ): Header {
   const { what, columns, needed, note } = table
   const hint = headerHint(table)

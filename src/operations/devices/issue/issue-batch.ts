@@ -4,7 +4,7 @@ import { DEFAULT_LINE, type Line } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
 import { shellWord } from '../../../shell-word.js'
 import type { InputRow } from '../input/row.js'
-import type { DeviceResult } from '../model.js'
+import type { DeviceResult, IssuedDevice } from '../model.js'
 import { issueChunk, prepareChunk } from './issue-chunk.js'
 import { noPlans } from './plans.js'
 import type { BatchRegister } from './rehearsal.js'
@@ -17,6 +17,9 @@ const AHEAD = 3
 /** The rows of a commit: what a kill can make fpki sign again. */
 const CHUNK = 256
 
+/** How many chunks are in work: one is signed and committed while the one before it is written to the output. */
+const IN_WORK = 2
+
 /**
  * Issues certificates for the rows of a batch. Each chunk of rows is parsed and verified, decided, looked up, signed, verified,
  * committed and published, in that order; the workers read ahead, but no more than one chunk is ever signed and not yet
@@ -26,6 +29,30 @@ const CHUNK = 256
  *   and what the input, the register, the key and the output throw. What was yielded is committed
  */
 export async function* issueBatch(
+  rows: AsyncIterable<readonly InputRow[]>,
+  batch: IssueBatch,
+  ports: IssueBatchPorts,
+): AsyncGenerator<readonly DeviceResult[], void> {
+  yield* ahead(committedChunks(rows, batch, ports), publisher(ports), IN_WORK)
+}
+
+/** Writes chunks to the output, one after the other; none after one that failed. */
+function publisher({ output }: IssueBatchPorts) {
+  let turn: Promise<unknown> = Promise.resolve()
+  return (results: readonly DeviceResult[]): Promise<readonly DeviceResult[]> => {
+    const published = results.filter(
+      (result): result is IssuedDevice => result.kind === 'issued' || result.kind === 'reused',
+    )
+    const written = turn.then(async () => {
+      if (published.length > 0) await output?.write(published)
+      return results
+    })
+    turn = written
+    return written
+  }
+}
+
+async function* committedChunks(
   rows: AsyncIterable<readonly InputRow[]>,
   batch: IssueBatch,
   ports: IssueBatchPorts,
@@ -103,6 +130,7 @@ async function* ahead<In, Out>(
     }
   } finally {
     await iterator.return?.()
+    await Promise.allSettled(begun)
   }
 }
 

@@ -119,9 +119,6 @@ async function changing(
 ): Promise<ChangeLineResult> {
   const { line, changed } = await changeRegister(pki, choice, ports, change)
   const { directory } = pki
-  return {
-    directory: directory.path,
-    line: describeLine(line, await caNames(directory), ports.clock().getTime()),
-    changed,
-  }
+  const described = describeLine(line, await caNames(directory), ports.clock().getTime())
+  return { directory: directory.path, line: described, changed }
 }

@@ -1,5 +1,5 @@
 import { lineIsClosed, noSuchLine } from '../../../devices/line-errors.js'
-import { DEFAULT_LINE, type DeviceRegister, type Line, type LineStore } from '../../../devices/register.js'
+import { DEFAULT_LINE, type Line, type LineStore } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
 import { shellWord } from '../../../shell-word.js'
 
@@ -15,7 +15,7 @@ export async function requireLine(
 
 /** The line with this name. Throws ERR_LINE when it does not exist, or is closed. */
 export async function requireOpenLine(
-  register: Pick<DeviceRegister, 'lines'>,
+  register: { readonly lines: Pick<LineStore, 'get'> },
   choice: { readonly directory: string; readonly name: string },
 ): Promise<Line> {
   const line = await requireLine(register, choice)
@@ -28,7 +28,7 @@ export async function requireOpenLine(
  * line `default`.
  */
 export async function requireServiceLine(
-  register: Pick<DeviceRegister, 'lines'>,
+  register: { readonly lines: Pick<LineStore, 'get'> },
   choice: { readonly directory: string; readonly name: string },
 ): Promise<Line> {
   if (choice.name !== DEFAULT_LINE) return requireOpenLine(register, choice)

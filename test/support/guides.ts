@@ -59,13 +59,13 @@ const BACKGROUND = [
   '  rm -f ready',
   '  fpki "$@" > /dev/null 2> ready &',
   '  running="$running $!"',
-  '  until grep -qsE "^(Registering devices at|Relaying) " ready; do kill -0 $! || cat ready >&2; kill -0 $!; sleep 0.05; done',
+  '  until grep -qsE "^(Registering devices at|Relaying) " ready; do kill -0 $!; sleep 0.05; done',
   '}',
 ].join('\n')
 
 /** nginx before two instances, with the file that fpki ships and the ports of the test. */
 const REGISTRATION_NGINX = [
-  'sed "s/8445/$third/; s/8446/$fourth/; s/8444/127.0.0.1:$fifth/" "${guide%/docs/*}/deploy/nginx/fpki-registration.conf" > stream.conf',
+  'sed "s/8445/$third/; s/8446/$fourth/; s/8444/127.0.0.1:$fifth/" "$(dirname "$guide")/../deploy/nginx/fpki-registration.conf" > stream.conf',
   '{ [ ! -e /usr/lib/nginx/modules/ngx_stream_module.so ] || echo "load_module /usr/lib/nginx/modules/ngx_stream_module.so;"',
   'echo "pid $HOME/nginx.pid; events {} include $HOME/stream.conf;"; } > nginx.conf',
   'nginx() { command nginx -p "$HOME" -e "$HOME/error.log" -c "$HOME/nginx.conf"; }',
@@ -75,8 +75,13 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
   'README.md': {
     begins: 'empty',
     env: PASSPHRASE,
-    instead: [['npm ci --ignore-scripts && npm run build && node bin/fpki.js', 'fpki']],
+    ports: { 8444: 'port' },
+    instead: [
+      ['npm ci --ignore-scripts && npm run build && node bin/fpki.js', 'fpki'],
+      ['\nfpki devices serve', '\nbackground devices serve'],
+    ],
     before: [
+      ['fpki lines create', BACKGROUND],
       [
         'fpki devices issue "$HOME/acme" --from csrs/',
         `mkdir csrs\n${request('csrs/one', '/CN=5f0e1c2d-0000-4000-8000-000000000001/OU=acme')}\n` +
@@ -170,6 +175,12 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
     before: [
       ['fpki ca create', BACKGROUND],
       ['nginx\n', REGISTRATION_NGINX],
+    ],
+    notHere: [
+      [
+        'fpki devices publish "$HOME/acme" --api foundries',
+        'it informs Foundries; publish.test.ts runs it against a server',
+      ],
     ],
   },
   'docs/from-registration-ref.md': {

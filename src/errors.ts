@@ -19,6 +19,8 @@ export type FpkiCode =
   | 'ERR_PERMISSIONS'
   | 'ERR_STORAGE'
   | 'ERR_THREAD'
+  | 'ERR_STORE_AWAY'
+  | 'ERR_STORE_LOGIN'
   | 'ERR_API'
   | 'ERR_HSM_MODULE'
   | 'ERR_HSM_TOKEN'

@@ -22,6 +22,8 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_STORAGE: 3,
   ERR_THREAD: 3,
   ERR_API: 4,
+  ERR_STORE_AWAY: 4,
+  ERR_STORE_LOGIN: 4,
   ERR_HSM_MODULE: 5,
   ERR_HSM_TOKEN: 5,
   ERR_HSM_PIN: 5,

@@ -5,7 +5,7 @@ export interface Engine {
   /** The type of octets. */
   readonly octets: 'blob' | 'bytea'
   /** The type of integers of up to 53 bits. */
-  readonly time: 'integer' | 'bigint'
+  readonly integer: 'integer' | 'bigint'
   /** A primary key that the database numbers upwards. */
   id(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder
   /** Options of a new table. `clustered`: the rows are best stored in the order of the primary key. */

@@ -18,6 +18,15 @@ type Migration = (db: Kysely<Schema>, engine: Engine, register: NewRegister) => 
  */
 export const MIGRATIONS: readonly Migration[] = [createTables]
 
+/** The version of the schema that this fpki writes. */
+export const SCHEMA = MIGRATIONS.length
+
+/**
+ * The oldest version whose programs may write to the newest schema, as other instances do while one after the other is
+ * replaced: steps only add. A step that makes an older program's writes wrong raises it to its own number.
+ */
+export const OLDEST_WRITER = 1
+
 async function createTables(db: Kysely<Schema>, engine: Engine, register: NewRegister): Promise<void> {
   await createSmallTables(db, engine)
   await createDeviceTables(db, engine)
@@ -36,75 +45,75 @@ async function createTables(db: Kysely<Schema>, engine: Engine, register: NewReg
 
 async function createSmallTables(db: Kysely<Schema>, engine: Engine): Promise<void> {
   const { table, id } = engine
-  const time = sql.raw(engine.time)
+  const integer = sql.raw(engine.integer)
   await table(db.schema.createTable('register'))
     .addColumn('id', 'text', (column) => column.notNull())
     .execute()
   await table(db.schema.createTable('lines'))
-    .addColumn('id', 'integer', id)
+    .addColumn('id', integer, id)
     .addColumn('name', 'text', (column) => column.notNull().unique())
     .addColumn('state', 'text', (column) => column.notNull())
     .addColumn('ca', 'text')
-    .addColumn('quota', 'integer')
-    .addColumn('per_day', 'integer')
-    .addColumn('valid_from', time)
-    .addColumn('valid_until', time)
+    .addColumn('quota', integer)
+    .addColumn('per_day', integer)
+    .addColumn('valid_from', integer)
+    .addColumn('valid_until', integer)
     .addColumn('hardware_ids', 'text')
-    .addColumn('allows_production', 'integer', (column) => column.notNull())
+    .addColumn('allows_production', integer, (column) => column.notNull())
     .addColumn('device_group', 'text')
-    .addColumn('reissue_window', time, (column) => column.notNull())
-    .addColumn('created_at', time, (column) => column.notNull())
-    .addColumn('issued', 'integer', (column) => column.notNull().defaultTo(0))
-    .addColumn('day', 'integer', (column) => column.notNull().defaultTo(0))
-    .addColumn('issued_on_day', 'integer', (column) => column.notNull().defaultTo(0))
+    .addColumn('reissue_window', integer, (column) => column.notNull())
+    .addColumn('created_at', integer, (column) => column.notNull())
+    .addColumn('issued', integer, (column) => column.notNull().defaultTo(0))
+    .addColumn('day', integer, (column) => column.notNull().defaultTo(0))
+    .addColumn('issued_on_day', integer, (column) => column.notNull().defaultTo(0))
     .execute()
   await table(db.schema.createTable('cas'))
-    .addColumn('id', 'integer', id)
+    .addColumn('id', integer, id)
     .addColumn('fingerprint', 'text', (column) => column.notNull().unique())
     .execute()
   await table(db.schema.createTable('jobs'))
-    .addColumn('id', 'integer', id)
-    .addColumn('line', 'integer', (column) => column.notNull().references('lines.id'))
-    .addColumn('started_at', time, (column) => column.notNull())
-    .addColumn('finished_at', time)
-    .addColumn('issued', 'integer', (column) => column.notNull().defaultTo(0))
-    .addColumn('reused', 'integer', (column) => column.notNull().defaultTo(0))
-    .addColumn('refused', 'integer', (column) => column.notNull().defaultTo(0))
+    .addColumn('id', integer, id)
+    .addColumn('line', integer, (column) => column.notNull().references('lines.id'))
+    .addColumn('started_at', integer, (column) => column.notNull())
+    .addColumn('finished_at', integer)
+    .addColumn('issued', integer, (column) => column.notNull().defaultTo(0))
+    .addColumn('reused', integer, (column) => column.notNull().defaultTo(0))
+    .addColumn('refused', integer, (column) => column.notNull().defaultTo(0))
     .execute()
 }
 
 async function createDeviceTables(db: Kysely<Schema>, engine: Engine): Promise<void> {
   const { table, id } = engine
-  const [octets, time] = [sql.raw(engine.octets), sql.raw(engine.time)]
+  const [octets, integer] = [sql.raw(engine.octets), sql.raw(engine.integer)]
   await table(db.schema.createTable('devices'))
-    .addColumn('id', 'integer', id)
+    .addColumn('id', integer, id)
     .addColumn('uuid', octets, (column) => column.notNull().unique())
-    .addColumn('line', 'integer', (column) => column.notNull().references('lines.id'))
-    .addColumn('ca', 'integer', (column) => column.notNull().references('cas.id'))
+    .addColumn('line', integer, (column) => column.notNull().references('lines.id'))
+    .addColumn('ca', integer, (column) => column.notNull().references('cas.id'))
     .addColumn('name', 'text')
     .addColumn('device_group', 'text')
     .addColumn('hardware_id', 'text')
     .addColumn('serial_number', 'text')
-    .addColumn('is_production', 'integer', (column) => column.notNull())
-    .addColumn('created_at', time, (column) => column.notNull())
+    .addColumn('is_production', integer, (column) => column.notNull())
+    .addColumn('created_at', integer, (column) => column.notNull())
     .addColumn('state', 'text', (column) => column.notNull())
-    .addColumn('issued_at', time, (column) => column.notNull())
-    .addColumn('not_after', time, (column) => column.notNull())
+    .addColumn('issued_at', integer, (column) => column.notNull())
+    .addColumn('not_after', integer, (column) => column.notNull())
     .execute()
   await table(db.schema.createTable('keys'), true)
     .addColumn('key_hash', octets, (column) => column.notNull().primaryKey())
-    .addColumn('device', 'integer', (column) => column.notNull().references('devices.id'))
+    .addColumn('device', integer, (column) => column.notNull().references('devices.id'))
     .execute()
   await table(db.schema.createTable('certificates'))
-    .addColumn('id', 'integer', id)
-    .addColumn('device', 'integer', (column) => column.notNull().references('devices.id'))
+    .addColumn('id', integer, id)
+    .addColumn('device', integer, (column) => column.notNull().references('devices.id'))
     .addColumn('serial', octets, (column) => column.notNull().unique())
     .addColumn('key_hash', octets, (column) => column.notNull())
     .addColumn('der', octets, (column) => column.notNull())
-    .addColumn('issued_at', time, (column) => column.notNull())
-    .addColumn('not_after', time, (column) => column.notNull())
+    .addColumn('issued_at', integer, (column) => column.notNull())
+    .addColumn('not_after', integer, (column) => column.notNull())
     .addColumn('state', 'text', (column) => column.notNull())
-    .addColumn('ended_at', time)
+    .addColumn('ended_at', integer)
     .execute()
 }
 

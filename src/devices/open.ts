@@ -5,10 +5,11 @@ import { shellWord } from '../shell-word.js'
 import { checkAbsolute } from '../storage/absolute-path.js'
 import { UNFINISHED } from '../storage/folders.js'
 import { sqliteDamage } from './inspection.js'
+import { SCHEMA } from './migrations.js'
 import type { DeviceRegister } from './register.js'
 import { sqlRegister } from './sql-register.js'
-import { connect, type SqliteConnection } from './sqlite.js'
-import { checkSchema, migrate, SCHEMA } from './sqlite-schema.js'
+import { connect, SQLITE_TRIES, type SqliteConnection } from './sqlite.js'
+import { checkSchema, migrate } from './sqlite-schema.js'
 
 /** What opening a register needs. */
 export interface RegisterPorts {
@@ -53,7 +54,8 @@ export async function openDeviceRegister(
     await connection.close()
     throw error
   }
-  return sqlRegister(connection.db, { close: connection.close, damage: () => sqliteDamage(connection.db) })
+  const damage = () => sqliteDamage(connection.db)
+  return sqlRegister(connection.db, { close: connection.close, damage, tries: SQLITE_TRIES })
 }
 
 /** Made under another name, so that nobody ever sees half a register, and two processes cannot both make one. */

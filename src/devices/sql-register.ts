@@ -18,12 +18,12 @@ import { certificateOf, damaged, deviceOf, integer, uuidOctets } from './rows.js
 import type { Schema } from './schema.js'
 import { type Transactions, transactionsOf } from './transactions.js'
 
-/** The register in a SQL database whose schema is that of this version. `close` closes the connection. */
+/** The register in a SQL database whose schema is that of this version. `close` closes the connection; see transactions.ts for `tries`. */
 export function sqlRegister(
   db: Kysely<Schema>,
-  { close, damage }: Pick<DeviceRegister, 'close' | 'damage'>,
+  { close, damage, tries }: Pick<DeviceRegister, 'close' | 'damage'> & { readonly tries: number },
 ): DeviceRegister {
-  const transactions = transactionsOf(db)
+  const transactions = transactionsOf(db, tries)
   const lookUpAll = lookUps(db)
   const record = orders(db, transactions, lookUpAll)
   const ids = idsOf(db, transactions)

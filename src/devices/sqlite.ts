@@ -10,7 +10,7 @@ const CLUSTERED = sql`strict, without rowid`
 /** SQLite as an engine of the register. */
 export const SQLITE: Engine = {
   octets: 'blob',
-  time: 'integer',
+  integer: 'integer',
   id: (column) => column.primaryKey(),
   table: (table, clustered = false) => table.modifyEnd(clustered ? CLUSTERED : STRICT),
 }
@@ -23,6 +23,9 @@ const BUSY_MILLISECONDS = 10_000
 
 /** How long for the lock of a transaction, before fpki handles signals and tries again (transactions.ts). */
 const BEGIN_MILLISECONDS = 50
+
+/** How often it tries: for two minutes. */
+export const SQLITE_TRIES = 2400
 
 /**
  * Every commit is on the disk before it is answered. The schema of a file is not trusted. The longer the WAL before its

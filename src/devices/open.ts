@@ -19,26 +19,46 @@ export interface RegisterPorts {
 }
 
 /** Which register, and what for. */
-export interface RegisterOptions {
+export type RegisterOptions = SqliteOptions | PostgresOptions
+
+/** A register in a SQLite database. */
+interface SqliteOptions {
   /** Absolute. */
   readonly path: string
   /** Whether to create it when it is missing, to bring it up to date, and to write; otherwise it is only looked at. */
   readonly create: boolean
 }
 
+/** A register in a PostgreSQL database, in which initPostgresRegister has created the tables. */
+interface PostgresOptions {
+  /** `postgres://user@host:port/database?…` */
+  readonly url: string
+  /** Whether to write; otherwise it is only looked at. */
+  readonly write: boolean
+}
+
 /** SQLite has further files beside a database. None of them is complete alone, and what is in each would be believed. */
 export const REGISTER_SUFFIXES = ['', '-wal', '-shm', '-journal'] as const
 
 /**
- * Opens the device register at a path.
+ * Opens a device register.
  *
  * @throws FpkiError ERR_BAD_FILE when it is missing, is not a register, or is newer than this fpki (or older, to look at);
- *   ERR_PERMISSIONS when others could have written it; ERR_LOCKED, ERR_STORAGE
+ *   ERR_PERMISSIONS when others could have written it; ERR_LOCKED, ERR_STORAGE; of a PostgreSQL database also ERR_USAGE for
+ *   the URL, ERR_NOT_INITIALIZED without tables, ERR_STORE_AWAY when the server does not answer, and ERR_STORE_LOGIN when it
+ *   rejects the user or is not trusted
  */
-export async function openDeviceRegister(
-  { path, create }: RegisterOptions,
-  ports: RegisterPorts,
-): Promise<DeviceRegister> {
+export async function openDeviceRegister(options: RegisterOptions, ports: RegisterPorts): Promise<DeviceRegister> {
+  if ('path' in options) return openSqlite(options, ports)
+  // Loaded when it is needed.
+  const [{ postgresPlace }, { openPostgresRegister }] = await Promise.all([
+    import('./postgres-place.js'),
+    import('./open-postgres.js'),
+  ])
+  return openPostgresRegister(await postgresPlace(options.url, ports.files), options.write ? 'write' : 'read')
+}
+
+async function openSqlite({ path, create }: SqliteOptions, ports: RegisterPorts): Promise<DeviceRegister> {
   checkAbsolute(path, 'path of the device register')
   if (create && (await ports.files.kindOf(path)) === null) await createRegister(path, ports)
   const file = await checkedFile(path, ports.files)

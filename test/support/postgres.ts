@@ -85,8 +85,13 @@ export async function stopPostgres(data: string): Promise<void> {
 }
 
 /** Runs SQL as the owner of the server. */
-export async function query(server: TestServer, sql: string, database = 'postgres'): Promise<pg.QueryResult> {
-  const client = new pg.Client({ host: server.socket, port: server.port, user: 'fpki', database })
+export async function query(
+  server: TestServer,
+  sql: string,
+  database = 'postgres',
+  options = '',
+): Promise<pg.QueryResult> {
+  const client = new pg.Client({ host: server.socket, port: server.port, user: 'fpki', database, options })
   await client.connect()
   try {
     return await client.query(sql)

@@ -7,6 +7,7 @@ import { filePath, resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, progressOn } from '../../output.js'
+import { storeOf } from '../../store.js'
 
 /** The flags of `devices import`. */
 export interface ImportDevicesFlags extends CommonFlags {
@@ -20,7 +21,7 @@ const LISTED = 20
 export async function importIssued(directory: string, file: string, flags: ImportDevicesFlags, io: Io): Promise<void> {
   const progress = progressOn(io, flags)
   const machine = thisMachine(io.machine)
-  const { store = null } = flags
+  const store = storeOf(flags, io)
   const result = await importDevices(
     { directory: resolved(directory, io), factory: namedFactory(flags, io.env), file: filePath(file, io), store },
     { ...machine, inputs: deviceFiles(machine).inputFiles, progress, signal: io.signal },

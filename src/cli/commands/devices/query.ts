@@ -10,6 +10,7 @@ import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, printJsonList, printStream, printText } from '../../output.js'
+import { storeOf } from '../../store.js'
 import { cells, fieldLines } from '../../table.js'
 
 /** The flags that select devices. */
@@ -35,7 +36,7 @@ export async function listDevices(
   const path = resolved(directory, io)
   const selection = selectionOf(flags)
   await warnOfForeign([path], flags, io)
-  const choice = { directory: path, store: flags.store ?? null }
+  const choice = { directory: path, store: storeOf(flags, io) }
   const devices = list({ ...choice, ...selection }, thisMachine(io.machine))
   if (flags.json) return printJsonList(io, { directory: path }, 'devices', devices)
   await printStream(io, flags.csv ? csvOf(devices) : tableOf(devices))
@@ -76,7 +77,7 @@ export async function countDevices(directory: string, flags: SelectionFlags, io:
   const path = resolved(directory, io)
   const selection = selectionOf(flags)
   await warnOfForeign([path], flags, io)
-  const choice = { directory: path, store: flags.store ?? null }
+  const choice = { directory: path, store: storeOf(flags, io) }
   const counted = await count({ ...choice, ...selection }, thisMachine(io.machine))
   if (flags.json) return printJson(io, counted)
   const { devices, production, active } = counted
@@ -93,7 +94,7 @@ export async function showDevice(
 ): Promise<void> {
   const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
-  const shown = await show({ directory: path, store: flags.store ?? null, uuid }, thisMachine(io.machine))
+  const shown = await show({ directory: path, store: storeOf(flags, io), uuid }, thisMachine(io.machine))
   if (flags.json) printJson(io, shown)
   else printText(io, fieldLines(fieldsOf(shown)))
 }

@@ -82,7 +82,13 @@ export function selectDevices(db: Kysely<Schema>) {
     .innerJoin('cas', 'cas.id', 'devices.ca')
     .select(['lines.name as line', 'cas.fingerprint as ca'])
     .select(['devices.id', 'devices.uuid', 'devices.name', 'devices.device_group', 'devices.hardware_id'])
-    .select(['devices.serial_number', 'devices.is_production', 'devices.created_at', 'devices.state'])
+    .select([
+      'devices.serial_number',
+      'devices.is_production',
+      'devices.created_at',
+      'devices.credential',
+      'devices.state',
+    ])
     .select(['devices.issued_at', 'devices.not_after'])
 }
 

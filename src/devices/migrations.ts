@@ -16,7 +16,7 @@ type Migration = (db: Kysely<Schema>, engine: Engine, register: NewRegister) => 
  * The register's schema, a step at a time. Steps are only ever added, and only add: an older fpki refuses to write to a
  * newer register, and a newer one brings an older register up to date.
  */
-export const MIGRATIONS: readonly Migration[] = [createTables]
+export const MIGRATIONS: readonly Migration[] = [createTables, createRegistrationTables]
 
 /** The version of the schema that this fpki writes. */
 export const SCHEMA = MIGRATIONS.length
@@ -115,6 +115,57 @@ async function createDeviceTables(db: Kysely<Schema>, engine: Engine): Promise<v
     .addColumn('state', 'text', (column) => column.notNull())
     .addColumn('ended_at', integer)
     .execute()
+}
+
+/** What the registration service needs (credential-store.ts, outbox.ts). */
+async function createRegistrationTables(db: Kysely<Schema>, { table, id, ...engine }: Engine): Promise<void> {
+  const [octets, time] = [sql.raw(engine.octets), sql.raw(engine.time)]
+  await db.schema.alterTable('devices').addColumn('credential', 'text').execute()
+  await table(db.schema.createTable('tokens'))
+    .addColumn('id', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('hash', octets, (column) => column.notNull().unique())
+    .addColumn('line', 'integer', (column) => column.notNull().references('lines.id'))
+    .addColumn('uuid', octets)
+    .addColumn('uses', 'integer')
+    .addColumn('used', 'integer', (column) => column.notNull().defaultTo(0))
+    .addColumn('listed', 'integer')
+    .addColumn('created_at', time, (column) => column.notNull())
+    .addColumn('expires_at', time)
+    .addColumn('revoked_at', time)
+    .execute()
+  await table(db.schema.createTable('listed_devices'))
+    .addColumn('id', 'integer', id)
+    .addColumn('token', 'text', (column) => column.notNull().references('tokens.id'))
+    .addColumn('uuid', octets)
+    .addColumn('serial_number', 'text')
+    .addColumn('key_hash', octets)
+    .addColumn('used_by', octets)
+    .execute()
+  await table(db.schema.createTable('stations'))
+    .addColumn('id', 'integer', id)
+    .addColumn('line', 'integer', (column) => column.notNull().references('lines.id'))
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('fingerprint', 'text', (column) => column.notNull().unique())
+    .addColumn('not_after', time, (column) => column.notNull())
+    .addColumn('created_at', time, (column) => column.notNull())
+    .addColumn('revoked_at', time)
+    .execute()
+  await table(db.schema.createTable('outbox'))
+    .addColumn('device', 'integer', (column) => column.notNull().primaryKey().references('devices.id'))
+    .addColumn('certificate', 'integer', (column) => column.notNull().references('certificates.id'))
+    .addColumn('created_at', time, (column) => column.notNull())
+    .addColumn('next_at', time, (column) => column.notNull())
+    .addColumn('attempts', 'integer', (column) => column.notNull().defaultTo(0))
+    .addColumn('reason', 'text')
+    .execute()
+  await db.schema.createIndex('listed_devices_by_uuid').on('listed_devices').columns(['token', 'uuid']).execute()
+  await db.schema
+    .createIndex('listed_devices_by_serial_number')
+    .on('listed_devices')
+    .columns(['token', 'serial_number'])
+    .execute()
+  await db.schema.createIndex('listed_devices_by_key').on('listed_devices').columns(['token', 'key_hash']).execute()
+  await db.schema.createIndex('outbox_by_next_attempt').on('outbox').columns(['next_at']).execute()
 }
 
 /**

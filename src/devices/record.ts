@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import { type Bulk, bulk, placeholders } from './bulk.js'
+import { credentialText } from './credential-store.js'
 import type { Entry } from './decide.js'
 import type { DeviceRecord } from './register.js'
 import { integer, mapKey, uuidOctets } from './rows.js'
@@ -94,6 +95,7 @@ function insertDevices(db: Kysely<Schema>): Bulk<{ readonly id: number; readonly
     serial_number: null,
     is_production: 0,
     created_at: 0,
+    credential: null,
     state: 'active' as const,
     issued_at: 0,
     not_after: 0,
@@ -108,10 +110,11 @@ function insertDevices(db: Kysely<Schema>): Bulk<{ readonly id: number; readonly
 }
 
 function deviceParameters({ certificate, ca, issuedAt, state }: Entry, uuid: unknown, line: number) {
-  const { name, group, hardwareId, serialNumber, isProduction, notAfter } = certificate
+  const { name, group, hardwareId, serialNumber, isProduction, notAfter, proof } = certificate
   const named = name === certificate.uuid ? null : name
   const facts = [named, group, hardwareId, serialNumber, isProduction ? 1 : 0]
-  return [uuid, line, ca, ...facts, issuedAt, state, issuedAt, notAfter]
+  const credential = proof === null ? null : credentialText(proof.credential)
+  return [uuid, line, ca, ...facts, issuedAt, credential, state, issuedAt, notAfter]
 }
 
 function insertKeys(db: Kysely<Schema>): Bulk<never> {

@@ -15,6 +15,8 @@ export const REFUSAL_CODES = [
   'window',
   'line-paused',
   'line-closed',
+  'credential',
+  'not-listed',
 ] as const
 
 /** See {@link REFUSAL_CODES}. */

@@ -1,4 +1,6 @@
 import type { Random } from '../ports.js'
+import type { Credential, CredentialStore } from './credential-store.js'
+import type { Outbox } from './outbox.js'
 import type { Refusal } from './refusal.js'
 
 /**
@@ -10,6 +12,8 @@ import type { Refusal } from './refusal.js'
 export interface DeviceRegister {
   readonly lines: LineStore
   readonly jobs: JobStore
+  readonly credentials: CredentialStore
+  readonly outbox: Outbox
   /** What the register has for each request, in their order: by UUID and by key. */
   lookUp(requests: readonly DeviceKey[]): Promise<readonly LookUp[]>
   /**
@@ -24,6 +28,15 @@ export interface DeviceRegister {
   importCertificates(certificates: readonly ImportedCertificate[]): Promise<readonly ImportOutcome[]>
   /** Marks the current certificate of each device as abandoned: its key was lost before anybody had it. */
   abandon(uuids: readonly string[], at: number): Promise<void>
+  /**
+   * Denies devices: their certificates are not to be accepted any more, and they get no other. Resolves to those that were not
+   * denied before.
+   */
+  deny(uuids: readonly string[], at: number): Promise<readonly string[]>
+  /** Ends the denial of devices: the newest certificate of each is active again. Resolves to those that were denied. */
+  allow(uuids: readonly string[]): Promise<readonly string[]>
+  /** Gives a device another name. False when there is no such device. */
+  rename(uuid: string, name: string): Promise<boolean>
   device(uuid: string): Promise<DeviceDetails | null>
   /** In the order of their UUIDs, read in pages, so that a million devices are never in memory. */
   devices(filter: DeviceFilter): AsyncIterable<DeviceRecord>
@@ -76,6 +89,11 @@ export const CERTIFICATE_STATES = ['active', 'superseded', 'abandoned', 'denied'
 /** See {@link CERTIFICATE_STATES}. */
 export type CertificateState = (typeof CERTIFICATE_STATES)[number]
 
+/** The states of devices: that of the newest certificate, or `conflict`: the Factory API has another device with that UUID. */
+export const DEVICE_STATES = [...CERTIFICATE_STATES, 'conflict'] as const
+/** See {@link DEVICE_STATES}. */
+export type DeviceState = (typeof DEVICE_STATES)[number]
+
 /** A device in the register. */
 export interface DeviceRecord {
   readonly uuid: string
@@ -89,8 +107,10 @@ export interface DeviceRecord {
   readonly serialNumber: string | null
   readonly isProduction: boolean
   readonly createdAt: number
-  /** The state of its newest certificate, when that was issued, and when it expires. */
-  readonly state: CertificateState
+  /** What its newest certificate was registered with, as credentialText has it; null: it was issued offline. */
+  readonly credential: string | null
+  readonly state: DeviceState
+  /** When its newest certificate was issued, and when it expires. */
   readonly issuedAt: number
   readonly notAfter: number
 }
@@ -112,6 +132,8 @@ export interface Commit {
   /** The device CA that signed: SHA-256 of its certificate, lower-case hex. */
   readonly ca: string
   readonly at: number
+  /** Whether the Factory API is to be informed of the devices. */
+  readonly announce: boolean
   readonly certificates: readonly NewCertificate[]
 }
 
@@ -130,10 +152,19 @@ export interface NewCertificate extends DeviceKey, DeviceFacts {
   readonly serial: string
   readonly der: Uint8Array
   readonly notAfter: number
+  /** What the request was registered with; null: it is issued offline. */
+  readonly proof: RegistrationProof | null
+}
+
+/** What a request was registered with. It is checked again, and used, by the transaction that records the certificate. */
+export interface RegistrationProof {
+  readonly credential: Credential
+  /** The entry of the token's allow list; null: it has no list. */
+  readonly listed: number | null
 }
 
 /** A certificate that another register recorded. */
-export interface ImportedCertificate extends NewCertificate {
+export interface ImportedCertificate extends Omit<NewCertificate, 'proof'> {
   readonly line: string
   readonly ca: string
   readonly issuedAt: number
@@ -156,7 +187,7 @@ export type ImportOutcome =
 export interface DeviceFilter {
   readonly line: string | null
   readonly ca: string | null
-  readonly state: CertificateState | null
+  readonly state: DeviceState | null
   readonly hardwareId: string | null
   /** Issued at or after, and before. */
   readonly since: number | null

@@ -4,6 +4,7 @@ import { FpkiError } from '../errors.js'
 import {
   CERTIFICATE_STATES,
   type CertificateState,
+  DEVICE_STATES,
   type DeviceRecord,
   type Job,
   LINE_STATES,
@@ -31,7 +32,8 @@ export function deviceOf(row: DeviceRow): DeviceRecord {
     serialNumber: textOrNull(row.serial_number, 'devices.serial_number'),
     isProduction: integer(row.is_production, 'devices.is_production') === 1,
     createdAt: time(row.created_at, 'devices.created_at'),
-    state: certificateState(row.state, 'devices.state'),
+    credential: textOrNull(row.credential, 'devices.credential'),
+    state: DEVICE_STATES.find((state) => state === row.state) ?? damaged('devices.state'),
     issuedAt: time(row.issued_at, 'devices.issued_at'),
     notAfter: time(row.not_after, 'devices.not_after'),
   }

@@ -1,5 +1,5 @@
 import type { ColumnType, Generated } from 'kysely'
-import type { CertificateState, LineState } from './register.js'
+import type { CertificateState, DeviceState, LineState } from './register.js'
 
 /** Times are milliseconds since 1970, truth values 0 or 1. See migrations.ts, which creates the tables. */
 export interface Schema {
@@ -10,6 +10,10 @@ export interface Schema {
   readonly keys: KeyTable
   readonly certificates: CertificateTable
   readonly jobs: JobTable
+  readonly tokens: TokenTable
+  readonly listed_devices: ListedDeviceTable
+  readonly stations: StationTable
+  readonly outbox: OutboxTable
 }
 
 /** The only row of `register`. */
@@ -60,7 +64,8 @@ interface DeviceTable {
   serial_number: string | null
   is_production: number
   created_at: number
-  state: CertificateState
+  credential: string | null
+  state: DeviceState
   issued_at: number
   not_after: number
 }
@@ -95,4 +100,53 @@ interface JobTable {
   issued: ColumnType<number, number | undefined>
   reused: ColumnType<number, number | undefined>
   refused: ColumnType<number, number | undefined>
+}
+
+/** A row of `tokens`. */
+interface TokenTable {
+  id: string
+  hash: Uint8Array
+  line: number
+  /** 16 octets; null: for any device. */
+  uuid: Uint8Array | null
+  uses: number | null
+  used: ColumnType<number, number | undefined>
+  /** How many entries its allow list has; null: no list. */
+  listed: number | null
+  created_at: number
+  expires_at: number | null
+  revoked_at: number | null
+}
+
+/** A row of `listed_devices`: an entry of a token's allow list. */
+interface ListedDeviceTable {
+  id: Generated<number>
+  token: string
+  uuid: Uint8Array | null
+  serial_number: string | null
+  key_hash: Uint8Array | null
+  /** The UUID of the device that has used the entry; null: none has. */
+  used_by: Uint8Array | null
+}
+
+/** A row of `stations`. */
+interface StationTable {
+  id: Generated<number>
+  line: number
+  name: string
+  /** SHA-256 of its certificate, lower-case hex. */
+  fingerprint: string
+  not_after: number
+  created_at: number
+  revoked_at: number | null
+}
+
+/** A row of `outbox`. */
+interface OutboxTable {
+  device: number
+  certificate: number
+  created_at: number
+  next_at: number
+  attempts: ColumnType<number, number | undefined>
+  reason: string | null
 }

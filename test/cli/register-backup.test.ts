@@ -167,7 +167,7 @@ test('certificates of no CA of the directory and a damaged file are failures', a
   const certificates = await signedIn(other.directory, 1, { file: 'local-ca.pem' })
   const forged = certificates.map((one) => ({ ...one, der: Buffer.concat([one.der.subarray(0, -1), Buffer.of(0)]) }))
   await withRegister(directory, (register) =>
-    register.commit({ line: 'line-1', ca: 'ab'.repeat(32), at: Date.now(), certificates: forged }),
+    register.commit({ line: 'line-1', ca: 'ab'.repeat(32), at: Date.now(), announce: false, certificates: forged }),
   )
   expect(await codes(directory)).toEqual(['devices.certificate'])
   await withRegister(directory, async () => undefined)

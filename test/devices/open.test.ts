@@ -131,7 +131,7 @@ describe('is refused:', () => {
   test('a register of a newer fpki', async () => {
     const { path } = await closedRegister()
     runSql(path, 'pragma user_version = 99')
-    await expectRefused(path, 'ERR_BAD_FILE', /newer fpki \(schema 99; this one has 1\)/)
+    await expectRefused(path, 'ERR_BAD_FILE', /newer fpki \(schema 99; this one has 2\)/)
   })
 
   test('a register of an older fpki, to look at', async () => {

@@ -47,7 +47,17 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
       await register.commit(commitOf([one]))
       const { uuid, keyHash, serial, der, notAfter } = one
       const state = 'active' as const
-      const device = { uuid, ...facts, line: 'default', ca: CA, createdAt: NOON, issuedAt: NOON, notAfter, state }
+      const device = {
+        uuid,
+        ...facts,
+        line: 'default',
+        ca: CA,
+        createdAt: NOON,
+        credential: null,
+        issuedAt: NOON,
+        notAfter,
+        state,
+      }
       const certificate = { serial, der, keyHash, issuedAt: NOON, notAfter, state }
       const [found] = await register.lookUp([one])
       expect(JSON.stringify(found)).toBe(

@@ -34,6 +34,7 @@ export function newCertificate(other: Partial<NewCertificate> = {}): NewCertific
     serial: randomBytes(20).toString('hex'),
     der: randomBytes(64),
     notAfter: NOON + 365 * DAY,
+    proof: null,
     ...other,
   }
 }
@@ -43,7 +44,7 @@ export function newCertificates(count: number): readonly NewCertificate[] {
 }
 
 export function commitOf(certificates: readonly NewCertificate[], other: Partial<Commit> = {}): Commit {
-  return { line: DEFAULT_LINE, ca: CA, at: NOON, certificates, ...other }
+  return { line: DEFAULT_LINE, ca: CA, at: NOON, announce: false, certificates, ...other }
 }
 
 export function importedOf(certificate: NewCertificate, other: Partial<ImportedCertificate> = {}): ImportedCertificate {

@@ -59,7 +59,10 @@ export async function recordDevices(
 ): Promise<void> {
   const signedBy = ca ?? (await fingerprintOfFile(directory))
   const outcomes = await withRegister(directory, (register) =>
-    register.commit({ line, ca: signedBy, at, certificates: devices.map((device) => newCertificate(device, at)) }),
+    register.commit({
+      ...{ line, ca: signedBy, at, announce: false },
+      certificates: devices.map((device) => newCertificate(device, at)),
+    }),
   )
   const refused = outcomes.find(({ kind }) => kind !== 'committed')
   if (refused !== undefined) throw new Error(JSON.stringify(refused))
@@ -75,6 +78,7 @@ function newCertificate(device: DeviceFixture, at: number): NewCertificate {
     serial: `01${hash.toString('hex').slice(0, 38)}`,
     der: Buffer.concat([Buffer.from('3022', 'hex'), Buffer.from('0420', 'hex'), hash]),
     notAfter: EXPIRES_AT,
+    proof: null,
     ...device,
   }
 }

@@ -13,7 +13,15 @@ function certificate(index) {
   // Each process signs for itself.
   const serial = digest(`serial ${process.pid} ${index}`).toString('hex').slice(0, 40)
   const facts = { name: uuid, group: null, hardwareId: null, serialNumber: null, isProduction: false }
-  return { uuid, ...facts, keyHash: digest(`key ${index}`), serial, der: Buffer.alloc(300, index), notAfter: at + 1 }
+  return {
+    uuid,
+    ...facts,
+    keyHash: digest(`key ${index}`),
+    serial,
+    der: Buffer.alloc(300, index),
+    notAfter: at + 1,
+    proof: null,
+  }
 }
 
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`)
@@ -21,7 +29,7 @@ try {
   const register = await openDeviceRegister({ path, create: true }, thisMachine())
   for (let chunk = 0; chunk < Number(commits); chunk++) {
     const certificates = Array.from({ length: Number(size) }, (_, index) => certificate(chunk * Number(size) + index))
-    const outcomes = await register.commit({ line: 'default', ca: 'ab'.repeat(32), at, certificates })
+    const outcomes = await register.commit({ line: 'default', ca: 'ab'.repeat(32), at, announce: false, certificates })
     say(outcomes.map(({ kind }) => kind))
   }
   await register.close()

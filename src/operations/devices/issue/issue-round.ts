@@ -104,7 +104,7 @@ async function issueNew(
   const certificates = ordered.map((device, index) => newCertificate(device, at(signed, index), terms))
   const issuedAt = clock().getTime()
   const { line, issuer } = terms
-  const outcomes = await register.commit({ line: line.name, ca: issuer.fingerprint, at: issuedAt, certificates })
+  const outcomes = await register.commit({ line: line.name, ca: issuer.fingerprint, at: issuedAt, announce: false, certificates })
   return ordered.map((device, index) => {
     const outcome = at(outcomes, index)
     const certificate = at(certificates, index)
@@ -124,7 +124,7 @@ function newCertificate(
   { serial, der }: IssuedCertificate,
   { validity }: RoundTerms,
 ): NewCertificate {
-  return { uuid, ...facts, keyHash: order.keyHash, serial, der, notAfter: validity.notAfter.getTime() }
+  return { uuid, ...facts, keyHash: order.keyHash, serial, der, notAfter: validity.notAfter.getTime(), proof: null }
 }
 
 function isOrdered(device: NewDevice): device is OrderedDevice {

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { CERTIFICATE_STATES, type DeviceRecord } from '../../../devices/register.js'
+import { DEVICE_STATES, type DeviceRecord } from '../../../devices/register.js'
 import { rfc3339 } from '../../../pki/describe.js'
 
 /** A device, as every command shows it. */
@@ -18,7 +18,7 @@ export const deviceFacts = z.strictObject({
   /** When it was first issued a certificate. */
   createdAt: z.string(),
   /** Of its newest certificate. */
-  state: z.enum(CERTIFICATE_STATES),
+  state: z.enum(DEVICE_STATES),
   issuedAt: z.string(),
   notAfter: z.string(),
 })

@@ -1,0 +1,45 @@
+/**
+ * The devices that the Factory API is still to be informed of. A device has one entry, that of its newest certificate, so that
+ * the order of its certificates does not matter. Entries are made by the transaction that records the certificate.
+ *
+ * Times are milliseconds since 1970 (UTC).
+ */
+export interface Outbox {
+  /**
+   * Takes up to `count` entries that are due at `at`, those that have waited longest first. Nobody else gets them before
+   * `until`: whoever took them and ended leaves them to others then.
+   */
+  take(order: { readonly count: number; readonly at: number; readonly until: number }): Promise<readonly OutboxEntry[]>
+  /** Removes an entry: the API knows the device. A newer certificate of the device that came meanwhile stays. */
+  delivered(entry: OutboxEntry): Promise<void>
+  /** Removes an entry, and puts the device into the state `conflict`: the API has another device with that UUID. */
+  conflict(entry: OutboxEntry): Promise<void>
+  /** Keeps an entry for another attempt. */
+  failed(entry: OutboxEntry, next: { readonly at: number; readonly reason: string }): Promise<void>
+  state(): Promise<OutboxState>
+}
+
+/** A device that the Factory API is to be informed of. */
+export interface OutboxEntry {
+  readonly uuid: string
+  readonly name: string
+  readonly group: string | null
+  /** Of its newest certificate, lower-case hex. */
+  readonly serial: string
+  readonly der: Uint8Array
+  /** The device CA: SHA-256 of its certificate, lower-case hex. */
+  readonly ca: string
+  /** How often it was tried and failed. */
+  readonly attempts: number
+}
+
+/** What is in the outbox. */
+export interface OutboxState {
+  readonly waiting: number
+  /** When the oldest entry was made; null: there is none. */
+  readonly oldest: number | null
+  /** The devices in the state `conflict`. */
+  readonly conflicts: number
+  /** Why the attempt failed that was made last; null: none failed. */
+  readonly lastFailure: string | null
+}

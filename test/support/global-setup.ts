@@ -90,7 +90,7 @@ async function bundleScripts(): Promise<void> {
     outdir: BUNDLES,
     outExtension: { '.js': '.mjs' },
     ...{ bundle: true, splitting: true, format: 'esm', platform: 'node', mainFields: ['module', 'main'] },
-    external: ['fastify', 'pino', 'pkcs11js', '@photostructure/sqlite', 'pg'],
+    external: ['fastify', 'pino', 'pkcs11js', '@photostructure/sqlite', 'pg', 'pgpass'],
     // As in scripts/build.mjs.
     banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
   })

@@ -21,6 +21,7 @@ export type FpkiCode =
   | 'ERR_THREAD'
   | 'ERR_STORE_AWAY'
   | 'ERR_STORE_LOGIN'
+  | 'ERR_STORE_MOVED'
   | 'ERR_API'
   | 'ERR_HSM_MODULE'
   | 'ERR_HSM_TOKEN'

@@ -21,6 +21,7 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_PERMISSIONS: 3,
   ERR_STORAGE: 3,
   ERR_THREAD: 3,
+  ERR_STORE_MOVED: 3,
   ERR_API: 4,
   ERR_STORE_AWAY: 4,
   ERR_STORE_LOGIN: 4,

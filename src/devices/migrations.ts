@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import type { Clock, Random } from '../ports.js'
 import type { Engine } from './engine.js'
 import { DEFAULT_LINE, DEFAULT_REISSUE_WINDOW } from './register.js'
 import type { Schema } from './schema.js'
@@ -10,13 +11,18 @@ export interface NewRegister {
   readonly createdAt: number
 }
 
+/** What a new register is made with now. */
+export function newRegister({ random, clock }: { readonly random: Random; readonly clock: Clock }): NewRegister {
+  return { id: Buffer.from(random.bytes(16)).toString('hex'), createdAt: clock().getTime() }
+}
+
 type Migration = (db: Kysely<Schema>, engine: Engine, register: NewRegister) => Promise<void>
 
 /**
  * The register's schema, a step at a time. Steps are only ever added, and only add: an older fpki refuses to write to a
  * newer register, and a newer one brings an older register up to date.
  */
-export const MIGRATIONS: readonly Migration[] = [createTables, createRegistrationTables]
+export const MIGRATIONS: readonly Migration[] = [createTables, createRegistrationTables, addMovedTo]
 
 /** The version of the schema that this fpki writes. */
 export const SCHEMA = MIGRATIONS.length
@@ -25,7 +31,7 @@ export const SCHEMA = MIGRATIONS.length
  * The oldest version whose programs may write to the newest schema, as other instances do while one after the other is
  * replaced: steps only add. A step that makes an older program's writes wrong raises it to its own number.
  */
-export const OLDEST_WRITER = 1
+export const OLDEST_WRITER = 3
 
 async function createTables(db: Kysely<Schema>, engine: Engine, register: NewRegister): Promise<void> {
   await createSmallTables(db, engine)
@@ -166,6 +172,11 @@ async function createRegistrationTables(db: Kysely<Schema>, { table, id, ...engi
     .execute()
   await db.schema.createIndex('listed_devices_by_key').on('listed_devices').columns(['token', 'key_hash']).execute()
   await db.schema.createIndex('outbox_by_next_attempt').on('outbox').columns(['next_at']).execute()
+}
+
+/** Programs without it would write to a register that was moved. */
+async function addMovedTo(db: Kysely<Schema>): Promise<void> {
+  await db.schema.alterTable('register').addColumn('moved_to', 'text').execute()
 }
 
 /**

@@ -1,3 +1,5 @@
+import { newRegister } from './migrations.js'
+import { requireInUse } from './moved.js'
 import type { RegisterPorts } from './open.js'
 import { connectPostgres, POSTGRES_TRIES, type PostgresPlace } from './postgres.js'
 import { checkSchemaVersion, migratePostgres, type SchemaVersion, schemaVersion } from './postgres-schema.js'
@@ -14,6 +16,7 @@ export async function openPostgresRegister(place: PostgresPlace, access: 'write'
   const { db, close } = await connectPostgres(place, access)
   try {
     checkSchemaVersion(place.name, await schemaVersion(db))
+    await requireInUse(db)
   } catch (error) {
     await close()
     throw error
@@ -27,12 +30,11 @@ export async function openPostgresRegister(place: PostgresPlace, access: 'write'
  */
 export async function initPostgresRegister(
   place: PostgresPlace,
-  { random, clock }: Pick<RegisterPorts, 'random' | 'clock'>,
+  ports: Pick<RegisterPorts, 'random' | 'clock'>,
 ): Promise<SchemaVersion | null> {
   const { db, close } = await connectPostgres(place, 'write')
   try {
-    const register = { id: Buffer.from(random.bytes(16)).toString('hex'), createdAt: clock().getTime() }
-    return await migratePostgres(db, register)
+    return await migratePostgres(db, newRegister(ports))
   } finally {
     await close()
   }

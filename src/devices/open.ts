@@ -5,7 +5,8 @@ import { shellWord } from '../shell-word.js'
 import { checkAbsolute } from '../storage/absolute-path.js'
 import { UNFINISHED } from '../storage/folders.js'
 import { sqliteDamage } from './inspection.js'
-import { SCHEMA } from './migrations.js'
+import { newRegister, SCHEMA } from './migrations.js'
+import { requireInUse } from './moved.js'
 import type { DeviceRegister } from './register.js'
 import { sqlRegister } from './sql-register.js'
 import { connect, SQLITE_TRIES, type SqliteConnection } from './sqlite.js'
@@ -22,7 +23,7 @@ export interface RegisterPorts {
 export type RegisterOptions = SqliteOptions | PostgresOptions
 
 /** A register in a SQLite database. */
-interface SqliteOptions {
+export interface SqliteOptions {
   /** Absolute. */
   readonly path: string
   /** Whether to create it when it is missing, to bring it up to date, and to write; otherwise it is only looked at. */
@@ -58,7 +59,23 @@ export async function openDeviceRegister(options: RegisterOptions, ports: Regist
   return openPostgresRegister(await postgresPlace(options.url, ports.files), options.write ? 'write' : 'read')
 }
 
-async function openSqlite({ path, create }: SqliteOptions, ports: RegisterPorts): Promise<DeviceRegister> {
+async function openSqlite(options: SqliteOptions, ports: RegisterPorts): Promise<DeviceRegister> {
+  const connection = await openSqliteTables(options, ports)
+  try {
+    await requireInUse(connection.db)
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+  const damage = () => sqliteDamage(connection.db)
+  return sqlRegister(connection.db, { close: connection.close, damage, tries: SQLITE_TRIES })
+}
+
+/** Connects to the database of a register, whether or not it is in use. Throws as {@link openDeviceRegister}. */
+export async function openSqliteTables(
+  { path, create }: SqliteOptions,
+  ports: RegisterPorts,
+): Promise<SqliteConnection> {
   checkAbsolute(path, 'path of the device register')
   if (create && (await ports.files.kindOf(path)) === null) await createRegister(path, ports)
   const file = await checkedFile(path, ports.files)
@@ -70,12 +87,11 @@ async function openSqlite({ path, create }: SqliteOptions, ports: RegisterPorts)
       connection.exec('pragma journal_mode = wal')
       await migrate(connection, newRegister(ports))
     }
+    return connection
   } catch (error) {
     await connection.close()
     throw error
   }
-  const damage = () => sqliteDamage(connection.db)
-  return sqlRegister(connection.db, { close: connection.close, damage, tries: SQLITE_TRIES })
 }
 
 /** Made under another name, so that nobody ever sees half a register, and two processes cannot both make one. */
@@ -161,10 +177,6 @@ async function connectToRead(file: string, files: DurableFiles): Promise<SqliteC
     if (!isStorage || wal !== null) throw error
     return await connect(file, 'immutable')
   }
-}
-
-function newRegister({ random, clock }: RegisterPorts) {
-  return { id: Buffer.from(random.bytes(16)).toString('hex'), createdAt: clock().getTime() }
 }
 
 function isOlder(path: string, version: number): FpkiError {

@@ -6,6 +6,7 @@ import { sqlJobs } from './jobs.js'
 import { noSuchLine, sqlLines } from './lines.js'
 import { deviceLists } from './list.js'
 import { lookUps, selectDevices } from './look-up.js'
+import { inUse } from './moved.js'
 import type {
   Commit,
   CommitOutcome,
@@ -23,7 +24,7 @@ export function sqlRegister(
   db: Kysely<Schema>,
   { close, damage, tries }: Pick<DeviceRegister, 'close' | 'damage'> & { readonly tries: number },
 ): DeviceRegister {
-  const transactions = transactionsOf(db, tries)
+  const transactions = inUse(transactionsOf(db, tries))
   const lookUpAll = lookUps(db)
   const record = orders(db, transactions, lookUpAll)
   const ids = idsOf(db, transactions)

@@ -36,8 +36,21 @@ export async function collectRegister(
 ): Promise<CollectedRegister> {
   const path = join(directory, DEVICE_REGISTER)
   if ((await ports.files.kindOf(path)) === null) return { entries: [], facts: null, notes: [] }
-  if (isIncluded) return readCopy(directory, path, maxBytes, ports)
+  try {
+    return await collectFrom({ directory, path, maxBytes }, isIncluded, ports)
+  } catch (error) {
+    if (!(error instanceof FpkiError) || error.code !== 'ERR_STORE_MOVED') throw error
+    return { entries: [], facts: null, notes: [`${error.message} Back up that one, too.`] }
+  }
+}
+
+async function collectFrom(
+  { directory, path, maxBytes }: { readonly directory: string; readonly path: string; readonly maxBytes: number },
+  isIncluded: boolean,
+  ports: RegisterPorts,
+): Promise<CollectedRegister> {
   const certificates = await countOf(path, ports)
+  if (isIncluded) return readCopy(directory, path, maxBytes, ports)
   const notes = [`The device register ${DEVICE_REGISTER} (${certificates} certificates) was left out as requested.`]
   return { entries: [], facts: { certificates, included: false }, notes }
 }

@@ -104,7 +104,13 @@ async function issueNew(
   const certificates = ordered.map((device, index) => newCertificate(device, at(signed, index), terms))
   const issuedAt = clock().getTime()
   const { line, issuer } = terms
-  const outcomes = await register.commit({ line: line.name, ca: issuer.fingerprint, at: issuedAt, announce: false, certificates })
+  const outcomes = await register.commit({
+    line: line.name,
+    ca: issuer.fingerprint,
+    at: issuedAt,
+    announce: false,
+    certificates,
+  })
   return ordered.map((device, index) => {
     const outcome = at(outcomes, index)
     const certificate = at(certificates, index)

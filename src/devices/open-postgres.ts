@@ -2,6 +2,7 @@ import { newRegister } from './migrations.js'
 import { requireInUse } from './moved.js'
 import type { RegisterPorts } from './open.js'
 import { connectPostgres, POSTGRES_TRIES, type PostgresPlace } from './postgres.js'
+import { postgresDamage } from './postgres-check.js'
 import { checkSchemaVersion, migratePostgres, type SchemaVersion, schemaVersion } from './postgres-schema.js'
 import type { DeviceRegister } from './register.js'
 import { sqlRegister } from './sql-register.js'
@@ -21,7 +22,7 @@ export async function openPostgresRegister(place: PostgresPlace, access: 'write'
     await close()
     throw error
   }
-  return sqlRegister(db, { close, damage: async () => null, tries: POSTGRES_TRIES })
+  return sqlRegister(db, { close, damage: () => postgresDamage(db), tries: POSTGRES_TRIES })
 }
 
 /**

@@ -60,7 +60,7 @@ export async function openDeviceRegister(options: RegisterOptions, ports: Regist
 }
 
 async function openSqlite(options: SqliteOptions, ports: RegisterPorts): Promise<DeviceRegister> {
-  const connection = await openSqliteTables(options, ports)
+  const { connection } = await openSqliteTables(options, ports)
   try {
     await requireInUse(connection.db)
   } catch (error) {
@@ -71,11 +71,14 @@ async function openSqlite(options: SqliteOptions, ports: RegisterPorts): Promise
   return sqlRegister(connection.db, { close: connection.close, damage, tries: SQLITE_TRIES })
 }
 
-/** Connects to the database of a register, whether or not it is in use. Throws as {@link openDeviceRegister}. */
+/**
+ * Connects to the database of a register, whether or not it is in use. Throws as {@link openDeviceRegister}. `version` is that
+ * of its schema before it was brought up to date.
+ */
 export async function openSqliteTables(
   { path, create }: SqliteOptions,
   ports: RegisterPorts,
-): Promise<SqliteConnection> {
+): Promise<{ readonly connection: SqliteConnection; readonly version: number }> {
   checkAbsolute(path, 'path of the device register')
   if (create && (await ports.files.kindOf(path)) === null) await createRegister(path, ports)
   const file = await checkedFile(path, ports.files)
@@ -87,7 +90,7 @@ export async function openSqliteTables(
       connection.exec('pragma journal_mode = wal')
       await migrate(connection, newRegister(ports))
     }
-    return connection
+    return { connection, version }
   } catch (error) {
     await connection.close()
     throw error

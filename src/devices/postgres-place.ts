@@ -5,6 +5,7 @@ import type { DurableFiles } from '../ports.js'
 import type { PostgresPlace, PostgresTls } from './postgres.js'
 import { type Environment, invalidUrl, type Parameters, parameterOf, VARIABLES } from './postgres-parameters.js'
 import { serviceParameters } from './postgres-service.js'
+import { withoutPassword } from './postgres-url.js'
 
 type Files = Pick<DurableFiles, 'read' | 'checkOwnFile'>
 
@@ -34,10 +35,6 @@ export async function postgresPlace(url: string, files: Files, env: Environment 
     ...{ tls, options: valueFor('options') ?? null, name: withoutPassword(url) },
     password: async () => password ?? (await passwordInFile(address)),
   }
-}
-
-function withoutPassword(url: string): string {
-  return url.replace(/^([^:]+:\/\/[^/?#@:]*):[^/?#]*@/, '$1@').replace(/([?&]password=)[^&]*/gi, '$1')
 }
 
 function readUrl(text: string): { readonly parameters: Parameters; readonly password?: string } {

@@ -24,7 +24,8 @@ export interface TableStore {
 
 /** The tables in a SQLite file. Throws as openDeviceRegister. */
 export async function sqliteTables(path: string, ports: RegisterPorts): Promise<TableStore> {
-  const { db, close } = await openSqliteTables({ path, create: true }, ports)
+  const { connection } = await openSqliteTables({ path, create: true }, ports)
+  const { db, close } = connection
   return {
     ...{ name: `sqlite:${path}`, db, close, transactions: transactionsOf(db, SQLITE_TRIES) },
     // A transaction is the only one that writes, and new rows have the next number after the highest.

@@ -92,9 +92,9 @@ describe('moving a register', () => {
       register: 1,
       lines: 2,
       cas: 2,
-      devices: 1506,
-      certificates: 1507,
-      keys: 1507,
+      devices: 1106,
+      certificates: 1107,
+      keys: 1107,
       jobs: 1,
     })
     const moved = {

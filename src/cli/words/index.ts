@@ -40,6 +40,7 @@ import { addIssue } from './devices/issue.js'
 import { addListDevices } from './devices/list.js'
 import { addReport } from './devices/report.js'
 import { addShowDevice } from './devices/show.js'
+import { addStore } from './devices/store.js'
 import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
@@ -81,6 +82,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
     { heading: 'Issue:', commands: [addIssue] },
     { heading: 'Inspect:', commands: [addListDevices, addShowDevice, addCountDevices, addReport] },
     { heading: 'Move:', commands: [addExportDevices, addImportDevices] },
+    { heading: 'Set up:', commands: [addStore] },
   ],
   lines: [
     {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { openDeviceRegister, type RegisterPorts } from '../../devices/open.js'
+import { openDeviceRegister, type RegisterOptions, type RegisterPorts } from '../../devices/open.js'
+import { withoutPassword } from '../../devices/postgres-url.js'
 import type { DeviceRegister } from '../../devices/register.js'
 import { DEVICE_REGISTER } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
@@ -34,13 +35,22 @@ export function registerPlace({ directory, store }: RegisterChoice): RegisterPla
   )
 }
 
+/** A place as in `--store`, without a password. */
+export function storeName(place: RegisterPlace): string {
+  return 'path' in place ? `sqlite:${place.path}` : withoutPassword(place.url)
+}
+
+/** The options that open the register at a place for writing, and make its file when it is missing. */
+export function openToWrite(place: RegisterPlace): RegisterOptions {
+  return 'path' in place ? { ...place, create: true } : { ...place, write: true }
+}
+
 /**
  * Opens the register of a PKI directory or kit for writing, and makes its file when it is missing. Throws as
  * openDeviceRegister.
  */
 export function openRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
-  const place = registerPlace(choice)
-  return openDeviceRegister('path' in place ? { ...place, create: true } : { ...place, write: true }, ports)
+  return openDeviceRegister(openToWrite(registerPlace(choice)), ports)
 }
 
 /** Opens the register for reading; null when its file does not exist. Creates and changes nothing. */

@@ -229,7 +229,13 @@ test('a key under two UUIDs is refused', async () => {
   const [own] = await signedIn(made.directory, 1)
   await withRegister(made.directory, (register) => {
     const certificate = { ...own, keyHash: key?.certificates.at(-1)?.keyHash } as never
-    return register.commit({ line: 'default', ca: 'ab'.repeat(32), at: Date.now(), announce: false, certificates: [certificate] })
+    return register.commit({
+      line: 'default',
+      ca: 'ab'.repeat(32),
+      at: Date.now(),
+      announce: false,
+      certificates: [certificate],
+    })
   })
   const { refusals, refused } = await imported(made)
   expect({ refused, refusals }).toMatchObject({ refused: 1, refusals: [{ code: 'key-reused' }] })

@@ -1,5 +1,5 @@
 // npm run bench:scale [COUNT]: one batch of a million devices, from requests to JSON lines, with everything durable. Prints
-// the rate of each tenth, the memory, the size of the register, and how long the commands that look at it take.
+// the rate of each tenth, the memory, the size of the register, and how long the commands that look at it and its backup take.
 import { spawn, spawnSync } from 'node:child_process'
 import { generateKeyPairSync, randomUUID, sign } from 'node:crypto'
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
@@ -36,7 +36,30 @@ async function measure(count) {
     })
     console.log(`devices ${words[0]}: ${times.toSorted((a, b) => a - b)[2].toFixed(0)} ms`)
   }
+  benchBackup(directory, folder)
 }
+
+function benchBackup(directory, folder) {
+  process.env.FPKI_PASSPHRASE = 'nine lives of a fish'
+  const file = join(folder, 'acme.backup')
+  for (const words of [
+    ['backup', directory, '--out', file],
+    ['backup', '--check', file],
+    ['restore', file, join(folder, 'restored')],
+  ]) {
+    const begin = performance.now()
+    const { status, stderr } = spawnSync(process.execPath, ['-e', PEAK, PROGRAM, 'ca', ...words], { encoding: 'utf8' })
+    if (status !== 0) throw new Error(`ca ${words.join(' ')}: ${status}\n${stderr}`)
+    const seconds = (performance.now() - begin) / 1000
+    const [, kibibytes] = /^peak (\d+)$/m.exec(stderr) ?? []
+    const name = words.filter((word) => !word.startsWith('/')).join(' ')
+    console.log(`ca ${name}: ${seconds.toFixed(1)} s, at most ${Math.round(Number(kibibytes) / 1024)} MiB of memory`)
+  }
+}
+
+/** Runs the program in its arguments, and prints the most memory that it had, in KiB. */
+const PEAK =
+  "process.on('exit', () => console.error('peak ' + process.resourceUsage().maxRSS)); require(process.argv[1])"
 
 function run(...words) {
   const { status, stderr } = spawnSync(process.execPath, words, {

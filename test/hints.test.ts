@@ -294,6 +294,14 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
       () => ({ NAME: 'site-b' }),
     ),
   ],
+  [
+    'fpki ca enable-device-ca … --ca-file …',
+    'devices are to be issued with a disabled device CA',
+    when((made) => {
+      const words = ['ca', 'disable-device-ca', made.directory, '--ca-file', 'local-ca', '--yes']
+      return made.home.fpki(words, inHome(made.home))
+    }, issueIn("it's my acme")),
+  ],
   ['fpki ca paper --help', 'paper alone', when(nothing, () => ['ca', 'paper'])],
 ]
 
@@ -316,18 +324,12 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki login --client-id …',
   ],
   'requests of devices (devices/issue.test.ts)': ['fpki devices issue … --from csrs/ --out devices/'],
-  'the register as a library': [
-    'fpki lines change DIR …',
-    'fpki lines create DIR NAME',
-    'fpki lines list DIR',
-    'fpki lines pause DIR …',
-  ],
   'a company that signs a root': [
     'fpki ca create … --factory … --root-cert signed.pem',
     'fpki ca create … --root-cert signed.pem',
   ],
   'a device register that is missing, or older than this fpki (test/devices)': [
-    'fpki devices issue DIR --from REQUESTS',
+    'fpki devices issue … --from REQUESTS…',
     'fpki devices issue … --from csrs/ --out devices/',
   ],
   'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],

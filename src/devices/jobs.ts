@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { noSuchLine } from './lines.js'
+import { noSuchLine } from './line-errors.js'
 import type { JobStore } from './register.js'
 import { integer, jobOf } from './rows.js'
 import type { Schema } from './schema.js'

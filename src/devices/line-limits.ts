@@ -1,7 +1,7 @@
 import { DAY } from '../day.js'
 import { rfc3339 } from '../pki/describe.js'
 import type { Refusal } from './refusal.js'
-import type { Line } from './register.js'
+import { LINE_STATES, type Line } from './register.js'
 
 /** What the quotas of a line leave at a time. */
 export interface QuotaLeft {
@@ -42,15 +42,36 @@ export function afterIssuing(line: Line, devices: number, at: number): Line {
   return { ...line, issued: line.issued + devices, day, issuedOnDay }
 }
 
-/** Why a line issues nothing at a time, whatever its quotas; null: it does. */
-export function whyClosed({ name, state, from, until }: Line, at: number): Refusal | null {
-  if (state === 'closed') return { code: 'line-closed', reason: `the line ${name} is closed` }
-  if (state === 'paused') return { code: 'line-paused', reason: `the line ${name} is paused` }
-  if (from !== null && at < from) return { code: 'window', reason: `the line ${name} opens on ${timeText(from)}` }
-  if (until !== null && at >= until) return { code: 'window', reason: `the line ${name} ended on ${timeText(until)}` }
-  return null
+/** The state of a line at a time. `not-yet-open` and `over`: it is open, but not in its time window. */
+export const STATES_AT_A_TIME = [...LINE_STATES, 'not-yet-open', 'over'] as const
+
+/** See {@link STATES_AT_A_TIME}. */
+export type StateAtATime = (typeof STATES_AT_A_TIME)[number]
+
+/** The state of a line at a time, whatever its quotas. */
+export function stateAt({ state, from, until }: Pick<Line, 'state' | 'from' | 'until'>, at: number): StateAtATime {
+  if (state !== 'open') return state
+  if (from !== null && at < from) return 'not-yet-open'
+  return until !== null && at >= until ? 'over' : 'open'
 }
 
-function timeText(time: number): string {
-  return rfc3339(new Date(time))
+/** Why a line issues nothing at a time, whatever its quotas; null: it does. */
+export function whyClosed(line: Line, at: number): Refusal | null {
+  const { name, from, until } = line
+  switch (stateAt(line, at)) {
+    case 'closed':
+      return { code: 'line-closed', reason: `the line ${name} is closed` }
+    case 'paused':
+      return { code: 'line-paused', reason: `the line ${name} is paused` }
+    case 'not-yet-open':
+      return { code: 'window', reason: `the line ${name} opens on ${timeText(from)}` }
+    case 'over':
+      return { code: 'window', reason: `the line ${name} ended on ${timeText(until)}` }
+    case 'open':
+      return null
+  }
+}
+
+function timeText(time: number | null): string {
+  return time === null ? '' : rfc3339(new Date(time))
 }

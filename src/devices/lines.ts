@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import { FpkiError } from '../errors.js'
+import { defaultLineStays, lineExists, lineIsClosed, noSuchLine } from './line-errors.js'
 import { DEFAULT_LINE, type Line, type LineSettings, type LineState, type LineStore } from './register.js'
 import { lineOf } from './rows.js'
 import type { Schema } from './schema.js'
@@ -53,16 +54,8 @@ export function checkLineName(name: string): void {
 }
 
 function checkStates(line: Line, state: LineState): void {
-  if (line.state === 'closed') {
-    const hint = 'A closed line stays closed. Create another: fpki lines create DIR NAME'
-    throw new FpkiError('ERR_USAGE', `The line ${line.name} is closed.`, hint)
-  }
-  if (state !== 'closed' || line.name !== DEFAULT_LINE) return
-  throw new FpkiError(
-    'ERR_USAGE',
-    `The line ${DEFAULT_LINE} exists in every register and cannot be closed.`,
-    `Pause it instead: fpki lines pause DIR ${DEFAULT_LINE}`,
-  )
+  if (line.state === 'closed') throw lineIsClosed(line.name)
+  if (state === 'closed' && line.name === DEFAULT_LINE) throw defaultLineStays()
 }
 
 async function lineNamed(db: Kysely<Schema>, name: string): Promise<Line | null> {
@@ -70,7 +63,7 @@ async function lineNamed(db: Kysely<Schema>, name: string): Promise<Line | null>
   return row === undefined ? null : lineOf(row)
 }
 
-/** The line with this name. Throws ERR_USAGE when it does not exist. */
+/** The line with this name. Throws ERR_LINE when it does not exist. */
 export async function requireLine(db: Kysely<Schema>, name: string): Promise<Line> {
   const line = await lineNamed(db, name)
   if (line === null) throw noSuchLine(name)
@@ -90,13 +83,4 @@ function columnsOf(settings: LineSettings) {
     device_group: group,
     reissue_window: reissueWindow,
   }
-}
-
-function lineExists(name: string): FpkiError {
-  return new FpkiError('ERR_EXISTS', `The line ${name} exists already.`, `Change it: fpki lines change DIR ${name}`)
-}
-
-/** The error for a name that no line has. */
-export function noSuchLine(name: string): FpkiError {
-  return new FpkiError('ERR_USAGE', `There is no line ${JSON.stringify(name)}.`, 'List the lines: fpki lines list DIR')
 }

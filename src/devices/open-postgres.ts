@@ -13,10 +13,13 @@ import { sqlRegister } from './sql-register.js'
  * @throws FpkiError ERR_STORE_AWAY when the server does not answer, ERR_STORE_LOGIN when it rejects the user or is not
  *   trusted; ERR_NOT_INITIALIZED without tables, ERR_BAD_FILE when they are of another version
  */
-export async function openPostgresRegister(place: PostgresPlace, access: 'write' | 'read'): Promise<DeviceRegister> {
+export async function openPostgresRegister(
+  place: PostgresPlace,
+  { access, directory }: { readonly access: 'write' | 'read'; readonly directory?: string | undefined },
+): Promise<DeviceRegister> {
   const { db, close } = await connectPostgres(place, access)
   try {
-    checkSchemaVersion(place.name, await schemaVersion(db))
+    checkSchemaVersion({ ...place, directory }, await schemaVersion(db))
     await requireInUse(db)
   } catch (error) {
     await close()

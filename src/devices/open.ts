@@ -28,6 +28,8 @@ export interface SqliteOptions {
   readonly path: string
   /** Whether to create it when it is missing, to bring it up to date, and to write; otherwise it is only looked at. */
   readonly create: boolean
+  /** The PKI directory or kit that it belongs to, for commands in hints. */
+  readonly directory?: string
 }
 
 /** A register in a PostgreSQL database, in which initPostgresRegister has created the tables. */
@@ -36,6 +38,8 @@ interface PostgresOptions {
   readonly url: string
   /** Whether to write; otherwise it is only looked at. */
   readonly write: boolean
+  /** The PKI directory or kit that it belongs to, for commands in hints. */
+  readonly directory?: string
 }
 
 /** SQLite has further files beside a database. None of them is complete alone, and what is in each would be believed. */
@@ -56,7 +60,8 @@ export async function openDeviceRegister(options: RegisterOptions, ports: Regist
     import('./postgres-place.js'),
     import('./open-postgres.js'),
   ])
-  return openPostgresRegister(await postgresPlace(options.url, ports.files), options.write ? 'write' : 'read')
+  const { url, write, directory } = options
+  return openPostgresRegister(await postgresPlace(url, ports.files), { access: write ? 'write' : 'read', directory })
 }
 
 async function openSqlite(options: SqliteOptions, ports: RegisterPorts): Promise<DeviceRegister> {
@@ -76,16 +81,16 @@ async function openSqlite(options: SqliteOptions, ports: RegisterPorts): Promise
  * of its schema before it was brought up to date.
  */
 export async function openSqliteTables(
-  { path, create }: SqliteOptions,
+  { path, create, directory }: SqliteOptions,
   ports: RegisterPorts,
 ): Promise<{ readonly connection: SqliteConnection; readonly version: number }> {
   checkAbsolute(path, 'path of the device register')
   if (create && (await ports.files.kindOf(path)) === null) await createRegister(path, ports)
-  const file = await checkedFile(path, ports.files)
+  const file = await checkedFile(path, ports.files, directory)
   const connection = create ? await connect(file, 'write') : await connectToRead(file, ports.files)
   try {
     const version = await checkSchema(file, connection)
-    if (version < SCHEMA && !create) throw isOlder(path, version)
+    if (version < SCHEMA && !create) throw isOlder(path, version, directory)
     if (create) {
       connection.exec('pragma journal_mode = wal')
       await migrate(connection, newRegister(ports))
@@ -151,10 +156,10 @@ async function removeOnError(files: DurableFiles, path: string, work: () => void
 }
 
 /** The path without symbolic links, beside which SQLite has its other files. */
-async function checkedFile(path: string, files: DurableFiles): Promise<string> {
+async function checkedFile(path: string, files: DurableFiles, directory?: string): Promise<string> {
   const file = await files.realPath(path)
   if (file === null) {
-    const hint = 'Issuing the first devices creates it: `fpki devices issue DIR --from REQUESTS`.'
+    const hint = `Issuing the first devices creates it${directory === undefined ? '' : `: ${issueCommand(path, directory)}`}.`
     throw new FpkiError('ERR_BAD_FILE', `There is no device register at ${shellWord(path)}.`, hint)
   }
   if ((await files.kindOf(file)) !== 'file')
@@ -182,10 +187,16 @@ async function connectToRead(file: string, files: DurableFiles): Promise<SqliteC
   }
 }
 
-function isOlder(path: string, version: number): FpkiError {
+function issueCommand(path: string, directory: string): string {
+  const store = dirname(path) === directory ? '' : ` --store ${shellWord(`sqlite:${path}`)}`
+  return `\`fpki devices issue ${shellWord(directory)} --from REQUESTS${store}\``
+}
+
+function isOlder(path: string, version: number, directory?: string): FpkiError {
+  const such = directory === undefined ? '' : `, such as ${issueCommand(path, directory)}`
   return new FpkiError(
     'ERR_BAD_FILE',
     `The device register ${shellWord(path)} was written by an older fpki (schema ${version}; this one has ${SCHEMA}).`,
-    'Nothing was changed. The next command that writes to it brings it up to date, such as `fpki devices issue DIR --from REQUESTS`.',
+    `Nothing was changed. The next command that writes to it brings it up to date${such}.`,
   )
 }

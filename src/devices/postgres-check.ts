@@ -24,7 +24,7 @@ export async function checkPostgres(place: PostgresPlace, clock: () => Date): Pr
   const { db, close } = await connectPostgres(place, 'write')
   try {
     const schema = await schemaVersion(db)
-    checkSchemaVersion(place.name, schema)
+    checkSchemaVersion(place, schema)
     const version = await setting(db, 'server_version')
     return [
       connectionFinding(place, version),

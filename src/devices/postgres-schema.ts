@@ -1,5 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { FpkiError } from '../errors.js'
+import { shellWord } from '../shell-word.js'
 import { MIGRATIONS, type NewRegister, OLDEST_WRITER, SCHEMA } from './migrations.js'
 import { POSTGRES, POSTGRES_TRIES } from './postgres.js'
 import { integer } from './rows.js'
@@ -53,12 +54,16 @@ export async function schemaVersion(db: Kysely<Schema>): Promise<SchemaVersion |
 }
 
 /** Throws FpkiError unless this fpki can use a register: ERR_NOT_INITIALIZED without tables, ERR_BAD_FILE for other versions. */
-export function checkSchemaVersion(name: string, schema: SchemaVersion | null): void {
+export function checkSchemaVersion(
+  { name, directory }: { readonly name: string; readonly directory?: string | undefined },
+  schema: SchemaVersion | null,
+): void {
+  const words = `${directory === undefined ? 'DIR' : shellWord(directory)} --store ${shellWord(name)}`
   if (schema === null) {
     throw new FpkiError(
       'ERR_NOT_INITIALIZED',
       `The database ${name} has no device register.`,
-      `Create its tables: fpki devices store init DIR --store '${name}'`,
+      `Create its tables: fpki devices store init ${words}`,
     )
   }
   const { version, oldestWriter } = schema
@@ -73,6 +78,6 @@ export function checkSchemaVersion(name: string, schema: SchemaVersion | null): 
   throw new FpkiError(
     'ERR_BAD_FILE',
     `The device register ${name} is of an older fpki (schema ${version}; this one has ${SCHEMA}).`,
-    `Bring it up to date: fpki devices store migrate DIR --store '${name}'`,
+    `Bring it up to date: fpki devices store migrate ${words}`,
   )
 }

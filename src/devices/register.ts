@@ -266,7 +266,7 @@ export interface LineStore {
   /** null when there is no such line. */
   get(name: string): Promise<Line | null>
   list(): Promise<readonly Line[]>
-  /** Throws ERR_USAGE when there is no such line, or it is closed. */
+  /** Throws ERR_LINE when there is no such line, or it is closed, or the line `default` would be closed. */
   change(name: string, change: Partial<LineSettings> & { readonly state?: LineState }): Promise<Line>
 }
 

@@ -49,7 +49,7 @@ export async function postgresTables(
   try {
     if (create) await migratePostgres(db, newRegister(ports))
     const schema = await schemaVersion(db)
-    checkSchemaVersion(place.name, schema)
+    checkSchemaVersion(place, schema)
     if (schema?.version !== SCHEMA) throw newerTables(place.name)
   } catch (error) {
     await close()

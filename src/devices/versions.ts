@@ -10,7 +10,8 @@ export interface Versions {
   readonly after: number
 }
 
-type Place = { readonly path: string } | { readonly url: string }
+/** `directory`: the PKI directory or kit that the register belongs to, for commands in hints. */
+type Place = ({ readonly path: string } | { readonly url: string }) & { readonly directory: string }
 
 /**
  * Brings a register up to date.
@@ -19,25 +20,33 @@ type Place = { readonly path: string } | { readonly url: string }
  * @throws FpkiError as openDeviceRegister
  */
 export async function migrateRegister(place: Place, create: boolean, ports: RegisterPorts): Promise<Versions> {
-  return 'path' in place ? migrateSqlite(place.path, create, ports) : migrateUrl(place.url, create, ports)
+  return 'path' in place ? migrateSqlite(place, create, ports) : migrateUrl(place, create, ports)
 }
 
-async function migrateSqlite(path: string, create: boolean, ports: RegisterPorts): Promise<Versions> {
+async function migrateSqlite(
+  { path, directory }: Place & { readonly path: string },
+  create: boolean,
+  ports: RegisterPorts,
+): Promise<Versions> {
   const exists = (await ports.files.kindOf(path)) !== null
   // Without the file, opening says how one is made.
-  const { connection, version } = await openSqliteTables({ path, create: create || exists }, ports)
+  const { connection, version } = await openSqliteTables({ path, directory, create: create || exists }, ports)
   await connection.close()
   return { before: exists ? version : null, after: SCHEMA }
 }
 
-async function migrateUrl(url: string, create: boolean, ports: RegisterPorts): Promise<Versions> {
+async function migrateUrl(
+  { url, directory }: Place & { readonly url: string },
+  create: boolean,
+  ports: RegisterPorts,
+): Promise<Versions> {
   const place = await postgresPlace(url, ports.files)
   const { db, close } = await connectPostgres(place, 'write')
   try {
     const present = await schemaVersion(db)
-    if (present === null && !create) checkSchemaVersion(place.name, present)
+    if (present === null && !create) checkSchemaVersion({ ...place, directory }, present)
     const before = await migratePostgres(db, newRegister(ports))
-    checkSchemaVersion(place.name, await schemaVersion(db))
+    checkSchemaVersion({ ...place, directory }, await schemaVersion(db))
     return { before: before?.version ?? null, after: Math.max(before?.version ?? 0, SCHEMA) }
   } finally {
     await close()

@@ -44,6 +44,8 @@ export const directoryState = z.strictObject({
   crlNumber: z.optional(z.string().check(z.regex(/^\d{1,49}$/))),
   /** The revoked device CAs known here, because the Factory API only shows its newest CRL. Decimal. */
   revokedCaSerials: z.optional(z.array(z.string().check(z.regex(/^\d{1,64}$/)))),
+  /** The disabled device CAs known here, so that nothing is signed with them offline. Decimal. */
+  disabledCaSerials: z.optional(z.array(z.string().check(z.regex(/^\d{1,64}$/)))),
   /** Key files of local CAs that are in a kit now, and no longer here. */
   movedKeys: z.optional(z.array(z.string())),
   restored,

@@ -17,11 +17,16 @@ export function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array
   return value
 }
 
+/** The head of a value whose content of `size` octets follows elsewhere. */
+export function derHead(tag: number, size: number): Uint8Array {
+  return Uint8Array.from([tag, ...lengthOctets(size)])
+}
+
 /** X.690, 10.1: the definite form, in as few octets as possible. */
 function lengthOctets(size: number): readonly number[] {
   if (size < 0x80) return [size]
-  if (size > 0xff_ffff) throw new RangeError('cannot encode a value of more than 16 MB')
-  const octets = [size >> 16, (size >> 8) & 0xff, size & 0xff]
+  if (size > 0xffff_ffff) throw new RangeError('cannot encode a value of more than 4 GiB')
+  const octets = [size >>> 24, (size >>> 16) & 0xff, (size >>> 8) & 0xff, size & 0xff]
   const significant = octets.slice(octets.findIndex((octet) => octet !== 0))
   return [0x80 | significant.length, ...significant]
 }

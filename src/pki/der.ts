@@ -175,6 +175,12 @@ function nextArc(arc: number | bigint, bits: number): number | bigint {
   return (BigInt(arc) << 7n) | BigInt(bits)
 }
 
+/** The head of a value that may be truncated: where its content begins and ends in `octets`. */
+export function derHeadAt(octets: Uint8Array, at: number): { readonly start: number; readonly end: number } {
+  const { size, start } = lengthAt(octets, at + 1)
+  return { start, end: start + size }
+}
+
 function valueAt(octets: Uint8Array, at: number): Der {
   const tag = octets[at]
   if (tag === undefined) throw new Error('it is truncated')

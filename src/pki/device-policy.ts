@@ -1,5 +1,5 @@
 import type { Csr } from './csr.js'
-import { attributeValues, type Name } from './name.js'
+import { attributeValues, isMultiValued, type Name } from './name.js'
 import { nameProblem } from './name-strings.js'
 import { isP256Spki, type PublicKey } from './public-key.js'
 
@@ -100,6 +100,7 @@ function subjectProblem(subject: Name, factory: string): RequestRefusal | null {
   if (other !== undefined) return refusal('csr-subject', `its subject has ${other.type}`)
   const odd = subject.attributes.find(({ encoding }) => !STRING_TYPES.includes(encoding))
   if (odd !== undefined) return refusal('csr-subject', `the ${odd.type} of its subject is a ${odd.encoding}`)
+  if (isMultiValued(subject)) return refusal('csr-subject', 'its subject has several attributes in one RDN')
   const names = attributeValues(subject, 'CN').length
   if (names !== 1) return refusal('csr-common-name', `its subject has ${count(names)} CN`)
   const units = attributeValues(subject, 'OU')

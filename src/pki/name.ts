@@ -1,4 +1,14 @@
-import { ANY, type Der, rawDer, readBitString, readObjectIdentifier, sequenceMembers, setMembers, TAG } from './der.js'
+import {
+  ANY,
+  type Der,
+  parseDer,
+  rawDer,
+  readBitString,
+  readObjectIdentifier,
+  sequenceMembers,
+  setMembers,
+  TAG,
+} from './der.js'
 import { sameOctets } from './octets.js'
 import { oidName } from './oids.js'
 
@@ -23,6 +33,11 @@ export interface Name {
 export function readName(value: Der | undefined): Name {
   const attributes = sequenceMembers(value, 0, ANY).flatMap((rdn) => setMembers(rdn).map(readAttribute))
   return { der: rawDer(value), attributes }
+}
+
+/** Whether several attributes of a name share an RDN, as in `CN=a+OU=b`. */
+export function isMultiValued({ der }: Name): boolean {
+  return sequenceMembers(parseDer(der), 0, ANY).some((rdn) => setMembers(rdn).length > 1)
 }
 
 /** Formats a name in the order of its encoding: `CN=Factory-CA, OU=acme`. */

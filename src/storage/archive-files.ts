@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { FileStatus, FileSystem } from '../ports.js'
 import type { ArchiveEntry } from './archive.js'
+import { octetsAsFile } from './readable-file.js'
 
 /**
  * A read-only file system in memory with the entries of an archive below `root`, so that a backup can be inspected like a
@@ -28,6 +29,10 @@ export function archiveFileSystem(entries: readonly ArchiveEntry[], root: string
     realPath: async (path) => path,
     list: async (path) => (statusOf(path)?.kind === 'directory' ? namesIn(path) : null),
     read: async (path) => at.get(path)?.content ?? null,
+    openToRead: async (path) => {
+      const entry = at.get(path)
+      return entry === undefined ? null : octetsAsFile(entry.content)
+    },
     isLocked: async () => false,
     makeDirectory: readOnly,
     setMode: readOnly,
@@ -38,6 +43,7 @@ export function archiveFileSystem(entries: readonly ArchiveEntry[], root: string
     remove: readOnly,
     removeDirectory: readOnly,
     syncDirectory: readOnly,
+    openSync: async () => null,
     lock: readOnly,
   }
 }

@@ -1,6 +1,5 @@
 import { buffer } from 'node:stream/consumers'
-import { extract, type Headers, pack } from 'tar-stream'
-import { FpkiError } from '../errors.js'
+import { pack } from 'tar-stream'
 
 /** A file or folder of an archive. */
 export interface ArchiveEntry {
@@ -13,8 +12,32 @@ export interface ArchiveEntry {
   readonly content: Uint8Array
 }
 
-/** tar-stream's header; its types lack the extended header (POSIX.1-2001, pax). */
-type Header = Headers & { readonly pax?: Readonly<Record<string, string>> | null }
+/** A file of an archive that may not fit into memory. */
+export interface LargeFile {
+  readonly path: string
+  readonly kind: 'file'
+  readonly mode: number
+  readonly size: number
+  /** Of the content, lower-case hex. */
+  readonly sha256: string
+}
+
+/** A {@link LargeFile} to write. */
+export interface LargeEntry extends LargeFile {
+  /** The content, piece by piece: `size` octets. */
+  read(): AsyncIterable<Uint8Array>
+}
+
+/** An archive that is written piece by piece. */
+export interface NewArchive {
+  readonly size: number
+  read(): AsyncIterable<Uint8Array>
+}
+
+/** Two blocks of zeros end an archive (POSIX.1-2024, pax, "ustar Interchange Format"). */
+export const TAR_END = new Uint8Array(1024)
+
+const BLOCK = 512
 
 /** tar-stream writes times as 32-bit integers. */
 const LAST_TIME = 0x7fff_ffff * 1000
@@ -31,68 +54,47 @@ export async function writeArchive(entries: readonly ArchiveEntry[], time: Date)
   return buffer(tar)
 }
 
-/**
- * Reads an archive written by {@link writeArchive}. Everything else is refused: links, devices, absolute paths, `..`,
- * duplicate paths, files outside folders, special mode bits, and any octet that {@link writeArchive} would not write.
- *
- * @throws FpkiError ERR_BAD_FILE
- */
-export async function readArchive(tar: Uint8Array): Promise<readonly ArchiveEntry[]> {
-  const { entries, time } = await extractEntries(tar)
-  const folders = new Set([''])
-  const paths = new Set<string>()
-  for (const { path, kind, mode } of entries) {
-    const folder = path.slice(0, Math.max(path.lastIndexOf('/'), 0))
-    if (paths.has(path)) throw badArchive(`contains ${JSON.stringify(path)} twice`)
-    if (!folders.has(folder)) throw badArchive(`contains ${JSON.stringify(path)} without its folder`)
-    if (mode > 0o777) throw badArchive(`has an invalid mode for ${path}`)
-    paths.add(path)
-    if (kind === 'directory') folders.add(path)
-  }
-  if ((await writeArchive(entries, time)).equals(tar)) return entries
-  throw badArchive('differs from what fpki writes')
-}
-
-async function extractEntries(
-  tar: Uint8Array,
-): Promise<{ readonly entries: readonly ArchiveEntry[]; readonly time: Date }> {
-  const entries: ArchiveEntry[] = []
-  let time = new Date(0)
-  const reader = extract()
-  reader.end(tar)
-  try {
-    for await (const entry of reader) {
-      const { path, kind, mode, mtime } = checkHeader(entry.header)
-      if (entries.length === 0) time = mtime
-      entries.push({ path, kind, mode, content: await buffer(entry) })
+/** Like {@link writeArchive}, but the content of large files is never in memory. */
+export async function newArchive(entries: readonly (ArchiveEntry | LargeEntry)[], time: Date): Promise<NewArchive> {
+  const parts: (Uint8Array | LargeEntry)[] = []
+  let small: ArchiveEntry[] = []
+  for (const entry of entries) {
+    if ('content' in entry) small.push(entry)
+    else {
+      parts.push(await archiveBody(small, time), await largeHeader(entry, time), entry, padding(entry.size))
+      small = []
     }
-  } catch (cause) {
-    if (cause instanceof FpkiError) throw cause
-    throw badArchive('is truncated or has an invalid header', { cause })
   }
-  return { entries, time }
+  parts.push(await writeArchive(small, time))
+  const size = parts.reduce((sum, part) => sum + ('read' in part ? part.size : part.length), 0)
+  return { size, read: () => contentOf(parts) }
 }
 
-/** Runs before reading the content: tar-stream waits forever for a folder with content, and for an invalid size. */
-function checkHeader({ name, type, size, mode = 0, mtime = new Date(0), pax }: Header) {
-  if (type !== 'file' && type !== 'directory') {
-    throw badArchive(`contains ${JSON.stringify(name)}, which is not a regular file or folder`)
+async function* contentOf(parts: readonly (Uint8Array | LargeEntry)[]): AsyncGenerator<Uint8Array> {
+  for (const part of parts) {
+    if ('read' in part) yield* part.read()
+    else yield part
   }
-  const path = checkPath(type === 'directory' ? name.replace(/\/$/, '') : name)
-  const isSize = type === 'directory' ? size === 0 : Number.isSafeInteger(size) && Number(size) >= 0
-  if (!isSize || Object.keys(pax ?? {}).some((key) => key !== 'path'))
-    throw badArchive(`has an invalid header for ${path}`)
-  return { path, kind: type, mode, mtime }
 }
 
-function checkPath(path: string): string {
-  const parts = path.split('/')
-  const isWrong = (part: string) => part === '' || part === '.' || part === '..' || /[\p{Cc}\ufffd\\]/u.test(part)
-  if (parts.some(isWrong)) throw badArchive(`contains the invalid path ${JSON.stringify(path)}`)
-  return path
+/** An archive without its end, which another can follow. */
+export async function archiveBody(entries: readonly ArchiveEntry[], time: Date): Promise<Uint8Array> {
+  return (await writeArchive(entries, time)).subarray(0, -TAR_END.length)
 }
 
-function badArchive(reason: string, options?: ErrorOptions): FpkiError {
-  const hint = 'It was not written by fpki, and nothing was restored. Use another backup.'
-  return new FpkiError('ERR_BAD_FILE', `The archive in the backup ${reason}.`, hint, options)
+/** The header of a large file: that of an empty one with another size and checksum, which end with a blank (pax, "ustar"). */
+export async function largeHeader({ path, kind, mode, size }: LargeFile, time: Date): Promise<Uint8Array> {
+  const header = Buffer.from(await archiveBody([{ path, kind, mode, content: new Uint8Array() }], time))
+  // An extended header for a long path precedes it.
+  const block = header.subarray(-BLOCK)
+  block.write(`${size.toString(8).padStart(11, '0')} `, 124)
+  const others = [...block.subarray(0, 148), ...block.subarray(156)]
+  const sum = others.reduce((total, octet) => total + octet, 8 * 0x20)
+  block.write(`${sum.toString(8).padStart(6, '0')} `, 148)
+  return header
+}
+
+/** The zeros after the content of a file. */
+export function padding(size: number): Uint8Array {
+  return new Uint8Array((BLOCK - (size % BLOCK)) % BLOCK)
 }

@@ -12,7 +12,7 @@ export interface FolderFile extends BatchFile {
   readonly folder: string
 }
 
-/** A folder to create. */
+/** A folder, and files for it. */
 export interface NewFolder {
   /** Its name in the directory of the batch. */
   readonly name: string
@@ -20,8 +20,9 @@ export interface NewFolder {
 }
 
 /**
- * Many folders in one directory, written together: all contents are synced before any of it gets its final name, in parallel,
- * because one sync after the other would take as long as all of them. Several processes may write to one directory.
+ * Many folders in one directory, written together: all contents are on the disk before any of it gets its final name, because
+ * one sync after the other would take as long as all of them. What is written is on the disk, with its names, when the promise
+ * resolves. Several processes may write to one directory, and several calls may run at once for different folders.
  */
 export interface FileBatch {
   /**
@@ -31,14 +32,17 @@ export interface FileBatch {
    *   free `name.bak.N`
    */
   createFolders(folders: readonly NewFolder[], existing: 'leave' | 'keep'): Promise<ReadonlySet<string>>
-  /** Creates or atomically replaces files of existing folders, in this order. */
+  /**
+   * Writes the missing files of existing folders. The file named `last` marks a folder as complete: it appears whole, when all
+   * others are on the disk. Only for folders without it.
+   */
+  completeFolders(folders: readonly NewFolder[], last: string): Promise<void>
+  /** Creates or atomically replaces files of existing folders. */
   putFiles(files: readonly FolderFile[]): Promise<void>
   /** The names in a folder; null when it does not exist. */
   list(folder: string): Promise<readonly string[] | null>
   /** The octets of a file; null when it does not exist. */
   read(folder: string, file: string, maxBytes: number): Promise<Uint8Array | null>
-  /** Resolves when all names are on the disk. */
-  flush(): Promise<void>
   /** Removes what is not complete. */
   close(): Promise<void>
 }

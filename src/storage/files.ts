@@ -1,12 +1,13 @@
 import { dirname, join } from 'node:path'
-import type { DurableFiles, FileSystem } from '../ports.js'
+import type { DurableFiles, FileSystem, ReadableFile } from '../ports.js'
 import { append, createFolder, removeFolder, type SyncName, UNFINISHED } from './folders.js'
 import { keep, linkNew, move, place } from './move-files.js'
 import { checkDirectory, checkOwnDirectory, ownership } from './ownership.js'
+import { explainedFile } from './readable-file.js'
 import { explainSystemErrors } from './system-errors.js'
 import { removeTree, writeTree } from './tree.js'
 
-type Content = string | Uint8Array
+type Content = string | Uint8Array | AsyncIterable<Uint8Array>
 
 /** Durable files on top of the primitive operations of a file system. System errors become {@link FpkiError}s. */
 export function durableFiles(fs: FileSystem): DurableFiles {
@@ -45,6 +46,7 @@ function filesOn(fs: FileSystem, waiting: Map<string, string> | null): DurableFi
     replace: (path, content, mode) => explainSystemErrors(path, () => replace(fs, path, { content, mode, syncName })),
     read: (path, maxBytes) => explainSystemErrors(path, () => readText(fs, path, maxBytes)),
     readOctets: (path, maxBytes) => explainSystemErrors(path, () => fs.read(path, maxBytes)),
+    openToRead: (path, maxBytes) => explainSystemErrors(path, () => openToRead(fs, path, maxBytes)),
     kindOf: (path) => explainSystemErrors(path, async () => (await fs.stat(path))?.kind ?? null),
     realPath: (path) =>
       explainSystemErrors(path, async () => ((await fs.stat(path)) === null ? null : fs.realPath(path))),
@@ -117,7 +119,7 @@ async function writeUnfinished(fs: FileSystem, path: string, content: Content, m
   await fs.remove(unfinished)
   const file = await fs.createFile(unfinished, mode)
   try {
-    await file.write(typeof content === 'string' ? Buffer.from(content) : content)
+    for await (const octets of piecesIn(content)) await file.write(octets)
     await file.sync()
   } catch (error) {
     // Free the space on a full disk, and report the first error.
@@ -127,6 +129,16 @@ async function writeUnfinished(fs: FileSystem, path: string, content: Content, m
   }
   await file.close()
   return unfinished
+}
+
+function piecesIn(content: Content): AsyncIterable<Uint8Array> | readonly Uint8Array[] {
+  if (typeof content === 'string') return [Buffer.from(content)]
+  return content instanceof Uint8Array ? [content] : content
+}
+
+async function openToRead(fs: FileSystem, path: string, maxBytes: number): Promise<ReadableFile | null> {
+  const file = await fs.openToRead(path, maxBytes)
+  return file === null ? null : explainedFile(path, file)
 }
 
 async function readText(fs: FileSystem, path: string, maxBytes: number): Promise<string | null> {

@@ -1,21 +1,34 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { systemErrorCode } from '../errors.js'
-import type { FileSystem, NewFile } from '../ports.js'
+import type { FileSystem } from '../ports.js'
 import type { BatchFile, FileBatch } from './batch-ports.js'
+import { type BatchWrite, durableWrites } from './batch-writes.js'
 import { fileExists } from './move-files.js'
 import type { Staging } from './staging.js'
 import { explainSystemErrors } from './system-errors.js'
 
-/** More than libuv has threads, so that none waits, and far fewer than a process may have open files. */
-const AT_ONCE = 16
-
-/** See {@link FileBatch}. */
-export function folderBatch(fs: FileSystem, directory: string, staging: Staging): FileBatch {
-  const changed = new Set<string>()
+/** See {@link FileBatch}; `many` is that of {@link durableWrites}. */
+export function folderBatch(fs: FileSystem, directory: string, staging: Staging, many: number): FileBatch {
   const at = (...names: readonly string[]) => join(directory, ...names)
-  const explain = <T>(path: string, work: () => Promise<T>) => explainSystemErrors(path, work)
+  const explain = explainSystemErrors
+  const { write, close } = durableWrites(fs, directory, many)
+  const toPut = (folder: string, { name, content, mode }: BatchFile, inPlace: boolean): BatchWrite => ({
+    name,
+    content,
+    mode,
+    staged: `${staging.path}/${folder}.${name}`,
+    final: `${directory}/${folder}/${name}`,
+    inPlace,
+  })
+  /** Gives files their names; resolves when those are on the disk. */
+  const rename = async (files: readonly BatchWrite[]) => {
+    for (const { staged, final } of files) await explain(final, () => fs.rename(staged, final))
+    await write([], [...new Set(files.map(({ final }) => dirname(final)))])
+  }
   return {
     createFolders: async (folders, existing) => {
+      const taken = new Set<string>()
+      if (folders.length === 0) return taken
       const staged = folders.map(({ name, files }) => ({
         name,
         files,
@@ -23,101 +36,41 @@ export function folderBatch(fs: FileSystem, directory: string, staging: Staging)
         final: at(name),
       }))
       for (const { path, final } of staged) await explain(final, () => fs.makeDirectory(path, 0o700))
-      const inFolder = ({ path, final, files }: (typeof staged)[number]) =>
-        files.map((file) => ({ ...file, path: join(path, file.name), final }))
-      await writeAll(fs, staged.flatMap(inFolder))
-      await together(staged, ({ path, final }) => explain(final, () => fs.syncDirectory(path)))
-      const taken = new Set<string>()
-      const rename = existing === 'keep' ? renameKept : renameNew
+      await write(
+        staged.flatMap(({ path, final, files }) =>
+          files.map((file) => ({ ...file, staged: join(path, file.name), final, inPlace: false })),
+        ),
+        staged.map(({ path }) => path),
+      )
+      const move = existing === 'keep' ? renameKept : renameNew
       for (const { name, path, final } of staged)
-        if (!(await explain(final, () => rename(fs, path, final)))) taken.add(name)
-      changed.add(directory)
+        if (!(await explain(final, () => move(fs, path, final)))) taken.add(name)
+      await write([], [directory])
       return taken
     },
-    putFiles: async (files) => {
-      const staged = files.map((file) => ({
-        ...file,
-        path: join(staging.path, `${file.folder}.${file.name}`),
-        final: at(file.folder, file.name),
-      }))
-      await writeAll(fs, staged)
-      for (const { path, final, folder } of staged) {
-        await explain(final, () => fs.rename(path, final))
-        changed.add(at(folder))
-      }
+    completeFolders: async (folders, last) => {
+      const files = folders.flatMap(({ name, files }) => files.map((file) => toPut(name, file, file.name !== last)))
+      const staged = await write(
+        files,
+        folders.map(({ name }) => at(name)),
+      )
+      await rename(staged.filter(({ name }) => name !== last))
+      await rename(staged.filter(({ name }) => name === last))
     },
+    putFiles: async (files) =>
+      rename(
+        await write(
+          files.map((file) => toPut(file.folder, file, false)),
+          [],
+        ),
+      ),
     list: (folder) => explain(at(folder), () => fs.list(at(folder))),
     read: (folder, file, maxBytes) => explain(at(folder, file), () => fs.read(at(folder, file), maxBytes)),
-    flush: async () => {
-      const paths = [...changed]
-      await together(paths, (path) => explain(path, () => fs.syncDirectory(path)))
-      for (const path of paths) changed.delete(path)
+    close: async () => {
+      await close()
+      await explain(directory, () => staging.close())
     },
-    close: () => explain(directory, () => staging.close()),
   }
-}
-
-interface StagedFile extends BatchFile {
-  readonly path: string
-  /** Where it goes, for errors. */
-  readonly final: string
-}
-
-/** Far fewer than a process may have open files, and enough that syncing the first of them syncs most of the others. */
-const OPEN_AT_ONCE = 128
-
-/**
- * Creates files, and then syncs them together: creating a file takes several times as long while another one is being synced.
- * Each is open from before its first octet until it is synced, so that no error is missed.
- */
-async function writeAll(fs: FileSystem, files: readonly StagedFile[]): Promise<void> {
-  for (let start = 0; start < files.length; start += OPEN_AT_ONCE) {
-    const open: OpenFile[] = []
-    try {
-      for (const file of files.slice(start, start + OPEN_AT_ONCE)) await writeOne(fs, file, open)
-      await together(open, ({ file, final }) => explainSystemErrors(final, () => file.sync()))
-    } finally {
-      for (const { file, final } of open) await explainSystemErrors(final, () => file.close())
-    }
-  }
-}
-
-interface OpenFile {
-  readonly file: NewFile
-  readonly final: string
-}
-
-async function writeOne(fs: FileSystem, { path, final, content, mode }: StagedFile, open: OpenFile[]): Promise<void> {
-  await explainSystemErrors(final, async () => {
-    const file = await createAnew(fs, path, mode)
-    open.push({ file, final })
-    await file.write(typeof content === 'string' ? Buffer.from(content) : content)
-  })
-}
-
-/** Creates a file. One that is there is of the same run, which was asked for it twice. */
-async function createAnew(fs: FileSystem, path: string, mode: number): Promise<NewFile> {
-  try {
-    return await fs.createFile(path, mode)
-  } catch (error) {
-    if (systemErrorCode(error) !== 'EEXIST') throw error
-    await fs.remove(path)
-    return fs.createFile(path, mode)
-  }
-}
-
-/** Does `work` for all, some at once. Nothing goes on after an error was reported. */
-async function together<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
-  const failures: unknown[] = []
-  const rest = all.values()
-  const worker = async () => {
-    for (const one of rest) {
-      if (failures.length > 0) return
-      await work(one).catch((error: unknown) => failures.push(error))
-    }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, worker))
-  if (failures.length > 0) throw failures[0]
 }
 
 /** rename(2) of a folder never replaces one that has files. False when there is something else of that name. */

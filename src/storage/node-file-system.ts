@@ -1,8 +1,12 @@
 import * as fs from 'node:fs'
+import { promisify } from 'node:util'
 import { FpkiError, systemErrorCode } from '../errors.js'
 import { lazy } from '../lazy.js'
-import type { FileLock, FileStatus, FileSystem, LinkStatus, NewFile, Person } from '../ports.js'
+import type { FileLock, FileStatus, FileSystem, LinkStatus, NewFile, Person, ReadableFile } from '../ports.js'
+import { openFileSystemSync } from './sync-file-system.js'
 import { privateGroupOf } from './trust.js'
+
+const read = promisify(fs.read)
 
 /** Locks an open file with the options of flock(1); resolves to whether the lock was free. Throws ERR_STORAGE. */
 export type Flock = (fd: number, flags: readonly string[]) => Promise<boolean>
@@ -27,6 +31,7 @@ export function nodeFileSystem(
     stat: async (path) => unless(['ENOENT'], null, () => statusOf(path)),
     list: async (path) => unless(['ENOENT'], null, () => fs.readdirSync(path).sort()),
     read: async (path, maxBytes) => unless(['ENOENT'], null, () => readAtMost(path, maxBytes)),
+    openToRead: async (path, maxBytes) => unless(['ENOENT'], null, () => openToRead(path, maxBytes)),
     makeDirectory: async (path, mode) =>
       unless(['EEXIST'], false, () => {
         fs.mkdirSync(path, { mode })
@@ -41,6 +46,7 @@ export function nodeFileSystem(
     remove: async (path) => unless(['ENOENT'], undefined, () => fs.unlinkSync(path)),
     removeDirectory: async (path) => unless(['ENOENT'], undefined, () => fs.rmdirSync(path)),
     syncDirectory: async (path) => withOpen(path, 'r', (fd) => fs.fsyncSync(fd)),
+    openSync: openFileSystemSync,
     lock: (path, seconds = 0) => lockFile(path, seconds, flock),
     isLocked: (path) => isLocked(path, flock),
   }
@@ -92,16 +98,55 @@ function readAtMost(path: string, maxBytes: number): Uint8Array {
   return withOpen(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK, (fd) => {
     const status = fs.fstatSync(fd)
     if (!status.isFile()) throw notAFile(path, status.isDirectory() ? 'EISDIR' : undefined)
-    // One octet more than expected, to detect a growing file.
-    const content = Buffer.alloc(Math.min(status.size, maxBytes) + 1)
-    let size = 0
-    while (size < content.length) {
-      const bytesRead = fs.readSync(fd, content, size, content.length - size, null)
-      if (bytesRead === 0) return content.subarray(0, size)
-      size += bytesRead
-    }
-    throw Object.assign(new Error(`'${path}' is larger than ${maxBytes} bytes`), { code: 'ERR_FS_FILE_TOO_LARGE' })
+    const content = readGrowing(fd, status.size, maxBytes)
+    if (content !== null) return content
+    throw tooLarge(path, maxBytes)
   })
+}
+
+/** null: there is more. Another process may append meanwhile, so the size of the file is only a first guess. */
+function readGrowing(fd: number, size: number, maxBytes: number): Uint8Array | null {
+  let content = Buffer.alloc(Math.min(size, maxBytes) + 1)
+  for (let length = 0; length <= maxBytes; ) {
+    if (length === content.length) content = Buffer.concat([content], Math.min(2 * length, maxBytes + 1))
+    const bytesRead = fs.readSync(fd, content, length, content.length - length, null)
+    if (bytesRead === 0) return content.subarray(0, length)
+    length += bytesRead
+  }
+  return null
+}
+
+/** Reads asynchronously: a file of a gigabyte takes seconds, in which a signal must be heard. */
+function openToRead(path: string, maxBytes: number): ReadableFile {
+  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+  try {
+    const status = fs.fstatSync(fd)
+    if (!status.isFile()) throw notAFile(path, status.isDirectory() ? 'EISDIR' : undefined)
+    if (status.size > maxBytes) throw tooLarge(path, maxBytes)
+    return {
+      size: status.size,
+      read: (position, length) => readAt(fd, position, length),
+      close: async () => fs.closeSync(fd),
+    }
+  } catch (error) {
+    fs.closeSync(fd)
+    throw error
+  }
+}
+
+async function readAt(fd: number, position: number, length: number): Promise<Uint8Array> {
+  const octets = Buffer.allocUnsafe(length)
+  let size = 0
+  while (size < length) {
+    const { bytesRead } = await read(fd, octets, size, length - size, position + size)
+    if (bytesRead === 0) break
+    size += bytesRead
+  }
+  return octets.subarray(0, size)
+}
+
+function tooLarge(path: string, maxBytes: number): Error {
+  return Object.assign(new Error(`'${path}' is larger than ${maxBytes} bytes`), { code: 'ERR_FS_FILE_TOO_LARGE' })
 }
 
 function notAFile(path: string, code = 'ERR_FS_NOT_A_FILE'): Error {

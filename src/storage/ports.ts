@@ -34,6 +34,21 @@ export interface NewFile {
   close(): Promise<void>
 }
 
+/** A file opened for reading. */
+export interface ReadableFile {
+  readonly size: number
+  /** The octets from `position` on: `length`, or fewer at the end of the file. */
+  read(position: number, length: number): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+/** Syncs a whole file system. */
+export interface FileSystemSync {
+  /** syncfs: contents and names that were written before the call are on the disk. */
+  sync(): Promise<void>
+  close(): Promise<void>
+}
+
 /** A kernel lock on a file, released at the latest when its process ends. */
 export interface FileLock {
   release(): Promise<void>
@@ -61,6 +76,8 @@ export interface FileSystem {
   /** The content of a file; null when it does not exist. Throws `ERR_FS_FILE_TOO_LARGE` above `maxBytes`, and
    * `ERR_FS_NOT_A_FILE` for a pipe or device. */
   read(path: string, maxBytes: number): Promise<Uint8Array | null>
+  /** Opens a file for reading piece by piece; otherwise like {@link read}. */
+  openToRead(path: string, maxBytes: number): Promise<ReadableFile | null>
   /** chmod. */
   setMode(path: string, mode: number): Promise<void>
   /** Creates one directory with its final mode; false when `path` already exists. */
@@ -78,6 +95,11 @@ export interface FileSystem {
   removeDirectory(path: string): Promise<void>
   /** fsync of a directory. */
   syncDirectory(path: string): Promise<void>
+  /**
+   * Opens what can sync the whole file system of a directory at once. Everything that was written before is on the disk then.
+   * null when this machine cannot do that, or would not report all errors.
+   */
+  openSync(directory: string): Promise<FileSystemSync | null>
   /** Locks the file at `path`, created with mode 0600 if missing; null when another process holds the lock for `seconds`. */
   lock(path: string, seconds?: number): Promise<FileLock | null>
   /** Whether another process holds the lock. Creates nothing; false when the file is missing or not accessible. */
@@ -128,8 +150,11 @@ export interface DurableFiles {
   checkAbove(path: string): Promise<void>
   /** Other users who could rename files in the folders above `path`, one sentence each. */
   warningsAbove(path: string): Promise<readonly string[]>
-  /** Creates a file with its final mode. Throws ERR_EXISTS when `path` exists; never overwrites. */
-  create(path: string, content: string | Uint8Array, mode: number): Promise<void>
+  /**
+   * Creates a file with its final mode, which has no name before its content is complete. Throws ERR_EXISTS when `path`
+   * exists, and never overwrites; and what `content` throws.
+   */
+  create(path: string, content: string | Uint8Array | AsyncIterable<Uint8Array>, mode: number): Promise<void>
   /** Creates or atomically replaces a file. */
   replace(path: string, content: string, mode: number): Promise<void>
   /** Appends to a file, created with this mode if missing, and syncs both. An empty text only creates the file. */
@@ -155,6 +180,8 @@ export interface DurableFiles {
   read(path: string, maxBytes: number): Promise<string | null>
   /** The octets of a file; otherwise like {@link read}. */
   readOctets(path: string, maxBytes: number): Promise<Uint8Array | null>
+  /** Opens a file for reading piece by piece; otherwise like {@link read}. */
+  openToRead(path: string, maxBytes: number): Promise<ReadableFile | null>
   /** The kind of file; null when it does not exist. Follows symbolic links. */
   kindOf(path: string): Promise<FileStatus['kind'] | null>
   /** The path with all symbolic links resolved; null when it does not exist. */

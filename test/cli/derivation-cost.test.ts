@@ -11,6 +11,7 @@ import { oid } from '../../src/pki/oids.js'
 import { decodeOnePem } from '../../src/pki/pem.js'
 import { type Home, output } from '../support/cli.js'
 import { pbes2Pem } from '../support/damaged-key.js'
+import { seal } from '../support/envelopes.js'
 import { copiedPki, type Made } from './made.js'
 import { silentIo } from './silent-io.js'
 
@@ -78,7 +79,8 @@ const READERS: readonly (readonly [string, (pki: Made, pem: string) => Promise<r
       const file = await written(
         home,
         'b',
-        newEnvelope({ passphrase: PASSPHRASE, certificates: [] }, thisMachine({ passphraseRounds: 1 })).seal(
+        await seal(
+          newEnvelope({ passphrase: PASSPHRASE, certificates: [] }, thisMachine({ passphraseRounds: 1 })),
           Buffer.of(),
         ),
       )
@@ -152,7 +154,7 @@ test('backup --check refuses a backup with 2^31-1 iterations before asking for t
     { passphrase: PASSPHRASE, certificates: [] },
     thisMachine({ passphraseRounds: 0x80_0000 }),
   )
-  const file = Buffer.from(envelope.seal(Buffer.from('x')))
+  const file = await seal(envelope, Buffer.from('x'))
   const count = file.indexOf(Buffer.from('020400800000', 'hex'))
   file.write('7fffffff', count + 2, 'hex')
   const path = await written(home, 'acme.backup', file)
@@ -175,6 +177,6 @@ test('backup --check stops on SIGTERM during the longest permitted derivation', 
     { passphrase: PASSPHRASE, certificates: [] },
     thisMachine({ passphraseRounds: MAX_ROUNDS }),
   )
-  const path = await written(home, 'acme.backup', envelope.seal(Buffer.from('x')))
+  const path = await written(home, 'acme.backup', await seal(envelope, Buffer.from('x')))
   await expectHeard(home, ['ca', 'backup', '--check', path], home.state)
 })

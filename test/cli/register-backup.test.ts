@@ -1,16 +1,26 @@
+import { randomBytes } from 'node:crypto'
 import { cpSync, rmSync } from 'node:fs'
-import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ALL_DEVICES } from '../../src/devices/register.js'
 import { pkiDirectory } from '../../src/directory/pki-directory.js'
+import { FpkiError } from '../../src/errors.js'
 import { thisMachine } from '../../src/machine/index.js'
-import { collectRegister } from '../../src/operations/backup/collect-register.js'
+import { type BackupPkiPorts, backupPki } from '../../src/operations/backup/backup-pki.js'
+import { collectRegister, removeRegisterCopy } from '../../src/operations/backup/collect-register.js'
+import { type RestorePkiPorts, restorePki } from '../../src/operations/backup/restore-pki.js'
+import { caFingerprint } from '../../src/operations/devices/ca-fingerprint.js'
 import { recordRegisterHead } from '../../src/operations/devices/record-head.js'
+import { readPemCertificate } from '../../src/pki/read-certificate.js'
+import type { DurableFiles } from '../../src/ports.js'
+import { output } from '../support/cli.js'
+import { SILENT } from '../support/create-scene.js'
 import { deviceCsr } from '../support/device-requests.js'
 import { createLine, issueIn, pkiWithSite, signedIn, withRegister } from '../support/site.js'
 import { copiedPki, type Made } from './made.js'
 
+const REGISTER = 'devices.sqlite'
 const PASSPHRASE = 'correct horse battery staple'
 
 /** A PKI whose line-1 has issued three devices, as the audit log says. */
@@ -29,8 +39,8 @@ async function recordHead(directory: string): Promise<void> {
   )
 }
 
-async function scene() {
-  const made = await copiedPki(madeWithDevices)
+async function scene(make = madeWithDevices) {
+  const made = await copiedPki(make)
   const env = { FPKI_STATE_DIR: made.home.state, FPKI_PASSPHRASE: PASSPHRASE }
   const at = (name: string) => join(made.home.path, name)
   const run = (...words: readonly string[]) => made.home.fpki(words, { env })
@@ -73,11 +83,139 @@ test('without the register, the backup says so, and so does verify after a resto
   expect(await codes(at('restored'))).toEqual(['devices.missing'])
 })
 
-test('a register that is too large for the memory is refused, with what to do instead', async () => {
-  const { directory } = await scene()
-  const refusal = collectRegister(directory, true, thisMachine(), 1000)
-  await expect(refusal).rejects.toMatchObject({ code: 'ERR_BAD_FILE', hint: expect.stringContaining('devices export') })
-  expect((await readdir(directory)).filter((name) => name.includes('unfinished'))).toEqual([])
+/** A PKI whose register has certificates of a megabyte, so that it is read in several pieces. */
+async function madeWithLargeRegister(): Promise<Made> {
+  const made = await pkiWithSite()
+  await createLine(made.directory, 'line-1')
+  const signed = await signedIn(made.directory, 3)
+  const certificates = signed.map((one) => ({ ...one, der: Buffer.concat([one.der, randomBytes(1_000_000)]) }))
+  const ca = caFingerprint(readPemCertificate(await readFile(join(made.directory, 'site-b.pem'), 'utf8'), 'site-b.pem'))
+  await withRegister(made.directory, (register) =>
+    register.commit({ line: 'line-1', ca, at: Date.now(), announce: false, certificates }),
+  )
+  return made
+}
+
+/** Everything in a folder, without the files that SQLite has beside a database until this process ends. */
+async function everythingIn(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder, { recursive: true })
+  return names.filter((name) => !/\.sqlite-(wal|shm)$/.test(name)).sort()
+}
+
+const PASSPHRASES = { forExisting: async () => PASSPHRASE, forNew: async () => PASSPHRASE }
+const OPENER = { passphrases: PASSPHRASES, ofKeys: null, askAnother: null, recipientKey: null }
+
+/** Backup and restore with ports of the test. */
+async function inProcess(make = madeWithLargeRegister) {
+  const made = await scene(make)
+  const [file, restored] = [made.at('a.backup'), made.at('restored')]
+  const machine = { ...thisMachine({ passphraseRounds: 1000 }), progress: SILENT }
+  const target = { out: file, passphrase: PASSPHRASE, certificates: [] }
+  const backUp = (ports: Partial<BackupPkiPorts> = {}) =>
+    backupPki({ directory: made.directory, factory: null, stateDirectory: null, target }, { ...machine, ...ports })
+  const restore = (ports: Partial<RestorePkiPorts> = {}) =>
+    restorePki(
+      { file, directory: restored, stateDirectory: null, skipRootKey: false },
+      { ...machine, opener: OPENER, ...ports },
+    )
+  return { ...made, file, restored, backUp, restore, files: machine.files }
+}
+
+test('OpenSSL and tar restore the same register as fpki', async () => {
+  const { file, restored, backUp, restore, at } = await inProcess()
+  expect(await backUp()).toMatchObject({ devices: { certificates: 3, included: true }, warnings: [] })
+  expect((await restore()).devices).toEqual({ certificates: 3, included: true })
+  const words = ['-inform', 'der', '-in', file, '-out', at('a.tar'), '-pwri_password', PASSPHRASE]
+  await output('openssl', ['cms', '-decrypt', '-binary', ...words])
+  await output('tar', ['-xpf', 'a.tar'], { cwd: at('.') })
+  await output('sha256sum', ['--strict', '-c', 'SHA256SUMS'], { cwd: at('.') })
+  const [own, theirs] = await Promise.all([readFile(join(restored, REGISTER)), readFile(at(`pki/${REGISTER}`))])
+  expect(own.equals(theirs)).toBe(true)
+  expect(own.length).toBeGreaterThan(3_000_000)
+})
+
+test('a backup that changes after it was checked is not restored', async () => {
+  const { file, backUp, restore, files, home } = await inProcess()
+  const { size } = await backUp()
+  const before = await everythingIn(home.path)
+  let passes = 0
+  const changing: DurableFiles = {
+    ...files,
+    openToRead: async (path, maxBytes) => {
+      const opened = await files.openToRead(path, maxBytes)
+      if (opened === null || path !== file) return opened
+      const read = async (position: number, length: number) => {
+        const octets = await opened.read(position, length)
+        const middle = Math.floor(size / 2) - position
+        // It is read to be authenticated, to be checked, and to be restored.
+        if (middle < 0 || middle >= octets.length || ++passes < 3) return octets
+        return octets.map((octet, at) => (at === middle ? octet ^ 1 : octet))
+      }
+      return { ...opened, read }
+    },
+  }
+  await expect(restore({ files: changing })).rejects.toMatchObject({
+    code: 'ERR_BAD_FILE',
+    message: expect.stringContaining('changed while it was read'),
+  })
+  expect(passes).toBe(3)
+  expect(await everythingIn(home.path)).toEqual(before)
+})
+
+test('an interruption leaves neither half a backup, nor a copy of the register, nor half a restored PKI', async () => {
+  const { file, directory, restored, backUp, restore, files, home } = await inProcess()
+  const interruptedAt = (count: number) => {
+    const [stop, reason] = [new AbortController(), new FpkiError('ERR_SIGINT', 'Interrupted.', 'Again.')]
+    let reads = 0
+    const counting: DurableFiles = {
+      ...files,
+      openToRead: async (path, maxBytes) => {
+        const opened = await files.openToRead(path, maxBytes)
+        const read = (position: number, length: number) => {
+          if (++reads === count) stop.abort(reason)
+          return opened?.read(position, length) ?? Promise.reject(new Error(path))
+        }
+        return opened === null ? null : { ...opened, read }
+      },
+    }
+    return { signal: stop.signal, files: counting, reads: () => reads }
+  }
+  const whole = interruptedAt(0)
+  await backUp(whole)
+  await rm(file)
+  await rm(join(directory, '.fpki/backup.json'))
+  const before = await everythingIn(home.path)
+  for (let count = 1; count < whole.reads(); count++) {
+    await expect(backUp(interruptedAt(count))).rejects.toMatchObject({ code: 'ERR_SIGINT' })
+    expect(await everythingIn(home.path)).toEqual(before)
+  }
+  expect(whole.reads()).toBeGreaterThan(20)
+  await backUp()
+  const backedUp = await everythingIn(home.path)
+  const openerWith = (signal: AbortSignal) => ({ ...OPENER, passphrases: { ...OPENER.passphrases, signal } })
+  const undisturbed = interruptedAt(0)
+  await restore(undisturbed)
+  await rm(restored, { recursive: true })
+  for (let count = 1; count < undisturbed.reads(); count++) {
+    const ports = interruptedAt(count)
+    await expect(restore({ ...ports, opener: openerWith(ports.signal) })).rejects.toMatchObject({ code: 'ERR_SIGINT' })
+    expect(await everythingIn(home.path)).toEqual(backedUp)
+  }
+  expect(undisturbed.reads()).toBeGreaterThan(15)
+})
+
+test('a register that is too large for OpenSSL is refused before anything is written, with what to do instead', async () => {
+  const { directory, home } = await scene()
+  const before = await everythingIn(home.path)
+  const machine = thisMachine()
+  const refusal = await collectRegister(directory, true, machine, 1000).catch((error: unknown) => error)
+  await removeRegisterCopy(directory, machine.files)
+  expect(refusal).toMatchObject({
+    code: 'ERR_BAD_FILE',
+    option: 'withDevices',
+    hint: expect.stringContaining(`\`sqlite3 ${join(directory, REGISTER)} "vacuum into 'devices-copy.sqlite'"\``),
+  })
+  expect(await everythingIn(home.path)).toEqual(before)
 })
 
 test('verify and status know the devices', async () => {

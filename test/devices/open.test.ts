@@ -139,6 +139,13 @@ describe('is refused:', () => {
     await writeFile(path, '', { mode: 0o600 })
     runSql(path, `pragma application_id = ${0x66706b69}`)
     await expect(open(false)).rejects.toMatchObject({ code: 'ERR_BAD_FILE', message: /older fpki/ })
+    const hintWith = (directory?: string) =>
+      openDeviceRegister({ path, create: false, ...(directory && { directory }) }, PORTS).catch(({ hint }) => hint)
+    expect(await hintWith()).toMatch(/brings it up to date\.$/)
+    expect(await hintWith(dirname(path))).toContain(`\`fpki devices issue ${dirname(path)} --from REQUESTS\``)
+    expect(await hintWith("/srv/it's acme")).toContain(
+      `\`fpki devices issue '/srv/it'\\''s acme' --from REQUESTS --store sqlite:${path}\``,
+    )
     const register = await open()
     expect(await register.lines.list()).toHaveLength(1)
     await register.close()
@@ -190,7 +197,7 @@ describe('is refused:', () => {
   })
 
   test('a damaged file, wherever the damage is', async () => {
-    const { path } = await closedRegister(200)
+    const { path } = await closedRegister(300)
     const pages = (await stat(path)).size / 4096
     const copy = join(await temporaryDirectory(), 'copy.sqlite')
     let refused = 0

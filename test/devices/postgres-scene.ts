@@ -29,6 +29,6 @@ export async function emptyPostgres() {
 export async function postgresScene() {
   const scene = await emptyPostgres()
   await initPostgresRegister(scene.place, thisMachine())
-  const open = (access: 'write' | 'read' = 'write') => openPostgresRegister(scene.place, access)
+  const open = (access: 'write' | 'read' = 'write') => openPostgresRegister(scene.place, { access })
   return { ...scene, open }
 }

@@ -108,7 +108,7 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
 
     test('an unknown line is refused', async () => {
       const commit = register.commit(commitOf([newCertificate()], { line: 'nowhere' }))
-      await expect(commit).rejects.toMatchObject({ code: 'ERR_USAGE' })
+      await expect(commit).rejects.toMatchObject({ code: 'ERR_LINE' })
     })
   })
 
@@ -206,7 +206,7 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
       await register.lines.change('default', { state: 'paused' })
       expect(await issue('default', 1)).toEqual(['line-paused'])
       await register.lines.change('default', { state: 'open' })
-      await expect(register.lines.change('default', { state: 'closed' })).rejects.toMatchObject({ code: 'ERR_USAGE' })
+      await expect(register.lines.change('default', { state: 'closed' })).rejects.toMatchObject({ code: 'ERR_LINE' })
       expect(await issue('default', 1)).toEqual(['committed'])
     })
 
@@ -290,11 +290,11 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
       expect(wordsOf(await register.commit(again))).toEqual(['line-paused', 'existing'])
       await register.lines.change('l', { state: 'closed' })
       expect(wordsOf(await register.commit(again))).toEqual(['line-closed', 'existing'])
-      await expect(register.lines.change('l', { state: 'open' })).rejects.toMatchObject({ code: 'ERR_USAGE' })
+      await expect(register.lines.change('l', { state: 'open' })).rejects.toMatchObject({ code: 'ERR_LINE' })
     })
 
     test('unknown is not changed', async () => {
-      await expect(register.lines.change('nowhere', { quota: 1 })).rejects.toMatchObject({ code: 'ERR_USAGE' })
+      await expect(register.lines.change('nowhere', { quota: 1 })).rejects.toMatchObject({ code: 'ERR_LINE' })
     })
   })
 
@@ -560,7 +560,7 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
     const done = { id: first, line: 'default', startedAt: NOON, finishedAt: NOON + 2, issued: 3, reused: 2, refused: 1 }
     expect(await register.jobs.list(10)).toEqual([open, done])
     expect(await register.jobs.list(1)).toEqual([open])
-    await expect(register.jobs.begin('nowhere', NOON)).rejects.toMatchObject({ code: 'ERR_USAGE' })
+    await expect(register.jobs.begin('nowhere', NOON)).rejects.toMatchObject({ code: 'ERR_LINE' })
   })
 
   test('the head counts certificates, and has the same random id at every opening', async () => {

@@ -1,10 +1,16 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FpkiError } from '../../src/errors.js'
-import { type ArchiveEntry, readArchive, writeArchive } from '../../src/storage/archive.js'
+import { partOf } from '../../src/pieces.js'
+import { sha256 } from '../../src/sha256.js'
+import { type ArchiveEntry, type LargeEntry, largeHeader, newArchive, writeArchive } from '../../src/storage/archive.js'
+import { type LocatedFile, readArchive } from '../../src/storage/read-archive.js'
 import { output, temporaryDirectory } from '../support/cli.js'
+import { entriesOf, pieces } from '../support/envelopes.js'
 
 const TIME = new Date('2026-07-01T12:00:00Z')
 const FOLDER: ArchiveEntry = { path: 'pki', kind: 'directory', mode: 0o700, content: new Uint8Array() }
@@ -25,7 +31,7 @@ const ENTRIES = [
 /** What becomes of an archive. */
 async function codeOf(tar: Uint8Array): Promise<string> {
   try {
-    return `${(await readArchive(tar)).length} entries`
+    return `${(await entriesOf(tar)).length} entries`
   } catch (error) {
     if (error instanceof FpkiError) return `${error.code}: ${error.message}`
     throw error
@@ -50,7 +56,7 @@ function withSum(tar: Buffer): Buffer {
 test.each(['2026-07-01T12:00:00Z', '2045-07-01T12:00:00Z'])(
   'an archive written at %s is read back unchanged',
   async (time) => {
-    const read = await readArchive(await writeArchive(ENTRIES, new Date(time)))
+    const read = await entriesOf(await writeArchive(ENTRIES, new Date(time)))
     const plain = (entry: ArchiveEntry) => ({ ...entry, content: Buffer.from(entry.content).toString() })
     expect(read.map(plain)).toEqual(ENTRIES.map(plain))
   },
@@ -70,6 +76,66 @@ test('GNU tar extracts it, with modes and times', async () => {
   const listed = await output('tar', ['--utc', '-tvf', join(folder, 'a.tar')])
   expect(listed).toContain('drwx------ 0/0               0 2026-07-01 12:00 pki/\n')
   expect(listed).toContain('-r-------- 0/0           70000 2026-07-01 12:00 pki/70000\n')
+})
+
+describe('a large file', () => {
+  const content = randomBytes(1_234_567)
+  const large = (path: string, octets: Uint8Array = content): LargeEntry => ({
+    ...{ path, kind: 'file', mode: 0o600, size: octets.length, sha256: sha256(octets) },
+    read: () => pieces(octets),
+  })
+
+  test.each(['pki/devices', `pki/${'long'.repeat(50)}`])('is written like any other file: %s', async (path) => {
+    const inMemory = { path, kind: 'file', mode: 0o600, content } as const
+    const archive = await newArchive([FOLDER, file('pki/a'), large(path), file('pki/b')], TIME)
+    const written = await buffer(archive.read())
+    expect(written.equals(await writeArchive([FOLDER, file('pki/a'), inMemory, file('pki/b')], TIME))).toBe(true)
+    expect(archive.size).toBe(written.length)
+  })
+
+  test('is hashed and located, not kept', async () => {
+    const entries = [FOLDER, file('pki/a'), large('pki/devices'), file('pki/b')]
+    const tar = await buffer((await newArchive(entries, TIME)).read())
+    const [, a, found, b] = await readArchive(pieces(tar), { large: 'pki/devices', maxBytes: 8 })
+    expect([a, b]).toEqual([file('pki/a'), file('pki/b')])
+    const { read: _, ...expected } = large('pki/devices')
+    expect(found).toEqual({ ...expected, offset: expect.any(Number) })
+    const { offset } = found as LocatedFile
+    expect(tar.subarray(offset, offset + content.length).equals(content)).toBe(true)
+    const part = await buffer(partOf(pieces(tar), offset, offset + content.length))
+    expect(part.equals(content)).toBe(true)
+  })
+
+  test.each([
+    ['a hidden octet after it', (tar: Buffer) => tar.write('x', tar.indexOf('pki/b') - 1), 'differs from what fpki'],
+    ['another owner', (tar: Buffer) => tar.write('1', tar.indexOf('pki/devices') + 113), 'invalid header'],
+  ])('with %s is refused', async (_, change, reason) => {
+    const tar = await buffer((await newArchive([FOLDER, large('pki/devices'), file('pki/b')], TIME)).read())
+    change(tar)
+    const read = readArchive(pieces(tar), { large: 'pki/devices', maxBytes: 1000 })
+    await expect(read).rejects.toMatchObject({ code: 'ERR_BAD_FILE', message: expect.stringContaining(reason) })
+  })
+
+  test('twice is refused', async () => {
+    const twice = [FOLDER, large('pki/devices'), large('pki/devices')]
+    const read = readArchive((await newArchive(twice, TIME)).read(), { large: 'pki/devices', maxBytes: 1000 })
+    await expect(read).rejects.toMatchObject({ message: expect.stringContaining('twice') })
+  })
+})
+
+test('an archive with more content than fits into memory is refused before that is read', async () => {
+  const tar = await writeArchive([FOLDER, file('pki/a', 'x'.repeat(600)), file('pki/b', 'x'.repeat(600))], TIME)
+  expect(await entriesOf(tar, 1200)).toHaveLength(3)
+  await expect(entriesOf(tar, 1199)).rejects.toMatchObject({ code: 'ERR_BAD_FILE' })
+})
+
+test('an error of the source is reported as it is', async () => {
+  const tar = await writeArchive([FOLDER, file('pki/a', 'x'.repeat(100_000))], TIME)
+  async function* broken() {
+    yield tar.subarray(0, 50_000)
+    throw new TypeError('the disk is gone')
+  }
+  await expect(readArchive(broken(), { large: '', maxBytes: 1e6 })).rejects.toThrow('the disk is gone')
 })
 
 describe('an archive not written by fpki is refused', () => {
@@ -133,6 +199,19 @@ describe('an archive not written by fpki is refused', () => {
 
   test('a regular file with a link name', async () => {
     expect(await codeOf(await forged(157, '/etc/passwd'))).toContain('differs from what fpki writes')
+  })
+
+  test('an extension header that would fill the memory', async () => {
+    const header = Buffer.from(await largeHeader({ ...file('a'), kind: 'file', size: 2 ** 31, sha256: '' }, TIME))
+    header.write('x', 156)
+    let fed = 0
+    async function* endless() {
+      yield withSum(header)
+      for (const octets = Buffer.alloc(2 ** 20); ; fed += octets.length) yield octets
+    }
+    const read = readArchive(endless(), { large: '', maxBytes: 1000 })
+    await expect(read).rejects.toMatchObject({ message: expect.stringContaining('a header that is too long') })
+    expect(fed).toBeLessThan(100 * 2 ** 20)
   })
 
   test('a file whose header claims a huge size', async () => {

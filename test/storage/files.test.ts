@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { chmod, chown, link, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -7,6 +8,7 @@ import type { FpkiCode } from '../../src/errors.js'
 import { durableFiles } from '../../src/storage/files.js'
 import { nodeFileSystem } from '../../src/storage/node-file-system.js'
 import { temporaryDirectory } from '../support/cli.js'
+import { pieces } from '../support/envelopes.js'
 
 const files = durableFiles(nodeFileSystem())
 
@@ -59,6 +61,51 @@ describe('create', () => {
     await symlink(join(directory, 'precious'), join(directory, 'a.fpki-unfinished'))
     await files.create(join(directory, 'a'), 'theirs', 0o400)
     expect(await readFile(join(directory, 'precious'), 'utf8')).toBe('mine')
+  })
+})
+
+describe('create, from a stream', () => {
+  test('writes all of it', async () => {
+    const directory = await temporaryDirectory()
+    const content = randomBytes(100_000)
+    await files.create(join(directory, 'a'), pieces(content), 0o400)
+    expect((await readFile(join(directory, 'a'))).equals(content)).toBe(true)
+    expect(await readdir(directory)).toEqual(['a'])
+  })
+
+  test('leaves nothing, and reports the error, when the stream fails', async () => {
+    const directory = await temporaryDirectory()
+    async function* broken() {
+      yield Buffer.from('half')
+      throw new TypeError('it is damaged')
+    }
+    await expect(files.create(join(directory, 'a'), broken(), 0o400)).rejects.toThrow('it is damaged')
+    expect(await readdir(directory)).toEqual([])
+  })
+})
+
+describe('openToRead', () => {
+  test('reads a file in pieces, which are shorter at its end', async () => {
+    const path = join(await temporaryDirectory(), 'a')
+    await writeFile(path, 'octets')
+    const file = await files.openToRead(path, 6)
+    const read = async (...where: [number, number]) => Buffer.from((await file?.read(...where)) ?? []).toString()
+    expect(file?.size).toBe(6)
+    expect([await read(2, 3), await read(4, 100), await read(6, 1), await read(100, 1)]).toEqual(['tet', 'ts', '', ''])
+    await file?.close()
+    await expect(file?.read(0, 1)).rejects.toMatchObject({ name: 'FpkiError', code: 'ERR_STORAGE' })
+  })
+
+  test('refuses a file above the limit, and what is not a file', async () => {
+    const directory = await temporaryDirectory()
+    await writeFile(join(directory, 'a'), 'octets')
+    expect(await files.openToRead(join(directory, 'b'), 10)).toBeNull()
+    for (const [path, code] of [
+      [join(directory, 'a'), 'ERR_BAD_FILE'],
+      ['/dev/zero', 'ERR_BAD_FILE'],
+      [directory, 'ERR_STORAGE'],
+    ] as const)
+      await expect(files.openToRead(path, 5)).rejects.toEqual(refusal(code, path))
   })
 })
 
@@ -176,6 +223,26 @@ describe('checkDirectory', () => {
     await expect(files.checkDirectory(path)).rejects.toEqual(refusal('ERR_NOT_A_DIRECTORY', path))
     await writeFile(path, '')
     await expect(files.checkDirectory(path)).rejects.toEqual(refusal('ERR_NOT_A_DIRECTORY', path))
+  })
+})
+
+describe('read', () => {
+  // The kernel gives 0 as the size of this file: as if all of it had been appended after fstat(2).
+  const GROWN = '/proc/self/status'
+
+  test('returns what another process has appended meanwhile', async () => {
+    expect(await files.read(GROWN, 64 * 1024)).toMatch(/^Name:\t.*\n(.*\n)*VmPeak:\t.*\n(.*\n)*$/)
+  })
+
+  test.each([1, 100])('refuses a file that has grown to more than %i bytes', async (maxBytes) => {
+    await expect(files.read(GROWN, maxBytes)).rejects.toEqual(refusal('ERR_BAD_FILE', GROWN))
+  })
+
+  test('accepts exactly as many bytes as allowed', async () => {
+    const path = join(await temporaryDirectory(), 'a')
+    await writeFile(path, 'abc')
+    expect(await files.read(path, 3)).toBe('abc')
+    await expect(files.read(path, 2)).rejects.toEqual(refusal('ERR_BAD_FILE', path))
   })
 })
 

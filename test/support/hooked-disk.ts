@@ -24,6 +24,10 @@ export function hookedDisk(fs: FileSystem, { before, after }: StepHooks): FileSy
     rename: (from, to) => step('rename', to, () => fs.rename(from, to)),
     remove: (path) => step('unlink', path, () => fs.remove(path)),
     removeDirectory: (path) => step('rmdir', path, () => fs.removeDirectory(path)),
+    openSync: async (path) => {
+      const all = await fs.openSync(path)
+      return all && { ...all, sync: () => step('syncfs', path, all.sync) }
+    },
     syncDirectory: (path) => step('fsync', path, () => fs.syncDirectory(path)),
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { basename, dirname } from 'node:path'
 import type { FileStatus, FileSystem } from '../../src/ports.js'
+import { octetsAsFile } from '../../src/storage/readable-file.js'
 
 /** A disk in memory that knows what would be left of it after a loss of power. */
 export interface MemoryDisk {
@@ -147,6 +148,12 @@ function* walk(node: Inode, path: string): Generator<[string, { mode: number; te
   }
 }
 
+function syncAll(node: Inode): void {
+  node.synced = node.content
+  node.syncedNames = new Map(node.names)
+  for (const child of node.names.values()) syncAll(child)
+}
+
 function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHooks): FileSystem {
   const find = (path: string) => findIn(root, path)
   const at = (path: string): Inode => find(path) ?? fail('ENOENT', path)
@@ -172,6 +179,10 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
       return node === undefined ? null : [...node.names.keys()].sort()
     },
     read: async (path) => find(path)?.content ?? null,
+    openToRead: async (path) => {
+      const node = find(path)
+      return node === undefined ? null : octetsAsFile(node.content)
+    },
     makeDirectory: async (path, mode) =>
       step('mkdir', path, () => {
         if (find(path) !== undefined) return false
@@ -254,6 +265,10 @@ function fileSystem(root: Inode, locks: Set<string>, { before, after }: StepHook
         for (const child of node.names.values()) if (child.kind === 'directory') forgetName(root, child)
         node.syncedNames = new Map(node.names)
       }),
+    openSync: async (directory) => ({
+      sync: async () => step('syncfs', directory, () => syncAll(root)),
+      close: async () => undefined,
+    }),
     isLocked: async (path) => locks.has(path),
     lock: async (path) => {
       if (find(path) === undefined) step('create', path, () => put(path, inode('file', 0o600)))

@@ -1,41 +1,45 @@
-import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto'
-import {
-  Set as Asn1Set,
-  type AsnType,
-  Constructed,
-  fromBER,
-  Integer,
-  ObjectIdentifier,
-  OctetString,
-  Primitive,
-  Sequence,
-} from 'asn1js'
+import { createCipheriv, createDecipheriv, createHash, type KeyObject } from 'node:crypto'
+import { Set as Asn1Set, type AsnType, Constructed, fromBER } from 'asn1js'
 import { KeyAgreeRecipientInfo, KeyTransRecipientInfo, PasswordRecipientinfo, RecipientInfo } from 'pkijs'
-import { oid } from '../../pki/oids.js'
-import type { EncryptionPorts } from '../../ports.js'
+import { piecesOf } from '../../pieces.js'
+import type { EncryptionPorts, ReadableFile } from '../../ports.js'
 import { sha256 } from '../../sha256.js'
 import { decryptWithPrivateKey, type EnvelopeRecipient, encryptForCertificate } from './certificate-recipient.js'
+import { encodeHead, encodeTag, NONCE, type Parts, readParts, TAG } from './envelope-format.js'
 import { checkPasswordCost, decryptWithPassphrase, encryptForPassphrase } from './password-recipient.js'
 
 /**
  * CMS AuthEnvelopedData (RFC 5083) with AES-256-GCM (RFC 5084), which `openssl cms -decrypt` opens. The tag does not cover
- * the recipients, so the content must include their digest; everything else must equal what fpki would write.
+ * the recipients, so the content must include their digest; everything else must equal what fpki would write. Files are
+ * written and read in pieces, because the content may not fit into memory.
  */
 export interface Envelope {
   /** SHA-256 of the RecipientInfos, lower-case hex, for inclusion in the content. */
   readonly recipients: string
-  /** Encrypts `content` (secret) and returns the whole file, DER. May be called once: the key is for one content. */
-  seal(content: Uint8Array): Uint8Array
-  /** Decrypts such a file with the key in memory, without any recipient's secret. */
-  reopen(file: Uint8Array): OpenedEnvelope
+  /** Encrypts `content` (secret) to the whole file, DER. May be called once: the key is for one content. */
+  seal(content: EnvelopeContent): AsyncIterable<Uint8Array>
+  /** Decrypts such a file with the key in memory, without any recipient's secret. Rejects like {@link openEnvelope}. */
+  reopen(file: EnvelopeFile): Promise<OpenedEnvelope>
 }
 
-/** A decrypted envelope. */
+/** What to encrypt. */
+interface EnvelopeContent {
+  readonly size: number
+  /** `size` octets. */
+  read(): AsyncIterable<Uint8Array>
+}
+
+/** A file with an envelope. */
+export type EnvelopeFile = Pick<ReadableFile, 'size' | 'read'>
+
+/** A decrypted envelope whose tag is right. */
 export interface OpenedEnvelope {
-  /** Secret. */
-  readonly content: Buffer
+  /** Decrypts the content (secret) once more, and checks the tag again at its end, for which it throws a plain Error. */
+  content(): AsyncIterable<Uint8Array>
   /** As {@link Envelope.recipients}; callers must compare it with the digest in the content. */
   readonly recipients: string
+  /** Of the whole file, lower-case hex. */
+  readonly sha256: string
 }
 
 /** The recipients of an envelope. */
@@ -52,17 +56,6 @@ export type Opener =
 
 type RecipientInfoValue = PasswordRecipientinfo | KeyTransRecipientInfo | KeyAgreeRecipientInfo
 
-interface Parts {
-  /** A SET OF RecipientInfo, DER. */
-  readonly recipients: Uint8Array
-  readonly nonce: Uint8Array
-  readonly encrypted: Uint8Array
-  readonly tag: Uint8Array
-}
-
-const NONCE = 12
-const TAG = 16
-
 /** Creates an envelope for at least one recipient. */
 export function newEnvelope({ passphrase, certificates }: Recipients, ports: EncryptionPorts): Envelope {
   const { random } = ports
@@ -77,32 +70,45 @@ export function newEnvelope({ passphrase, certificates }: Recipients, ports: Enc
   const recipients = octets(new Asn1Set({ value: infos.map((info) => fromBER(octetsOf(info)).result) }))
   return {
     recipients: sha256(recipients),
-    seal: (content) => {
-      const nonce = random.bytes(NONCE)
-      const cipher = createCipheriv('aes-256-gcm', key, nonce)
-      const encrypted = Buffer.concat([cipher.update(content), cipher.final()])
-      return encodeEnvelope({ recipients, nonce, encrypted, tag: cipher.getAuthTag() })
-    },
-    reopen: (file) => decrypted(parseEnvelope(file), key),
+    seal: (content) => sealed(content, { recipients, nonce: random.bytes(NONCE), key }),
+    reopen: async (file) => authenticated(file, await readParts(file), key),
   }
 }
 
-/** Whether a passphrase, and whether a private key, can open an envelope. Throws a plain Error for other files. */
-export function openingMethods(file: Uint8Array): { readonly passphrase: boolean; readonly key: boolean } {
-  const infos = recipientInfosOf(parseEnvelope(file))
+async function* sealed(
+  { size, read }: EnvelopeContent,
+  { recipients, nonce, key }: { readonly recipients: Uint8Array; readonly nonce: Uint8Array; readonly key: Uint8Array },
+): AsyncGenerator<Uint8Array> {
+  yield encodeHead({ recipients, nonce, size })
+  const cipher = createCipheriv('aes-256-gcm', key, nonce)
+  let left = size
+  for await (const octets of read()) {
+    left -= octets.length
+    yield cipher.update(octets)
+  }
+  if (left !== 0) throw new Error(`the content has ${size - left} octets instead of ${size}`)
+  cipher.final()
+  yield encodeTag(cipher.getAuthTag())
+}
+
+/** Whether a passphrase, and whether a private key, can open an envelope. Rejects with a plain Error for other files. */
+export async function openingMethods(
+  file: EnvelopeFile,
+): Promise<{ readonly passphrase: boolean; readonly key: boolean }> {
+  const infos = recipientInfosOf(await readParts(file))
   const isPassword = (info: unknown) => info instanceof PasswordRecipientinfo
   return { passphrase: infos.some(isPassword), key: !infos.every(isPassword) }
 }
 
 /**
- * Opens an envelope; null when the secret is the wrong one. Rejects with a plain Error when the file is malformed or was not
+ * Opens an envelope, which authenticates its content before any of that is used; null when the secret is the wrong one. Rejects with a plain Error when the file is malformed or was not
  * written by fpki, and with the reason of the signal.
  */
-export async function openEnvelope(file: Uint8Array, opener: Opener): Promise<OpenedEnvelope | null> {
-  const parts = parseEnvelope(file)
+export async function openEnvelope(file: EnvelopeFile, opener: Opener): Promise<OpenedEnvelope | null> {
+  const parts = await readParts(file)
   for (const info of recipientInfosOf(parts)) {
     const key = await contentKeyOf(info, opener)
-    if (key !== null) return decrypted(parts, key)
+    if (key !== null) return authenticated(file, parts, key)
   }
   return null
 }
@@ -115,56 +121,42 @@ async function contentKeyOf(info: unknown, opener: Opener): Promise<Buffer | nul
   return isForKey && 'key' in opener ? decryptWithPrivateKey(info, opener.key) : null
 }
 
-function decrypted({ recipients, nonce, encrypted, tag }: Parts, key: Uint8Array): OpenedEnvelope {
+/** Decrypts everything once for its tag. */
+async function authenticated(file: EnvelopeFile, parts: Parts, key: Uint8Array): Promise<OpenedEnvelope> {
+  const hash = createHash('sha256').update(parts.head)
+  const pieces = decrypted(file, parts, key, (encrypted) => hash.update(encrypted))
+  while ((await pieces.next()).done !== true);
+  const digest = hash.update(encodeTag(parts.tag)).digest('hex')
+  return {
+    content: () => decrypted(file, parts, key),
+    recipients: sha256(parts.recipients),
+    sha256: digest,
+  }
+}
+
+async function* decrypted(
+  file: EnvelopeFile,
+  { head, nonce, size, tag }: Parts,
+  key: Uint8Array,
+  onEncrypted: (octets: Uint8Array) => void = () => undefined,
+): AsyncGenerator<Uint8Array> {
   const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG }).setAuthTag(tag)
-  const content = decipher.update(encrypted)
+  for await (const octets of piecesOf(file, head.length, head.length + size)) {
+    onEncrypted(octets)
+    yield decipher.update(octets)
+  }
   try {
     decipher.final()
   } catch {
     throw new Error('it was modified or is damaged')
   }
-  return { content, recipients: sha256(recipients) }
 }
 
 function recipientInfo(variant: number, value: RecipientInfoValue): Buffer {
   return Buffer.from(new RecipientInfo({ variant, value }).toSchema().toBER())
 }
 
-/** ContentInfo with AuthEnvelopedData: version 0, recipients, content and tag, without attributes. */
-function encodeEnvelope({ recipients, nonce, encrypted, tag }: Parts): Uint8Array {
-  const octetString = (value: Uint8Array) => new OctetString({ valueHex: octetsOf(value) })
-  const gcm = new Sequence({ value: [octetString(nonce), new Integer({ value: TAG })] })
-  const algorithm = new Sequence({ value: [new ObjectIdentifier({ value: oid('aes256-GCM') }), gcm] })
-  const content = new Primitive({ idBlock: { tagClass: 3, tagNumber: 0 }, valueHex: octetsOf(encrypted) })
-  const data = new Sequence({ value: [new ObjectIdentifier({ value: oid('data') }), algorithm, content] })
-  const enveloped = new Sequence({
-    value: [new Integer({ value: 0 }), fromBER(octetsOf(recipients)).result, data, octetString(tag)],
-  })
-  const explicit = new Constructed({ idBlock: { tagClass: 3, tagNumber: 0 }, value: [enveloped] })
-  const type = new ObjectIdentifier({ value: oid('authEnvelopedData') })
-  return octets(new Sequence({ value: [type, explicit] }))
-}
-
-/** The parts of a file that is encodeEnvelope as {@link encodeEnvelope} writes it, octet by octet. */
-function parseEnvelope(file: Uint8Array): Parts {
-  // asn1js limits input to 16 MB by default; callers limit the size of the file.
-  const [, content] = members(fromBER(octetsOf(file), { maxContentLength: file.length }).result)
-  const [enveloped] = members(content)
-  const [, recipients, data, tag] = members(enveloped)
-  const [, algorithm, encrypted] = members(data)
-  const [nonce] = members(members(algorithm)[1])
-  const parts = {
-    recipients: octets(recipients),
-    nonce: primitive(nonce),
-    encrypted: primitive(encrypted),
-    tag: primitive(tag),
-  }
-  const isOurs = parts.nonce.length === NONCE && parts.tag.length === TAG
-  if (isOurs && Buffer.from(encodeEnvelope(parts)).equals(file)) return parts
-  throw new Error('it is not an fpki backup, or it was modified or truncated')
-}
-
-function recipientInfosOf({ recipients }: Parts): readonly unknown[] {
+function recipientInfosOf({ recipients }: Pick<Parts, 'recipients'>): readonly unknown[] {
   const infos = members(fromBER(octetsOf(recipients)).result).map((schema) => new RecipientInfo({ schema }).value)
   checkPasswordCost(infos)
   return infos
@@ -173,12 +165,6 @@ function recipientInfosOf({ recipients }: Parts): readonly unknown[] {
 /** The members of a constructed value; empty for others. */
 function members(value: AsnType | undefined): readonly AsnType[] {
   return value instanceof Constructed ? value.valueBlock.value : []
-}
-
-/** The content of a primitive value. Throws a plain Error for others. */
-function primitive(value: AsnType | undefined): Uint8Array {
-  if (value instanceof OctetString || value instanceof Primitive) return value.valueBlock.valueHexView
-  throw new Error('it is not an fpki backup, or it was truncated')
 }
 
 /** DER; empty for a missing value. */

@@ -1,3 +1,4 @@
+import { p256Spki } from '../../pki/public-key.js'
 import type { Random } from '../../ports.js'
 import { deviceOrder } from './device-subject.js'
 import type { DeviceSubject, MadeKey } from './model.js'
@@ -9,7 +10,7 @@ export function makeDeviceKey(
   random: Pick<Random, 'ecKeyPair'>,
 ): MadeKey {
   const { privateKey, publicKey } = random.ecKeyPair('P-256')
-  const spki = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }))
+  const spki = p256Spki(publicKey)
   return {
     uuid,
     isProduction,

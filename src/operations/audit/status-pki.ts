@@ -1,4 +1,5 @@
 import type { RegisterPorts } from '../../devices/open.js'
+import { standingOf } from '../../directory/ca-standing.js'
 import { type InspectedDirectory, inspectDirectory } from '../../directory/inspect.js'
 import { DEVICE_REGISTER, PKI_FILES } from '../../directory/names.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from '../../directory/pki-files.js'
@@ -107,7 +108,9 @@ async function statusOfReadable(
     factory: factoryIn(directory, root),
     certificates: readable.map(({ file, certificate }) => {
       const facts = describeCertificate(certificate, root ?? certificate, thresholds.now)
-      return statusOf(facts, { role: roleOfFile(file), file, disabled: false }, thresholds)
+      const role = roleOfFile(file)
+      const disabled = isDeviceCa(role) && standingOf(directory.state, certificate.serialNumber) === 'disabled'
+      return statusOf(facts, { role, file, disabled }, thresholds)
     }),
     kit: directory.kit !== null,
     devices: register.devices,
@@ -121,6 +124,10 @@ async function statusOfReadable(
       ...register.problems.map((error) => problemOf(DEVICE_REGISTER, error)),
     ],
   })
+}
+
+function isDeviceCa(role: CertificateRole): boolean {
+  return role === 'online-ca' || role === 'local-ca'
 }
 
 type ReadFile =

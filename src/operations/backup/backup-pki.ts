@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { type Envelope, newEnvelope, type OpenedEnvelope, openEnvelope } from '../../containers/cms/envelope.js'
+import { newEnvelope } from '../../containers/cms/envelope.js'
 import { PKI_FILES } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { type BackupRecord, keyRef } from '../../directory/records.js'
@@ -8,17 +8,17 @@ import { jsonDocument } from '../../json-document.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { Certificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, EncryptionPorts, Progress } from '../../ports.js'
-import { sha256 } from '../../sha256.js'
 import { shellWord } from '../../shell-word.js'
-import { type ArchiveEntry, readArchive, writeArchive } from '../../storage/archive.js'
+import { newArchive } from '../../storage/archive.js'
 import { VERSION } from '../../version.js'
 import { type OpenPki, openPki } from '../open-pki.js'
 import { type BackupContents, collectContents } from './collect.js'
+import { removeRegisterCopy } from './collect-register.js'
 import { keyWarnings } from './key-warnings.js'
-import { backupManifest, checkedManifest, withManifest } from './manifest.js'
-import { MAX_BACKUP_BYTES } from './open.js'
+import { backupManifest, withManifest } from './manifest.js'
 import { type KeyPassphrases, proveRootKey } from './root-key.js'
 import type { PreparedBackupTarget } from './target.js'
+import { verifyWritten } from './verify-written.js'
 
 export { type BackupTarget, type PreparedBackupTarget, prepareBackupTarget } from './target.js'
 
@@ -73,6 +73,8 @@ export interface BackupPkiPorts extends EncryptionPorts {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly progress: Progress
+  /** Aborts reading a large device register; absent: nothing does. */
+  readonly signal?: AbortSignal
 }
 
 /** Seconds: a nightly backup should not fail because another command is running briefly. */
@@ -81,7 +83,7 @@ const LOCK_TIMEOUT = 20
 /**
  * Backs up a PKI to one encrypted file, and reads it back before reporting success. Nothing is written unencrypted.
  *
- * @throws FpkiError as openPki does; ERR_LOCKED, ERR_EXISTS, ERR_STORAGE, ERR_BAD_FILE
+ * @throws FpkiError as openPki does; ERR_LOCKED, ERR_EXISTS, ERR_STORAGE, ERR_BAD_FILE; the reason of the signal
  */
 export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts): Promise<BackupPkiResult> {
   const { files, progress } = ports
@@ -95,6 +97,8 @@ export async function backupPki(options: BackupPkiOptions, ports: BackupPkiPorts
     const rootKeyProven = await proveRootKey(pki, contents.facts, target.passphrase, keyPassphrases)
     return await writeBackup(pki, { ...contents, rootKeyProven }, target, ports)
   } finally {
+    // Should that fail, whoever has the lock next removes it.
+    await removeRegisterCopy(pki.directory.path, files).catch(() => undefined)
     await lock.release()
   }
 }
@@ -120,17 +124,15 @@ async function writeBackup(
   const envelope = newEnvelope({ passphrase, certificates }, ports)
   const { recipients } = envelope
   const all = withManifest({ version: 1, fpki: VERSION, createdAt, ...facts, recipients }, entries)
-  const file = envelope.seal(await writeArchive(all, now))
-  await files.create(out, file, 0o600)
+  await files.create(out, envelope.seal(await newArchive(all, now)), 0o600)
   progress.step('Reading the backup back')
-  await verifyWritten(files, target, envelope, all)
-  const sum = sha256(file)
+  const { size, sha256: sum } = await verifyWritten({ envelope, target, archive: all }, ports)
   const record = { version: 1, madeAt: createdAt, file: out, sha256: sum, provedAt: null } as const
   warnings.push(...(await recordBackup(directory, record, progress)))
   const { factory, rootFingerprint, rootKey, embedded, devices, notHeld } = facts
   return {
     file: out,
-    size: file.length,
+    size,
     sha256: sum,
     createdAt,
     factory,
@@ -159,40 +161,6 @@ async function recordBackup(directory: PkiDirectory, record: BackupRecord, { war
     warn(warning)
     return [warning]
   }
-}
-
-/** Reads the file from the disk and compares its content. On a mismatch it is removed, so that nobody relies on it. */
-async function verifyWritten(
-  files: DurableFiles,
-  { out, passphrase }: PreparedBackupTarget,
-  envelope: Envelope,
-  written: readonly ArchiveEntry[],
-): Promise<void> {
-  try {
-    const file = (await files.readOctets(out, MAX_BACKUP_BYTES)) ?? new Uint8Array()
-    const opened = passphrase === null ? envelope.reopen(file) : await openEnvelope(file, { passphrase })
-    if (opened !== null && (await isSameContent(out, opened, written))) return
-  } catch {
-    // Reported below, whatever the cause.
-  }
-  await files.remove(out)
-  const hint = 'The file was removed. Check the disk (dmesg), or write the backup to another one.'
-  throw new FpkiError('ERR_STORAGE', `The backup ${out} does not read back as written.`, hint)
-}
-
-async function isSameContent(
-  out: string,
-  { content, recipients }: OpenedEnvelope,
-  written: readonly ArchiveEntry[],
-): Promise<boolean> {
-  const read = await readArchive(content)
-  checkedManifest(out, read, recipients)
-  return read.every(({ path, kind, mode, content: octets }, at) => {
-    const entry = written[at]
-    return (
-      entry?.path === path && entry.kind === kind && entry.mode === mode && Buffer.from(octets).equals(entry.content)
-    )
-  })
 }
 
 /** A backup is useless if nobody can decrypt its root key. */

@@ -68,15 +68,21 @@ export interface CheckBackupPorts {
 }
 
 /**
- * Checks in memory that a backup can be restored. Unless the restored PKI would have a failure, the time of the check is
+ * Checks, without writing it anywhere, that a backup can be restored. Unless the restored PKI would have a failure, the time of the check is
  * recorded in the PKI directory of the options.
  *
  * @throws FpkiError as openBackup and verifyBackup do; ERR_OTHER_ROOT when `directory` is another PKI
  */
 export async function checkBackup(options: CheckBackupOptions, ports: CheckBackupPorts): Promise<CheckBackupResult> {
-  const { file } = options
-  const backup = await openBackup(ports.files, file, ports.opener)
-  const { manifest } = backup
+  return openBackup(ports.files, options.file, ports.opener, (backup) => checkOpened(backup, options, ports))
+}
+
+async function checkOpened(
+  backup: OpenedBackup,
+  options: CheckBackupOptions,
+  ports: CheckBackupPorts,
+): Promise<CheckBackupResult> {
+  const { manifest, file } = backup
   const opener = { ...ports.opener, skipRootKey: false }
   const { result, findings, record } = await verifyBackup(backup, manifest.directory, opener, ports)
   for (const sentence of untrustedReferences(backup.pki)) ports.progress.warn(sentence)

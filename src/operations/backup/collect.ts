@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { REGISTER_SUFFIXES, type RegisterPorts } from '../../devices/open.js'
+import { REGISTER_SUFFIXES } from '../../devices/open.js'
 import { readKitRecord } from '../../directory/kit-record.js'
 import { DEVICE_REGISTER, OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
 import type { DirectoryState } from '../../directory/records.js'
@@ -9,15 +9,15 @@ import { tokenKeyName } from '../../keystore/labels.js'
 import { samePem } from '../../pki/pem.js'
 import type { DurableFiles } from '../../ports.js'
 import { sha256 } from '../../sha256.js'
-import type { ArchiveEntry } from '../../storage/archive.js'
+import type { ArchiveEntry, LargeEntry } from '../../storage/archive.js'
 import { readTree } from '../../storage/tree.js'
 import type { OpenPki } from '../open-pki.js'
-import { collectRegister } from './collect-register.js'
+import { type CopyPorts, collectRegister } from './collect-register.js'
 import { ARCHIVE, type BackupManifest } from './manifest.js'
 
 /** The entries of a backup, and the facts for its manifest. */
 export interface BackupContents {
-  readonly entries: readonly ArchiveEntry[]
+  readonly entries: readonly (ArchiveEntry | LargeEntry)[]
   readonly facts: Pick<
     BackupManifest,
     'factory' | 'api' | 'directory' | 'rootFingerprint' | 'rootKey' | 'embedded' | 'devices' | 'unfinished' | 'notHeld'
@@ -25,7 +25,8 @@ export interface BackupContents {
 }
 
 /**
- * Reads everything that goes into a backup of a PKI. The caller holds the lock of the directory.
+ * Reads everything that goes into a backup of a PKI. The caller holds the lock of the directory, and removes the copy of the
+ * device register with `removeRegisterCopy`.
  *
  * @param withDevices whether to include the device register
  * @param stateDirectory of the embedded Factory API; null: another Factory API is selected
@@ -34,7 +35,7 @@ export interface BackupContents {
 export async function collectContents(
   pki: OpenPki,
   { stateDirectory, withDevices }: { readonly stateDirectory: string | null; readonly withDevices: boolean },
-  ports: RegisterPorts,
+  ports: CopyPorts,
 ): Promise<BackupContents> {
   const { files } = ports
   const { directory, root, factory } = pki
@@ -50,7 +51,7 @@ export async function collectContents(
   // After the audit log, so that the copy is not older than what that says of the register.
   const devices = await collectRegister(directory.path, withDevices, ports)
   return {
-    entries: [...inDirectory, ...devices.entries, ...embedded],
+    entries: [...inDirectory, ...(devices.entry === null ? [] : [devices.entry]), ...embedded],
     facts: {
       factory,
       api,

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../../ports.js'
-import type { ArchiveEntry } from '../../storage/archive.js'
+import type { ArchiveEntry, LargeFile } from '../../storage/archive.js'
 import { archiveFileSystem } from '../../storage/archive-files.js'
 import { durableFiles } from '../../storage/files.js'
 import { ARCHIVE, subtree } from './manifest.js'
@@ -10,7 +10,7 @@ import { verifyRestored } from './verify-restored.js'
  * nevertheless, because the other files are worth keeping.
  */
 export async function keyWarnings(
-  entries: readonly ArchiveEntry[],
+  entries: readonly (ArchiveEntry | LargeFile)[],
   directory: string,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<readonly string[]> {

@@ -1,9 +1,10 @@
 import * as z from 'zod/mini'
+import { DEVICE_REGISTER } from '../../directory/names.js'
 import { keyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { isFactoryName } from '../../factory-name.js'
 import { sha256 } from '../../sha256.js'
-import type { ArchiveEntry } from '../../storage/archive.js'
+import type { ArchiveEntry, LargeEntry, LargeFile } from '../../storage/archive.js'
 import { parseJson } from '../../storage/json-file.js'
 
 /** `manifest.json` in a backup. */
@@ -50,11 +51,14 @@ export type BackupManifest = z.infer<typeof backupManifest>
 /** Paths in the archive. */
 export const ARCHIVE = { pki: 'pki', factories: 'factories', manifest: 'manifest.json', sums: 'SHA256SUMS' } as const
 
+/** The device register in the archive. */
+export const REGISTER_PATH = `${ARCHIVE.pki}/${DEVICE_REGISTER}`
+
 /** The whole archive: the manifest, the entries it lists, and SHA256SUMS for `sha256sum -c`. */
 export function withManifest(
   facts: Omit<BackupManifest, 'entries'>,
-  entries: readonly ArchiveEntry[],
-): readonly ArchiveEntry[] {
+  entries: readonly (ArchiveEntry | LargeEntry)[],
+): readonly (ArchiveEntry | LargeEntry)[] {
   const manifest: BackupManifest = { ...facts, entries: entries.map(manifestEntry) }
   const first = textEntry(ARCHIVE.manifest, `${JSON.stringify(manifest, null, 2)}\n`)
   return [first, ...entries, textEntry(ARCHIVE.sums, sumsOf([first, ...entries]))]
@@ -66,7 +70,11 @@ export function withManifest(
  * @param what the backup, for messages
  * @param recipients SHA-256 of the recipients of the envelope
  */
-export function checkedManifest(what: string, archive: readonly ArchiveEntry[], recipients: string) {
+export function checkedManifest<Large extends LargeFile>(
+  what: string,
+  archive: readonly (ArchiveEntry | Large)[],
+  recipients: string,
+) {
   const [first, ...others] = archive
   const [entries, sums] = [others.slice(0, -1), others.at(-1)]
   const problem = (reason: string) => brokenBackup(what, reason)
@@ -93,10 +101,12 @@ export function brokenBackup(what: string, reason: string): FpkiError {
   )
 }
 
-/** The folder `path` of an archive and everything below it, with paths relative to it. */
-export function subtree(entries: readonly ArchiveEntry[], path: string): readonly ArchiveEntry[] {
+/** The folder `path` of an archive and everything in memory below it, with paths relative to it. */
+export function subtree(entries: readonly (ArchiveEntry | LargeFile)[], path: string): readonly ArchiveEntry[] {
   return entries.flatMap((entry) =>
-    `${entry.path}/`.startsWith(`${path}/`) ? [{ ...entry, path: entry.path.slice(path.length + 1) }] : [],
+    'content' in entry && `${entry.path}/`.startsWith(`${path}/`)
+      ? [{ ...entry, path: entry.path.slice(path.length + 1) }]
+      : [],
   )
 }
 
@@ -105,16 +115,23 @@ export function textEntry(path: string, text: string): ArchiveEntry {
   return { path, kind: 'file', mode: 0o600, content: Buffer.from(text) }
 }
 
-function manifestEntry({ path, kind, mode, content }: ArchiveEntry): BackupManifest['entries'][number] {
-  const sum = kind === 'file' ? sha256(content) : null
-  return { path, kind, mode: mode.toString(8).padStart(4, '0'), size: content.length, sha256: sum }
+function manifestEntry(entry: ArchiveEntry | LargeFile): BackupManifest['entries'][number] {
+  const { path, kind, mode } = entry
+  const size = 'content' in entry ? entry.content.length : entry.size
+  const sum = kind === 'file' ? sha256Of(entry) : null
+  return { path, kind, mode: mode.toString(8).padStart(4, '0'), size, sha256: sum }
 }
 
-function sumsOf(entries: readonly ArchiveEntry[]): string {
+function sumsOf(entries: readonly (ArchiveEntry | LargeFile)[]): string {
   const files = entries.filter(({ kind }) => kind === 'file')
-  return files.map(({ path, content }) => `${sha256(content)}  ${path}\n`).join('')
+  return files.map((file) => `${sha256Of(file)}  ${file.path}\n`).join('')
 }
 
-function textOf({ content }: ArchiveEntry): string {
-  return Buffer.from(content).toString()
+function sha256Of(entry: ArchiveEntry | LargeFile): string {
+  return 'content' in entry ? sha256(entry.content) : entry.sha256
+}
+
+/** Empty for a large file. */
+function textOf(entry: ArchiveEntry | LargeFile): string {
+  return 'content' in entry ? Buffer.from(entry.content).toString() : ''
 }

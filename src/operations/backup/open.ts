@@ -1,32 +1,46 @@
+import { createHash } from 'node:crypto'
 import { type OpenedEnvelope, type Opener, openEnvelope, openingMethods } from '../../containers/cms/envelope.js'
 import { OWN_FILES, OWN_FOLDER, PKI_FILES } from '../../directory/names.js'
 import type { BackupRecord, RootKeyUnproven } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import type { KeyAccess } from '../../keystore/root-key.js'
+import { partOf } from '../../pieces.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
-import type { Clock, DurableFiles, Random } from '../../ports.js'
+import type { Clock, DurableFiles, Random, ReadableFile } from '../../ports.js'
 import { sha256 } from '../../sha256.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
-import { type ArchiveEntry, readArchive } from '../../storage/archive.js'
+import type { ArchiveEntry } from '../../storage/archive.js'
 import { archiveFileSystem } from '../../storage/archive-files.js'
 import { durableFiles } from '../../storage/files.js'
-import { MAX_TREE_BYTES } from '../../storage/tree.js'
+import { type LocatedFile, readArchive } from '../../storage/read-archive.js'
+import { abortableFile } from '../../storage/readable-file.js'
 import { type Finding, isWrong } from '../audit/verify/finding.js'
 import type { VerifyPkiResult } from '../audit/verify-pki.js'
-import { MAX_REGISTER_BYTES } from './collect-register.js'
-import { ARCHIVE, type BackupManifest, brokenBackup, checkedManifest, subtree, textEntry } from './manifest.js'
+import {
+  ARCHIVE,
+  type BackupManifest,
+  brokenBackup,
+  checkedManifest,
+  REGISTER_PATH,
+  subtree,
+  textEntry,
+} from './manifest.js'
 import { readRecipientKey, wrongRecipientKey } from './recipient-key.js'
 import { type KeyPassphrases, passphraseOfKey } from './root-key.js'
+import { MAX_BACKUP_BYTES, MAX_OTHER_BYTES } from './sizes.js'
 import { verifyRestored } from './verify-restored.js'
-
-/** The largest PKI directory, device register and embedded factory, with headers and checksums. */
-export const MAX_BACKUP_BYTES = 3 * MAX_TREE_BYTES + MAX_REGISTER_BYTES
 
 /** How to open a backup and the keys in it. */
 export interface BackupOpener extends KeyPassphrases {
   /** Absolute path of the private key of a recipient; null: use a passphrase. */
   readonly recipientKey: string | null
+}
+
+/** The device register in a backup. */
+interface BackupRegister {
+  /** Its content, which throws ERR_BAD_FILE at its end unless it is the one that {@link openBackup} checked. */
+  read(): AsyncIterable<Uint8Array>
 }
 
 /** An opened backup whose content matches its manifest. */
@@ -35,40 +49,88 @@ export interface OpenedBackup {
   readonly file: string
   readonly sha256: string
   readonly manifest: BackupManifest
-  /** The PKI directory, with paths relative to it. Secret. */
+  /** The PKI directory without its device register, with paths relative to it. Secret. */
   readonly pki: readonly ArchiveEntry[]
+  /** null: it is not in the backup. */
+  readonly register: BackupRegister | null
   /** The folder of the embedded factory; empty: not in the backup. Secret. */
   readonly factory: readonly ArchiveEntry[]
   /** Secret; null: it was opened with a private key. */
   readonly passphrase: string | null
 }
 
-/** Opens a backup in memory. Throws ERR_BAD_FILE, ERR_PASSPHRASE, ERR_BAD_KEY, ERR_USAGE. */
-export async function openBackup(files: DurableFiles, file: string, opener: BackupOpener): Promise<OpenedBackup> {
-  const octets = await files.readOctets(file, MAX_BACKUP_BYTES)
-  if (octets === null) throw new FpkiError('ERR_BAD_FILE', `${file} does not exist.`, 'Pass the path of a backup.')
-  const ways = await asBrokenBackup(file, async () => openingMethods(octets))
+/**
+ * Opens a backup for `use`, to which it resolves. Everything in it was authenticated and matches its manifest; only the
+ * device register is not in memory.
+ *
+ * @throws FpkiError ERR_BAD_FILE, ERR_PASSPHRASE, ERR_BAD_KEY, ERR_USAGE, ERR_STORAGE; the reason of the signal of
+ *   the passphrases; and what `use` throws
+ */
+export async function openBackup<T>(
+  files: DurableFiles,
+  file: string,
+  opener: BackupOpener,
+  use: (backup: OpenedBackup) => Promise<T>,
+): Promise<T> {
+  const input = await files.openToRead(file, MAX_BACKUP_BYTES)
+  if (input === null) throw new FpkiError('ERR_BAD_FILE', `${file} does not exist.`, 'Pass the path of a backup.')
+  try {
+    return await use(await openedBackup(file, abortableFile(input, opener.passphrases.signal), opener))
+  } finally {
+    await input.close()
+  }
+}
+
+async function openedBackup(file: string, input: ReadableFile, opener: BackupOpener): Promise<OpenedBackup> {
+  const ways = await asBrokenBackup(file, () => openingMethods(input))
   if (opener.recipientKey === null && !ways.passphrase) {
     const hint = 'Pass the private key of a recipient.'
     const text = `${file} is encrypted for certificates, not with a passphrase.`
     throw new FpkiError('ERR_USAGE', text, hint, { option: 'recipientKey' })
   }
   const secret = await readSecret(file, opener)
-  const opened = await asBrokenBackup(file, () => openEnvelope(octets, secret))
+  const opened = await asBrokenBackup(file, () => openEnvelope(input, secret))
   if (opened === null) throw wrongSecret(file, opener.recipientKey)
-  const { manifest, entries } = await readContent(file, opened)
+  const archive = await asBrokenBackup(file, () =>
+    readArchive(opened.content(), { large: REGISTER_PATH, maxBytes: MAX_OTHER_BYTES }),
+  )
+  const { manifest, entries } = checkedManifest(file, archive, opened.recipients)
   return {
     file,
-    sha256: sha256(octets),
+    sha256: opened.sha256,
     manifest,
     pki: subtree(entries, ARCHIVE.pki),
+    register: registerIn(file, entries, opened),
     factory: subtree(entries, `${ARCHIVE.factories}/${manifest.factory}`),
     passphrase: 'passphrase' in secret ? secret.passphrase : null,
   }
 }
 
-async function readContent(file: string, { content, recipients }: OpenedEnvelope) {
-  return checkedManifest(file, await readArchive(content), recipients)
+function registerIn(
+  file: string,
+  entries: readonly (ArchiveEntry | LocatedFile)[],
+  { content }: OpenedEnvelope,
+): BackupRegister | null {
+  for (const entry of entries) {
+    if ('content' in entry) continue
+    const { offset, size, sha256 } = entry
+    return { read: () => sameContent(file, partOf(content(), offset, offset + size), sha256) }
+  }
+  return null
+}
+
+/** The file could have been replaced since it was checked. */
+async function* sameContent(
+  file: string,
+  content: AsyncIterable<Uint8Array>,
+  sha256: string,
+): AsyncGenerator<Uint8Array> {
+  const hash = createHash('sha256')
+  for await (const octets of content) {
+    hash.update(octets)
+    yield octets
+  }
+  if (hash.digest('hex') !== sha256) throw brokenBackup(file, 'it was changed while it was read')
 }
 
 async function readSecret(file: string, { passphrases, recipientKey }: BackupOpener): Promise<Opener> {

@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path'
 import * as z from 'zod/mini'
-import { OWN_FILES, OWN_FOLDER } from '../../directory/names.js'
+import { DEVICE_REGISTER, OWN_FILES, OWN_FOLDER } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import { factoryFolder } from '../../factory/embedded/state.js'
 import { jsonDocument } from '../../json-document.js'
@@ -70,8 +70,17 @@ export async function restorePki(options: RestorePkiOptions, ports: RestorePkiPo
   checkAbsolute(directory, 'PKI directory')
   await requireNewOrEmpty(files, directory)
   for (const sentence of await files.warningsAbove(directory)) progress.warn(sentence)
-  const backup = await openBackup(files, file, opener)
-  const { manifest } = backup
+  return openBackup(files, file, opener, (backup) => restoreOpened(backup, options, ports))
+}
+
+async function restoreOpened(
+  backup: OpenedBackup,
+  options: RestorePkiOptions,
+  ports: RestorePkiPorts,
+): Promise<RestorePkiResult> {
+  const { directory } = options
+  const { progress, opener } = ports
+  const { manifest, file } = backup
   // The other checks run on the restored directory.
   const how = { ...opener, skipRootKey: options.skipRootKey, groups: ['chain', 'root-key'] }
   const { record, access } = await verifyBackup(backup, directory, how, ports)
@@ -82,7 +91,7 @@ export async function restorePki(options: RestorePkiOptions, ports: RestorePkiPo
   progress.step('Verifying the restored PKI')
   const verified = await verifyRestored({ directory }, access, ports)
   const { version: _, entries: __, api: ___, recipients: ____, directory: _____, ...facts } = manifest
-  const count = backup.pki.filter(({ kind }) => kind === 'file').length
+  const count = backup.pki.filter(({ kind }) => kind === 'file').length + (backup.register === null ? 0 : 1)
   return { ...facts, file, sha256: backup.sha256, directory, files: count, state, verified }
 }
 
@@ -100,7 +109,7 @@ const EMPTY = new Uint8Array()
 
 /** Fills both folders under temporary names, and renames them once everything is on the disk. */
 async function write(
-  { pki, factory, manifest }: OpenedBackup,
+  { pki, register, factory, manifest }: OpenedBackup,
   { directory, stateDirectory }: RestorePkiOptions,
   { files, progress }: RestorePkiPorts,
 ): Promise<RestorePkiResult['state']> {
@@ -116,6 +125,8 @@ async function write(
     await requireNewOrEmpty(files, directory)
     // Left over from an interrupted restore.
     if (folder !== null) await files.removeTree(stateStaging)
+    // First, because the tree may make its folder read-only.
+    if (register !== null) await files.create(join(staging, DEVICE_REGISTER), register.read(), 0o600)
     await files.writeTree(staging, withoutLock(pki))
     if (folder !== null && state === 'restored') {
       await fillState(files, stateStaging, folder, factory)

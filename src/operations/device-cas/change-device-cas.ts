@@ -15,6 +15,7 @@ import { changePki, isInterrupted } from './change-pki.js'
 import { type ChangeDeviceCasResult, reportOf, withDevices } from './changed-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan, planOf } from './device-ca-plan.js'
 import { devicesOfCas } from './devices-of-cas.js'
+import { rememberDisabled } from './remember-disabled.js'
 import { signedCrl } from './sign-crl.js'
 
 export { type ChangeDeviceCasResult, changeDeviceCasResult } from './changed-device-cas.js'
@@ -63,6 +64,7 @@ export async function changeDeviceCas(
     inApi = await certificatesInApi(ports.api, pki)
     const plan = await planOf(action, serials, pki, inApi)
     const deviceCas = withDevices(reportOf(plan), devices)
+    if (plan.isDone && !dryRun) await rememberDisabled(pki, inApi)
     if (plan.isDone) return { ...report, ...nothing, deviceCas, crl: null }
     await ports.confirm(action, plan, devices)
     if (dryRun) {
@@ -143,7 +145,13 @@ function crlChange(
       // The new CRL replaces the one in the Factory API, which fioctl may have sent.
       const remembered = (await work.directory.readState())?.revokedCaSerials ?? []
       const revoked = [...remembered, ...revokedBefore(work), ...revokedSerials(sent).map(String)]
-      return { crlNumber: (sent.crlNumber ?? 0n).toString(), revokedCaSerials: [...new Set(revoked)] }
+      const others = work.inApi.disabledCaSerials.filter((serial) => !serials.map(String).includes(serial))
+      const disabledCaSerials = action === 'disable' ? [...others, ...serials.map(String)] : others
+      return {
+        crlNumber: (sent.crlNumber ?? 0n).toString(),
+        revokedCaSerials: [...new Set(revoked)],
+        disabledCaSerials,
+      }
     },
   }
   return { change, sentCrl }

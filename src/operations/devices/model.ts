@@ -4,7 +4,10 @@ import type { DeviceFacts } from '../../devices/register.js'
 /** What became of one row of a batch. */
 export type DeviceResult = IssuedDevice | RefusedDevice | PlannedDevice
 
-/** A device with its certificate, which is committed. `reused`: the register had it, and nothing was signed. */
+/**
+ * A device with its certificate, which is committed. `reused`: the register had it, and nothing was signed. In a rehearsal, a
+ * device that was planned before is reused too: then the certificate and its serial number are empty.
+ */
 export interface IssuedDevice extends DeviceFacts {
   readonly kind: 'issued' | 'reused'
   /** Where it is in the input: `line 7`, or the name of a file. */

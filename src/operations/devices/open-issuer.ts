@@ -1,3 +1,4 @@
+import { type CaStanding, standingOf } from '../../directory/ca-standing.js'
 import { localCaFiles } from '../../directory/local-ca-files.js'
 import { PKI_FILES } from '../../directory/names.js'
 import { keyFileOf } from '../../directory/pki-files.js'
@@ -28,7 +29,7 @@ export interface DeviceIssuer {
  * @param file the certificate file in the directory, such as site-b.pem, with or without its suffix; null: not named
  * @param bound {@link DeviceIssuer.fingerprint} of the line's CA; null: the line is bound to none
  * @throws FpkiError ERR_BAD_FILE when it is missing, ERR_BAD_CERTIFICATE when it cannot sign devices of this factory,
- *   ERR_NOT_A_DEVICE_CA when it is revoked or not the line's, ERR_CLOCK when it is not valid now
+ *   ERR_NOT_A_DEVICE_CA when it is revoked, disabled or not the line's, ERR_CLOCK when it is not valid now
  */
 export async function findDeviceIssuer(
   pki: OpenPki,
@@ -85,19 +86,27 @@ async function requireUsable({ directory, root }: OpenPki, ca: Certificate, name
   if (now < ca.notBefore || now >= ca.notAfter) throw notValidNow(directory.path, path, ca, now)
   const fault = pathFault([root, ca], now)
   if (fault !== null) throw unusable(path, fault)
-  const revoked = (await directory.readState())?.revokedCaSerials ?? []
-  if (!revoked.includes(String(ca.serialNumber))) return
-  throw new FpkiError(
-    'ERR_NOT_A_DEVICE_CA',
-    `${path} is revoked: gateways reject its devices.`,
-    `Nothing was signed. Use another device CA, or create one with \`fpki ca add-device-ca ${shellWord(directory.path)} --local-ca --local-ca-filename NAME\`.`,
-    { option: 'ca' },
-  )
+  const standing = standingOf(await directory.readState(), ca.serialNumber)
+  if (standing !== 'accepted') throw notAccepted(directory.path, name, standing)
 }
 
 async function keyOf({ directory }: OpenPki, certificate: string): Promise<KeyRef> {
   const recorded = certificate === PKI_FILES.localCaCertificate ? (await directory.readState())?.localCaKey : undefined
   return recorded ?? { kind: 'file', name: certificate.replace(/pem$/, 'key') }
+}
+
+function notAccepted(directory: string, name: string, standing: Exclude<CaStanding, 'accepted'>): FpkiError {
+  const at = shellWord(directory)
+  const hints = {
+    revoked: `or create one with \`fpki ca add-device-ca ${at} --local-ca --local-ca-filename NAME\`.`,
+    disabled: `or enable this one with \`fpki ca enable-device-ca ${at} --ca-file ${shellWord(name)}\`.`,
+  }
+  return new FpkiError(
+    'ERR_NOT_A_DEVICE_CA',
+    `${directory}/${name} is ${standing}: gateways reject its devices.`,
+    `Nothing was signed. Use another device CA, ${hints[standing]}`,
+    { option: 'ca' },
+  )
 }
 
 function unusable(path: string, reason: string): FpkiError {

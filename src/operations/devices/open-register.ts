@@ -16,16 +16,16 @@ export interface RegisterChoice {
 }
 
 /** A register in a file, or in a database server. */
-export type RegisterPlace = { readonly path: string } | { readonly url: string }
+export type RegisterPlace = ({ readonly path: string } | { readonly url: string }) & Pick<RegisterChoice, 'directory'>
 
 /** Where a register is. Throws ERR_USAGE for a store that fpki has no engine for. */
 export function registerPlace({ directory, store }: RegisterChoice): RegisterPlace {
-  if (store === null) return { path: join(directory, DEVICE_REGISTER) }
-  if (/^postgres(ql)?:\/\//i.test(store)) return { url: store }
+  if (store === null) return { path: join(directory, DEVICE_REGISTER), directory }
+  if (/^postgres(ql)?:\/\//i.test(store)) return { url: store, directory }
   const [, path] = /^sqlite:(?:\/\/)?(\/.+)$/.exec(store) ?? []
   if (path !== undefined) {
     checkAbsolute(path, 'device register')
-    return { path }
+    return { path, directory }
   }
   throw new FpkiError(
     'ERR_USAGE',

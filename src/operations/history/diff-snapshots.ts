@@ -108,7 +108,10 @@ async function describe(name: string, { read }: Side): Promise<string> {
 }
 
 function recordChanges(a: DirectoryState | null, b: DirectoryState | null): Changes {
-  const revoked = (b?.revokedCaSerials ?? []).filter((serial) => !a?.revokedCaSerials?.includes(serial))
+  const added = (now: readonly string[] = [], before: readonly string[] = []) =>
+    now.filter((serial) => !before.includes(serial))
+  const [before, after] = [a?.disabledCaSerials, b?.disabledCaSerials]
+  const revoked = added(b?.revokedCaSerials, a?.revokedCaSerials)
   const values = [
     ['factory', a?.factory, b?.factory],
     ['Factory API', a?.api, b?.api],
@@ -121,6 +124,10 @@ function recordChanges(a: DirectoryState | null, b: DirectoryState | null): Chan
       before === after ? [] : [`changed: ${what} (was ${before ?? 'not recorded'}; now ${after ?? 'not recorded'})`],
     ),
     ...revoked.map((serial) => `revoked: device CA ${serial}`),
+    ...added(after, before).map((serial) => `disabled: device CA ${serial}`),
+    ...added(before, after)
+      .filter((serial) => !revoked.includes(serial))
+      .map((serial) => `enabled: device CA ${serial}`),
   ]
   return texts.map((text) => ({ what: 'record', file: null, text }))
 }

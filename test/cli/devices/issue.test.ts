@@ -1,10 +1,11 @@
-import { randomUUID } from 'node:crypto'
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { output } from '../../support/cli.js'
 import { deviceCsr, deviceCsrs, requestFolder } from '../../support/device-requests.js'
 import { copiedPki, type Made } from '../made.js'
+import { issueScene } from './scene.js'
 
 /** A PKI with requests in a folder beside it. */
 async function scene(count: number) {
@@ -167,6 +168,32 @@ test('a rehearsal counts what it plans against the quota of the line, also beyon
   const ended = await pki.home.fpki([...words, '--dry-run'])
   expect(ended).toMatchObject({ status: 3, stdout: '' })
   expect(ended.stderr).toContain('Dry run: 300 would be issued, 0 reused, 300 refused.')
+})
+
+test('a rehearsal counts devices and keys that are there twice as the batch itself does', async () => {
+  const pki = await issueScene()
+  const [first, other] = [deviceCsr(), deviceCsr()]
+  const secondKey = deviceCsr({ uuid: first.uuid })
+  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const sameKey = [deviceCsr({ key }), deviceCsr({ key })]
+  const rows = [first, other, first, secondKey, ...sameKey].map(({ pem }) => ({ csr: pem }))
+  const dry = await pki.issue(rows, ['--dry-run'])
+  const batch = await pki.issue(rows)
+  expect(dry.stderr).toContain('Dry run: 3 would be issued, 1 reused, 2 refused.')
+  expect(batch.stderr).toContain('Done: 3 issued, 1 reused, 2 refused')
+  expect(dry.refused).toEqual(batch.refused)
+  expect(dry.refused.map(({ code }) => code)).toEqual(['uuid-taken', 'key-reused'])
+})
+
+test('a rehearsal counts UUIDs that are there twice as the batch itself does, also in a later chunk', async () => {
+  const pki = await copiedPki()
+  const [from, out] = [join(pki.home.path, 'uuids.txt'), join(pki.home.path, 'devices')]
+  const uuids = Array.from({ length: 260 }, () => randomUUID())
+  await writeFile(from, [...uuids, uuids[0], uuids[259]].join('\n'))
+  const words = ['devices', 'issue', pki.directory, '--from', from, '--make-keys', '--out', out]
+  const dry = await pki.home.fpki([...words, '--dry-run'])
+  expect(dry).toMatchObject({ status: 0, stderr: expect.stringContaining('260 would be issued, 2 reused, 0 refused') })
+  expect((await pki.home.fpki(words)).stderr).toContain('260 issued, 2 reused, 0 refused')
 })
 
 test('a rehearsal finds the keys that an earlier run made, and leaves their folder as it is', async () => {

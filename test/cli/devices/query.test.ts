@@ -104,6 +104,34 @@ describe('devices list and count', () => {
     expect(rows[1]).toMatchObject({ name: expect.stringMatching(/^'=cmd/), expires: '2046-07-15T12:00:00Z' })
   })
 
+  test('count and show print CSV too: totals, and a row for each certificate, without formulas', async () => {
+    const pki = await scene()
+    expect(await devices(pki, 'count', '--csv', '--line', 'b')).toMatchObject({
+      status: 0,
+      stdout: 'devices,production,active\r\n2,0,1\r\n',
+    })
+    await recordDevices(pki.directory, [{ uuid: uuidNumber(1) }], { line: 'b' })
+    const rowsOf = async (number: number): Promise<Record<string, string>[]> =>
+      parse((await devices(pki, 'show', uuidNumber(number), '--csv')).stdout, { columns: true })
+    const first = await rowsOf(1)
+    expect(first.map(({ uuid, line, state }) => [uuid, line, state])).toEqual([
+      [uuidNumber(1), 'b', 'active'],
+      [uuidNumber(1), 'b', 'abandoned'],
+    ])
+    const json = showDeviceResult.parse(JSON.parse((await devices(pki, 'show', uuidNumber(1), '--json')).stdout))
+    expect(first.map(({ certificate, key, ...row }) => [certificate, row['sha-256'], key])).toEqual(
+      json.certificates.map(({ serial, fingerprint, keyHash }) => [serial, fingerprint, keyHash]),
+    )
+    expect(await rowsOf(3)).toMatchObject([
+      { name: expect.stringMatching(/^'=cmd/), serial: expect.stringMatching(/^'=/) },
+    ])
+    for (const words of [['count'], ['show', uuidNumber(1)], ['list']]) {
+      const [command = '', ...rest] = words
+      const both = await devices(pki, command, ...rest, '--csv', '--json')
+      expect(both).toMatchObject({ status: 2 })
+    }
+  })
+
   test('--json is the document that other commands print, for none and for more than a page', async () => {
     const pki = await scene()
     const more = Array.from({ length: 1500 }, (_, at) => ({ uuid: uuidNumber(at + 100) }))

@@ -15,6 +15,7 @@ import {
   utf8Name,
 } from '../../pki/support/csr.js'
 import { bitString, objectIdentifier, sequence, setOf, tlv } from '../../pki/support/der.js'
+import { opensslCsr } from '../../pki/support/openssl-csr.js'
 import { output, temporaryDirectory } from '../../support/cli.js'
 import { deviceCsr } from '../../support/device-requests.js'
 import { type Issued, issueScene, registered } from './scene.js'
@@ -76,6 +77,12 @@ const REQUESTS: readonly (readonly [string, () => string | Promise<string>, stri
     /^the CN of its subject is not a UUID$/,
   ],
   ['another attribute', () => named([CN, uuid()], [OU, 'acme'], [O, 'acme']), 'csr-subject', /^its subject has O$/],
+  [
+    'a subject with two attributes in one RDN',
+    () => opensslCsr({ subject: `/CN=${uuid()}+OU=acme` }),
+    'csr-subject',
+    /^its subject has several attributes in one RDN$/,
+  ],
   [
     'a string type of old',
     () => csrPem(buildCsr({ subject: t61Name(uuid()) })),

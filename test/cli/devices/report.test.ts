@@ -73,6 +73,7 @@ describe('devices report', () => {
     ['UUIDs with blank lines, CRLF and a byte order mark', `\ufeff${uuidNumber(1)}\r\n\r\n${uuidNumber(2)}\r\n`],
     ['CSV with a quoted cell', `box,UUID\n"1,\n2",${uuidNumber(1)}\n3, ${uuidNumber(2)} \n`],
     ['CSV with semicolons', `\ufeffuuid;box\r\n${uuidNumber(1)};1\r\n${uuidNumber(2)};2\r\n`],
+    ['CSV of Excel', `\ufeffsep=;\r\nuuid;a,b\r\n${uuidNumber(1)};1\r\n${uuidNumber(2)};2\r\n`],
     ['CSV with one column', `uuid\n${uuidNumber(1)}\n${uuidNumber(2)}\n`],
   ])('reads %s', async (_, text) => {
     const pki = await scene()
@@ -84,6 +85,7 @@ describe('devices report', () => {
   test.each([
     ['a line that is no UUID', `${uuidNumber(1)}\nbox 7\n`, 'line 2 is not a UUID: "box 7"'],
     ['a cell that is no UUID', `uuid,box\n${uuidNumber(1)},1\n\u001b[31m,2\n`, 'line 3 is not a UUID'],
+    ['CSV of Excel, with a cell that is no UUID', `sep=,\nuuid\nbox 7\n`, 'line 3 is not a UUID'],
     ['CSV without the column', `box,serial\n1,2\n`, 'column uuid'],
     ['a row that is too short', `uuid,box\n${uuidNumber(1)}\n`, 'Record'],
     ['text that is not UTF-8', Buffer.from([0xff, 0xfe, 0x41]), 'UTF-8'],

@@ -214,9 +214,34 @@ describe('lines show and list', () => {
     await lines(pki, 'create', name, '--quota', '1000000000', '--until', '2099-01-01', '--ca', 'local-ca')
     const { stdout } = await lines(pki, 'list')
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
-    expect(stdout).toMatch(/^x{19}… {2}open {4}0 +1000000000 {2}2099-01-01 {2}local-ca\.pem$/m)
+    expect(stdout).toMatch(/^x{14}… {2}open {10}0 +1000000000 {2}2099-01-01 {2}local-ca\.pem$/m)
     const listed = listLinesResult.parse(JSON.parse((await lines(pki, 'list', '--json')).stdout))
     expect(listed.lines.map((line) => line.name)).toEqual(['default', name])
+  })
+
+  test('list shows a line outside its time window as not yet open, or over', async () => {
+    const pki = await copiedPki()
+    await lines(pki, 'create', 'later', '--from', '2099-01-01', '--until', '2099-02-01')
+    await lines(pki, 'create', 'earlier', '--from', '2019-01-01', '--until', '2020-01-01')
+    await lines(pki, 'create', 'stopped', '--until', '2020-01-01')
+    await lines(pki, 'pause', 'stopped')
+    const { stdout } = await lines(pki, 'list')
+    expect(stdout.split('\n').map((line) => line.split(/ {2,}/).slice(0, 2))).toEqual([
+      ['LINE', 'STATE'],
+      ['default', 'open'],
+      ['earlier', 'over'],
+      ['later', 'not yet open'],
+      ['stopped', 'paused'],
+      [''],
+    ])
+    const listed = listLinesResult.parse(JSON.parse((await lines(pki, 'list', '--json')).stdout))
+    expect(listed.lines.map(({ state, stateNow }) => [state, stateNow])).toEqual([
+      ['open', 'open'],
+      ['open', 'over'],
+      ['open', 'not-yet-open'],
+      ['paused', 'paused'],
+    ])
+    for (const { name, stateNow } of listed.lines) expect((await shown(pki, name)).issues).toBe(stateNow === 'open')
   })
 
   test('change nothing', async () => {

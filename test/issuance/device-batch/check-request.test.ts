@@ -112,6 +112,12 @@ const REFUSALS = [
   ['another factory', 'csr-factory', () => withSubject([CN, UUID], [OU, 'other'])],
   ['the factory in capitals', 'csr-factory', () => withSubject([CN, UUID], [OU, 'ACME'])],
   ['another attribute', 'csr-subject', () => withSubject([CN, UUID], [OU, 'acme'], [O, 'Acme'])],
+  ['two attributes in one RDN', 'csr-subject', () => opensslCsr({ subject: `/CN=${UUID}+OU=acme` })],
+  [
+    'production in the RDN of the CN',
+    'csr-subject',
+    () => opensslCsr({ subject: `/OU=acme/CN=${UUID}+businessCategory=production` }),
+  ],
   ['a TeletexString', 'csr-subject', () => withSubject([CN, UUID, 0x14], [OU, 'acme'])],
   ['an IA5String', 'csr-subject', () => withSubject([CN, UUID], [OU, 'acme', 0x16])],
   ['another businessCategory', 'csr-production', () => withSubject([CN, UUID], [OU, 'acme'], [BUSINESS_CATEGORY, 'x'])],

@@ -8,6 +8,7 @@ import { restorePki } from '../../../src/operations/backup/restore-pki.js'
 import type { DurableFiles } from '../../../src/ports.js'
 import { type ArchiveEntry, writeArchive } from '../../../src/storage/archive.js'
 import { durableFiles } from '../../../src/storage/files.js'
+import { octetsAsFile } from '../../../src/storage/readable-file.js'
 import {
   BACKUP,
   backupOn,
@@ -18,8 +19,10 @@ import {
   restoreOn,
 } from '../../support/backup-scene.js'
 import { diskWithPki } from '../../support/change-scene.js'
+
 import { DIRECTORY, machineOn, STATE } from '../../support/create-scene.js'
 import { failAt, isStop, pointsOf, stepsOf, stopAt } from '../../support/disturb.js'
+import { seal } from '../../support/envelopes.js'
 import type { MemoryDisk } from '../../support/memory-disk.js'
 import { pointsToTry } from '../../support/points.js'
 
@@ -178,6 +181,10 @@ function unreadable(disk: MemoryDisk, at: number, code: string) {
     realPath: async (path) => failing('realPath', path, () => fs.realPath(path)),
     list: async (path) => failing('list', path, () => fs.list(path)),
     read: async (path, maxBytes) => failing('read', path, () => fs.read(path, maxBytes)),
+    openToRead: async (path, maxBytes) => {
+      const file = await failing('open', path, () => fs.openToRead(path, maxBytes))
+      return file && { ...file, read: (at, length) => failing('read', path, () => file.read(at, length)) }
+    },
     lock: async (path, seconds) => failing('lock', path, () => fs.lock(path, seconds)),
   })
   return { files, failed: () => kinds.length >= at, kinds: () => kinds }
@@ -263,9 +270,9 @@ test('a backup that does not read back as written is removed and not recorded', 
     const mounted = disk.mount()
     const files = durableFiles({
       ...mounted,
-      read: async (path, maxBytes) => {
-        const content = await mounted.read(path, maxBytes)
-        return path === BACKUP && content !== null ? damage(content) : content
+      openToRead: async (path, maxBytes) => {
+        const damaged = damage((await mounted.read(path, maxBytes)) ?? new Uint8Array())
+        return damaged === null ? null : octetsAsFile(damaged)
       },
     })
     const target = { out: BACKUP, passphrase: PASSPHRASE, certificates: [] }
@@ -286,7 +293,8 @@ describe('a manipulated file', () => {
     const before = paths(disk)
     const files = durableFiles({
       ...disk.mount({ before: (operation, path) => expect.unreachable(`${operation} ${path}`) }),
-      read: async (path) => (path === BACKUP ? octets : null),
+      read: async () => null,
+      openToRead: async (path) => (path === BACKUP ? octetsAsFile(octets) : null),
     })
     const where = { file: BACKUP, directory: RESTORED, stateDirectory: RESTORED_STATE, skipRootKey: false }
     const outcome = await restorePki(where, { ...machineOn(disk), files, opener: OPENER }).catch((error) => error)
@@ -346,8 +354,8 @@ describe('a manipulated file', () => {
         notHeld: [],
         recipients: envelope.recipients,
       }
-      const tar = await writeArchive(change([...withManifest(facts, [folder])]), new Date(0))
-      return Buffer.from(envelope.seal(edit(tar)))
+      const all = withManifest(facts, [folder]).flatMap((entry) => ('content' in entry ? [entry] : []))
+      return seal(envelope, edit(await writeArchive(change(all), new Date(0))))
     }
     const file = (path: string): ArchiveEntry => ({ path, kind: 'file', mode: 0o600, content: Buffer.from('x') })
     for (const path of ['../out', '/etc/cron.d/out', 'pki/../../out', 'pki/extra']) {

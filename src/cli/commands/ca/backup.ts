@@ -51,7 +51,7 @@ export async function backup(directory: string | undefined, flags: BackupFlags, 
     ...{ directory: path, factory, stateDirectory, withDevices: flags.devices, target: ready },
     keyPassphrases,
   }
-  const written = await backupPki(options, { ...machine, progress })
+  const written = await backupPki(options, { ...machine, progress, signal: io.signal })
   if (flags.json) printJson(io, written)
   else if (!flags.quiet) printText(io, summary(written, io, withPassphrase))
 }

@@ -36,7 +36,10 @@ export function backupPlan(
   const make = async (target: PreparedBackupTarget, stateDirectory: string | null) => {
     const { backupPki } = await operations()
     try {
-      return await backupPki({ directory, factory: null, stateDirectory, target }, { ...machine, progress })
+      return await backupPki(
+        { directory, factory: null, stateDirectory, target },
+        { ...machine, progress, signal: io.signal },
+      )
     } catch (error) {
       progress.warn(
         `The PKI in ${directory} is complete, but its backup failed. To back it up: \`fpki ca backup ${shellWord(directory)} --out FILE\``,

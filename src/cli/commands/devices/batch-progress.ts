@@ -109,19 +109,25 @@ export function printSummary(
   { output, refusedFile }: Pick<IssueDevicesOptions, 'output' | 'refusedFile'>,
   io: Io,
 ): void {
-  const { directory, line, ca, dryRun, out, issued, reused, refused, refusals } = result
+  const { directory, line, ca, dryRun, out, issued, reused, refused, refusals, abandoned } = result
   const first = dryRun
     ? `Dry run: ${countsText(result, true)}. Nothing was signed or recorded.`
     : `Done: ${countsText(result)}, by line ${line} with ${ca}.`
   const hasCertificates = !dryRun && issued + reused > 0
   const lines = [
     first,
+    ...(abandoned > 0 ? [abandonedText(abandoned, dryRun)] : []),
     ...(hasCertificates && out !== null ? [`Certificates: ${out}`] : []),
     ...(hasCertificates && output === null ? [WRITE_CERTIFICATES] : []),
     ...(isLineClosed(refusals) ? [`See the line: fpki lines show ${shellWord(directory)} ${shellWord(line)}`] : []),
     ...(refused > 0 ? [refusedFile === null ? LIST_REFUSED : `Refused rows: ${refusedFile}`] : []),
   ]
   printText(io, `${lines.join('\n')}\n`, 'stderr')
+}
+
+function abandonedText(count: number, dryRun: boolean): string {
+  const of = count === 1 ? '1 device' : `${count} devices`
+  return `New keys for ${of} whose keys are not in the output: the earlier certificates ${dryRun ? 'would be' : 'are'} abandoned.`
 }
 
 const WRITE_CERTIFICATES =

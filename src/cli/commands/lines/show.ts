@@ -10,7 +10,7 @@ import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, printText } from '../../output.js'
 import { storeOf } from '../../store.js'
-import { cells, fieldLines } from '../../table.js'
+import { cells, columnWidths, fieldLines } from '../../table.js'
 
 type ShowFlags = CommonFlags & { readonly store?: string }
 
@@ -21,12 +21,20 @@ export async function listLines(directory: string, flags: ShowFlags, io: Io): Pr
   const listed = await list({ directory: path, store: storeOf(flags, io) }, thisMachine(io.machine))
   if (flags.json) return printJson(io, listed)
   const rows = [['LINE', 'STATE', 'ISSUED', 'QUOTA', 'UNTIL', 'DEVICE CA'], ...listed.lines.map(rowOf)]
-  printText(io, rows.map((row) => `${cells(row, [20, 6, 10, 10, 10, 14])}\n`).join(''))
+  const widths = columnWidths([15, 12, 10, 10, 10, 13], [0, 5], io)
+  printText(io, rows.map((row) => `${cells(row, widths)}\n`).join(''))
 }
 
 function rowOf(line: LineFacts): readonly string[] {
-  const { name, state, issued, quota, until } = line
-  return [name, state, String(issued), String(quota ?? '-'), until?.slice(0, 10) ?? '-', caOf(line)]
+  const { name, stateNow, issued, quota, until } = line
+  return [
+    name,
+    stateNow.replaceAll('-', ' '),
+    String(issued),
+    String(quota ?? '-'),
+    until?.slice(0, 10) ?? '-',
+    caOf(line),
+  ]
 }
 
 /** `fpki lines show <directory> <name>` */

@@ -8,6 +8,7 @@ export function addCountDevices(devices: Command, io: Io): void {
     .command('count')
     .description('count devices in the device register')
     .argument('<directory>', 'PKI directory or kit')
+    .option('--csv', 'print CSV')
   withSelection(count)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
@@ -18,4 +19,5 @@ export function addCountDevices(devices: Command, io: Io): void {
 const EXAMPLE = `
 Examples:
   $ fpki devices count "$HOME/acme"
-  $ fpki devices count "$HOME/acme" --line default --since 2026-07-28 --json`
+  $ fpki devices count "$HOME/acme" --line default --since 2026-07-28 --json
+  $ fpki devices count "$HOME/acme" --state active --csv`

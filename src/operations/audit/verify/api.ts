@@ -1,3 +1,4 @@
+import { standingOf } from '../../../directory/ca-standing.js'
 import { PKI_FILES } from '../../../directory/names.js'
 import { FpkiError } from '../../../errors.js'
 import type { FactoryCertificates } from '../../../factory/api.js'
@@ -102,16 +103,14 @@ function localOnlyCas(
 ): readonly Finding[] {
   const crl = caRevokeCrl === null ? null : readCrl(caRevokeCrl, 'ca-revoke-crl')
   // The Factory API has only the newest CRL; the directory records earlier revocations.
-  const revoked = [
-    ...(crl?.entries ?? []).map(({ serialNumber }) => serialNumber.toString()),
-    ...(directory.state?.revokedCaSerials ?? []),
-  ]
+  const inCrl = (crl?.entries ?? []).map(({ serialNumber }) => serialNumber)
+  const isRevoked = (serial: bigint) => inCrl.includes(serial) || standingOf(directory.state, serial) === 'revoked'
   const unknown = certificates.filter(
     ({ role, certificate }) =>
       (role === 'online-ca' || role === 'local-ca') && !cas.some((ca) => sameOctets(ca.der, certificate.der)),
   )
   return unknown.map(({ file, certificate }) =>
-    revoked.includes(certificate.serialNumber.toString())
+    isRevoked(certificate.serialNumber)
       ? failed('api.revoked', file, `${file} was revoked: the Factory API does not accept its devices.`)
       : failed('api.unknown-ca', file, `The Factory API does not have the device CA ${file}.`),
   )

@@ -2,6 +2,7 @@ import { CsvError, parse } from 'csv-parse/sync'
 import type { TextLine } from '../../../storage/text-lines.js'
 import { COLUMNS, type InputRow, inputFrom, MAX_ROW_BYTES, type ReadCsrFile, shown, unreadable } from './row.js'
 import { rowsOfLines } from './rows-of-lines.js'
+import { separatorOf } from './separator.js'
 import { lineProblem } from './text-inputs.js'
 
 const NAMES: Readonly<Record<string, string>> = { ',': 'commas', ';': 'semicolons', '\t': 'tabs' }
@@ -14,8 +15,8 @@ interface Header {
 }
 
 /**
- * CSV with a header (RFC 4180): comma, semicolon or tab, quoted cells with line ends in them. A row with another number of
- * cells than the header is an unreadable row. Throws ERR_BAD_FILE when there is no usable header, and where quotes are out
+ * CSV with a header (RFC 4180): comma, semicolon or tab, quoted cells with line ends in them, and before the header perhaps
+ * Excel's `sep=;`. A row with another number of cells than the header is an unreadable row. Throws ERR_BAD_FILE when there is no usable header, and where quotes are out
  * of place: how the lines after it were meant is unknown.
  *
  * @param note called once with the columns that are ignored
@@ -27,6 +28,7 @@ export function csvRows(
   note: (text: string) => void,
 ) {
   let header: Header | null = null
+  let separator: string | null = null
   return rowsOfLines(
     source,
     { maxBytes: MAX_ROW_BYTES, isQuoted: true },
@@ -34,7 +36,9 @@ export function csvRows(
       read(line) {
         if (line.text?.trim() === '') return null
         if (header !== null) return readRow(line, header, what, readCsrFile)
-        header = readHeader(line, what, note)
+        if (line.number === 1) separator = separatorOf(line.text ?? '')
+        if (line.number === 1 && separator !== null) return null
+        header = readHeader(line, what, separator, note)
         return null
       },
       end() {
@@ -78,11 +82,18 @@ const HEADER_HINT = `The first line names the columns, separated by commas, semi
 
 const SAVE_AS_UTF8 = 'Save the spreadsheet as "CSV UTF-8".'
 
-function readHeader({ text, problem }: TextLine, what: string, note: (text: string) => void): Header {
+/** @param separator that the line before it names; null: it is the only one in the header */
+function readHeader(
+  { text, problem }: TextLine,
+  what: string,
+  separator: string | null,
+  note: (text: string) => void,
+): Header {
   if (problem === 'not UTF-8') throw unreadable(what, 'it is not UTF-8', SAVE_AS_UTF8)
   if (text === null) throw unreadable(what, 'its header is too long', HEADER_HINT)
   const unquoted = text.replace(/"[^"]*"/g, '')
-  const [delimiter = ',', other] = Object.keys(NAMES).filter((one) => unquoted.includes(one))
+  const [delimiter = ',', other] =
+    separator !== null ? [separator] : Object.keys(NAMES).filter((one) => unquoted.includes(one))
   if (other !== undefined)
     throw unreadable(what, `its header has both ${NAMES[delimiter]} and ${NAMES[other]}`, HEADER_HINT)
   const names = (cellsOf(text, delimiter) ?? []).map((name) => name.toLowerCase())

@@ -2,6 +2,7 @@ import { foreignFormat } from '../../../pki/foreign-format.js'
 import { isCsvHeader } from './csv.js'
 import { isDer } from './request-problem.js'
 import { unreadable } from './row.js'
+import { separatorOf } from './separator.js'
 
 /** The formats of an input that is not a folder, as `--format` names them. */
 export type StreamFormat = 'csv' | 'jsonl' | 'pem' | 'tar' | 'uuids'
@@ -63,7 +64,7 @@ function formatOf(head: Buffer): StreamFormat | null {
   const first =
     text
       .split('\n')
-      .find((line) => line.trim() !== '' && !line.startsWith('#'))
+      .find((line, at) => line.trim() !== '' && !line.startsWith('#') && !(at === 0 && separatorOf(line) !== null))
       ?.trim() ?? ''
   if (first.startsWith('{') || first.startsWith('[')) return 'jsonl'
   if (isCsvHeader(first.split(/[,;\t]/).map((cell) => cell.replaceAll('"', '').trim().toLowerCase()))) return 'csv'

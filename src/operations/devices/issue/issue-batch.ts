@@ -7,9 +7,10 @@ import { DEVICE } from '../../../pki/profiles.js'
 import { type Validity, validityFrom } from '../../../pki/validity.js'
 import { shellWord } from '../../../shell-word.js'
 import type { InputRow } from '../input/row.js'
-import type { DeviceResult } from '../model.js'
+import type { DeviceResult, IssuedDevice } from '../model.js'
 import type { DeviceIssuer } from '../open-issuer.js'
 import { issueChunk, prepareChunk } from './issue-chunk.js'
+import { noPlans } from './plans.js'
 import type { BatchRegister } from './rehearsal.js'
 import type { IssueBatch, IssueBatchPorts } from './terms.js'
 
@@ -21,6 +22,9 @@ const CHUNK = 256
 
 /** A certificate may be some minutes older than its dates: they begin an hour early (docs/profile.md#validity). */
 const DATES_LAST = 10 * 60_000
+
+/** How many chunks are in work: one is signed and committed while the one before it is written to the output. */
+const IN_WORK = 2
 
 /**
  * Issues certificates for the rows of a batch. Each chunk of rows is parsed and verified, decided, looked up, signed, verified,
@@ -35,9 +39,34 @@ export async function* issueBatch(
   batch: IssueBatch,
   ports: IssueBatchPorts,
 ): AsyncGenerator<readonly DeviceResult[], void> {
+  yield* ahead(committedChunks(rows, batch, ports), publisher(ports), IN_WORK)
+}
+
+/** Writes chunks to the output, one after the other; none after one that failed. */
+function publisher({ output }: IssueBatchPorts) {
+  let turn: Promise<unknown> = Promise.resolve()
+  return (results: readonly DeviceResult[]): Promise<readonly DeviceResult[]> => {
+    const published = results.filter(
+      (result): result is IssuedDevice => result.kind === 'issued' || result.kind === 'reused',
+    )
+    const written = turn.then(async () => {
+      if (published.length > 0) await output?.write(published)
+      return results
+    })
+    turn = written
+    return written
+  }
+}
+
+async function* committedChunks(
+  rows: AsyncIterable<readonly InputRow[]>,
+  batch: IssueBatch,
+  ports: IssueBatchPorts,
+): AsyncGenerator<readonly DeviceResult[], void> {
   const { clock, register, signal } = ports
   requireOpen(batch, clock())
   const validity = validityOf(batch, ports)
+  const plans = batch.dryRun ? noPlans() : null
   let [refused, planned] = [0, 0]
   for await (const chunk of ahead(
     chunksOf(rows, CHUNK),
@@ -47,7 +76,7 @@ export async function* issueBatch(
     signal.throwIfAborted()
     const results = await issueChunk(
       chunk,
-      { ...batch, line: await currentLine(register, batch.line, planned, clock()), validity: validity() },
+      { ...batch, line: await currentLine(register, batch.line, planned, clock()), validity: validity(), plans },
       ports,
     )
     refused += results.filter(({ kind }) => kind === 'refused').length
@@ -121,6 +150,7 @@ async function* ahead<In, Out>(
     }
   } finally {
     await iterator.return?.()
+    await Promise.allSettled(begun)
   }
 }
 

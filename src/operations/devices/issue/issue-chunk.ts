@@ -1,6 +1,6 @@
 import type { CertificateOrder } from '../../../issuance/device-batch/model.js'
 import type { DeviceInput, InputRow } from '../input/row.js'
-import type { DeviceResult, IssuedDevice, RefusedDevice } from '../model.js'
+import type { DeviceResult, RefusedDevice } from '../model.js'
 import { decideRow, requestRefusal } from './decide-row.js'
 import { issueRound } from './issue-round.js'
 import { next, refusedRow } from './results.js'
@@ -39,7 +39,7 @@ function wantedDevice(
   return { kind: 'wanted', at: row.at, uuid, facts, order: request }
 }
 
-/** Issues the certificates of a chunk: looks up, signs, commits and publishes. */
+/** Issues the certificates of a chunk: looks up, signs and commits. */
 export async function issueChunk(
   chunk: PreparedChunk,
   terms: RoundTerms,
@@ -52,14 +52,7 @@ export async function issueChunk(
     for (const row of round) results.set(row, next(issued))
     rest = later
   }
-  const inOrder = chunk
-    .map((row) => (row.kind === 'refused' ? row : results.get(row)))
-    .filter((row) => row !== undefined)
-  const published = inOrder.filter(
-    (result): result is IssuedDevice => result.kind === 'issued' || result.kind === 'reused',
-  )
-  if (published.length > 0) await ports.output?.write(published)
-  return inOrder
+  return chunk.map((row) => (row.kind === 'refused' ? row : results.get(row))).filter((row) => row !== undefined)
 }
 
 /** The rows up to the first of each UUID and key; the others are decided after these are in the register. */

@@ -43,7 +43,16 @@ export async function* issueDevices(
   const { factory, line, issuer, dryRun } = open.batch
   const target = options.output?.target
   const out = target === undefined || target.kind === 'stdout' ? null : target.path
-  return { factory, directory: options.directory, line: line.name, ca: issuer.file, dryRun, ...counts, out }
+  return {
+    factory,
+    directory: options.directory,
+    line: line.name,
+    ca: issuer.file,
+    dryRun,
+    ...counts,
+    abandoned: open.abandoned(),
+    out,
+  }
 }
 
 async function endBatch(open: OpenBatch, counts: IssueCounts): Promise<void> {

@@ -5,6 +5,7 @@ import type { Line, LookUp, NewCertificate } from '../../../devices/register.js'
 import type { IssuedCertificate } from '../../../issuance/device-batch/model.js'
 import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from '../model.js'
 import { foldersWithoutKeys, lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
+import { secondKeyOf } from './plans.js'
 import { at, next, refusedRow, reusedDevice } from './results.js'
 import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
 
@@ -26,7 +27,10 @@ export async function issueRound(
   )
   const folders = await foldersWithoutKeys(lost, output)
   const decided = withinQuota(
-    asked.map((row, index) => decideDevice(row, at(found, index), { now, hasFolder: folders.has(row.uuid) }, terms)),
+    asked.map((row, index) => {
+      const hasFolder = folders.has(row.uuid)
+      return terms.plans?.decide(row, terms, now) ?? decideDevice(row, at(found, index), { now, hasFolder }, terms)
+    }),
     terms.line,
     now,
   )
@@ -65,10 +69,9 @@ function decideDevice(
   }
 }
 
-/** Within a batch, a second key for a device is a mistake: nobody knows which of the two the device has. */
 function secondKey({ uuid, order }: WantedDevice, { device }: LookUp, { startedAt }: RoundTerms): Refusal | null {
   if (order === null || device === null || device.state !== 'active' || device.issuedAt < startedAt) return null
-  return { code: 'uuid-taken', reason: `the device ${uuid} was issued for another key in this batch` }
+  return secondKeyOf(uuid)
 }
 
 /**
@@ -89,12 +92,15 @@ async function issueNew(
   terms: RoundTerms,
   ports: IssueBatchPorts,
 ): Promise<readonly DeviceResult[]> {
-  if (terms.dryRun)
+  const lost = devices.filter(({ keyWasLost }) => keyWasLost).map(({ uuid }) => uuid)
+  if (lost.length > 0) ports.onAbandon(lost.length)
+  if (terms.plans !== null) {
+    for (const device of devices) terms.plans.add(device)
     return devices.map(({ at, uuid, facts }): PlannedDevice => ({ kind: 'planned', at, uuid, ...facts }))
+  }
   if (devices.length === 0) return []
   const { clock, batches, register } = ports
   // Before a new key is in the place of the lost one: a run that is killed in between leaves what the next one understands.
-  const lost = devices.filter(({ keyWasLost }) => keyWasLost).map(({ uuid }) => uuid)
   if (lost.length > 0) await register.abandon(lost, clock().getTime())
   const ordered = terms.makeKeys ? await makeKeys(devices, ports) : devices.filter(isOrdered)
   const signed = await batches.certify(

@@ -1,12 +1,12 @@
-import { DEFAULT_LINE, type Job, type Line } from '../../../devices/register.js'
+import type { Job, Line } from '../../../devices/register.js'
 import type { PkiDirectory } from '../../../directory/pki-directory.js'
 import { FpkiError } from '../../../errors.js'
 import type { DeviceBatches } from '../../../issuance/device-batch/model.js'
 import { openBatchKey } from '../../../keystore/ca-key.js'
-import { shellWord } from '../../../shell-word.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
 import { openDeviceInput } from '../input/open.js'
 import type { InputRow } from '../input/row.js'
+import { requireLine } from '../lines/require-line.js'
 import type { DeviceOutput } from '../model.js'
 import { type DeviceIssuer, findDeviceIssuer } from '../open-issuer.js'
 import { openRegister, openRegisterToRead } from '../open-register.js'
@@ -27,6 +27,8 @@ export interface OpenBatch {
   readonly batch: IssueBatch
   readonly ports: IssueBatchPorts
   readonly refused: RefusedFile | null
+  /** How many certificates were abandoned so far: see {@link IssueBatchPorts.onAbandon}. */
+  abandoned(): number
   /** Completes the output and the record of the job. */
   finish(counts: IssueCounts): Promise<void>
   /** Records in the audit log how many certificates the register has. A failure is a warning: what was issued is recorded. */
@@ -92,11 +94,12 @@ async function openAll(
     ? null
     : await beginJob(register, { choice: options, line: line.name, at: startedAt }, ports.files)
   closers.push(async () => job?.release())
+  const { onAbandon, abandoned } = abandonedCount(options, progress)
   return {
     rows: input.rows,
     batch: { ...options, factory: pki.factory, issuer, line, startedAt, interruptedSince },
-    ports: { clock, progress, signal, register, batches, output },
-    refused,
+    ports: { clock, progress, signal, register, batches, output, onAbandon },
+    ...{ refused, abandoned },
     finish: async (counts) => {
       await output?.finish()
       isFinished = true
@@ -105,6 +108,20 @@ async function openAll(
     recordHead: async ({ issued }) => {
       if (options.dryRun || issued === 0) return
       await recordHead(pki.directory, register, `${issued} devices issued by the line ${line.name}`, ports)
+    },
+  }
+}
+
+/** Counts abandoned certificates, and warns before the first: the keys may be in the folder of the interrupted batch. */
+function abandonedCount({ output, dryRun }: IssueDevicesOptions, progress: IssueDevicesPorts['progress']) {
+  let count = 0
+  const folder = output?.target.kind === 'folder' ? output.target.path : 'the output'
+  const text = `Keys of devices from an interrupted batch are not in ${folder}: these devices ${dryRun ? 'would get' : 'get'} new keys, and their earlier certificates ${dryRun ? 'would be' : 'are'} marked abandoned. If the keys are in another folder, run the batch with that one.`
+  return {
+    abandoned: () => count,
+    onAbandon: (more: number) => {
+      if (count === 0) progress.warn(text)
+      count += more
     },
   }
 }
@@ -136,22 +153,10 @@ async function lineOf({ directory }: OpenPki, options: IssueDevicesOptions, port
   const register = await openRegisterToRead(options, ports)
   try {
     await requireCurrentRegister(directory, register, options)
-    return await requireLine(register ?? rehearsalRegister(), options)
+    return await requireLine(register ?? rehearsalRegister(), { ...options, name: options.line })
   } finally {
     await register?.close()
   }
-}
-
-async function requireLine({ lines }: Pick<BatchRegister, 'lines'>, options: IssueDevicesOptions): Promise<Line> {
-  const { line, directory } = options
-  const found = await lines.get(line)
-  if (found !== null) return found
-  throw new FpkiError(
-    'ERR_LINE',
-    `There is no line ${JSON.stringify(line)} in ${directory}.`,
-    `Nothing was signed. See the lines with \`fpki lines list ${shellWord(directory)}\`, or leave the line out for ${DEFAULT_LINE}.`,
-    { option: 'line' },
-  )
 }
 
 async function openBatches(

@@ -27,6 +27,8 @@ export const issueDevicesResult = jsonDocument({
   refused: count,
   /** In a rehearsal: how many would be issued. */
   planned: count,
+  /** Earlier certificates that were marked abandoned, or would be: their keys are not in the output. */
+  abandoned: count,
   /** How many rows were refused for each reason. */
   refusals: z.record(z.string(), count),
   /** Absolute; null: stdout or nowhere. */

@@ -11,7 +11,7 @@ export function refusedRow(at: string, uuid: string | null, { code, reason }: Re
 export function reusedDevice(
   at: string,
   { uuid, name, group, hardwareId, serialNumber, isProduction }: DeviceFacts & { readonly uuid: string },
-  { serial, der, issuedAt, notAfter }: StoredCertificate,
+  { serial, der, issuedAt, notAfter }: Pick<StoredCertificate, 'serial' | 'der' | 'issuedAt' | 'notAfter'>,
 ): IssuedDevice {
   const facts = { name, group, hardwareId, serialNumber, isProduction }
   return { kind: 'reused', at, uuid, ...facts, serial, der, issuedAt, notAfter }

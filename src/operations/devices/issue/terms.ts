@@ -2,7 +2,7 @@ import type { DeviceFacts, Line } from '../../../devices/register.js'
 import type { CertificateOrder, DeviceBatches } from '../../../issuance/device-batch/model.js'
 import type { Validity } from '../../../pki/validity.js'
 import type { Clock, Progress } from '../../../ports.js'
-import type { DeviceOutput } from '../model.js'
+import type { DeviceOutput, IssuedDevice, RefusedDevice } from '../model.js'
 import type { DeviceIssuer } from '../open-issuer.js'
 import type { BatchRegister } from './rehearsal.js'
 
@@ -39,6 +39,8 @@ export interface IssueBatchPorts {
   readonly batches: DeviceBatches
   /** null: results are the only output. */
   readonly output: DeviceOutput | null
+  /** Called before devices whose keys were lost get new ones, which abandons their earlier certificates. */
+  onAbandon(count: number): void
 }
 
 /** A row whose request was verified, and which its line makes. */
@@ -54,6 +56,8 @@ export interface WantedDevice {
 /** What holds while a chunk is issued. */
 export interface RoundTerms extends IssueBatch {
   readonly validity: Validity
+  /** What was planned so far; null: this is no rehearsal. */
+  readonly plans: Plans | null
 }
 
 /** A device that gets a new certificate, unless the register refuses it in the end. */
@@ -68,4 +72,11 @@ export interface NewDevice extends Omit<WantedDevice, 'kind'> {
 /** A device with the order for its certificate. */
 export interface OrderedDevice extends NewDevice {
   readonly order: CertificateOrder
+}
+
+/** What a rehearsal has planned so far, so that it counts a device or key that is there twice as the batch itself would. */
+export interface Plans {
+  add(device: NewDevice): void
+  /** What the batch itself would do with a row after what was planned; null: this is the first row of its device and key. */
+  decide(row: WantedDevice, terms: RoundTerms, now: number): IssuedDevice | RefusedDevice | null
 }

@@ -1,13 +1,12 @@
 import * as z from 'zod/mini'
 import type { AuditLogPorts } from '../../../audit-log/audit-log.js'
+import { defaultLineStays, lineExists, lineIsClosed } from '../../../devices/line-errors.js'
 import { checkLineName } from '../../../devices/lines.js'
 import type { RegisterPorts } from '../../../devices/open.js'
 import { DEFAULT_LINE, type DeviceRegister, type Line, type LineState } from '../../../devices/register.js'
-import { FpkiError } from '../../../errors.js'
 import { withAuditLog } from '../../../journal/keep-records.js'
 import { jsonDocument } from '../../../json-document.js'
 import type { DurableFiles, Random } from '../../../ports.js'
-import { shellWord } from '../../../shell-word.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
 import { caNames } from '../ca-names.js'
 import {
@@ -59,7 +58,7 @@ export async function createLine(options: LineChoice & LineOptions, ports: LineP
   const { name } = options
   checkLineName(name)
   return changing(pki, { ...options, command: 'lines create', open: openRegister }, ports, async (register, log) => {
-    if ((await register.lines.get(name)) !== null) throw lineExists(options)
+    if ((await register.lines.get(name)) !== null) throw lineExists(name, options.directory)
     await log(`Creates the line ${name}: ${settingsText(settings)}`)
     return { line: await register.lines.create(name, settings, ports.clock().getTime()), changed: true }
   })
@@ -114,7 +113,7 @@ export async function setLineState(
 }
 
 async function confirmClosing(options: LineChoice, ports: LinePorts & { confirm?(line: Line): Promise<void> }) {
-  if (options.name === DEFAULT_LINE) throw cannotCloseDefault(options)
+  if (options.name === DEFAULT_LINE) throw defaultLineStays(options.directory)
   const register = await requireRegister(options, ports)
   try {
     const line = await requireLine(register, options)
@@ -145,7 +144,8 @@ async function changing(
       await register.close()
     }
   })
-  return { directory: directory.path, line: describeLine(line, await caNames(directory)), changed }
+  const described = describeLine(line, await caNames(directory), ports.clock().getTime())
+  return { directory: directory.path, line: described, changed }
 }
 
 async function requireToWrite(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
@@ -154,26 +154,6 @@ async function requireToWrite(choice: RegisterChoice, ports: RegisterPorts): Pro
 
 async function requireOpenLine(register: DeviceRegister, choice: LineChoice): Promise<Line> {
   const line = await requireLine(register, choice)
-  if (line.state !== 'closed') return line
-  throw new FpkiError(
-    'ERR_LINE',
-    `The line ${line.name} is closed for ever.`,
-    `Nothing was changed. Create another one: \`fpki lines create ${shellWord(choice.directory)} NAME\`.`,
-  )
-}
-
-function lineExists({ directory, name }: LineChoice): FpkiError {
-  return new FpkiError(
-    'ERR_EXISTS',
-    `There is a line ${name} already.`,
-    `Nothing was changed. \`fpki lines show ${shellWord(directory)} ${name}\` shows it.`,
-  )
-}
-
-function cannotCloseDefault({ directory }: LineChoice): FpkiError {
-  return new FpkiError(
-    'ERR_LINE',
-    `The line ${DEFAULT_LINE} exists in every register, and cannot be closed.`,
-    `Nothing was changed. Pause it with \`fpki lines pause ${shellWord(directory)} ${DEFAULT_LINE}\`.`,
-  )
+  if (line.state === 'closed') throw lineIsClosed(line.name, choice.directory)
+  return line
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { remainingQuota } from '../../../devices/line-limits.js'
+import { remainingQuota, STATES_AT_A_TIME, stateAt } from '../../../devices/line-limits.js'
 import { LINE_STATES, type Line } from '../../../devices/register.js'
 import { rfc3339 } from '../../../pki/describe.js'
 import type { CaNames } from '../ca-names.js'
@@ -8,6 +8,8 @@ import type { CaNames } from '../ca-names.js'
 export const lineFacts = z.strictObject({
   name: z.string(),
   state: z.enum(LINE_STATES),
+  /** `not-yet-open` and `over`: it is open, but not in its time window. */
+  stateNow: z.enum(STATES_AT_A_TIME),
   /** SHA-256 of the certificate of the device CA, lower-case hex; null: local-ca. */
   ca: z.nullable(z.string()),
   /** The file of that certificate in the directory; null: none. */
@@ -32,11 +34,11 @@ export const lineFacts = z.strictObject({
 /** See {@link lineFacts}. */
 export type LineFacts = z.infer<typeof lineFacts>
 
-/** Describes a line of the register. */
-export function describeLine(line: Line, cas: CaNames): LineFacts {
+/** Describes a line of the register as it is at a time, in milliseconds since 1970. */
+export function describeLine(line: Line, cas: CaNames, now: number): LineFacts {
   const { name, state, ca, quota, perDay, hardwareIds, allowsProduction, group, issued } = line
   return {
-    ...{ name, state, ca, quota, perDay, group, issued },
+    ...{ name, state, stateNow: stateAt(line, now), ca, quota, perDay, group, issued },
     caFile: ca === null ? null : cas.fileOf(ca),
     from: timeOf(line.from),
     until: timeOf(line.until),

@@ -1,17 +1,12 @@
-import type { DeviceRegister, Line } from '../../../devices/register.js'
-import { FpkiError } from '../../../errors.js'
-import { shellWord } from '../../../shell-word.js'
+import { noSuchLine } from '../../../devices/line-errors.js'
+import type { Line, LineStore } from '../../../devices/register.js'
 
 /** The line with this name. Throws ERR_LINE when it does not exist. */
 export async function requireLine(
-  { lines }: Pick<DeviceRegister, 'lines'>,
+  { lines }: { readonly lines: Pick<LineStore, 'get'> },
   { directory, name }: { readonly directory: string; readonly name: string },
 ): Promise<Line> {
   const line = await lines.get(name)
-  if (line !== null) return line
-  throw new FpkiError(
-    'ERR_LINE',
-    `There is no line ${JSON.stringify(name)}.`,
-    `Nothing was changed. \`fpki lines list ${shellWord(directory)}\` lists the lines.`,
-  )
+  if (line === null) throw noSuchLine(name, directory)
+  return line
 }

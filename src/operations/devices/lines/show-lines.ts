@@ -40,7 +40,9 @@ export type ShowLineResult = z.infer<typeof showLineResult>
 export function listLines(choice: RegisterChoice, ports: QueryPorts): Promise<ListLinesResult> {
   return readRegister(choice, ports, async ({ directory, register }) => {
     const names = await caNames(directory)
-    return { directory: directory.path, lines: (await register.lines.list()).map((line) => describeLine(line, names)) }
+    const now = ports.clock().getTime()
+    const lines = (await register.lines.list()).map((line) => describeLine(line, names, now))
+    return { directory: directory.path, lines }
   })
 }
 
@@ -54,7 +56,7 @@ export function showLine(
     const now = ports.clock().getTime()
     const left = quotaLeft(line, now)
     const refusal = whyClosed(line, now) ?? (left.count === 0 ? left.refusal : null)
-    const described = describeLine(line, await caNames(directory))
+    const described = describeLine(line, await caNames(directory), now)
     const today = { issuedToday: left.issuedToday, leftToday: left.today }
     return { directory: directory.path, line: described, ...today, issues: refusal === null, refusal }
   })

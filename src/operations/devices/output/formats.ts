@@ -1,5 +1,5 @@
 import { encodePem } from '../../../pki/pem.js'
-import { writeArchive } from '../../../storage/archive.js'
+import { archiveBody, TAR_END } from '../../../storage/archive.js'
 import type { IssuedDevice } from '../model.js'
 import { csvText, safeCell } from './csv.js'
 import { DEVICE_COLUMNS, deviceRow } from './rows.js'
@@ -40,9 +40,6 @@ const pem: StreamFormat = {
   tail: NOTHING,
 }
 
-/** Two blocks of zeros end an archive (POSIX.1-2024, pax, "ustar Interchange Format"). */
-const TAR_END = new Uint8Array(1024)
-
 /** The folders of `sota` without keys. Each chunk is an archive whose end is left out, so nothing waits in memory. */
 function tar(settings: DeviceFileSettings): StreamFormat {
   const filesOf = deviceFiles(settings)
@@ -57,7 +54,7 @@ function tar(settings: DeviceFileSettings): StreamFormat {
         })),
       ])
       const newest = devices.reduce((time, { issuedAt }) => Math.max(time, issuedAt), 0)
-      return (await writeArchive(entries, new Date(newest))).subarray(0, -TAR_END.length)
+      return archiveBody(entries, new Date(newest))
     },
     tail: TAR_END,
   }

@@ -42,7 +42,6 @@ export function keyFolders(batch: FileBatch, directory: string, files: Pick<Dura
         'keep',
       )
       await batch.putFiles(begun.map((folder) => ({ folder, ...fileOf(folder) })))
-      await batch.flush()
     },
   }
 }

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { sameOctets } from '../../../pki/octets.js'
-import type { FileBatch, NewFolder } from '../../../ports.js'
+import type { FileBatch, FolderFile, NewFolder } from '../../../ports.js'
 import type { DeviceOutput, IssuedDevice, KeyPlaces } from '../model.js'
 import { keySpki } from './key-folders.js'
 import type { DeviceFileSettings } from './settings.js'
@@ -27,24 +27,54 @@ export function sotaFolders(
   { keys, close }: { readonly keys: KeyPlaces | null; close(): Promise<void> },
 ): DeviceOutput {
   const filesOf = deviceFiles(settings)
+  const writeAll = async (devices: readonly IssuedDevice[]) => {
+    const fresh: IssuedDevice[] = []
+    const existing: Existing[] = []
+    for (const device of devices) {
+      const names = await batch.list(device.uuid)
+      if (names === null) fresh.push(device)
+      else existing.push({ device, files: filesOf(device), names })
+    }
+    await createAll(batch, fresh, filesOf)
+    await updateAll(batch, existing)
+  }
+  let writing: Writing = { uuids: new Set(), done: Promise.resolve() }
   return {
-    keys,
-    write: async (devices) => {
+    keys: keys && keysAfter(keys, () => writing),
+    write: (devices) => {
       // A device may be twice in the input; the last is the newest.
-      const folders = [...new Map(devices.map((device) => [folderName(device.uuid), device])).values()]
-      const fresh: IssuedDevice[] = []
-      const existing: Existing[] = []
-      for (const device of folders) {
-        const names = await batch.list(device.uuid)
-        if (names === null) fresh.push(device)
-        else existing.push({ device, files: filesOf(device), names })
-      }
-      await createAll(batch, fresh, filesOf)
-      await updateAll(batch, existing)
-      await batch.flush()
+      const folders = new Map(devices.map((device) => [folderName(device.uuid), device]))
+      const done = writeAll([...folders.values()])
+      writing = { uuids: new Set(folders.keys()), done }
+      return done
     },
     finish: close,
     stop: close,
+  }
+}
+
+/** The devices whose folders are being written. */
+interface Writing {
+  readonly uuids: ReadonlySet<string>
+  readonly done: Promise<void>
+}
+
+/** Looks for the key of a device only when its folder is not on its way to another name. */
+function keysAfter(keys: KeyPlaces, current: () => Writing): KeyPlaces {
+  const settled = async (uuid: string) => {
+    const { uuids, done } = current()
+    if (uuids.has(uuid)) await done.catch(() => undefined)
+  }
+  return {
+    ...keys,
+    read: async (uuid) => {
+      await settled(uuid)
+      return keys.read(uuid)
+    },
+    has: async (uuid) => {
+      await settled(uuid)
+      return keys.has(uuid)
+    },
   }
 }
 
@@ -66,29 +96,24 @@ async function createAll(
 }
 
 async function updateAll(batch: FileBatch, folders: readonly Existing[]): Promise<void> {
-  const begun: Existing[] = []
+  const begun: NewFolder[] = []
   const replacing: NewFolder[] = []
+  const missing: FolderFile[] = []
   for (const folder of folders) {
     const { device, files, names } = folder
     const client = names.includes(CLIENT) ? await batch.read(device.uuid, CLIENT, MAX_BYTES) : null
-    if (client === null) begun.push(folder)
-    else if (!sameOctets(client, Buffer.from(contentOf(files, CLIENT))))
-      replacing.push(await replacement(batch, folder))
-    else if (files.some(({ name }) => !names.includes(name)))
-      begun.push({ ...folder, files: files.filter(({ name }) => !names.includes(name)) })
+    if (client === null) begun.push({ name: device.uuid, files })
+    else if (sameOctets(client, Buffer.from(contentOf(files, CLIENT)))) missing.push(...missingFiles(folder))
+    else replacing.push(await replacement(batch, folder))
   }
   await batch.createFolders(replacing, 'keep')
-  await putAll(batch, begun, (name) => name !== CLIENT)
-  await batch.flush()
   // The certificate is last, because a folder that has it is complete.
-  await putAll(batch, begun, (name) => name === CLIENT)
+  await batch.completeFolders(begun, CLIENT)
+  await batch.putFiles(missing)
 }
 
-async function putAll(batch: FileBatch, folders: readonly Existing[], isPut: (name: string) => boolean): Promise<void> {
-  const files = folders.flatMap(({ device, files: all }) =>
-    all.filter(({ name }) => isPut(name)).map((file) => ({ folder: device.uuid, ...file })),
-  )
-  if (files.length > 0) await batch.putFiles(files)
+function missingFiles({ device, files, names }: Existing): readonly FolderFile[] {
+  return files.filter(({ name }) => !names.includes(name)).map((file) => ({ folder: device.uuid, ...file }))
 }
 
 /** The new folder of a device that has one with another certificate. The key is in it too if the certificate is for it. */

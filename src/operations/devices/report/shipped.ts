@@ -1,6 +1,7 @@
 import { type CsvError, parse } from 'csv-parse/sync'
 import { FpkiError } from '../../../errors.js'
 import { toUuid } from '../../../pki/device-policy.js'
+import { separatorOf } from '../input/separator.js'
 
 /** The list of devices that were shipped. */
 export interface ShippedList {
@@ -38,12 +39,15 @@ function textOf(content: Uint8Array, what: string): string {
 
 function rowsOf(text: string, what: string): readonly Row[] {
   const lines = text.split(/\r?\n/)
+  const separator = separatorOf(lines[0] ?? '')
   const first = lines.find((line) => line.trim() !== '')?.trim() ?? ''
-  if (/[,;\t]/.test(first) || first.toLowerCase() === 'uuid') return csvRows(text, what)
+  if (separator !== null || /[,;\t]/.test(first) || first.toLowerCase() === 'uuid')
+    return csvRows(text, what, separator)
   return lines.map((line, at) => ({ uuid: line.trim(), line: at + 1 })).filter(({ uuid }) => uuid !== '')
 }
 
-function csvRows(text: string, what: string): readonly Row[] {
+/** @param separator that the first line names; null: that line is the header */
+function csvRows(text: string, what: string, separator: string | null): readonly Row[] {
   const columns = (header: string[]) => {
     const names = header.map((name) => name.trim().toLowerCase())
     if (names.filter((name) => name === 'uuid').length === 1) return names
@@ -51,7 +55,9 @@ function csvRows(text: string, what: string): readonly Row[] {
   }
   try {
     return parse(text, {
-      ...{ bom: true, delimiter: [',', ';', '\t'], columns, skip_empty_lines: true, trim: true },
+      delimiter: separator ?? [',', ';', '\t'],
+      from_line: separator === null ? 1 : 2,
+      ...{ bom: true, columns, skip_empty_lines: true, trim: true },
       // Of a million rows, only the UUIDs are kept.
       onRecord: (record: { readonly uuid: string }, { lines }: { readonly lines: number }): Row => ({
         uuid: record.uuid,

@@ -2,11 +2,12 @@ import * as z from 'zod/mini'
 import type { AuditLog } from '../../../audit-log/audit-log.js'
 import { chunksOf } from '../../../chunks.js'
 import type { DeviceRegister, ImportedCertificate } from '../../../devices/register.js'
+import { readableCertificates } from '../../../directory/certificate-files.js'
 import { isCertificateFile, PKI_FILES } from '../../../directory/names.js'
 import { FpkiError } from '../../../errors.js'
 import { withAuditLog } from '../../../journal/keep-records.js'
 import { jsonDocument } from '../../../json-document.js'
-import { isIssuedBy, readPemCertificate } from '../../../pki/read-certificate.js'
+import { isIssuedBy } from '../../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../../../ports.js'
 import type { InputFiles } from '../../../storage/input-files.js'
 import { type OpenPki, openPkiOfRoot } from '../../open-pki.js'
@@ -171,26 +172,11 @@ async function* rowsOf(octets: AsyncIterable<Uint8Array>, count: number) {
 }
 
 async function checksOf({ directory, root, factory }: OpenPki, { clock }: ImportDevicesPorts): Promise<RowChecks> {
-  const names = (await directory.names()).filter(
-    (name) => isCertificateFile(name) && name !== PKI_FILES.rootCertificate,
-  )
-  const cas = new Map()
-  for (const name of names) {
-    const ca = await readPem(directory, name)
-    if (ca !== null && isIssuedBy(ca, root)) cas.set(caFingerprint(ca), ca)
-  }
+  // No certificate of a CA whose file is broken can be checked: it is refused.
+  const isDeviceCa = (name: string) => isCertificateFile(name) && name !== PKI_FILES.rootCertificate
+  const found = (await readableCertificates(directory, isDeviceCa)).map(({ certificate }) => certificate)
+  const cas = new Map(found.filter((ca) => isIssuedBy(ca, root)).map((ca) => [caFingerprint(ca), ca]))
   return { factory, root, cas, now: clock() }
-}
-
-/** null for a broken file: no certificate of its CA can be checked, and is refused. */
-async function readPem(directory: OpenPki['directory'], name: string) {
-  try {
-    const pem = await directory.read(name)
-    return pem === null ? null : readPemCertificate(pem, name)
-  } catch (error) {
-    if (error instanceof FpkiError && ['ERR_BAD_FILE', 'ERR_BAD_CERTIFICATE'].includes(error.code)) return null
-    throw error
-  }
 }
 
 /** A certificate exists, whatever its line: an unknown one is created, but issues nothing here. */

@@ -46,6 +46,29 @@ describe('CSV', () => {
     }
   })
 
+  test.each([
+    ['sep=;', ';'],
+    ['SEP=,', ','],
+    ['"sep=;"', ';'],
+    ['sep=\t', '\t'],
+  ])('may begin with %j, as Excel writes it', async (first, separator) => {
+    const header = ['uuid', 'name'].join(separator)
+    for (const end of ['\n', '\r\n']) {
+      const text = `\ufeff${[first, header, `${UUID}${separator}"a, b;\tc"`, ''].join(end)}`
+      const { format, rows } = await readInput(Buffer.from(text))
+      expect(format).toBe('csv')
+      expect(rows).toEqual([device('line 3', { uuid: UUID, name: 'a, b;\tc' })])
+    }
+  })
+
+  test('the separator that the first line names is the only one', async () => {
+    const rows = [`line 3: ${UUID}`]
+    expect(await outcomes(`sep=;\nuuid;a,b\n${UUID};1\n`)).toEqual(rows)
+    expect(await outcomes(`sep=,\nuuid\n${UUID}\n`)).toEqual(rows)
+    expect(await outcomes(`sep=|\nuuid|name\n${UUID}|a\n`)).toEqual([expect.stringContaining('format is unknown')])
+    expect(await outcomes('sep=;\n', 'csv')).toEqual([expect.stringContaining('it is empty')])
+  })
+
   test('names the columns that it ignores once', async () => {
     const { rows, notes } = await readInput(Buffer.from(`uuid,colour\u001b[2J,size\n${UUID},red,1\n${UUID},blue,2\n`))
     expect(rows).toEqual([device('line 2', { uuid: UUID }), device('line 3', { uuid: UUID })])

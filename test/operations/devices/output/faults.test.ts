@@ -17,28 +17,41 @@ const OLD = newKey()
 type Run = (fs: FileSystem) => Promise<void>
 
 /** Keys, then certificates; the first device has a complete folder with another certificate, and the second a key alone. */
-const folders: Run = async (fs) => {
-  const output = await openOn({ target: { kind: 'folder', path: OUT }, format: 'sota', makesKeys: true }, { fs })
-  try {
-    await output.keys?.write(KEYS)
-    await output.write(TWO)
-  } catch (error) {
-    await output.stop().catch(() => undefined)
-    throw error
+const foldersSynced =
+  (many?: number): Run =>
+  async (fs) => {
+    const output = await openOn(
+      { target: { kind: 'folder', path: OUT }, format: 'sota', makesKeys: true },
+      { fs, many },
+    )
+    try {
+      await output.keys?.write(KEYS)
+      await output.write(TWO)
+    } catch (error) {
+      await output.stop().catch(() => undefined)
+      throw error
+    }
+    await output.finish()
   }
-  await output.finish()
-}
 
-const reissued: Run = async (fs) => {
-  const output = await openOn({ target: { kind: 'folder', path: OUT }, format: 'sota' }, { fs })
-  try {
-    await output.write(TWO)
-  } catch (error) {
-    await output.stop().catch(() => undefined)
-    throw error
+const reissuedSynced =
+  (many?: number): Run =>
+  async (fs) => {
+    const output = await openOn({ target: { kind: 'folder', path: OUT }, format: 'sota' }, { fs, many })
+    try {
+      await output.write(TWO)
+    } catch (error) {
+      await output.stop().catch(() => undefined)
+      throw error
+    }
+    await output.finish()
   }
-  await output.finish()
-}
+
+/** Fails like a machine that has no sync program. */
+const onDiskWithoutSync =
+  (run: Run): Run =>
+  (fs) =>
+    run({ ...fs, openSync: async () => null })
 
 const file: Run = async (fs) => {
   const output = await openOn({ target: { kind: 'file', path: FILE }, format: 'tar' }, { fs })
@@ -60,13 +73,13 @@ const refused: Run = async (fs) => {
 async function startOf(name: string): Promise<MemoryDisk> {
   const disk = memoryDisk()
   const fs = disk.mount()
-  if (name === 'folders') {
+  if (name.startsWith('folders')) {
     const output = await openOn({ target: { kind: 'folder', path: OUT }, format: 'sota', makesKeys: true }, { fs })
     await output.keys?.write(TWO.map(({ uuid }) => ({ uuid, privateKeyPem: OLD.privateKeyPem })))
     await output.write(TWO.slice(0, 1))
     await output.finish()
   }
-  if (name === 'reissued') {
+  if (name.startsWith('reissued')) {
     const output = await openOn({ target: { kind: 'folder', path: OUT }, format: 'sota' }, { fs })
     await output.write(TWO.slice(0, 1).map((device) => ({ ...device, der: TWO[1]?.der ?? device.der })))
     await output.finish()
@@ -115,10 +128,10 @@ function checkEnd(disk: MemoryDisk, name: string): void {
   if (name === 'file') expect(contents.get(FILE)?.text).toContain(TWO[1]?.uuid)
   if (name === 'refused') expect(contents.get(REFUSED)?.text).toContain('line 1')
   if (name === 'refused') expect(contents.get(`${REFUSED}.bak`)?.text).toContain('line 1')
-  if (name !== 'folders' && name !== 'reissued') return
+  if (name === 'file' || name === 'refused') return
   for (const [at, { uuid }] of TWO.entries()) {
     expect(contents.get(`${OUT}/${uuid}/client.pem`)?.text).toBe(ANSWERS[at]?.answer['client.pem'])
-    if (name === 'folders') expect(contents.get(`${OUT}/${uuid}/pkey.pem`)?.text).toBe(KEYS[at]?.privateKeyPem)
+    if (name.startsWith('folders')) expect(contents.get(`${OUT}/${uuid}/pkey.pem`)?.text).toBe(KEYS[at]?.privateKeyPem)
   }
 }
 
@@ -129,7 +142,15 @@ async function again(disk: MemoryDisk, run: Run): Promise<void> {
   })
 }
 
-const RUNS = { folders, reissued, file, refused }
+const RUNS = {
+  folders: foldersSynced(),
+  'folders, synced together': foldersSynced(1),
+  'folders, where nothing can be synced together': onDiskWithoutSync(foldersSynced(1)),
+  reissued: reissuedSynced(),
+  'reissued, synced together': reissuedSynced(1),
+  file,
+  refused,
+}
 const CASES = Object.entries(RUNS)
 
 test.each(CASES)('every disk error is reported, and the same command ends well: %s', async (name, run) => {
@@ -180,10 +201,14 @@ test.each(CASES.flatMap(([name, run]) => Object.entries(LOSSES).map(([how, lose]
   },
 )
 
-test('what was written is on the disk: keys before their rows, certificates after', async () => {
+test.each([
+  ['one by one', undefined],
+  ['together', 1],
+])('what was written is on the disk, synced %s: keys before their rows, certificates after', async (how, many) => {
   const disk = memoryDisk()
-  const fs = disk.mount()
-  const output = await openOn({ target: { kind: 'folder', path: OUT }, format: 'sota', makesKeys: true }, { fs })
+  const steps = new Map<string, number>()
+  const fs = disk.mount({ before: (step) => steps.set(step, (steps.get(step) ?? 0) + 1) })
+  const output = await openOn({ target: { kind: 'folder', path: OUT }, format: 'sota', makesKeys: true }, { fs, many })
   await output.keys?.write(KEYS)
   const afterKeys = disk.copy()
   afterKeys.losePower()
@@ -193,4 +218,6 @@ test('what was written is on the disk: keys before their rows, certificates afte
   await output.finish()
   disk.losePower()
   checkEnd(disk, 'folders')
+  // Contents of keys, their names; the other files, the names of the certificates.
+  expect(steps.get('syncfs')).toBe(how === 'together' ? 4 : undefined)
 })

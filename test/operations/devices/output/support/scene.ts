@@ -52,19 +52,21 @@ export const DEVICES = [...new Map(ANSWERS.map(({ uuid }, at) => [uuid, device(a
 /** An output on a file system: of this machine when there is no other. */
 export function openOn(
   options: Omit<DeviceOutputOptions, 'device' | 'makesKeys'> & Partial<DeviceOutputOptions>,
-  { fs = concurrentFileSystem(), stdout = { write: async () => undefined } }: OutputScene = {},
+  { fs = concurrentFileSystem(), stdout = { write: async () => undefined }, many }: OutputScene = {},
 ): Promise<DeviceOutput> {
-  const ports = { files: durableFiles(fs), batches: batchesOn(fs), stdout }
+  const ports = { files: durableFiles(fs), batches: batchesOn(fs, many), stdout }
   return openDeviceOutput({ device: SETTINGS, makesKeys: false, ...options }, ports)
 }
 
 export interface OutputScene {
   readonly fs?: FileSystem
+  /** From how many files on they are synced together. */
+  readonly many?: number | undefined
   readonly stdout?: { write(octets: Uint8Array): Promise<void> }
 }
 
-export function batchesOn(fs: FileSystem) {
-  return batchFiles(fs, { bytes: (size) => new Uint8Array(randomBytes(size)) })
+export function batchesOn(fs: FileSystem, many?: number) {
+  return batchFiles(fs, { bytes: (size) => new Uint8Array(randomBytes(size)) }, many)
 }
 
 /** A new key, and its public half. */

@@ -1,6 +1,6 @@
+import type { Clock, Random } from '../ports.js'
 import { newRegister } from './migrations.js'
 import { requireInUse } from './moved.js'
-import type { RegisterPorts } from './open.js'
 import { connectPostgres, POSTGRES_TRIES, type PostgresPlace } from './postgres.js'
 import { postgresDamage } from './postgres-check.js'
 import { checkSchemaVersion, migratePostgres, type SchemaVersion, schemaVersion } from './postgres-schema.js'
@@ -34,7 +34,7 @@ export async function openPostgresRegister(
  */
 export async function initPostgresRegister(
   place: PostgresPlace,
-  ports: Pick<RegisterPorts, 'random' | 'clock'>,
+  ports: { readonly random: Random; readonly clock: Clock },
 ): Promise<SchemaVersion | null> {
   const { db, close } = await connectPostgres(place, 'write')
   try {

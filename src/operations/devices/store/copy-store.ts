@@ -7,7 +7,7 @@ import { postgresPlace } from '../../../devices/postgres-place.js'
 import { postgresTables, sqliteTables, type TableStore } from '../../../devices/table-store.js'
 import { FpkiError } from '../../../errors.js'
 import { jsonDocument } from '../../../json-document.js'
-import { openPki } from '../../open-pki.js'
+import { type OpenPki, openPki } from '../../open-pki.js'
 import { noRegister, openToWrite, type RegisterPlace, registerPlace, storeName } from '../open-register.js'
 import { recordRegisterHead } from '../record-head.js'
 
@@ -59,15 +59,27 @@ export async function copyStore(
     const target = await tablesAt(to, true, ports)
     try {
       const { devices = 0, certificates = 0 } = await moveRegister(source, target)
-      const register = await openDeviceRegister(openToWrite(to), ports)
-      const text = `the device register was moved to ${storeName(to)}`
-      await recordRegisterHead(pki.directory, 'devices store copy', ports, register, text).finally(register.close)
+      await recordMove(pki, to, ports)
       return { directory, from: source.name, to: target.name, devices, certificates, keptAs }
     } finally {
       await target.close()
     }
   } finally {
     await source.close()
+  }
+}
+
+async function recordMove(
+  { directory }: OpenPki,
+  to: RegisterPlace,
+  ports: RegisterPorts & AuditLogPorts,
+): Promise<void> {
+  const register = await openDeviceRegister(openToWrite(to), ports)
+  try {
+    const text = `the device register was moved to ${storeName(to)}`
+    await recordRegisterHead(directory, 'devices store copy', ports, register, text)
+  } finally {
+    await register.close()
   }
 }
 
@@ -80,13 +92,21 @@ async function tablesAt(place: RegisterPlace, create: boolean, ports: RegisterPo
 async function keepRetired(path: string, ports: RegisterPorts): Promise<string | null> {
   const { files, clock } = ports
   if ((await files.kindOf(path)) === null) return null
-  const { connection } = await openSqliteTables({ path, create: true }, ports)
-  const place = await movedTo(connection.db).finally(connection.close)
-  if (place === null || place === UNFINISHED_COPY) return null
+  if (!(await isRetired(path, ports))) return null
   const kept = `${path}.moved-${clock().toISOString().replace(/\D/g, '')}`
   for (const suffix of REGISTER_SUFFIXES)
     if ((await files.kindOf(`${path}${suffix}`)) !== null) await files.place(`${path}${suffix}`, `${kept}${suffix}`)
   return kept
+}
+
+async function isRetired(path: string, ports: RegisterPorts): Promise<boolean> {
+  const { connection } = await openSqliteTables({ path, create: true }, ports)
+  try {
+    const place = await movedTo(connection.db)
+    return place !== null && place !== UNFINISHED_COPY
+  } finally {
+    await connection.close()
+  }
 }
 
 function samePlace(): FpkiError {

@@ -6,7 +6,7 @@ import {
   type PostgresPoolClient,
   type PostgresQueryResult,
 } from 'kysely'
-import type { Pool, PoolClient, PoolConfig } from 'pg'
+import type { Client, Pool, PoolClient, PoolConfig } from 'pg'
 import { FpkiError } from '../errors.js'
 import type { Engine } from './engine.js'
 import { explainPostgresErrors } from './postgres-errors.js'
@@ -69,15 +69,31 @@ export interface PostgresConnection {
 /** Connects when something is asked for. */
 export async function connectPostgres(place: PostgresPlace, access: 'write' | 'read'): Promise<PostgresConnection> {
   // Loaded when it is needed: few need it.
-  const { Pool: PgPool, types } = await import('pg')
+  const { Pool: PgPool, Client, types } = await import('pg')
   const getTypeParser: typeof types.getTypeParser = (oid: number, format?: 'text' | 'binary') =>
     oid === types.builtins.INT8 && format !== 'binary' ? Number : types.getTypeParser(oid, format)
-  const pool = new PgPool({ ...configOf(place), types: { getTypeParser } })
+  const pool = new PgPool({ ...configOf(place), types: { getTypeParser }, Client: closing(Client) })
   // A connection that the server closes while nobody uses it is replaced by another one.
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: adapted(place.name, pool, access) }) })
   return { db, close: () => db.destroy() }
+}
+
+/** A client that closes its socket when it cannot log in, which would keep the process for the server's patience. */
+function closing(Base: typeof Client): typeof Client {
+  return class extends Base {
+    override connect(): Promise<Client>
+    override connect(done: (error: Error) => void): void
+    override connect(done?: (error: Error) => void): Promise<Client> | undefined {
+      if (done === undefined) return super.connect()
+      super.connect((error: Error) => {
+        if (error) this.end(() => undefined)
+        done(error)
+      })
+      return undefined
+    }
+  }
 }
 
 function configOf({ host, port, user, database, password, tls, options }: PostgresPlace): PoolConfig {

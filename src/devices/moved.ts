@@ -21,13 +21,13 @@ export async function requireInUse(db: Kysely<Schema>): Promise<void> {
     throw new FpkiError(
       'ERR_STORE_MOVED',
       'This device register is a copy that was not finished.',
-      'Run the same `fpki devices store copy` again, or use the register that was to be copied.',
+      'Run the same command that copied it again, or use the register that was to be copied.',
     )
   }
   throw new FpkiError(
     'ERR_STORE_MOVED',
     `This device register was moved to ${place}.`,
-    `Use that one: --store ${shellWord(place)}, or FPKI_STORE.`,
+    `Add this to the command, or set the variable FPKI_STORE: --store ${shellWord(place)}`,
   )
 }
 

@@ -58,12 +58,12 @@ export function checkSchemaVersion(
   { name, directory }: { readonly name: string; readonly directory?: string | undefined },
   schema: SchemaVersion | null,
 ): void {
-  const words = `${directory === undefined ? 'DIR' : shellWord(directory)} --store ${shellWord(name)}`
+  const [folder, store] = [directory === undefined ? 'DIR' : shellWord(directory), shellWord(name)]
   if (schema === null) {
     throw new FpkiError(
       'ERR_NOT_INITIALIZED',
       `The database ${name} has no device register.`,
-      `Create its tables: fpki devices store init ${words}`,
+      `Create its tables: fpki devices store init ${folder} --store ${store}`,
     )
   }
   const { version, oldestWriter } = schema
@@ -78,6 +78,6 @@ export function checkSchemaVersion(
   throw new FpkiError(
     'ERR_BAD_FILE',
     `The device register ${name} is of an older fpki (schema ${version}; this one has ${SCHEMA}).`,
-    `Bring it up to date: fpki devices store migrate ${words}`,
+    `Bring it up to date: fpki devices store migrate ${folder} --store ${store}`,
   )
 }

@@ -143,6 +143,7 @@ async function synchronousCommit(client: { query(sql: string): Promise<unknown> 
 /** What Kysely's dialect expects, with errors that are explained. */
 function adapted(name: string, pool: Pool, access: 'write' | 'read'): PostgresPool {
   const clients = new WeakMap<PoolClient, PostgresPoolClient>()
+  const nameOf = statementNames()
   return {
     connect: () =>
       explainPostgresErrors(name, async () => {
@@ -153,7 +154,7 @@ function adapted(name: string, pool: Pool, access: 'write' | 'read'): PostgresPo
           client.release(true)
           throw error
         })
-        const adaptation = adaptedClient(name, client)
+        const adaptation = adaptedClient(name, client, nameOf)
         clients.set(client, adaptation)
         return adaptation
       }),
@@ -161,13 +162,37 @@ function adapted(name: string, pool: Pool, access: 'write' | 'read'): PostgresPo
   }
 }
 
-function adaptedClient(name: string, client: PoolClient): PostgresPoolClient {
+/** More are not prepared: each takes memory of the server. */
+const MOST_PREPARED = 500
+
+/**
+ * The name under which a connection prepares a statement, so that the server parses and plans it once: that is twice as fast
+ * for a batch. undefined: not prepared. With `*`, it would fail for ever when another process adds a column.
+ */
+function statementNames(): (sql: string) => string | undefined {
+  const names = new Map<string, string>()
+  return (sql) => {
+    const known = names.get(sql)
+    if (known !== undefined || names.size >= MOST_PREPARED || sql.includes('*') || !sql.includes('$1')) return known
+    const name = `fpki${names.size}`
+    names.set(sql, name)
+    return name
+  }
+}
+
+function adaptedClient(
+  name: string,
+  client: PoolClient,
+  nameOf: (sql: string) => string | undefined,
+): PostgresPoolClient {
   let lost: unknown = null
   const run = async (sql: string, parameters: readonly unknown[]) => {
     // Kysely rolls back after an error; without a connection, that would wait for an answer again.
     if (lost !== null) throw lost
+    const statement = nameOf(sql)
+    const query = { text: sql, values: [...parameters], ...(statement === undefined ? {} : { name: statement }) }
     try {
-      return await explainPostgresErrors(name, () => client.query(sql, [...parameters]))
+      return await explainPostgresErrors(name, () => client.query(query))
     } catch (error) {
       if (error instanceof FpkiError && error.code === 'ERR_STORE_AWAY') lost = error
       throw error

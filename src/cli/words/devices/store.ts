@@ -43,6 +43,7 @@ const DIRECTORY = 'PKI directory or kit'
 const INIT = `
 Examples:
   $ fpki devices store init "$HOME/acme"
+  $ fpki devices store init "$HOME/acme" --json
   fpki devices store init /srv/acme --store postgres://fpki@db.example/devices
 
 In PostgreSQL, other commands create no tables. The database exists already:
@@ -52,8 +53,9 @@ names the CA. A password is in ~/.pgpass or PGPASSFILE, never in the URL.`
 
 const MIGRATE = `
 Examples:
+  $ fpki devices store migrate "$HOME/acme"
   $ fpki devices store migrate "$HOME/acme" --json
-  fpki devices store migrate /srv/acme --store postgres://fpki@db.example/devices
+  fpki devices store migrate /srv/acme --store postgres://db.example/devices
 
 Older instances of fpki go on working meanwhile, unless the release notes say
 otherwise. A SQLite file is brought up to date by any command that writes.`
@@ -61,12 +63,15 @@ otherwise. A SQLite file is brought up to date by any command that writes.`
 const CHECK = `
 Examples:
   $ fpki devices store check "$HOME/acme"
+  $ fpki devices store check "$HOME/acme" --json
   fpki devices store check /srv/acme --store postgres://fpki@db.example/devices
 
 Exits with 6 when something is wrong.`
 
 const COPY = `
 Examples:
+  $ fpki devices store copy "$HOME/acme" --to "sqlite:$HOME/moved.sqlite"
+  $ fpki devices store copy "$HOME/acme" --to "sqlite:$HOME/new.sqlite" --json
   fpki devices store copy /srv/acme --to postgres://fpki@db.example/devices
   fpki devices store copy /srv/acme --from postgres://fpki@db.example/devices
 

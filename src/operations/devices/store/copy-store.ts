@@ -113,7 +113,7 @@ function samePlace(): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
     'The device register would be copied to where it is.',
-    'Give another place with --to, such as postgres://user@host:5432/database.',
+    'Give another place, such as postgres://user@host:5432/database.',
     { option: 'to' },
   )
 }

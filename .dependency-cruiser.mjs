@@ -84,7 +84,11 @@ const PACKAGES = [
     ['http', 'https', 'http2', 'net', 'tls', 'dgram', 'dns', 'undici', 'fastify'],
     'The network is for the client of the Factory API, and for the servers.',
   ),
-  only(['storage/', 'signer/pkcs11/'], ['child_process', 'cluster'], 'fpki starts flock, and itself.'),
+  only(
+    ['storage/', 'signer/pkcs11/', 'machine/service-manager[.]ts'],
+    ['child_process', 'cluster'],
+    'fpki starts flock, itself, and systemd-notify.',
+  ),
   only(['issuance/device-batch/'], ['worker_threads'], 'Only batches of device certificates need more than one core.'),
   {
     name: 'cli-without-x509',

@@ -14,22 +14,31 @@ export {
   setConfigResult,
   showConfigResult,
 } from './config/shown.js'
+export * from './devices/credential-store.js'
 export {
   copyDeviceRegister,
   openDeviceRegister,
   type RegisterOptions,
   type RegisterPorts,
 } from './devices/open.js'
+export * from './devices/outbox.js'
 export * from './devices/refusal.js'
 export * from './devices/register.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export type { KeyRef } from './directory/records.js'
 export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'
 export * from './factory/api.js'
+export type { DeviceApi, PublishedDevice, PutOptions, PutOutcome } from './factory/device-api.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
 export type { KeyAccess, RootKeyPlace } from './keystore/root-key.js'
 export { deviceThreadProgram } from './machine/device-thread.js'
-export { type DeviceMachine, type DeviceThreads, deviceMachine, streamSink } from './machine/devices.js'
+export {
+  type DeviceMachine,
+  type DeviceThreads,
+  deviceMachine,
+  serviceMachine,
+  streamSink,
+} from './machine/devices.js'
 export { embeddedFactoriesOn, embeddedFactoryOn, type HttpPorts, httpFactoryOn, thisMachine } from './machine/index.js'
 export type { Machine } from './machine/machine.js'
 export {
@@ -158,11 +167,40 @@ export {
   changeLineResult,
   createLine,
   type LineChoice,
-  type LinePorts,
   setLineState,
 } from './operations/devices/lines/change-lines.js'
+export type { LinePorts } from './operations/devices/lines/change-register.js'
 export { type LineFacts, lineFacts } from './operations/devices/lines/line-facts.js'
 export type { LineOptions } from './operations/devices/lines/line-settings.js'
+export {
+  type CreateStationResult,
+  createStation,
+  createStationResult,
+  type ListStationsResult,
+  listStations,
+  listStationsResult,
+  type RevokeStationResult,
+  revokeStation,
+  revokeStationResult,
+  type StationChoice,
+  type StationFacts,
+  type StationIdentity,
+  stationFacts,
+} from './operations/devices/lines/line-stations.js'
+export {
+  type CreateLineTokenResult,
+  createLineToken,
+  createLineTokenResult,
+  type LineTokenFacts,
+  type LineTokenOptions,
+  type ListLineTokensResult,
+  lineTokenFacts,
+  listLineTokens,
+  listLineTokensResult,
+  type RevokeLineTokenResult,
+  revokeLineToken,
+  revokeLineTokenResult,
+} from './operations/devices/lines/line-tokens.js'
 export {
   type ListLinesResult,
   listLines,
@@ -280,6 +318,35 @@ export {
   restorePaperResult,
 } from './operations/paper/restore-paper.js'
 export {
+  type Caller,
+  CLOUD_MODES,
+  type CloudMode,
+  type Proof,
+  type RegistrationFiles,
+  type RegistrationOutcome,
+  type RegistrationRequest,
+  type RegistrationService,
+  type RegistrationState,
+} from './operations/registration/model.js'
+export {
+  openRegistration,
+  type RegistrationCloud,
+  type RegistrationOptions,
+  type RegistrationPorts,
+} from './operations/registration/open-registration.js'
+export {
+  type PublishOutboxOptions,
+  type PublishOutboxPorts,
+  type PublishOutboxResult,
+  publishOutbox,
+  publishOutboxResult,
+} from './operations/registration/publish-outbox.js'
+export {
+  type ReadRegistrationRequest,
+  type RequestErrors,
+  readRegistrationRequest,
+} from './operations/registration/request.js'
+export {
   type AbandonPorts,
   type AbandonWorkResult,
   abandonWork,
@@ -310,6 +377,8 @@ export {
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export { type CrlFacts, crlFacts } from './pki/describe-crl.js'
 export type * from './ports.js'
+export { type ServeRegistrationResult, serveRegistrationResult } from './server/registration/served-registration.js'
+export { type RelayResult, relayResult } from './server/relay/served-relay.js'
 export { type ServeApiResult, serveApiResult } from './server/served-api.js'
 export type { ListProcess } from './signer/pkcs11/list-in-child.js'
 export { durableFiles } from './storage/files.js'

@@ -78,6 +78,13 @@ const withoutCas = (made: Made) => editCertificates(made, { caCrt: null })
 
 const registerCreated = ({ directory }: Made) => withRegister(directory, async () => undefined)
 
+const stationCreated = ({ directory }: Made) =>
+  withRegister(directory, async ({ lines, credentials }) => {
+    await lines.create('a', UNLIMITED, ISSUED_AT)
+    const times = { notAfter: Date.parse('2099-01-01'), createdAt: ISSUED_AT }
+    await credentials.createStation({ line: 'a', name: 'tester', fingerprint: 'ab'.repeat(32), ...times })
+  })
+
 const withoutOneCa = async (made: Made) => {
   const [online, local] = [await made.text('online-crt'), await made.text('local-ca.pem')]
   await editCertificates(made, { caCrt: online })
@@ -266,6 +273,30 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
     ),
   ],
   [
+    'fpki lines create … NAME --quota NUMBER',
+    'a token of the default line',
+    when(
+      registerCreated,
+      ({ directory }) => ['lines', 'token', directory, 'default'],
+      () => ({ NAME: 'b', NUMBER: '10' }),
+    ),
+  ],
+  [
+    'fpki lines tokens …',
+    'a token of a line that is not known',
+    when(registerCreated, ({ directory }) => ['lines', 'revoke-token', directory, 'nobody']),
+  ],
+  [
+    'fpki lines stations … …',
+    'a station that does not exist',
+    when(registerCreated, ({ directory }) => ['lines', 'revoke-station', directory, 'default', 'nobody']),
+  ],
+  [
+    'fpki lines revoke-station … … …',
+    'a station that exists',
+    when(stationCreated, ({ directory, home }) => ['lines', 'station', directory, 'a', 'tester', '--out', home.path]),
+  ],
+  [
     'fpki devices list …',
     'a device that does not exist',
     when(registerCreated, ({ directory }) => ['devices', 'show', directory, uuidNumber(1)]),
@@ -323,6 +354,16 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki login --client-id ID',
     'fpki login --client-id …',
   ],
+  'a registration service (devices/serve.test.ts, devices/relay.test.ts, devices/publish.test.ts)': [
+    'fpki devices list … --state conflict',
+    'fpki devices relay',
+    'fpki lines create … line-1',
+    'fpki lines create … …',
+    'fpki lines token … …',
+  ],
+  'a Factory API with another device of the same UUID (devices/publish.test.ts)': [
+    'fpki devices list … --state conflict',
+  ],
   'requests of devices (devices/issue.test.ts)': ['fpki devices issue … --from csrs/ --out devices/'],
   'a company that signs a root': [
     'fpki ca create … --factory … --root-cert signed.pem',
@@ -343,11 +384,7 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki lines resume … …',
     'fpki devices issue …… --from csrs/ --out devices/',
   ],
-  'an old or too large device register (register-backup.test.ts)': [
-    'fpki ca restore FILE DIRECTORY',
-    'fpki devices export … --out FILE',
-    'fpki devices import … FILE',
-  ],
+  'an old device register (register-backup.test.ts)': ['fpki ca restore FILE DIRECTORY', 'fpki devices import … FILE'],
   'a backup with an encrypted key, or of an interrupted command (backup-proof.test.ts)': [
     'fpki ca backup --check … --key-passphrase-file FILE',
     'fpki ca resume … --api …',

@@ -46,4 +46,4 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
 export const EXIT_DEFECT = 1
 
 /** Exit codes of commands that complete and report a problem, such as `ca verify` and `ca status`. */
-export const EXIT_FOUND = { broken: 6, expiring: 10, expired: 11, refused: 12, line: 3 } as const
+export const EXIT_FOUND = { broken: 6, expiring: 10, expired: 11, refused: 12, line: 3, unpublished: 4 } as const

@@ -6,6 +6,7 @@ import { onlyFactory } from '../config/settings.js'
 import { FpkiError } from '../errors.js'
 import { checkFactoryName } from '../factory-name.js'
 import {
+  type DeviceApi,
   embeddedApiName,
   embeddedFactoriesOn,
   embeddedFactoryOn,
@@ -34,6 +35,8 @@ export interface ChosenFactory {
   /** Where the name is from: a flag, a variable, a configuration file, `the PKI directory`; null: a default. */
   readonly source: string | null
   readonly api: FactoryApi
+  /** What is informed of devices; null: the embedded API, which reads the device register. */
+  readonly devices: DeviceApi | null
   /** Of the embedded API; null for a server. */
   readonly stateDirectory: string | null
 }
@@ -61,7 +64,7 @@ export async function factoryApiFor(
   const connection = await (await servers()).connectionTo(choice, settings, machine.files)
   const { value: factory, source } = named
   const api = await httpFactoryOn({ connection, factory }, { ...machine, signal: io.signal, warn })
-  return { factory, source, api, stateDirectory: null }
+  return { factory, source, api, devices: api.devices, stateDirectory: null }
 }
 
 /** The name of the selected Factory API in records, without contacting it. */
@@ -137,7 +140,7 @@ async function embedded(
   const factory = named?.value ?? otherwise?.() ?? onlyFactory(await embeddedFactoriesOn({ stateDirectory }, machine))
   if (changes) await requireWritable(machine, stateDirectory, factory)
   const api = embeddedFactoryOn({ stateDirectory, factory, tlsNames }, { ...machine, signal: io.signal })
-  return { factory, source: named?.source ?? null, api, stateDirectory }
+  return { factory, source: named?.source ?? null, api, devices: null, stateDirectory }
 }
 
 /**

@@ -2,9 +2,13 @@ import type { Kysely, Transaction } from 'kysely'
 import { FpkiError } from '../errors.js'
 import { type Bulk, bulk, placeholders } from './bulk.js'
 import { decide, type Entry, type Known, type Order, type Settled, UNKNOWN, wavesOf } from './decide.js'
+import type { Engine } from './engine.js'
 import type { LookUpAll } from './look-up.js'
+import { proofChecks } from './proof-checks.js'
+import { type Proofs, sqlProofs } from './proofs.js'
 import { grantOf, takeFromQuota } from './quota.js'
 import { Conflict, type Recorder, type Reissue, recorder } from './record.js'
+import type { NewCertificate } from './register.js'
 import { integer, mapKey } from './rows.js'
 import type { Schema } from './schema.js'
 import type { Transactions } from './transactions.js'
@@ -26,8 +30,13 @@ const TRIES = 100
  * batch: only when a row is in the way, or the quota is not enough, is the transaction rolled back, and everything looked
  * up. The quota is taken last: its row is locked for as short as possible, and after all other rows, always in this order.
  */
-export function orders(db: Kysely<Schema>, transactions: Transactions, lookUpAll: LookUpAll): RecordOrder {
-  const tools = { lookUpAll, serials: certificatesBySerial(db), record: recorder(db) }
+export function orders(
+  db: Kysely<Schema>,
+  engine: Engine,
+  transactions: Transactions,
+  lookUpAll: LookUpAll,
+): RecordOrder {
+  const tools = { lookUpAll, serials: certificatesBySerial(db), record: recorder(db), proofs: sqlProofs(db, engine) }
   return async (order) => {
     for (let tries = 1; ; tries++) {
       try {
@@ -43,6 +52,7 @@ interface Tools {
   readonly lookUpAll: LookUpAll
   readonly serials: Serials
   readonly record: Recorder
+  readonly proofs: Proofs
   readonly isFirst: boolean
 }
 
@@ -51,11 +61,10 @@ async function attempt(transaction: Transaction<Schema>, order: Order, tools: To
   const recorded = { devices: 0, certificates: 0 }
   for (const [at, wave] of wavesOf(order.entries).entries()) {
     const isUnknown = tools.isFirst && at === 0
-    const plan = isUnknown
-      ? allNew(wave)
-      : await planOf(transaction, order, wave, { ...tools, pending: recorded.devices })
+    const known = isUnknown ? null : await allKnown(transaction, wave, tools)
+    const plan = await planOf(transaction, order, { wave, known, pending: recorded.devices, proofs: tools.proofs })
     for (const { entry, outcome } of plan.settled) outcomes.set(entry, outcome)
-    await tools.record(transaction, { line: order.line.id, ...plan })
+    await recordPlan(transaction, order, plan, tools)
     recorded.devices += plan.fresh.length
     recorded.certificates += plan.fresh.length + plan.reissued.length
   }
@@ -67,41 +76,94 @@ async function attempt(transaction: Transaction<Schema>, order: Order, tools: To
   return order.entries.map((entry) => outcomes.get(entry) ?? null)
 }
 
+interface Wave {
+  readonly wave: readonly Entry[]
+  /** null: everything is taken for new. */
+  readonly known: readonly Known[] | null
+  /** How many new devices this transaction has recorded before. */
+  readonly pending: number
+  readonly proofs: Proofs
+}
+
 /** What is to become of a wave. */
 interface Plan {
   readonly fresh: readonly Entry[]
   readonly reissued: readonly Reissue[]
-  readonly settled: readonly { readonly entry: Entry; readonly outcome: Settled }[]
+  readonly settled: readonly SettledEntry[]
 }
 
-function allNew(wave: readonly Entry[]): Plan {
-  return { fresh: wave, reissued: [], settled: [] }
+interface SettledEntry {
+  readonly entry: Entry
+  readonly outcome: Settled
 }
 
-async function planOf(
+async function recordPlan(
   transaction: Transaction<Schema>,
-  order: Order,
-  wave: readonly Entry[],
-  tools: Tools & { readonly pending: number },
-): Promise<Plan> {
-  const known = await allKnown(transaction, wave, tools)
+  { line, announce }: Order,
+  { fresh, reissued }: Plan,
+  { record, proofs }: Tools,
+): Promise<void> {
+  if (fresh.length + reissued.length === 0) return
+  await record(transaction, { line: line.id, fresh, reissued, announce })
+  const again = reissued.map(({ entry }) => entry)
+  if (!hasProofs([...fresh, ...again])) return
+  await proofs.take(transaction, { fresh: certificatesOf(fresh), reissued: certificatesOf(again) })
+}
+
+async function planOf(transaction: Transaction<Schema>, order: Order, wave: Wave): Promise<Plan> {
+  const whyNot = hasProofs(wave.wave)
+    ? proofChecks(await wave.proofs.read(transaction, certificatesOf(wave.wave), order))
+    : () => null
+  const { known, pending } = wave
+  if (known === null) {
+    // What was taken for new may exist, and needs nothing of its token.
+    if (wave.wave.some(({ certificate }) => whyNot(certificate, true) !== null))
+      throw new Conflict('a proof is not enough')
+    return { fresh: wave.wave, reissued: [], settled: [] }
+  }
   const window = await reissueWindow(transaction, order.line.id)
-  const wanted = { new: [] as Entry[], reissue: [] as Reissue[] }
-  const settled: { readonly entry: Entry; readonly outcome: Settled }[] = []
+  const { fresh, reissued, settled } = decideAll(wave.wave, known, order, { window, whyNot })
+  const { line, at, by } = order
+  const { granted, isOpen, refusal } = await grantOf(
+    transaction,
+    { line: line.name, devices: fresh.length, at, by },
+    pending,
+  )
+  const left = [...fresh.slice(granted), ...(isOpen ? [] : reissued.map(({ entry }) => entry))]
+  const refused =
+    refusal === null ? [] : left.map((entry) => ({ entry, outcome: { kind: 'refused', refusal } as const }))
+  return { fresh: fresh.slice(0, granted), reissued: isOpen ? reissued : [], settled: [...settled, ...refused] }
+}
+
+/** What the register has no reason to refuse, but perhaps the line's quota. */
+function decideAll(
+  wave: readonly Entry[],
+  known: readonly Known[],
+  order: Order,
+  { window, whyNot }: { readonly window: number; readonly whyNot: ReturnType<typeof proofChecks> },
+): Plan {
+  const [fresh, reissued, settled]: [Entry[], Reissue[], SettledEntry[]] = [[], [], []]
   for (const [at, entry] of wave.entries()) {
     const itsKnown = known[at] ?? UNKNOWN
     const decision = decide(entry, itsKnown, order, window)
-    if (decision.kind === 'new') wanted.new.push(entry)
-    else if (decision.kind === 'reissue') wanted.reissue.push(reissueOf(entry, itsKnown))
-    else settled.push({ entry, outcome: decision })
+    if (decision.kind !== 'new' && decision.kind !== 'reissue') {
+      settled.push({ entry, outcome: decision })
+      continue
+    }
+    const refusal = whyNot(entry.certificate, decision.kind === 'new')
+    if (refusal !== null) settled.push({ entry, outcome: { kind: 'refused', refusal } })
+    else if (decision.kind === 'new') fresh.push(entry)
+    else reissued.push(reissueOf(entry, itsKnown))
   }
-  const { line, at, by } = order
-  const demand = { line: line.name, devices: wanted.new.length, at, by }
-  const { granted, isOpen, refusal } = await grantOf(transaction, demand, tools.pending)
-  const [fresh, reissued] = [wanted.new.slice(0, granted), isOpen ? wanted.reissue : []]
-  const left = [...wanted.new.slice(granted), ...(isOpen ? [] : wanted.reissue.map(({ entry }) => entry))]
-  if (refusal !== null) for (const entry of left) settled.push({ entry, outcome: { kind: 'refused', refusal } })
   return { fresh, reissued, settled }
+}
+
+function hasProofs(entries: readonly Entry[]): boolean {
+  return entries.some(({ certificate }) => certificate.proof !== null)
+}
+
+function certificatesOf(entries: readonly Entry[]): readonly NewCertificate[] {
+  return entries.map(({ certificate }) => certificate)
 }
 
 function reissueOf(entry: Entry, { deviceId, device, keyOwner }: Known): Reissue {

@@ -4,7 +4,7 @@
  */
 export interface CredentialStore {
   /** Records a token and its allow list. Throws ERR_LINE when there is no such line or it is closed, ERR_EXISTS. */
-  createToken(token: NewToken, list: readonly ListedDevice[] | null): Promise<Token>
+  createToken(token: NewToken, list: AllowList | null): Promise<Token>
   /** The oldest first, with those that have expired or were revoked; null: of all lines. */
   tokens(line: string | null): Promise<readonly Token[]>
   /** null: there is no such token. */
@@ -20,6 +20,9 @@ export interface CredentialStore {
   /** The entry of a token's allow list that names a device; null: none. Which device used an entry first decides in the end. */
   listed(token: string, device: ListedDevice): Promise<number | null>
 }
+
+/** The entries of an allow list, at once or as they are read. */
+export type AllowList = readonly ListedDevice[] | AsyncIterable<readonly ListedDevice[]>
 
 /** Names a token or a station. */
 export type Credential =

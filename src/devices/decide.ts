@@ -1,6 +1,7 @@
+import { credentialText } from './credential-store.js'
 import type { Found } from './look-up.js'
 import type { Refusal } from './refusal.js'
-import type { CertificateState, LookUp, NewCertificate, StoredCertificate } from './register.js'
+import type { CertificateState, DeviceRecord, LookUp, NewCertificate, StoredCertificate } from './register.js'
 
 /** A certificate to record. */
 export interface Entry {
@@ -18,6 +19,8 @@ export interface Order {
   /** `kit`: another register recorded them before, and both were right by then. */
   readonly by: 'this' | 'kit'
   readonly at: number
+  /** Whether the Factory API is to be informed of the devices. */
+  readonly announce: boolean
 }
 
 /** An entry that is not recorded. `existing` has the certificate when it is not the same as that of the entry. */
@@ -40,13 +43,16 @@ export const UNKNOWN: Known = { device: null, deviceId: null, certificate: null,
 /** Decides what becomes of an entry. A key belongs to one device for ever. */
 export function decide(entry: Entry, known: Known, { line, by }: Order, reissueWindow: number): Decision {
   const { certificate, sameSerial } = known
-  if (by === 'this' && certificate !== null) return { kind: 'existing', certificate }
+  if (by === 'this' && certificate !== null && known.device?.state !== 'denied')
+    return { kind: 'existing', certificate }
   if (sameSerial !== null) {
     if (by === 'kit' && Buffer.from(sameSerial).equals(entry.certificate.der)) return { kind: 'existing' }
     return refused('serial-taken', `another certificate has the serial number ${entry.certificate.serial}`)
   }
-  const { uuid } = entry.certificate
-  const refusal = keyConflict(known, { uuid, issuedAt: entry.issuedAt, line: line.name, by, reissueWindow })
+  const { uuid, proof } = entry.certificate
+  const credential = proof === null ? null : credentialText(proof.credential)
+  const terms = { uuid, issuedAt: entry.issuedAt, line: line.name, credential, by, reissueWindow }
+  const refusal = keyConflict(known, terms)
   if (refusal !== null) return { kind: 'refused', refusal }
   return { kind: known.device === null ? 'new' : 'reissue' }
 }
@@ -57,26 +63,36 @@ export interface KeyTerms {
   /** When the certificate is or was issued. */
   readonly issuedAt: number
   readonly line: string
+  /** What the request is registered with, as credentialText has it; null: it is issued offline. */
+  readonly credential: string | null
   readonly reissueWindow: number
   readonly by: Order['by']
 }
 
 /**
  * Why a device may not have a certificate for a key; null: it may. A key belongs to one device for ever; a device may have
- * another key only in its line's reissue window, or when it never had the certificate for the old one.
+ * another key only in its line's reissue window and under the same credential, or when it never had the certificate for the
+ * old one.
  */
 export function keyConflict({ device, keyOwner }: LookUp, terms: KeyTerms): Refusal | null {
-  const { uuid, issuedAt, line, reissueWindow, by } = terms
+  const { uuid, issuedAt, line, credential, reissueWindow, by } = terms
   if (keyOwner !== null && keyOwner !== uuid)
     return { code: 'key-reused', reason: `its key is the key of the device ${keyOwner}` }
   if (device === null) return null
-  if (device.state === 'denied') return { code: 'uuid-taken', reason: `the device ${uuid} is denied` }
-  if (device.line !== line)
-    return { code: 'uuid-taken', reason: `the device ${uuid} belongs to the line ${device.line}` }
+  const refusal = deviceConflict(device, line)
   // It exists, whatever the windows of lines are elsewhere: two certificates of a device are better known than not.
-  if (by === 'kit') return null
-  if (device.state === 'abandoned' || Math.abs(issuedAt - device.issuedAt) < reissueWindow) return null
-  return { code: 'uuid-taken', reason: `the device ${uuid} has a certificate for another key` }
+  if (refusal !== null || by === 'kit' || device.state === 'abandoned') return refusal
+  if (Math.abs(issuedAt - device.issuedAt) >= reissueWindow)
+    return { code: 'uuid-taken', reason: `the device ${uuid} has a certificate for another key` }
+  if (device.credential === credential) return null
+  return { code: 'uuid-taken', reason: `the device ${uuid} was registered with another key and another credential` }
+}
+
+/** Why a device may have no further certificate from a line at all; null: it may. */
+export function deviceConflict({ uuid, line, state }: DeviceRecord, wanted: string): Refusal | null {
+  if (state === 'denied') return { code: 'uuid-taken', reason: `the device ${uuid} is denied` }
+  if (line === wanted) return null
+  return { code: 'uuid-taken', reason: `the device ${uuid} belongs to the line ${line}` }
 }
 
 function refused(code: Refusal['code'], reason: string): Decision {

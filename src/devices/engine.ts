@@ -1,4 +1,4 @@
-import type { ColumnDefinitionBuilder, CreateTableBuilder } from 'kysely'
+import type { ColumnDefinitionBuilder, CreateTableBuilder, SelectQueryBuilder } from 'kysely'
 
 /** In what SQL databases differ, as far as the register uses them. */
 export interface Engine {
@@ -13,4 +13,14 @@ export interface Engine {
     table: CreateTableBuilder<Name, Columns>,
     clustered?: boolean,
   ): CreateTableBuilder<Name, Columns>
+  /** How often a transaction is tried while another one is in its way: for two minutes in all. See transactions.ts. */
+  readonly tries: number
+  /**
+   * Locks the rows of a table that a query in a transaction finds, and leaves out those that another transaction has locked.
+   * An engine in which only one transaction writes at a time changes nothing.
+   */
+  lockFree<Tables, Table extends keyof Tables & string, Row>(
+    query: SelectQueryBuilder<Tables, Table, Row>,
+    table: Table,
+  ): SelectQueryBuilder<Tables, Table, Row>
 }

@@ -43,12 +43,12 @@ export function sqlLines(db: Kysely<Schema>, transactions: Transactions): LineSt
   }
 }
 
-/** Throws ERR_USAGE when a line cannot have this name: 1 to 64 of `A-Z a-z 0-9 . _ -`, and neither `.` nor `-` first. */
-export function checkLineName(name: string): void {
+/** Throws ERR_USAGE when a line, or a station, cannot have this name: 1 to 64 of `A-Z a-z 0-9 . _ -`, and neither `.` nor `-` first. */
+export function checkLineName(name: string, what = 'a line'): void {
   if (LINE_NAME.test(name)) return
   throw new FpkiError(
     'ERR_USAGE',
-    `Invalid name of a line: ${JSON.stringify(name.slice(0, 80))}.`,
+    `Invalid name of ${what}: ${JSON.stringify(name.slice(0, 80))}.`,
     'Use 1 to 64 of A-Z, a-z, 0-9, ".", "_" and "-", and begin with a letter, a digit or "_".',
   )
 }

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Clock, Random } from '../ports.js'
 import type { Engine } from './engine.js'
-import { DEFAULT_LINE, DEFAULT_REISSUE_WINDOW } from './register.js'
+import { DEFAULT_LINE, DEFAULT_REISSUE_WINDOW, type DeviceState } from './register.js'
 import type { Schema } from './schema.js'
 
 /** What a new register is made with. */
@@ -36,13 +36,7 @@ export const OLDEST_WRITER = 3
 async function createTables(db: Kysely<Schema>, engine: Engine, register: NewRegister): Promise<void> {
   await createSmallTables(db, engine)
   await createDeviceTables(db, engine)
-  for (const [name, table, columns] of INDEXES) {
-    await db.schema
-      .createIndex(name)
-      .on(table)
-      .columns([...columns])
-      .execute()
-  }
+  await createIndexes(db, INDEXES)
   await sql`insert into register (id) values (${register.id})`.execute(db)
   const columns = sql`name, state, allows_production, reissue_window, created_at`
   await sql`insert into lines (${columns})
@@ -161,17 +155,24 @@ async function createRegistrationTables(db: Kysely<Schema>, { table, id, ...engi
     .addColumn('certificate', integer, (column) => column.notNull().references('certificates.id'))
     .addColumn('created_at', integer, (column) => column.notNull())
     .addColumn('next_at', integer, (column) => column.notNull())
+    .addColumn('taken_until', integer)
     .addColumn('attempts', integer, (column) => column.notNull().defaultTo(0))
     .addColumn('reason', 'text')
     .execute()
-  await db.schema.createIndex('listed_devices_by_uuid').on('listed_devices').columns(['token', 'uuid']).execute()
+  await createIndexes(db, REGISTRATION_INDEXES)
   await db.schema
-    .createIndex('listed_devices_by_serial_number')
-    .on('listed_devices')
-    .columns(['token', 'serial_number'])
+    .createIndex('stations_by_name')
+    .unique()
+    .on('stations')
+    .columns(['line', 'name'])
+    .where(sql.ref('revoked_at'), 'is', null)
     .execute()
-  await db.schema.createIndex('listed_devices_by_key').on('listed_devices').columns(['token', 'key_hash']).execute()
-  await db.schema.createIndex('outbox_by_next_attempt').on('outbox').columns(['next_at']).execute()
+  await db.schema
+    .createIndex('devices_in_conflict')
+    .on('devices')
+    .columns(['state'])
+    .where(sql.ref('state'), '=', sql.lit<DeviceState>('conflict'))
+    .execute()
 }
 
 /** Programs without it would write to a register that was moved. */
@@ -189,3 +190,19 @@ const INDEXES = [
   ['devices_by_end', 'devices', ['not_after', 'is_production']],
   ['devices_by_line', 'devices', ['line', 'ca', 'is_production', 'state']],
 ] as const
+
+const REGISTRATION_INDEXES = [
+  ['listed_devices_by_uuid', 'listed_devices', ['token', 'uuid']],
+  ['listed_devices_by_serial_number', 'listed_devices', ['token', 'serial_number']],
+  ['listed_devices_by_key', 'listed_devices', ['token', 'key_hash']],
+  ['outbox_by_next_attempt', 'outbox', ['next_at']],
+] as const
+
+type Index = readonly [name: string, table: string, columns: readonly string[]]
+
+async function createIndexes(db: Kysely<Schema>, indexes: readonly Index[]): Promise<void> {
+  for (const [name, table, columns] of indexes) {
+    const index = db.schema.createIndex(name).on(table)
+    await index.columns([...columns]).execute()
+  }
+}

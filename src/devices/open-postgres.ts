@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../ports.js'
 import { newRegister } from './migrations.js'
 import { requireInUse } from './moved.js'
-import { connectPostgres, POSTGRES_TRIES, type PostgresPlace } from './postgres.js'
+import { connectPostgres, POSTGRES, type PostgresPlace } from './postgres.js'
 import { postgresDamage } from './postgres-check.js'
 import { checkSchemaVersion, migratePostgres, type SchemaVersion, schemaVersion } from './postgres-schema.js'
 import type { DeviceRegister } from './register.js'
@@ -25,7 +25,7 @@ export async function openPostgresRegister(
     await close()
     throw error
   }
-  return sqlRegister(db, { close, damage: () => postgresDamage(db), tries: POSTGRES_TRIES })
+  return sqlRegister(db, POSTGRES, { close, damage: () => postgresDamage(db) })
 }
 
 /**

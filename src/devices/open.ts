@@ -9,7 +9,7 @@ import { newRegister, SCHEMA } from './migrations.js'
 import { requireInUse } from './moved.js'
 import type { DeviceRegister } from './register.js'
 import { sqlRegister } from './sql-register.js'
-import { connect, SQLITE_TRIES, type SqliteConnection } from './sqlite.js'
+import { connect, SQLITE, type SqliteConnection } from './sqlite.js'
 import { checkSchema, migrate } from './sqlite-schema.js'
 
 /** What opening a register needs. */
@@ -73,7 +73,7 @@ async function openSqlite(options: SqliteOptions, ports: RegisterPorts): Promise
     throw error
   }
   const damage = () => sqliteDamage(connection.db)
-  return sqlRegister(connection.db, { close: connection.close, damage, tries: SQLITE_TRIES })
+  return sqlRegister(connection.db, SQLITE, { close: connection.close, damage })
 }
 
 /**

@@ -7,12 +7,15 @@
 export interface Outbox {
   /**
    * Takes up to `count` entries that are due at `at`, those that have waited longest first. Nobody else gets them before
-   * `until`: whoever took them and ended leaves them to others then.
+   * `until`: whoever took them and ended leaves them to others then. A device that is denied is left out while it is.
    */
   take(order: { readonly count: number; readonly at: number; readonly until: number }): Promise<readonly OutboxEntry[]>
-  /** Removes an entry: the API knows the device. A newer certificate of the device that came meanwhile stays. */
+  /** Removes an entry: the API knows the device. A newer certificate that the device got meanwhile stays, and is due. */
   delivered(entry: OutboxEntry): Promise<void>
-  /** Removes an entry, and puts the device into the state `conflict`: the API has another device with that UUID. */
+  /**
+   * Removes an entry, and puts the device into the state `conflict`: the API has another device with that UUID. A newer
+   * certificate that the device got meanwhile is tried for itself.
+   */
   conflict(entry: OutboxEntry): Promise<void>
   /** Keeps an entry for another attempt. */
   failed(entry: OutboxEntry, next: { readonly at: number; readonly reason: string }): Promise<void>
@@ -33,13 +36,13 @@ export interface OutboxEntry {
   readonly attempts: number
 }
 
-/** What is in the outbox. */
+/** What is in the outbox, without devices that are denied. */
 export interface OutboxState {
   readonly waiting: number
   /** When the oldest entry was made; null: there is none. */
   readonly oldest: number | null
   /** The devices in the state `conflict`. */
   readonly conflicts: number
-  /** Why the attempt failed that was made last; null: none failed. */
+  /** Why an attempt failed, of those that are due again last; null: none failed. */
   readonly lastFailure: string | null
 }

@@ -2,7 +2,7 @@ import { type Kysely, sql, type Transaction } from 'kysely'
 import { FpkiError } from '../errors.js'
 import { shellWord } from '../shell-word.js'
 import { MIGRATIONS, type NewRegister, OLDEST_WRITER, SCHEMA } from './migrations.js'
-import { POSTGRES, POSTGRES_TRIES } from './postgres.js'
+import { POSTGRES } from './postgres.js'
 import { integer } from './rows.js'
 import type { Schema } from './schema.js'
 import { transactionsOf } from './transactions.js'
@@ -24,7 +24,7 @@ const LOCK = 0x66706b69
  * By an advisory lock, two that do this at once wait for each other: there may be no table yet that could be locked.
  */
 export function migratePostgres(db: Kysely<Schema>, register: NewRegister): Promise<SchemaVersion | null> {
-  const transactions = transactionsOf(db, POSTGRES_TRIES)
+  const transactions = transactionsOf(db, POSTGRES)
   return transactions(async (transaction) => {
     await sql`select pg_advisory_xact_lock(${sql.lit(LOCK)})`.execute(transaction)
     const before = await schemaVersion(transaction)

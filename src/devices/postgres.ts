@@ -12,6 +12,9 @@ import type { Engine } from './engine.js'
 import { explainPostgresErrors } from './postgres-errors.js'
 import type { Schema } from './schema.js'
 
+/** How long the server waits for a lock of another transaction, before fpki tries again. */
+const LOCK_MILLISECONDS = 2000
+
 /** PostgreSQL, and what speaks its protocol, as an engine of the register. */
 export const POSTGRES: Engine = {
   octets: 'bytea',
@@ -19,11 +22,9 @@ export const POSTGRES: Engine = {
   // Not "always": a copy of a register has the numbers of its original.
   id: (column) => column.primaryKey().generatedByDefaultAsIdentity(),
   table: (table) => table,
+  tries: 120_000 / LOCK_MILLISECONDS,
+  lockFree: (query, table) => query.forUpdate(table).skipLocked(),
 }
-
-/** How long the server waits for a lock of another transaction, and how often fpki tries again: two minutes in all. */
-const LOCK_MILLISECONDS = 2000
-export const POSTGRES_TRIES = 60
 
 /** After this long without an answer, the server counts as away: connecting, and for any statement. */
 const CONNECT_MILLISECONDS = 10_000

@@ -1,4 +1,4 @@
-import type { Kysely, Transaction } from 'kysely'
+import { type Kysely, sql, type Transaction } from 'kysely'
 import { type Bulk, bulk, placeholders } from './bulk.js'
 import { credentialText } from './credential-store.js'
 import type { Entry } from './decide.js'
@@ -16,6 +16,8 @@ interface Accepted {
   readonly line: number
   readonly fresh: readonly Entry[]
   readonly reissued: readonly Reissue[]
+  /** Whether the Factory API is to be informed of the devices. */
+  readonly announce: boolean
 }
 
 /** A further certificate of a device. */
@@ -41,6 +43,7 @@ const OCTETS = new Uint8Array()
  */
 export function recorder(db: Kysely<Schema>): Recorder {
   const [devices, keys, certificates] = [insertDevices(db), insertKeys(db), insertCertificates(db)]
+  const announcements = announceCertificates(db)
   return async (transaction, accepted) => {
     const [fresh, reissued] = [accepted.fresh.toSorted(byUuid), accepted.reissued.toSorted(byUuidOfEntry)]
     const uuids = fresh.map(({ certificate }) => uuidOctets(certificate.uuid))
@@ -69,6 +72,7 @@ export function recorder(db: Kysely<Schema>): Recorder {
       all.map(({ entry, deviceId, isNewest }) => certificateParameters(entry, deviceId, isNewest)),
     )
     if (recorded.changes !== all.length) throw new Conflict('a serial number exists')
+    if (accepted.announce) await announcements.run(transaction, all.filter(({ isNewest }) => isNewest).map(serialOf))
   }
 }
 
@@ -82,6 +86,10 @@ function byUuidOfEntry(a: { readonly entry: Entry }, b: { readonly entry: Entry 
 
 function byKey(a: { readonly entry: Entry }, b: { readonly entry: Entry }): number {
   return Buffer.compare(a.entry.certificate.keyHash, b.entry.certificate.keyHash)
+}
+
+function serialOf({ entry }: { readonly entry: Entry }) {
+  return [Buffer.from(entry.certificate.serial, 'hex')]
 }
 
 function insertDevices(db: Kysely<Schema>): Bulk<{ readonly id: number; readonly uuid: Uint8Array }> {
@@ -145,6 +153,31 @@ function certificateParameters({ certificate, issuedAt, state }: Entry, device: 
   return [device, Buffer.from(serial, 'hex'), keyHash, der, issuedAt, notAfter, own, own === 'active' ? null : issuedAt]
 }
 
+/** Whoever is informing the Factory API of an older certificate of the device finishes that first: `taken_until` stays. */
+function announceCertificates(db: Kysely<Schema>): Bulk<never> {
+  const columns = ['device', 'certificate', 'created_at', 'next_at'] as const
+  return bulk((count) =>
+    db
+      .insertInto('outbox')
+      .columns([...columns])
+      .expression((is) =>
+        is
+          .selectFrom('certificates')
+          .select(['device', 'id', 'issued_at', 'issued_at as next_at'])
+          .where('serial', 'in', placeholders(count, OCTETS)),
+      )
+      .onConflict((conflict) =>
+        conflict.column('device').doUpdateSet((is) => ({
+          certificate: is.ref('excluded.certificate'),
+          next_at: is.ref('excluded.next_at'),
+          attempts: sql.lit(0),
+          reason: sql.lit(null),
+        })),
+      )
+      .$castTo<never>(),
+  )
+}
+
 /**
  * Brings the devices up to date, and ends the certificates that have a newer one from now on. The device is changed first:
  * its row is locked then, and stays as it was when this was decided. Throws {@link Conflict} when it has changed meanwhile.
@@ -153,12 +186,13 @@ async function supersede(transaction: Transaction<Schema>, reissued: readonly Re
   for (const { entry, deviceId, isNewest, replaced } of reissued) {
     if (!isNewest) continue
     const { certificate, ca, issuedAt, state } = entry
-    const { uuid, name, group, hardwareId, serialNumber, isProduction, notAfter } = certificate
+    const { uuid, name, group, hardwareId, serialNumber, isProduction, notAfter, proof } = certificate
     const { numUpdatedRows } = await transaction
       .updateTable('devices')
       .set({ ca, state, issued_at: issuedAt, not_after: notAfter, is_production: isProduction ? 1 : 0 })
       .set({ name: name === uuid ? null : name, device_group: group })
       .set({ hardware_id: hardwareId, serial_number: serialNumber })
+      .set({ credential: proof === null ? null : credentialText(proof.credential) })
       .where('id', '=', deviceId)
       .where('state', '=', replaced.state)
       .where('issued_at', '=', replaced.issuedAt)

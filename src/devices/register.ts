@@ -38,8 +38,12 @@ export interface DeviceRegister {
   /** Gives a device another name. False when there is no such device. */
   rename(uuid: string, name: string): Promise<boolean>
   device(uuid: string): Promise<DeviceDetails | null>
-  /** In the order of their UUIDs, read in pages, so that a million devices are never in memory. */
-  devices(filter: DeviceFilter): AsyncIterable<DeviceRecord>
+  /**
+   * In the order of their UUIDs, read in pages, so that a million devices are never in memory.
+   *
+   * @param skip how many to leave out at the beginning; by default none
+   */
+  devices(filter: DeviceFilter, skip?: number): AsyncIterable<DeviceRecord>
   /** The same devices with the newest certificate of each. */
   certificates(filter: DeviceFilter): AsyncIterable<DeviceCertificate>
   count(filter: DeviceFilter): Promise<DeviceCount>
@@ -93,6 +97,9 @@ export type CertificateState = (typeof CERTIFICATE_STATES)[number]
 export const DEVICE_STATES = [...CERTIFICATE_STATES, 'conflict'] as const
 /** See {@link DEVICE_STATES}. */
 export type DeviceState = (typeof DEVICE_STATES)[number]
+
+/** The states of devices whose newest certificate is active. */
+export const IN_USE: readonly DeviceState[] = ['active', 'conflict']
 
 /** A device in the register. */
 export interface DeviceRecord {
@@ -187,8 +194,10 @@ export type ImportOutcome =
 export interface DeviceFilter {
   readonly line: string | null
   readonly ca: string | null
-  readonly state: DeviceState | null
+  readonly state: DeviceState | readonly DeviceState[] | null
   readonly hardwareId: string | null
+  /** A name that somebody gave it: a device whose name is its UUID has none. */
+  readonly name: string | null
   /** Issued at or after, and before. */
   readonly since: number | null
   readonly until: number | null
@@ -202,6 +211,7 @@ export const ALL_DEVICES: DeviceFilter = {
   ca: null,
   state: null,
   hardwareId: null,
+  name: null,
   since: null,
   until: null,
   expiringBefore: null,

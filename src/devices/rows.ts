@@ -97,11 +97,11 @@ export function mapKey(value: Uint8Array): string {
   return Buffer.from(value.buffer, value.byteOffset, value.length).toString('latin1')
 }
 
-function text(value: unknown, column: string): string {
+export function text(value: unknown, column: string): string {
   return typeof value === 'string' ? value : damaged(column)
 }
 
-function textOrNull(value: unknown, column: string): string | null {
+export function textOrNull(value: unknown, column: string): string | null {
   return value === null ? null : text(value, column)
 }
 
@@ -111,28 +111,28 @@ export function integer(value: unknown, column: string): number {
   return typeof number === 'number' && Number.isSafeInteger(number) ? number : damaged(column)
 }
 
-function integerOrNull(value: unknown, column: string): number | null {
+export function integerOrNull(value: unknown, column: string): number | null {
   return value === null ? null : integer(value, column)
 }
 
 /** ECMA-262, "Time Values and Time Range": what a Date can hold. */
 const LAST_TIME = 8.64e15
 
-function time(value: unknown, column: string): number {
+export function time(value: unknown, column: string): number {
   const number = integer(value, column)
   return Math.abs(number) <= LAST_TIME ? number : damaged(column)
 }
 
-function timeOrNull(value: unknown, column: string): number | null {
+export function timeOrNull(value: unknown, column: string): number | null {
   return value === null ? null : time(value, column)
 }
 
-function serialOctets(value: unknown): Uint8Array {
+export function serialOctets(value: unknown): Uint8Array {
   const serial = octets(value, 'certificates.serial')
   return serial.length > 0 ? serial : damaged('certificates.serial')
 }
 
-function octets(value: unknown, column: string, size?: number): Uint8Array {
+export function octets(value: unknown, column: string, size?: number): Uint8Array {
   return value instanceof Uint8Array && (size === undefined || value.length === size) ? value : damaged(column)
 }
 

@@ -149,6 +149,8 @@ interface OutboxTable {
   certificate: number
   created_at: number
   next_at: number
+  /** Until when it belongs to whoever has taken it; null: nobody has. */
+  taken_until: number | null
   attempts: ColumnType<number, number | undefined>
   reason: string | null
 }

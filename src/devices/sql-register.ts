@@ -1,6 +1,8 @@
 import type { Kysely } from 'kysely'
 import { type Outcome, orders, type RecordOrder } from './commit.js'
 import type { Entry } from './decide.js'
+import { deviceChanges } from './device-changes.js'
+import type { Engine } from './engine.js'
 import { samples } from './inspection.js'
 import { sqlJobs } from './jobs.js'
 import { noSuchLine } from './line-errors.js'
@@ -18,29 +20,33 @@ import type {
 } from './register.js'
 import { certificateOf, damaged, deviceOf, integer, uuidOctets } from './rows.js'
 import type { Schema } from './schema.js'
+import { sqlCredentials } from './sql-credentials.js'
+import { sqlOutbox } from './sql-outbox.js'
 import { type Transactions, transactionsOf } from './transactions.js'
 
-/** The register in a SQL database whose schema is that of this version. `close` closes the connection; see transactions.ts for `tries`. */
+/** The register in a SQL database whose schema is that of this version. `close` closes the connection. */
 export function sqlRegister(
   db: Kysely<Schema>,
-  { close, damage, tries }: Pick<DeviceRegister, 'close' | 'damage'> & { readonly tries: number },
+  engine: Engine,
+  { close, damage }: Pick<DeviceRegister, 'close' | 'damage'>,
 ): DeviceRegister {
-  const transactions = inUse(transactionsOf(db, tries))
+  const transactions = inUse(transactionsOf(db, engine))
   const lookUpAll = lookUps(db)
-  const record = orders(db, transactions, lookUpAll)
+  const record = orders(db, engine, transactions, lookUpAll)
   const ids = idsOf(db, transactions)
   const lists = deviceLists(db)
   return {
     lines: sqlLines(db, transactions),
     jobs: sqlJobs(db, transactions),
-    ...unfinished(),
+    credentials: sqlCredentials(db, transactions),
+    outbox: sqlOutbox(db, engine, transactions),
+    ...deviceChanges(transactions),
     lookUp: async (requests) =>
       (await lookUpAll(db, requests)).map(({ device, certificate, keyOwner }) => ({ device, certificate, keyOwner })),
     commit: (commit) => commitOrder(record, ids, commit),
     importCertificates: (certificates) => importAll(record, ids, certificates),
-    abandon: (uuids, at) => transactions((transaction) => abandon(transaction, uuids, at)),
     device: (uuid) => deviceNamed(db, uuid),
-    devices: (filter) => lists.devices(filter),
+    devices: (filter, skip = 0) => lists.devices(filter, skip),
     certificates: (filter) => lists.certificates(filter),
     count: (filter) => lists.count(filter),
     head: async () => {
@@ -54,32 +60,12 @@ export function sqlRegister(
   }
 }
 
-function unfinished(): Pick<DeviceRegister, 'credentials' | 'outbox' | 'deny' | 'allow' | 'rename'> {
-  const later = () => Promise.reject(new Error('not yet'))
-  return {
-    deny: later,
-    allow: later,
-    rename: later,
-    credentials: {
-      createToken: later,
-      tokens: later,
-      token: later,
-      createStation: later,
-      stations: later,
-      stationByCertificate: later,
-      revoke: later,
-      listed: later,
-    },
-    outbox: { take: later, delivered: later, conflict: later, failed: later, state: later },
-  }
-}
-
 async function commitOrder(record: RecordOrder, ids: Ids, commit: Commit): Promise<readonly CommitOutcome[]> {
   const line = { id: await ids.line(commit.line), name: commit.line }
   const ca = await ids.ca(commit.ca)
   const state = 'active' as const
   const entries = commit.certificates.map((certificate): Entry => ({ certificate, issuedAt: commit.at, state, ca }))
-  const outcomes = await record({ line, entries, by: 'this', at: commit.at })
+  const outcomes = await record({ line, entries, by: 'this', at: commit.at, announce: commit.announce })
   return outcomes.map((outcome) => {
     if (outcome === null) return { kind: 'committed' }
     if (outcome.kind === 'refused') return outcome
@@ -103,7 +89,7 @@ async function importAll(
       entries.push({ certificate: { ...certificate, proof: null }, issuedAt, state, ca: await ids.ca(certificate.ca) })
     }
     const line = { id: await ids.line(name), name }
-    const recorded = await record({ line, entries, by: 'kit', at: 0 })
+    const recorded = await record({ line, entries, by: 'kit', at: 0, announce: false })
     for (const [at, certificate] of own.entries()) outcomes.set(certificate, recorded[at] ?? null)
   }
   return certificates.map((certificate) => {
@@ -142,29 +128,6 @@ function idsOf(db: Kysely<Schema>, transactions: Transactions): Ids {
       cas.set(fingerprint, integer(row.id, 'cas.id'))
       return row.id
     },
-  }
-}
-
-async function abandon(db: Kysely<Schema>, uuids: readonly string[], at: number): Promise<void> {
-  for (let begin = 0; begin < uuids.length; begin += 256) {
-    const rows = await db
-      .updateTable('devices')
-      .set({ state: 'abandoned' })
-      .where('uuid', 'in', uuids.slice(begin, begin + 256).map(uuidOctets))
-      .where('state', '=', 'active')
-      .returning('id')
-      .execute()
-    if (rows.length === 0) continue
-    await db
-      .updateTable('certificates')
-      .set({ state: 'abandoned', ended_at: at })
-      .where(
-        'device',
-        'in',
-        rows.map(({ id }) => id),
-      )
-      .where('state', '=', 'active')
-      .execute()
   }
 }
 

@@ -2,12 +2,12 @@ import { sql } from 'kysely'
 import { FpkiError } from '../errors.js'
 import { shellWord } from '../shell-word.js'
 import { MIGRATIONS, type NewRegister, SCHEMA } from './migrations.js'
-import { APPLICATION_ID, inMemory, pragma, SQLITE, SQLITE_TRIES, type SqliteConnection } from './sqlite.js'
+import { APPLICATION_ID, inMemory, pragma, SQLITE, type SqliteConnection } from './sqlite.js'
 import { transactionsOf } from './transactions.js'
 
 /** Creates the tables of a new register, or brings an older one up to date, in one transaction. */
 export async function migrate(connection: SqliteConnection, register: NewRegister, upTo = SCHEMA): Promise<void> {
-  const transactions = transactionsOf(connection.db, SQLITE_TRIES)
+  const transactions = transactionsOf(connection.db, SQLITE)
   await transactions(async (transaction) => {
     // Read in the transaction: another process may have been first.
     const from = Number(pragma(connection, 'user_version'))

@@ -2,10 +2,10 @@ import { type Kysely, sql } from 'kysely'
 import { FpkiError } from '../errors.js'
 import { newRegister, SCHEMA } from './migrations.js'
 import { openSqliteTables, type RegisterPorts } from './open.js'
-import { connectPostgres, POSTGRES_TRIES, type PostgresPlace } from './postgres.js'
+import { connectPostgres, POSTGRES, type PostgresPlace } from './postgres.js'
 import { checkSchemaVersion, migratePostgres, schemaVersion } from './postgres-schema.js'
 import type { Schema } from './schema.js'
-import { SQLITE_TRIES } from './sqlite.js'
+import { SQLITE } from './sqlite.js'
 import type { TableShape } from './table-shapes.js'
 import { type Transactions, transactionsOf } from './transactions.js'
 
@@ -27,7 +27,7 @@ export async function sqliteTables(path: string, ports: RegisterPorts): Promise<
   const { connection } = await openSqliteTables({ path, create: true }, ports)
   const { db, close } = connection
   return {
-    ...{ name: `sqlite:${path}`, db, close, transactions: transactionsOf(db, SQLITE_TRIES) },
+    ...{ name: `sqlite:${path}`, db, close, transactions: transactionsOf(db, SQLITE) },
     // A transaction is the only one that writes, and new rows have the next number after the highest.
     lock: async () => undefined,
     renumber: async () => undefined,
@@ -56,7 +56,7 @@ export async function postgresTables(
     throw error
   }
   return {
-    ...{ name: place.name, db, close, transactions: transactionsOf(db, POSTGRES_TRIES) },
+    ...{ name: place.name, db, close, transactions: transactionsOf(db, POSTGRES) },
     lock: async (transaction, shapes) => {
       await sql`set local idle_in_transaction_session_timeout = 0`.execute(transaction)
       const tables = sql.join(shapes.map(({ name }) => sql.table(name)))

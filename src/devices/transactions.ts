@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
 import { FpkiError } from '../errors.js'
+import type { Engine } from './engine.js'
 import type { Schema } from './schema.js'
 
 /** Runs work in a transaction that is committed when the work is done, and leaves nothing when it throws. */
@@ -9,10 +10,8 @@ export type Transactions = <T>(work: (transaction: Transaction<Schema>) => Promi
 /**
  * Runs a transaction again while another one is in its way: an engine reports that as ERR_LOCKED, after waiting for a
  * moment itself. Waiting in many short pieces lets the process see signals meanwhile.
- *
- * @param tries how often, until two minutes are over
  */
-export function transactionsOf(db: Kysely<Schema>, tries: number): Transactions {
+export function transactionsOf(db: Kysely<Schema>, { tries }: Pick<Engine, 'tries'>): Transactions {
   return async (work) => {
     for (let left = tries; ; left--) {
       try {

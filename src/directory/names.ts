@@ -55,6 +55,9 @@ export const PENDING_FOLDER = 'pending'
 export const HISTORY_FOLDER = 'history'
 export const ABANDONED_FOLDER = 'abandoned'
 
+/** Below it: the certificate that `devices serve` issued to itself, and its key. */
+export const REGISTRATION_FOLDER = 'registration'
+
 /** Whether it is the name of a private key. */
 export function isKeyFile(name: string): boolean {
   return /^[^.].*\.key$/.test(name)

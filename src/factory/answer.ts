@@ -29,7 +29,7 @@ export interface WireAnswer {
   readonly body: unknown
 }
 
-const PATH = /^\/ota\/factories\/([^/]+)\/(?:(certs)|users\/([^/]+))\/$/
+const PATH = /^\/ota\/factories\/([^/]+)\/(?:(certs)|users(?:\/([^/]+))?)\/$/
 
 /**
  * Answers one request to a Factory API over HTTP (docs/profile.md#factory-api). Refusals become responses; other errors are thrown.
@@ -44,7 +44,7 @@ export async function answerRequest(
   const api = factory === '' ? null : apiOf(factory)
   if (api === null) return messageAnswer(404, 'not found')
   try {
-    return certs === undefined ? await users(api, request, user ?? '') : await certificates(api, request)
+    return certs === undefined ? await users(api, request, user ?? null) : await certificates(api, request)
   } catch (error) {
     if (!(error instanceof FactoryApiError)) throw error
     return messageAnswer(error.status, error.reason ?? error.message)
@@ -85,9 +85,11 @@ async function expectedVersion(api: FactoryApi, ifMatch: string): Promise<string
   throw new FactoryApiError(CONFLICT, `Request refused: ${reason}.`, 'Nothing was changed.', { reason })
 }
 
-async function users(api: FactoryApi, { method }: WireRequest, id: string): Promise<WireAnswer> {
+/** @param id null: all users of the factory */
+async function users(api: FactoryApi, { method }: WireRequest, id: string | null): Promise<WireAnswer> {
   if (method !== 'GET') return messageAnswer(405, 'method not allowed')
   const user = await api.getUser()
+  if (id === null) return { status: 200, body: [userToWire(user)] }
   return id === 'self' || id === user.polisId
     ? { status: 200, body: userToWire(user) }
     : messageAnswer(404, 'not found')

@@ -7,26 +7,25 @@ import {
   type FactoryCertificates,
   type VersionedCertificates,
 } from './api.js'
-import type { Credentials } from './http/credentials.js'
-import type { HttpAnswer, HttpRequest, Send } from './http/exchange.js'
-import { badAnswer, parsedJson, refusalOf } from './http/refusal.js'
+import type { DeviceApi } from './device-api.js'
+import { type CallOptions, call } from './http/call.js'
+import { httpDevices } from './http/devices.js'
+import { type HttpAnswer, type HttpRequest, SUCCESS } from './http/exchange.js'
+import { badAnswer, isAccepted, parsedJson, refusalOf } from './http/refusal.js'
 import { type Outcome, type RetryPorts, withRetries } from './http/retry.js'
 import * as wire from './wire.js'
 
 /** Options of a Factory API over HTTP. */
-interface HttpFactoryOptions extends RetryPorts {
-  /** The base URL, without a trailing slash. */
-  readonly url: string
+interface HttpFactoryOptions extends CallOptions, RetryPorts {
   readonly factory: string
-  readonly credentials: Credentials
-  /** Additional headers for each request. */
-  readonly extraHeaders: Readonly<Record<string, string>>
-  readonly userAgent: string
-  readonly send: Send
+}
+
+/** A Factory API that is informed of devices, because it does not read the device register. */
+export interface HttpFactory extends FactoryApi {
+  readonly devices: DeviceApi
 }
 
 const CERTS = 'certs/'
-const SUCCESS: ReadonlySet<number> = new Set([200, 201, 202, 204])
 const NOTHING_CHANGED = 'Nothing was changed there.'
 
 /**
@@ -34,13 +33,14 @@ const NOTHING_CHANGED = 'Nothing was changed there.'
  * retried only if the server did not receive it, or reading back shows that it had no effect; if its response was lost, it
  * counts as done when reading back shows its effect.
  */
-export function httpFactory(options: HttpFactoryOptions): FactoryApi {
+export function httpFactory(options: HttpFactoryOptions): HttpFactory {
   return {
     name: options.url,
+    devices: httpDevices(options),
     getCertificates: () => getCertificates(options),
     requestCsrs: async (order) => {
-      const call = () => exchange(options, 'POST', CERTS, wire.csrOrderToWire(order))
-      const outcome = await withRetries(call, options, async ({ missing }) => {
+      const attempt = () => exchange(options, 'POST', CERTS, wire.csrOrderToWire(order))
+      const outcome = await withRetries(attempt, options, async ({ missing }) => {
         // The effect of this call cannot be read back, so only check that the server responds again.
         return missing?.fault.mayHaveArrived === false || (await readBack(options)) !== 'failed'
       })
@@ -78,14 +78,14 @@ async function updateCertificates(
   version: string | null,
 ): Promise<void> {
   const condition: Readonly<Record<string, string>> = version === null ? {} : { 'If-Match': version }
-  const call = () => exchange(options, 'PATCH', CERTS, wire.updateToWire(update), condition)
+  const attempt = () => exchange(options, 'PATCH', CERTS, wire.updateToWire(update), condition)
   const delivery = { mayHaveArrived: false }
-  const outcome = await withRetries(call, options, async ({ missing }) => {
+  const outcome = await withRetries(attempt, options, async ({ missing }) => {
     if (missing?.fault.mayHaveArrived === false) return true
     delivery.mayHaveArrived = true
     return (await effectOf(options, update)) === 'none'
   })
-  if (isSuccess(outcome)) return
+  if (isAccepted(outcome)) return
   // After an attempt whose response was lost, a refusal may only mean that the first attempt succeeded.
   const isClear = outcome.answer !== null && outcome.answer.status >= 400 && outcome.answer.status < 500
   const isNew = outcome.missing?.fault.mayHaveArrived === false
@@ -97,12 +97,6 @@ async function updateCertificates(
   // A success status with the wrong content, such as a proxy's page, is not a refusal.
   if (outcome.answer !== null && SUCCESS.has(outcome.answer.status)) throw badAnswer(outcome.answer, about, null)
   throw refusalOf(outcome, about)
-}
-
-/** Whether the server accepted the update. A proxy's page may have a success status too. */
-function isSuccess({ answer }: Outcome): boolean {
-  if (answer === null || !SUCCESS.has(answer.status)) return false
-  return answer.text.trim() === '' || parsedJson(answer.text) !== undefined
 }
 
 /** Whether the server shows an update; 'unknown' when it does not respond. */
@@ -133,46 +127,21 @@ function hasAll(current: FactoryCertificates, { caRevokeCrl, ...certificates }: 
   }
 }
 
-/** Sends one request, and again after a 401 if there are new credentials. */
-async function exchange(
+/** A call of this factory. */
+function exchange(
   options: HttpFactoryOptions,
   method: HttpRequest['method'],
   path: string,
   body?: unknown,
-  condition: Readonly<Record<string, string>> = {},
+  condition?: Readonly<Record<string, string>>,
 ): Promise<HttpAnswer> {
-  const { url, factory, credentials, extraHeaders, userAgent, send } = options
-  const attempt = async () => {
-    const own = {
-      ...(await credentials.headers()),
-      'User-Agent': userAgent,
-      Accept: 'application/json',
-      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-      ...condition,
-    }
-    const text = body === undefined ? null : JSON.stringify(body)
-    const address = `${url}/ota/factories/${encodeURIComponent(factory)}/${path}`
-    const headers = { ...extraHeaders, ...own }
-    return redacted(await send({ method, url: address, headers, body: text }), headers)
-  }
-  const answer = await attempt()
-  return answer.status === 401 && (await credentials.renew()) ? attempt() : answer
+  return call(options, {
+    method,
+    path: `/ota/factories/${encodeURIComponent(options.factory)}/${path}`,
+    body,
+    condition,
+  })
 }
-
-const PUBLIC: readonly string[] = ['User-Agent', 'Accept', 'Content-Type', 'If-Match']
-
-/** Removes credentials from error responses: a server that repeats the token must not bring it into a log. */
-function redacted(answer: HttpAnswer, headers: Readonly<Record<string, string>>): HttpAnswer {
-  if (SUCCESS.has(answer.status)) return answer
-  const values = Object.entries(headers).flatMap(([name, value]) => (PUBLIC.includes(name) ? [] : [value]))
-  const bearers = values.flatMap((value) => (value.startsWith('Bearer ') ? [value.slice('Bearer '.length)] : []))
-  const tokens = bearers.map((bearer) => Buffer.from(bearer, 'base64').toString('utf8'))
-  const secrets = [...values, ...bearers, ...tokens].filter((secret) => secret.length >= MIN_SECRET)
-  return { ...answer, text: secrets.reduce((text, secret) => text.replaceAll(secret, '***'), answer.text) }
-}
-
-/** Shorter values would also replace ordinary words. */
-const MIN_SECRET = 6
 
 /** Parses a response. Throws {@link FactoryApiError} when it is not a success or its body is invalid. */
 function read<T>(

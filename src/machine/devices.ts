@@ -24,6 +24,8 @@ export interface DeviceThreads {
   readonly signal: AbortSignal
   /** By default one for each core. */
   readonly threads?: number
+  /** How many devices a batch must have for the threads to start; by default so many that they are worth it for one batch. */
+  readonly from?: number
 }
 
 /** Fewer devices are done before a thread has started. */
@@ -37,6 +39,15 @@ export function deviceMachine({ random }: Pick<Machine, 'random'>, threads: Devi
   }
 }
 
+/**
+ * The same for a service, which has many small batches: where there is more than one core, all of them are made in worker
+ * threads, while this thread answers clients and commits.
+ */
+export function serviceMachine(machine: Pick<Machine, 'random'>, threads: DeviceThreads): DeviceMachine {
+  const cores = threads.threads ?? availableParallelism()
+  return deviceMachine(machine, { ...threads, from: cores > 1 ? 0 : Number.POSITIVE_INFINITY })
+}
+
 /** The files of this machine for many devices. */
 export function deviceFiles({ random }: Pick<Machine, 'random'>): Pick<DeviceMachine, 'inputFiles' | 'batchFiles'> {
   return { inputFiles: nodeInputFiles(), batchFiles: batchFiles(concurrentFileSystem(), random) }
@@ -46,18 +57,19 @@ export function deviceFiles({ random }: Pick<Machine, 'random'>): Pick<DeviceMac
 function batchesWhereWorth(
   issuer: BatchIssuer,
   random: Machine['random'],
-  { program, signal, threads = availableParallelism() }: DeviceThreads,
+  { program, signal, threads = availableParallelism(), from = WORTH_THREADS }: DeviceThreads,
 ): DeviceBatches {
   const here = batchesInThisThread(issuer, { random, signal })
   let others: DeviceBatches | null = null
   const batchesFor = (size: number) => {
-    if (size >= WORTH_THREADS) others ??= batchesInThreads(issuer, { threads, program }, { random, signal })
+    if (size >= from) others ??= batchesInThreads(issuer, { threads, program }, { random, signal })
     return others ?? here
   }
   return {
     check: (requests, policy) => batchesFor(requests.length).check(requests, policy),
     makeKeys: (devices) => batchesFor(devices.length).makeKeys(devices),
     certify: (orders, validity) => batchesFor(orders.length).certify(orders, validity),
+    prove: () => batchesFor(0).prove(),
     close: async () => {
       await others?.close()
       await here.close()

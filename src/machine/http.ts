@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection, ServerCredentials } from '../config/connection.js'
 import type { OAuthClient, OAuthTokens } from '../config/oauth-client.js'
 import { FpkiError } from '../errors.js'
-import type { FactoryApi } from '../factory/api.js'
 import {
   type Credentials,
   fixedCredentials,
@@ -12,7 +11,7 @@ import {
   oauthCredentials,
 } from '../factory/http/credentials.js'
 import { undiciSend } from '../factory/http/undici-send.js'
-import { httpFactory } from '../factory/http.js'
+import { type HttpFactory, httpFactory } from '../factory/http.js'
 import { decodePem } from '../pki/pem.js'
 import { VERSION } from '../version.js'
 import type { Machine } from './machine.js'
@@ -34,7 +33,7 @@ export async function openHttpFactory(
   connection: Connection,
   factory: string,
   ports: HttpPorts,
-): Promise<FactoryApi> {
+): Promise<HttpFactory> {
   const { url, extraHeaders, insecure } = connection
   if (insecure) ports.warn(`the certificate of ${url} is not checked (server.insecure_skip_verify).`)
   const out = await oauthPorts(machine, connection, ports.signal)

@@ -4,10 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '../config/connection.js'
 import type { FactoryApi } from '../factory/api.js'
 import { embeddedFactories, embeddedFactory } from '../factory/embedded/index.js'
+import type { HttpFactory } from '../factory/http.js'
 import { durableFiles } from '../storage/files.js'
 import { nodeFileSystem } from '../storage/node-file-system.js'
 
 export type { FactoryApi } from '../factory/api.js'
+export type { DeviceApi } from '../factory/device-api.js'
 export { embeddedApiName } from '../factory/embedded/index.js'
 export type { HttpPorts } from './http.js'
 
@@ -76,11 +78,16 @@ export function embeddedPortsOn(machine: Machine, signal: AbortSignal) {
   }
 }
 
+/** Waits, or until `signal` is aborted. */
+export async function waitOrAbort(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await delay(milliseconds, undefined, { signal }).catch(() => undefined)
+}
+
 /** A Foundries-compatible Factory API over HTTP(S), loaded on demand. Throws ERR_USAGE, ERR_BAD_FILE. */
 export async function httpFactoryOn(
   { connection, factory }: { readonly connection: Connection; readonly factory: string },
   ports: Machine & HttpPorts,
-): Promise<FactoryApi> {
+): Promise<HttpFactory> {
   const { openHttpFactory } = await import('./http.js')
   return openHttpFactory(ports, connection, factory, ports)
 }

@@ -1,6 +1,6 @@
 import { FpkiError } from '../errors.js'
 
-/** The labels that fpki reads and writes (RFC 7468, sections 5 to 7 and 11; the last one is specific to OpenSSL). */
+/** The labels that fpki reads and writes (RFC 7468, sections 5 to 7, 11 and 13; the last one is specific to OpenSSL). */
 export type PemLabel =
   | 'CERTIFICATE'
   | 'CERTIFICATE REQUEST'
@@ -8,6 +8,7 @@ export type PemLabel =
   | 'X509 CRL'
   | 'ENCRYPTED PRIVATE KEY'
   | 'PRIVATE KEY'
+  | 'PUBLIC KEY'
   | 'TRUSTED CERTIFICATE'
 
 /** A PEM block of a text. */
@@ -123,6 +124,7 @@ const NOUNS: Readonly<Record<PemLabel, string>> = {
   'X509 CRL': 'a CRL',
   'ENCRYPTED PRIVATE KEY': 'an encrypted private key',
   'PRIVATE KEY': 'a private key',
+  'PUBLIC KEY': 'a public key',
   'TRUSTED CERTIFICATE': 'a trusted certificate',
 }
 

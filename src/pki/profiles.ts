@@ -79,3 +79,17 @@ export const DEVICE: Profile = {
     { type: 'authorityKeyIdentifier', critical: false },
   ],
 }
+
+/**
+ * A station of a line: a self-signed client certificate. The registration service knows it by its fingerprint, so that no CA
+ * has to issue it (RFC 5280, 4.2.1.1: a self-signed certificate needs no authorityKeyIdentifier).
+ */
+export const STATION: Profile = {
+  name: 'station',
+  years: 2,
+  extensions: [
+    { type: 'keyUsage', critical: true, usages: ['digitalSignature'] },
+    { type: 'extKeyUsage', critical: true, purposes: ['clientAuth'] },
+    { type: 'subjectKeyIdentifier', critical: false },
+  ],
+}

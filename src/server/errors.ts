@@ -1,35 +1,46 @@
 import type { FastifyInstance } from 'fastify'
 import { FpkiError } from '../errors.js'
-import type { WireAnswer } from '../factory/answer.js'
 import type { Log } from './log.js'
+import type { TextMember } from './protocol.js'
 
-/** Reasons for refusing a body, by fastify's code. */
-const REASONS: Readonly<Record<string, string>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'the body is larger than 1 MB',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'the body must be application/json',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'the body is empty',
+/** What the servers of fpki say of errors. */
+export interface ErrorTexts {
+  /** The member of a JSON error with its text. */
+  readonly member: TextMember
+  /** The size limit of a body, such as `1 MB`. */
+  readonly maxBody: string
+  /** What is not possible right now, as a clause; null when the error is not one that passes. */
+  whyNotNow(error: FpkiError): string | null
+  /** After how many seconds a client may try again what is not possible right now. */
+  readonly retryAfter: number
 }
 
 /** Sets the responses to refused requests, unknown paths and failures. */
-export function addErrorHandlers(app: FastifyInstance, log: Log): void {
-  app.setNotFoundHandler((_, reply) => reply.code(404).send({ msg: 'not found' }))
+export function addErrorHandlers(app: FastifyInstance, log: Log, texts: ErrorTexts): void {
+  const { member, maxBody } = texts
+  const reasons: Readonly<Record<string, string>> = {
+    FST_ERR_CTP_BODY_TOO_LARGE: `the body is larger than ${maxBody}`,
+    FST_ERR_CTP_INVALID_MEDIA_TYPE: 'the body must be application/json',
+    FST_ERR_CTP_EMPTY_JSON_BODY: 'the body is empty',
+  }
+  app.setNotFoundHandler((_, reply) => reply.code(404).send({ [member]: 'not found' }))
   app.setErrorHandler((error, _, reply) => {
     const { statusCode = 500, code = '' } = error as { statusCode?: number; code?: string }
     const isClientError = statusCode >= 400 && statusCode < 500
-    const { status, body } = isClientError
-      ? { status: statusCode, body: { msg: REASONS[code] ?? 'invalid request: the body is not valid JSON' } }
-      : failure(error, log)
-    if (status === 503) reply.header('Retry-After', '1')
-    return reply.code(status).send(body)
+    const { status, text } = isClientError
+      ? { status: statusCode, text: reasons[code] ?? 'invalid request: the body is not valid JSON' }
+      : failure(error, log, texts)
+    if (status === 503) reply.header('Retry-After', String(texts.retryAfter))
+    return reply.code(status).send({ [member]: text })
   })
 }
 
 /** The response to an internal error, whose details are only logged. */
-function failure(error: unknown, log: Log): WireAnswer {
+function failure(error: unknown, log: Log, { whyNotNow }: ErrorTexts): { status: number; text: string } {
   const fpkiError = error instanceof FpkiError ? error : null
   const { message = String(error), stack = '' } = error instanceof Error ? error : {}
   log.error({ code: fpkiError?.code ?? 'ERR_DEFECT', message, ...(fpkiError === null ? { stack } : {}) }, 'failure')
-  if (fpkiError?.code === 'ERR_LOCKED')
-    return { status: 503, body: { msg: 'another change of this factory is still in progress' } }
-  return { status: 500, body: { msg: 'internal server error; see the log of the server' } }
+  const reason = fpkiError === null ? null : whyNotNow(fpkiError)
+  if (reason !== null) return { status: 503, text: reason }
+  return { status: 500, text: 'internal server error; see the log of the server' }
 }

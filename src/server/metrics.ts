@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 
 /** A completed request. */
-interface Answered {
+export interface Answered {
   readonly method: string
   /** The route pattern, without client input. */
   readonly route: string
@@ -9,12 +9,30 @@ interface Answered {
   readonly seconds: number
 }
 
-/** The metrics of the server. */
-export interface Metrics {
+/** Counts requests. */
+export interface RequestMetrics {
   begin(): void
   end(answered: Answered): void
   /** The number of requests in progress. */
   inFlight(): number
+}
+
+/** Counts the requests in progress, and nothing else. */
+export function inFlightOnly(): RequestMetrics {
+  let open = 0
+  return {
+    begin: () => {
+      open += 1
+    },
+    end: () => {
+      open -= 1
+    },
+    inFlight: () => open,
+  }
+}
+
+/** The metrics of the embedded Factory API. */
+export interface Metrics extends RequestMetrics {
   /** In the text format of Prometheus. */
   text(now: { readonly residentBytes: number; readonly tokens: number }): Promise<string>
   readonly contentType: string

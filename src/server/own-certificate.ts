@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { FpkiError } from '../errors.js'
-import { serverFolder, type TokenPorts } from '../factory/embedded/tokens.js'
+import type { TokenPorts } from '../factory/embedded/tokens.js'
 import { withLock } from '../factory/lock.js'
 import type { GeneralName } from '../pki/extensions.js'
 import { encodePem } from '../pki/pem.js'
@@ -38,26 +38,30 @@ interface OwnPorts extends TokenPorts {
   readonly keys: { newPem(): string; open(pem: string, what: string): Promise<Signer> }
 }
 
-/** The names of files in the state directory. */
+/** Where a generated identity is. */
+export interface OwnPlace {
+  /** Absolute. It is made when it is missing. */
+  readonly folder: string
+  /** The command that serves, which is in the names of the certificates: `fpki api serve`. */
+  readonly command: string
+}
+
+/** The names of files in the folder. */
 const FILES = { key: 'server.key', certificate: 'server.pem', trust: 'ca.pem' } as const
 
 /**
- * The identity of `fpki api serve` without --tls-cert, generated at the first start: a server certificate for `names` from a
+ * The identity of a server without --tls-cert, generated at the first start: a server certificate for `names` from a
  * new CA, whose key is discarded, so that nobody can issue another certificate that clients trust. Throws ERR_BAD_FILE,
  * ERR_BAD_KEY, ERR_USAGE, ERR_LOCKED.
  */
-export async function ownIdentity(
-  ports: OwnPorts,
-  stateDirectory: string,
-  names: readonly string[],
-): Promise<OwnIdentity> {
-  const folder = serverFolder(stateDirectory)
+export async function ownIdentity(ports: OwnPorts, place: OwnPlace, names: readonly string[]): Promise<OwnIdentity> {
+  const { folder } = place
   const generalNames = serverNames(names.map(checkedName))
   await ports.files.makeDirectory(folder)
   await ports.files.checkDirectory(folder)
-  await withLock(ports, folder, 'the certificate of the embedded Factory API', async () => {
+  await withLock(ports, folder, `the certificate of \`${place.command}\``, async () => {
     // The CA is written last, so its presence means that all files are complete.
-    if ((await ports.files.kindOf(join(folder, FILES.trust))) === null) await makeIdentity(ports, folder, generalNames)
+    if ((await ports.files.kindOf(join(folder, FILES.trust))) === null) await makeIdentity(ports, place, generalNames)
   })
   const text = (name: string) => requiredText(ports, join(folder, name))
   const [key, certificate, trust] = [await text(FILES.key), await text(FILES.certificate), await text(FILES.trust)]
@@ -73,10 +77,14 @@ export async function ownIdentity(
   }
 }
 
-async function makeIdentity(ports: OwnPorts, folder: string, names: readonly GeneralName[]): Promise<void> {
+async function makeIdentity(
+  ports: OwnPorts,
+  { folder, command }: OwnPlace,
+  names: readonly GeneralName[],
+): Promise<void> {
   const { files, clock, random, keys } = ports
   const [caKey, key] = [await keys.open(keys.newPem(), 'a new key'), keys.newPem()]
-  const subject = (name: string) => commonNameAndUnit(name, 'fpki api serve')
+  const subject = (name: string) => commonNameAndUnit(name, command)
   const now = clock()
   const ca = await signCertificate(
     {
@@ -140,7 +148,7 @@ interface OwnKey {
 
 /** Throws ERR_BAD_KEY unless the key is undamaged and belongs to the server certificate. */
 async function requireKey({ keys }: OwnPorts, { key, path, spki, trustPath }: OwnKey): Promise<void> {
-  // Backups do not contain these files.
+  // A new one is as good: a backup may have none of these files.
   const hint = `Run \`rm ${shellWord(trustPath)}\`: the next start generates a new key and certificate. Distribute the new ${FILES.trust} to clients.`
   const signer = await keys.open(key, path).catch((error: unknown) => {
     throw error instanceof FpkiError ? new FpkiError(error.code, error.message, hint, { cause: error }) : error

@@ -1,51 +1,44 @@
 import { join } from 'node:path'
 import { FpkiError } from '../errors.js'
 import type { FactoryApi } from '../factory/api.js'
-import { embeddedFactories } from '../factory/embedded/index.js'
-import { readTokens, serverFolder, type TokenPorts } from '../factory/embedded/tokens.js'
-import { provesPossession } from '../pki/possession.js'
-import { readPemCertificates } from '../pki/read-certificate.js'
-import type { Progress, Signer } from '../ports.js'
+import { embeddedFactories, hasEmbeddedFactory } from '../factory/embedded/index.js'
+import { readTokens, serverFolder } from '../factory/embedded/tokens.js'
+import { type FactoryRegisters, NO_REGISTERS } from '../operations/device-api/factory-registers.js'
+import type { RegisterChoice } from '../operations/devices/open-register.js'
 import { VERSION } from '../version.js'
+import { isLoopback, readAddress } from './address.js'
 import { authenticator } from './factory-api/authenticator.js'
 import { readFaults } from './factory-api/faults.js'
 import { serveFactories } from './factory-api/server.js'
 import { newLog } from './log.js'
 import { newMetrics } from './metrics.js'
-import { ownIdentity, type ServerIdentity } from './own-certificate.js'
 import type { ServeApiResult } from './served-api.js'
+import { untilStopped } from './stop.js'
+import { type TlsOptions, type TlsPorts, tlsIdentity } from './tls-identity.js'
 
 /** Options of `fpki api serve`. */
-export interface ServeApiOptions {
+export interface ServeApiOptions extends TlsOptions {
   /** Absolute. */
   readonly stateDirectory: string
   /** `HOST:PORT`, or `[ADDRESS]:PORT`. */
   readonly listen: string
-  /** false for plain HTTP, on a loopback address only. */
-  readonly tls: boolean
-  /** Paths of PEM files; null to generate them. */
-  readonly tlsFiles: { readonly certificate: string; readonly key: string } | null
-  /** Additional names for a generated certificate. */
-  readonly names: readonly string[]
   /** `METHOD:NTH:kind`. */
   readonly faults: readonly string[]
+  /** The device registers that the API answers from, one for each factory. */
+  readonly devices: readonly RegisterChoice[]
   /** Log only warnings and errors. */
   readonly isQuiet: boolean
 }
 
 /** The ports of the server. */
-export interface ServeApiPorts extends TokenPorts {
-  readonly keys: { newPem(): string; open(pem: string, what: string): Promise<Signer> }
+export interface ServeApiPorts extends TlsPorts {
   /** The embedded API of an existing factory. */
   apiOf(factory: string): FactoryApi
-  readonly progress: Progress
   /** Stops the server. */
   readonly signal: AbortSignal
   /** Writes lines of the log. */
   log(text: string): void
   residentBytes(): number
-  /** The name of this machine. */
-  hostName(): string
 }
 
 /**
@@ -59,15 +52,17 @@ export async function serveApi(
 ): Promise<void> {
   const { stateDirectory } = options
   const { files, clock, signal, apiOf, residentBytes } = ports
-  const { host, port } = readAddress(options.listen)
-  if (!options.tls && !isLoopback(host)) throw plainHttpRefused(options.listen)
+  const folder = serverFolder(stateDirectory)
+  const address = readAddress(options.listen, 'listen')
+  if (!options.tls && !isLoopback(address.host)) throw plainHttpRefused(options.listen)
   const faults = readFaults(options.faults)
-  const { identity, trust } = await identityFor(options, host, ports)
+  const { identity, trust } = await tlsIdentity(options, address.host, { folder, command: 'fpki api serve' }, ports)
+  const registers = await registersFor(options, ports)
   const oauthKey = await loadOAuthKey(ports, stateDirectory)
   const log = newLog({ write: ports.log }, clock, options.isQuiet)
   const metrics = newMetrics(VERSION, clock())
   const server = await serveFactories(
-    { host, port, identity, oauthKey, version: VERSION },
+    { ...address, identity, oauthKey, version: VERSION },
     {
       files,
       clock,
@@ -76,62 +71,32 @@ export async function serveApi(
       log,
       metrics,
       apiOf,
+      registers,
       residentBytes,
       authenticator: authenticator(files, stateDirectory, oauthKey),
     },
   )
   const factories = await embeddedFactories(files, stateDirectory)
   const tokens = (await readTokens(files, stateDirectory)).length
-  onReady({ url: server.url, stateDirectory, factories: [...factories], tokens, trust })
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+  const devices = [...registers.directories]
+  onReady({ url: server.url, stateDirectory, factories: [...factories], tokens, trust, devices })
+  await untilStopped(signal)
   log.info({ inFlight: metrics.inFlight() }, 'stopping')
   await server.close()
+  await registers.close()
   log.info({}, 'stopped')
 }
 
-async function identityFor(
-  { tls, tlsFiles, names, stateDirectory }: ServeApiOptions,
-  host: string,
-  ports: ServeApiPorts,
-): Promise<{ readonly identity: ServerIdentity | null; readonly trust: ServeApiResult['trust'] }> {
-  if (!tls) return { identity: null, trust: null }
-  if (tlsFiles !== null) {
-    const [key, certificate] = [await readTlsFile(ports, tlsFiles.key), await readTlsFile(ports, tlsFiles.certificate)]
-    await requireItsKey(ports, tlsFiles, key, certificate)
-    return { identity: { key, certificate }, trust: null }
-  }
-  // 0.0.0.0 and :: are not names of a host.
-  const own = host === '0.0.0.0' || host === '::' ? ports.hostName() : host
-  const all = [...new Set([own, 'localhost', '127.0.0.1', '::1', ...names])]
-  const identity = await ownIdentity(ports, stateDirectory, all)
-  for (const warning of identity.warnings) ports.progress.warn(warning)
-  return { identity, trust: { path: identity.trustPath, sha256: identity.trustSha256 } }
-}
-
-/**
- * Checks that an EC key belongs to the certificate: TLS would detect a damaged one only when the first client connects. Other
- * keys are left to TLS.
- */
-async function requireItsKey(
-  { keys }: ServeApiPorts,
-  paths: { readonly certificate: string; readonly key: string },
-  key: string,
-  certificate: string,
-): Promise<void> {
-  const [own] = readPemCertificates(certificate, paths.certificate)
-  if (own?.publicKey.kind !== 'EC') return
-  if (await provesPossession(await keys.open(key, paths.key), own.spki)) return
-  const text = `${paths.key} is not the key of ${paths.certificate}.`
-  throw new FpkiError('ERR_BAD_KEY', text, 'Check --tls-cert and --tls-key.')
-}
-
-async function readTlsFile({ files }: ServeApiPorts, path: string): Promise<string> {
-  const text = await files.read(path, 1024 * 1024)
-  if (text !== null) return text
-  throw new FpkiError('ERR_USAGE', `No such file: ${path}.`, 'Check --tls-cert and --tls-key.')
+/** Loaded when there are any: the database is not needed for the rest. */
+async function registersFor(
+  { devices, stateDirectory }: ServeApiOptions,
+  { apiOf, ...ports }: ServeApiPorts,
+): Promise<FactoryRegisters> {
+  if (devices.length === 0) return NO_REGISTERS
+  const { openRegisters } = await import('../operations/device-api/open-registers.js')
+  const certificatesOf = async (factory: string) =>
+    (await hasEmbeddedFactory(ports.files, stateDirectory, factory)) ? apiOf(factory).getCertificates() : null
+  return openRegisters(devices, { ...ports, certificatesOf })
 }
 
 /** The key of OAuth tokens, created at the first start, so that tokens survive a restart. */
@@ -150,18 +115,6 @@ async function loadOAuthKey({ files, random }: ServeApiPorts, stateDirectory: st
   const text = (await files.read(path, 1024)) ?? ''
   if (/^[0-9a-f]{64}\n$/.test(text)) return Buffer.from(text.trim(), 'hex')
   throw new FpkiError('ERR_BAD_FILE', `${path} is damaged.`, 'Remove it; clients then request new OAuth tokens.')
-}
-
-function readAddress(text: string): { readonly host: string; readonly port: number } {
-  const [, six, plain, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text) ?? []
-  const host = six ?? plain
-  if (host !== undefined && Number(port) <= 65_535) return { host, port: Number(port) }
-  const hint = 'Use HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443; port 0 selects a free port.'
-  throw new FpkiError('ERR_USAGE', `Invalid address to listen on: ${JSON.stringify(text)}.`, hint, { option: 'listen' })
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
 function plainHttpRefused(listen: string): FpkiError {

@@ -1,28 +1,17 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Log, LogLevel } from './log.js'
-import type { Metrics } from './metrics.js'
+import type { Facts, Log, LogLevel } from './log.js'
+import type { RequestMetrics } from './metrics.js'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The id of the token; null without a valid one. */
-    tokenId: string | null
-    /** The factory, if the token is valid for it. */
-    factory: string | null
-  }
-}
-
-/** The end of a request. */
-interface Ended {
-  readonly route: string
-  readonly status: number
-  readonly seconds: number
-  readonly from: string
+/** Where requests are counted and logged. */
+export interface Watch {
+  readonly metrics: RequestMetrics
+  readonly log: Log
+  /** What the log says of a request besides what it says of all; null: nothing is logged. */
+  factsOf(request: FastifyRequest, status: number): Facts | null
 }
 
 /** Counts and logs every request, however it ends. */
-export function watchRequests(app: FastifyInstance, metrics: Metrics, log: Log): void {
-  app.decorateRequest('tokenId', null)
-  app.decorateRequest('factory', null)
+export function watchRequests(app: FastifyInstance, { metrics, log, factsOf }: Watch): void {
   app.addHook('onRequest', (request, reply, done) => {
     const begin = performance.now()
     // Read now: the connection may be closed when the line is written.
@@ -33,15 +22,14 @@ export function watchRequests(app: FastifyInstance, metrics: Metrics, log: Log):
       const seconds = (performance.now() - begin) / 1000
       const status = reply.raw.writableFinished ? reply.raw.statusCode : 0
       const route = request.routeOptions.url ?? 'none'
-      metrics.end({ method: request.method, route, status, seconds })
-      log[levelOf(status)](factsOf(request, { route, status, seconds, from }), 'request')
+      const { method } = request
+      metrics.end({ method, route, status, seconds })
+      const facts = factsOf(request, status)
+      const ms = Math.round(seconds * 10_000) / 10
+      if (facts !== null) log[levelOf(status)]({ method, route, ...facts, status, ms, from }, 'request')
     })
     done()
   })
-}
-
-function factsOf({ method, factory, tokenId }: FastifyRequest, { route, status, seconds, from }: Ended) {
-  return { method, route, factory, status, ms: Math.round(seconds * 10_000) / 10, token: tokenId, from }
 }
 
 /** The level for a status; 0 means no response. */

@@ -21,7 +21,17 @@ const LEVELS = levelsOf(buildProgram(silentIo(() => undefined)))
 /** The options for keys, in files or tokens. */
 const HSM_FLAGS = ['--passphrase-file', ...TOKEN_FLAGS]
 /** Their examples need an HSM, a server or a prompt; docs.test.ts runs those of the guide. */
-const WITHOUT_EXAMPLE = ['ca import-root', 'hsm check', 'login', 'api serve', 'api token revoke']
+const WITHOUT_EXAMPLE = [
+  'ca import-root',
+  'hsm check',
+  'login',
+  'api serve',
+  'api token revoke',
+  'devices serve',
+  'devices relay',
+  'devices publish',
+  'lines revoke-token',
+]
 
 function levelsOf(command: Command, words: readonly string[] = []): readonly (readonly string[])[] {
   return [words, ...command.commands.flatMap((below) => levelsOf(below, [...words, below.name()]))]
@@ -214,6 +224,7 @@ describe('the examples in help texts', () => {
       const isMove = /^devices (export|import|store)/.test(words)
       if (/^(lines|devices) /.test(words) && !isMove) await deviceScene(home)
       if (isMove) await inShell(home, `${NEW_DEVICES}\n${ISSUED}`)
+      if (words === 'lines revoke-station') await run(home, 'fpki lines station "$HOME/acme" site-a tester-1 --out .')
       if (words === 'est show') await home.fpki(['est', 'authorize', join(home.path, 'acme')])
       if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
       if (words === 'ca export') await inShell(home, '(umask 077; echo seventy-six trombones > phrase)')

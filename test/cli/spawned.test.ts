@@ -30,6 +30,7 @@ const RUNS: Readonly<Record<string, (made: Scene) => readonly string[]>> = {
   'ca export-kit': ({ directory, at }) => [directory, at('kit'), '--ca', 'local-ca'],
   'devices export': ({ directory, at }) => [directory, '--out', at('issued.jsonl')],
   'devices import': ({ directory, at }) => [directory, at('a.csr')],
+  'devices publish': ({ directory }) => [directory],
   'ca backup': ({ directory, at }) => [directory, '--out', at('a.backup')],
   'ca restore': ({ at }) => [at('a.csr'), at('restored')],
   'ca resume': ({ directory }) => [directory],
@@ -45,6 +46,12 @@ const RUNS: Readonly<Record<string, (made: Scene) => readonly string[]>> = {
   'lines pause': ({ directory }) => [directory, 'site-a'],
   'lines resume': ({ directory }) => [directory, 'site-a'],
   'lines close': ({ directory }) => [directory, 'site-a', '--yes'],
+  'lines token': ({ directory }) => [directory, 'site-a', '--uses', '5', '--for', '8h'],
+  'lines tokens': ({ directory }) => [directory],
+  'lines revoke-token': ({ directory }) => [directory, 'a'],
+  'lines station': ({ directory, home }) => [directory, 'site-a', 'tester-1', '--out', home.path],
+  'lines stations': ({ directory }) => [directory, 'site-a'],
+  'lines revoke-station': ({ directory }) => [directory, 'site-a', 'tester-1'],
   'devices list': ({ directory }) => [directory],
   'devices show': ({ directory }) => [directory, uuidNumber(1)],
   'devices count': ({ directory }) => [directory],
@@ -53,6 +60,17 @@ const RUNS: Readonly<Record<string, (made: Scene) => readonly string[]>> = {
   'devices store migrate': ({ directory }) => [directory],
   'devices store check': ({ directory }) => [directory],
   'devices store copy': ({ directory, at }) => [directory, '--to', `sqlite:${at('moved.sqlite')}`],
+  'devices serve': ({ directory }) => [directory, '--register', 'nowhere'],
+  'devices relay': ({ at }) => [
+    '--listen',
+    'nowhere',
+    '--upstream',
+    'https://a.example',
+    '--cert',
+    at('a'),
+    '--key',
+    at('b'),
+  ],
   'est show': () => [],
   'est authorize': ({ directory }) => [directory],
   'hsm list': () => [],
@@ -90,6 +108,7 @@ function said({ stdout, stderr, ...end }: Ended, { home }: Made) {
   const plain = (text: string) =>
     text
       .replaceAll(home.path, 'HOME')
+      .replace(/fpki_[0-9a-f]{16}_[\w-]{43}/g, 'TOKEN')
       .replace(/-----BEGIN [\s\S]*?-----END/g, 'PEM')
       .replace(/^[\w+/=]{20,}$/gm, 'BASE64')
       .replace(/\b[0-9a-f]{2}(:?[0-9a-f]{2}){7,}\b/gi, 'HEX')

@@ -226,6 +226,9 @@ async function readAll(path: string): Promise<unknown> {
     await register.count({ ...ALL_DEVICES, since: 0 })
     await register.count({ ...ALL_DEVICES, expiringBefore: NOON })
     await register.lines.list()
+    await register.credentials.tokens(null)
+    await register.credentials.stations(null)
+    await register.outbox.state()
     await register.head()
     return null
   } catch (error) {

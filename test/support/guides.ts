@@ -200,11 +200,22 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
     begins: 'empty',
     instead: [
       ['fpki api serve\n', 'serve --listen "127.0.0.1:$port"\n'],
+      ['fpki api serve --devices', 'serve --listen 127.0.0.1:0 --devices'],
       ['fpki api serve --fault', 'serve --listen "127.0.0.1:$other" --fault'],
       ['127.0.0.1:8443', '127.0.0.1:$port'],
       // It asks for the name on a terminal.
       ['fpki api delete-factory acme', 'fpki api delete-factory acme --yes'],
       ['0f1e2d3c4b5a6978', '"$(fpki api token list --json | jq -r .tokens[0].id)"'],
+    ],
+    before: [
+      [
+        'fpki devices list "$HOME/acme" --state conflict',
+        `mkdir csrs\n${request('csrs/device', '/CN=5f0e1c2d-0000-4000-8000-000000000001/OU=acme')}\n` +
+          'fpki devices issue "$HOME/acme" --from csrs/ --out devices/',
+      ],
+    ],
+    notHere: [
+      ['fpki devices publish "$HOME/acme" --api foundries', 'the API of Foundries; test/cli/devices/publish.test.ts'],
     ],
   },
   'docs/from-fioctl.md': { begins: 'with a PKI' },

@@ -24,20 +24,25 @@ export function parsePrometheus(text: string): readonly ParsedSample[] {
   const begun = new Set<string>()
   const seen = new Set<string>()
   let helped = ''
-  let typed = ''
+  let typed = new Set<string>()
   for (const line of text
     .slice(0, -1)
     .split('\n')
     .filter((one) => one !== '')) {
     const [, help] = HELP.exec(line) ?? []
-    const [, type] = TYPE.exec(line) ?? []
+    const [, type, kind = ''] = TYPE.exec(line) ?? []
     if (help !== undefined) helped = once(begun, help)
     else if (type !== undefined) {
       if (type !== helped) throw new Error(`TYPE without its HELP: ${line}`)
-      typed = type
+      typed = metricsOf(type, kind)
     } else samples.push(parseSample(line, typed, seen))
   }
   return samples
+}
+
+/** The metrics of one TYPE line: a histogram has three. */
+function metricsOf(name: string, kind: string): Set<string> {
+  return new Set(kind === 'histogram' ? ['bucket', 'sum', 'count'].map((part) => `${name}_${part}`) : [name])
 }
 
 function once(begun: Set<string>, name: string): string {
@@ -46,10 +51,10 @@ function once(begun: Set<string>, name: string): string {
   return name
 }
 
-function parseSample(line: string, typed: string, seen: Set<string>): ParsedSample {
+function parseSample(line: string, typed: ReadonlySet<string>, seen: Set<string>): ParsedSample {
   const [, metric, pairs = '', value = ''] = SAMPLE.exec(line) ?? []
   if (metric === undefined || !VALUE.test(value)) throw new Error(`no sample: ${line}`)
-  if (metric !== typed) throw new Error(`out of its group: ${line}`)
+  if (!typed.has(metric)) throw new Error(`out of its group: ${line}`)
   const all = [...pairs.matchAll(new RegExp(`(${LABEL})=(${QUOTED})`, 'g'))]
   const labels = Object.fromEntries(all.map(([, label = '', quoted = '']) => [label, unescaped(quoted.slice(1, -1))]))
   if (Object.keys(labels).length !== all.length) throw new Error(`a label twice: ${line}`)

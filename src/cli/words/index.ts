@@ -38,7 +38,10 @@ import { addExportDevices } from './devices/export.js'
 import { addImportDevices } from './devices/import.js'
 import { addIssue } from './devices/issue.js'
 import { addListDevices } from './devices/list.js'
+import { addPublishDevices } from './devices/publish.js'
+import { addRelay } from './devices/relay.js'
 import { addReport } from './devices/report.js'
+import { addServeDevices } from './devices/serve.js'
 import { addShowDevice } from './devices/show.js'
 import { addStore } from './devices/store.js'
 import { addAuthorize } from './est/authorize.js'
@@ -50,6 +53,8 @@ import { addCreateLine } from './lines/create.js'
 import { addListLines } from './lines/list.js'
 import { addShowLine } from './lines/show.js'
 import { addCloseLine, addPauseLine, addResumeLine } from './lines/state.js'
+import { addListStations, addRevokeStation, addStation } from './lines/station.js'
+import { addLineToken, addListLineTokens, addRevokeLineToken } from './lines/token.js'
 import { addLint } from './lint.js'
 import { addLogin } from './login.js'
 import { addLogout } from './logout.js'
@@ -80,6 +85,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
   ],
   devices: [
     { heading: 'Issue:', commands: [addIssue] },
+    { heading: 'Register:', commands: [addServeDevices, addRelay, addPublishDevices] },
     { heading: 'Inspect:', commands: [addListDevices, addShowDevice, addCountDevices, addReport] },
     { heading: 'Move:', commands: [addExportDevices, addImportDevices] },
     { heading: 'Set up:', commands: [addStore] },
@@ -88,6 +94,10 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
     {
       heading: 'Commands:',
       commands: [addCreateLine, addListLines, addShowLine, addChangeLine, addPauseLine, addResumeLine, addCloseLine],
+    },
+    {
+      heading: 'Registration:',
+      commands: [addLineToken, addListLineTokens, addRevokeLineToken, addStation, addListStations, addRevokeStation],
     },
   ],
   est: [{ heading: 'Commands:', commands: [addShowEst, addAuthorize] }],

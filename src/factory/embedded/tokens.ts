@@ -1,6 +1,6 @@
-import { hash, timingSafeEqual } from 'node:crypto'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
+import { accessTokenId, isAccessToken, newAccessToken, shownTokenId } from '../../access-token.js'
 import { FpkiError } from '../../errors.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { Clock, DurableFiles, Random } from '../../ports.js'
@@ -16,7 +16,6 @@ export type Scope = (typeof SCOPES)[number]
 /** A stored token: its hash, not the token itself. */
 const storedToken = z.strictObject({
   id: z.string().check(z.regex(/^[0-9a-f]{16}$/)),
-  /** The token contains 256 random bits, so a slow hash would add nothing. */
   sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
   /** The only factory for which it is valid; null for all. */
   factory: z.nullable(z.string()),
@@ -70,11 +69,10 @@ export async function addToken(
   stateDirectory: string,
   { factory, scopes, expires }: Pick<StoredToken, 'factory' | 'scopes'> & { readonly expires: Date | null },
 ): Promise<{ readonly text: string; readonly token: StoredToken }> {
-  const id = Buffer.from(ports.random.bytes(8)).toString('hex')
-  const text = `fpki_${id}_${Buffer.from(ports.random.bytes(32)).toString('base64url')}`
+  const { id, text, hash } = newAccessToken(ports.random)
   const token: StoredToken = {
     id,
-    sha256: sha256(text).toString('hex'),
+    sha256: Buffer.from(hash).toString('hex'),
     factory,
     scopes,
     createdAt: rfc3339(ports.clock()),
@@ -93,9 +91,8 @@ export async function removeToken(ports: TokenPorts, stateDirectory: string, id:
   })
   const [token] = removed
   if (token !== undefined) return token
-  // The argument may be the token itself, which must not appear in a log.
-  const shown = /^[0-9a-f]{16}$/.test(id) ? ` ${id}` : ' with this ID'
-  const message = `The embedded Factory API has no token${shown}.`
+  const shown = shownTokenId(id)
+  const message = `The embedded Factory API has no token ${shown ?? 'with this ID'}.`
   throw new FpkiError(
     'ERR_USAGE',
     message,
@@ -105,9 +102,8 @@ export async function removeToken(ports: TokenPorts, stateDirectory: string, id:
 
 /** The stored token of `text`; null when it is invalid or has expired. */
 export function findToken(tokens: ReadonlyMap<string, StoredToken>, text: string, now: Date): StoredToken | null {
-  const [, id = ''] = /^fpki_([0-9a-f]{16})_[A-Za-z0-9_-]{43}$/.exec(text) ?? []
-  const token = tokens.get(id)
-  if (token === undefined || !timingSafeEqual(sha256(text), Buffer.from(token.sha256, 'hex'))) return null
+  const token = tokens.get(accessTokenId(text) ?? '')
+  if (token === undefined || !isAccessToken(text, Buffer.from(token.sha256, 'hex'))) return null
   return hasExpired(token, now) ? null : token
 }
 
@@ -132,8 +128,4 @@ async function changeTokens(
     const tokens = change(await readTokens(ports.files, stateDirectory))
     await writeJsonFile(ports.files, tokensPath(stateDirectory), { version: 1, tokens })
   })
-}
-
-function sha256(text: string): Buffer {
-  return hash('sha256', text, 'buffer')
 }

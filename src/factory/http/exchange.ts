@@ -1,11 +1,16 @@
 /** One request to a server. */
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST' | 'PATCH'
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT'
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   /** null for none. */
   readonly body: string | null
+  /** Aborts this request only; its reason is thrown. */
+  readonly signal?: AbortSignal | undefined
 }
+
+/** The statuses of success (docs/profile.md#api-errors). */
+export const SUCCESS: ReadonlySet<number> = new Set([200, 201, 202, 204])
 
 /** A complete response. */
 export interface HttpAnswer {

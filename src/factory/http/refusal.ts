@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { FactoryApiError } from '../api.js'
 import { wireError } from '../wire.js'
-import type { HttpAnswer, NoAnswer } from './exchange.js'
+import { type HttpAnswer, type NoAnswer, SUCCESS } from './exchange.js'
 import type { Outcome } from './retry.js'
 
 /** A failed call, for error messages. */
@@ -25,6 +25,12 @@ const HINTS: Readonly<Record<number, string>> = {
   404: 'Check the names of the factory and of the API with `fpki config show`.',
   412: 'Another client changed it at the same time; run the same command again.',
   429: 'The server is busy; run the same command again later.',
+}
+
+/** Whether a server accepted what was sent. A proxy's page may have a success status too. */
+export function isAccepted({ answer }: Outcome): boolean {
+  if (answer === null || !SUCCESS.has(answer.status)) return false
+  return answer.text.trim() === '' || parsedJson(answer.text) !== undefined
 }
 
 /** The error for an unsuccessful outcome. */

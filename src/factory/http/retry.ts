@@ -25,15 +25,17 @@ const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504])
  * backoff and jitter, or the wait of Retry-After.
  *
  * @param mayRepeat called before each retry, after the wait
+ * @param most how many attempts to make at most
  */
 export async function withRetries(
   attempt: () => Promise<HttpAnswer>,
   ports: RetryPorts,
   mayRepeat: (outcome: Outcome) => Promise<boolean> = async () => true,
+  most = TRIES,
 ): Promise<Outcome> {
   for (let tries = 1; ; tries++) {
     const outcome = await outcomeOf(attempt)
-    const wait = tries < TRIES && isTransient(outcome) ? waitAfter(outcome, tries, ports) : null
+    const wait = tries < most && isTransient(outcome) ? waitAfter(outcome, tries, ports) : null
     if (wait === null) return outcome
     await ports.sleep(wait)
     if (!(await mayRepeat(outcome))) return outcome
@@ -62,7 +64,7 @@ function waitAfter({ answer }: Outcome, tries: number, { clock, random }: RetryP
 }
 
 /** The wait of Retry-After, in seconds or as a date (RFC 9110, 10.2.3), in milliseconds; null when absent. */
-function retryAfter(header: string | null, clock: Clock): number | null {
+export function retryAfter(header: string | null, clock: Clock): number | null {
   if (header === null) return null
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1000
   const date = Date.parse(header)

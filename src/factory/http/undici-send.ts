@@ -38,11 +38,12 @@ export function undiciSend(options: SendOptions): Send {
   })
   return async (request) => {
     const deadline = AbortSignal.timeout(timeout)
-    const signal = AbortSignal.any([options.signal, deadline])
+    const stops = request.signal === undefined ? [options.signal] : [options.signal, request.signal]
+    const signal = AbortSignal.any([...stops, deadline])
     try {
       return await exchange(request, { dispatcher, signal, timeout, maxBytes: options.maxBytes })
     } catch (error) {
-      options.signal.throwIfAborted()
+      for (const stop of stops) stop.throwIfAborted()
       throw deadline.aborted ? late(error) : noAnswer(error)
     }
   }

@@ -14,7 +14,7 @@ export interface BatchPorts {
 /** Batches of device certificates that are made in this thread, which does nothing else meanwhile. */
 export function batchesInThisThread({ factory, ca, key }: BatchIssuer, { random, signal }: BatchPorts): DeviceBatches {
   const work = batchWork({ factory, ca, privateKey: key.kind === 'file' ? key.privateKey : null }, random)
-  const signInToken = key.kind === 'token' ? tokenSigning(work, key.signers, signal) : null
+  const token = key.kind === 'token' ? tokenSigning(work, ca, key.signers, signal) : null
   const unlessAborted = <T>(result: T): T => {
     signal?.throwIfAborted()
     return result
@@ -25,11 +25,12 @@ export function batchesInThisThread({ factory, ca, key }: BatchIssuer, { random,
     certify: async (orders, validity) => {
       const fields = withSerialNumbers(orders, unlessAborted(random))
       const certificates =
-        signInToken === null
+        token === null
           ? await work.certify(fields, validity)
-          : await work.finish(await signInToken(fields, validity), validity)
+          : await work.finish(await token.sign(fields, validity), validity)
       return issued(fields, certificates)
     },
+    prove: async () => unlessAborted(token)?.prove(),
     close: async () => undefined,
   }
 }

@@ -22,7 +22,7 @@ export function batchesInThreads(
   const privateKey = key.kind === 'file' ? key.privateKey : null
   const pool = threadPool(threads, { factory, ca: new Uint8Array(ca.der), privateKey }, signal)
   const work = batchWork({ factory, ca, privateKey: null }, random)
-  const signInToken = key.kind === 'token' ? tokenSigning(work, key.signers, signal) : null
+  const token = key.kind === 'token' ? tokenSigning(work, ca, key.signers, signal) : null
 
   const inSlices = async <In, Out>(values: readonly In[], work: (slice: readonly In[]) => Promise<readonly Out[]>) => {
     const size = Math.max(1, Math.min(SLICE, Math.ceil(values.length / threads.threads)))
@@ -41,12 +41,13 @@ export function batchesInThreads(
     certify: async (orders, validity) => {
       const fields = withSerialNumbers(orders, random)
       const certificates = await inSlices(fields, async (slice) =>
-        signInToken === null
+        token === null
           ? run({ kind: 'certify', rows: FIELDS.pack(slice), validity }, CERTIFICATES)
-          : run({ kind: 'finish', rows: SIGNED.pack(await signInToken(slice, validity)), validity }, CERTIFICATES),
+          : run({ kind: 'finish', rows: SIGNED.pack(await token.sign(slice, validity)), validity }, CERTIFICATES),
       )
       return issued(fields, certificates)
     },
+    prove: async () => token?.prove(),
     close: () => pool.close(),
   }
 }

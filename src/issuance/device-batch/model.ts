@@ -18,6 +18,11 @@ export interface DeviceBatches {
    * Throws ERR_SIGNATURE, ERR_PROFILE, or the error of the token.
    */
   certify(orders: readonly CertificateOrder[], validity: Validity): Promise<readonly IssuedCertificate[]>
+  /**
+   * Whether the key can sign right now: a token signs a test message. Does nothing for a key in a file.
+   * Throws ERR_BAD_KEY, or the error of the token.
+   */
+  prove(): Promise<void>
   close(): Promise<void>
 }
 

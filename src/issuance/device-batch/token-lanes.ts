@@ -1,18 +1,42 @@
+import { FpkiError } from '../../errors.js'
 import type { DeviceFields } from '../../pki/check-device.js'
+import { provesPossession } from '../../pki/possession.js'
+import type { Certificate } from '../../pki/read-certificate.js'
 import type { Validity } from '../../pki/validity.js'
 import type { CheckedOctets, Signer } from '../../ports.js'
 import type { BatchWork, SignedFields } from './work.js'
 
-/** Prepares orders and has a token sign them. Rejects with ERR_PROFILE, the error of the token, or the signal's reason. */
+/** Signing with a key in a token. */
+export interface TokenSigning {
+  /** Prepares orders and has them signed. Rejects with ERR_PROFILE, the error of the token, or the signal's reason. */
+  sign(fields: readonly DeviceFields[], validity: Validity): Promise<readonly SignedFields[]>
+  /** See {@link DeviceBatches.prove}. */
+  prove(): Promise<void>
+}
+
+/** Signs certificates of `ca` in the sessions of a token. */
 export function tokenSigning(
   { prepare }: Pick<BatchWork, 'prepare'>,
+  ca: Pick<Certificate, 'spki'>,
   signers: readonly Signer[],
   signal: AbortSignal | undefined,
-): (fields: readonly DeviceFields[], validity: Validity) => Promise<readonly SignedFields[]> {
+): TokenSigning {
   const sign = tokenLanes(signers, signal)
-  return async (fields, validity) => {
-    const signatures = await Promise.all(sign(await prepare(fields, validity)))
-    return fields.map((order, at) => ({ ...order, signature: signatures[at] ?? new Uint8Array() }))
+  const inTurn = async (octets: CheckedOctets) => (await Promise.all(sign([octets])))[0] ?? new Uint8Array()
+  return {
+    sign: async (fields, validity) => {
+      const signatures = await Promise.all(sign(await prepare(fields, validity)))
+      return fields.map((order, at) => ({ ...order, signature: signatures[at] ?? new Uint8Array() }))
+    },
+    prove: async () => {
+      const [signer = failWithoutLanes()] = signers
+      if (await provesPossession({ ...signer, sign: inTurn }, ca.spki)) return
+      throw new FpkiError(
+        'ERR_BAD_KEY',
+        'The key in the token is not the key of the device CA any more.',
+        'Plug in the token with the key of the device CA.',
+      )
+    },
   }
 }
 

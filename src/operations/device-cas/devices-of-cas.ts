@@ -1,4 +1,4 @@
-import { ALL_DEVICES, type DeviceCount } from '../../devices/register.js'
+import { ALL_DEVICES, type DeviceCount, IN_USE } from '../../devices/register.js'
 import { certificateFiles } from '../../directory/certificate-files.js'
 import { DEVICE_REGISTER } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
@@ -37,7 +37,7 @@ export async function devicesOfCas(
       for (const { name, der } of await certificateFiles(directory)) {
         const ca = readCertificate(der, name)
         if (!serials.includes(ca.serialNumber) || roleOf(ca) !== 'local-ca') continue
-        const filter = { ...ALL_DEVICES, ca: caFingerprint(ca), state: 'active' as const }
+        const filter = { ...ALL_DEVICES, ca: caFingerprint(ca), state: IN_USE }
         counts.set(ca.serialNumber.toString(), await register.count(filter))
       }
     } finally {

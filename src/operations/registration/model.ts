@@ -1,5 +1,7 @@
 import type { Credential } from '../../devices/credential-store.js'
+import type { OutboxEntry, OutboxState } from '../../devices/outbox.js'
 import type { RefusalCode } from '../../devices/refusal.js'
+import type { Line } from '../../devices/register.js'
 
 /** Registers devices one at a time, for many at once, without HTTP: the registration service. */
 export interface RegistrationService {
@@ -13,8 +15,18 @@ export interface RegistrationService {
    * @throws FpkiError when no device can be registered now: the register, the key or the CA is away
    */
   register(request: RegistrationRequest, caller: Caller): Promise<RegistrationOutcome>
+  /** What the register has at the moment, for metrics. Throws as the register. */
+  state(): Promise<RegistrationState>
   /** Finishes what was accepted, and releases the register and the key. */
   close(): Promise<void>
+}
+
+/** See {@link RegistrationService.state}. */
+export interface RegistrationState {
+  /** Also those that register no devices. */
+  readonly lines: readonly Line[]
+  /** null: the Factory API is not informed. */
+  readonly outbox: OutboxState | null
 }
 
 /** What a client proves its right with: a token (secret), or the certificate of its TLS connection, DER. */
@@ -74,3 +86,18 @@ export interface RegistrationFiles {
 export const CLOUD_MODES = ['queue', 'require', 'off'] as const
 /** See {@link CLOUD_MODES}. */
 export type CloudMode = (typeof CLOUD_MODES)[number]
+
+/**
+ * Informs the Factory API of a device whose certificate has just been committed with an entry in the outbox, and settles the
+ * entry: what `require` does before it answers.
+ */
+export type Announce = (device: Omit<OutboxEntry, 'attempts'>) => Promise<Announced>
+
+/** How an {@link Announce} ended. `failed`: the entry waits for another attempt. */
+export type Announced =
+  | { readonly kind: 'delivered' }
+  | {
+      readonly kind: 'conflict' | 'failed'
+      /** A clause. */
+      readonly reason: string
+    }

@@ -34,10 +34,10 @@ export function readFaults(words: readonly string[]): Faults {
 
 function readFault(word: string): FaultRule {
   const [, method, nth, name, seconds] =
-    /^(GET|POST|PATCH):([1-9]\d{0,5}|\*):([a-z0-9-]+)(?::(\d{1,4}))?$/.exec(word) ?? []
+    /^(GET|POST|PATCH|PUT|DELETE):([1-9]\d{0,5}|\*):([a-z0-9-]+)(?::(\d{1,4}))?$/.exec(word) ?? []
   const kind = KINDS.find((one) => one === name)
   if (method === undefined || kind === undefined || (seconds !== undefined && kind !== 'slow')) {
-    const hint = `Use METHOD:NTH:KIND, such as PATCH:2:cut-after, with GET, POST or PATCH; a number or *; ${KINDS.join(', ')}.`
+    const hint = `Use METHOD:NTH:KIND, such as PATCH:2:cut-after, with GET, POST, PATCH, PUT or DELETE; a number or *; ${KINDS.join(', ')}.`
     throw new FpkiError('ERR_USAGE', `Invalid fault: ${JSON.stringify(word)}.`, hint, { option: 'faults' })
   }
   return { method, nth: nth === '*' ? null : Number(nth), kind, seconds: Number(seconds ?? 10) }

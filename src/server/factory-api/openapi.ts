@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { wireCertificates, wireCsrOrder, wireCsrs, wireError, wireUpdate, wireUser } from '../../factory/wire.js'
+import { wireDevice, wireDeviceChange, wireDeviceList, wireNewDevice } from '../../operations/device-api/wire.js'
 
 const SCHEMAS = {
   Certificates: [wireCertificates, 'The certificates of a factory (PEM).'],
@@ -7,6 +8,10 @@ const SCHEMAS = {
   Csrs: [wireCsrs, 'The created certificate requests (PEM).'],
   Update: [wireUpdate, 'New certificates; absent members do not change. ca-crt replaces the whole list.'],
   User: [wireUser, 'The caller.'],
+  Device: [wireDevice, 'A device.'],
+  DeviceList: [wireDeviceList, 'A page of devices; next is the URL of the next one.'],
+  NewDevice: [wireNewDevice, 'The certificate of a device (PEM).'],
+  DeviceChange: [wireDeviceChange, 'The new name of a device.'],
   Error: [wireError, 'The reason for refusing the request.'],
 } as const
 
@@ -24,6 +29,7 @@ export function openApi(version: string): unknown {
         parameters: [inPath('factory'), inPath('id')],
         get: operation('getUser', 'The caller; {id} is self.', { 200: 'User' }),
       },
+      ...devicePaths(),
       '/oauth/token/': { post: TOKEN },
       '/healthz': { get: open('getHealth', 'Health check: whether the state is readable.', 'application/json') },
       '/metrics': { get: open('getMetrics', 'Prometheus metrics.', 'text/plain') },
@@ -76,6 +82,45 @@ const CERTS = {
   },
 }
 
+const PAGE = ['limit', 'page'].map(inQuery)
+const LIST = [
+  ...['factory', 'uuid', 'group', 'name', 'name_ilike', 'prod', 'match_tag', 'target_name', 'sortby'].map(inQuery),
+  ...PAGE,
+]
+
+function devicePaths() {
+  return {
+    '/ota/devices/': {
+      get: { ...operation('listDevices', 'The devices that are not denied.', { 200: 'DeviceList' }), parameters: LIST },
+      put: {
+        ...operation('putDevice', 'Registers a device by its certificate.', {
+          200: 'Device',
+          201: 'Device',
+          409: 'Error',
+        }),
+        requestBody: json('NewDevice'),
+      },
+    },
+    '/ota/devices/{name}/': {
+      parameters: [inPath('name'), inQuery('factory'), inQuery('by-uuid')],
+      get: operation('getDevice', 'A device by its name; with by-uuid=1 by its UUID.', { 200: 'Device', 409: 'Error' }),
+      patch: {
+        ...operation('renameDevice', 'Gives a device another name.', { 200: 'Device', 409: 'Error' }),
+        requestBody: json('DeviceChange'),
+      },
+      delete: operation('deleteDevice', 'Denies a device.', { 200: null, 409: 'Error' }),
+    },
+    '/ota/factories/{factory}/denied-devices/': {
+      parameters: [inPath('factory'), ...PAGE],
+      get: operation('listDeniedDevices', 'The devices that are denied.', { 200: 'DeviceList' }),
+    },
+    '/ota/factories/{factory}/denied-devices/{uuid}/': {
+      parameters: [inPath('factory'), inPath('uuid')],
+      delete: operation('allowDevice', 'Ends the denial of a device.', { 200: null }),
+    },
+  }
+}
+
 const TOKEN = {
   operationId: 'getToken',
   summary: 'OAuth client credentials: the id of an API token, and the token as the secret.',
@@ -126,6 +171,10 @@ function json(name: SchemaName) {
 
 function inPath(name: string) {
   return { name, in: 'path', required: true, schema: { type: 'string' } }
+}
+
+function inQuery(name: string) {
+  return { name, in: 'query', required: false, schema: { type: 'string' } }
 }
 
 function described(schema: z.ZodMiniType, description: string) {

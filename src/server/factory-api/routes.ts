@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { answerRequest, type WireRequest } from '../../factory/answer.js'
 import type { FactoryApi } from '../../factory/api.js'
 import { hasEmbeddedFactory, readEmbeddedState } from '../../factory/embedded/index.js'
+import type { StoredToken } from '../../factory/embedded/tokens.js'
 import type { Clock, DurableFiles } from '../../ports.js'
 import { cachedByText, coalesced, serialized } from '../caching.js'
 import { type Authenticator, denialReason } from './authenticator.js'
@@ -31,14 +32,17 @@ interface Params {
   readonly id?: string
 }
 
-const METHODS = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE']
+/** The methods that have an answer; that of the others is 404. */
+export const METHODS = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const
+
+const CERTS = '/ota/factories/:factory/certs/'
 
 /** Adds the paths of docs/profile.md#certs. */
 export function addFactoryRoutes(app: FastifyInstance, ports: RoutePorts): void {
   const answerOf = answering(ports)
   const route = (url: string) =>
     app.route<{ Params: Params }>({
-      ...{ method: METHODS, url },
+      ...{ method: [...METHODS], url },
       onRequest: (request, reply) => authorize(ports, request, reply),
       handler: async (request, reply) => {
         const fault = ports.faults(request.method)
@@ -49,23 +53,36 @@ export function addFactoryRoutes(app: FastifyInstance, ports: RoutePorts): void 
         return reply.code(status).header('Content-Type', 'application/json; charset=utf-8').send(text)
       },
     })
-  route('/ota/factories/:factory/certs/')
+  route(CERTS)
+  route('/ota/factories/:factory/users/')
   route('/ota/factories/:factory/users/:id/')
+}
+
+/** The token of a request; null: it has no valid one, and was answered. */
+export async function authenticate(
+  { authenticator, clock }: RoutePorts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<StoredToken | null> {
+  const token = await authenticator.owner(request.headers, clock())
+  if (token === null) {
+    reply.header('WWW-Authenticate', 'Bearer')
+    reply.code(401).send({ msg: 'the token is missing, invalid, expired or revoked' })
+    return null
+  }
+  request.tokenId = token.id
+  return token
 }
 
 /** Checks the token before the body is read. */
 async function authorize(
-  { authenticator, clock }: RoutePorts,
+  ports: RoutePorts,
   request: FastifyRequest<{ Params: Params }>,
   reply: FastifyReply,
 ): Promise<unknown> {
   const { factory } = request.params
-  const token = await authenticator.owner(request.headers, clock())
-  if (token === null) {
-    reply.header('WWW-Authenticate', 'Bearer')
-    return reply.code(401).send({ msg: 'the token is missing, invalid, expired or revoked' })
-  }
-  request.tokenId = token.id
+  const token = await authenticate(ports, request, reply)
+  if (token === null) return reply
   const reason = denialReason(token, { factory, method: request.method })
   if (reason !== null) return reply.code(403).send({ msg: reason })
   request.factory = factory
@@ -87,9 +104,10 @@ function answering(ports: RoutePorts): (request: FastifyRequest<{ Params: Params
     ),
   )
   const one = serialized()
-  return ({ method, params: { factory, id }, body, headers }) => {
-    if (method === 'GET' && id === undefined) return certificates(factory)
-    const path = `/ota/factories/${factory}/${id === undefined ? 'certs' : `users/${id}`}/`
+  return ({ method, params: { factory, id }, body, headers, routeOptions: { url } }) => {
+    if (method === 'GET' && url === CERTS) return certificates(factory)
+    const users = id === undefined ? 'users' : `users/${id}`
+    const path = `/ota/factories/${factory}/${url === CERTS ? 'certs' : users}/`
     return one(factory, () => answer(factory, { method, path, body, ifMatch: headers['if-match'] }))
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_LINE, type LineState } from '../../../src/devices/register.js'
 import { newKey } from '../../pki/support/csr.js'
+import { recordDevices } from '../../support/device-register.js'
 import { deviceCsr, deviceCsrs } from '../../support/device-requests.js'
 import { x509 } from '../made.js'
 import { issueScene, registered, withRegister } from './scene.js'
@@ -179,4 +180,38 @@ test('a UUID of the row must be the one of its request, and facts of the row are
   expect((await registered(scene.directory)).get(one.uuid)?.device).toMatchObject({
     ...{ name: 'Press 7', group: 'red', hardwareId: 'intel-corei7-64', serialNumber: 'SN-1', isProduction: false },
   })
+})
+
+test.each([
+  ['denied', 'default', null, /is denied/],
+  ['of another line', 'plant', null, /belongs to the line plant/],
+  ['that has registered itself', 'default', 'token', /has registered itself/],
+] as const)('no key is made in the place of one of a device %s', async (_, line, credential, reason) => {
+  const scene = await issueScene()
+  await scene.line('plant', {})
+  const { uuid } = deviceCsr()
+  const id = 'ab'.repeat(8)
+  await withRegister(scene.directory, async ({ credentials, jobs }) => {
+    const free = { uses: null, uuid: null, expiresAt: null, createdAt: 0 }
+    await credentials.createToken({ id, hash: new Uint8Array(32), line, ...free }, null)
+    // An earlier run was interrupted: it may have made the key.
+    await jobs.begin('default', Date.now() - HOUR)
+  })
+  const proof = credential === null ? null : { credential: { kind: credential, id }, listed: null }
+  await recordDevices(scene.directory, [{ uuid, proof }], { line, at: Date.now() })
+  if (reason.source.includes('denied'))
+    await withRegister(scene.directory, (register) => register.deny([uuid], Date.now()))
+  const before = await withRegister(scene.directory, (register) => register.device(uuid))
+  const ended = await scene.issue([{ uuid }], ['--make-keys', '--out', join(scene.home.path, 'devices')])
+  expect(ended.refused).toMatchObject([{ code: 'uuid-taken', reason: expect.stringMatching(reason) }])
+  expect(await withRegister(scene.directory, (register) => register.device(uuid))).toEqual(before)
+})
+
+test('a device that is denied does not get its certificate again', async () => {
+  const scene = await issueScene()
+  const { uuid, pem } = deviceCsr()
+  await scene.issue([{ csr: pem }])
+  await withRegister(scene.directory, (register) => register.deny([uuid], Date.now()))
+  const ended = await scene.issue([{ csr: pem }])
+  expect(ended.refused).toMatchObject([{ code: 'uuid-taken', reason: `the device ${uuid} is denied` }])
 })

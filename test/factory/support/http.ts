@@ -3,7 +3,7 @@ import type { FactoryApi } from '../../../src/factory/api.js'
 import { type Credentials, fixedCredentials } from '../../../src/factory/http/credentials.js'
 import type { Send } from '../../../src/factory/http/exchange.js'
 import { type SendOptions, undiciSend } from '../../../src/factory/http/undici-send.js'
-import { httpFactory } from '../../../src/factory/http.js'
+import { type HttpFactory, httpFactory } from '../../../src/factory/http.js'
 import { thisMachine } from '../../../src/machine/index.js'
 import type { Random } from '../../../src/ports.js'
 import { type FactoryServer, factoryServer, type ServerTls } from '../../support/factory-server.js'
@@ -24,9 +24,9 @@ export interface HttpScene {
   /** The embedded API behind the server. */
   readonly behind: FactoryApi
   /** The same API over HTTP. */
-  readonly api: FactoryApi
+  readonly api: HttpFactory
   readonly waits: readonly number[]
-  again(others: Others): FactoryApi
+  again(others: Others): HttpFactory
 }
 
 interface Others extends Partial<SendOptions> {
@@ -48,7 +48,7 @@ export function httpClient(
   server: Pick<FactoryServer, 'url' | 'root'>,
   others: Others = {},
   waits: number[] = [],
-): FactoryApi {
+): HttpFactory {
   const token = fixedCredentials({ name: 'OSF-TOKEN', value: TOKEN })
   const { url = server.url, credentials = token, ...send } = others
   return httpFactory({

@@ -245,3 +245,11 @@ function itemsOf(der: Uint8Array) {
 function never(): never {
   throw new Error('nothing was made')
 }
+
+test('a key proves itself in a token, and only the one of the CA; a file is not asked', async () => {
+  const { ca, issuer } = scenes['P-256']
+  const proving = (key: BatchKey) => batchesInThisThread({ ...issuer, key }, PORTS).prove()
+  await proving({ kind: 'token', signers: [ca.signer] })
+  await proving(issuer.key)
+  await expect(proving({ kind: 'token', signers: [newSigner()] })).rejects.toMatchObject({ code: 'ERR_BAD_KEY' })
+})

@@ -1,4 +1,3 @@
-import { FpkiError } from '../../../errors.js'
 import { embeddedFactoriesOn, embeddedFactoryOn, embeddedPortsOn, thisMachine } from '../../../machine/index.js'
 import type { Machine } from '../../../machine/machine.js'
 import {
@@ -11,6 +10,7 @@ import {
 import { servedStateDirectory, tokenFactory } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, printText } from '../../output.js'
+import { requireShown } from '../../shown-once.js'
 
 /** The flags of `fpki api token create`. */
 export interface CreateTokenFlags extends CommonFlags {
@@ -35,11 +35,9 @@ export async function createToken(flags: CreateTokenFlags, io: Io): Promise<void
   )
   if (flags.json) printJson(io, created)
   else io.stdout(`${created.token}\n`)
-  if (io.flushed !== undefined && !(await io.flushed())) {
-    await revokeApiToken({ stateDirectory, id: created.details.id }, embeddedPortsOn(machine, io.signal))
-    const text = `Revoked the new token ${created.details.id}, because writing it to stdout failed.`
-    throw new FpkiError('ERR_STORAGE', text, 'Run the command again with a writable stdout.')
-  }
+  await requireShown(io, created.details.id, () =>
+    revokeApiToken({ stateDirectory, id: created.details.id }, embeddedPortsOn(machine, io.signal)),
+  )
   if (!flags.json && !flags.quiet) printText(io, summary(created), 'stderr')
 }
 

@@ -46,7 +46,13 @@ export async function showLine(directory: string, name: string, flags: ShowFlags
   else printText(io, fieldLines(fieldsOf(shown)))
 }
 
-function fieldsOf({ line, issuedToday, leftToday, refusal }: ShowLineResult): readonly (readonly [string, string])[] {
+function fieldsOf({
+  line,
+  issuedToday,
+  leftToday,
+  refusal,
+  ...valid
+}: ShowLineResult): readonly (readonly [string, string])[] {
   const { quota, left, perDay, from, until, hardwareIds, production, group } = line
   return [
     ['Line', line.name],
@@ -62,6 +68,8 @@ function fieldsOf({ line, issuedToday, leftToday, refusal }: ShowLineResult): re
     ['Group', group ?? 'any'],
     ['Reissue window', durationOf(line.reissueWindowSeconds)],
     ['Device CA', caOf(line)],
+    ['Valid tokens', String(valid.tokens)],
+    ['Valid stations', String(valid.stations)],
     ['Created', line.createdAt],
   ]
 }

@@ -29,7 +29,7 @@ function parseLimit(text: string): number | 'none' {
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 
 /** In seconds. */
-function parseDuration(text: string): number {
+export function parseDuration(text: string): number {
   const [, number = '', unit = ''] = /^(\d{1,6})(s|m|h|d)$/.exec(text) ?? []
   const seconds = Object.entries(SECONDS).find(([name]) => name === unit)?.[1]
   if (text === '0') return 0

@@ -10,7 +10,11 @@ const MAX_UUID_LINE = 256
  * JSON lines: an object a line, with the members of CSV's columns, or AWS's ThingName, SerialNumber and CSR. Throws
  * ERR_BAD_FILE when it is one JSON document instead.
  */
-export function jsonLines(source: AsyncIterable<Buffer>, what: string, readCsrFile: ReadCsrFile) {
+export function jsonLines(
+  source: AsyncIterable<Buffer>,
+  what: string,
+  readCsrFile: ReadCsrFile,
+): AsyncGenerator<readonly InputRow[]> {
   let isFirst = true
   return rowsOfLines(
     source,
@@ -27,7 +31,7 @@ export function jsonLines(source: AsyncIterable<Buffer>, what: string, readCsrFi
 }
 
 /** A list of UUIDs, one a line; lines that begin with # are comments. */
-export function uuidList(source: AsyncIterable<Buffer>) {
+export function uuidList(source: AsyncIterable<Buffer>): AsyncGenerator<readonly InputRow[]> {
   return rowsOfLines(
     source,
     { maxBytes: MAX_UUID_LINE },
@@ -41,7 +45,7 @@ export function uuidList(source: AsyncIterable<Buffer>) {
 }
 
 /** The row for a line that cannot be read; null when it can. */
-export function lineProblem({ number, problem }: TextLine): InputRow | null {
+function lineProblem({ number, problem }: TextLine): InputRow | null {
   return problem === null ? null : { at: `line ${number}`, problem: lineClause(problem) }
 }
 

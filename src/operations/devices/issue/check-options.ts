@@ -34,7 +34,8 @@ export async function checkFree({ output }: Choices, files: DurableFiles): Promi
   if (output?.target.kind === 'file') await requireFreeInFolder(files, output.target.path, 'output file', 'out')
 }
 
-async function requireOutside(
+/** Throws ERR_USAGE when a path is in a PKI directory. */
+export async function requireOutside(
   path: string,
   { directory, what, option }: { readonly directory: string; readonly what: string; readonly option: FpkiOption },
   files: Pick<DurableFiles, 'realPath'>,

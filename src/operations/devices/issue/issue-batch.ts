@@ -2,26 +2,20 @@ import { chunksOf } from '../../../chunks.js'
 import { afterIssuing, whyClosed } from '../../../devices/line-limits.js'
 import { DEFAULT_LINE, type Line } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
-import { rfc3339 } from '../../../pki/describe.js'
-import { DEVICE } from '../../../pki/profiles.js'
-import { type Validity, validityFrom } from '../../../pki/validity.js'
 import { shellWord } from '../../../shell-word.js'
 import type { InputRow } from '../input/row.js'
 import type { DeviceResult, IssuedDevice } from '../model.js'
-import type { DeviceIssuer } from '../open-issuer.js'
 import { issueChunk, prepareChunk } from './issue-chunk.js'
 import { noPlans } from './plans.js'
 import type { BatchRegister } from './rehearsal.js'
 import type { IssueBatch, IssueBatchPorts } from './terms.js'
+import { validityOf } from './validity.js'
 
 /** How many rows the workers parse and verify while earlier ones are signed: enough that no worker waits for a commit. */
 const AHEAD = 3
 
 /** The rows of a commit: what a kill can make fpki sign again. */
 const CHUNK = 256
-
-/** A certificate may be some minutes older than its dates: they begin an hour early (docs/profile.md#validity). */
-const DATES_LAST = 10 * 60_000
 
 /** How many chunks are in work: one is signed and committed while the one before it is written to the output. */
 const IN_WORK = 2
@@ -107,20 +101,6 @@ async function currentLine({ lines }: BatchRegister, { name }: Line, planned: nu
   return afterIssuing(line, planned, now.getTime())
 }
 
-/** The dates of new certificates, which a long batch renews. Says once that the CA cuts them short. */
-function validityOf({ directory, days, issuer }: IssueBatch, { clock, progress }: IssueBatchPorts): () => Validity {
-  let current: { readonly validity: Validity; readonly at: number } | null = null
-  return () => {
-    const now = clock()
-    if (current !== null && now.getTime() - current.at < DATES_LAST) return current.validity
-    if (now >= issuer.ca.notAfter) throw expired(issuer, directory)
-    const validity = validityFrom(now, days === null ? DEVICE.years : { days }, issuer.ca)
-    if (current === null && days !== null && validity.capped) progress.warn(capped(issuer, validity))
-    current = { validity, at: now.getTime() }
-    return validity
-  }
-}
-
 /** Does `work` on up to `count` items ahead of their turn, and yields what came of it in their order. */
 async function* ahead<In, Out>(
   items: AsyncIterable<In>,
@@ -152,15 +132,6 @@ async function* ahead<In, Out>(
     await iterator.return?.()
     await Promise.allSettled(begun)
   }
-}
-
-function capped({ ca, file }: DeviceIssuer, { notAfter }: Validity): string {
-  return `New certificates expire with ${file} on ${rfc3339(notAfter ?? ca.notAfter)}, before the requested validity ends.`
-}
-
-function expired({ file, ca }: DeviceIssuer, directory: string): FpkiError {
-  const hint = `Create another device CA with \`fpki ca add-device-ca ${shellWord(directory)} --local-ca --local-ca-filename NAME\`.`
-  return new FpkiError('ERR_CLOCK', `${file} expired on ${rfc3339(ca.notAfter)}, during the batch.`, hint)
 }
 
 function tooManyRefused(refused: number, limit: number): FpkiError {

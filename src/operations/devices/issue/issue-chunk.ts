@@ -4,7 +4,7 @@ import type { DeviceResult, RefusedDevice } from '../model.js'
 import { decideRow, requestRefusal } from './decide-row.js'
 import { issueRound } from './issue-round.js'
 import { next, refusedRow } from './results.js'
-import type { IssueBatch, IssueBatchPorts, RoundTerms, WantedDevice } from './terms.js'
+import type { IssueBatch, IssueChunkPorts, RoundTerms, WantedDevice } from './terms.js'
 
 /** The rows of a chunk, in their order. */
 export type PreparedChunk = readonly (WantedDevice | RefusedDevice)[]
@@ -13,7 +13,7 @@ export type PreparedChunk = readonly (WantedDevice | RefusedDevice)[]
 export async function prepareChunk(
   rows: readonly InputRow[],
   batch: IssueBatch,
-  { batches }: Pick<IssueBatchPorts, 'batches'>,
+  { batches }: Pick<IssueChunkPorts, 'batches'>,
 ): Promise<PreparedChunk> {
   const { line } = batch
   const requests = rows.flatMap((row) => ('problem' in row || row.csr === null ? [] : [row.csr]))
@@ -36,14 +36,14 @@ function wantedDevice(
   const decided = decideRow(row, request, line, { production, group })
   if (decided.kind === 'refused') return refusedRow(row.at, decided.uuid, decided)
   const { kind, uuid, ...facts } = decided
-  return { kind: 'wanted', at: row.at, uuid, facts, order: request }
+  return { kind: 'wanted', at: row.at, uuid, facts, order: request, registration: null }
 }
 
 /** Issues the certificates of a chunk: looks up, signs and commits. */
 export async function issueChunk(
   chunk: PreparedChunk,
   terms: RoundTerms,
-  ports: IssueBatchPorts,
+  ports: IssueChunkPorts,
 ): Promise<readonly DeviceResult[]> {
   const results = new Map<WantedDevice, DeviceResult>()
   for (let rest = chunk.filter((row) => row.kind === 'wanted'); rest.length > 0; ) {

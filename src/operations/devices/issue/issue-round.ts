@@ -1,13 +1,14 @@
+import { credentialText } from '../../../devices/credential-store.js'
 import { keyConflict } from '../../../devices/decide.js'
 import { quotaLeft, whyClosed } from '../../../devices/line-limits.js'
 import type { Refusal } from '../../../devices/refusal.js'
-import type { Line, LookUp, NewCertificate } from '../../../devices/register.js'
+import { IN_USE, type Line, type LookUp, type NewCertificate } from '../../../devices/register.js'
 import type { IssuedCertificate } from '../../../issuance/device-batch/model.js'
 import type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from '../model.js'
 import { foldersWithoutKeys, lostKeyRefusal, makeKeys, withExistingKeys } from './made-keys.js'
 import { secondKeyOf } from './plans.js'
 import { at, next, refusedRow, reusedDevice } from './results.js'
-import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
+import type { IssueChunkPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
 
 /**
  * Issues certificates for rows that have different UUIDs and keys: looks them up, decides, signs those that are new, and
@@ -16,7 +17,7 @@ import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevic
 export async function issueRound(
   rows: readonly WantedDevice[],
   terms: RoundTerms,
-  ports: IssueBatchPorts,
+  ports: IssueChunkPorts,
 ): Promise<readonly DeviceResult[]> {
   const { clock, register, output } = ports
   const asked = terms.makeKeys ? await withExistingKeys(rows, terms.factory, output) : rows
@@ -51,15 +52,24 @@ function decideDevice(
   terms: RoundTerms,
 ): Decided {
   const { certificate, device } = found
-  if (certificate !== null && device !== null) return reusedDevice(row.at, device, certificate)
+  if (certificate !== null && device !== null && device.state !== 'denied')
+    return reusedDevice(row.at, device, certificate)
   const isNewKey = row.order === null
   const { name: line, reissueWindow } = terms.line
   const refusal =
     whyClosed(terms.line, now) ??
+    registrationRefusal(row, found) ??
     secondKey(row, found, terms) ??
     (isNewKey && device !== null
       ? lostKeyRefusal(device, hasFolder, now, terms)
-      : keyConflict(found, { uuid: row.uuid, issuedAt: now, line, reissueWindow, by: 'this' }))
+      : keyConflict(found, {
+          uuid: row.uuid,
+          issuedAt: now,
+          line,
+          credential: credentialOf(row),
+          reissueWindow,
+          by: 'this',
+        }))
   if (refusal !== null) return refusedRow(row.at, row.uuid, refusal)
   return {
     ...row,
@@ -69,9 +79,25 @@ function decideDevice(
   }
 }
 
-function secondKey({ uuid, order }: WantedDevice, { device }: LookUp, { startedAt }: RoundTerms): Refusal | null {
-  if (order === null || device === null || device.state !== 'active' || device.issuedAt < startedAt) return null
+function secondKey(
+  { uuid, order, registration }: WantedDevice,
+  { device }: LookUp,
+  { startedAt }: RoundTerms,
+): Refusal | null {
+  // A device that registers itself has made the key just now.
+  if (registration !== null || order === null || device === null) return null
+  if (!IN_USE.includes(device.state) || device.issuedAt < startedAt) return null
   return secondKeyOf(uuid)
+}
+
+function registrationRefusal({ registration }: WantedDevice, { device }: LookUp): Refusal | null {
+  if (registration === null) return null
+  return registration.refusal ?? (device === null ? registration.firstRefusal : null)
+}
+
+/** As the register records it; null: it is issued offline. */
+function credentialOf({ registration }: WantedDevice): string | null {
+  return registration === null ? null : credentialText(registration.proof.credential)
 }
 
 /**
@@ -90,7 +116,7 @@ function withinQuota(decided: readonly Decided[], line: Line, now: number): read
 async function issueNew(
   devices: readonly NewDevice[],
   terms: RoundTerms,
-  ports: IssueBatchPorts,
+  ports: IssueChunkPorts,
 ): Promise<readonly DeviceResult[]> {
   const lost = devices.filter(({ keyWasLost }) => keyWasLost).map(({ uuid }) => uuid)
   if (lost.length > 0) ports.onAbandon(lost.length)
@@ -114,7 +140,7 @@ async function issueNew(
     line: line.name,
     ca: issuer.fingerprint,
     at: issuedAt,
-    announce: false,
+    announce: terms.announce,
     certificates,
   })
   return ordered.map((device, index) => {
@@ -132,11 +158,12 @@ function issuedDevice({ at, uuid, facts }: OrderedDevice, certificate: NewCertif
 }
 
 function newCertificate(
-  { uuid, facts, order }: OrderedDevice,
+  { uuid, facts, order, registration }: OrderedDevice,
   { serial, der }: IssuedCertificate,
   { validity }: RoundTerms,
 ): NewCertificate {
-  return { uuid, ...facts, keyHash: order.keyHash, serial, der, notAfter: validity.notAfter.getTime(), proof: null }
+  const proof = registration?.proof ?? null
+  return { uuid, ...facts, keyHash: order.keyHash, serial, der, notAfter: validity.notAfter.getTime(), proof }
 }
 
 function isOrdered(device: NewDevice): device is OrderedDevice {

@@ -1,8 +1,9 @@
+import { deviceConflict } from '../../../devices/decide.js'
 import type { Refusal } from '../../../devices/refusal.js'
 import type { DeviceRecord } from '../../../devices/register.js'
 import { deviceOrder } from '../../../issuance/device-batch/device-subject.js'
 import type { DeviceOutput } from '../model.js'
-import type { IssueBatchPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
+import type { IssueChunkPorts, NewDevice, OrderedDevice, RoundTerms, WantedDevice } from './terms.js'
 
 /**
  * The rows with the keys that are in their places already: of an earlier run that was interrupted, or finished. A key is
@@ -40,11 +41,16 @@ export async function foldersWithoutKeys(
  * shows that the key was in this output.
  */
 export function lostKeyRefusal(
-  { uuid, state, issuedAt }: DeviceRecord,
+  device: DeviceRecord,
   hasFolder: boolean,
   now: number,
   { line, interruptedSince }: RoundTerms,
 ): Refusal | null {
+  const { uuid, state, issuedAt, credential } = device
+  const refusal = deviceConflict(device, line.name)
+  if (refusal !== null) return refusal
+  if (credential !== null && state !== 'abandoned')
+    return { code: 'uuid-taken', reason: `the device ${uuid} has registered itself` }
   const isOfInterrupted = interruptedSince !== null && issuedAt >= interruptedSince
   const isInWindow = hasFolder && now - issuedAt < line.reissueWindow
   if (state === 'abandoned' || isOfInterrupted || isInWindow) return null
@@ -57,7 +63,7 @@ export function lostKeyRefusal(
 /** Makes the keys that are missing, and writes them to their places before anything is signed. */
 export async function makeKeys(
   devices: readonly NewDevice[],
-  { batches, output }: IssueBatchPorts,
+  { batches, output }: IssueChunkPorts,
 ): Promise<readonly OrderedDevice[]> {
   const missing = devices.filter(({ order }) => order === null)
   const made = await batches.makeKeys(missing.map(({ uuid, facts: { isProduction } }) => ({ uuid, isProduction })))

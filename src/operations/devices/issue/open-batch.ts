@@ -3,6 +3,7 @@ import type { PkiDirectory } from '../../../directory/pki-directory.js'
 import { FpkiError } from '../../../errors.js'
 import type { DeviceBatches } from '../../../issuance/device-batch/model.js'
 import { openBatchKey } from '../../../keystore/ca-key.js'
+import { type Closers, closeAll } from '../../closers.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
 import { openDeviceInput } from '../input/open.js'
 import type { InputRow } from '../input/row.js'
@@ -37,15 +38,13 @@ export interface OpenBatch {
   close(): Promise<void>
 }
 
-type Closers = (() => Promise<void>)[]
-
 /**
  * Opens what `devices issue` needs, from what costs nothing to what asks for a secret, so that a mistake is found before
  * anything is touched. Throws as issueDevices.
  */
 export async function openBatch(options: IssueDevicesOptions, ports: IssueDevicesPorts): Promise<OpenBatch> {
   const closers: Closers = []
-  const close = () => closeAll(closers.splice(0).reverse())
+  const close = () => closeAll(closers)
   try {
     return { ...(await openAll(options, ports, closers)), close }
   } catch (error) {
@@ -53,13 +52,6 @@ export async function openBatch(options: IssueDevicesOptions, ports: IssueDevice
     await close().catch(() => undefined)
     throw error
   }
-}
-
-/** Closes each, also when another cannot be closed; throws the first error. */
-async function closeAll(closers: Closers): Promise<void> {
-  const errors: unknown[] = []
-  for (const one of closers) await one().catch((error: unknown) => errors.push(error))
-  if (errors.length > 0) throw errors[0]
 }
 
 async function openAll(
@@ -97,7 +89,7 @@ async function openAll(
   const { onAbandon, abandoned } = abandonedCount(options, progress)
   return {
     rows: input.rows,
-    batch: { ...options, factory: pki.factory, issuer, line, startedAt, interruptedSince },
+    batch: { ...options, announce: false, factory: pki.factory, issuer, line, startedAt, interruptedSince },
     ports: { clock, progress, signal, register, batches, output, onAbandon },
     ...{ refused, abandoned },
     finish: async (counts) => {

@@ -23,7 +23,7 @@ export function noPlans(): Plans {
         return reusedDevice(at, { uuid, ...facts }, unsigned)
       }
       const found = { device: null, certificate: null, keyOwner: owners.get(key) ?? null }
-      const conflict = keyConflict(found, { uuid, issuedAt: now, line, reissueWindow, by: 'this' })
+      const conflict = keyConflict(found, { uuid, issuedAt: now, line, reissueWindow, by: 'this', credential: null })
       if (conflict !== null) return refusedRow(at, uuid, conflict)
       return planned === undefined ? null : refusedRow(at, uuid, secondKeyOf(uuid))
     },

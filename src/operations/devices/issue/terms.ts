@@ -1,4 +1,5 @@
-import type { DeviceFacts, Line } from '../../../devices/register.js'
+import type { Refusal } from '../../../devices/refusal.js'
+import type { DeviceFacts, Line, RegistrationProof } from '../../../devices/register.js'
 import type { CertificateOrder, DeviceBatches } from '../../../issuance/device-batch/model.js'
 import type { Validity } from '../../../pki/validity.js'
 import type { Clock, Progress } from '../../../ports.js'
@@ -22,6 +23,8 @@ export interface IssueBatch {
   readonly makeKeys: boolean
   /** Decide, and sign and record nothing. */
   readonly dryRun: boolean
+  /** Whether the Factory API is to be informed of new devices. */
+  readonly announce: boolean
   /** Stop when more rows are refused; null: never. */
   readonly maxRefused: number | null
   /** When this batch began, in milliseconds since 1970 (UTC). */
@@ -31,10 +34,14 @@ export interface IssueBatch {
 }
 
 /** Ports of {@link issueBatch}. */
-export interface IssueBatchPorts {
-  readonly clock: Clock
+export interface IssueBatchPorts extends IssueChunkPorts {
   readonly progress: Progress
   readonly signal: AbortSignal
+}
+
+/** Ports of issueChunk. */
+export interface IssueChunkPorts {
+  readonly clock: Clock
   readonly register: BatchRegister
   readonly batches: DeviceBatches
   /** null: results are the only output. */
@@ -51,6 +58,17 @@ export interface WantedDevice {
   readonly facts: DeviceFacts
   /** null: fpki makes the key. */
   readonly order: CertificateOrder | null
+  /** null: it is issued offline. */
+  readonly registration: Registration | null
+}
+
+/** What a device registers itself with. */
+interface Registration {
+  readonly proof: RegistrationProof
+  /** Why it gets no new certificate, although it gets the one that it has; null: it does. */
+  readonly refusal: Refusal | null
+  /** The same for a device that has none yet. */
+  readonly firstRefusal: Refusal | null
 }
 
 /** What holds while a chunk is issued. */

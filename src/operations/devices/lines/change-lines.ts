@@ -1,24 +1,15 @@
 import * as z from 'zod/mini'
-import type { AuditLogPorts } from '../../../audit-log/audit-log.js'
-import { defaultLineStays, lineExists, lineIsClosed } from '../../../devices/line-errors.js'
+import { defaultLineStays, lineExists } from '../../../devices/line-errors.js'
 import { checkLineName } from '../../../devices/lines.js'
-import type { RegisterPorts } from '../../../devices/open.js'
 import { DEFAULT_LINE, type DeviceRegister, type Line, type LineState } from '../../../devices/register.js'
-import { withAuditLog } from '../../../journal/keep-records.js'
 import { jsonDocument } from '../../../json-document.js'
-import type { DurableFiles, Random } from '../../../ports.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
 import { caNames } from '../ca-names.js'
-import {
-  noRegister,
-  openExistingRegister,
-  openRegister,
-  type RegisterChoice,
-  requireRegister,
-} from '../open-register.js'
+import { openRegister, type RegisterChoice, requireRegister } from '../open-register.js'
+import { changeRegister, type LinePorts, type RegisterChange, requireToWrite } from './change-register.js'
 import { describeLine, lineFacts } from './line-facts.js'
 import { type LineOptions, lineSettings, NEW_LINE } from './line-settings.js'
-import { requireLine } from './require-line.js'
+import { requireLine, requireOpenLine } from './require-line.js'
 import { settingsText } from './settings-text.js'
 
 /** What `fpki lines create --json`, and change, pause, resume and close, print. */
@@ -38,12 +29,6 @@ export interface LineChoice extends RegisterChoice {
   /** null: the factory that the directory records. */
   readonly factory: string | null
   readonly name: string
-}
-
-/** Ports of the operations that change a line. */
-export interface LinePorts extends AuditLogPorts {
-  readonly files: DurableFiles
-  readonly random: Random
 }
 
 /**
@@ -123,37 +108,17 @@ async function confirmClosing(options: LineChoice, ports: LinePorts & { confirm?
   }
 }
 
-/**
- * Opens the register, under the directory's lock, for a change of a line. `log` is called before the change: an entry without
- * a change is better than a change without an entry.
- */
 async function changing(
-  { directory }: OpenPki,
-  choice: LineChoice & { readonly command: string; readonly open: typeof openRegister },
+  pki: OpenPki,
+  choice: LineChoice & RegisterChange,
   ports: LinePorts,
   change: (
     register: DeviceRegister,
     log: (text: string) => Promise<void>,
   ) => Promise<{ readonly line: Line; readonly changed: boolean }>,
 ): Promise<ChangeLineResult> {
-  const { line, changed } = await withAuditLog(directory, choice.command, ports, null, async (auditLog) => {
-    const register = await choice.open(choice, ports)
-    try {
-      return await change(register, (text) => auditLog.logEvent(text))
-    } finally {
-      await register.close()
-    }
-  })
+  const { line, changed } = await changeRegister(pki, choice, ports, change)
+  const { directory } = pki
   const described = describeLine(line, await caNames(directory), ports.clock().getTime())
   return { directory: directory.path, line: described, changed }
-}
-
-async function requireToWrite(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
-  return (await openExistingRegister(choice, ports)) ?? noRegister(choice)
-}
-
-async function requireOpenLine(register: DeviceRegister, choice: LineChoice): Promise<Line> {
-  const line = await requireLine(register, choice)
-  if (line.state === 'closed') throw lineIsClosed(line.name, choice.directory)
-  return line
 }

@@ -1,10 +1,13 @@
 import * as z from 'zod/mini'
 import { quotaLeft, whyClosed } from '../../../devices/line-limits.js'
+import type { DeviceRegister } from '../../../devices/register.js'
 import { jsonDocument } from '../../../json-document.js'
 import { caNames } from '../ca-names.js'
 import type { RegisterChoice } from '../open-register.js'
 import { type QueryPorts, readRegister } from '../query/read-register.js'
 import { describeLine, lineFacts } from './line-facts.js'
+import { isValidStation } from './line-stations.js'
+import { isValidToken } from './line-tokens.js'
 import { requireLine } from './require-line.js'
 
 /** What `fpki lines list --json` prints. */
@@ -27,6 +30,9 @@ export const showLineResult = jsonDocument({
   issuedToday: z.int(),
   /** How many more it issues today; null: no limit. */
   leftToday: z.nullable(z.int()),
+  /** How many of its tokens and stations are valid: neither expired nor revoked, and not used up. */
+  tokens: z.int(),
+  stations: z.int(),
   /** Whether it would issue a device now. */
   issues: z.boolean(),
   /** Why not; null: it would. */
@@ -58,6 +64,15 @@ export function showLine(
     const refusal = whyClosed(line, now) ?? (left.count === 0 ? left.refusal : null)
     const described = describeLine(line, await caNames(directory), now)
     const today = { issuedToday: left.issuedToday, leftToday: left.today }
-    return { directory: directory.path, line: described, ...today, issues: refusal === null, refusal }
+    const valid = await countCredentials(register, line.name, ports.clock())
+    return { directory: directory.path, line: described, ...today, ...valid, issues: refusal === null, refusal }
   })
+}
+
+async function countCredentials({ credentials }: DeviceRegister, line: string, now: Date) {
+  const [tokens, stations] = [await credentials.tokens(line), await credentials.stations(line)]
+  return {
+    tokens: tokens.filter((token) => isValidToken(token, now)).length,
+    stations: stations.filter((station) => isValidStation(station, now)).length,
+  }
 }

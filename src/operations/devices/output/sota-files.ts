@@ -4,6 +4,7 @@ import { toUuid } from '../../../pki/device-policy.js'
 import { encodePem } from '../../../pki/pem.js'
 import type { IssuedDevice } from '../model.js'
 import type { DeviceFileSettings } from './settings.js'
+import type { SotaServers } from './sota-servers.js'
 import { sotaToml } from './sota-toml.js'
 
 /** A file of a device's folder. */
@@ -32,8 +33,7 @@ const MAX_KEPT = 64
  * `client.pem` is the last.
  */
 export function deviceFiles(settings: DeviceFileSettings): (device: IssuedDevice) => readonly DeviceFile[] {
-  const root = settings.rootPem.trimEnd()
-  const caOf = issuers(settings)
+  const certificatesOf = certificateFiles(settings)
   const texts = new Map<string | null, string>()
   const tomlFor = (hardwareId: string | null) => {
     const kept = texts.get(hardwareId)
@@ -44,19 +44,41 @@ export function deviceFiles(settings: DeviceFileSettings): (device: IssuedDevice
     return toml
   }
   return (device) => {
-    const { der, hardwareId } = device
-    const client = encodePem('CERTIFICATE', der)
+    const certificates = certificatesOf(device)
     return [
-      { name: 'client.chained', content: `${client}\n${caOf(device)}`, mode: MODE },
-      { name: 'root.crt', content: root, mode: MODE },
-      { name: 'sota.toml', content: tomlFor(hardwareId), mode: MODE },
-      { name: CLIENT, content: client, mode: MODE },
+      { name: 'client.chained', content: certificates['client.chained'], mode: MODE },
+      { name: 'root.crt', content: certificates['root.crt'], mode: MODE },
+      { name: 'sota.toml', content: tomlFor(device.hardwareId), mode: MODE },
+      { name: CLIENT, content: certificates['client.pem'], mode: MODE },
     ]
   }
 }
 
+/** The files of a device that have certificates, PEM, by their names. */
+export interface CertificateFiles {
+  readonly 'root.crt': string
+  readonly 'client.pem': string
+  /** The certificate, an empty line, and that of its CA. */
+  readonly 'client.chained': string
+}
+
+/** Makes the files of devices that have certificates, without line feeds at the end of CAs, as the reference does. */
+export function certificateFiles(
+  settings: Omit<DeviceFileSettings, keyof SotaServers>,
+): (device: Pick<IssuedDevice, 'kind' | 'uuid' | 'der'>) => CertificateFiles {
+  const root = settings.rootPem.trimEnd()
+  const caOf = issuers(settings)
+  return (device) => {
+    const client = encodePem('CERTIFICATE', device.der)
+    return { 'root.crt': root, 'client.pem': client, 'client.chained': `${client}\n${caOf(device)}` }
+  }
+}
+
 /** The CA of a device, PEM: of a new one the one that signs, of another one the one that signed; empty when it is unknown. */
-function issuers({ caPem, otherCas = [] }: DeviceFileSettings): (device: IssuedDevice) => string {
+function issuers({
+  caPem,
+  otherCas = [],
+}: Pick<DeviceFileSettings, 'caPem' | 'otherCas'>): (device: Pick<IssuedDevice, 'kind' | 'uuid' | 'der'>) => string {
   const newest = caPem.trimEnd()
   const known = [newest, ...otherCas.map((pem) => pem.trimEnd())]
   const cas = known.map((pem) => ({ pem, certificate: new X509Certificate(pem) }))

@@ -27,8 +27,20 @@ const BARE_KEY = /^[A-Za-z0-9_-]{1,64}$/
  * @throws FpkiError ERR_USAGE when an override is not a bare key with a single TOML literal on one line
  */
 export function sotaToml(settings: SotaSettings): string {
+  checkOverrides(settings.overrides ?? {})
   const sections = Object.entries(settings.overrides ?? {}).reduce(withOverrides, defaults(settings))
   return [...sections].map(([section, entries]) => sectionText(section, entries)).join('\n')
+}
+
+/** Throws ERR_USAGE when an override is not a bare key with a single TOML literal on one line, or an empty text. */
+export function checkOverrides(overrides: NonNullable<SotaSettings['overrides']>): void {
+  for (const [section, entries] of Object.entries(overrides)) {
+    checkKey(section, 'section')
+    for (const [key, value] of Object.entries(entries)) {
+      checkKey(key, `key of [${section}]`)
+      if (value !== '') checkLiteral(value, `[${section}] ${key}`)
+    }
+  }
 }
 
 function defaults({ gateway, ostree, hardwareId, configDirectory, usesOstree }: SotaSettings): Sections {
@@ -61,14 +73,7 @@ function withOverrides(
   sections: Sections,
   [section, entries]: readonly [string, Readonly<Record<string, string>>],
 ): Sections {
-  checkKey(section, 'section')
-  const merged = new Map(sections.get(section))
-  for (const [key, value] of Object.entries(entries)) {
-    checkKey(key, `key of [${section}]`)
-    if (value !== '') checkLiteral(value, `[${section}] ${key}`)
-    merged.set(key, value)
-  }
-  return new Map(sections).set(section, merged)
+  return new Map(sections).set(section, new Map([...(sections.get(section) ?? []), ...Object.entries(entries)]))
 }
 
 /** A removed key leaves a comment, as in the reference's answers, so that people see that it is missing on purpose. */

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { IN_USE } from '../../../devices/register.js'
 import { jsonDocument } from '../../../json-document.js'
 import type { RegisterChoice } from '../open-register.js'
 import { type DeviceFactsDocument, describeDevice, deviceFacts } from './device-facts.js'
@@ -57,8 +58,9 @@ export function countDevices(
   return readRegister(options, ports, async (open) => {
     const filter = await filterOf(open, options, ports.clock())
     const { devices, production } = await open.register.count(filter)
-    const ofActive = filter.state === null ? await open.register.count({ ...filter, state: 'active' }) : null
-    const active = ofActive?.devices ?? (filter.state === 'active' ? devices : 0)
+    const { state } = options
+    const inUse = state === undefined ? await open.register.count({ ...filter, state: IN_USE }) : null
+    const active = inUse?.devices ?? (state !== undefined && IN_USE.includes(state) ? devices : 0)
     return { directory: open.directory.path, devices, production, active }
   })
 }

@@ -1,10 +1,5 @@
 import { DAY } from '../../../day.js'
-import {
-  ALL_DEVICES,
-  type CertificateState,
-  type DeviceFilter,
-  type DeviceRegister,
-} from '../../../devices/register.js'
+import { ALL_DEVICES, type DeviceFilter, type DeviceRegister, type DeviceState } from '../../../devices/register.js'
 import { type PkiDirectory, pkiDirectory } from '../../../directory/pki-directory.js'
 import type { Clock, DurableFiles, Random } from '../../../ports.js'
 import { requireDirectory } from '../../history/show-audit-log.js'
@@ -24,8 +19,8 @@ export interface DeviceSelection {
   readonly line?: string | undefined
   /** A certificate file in the directory, with or without `.pem`, or the SHA-256 fingerprint of one. */
   readonly ca?: string | undefined
-  /** The state of the newest certificate. */
-  readonly state?: CertificateState | undefined
+  /** The state of the newest certificate, or `conflict`. */
+  readonly state?: DeviceState | undefined
   readonly hardwareId?: string | undefined
   /** The newest certificate was issued at or after this time, */
   readonly since?: Date | undefined

@@ -7,6 +7,7 @@ import { pathFault } from '../../../pki/path-validation/validate.js'
 import { type Certificate, isIssuedBy, readCertificate } from '../../../pki/read-certificate.js'
 import { parseJson } from '../../../storage/json-file.js'
 import { lineClause, type TextLine } from '../../../storage/text-lines.js'
+import { deviceProfileProblem } from '../device-profile.js'
 import { type TransferRow, transferRow } from './format.js'
 
 /** What a row is checked against. */
@@ -82,17 +83,10 @@ function contentProblem(row: TransferRow, certificate: Certificate, checks: RowC
   return profileProblem(certificate)
 }
 
-/** What devices have, and nothing else (docs/profile.md#device). */
-function profileProblem({ extensions, parsedExtensions: known }: Certificate): Problem | null {
-  const other = extensions.find(({ type }) => !EXTENSIONS.includes(type))
-  if (other !== undefined) return ['profile', `it has the extension ${other.type}`]
-  const weak = extensions.find(({ type, critical }) => type.endsWith('sage') && !critical)
-  if (weak !== undefined) return ['profile', `its ${weak.type} is not critical`]
-  if (known.keyUsage?.join() !== 'digitalSignature') return ['profile', 'its keyUsage is not digitalSignature']
-  return known.extKeyUsage?.join() === 'clientAuth' ? null : ['profile', 'its extKeyUsage is not clientAuth']
+function profileProblem(certificate: Certificate): Problem | null {
+  const problem = deviceProfileProblem(certificate)
+  return problem === null ? null : ['profile', problem]
 }
-
-const EXTENSIONS = ['keyUsage', 'extKeyUsage', 'authorityKeyIdentifier', 'subjectKeyIdentifier']
 
 function importedOf(row: TransferRow, { spki, der }: Certificate): ImportedCertificate {
   const { uuid, line, ca, name, group, hardwareId, serialNumber, production, serial, state } = row

@@ -1,5 +1,5 @@
 import { chunksOf, oneByOne } from '../../../chunks.js'
-import { ALL_DEVICES, type DeviceCertificate, type DeviceRegister } from '../../../devices/register.js'
+import { ALL_DEVICES, type DeviceCertificate, type DeviceRegister, IN_USE } from '../../../devices/register.js'
 import { localCaFiles } from '../../../directory/local-ca-files.js'
 import { isCertificateFile } from '../../../directory/names.js'
 import { roleOfFile } from '../../../directory/pki-files.js'
@@ -54,7 +54,7 @@ export async function publishDevices(
     const ca = await caOfDevices(pki, register, options.ca)
     const { output: plan, gateway, ostree } = options
     const output = await openPkiOutput(pki, ca, { ...plan, gateway, ostree, makesKeys: false }, ports)
-    const filter = { ...ALL_DEVICES, state: 'active', since: options.since, ca: caFingerprint(ca) } as const
+    const filter = { ...ALL_DEVICES, state: IN_USE, since: options.since, ca: caFingerprint(ca) }
     const devices = await writeAll(output, register.certificates(filter), ports.signal)
     const { target, format } = plan
     const since = options.since === null ? null : timeText(options.since)

@@ -1,0 +1,56 @@
+import { thisMachine } from '../../../machine/index.js'
+import { factoryOfPki } from '../../../operations/open-pki.js'
+import { type PublishOutboxResult, publishOutbox } from '../../../operations/registration/publish-outbox.js'
+import type { Progress } from '../../../ports.js'
+import { shellWord } from '../../../shell-word.js'
+import { resolved } from '../../directory.js'
+import { EXIT_FOUND } from '../../exit.js'
+import { factoryApiFor } from '../../factory.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printJson, progressOn } from '../../output.js'
+import { liveLine } from './live-line.js'
+
+/** The flags of `devices publish`. */
+export interface PublishFlags extends CommonFlags {
+  readonly store?: string
+}
+
+/** How many conflicts and refusals are listed; `--json` has more. */
+const LISTED = 20
+
+/** `fpki devices publish <directory>` */
+export async function publish(directory: string, flags: PublishFlags, io: Io): Promise<void> {
+  const path = resolved(directory, io)
+  const machine = thisMachine(io.machine)
+  const line = liveLine(io)
+  const progress = progressOn(line.io, flags)
+  const ofDirectory = () => factoryOfPki(machine.files, path)
+  const { factory, devices } = await factoryApiFor(flags, line.io, machine, { changes: true, ofDirectory })
+  const onProgress = (sent: number) => {
+    if (io.terminal.stderr && !flags.quiet) line.draw(`  ${sent} sent`)
+  }
+  const published = await publishOutbox(
+    { directory: path, store: flags.store ?? null, factory },
+    { ...machine, api: devices, signal: io.signal, onProgress },
+  ).finally(line.clear)
+  if (flags.json) printJson(io, published)
+  report(published, progress)
+  if (published.waiting > 0) io.outcome.status = EXIT_FOUND.unpublished
+}
+
+function report(published: PublishOutboxResult, progress: Progress): void {
+  const { sent, conflicts, refused, waiting, reason, directory, api, devices } = published
+  for (const { uuid, kind, reason: why } of devices.slice(0, LISTED)) progress.warn(`${uuid}, ${kind}: ${why}.`)
+  if (devices.length > LISTED) progress.warn(`There are more; --json lists up to 1,000.`)
+  progress.note(`${api} was informed of ${count(sent)}.`)
+  if (conflicts > 0)
+    progress.warn(
+      `It knows ${count(conflicts)} with another key: \`fpki devices list ${shellWord(directory)} --state conflict\`.`,
+    )
+  if (refused > 0) progress.warn(`It refused ${count(refused)}.`)
+  if (waiting > 0) progress.warn(`Still waiting: ${count(waiting)}${reason === null ? '' : ` (${reason})`}.`)
+}
+
+function count(devices: number): string {
+  return `${devices} device${devices === 1 ? '' : 's'}`
+}

@@ -1,0 +1,78 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { CLOUD_MODES } from '../../../operations/registration/model.js'
+import { withHsmOptions } from '../../hsm-options.js'
+import { collect, withStore } from '../../options.js'
+import type { Io } from '../../output.js'
+
+/** Adds `fpki devices serve`. */
+export function addServeDevices(devices: Command, io: Io): void {
+  const serve = devices
+    .command('serve')
+    .description('register devices over HTTPS, as lmp-device-register and fioup ask for it')
+    .argument('<directory>', 'PKI directory or kit')
+    .requiredOption('--register <host:port>', 'address where devices register; port 0 picks a free port')
+    .option('--tls-cert <file>', 'PEM file with the server certificate and its chain')
+    .option('--tls-key <file>', 'PEM file with the key of --tls-cert')
+    .option('--tls-name <host>', 'additional name in the certificate that fpki issues; repeatable', collect)
+    .option('--no-tls', 'serve plain HTTP, on a loopback address only')
+    .option('--insecure-http <cidr>', 'serve plain HTTP to clients in this network only; repeatable', collect)
+    .option('--status <host:port>', 'address of /healthz, /readyz and /metrics, in plain HTTP')
+    .optionsGroup('Who may register:')
+    .option('--line <name>', 'accept only tokens and stations of this line; default: those of all lines')
+    .option('--token-header <name>', 'header with the token', parseHeader, 'OSF-TOKEN')
+    .optionsGroup('Devices:')
+    .addOption(new Option('--cloud <mode>', 'inform the Factory API (see below)').choices(CLOUD_MODES))
+    .option('--days <number>', 'validity period; default: as long as the device CA, at most 20 years', parseDays)
+    .optionsGroup('Servers in sota.toml; default: the names in tls-crt:')
+    .option('--gateway <url>', 'device gateway, such as https://gw.example.com:8443')
+    .option('--ostree <url>', 'OSTree server')
+    .optionsGroup('Register and keys:')
+  withStore(serve).option('--hsm-sessions <number>', 'signatures at a time, with a key in an HSM', parseSessions)
+  withHsmOptions(serve)
+    .addHelpText('after', EXAMPLE)
+    .action(async (directory, _, command: Command) =>
+      (await import('../../commands/devices/serve.js')).serve(directory, command.optsWithGlobals(), io),
+    )
+}
+
+const EXAMPLE = `
+Examples:
+  fpki devices serve "$HOME/acme" --register 0.0.0.0:8444 \\
+    --tls-cert server.pem --tls-key server.key --status 127.0.0.1:9101
+  fpki devices serve "$HOME/acme" --register 127.0.0.1:8080 --no-tls
+  fpki devices serve "$HOME/acme" --register 192.168.10.1:8080 \\
+    --insecure-http 192.168.10.0/24
+
+Set DEVICE_API of the devices to https://HOST:PORT/sign, or /ota/devices/. A
+device needs the token of a line (\`fpki lines token\`), or a station in front of
+it (\`fpki lines station\`, \`fpki devices relay\`); without either, nobody may
+register, and the service does not start. Signing in with the OAuth device flow
+is not supported.
+
+The stock clients trust what their image trusts, and have no option for a CA. So
+use a certificate of a public CA, or install the CA of the certificate that fpki
+issues in the image, or relay on the line. --insecure-http sends tokens in the
+clear.
+
+--cloud: queue informs the Factory API after the answer (default for Foundries
+and https APIs), require before it, off never (default for the embedded one).
+
+On SIGTERM, the service finishes what it accepted, and exits. It logs one JSON
+document per line to stdout (to stderr with --json). With NOTIFY_SOCKET, it uses
+systemd-notify to report when it is ready (Type=notify, NotifyAccess=all).`
+
+/** RFC 9110, 5.6.2. */
+function parseHeader(text: string): string {
+  if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/.test(text)) return text
+  throw new InvalidArgumentError('It must be the name of a header.')
+}
+
+function parseSessions(text: string): number {
+  if (/^([1-9]|[1-5]\d|6[0-4])$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a number from 1 to 64.')
+}
+
+function parseDays(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a number of days, from 1 to 99999.')
+}

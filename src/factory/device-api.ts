@@ -1,0 +1,36 @@
+import type { FactoryApiError } from './api.js'
+
+/** What a Factory API is to know of a device. */
+export interface PublishedDevice {
+  /** Its certificate, PEM. */
+  readonly certificate: string
+  /** null: the API names it. */
+  readonly name: string | null
+  readonly group: string | null
+}
+
+/** How {@link DeviceApi.put} is carried out. */
+export interface PutOptions {
+  /** Aborts the call; its reason is thrown. */
+  readonly signal: AbortSignal
+  /** Whether to try again after transient failures before giving up. */
+  readonly retries: boolean
+}
+
+/** How {@link DeviceApi.put} ended. */
+export type PutOutcome =
+  | { readonly kind: 'done' }
+  /** The API has another device with that UUID. */
+  | { readonly kind: 'conflict'; readonly error: FactoryApiError }
+  /** The API does not take this device; it may take others. */
+  | { readonly kind: 'refused'; readonly error: FactoryApiError }
+  /** The API takes no device now. `retryAfter`: the wait that it asks for, in milliseconds; null: it asks for none. */
+  | { readonly kind: 'unavailable'; readonly error: FactoryApiError; readonly retryAfter: number | null }
+
+/** The part of a Factory API that is informed of devices (docs/api.md#devices). */
+export interface DeviceApi {
+  /** Identifies the API in messages and records. */
+  readonly name: string
+  /** Informs the API of a device. Doing so again changes nothing. */
+  put(device: PublishedDevice, options: PutOptions): Promise<PutOutcome>
+}

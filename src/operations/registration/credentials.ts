@@ -1,0 +1,66 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { CredentialStore, Station, StoredToken } from '../../devices/credential-store.js'
+import { fingerprintOf } from '../../pki/fingerprint.js'
+import type { Clock } from '../../ports.js'
+import type { Caller, Proof } from './model.js'
+import { remembered } from './remembered.js'
+import { readToken } from './token-text.js'
+
+/** The tokens and stations of the register, as they were a second ago at most. */
+export interface Credentials {
+  /** See RegistrationService.authenticate. */
+  authenticate(proof: Proof): Promise<Caller | null>
+  /** null: there is no such token. */
+  token(id: string): Promise<StoredToken | null>
+}
+
+/** How long a revoked credential may be taken for a valid one: what it registers is refused by the commit. */
+const REMEMBERED_FOR = 1000
+
+/** So many, that a factory's own are remembered; the wrong ones of an attacker take the place of older ones. */
+const MOST = 4096
+
+/** Compared with, when there is no such token, so that this takes as long. It is the hash of nothing that is known. */
+const NO_HASH = new Uint8Array(32)
+
+/** Authenticates with the credentials in a register. */
+export function credentialsIn(
+  store: Pick<CredentialStore, 'token' | 'stationByCertificate'>,
+  clock: Clock,
+): Credentials {
+  const limits = { for: REMEMBERED_FOR, most: MOST }
+  const token = remembered((id: string) => store.token(id), limits, clock)
+  const station = remembered((fingerprint: string) => store.stationByCertificate(fingerprint), limits, clock)
+  return {
+    token,
+    authenticate: async (proof) => {
+      if (proof.kind === 'station') {
+        const found = await station(fingerprintOf(proof.certificate))
+        return found !== null && isValidStation(found, clock()) ? callerOf(found) : null
+      }
+      const read = readToken(proof.token)
+      if (read === null) return null
+      const found = await token(read.id)
+      const isSame = timingSafeEqual(read.hash, found?.hash ?? NO_HASH)
+      if (!isSame || found === null || !isValidToken(found, clock())) return null
+      return { credential: { kind: 'token', id: found.id }, line: found.line }
+    },
+  }
+}
+
+function callerOf({ line, name }: Station): Caller {
+  return { credential: { kind: 'station', line, name }, line }
+}
+
+/** Whether a token may be used at a time. One that is used up still gets devices the certificates that they have. */
+export function isValidToken(
+  { revokedAt, expiresAt }: Pick<StoredToken, 'revokedAt' | 'expiresAt'>,
+  now: Date,
+): boolean {
+  return revokedAt === null && (expiresAt === null || now.getTime() < expiresAt)
+}
+
+/** Whether a station may be used at a time. */
+export function isValidStation({ revokedAt, notAfter }: Pick<Station, 'revokedAt' | 'notAfter'>, now: Date): boolean {
+  return revokedAt === null && now.getTime() < notAfter
+}

@@ -1,0 +1,31 @@
+import type { Clock } from '../../ports.js'
+
+/** How long answers are remembered, in milliseconds, and how many. */
+export interface MemoryLimits {
+  readonly for: number
+  readonly most: number
+}
+
+/** Asks `ask` once for each key, and again when the answer is old or was an error. The oldest answers are forgotten first. */
+export function remembered<T>(
+  ask: (key: string) => Promise<T>,
+  limits: MemoryLimits,
+  clock: Clock,
+): (key: string) => Promise<T> {
+  const answers = new Map<string, { readonly answer: Promise<T>; readonly at: number }>()
+  return (key) => {
+    const now = clock().getTime()
+    const known = answers.get(key)
+    // The clock may have been set back.
+    if (known !== undefined && now >= known.at && now - known.at < limits.for) return known.answer
+    answers.delete(key)
+    const [oldest] = answers.keys()
+    if (answers.size >= limits.most && oldest !== undefined) answers.delete(oldest)
+    const entry = { answer: ask(key), at: now }
+    answers.set(key, entry)
+    entry.answer.catch(() => {
+      if (answers.get(key) === entry) answers.delete(key)
+    })
+    return entry.answer
+  }
+}

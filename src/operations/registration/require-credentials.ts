@@ -1,0 +1,57 @@
+import { DEFAULT_LINE, type DeviceRegister, type Line } from '../../devices/register.js'
+import { FpkiError } from '../../errors.js'
+import { shellWord } from '../../shell-word.js'
+import { isServed } from './availability.js'
+import { isValidStation, isValidToken } from './credentials.js'
+import type { RegistrationOptions } from './options.js'
+
+/**
+ * The lines that register devices and have a token or station that is valid now. Throws ERR_LINE when there are none: nobody
+ * could register a device.
+ *
+ * @param register null: there is no register
+ */
+export async function linesWithCredentials(
+  register: Pick<DeviceRegister, 'lines' | 'credentials'> | null,
+  { directory, line: only }: Pick<RegistrationOptions, 'directory' | 'line'>,
+  now: Date,
+): Promise<readonly Line[]> {
+  if (only === DEFAULT_LINE) throw defaultLine(directory)
+  const lines = (await register?.lines.list()) ?? []
+  const tokens = (await register?.credentials.tokens(only)) ?? []
+  const stations = (await register?.credentials.stations(only)) ?? []
+  const names = new Set([
+    ...tokens.filter((token) => isValidToken(token, now)).map(({ line }) => line),
+    ...stations.filter((station) => isValidStation(station, now)).map(({ line }) => line),
+  ])
+  const served = lines.filter((line) => isServed(line, only))
+  const found = served.filter(({ name }) => names.has(name))
+  if (found.length === 0) throw nobody(directory, only, served)
+  return found
+}
+
+function nobody(directory: string, only: string | null, [first]: readonly Line[]): FpkiError {
+  const word = shellWord(directory)
+  const name = only ?? first?.name ?? null
+  const create = `fpki lines create ${word} ${name ?? 'line-1'}`
+  const token = `fpki lines token ${word} ${name ?? 'line-1'}`
+  return new FpkiError(
+    'ERR_LINE',
+    only === null
+      ? 'No device could register: no line has a valid token or station.'
+      : `No device could register: the line ${JSON.stringify(only)} has no valid token or station.`,
+    first === undefined
+      ? `Create a line and a token for it: \`${create}\`, then \`${token}\`.`
+      : `Create a token: \`${token}\`.`,
+    { option: 'line' },
+  )
+}
+
+function defaultLine(directory: string): FpkiError {
+  return new FpkiError(
+    'ERR_LINE',
+    `Devices cannot register themselves with the line ${DEFAULT_LINE}, which only issues offline.`,
+    `Create another line: \`fpki lines create ${shellWord(directory)} line-1\`.`,
+    { option: 'line' },
+  )
+}

@@ -1,0 +1,64 @@
+import type { RefusalCode } from '../../devices/refusal.js'
+import type { FpkiCode, FpkiError } from '../../errors.js'
+
+/** How a refusal is answered (docs/registration.md). */
+interface RefusalAnswer {
+  readonly status: 400 | 401 | 403 | 409
+  /** The member of the request that is at fault, which clients print with the reason. */
+  readonly field?: 'csr' | 'uuid' | 'group'
+}
+
+const BAD_CSR = { status: 400, field: 'csr' } as const
+
+/** The answer to each refusal. A complete list, so that the compiler finds a refusal without an answer. */
+export const REFUSAL_ANSWERS = {
+  'input-unreadable': { status: 400 },
+  'csr-malformed': BAD_CSR,
+  'csr-signature': BAD_CSR,
+  'csr-key': BAD_CSR,
+  'csr-subject': BAD_CSR,
+  'csr-common-name': BAD_CSR,
+  'csr-factory': BAD_CSR,
+  'csr-production': BAD_CSR,
+  'csr-extension': BAD_CSR,
+  'uuid-mismatch': { status: 400, field: 'uuid' },
+  group: { status: 400, field: 'group' },
+  credential: { status: 403 },
+  'hardware-id': { status: 403 },
+  quota: { status: 403 },
+  'daily-quota': { status: 403 },
+  window: { status: 403 },
+  'line-paused': { status: 403 },
+  'line-closed': { status: 403 },
+  'not-listed': { status: 403 },
+  'key-reused': { status: 409 },
+  'serial-taken': { status: 409 },
+  'uuid-taken': { status: 409 },
+} as const satisfies Record<RefusalCode, RefusalAnswer>
+
+const NO_KEY = 'the key of the device CA is not available'
+const NO_CA = 'the device CA cannot issue now'
+const NO_REGISTER = 'the device register is not available'
+
+/** What is away when the service throws one of these; any other error is a fault of the server. */
+const AWAY: Readonly<Partial<Record<FpkiCode, string>>> = {
+  ERR_STORAGE: NO_REGISTER,
+  ERR_LOCKED: NO_REGISTER,
+  ERR_UNFINISHED: NO_REGISTER,
+  ERR_HSM_MODULE: NO_KEY,
+  ERR_HSM_TOKEN: NO_KEY,
+  ERR_HSM_PIN: NO_KEY,
+  ERR_HSM_KEY: NO_KEY,
+  ERR_PASSPHRASE: NO_KEY,
+  ERR_BAD_KEY: NO_KEY,
+  ERR_THREAD: NO_KEY,
+  ERR_CLOCK: NO_CA,
+  ERR_NOT_A_DEVICE_CA: NO_CA,
+  ERR_BAD_CERTIFICATE: NO_CA,
+  ERR_API: 'the Factory API is not available',
+}
+
+/** What is away, as a clause; null: nothing is, the server is at fault. */
+export function whatIsAway({ code }: FpkiError): string | null {
+  return AWAY[code] ?? null
+}

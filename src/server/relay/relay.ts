@@ -1,0 +1,68 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { systemErrorCode } from '../../errors.js'
+import type { Address } from '../address.js'
+import { addErrorHandlers } from '../errors.js'
+import { type HttpServer, listen, newHttpServer } from '../http-server.js'
+import type { Log } from '../log.js'
+import { inFlightOnly } from '../metrics.js'
+import { REGISTRATION_PATHS, RETRY_AFTER } from '../registration/routes.js'
+import { MAX_REGISTRATION_BYTES } from '../registration/server.js'
+import type { Upstream, UpstreamRequest } from './upstream.js'
+
+/** What a relay needs. */
+interface RelayPorts {
+  readonly upstream: Upstream
+  readonly log: Log
+}
+
+/**
+ * Takes registrations in plain HTTP, and passes them on as a station. Bodies go both ways as they are. Tokens are not passed on:
+ * the certificate of the station is the credential. Throws ERR_USAGE when it cannot listen on the address.
+ */
+export function serveRelay(address: Address, { upstream, log }: RelayPorts): Promise<HttpServer> {
+  const metrics = inFlightOnly()
+  const options = { identity: null, maxBodyBytes: MAX_REGISTRATION_BYTES, textMember: 'message' } as const
+  const app = newHttpServer(options, { metrics, log, factsOf: () => ({}) })
+  addErrorHandlers(app, log, { member: 'message', maxBody: '16 kB', whyNotNow: () => null, retryAfter: RETRY_AFTER })
+  addRelayRoutes(app, upstream, log)
+  return listen(app, address, { option: 'listen', inFlight: metrics.inFlight })
+}
+
+function addRelayRoutes(app: FastifyInstance, upstream: Upstream, log: Log): void {
+  // Whatever is not JSON, the service refuses.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
+  for (const url of REGISTRATION_PATHS) {
+    app.route({
+      method: ['GET', 'HEAD', 'POST'],
+      url,
+      handler: (request, reply) => passOn(upstream, { ...requestOf(request), path: url }, reply, log),
+    })
+  }
+}
+
+function requestOf({ method, headers, body }: FastifyRequest): Omit<UpstreamRequest, 'path'> {
+  return {
+    method: method === 'POST' || method === 'HEAD' ? method : 'GET',
+    contentType: headers['content-type'] ?? null,
+    body: method === 'POST' && body instanceof Uint8Array ? body : null,
+  }
+}
+
+async function passOn(
+  upstream: Upstream,
+  request: UpstreamRequest,
+  reply: FastifyReply,
+  log: Log,
+): Promise<FastifyReply> {
+  try {
+    const { status, headers, body } = await upstream.send(request)
+    reply.code(status).headers(headers)
+    return reply.send(request.method === 'HEAD' ? undefined : Buffer.from(body))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    log.error({ code: systemErrorCode(error), reason }, 'no answer')
+    const message = 'the registration service does not answer; see the log of the relay'
+    return reply.code(503).header('Retry-After', String(RETRY_AFTER)).send({ message })
+  }
+}

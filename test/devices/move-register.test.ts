@@ -44,6 +44,13 @@ async function fill(register: DeviceRegister): Promise<void> {
     await register.abandon([abandoned.uuid], NOON)
   }
   await register.importCertificates([importedOf(newCertificate(), { issuedAt: NOON - DAY })])
+  const token = { line: 'l', uses: 3, uuid: null, createdAt: NOON, expiresAt: NOON + DAY }
+  const listed = { uuid: one.uuid, serialNumber: 'SN1', keyHash: null }
+  const hash = createHash('sha256').update('token').digest()
+  await register.credentials.createToken({ id: '0123456789abcdef', hash, ...token }, [listed, listed])
+  const station = { line: 'l', name: 'a', fingerprint: 'ab'.repeat(32), notAfter: NOON + DAY, createdAt: NOON }
+  await register.credentials.createStation(station)
+  await register.commit(commitOf(newCertificates(1), { announce: true }))
   const job = await register.jobs.begin('l', NOON)
   await register.jobs.finish(job, NOON + 1, { issued: 1, reused: 2, refused: 3 })
 }
@@ -63,6 +70,8 @@ async function contents(register: DeviceRegister) {
   const all = {
     ...{ head: await register.head(), lines: await register.lines.list(), jobs: await register.jobs.list(100) },
     devices: certificates.map(({ device, certificate }) => [device, of(certificate)]),
+    ...{ tokens: await register.credentials.tokens(null), stations: await register.credentials.stations(null) },
+    outbox: await register.outbox.state(),
     details: (await Promise.all(some)).map((details) => details?.certificates.map(of)),
   }
   return {
@@ -92,9 +101,13 @@ describe('moving a register', () => {
       register: 1,
       lines: 2,
       cas: 2,
-      devices: 1106,
-      certificates: 1107,
-      keys: 1107,
+      devices: 1107,
+      certificates: 1108,
+      keys: 1108,
+      tokens: 1,
+      listed_devices: 2,
+      stations: 1,
+      outbox: 1,
       jobs: 1,
     })
     const moved = {

@@ -27,6 +27,7 @@ import { keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
+import { storeOf } from '../../store.js'
 
 /** Beside the bundle of the command line. */
 const THREAD = fileURLToPath(new URL('device-batch/device-batch-thread.js', import.meta.url))
@@ -93,11 +94,11 @@ async function openService(
   flags: ServeDevicesFlags,
   { io, machine, log }: { readonly io: Io; readonly machine: Machine; readonly log: Log },
 ): Promise<OpenRegistration> {
-  const { store = null, line = null, gateway = null, ostree = null, days = null, hsmSessions = 4 } = flags
+  const { line = null, gateway = null, ostree = null, days = null, hsmSessions = 4 } = flags
   const cloud = await cloudOf(directory, flags, io, machine)
   const options: RegistrationOptions = {
     ...{ directory, factory: namedFactory(flags, io.env), cloud: cloud.mode },
-    ...{ store, line, gateway, ostree, days, hsmSessions },
+    ...{ store: storeOf(flags, io), line, gateway, ostree, days, hsmSessions },
   }
   const progress = progressOn(io, flags)
   const report = (event: PublishEvent) => reportTo(log, event)

@@ -1,7 +1,8 @@
-import { chmod } from 'node:fs/promises'
+import { chmod, readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { openDeviceRegister } from '../../src/devices/open.js'
 import { initPostgresRegister } from '../../src/devices/open-postgres.js'
+import { checkPostgres } from '../../src/devices/postgres-check.js'
 import { ALL_DEVICES } from '../../src/devices/register.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { temporaryDirectory } from '../support/cli.js'
@@ -125,6 +126,28 @@ describe('opening a register in PostgreSQL', () => {
       code: 'ERR_NOT_INITIALIZED',
       message: /database does not exist/,
     })
+  })
+})
+
+describe('what a check finds', () => {
+  const byName = async (...parameters: Parameters<typeof checkPostgres>) =>
+    Object.fromEntries((await checkPostgres(...parameters)).map(({ check, status }) => [check, status]))
+
+  test('a clock that is more than five seconds away', async () => {
+    const { place } = await postgresScene()
+    const clockAt = (offset: number) => () => new Date(Date.now() + offset)
+    expect(await byName(place, clockAt(0))).toMatchObject({ clock: 'ok', connection: 'ok', schema: 'ok' })
+    for (const offset of [-60_000, 60_000])
+      expect(await byName(place, clockAt(offset))).toMatchObject({ clock: 'warning' })
+  })
+
+  test('whether the server was verified', async () => {
+    const { server, place } = await postgresScene()
+    const over = { ...place, host: 'localhost', password: async () => PASSWORD }
+    const ca = await readFile(server.certificate, 'utf8')
+    const now = () => new Date()
+    expect(await byName({ ...over, tls: { rejectUnauthorized: true, ca } }, now)).toMatchObject({ connection: 'ok' })
+    expect(await byName({ ...over, tls: { rejectUnauthorized: false } }, now)).toMatchObject({ connection: 'warning' })
   })
 })
 

@@ -13,8 +13,8 @@ const SORTED_AT_ONCE = 50_000
 
 /** Reads devices in pages. */
 export interface DeviceLists {
-  pages(filter: DeviceFilter): AsyncGenerator<readonly DeviceRow[]>
-  devices(filter: DeviceFilter): AsyncGenerator<DeviceRecord>
+  pages(filter: DeviceFilter, skip: number): AsyncGenerator<readonly DeviceRow[]>
+  devices(filter: DeviceFilter, skip: number): AsyncGenerator<DeviceRecord>
   certificates(filter: DeviceFilter): AsyncGenerator<DeviceCertificate>
   count(filter: DeviceFilter): Promise<DeviceCount>
 }
@@ -22,14 +22,14 @@ export interface DeviceLists {
 export function deviceLists(db: Kysely<Schema>): DeviceLists {
   const byId = bulk<DeviceRow>((count) => selectDevices(db).where('devices.id', 'in', placeholders(count, 0)))
   const newest = newestCertificates(db)
-  const pages = (filter: DeviceFilter) => devicePages(db, byId, filter)
+  const pages = (filter: DeviceFilter, skip: number) => devicePages(db, byId, { filter, skip })
   return {
     pages,
-    devices: async function* (filter) {
-      for await (const page of pages(filter)) yield* page.map(deviceOf)
+    devices: async function* (filter, skip) {
+      for await (const page of pages(filter, skip)) yield* page.map(deviceOf)
     },
     certificates: async function* (filter) {
-      for await (const page of pages(filter)) {
+      for await (const page of pages(filter, 0)) {
         const found = (
           await newest.run(
             db,
@@ -58,14 +58,15 @@ function newestCertificates(
 async function* devicePages(
   db: Kysely<Schema>,
   byId: Bulk<DeviceRow>,
-  filter: DeviceFilter,
+  { filter, skip }: { readonly filter: DeviceFilter; readonly skip: number },
 ): AsyncGenerator<readonly DeviceRow[]> {
-  const ids = await idsInTime(db, filter)
+  const ids = await narrowIds(db, filter)
   if (ids === null) {
-    yield* allPages(db, filter)
+    const after = skip === 0 ? new Uint8Array() : await uuidAt(db, filter, skip - 1)
+    if (after !== null) yield* allPages(db, filter, after)
     return
   }
-  for (let begin = 0; begin < ids.length; begin += PAGE) {
+  for (let begin = skip; begin < ids.length; begin += PAGE) {
     const page = await byId.run(
       db,
       ids.slice(begin, begin + PAGE).map((id) => [id]),
@@ -75,40 +76,50 @@ async function* devicePages(
 }
 
 /**
- * The devices in the order of their UUIDs, when a time narrows them down to few; otherwise null. Sorted here, and by way of a
- * subquery: the database would rather read all devices in their order, or all of a line, and leave out most.
+ * The devices in the order of their UUIDs, when a time or a name narrows them down to few; otherwise null. Sorted here, and by
+ * way of a subquery: the database would rather read all devices in their order, or all of a line, and leave out most.
  */
-async function idsInTime(db: Kysely<Schema>, filter: DeviceFilter): Promise<readonly number[] | null> {
-  if (!hasTime(filter)) return null
-  const inTime = db
+async function narrowIds(db: Kysely<Schema>, filter: DeviceFilter): Promise<readonly number[] | null> {
+  if (!isNarrow(filter)) return null
+  const narrow = db
     .selectFrom('devices')
     .select('id')
-    .where(matching(timeOf(filter)))
-  if ((await inTime.limit(SORTED_AT_ONCE + 1).execute()).length > SORTED_AT_ONCE) return null
+    .where(matching(narrowingOf(filter)))
+  if ((await narrow.limit(SORTED_AT_ONCE + 1).execute()).length > SORTED_AT_ONCE) return null
   const rows = await db
     .selectFrom('devices')
     .select(['id', 'uuid'])
-    .where('id', 'in', inTime)
+    .where('id', 'in', narrow)
     .where(matching(filter))
     .execute()
   return rows.sort((a, b) => Buffer.compare(a.uuid, b.uuid)).map(({ id }) => integer(id, 'devices.id'))
 }
 
-function hasTime({ since, until, expiringBefore }: DeviceFilter): boolean {
-  return since !== null || until !== null || expiringBefore !== null
+function isNarrow({ name, since, until, expiringBefore }: DeviceFilter): boolean {
+  return name !== null || since !== null || until !== null || expiringBefore !== null
 }
 
-/** The filter without what is not a time. */
-function timeOf(filter: DeviceFilter): DeviceFilter {
-  return { ...filter, line: null, ca: null, state: null, hardwareId: null, name: null }
+/** The filter without what many devices have in common. */
+function narrowingOf(filter: DeviceFilter): DeviceFilter {
+  return { ...filter, line: null, ca: null, state: null, hardwareId: null }
+}
+
+/** The UUID of the device at this position of a list; null: the list is shorter. */
+async function uuidAt(db: Kysely<Schema>, filter: DeviceFilter, position: number): Promise<Uint8Array | null> {
+  const list = db.selectFrom('devices').select('uuid').where(matching(filter)).orderBy('uuid')
+  return (await list.limit(1).offset(position).executeTakeFirst())?.uuid ?? null
 }
 
 /**
  * Goes through all devices in the order of their UUIDs and leaves out what is not wanted. The database would rather read
  * by an index of what is wanted and sort everything again for each page, if the page were not cut off first.
  */
-async function* allPages(db: Kysely<Schema>, filter: DeviceFilter): AsyncGenerator<readonly DeviceRow[]> {
-  for (let after: Uint8Array = new Uint8Array(); ; ) {
+async function* allPages(
+  db: Kysely<Schema>,
+  filter: DeviceFilter,
+  begin: Uint8Array,
+): AsyncGenerator<readonly DeviceRow[]> {
+  for (let after = begin; ; ) {
     const next = db.selectFrom('devices').where('uuid', '>', after).orderBy('uuid').limit(PAGE)
     const last = (await next.select('uuid').execute()).at(-1)
     if (last === undefined) return

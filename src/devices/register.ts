@@ -38,8 +38,12 @@ export interface DeviceRegister {
   /** Gives a device another name. False when there is no such device. */
   rename(uuid: string, name: string): Promise<boolean>
   device(uuid: string): Promise<DeviceDetails | null>
-  /** In the order of their UUIDs, read in pages, so that a million devices are never in memory. */
-  devices(filter: DeviceFilter): AsyncIterable<DeviceRecord>
+  /**
+   * In the order of their UUIDs, read in pages, so that a million devices are never in memory.
+   *
+   * @param skip how many to leave out at the beginning; by default none
+   */
+  devices(filter: DeviceFilter, skip?: number): AsyncIterable<DeviceRecord>
   /** The same devices with the newest certificate of each. */
   certificates(filter: DeviceFilter): AsyncIterable<DeviceCertificate>
   count(filter: DeviceFilter): Promise<DeviceCount>

@@ -45,7 +45,7 @@ export function sqlRegister(
     commit: (commit) => commitOrder(record, ids, commit),
     importCertificates: (certificates) => importAll(record, ids, certificates),
     device: (uuid) => deviceNamed(db, uuid),
-    devices: (filter) => lists.devices(filter),
+    devices: (filter, skip = 0) => lists.devices(filter, skip),
     certificates: (filter) => lists.certificates(filter),
     count: (filter) => lists.count(filter),
     head: async () => {

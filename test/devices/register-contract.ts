@@ -334,7 +334,7 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
   describe('lists', () => {
     test('have the devices that a filter means, in the order of their UUIDs', async () => {
       await register.lines.create('l', UNLIMITED, NOON)
-      const production = newCertificate({ isProduction: true, hardwareId: 'imx8', notAfter: NOON + DAY })
+      const production = newCertificate({ isProduction: true, hardwareId: 'imx8', name: 'a', notAfter: NOON + DAY })
       const [old, abandoned, ofLine] = [newCertificate(), newCertificate(), newCertificate()]
       await register.commit(commitOf([old, abandoned], { at: NOON - DAY }))
       await register.commit(commitOf([production], { ca: 'cd'.repeat(32) }))
@@ -349,6 +349,9 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
         [{ ca: CA }, [old, abandoned, ofLine]],
         [{ state: 'abandoned' }, [abandoned]],
         [{ hardwareId: 'imx8' }, [production]],
+        [{ name: 'a' }, [production]],
+        [{ name: old.uuid }, []],
+        [{ name: 'a', since: NOON + DAY }, []],
         [{ since: NOON }, [production, ofLine]],
         [{ until: NOON }, [old, abandoned]],
         [{ since: NOON, until: NOON + DAY }, [production]],
@@ -359,6 +362,10 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
         const wanted = { ...ALL_DEVICES, ...filter }
         const uuids = expected.map(({ uuid }) => uuid).sort()
         expect((await collect(register.devices(wanted))).map(({ uuid }) => uuid)).toEqual(uuids)
+        for (const skip of [1, 2, 9]) {
+          const rest = (await collect(register.devices(wanted, skip))).map(({ uuid }) => uuid)
+          expect(rest).toEqual(uuids.slice(skip))
+        }
         const certificates = await collect(register.certificates(wanted))
         const serials = new Map(all.map(({ uuid, serial }) => [uuid, serial]))
         expect(certificates.map(({ device, certificate }) => [device.uuid, certificate.serial])).toEqual(

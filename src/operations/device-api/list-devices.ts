@@ -2,9 +2,9 @@ import * as z from 'zod/mini'
 import {
   ALL_DEVICES,
   DEVICE_STATES,
-  type DeviceFilter,
   type DeviceRecord,
   type DeviceRegister,
+  type DeviceState,
 } from '../../devices/register.js'
 import { toUuid } from '../../pki/device-policy.js'
 import { globPattern, likePattern, type NameMatcher } from './name-pattern.js'
@@ -18,6 +18,8 @@ export interface DeviceQuery {
   readonly limit: number
   /** From 1. */
   readonly page: number
+  /** The only one; null: any. */
+  readonly uuid: string | null
   /** null: any. */
   readonly accepts: ((device: DeviceRecord) => boolean) | null
   /** By name, or in reverse; null: by UUID. */
@@ -66,8 +68,8 @@ export function readDeviceQuery(parameters: unknown): DeviceQuery | string {
   if (data === undefined) return `${String(error.issues[0]?.path[0] ?? 'the query')} is invalid`
   const byName = sortOrder(data.sortby ?? '')
   if (byName === undefined) return 'sortby is invalid: devices are sorted by name, or not at all'
-  const { limit = DEFAULT_LIMIT, page = 1 } = data
-  return { limit: Number(limit), page: Number(page), accepts: filterOf(data), byName }
+  const { limit = DEFAULT_LIMIT, page = 1, uuid = '' } = data
+  return { limit: Number(limit), page: Number(page), uuid: uuid || null, accepts: filterOf(data), byName }
 }
 
 /** No device was ever seen, so that to sort by `last_seen` changes nothing. undefined: not one of these. */
@@ -79,13 +81,12 @@ function sortOrder(sortby: string): DeviceQuery['byName'] | undefined {
 }
 
 function filterOf(data: z.infer<typeof query>): DeviceQuery['accepts'] {
-  const { uuid, group, name, name_ilike, prod, match_tag, target_name } = data
+  const { group, name, name_ilike, prod, match_tag, target_name } = data
   const patterns: NameMatcher[] = [
     ...(name ? [globPattern(name)] : []),
     ...(name_ilike ? [likePattern(name_ilike)] : []),
   ]
   const tests: ((device: DeviceRecord) => boolean)[] = [
-    ...(uuid ? [(device: DeviceRecord) => device.uuid === toUuid(uuid)] : []),
     ...(group ? [(device: DeviceRecord) => device.group === group] : []),
     ...patterns.map((matches) => (device: DeviceRecord) => matches(device.name)),
     ...(prod ? [({ isProduction }: DeviceRecord) => isProduction === (prod === '1')] : []),
@@ -96,21 +97,33 @@ function filterOf(data: z.infer<typeof query>): DeviceQuery['accepts'] {
 }
 
 /**
- * A page of the devices that have one of the `states`. Without a filter, the register is read up to the end of the page; with
- * one, all of it is. null: there are too many to sort.
+ * A page of the devices that have one of the `states`. With a filter, the whole register is read. null: there are too many to
+ * sort.
  */
 export async function devicePage(
   register: DeviceRegister,
-  states: NonNullable<DeviceFilter['state']>,
-  { limit, page, accepts, byName }: DeviceQuery,
+  states: readonly DeviceState[],
+  { limit, page, uuid, accepts, byName }: DeviceQuery,
 ): Promise<DevicePage | null> {
   const filter = { ...ALL_DEVICES, state: states }
   const part = { limit, skipped: (page - 1) * limit }
+  if (uuid !== null)
+    return filteredPage(onlyDevice(register, uuid, states), { ...part, accepts: accepts ?? (() => true) })
   if (byName !== null) return sortedPage(register.devices(filter), { ...part, accepts, byName })
   if (accepts !== null) return filteredPage(register.devices(filter), { ...part, accepts })
   const { devices: total } = await register.count(filter)
-  const devices = total > part.skipped ? await pageOf(register.devices(filter), part) : []
+  const devices = total > part.skipped ? await firstOf(register.devices(filter, part.skipped), limit) : []
   return { devices, total, hasNext: total > part.skipped + limit }
+}
+
+async function* onlyDevice(
+  register: DeviceRegister,
+  text: string,
+  states: readonly DeviceState[],
+): AsyncGenerator<DeviceRecord> {
+  const uuid = toUuid(text)
+  const device = uuid === null ? null : await register.device(uuid)
+  if (device !== null && states.includes(device.state)) yield device
 }
 
 /** Which devices of a list are on a page. */
@@ -119,12 +132,10 @@ interface Part {
   readonly skipped: number
 }
 
-async function pageOf(all: AsyncIterable<DeviceRecord>, { limit, skipped }: Part): Promise<readonly DeviceRecord[]> {
+async function firstOf(all: AsyncIterable<DeviceRecord>, limit: number): Promise<readonly DeviceRecord[]> {
   const devices: DeviceRecord[] = []
-  let count = 0
   for await (const device of all) {
-    count += 1
-    if (count > skipped) devices.push(device)
+    devices.push(device)
     if (devices.length === limit) break
   }
   return devices

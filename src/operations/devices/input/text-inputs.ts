@@ -41,7 +41,7 @@ export function uuidList(source: AsyncIterable<Buffer>) {
 }
 
 /** The row for a line that cannot be read; null when it can. */
-export function lineProblem({ number, problem }: TextLine): InputRow | null {
+function lineProblem({ number, problem }: TextLine): InputRow | null {
   return problem === null ? null : { at: `line ${number}`, problem: lineClause(problem) }
 }
 

@@ -210,12 +210,15 @@ export function registrationContractOf(scene: () => Promise<() => Promise<Device
 
     test('belongs to its token, and may be read in parts', async () => {
       const one = newCertificate()
+      const token = newToken()
       const parts = async function* () {
         yield newCertificates(300).map(({ uuid }) => named({ uuid }))
+        // Others can write meanwhile; the token is of no use yet.
+        expect(await commit(newCertificates(1), NOON, other)).toEqual(['committed'])
+        expect(await other.credentials.token(token.id)).toMatchObject({ listed: null, expiresAt: NOON })
         yield [named({ uuid: one.uuid })]
       }
-      const token = newToken()
-      expect(await register.credentials.createToken(token, parts())).toMatchObject({ listed: 301 })
+      expect(await register.credentials.createToken(token, parts())).toMatchObject({ listed: 301, expiresAt: null })
       const empty = await withList([])
       const listed = await register.credentials.listed(token.id, askedBy(one))
       expect(listed).not.toBeNull()

@@ -19,9 +19,9 @@ interface Block {
  * Concatenated PEM requests. Text between them is ignored, as OpenSSL prints it (RFC 7468, section 2); any other PEM block
  * is an unreadable row. Throws ERR_BAD_FILE when there is no PEM block.
  */
-export function pemRequests(source: AsyncIterable<Buffer>, what: string) {
+export function pemRequests(source: AsyncIterable<Buffer>, what: string): AsyncGenerator<readonly InputRow[]> {
   const options = { maxBytes: MAX_CSR_BYTES, isAnyEncoding: true }
-  return rowsOfLines(source, options, new PemReader(what))
+  return rowsOfLines<InputRow>(source, options, new PemReader(what))
 }
 
 class PemReader {

@@ -10,9 +10,13 @@ const MAX_UUID_LINE = 256
  * JSON lines: an object a line, with the members of CSV's columns, or AWS's ThingName, SerialNumber and CSR. Throws
  * ERR_BAD_FILE when it is one JSON document instead.
  */
-export function jsonLines(source: AsyncIterable<Buffer>, what: string, readCsrFile: ReadCsrFile) {
+export function jsonLines(
+  source: AsyncIterable<Buffer>,
+  what: string,
+  readCsrFile: ReadCsrFile,
+): AsyncGenerator<readonly InputRow[]> {
   let isFirst = true
-  return rowsOfLines(
+  return rowsOfLines<InputRow>(
     source,
     { maxBytes: MAX_ROW_BYTES },
     {
@@ -27,8 +31,8 @@ export function jsonLines(source: AsyncIterable<Buffer>, what: string, readCsrFi
 }
 
 /** A list of UUIDs, one a line; lines that begin with # are comments. */
-export function uuidList(source: AsyncIterable<Buffer>) {
-  return rowsOfLines(
+export function uuidList(source: AsyncIterable<Buffer>): AsyncGenerator<readonly InputRow[]> {
+  return rowsOfLines<InputRow>(
     source,
     { maxBytes: MAX_UUID_LINE },
     {

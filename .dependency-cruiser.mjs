@@ -68,6 +68,11 @@ const ROOMS = [
 
 const PACKAGES = [
   only(['signer/pkcs11/'], ['pkcs11js'], 'It is optional, and loaded when an HSM is asked for.'),
+  only(
+    ['devices/'],
+    ['pg', 'pgpass', '@photostructure/sqlite', 'kysely'],
+    'The database is behind the port of the register.',
+  ),
   only(['cli/'], ['commander'], 'Flags are the business of cli.'),
   only(
     ['storage/', 'config/yaml-file[.]ts', 'signer/pkcs11/', 'secret[.]ts'],

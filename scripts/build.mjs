@@ -21,8 +21,8 @@ const whole = {
   ...shared,
   mainFields: ['module', 'main'],
   // fastify's pino finds its worker threads beside its own files; SQLite and pkcs11js are native, and not everybody has
-  // pkcs11js.
-  external: ['fastify', 'pino', 'pkcs11js', '@photostructure/sqlite'],
+  // pkcs11js; pg looks for packages that it can do without.
+  external: ['fastify', 'pino', 'pkcs11js', '@photostructure/sqlite', 'pg', 'pgpass'],
   // The CommonJS among the dependencies asks for Node's modules by `require`, which an ES module has to make.
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
 }

@@ -231,6 +231,19 @@ export {
   reportDevices,
   reportDevicesResult,
 } from './operations/devices/report/report-devices.js'
+export { type CheckStoreResult, checkStore, checkStoreResult } from './operations/devices/store/check-store.js'
+export {
+  type CopyStoreOptions,
+  type CopyStoreResult,
+  copyStore,
+  copyStoreResult,
+} from './operations/devices/store/copy-store.js'
+export {
+  initStore,
+  type MigrateStoreResult,
+  migrateStore,
+  migrateStoreResult,
+} from './operations/devices/store/migrate-store.js'
 export {
   type ExportDevicesOptions,
   type ExportDevicesPorts,

@@ -34,7 +34,8 @@ describe.each(DOCUMENTS)('%s', (name) => {
   test('names commands and flags that there are', async () => {
     const home = await newHome()
     for (const line of await commandsIn(name)) {
-      const [, words = '', rest = ''] = /^fpki (api token \w+|\S+(?: [^-\s]\S*)?)(.*)$/.exec(line) ?? []
+      const [, words = '', rest = ''] =
+        /^fpki (api token \w+|devices store \w+|\S+(?: [^-\s]\S*)?)(.*)$/.exec(line) ?? []
       const { status, stdout: help } = await home.fpki([...words.split(' '), '--help'])
       expect({ line, status }).toEqual({ line, status: 0 })
       for (const [flag] of rest.matchAll(/--[a-z][a-z0-9-]*/g)) expect(help).toMatch(new RegExp(`${flag}\\b`))

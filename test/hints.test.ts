@@ -369,6 +369,10 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki ca create … --factory … --root-cert signed.pem',
     'fpki ca create … --root-cert signed.pem',
   ],
+  'a PostgreSQL database without a register, or an older one (devices/store.test.ts, test/devices)': [
+    'fpki devices store init … --store …',
+    'fpki devices store migrate … --store …',
+  ],
   'a device register that is missing, or older than this fpki (test/devices)': [
     'fpki devices issue … --from REQUESTS…',
     'fpki devices issue … --from csrs/ --out devices/',

@@ -109,7 +109,10 @@ export function withYes(command: Command): Command {
 
 /** Adds the flag for the device register. */
 export function withStore(command: Command): Command {
-  return command.option('--store <url>', 'device register; default: devices.sqlite in the directory')
+  return command.option(
+    '--store <url>',
+    'device register, sqlite:/path or postgres://… (FPKI_STORE); default: devices.sqlite in the directory',
+  )
 }
 
 /** For a number of days. */

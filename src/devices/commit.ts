@@ -1,11 +1,12 @@
 import type { Kysely, Transaction } from 'kysely'
+import { FpkiError } from '../errors.js'
 import { type Bulk, bulk, placeholders } from './bulk.js'
 import { decide, type Entry, type Known, type Order, type Settled, UNKNOWN, wavesOf } from './decide.js'
 import type { Engine } from './engine.js'
 import type { LookUpAll } from './look-up.js'
 import { proofChecks } from './proof-checks.js'
 import { type Proofs, sqlProofs } from './proofs.js'
-import { type Grant, takeFromQuota } from './quota.js'
+import { grantOf, takeFromQuota } from './quota.js'
 import { Conflict, type Recorder, type Reissue, recorder } from './record.js'
 import type { NewCertificate } from './register.js'
 import { integer, mapKey } from './rows.js'
@@ -18,12 +19,16 @@ export type Outcome = Settled | null
 /** Records an order in one transaction; the outcomes are in the order of its entries. */
 export type RecordOrder = (order: Order) => Promise<readonly Outcome[]>
 
-/** How often a transaction is tried in which another process was first. In SQLite the second attempt decides. */
-const TRIES = 10
+/**
+ * How often a transaction is tried in which another process was first. In SQLite the second attempt decides; elsewhere each
+ * further one means that another process has recorded something.
+ */
+const TRIES = 100
 
 /**
  * Records what the UNIQUE constraints let in. The first attempt takes everything for new, which is true of nearly every
- * batch: only when a row is in the way is the transaction rolled back, and everything looked up.
+ * batch: only when a row is in the way, or the quota is not enough, is the transaction rolled back, and everything looked
+ * up. The quota is taken last: its row is locked for as short as possible, and after all other rows, always in this order.
  */
 export function orders(
   db: Kysely<Schema>,
@@ -37,7 +42,7 @@ export function orders(
       try {
         return await transactions((transaction) => attempt(transaction, order, { ...tools, isFirst: tries === 1 }))
       } catch (error) {
-        if (!(error instanceof Conflict) || tries === TRIES) throw error
+        throwUnlessAgain(error, tries, order)
       }
     }
   }
@@ -53,87 +58,134 @@ interface Tools {
 
 async function attempt(transaction: Transaction<Schema>, order: Order, tools: Tools): Promise<readonly Outcome[]> {
   const outcomes = new Map<Entry, Outcome>()
+  const recorded = { devices: 0, certificates: 0 }
   for (const [at, wave] of wavesOf(order.entries).entries()) {
     const isUnknown = tools.isFirst && at === 0
-    const known = isUnknown ? wave.map(() => UNKNOWN) : await allKnown(transaction, wave, tools)
-    await recordWave(transaction, order, { wave, known, outcomes, ...tools })
+    const known = isUnknown ? null : await allKnown(transaction, wave, tools)
+    const plan = await planOf(transaction, order, { wave, known, pending: recorded.devices, proofs: tools.proofs })
+    for (const { entry, outcome } of plan.settled) outcomes.set(entry, outcome)
+    await recordPlan(transaction, order, plan, tools)
+    recorded.devices += plan.fresh.length
+    recorded.certificates += plan.fresh.length + plan.reissued.length
+  }
+  if (recorded.certificates > 0) {
+    const { line, at, by } = order
+    const isTaken = await takeFromQuota(transaction, { line: line.name, devices: recorded.devices, at, by })
+    if (!isTaken) throw new Conflict('the quota is not enough')
   }
   return order.entries.map((entry) => outcomes.get(entry) ?? null)
 }
 
 interface Wave {
   readonly wave: readonly Entry[]
-  readonly known: readonly Known[]
-  readonly outcomes: Map<Entry, Outcome>
-  readonly record: Recorder
+  /** null: everything is taken for new. */
+  readonly known: readonly Known[] | null
+  /** How many new devices this transaction has recorded before. */
+  readonly pending: number
   readonly proofs: Proofs
 }
 
-/** An entry that the register has no reason to refuse. */
-interface Wanted {
-  readonly entry: Entry
-  readonly known: Known
+/** What is to become of a wave. */
+interface Plan {
+  readonly fresh: readonly Entry[]
+  readonly reissued: readonly Reissue[]
+  readonly settled: readonly SettledEntry[]
 }
 
-async function recordWave(transaction: Transaction<Schema>, order: Order, wave: Wave) {
-  const { known, outcomes, record, proofs } = wave
-  const { line, at, by, announce } = order
-  const wanted = await wantedOf(transaction, order, wave)
-  const devices = wanted.new.length
-  if (devices + wanted.reissue.length === 0) return
-  const grant = await takeFromQuota(transaction, { line: line.name, devices, at, by })
-  // What was taken for new may exist, and needs no quota.
-  if (grant.refusal !== null && known.includes(UNKNOWN)) throw new Conflict('the quota is not enough')
-  const [fresh, reissued] = [wanted.new.slice(0, grant.granted), grant.isOpen ? wanted.reissue : []]
-  refuse([...wanted.new.slice(grant.granted), ...(grant.isOpen ? [] : wanted.reissue)], grant, outcomes)
-  const accepted = { fresh: fresh.map(({ entry }) => entry), reissued: reissued.map(reissueOf) }
-  await record(transaction, { line: line.id, ...accepted, announce })
-  if (hasProofs(wave.wave))
-    await proofs.take(transaction, { fresh: certificatesOf(fresh), reissued: certificatesOf(reissued) })
+interface SettledEntry {
+  readonly entry: Entry
+  readonly outcome: Settled
+}
+
+async function recordPlan(
+  transaction: Transaction<Schema>,
+  { line, announce }: Order,
+  { fresh, reissued }: Plan,
+  { record, proofs }: Tools,
+): Promise<void> {
+  if (fresh.length + reissued.length === 0) return
+  await record(transaction, { line: line.id, fresh, reissued, announce })
+  const again = reissued.map(({ entry }) => entry)
+  if (!hasProofs([...fresh, ...again])) return
+  await proofs.take(transaction, { fresh: certificatesOf(fresh), reissued: certificatesOf(again) })
+}
+
+async function planOf(transaction: Transaction<Schema>, order: Order, wave: Wave): Promise<Plan> {
+  const whyNot = hasProofs(wave.wave)
+    ? proofChecks(await wave.proofs.read(transaction, certificatesOf(wave.wave), order))
+    : () => null
+  const { known, pending } = wave
+  if (known === null) {
+    // What was taken for new may exist, and needs nothing of its token.
+    if (wave.wave.some(({ certificate }) => whyNot(certificate, true) !== null))
+      throw new Conflict('a proof is not enough')
+    return { fresh: wave.wave, reissued: [], settled: [] }
+  }
+  const window = await reissueWindow(transaction, order.line.id)
+  const { fresh, reissued, settled } = decideAll(wave.wave, known, order, { window, whyNot })
+  const { line, at, by } = order
+  const { granted, isOpen, refusal } = await grantOf(
+    transaction,
+    { line: line.name, devices: fresh.length, at, by },
+    pending,
+  )
+  const left = [...fresh.slice(granted), ...(isOpen ? [] : reissued.map(({ entry }) => entry))]
+  const refused =
+    refusal === null ? [] : left.map((entry) => ({ entry, outcome: { kind: 'refused', refusal } as const }))
+  return { fresh: fresh.slice(0, granted), reissued: isOpen ? reissued : [], settled: [...settled, ...refused] }
 }
 
 /** What the register has no reason to refuse, but perhaps the line's quota. */
-async function wantedOf(transaction: Transaction<Schema>, order: Order, { wave, known, outcomes, proofs }: Wave) {
-  const window = await reissueWindow(transaction, order.line.id)
-  const certificates = wave.map(({ certificate }) => certificate)
-  const whyNot = hasProofs(wave) ? proofChecks(await proofs.read(transaction, certificates, order)) : () => null
-  const wanted = { new: [] as Wanted[], reissue: [] as Wanted[] }
-  for (const [index, entry] of wave.entries()) {
-    const itsKnown = known[index] ?? UNKNOWN
+function decideAll(
+  wave: readonly Entry[],
+  known: readonly Known[],
+  order: Order,
+  { window, whyNot }: { readonly window: number; readonly whyNot: ReturnType<typeof proofChecks> },
+): Plan {
+  const [fresh, reissued, settled]: [Entry[], Reissue[], SettledEntry[]] = [[], [], []]
+  for (const [at, entry] of wave.entries()) {
+    const itsKnown = known[at] ?? UNKNOWN
     const decision = decide(entry, itsKnown, order, window)
     if (decision.kind !== 'new' && decision.kind !== 'reissue') {
-      outcomes.set(entry, decision)
+      settled.push({ entry, outcome: decision })
       continue
     }
     const refusal = whyNot(entry.certificate, decision.kind === 'new')
-    // What was taken for new may exist, and needs nothing of its token.
-    if (refusal !== null && itsKnown === UNKNOWN) throw new Conflict('a proof is not enough')
-    if (refusal === null) wanted[decision.kind].push({ entry, known: itsKnown })
-    else outcomes.set(entry, { kind: 'refused', refusal })
+    if (refusal !== null) settled.push({ entry, outcome: { kind: 'refused', refusal } })
+    else if (decision.kind === 'new') fresh.push(entry)
+    else reissued.push(reissueOf(entry, itsKnown))
   }
-  return wanted
+  return { fresh, reissued, settled }
 }
 
-function hasProofs(wave: readonly Entry[]): boolean {
-  return wave.some(({ certificate }) => certificate.proof !== null)
+function hasProofs(entries: readonly Entry[]): boolean {
+  return entries.some(({ certificate }) => certificate.proof !== null)
 }
 
-function certificatesOf(wanted: readonly Wanted[]): readonly NewCertificate[] {
-  return wanted.map(({ entry }) => entry.certificate)
+function certificatesOf(entries: readonly Entry[]): readonly NewCertificate[] {
+  return entries.map(({ certificate }) => certificate)
 }
 
-function refuse(left: readonly Wanted[], { refusal }: Grant, outcomes: Map<Entry, Outcome>): void {
-  if (refusal !== null) for (const { entry } of left) outcomes.set(entry, { kind: 'refused', refusal })
-}
-
-function reissueOf({ entry, known: { deviceId, device, keyOwner } }: Wanted): Reissue {
+function reissueOf(entry: Entry, { deviceId, device, keyOwner }: Known): Reissue {
   if (deviceId === null || device === null) throw new Error('a device is issued again that does not exist')
-  return { entry, deviceId, hasKey: keyOwner !== null, isNewest: entry.issuedAt >= device.issuedAt }
+  const isNewest = entry.issuedAt >= device.issuedAt
+  return { entry, deviceId, hasKey: keyOwner !== null, isNewest, replaced: device }
 }
 
 async function reissueWindow(transaction: Transaction<Schema>, line: number): Promise<number> {
   const query = transaction.selectFrom('lines').select('reissue_window').where('id', '=', line)
   return integer((await query.executeTakeFirstOrThrow()).reissue_window, 'lines.reissue_window')
+}
+
+/** Throws unless another process was first, and it may be tried again. */
+function throwUnlessAgain(error: unknown, tries: number, { line }: Order): void {
+  if (!(error instanceof Conflict)) throw error
+  if (tries < TRIES) return
+  throw new FpkiError(
+    'ERR_LOCKED',
+    `Other processes kept changing the same devices, or took the quota of the line ${line.name} first, ${TRIES} times.`,
+    'Nothing was recorded. Run the same command again.',
+  )
 }
 
 type Serials = Bulk<{ readonly serial: Uint8Array; readonly der: Uint8Array }>

@@ -1,4 +1,4 @@
-import type { ExpressionBuilder, Kysely, Transaction } from 'kysely'
+import type { ExpressionBuilder, Transaction } from 'kysely'
 import { type CertificateState, type DeviceRegister, type DeviceState, IN_USE } from './register.js'
 import { integer, octets, uuidOctets, uuidText } from './rows.js'
 import type { Schema } from './schema.js'
@@ -9,7 +9,6 @@ const DEVICES_AT_ONCE = 256
 
 /** What is changed of devices that exist, in a SQL database. */
 export function deviceChanges(
-  db: Kysely<Schema>,
   transactions: Transactions,
 ): Pick<DeviceRegister, 'abandon' | 'deny' | 'allow' | 'rename'> {
   return {
@@ -22,10 +21,11 @@ export function deviceChanges(
       return transactions((transaction) => inParts(uuids, (some) => end(transaction, some, change)))
     },
     allow: (uuids) => transactions((transaction) => inParts(uuids, (some) => allow(transaction, some))),
-    rename: async (uuid, name) => {
-      const update = db.updateTable('devices').set({ name: name === uuid ? null : name })
-      return (await update.where('uuid', '=', uuidOctets(uuid)).executeTakeFirst()).numUpdatedRows === 1n
-    },
+    rename: (uuid, name) =>
+      transactions(async (transaction) => {
+        const update = transaction.updateTable('devices').set({ name: name === uuid ? null : name })
+        return (await update.where('uuid', '=', uuidOctets(uuid)).executeTakeFirst()).numUpdatedRows === 1n
+      }),
   }
 }
 

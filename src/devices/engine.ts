@@ -5,7 +5,7 @@ export interface Engine {
   /** The type of octets. */
   readonly octets: 'blob' | 'bytea'
   /** The type of integers of up to 53 bits. */
-  readonly time: 'integer' | 'bigint'
+  readonly integer: 'integer' | 'bigint'
   /** A primary key that the database numbers upwards. */
   id(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder
   /** Options of a new table. `clustered`: the rows are best stored in the order of the primary key. */
@@ -13,6 +13,8 @@ export interface Engine {
     table: CreateTableBuilder<Name, Columns>,
     clustered?: boolean,
   ): CreateTableBuilder<Name, Columns>
+  /** How often a transaction is tried while another one is in its way: for two minutes in all. See transactions.ts. */
+  readonly tries: number
   /**
    * Locks the rows of a table that a query in a transaction finds, and leaves out those that another transaction has locked.
    * An engine in which only one transaction writes at a time changes nothing.

@@ -13,7 +13,11 @@ export const LINE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/
 export function sqlLines(db: Kysely<Schema>, transactions: Transactions): LineStore {
   return {
     get: (name) => lineNamed(db, name),
-    list: async () => (await db.selectFrom('lines').selectAll().orderBy('name').execute()).map(lineOf),
+    list: async () => {
+      const lines = (await db.selectFrom('lines').selectAll().execute()).map(lineOf)
+      // Databases have different orders of texts.
+      return lines.sort((a, b) => (a.name < b.name ? -1 : 1))
+    },
     create: async (name, settings, at) => {
       checkLineName(name)
       return transactions(async (transaction) => {
@@ -28,6 +32,8 @@ export function sqlLines(db: Kysely<Schema>, transactions: Transactions): LineSt
     },
     change: (name, { state, ...settings }) =>
       transactions(async (transaction) => {
+        // Changes nothing, and locks the row: it stays as it is read then.
+        await transaction.updateTable('lines').set({ name }).where('name', '=', name).execute()
         const line = await requireLine(transaction, name)
         checkStates(line, state ?? line.state)
         const columns = { ...columnsOf({ ...line, ...settings }), state: state ?? line.state }

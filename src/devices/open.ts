@@ -5,10 +5,12 @@ import { shellWord } from '../shell-word.js'
 import { checkAbsolute } from '../storage/absolute-path.js'
 import { UNFINISHED } from '../storage/folders.js'
 import { sqliteDamage } from './inspection.js'
+import { newRegister, SCHEMA } from './migrations.js'
+import { requireInUse } from './moved.js'
 import type { DeviceRegister } from './register.js'
 import { sqlRegister } from './sql-register.js'
 import { connect, SQLITE, type SqliteConnection } from './sqlite.js'
-import { checkSchema, migrate, SCHEMA } from './sqlite-schema.js'
+import { checkSchema, migrate } from './sqlite-schema.js'
 
 /** What opening a register needs. */
 export interface RegisterPorts {
@@ -18,7 +20,10 @@ export interface RegisterPorts {
 }
 
 /** Which register, and what for. */
-export interface RegisterOptions {
+export type RegisterOptions = SqliteOptions | PostgresOptions
+
+/** A register in a SQLite database. */
+export interface SqliteOptions {
   /** Absolute. */
   readonly path: string
   /** Whether to create it when it is missing, to bring it up to date, and to write; otherwise it is only looked at. */
@@ -27,19 +32,58 @@ export interface RegisterOptions {
   readonly directory?: string
 }
 
+/** A register in a PostgreSQL database, in which initPostgresRegister has created the tables. */
+interface PostgresOptions {
+  /** `postgres://user@host:port/database?…` */
+  readonly url: string
+  /** Whether to write; otherwise it is only looked at. */
+  readonly write: boolean
+  /** The PKI directory or kit that it belongs to, for commands in hints. */
+  readonly directory?: string
+}
+
 /** SQLite has further files beside a database. None of them is complete alone, and what is in each would be believed. */
 export const REGISTER_SUFFIXES = ['', '-wal', '-shm', '-journal'] as const
 
 /**
- * Opens the device register at a path.
+ * Opens a device register.
  *
  * @throws FpkiError ERR_BAD_FILE when it is missing, is not a register, or is newer than this fpki (or older, to look at);
- *   ERR_PERMISSIONS when others could have written it; ERR_LOCKED, ERR_STORAGE
+ *   ERR_PERMISSIONS when others could have written it; ERR_LOCKED, ERR_STORAGE; of a PostgreSQL database also ERR_USAGE for
+ *   the URL, ERR_NOT_INITIALIZED without tables, ERR_STORE_AWAY when the server does not answer, and ERR_STORE_LOGIN when it
+ *   rejects the user or is not trusted
  */
-export async function openDeviceRegister(
-  { path, create, directory }: RegisterOptions,
+export async function openDeviceRegister(options: RegisterOptions, ports: RegisterPorts): Promise<DeviceRegister> {
+  if ('path' in options) return openSqlite(options, ports)
+  // Loaded when it is needed.
+  const [{ postgresPlace }, { openPostgresRegister }] = await Promise.all([
+    import('./postgres-place.js'),
+    import('./open-postgres.js'),
+  ])
+  const { url, write, directory } = options
+  return openPostgresRegister(await postgresPlace(url, ports.files), { access: write ? 'write' : 'read', directory })
+}
+
+async function openSqlite(options: SqliteOptions, ports: RegisterPorts): Promise<DeviceRegister> {
+  const { connection } = await openSqliteTables(options, ports)
+  try {
+    await requireInUse(connection.db)
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+  const damage = () => sqliteDamage(connection.db)
+  return sqlRegister(connection.db, SQLITE, { close: connection.close, damage })
+}
+
+/**
+ * Connects to the database of a register, whether or not it is in use. Throws as {@link openDeviceRegister}. `version` is that
+ * of its schema before it was brought up to date.
+ */
+export async function openSqliteTables(
+  { path, create, directory }: SqliteOptions,
   ports: RegisterPorts,
-): Promise<DeviceRegister> {
+): Promise<{ readonly connection: SqliteConnection; readonly version: number }> {
   checkAbsolute(path, 'path of the device register')
   if (create && (await ports.files.kindOf(path)) === null) await createRegister(path, ports)
   const file = await checkedFile(path, ports.files, directory)
@@ -51,11 +95,11 @@ export async function openDeviceRegister(
       connection.exec('pragma journal_mode = wal')
       await migrate(connection, newRegister(ports))
     }
+    return { connection, version }
   } catch (error) {
     await connection.close()
     throw error
   }
-  return sqlRegister(connection.db, SQLITE, { close: connection.close, damage: () => sqliteDamage(connection.db) })
 }
 
 /** Made under another name, so that nobody ever sees half a register, and two processes cannot both make one. */
@@ -141,10 +185,6 @@ async function connectToRead(file: string, files: DurableFiles): Promise<SqliteC
     if (!isStorage || wal !== null) throw error
     return await connect(file, 'immutable')
   }
-}
-
-function newRegister({ random, clock }: RegisterPorts) {
-  return { id: Buffer.from(random.bytes(16)).toString('hex'), createdAt: clock().getTime() }
 }
 
 function issueCommand(path: string, directory: string): string {

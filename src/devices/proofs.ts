@@ -28,7 +28,7 @@ export interface Proofs {
 
 export function sqlProofs(db: Kysely<Schema>, engine: Engine): Proofs {
   const [tokens, entries] = [tokensById(db), entriesById(db)]
-  const [uses, claims] = [takeUses(db), takeEntries(db, engine)]
+  const [uses, claims] = [takeUses(db, engine), takeEntries(db, engine)]
   return {
     read: async (transaction, certificates, { line, at }) => {
       const proofs = certificates.flatMap(({ proof }) => proof ?? [])
@@ -99,9 +99,10 @@ async function stationNames(transaction: Transaction<Schema>, line: number): Pro
 }
 
 /** Parameters: the ID of a token, and how many of its uses. */
-function takeUses(db: Kysely<Schema>): Bulk<never> {
+function takeUses(db: Kysely<Schema>, engine: Engine): Bulk<never> {
+  const number = sql.raw(engine.integer)
   return bulk<never>((count) => {
-    const taken = sql.join(placeholders(count, sql`(cast(${''} as text), cast(${0} as integer))`))
+    const taken = sql.join(placeholders(count, sql`(cast(${''} as text), cast(${0} as ${number}))`))
     const update = sql<never>`update tokens set used = used + taken.column2 from (values ${taken}) as taken
       where tokens.id = taken.column1 and revoked_at is null and (uses is null or used + taken.column2 <= uses)`
     return { compile: () => update.compile(db) }
@@ -110,9 +111,9 @@ function takeUses(db: Kysely<Schema>): Bulk<never> {
 
 /** Parameters: the ID of an entry, and the UUID of the device that uses it. */
 function takeEntries(db: Kysely<Schema>, engine: Engine): Bulk<never> {
-  const type = sql.raw(engine.octets)
+  const [number, type] = [sql.raw(engine.integer), sql.raw(engine.octets)]
   return bulk<never>((count) => {
-    const taken = sql.join(placeholders(count, sql`(cast(${0} as integer), cast(${new Uint8Array()} as ${type}))`))
+    const taken = sql.join(placeholders(count, sql`(cast(${0} as ${number}), cast(${new Uint8Array()} as ${type}))`))
     const update = sql<never>`update listed_devices set used_by = taken.column2 from (values ${taken}) as taken
       where listed_devices.id = taken.column1 and (used_by is null or used_by = taken.column2)`
     return { compile: () => update.compile(db) }

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { DAY } from '../day.js'
-import { quotaLeft, whyClosed } from './line-limits.js'
+import { afterIssuing, quotaLeft, whyClosed } from './line-limits.js'
 import { requireLine } from './lines.js'
 import type { Refusal } from './refusal.js'
 import type { Schema } from './schema.js'
@@ -24,24 +24,24 @@ export interface Demand {
 }
 
 /**
- * Takes new devices from a line's quotas, as many as it gives, in the transaction that records them. The guarded UPDATE
- * decides, so that no number of processes exceeds a quota.
+ * What a line would give now, when `pending` devices are recorded in this transaction and not taken from it yet. Only
+ * {@link takeFromQuota} decides.
  */
-export async function takeFromQuota(db: Kysely<Schema>, demand: Demand): Promise<Grant> {
-  for (let wanted = demand.devices; ; ) {
-    const isTaken = await take(db, { ...demand, devices: wanted })
-    if (isTaken && wanted === demand.devices) return { isOpen: true, granted: wanted, refusal: null }
-    const line = await requireLine(db, demand.line)
-    const { count, refusal } = quotaLeft(line, demand.at)
-    if (isTaken) return { isOpen: true, granted: wanted, refusal }
-    const closed = whyClosed(line, demand.at)
-    if (closed !== null) return { isOpen: false, granted: 0, refusal: closed }
-    wanted = Math.min(wanted, count)
-    if (wanted === 0) return { isOpen: true, granted: 0, refusal }
-  }
+export async function grantOf(db: Kysely<Schema>, demand: Demand, pending: number): Promise<Grant> {
+  const { line: name, devices, at, by } = demand
+  const line = await requireLine(db, name)
+  const closed = by === 'kit' ? null : whyClosed(line, at)
+  if (closed !== null) return { isOpen: false, granted: 0, refusal: closed }
+  const { count, refusal } = quotaLeft(afterIssuing(line, pending, at), at)
+  if (by === 'kit' || count >= devices) return { isOpen: true, granted: devices, refusal: null }
+  return { isOpen: true, granted: count, refusal }
 }
 
-async function take(db: Kysely<Schema>, { line, devices, at, by }: Demand): Promise<boolean> {
+/**
+ * Takes devices from the quotas of an open line; false: it does not give that many. This UPDATE has the limits as its
+ * condition, so that no number of processes exceeds them. It locks the row of the line until the transaction ends.
+ */
+export async function takeFromQuota(db: Kysely<Schema>, { line, devices, at, by }: Demand): Promise<boolean> {
   const today = Math.floor(at / DAY)
   const issuedToday = sql<number>`case when day = ${today} then issued_on_day else 0 end`
   const update = db.updateTable('lines').where('name', '=', line)
@@ -49,15 +49,25 @@ async function take(db: Kysely<Schema>, { line, devices, at, by }: Demand): Prom
     const { numUpdatedRows } = await update.set({ issued: sql`issued + ${devices}` }).executeTakeFirst()
     return numUpdatedRows === 1n
   }
-  const { numUpdatedRows } = await update
+  const open = update
     .set({ issued: sql`issued + ${devices}`, issued_on_day: sql`${issuedToday} + ${devices}`, day: today })
     .where('state', '=', 'open')
-    .where((where) => where.or([where('quota', 'is', null), where(sql`issued + ${devices}`, '<=', where.ref('quota'))]))
     .where((where) => where.or([where('valid_from', 'is', null), where('valid_from', '<=', at)]))
     .where((where) => where.or([where('valid_until', 'is', null), where('valid_until', '>', at)]))
-    .where((where) =>
-      where.or([where('per_day', 'is', null), where(sql`${issuedToday} + ${devices}`, '<=', where.ref('per_day'))]),
-    )
-    .executeTakeFirst()
+  // Another certificate of a device takes nothing, also when a quota was lowered below what was issued.
+  const limited =
+    devices === 0
+      ? open
+      : open
+          .where((where) =>
+            where.or([where('quota', 'is', null), where(sql`issued + ${devices}`, '<=', where.ref('quota'))]),
+          )
+          .where((where) =>
+            where.or([
+              where('per_day', 'is', null),
+              where(sql`${issuedToday} + ${devices}`, '<=', where.ref('per_day')),
+            ]),
+          )
+  const { numUpdatedRows } = await limited.executeTakeFirst()
   return numUpdatedRows === 1n
 }

@@ -2,6 +2,7 @@ import { type Kysely, sql, type Transaction } from 'kysely'
 import { type Bulk, bulk, placeholders } from './bulk.js'
 import { credentialText } from './credential-store.js'
 import type { Entry } from './decide.js'
+import type { DeviceRecord } from './register.js'
 import { integer, mapKey, uuidOctets } from './rows.js'
 import type { Schema } from './schema.js'
 
@@ -27,6 +28,8 @@ export interface Reissue {
   readonly hasKey: boolean
   /** Whether the device has no newer certificate. */
   readonly isNewest: boolean
+  /** What the decision was made on. */
+  readonly replaced: Pick<DeviceRecord, 'state' | 'issuedAt'>
 }
 
 /** Records entries in a transaction. Throws {@link Conflict}. */
@@ -34,14 +37,19 @@ export type Recorder = (transaction: Transaction<Schema>, accepted: Accepted) =>
 
 const OCTETS = new Uint8Array()
 
+/**
+ * Rows are inserted in the order of UUIDs, then of keys, whatever the order of the entries: two transactions that wait for
+ * each other's rows would otherwise be a deadlock.
+ */
 export function recorder(db: Kysely<Schema>): Recorder {
   const [devices, keys, certificates] = [insertDevices(db), insertKeys(db), insertCertificates(db)]
   const announcements = announceCertificates(db)
-  return async (transaction, { line, fresh, reissued, announce }) => {
+  return async (transaction, accepted) => {
+    const [fresh, reissued] = [accepted.fresh.toSorted(byUuid), accepted.reissued.toSorted(byUuidOfEntry)]
     const uuids = fresh.map(({ certificate }) => uuidOctets(certificate.uuid))
     const inserted = await devices.run(
       transaction,
-      fresh.map((entry, at) => deviceParameters(entry, uuids[at], line)),
+      fresh.map((entry, at) => deviceParameters(entry, uuids[at], accepted.line)),
     )
     if (inserted.rows.length !== fresh.length) throw new Conflict('a device exists')
     const ids = new Map(inserted.rows.map(({ id, uuid }) => [mapKey(uuid), integer(id, 'devices.id')]))
@@ -53,7 +61,7 @@ export function recorder(db: Kysely<Schema>): Recorder {
       ...reissued,
     ]
     await supersede(transaction, reissued)
-    const newKeys = all.filter(({ hasKey }) => !hasKey)
+    const newKeys = all.filter(({ hasKey }) => !hasKey).toSorted(byKey)
     const owned = await keys.run(
       transaction,
       newKeys.map(({ entry, deviceId }) => [entry.certificate.keyHash, deviceId]),
@@ -64,8 +72,20 @@ export function recorder(db: Kysely<Schema>): Recorder {
       all.map(({ entry, deviceId, isNewest }) => certificateParameters(entry, deviceId, isNewest)),
     )
     if (recorded.changes !== all.length) throw new Conflict('a serial number exists')
-    if (announce) await announcements.run(transaction, all.filter(({ isNewest }) => isNewest).map(serialOf))
+    if (accepted.announce) await announcements.run(transaction, all.filter(({ isNewest }) => isNewest).map(serialOf))
   }
+}
+
+function byUuid(a: Entry, b: Entry): number {
+  return a.certificate.uuid < b.certificate.uuid ? -1 : 1
+}
+
+function byUuidOfEntry(a: { readonly entry: Entry }, b: { readonly entry: Entry }): number {
+  return byUuid(a.entry, b.entry)
+}
+
+function byKey(a: { readonly entry: Entry }, b: { readonly entry: Entry }): number {
+  return Buffer.compare(a.entry.certificate.keyHash, b.entry.certificate.keyHash)
 }
 
 function serialOf({ entry }: { readonly entry: Entry }) {
@@ -160,25 +180,31 @@ function announceCertificates(db: Kysely<Schema>): Bulk<never> {
   )
 }
 
-/** Ends the certificates that have a newer one from now on, and brings the devices up to date. */
+/**
+ * Brings the devices up to date, and ends the certificates that have a newer one from now on. The device is changed first:
+ * its row is locked then, and stays as it was when this was decided. Throws {@link Conflict} when it has changed meanwhile.
+ */
 async function supersede(transaction: Transaction<Schema>, reissued: readonly Reissue[]): Promise<void> {
-  for (const { entry, deviceId, isNewest } of reissued) {
+  for (const { entry, deviceId, isNewest, replaced } of reissued) {
     if (!isNewest) continue
     const { certificate, ca, issuedAt, state } = entry
     const { uuid, name, group, hardwareId, serialNumber, isProduction, notAfter, proof } = certificate
-    await transaction
-      .updateTable('certificates')
-      .set({ state: 'superseded', ended_at: issuedAt })
-      .where('device', '=', deviceId)
-      .where('state', '=', 'active')
-      .execute()
-    await transaction
+    const { numUpdatedRows } = await transaction
       .updateTable('devices')
       .set({ ca, state, issued_at: issuedAt, not_after: notAfter, is_production: isProduction ? 1 : 0 })
       .set({ name: name === uuid ? null : name, device_group: group })
       .set({ hardware_id: hardwareId, serial_number: serialNumber })
       .set({ credential: proof === null ? null : credentialText(proof.credential) })
       .where('id', '=', deviceId)
+      .where('state', '=', replaced.state)
+      .where('issued_at', '=', replaced.issuedAt)
+      .executeTakeFirst()
+    if (numUpdatedRows !== 1n) throw new Conflict('a device was changed')
+    await transaction
+      .updateTable('certificates')
+      .set({ state: 'superseded', ended_at: issuedAt })
+      .where('device', '=', deviceId)
+      .where('state', '=', 'active')
       .execute()
   }
 }

@@ -20,6 +20,8 @@ export interface Schema {
 interface RegisterTable {
   /** Lower-case hex. */
   id: string
+  /** Where the register was moved to, as in `--store`; null: it is in use. See moved.ts. */
+  moved_to: string | null
 }
 
 /** A row of `lines`. */

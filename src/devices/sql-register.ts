@@ -10,6 +10,7 @@ import { noSuchLine } from './line-errors.js'
 import { sqlLines } from './lines.js'
 import { deviceLists } from './list.js'
 import { lookUps, selectDevices } from './look-up.js'
+import { inUse } from './moved.js'
 import type {
   Commit,
   CommitOutcome,
@@ -30,7 +31,7 @@ export function sqlRegister(
   engine: Engine,
   { close, damage }: Pick<DeviceRegister, 'close' | 'damage'>,
 ): DeviceRegister {
-  const transactions = transactionsOf(db)
+  const transactions = inUse(transactionsOf(db, engine))
   const lookUpAll = lookUps(db)
   const record = orders(db, engine, transactions, lookUpAll)
   const ids = idsOf(db, transactions)
@@ -41,7 +42,7 @@ export function sqlRegister(
     jobs: sqlJobs(db, transactions),
     credentials: sqlCredentials(db, transactions),
     outbox: sqlOutbox(db, engine, transactions),
-    ...deviceChanges(db, transactions),
+    ...deviceChanges(transactions),
     lookUp: async (requests) =>
       (await lookUpAll(db, requests)).map(({ device, certificate, keyOwner }) => ({ device, certificate, keyOwner })),
     commit: (commit) => commitOrder(record, ids, commit),

@@ -35,11 +35,6 @@ function sqliteCode(error: unknown): number | null {
   return TEXTS.find(([text]) => text.test(error.message))?.[1] ?? null
 }
 
-/** Whether another connection has the lock. */
-export function isBusy(error: unknown): boolean {
-  return error instanceof FpkiError && error.code === 'ERR_LOCKED'
-}
-
 /** Runs `work` on the database at `path`, and converts errors of SQLite that are not mistakes of fpki. */
 export function explainSqliteErrors<T>(path: string, work: () => T): T {
   try {

@@ -1,16 +1,14 @@
 import { sql } from 'kysely'
 import { FpkiError } from '../errors.js'
 import { shellWord } from '../shell-word.js'
-import { MIGRATIONS, type NewRegister } from './migrations.js'
+import { MIGRATIONS, type NewRegister, SCHEMA } from './migrations.js'
 import { APPLICATION_ID, inMemory, pragma, SQLITE, type SqliteConnection } from './sqlite.js'
 import { transactionsOf } from './transactions.js'
 
-/** The version of the schema that this fpki writes. */
-export const SCHEMA = MIGRATIONS.length
-
 /** Creates the tables of a new register, or brings an older one up to date, in one transaction. */
 export async function migrate(connection: SqliteConnection, register: NewRegister, upTo = SCHEMA): Promise<void> {
-  await transactionsOf(connection.db)(async (transaction) => {
+  const transactions = transactionsOf(connection.db, SQLITE)
+  await transactions(async (transaction) => {
     // Read in the transaction: another process may have been first.
     const from = Number(pragma(connection, 'user_version'))
     if (from >= upTo) return

@@ -7,15 +7,6 @@ import { explainSqliteErrors } from './sqlite-errors.js'
 const STRICT = sql`strict`
 const CLUSTERED = sql`strict, without rowid`
 
-/** SQLite as an engine of the register. */
-export const SQLITE: Engine = {
-  octets: 'blob',
-  time: 'integer',
-  id: (column) => column.primaryKey(),
-  table: (table, clustered = false) => table.modifyEnd(clustered ? CLUSTERED : STRICT),
-  lockFree: (query) => query,
-}
-
 /** "fpki" as a number: the application id of a register, in the header of its file. */
 export const APPLICATION_ID = 0x66706b69
 
@@ -24,6 +15,16 @@ const BUSY_MILLISECONDS = 10_000
 
 /** How long for the lock of a transaction, before fpki handles signals and tries again (transactions.ts). */
 const BEGIN_MILLISECONDS = 50
+
+/** SQLite as an engine of the register. */
+export const SQLITE: Engine = {
+  octets: 'blob',
+  integer: 'integer',
+  id: (column) => column.primaryKey(),
+  table: (table, clustered = false) => table.modifyEnd(clustered ? CLUSTERED : STRICT),
+  tries: 120_000 / BEGIN_MILLISECONDS,
+  lockFree: (query) => query,
+}
 
 /**
  * Every commit is on the disk before it is answered. The schema of a file is not trusted. The longer the WAL before its

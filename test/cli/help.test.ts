@@ -221,7 +221,7 @@ describe('the examples in help texts', () => {
     if (!WITHOUT_EXAMPLE.includes(words)) expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) {
       const home = /ca (create|root-csr)/.test(example) ? await newHome() : (await copiedPki()).home
-      const isMove = ['devices export', 'devices import'].includes(words)
+      const isMove = /^devices (export|import|store)/.test(words)
       if (/^(lines|devices) /.test(words) && !isMove) await deviceScene(home)
       if (isMove) await inShell(home, `${NEW_DEVICES}\n${ISSUED}`)
       if (words === 'lines revoke-station') await run(home, 'fpki lines station "$HOME/acme" site-a tester-1 --out .')

@@ -56,6 +56,10 @@ const RUNS: Readonly<Record<string, (made: Scene) => readonly string[]>> = {
   'devices show': ({ directory }) => [directory, uuidNumber(1)],
   'devices count': ({ directory }) => [directory],
   'devices report': ({ directory, at }) => [directory, '--line', 'site-a', '--out', at('report')],
+  'devices store init': ({ directory }) => [directory],
+  'devices store migrate': ({ directory }) => [directory],
+  'devices store check': ({ directory }) => [directory],
+  'devices store copy': ({ directory, at }) => [directory, '--to', `sqlite:${at('moved.sqlite')}`],
   'devices serve': ({ directory }) => [directory, '--register', 'nowhere'],
   'devices relay': ({ at }) => [
     '--listen',

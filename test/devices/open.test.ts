@@ -7,7 +7,7 @@ import { copyDeviceRegister, openDeviceRegister } from '../../src/devices/open.j
 import { ALL_DEVICES } from '../../src/devices/register.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { temporaryDirectory } from '../support/cli.js'
-import { collect, commitOf, newCertificates, sqliteScene, wordsOf } from './register-scene.js'
+import { collect, commitOf, NOON, newCertificates, sqliteScene, wordsOf } from './register-scene.js'
 
 const PORTS = thisMachine()
 
@@ -131,7 +131,7 @@ describe('is refused:', () => {
   test('a register of a newer fpki', async () => {
     const { path } = await closedRegister()
     runSql(path, 'pragma user_version = 99')
-    await expectRefused(path, 'ERR_BAD_FILE', /newer fpki \(schema 99; this one has 2\)/)
+    await expectRefused(path, 'ERR_BAD_FILE', /newer fpki \(schema 99; this one has 3\)/)
   })
 
   test('a register of an older fpki, to look at', async () => {
@@ -220,8 +220,11 @@ async function readAll(path: string): Promise<unknown> {
   let register: Awaited<ReturnType<typeof openDeviceRegister>> | null = null
   try {
     register = await openDeviceRegister({ path, create: false }, PORTS)
-    await collect(register.certificates(ALL_DEVICES))
+    const all = await collect(register.certificates(ALL_DEVICES))
+    await register.lookUp(all.map(({ device, certificate }) => ({ uuid: device.uuid, keyHash: certificate.keyHash })))
     await register.count({ ...ALL_DEVICES, hardwareId: 'x' })
+    await register.count({ ...ALL_DEVICES, since: 0 })
+    await register.count({ ...ALL_DEVICES, expiringBefore: NOON })
     await register.lines.list()
     await register.credentials.tokens(null)
     await register.credentials.stations(null)

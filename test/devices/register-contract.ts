@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ALL_DEVICES, type DeviceRegister } from '../../src/devices/register.js'
+import { ALL_DEVICES, type DeviceRegister, type NewCertificate } from '../../src/devices/register.js'
 import { externalContractOf } from './external-contract.js'
 import {
   CA,
@@ -331,6 +331,103 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
       expect(words.filter((word) => word === 'committed')).toHaveLength(50)
       expect(words.filter((word) => word === 'quota')).toHaveLength(30)
       expect(await other.lines.get('l')).toMatchObject({ issued: 50 })
+    })
+  })
+
+  describe('many at once', () => {
+    const others: DeviceRegister[] = []
+    beforeEach(async () => {
+      others.push(register, ...(await Promise.all([open(), open(), open()])))
+    })
+    afterEach(async () => {
+      for (const other of others.splice(0).slice(1)) await other.close()
+    })
+    const resigned = (one: NewCertificate) => ({ ...one, serial: newCertificate().serial, der: randomBytes(64) })
+
+    test('what another one committed after the look-up is existing, or refused', async () => {
+      const [mine, theirs] = [register, others[1] ?? register]
+      const [same, stolen, mineAlone] = newCertificates(3)
+      if (same === undefined || stolen === undefined || mineAlone === undefined) throw new Error('three')
+      const wanted = [same, { ...stolen, uuid: randomUUID() }, mineAlone]
+      expect((await mine.lookUp(wanted)).map(({ device }) => device)).toEqual([null, null, null])
+      await theirs.commit(commitOf([same, stolen]))
+      const outcomes = await mine.commit(commitOf(wanted.map(resigned)))
+      expect(wordsOf(outcomes)).toEqual(['existing', 'key-reused', 'committed'])
+      expect(outcomes[0]).toMatchObject({ certificate: { serial: same.serial } })
+    })
+
+    test('with the same rows in different orders record each once, and all get the stored certificate', async () => {
+      const rows = newCertificates(60)
+      const orders = others.flatMap((other, at) => {
+        const own = rows.map(resigned)
+        const order = at % 2 === 0 ? own : own.toReversed()
+        return [0, 20, 40].map((begin) => ({ other, certificates: order.slice(begin, begin + 20) }))
+      })
+      const outcomes = await Promise.all(
+        orders.map(async ({ other, certificates }) => ({
+          certificates,
+          outcomes: await other.commit(commitOf(certificates)),
+        })),
+      )
+      const answered = outcomes.flatMap((one) =>
+        one.outcomes.map((outcome, at) => {
+          const { uuid, serial } = one.certificates[at] ?? newCertificate()
+          return [uuid, outcome.kind === 'existing' ? outcome.certificate.serial : serial]
+        }),
+      )
+      expect(wordsOf(outcomes.flatMap((one) => one.outcomes)).filter((word) => word === 'committed')).toHaveLength(60)
+      const stored = await collect(register.certificates(ALL_DEVICES))
+      expect(new Set(answered.map(String))).toEqual(
+        new Set(stored.map(({ device, certificate }) => `${device.uuid},${certificate.serial}`)),
+      )
+      expect(await register.head()).toMatchObject({ certificates: 60 })
+      expect(await register.lines.get('default')).toMatchObject({ issued: 60 })
+    })
+
+    test('with other keys of the same devices leave each device one active certificate', async () => {
+      const devices = newCertificates(20)
+      await register.commit(commitOf(devices))
+      const commits = others.map((other, at) => {
+        const next = devices.map(({ uuid }) => newCertificate({ uuid }))
+        return other.commit(commitOf(at % 2 === 0 ? next : next.toReversed(), { at: NOON + at }))
+      })
+      expect(new Set(wordsOf((await Promise.all(commits)).flat()))).toEqual(new Set(['committed']))
+      for (const { uuid } of devices) {
+        const details = await register.device(uuid)
+        const active = details?.certificates.filter(({ state }) => state === 'active')
+        expect(active).toHaveLength(1)
+        expect(active?.[0]).toMatchObject({ issuedAt: details?.issuedAt, notAfter: details?.notAfter })
+      }
+    })
+
+    test('give a key to one device only', async () => {
+      const keys = newCertificates(12)
+      const commits = others.map((other, at) => {
+        const thieves = keys.map(({ keyHash }) => newCertificate({ keyHash }))
+        return other.commit(commitOf(at % 2 === 0 ? thieves : thieves.toReversed()))
+      })
+      const words = wordsOf((await Promise.all(commits)).flat())
+      expect(words.filter((word) => word === 'committed')).toHaveLength(12)
+      expect(words.filter((word) => word === 'key-reused')).toHaveLength(36)
+      expect(await register.count(ALL_DEVICES)).toEqual({ devices: 12, production: 0 })
+    })
+
+    test('take a quota to its end, and no further', async () => {
+      await register.lines.create('l', { ...UNLIMITED, quota: 50, perDay: 42 }, NOON)
+      const commits = Array.from({ length: 18 }, (_, at) =>
+        (others[at % others.length] ?? register).commit(commitOf(newCertificates(3), { line: 'l' })),
+      )
+      const words = wordsOf((await Promise.all(commits)).flat())
+      expect(words.filter((word) => word === 'committed')).toHaveLength(42)
+      expect(words.filter((word) => word === 'daily-quota')).toHaveLength(12)
+      expect(await register.lines.get('l')).toMatchObject({ issued: 42, issuedOnDay: 42 })
+      expect(await register.count({ ...ALL_DEVICES, line: 'l' })).toMatchObject({ devices: 42 })
+    })
+
+    test('change different settings of a line, and none is lost', async () => {
+      const changes = [{ quota: 5 }, { perDay: 6 }, { group: 'beta' }, { reissueWindow: 7 }] as const
+      await Promise.all(others.map((other, at) => other.lines.change('default', changes[at] ?? {})))
+      expect(await register.lines.get('default')).toMatchObject({ ...Object.assign({}, ...changes) })
     })
   })
 

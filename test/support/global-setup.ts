@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import type { TestProject } from 'vitest/node'
 import { BUNDLES } from './bundles.js'
+import { stopPostgres } from './postgres.js'
 import { FPKI, output } from './run-program.js'
 
 declare module 'vitest' {
@@ -17,6 +18,8 @@ declare module 'vitest' {
     readonly readableProgram: string
     /** A folder for what the tests of several files have copies of; it goes at the end of the run. */
     readonly originals: string
+    /** The process of the whole run. */
+    readonly runner: number
   }
 }
 
@@ -45,8 +48,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   project.provide('pkiHome', isBuilt ? home : null)
   project.provide('originals', originals)
+  project.provide('runner', process.pid)
   project.provide('readableProgram', join(program, 'bin', 'fpki.js'))
   return async () => {
+    await stopPostgres(join(originals, 'postgres', 'data'))
     for (const folder of [home, program, originals]) await rm(folder, { recursive: true })
   }
 }
@@ -85,7 +90,7 @@ async function bundleScripts(): Promise<void> {
     outdir: BUNDLES,
     outExtension: { '.js': '.mjs' },
     ...{ bundle: true, splitting: true, format: 'esm', platform: 'node', mainFields: ['module', 'main'] },
-    external: ['fastify', 'pino', 'pkcs11js', '@photostructure/sqlite'],
+    external: ['fastify', 'pino', 'pkcs11js', '@photostructure/sqlite', 'pg', 'pgpass'],
     // As in scripts/build.mjs.
     banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
   })

@@ -43,6 +43,7 @@ import { addRelay } from './devices/relay.js'
 import { addReport } from './devices/report.js'
 import { addServeDevices } from './devices/serve.js'
 import { addShowDevice } from './devices/show.js'
+import { addStore } from './devices/store.js'
 import { addAuthorize } from './est/authorize.js'
 import { addShowEst } from './est/show.js'
 import { addCheck } from './hsm/check.js'
@@ -87,6 +88,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
     { heading: 'Register:', commands: [addServeDevices, addRelay, addPublishDevices] },
     { heading: 'Inspect:', commands: [addListDevices, addShowDevice, addCountDevices, addReport] },
     { heading: 'Move:', commands: [addExportDevices, addImportDevices] },
+    { heading: 'Set up:', commands: [addStore] },
   ],
   lines: [
     {

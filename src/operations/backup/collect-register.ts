@@ -42,8 +42,21 @@ export async function collectRegister(
 ): Promise<CollectedRegister> {
   const path = join(directory, DEVICE_REGISTER)
   if ((await ports.files.kindOf(path)) === null) return { entry: null, facts: null, notes: [] }
-  if (isIncluded) return copyRegister(directory, path, maxBytes, ports)
+  try {
+    return await collectFrom({ directory, path, maxBytes }, isIncluded, ports)
+  } catch (error) {
+    if (!(error instanceof FpkiError) || error.code !== 'ERR_STORE_MOVED') throw error
+    return { entry: null, facts: null, notes: [`${error.message} Back up that one, too.`] }
+  }
+}
+
+async function collectFrom(
+  { directory, path, maxBytes }: { readonly directory: string; readonly path: string; readonly maxBytes: number },
+  isIncluded: boolean,
+  ports: RegisterPorts,
+): Promise<CollectedRegister> {
   const certificates = await countOf(path, ports)
+  if (isIncluded) return copyRegister(directory, path, maxBytes, ports)
   const notes = [`The device register ${DEVICE_REGISTER} (${certificates} certificates) was left out as requested.`]
   return { entry: null, facts: { certificates, included: false }, notes }
 }

@@ -41,7 +41,9 @@ export async function collectContents(
   const { directory, root, factory } = pki
   const own = `${OWN_FOLDER}/${OWN_FILES.backup}`
   const register = REGISTER_SUFFIXES.map((suffix) => `${DEVICE_REGISTER}${suffix}`)
-  const inDirectory = await readTree(files, directory.path, ARCHIVE.pki, [own, ...register])
+  // Of no use to anybody who has the register that was moved.
+  const retired = (await directory.names()).filter((name) => name.startsWith(`${DEVICE_REGISTER}.moved-`))
+  const inDirectory = await readTree(files, directory.path, ARCHIVE.pki, [own, ...register, ...retired])
   const state = await directory.readState()
   const journal = await directory.readJournal()
   const embedded = await embeddedEntries(files, pki, stateDirectory ?? embeddedStateIn(state))

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { openDeviceRegister, type RegisterPorts } from '../../devices/open.js'
+import { openDeviceRegister, type RegisterOptions, type RegisterPorts } from '../../devices/open.js'
+import { withoutPassword } from '../../devices/postgres-url.js'
 import type { DeviceRegister } from '../../devices/register.js'
 import { DEVICE_REGISTER } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
@@ -10,36 +11,53 @@ import { checkAbsolute } from '../../storage/absolute-path.js'
 export interface RegisterChoice {
   /** Absolute path of the PKI directory or kit. */
   readonly directory: string
-  /** `sqlite:/absolute/path`; null: devices.sqlite in the directory. */
+  /** `sqlite:/absolute/path`, or `postgres://user@host:port/database`; null: devices.sqlite in the directory. */
   readonly store: string | null
 }
 
-/** The path of the SQLite database. Throws ERR_USAGE for a store that fpki has no engine for. */
-export function registerPath({ directory, store }: RegisterChoice): string {
-  if (store === null) return join(directory, DEVICE_REGISTER)
+/** A register in a file, or in a database server. */
+export type RegisterPlace = ({ readonly path: string } | { readonly url: string }) & Pick<RegisterChoice, 'directory'>
+
+/** Where a register is. Throws ERR_USAGE for a store that fpki has no engine for. */
+export function registerPlace({ directory, store }: RegisterChoice): RegisterPlace {
+  if (store === null) return { path: join(directory, DEVICE_REGISTER), directory }
+  if (/^postgres(ql)?:\/\//i.test(store)) return { url: store, directory }
   const [, path] = /^sqlite:(?:\/\/)?(\/.+)$/.exec(store) ?? []
   if (path !== undefined) {
     checkAbsolute(path, 'device register')
-    return path
+    return { path, directory }
   }
   throw new FpkiError(
     'ERR_USAGE',
-    'Invalid device register: only SQLite files are supported.',
-    'Give the absolute path of a file, such as sqlite:/var/lib/fpki/devices.sqlite, or leave it out.',
+    'Invalid device register: fpki has registers in SQLite files and PostgreSQL databases.',
+    'Give sqlite:/var/lib/fpki/devices.sqlite or postgres://user@host:5432/database, or leave it out.',
     { option: 'store' },
   )
 }
 
-/** Opens the register of a PKI directory or kit for writing, and makes it when it is missing. Throws as openDeviceRegister. */
-export function openRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
-  return openDeviceRegister({ path: registerPath(choice), create: true, directory: choice.directory }, ports)
+/** A place as in `--store`, without a password. */
+export function storeName(place: RegisterPlace): string {
+  return 'path' in place ? `sqlite:${place.path}` : withoutPassword(place.url)
 }
 
-/** Opens the register for reading; null when it does not exist. Creates and changes nothing. */
+/** The options that open the register at a place for writing, and make its file when it is missing. */
+export function openToWrite(place: RegisterPlace): RegisterOptions {
+  return 'path' in place ? { ...place, create: true } : { ...place, write: true }
+}
+
+/**
+ * Opens the register of a PKI directory or kit for writing, and makes its file when it is missing. Throws as
+ * openDeviceRegister.
+ */
+export function openRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
+  return openDeviceRegister(openToWrite(registerPlace(choice)), ports)
+}
+
+/** Opens the register for reading; null when its file does not exist. Creates and changes nothing. */
 export async function openRegisterToRead(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister | null> {
-  const path = registerPath(choice)
-  if ((await ports.files.kindOf(path)) === null) return null
-  return openDeviceRegister({ path, create: false, directory: choice.directory }, ports)
+  const place = registerPlace(choice)
+  if (!(await exists(place, ports))) return null
+  return openDeviceRegister('path' in place ? { ...place, create: false } : { ...place, write: false }, ports)
 }
 
 /** As {@link openRegisterToRead}. Throws ERR_NOT_INITIALIZED when it does not exist. */
@@ -47,19 +65,25 @@ export async function requireRegister(choice: RegisterChoice, ports: RegisterPor
   return (await openRegisterToRead(choice, ports)) ?? noRegister(choice)
 }
 
-/** Opens the register for writing; null when it does not exist. Throws as openDeviceRegister. */
+/** Opens the register for writing; null when its file does not exist. Throws as openDeviceRegister. */
 export async function openExistingRegister(
   choice: RegisterChoice,
   ports: RegisterPorts,
 ): Promise<DeviceRegister | null> {
-  return (await ports.files.kindOf(registerPath(choice))) === null ? null : openRegister(choice, ports)
+  return (await exists(registerPlace(choice), ports)) ? openRegister(choice, ports) : null
+}
+
+/** Whether there is something to open: in a database, the tables exist or opening says so. */
+async function exists(place: RegisterPlace, { files }: RegisterPorts): Promise<boolean> {
+  return 'url' in place || (await files.kindOf(place.path)) !== null
 }
 
 /** Throws ERR_NOT_INITIALIZED: there is no register. */
 export function noRegister(choice: RegisterChoice): never {
+  const place = registerPlace(choice)
   throw new FpkiError(
     'ERR_NOT_INITIALIZED',
-    `There is no device register at ${registerPath(choice)}.`,
+    `There is no device register at ${'path' in place ? place.path : 'the URL'}.`,
     `It is created with the first devices: \`fpki devices issue ${shellWord(choice.directory)} --from csrs/ --out devices/\`.`,
   )
 }

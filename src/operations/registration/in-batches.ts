@@ -10,8 +10,6 @@ export interface Batches<In, Out> {
 
 /** How large batches are, and how many are worked on at once. */
 export interface BatchLimits {
-  /** What waits is shared by the batches that may begin, unless they would be smaller. */
-  readonly least: number
   readonly most: number
   readonly atOnce: number
 }
@@ -30,7 +28,7 @@ interface Waiting<In, Out> {
  */
 export function inBatches<In, Out>(
   work: (items: readonly In[]) => Promise<readonly Out[]>,
-  { least, most, atOnce }: BatchLimits,
+  { most, atOnce }: BatchLimits,
 ): Batches<In, Out> {
   const waiting: Waiting<In, Out>[] = []
   let running = 0
@@ -42,10 +40,7 @@ export function inBatches<In, Out>(
   })
 
   const next = () => {
-    while (running < atOnce && waiting.length > 0) {
-      const share = Math.ceil(waiting.length / (atOnce - running))
-      void run(waiting.splice(0, Math.min(most, Math.max(least, share))))
-    }
+    while (running < atOnce && waiting.length > 0) void run(waiting.splice(0, most))
     if (isClosed && running === 0) finish()
   }
   const run = async (batch: readonly Waiting<In, Out>[]) => {

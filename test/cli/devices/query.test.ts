@@ -165,7 +165,7 @@ describe('devices list and count', () => {
     ['an invalid time', ['--since', 'yesterday'], 2, 'ERR_USAGE', '--since'],
     ['an unknown state', ['--state', 'dead'], 2, 'ERR_USAGE', 'dead'],
     ['a CA that is missing', ['--ca', 'site-b'], 6, 'ERR_BAD_FILE', 'site-b.pem'],
-    ['another kind of register', ['--store', 'postgres://db/fpki'], 2, 'ERR_USAGE', '--store'],
+    ['another kind of register', ['--store', 'mysql://db/fpki'], 2, 'ERR_USAGE', '--store'],
   ])('refuse %s', async (_, words, status, code, name) => {
     const pki = await copiedPki()
     await withRegister(pki.directory, async () => undefined)

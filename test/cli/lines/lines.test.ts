@@ -82,7 +82,7 @@ describe('lines create', () => {
     ['a window of years', ['a', '--reissue-window', '999d'], 2, 'ERR_USAGE', '--reissue-window'],
     ['a CA that is missing', ['a', '--ca', 'site-b.pem'], 6, 'ERR_BAD_FILE', 'site-b.pem'],
     ['the root as CA', ['a', '--ca', 'factory_ca.pem'], 2, 'ERR_USAGE', 'factory_ca.pem'],
-    ['another kind of register', ['a', '--store', 'postgres://db/fpki'], 2, 'ERR_USAGE', '--store'],
+    ['another kind of register', ['a', '--store', 'mysql://db/fpki'], 2, 'ERR_USAGE', '--store'],
   ])('refuses %s', async (_, words, status, code, name) => {
     const pki = await copiedPki()
     await withRegister(pki.directory, async () => undefined)

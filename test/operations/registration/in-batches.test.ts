@@ -21,7 +21,7 @@ async function settled(): Promise<void> {
 describe('batches', () => {
   test('what comes in the same turn is one batch; what comes while it is under way is the next', async () => {
     const { begun, work } = heldWork()
-    const batches = inBatches(work, { least: 1, most: 10, atOnce: 1 })
+    const batches = inBatches(work, { most: 10, atOnce: 1 })
     const first = [1, 2].map(batches.add)
     await settled()
     const second = [3, 4, 5].map(batches.add)
@@ -40,7 +40,7 @@ describe('batches', () => {
 
   test('no batch is larger than the limit, and no more are under way at once', async () => {
     const { begun, work } = heldWork()
-    const batches = inBatches(work, { least: 1, most: 2, atOnce: 2 })
+    const batches = inBatches(work, { most: 2, atOnce: 2 })
     const all = [1, 2, 3, 4, 5].map(batches.add)
     await settled()
     expect(begun.map(({ items }) => items)).toEqual([
@@ -55,22 +55,9 @@ describe('batches', () => {
     expect(await Promise.all(all)).toEqual(['1', '2', '3', '4', '5'])
   })
 
-  test('what waits is shared by those that may begin, unless they would be too small', async () => {
-    const { begun, work } = heldWork()
-    const limits = { least: 3, most: 10, atOnce: 2 }
-    const [few, many] = [inBatches(work, limits), inBatches(work, limits)]
-    const added = [1, 2, 3, 4].map(few.add)
-    await settled()
-    const more = [1, 2, 3, 4, 5, 6, 7].map(many.add)
-    await settled()
-    expect(begun.map(({ items }) => items.length)).toEqual([3, 1, 4, 3])
-    for (const { done } of begun) done()
-    expect(await Promise.all([...added, ...more])).toHaveLength(11)
-  })
-
   test('an error reaches the callers of its batch, and nobody else', async () => {
     const { begun, work } = heldWork()
-    const batches = inBatches(work, { least: 1, most: 2, atOnce: 2 })
+    const batches = inBatches(work, { most: 2, atOnce: 2 })
     const all = [1, 2, 3].map(batches.add)
     await settled()
     begun[0]?.fail(new Error('the disk is full'))
@@ -88,7 +75,7 @@ describe('batches', () => {
   ])(
     'an answer with %s results than items is an error for all, because nobody knows whose they are',
     async (_, work) => {
-      const batches = inBatches<number, string>(work, { least: 1, most: 2, atOnce: 1 })
+      const batches = inBatches<number, string>(work, { most: 2, atOnce: 1 })
       const outcomes = await Promise.allSettled([1, 2].map(batches.add))
       expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
       await batches.close()
@@ -97,7 +84,7 @@ describe('batches', () => {
 
   test('closing finishes what was added, and takes nothing more', async () => {
     const { begun, work } = heldWork()
-    const batches = inBatches(work, { least: 1, most: 1, atOnce: 1 })
+    const batches = inBatches(work, { most: 1, atOnce: 1 })
     const all = [1, 2].map(batches.add)
     let isClosed = false
     const closing = batches.close().then(() => {
@@ -114,7 +101,7 @@ describe('batches', () => {
   })
 
   test('closing without any item ends at once, also twice', async () => {
-    const batches = inBatches(async () => [], { least: 1, most: 1, atOnce: 1 })
+    const batches = inBatches(async () => [], { most: 1, atOnce: 1 })
     await batches.close()
     await batches.close()
   })
@@ -129,8 +116,7 @@ describe('batches', () => {
         steps,
         fc.integer({ min: 1, max: 4 }),
         fc.integer({ min: 1, max: 3 }),
-        fc.integer({ min: 1, max: 6 }),
-        async (plan, most, atOnce, least) => {
+        async (plan, most, atOnce) => {
           const failing = new Set<number>()
           const taken: number[][] = []
           let running = 0
@@ -144,7 +130,7 @@ describe('batches', () => {
               if (items.some((item) => failing.has(item))) throw new Error(`failed: ${items.join()}`)
               return items.map((item) => item * 2)
             },
-            { least, most, atOnce },
+            { most, atOnce },
           )
           let next = 0
           const answers: Promise<PromiseSettledResult<number>>[] = []

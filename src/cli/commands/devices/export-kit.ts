@@ -5,6 +5,7 @@ import { shellWord } from '../../../shell-word.js'
 import { filePath, resolved } from '../../directory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, printText, progressOn, style } from '../../output.js'
+import { storeOf } from '../../store.js'
 
 /** The flags of `ca export-kit`. */
 export interface ExportKitFlags extends CommonFlags {
@@ -24,7 +25,7 @@ export async function exportSiteKit(directory: string, kit: string, flags: Expor
       ca: flags.ca,
       lines: flags.line ?? null,
       moveKey: flags.moveKey === true,
-      store: flags.store ?? null,
+      store: storeOf(flags, io),
     },
     { ...thisMachine(io.machine), progress: progressOn(io, flags) },
   )

@@ -9,6 +9,7 @@ import { readTime } from '../../../operations/read-time.js'
 import { filePath, resolved } from '../../directory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, octetsOnStdout, printable, printJson, progressOn } from '../../output.js'
+import { storeOf } from '../../store.js'
 
 /** The flags of `devices export`. */
 export interface ExportDevicesFlags extends CommonFlags {
@@ -34,11 +35,16 @@ export async function exportIssued(directory: string, flags: ExportDevicesFlags,
 }
 
 function written(directory: string, flags: ExportDevicesFlags, io: Io): Promise<ExportDevicesResult> {
-  const { out, outFormat, store = null, ca = null, gateway = null, ostree = null } = flags
+  const { out, outFormat, ca = null, gateway = null, ostree = null } = flags
   const machine = thisMachine(io.machine)
   const ports = { ...machine, batches: deviceFiles(machine).batchFiles, signal: io.signal }
   const since = flags.since === undefined ? null : readTime(flags.since, 'since').getTime()
-  const options = { directory: resolved(directory, io), factory: namedFactory(flags, io.env), since, store }
+  const options = {
+    directory: resolved(directory, io),
+    factory: namedFactory(flags, io.env),
+    since,
+    store: storeOf(flags, io),
+  }
   if (outFormat === 'transfer') return exportDevices({ ...options, out: filePath(out, io) }, ports)
   const output = planOutput(out === '-' ? out : filePath(out, io), outFormat)
   return publishDevices({ ...options, output, ca, gateway, ostree }, { ...ports, stdout: octetsOnStdout(io) })

@@ -9,6 +9,7 @@ import { filePath, resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, progressOn } from '../../output.js'
+import { storeOf } from '../../store.js'
 
 /** The flags of `devices import`. */
 export interface ImportDevicesFlags extends CommonFlags {
@@ -54,7 +55,7 @@ function importAs(
   { flags, io, progress }: { readonly flags: ImportDevicesFlags; readonly io: Io; readonly progress: Progress },
 ): Promise<ImportDevicesResult> {
   const machine = thisMachine(io.machine)
-  const { store = null } = flags
+  const store = storeOf(flags, io)
   const options = { directory: resolved(directory, io), factory: namedFactory(flags, io.env), store }
   const ports = { ...machine, inputs: deviceFiles(machine).inputFiles, progress, signal: io.signal }
   if ('file' in source) return importDevices({ ...options, file: filePath(source.file, io) }, ports)

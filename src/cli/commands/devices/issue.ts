@@ -15,6 +15,7 @@ import { checkStdin, keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, octetsOnStdout, printJson, progressOn } from '../../output.js'
+import { storeOf } from '../../store.js'
 import { followBatch, isLineClosed, printSummary } from './batch-progress.js'
 import { liveLine } from './live-line.js'
 
@@ -76,7 +77,7 @@ function optionsOf(directory: string, flags: IssueFlags, io: Io): IssueDevicesOp
   return {
     ...LEFT_OUT,
     ...flags,
-    ...{ line, hsmSessions },
+    ...{ line, hsmSessions, store: storeOf(flags, io) },
     directory: resolved(directory, io),
     factory: namedFactory(flags, io.env),
     input: { path: from === '-' ? null : filePath(from, io), format: flags.format },
@@ -92,7 +93,6 @@ const LEFT_OUT = {
   group: null,
   gateway: null,
   ostree: null,
-  store: null,
   maxRefused: null,
   makeKeys: false,
   production: false,

@@ -8,6 +8,7 @@ import { EXIT_FOUND } from '../../exit.js'
 import { factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, progressOn } from '../../output.js'
+import { storeOf } from '../../store.js'
 import { liveLine } from './live-line.js'
 
 /** The flags of `devices publish`. */
@@ -30,7 +31,7 @@ export async function publish(directory: string, flags: PublishFlags, io: Io): P
     if (io.terminal.stderr && !flags.quiet) line.draw(`  ${sent} sent`)
   }
   const published = await publishOutbox(
-    { directory: path, store: flags.store ?? null, factory },
+    { directory: path, store: storeOf(flags, io), factory },
     { ...machine, api: devices, signal: io.signal, onProgress },
   ).finally(line.clear)
   if (flags.json) printJson(io, published)

@@ -10,6 +10,7 @@ import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, printJsonList, printStream, printText } from '../../output.js'
+import { storeOf } from '../../store.js'
 import { cells, columnWidths, fieldLines } from '../../table.js'
 
 /** The flags that select devices. */
@@ -38,7 +39,7 @@ export async function listDevices(directory: string, flags: SelectionFlags & Csv
   const path = resolved(directory, io)
   const selection = selectionOf(flags)
   await warnOfForeign([path], flags, io)
-  const choice = { directory: path, store: flags.store ?? null }
+  const choice = { directory: path, store: storeOf(flags, io) }
   const devices = list({ ...choice, ...selection }, thisMachine(io.machine))
   if (flags.json) return printJsonList(io, { directory: path }, 'devices', devices)
   await printStream(io, flags.csv ? csvOf(devices) : tableOf(devices, io))
@@ -84,7 +85,7 @@ export async function countDevices(directory: string, flags: SelectionFlags & Cs
   const path = resolved(directory, io)
   const selection = selectionOf(flags)
   await warnOfForeign([path], flags, io)
-  const choice = { directory: path, store: flags.store ?? null }
+  const choice = { directory: path, store: storeOf(flags, io) }
   const counted = await count({ ...choice, ...selection }, thisMachine(io.machine))
   if (flags.json) return printJson(io, counted)
   const { devices, production, active } = counted
@@ -104,7 +105,7 @@ export async function showDevice(
   checkFormat(flags)
   const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
-  const shown = await show({ directory: path, store: flags.store ?? null, uuid }, thisMachine(io.machine))
+  const shown = await show({ directory: path, store: storeOf(flags, io), uuid }, thisMachine(io.machine))
   if (flags.json) printJson(io, shown)
   else if (flags.csv) io.stdout(certificatesCsv(shown))
   else printText(io, fieldLines(fieldsOf(shown)))

@@ -8,6 +8,7 @@ import { checkStdin, keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, progressOn } from '../../output.js'
+import { storeOf } from '../../store.js'
 
 /** The flags of `devices report`. */
 export interface ReportFlags extends CommonFlags, HsmFlags {
@@ -36,7 +37,7 @@ export async function report(directory: string, flags: ReportFlags, io: Io): Pro
     {
       ...window,
       directory: resolved(directory, io),
-      store: flags.store ?? null,
+      store: storeOf(flags, io),
       factory: namedFactory(flags, io.env),
       shipped: shipped === undefined ? null : await shippedList(shipped, io),
       out: out === undefined ? null : filePath(out, io),

@@ -6,7 +6,6 @@ import { serviceMachine } from '../../../machine/devices.js'
 import { embeddedPortsOn, thisMachine, waitOrAbort } from '../../../machine/index.js'
 import type { Machine } from '../../../machine/machine.js'
 import { serviceManager } from '../../../machine/service-manager.js'
-import { requireRegister } from '../../../operations/devices/open-register.js'
 import { factoryOfPki } from '../../../operations/open-pki.js'
 import { type Cloud, cloudMode } from '../../../operations/registration/cloud-mode.js'
 import type { CloudMode } from '../../../operations/registration/model.js'
@@ -14,7 +13,6 @@ import { registrationCloud } from '../../../operations/registration/open-cloud.j
 import { openRegistration, type RegistrationOptions } from '../../../operations/registration/open-registration.js'
 import type { PublishEvent } from '../../../operations/registration/start-publishing.js'
 import type { Log } from '../../../server/log.js'
-import type { RegisterNow } from '../../../server/registration/metrics.js'
 import type { ServeRegistrationResult } from '../../../server/registration/served-registration.js'
 import {
   type OpenRegistration,
@@ -27,6 +25,7 @@ import { keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
+import { storeOf } from '../../store.js'
 
 /** Beside the bundle of the command line. */
 const THREAD = fileURLToPath(new URL('device-batch/device-batch-thread.js', import.meta.url))
@@ -93,35 +92,25 @@ async function openService(
   flags: ServeDevicesFlags,
   { io, machine, log }: { readonly io: Io; readonly machine: Machine; readonly log: Log },
 ): Promise<OpenRegistration> {
-  const { store = null, line = null, gateway = null, ostree = null, days = null, hsmSessions = 4 } = flags
+  const { line = null, gateway = null, ostree = null, days = null, hsmSessions = 4 } = flags
   const cloud = await cloudOf(directory, flags, io, machine)
   const options: RegistrationOptions = {
     ...{ directory, factory: namedFactory(flags, io.env), cloud: cloud.mode },
-    ...{ store, line, gateway, ostree, days, hsmSessions },
+    ...{ store: storeOf(flags, io), line, gateway, ostree, days, hsmSessions },
   }
   const progress = progressOn(io, flags)
   const report = (event: PublishEvent) => reportTo(log, event)
   const service = await openRegistration(options, {
     ...machine,
-    ...serviceMachine(machine, { program: THREAD, signal: io.signal }),
+    // Not io.signal: what was accepted by then is still signed.
+    ...serviceMachine(machine, { program: THREAD, signal: new AbortController().signal }),
     progress,
     access: await keyAccess(flags, io, progress),
     ...(cloud.api === null
       ? {}
       : { openCloud: registrationCloud(cloud.api, { ...machine, wait: waitOrAbort, report }) }),
   })
-  return { service, registerNow: () => readRegister(options, machine) }
-}
-
-/** Opened anew each time, as seldom as metrics are read. */
-async function readRegister(options: RegistrationOptions, machine: Machine): Promise<RegisterNow> {
-  const register = await requireRegister(options, machine)
-  try {
-    const outbox = options.cloud === 'off' ? null : await register.outbox.state()
-    return { outbox, lines: await register.lines.list() }
-  } finally {
-    await register.close()
-  }
+  return { service, registerNow: service.state }
 }
 
 async function cloudOf(directory: string, flags: ServeDevicesFlags, io: Io, machine: Machine): Promise<Cloud> {

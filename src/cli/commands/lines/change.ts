@@ -12,6 +12,7 @@ import { type ConfirmFlags, confirm } from '../../confirm.js'
 import { resolved } from '../../directory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, progressOn } from '../../output.js'
+import { storeOf } from '../../store.js'
 
 /** The flags of `lines create` and `lines change`. */
 export interface LineFlags extends CommonFlags {
@@ -63,7 +64,7 @@ export async function setState(
 }
 
 function choiceOf(directory: string, name: string, flags: CommonFlags & { readonly store?: string }, io: Io) {
-  return { directory: resolved(directory, io), store: flags.store ?? null, factory: namedFactory(flags, io.env), name }
+  return { directory: resolved(directory, io), store: storeOf(flags, io), factory: namedFactory(flags, io.env), name }
 }
 
 function optionsOf({

@@ -9,6 +9,7 @@ import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, printText } from '../../output.js'
+import { storeOf } from '../../store.js'
 import { cells, columnWidths, fieldLines } from '../../table.js'
 
 type ShowFlags = CommonFlags & { readonly store?: string }
@@ -17,7 +18,7 @@ type ShowFlags = CommonFlags & { readonly store?: string }
 export async function listLines(directory: string, flags: ShowFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
-  const listed = await list({ directory: path, store: flags.store ?? null }, thisMachine(io.machine))
+  const listed = await list({ directory: path, store: storeOf(flags, io) }, thisMachine(io.machine))
   if (flags.json) return printJson(io, listed)
   const rows = [['LINE', 'STATE', 'ISSUED', 'QUOTA', 'UNTIL', 'DEVICE CA'], ...listed.lines.map(rowOf)]
   const widths = columnWidths([15, 12, 10, 10, 10, 13], [0, 5], io)
@@ -40,7 +41,7 @@ function rowOf(line: LineFacts): readonly string[] {
 export async function showLine(directory: string, name: string, flags: ShowFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
-  const shown = await show({ directory: path, store: flags.store ?? null, name }, thisMachine(io.machine))
+  const shown = await show({ directory: path, store: storeOf(flags, io), name }, thisMachine(io.machine))
   if (flags.json) printJson(io, shown)
   else printText(io, fieldLines(fieldsOf(shown)))
 }

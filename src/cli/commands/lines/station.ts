@@ -13,6 +13,7 @@ import { filePath, resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
+import { storeOf } from '../../store.js'
 
 type StoreFlags = CommonFlags & { readonly store?: string }
 
@@ -48,7 +49,7 @@ export async function createStation(named: Named, flags: StationFlags, io: Io): 
 export async function listStations(directory: string, line: string | null, flags: StoreFlags, io: Io): Promise<void> {
   const path = resolved(directory, io)
   await warnOfForeign([path], flags, io)
-  const listed = await list({ directory: path, store: flags.store ?? null, name: line }, thisMachine(io.machine))
+  const listed = await list({ directory: path, store: storeOf(flags, io), name: line }, thisMachine(io.machine))
   if (flags.json) printJson(io, listed)
   else for (const station of listed.stations) printText(io, `${describe(station)}\n`)
 }
@@ -76,7 +77,7 @@ async function identityOf({ out, days, cert }: StationFlags, io: Io): Promise<St
 }
 
 function choiceOf({ directory, line, name }: Named, flags: StoreFlags, io: Io) {
-  const place = { directory: resolved(directory, io), store: flags.store ?? null }
+  const place = { directory: resolved(directory, io), store: storeOf(flags, io) }
   return { ...place, factory: namedFactory(flags, io.env), name: line, station: name }
 }
 

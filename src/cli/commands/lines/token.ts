@@ -13,6 +13,7 @@ import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 import { requireShown } from '../../shown-once.js'
+import { storeOf } from '../../store.js'
 
 /** The flags of `lines token`. */
 export interface LineTokenFlags extends CommonFlags {
@@ -72,7 +73,7 @@ export async function revokeToken(
 }
 
 function choiceOf(directory: string, flags: CommonFlags & { readonly store?: string }, io: Io) {
-  return { directory: resolved(directory, io), store: flags.store ?? null, factory: namedFactory(flags, io.env) }
+  return { directory: resolved(directory, io), store: storeOf(flags, io), factory: namedFactory(flags, io.env) }
 }
 
 function describe({ id, line, uses, used, uuid, listed, expiresAt, revokedAt, valid }: LineTokenFacts): string {

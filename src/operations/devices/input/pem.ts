@@ -21,7 +21,7 @@ interface Block {
  */
 export function pemRequests(source: AsyncIterable<Buffer>, what: string): AsyncGenerator<readonly InputRow[]> {
   const options = { maxBytes: MAX_CSR_BYTES, isAnyEncoding: true }
-  return rowsOfLines(source, options, new PemReader(what))
+  return rowsOfLines<InputRow>(source, options, new PemReader(what))
 }
 
 class PemReader {

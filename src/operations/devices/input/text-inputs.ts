@@ -16,7 +16,7 @@ export function jsonLines(
   readCsrFile: ReadCsrFile,
 ): AsyncGenerator<readonly InputRow[]> {
   let isFirst = true
-  return rowsOfLines(
+  return rowsOfLines<InputRow>(
     source,
     { maxBytes: MAX_ROW_BYTES },
     {
@@ -32,7 +32,7 @@ export function jsonLines(
 
 /** A list of UUIDs, one a line; lines that begin with # are comments. */
 export function uuidList(source: AsyncIterable<Buffer>): AsyncGenerator<readonly InputRow[]> {
-  return rowsOfLines(
+  return rowsOfLines<InputRow>(
     source,
     { maxBytes: MAX_UUID_LINE },
     {
@@ -45,7 +45,7 @@ export function uuidList(source: AsyncIterable<Buffer>): AsyncGenerator<readonly
 }
 
 /** The row for a line that cannot be read; null when it can. */
-export function lineProblem({ number, problem }: TextLine): InputRow | null {
+function lineProblem({ number, problem }: TextLine): InputRow | null {
   return problem === null ? null : { at: `line ${number}`, problem: lineClause(problem) }
 }
 

@@ -1,4 +1,3 @@
-import { DAY } from '../../../day.js'
 import type { Job, Line } from '../../../devices/register.js'
 import type { PkiDirectory } from '../../../directory/pki-directory.js'
 import { FpkiError } from '../../../errors.js'
@@ -20,7 +19,7 @@ import { requireOpen } from './issue-batch.js'
 import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './options.js'
 import { type BatchRegister, rehearsalKeys, rehearsalRegister } from './rehearsal.js'
 import { requireCurrentRegister } from './require-current.js'
-import { beginJob, isRunning } from './running-jobs.js'
+import { beginJob, INTERRUPTED_FOR, isRunning } from './running-jobs.js'
 import type { IssueBatch, IssueBatchPorts } from './terms.js'
 
 /** A batch of devices whose input, output, register and keys are open. */
@@ -180,9 +179,6 @@ async function outputOf(
   if (output === null || dryRun) return null
   return openPkiOutput(pki, ca, { ...output, gateway, ostree, makesKeys }, { files, batches, stdout })
 }
-
-/** Jobs that are older are taken to be over, whatever the register says. */
-const INTERRUPTED_FOR = 7 * DAY
 
 /**
  * When the oldest interrupted job of a line began; null: none, or one is running, whose keys are in its output. A

@@ -1,8 +1,9 @@
 import { basename, dirname, join } from 'node:path'
+import { DAY } from '../../../day.js'
 import type { Job } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
 import type { DurableFiles, FileLock } from '../../../ports.js'
-import { type RegisterChoice, registerPath } from '../open-register.js'
+import { type RegisterChoice, registerPlace } from '../open-register.js'
 import type { BatchRegister } from './rehearsal.js'
 
 type Files = Pick<DurableFiles, 'lock' | 'isLocked' | 'kindOf' | 'list' | 'remove'>
@@ -13,6 +14,9 @@ export interface RunningJob {
   /** Its lock ends, at the latest with its process. */
   release(): Promise<void>
 }
+
+/** Jobs that are older are taken to be over, whatever the register says. */
+export const INTERRUPTED_FOR = 7 * DAY
 
 /** More than start within a few milliseconds. */
 const ATTEMPTS = 1000
@@ -28,7 +32,7 @@ export async function beginJob(
   { choice, line, at }: { readonly choice: RegisterChoice; readonly line: string; readonly at: number },
   files: Files,
 ): Promise<RunningJob> {
-  await sweep(choice, files)
+  await sweep(choice, at, files)
   for (let startedAt = at; startedAt < at + ATTEMPTS; startedAt++) {
     const path = lockPath(choice, startedAt)
     const lock = await files.lock(path)
@@ -49,20 +53,32 @@ export async function beginJob(
   throw new FpkiError('ERR_LOCKED', 'Too many jobs start at the same time.', 'Run the same command again.')
 }
 
-/** Whether the process of a job that is not finished is still running. */
-export function isRunning(
+/**
+ * Whether the process of a job that is not finished is still running. In a database server, the jobs of other machines are
+ * taken to be running: nothing here tells them from those that were killed.
+ */
+export async function isRunning(
   choice: RegisterChoice,
   { startedAt }: Pick<Job, 'startedAt'>,
   files: Files,
 ): Promise<boolean> {
-  return files.isLocked(lockPath(choice, startedAt))
+  const path = lockPath(choice, startedAt)
+  if (isShared(choice) && (await files.kindOf(path)) === null) return true
+  return files.isLocked(path)
 }
 
-/** Removes the locks of killed jobs. */
-async function sweep(choice: RegisterChoice, files: Files): Promise<void> {
-  const path = registerPath(choice)
+/** Whether other machines use the same register. */
+function isShared(choice: RegisterChoice): boolean {
+  return 'url' in registerPlace(choice)
+}
+
+/** Removes the locks of killed jobs. Those in a shared register say for a week whose jobs they were. */
+async function sweep(choice: RegisterChoice, at: number, files: Files): Promise<void> {
+  const path = lockPrefix(choice)
   const names = (await files.list(dirname(path))) ?? []
-  for (const name of names.filter((one) => one.startsWith(`${basename(path)}-job-`) && one.endsWith('.lock'))) {
+  for (const name of names) {
+    const [, startedAt] = name.startsWith(basename(path)) ? (/-job-(\d+)\.lock$/.exec(name) ?? []) : []
+    if (startedAt === undefined || (isShared(choice) && at - Number(startedAt) < INTERRUPTED_FOR)) continue
     const leftover = join(dirname(path), name)
     const lock = await files.lock(leftover)
     if (lock !== null) await removeLocked(leftover, lock, files)
@@ -78,6 +94,12 @@ async function removeLocked(path: string, lock: FileLock, files: Files): Promise
   }
 }
 
+/** Beside the file of the register, or in the directory. */
+function lockPrefix(choice: RegisterChoice): string {
+  const place = registerPlace(choice)
+  return 'path' in place ? place.path : join(choice.directory, 'devices')
+}
+
 function lockPath(choice: RegisterChoice, startedAt: number): string {
-  return `${registerPath(choice)}-job-${startedAt}.lock`
+  return `${lockPrefix(choice)}-job-${startedAt}.lock`
 }
